@@ -1,0 +1,70 @@
+/**
+ * Stable codes of every error that Turnpike throws or rejects with. Codes are API: they are added
+ * to, never renamed. `docs/errors.md` says what to do about each.
+ */
+export type TurnpikeErrorCode =
+  | 'ERR_TURNPIKE_ABORTED'
+  | 'ERR_TURNPIKE_ADDON'
+  | 'ERR_TURNPIKE_ADDRESS'
+  | 'ERR_TURNPIKE_BIND'
+  | 'ERR_TURNPIKE_CLOSED'
+  | 'ERR_TURNPIKE_CONFIG'
+  | 'ERR_TURNPIKE_CREDENTIAL'
+  | 'ERR_TURNPIKE_DIRECTORY'
+  | 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE'
+  | 'ERR_TURNPIKE_LIMIT'
+  | 'ERR_TURNPIKE_NATIVE'
+  | 'ERR_TURNPIKE_NO_RELAY'
+  | 'ERR_TURNPIKE_PAYLOAD_TOO_LARGE'
+  | 'ERR_TURNPIKE_PRIVILEGE'
+  | 'ERR_TURNPIKE_QUEUE_FULL'
+  | 'ERR_TURNPIKE_REJECTED'
+  | 'ERR_TURNPIKE_RELAY_ID_TAKEN'
+  | 'ERR_TURNPIKE_RELAY_UNREACHABLE'
+  | 'ERR_TURNPIKE_RENDEZVOUS'
+  | 'ERR_TURNPIKE_SECRET'
+  | 'ERR_TURNPIKE_STUN'
+  | 'ERR_TURNPIKE_TIMEOUT';
+
+/** What an error may carry besides its code and message. */
+export interface TurnpikeErrorDetails {
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+  /** STUN error code (RFC 8489 section 14.8) where a relay answered with one. */
+  readonly stunCode?: number;
+  /** HTTP status where a directory answered with one. */
+  readonly status?: number;
+  /** The operating system's error name, such as `EADDRINUSE`. */
+  readonly errno?: string;
+  /** The address, `host:port`, that the failed operation was about. */
+  readonly address?: string;
+  /** Seconds after which the same call may succeed. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** The one error class of Turnpike: match on `code`, show `message`. */
+export class TurnpikeError extends Error {
+  override readonly name = 'TurnpikeError';
+  readonly code: TurnpikeErrorCode;
+  declare readonly stunCode?: number;
+  declare readonly status?: number;
+  declare readonly errno?: string;
+  declare readonly address?: string;
+  declare readonly retryAfterSeconds?: number;
+
+  constructor(code: TurnpikeErrorCode, message: string, details: TurnpikeErrorDetails = {}) {
+    const { cause, ...rest } = details;
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    Object.assign(this, rest);
+  }
+}
+
+/**
+ * Tells whether a caught value is a TurnpikeError, of one code if given.
+ * @param value - anything caught
+ * @param code - the code it must have; any code when left out
+ */
+export function isTurnpikeError(value: unknown, code?: TurnpikeErrorCode): value is TurnpikeError {
+  return value instanceof TurnpikeError && (code === undefined || value.code === code);
+}

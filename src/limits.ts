@@ -1,0 +1,69 @@
+/**
+ * Every default and bound of the TypeScript side, in one place. RFC constants stand apart from our
+ * own. The native side's are in `native/base/limits.h`; where both need one, a test compares them.
+ */
+
+/** Constants fixed by RFC 8489 and RFC 8656. */
+export const RFC = {
+  /** RFC 8489 section 6.2.1: first retransmission timeout. */
+  rtoMs: 500,
+  /** RFC 8489 section 6.2.1: requests sent before giving up (Rc). */
+  requestsMax: 7,
+  /** RFC 8489 section 6.2.1: the last wait, in RTOs (Rm). */
+  lastWaitRtos: 16,
+  /** RFC 8656 section 12: first and last channel number. */
+  channelMin: 0x4000,
+  channelMax: 0x4fff,
+  /** RFC 8489 section 14.3: longest USERNAME in bytes. */
+  usernameBytesMax: 508,
+  /** RFC 8489 section 14.9 and 14.10: longest REALM and NONCE in characters. */
+  realmCharactersMax: 127,
+  nonceCharactersMax: 127,
+} as const;
+
+/** Turnpike's own limits and defaults (PROTOCOL.md). */
+export const LIMITS = {
+  /** A leg without a Connect is dropped this long after its last Allocate or Refresh. */
+  legReservedMs: 30_000,
+  /** A Connect that is not matched in this time answers 447. */
+  connectMs: 30_000,
+  /** Trunk offers are repeated this often while connecting. */
+  offerIntervalMs: 500,
+  /** The receiver remembers an offer this long. */
+  offerRememberedMs: 30_000,
+  /** Offers remembered per sending relay; beyond it the newest is dropped and counted. */
+  offersPerRelayMax: 16_384,
+  /** Default and longest LIFETIME of a leg. */
+  lifetimeSeconds: 600,
+  lifetimeSecondsMax: 3_600,
+  /** A freed session index or channel is not reused for this long. */
+  quarantineMs: 60_000,
+  /** A relay whose probes go unanswered this long while it carries traffic is gone. */
+  relayGoneMs: 5_000,
+  /** Probe interval to relays that share connections. */
+  probeIntervalMs: 100,
+  /** Challenges a source may cost per second, and at once (IPv4 address or IPv6 /64). */
+  challengesPerSecond: 100,
+  challengesBurst: 2_000,
+  /** Sources remembered by the challenge budget. */
+  challengeSourcesMax: 65_536,
+  /** A nonce's life. */
+  nonceSeconds: 3_600,
+  /** Largest challenge in bytes. */
+  challengeBytesMax: 120,
+  /** Legs of one relay; half of them for any tenant but `default`. */
+  legsMax: 131_072,
+  /** Relays that a registry may hold. */
+  relaysMax: 1_024,
+  /** Trunk source addresses that a registration may list. */
+  trunkSourcesMax: 64,
+  /** Largest datagram handed up to TypeScript. */
+  puntBytesMax: 2_048,
+  /** Largest application payload that fits a 1,500-byte link on every leg. */
+  payloadBytesRecommended: 1_424,
+  /** Silence after which a peer sends a Binding indication. */
+  keepaliveMs: 15_000,
+  /** Default life of a directory answer's credentials, and the longest. */
+  ttlSeconds: 600,
+  ttlSecondsMax: 86_400,
+} as const;

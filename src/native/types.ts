@@ -1,0 +1,178 @@
+import type { TransportAddress } from '../address.js';
+
+/** Which of the two faces of a relay a socket belongs to. */
+export type SocketSide = 'client' | 'trunk';
+
+/**
+ * The 5-tuple of a datagram (the protocol is always UDP). `socket` is the index of the address in
+ * the list given at open, of the side in question. `local` is the local IP that the datagram came
+ * to, present only where that socket is bound to a wildcard address; answers leave from it.
+ */
+export interface FiveTuple {
+  readonly socket: number;
+  readonly remote: TransportAddress;
+  readonly local?: string;
+}
+
+/** A datagram that the data plane handed up because TypeScript answers it. */
+export interface PuntedDatagram {
+  readonly side: SocketSide;
+  /** The worker that received it: entries for this 5-tuple belong there. */
+  readonly worker: number;
+  readonly tuple: FiveTuple;
+  /** The UDP payload, at most `LIMITS.puntBytesMax` bytes; valid after the callback returns. */
+  readonly data: Uint8Array;
+}
+
+/** A datagram to send as it is. */
+export interface OutgoingDatagram {
+  readonly side: SocketSide;
+  readonly tuple: FiveTuple;
+  readonly data: Uint8Array;
+}
+
+/** What workers report that is no datagram. */
+export type DataPlaneEvent =
+  | {
+      /** A trunk probe came back from the relay in `slot`. */
+      readonly type: 'probe-reply';
+      readonly slot: number;
+      readonly number: number;
+      readonly rttNs: number;
+    }
+  | {
+      /** Valid trunk data on a session index that is not bound; at most 10 a second per slot. */
+      readonly type: 'unbound-index';
+      readonly slot: number;
+      readonly sessionIndex: number;
+    };
+
+/** One batch handed to the `onBatch` callback. */
+export interface DataPlaneBatch {
+  readonly datagrams: readonly PuntedDatagram[];
+  readonly events: readonly DataPlaneEvent[];
+}
+
+/** A key of PROTOCOL.md section 4 and the day it belongs to. */
+export interface TrunkKey {
+  /** Whole days since 2026-01-01 UTC, 0 to 65535. */
+  readonly epoch: number;
+  /** 16 bytes. */
+  readonly key: Uint8Array;
+}
+
+/** Another relay as the data plane sees it; lives in a slot chosen by the caller. */
+export interface TrunkPeer {
+  /** Every address and port that the relay may send from, at most 64. */
+  readonly sources: readonly TransportAddress[];
+  /** The trunk socket to send from, an index into `trunkAddresses`. */
+  readonly socket: number;
+  /** Where to send trunk data. */
+  readonly destination: TransportAddress;
+  /** Local source IP where `socket` is a wildcard and one must be chosen; else left out. */
+  readonly local?: string;
+  /** Keys for what we send; the one of the newest epoch that is not in the future is used. */
+  readonly sendKeys: readonly TrunkKey[];
+  /** Keys for what we receive, at most 3. */
+  readonly receiveKeys: readonly TrunkKey[];
+  /** The most records that the relay accepts in one datagram, 1 or more. */
+  readonly recordsMax: number;
+}
+
+/** What becomes of a peer's ChannelData. */
+export type ClientAction =
+  | {
+      /** To another relay: a trunk record in `slot`'s name, bound to its `sessionIndex`. */
+      readonly type: 'trunk';
+      readonly slot: number;
+      readonly sessionIndex: number;
+    }
+  | {
+      /** To a peer of this same relay: ChannelData on that peer's channel. */
+      readonly type: 'client';
+      readonly tuple: FiveTuple;
+      readonly channel: number;
+    };
+
+/** Matches a peer's ChannelData. */
+export interface ClientFlow {
+  /** The worker that receives this 5-tuple, as the punted datagram said. */
+  readonly worker: number;
+  readonly tuple: FiveTuple;
+  /** 0x4000 to 0x4FFF. */
+  readonly channel: number;
+}
+
+/** What becomes of a trunk record. */
+export interface SessionAction {
+  /** The only relay that may use the index. */
+  readonly slot: number;
+  readonly tuple: FiveTuple;
+  readonly channel: number;
+}
+
+export interface DataPlaneOptions {
+  /** Addresses for peers, at least one; port 0 takes a free one. At most 16. */
+  readonly clientAddresses: readonly TransportAddress[];
+  /** Addresses for other relays; may be empty. At most 16. */
+  readonly trunkAddresses: readonly TransportAddress[];
+  /** Threads, 1 to 16; default one per CPU up to 4. */
+  readonly workers?: number;
+  /** Client flows that each worker can hold; default 262,144. */
+  readonly clientFlowsMax?: number;
+  /** Session indexes 0 … n-1 can be bound; default 262,144. */
+  readonly sessionsMax?: number;
+  /** Slots for other relays; default 1,024. */
+  readonly trunkPeersMax?: number;
+  /** Bytes of each worker's queue of punted datagrams; default 1 MiB. */
+  readonly puntQueueBytes?: number;
+  /** Socket receive and send buffer in bytes; default 4 MiB, clamped by the kernel. */
+  readonly socketBufferBytes?: number;
+  /** Largest UDP payload of a bundled trunk datagram; default 1,452. */
+  readonly trunkMtuBytes?: number;
+  /** Called on the opening thread with what the workers handed up. Must not throw. */
+  readonly onBatch: (batch: DataPlaneBatch) => void;
+}
+
+/** Per-slot traffic, read from shared memory. */
+export interface TrunkPeerTraffic {
+  readonly recordsSent: number;
+  readonly recordsReceived: number;
+  /** Records that the session sequences show as lost on the way here. */
+  readonly recordsLost: number;
+}
+
+/**
+ * The native forwarder: owns the sockets and threads, forwards by the entries it is given, hands
+ * up everything it does not forward. Every put and remove is queued to the workers in order; a
+ * datagram given to `send` afterwards leaves only when every worker has carried out what was
+ * queued before it, so an answer never runs ahead of the entry it announces.
+ */
+export interface DataPlane {
+  /** The addresses bound, in the order given, with real ports. */
+  readonly clientAddresses: readonly TransportAddress[];
+  readonly trunkAddresses: readonly TransportAddress[];
+  readonly workers: number;
+
+  /** Adds or replaces an entry. @throws ERR_TURNPIKE_LIMIT table full, ERR_TURNPIKE_QUEUE_FULL. */
+  putClientFlow(flow: ClientFlow, action: ClientAction): void;
+  removeClientFlow(flow: ClientFlow): void;
+  /** Binds a session index in every worker. @throws as putClientFlow. */
+  putSession(sessionIndex: number, action: SessionAction): void;
+  removeSession(sessionIndex: number): void;
+  /** Adds or replaces a relay; its replay windows and sequences go on when it was there. */
+  putTrunkPeer(slot: number, peer: TrunkPeer): void;
+  /** Removes a relay; its sessions must have been removed before. */
+  removeTrunkPeer(slot: number): void;
+  /** Sends one trunk probe; the answer arrives as a `probe-reply` event. */
+  probe(slot: number, number: number): void;
+  /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */
+  send(datagrams: readonly OutgoingDatagram[]): void;
+
+  /** Totals over all workers, by counter name. Cheap; reads shared memory. */
+  counters(): Record<string, bigint>;
+  trunkPeerTraffic(slot: number): TrunkPeerTraffic;
+
+  /** Stops the threads and closes the sockets. Idempotent; resolves when both are gone. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,19 @@
+/** Milliseconds since the Unix epoch. */
+export type UnixMs = number;
+
+/** Passed in wherever a rule needs the time, so that tests own it. */
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch. */
+  now(): UnixMs;
+  /** Monotonic milliseconds from an arbitrary start: for intervals. */
+  monotonic(): number;
+}
+
+/** The host's clocks. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+};
+
+/** Returns `bytes` random bytes; passed in so that tests can fix them. */
+export type RandomBytes = (bytes: number) => Uint8Array;
