@@ -42,6 +42,8 @@ export const LIMITS = {
   relayGoneMs: 5_000,
   /** Probe interval to relays that share connections. */
   probeIntervalMs: 100,
+  /** Probe interval to relays that share none. */
+  probeIdleIntervalMs: 1_000,
   /** Challenges a source may cost per second, and at once (IPv4 address or IPv6 /64). */
   challengesPerSecond: 100,
   challengesBurst: 2_000,
@@ -66,4 +68,20 @@ export const LIMITS = {
   /** Default life of a directory answer's credentials, and the longest. */
   ttlSeconds: 600,
   ttlSecondsMax: 86_400,
+  /** A peer that waits for signalling refreshes its reserved leg this often (legReservedMs). */
+  reservedRefreshMs: 12_000,
+  /** A peer that heard nothing from its relay for this long asks it with a Refresh. */
+  relaySilenceMs: 30_000,
+  /** A peer waits this much longer than connectMs for the relay's own 447. */
+  connectGraceMs: 2_000,
+  /** Messages a peer holds for async iteration; beyond it the newest is dropped and counted. */
+  receiveQueueMessagesMax: 1_024,
+  /** Datagrams a peer's socket may owe the kernel; beyond it the newest is dropped and counted. */
+  sendQueueDatagramsMax: 1_024,
+  /** A peer's socket buffers, clamped by the kernel. */
+  peerSocketBufferBytes: 4_194_304,
+  /** A directory that does not answer a client in this time is unreachable. */
+  directoryAnswerMs: 10_000,
+  /** Longest answer of a directory that a client reads. */
+  directoryAnswerBytesMax: 1_048_576,
 } as const;
