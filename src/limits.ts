@@ -84,4 +84,60 @@ export const LIMITS = {
   directoryAnswerMs: 10_000,
   /** Longest answer of a directory that a client reads. */
   directoryAnswerBytesMax: 1_048_576,
+  /** A relay beats at a random interval between these two. */
+  beatMsMin: 1_000,
+  beatMsMax: 2_000,
+  /** A relay that has not beaten for this long is forgotten by the directory. */
+  relayExpiryMs: 5_000,
+  /** Longest wait for every relay to confirm a registry before its new relay is chosen. */
+  relayConfirmMs: 3_000,
+  /** A relay that vanished from the registry stays known to relays this long. */
+  knownRelayGraceMs: 30_000,
+  /** How far the clocks of a relay and a directory may differ. */
+  clockSkewMs: 60_000,
+  /** How far ahead of the directory's clock a RELAY-START may lie. */
+  startAheadMs: 86_400_000,
+  /** Request nonces that a directory remembers of one relay inside the clock skew window. */
+  noncesPerRelayMax: 512,
+  /** Service or trunk addresses that a registration may list. */
+  relayAddressesMax: 16,
+  /** A relay's request to the directory is given up after this long. */
+  directoryRequestMs: 5_000,
+  /** First and longest wait of a relay before it tries an unreachable directory again. */
+  directoryBackoffMsMin: 500,
+  directoryBackoffMsMax: 5_000,
+  /** Seconds after which a peer is told to ask again when no relay can serve. */
+  noRelayRetrySeconds: 2,
+  /** Latencies that a peer may report. */
+  latenciesMax: 256,
+  /** HTTP: largest body of a peer's request and of a relay's, and of the headers, in bytes. */
+  httpBodyBytesMax: 32_768,
+  registrationBodyBytesMax: 65_536,
+  httpHeaderBytesMax: 8_192,
+  /** HTTP: time for the headers, for the whole request, and idle between two requests. */
+  httpHeadersMs: 5_000,
+  httpRequestMs: 10_000,
+  httpKeepAliveMs: 30_000,
+  /** HTTP: connections open at once; beyond it new ones are dropped. */
+  httpConnectionsMax: 8_192,
+  /** Largest answer of a directory that a relay reads, in bytes. */
+  registryBytesMax: 16_777_216,
+  /** Rendezvous: sockets in all and of one tenant; rooms in all and of one tenant. */
+  rendezvousSocketsMax: 4_096,
+  rendezvousSocketsPerTenantMax: 2_048,
+  roomsMax: 4_096,
+  roomsPerTenantMax: 2_048,
+  /** Rendezvous: largest message in bytes; messages at once and per second of one socket. */
+  rendezvousBytesMax: 4_096,
+  rendezvousBurst: 20,
+  rendezvousPerSecond: 5,
+  /** Rendezvous: bytes waiting for a socket that does not read, beyond which it is dropped. */
+  rendezvousBacklogBytesMax: 65_536,
+  /** Rendezvous: pings, silence that ends a socket, and the answer a full room's members owe. */
+  rendezvousPingMs: 5_000,
+  rendezvousSilenceMs: 15_000,
+  rendezvousProbeMs: 2_000,
+  /** Rendezvous: wait for the first join, and for the other side. */
+  rendezvousJoinMs: 10_000,
+  roomWaitMs: 600_000,
 } as const;
