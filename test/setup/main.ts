@@ -1,0 +1,46 @@
+/**
+ * What `npm test` runs: brings the machine and the builds up to date, then starts tap. Arguments
+ * are tap's (`npm test -- test/stun`).
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildCppTests } from './cpp-tests.js';
+import { run } from './run-command.js';
+import { ensureSystemPackages } from './system-packages.js';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Set-up output would bury the reason of a failure, so each step says what it does in one line. */
+function step(title: string, action: () => boolean): void {
+  console.log(title);
+  if (!action()) {
+    console.log(`Set-up failed: ${title}`);
+    process.exit(1);
+  }
+}
+
+/** tap compiles its test class from .taprc's plugins; a fresh install has the default ones. */
+function tapPluginsAreBuilt(): boolean {
+  const built = join(root, 'node_modules/@tapjs/test/test-built/dist/esm/index.js');
+  return existsSync(built) && !readFileSync(built, 'utf8').includes('@tapjs/typescript');
+}
+
+function runTap(args: readonly string[]): boolean {
+  // Without a terminal tap's live reporters write cursor movements, except where CI is set.
+  const env = process.stdout.isTTY ? process.env : { ...process.env, CI: 'true' };
+  const reporter = process.stdout.isTTY ? 'base' : 'terse';
+  return run(join(root, 'node_modules/.bin/tap'), [`--reporter=${reporter}`, ...args], { env });
+}
+
+process.chdir(root);
+ensureSystemPackages();
+step('Building the addon', () => run('npm', ['run', '--silent', 'build:native'], { quiet: true }));
+step('Building the TypeScript', () => run('npm', ['run', '--silent', 'build:ts'], { quiet: true }));
+step('Building the C++ tests', buildCppTests);
+if (!tapPluginsAreBuilt()) {
+  step('Building the test runner', () =>
+    run(join(root, 'node_modules/.bin/tap'), ['build'], { quiet: true }),
+  );
+}
+process.exit(runTap(process.argv.slice(2)) ? 0 : 1);

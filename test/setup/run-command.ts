@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+
+/** How a command of the set-up is run. */
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Show the output only if the command fails; by default it is shown as it comes. */
+  readonly quiet?: boolean;
+}
+
+/**
+ * Runs a command to its end, without input.
+ * @param command - a program on the PATH
+ * @param args - its arguments
+ * @param options - environment, and whether to show the output
+ * @returns whether it ended with status 0
+ */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): boolean {
+  const output = options.quiet === true ? 'pipe' : 'inherit';
+  const result = spawnSync(command, args, {
+    env: options.env ?? process.env,
+    stdio: ['ignore', output, output],
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const succeeded = result.status === 0;
+  if (!succeeded && options.quiet === true) {
+    const reason = result.error?.message ?? `ended with ${result.status ?? result.signal}`;
+    console.log(`${result.stdout ?? ''}${result.stderr ?? ''}${command}: ${reason}`);
+  }
+  return succeeded;
+}
