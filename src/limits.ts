@@ -53,6 +53,10 @@ export const LIMITS = {
   nonceSeconds: 3_600,
   /** Largest challenge in bytes. */
   challengeBytesMax: 120,
+  /** Longest realm in UTF-8 bytes: one more word and a challenge would exceed its limit. */
+  realmBytesMax: 20,
+  /** Attributes of one STUN message; ours have at most 16, and more means an attack. */
+  stunAttributesMax: 64,
   /** Legs of one relay; half of them for any tenant but `default`. */
   legsMax: 131_072,
   /** Relays that a registry may hold. */
