@@ -117,3 +117,12 @@ export function isWildcard(address: TransportAddress): boolean {
 export function isLoopback(address: TransportAddress): boolean {
   return address.address.startsWith('127.') || address.address === '::1';
 }
+
+/**
+ * Whether one host can have the address: neither wildcard, multicast nor broadcast. Private and
+ * loopback addresses are; whether they may be used is the caller's rule.
+ */
+export function isUnicast(address: TransportAddress): boolean {
+  const range = ipaddr.parse(address.address).range();
+  return range !== 'unspecified' && range !== 'multicast' && range !== 'broadcast';
+}
