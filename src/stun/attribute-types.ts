@@ -1,0 +1,68 @@
+/**
+ * Attribute types of RFC 8489, RFC 8656 and PROTOCOL.md section 2. To add an attribute: name it
+ * here, list it below if it is an XOR-coded address, and use the getter and the writer method of
+ * its shape (`u32`, `text`, `address`, `bytes`); a shape of its own gets one method in each.
+ */
+export const AttributeType = {
+  MappedAddress: 0x0001,
+  Username: 0x0006,
+  MessageIntegrity: 0x0008,
+  ErrorCode: 0x0009,
+  UnknownAttributes: 0x000a,
+  ChannelNumber: 0x000c,
+  Lifetime: 0x000d,
+  XorPeerAddress: 0x0012,
+  Realm: 0x0014,
+  Nonce: 0x0015,
+  RequestedTransport: 0x0019,
+  MessageIntegritySha256: 0x001c,
+  PasswordAlgorithm: 0x001d,
+  UserHash: 0x001e,
+  XorMappedAddress: 0x0020,
+  ConnectionIdentifier: 0x7f01,
+  XorPeerRelayAddress: 0x7f02,
+  ConnectionRole: 0x7f03,
+  SessionIndex: 0x7f04,
+  RelayStart: 0x7f05,
+  Tenant: 0x7f06,
+  PasswordAlgorithms: 0x8002,
+  Software: 0x8022,
+  AlternateServer: 0x8023,
+  Fingerprint: 0x8028,
+} as const;
+
+/** Addresses coded as XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); all others are plain. */
+export const XOR_ADDRESS_TYPES: ReadonlySet<number> = new Set([
+  AttributeType.XorMappedAddress,
+  AttributeType.XorPeerAddress,
+  AttributeType.XorPeerRelayAddress,
+]);
+
+/**
+ * The comprehension-required attributes that any authenticated request may carry: what a method's
+ * set of known attributes starts from (`StunMessage.unknownRequired`).
+ */
+export const AUTHENTICATION_ATTRIBUTES: readonly number[] = [
+  AttributeType.Username,
+  AttributeType.UserHash,
+  AttributeType.Realm,
+  AttributeType.Nonce,
+  AttributeType.PasswordAlgorithm,
+  AttributeType.MessageIntegrity,
+  AttributeType.MessageIntegritySha256,
+];
+
+/** Types from here on are comprehension-optional (RFC 8489 section 14). */
+export const COMPREHENSION_OPTIONAL_MIN = 0x8000;
+
+/** Numbers in PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS (RFC 8489 section 18.5). */
+export const PasswordAlgorithmNumber = { md5: 0x0001, sha256: 0x0002 } as const;
+
+/** How a long-term key is derived from a password. */
+export type PasswordAlgorithm = keyof typeof PasswordAlgorithmNumber;
+
+/** The algorithm that a number stands for; undefined when we do not know it. */
+export function passwordAlgorithmOf(number: number | undefined): PasswordAlgorithm | undefined {
+  if (number === PasswordAlgorithmNumber.md5) return 'md5';
+  return number === PasswordAlgorithmNumber.sha256 ? 'sha256' : undefined;
+}

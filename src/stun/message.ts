@@ -1,0 +1,268 @@
+import { isUtf8 } from 'node:buffer';
+import type { TransportAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import { decodeAddress } from './address-coding.js';
+import { AttributeType, COMPREHENSION_OPTIONAL_MIN, XOR_ADDRESS_TYPES } from './attribute-types.js';
+import { padded, readU16, readU32 } from './bytes.js';
+import { fingerprintOf } from './fingerprint.js';
+import { classOf, type MessageClass, methodOf } from './methods.js';
+
+/** RFC 8489 section 5. */
+export const MAGIC_COOKIE = 0x2112a442;
+export const HEADER_BYTES = 20;
+export const TRANSACTION_ID_BYTES = 12;
+
+/** Why bytes are no STUN message; each is a counter's name at the receiver. */
+export type DecodeFailure =
+  | 'too-short'
+  | 'not-stun'
+  | 'bad-cookie'
+  | 'bad-length'
+  | 'attribute-overrun'
+  | 'too-many-attributes'
+  | 'fingerprint-not-last'
+  | 'bad-fingerprint';
+
+/** One attribute as it stands in the message. */
+export interface RawAttribute {
+  readonly type: number;
+  /** A view of the value, without padding. */
+  readonly value: Uint8Array;
+  /** Where the attribute's header starts in the message. */
+  readonly offset: number;
+}
+
+export type DecodeResult =
+  | { readonly ok: true; readonly message: StunMessage }
+  | { readonly ok: false; readonly reason: DecodeFailure };
+
+const MESSAGE_INTEGRITY_BIT = 1;
+const MESSAGE_INTEGRITY_SHA256_BIT = 2;
+
+/**
+ * A decoded message: views of the bytes it was decoded from, which must not change while it is
+ * used. Where an attribute occurs twice the first counts (RFC 8489 section 14). A getter returns
+ * undefined both for an absent and for a malformed attribute; `has` tells them apart.
+ */
+export class StunMessage {
+  readonly messageClass: MessageClass;
+  readonly method: number;
+  readonly transactionId: Uint8Array;
+  /** The attributes that count, in order: those after an integrity attribute are left out. */
+  readonly attributes: readonly RawAttribute[];
+  readonly bytes: Uint8Array;
+
+  /** Made by `decodeMessage` only. */
+  constructor(bytes: Uint8Array, attributes: readonly RawAttribute[]) {
+    const type = readU16(bytes, 0);
+    this.messageClass = classOf(type);
+    this.method = methodOf(type);
+    this.transactionId = bytes.subarray(8, HEADER_BYTES);
+    this.attributes = attributes;
+    this.bytes = bytes;
+  }
+
+  /** The first attribute of a type, with its place in the message. */
+  find(type: number): RawAttribute | undefined {
+    for (const attribute of this.attributes) {
+      if (attribute.type === type) return attribute;
+    }
+    return undefined;
+  }
+
+  has(type: number): boolean {
+    return this.find(type) !== undefined;
+  }
+
+  /** The value of the first attribute of a type. */
+  get(type: number): Uint8Array | undefined {
+    return this.find(type)?.value;
+  }
+
+  /** An address attribute, XOR-coded or plain as its type demands. */
+  address(type: number): TransportAddress | undefined {
+    const value = this.get(type);
+    if (value === undefined) return undefined;
+    const pad = XOR_ADDRESS_TYPES.has(type) ? this.bytes.subarray(4, HEADER_BYTES) : undefined;
+    return decodeAddress(value, pad);
+  }
+
+  /** An unsigned 32-bit attribute. */
+  u32(type: number): number | undefined {
+    const value = this.get(type);
+    return value?.length === 4 ? readU32(value, 0) : undefined;
+  }
+
+  /** An unsigned 64-bit attribute. */
+  u64(type: number): bigint | undefined {
+    const value = this.get(type);
+    if (value?.length !== 8) return undefined;
+    return (BigInt(readU32(value, 0)) << 32n) | BigInt(readU32(value, 4));
+  }
+
+  /** A text attribute; undefined where the bytes are not well-formed UTF-8. */
+  text(type: number): string | undefined {
+    const value = this.get(type);
+    return value === undefined ? undefined : strictText(value);
+  }
+
+  /** CHANNEL-NUMBER (RFC 8656 section 18.1), any 16-bit number: the range is the caller's check. */
+  channelNumber(): number | undefined {
+    const value = this.get(AttributeType.ChannelNumber);
+    return value?.length === 4 ? readU16(value, 0) : undefined;
+  }
+
+  /** LIFETIME in seconds (RFC 8656 section 18.2). */
+  lifetimeSeconds(): number | undefined {
+    return this.u32(AttributeType.Lifetime);
+  }
+
+  /** REQUESTED-TRANSPORT's protocol number (RFC 8656 section 18.8); 17 is UDP. */
+  requestedTransport(): number | undefined {
+    const value = this.get(AttributeType.RequestedTransport);
+    return value?.length === 4 ? value[0] : undefined;
+  }
+
+  /** CONNECTION-IDENTIFIER as 32 lower-case hex digits (PROTOCOL.md section 2). */
+  connectionIdentifier(): string | undefined {
+    const value = this.get(AttributeType.ConnectionIdentifier);
+    return value?.length === 16 ? asBuffer(value).toString('hex') : undefined;
+  }
+
+  /** CONNECTION-ROLE: 0 or 1 and three zero bytes (PROTOCOL.md section 2). */
+  connectionRole(): 0 | 1 | undefined {
+    const number = this.u32(AttributeType.ConnectionRole);
+    if (number === 0) return 0;
+    return number === 0x0100_0000 ? 1 : undefined;
+  }
+
+  /** ERROR-CODE (RFC 8489 section 14.8): 300 to 699 and a reason in UTF-8. */
+  errorCode(): { code: number; reason: string } | undefined {
+    const value = this.get(AttributeType.ErrorCode);
+    if (value === undefined || value.length < 4) return undefined;
+    const hundreds = (value[2] as number) & 0x07;
+    const rest = value[3] as number;
+    const reason = strictText(value.subarray(4));
+    if (hundreds < 3 || hundreds > 6 || rest > 99 || reason === undefined) return undefined;
+    return { code: hundreds * 100 + rest, reason };
+  }
+
+  /** UNKNOWN-ATTRIBUTES (RFC 8489 section 14.9). */
+  unknownAttributes(): number[] | undefined {
+    const value = this.get(AttributeType.UnknownAttributes);
+    if (value === undefined || value.length % 2 !== 0) return undefined;
+    return Array.from({ length: value.length / 2 }, (_, index) => readU16(value, index * 2));
+  }
+
+  /** The number in PASSWORD-ALGORITHM (RFC 8489 section 14.12); none we know has parameters. */
+  passwordAlgorithm(): number | undefined {
+    const value = this.get(AttributeType.PasswordAlgorithm);
+    const numbers = value === undefined ? undefined : algorithmNumbers(value);
+    return numbers?.length === 1 ? numbers[0] : undefined;
+  }
+
+  /** The numbers in PASSWORD-ALGORITHMS, in the server's order (RFC 8489 section 14.11). */
+  passwordAlgorithms(): number[] | undefined {
+    const value = this.get(AttributeType.PasswordAlgorithms);
+    return value === undefined ? undefined : algorithmNumbers(value);
+  }
+
+  /**
+   * The comprehension-required types that the receiver does not know (RFC 8489 section 6.3.1).
+   * @param known - what the method understands, AUTHENTICATION_ATTRIBUTES included
+   * @returns each unknown type once, in order of appearance; empty when the message is fine
+   */
+  unknownRequired(known: ReadonlySet<number>): number[] {
+    const unknown: number[] = [];
+    for (const { type } of this.attributes) {
+      if (type < COMPREHENSION_OPTIONAL_MIN && !known.has(type) && !unknown.includes(type)) {
+        unknown.push(type);
+      }
+    }
+    return unknown;
+  }
+}
+
+/**
+ * Decodes one datagram as a STUN message (RFC 8489 sections 5, 6.3 and 14). Never throws and never
+ * reads past `bytes`, whatever they are. FINGERPRINT is checked where present; integrity is
+ * `verifyIntegrity`'s.
+ * @param bytes - one UDP payload; the message keeps views of it
+ */
+export function decodeMessage(bytes: Uint8Array): DecodeResult {
+  if (bytes.length < HEADER_BYTES) return failed('too-short');
+  if ((bytes[0] as number) > 0x3f) return failed('not-stun');
+  if (readU32(bytes, 4) !== MAGIC_COOKIE) return failed('bad-cookie');
+  const length = readU16(bytes, 2);
+  if (length % 4 !== 0 || length !== bytes.length - HEADER_BYTES) return failed('bad-length');
+  const attributes: RawAttribute[] = [];
+  const reason = scanAttributes(bytes, attributes);
+  return reason === undefined
+    ? { ok: true, message: new StunMessage(bytes, attributes) }
+    : failed(reason);
+}
+
+/**
+ * Walks the attributes once. Those that follow an integrity attribute are not covered by it and
+ * are ignored, MESSAGE-INTEGRITY-SHA256 after MESSAGE-INTEGRITY and FINGERPRINT apart (RFC 8489
+ * section 9): else anyone on the path could append what the key's owner never wrote.
+ */
+function scanAttributes(bytes: Uint8Array, into: RawAttribute[]): DecodeFailure | undefined {
+  let integrityBits = 0;
+  let count = 0;
+  for (let offset = HEADER_BYTES; offset < bytes.length; ) {
+    // The message's length is a multiple of 4, so a header always fits here.
+    const type = readU16(bytes, offset);
+    const start = offset + 4;
+    const end = start + readU16(bytes, offset + 2);
+    const next = start + padded(end - start);
+    if (next > bytes.length) return 'attribute-overrun';
+    count += 1;
+    if (count > LIMITS.stunAttributesMax) return 'too-many-attributes';
+    if (type === AttributeType.Fingerprint) {
+      if (next !== bytes.length) return 'fingerprint-not-last';
+      const wrong = end - start !== 4 || readU32(bytes, start) !== fingerprintOf(bytes, offset);
+      if (wrong) return 'bad-fingerprint';
+    }
+    if (counts(type, integrityBits)) {
+      into.push({ type, value: bytes.subarray(start, end), offset });
+      integrityBits |= integrityBitOf(type);
+    }
+    offset = next;
+  }
+  return undefined;
+}
+
+/** Whether an attribute counts, given which integrity attributes came before it. */
+function counts(type: number, integrityBits: number): boolean {
+  if (integrityBits === 0 || type === AttributeType.Fingerprint) return true;
+  return integrityBits === MESSAGE_INTEGRITY_BIT && type === AttributeType.MessageIntegritySha256;
+}
+
+function integrityBitOf(type: number): number {
+  if (type === AttributeType.MessageIntegrity) return MESSAGE_INTEGRITY_BIT;
+  return type === AttributeType.MessageIntegritySha256 ? MESSAGE_INTEGRITY_SHA256_BIT : 0;
+}
+
+function failed(reason: DecodeFailure): DecodeResult {
+  return { ok: false, reason };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function strictText(bytes: Uint8Array): string | undefined {
+  return isUtf8(bytes) ? asBuffer(bytes).toString('utf8') : undefined;
+}
+
+/** Number and parameter length of each entry; parameters are padded as attributes are. */
+function algorithmNumbers(value: Uint8Array): number[] | undefined {
+  const numbers: number[] = [];
+  let offset = 0;
+  while (offset + 4 <= value.length) {
+    numbers.push(readU16(value, offset));
+    offset += 4 + padded(readU16(value, offset + 2));
+  }
+  return offset === value.length ? numbers : undefined;
+}

@@ -1,0 +1,211 @@
+import type { TransportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { encodeAddress } from './address-coding.js';
+import { AttributeType, XOR_ADDRESS_TYPES } from './attribute-types.js';
+import { padded, writeU16, writeU32 } from './bytes.js';
+import { reasonPhrase } from './error-codes.js';
+import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.js';
+import { INTEGRITY, type IntegrityKind, integrityMac } from './integrity.js';
+import { HEADER_BYTES, MAGIC_COOKIE, TRANSACTION_ID_BYTES } from './message.js';
+import { encodeType, METHOD_MAX, type MessageClass } from './methods.js';
+
+/** Holds every message of ours without growing. */
+const INITIAL_BYTES = 256;
+/** What the 16-bit length field can say, in whole words. */
+const BODY_BYTES_MAX = 0xfffc;
+
+/** What has been appended so far that limits what may follow. */
+type Seal = 'open' | 'sha1' | 'sha256' | 'fingerprint' | 'finished';
+
+/**
+ * Writes one STUN message (RFC 8489 sections 5 and 14), attribute by attribute in call order.
+ * Every method but `finish` returns the writer. The buffer is zeroed when it is made, so padding
+ * never carries what lay in memory before (CVE-2020-4067).
+ *
+ * Methods throw ERR_TURNPIKE_STUN for what only a programmer can get wrong: a value that does not
+ * fit its attribute, or an attribute after one that must come last.
+ */
+export class MessageWriter {
+  #bytes = new Uint8Array(INITIAL_BYTES);
+  #end = HEADER_BYTES;
+  #seal: Seal = 'open';
+
+  /**
+   * @param method - 12 bits
+   * @param transactionId - 12 bytes: random for a request, the request's for an answer
+   */
+  constructor(messageClass: MessageClass, method: number, transactionId: Uint8Array) {
+    if (!Number.isInteger(method) || method < 0 || method > METHOD_MAX) {
+      throw unwritable(`method ${method} is not a 12-bit number`);
+    }
+    if (transactionId.length !== TRANSACTION_ID_BYTES) {
+      throw unwritable(`a transaction id has 12 bytes, not ${transactionId.length}`);
+    }
+    writeU16(this.#bytes, 0, encodeType(messageClass, method));
+    writeU32(this.#bytes, 4, MAGIC_COOKIE);
+    this.#bytes.set(transactionId, 8);
+  }
+
+  /** An attribute with this value. */
+  bytes(type: number, value: Uint8Array): this {
+    this.#bytes.set(value, this.#append(type, value.length));
+    return this;
+  }
+
+  /** A text attribute in UTF-8. */
+  text(type: number, text: string): this {
+    return this.bytes(type, Buffer.from(text, 'utf8'));
+  }
+
+  /** An unsigned 32-bit attribute. */
+  u32(type: number, value: number): this {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
+      throw unwritable(`${value} is not an unsigned 32-bit number`);
+    }
+    writeU32(this.#bytes, this.#append(type, 4), value);
+    return this;
+  }
+
+  /** An unsigned 64-bit attribute. */
+  u64(type: number, value: bigint): this {
+    if (value < 0n || value >= 1n << 64n) {
+      throw unwritable(`${value} is not an unsigned 64-bit number`);
+    }
+    const at = this.#append(type, 8);
+    writeU32(this.#bytes, at, Number(value >> 32n));
+    writeU32(this.#bytes, at + 4, Number(value & 0xffffffffn));
+    return this;
+  }
+
+  /** An address attribute, XOR-coded or plain as its type demands. */
+  address(type: number, address: TransportAddress): this {
+    const pad = XOR_ADDRESS_TYPES.has(type) ? this.#bytes.subarray(4, HEADER_BYTES) : undefined;
+    return this.bytes(type, encodeAddress(address, pad));
+  }
+
+  /** CHANNEL-NUMBER (RFC 8656 section 18.1). */
+  channelNumber(channel: number): this {
+    return this.u32(AttributeType.ChannelNumber, channel * 0x1_0000);
+  }
+
+  /** REQUESTED-TRANSPORT (RFC 8656 section 18.8); 17 is UDP. */
+  requestedTransport(protocol: number): this {
+    return this.u32(AttributeType.RequestedTransport, protocol * 0x100_0000);
+  }
+
+  /** CONNECTION-IDENTIFIER from 32 hex digits (PROTOCOL.md section 2). */
+  connectionIdentifier(hex: string): this {
+    if (!/^[0-9a-f]{32}$/i.test(hex)) throw unwritable('a connection identifier is 32 hex digits');
+    return this.bytes(AttributeType.ConnectionIdentifier, Buffer.from(hex, 'hex'));
+  }
+
+  /** CONNECTION-ROLE (PROTOCOL.md section 2). */
+  connectionRole(role: 0 | 1): this {
+    return this.u32(AttributeType.ConnectionRole, role * 0x100_0000);
+  }
+
+  /**
+   * ERROR-CODE (RFC 8489 section 14.8).
+   * @param code - 300 to 699
+   * @param reason - for people; the RFC's phrase for the code unless given
+   */
+  errorCode(code: number, reason: string = reasonPhrase(code)): this {
+    if (!Number.isInteger(code) || code < 300 || code > 699) {
+      throw unwritable(`${code} is not a STUN error code`);
+    }
+    const phrase = Buffer.from(reason, 'utf8');
+    const at = this.#append(AttributeType.ErrorCode, 4 + phrase.length);
+    this.#bytes[at + 2] = Math.trunc(code / 100);
+    this.#bytes[at + 3] = code % 100;
+    this.#bytes.set(phrase, at + 4);
+    return this;
+  }
+
+  /** UNKNOWN-ATTRIBUTES (RFC 8489 section 14.9), for an error 420. */
+  unknownAttributes(types: readonly number[]): this {
+    const at = this.#append(AttributeType.UnknownAttributes, types.length * 2);
+    types.forEach((type, index) => {
+      writeU16(this.#bytes, at + index * 2, type);
+    });
+    return this;
+  }
+
+  /** PASSWORD-ALGORITHMS (RFC 8489 section 14.11) in order of preference, without parameters. */
+  passwordAlgorithms(numbers: readonly number[]): this {
+    const at = this.#append(AttributeType.PasswordAlgorithms, numbers.length * 4);
+    numbers.forEach((number, index) => {
+      writeU16(this.#bytes, at + index * 4, number);
+    });
+    return this;
+  }
+
+  /** PASSWORD-ALGORITHM (RFC 8489 section 14.12), without parameters. */
+  passwordAlgorithm(number: number): this {
+    return this.u32(AttributeType.PasswordAlgorithm, number * 0x1_0000);
+  }
+
+  /**
+   * MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 over what has been written. Only
+   * MESSAGE-INTEGRITY-SHA256 (after the other) and FINGERPRINT may follow.
+   * @param key - the long-term key, or a trunk control key
+   */
+  integrity(kind: IntegrityKind, key: Uint8Array): this {
+    const { type, macBytes } = INTEGRITY[kind];
+    const offset = this.#end;
+    const mac = integrityMac(this.#bytes, offset, kind, key);
+    this.#bytes.set(mac, this.#append(type, macBytes));
+    this.#seal = kind;
+    return this;
+  }
+
+  /** FINGERPRINT (RFC 8489 section 14.7). Nothing may follow. */
+  fingerprint(): this {
+    const offset = this.#end;
+    const at = this.#append(AttributeType.Fingerprint, 4);
+    writeU32(this.#bytes, at, fingerprintOf(this.#bytes, offset));
+    this.#seal = 'fingerprint';
+    return this;
+  }
+
+  /** Bytes written so far, header included. */
+  get length(): number {
+    return this.#end;
+  }
+
+  /** Ends the message and returns it; the writer is of no use afterwards. */
+  finish(): Uint8Array {
+    this.#seal = 'finished';
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  /** Makes room for an attribute, writes its header, and returns where its value goes. */
+  #append(type: number, valueBytes: number): number {
+    this.#assertMayFollow(type);
+    const start = this.#end + 4;
+    const end = start + padded(valueBytes);
+    if (end - HEADER_BYTES > BODY_BYTES_MAX) throw unwritable('the message exceeds 64 KiB');
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(end + FINGERPRINT_BYTES, this.#bytes.length * 2));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    writeU16(this.#bytes, this.#end, type);
+    writeU16(this.#bytes, this.#end + 2, valueBytes);
+    writeU16(this.#bytes, 2, end - HEADER_BYTES);
+    this.#end = end;
+    return start;
+  }
+
+  #assertMayFollow(type: number): void {
+    const seal = this.#seal;
+    const may =
+      seal === 'open' ||
+      (seal === 'sha1' && type === AttributeType.MessageIntegritySha256) ||
+      (seal !== 'finished' && seal !== 'fingerprint' && type === AttributeType.Fingerprint);
+    if (!may) throw unwritable(`attribute 0x${type.toString(16)} cannot follow ${seal}`);
+  }
+}
+
+function unwritable(message: string): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_STUN', message);
+}
