@@ -1,0 +1,48 @@
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode, reasonPhrase } from '../stun/error-codes.js';
+import type { StunMessage } from '../stun/message.js';
+import { MessageWriter } from '../stun/writer.js';
+import { type Challenge, OFFERED_ALGORITHMS } from './long-term.js';
+
+export interface ChallengeOptions {
+  readonly code: Challenge['code'];
+  readonly realm: string;
+  /** A fresh nonce for the request's source. */
+  readonly nonce: string;
+  /** Whether to end with FINGERPRINT, as the request did. */
+  readonly fingerprint: boolean;
+}
+
+/**
+ * The answer to a request that is not authenticated: 401 and 438 carry REALM, NONCE and
+ * PASSWORD-ALGORITHMS, 400 carries none of them (RFC 8489 section 9.2.4). It is at most
+ * LIMITS.challengeBytesMax long, because a stranger may have it sent to any address; where the
+ * reason phrase would make it longer, the phrase is left out.
+ * @param request - the request to answer
+ * @returns the message
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG when the realm is longer than LIMITS.realmBytesMax
+ */
+export function buildChallenge(request: StunMessage, options: ChallengeOptions): Uint8Array {
+  const full = write(request, options, reasonPhrase(options.code));
+  if (full.length <= LIMITS.challengeBytesMax) return full;
+  const short = write(request, options, '');
+  if (short.length <= LIMITS.challengeBytesMax) return short;
+  throw new TurnpikeError(
+    'ERR_TURNPIKE_CONFIG',
+    `a realm has at most ${LIMITS.realmBytesMax} bytes: ${JSON.stringify(options.realm)}`,
+  );
+}
+
+function write(request: StunMessage, options: ChallengeOptions, reason: string): Uint8Array {
+  const { code, realm, nonce, fingerprint } = options;
+  const writer = new MessageWriter('error', request.method, request.transactionId);
+  writer.errorCode(code, reason);
+  if (code !== ErrorCode.BadRequest) {
+    writer.text(AttributeType.Realm, realm).text(AttributeType.Nonce, nonce);
+    writer.passwordAlgorithms(OFFERED_ALGORITHMS);
+  }
+  if (fingerprint) writer.fingerprint();
+  return writer.finish();
+}

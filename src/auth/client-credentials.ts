@@ -1,0 +1,206 @@
+import { RFC } from '../limits.js';
+import {
+  AttributeType,
+  type PasswordAlgorithm,
+  PasswordAlgorithmNumber,
+  passwordAlgorithmOf,
+} from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
+import {
+  type IntegrityKind,
+  integrityKind,
+  longTermKey,
+  userHash,
+  verifyIntegrity,
+} from '../stun/integrity.js';
+import type { StunMessage } from '../stun/message.js';
+import type { MessageWriter } from '../stun/writer.js';
+import { securityFeatures } from './nonce.js';
+
+/**
+ * `sha256`: SHA-256 or nothing. `sha1`: as a client of RFC 5389, MD5 and MESSAGE-INTEGRITY. `auto`:
+ * what RFC 8489 section 9.2.5 says, the first algorithm of the server's list that we know and
+ * MESSAGE-INTEGRITY-SHA256, or as `sha1` where the server has no list.
+ */
+export type IntegrityPreference = IntegrityKind | 'auto';
+
+/** Retries of one request: the first challenge, and a nonce that goes stale right after it. */
+const RETRIES_MAX = 2;
+
+/** How one request was signed: keep it with the transaction, and give it to `check`. */
+export interface Signature {
+  /** Undefined where the request went out unsigned because there was no challenge yet. */
+  readonly proof:
+    | { readonly kind: IntegrityKind; readonly key: Uint8Array; readonly realm: string }
+    | undefined;
+  /** How often this request had been challenged before. */
+  readonly retries: number;
+  /** Set by `check` once a challenge was taken: a transaction takes one. */
+  challenged: boolean;
+}
+
+/** What to do with an answer. */
+export type AnswerVerdict =
+  /** It is the server's, success or error: the transaction is over. */
+  | { readonly type: 'authentic' }
+  /** It was a challenge: send the request again, signed anew, as a new transaction. */
+  | { readonly type: 'retry'; readonly code: 401 | 438 }
+  /** The server does not accept us; the transaction is over. */
+  | {
+      readonly type: 'rejected';
+      readonly code: number;
+      readonly why: 'error' | 'wrong-credentials' | 'algorithm-not-offered' | 'challenged-again';
+    }
+  /** Treat as if never received; retransmissions go on (RFC 8489 section 9.2.5). */
+  | {
+      readonly type: 'ignored';
+      readonly why: 'integrity' | 'bid-down' | 'malformed-challenge' | 'already-challenged';
+    };
+
+/** What a server's newest challenge said. */
+interface ServerChallenge {
+  readonly realm: string;
+  readonly nonce: string;
+  readonly anonymous: boolean;
+  /** PASSWORD-ALGORITHMS as received, to be sent back byte for byte. */
+  readonly algorithmList: Uint8Array | undefined;
+  readonly algorithm: PasswordAlgorithm;
+  readonly kind: IntegrityKind;
+}
+
+const IGNORED_INTEGRITY: AnswerVerdict = { type: 'ignored', why: 'integrity' };
+
+/**
+ * The client's side of the long-term credential mechanism (RFC 8489 sections 9.2.3 and 9.2.5) with
+ * one server: signs requests once the server has challenged, judges answers, and renews the nonce.
+ */
+export class ClientCredentials {
+  readonly username: string;
+  readonly #password: string;
+  readonly #preference: IntegrityPreference;
+  #challenge: ServerChallenge | undefined;
+  #key: { readonly name: string; readonly bytes: Uint8Array } | undefined;
+
+  constructor(options: {
+    readonly username: string;
+    readonly password: string;
+    readonly integrity?: IntegrityPreference;
+  }) {
+    this.username = options.username;
+    this.#password = options.password;
+    this.#preference = options.integrity ?? 'auto';
+  }
+
+  /**
+   * Appends what authenticates a request, or nothing before the first challenge. Only FINGERPRINT
+   * may be written after it.
+   * @param after - the signature of the attempt that was answered `retry`
+   */
+  sign(writer: MessageWriter, after?: Signature): Signature {
+    const retries = after === undefined ? 0 : after.retries + 1;
+    const challenge = this.#challenge;
+    if (challenge === undefined) return { proof: undefined, retries, challenged: false };
+    const { realm, nonce, algorithmList, algorithm, kind } = challenge;
+    if (challenge.anonymous) writer.bytes(AttributeType.UserHash, userHash(this.username, realm));
+    else writer.text(AttributeType.Username, this.username);
+    writer.text(AttributeType.Realm, realm).text(AttributeType.Nonce, nonce);
+    if (algorithmList !== undefined) {
+      writer.bytes(AttributeType.PasswordAlgorithms, algorithmList);
+      writer.passwordAlgorithm(PasswordAlgorithmNumber[algorithm]);
+    }
+    const key = this.#keyOf(algorithm, realm);
+    writer.integrity(kind, key);
+    return { proof: { kind, key, realm }, retries, challenged: false };
+  }
+
+  /**
+   * Judges an answer whose transaction id matched.
+   * @param answer - class success or error
+   * @param signature - what `sign` returned for the request
+   */
+  check(answer: StunMessage, signature: Signature): AnswerVerdict {
+    const code = answer.messageClass === 'error' ? answer.errorCode()?.code : undefined;
+    const isChallenge = code === ErrorCode.Unauthenticated || code === ErrorCode.StaleNonce;
+    const stripped = algorithmsStripped(answer);
+    if (stripped) return { type: 'ignored', why: 'bid-down' };
+    const { proof } = signature;
+    if (integrityKind(answer) !== undefined) {
+      if (proof === undefined || !isAuthentic(answer, signature)) return IGNORED_INTEGRITY;
+      if (!isChallenge) return { type: 'authentic' };
+    }
+    if (isChallenge) return this.#take(answer, code, signature);
+    // Before a challenge no answer can carry integrity; an error tells why there will be none.
+    if (proof === undefined && code !== undefined) return { type: 'rejected', code, why: 'error' };
+    return IGNORED_INTEGRITY;
+  }
+
+  /** Takes a 401 or 438 over, if this transaction may still be challenged. */
+  #take(answer: StunMessage, code: 401 | 438, signature: Signature): AnswerVerdict {
+    if (signature.challenged) return { type: 'ignored', why: 'already-challenged' };
+    const challenge = readChallenge(answer, this.#preference);
+    if (challenge === undefined) return { type: 'ignored', why: 'malformed-challenge' };
+    if (challenge === 'algorithm-not-offered') return { type: 'rejected', code, why: challenge };
+    signature.challenged = true;
+    if (code === ErrorCode.Unauthenticated && signature.proof?.realm === challenge.realm) {
+      // RFC 8489 section 9.2.5: nothing about the credential would change, so do not ask again.
+      return { type: 'rejected', code, why: 'wrong-credentials' };
+    }
+    this.#challenge = challenge;
+    return signature.retries < RETRIES_MAX
+      ? { type: 'retry', code }
+      : { type: 'rejected', code, why: 'challenged-again' };
+  }
+
+  #keyOf(algorithm: PasswordAlgorithm, realm: string): Uint8Array {
+    const name = `${algorithm} ${realm}`;
+    if (this.#key?.name !== name) {
+      this.#key = { name, bytes: longTermKey(algorithm, this.username, realm, this.#password) };
+    }
+    return this.#key.bytes;
+  }
+}
+
+/**
+ * Whether a message from the server, an indication for instance, carries integrity of the kind and
+ * under the key of a signed request.
+ */
+export function isAuthentic(message: StunMessage, signature: Signature): boolean {
+  const { proof } = signature;
+  return (
+    proof !== undefined &&
+    integrityKind(message) === proof.kind &&
+    verifyIntegrity(message, proof.kind, proof.key)
+  );
+}
+
+/** A nonce that announces algorithms, without the list: somebody on the path took it out. */
+function algorithmsStripped(answer: StunMessage): boolean {
+  const nonce = answer.text(AttributeType.Nonce);
+  return (
+    nonce !== undefined &&
+    securityFeatures(nonce).passwordAlgorithms &&
+    !answer.has(AttributeType.PasswordAlgorithms)
+  );
+}
+
+function readChallenge(
+  answer: StunMessage,
+  preference: IntegrityPreference,
+): ServerChallenge | 'algorithm-not-offered' | undefined {
+  const realm = answer.text(AttributeType.Realm);
+  const nonce = answer.text(AttributeType.Nonce);
+  if (realm === undefined || realm.length > RFC.realmCharactersMax) return undefined;
+  if (nonce === undefined || nonce.length > RFC.nonceCharactersMax) return undefined;
+  const hasList = answer.has(AttributeType.PasswordAlgorithms);
+  const offered = answer.passwordAlgorithms() ?? [];
+  const known = offered.map(passwordAlgorithmOf).filter((algorithm) => algorithm !== undefined);
+  const anonymous = securityFeatures(nonce).usernameAnonymity;
+  if (preference === 'sha1' || (preference === 'auto' && !hasList)) {
+    return { realm, nonce, anonymous, algorithmList: undefined, algorithm: 'md5', kind: 'sha1' };
+  }
+  const algorithm = preference === 'auto' ? known[0] : known.find((name) => name === 'sha256');
+  if (algorithm === undefined) return 'algorithm-not-offered';
+  // Copied, because the datagram's buffer is not ours to keep.
+  const algorithmList = answer.get(AttributeType.PasswordAlgorithms)?.slice();
+  return { realm, nonce, anonymous, algorithmList, algorithm, kind: 'sha256' };
+}

@@ -1,0 +1,146 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto';
+import { TurnpikeError } from '../errors.js';
+import type { UnixMs } from '../units.js';
+
+/** Tenant and relay names (PROTOCOL.md, terms). */
+export const NAME_PATTERN = '[a-z0-9][a-z0-9.-]{0,62}';
+
+/** Bytes of every secret and of a key where no other length is said. */
+export const SECRET_BYTES = 32;
+
+const NAME = new RegExp(`^${NAME_PATTERN}$`);
+const TRUNK_DATA_KEY_BYTES = 16;
+const EPOCH_ZERO_MS = Date.UTC(2026, 0, 1);
+const EPOCH_MS = 86_400_000;
+const EPOCH_MAX = 0xffff;
+
+/** RFC 8410: what stands before the 32 raw bytes in PKCS #8 and SubjectPublicKeyInfo. */
+const X25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const X25519_SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
+
+/** A relay's X25519 pair. */
+export interface RelayKeyPair {
+  readonly privateKey: KeyObject;
+  /** 32 raw bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** Whether a text may name a tenant or a relay. */
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}
+
+/** Tenant root, 32 bytes, from the cluster secret (PROTOCOL.md section 1). */
+export function tenantRoot(clusterSecret: Uint8Array): Uint8Array {
+  return derive(clusterSecret, ['turnpike tenants v1']);
+}
+
+/** Tenant secret, 32 bytes, from the tenant root (PROTOCOL.md section 1). */
+export function tenantSecret(root: Uint8Array, tenant: string): Uint8Array {
+  return derive(root, ['turnpike tenant v1', tenant]);
+}
+
+/** Relay secret, 32 bytes, from the cluster secret (PROTOCOL.md section 1). */
+export function relaySecret(clusterSecret: Uint8Array, relayId: string): Uint8Array {
+  return derive(clusterSecret, ['turnpike relay v1', relayId]);
+}
+
+/** Key of a relay's requests to directories, 32 bytes (PROTOCOL.md sections 1 and 5). */
+export function registrationKey(secret: Uint8Array): Uint8Array {
+  return derive(secret, ['turnpike registration v1']);
+}
+
+/**
+ * A relay's X25519 pair (RFC 7748), derived so that it needs no storage of its own and the
+ * directory can compute the public half (PROTOCOL.md section 1).
+ * @param secret - the relay secret
+ */
+export function relayKeyPair(secret: Uint8Array): RelayKeyPair {
+  const raw = derive(secret, ['turnpike x25519 v1']);
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([X25519_PKCS8_PREFIX, raw]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return { privateKey, publicKey: new Uint8Array(spki.subarray(X25519_SPKI_PREFIX.length)) };
+}
+
+/**
+ * X25519 of two relays: the same 32 bytes at both.
+ * @param peerPublicKey - 32 raw bytes, from the registry
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET when it is no usable public key: another length, or a
+ *   point of small order, with which the secret would be known to all (RFC 7748 section 6.1)
+ */
+export function sharedSecret(privateKey: KeyObject, peerPublicKey: Uint8Array): Uint8Array {
+  try {
+    const key = Buffer.concat([X25519_SPKI_PREFIX, peerPublicKey]);
+    const publicKey = createPublicKey({ key, format: 'der', type: 'spki' });
+    return diffieHellman({ privateKey, publicKey });
+  } catch (cause) {
+    throw new TurnpikeError('ERR_TURNPIKE_SECRET', 'not a usable X25519 public key', { cause });
+  }
+}
+
+/**
+ * Key of trunk control messages from one relay to another, 32 bytes (PROTOCOL.md section 3).
+ * @param shared - `sharedSecret` of the two
+ */
+export function trunkControlKey(
+  shared: Uint8Array,
+  senderId: string,
+  receiverId: string,
+): Uint8Array {
+  return derive(shared, ['turnpike trunk control v1', senderId, receiverId]);
+}
+
+/** What a trunk data key depends on. */
+export interface TrunkDataKeyInput {
+  /** `sharedSecret` of the two relays. */
+  readonly shared: Uint8Array;
+  readonly senderId: string;
+  readonly receiverId: string;
+  /** `trunkEpoch` of the day. */
+  readonly epoch: number;
+  /** The receiver's RELAY-START, Unix milliseconds. */
+  readonly receiverStart: UnixMs;
+}
+
+/** SipHash key of trunk data from one relay to another, 16 bytes (PROTOCOL.md section 4). */
+export function trunkDataKey(input: TrunkDataKeyInput): Uint8Array {
+  const epoch = Buffer.alloc(2);
+  epoch.writeUInt16BE(input.epoch);
+  const start = Buffer.alloc(8);
+  start.writeBigUInt64BE(BigInt(input.receiverStart));
+  const context = ['turnpike trunk data v1', input.senderId, input.receiverId];
+  const info = Buffer.concat([joined(context), Buffer.of(0), epoch, start]);
+  return hkdf(input.shared, info, TRUNK_DATA_KEY_BYTES);
+}
+
+/**
+ * The key epoch of a moment: whole days since 2026-01-01 UTC (PROTOCOL.md section 4), held within
+ * the 16 bits of the wire for a host whose clock is far off.
+ */
+export function trunkEpoch(unixMs: UnixMs): number {
+  return Math.min(Math.max(Math.floor((unixMs - EPOCH_ZERO_MS) / EPOCH_MS), 0), EPOCH_MAX);
+}
+
+function derive(secret: Uint8Array, context: readonly string[]): Uint8Array {
+  return hkdf(secret, joined(context), SECRET_BYTES);
+}
+
+/** Parts with a zero byte between them; no part can hold one, so no two lists collide. */
+function joined(parts: readonly string[]): Buffer {
+  return Buffer.from(parts.join('\0'), 'utf8');
+}
+
+/** HKDF-SHA-256 with an empty salt (RFC 5869). */
+function hkdf(secret: Uint8Array, info: Uint8Array, bytes: number): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(0), info, bytes));
+}
