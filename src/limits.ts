@@ -63,6 +63,12 @@ export const LIMITS = {
   relaysMax: 1_024,
   /** Trunk source addresses that a registration may list. */
   trunkSourcesMax: 64,
+  /** Types that one 420 answer lists. */
+  unknownAttributesMax: 16,
+  /** Times a relay says that a connection is closed before it leaves it to the data. */
+  closeRequestsMax: 6,
+  /** Close requests awaiting an answer; beyond it they are sent once. */
+  closesPendingMax: 131_072,
   /** Largest datagram handed up to TypeScript. */
   puntBytesMax: 2_048,
   /** Largest application payload that fits a 1,500-byte link on every leg. */
@@ -144,4 +150,26 @@ export const LIMITS = {
   /** Rendezvous: wait for the first join, and for the other side. */
   rendezvousJoinMs: 10_000,
   roomWaitMs: 600_000,
+  /** Command line: API key length in characters. */
+  apiKeyCharactersMin: 16,
+  apiKeyCharactersMax: 512,
+  /** `turnpike relay`: a drain that takes longer than this is cut short. */
+  stopMs: 4_500,
+  /** Byte stream of `turnpike peer`: segments that a receiver holds, and bytes not yet sent. */
+  streamSegmentsMax: 1_024,
+  streamQueueBytesMax: 262_144,
+  /** Byte stream: selective ranges in one acknowledgement, and its longest delay. */
+  streamAckRangesMax: 32,
+  streamAckDelayMs: 10,
+  /** Byte stream: first, shortest and longest wait before a probe. */
+  streamProbeMsFirst: 500,
+  streamProbeMsMin: 50,
+  streamProbeMsMax: 2_000,
+  /** Byte stream: congestion window in segments, at the start and at least. */
+  streamCongestionFirst: 10,
+  streamCongestionMin: 2,
+  /** Sealed channel: a greeting is repeated this often until it is answered. */
+  helloIntervalMs: 250,
+  /** Sealed channel: counters below the highest that are still accepted, once each. */
+  replayWindow: 4_096,
 } as const;
