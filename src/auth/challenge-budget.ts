@@ -37,6 +37,7 @@ export class ChallengeBudget {
   readonly #burstMs: number;
   readonly #clock: Clock;
   readonly #hash: HalfSipHash;
+  readonly #groups = new Uint16Array(IPV6_GROUPS);
 
   /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when a number is below what makes a table */
   constructor(options: ChallengeBudgetOptions) {
@@ -78,31 +79,53 @@ export class ChallengeBudget {
       this.#hash.hash(4, ipv4Word(ip), 0);
       return;
     }
-    const [head, tail] = ip.split('::') as [string, string | undefined];
-    const first = groupsOf(head);
-    const last = groupsOf(tail ?? '');
-    const gapEnd = IPV6_GROUPS - last.length;
-    const group = (index: number) =>
-      first[index] ?? (index < gapEnd ? 0 : (last[index - gapEnd] ?? 0));
-    this.#hash.hash(6, (group(0) << 16) | group(1), (group(2) << 16) | group(3));
+    parseGroups(ip, this.#groups);
+    const [a, b, c, d] = this.#groups as unknown as [number, number, number, number];
+    this.#hash.hash(6, (a << 16) | b, (c << 16) | d);
   }
 }
 
-function groupsOf(text: string): number[] {
-  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
-}
+const DOT = 0x2e;
+const COLON = 0x3a;
+const DIGIT_ZERO = 0x30;
+const LETTER_A = 0x61;
 
 function ipv4Word(ip: string): number {
   let word = 0;
   let octet = 0;
   for (let i = 0; i < ip.length; i += 1) {
     const character = ip.charCodeAt(i);
-    if (character === 0x2e) {
+    if (character === DOT) {
       word = (word << 8) | octet;
       octet = 0;
     } else {
-      octet = octet * 10 + (character - 0x30);
+      octet = octet * 10 + (character - DIGIT_ZERO);
     }
   }
   return (word << 8) | octet;
+}
+
+/** The eight groups of canonical IPv6 text (lower case, no zone), without making strings. */
+function parseGroups(ip: string, groups: Uint16Array): void {
+  groups.fill(0);
+  let index = 0;
+  let gapStart = -1;
+  for (let i = 0; i < ip.length; i += 1) {
+    const character = ip.charCodeAt(i);
+    if (character !== COLON) {
+      const digit = character >= LETTER_A ? character - LETTER_A + 10 : character - DIGIT_ZERO;
+      groups[index] = ((groups[index] as number) << 4) | digit;
+    } else if (ip.charCodeAt(i + 1) !== COLON) {
+      index += 1;
+    } else {
+      // The text starts with the gap when there is no group before it.
+      gapStart = i === 0 ? 0 : index + 1;
+      index = gapStart;
+      i += 1;
+    }
+  }
+  if (gapStart < 0) return;
+  const after = index + 1 - gapStart;
+  groups.copyWithin(IPV6_GROUPS - after, gapStart, gapStart + after);
+  groups.fill(0, gapStart, IPV6_GROUPS - after);
 }

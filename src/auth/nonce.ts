@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
 import type { Clock } from '../units.js';
 
@@ -55,7 +55,7 @@ export function securityFeatures(nonce: string): SecurityFeatures {
  * every nonce invalid, which costs each peer one 438.
  */
 export class NonceIssuer {
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
   readonly #clock: Clock;
   readonly #lifetimeSeconds: number;
 
@@ -72,7 +72,7 @@ export class NonceIssuer {
     if (options.key.length < 32) {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'a nonce key has at least 32 bytes');
     }
-    this.#key = options.key;
+    this.#key = createSecretKey(options.key);
     this.#clock = options.clock;
     this.#lifetimeSeconds = options.lifetimeSeconds;
   }
