@@ -1,0 +1,10 @@
+export { type HostOptions, Lab, type NatOptions } from './lab.js';
+export { LabProcess, type ProcessEnd, type SpawnOptions } from './processes.js';
+export { type LabSupport, labSupport } from './tools.js';
+export {
+  type LabHost,
+  type LabNat,
+  type LabWire,
+  NAT_BEHAVIOURS,
+  type NatBehaviour,
+} from './topology.js';

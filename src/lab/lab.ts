@@ -1,0 +1,245 @@
+import type { AddressFamily } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { NamespaceGuard, newPrefix, reapStale } from './guard.js';
+import {
+  INTERNET,
+  linkLine,
+  type NamespaceSettings,
+  namespaceSettings,
+  nodeLines,
+  parentLines,
+  wireEndLines,
+  wireLine,
+} from './links.js';
+import { type LinkLoss, lossRules, natRules } from './nat-rules.js';
+import {
+  type LabProcess,
+  type SpawnOptions,
+  STOP_GRACE_MS,
+  spawnInNamespace,
+} from './processes.js';
+import { labSupport, run } from './tools.js';
+import {
+  AddressPlan,
+  type LabHost,
+  type LabNat,
+  type LabWire,
+  type NatBehaviour,
+} from './topology.js';
+
+const DUAL_STACK: readonly AddressFamily[] = [4, 6];
+
+export interface NatOptions {
+  readonly behaviour: NatBehaviour;
+  /** Default: both. */
+  readonly families?: readonly AddressFamily[];
+}
+
+export interface HostOptions {
+  /** The NAT it is behind; a public host when left out. */
+  readonly behind?: LabNat;
+  /** Default: those of its NAT, or both. */
+  readonly families?: readonly AddressFamily[];
+}
+
+/**
+ * A small internet in network namespaces: public hosts and NATs around one router, hosts behind
+ * the NATs. Declare nodes with `nat`, `host` and `wire`, make them with `up`, run programs in them
+ * with `spawn`. `close` leaves nothing behind; so does the end of the process, whatever ends it.
+ */
+export class Lab {
+  readonly #guard = new NamespaceGuard();
+  readonly #plan: AddressPlan;
+  readonly #prefix: string;
+  readonly #processes = new Set<LabProcess>();
+  /** Percent by node, for nodes whose links lose packets. */
+  readonly #losses = new Map<LabHost | LabNat, number>();
+  readonly #nodes: (LabHost | LabNat)[] = [];
+  #pendingNodes: (LabHost | LabNat)[] = [];
+  #pendingWires: LabWire[] = [];
+  #isRouterUp = false;
+  #isClosed = false;
+
+  private constructor(prefix: string) {
+    this.#prefix = prefix;
+    this.#plan = new AddressPlan(prefix);
+  }
+
+  /**
+   * An empty lab. Also removes what labs of dead processes left.
+   * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE naming what is missing
+   */
+  static create(): Lab {
+    const support = labSupport();
+    if (!support.ok) throw new TurnpikeError('ERR_TURNPIKE_PRIVILEGE', support.why);
+    reapStale();
+    return new Lab(newPrefix());
+  }
+
+  /**
+   * Declares a NAT on the internet.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB for a bad name, ERR_TURNPIKE_LIMIT when full
+   */
+  nat(name: string, options: NatOptions): LabNat {
+    const nat = this.#plan.nat(name, options.behaviour, options.families ?? DUAL_STACK);
+    this.#pendingNodes.push(nat);
+    return nat;
+  }
+
+  /**
+   * Declares a host.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB for a bad name, ERR_TURNPIKE_LIMIT when full
+   */
+  host(name: string, options: HostOptions = {}): LabHost {
+    const families = options.families ?? options.behind?.families ?? DUAL_STACK;
+    const host = this.#plan.host(name, families, options.behind);
+    this.#pendingNodes.push(host);
+    return host;
+  }
+
+  /**
+   * Declares a private link between two hosts that crosses neither NAT nor internet.
+   * @throws TurnpikeError ERR_TURNPIKE_LIMIT when full
+   */
+  wire(a: LabHost, b: LabHost): LabWire {
+    const wire = this.#plan.wire([a, b]);
+    this.#pendingWires.push(wire);
+    return wire;
+  }
+
+  /**
+   * Makes everything declared since the last call.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB when a tool refuses; close the lab then
+   */
+  async up(): Promise<void> {
+    const nodes = this.#pendingNodes;
+    const wires = this.#pendingWires;
+    this.#pendingNodes = [];
+    this.#pendingWires = [];
+    await this.#makeNamespaces(nodes);
+    const links = nodes.map((node) => linkLine(node, this.#parentOf(node)));
+    await run(['ip', '-batch', '-'], lines([...links, ...wires.map(wireLine)]));
+    const addressing = this.#addressing(nodes, wires);
+    await Promise.all([
+      ...[...addressing].map(([name, batch]) =>
+        run(['ip', '-n', name, '-batch', '-'], lines(batch)),
+      ),
+      ...nodes.map((node) => (node.kind === 'nat' ? this.#loadNat(node) : undefined)),
+    ]);
+    this.#nodes.push(...nodes);
+  }
+
+  /**
+   * Makes a node's uplink lose packets at random, each way alike.
+   * @param percent - 0 to 100
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async setLoss(node: LabHost | LabNat, percent: number): Promise<void> {
+    if (percent > 0) this.#losses.set(node, percent);
+    else this.#losses.delete(node);
+    const parent = this.#parentOf(node);
+    const losses: LinkLoss[] = [...this.#losses]
+      .filter(([lossy]) => this.#parentOf(lossy) === parent)
+      .map(([lossy, lossyPercent]) => ({ downlink: lossy.downlink, percent: lossyPercent }));
+    // Segmentation offload would hand a whole run of datagrams to the rule as one packet.
+    await Promise.all([
+      ...this.#nodes.map((each) =>
+        run(['ip', '-n', each.namespace, 'link', 'set', each.uplink, 'gso_max_segs', '1']),
+      ),
+      run(['ip', 'netns', 'exec', parent, 'nft', '-f', '-'], lossRules(losses)),
+    ]);
+  }
+
+  /**
+   * Takes a node's uplink down, so that the node has no network (ENETUNREACH) and its parent no
+   * carrier, or up again. A silent break is `setLoss` with 100.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async setLink(node: LabHost | LabNat, state: 'up' | 'down'): Promise<void> {
+    // The kernel forgets the routes over an interface that goes down, and its IPv6 addresses.
+    const batch = state === 'up' ? nodeLines(node) : [`link set dev ${node.uplink} down`];
+    await run(['ip', '-n', node.namespace, '-batch', '-'], lines(batch));
+  }
+
+  /**
+   * Starts a program in a host. It ends with the lab.
+   * @param host - a host that is up
+   * @param argv - program and arguments; no shell reads them
+   * @throws TurnpikeError ERR_TURNPIKE_CLOSED
+   */
+  spawn(host: LabHost, argv: readonly string[], options?: SpawnOptions): LabProcess {
+    if (this.#isClosed) throw new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the lab is closed');
+    const labProcess = spawnInNamespace(host, argv, options);
+    this.#processes.add(labProcess);
+    void labProcess.ended.then(() => this.#processes.delete(labProcess));
+    return labProcess;
+  }
+
+  /**
+   * Ends all processes and removes all namespaces. May be called at any time, and again.
+   * @param graceMs - how long a process may take to end by itself, in milliseconds
+   */
+  async close(graceMs = STOP_GRACE_MS): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.all([...this.#processes].map((labProcess) => labProcess.stop(graceMs)));
+    await this.#guard.close();
+  }
+
+  async #makeNamespaces(nodes: readonly (LabHost | LabNat)[]): Promise<void> {
+    const settings = new Map<string, NamespaceSettings>();
+    if (!this.#isRouterUp) settings.set(this.#router, namespaceSettings(true));
+    this.#isRouterUp = true;
+    for (const node of nodes) {
+      const ports = node.kind === 'host' ? node.ephemeralPorts : undefined;
+      settings.set(node.namespace, namespaceSettings(node.kind === 'nat', ports));
+    }
+    for (const namespace of settings.keys()) this.#guard.watch(namespace);
+    await run(
+      ['ip', '-batch', '-'],
+      lines([...settings.keys()].map((name) => `netns add ${name}`)),
+    );
+    await Promise.all(
+      [...settings].flatMap(([namespace, values]) =>
+        Object.entries(values).map(([value, files]) => {
+          const paths = files.map((file) => `/proc/sys/net/${file}`);
+          return run(['ip', 'netns', 'exec', namespace, 'tee', ...paths], value);
+        }),
+      ),
+    );
+  }
+
+  /** The `ip` lines of each namespace that gains a link. */
+  #addressing(nodes: readonly (LabHost | LabNat)[], wires: readonly LabWire[]) {
+    const batches = new Map<string, string[]>();
+    const add = (namespace: string, more: string[]) => {
+      batches.set(namespace, [...(batches.get(namespace) ?? []), ...more]);
+    };
+    for (const node of nodes) {
+      add(node.namespace, nodeLines(node));
+      add(this.#parentOf(node), parentLines(node));
+    }
+    for (const wire of wires) {
+      add(wire.ends[0].namespace, wireEndLines(wire, 0));
+      add(wire.ends[1].namespace, wireEndLines(wire, 1));
+    }
+    return batches;
+  }
+
+  #loadNat(nat: LabNat): Promise<void> {
+    return run(['ip', 'netns', 'exec', nat.namespace, 'nft', '-f', '-'], natRules(nat.behaviour));
+  }
+
+  #parentOf(node: LabHost | LabNat): string {
+    const nat = node.kind === 'host' ? node.behind : undefined;
+    return nat?.namespace ?? this.#router;
+  }
+
+  get #router(): string {
+    return `${this.#prefix}-${INTERNET}`;
+  }
+}
+
+function lines(batch: readonly string[]): string {
+  return batch.map((line) => `${line}\n`).join('');
+}

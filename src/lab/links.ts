@@ -1,0 +1,124 @@
+import type { LabHost, LabNat, LabWire } from './topology.js';
+
+/** The namespace that stands for the internet: it only routes between the uplinks. */
+export const INTERNET = 'internet';
+
+/** Gateway addresses: the same on every link, as the links are routed, not bridged. */
+const GATEWAY_V4 = { internet: '192.0.2.1', lan: '192.168.1.1' } as const;
+const GATEWAY_V6 = 'fe80::1';
+
+/**
+ * The `ip -batch` line that makes the link between a node and its parent.
+ * @param node - a node whose namespace is there
+ * @param parent - the parent's namespace
+ */
+export function linkLine(node: LabHost | LabNat, parent: string): string {
+  return (
+    `link add name ${node.uplink} netns ${node.namespace} type veth ` +
+    `peer name ${node.downlink} netns ${parent}`
+  );
+}
+
+/** The `ip -batch` line that makes a private wire between two hosts. */
+export function wireLine(wire: LabWire): string {
+  const [a, b] = wire.ends;
+  const [nameA, nameB] = wire.interfaces;
+  return (
+    `link add name ${nameA} netns ${a.namespace} type veth ` +
+    `peer name ${nameB} netns ${b.namespace}`
+  );
+}
+
+/**
+ * What a node's own namespace needs: its address and a default route over the uplink.
+ * @param node - a node whose link is there
+ * @returns `ip -batch` lines
+ */
+export function nodeLines(node: LabHost | LabNat): string[] {
+  const behind = node.kind === 'host' ? node.behind : undefined;
+  const gateway = behind === undefined ? GATEWAY_V4.internet : GATEWAY_V4.lan;
+  const { uplink } = node;
+  const lines = ['link set lo up', ...upLines(uplink)];
+  if (node.addresses[4] !== undefined) {
+    lines.push(`addr replace ${node.addresses[4]}/32 dev ${uplink}`);
+    lines.push(`route replace default via ${gateway} dev ${uplink} onlink`);
+  }
+  if (node.addresses[6] !== undefined) {
+    lines.push(`addr replace ${node.addresses[6]}/128 dev ${uplink} nodad`);
+    lines.push(`addr replace fe80::2/64 dev ${uplink} nodad`);
+    lines.push(`route replace default via ${GATEWAY_V6} dev ${uplink}`);
+  }
+  return lines;
+}
+
+/**
+ * What the parent of a node needs: its end of the link, and routes to the node and to what is
+ * behind it.
+ * @param node - a node whose link is there
+ * @returns `ip -batch` lines
+ */
+export function parentLines(node: LabHost | LabNat): string[] {
+  const { downlink } = node;
+  const behind = node.kind === 'host' ? node.behind : undefined;
+  const gateway = behind === undefined ? GATEWAY_V4.internet : GATEWAY_V4.lan;
+  const lines = upLines(downlink);
+  if (node.addresses[4] !== undefined) {
+    lines.push(`addr replace ${gateway}/32 dev ${downlink}`);
+    lines.push(`route replace ${node.addresses[4]}/32 dev ${downlink}`);
+  }
+  if (node.addresses[6] !== undefined) {
+    lines.push(`addr replace ${GATEWAY_V6}/64 dev ${downlink} nodad`);
+    lines.push(`route replace ${node.addresses[6]}/128 dev ${downlink}`);
+    if (node.kind === 'nat') {
+      lines.push(`route replace ${node.lanPrefix}/64 via ${node.addresses[6]} dev ${downlink}`);
+    }
+  }
+  return lines;
+}
+
+/**
+ * One end of a wire.
+ * @param wire - a wire whose link is there
+ * @param end - which end
+ * @returns `ip -batch` lines for that end's namespace
+ */
+export function wireEndLines(wire: LabWire, end: 0 | 1): string[] {
+  const name = wire.interfaces[end];
+  return [...upLines(name), `addr replace ${wire.addresses[end]}/30 dev ${name}`];
+}
+
+/**
+ * `addrgenmode none` keeps the kernel from making link-local addresses of its own, whose duplicate
+ * address detection (RFC 4862 section 5.4) would take seconds.
+ */
+function upLines(device: string): string[] {
+  return [`link set dev ${device} addrgenmode none`, `link set dev ${device} up`];
+}
+
+/** Kernel settings of a namespace, as files below /proc/sys/net by the value they get. */
+export interface NamespaceSettings {
+  readonly [value: string]: readonly string[];
+}
+
+/**
+ * A new namespace inherits some of the host's settings, so those that matter are set.
+ * @param forwards - whether the namespace routes
+ * @param ephemeralPorts - for sockets that ask for no port; undefined leaves the kernel's
+ */
+export function namespaceSettings(
+  forwards: boolean,
+  ephemeralPorts?: readonly [number, number],
+): NamespaceSettings {
+  const forwarding = ['ipv4/ip_forward', 'ipv6/conf/all/forwarding'];
+  return {
+    '0': [
+      'ipv4/conf/all/rp_filter',
+      'ipv4/conf/default/rp_filter',
+      'ipv6/conf/all/disable_ipv6',
+      'ipv6/conf/default/disable_ipv6',
+      'ipv6/conf/default/accept_ra',
+    ],
+    ...(forwards ? { '1': forwarding } : {}),
+    ...(ephemeralPorts ? { [ephemeralPorts.join(' ')]: ['ipv4/ip_local_port_range'] } : {}),
+  };
+}

@@ -1,0 +1,129 @@
+import type { NatBehaviour } from './topology.js';
+
+/**
+ * The nftables ruleset of a NAT box whose outer interface is `wan`.
+ *
+ * | behaviour          | mapping (RFC 4787 4.1)     | filtering (RFC 4787 5)     |
+ * |--------------------|----------------------------|----------------------------|
+ * | full-cone          | endpoint-independent       | endpoint-independent       |
+ * | address-restricted | endpoint-independent       | address-dependent          |
+ * | port-restricted    | endpoint-independent       | address and port-dependent |
+ * | symmetric          | address and port-dependent | address and port-dependent |
+ *
+ * IPv6 is routed, never translated, through a firewall that lets in what was asked for (RFC 6092
+ * section 3.2.3, address and port-dependent filtering) whatever the IPv4 behaviour.
+ * @param behaviour - of the IPv4 NAT
+ * @returns text for `nft -f`
+ */
+export function natRules(behaviour: NatBehaviour): string {
+  return `${translation(behaviour)}\n${FIREWALL}`;
+}
+
+/**
+ * Unsolicited packets must be dropped before conntrack confirms them: a confirmed entry would hold
+ * the port, and the host's own next packet to that sender would get another mapping. Neighbour
+ * discovery is untracked and has to pass.
+ */
+const FIREWALL = `
+table inet firewall {
+  chain input {
+    type filter hook input priority filter
+    ct state { established, related, untracked } accept
+    iifname "wan" drop
+  }
+  chain forward {
+    type filter hook forward priority filter
+    ct state { established, related } accept
+    iifname "wan" ct status dnat accept
+    iifname "wan" drop
+  }
+}
+`;
+
+function translation(behaviour: NatBehaviour): string {
+  switch (behaviour) {
+    case 'port-restricted':
+      return sourceNat('masquerade');
+    case 'symmetric':
+      return sourceNat('masquerade random,fully-random');
+    case 'full-cone':
+      return sourceNat('masquerade persistent') + inwards('');
+    case 'address-restricted':
+      return sourceNat('masquerade persistent') + inwards('ip saddr . udp dport @contacted');
+  }
+}
+
+function sourceNat(statement: string): string {
+  return `
+table ip nat {
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    oifname "wan" ${statement}
+  }
+}
+`;
+}
+
+/**
+ * The way in of the two cones: outgoing packets, seen after their translation, teach the map which
+ * inner socket a port stands for and the set whom it has written to; first packets of unknown
+ * senders are sent to that socket if `condition` holds.
+ */
+function inwards(condition: string): string {
+  return `
+table ip nat {
+  map mapped {
+    type inet_service : ipv4_addr . inet_service
+    flags dynamic,timeout
+    timeout 5m
+    size 65535
+  }
+  set contacted {
+    type ipv4_addr . inet_service
+    flags dynamic,timeout
+    timeout 5m
+    size 65535
+  }
+  chain learn {
+    type filter hook postrouting priority srcnat + 10
+    oifname "wan" update @mapped { udp sport : ct original ip saddr . ct original proto-src }
+    oifname "wan" update @contacted { ip daddr . udp sport }
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    iifname "wan" ${condition} dnat ip addr . port to udp dport map @mapped
+  }
+}
+`;
+}
+
+/** Packets in a hundred that a link loses, each way. */
+export interface LinkLoss {
+  /** The parent's interface towards the node. */
+  readonly downlink: string;
+  /** 0 to 100; three decimals count. */
+  readonly percent: number;
+}
+
+/**
+ * Replaces the loss of all links that hang off one forwarding namespace, in one transaction.
+ * @param losses - one for each lossy link; none removes all loss
+ * @returns text for `nft -f`
+ */
+export function lossRules(losses: readonly LinkLoss[]): string {
+  const rules = losses.flatMap(({ downlink, percent }) => {
+    const share = Math.round(percent * 1_000);
+    const drop = share < 100_000 ? `numgen random mod 100000 < ${share} drop` : 'drop';
+    return [`    iifname "${downlink}" ${drop}`, `    oifname "${downlink}" ${drop}`];
+  });
+  return `
+table inet loss
+delete table inet loss
+table inet loss {
+  chain forward {
+    type filter hook forward priority filter - 10
+${rules.join('\n')}
+  }
+}
+`;
+}

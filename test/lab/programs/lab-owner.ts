@@ -1,0 +1,10 @@
+/** Makes a lab with a program in it, says what it made, and waits to be killed. */
+import { Lab } from '../../../src/lab/index.js';
+
+const lab = Lab.create();
+const host = lab.host('host');
+await lab.up();
+const sleeper = lab.spawn(host, ['sleep', '1000'], { stdio: 'ignore' });
+process.stdout.write(`${JSON.stringify({ namespace: host.namespace, pid: sleeper.pid })}\n`);
+if (process.argv[2] === 'throw') throw new Error('thrown on purpose');
+setInterval(() => {}, 1_000);
