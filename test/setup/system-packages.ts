@@ -56,8 +56,9 @@ function mayInstall(): boolean {
  * Installs the system packages that the full test run lacks where that is allowed (root on
  * Debian), and names in one line whatever is missing after that. The tests that need a missing
  * one say so and are skipped.
+ * @returns whether all are there
  */
-export function ensureSystemPackages(): void {
+export function ensureSystemPackages(): boolean {
   const wanted = missingPackages();
   if (wanted.length > 0 && mayInstall()) {
     console.log(`Installing system packages for the tests: ${wanted.join(' ')}`);
@@ -70,4 +71,5 @@ export function ensureSystemPackages(): void {
   if (missing.length > 0) {
     console.log(`Not installed, so tests that need them are skipped: ${missing.join(' ')}`);
   }
+  return missing.length === 0;
 }
