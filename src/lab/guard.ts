@@ -1,34 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { deleteNamespacesSync, namespaceNames, processStart, toolEnvironment } from './tools.js';
-
-/** How a lab's namespaces are named: the owner's pid and start, a number, the node. */
-const NAME = /^turnpike-(\d+)-([0-9a-z]+)-\d+-/;
-
-let labs = 0;
+import { deleteNamespacesSync, namespaceNames } from './namespaces.js';
+import { toolEnvironment } from './tools.js';
 
 /** Namespaces of this process that have to be gone when it is. */
 const owned = new Set<string>();
 
 let exitHook = false;
-
-/** The first part of a new lab's namespace names. It says who owns them, for `reapStale`. */
-export function newPrefix(): string {
-  const start = processStart(process.pid) ?? 0;
-  return `turnpike-${process.pid}-${start.toString(36)}-${labs++}`;
-}
-
-/** Removes the namespaces of labs whose owners are dead, and what runs in them. */
-export function reapStale(): void {
-  deleteNamespacesSync(
-    namespaceNames().filter((name) => {
-      const match = NAME.exec(name);
-      if (match === null) return false;
-      return processStart(Number(match[1]))?.toString(36) !== match[2];
-    }),
-  );
-}
 
 /** Reads names up to the end of its input, then kills what runs in them and removes them. */
 const GUARD_SCRIPT = `

@@ -1,6 +1,6 @@
 export { type HostOptions, Lab, type NatOptions } from './lab.js';
 export { LabProcess, type ProcessEnd, type SpawnOptions } from './processes.js';
-export { type LabSupport, labSupport } from './tools.js';
+export { type LabSupport, labSupport } from './support.js';
 export {
   type LabHost,
   type LabNat,

@@ -1,6 +1,6 @@
 import type { AddressFamily } from '../address.js';
 import { TurnpikeError } from '../errors.js';
-import { NamespaceGuard, newPrefix, reapStale } from './guard.js';
+import { NamespaceGuard } from './guard.js';
 import {
   INTERNET,
   linkLine,
@@ -11,6 +11,7 @@ import {
   wireEndLines,
   wireLine,
 } from './links.js';
+import { newPrefix, reapStale } from './namespaces.js';
 import { type LinkLoss, lossRules, natRules } from './nat-rules.js';
 import {
   type LabProcess,
@@ -18,7 +19,8 @@ import {
   STOP_GRACE_MS,
   spawnInNamespace,
 } from './processes.js';
-import { labSupport, run } from './tools.js';
+import { labSupport } from './support.js';
+import { run } from './tools.js';
 import {
   AddressPlan,
   type LabHost,

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { isTurnpikeError } from '../../src/errors.js';
 import { Lab, labSupport } from '../../src/lab/index.js';
-import { missingTools } from '../../src/lab/tools.js';
+import { missingTools } from '../../src/lab/support.js';
 import { Agent } from './agent.js';
 
 const support = labSupport();

@@ -1,0 +1,81 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { TurnpikeError } from '../errors.js';
+import { deleteNamespacesSync, namespaceNames, newPrefix } from './namespaces.js';
+import { runSync, SEARCH_PATH } from './tools.js';
+
+/** The programs a lab runs, with the Debian package of each. */
+const TOOLS = { ip: 'iproute2', nft: 'nftables', setpriv: 'util-linux', tee: 'coreutils' } as const;
+
+type Tool = keyof typeof TOOLS;
+
+export type LabSupport = { readonly ok: true } | { readonly ok: false; readonly why: string };
+
+/** Needs what the lab's own rules need of the kernel. */
+const PROBE_RULES = `
+table ip probe {
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    numgen random mod 100 < 1 masquerade
+  }
+}
+`;
+
+let support: LabSupport | undefined;
+
+/**
+ * Whether labs can be made here: root, the tools, and a kernel that lets this process have network
+ * namespaces and NAT rules, which is tried once with a namespace of its own.
+ * @returns ok, or one line that names what is missing
+ */
+export function labSupport(): LabSupport {
+  support ??= findSupport();
+  return support;
+}
+
+function findSupport(): LabSupport {
+  if (process.platform !== 'linux') return { ok: false, why: 'network namespaces need Linux' };
+  if (process.getuid?.() !== 0) {
+    return { ok: false, why: 'network namespaces need root: run it again with sudo' };
+  }
+  const missing = missingTools(SEARCH_PATH);
+  if (missing.length > 0) {
+    const packages = missing.map((tool) => TOOLS[tool]).join(' ');
+    return { ok: false, why: `${missing.join(', ')} not found: apt-get install ${packages}` };
+  }
+  return tryKernel();
+}
+
+function tryKernel(): LabSupport {
+  const probe = `${newPrefix()}-probe`;
+  try {
+    runSync(['ip', 'netns', 'add', probe]);
+    runSync(['ip', 'netns', 'exec', probe, 'nft', '-f', '-'], PROBE_RULES);
+    return { ok: true };
+  } catch (error) {
+    const why = (error as TurnpikeError).message;
+    return { ok: false, why: `network namespaces with NAT do not work here: ${why}` };
+  } finally {
+    deleteNamespacesSync([probe].filter((name) => namespaceNames().includes(name)));
+  }
+}
+
+/**
+ * The tools that are in none of these directories.
+ * @param searchPath - as PATH
+ */
+export function missingTools(searchPath: string): Tool[] {
+  const directories = searchPath.split(delimiter);
+  return (Object.keys(TOOLS) as Tool[]).filter(
+    (tool) => !directories.some((directory) => isExecutable(join(directory, tool))),
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
