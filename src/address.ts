@@ -99,7 +99,10 @@ export function addressFromBytes(bytes: Uint8Array, port: number): TransportAddr
     return { address: `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`, port };
   }
   if (bytes.length !== 16) {
-    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `an address has 4 or 16 bytes, not ${bytes.length}`);
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_ADDRESS',
+      `an address has 4 or 16 bytes, not ${bytes.length}`,
+    );
   }
   const ip = new ipaddr.IPv6(Array.from(bytes));
   return {

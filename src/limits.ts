@@ -61,6 +61,8 @@ export const LIMITS = {
   legsMax: 131_072,
   /** Relays that a registry may hold. */
   relaysMax: 1_024,
+  /** Records in one trunk datagram that this relay accepts: as many as a datagram can hold. */
+  recordsMax: 8_185,
   /** Trunk source addresses that a registration may list. */
   trunkSourcesMax: 64,
   /** Types that one 420 answer lists. */

@@ -1,0 +1,77 @@
+import {
+  familyOf,
+  formatAddress,
+  isWildcard,
+  parseAddress,
+  sameAddress,
+  type TransportAddress,
+} from '../address.js';
+import { TurnpikeError } from '../errors.js';
+
+/** An address as options take it: `IP:PORT`, `[IPv6]:PORT`, or decoded. */
+export type AddressInput = string | TransportAddress;
+
+/** @throws TurnpikeError ERR_TURNPIKE_ADDRESS */
+export function toAddresses(inputs: readonly AddressInput[]): TransportAddress[] {
+  return inputs.map((input) => (typeof input === 'string' ? parseAddress(input) : input));
+}
+
+/**
+ * What a relay tells others to use, for each address it is bound to: the advertised address of the
+ * same place in the list, or the bound one. An advertised port of 0 stands for the bound port.
+ * @param bound - with real ports
+ * @param advertised - none, or one for each bound address
+ * @param option - the option's name, for messages
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG when a wildcard has none, or families differ
+ */
+export function advertisedAddresses(
+  bound: readonly TransportAddress[],
+  advertised: readonly TransportAddress[],
+  option: string,
+): TransportAddress[] {
+  checkAdvertised(bound, advertised, option);
+  return bound.map((address, index) => {
+    const other = advertised[index];
+    if (!other) return address;
+    return other.port === 0 ? { ...other, port: address.port } : other;
+  });
+}
+
+/** As `advertisedAddresses`, before anything is bound. */
+export function checkAdvertised(
+  bound: readonly TransportAddress[],
+  advertised: readonly TransportAddress[],
+  option: string,
+): void {
+  if (advertised.length > 0 && advertised.length !== bound.length) {
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      `${option}: ${advertised.length} given for ${bound.length} addresses; they pair in order`,
+    );
+  }
+  for (const [index, address] of bound.entries()) {
+    const other = advertised[index];
+    const text = formatAddress(address);
+    if (!other && isWildcard(address)) {
+      throw new TurnpikeError(
+        'ERR_TURNPIKE_CONFIG',
+        `${text} is a wildcard, which nobody can send to: give ${option} the address to announce`,
+      );
+    }
+    if (other && (isWildcard(other) || familyOf(other) !== familyOf(address))) {
+      throw new TurnpikeError(
+        'ERR_TURNPIKE_CONFIG',
+        `${option} ${formatAddress(other)} does not fit ${text}: it must be a real address of ` +
+          'the same family',
+      );
+    }
+  }
+}
+
+/** Whether one of the addresses is the given one. */
+export function includesAddress(
+  addresses: readonly TransportAddress[],
+  address: TransportAddress,
+): boolean {
+  return addresses.some((each) => sameAddress(each, address));
+}

@@ -1,0 +1,131 @@
+import { familyOf, type TransportAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import type { ClientRequest } from './client-request.js';
+import type { RelayContext } from './context.js';
+import { type Leg, legKey, type PeerRelay } from './leg.js';
+import type { LegLife } from './leg-life.js';
+
+/** IANA's protocol number of UDP, for REQUESTED-TRANSPORT. */
+const UDP = 17;
+
+/** What the rules of Allocate need to know of the relays around. */
+export interface RelayFinder {
+  /** The relay that serves peers at the address, if any is known. */
+  find(address: TransportAddress): PeerRelay | undefined;
+  /** Where a peer of this relay should go instead, while draining. */
+  alternate(family: 4 | 6): TransportAddress | undefined;
+  readonly draining: boolean;
+}
+
+/** The rules of Allocate and Refresh (PROTOCOL.md section 2). */
+export class Allocation {
+  readonly #context: RelayContext;
+  readonly #life: LegLife;
+  readonly #finder: RelayFinder;
+
+  constructor(context: RelayContext, life: LegLife, finder: RelayFinder) {
+    this.#context = context;
+    this.#life = life;
+    this.#finder = finder;
+  }
+
+  /** Reserves a leg, or confirms the one that this 5-tuple holds. */
+  allocate(request: ClientRequest): void {
+    const { message, credential } = request;
+    const transport = message.requestedTransport();
+    const named = message.address(AttributeType.XorPeerRelayAddress);
+    if (transport === undefined || named === undefined || message.connectionRole() === undefined) {
+      return this.#refuse(request, 400);
+    }
+    if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
+      return this.#refuse(request, 400);
+    }
+    if (transport !== UDP) return this.#refuse(request, 442);
+    const leg = this.#context.legs.get(credential);
+    if (leg && leg.tupleKey !== request.tupleKey) return this.#refuse(request, 437);
+    const peerRelay = this.#finder.find(named);
+    if (peerRelay === undefined) return this.#refuse(request, 403);
+    if (peerRelay !== 'self' && peerRelay.path === undefined) return this.#refuse(request, 440);
+    if (leg) this.#again(request, leg, peerRelay);
+    else this.#reserve(request, peerRelay);
+  }
+
+  #again(request: ClientRequest, leg: Leg, peerRelay: PeerRelay): void {
+    if (leg.peerRelay !== peerRelay) {
+      if (leg.state.type !== 'reserved') return this.#refuse(request, 446);
+      this.#context.legs.setPeerRelay(leg, peerRelay);
+    }
+    leg.signer = request.signer;
+    leg.lifetimeSeconds = lifetimeOf(request);
+    this.#extend(leg);
+    this.#context.answers.allocated(request, leg);
+  }
+
+  #reserve(request: ClientRequest, peerRelay: PeerRelay): void {
+    const { legs, answers, clock, closes } = this.#context;
+    const { credential, origin, signer, tupleKey } = request;
+    if (this.#finder.draining) {
+      this.#context.stats.refused(300);
+      return answers.redirected(request, this.#finder.alternate(familyOf(origin.tuple.remote)));
+    }
+    const refusal = legs.refusal(credential.tenant);
+    if (refusal !== undefined) return this.#refuse(request, refusal);
+    const leg: Leg = {
+      tenant: credential.tenant,
+      connectionId: credential.connectionId,
+      role: credential.role,
+      key: legKey(credential),
+      origin,
+      tupleKey,
+      peerRelay,
+      signer,
+      lifetimeSeconds: lifetimeOf(request),
+      state: { type: 'reserved', until: clock.monotonic() + LIMITS.legReservedMs },
+    };
+    closes.cancel(leg);
+    legs.add(leg);
+    this.#life.schedule(leg);
+    answers.allocated(request, leg);
+  }
+
+  /** Keeps a leg, or with LIFETIME 0 closes it, from whatever 5-tuple that proves the credential. */
+  refresh(request: ClientRequest): void {
+    const { message, credential } = request;
+    const { legs, answers } = this.#context;
+    if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
+      return this.#refuse(request, 400);
+    }
+    const leg = legs.get(credential);
+    if (!leg) return this.#refuse(request, 437);
+    if (message.lifetimeSeconds() === 0) {
+      answers.refreshed(request, 0);
+      return this.#life.end(leg, 'closed_by_peer');
+    }
+    if (leg.tupleKey !== request.tupleKey) return this.#refuse(request, 437);
+    leg.signer = request.signer;
+    leg.lifetimeSeconds = lifetimeOf(request);
+    this.#extend(leg);
+    answers.refreshed(request, leg.lifetimeSeconds);
+  }
+
+  #extend(leg: Leg): void {
+    const now = this.#context.clock.monotonic();
+    if (leg.state.type === 'reserved') leg.state.until = now + LIMITS.legReservedMs;
+    if (leg.state.type === 'established') {
+      leg.state.pairing.expiresAt = now + leg.lifetimeSeconds * 1_000;
+    }
+    this.#life.schedule(leg);
+  }
+
+  #refuse(request: ClientRequest, code: number): void {
+    this.#context.stats.refused(code);
+    this.#context.answers.refused(request, code);
+  }
+}
+
+/** RFC 8656 section 7.2: at least the default, at most the maximum. */
+function lifetimeOf({ message }: ClientRequest): number {
+  const wanted = message.lifetimeSeconds() ?? LIMITS.lifetimeSeconds;
+  return Math.min(Math.max(wanted, LIMITS.lifetimeSeconds), LIMITS.lifetimeSecondsMax);
+}

@@ -1,0 +1,190 @@
+import { buildChallenge } from '../auth/challenge.js';
+import type { ChallengeBudget } from '../auth/challenge-budget.js';
+import type { CredentialVerifier } from '../auth/credential-verifier.js';
+import { type Credential, parseUsername } from '../auth/credentials.js';
+import { authenticate, type Challenge } from '../auth/long-term.js';
+import type { NonceIssuer } from '../auth/nonce.js';
+import type { PuntedDatagram } from '../native/types.js';
+import { AttributeType, AUTHENTICATION_ATTRIBUTES } from '../stun/attribute-types.js';
+import { decodeMessage, type StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
+import { MessageWriter } from '../stun/writer.js';
+import type { Allocation } from './allocation.js';
+import type { ClientRequest } from './client-request.js';
+import type { RelayContext } from './context.js';
+import { type Origin, tupleKey } from './leg.js';
+import type { PairingRules } from './pairing.js';
+
+/** The realm of every Turnpike relay (PROTOCOL.md section 5). */
+export const REALM = 'turnpike';
+
+/** What the overlay's methods understand beyond authentication. */
+const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
+  ...AUTHENTICATION_ATTRIBUTES,
+  AttributeType.ConnectionIdentifier,
+  AttributeType.ConnectionRole,
+  AttributeType.XorPeerRelayAddress,
+  AttributeType.XorPeerAddress,
+  AttributeType.RequestedTransport,
+  AttributeType.Lifetime,
+]);
+
+export interface ClientPortOptions {
+  readonly context: RelayContext;
+  readonly allocation: Allocation;
+  readonly pairing: PairingRules;
+  readonly verifier: CredentialVerifier;
+  readonly nonces: NonceIssuer;
+  readonly budget: ChallengeBudget;
+}
+
+/**
+ * What peers send that is not data. Before authentication nothing is remembered, and every answer
+ * is paid from the source's budget (PROTOCOL.md section 2).
+ */
+export class ClientPort {
+  readonly #options: ClientPortOptions;
+
+  constructor(options: ClientPortOptions) {
+    this.#options = options;
+  }
+
+  /** Handles one datagram. Never throws for anything in it. */
+  receive({ worker, tuple, data }: PuntedDatagram): void {
+    const { stats } = this.#options.context;
+    const decoded = decodeMessage(data);
+    if (!decoded.ok) {
+      stats.client.malformed += 1;
+      return;
+    }
+    const { message } = decoded;
+    if (message.messageClass !== 'request') {
+      // Indications keep NAT mappings alive. Responses are never answered (CVE-2024-2169).
+      stats.client.indications += 1;
+      return;
+    }
+    stats.client.requests += 1;
+    const origin: Origin = { worker, tuple };
+    if (message.method === Method.Binding) this.#binding(message, origin);
+    else this.#authenticate(message, origin);
+  }
+
+  #binding(message: StunMessage, origin: Origin): void {
+    const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
+    if (!this.#pays(origin)) return;
+    const { transactionId } = message;
+    const writer =
+      unknown.length > 0
+        ? new MessageWriter('error', Method.Binding, transactionId)
+            .errorCode(420)
+            .unknownAttributes(unknown)
+        : new MessageWriter('success', Method.Binding, transactionId).address(
+            AttributeType.XorMappedAddress,
+            origin.tuple.remote,
+          );
+    if (message.has(AttributeType.Fingerprint)) writer.fingerprint();
+    this.#send(origin, writer.finish());
+  }
+
+  #authenticate(message: StunMessage, origin: Origin): void {
+    const { verifier, nonces } = this.#options;
+    const result = authenticate(message, {
+      ip: origin.tuple.remote.address,
+      nonceIssuer: nonces,
+      realm: REALM,
+      keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
+    });
+    if (!result.ok) return this.#challenge(message, origin, result.challenge);
+    const credential = parseUsername(result.username);
+    if (!credential) return;
+    const request: ClientRequest = {
+      origin,
+      message,
+      credential,
+      method: message.method,
+      transactionId: message.transactionId,
+      signer: { kind: result.kind, key: result.key },
+      tupleKey: tupleKey(origin.tuple),
+    };
+    if (this.#expired(request)) {
+      return this.#challenge(message, origin, { code: 401, costsBudget: true });
+    }
+    this.#dispatch(request);
+  }
+
+  #dispatch(request: ClientRequest): void {
+    const { allocation, pairing } = this.#options;
+    const { message } = request;
+    const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
+    if (unknown.length > 0) return this.#refuse(request, 420, unknown);
+    const identifier = message.connectionIdentifier();
+    const role = message.connectionRole();
+    if (identifier === undefined) return this.#refuse(request, 400);
+    if (message.has(AttributeType.ConnectionRole) && role === undefined) {
+      return this.#refuse(request, 400);
+    }
+    const { credential } = request;
+    if (identifier !== credential.connectionId || (role ?? credential.role) !== credential.role) {
+      return this.#refuse(request, 403);
+    }
+    switch (request.method) {
+      case Method.Allocate:
+        return allocation.allocate(request);
+      case Method.Connect:
+        return pairing.connect(request);
+      case Method.Refresh:
+        return allocation.refresh(request);
+      default:
+        return this.#refuse(request, 400);
+    }
+  }
+
+  /**
+   * An expired credential starts nothing, but keeps and ends what it has started: a Refresh, or a
+   * repeated Allocate or Connect, for a leg that this 5-tuple holds, and a close from any 5-tuple.
+   */
+  #expired({ credential, message, method, tupleKey: from }: ClientRequest): boolean {
+    const { clock, legs } = this.#options.context;
+    if (clock.now() < credential.expiresAtSeconds * 1_000) return false;
+    const leg = this.#namesOwnLeg(message, credential) ? legs.get(credential) : undefined;
+    if (!leg) return true;
+    if (method === Method.Refresh && message.lifetimeSeconds() === 0) return false;
+    return leg.tupleKey !== from;
+  }
+
+  #namesOwnLeg(message: StunMessage, credential: Credential): boolean {
+    return message.connectionIdentifier() === credential.connectionId;
+  }
+
+  #challenge(
+    message: StunMessage,
+    origin: Origin,
+    challenge: Pick<Challenge, 'code' | 'costsBudget'>,
+  ): void {
+    if (challenge.costsBudget && !this.#pays(origin)) return;
+    const { stats } = this.#options.context;
+    stats.client.challenges += 1;
+    const data = buildChallenge(message, {
+      code: challenge.code,
+      realm: REALM,
+      nonce: this.#options.nonces.issue(origin.tuple.remote.address),
+      fingerprint: message.has(AttributeType.Fingerprint),
+    });
+    this.#send(origin, data);
+  }
+
+  #pays(origin: Origin): boolean {
+    if (this.#options.budget.take(origin.tuple.remote.address)) return true;
+    this.#options.context.stats.client.over_challenge_budget += 1;
+    return false;
+  }
+
+  #refuse(request: ClientRequest, code: number, unknown: readonly number[] = []): void {
+    this.#options.context.stats.refused(code);
+    this.#options.context.answers.refused(request, code, unknown);
+  }
+
+  #send(origin: Origin, data: Uint8Array): void {
+    this.#options.context.plane.send([{ side: 'client', tuple: origin.tuple, data }]);
+  }
+}

@@ -1,0 +1,10 @@
+import type { Credential } from '../auth/credentials.js';
+import type { StunMessage } from '../stun/message.js';
+import type { ReplyTarget } from './answers.js';
+
+/** A request whose integrity has been verified, with what proved it. */
+export interface ClientRequest extends ReplyTarget {
+  readonly message: StunMessage;
+  readonly credential: Credential;
+  readonly tupleKey: string;
+}

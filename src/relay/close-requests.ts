@@ -1,0 +1,84 @@
+import { LIMITS, RFC } from '../limits.js';
+import type { LegName } from '../trunk/control.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { Trunk } from '../trunk/trunk.js';
+import type { Clock, RandomBytes } from '../units.js';
+import { DeadlineWheel, type Timed } from './deadline-wheel.js';
+import { legKey } from './leg.js';
+
+interface Pending extends Timed {
+  readonly remote: RemoteRelay;
+  readonly name: LegName;
+  readonly transactionId: Uint8Array;
+  requests: number;
+}
+
+/**
+ * Tells other relays that a connection is closed, again and again until they answer, as RFC 8489
+ * section 6.2.1 retransmits: a lost close would leave the other peer talking to nobody.
+ */
+export class CloseRequests {
+  readonly #trunk: Trunk;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  readonly #byTransaction = new Map<string, Pending>();
+  readonly #byName = new Map<string, Pending>();
+  readonly #wheel: DeadlineWheel<Pending>;
+
+  constructor(trunk: Trunk, clock: Clock, random: RandomBytes) {
+    this.#trunk = trunk;
+    this.#clock = clock;
+    this.#random = random;
+    this.#wheel = new DeadlineWheel(100, clock.monotonic());
+  }
+
+  /** Tells the other relay that the named leg, one of ours, is closed. */
+  send(remote: RemoteRelay, { tenant, connectionId, role }: LegName): void {
+    const name: LegName = { tenant, connectionId, role };
+    this.cancel(name);
+    const pending: Pending = { remote, name, transactionId: this.#random(12), requests: 0 };
+    if (this.#byTransaction.size < LIMITS.closesPendingMax) {
+      this.#byTransaction.set(keyOf(pending.transactionId), pending);
+      this.#byName.set(legKey(name), pending);
+    }
+    this.#request(pending);
+  }
+
+  /** Stops repeating: the leg lives again, and a late close must not end its new connection. */
+  cancel(name: LegName): void {
+    const pending = this.#byName.get(legKey(name));
+    if (pending) this.#drop(pending);
+  }
+
+  /** The other relay has answered. */
+  done(remote: RemoteRelay, transactionId: Uint8Array): void {
+    const pending = this.#byTransaction.get(keyOf(transactionId));
+    if (pending?.remote === remote) this.#drop(pending);
+  }
+
+  /** Repeats what is due. */
+  tick(): void {
+    for (const pending of this.#wheel.turn(this.#clock.monotonic())) {
+      if (pending.requests < LIMITS.closeRequestsMax) this.#request(pending);
+      else this.#drop(pending);
+    }
+  }
+
+  #request(pending: Pending): void {
+    const { remote, name, transactionId } = pending;
+    this.#trunk.send(remote, { type: 'close', transactionId, subject: name });
+    if (!this.#byTransaction.has(keyOf(transactionId))) return;
+    this.#wheel.set(pending, this.#clock.monotonic() + RFC.rtoMs * 2 ** pending.requests);
+    pending.requests += 1;
+  }
+
+  #drop(pending: Pending): void {
+    this.#wheel.clear(pending);
+    this.#byTransaction.delete(keyOf(pending.transactionId));
+    this.#byName.delete(legKey(pending.name));
+  }
+}
+
+function keyOf(transactionId: Uint8Array): string {
+  return Buffer.from(transactionId).toString('latin1');
+}

@@ -1,0 +1,23 @@
+import type { DataPlane } from '../native/types.js';
+import type { Trunk } from '../trunk/trunk.js';
+import type { Clock, RandomBytes } from '../units.js';
+import type { Answers } from './answers.js';
+import type { CloseRequests } from './close-requests.js';
+import type { LegTable } from './leg-table.js';
+import type { OfferTable } from './offer-table.js';
+import type { SessionIndexes } from './session-indexes.js';
+import type { RelayStats } from './stats.js';
+
+/** What the rules of a relay work on; made once by the service, or by a test with a fake plane. */
+export interface RelayContext {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly plane: DataPlane;
+  readonly trunk: Trunk;
+  readonly legs: LegTable;
+  readonly offers: OfferTable;
+  readonly indexes: SessionIndexes;
+  readonly closes: CloseRequests;
+  readonly answers: Answers;
+  readonly stats: RelayStats;
+}

@@ -1,0 +1,71 @@
+/** Something with one deadline at a time. The wheel alone writes `wheelBucket`. */
+export interface Timed {
+  wheelBucket?: number | undefined;
+}
+
+/**
+ * Deadlines of many items in buckets of time: setting, moving and clearing one costs the same for
+ * a hundred items and for a hundred thousand, and a turn touches only what is due (Varghese and
+ * Lauck, "Hashed and hierarchical timing wheels", 1987). An item fires up to one bucket late,
+ * never early.
+ */
+export class DeadlineWheel<T extends Timed> {
+  readonly #bucketMs: number;
+  readonly #buckets = new Map<number, Set<T>>();
+  #turned: number;
+
+  /**
+   * @param bucketMs - resolution in milliseconds
+   * @param now - monotonic milliseconds
+   */
+  constructor(bucketMs: number, now: number) {
+    this.#bucketMs = bucketMs;
+    this.#turned = Math.floor(now / bucketMs);
+  }
+
+  /** Sets the item's only deadline, in monotonic milliseconds. */
+  set(item: T, at: number): void {
+    const bucket = Math.max(Math.ceil(at / this.#bucketMs), this.#turned + 1);
+    if (item.wheelBucket === bucket) return;
+    this.clear(item);
+    let items = this.#buckets.get(bucket);
+    if (!items) {
+      items = new Set();
+      this.#buckets.set(bucket, items);
+    }
+    items.add(item);
+    item.wheelBucket = bucket;
+  }
+
+  /** Takes the item out; harmless when it has no deadline. */
+  clear(item: T): void {
+    if (item.wheelBucket === undefined) return;
+    const items = this.#buckets.get(item.wheelBucket);
+    items?.delete(item);
+    if (items?.size === 0) this.#buckets.delete(item.wheelBucket);
+    item.wheelBucket = undefined;
+  }
+
+  /** Takes out and returns every item that is due at `now`. */
+  turn(now: number): T[] {
+    const until = Math.floor(now / this.#bucketMs);
+    const due: T[] = [];
+    if (until - this.#turned > this.#buckets.size) {
+      for (const bucket of this.#buckets.keys()) if (bucket <= until) this.#take(bucket, due);
+    } else {
+      for (let bucket = this.#turned + 1; bucket <= until; bucket++) this.#take(bucket, due);
+    }
+    this.#turned = Math.max(this.#turned, until);
+    return due;
+  }
+
+  #take(bucket: number, due: T[]): void {
+    const items = this.#buckets.get(bucket);
+    if (!items) return;
+    this.#buckets.delete(bucket);
+    for (const item of items) {
+      item.wheelBucket = undefined;
+      due.push(item);
+    }
+  }
+}

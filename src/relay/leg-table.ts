@@ -1,0 +1,143 @@
+import { LIMITS, RFC } from '../limits.js';
+import type { LegName } from '../trunk/control.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import { DeadlineWheel } from './deadline-wheel.js';
+import { type Leg, legKey } from './leg.js';
+import { NumberPool } from './number-pool.js';
+
+/** The tenant that no quota holds (PROTOCOL.md section 2, error 486). */
+const DEFAULT_TENANT = 'default';
+
+/** Resolution of the legs' deadlines. */
+const BUCKET_MS = 100;
+
+interface TupleUse {
+  readonly legs: Set<Leg>;
+  readonly channels: NumberPool;
+}
+
+/** Why a leg cannot be added: the STUN error code to answer. */
+export type Refusal = 486 | 508;
+
+/**
+ * Every leg of this relay, by name, by 5-tuple, by other relay and by deadline, and the channel
+ * numbers of each 5-tuple. It keeps the indexes true; what a leg may do is decided elsewhere.
+ */
+export class LegTable {
+  readonly #legsMax: number;
+  readonly #byKey = new Map<string, Leg>();
+  readonly #byTuple = new Map<string, TupleUse>();
+  readonly #byRemote = new Map<RemoteRelay, Set<Leg>>();
+  readonly #perTenant = new Map<string, number>();
+  readonly #wheel: DeadlineWheel<Leg>;
+
+  /**
+   * @param legsMax - legs that the relay holds; half of it for any tenant but `default`
+   * @param now - monotonic milliseconds
+   */
+  constructor(legsMax: number, now: number) {
+    this.#legsMax = legsMax;
+    this.#wheel = new DeadlineWheel(BUCKET_MS, now);
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get legsMax(): number {
+    return this.#legsMax;
+  }
+
+  get(name: LegName): Leg | undefined {
+    return this.#byKey.get(legKey(name));
+  }
+
+  all(): Leg[] {
+    return [...this.#byKey.values()];
+  }
+
+  /** The legs whose other end is at the given relay. */
+  withRemote(remote: RemoteRelay): Leg[] {
+    return [...(this.#byRemote.get(remote) ?? [])];
+  }
+
+  /** Why a new leg of the tenant would be refused, if it would. */
+  refusal(tenant: string): Refusal | undefined {
+    if (this.#byKey.size >= this.#legsMax) return 508;
+    // A 5-tuple's memory of used channels outlives its legs by a minute, so it has a bound too.
+    if (this.#byTuple.size >= 2 * this.#legsMax) return 508;
+    const quota = Math.floor(this.#legsMax / 2);
+    const used = this.#perTenant.get(tenant) ?? 0;
+    return tenant !== DEFAULT_TENANT && used >= quota ? 486 : undefined;
+  }
+
+  add(leg: Leg): void {
+    this.#byKey.set(leg.key, leg);
+    this.#perTenant.set(leg.tenant, (this.#perTenant.get(leg.tenant) ?? 0) + 1);
+    let use = this.#byTuple.get(leg.tupleKey);
+    if (!use) {
+      const range = { first: RFC.channelMin, last: RFC.channelMax };
+      use = { legs: new Set(), channels: new NumberPool(range, LIMITS.quarantineMs) };
+      this.#byTuple.set(leg.tupleKey, use);
+    }
+    use.legs.add(leg);
+    this.#link(leg);
+  }
+
+  delete(leg: Leg): void {
+    this.#wheel.clear(leg);
+    if (!this.#byKey.delete(leg.key)) return;
+    const count = (this.#perTenant.get(leg.tenant) ?? 1) - 1;
+    if (count > 0) this.#perTenant.set(leg.tenant, count);
+    else this.#perTenant.delete(leg.tenant);
+    this.#byTuple.get(leg.tupleKey)?.legs.delete(leg);
+    this.#unlink(leg);
+  }
+
+  /** Names another relay for the leg's other end. */
+  setPeerRelay(leg: Leg, peerRelay: Leg['peerRelay']): void {
+    this.#unlink(leg);
+    leg.peerRelay = peerRelay;
+    this.#link(leg);
+  }
+
+  #link(leg: Leg): void {
+    if (leg.peerRelay === 'self') return;
+    const legs = this.#byRemote.get(leg.peerRelay);
+    if (legs) legs.add(leg);
+    else this.#byRemote.set(leg.peerRelay, new Set([leg]));
+  }
+
+  #unlink(leg: Leg): void {
+    if (leg.peerRelay === 'self') return;
+    const legs = this.#byRemote.get(leg.peerRelay);
+    legs?.delete(leg);
+    if (legs?.size === 0) this.#byRemote.delete(leg.peerRelay);
+  }
+
+  /** A channel number that no connection of the leg's 5-tuple has or had in the last minute. */
+  takeChannel(leg: Leg, now: number): number | undefined {
+    return this.#byTuple.get(leg.tupleKey)?.channels.take(now);
+  }
+
+  freeChannel(leg: Leg, channel: number, now: number): void {
+    this.#byTuple.get(leg.tupleKey)?.channels.free(channel, now);
+  }
+
+  /** Sets the moment at which the leg is next looked at, in monotonic milliseconds. */
+  schedule(leg: Leg, at: number): void {
+    this.#wheel.set(leg, at);
+  }
+
+  /** Takes the legs that are due. */
+  due(now: number): Leg[] {
+    return this.#wheel.turn(now);
+  }
+
+  /** Forgets 5-tuples that hold nothing any more; called every few seconds. */
+  sweepTuples(now: number): void {
+    for (const [key, use] of this.#byTuple) {
+      if (use.legs.size === 0 && use.channels.idle(now)) this.#byTuple.delete(key);
+    }
+  }
+}

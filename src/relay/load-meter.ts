@@ -1,0 +1,46 @@
+import { availableParallelism } from 'node:os';
+import type { DataPlane } from '../native/types.js';
+import type { RelayLoad } from '../registry/types.js';
+import type { Clock } from '../units.js';
+import type { LegTable } from './leg-table.js';
+
+/** How busy this relay has been since it was last asked. */
+export class LoadMeter {
+  readonly #plane: Pick<DataPlane, 'counters'>;
+  readonly #legs: LegTable;
+  readonly #clock: Clock;
+  #at: number;
+  #cpu = process.cpuUsage();
+  #packets: bigint;
+
+  constructor(plane: Pick<DataPlane, 'counters'>, legs: LegTable, clock: Clock) {
+    this.#plane = plane;
+    this.#legs = legs;
+    this.#clock = clock;
+    this.#at = clock.monotonic();
+    this.#packets = this.#received();
+  }
+
+  /** Load since the last reading; shares are of all the host's processors. */
+  read(): RelayLoad {
+    const now = this.#clock.monotonic();
+    const seconds = Math.max((now - this.#at) / 1_000, 0.001);
+    const { user, system } = process.cpuUsage(this.#cpu);
+    const packets = this.#received();
+    const load = {
+      legs: this.#legs.size,
+      legsMax: this.#legs.legsMax,
+      cpu: Math.min((user + system) / 1e6 / seconds / availableParallelism(), 1),
+      packetsPerSecond: Math.max(Number(packets - this.#packets) / seconds, 0),
+    };
+    this.#at = now;
+    this.#cpu = process.cpuUsage();
+    this.#packets = packets;
+    return load;
+  }
+
+  #received(): bigint {
+    const { client_rx_packets = 0n, trunk_rx_packets = 0n } = this.#plane.counters();
+    return client_rx_packets + trunk_rx_packets;
+  }
+}

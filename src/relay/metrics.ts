@@ -1,0 +1,73 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { DataPlane } from '../native/types.js';
+import type { RelayRules } from './rules.js';
+
+/** Label values with their numbers. */
+type Rows = Iterable<readonly [label: string, value: number]>;
+
+/**
+ * The relay's metrics. Labels are of bounded cardinality: names of counters, STUN codes and relay
+ * ids of the registry; never a user, a tenant or an address.
+ */
+export class RelayMetrics {
+  readonly #registry = new Registry();
+
+  constructor(rules: RelayRules, plane: DataPlane) {
+    const { stats, legs, trunk, offers } = rules.context;
+    const gauge = { type: Gauge, registry: this.#registry };
+    const total = { type: Counter, registry: this.#registry };
+    collect(gauge, 'turnpike_relay_legs', 'Legs held, and the most there can be.', 'kind', () => [
+      ['held', legs.size],
+      ['max', legs.legsMax],
+    ]);
+    collect(total, 'turnpike_relay_data_plane_total', 'Counters of the data plane.', 'name', () =>
+      Object.entries(plane.counters()).map(([name, value]) => [name, Number(value)]),
+    );
+    collect(total, 'turnpike_relay_client_messages_total', 'STUN from peers.', 'kind', () =>
+      Object.entries(stats.client),
+    );
+    collect(total, 'turnpike_relay_refusals_total', 'Errors answered to peers.', 'code', () =>
+      [...stats.refusals].map(([code, count]) => [String(code), count]),
+    );
+    collect(total, 'turnpike_relay_legs_total', 'Legs by what became of them.', 'event', () =>
+      Object.entries(stats.legs),
+    );
+    collect(total, 'turnpike_relay_trunk_drops_total', 'Trunk control dropped.', 'why', () => [
+      ...Object.entries(trunk.drops),
+      ['offer_table_full', offers.refused],
+    ]);
+    collect(gauge, 'turnpike_relay_trunk_connections', 'Connections by trunk.', 'relay', () =>
+      [...trunk.relays()].map(({ remote }) => [remote.id, remote.connections]),
+    );
+    collect(gauge, 'turnpike_relay_trunk_rtt_seconds', 'Smoothed round trip.', 'relay', () =>
+      [...trunk.relays()].flatMap(({ remote, rttNs }) =>
+        rttNs === undefined ? [] : [[remote.id, rttNs / 1e9] as const],
+      ),
+    );
+  }
+
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
+
+/** Registers a metric with one label, read when it is asked for. */
+function collect(
+  kind: { type: typeof Gauge | typeof Counter; registry: Registry },
+  name: string,
+  help: string,
+  label: string,
+  rows: () => Rows,
+): void {
+  new kind.type({
+    name,
+    help,
+    labelNames: [label],
+    registers: [kind.registry],
+    collect() {
+      this.reset();
+      for (const [value, number] of rows()) this.inc({ [label]: value }, number);
+    },
+  });
+}

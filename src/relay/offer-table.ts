@@ -1,0 +1,74 @@
+import { LIMITS } from '../limits.js';
+import type { LegName, Offer } from '../trunk/control.js';
+import { legKey } from './leg.js';
+
+interface Remembered {
+  readonly offer: Offer;
+  readonly at: number;
+}
+
+/**
+ * The newest offer of each leg of other relays, for 30 s, so that it does not matter which peer
+ * connects first (PROTOCOL.md section 3). Bounded per sending relay: when full, the newest is
+ * refused by silence and counted, so that one relay cannot crowd out another.
+ */
+export class OfferTable {
+  /** Offers refused because their sender's share was full. */
+  refused = 0;
+  readonly #bySender = new Map<string, Map<string, Remembered>>();
+  readonly #perSenderMax: number;
+
+  constructor(perSenderMax: number = LIMITS.offersPerRelayMax) {
+    this.#perSenderMax = perSenderMax;
+  }
+
+  /** @returns whether the offer is remembered */
+  put(sender: string, offer: Offer, now: number): boolean {
+    let offers = this.#bySender.get(sender);
+    if (!offers) {
+      offers = new Map();
+      this.#bySender.set(sender, offers);
+    }
+    const key = legKey(offer);
+    // Deleted first, so that the map stays in the order of arrival and expiry reads its head only.
+    offers.delete(key);
+    this.#expire(offers, now);
+    if (offers.size >= this.#perSenderMax) {
+      this.refused += 1;
+      return false;
+    }
+    offers.set(key, { offer, at: now });
+    return true;
+  }
+
+  /** The offer of a sender's leg, if it is still remembered. */
+  get(sender: string, name: LegName, now: number): Offer | undefined {
+    const found = this.#bySender.get(sender)?.get(legKey(name));
+    return found && now - found.at < LIMITS.offerRememberedMs ? found.offer : undefined;
+  }
+
+  /** Forgets one offer. */
+  delete(sender: string, name: LegName): void {
+    this.#bySender.get(sender)?.delete(legKey(name));
+  }
+
+  /** Forgets all of a sender's offers, as when it has started anew. */
+  deleteAll(sender: string): void {
+    this.#bySender.delete(sender);
+  }
+
+  /** Forgets what is older than 30 s. */
+  expire(now: number): void {
+    for (const [sender, offers] of this.#bySender) {
+      this.#expire(offers, now);
+      if (offers.size === 0) this.#bySender.delete(sender);
+    }
+  }
+
+  #expire(offers: Map<string, Remembered>, now: number): void {
+    for (const [key, { at }] of offers) {
+      if (now - at < LIMITS.offerRememberedMs) return;
+      offers.delete(key);
+    }
+  }
+}

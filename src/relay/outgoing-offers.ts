@@ -1,0 +1,92 @@
+import type { TransportAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { Trunk } from '../trunk/trunk.js';
+import type { Clock, RandomBytes } from '../units.js';
+import type { Leg, OutgoingOffer } from './leg.js';
+
+interface Sent {
+  readonly leg: Leg;
+  readonly remote: RemoteRelay;
+  readonly at: number;
+}
+
+/**
+ * Our offers to other relays: sent at a peer's first Connect, repeated every 500 ms, and
+ * remembered by transaction for a while after, so that a late answer finds what it answers.
+ */
+export class OutgoingOffers {
+  readonly #trunk: Trunk;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  readonly #byTransaction = new Map<string, Sent>();
+
+  constructor(trunk: Trunk, clock: Clock, random: RandomBytes) {
+    this.#trunk = trunk;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Sends the leg's first offer. */
+  begin(
+    leg: Leg,
+    to: { remote: RemoteRelay; sessionIndex: number; claimed: TransportAddress },
+  ): OutgoingOffer {
+    const { remote, sessionIndex, claimed } = to;
+    const offer = {
+      remote,
+      sessionIndex,
+      transactionId: this.#random(12),
+      nextAt: 0,
+      bound: false,
+    };
+    this.#remember(leg, offer);
+    this.repeat(leg, offer, claimed);
+    return offer;
+  }
+
+  /** Sends an offer of a new transaction in the old one's place: the peer's claim has changed. */
+  renew(leg: Leg, offer: OutgoingOffer, claimed: TransportAddress): void {
+    offer.transactionId = this.#random(12);
+    this.#remember(leg, offer);
+    this.repeat(leg, offer, claimed);
+  }
+
+  /** Sends the offer once more. */
+  repeat(leg: Leg, offer: OutgoingOffer, claimed: TransportAddress): void {
+    offer.nextAt = this.#clock.monotonic() + LIMITS.offerIntervalMs;
+    this.#trunk.send(offer.remote, {
+      type: 'offer',
+      transactionId: offer.transactionId,
+      tenant: leg.tenant,
+      connectionId: leg.connectionId,
+      role: leg.role,
+      mapped: leg.origin.tuple.remote,
+      claimed,
+      sessionIndex: offer.sessionIndex,
+    });
+  }
+
+  /** The offer that a transaction belongs to, be its leg still there or not. */
+  find(transactionId: Uint8Array): Sent | undefined {
+    return this.#byTransaction.get(keyOf(transactionId));
+  }
+
+  /** Forgets transactions that no answer can come to any more. */
+  expire(): void {
+    const now = this.#clock.monotonic();
+    for (const [key, { at }] of this.#byTransaction) {
+      if (now - at < LIMITS.connectMs + LIMITS.offerRememberedMs) return;
+      this.#byTransaction.delete(key);
+    }
+  }
+
+  #remember(leg: Leg, { remote, transactionId }: OutgoingOffer): void {
+    const at = this.#clock.monotonic();
+    this.#byTransaction.set(keyOf(transactionId), { leg, remote, at });
+  }
+}
+
+function keyOf(transactionId: Uint8Array): string {
+  return Buffer.from(transactionId).toString('latin1');
+}

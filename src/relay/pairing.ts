@@ -1,0 +1,265 @@
+import { sameAddress, type TransportAddress } from '../address.js';
+import { isTurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import type { Offer } from '../trunk/control.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { ClientRequest } from './client-request.js';
+import type { RelayContext } from './context.js';
+import { type Attempt, type Leg, otherEnd, type Pairing } from './leg.js';
+import { connectTarget, type LegLife } from './leg-life.js';
+import type { OutgoingOffers } from './outgoing-offers.js';
+
+type ConnectingLeg = Leg & { state: { type: 'connecting'; attempt: Attempt } };
+
+/**
+ * The rules that join two legs: a peer's Connect, another relay's offer, and the answer to ours
+ * (PROTOCOL.md sections 2 and 3). An address in a Connect or an offer is compared, nothing else.
+ */
+export class PairingRules {
+  readonly #context: RelayContext;
+  readonly #life: LegLife;
+  readonly #outgoing: OutgoingOffers;
+
+  constructor(context: RelayContext, life: LegLife, outgoing: OutgoingOffers) {
+    this.#context = context;
+    this.#life = life;
+    this.#outgoing = outgoing;
+  }
+
+  /** A peer asks to be joined with the peer at the given address. Answered when that is decided. */
+  connect(request: ClientRequest): void {
+    const claimed = request.message.address(AttributeType.XorPeerAddress);
+    if (claimed === undefined) return this.#refuse(request, 400);
+    const leg = this.#context.legs.get(request.credential);
+    if (!leg || leg.tupleKey !== request.tupleKey) return this.#refuse(request, 437);
+    leg.signer = request.signer;
+    switch (leg.state.type) {
+      case 'established':
+        return this.#confirm(request, leg, leg.state.pairing, claimed);
+      case 'connecting':
+        this.#renew(request, leg, leg.state.attempt, claimed);
+        break;
+      default:
+        if (!this.#begin(request, leg, claimed)) return this.#refuse(request, 508);
+    }
+    if (isConnecting(leg)) this.#match(leg);
+  }
+
+  #confirm(request: ClientRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {
+    if (!sameAddress(claimed, pairing.claimed)) return this.#refuse(request, 446);
+    this.#context.answers.connected(request, leg, pairing.channel);
+  }
+
+  /** The newest Connect gets the answer, and its address counts. */
+  #renew(request: ClientRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
+    attempt.transactionId = request.transactionId;
+    attempt.signer = request.signer;
+    if (sameAddress(claimed, attempt.claimed)) return;
+    attempt.claimed = claimed;
+    if (attempt.offer) this.#outgoing.renew(leg, attempt.offer, claimed);
+  }
+
+  /** Starts an attempt. @returns false when the relay has no channel or session index left */
+  #begin(request: ClientRequest, leg: Leg, claimed: TransportAddress): boolean {
+    const { legs, indexes, clock, closes } = this.#context;
+    const now = clock.monotonic();
+    closes.cancel(leg);
+    leg.channel ??= legs.takeChannel(leg, now);
+    if (leg.channel === undefined) return false;
+    const remote = leg.peerRelay === 'self' ? undefined : leg.peerRelay;
+    if (remote) {
+      leg.sessionIndex ??= indexes.take(now);
+      if (leg.sessionIndex === undefined) return false;
+    }
+    const offer =
+      remote && leg.sessionIndex !== undefined
+        ? this.#outgoing.begin(leg, { remote, sessionIndex: leg.sessionIndex, claimed })
+        : undefined;
+    leg.state = {
+      type: 'connecting',
+      attempt: {
+        claimed,
+        transactionId: request.transactionId,
+        signer: request.signer,
+        deadline: now + LIMITS.connectMs,
+        channel: leg.channel,
+        offer,
+      },
+    };
+    this.#life.schedule(leg);
+    return true;
+  }
+
+  /** Compares what both sides have said so far, if both have. */
+  #match(leg: ConnectingLeg): void {
+    if (leg.peerRelay === 'self') this.#matchHere(leg);
+    else this.#matchOffer(leg, leg.peerRelay);
+  }
+
+  #matchHere(leg: ConnectingLeg): void {
+    const other = this.#context.legs.get(otherEnd(leg));
+    if (other?.peerRelay !== 'self' || !isConnecting(other)) return;
+    const matches =
+      sameAddress(leg.state.attempt.claimed, other.origin.tuple.remote) &&
+      sameAddress(other.state.attempt.claimed, leg.origin.tuple.remote);
+    if (matches) return this.#joinHere(leg, other);
+    this.#life.failAttempt(leg, leg.state.attempt, 403);
+    this.#life.failAttempt(other, other.state.attempt, 403);
+  }
+
+  #joinHere(leg: ConnectingLeg, other: ConnectingLeg): void {
+    const { plane } = this.#context;
+    const pairs = [
+      [leg, leg.state.attempt, other] as const,
+      [other, other.state.attempt, leg] as const,
+    ];
+    try {
+      for (const [from, { channel }, to] of pairs) {
+        const { worker, tuple } = from.origin;
+        plane.putClientFlow(
+          { worker, tuple, channel },
+          { type: 'client', tuple: to.origin.tuple, channel: to.channel ?? 0 },
+        );
+      }
+    } catch (error) {
+      this.#rethrowUnlessFull(error);
+      for (const [each, attempt] of pairs) {
+        const { worker, tuple } = each.origin;
+        plane.removeClientFlow({ worker, tuple, channel: attempt.channel });
+        this.#life.failAttempt(each, attempt, 508);
+      }
+      return;
+    }
+    for (const [each, attempt, to] of pairs) {
+      this.#establish(each, attempt, { type: 'local', other: to });
+    }
+  }
+
+  #matchOffer(leg: ConnectingLeg, remote: RemoteRelay): void {
+    const { offers, trunk, clock } = this.#context;
+    const { attempt } = leg.state;
+    const theirs = offers.get(remote.id, otherEnd(leg), clock.monotonic());
+    if (!theirs) return;
+    const { transactionId } = theirs;
+    if (!matches(theirs, leg, attempt.claimed)) {
+      offers.delete(remote.id, theirs);
+      trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
+      return this.#life.failAttempt(leg, attempt, 403);
+    }
+    if (!this.#bind(leg, attempt)) return;
+    const sessionIndex = leg.sessionIndex ?? 0;
+    trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
+  }
+
+  /** Accepts records on our index, before anybody is told that we do. */
+  #bind(leg: Leg, attempt: Attempt): boolean {
+    const { offer, channel } = attempt;
+    if (!offer || offer.bound) return offer !== undefined;
+    try {
+      const { tuple } = leg.origin;
+      const { slot } = offer.remote;
+      this.#context.plane.putSession(offer.sessionIndex, { slot, tuple, channel });
+    } catch (error) {
+      this.#rethrowUnlessFull(error);
+      this.#life.failAttempt(leg, attempt, 508);
+      return false;
+    }
+    offer.bound = true;
+    return true;
+  }
+
+  /** Another relay's offer, authentic and from a source of that relay. */
+  onOffer(remote: RemoteRelay, offer: Offer): void {
+    const { legs, offers, trunk, clock } = this.#context;
+    const leg = legs.get(otherEnd(offer));
+    const { transactionId } = offer;
+    if (leg?.state.type === 'established' && leg.peerRelay === remote) {
+      const { pairing } = leg.state;
+      const same = pairing.via.type === 'trunk' && pairing.via.remoteIndex === offer.sessionIndex;
+      if (same && matches(offer, leg, pairing.claimed)) {
+        const sessionIndex = leg.sessionIndex ?? 0;
+        return trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
+      }
+      if (same) return trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
+      // Another index is another leg: the one that this connection led to is no more.
+      this.#life.end(leg, 'closed_by_other_side');
+    }
+    if (!offers.put(remote.id, offer, clock.monotonic())) return;
+    if (leg?.peerRelay === remote && isConnecting(leg)) this.#match(leg);
+  }
+
+  /** The other relay has bound its index and matched our offer. */
+  onOfferAccepted(remote: RemoteRelay, transactionId: Uint8Array, remoteIndex: number): void {
+    const sent = this.#outgoing.find(transactionId);
+    if (!sent || sent.remote !== remote) return;
+    const { leg } = sent;
+    if (leg.state.type === 'established') return;
+    if (!isConnecting(leg)) return this.#context.closes.send(remote, leg);
+    const { attempt } = leg.state;
+    // The answer to an offer that a newer Connect has replaced says nothing of the newer one.
+    if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
+    if (!this.#bind(leg, attempt)) return this.#context.closes.send(remote, leg);
+    try {
+      const { worker, tuple } = leg.origin;
+      this.#context.plane.putClientFlow(
+        { worker, tuple, channel: attempt.channel },
+        { type: 'trunk', slot: remote.slot, sessionIndex: remoteIndex },
+      );
+    } catch (error) {
+      this.#rethrowUnlessFull(error);
+      this.#life.failAttempt(leg, attempt, 508);
+      return this.#context.closes.send(remote, leg);
+    }
+    this.#context.offers.delete(remote.id, otherEnd(leg));
+    this.#context.indexes.linkRemote(remote, remoteIndex, leg);
+    remote.connections += 1;
+    this.#establish(leg, attempt, { type: 'trunk', remote, remoteIndex });
+  }
+
+  /** The other relay says that the addresses do not match. */
+  onOfferRefused(remote: RemoteRelay, transactionId: Uint8Array, code: number): void {
+    const sent = this.#outgoing.find(transactionId);
+    if (!sent || sent.remote !== remote || !isConnecting(sent.leg)) return;
+    const { attempt } = sent.leg.state;
+    if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
+    this.#context.offers.delete(remote.id, otherEnd(sent.leg));
+    if (attempt.offer.bound) this.#context.closes.send(remote, sent.leg);
+    this.#life.failAttempt(sent.leg, attempt, code === 403 ? 403 : 447);
+  }
+
+  #establish(leg: Leg, attempt: Attempt, via: Pairing['via']): void {
+    const { claimed, channel } = attempt;
+    const expiresAt = this.#context.clock.monotonic() + leg.lifetimeSeconds * 1_000;
+    leg.state = { type: 'established', pairing: { claimed, channel, expiresAt, via } };
+    this.#life.schedule(leg);
+    this.#context.stats.legs.established += 1;
+    this.#context.answers.connected(connectTarget(leg, attempt), leg, channel);
+  }
+
+  #refuse(request: ClientRequest, code: number): void {
+    this.#context.stats.refused(code);
+    this.#context.answers.refused(request, code);
+  }
+
+  /** A full table or queue is the peer's 508; anything else is a fault of ours and must be seen. */
+  #rethrowUnlessFull(error: unknown): void {
+    const full =
+      isTurnpikeError(error, 'ERR_TURNPIKE_LIMIT') ||
+      isTurnpikeError(error, 'ERR_TURNPIKE_QUEUE_FULL');
+    if (!full) throw error;
+  }
+}
+
+function isConnecting(leg: Leg): leg is ConnectingLeg {
+  return leg.state.type === 'connecting';
+}
+
+/** Whether each side's claim is what the other side's relay observed. */
+function matches(offer: Offer, leg: Leg, claimed: TransportAddress): boolean {
+  return sameAddress(offer.mapped, claimed) && sameAddress(offer.claimed, leg.origin.tuple.remote);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,130 @@
+import type { TransportAddress } from '../address.js';
+import { ChallengeBudget } from '../auth/challenge-budget.js';
+import { CredentialVerifier } from '../auth/credential-verifier.js';
+import { NonceIssuer } from '../auth/nonce.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane, DataPlaneBatch } from '../native/types.js';
+import type { RelayRecord } from '../registry/types.js';
+import type { LocalRelay } from '../trunk/remote-relay.js';
+import { Trunk } from '../trunk/trunk.js';
+import type { Clock, RandomBytes } from '../units.js';
+import { Allocation } from './allocation.js';
+import { Answers } from './answers.js';
+import { ClientPort, REALM } from './client-port.js';
+import { CloseRequests } from './close-requests.js';
+import type { RelayContext } from './context.js';
+import { LegLife } from './leg-life.js';
+import { LegTable } from './leg-table.js';
+import { OfferTable } from './offer-table.js';
+import { OutgoingOffers } from './outgoing-offers.js';
+import { PairingRules } from './pairing.js';
+import { RegistryFinder } from './relay-finder.js';
+import { SessionIndexes } from './session-indexes.js';
+import { RelayStats } from './stats.js';
+import { RelayTimers } from './timers.js';
+import { TrunkRules } from './trunk-rules.js';
+
+export interface RelayRulesOptions {
+  readonly local: LocalRelay;
+  readonly region: string;
+  /** As advertised. */
+  readonly serviceAddresses: readonly TransportAddress[];
+  readonly tenantRoot: Uint8Array;
+  readonly plane: DataPlane;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Default LIMITS.legsMax. */
+  readonly legsMax?: number;
+  /** Session indexes of the data plane; default twice the legs. */
+  readonly sessionsMax?: number;
+  /** Default LIMITS.challengesPerSecond and LIMITS.challengesBurst. */
+  readonly challengesPerSecond?: number;
+  readonly challengesBurst?: number;
+}
+
+/**
+ * All rules of a relay over a data plane, a clock and randomness that are given: no socket, no
+ * timer, no directory. The service drives it; tests drive it with a plane of their own.
+ */
+export class RelayRules {
+  readonly context: RelayContext;
+  readonly finder: RegistryFinder;
+  readonly #clientPort: ClientPort;
+  readonly #timers: RelayTimers;
+  readonly #life: LegLife;
+
+  constructor(options: RelayRulesOptions) {
+    const { local, region, serviceAddresses, plane, clock, random } = options;
+    const legsMax = options.legsMax ?? LIMITS.legsMax;
+    const trunk = new Trunk({
+      local,
+      plane,
+      clock,
+      onRelayLost: (remote) => trunkRules.relayLost(remote),
+      onControl: (remote, control) => trunkRules.control(remote, control),
+      onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
+    });
+    const context: RelayContext = {
+      clock,
+      random,
+      plane,
+      trunk,
+      legs: new LegTable(legsMax, clock.monotonic()),
+      offers: new OfferTable(),
+      indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
+      closes: new CloseRequests(trunk, clock, random),
+      answers: new Answers(plane, random),
+      stats: new RelayStats(),
+    };
+    this.context = context;
+    this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
+    this.#life = new LegLife(context);
+    const outgoing = new OutgoingOffers(trunk, clock, random);
+    const pairing = new PairingRules(context, this.#life, outgoing);
+    const trunkRules = new TrunkRules(context, this.#life, pairing);
+    this.#timers = new RelayTimers(context, this.#life, outgoing);
+    this.#clientPort = new ClientPort({
+      context,
+      pairing,
+      allocation: new Allocation(context, this.#life, this.finder),
+      verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
+      nonces: new NonceIssuer({
+        key: random(32),
+        clock,
+        lifetimeSeconds: LIMITS.nonceSeconds,
+      }),
+      budget: new ChallengeBudget({
+        perSecond: options.challengesPerSecond ?? LIMITS.challengesPerSecond,
+        burst: options.challengesBurst ?? LIMITS.challengesBurst,
+        sourcesMax: LIMITS.challengeSourcesMax,
+        clock,
+        random,
+      }),
+    });
+  }
+
+  /** Takes what the data plane handed up. */
+  receive({ datagrams, events }: DataPlaneBatch): void {
+    for (const datagram of datagrams) {
+      if (datagram.side === 'client') this.#clientPort.receive(datagram);
+      else this.context.trunk.receive(datagram);
+    }
+    for (const event of events) this.context.trunk.event(event);
+  }
+
+  /** Takes the relays that are known now. */
+  updateRelays(records: readonly RelayRecord[]): void {
+    this.context.trunk.update(records);
+    this.finder.update(records);
+  }
+
+  /** Does what is due; called every 100 ms or so. */
+  tick(): void {
+    this.#timers.tick();
+  }
+
+  /** Ends every leg with Closed 300: the relay is about to stop. */
+  closeAll(): void {
+    for (const leg of this.context.legs.all()) this.#life.end(leg, 'closed_draining');
+  }
+}

@@ -1,0 +1,269 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { type Logger, pino } from 'pino';
+import type { TransportAddress } from '../address.js';
+import { isName, registrationKey, relayKeyPair } from '../auth/keys.js';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { openDataPlane } from '../native/index.js';
+import type { DataPlane, DataPlaneBatch } from '../native/types.js';
+import type { RelayRecord } from '../registry/types.js';
+import type { LocalRelay } from '../trunk/remote-relay.js';
+import { type Clock, type RandomBytes, systemClock } from '../units.js';
+import {
+  type AddressInput,
+  advertisedAddresses,
+  checkAdvertised,
+  toAddresses,
+} from './addresses.js';
+import { LoadMeter } from './load-meter.js';
+import { RelayMetrics } from './metrics.js';
+import { RegistrationClient } from './registration.js';
+import { RelayRules } from './rules.js';
+
+/** How often the rules are given the time. */
+const TICK_MS = 100;
+
+export interface RelayOptions {
+  /** Name of the relay: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
+  readonly id: string;
+  /** Name of the region, of the same form. */
+  readonly region: string;
+  /** Addresses for peers, at least one; port 0 takes a free one. */
+  readonly listen: readonly AddressInput[];
+  /** Addresses for other relays, at least one. */
+  readonly trunk: readonly AddressInput[];
+  /** What to announce for each of `listen`, in order; needed where one is a wildcard. */
+  readonly advertise?: readonly AddressInput[];
+  /** As `advertise`, for `trunk`. */
+  readonly advertiseTrunk?: readonly AddressInput[];
+  /** 32 bytes (PROTOCOL.md section 1). */
+  readonly relaySecret: Uint8Array;
+  /** 32 bytes (PROTOCOL.md section 1). */
+  readonly tenantRoot: Uint8Array;
+  /** The directory to register with; without one the relay knows `relays` only. */
+  readonly directoryUrl?: string;
+  /** Relays known from the start. */
+  readonly relays?: readonly RelayRecord[];
+  /** Data-plane threads; default one per CPU up to 4. */
+  readonly workers?: number;
+  /** Legs at once; default LIMITS.legsMax. */
+  readonly legsMax?: number;
+  /** Answers to strangers per source and second; default LIMITS.challengesPerSecond. */
+  readonly challengesPerSecond?: number;
+  /** Answers to strangers per source at once; default LIMITS.challengesBurst. */
+  readonly challengesBurst?: number;
+  /** Default silent. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+}
+
+/** `superseded`: a later process registered under the same id (ERR_TURNPIKE_RELAY_ID_TAKEN). */
+export interface RelayEvents {
+  superseded: [error: TurnpikeError];
+}
+
+/**
+ * A relay: reserves legs for peers, joins them with those of other relays, and forwards between
+ * them in native threads. An open relay keeps the process alive, as a server does.
+ */
+export class Relay extends EventEmitter<RelayEvents> {
+  readonly id: string;
+  /** Where peers reach the relay, as announced. */
+  readonly serviceAddresses: readonly TransportAddress[];
+  /** Where other relays reach it, as announced. */
+  readonly trunkAddresses: readonly TransportAddress[];
+  readonly #plane: DataPlane;
+  readonly #rules: RelayRules;
+  readonly #local: LocalRelay;
+  readonly #record: () => RelayRecord;
+  readonly #registration: RegistrationClient | undefined;
+  readonly #metrics: RelayMetrics;
+  readonly #timer: NodeJS.Timeout;
+  readonly #logger: Logger;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * Binds the sockets, starts the threads and, with a directory, begins to register.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for options that do not fit together,
+   *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_BIND with `errno` and `address`, ERR_TURNPIKE_ADDON
+   */
+  static async open(options: RelayOptions): Promise<Relay> {
+    checkOptions(options);
+    const listen = toAddresses(options.listen);
+    const trunk = toAddresses(options.trunk);
+    checkAdvertised(listen, toAddresses(options.advertise ?? []), '--advertise');
+    checkAdvertised(trunk, toAddresses(options.advertiseTrunk ?? []), '--advertise-trunk');
+    const legsMax = options.legsMax ?? LIMITS.legsMax;
+    // What arrives while the rules are being made is lost, as a datagram may be.
+    let receive: (batch: DataPlaneBatch) => void = () => {};
+    const plane = openDataPlane({
+      clientAddresses: listen,
+      trunkAddresses: trunk,
+      clientFlowsMax: 2 * legsMax,
+      sessionsMax: 2 * legsMax,
+      trunkPeersMax: LIMITS.relaysMax,
+      ...(options.workers === undefined ? {} : { workers: options.workers }),
+      onBatch: (batch) => receive(batch),
+    });
+    try {
+      const relay = new Relay(options, plane);
+      receive = (batch) => relay.#rules.receive(batch);
+      return relay;
+    } catch (error) {
+      await plane.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: RelayOptions, plane: DataPlane) {
+    super();
+    const {
+      clock = systemClock,
+      random = randomBytes,
+      logger = pino({ enabled: false }),
+    } = options;
+    const keys = relayKeyPair(options.relaySecret);
+    this.id = options.id;
+    this.#logger = logger;
+    this.#plane = plane;
+    this.serviceAddresses = advertisedAddresses(
+      plane.clientAddresses,
+      toAddresses(options.advertise ?? []),
+      '--advertise',
+    );
+    this.trunkAddresses = advertisedAddresses(
+      plane.trunkAddresses,
+      toAddresses(options.advertiseTrunk ?? []),
+      '--advertise-trunk',
+    );
+    this.#local = { id: options.id, start: clock.now(), privateKey: keys.privateKey };
+    const legsMax = options.legsMax ?? LIMITS.legsMax;
+    this.#rules = new RelayRules({
+      ...options,
+      local: this.#local,
+      serviceAddresses: this.serviceAddresses,
+      plane,
+      clock,
+      random,
+      legsMax,
+      sessionsMax: 2 * legsMax,
+    });
+    this.#record = () => ({
+      id: options.id,
+      region: options.region,
+      start: this.#local.start,
+      publicKey: Buffer.from(keys.publicKey).toString('base64'),
+      serviceAddresses: this.serviceAddresses,
+      trunkAddresses: this.trunkAddresses,
+      trunkSources: this.trunkAddresses,
+      recordsMax: LIMITS.recordsMax,
+    });
+    this.#metrics = new RelayMetrics(this.#rules, plane);
+    this.#rules.updateRelays(options.relays ?? []);
+    this.#registration = this.#register(options, clock);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #register(options: RelayOptions, clock: Clock): RegistrationClient | undefined {
+    const { directoryUrl, id, relaySecret } = options;
+    if (directoryUrl === undefined) return undefined;
+    const meter = new LoadMeter(this.#plane, this.#rules.context.legs, clock);
+    const client = new RegistrationClient({
+      directoryUrl,
+      id,
+      registrationKey: registrationKey(relaySecret),
+      record: this.#record,
+      load: () => meter.read(),
+      draining: () => this.#rules.finder.draining,
+      onRegistry: ({ relays }) => this.#rules.updateRelays(relays),
+      onStart: (lowest) => this.#raiseStart(lowest),
+      onSuperseded: () => this.#superseded(),
+      clock,
+      logger: this.#logger,
+    });
+    client.start();
+    return client;
+  }
+
+  /** RELAY-START is never lower than a previous one, even where the host's clock went back. */
+  #raiseStart(lowest: number): void {
+    this.#local.start = Math.max(this.#local.start, lowest);
+    this.#rules.context.trunk.renewKeys();
+  }
+
+  #superseded(): void {
+    const message = `another process has registered as relay ${this.id} after this one`;
+    this.#logger.error({ relay: this.id }, message);
+    this.emit('superseded', new TurnpikeError('ERR_TURNPIKE_RELAY_ID_TAKEN', message));
+  }
+
+  #tick(): void {
+    try {
+      this.#rules.tick();
+    } catch (error) {
+      // A full command queue under extreme load: what was not done is due again at the next tick.
+      this.#logger.error({ err: error }, 'a timer of the relay failed');
+    }
+  }
+
+  /** What this relay registers, for another relay's `relays` where there is no directory. */
+  get record(): RelayRecord {
+    return this.#record();
+  }
+
+  /** Legs held now. */
+  get legs(): number {
+    return this.#rules.context.legs.size;
+  }
+
+  /** Totals of the data plane, by counter name. */
+  counters(): Record<string, bigint> {
+    return this.#plane.counters();
+  }
+
+  /** Everything measured, in Prometheus' text format. */
+  metrics(): Promise<string> {
+    return this.#metrics.text();
+  }
+
+  /** Takes relays that are known by other means than a directory, in place of those before. */
+  updateRelays(relays: readonly RelayRecord[]): void {
+    this.#rules.updateRelays(relays);
+  }
+
+  /** Refuses new legs with 300 and an alternate relay; what is there goes on. */
+  drain(): void {
+    this.#rules.finder.draining = true;
+  }
+
+  /**
+   * Tells every peer Closed 300 and the directory goodbye, then frees threads and sockets.
+   * Idempotent; takes at most a few seconds, even when the directory is away.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.drain();
+    clearInterval(this.#timer);
+    this.#rules.closeAll();
+    await this.#registration?.stop();
+    await this.#plane.close();
+  }
+}
+
+function checkOptions({ id, region, listen, trunk, relaySecret, tenantRoot }: RelayOptions): void {
+  const problems = [
+    isName(id) ? '' : `id ${JSON.stringify(id)} is not of the form [a-z0-9][a-z0-9.-]{0,62}`,
+    isName(region) ? '' : `region ${JSON.stringify(region)} is not of that form either`,
+    listen.length > 0 ? '' : 'at least one address to listen on is needed',
+    trunk.length > 0 ? '' : 'at least one trunk address is needed',
+    relaySecret.length === 32 ? '' : 'the relay secret has 32 bytes',
+    tenantRoot.length === 32 ? '' : 'the tenant root has 32 bytes',
+  ].filter((problem) => problem !== '');
+  if (problems.length > 0) throw new TurnpikeError('ERR_TURNPIKE_CONFIG', problems.join('; '));
+}

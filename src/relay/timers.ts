@@ -1,0 +1,58 @@
+import type { RelayContext } from './context.js';
+import type { Leg } from './leg.js';
+import type { LegLife } from './leg-life.js';
+import type { OutgoingOffers } from './outgoing-offers.js';
+
+/** How often 5-tuples and forgotten transactions are looked through. */
+const SWEEP_MS = 5_000;
+
+/** What happens by itself as time passes; called every 100 ms or so. */
+export class RelayTimers {
+  readonly #context: RelayContext;
+  readonly #life: LegLife;
+  readonly #outgoing: OutgoingOffers;
+  #sweptAt: number;
+
+  constructor(context: RelayContext, life: LegLife, outgoing: OutgoingOffers) {
+    this.#context = context;
+    this.#life = life;
+    this.#outgoing = outgoing;
+    this.#sweptAt = context.clock.monotonic();
+  }
+
+  /** Does all that is due. */
+  tick(): void {
+    const { clock, legs, closes, trunk, offers } = this.#context;
+    const now = clock.monotonic();
+    for (const leg of legs.due(now)) this.#due(leg, now);
+    closes.tick();
+    trunk.tick();
+    if (now - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = now;
+    legs.sweepTuples(now);
+    offers.expire(now);
+    this.#outgoing.expire();
+  }
+
+  #due(leg: Leg, now: number): void {
+    const { state } = leg;
+    switch (state.type) {
+      case 'reserved':
+        return this.#life.end(leg, 'closed_expired');
+      case 'established':
+        return this.#life.end(leg, 'closed_expired');
+      case 'connecting': {
+        const { attempt } = state;
+        if (now >= attempt.deadline) {
+          this.#life.failAttempt(leg, attempt, 447);
+          if (attempt.offer) this.#context.closes.send(attempt.offer.remote, leg);
+          return;
+        }
+        if (attempt.offer) this.#outgoing.repeat(leg, attempt.offer, attempt.claimed);
+        return this.#life.schedule(leg);
+      }
+      case 'closed':
+        return;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import type { CloseRequest, TrunkControl } from '../trunk/control.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { RelayContext } from './context.js';
+import { otherEnd } from './leg.js';
+import type { LegLife } from './leg-life.js';
+import type { PairingRules } from './pairing.js';
+
+/** What other relays may ask of this one (PROTOCOL.md section 3). */
+export class TrunkRules {
+  readonly #context: RelayContext;
+  readonly #life: LegLife;
+  readonly #pairing: PairingRules;
+
+  constructor(context: RelayContext, life: LegLife, pairing: PairingRules) {
+    this.#context = context;
+    this.#life = life;
+    this.#pairing = pairing;
+  }
+
+  /** Carries out one authentic control message. */
+  control(remote: RemoteRelay, control: TrunkControl): void {
+    const { transactionId } = control;
+    switch (control.type) {
+      case 'offer':
+        return this.#pairing.onOffer(remote, control);
+      case 'offer-accepted':
+        return this.#pairing.onOfferAccepted(remote, transactionId, control.sessionIndex);
+      case 'offer-refused':
+        return this.#pairing.onOfferRefused(remote, transactionId, control.code);
+      case 'close':
+        this.#close(remote, control);
+        return this.#context.trunk.send(remote, { type: 'close-done', transactionId });
+      case 'close-done':
+        return this.#context.closes.done(remote, transactionId);
+    }
+  }
+
+  /**
+   * Ends the connection that the other relay has closed, if it is one with that relay. A leg that
+   * is still connecting goes on: the other peer may come back before the attempt runs out.
+   */
+  #close(remote: RemoteRelay, { subject }: CloseRequest): void {
+    const { offers, legs, indexes } = this.#context;
+    if ('sessionIndex' in subject) {
+      const leg = indexes.byRemoteIndex(remote, subject.sessionIndex);
+      if (leg) this.#life.end(leg, 'closed_by_other_side');
+      return;
+    }
+    offers.delete(remote.id, subject);
+    const leg = legs.get(otherEnd(subject));
+    if (leg?.state.type === 'established' && leg.peerRelay === remote) {
+      this.#life.end(leg, 'closed_by_other_side');
+    }
+  }
+
+  /**
+   * A relay that started anew, or fell silent, has none of the connections that crossed its trunk.
+   * Attempts go on: their offers are repeated, and find the relay or run out.
+   */
+  relayLost(remote: RemoteRelay): void {
+    this.#context.offers.deleteAll(remote.id);
+    for (const leg of this.#context.legs.withRemote(remote)) {
+      if (leg.state.type === 'established') this.#life.end(leg, 'closed_relay_gone');
+    }
+  }
+
+  /** Tells the sender of data on an index of ours that means nothing any more. */
+  unboundIndex(remote: RemoteRelay, sessionIndex: number): void {
+    const { trunk, random } = this.#context;
+    trunk.send(remote, { type: 'close', transactionId: random(12), subject: { sessionIndex } });
+  }
+}

@@ -1,0 +1,193 @@
+import type { TransportAddress } from '../address.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import type { StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
+import { MessageWriter } from '../stun/writer.js';
+
+/** Who a connection's leg is, as relays name it to each other. */
+export interface LegName {
+  readonly tenant: string;
+  /** 32 lower-case hex digits. */
+  readonly connectionId: string;
+  /** The role of the sender's own peer. */
+  readonly role: 0 | 1;
+}
+
+/** A relay's proposal to join its peer's leg with the receiver's (PROTOCOL.md section 3). */
+export interface Offer extends LegName {
+  readonly type: 'offer';
+  readonly transactionId: Uint8Array;
+  /** Where the sender saw its own peer. */
+  readonly mapped: TransportAddress;
+  /** Where that peer says the other one is. */
+  readonly claimed: TransportAddress;
+  /** What the receiver must write into records it sends to the sender. */
+  readonly sessionIndex: number;
+}
+
+export interface OfferAccepted {
+  readonly type: 'offer-accepted';
+  readonly transactionId: Uint8Array;
+  readonly sessionIndex: number;
+}
+
+export interface OfferRefused {
+  readonly type: 'offer-refused';
+  readonly transactionId: Uint8Array;
+  readonly code: number;
+}
+
+/** Ends a connection, by its name or by the index that data arrived on. */
+export interface CloseRequest {
+  readonly type: 'close';
+  readonly transactionId: Uint8Array;
+  readonly subject: LegName | { readonly sessionIndex: number };
+}
+
+export interface CloseDone {
+  readonly type: 'close-done';
+  readonly transactionId: Uint8Array;
+}
+
+/** Every message that relays exchange on the trunk port. */
+export type TrunkControl = Offer | OfferAccepted | OfferRefused | CloseRequest | CloseDone;
+
+/** The sender's half of what every trunk control message carries. */
+export interface ControlSender {
+  readonly id: string;
+  /** RELAY-START, Unix milliseconds. */
+  readonly start: number;
+}
+
+const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
+  AttributeType.Username,
+  AttributeType.RelayStart,
+  AttributeType.MessageIntegritySha256,
+  AttributeType.Fingerprint,
+  AttributeType.Tenant,
+  AttributeType.ConnectionIdentifier,
+  AttributeType.ConnectionRole,
+  AttributeType.XorMappedAddress,
+  AttributeType.XorPeerAddress,
+  AttributeType.SessionIndex,
+  AttributeType.Lifetime,
+  AttributeType.ErrorCode,
+]);
+
+/**
+ * Encodes a trunk control message (PROTOCOL.md section 3).
+ * @param sender - this relay
+ * @param key - trunk control key from this relay to the receiver, 32 bytes
+ * @returns the datagram
+ */
+export function encodeControl(
+  sender: ControlSender,
+  key: Uint8Array,
+  control: TrunkControl,
+): Uint8Array {
+  const writer = writerFor(control)
+    .text(AttributeType.Username, sender.id)
+    .u64(AttributeType.RelayStart, BigInt(sender.start));
+  switch (control.type) {
+    case 'offer':
+      writeName(writer, control)
+        .address(AttributeType.XorMappedAddress, control.mapped)
+        .address(AttributeType.XorPeerAddress, control.claimed)
+        .u32(AttributeType.SessionIndex, control.sessionIndex);
+      break;
+    case 'offer-accepted':
+      writer.u32(AttributeType.SessionIndex, control.sessionIndex);
+      break;
+    case 'offer-refused':
+      writer.errorCode(control.code);
+      break;
+    case 'close':
+      writer.u32(AttributeType.Lifetime, 0);
+      if ('tenant' in control.subject) writeName(writer, control.subject);
+      else writer.u32(AttributeType.SessionIndex, control.subject.sessionIndex);
+      break;
+    case 'close-done':
+      break;
+  }
+  return writer.integrity('sha256', key).finish();
+}
+
+function writerFor(control: TrunkControl): MessageWriter {
+  switch (control.type) {
+    case 'offer':
+      return new MessageWriter('request', Method.Connect, control.transactionId);
+    case 'offer-accepted':
+      return new MessageWriter('success', Method.Connect, control.transactionId);
+    case 'offer-refused':
+      return new MessageWriter('error', Method.Connect, control.transactionId);
+    case 'close':
+      return new MessageWriter('request', Method.Refresh, control.transactionId);
+    case 'close-done':
+      return new MessageWriter('success', Method.Refresh, control.transactionId);
+  }
+}
+
+function writeName(writer: MessageWriter, name: LegName): MessageWriter {
+  return writer
+    .text(AttributeType.Tenant, name.tenant)
+    .connectionIdentifier(name.connectionId)
+    .connectionRole(name.role);
+}
+
+/**
+ * Reads a message whose integrity has been verified.
+ * @returns the control message, or undefined when it is none that this version knows: the caller
+ *   drops it and counts
+ */
+export function decodeControl(message: StunMessage): TrunkControl | undefined {
+  if (message.unknownRequired(KNOWN_ATTRIBUTES).length > 0) return undefined;
+  const { messageClass, method, transactionId } = message;
+  if (method === Method.Connect) {
+    if (messageClass === 'request') return decodeOffer(message);
+    if (messageClass === 'success') {
+      const sessionIndex = message.u32(AttributeType.SessionIndex);
+      return sessionIndex === undefined
+        ? undefined
+        : { type: 'offer-accepted', transactionId, sessionIndex };
+    }
+    if (messageClass === 'error') {
+      const error = message.errorCode();
+      return error && { type: 'offer-refused', transactionId, code: error.code };
+    }
+  }
+  if (method === Method.Refresh) {
+    if (messageClass === 'request') return decodeClose(message);
+    if (messageClass === 'success') return { type: 'close-done', transactionId };
+  }
+  return undefined;
+}
+
+function decodeName(message: StunMessage): LegName | undefined {
+  const tenant = message.text(AttributeType.Tenant);
+  const connectionId = message.connectionIdentifier();
+  const role = message.connectionRole();
+  if (tenant === undefined || connectionId === undefined || role === undefined) return undefined;
+  return { tenant, connectionId, role };
+}
+
+function decodeOffer(message: StunMessage): Offer | undefined {
+  const name = decodeName(message);
+  const mapped = message.address(AttributeType.XorMappedAddress);
+  const claimed = message.address(AttributeType.XorPeerAddress);
+  const sessionIndex = message.u32(AttributeType.SessionIndex);
+  if (!name || !mapped || !claimed || sessionIndex === undefined) return undefined;
+  const { transactionId } = message;
+  return { type: 'offer', transactionId, ...name, mapped, claimed, sessionIndex };
+}
+
+function decodeClose(message: StunMessage): CloseRequest | undefined {
+  if (message.lifetimeSeconds() !== 0) return undefined;
+  const { transactionId } = message;
+  const name = decodeName(message);
+  if (name) return { type: 'close', transactionId, subject: name };
+  if (message.has(AttributeType.ConnectionIdentifier)) return undefined;
+  const sessionIndex = message.u32(AttributeType.SessionIndex);
+  return sessionIndex === undefined
+    ? undefined
+    : { type: 'close', transactionId, subject: { sessionIndex } };
+}

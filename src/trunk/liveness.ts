@@ -1,0 +1,58 @@
+import { LIMITS } from '../limits.js';
+
+/** Probes that must have gone unanswered, so that our own stall is not taken for the other's. */
+const UNANSWERED_MIN = 20;
+
+/**
+ * Whether another relay still answers (PROTOCOL.md section 3: a relay that answered no probe for
+ * 5 s while a connection with it carries traffic is gone). Pure over the times it is given, which
+ * are monotonic milliseconds.
+ */
+export class Liveness {
+  /** Smoothed round trip in nanoseconds (RFC 6298's weights); undefined before the first. */
+  rttNs: number | undefined;
+  #unanswered = 0;
+  #lastReply: number;
+  #trafficSince: number | undefined;
+  #lastTraffic = Number.NEGATIVE_INFINITY;
+  #recordsSent = 0;
+
+  constructor(now: number) {
+    this.#lastReply = now;
+  }
+
+  /** A probe has been sent. */
+  probed(): void {
+    this.#unanswered += 1;
+  }
+
+  /** A probe's reply has arrived. */
+  replied(now: number, rttNs: number): void {
+    this.#unanswered = 0;
+    this.#lastReply = now;
+    this.rttNs = this.rttNs === undefined ? rttNs : this.rttNs * 0.875 + rttNs * 0.125;
+  }
+
+  /** Records sent to the relay so far, as the data plane counts them. */
+  traffic(now: number, recordsSent: number): void {
+    if (recordsSent === this.#recordsSent) return;
+    this.#recordsSent = recordsSent;
+    if (now - this.#lastTraffic > LIMITS.relayGoneMs) this.#trafficSince = now;
+    this.#lastTraffic = now;
+  }
+
+  /** Whether the relay is to be held gone. */
+  gone(now: number): boolean {
+    if (this.#trafficSince === undefined || this.#unanswered < UNANSWERED_MIN) return false;
+    if (now - this.#lastTraffic > LIMITS.relayGoneMs) return false;
+    return now - Math.max(this.#lastReply, this.#trafficSince) >= LIMITS.relayGoneMs;
+  }
+
+  /** Begins anew, as after the relay's connections have been ended. */
+  reset(now: number): void {
+    this.#unanswered = 0;
+    this.#lastReply = now;
+    this.#trafficSince = undefined;
+    this.#lastTraffic = Number.NEGATIVE_INFINITY;
+  }
+}

@@ -1,0 +1,144 @@
+import type { KeyObject } from 'node:crypto';
+import { familyOf, formatAddress, type TransportAddress } from '../address.js';
+import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../auth/keys.js';
+import type { TrunkKey, TrunkPeer } from '../native/types.js';
+import type { RelayRecord } from '../registry/types.js';
+import type { UnixMs } from '../units.js';
+
+/** What this relay is to the others. */
+export interface LocalRelay {
+  readonly id: string;
+  /** RELAY-START, Unix milliseconds. Raised once, when the directory knows of a later one. */
+  start: number;
+  readonly privateKey: KeyObject;
+}
+
+/** The way to another relay: our socket and its address, of one family. */
+export interface TrunkPath {
+  readonly socket: number;
+  readonly destination: TransportAddress;
+}
+
+/**
+ * Another relay as this one knows it: its registration, the keys shared with it and its slot in
+ * the data plane. Lives as long as the registry, or a leg, knows the relay.
+ */
+export class RemoteRelay {
+  readonly id: string;
+  readonly slot: number;
+  /** The newest RELAY-START seen, in the registry or in an authentic message. */
+  start: number;
+  record: RelayRecord;
+  /** Undefined when no trunk address family is in common. */
+  path: TrunkPath | undefined;
+  /** Established connections that cross this trunk; the probes' pace follows it. */
+  connections = 0;
+
+  readonly #local: LocalRelay;
+  #shared: Uint8Array;
+  #sendKey: Uint8Array;
+  #receiveKey: Uint8Array;
+  #sources: ReadonlySet<string>;
+
+  /**
+   * @param local - this relay
+   * @param record - the other relay's registration
+   * @param slot - its slot in the data plane
+   * @param sockets - this relay's trunk addresses, in socket order
+   */
+  constructor(
+    local: LocalRelay,
+    record: RelayRecord,
+    slot: number,
+    sockets: readonly TransportAddress[],
+  ) {
+    this.id = record.id;
+    this.slot = slot;
+    this.start = record.start;
+    this.record = record;
+    this.#local = local;
+    this.#shared = sharedSecret(local.privateKey, Buffer.from(record.publicKey, 'base64'));
+    this.#sendKey = trunkControlKey(this.#shared, local.id, record.id);
+    this.#receiveKey = trunkControlKey(this.#shared, record.id, local.id);
+    this.#sources = sourcesOf(record);
+    this.path = choosePath(record, sockets);
+  }
+
+  /** Trunk control key for messages to this relay, 32 bytes. */
+  get sendKey(): Uint8Array {
+    return this.#sendKey;
+  }
+
+  /** Trunk control key for messages from this relay, 32 bytes. */
+  get receiveKey(): Uint8Array {
+    return this.#receiveKey;
+  }
+
+  /** Whether the registration lists the address as one the relay sends from. */
+  sendsFrom(source: TransportAddress): boolean {
+    return this.#sources.has(formatAddress(source));
+  }
+
+  /**
+   * Takes a newer registration of the same relay.
+   * @returns whether the data plane must be told
+   */
+  update(record: RelayRecord, sockets: readonly TransportAddress[]): boolean {
+    if (JSON.stringify(record) === JSON.stringify(this.record)) return false;
+    if (record.publicKey !== this.record.publicKey) {
+      this.#shared = sharedSecret(this.#local.privateKey, Buffer.from(record.publicKey, 'base64'));
+      this.#sendKey = trunkControlKey(this.#shared, this.#local.id, this.id);
+      this.#receiveKey = trunkControlKey(this.#shared, this.id, this.#local.id);
+    }
+    this.record = record;
+    this.#sources = sourcesOf(record);
+    this.path = choosePath(record, sockets);
+    return true;
+  }
+
+  /**
+   * The data plane's view of this relay: keys for today and tomorrow to send with, for yesterday
+   * to tomorrow to receive with (PROTOCOL.md section 4).
+   * @param now - Unix milliseconds
+   * @returns undefined when there is no path
+   */
+  trunkPeer(now: UnixMs): TrunkPeer | undefined {
+    if (this.path === undefined) return undefined;
+    const today = trunkEpoch(now);
+    return {
+      sources: this.record.trunkSources,
+      socket: this.path.socket,
+      destination: this.path.destination,
+      sendKeys: [today, today + 1].map((epoch) => this.#dataKey('send', epoch)),
+      receiveKeys: [today - 1, today, today + 1]
+        .filter((epoch) => epoch >= 0)
+        .map((epoch) => this.#dataKey('receive', epoch)),
+      recordsMax: this.record.recordsMax,
+    };
+  }
+
+  #dataKey(direction: 'send' | 'receive', epoch: number): TrunkKey {
+    const local = this.#local;
+    const ends =
+      direction === 'send'
+        ? { senderId: local.id, receiverId: this.id, receiverStart: this.start }
+        : { senderId: this.id, receiverId: local.id, receiverStart: local.start };
+    return { epoch, key: trunkDataKey({ shared: this.#shared, epoch, ...ends }) };
+  }
+}
+
+function sourcesOf(record: RelayRecord): ReadonlySet<string> {
+  return new Set(record.trunkSources.map(formatAddress));
+}
+
+/** The first of our sockets, in order, for whose family the other relay has a trunk address. */
+function choosePath(
+  record: RelayRecord,
+  sockets: readonly TransportAddress[],
+): TrunkPath | undefined {
+  for (const [socket, address] of sockets.entries()) {
+    const destination = record.trunkAddresses.find((to) => familyOf(to) === familyOf(address));
+    if (destination) return { socket, destination };
+  }
+  return undefined;
+}

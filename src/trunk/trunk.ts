@@ -1,0 +1,222 @@
+import { trunkEpoch } from '../auth/keys.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane, DataPlaneEvent, PuntedDatagram } from '../native/types.js';
+import type { RelayRecord } from '../registry/types.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
+import { decodeMessage } from '../stun/message.js';
+import type { Clock } from '../units.js';
+import { decodeControl, encodeControl, type TrunkControl } from './control.js';
+import { Liveness } from './liveness.js';
+import { type LocalRelay, RemoteRelay } from './remote-relay.js';
+
+/** Why a trunk control datagram was dropped; the names of the counters. */
+export type TrunkDrop =
+  | 'trunk_control_malformed'
+  | 'trunk_control_unknown_relay'
+  | 'trunk_control_wrong_source'
+  | 'trunk_control_bad_integrity'
+  | 'trunk_control_old_start';
+
+export interface TrunkOptions {
+  readonly local: LocalRelay;
+  readonly plane: DataPlane;
+  readonly clock: Clock;
+  /** A relay started anew or is gone: its connections must end. Called before further messages. */
+  readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
+  /** An authentic control message. */
+  readonly onControl: (remote: RemoteRelay, control: TrunkControl) => void;
+  /** Valid data on an index that is not bound. */
+  readonly onUnboundIndex: (remote: RemoteRelay, sessionIndex: number) => void;
+}
+
+interface Known {
+  readonly remote: RemoteRelay;
+  readonly liveness: Liveness;
+  nextProbeAt: number;
+  probeNumber: number;
+}
+
+/**
+ * All traffic with other relays: who they are, whether a control message is authentic, the data
+ * keys of the day, and whether they still answer. What a message means is the relay's matter.
+ */
+export class Trunk {
+  readonly drops: Record<TrunkDrop, number> = {
+    trunk_control_malformed: 0,
+    trunk_control_unknown_relay: 0,
+    trunk_control_wrong_source: 0,
+    trunk_control_bad_integrity: 0,
+    trunk_control_old_start: 0,
+  };
+  readonly #options: TrunkOptions;
+  readonly #byId = new Map<string, Known>();
+  readonly #bySlot: (Known | undefined)[] = [];
+  #epoch: number;
+
+  constructor(options: TrunkOptions) {
+    this.#options = options;
+    this.#epoch = trunkEpoch(options.clock.now());
+  }
+
+  /** The relay of an id, if known. */
+  get(id: string): RemoteRelay | undefined {
+    return this.#byId.get(id)?.remote;
+  }
+
+  /** Every known relay with its smoothed round trip in nanoseconds. */
+  *relays(): Iterable<{ remote: RemoteRelay; rttNs: number | undefined }> {
+    for (const { remote, liveness } of this.#byId.values()) {
+      yield { remote, rttNs: liveness.rttNs };
+    }
+  }
+
+  /**
+   * Takes the relays that the registry now holds; ours among them is passed over. A relay that is
+   * no longer listed is kept while connections cross its trunk.
+   */
+  update(records: readonly RelayRecord[]): void {
+    const listed = new Set<string>();
+    for (const record of records) {
+      if (record.id === this.#options.local.id) continue;
+      listed.add(record.id);
+      const known = this.#byId.get(record.id);
+      if (known) this.#renew(known, record);
+      else this.#add(record);
+    }
+    for (const { remote } of [...this.#byId.values()]) {
+      if (!listed.has(remote.id) && remote.connections === 0) this.#remove(remote);
+    }
+  }
+
+  #add(record: RelayRecord): void {
+    const { local, plane, clock } = this.#options;
+    let slot = this.#bySlot.indexOf(undefined);
+    if (slot < 0) slot = this.#bySlot.length;
+    if (slot >= LIMITS.relaysMax) return;
+    const remote = new RemoteRelay(local, record, slot, plane.trunkAddresses);
+    const now = clock.monotonic();
+    const known = { remote, liveness: new Liveness(now), nextProbeAt: now, probeNumber: 0 };
+    this.#byId.set(remote.id, known);
+    this.#bySlot[slot] = known;
+    this.#install(remote);
+  }
+
+  #renew(known: Known, record: RelayRecord): void {
+    const { remote } = known;
+    const restarted = record.start > remote.start;
+    const changed = remote.update(record, this.#options.plane.trunkAddresses);
+    if (restarted) this.#restart(known, record.start);
+    else if (changed) this.#install(remote);
+  }
+
+  #restart(known: Known, start: number): void {
+    this.#options.onRelayLost(known.remote, 'restarted');
+    known.remote.start = start;
+    known.liveness.reset(this.#options.clock.monotonic());
+    this.#install(known.remote);
+  }
+
+  #install(remote: RemoteRelay): void {
+    const { plane, clock } = this.#options;
+    const peer = remote.trunkPeer(clock.now());
+    if (peer) plane.putTrunkPeer(remote.slot, peer);
+    else plane.removeTrunkPeer(remote.slot);
+  }
+
+  #remove(remote: RemoteRelay): void {
+    this.#byId.delete(remote.id);
+    this.#bySlot[remote.slot] = undefined;
+    this.#options.plane.removeTrunkPeer(remote.slot);
+  }
+
+  /** Tells the data plane anew: our own RELAY-START, which the keys depend on, has changed. */
+  renewKeys(): void {
+    for (const { remote } of this.#byId.values()) this.#install(remote);
+  }
+
+  /** Sends a control message, if there is a path; like any datagram it may be lost. */
+  send(remote: RemoteRelay, control: TrunkControl): void {
+    if (remote.path === undefined) return;
+    this.#options.plane.send([
+      {
+        side: 'trunk',
+        tuple: { socket: remote.path.socket, remote: remote.path.destination },
+        data: encodeControl(this.#options.local, remote.sendKey, control),
+      },
+    ]);
+  }
+
+  /** Checks a datagram that the trunk port received and hands on what is authentic. */
+  receive(datagram: PuntedDatagram): void {
+    const drop = this.#receive(datagram);
+    if (drop) this.drops[drop] += 1;
+  }
+
+  #receive({ tuple, data }: PuntedDatagram): TrunkDrop | undefined {
+    const decoded = decodeMessage(data);
+    if (!decoded.ok) return 'trunk_control_malformed';
+    const { message } = decoded;
+    const id = message.text(AttributeType.Username);
+    const start = message.u64(AttributeType.RelayStart);
+    if (id === undefined || start === undefined) return 'trunk_control_malformed';
+    const known = this.#byId.get(id);
+    if (!known) return 'trunk_control_unknown_relay';
+    const { remote } = known;
+    if (!remote.sendsFrom(tuple.remote)) return 'trunk_control_wrong_source';
+    if (
+      integrityKind(message) !== 'sha256' ||
+      !verifyIntegrity(message, 'sha256', remote.receiveKey)
+    ) {
+      return 'trunk_control_bad_integrity';
+    }
+    if (start > BigInt(Number.MAX_SAFE_INTEGER)) return 'trunk_control_malformed';
+    if (Number(start) < remote.start) return 'trunk_control_old_start';
+    if (Number(start) > remote.start) this.#restart(known, Number(start));
+    const control = decodeControl(message);
+    if (!control) return 'trunk_control_malformed';
+    this.#options.onControl(remote, control);
+    return undefined;
+  }
+
+  /** Takes what the workers saw. */
+  event(event: DataPlaneEvent): void {
+    const known = this.#bySlot[event.slot];
+    if (!known) return;
+    if (event.type === 'probe-reply') {
+      known.liveness.replied(this.#options.clock.monotonic(), event.rttNs);
+    } else {
+      this.#options.onUnboundIndex(known.remote, event.sessionIndex);
+    }
+  }
+
+  /** Sends the probes that are due, ends relays that are gone, renews keys at midnight UTC. */
+  tick(): void {
+    const { clock, plane } = this.#options;
+    const now = clock.monotonic();
+    for (const known of this.#byId.values()) {
+      const { remote, liveness } = known;
+      if (remote.connections > 0) {
+        liveness.traffic(now, plane.trunkPeerTraffic(remote.slot).recordsSent);
+        if (liveness.gone(now)) {
+          liveness.reset(now);
+          this.#options.onRelayLost(remote, 'silent');
+        }
+      }
+      if (now >= known.nextProbeAt && remote.path) this.#probe(known, now);
+    }
+    const epoch = trunkEpoch(clock.now());
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.renewKeys();
+    }
+  }
+
+  #probe(known: Known, now: number): void {
+    const busy = known.remote.connections > 0;
+    known.nextProbeAt = now + (busy ? LIMITS.probeIntervalMs : LIMITS.probeIdleIntervalMs);
+    known.probeNumber = (known.probeNumber + 1) >>> 0;
+    known.liveness.probed();
+    this.#options.plane.probe(known.remote.slot, known.probeNumber);
+  }
+}
