@@ -48,7 +48,8 @@ export class MessageWriter {
 
   /** An attribute with this value. */
   bytes(type: number, value: Uint8Array): this {
-    this.#bytes.set(value, this.#append(type, value.length));
+    const at = this.#append(type, value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
@@ -62,7 +63,8 @@ export class MessageWriter {
     if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
       throw unwritable(`${value} is not an unsigned 32-bit number`);
     }
-    writeU32(this.#bytes, this.#append(type, 4), value);
+    const at = this.#append(type, 4);
+    writeU32(this.#bytes, at, value);
     return this;
   }
 
@@ -153,7 +155,8 @@ export class MessageWriter {
     const { type, macBytes } = INTEGRITY[kind];
     const offset = this.#end;
     const mac = integrityMac(this.#bytes, offset, kind, key);
-    this.#bytes.set(mac, this.#append(type, macBytes));
+    const at = this.#append(type, macBytes);
+    this.#bytes.set(mac, at);
     this.#seal = kind;
     return this;
   }
@@ -178,7 +181,10 @@ export class MessageWriter {
     return this.#bytes.subarray(0, this.#end);
   }
 
-  /** Makes room for an attribute, writes its header, and returns where its value goes. */
+  /**
+   * Makes room for an attribute, writes its header, and returns where its value goes. May replace
+   * the buffer, so `#bytes` must be read after the call.
+   */
   #append(type: number, valueBytes: number): number {
     this.#assertMayFollow(type);
     const start = this.#end + 4;
