@@ -1,0 +1,113 @@
+import type { Logger } from 'pino';
+import type { TransportAddress } from '../address.js';
+import { mintCredential } from '../auth/credentials.js';
+import { tenantRoot, tenantSecret } from '../auth/keys.js';
+import type { Clock, RandomBytes } from '../units.js';
+import type { DirectoryMetrics } from './metrics.js';
+import type { LiveRelay, RelayTable } from './relay-table.js';
+import { selectRelays } from './selection.js';
+import type { PeerHints } from './selection-terms.js';
+
+/** The realm of every credential that a directory hands out. */
+export const REALM = 'turnpike';
+
+/** One peer's half of a connection, as PROTOCOL.md section 5 writes it. */
+export interface ConnectionHalf {
+  readonly role: 0 | 1;
+  readonly relay: TransportAddress & { readonly id: string; readonly region: string };
+  readonly peerRelay: TransportAddress;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A connection to be: both halves, the first peer's first. */
+export interface BrokeredConnection {
+  /** 32 lower-case hex digits. */
+  readonly connectionId: string;
+  /** RFC 3339, whole seconds, UTC. */
+  readonly expiresAt: string;
+  readonly realm: string;
+  readonly peers: readonly [ConnectionHalf, ConnectionHalf];
+}
+
+/** What a connection is made from. */
+export interface ConnectionWish {
+  readonly tenant: string;
+  readonly peers: readonly [PeerHints, PeerHints];
+  /** How long the credentials may start the connection. */
+  readonly ttlSeconds: number;
+}
+
+/** What the broker works with. */
+export interface ConnectionBrokerOptions {
+  readonly clusterSecret: Uint8Array;
+  readonly relays: RelayTable;
+  readonly metrics: DirectoryMetrics;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+}
+
+/** Makes connections: picks the relays, mints the credentials. Keeps nothing of them. */
+export class ConnectionBroker {
+  readonly #options: ConnectionBrokerOptions;
+  readonly #tenantRoot: Uint8Array;
+
+  constructor(options: ConnectionBrokerOptions) {
+    this.#options = options;
+    this.#tenantRoot = tenantRoot(options.clusterSecret);
+  }
+
+  /**
+   * @returns the connection, undefined when no relay can serve both peers now
+   */
+  create(wish: ConnectionWish): BrokeredConnection | undefined {
+    const { relays, clock, random, metrics, logger } = this.#options;
+    const selection = selectRelays({
+      relays: relays.live(),
+      peers: wish.peers,
+      random: () => unitInterval(random(4)),
+    });
+    metrics.connections.inc({
+      tenant: wish.tenant,
+      result: selection.ok ? 'created' : 'no-relay',
+    });
+    const connectionId = Buffer.from(random(16)).toString('hex');
+    const { explanation } = selection;
+    logger.debug({ connectionId, tenant: wish.tenant, explanation }, 'relays selected');
+    if (!selection.ok) return undefined;
+    const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;
+    const secret = tenantSecret(this.#tenantRoot, wish.tenant);
+    const half = (role: 0 | 1): ConnectionHalf => {
+      const relay = selection.relays[role];
+      relays.assign(relay.record.id);
+      return {
+        role,
+        relay: namedAddress(relay, selection.addresses[role]),
+        peerRelay: selection.addresses[role === 0 ? 1 : 0],
+        ...mintCredential({
+          tenantSecret: secret,
+          tenant: wish.tenant,
+          connectionId,
+          role,
+          expiresAtSeconds,
+        }),
+      };
+    };
+    return {
+      connectionId,
+      expiresAt: new Date(expiresAtSeconds * 1_000).toISOString().replace('.000Z', 'Z'),
+      realm: REALM,
+      peers: [half(0), half(1)],
+    };
+  }
+}
+
+function namedAddress(relay: LiveRelay, address: TransportAddress): ConnectionHalf['relay'] {
+  return { id: relay.record.id, region: relay.record.region, ...address };
+}
+
+/** A number in [0, 1) from four random bytes. */
+function unitInterval(bytes: Uint8Array): number {
+  return Buffer.from(bytes).readUInt32BE() / 2 ** 32;
+}

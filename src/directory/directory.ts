@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { pino } from 'pino';
+import {
+  formatAddress,
+  isLoopback,
+  isWildcard,
+  type TransportAddress,
+  transportAddress,
+} from '../address.js';
+import { SECRET_BYTES } from '../auth/keys.js';
+import { TurnpikeError } from '../errors.js';
+import { type Clock, type RandomBytes, systemClock } from '../units.js';
+import { ConnectionBroker } from './connection-broker.js';
+import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
+import type { App } from './http/app.js';
+import { peerRoutes } from './http/connections.js';
+import { operationsRoutes } from './http/operations.js';
+import { registrationRoutes } from './http/registration.js';
+import { createHttpServer, type TlsFiles } from './http/server.js';
+import { DirectoryMetrics } from './metrics.js';
+import { NonceMemory } from './nonce-memory.js';
+import { RelayTable } from './relay-table.js';
+import { MemoryStore, type RelayFact, type Store } from './store/memory.js';
+
+/** How often silent relays are looked for. */
+const SWEEP_MS = 250;
+
+/** What a directory is opened with. */
+export interface DirectoryOptions {
+  /** Port 0 lets the system choose. */
+  readonly listen: TransportAddress;
+  /** 32 bytes, the same at every directory of a cluster. */
+  readonly clusterSecret: Uint8Array;
+  /** At least one. */
+  readonly apiKeys: readonly ApiKey[];
+  /** Without it the server speaks plain HTTP, which is for loopback or behind a proxy. */
+  readonly tls?: TlsFiles;
+  /** Silent by default. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+}
+
+/**
+ * The directory: knows the relays that are alive, picks a pair of them for two peers, and mints the
+ * peers' credentials (PROTOCOL.md section 5).
+ */
+export class Directory {
+  /** Where it listens; the port is the one the system chose if 0 was asked for. */
+  readonly address: TransportAddress;
+  /** `http://host:port` or `https://…`; for a wildcard listener, of the loopback address. */
+  readonly url: string;
+  readonly #app: App;
+  readonly #store: Store;
+  readonly #sweep: NodeJS.Timeout;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: {
+    app: App;
+    store: Store;
+    sweep: NodeJS.Timeout;
+    scheme: 'http' | 'https';
+  }) {
+    const bound = parts.app.server.address() as AddressInfo;
+    this.address = transportAddress(bound.address, bound.port);
+    this.url = `${parts.scheme}://${formatAddress(reachable(this.address))}`;
+    this.#app = parts.app;
+    this.#store = parts.store;
+    this.#sweep = parts.sweep;
+  }
+
+  /**
+   * Opens a directory.
+   * @returns when it listens
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable API keys or TLS files,
+   *   ERR_TURNPIKE_SECRET for a cluster secret of another length than 32 bytes, ERR_TURNPIKE_BIND
+   *   with `errno` and `address` when it cannot listen
+   */
+  static async open(options: DirectoryOptions): Promise<Directory> {
+    const {
+      listen,
+      clusterSecret,
+      apiKeys,
+      tls,
+      logger = pino({ enabled: false }),
+      clock = systemClock,
+      random = randomBytes,
+    } = options;
+    if (clusterSecret.length !== SECRET_BYTES) {
+      throw new TurnpikeError('ERR_TURNPIKE_SECRET', `a cluster secret has ${SECRET_BYTES} bytes`);
+    }
+    const keys = new ApiKeys(apiKeys);
+    const metrics = new DirectoryMetrics();
+    const relays = new RelayTable(clock);
+    const store = new MemoryStore();
+    const broker = new ConnectionBroker({
+      clusterSecret,
+      relays,
+      metrics,
+      clock,
+      random,
+      logger,
+    });
+    const app = await createHttpServer({ tls, logger, metrics });
+    app.register(async (scope) => {
+      scope.decorateRequest('tenant', '');
+      scope.addHook('onRequest', requireApiKey(keys));
+      peerRoutes(scope, { broker, relays });
+    });
+    const nonces = new NonceMemory(clock);
+    app.register(async (scope: App) => {
+      registrationRoutes(scope, { clusterSecret, relays, store, nonces, clock, metrics });
+    });
+    operationsRoutes(app, { relays, metrics });
+    metrics.observe({ relays, rendezvous: { rooms: 0, sockets: 0 } });
+    await store.open((fact) => applyFact(relays, fact, logger));
+    await listenOn(app, listen);
+    const sweep = setInterval(() => {
+      for (const id of relays.sweep()) {
+        metrics.relaysExpired.inc();
+        logger.warn({ relay: id }, 'relay expired: no beat');
+      }
+    }, SWEEP_MS);
+    const scheme = tls === undefined ? 'http' : 'https';
+    const directory = new Directory({ app, store, sweep, scheme });
+    if (tls === undefined && !isLoopback(directory.address)) {
+      logger.warn(
+        { address: formatAddress(directory.address) },
+        'listening without TLS on an address that others can reach: API keys and passwords ' +
+          'travel in the clear',
+      );
+    }
+    logger.info({ url: directory.url }, 'directory open');
+    return directory;
+  }
+
+  /** Stops listening, ends every socket and clears every timer. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#sweep);
+    await this.#app.close();
+    await this.#store.close();
+  }
+}
+
+async function listenOn(app: App, listen: TransportAddress): Promise<void> {
+  try {
+    await app.listen({ host: listen.address, port: listen.port });
+  } catch (cause) {
+    await app.close();
+    const { code } = cause as NodeJS.ErrnoException;
+    const address = formatAddress(listen);
+    throw new TurnpikeError('ERR_TURNPIKE_BIND', `cannot listen on ${address}: ${code ?? cause}`, {
+      cause,
+      address,
+      ...(code === undefined ? {} : { errno: code }),
+    });
+  }
+}
+
+function applyFact(relays: RelayTable, fact: RelayFact, logger: Logger): void {
+  switch (fact.kind) {
+    case 'registered':
+      logger.info({ relay: fact.record.id, start: fact.record.start }, 'relay registered');
+      relays.register(fact.record, fact.load, fact.draining);
+      return;
+    case 'beat':
+      relays.beat(fact.beat);
+      return;
+    case 'deregistered':
+      logger.info({ relay: fact.id }, 'relay deregistered');
+      relays.deregister(fact.id);
+  }
+}
+
+/** An address by which this host reaches a listener: a wildcard is none. */
+function reachable(address: TransportAddress): TransportAddress {
+  if (!isWildcard(address)) return address;
+  const loopback = address.address.includes(':') ? '::1' : '127.0.0.1';
+  return { address: loopback, port: address.port };
+}

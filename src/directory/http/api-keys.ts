@@ -1,0 +1,95 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isName } from '../../auth/keys.js';
+import { TurnpikeError } from '../../errors.js';
+import { sendProblem } from './problem.js';
+
+/** A key that peers or their servers present, and the tenant it stands for. */
+export interface ApiKey {
+  readonly key: string;
+  readonly tenant: string;
+}
+
+/** RFC 6750 section 2.1: what may stand after `Bearer `. */
+const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
+
+/**
+ * The API keys of a directory. Both sides of a comparison are hashed under a key of this process,
+ * and every known key is compared, so time tells neither how much of a key was right nor which one.
+ */
+export class ApiKeys {
+  readonly #pepper = randomBytes(32);
+  readonly #known: readonly { readonly hash: Buffer; readonly tenant: string }[];
+
+  /**
+   * @param keys - at least one
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a key that cannot be sent as a bearer token, a
+   *   tenant that is no name, or one key for two tenants; no message holds a key
+   */
+  constructor(keys: readonly ApiKey[]) {
+    if (keys.length === 0) throw invalid('at least one API key is needed');
+    const tenants = new Map<string, string>();
+    for (const { key, tenant } of keys) {
+      if (!isName(tenant)) throw invalid(`not a tenant name: ${JSON.stringify(tenant)}`);
+      if (!TOKEN.test(key)) {
+        throw invalid(`an API key of ${tenant} has characters outside A-Z a-z 0-9 . _ ~ + / - =`);
+      }
+      const other = tenants.get(key);
+      if (other !== undefined && other !== tenant) {
+        throw invalid(`one API key stands for two tenants, ${other} and ${tenant}`);
+      }
+      tenants.set(key, tenant);
+    }
+    this.#known = [...tenants].map(([key, tenant]) => ({ hash: this.#hash(key), tenant }));
+  }
+
+  /**
+   * @param authorization - the Authorization header
+   * @returns the tenant, undefined when the header is missing, malformed or names no known key
+   */
+  tenantOf(authorization: string | undefined): string | undefined {
+    const token = BEARER.exec(authorization ?? '')?.[1];
+    if (token === undefined) return undefined;
+    const hash = this.#hash(token);
+    let tenant: string | undefined;
+    for (const known of this.#known) {
+      if (timingSafeEqual(known.hash, hash)) tenant = known.tenant;
+    }
+    return tenant;
+  }
+
+  #hash(key: string): Buffer {
+    return createHmac('sha256', this.#pepper).update(key).digest();
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The tenant of the request's API key; empty on routes that ask for none. */
+    tenant: string;
+  }
+}
+
+/** A hook that lets a request pass only with a known API key, and sets its tenant. */
+export function requireApiKey(keys: ApiKeys) {
+  return async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply | undefined> => {
+    const tenant = keys.tenantOf(request.headers.authorization);
+    if (tenant === undefined) {
+      return sendProblem(reply.header('www-authenticate', 'Bearer'), {
+        status: 401,
+        code: 'unauthorized',
+        detail: 'an API key is needed: Authorization: Bearer <key>',
+      });
+    }
+    request.tenant = tenant;
+    return undefined;
+  };
+}
+
+function invalid(message: string): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+}

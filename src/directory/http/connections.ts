@@ -1,0 +1,125 @@
+import Type from 'typebox';
+import { LIMITS } from '../../limits.js';
+import { AddressText, Name, Port } from '../../registry/schemas.js';
+import type { ConnectionBroker } from '../connection-broker.js';
+import type { RelayTable } from '../relay-table.js';
+import type { App } from './app.js';
+import { PeerShape, peerHints } from './hints.js';
+import { PROBLEM_RESPONSES, sendProblem } from './problem.js';
+
+const ConnectionRequest = Type.Object(
+  {
+    peers: Type.Tuple([PeerShape, PeerShape]),
+    ttlSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LIMITS.ttlSecondsMax,
+        default: LIMITS.ttlSeconds,
+        description: 'How long the credentials may start the connection; made, it lives on.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const RelayAddress = { address: AddressText, port: Port };
+
+const Half = Type.Object({
+  role: Type.Union([Type.Literal(0), Type.Literal(1)]),
+  relay: Type.Object({ id: Name, region: Name, ...RelayAddress }),
+  peerRelay: Type.Object(RelayAddress),
+  username: Type.String(),
+  password: Type.String(),
+});
+
+const ConnectionAnswer = Type.Object(
+  {
+    connectionId: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    expiresAt: Type.String({ format: 'date-time' }),
+    realm: Type.String(),
+    peers: Type.Tuple([Half, Half]),
+  },
+  { description: 'Both halves. Give each peer its own and only that.' },
+);
+
+const RelaysAnswer = Type.Object({
+  relays: Type.Array(
+    Type.Object({
+      id: Name,
+      region: Name,
+      addresses: Type.Array(Type.Object(RelayAddress)),
+    }),
+  ),
+});
+
+/** What the peers' routes work with. */
+export interface PeerRoutesOptions {
+  readonly broker: ConnectionBroker;
+  readonly relays: RelayTable;
+}
+
+/** The routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
+export function peerRoutes(app: App, { broker, relays }: PeerRoutesOptions): void {
+  app.post(
+    '/v1/connections',
+    {
+      schema: {
+        summary: 'Create a connection for two peers',
+        body: ConnectionRequest,
+        response: { 201: ConnectionAnswer, ...PROBLEM_RESPONSES },
+        security: [{ apiKey: [] }],
+      },
+    },
+    async (request, reply) => {
+      const peers = request.body.peers.map(peerHints);
+      const [first, second] = peers;
+      if (first === undefined || second === undefined) {
+        const index = first === undefined ? 0 : 1;
+        return sendProblem(reply, {
+          status: 400,
+          code: 'invalid-request',
+          detail: 'body does not match its schema',
+          errors: [{ pointer: `/peers/${index}/address`, detail: 'must be an IP address' }],
+        });
+      }
+      const connection = broker.create({
+        tenant: request.tenant,
+        peers: [first, second],
+        ttlSeconds: request.body.ttlSeconds ?? LIMITS.ttlSeconds,
+      });
+      if (connection === undefined) {
+        return sendProblem(reply, {
+          status: 503,
+          code: 'no-relay',
+          detail: 'no relay can serve these peers now',
+          retryAfterSeconds: LIMITS.noRelayRetrySeconds,
+        });
+      }
+      // The passwords in the answer must not stay in a cache (RFC 9111 section 5.2.2.5).
+      return reply
+        .code(201)
+        .header('cache-control', 'no-store')
+        .send({ ...connection, peers: [connection.peers[0], connection.peers[1]] });
+    },
+  );
+  app.get(
+    '/v1/relays',
+    {
+      schema: {
+        summary: 'List the relays that may be chosen, to measure latencies to',
+        response: { 200: RelaysAnswer, ...PROBLEM_RESPONSES },
+        security: [{ apiKey: [] }],
+      },
+    },
+    async () => ({
+      relays: relays
+        .live()
+        .filter(({ confirmed, draining }) => confirmed && !draining)
+        .map(({ record }) => ({
+          id: record.id,
+          region: record.region,
+          addresses: [...record.serviceAddresses],
+        })),
+    }),
+  );
+}

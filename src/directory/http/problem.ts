@@ -1,0 +1,145 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply } from 'fastify';
+import Type from 'typebox';
+
+/** RFC 9457 problem details, for documentation; `code` is stable, `detail` is for people. */
+export const ProblemShape = Type.Object(
+  {
+    type: Type.String({ description: 'about:blank: the status says it all (RFC 9457, 4.2.1).' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable: match on it.' }),
+    detail: Type.Optional(Type.String()),
+    retryAfterSeconds: Type.Optional(Type.Integer()),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({
+          pointer: Type.String({ description: 'JSON Pointer (RFC 6901) into the part at fault.' }),
+          detail: Type.String(),
+        }),
+      ),
+    ),
+  },
+  { additionalProperties: true, description: 'Problem details (RFC 9457).' },
+);
+
+/** The responses that every route may give besides its own. */
+export const PROBLEM_RESPONSES = {
+  '4xx': {
+    description: 'Refused.',
+    content: { 'application/problem+json': { schema: ProblemShape } },
+  },
+  '5xx': {
+    description: 'Cannot be served now.',
+    content: { 'application/problem+json': { schema: ProblemShape } },
+  },
+} as const;
+
+/** A problem to be answered. */
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  /** Also sent as Retry-After (RFC 9110 section 10.2.3). */
+  readonly retryAfterSeconds?: number;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+  /** Further members, such as `lastStart`. */
+  readonly members?: Readonly<Record<string, string | number>>;
+}
+
+/** The text of a problem document. */
+export function problemText(problem: Problem): string {
+  const { members, ...rest } = problem;
+  return JSON.stringify({
+    type: 'about:blank',
+    title: STATUS_CODES[problem.status] ?? 'Error',
+    ...rest,
+    ...members,
+  });
+}
+
+/** Answers a request with a problem document. */
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.retryAfterSeconds !== undefined) {
+    reply.header('retry-after', problem.retryAfterSeconds);
+  }
+  return reply
+    .code(problem.status)
+    .type('application/problem+json')
+    .serializer((text: string) => text)
+    .send(problemText(problem));
+}
+
+/** Faults that a problem document lists: a hostile body has thousands. */
+const ERRORS_MAX = 16;
+
+/** What to say for each error that fastify itself raises; the rest goes by its status. */
+const FASTIFY_CODES: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid-json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid-json',
+  FST_ERR_BAD_URL: 'invalid-url',
+  FST_ERR_MAX_PARAM_LENGTH: 'invalid-url',
+};
+
+/**
+ * Turns what a hook, parser or handler threw into a problem.
+ * @returns a 4xx for the client's faults, else a 500 that says nothing of the inside
+ */
+export function problemOf(error: FastifyError): Problem {
+  if (error.validation !== undefined) {
+    return {
+      status: 400,
+      code: 'invalid-request',
+      detail: `${error.validationContext ?? 'request'} does not match its schema`,
+      // TypeBox reports an unknown member twice; the schema `false` says nothing to a person.
+      errors: error.validation
+        .filter((fault) => fault.keyword !== 'boolean')
+        .slice(0, ERRORS_MAX)
+        .map((fault) => ({ pointer: fault.instancePath, detail: fault.message ?? 'wrong' })),
+    };
+  }
+  const status = error.statusCode ?? 500;
+  if (status < 400 || status >= 500) {
+    return { status: 500, code: 'internal-error', detail: 'the directory failed' };
+  }
+  const code = FASTIFY_CODES[error.code] ?? (error instanceof SyntaxError ? 'invalid-json' : null);
+  return { status, code: code ?? 'invalid-request', detail: error.message };
+}
+
+/**
+ * Answers what Node's parser refused before it was a request: malformed, headers too large or too
+ * slow. The socket is not usable afterwards.
+ */
+export function answerParserError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const problem = PARSER_PROBLEMS[error.code ?? ''] ?? {
+    status: 400,
+    code: 'invalid-http',
+    detail: 'not an HTTP/1.1 request',
+  };
+  if (socket.writable) {
+    const body = problemText(problem);
+    socket.write(
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+        'Content-Type: application/problem+json\r\nConnection: close\r\n' +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  }
+  socket.destroySoon();
+}
+
+const PARSER_PROBLEMS: Readonly<Record<string, Problem>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: 'request-timeout',
+    detail: 'the request did not arrive in time',
+  },
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    code: 'headers-too-large',
+    detail: 'the header section is too large',
+  },
+};

@@ -1,0 +1,134 @@
+import swagger from '@fastify/swagger';
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { Logger } from 'pino';
+import { LIMITS } from '../../limits.js';
+import type { DirectoryMetrics } from '../metrics.js';
+import { NO_ROUTE } from '../metrics.js';
+import type { App } from './app.js';
+import { answerParserError, problemOf, sendProblem } from './problem.js';
+
+/** Certificate and key, PEM. */
+export interface TlsFiles {
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+}
+
+/** What the server is made from. */
+export interface HttpServerOptions {
+  readonly tls: TlsFiles | undefined;
+  readonly logger: Logger;
+  readonly metrics: DirectoryMetrics;
+}
+
+/** How often Node looks for sockets over their time: its default of 30 s is no limit at all. */
+const TIMEOUT_CHECK_MS = 1_000;
+
+/**
+ * Makes the HTTP server without its routes: strict validation by the routes' own schemas, bounded
+ * and timed requests, problem documents for every error, OpenAPI at `/docs/json`.
+ */
+export async function createHttpServer(options: HttpServerOptions): Promise<App> {
+  const limits = {
+    maxHeaderSize: LIMITS.httpHeaderBytesMax,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  };
+  const common = {
+    bodyLimit: LIMITS.httpBodyBytesMax,
+    requestTimeout: LIMITS.httpRequestMs,
+    keepAliveTimeout: LIMITS.httpKeepAliveMs,
+    forceCloseConnections: true,
+    clientErrorHandler: answerParserError,
+    frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) =>
+      sendProblem(reply as FastifyReply, problemOf(error)),
+  };
+  const tls = options.tls;
+  // Both servers have the one face that routes see; only their types differ.
+  const bare: FastifyInstance =
+    tls === undefined
+      ? fastify({ ...common, http: limits })
+      : (fastify({
+          ...common,
+          https: { ...limits, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) },
+        }) as unknown as FastifyInstance);
+  const app = bare
+    .withTypeProvider<TypeBoxTypeProvider>()
+    .setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.server.headersTimeout = LIMITS.httpHeadersMs;
+  app.server.maxConnections = LIMITS.httpConnectionsMax;
+  app.removeContentTypeParser('text/plain');
+  answerErrors(app, options.logger);
+  countRequests(app, options.metrics);
+  await describe(app);
+  return app;
+}
+
+function answerErrors(app: App, logger: Logger): void {
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) logger.error({ err: error }, 'request failed');
+    return sendProblem(reply, problem);
+  });
+  const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    const pattern = new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`);
+    routes.push({ pattern, methods: [method].flat() });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = new Set(
+      routes.filter(({ pattern }) => pattern.test(pathOf(request))).flatMap((r) => r.methods),
+    );
+    if (allowed.size === 0) {
+      return sendProblem(reply, { status: 404, code: 'not-found', detail: 'no such resource' });
+    }
+    // RFC 9110 section 15.5.6: a 405 says what is allowed.
+    return sendProblem(reply.header('allow', [...allowed].sort().join(', ')), {
+      status: 405,
+      code: 'method-not-allowed',
+      detail: `the resource does not take ${request.method}`,
+    });
+  });
+}
+
+function countRequests(app: App, metrics: DirectoryMetrics): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? NO_ROUTE;
+    metrics.requests.inc({ route, status: String(reply.statusCode) });
+    metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1_000);
+  });
+}
+
+async function describe(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Turnpike directory',
+        version: '1',
+        description: 'Picks a pair of relays for two peers.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'Names the tenant.' },
+          relaySignature: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'turnpike-signature',
+            description: 'HMAC-SHA-256 with the registration key (docs/registration.md).',
+          },
+        },
+      },
+    },
+  });
+  app.get('/docs/json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '';
+}

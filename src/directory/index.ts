@@ -1,0 +1,3 @@
+export { Directory, type DirectoryOptions } from './directory.js';
+export type { ApiKey } from './http/api-keys.js';
+export type { TlsFiles } from './http/server.js';

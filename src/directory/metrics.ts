@@ -1,0 +1,94 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { RelayTable } from './relay-table.js';
+
+/** Label of requests to no route: a path from the network is never a label. */
+export const NO_ROUTE = 'none';
+
+/**
+ * What `/metrics` shows. Labels are routes, configured tenants, statuses and codes: their number
+ * does not grow with traffic.
+ */
+export class DirectoryMetrics {
+  readonly #registry = new Registry();
+
+  readonly requests = new Counter({
+    name: 'turnpike_directory_requests_total',
+    help: 'HTTP requests answered.',
+    labelNames: ['route', 'status'] as const,
+    registers: [this.#registry],
+  });
+
+  readonly requestSeconds = new Histogram({
+    name: 'turnpike_directory_request_seconds',
+    help: 'Time to answer an HTTP request.',
+    labelNames: ['route'] as const,
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
+    registers: [this.#registry],
+  });
+
+  readonly connections = new Counter({
+    name: 'turnpike_directory_connections_total',
+    help: 'Connections asked for, by tenant and result.',
+    labelNames: ['tenant', 'result'] as const,
+    registers: [this.#registry],
+  });
+
+  readonly relayRequestsRefused = new Counter({
+    name: 'turnpike_directory_relay_requests_refused_total',
+    help: 'Requests of relays refused, by code.',
+    labelNames: ['code'] as const,
+    registers: [this.#registry],
+  });
+
+  readonly relaysExpired = new Counter({
+    name: 'turnpike_directory_relays_expired_total',
+    help: 'Relays forgotten because they were silent.',
+    registers: [this.#registry],
+  });
+
+  readonly rendezvousErrors = new Counter({
+    name: 'turnpike_directory_rendezvous_errors_total',
+    help: 'Errors sent to rendezvous peers, by code.',
+    labelNames: ['code'] as const,
+    registers: [this.#registry],
+  });
+
+  /** Adds gauges that are read when `/metrics` is. */
+  observe(sources: { relays: RelayTable; rendezvous: { rooms: number; sockets: number } }): void {
+    const { relays, rendezvous } = sources;
+    new Gauge({
+      name: 'turnpike_directory_relays',
+      help: 'Live relays, by whether they may be chosen.',
+      labelNames: ['state'] as const,
+      registers: [this.#registry],
+      collect() {
+        const states = { ready: 0, unconfirmed: 0, draining: 0 };
+        for (const { draining, confirmed } of relays.live()) {
+          states[draining ? 'draining' : confirmed ? 'ready' : 'unconfirmed'] += 1;
+        }
+        for (const [state, count] of Object.entries(states)) this.set({ state }, count);
+      },
+    });
+    new Gauge({
+      name: 'turnpike_directory_rendezvous_rooms',
+      help: 'Rendezvous rooms that exist.',
+      registers: [this.#registry],
+      collect() {
+        this.set(rendezvous.rooms);
+      },
+    });
+    new Gauge({
+      name: 'turnpike_directory_rendezvous_sockets',
+      help: 'Rendezvous sockets that are open.',
+      registers: [this.#registry],
+      collect() {
+        this.set(rendezvous.sockets);
+      },
+    });
+  }
+
+  /** Prometheus' text format and its content type. */
+  async text(): Promise<{ contentType: string; body: string }> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+}

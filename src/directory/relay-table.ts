@@ -1,0 +1,238 @@
+import { LIMITS } from '../limits.js';
+import { claimedAddresses } from '../registry/record.js';
+import type { Registry, RelayLoad, RelayRecord } from '../registry/types.js';
+import type { Clock } from '../units.js';
+import { RegistryVersions } from './registry-versions.js';
+
+/** Why a registration or a beat is refused; the codes of docs/registration.md. */
+export type RelayRefusal =
+  | { readonly code: 'start-too-low'; readonly lastStart: number }
+  | { readonly code: 'superseded'; readonly lastStart: number }
+  | { readonly code: 'address-taken'; readonly address: string; readonly by: string }
+  | { readonly code: 'registry-full' }
+  | { readonly code: 'unknown-relay' };
+
+/** What a relay says of itself with each beat. */
+export interface RelayBeat {
+  readonly id: string;
+  readonly start: number;
+  /** The newest registry the relay has put to use. */
+  readonly registryVersion: string | null;
+  readonly load: RelayLoad;
+  readonly draining: boolean;
+}
+
+/** A live relay as selection and listing see it. */
+export interface LiveRelay {
+  readonly record: RelayRecord;
+  readonly load: RelayLoad;
+  readonly draining: boolean;
+  /** Whether every live relay knows it, so that it may be chosen. */
+  readonly confirmed: boolean;
+  /** Legs handed out since the load was measured: it is not in the load yet. */
+  readonly legsAssigned: number;
+}
+
+interface Entry {
+  record: RelayRecord;
+  load: RelayLoad;
+  draining: boolean;
+  confirmed: boolean;
+  registeredAtMs: number;
+  lastBeatMs: number;
+  /** Registry versions up to this one are known to the relay. */
+  versionKnown: number;
+  assignedSinceBeat: number;
+  assignedBeforeBeat: number;
+}
+
+/**
+ * The relays that are alive, by this process's monotonic clock: soft state that beats keep and
+ * silence ends. Only the directory's event loop touches it.
+ *
+ * Bounds: `relaysMax` relays; beyond it a new id is refused. Starts outlive their relay, four
+ * times as many, the longest unused forgotten first.
+ */
+export class RelayTable {
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #claims = new Map<string, string>();
+  readonly #starts = new Map<string, number>();
+  readonly #versions = new RegistryVersions();
+  #sweptAtMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#sweptAtMs = clock.monotonic();
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * @param record - a canonical record
+   * @returns why it may not be registered, undefined when it may
+   */
+  refusal(record: RelayRecord): RelayRefusal | undefined {
+    const lastStart = this.#starts.get(record.id);
+    if (lastStart !== undefined && record.start < lastStart) {
+      return { code: 'start-too-low', lastStart };
+    }
+    if (!this.#entries.has(record.id) && this.#entries.size >= LIMITS.relaysMax) {
+      return { code: 'registry-full' };
+    }
+    for (const claim of claimedAddresses(record)) {
+      const by = this.#claims.get(claim);
+      if (by !== undefined && by !== record.id) {
+        return { code: 'address-taken', address: claim.slice(claim.indexOf(' ') + 1), by };
+      }
+    }
+    return undefined;
+  }
+
+  /** Takes a registration that `refusal` has let pass. */
+  register(record: RelayRecord, load: RelayLoad, draining: boolean): void {
+    const now = this.#clock.monotonic();
+    const former = this.#entries.get(record.id);
+    const changed = former === undefined || !sameRecord(former.record, record);
+    if (former !== undefined && changed) this.#remove(record.id);
+    this.#rememberStart(record.id, record.start);
+    if (!changed) {
+      Object.assign(former, { load, draining, lastBeatMs: now });
+      return;
+    }
+    this.#entries.set(record.id, {
+      record,
+      load,
+      draining,
+      confirmed: false,
+      registeredAtMs: now,
+      lastBeatMs: now,
+      versionKnown: 0,
+      assignedSinceBeat: 0,
+      assignedBeforeBeat: 0,
+    });
+    for (const claim of claimedAddresses(record)) this.#claims.set(claim, record.id);
+    this.#versions.put(record);
+  }
+
+  /** Whether a beat or a deregistration comes from the process that is registered. */
+  beatRefusal(id: string, start: number): RelayRefusal | undefined {
+    const lastStart = this.#starts.get(id);
+    if (lastStart !== undefined && start < lastStart) return { code: 'superseded', lastStart };
+    const entry = this.#entries.get(id);
+    return entry?.record.start === start ? undefined : { code: 'unknown-relay' };
+  }
+
+  /** Takes a beat that `beatRefusal` has let pass. */
+  beat(beat: RelayBeat): void {
+    const entry = this.#entries.get(beat.id);
+    if (entry === undefined) return;
+    entry.lastBeatMs = this.#clock.monotonic();
+    entry.load = beat.load;
+    entry.draining = beat.draining;
+    this.#versions.current();
+    entry.versionKnown = Math.max(
+      entry.versionKnown,
+      this.#versions.sequenceOf(beat.registryVersion),
+    );
+    // Peers take a moment to allocate: what was assigned just before this beat may be in its
+    // load or may not, so it counts until the next one.
+    entry.assignedBeforeBeat = entry.assignedSinceBeat;
+    entry.assignedSinceBeat = 0;
+    this.#confirm();
+  }
+
+  /** Forgets a relay that said it closes. */
+  deregister(id: string): void {
+    this.#remove(id);
+  }
+
+  /** Counts a leg as the relay's until its own load shows it. */
+  assign(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.assignedSinceBeat += 1;
+  }
+
+  /**
+   * Forgets relays that were silent for `relayExpiryMs`. To be called a few times a second: a gap
+   * between two calls means that this process stood still and heard nobody, so the gap is credited
+   * to every relay.
+   * @returns the ids of relays that expired
+   */
+  sweep(): string[] {
+    const now = this.#clock.monotonic();
+    const gap = now - this.#sweptAtMs;
+    this.#sweptAtMs = now;
+    const credit = gap > STALL_MS ? gap : 0;
+    const expired: string[] = [];
+    for (const [id, entry] of this.#entries) {
+      entry.lastBeatMs = Math.min(now, entry.lastBeatMs + credit);
+      if (now - entry.lastBeatMs >= LIMITS.relayExpiryMs) expired.push(id);
+    }
+    for (const id of expired) this.#remove(id);
+    this.#confirm();
+    return expired;
+  }
+
+  /** The registry as it is handed to relays. */
+  registry(): Registry {
+    return this.#versions.current();
+  }
+
+  /** All live relays, by id. */
+  live(): LiveRelay[] {
+    this.#confirm();
+    return [...this.#entries.values()].map((entry) => ({
+      record: entry.record,
+      load: entry.load,
+      draining: entry.draining,
+      confirmed: entry.confirmed,
+      legsAssigned: entry.assignedSinceBeat + entry.assignedBeforeBeat,
+    }));
+  }
+
+  /**
+   * A relay may be chosen once every live relay knows it, or after `relayConfirmMs`: otherwise its
+   * pair's other relay might refuse its trunk messages (PROTOCOL.md section 5). Once confirmed it
+   * stays so: a relay that comes later knows it before it is chosen itself.
+   */
+  #confirm(): void {
+    let known = Number.POSITIVE_INFINITY;
+    for (const entry of this.#entries.values()) known = Math.min(known, entry.versionKnown);
+    const now = this.#clock.monotonic();
+    for (const [id, entry] of this.#entries) {
+      if (entry.confirmed) continue;
+      entry.confirmed =
+        this.#versions.firstSequenceOf(id) <= known ||
+        now - entry.registeredAtMs >= LIMITS.relayConfirmMs;
+    }
+  }
+
+  #remove(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#entries.delete(id);
+    for (const claim of claimedAddresses(entry.record)) this.#claims.delete(claim);
+    this.#versions.delete(id);
+  }
+
+  #rememberStart(id: string, start: number): void {
+    this.#starts.delete(id);
+    this.#starts.set(id, start);
+    if (this.#starts.size <= 4 * LIMITS.relaysMax) return;
+    for (const oldest of this.#starts.keys()) {
+      if (this.#entries.has(oldest) || oldest === id) continue;
+      this.#starts.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** A gap between sweeps that no timer's lateness explains. */
+const STALL_MS = 1_500;
+
+function sameRecord(a: RelayRecord, b: RelayRecord): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,66 @@
+import { formatAddress, isUnicast, type TransportAddress, transportAddress } from '../address.js';
+import { isTurnpikeError } from '../errors.js';
+import type { RelayRecord } from './types.js';
+
+/** A record whose addresses are canonical, or why it is none. */
+export type CanonicalRecord =
+  | { readonly ok: true; readonly record: RelayRecord }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * Checks what a schema cannot: addresses parse, are unicast, and are listed once. Members that a
+ * record does not have are dropped.
+ * @param record - one that matches `RelayRecordShape`
+ * @returns the record with canonical addresses, or the reason against it
+ */
+export function canonicalRecord(record: RelayRecord): CanonicalRecord {
+  const canonical: TransportAddress[][] = [];
+  for (const kind of ['serviceAddresses', 'trunkAddresses', 'trunkSources'] as const) {
+    const seen = new Map<string, TransportAddress>();
+    for (const given of record[kind]) {
+      const address = parsed(given);
+      if (address === undefined || !isUnicast(address)) {
+        return { ok: false, reason: `${kind}: not a unicast address: ${given.address}` };
+      }
+      seen.set(formatAddress(address), address);
+    }
+    canonical.push([...seen.values()]);
+  }
+  const [serviceAddresses = [], trunkAddresses = [], trunkSources = []] = canonical;
+  const { id, region, start, publicKey, recordsMax } = record;
+  return {
+    ok: true,
+    record: {
+      id,
+      region,
+      start,
+      publicKey,
+      serviceAddresses,
+      trunkAddresses,
+      trunkSources,
+      recordsMax,
+    },
+  };
+}
+
+/**
+ * The addresses that a record claims for its relay alone, as map keys. A datagram's source names
+ * the relay that sent it (PROTOCOL.md section 4) and a service address names the relay that a peer
+ * wants, so no two relays may share a key.
+ */
+export function claimedAddresses(record: RelayRecord): string[] {
+  return [
+    ...record.serviceAddresses.map((address) => `service ${formatAddress(address)}`),
+    ...record.trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
+    ...record.trunkSources.map((address) => `trunk ${formatAddress(address)}`),
+  ];
+}
+
+function parsed(given: TransportAddress): TransportAddress | undefined {
+  try {
+    return transportAddress(given.address, given.port);
+  } catch (error) {
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+import Type, { type Static } from 'typebox';
+import { NAME_PATTERN } from '../auth/keys.js';
+import { LIMITS } from '../limits.js';
+import type { Registry } from './types.js';
+
+/**
+ * The shapes that relays and directories exchange (docs/registration.md). Unknown members are let
+ * through, so that a newer relay can register with an older directory; `canonicalRecord` drops
+ * them.
+ */
+
+/** Tenant, relay and region names (PROTOCOL.md, Terms). */
+export const Name = Type.String({ pattern: `^${NAME_PATTERN}$` });
+
+/** 45 characters is the longest text of an IPv6 address. */
+export const AddressText = Type.String({ minLength: 2, maxLength: 45 });
+
+export const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+export const AddressShape = Type.Object({ address: AddressText, port: Port });
+
+/** Unix milliseconds that a number holds exactly. */
+const UnixMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
+const addresses = (maxItems: number) => Type.Array(AddressShape, { minItems: 1, maxItems });
+
+export const RelayRecordShape = Type.Object({
+  id: Name,
+  region: Name,
+  start: UnixMs,
+  publicKey: Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' }),
+  serviceAddresses: addresses(LIMITS.relayAddressesMax),
+  trunkAddresses: addresses(LIMITS.relayAddressesMax),
+  trunkSources: addresses(LIMITS.trunkSourcesMax),
+  recordsMax: Type.Integer({ minimum: 1, maximum: 65_535 }),
+});
+
+export const RelayLoadShape = Type.Object({
+  legs: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  legsMax: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  cpu: Type.Number({ minimum: 0, maximum: 1 }),
+  packetsPerSecond: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+});
+
+export const RegistryVersion = Type.String({ minLength: 1, maxLength: 128 });
+
+/** Its static type is `Registry`, whose arrays are read-only, so that no answer copies them. */
+export const RegistryShape = Type.Unsafe<Registry>(
+  Type.Object({
+    version: RegistryVersion,
+    relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }),
+  }),
+);
+
+export const RelayParams = Type.Object({ id: Name });
+
+export const RegistrationRequest = Type.Object({
+  record: RelayRecordShape,
+  load: RelayLoadShape,
+  draining: Type.Boolean(),
+});
+export type RegistrationRequest = Static<typeof RegistrationRequest>;
+
+export const RegistrationAnswer = Type.Object({ registry: RegistryShape });
+
+export const BeatRequest = Type.Object({
+  start: UnixMs,
+  registryVersion: Type.Union([RegistryVersion, Type.Null()]),
+  load: RelayLoadShape,
+  draining: Type.Boolean(),
+});
+export type BeatRequest = Static<typeof BeatRequest>;
+
+export const BeatAnswer = Type.Object({
+  registryVersion: RegistryVersion,
+  registry: Type.Optional(RegistryShape),
+});
+
+/** A query holds text: the start of the process that deregisters, in decimal. */
+export const DeregistrationQuery = Type.Object({ start: Type.String({ pattern: '^\\d{1,16}$' }) });
+
+/** The part of a problem document that a relay acts upon (RFC 9457). */
+export const RegistrationProblem = Type.Object({
+  code: Type.String(),
+  detail: Type.Optional(Type.String()),
+  lastStart: Type.Optional(UnixMs),
+});

@@ -1,0 +1,85 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { UnixMs } from '../units.js';
+
+/** The headers that sign a request or an answer (docs/registration.md, Signing). */
+export const SIGNING_HEADERS = {
+  time: 'turnpike-time',
+  nonce: 'turnpike-nonce',
+  signature: 'turnpike-signature',
+} as const;
+
+export const NONCE_BYTES = 16;
+const NONCE_PATTERN = /^[0-9a-f]{32}$/;
+const TIME_PATTERN = /^\d{1,16}$/;
+
+/** What the signature of a request covers. */
+export interface SignedRequest {
+  /** Upper case. */
+  readonly method: string;
+  /** Path and query, from `/v1` on. */
+  readonly path: string;
+  readonly timeMs: UnixMs;
+  /** 32 lower-case hex digits. */
+  readonly nonce: string;
+  readonly body: string | Uint8Array;
+}
+
+/** What the signature of an answer covers: the request it answers, too. */
+export interface SignedAnswer extends SignedRequest {
+  readonly status: number;
+}
+
+/**
+ * @param key - the relay's registration key, 32 bytes
+ * @returns the value of the signature header of a request
+ */
+export function signRequest(key: Uint8Array, request: SignedRequest): string {
+  const { method, path, timeMs, nonce, body } = request;
+  return hmac(key, ['turnpike registration request v1', method, path, timeMs, nonce], body);
+}
+
+/**
+ * An answer's first line differs from a request's, so that neither passes for the other, and it
+ * holds the request's nonce, so that an earlier answer does not pass either.
+ * @param key - the relay's registration key, 32 bytes
+ * @returns the value of the signature header of an answer
+ */
+export function signAnswer(key: Uint8Array, answer: SignedAnswer): string {
+  const { method, path, status, timeMs, nonce, body } = answer;
+  const lines = ['turnpike registration answer v1', method, path, status, timeMs, nonce];
+  return hmac(key, lines, body);
+}
+
+/** Compares two signatures in constant time. */
+export function sameSignature(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected, 'latin1'), Buffer.from(given, 'latin1')];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** The signing headers of a message, parsed. */
+export interface Signing {
+  readonly timeMs: UnixMs;
+  readonly nonce: string;
+  readonly signature: string;
+}
+
+/**
+ * @param header - gives a header's value by its lower-case name; anything but text is absence
+ * @returns the three headers, undefined when one is missing or malformed
+ */
+export function parseSigning(header: (name: string) => unknown): Signing | undefined {
+  const time = header(SIGNING_HEADERS.time);
+  const nonce = header(SIGNING_HEADERS.nonce);
+  const signature = header(SIGNING_HEADERS.signature);
+  if (typeof time !== 'string' || !TIME_PATTERN.test(time)) return undefined;
+  if (typeof nonce !== 'string' || !NONCE_PATTERN.test(nonce)) return undefined;
+  if (typeof signature !== 'string') return undefined;
+  return { timeMs: Number(time), nonce, signature };
+}
+
+function hmac(key: Uint8Array, lines: (string | number)[], body: string | Uint8Array): string {
+  return createHmac('sha256', key)
+    .update(`${lines.join('\n')}\n`)
+    .update(body)
+    .digest('base64');
+}
