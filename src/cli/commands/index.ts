@@ -1,0 +1,17 @@
+import type { CommandDefinition } from '../command.js';
+import { demoCommand } from './demo.js';
+import { directoryCommand } from './directory.js';
+import { peerCommand } from './peer.js';
+import { relayCommand } from './relay.js';
+import { secretNewCommand, secretRelayCommand, secretTenantCommand } from './secret.js';
+
+/** Every command, in the order in which help shows them. */
+export const COMMANDS: readonly CommandDefinition[] = [
+  demoCommand,
+  directoryCommand,
+  relayCommand,
+  peerCommand,
+  secretNewCommand,
+  secretRelayCommand,
+  secretTenantCommand,
+];

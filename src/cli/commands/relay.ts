@@ -1,0 +1,230 @@
+import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
+import { TurnpikeError } from '../../errors.js';
+import type { Relay } from '../../relay/index.js';
+import { type CommandContext, defineCommand } from '../command.js';
+import { type OptionTable, optionKey } from '../config/option.js';
+import { EXIT } from '../exit-codes.js';
+import { openRelayHttp } from '../relay-http.js';
+import { warnIfReadable } from '../secret-io.js';
+import { aborted } from '../signals.js';
+
+/** A relay that was told to stop has this long for its Closed indications and threads. */
+const STOP_MS_MAX = 4_500;
+
+const RELAY_OPTIONS = {
+  id: {
+    kind: 'name',
+    placeholder: 'ID',
+    description: 'name of this relay, unique in the cluster',
+    required: true,
+  },
+  region: {
+    kind: 'name',
+    placeholder: 'REGION',
+    description: 'where it is, such as `fra`',
+    required: true,
+  },
+  listen: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'UDP address for peers; one for IPv4, one for IPv6',
+    required: true,
+    repeat: true,
+  },
+  trunk: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'UDP address for other relays',
+    required: true,
+    repeat: true,
+  },
+  directory: {
+    kind: 'url',
+    placeholder: 'URL',
+    description: 'the directory to register with',
+    required: true,
+  },
+  relaySecretFile: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description: "two lines from `turnpike secret relay ID`: this relay's secret, tenant root",
+  },
+  clusterSecretFile: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description: 'the cluster secret, to derive both from; convenient, but more to steal',
+  },
+  workers: {
+    kind: 'integer',
+    placeholder: 'N',
+    description: 'forwarding threads',
+    minimum: 1,
+    maximum: 16,
+    defaultText: 'one per CPU, up to 4',
+  },
+  advertise: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'what peers are told instead of --listen, in the same order',
+    repeat: true,
+  },
+  advertiseTrunk: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'what relays are told instead of --trunk, in the same order',
+    repeat: true,
+  },
+  http: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'serve /healthz and /metrics here',
+    defaultText: 'off',
+  },
+} as const satisfies OptionTable;
+
+type RelayContext = CommandContext<typeof RELAY_OPTIONS>;
+
+/** `turnpike relay` */
+export const relayCommand = defineCommand({
+  path: ['relay'],
+  summary: 'run a relay: it forwards between peers and other relays',
+  description:
+    'Runs a relay. Peers reach it at --listen, other relays at --trunk. It registers with the\n' +
+    'directory by itself, again and again if need be, and goes on forwarding without it.',
+  options: RELAY_OPTIONS,
+  rules: [{ type: 'one', options: ['relaySecretFile', 'clusterSecretFile'] }],
+  examples: [
+    {
+      purpose: 'a relay on a public IPv4 address',
+      line:
+        'turnpike relay --id fra-1 --region fra --listen 192.0.2.10:3478 \\\n' +
+        '  --trunk 192.0.2.10:3480 --directory https://dir.example.net \\\n' +
+        '  --relay-secret-file fra-1.secret',
+    },
+    {
+      purpose: "behind a cloud provider's one-to-one NAT, with metrics",
+      line:
+        'turnpike relay --config fra-1.yaml --listen 0.0.0.0:3478 --advertise 192.0.2.10:3478 \\\n' +
+        '  --trunk 0.0.0.0:3480 --advertise-trunk 192.0.2.10:3480 --http 127.0.0.1:9100',
+    },
+  ],
+  notes: [
+    'An advertise option is given for every --listen (or --trunk), in the same order, or for\n' +
+      'none; a wildcard address (0.0.0.0, ::) needs one. SIGTERM tells every peer that the relay\n' +
+      'goes away (Closed 300) and ends within 5 s; a second signal ends it at once.',
+  ],
+  run: async (context) => {
+    const { options, logger, stop } = context;
+    const advertised = checkAdvertised(context);
+    const { Relay } = await import('../../relay/index.js');
+    const secrets = await readSecrets(context);
+    const relay = await Relay.open({
+      id: options.id,
+      region: options.region,
+      listen: options.listen,
+      trunk: options.trunk,
+      ...advertised,
+      ...secrets,
+      directoryUrl: options.directory,
+      ...(options.workers === undefined ? {} : { workers: options.workers }),
+      logger,
+    });
+    try {
+      await serve(context, relay);
+    } finally {
+      await closeInTime(context, relay);
+    }
+    logger.info({ event: 'stopped', signal: stop.reason }, 'stopped');
+    return EXIT.ok;
+  },
+});
+
+async function serve({ options, logger, stop }: RelayContext, relay: Relay): Promise<void> {
+  const http = options.http === undefined ? undefined : await openRelayHttp(options.http, relay);
+  try {
+    const listen = relay.serviceAddresses.map(formatAddress);
+    const trunk = relay.trunkAddresses.map(formatAddress);
+    logger.info(
+      { event: 'listening', id: options.id, listen, trunk, ...(http && { http: http.url }) },
+      `relay ${options.id}: peers at ${listen.join(', ')}, relays at ${trunk.join(', ')}`,
+    );
+    await aborted(stop);
+    logger.info({ event: 'stopping', signal: stop.reason }, 'draining: peers are told to leave');
+  } finally {
+    await http?.close();
+  }
+}
+
+/** Ends the process itself when the relay's orderly close takes longer than an operator waits. */
+async function closeInTime({ logger }: RelayContext, relay: Relay): Promise<void> {
+  const timer = setTimeout(() => {
+    logger.error({ event: 'stop-timeout' }, `not closed within ${STOP_MS_MAX} ms: leaving`);
+    process.exit(EXIT.failed);
+  }, STOP_MS_MAX);
+  await relay.close({ drain: true });
+  clearTimeout(timer);
+}
+
+interface Advertised {
+  readonly advertise?: readonly TransportAddress[];
+  readonly advertiseTrunk?: readonly TransportAddress[];
+}
+
+function checkAdvertised(context: RelayContext): Advertised {
+  const { listen, advertise, trunk, advertiseTrunk } = context.options;
+  checkPairs(context, 'listen', 'advertise');
+  checkPairs(context, 'trunk', 'advertiseTrunk');
+  return {
+    ...(advertise.length === listen.length && { advertise }),
+    ...(advertiseTrunk.length === trunk.length && { advertiseTrunk }),
+  };
+}
+
+function checkPairs(
+  { options, sourceOf }: RelayContext,
+  bound: 'listen' | 'trunk',
+  told: 'advertise' | 'advertiseTrunk',
+): void {
+  const wildcard = options[bound].find(isWildcard);
+  const count = options[told].length;
+  if (count === 0 && wildcard !== undefined) {
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      `${sourceOf(bound)}: ${formatAddress(wildcard)} is a wildcard that nobody can be told; ` +
+        `give --${optionKey(told)} with the address that the others reach it at`,
+    );
+  }
+  if (count !== 0 && count !== options[bound].length) {
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      `${sourceOf(told)}: ${count} given for ${options[bound].length} of --${bound}; ` +
+        'give one for each, in the same order',
+    );
+  }
+  const unusable = options[told].find((address) => isWildcard(address) || address.port === 0);
+  if (unusable !== undefined) {
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      `${sourceOf(told)}: ${formatAddress(unusable)} is no address that others can reach`,
+    );
+  }
+}
+
+async function readSecrets({
+  options,
+  logger,
+}: RelayContext): Promise<{ relaySecret: Uint8Array; tenantRoot: Uint8Array }> {
+  const files = await import('../../auth/secret-file.js');
+  if (options.relaySecretFile !== undefined) {
+    await warnIfReadable(options.relaySecretFile, logger);
+    return files.readRelaySecretFile(options.relaySecretFile);
+  }
+  const path = options.clusterSecretFile ?? '';
+  await warnIfReadable(path, logger);
+  const keys = await import('../../auth/keys.js');
+  const clusterSecret = await files.readSecretFile(path);
+  return {
+    relaySecret: keys.relaySecret(clusterSecret, options.id),
+    tenantRoot: keys.tenantRoot(clusterSecret),
+  };
+}

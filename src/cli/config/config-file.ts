@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { TurnpikeError } from '../../errors.js';
+
+/** One key of a configuration file. */
+export interface ConfigEntry {
+  readonly key: string;
+  readonly value: unknown;
+  /** Line of the key, from 1. */
+  readonly line: number;
+}
+
+/**
+ * Reads a configuration file: one YAML mapping of option names to values. JSON is YAML too.
+ * @param path - the file
+ * @returns its entries in order, with their lines
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG when it cannot be read or is no such mapping; the
+ *   message starts with `file:line`
+ */
+export async function readConfigFile(path: string): Promise<ConfigEntry[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}: cannot be read (${errno})`, {
+      cause,
+      errno,
+    });
+  }
+  return parseConfig(path, text);
+}
+
+/**
+ * The entries of a configuration text; `path` only names it in messages.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG as readConfigFile does
+ */
+export function parseConfig(path: string, text: string): ConfigEntry[] {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}:${line}:${col}: ${error.message}`);
+  }
+  const root = document.contents;
+  if (root === null || (isScalar(root) && root.value === null)) return [];
+  if (!isMap(root)) {
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}:1: expected "option: value" lines`);
+  }
+  return root.items.map(({ key, value }) => {
+    const range = isScalar(key) ? key.range : undefined;
+    return {
+      key: isScalar(key) ? String(key.value) : String(key),
+      value: isNode(value) ? value.toJS(document) : value,
+      line: range ? lineCounter.linePos(range[0]).line : 1,
+    };
+  });
+}
+
+function isNode(value: unknown): value is { toJS(document: unknown): unknown } {
+  return typeof value === 'object' && value !== null && 'toJS' in value;
+}

@@ -1,0 +1,257 @@
+import { dirname, resolve as resolvePath } from 'node:path';
+import { Value } from 'typebox/value';
+import { parseAddress } from '../../address.js';
+import { isTurnpikeError, TurnpikeError } from '../../errors.js';
+import { type ConfigEntry, readConfigFile } from './config-file.js';
+import { nearestName } from './nearest.js';
+import {
+  COMMON_OPTIONS,
+  expectation,
+  type OptionDefinition,
+  type OptionRule,
+  type OptionTable,
+  optionKey,
+  optionVariable,
+} from './option.js';
+import { schemaOf } from './schema.js';
+
+/** What a command was given, before precedence. */
+export interface ConfigInput {
+  /** The command's words. */
+  readonly path: readonly string[];
+  readonly options: OptionTable;
+  readonly rules?: readonly OptionRule[];
+  /** Flags as typed, by option name; absent ones left out. */
+  readonly flags: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Options after precedence, check and conversion. */
+export interface ResolvedConfig {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Where each option's value came from, in the user's words. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** What is odd but no error, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+interface Given {
+  readonly raw: unknown;
+  /** In the user's words: `--listen`, `TURNPIKE_RELAY_LISTEN`, `relay.yaml:3 (listen)`. */
+  readonly source: string;
+}
+
+/**
+ * Takes each option from the first of flag, environment variable, file and default that gives it,
+ * checks the whole against the command's schema and rules, and converts the values.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG listing everything wrong, each with its source
+ */
+export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig> {
+  const table: OptionTable = { ...input.options, ...COMMON_OPTIONS };
+  const given = new Map<string, Given>();
+  for (const [name, option] of Object.entries(table)) {
+    const value = fromFlag(input, name, option) ?? fromVariable(input, name, option);
+    if (value !== undefined) given.set(name, value);
+  }
+  const problems: string[] = [];
+  const configPath = given.get('config')?.raw;
+  if (typeof configPath === 'string') {
+    addFile({ table, given, problems, path: configPath }, await readConfigFile(configPath));
+  }
+  problems.push(...checkSchema(input, table, given), ...checkRules(input, given));
+  const values = convert(table, given, problems);
+  if (problems.length > 0) {
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', problems.join('\n'));
+  }
+  return {
+    values,
+    sources: new Map([...given].map(([name, { source }]) => [name, source])),
+    warnings: strayVariables(input, table),
+  };
+}
+
+function fromFlag(input: ConfigInput, name: string, option: OptionDefinition): Given | undefined {
+  const flag = input.flags[name];
+  if (flag === undefined) return undefined;
+  const raw =
+    typeof flag === 'boolean'
+      ? flag
+      : typeof flag === 'string'
+        ? fromText(option, flag)
+        : flag.map((text) => fromText(option, text));
+  return { raw, source: `--${optionKey(name)}` };
+}
+
+/** An empty variable counts as unset, as in most shells' and containers' use. */
+function fromVariable(
+  input: ConfigInput,
+  name: string,
+  option: OptionDefinition,
+): Given | undefined {
+  const variable = optionVariable(input.path, name);
+  const text = input.env[variable];
+  if (text === undefined || text === '') return undefined;
+  const raw =
+    option.repeat === true
+      ? text.split(',').map((part) => fromText(option, part.trim()))
+      : fromText(option, text);
+  return { raw, source: variable };
+}
+
+/** Text of a flag or variable as the JSON value it stands for; the schema judges it. */
+function fromText(option: OptionDefinition, text: string): unknown {
+  if (option.kind === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (option.kind === 'boolean') {
+    if (text === 'true' || text === '1') return true;
+    if (text === 'false' || text === '0') return false;
+  }
+  return text;
+}
+
+interface FileTarget {
+  readonly table: OptionTable;
+  readonly given: Map<string, Given>;
+  readonly problems: string[];
+  readonly path: string;
+}
+
+function addFile(target: FileTarget, entries: readonly ConfigEntry[]): void {
+  const names = new Map(
+    Object.entries(target.table)
+      .filter(([, option]) => option.notInFile !== true)
+      .map(([name]) => [optionKey(name), name]),
+  );
+  for (const { key, value, line } of entries) {
+    const source = `${target.path}:${line}`;
+    const name = names.get(key);
+    const option = name === undefined ? undefined : target.table[name];
+    if (name === undefined || option === undefined) {
+      const nearest = nearestName(key, names.keys());
+      const hint =
+        nearest === undefined
+          ? `known: ${[...names.keys()].join(', ')}`
+          : `did you mean ${nearest}?`;
+      target.problems.push(`${source}: unknown option ${JSON.stringify(key)}; ${hint}`);
+    } else if (!target.given.has(name)) {
+      const raw = fileValue(target.path, option, value);
+      target.given.set(name, { raw, source: `${source} (${key})` });
+    }
+  }
+}
+
+/** Paths in a file are relative to that file, so that it can be moved with what it names. */
+function fileValue(file: string, option: OptionDefinition, value: unknown): unknown {
+  if (option.kind === 'file' && typeof value === 'string' && value !== '') {
+    return resolvePath(dirname(file), value);
+  }
+  return option.repeat === true && !Array.isArray(value) ? [value] : value;
+}
+
+function checkSchema(
+  input: ConfigInput,
+  table: OptionTable,
+  given: ReadonlyMap<string, Given>,
+): string[] {
+  const document: Record<string, unknown> = {};
+  for (const [name, { raw }] of given) document[optionKey(name)] = raw;
+  const problems = new Map<string, string>();
+  for (const { instancePath } of Value.Errors(schemaOf(input.options), document)) {
+    const key = instancePath.split('/')[1];
+    const name = Object.keys(table).find((candidate) => optionKey(candidate) === key);
+    const option = name === undefined ? undefined : table[name];
+    const value = name === undefined ? undefined : given.get(name);
+    if (name === undefined || option === undefined || value === undefined) continue;
+    problems.set(name, unexpected(option, value));
+  }
+  for (const [name, option] of Object.entries(table)) {
+    if (option.required === true && !given.has(name)) {
+      problems.set(name, `missing ${ways(input.path, name)}`);
+    }
+  }
+  return [...problems.values()];
+}
+
+function unexpected(option: OptionDefinition, { raw, source }: Given): string {
+  const some = option.repeat === true ? 'one or more of ' : '';
+  return `${source}: expected ${some}${expectation(option)}, got ${JSON.stringify(raw)}`;
+}
+
+/** Every way to give an option, for the message that it is missing. */
+function ways(path: readonly string[], name: string): string {
+  const key = optionKey(name);
+  return `--${key} (or ${optionVariable(path, name)}, or "${key}:" in the --config file)`;
+}
+
+function checkRules(input: ConfigInput, given: ReadonlyMap<string, Given>): string[] {
+  const problems: string[] = [];
+  for (const { type, options } of input.rules ?? []) {
+    const present = options.filter((name) => given.has(name));
+    const sources = present.map((name) => given.get(name)?.source);
+    const all = options.map((name) => `--${optionKey(name)}`);
+    if (type !== 'together' && present.length > 1) {
+      problems.push(`${sources.join(' and ')} exclude each other: give one`);
+    } else if (type === 'one' && present.length === 0) {
+      problems.push(`missing one of ${all.join(', ')}`);
+    } else if (type === 'together' && present.length > 0 && present.length < options.length) {
+      problems.push(`${sources.join(' and ')}: ${all.join(' and ')} go together`);
+    }
+  }
+  return problems;
+}
+
+function convert(
+  table: OptionTable,
+  given: ReadonlyMap<string, Given>,
+  problems: string[],
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(table)) {
+    const value = given.get(name);
+    if (value === undefined) {
+      values[name] = option.default ?? absent(option);
+    } else if (problems.length === 0) {
+      const one = (raw: unknown) => convertScalar(option, raw);
+      try {
+        values[name] = Array.isArray(value.raw) ? value.raw.map(one) : one(value.raw);
+      } catch (error) {
+        if (!isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) throw error;
+        problems.push(unexpected(option, value));
+      }
+    }
+  }
+  return values;
+}
+
+function absent(option: OptionDefinition): unknown {
+  if (option.repeat === true) return [];
+  return option.kind === 'boolean' ? false : undefined;
+}
+
+function convertScalar(option: OptionDefinition, raw: unknown): unknown {
+  if (option.kind === 'address') return parseAddress(String(raw));
+  if (option.kind !== 'url') return raw;
+  if (!URL.canParse(String(raw))) {
+    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a URL: ${JSON.stringify(raw)}`);
+  }
+  return raw;
+}
+
+/**
+ * Variables that look like a slip for one of ours. They are no error: container platforms set
+ * names such as TURNPIKE_RELAY_PORT for a service called turnpike-relay.
+ */
+function strayVariables(input: ConfigInput, table: OptionTable): string[] {
+  const known = Object.keys(table).map((name) => optionVariable(input.path, name));
+  const prefix = `${['turnpike', ...input.path].join('_').toUpperCase()}_`;
+  return Object.keys(input.env)
+    .filter((variable) => variable.startsWith(prefix) && !known.includes(variable))
+    .flatMap((variable) => {
+      const nearest = nearestName(
+        variable.slice(prefix.length),
+        known.map((name) => name.slice(prefix.length)),
+      );
+      return nearest === undefined
+        ? []
+        : [`environment variable ${variable} is ignored; did you mean ${prefix}${nearest}?`];
+    });
+}

@@ -1,0 +1,40 @@
+import { isTurnpikeError, type TurnpikeErrorCode } from '../errors.js';
+
+/** Exit codes of `turnpike`. They are API: added to, never changed. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  refused: 4,
+} as const;
+
+/** What each exit code means; help and docs/cli.md print this. */
+export const EXIT_MEANINGS: readonly { readonly code: number; readonly meaning: string }[] = [
+  { code: EXIT.ok, meaning: 'done, or stopped in good order by SIGINT or SIGTERM' },
+  { code: EXIT.failed, meaning: 'failed while running' },
+  { code: EXIT.usage, meaning: 'wrong usage or configuration: flag, variable, file or secret' },
+  { code: EXIT.unreachable, meaning: 'cannot reach a directory, a relay or the other side' },
+  { code: EXIT.refused, meaning: 'not permitted: key, credential, relay id or privilege' },
+];
+
+/** Exit code when a signal cut work short (second signal, or an unfinished byte stream). */
+export const SIGNAL_EXIT: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+const BY_ERROR_CODE: Partial<Record<TurnpikeErrorCode, number>> = {
+  ERR_TURNPIKE_ADDRESS: EXIT.usage,
+  ERR_TURNPIKE_CONFIG: EXIT.usage,
+  ERR_TURNPIKE_SECRET: EXIT.usage,
+  ERR_TURNPIKE_DIRECTORY_UNREACHABLE: EXIT.unreachable,
+  ERR_TURNPIKE_NO_RELAY: EXIT.unreachable,
+  ERR_TURNPIKE_RELAY_UNREACHABLE: EXIT.unreachable,
+  ERR_TURNPIKE_TIMEOUT: EXIT.unreachable,
+  ERR_TURNPIKE_CREDENTIAL: EXIT.refused,
+  ERR_TURNPIKE_PRIVILEGE: EXIT.refused,
+  ERR_TURNPIKE_RELAY_ID_TAKEN: EXIT.refused,
+};
+
+/** The exit code for an error that ended a command. */
+export function exitCodeOf(error: unknown): number {
+  return isTurnpikeError(error) ? (BY_ERROR_CODE[error.code] ?? EXIT.failed) : EXIT.failed;
+}

@@ -1,0 +1,71 @@
+import type { CommandDefinition } from './command.js';
+import {
+  COMMON_OPTIONS,
+  expectation,
+  type OptionDefinition,
+  type OptionRule,
+  optionKey,
+  optionVariable,
+} from './config/option.js';
+import { EXIT_MEANINGS } from './exit-codes.js';
+
+/** All options of a command by name, its own first. */
+export function allOptions(command: CommandDefinition): [string, OptionDefinition][] {
+  return Object.entries({ ...command.options, ...COMMON_OPTIONS });
+}
+
+/** A flag as commander and the manual write it: `--listen <A:P>`. */
+export function flagText(name: string, option: OptionDefinition): string {
+  const flag = `--${optionKey(name)}`;
+  return option.kind === 'boolean' ? flag : `${flag} <${option.placeholder ?? 'VALUE'}>`;
+}
+
+/** What the option defaults to, in words; undefined when it has no default. */
+export function defaultText(option: OptionDefinition): string | undefined {
+  return option.defaultText ?? option.default?.toString();
+}
+
+/** The right-hand column of an option in help. */
+export function optionHelp(
+  path: readonly string[],
+  name: string,
+  option: OptionDefinition,
+): string {
+  const facts = [
+    option.required === true ? 'required' : undefined,
+    option.repeat === true ? 'may repeat' : undefined,
+    option.kind === 'choice' || option.kind === 'integer' ? expectation(option) : undefined,
+    defaultText(option) === undefined ? undefined : `default: ${defaultText(option)}`,
+    `env: ${optionVariable(path, name)}`,
+  ].filter((fact) => fact !== undefined);
+  return `${option.description} (${facts.join('; ')})`;
+}
+
+/** A rule between options as a sentence. */
+export function ruleText({ type, options }: OptionRule): string {
+  const flags = options.map((name) => `--${optionKey(name)}`);
+  const list = `${flags.slice(0, -1).join(', ')} and ${flags.at(-1)}`;
+  switch (type) {
+    case 'one':
+      return `Give exactly one of ${list}.`;
+    case 'at-most-one':
+      return `Give at most one of ${list}.`;
+    case 'together':
+      return `${list} go together.`;
+  }
+}
+
+/** What stands below the options in a command's help. */
+export function helpFooter(command: CommandDefinition): string {
+  const sections = [
+    ...(command.rules ?? []).map(ruleText),
+    ...(command.notes ?? []),
+    `Examples:\n${command.examples
+      .map(({ purpose, line }) => `  # ${purpose}\n  ${line.replaceAll('\n', '\n  ')}`)
+      .join('\n')}`,
+    'A flag wins over its environment variable, that over the --config file, that over the\n' +
+      'default. Keys of the file are the long flags without dashes in front.',
+    `Exit codes:\n${EXIT_MEANINGS.map(({ code, meaning }) => `  ${code}  ${meaning}`).join('\n')}`,
+  ];
+  return `\n${sections.join('\n\n')}\n`;
+}

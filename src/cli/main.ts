@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { runProgram } from './program.js';
+
+const { stdin, stdout, stderr, env } = process;
+
+// A reader that went away (`turnpike demo | head`) is no failure of ours, but nothing more can be
+// said to it. Commands that must know watch for it themselves.
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+const exitCode = await runProgram(process.argv.slice(2), { stdin, stdout, stderr, env });
+
+// What a pipe has not taken yet would be lost by exit(); an open stdin would otherwise keep the
+// process alive.
+stdout.write('', () => process.exit(exitCode));

@@ -1,0 +1,195 @@
+import { readFile } from 'node:fs/promises';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Logger } from 'pino';
+import type { CommandDefinition, CommandIo } from './command.js';
+import { COMMANDS } from './commands/index.js';
+import { EXIT, EXIT_MEANINGS, exitCodeOf } from './exit-codes.js';
+import { allOptions, flagText, helpFooter, optionHelp } from './help.js';
+import { trapSignals } from './signals.js';
+
+const GROUPS: Readonly<Record<string, string>> = {
+  secret: 'make and derive the secrets of a deployment',
+};
+
+/**
+ * Runs one command line to its end.
+ * @param argv - the words after `turnpike`
+ * @param io - the process's streams and environment
+ * @returns the exit code; nothing is thrown
+ */
+export async function runProgram(argv: readonly string[], io: CommandIo): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = await buildProgram(io, async (command, words, flags) => {
+    exitCode = await runCommand({ command, words, flags, io });
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}
+
+type Flags = Readonly<Record<string, string | boolean | string[] | undefined>>;
+type Action = (command: CommandDefinition, words: string[], flags: Flags) => Promise<void>;
+
+async function buildProgram(io: CommandIo, action: Action): Promise<Command> {
+  const program = new Command('turnpike')
+    .description('A relay service for peers behind NATs: two peers talk through two relays.')
+    .version(await packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .addHelpText('after', () => programFooter());
+  const groups = new Map<string, Command>();
+  for (const definition of COMMANDS) {
+    const [first = '', second] = definition.path;
+    if (second === undefined) {
+      program.addCommand(buildCommand(definition, first, action));
+      continue;
+    }
+    let group = groups.get(first);
+    if (group === undefined) {
+      group = new Command(first)
+        .description(GROUPS[first] ?? '')
+        .helpOption('-h, --help', 'show help');
+      groups.set(first, group);
+      program.addCommand(group);
+    }
+    group.addCommand(buildCommand(definition, second, action));
+  }
+  for (const command of withDescendants(program)) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    });
+  }
+  return program;
+}
+
+function withDescendants(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withDescendants)];
+}
+
+function buildCommand(definition: CommandDefinition, word: string, action: Action): Command {
+  const command = new Command(word)
+    .summary(definition.summary)
+    .description(definition.description)
+    .helpOption('-h, --help', 'show help')
+    .allowExcessArguments(false);
+  for (const argument of definition.arguments ?? []) {
+    command.argument(`<${argument.name}>`, argument.description);
+  }
+  for (const [name, definitionOf] of allOptions(definition)) {
+    const option = new Option(
+      flagText(name, definitionOf),
+      optionHelp(definition.path, name, definitionOf),
+    );
+    if (definitionOf.repeat === true) {
+      option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+    } else if (definitionOf.kind !== 'boolean') {
+      option.argParser(onlyOnce());
+    }
+    command.addOption(option);
+  }
+  command.addHelpText('after', () => helpFooter(definition));
+  command.action((...given: unknown[]) => action(definition, command.args, given.at(-2) as Flags));
+  return command;
+}
+
+/** A repeated flag that takes one value is more likely a slip than a wish for the last one. */
+function onlyOnce(): (value: string, before: string | undefined) => string {
+  return (value, before) => {
+    if (before !== undefined) throw new InvalidArgumentError('It is given twice.');
+    return value;
+  };
+}
+
+function programFooter(): string {
+  const codes = EXIT_MEANINGS.map(({ code, meaning }) => `  ${code}  ${meaning}`).join('\n');
+  return `
+Try it on this machine:
+  turnpike demo
+
+Then on real hosts, each on its own:
+  turnpike directory --help
+  turnpike relay --help
+  turnpike peer --help
+
+Every option is also a YAML key (--config FILE) and an environment variable; each command's
+help names them.
+
+Exit codes:
+${codes}
+`;
+}
+
+interface CommandRun {
+  readonly command: CommandDefinition;
+  readonly words: readonly string[];
+  readonly flags: Flags;
+  readonly io: CommandIo;
+}
+
+/** Usage errors are plain text, as commander's are; what happens after goes to the log. */
+async function runCommand({ command, words, flags, io }: CommandRun): Promise<number> {
+  // Loaded only now, because the schema library would slow down --help.
+  const { resolveConfig } = await import('./config/resolve.js');
+  const { openLog } = await import('./log.js');
+  const rules = command.rules ?? [];
+  const { path, options } = command;
+  let config: Awaited<ReturnType<typeof resolveConfig>>;
+  try {
+    config = await resolveConfig({ path, options, rules, flags, env: io.env });
+  } catch (error) {
+    const name = ['turnpike', ...path].join(' ');
+    const [first = '', ...rest] = messageOf(error).split('\n');
+    const lines = [`${first} [${codeOf(error)}]`, ...rest, `see ${name} --help`];
+    io.stderr.write(lines.map((line) => `${name}: ${line}\n`).join(''));
+    return exitCodeOf(error);
+  }
+  const logger = await openLog(String(config.values.logLevel), io.stderr);
+  for (const warning of config.warnings) logger.warn(warning);
+  const trap = trapSignals((code) => process.exit(code));
+  const onCrash = (error: unknown) => {
+    logFailure(logger, error);
+    process.exit(EXIT.failed);
+  };
+  process.on('uncaughtException', onCrash);
+  try {
+    return await command.run({
+      options: config.values as never,
+      sourceOf: (name) => config.sources.get(name) ?? name,
+      arguments: words,
+      logger,
+      io,
+      stop: trap.stop,
+    });
+  } catch (error) {
+    logFailure(logger, error);
+    return exitCodeOf(error);
+  } finally {
+    process.off('uncaughtException', onCrash);
+    trap.release();
+  }
+}
+
+function logFailure(logger: Logger, error: unknown): void {
+  logger.fatal({ code: codeOf(error) }, messageOf(error));
+  logger.debug({ err: error }, 'stack of the error above');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return typeof code === 'string' ? code : String(name ?? 'Error');
+}
+
+async function packageVersion(): Promise<string> {
+  const url = new URL('../../package.json', import.meta.url);
+  const manifest = JSON.parse(await readFile(url, 'utf8')) as { version: string };
+  return manifest.version;
+}

@@ -1,0 +1,80 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+
+/** What the server shows of a relay. */
+export interface ObservedRelay {
+  /** Prometheus text of everything the relay counts. */
+  metrics(): string | Promise<string>;
+}
+
+/** A relay's small HTTP server for operators. */
+export interface RelayHttp {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `/healthz` and `/metrics` of a relay.
+ * @param listen - where; port 0 takes a free one
+ * @param relay - whose
+ * @throws TurnpikeError ERR_TURNPIKE_BIND when the address cannot be bound
+ */
+export async function openRelayHttp(
+  listen: TransportAddress,
+  relay: ObservedRelay,
+): Promise<RelayHttp> {
+  const server = createServer((request, response) => {
+    void answer(relay, request.method ?? '', request.url ?? '', response);
+  });
+  server.headersTimeout = 5_000;
+  server.requestTimeout = 5_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const address = formatAddress(listen);
+      reject(
+        new TurnpikeError('ERR_TURNPIKE_BIND', `cannot serve HTTP at ${address}: ${cause.code}`, {
+          cause,
+          address,
+          ...(cause.code === undefined ? {} : { errno: cause.code }),
+        }),
+      );
+    });
+    server.listen(listen.port, listen.address, resolve);
+  });
+  const bound = server.address() as AddressInfo;
+  return {
+    url: `http://${formatAddress(transportAddress(bound.address, bound.port))}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  relay: ObservedRelay,
+  method: string,
+  url: string,
+  response: ServerResponse,
+): Promise<void> {
+  const path = url.split('?')[0];
+  const known = path === '/healthz' || path === '/metrics';
+  if (!known || (method !== 'GET' && method !== 'HEAD')) {
+    response.writeHead(known ? 405 : 404, known ? { allow: 'GET, HEAD' } : {}).end();
+    return;
+  }
+  if (path === '/healthz') {
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}\n');
+    return;
+  }
+  try {
+    const text = await relay.metrics();
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+    response.end(text);
+  } catch {
+    response.writeHead(500).end();
+  }
+}

@@ -1,0 +1,49 @@
+import { LIMITS } from '../../limits.js';
+
+/**
+ * How many segments may be under way: NewReno as QUIC has it (RFC 9002 section 7), counted in
+ * segments. Netcat shares the path with others, so it must give way to them (RFC 8085 section 3.1).
+ */
+export class Congestion {
+  #window: number = LIMITS.streamCongestionFirst;
+  #threshold = Number.POSITIVE_INFINITY;
+  /** Losses among what was sent before this are one and the same event. */
+  #recoveryOrder = 0;
+
+  get window(): number {
+    return Math.floor(this.#window);
+  }
+
+  /**
+   * @param segments - how many were acknowledged
+   * @param busy - the window, not the application, was what held sending back
+   */
+  onAcknowledged(segments: number, busy: boolean): void {
+    if (!busy) return;
+    this.#window += this.#window < this.#threshold ? segments : segments / this.#window;
+    this.#window = Math.min(this.#window, LIMITS.streamSegmentsMax);
+  }
+
+  /**
+   * @param lostOrder - place of the newest lost transmission in the order of sending
+   * @param nextOrder - place of the next transmission
+   */
+  onLoss(lostOrder: number, nextOrder: number): void {
+    if (lostOrder < this.#recoveryOrder) return;
+    this.#recoveryOrder = nextOrder;
+    this.#window = Math.max(this.#window / 2, LIMITS.streamCongestionMin);
+    this.#threshold = this.#window;
+  }
+
+  /** Nothing came back for several probes: start from the least (RFC 9002 section 7.6). */
+  onSilence(): void {
+    this.#window = LIMITS.streamCongestionMin;
+  }
+
+  /** A new path: what was learnt of the old one says nothing. */
+  restart(): void {
+    this.#window = LIMITS.streamCongestionFirst;
+    this.#threshold = Number.POSITIVE_INFINITY;
+    this.#recoveryOrder = 0;
+  }
+}

@@ -1,0 +1,124 @@
+import { LIMITS } from '../../limits.js';
+import type { Clock } from '../../units.js';
+import { type Ack, type Segment, type SequenceRange, stampOf } from './message.js';
+
+/** What became of a segment. */
+export type SegmentVerdict = 'accepted' | 'duplicate' | 'beyond-window';
+
+/**
+ * The receiving half of a byte stream: puts segments in order, holds at most
+ * `LIMITS.streamSegmentsMax` that nobody has read, and knows when an Ack is due.
+ */
+export class ReceiveWindow {
+  readonly #clock: Clock;
+  /** Out of order, by sequence; all within the window. */
+  readonly #early = new Map<number, Segment>();
+  /** In order, not yet read. */
+  readonly #ready: Uint8Array[] = [];
+  #next = 0;
+  #finalSequence: number | undefined;
+  #unacknowledged = 0;
+  #ackDueMs: number | undefined;
+  #echo: { readonly stamp: number; readonly atMs: number } | undefined;
+  #lastWindow = LIMITS.streamSegmentsMax;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** All bytes up to the end of the stream have been read. */
+  get finished(): boolean {
+    return this.#finalSequence !== undefined && this.#next > this.#finalSequence
+      ? this.#ready.length === 0
+      : false;
+  }
+
+  /** When an Ack should be sent, monotonic ms; undefined when none is owed. */
+  get ackDueMs(): number | undefined {
+    return this.#ackDueMs;
+  }
+
+  /** Segments taken in order so far. */
+  get next(): number {
+    return this.#next;
+  }
+
+  accept(segment: Segment): SegmentVerdict {
+    const { sequence } = segment;
+    this.#echo ??= { stamp: segment.stamp, atMs: this.#clock.monotonic() };
+    if (sequence < this.#next || this.#early.has(sequence)) {
+      this.requestAck();
+      return 'duplicate';
+    }
+    if (sequence >= this.#next + this.#window || sequence > (this.#finalSequence ?? sequence)) {
+      this.requestAck();
+      return 'beyond-window';
+    }
+    if (segment.final) this.#finalSequence = sequence;
+    const inOrder = sequence === this.#next && this.#early.size === 0;
+    this.#early.set(sequence, segment);
+    this.#moveReady();
+    this.#unacknowledged++;
+    // RFC 9000 section 13.2.2: an Ack for every second segment, at once when one is missing.
+    if (!inOrder || segment.final || this.#unacknowledged >= 2) this.requestAck();
+    else this.#ackDueMs ??= this.#clock.monotonic() + LIMITS.streamAckDelayMs;
+    return 'accepted';
+  }
+
+  /** The next bytes in order; undefined when there are none now. */
+  read(): Uint8Array | undefined {
+    const bytes = this.#ready.shift();
+    // The sender was told to stop: tell it to go on as soon as it is worth it.
+    const reopened = this.#window >= LIMITS.streamSegmentsMax / 2;
+    if (reopened && this.#lastWindow < LIMITS.streamSegmentsMax / 4) this.requestAck();
+    return bytes;
+  }
+
+  requestAck(): void {
+    this.#ackDueMs = this.#clock.monotonic();
+  }
+
+  /** The Ack of the present state; none is owed after it. */
+  takeAck(complete: boolean): Ack {
+    const nowMs = this.#clock.monotonic();
+    const echo =
+      this.#echo === undefined
+        ? undefined
+        : (this.#echo.stamp + stampOf(nowMs - this.#echo.atMs)) % 2 ** 32;
+    this.#echo = undefined;
+    this.#unacknowledged = 0;
+    this.#ackDueMs = undefined;
+    this.#lastWindow = this.#window;
+    const ranges = this.#ranges();
+    return { type: 'ack', next: this.#next, window: this.#window, echo, complete, ranges };
+  }
+
+  /**
+   * Room is counted from `next`, so it shrinks exactly as fast as `next` grows while nobody reads:
+   * a sequence once allowed is never taken back.
+   */
+  get #window(): number {
+    return LIMITS.streamSegmentsMax - this.#ready.length;
+  }
+
+  #moveReady(): void {
+    for (;;) {
+      const segment = this.#early.get(this.#next);
+      if (segment === undefined) return;
+      this.#early.delete(this.#next);
+      this.#next++;
+      if (segment.payload.length > 0) this.#ready.push(segment.payload);
+    }
+  }
+
+  #ranges(): SequenceRange[] {
+    const ranges: { first: number; last: number }[] = [];
+    for (const sequence of [...this.#early.keys()].sort((a, b) => a - b)) {
+      const open = ranges.at(-1);
+      if (open !== undefined && open.last === sequence - 1) open.last = sequence;
+      else if (ranges.length === LIMITS.streamAckRangesMax) break;
+      else ranges.push({ first: sequence, last: sequence });
+    }
+    return ranges;
+  }
+}
