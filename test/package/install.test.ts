@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { findCommand } from '../setup/system-packages.js';
+import { makeToolFolder, ROOT, Sandbox } from './sandbox.js';
+import { makeTarballs, pack, type Tarballs } from './tarballs.js';
+
+// Compiles the addon twice and installs the dependencies several times.
+t.setTimeout(300_000);
+
+const OPEN_RELAY = `
+import { Relay } from 'turnpike';
+const key = new Uint8Array(32).fill(7);
+const relay = await Relay.open({
+  id: 'a', region: 'r', listen: ['127.0.0.1:0'], trunk: ['127.0.0.1:0'],
+  relaySecret: key, tenantRoot: key,
+});
+const [{ port }] = relay.serviceAddresses;
+await relay.close();
+console.log(port > 0 ? 'opened and closed' : 'no port');
+`;
+
+const OPEN_DATA_PLANE = `
+import { openDataPlane } from 'turnpike/data-plane';
+const plane = openDataPlane({
+  clientAddresses: [{ address: '127.0.0.1', port: 0 }], trunkAddresses: [], onBatch: () => {},
+});
+await plane.close();
+console.log('opened and closed');
+`;
+
+const SHOW_ERROR = `
+import { openDataPlane } from 'turnpike/data-plane';
+try {
+  openDataPlane({
+    clientAddresses: [{ address: '127.0.0.1', port: 0 }], trunkAddresses: [], onBatch: () => {},
+  });
+} catch (error) {
+  console.log(error.code, error.message);
+}
+`;
+
+const lacking = ['g++', 'make', 'python3'].filter((tool) => findCommand(tool) === undefined);
+const skip = lacking.length > 0 && `needs ${lacking.join(', ')}`;
+const fullPath = process.env.PATH ?? '';
+const folder = t.testdir();
+const plainPath = makeToolFolder(join(folder, 'bin'));
+
+t.test('the main package holds what is needed and no more', async (t) => {
+  const files = pack(ROOT, ['--dry-run']).files.map((file) => file.path);
+  for (const needed of [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/cli/main.js',
+    'dist/native/index.d.ts',
+    'binding.gyp',
+    'native/addon.cc',
+    'native/install.cjs',
+    'native/locate.cjs',
+    'README.md',
+    'LICENSE',
+    'PROTOCOL.md',
+    'ARCHITECTURE.md',
+    'CHANGELOG.md',
+  ]) {
+    t.ok(files.includes(needed), needed);
+  }
+  const junk = /^(src|test|bench|build|packages|prebuilds|node_modules|\.)|prebuild\.mjs$|\.map$/;
+  t.strictSame(
+    files.filter((file) => junk.test(file) || file.endsWith('.tsbuildinfo')),
+    [],
+  );
+});
+
+t.test('installed from tarballs', { skip }, async (t) => {
+  const tarballs: Tarballs = makeTarballs(folder);
+
+  await t.test('main and platform package, without a compiler', async (t) => {
+    const sandbox = new Sandbox(join(folder, 'prebuilt'), plainPath);
+    const installed = await sandbox.install([tarballs.main, tarballs.platform]);
+    t.equal(installed.status, 0, installed.output);
+    t.notOk(existsSync(join(sandbox.folder, 'node_modules/turnpike/build')), 'nothing compiled');
+    t.same(await sandbox.runModule(OPEN_RELAY), { status: 0, output: 'opened and closed\n' });
+    t.same(await sandbox.runModule(OPEN_DATA_PLANE), { status: 0, output: 'opened and closed\n' });
+
+    await t.test('and the addon replaced by something else', async (t) => {
+      const addon = `node_modules/${tarballs.platformName}/turnpike.node`;
+      sandbox.write(addon, 'not a shared object');
+      const { status, output } = await sandbox.runModule(SHOW_ERROR);
+      t.equal(status, 0, output);
+      t.match(output, /^ERR_TURNPIKE_ADDON /);
+      t.match(output, tarballs.platformName, 'names the package that was tried');
+      t.match(output, /build.Release/, 'names the compiled addon that was tried');
+    });
+  });
+
+  await t.test('main package alone, which compiles', async (t) => {
+    const sandbox = new Sandbox(join(folder, 'compiled'), fullPath);
+    const installed = await sandbox.install([tarballs.source]);
+    t.equal(installed.status, 0, installed.output);
+    t.same(await sandbox.runModule(OPEN_RELAY), { status: 0, output: 'opened and closed\n' });
+  });
+
+  await t.test('main package alone, without a compiler', async (t) => {
+    const sandbox = new Sandbox(join(folder, 'neither'), plainPath);
+    const installed = await sandbox.install([tarballs.source]);
+    t.not(installed.status, 0, 'the installation fails');
+    t.match(installed.output, tarballs.platformName, 'and says what would have helped');
+  });
+
+  await t.test('main package alone, its installation script not run', async (t) => {
+    const sandbox = new Sandbox(join(folder, 'missing'), plainPath);
+    const installed = await sandbox.install([tarballs.source], ['--ignore-scripts']);
+    t.equal(installed.status, 0, installed.output);
+    const { status, output } = await sandbox.runModule(SHOW_ERROR);
+    t.equal(status, 0, output);
+    t.match(output, /^ERR_TURNPIKE_ADDON /);
+    t.match(output, tarballs.platformName, 'names the package that was tried');
+    t.match(output, /build.Release/, 'names the compiled addon that was tried');
+  });
+});

@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './sandbox.js';
+
+/** The tarballs of one build, as they would be published. */
+export interface Tarballs {
+  /** The main package with its platform packages named. */
+  readonly main: string;
+  /** The addon for this platform. */
+  readonly platform: string;
+  /** Its name. */
+  readonly platformName: string;
+  /** The main package as the repository has it, that names no platform package. */
+  readonly source: string;
+}
+
+/** What `npm pack` says of a tarball. */
+export interface Packed {
+  readonly name: string;
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+/**
+ * Runs `npm pack` without its scripts: they would build in the checkout that other tests use.
+ * @param folder - of the package
+ * @param options - further options of `npm pack`
+ */
+export function pack(folder: string, options: readonly string[]): Packed {
+  const args = ['pack', '--json', '--ignore-scripts', '--loglevel=error', ...options];
+  const [packed] = JSON.parse(execFileSync('npm', args, { cwd: folder, encoding: 'utf8' }));
+  return packed;
+}
+
+/**
+ * Builds the packages and packs them.
+ * @param folder - where to
+ */
+export function makeTarballs(folder: string): Tarballs {
+  const packages = join(folder, 'packages');
+  execFileSync(process.execPath, [join(ROOT, 'native/prebuild.mjs'), packages], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const packed = (source: string, name: string) => {
+    const destination = join(folder, 'tarballs', name);
+    mkdirSync(destination, { recursive: true });
+    const made = pack(source, [`--pack-destination=${destination}`]);
+    return { name: made.name, path: join(destination, made.filename) };
+  };
+  const platform = packed(join(packages, 'platform'), 'platform');
+  return {
+    main: packed(join(packages, 'main'), 'main').path,
+    platform: platform.path,
+    platformName: platform.name,
+    source: packed(ROOT, 'source').path,
+  };
+}
