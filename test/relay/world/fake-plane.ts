@@ -1,0 +1,88 @@
+import type { TransportAddress } from '../../../src/address.js';
+import { TurnpikeError } from '../../../src/errors.js';
+import type {
+  ClientAction,
+  ClientFlow,
+  DataPlane,
+  OutgoingDatagram,
+  SessionAction,
+  TrunkPeer,
+} from '../../../src/native/types.js';
+import { tupleKey } from '../../../src/relay/leg.js';
+
+/** A data plane that remembers what it was told, for tests of the rules above it. */
+export class FakePlane implements DataPlane {
+  readonly clientAddresses: readonly TransportAddress[];
+  readonly trunkAddresses: readonly TransportAddress[];
+  readonly workers = 2;
+  readonly clientFlows = new Map<string, ClientAction>();
+  readonly sessions = new Map<number, SessionAction>();
+  readonly trunkPeers = new Map<number, TrunkPeer>();
+  readonly probes: { slot: number; number: number }[] = [];
+  /** Records sent, by slot; a test writes it. */
+  readonly recordsSent = new Map<number, number>();
+  /** Makes every put fail, as when tables are full. */
+  full = false;
+  readonly #onSend: (datagram: OutgoingDatagram) => void;
+
+  constructor(
+    addresses: { client: readonly TransportAddress[]; trunk: readonly TransportAddress[] },
+    onSend: (datagram: OutgoingDatagram) => void,
+  ) {
+    this.clientAddresses = addresses.client;
+    this.trunkAddresses = addresses.trunk;
+    this.#onSend = onSend;
+  }
+
+  putClientFlow(flow: ClientFlow, action: ClientAction): void {
+    this.#checkRoom();
+    this.clientFlows.set(flowKey(flow), action);
+  }
+
+  removeClientFlow(flow: ClientFlow): void {
+    this.clientFlows.delete(flowKey(flow));
+  }
+
+  putSession(sessionIndex: number, action: SessionAction): void {
+    this.#checkRoom();
+    this.sessions.set(sessionIndex, action);
+  }
+
+  removeSession(sessionIndex: number): void {
+    this.sessions.delete(sessionIndex);
+  }
+
+  putTrunkPeer(slot: number, peer: TrunkPeer): void {
+    this.trunkPeers.set(slot, peer);
+  }
+
+  removeTrunkPeer(slot: number): void {
+    this.trunkPeers.delete(slot);
+  }
+
+  probe(slot: number, number: number): void {
+    this.probes.push({ slot, number });
+  }
+
+  send(datagrams: readonly OutgoingDatagram[]): void {
+    for (const datagram of datagrams) this.#onSend(datagram);
+  }
+
+  counters(): Record<string, bigint> {
+    return { client_rx_packets: 0n, trunk_rx_packets: 0n };
+  }
+
+  trunkPeerTraffic(slot: number) {
+    return { recordsSent: this.recordsSent.get(slot) ?? 0, recordsReceived: 0, recordsLost: 0 };
+  }
+
+  async close(): Promise<void> {}
+
+  #checkRoom(): void {
+    if (this.full) throw new TurnpikeError('ERR_TURNPIKE_LIMIT', 'the table is full');
+  }
+}
+
+function flowKey({ worker, tuple, channel }: ClientFlow): string {
+  return `${worker} ${tupleKey(tuple)} ${channel}`;
+}

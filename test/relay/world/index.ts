@@ -1,0 +1,40 @@
+import { FakePeer, type PeerOptions } from './peer.js';
+import { World } from './world.js';
+
+export { FakePlane } from './fake-plane.js';
+export { CONNECTION_ID, FakePeer } from './peer.js';
+export { CLUSTER_SECRET, type Flight, ManualClock, World, type WorldRelay } from './world.js';
+
+type More = Partial<PeerOptions>;
+
+/** Two relays that know each other, and a peer at each. */
+export function twoRelays(options: { a?: More; b?: More } = {}) {
+  const world = new World();
+  const fra = world.addRelay('fra-1', '192.0.2.10');
+  const nyc = world.addRelay('nyc-1', '192.0.2.20');
+  world.introduce();
+  const a = new FakePeer(world, {
+    address: '203.0.113.7:40000',
+    relay: fra,
+    role: 0,
+    ...options.a,
+  });
+  const b = new FakePeer(world, {
+    address: '198.51.100.9:50000',
+    relay: nyc,
+    role: 1,
+    ...options.b,
+  });
+  return { world, fra, nyc, a, b };
+}
+
+/** As `twoRelays`, with both legs allocated and joined. */
+export function established(options: { a?: More; b?: More } = {}) {
+  const system = twoRelays(options);
+  const { a, b, fra, nyc } = system;
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect(a.address);
+  return system;
+}

@@ -1,0 +1,164 @@
+import { formatAddress, parseAddress, type TransportAddress } from '../../../src/address.js';
+import { mintCredential } from '../../../src/auth/credentials.js';
+import { tenantRoot, tenantSecret } from '../../../src/auth/keys.js';
+import {
+  AttributeType,
+  type PasswordAlgorithm,
+  PasswordAlgorithmNumber,
+} from '../../../src/stun/attribute-types.js';
+import { type IntegrityKind, longTermKey, verifyIntegrity } from '../../../src/stun/integrity.js';
+import { decodeMessage, type StunMessage } from '../../../src/stun/message.js';
+import { Method } from '../../../src/stun/methods.js';
+import { MessageWriter } from '../../../src/stun/writer.js';
+import { CLUSTER_SECRET, type World, type WorldRelay } from './world.js';
+
+export const CONNECTION_ID = '000102030405060708090a0b0c0d0e0f';
+
+export interface PeerOptions {
+  readonly address: string;
+  readonly relay: WorldRelay;
+  readonly role: 0 | 1;
+  readonly connectionId?: string;
+  readonly tenant?: string;
+  readonly kind?: IntegrityKind;
+  readonly lifeSeconds?: number;
+}
+
+/** A peer written from PROTOCOL.md, apart from the client library, that says what a test tells it. */
+export class FakePeer {
+  readonly address: TransportAddress;
+  readonly inbox: StunMessage[] = [];
+  readonly credential: { username: string; password: string };
+  readonly role: 0 | 1;
+  readonly connectionId: string;
+  relay: WorldRelay;
+  kind: IntegrityKind;
+  #world: World;
+  #challenge: { realm: string; nonce: string; list: Uint8Array } | undefined;
+
+  constructor(world: World, options: PeerOptions) {
+    const { role, tenant = 'default', connectionId = CONNECTION_ID, lifeSeconds = 600 } = options;
+    this.#world = world;
+    this.address = parseAddress(options.address);
+    this.relay = options.relay;
+    this.role = role;
+    this.connectionId = connectionId;
+    this.kind = options.kind ?? 'sha256';
+    this.credential = mintCredential({
+      tenantSecret: tenantSecret(tenantRoot(CLUSTER_SECRET), tenant),
+      tenant,
+      connectionId,
+      role,
+      expiresAtSeconds: Math.floor(world.clock.now() / 1_000) + lifeSeconds,
+    });
+    world.inboxes.set(formatAddress(this.address), ({ data }) => {
+      const decoded = decodeMessage(data);
+      if (decoded.ok) this.inbox.push(decoded.message);
+    });
+  }
+
+  get key(): Uint8Array {
+    const { username, password } = this.credential;
+    const algorithm: PasswordAlgorithm = this.kind === 'sha1' ? 'md5' : 'sha256';
+    return longTermKey(algorithm, username, this.#challenge?.realm ?? 'turnpike', password);
+  }
+
+  /** Sends a request as it is given, delivers, and returns the answer to it, if any came. */
+  raw(method: number, write: (writer: MessageWriter) => void): StunMessage | undefined {
+    const transactionId = this.#world.random(12);
+    const writer = new MessageWriter('request', method, transactionId);
+    write(writer);
+    const { address: from, relay } = this;
+    this.#world.send({ from, to: relay.service, data: writer.finish() });
+    this.#world.pump();
+    return this.answerTo(transactionId);
+  }
+
+  /** The newest message of a transaction. */
+  answerTo(transactionId: Uint8Array): StunMessage | undefined {
+    return this.inbox.findLast(
+      (message) => Buffer.compare(message.transactionId, transactionId) === 0,
+    );
+  }
+
+  /** Adds credentials of this peer's kind. */
+  sign(writer: MessageWriter): void {
+    const { username } = this.credential;
+    writer.text(AttributeType.Username, username);
+    if (this.#challenge) {
+      const { realm, nonce, list } = this.#challenge;
+      writer.text(AttributeType.Realm, realm).text(AttributeType.Nonce, nonce);
+      if (this.kind === 'sha256') {
+        writer.bytes(AttributeType.PasswordAlgorithms, list);
+        writer.passwordAlgorithm(PasswordAlgorithmNumber.sha256);
+      }
+    }
+    writer.integrity(this.kind, this.key);
+  }
+
+  /** Sends a signed request, once more after a challenge, and returns the last answer. */
+  request(method: number, write: (writer: MessageWriter) => void): StunMessage | undefined {
+    if (!this.#challenge) this.challenge();
+    const answer = this.raw(method, (writer) => {
+      write(writer);
+      this.sign(writer);
+    });
+    if (answer?.errorCode()?.code !== 438) return answer;
+    this.#learn(answer);
+    return this.raw(method, (writer) => {
+      write(writer);
+      this.sign(writer);
+    });
+  }
+
+  /** Asks without credentials and learns the challenge. */
+  challenge(): StunMessage | undefined {
+    const answer = this.raw(Method.Allocate, () => {});
+    if (answer) this.#learn(answer);
+    return answer;
+  }
+
+  #learn(answer: StunMessage): void {
+    const realm = answer.text(AttributeType.Realm);
+    const nonce = answer.text(AttributeType.Nonce);
+    const list = answer.get(AttributeType.PasswordAlgorithms);
+    if (realm && nonce && list) this.#challenge = { realm, nonce, list };
+  }
+
+  allocate(peerRelay: TransportAddress, lifetimeSeconds?: number): StunMessage | undefined {
+    return this.request(Method.Allocate, (writer) => {
+      writer.requestedTransport(17).connectionIdentifier(this.connectionId);
+      writer.connectionRole(this.role).address(AttributeType.XorPeerRelayAddress, peerRelay);
+      if (lifetimeSeconds !== undefined) writer.u32(AttributeType.Lifetime, lifetimeSeconds);
+    });
+  }
+
+  /** Sends a Connect; the answer may come later, to `connectAnswer`. */
+  connect(other: TransportAddress): StunMessage | undefined {
+    return this.request(Method.Connect, (writer) => {
+      writer.connectionIdentifier(this.connectionId);
+      writer.address(AttributeType.XorPeerAddress, other);
+    });
+  }
+
+  refresh(lifetimeSeconds: number): StunMessage | undefined {
+    return this.request(Method.Refresh, (writer) => {
+      writer.connectionIdentifier(this.connectionId).u32(AttributeType.Lifetime, lifetimeSeconds);
+    });
+  }
+
+  /** The newest answer to any Connect. */
+  get connectAnswer(): StunMessage | undefined {
+    return this.inbox.findLast(
+      ({ method, messageClass }) => method === Method.Connect && messageClass !== 'request',
+    );
+  }
+
+  /** Closed indications received, checked for integrity. */
+  get closed(): number[] {
+    return this.inbox
+      .filter(({ method }) => method === Method.Closed)
+      .filter((message) => verifyIntegrity(message, this.kind, this.key))
+      .map((message) => message.errorCode()?.code ?? 0);
+  }
+}

@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import {
+  formatAddress,
+  parseAddress,
+  sameAddress,
+  type TransportAddress,
+} from '../../../src/address.js';
+import { relayKeyPair, relaySecret, tenantRoot } from '../../../src/auth/keys.js';
+import type { OutgoingDatagram } from '../../../src/native/types.js';
+import type { RelayRecord } from '../../../src/registry/types.js';
+import { RelayRules, type RelayRulesOptions } from '../../../src/relay/rules.js';
+import type { LocalRelay } from '../../../src/trunk/remote-relay.js';
+import type { Clock } from '../../../src/units.js';
+import { FakePlane } from './fake-plane.js';
+
+/** The cluster secret of PROTOCOL.md section 7. */
+export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
+
+/** A datagram on its way through the world. */
+export interface Flight {
+  readonly from: TransportAddress;
+  readonly to: TransportAddress;
+  readonly data: Uint8Array;
+}
+
+/** One relay's rules and what they stand on. */
+export interface WorldRelay {
+  readonly id: string;
+  readonly rules: RelayRules;
+  readonly plane: FakePlane;
+  readonly local: LocalRelay;
+  readonly service: TransportAddress;
+  readonly trunk: TransportAddress;
+  readonly record: RelayRecord;
+}
+
+/** Time that moves when the test says so. */
+export class ManualClock implements Clock {
+  #ms = 1_795_334_400_000;
+  now(): number {
+    return this.#ms;
+  }
+  monotonic(): number {
+    return this.#ms;
+  }
+  advance(ms: number): void {
+    this.#ms += ms;
+  }
+}
+
+/** Relays and peers with a network between them that delivers in order, or loses as it is told. */
+export class World {
+  readonly clock = new ManualClock();
+  readonly relays = new Map<string, WorldRelay>();
+  /** Where datagrams for a peer's address go. */
+  readonly inboxes = new Map<string, (flight: Flight) => void>();
+  /** Returns true for a datagram that the network loses. */
+  lose: (flight: Flight) => boolean = () => false;
+  /** Everything ever sent, for tests that look at the wire. */
+  readonly log: Flight[] = [];
+  readonly #queue: Flight[] = [];
+  #entropy = 0;
+
+  readonly random = (bytes: number): Uint8Array => {
+    this.#entropy += 1;
+    const digest = createHash('sha256').update(String(this.#entropy)).digest();
+    return Uint8Array.from({ length: bytes }, (_, index) => digest[index % 32] as number);
+  };
+
+  /** Adds a relay; the others learn of it with `introduce`. */
+  addRelay(
+    id: string,
+    ip: string,
+    options: Partial<RelayRulesOptions> & { trunkIp?: string } = {},
+  ): WorldRelay {
+    const secret = relaySecret(CLUSTER_SECRET, id);
+    const keys = relayKeyPair(secret);
+    const local = { id, start: this.clock.now(), privateKey: keys.privateKey };
+    const service = parseAddress(`${ip}:3478`);
+    const trunk = parseAddress(`${options.trunkIp ?? ip}:3480`);
+    const plane = new FakePlane({ client: [service], trunk: [trunk] }, (datagram) =>
+      this.#sent(datagram, datagram.side === 'client' ? service : trunk),
+    );
+    const rules = new RelayRules({
+      local,
+      region: 'here',
+      serviceAddresses: [service],
+      tenantRoot: tenantRoot(CLUSTER_SECRET),
+      plane,
+      clock: this.clock,
+      random: this.random,
+      ...options,
+    });
+    const record = {
+      id,
+      region: 'here',
+      start: local.start,
+      publicKey: Buffer.from(keys.publicKey).toString('base64'),
+      serviceAddresses: [service],
+      trunkAddresses: [trunk],
+      trunkSources: [trunk],
+      recordsMax: 1,
+    };
+    const relay = { id, rules, plane, local, service, trunk, record };
+    this.relays.set(id, relay);
+    return relay;
+  }
+
+  /** Gives every relay the registry of all. */
+  introduce(): void {
+    const records = [...this.relays.values()].map(({ record }) => record);
+    for (const { rules } of this.relays.values()) rules.updateRelays(records);
+  }
+
+  /** Sends a datagram from a peer, or from a stranger. */
+  send(flight: Flight): void {
+    this.log.push(flight);
+    this.#queue.push(flight);
+  }
+
+  /** Delivers everything under way, and what is sent because of it. */
+  pump(): void {
+    for (let flight = this.#queue.shift(); flight; flight = this.#queue.shift()) {
+      if (!this.lose(flight)) this.#deliver(flight);
+    }
+  }
+
+  /** Lets time pass in steps, with the relays' timers running. */
+  pass(ms: number, stepMs = 100): void {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      this.clock.advance(stepMs);
+      for (const { rules } of this.relays.values()) rules.tick();
+      this.pump();
+    }
+  }
+
+  #sent({ tuple, data }: OutgoingDatagram, from: TransportAddress): void {
+    this.send({ from, to: tuple.remote, data });
+  }
+
+  #deliver(flight: Flight): void {
+    const { from, to, data } = flight;
+    for (const { rules, service, trunk } of this.relays.values()) {
+      const side = sameAddress(to, service)
+        ? 'client'
+        : sameAddress(to, trunk)
+          ? 'trunk'
+          : undefined;
+      if (side === undefined) continue;
+      const tuple = { socket: 0, remote: from };
+      rules.receive({ datagrams: [{ side, worker: 1, tuple, data }], events: [] });
+      return;
+    }
+    this.inboxes.get(formatAddress(to))?.(flight);
+  }
+}
