@@ -174,4 +174,12 @@ export const LIMITS = {
   helloIntervalMs: 250,
   /** Sealed channel: counters below the highest that are still accepted, once each. */
   replayWindow: 4_096,
+  /** `turnpike peer`: pings over the path, and silence after which the path counts as dead. */
+  peerPingMs: 1_000,
+  peerSilenceMs: 15_000,
+  /** `turnpike peer`: first and longest wait before it tries to connect again. */
+  peerBackoffMsMin: 500,
+  peerBackoffMsMax: 10_000,
+  /** `turnpike peer`: a finished stream waits this long for the other side to know. */
+  streamLingerMs: 2_000,
 } as const;
