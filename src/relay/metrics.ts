@@ -36,6 +36,9 @@ export class RelayMetrics {
       ...Object.entries(trunk.drops),
       ['offer_table_full', offers.refused],
     ]);
+    collect(total, 'turnpike_relay_faults_total', 'Faults of the relay itself.', 'where', () => [
+      ['control', stats.faults],
+    ]);
     collect(gauge, 'turnpike_relay_trunk_connections', 'Connections by trunk.', 'relay', () =>
       [...trunk.relays()].map(({ remote }) => [remote.id, remote.connections]),
     );

@@ -40,6 +40,8 @@ export interface RelayRulesOptions {
   /** Default LIMITS.challengesPerSecond and LIMITS.challengesBurst. */
   readonly challengesPerSecond?: number;
   readonly challengesBurst?: number;
+  /** A fault of ours met while handling one message; the others are not hindered by it. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /**
@@ -52,10 +54,12 @@ export class RelayRules {
   readonly #clientPort: ClientPort;
   readonly #timers: RelayTimers;
   readonly #life: LegLife;
+  readonly #onFault: (error: unknown) => void;
 
   constructor(options: RelayRulesOptions) {
     const { local, region, serviceAddresses, plane, clock, random } = options;
     const legsMax = options.legsMax ?? LIMITS.legsMax;
+    this.#onFault = options.onFault ?? (() => {});
     const trunk = new Trunk({
       local,
       plane,
@@ -103,13 +107,24 @@ export class RelayRules {
     });
   }
 
-  /** Takes what the data plane handed up. */
+  /** Takes what the data plane handed up. Never throws. */
   receive({ datagrams, events }: DataPlaneBatch): void {
+    const { trunk } = this.context;
     for (const datagram of datagrams) {
-      if (datagram.side === 'client') this.#clientPort.receive(datagram);
-      else this.context.trunk.receive(datagram);
+      const port = datagram.side === 'client' ? this.#clientPort : trunk;
+      this.#guarded(() => port.receive(datagram));
     }
-    for (const event of events) this.context.trunk.event(event);
+    for (const event of events) this.#guarded(() => trunk.event(event));
+  }
+
+  /** One message that meets a fault of ours must not take the relay down with it. */
+  #guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.context.stats.faults += 1;
+      this.#onFault(error);
+    }
   }
 
   /** Takes the relays that are known now. */
@@ -118,9 +133,9 @@ export class RelayRules {
     this.finder.update(records);
   }
 
-  /** Does what is due; called every 100 ms or so. */
+  /** Does what is due; called every 100 ms or so. Never throws. */
   tick(): void {
-    this.#timers.tick();
+    this.#guarded(() => this.#timers.tick());
   }
 
   /** Ends every leg with Closed 300: the relay is about to stop. */

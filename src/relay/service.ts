@@ -149,6 +149,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       random,
       legsMax,
       sessionsMax: 2 * legsMax,
+      onFault: (error) => logger.error({ err: error }, 'a fault of the relay itself'),
     });
     this.#record = () => ({
       id: options.id,
@@ -163,7 +164,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#metrics = new RelayMetrics(this.#rules, plane);
     this.#rules.updateRelays(options.relays ?? []);
     this.#registration = this.#register(options, clock);
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer = setInterval(() => this.#rules.tick(), TICK_MS);
   }
 
   #register(options: RelayOptions, clock: Clock): RegistrationClient | undefined {
@@ -197,15 +198,6 @@ export class Relay extends EventEmitter<RelayEvents> {
     const message = `another process has registered as relay ${this.id} after this one`;
     this.#logger.error({ relay: this.id }, message);
     this.emit('superseded', new TurnpikeError('ERR_TURNPIKE_RELAY_ID_TAKEN', message));
-  }
-
-  #tick(): void {
-    try {
-      this.#rules.tick();
-    } catch (error) {
-      // A full command queue under extreme load: what was not done is due again at the next tick.
-      this.#logger.error({ err: error }, 'a timer of the relay failed');
-    }
   }
 
   /** What this relay registers, for another relay's `relays` where there is no directory. */

@@ -22,6 +22,9 @@ export class RelayStats {
     mismatched: 0,
   };
 
+  /** Messages and timers that met a fault of ours; anything but 0 is worth a report. */
+  faults = 0;
+
   refused(code: number): void {
     this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
   }

@@ -1,0 +1,18 @@
+export {
+  formatAddress,
+  parseAddress,
+  type TransportAddress,
+} from './address.js';
+export { type CredentialInput, mintCredential } from './auth/credentials.js';
+export { relaySecret, tenantRoot, tenantSecret } from './auth/keys.js';
+export * from './client/index.js';
+export { type ApiKey, Directory, type DirectoryOptions, type TlsFiles } from './directory/index.js';
+export {
+  isTurnpikeError,
+  TurnpikeError,
+  type TurnpikeErrorCode,
+  type TurnpikeErrorDetails,
+} from './errors.js';
+export type { RelayRecord } from './registry/types.js';
+export { type AddressInput, Relay, type RelayEvents, type RelayOptions } from './relay/index.js';
+export { type Clock, type RandomBytes, systemClock } from './units.js';

@@ -1,0 +1,289 @@
+import { randomBytes } from 'node:crypto';
+import { type Logger, pino } from 'pino';
+import type { Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { canonicalRecord } from '../registry/record.js';
+import { BeatAnswer, RegistrationAnswer, RegistrationProblem } from '../registry/schemas.js';
+import type { Registry, RelayLoad, RelayRecord } from '../registry/types.js';
+import { type Clock, type RandomBytes, systemClock } from '../units.js';
+import { KnownRelays } from './known-relays.js';
+import { type SignedAnswerResult, SignedRequests } from './signed-requests.js';
+
+/** How long a clean close waits for the directory. */
+const DEREGISTER_MS = 1_000;
+/** A beat that confirms a new registry follows it after this long, at random up to twice it. */
+const CONFIRM_MS = 50;
+
+const registrationAnswer = Compile(RegistrationAnswer);
+const beatAnswer = Compile(BeatAnswer);
+const registrationProblem = Compile(RegistrationProblem);
+
+/** What a registration is made from. */
+export interface RegistrationClientOptions {
+  /** `http://` or `https://`, without a path unless a proxy strips it. */
+  readonly directoryUrl: string;
+  readonly id: string;
+  /** 32 bytes (PROTOCOL.md section 1). */
+  readonly registrationKey: Uint8Array;
+  /** The record to register, read anew each time. */
+  readonly record: () => RelayRecord;
+  readonly load: () => RelayLoad;
+  readonly draining: () => boolean;
+  /** The relays to work with have changed: the directory's, and vanished ones in their grace. */
+  readonly onRegistry: (registry: Registry) => void;
+  /** The directory knows a later start: `record().start` must be at least this. */
+  readonly onStart: (lowest: number) => void;
+  /** A later process has this relay's id; beats have ended (ERR_TURNPIKE_RELAY_ID_TAKEN). */
+  readonly onSuperseded: () => void;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+  readonly logger?: Logger;
+}
+
+export type RegistrationState =
+  /** Not yet, or no longer, known to a directory; trying. */
+  'registering' | 'registered' | 'superseded' | 'stopped';
+
+/** What to do after a step: beat in a second or two, soon, or after a growing wait; or no more. */
+type Next = 'beat' | 'soon' | 'retry' | 'end';
+
+/**
+ * Keeps a relay registered with a directory (docs/registration.md): registers, beats, takes the
+ * registry, registers again when the directory has forgotten it, and goes on trying while it is
+ * away. Once made it never throws: a relay forwards whether or not there is a directory.
+ */
+export class RegistrationClient {
+  /** Settles at the first registration; rejects when stopped or superseded before it. */
+  readonly registered: Promise<void>;
+  readonly #options: RegistrationClientOptions;
+  readonly #requests: SignedRequests;
+  readonly #known: KnownRelays;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  readonly #logger: Logger;
+  #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #state: RegistrationState = 'registering';
+  #everRegistered = false;
+  /** The directory's version of the registry that was put to use. */
+  #version: string | null = null;
+  #failures = 0;
+  #away: string | undefined;
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #wake: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when `directoryUrl` is no HTTP URL */
+  constructor(options: RegistrationClientOptions) {
+    const { clock = systemClock, random = randomBytes } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#random = random;
+    this.#logger = options.logger ?? pino({ enabled: false });
+    this.#requests = new SignedRequests({ ...options, clock, random });
+    this.#known = new KnownRelays({ clock });
+    this.registered = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    // Whoever does not wait for it is not to be ended by its rejection.
+    this.registered.catch(() => {});
+  }
+
+  get state(): RegistrationState {
+    return this.#state;
+  }
+
+  /** Begins; may be called once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Beats at once: what it says has changed, such as `draining`. */
+  beatSoon(): void {
+    this.#wake?.();
+  }
+
+  /** Ends the beats and tells the directory; takes at most a second. May be called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const registered = this.#state === 'registered';
+    if (this.#state !== 'superseded') this.#state = 'stopped';
+    this.#requests.abort();
+    this.#wake?.();
+    this.#settle?.reject(new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the relay was closed'));
+    await this.#running;
+    if (!registered) return;
+    await this.#requests.send({
+      method: 'DELETE',
+      path: `${this.#path('registration')}?start=${this.#options.record().start}`,
+      timeoutMs: DEREGISTER_MS,
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#trying()) {
+      const next = await (this.#state === 'registered' ? this.#beat() : this.#register());
+      if (next === 'end' || !this.#trying()) return;
+      await this.#sleep(this.#waitMs(next));
+    }
+  }
+
+  #trying(): boolean {
+    return this.#state === 'registering' || this.#state === 'registered';
+  }
+
+  async #register(): Promise<Next> {
+    const { record, load, draining } = this.#options;
+    const body = { record: record(), load: load(), draining: draining() };
+    const answer = await this.#send('PUT', 'registration', body);
+    if (!answer.ok) return 'retry';
+    if (answer.status === 200 && registrationAnswer.Check(answer.body)) {
+      this.#state = 'registered';
+      this.#everRegistered = true;
+      this.#settle?.resolve();
+      this.#back();
+      return this.#take(answer.body.registry);
+    }
+    const problem = problemOf(answer.body);
+    if (problem.code === 'start-too-low' && problem.lastStart !== undefined) {
+      if (this.#everRegistered) return this.#superseded();
+      this.#options.onStart(problem.lastStart + 1);
+      return 'soon';
+    }
+    return this.#refused(answer.status, problem);
+  }
+
+  async #beat(): Promise<Next> {
+    const { record, load, draining } = this.#options;
+    const answer = await this.#send('POST', 'beat', {
+      start: record().start,
+      registryVersion: this.#version,
+      load: load(),
+      draining: draining(),
+    });
+    if (!answer.ok) return 'retry';
+    if (answer.status === 200 && beatAnswer.Check(answer.body)) {
+      this.#back();
+      if (answer.body.registry !== undefined) return this.#take(answer.body.registry);
+      if (this.#known.contact()) this.#announce();
+      return 'beat';
+    }
+    const problem = problemOf(answer.body);
+    if (problem.code === 'superseded') return this.#superseded();
+    if (problem.code === 'unknown-relay') {
+      this.#state = 'registering';
+      return 'soon';
+    }
+    return this.#refused(answer.status, problem);
+  }
+
+  async #send(method: 'PUT' | 'POST', resource: string, body: unknown) {
+    const answer = await this.#requests.send({
+      method,
+      path: this.#path(resource),
+      body,
+      timeoutMs: LIMITS.directoryRequestMs,
+    });
+    if (!answer.ok) this.#gone(answer);
+    return answer;
+  }
+
+  /** Puts a directory's registry to use; the next beat confirms it. */
+  #take(registry: Registry): Next {
+    const relays: RelayRecord[] = [];
+    for (const given of registry.relays) {
+      const canonical = canonicalRecord(given);
+      if (canonical.ok) relays.push(canonical.record);
+      else this.#logger.warn({ relay: given.id, reason: canonical.reason }, 'relay ignored');
+    }
+    this.#version = registry.version;
+    if (this.#known.update({ version: registry.version, relays })) this.#announce();
+    // One early beat an interval: registries may change as fast as relays start.
+    const now = this.#clock.monotonic();
+    if (now - this.#confirmedAtMs < LIMITS.beatMsMin) return 'beat';
+    this.#confirmedAtMs = now;
+    return 'soon';
+  }
+
+  #announce(): void {
+    this.#options.onRegistry({ version: this.#version ?? '', relays: this.#known.relays() });
+  }
+
+  #superseded(): Next {
+    this.#state = 'superseded';
+    const { id, onSuperseded } = this.#options;
+    const error = new TurnpikeError(
+      'ERR_TURNPIKE_RELAY_ID_TAKEN',
+      `a later process has registered as relay ${id}`,
+    );
+    this.#settle?.reject(error);
+    onSuperseded();
+    return 'end';
+  }
+
+  #refused(status: number, { code, detail }: Problem): Next {
+    this.#note(`refused: ${status} ${code}`, detail);
+    return 'retry';
+  }
+
+  #gone({ reason }: Extract<SignedAnswerResult, { ok: false }>): void {
+    if (this.#trying()) this.#note('unreachable', reason);
+  }
+
+  /** Logs the first of a row of failures of one kind. */
+  #note(kind: string, detail: string | undefined): void {
+    if (this.#away === kind) return;
+    this.#away = kind;
+    const { directoryUrl } = this.#options;
+    this.#logger.warn({ directory: directoryUrl, reason: detail }, `directory ${kind}`);
+  }
+
+  #back(): void {
+    this.#failures = 0;
+    if (this.#away === undefined) return;
+    this.#away = undefined;
+    this.#logger.info({ directory: this.#options.directoryUrl }, 'directory back');
+  }
+
+  #waitMs(next: Exclude<Next, 'end'>): number {
+    const share = Buffer.from(this.#random(4)).readUInt32BE() / 2 ** 32;
+    if (next === 'soon') return CONFIRM_MS * (1 + share);
+    if (next === 'beat') return LIMITS.beatMsMin + share * (LIMITS.beatMsMax - LIMITS.beatMsMin);
+    const wait = Math.min(
+      LIMITS.directoryBackoffMsMin * 2 ** this.#failures,
+      LIMITS.directoryBackoffMsMax,
+    );
+    this.#failures += 1;
+    return wait * (0.5 + share / 2);
+  }
+
+  /** Waits, or until `beatSoon` or `stop`. */
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#wake = done;
+    });
+  }
+
+  #path(resource: string): string {
+    return `/v1/relays/${this.#options.id}/${resource}`;
+  }
+}
+
+type Problem = Static<typeof RegistrationProblem>;
+
+/** The code is the directory's own: `malformed-answer` where there is none. */
+function problemOf(body: unknown): Problem {
+  return registrationProblem.Check(body) ? body : { code: 'malformed-answer' };
+}

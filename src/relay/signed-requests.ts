@@ -1,0 +1,143 @@
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import {
+  NONCE_BYTES,
+  parseSigning,
+  SIGNING_HEADERS,
+  sameSignature,
+  signAnswer,
+  signRequest,
+} from '../registry/signing.js';
+import type { Clock, RandomBytes } from '../units.js';
+
+/** What a directory answered and signed, or why there is no such answer. */
+export type SignedAnswerResult =
+  | { readonly ok: true; readonly status: number; readonly body: unknown }
+  | { readonly ok: false; readonly reason: string };
+
+/** One request to a directory. */
+export interface DirectoryRequest {
+  readonly method: 'PUT' | 'POST' | 'DELETE';
+  /** Path and query, from `/v1` on. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+}
+
+/** What requests are made from. */
+export interface SignedRequestsOptions {
+  readonly directoryUrl: string;
+  readonly registrationKey: Uint8Array;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+/**
+ * Sends signed requests to a directory and believes only signed answers to them
+ * (docs/registration.md, Signing). Nothing a network does makes it throw: whatever is not a
+ * genuine answer is none.
+ */
+export class SignedRequests {
+  readonly #options: SignedRequestsOptions;
+  readonly #base: string;
+  /** Those of the requests under way. */
+  readonly #controllers = new Set<AbortController>();
+
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when `directoryUrl` is no HTTP URL */
+  constructor(options: SignedRequestsOptions) {
+    const url = URL.canParse(options.directoryUrl) ? new URL(options.directoryUrl) : undefined;
+    if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+      const message = `not the URL of a directory: ${JSON.stringify(options.directoryUrl)}`;
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+    }
+    this.#options = options;
+    this.#base = options.directoryUrl.replace(/\/+$/, '');
+  }
+
+  /** Gives up the requests under way. */
+  abort(): void {
+    for (const controller of this.#controllers) controller.abort();
+  }
+
+  /** Sends one request and waits for its answer, at most `timeoutMs`. */
+  async send(request: DirectoryRequest): Promise<SignedAnswerResult> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      controller.abort(new DOMException('no answer in time', 'TimeoutError'));
+    }, request.timeoutMs);
+    this.#controllers.add(controller);
+    try {
+      return await this.#exchange(request, controller.signal);
+    } catch (error) {
+      return { ok: false, reason: reasonOf(error) };
+    } finally {
+      clearTimeout(timer);
+      this.#controllers.delete(controller);
+    }
+  }
+
+  async #exchange(request: DirectoryRequest, signal: AbortSignal): Promise<SignedAnswerResult> {
+    const { registrationKey: key, clock, random } = this.#options;
+    const { method, path } = request;
+    const nonce = Buffer.from(random(NONCE_BYTES)).toString('hex');
+    const timeMs = clock.now();
+    const body = request.body === undefined ? '' : JSON.stringify(request.body);
+    const response = await fetch(`${this.#base}${path}`, {
+      method,
+      redirect: 'error',
+      signal,
+      headers: {
+        [SIGNING_HEADERS.time]: String(timeMs),
+        [SIGNING_HEADERS.nonce]: nonce,
+        [SIGNING_HEADERS.signature]: signRequest(key, { method, path, timeMs, nonce, body }),
+        ...(body === '' ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === '' ? {} : { body }),
+    });
+    const answer = await boundedBody(response);
+    if (answer === undefined) return { ok: false, reason: 'the answer is too large' };
+    const signing = parseSigning((name) => response.headers.get(name));
+    const { status } = response;
+    if (signing === undefined) return unsigned(status, answer);
+    const covered = { method, path, status, timeMs: signing.timeMs, nonce, body: answer };
+    return sameSignature(signAnswer(key, covered), signing.signature)
+      ? { ok: true, status, body: parsedJson(answer) }
+      : unsigned(status, answer);
+  }
+}
+
+function unsigned(status: number, body: Buffer): SignedAnswerResult {
+  return { ok: false, reason: `answer ${status}${hint(body)} is not signed by a directory` };
+}
+
+async function boundedBody(response: Response): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.registryBytesMax) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The code of an unsigned problem document: for the log only, it is not believed. */
+function hint(body: Buffer): string {
+  const problem = parsedJson(body.subarray(0, 4_096));
+  const code = (problem as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' && /^[a-z-]{1,40}$/.test(code) ? ` (${code})` : '';
+}
+
+function parsedJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The operating system's name of a failure where there is one: fetch hides it in `cause`. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: { code?: unknown } };
+  return typeof cause?.code === 'string' ? cause.code : message;
+}
