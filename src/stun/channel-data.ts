@@ -1,0 +1,42 @@
+import { RFC } from '../limits.js';
+import { readU16, writeU16 } from './bytes.js';
+
+/** RFC 8656 section 12.4: channel number and length. */
+export const CHANNEL_DATA_HEADER_BYTES = 4;
+
+/** Over UDP padding is allowed though not required (RFC 8656 section 12.5). */
+const PADDING_BYTES_MAX = 3;
+
+/** One ChannelData message. */
+export interface ChannelData {
+  readonly channel: number;
+  /** A view of the datagram that it was decoded from. */
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Decodes one datagram as ChannelData (RFC 8656 section 12.4). Never throws.
+ * @returns undefined when it is no whole ChannelData message on a channel that may exist
+ */
+export function decodeChannelData(datagram: Uint8Array): ChannelData | undefined {
+  if (datagram.length < CHANNEL_DATA_HEADER_BYTES) return undefined;
+  const channel = readU16(datagram, 0);
+  if (channel < RFC.channelMin || channel > RFC.channelMax) return undefined;
+  const end = CHANNEL_DATA_HEADER_BYTES + readU16(datagram, 2);
+  const padding = datagram.length - end;
+  if (padding < 0 || padding > PADDING_BYTES_MAX) return undefined;
+  return { channel, payload: datagram.subarray(CHANNEL_DATA_HEADER_BYTES, end) };
+}
+
+/**
+ * Encodes one ChannelData message without padding, as PROTOCOL.md section 2 wants it over UDP.
+ * @param channel - 0x4000 to 0x4FFF
+ * @param payload - at most 65,535 bytes; copied
+ */
+export function encodeChannelData(channel: number, payload: Uint8Array): Uint8Array {
+  const datagram = Buffer.allocUnsafe(CHANNEL_DATA_HEADER_BYTES + payload.length);
+  writeU16(datagram, 0, channel);
+  writeU16(datagram, 2, payload.length);
+  datagram.set(payload, CHANNEL_DATA_HEADER_BYTES);
+  return datagram;
+}
