@@ -75,6 +75,8 @@ export const LIMITS = {
   puntBytesMax: 2_048,
   /** Largest application payload that fits a 1,500-byte link on every leg. */
   payloadBytesRecommended: 1_424,
+  /** Largest application payload at all: a trunk datagram over IPv4 less its header and record. */
+  payloadBytesMax: 65_479,
   /** Silence after which a peer sends a Binding indication. */
   keepaliveMs: 15_000,
   /** Default life of a directory answer's credentials, and the longest. */
