@@ -1,0 +1,54 @@
+// Integers in network order as types, so that a wire struct says its byte order and cannot be read
+// without it. They are plain bytes: no alignment is needed, and a struct of them may lie on a
+// packet.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace turnpike {
+
+inline uint64_t LoadLe64(const uint8_t* bytes) {
+  uint64_t value;
+  std::memcpy(&value, bytes, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  value = __builtin_bswap64(value);
+#endif
+  return value;
+}
+
+inline void StoreLe64(uint8_t* bytes, uint64_t value) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  value = __builtin_bswap64(value);
+#endif
+  std::memcpy(bytes, &value, sizeof(value));
+}
+
+template <typename Integer>
+class BigEndian {
+ public:
+  BigEndian() = default;
+  explicit BigEndian(Integer value) { Set(value); }
+
+  Integer Get() const {
+    Integer value = 0;
+    for (uint8_t byte : bytes_) value = static_cast<Integer>((uint64_t{value} << 8) | byte);
+    return value;
+  }
+
+  void Set(Integer value) {
+    for (int i = sizeof(Integer) - 1; i >= 0; --i) {
+      bytes_[i] = static_cast<uint8_t>(value);
+      value = static_cast<Integer>(uint64_t{value} >> 8);
+    }
+  }
+
+ private:
+  uint8_t bytes_[sizeof(Integer)];
+};
+
+using Be16 = BigEndian<uint16_t>;
+using Be32 = BigEndian<uint32_t>;
+using Be64 = BigEndian<uint64_t>;
+
+}  // namespace turnpike

@@ -1,0 +1,68 @@
+// Every bound and default of the native side. Where TypeScript has the same one (src/limits.ts), a
+// test compares them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace turnpike {
+
+// Checked by the loader, so that an addon of another build is refused instead of misread. Raise it
+// whenever what the binding takes or returns changes. `CONTRACT` in native/locate.cjs is its twin.
+inline constexpr uint32_t kBindingContract = 1;
+
+inline constexpr uint32_t kWorkersMax = 16;
+inline constexpr uint32_t kAddressesPerSideMax = 16;
+
+// Table sizes that options may ask for.
+inline constexpr uint32_t kClientFlowsLimit = 1u << 24;
+inline constexpr uint32_t kSessionsLimit = 1u << 24;
+inline constexpr uint32_t kTrunkPeersLimit = 65'536;
+
+// PROTOCOL.md section 4: a registration lists at most 64 source addresses.
+inline constexpr uint32_t kTrunkSourcesMax = 64;
+// Yesterday's, today's and tomorrow's key.
+inline constexpr uint32_t kReceiveKeysMax = 3;
+inline constexpr uint32_t kSendKeysMax = 8;
+// The lane is one byte on the wire.
+inline constexpr uint32_t kLanes = 256;
+// PROTOCOL.md section 4 asks for at least 1,024. A lane's counter is shared by all relays that the
+// sender talks to, so the distance between two of our datagrams grows with its other traffic.
+inline constexpr uint32_t kReplayWindowBits = 4'096;
+
+// Datagrams that one system call receives or sends.
+inline constexpr uint32_t kBatchPackets = 64;
+// Free bytes before each received datagram, so that ChannelData (4 bytes of header) becomes a
+// trunk datagram (28) where it lies.
+inline constexpr uint32_t kHeadroomBytes = 64;
+// Largest UDP payload: IPv6 without jumbograms, 65,535 - 8.
+inline constexpr uint32_t kDatagramBytesMax = 65'527;
+// Distance between two packet slots. No power of two, so that the first lines of all slots do not
+// fall into the same cache sets; a multiple of the cache line. Pages never touched cost nothing.
+inline constexpr uint32_t kSlotStrideBytes = 65'536 + 4'096 + 320;
+
+// Largest datagram handed up to TypeScript (LIMITS.puntBytesMax).
+inline constexpr uint32_t kPuntBytesMax = 2'048;
+inline constexpr uint32_t kPuntQueueBytesMin = 16 * 1024;
+inline constexpr uint32_t kPuntQueueBytesLimit = 1u << 28;
+// Bytes of control datagrams that wait in one worker to be sent.
+inline constexpr uint32_t kSendQueueBytes = 1u << 20;
+// Commands that wait in one worker.
+inline constexpr uint32_t kCommandQueueLength = 16'384;
+// Work of one turn of a worker's loop, so that neither commands nor a busy socket starve the rest.
+inline constexpr uint32_t kCommandsPerTurn = 1'024;
+inline constexpr uint32_t kControlSendsPerTurn = 64;
+// Turns in which sockets known to be readable are read before the others are asked.
+inline constexpr uint32_t kTurnsBetweenPolls = 8;
+// How long a worker sleeps at most while a control datagram waits for another worker.
+inline constexpr int kBarrierPollMs = 1;
+
+// Largest difference of session sequences that counts as loss or as reordering. A larger one says
+// that the session was received elsewhere meanwhile, and only sets the new start.
+inline constexpr uint16_t kSessionSequenceGapMax = 4'096;
+// PROTOCOL.md section 3: at most 10 answers a second per relay to data on unbound indexes.
+inline constexpr uint32_t kUnboundEventsPerSecond = 10;
+// A probe reply older than this is of no use, whatever clock it came from.
+inline constexpr uint64_t kProbeAgeNsMax = 60ull * 1'000'000'000;
+
+}  // namespace turnpike

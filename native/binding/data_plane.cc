@@ -1,0 +1,238 @@
+#include "binding/data_plane.h"
+
+#include "base/limits.h"
+#include "binding/open_options.h"
+#include "binding/scratch.h"
+
+namespace turnpike {
+
+namespace {
+
+Napi::Value ToValue(const Napi::CallbackInfo& info, StatusCode code) {
+  return Napi::Number::New(info.Env(), static_cast<uint8_t>(code));
+}
+
+uint32_t Argument(const Napi::CallbackInfo& info, size_t index) {
+  return info[index].As<Napi::Number>().Uint32Value();
+}
+
+void Throw(Napi::Env env, const Status& status) {
+  Napi::Error error = Napi::Error::New(env, status.message);
+  error.Set("status", Napi::Number::New(env, static_cast<uint8_t>(status.code)));
+  error.Set("errorNumber", Napi::Number::New(env, status.error_number));
+  error.Set("address", Napi::String::New(env, status.address));
+  error.ThrowAsJavaScriptException();
+}
+
+}  // namespace
+
+// Joins the threads where nobody waits for the event loop.
+class DataPlaneObject::CloseWork : public Napi::AsyncWorker {
+ public:
+  explicit CloseWork(DataPlaneObject* plane)
+      : Napi::AsyncWorker(plane->Env()),
+        plane_(plane),
+        deferred_(Napi::Promise::Deferred::New(plane->Env())) {
+    plane_->Ref();
+  }
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override { plane_->pool_.Close(); }
+
+  void OnOK() override {
+    napi_remove_env_cleanup_hook(Env(), OnEnvironmentEnd, plane_);
+    plane_->StopNotifying();
+    plane_->Unref();
+    deferred_.Resolve(Env().Undefined());
+  }
+
+ private:
+  DataPlaneObject* plane_;
+  Napi::Promise::Deferred deferred_;
+};
+
+Napi::Function DataPlaneObject::Define(Napi::Env env) {
+  using Plane = DataPlaneObject;
+  return DefineClass(
+      env, "DataPlane",
+      {Plane::InstanceMethod("putClientFlowToTrunk", &Plane::PutClientFlowToTrunk),
+       Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
+       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
+       Plane::InstanceMethod("putSession", &Plane::PutSession),
+       Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
+       Plane::InstanceMethod("putTrunkPeer", &Plane::PutTrunkPeer),
+       Plane::InstanceMethod("removeTrunkPeer", &Plane::RemoveTrunkPeer),
+       Plane::InstanceMethod("probe", &Plane::Probe),
+       Plane::InstanceMethod("send", &Plane::Send),
+       Plane::InstanceMethod("drain", &Plane::Drain),
+       Plane::InstanceMethod("ports", &Plane::Ports),
+       Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
+       Plane::InstanceMethod("close", &Plane::Close)});
+}
+
+DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<DataPlaneObject>(info) {
+  Napi::Env env = info.Env();
+  OpenOptions options;
+  if (!ReadOpenOptions(info[0], &options)) {
+    Throw(env, Status{StatusCode::kInvalid, 0, "malformed options of a data plane", {}});
+    return;
+  }
+  scratch_ = options.scratch;
+  counter_offset_ = options.counter_offset;
+  counters_memory_ = Napi::Persistent(options.counters_memory);
+  traffic_memory_ = Napi::Persistent(options.traffic_memory);
+  scratch_memory_ = Napi::Persistent(options.scratch_memory);
+  if (!StartNotifying(env, options.notify)) {
+    Throw(env, Status::System("cannot make a callback for the workers", 0));
+    return;
+  }
+  Status status = pool_.Open(options.plane, &notifier_);
+  if (status.ok()) {
+    controller_ = std::make_unique<Controller>(pool_, options.plane);
+    status = controller_->Allocate(options.plane);
+  }
+  if (!status.ok()) {
+    pool_.Close();
+    StopNotifying();
+    Throw(env, status);
+    return;
+  }
+  open_ = true;
+  // After the thread-safe function, whose own hook frees it: hooks run newest first.
+  napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this);
+}
+
+// Nothing to stop but for an environment that ends while the constructor has just failed: an open
+// plane is held by its callback until it is closed.
+DataPlaneObject::~DataPlaneObject() { pool_.Close(); }
+
+bool DataPlaneObject::StartNotifying(Napi::Env env, const Napi::Function& notify) {
+  const napi_status status = napi_create_threadsafe_function(
+      env, notify, nullptr, Napi::String::New(env, "turnpike"), 0, 1, nullptr, nullptr, nullptr,
+      nullptr, &notify_);
+  if (status != napi_ok) return false;
+  notifier_.context = notify_;
+  notifier_.call = [](void* function) {
+    // Fails only when the environment is ending, and then nobody is left to tell.
+    napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(function), nullptr,
+                                  napi_tsfn_nonblocking);
+  };
+  return true;
+}
+
+void DataPlaneObject::StopNotifying() {
+  if (notify_ == nullptr) return;
+  napi_release_threadsafe_function(notify_, napi_tsfn_abort);
+  notify_ = nullptr;
+}
+
+void DataPlaneObject::OnEnvironmentEnd(void* plane) {
+  auto* self = static_cast<DataPlaneObject*>(plane);
+  self->open_ = false;
+  self->pool_.Close();
+  self->StopNotifying();
+}
+
+Napi::Value DataPlaneObject::PutClientFlowToTrunk(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  FlowAction action;
+  action.kind = FlowAction::Kind::kTrunk;
+  action.slot = Argument(info, 2);
+  action.session_index = Argument(info, 3);
+  return ToValue(info, controller_->PutClientFlow(Argument(info, 0), key, action));
+}
+
+Napi::Value DataPlaneObject::PutClientFlowToClient(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  FlowAction action;
+  action.kind = FlowAction::Kind::kClient;
+  action.channel = static_cast<uint16_t>(Argument(info, 2));
+  action.tuple = ReadTuple(scratch_ + kSecondTupleOffset);
+  return ToValue(info, controller_->PutClientFlow(Argument(info, 0), key, action));
+}
+
+Napi::Value DataPlaneObject::RemoveClientFlow(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  return ToValue(info, controller_->RemoveClientFlow(Argument(info, 0), key));
+}
+
+Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  SessionAction action;
+  action.slot = Argument(info, 1);
+  action.channel = static_cast<uint16_t>(Argument(info, 2));
+  action.tuple = ReadTuple(scratch_);
+  return ToValue(info, controller_->PutSession(Argument(info, 0), action));
+}
+
+Napi::Value DataPlaneObject::RemoveSession(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->RemoveSession(Argument(info, 0)));
+}
+
+Napi::Value DataPlaneObject::PutTrunkPeer(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  TrunkPeerSpec spec;
+  if (!ReadTrunkPeer(scratch_, &spec)) return ToValue(info, StatusCode::kInvalid);
+  return ToValue(info, controller_->PutTrunkPeer(Argument(info, 0), spec));
+}
+
+Napi::Value DataPlaneObject::RemoveTrunkPeer(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->RemoveTrunkPeer(Argument(info, 0)));
+}
+
+Napi::Value DataPlaneObject::Probe(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->Probe(Argument(info, 0), Argument(info, 1)));
+}
+
+Napi::Value DataPlaneObject::Send(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  if (!info[1].IsTypedArray()) return ToValue(info, StatusCode::kInvalid);
+  const Napi::Uint8Array data = info[1].As<Napi::Uint8Array>();
+  const Side side = Argument(info, 0) == 0 ? Side::kClient : Side::kTrunk;
+  return ToValue(info, controller_->Send(side, ReadTuple(scratch_), data.Data(),
+                                         static_cast<uint32_t>(data.ByteLength())));
+}
+
+Napi::Value DataPlaneObject::Drain(const Napi::CallbackInfo& info) {
+  if (!open_ || !info[0].IsTypedArray()) return Napi::Number::New(info.Env(), 0);
+  Napi::Uint8Array buffer = info[0].As<Napi::Uint8Array>();
+  notifier_.Acknowledge();
+  const uint32_t bytes = static_cast<uint32_t>(buffer.ByteLength()) & ~7u;
+  return Napi::Number::New(info.Env(), controller_->Drain(buffer.Data(), bytes, Argument(info, 1)));
+}
+
+Napi::Value DataPlaneObject::Ports(const Napi::CallbackInfo& info) {
+  const Side side = Argument(info, 0) == 0 ? Side::kClient : Side::kTrunk;
+  const std::vector<Endpoint>& addresses = pool_.addresses(side);
+  Napi::Array ports = Napi::Array::New(info.Env(), addresses.size());
+  for (uint32_t i = 0; i < addresses.size(); ++i) {
+    ports.Set(i, Napi::Number::New(info.Env(), addresses[i].port));
+  }
+  return ports;
+}
+
+Napi::Value DataPlaneObject::CounterOffset(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), counter_offset_);
+}
+
+Napi::Value DataPlaneObject::Close(const Napi::CallbackInfo& info) {
+  if (!open_) {
+    Throw(info.Env(), Status{StatusCode::kClosed, 0, "the data plane is closed", {}});
+    return info.Env().Undefined();
+  }
+  open_ = false;
+  auto* work = new CloseWork(this);
+  work->Queue();
+  return work->promise();
+}
+
+}  // namespace turnpike

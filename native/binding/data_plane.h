@@ -1,0 +1,58 @@
+// The data plane as an object of JavaScript. Validates and converts, then delegates; the rules are
+// in io/. src/native/binding.ts declares what is defined here.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "io/controller.h"
+
+namespace turnpike {
+
+class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+
+  // Opens sockets and threads; throws an Error with `status`, `errno` and `address`.
+  explicit DataPlaneObject(const Napi::CallbackInfo& info);
+  ~DataPlaneObject() override;
+
+ private:
+  class CloseWork;
+
+  bool StartNotifying(Napi::Env env, const Napi::Function& notify);
+  // Ends what calls into JavaScript; the threads are gone by then.
+  void StopNotifying();
+  // The environment ends with the plane open: a terminated worker thread, or process.exit.
+  static void OnEnvironmentEnd(void* plane);
+
+  Napi::Value PutClientFlowToTrunk(const Napi::CallbackInfo& info);
+  Napi::Value PutClientFlowToClient(const Napi::CallbackInfo& info);
+  Napi::Value RemoveClientFlow(const Napi::CallbackInfo& info);
+  Napi::Value PutSession(const Napi::CallbackInfo& info);
+  Napi::Value RemoveSession(const Napi::CallbackInfo& info);
+  Napi::Value PutTrunkPeer(const Napi::CallbackInfo& info);
+  Napi::Value RemoveTrunkPeer(const Napi::CallbackInfo& info);
+  Napi::Value Probe(const Napi::CallbackInfo& info);
+  Napi::Value Send(const Napi::CallbackInfo& info);
+  Napi::Value Drain(const Napi::CallbackInfo& info);
+  Napi::Value Ports(const Napi::CallbackInfo& info);
+  Napi::Value CounterOffset(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  const uint8_t* scratch_ = nullptr;
+  uint32_t counter_offset_ = 0;
+  bool open_ = false;
+  napi_threadsafe_function notify_ = nullptr;
+  // Keep the memory that the threads write to and that commands are read from.
+  Napi::ObjectReference counters_memory_;
+  Napi::ObjectReference traffic_memory_;
+  Napi::ObjectReference scratch_memory_;
+  // The pool's threads use the notifier, the controller uses the pool: destroyed in this order.
+  Notifier notifier_;
+  WorkerPool pool_;
+  std::unique_ptr<Controller> controller_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,100 @@
+#include "binding/open_options.h"
+
+#include "base/limits.h"
+#include "binding/scratch.h"
+
+namespace turnpike {
+
+namespace {
+
+constexpr uintptr_t kCacheLineBytes = 64;
+
+struct Memory {
+  void* data = nullptr;
+  size_t count = 0;
+};
+
+bool ReadNumber(const Napi::Object& options, const char* name, uint32_t min, uint32_t max,
+                uint32_t* number) {
+  const Napi::Value value = options.Get(name);
+  if (!value.IsNumber()) return false;
+  *number = value.As<Napi::Number>().Uint32Value();
+  return *number >= min && *number <= max;
+}
+
+// A typed array of one kind. node-addon-api cannot wrap those over shared memory, Node-API can.
+bool ReadMemory(const Napi::Object& options, const char* name, napi_typedarray_type type,
+                Memory* memory) {
+  const Napi::Value value = options.Get(name);
+  if (!value.IsTypedArray()) return false;
+  napi_typedarray_type actual;
+  const napi_status status = napi_get_typedarray_info(value.Env(), value, &actual, &memory->count,
+                                                      &memory->data, nullptr, nullptr);
+  return status == napi_ok && actual == type && memory->data != nullptr;
+}
+
+bool ReadAddresses(const Napi::Object& options, const char* name, size_t addresses_min,
+                   std::vector<Endpoint>* addresses) {
+  const Napi::Value value = options.Get(name);
+  if (!value.IsTypedArray()) return false;
+  const Napi::Uint8Array bytes = value.As<Napi::Uint8Array>();
+  const size_t count = bytes.ByteLength() / kEndpointBytes;
+  if (count < addresses_min || count > kAddressesPerSideMax) return false;
+  for (size_t i = 0; i < count; ++i) {
+    addresses->push_back(ReadEndpoint(bytes.Data() + i * kEndpointBytes));
+  }
+  return true;
+}
+
+bool ReadSizes(const Napi::Object& object, PlaneOptions* plane) {
+  return ReadNumber(object, "workers", 1, kWorkersMax, &plane->workers) &&
+         ReadNumber(object, "clientFlowsMax", 1, kClientFlowsLimit, &plane->client_flows_max) &&
+         ReadNumber(object, "sessionsMax", 1, kSessionsLimit, &plane->sessions_max) &&
+         ReadNumber(object, "trunkPeersMax", 1, kTrunkPeersLimit, &plane->trunk_peers_max) &&
+         ReadNumber(object, "puntQueueBytes", kPuntQueueBytesMin, kPuntQueueBytesLimit,
+                    &plane->punt_queue_bytes) &&
+         ReadNumber(object, "socketBufferBytes", 1, 0x7fffffff, &plane->socket_buffer_bytes);
+}
+
+}  // namespace
+
+bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
+  if (!value.IsObject()) return false;
+  const Napi::Object object = value.As<Napi::Object>();
+  PlaneOptions& plane = options->plane;
+  if (!ReadSizes(object, &plane) ||
+      !ReadAddresses(object, "clientAddresses", 1, &plane.client_addresses) ||
+      !ReadAddresses(object, "trunkAddresses", 0, &plane.trunk_addresses)) {
+    return false;
+  }
+  Memory counters;
+  Memory traffic;
+  Memory scratch;
+  if (!ReadMemory(object, "counters", napi_biguint64_array, &counters) ||
+      !ReadMemory(object, "traffic", napi_biguint64_array, &traffic) ||
+      !ReadMemory(object, "scratch", napi_uint8_array, &scratch)) {
+    return false;
+  }
+  const uintptr_t misaligned = reinterpret_cast<uintptr_t>(counters.data) % kCacheLineBytes;
+  options->counter_offset =
+      misaligned == 0 ? 0 : static_cast<uint32_t>((kCacheLineBytes - misaligned) / 8);
+  const size_t counter_cells = options->counter_offset + (plane.workers + 1) * kCounterRowCells;
+  const size_t traffic_cells =
+      size_t{plane.workers} * plane.trunk_peers_max * (sizeof(TrunkTraffic) / 8);
+  if (counters.count < counter_cells || traffic.count < traffic_cells ||
+      scratch.count < kScratchBytes) {
+    return false;
+  }
+  plane.counters = static_cast<CounterCell*>(counters.data) + options->counter_offset;
+  plane.traffic = static_cast<TrunkTraffic*>(traffic.data);
+  options->scratch = static_cast<const uint8_t*>(scratch.data);
+  options->counters_memory = object.Get("counters").As<Napi::Object>();
+  options->traffic_memory = object.Get("traffic").As<Napi::Object>();
+  options->scratch_memory = object.Get("scratch").As<Napi::Object>();
+  const Napi::Value notify = object.Get("notify");
+  if (!notify.IsFunction()) return false;
+  options->notify = notify.As<Napi::Function>();
+  return true;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,25 @@
+// What `new DataPlane(options)` takes, checked and converted.
+#pragma once
+
+#include <napi.h>
+
+#include "io/worker_pool.h"
+
+namespace turnpike {
+
+struct OpenOptions {
+  PlaneOptions plane;
+  // Memory shared with JavaScript and the objects that keep it.
+  const uint8_t* scratch = nullptr;
+  Napi::Object scratch_memory;
+  Napi::Object counters_memory;
+  Napi::Object traffic_memory;
+  // Cells before the first counter, so that rows start on cache lines.
+  uint32_t counter_offset = 0;
+  Napi::Function notify;
+};
+
+// False when a field is missing, of the wrong type or out of bounds.
+bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options);
+
+}  // namespace turnpike

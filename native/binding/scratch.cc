@@ -1,0 +1,64 @@
+#include "binding/scratch.h"
+
+#include <cstring>
+
+namespace turnpike {
+
+namespace {
+
+constexpr uint32_t kCountsOffset = 40;
+constexpr uint32_t kListsOffset = 48;
+constexpr uint32_t kKeyBytes = 18;
+static_assert(kListsOffset + kTrunkSourcesMax * kEndpointBytes +
+                  (kSendKeysMax + kReceiveKeysMax) * kKeyBytes <=
+              kScratchBytes);
+
+uint16_t ReadU16(const uint8_t* bytes) {
+  uint16_t value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
+}
+
+template <uint32_t kKeysMax>
+const uint8_t* ReadKeys(const uint8_t* bytes, uint16_t count, TrunkKeyring<kKeysMax>* keyring) {
+  for (uint16_t i = 0; i < count; ++i, bytes += kKeyBytes) {
+    keyring->Add(ReadU16(bytes), SipKey::FromBytes(bytes + 2));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Endpoint ReadEndpoint(const uint8_t* bytes) {
+  Endpoint endpoint;
+  std::memcpy(endpoint.ip.bytes.data(), bytes, 16);
+  endpoint.port = ReadU16(bytes + 16);
+  return endpoint;
+}
+
+FiveTuple ReadTuple(const uint8_t* bytes) {
+  FiveTuple tuple;
+  tuple.remote = ReadEndpoint(bytes);
+  std::memcpy(tuple.local.bytes.data(), bytes + 18, 16);
+  tuple.socket = ReadU16(bytes + 34);
+  return tuple;
+}
+
+bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
+  const uint16_t sources = ReadU16(scratch + kCountsOffset);
+  const uint16_t send_keys = ReadU16(scratch + kCountsOffset + 2);
+  const uint16_t receive_keys = ReadU16(scratch + kCountsOffset + 4);
+  if (sources > kTrunkSourcesMax || send_keys > kSendKeysMax || receive_keys > kReceiveKeysMax) {
+    return false;
+  }
+  spec->path = ReadTuple(scratch);
+  const uint8_t* next = scratch + kListsOffset;
+  for (uint16_t i = 0; i < sources; ++i, next += kEndpointBytes) {
+    spec->sources.push_back(ReadEndpoint(next));
+  }
+  next = ReadKeys(next, send_keys, &spec->send_keys);
+  ReadKeys(next, receive_keys, &spec->receive_keys);
+  return true;
+}
+
+}  // namespace turnpike

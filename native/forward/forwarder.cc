@@ -1,0 +1,206 @@
+#include "forward/forwarder.h"
+
+#include "wire/channel_data.h"
+#include "wire/demux.h"
+#include "wire/stun_peek.h"
+
+namespace turnpike {
+
+namespace {
+
+Verdict VerdictOf(ReplayVerdict verdict) {
+  return verdict == ReplayVerdict::kReplayed ? Verdict::kTrunkReplayed : Verdict::kTrunkTooOld;
+}
+
+// PROTOCOL.md section 4: yesterday's to tomorrow's epochs are accepted.
+bool EpochIsNear(uint16_t epoch, uint16_t today) {
+  return epoch + 1 >= today && epoch <= today + 1;
+}
+
+}  // namespace
+
+ClientLookup Forwarder::ClassifyClient(const Packet& packet) const {
+  ClientLookup lookup;
+  if (packet.tuple.remote.port == 0) {
+    lookup.verdict = Verdict::kSourcePortZero;
+    return lookup;
+  }
+  switch (DemuxClient(packet.data, packet.length)) {
+    case Protocol::kStun: {
+      const StunKind kind = PeekStun(packet.data, packet.length);
+      lookup.verdict = kind == StunKind::kMalformed  ? Verdict::kStunMalformed
+                       : kind == StunKind::kResponse ? Verdict::kClientStunResponse
+                                                     : Verdict::kClientPunted;
+      return lookup;
+    }
+    case Protocol::kChannelData: {
+      const ChannelDataHeader* header = ParseChannelData(packet.data, packet.length);
+      if (header == nullptr) {
+        lookup.verdict = Verdict::kChannelDataMalformed;
+        return lookup;
+      }
+      lookup.needed = true;
+      lookup.key = FlowKey{packet.tuple, header->channel.Get()};
+      lookup.hash = tables_.flows.Hash(lookup.key);
+      tables_.flows.Prefetch(lookup.hash);
+      return lookup;
+    }
+    default:
+      lookup.verdict = Verdict::kClientUnknownProtocol;
+      return lookup;
+  }
+}
+
+Verdict Forwarder::ForwardClient(const Packet& packet, const ClientLookup& lookup, const Now& now,
+                                 Outgoing* out) {
+  if (!lookup.needed) return lookup.verdict;
+  Flow* flow = tables_.flows.Find(lookup.key, lookup.hash);
+  if (flow == nullptr) return Verdict::kChannelUnknown;
+  const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
+  const uint16_t payload_bytes = header->payload_bytes.Get();
+  uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
+  if (flow->action.kind == FlowAction::Kind::kTrunk) {
+    return SealRecord(*flow, payload, payload_bytes, now, out);
+  }
+  const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
+  *out = Outgoing{Side::kClient, flow->action.tuple, start,
+                  static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
+  return Verdict::kClientToClient;
+}
+
+Verdict Forwarder::SealRecord(Flow& flow, uint8_t* payload, uint16_t payload_bytes, const Now& now,
+                              Outgoing* out) {
+  const TrunkPeer* peer = tables_.peers.Get(flow.action.slot);
+  if (peer == nullptr || peer->generation != flow.action.generation) return Verdict::kTrunkNoPeer;
+  uint8_t* start = payload - sizeof(TrunkHeader) - sizeof(RecordHeader);
+  auto* header = reinterpret_cast<TrunkHeader*>(start);
+  const SipKey* key = WriteHeader(*peer, TrunkType::kData, now, header);
+  if (key == nullptr) return Verdict::kTrunkNoKey;
+  auto* record = reinterpret_cast<RecordHeader*>(start + sizeof(TrunkHeader));
+  record->session_index.Set(flow.action.session_index);
+  record->payload_bytes.Set(payload_bytes);
+  record->session_sequence.Set(flow.next_session_sequence++);
+  const uint32_t length =
+      static_cast<uint32_t>(sizeof(TrunkHeader) + sizeof(RecordHeader)) + payload_bytes;
+  StoreLe64(header->tag, DataTag(*key, start, length));
+  tables_.peers.Traffic(flow.action.slot).records_sent.Add(1);
+  *out = Outgoing{Side::kTrunk, peer->path, start, length};
+  return Verdict::kClientToTrunk;
+}
+
+Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened,
+                             Outgoing* out) {
+  if (packet.tuple.remote.port == 0) return Verdict::kSourcePortZero;
+  switch (DemuxTrunk(packet.data, packet.length)) {
+    case Protocol::kStun:
+      // Responses too: they answer the offers that TypeScript sent.
+      return PeekStun(packet.data, packet.length) == StunKind::kMalformed ? Verdict::kStunMalformed
+                                                                          : Verdict::kTrunkPunted;
+    case Protocol::kTrunk:
+      break;
+    default:
+      return Verdict::kTrunkUnknownProtocol;
+  }
+  if (packet.length < sizeof(TrunkHeader)) return Verdict::kTrunkMalformed;
+  const auto* header = reinterpret_cast<const TrunkHeader*>(packet.data);
+  const TrunkType type = header->type();
+  const bool probe = type == TrunkType::kProbe || type == TrunkType::kProbeReply;
+  if (!probe && type != TrunkType::kData) return Verdict::kTrunkUnknownType;
+
+  const uint32_t* slot = tables_.peers.SlotOf(packet.tuple.remote);
+  if (slot == nullptr) return Verdict::kTrunkUnknownSource;
+  TrunkPeer& peer = *tables_.peers.Get(*slot);
+  const uint16_t epoch = header->key_epoch.Get();
+  const SipKey* key =
+      EpochIsNear(epoch, now.trunk_epoch) ? peer.receive_keys.Find(epoch) : nullptr;
+  if (key == nullptr) return Verdict::kTrunkWrongEpoch;
+
+  const bool whole =
+      probe ? packet.length == kProbeDatagramBytes : RecordsFill(packet.data, packet.length);
+  if (!whole) return Verdict::kTrunkMalformed;
+  const uint64_t tag =
+      probe ? ProbeTag(*key, packet.data) : DataTag(*key, packet.data, packet.length);
+  // One comparison of whole words: its time does not tell how many bytes of a guess were right.
+  if (tag != LoadLe64(header->tag)) return Verdict::kTrunkWrongTag;
+  ReplayWindow& window = tables_.peers.Window(*slot, header->lane);
+  const ReplayVerdict replay =
+      window.Accept(peer.shared->highest_sequence[header->lane], header->sequence.Get());
+  if (replay != ReplayVerdict::kFresh) return VerdictOf(replay);
+
+  opened->slot = *slot;
+  if (type == TrunkType::kData) {
+    opened->records = RecordCursor(packet.data, packet.length);
+    return Verdict::kTrunkData;
+  }
+  if (type == TrunkType::kProbe) return OpenProbe(packet, peer, now, out);
+  const auto* body = reinterpret_cast<const ProbeBody*>(packet.data + sizeof(TrunkHeader));
+  const uint64_t sent_ns = body->timestamp_ns.Get();
+  if (sent_ns > now.monotonic_ns || now.monotonic_ns - sent_ns > kProbeAgeNsMax) {
+    return Verdict::kTrunkProbeStale;
+  }
+  opened->probe_number = body->number.Get();
+  opened->rtt_ns = now.monotonic_ns - sent_ns;
+  return Verdict::kTrunkProbeReply;
+}
+
+Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now,
+                             Outgoing* out) {
+  // The reply is the probe with a header of our own, in place; it goes where our data goes.
+  auto* header = reinterpret_cast<TrunkHeader*>(packet.data);
+  const SipKey* key = WriteHeader(peer, TrunkType::kProbeReply, now, header);
+  if (key == nullptr) return Verdict::kTrunkNoKey;
+  StoreLe64(header->tag, ProbeTag(*key, packet.data));
+  *out = Outgoing{Side::kTrunk, peer.path, packet.data, kProbeDatagramBytes};
+  return Verdict::kTrunkProbe;
+}
+
+Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, Outgoing* out) {
+  Session* session = tables_.sessions.Get(record->session_index.Get());
+  const TrunkPeer& peer = *tables_.peers.Get(opened.slot);
+  if (session == nullptr || session->action.slot != opened.slot ||
+      session->action.generation != peer.generation) {
+    return Verdict::kTrunkUnbound;
+  }
+  TrunkTraffic& traffic = tables_.peers.Traffic(opened.slot);
+  traffic.records_received.Add(1);
+  const SequenceStep step = session->Step(record->session_sequence.Get());
+  if (step.missing > 0) traffic.records_lost.Add(step.missing);
+  if (step.late) traffic.records_lost.TakeBackOne();
+
+  // The record's header is eight bytes that nobody needs any more; ChannelData's takes four.
+  const uint16_t payload_bytes = record->payload_bytes.Get();
+  uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
+  const uint8_t* start = PrependChannelData(payload, session->action.channel, payload_bytes);
+  *out = Outgoing{Side::kClient, session->action.tuple, start,
+                  static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
+  return Verdict::kTrunkToClient;
+}
+
+bool Forwarder::MakeProbe(uint32_t slot, uint32_t number, const Now& now, uint8_t* data,
+                          Outgoing* out) {
+  const TrunkPeer* peer = tables_.peers.Get(slot);
+  if (peer == nullptr) return false;
+  auto* header = reinterpret_cast<TrunkHeader*>(data);
+  const SipKey* key = WriteHeader(*peer, TrunkType::kProbe, now, header);
+  if (key == nullptr) return false;
+  auto* body = reinterpret_cast<ProbeBody*>(data + sizeof(TrunkHeader));
+  body->timestamp_ns.Set(now.monotonic_ns);
+  body->number.Set(number);
+  StoreLe64(header->tag, ProbeTag(*key, data));
+  *out = Outgoing{Side::kTrunk, peer->path, data, kProbeDatagramBytes};
+  return true;
+}
+
+const SipKey* Forwarder::WriteHeader(const TrunkPeer& peer, TrunkType type, const Now& now,
+                                     TrunkHeader* header) {
+  uint16_t epoch = 0;
+  const SipKey* key = peer.send_keys.NewestUntil(now.trunk_epoch, &epoch);
+  if (key == nullptr) return nullptr;
+  header->SetType(type);
+  header->lane = lane_;
+  header->key_epoch.Set(epoch);
+  header->sequence.Set(next_sequence_++);
+  return key;
+}
+
+}  // namespace turnpike

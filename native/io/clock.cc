@@ -1,0 +1,47 @@
+#include "io/clock.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace turnpike {
+
+namespace {
+
+timespec Read(clockid_t clock) {
+  timespec time;
+  clock_gettime(clock, &time);
+  return time;
+}
+
+// Seconds × 2^32. No sender reaches 2^32 datagrams a second, so a counter that starts here stays
+// below where a later one starts.
+uint64_t FixedPoint(const timespec& time) {
+  const uint64_t fraction = (static_cast<uint64_t>(time.tv_nsec) << 32) / kNsPerSecond;
+  return static_cast<uint64_t>(time.tv_sec) << 32 | fraction;
+}
+
+}  // namespace
+
+Now ReadClock() {
+  const timespec monotonic = Read(CLOCK_MONOTONIC);
+  const timespec wall = Read(CLOCK_REALTIME_COARSE);
+  return Now{static_cast<uint64_t>(monotonic.tv_sec) * kNsPerSecond +
+                 static_cast<uint64_t>(monotonic.tv_nsec),
+             TrunkEpochOf(static_cast<uint64_t>(std::max<time_t>(wall.tv_sec, 0)))};
+}
+
+uint64_t NextFirstSequence() {
+  // The largest lead of the wall clock over the monotonic one that any plane of this process
+  // started with: with it the start never falls behind, however the wall clock is set.
+  static std::atomic<uint64_t> lead_max{0};
+  const uint64_t monotonic = FixedPoint(Read(CLOCK_MONOTONIC));
+  const uint64_t wall = std::max(FixedPoint(Read(CLOCK_REALTIME)), monotonic);
+  uint64_t lead = lead_max.load();
+  while (wall - monotonic > lead && !lead_max.compare_exchange_weak(lead, wall - monotonic)) {
+  }
+  return monotonic + std::max(lead, wall - monotonic);
+}
+
+}  // namespace turnpike

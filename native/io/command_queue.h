@@ -1,0 +1,82 @@
+// Orders from the controlling thread to one worker, in order, through a bounded ring. One thread
+// pushes, the worker pops; nobody waits.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+
+#include "base/limits.h"
+#include "base/mapped_array.h"
+#include "table/flow_table.h"
+#include "table/session_index.h"
+#include "table/trunk_peers.h"
+
+namespace turnpike {
+
+struct Command {
+  enum class Kind : uint8_t {
+    kPutFlow,
+    kRemoveFlow,
+    kPutSession,
+    kRemoveSession,
+    kPutPeer,
+    kRemovePeer,
+    kProbe,
+  };
+
+  Kind kind;
+  // Session index or slot.
+  uint32_t index = 0;
+  uint32_t probe_number = 0;
+  FlowKey flow_key;
+  FlowAction flow_action;
+  SessionAction session_action;
+  // Owned by the command until the worker takes it.
+  TrunkPeer* peer = nullptr;
+};
+static_assert(std::is_trivially_copyable_v<Command>);
+
+class CommandQueue {
+ public:
+  ~CommandQueue() {
+    // What the worker did not get to still owns its relay.
+    for (Command command; Pop(&command);) delete command.peer;
+  }
+
+  Status Allocate() { return commands_.Allocate(kCommandQueueLength); }
+
+  // Producer.
+  bool HasRoom() const {
+    return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire) <
+           kCommandQueueLength;
+  }
+  // Producer, after HasRoom.
+  void Push(const Command& command) {
+    const uint64_t head = head_.load(std::memory_order_relaxed);
+    commands_[head % kCommandQueueLength] = command;
+    // Sequentially consistent, against the worker's look before it sleeps.
+    head_.store(head + 1, std::memory_order_seq_cst);
+  }
+  // Producer: commands pushed since the start.
+  uint64_t pushed() const { return head_.load(std::memory_order_relaxed); }
+
+  // Worker.
+  bool Pop(Command* command) {
+    const uint64_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail == head_.load(std::memory_order_acquire)) return false;
+    *command = commands_[tail % kCommandQueueLength];
+    tail_.store(tail + 1, std::memory_order_release);
+    return true;
+  }
+  bool Empty() const {
+    return tail_.load(std::memory_order_relaxed) == head_.load(std::memory_order_seq_cst);
+  }
+
+ private:
+  MappedArray<Command> commands_;
+  alignas(64) std::atomic<uint64_t> head_{0};
+  alignas(64) std::atomic<uint64_t> tail_{0};
+};
+
+}  // namespace turnpike

@@ -1,0 +1,203 @@
+#include "io/controller.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "wire/channel_data.h"
+
+namespace turnpike {
+
+namespace {
+
+bool IsChannel(uint16_t channel) { return channel >= kChannelMin && channel <= kChannelMax; }
+
+}  // namespace
+
+Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
+    : pool_(pool),
+      counters_(options.counters + options.workers * kCounterRowCells),
+      sessions_max_(options.sessions_max),
+      slots_(options.trunk_peers_max) {}
+
+Status Controller::Allocate(const PlaneOptions& options) {
+  SipKey hash_key;
+  if (getrandom(&hash_key, sizeof(hash_key), 0) != sizeof(hash_key)) {
+    return Status::System("cannot read random bytes", errno);
+  }
+  for (uint32_t i = 0; i < options.workers; ++i) {
+    flows_.push_back(std::make_unique<FixedTable<FlowKey, Nothing>>());
+    Status status = flows_.back()->Allocate(options.client_flows_max, hash_key);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action) {
+  if (worker >= flows_.size() || !IsChannel(key.channel)) return StatusCode::kInvalid;
+  if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
+  if (action.kind == FlowAction::Kind::kTrunk) {
+    if (action.slot >= slots_.size()) return StatusCode::kLimit;
+    action.generation = slots_[action.slot].generation;
+    if (action.generation == 0) return StatusCode::kInvalid;
+  } else {
+    if (!IsChannel(action.channel)) return StatusCode::kInvalid;
+    if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
+  }
+  if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
+  if (flows_[worker]->FindOrInsert(key) == nullptr) return StatusCode::kLimit;
+  Command command{};
+  command.kind = Command::Kind::kPutFlow;
+  command.flow_key = key;
+  command.flow_action = action;
+  Push(worker, command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
+  if (worker >= flows_.size()) return StatusCode::kInvalid;
+  if (flows_[worker]->Find(key) == nullptr) return StatusCode::kOk;
+  if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
+  flows_[worker]->Erase(key);
+  Command command{};
+  command.kind = Command::Kind::kRemoveFlow;
+  command.flow_key = key;
+  Push(worker, command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
+  if (index >= sessions_max_ || action.slot >= slots_.size()) return StatusCode::kLimit;
+  action.generation = slots_[action.slot].generation;
+  if (action.generation == 0 || !IsChannel(action.channel)) return StatusCode::kInvalid;
+  if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
+  if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = Command::Kind::kPutSession;
+  command.index = index;
+  command.session_action = action;
+  PushToAll(command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::RemoveSession(uint32_t index) {
+  if (index >= sessions_max_) return StatusCode::kLimit;
+  if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = Command::Kind::kRemoveSession;
+  command.index = index;
+  PushToAll(command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
+  if (slot >= slots_.size()) return StatusCode::kLimit;
+  if (spec.sources.size() > kTrunkSourcesMax) return StatusCode::kInvalid;
+  if (!AddressFits(Side::kTrunk, spec.path)) return StatusCode::kAddress;
+  if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  Slot& state = slots_[slot];
+  if (state.generation == 0) {
+    state.generation = next_generation_++;
+    // New for each relay: a worker that has yet to hear of the removal of the last one must not
+    // write into this one's windows.
+    state.shared = std::make_shared<TrunkPeerShared>();
+  }
+  for (uint32_t worker = 0; worker < flows_.size(); ++worker) {
+    Command command{};
+    command.kind = Command::Kind::kPutPeer;
+    command.index = slot;
+    command.peer = new TrunkPeer{state.generation, spec.path,         spec.sources,
+                                 spec.send_keys,   spec.receive_keys, state.shared};
+    Push(worker, command);
+  }
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::RemoveTrunkPeer(uint32_t slot) {
+  if (slot >= slots_.size()) return StatusCode::kLimit;
+  if (slots_[slot].generation == 0) return StatusCode::kOk;
+  if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  slots_[slot] = Slot{};
+  Command command{};
+  command.kind = Command::Kind::kRemovePeer;
+  command.index = slot;
+  PushToAll(command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::Probe(uint32_t slot, uint32_t number) {
+  if (slot >= slots_.size()) return StatusCode::kLimit;
+  if (slots_[slot].generation == 0) return StatusCode::kInvalid;
+  if (!pool_.workers()[0]->commands().HasRoom()) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = Command::Kind::kProbe;
+  command.index = slot;
+  command.probe_number = number;
+  Push(0, command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* data,
+                            uint32_t length) {
+  if (length > kDatagramBytesMax) return StatusCode::kInvalid;
+  if (!AddressFits(side, path)) return StatusCode::kAddress;
+  const auto& workers = pool_.workers();
+  // By port and last byte of the address: datagrams to one peer leave in order.
+  const uint32_t spread = path.remote.port + path.remote.ip.bytes[15];
+  Worker& worker = *workers[spread % workers.size()];
+  uint8_t* record = worker.control_sends().Reserve(sizeof(ControlDatagram) + length);
+  if (record == nullptr) {
+    counters_.Add(Counter::kControlSendDropped);
+    return StatusCode::kOk;
+  }
+  ControlDatagram head{};
+  for (size_t i = 0; i < workers.size(); ++i) head.barrier[i] = workers[i]->commands().pushed();
+  head.path = path;
+  head.side = side;
+  std::memcpy(record, &head, sizeof(head));
+  if (length > 0) std::memcpy(record + sizeof(head), data, length);
+  worker.control_sends().Commit();
+  worker.WakeIfAsleep();
+  return StatusCode::kOk;
+}
+
+uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t records_max) {
+  const auto& workers = pool_.workers();
+  uint32_t used = 0;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    PuntRing& punts = workers[(first_to_drain_ + i) % workers.size()]->punts();
+    used += punts.Drain(buffer + used, buffer_bytes - used, &records_max);
+  }
+  ++first_to_drain_;
+  return used;
+}
+
+// A socket sends to its own family only; a port of 0 cannot be sent to; a source is chosen only
+// where the socket is bound to a wildcard.
+bool Controller::AddressFits(Side side, const FiveTuple& path) const {
+  const std::vector<Endpoint>& addresses = pool_.addresses(side);
+  if (path.socket >= addresses.size() || path.remote.port == 0) return false;
+  const IpAddress& bound = addresses[path.socket].ip;
+  if (path.remote.ip.IsIpv4() != bound.IsIpv4() || path.remote.ip.IsWildcard()) return false;
+  return path.local.IsNone() ||
+         (bound.IsWildcard() && path.local.IsIpv4() == bound.IsIpv4());
+}
+
+bool Controller::AllHaveRoom() const {
+  for (const std::unique_ptr<Worker>& worker : pool_.workers()) {
+    if (!worker->commands().HasRoom()) return false;
+  }
+  return true;
+}
+
+void Controller::Push(uint32_t worker, const Command& command) {
+  pool_.workers()[worker]->commands().Push(command);
+  pool_.workers()[worker]->WakeIfAsleep();
+}
+
+void Controller::PushToAll(const Command& command) {
+  for (uint32_t worker = 0; worker < flows_.size(); ++worker) Push(worker, command);
+}
+
+}  // namespace turnpike

@@ -1,0 +1,69 @@
+// The controlling thread's side of a data plane: checks what is asked, keeps count of what the
+// workers hold, and queues commands to them. One thread only.
+//
+// The workers' tables cannot answer "full" in time, so this side keeps their sizes along: a put
+// that is accepted here never fails there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "io/counters.h"
+#include "io/worker_pool.h"
+
+namespace turnpike {
+
+// A relay as the caller describes it.
+struct TrunkPeerSpec {
+  FiveTuple path;
+  std::vector<Endpoint> sources;
+  TrunkKeyring<kSendKeysMax> send_keys;
+  TrunkKeyring<kReceiveKeysMax> receive_keys;
+};
+
+class Controller {
+ public:
+  // `pool` is open and outlives the controller.
+  Controller(WorkerPool& pool, const PlaneOptions& options);
+
+  // Must succeed before any other call.
+  Status Allocate(const PlaneOptions& options);
+
+  StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action);
+  StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
+  StatusCode PutSession(uint32_t index, SessionAction action);
+  StatusCode RemoveSession(uint32_t index);
+  StatusCode PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec);
+  StatusCode RemoveTrunkPeer(uint32_t slot);
+  StatusCode Probe(uint32_t slot, uint32_t number);
+  // Sends a datagram once all workers have carried out what was queued until now.
+  StatusCode Send(Side side, const FiveTuple& path, const uint8_t* data, uint32_t length);
+
+  // Copies what the workers handed up; see PuntRing::Drain. Starts with another worker each time.
+  uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t records_max);
+
+ private:
+  struct Slot {
+    // 0 when empty.
+    uint32_t generation = 0;
+    std::shared_ptr<TrunkPeerShared> shared;
+  };
+  struct Nothing {};
+
+  bool AddressFits(Side side, const FiveTuple& path) const;
+  bool AllHaveRoom() const;
+  void Push(uint32_t worker, const Command& command);
+  void PushToAll(const Command& command);
+
+  WorkerPool& pool_;
+  CounterRow counters_;
+  const uint32_t sessions_max_;
+  // The flows that each worker holds or is about to.
+  std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;
+  std::vector<Slot> slots_;
+  uint32_t next_generation_ = 1;
+  uint32_t first_to_drain_ = 0;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,64 @@
+// What a worker hands up to TypeScript: datagrams that it answers, and events. One ring for each
+// worker; the worker pushes, the controlling thread drains.
+#pragma once
+
+#include <cstdint>
+
+#include "forward/forwarder.h"
+#include "io/byte_ring.h"
+
+namespace turnpike {
+
+enum class PuntKind : uint8_t {
+  kClientDatagram = 0,
+  kTrunkDatagram = 1,
+  kProbeReply = 2,
+  kUnboundIndex = 3
+};
+
+// The head of a punted datagram, its bytes behind it. src/native/codec.ts reads the same layout, in
+// the host's byte order.
+struct PuntedDatagram {
+  PuntKind kind;
+  uint8_t worker;
+  uint16_t socket;
+  uint16_t remote_port;
+  uint16_t data_bytes;
+  IpAddress remote;
+  IpAddress local;
+};
+
+struct PuntedEvent {
+  PuntKind kind;
+  uint8_t reserved[3];
+  uint32_t slot;
+  // kProbeReply: the probe's number. kUnboundIndex: the session index.
+  uint32_t number;
+  uint32_t reserved_too;
+  // kProbeReply only.
+  uint64_t rtt_ns;
+  uint8_t unused[16];
+};
+static_assert(sizeof(PuntedDatagram) == 40 && sizeof(PuntedEvent) == 40);
+
+enum class PuntResult : uint8_t { kQueued, kFull, kOversize };
+
+class PuntRing {
+ public:
+  Status Allocate(uint32_t bytes) { return ring_.Allocate(bytes); }
+
+  // Worker. When full the newest is dropped: what waits longest is answered first.
+  PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet);
+  // Worker. False when full.
+  bool PushEvent(const PuntedEvent& event);
+
+  // Controlling thread. Copies whole records to `buffer`, each padded to 8 bytes, until the next one
+  // does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8. Returns the bytes
+  // written and takes the records off `records_max`.
+  uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t* records_max);
+
+ private:
+  ByteRing ring_;
+};
+
+}  // namespace turnpike

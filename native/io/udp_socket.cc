@@ -1,0 +1,84 @@
+#include "io/udp_socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "io/socket_address.h"
+
+namespace turnpike {
+
+UdpSocket::~UdpSocket() {
+  if (fd_ >= 0) close(fd_);
+}
+
+UdpSocket::UdpSocket(UdpSocket&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), address_(other.address_) {}
+
+Status UdpSocket::OpenFirst(const Endpoint& address, uint32_t buffer_bytes) {
+  // SO_REUSEPORT comes only after the bind: with it, bind would quietly join the group of another
+  // process of the same user, and the kernel would split the packets between the two. It would
+  // even choose such a port for port 0.
+  if (Status status = Create(address, buffer_bytes); !status.ok()) return status;
+  return Bind();
+}
+
+Status UdpSocket::AllowSharing() {
+  if (SetOption(SOL_SOCKET, SO_REUSEPORT, 1)) return {};
+  return Failed("cannot share the port among workers", errno);
+}
+
+Status UdpSocket::OpenShared(const Endpoint& address, uint32_t buffer_bytes) {
+  if (Status status = Create(address, buffer_bytes); !status.ok()) return status;
+  if (Status status = AllowSharing(); !status.ok()) return status;
+  return Bind();
+}
+
+Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
+  address_ = address;
+  const bool ipv4 = address.ip.IsIpv4();
+  fd_ = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) return Failed("cannot open a UDP socket", errno);
+  // Best effort: the kernel clamps them to its limits, and less only means earlier loss.
+  const int bytes = static_cast<int>(std::min<uint32_t>(buffer_bytes, INT_MAX / 2));
+  SetOption(SOL_SOCKET, SO_RCVBUF, bytes);
+  SetOption(SOL_SOCKET, SO_SNDBUF, bytes);
+  // The peers' payloads decide about size. No don't-fragment bit and no cached path MTU, which
+  // anybody could lower with a forged ICMP message.
+  bool ok = ipv4 ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+                 : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
+                       SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (ok && wildcard()) {
+    ok = ipv4 ? SetOption(IPPROTO_IP, IP_PKTINFO, 1)
+              : SetOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  }
+  return ok ? Status{} : Failed("cannot set a socket option", errno);
+}
+
+Status UdpSocket::Bind() {
+  SocketAddress bound;
+  socklen_t length = ToSocketAddress(address_, &bound);
+  if (bind(fd_, &bound.any, length) != 0) return Failed("cannot bind", errno);
+  if (getsockname(fd_, &bound.any, &length) != 0) return Failed("cannot read the port", errno);
+  address_ = FromSocketAddress(bound);
+  return {};
+}
+
+Status UdpSocket::Failed(const char* what, int error_number) const {
+  const std::string text = ToText(address_);
+  return Status{StatusCode::kBind, error_number,
+                std::string(what) + " " + text + ": " + std::strerror(error_number), text};
+}
+
+bool UdpSocket::SetOption(int level, int option, int value) {
+  return setsockopt(fd_, level, option, &value, sizeof(value)) == 0;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/status.h"
+#include "table/five_tuple.h"
+
+namespace turnpike {
+
+// One worker's socket of one of our addresses. Owns the descriptor.
+class UdpSocket {
+ public:
+  UdpSocket() = default;
+  ~UdpSocket();
+  UdpSocket(UdpSocket&& other) noexcept;
+  UdpSocket& operator=(UdpSocket&&) = delete;
+
+  // Binds the first socket of an address (port 0: a free one), alone: nobody else, not even a
+  // process of the same user that would share the port, may hold it already.
+  Status OpenFirst(const Endpoint& address, uint32_t buffer_bytes);
+  // After OpenFirst: lets the other workers' sockets of this address in.
+  Status AllowSharing();
+  // Binds a further worker's socket to the address that OpenFirst bound, with its real port.
+  Status OpenShared(const Endpoint& address, uint32_t buffer_bytes);
+
+  int fd() const { return fd_; }
+  // The address bound, with its real port.
+  const Endpoint& address() const { return address_; }
+  bool wildcard() const { return address_.ip.IsWildcard(); }
+
+ private:
+  Status Create(const Endpoint& address, uint32_t buffer_bytes);
+  Status Bind();
+  Status Failed(const char* what, int error_number) const;
+  bool SetOption(int level, int option, int value);
+
+  int fd_ = -1;
+  Endpoint address_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,143 @@
+// One thread of the data plane: its sockets, its tables, its loop. Only what stands under
+// "controlling thread" may be called from another thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "forward/forwarder.h"
+#include "io/byte_ring.h"
+#include "io/command_queue.h"
+#include "io/counters.h"
+#include "io/packet_batch.h"
+#include "io/punt_ring.h"
+#include "io/send_batch.h"
+#include "io/udp_socket.h"
+
+namespace turnpike {
+
+// Tells the controlling thread that a punt ring has something, once until it looks.
+struct Notifier {
+  void (*call)(void* context) = nullptr;
+  void* context = nullptr;
+  std::atomic<bool> pending{false};
+
+  void Notify() {
+    if (!pending.exchange(true)) call(context);
+  }
+  // Controlling thread, before it drains.
+  void Acknowledge() { pending.exchange(false); }
+};
+
+struct WorkerOptions {
+  uint8_t index;
+  uint32_t client_flows_max;
+  uint32_t sessions_max;
+  uint32_t trunk_peers_max;
+  uint32_t punt_queue_bytes;
+  SipKey hash_key;
+  uint64_t first_sequence;
+  // kCounterRowCells cells, and one element for each slot; both outlive the worker.
+  CounterCell* counters;
+  TrunkTraffic* traffic;
+  Notifier* notifier;
+};
+
+// The head of a control datagram in a worker's send queue, its bytes behind it. It leaves when
+// every worker has applied as many commands as `barrier` says, so that no answer runs ahead of an
+// entry that it announces.
+struct ControlDatagram {
+  std::array<uint64_t, kWorkersMax> barrier;
+  FiveTuple path;
+  Side side;
+};
+
+class Worker {
+ public:
+  explicit Worker(const WorkerOptions& options);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Controlling thread, before the start: in this order.
+  Status Allocate();
+  Status AddSocket(Side side, UdpSocket socket);
+  // `workers` are all of the plane and outlive the run.
+  void SetPeers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
+
+  // The thread: loops until Stop.
+  void Run();
+
+  // Controlling thread.
+  CommandQueue& commands() { return commands_; }
+  ByteRing& control_sends() { return control_sends_; }
+  PuntRing& punts() { return punts_; }
+  void WakeIfAsleep();
+  void Stop();
+
+  // Any thread: commands carried out since the start.
+  uint64_t applied() const { return applied_.load(std::memory_order_acquire); }
+
+ private:
+  // One of the worker's sockets with what waits to leave through it.
+  struct Port {
+    Port(Side side_in, uint16_t index_in, UdpSocket socket_in)
+        : side(side_in), index(index_in), socket(std::move(socket_in)), sends(socket, side_in) {}
+
+    const Side side;
+    const uint16_t index;
+    UdpSocket socket;
+    SendBatch sends;
+    bool readable = false;
+  };
+  enum class Progress : uint8_t { kDone, kMore, kHeld };
+
+  Progress ApplyCommands();
+  void Apply(Command& command);
+  void ApplyPutFlow(const Command& command);
+  void ApplyPutSession(const Command& command);
+  void SendProbe(const Command& command);
+  Progress SendControl();
+  bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
+  void Poll(int timeout_ms);
+  void Receive(Port& port);
+  void ForwardClientBatch(int count, const Now& now);
+  void ForwardTrunkBatch(int count, const Now& now);
+  void ForwardRecords(OpenedTrunk& opened, const Now& now);
+  void Punt(Side side, const Packet& packet, Verdict verdict);
+  void ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns);
+  void Queue(const Outgoing& outgoing);
+  void FlushSends();
+
+  const WorkerOptions options_;
+  CounterRow counters_;
+  Tables tables_;
+  Forwarder forwarder_;
+  PacketBatch batch_;
+  std::array<ClientLookup, kBatchPackets> lookups_;
+
+  // In the order of epoll's data; by_side_ finds one by its index on its side.
+  std::vector<std::unique_ptr<Port>> ports_;
+  std::array<std::vector<Port*>, 2> by_side_;
+  int epoll_fd_ = -1;
+  int wake_fd_ = -1;
+  uint32_t readable_ports_ = 0;
+  uint32_t turns_since_poll_ = 0;
+  bool punted_ = false;
+
+  CommandQueue commands_;
+  ByteRing control_sends_;
+  PuntRing punts_;
+  const std::vector<std::unique_ptr<Worker>>* workers_ = nullptr;
+
+  // Written by this thread, read by all; on a line of their own.
+  alignas(64) std::atomic<uint64_t> applied_{0};
+  std::atomic<bool> asleep_{false};
+  // Written by the controlling thread.
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace turnpike

@@ -1,0 +1,105 @@
+// The half of a worker that carries out what the controlling thread asks.
+#include "io/clock.h"
+#include "io/worker.h"
+
+namespace turnpike {
+
+Worker::Progress Worker::ApplyCommands() {
+  Command command;
+  for (uint32_t i = 0; i < kCommandsPerTurn; ++i) {
+    if (!commands_.Pop(&command)) return Progress::kDone;
+    Apply(command);
+    counters_.Add(Counter::kCommandsApplied);
+    // Release: who sees the count has the command's effect behind it.
+    applied_.store(applied_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+  return Progress::kMore;
+}
+
+void Worker::Apply(Command& command) {
+  switch (command.kind) {
+    case Command::Kind::kPutFlow:
+      ApplyPutFlow(command);
+      break;
+    case Command::Kind::kRemoveFlow:
+      tables_.flows.Erase(command.flow_key);
+      break;
+    case Command::Kind::kPutSession:
+      ApplyPutSession(command);
+      break;
+    case Command::Kind::kRemoveSession:
+      *tables_.sessions.Get(command.index) = Session{};
+      break;
+    case Command::Kind::kPutPeer:
+      tables_.peers.Put(command.index, std::unique_ptr<TrunkPeer>(command.peer));
+      break;
+    case Command::Kind::kRemovePeer:
+      tables_.peers.Remove(command.index);
+      break;
+    case Command::Kind::kProbe:
+      SendProbe(command);
+      break;
+  }
+}
+
+void Worker::ApplyPutFlow(const Command& command) {
+  // Never null: the controlling thread counts along and refuses what does not fit.
+  Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
+  const bool same_session = flow->action.generation == command.flow_action.generation &&
+                            flow->action.session_index == command.flow_action.session_index;
+  flow->action = command.flow_action;
+  // A repeated put must not look like loss at the other relay.
+  if (!same_session) flow->next_session_sequence = 0;
+}
+
+void Worker::ApplyPutSession(const Command& command) {
+  Session* session = tables_.sessions.Get(command.index);
+  if (session->action.generation != command.session_action.generation) *session = Session{};
+  session->action = command.session_action;
+}
+
+void Worker::SendProbe(const Command& command) {
+  uint8_t datagram[kProbeDatagramBytes];
+  Outgoing out;
+  if (!forwarder_.MakeProbe(command.index, command.probe_number, ReadClock(), datagram, &out)) {
+    counters_.Add(Verdict::kTrunkNoKey);
+    return;
+  }
+  Queue(out);
+  // The datagram is gone when this function is.
+  FlushSends();
+  counters_.Add(Counter::kProbesSent);
+}
+
+Worker::Progress Worker::SendControl() {
+  Progress progress = Progress::kMore;
+  for (uint32_t i = 0; i < kControlSendsPerTurn; ++i) {
+    const ByteRing::Record record = control_sends_.Peek();
+    if (record.data == nullptr) {
+      progress = Progress::kDone;
+      break;
+    }
+    const auto* head = reinterpret_cast<const ControlDatagram*>(record.data);
+    if (!Reached(head->barrier)) {
+      // Those behind it wait too: the order of control datagrams is kept.
+      progress = Progress::kHeld;
+      break;
+    }
+    Queue(Outgoing{head->side, head->path, record.data + sizeof(*head),
+                   record.length - static_cast<uint32_t>(sizeof(*head))});
+    counters_.Add(Counter::kControlSent);
+    control_sends_.Skip();
+  }
+  FlushSends();
+  control_sends_.Pop();
+  return progress;
+}
+
+bool Worker::Reached(const std::array<uint64_t, kWorkersMax>& barrier) const {
+  for (size_t i = 0; i < workers_->size(); ++i) {
+    if ((*workers_)[i]->applied() < barrier[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,102 @@
+#include "io/worker_pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/random.h>
+
+#include <string>
+#include <utility>
+
+#include "io/clock.h"
+
+namespace turnpike {
+
+Status WorkerPool::Open(const PlaneOptions& options, Notifier* notifier) {
+  Status status = MakeWorkers(options, notifier);
+  // All sockets of an address before any thread: the kernel spreads 5-tuples over the sockets that
+  // are there, so each one more would move some of them to another worker.
+  for (size_t i = 0; status.ok() && i < options.client_addresses.size(); ++i) {
+    status = OpenAddress(Side::kClient, options.client_addresses[i], options.socket_buffer_bytes);
+  }
+  for (size_t i = 0; status.ok() && i < options.trunk_addresses.size(); ++i) {
+    status = OpenAddress(Side::kTrunk, options.trunk_addresses[i], options.socket_buffer_bytes);
+  }
+  if (status.ok()) status = StartThreads();
+  if (!status.ok()) Close();
+  return status;
+}
+
+Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) {
+  SipKey hash_key;
+  if (getrandom(&hash_key, sizeof(hash_key), 0) != sizeof(hash_key)) {
+    return Status::System("cannot read random bytes", errno);
+  }
+  const uint64_t first_sequence = NextFirstSequence();
+  for (uint32_t i = 0; i < options.workers; ++i) {
+    WorkerOptions worker{};
+    worker.index = static_cast<uint8_t>(i);
+    worker.client_flows_max = options.client_flows_max;
+    worker.sessions_max = options.sessions_max;
+    worker.trunk_peers_max = options.trunk_peers_max;
+    worker.punt_queue_bytes = options.punt_queue_bytes;
+    worker.hash_key = hash_key;
+    worker.first_sequence = first_sequence;
+    worker.counters = options.counters + i * kCounterRowCells;
+    worker.traffic = options.traffic + size_t{i} * options.trunk_peers_max;
+    worker.notifier = notifier;
+    workers_.push_back(std::make_unique<Worker>(worker));
+    if (Status status = workers_.back()->Allocate(); !status.ok()) return status;
+  }
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->SetPeers(&workers_);
+  return {};
+}
+
+Status WorkerPool::OpenAddress(Side side, const Endpoint& address, uint32_t buffer_bytes) {
+  UdpSocket first;
+  Status status = first.OpenFirst(address, buffer_bytes);
+  if (status.ok() && workers_.size() > 1) status = first.AllowSharing();
+  if (!status.ok()) return status;
+  const Endpoint bound = first.address();
+  status = workers_[0]->AddSocket(side, std::move(first));
+  for (size_t i = 1; status.ok() && i < workers_.size(); ++i) {
+    UdpSocket shared;
+    status = shared.OpenShared(bound, buffer_bytes);
+    if (status.ok()) status = workers_[i]->AddSocket(side, std::move(shared));
+  }
+  if (status.ok()) addresses_[static_cast<size_t>(side)].push_back(bound);
+  return status;
+}
+
+Status WorkerPool::StartThreads() {
+  // Signals are the host's main thread's business.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = 0;
+  for (size_t i = 0; error == 0 && i < workers_.size(); ++i) {
+    pthread_t thread;
+    error = pthread_create(
+        &thread, nullptr,
+        [](void* worker) -> void* {
+          static_cast<Worker*>(worker)->Run();
+          return nullptr;
+        },
+        workers_[i].get());
+    if (error != 0) break;
+    pthread_setname_np(thread, ("turnpike-" + std::to_string(i)).c_str());
+    threads_.push_back(thread);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error == 0 ? Status{} : Status::System("cannot start a thread", error);
+}
+
+void WorkerPool::Close() {
+  std::lock_guard<std::mutex> lock(close_mutex_);
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->Stop();
+  for (pthread_t thread : threads_) pthread_join(thread, nullptr);
+  threads_.clear();
+  workers_.clear();
+}
+
+}  // namespace turnpike

@@ -1,0 +1,62 @@
+// All workers of one data plane: opens the sockets, starts and stops the threads.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "io/worker.h"
+
+namespace turnpike {
+
+struct PlaneOptions {
+  std::vector<Endpoint> client_addresses;
+  std::vector<Endpoint> trunk_addresses;
+  uint32_t workers = 1;
+  uint32_t client_flows_max = 0;
+  uint32_t sessions_max = 0;
+  uint32_t trunk_peers_max = 0;
+  uint32_t punt_queue_bytes = 0;
+  uint32_t socket_buffer_bytes = 0;
+  // workers + 1 rows of kCounterRowCells, and workers × trunk_peers_max; both outlive the pool.
+  CounterCell* counters = nullptr;
+  TrunkTraffic* traffic = nullptr;
+};
+
+class WorkerPool {
+ public:
+  WorkerPool() = default;
+  ~WorkerPool() { Close(); }
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Opens every socket of every worker, then starts the threads; on failure nothing stays open.
+  // `notifier` outlives the pool. Call once.
+  Status Open(const PlaneOptions& options, Notifier* notifier);
+
+  // Stops the threads, waits for them and closes the sockets. Any thread, any number of times, but
+  // nobody may use a worker any more.
+  void Close();
+
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+  // The addresses bound on a side, with real ports.
+  const std::vector<Endpoint>& addresses(Side side) const {
+    return addresses_[static_cast<size_t>(side)];
+  }
+
+ private:
+  Status MakeWorkers(const PlaneOptions& options, Notifier* notifier);
+  Status OpenAddress(Side side, const Endpoint& address, uint32_t buffer_bytes);
+  Status StartThreads();
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Endpoint> addresses_[2];
+  // A close off the main thread and the end of the environment may meet.
+  std::mutex close_mutex_;
+  std::vector<pthread_t> threads_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,60 @@
+// Addresses and 5-tuples as the tables hold them: plain bytes without padding, compared and hashed
+// whole.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace turnpike {
+
+enum class Side : uint8_t { kClient = 0, kTrunk = 1 };
+
+// An IP address; IPv4 is held IPv4-mapped (RFC 4291 section 2.5.5.2), all zero means none.
+struct IpAddress {
+  std::array<uint8_t, 16> bytes{};
+
+  static IpAddress FromIpv4(const uint8_t* four_bytes) {
+    IpAddress ip;
+    ip.bytes[10] = ip.bytes[11] = 0xff;
+    std::memcpy(&ip.bytes[12], four_bytes, 4);
+    return ip;
+  }
+
+  bool IsIpv4() const {
+    static constexpr uint8_t kPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return std::memcmp(bytes.data(), kPrefix, sizeof(kPrefix)) == 0;
+  }
+  bool IsNone() const { return *this == IpAddress{}; }
+  // 0.0.0.0 or ::
+  bool IsWildcard() const {
+    static constexpr uint8_t kZero[4] = {};
+    return IsNone() || (IsIpv4() && std::memcmp(&bytes[12], kZero, sizeof(kZero)) == 0);
+  }
+  bool operator==(const IpAddress& other) const { return bytes == other.bytes; }
+};
+
+struct Endpoint {
+  IpAddress ip;
+  // Host order.
+  uint16_t port = 0;
+
+  bool operator==(const Endpoint& other) const { return ip == other.ip && port == other.port; }
+};
+
+// The 5-tuple of a datagram, with the index of our socket's address in place of the address.
+struct FiveTuple {
+  Endpoint remote;
+  // The IP that the datagram came to where the socket is bound to a wildcard, else none.
+  IpAddress local;
+  uint16_t socket = 0;
+
+  bool operator==(const FiveTuple& other) const {
+    return remote == other.remote && local == other.local && socket == other.socket;
+  }
+};
+
+static_assert(std::has_unique_object_representations_v<FiveTuple>, "hashed as bytes");
+
+}  // namespace turnpike

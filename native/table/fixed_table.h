@@ -1,0 +1,139 @@
+// A hash table of fixed capacity for one thread: open addressing with linear probing over a small
+// index, entries in a dense pool. Deletion shifts the index back instead of leaving tombstones, so
+// a table that has churned for a year probes like a new one.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "base/mapped_array.h"
+#include "base/siphash.h"
+
+namespace turnpike {
+
+template <typename Key, typename Value>
+class FixedTable {
+  static_assert(std::has_unique_object_representations_v<Key>, "keys are hashed as bytes");
+  static_assert(std::is_trivially_copyable_v<Value>);
+
+ public:
+  // `hash_key` must be random: keys come from the network, and whoever can predict the hash can
+  // make every probe long.
+  Status Allocate(uint32_t entries_max, const SipKey& hash_key) {
+    uint64_t slots = 2;
+    while (slots < 2 * uint64_t{entries_max}) slots *= 2;
+    mask_ = static_cast<uint32_t>(slots - 1);
+    entries_max_ = entries_max;
+    hash_key_ = hash_key;
+    if (Status status = index_.Allocate(slots); !status.ok()) return status;
+    return entries_.Allocate(entries_max);
+  }
+
+  uint32_t Hash(const Key& key) const {
+    SipHash13 hash(hash_key_);
+    hash.Update(&key, sizeof(key));
+    return static_cast<uint32_t>(hash.Finish());
+  }
+
+  // Asks the cache for the line where a probe for `hash` begins.
+  void Prefetch(uint32_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
+
+  Value* Find(const Key& key) { return Find(key, Hash(key)); }
+
+  Value* Find(const Key& key, uint32_t hash) {
+    const uint32_t position = Probe(key, hash);
+    return index_[position].entry == 0 ? nullptr : &EntryAt(position).value;
+  }
+
+  // Returns the value of `key`, made zero if it was not there; null when the table is full.
+  Value* FindOrInsert(const Key& key) {
+    const uint32_t hash = Hash(key);
+    const uint32_t position = Probe(key, hash);
+    if (index_[position].entry != 0) return &EntryAt(position).value;
+    if (size_ == entries_max_) return nullptr;
+    const uint32_t entry = TakeEntry();
+    index_[position] = Slot{hash, entry};
+    entries_[entry - 1].key = key;
+    entries_[entry - 1].value = Value{};
+    ++size_;
+    return &entries_[entry - 1].value;
+  }
+
+  // Returns whether `key` was there.
+  bool Erase(const Key& key) {
+    const uint32_t position = Probe(key, Hash(key));
+    if (index_[position].entry == 0) return false;
+    ReturnEntry(index_[position].entry);
+    CloseGap(position);
+    --size_;
+    return true;
+  }
+
+  uint32_t size() const { return size_; }
+  bool full() const { return size_ == entries_max_; }
+
+ private:
+  struct Slot {
+    uint32_t hash;
+    // Place in the pool plus one; 0 is an empty slot.
+    uint32_t entry;
+  };
+  struct Entry {
+    Key key;
+    // The next free entry, plus one, while this one is free.
+    uint32_t next_free;
+    Value value;
+  };
+
+  Entry& EntryAt(uint32_t position) { return entries_[index_[position].entry - 1]; }
+
+  // The slot that holds `key`, or the empty one where it belongs. Ends because at most half of the
+  // slots are taken.
+  uint32_t Probe(const Key& key, uint32_t hash) {
+    uint32_t position = hash & mask_;
+    while (index_[position].entry != 0) {
+      if (index_[position].hash == hash &&
+          std::memcmp(&EntryAt(position).key, &key, sizeof(Key)) == 0) {
+        break;
+      }
+      position = (position + 1) & mask_;
+    }
+    return position;
+  }
+
+  // Moves back every follower that may stand nearer to its home (Knuth, volume 3, algorithm 6.4R).
+  void CloseGap(uint32_t gap) {
+    for (uint32_t next = (gap + 1) & mask_; index_[next].entry != 0; next = (next + 1) & mask_) {
+      const uint32_t distance_from_home = (next - index_[next].hash) & mask_;
+      const uint32_t distance_from_gap = (next - gap) & mask_;
+      if (distance_from_home < distance_from_gap) continue;
+      index_[gap] = index_[next];
+      gap = next;
+    }
+    index_[gap] = Slot{0, 0};
+  }
+
+  uint32_t TakeEntry() {
+    if (free_ == 0) return ++entries_used_;
+    const uint32_t entry = free_;
+    free_ = entries_[entry - 1].next_free;
+    return entry;
+  }
+
+  void ReturnEntry(uint32_t entry) {
+    entries_[entry - 1].next_free = free_;
+    free_ = entry;
+  }
+
+  MappedArray<Slot> index_;
+  MappedArray<Entry> entries_;
+  SipKey hash_key_;
+  uint32_t mask_ = 0;
+  uint32_t entries_max_ = 0;
+  uint32_t entries_used_ = 0;
+  uint32_t free_ = 0;
+  uint32_t size_ = 0;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,39 @@
+// What becomes of ChannelData: (5-tuple, channel) to a trunk record or to another peer here. Each
+// worker holds the flows of the 5-tuples that it receives, and nobody else touches them.
+#pragma once
+
+#include <cstdint>
+
+#include "table/five_tuple.h"
+#include "table/fixed_table.h"
+
+namespace turnpike {
+
+struct FlowKey {
+  FiveTuple tuple;
+  uint16_t channel = 0;
+};
+
+struct FlowAction {
+  enum class Kind : uint8_t { kNone, kTrunk, kClient };
+
+  Kind kind = Kind::kNone;
+  // kClient: the peer's channel.
+  uint16_t channel = 0;
+  // kTrunk: the relay, which of the relays that had its slot, and that relay's session index.
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  uint32_t session_index = 0;
+  // kClient: the peer.
+  FiveTuple tuple;
+};
+
+struct Flow {
+  FlowAction action;
+  // kTrunk: counts the records of this direction; 16 bits as on the wire.
+  uint16_t next_session_sequence = 0;
+};
+
+using FlowTable = FixedTable<FlowKey, Flow>;
+
+}  // namespace turnpike

@@ -1,0 +1,36 @@
+// As much of STUN as classifying needs. TypeScript decodes and answers the message; this keeps what
+// is no STUN at all from reaching it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/byte_order.h"
+
+namespace turnpike {
+
+enum class StunKind : uint8_t { kMalformed, kRequestOrIndication, kResponse };
+
+inline constexpr size_t kStunHeaderBytes = 20;
+inline constexpr uint32_t kStunMagicCookie = 0x2112a442;
+
+// RFC 8489 section 5: a 20-byte header, the length of the rest (a multiple of four, exactly the
+// datagram's over UDP) and the magic cookie. The class is bits 4 and 8 of the type.
+inline StunKind PeekStun(const uint8_t* data, size_t length) {
+  struct Header {
+    Be16 type;
+    Be16 body_bytes;
+    Be32 magic_cookie;
+  };
+  if (length < kStunHeaderBytes) return StunKind::kMalformed;
+  const Header* header = reinterpret_cast<const Header*>(data);
+  const size_t body_bytes = header->body_bytes.Get();
+  if (body_bytes % 4 != 0 || body_bytes != length - kStunHeaderBytes ||
+      header->magic_cookie.Get() != kStunMagicCookie) {
+    return StunKind::kMalformed;
+  }
+  const bool response = (header->type.Get() & 0x0100) != 0;
+  return response ? StunKind::kResponse : StunKind::kRequestOrIndication;
+}
+
+}  // namespace turnpike

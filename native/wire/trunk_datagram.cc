@@ -1,0 +1,34 @@
+#include "wire/trunk_datagram.h"
+
+namespace turnpike {
+
+bool RecordsFill(const uint8_t* datagram, size_t length) {
+  if (length < sizeof(TrunkHeader) + sizeof(RecordHeader)) return false;
+  size_t offset = sizeof(TrunkHeader);
+  while (offset < length) {
+    if (length - offset < sizeof(RecordHeader)) return false;
+    const RecordHeader* record = reinterpret_cast<const RecordHeader*>(datagram + offset);
+    offset += sizeof(RecordHeader);
+    const size_t payload_bytes = record->payload_bytes.Get();
+    if (length - offset < payload_bytes) return false;
+    offset += payload_bytes;
+  }
+  return true;
+}
+
+uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length) {
+  SipHash24 hash(key);
+  hash.Update(datagram, kTaggedHeaderBytes);
+  RecordCursor records(datagram, length);
+  while (const RecordHeader* record = records.Next()) hash.Update(record, sizeof(*record));
+  return hash.Finish();
+}
+
+uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram) {
+  SipHash24 hash(key);
+  hash.Update(datagram, kTaggedHeaderBytes);
+  hash.Update(datagram + sizeof(TrunkHeader), sizeof(ProbeBody));
+  return hash.Finish();
+}
+
+}  // namespace turnpike

@@ -1,0 +1,78 @@
+// Trunk datagrams of PROTOCOL.md section 4: header, then records that fill it exactly, or a probe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/byte_order.h"
+#include "base/siphash.h"
+
+namespace turnpike {
+
+enum class TrunkType : uint8_t { kData = 1, kProbe = 2, kProbeReply = 3 };
+
+inline constexpr uint8_t kTrunkVersion = 1;
+
+struct TrunkHeader {
+  uint8_t version_and_type;
+  uint8_t lane;
+  Be16 key_epoch;
+  Be64 sequence;
+  uint8_t tag[8];
+
+  TrunkType type() const { return static_cast<TrunkType>(version_and_type & 0x0f); }
+  void SetType(TrunkType type) {
+    version_and_type = static_cast<uint8_t>(kTrunkVersion << 4 | static_cast<uint8_t>(type));
+  }
+};
+static_assert(sizeof(TrunkHeader) == 20 && alignof(TrunkHeader) == 1);
+
+// The bytes of the header that the tag covers.
+inline constexpr size_t kTaggedHeaderBytes = 12;
+
+struct RecordHeader {
+  Be32 session_index;
+  Be16 payload_bytes;
+  Be16 session_sequence;
+};
+static_assert(sizeof(RecordHeader) == 8 && alignof(RecordHeader) == 1);
+
+struct ProbeBody {
+  Be64 timestamp_ns;
+  Be32 number;
+};
+static_assert(sizeof(ProbeBody) == 12 && alignof(ProbeBody) == 1);
+
+inline constexpr size_t kProbeDatagramBytes = sizeof(TrunkHeader) + sizeof(ProbeBody);
+
+// Walks the records of a datagram whose structure was checked.
+class RecordCursor {
+ public:
+  RecordCursor() = default;
+  RecordCursor(uint8_t* datagram, size_t length)
+      : next_(datagram + sizeof(TrunkHeader)), end_(datagram + length) {}
+
+  // Returns the next record's header, its payload right behind it, or null at the end.
+  RecordHeader* Next() {
+    if (next_ == end_) return nullptr;
+    RecordHeader* record = reinterpret_cast<RecordHeader*>(next_);
+    next_ += sizeof(RecordHeader) + record->payload_bytes.Get();
+    return record;
+  }
+
+ private:
+  uint8_t* next_ = nullptr;
+  uint8_t* end_ = nullptr;
+};
+
+// Whether at least one record follows the header and the records fill the datagram exactly.
+bool RecordsFill(const uint8_t* datagram, size_t length);
+
+// The tag of a data datagram whose structure was checked: SipHash-2-4 over bytes 0-11 and every
+// record header, in order. Payloads are the peers' to protect.
+uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length);
+
+// The tag of a probe or its reply: over bytes 0-11 and the 12 bytes behind the header.
+uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram);
+
+}  // namespace turnpike
