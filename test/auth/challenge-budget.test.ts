@@ -1,0 +1,144 @@
+import t from 'tap';
+import { ChallengeBudget } from '../../src/auth/challenge-budget.js';
+import { isTurnpikeError } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
+import { TestClock } from './test-clock.js';
+
+/** Fixed, so that a test never meets a rare collision. */
+const random = (bytes: number) => Buffer.alloc(bytes, 0x5a);
+
+function budget(options: Partial<ConstructorParameters<typeof ChallengeBudget>[0]> = {}) {
+  const clock = new TestClock();
+  const table = new ChallengeBudget({
+    perSecond: 100,
+    burst: 20,
+    sourcesMax: 1_024,
+    clock,
+    random,
+    ...options,
+  });
+  return { clock, table, spend: (ip: string) => spend(table, ip) };
+}
+
+/** Takes until refused. @returns how often it could */
+function spend(table: ChallengeBudget, ip: string): number {
+  let taken = 0;
+  while (taken < 10_000 && table.take(ip)) taken += 1;
+  return taken;
+}
+
+t.test('a source spends its burst at once, then its rate', async (t) => {
+  const { clock, spend } = budget();
+  t.equal(spend('192.0.2.1'), 20);
+  clock.advance(9);
+  t.equal(spend('192.0.2.1'), 0);
+  clock.advance(1);
+  t.equal(spend('192.0.2.1'), 1);
+  clock.advance(100);
+  t.equal(spend('192.0.2.1'), 10);
+  clock.advance(3_600_000);
+  t.equal(spend('192.0.2.1'), 20, 'a rest fills the bucket and no more');
+});
+
+t.test('the defaults allow what PROTOCOL.md says', async (t) => {
+  const { clock, spend } = budget({
+    perSecond: LIMITS.challengesPerSecond,
+    burst: LIMITS.challengesBurst,
+    sourcesMax: LIMITS.challengeSourcesMax,
+  });
+  t.equal(spend('192.0.2.1'), 2_000);
+  clock.advance(1_000);
+  t.equal(spend('192.0.2.1'), 100);
+});
+
+t.test('a rate that is not a whole number of milliseconds keeps its burst', async (t) => {
+  for (const perSecond of [3, 7, 30, 900, 3_000]) {
+    t.equal(budget({ perSecond, burst: 1_000 }).spend('192.0.2.1'), 1_000, `${perSecond}`);
+  }
+});
+
+t.test('sources are IPv4 addresses and IPv6 /64s', async (t) => {
+  const { spend } = budget();
+  t.equal(spend('192.0.2.1'), 20);
+  t.equal(spend('192.0.2.2'), 20);
+  t.equal(spend('2001:db8:1:2::1'), 20);
+  for (const same of [
+    '2001:db8:1:2::',
+    '2001:db8:1:2:ffff:ffff:ffff:ffff',
+    '2001:db8:1:2:3:4:5:6',
+  ]) {
+    t.equal(spend(same), 0, same);
+  }
+  for (const other of [
+    '2001:db8:1:3::1',
+    '2001:db8::1',
+    '2001:db8:1::1',
+    '::1',
+    '1::',
+    '::2:0:0:0:1',
+  ]) {
+    t.equal(spend(other), 20, other);
+  }
+});
+
+t.test('the gap of an IPv6 address is filled before its /64 is taken', async (t) => {
+  const { spend } = budget();
+  t.equal(spend('1::4:5:6:7:8'), 20, 'that is 1:0:0:4');
+  t.equal(spend('1:0:0:4::9'), 0);
+  t.equal(spend('::3:4:5:6:7:8'), 20, 'that is 0:0:3:4');
+  t.equal(spend('0:0:3:4::1'), 0);
+  t.equal(spend('::4:5:6:7:8'), 20, 'that is 0:0:0:4');
+  t.equal(spend('1:2:3::8'), 20, 'that is 1:2:3:0');
+  t.equal(spend('1:2:3:0:1::'), 0);
+});
+
+t.test('a flood of invented sources neither grows the table nor shuts others out', async (t) => {
+  const { table, spend } = budget({ sourcesMax: 4_096 });
+  t.equal(spend('192.0.2.1'), 20);
+  for (let i = 0; i < 20_000; i += 1) {
+    table.take(`10.${i >>> 16}.${(i >>> 8) & 255}.${i & 255}`);
+  }
+  t.equal(spend('192.0.2.1'), 0, 'a spent source is not forgotten');
+  t.ok(spend('198.51.100.1') > 0, 'a new source still gets answers');
+});
+
+t.test('one source that spends all takes nothing from others', async (t) => {
+  const { table, spend } = budget({ sourcesMax: 4_096 });
+  spend('192.0.2.1');
+  const others = Array.from({ length: 1_000 }, (_, i) => `10.0.${i >>> 8}.${i & 255}`);
+  t.ok(others.every((ip) => table.take(ip)));
+});
+
+t.test('collisions cannot be aimed: another key puts sources elsewhere', async (t) => {
+  const collisions = (key: number) =>
+    Array.from({ length: 32 }, (_, i) => {
+      const options = { sourcesMax: 4, random: (bytes: number) => Buffer.alloc(bytes, key) };
+      const { table, spend } = budget(options);
+      spend('192.0.2.1');
+      return table.take(`10.0.0.${i}`) ? '-' : 'x';
+    }).join('');
+  t.equal(collisions(1), collisions(1));
+  t.not(collisions(1), collisions(2));
+  t.match(collisions(1), /x.*-|-.*x/, 'so small a table does collide');
+});
+
+t.test('the smallest table works', async (t) => {
+  t.equal(budget({ sourcesMax: 2 }).spend('::'), 20);
+  t.equal(budget({ sourcesMax: 3, burst: 1 }).spend('0.0.0.0'), 1);
+});
+
+t.test('a budget of nothing is refused', async (t) => {
+  for (const wrong of [
+    { perSecond: 0 },
+    { burst: 0 },
+    { sourcesMax: 1 },
+    { perSecond: Number.NaN },
+  ]) {
+    t.ok(
+      isTurnpikeError(
+        t.throws(() => budget(wrong)),
+        'ERR_TURNPIKE_CONFIG',
+      ),
+    );
+  }
+});

@@ -1,0 +1,77 @@
+import t from 'tap';
+import { buildChallenge } from '../../src/auth/challenge.js';
+import { OFFERED_ALGORITHMS } from '../../src/auth/long-term.js';
+import { NonceIssuer } from '../../src/auth/nonce.js';
+import { isTurnpikeError } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { decoded, TRANSACTION_ID } from '../stun/messages.js';
+import { REALM, request } from './support.js';
+import { TestClock } from './test-clock.js';
+
+const { Realm, Nonce, Fingerprint, PasswordAlgorithms } = AttributeType;
+const REQUEST = decoded(request());
+const nonce = new NonceIssuer({
+  key: Buffer.alloc(32, 1),
+  clock: new TestClock(),
+  lifetimeSeconds: LIMITS.nonceSeconds,
+}).issue('2001:db8:1234:5678:11:2233:4455:6677');
+
+t.test(
+  'a challenge answers its request and has what RFC 8489 section 9.2.4 asks for',
+  async (t) => {
+    for (const code of [401, 438] as const) {
+      for (const fingerprint of [false, true]) {
+        const challenge = decoded(
+          buildChallenge(REQUEST, { code, realm: REALM, nonce, fingerprint }),
+        );
+        t.equal(challenge.messageClass, 'error');
+        t.equal(challenge.method, REQUEST.method);
+        t.strictSame(challenge.transactionId, TRANSACTION_ID);
+        t.equal(challenge.errorCode()?.code, code);
+        t.equal(challenge.text(Realm), REALM);
+        t.equal(challenge.text(Nonce), nonce);
+        t.strictSame(challenge.passwordAlgorithms(), OFFERED_ALGORITHMS);
+        t.equal(challenge.has(Fingerprint), fingerprint);
+        t.notOk(challenge.has(AttributeType.Username));
+        t.notOk(challenge.has(AttributeType.MessageIntegrity));
+      }
+    }
+  },
+);
+
+t.test('a challenge is at most LIMITS.challengeBytesMax long (reflection by 401)', async (t) => {
+  const longest = 'r'.repeat(LIMITS.realmBytesMax);
+  for (const realm of [REALM, '', longest]) {
+    for (const code of [400, 401, 438] as const) {
+      for (const fingerprint of [false, true]) {
+        const bytes = buildChallenge(REQUEST, { code, realm, nonce, fingerprint });
+        t.ok(bytes.length <= LIMITS.challengeBytesMax, `${code} ${bytes.length} bytes`);
+      }
+    }
+  }
+});
+
+t.test('the reason is said where there is room', async (t) => {
+  const reason = (code: 401 | 438, fingerprint: boolean) =>
+    decoded(buildChallenge(REQUEST, { code, realm: REALM, nonce, fingerprint })).errorCode()
+      ?.reason;
+  t.equal(reason(401, false), 'Unauthenticated');
+  t.equal(reason(401, true), '');
+  t.equal(reason(438, true), 'Stale Nonce');
+});
+
+t.test('400 has neither REALM nor NONCE', async (t) => {
+  const bytes = buildChallenge(REQUEST, { code: 400, realm: REALM, nonce, fingerprint: false });
+  const challenge = decoded(bytes);
+  t.strictSame(challenge.errorCode(), { code: 400, reason: 'Bad Request' });
+  for (const type of [Realm, Nonce, PasswordAlgorithms]) t.notOk(challenge.has(type));
+});
+
+t.test('a realm that is too long is refused', async (t) => {
+  const realm = 'r'.repeat(LIMITS.realmBytesMax + 1);
+  const error = t.throws(() =>
+    buildChallenge(REQUEST, { code: 401, realm, nonce, fingerprint: true }),
+  );
+  t.ok(isTurnpikeError(error, 'ERR_TURNPIKE_CONFIG'));
+});

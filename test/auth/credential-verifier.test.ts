@@ -1,0 +1,45 @@
+import t from 'tap';
+import { CredentialVerifier } from '../../src/auth/credential-verifier.js';
+import { mintCredential } from '../../src/auth/credentials.js';
+import { tenantSecret } from '../../src/auth/keys.js';
+import { longTermKey } from '../../src/stun/integrity.js';
+
+const ROOT = Buffer.alloc(32, 4);
+const verifier = () => new CredentialVerifier({ tenantRoot: ROOT, realm: 'turnpike' });
+
+function credential(tenant: string, id: number) {
+  return mintCredential({
+    tenantSecret: tenantSecret(ROOT, tenant),
+    tenant,
+    connectionId: id.toString(16).padStart(32, '0'),
+    role: 1,
+    expiresAtSeconds: 1_800_000_000,
+  });
+}
+
+t.test('keys are those of the minted password, by tenant and algorithm', async (t) => {
+  const keys = verifier();
+  for (const tenant of ['default', 'acme']) {
+    const { username, password } = credential(tenant, 1);
+    for (const algorithm of ['md5', 'sha256'] as const) {
+      const expected = longTermKey(algorithm, username, 'turnpike', password);
+      t.strictSame(keys.keyFor(username, algorithm), expected);
+      t.strictSame(keys.keyFor(username, algorithm), expected, 'and again');
+    }
+  }
+});
+
+t.test('a username of another form has no key', async (t) => {
+  t.equal(verifier().keyFor('user', 'md5'), undefined);
+  t.equal(verifier().keyFor('', 'sha256'), undefined);
+});
+
+t.test('more users and tenants than are remembered still get their keys', async (t) => {
+  const keys = verifier();
+  const first = credential('default', 0);
+  const before = keys.keyFor(first.username, 'md5');
+  for (let i = 0; i < 8_300; i += 1) {
+    keys.keyFor(`1:t${i % 1_100}/${i.toString(16).padStart(32, '0')}/0`, 'md5');
+  }
+  t.strictSame(keys.keyFor(first.username, 'md5'), before);
+});

@@ -1,0 +1,81 @@
+import { buildChallenge } from '../../src/auth/challenge.js';
+import { ClientCredentials, type IntegrityPreference } from '../../src/auth/client-credentials.js';
+import { CredentialVerifier } from '../../src/auth/credential-verifier.js';
+import { mintCredential } from '../../src/auth/credentials.js';
+import { tenantSecret } from '../../src/auth/keys.js';
+import { type AuthenticationResult, authenticate } from '../../src/auth/long-term.js';
+import { NonceIssuer } from '../../src/auth/nonce.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import type { StunMessage } from '../../src/stun/message.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+import { decoded, TRANSACTION_ID } from '../stun/messages.js';
+import { TestClock } from './test-clock.js';
+
+export const REALM = 'turnpike';
+export const IP = '192.0.2.1';
+const TENANT_ROOT = Buffer.alloc(32, 0x11);
+
+export const CREDENTIAL = mintCredential({
+  tenantSecret: tenantSecret(TENANT_ROOT, 'default'),
+  tenant: 'default',
+  connectionId: '5f'.repeat(16),
+  role: 0,
+  expiresAtSeconds: 1_800_000_000,
+});
+
+/** A server of the long-term credential mechanism with nothing else to it. */
+export class TestServer {
+  readonly clock = new TestClock();
+  readonly nonceIssuer: NonceIssuer;
+  readonly verifier = new CredentialVerifier({ tenantRoot: TENANT_ROOT, realm: REALM });
+  /** How often a key was asked for. */
+  keysAsked = 0;
+
+  constructor(nonceKey = 1) {
+    const key = Buffer.alloc(32, nonceKey);
+    this.nonceIssuer = new NonceIssuer({ key, clock: this.clock, lifetimeSeconds: 60 });
+  }
+
+  authenticate(message: StunMessage, ip = IP): AuthenticationResult {
+    return authenticate(message, {
+      ip,
+      nonceIssuer: this.nonceIssuer,
+      realm: REALM,
+      keyFor: (username, algorithm) => {
+        this.keysAsked += 1;
+        return this.verifier.keyFor(username, algorithm);
+      },
+    });
+  }
+
+  challenge(request: StunMessage, code: 400 | 401 | 438 = 401): StunMessage {
+    const nonce = this.nonceIssuer.issue(IP);
+    const fingerprint = request.has(AttributeType.Fingerprint);
+    return decoded(buildChallenge(request, { code, realm: REALM, nonce, fingerprint }));
+  }
+}
+
+export function request(): MessageWriter {
+  return new MessageWriter('request', Method.Allocate, TRANSACTION_ID).requestedTransport(17);
+}
+
+/** Credentials that have taken a challenge of `server`. */
+export function challengedBy(
+  server: TestServer,
+  integrity: IntegrityPreference = 'auto',
+  credential = CREDENTIAL,
+): ClientCredentials {
+  const client = new ClientCredentials({ ...credential, integrity });
+  const writer = request();
+  const signature = client.sign(writer);
+  client.check(server.challenge(decoded(writer)), signature);
+  return client;
+}
+
+/** A request signed by `client`. */
+export function signed(client: ClientCredentials): StunMessage {
+  const writer = request();
+  client.sign(writer);
+  return decoded(writer);
+}

@@ -1,0 +1,18 @@
+import type { Clock } from '../../src/units.js';
+
+/** A clock that stands still until told; its two times advance together, as a host's do. */
+export class TestClock implements Clock {
+  #monotonic = 1_000;
+
+  now(): number {
+    return Date.UTC(2026, 10, 22) + this.#monotonic;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  advance(ms: number): void {
+    this.#monotonic += ms;
+  }
+}
