@@ -1,0 +1,176 @@
+import t, { type Test } from 'tap';
+import { Directory } from '../../src/directory/index.js';
+import type { Registry, RelayRecord } from '../../src/registry/types.js';
+import { RegistrationClient } from '../../src/relay/registration.js';
+import {
+  API_KEY,
+  API_KEYS,
+  CLUSTER_SECRET,
+  IDLE,
+  keyOf,
+  relayRecord,
+} from '../directory/fixtures.js';
+
+/** A relay's registration with what it was told. */
+class Registered {
+  readonly registries: Registry[] = [];
+  readonly starts: number[] = [];
+  superseded = 0;
+  draining = false;
+  record: RelayRecord;
+  readonly client: RegistrationClient;
+  #changed: (() => void)[] = [];
+
+  constructor(directoryUrl: string, id: string, host: number, changes: Partial<RelayRecord> = {}) {
+    this.record = relayRecord(id, host, changes);
+    this.client = new RegistrationClient({
+      directoryUrl,
+      id,
+      registrationKey: keyOf(id),
+      record: () => this.record,
+      load: () => IDLE,
+      draining: () => this.draining,
+      onRegistry: (registry) => {
+        this.registries.push(registry);
+        this.#notify();
+      },
+      onStart: (lowest) => {
+        this.starts.push(lowest);
+        this.record = { ...this.record, start: lowest };
+      },
+      onSuperseded: () => {
+        this.superseded += 1;
+        this.#notify();
+      },
+    });
+    this.client.start();
+  }
+
+  get known(): string[] {
+    return this.registries.at(-1)?.relays.map(({ id }) => id) ?? [];
+  }
+
+  /** Waits until something it was told makes the condition true. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
+  }
+
+  #notify(): void {
+    for (const resolve of this.#changed.splice(0)) resolve();
+  }
+}
+
+async function openDirectory(test: Test, port = 0): Promise<Directory> {
+  const listen = { address: '127.0.0.1', port };
+  const options = { listen, clusterSecret: CLUSTER_SECRET, apiKeys: API_KEYS };
+  const directory = await Directory.open(options);
+  test.teardown(() => directory.close());
+  return directory;
+}
+
+/** Relays that may be chosen, as a peer sees them. */
+async function listed(directory: Directory): Promise<string[]> {
+  const headers = { authorization: `Bearer ${API_KEY}` };
+  const response = await fetch(`${directory.url}/v1/relays`, { headers });
+  const { relays } = (await response.json()) as { relays: { id: string }[] };
+  return relays.map(({ id }) => id);
+}
+
+async function untilListed(directory: Directory, ids: string[]): Promise<void> {
+  while ((await listed(directory)).sort().join() !== ids.join()) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+t.test('relays register, learn of each other and are confirmed', async (t) => {
+  const directory = await openDirectory(t);
+  const fra = new Registered(directory.url, 'fra-1', 1);
+  await fra.client.registered;
+  t.equal(fra.client.state, 'registered');
+  await untilListed(directory, ['fra-1']);
+  const nyc = new Registered(directory.url, 'nyc-1', 2);
+  await nyc.client.registered;
+  await nyc.until(() => nyc.known.join() === 'fra-1,nyc-1');
+  fra.client.beatSoon();
+  await fra.until(() => fra.known.join() === 'fra-1,nyc-1');
+  t.match(fra.registries.at(-1)?.relays[1], nyc.record);
+  await untilListed(directory, ['fra-1', 'nyc-1']);
+
+  await t.test('a draining relay is not listed, and a closed one is deregistered', async (t) => {
+    fra.draining = true;
+    fra.client.beatSoon();
+    await untilListed(directory, ['nyc-1']);
+    await fra.client.stop();
+    t.equal(fra.client.state, 'stopped');
+    const health = await fetch(`${directory.url}/healthz`);
+    t.same(await health.json(), { status: 'ok', relays: 1 });
+    nyc.client.beatSoon();
+  });
+  await nyc.client.stop();
+  await nyc.client.stop();
+  t.same(await listed(directory), []);
+});
+
+t.test('a directory killed and back: relays register again by themselves', async (t) => {
+  const first = await openDirectory(t);
+  const fra = new Registered(first.url, 'fra-1', 1);
+  const nyc = new Registered(first.url, 'nyc-1', 2);
+  t.teardown(() => Promise.all([fra.client.stop(), nyc.client.stop()]));
+  await Promise.all([fra.client.registered, nyc.client.registered]);
+  fra.client.beatSoon();
+  nyc.client.beatSoon();
+  await fra.until(() => fra.known.length === 2);
+  await nyc.until(() => nyc.known.length === 2);
+  await first.close();
+  fra.client.beatSoon();
+  nyc.client.beatSoon();
+  const second = await openDirectory(t, first.address.port);
+  await untilListed(second, ['fra-1', 'nyc-1']);
+  t.ok(
+    [...fra.registries, ...nyc.registries].every(({ relays }) => relays.length > 0),
+    'a registry never became empty',
+  );
+  t.same(fra.known, ['fra-1', 'nyc-1'], 'what the restarted directory did not list yet stayed');
+});
+
+t.test('a start lower than one known is raised, and supersedes the older process', async (t) => {
+  const directory = await openDirectory(t);
+  const older = new Registered(directory.url, 'fra-1', 1, { start: 1_800 });
+  await older.client.registered;
+  const newer = new Registered(directory.url, 'fra-1', 1, { start: 1_700 });
+  t.teardown(() => newer.client.stop());
+  await newer.client.registered;
+  t.same(newer.starts, [1_801]);
+  older.client.beatSoon();
+  await older.until(() => older.superseded > 0);
+  t.equal(older.client.state, 'superseded');
+  await older.client.stop();
+  const health = await fetch(`${directory.url}/healthz`);
+  t.match(await health.json(), { relays: 1 }, 'the older one did not deregister the newer one');
+});
+
+t.test('a relay with a wrong secret is told nothing and goes on trying', async (t) => {
+  const directory = await openDirectory(t);
+  const client = new RegistrationClient({
+    directoryUrl: directory.url,
+    id: 'fra-1',
+    registrationKey: keyOf('nyc-1'),
+    record: () => relayRecord('fra-1', 1),
+    load: () => IDLE,
+    draining: () => false,
+    onRegistry: () => t.fail('an unsigned answer was believed'),
+    onStart: () => t.fail('an unsigned answer was believed'),
+    onSuperseded: () => t.fail('an unsigned answer was believed'),
+  });
+  client.start();
+  const response = await fetch(`${directory.url}/metrics`);
+  await response.text();
+  t.equal(client.state, 'registering');
+  const refused = t.rejects(client.registered, { code: 'ERR_TURNPIKE_CLOSED' });
+  await client.stop();
+  await refused;
+});
+
+t.test('a directory URL that is none is refused at once', async (t) => {
+  t.throws(() => new Registered('fra.example:8080', 'fra-1', 1), { code: 'ERR_TURNPIKE_CONFIG' });
+});

@@ -1,0 +1,42 @@
+import t from 'tap';
+import { Liveness } from '../../src/trunk/liveness.js';
+
+/** Probes every 100 ms for a while, with a record sent each time if `busy`. */
+function run(liveness: Liveness, from: number, ms: number, busy: boolean): number | undefined {
+  for (let now = from; now < from + ms; now += 100) {
+    liveness.probed();
+    if (busy) liveness.traffic(now, now + 1);
+    if (liveness.gone(now)) return now;
+  }
+  return undefined;
+}
+
+t.test('5 s without a reply under traffic, and not before', async (t) => {
+  t.equal(run(new Liveness(0), 0, 10_000, true), 5_000);
+});
+
+t.test('an idle relay is never gone', async (t) => {
+  t.equal(run(new Liveness(0), 0, 60_000, false), undefined);
+});
+
+t.test('the 5 s begin when traffic does', async (t) => {
+  const liveness = new Liveness(0);
+  run(liveness, 0, 20_000, false);
+  t.equal(run(liveness, 20_000, 10_000, true), 25_000);
+});
+
+t.test('our own stall is not taken for the other’s silence', async (t) => {
+  const liveness = new Liveness(0);
+  liveness.traffic(0, 1);
+  liveness.probed();
+  liveness.traffic(4_900, 2);
+  t.notOk(liveness.gone(9_000), 'only one probe went unanswered');
+});
+
+t.test('the round trip is smoothed', async (t) => {
+  const liveness = new Liveness(0);
+  liveness.replied(0, 1_000);
+  t.equal(liveness.rttNs, 1_000);
+  liveness.replied(100, 2_000);
+  t.equal(liveness.rttNs, 1_125);
+});
