@@ -14,7 +14,12 @@ import { type SignedAnswerResult, SignedRequests } from './signed-requests.js';
 /** How long a clean close waits for the directory. */
 const DEREGISTER_MS = 1_000;
 /** A beat that confirms a new registry follows it after this long, at random up to twice it. */
-const CONFIRM_MS = 50;
+const CONFIRM_MS = 75;
+/**
+ * The first beats come after so little, too: relays of a new cluster start together, and none can
+ * be chosen before all know it.
+ */
+const EAGER_BEATS = 8;
 
 const registrationAnswer = Compile(RegistrationAnswer);
 const beatAnswer = Compile(BeatAnswer);
@@ -68,6 +73,7 @@ export class RegistrationClient {
   #everRegistered = false;
   /** The directory's version of the registry that was put to use. */
   #version: string | null = null;
+  #eagerBeats = 0;
   #failures = 0;
   #away: string | undefined;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -146,6 +152,7 @@ export class RegistrationClient {
     if (answer.status === 200 && registrationAnswer.Check(answer.body)) {
       this.#state = 'registered';
       this.#everRegistered = true;
+      this.#eagerBeats = EAGER_BEATS;
       this.#settle?.resolve();
       this.#back();
       return this.#take(answer.body.registry);
@@ -160,6 +167,7 @@ export class RegistrationClient {
   }
 
   async #beat(): Promise<Next> {
+    this.#eagerBeats = Math.max(this.#eagerBeats - 1, 0);
     const { record, load, draining } = this.#options;
     const answer = await this.#send('POST', 'beat', {
       start: record().start,
@@ -172,7 +180,7 @@ export class RegistrationClient {
       this.#back();
       if (answer.body.registry !== undefined) return this.#take(answer.body.registry);
       if (this.#known.contact()) this.#announce();
-      return 'beat';
+      return this.#eagerBeats > 0 ? 'soon' : 'beat';
     }
     const problem = problemOf(answer.body);
     if (problem.code === 'superseded') return this.#superseded();
@@ -204,7 +212,8 @@ export class RegistrationClient {
     }
     this.#version = registry.version;
     if (this.#known.update({ version: registry.version, relays })) this.#announce();
-    // One early beat an interval: registries may change as fast as relays start.
+    // Then one early beat an interval: registries may change as fast as relays start.
+    if (this.#eagerBeats > 0) return 'soon';
     const now = this.#clock.monotonic();
     if (now - this.#confirmedAtMs < LIMITS.beatMsMin) return 'beat';
     this.#confirmedAtMs = now;
