@@ -1,0 +1,108 @@
+import benny from 'benny';
+import { buildChallenge } from '../../src/auth/challenge.js';
+import { ChallengeBudget } from '../../src/auth/challenge-budget.js';
+import { ClientCredentials } from '../../src/auth/client-credentials.js';
+import { CredentialVerifier } from '../../src/auth/credential-verifier.js';
+import { mintCredential } from '../../src/auth/credentials.js';
+import { tenantSecret } from '../../src/auth/keys.js';
+import { authenticate } from '../../src/auth/long-term.js';
+import { NonceIssuer } from '../../src/auth/nonce.js';
+import { LIMITS } from '../../src/limits.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+import { systemClock } from '../../src/units.js';
+
+const REALM = 'turnpike';
+const IP = '192.0.2.1';
+const TENANT_ROOT = Buffer.alloc(32, 1);
+const TENANT_SECRET = tenantSecret(TENANT_ROOT, 'default');
+const nonceIssuer = new NonceIssuer({
+  key: Buffer.alloc(32, 2),
+  clock: systemClock,
+  lifetimeSeconds: LIMITS.nonceSeconds,
+});
+const budget = new ChallengeBudget({
+  perSecond: LIMITS.challengesPerSecond,
+  burst: LIMITS.challengesBurst,
+  sourcesMax: LIMITS.challengeSourcesMax,
+  clock: systemClock,
+});
+
+function credentialOf(connection: number) {
+  return mintCredential({
+    tenantSecret: TENANT_SECRET,
+    tenant: 'default',
+    connectionId: connection.toString(16).padStart(32, '0'),
+    role: 0,
+    expiresAtSeconds: 1_800_000_000,
+  });
+}
+
+function allocate(): MessageWriter {
+  return new MessageWriter('request', Method.Allocate, Buffer.alloc(12, 3))
+    .requestedTransport(17)
+    .connectionIdentifier('0'.repeat(32))
+    .connectionRole(0)
+    .address(AttributeType.XorPeerRelayAddress, { address: '192.0.2.20', port: 3478 });
+}
+
+function read(bytes: Uint8Array): StunMessage {
+  const result = decodeMessage(bytes);
+  if (!result.ok) throw new Error(result.reason);
+  return result.message;
+}
+
+const unsigned = read(allocate().finish());
+const challengeOptions = { code: 401, realm: REALM, fingerprint: false } as const;
+
+function challenge(): Uint8Array {
+  return buildChallenge(unsigned, { ...challengeOptions, nonce: nonceIssuer.issue(IP) });
+}
+
+function signedBy(integrity: 'sha1' | 'sha256'): Uint8Array {
+  const client = new ClientCredentials({ ...credentialOf(1), integrity });
+  client.check(read(challenge()), client.sign(allocate()));
+  const writer = allocate();
+  client.sign(writer);
+  return writer.finish();
+}
+
+/** All that an authenticated request costs the codec and the credentials, answer included. */
+function serve(verifier: CredentialVerifier, bytes: Uint8Array): Uint8Array {
+  const message = read(bytes);
+  const result = authenticate(message, {
+    ip: IP,
+    nonceIssuer,
+    realm: REALM,
+    keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
+  });
+  if (!result.ok) throw new Error(result.challenge.failure);
+  return new MessageWriter('success', message.method, message.transactionId)
+    .address(AttributeType.XorMappedAddress, { address: IP, port: 40_000 })
+    .u32(AttributeType.Lifetime, LIMITS.lifetimeSeconds)
+    .integrity(result.kind, result.key)
+    .finish();
+}
+
+/** What the relay's control thread does for strangers and for peers. */
+export function benchCredentials(): Promise<unknown> {
+  const sha1 = signedBy('sha1');
+  const sha256 = signedBy('sha256');
+  const verifier = new CredentialVerifier({ tenantRoot: TENANT_ROOT, realm: REALM });
+  const coldVerifier = new CredentialVerifier({ tenantRoot: TENANT_ROOT, realm: REALM });
+  let connection = 0;
+  return benny.suite(
+    'Credentials',
+    benny.add('pay for a challenge', () => budget.take(`10.0.0.${connection++ & 0xff}`)),
+    benny.add('challenge with a new nonce', () => challenge()),
+    benny.add('authenticate and answer, SHA-1', () => serve(verifier, sha1)),
+    benny.add('authenticate and answer, SHA-256', () => serve(verifier, sha256)),
+    benny.add('mint a credential and derive its key', () =>
+      coldVerifier.keyFor(credentialOf(connection++).username, 'sha256'),
+    ),
+    benny.cycle(),
+    benny.complete(),
+  );
+}
