@@ -11,8 +11,15 @@ const ROOT = dirname(__dirname);
 /** What this build's TypeScript expects of an addon; `kBindingContract` in base/limits.h. */
 const CONTRACT = 1;
 
+let knownLibc;
+
 /** @returns `glibc` or `musl`: which C library this Node runs on */
 function libc() {
+  knownLibc ??= detectLibc();
+  return knownLibc;
+}
+
+function detectLibc() {
   // Looking at the network interfaces, which a report also does, can take seconds.
   const { excludeNetwork } = process.report;
   process.report.excludeNetwork = true;
@@ -37,11 +44,12 @@ function prebuilds() {
 }
 
 /** Every place where an addon may be, in the order to try them. */
-function candidates() {
+function* candidates() {
   const chosen = process.env.TURNPIKE_ADDON;
-  const places = [join(ROOT, 'build', 'Release', 'turnpike.node'), ...prebuilds()];
-  if (chosen) places.unshift(resolve(chosen));
-  return [...places, platformPackage()];
+  if (chosen) yield resolve(chosen);
+  yield join(ROOT, 'build', 'Release', 'turnpike.node');
+  yield* prebuilds();
+  yield platformPackage();
 }
 
 function load(place) {

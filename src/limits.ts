@@ -184,4 +184,16 @@ export const LIMITS = {
   peerBackoffMsMax: 10_000,
   /** `turnpike peer`: a finished stream waits this long for the other side to know. */
   streamLingerMs: 2_000,
+  /** Data plane: threads by default at most, entries of its tables. */
+  workersDefaultMax: 4,
+  clientFlowsMax: 262_144,
+  sessionsMax: 262_144,
+  /** Data plane: bytes of a worker's queue of punted datagrams, and of each socket's buffers. */
+  puntQueueBytes: 1_048_576,
+  socketBufferBytes: 4_194_304,
+  /** Data plane: UDP payload of a bundled trunk datagram, by default and at least. */
+  trunkMtuBytes: 1_452,
+  trunkMtuBytesMin: 508,
+  /** Data plane: datagrams handed up in one turn of the event loop, so that it serves others too. */
+  puntedPerTurnMax: 256,
 } as const;

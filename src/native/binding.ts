@@ -1,0 +1,95 @@
+/**
+ * The addon as native/binding defines it: numbers, typed arrays and status codes, no objects on hot
+ * calls. Only this folder uses it; everything else uses `DataPlane`.
+ */
+
+/** What a call came to; `StatusCode` in native/base/status.h. */
+export const Status = {
+  Ok: 0,
+  Limit: 1,
+  QueueFull: 2,
+  Closed: 3,
+  Invalid: 4,
+  Address: 5,
+  Bind: 6,
+  System: 7,
+} as const;
+
+/** What the constructor of a native plane throws: an Error with these. */
+export interface NativeFailure {
+  readonly message: string;
+  readonly status: number;
+  /** The system's errno, or 0. */
+  readonly errorNumber: number;
+  /** `host:port`, or empty. */
+  readonly address: string;
+}
+
+/** Memory and sizes that a native plane is made with. */
+export interface NativeOptions {
+  /** 18 bytes for each address (codec.ts). */
+  readonly clientAddresses: Uint8Array;
+  readonly trunkAddresses: Uint8Array;
+  readonly workers: number;
+  readonly clientFlowsMax: number;
+  readonly sessionsMax: number;
+  readonly trunkPeersMax: number;
+  readonly puntQueueBytes: number;
+  readonly socketBufferBytes: number;
+  /** Shared memory that the workers count in. */
+  readonly counters: BigUint64Array;
+  readonly traffic: BigUint64Array;
+  /** Where 5-tuples and relays stand that the next call is about. */
+  readonly scratch: Uint8Array;
+  /** Called on the opening thread when something waits to be drained. */
+  readonly notify: () => void;
+}
+
+/** Sides as the addon numbers them. */
+export const SIDE_NUMBERS = { client: 0, trunk: 1 } as const;
+
+/** One native data plane. Methods return a status; their 5-tuples are in the scratch memory. */
+export interface NativePlane {
+  putClientFlowToTrunk(worker: number, channel: number, slot: number, sessionIndex: number): number;
+  putClientFlowToClient(worker: number, channel: number, toChannel: number): number;
+  removeClientFlow(worker: number, channel: number): number;
+  putSession(sessionIndex: number, slot: number, channel: number): number;
+  removeSession(sessionIndex: number): number;
+  putTrunkPeer(slot: number): number;
+  removeTrunkPeer(slot: number): number;
+  probe(slot: number, number: number): number;
+  send(side: number, data: Uint8Array): number;
+  /** Copies at most `recordsMax` punted records into `buffer`; returns the bytes. */
+  drain(buffer: Uint8Array, recordsMax: number): number;
+  /** Ports bound on a side, in the order of its addresses. */
+  ports(side: number): number[];
+  /** 64-bit cells before the first counter. */
+  counterOffset(): number;
+  close(): Promise<void>;
+}
+
+/** The addon's exports. */
+export interface NativeBinding {
+  readonly DataPlane: new (options: NativeOptions) => NativePlane;
+  readonly contract: number;
+  /** In the order of a row of counters. */
+  readonly counterNames: readonly string[];
+  /** Bounds of native/base/limits.h. */
+  readonly limits: {
+    readonly workersMax: number;
+    readonly addressesPerSideMax: number;
+    readonly clientFlowsMax: number;
+    readonly sessionsMax: number;
+    readonly trunkPeersMax: number;
+    readonly trunkSourcesMax: number;
+    readonly sendKeysMax: number;
+    readonly receiveKeysMax: number;
+    readonly puntBytesMax: number;
+    readonly puntQueueBytesMin: number;
+    readonly puntQueueBytesMax: number;
+    readonly commandQueueLength: number;
+    readonly counterRowCells: number;
+    readonly scratchBytes: number;
+    readonly datagramBytesMax: number;
+  };
+}

@@ -1,0 +1,204 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { endianness } from 'node:os';
+import { addressBytes, addressFromBytes, type TransportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import type {
+  DataPlaneBatch,
+  DataPlaneEvent,
+  FiveTuple,
+  PuntedDatagram,
+  TrunkKey,
+  TrunkPeer,
+} from './types.js';
+
+/** Layouts shared with native/binding/scratch.cc and native/io/punt_ring.h, in host byte order. */
+const LITTLE_ENDIAN = endianness() === 'LE';
+
+/** Bytes of one address in a list of them: IP (16, IPv4 mapped), port (16 bits). */
+const ENDPOINT_BYTES = 18;
+/** Where a second 5-tuple, or the counts of a relay's lists, start. */
+const SECOND_OFFSET = 40;
+const LISTS_OFFSET = 48;
+/** Bytes before the data of a punted datagram, and of a punted event. */
+const PUNT_HEAD_BYTES = 40;
+
+const PuntKind = { ClientDatagram: 0, TrunkDatagram: 1, ProbeReply: 2, UnboundIndex: 3 } as const;
+
+function setIpv4(bytes: Uint8Array, offset: number, text: string): void {
+  bytes.fill(0, offset, offset + 10);
+  bytes.fill(0xff, offset + 10, offset + 12);
+  let at = offset + 12;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit >= 0) {
+      value = value * 10 + digit;
+    } else {
+      bytes[at++] = value;
+      value = 0;
+    }
+  }
+  bytes[at] = value;
+}
+
+function setIp(bytes: Uint8Array, offset: number, text: string): void {
+  if (isIPv4(text)) {
+    setIpv4(bytes, offset, text);
+  } else if (isIPv6(text) && !text.includes('%')) {
+    bytes.set(addressBytes({ address: text, port: 0 }), offset);
+  } else {
+    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not an IP address: ${JSON.stringify(text)}`);
+  }
+}
+
+function isU16(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 0xffff;
+}
+
+/** Writes what the next native call is about into memory that the addon reads. */
+export class Scratch {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+
+  /** @param bytesMax - the addon's size of it */
+  constructor(bytesMax: number) {
+    this.bytes = new Uint8Array(bytesMax);
+    this.#view = new DataView(this.bytes.buffer);
+  }
+
+  /**
+   * Writes the 5-tuple that the next call is about.
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when it is none
+   */
+  tuple(tuple: FiveTuple): void {
+    this.#tuple(0, tuple);
+  }
+
+  /** Writes the 5-tuple that a flow leads to. Throws as `tuple` does. */
+  secondTuple(tuple: FiveTuple): void {
+    this.#tuple(SECOND_OFFSET, tuple);
+  }
+
+  /**
+   * Writes a relay; the lengths of its lists were checked.
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when an address is none
+   */
+  trunkPeer(peer: TrunkPeer): void {
+    const { socket, destination, local, sources, sendKeys, receiveKeys } = peer;
+    this.#tuple(0, { socket, remote: destination, ...(local !== undefined && { local }) });
+    this.#u16(SECOND_OFFSET, sources.length);
+    this.#u16(SECOND_OFFSET + 2, sendKeys.length);
+    this.#u16(SECOND_OFFSET + 4, receiveKeys.length);
+    let offset = LISTS_OFFSET;
+    for (const source of sources) offset = this.#endpoint(offset, source);
+    for (const key of [...sendKeys, ...receiveKeys]) offset = this.#key(offset, key);
+  }
+
+  #tuple(offset: number, { socket, remote, local }: FiveTuple): void {
+    if (!isU16(socket)) {
+      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a socket's index: ${socket}`);
+    }
+    const localOffset = this.#endpoint(offset, remote);
+    if (local === undefined) this.bytes.fill(0, localOffset, localOffset + 16);
+    else setIp(this.bytes, localOffset, local);
+    this.#u16(localOffset + 16, socket);
+  }
+
+  #endpoint(offset: number, { address, port }: TransportAddress): number {
+    if (!isU16(port)) {
+      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a port number: ${port}`);
+    }
+    setIp(this.bytes, offset, address);
+    this.#u16(offset + 16, port);
+    return offset + ENDPOINT_BYTES;
+  }
+
+  #key(offset: number, { epoch, key }: TrunkKey): number {
+    this.#u16(offset, epoch);
+    this.bytes.set(key, offset + 2);
+    return offset + 2 + key.length;
+  }
+
+  #u16(offset: number, value: number): void {
+    this.#view.setUint16(offset, value, LITTLE_ENDIAN);
+  }
+}
+
+/**
+ * A list of addresses as the addon takes it.
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when one is no address
+ */
+export function encodeAddresses(addresses: readonly TransportAddress[]): Uint8Array {
+  const bytes = new Uint8Array(addresses.length * ENDPOINT_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (const [index, { address, port }] of addresses.entries()) {
+    if (!isU16(port)) {
+      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a port number: ${port}`);
+    }
+    setIp(bytes, index * ENDPOINT_BYTES, address);
+    view.setUint16(index * ENDPOINT_BYTES + 16, port, LITTLE_ENDIAN);
+  }
+  return bytes;
+}
+
+function isMapped(bytes: Uint8Array): boolean {
+  return bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((b) => b === 0);
+}
+
+function decodeAddress(bytes: Uint8Array, port: number): TransportAddress {
+  return addressFromBytes(isMapped(bytes) ? bytes.subarray(12) : bytes, port);
+}
+
+/**
+ * Decodes what `drain` copied.
+ * @param bytes - whole records
+ * @returns the batch, whose data are copies, and how many records it came from
+ */
+export function decodeBatch(bytes: Uint8Array): { batch: DataPlaneBatch; records: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const datagrams: PuntedDatagram[] = [];
+  const events: DataPlaneEvent[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    const kind = bytes[offset];
+    if (kind === PuntKind.ProbeReply || kind === PuntKind.UnboundIndex) {
+      events.push(decodeEvent(view, offset, kind));
+      offset += PUNT_HEAD_BYTES;
+    } else {
+      const dataBytes = view.getUint16(offset + 6, LITTLE_ENDIAN);
+      datagrams.push(decodeDatagram(bytes, view, offset, dataBytes));
+      offset += PUNT_HEAD_BYTES + ((dataBytes + 7) & ~7);
+    }
+  }
+  return { batch: { datagrams, events }, records: datagrams.length + events.length };
+}
+
+function decodeDatagram(
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  dataBytes: number,
+): PuntedDatagram {
+  const remotePort = view.getUint16(offset + 4, LITTLE_ENDIAN);
+  const local = bytes.subarray(offset + 24, offset + 40);
+  const data = offset + PUNT_HEAD_BYTES;
+  return {
+    side: bytes[offset] === PuntKind.ClientDatagram ? 'client' : 'trunk',
+    worker: view.getUint8(offset + 1),
+    tuple: {
+      socket: view.getUint16(offset + 2, LITTLE_ENDIAN),
+      remote: decodeAddress(bytes.subarray(offset + 8, offset + 24), remotePort),
+      ...(local.some((byte) => byte !== 0) && { local: decodeAddress(local, 0).address }),
+    },
+    data: bytes.slice(data, data + dataBytes),
+  };
+}
+
+function decodeEvent(view: DataView, offset: number, kind: number): DataPlaneEvent {
+  const slot = view.getUint32(offset + 4, LITTLE_ENDIAN);
+  const number = view.getUint32(offset + 8, LITTLE_ENDIAN);
+  if (kind === PuntKind.UnboundIndex) {
+    return { type: 'unbound-index', slot, sessionIndex: number };
+  }
+  const rttNs = Number(view.getBigUint64(offset + 16, LITTLE_ENDIAN));
+  return { type: 'probe-reply', slot, number, rttNs };
+}

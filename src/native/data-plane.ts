@@ -1,0 +1,209 @@
+import type { TransportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { type NativeBinding, type NativePlane, SIDE_NUMBERS } from './binding.js';
+import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
+import { checkStatus, openFailure } from './failures.js';
+import { checkOptions } from './options.js';
+import { SharedCounters } from './shared-counters.js';
+import type {
+  ClientAction,
+  ClientFlow,
+  DataPlane,
+  DataPlaneBatch,
+  DataPlaneOptions,
+  OutgoingDatagram,
+  SessionAction,
+  TrunkKey,
+  TrunkPeer,
+  TrunkPeerTraffic,
+} from './types.js';
+
+/** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_ring.h. */
+const PUNT_HEAD_BYTES = 40;
+const KEY_BYTES = 16;
+
+function checkU32(name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return;
+  throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `${name} must be an unsigned integer: ${value}`);
+}
+
+function checkChannel(channel: number): void {
+  checkU32('channel', channel);
+  // The addon takes its low 16 bits.
+  if (channel > 0xffff) throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `no channel: ${channel}`);
+}
+
+/** The data plane over the addon; made by `openDataPlane`. */
+export class NativeDataPlane implements DataPlane {
+  readonly clientAddresses: readonly TransportAddress[];
+  readonly trunkAddresses: readonly TransportAddress[];
+  readonly workers: number;
+  readonly #native: NativePlane;
+  readonly #limits: NativeBinding['limits'];
+  readonly #scratch: Scratch;
+  readonly #counters: SharedCounters;
+  readonly #onBatch: (batch: DataPlaneBatch) => void;
+  readonly #drained: Uint8Array;
+  readonly #slots = new Set<number>();
+  #nextTurn: NodeJS.Immediate | undefined;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * Opens sockets and threads.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_BIND (with
+   *   `errno` and `address`) or ERR_TURNPIKE_NATIVE; nothing stays open then
+   */
+  constructor(binding: NativeBinding, options: DataPlaneOptions) {
+    const checked = checkOptions(options, binding.limits);
+    this.#limits = binding.limits;
+    this.#onBatch = options.onBatch;
+    this.#scratch = new Scratch(binding.limits.scratchBytes);
+    this.#counters = new SharedCounters(binding, checked);
+    this.#drained = new Uint8Array(
+      LIMITS.puntedPerTurnMax * (PUNT_HEAD_BYTES + binding.limits.puntBytesMax),
+    );
+    const nativeOptions = {
+      ...checked,
+      clientAddresses: encodeAddresses(checked.clientAddresses),
+      trunkAddresses: encodeAddresses(checked.trunkAddresses),
+      counters: this.#counters.counters,
+      traffic: this.#counters.traffic,
+      scratch: this.#scratch.bytes,
+      notify: () => this.#onNotify(),
+    };
+    try {
+      this.#native = new binding.DataPlane(nativeOptions);
+    } catch (error) {
+      throw openFailure(error);
+    }
+    this.#counters.offset = this.#native.counterOffset();
+    this.workers = checked.workers;
+    const bound = (addresses: readonly TransportAddress[], side: number) => {
+      const ports = this.#native.ports(side);
+      return addresses.map(({ address }, index) => ({ address, port: ports[index] ?? 0 }));
+    };
+    this.clientAddresses = bound(checked.clientAddresses, SIDE_NUMBERS.client);
+    this.trunkAddresses = bound(checked.trunkAddresses, SIDE_NUMBERS.trunk);
+  }
+
+  putClientFlow({ worker, tuple, channel }: ClientFlow, action: ClientAction): void {
+    checkU32('worker', worker);
+    checkChannel(channel);
+    this.#scratch.tuple(tuple);
+    if (action.type === 'trunk') {
+      const { slot, sessionIndex } = action;
+      checkU32('slot', slot);
+      checkU32('sessionIndex', sessionIndex);
+      checkStatus(
+        'putClientFlow',
+        this.#native.putClientFlowToTrunk(worker, channel, slot, sessionIndex),
+      );
+    } else {
+      checkChannel(action.channel);
+      this.#scratch.secondTuple(action.tuple);
+      checkStatus(
+        'putClientFlow',
+        this.#native.putClientFlowToClient(worker, channel, action.channel),
+      );
+    }
+  }
+
+  removeClientFlow({ worker, tuple, channel }: ClientFlow): void {
+    checkU32('worker', worker);
+    checkChannel(channel);
+    this.#scratch.tuple(tuple);
+    checkStatus('removeClientFlow', this.#native.removeClientFlow(worker, channel));
+  }
+
+  putSession(sessionIndex: number, { slot, tuple, channel }: SessionAction): void {
+    checkU32('sessionIndex', sessionIndex);
+    checkU32('slot', slot);
+    checkChannel(channel);
+    this.#scratch.tuple(tuple);
+    checkStatus('putSession', this.#native.putSession(sessionIndex, slot, channel));
+  }
+
+  removeSession(sessionIndex: number): void {
+    checkU32('sessionIndex', sessionIndex);
+    checkStatus('removeSession', this.#native.removeSession(sessionIndex));
+  }
+
+  putTrunkPeer(slot: number, peer: TrunkPeer): void {
+    checkU32('slot', slot);
+    this.#checkTrunkPeer(peer);
+    this.#scratch.trunkPeer(peer);
+    checkStatus('putTrunkPeer', this.#native.putTrunkPeer(slot));
+    if (this.#slots.has(slot)) return;
+    this.#slots.add(slot);
+    this.#counters.startTraffic(slot);
+  }
+
+  removeTrunkPeer(slot: number): void {
+    checkU32('slot', slot);
+    checkStatus('removeTrunkPeer', this.#native.removeTrunkPeer(slot));
+    this.#slots.delete(slot);
+  }
+
+  probe(slot: number, number: number): void {
+    checkU32('slot', slot);
+    checkU32('number', number);
+    checkStatus('probe', this.#native.probe(slot, number));
+  }
+
+  send(datagrams: readonly OutgoingDatagram[]): void {
+    for (const { side, tuple, data } of datagrams) {
+      this.#scratch.tuple(tuple);
+      checkStatus('send', this.#native.send(SIDE_NUMBERS[side], data));
+    }
+  }
+
+  counters(): Record<string, bigint> {
+    return this.#counters.totals();
+  }
+
+  trunkPeerTraffic(slot: number): TrunkPeerTraffic {
+    checkU32('slot', slot);
+    return this.#counters.trafficOf(slot);
+  }
+
+  close(): Promise<void> {
+    if (this.#closed === undefined) {
+      clearImmediate(this.#nextTurn);
+      this.#closed = this.#native.close();
+    }
+    return this.#closed;
+  }
+
+  #checkTrunkPeer({ sources, sendKeys, receiveKeys, recordsMax }: TrunkPeer): void {
+    const fail = (message: string): never => {
+      throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `putTrunkPeer: ${message}`);
+    };
+    const { trunkSourcesMax, sendKeysMax, receiveKeysMax } = this.#limits;
+    if (sources.length > trunkSourcesMax) fail(`at most ${trunkSourcesMax} sources`);
+    if (sendKeys.length > sendKeysMax) fail(`at most ${sendKeysMax} send keys`);
+    if (receiveKeys.length > receiveKeysMax) fail(`at most ${receiveKeysMax} receive keys`);
+    if (!Number.isInteger(recordsMax) || recordsMax < 1) fail(`recordsMax is ${recordsMax}`);
+    const isKey = ({ epoch, key }: TrunkKey) =>
+      Number.isInteger(epoch) && epoch >= 0 && epoch <= 0xffff && key.length === KEY_BYTES;
+    if (![...sendKeys, ...receiveKeys].every(isKey)) fail('a key or its epoch is malformed');
+  }
+
+  #onNotify(): void {
+    // A turn that is due anyway takes it along.
+    if (this.#nextTurn === undefined) this.#drain();
+  }
+
+  #drain(): void {
+    this.#nextTurn = undefined;
+    if (this.#closed !== undefined) return;
+    const bytes = this.#native.drain(this.#drained, LIMITS.puntedPerTurnMax);
+    if (bytes === 0) return;
+    const { batch, records } = decodeBatch(this.#drained.subarray(0, bytes));
+    if (records >= LIMITS.puntedPerTurnMax) {
+      // There may be more; the host's timers and I/O come first.
+      this.#nextTurn = setImmediate(() => this.#drain());
+    }
+    this.#onBatch(batch);
+  }
+}

@@ -1,0 +1,44 @@
+import { getSystemErrorName } from 'node:util';
+import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
+import { type NativeFailure, Status } from './binding.js';
+
+const CODES: Readonly<Record<number, TurnpikeErrorCode>> = {
+  [Status.Limit]: 'ERR_TURNPIKE_LIMIT',
+  [Status.QueueFull]: 'ERR_TURNPIKE_QUEUE_FULL',
+  [Status.Closed]: 'ERR_TURNPIKE_CLOSED',
+  [Status.Invalid]: 'ERR_TURNPIKE_NATIVE',
+  [Status.Address]: 'ERR_TURNPIKE_ADDRESS',
+  [Status.Bind]: 'ERR_TURNPIKE_BIND',
+  [Status.System]: 'ERR_TURNPIKE_NATIVE',
+};
+
+const REASONS: Readonly<Record<number, string>> = {
+  [Status.Limit]: 'the table is full or the index beyond it',
+  [Status.QueueFull]: 'the command queue of a worker is full; nothing was changed',
+  [Status.Closed]: 'the data plane is closed',
+  [Status.Invalid]: 'a value is out of range, or the slot holds no relay',
+  [Status.Address]: 'no socket there can reach or receive from that address',
+};
+
+/**
+ * Turns the status of a call into an error.
+ * @param call - the method, for the message
+ * @param status - what it returned
+ * @throws TurnpikeError when the status is not Ok
+ */
+export function checkStatus(call: string, status: number): void {
+  if (status === Status.Ok) return;
+  throw new TurnpikeError(CODES[status] ?? 'ERR_TURNPIKE_NATIVE', `${call}: ${REASONS[status]}`);
+}
+
+/**
+ * The error for what the native constructor threw.
+ * @param thrown - an Error with the fields of NativeFailure
+ */
+export function openFailure(thrown: unknown): TurnpikeError {
+  const { message, status, errorNumber, address } = thrown as NativeFailure;
+  return new TurnpikeError(CODES[status] ?? 'ERR_TURNPIKE_NATIVE', message, {
+    ...(errorNumber > 0 && { errno: getSystemErrorName(-errorNumber) }),
+    ...(address !== '' && { address }),
+  });
+}

@@ -1,0 +1,75 @@
+import { availableParallelism } from 'node:os';
+import type { TransportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { NativeBinding } from './binding.js';
+import type { DataPlaneOptions } from './types.js';
+
+/** Options with every default filled in and every value checked. */
+export interface CheckedOptions {
+  readonly clientAddresses: readonly TransportAddress[];
+  readonly trunkAddresses: readonly TransportAddress[];
+  readonly workers: number;
+  readonly clientFlowsMax: number;
+  readonly sessionsMax: number;
+  readonly trunkPeersMax: number;
+  readonly puntQueueBytes: number;
+  readonly socketBufferBytes: number;
+}
+
+function fail(message: string): never {
+  throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `openDataPlane: ${message}`);
+}
+
+function integer(name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    fail(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
+  }
+  return value;
+}
+
+function addresses(name: string, list: readonly TransportAddress[], min: number, max: number) {
+  if (!Array.isArray(list) || list.length < min || list.length > max) {
+    fail(`${name} must list ${min} to ${max} addresses`);
+  }
+  return list;
+}
+
+/**
+ * Checks what `openDataPlane` was given.
+ * @param options - as the caller gave them
+ * @param limits - the addon's bounds
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG that names the option
+ */
+export function checkOptions(
+  options: DataPlaneOptions,
+  limits: NativeBinding['limits'],
+): CheckedOptions {
+  if (typeof options.onBatch !== 'function') fail('onBatch must be a function');
+  const {
+    workers = Math.min(LIMITS.workersDefaultMax, availableParallelism()),
+    clientFlowsMax = LIMITS.clientFlowsMax,
+    sessionsMax = LIMITS.sessionsMax,
+    trunkPeersMax = LIMITS.relaysMax,
+    puntQueueBytes = LIMITS.puntQueueBytes,
+    socketBufferBytes = LIMITS.socketBufferBytes,
+    trunkMtuBytes = LIMITS.trunkMtuBytes,
+  } = options;
+  integer('trunkMtuBytes', trunkMtuBytes, LIMITS.trunkMtuBytesMin, limits.datagramBytesMax);
+  const perSide = limits.addressesPerSideMax;
+  return {
+    clientAddresses: addresses('clientAddresses', options.clientAddresses, 1, perSide),
+    trunkAddresses: addresses('trunkAddresses', options.trunkAddresses, 0, perSide),
+    workers: integer('workers', workers, 1, limits.workersMax),
+    clientFlowsMax: integer('clientFlowsMax', clientFlowsMax, 1, limits.clientFlowsMax),
+    sessionsMax: integer('sessionsMax', sessionsMax, 1, limits.sessionsMax),
+    trunkPeersMax: integer('trunkPeersMax', trunkPeersMax, 1, limits.trunkPeersMax),
+    puntQueueBytes: integer(
+      'puntQueueBytes',
+      puntQueueBytes,
+      limits.puntQueueBytesMin,
+      limits.puntQueueBytesMax,
+    ),
+    socketBufferBytes: integer('socketBufferBytes', socketBufferBytes, 1, 2 ** 31 - 1),
+  };
+}

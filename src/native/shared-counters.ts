@@ -1,0 +1,79 @@
+import type { NativeBinding } from './binding.js';
+import type { TrunkPeerTraffic } from './types.js';
+
+/** Rows start on cache lines; the memory's own start may be up to a line less one cell before one. */
+const ALIGNMENT_CELLS = 7;
+/** records sent, received, lost. */
+const TRAFFIC_CELLS = 3;
+
+/** Sizes that the shared memory follows from. */
+export interface SharedCountersOptions {
+  readonly workers: number;
+  readonly trunkPeersMax: number;
+}
+
+/**
+ * Memory that the workers count in and JavaScript reads: a row of counters for each worker and one
+ * for the controlling thread, and the traffic of each slot as each worker saw it.
+ */
+export class SharedCounters {
+  readonly counters: BigUint64Array;
+  readonly traffic: BigUint64Array;
+  /** Set once the addon has said where it put the first row. */
+  offset = 0;
+  readonly #names: readonly string[];
+  readonly #rowCells: number;
+  readonly #options: SharedCountersOptions;
+  /** What a slot had counted when its present relay came. */
+  readonly #baselines = new Map<number, readonly number[]>();
+
+  constructor(binding: NativeBinding, options: SharedCountersOptions) {
+    const { workers, trunkPeersMax } = options;
+    this.#names = binding.counterNames;
+    this.#rowCells = binding.limits.counterRowCells;
+    this.#options = options;
+    const cells = (count: number) => new BigUint64Array(new SharedArrayBuffer(count * 8));
+    this.counters = cells((workers + 1) * this.#rowCells + ALIGNMENT_CELLS);
+    this.traffic = cells(workers * trunkPeersMax * TRAFFIC_CELLS);
+  }
+
+  /** Totals over all rows, by counter name. */
+  totals(): Record<string, bigint> {
+    const totals: Record<string, bigint> = {};
+    for (const [column, name] of this.#names.entries()) {
+      let total = 0n;
+      for (let row = 0; row <= this.#options.workers; row++) {
+        total += Atomics.load(this.counters, this.offset + row * this.#rowCells + column);
+      }
+      totals[name] = total;
+    }
+    return totals;
+  }
+
+  /** A new relay starts in a slot: counts from here. */
+  startTraffic(slot: number): void {
+    this.#baselines.set(slot, this.#sums(slot));
+  }
+
+  /** Traffic with the slot's present relay. */
+  trafficOf(slot: number): TrunkPeerTraffic {
+    const baseline = this.#baselines.get(slot);
+    // A late record takes back a loss, so a sum may fall a little below its baseline.
+    const [recordsSent = 0, recordsReceived = 0, recordsLost = 0] = this.#sums(slot).map(
+      (sum, column) => Math.max(0, sum - (baseline?.[column] ?? 0)),
+    );
+    return { recordsSent, recordsReceived, recordsLost };
+  }
+
+  #sums(slot: number): number[] {
+    const { workers, trunkPeersMax } = this.#options;
+    const sums = new Array<number>(TRAFFIC_CELLS).fill(0);
+    for (let worker = 0; worker < workers; worker++) {
+      const first = (worker * trunkPeersMax + slot) * TRAFFIC_CELLS;
+      for (let column = 0; column < TRAFFIC_CELLS; column++) {
+        sums[column] = (sums[column] ?? 0) + Number(Atomics.load(this.traffic, first + column));
+      }
+    }
+    return sums;
+  }
+}
