@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { OptionRule, OptionTable, OptionValues } from './config/option.js';
+import type { Terminal } from './terminal.js';
 
 /** The world outside a command, passed in so that tests own it. */
 export interface CommandIo {
@@ -18,6 +19,8 @@ export interface CommandContext<T extends OptionTable> {
   /** Positional arguments in the order of the definition. */
   readonly arguments: readonly string[];
   readonly logger: Logger;
+  /** Stderr's, when it is a terminal: for a status line. */
+  readonly terminal: Terminal | undefined;
   readonly io: CommandIo;
   /** Aborted by the first SIGINT or SIGTERM, its name as the reason: stop in good order. */
   readonly stop: AbortSignal;

@@ -6,6 +6,7 @@ import { COMMANDS } from './commands/index.js';
 import { EXIT, EXIT_MEANINGS, exitCodeOf } from './exit-codes.js';
 import { allOptions, flagText, helpFooter, optionHelp } from './help.js';
 import { trapSignals } from './signals.js';
+import { Terminal } from './terminal.js';
 
 const GROUPS: Readonly<Record<string, string>> = {
   secret: 'make and derive the secrets of a deployment',
@@ -148,7 +149,8 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
     io.stderr.write(lines.map((line) => `${name}: ${line}\n`).join(''));
     return exitCodeOf(error);
   }
-  const logger = await openLog(String(config.values.logLevel), io.stderr);
+  const terminal = io.stderr.isTTY ? new Terminal(io.stderr) : undefined;
+  const logger = await openLog(String(config.values.logLevel), io.stderr, terminal);
   for (const warning of config.warnings) logger.warn(warning);
   const trap = trapSignals((code) => process.exit(code));
   const onCrash = (error: unknown) => {
@@ -162,6 +164,7 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
       sourceOf: (name) => config.sources.get(name) ?? name,
       arguments: words,
       logger,
+      terminal,
       io,
       stop: trap.stop,
     });

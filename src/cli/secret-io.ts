@@ -1,6 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+
+const KEY = new RegExp(
+  `^(?=.{${LIMITS.apiKeyCharactersMin},${LIMITS.apiKeyCharactersMax}}$)[A-Za-z0-9._~+/-]+=*$`,
+);
 
 /**
  * Warns about a secret file that others than its owner may read.
@@ -16,7 +21,7 @@ export async function warnIfReadable(path: string, logger: Logger): Promise<void
 }
 
 /**
- * Reads an API key: one line of printable ASCII, 16 to 512 characters, as it stands in an
+ * Reads an API key: one line of token characters, as it stands in an
  * `Authorization: Bearer` header (RFC 6750 section 2.1).
  * @param path - the file
  * @throws TurnpikeError ERR_TURNPIKE_SECRET when it cannot be read or is no such line
@@ -33,10 +38,11 @@ export async function readApiKey(path: string): Promise<string> {
     });
   }
   const key = text.replace(/\r?\n$/, '');
-  if (!/^[A-Za-z0-9._~+/-]{16,512}=*$/.test(key)) {
+  if (!KEY.test(key)) {
     throw new TurnpikeError(
       'ERR_TURNPIKE_SECRET',
-      `${path}: expected one line of 16 to 512 letters, digits or "._~+/-="; ` +
+      `${path}: expected one line of ${LIMITS.apiKeyCharactersMin} to ` +
+        `${LIMITS.apiKeyCharactersMax} letters, digits or "._~+/-", then "=" perhaps; ` +
         '`turnpike secret new` makes one',
     );
   }

@@ -1,5 +1,6 @@
 import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey } from '../config/option.js';
@@ -7,9 +8,6 @@ import { EXIT } from '../exit-codes.js';
 import { openRelayHttp } from '../relay-http.js';
 import { warnIfReadable } from '../secret-io.js';
 import { aborted } from '../signals.js';
-
-/** A relay that was told to stop has this long for its Closed indications and threads. */
-const STOP_MS_MAX = 4_500;
 
 const RELAY_OPTIONS = {
   id: {
@@ -148,20 +146,25 @@ async function serve({ options, logger, stop }: RelayContext, relay: Relay): Pro
       { event: 'listening', id: options.id, listen, trunk, ...(http && { http: http.url }) },
       `relay ${options.id}: peers at ${listen.join(', ')}, relays at ${trunk.join(', ')}`,
     );
-    await aborted(stop);
+    await Promise.race([aborted(stop), superseded(relay)]);
     logger.info({ event: 'stopping', signal: stop.reason }, 'draining: peers are told to leave');
   } finally {
     await http?.close();
   }
 }
 
+/** Rejects when another process has taken the relay's id: one of the two must go. */
+function superseded(relay: Relay): Promise<never> {
+  return new Promise((_, reject) => relay.once('superseded', reject));
+}
+
 /** Ends the process itself when the relay's orderly close takes longer than an operator waits. */
 async function closeInTime({ logger }: RelayContext, relay: Relay): Promise<void> {
   const timer = setTimeout(() => {
-    logger.error({ event: 'stop-timeout' }, `not closed within ${STOP_MS_MAX} ms: leaving`);
+    logger.error({ event: 'stop-timeout' }, `not closed within ${LIMITS.stopMs} ms: leaving`);
     process.exit(EXIT.failed);
-  }, STOP_MS_MAX);
-  await relay.close({ drain: true });
+  }, LIMITS.stopMs);
+  await relay.close();
   clearTimeout(timer);
 }
 

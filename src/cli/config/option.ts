@@ -51,11 +51,15 @@ type Scalar<D extends OptionDefinition> = D['kind'] extends 'address'
         ? C
         : string;
 
+/** What makes sure that an option has a value. */
+type Given =
+  | { readonly required: true }
+  | { readonly default: string | number | boolean }
+  | { readonly kind: 'boolean' };
+
 type Value<D extends OptionDefinition> = D extends { readonly repeat: true }
   ? readonly Scalar<D>[]
-  : D extends { readonly required: true } | { readonly default: unknown } | { kind: 'boolean' }
-    ? Scalar<D>
-    : Scalar<D> | undefined;
+  : Scalar<D> | (D extends Given ? never : undefined);
 
 /** The converted values of a table: what a command's code works with. */
 export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: Value<T[K]> };

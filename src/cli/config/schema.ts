@@ -9,7 +9,8 @@ import { COMMON_OPTIONS, optionKey } from './option.js';
  */
 export function schemaOf(options: OptionTable): TSchema {
   const properties: Record<string, TSchema> = {};
-  for (const [name, option] of Object.entries({ ...options, ...COMMON_OPTIONS })) {
+  const table: OptionTable = { ...options, ...COMMON_OPTIONS };
+  for (const [name, option] of Object.entries(table)) {
     const value = valueSchema(option);
     const whole = option.repeat === true ? Type.Array(value, { minItems: 1 }) : value;
     properties[optionKey(name)] = option.required === true ? whole : Type.Optional(whole);

@@ -20,7 +20,7 @@ export class ReceiveWindow {
   #unacknowledged = 0;
   #ackDueMs: number | undefined;
   #echo: { readonly stamp: number; readonly atMs: number } | undefined;
-  #lastWindow = LIMITS.streamSegmentsMax;
+  #lastWindow: number = LIMITS.streamSegmentsMax;
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -18,7 +18,7 @@ const FLAG = { keyed: 1, otherKeyed: 2 } as const;
 
 /** What became of a datagram; a plain one carries the opened message. */
 export type ChannelVerdict =
-  | { readonly type: 'plain'; readonly message: Uint8Array }
+  | { readonly type: 'plain'; readonly counter: number; readonly message: Uint8Array }
   | { readonly type: 'hello' }
   | { readonly type: 'keyed' }
   | { readonly type: 'bad-hello' | 'bad-seal' | 'replay' | 'too-early' | 'foreign' };
@@ -105,7 +105,7 @@ export class SealedChannel {
     // Only after the tag: else a forged counter could push the window past genuine messages.
     if (!this.#replays.accept(opened.counter)) return { type: 'replay' };
     this.#otherKeyed = true;
-    return { type: 'plain', message: opened.message };
+    return { type: 'plain', ...opened };
   }
 
   #receiveHello(datagram: Uint8Array): ChannelVerdict {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { LIMITS } from '../../../src/limits.js';
+import { holds } from '../holds.js';
 import { MESSAGE_BYTES_MAX, randomOf, SimulatedPair } from './simulated-path.js';
 
 const HOUR_MS = 3_600_000;
@@ -12,7 +13,8 @@ function bytesOf(length: number, seed: number): Uint8Array {
 }
 
 t.test('bytes arrive once and in order whatever the path does', async (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(
       fc.record({
         loss: fc.double({ min: 0, max: 0.4, noNaN: true }),
@@ -38,7 +40,8 @@ t.test('bytes arrive once and in order whatever the path does', async (t) => {
 });
 
 t.test('a connection that is replaced at any moment loses and doubles nothing', async (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(
       fc.integer(),
       fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 6 }),
@@ -113,7 +116,8 @@ t.test('2 % loss costs time, not much more than the lost segments', async (t) =>
 });
 
 t.test('garbage is a verdict', async (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
       const pair = new SimulatedPair({ a: bytesOf(10, 1), b: bytesOf(10, 1) }, PERFECT);
       pair.a.stream.attach();

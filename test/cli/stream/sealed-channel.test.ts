@@ -5,6 +5,7 @@ import { ReplayWindow } from '../../../src/cli/stream/replay-window.js';
 import { openSealed, SEAL_BYTES, seal } from '../../../src/cli/stream/seal.js';
 import { SealedChannel } from '../../../src/cli/stream/sealed-channel.js';
 import type { RandomBytes } from '../../../src/units.js';
+import { holds } from '../holds.js';
 import { VirtualTime } from './simulated-path.js';
 
 const ROOM_KEY = new Uint8Array(32).fill(7);
@@ -82,7 +83,8 @@ t.test('one hello from either side keys both, and then they are quiet', async (t
 });
 
 t.test('lost hellos are repeated until both sides have keys', async (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.array(fc.boolean(), { minLength: 20, maxLength: 20 }), (fates) => {
       const time = new VirtualTime();
       const [a, b] = [side(0, { time }), side(1, { time })];
@@ -180,7 +182,8 @@ t.test('sealed data before the keys, and other traffic, are told apart', async (
 
 t.test('random bytes never throw', async (t) => {
   const { a } = keyedPair();
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.constantFrom(0, 1, 2), fc.uint8Array({ maxLength: 120 }), (type, bytes) => {
       return a.channel.receive(Uint8Array.of(type, ...bytes)).type !== 'plain';
     }),
@@ -189,7 +192,8 @@ t.test('random bytes never throw', async (t) => {
 
 t.test('seal and open are inverse, and add what they say', async (t) => {
   const key = new Uint8Array(32).fill(1);
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.uint8Array(), fc.integer({ min: 0, max: 2 ** 48 - 1 }), (message, counter) => {
       const sealed = seal(key, 2, counter, message);
       const opened = openSealed(key, sealed);
@@ -203,7 +207,8 @@ t.test('seal and open are inverse, and add what they say', async (t) => {
 });
 
 t.test('a replay window accepts each counter once', async (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 200 }), (counters) => {
       const window = new ReplayWindow(16);
       const seen = new Set<number>();

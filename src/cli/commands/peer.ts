@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { formatAddress } from '../../address.js';
+import { TurnpikeError } from '../../errors.js';
+import { systemClock } from '../../units.js';
+import { type CommandContext, defineCommand } from '../command.js';
+import type { OptionTable } from '../config/option.js';
+import type { PeerMode } from '../peer/link.js';
+import { readApiKey, warnIfReadable } from '../secret-io.js';
+
+/** A stream that was cut waits this long for the other side before its end is an error. */
+const STREAM_RECONNECT_SECONDS = 60;
+
+const PEER_OPTIONS = {
+  directory: {
+    kind: 'url',
+    placeholder: 'URL',
+    description: 'the directory where both sides meet',
+    required: true,
+  },
+  apiKeyFile: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description: 'the API key of a tenant: one line, the same tenant on both sides',
+    required: true,
+  },
+  room: {
+    kind: 'text',
+    placeholder: 'NAME',
+    description: 'the name under which the two sides find each other',
+    required: true,
+  },
+  roomKeyFile: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description:
+      'key that seals the byte stream: one line of base64, the same on both sides, never sent',
+  },
+  udpListen: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'carry UDP instead of a byte stream: take datagrams here',
+  },
+  udpForward: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'carry UDP instead of a byte stream: hand datagrams to this address',
+  },
+  statusSeconds: {
+    kind: 'integer',
+    placeholder: 'N',
+    description: 'seconds between status lines in the log (a terminal shows one live line instead)',
+    default: 10,
+    minimum: 1,
+    maximum: 86_400,
+  },
+  reconnectSeconds: {
+    kind: 'integer',
+    placeholder: 'N',
+    description: 'give up when a lost connection is not back after this long; 0: never',
+    defaultText: `${STREAM_RECONNECT_SECONDS} for a byte stream, 0 for UDP`,
+    minimum: 0,
+    maximum: 86_400,
+  },
+} as const satisfies OptionTable;
+
+type PeerContext = CommandContext<typeof PEER_OPTIONS>;
+
+/** `turnpike peer` */
+export const peerCommand = defineCommand({
+  path: ['peer'],
+  summary: 'netcat for machines behind NATs: a byte stream, or UDP for any application',
+  description:
+    'Meets another `turnpike peer` in a room of the directory and connects to it through two\n' +
+    "relays. By default standard input comes out at the other side's standard output, both\n" +
+    'ways, in order, complete and sealed with AES-256-GCM. With --udp-listen or --udp-forward\n' +
+    'it carries the datagrams of a local application instead.',
+  options: PEER_OPTIONS,
+  rules: [{ type: 'at-most-one', options: ['udpListen', 'udpForward'] }],
+  examples: [
+    {
+      purpose: 'a key for the two sides, made once and copied to both',
+      line: '(umask 077; turnpike secret new > room.key)',
+    },
+    {
+      purpose: 'send a folder; on the other machine, receive it',
+      line:
+        'tar c photos | turnpike peer --config peer.yaml --room photos\n' +
+        'turnpike peer --config peer.yaml --room photos < /dev/null | tar x',
+    },
+    {
+      purpose: 'WireGuard: one side sends to 127.0.0.1:51820, the other has WireGuard there',
+      line:
+        'turnpike peer --config peer.yaml --room wg --udp-listen 127.0.0.1:51820\n' +
+        'turnpike peer --config peer.yaml --room wg --udp-forward 127.0.0.1:51820',
+    },
+  ],
+  notes: [
+    'A byte stream needs --room-key-file. It ends when both inputs have ended; give a side that\n' +
+      'has nothing to send `< /dev/null`. If input is a terminal and output is not, the end of\n' +
+      "the other side's stream ends both. A connection that is lost is replaced, and no byte\n" +
+      'is lost or doubled; cut short by a signal, the exit code is 130 or 143.',
+    "UDP payloads are carried as they are: encrypting them is the application's part. One\n" +
+      'listener carries one flow; answers go to whoever sent to it last.',
+  ],
+  run: async (context) => {
+    const { options, logger, terminal, io, stop } = context;
+    const { roomLinks } = await import('../peer/room-links.js');
+    const { runSessions } = await import('../peer/session-loop.js');
+    const { StatusReporter } = await import('../peer/status.js');
+    checkMode(context);
+    await warnIfReadable(options.apiKeyFile, logger);
+    const apiKey = await readApiKey(options.apiKeyFile);
+    const { directory, room, statusSeconds, udpListen, udpForward } = options;
+    const isStream = udpListen === undefined && udpForward === undefined;
+    const links = roomLinks({ directoryUrl: directory, apiKey, room, logger });
+    const mode = await openMode(context);
+    const clock = systemClock;
+    // A live line on the terminal that a person types into would tear what they type.
+    const quiet = isStream && io.stdout.isTTY === true;
+    const reporter = new StatusReporter({
+      traffic: () => mode.traffic(),
+      clock,
+      logger,
+      terminal: quiet ? undefined : terminal,
+      intervalMs: statusSeconds * 1_000,
+    });
+    const reconnectSeconds = options.reconnectSeconds ?? (isStream ? STREAM_RECONNECT_SECONDS : 0);
+    logger.info({ event: 'waiting', room }, `waiting for the other side in room ${room}`);
+    try {
+      return await runSessions({
+        openLink: links.open,
+        mode,
+        logger,
+        clock,
+        random: Math.random,
+        reconnectMs: reconnectSeconds === 0 ? undefined : reconnectSeconds * 1_000,
+        stop,
+        onLink: (link) => reporter.show(link),
+      });
+    } finally {
+      await mode.close();
+      await links.close();
+      reporter.close();
+    }
+  },
+});
+
+function checkMode({ options, sourceOf }: PeerContext): void {
+  const isStream = options.udpListen === undefined && options.udpForward === undefined;
+  if (isStream && options.roomKeyFile === undefined) {
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      'a byte stream needs --room-key-file, the same key on both sides ' +
+        '(`turnpike secret new` makes one); for UDP give --udp-listen or --udp-forward',
+    );
+  }
+  if (!isStream && options.roomKeyFile !== undefined) {
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      `${sourceOf('roomKeyFile')}: UDP payloads are not sealed, so a room key would only seem ` +
+        'to protect them; leave it out',
+    );
+  }
+}
+
+async function openMode({ options, logger, io }: PeerContext): Promise<PeerMode> {
+  const { udpListen, udpForward, roomKeyFile } = options;
+  const address = udpListen ?? udpForward;
+  if (address !== undefined) {
+    const { DatagramMode } = await import('../peer/datagram-mode.js');
+    const type = udpListen === undefined ? 'forward' : 'listen';
+    const mode = await DatagramMode.open({ local: { type, address }, clock: systemClock, logger });
+    const local = formatAddress(mode.localAddress);
+    const what =
+      type === 'listen' ? `taking UDP at ${local}` : `handing UDP to ${formatAddress(address)}`;
+    logger.info({ event: 'udp', local, [type]: formatAddress(address) }, what);
+    logger.warn("UDP payloads are carried as they are: encrypting them is the application's part");
+    return mode;
+  }
+  const { readSecretFile } = await import('../../auth/secret-file.js');
+  const { StandardStreams } = await import('../peer/standard-streams.js');
+  const { StreamMode } = await import('../peer/stream-mode.js');
+  const path = roomKeyFile ?? '';
+  await warnIfReadable(path, logger);
+  const roomKey = await readSecretFile(path);
+  const streams = new StandardStreams(io);
+  return new StreamMode({ streams, roomKey, clock: systemClock, random: randomBytes, logger });
+}

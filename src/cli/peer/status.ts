@@ -1,0 +1,121 @@
+import type { Logger } from 'pino';
+import { formatAddress } from '../../address.js';
+import type { Clock } from '../../units.js';
+import type { Terminal } from '../terminal.js';
+import type { Link, Traffic } from './link.js';
+
+/** What is reported at each interval; the fields of the `status` log line. */
+export interface Status {
+  readonly rttMs: number | undefined;
+  /** Shares of messages lost in the interval, 0 to 1; undefined when none was expected. */
+  readonly lossIn: number | undefined;
+  readonly lossOut: number | undefined;
+  readonly bitsPerSecondIn: number;
+  readonly bitsPerSecondOut: number;
+  /** In all. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/**
+ * The status of the time between two readings.
+ * @param seconds - between them
+ */
+export function statusBetween(before: Traffic, after: Traffic, seconds: number): Status {
+  const rate = (later: number, earlier: number) =>
+    seconds > 0 ? Math.round(((later - earlier) * 8) / seconds) : 0;
+  return {
+    rttMs: after.rttMs === undefined ? undefined : Math.round(after.rttMs * 10) / 10,
+    lossIn: loss(after.expectedIn - before.expectedIn, after.receivedIn - before.receivedIn),
+    lossOut: loss(after.expectedOut - before.expectedOut, after.receivedOut - before.receivedOut),
+    bitsPerSecondIn: rate(after.bytesIn, before.bytesIn),
+    bitsPerSecondOut: rate(after.bytesOut, before.bytesOut),
+    bytesIn: after.bytesIn,
+    bytesOut: after.bytesOut,
+    dropped: after.dropped,
+  };
+}
+
+function loss(expected: number, received: number): number | undefined {
+  if (expected <= 0) return undefined;
+  return Math.round(Math.min(1, Math.max(0, 1 - received / expected)) * 10_000) / 10_000;
+}
+
+/** One line for a person: `fra-1 ⇄ 192.0.2.20:3478  rtt 12.3 ms  loss in 0.0 % out 0.1 %  …`. */
+export function statusLine(link: Link | undefined, status: Status): string {
+  if (link === undefined) return 'waiting for the other side';
+  const dropped = Object.entries(status.dropped).map(([name, count]) => `${count} ${name}`);
+  return [
+    `${link.relay.id} <=> ${formatAddress(link.peerRelay)}`,
+    `rtt ${status.rttMs === undefined ? '-' : `${status.rttMs.toFixed(1)} ms`}`,
+    `loss in ${percent(status.lossIn)} out ${percent(status.lossOut)}`,
+    `in ${bitRate(status.bitsPerSecondIn)} out ${bitRate(status.bitsPerSecondOut)}`,
+    ...(dropped.length > 0 ? [`dropped: ${dropped.join(', ')}`] : []),
+  ].join('  ');
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? '-' : `${(share * 100).toFixed(1)} %`;
+}
+
+function bitRate(bitsPerSecond: number): string {
+  if (bitsPerSecond >= 1e9) return `${(bitsPerSecond / 1e9).toFixed(2)} Gbit/s`;
+  if (bitsPerSecond >= 1e6) return `${(bitsPerSecond / 1e6).toFixed(2)} Mbit/s`;
+  return `${(bitsPerSecond / 1e3).toFixed(1)} kbit/s`;
+}
+
+export interface StatusReporterOptions {
+  readonly traffic: () => Traffic;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Shows a line that is replaced every second; without it, log lines. */
+  readonly terminal: Terminal | undefined;
+  /** Time between log lines. */
+  readonly intervalMs: number;
+}
+
+const LINE_INTERVAL_MS = 1_000;
+
+/** Reports the status while a command runs: a live line on a terminal, log lines otherwise. */
+export class StatusReporter {
+  readonly #options: StatusReporterOptions;
+  readonly #timer: NodeJS.Timeout;
+  #before: Traffic;
+  #beforeMs: number;
+  #link: Link | undefined;
+
+  constructor(options: StatusReporterOptions) {
+    this.#options = options;
+    this.#before = options.traffic();
+    this.#beforeMs = options.clock.monotonic();
+    const intervalMs = options.terminal === undefined ? options.intervalMs : LINE_INTERVAL_MS;
+    this.#timer = setInterval(() => this.#report(), intervalMs);
+  }
+
+  /** The connection whose status it is; undefined while there is none. */
+  show(link: Link | undefined): void {
+    this.#link = link;
+  }
+
+  /** Ends with a last report of the totals. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#options.terminal?.clear();
+    const { bytesIn, bytesOut, dropped } = this.#options.traffic();
+    this.#options.logger.info(
+      { event: 'finished', bytesIn, bytesOut, dropped },
+      `${bytesIn} bytes in, ${bytesOut} bytes out`,
+    );
+  }
+
+  #report(): void {
+    const { traffic, clock, logger, terminal } = this.#options;
+    const [after, afterMs] = [traffic(), clock.monotonic()];
+    const status = statusBetween(this.#before, after, (afterMs - this.#beforeMs) / 1_000);
+    [this.#before, this.#beforeMs] = [after, afterMs];
+    const line = statusLine(this.#link, status);
+    if (terminal !== undefined) terminal.status(line);
+    else if (this.#link !== undefined) logger.info({ event: 'status', ...status }, line);
+  }
+}
