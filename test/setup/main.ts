@@ -2,7 +2,7 @@
  * What `npm test` runs: brings the machine and the builds up to date, then starts tap. Arguments
  * are tap's (`npm test -- test/stun`).
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildCppTests } from './cpp-tests.js';
@@ -10,6 +10,7 @@ import { run } from './run-command.js';
 import { ensureSystemPackages } from './system-packages.js';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const tap = join(root, 'node_modules/.bin/tap');
 
 /** Set-up output would bury the reason of a failure, so each step says what it does in one line. */
 function step(title: string, action: () => boolean): void {
@@ -26,11 +27,10 @@ function tapPluginsAreBuilt(): boolean {
   return existsSync(built) && !readFileSync(built, 'utf8').includes('@tapjs/typescript');
 }
 
-function runTap(args: readonly string[]): boolean {
-  // Without a terminal tap's live reporters write cursor movements, except where CI is set.
-  const env = process.stdout.isTTY ? process.env : { ...process.env, CI: 'true' };
-  const reporter = process.stdout.isTTY ? 'base' : 'terse';
-  return run(join(root, 'node_modules/.bin/tap'), [`--reporter=${reporter}`, ...args], { env });
+/** tap takes files and globs; a folder means its tests. */
+function testArguments(args: readonly string[]): string[] {
+  const isFolder = (arg: string) => statSync(arg, { throwIfNoEntry: false })?.isDirectory();
+  return args.map((arg) => (isFolder(arg) ? `${arg}/**/*.test.ts` : arg));
 }
 
 process.chdir(root);
@@ -39,8 +39,6 @@ step('Building the addon', () => run('npm', ['run', '--silent', 'build:native'],
 step('Building the TypeScript', () => run('npm', ['run', '--silent', 'build:ts'], { quiet: true }));
 step('Building the C++ tests', buildCppTests);
 if (!tapPluginsAreBuilt()) {
-  step('Building the test runner', () =>
-    run(join(root, 'node_modules/.bin/tap'), ['build'], { quiet: true }),
-  );
+  step('Building the test runner', () => run(tap, ['build'], { quiet: true }));
 }
-process.exit(runTap(process.argv.slice(2)) ? 0 : 1);
+process.exit(run(tap, testArguments(process.argv.slice(2))) ? 0 : 1);
