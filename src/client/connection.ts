@@ -1,0 +1,410 @@
+import { formatAddress, type TransportAddress } from '../address.js';
+import { isTurnpikeError, TurnpikeError } from '../errors.js';
+import { LIMITS, RFC } from '../limits.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
+import type { StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
+import { MessageWriter } from '../stun/writer.js';
+import type { RandomBytes } from '../units.js';
+import { Authenticator, type IntegrityPreference } from './authenticator.js';
+import type { ConnectionGrant } from './grant.js';
+import { meaningOf } from './rejection.js';
+import { type AnswerFault, Requests } from './requests.js';
+import { closeWaitsMs, connectWaitsMs, standardWaitsMs } from './retransmission.js';
+import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
+
+/** IANA's number of UDP, the only REQUESTED-TRANSPORT of PROTOCOL.md. */
+const UDP = 17;
+
+/** The life of a peer's leg, as the peer knows it. */
+export type ConnectionState =
+  | 'opening'
+  | 'allocated'
+  | 'connecting'
+  | 'established'
+  | 'closing'
+  | 'closed';
+
+/** What may follow what; anything else is a bug of ours. */
+const NEXT: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
+  opening: ['allocated', 'closed'],
+  allocated: ['connecting', 'closing', 'closed'],
+  connecting: ['established', 'allocated', 'closing', 'closed'],
+  established: ['closing', 'closed'],
+  closing: ['closed'],
+  closed: [],
+};
+
+/** Why a STUN message from the relay's address was ignored. */
+export type MessageFault = AnswerFault | 'unexpected-message' | 'unauthenticated-closed';
+
+export interface ConnectionOptions {
+  readonly grant: ConnectionGrant;
+  readonly integrity: IntegrityPreference;
+  /** LIFETIME to ask for, seconds. */
+  readonly lifetimeSeconds: number;
+  readonly scheduler: Scheduler;
+  readonly random: RandomBytes;
+  /** Sends one datagram to the relay. */
+  readonly transmit: (bytes: Uint8Array) => void;
+  /** Called once, when the state becomes `closed`: with the reason unless we closed it. */
+  readonly onClosed: (reason: TurnpikeError | undefined) => void;
+}
+
+/**
+ * The peer's half of one connection (PROTOCOL.md section 2): the state machine over Allocate,
+ * Connect, Refresh and Closed, and the timers that keep the leg alive. It owns no socket.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #authenticator: Authenticator;
+  readonly #requests: Requests;
+  readonly #keepalive: IdleTimer;
+  readonly #silence: IdleTimer;
+  #state: ConnectionState = 'opening';
+  #channel: number | undefined;
+  #mappedAddress: TransportAddress | undefined;
+  #cancelRefresh: Cancel | undefined;
+  #refreshing = false;
+  #closing: Promise<void> | undefined;
+  #closeReason: TurnpikeError | undefined;
+
+  constructor(options: ConnectionOptions) {
+    const { grant, integrity, scheduler, random } = options;
+    const transmit = (bytes: Uint8Array) => this.#transmit(bytes);
+    this.#options = options;
+    this.#authenticator = new Authenticator(grant, integrity);
+    this.#requests = new Requests({
+      grant,
+      authenticator: this.#authenticator,
+      scheduler,
+      random,
+      transmit,
+    });
+    this.#keepalive = new IdleTimer(scheduler, LIMITS.keepaliveMs, () => this.#sendKeepalive());
+    this.#silence = new IdleTimer(scheduler, LIMITS.relaySilenceMs, () => void this.#refresh());
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** The channel that the relay chose; undefined before `established`. */
+  get channel(): number | undefined {
+    return this.#channel;
+  }
+
+  /** The NAT's address and port for this peer; undefined before `allocated`. */
+  get mappedAddress(): TransportAddress | undefined {
+    return this.#mappedAddress;
+  }
+
+  /** Smoothed round trip to the relay, milliseconds. */
+  get relayRttMs(): number | undefined {
+    return this.#requests.roundTrip.smoothedMs;
+  }
+
+  /** The integrity in use; undefined before the relay's challenge. */
+  get integrity() {
+    return this.#authenticator.kind;
+  }
+
+  /**
+   * Reserves the leg.
+   * @returns the NAT's address and port
+   * @throws as `Requests.request`; the caller then calls `abandon`
+   */
+  async allocate(signal?: AbortSignal): Promise<TransportAddress> {
+    const { grant } = this.#options;
+    const answer = await this.#requests.request({
+      method: Method.Allocate,
+      name: 'Allocate',
+      write: (writer) =>
+        this.#writeIdentifier(writer)
+          .requestedTransport(UDP)
+          .connectionRole(grant.role)
+          .address(AttributeType.XorPeerRelayAddress, grant.peerRelay)
+          .u32(AttributeType.Lifetime, this.#options.lifetimeSeconds),
+      waitsMs: standardWaitsMs,
+      timed: true,
+      signal,
+    });
+    const mapped = answer.address(AttributeType.XorMappedAddress);
+    if (mapped === undefined) throw malformed('Allocate', 'XOR-MAPPED-ADDRESS');
+    this.#mappedAddress = mapped;
+    this.#enter('allocated');
+    this.#startTimers();
+    return mapped;
+  }
+
+  /**
+   * Connects the leg to the other peer's. After 403, 447, a timeout or an abort the leg is reserved
+   * again and `connect` may be called again; any other failure closes the connection.
+   * @param peerAddress - the other peer's NAT address
+   * @throws TurnpikeError as `Requests.request`, and ERR_TURNPIKE_TIMEOUT when the relay said
+   *   nothing for 30 s; ERR_TURNPIKE_CONFIG when not in state `allocated`
+   */
+  async connect(peerAddress: TransportAddress, signal?: AbortSignal): Promise<void> {
+    if (this.#state === 'closed' || this.#state === 'closing') throw closedHere();
+    if (this.#state !== 'allocated') {
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `connect() while ${this.#state}`);
+    }
+    this.#enter('connecting');
+    this.#cancelRefresh?.();
+    try {
+      const answer = await this.#requests.request({
+        method: Method.Connect,
+        name: 'Connect',
+        write: (writer) =>
+          this.#writeIdentifier(writer).address(AttributeType.XorPeerAddress, peerAddress),
+        waitsMs: connectWaitsMs,
+        timed: false,
+        signal,
+      });
+      this.#established(answer);
+    } catch (error) {
+      throw this.#connectFailed(error as TurnpikeError, peerAddress);
+    }
+  }
+
+  /** Counts as a sign that the peer is not silent: call it for each datagram of data sent. */
+  noteSent(): void {
+    this.#keepalive.touch();
+  }
+
+  /** Counts as a sign of the relay's life: call it for each datagram of data received. */
+  noteReceived(): void {
+    this.#silence.touch();
+  }
+
+  /** Takes a STUN message from the relay's address. @returns why it was ignored, if it was. */
+  receive(message: StunMessage): MessageFault | undefined {
+    if (this.#state === 'closed') return 'unexpected-message';
+    if (message.messageClass === 'success' || message.messageClass === 'error') {
+      const fault = this.#requests.receive(message);
+      if (fault === undefined) this.#silence.touch();
+      return fault;
+    }
+    // RFC 8489 section 6.3: nothing else is answered; two responders would loop (CVE-2024-2169).
+    if (message.messageClass !== 'indication' || message.method !== Method.Closed) {
+      return 'unexpected-message';
+    }
+    return this.#receiveClosed(message);
+  }
+
+  /** The network says that nothing listens at the relay's address: fail soon, after asking. */
+  refused(cause: unknown): void {
+    this.#requests.refused(cause);
+    if (this.#state === 'established' || this.#state === 'allocated') void this.#refresh();
+  }
+
+  /**
+   * Closes the connection at the relay and waits at most 2 s for its answer. Idempotent; resolves
+   * when the state is `closed`. Never rejects.
+   * @param reason - what `onClosed` is told; nothing when the application just wants to end
+   */
+  close(reason?: TurnpikeError): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closeReason = reason;
+      this.#closing = this.#close();
+    }
+    return this.#closing;
+  }
+
+  /** Ends at once, with a single Refresh of LIFETIME 0 that nobody waits for. Idempotent. */
+  abandon(reason?: TurnpikeError): void {
+    if (this.#state === 'closed') return;
+    this.#requests.fireAndForget(Method.Refresh, (writer) =>
+      this.#writeIdentifier(writer).u32(AttributeType.Lifetime, 0),
+    );
+    this.#end(reason);
+  }
+
+  #established(answer: StunMessage): void {
+    const channel = answer.channelNumber();
+    if (channel === undefined || channel < RFC.channelMin || channel > RFC.channelMax) {
+      throw malformed('Connect', 'CHANNEL-NUMBER');
+    }
+    this.#channel = channel;
+    this.#enter('established');
+    this.#scheduleRefresh(answer.lifetimeSeconds());
+  }
+
+  #connectFailed(error: TurnpikeError, peerAddress: TransportAddress): TurnpikeError {
+    if (this.#state !== 'connecting') return error;
+    const silent =
+      isTurnpikeError(error, 'ERR_TURNPIKE_RELAY_UNREACHABLE') && error.errno === undefined;
+    const retriable =
+      silent ||
+      error.code === 'ERR_TURNPIKE_ABORTED' ||
+      error.stunCode === ErrorCode.Forbidden ||
+      error.stunCode === ErrorCode.ConnectionTimeoutOrFailure;
+    if (!retriable) {
+      this.#end(error);
+      return error;
+    }
+    this.#enter('allocated');
+    this.#scheduleRefresh(undefined);
+    if (!silent) return error;
+    const address = formatAddress(peerAddress);
+    return new TurnpikeError(
+      'ERR_TURNPIKE_TIMEOUT',
+      `not connected to ${address} in ${LIMITS.connectMs / 1_000} s: ${error.message}`,
+      { cause: error, address },
+    );
+  }
+
+  #receiveClosed(message: StunMessage): MessageFault | undefined {
+    if (!this.#authenticator.verify(message)) return 'unauthenticated-closed';
+    if (message.connectionIdentifier() !== this.#options.grant.connectionId) {
+      return 'unexpected-message';
+    }
+    const { code, reason } = message.errorCode() ?? {
+      code: ErrorCode.AllocationMismatch,
+      reason: '',
+    };
+    // While we are closing ourselves this says no more than that the relay is done with the leg.
+    this.#end(this.#state === 'closing' ? this.#closeReason : this.#closedByRelay(code, reason));
+    return undefined;
+  }
+
+  #closedByRelay(code: number, reason: string, cause?: unknown): TurnpikeError {
+    return new TurnpikeError(
+      'ERR_TURNPIKE_CLOSED',
+      `the relay closed the connection with ${code}: ${CLOSED_MEANINGS[code] ?? meaningOf(code, reason)}`,
+      { stunCode: code, address: formatAddress(this.#options.grant.relay), cause },
+    );
+  }
+
+  /** In `allocated` the relay drops the leg after 30 s; later, when LIFETIME ends. */
+  #scheduleRefresh(grantedSeconds: number | undefined): void {
+    this.#cancelRefresh?.();
+    const reserved = this.#state === 'allocated';
+    const lifetimeMs = (grantedSeconds ?? this.#options.lifetimeSeconds) * 1_000;
+    // Half to three quarters of the lifetime: a relay that fails one Refresh has time for another,
+    // and peers that connected together do not refresh together.
+    const delayMs = reserved
+      ? LIMITS.reservedRefreshMs * (0.75 + this.#jitter() / 4)
+      : lifetimeMs * (0.5 + this.#jitter() / 4);
+    this.#cancelRefresh = this.#options.scheduler.after(delayMs, () => void this.#refresh());
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#refreshing || this.#closing !== undefined || this.#state === 'closed') return;
+    this.#refreshing = true;
+    try {
+      const answer = await this.#requests.request({
+        method: Method.Refresh,
+        name: 'Refresh',
+        write: (writer) =>
+          this.#writeIdentifier(writer).u32(AttributeType.Lifetime, this.#options.lifetimeSeconds),
+        waitsMs: standardWaitsMs,
+        timed: true,
+      });
+      if (this.#state === 'allocated' || this.#state === 'established') {
+        this.#scheduleRefresh(answer.lifetimeSeconds());
+      }
+    } catch (error) {
+      this.#refreshFailed(error as TurnpikeError);
+    } finally {
+      this.#refreshing = false;
+    }
+  }
+
+  #refreshFailed(error: TurnpikeError): void {
+    if (this.#closing !== undefined) return;
+    const gone = error.stunCode === ErrorCode.AllocationMismatch;
+    this.#end(gone ? this.#closedByRelay(ErrorCode.AllocationMismatch, '', error) : error);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    if (this.#state === 'opening') {
+      this.abandon(this.#closeReason);
+      return;
+    }
+    this.#enter('closing');
+    this.#stopTimers();
+    this.#requests.failAll(closedHere());
+    try {
+      await this.#requests.request({
+        method: Method.Refresh,
+        name: 'Refresh',
+        write: (writer) => this.#writeIdentifier(writer).u32(AttributeType.Lifetime, 0),
+        waitsMs: closeWaitsMs,
+        timed: true,
+      });
+    } catch {
+      // The relay is away or has forgotten the leg already: either way it is closed for us.
+    }
+    this.#end(this.#closeReason);
+  }
+
+  /** The one way into `closed`. */
+  #end(reason: TurnpikeError | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#enter('closed');
+    this.#stopTimers();
+    this.#requests.failAll(reason ?? closedHere());
+    this.#options.onClosed(reason);
+  }
+
+  #enter(next: ConnectionState): void {
+    if (!NEXT[this.#state].includes(next)) {
+      throw new Error(`impossible: a connection goes from ${this.#state} to ${next}`);
+    }
+    this.#state = next;
+  }
+
+  #startTimers(): void {
+    this.#keepalive.start();
+    this.#silence.start();
+    this.#scheduleRefresh(undefined);
+  }
+
+  #stopTimers(): void {
+    this.#cancelRefresh?.();
+    this.#keepalive.stop();
+    this.#silence.stop();
+  }
+
+  /** An indication has no answer and needs no integrity (PROTOCOL.md section 2). */
+  #sendKeepalive(): void {
+    const transactionId = this.#options.random(12);
+    this.#transmit(new MessageWriter('indication', Method.Binding, transactionId).finish());
+  }
+
+  #transmit(bytes: Uint8Array): void {
+    this.#keepalive.touch();
+    this.#options.transmit(bytes);
+  }
+
+  #writeIdentifier(writer: MessageWriter): MessageWriter {
+    return writer.connectionIdentifier(this.#options.grant.connectionId);
+  }
+
+  /** 0 to 1. */
+  #jitter(): number {
+    const [byte = 0] = this.#options.random(1);
+    return byte / 0xff;
+  }
+}
+
+/** What the codes of a Closed indication mean (PROTOCOL.md section 2). */
+const CLOSED_MEANINGS: Readonly<Record<number, string>> = {
+  300: 'it is draining',
+  437: 'the other side closed it, or it expired',
+  447: 'the other relay is gone',
+};
+
+function malformed(method: string, attribute: string): TurnpikeError {
+  return new TurnpikeError(
+    'ERR_TURNPIKE_STUN',
+    `the relay's answer to ${method} has no usable ${attribute}`,
+  );
+}
+
+function closedHere(): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection was closed on this side');
+}

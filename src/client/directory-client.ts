@@ -1,0 +1,131 @@
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type TransportAddress, transportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { AddressShape, Name } from '../registry/schemas.js';
+import {
+  type DirectoryAccess,
+  directoryProblem,
+  directoryUnreachable,
+  directoryUrl,
+} from './directory-problem.js';
+import { type ConnectionOffer, parseOffer } from './grant.js';
+import { exchangeJson, type TextAnswer } from './http-json.js';
+import { aborted } from './rejection.js';
+
+/** What a peer, or its server, may tell the directory about it; everything is optional. */
+export interface PeerHints {
+  /** The peer's public IP address, without a port. */
+  readonly address?: string | undefined;
+  /** Relay or region id to round trip in milliseconds, as the peer measured it. */
+  readonly latencies?: Readonly<Record<string, number>> | undefined;
+  /** The region that its relay must be in, while one there can serve. */
+  readonly region?: string | undefined;
+  /** The address family it must be served with. */
+  readonly family?: 4 | 6 | undefined;
+}
+
+export interface ConnectionRequest {
+  readonly peers: readonly [PeerHints, PeerHints];
+  /** How long the credentials may start the connection; default 600, at most 86,400. */
+  readonly ttlSeconds?: number | undefined;
+}
+
+/** A relay that the directory may choose. */
+export interface RelaySummary {
+  readonly id: string;
+  readonly region: string;
+  readonly addresses: readonly TransportAddress[];
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+const relaysValidator = Compile(
+  Type.Object({
+    relays: Type.Array(
+      Type.Object({ id: Name, region: Name, addresses: Type.Array(AddressShape) }),
+      { maxItems: LIMITS.relaysMax },
+    ),
+  }),
+);
+
+/**
+ * The directory's HTTP interface for peers and their servers (PROTOCOL.md section 5). Each call
+ * is given up after LIMITS.directoryAnswerMs. All of them throw TurnpikeError:
+ * ERR_TURNPIKE_DIRECTORY for a problem that the directory reported (`status`,
+ * `retryAfterSeconds`) or an answer that makes no sense, ERR_TURNPIKE_DIRECTORY_UNREACHABLE when
+ * it did not answer, ERR_TURNPIKE_ABORTED.
+ */
+export class DirectoryClient {
+  readonly #access: DirectoryAccess;
+
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG for a URL that is not http: or https: */
+  constructor(access: DirectoryAccess) {
+    directoryUrl(access.url, '');
+    this.#access = access;
+  }
+
+  /** Asks for a pair of relays and the credentials of both peers. */
+  async createConnection(
+    request: ConnectionRequest,
+    options: CallOptions = {},
+  ): Promise<ConnectionOffer> {
+    return parseOffer(await this.#call('POST', 'v1/connections', request, options.signal));
+  }
+
+  /** Lists the relays that may be chosen: to measure latencies to. */
+  async listRelays(options: CallOptions = {}): Promise<RelaySummary[]> {
+    const answer = await this.#call('GET', 'v1/relays', undefined, options.signal);
+    if (!relaysValidator.Check(answer)) throw senseless('a malformed list of relays');
+    try {
+      return answer.relays.map(({ id, region, addresses }) => ({
+        id,
+        region,
+        addresses: addresses.map(({ address, port }) => transportAddress(address, port)),
+      }));
+    } catch (cause) {
+      throw senseless('a malformed list of relays', cause);
+    }
+  }
+
+  async #call(
+    method: 'GET' | 'POST',
+    route: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    const url = directoryUrl(this.#access.url, route);
+    const { status, text } = await this.#exchange(method, url, body, signal);
+    if (status < 200 || status > 299) throw directoryProblem(status, text);
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw senseless('a body that is not JSON', cause);
+    }
+  }
+
+  async #exchange(
+    method: 'GET' | 'POST',
+    url: URL,
+    body: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<TextAnswer> {
+    const { apiKey, ca } = this.#access;
+    const deadline = AbortSignal.timeout(LIMITS.directoryAnswerMs);
+    const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+    try {
+      return await exchangeJson({ method, url, apiKey, body, ca, signal: either });
+    } catch (cause) {
+      if (signal?.aborted) throw aborted(signal);
+      if (cause instanceof RangeError) throw senseless('more than was asked for', cause);
+      throw directoryUnreachable(url, deadline.aborted ? deadline.reason : cause);
+    }
+  }
+}
+
+function senseless(what: string, cause?: unknown): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_DIRECTORY', `the directory answered ${what}`, { cause });
+}

@@ -1,0 +1,87 @@
+import { TurnpikeError } from '../errors.js';
+
+/** How to reach a directory. */
+export interface DirectoryAccess {
+  /** The directory's base URL, `http:` or `https:`. */
+  readonly url: string | URL;
+  /** Names the tenant. */
+  readonly apiKey: string;
+  /** Certificate authorities in PEM, instead of the system's. */
+  readonly ca?: string | Buffer | undefined;
+}
+
+/**
+ * A route's URL below the directory's base URL, which may have a path of its own.
+ * @param base - as in `DirectoryAccess`
+ * @param route - such as `v1/relays`, without a leading slash
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a base that is no http: or https: URL
+ */
+export function directoryUrl(base: string | URL, route: string): URL {
+  const url = URL.canParse(String(base)) ? new URL(base) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      `the directory's URL must begin with http:// or https://, got ${JSON.stringify(String(base))}`,
+    );
+  }
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return new URL(route, url);
+}
+
+/**
+ * The error for an answer that is no success: a problem document (RFC 9457) or whatever a proxy
+ * between us made of it.
+ * @param status - HTTP status
+ * @param text - the body
+ * @returns TurnpikeError ERR_TURNPIKE_DIRECTORY with `status`, the problem's stable code in its
+ *   message, and `retryAfterSeconds` where given
+ */
+export function directoryProblem(status: number, text: string): TurnpikeError {
+  const { code, title, detail, retryAfterSeconds } = problemMembers(text);
+  const words = [code, detail ?? title].filter((word) => word !== undefined).join(': ');
+  return new TurnpikeError(
+    'ERR_TURNPIKE_DIRECTORY',
+    `the directory answered ${status}${words === '' ? '' : ` ${words}`}`,
+    { status, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) },
+  );
+}
+
+/**
+ * The error of a directory that did not answer.
+ * @param url - what was asked for
+ * @param cause - the failure below; its system error name becomes `errno`
+ */
+export function directoryUnreachable(url: URL, cause: unknown): TurnpikeError {
+  const errno = (cause as NodeJS.ErrnoException | undefined)?.code;
+  const why = errno ?? (cause instanceof Error ? cause.message : String(cause));
+  return new TurnpikeError(
+    'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',
+    `cannot reach the directory at ${url.origin}: ${why}`,
+    { cause, address: url.host, ...(errno === undefined ? {} : { errno }) },
+  );
+}
+
+interface ProblemMembers {
+  readonly code: string | undefined;
+  readonly title: string | undefined;
+  readonly detail: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+}
+
+function problemMembers(text: string): ProblemMembers {
+  let problem: Record<string, unknown> = {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) problem = value as Record<string, unknown>;
+  } catch {
+    // Not from a directory: the status has to do.
+  }
+  const string = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const seconds = problem.retryAfterSeconds;
+  return {
+    code: string(problem.code),
+    title: string(problem.title),
+    detail: string(problem.detail),
+    retryAfterSeconds: typeof seconds === 'number' ? seconds : undefined,
+  };
+}

@@ -1,0 +1,110 @@
+import Type, { type Static, type TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
+import { canonicalIp, type TransportAddress, transportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { RFC } from '../limits.js';
+import { AddressShape, Name } from '../registry/schemas.js';
+
+/** One peer's half of the directory's answer, as it travels (PROTOCOL.md section 5). */
+const PeerHalf = Type.Object({
+  role: Type.Union([Type.Literal(0), Type.Literal(1)]),
+  relay: Type.Object({ id: Name, region: Name, ...AddressShape.properties }),
+  peerRelay: AddressShape,
+  username: Type.String({ minLength: 1, maxLength: RFC.usernameBytesMax }),
+  password: Type.String({ minLength: 1, maxLength: RFC.usernameBytesMax }),
+});
+
+const Common = {
+  connectionId: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  expiresAt: Type.String({ maxLength: 64 }),
+  realm: Type.String({ minLength: 1, maxLength: RFC.realmCharactersMax }),
+};
+
+const OfferShape = Type.Object({ ...Common, peers: Type.Tuple([PeerHalf, PeerHalf]) });
+const GrantShape = Type.Object({ ...Common, ...PeerHalf.properties });
+
+const offerValidator = Compile(OfferShape);
+const grantValidator = Compile(GrantShape);
+
+/** What one peer needs to take its half of a connection: give each peer its own and only that. */
+export interface ConnectionGrant {
+  /** 32 lower-case hex digits. */
+  readonly connectionId: string;
+  /** When the credential can no longer start the connection; RFC 3339. */
+  readonly expiresAt: string;
+  readonly realm: string;
+  readonly role: 0 | 1;
+  /** The relay that this peer talks to. */
+  readonly relay: TransportAddress & { readonly id: string; readonly region: string };
+  /** The relay that the other peer talks to. */
+  readonly peerRelay: TransportAddress;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** The directory's answer: both halves, the first peer's first. */
+export interface ConnectionOffer {
+  readonly connectionId: string;
+  readonly expiresAt: string;
+  readonly grants: readonly [ConnectionGrant, ConnectionGrant];
+}
+
+/**
+ * Reads the answer of `POST /v1/connections`.
+ * @param value - parsed JSON of unknown shape
+ * @returns both halves, addresses canonical; members it does not know are ignored
+ * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY naming the member that is wrong
+ */
+export function parseOffer(value: unknown): ConnectionOffer {
+  const offer = checked(offerValidator, value);
+  const { connectionId, expiresAt, realm } = offer;
+  const grant = (half: Static<typeof PeerHalf>) =>
+    canonicalGrant({ connectionId, expiresAt, realm, ...half });
+  const [first, second] = offer.peers;
+  if (first.role === second.role) throw malformed('/peers: both have the same role');
+  return { connectionId, expiresAt, grants: [grant(first), grant(second)] };
+}
+
+/**
+ * Reads one half, flat, as the rendezvous and applications hand it on.
+ * @param value - parsed JSON of unknown shape
+ * @returns the grant with canonical addresses
+ * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY naming the member that is wrong
+ */
+export function parseGrant(value: unknown): ConnectionGrant {
+  return canonicalGrant(checked(grantValidator, value));
+}
+
+function canonicalGrant(grant: Static<typeof GrantShape>): ConnectionGrant {
+  const { connectionId, expiresAt, realm, role, relay, peerRelay, username, password } = grant;
+  if (Number.isNaN(Date.parse(expiresAt))) throw malformed('/expiresAt: not a time');
+  try {
+    return {
+      connectionId,
+      expiresAt,
+      realm,
+      role,
+      relay: { ...relay, address: canonicalIp(relay.address) },
+      peerRelay: transportAddress(peerRelay.address, peerRelay.port),
+      username,
+      password,
+    };
+  } catch (cause) {
+    throw malformed('a relay has no IP address', cause);
+  }
+}
+
+function checked<T extends TSchema>(
+  validator: Validator<Record<never, never>, T>,
+  value: unknown,
+): Static<T> {
+  if (validator.Check(value)) return value as Static<T>;
+  const first = validator.Errors(value)[0];
+  throw malformed(`${first?.instancePath || '/'}: ${first?.message ?? 'wrong shape'}`);
+}
+
+function malformed(what: string, cause?: unknown): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_DIRECTORY', `malformed connection grant: ${what}`, {
+    cause,
+  });
+}

@@ -1,0 +1,79 @@
+import type { TransportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import type { ConnectionGrant } from './grant.js';
+import { aborted } from './rejection.js';
+
+/**
+ * One connection that the rendezvous created for two members of a room: this peer's half, and the
+ * exchange of NAT addresses.
+ */
+export class Introduction {
+  readonly grant: ConnectionGrant;
+  readonly #send: (address: TransportAddress) => void;
+  readonly #over = new AbortController();
+  readonly #peerAddress: Promise<TransportAddress>;
+  #resolvePeerAddress: (address: TransportAddress) => void = () => {};
+  #sent = false;
+  #received = false;
+
+  /** @param send - passes our address to the directory */
+  constructor(grant: ConnectionGrant, send: (address: TransportAddress) => void) {
+    this.grant = grant;
+    this.#send = send;
+    this.#peerAddress = new Promise((resolve) => {
+      this.#resolvePeerAddress = resolve;
+    });
+  }
+
+  /**
+   * Aborts when the connection is of no use any more: the other side left before the addresses
+   * were exchanged, or wants a new one. Its reason is a TurnpikeError ERR_TURNPIKE_RENDEZVOUS.
+   */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Whether both addresses have been exchanged, so that the rendezvous is not needed any more. */
+  get complete(): boolean {
+    return this.#sent && this.#received;
+  }
+
+  /** Tells the other side our NAT address, `Peer.mappedAddress`. */
+  sendAddress(address: TransportAddress): void {
+    this.#sent = true;
+    this.#send(address);
+  }
+
+  /**
+   * Waits for the other side's NAT address.
+   * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS when it was over before
+   */
+  async peerAddress(options: { readonly signal?: AbortSignal | undefined } = {}) {
+    const { signal } = options;
+    const over = this.#over.signal;
+    let stop = () => {};
+    const stopped = new Promise<never>((_, reject) => {
+      stop = () => reject(signal?.aborted ? aborted(signal) : over.reason);
+      if (signal?.aborted || over.aborted) stop();
+      signal?.addEventListener('abort', stop);
+      over.addEventListener('abort', stop);
+    });
+    try {
+      return await Promise.race([this.#peerAddress, stopped]);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      over.removeEventListener('abort', stop);
+    }
+  }
+
+  /** The rendezvous received the other side's address; a later one is ignored. */
+  receive(address: TransportAddress): void {
+    this.#received = true;
+    this.#resolvePeerAddress(address);
+  }
+
+  /** The rendezvous says that the connection is of no use any more. */
+  end(why: string): void {
+    this.#over.abort(new TurnpikeError('ERR_TURNPIKE_RENDEZVOUS', why));
+  }
+}

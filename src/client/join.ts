@@ -1,0 +1,117 @@
+import type { TransportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import type { ConnectionGrant } from './grant.js';
+import type { Introduction } from './introduction.js';
+import type { Peer, PeerOptions } from './peer.js';
+import { Rendezvous, type RendezvousOptions } from './rendezvous.js';
+
+/** What happens on the way to an established connection, in order; `retrying` may come between. */
+export type JoinProgress =
+  | { readonly step: 'waiting' }
+  | { readonly step: 'retrying'; readonly error: TurnpikeError }
+  | { readonly step: 'directory-answer'; readonly grant: ConnectionGrant }
+  | { readonly step: 'allocated'; readonly mappedAddress: TransportAddress }
+  | { readonly step: 'peer-address'; readonly peerAddress: TransportAddress }
+  | { readonly step: 'connecting' }
+  | { readonly step: 'established' };
+
+/** How to open the Peer; `signal` ends the whole of it. */
+export interface MeetOptions extends Omit<PeerOptions, 'grant'> {
+  readonly onProgress?: ((progress: JoinProgress) => void) | undefined;
+}
+
+/** A room and how to open the Peer. */
+export interface JoinOptions extends Omit<RendezvousOptions, 'url'>, MeetOptions {
+  /** The directory's base URL, `http:` or `https:`. */
+  readonly directoryUrl: string | URL;
+}
+
+/** `Peer.open`, handed in so that this file does not import the class that offers it. */
+type OpenPeer = (options: PeerOptions) => Promise<Peer>;
+
+/** Enters a room for one connection; see `Peer.join`. */
+export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Peer> {
+  const rendezvous = await Rendezvous.open({ ...options, url: options.directoryUrl });
+  try {
+    const peer = await meet(rendezvous, options, open);
+    peer.once('close', () => rendezvous.close());
+    return peer;
+  } catch (error) {
+    rendezvous.close();
+    throw error;
+  }
+}
+
+/** Takes the next connection of a rendezvous until it is established; see `Peer.meet`. */
+export async function meet(
+  rendezvous: Rendezvous,
+  options: MeetOptions,
+  open: OpenPeer,
+): Promise<Peer> {
+  const { signal, onProgress = () => {} } = options;
+  const onWaiting = () => onProgress({ step: 'waiting' });
+  const onRetrying = (error: TurnpikeError) => onProgress({ step: 'retrying', error });
+  rendezvous.on('waiting', onWaiting);
+  rendezvous.on('retrying', onRetrying);
+  try {
+    for (;;) {
+      const introduction = await rendezvous.next({ signal });
+      onProgress({ step: 'directory-answer', grant: introduction.grant });
+      try {
+        return await establish(introduction, options, open);
+      } catch (error) {
+        // The other side left or began anew: only a failure of our own ends it for the caller.
+        if (!introduction.over.aborted || signal?.aborted) throw error;
+        onRetrying(introduction.over.reason);
+      }
+    }
+  } finally {
+    rendezvous.off('waiting', onWaiting);
+    rendezvous.off('retrying', onRetrying);
+  }
+}
+
+async function establish(
+  introduction: Introduction,
+  options: MeetOptions,
+  open: OpenPeer,
+): Promise<Peer> {
+  const { grant, over } = introduction;
+  const { onProgress = () => {} } = options;
+  const signal = either(options.signal, over);
+  const peer = await open({ ...options, grant, signal });
+  const lost = new AbortController();
+  peer.once('close', (error) => lost.abort(error));
+  try {
+    const { mappedAddress } = peer;
+    onProgress({ step: 'allocated', mappedAddress });
+    introduction.sendAddress(mappedAddress);
+    const peerAddress = await introduction
+      .peerAddress({ signal: either(options.signal, lost.signal) })
+      .catch((error) => Promise.reject(lost.signal.reason ?? error));
+    onProgress({ step: 'peer-address', peerAddress });
+    onProgress({ step: 'connecting' });
+    await peer.connect(peerAddress, { signal });
+  } catch (error) {
+    await peer.close();
+    throw error;
+  }
+  onProgress({ step: 'established' });
+  closeWhenOver(peer, over);
+  return peer;
+}
+
+/** The other side has no use for the connection any more: so it ends here too. */
+function closeWhenOver(peer: Peer, over: AbortSignal): void {
+  const onOver = () => {
+    const { message } = over.reason as TurnpikeError;
+    void peer.close(new TurnpikeError('ERR_TURNPIKE_CLOSED', message, { cause: over.reason }));
+  };
+  over.addEventListener('abort', onOver);
+  peer.once('close', () => over.removeEventListener('abort', onOver));
+  if (over.aborted) onOver();
+}
+
+function either(first: AbortSignal | undefined, second: AbortSignal): AbortSignal {
+  return first === undefined ? second : AbortSignal.any([first, second]);
+}

@@ -1,0 +1,66 @@
+/**
+ * A bounded queue between a producer that cannot wait and consumers that iterate. Each item goes
+ * to one consumer. At the bound the newest item is refused, as a socket's own buffer would do.
+ */
+export class MessageQueue<T> implements AsyncIterable<T> {
+  readonly #itemsMax: number;
+  readonly #items: T[] = [];
+  readonly #waiting: Array<{
+    readonly resolve: (result: IteratorResult<T>) => void;
+    readonly reject: (error: Error) => void;
+  }> = [];
+  #end: { readonly error: Error | undefined } | undefined;
+
+  /** @param itemsMax - items held for a consumer that is not there yet */
+  constructor(itemsMax: number) {
+    this.#itemsMax = itemsMax;
+  }
+
+  /** @returns false when the queue is full or ended and the item was refused */
+  push(item: T): boolean {
+    if (this.#end !== undefined) return false;
+    const consumer = this.#waiting.shift();
+    if (consumer !== undefined) {
+      consumer.resolve({ value: item, done: false });
+      return true;
+    }
+    if (this.#items.length >= this.#itemsMax) return false;
+    this.#items.push(item);
+    return true;
+  }
+
+  /** Takes all items out at once. */
+  drain(): T[] {
+    return this.#items.splice(0);
+  }
+
+  /** No more items: consumers get what is left, then the end, or the error if one is given. */
+  end(error?: Error): void {
+    if (this.#end !== undefined) return;
+    this.#end = { error };
+    for (const consumer of this.#waiting.splice(0)) {
+      if (error === undefined) consumer.resolve({ value: undefined, done: true });
+      else consumer.reject(error);
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T> {
+    return {
+      next: () => this.#next(),
+      return: () => Promise.resolve({ value: undefined, done: true }),
+    };
+  }
+
+  #next(): Promise<IteratorResult<T>> {
+    if (this.#items.length > 0) {
+      return Promise.resolve({ value: this.#items.shift() as T, done: false });
+    }
+    if (this.#end !== undefined) {
+      const { error } = this.#end;
+      return error === undefined
+        ? Promise.resolve({ value: undefined, done: true })
+        : Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+}

@@ -1,0 +1,322 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { Logger } from 'pino';
+import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { decodeChannelData, encodeChannelData } from '../stun/channel-data.js';
+import type { IntegrityKind } from '../stun/integrity.js';
+import { decodeMessage } from '../stun/message.js';
+import type { RandomBytes } from '../units.js';
+import type { IntegrityPreference } from './authenticator.js';
+import { Connection, type ConnectionState, type MessageFault } from './connection.js';
+import type { ConnectionGrant } from './grant.js';
+import { type JoinOptions, joinRoom, type MeetOptions, meet } from './join.js';
+import { MessageQueue } from './message-queue.js';
+import { aborted } from './rejection.js';
+import type { Rendezvous } from './rendezvous.js';
+import { type Scheduler, systemScheduler } from './scheduler.js';
+import { RelaySocket } from './socket.js';
+
+export interface PeerOptions {
+  /** This peer's half of the directory's answer. */
+  readonly grant: ConnectionGrant;
+  /** Local address of the UDP socket; default any, on a free port. */
+  readonly bind?: TransportAddress | undefined;
+  /** Integrity to insist on; default `auto`, which is SHA-256 where the relay offers it. */
+  readonly integrity?: IntegrityPreference | undefined;
+  /** LIFETIME to ask the relay for, seconds; default 600, at most 3,600. */
+  readonly lifetimeSeconds?: number | undefined;
+  /** Messages held for async iteration; default LIMITS.receiveQueueMessagesMax. */
+  readonly receiveQueueMessagesMax?: number | undefined;
+  /** Ends `Peer.open`; afterwards it has no effect. */
+  readonly signal?: AbortSignal | undefined;
+  /** Default: silent. */
+  readonly logger?: Logger | undefined;
+  /** Clock and timers; default the host's. */
+  readonly scheduler?: Scheduler | undefined;
+  /** Default node:crypto's. */
+  readonly random?: RandomBytes | undefined;
+}
+
+/** Why a datagram that reached the socket was ignored. */
+export type IgnoredReason =
+  | MessageFault
+  | 'foreign-source'
+  | 'malformed'
+  | 'unknown-channel'
+  | 'empty';
+
+/** Counters since the peer was opened, and what is known of the relay. */
+export interface PeerStats {
+  /** Payloads, not datagrams of control. */
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Payloads that `send` refused: not established, or the kernel is too far behind. */
+  readonly sendDrops: number;
+  /** Datagrams that the system or the network reported as undeliverable. */
+  readonly sendErrors: number;
+  /** Payloads that nobody took in time: the receive queue was full. */
+  readonly receiveDrops: number;
+  /** Datagrams that were ignored, by reason. */
+  readonly ignored: Readonly<Partial<Record<IgnoredReason, number>>>;
+  /** Smoothed round trip to the peer's own relay, milliseconds; undefined before a measurement. */
+  readonly relayRttMs: number | undefined;
+  /** Integrity in use with the relay. */
+  readonly integrity: IntegrityKind | undefined;
+}
+
+interface PeerEvents {
+  /** A payload of the other peer. */
+  message: [payload: Uint8Array];
+  /** The end, once: without an error when `close` was called. */
+  close: [error: TurnpikeError | undefined];
+  /** Node's own event (EventEmitter). */
+  newListener: [event: string | symbol];
+}
+
+/**
+ * One peer's end of a connection through two relays (PROTOCOL.md section 2), on a UDP socket of
+ * its own. An open Peer keeps the process alive: call `close`.
+ *
+ * Payloads arrive as 'message' events; while there is no listener they wait for async iteration
+ * (or the first listener) in a queue of bounded length, beyond which the newest are dropped and
+ * counted. As with UDP, payloads may be lost, reordered and, rarely, doubled, and they are not
+ * encrypted here. Async iteration ends when the peer is closed, and throws when it failed.
+ */
+export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint8Array> {
+  readonly grant: ConnectionGrant;
+  /** The largest payload that `send` takes. */
+  readonly payloadBytesMax: number = LIMITS.payloadBytesMax;
+  /** The largest payload that no 1,500-byte link on the way has to fragment. */
+  readonly payloadBytesRecommended: number = LIMITS.payloadBytesRecommended;
+  readonly #connection: Connection;
+  readonly #queue: MessageQueue<Uint8Array>;
+  readonly #logger: Logger | undefined;
+  readonly #ignored = new Map<IgnoredReason, number>();
+  #socket: RelaySocket | undefined;
+  #packetsSent = 0;
+  #packetsReceived = 0;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+  #sendDrops = 0;
+  #sendErrors = 0;
+  #receiveDrops = 0;
+
+  private constructor(options: PeerOptions) {
+    super();
+    this.grant = options.grant;
+    this.#logger = options.logger?.child({ connectionId: options.grant.connectionId });
+    this.#queue = new MessageQueue(
+      options.receiveQueueMessagesMax ?? LIMITS.receiveQueueMessagesMax,
+    );
+    this.#connection = new Connection({
+      grant: options.grant,
+      integrity: options.integrity ?? 'auto',
+      lifetimeSeconds: options.lifetimeSeconds ?? LIMITS.lifetimeSeconds,
+      scheduler: options.scheduler ?? systemScheduler,
+      random: options.random ?? randomBytes,
+      transmit: (datagram) => this.#socket?.send(datagram),
+      onClosed: (reason) => this.#closed(reason),
+    });
+    this.on('newListener', (event) => {
+      if (event === 'message') queueMicrotask(() => this.#deliverQueued());
+    });
+  }
+
+  /**
+   * Opens a socket and reserves the peer's half of a connection at its relay.
+   * @returns a peer whose `mappedAddress` is known; tell it to the other side, then `connect`
+   * @throws TurnpikeError ERR_TURNPIKE_BIND; ERR_TURNPIKE_REJECTED with `stunCode`;
+   *   ERR_TURNPIKE_RELAY_UNREACHABLE; ERR_TURNPIKE_STUN; ERR_TURNPIKE_ABORTED. Nothing stays
+   *   open then.
+   */
+  static async open(options: PeerOptions): Promise<Peer> {
+    const { grant, signal } = options;
+    if (signal?.aborted) throw aborted(signal);
+    const peer = new Peer(options);
+    peer.#socket = await RelaySocket.open({
+      relay: grant.relay,
+      bind: options.bind,
+      onDatagram: (datagram) => peer.#receive(datagram),
+      onForeign: () => peer.#ignore('foreign-source'),
+      onError: (cause) => peer.#sendFailed(cause),
+    });
+    try {
+      await peer.#connection.allocate(signal);
+    } catch (error) {
+      peer.#connection.abandon(error as TurnpikeError);
+      await peer.#socket.close();
+      throw error;
+    }
+    peer.#logger?.debug({ mappedAddress: formatAddress(peer.mappedAddress) }, 'allocated');
+    return peer;
+  }
+
+  /**
+   * Meets another peer in a rendezvous room of the directory and connects to it: rendezvous,
+   * Allocate, exchange of addresses, Connect. The peer leaves the room when it is closed, and is
+   * closed with ERR_TURNPIKE_CLOSED when the other side asks for a new connection.
+   * @throws as `Rendezvous.open` and `Peer.meet`
+   */
+  static join(options: JoinOptions): Promise<Peer> {
+    return joinRoom(options, (peerOptions) => Peer.open(peerOptions));
+  }
+
+  /**
+   * As `Peer.join` with a rendezvous that the caller keeps: for one connection after the other
+   * without leaving the room.
+   * @throws as `Rendezvous.next`, `Peer.open` and `connect`; nothing but the rendezvous stays open
+   */
+  static meet(rendezvous: Rendezvous, options: MeetOptions = {}): Promise<Peer> {
+    return meet(rendezvous, options, (peerOptions) => Peer.open(peerOptions));
+  }
+
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  /** The address and port of the NAT in front of this peer, as its relay saw them. */
+  get mappedAddress(): TransportAddress {
+    const { mappedAddress } = this.#connection;
+    if (mappedAddress === undefined) throw new Error('impossible: open() resolved without it');
+    return mappedAddress;
+  }
+
+  /** The socket's own address. */
+  get localAddress(): TransportAddress | undefined {
+    return this.#socket?.localAddress;
+  }
+
+  /**
+   * Connects to the other peer; resolves when data can flow both ways. The other side must connect
+   * within 30 s. After ERR_TURNPIKE_REJECTED with `stunCode` 403 (the two addresses do not match)
+   * or 447 (the other side did not connect in time), ERR_TURNPIKE_TIMEOUT and ERR_TURNPIKE_ABORTED
+   * the peer is open still: call `connect` again, or `close`. Any other failure closes it.
+   * @param peerAddress - the other peer's `mappedAddress`
+   */
+  async connect(
+    peerAddress: TransportAddress,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    await this.#connection.connect(
+      transportAddress(peerAddress.address, peerAddress.port),
+      options.signal,
+    );
+    this.#logger?.debug({ channel: this.#connection.channel }, 'established');
+  }
+
+  /**
+   * Sends one payload; it is copied, so the caller may reuse the memory.
+   * @returns false when it was dropped and counted in `sendDrops`: not established, closed, or the
+   *   kernel has LIMITS.sendQueueDatagramsMax datagrams of ours unsent
+   * @throws TurnpikeError ERR_TURNPIKE_PAYLOAD_TOO_LARGE beyond `payloadBytesMax`
+   */
+  send(payload: Uint8Array): boolean {
+    if (payload.length > this.payloadBytesMax) {
+      throw new TurnpikeError(
+        'ERR_TURNPIKE_PAYLOAD_TOO_LARGE',
+        `a payload has at most ${this.payloadBytesMax} bytes, not ${payload.length}`,
+      );
+    }
+    const { channel } = this.#connection;
+    const sent =
+      this.state === 'established' &&
+      channel !== undefined &&
+      this.#socket?.send(encodeChannelData(channel, payload)) === true;
+    if (!sent) {
+      this.#sendDrops += 1;
+      return false;
+    }
+    this.#connection.noteSent();
+    this.#packetsSent += 1;
+    this.#bytesSent += payload.length;
+    return true;
+  }
+
+  stats(): PeerStats {
+    return {
+      packetsSent: this.#packetsSent,
+      packetsReceived: this.#packetsReceived,
+      bytesSent: this.#bytesSent,
+      bytesReceived: this.#bytesReceived,
+      sendDrops: this.#sendDrops,
+      sendErrors: this.#sendErrors,
+      receiveDrops: this.#receiveDrops,
+      ignored: Object.fromEntries(this.#ignored),
+      relayRttMs: this.#connection.relayRttMs,
+      integrity: this.#connection.integrity,
+    };
+  }
+
+  /**
+   * Closes the connection at the relay, waiting at most 2 s for its answer, and releases the
+   * socket. Idempotent; never rejects.
+   * @param reason - what the 'close' event and async iteration report; nothing when left out
+   */
+  async close(reason?: TurnpikeError): Promise<void> {
+    await this.#connection.close(reason);
+    await this.#socket?.close();
+  }
+
+  /** Payloads of the other peer that no 'message' listener took. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.#queue[Symbol.asyncIterator]();
+  }
+
+  /** First byte 0x40 to 0x4F is ChannelData, 0x00 to 0x3F STUN (RFC 8656 section 12). */
+  #receive(datagram: Buffer): void {
+    const [first] = datagram;
+    if (first === undefined) this.#ignore('empty');
+    else if (first >= 0x40) this.#receiveData(datagram);
+    else this.#receiveMessage(datagram);
+  }
+
+  #receiveData(datagram: Buffer): void {
+    const data = decodeChannelData(datagram);
+    if (data === undefined) {
+      this.#ignore('malformed');
+    } else if (data.channel !== this.#connection.channel || this.state !== 'established') {
+      this.#ignore('unknown-channel');
+    } else {
+      this.#connection.noteReceived();
+      this.#packetsReceived += 1;
+      this.#bytesReceived += data.payload.length;
+      this.#deliver(data.payload);
+    }
+  }
+
+  #receiveMessage(datagram: Buffer): void {
+    const decoded = decodeMessage(datagram);
+    const fault = decoded.ok ? this.#connection.receive(decoded.message) : 'malformed';
+    if (fault !== undefined) this.#ignore(fault);
+  }
+
+  #deliver(payload: Uint8Array): void {
+    if (this.listenerCount('message') > 0) this.emit('message', payload);
+    else if (!this.#queue.push(payload)) this.#receiveDrops += 1;
+  }
+
+  #deliverQueued(): void {
+    for (const payload of this.#queue.drain()) this.#deliver(payload);
+  }
+
+  /** Only a refused port is a hard error (RFC 1122 section 4.2.3.9); routes come and go. */
+  #sendFailed(cause: NodeJS.ErrnoException): void {
+    this.#sendErrors += 1;
+    if (cause.code === 'ECONNREFUSED') this.#connection.refused(cause);
+  }
+
+  #ignore(reason: IgnoredReason): void {
+    this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1);
+  }
+
+  #closed(reason: TurnpikeError | undefined): void {
+    this.#logger?.debug({ err: reason }, 'closed');
+    this.#queue.end(reason);
+    void this.#socket?.close();
+    this.emit('close', reason);
+  }
+}

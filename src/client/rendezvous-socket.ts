@@ -1,0 +1,120 @@
+import type { IncomingMessage } from 'node:http';
+import WebSocket from 'ws';
+import { LIMITS } from '../limits.js';
+import {
+  type DirectoryAccess,
+  directoryProblem,
+  directoryUnreachable,
+  directoryUrl,
+} from './directory-problem.js';
+import { readText } from './http-json.js';
+import { aborted } from './rejection.js';
+import { IdleTimer, type Scheduler } from './scheduler.js';
+
+export interface RendezvousSocketOptions {
+  readonly access: DirectoryAccess;
+  readonly scheduler: Scheduler;
+  readonly signal?: AbortSignal | undefined;
+  /** One JSON object from the directory. */
+  readonly onMessage: (message: Readonly<Record<string, unknown>>) => void;
+  /** The socket is gone, whoever ended it; called once. */
+  readonly onClosed: () => void;
+}
+
+/** One WebSocket to the directory's rendezvous (docs/rendezvous.md): JSON objects both ways. */
+export class RendezvousSocket {
+  readonly #socket: WebSocket;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  /**
+   * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with `status` when the directory refuses;
+   *   ERR_TURNPIKE_DIRECTORY_UNREACHABLE; ERR_TURNPIKE_CONFIG for the URL; ERR_TURNPIKE_ABORTED
+   */
+  static async open(options: RendezvousSocketOptions): Promise<RendezvousSocket> {
+    const { access, signal } = options;
+    const url = directoryUrl(access.url, 'v1/rendezvous');
+    if (signal?.aborted) throw aborted(signal);
+    const socket = new WebSocket(url, {
+      headers: { authorization: `Bearer ${access.apiKey}` },
+      handshakeTimeout: LIMITS.directoryAnswerMs,
+      maxPayload: LIMITS.directoryAnswerBytesMax,
+      perMessageDeflate: false,
+      ...(access.ca === undefined ? {} : { ca: access.ca }),
+    });
+    const onAbort = () => socket.terminate();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await opened(socket, url);
+    } catch (error) {
+      throw signal?.aborted ? aborted(signal) : error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    const result = new RendezvousSocket(socket);
+    result.#listen(options);
+    return result;
+  }
+
+  /** Sends one object; does nothing when the socket is closing. */
+  send(message: Readonly<Record<string, unknown>>): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Closes politely; a directory that does not answer the close is left after 2 s. */
+  close(): void {
+    this.#socket.close(1000);
+    const timer = setTimeout(() => this.#socket.terminate(), CLOSE_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  #listen({ scheduler, onMessage, onClosed }: RendezvousSocketOptions): void {
+    const socket = this.#socket;
+    // The directory pings every 5 s: silence means that it, or the way to it, is gone.
+    const silence = new IdleTimer(scheduler, LIMITS.rendezvousSilenceMs, () => socket.terminate());
+    silence.start();
+    socket.on('ping', () => silence.touch());
+    socket.on('message', (data, isBinary) => {
+      silence.touch();
+      const message = isBinary ? undefined : parseObject(String(data));
+      if (message !== undefined) onMessage(message);
+    });
+    socket.on('error', () => socket.terminate());
+    socket.once('close', () => {
+      silence.stop();
+      onClosed();
+    });
+  }
+}
+
+const CLOSE_MS = 2_000;
+
+function opened(socket: WebSocket, url: URL): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => {
+      socket.off('error', onError);
+      resolve();
+    });
+    const onError = (cause: Error) => reject(directoryUnreachable(url, cause));
+    socket.on('error', onError);
+    socket.once('unexpected-response', (request, answer: IncomingMessage) => {
+      readText(answer)
+        .then((text) => reject(directoryProblem(answer.statusCode ?? 0, text)), onError)
+        .finally(() => request.destroy());
+    });
+  });
+}
+
+/** What is no object is ignored as an unknown type would be: newer directories may say more. */
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,273 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { Logger } from 'pino';
+import { type TransportAddress, transportAddress } from '../address.js';
+import { isTurnpikeError, TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { RandomBytes } from '../units.js';
+import type { PeerHints } from './directory-client.js';
+import type { DirectoryAccess } from './directory-problem.js';
+import { parseGrant } from './grant.js';
+import { Introduction } from './introduction.js';
+import { aborted } from './rejection.js';
+import { RendezvousSocket } from './rendezvous-socket.js';
+import { pause, type Scheduler, systemScheduler } from './scheduler.js';
+
+export interface RendezvousOptions extends DirectoryAccess {
+  /** 1 to 128 characters; peers of one tenant that name the same room meet. */
+  readonly room: string;
+  /** What the directory may know of this peer when it chooses its relay. */
+  readonly hints?: PeerHints | undefined;
+  /** Ends `Rendezvous.open`; afterwards it has no effect. */
+  readonly signal?: AbortSignal | undefined;
+  readonly logger?: Logger | undefined;
+  readonly scheduler?: Scheduler | undefined;
+  readonly random?: RandomBytes | undefined;
+}
+
+interface RendezvousEvents {
+  /** This peer is in the room; the other side is not, or is not ready. */
+  waiting: [];
+  /** Something is missing for now, no relay or the directory; it is tried again by itself. */
+  retrying: [error: TurnpikeError];
+  /** The other side's socket is gone; an established connection lives on. */
+  'peer-left': [];
+}
+
+/** What ends `next` when the socket is lost: nothing, so that it opens another. */
+type Arrival = Introduction | undefined;
+
+/** Closes after which opening a new socket is right (docs/rendezvous.md, Errors). */
+const REOPENED: ReadonlySet<string> = new Set(['shutting-down', 'room-expired']);
+
+/**
+ * A place in a rendezvous room of the directory (docs/rendezvous.md), for peers that have no
+ * signalling of their own. It outlives connections: `next` gives one after the other. A socket that
+ * breaks is opened again when the next connection is wanted. It keeps the process alive: `close` it.
+ */
+export class Rendezvous extends EventEmitter<RendezvousEvents> {
+  readonly #options: RendezvousOptions;
+  readonly #scheduler: Scheduler;
+  readonly #random: RandomBytes;
+  /** The same for the life of this object, so that a new socket takes the place of a broken one. */
+  readonly #member: string;
+  #socket: RendezvousSocket | undefined;
+  /** Whether the directory counts us as waiting for a connection. */
+  #ready = false;
+  #current: Introduction | undefined;
+  #unclaimed: Introduction | undefined;
+  #waiter: { resolve: (arrival: Arrival) => void; reject: (error: Error) => void } | undefined;
+  #failed: TurnpikeError | undefined;
+
+  private constructor(options: RendezvousOptions) {
+    super();
+    this.#options = options;
+    this.#scheduler = options.scheduler ?? systemScheduler;
+    this.#random = options.random ?? randomBytes;
+    this.#member = Buffer.from(this.#random(18)).toString('base64url');
+  }
+
+  /**
+   * Enters a room.
+   * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with `status` when the directory refuses;
+   *   ERR_TURNPIKE_DIRECTORY_UNREACHABLE; ERR_TURNPIKE_CONFIG for the URL; ERR_TURNPIKE_ABORTED
+   */
+  static async open(options: RendezvousOptions): Promise<Rendezvous> {
+    const rendezvous = new Rendezvous(options);
+    await rendezvous.#open(options.signal);
+    return rendezvous;
+  }
+
+  /**
+   * Asks for a new connection, unless one is there already, and waits for the other side for as
+   * long as it takes. Call it again when a connection is over.
+   * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS when the directory ended
+   *   it (room full, replaced, …) or it was closed; ERR_TURNPIKE_DIRECTORY
+   */
+  async next(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Introduction> {
+    const { signal } = options;
+    if (this.#waiter !== undefined) {
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'next() is under way already');
+    }
+    for (;;) {
+      if (this.#failed !== undefined) throw this.#failed;
+      if (signal?.aborted) throw aborted(signal);
+      const early = this.#unclaimed;
+      if (early !== undefined) {
+        this.#unclaimed = undefined;
+        return early;
+      }
+      if (this.#socket === undefined) await this.#reopen(signal);
+      this.#join();
+      const introduction = await this.#arrival(signal);
+      if (introduction !== undefined) return introduction;
+    }
+  }
+
+  /** Leaves the room. Established connections live on. Idempotent. */
+  close(): void {
+    this.#fail(new TurnpikeError('ERR_TURNPIKE_RENDEZVOUS', 'the rendezvous was closed'));
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<void> {
+    const socket = await RendezvousSocket.open({
+      access: this.#options,
+      scheduler: this.#scheduler,
+      signal,
+      onMessage: (message) => this.#receive(message),
+      onClosed: () => this.#socketLost(socket),
+    });
+    if (this.#failed !== undefined) {
+      socket.close();
+      throw this.#failed;
+    }
+    this.#socket = socket;
+    this.#join();
+  }
+
+  async #reopen(signal: AbortSignal | undefined): Promise<void> {
+    let waitMs: number = LIMITS.directoryBackoffMsMin;
+    for (;;) {
+      try {
+        await this.#open(signal);
+        return;
+      } catch (error) {
+        if (!isTemporary(error)) throw error;
+        this.emit('retrying', error);
+        const jitter = 0.5 + (this.#random(1)[0] ?? 0) / 0x1ff;
+        const askedMs = (error.retryAfterSeconds ?? 0) * 1_000;
+        await pause(this.#scheduler, Math.max(askedMs, waitMs * jitter), signal);
+        waitMs = Math.min(waitMs * 2, LIMITS.directoryBackoffMsMax);
+      }
+    }
+  }
+
+  #join(): void {
+    if (this.#ready || this.#socket === undefined) return;
+    this.#ready = true;
+    const { room, hints } = this.#options;
+    this.#socket.send({
+      type: 'join',
+      room,
+      member: this.#member,
+      ...(hints === undefined ? {} : { peer: hints }),
+    });
+  }
+
+  #arrival(signal: AbortSignal | undefined): Promise<Arrival> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#waiter = undefined;
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const onAbort = () => {
+        settle();
+        reject(aborted(signal as AbortSignal));
+      };
+      this.#waiter = {
+        resolve: (arrival) => {
+          settle();
+          resolve(arrival);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort);
+    });
+  }
+
+  /** Types and members that are unknown here are ignored (docs/rendezvous.md, Opening). */
+  #receive(message: Readonly<Record<string, unknown>>): void {
+    if (this.#failed !== undefined) return;
+    if (message.type === 'waiting') {
+      this.#ready = true;
+      this.#current?.end('the other side left');
+      this.emit('waiting');
+    } else if (message.type === 'connection') {
+      this.#receiveConnection(message);
+    } else if (message.type === 'address') {
+      this.#receiveAddress(message);
+    } else if (message.type === 'peer-ready') {
+      if (!this.#ready) this.#current?.end('the other side asked for a new connection');
+    } else if (message.type === 'peer-left') {
+      this.emit('peer-left');
+    } else if (message.type === 'error') {
+      this.#receiveError(message);
+    }
+  }
+
+  #receiveConnection(message: Readonly<Record<string, unknown>>): void {
+    this.#ready = false;
+    this.#current?.end('a newer connection took its place');
+    let introduction: Introduction;
+    try {
+      const grant = parseGrant(message);
+      const { connectionId } = grant;
+      introduction = new Introduction(grant, ({ address, port }) =>
+        this.#socket?.send({ type: 'address', connectionId, address, port }),
+      );
+    } catch (error) {
+      this.#fail(error as TurnpikeError);
+      return;
+    }
+    this.#current = introduction;
+    if (this.#waiter === undefined) this.#unclaimed = introduction;
+    else this.#waiter.resolve(introduction);
+  }
+
+  #receiveAddress(message: Readonly<Record<string, unknown>>): void {
+    const current = this.#current;
+    if (current === undefined || message.connectionId !== current.grant.connectionId) return;
+    const address = readAddress(message);
+    if (address !== undefined) current.receive(address);
+  }
+
+  #receiveError(message: Readonly<Record<string, unknown>>): void {
+    const { code, message: text, retryAfterSeconds } = message;
+    const error = new TurnpikeError(
+      'ERR_TURNPIKE_RENDEZVOUS',
+      `rendezvous: ${String(code)}: ${String(text)}`,
+      typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {},
+    );
+    this.#options.logger?.debug({ err: error }, 'rendezvous');
+    if (code === 'no-relay' || REOPENED.has(String(code))) this.emit('retrying', error);
+    else this.#fail(error);
+  }
+
+  #socketLost(socket: RendezvousSocket): void {
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    this.#ready = false;
+    // Once both addresses are known the directory has done its part.
+    if (this.#current?.complete === false) this.#current.end('the directory went away');
+    this.#waiter?.resolve(undefined);
+  }
+
+  #fail(error: TurnpikeError): void {
+    if (this.#failed !== undefined) return;
+    this.#failed = error;
+    this.#socket?.close();
+    this.#socket = undefined;
+    if (this.#current?.complete === false) this.#current.end(error.message);
+    this.#waiter?.reject(error);
+  }
+}
+
+function readAddress(message: Readonly<Record<string, unknown>>): TransportAddress | undefined {
+  const { address, port } = message;
+  if (typeof address !== 'string' || typeof port !== 'number') return undefined;
+  try {
+    return transportAddress(address, port);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the directory may answer differently in a moment. */
+function isTemporary(error: unknown): error is TurnpikeError {
+  if (isTurnpikeError(error, 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE')) return true;
+  if (!isTurnpikeError(error, 'ERR_TURNPIKE_DIRECTORY')) return false;
+  return error.status === 429 || (error.status ?? 0) >= 500;
+}

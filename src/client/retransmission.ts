@@ -1,0 +1,72 @@
+import { LIMITS, RFC } from '../limits.js';
+
+/**
+ * The waits of a request of RFC 8489 section 6.2.1: after each of the Rc transmissions the
+ * timeout doubles, and the last one is waited on for Rm times the first timeout.
+ * @param rtoMs - the first timeout, milliseconds
+ * @returns how long to wait after each transmission; when the last wait ends, the request failed
+ */
+export function standardWaitsMs(rtoMs: number): number[] {
+  return Array.from({ length: RFC.requestsMax }, (_, sent) =>
+    sent === RFC.requestsMax - 1 ? rtoMs * RFC.lastWaitRtos : rtoMs * 2 ** sent,
+  );
+}
+
+/**
+ * The waits of a Connect, whose answer comes only when the other peer has connected too: sent
+ * again at most 1 s apart until 30 s after the first (PROTOCOL.md section 2), then a little longer
+ * for the relay's own 447.
+ * @param rtoMs - the first timeout, milliseconds
+ * @param elapsedMs - since the operation's first Connect, which a new nonce may have preceded
+ * @returns as `standardWaitsMs`
+ */
+export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
+  const waitsMs: number[] = [];
+  let spentMs = elapsedMs;
+  let waitMs = Math.min(rtoMs, 1_000);
+  while (spentMs + waitMs < LIMITS.connectMs) {
+    waitsMs.push(waitMs);
+    spentMs += waitMs;
+    waitMs = Math.min(waitMs * 2, 1_000);
+  }
+  waitsMs.push(Math.max(0, LIMITS.connectMs - spentMs) + LIMITS.connectGraceMs);
+  return waitsMs;
+}
+
+/**
+ * The waits of the Refresh that closes a connection: three tries in 2 s. A relay that hears none
+ * of them drops the leg when its lifetime ends, so waiting longer would only delay the caller.
+ */
+export function closeWaitsMs(): number[] {
+  return [500, 1_000, 500];
+}
+
+/**
+ * The retransmission timeout as RFC 6298 estimates it, never under the 500 ms of RFC 8489 section
+ * 6.2.1. Samples must come from requests that were sent once (Karn's rule).
+ */
+export class RoundTrip {
+  #smoothedMs: number | undefined;
+  #variationMs = 0;
+
+  /** Smoothed round trip to the relay in milliseconds; undefined before the first sample. */
+  get smoothedMs(): number | undefined {
+    return this.#smoothedMs;
+  }
+
+  get rtoMs(): number {
+    if (this.#smoothedMs === undefined) return RFC.rtoMs;
+    return Math.max(RFC.rtoMs, this.#smoothedMs + 4 * this.#variationMs);
+  }
+
+  sample(roundTripMs: number): void {
+    if (this.#smoothedMs === undefined) {
+      this.#smoothedMs = roundTripMs;
+      this.#variationMs = roundTripMs / 2;
+      return;
+    }
+    const error = roundTripMs - this.#smoothedMs;
+    this.#variationMs += (Math.abs(error) - this.#variationMs) / 4;
+    this.#smoothedMs += error / 8;
+  }
+}

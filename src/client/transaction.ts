@@ -1,0 +1,53 @@
+import type { Cancel, Scheduler } from './scheduler.js';
+
+export interface TransactionOptions {
+  /** The whole request; retransmissions are byte for byte the same (RFC 8489 section 6.2.1). */
+  readonly bytes: Uint8Array;
+  /** How long to wait after each transmission, milliseconds; as many transmissions as waits. */
+  readonly waitsMs: readonly number[];
+  readonly transmit: (bytes: Uint8Array) => void;
+  readonly scheduler: Scheduler;
+  /** Called once when the last wait has ended without `stop`. */
+  readonly onTimeout: () => void;
+}
+
+/** One STUN request under one transaction id: sends it again until it is stopped or times out. */
+export class Transaction {
+  readonly #options: TransactionOptions;
+  readonly #startedAtMs: number;
+  #transmissions = 0;
+  #cancel: Cancel | undefined;
+
+  /** Sends the request for the first time. */
+  constructor(options: TransactionOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.scheduler.monotonic();
+    this.#transmit();
+  }
+
+  get transmissions(): number {
+    return this.#transmissions;
+  }
+
+  get elapsedMs(): number {
+    return this.#options.scheduler.monotonic() - this.#startedAtMs;
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #transmit(): void {
+    const { bytes, waitsMs, transmit, scheduler, onTimeout } = this.#options;
+    const waitMs = waitsMs[this.#transmissions];
+    if (waitMs === undefined) {
+      this.#cancel = undefined;
+      onTimeout();
+      return;
+    }
+    this.#transmissions += 1;
+    this.#cancel = scheduler.after(waitMs, () => this.#transmit());
+    transmit(bytes);
+  }
+}
