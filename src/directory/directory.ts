@@ -18,13 +18,15 @@ import type { App } from './http/app.js';
 import { peerRoutes } from './http/connections.js';
 import { operationsRoutes } from './http/operations.js';
 import { registrationRoutes } from './http/registration.js';
+import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous.js';
 import { createHttpServer, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
 import { NonceMemory } from './nonce-memory.js';
 import { RelayTable } from './relay-table.js';
+import { Rooms } from './rendezvous/rooms.js';
 import { MemoryStore, type RelayFact, type Store } from './store/memory.js';
 
-/** How often silent relays are looked for. */
+/** How often it is looked for what is due: silent relays, rooms and sockets. */
 const SWEEP_MS = 250;
 
 /** What a directory is opened with. */
@@ -104,20 +106,26 @@ export class Directory {
       logger,
     });
     const app = await createHttpServer({ tls, logger, metrics });
-    app.register(async (scope) => {
+    const rooms = new Rooms({ create: (wish) => broker.create(wish), clock });
+    const sockets = new RendezvousSockets({ rooms, clock, metrics, logger });
+    await acceptWebSockets(app, { sockets, logger });
+    app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
       scope.addHook('onRequest', requireApiKey(keys));
       peerRoutes(scope, { broker, relays });
+      rendezvousRoute(scope, sockets);
     });
     const nonces = new NonceMemory(clock);
     app.register(async (scope: App) => {
       registrationRoutes(scope, { clusterSecret, relays, store, nonces, clock, metrics });
     });
     operationsRoutes(app, { relays, metrics });
-    metrics.observe({ relays, rendezvous: { rooms: 0, sockets: 0 } });
+    metrics.observe({ relays, rooms, sockets });
     await store.open((fact) => applyFact(relays, fact, logger));
     await listenOn(app, listen);
     const sweep = setInterval(() => {
+      sockets.sweep();
+      rooms.sweep();
       for (const id of relays.sweep()) {
         metrics.relaysExpired.inc();
         logger.warn({ relay: id }, 'relay expired: no beat');

@@ -1,6 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RelayTable } from './relay-table.js';
 
+interface Sized {
+  readonly size: number;
+}
+
 /** Label of requests to no route: a path from the network is never a label. */
 export const NO_ROUTE = 'none';
 
@@ -54,8 +58,8 @@ export class DirectoryMetrics {
   });
 
   /** Adds gauges that are read when `/metrics` is. */
-  observe(sources: { relays: RelayTable; rendezvous: { rooms: number; sockets: number } }): void {
-    const { relays, rendezvous } = sources;
+  observe(sources: { relays: RelayTable; rooms: Sized; sockets: Sized }): void {
+    const { relays, rooms, sockets } = sources;
     new Gauge({
       name: 'turnpike_directory_relays',
       help: 'Live relays, by whether they may be chosen.',
@@ -74,7 +78,7 @@ export class DirectoryMetrics {
       help: 'Rendezvous rooms that exist.',
       registers: [this.#registry],
       collect() {
-        this.set(rendezvous.rooms);
+        this.set(rooms.size);
       },
     });
     new Gauge({
@@ -82,7 +86,7 @@ export class DirectoryMetrics {
       help: 'Rendezvous sockets that are open.',
       registers: [this.#registry],
       collect() {
-        this.set(rendezvous.sockets);
+        this.set(sockets.size);
       },
     });
   }

@@ -1,0 +1,133 @@
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { isUnicast, type TransportAddress, transportAddress } from '../../address.js';
+import { isTurnpikeError } from '../../errors.js';
+import { AddressText, Port } from '../../registry/schemas.js';
+import type { ConnectionHalf } from '../connection-broker.js';
+import { PeerShape, peerHints } from '../http/hints.js';
+import type { PeerHints } from '../selection-terms.js';
+
+/** The codes of docs/rendezvous.md with the WebSocket close code that follows each. */
+export const RENDEZVOUS_ERRORS = {
+  'bad-message': { close: 1008, message: 'not a message of the rendezvous' },
+  'room-full': { close: 4009, message: 'two other peers are in the room' },
+  replaced: { close: 4010, message: 'a newer socket of this member joined' },
+  'room-limit': { close: 1013, message: 'no room is left for another room' },
+  'room-expired': { close: 4008, message: 'nobody came' },
+  'rate-limited': { close: 1008, message: 'too many messages' },
+  'join-timeout': { close: 1008, message: 'no join in time' },
+  'shutting-down': { close: 1001, message: 'the directory stops' },
+} as const;
+
+/** An error after which the socket is closed. */
+export type RendezvousErrorCode = keyof typeof RENDEZVOUS_ERRORS;
+
+/** What the directory sends. */
+export type OutgoingMessage =
+  | { readonly type: 'waiting' }
+  | { readonly type: 'peer-ready' }
+  | { readonly type: 'peer-left' }
+  | ({
+      readonly type: 'connection';
+      readonly connectionId: string;
+      readonly expiresAt: string;
+      readonly realm: string;
+    } & ConnectionHalf)
+  | ({ readonly type: 'address'; readonly connectionId: string } & TransportAddress)
+  | {
+      readonly type: 'error';
+      readonly code: RendezvousErrorCode | 'no-relay';
+      readonly message: string;
+      readonly retryAfterSeconds?: number;
+    };
+
+/** A peer that wants a connection with whoever else is in the room. */
+export interface JoinMessage {
+  readonly type: 'join';
+  /** In Unicode's normal form C, so that a name typed on two systems is one name. */
+  readonly room: string;
+  readonly member: string | undefined;
+  readonly hints: PeerHints;
+}
+
+/** A peer's NAT address for the other. */
+export interface AddressMessage {
+  readonly type: 'address';
+  readonly connectionId: string;
+  readonly address: TransportAddress;
+}
+
+/** What a peer sends, or what is wrong with it. */
+export type IncomingMessage =
+  | { readonly ok: true; readonly message: JoinMessage | AddressMessage }
+  | { readonly ok: false; readonly reason: string };
+
+const JoinShape = Type.Object(
+  {
+    type: Type.Literal('join'),
+    room: Type.String({ minLength: 1, maxLength: 128, pattern: '^\\P{Cc}+$' }),
+    member: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{16,64}$' })),
+    peer: Type.Optional(PeerShape),
+  },
+  { additionalProperties: false },
+);
+
+const AddressMessageShape = Type.Object(
+  {
+    type: Type.Literal('address'),
+    connectionId: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    address: AddressText,
+    port: Port,
+  },
+  { additionalProperties: false },
+);
+
+const join = Compile(JoinShape);
+const address = Compile(AddressMessageShape);
+
+/**
+ * Reads a message from a peer. Nothing of it is passed on as it came: what another peer will see
+ * is written anew from what is parsed here.
+ * @param text - one text frame
+ */
+export function parseIncoming(text: string): IncomingMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, reason: 'not JSON' };
+  }
+  const type = (value as { type?: unknown } | null)?.type;
+  if (type === 'join') {
+    return join.Check(value) ? joinMessage(value) : { ok: false, reason: fault(join, value) };
+  }
+  if (type === 'address') {
+    return address.Check(value)
+      ? addressMessage(value)
+      : { ok: false, reason: fault(address, value) };
+  }
+  return { ok: false, reason: 'unknown type' };
+}
+
+function joinMessage({ room, member, peer }: Static<typeof JoinShape>): IncomingMessage {
+  const hints = peerHints(peer ?? {});
+  if (hints === undefined) return { ok: false, reason: '/peer/address: must be an IP address' };
+  return { ok: true, message: { type: 'join', room: room.normalize('NFC'), member, hints } };
+}
+
+function addressMessage(given: Static<typeof AddressMessageShape>): IncomingMessage {
+  try {
+    const canonical = transportAddress(given.address, given.port);
+    if (!isUnicast(canonical)) return { ok: false, reason: '/address: must be unicast' };
+    const { connectionId } = given;
+    return { ok: true, message: { type: 'address', connectionId, address: canonical } };
+  } catch (error) {
+    if (!isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) throw error;
+    return { ok: false, reason: '/address: must be an IP address' };
+  }
+}
+
+function fault(validator: typeof join | typeof address, value: unknown): string {
+  const first = validator.Errors(value).find(({ keyword }) => keyword !== 'boolean');
+  return `${first?.instancePath || '/'}: ${first?.message ?? 'wrong'}`;
+}

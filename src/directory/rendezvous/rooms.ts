@@ -1,0 +1,286 @@
+import { LIMITS } from '../../limits.js';
+import type { Clock } from '../../units.js';
+import type { BrokeredConnection, ConnectionWish } from '../connection-broker.js';
+import type { PeerHints } from '../selection-terms.js';
+import type {
+  AddressMessage,
+  JoinMessage,
+  OutgoingMessage,
+  RendezvousErrorCode,
+} from './messages.js';
+
+/** A peer's socket, as rooms see it. */
+export interface Member {
+  readonly tenant: string;
+  /** Monotonic time of the last thing heard from it. */
+  readonly heardAtMs: number;
+  send(message: OutgoingMessage): void;
+  /** Sends the error and closes the socket. */
+  fail(code: RendezvousErrorCode, details?: { reason?: string; retryAfterSeconds?: number }): void;
+  /** Asks for a sign of life. */
+  ping(): void;
+  /** Ends the socket without a word: nobody is there to read it. */
+  drop(): void;
+}
+
+interface Seat {
+  readonly member: Member;
+  readonly token: string | undefined;
+  hints: PeerHints;
+  /** When it became ready for a connection; undefined while it has one. */
+  readySinceMs: number | undefined;
+  /** Whether its address for the present connection has been passed on. */
+  addressPassed: boolean;
+}
+
+interface Room {
+  readonly key: string;
+  readonly name: string;
+  readonly tenant: string;
+  /** One or two, the longest present first. */
+  readonly seats: Seat[];
+  connectionId: string | undefined;
+  /** When to try again, after no relay could serve. */
+  retryAtMs: number | undefined;
+  /** A third peer, while it is found out whether the two are still there. */
+  third:
+    | { readonly member: Member; readonly join: JoinMessage; readonly sinceMs: number }
+    | undefined;
+}
+
+/** What rooms work with. */
+export interface RoomsOptions {
+  readonly create: (wish: ConnectionWish) => BrokeredConnection | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * The rooms where peers without signalling meet (docs/rendezvous.md). A room exists exactly as long
+ * as somebody is in it.
+ *
+ * Bounds: `roomsMax` rooms, `roomsPerTenantMax` of a tenant, two members and one third waiting to
+ * be seated in each; beyond them the newcomer is refused.
+ */
+export class Rooms {
+  readonly #options: RoomsOptions;
+  readonly #rooms = new Map<string, Room>();
+  readonly #roomOf = new Map<Member, Room>();
+  readonly #perTenant = new Map<string, number>();
+
+  constructor(options: RoomsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  /** A member is ready: for the first time, or for another connection. */
+  join(member: Member, join: JoinMessage): void {
+    const present = this.#roomOf.get(member);
+    if (present === undefined) {
+      this.#enter(member, join);
+      return;
+    }
+    if (present.name !== join.room) {
+      this.#expel(member, 'bad-message', { reason: 'another room than the first' });
+      return;
+    }
+    const seat = seatOf(present, member);
+    // Without a seat it waits for one, with what it said first.
+    if (seat === undefined) return;
+    seat.hints = join.hints;
+    this.#ready(present, seat);
+  }
+
+  /** Passes a member's NAT address on to the other member, if it is of the present connection. */
+  address(member: Member, { connectionId, address }: AddressMessage): void {
+    const room = this.#roomOf.get(member);
+    if (room === undefined) {
+      this.#expel(member, 'bad-message', { reason: 'address before join' });
+      return;
+    }
+    const seat = seatOf(room, member);
+    if (seat === undefined) return;
+    const other = otherSeat(room, seat);
+    if (connectionId !== room.connectionId || other === undefined) return;
+    seat.addressPassed = true;
+    const { address: ip, port } = address;
+    other.member.send({ type: 'address', connectionId, address: ip, port });
+  }
+
+  /** A member's socket is gone. */
+  leave(member: Member): void {
+    const room = this.#roomOf.get(member);
+    if (room === undefined) return;
+    this.#roomOf.delete(member);
+    if (room.third?.member === member) {
+      room.third = undefined;
+      return;
+    }
+    const index = room.seats.findIndex((each) => each.member === member);
+    const exchanged = room.seats.every((each) => each.addressPassed);
+    const connecting = room.connectionId !== undefined && !exchanged;
+    room.seats.splice(index, 1);
+    room.connectionId = undefined;
+    const [other] = room.seats;
+    if (other !== undefined) {
+      other.member.send({ type: 'peer-left' });
+      if (connecting) this.#ready(room, other);
+    }
+    this.#seatThird(room);
+    if (room.seats.length === 0) this.#remove(room);
+  }
+
+  /** To be called a few times a second: what is due by time. */
+  sweep(): void {
+    const now = this.#options.clock.monotonic();
+    for (const room of [...this.#rooms.values()]) {
+      this.#judgeThird(room, now);
+      for (const { member, readySinceMs } of [...room.seats]) {
+        if (readySinceMs === undefined || now - readySinceMs < LIMITS.roomWaitMs) continue;
+        this.#expel(member, 'room-expired');
+      }
+      if (room.retryAtMs !== undefined && now >= room.retryAtMs) this.#connect(room);
+    }
+  }
+
+  #enter(member: Member, join: JoinMessage): void {
+    // A tenant's name holds no zero byte, so no two pairs of names make one key.
+    const key = `${member.tenant}\0${join.room}`;
+    const room = this.#rooms.get(key);
+    const former = room?.seats.find(({ token }) => token !== undefined && token === join.member);
+    if (room === undefined) {
+      this.#open(key, member, join);
+    } else if (former !== undefined) {
+      // It comes back to its own seat; who waited to see whether the seat was free is answered.
+      if (room.third !== undefined) this.#expel(room.third.member, 'room-full');
+      this.#expel(former.member, 'replaced');
+      this.#enter(member, join);
+    } else if (room.seats.length < 2) {
+      this.#seat(room, member, join);
+    } else if (room.third !== undefined) {
+      member.fail('room-full');
+    } else {
+      room.third = { member, join, sinceMs: this.#options.clock.monotonic() };
+      this.#roomOf.set(member, room);
+      for (const seat of room.seats) seat.member.ping();
+    }
+  }
+
+  #open(key: string, member: Member, join: JoinMessage): void {
+    const { tenant } = member;
+    const ofTenant = this.#perTenant.get(tenant) ?? 0;
+    if (this.#rooms.size >= LIMITS.roomsMax || ofTenant >= LIMITS.roomsPerTenantMax) {
+      member.fail('room-limit', { retryAfterSeconds: ROOM_LIMIT_RETRY_SECONDS });
+      return;
+    }
+    const room: Room = {
+      key,
+      name: join.room,
+      tenant,
+      seats: [],
+      connectionId: undefined,
+      retryAtMs: undefined,
+      third: undefined,
+    };
+    this.#rooms.set(key, room);
+    this.#perTenant.set(tenant, ofTenant + 1);
+    this.#seat(room, member, join);
+  }
+
+  #remove(room: Room): void {
+    this.#rooms.delete(room.key);
+    const left = (this.#perTenant.get(room.tenant) ?? 1) - 1;
+    if (left === 0) this.#perTenant.delete(room.tenant);
+    else this.#perTenant.set(room.tenant, left);
+  }
+
+  #seat(room: Room, member: Member, { hints, member: token }: JoinMessage): void {
+    const seat: Seat = { member, token, hints, readySinceMs: undefined, addressPassed: false };
+    room.seats.push(seat);
+    this.#roomOf.set(member, room);
+    this.#ready(room, seat);
+  }
+
+  /** Makes a member ready, and the connection if both are. */
+  #ready(room: Room, seat: Seat): void {
+    seat.readySinceMs ??= this.#options.clock.monotonic();
+    const other = otherSeat(room, seat);
+    if (other?.readySinceMs !== undefined) {
+      this.#connect(room);
+      return;
+    }
+    seat.member.send({ type: 'waiting' });
+    other?.member.send({ type: 'peer-ready' });
+  }
+
+  #connect(room: Room): void {
+    const [first, second] = room.seats;
+    room.retryAtMs = undefined;
+    if (first?.readySinceMs === undefined || second?.readySinceMs === undefined) return;
+    const connection = this.#options.create({
+      tenant: room.tenant,
+      peers: [first.hints, second.hints],
+      ttlSeconds: LIMITS.ttlSeconds,
+    });
+    if (connection === undefined) {
+      room.retryAtMs = this.#options.clock.monotonic() + LIMITS.noRelayRetrySeconds * 1_000;
+      for (const { member } of [first, second]) member.send(NO_RELAY);
+      return;
+    }
+    const { connectionId, expiresAt, realm, peers } = connection;
+    room.connectionId = connectionId;
+    for (const [index, seat] of [first, second].entries()) {
+      const half = peers[index as 0 | 1];
+      seat.readySinceMs = undefined;
+      seat.addressPassed = false;
+      seat.member.send({ type: 'connection', connectionId, expiresAt, realm, ...half });
+    }
+  }
+
+  /** Decides about a third peer once the two have answered, or had the time to. */
+  #judgeThird(room: Room, now: number): void {
+    const { third } = room;
+    if (third === undefined) return;
+    const silent = room.seats.filter(({ member }) => member.heardAtMs <= third.sinceMs);
+    if (silent.length === 0) {
+      this.#expel(third.member, 'room-full');
+    } else if (now - third.sinceMs >= LIMITS.rendezvousProbeMs) {
+      for (const { member } of silent) {
+        this.leave(member);
+        member.drop();
+      }
+    }
+  }
+
+  #seatThird(room: Room): void {
+    const { third } = room;
+    if (third === undefined || room.seats.length === 2) return;
+    room.third = undefined;
+    this.#seat(room, third.member, third.join);
+  }
+
+  #expel(member: Member, code: RendezvousErrorCode, details: { reason?: string } = {}): void {
+    this.leave(member);
+    member.fail(code, details);
+  }
+}
+
+/** A tenant that has filled its rooms should not hurry. */
+const ROOM_LIMIT_RETRY_SECONDS = 30;
+
+const NO_RELAY: OutgoingMessage = {
+  type: 'error',
+  code: 'no-relay',
+  message: 'no relay can serve now',
+  retryAfterSeconds: LIMITS.noRelayRetrySeconds,
+};
+
+function seatOf(room: Room, member: Member): Seat | undefined {
+  return room.seats.find((seat) => seat.member === member);
+}
+
+function otherSeat(room: Room, seat: Seat): Seat | undefined {
+  return room.seats.find((each) => each !== seat);
+}
