@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTurnpikeError, TurnpikeError } from '../errors.js';
+import type { NatBehaviour } from '../lab/index.js';
+import type { CommandIo } from './command.js';
+import type { DemoEvent, PeerReport, Side, TrafficCounts } from './demo/events.js';
+import { openPresenter, type Presenter } from './demo/presenter.js';
+import { Progress } from './demo/progress.js';
+import { summaryOf, TrafficScore } from './demo/rates.js';
+import type { Stage } from './demo/stage.js';
+
+/** What `turnpike demo` is given. */
+export interface DemoOptions {
+  /** The NATs in front of the peers; undefined runs everything on loopback. */
+  readonly nat?: NatBehaviour | undefined;
+  /** Seconds of traffic; undefined goes on until `stop`. */
+  readonly seconds?: number | undefined;
+  /** JSON lines instead of text. */
+  readonly json: boolean;
+}
+
+/** The world of a demo. */
+export interface DemoIo extends Pick<CommandIo, 'stdout' | 'env'> {
+  /** Ends the demo in good order. */
+  readonly stop: AbortSignal;
+}
+
+/** Peers that are not connected after this long will not be. */
+const ESTABLISH_MS_MAX = 30_000;
+
+/**
+ * Runs the demo: a directory, two relays and two peers, whose traffic is shown until the time is
+ * over or `io.stop` is aborted. Nothing is left behind, whatever happens.
+ * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE when namespaces cannot be made; else that of the
+ *   step that failed, with the step's name before its message
+ */
+export async function runDemo(options: DemoOptions, io: DemoIo): Promise<void> {
+  await new Demo(options, openPresenter(options.json, io), io.stop).run();
+}
+
+class Demo {
+  readonly #options: DemoOptions;
+  readonly #presenter: Presenter;
+  readonly #stop: AbortSignal;
+  /** Aborted when the traffic is to end, for whatever reason. */
+  readonly #over = new AbortController();
+  readonly #progress = new Progress();
+  readonly #score = new TrafficScore();
+  readonly #finished: Partial<Record<Side, TrafficCounts>> = {};
+
+  constructor(options: DemoOptions, presenter: Presenter, stop: AbortSignal) {
+    this.#options = options;
+    this.#presenter = presenter;
+    this.#stop = stop;
+  }
+
+  async run(): Promise<void> {
+    const onStop = () => this.#over.abort();
+    this.#stop.addEventListener('abort', onStop);
+    let stage: Stage | undefined;
+    try {
+      stage = await openStage(this.#options.nat);
+      this.#show({ event: 'started', nat: this.#options.nat ?? null });
+      await stage.open((event) => this.#show(event));
+      await this.#runPeers(stage);
+      const { A, B } = this.#finished;
+      if (A !== undefined && B !== undefined) this.#show(summaryOf({ A, B }));
+    } catch (error) {
+      // What a signal interrupts, such as a process that is told to end as well, has not failed.
+      if (!this.#stop.aborted) throw this.#failed(error);
+    } finally {
+      this.#stop.removeEventListener('abort', onStop);
+      await stage?.close();
+    }
+  }
+
+  async #runPeers(stage: Stage): Promise<void> {
+    const runPeer = (side: Side) => {
+      const report = (heard: PeerReport) => this.#heard(side, heard);
+      return stage.runPeer(side, { report, stop: this.#over.signal });
+    };
+    const peers = Promise.all([runPeer('A'), runPeer('B')]);
+    try {
+      await Promise.race([peers, stage.broken, this.#deadline()]);
+    } finally {
+      this.#over.abort();
+      await peers.catch(() => {});
+    }
+  }
+
+  /** Rejects when the peers take too long; resolves never, as peers that are connected run on. */
+  async #deadline(): Promise<never> {
+    await sleep(ESTABLISH_MS_MAX, undefined, { signal: this.#over.signal }).catch(() => {});
+    if (this.#over.signal.aborted || this.#progress.step === 'Traffic') {
+      return new Promise<never>(() => {});
+    }
+    const seconds = ESTABLISH_MS_MAX / 1_000;
+    throw new TurnpikeError('ERR_TURNPIKE_TIMEOUT', `not done after ${seconds} s`);
+  }
+
+  #heard(side: Side, report: PeerReport): void {
+    switch (report.event) {
+      case 'counts': {
+        const traffic = this.#score.add(side, report.counts);
+        if (traffic === undefined || this.#over.signal.aborted) return;
+        this.#show(traffic);
+        if (traffic.second === this.#options.seconds) this.#over.abort();
+        return;
+      }
+      case 'finished':
+        this.#finished[side] = report.counts;
+        return;
+      case 'failed':
+        return;
+      default:
+        this.#show({ peer: side, ...report });
+    }
+  }
+
+  #show(event: DemoEvent): void {
+    this.#progress.note(event);
+    this.#presenter.show(event);
+  }
+
+  /** Names the step in the error, and shows it to whoever reads the events. */
+  #failed(error: unknown): unknown {
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_PRIVILEGE')) return error;
+    const { step } = this.#progress;
+    const code = isTurnpikeError(error) ? error.code : 'ERR_TURNPIKE_CLOSED';
+    const message = error instanceof Error ? error.message : String(error);
+    this.#show({ event: 'failed', step, code, message });
+    return new TurnpikeError(code, `${step}: ${message}`, { cause: error });
+  }
+}
+
+/** Loads only the stage that is asked for: one needs the addon in this process, one does not. */
+async function openStage(nat: NatBehaviour | undefined): Promise<Stage> {
+  if (nat === undefined) {
+    const { LoopbackStage } = await import('./demo/loopback-stage.js');
+    return new LoopbackStage();
+  }
+  const { NamespaceStage } = await import('./demo/namespace-stage.js');
+  return new NamespaceStage(nat);
+}

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { formatAddress, type TransportAddress } from '../../address.js';
+import { relaySecret, tenantRoot } from '../../auth/keys.js';
+import { Directory } from '../../directory/index.js';
+import { Relay } from '../../relay/index.js';
+import type { DemoEvent, Side } from './events.js';
+import { runDemoPeer } from './peer.js';
+import { type PeerRun, PLACES, type Stage } from './stage.js';
+
+/** Loopback, on a port that the system chooses: any user may, and nothing else is disturbed. */
+const LISTEN: TransportAddress = { address: '127.0.0.1', port: 0 };
+
+/** Everything in this process: what an ordinary user may run. */
+export class LoopbackStage implements Stage {
+  readonly #clusterSecret = randomBytes(32);
+  readonly #apiKey = randomBytes(32).toString('base64');
+  readonly #relays: Relay[] = [];
+  #directory: Directory | undefined;
+  /** What is in this process ends with it, so nothing can break alone. */
+  readonly broken = new Promise<never>(() => {});
+
+  async open(show: (event: DemoEvent) => void): Promise<void> {
+    this.#directory = await Directory.open({
+      listen: LISTEN,
+      clusterSecret: this.#clusterSecret,
+      apiKeys: [{ key: this.#apiKey, tenant: 'default' }],
+    });
+    show({ event: 'directory', url: this.#directory.url });
+    for (const { relay: id, region } of [PLACES.A, PLACES.B]) {
+      const relay = await Relay.open({
+        id,
+        region,
+        listen: [LISTEN],
+        trunk: [LISTEN],
+        relaySecret: relaySecret(this.#clusterSecret, id),
+        tenantRoot: tenantRoot(this.#clusterSecret),
+        directoryUrl: this.#directory.url,
+        workers: 1,
+      });
+      this.#relays.push(relay);
+      const service = relay.serviceAddresses.map(formatAddress).join(', ');
+      const trunk = relay.trunkAddresses.map(formatAddress).join(', ');
+      show({ event: 'relay', id, service, trunk });
+    }
+  }
+
+  runPeer(side: Side, run: PeerRun): Promise<void> {
+    const directoryUrl = this.#directory?.url ?? '';
+    const { region } = PLACES[side];
+    return runDemoPeer({ directoryUrl, apiKey: this.#apiKey, room: 'demo', region }, run);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#relays.map((relay) => relay.close()));
+    await this.#directory?.close();
+  }
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatAddress } from '../../address.js';
+import { type JoinProgress, Peer } from '../../client/index.js';
+import { isTurnpikeError, type TurnpikeError } from '../../errors.js';
+import { systemClock } from '../../units.js';
+import type { PeerReport } from './events.js';
+import type { DemoPeerSettings, PeerRun } from './stage.js';
+import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';
+
+/** What the other side still had on its way when both were told to stop arrives in this time. */
+const DRAIN_MS = 250;
+
+/**
+ * Runs one of the demo's peers: meets the other one, then sends and counts until it is stopped.
+ * @param settings - the directory, and what to ask it for
+ * @param run - where the steps and counts are reported, and what ends it
+ * @throws TurnpikeError as `Peer.join`, or the reason for which the connection ended
+ */
+export async function runDemoPeer(settings: DemoPeerSettings, run: PeerRun): Promise<void> {
+  const { directoryUrl, apiKey, room, region } = settings;
+  let answeredMs = systemClock.monotonic();
+  const onProgress = (progress: JoinProgress) => {
+    if (progress.step === 'directory-answer') answeredMs = systemClock.monotonic();
+    const report = reportOf(progress);
+    if (report !== undefined) run.report(report);
+  };
+  const options = { directoryUrl, apiKey, room, hints: { region }, signal: run.stop, onProgress };
+  const peer = await Peer.join(options).catch((error: unknown) => {
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_ABORTED')) return undefined;
+    throw error;
+  });
+  if (peer === undefined) return;
+  const local = peer.localAddress === undefined ? '' : formatAddress(peer.localAddress);
+  run.report({ event: 'established', local, elapsedMs: systemClock.monotonic() - answeredMs });
+  await exchange(peer, run);
+}
+
+/** Sends and counts until stopped, and closes the peer. */
+async function exchange(peer: Peer, { report, stop }: PeerRun): Promise<void> {
+  const traffic = new Traffic({
+    ...DEMO_TRAFFIC,
+    clock: systemClock,
+    send: (message) => peer.send(message),
+  });
+  peer.on('message', (message) => traffic.receive(message));
+  const ticking = setInterval(() => traffic.tick(), TICK_MS);
+  let second = 0;
+  const counting = setInterval(() => {
+    second++;
+    report({ event: 'counts', second, counts: traffic.counts() });
+  }, 1_000);
+  try {
+    await stopped(peer, stop);
+    clearInterval(ticking);
+    await sleep(DRAIN_MS);
+    report({ event: 'finished', counts: traffic.counts() });
+  } finally {
+    clearInterval(ticking);
+    clearInterval(counting);
+    await peer.close();
+  }
+}
+
+/** Resolves when the demo is stopped; rejects when the connection ends by itself before. */
+function stopped(peer: Peer, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onClose = (error: TurnpikeError | undefined) => reject(error);
+    peer.once('close', onClose);
+    if (stop.aborted) resolve();
+    stop.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function reportOf(progress: JoinProgress): PeerReport | undefined {
+  switch (progress.step) {
+    case 'waiting':
+      return { event: 'waiting' };
+    case 'directory-answer': {
+      const { connectionId, relay } = progress.grant;
+      return { event: 'answer', connectionId, relayId: relay.id, relay: formatAddress(relay) };
+    }
+    case 'allocated':
+      return { event: 'nat-address', address: formatAddress(progress.mappedAddress) };
+    case 'peer-address':
+      return { event: 'connect', peerAddress: formatAddress(progress.peerAddress) };
+    // Retries are part of waiting, and the caller reports `established` with more to say.
+    case 'retrying':
+    case 'connecting':
+    case 'established':
+      return undefined;
+  }
+}
