@@ -28,6 +28,7 @@ const BY_ERROR_CODE: Partial<Record<TurnpikeErrorCode, number>> = {
   ERR_TURNPIKE_DIRECTORY_UNREACHABLE: EXIT.unreachable,
   ERR_TURNPIKE_NO_RELAY: EXIT.unreachable,
   ERR_TURNPIKE_RELAY_UNREACHABLE: EXIT.unreachable,
+  ERR_TURNPIKE_RENDEZVOUS: EXIT.unreachable,
   ERR_TURNPIKE_TIMEOUT: EXIT.unreachable,
   ERR_TURNPIKE_CREDENTIAL: EXIT.refused,
   ERR_TURNPIKE_PRIVILEGE: EXIT.refused,
@@ -36,5 +37,8 @@ const BY_ERROR_CODE: Partial<Record<TurnpikeErrorCode, number>> = {
 
 /** The exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
-  return isTurnpikeError(error) ? (BY_ERROR_CODE[error.code] ?? EXIT.failed) : EXIT.failed;
+  if (!isTurnpikeError(error)) return EXIT.failed;
+  // HTTP 401 and 403: the directory knows us and says no.
+  if (error.status === 401 || error.status === 403) return EXIT.refused;
+  return BY_ERROR_CODE[error.code] ?? EXIT.failed;
 }

@@ -104,7 +104,7 @@ export const peerCommand = defineCommand({
   ],
   run: async (context) => {
     const { options, logger, terminal, io, stop } = context;
-    const { roomLinks } = await import('../peer/room-links.js');
+    const { RoomLinks } = await import('../peer/room-links.js');
     const { runSessions } = await import('../peer/session-loop.js');
     const { StatusReporter } = await import('../peer/status.js');
     checkMode(context);
@@ -112,7 +112,7 @@ export const peerCommand = defineCommand({
     const apiKey = await readApiKey(options.apiKeyFile);
     const { directory, room, statusSeconds, udpListen, udpForward } = options;
     const isStream = udpListen === undefined && udpForward === undefined;
-    const links = roomLinks({ directoryUrl: directory, apiKey, room, logger });
+    const links = new RoomLinks({ directoryUrl: directory, apiKey, room, logger });
     const mode = await openMode(context);
     const clock = systemClock;
     // A live line on the terminal that a person types into would tear what they type.
@@ -125,10 +125,9 @@ export const peerCommand = defineCommand({
       intervalMs: statusSeconds * 1_000,
     });
     const reconnectSeconds = options.reconnectSeconds ?? (isStream ? STREAM_RECONNECT_SECONDS : 0);
-    logger.info({ event: 'waiting', room }, `waiting for the other side in room ${room}`);
     try {
       return await runSessions({
-        openLink: links.open,
+        openLink: (events, signal) => links.open(events, signal),
         mode,
         logger,
         clock,
@@ -139,7 +138,7 @@ export const peerCommand = defineCommand({
       });
     } finally {
       await mode.close();
-      await links.close();
+      links.close();
       reporter.close();
     }
   },
