@@ -1,0 +1,171 @@
+import { timingSafeEqual } from 'node:crypto';
+import { sipHash24 } from './sip-hash.js';
+
+/** PROTOCOL.md section 4. */
+const VERSION = 1;
+const HEADER_BYTES = 20;
+const RECORD_HEADER_BYTES = 8;
+const PROBE_BODY_BYTES = 12;
+/** The part of the header that the tag covers; the tag follows it. */
+const TAGGED_HEADER_BYTES = 12;
+
+const TYPES = { data: 1, probe: 2, 'probe-reply': 3 } as const;
+
+/** One payload of one connection. */
+export interface TrunkRecord {
+  readonly sessionIndex: number;
+  /** Counts the records of one direction of one connection, modulo 65,536. */
+  readonly sessionSequence: number;
+  readonly payload: Uint8Array;
+}
+
+interface TrunkHeader {
+  /** The sender's sending context, 0 to 255. */
+  readonly lane: number;
+  /** Whole days since 2026-01-01 UTC. */
+  readonly epoch: number;
+  /** 64 bits, counted for each lane. */
+  readonly sequence: bigint;
+}
+
+/** A trunk datagram without its tag. */
+export type TrunkDatagram =
+  | (TrunkHeader & { readonly type: 'data'; readonly records: readonly TrunkRecord[] })
+  | (TrunkHeader & {
+      readonly type: 'probe' | 'probe-reply';
+      readonly timestampNs: bigint;
+      readonly number: number;
+    });
+
+/** Why bytes are no trunk datagram; the data plane's names for it. */
+export type TrunkDatagramFault =
+  | 'trunk_unknown_protocol'
+  | 'trunk_unknown_type'
+  | 'trunk_malformed';
+
+export type DecodedTrunkDatagram =
+  | { readonly ok: true; readonly datagram: TrunkDatagram }
+  | { readonly ok: false; readonly fault: TrunkDatagramFault };
+
+const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/**
+ * Decodes a trunk datagram; its tag is not checked. Never throws.
+ * @param bytes - the UDP payload; payloads of records are views of it
+ */
+export function decodeTrunkDatagram(bytes: Uint8Array): DecodedTrunkDatagram {
+  const first = bytes[0] ?? 0;
+  if (first >> 4 !== VERSION) return { ok: false, fault: 'trunk_unknown_protocol' };
+  if (bytes.length < HEADER_BYTES) return { ok: false, fault: 'trunk_malformed' };
+  const at = view(bytes);
+  const header = { lane: at.getUint8(1), epoch: at.getUint16(2), sequence: at.getBigUint64(4) };
+  switch (first & 0x0f) {
+    case TYPES.data: {
+      const records = decodeRecords(bytes);
+      if (records === undefined) break;
+      return { ok: true, datagram: { type: 'data', ...header, records } };
+    }
+    case TYPES.probe:
+    case TYPES['probe-reply']: {
+      if (bytes.length !== HEADER_BYTES + PROBE_BODY_BYTES) break;
+      const type = (first & 0x0f) === TYPES.probe ? 'probe' : 'probe-reply';
+      const timestampNs = at.getBigUint64(HEADER_BYTES);
+      const number = at.getUint32(HEADER_BYTES + 8);
+      return { ok: true, datagram: { type, ...header, timestampNs, number } };
+    }
+    default:
+      return { ok: false, fault: 'trunk_unknown_type' };
+  }
+  return { ok: false, fault: 'trunk_malformed' };
+}
+
+/** The records, which must be there and fill the datagram exactly, or undefined. */
+function decodeRecords(bytes: Uint8Array): TrunkRecord[] | undefined {
+  const at = view(bytes);
+  const records: TrunkRecord[] = [];
+  let offset = HEADER_BYTES;
+  while (offset < bytes.length) {
+    const start = offset + RECORD_HEADER_BYTES;
+    if (start > bytes.length) return undefined;
+    const end = start + at.getUint16(offset + 4);
+    if (end > bytes.length) return undefined;
+    records.push({
+      sessionIndex: at.getUint32(offset),
+      sessionSequence: at.getUint16(offset + 6),
+      payload: bytes.subarray(start, end),
+    });
+    offset = end;
+  }
+  return records.length > 0 ? records : undefined;
+}
+
+/**
+ * Encodes a trunk datagram and tags it.
+ * @param datagram - what to send; at least one record
+ * @param key - the data key of its direction and epoch, 16 bytes
+ */
+export function encodeTrunkDatagram(datagram: TrunkDatagram, key: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + bodyBytes(datagram));
+  const at = view(bytes);
+  at.setUint8(0, (VERSION << 4) | TYPES[datagram.type]);
+  at.setUint8(1, datagram.lane);
+  at.setUint16(2, datagram.epoch);
+  at.setBigUint64(4, datagram.sequence);
+  if (datagram.type === 'data') {
+    let offset = HEADER_BYTES;
+    for (const { sessionIndex, sessionSequence, payload } of datagram.records) {
+      at.setUint32(offset, sessionIndex);
+      at.setUint16(offset + 4, payload.length);
+      at.setUint16(offset + 6, sessionSequence);
+      bytes.set(payload, offset + RECORD_HEADER_BYTES);
+      offset += RECORD_HEADER_BYTES + payload.length;
+    }
+  } else {
+    at.setBigUint64(HEADER_BYTES, datagram.timestampNs);
+    at.setUint32(HEADER_BYTES + 8, datagram.number);
+  }
+  bytes.set(trunkTag(bytes, datagram, key), TAGGED_HEADER_BYTES);
+  return bytes;
+}
+
+function bodyBytes(datagram: TrunkDatagram): number {
+  if (datagram.type !== 'data') return PROBE_BODY_BYTES;
+  const bytes = (sum: number, { payload }: TrunkRecord) =>
+    sum + RECORD_HEADER_BYTES + payload.length;
+  return datagram.records.reduce(bytes, 0);
+}
+
+/**
+ * The tag: SipHash-2-4 over bytes 0-11 and every record header, or the probe's body.
+ * @param bytes - the whole datagram; what stands in the tag's place does not matter
+ * @param datagram - the same, decoded
+ * @param key - 16 bytes
+ */
+function trunkTag(bytes: Uint8Array, datagram: TrunkDatagram, key: Uint8Array): Uint8Array {
+  const parts = [bytes.subarray(0, TAGGED_HEADER_BYTES)];
+  if (datagram.type === 'data') {
+    let offset = HEADER_BYTES;
+    for (const { payload } of datagram.records) {
+      parts.push(bytes.subarray(offset, offset + RECORD_HEADER_BYTES));
+      offset += RECORD_HEADER_BYTES + payload.length;
+    }
+  } else {
+    parts.push(bytes.subarray(HEADER_BYTES));
+  }
+  return sipHash24(key, Buffer.concat(parts));
+}
+
+/**
+ * Whether a decoded datagram carries the right tag, compared in constant time.
+ * @param bytes - the UDP payload
+ * @param datagram - what decodeTrunkDatagram made of it
+ * @param key - the data key of its direction and epoch, 16 bytes
+ */
+export function verifyTrunkTag(
+  bytes: Uint8Array,
+  datagram: TrunkDatagram,
+  key: Uint8Array,
+): boolean {
+  const tag = bytes.subarray(TAGGED_HEADER_BYTES, HEADER_BYTES);
+  return timingSafeEqual(tag, trunkTag(bytes, datagram, key));
+}
