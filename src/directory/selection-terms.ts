@@ -22,6 +22,8 @@ export const SCORE = {
   loadMs: 100,
   /** A relay that a peer did not measure, over the worst that it did. */
   unmeasuredMs: 50,
+  /** A millisecond between relays counts for this much: their networks are steadier than peers'. */
+  trunkWeight: 0.9,
   /** Between regions whose distance no peer's latencies tell. */
   regionsApartMs: 20,
   /** Two relays are the product; both peers on one relay must save more than this. */
@@ -83,7 +85,7 @@ export function legCosts(relays: readonly LiveRelay[], peer: PeerHints): Map<Liv
 }
 
 /**
- * How far two relays are from each other. A peer that measured both gives a lower bound: by the
+ * What the way between two relays costs. A peer that measured both gives a lower bound: by the
  * triangle inequality they are at least as far apart as its two latencies differ.
  */
 export function trunkMs(a: LiveRelay, b: LiveRelay, peers: readonly PeerHints[]): number {
@@ -93,7 +95,8 @@ export function trunkMs(a: LiveRelay, b: LiveRelay, peers: readonly PeerHints[])
     const [toA, toB] = [measuredMs(a, peer), measuredMs(b, peer)];
     if (toA !== undefined && toB !== undefined) bound = Math.max(bound ?? 0, Math.abs(toA - toB));
   }
-  return bound ?? (a.record.region === b.record.region ? 0 : SCORE.regionsApartMs);
+  const apart = a.record.region === b.record.region ? 0 : SCORE.regionsApartMs;
+  return SCORE.trunkWeight * (bound ?? apart);
 }
 
 /** What a relay's load costs, from 0 to `SCORE.loadMs`. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
 import type { LiveRelay } from '../../src/directory/relay-table.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
@@ -39,15 +38,23 @@ export function keyOf(id: string): Uint8Array {
   return registrationKey(relaySecret(CLUSTER_SECRET, id));
 }
 
-/** A genuine record of a relay; each `host` has its own addresses. */
-export function relayRecord(id: string, host: number, changes: Partial<RelayRecord> = {}) {
+export function publicKeyOf(id: string): string {
   const { publicKey } = relayKeyPair(relaySecret(CLUSTER_SECRET, id));
+  return Buffer.from(publicKey).toString('base64');
+}
+
+/** A genuine record of a relay; each `host` has its own addresses. */
+export function relayRecord(
+  id: string,
+  host: number,
+  changes: Partial<RelayRecord> = {},
+): RelayRecord {
   const ip = `10.${host >> 16}.${(host >> 8) & 255}.${host & 255}`;
   return {
     id,
     region: id.split('-')[0] ?? id,
     start: 1_700_000_000_000,
-    publicKey: Buffer.from(publicKey).toString('base64'),
+    publicKey: changes.publicKey ?? publicKeyOf(id),
     serviceAddresses: [{ address: ip, port: 3478 }],
     trunkAddresses: [{ address: ip, port: 3480 }],
     trunkSources: [{ address: ip, port: 3480 }],
@@ -60,7 +67,7 @@ export function relayRecord(id: string, host: number, changes: Partial<RelayReco
 export function liveRelay(
   id: string,
   host: number,
-  changes: Partial<LiveRelay> & { record?: Partial<RelayRecord> } = {},
+  changes: Partial<Omit<LiveRelay, 'record'>> & { record?: Partial<RelayRecord> } = {},
 ): LiveRelay {
   return {
     load: IDLE,
@@ -72,11 +79,13 @@ export function liveRelay(
   };
 }
 
-/** Uniform numbers in [0, 1) that follow from a seed. */
-export function seededRandom(seed: string): () => number {
-  let count = 0;
+/** Uniform numbers in [0, 1) that follow from a seed (the generator mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed;
   return () => {
-    count += 1;
-    return createHash('sha256').update(`${seed}/${count}`).digest().readUInt32BE() / 2 ** 32;
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }

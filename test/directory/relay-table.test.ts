@@ -1,0 +1,196 @@
+import t from 'tap';
+import { RelayTable } from '../../src/directory/relay-table.js';
+import { LIMITS } from '../../src/limits.js';
+import { FakeClock, IDLE, publicKeyOf, relayRecord } from './fixtures.js';
+
+const START = 1_700_000_000_000;
+
+function world() {
+  const clock = new FakeClock();
+  const table = new RelayTable(clock);
+  return {
+    clock,
+    table,
+    register(id: string, host: number, changes = {}) {
+      const record = relayRecord(id, host, changes);
+      const refusal = table.refusal(record);
+      if (refusal === undefined) table.register(record, IDLE, false);
+      return refusal;
+    },
+    beat(id: string, changes = {}) {
+      const beat = { start: START, registryVersion: null, load: IDLE, draining: false };
+      table.beat({ id, ...beat, ...changes });
+    },
+    /** A beat that confirms the registry as it is now. */
+    confirm(id: string) {
+      this.beat(id, { registryVersion: table.registry().version });
+    },
+    ready() {
+      const ready = table.live().filter(({ confirmed }) => confirmed);
+      return ready.map(({ record }) => record.id).join();
+    },
+    /** Time passes as it does when sweeps come on time. */
+    pass(ms: number) {
+      const expired: string[] = [];
+      for (let passed = 0; passed < ms; passed += 250) {
+        clock.advance(250);
+        expired.push(...table.sweep());
+      }
+      return expired.join();
+    },
+  };
+}
+
+t.test('a relay that is silent for 5 s is forgotten, by beats counted', async (t) => {
+  const { table, register, beat, pass } = world();
+  register('fra-1', 1);
+  register('nyc-1', 2);
+  t.equal(pass(4_000), '');
+  beat('fra-1');
+  t.equal(pass(1_000), 'nyc-1');
+  t.equal(table.size, 1);
+  t.equal(pass(3_750), '');
+  t.equal(pass(250), 'fra-1');
+  t.same(table.beatRefusal('fra-1', START), { code: 'unknown-relay' });
+});
+
+t.test('time in which the directory stood still counts against nobody', async (t) => {
+  const { clock, table, register, pass } = world();
+  register('fra-1', 1);
+  pass(1_000);
+  clock.advance(60_000);
+  t.same(table.sweep(), []);
+  t.equal(pass(3_750), '');
+  t.equal(pass(250), 'fra-1');
+});
+
+t.test('a relay is ready once every live relay has confirmed it', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  t.equal(w.ready(), '', 'not before it knows itself');
+  w.confirm('fra-1');
+  t.equal(w.ready(), 'fra-1');
+  const before = w.table.registry().version;
+  w.register('nyc-1', 2);
+  t.not(w.table.registry().version, before);
+  w.confirm('nyc-1');
+  t.equal(w.ready(), 'fra-1', 'fra-1 does not know of it yet');
+  w.beat('fra-1', { registryVersion: before });
+  t.equal(w.ready(), 'fra-1', 'an older version is no confirmation');
+  w.beat('fra-1', { registryVersion: 'made up' });
+  t.equal(w.ready(), 'fra-1');
+  w.confirm('fra-1');
+  t.equal(w.ready(), 'fra-1,nyc-1');
+});
+
+t.test('a relay is ready after 3 s whoever has not confirmed', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  w.confirm('fra-1');
+  w.register('nyc-1', 2);
+  w.pass(2_750);
+  t.equal(w.ready(), 'fra-1');
+  w.pass(250);
+  t.equal(w.ready(), 'fra-1,nyc-1');
+});
+
+t.test('a record that changed must be confirmed anew; the same one need not', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  w.confirm('fra-1');
+  w.register('fra-1', 1);
+  t.equal(w.ready(), 'fra-1');
+  w.register('fra-1', 1, { start: START + 1 });
+  t.equal(w.ready(), '');
+  w.beat('fra-1', { start: START + 1, registryVersion: w.table.registry().version });
+  t.equal(w.ready(), 'fra-1');
+});
+
+t.test('the version is a digest of the records', async (t) => {
+  const [one, other] = [world(), world()];
+  one.register('fra-1', 1);
+  one.register('nyc-1', 2);
+  other.register('nyc-1', 2);
+  other.register('fra-1', 1);
+  t.equal(one.table.registry().version, other.table.registry().version);
+  t.same(
+    one.table.registry().relays.map(({ id }) => id),
+    ['fra-1', 'nyc-1'],
+  );
+  one.table.deregister('nyc-1');
+  t.not(one.table.registry().version, other.table.registry().version);
+});
+
+t.test('a relay that names the version of a directory before this one has it', async (t) => {
+  const [before, after] = [world(), world()];
+  before.register('fra-1', 1);
+  const { version } = before.table.registry();
+  after.register('fra-1', 1);
+  after.beat('fra-1', { registryVersion: version });
+  t.equal(after.ready(), 'fra-1');
+});
+
+t.test('a start is never lower than one known', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  t.same(w.register('fra-1', 1, { start: START - 1 }), {
+    code: 'start-too-low',
+    lastStart: START,
+  });
+  t.equal(w.register('fra-1', 1, { start: START + 5 }), undefined);
+  t.same(w.table.beatRefusal('fra-1', START), { code: 'superseded', lastStart: START + 5 });
+  t.equal(w.table.beatRefusal('fra-1', START + 5), undefined);
+  t.same(w.table.beatRefusal('fra-1', START + 6), { code: 'unknown-relay' });
+  w.table.deregister('fra-1');
+  t.match(w.register('fra-1', 1), { code: 'start-too-low' }, 'starts outlive a registration');
+});
+
+t.test('two relays cannot have one address', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  const { serviceAddresses, trunkSources } = relayRecord('fra-1', 1);
+  t.same(w.register('nyc-1', 2, { serviceAddresses }), {
+    code: 'address-taken',
+    address: '10.0.0.1:3478',
+    by: 'fra-1',
+  });
+  t.match(w.register('nyc-1', 2, { trunkSources }), { address: '10.0.0.1:3480' });
+  t.match(w.register('nyc-1', 2, { trunkAddresses: trunkSources }), { by: 'fra-1' });
+  w.table.deregister('fra-1');
+  t.equal(w.register('nyc-1', 2, { trunkSources }), undefined, 'a relay that left has none');
+  w.register('nyc-1', 3);
+  t.equal(w.register('fra-1', 1), undefined, 'nor has one that moved');
+});
+
+t.test('the table holds 1,024 relays and refuses the next', async (t) => {
+  const w = world();
+  const publicKey = publicKeyOf('any');
+  for (let host = 1; host <= LIMITS.relaysMax; host += 1) {
+    w.register(`r-${host}`, host, { publicKey });
+  }
+  t.equal(w.table.size, LIMITS.relaysMax);
+  t.same(w.register('late', 2_000, { publicKey }), { code: 'registry-full' });
+  t.equal(
+    w.register('r-7', 7, { publicKey, start: START + 1 }),
+    undefined,
+    'who is in may come again',
+  );
+  w.table.deregister('r-8');
+  t.equal(w.register('late', 2_000, { publicKey }), undefined);
+});
+
+t.test('legs handed out count until a load shows them', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  const assigned = () => w.table.live()[0]?.legsAssigned;
+  w.table.assign('fra-1');
+  w.table.assign('fra-1');
+  w.table.assign('gone');
+  t.equal(assigned(), 2);
+  w.beat('fra-1');
+  t.equal(assigned(), 2, 'peers may not have allocated before this beat');
+  w.table.assign('fra-1');
+  t.equal(assigned(), 3);
+  w.beat('fra-1');
+  t.equal(assigned(), 1);
+});
