@@ -1,34 +1,26 @@
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import type { Lab, LabHost, LabProcess } from '../../src/lab/index.js';
+import { RpcClient } from './rpc.js';
 
-/** What an agent is asked to do. */
-export type AgentRequest =
-  | { do: 'open'; id: number; family: AddressFamily; port: number }
-  | { do: 'send'; id: number; socket: number; to: TransportAddress; text: string };
+/** What a `udp-agent` can be asked. */
+export type UdpMethods = {
+  open(params: { family: AddressFamily; port: number }): Promise<{ socket: number; port: number }>;
+  send(params: { socket: number; to: TransportAddress; text: string }): Promise<void>;
+};
 
-/** What an agent tells. */
-export type AgentEvent =
-  | { kind: 'done'; id: number; socket?: number; port?: number }
-  | { kind: 'failed'; id: number; why: string }
-  | { kind: 'received'; socket: number; from: TransportAddress; text: string };
-
-type Done = Extract<AgentEvent, { kind: 'done' }>;
-export type Received = Extract<AgentEvent, { kind: 'received' }>;
-type Ask = { do: 'open'; family: AddressFamily; port: number } | Omit<Send, 'id'>;
-type Send = Extract<AgentRequest, { do: 'send' }>;
+/** A datagram that reached one of its sockets. */
+export interface Received {
+  readonly socket: number;
+  readonly from: TransportAddress;
+  readonly text: string;
+}
 
 const PROGRAM = fileURLToPath(new URL('./programs/udp-agent.ts', import.meta.url));
 
 /** Runs a TypeScript program in a host of a lab. */
-export function spawnTypeScript(
-  lab: Lab,
-  host: LabHost,
-  program: string,
-  args: readonly string[] = [],
-): LabProcess {
-  return lab.spawn(host, [process.execPath, '--import', 'tsx', program, ...args], {
+export function spawnTypeScript(lab: Lab, host: LabHost, program: string): LabProcess {
+  return lab.spawn(host, [process.execPath, '--import', 'tsx', program], {
     stdio: ['pipe', 'pipe', 'inherit'],
     // The runner's own instrumentation is of no use in a namespace, and slow.
     env: { NODE_OPTIONS: '' },
@@ -37,64 +29,39 @@ export function spawnTypeScript(
 
 /** Test code's end of a `udp-agent` process. */
 export class Agent {
-  readonly #process: LabProcess;
-  readonly #waiting = new Map<number, { resolve(done: Done): void; reject(why: Error): void }>();
-  readonly sockets = new Map<number, AgentSocket>();
-  #requests = 0;
+  readonly #rpc: RpcClient<UdpMethods, Received>;
+  readonly #sockets: AgentSocket[] = [];
 
   constructor(lab: Lab, host: LabHost) {
-    this.#process = spawnTypeScript(lab, host, PROGRAM);
-    const { stdout } = this.#process.child;
-    if (stdout === null) throw new Error('an agent needs its stdout');
-    createInterface({ input: stdout }).on('line', (line) => {
-      this.#heard(JSON.parse(line) as AgentEvent);
-    });
+    this.#rpc = new RpcClient(spawnTypeScript(lab, host, PROGRAM), (received) =>
+      this.#sockets[received.socket]?.deliver(received),
+    );
   }
 
   /** Binds a socket; port 0 lets the kernel choose. */
   async open(family: AddressFamily, port = 0): Promise<AgentSocket> {
-    const done = await this.ask({ do: 'open', family, port });
-    const socket = new AgentSocket(this, done.socket ?? 0, done.port ?? 0);
-    this.sockets.set(socket.number, socket);
+    const opened = await this.#rpc.call('open', { family, port });
+    const socket = new AgentSocket(opened.port, (to, text) =>
+      this.#rpc.call('send', { socket: opened.socket, to, text }),
+    );
+    this.#sockets[opened.socket] = socket;
     return socket;
-  }
-
-  ask(request: Ask): Promise<Done> {
-    const id = this.#requests++;
-    this.#process.child.stdin?.write(`${JSON.stringify({ ...request, id })}\n`);
-    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-  }
-
-  #heard(event: AgentEvent): void {
-    if (event.kind === 'received') {
-      this.sockets.get(event.socket)?.deliver(event);
-      return;
-    }
-    const waiting = this.#waiting.get(event.id);
-    this.#waiting.delete(event.id);
-    if (event.kind === 'done') waiting?.resolve(event);
-    else waiting?.reject(new Error(event.why));
   }
 }
 
 /** A UDP socket inside a namespace. */
 export class AgentSocket {
-  readonly #agent: Agent;
-  readonly number: number;
   readonly port: number;
+  /** Resolves when the kernel has taken the datagram; rejects as the kernel refuses it. */
+  readonly send: (to: TransportAddress, text: string) => Promise<void>;
   /** Texts that arrived, in order. */
   readonly texts: string[] = [];
   readonly #inbox: Received[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(agent: Agent, number: number, port: number) {
-    this.#agent = agent;
-    this.number = number;
+  constructor(port: number, send: AgentSocket['send']) {
     this.port = port;
-  }
-
-  async send(to: TransportAddress, text: string): Promise<void> {
-    await this.#agent.ask({ do: 'send', socket: this.number, to, text });
+    this.send = send;
   }
 
   /** The next datagram that has this text; earlier ones are passed over. */
@@ -109,9 +76,9 @@ export class AgentSocket {
     }
   }
 
-  deliver(event: Received): void {
-    this.texts.push(event.text);
-    this.#inbox.push(event);
+  deliver(received: Received): void {
+    this.texts.push(received.text);
+    this.#inbox.push(received);
     this.#wake?.();
   }
 }

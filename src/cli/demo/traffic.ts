@@ -2,7 +2,11 @@ import type { Clock } from '../../units.js';
 import type { TrafficCounts } from './events.js';
 
 /** What the demo sends in each direction: enough to see, little enough for a laptop. */
-export const DEMO_TRAFFIC = { packetsPerSecond: 2_000, payloadBytes: 1_200 } as const;
+export const DEMO_TRAFFIC = {
+  packetsPerSecond: 2_000,
+  payloadBytes: 1_200,
+  pingIntervalMs: 50,
+} as const;
 
 /** First byte of a payload: what the packet is. */
 const KIND = { data: 1, ping: 2, pong: 3 } as const;
@@ -16,12 +20,11 @@ export const TICK_MS = 2;
 /** A process that was stopped for a while drops what it owes beyond this, and does not burst. */
 const PACKETS_PER_TICK_MAX = 64;
 
-const PING_INTERVAL_MS = 50;
-
 export interface TrafficOptions {
   readonly packetsPerSecond: number;
   /** At least 16. */
   readonly payloadBytes: number;
+  readonly pingIntervalMs: number;
   readonly clock: Clock;
   /**
    * Sends one message, whose bytes are never changed afterwards.
@@ -61,7 +64,7 @@ export class Traffic {
   tick(): void {
     const now = this.#options.clock.monotonic();
     if (now >= this.#pingDueMs) {
-      this.#pingDueMs = now + PING_INTERVAL_MS;
+      this.#pingDueMs = now + this.#options.pingIntervalMs;
       this.#options.send(this.#message(KIND.ping, HEADER_BYTES));
     }
     if (!this.#hasHeard) return;

@@ -33,6 +33,7 @@ class World {
     return new Traffic({
       packetsPerSecond: 1_000,
       payloadBytes: 100,
+      pingIntervalMs: 50,
       clock: { now: () => this.nowMs, monotonic: () => this.nowMs },
       send: (message) => {
         if (!loses(message)) this.#onTheWay.push({ atMs: this.nowMs + DELAY_MS, to, message });
