@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { formatAddress } from '../../address.js';
 import { isTurnpikeError, TurnpikeError } from '../../errors.js';
@@ -98,7 +98,11 @@ async function runSession(options: SessionLoopOptions): Promise<SessionEnd> {
     logPath(logger, first.link);
     mode.attach(first.link);
     onLink(first.link);
-    return await Promise.race([...ends, closed, silence(mode, clock, done.signal)]);
+    const end = await Promise.race([...ends, closed, silence(mode, clock, done.signal)]);
+    mode.detach();
+    // The end of the connection may be all that the mode was waiting for.
+    await nextTurn();
+    return await Promise.race([...ends, end]);
   } finally {
     done.abort();
     mode.detach();

@@ -30,13 +30,21 @@ interface Event {
 
 /** Virtual time: runs events in order without waiting. */
 export class VirtualTime {
-  readonly clock: Clock = { now: () => this.nowMs, monotonic: () => this.nowMs };
+  /** As a real clock does, it moves on between two readings. */
+  readonly clock: Clock = {
+    now: () => this.nowMs,
+    monotonic: () => {
+      this.#readings++;
+      return this.nowMs + this.#readings * 1e-6;
+    },
+  };
   nowMs = 1_000;
+  #readings = 0;
   #order = 0;
   #events: Event[] = [];
 
   at(atMs: number, run: () => void): void {
-    const event = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run };
+    const event = { atMs: Math.max(atMs, this.nowMs + 1e-3), order: this.#order++, run };
     let index = this.#events.length;
     while (index > 0 && (this.#events[index - 1]?.atMs ?? 0) > event.atMs) index--;
     this.#events.splice(index, 0, event);
