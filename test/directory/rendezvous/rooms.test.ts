@@ -1,0 +1,290 @@
+import t from 'tap';
+import type { BrokeredConnection } from '../../../src/directory/connection-broker.js';
+import type { OutgoingMessage } from '../../../src/directory/rendezvous/messages.js';
+import { type Member, Rooms } from '../../../src/directory/rendezvous/rooms.js';
+import { LIMITS } from '../../../src/limits.js';
+import { FakeClock } from '../fixtures.js';
+
+class FakeMember implements Member {
+  readonly told: string[] = [];
+  pings = 0;
+  dropped = false;
+  heardAtMs: number;
+
+  constructor(
+    readonly clock: FakeClock,
+    readonly tenant = 'default',
+  ) {
+    this.heardAtMs = clock.monotonic();
+  }
+
+  send(message: OutgoingMessage): void {
+    const { type } = message;
+    this.told.push(type === 'connection' ? `connection ${message.role}` : type);
+  }
+
+  fail(code: string): void {
+    this.told.push(`failed ${code}`);
+  }
+
+  ping(): void {
+    this.pings += 1;
+  }
+
+  drop(): void {
+    this.dropped = true;
+  }
+
+  answer(): void {
+    this.heardAtMs = this.clock.monotonic();
+  }
+
+  /** What it was told since the last call. */
+  get news(): string {
+    return this.told.splice(0).join(', ');
+  }
+}
+
+function world() {
+  const clock = new FakeClock();
+  let made = 0;
+  const state = { relays: true };
+  const create = (): BrokeredConnection | undefined => {
+    if (!state.relays) return undefined;
+    made += 1;
+    const half = (role: 0 | 1) => ({
+      role,
+      relay: { id: 'fra-1', region: 'fra', address: '192.0.2.1', port: 3478 },
+      peerRelay: { address: '192.0.2.1', port: 3478 },
+      username: '',
+      password: '',
+    });
+    const connectionId = String(made).padStart(32, '0');
+    return { connectionId, expiresAt: '', realm: 'turnpike', peers: [half(0), half(1)] };
+  };
+  const rooms = new Rooms({ create, clock });
+  return {
+    clock,
+    rooms,
+    state,
+    peer: (tenant?: string) => new FakeMember(clock, tenant),
+    join(member: Member, room = 'lunch', token?: string) {
+      rooms.join(member, { type: 'join', room, member: token, hints: {} });
+    },
+    address(member: Member, connection = made) {
+      rooms.address(member, {
+        type: 'address',
+        connectionId: String(connection).padStart(32, '0'),
+        address: { address: '203.0.113.7', port: 7 },
+      });
+    },
+    pass(ms: number) {
+      clock.advance(ms);
+      rooms.sweep();
+    },
+  };
+}
+
+/** Two peers with a connection and, if asked, each other's addresses. */
+function paired(exchanged: boolean) {
+  const w = world();
+  const [a, b] = [w.peer(), w.peer()];
+  w.join(a);
+  w.join(b);
+  if (exchanged) {
+    w.address(a);
+    w.address(b);
+  }
+  a.told.length = 0;
+  b.told.length = 0;
+  return { ...w, a, b };
+}
+
+t.test('two ready members get a connection, the longer present role 0', async (t) => {
+  const w = world();
+  const [a, b] = [w.peer(), w.peer()];
+  w.join(a);
+  t.equal(a.news, 'waiting');
+  w.join(b);
+  t.equal(a.news, 'connection 0');
+  t.equal(b.news, 'connection 1');
+  w.address(a);
+  t.equal(b.news, 'address');
+  t.equal(a.news, '');
+});
+
+t.test('an address of another connection is dropped without an error', async (t) => {
+  const { a, b, address, join } = paired(true);
+  join(a);
+  join(b);
+  a.told.length = 0;
+  b.told.length = 0;
+  address(a, 1);
+  t.equal(a.news + b.news, '');
+  address(a, 2);
+  t.equal(b.news, 'address');
+});
+
+t.test('an address before a join is a fault', async (t) => {
+  const w = world();
+  const a = w.peer();
+  w.address(a);
+  t.equal(a.news, 'failed bad-message');
+});
+
+t.test('another room than the first is a fault, and frees the room', async (t) => {
+  const w = world();
+  const a = w.peer();
+  w.join(a);
+  w.join(a, 'dinner');
+  t.equal(a.news, 'waiting, failed bad-message');
+  t.equal(w.rooms.size, 0);
+});
+
+t.test('either side may ask for a new connection', async (t) => {
+  const { a, b, join } = paired(true);
+  join(b);
+  t.equal(b.news, 'waiting');
+  t.equal(a.news, 'peer-ready');
+  join(a);
+  t.equal(a.news, 'connection 0');
+  t.equal(b.news, 'connection 1');
+});
+
+t.test('a member that goes after the exchange leaves an established connection', async (t) => {
+  const { a, b, rooms, peer, join } = paired(true);
+  rooms.leave(a);
+  t.equal(b.news, 'peer-left');
+  const again = peer();
+  join(again);
+  t.equal(again.news, 'waiting');
+  t.equal(b.news, 'peer-ready');
+  join(b);
+  t.equal(b.news, 'connection 0');
+});
+
+t.test('a member that goes before the exchange voids the connection', async (t) => {
+  const { a, b, rooms, peer, join, address } = paired(false);
+  address(b);
+  rooms.leave(a);
+  t.equal(b.news, 'peer-left, waiting');
+  const again = peer();
+  join(again);
+  t.equal(b.news, 'connection 0');
+  rooms.leave(again);
+  rooms.leave(b);
+  t.equal(rooms.size, 0, 'a room without members does not exist');
+});
+
+t.test('no relay: both are told and served when there is one', async (t) => {
+  const w = world();
+  w.state.relays = false;
+  const [a, b] = [w.peer(), w.peer()];
+  w.join(a);
+  w.join(b);
+  t.equal(a.news, 'waiting, error');
+  t.equal(b.news, 'error');
+  w.pass(LIMITS.noRelayRetrySeconds * 1_000 - 1);
+  t.equal(a.news, '');
+  w.state.relays = true;
+  w.pass(1);
+  t.equal(a.news, 'connection 0');
+  t.equal(b.news, 'connection 1');
+});
+
+t.test('a third peer is refused once both members answered', async (t) => {
+  const { a, b, peer, join, pass } = paired(true);
+  const third = peer();
+  join(third);
+  t.same([a.pings, b.pings], [1, 1]);
+  pass(250);
+  t.equal(third.news, '');
+  const fourth = peer();
+  join(fourth);
+  t.equal(fourth.news, 'failed room-full', 'one waits to be seated, not more');
+  a.answer();
+  b.answer();
+  pass(250);
+  t.equal(third.news, 'failed room-full');
+  t.equal(a.news + b.news, '');
+});
+
+t.test('a third peer takes the place of a member that does not answer', async (t) => {
+  const { a, b, peer, join, pass } = paired(true);
+  const third = peer();
+  join(third);
+  pass(250);
+  b.answer();
+  pass(LIMITS.rendezvousProbeMs - 251);
+  t.equal(third.news, '');
+  pass(1);
+  t.ok(a.dropped);
+  t.equal(b.news, 'peer-left, peer-ready');
+  t.equal(third.news, 'waiting');
+});
+
+t.test('a third peer that goes is forgotten', async (t) => {
+  const { a, peer, join, rooms, pass } = paired(true);
+  const third = peer();
+  join(third);
+  join(third);
+  rooms.leave(third);
+  pass(LIMITS.rendezvousProbeMs);
+  t.notOk(a.dropped);
+  t.equal(third.news, '');
+});
+
+t.test('a third peer is seated at once when a member leaves', async (t) => {
+  const { a, b, peer, join, rooms } = paired(true);
+  const third = peer();
+  join(third);
+  rooms.leave(a);
+  t.equal(b.news, 'peer-left, peer-ready');
+  t.equal(third.news, 'waiting');
+});
+
+t.test('a member that comes back on a new socket replaces its old one', async (t) => {
+  const w = world();
+  const [old, again, b] = [w.peer(), w.peer(), w.peer()];
+  w.join(old, 'lunch', 'token-of-a-member');
+  w.join(again, 'lunch', 'token-of-a-member');
+  t.equal(old.news, 'waiting, failed replaced');
+  t.equal(again.news, 'waiting', 'it did not meet itself');
+  w.join(b);
+  t.equal(again.news, 'connection 0');
+
+  const third = w.peer();
+  w.join(third);
+  const anew = w.peer();
+  w.join(anew, 'lunch', 'token-of-a-member');
+  t.equal(third.news, 'failed room-full');
+  t.equal(again.news, 'failed replaced');
+  t.equal(anew.news, 'connection 1');
+});
+
+t.test('waiting ends after ten minutes', async (t) => {
+  const w = world();
+  const a = w.peer();
+  w.join(a);
+  w.pass(LIMITS.roomWaitMs - 1);
+  t.equal(a.news, 'waiting');
+  w.pass(1);
+  t.equal(a.news, 'failed room-expired');
+  t.equal(w.rooms.size, 0);
+  const { b, pass } = paired(true);
+  pass(10 * LIMITS.roomWaitMs);
+  t.equal(b.news, '', 'a pair that has its connection may stay');
+});
+
+t.test('rooms are bounded for a tenant and in all', async (t) => {
+  const w = world();
+  for (let count = 0; count < LIMITS.roomsPerTenantMax; count += 1) w.join(w.peer(), `r${count}`);
+  const late = w.peer();
+  w.join(late, 'late');
+  t.equal(late.news, 'failed room-limit');
+  const other = w.peer('acme');
+  w.join(other, 'late');
+  t.equal(other.news, 'waiting');
+  w.rooms.leave(other);
+  t.equal(w.rooms.size, LIMITS.roomsPerTenantMax);
+});
