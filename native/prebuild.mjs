@@ -1,7 +1,8 @@
 /**
- * Assembles what is published: a package with the addon for this platform, and the main package
- * whose manifest names the platform packages. They are named in that manifest only, as a lockfile
- * of this repository cannot name packages that are not published yet.
+ * Assembles what is published: `linux-x64-glibc` or the like, with the addon for this platform, and
+ * `turnpike`, whose manifest names this and every other platform package that stands beside it.
+ * They are named in that manifest only, as this repository's lockfile cannot name packages that
+ * are not published yet.
  *
  * Usage: node native/prebuild.mjs [folder], by default `packages`.
  */
@@ -19,11 +20,14 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const { platformPackage, libc } = createRequire(import.meta.url)('./locate.cjs');
+const SCOPE = '@turnpike/';
+/** Other systems' C++ library may be older than that of the machine that builds. */
+const PORTABLE = '-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL';
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /** The files that npm would put into the main package. */
@@ -60,7 +64,11 @@ function compile() {
     copyFiles(packedFiles(), folder);
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     const nodedir = process.env.npm_config_nodedir ?? nodeFolder();
-    const env = { ...process.env, ...(nodedir && { npm_config_nodedir: nodedir }) };
+    const env = {
+      ...process.env,
+      LDFLAGS: PORTABLE,
+      ...(nodedir && { npm_config_nodedir: nodedir }),
+    };
     const prebuildify = join(ROOT, 'node_modules/prebuildify/bin.js');
     const options = ['--napi', '--strip', '--tag-libc'];
     execFileSync(process.execPath, [prebuildify, ...options], {
@@ -76,15 +84,19 @@ function compile() {
   }
 }
 
-function assemblePlatformPackage(folder) {
-  const name = platformPackage();
+function emptyFolder(folder) {
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
+}
+
+function assemblePlatformPackage(folder) {
+  emptyFolder(folder);
   writeFileSync(join(folder, 'turnpike.node'), compile());
   cpSync(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'));
   writeManifest(folder, {
-    name,
+    name: platformPackage(),
     version: manifest.version,
-    description: `The addon of ${manifest.name} for ${name.replace(/^.*\//, '')}`,
+    description: `The addon of ${manifest.name} for ${basename(folder)}`,
     license: manifest.license,
     main: 'turnpike.node',
     files: ['turnpike.node'],
@@ -93,24 +105,31 @@ function assemblePlatformPackage(folder) {
     libc: [libc()],
     engines: manifest.engines,
   });
-  return name;
+}
+
+/** The platform packages of this version: other machines' may have been put beside ours. */
+function platformPackages(out) {
+  return readdirSync(out)
+    .map((name) => join(out, name, 'package.json'))
+    .filter((path) => existsSync(path))
+    .map((path) => JSON.parse(readFileSync(path, 'utf8')))
+    .filter(({ name, version }) => name.startsWith(SCOPE) && version === manifest.version)
+    .map(({ name, version }) => [name, version]);
 }
 
 /** Development's parts of the manifest mean nothing to who installs the package. */
-function assembleMainPackage(folder, platformPackages) {
+function assembleMainPackage(folder, optionalDependencies) {
   const { devDependencies: _, overrides: __, scripts, ...published } = manifest;
+  emptyFolder(folder);
   copyFiles(packedFiles(), folder);
   writeManifest(folder, {
     ...published,
     scripts: { install: scripts.install },
-    optionalDependencies: Object.fromEntries(
-      platformPackages.map((name) => [name, manifest.version]),
-    ),
+    optionalDependencies: Object.fromEntries(optionalDependencies),
   });
 }
 
 const out = resolve(process.argv[2] ?? join(ROOT, 'packages'));
-rmSync(out, { recursive: true, force: true });
-const name = assemblePlatformPackage(join(out, 'platform'));
-assembleMainPackage(join(out, 'main'), [name]);
-console.log(`${name} and ${manifest.name} ${manifest.version} are in ${out}`);
+assemblePlatformPackage(join(out, platformPackage().slice(SCOPE.length)));
+assembleMainPackage(join(out, manifest.name), platformPackages(out));
+console.log(`${platformPackage()} and ${manifest.name} ${manifest.version} are in ${out}`);

@@ -64,10 +64,8 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
        Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
        Plane::InstanceMethod("putTrunkPeer", &Plane::PutTrunkPeer),
        Plane::InstanceMethod("removeTrunkPeer", &Plane::RemoveTrunkPeer),
-       Plane::InstanceMethod("probe", &Plane::Probe),
-       Plane::InstanceMethod("send", &Plane::Send),
-       Plane::InstanceMethod("drain", &Plane::Drain),
-       Plane::InstanceMethod("ports", &Plane::Ports),
+       Plane::InstanceMethod("probe", &Plane::Probe), Plane::InstanceMethod("send", &Plane::Send),
+       Plane::InstanceMethod("drain", &Plane::Drain), Plane::InstanceMethod("ports", &Plane::Ports),
        Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
        Plane::InstanceMethod("close", &Plane::Close)});
 }
@@ -110,9 +108,9 @@ DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
 DataPlaneObject::~DataPlaneObject() { pool_.Close(); }
 
 bool DataPlaneObject::StartNotifying(Napi::Env env, const Napi::Function& notify) {
-  const napi_status status = napi_create_threadsafe_function(
-      env, notify, nullptr, Napi::String::New(env, "turnpike"), 0, 1, nullptr, nullptr, nullptr,
-      nullptr, &notify_);
+  const napi_status status =
+      napi_create_threadsafe_function(env, notify, nullptr, Napi::String::New(env, "turnpike"), 0,
+                                      1, nullptr, nullptr, nullptr, nullptr, &notify_);
   if (status != napi_ok) return false;
   notifier_.context = notify_;
   notifier_.call = [](void* function) {

@@ -111,8 +111,7 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   if (slot == nullptr) return Verdict::kTrunkUnknownSource;
   TrunkPeer& peer = *tables_.peers.Get(*slot);
   const uint16_t epoch = header->key_epoch.Get();
-  const SipKey* key =
-      EpochIsNear(epoch, now.trunk_epoch) ? peer.receive_keys.Find(epoch) : nullptr;
+  const SipKey* key = EpochIsNear(epoch, now.trunk_epoch) ? peer.receive_keys.Find(epoch) : nullptr;
   if (key == nullptr) return Verdict::kTrunkWrongEpoch;
 
   const bool whole =

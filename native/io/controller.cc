@@ -180,8 +180,7 @@ bool Controller::AddressFits(Side side, const FiveTuple& path) const {
   if (path.socket >= addresses.size() || path.remote.port == 0) return false;
   const IpAddress& bound = addresses[path.socket].ip;
   if (path.remote.ip.IsIpv4() != bound.IsIpv4() || path.remote.ip.IsWildcard()) return false;
-  return path.local.IsNone() ||
-         (bound.IsWildcard() && path.local.IsIpv4() == bound.IsIpv4());
+  return path.local.IsNone() || (bound.IsWildcard() && path.local.IsIpv4() == bound.IsIpv4());
 }
 
 bool Controller::AllHaveRoom() const {

@@ -9,30 +9,30 @@
 #include "forward/verdict.h"
 
 // X(constant, name); the verdicts come first.
-#define TURNPIKE_IO_COUNTERS(X)                                                               \
-  /* UDP payloads received and sent, by side. */                                              \
-  X(ClientRxPackets, "client_rx_packets")                                                     \
-  X(ClientRxBytes, "client_rx_bytes")                                                         \
-  X(ClientTxPackets, "client_tx_packets")                                                     \
-  X(ClientTxBytes, "client_tx_bytes")                                                         \
-  X(TrunkRxPackets, "trunk_rx_packets")                                                       \
-  X(TrunkRxBytes, "trunk_rx_bytes")                                                           \
-  X(TrunkTxPackets, "trunk_tx_packets")                                                       \
-  X(TrunkTxBytes, "trunk_tx_bytes")                                                           \
-  /* Receive calls that failed for another reason than having nothing. */                     \
-  X(ReceiveErrors, "receive_errors")                                                          \
-  /* Dropped: the kernel's send buffer or device queue was full; the kernel refused it. */    \
-  X(SendBlocked, "send_blocked")                                                              \
-  X(SendErrors, "send_errors")                                                                \
-  /* Dropped instead of handed up: the punt queue was full; longer than kPuntBytesMax. */     \
-  X(PuntQueueFull, "punt_queue_full")                                                         \
-  X(PuntOversize, "punt_oversize")                                                            \
-  /* Events that did not fit the punt queue. */                                               \
-  X(EventsDropped, "events_dropped")                                                          \
-  X(CommandsApplied, "commands_applied")                                                      \
-  X(ProbesSent, "probes_sent")                                                                \
-  X(ControlSent, "control_sent")                                                              \
-  /* Dropped: no room for a control datagram in its worker's send queue. */                   \
+#define TURNPIKE_IO_COUNTERS(X)                                                            \
+  /* UDP payloads received and sent, by side. */                                           \
+  X(ClientRxPackets, "client_rx_packets")                                                  \
+  X(ClientRxBytes, "client_rx_bytes")                                                      \
+  X(ClientTxPackets, "client_tx_packets")                                                  \
+  X(ClientTxBytes, "client_tx_bytes")                                                      \
+  X(TrunkRxPackets, "trunk_rx_packets")                                                    \
+  X(TrunkRxBytes, "trunk_rx_bytes")                                                        \
+  X(TrunkTxPackets, "trunk_tx_packets")                                                    \
+  X(TrunkTxBytes, "trunk_tx_bytes")                                                        \
+  /* Receive calls that failed for another reason than having nothing. */                  \
+  X(ReceiveErrors, "receive_errors")                                                       \
+  /* Dropped: the kernel's send buffer or device queue was full; the kernel refused it. */ \
+  X(SendBlocked, "send_blocked")                                                           \
+  X(SendErrors, "send_errors")                                                             \
+  /* Dropped instead of handed up: the punt queue was full; longer than kPuntBytesMax. */  \
+  X(PuntQueueFull, "punt_queue_full")                                                      \
+  X(PuntOversize, "punt_oversize")                                                         \
+  /* Events that did not fit the punt queue. */                                            \
+  X(EventsDropped, "events_dropped")                                                       \
+  X(CommandsApplied, "commands_applied")                                                   \
+  X(ProbesSent, "probes_sent")                                                             \
+  X(ControlSent, "control_sent")                                                           \
+  /* Dropped: no room for a control datagram in its worker's send queue. */                \
   X(ControlSendDropped, "control_send_dropped")
 
 namespace turnpike {

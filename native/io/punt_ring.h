@@ -52,9 +52,9 @@ class PuntRing {
   // Worker. False when full.
   bool PushEvent(const PuntedEvent& event);
 
-  // Controlling thread. Copies whole records to `buffer`, each padded to 8 bytes, until the next one
-  // does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8. Returns the bytes
-  // written and takes the records off `records_max`.
+  // Controlling thread. Copies whole records to `buffer`, each padded to 8 bytes, until the next
+  // one does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8. Returns the
+  // bytes written and takes the records off `records_max`.
   uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t* records_max);
 
  private:

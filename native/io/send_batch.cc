@@ -53,8 +53,8 @@ void SendBatch::SetSource(size_t index, const IpAddress& local) {
 void SendBatch::Flush(CounterRow& counters) {
   size_t next = 0;
   while (next < count_) {
-    const int sent = sendmmsg(socket_.fd(), &messages_[next],
-                              static_cast<unsigned>(count_ - next), MSG_DONTWAIT);
+    const int sent = sendmmsg(socket_.fd(), &messages_[next], static_cast<unsigned>(count_ - next),
+                              MSG_DONTWAIT);
     if (sent > 0) {
       CountSent(next, static_cast<size_t>(sent), counters);
       next += static_cast<size_t>(sent);

@@ -56,8 +56,7 @@ Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
                  : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
                        SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (ok && wildcard()) {
-    ok = ipv4 ? SetOption(IPPROTO_IP, IP_PKTINFO, 1)
-              : SetOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    ok = ipv4 ? SetOption(IPPROTO_IP, IP_PKTINFO, 1) : SetOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   }
   return ok ? Status{} : Failed("cannot set a socket option", errno);
 }

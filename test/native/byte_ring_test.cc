@@ -1,0 +1,102 @@
+#include "io/byte_ring.h"
+
+#include <cstring>
+#include <deque>
+#include <random>
+#include <thread>
+
+#include "check.h"
+#include "support.h"
+
+namespace turnpike {
+namespace {
+
+bool Push(ByteRing& ring, uint32_t length, uint8_t fill, uint64_t limit = 4096) {
+  uint8_t* record = ring.Reserve(length, limit);
+  if (record == nullptr) return false;
+  std::memset(record, fill, length);
+  ring.Commit();
+  return true;
+}
+
+TEST(RecordsComeOutAsTheyWentIn) {
+  ByteRing ring;
+  CHECK(ring.Allocate(4096).ok());
+  std::deque<std::pair<uint32_t, uint8_t>> model;
+  std::mt19937 random(3);
+  for (int step = 0; step < 50'000; ++step) {
+    if (random() % 2 == 0) {
+      const uint32_t length = random() % 700;
+      const uint8_t fill = static_cast<uint8_t>(random());
+      if (Push(ring, length, fill)) model.emplace_back(length, fill);
+      continue;
+    }
+    const ByteRing::Record record = ring.Peek();
+    CHECK_EQ(record.data == nullptr, model.empty());
+    if (record.data == nullptr) continue;
+    CHECK_EQ(record.length, model.front().first);
+    for (uint32_t i = 0; i < record.length; ++i) CHECK_EQ(record.data[i], model.front().second);
+    CHECK_EQ(reinterpret_cast<uintptr_t>(record.data) % 8, 0u);
+    model.pop_front();
+    ring.Skip();
+    if (random() % 3 == 0) ring.Pop();
+  }
+}
+
+TEST(SkippedRecordsKeepTheirRoomUntilPop) {
+  ByteRing ring;
+  CHECK(ring.Allocate(4096).ok());
+  while (Push(ring, 504, 1)) {
+  }
+  CHECK(ring.Peek().data != nullptr);
+  ring.Skip();
+  CHECK(!Push(ring, 504, 2));
+  ring.Pop();
+  CHECK(Push(ring, 504, 2));
+}
+
+TEST(FillLimit) {
+  ByteRing ring;
+  CHECK(ring.Allocate(4096).ok());
+  CHECK(Push(ring, 1000, 1, 1024));
+  CHECK(!Push(ring, 1000, 1, 1024));
+  CHECK(Push(ring, 1000, 1, 4096));
+  CHECK(!ring.Empty());
+}
+
+TEST(TwoThreads) {
+  ByteRing ring;
+  CHECK(ring.Allocate(4096).ok());
+  constexpr uint32_t kRecords = 20'000;
+  std::thread producer([&ring] {
+    for (uint32_t i = 0; i < kRecords;) {
+      uint8_t* record = ring.Reserve(4 + i % 300);
+      if (record == nullptr) {
+        std::this_thread::yield();
+        continue;
+      }
+      std::memcpy(record, &i, sizeof(i));
+      ring.Commit();
+      ++i;
+    }
+  });
+  for (uint32_t expected = 0; expected < kRecords;) {
+    const ByteRing::Record record = ring.Peek();
+    if (record.data == nullptr) {
+      std::this_thread::yield();
+      continue;
+    }
+    uint32_t number;
+    std::memcpy(&number, record.data, sizeof(number));
+    CHECK_EQ(number, expected);
+    CHECK_EQ(record.length, 4 + expected % 300);
+    ring.Skip();
+    ring.Pop();
+    ++expected;
+  }
+  producer.join();
+  CHECK(ring.Empty());
+}
+
+}  // namespace
+}  // namespace turnpike

@@ -1,0 +1,149 @@
+// Runs test/corpus/packets.txt, whose head says how it is written, through the forwarder.
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "check.h"
+#include "forwarder_fixture.h"
+#include "io/socket_address.h"
+
+namespace turnpike {
+namespace {
+
+uint64_t ToNumber(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 0); }
+
+class Corpus {
+ public:
+  void RunLine(const std::string& line) {
+    std::istringstream words(line);
+    std::string kind;
+    words >> kind;
+    if (kind == "client" || kind == "trunk") {
+      RunPacket(kind == "client", words, line);
+    } else {
+      SetUp(kind, words);
+    }
+  }
+
+  int packets() const { return packets_; }
+
+ private:
+  FiveTuple ReadTuple(std::istream& words) {
+    std::string socket, remote;
+    words >> socket >> remote;
+    return test::ToTuple(static_cast<uint16_t>(ToNumber(socket)), remote);
+  }
+
+  std::string ReadWord(std::istream& words) {
+    std::string word;
+    words >> word;
+    return word;
+  }
+
+  SipKey ReadKey(std::istream& words) {
+    return SipKey::FromBytes(test::FromHex(ReadWord(words)).data());
+  }
+
+  void SetUp(const std::string& kind, std::istream& words) {
+    if (kind == "today") now_.trunk_epoch = static_cast<uint16_t>(ToNumber(ReadWord(words)));
+    if (kind == "now") now_.monotonic_ns = ToNumber(ReadWord(words));
+    if (kind == "lane") {
+      const uint64_t lane = ToNumber(ReadWord(words));
+      fixture_ = std::make_unique<test::ForwarderFixture>(static_cast<uint8_t>(lane),
+                                                          ToNumber(ReadWord(words)));
+    }
+    if (kind == "peer") {
+      slot_ = static_cast<uint32_t>(ToNumber(ReadWord(words)));
+      peers_[slot_].path = ReadTuple(words);
+    }
+    if (kind == "source") peers_[slot_].sources.push_back(test::ToEndpoint(ReadWord(words)));
+    if (kind == "send" || kind == "receive") {
+      const uint16_t epoch = static_cast<uint16_t>(ToNumber(ReadWord(words)));
+      const SipKey key = ReadKey(words);
+      CHECK(kind == "send" ? peers_[slot_].send_keys.Add(epoch, key)
+                           : peers_[slot_].receive_keys.Add(epoch, key));
+    }
+    if (kind == "flow") SetUpFlow(words);
+    if (kind == "session") SetUpSession(words);
+  }
+
+  void SetUpFlow(std::istream& words) {
+    const FiveTuple tuple = ReadTuple(words);
+    const FlowKey key{tuple, static_cast<uint16_t>(ToNumber(ReadWord(words)))};
+    if (ReadWord(words) == "trunk") {
+      const uint32_t slot = static_cast<uint32_t>(ToNumber(ReadWord(words)));
+      fixture_->PutFlowToTrunk(key, slot, static_cast<uint32_t>(ToNumber(ReadWord(words))));
+    } else {
+      const FiveTuple to = ReadTuple(words);
+      fixture_->PutFlowToClient(key, to, static_cast<uint16_t>(ToNumber(ReadWord(words))));
+    }
+  }
+
+  void SetUpSession(std::istream& words) {
+    const uint32_t index = static_cast<uint32_t>(ToNumber(ReadWord(words)));
+    const uint32_t slot = static_cast<uint32_t>(ToNumber(ReadWord(words)));
+    const FiveTuple to = ReadTuple(words);
+    fixture_->PutSession(index, slot, to, static_cast<uint16_t>(ToNumber(ReadWord(words))));
+  }
+
+  void RunPacket(bool client, std::istream& words, const std::string& line) {
+    // The peers' lists are complete when the first packet comes.
+    for (auto& [slot, peer] : peers_) fixture_->PutPeer(slot, std::move(peer));
+    peers_.clear();
+    ++packets_;
+    const std::string name = ReadWord(words);
+    const FiveTuple tuple = ReadTuple(words);
+    const auto data = test::FromHex(ReadWord(words));
+    std::string expected;
+    std::getline(words >> std::ws, expected);
+    const test::PacketBuffer buffer(data.data(), data.size(), tuple);
+    const std::string actual = client ? RunClient(buffer.packet()) : RunTrunk(buffer.packet());
+    if (actual != expected) test::Fail(__FILE__, __LINE__, line + "\n  gave " + actual);
+  }
+
+  std::string RunClient(const Packet& packet) {
+    Outgoing out;
+    const Verdict verdict = fixture_->ForwardClient(packet, now_, &out);
+    const bool leaves = verdict == Verdict::kClientToTrunk || verdict == Verdict::kClientToClient;
+    return NameOf(verdict) + (leaves ? Describe(out) : "");
+  }
+
+  std::string RunTrunk(const Packet& packet) {
+    OpenedTrunk opened;
+    Outgoing out;
+    const Verdict verdict = fixture_->forwarder.OpenTrunk(packet, now_, &opened, &out);
+    std::string results = NameOf(verdict);
+    if (verdict == Verdict::kTrunkProbe) results += Describe(out);
+    if (verdict != Verdict::kTrunkData) return results;
+    while (RecordHeader* record = opened.records.Next()) {
+      const Verdict of_record = fixture_->forwarder.ForwardRecord(opened, record, &out);
+      results += of_record == Verdict::kTrunkToClient ? Describe(out)
+                                                      : std::string(" ! ") + NameOf(of_record);
+    }
+    return results;
+  }
+
+  std::string Describe(const Outgoing& out) {
+    return std::string(" > ") + (out.side == Side::kClient ? "client " : "trunk ") +
+           std::to_string(out.path.socket) + " " + ToText(out.path.remote) + " " +
+           test::ToHex(out.data, out.length);
+  }
+
+  Now now_{};
+  std::unique_ptr<test::ForwarderFixture> fixture_;
+  std::map<uint32_t, TrunkPeer> peers_;
+  uint32_t slot_ = 0;
+  int packets_ = 0;
+};
+
+TEST(EveryPacketGetsItsVerdict) {
+  std::ifstream file(CORPUS_FILE);
+  Corpus corpus;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.front() != '#') corpus.RunLine(line);
+  }
+  CHECK(corpus.packets() > 100);
+}
+
+}  // namespace
+}  // namespace turnpike

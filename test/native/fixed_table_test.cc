@@ -1,0 +1,54 @@
+#include "table/fixed_table.h"
+
+#include <random>
+#include <unordered_map>
+
+#include "check.h"
+
+namespace turnpike {
+namespace {
+
+TEST(AgreesWithAModelThroughChurn) {
+  FixedTable<uint32_t, uint32_t> table;
+  CHECK(table.Allocate(200, SipKey{1, 2}).ok());
+  std::unordered_map<uint32_t, uint32_t> model;
+  std::mt19937 random(1);
+  for (int step = 0; step < 200'000; ++step) {
+    const uint32_t key = random() % 400;
+    if (random() % 2 == 0) {
+      uint32_t* value = table.FindOrInsert(key);
+      const bool fits = model.count(key) != 0 || model.size() < 200;
+      CHECK_EQ(value != nullptr, fits);
+      if (value != nullptr) model[key] = *value = random();
+    } else {
+      CHECK_EQ(table.Erase(key), model.erase(key) == 1);
+    }
+    CHECK_EQ(table.size(), model.size());
+    const uint32_t other = random() % 400;
+    const uint32_t* found = table.Find(other);
+    CHECK_EQ(found != nullptr, model.count(other) == 1);
+    if (found != nullptr) CHECK_EQ(*found, model[other]);
+  }
+}
+
+TEST(FullTableRefusesNewKeysOnly) {
+  FixedTable<uint32_t, uint32_t> table;
+  CHECK(table.Allocate(3, SipKey{}).ok());
+  for (uint32_t key : {1, 2, 3}) *table.FindOrInsert(key) = key;
+  CHECK(table.full());
+  CHECK(table.FindOrInsert(4) == nullptr);
+  CHECK(table.FindOrInsert(2) != nullptr);
+  table.Erase(1);
+  CHECK_EQ(*table.FindOrInsert(4), 0u);
+}
+
+TEST(AReusedEntryStartsAtZero) {
+  FixedTable<uint32_t, uint32_t> table;
+  CHECK(table.Allocate(1, SipKey{}).ok());
+  *table.FindOrInsert(1) = 99;
+  table.Erase(1);
+  CHECK_EQ(*table.FindOrInsert(2), 0u);
+}
+
+}  // namespace
+}  // namespace turnpike

@@ -1,0 +1,30 @@
+// libFuzzer: any bytes to the client side of a forwarder.
+#include "forwarder_fixture.h"
+
+using turnpike::FlowKey;
+using turnpike::Now;
+using turnpike::Outgoing;
+using turnpike::TrunkPeer;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static turnpike::test::ForwarderFixture* const fixture = [] {
+    auto* made = new turnpike::test::ForwarderFixture(1, 1);
+    TrunkPeer peer;
+    peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480");
+    peer.send_keys.Add(325, {1, 2});
+    made->PutPeer(1, std::move(peer));
+    const auto tuple = turnpike::test::ToTuple(0, "203.0.113.7:4000");
+    made->PutFlowToTrunk(FlowKey{tuple, 0x4000}, 1, 7);
+    made->PutFlowToClient(FlowKey{tuple, 0x4001}, tuple, 0x4002);
+    return made;
+  }();
+  const turnpike::test::PacketBuffer buffer(data, size,
+                                            turnpike::test::ToTuple(0, "203.0.113.7:4000"));
+  Outgoing out{};
+  const auto verdict = fixture->ForwardClient(buffer.packet(), Now{1'000, 325}, &out);
+  if (verdict == turnpike::Verdict::kClientToTrunk) {
+    // What leaves must be what another relay takes.
+    if (!turnpike::RecordsFill(out.data, out.length)) __builtin_trap();
+  }
+  return 0;
+}

@@ -1,0 +1,66 @@
+// A whole data plane without Node: sockets, threads, and the controlling side on this thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "io/controller.h"
+#include "support.h"
+
+namespace turnpike::test {
+
+struct PlaneFixture {
+  explicit PlaneFixture(uint32_t workers, const std::string& client = "127.0.0.1:0",
+                        const std::string& trunk = "127.0.0.1:0") {
+    options.client_addresses = {ToEndpoint(client)};
+    options.trunk_addresses = {ToEndpoint(trunk)};
+    options.workers = workers;
+    options.client_flows_max = 64;
+    options.sessions_max = 64;
+    options.trunk_peers_max = 4;
+    options.punt_queue_bytes = kPuntQueueBytesMin;
+    options.socket_buffer_bytes = 1 << 20;
+    cells.reset(new CounterCell[(workers + 1) * kCounterRowCells]{});
+    traffic.reset(new TrunkTraffic[workers * options.trunk_peers_max]{});
+    options.counters = cells.get();
+    options.traffic = traffic.get();
+    notifier.call = [](void*) {};
+    status = pool.Open(options, &notifier);
+    controller = std::make_unique<Controller>(pool, options);
+    if (!controller->Allocate(options).ok()) std::abort();
+  }
+
+  Endpoint client_address() const { return pool.addresses(Side::kClient)[0]; }
+  Endpoint trunk_address() const { return pool.addresses(Side::kTrunk)[0]; }
+
+  // A counter's sum over all workers.
+  uint64_t Count(Counter counter) const {
+    uint64_t sum = 0;
+    for (uint32_t row = 0; row <= options.workers; ++row) {
+      sum += cells[row * kCounterRowCells + static_cast<uint8_t>(counter)].Get();
+    }
+    return sum;
+  }
+  uint64_t Count(Verdict verdict) const {
+    return Count(static_cast<Counter>(static_cast<uint8_t>(verdict)));
+  }
+
+  PlaneOptions options;
+  std::unique_ptr<CounterCell[]> cells;
+  std::unique_ptr<TrunkTraffic[]> traffic;
+  Notifier notifier;
+  WorkerPool pool;
+  std::unique_ptr<Controller> controller;
+  Status status;
+};
+
+// Waits until `done` holds; a test that hangs here is stopped by ctest's timeout.
+inline void WaitFor(const std::function<bool()>& done) {
+  while (!done()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+}  // namespace turnpike::test

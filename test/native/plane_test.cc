@@ -1,0 +1,216 @@
+// Whole planes over loopback sockets; under TSan this is the test of every shared variable.
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <set>
+
+#include "check.h"
+#include "io/clock.h"
+#include "io/socket_address.h"
+#include "plane_fixture.h"
+
+namespace turnpike {
+namespace {
+
+using test::Bytes;
+using test::PlaneFixture;
+using test::WaitFor;
+
+// A peer's or a relay's socket on loopback.
+class Remote {
+ public:
+  Remote() { CHECK(socket_.OpenFirst(test::ToEndpoint("127.0.0.1:0"), 1 << 20).ok()); }
+
+  const Endpoint& address() const { return socket_.address(); }
+
+  void Send(const Endpoint& to, const Bytes& data) {
+    SocketAddress address;
+    const socklen_t length = ToSocketAddress(to, &address);
+    CHECK_EQ(sendto(socket_.fd(), data.data(), data.size(), 0, &address.any, length),
+             static_cast<ssize_t>(data.size()));
+  }
+
+  // Waits for a datagram; empty after ten seconds.
+  Bytes Receive() {
+    pollfd ready{socket_.fd(), POLLIN, 0};
+    if (poll(&ready, 1, 10'000) != 1) return {};
+    Bytes data(65'536);
+    const ssize_t length = recv(socket_.fd(), data.data(), data.size(), 0);
+    data.resize(length < 0 ? 0 : static_cast<size_t>(length));
+    return data;
+  }
+
+ private:
+  UdpSocket socket_;
+};
+
+const SipKey kKey{8, 9};
+
+void Join(PlaneFixture& plane, uint32_t slot, const Endpoint& other) {
+  TrunkPeerSpec spec;
+  spec.path.remote = other;
+  spec.sources = {other};
+  const uint16_t today = ReadClock().trunk_epoch;
+  spec.send_keys.Add(today, kKey);
+  spec.receive_keys.Add(today, kKey);
+  CHECK_EQ(plane.controller->PutTrunkPeer(slot, spec), StatusCode::kOk);
+}
+
+// A STUN request, which the plane hands up; tells the worker that receives this socket.
+uint32_t WorkerOf(PlaneFixture& plane, Remote& remote) {
+  remote.Send(plane.client_address(), test::FromHex("000100002112a4420102030405060708090a0b0c"));
+  uint8_t buffer[4096];
+  uint32_t bytes = 0;
+  WaitFor([&] { return (bytes = plane.controller->Drain(buffer, sizeof(buffer), 1)) > 0; });
+  PuntedDatagram head;
+  std::memcpy(&head, buffer, sizeof(head));
+  CHECK_EQ(head.remote_port, remote.address().port);
+  return head.worker;
+}
+
+FlowKey FlowOf(const Remote& remote) {
+  FlowKey key;
+  key.tuple.remote = remote.address();
+  key.channel = 0x4000;
+  return key;
+}
+
+TEST(TwoRelaysTwoWorkersManyPeers) {
+  PlaneFixture left(2);
+  PlaneFixture right(2);
+  Join(left, 1, right.trunk_address());
+  Join(right, 2, left.trunk_address());
+  constexpr uint32_t kPairs = 8;
+  Remote a[kPairs];
+  Remote b[kPairs];
+  std::set<uint32_t> workers;
+  for (uint32_t i = 0; i < kPairs; ++i) {
+    const auto put = [&](PlaneFixture& plane, Remote& remote, uint32_t slot) {
+      const uint32_t worker = WorkerOf(plane, remote);
+      workers.insert(worker);
+      FlowAction action;
+      action.kind = FlowAction::Kind::kTrunk;
+      action.slot = slot;
+      action.session_index = i;
+      const FlowKey key = FlowOf(remote);
+      CHECK_EQ(plane.controller->PutClientFlow(worker, key, action), StatusCode::kOk);
+      SessionAction session;
+      session.slot = slot;
+      session.tuple = key.tuple;
+      session.channel = key.channel;
+      CHECK_EQ(plane.controller->PutSession(i, session), StatusCode::kOk);
+    };
+    put(left, a[i], 1);
+    put(right, b[i], 2);
+  }
+  for (PlaneFixture* plane : {&left, &right}) {
+    WaitFor([&] { return plane->Count(Counter::kCommandsApplied) >= 2 + kPairs * 3; });
+  }
+  for (int round = 0; round < 50; ++round) {
+    for (uint32_t i = 0; i < kPairs; ++i) {
+      const Bytes data = {
+          0x40, 0x00, 0x00, 0x02, static_cast<uint8_t>(i), static_cast<uint8_t>(round)};
+      a[i].Send(left.client_address(), data);
+      CHECK(b[i].Receive() == data);
+      b[i].Send(right.client_address(), data);
+      CHECK(a[i].Receive() == data);
+    }
+  }
+  CHECK_EQ(left.Count(Verdict::kClientToTrunk), 50u * kPairs);
+  CHECK_EQ(left.Count(Verdict::kTrunkToClient), 50u * kPairs);
+}
+
+TEST(ADatagramWaitsForTheCommandsBeforeIt) {
+  PlaneFixture plane(3);
+  Join(plane, 0, test::ToEndpoint("127.0.0.1:9"));
+  Remote remote;
+  FiveTuple path;
+  path.remote = remote.address();
+  for (int round = 0; round < 200; ++round) {
+    SessionAction action;
+    action.tuple = path;
+    action.channel = 0x4000;
+    for (uint32_t i = 0; i < 20; ++i) {
+      CHECK_EQ(plane.controller->PutSession(i, action), StatusCode::kOk);
+    }
+    const Bytes data = {static_cast<uint8_t>(round)};
+    CHECK_EQ(plane.controller->Send(Side::kClient, path, data.data(), 1), StatusCode::kOk);
+    CHECK(remote.Receive() == data);
+    for (const auto& worker : plane.pool.workers()) {
+      CHECK_EQ(worker->applied(), worker->commands().pushed());
+    }
+  }
+}
+
+TEST(ProbesTellTheRoundTrip) {
+  PlaneFixture left(2);
+  PlaneFixture right(2);
+  Join(left, 1, right.trunk_address());
+  Join(right, 2, left.trunk_address());
+  WaitFor([&] { return right.Count(Counter::kCommandsApplied) == 2; });
+  CHECK_EQ(left.controller->Probe(1, 77), StatusCode::kOk);
+  uint8_t buffer[1024];
+  uint32_t bytes = 0;
+  WaitFor([&] { return (bytes = left.controller->Drain(buffer, sizeof(buffer), 1)) > 0; });
+  PuntedEvent event;
+  std::memcpy(&event, buffer, sizeof(event));
+  CHECK_EQ(event.kind, PuntKind::kProbeReply);
+  CHECK_EQ(event.slot, 1u);
+  CHECK_EQ(event.number, 77u);
+  CHECK(event.rtt_ns > 0);
+}
+
+TEST(LimitsAreKnownAtOnce) {
+  PlaneFixture plane(1);
+  FlowKey key;
+  key.channel = 0x4000;
+  key.tuple = test::ToTuple(0, "127.0.0.1:1");
+  FlowAction action;
+  action.kind = FlowAction::Kind::kClient;
+  action.channel = 0x4001;
+  action.tuple = key.tuple;
+  for (uint16_t port = 1; port <= 64; ++port) {
+    key.tuple.remote.port = port;
+    CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kOk);
+  }
+  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kOk);
+  key.tuple.remote.port = 65;
+  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
+  CHECK_EQ(plane.controller->PutClientFlow(1, key, action), StatusCode::kInvalid);
+  action.kind = FlowAction::Kind::kTrunk;
+  action.slot = 1;
+  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kInvalid);
+  action.slot = 4;
+  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
+  CHECK_EQ(plane.controller->PutSession(64, SessionAction{}), StatusCode::kLimit);
+  key.tuple = test::ToTuple(0, "[::1]:5");
+  CHECK_EQ(plane.controller->PutClientFlow(0, key, FlowAction{}), StatusCode::kAddress);
+}
+
+TEST(APortInUseIsAnError) {
+  PlaneFixture first(2);
+  CHECK(first.status.ok());
+  const std::string address = ToText(first.client_address());
+  PlaneFixture second(2, address);
+  CHECK_EQ(second.status.code, StatusCode::kBind);
+  CHECK_EQ(second.status.error_number, EADDRINUSE);
+  CHECK_EQ(second.status.address, address);
+}
+
+TEST(ClosingUnderTraffic) {
+  for (int round = 0; round < 20; ++round) {
+    PlaneFixture plane(2);
+    Remote remote;
+    const Endpoint to = plane.client_address();
+    for (int i = 0; i < 200; ++i) {
+      remote.Send(to, test::FromHex("000100002112a4420102030405060708090a0b0c"));
+    }
+    plane.pool.Close();
+    plane.pool.Close();
+  }
+}
+
+}  // namespace
+}  // namespace turnpike

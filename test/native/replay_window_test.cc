@@ -1,0 +1,110 @@
+#include "table/replay_window.h"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+
+namespace turnpike {
+namespace {
+
+constexpr uint64_t kStart = uint64_t{1'795'334'400} << 32;
+
+TEST(AcceptsEachOnceInOrder) {
+  std::atomic<uint64_t> highest{0};
+  ReplayWindow window{};
+  for (uint64_t i = 0; i < 10'000; ++i) {
+    CHECK_EQ(window.Accept(highest, kStart + i), ReplayVerdict::kFresh);
+    CHECK_EQ(window.Accept(highest, kStart + i), ReplayVerdict::kReplayed);
+  }
+}
+
+TEST(AcceptsReorderingInTheWindow) {
+  std::atomic<uint64_t> highest{0};
+  ReplayWindow window{};
+  CHECK_EQ(window.Accept(highest, kStart), ReplayVerdict::kFresh);
+  for (uint64_t behind = 1; behind < kReplayWindowBits; ++behind) {
+    CHECK_EQ(window.Accept(highest, kStart - behind), ReplayVerdict::kFresh);
+    CHECK_EQ(window.Accept(highest, kStart - behind), ReplayVerdict::kReplayed);
+  }
+  CHECK_EQ(window.Accept(highest, kStart - kReplayWindowBits), ReplayVerdict::kTooOld);
+}
+
+TEST(ZeroAndTheLargestNumber) {
+  std::atomic<uint64_t> highest{0};
+  ReplayWindow window{};
+  CHECK_EQ(window.Accept(highest, 0), ReplayVerdict::kTooOld);
+  CHECK_EQ(window.Accept(highest, 1), ReplayVerdict::kFresh);
+  CHECK_EQ(window.Accept(highest, ~uint64_t{0}), ReplayVerdict::kFresh);
+  CHECK_EQ(window.Accept(highest, ~uint64_t{0}), ReplayVerdict::kReplayed);
+  CHECK_EQ(window.Accept(highest, ~uint64_t{0} - 1), ReplayVerdict::kFresh);
+  CHECK_EQ(window.Accept(highest, 1), ReplayVerdict::kTooOld);
+}
+
+// Numbers that jump, step back and repeat, of any size around the window's.
+TEST(AgreesWithASetOfNumbers) {
+  std::atomic<uint64_t> highest{0};
+  ReplayWindow window{};
+  std::set<uint64_t> accepted;
+  std::mt19937_64 random(7);
+  uint64_t newest = kStart;
+  for (int step = 0; step < 200'000; ++step) {
+    const uint64_t reach = random() % 8 == 0 ? 3 * kReplayWindowBits : 70;
+    const uint64_t sequence = newest + random() % reach - random() % reach;
+    const bool fresh = window.Accept(highest, sequence) == ReplayVerdict::kFresh;
+    const bool in_window = sequence > newest || newest - sequence < kReplayWindowBits;
+    const bool expected = (accepted.empty() || in_window) && accepted.count(sequence) == 0;
+    CHECK_EQ(fresh, expected);
+    if (fresh) accepted.insert(sequence);
+    newest = *accepted.rbegin();
+  }
+}
+
+// Any interleaving of two workers: never twice, and nothing lost but what changed worker late.
+TEST(TwoWorkersNeverAcceptTwice) {
+  std::mt19937_64 random(11);
+  std::atomic<uint64_t> highest{0};
+  ReplayWindow windows[2]{};
+  std::set<uint64_t> accepted;
+  uint64_t newest = kStart;
+  for (int step = 0; step < 200'000; ++step) {
+    const uint64_t sequence = newest + random() % 40 - random() % 40;
+    const bool ahead = sequence > newest || accepted.empty();
+    const bool fresh = windows[random() % 2].Accept(highest, sequence) == ReplayVerdict::kFresh;
+    if (fresh) CHECK(accepted.insert(sequence).second);
+    if (ahead) CHECK(fresh);
+    newest = std::max(newest, sequence);
+  }
+}
+
+TEST(ThreadsNeverAcceptTwice) {
+  constexpr int kThreads = 4;
+  constexpr uint64_t kNumbers = 50'000;
+  std::atomic<uint64_t> highest{0};
+  std::vector<std::atomic<int>> accepted(kNumbers);
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      auto window = std::make_unique<ReplayWindow>();
+      std::mt19937_64 random(thread);
+      for (uint64_t i = 1; i < kNumbers; ++i) {
+        const uint64_t back = random() % std::min<uint64_t>(i, 50);
+        for (uint64_t number : {i, i - back}) {
+          if (number == 0) continue;
+          if (window->Accept(highest, number) == ReplayVerdict::kFresh) ++accepted[number];
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (uint64_t number = 0; number < kNumbers; ++number) CHECK(accepted[number] <= 1);
+  CHECK_EQ(highest.load(), kNumbers - 1);
+  CHECK_EQ(accepted[kNumbers - 1].load(), 1);
+}
+
+}  // namespace
+}  // namespace turnpike

@@ -1,0 +1,66 @@
+#include "base/siphash.h"
+
+#include "check.h"
+#include "support.h"
+
+namespace turnpike {
+namespace {
+
+SipKey CountingKey() {
+  uint8_t key[16];
+  for (uint8_t i = 0; i < 16; ++i) key[i] = i;
+  return SipKey::FromBytes(key);
+}
+
+uint64_t Hash(const std::vector<uint8_t>& message) {
+  SipHash24 hash(CountingKey());
+  hash.Update(message.data(), message.size());
+  return hash.Finish();
+}
+
+TEST(PaperVector) {
+  // Appendix A of the paper: key 00…0f, message 00…0e.
+  std::vector<uint8_t> message;
+  for (uint8_t i = 0; i < 15; ++i) message.push_back(i);
+  CHECK_EQ(Hash(message), 0xa129ca6149be45e5u);
+}
+
+TEST(ReferenceVectors) {
+  // The first and the ninth of the reference code's vectors, as it writes them.
+  uint8_t bytes[8];
+  StoreLe64(bytes, Hash({}));
+  CHECK_EQ(test::ToHex(bytes, 8), std::string("310e0edd47db6f72"));
+  StoreLe64(bytes, Hash({0, 1, 2, 3, 4, 5, 6, 7}));
+  CHECK_EQ(test::ToHex(bytes, 8), std::string("6224939a79f5f593"));
+}
+
+TEST(TrunkTagVector) {
+  // PROTOCOL.md section 7.
+  const auto key = test::FromHex("b061b39e3bbaae73e8f5b0764d95dc90");
+  const auto header = test::FromHex("110001456b02a10000000007");
+  const auto record = test::FromHex("0102030400050009");
+  SipHash24 hash(SipKey::FromBytes(key.data()));
+  hash.Update(header.data(), header.size());
+  hash.Update(record.data(), record.size());
+  uint8_t tag[8];
+  StoreLe64(tag, hash.Finish());
+  CHECK_EQ(test::ToHex(tag, 8), std::string("f52a1b967bb83c1b"));
+}
+
+TEST(AnySplitHashesTheSame) {
+  std::vector<uint8_t> message;
+  for (int i = 0; i < 40; ++i) message.push_back(static_cast<uint8_t>(i * 7));
+  const uint64_t whole = Hash(message);
+  for (size_t first = 0; first <= message.size(); ++first) {
+    for (size_t second = first; second <= message.size(); ++second) {
+      SipHash24 hash(CountingKey());
+      hash.Update(message.data(), first);
+      hash.Update(message.data() + first, second - first);
+      hash.Update(message.data() + second, message.size() - second);
+      CHECK_EQ(hash.Finish(), whole);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace turnpike

@@ -1,0 +1,89 @@
+#include "check.h"
+#include "support.h"
+#include "wire/channel_data.h"
+#include "wire/demux.h"
+#include "wire/stun_peek.h"
+#include "wire/trunk_datagram.h"
+
+namespace turnpike {
+namespace {
+
+using test::FromHex;
+
+TEST(ByteOrder) {
+  const auto bytes = FromHex("0102030405060708");
+  CHECK_EQ(reinterpret_cast<const Be16*>(bytes.data())->Get(), 0x0102);
+  CHECK_EQ(reinterpret_cast<const Be32*>(bytes.data())->Get(), 0x01020304u);
+  CHECK_EQ(reinterpret_cast<const Be64*>(bytes.data())->Get(), 0x0102030405060708u);
+  Be64 value(0xfffefdfcfbfaf9f8);
+  CHECK_EQ(test::ToHex(reinterpret_cast<const uint8_t*>(&value), 8),
+           std::string("fffefdfcfbfaf9f8"));
+}
+
+TEST(DemuxOfEveryFirstByte) {
+  for (int first = 0; first < 256; ++first) {
+    const uint8_t byte = static_cast<uint8_t>(first);
+    const bool stun = first <= 3;
+    const bool channel = first >= 0x40 && first <= 0x4f;
+    const bool trunk = first >= 0x10 && first <= 0x1f;
+    CHECK_EQ(DemuxClient(&byte, 1), stun      ? Protocol::kStun
+                                    : channel ? Protocol::kChannelData
+                                              : Protocol::kUnknown);
+    CHECK_EQ(DemuxTrunk(&byte, 1), stun    ? Protocol::kStun
+                                   : trunk ? Protocol::kTrunk
+                                           : Protocol::kUnknown);
+  }
+}
+
+TEST(StunClasses) {
+  auto message = FromHex("000100002112a4420102030405060708090a0b0c");
+  const struct {
+    uint8_t high, low;
+    StunKind kind;
+  } types[] = {{0x00, 0x01, StunKind::kRequestOrIndication},
+               {0x00, 0x11, StunKind::kRequestOrIndication},
+               {0x01, 0x01, StunKind::kResponse},
+               {0x01, 0x11, StunKind::kResponse},
+               {0x3e, 0xef, StunKind::kRequestOrIndication}};
+  for (const auto& type : types) {
+    message[0] = type.high;
+    message[1] = type.low;
+    CHECK_EQ(PeekStun(message.data(), message.size()), type.kind);
+  }
+  for (size_t length = 0; length < message.size(); ++length) {
+    CHECK_EQ(PeekStun(message.data(), length), StunKind::kMalformed);
+  }
+}
+
+TEST(ChannelDataLengths) {
+  const auto message = FromHex("40000002aabbccddee");
+  for (size_t length = 0; length <= message.size(); ++length) {
+    const bool whole = length >= 6;
+    CHECK_EQ(ParseChannelData(message.data(), length) != nullptr, whole && length <= 9);
+  }
+  const auto padded = FromHex("40000002aabbccddeeff");
+  CHECK(ParseChannelData(padded.data(), padded.size()) == nullptr);
+}
+
+TEST(RecordsFillExactly) {
+  std::vector<uint8_t> datagram(20, 0x11);
+  const auto append = [&](const char* text) {
+    const auto bytes = FromHex(text);
+    datagram.insert(datagram.end(), bytes.begin(), bytes.end());
+  };
+  CHECK(!RecordsFill(datagram.data(), datagram.size()));
+  append("0000000700020000aabb");
+  CHECK(RecordsFill(datagram.data(), datagram.size()));
+  append("0000000700000000");
+  append("0000000700010000cc");
+  for (size_t length = 0; length <= datagram.size(); ++length) {
+    const bool boundary = length == 30 || length == 38 || length == 47;
+    CHECK_EQ(RecordsFill(datagram.data(), length), boundary);
+  }
+  RecordCursor records(datagram.data(), datagram.size());
+  for (int payload_bytes : {2, 0, 1}) CHECK_EQ(records.Next()->payload_bytes.Get(), payload_bytes);
+  CHECK(records.Next() == nullptr);
+}
+
+}  // namespace
+}  // namespace turnpike
