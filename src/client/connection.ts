@@ -1,21 +1,20 @@
 import { formatAddress, type TransportAddress } from '../address.js';
+import { ClientCredentials, type IntegrityPreference } from '../auth/client-credentials.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS, RFC } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
+import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { RandomBytes } from '../units.js';
-import { Authenticator, type IntegrityPreference } from './authenticator.js';
 import type { ConnectionGrant } from './grant.js';
+import { LegRequests } from './leg-requests.js';
 import { meaningOf } from './rejection.js';
 import { type AnswerFault, Requests } from './requests.js';
-import { closeWaitsMs, connectWaitsMs, standardWaitsMs } from './retransmission.js';
-import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
-
-/** IANA's number of UDP, the only REQUESTED-TRANSPORT of PROTOCOL.md. */
-const UDP = 17;
+import type { Scheduler } from './scheduler.js';
+import { Upkeep } from './upkeep.js';
 
 /** The life of a peer's leg, as the peer knows it. */
 export type ConnectionState =
@@ -58,32 +57,34 @@ export interface ConnectionOptions {
  */
 export class Connection {
   readonly #options: ConnectionOptions;
-  readonly #authenticator: Authenticator;
   readonly #requests: Requests;
-  readonly #keepalive: IdleTimer;
-  readonly #silence: IdleTimer;
+  readonly #legRequests: LegRequests;
+  readonly #upkeep: Upkeep;
   #state: ConnectionState = 'opening';
   #channel: number | undefined;
   #mappedAddress: TransportAddress | undefined;
-  #cancelRefresh: Cancel | undefined;
   #refreshing = false;
   #closing: Promise<void> | undefined;
   #closeReason: TurnpikeError | undefined;
 
   constructor(options: ConnectionOptions) {
     const { grant, integrity, scheduler, random } = options;
-    const transmit = (bytes: Uint8Array) => this.#transmit(bytes);
+    const { username, password } = grant;
     this.#options = options;
-    this.#authenticator = new Authenticator(grant, integrity);
     this.#requests = new Requests({
       grant,
-      authenticator: this.#authenticator,
+      credentials: new ClientCredentials({ username, password, integrity }),
       scheduler,
       random,
-      transmit,
+      transmit: (bytes) => this.#transmit(bytes),
     });
-    this.#keepalive = new IdleTimer(scheduler, LIMITS.keepaliveMs, () => this.#sendKeepalive());
-    this.#silence = new IdleTimer(scheduler, LIMITS.relaySilenceMs, () => void this.#refresh());
+    this.#legRequests = new LegRequests(grant, options.lifetimeSeconds);
+    this.#upkeep = new Upkeep({
+      scheduler,
+      random,
+      onRefresh: () => void this.#refresh(),
+      onKeepalive: () => this.#sendKeepalive(),
+    });
   }
 
   get state(): ConnectionState {
@@ -106,8 +107,8 @@ export class Connection {
   }
 
   /** The integrity in use; undefined before the relay's challenge. */
-  get integrity() {
-    return this.#authenticator.kind;
+  get integrity(): IntegrityKind | undefined {
+    return this.#requests.integrity;
   }
 
   /**
@@ -116,25 +117,13 @@ export class Connection {
    * @throws as `Requests.request`; the caller then calls `abandon`
    */
   async allocate(signal?: AbortSignal): Promise<TransportAddress> {
-    const { grant } = this.#options;
-    const answer = await this.#requests.request({
-      method: Method.Allocate,
-      name: 'Allocate',
-      write: (writer) =>
-        this.#writeIdentifier(writer)
-          .requestedTransport(UDP)
-          .connectionRole(grant.role)
-          .address(AttributeType.XorPeerRelayAddress, grant.peerRelay)
-          .u32(AttributeType.Lifetime, this.#options.lifetimeSeconds),
-      waitsMs: standardWaitsMs,
-      timed: true,
-      signal,
-    });
+    const answer = await this.#requests.request(this.#legRequests.allocate(), signal);
     const mapped = answer.address(AttributeType.XorMappedAddress);
     if (mapped === undefined) throw malformed('Allocate', 'XOR-MAPPED-ADDRESS');
     this.#mappedAddress = mapped;
     this.#enter('allocated');
-    this.#startTimers();
+    this.#upkeep.start();
+    this.#upkeep.refreshReserved();
     return mapped;
   }
 
@@ -151,17 +140,10 @@ export class Connection {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `connect() while ${this.#state}`);
     }
     this.#enter('connecting');
-    this.#cancelRefresh?.();
+    this.#upkeep.suspendRefresh();
     try {
-      const answer = await this.#requests.request({
-        method: Method.Connect,
-        name: 'Connect',
-        write: (writer) =>
-          this.#writeIdentifier(writer).address(AttributeType.XorPeerAddress, peerAddress),
-        waitsMs: connectWaitsMs,
-        timed: false,
-        signal,
-      });
+      const request = this.#legRequests.connect(peerAddress);
+      const answer = await this.#requests.request(request, signal);
       this.#established(answer);
     } catch (error) {
       throw this.#connectFailed(error as TurnpikeError, peerAddress);
@@ -170,12 +152,12 @@ export class Connection {
 
   /** Counts as a sign that the peer is not silent: call it for each datagram of data sent. */
   noteSent(): void {
-    this.#keepalive.touch();
+    this.#upkeep.noteSent();
   }
 
   /** Counts as a sign of the relay's life: call it for each datagram of data received. */
   noteReceived(): void {
-    this.#silence.touch();
+    this.#upkeep.noteReceived();
   }
 
   /** Takes a STUN message from the relay's address. @returns why it was ignored, if it was. */
@@ -183,7 +165,7 @@ export class Connection {
     if (this.#state === 'closed') return 'unexpected-message';
     if (message.messageClass === 'success' || message.messageClass === 'error') {
       const fault = this.#requests.receive(message);
-      if (fault === undefined) this.#silence.touch();
+      if (fault === undefined) this.#upkeep.noteReceived();
       return fault;
     }
     // RFC 8489 section 6.3: nothing else is answered; two responders would loop (CVE-2024-2169).
@@ -215,9 +197,7 @@ export class Connection {
   /** Ends at once, with a single Refresh of LIFETIME 0 that nobody waits for. Idempotent. */
   abandon(reason?: TurnpikeError): void {
     if (this.#state === 'closed') return;
-    this.#requests.fireAndForget(Method.Refresh, (writer) =>
-      this.#writeIdentifier(writer).u32(AttributeType.Lifetime, 0),
-    );
+    this.#requests.fireAndForget(this.#legRequests.close());
     this.#end(reason);
   }
 
@@ -256,7 +236,7 @@ export class Connection {
   }
 
   #receiveClosed(message: StunMessage): MessageFault | undefined {
-    if (!this.#authenticator.verify(message)) return 'unauthenticated-closed';
+    if (!this.#requests.isAuthentic(message)) return 'unauthenticated-closed';
     if (message.connectionIdentifier() !== this.#options.grant.connectionId) {
       return 'unexpected-message';
     }
@@ -277,31 +257,16 @@ export class Connection {
     );
   }
 
-  /** In `allocated` the relay drops the leg after 30 s; later, when LIFETIME ends. */
   #scheduleRefresh(grantedSeconds: number | undefined): void {
-    this.#cancelRefresh?.();
-    const reserved = this.#state === 'allocated';
-    const lifetimeMs = (grantedSeconds ?? this.#options.lifetimeSeconds) * 1_000;
-    // Half to three quarters of the lifetime: a relay that fails one Refresh has time for another,
-    // and peers that connected together do not refresh together.
-    const delayMs = reserved
-      ? LIMITS.reservedRefreshMs * (0.75 + this.#jitter() / 4)
-      : lifetimeMs * (0.5 + this.#jitter() / 4);
-    this.#cancelRefresh = this.#options.scheduler.after(delayMs, () => void this.#refresh());
+    if (this.#state === 'allocated') this.#upkeep.refreshReserved();
+    else this.#upkeep.refreshWithin(grantedSeconds ?? this.#options.lifetimeSeconds);
   }
 
   async #refresh(): Promise<void> {
     if (this.#refreshing || this.#closing !== undefined || this.#state === 'closed') return;
     this.#refreshing = true;
     try {
-      const answer = await this.#requests.request({
-        method: Method.Refresh,
-        name: 'Refresh',
-        write: (writer) =>
-          this.#writeIdentifier(writer).u32(AttributeType.Lifetime, this.#options.lifetimeSeconds),
-        waitsMs: standardWaitsMs,
-        timed: true,
-      });
+      const answer = await this.#requests.request(this.#legRequests.refresh());
       if (this.#state === 'allocated' || this.#state === 'established') {
         this.#scheduleRefresh(answer.lifetimeSeconds());
       }
@@ -325,16 +290,10 @@ export class Connection {
       return;
     }
     this.#enter('closing');
-    this.#stopTimers();
+    this.#upkeep.stop();
     this.#requests.failAll(closedHere());
     try {
-      await this.#requests.request({
-        method: Method.Refresh,
-        name: 'Refresh',
-        write: (writer) => this.#writeIdentifier(writer).u32(AttributeType.Lifetime, 0),
-        waitsMs: closeWaitsMs,
-        timed: true,
-      });
+      await this.#requests.request(this.#legRequests.close());
     } catch {
       // The relay is away or has forgotten the leg already: either way it is closed for us.
     }
@@ -345,7 +304,7 @@ export class Connection {
   #end(reason: TurnpikeError | undefined): void {
     if (this.#state === 'closed') return;
     this.#enter('closed');
-    this.#stopTimers();
+    this.#upkeep.stop();
     this.#requests.failAll(reason ?? closedHere());
     this.#options.onClosed(reason);
   }
@@ -357,18 +316,6 @@ export class Connection {
     this.#state = next;
   }
 
-  #startTimers(): void {
-    this.#keepalive.start();
-    this.#silence.start();
-    this.#scheduleRefresh(undefined);
-  }
-
-  #stopTimers(): void {
-    this.#cancelRefresh?.();
-    this.#keepalive.stop();
-    this.#silence.stop();
-  }
-
   /** An indication has no answer and needs no integrity (PROTOCOL.md section 2). */
   #sendKeepalive(): void {
     const transactionId = this.#options.random(12);
@@ -376,18 +323,8 @@ export class Connection {
   }
 
   #transmit(bytes: Uint8Array): void {
-    this.#keepalive.touch();
+    this.#upkeep.noteSent();
     this.#options.transmit(bytes);
-  }
-
-  #writeIdentifier(writer: MessageWriter): MessageWriter {
-    return writer.connectionIdentifier(this.#options.grant.connectionId);
-  }
-
-  /** 0 to 1. */
-  #jitter(): number {
-    const [byte = 0] = this.#options.random(1);
-    return byte / 0xff;
   }
 }
 

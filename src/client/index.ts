@@ -1,4 +1,4 @@
-export type { IntegrityPreference } from './authenticator.js';
+export type { IntegrityPreference } from '../auth/client-credentials.js';
 export type { ConnectionState } from './connection.js';
 export {
   type CallOptions,

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
+import type { IntegrityPreference } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { decodeChannelData, encodeChannelData } from '../stun/channel-data.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import { decodeMessage } from '../stun/message.js';
 import type { RandomBytes } from '../units.js';
-import type { IntegrityPreference } from './authenticator.js';
 import { Connection, type ConnectionState, type MessageFault } from './connection.js';
 import type { ConnectionGrant } from './grant.js';
 import { type JoinOptions, joinRoom, type MeetOptions, meet } from './join.js';
@@ -97,6 +97,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   readonly #logger: Logger | undefined;
   readonly #ignored = new Map<IgnoredReason, number>();
   #socket: RelaySocket | undefined;
+  #peerAddress: TransportAddress | undefined;
   #packetsSent = 0;
   #packetsReceived = 0;
   #bytesSent = 0;
@@ -185,6 +186,11 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     return mappedAddress;
   }
 
+  /** The other peer's, as given to `connect`; undefined before. */
+  get peerAddress(): TransportAddress | undefined {
+    return this.#peerAddress;
+  }
+
   /** The socket's own address. */
   get localAddress(): TransportAddress | undefined {
     return this.#socket?.localAddress;
@@ -201,10 +207,8 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     peerAddress: TransportAddress,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    await this.#connection.connect(
-      transportAddress(peerAddress.address, peerAddress.port),
-      options.signal,
-    );
+    this.#peerAddress = transportAddress(peerAddress.address, peerAddress.port);
+    await this.#connection.connect(this.#peerAddress, options.signal);
     this.#logger?.debug({ channel: this.#connection.channel }, 'established');
   }
 

@@ -1,10 +1,12 @@
 import { formatAddress } from '../address.js';
+import { type ClientCredentials, isAuthentic, type Signature } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
+import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { RandomBytes } from '../units.js';
-import type { Authenticator, ChallengeFault } from './authenticator.js';
 import type { ConnectionGrant } from './grant.js';
 import { aborted, rejection } from './rejection.js';
 import { RoundTrip } from './retransmission.js';
@@ -13,11 +15,14 @@ import { Transaction } from './transaction.js';
 
 /** Why an answer was ignored, as if it had never been received. */
 export type AnswerFault =
-  | ChallengeFault
   | 'unknown-transaction'
   | 'wrong-method'
   | 'malformed-error'
-  | 'unauthenticated';
+  | 'integrity'
+  | 'bid-down'
+  | 'malformed-challenge'
+  | 'already-challenged'
+  | 'unauthenticated-error';
 
 export interface RequestOptions {
   readonly method: number;
@@ -29,22 +34,24 @@ export interface RequestOptions {
   readonly waitsMs: (rtoMs: number, elapsedMs: number) => readonly number[];
   /** Whether the relay answers at once, so that the answer tells the round trip. */
   readonly timed: boolean;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RequestsOptions {
   readonly grant: ConnectionGrant;
-  readonly authenticator: Authenticator;
+  readonly credentials: ClientCredentials;
   readonly scheduler: Scheduler;
   readonly random: RandomBytes;
   readonly transmit: (bytes: Uint8Array) => void;
 }
 
-/** Challenges that one request answers; a relay that goes on challenging has refused it. */
-const CHALLENGES_MAX = 3;
-
 /** RFC 8489 section 6.3.4 fails a transaction that has comprehension-required unknowns. */
 const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set(Object.values(AttributeType));
+
+/** Errors that may answer a request which carried no credentials, without integrity. */
+const PLAIN_REFUSALS: ReadonlySet<number> = new Set([
+  ErrorCode.BadRequest,
+  ErrorCode.UnknownAttribute,
+]);
 
 /** Refusals by ICMP that fail a request: the second, because a lone one may be forged or stale. */
 const REFUSALS_MAX = 2;
@@ -56,6 +63,7 @@ const REFUSALS_MAX = 2;
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #exchanges = new Map<string, Exchange>();
+  #lastSignature: Signature | undefined;
   readonly roundTrip = new RoundTrip();
 
   constructor(options: RequestsOptions) {
@@ -69,8 +77,7 @@ export class Requests {
    *   when no believable answer came; ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_STUN for an answer with
    *   required attributes that we do not know
    */
-  request(options: RequestOptions): Promise<StunMessage> {
-    const { signal } = options;
+  request(options: RequestOptions, signal?: AbortSignal): Promise<StunMessage> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(aborted(signal));
@@ -79,6 +86,9 @@ export class Requests {
       const exchange = new Exchange(this.#options, options, this.roundTrip, {
         started: (id) => this.#exchanges.set(id, exchange),
         ended: (id) => this.#exchanges.delete(id),
+        signed: (signature) => {
+          if (signature.proof !== undefined) this.#lastSignature = signature;
+        },
         settled: (outcome) => {
           signal?.removeEventListener('abort', onAbort);
           if (outcome instanceof TurnpikeError) reject(outcome);
@@ -97,6 +107,16 @@ export class Requests {
     return exchange === undefined ? 'unknown-transaction' : exchange.receive(message);
   }
 
+  /** Integrity of the last signed request; undefined before the relay's challenge. */
+  get integrity(): IntegrityKind | undefined {
+    return this.#lastSignature?.proof?.kind;
+  }
+
+  /** Whether an indication carries integrity as in the last request (PROTOCOL.md section 2). */
+  isAuthentic(indication: StunMessage): boolean {
+    return this.#lastSignature !== undefined && isAuthentic(indication, this.#lastSignature);
+  }
+
   /** The network says that nothing listens at the relay's address. */
   refused(cause: unknown): void {
     for (const exchange of [...this.#exchanges.values()]) exchange.refused(cause);
@@ -107,17 +127,19 @@ export class Requests {
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(error);
   }
 
-  /** Sends one signed request and forgets it; nothing is sent before a challenge was accepted. */
-  fireAndForget(method: number, write: (writer: MessageWriter) => void): void {
-    const writer = new MessageWriter('request', method, this.#options.random(12));
-    write(writer);
-    if (this.#options.authenticator.sign(writer)) this.#options.transmit(writer.finish());
+  /** Sends one signed request and forgets it; without a challenge to sign for, nothing is sent. */
+  fireAndForget(options: RequestOptions): void {
+    const writer = new MessageWriter('request', options.method, this.#options.random(12));
+    options.write(writer);
+    const { proof } = this.#options.credentials.sign(writer);
+    if (proof !== undefined) this.#options.transmit(writer.finish());
   }
 }
 
 interface ExchangeObserver {
   readonly started: (id: string) => void;
   readonly ended: (id: string) => void;
+  readonly signed: (signature: Signature) => void;
   readonly settled: (outcome: StunMessage | TurnpikeError) => void;
 }
 
@@ -131,8 +153,7 @@ class Exchange {
   readonly #ignored = new Map<string, number>();
   #transaction: Transaction | undefined;
   #id = '';
-  #signed = false;
-  #challenges = 0;
+  #signature: Signature | undefined;
   #refusals = 0;
 
   constructor(
@@ -149,11 +170,12 @@ class Exchange {
   }
 
   start(): void {
-    const { authenticator, random, scheduler, transmit } = this.#shared;
+    const { credentials, random, scheduler, transmit } = this.#shared;
     const transactionId = random(12);
     const writer = new MessageWriter('request', this.#request.method, transactionId);
     this.#request.write(writer);
-    this.#signed = authenticator.sign(writer);
+    this.#signature = credentials.sign(writer, this.#signature);
+    this.#observer.signed(this.#signature);
     this.#id = hex(transactionId);
     this.#observer.started(this.#id);
     const elapsedMs = scheduler.monotonic() - this.#startedAtMs;
@@ -192,31 +214,30 @@ class Exchange {
 
   #judge(message: StunMessage): AnswerFault | undefined {
     if (message.method !== this.#request.method) return 'wrong-method';
-    const code = codeOf(message);
-    if (code === undefined && message.messageClass === 'error') return 'malformed-error';
-    if (code === 401 || code === 438) return this.#challenged(message, code);
-    if (this.#signed ? !this.#shared.authenticator.verify(message) : !isPlainRefusal(code)) {
-      return 'unauthenticated';
+    if (message.messageClass === 'error' && message.errorCode() === undefined) {
+      return 'malformed-error';
     }
-    this.#settle(message);
-    return undefined;
-  }
-
-  #challenged(message: StunMessage, code: number): ChallengeFault | undefined {
-    // A 401 to credentials that answered a fresh nonce is about the credentials themselves
-    // (RFC 8489 section 9.2.5); with a nonce from earlier it may be about the nonce.
-    const answeredFreshNonce = this.#signed && this.#challenges > 0;
-    if ((code === 401 && answeredFreshNonce) || this.#challenges === CHALLENGES_MAX) {
-      this.fail(rejection(this.#request.name, message, this.#shared.grant));
-      return undefined;
+    const signature = this.#signature as Signature;
+    const verdict = this.#shared.credentials.check(message, signature);
+    switch (verdict.type) {
+      case 'ignored':
+        return verdict.why;
+      case 'retry':
+        this.#measure();
+        this.#end();
+        this.start();
+        return undefined;
+      case 'rejected':
+        // A relay says nothing but these before it has authenticated (PROTOCOL.md section 2).
+        if (verdict.why === 'error' && !PLAIN_REFUSALS.has(verdict.code)) {
+          return 'unauthenticated-error';
+        }
+        this.fail(rejection(this.#request.name, message, this.#shared.grant));
+        return undefined;
+      case 'authentic':
+        this.#settle(message);
+        return undefined;
     }
-    const fault = this.#shared.authenticator.accept(message);
-    if (fault !== undefined) return fault;
-    this.#challenges += 1;
-    this.#measure();
-    this.#end();
-    this.start();
-    return undefined;
   }
 
   #settle(message: StunMessage): void {
@@ -247,7 +268,7 @@ class Exchange {
   }
 
   #noteIgnored(message: StunMessage, fault: AnswerFault): void {
-    const code = codeOf(message);
+    const code = message.messageClass === 'error' ? message.errorCode()?.code : undefined;
     const what = `${fault}${code === undefined ? '' : ` ${code}`}`;
     this.#ignored.set(what, (this.#ignored.get(what) ?? 0) + 1);
   }
@@ -263,15 +284,6 @@ class Exchange {
       { address: relay },
     );
   }
-}
-
-function codeOf(message: StunMessage): number | undefined {
-  return message.messageClass === 'error' ? message.errorCode()?.code : undefined;
-}
-
-/** The refusals that a relay can only send without integrity: the request had none either. */
-function isPlainRefusal(code: number | undefined): boolean {
-  return code === 400 || code === 420;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,0 +1,71 @@
+import type { TransportAddress } from '../address.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { Method } from '../stun/methods.js';
+import type { MessageWriter } from '../stun/writer.js';
+import type { ConnectionGrant } from './grant.js';
+import type { RequestOptions } from './requests.js';
+import { closeWaitsMs, connectWaitsMs, standardWaitsMs } from './retransmission.js';
+
+/** IANA's number of UDP, the only REQUESTED-TRANSPORT of PROTOCOL.md. */
+const UDP = 17;
+
+/** The requests of PROTOCOL.md section 2 for one grant: what is in them and how they repeat. */
+export class LegRequests {
+  readonly #grant: ConnectionGrant;
+  readonly #lifetimeSeconds: number;
+
+  /** @param lifetimeSeconds - LIFETIME to ask for */
+  constructor(grant: ConnectionGrant, lifetimeSeconds: number) {
+    this.#grant = grant;
+    this.#lifetimeSeconds = lifetimeSeconds;
+  }
+
+  allocate(): RequestOptions {
+    const { role, peerRelay } = this.#grant;
+    return {
+      method: Method.Allocate,
+      name: 'Allocate',
+      write: (writer) =>
+        this.#identify(writer)
+          .requestedTransport(UDP)
+          .connectionRole(role)
+          .address(AttributeType.XorPeerRelayAddress, peerRelay)
+          .u32(AttributeType.Lifetime, this.#lifetimeSeconds),
+      waitsMs: standardWaitsMs,
+      timed: true,
+    };
+  }
+
+  connect(peerAddress: TransportAddress): RequestOptions {
+    return {
+      method: Method.Connect,
+      name: 'Connect',
+      write: (writer) => this.#identify(writer).address(AttributeType.XorPeerAddress, peerAddress),
+      waitsMs: connectWaitsMs,
+      timed: false,
+    };
+  }
+
+  refresh(): RequestOptions {
+    return this.#refresh(this.#lifetimeSeconds, standardWaitsMs);
+  }
+
+  /** LIFETIME 0. */
+  close(): RequestOptions {
+    return this.#refresh(0, closeWaitsMs);
+  }
+
+  #refresh(lifetimeSeconds: number, waitsMs: RequestOptions['waitsMs']): RequestOptions {
+    return {
+      method: Method.Refresh,
+      name: 'Refresh',
+      write: (writer) => this.#identify(writer).u32(AttributeType.Lifetime, lifetimeSeconds),
+      waitsMs,
+      timed: true,
+    };
+  }
+
+  #identify(writer: MessageWriter): MessageWriter {
+    return writer.connectionIdentifier(this.#grant.connectionId);
+  }
+}

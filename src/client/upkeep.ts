@@ -1,0 +1,85 @@
+import { LIMITS } from '../limits.js';
+import type { RandomBytes } from '../units.js';
+import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
+
+/** Shorter lifetimes are treated as this one. */
+const LIFETIME_SECONDS_MIN = 10;
+
+export interface UpkeepOptions {
+  readonly scheduler: Scheduler;
+  readonly random: RandomBytes;
+  /** Time to refresh the leg, or to ask a silent relay whether it is there. */
+  readonly onRefresh: () => void;
+  /** Time to send something, so that the NATs on the way keep their mappings. */
+  readonly onKeepalive: () => void;
+}
+
+/** The timers that keep a leg: refresh before expiry, keepalive, and a watch on the relay. */
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  readonly #keepalive: IdleTimer;
+  readonly #silence: IdleTimer;
+  #cancelRefresh: Cancel | undefined;
+
+  constructor(options: UpkeepOptions) {
+    const { scheduler, onRefresh, onKeepalive } = options;
+    this.#options = options;
+    this.#keepalive = new IdleTimer(scheduler, LIMITS.keepaliveMs, onKeepalive);
+    // A relay that was restarted, or killed, says nothing: only an answer to a Refresh proves that
+    // the leg is there still.
+    this.#silence = new IdleTimer(scheduler, LIMITS.relaySilenceMs, onRefresh);
+  }
+
+  start(): void {
+    this.#keepalive.start();
+    this.#silence.start();
+  }
+
+  stop(): void {
+    this.#keepalive.stop();
+    this.#silence.stop();
+    this.#cancelRefresh?.();
+  }
+
+  /** Something was sent to the relay. Cheap: called for every packet. */
+  noteSent(): void {
+    this.#keepalive.touch();
+  }
+
+  /** Something came from the relay. Cheap: called for every packet. */
+  noteReceived(): void {
+    this.#silence.touch();
+  }
+
+  /** The leg waits for a Connect: the relay drops it after LIMITS.legReservedMs. */
+  refreshReserved(): void {
+    this.#refreshAfter(LIMITS.reservedRefreshMs * (0.75 + this.#jitter() / 4));
+  }
+
+  /**
+   * The leg lives for a while: refreshed at half to three quarters of it, so that a Refresh that
+   * fails can be repeated in time, and peers that connected together do not refresh together.
+   */
+  refreshWithin(lifetimeSeconds: number): void {
+    // Whatever the relay grants, neither a storm of Refresh nor a timer beyond what timers can do.
+    const lifetime = Math.max(LIFETIME_SECONDS_MIN, lifetimeSeconds);
+    const boundedMs = Math.min(lifetime, LIMITS.lifetimeSecondsMax) * 1_000;
+    this.#refreshAfter(boundedMs * (0.5 + this.#jitter() / 4));
+  }
+
+  /** Something else keeps the leg for now. */
+  suspendRefresh(): void {
+    this.#cancelRefresh?.();
+  }
+
+  #refreshAfter(delayMs: number): void {
+    this.#cancelRefresh?.();
+    this.#cancelRefresh = this.#options.scheduler.after(delayMs, this.#options.onRefresh);
+  }
+
+  /** 0 to 1. */
+  #jitter(): number {
+    const [byte = 0] = this.#options.random(1);
+    return byte / 0xff;
+  }
+}

@@ -1,0 +1,201 @@
+import { createSocket } from 'node:dgram';
+import t from 'tap';
+import { transportAddress } from '../../src/address.js';
+import { Peer } from '../../src/client/index.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { Method } from '../../src/stun/methods.js';
+import { CONNECTION_ID, NONCE_PLAIN } from './support/fake-relay.js';
+import { scene } from './support/scene.js';
+import { rejectionOf } from './support/until.js';
+
+t.test('Allocate says what PROTOCOL.md section 2 wants', async (t) => {
+  const { relay, open } = await scene(t);
+  const peer = await open();
+  t.equal(peer.state, 'allocated');
+  t.strictSame(peer.mappedAddress, transportAddress('127.0.0.1', peer.localAddress?.port ?? 0));
+  const { message } = await relay.nth(Method.Allocate, 1);
+  t.equal(message.requestedTransport(), 17);
+  t.equal(message.connectionIdentifier(), CONNECTION_ID);
+  t.equal(message.connectionRole(), 0);
+  t.strictSame(message.address(AttributeType.XorPeerRelayAddress), relay.grant.peerRelay);
+  t.equal(message.text(AttributeType.Username), relay.grant.username);
+  t.equal(message.lifetimeSeconds(), 600);
+});
+
+t.test('the challenge is answered with the strongest integrity on offer', async (t) => {
+  const { relay, open } = await scene(t);
+  const peer = await open();
+  const [first, second] = [
+    await relay.nth(Method.Allocate, 0),
+    await relay.nth(Method.Allocate, 1),
+  ];
+  t.equal(first.signed, undefined);
+  t.equal(second.signed, 'sha256');
+  t.equal(second.message.passwordAlgorithm(), 2);
+  t.notSame(first.message.transactionId, second.message.transactionId);
+  t.equal(peer.stats().integrity, 'sha256');
+});
+
+t.test('a relay without PASSWORD-ALGORITHMS gets MD5 and MESSAGE-INTEGRITY', async (t) => {
+  const { relay, open } = await scene(t);
+  relay.algorithms = undefined;
+  relay.nonce = NONCE_PLAIN;
+  await open();
+  t.equal((await relay.nth(Method.Allocate, 1)).signed, 'sha1');
+});
+
+t.test('SHA-1 can be insisted on', async (t) => {
+  const { relay, open } = await scene(t);
+  await open({ integrity: 'sha1' });
+  const { signed, message } = await relay.nth(Method.Allocate, 1);
+  t.equal(signed, 'sha1');
+  t.notOk(message.has(AttributeType.PasswordAlgorithms));
+});
+
+t.test('SHA-256 can be insisted on, and a relay without it is refused', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  relay.algorithms = undefined;
+  relay.nonce = NONCE_PLAIN;
+  const error = await rejectionOf(open({ integrity: 'sha256' }));
+  t.match(error, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 401 });
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('IPv6 relays are reached from IPv6 sockets', async (t) => {
+  const { open } = await scene(t, '::1');
+  const peer = await open();
+  t.equal(peer.mappedAddress.address, '::1');
+});
+
+t.test('lost requests are sent again after 500 ms, then 1 s', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  relay.drop = 2;
+  const opening = open();
+  const first = await relay.nth(Method.Allocate, 0);
+  scheduler.advance(499);
+  t.equal(relay.count(Method.Allocate), 1);
+  scheduler.advance(1);
+  const second = await relay.nth(Method.Allocate, 1);
+  t.same(second.message.bytes, first.message.bytes, 'byte for byte the same');
+  scheduler.advance(1_000);
+  await opening;
+  t.equal(relay.count(Method.Allocate), 4, 'three tries of one transaction, then the signed one');
+});
+
+t.test('a lost answer is asked for again with the same transaction', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  let lost = false;
+  relay.handler = ({ signed }) => {
+    if (signed === undefined || lost) return false;
+    lost = true;
+    return true;
+  };
+  const opening = open();
+  const signed = await relay.nth(Method.Allocate, 1);
+  scheduler.advance(500);
+  await opening;
+  const again = await relay.nth(Method.Allocate, 2);
+  t.same(again.message.transactionId, signed.message.transactionId);
+});
+
+t.test('a silent relay is unreachable after 7 requests and 39.5 s', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  relay.drop = Number.POSITIVE_INFINITY;
+  const opening = rejectionOf(open());
+  await relay.nth(Method.Allocate, 0);
+  scheduler.advance(39_499);
+  t.not(scheduler.armed, 0);
+  scheduler.advance(1);
+  t.match(await opening, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE' });
+  await relay.nth(Method.Allocate, 6);
+  t.equal(scheduler.armed, 0, 'no timer is left');
+});
+
+t.test('a relay that is not there is unreachable as soon as the network says so', async (t) => {
+  const { relay, scheduler } = await scene(t);
+  const probe = createSocket('udp4');
+  await new Promise<void>((resolve) => probe.bind(0, '127.0.0.1', resolve));
+  const { port } = probe.address();
+  await new Promise<void>((resolve) => probe.close(resolve));
+  const grant = { ...relay.grant, relay: { ...relay.grant.relay, port } };
+  const opening = rejectionOf(Peer.open({ grant }));
+  t.match(await opening, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', errno: 'ECONNREFUSED' });
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('each refusal says what it means', async (t) => {
+  for (const code of [300, 400, 403, 437, 440, 442, 446, 486, 508]) {
+    const { relay, open, scheduler } = await scene(t);
+    relay.handler = (received) => {
+      if (received.signed === undefined) return false;
+      relay.send(relay.error(received, code));
+      return true;
+    };
+    const error = await rejectionOf(open());
+    t.match(error, { code: 'ERR_TURNPIKE_REJECTED', stunCode: code }, `${code}`);
+    t.equal(scheduler.armed, 0);
+  }
+});
+
+t.test('wrong credentials are told at once', async (t) => {
+  const { relay, open } = await scene(t);
+  const grant = { ...relay.grant, password: 'wrong' };
+  const error = await rejectionOf(open({ grant }));
+  t.match(error, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 401, message: /credentials/ });
+  t.equal(relay.count(Method.Allocate), 2);
+});
+
+t.test('an address that cannot be bound is named', async (t) => {
+  const { open } = await scene(t);
+  const error = await rejectionOf(open({ bind: transportAddress('192.0.2.77', 0) }));
+  t.match(error, { code: 'ERR_TURNPIKE_BIND', errno: 'EADDRNOTAVAIL', address: '192.0.2.77:0' });
+});
+
+t.test('an answer without the NAT address is of no use', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  relay.handler = (received) => {
+    if (received.signed === undefined) return false;
+    relay.send(relay.success(received, () => {}));
+    return true;
+  };
+  t.match(await rejectionOf(open()), { code: 'ERR_TURNPIKE_STUN' });
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('an answer that needs an unknown attribute fails (RFC 8489 section 6.3.3)', async (t) => {
+  const { relay, open } = await scene(t);
+  relay.handler = (received) => {
+    if (received.signed === undefined) return false;
+    relay.send(relay.success(received, (writer) => writer.u32(0x7fff, 1)));
+    return true;
+  };
+  t.match(await rejectionOf(open()), { code: 'ERR_TURNPIKE_STUN', message: /0x7fff/ });
+});
+
+t.test('opening can be aborted at each stage', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  t.match(await rejectionOf(open({ signal: AbortSignal.abort('early') })), {
+    code: 'ERR_TURNPIKE_ABORTED',
+    cause: 'early',
+  });
+  relay.handler = () => true;
+  const controller = new AbortController();
+  const opening = rejectionOf(open({ signal: controller.signal }));
+  await relay.nth(Method.Allocate, 0);
+  controller.abort();
+  t.match(await opening, { code: 'ERR_TURNPIKE_ABORTED' });
+  t.equal(relay.count(Method.Refresh), 0, 'nothing was reserved, so nothing is given back');
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('an abort after the challenge gives the leg back', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  relay.handler = ({ signed }) => signed !== undefined;
+  const controller = new AbortController();
+  const opening = rejectionOf(open({ signal: controller.signal }));
+  await relay.nth(Method.Allocate, 1);
+  controller.abort();
+  t.match(await opening, { code: 'ERR_TURNPIKE_ABORTED' });
+  t.equal((await relay.nth(Method.Refresh, 0)).message.lifetimeSeconds(), 0);
+  t.equal(scheduler.armed, 0);
+});

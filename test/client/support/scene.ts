@@ -1,0 +1,41 @@
+import type { Test } from 'tap';
+import { type TransportAddress, transportAddress } from '../../../src/address.js';
+import { Peer, type PeerOptions } from '../../../src/client/index.js';
+import { FakeRelay } from './fake-relay.js';
+import { FakeScheduler } from './fake-scheduler.js';
+
+/** The other peer's NAT address in these tests; nothing is ever sent there. */
+export const OTHER: TransportAddress = transportAddress('198.51.100.9', 51_820);
+
+export interface Scene {
+  readonly relay: FakeRelay;
+  readonly scheduler: FakeScheduler;
+  /** `Peer.open` against the relay, in time that stands still. */
+  readonly open: (options?: Partial<PeerOptions>) => Promise<Peer>;
+  /** A peer that is connected. */
+  readonly establish: (options?: Partial<PeerOptions>) => Promise<Peer>;
+}
+
+/** A relay and a clock for one test; both, and all peers, are gone when it ends. */
+export async function scene(t: Test, relayAddress?: string): Promise<Scene> {
+  const relay = await FakeRelay.open(relayAddress);
+  const scheduler = new FakeScheduler();
+  const peers: Peer[] = [];
+  t.teardown(async () => {
+    relay.handler = () => false;
+    relay.drop = 0;
+    await Promise.all(peers.map((peer) => peer.close()));
+    await relay.close();
+  });
+  const open = async (options: Partial<PeerOptions> = {}) => {
+    const peer = await Peer.open({ grant: relay.grant, scheduler, ...options });
+    peers.push(peer);
+    return peer;
+  };
+  const establish = async (options: Partial<PeerOptions> = {}) => {
+    const peer = await open(options);
+    await peer.connect(OTHER);
+    return peer;
+  };
+  return { relay, scheduler, open, establish };
+}
