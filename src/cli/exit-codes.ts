@@ -16,10 +16,16 @@ export const EXIT_MEANINGS: readonly { readonly code: number; readonly meaning: 
   { code: EXIT.usage, meaning: 'wrong usage or configuration: flag, variable, file or secret' },
   { code: EXIT.unreachable, meaning: 'cannot reach a directory, a relay or the other side' },
   { code: EXIT.refused, meaning: 'not permitted: key, credential, relay id or privilege' },
+  { code: 130, meaning: 'cut short by SIGINT: it came twice, or in the middle of a byte stream' },
+  { code: 143, meaning: 'the same by SIGTERM, and 129 by SIGHUP' },
 ];
 
-/** Exit code when a signal cut work short (second signal, or an unfinished byte stream). */
-export const SIGNAL_EXIT: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
+/** Exit code when a signal cut work short: 128 and its number, as shells have it. */
+export const SIGNAL_EXIT: Readonly<Record<string, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGTERM: 143,
+};
 
 const BY_ERROR_CODE: Partial<Record<TurnpikeErrorCode, number>> = {
   ERR_TURNPIKE_ADDRESS: EXIT.usage,

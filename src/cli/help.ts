@@ -9,6 +9,16 @@ import {
 } from './config/option.js';
 import { EXIT_MEANINGS } from './exit-codes.js';
 
+/** How the sources of an option go together. */
+export const PRECEDENCE =
+  'A flag wins over its environment variable, that over the --config file, that over the ' +
+  'default. Keys of the file are the long flags without the dashes in front.';
+
+/** The list of exit codes. */
+export function exitCodeHelp(): string {
+  return `Exit codes:\n${EXIT_MEANINGS.map(({ code, meaning }) => `${String(code).padStart(5)}  ${meaning}`).join('\n')}`;
+}
+
 /** All options of a command by name, its own first. */
 export function allOptions(command: CommandDefinition): [string, OptionDefinition][] {
   return Object.entries({ ...command.options, ...COMMON_OPTIONS });
@@ -55,17 +65,28 @@ export function ruleText({ type, options }: OptionRule): string {
   }
 }
 
+/** Breaks prose into lines of at most `columns`. */
+export function wrap(text: string, columns: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > columns) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines.join('\n');
+}
+
 /** What stands below the options in a command's help. */
-export function helpFooter(command: CommandDefinition): string {
+export function helpFooter(command: CommandDefinition, columns: number): string {
   const sections = [
-    ...(command.rules ?? []).map(ruleText),
-    ...(command.notes ?? []),
+    ...[...(command.rules ?? []).map(ruleText), ...(command.notes ?? [])].map((paragraph) =>
+      wrap(paragraph, columns),
+    ),
     `Examples:\n${command.examples
       .map(({ purpose, line }) => `  # ${purpose}\n  ${line.replaceAll('\n', '\n  ')}`)
       .join('\n')}`,
-    'A flag wins over its environment variable, that over the --config file, that over the\n' +
-      'default. Keys of the file are the long flags without dashes in front.',
-    `Exit codes:\n${EXIT_MEANINGS.map(({ code, meaning }) => `  ${code}  ${meaning}`).join('\n')}`,
+    wrap(PRECEDENCE, columns),
+    exitCodeHelp(),
   ];
   return `\n${sections.join('\n\n')}\n`;
 }

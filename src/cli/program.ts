@@ -3,8 +3,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Logger } from 'pino';
 import type { CommandDefinition, CommandIo } from './command.js';
 import { COMMANDS } from './commands/index.js';
-import { EXIT, EXIT_MEANINGS, exitCodeOf } from './exit-codes.js';
-import { allOptions, flagText, helpFooter, optionHelp } from './help.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import { allOptions, exitCodeHelp, flagText, helpFooter, optionHelp } from './help.js';
 import { trapSignals } from './signals.js';
 import { Terminal } from './terminal.js';
 
@@ -46,7 +46,7 @@ async function buildProgram(io: CommandIo, action: Action): Promise<Command> {
   for (const definition of COMMANDS) {
     const [first = '', second] = definition.path;
     if (second === undefined) {
-      program.addCommand(buildCommand(definition, first, action));
+      program.addCommand(buildCommand({ definition, word: first, action, io }));
       continue;
     }
     let group = groups.get(first);
@@ -57,9 +57,10 @@ async function buildProgram(io: CommandIo, action: Action): Promise<Command> {
       groups.set(first, group);
       program.addCommand(group);
     }
-    group.addCommand(buildCommand(definition, second, action));
+    group.addCommand(buildCommand({ definition, word: second, action, io }));
   }
   for (const command of withDescendants(program)) {
+    command.configureHelp({ helpWidth: helpColumns(io) });
     command.exitOverride().configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
@@ -72,7 +73,19 @@ function withDescendants(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withDescendants)];
 }
 
-function buildCommand(definition: CommandDefinition, word: string, action: Action): Command {
+/** Wide lines are hard to read, also on a wide terminal. */
+function helpColumns(io: CommandIo): number {
+  return Math.min(io.stdout.columns ?? 80, 100);
+}
+
+interface BuildInput {
+  readonly definition: CommandDefinition;
+  readonly word: string;
+  readonly action: Action;
+  readonly io: CommandIo;
+}
+
+function buildCommand({ definition, word, action, io }: BuildInput): Command {
   const command = new Command(word)
     .summary(definition.summary)
     .description(definition.description)
@@ -93,7 +106,7 @@ function buildCommand(definition: CommandDefinition, word: string, action: Actio
     }
     command.addOption(option);
   }
-  command.addHelpText('after', () => helpFooter(definition));
+  command.addHelpText('after', () => helpFooter(definition, helpColumns(io)));
   command.action((...given: unknown[]) => action(definition, command.args, given.at(-2) as Flags));
   return command;
 }
@@ -107,7 +120,6 @@ function onlyOnce(): (value: string, before: string | undefined) => string {
 }
 
 function programFooter(): string {
-  const codes = EXIT_MEANINGS.map(({ code, meaning }) => `  ${code}  ${meaning}`).join('\n');
   return `
 Try it on this machine:
   turnpike demo
@@ -117,11 +129,10 @@ Then on real hosts, each on its own:
   turnpike relay --help
   turnpike peer --help
 
-Every option is also a YAML key (--config FILE) and an environment variable; each command's
-help names them.
+Every option is also a YAML key (--config FILE) and an environment
+variable; each command's help names them.
 
-Exit codes:
-${codes}
+${exitCodeHelp()}
 `;
 }
 

@@ -6,9 +6,9 @@ export const demoCommand = defineCommand({
   path: ['demo'],
   summary: 'see it work on this machine: a directory, two relays, two peers',
   description:
-    'Starts a directory, two relays and two peers, prints the path and each step as it happens,\n' +
-    'then live throughput, round trip and loss until Ctrl-C. On loopback it needs no rights;\n' +
-    'with --nat (root) everything runs in network namespaces behind real NATs. Nothing is left\n' +
+    'Starts a directory, two relays and two peers, prints the path and each step as it happens, ' +
+    'then live throughput, round trip and loss until Ctrl-C. On loopback it needs no rights; ' +
+    'with --nat (root) everything runs in network namespaces behind real NATs. Nothing is left ' +
     'behind.',
   options: {
     nat: {

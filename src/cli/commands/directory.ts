@@ -11,8 +11,8 @@ export const directoryCommand = defineCommand({
   path: ['directory'],
   summary: 'run a directory: it picks a pair of relays for two peers',
   description:
-    'Runs the directory. Relays register with it, and a peer that holds the API key asks it for\n' +
-    'a connection. Everything it knows of relays is in memory and comes back by itself after a\n' +
+    'Runs the directory. Relays register with it, and a peer that holds the API key asks it for ' +
+    'a connection. Everything it knows of relays is in memory and comes back by itself after a ' +
     'restart; connections that exist go on without it.',
   options: {
     listen: {
@@ -62,7 +62,7 @@ export const directoryCommand = defineCommand({
     },
   ],
   notes: [
-    'Without TLS the API key and the credentials of peers cross the network in the clear: keep\n' +
+    'Without TLS the API key and the credentials of peers cross the network in the clear: keep ' +
       'the listener on loopback behind a TLS proxy, or give --tls-cert and --tls-key.',
   ],
   run: async ({ options, logger, stop }) => {

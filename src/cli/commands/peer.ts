@@ -70,9 +70,9 @@ export const peerCommand = defineCommand({
   path: ['peer'],
   summary: 'netcat for machines behind NATs: a byte stream, or UDP for any application',
   description:
-    'Meets another `turnpike peer` in a room of the directory and connects to it through two\n' +
-    "relays. By default standard input comes out at the other side's standard output, both\n" +
-    'ways, in order, complete and sealed with AES-256-GCM. With --udp-listen or --udp-forward\n' +
+    'Meets another `turnpike peer` in a room of the directory and connects to it through two ' +
+    "relays. By default standard input comes out at the other side's standard output, both " +
+    'ways, in order, complete and sealed with AES-256-GCM. With --udp-listen or --udp-forward ' +
     'it carries the datagrams of a local application instead.',
   options: PEER_OPTIONS,
   rules: [{ type: 'at-most-one', options: ['udpListen', 'udpForward'] }],
@@ -88,18 +88,18 @@ export const peerCommand = defineCommand({
         'turnpike peer --config peer.yaml --room photos < /dev/null | tar x',
     },
     {
-      purpose: 'WireGuard: one side sends to 127.0.0.1:51820, the other has WireGuard there',
+      purpose: 'WireGuard: one side has `Endpoint = 127.0.0.1:51821`, the other listens at 51820',
       line:
-        'turnpike peer --config peer.yaml --room wg --udp-listen 127.0.0.1:51820\n' +
+        'turnpike peer --config peer.yaml --room wg --udp-listen 127.0.0.1:51821\n' +
         'turnpike peer --config peer.yaml --room wg --udp-forward 127.0.0.1:51820',
     },
   ],
   notes: [
-    'A byte stream needs --room-key-file. It ends when both inputs have ended; give a side that\n' +
-      'has nothing to send `< /dev/null`. If input is a terminal and output is not, the end of\n' +
-      "the other side's stream ends both. A connection that is lost is replaced, and no byte\n" +
+    'A byte stream needs --room-key-file. It ends when both inputs have ended; give a side that ' +
+      'has nothing to send `< /dev/null`. If input is a terminal and output is not, the end of ' +
+      "the other side's stream ends both. A connection that is lost is replaced, and no byte " +
       'is lost or doubled; cut short by a signal, the exit code is 130 or 143.',
-    "UDP payloads are carried as they are: encrypting them is the application's part. One\n" +
+    "UDP payloads are carried as they are: encrypting them is the application's part. One " +
       'listener carries one flow; answers go to whoever sent to it last.',
   ],
   run: async (context) => {

@@ -87,7 +87,7 @@ export const relayCommand = defineCommand({
   path: ['relay'],
   summary: 'run a relay: it forwards between peers and other relays',
   description:
-    'Runs a relay. Peers reach it at --listen, other relays at --trunk. It registers with the\n' +
+    'Runs a relay. Peers reach it at --listen, other relays at --trunk. It registers with the ' +
     'directory by itself, again and again if need be, and goes on forwarding without it.',
   options: RELAY_OPTIONS,
   rules: [{ type: 'one', options: ['relaySecretFile', 'clusterSecretFile'] }],
@@ -107,8 +107,8 @@ export const relayCommand = defineCommand({
     },
   ],
   notes: [
-    'An advertise option is given for every --listen (or --trunk), in the same order, or for\n' +
-      'none; a wildcard address (0.0.0.0, ::) needs one. SIGTERM tells every peer that the relay\n' +
+    'An advertise option is given for every --listen (or --trunk), in the same order, or for ' +
+      'none; a wildcard address (0.0.0.0, ::) needs one. SIGTERM tells every peer that the relay ' +
       'goes away (Closed 300) and ends within 5 s; a second signal ends it at once.',
   ],
   run: async (context) => {

@@ -36,7 +36,7 @@ export const secretRelayCommand = defineCommand({
   path: ['secret', 'relay'],
   summary: 'derive what one relay needs to know',
   description:
-    "Prints two lines, the relay's own secret and the tenant root: what --relay-secret-file\n" +
+    "Prints two lines, the relay's own secret and the tenant root: what --relay-secret-file " +
     'takes. With it a relay needs no cluster secret, so a stolen relay can pose as no other.',
   arguments: [{ name: 'ID', description: "the relay's id" }],
   options: CLUSTER_SECRET,

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { COMMANDS } from '../../src/cli/commands/index.js';
+import { parseConfig } from '../../src/cli/config/config-file.js';
+import { resolveConfig } from '../../src/cli/config/resolve.js';
+import { schemaOf } from '../../src/cli/config/schema.js';
+import { keysOf, PAGE, renewed } from './reference.js';
+
+const page = readFileSync(PAGE, 'utf8');
+
+t.test('docs/cli.md is what the table of options says', async (t) => {
+  t.equal(renewed(page), page, 'renew it with: node --import tsx test/cli/reference.ts');
+});
+
+t.test('the JSON schema of each command has its YAML keys and no others', async (t) => {
+  for (const command of COMMANDS) {
+    const schema = JSON.parse(JSON.stringify(schemaOf(command.options)));
+    const keys = Object.keys(schema.properties).filter((key) => key !== 'config');
+    t.strictSame(keys, keysOf(command), command.path.join(' '));
+    t.equal(schema.additionalProperties, false);
+  }
+});
+
+t.test('the YAML example of docs/cli.md is a sound configuration of a relay', async (t) => {
+  const [, example = ''] = /```yaml\n([^`]+)```/.exec(page) ?? [];
+  const relay = COMMANDS.find(({ path }) => path[0] === 'relay');
+  t.ok(relay && parseConfig('example', example).length > 5);
+  if (relay === undefined) return;
+  const config = `${t.testdir({ 'fra-1.yaml': example })}/fra-1.yaml`;
+  const { path, options, rules = [] } = relay;
+  const resolved = await resolveConfig({ path, options, rules, flags: { config }, env: {} });
+  t.match(resolved.values, { id: 'fra-1', advertise: [{ port: 3478 }, { port: 3478 }] });
+});

@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { CommandDefinition } from '../../src/cli/command.js';
+import { COMMANDS } from '../../src/cli/commands/index.js';
+import { expectation, optionKey, optionVariable } from '../../src/cli/config/option.js';
+import { EXIT_MEANINGS } from '../../src/cli/exit-codes.js';
+import { allOptions, defaultText, flagText, ruleText } from '../../src/cli/help.js';
+
+/** The page whose generated parts stand between `<!-- begin X -->` and `<!-- end X -->`. */
+export const PAGE = fileURLToPath(new URL('../../docs/cli.md', import.meta.url));
+
+/** The page as it should be, made from the page as it is and the table of options. */
+export function renewed(page: string): string {
+  const parts: Record<string, string> = { commands: commandParts(), 'exit codes': exitCodes() };
+  return Object.entries(parts).reduce((text, [name, part]) => {
+    const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
+    const [before, rest] = split(text, begin);
+    return `${before}${begin}\n\n${part}\n\n${end}${split(rest, end)[1]}`;
+  }, page);
+}
+
+function split(text: string, at: string): [string, string] {
+  const index = text.indexOf(at);
+  if (index < 0) throw new Error(`docs/cli.md has no ${at}`);
+  return [text.slice(0, index), text.slice(index + at.length)];
+}
+
+function exitCodes(): string {
+  const rows = EXIT_MEANINGS.map(({ code, meaning }) => `| ${code} | ${meaning} |`);
+  return ['| Code | Meaning |', '|---|---|', ...rows].join('\n');
+}
+
+function commandParts(): string {
+  return COMMANDS.map(commandPart).join('\n\n');
+}
+
+function commandPart(command: CommandDefinition): string {
+  const { path, description, examples } = command;
+  const words = (command.arguments ?? []).map(({ name }) => ` ${name}`).join('');
+  const rows = allOptions(command).map(([name, option]) => {
+    const variable = optionVariable(path, name);
+    const facts = [
+      option.required === true ? 'required' : undefined,
+      option.repeat === true ? 'may repeat' : undefined,
+      option.notInFile === true ? 'not in the file' : undefined,
+      defaultText(option) === undefined ? undefined : `default: ${defaultText(option)}`,
+    ].filter((fact) => fact !== undefined);
+    const meaning = [option.description, ...facts].join('; ');
+    return `| \`${flagText(name, option)}\` | \`${variable}\` | ${expectation(option)} | ${meaning} |`;
+  });
+  const prose = [...(command.rules ?? []).map(ruleText), ...(command.notes ?? [])];
+  return [
+    `### \`turnpike ${path.join(' ')}${words}\``,
+    description,
+    ['| Flag | Variable | Value | Meaning |', '|---|---|---|---|', ...rows].join('\n'),
+    ...prose,
+    ['```sh', ...examples.map(({ purpose, line }) => `# ${purpose}\n${line}`), '```'].join('\n'),
+  ].join('\n\n');
+}
+
+/** The YAML keys of a command. */
+export function keysOf(command: CommandDefinition): string[] {
+  return allOptions(command)
+    .filter(([, option]) => option.notInFile !== true)
+    .map(([name]) => optionKey(name));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(PAGE, renewed(readFileSync(PAGE, 'utf8')));
+}
