@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findCommand } from '../setup/system-packages.js';
@@ -43,6 +43,10 @@ export class Sandbox {
     const path = join(this.folder, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
+  }
+
+  remove(name: string): void {
+    rmSync(join(this.folder, name), { recursive: true });
   }
 
   /** Installs tarballs, taking third-party packages from npm's cache where it has them. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './sandbox.js';
 
@@ -42,15 +42,16 @@ export function makeTarballs(folder: string): Tarballs {
   execFileSync(process.execPath, [join(ROOT, 'native/prebuild.mjs'), packages], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  const platformFolder = readdirSync(packages).find((name) => name !== 'turnpike') ?? '';
   const packed = (source: string, name: string) => {
     const destination = join(folder, 'tarballs', name);
     mkdirSync(destination, { recursive: true });
     const made = pack(source, [`--pack-destination=${destination}`]);
     return { name: made.name, path: join(destination, made.filename) };
   };
-  const platform = packed(join(packages, 'platform'), 'platform');
+  const platform = packed(join(packages, platformFolder), 'platform');
   return {
-    main: packed(join(packages, 'main'), 'main').path,
+    main: packed(join(packages, 'turnpike'), 'main').path,
     platform: platform.path,
     platformName: platform.name,
     source: packed(ROOT, 'source').path,

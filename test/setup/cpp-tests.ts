@@ -1,19 +1,33 @@
+import { join } from 'node:path';
 import { run } from './run-command.js';
 import { findCommand } from './system-packages.js';
 
 /** Where `npm test` builds the C++ tests, relative to the project's root. */
-export const CPP_TESTS_FOLDER = 'build/cpp-tests';
+export const CPP_TESTS_FOLDER = join('build', 'cpp-tests');
 
 /**
- * Configures and builds the C++ tests with plain CMake, so that ctest only has to run them.
+ * Configures and builds what CMakeLists.txt describes.
+ * @param folder - to build in, relative to the project's root
+ * @param definitions - CMake variables, as `NAME=value`
+ * @returns whether it is built; its output is shown if not
+ */
+export function buildWithCmake(folder: string, definitions: readonly string[]): boolean {
+  const cmake = findCommand('cmake') ?? 'cmake';
+  const defined = definitions.map((definition) => `-D${definition}`);
+  const build = ['--build', folder, '--parallel', '2'];
+  return (
+    run(cmake, ['-S', '.', '-B', folder, ...defined], { quiet: true }) &&
+    run(cmake, build, { quiet: true })
+  );
+}
+
+/**
+ * Builds the C++ tests, so that ctest only has to run them.
  * @returns whether they are built; true as well where there is no CMake, as they are skipped then
  */
 export function buildCppTests(): boolean {
-  const cmake = findCommand('cmake');
-  if (cmake === undefined) {
-    return true;
-  }
-  const configure = ['-S', '.', '-B', CPP_TESTS_FOLDER, '-DCMAKE_BUILD_TYPE=RelWithDebInfo'];
-  const build = ['--build', CPP_TESTS_FOLDER, '--parallel', '2'];
-  return run(cmake, configure, { quiet: true }) && run(cmake, build, { quiet: true });
+  return (
+    findCommand('cmake') === undefined ||
+    buildWithCmake(CPP_TESTS_FOLDER, ['CMAKE_BUILD_TYPE=RelWithDebInfo'])
+  );
 }
