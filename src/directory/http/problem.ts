@@ -94,11 +94,11 @@ export function problemOf(error: FastifyError): Problem {
       status: 400,
       code: 'invalid-request',
       detail: `${error.validationContext ?? 'request'} does not match its schema`,
-      // TypeBox reports an unknown member twice; the schema `false` says nothing to a person.
-      errors: error.validation
-        .filter((fault) => fault.keyword !== 'boolean')
-        .slice(0, ERRORS_MAX)
-        .map((fault) => ({ pointer: fault.instancePath, detail: fault.message ?? 'wrong' })),
+      errors: error.validation.slice(0, ERRORS_MAX).map((fault) => ({
+        pointer: fault.instancePath,
+        // The schema `false` of members that are not foreseen says nothing to a person.
+        detail: fault.keyword === 'boolean' ? 'is not allowed here' : (fault.message ?? 'wrong'),
+      })),
     };
   }
   const status = error.statusCode ?? 500;

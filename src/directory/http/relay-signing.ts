@@ -68,13 +68,15 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
   scope.addHook('onSend', async (request, reply, payload) => {
     const { signing, answerKey } = request;
     if (signing === null || answerKey === null) return payload;
-    const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : '';
+    const text = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : '';
+    // RFC 9110 section 15.3.5: whatever a serializer made of it, a 204 has no body.
+    const body = reply.statusCode === 204 ? '' : text;
     const timeMs = clock.now();
     const answer = { ...described(request, signing), timeMs, status: reply.statusCode, body };
     reply.header(SIGNING_HEADERS.time, String(timeMs));
     reply.header(SIGNING_HEADERS.nonce, signing.nonce);
     reply.header(SIGNING_HEADERS.signature, signAnswer(answerKey, answer));
-    return payload;
+    return body;
   });
 }
 

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import swagger from '@fastify/swagger';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, {
@@ -7,6 +8,7 @@ import fastify, {
   type FastifyRequest,
 } from 'fastify';
 import type { Logger } from 'pino';
+import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import { NO_ROUTE } from '../metrics.js';
@@ -32,6 +34,7 @@ const TIMEOUT_CHECK_MS = 1_000;
 /**
  * Makes the HTTP server without its routes: strict validation by the routes' own schemas, bounded
  * and timed requests, problem documents for every error, OpenAPI at `/docs/json`.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG when TLS cannot be had with the files given
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<App> {
   const limits = {
@@ -47,7 +50,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
     frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) =>
       sendProblem(reply as FastifyReply, problemOf(error)),
   };
-  const tls = options.tls;
+  const { tls } = options;
+  if (tls !== undefined) checkTls(tls);
   // Both servers have the one face that routes see; only their types differ.
   const bare: FastifyInstance =
     tls === undefined
@@ -66,6 +70,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
   countRequests(app, options.metrics);
   await describe(app);
   return app;
+}
+
+/** @throws TurnpikeError ERR_TURNPIKE_CONFIG when TLS cannot be had with these files */
+function checkTls({ cert, key }: TlsFiles): void {
+  try {
+    createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason = `TLS certificate and key are not usable: ${code ?? message}`;
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', reason, { cause });
+  }
 }
 
 function answerErrors(app: App, logger: Logger): void {

@@ -1,0 +1,160 @@
+import t from 'tap';
+import { parseUsername, passwordFor } from '../../../src/auth/credentials.js';
+import { tenantRoot, tenantSecret } from '../../../src/auth/keys.js';
+import { API_KEY, CLUSTER_SECRET, IDLE, OTHER_API_KEY, relayRecord } from '../fixtures.js';
+import { DirectoryHarness } from './harness.js';
+
+const AUTHORIZED = { headers: { authorization: `Bearer ${API_KEY}` } };
+
+t.test('a connection has exactly the shape of PROTOCOL.md section 5', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(relayRecord('fra-1', 1), relayRecord('nyc-1', 2));
+  const answer = await h.connect({
+    peers: [
+      { address: '203.0.113.7', latencies: { 'fra-1': 10, nyc: 90 } },
+      { address: '198.51.100.9', latencies: { fra: 90, 'nyc-1': 10 } },
+    ],
+    ttlSeconds: 600,
+  });
+  t.equal(answer.status, 201);
+  t.equal(answer.headers.get('cache-control'), 'no-store');
+  const { connectionId } = answer.body;
+  t.match(connectionId, /^[0-9a-f]{32}$/);
+  const expiry = h.clock.now() / 1_000 + 600;
+  const secret = tenantSecret(tenantRoot(CLUSTER_SECRET), 'default');
+  const half = (role: 0 | 1) => {
+    const username = `${expiry}:default/${connectionId}/${role}`;
+    return { role, username, password: passwordFor(secret, username) };
+  };
+  const fra = { address: '10.0.0.1', port: 3478 };
+  const nyc = { address: '10.0.0.2', port: 3478 };
+  t.same(answer.body, {
+    connectionId,
+    expiresAt: '2026-11-22T15:00:00Z',
+    realm: 'turnpike',
+    peers: [
+      { ...half(0), relay: { id: 'fra-1', region: 'fra', ...fra }, peerRelay: nyc },
+      { ...half(1), relay: { id: 'nyc-1', region: 'nyc', ...nyc }, peerRelay: fra },
+    ],
+  });
+});
+
+t.test('the tenant is the key’s, the time to live has a default and bounds', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(relayRecord('fra-1', 1));
+  const peers = [{}, {}];
+  const acme = await h.connect({ peers }, OTHER_API_KEY);
+  const credential = parseUsername(acme.body.peers[0].username);
+  t.match(credential, { tenant: 'acme', expiresAtSeconds: h.clock.now() / 1_000 + 600 });
+  t.equal((await h.connect({ peers, ttlSeconds: 86_400 })).body.expiresAt, '2026-11-23T14:50:00Z');
+  for (const ttlSeconds of [0, 86_401, 1.5, '600', null]) {
+    t.equal((await h.connect({ peers, ttlSeconds })).status, 400, String(ttlSeconds));
+  }
+  const one = await h.connect({ peers });
+  t.not(one.body.connectionId, acme.body.connectionId);
+  t.equal(one.body.peers[0].relay.id, one.body.peers[1].relay.id, 'there is only one relay');
+});
+
+t.test('no relay can serve: 503 says when to ask again', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const none = await h.connect({ peers: [{}, {}] });
+  t.equal(none.status, 503);
+  t.match(none.body, { code: 'no-relay', status: 503, retryAfterSeconds: 2 });
+  t.equal(none.headers.get('retry-after'), '2');
+  await h.addRelays(relayRecord('fra-1', 1));
+  t.equal((await h.connect({ peers: [{ family: 6 }, {}] })).status, 503);
+  t.equal((await h.connect({ peers: [{}, {}] })).status, 201);
+  await h.beat('fra-1', null, { draining: true });
+  t.equal((await h.connect({ peers: [{}, {}] })).status, 503);
+  await h.beat('fra-1', null, { load: { ...IDLE, legs: 999 } });
+  t.equal((await h.connect({ peers: [{}, {}] })).status, 503, 'room for one leg only');
+});
+
+t.test('relays are listed for peers to measure', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(relayRecord('fra-1', 1));
+  await h.register(relayRecord('nyc-1', 2));
+  const { status, body } = await h.request('/v1/relays', AUTHORIZED);
+  t.equal(status, 200);
+  t.same(
+    body,
+    { relays: [{ id: 'fra-1', region: 'fra', addresses: [{ address: '10.0.0.1', port: 3478 }] }] },
+    'nyc-1 is not confirmed yet',
+  );
+});
+
+t.test('malformed requests are refused with the place at fault', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(relayRecord('fra-1', 1));
+  const many = Object.fromEntries(Array.from({ length: 257 }, (_, index) => [`r-${index}`, 1]));
+  const cases: [string, unknown][] = [
+    ['', {}],
+    ['', []],
+    ['', null],
+    ['/tenant', { peers: [{}, {}], tenant: 'acme' }],
+    ['/peers', { peers: [{}] }],
+    ['/peers/2', { peers: [{}, {}, {}] }],
+    ['/peers/0', { peers: [1, {}] }],
+    ['/peers/0/familly', { peers: [{ familly: 6 }, {}] }],
+    ['/peers/1/family', { peers: [{}, { family: 5 }] }],
+    ['/peers/1/family', { peers: [{}, { family: 'ipv4' }] }],
+    ['/peers/1/region', { peers: [{}, { region: 'Mars' }] }],
+    ['/peers/0/address', { peers: [{ address: 'example.org' }, {}] }],
+    ['/peers/1/address', { peers: [{}, { address: '192.0.2.1:80' }] }],
+    ['/peers/1/address', { peers: [{}, { address: 'fe80::1%eth0' }] }],
+    ['/peers/0/latencies', { peers: [{ latencies: many }, {}] }],
+    ['/peers/0/latencies', { peers: [{ latencies: { 'UPPER case': 1 } }, {}] }],
+    ['/peers/0/latencies/fra', { peers: [{ latencies: { fra: -1 } }, {}] }],
+    ['/peers/0/latencies/fra', { peers: [{ latencies: { fra: '10' } }, {}] }],
+  ];
+  for (const [pointer, body] of cases) {
+    const answer = await h.connect(body);
+    const what = JSON.stringify(body).slice(0, 60);
+    t.equal(answer.status, 400, what);
+    t.match(answer.body, { code: 'invalid-request', type: 'about:blank' }, what);
+    t.ok(
+      answer.body.errors.some((error: { pointer: string }) => error.pointer === pointer),
+      `${what}: ${JSON.stringify(answer.body.errors)}`,
+    );
+    t.match(answer.headers.get('content-type'), 'application/problem+json');
+  }
+  const long = { peers: Array.from({ length: 500 }, () => ({ no: 1 })) };
+  t.ok((await h.connect(long)).body.errors.length <= 16);
+});
+
+t.test('bodies that are no JSON, or would be more than JSON', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const bodies = [
+    '',
+    '{',
+    '{"peers":[{},{}],"__proto__":{"ttlSeconds":1}}',
+    '{"peers":[{},{"constructor":{"prototype":{}}}]}',
+    '[1e999',
+  ];
+  for (const body of bodies) {
+    const answer = await h.connect(body);
+    t.match(answer, { status: 400, body: { code: /^invalid-(json|request)$/ } }, body);
+  }
+  t.equal((await h.connect('{"peers":[{"latencies":{"__proto__":1}},{}]}')).status, 400);
+  const large = await h.connect(`{"peers":[${' '.repeat(40_000)}{},{}]}`);
+  t.match(large, { status: 413, body: { code: 'body-too-large' } });
+  const text = await h.request('/v1/connections', {
+    method: 'POST',
+    headers: { ...AUTHORIZED.headers, 'content-type': 'text/plain' },
+    body: '{"peers":[{},{}]}',
+  });
+  t.match(text, { status: 415, body: { code: 'unsupported-media-type' } });
+});
+
+t.test('API keys', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const wrong = ['', 'Bearer', 'Bearer ', 'Bearer wrong', `Basic ${API_KEY}`, API_KEY];
+  for (const authorization of [...wrong, `Bearer ${API_KEY} ${API_KEY}`, `Bearer ${API_KEY}x`]) {
+    const answer = await h.request('/v1/relays', { headers: { authorization } });
+    t.match(answer, { status: 401, body: { code: 'unauthorized' } }, authorization);
+    t.equal(answer.headers.get('www-authenticate'), 'Bearer');
+  }
+  const bearer = await h.request('/v1/relays', { headers: { authorization: `bearer ${API_KEY}` } });
+  t.equal(bearer.status, 200, 'the scheme has no case (RFC 9110 section 11.1)');
+  t.equal((await h.request('/v1/relays')).status, 401);
+});

@@ -1,0 +1,144 @@
+import t from 'tap';
+import { LIMITS } from '../../../src/limits.js';
+import { FakeClock, IDLE, keyOf, publicKeyOf, relayRecord } from '../fixtures.js';
+import { DirectoryHarness } from './harness.js';
+
+const fra = relayRecord('fra-1', 1);
+const nyc = relayRecord('nyc-1', 2);
+
+t.test('registration, beats and goodbye are answered and signed', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const registered = await h.register(fra);
+  t.match(registered, { status: 200, genuine: true });
+  t.same(registered.body.registry.relays, [fra]);
+  const { version } = registered.body.registry;
+  const same = await h.beat('fra-1', version);
+  t.match(same, { status: 200, genuine: true });
+  t.same(same.body, { registryVersion: version }, 'a registry that is known is not sent');
+  await h.register(nyc);
+  const changed = await h.beat('fra-1', version);
+  t.same(changed.body.registry.relays, [fra, nyc]);
+  t.not(changed.body.registryVersion, version);
+  const goodbye = await h.signed('fra-1', 'DELETE', `registration?start=${fra.start}`, undefined);
+  t.match(goodbye, { status: 204, genuine: true, body: undefined });
+  const unknown = await h.beat('fra-1', version);
+  t.match(unknown, { status: 404, genuine: true, body: { code: 'unknown-relay' } });
+  const again = await h.signed('fra-1', 'DELETE', `registration?start=${fra.start}`, undefined);
+  t.equal(again.status, 204);
+});
+
+t.test('a relay that is silent is forgotten by the directory’s own clock', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(fra);
+  t.equal((await h.connect({ peers: [{}, {}] })).status, 201);
+  h.clock.wallMs += 3_600_000;
+  t.equal((await h.request('/healthz')).body.relays, 1, 'the wall clock is not asked');
+  while ((await h.request('/healthz')).body.relays > 0) {
+    h.clock.advance(1_400);
+    await new Promise((resolve) => setTimeout(resolve, 260));
+  }
+  t.equal((await h.connect({ peers: [{}, {}] })).status, 503);
+  t.match((await h.request('/metrics')).body, 'turnpike_directory_relays_expired_total 1');
+});
+
+t.test('starts: a later one supersedes, an earlier one is told the last', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.register({ ...fra, start: 1_000 });
+  const low = await h.register({ ...fra, start: 999 });
+  t.match(low, { status: 409, genuine: true, body: { code: 'start-too-low', lastStart: 1_000 } });
+  await h.register({ ...fra, start: 1_001 });
+  const beat = await h.beat('fra-1', null, { start: 1_000 });
+  t.match(beat, { status: 409, genuine: true, body: { code: 'superseded', lastStart: 1_001 } });
+  const goodbye = await h.signed('fra-1', 'DELETE', 'registration?start=1000', undefined);
+  t.match(goodbye, { status: 409, body: { code: 'superseded' } });
+  t.equal((await h.request('/healthz')).body.relays, 1);
+});
+
+t.test('what does not prove the relay’s key is refused, unsigned', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.register(fra);
+  const body = { start: fra.start, registryVersion: null, load: IDLE, draining: true };
+  const beat = (forgery: object) => h.signed('fra-1', 'POST', 'beat', body, forgery);
+  const skew = LIMITS.clockSkewMs;
+  const cases: [string, string, object][] = [
+    ['another relay’s key', 'wrong-signature', { key: keyOf('nyc-1') }],
+    ['a changed body', 'wrong-signature', { body: JSON.stringify({ ...body, start: 1 }) }],
+    ['a changed query', 'wrong-signature', { path: '/v1/relays/fra-1/beat?x=1' }],
+    ['another relay’s path', 'wrong-signature', { path: '/v1/relays/nyc-1/beat' }],
+    ['another method', 'wrong-signature', { method: 'PUT', path: '/v1/relays/fra-1/registration' }],
+    ['an old request', 'clock-skew', { timeMs: h.clock.now() - skew - 1 }],
+    ['a request of the future', 'clock-skew', { timeMs: h.clock.now() + skew + 1 }],
+    ['no time', 'unsigned', { headers: { 'turnpike-time': '' } }],
+    ['a short nonce', 'unsigned', { nonce: 'abcd' }],
+    ['no signature', 'wrong-signature', { headers: { 'turnpike-signature': '' } }],
+    ['a long signature', 'wrong-signature', { headers: { 'turnpike-signature': 'A'.repeat(999) } }],
+  ];
+  for (const [what, code, forgery] of cases) {
+    t.match(await beat(forgery), { status: 401, genuine: false, body: { code } }, what);
+  }
+  const nonce = 'ab'.repeat(16);
+  t.match(await beat({ nonce }), { status: 200, genuine: true });
+  t.match(await beat({ nonce }), { status: 401, genuine: false, body: { code: 'replayed' } });
+  t.equal((await beat({ timeMs: h.clock.now() - skew })).status, 200, 'the edge of the window');
+});
+
+t.test('an id that is no name reaches nothing', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  for (const id of ['UPPER', '%2e%2e%2f', '-fra', '%00', '__proto__', 'a'.repeat(64), 'é']) {
+    const path = encodeURI(id).replaceAll('%25', '%');
+    const answer = await h.signed(path, 'POST', 'beat', {}, { key: keyOf(id) });
+    t.match(answer, { status: 401, genuine: false }, id);
+  }
+});
+
+t.test('records that break a rule are refused', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const address = (ip: string, port = 1) => [{ address: ip, port }];
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ address: '192.0.2.1', port: index + 1 }));
+  const tomorrow = new FakeClock().now() + 86_400_001;
+  const cases: [string, object][] = [
+    ['invalid-record', { publicKey: publicKeyOf('nyc-1') }],
+    ['invalid-record', { id: 'nyc-1' }],
+    ['invalid-record', { start: tomorrow }],
+    ['invalid-record', { serviceAddresses: address('0.0.0.0') }],
+    ['invalid-record', { trunkAddresses: address('::') }],
+    ['invalid-record', { trunkSources: address('224.0.0.1') }],
+    ['invalid-record', { trunkSources: address('example.org') }],
+    ['invalid-request', { serviceAddresses: [] }],
+    ['invalid-request', { trunkAddresses: [] }],
+    ['invalid-request', { trunkSources: many(65) }],
+    ['invalid-request', { serviceAddresses: many(17) }],
+    ['invalid-request', { serviceAddresses: address('192.0.2.1', 0) }],
+    ['invalid-request', { serviceAddresses: address('192.0.2.1', 65_536) }],
+    ['invalid-request', { region: 'Not A Name' }],
+    ['invalid-request', { start: -1 }],
+    ['invalid-request', { start: 1.5 }],
+    ['invalid-request', { recordsMax: 0 }],
+    ['invalid-request', { publicKey: '' }],
+  ];
+  for (const [code, change] of cases) {
+    const body = { record: { ...fra, ...change }, load: IDLE, draining: false };
+    const answer = await h.signed('fra-1', 'PUT', 'registration', body);
+    t.match(answer, { status: 400, genuine: true, body: { code } }, JSON.stringify(change));
+  }
+  t.equal((await h.register({ ...fra, trunkSources: many(64) })).status, 200);
+  const taken = await h.register({ ...nyc, serviceAddresses: fra.serviceAddresses });
+  t.match(taken, { status: 409, body: { code: 'address-taken' } });
+  t.match(taken.body.detail, 'fra-1');
+});
+
+t.test('hostile bodies', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const polluted = '{"record":{"__proto__":{"id":"x"}},"load":{},"draining":false}';
+  t.match(await h.register(fra, { body: polluted }), { status: 400, genuine: false });
+  const nested = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+  t.match(await h.register(fra, { body: nested }), { status: 401, genuine: false });
+  const large = await h.register(fra, { body: ' '.repeat(LIMITS.registrationBodyBytesMax + 1) });
+  t.match(large, { status: 413, genuine: false });
+  const headers = { 'content-type': 'application/octet-stream' };
+  t.match(await h.register(fra, { headers }), { status: 415, genuine: false });
+  t.match(await h.register(fra), { status: 200, genuine: true });
+  const { body } = await h.request('/metrics');
+  t.match(body, /turnpike_directory_relay_requests_refused_total\{code="wrong-signature"\} 1/);
+});

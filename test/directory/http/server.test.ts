@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { Writable } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { pino } from 'pino';
+import t from 'tap';
+import { Directory } from '../../../src/directory/index.js';
+import { LIMITS } from '../../../src/limits.js';
+import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
+import { TEST_CERT, TEST_KEY } from '../tls-fixture.js';
+import { DirectoryHarness } from './harness.js';
+
+const OPTIONS = {
+  listen: { address: '127.0.0.1', port: 0 },
+  clusterSecret: CLUSTER_SECRET,
+  apiKeys: API_KEYS,
+};
+
+t.test('unknown paths are 404, unknown methods 405, both problems', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const missing = await h.request(`/v2/relays?key=${'x'.repeat(100)}`);
+  t.match(missing, { status: 404, body: { code: 'not-found', title: 'Not Found' } });
+  const method = await h.request('/v1/connections');
+  t.match(method, { status: 405, body: { code: 'method-not-allowed' } });
+  t.equal(method.headers.get('allow'), 'POST');
+  const relay = await h.request('/v1/relays/fra-1/registration', { method: 'POST' });
+  t.equal(relay.headers.get('allow'), 'DELETE, PUT');
+  t.equal((await h.request('/healthz', { method: 'PROPFIND' })).status, 405);
+  t.match(await h.request('/v1/%zz'), { status: 400, body: { code: 'invalid-url' } });
+  const long = await h.request(`/v1/relays/${'x'.repeat(300)}/beat`, { method: 'POST' });
+  t.match(long, { status: 414, body: { code: 'invalid-url' } });
+});
+
+t.test('health, metrics and the description need no key', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  t.match(await h.request('/healthz'), { status: 200, body: { status: 'ok', relays: 0 } });
+  for (let count = 0; count < 50; count += 1) await h.request(`/no/${count}`);
+  await h.connect({ peers: [{}, {}] });
+  const { status, body } = await h.request('/metrics');
+  t.equal(status, 200);
+  t.match(body, 'turnpike_directory_requests_total{route="none",status="404"} 50');
+  t.match(body, 'turnpike_directory_connections_total{tenant="default",result="no-relay"} 1');
+  t.notMatch(body, '/no/', 'a path from the network is no label');
+});
+
+t.test('the OpenAPI document describes what is validated', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const { body } = await h.request('/docs/json');
+  t.match(body, { openapi: '3.1.0', info: { title: 'Turnpike directory' } });
+  t.match(Object.keys(body.paths).sort(), [
+    '/healthz',
+    '/v1/connections',
+    '/v1/relays',
+    '/v1/relays/{id}/beat',
+    '/v1/relays/{id}/registration',
+  ]);
+  const { post } = body.paths['/v1/connections'];
+  const { properties } = post.requestBody.content['application/json'].schema;
+  t.equal(properties.ttlSeconds.maximum, LIMITS.ttlSecondsMax);
+  t.ok(post.responses['4XX'].content['application/problem+json'].schema.properties.code);
+  t.same(post.security, [{ apiKey: [] }]);
+});
+
+t.test('what is not HTTP gets a problem and the end of its connection', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const noise = await h.raw('\x16\x03\x01\x00\xa5\r\n\r\n');
+  t.match(noise, /^HTTP\/1\.1 400 .*"code":"invalid-http"/s);
+  const flood = Array.from({ length: 2_000 }, (_, index) => `x-${index}: y\r\n`).join('');
+  const headers = await h.raw(`GET /healthz HTTP/1.1\r\nhost: x\r\n${flood}\r\n`);
+  t.match(headers, /^HTTP\/1\.1 431 .*"code":"headers-too-large"/s);
+  const smuggled = await h.raw(
+    'POST /v1/connections HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n' +
+      'transfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+  );
+  t.match(smuggled, /^HTTP\/1\.1 400 /);
+  t.equal((await h.request('/healthz')).status, 200);
+});
+
+t.test('with a certificate it speaks TLS and nothing else', async (t) => {
+  const tls = { cert: TEST_CERT, key: TEST_KEY };
+  const h = await DirectoryHarness.open(t, { tls });
+  t.match(h.directory.url, /^https:\/\/127\.0\.0\.1:\d+$/);
+  const { port } = h.directory.address;
+  const socket = connectTls({ host: '127.0.0.1', port, ca: TEST_CERT });
+  await once(socket, 'secureConnect');
+  socket.end('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  let received = '';
+  for await (const chunk of socket) received += chunk;
+  t.match(received, /^HTTP\/1\.1 200 /);
+  t.equal(await h.raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'), '');
+});
+
+t.test('TLS files that are none are refused', async (t) => {
+  const tls = { cert: 'no certificate', key: TEST_KEY };
+  await t.rejects(Directory.open({ ...OPTIONS, tls }), { code: 'ERR_TURNPIKE_CONFIG' });
+});
+
+t.test('an address in use is an error with its name and address', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const { port } = other.address() as { port: number };
+  await t.rejects(Directory.open({ ...OPTIONS, listen: { address: '127.0.0.1', port } }), {
+    code: 'ERR_TURNPIKE_BIND',
+    errno: 'EADDRINUSE',
+    address: `127.0.0.1:${port}`,
+  });
+});
+
+t.test('unusable options are refused', async (t) => {
+  const cases = [
+    { apiKeys: [] },
+    { apiKeys: [{ key: '', tenant: 'default' }] },
+    { apiKeys: [{ key: 'white space', tenant: 'default' }] },
+    { apiKeys: [{ key: 'k', tenant: 'No Name' }] },
+    { apiKeys: ['a', 'b'].map((tenant) => ({ key: 'same', tenant })) },
+  ];
+  for (const options of cases) {
+    await t.rejects(Directory.open({ ...OPTIONS, ...options }), { code: 'ERR_TURNPIKE_CONFIG' });
+  }
+  const short = { ...OPTIONS, clusterSecret: new Uint8Array(16) };
+  await t.rejects(Directory.open(short), { code: 'ERR_TURNPIKE_SECRET' });
+});
+
+t.test('a listener that others can reach without TLS warns; no log holds a key', async (t) => {
+  let log = '';
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      log += chunk;
+      done();
+    },
+  });
+  const logger = pino({ level: 'trace' }, stream);
+  const listen = { address: '0.0.0.0', port: 0 };
+  const h = await DirectoryHarness.open(t, { listen, logger });
+  t.match(log, /"level":40.*without TLS/);
+  t.match(h.directory.url, /^http:\/\/127\.0\.0\.1:/, 'its URL is one that this host can reach');
+  await h.connect({ peers: [{}, {}] });
+  await h.connect({ peers: [{}, {}] }, 'wrong-key');
+  t.notMatch(log, API_KEY);
+  const quiet = log.length;
+  await DirectoryHarness.open(t, { logger });
+  t.notMatch(log.slice(quiet), 'without TLS');
+});
+
+t.test('close ends open connections, and may be called again', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const idle = h.raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  const half = h.raw('POST /v1/connections HTTP/1.1\r\nhost: x\r\ncontent-');
+  await h.request('/healthz');
+  await h.directory.close();
+  t.match(await idle, /200 OK/);
+  t.equal(await half, '');
+  await h.directory.close();
+  await t.rejects(h.request('/healthz'));
+});
