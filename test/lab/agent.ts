@@ -19,8 +19,13 @@ export interface Received {
 const PROGRAM = fileURLToPath(new URL('./programs/udp-agent.ts', import.meta.url));
 
 /** Runs a TypeScript program in a host of a lab. */
-export function spawnTypeScript(lab: Lab, host: LabHost, program: string): LabProcess {
-  return lab.spawn(host, [process.execPath, '--import', 'tsx', program], {
+export function spawnTypeScript(
+  lab: Lab,
+  host: LabHost,
+  program: string,
+  args: readonly string[] = [],
+): LabProcess {
+  return lab.spawn(host, [process.execPath, '--import', 'tsx', program, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
     // The runner's own instrumentation is of no use in a namespace, and slow.
     env: { NODE_OPTIONS: '' },

@@ -60,6 +60,11 @@ export class Traffic {
     this.#pacedFromMs = this.#startMs;
   }
 
+  /** Packets that left, pings and pongs not counted. */
+  get sentPackets(): number {
+    return this.#sentPackets;
+  }
+
   /** Sends what has become due. */
   tick(): void {
     const now = this.#options.clock.monotonic();

@@ -1,0 +1,61 @@
+import t from 'tap';
+import { type AddressFamily, familyOf } from '../../src/address.js';
+import { exchange, joinBoth } from './peer-agent.js';
+import { type RelayPlan, skipReason, World } from './world.js';
+
+/** Families of the legs of A and B, and of the trunk between their relays. */
+interface Case {
+  readonly legs: readonly [AddressFamily, AddressFamily];
+  readonly trunk: AddressFamily;
+}
+
+const CASES: readonly Case[] = [
+  { legs: [4, 4], trunk: 6 },
+  { legs: [4, 6], trunk: 4 },
+  { legs: [6, 4], trunk: 6 },
+  { legs: [6, 6], trunk: 4 },
+  { legs: [6, 6], trunk: 6 },
+];
+
+/** A pair of dual-stack relays for each family of trunk, in regions of their own. */
+const RELAYS: readonly RelayPlan[] = ([4, 6] as const).flatMap((family) =>
+  ['west', 'east'].map((place) => ({
+    id: `${place}-${family}`,
+    region: `${place}-${family}`,
+    families: [4, 6] as const,
+    trunkFamilies: [family],
+  })),
+);
+
+t.test('IPv4 and IPv6 legs and trunks, in any mix', { skip: skipReason() }, async (t) => {
+  const world = await World.create(t, RELAYS);
+  const hosts = (['a', 'b'] as const).map((side) => ({
+    4: world.hostBehindNat(`${side}-4`, 'port-restricted', [4]),
+    6: world.hostBehindNat(`${side}-6`, 'port-restricted', [6]),
+  }));
+  await world.start();
+  const agents = hosts.map((host) => ({ 4: world.peers(host[4]), 6: world.peers(host[6]) }));
+  const [a, b] = agents;
+  if (a === undefined || b === undefined) throw new Error('two sides');
+  for (const { legs, trunk } of CASES) {
+    t.test(`legs IPv${legs[0]} and IPv${legs[1]}, trunk IPv${trunk}`, async (t) => {
+      const hints = ['west', 'east'].map((place, side) => ({
+        region: `${place}-${trunk}`,
+        family: legs[side] ?? 4,
+      }));
+      const [hintsA = {}, hintsB = {}] = hints;
+      const pair = await joinBoth(t.name, [a[legs[0]], b[legs[1]]], [hintsA, hintsB]);
+      t.same(
+        pair.map(({ mapped, relay }) => [familyOf(mapped), familyOf(relay)]),
+        legs.map((family) => [family, family]),
+      );
+      t.same(
+        pair.map(({ relayId }) => relayId),
+        hints.map(({ region }) => region),
+      );
+      for (const { sent, received } of await exchange(pair, 20, { payloadBytes: 200 })) {
+        t.equal(received, sent, 'all arrived');
+      }
+    });
+  }
+});

@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { parseObject, readLines } from '../../src/cli/demo/supervised.js';
+import type { LabHost, LabProcess } from '../../src/lab/index.js';
+import { spawnTypeScript } from '../lab/agent.js';
+import { findCommand } from '../setup/system-packages.js';
+import { skipReason, World } from './world.js';
+
+const TCP_FORWARD = fileURLToPath(new URL('./programs/tcp-forward.ts', import.meta.url));
+const PORT = 5201;
+const HERE = `127.0.0.1:${PORT}`;
+
+/** What of iperf3's `--json` is looked at. */
+interface IperfReport {
+  readonly error?: string;
+  readonly end: { readonly sum?: { readonly packets: number; readonly lost_percent: number } };
+}
+
+function skip(): string | false {
+  return findCommand('iperf3') === undefined ? 'iperf3 not found' : skipReason();
+}
+
+/** Resolves with the program's whole output when it ends. */
+async function outputOf({ child, ended }: LabProcess): Promise<string> {
+  let text = '';
+  child.stdout?.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  await ended;
+  return text;
+}
+
+/** Starts one side's `turnpike peer`; the promise resolves when it is connected. */
+function startPeer(t: Test, world: World, host: LabHost, mode: string): Promise<void> {
+  const { directoryUrl } = world.accessFrom(host);
+  const process = world.turnpike(host, [
+    ...['peer', '--directory', directoryUrl, '--api-key-file', world.secretFile('api')],
+    ...['--room', 'iperf', mode, HERE],
+  ]);
+  return new Promise((resolve) => {
+    readLines(process.child.stderr, (line) => {
+      t.comment(`${host.name}: ${line}`);
+      if (parseObject(line)?.event === 'connected') resolve();
+    });
+  });
+}
+
+/**
+ * iperf3 measures over UDP but arranges the measurement over TCP to the same address and port. The
+ * UDP goes to `turnpike peer` there; for the TCP, the two hosts have a wire of their own, and a
+ * forwarder beside `turnpike peer` that leads to it.
+ */
+t.test('iperf3 over UDP through two peers', { skip: skip() }, async (t) => {
+  const world = await World.create(t);
+  const client = world.hostBehindNat('client', 'symmetric', [4]);
+  const server = world.hostBehindNat('server', 'port-restricted', [4]);
+  const wire = world.lab.wire(client, server);
+  await world.start();
+
+  const forwarder = spawnTypeScript(world.lab, client, TCP_FORWARD, [
+    ...['127.0.0.1', String(PORT), wire.addresses[1]],
+  ]);
+  const forwards =
+    forwarder.child.stdout === null ? undefined : once(forwarder.child.stdout, 'data');
+  world.lab.spawn(server, ['iperf3', '--server', '--port', String(PORT)], { stdio: 'ignore' });
+  await Promise.all([
+    forwards,
+    startPeer(t, world, client, '--udp-listen'),
+    startPeer(t, world, server, '--udp-forward'),
+  ]);
+
+  for (const [direction, flags] of [
+    ['there', []],
+    ['back', ['--reverse']],
+  ] as const) {
+    const output = await outputOf(
+      world.lab.spawn(client, [
+        ...['iperf3', '--client', '127.0.0.1', '--port', String(PORT), '--json', ...flags],
+        ...['-u', '-l', '1200', '--bitrate', '10M', '--time', '2'],
+      ]),
+    );
+    const { error, end } = JSON.parse(output) as IperfReport;
+    t.equal(error, undefined);
+    t.ok((end.sum?.packets ?? 0) > 1_000, `${direction}: ${end.sum?.packets} packets`);
+    t.ok((end.sum?.lost_percent ?? 100) < 5, `${direction}: ${end.sum?.lost_percent} % lost`);
+  }
+});

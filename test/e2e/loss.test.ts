@@ -1,0 +1,45 @@
+import t from 'tap';
+import { exchange, joinBoth } from './peer-agent.js';
+import { skipReason, World } from './world.js';
+
+const LOSS_PERCENT = 2;
+const PACKETS = 1_000;
+
+t.test(
+  'two lossy access links slow nothing down but the data',
+  { skip: skipReason() },
+  async (t) => {
+    const world = await World.create(t);
+    const hosts = [
+      world.hostBehindNat('a', 'symmetric', [4]),
+      world.hostBehindNat('b', 'port-restricted', [4]),
+    ] as const;
+    await world.start();
+    for (const { behind } of hosts) {
+      if (behind !== undefined) await world.lab.setLoss(behind, LOSS_PERCENT);
+    }
+    const [a, b] = [world.peers(hosts[0]), world.peers(hosts[1])];
+
+    // Some of twenty handshakes lose a packet: retransmission must see every one of them through.
+    const rooms = Array.from({ length: 20 }, (_, number) => `room ${number}`);
+    const pairs = await Promise.all(rooms.map((room) => joinBoth(room, [a, b])));
+    const [first, ...others] = pairs;
+    if (first === undefined) throw new Error('at least one pair');
+    await a.close(others.map(([atA]) => atA));
+
+    const settings = { packetsPerSecond: 1_000, payloadBytes: 200 };
+    const deliveries = await exchange(first, PACKETS, settings);
+    for (const { sent, received } of deliveries) {
+      // Four of a hundred are lost on two links; none of a thousand, or over 150, never happens.
+      t.ok(received < sent, 'some are lost');
+      t.ok(received > sent * 0.85, `most arrive: ${received} of ${sent}`);
+    }
+    const [counts] = await b.counts([first[1]]);
+    const [aToB] = deliveries;
+    t.ok(
+      counts !== undefined && counts.missingPackets > 0,
+      'the receiver knows that some are lost',
+    );
+    t.ok((counts?.missingPackets ?? 0) <= (aToB?.sent ?? 0) - (aToB?.received ?? 0));
+  },
+);

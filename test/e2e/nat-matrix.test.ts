@@ -1,0 +1,47 @@
+import t from 'tap';
+import { NAT_BEHAVIOURS } from '../../src/lab/index.js';
+import { exchange, joinBoth } from './peer-agent.js';
+import { skipReason, World } from './world.js';
+
+/** Few and small enough to wait in a socket's buffer for as long as a busy machine takes. */
+const PACKETS = 40;
+const FLOW = { payloadBytes: 200 };
+
+t.test('peers behind every pair of NATs talk', { skip: skipReason() }, async (t) => {
+  const world = await World.create(t);
+  const behind = (side: string) =>
+    NAT_BEHAVIOURS.map((behaviour) => world.hostBehindNat(`${side}-${behaviour}`, behaviour, [4]));
+  const hosts = { a: behind('a'), b: behind('b') };
+  await world.start();
+  const agents = {
+    a: hosts.a.map((host) => world.peers(host)),
+    b: hosts.b.map((host) => world.peers(host)),
+  };
+  const rows = agents.a.map((a) => agents.b.map((b) => ({ a, b })));
+  for (const row of rows) {
+    const results = row.map(async ({ a, b }) => {
+      const name = `${a.host.behind?.behaviour} - ${b.host.behind?.behaviour}`;
+      const pair = await joinBoth(name, [a, b]);
+      return { name, pair, deliveries: await exchange(pair, PACKETS, FLOW) };
+    });
+    for (const { name, pair, deliveries } of await Promise.all(results)) {
+      t.test(name, async (t) => {
+        for (const { agent, mapped } of pair) {
+          t.equal(
+            mapped.address,
+            agent.host.behind?.addresses[4],
+            "its relay saw the NAT's address",
+          );
+        }
+        t.same(
+          pair.map(({ relayId }) => relayId),
+          ['relay-a', 'relay-b'],
+        );
+        for (const { sent, received } of deliveries) {
+          t.equal(received, sent, 'all arrived');
+          t.ok(sent >= PACKETS);
+        }
+      });
+    }
+  }
+});

@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { TransportAddress } from '../../src/address.js';
+import type { TrafficCounts } from '../../src/cli/demo/events.js';
+import type { ConnectionGrant, PeerHints } from '../../src/client/index.js';
+import type { Lab, LabHost } from '../../src/lab/index.js';
+import { spawnTypeScript } from '../lab/agent.js';
+import { type RemoteFailure, RpcClient } from '../lab/rpc.js';
+import type {
+  DirectorySettings,
+  FlowSettings,
+  PeerClosed,
+  PeerFacts,
+  PeerMethods,
+} from './peer-methods.js';
+
+const PROGRAM = fileURLToPath(new URL('./programs/peer-agent.ts', import.meta.url));
+
+/** Enough to notice trouble, little enough for 16 pairs on two CPUs. */
+const FLOW = { packetsPerSecond: 100, payloadBytes: 1_200, pingIntervalMs: 100 } as const;
+
+/** Test code's end of a `peer-agent` process. */
+export class PeerAgent {
+  readonly host: LabHost;
+  readonly #access: DirectorySettings;
+  readonly #rpc: RpcClient<PeerMethods, PeerClosed>;
+  readonly #closed = new Map<number, (failure: RemoteFailure | null) => void>();
+
+  constructor(lab: Lab, host: LabHost, access: DirectorySettings) {
+    this.host = host;
+    this.#access = access;
+    this.#rpc = new RpcClient(spawnTypeScript(lab, host, PROGRAM), ({ peer, failure }) =>
+      this.#closed.get(peer)?.(failure),
+    );
+  }
+
+  /** Meets another peer in a room. */
+  async join(room: string, hints: PeerHints = {}): Promise<RemotePeer> {
+    return this.#remote(await this.#rpc.call('join', { ...this.#access, room, hints }));
+  }
+
+  /** Asks the directory for both halves of connections. */
+  create(count: number, hints: readonly [PeerHints, PeerHints]) {
+    return this.#rpc.call('create', { ...this.#access, count, hints });
+  }
+
+  /** Allocates all of them at once. */
+  async open(grants: readonly ConnectionGrant[]): Promise<RemotePeer[]> {
+    const opened = await this.#rpc.call('open', { grants });
+    return opened.map((facts) => this.#remote(facts));
+  }
+
+  /** Connects all of them at once, each to the address at its place. */
+  async connect(
+    peers: readonly RemotePeer[],
+    peerAddresses: readonly TransportAddress[],
+  ): Promise<void> {
+    const pairs = peers.map(({ number }, index) => {
+      const peerAddress = peerAddresses[index];
+      if (peerAddress === undefined) throw new Error('an address for each peer');
+      return { peer: number, peerAddress };
+    });
+    await this.#rpc.call('connect', { peers: pairs });
+  }
+
+  /** Begins to send on these peers, and to answer the other side. */
+  async flow(peers: readonly RemotePeer[], settings: Partial<FlowSettings> = {}): Promise<void> {
+    await this.#rpc.call('flow', { ...FLOW, ...settings, peers: numbers(peers) });
+  }
+
+  /** Resolves when each has sent so many packets; they stop then. */
+  async sendOut(peers: readonly RemotePeer[], packets: number): Promise<void> {
+    await this.#rpc.call('sendOut', { peers: numbers(peers), packets });
+  }
+
+  async halt(peers: readonly RemotePeer[]): Promise<void> {
+    await this.#rpc.call('halt', { peers: numbers(peers) });
+  }
+
+  counts(peers: readonly RemotePeer[]): Promise<TrafficCounts[]> {
+    return this.#rpc.call('counts', { peers: numbers(peers) });
+  }
+
+  async close(peers: readonly RemotePeer[]): Promise<void> {
+    await this.#rpc.call('close', { peers: numbers(peers) });
+  }
+
+  #remote(facts: PeerFacts): RemotePeer {
+    const closed = new Promise<RemoteFailure | null>((resolve) => {
+      this.#closed.set(facts.peer, resolve);
+    });
+    return { ...facts, number: facts.peer, agent: this, closed };
+  }
+}
+
+/** A peer inside a namespace. */
+export interface RemotePeer extends Omit<PeerFacts, 'peer'> {
+  readonly number: number;
+  readonly agent: PeerAgent;
+  /** Resolves when its connection ends: with the failure unless it was closed by us. */
+  readonly closed: Promise<RemoteFailure | null>;
+}
+
+/** Two peers of one connection. */
+export type RemotePair = readonly [RemotePeer, RemotePeer];
+
+/** Both sides of a room. */
+export async function joinBoth(
+  room: string,
+  [a, b]: readonly [PeerAgent, PeerAgent],
+  hints: readonly [PeerHints, PeerHints] = [{ region: 'west' }, { region: 'east' }],
+): Promise<RemotePair> {
+  return Promise.all([a.join(room, hints[0]), b.join(room, hints[1])]);
+}
+
+/** What arrived of what was sent in one direction. */
+export interface Delivery {
+  readonly sent: number;
+  readonly received: number;
+}
+
+/**
+ * Sends packets both ways on a pair and waits until no more of them arrive.
+ * @returns what became of them: from the first to the second, and back
+ */
+export async function exchange(
+  [a, b]: RemotePair,
+  packets: number,
+  settings: Partial<FlowSettings> = {},
+): Promise<readonly Delivery[]> {
+  await Promise.all([a.agent.flow([a], settings), b.agent.flow([b], settings)]);
+  await Promise.all([a.agent.sendOut([a], packets), b.agent.sendOut([b], packets)]);
+  return (await settled([[a, b]])).flat();
+}
+
+/**
+ * Waits until all has arrived, or for as long as something still arrives.
+ * @param pairs - pairs that send no more, all between the same two agents
+ */
+export async function settled(
+  pairs: readonly RemotePair[],
+): Promise<(readonly [Delivery, Delivery])[]> {
+  const [first] = pairs;
+  if (first === undefined) return [];
+  let before = -1;
+  for (;;) {
+    const [atA, atB] = await Promise.all([
+      first[0].agent.counts(pairs.map(([a]) => a)),
+      first[1].agent.counts(pairs.map(([, b]) => b)),
+    ]);
+    const deliveries = atA.map((a, index) => {
+      const b = atB[index] ?? a;
+      return [
+        { sent: a.sentPackets, received: b.receivedPackets },
+        { sent: b.sentPackets, received: a.receivedPackets },
+      ] as const;
+    });
+    const all = deliveries.flat();
+    const received = all.reduce((sum, delivery) => sum + delivery.received, 0);
+    const sent = all.reduce((sum, delivery) => sum + delivery.sent, 0);
+    if (received === sent || received === before) return deliveries;
+    before = received;
+    await sleep(300);
+  }
+}
+
+function numbers(peers: readonly RemotePeer[]): number[] {
+  return peers.map(({ number }) => number);
+}

@@ -1,0 +1,104 @@
+/** Peers of the client library, as many as the test wants, in one process of a namespace. */
+import { TICK_MS, Traffic } from '../../../src/cli/demo/traffic.js';
+import { DirectoryClient, Peer } from '../../../src/client/index.js';
+import { systemClock } from '../../../src/units.js';
+import { failureOf, serveRpc } from '../../lab/rpc.js';
+import type { PeerClosed, PeerFacts, PeerMethods } from '../peer-methods.js';
+
+/** A peer, and its traffic once there is some. */
+interface Member {
+  readonly peer: Peer;
+  traffic: Traffic | undefined;
+  isSending: boolean;
+}
+
+const members: Member[] = [];
+
+function admit(peer: Peer): PeerFacts {
+  const number = members.length;
+  members.push({ peer, traffic: undefined, isSending: false });
+  peer.once('close', (error) => {
+    tell({ peer: number, failure: error === undefined ? null : failureOf(error) });
+  });
+  const { localAddress, mappedAddress, grant } = peer;
+  if (localAddress === undefined) throw new Error('an open peer has a socket');
+  const { id: relayId, address, port } = grant.relay;
+  return {
+    peer: number,
+    relayId,
+    relay: { address, port },
+    local: localAddress,
+    mapped: mappedAddress,
+  };
+}
+
+function member(number: number): Member {
+  const found = members[number];
+  if (found === undefined) throw new Error(`no peer ${number}`);
+  return found;
+}
+
+setInterval(() => {
+  for (const { traffic, isSending } of members) if (isSending) traffic?.tick();
+}, TICK_MS);
+
+const methods: PeerMethods = {
+  join: async (params) => admit(await Peer.join(params)),
+
+  create: async ({ directoryUrl: url, apiKey, count, hints }) => {
+    const directory = new DirectoryClient({ url, apiKey });
+    const offers = Array.from({ length: count }, () =>
+      directory.createConnection({ peers: hints }),
+    );
+    return (await Promise.all(offers)).map((offer) => offer.grants);
+  },
+
+  open: async ({ grants }) => {
+    const peers = await Promise.all(grants.map((grant) => Peer.open({ grant })));
+    return peers.map(admit);
+  },
+
+  connect: async ({ peers }) => {
+    await Promise.all(peers.map(({ peer, peerAddress }) => member(peer).peer.connect(peerAddress)));
+  },
+
+  flow: ({ peers, ...settings }) => {
+    for (const each of peers.map(member)) {
+      const { peer } = each;
+      const send = (message: Uint8Array) => peer.send(message);
+      const traffic = new Traffic({ ...settings, clock: systemClock, send });
+      peer.on('message', (message) => traffic.receive(message));
+      each.traffic = traffic;
+      each.isSending = true;
+    }
+  },
+
+  sendOut: ({ peers, packets }) =>
+    new Promise((resolve) => {
+      const looking = setInterval(() => {
+        for (const each of peers.map(member)) {
+          if ((each.traffic?.sentPackets ?? 0) >= packets) each.isSending = false;
+        }
+        if (peers.some((number) => member(number).isSending)) return;
+        clearInterval(looking);
+        resolve();
+      }, TICK_MS);
+    }),
+
+  halt: ({ peers }) => {
+    for (const each of peers.map(member)) each.isSending = false;
+  },
+
+  counts: ({ peers }) =>
+    peers.map((number) => {
+      const { traffic } = member(number);
+      if (traffic === undefined) throw new Error(`peer ${number} has no traffic`);
+      return traffic.counts();
+    }),
+
+  close: async ({ peers }) => {
+    await Promise.all(peers.map((number) => member(number).peer.close()));
+  },
+};
+
+const tell = serveRpc<PeerClosed>(methods);

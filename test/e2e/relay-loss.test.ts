@@ -1,0 +1,61 @@
+import t from 'tap';
+import { exchange, joinBoth } from './peer-agent.js';
+import { skipReason, World } from './world.js';
+
+t.test('relays on the same host and on different ones', { skip: skipReason() }, async (t) => {
+  const world = await World.create(t);
+  const hosts = [
+    world.hostBehindNat('a', 'full-cone', [4]),
+    world.hostBehindNat('b', 'address-restricted', [4]),
+  ] as const;
+  await world.start();
+  const agents = [world.peers(hosts[0]), world.peers(hosts[1])] as const;
+
+  for (const regions of [
+    ['west', 'west'],
+    ['west', 'east'],
+  ] as const) {
+    t.test(`regions ${regions.join(' and ')}`, async (t) => {
+      const hints = [{ region: regions[0] }, { region: regions[1] }] as const;
+      const pair = await joinBoth(t.name, agents, hints);
+      t.same(
+        pair.map(({ relayId }) => relayId),
+        regions.map((region) => (region === 'west' ? 'relay-a' : 'relay-b')),
+      );
+      for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
+        t.equal(received, sent, 'all arrived');
+      }
+      await agents[0].close([pair[0]]);
+      t.match(await pair[1].closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
+    });
+  }
+
+  t.test('a relay killed under traffic', async (t) => {
+    const pair = await joinBoth('killed', agents);
+    const [a, b] = pair;
+    await Promise.all([agents[0].flow([a]), agents[1].flow([b])]);
+    await Promise.all([agents[0].sendOut([a], 10), agents[1].sendOut([b], 10)]);
+    const flow = [agents[0].flow([a]), agents[1].flow([b])];
+    await Promise.all(flow);
+    await world.kill('relay-a');
+    t.match(
+      await a.closed,
+      { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE' },
+      'the peer of the dead relay learns it from its own network',
+    );
+    t.match(
+      await b.closed,
+      { code: 'ERR_TURNPIKE_CLOSED', stunCode: 447 },
+      'the peer of the other relay is told that the dead one is gone',
+    );
+  });
+
+  t.test('a relay that was killed comes back', async (t) => {
+    await world.startRelay('relay-a');
+    const pair = await joinBoth('back', agents);
+    t.equal(pair[0].relayId, 'relay-a');
+    for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
+      t.equal(received, sent, 'all arrived');
+    }
+  });
+});

@@ -1,0 +1,43 @@
+import t from 'tap';
+import { settled } from './peer-agent.js';
+import { skipReason, World } from './world.js';
+
+const CONNECTIONS = 1_000;
+const PACKETS = 3;
+
+/** Two CPUs carry a thousand of these: two packets and two pings a second on each. */
+const FLOW = { packetsPerSecond: 2, payloadBytes: 100, pingIntervalMs: 500 };
+
+t.test(`${CONNECTIONS} connections at once`, { skip: skipReason() }, async (t) => {
+  const world = await World.create(t);
+  const hosts = [
+    world.hostBehindNat('a', 'symmetric', [4]),
+    world.hostBehindNat('b', 'port-restricted', [4]),
+  ] as const;
+  await world.start();
+  const [a, b] = [world.peers(hosts[0]), world.peers(hosts[1])];
+  const grants = await a.create(CONNECTIONS, [{ region: 'west' }, { region: 'east' }]);
+  const [atA, atB] = await Promise.all([
+    a.open(grants.map(([first]) => first)),
+    b.open(grants.map(([, second]) => second)),
+  ]);
+  await Promise.all([
+    a.connect(
+      atA,
+      atB.map(({ mapped }) => mapped),
+    ),
+    b.connect(
+      atB,
+      atA.map(({ mapped }) => mapped),
+    ),
+  ]);
+  t.equal(new Set(atA.map(({ mapped }) => mapped.port)).size, CONNECTIONS, 'a port for each');
+
+  await Promise.all([a.flow(atA, FLOW), b.flow(atB, FLOW)]);
+  await Promise.all([a.sendOut(atA, PACKETS), b.sendOut(atB, PACKETS)]);
+  const pairs = atA.map((peer, index) => [peer, atB[index] ?? peer] as const);
+  const deliveries = (await settled(pairs)).flat();
+  t.equal(deliveries.length, 2 * CONNECTIONS);
+  const complete = deliveries.filter(({ sent, received }) => sent >= PACKETS && received === sent);
+  t.equal(complete.length, 2 * CONNECTIONS, 'every one carries data both ways');
+});

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AddressFamily, TransportAddress } from '../../src/address.js';
+import { formatAddress } from '../../src/address.js';
+import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
+import { Supervised } from '../../src/cli/demo/supervised.js';
+import {
+  Lab,
+  type LabHost,
+  type LabProcess,
+  labSupport,
+  type NatBehaviour,
+} from '../../src/lab/index.js';
+import { PeerAgent } from './peer-agent.js';
+import type { DirectorySettings } from './peer-methods.js';
+
+const TURNPIKE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+const DIRECTORY_PORT = 8443;
+const SERVICE_PORT = 3478;
+const TRUNK_PORT = 3480;
+
+/** How a relay of the world is set up. */
+export interface RelayPlan {
+  readonly id: string;
+  readonly region: string;
+  /** Families of its service addresses; default both. */
+  readonly families?: readonly AddressFamily[];
+  /** Families of its trunk addresses; default those of its service. */
+  readonly trunkFamilies?: readonly AddressFamily[];
+}
+
+/** Two relays far apart: most tests want no others. */
+export const TWO_RELAYS: readonly RelayPlan[] = [
+  { id: 'relay-a', region: 'west' },
+  { id: 'relay-b', region: 'east' },
+];
+
+/** Why end-to-end tests cannot run here, as tap's skip option wants it. */
+export function skipReason(): string | false {
+  const support = labSupport();
+  if (!support.ok) return support.why;
+  return existsSync(TURNPIKE) ? false : 'not built: npm run build';
+}
+
+interface Running {
+  readonly process: LabProcess;
+  readonly log: Supervised;
+}
+
+/**
+ * A lab with a directory and relays, each a real `turnpike` process, and with whatever peers the
+ * test puts behind NATs.
+ */
+export class World {
+  readonly lab: Lab;
+  readonly directoryHost: LabHost;
+  readonly #secrets: string;
+  readonly #apiKey = randomBytes(32).toString('base64');
+  readonly #relayHosts = new Map<string, LabHost>();
+  readonly #relayPlans = new Map<string, RelayPlan>();
+  readonly #running = new Map<string, Running>();
+
+  private constructor(lab: Lab, secrets: string, relays: readonly RelayPlan[]) {
+    this.lab = lab;
+    this.#secrets = secrets;
+    this.directoryHost = lab.host('directory');
+    for (const plan of relays) {
+      this.#relayPlans.set(plan.id, plan);
+      this.#relayHosts.set(plan.id, lab.host(plan.id));
+    }
+  }
+
+  /**
+   * A world whose nodes are declared but not up: declare peers' hosts in `lab`, then `start`.
+   * @param t - closes the world at the end of the test, and shows why a process ended early
+   */
+  static async create(
+    t: { teardown(action: () => Promise<void>): void },
+    relays: readonly RelayPlan[] = TWO_RELAYS,
+  ): Promise<World> {
+    const lab = Lab.create();
+    const secrets = await mkdtemp(join(tmpdir(), 'turnpike-test-'));
+    t.teardown(async () => {
+      await lab.close(0);
+      await rm(secrets, { recursive: true, force: true });
+    });
+    const world = new World(lab, secrets, relays);
+    world.#writeSecrets();
+    return world;
+  }
+
+  /** Makes the network and starts the directory and all relays. */
+  async start(): Promise<void> {
+    await this.lab.up();
+    await this.startDirectory();
+    await Promise.all([...this.#relayPlans.keys()].map((id) => this.startRelay(id)));
+  }
+
+  /** Resolves when the directory listens. */
+  async startDirectory(): Promise<void> {
+    await this.#run('directory', this.directoryHost, [
+      ...['directory', '--listen', `[::]:${DIRECTORY_PORT}`],
+      ...['--cluster-secret-file', this.secretFile('cluster')],
+      ...['--api-key-file', this.secretFile('api')],
+    ]);
+  }
+
+  /** Resolves when the relay listens. */
+  async startRelay(id: string): Promise<void> {
+    const host = this.#relayHosts.get(id);
+    const plan = this.#relayPlans.get(id);
+    if (host === undefined || plan === undefined) throw new Error(`no relay ${id}`);
+    const families = plan.families ?? host.families;
+    const addresses = (flag: string, wanted: readonly AddressFamily[], port: number) =>
+      wanted.flatMap((family) => [flag, formatAddress(addressOf(host, family, port))]);
+    await this.#run(id, host, [
+      ...['relay', '--id', id, '--region', plan.region],
+      ...addresses('--listen', families, SERVICE_PORT),
+      ...addresses('--trunk', plan.trunkFamilies ?? families, TRUNK_PORT),
+      ...['--directory', this.accessFrom(host).directoryUrl],
+      ...['--relay-secret-file', this.secretFile(id)],
+    ]);
+  }
+
+  /** Ends the directory or a relay with SIGKILL. */
+  async kill(name: string): Promise<void> {
+    const running = this.#running.get(name);
+    if (running === undefined) throw new Error(`${name} does not run`);
+    running.process.signal('SIGKILL');
+    await running.process.ended;
+  }
+
+  /** Rejects with the log's reason when the directory or a relay ends by itself. */
+  ended(name: string): Promise<never> {
+    return this.#running.get(name)?.log.ended ?? Promise.reject(new Error(`${name} does not run`));
+  }
+
+  /** Starts `turnpike` in a host. */
+  turnpike(host: LabHost, args: readonly string[]): LabProcess {
+    return this.lab.spawn(host, [process.execPath, TURNPIKE, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { NODE_OPTIONS: '' },
+    });
+  }
+
+  /** Declares a host behind a NAT of its own. */
+  hostBehindNat(
+    name: string,
+    behaviour: NatBehaviour,
+    families?: readonly AddressFamily[],
+  ): LabHost {
+    const options = families === undefined ? { behaviour } : { behaviour, families };
+    return this.lab.host(name, { behind: this.lab.nat(`nat-${name}`, options) });
+  }
+
+  /** Starts a process of peers in a host. */
+  peers(host: LabHost): PeerAgent {
+    return new PeerAgent(this.lab, host, this.accessFrom(host));
+  }
+
+  /** The directory, by an address that the host can reach. */
+  accessFrom(host: LabHost): DirectorySettings {
+    const family = host.families.includes(4) ? 4 : 6;
+    const address = addressOf(this.directoryHost, family, DIRECTORY_PORT);
+    return { directoryUrl: `http://${formatAddress(address)}`, apiKey: this.#apiKey };
+  }
+
+  /** The path of a secret: `cluster`, `api`, or a relay's id. */
+  secretFile(name: string): string {
+    return join(this.#secrets, name);
+  }
+
+  async #run(name: string, host: LabHost, args: readonly string[]): Promise<void> {
+    const process = this.turnpike(host, args);
+    const log = new Supervised(name, process);
+    this.#running.set(name, { process, log });
+    await Promise.race([log.listening, log.ended]);
+  }
+
+  #writeSecrets(): void {
+    const cluster = randomBytes(32);
+    const write = (name: string, ...lines: Uint8Array[]) => {
+      const text = lines.map((line) => `${Buffer.from(line).toString('base64')}\n`).join('');
+      writeFileSync(this.secretFile(name), text, { mode: 0o600 });
+    };
+    write('cluster', cluster);
+    write('api', Buffer.from(this.#apiKey, 'base64'));
+    for (const id of this.#relayPlans.keys()) {
+      write(id, relaySecret(cluster, id), tenantRoot(cluster));
+    }
+  }
+}
+
+function addressOf(host: LabHost, family: AddressFamily, port: number): TransportAddress {
+  return { address: host.addresses[family] ?? '', port };
+}
