@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+/** One JSON line of a log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** How a process ended. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+}
+
+/** `turnpike` in a process of its own, from the sources. */
+export class Spawned {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  readonly log: LogLine[] = [];
+  readonly #stdout: Buffer[] = [];
+  readonly #watchers = new Set<() => void>();
+  #partial = '';
+
+  constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...argv], {
+      stdio: 'pipe',
+      env: { ...process.env, ...env },
+    });
+    this.child.stdin?.on('error', () => {});
+    this.child.stdout?.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
+    this.child.stderr?.on('data', (chunk: Buffer) => this.#read(String(chunk)));
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (exitCode, signal) => {
+        for (const watcher of this.#watchers) watcher();
+        resolve({ exitCode, signal, stdout: Buffer.concat(this.#stdout) });
+      });
+    });
+  }
+
+  /** Bytes on standard output so far. */
+  get outputBytes(): number {
+    return this.#stdout.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** The first log line, of those so far or to come, that has these members. */
+  logged(members: LogLine): Promise<LogLine> {
+    const found = () =>
+      this.log.find((line) => Object.entries(members).every(([key, value]) => line[key] === value));
+    return new Promise((resolve, reject) => {
+      const watcher = () => {
+        const line = found();
+        if (line === undefined && this.child.exitCode === null) return;
+        this.#watchers.delete(watcher);
+        if (line !== undefined) resolve(line);
+        else reject(new Error(`ended without ${JSON.stringify(members)}: ${this.logText}`));
+      };
+      this.#watchers.add(watcher);
+      watcher();
+    });
+  }
+
+  get logText(): string {
+    return this.log.map((line) => JSON.stringify(line)).join('\n');
+  }
+
+  /** Ends the process however it is. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.ended;
+  }
+
+  #read(text: string): void {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    for (const line of lines) {
+      try {
+        this.log.push(JSON.parse(line));
+      } catch {
+        this.log.push({ text: line });
+      }
+    }
+    for (const watcher of this.#watchers) watcher();
+  }
+}
