@@ -18,7 +18,7 @@ export interface PeerHints {
  * terms say how much latency they are worth.
  */
 export const SCORE = {
-  /** A fully loaded relay is as bad as this much latency; load counts squared, so little at first. */
+  /** A fully loaded relay is as bad as this much latency; load counts squared, little at first. */
   loadMs: 100,
   /** A relay that a peer did not measure, over the worst that it did. */
   unmeasuredMs: 50,

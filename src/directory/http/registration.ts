@@ -28,14 +28,14 @@ const SECURITY = [{ relaySignature: [] }];
 
 /** The routes that relays call (docs/registration.md). `scope` is theirs alone. */
 export function registrationRoutes(scope: App, options: RegistrationRoutesOptions): void {
-  const { relays, store, metrics } = options;
   signRelayRoutes(scope, options);
+  registerRoute(scope, options);
+  beatRoute(scope, options);
+  deregisterRoute(scope, options);
+}
 
-  const refuse = (reply: FastifyReply, problem: Problem) => {
-    metrics.relayRequestsRefused.inc({ code: problem.code });
-    return sendProblem(reply, problem);
-  };
-
+function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
+  const { relays, store } = options;
   scope.put(
     '/v1/relays/:id/registration',
     {
@@ -52,15 +52,19 @@ export function registrationRoutes(scope: App, options: RegistrationRoutesOption
       const { load, draining } = request.body;
       const checked = checkedRecord(request.params.id, request.body.record, options);
       if (!checked.ok) {
-        return refuse(reply, { status: 400, code: 'invalid-record', detail: checked.reason });
+        const problem = { status: 400, code: 'invalid-record', detail: checked.reason };
+        return refuse(reply, problem, options);
       }
       const refusal = relays.refusal(checked.record);
-      if (refusal !== undefined) return refuse(reply, refusalProblem(refusal));
+      if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
       store.publish({ kind: 'registered', record: checked.record, load, draining });
       return reply.send({ registry: relays.registry() });
     },
   );
+}
 
+function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
+  const { relays, store } = options;
   scope.post(
     '/v1/relays/:id/beat',
     {
@@ -74,17 +78,21 @@ export function registrationRoutes(scope: App, options: RegistrationRoutesOption
     },
     async (request, reply) => {
       const { id } = request.params;
-      const refusal = relays.beatRefusal(id, request.body.start);
-      if (refusal !== undefined) return refuse(reply, refusalProblem(refusal));
-      store.publish({ kind: 'beat', beat: { id, ...request.body } });
+      const { start, registryVersion, load, draining } = request.body;
+      const refusal = relays.beatRefusal(id, start);
+      if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
+      store.publish({ kind: 'beat', beat: { id, start, registryVersion, load, draining } });
       const registry = relays.registry();
       return reply.send({
         registryVersion: registry.version,
-        ...(registry.version === request.body.registryVersion ? {} : { registry }),
+        ...(registry.version === registryVersion ? {} : { registry }),
       });
     },
   );
+}
 
+function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
+  const { relays, store } = options;
   scope.delete(
     '/v1/relays/:id/registration',
     {
@@ -99,11 +107,16 @@ export function registrationRoutes(scope: App, options: RegistrationRoutesOption
     async (request, reply) => {
       const { id } = request.params;
       const refusal = relays.beatRefusal(id, Number(request.query.start));
-      if (refusal?.code === 'superseded') return refuse(reply, refusalProblem(refusal));
+      if (refusal?.code === 'superseded') return refuse(reply, refusalProblem(refusal), options);
       if (refusal === undefined) store.publish({ kind: 'deregistered', id });
       return reply.code(204).send(null);
     },
   );
+}
+
+function refuse(reply: FastifyReply, problem: Problem, { metrics }: RegistrationRoutesOptions) {
+  metrics.relayRequestsRefused.inc({ code: problem.code });
+  return sendProblem(reply, problem);
 }
 
 /** Checks what the path, the cluster secret and the clock say about a record. */
