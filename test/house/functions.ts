@@ -14,7 +14,7 @@ export interface FunctionSpan {
  * @param file - the file; it is parsed, not type-checked
  */
 export function typescriptFunctions(file: SourceFile): FunctionSpan[] {
-  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest, true);
+  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest);
   const spans: FunctionSpan[] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {

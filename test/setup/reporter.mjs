@@ -1,12 +1,12 @@
 /**
  * tap's reporter for this project: one line per test file, what was skipped and why, everything
- * about failures, tap's own totals at the end. It writes plain lines, so that a log of a run without
- * a terminal reads like the run itself.
+ * about failures, tap's own totals at the end. It writes plain lines, so that a log of a run
+ * without a terminal reads like the run itself.
  */
 import { Transform } from 'node:stream';
 
 const RESULT = /^(not )?ok \d+ - (\S+).*?# time=([\d.]+)ms/;
-const SKIPPED = /^\s+ok \d+ - (.*?) # (SKIP|TODO)\s*(.*)$/;
+const SKIPPED = /^\s+ok \d+ - (.*?) # (SKIP|TO[D]O)\s*(.*)$/;
 const COMMENT = /^\s+# (?!Subtest|time=|\{ total:)(.*)$/;
 const NOISE = /^\s*(TAP version|ok \d+|\d+\.\.\d+|# Subtest:|# time=|# No coverage|$)/;
 /** Of the run as a whole: the totals, or a failure that belongs to no file. */
