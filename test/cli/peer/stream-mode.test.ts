@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { PassThrough, Writable } from 'node:stream';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import type { CommandIo } from '../../../src/cli/command.js';
+import { StandardStreams } from '../../../src/cli/peer/standard-streams.js';
+import { StreamMode } from '../../../src/cli/peer/stream-mode.js';
+import { systemClock } from '../../../src/units.js';
+import { fakeLink } from './fake-link.js';
+
+const KEY = new Uint8Array(32).fill(1);
+
+interface Side {
+  readonly mode: StreamMode;
+  readonly stdin: PassThrough;
+  readonly output: Buffer[];
+}
+
+interface SideOptions {
+  readonly roomKey?: Uint8Array;
+  readonly stdout?: Writable;
+  readonly stdinIsTTY?: boolean;
+}
+
+function openSide(t: Test, options: SideOptions = {}): Side {
+  const output: Buffer[] = [];
+  const stdin = Object.assign(new PassThrough(), { isTTY: options.stdinIsTTY === true });
+  const stdout =
+    options.stdout ??
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        output.push(chunk);
+        done();
+      },
+    });
+  const mode = new StreamMode({
+    streams: new StandardStreams({ stdin, stdout } as unknown as CommandIo),
+    roomKey: options.roomKey ?? KEY,
+    clock: systemClock,
+    random: randomBytes,
+    logger: pino({ enabled: false }),
+  });
+  t.teardown(() => mode.close());
+  return { mode, stdin, output };
+}
+
+let connections = 0;
+
+/** Joins two sides by a path that loses what `passes` refuses. */
+function connect(a: Side, b: Side, passes: () => boolean = () => true): void {
+  const connectionId = (++connections).toString(16).padStart(32, '0');
+  let live = true;
+  const link = (role: 0 | 1, to: Side) =>
+    fakeLink({
+      role,
+      connectionId,
+      send: (payload) => {
+        const copy = Uint8Array.from(payload);
+        if (passes()) setImmediate(() => live && to.mode.receive(copy));
+      },
+    });
+  t.teardown(() => {
+    live = false;
+  });
+  a.mode.attach(link(0, b));
+  b.mode.attach(link(1, a));
+}
+
+t.test('both inputs come out at the other side, then both finish', async (t) => {
+  const [a, b] = [openSide(t), openSide(t)];
+  const [inputA, inputB] = [randomBytes(50_000), randomBytes(70_000)];
+  a.stdin.end(inputA);
+  b.stdin.end(inputB);
+  connect(a, b);
+  t.strictSame(await Promise.all([a.mode.finished, b.mode.finished]), [0, 0]);
+  t.ok(Buffer.concat(b.output).equals(inputA));
+  t.ok(Buffer.concat(a.output).equals(inputB));
+  t.match(a.mode.traffic(), { bytesIn: 70_000, bytesOut: 50_000, dropped: {} });
+});
+
+t.test('the stream goes on over the next connection', async (t) => {
+  const [a, b] = [openSide(t), openSide(t)];
+  const input = randomBytes(100_000);
+  a.stdin.end(input);
+  b.stdin.end();
+  let budget = 40;
+  connect(a, b, () => budget-- > 0);
+  while (budget > 0) await new Promise(setImmediate);
+  a.mode.detach();
+  b.mode.detach();
+  connect(a, b);
+  t.strictSame(await Promise.all([a.mode.finished, b.mode.finished]), [0, 0]);
+  t.ok(Buffer.concat(b.output).equals(input));
+});
+
+t.test('a side that was started anew in the middle cannot be gone on with', async (t) => {
+  const [a, b] = [openSide(t), openSide(t)];
+  a.stdin.write('first half');
+  b.stdin.write('seen');
+  connect(a, b);
+  while (a.output.length === 0) await new Promise(setImmediate);
+  a.mode.detach();
+  b.mode.detach();
+  const again = openSide(t);
+  connect(a, again);
+  const [ofA, ofAgain] = await Promise.allSettled([a.mode.finished, again.mode.finished]);
+  t.match(ofA, { reason: { code: 'ERR_TURNPIKE_CLOSED', message: /started anew/ } });
+  t.match(ofAgain, { reason: { code: 'ERR_TURNPIKE_CLOSED' } }, 'the other side is told');
+  t.strictSame(again.output, []);
+});
+
+t.test('a side that was started anew before anything went across is as good as new', async (t) => {
+  const [a, b] = [openSide(t), openSide(t)];
+  a.stdin.end('all of it');
+  connect(a, b, () => false);
+  a.mode.detach();
+  const again = openSide(t);
+  again.stdin.end();
+  connect(a, again);
+  t.strictSame(await Promise.all([a.mode.finished, again.mode.finished]), [0, 0]);
+  t.equal(String(Buffer.concat(again.output)), 'all of it');
+});
+
+t.test('an interrupt is told to the other side', async (t) => {
+  const [a, b] = [openSide(t), openSide(t)];
+  a.stdin.write('half');
+  connect(a, b);
+  while (b.output.length === 0) await new Promise(setImmediate);
+  t.equal(a.mode.interrupt('SIGTERM'), 143);
+  await t.rejects(b.mode.finished, { code: 'ERR_TURNPIKE_CLOSED' });
+});
+
+t.test('a reader that goes away fails both sides', async (t) => {
+  const closed = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+  const stdout = new Writable({ write: (_chunk, _encoding, done) => done(closed) });
+  const [a, b] = [openSide(t), openSide(t, { stdout })];
+  a.stdin.write('nobody reads this');
+  connect(a, b);
+  await t.rejects(b.mode.finished, { code: 'EPIPE' });
+  await t.rejects(a.mode.finished, { code: 'ERR_TURNPIKE_CLOSED' });
+});
+
+t.test('another room key', async (t) => {
+  const [a, b] = [openSide(t), openSide(t, { roomKey: new Uint8Array(32).fill(2) })];
+  connect(a, b);
+  const message = /another room key/;
+  await t.rejects(a.mode.finished, { code: 'ERR_TURNPIKE_CREDENTIAL', message });
+});
+
+t.test('nobody types into a terminal whose output is saved', async (t) => {
+  const [a, b] = [openSide(t), openSide(t, { stdinIsTTY: true })];
+  a.stdin.end('photos');
+  connect(a, b);
+  t.strictSame(await Promise.all([a.mode.finished, b.mode.finished]), [0, 0]);
+});
+
+t.test('what does not belong is counted', async (t) => {
+  const [a, b] = [openSide(t), openSide(t)];
+  a.mode.receive(Uint8Array.of(1));
+  connect(a, b);
+  a.mode.receive(Uint8Array.of(0x10, 0, 0, 0, 1));
+  a.mode.receive(Uint8Array.of(0x02, 0, 0));
+  t.match(a.mode.traffic().dropped, { foreign: 1, 'too-early': 1 });
+});
