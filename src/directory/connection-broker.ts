@@ -52,10 +52,12 @@ export interface ConnectionBrokerOptions {
 export class ConnectionBroker {
   readonly #options: ConnectionBrokerOptions;
   readonly #tenantRoot: Uint8Array;
+  readonly #uniform: () => number;
 
   constructor(options: ConnectionBrokerOptions) {
     this.#options = options;
     this.#tenantRoot = tenantRoot(options.clusterSecret);
+    this.#uniform = uniform(options.random);
   }
 
   /**
@@ -66,7 +68,7 @@ export class ConnectionBroker {
     const selection = selectRelays({
       relays: relays.live(),
       peers: wish.peers,
-      random: () => unitInterval(random(4)),
+      random: this.#uniform,
     });
     metrics.connections.inc({
       tenant: wish.tenant,
@@ -107,7 +109,18 @@ function namedAddress(relay: LiveRelay, address: TransportAddress): ConnectionHa
   return { id: relay.record.id, region: relay.record.region, ...address };
 }
 
-/** A number in [0, 1) from four random bytes. */
-function unitInterval(bytes: Uint8Array): number {
-  return Buffer.from(bytes).readUInt32BE() / 2 ** 32;
+/** Numbers in [0, 1); random bytes are asked for in bulk, as a selection draws for every relay. */
+function uniform(random: RandomBytes): () => number {
+  let words = new DataView(new ArrayBuffer(0));
+  let next = 0;
+  return () => {
+    if (next >= words.byteLength) {
+      words = new DataView(Uint8Array.from(random(RANDOM_BULK_BYTES)).buffer);
+      next = 0;
+    }
+    next += 4;
+    return words.getUint32(next - 4) / 2 ** 32;
+  };
 }
+
+const RANDOM_BULK_BYTES = 16_384;

@@ -54,10 +54,13 @@ export interface PairScore {
  * @returns undefined when the relay has none of the family asked for
  */
 export function servedAddress(relay: LiveRelay, peer: PeerHints): TransportAddress | undefined {
-  const of = (family: AddressFamily) =>
-    relay.record.serviceAddresses.find((address) => familyOf(address) === family);
-  if (peer.family !== undefined) return of(peer.family);
-  return (seenFamily(peer) === 6 ? of(6) : undefined) ?? of(4) ?? of(6);
+  if (peer.family !== undefined) return addressOf(relay, peer.family);
+  const sixFirst = seenFamily(peer) === 6;
+  return addressOf(relay, sixFirst ? 6 : 4) ?? addressOf(relay, sixFirst ? 4 : 6);
+}
+
+function addressOf(relay: LiveRelay, family: AddressFamily): TransportAddress | undefined {
+  return relay.record.serviceAddresses.find((address) => familyOf(address) === family);
 }
 
 /** The latency that a peer measured to a relay, or to the relay's region. */
@@ -74,14 +77,13 @@ export function legCosts(relays: readonly LiveRelay[], peer: PeerHints): Map<Liv
   const measured = relays.map((relay) => measuredMs(relay, peer));
   const known = measured.filter((ms) => ms !== undefined);
   const unmeasured = known.length === 0 ? 0 : Math.max(...known) + SCORE.unmeasuredMs;
-  return new Map(
-    relays.map((relay, index) => {
-      const family = seenFamily(peer);
-      const served = servedAddress(relay, peer);
-      const other = family !== undefined && served !== undefined && familyOf(served) !== family;
-      return [relay, (measured[index] ?? unmeasured) + (other ? SCORE.otherFamilyMs : 0)];
-    }),
-  );
+  const family = seenFamily(peer);
+  const costs = new Map<LiveRelay, number>();
+  for (const [index, relay] of relays.entries()) {
+    const other = family !== undefined && addressOf(relay, family) === undefined;
+    costs.set(relay, (measured[index] ?? unmeasured) + (other ? SCORE.otherFamilyMs : 0));
+  }
+  return costs;
 }
 
 /**

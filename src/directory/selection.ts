@@ -179,21 +179,32 @@ function pairScore(
   };
 }
 
+interface Ranked {
+  readonly relay: LiveRelay;
+  readonly cost: number;
+  readonly draw: number;
+}
+
 /** The `SHORTLIST` relays of least cost and load; equals in random order. */
 function cheapest(
   relays: readonly LiveRelay[],
   cost: (relay: LiveRelay) => number,
   random: () => number,
 ): LiveRelay[] {
-  return relays
-    .map((relay) => ({
-      relay,
-      cost: cost(relay) + Math.floor(loadMs(relay) / LOAD_STEP_MS) * LOAD_STEP_MS,
-      draw: random(),
-    }))
-    .sort((a, b) => a.cost - b.cost || a.draw - b.draw)
-    .slice(0, SHORTLIST)
-    .map(({ relay }) => relay);
+  const before = (a: Ranked, b: Ranked) =>
+    a.cost < b.cost || (a.cost === b.cost && a.draw < b.draw);
+  const ranked: Ranked[] = [];
+  for (const relay of relays) {
+    const load = Math.floor(loadMs(relay) / LOAD_STEP_MS) * LOAD_STEP_MS;
+    const next = { relay, cost: cost(relay) + load, draw: random() };
+    const last = ranked.at(-1);
+    if (ranked.length === SHORTLIST && last !== undefined && !before(next, last)) continue;
+    // Few are kept of many, so inserting beats sorting all.
+    const place = ranked.findIndex((each) => before(next, each));
+    ranked.splice(place === -1 ? ranked.length : place, 0, next);
+    if (ranked.length > SHORTLIST) ranked.pop();
+  }
+  return ranked.map(({ relay }) => relay);
 }
 
 function lessLoadedOfTwo(pairs: readonly Pair[], random: () => number): Pair | undefined {
