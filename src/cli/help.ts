@@ -16,7 +16,8 @@ export const PRECEDENCE =
 
 /** The list of exit codes. */
 export function exitCodeHelp(): string {
-  return `Exit codes:\n${EXIT_MEANINGS.map(({ code, meaning }) => `${String(code).padStart(5)}  ${meaning}`).join('\n')}`;
+  const lines = EXIT_MEANINGS.map(({ code, meaning }) => `${String(code).padStart(5)}  ${meaning}`);
+  return ['Exit codes:', ...lines].join('\n');
 }
 
 /** All options of a command by name, its own first. */

@@ -46,7 +46,8 @@ function commandPart(command: CommandDefinition): string {
       defaultText(option) === undefined ? undefined : `default: ${defaultText(option)}`,
     ].filter((fact) => fact !== undefined);
     const meaning = [option.description, ...facts].join('; ');
-    return `| \`${flagText(name, option)}\` | \`${variable}\` | ${expectation(option)} | ${meaning} |`;
+    const flag = flagText(name, option);
+    return `| \`${flag}\` | \`${variable}\` | ${expectation(option)} | ${meaning} |`;
   });
   const prose = [...(command.rules ?? []).map(ruleText), ...(command.notes ?? [])];
   return [

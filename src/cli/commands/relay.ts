@@ -102,8 +102,8 @@ export const relayCommand = defineCommand({
     {
       purpose: "behind a cloud provider's one-to-one NAT, with metrics",
       line:
-        'turnpike relay --config fra-1.yaml --listen 0.0.0.0:3478 --advertise 192.0.2.10:3478 \\\n' +
-        '  --trunk 0.0.0.0:3480 --advertise-trunk 192.0.2.10:3480 --http 127.0.0.1:9100',
+        'turnpike relay --config fra-1.yaml --listen 0.0.0.0:3478 --trunk 0.0.0.0:3480 \\\n' +
+        '  --advertise 192.0.2.10:3478 --advertise-trunk 192.0.2.10:3480 --http 127.0.0.1:9100',
     },
   ],
   notes: [

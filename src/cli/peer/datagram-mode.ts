@@ -86,9 +86,10 @@ export class DatagramMode implements PeerMode {
     } catch (cause) {
       socket.close();
       const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+      const failed = type === 'listen' ? 'cannot listen at' : 'cannot send to';
       throw new TurnpikeError(
         'ERR_TURNPIKE_BIND',
-        `cannot ${type === 'listen' ? 'listen at' : 'send to'} udp ${formatAddress(address)}: ${errno}`,
+        `${failed} udp ${formatAddress(address)}: ${errno}`,
         { cause, errno, address: formatAddress(address) },
       );
     }
