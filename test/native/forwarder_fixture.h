@@ -62,7 +62,7 @@ struct ForwarderFixture {
   }
 
   void PutSession(uint32_t index, uint32_t slot, const FiveTuple& to, uint16_t channel) {
-    tables.sessions.Get(index)->action = SessionAction{slot, slot + 1, to, channel};
+    tables.sessions.At(index).action = SessionAction{index, slot, slot + 1, to, channel};
   }
 
   // Both halves of the client side.

@@ -20,7 +20,7 @@ struct PlaneFixture {
     options.trunk_addresses = {ToEndpoint(trunk)};
     options.workers = workers;
     options.client_flows_max = 64;
-    options.sessions_max = 64;
+    options.sessions_max = 48;
     options.trunk_peers_max = 4;
     options.punt_queue_bytes = kPuntQueueBytesMin;
     options.socket_buffer_bytes = 1 << 20;

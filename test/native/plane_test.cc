@@ -184,7 +184,8 @@ TEST(LimitsAreKnownAtOnce) {
   CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kInvalid);
   action.slot = 4;
   CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
-  CHECK_EQ(plane.controller->PutSession(64, SessionAction{}), StatusCode::kLimit);
+  CHECK_EQ(plane.controller->PutSession(48, SessionAction{}), StatusCode::kLimit);
+  CHECK_EQ(plane.controller->PutSession(64 + 48, SessionAction{}), StatusCode::kLimit);
   key.tuple = test::ToTuple(0, "[::1]:5");
   CHECK_EQ(plane.controller->PutClientFlow(0, key, FlowAction{}), StatusCode::kAddress);
 }

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { parseAddress } from '../../src/address.js';
+import { type Peer, parsePath, ReferenceForwarder } from './reference-forwarder.js';
+
+const bytes = (hex = '') => Uint8Array.from(Buffer.from(hex === '-' ? '' : hex, 'hex'));
+
+/** Runs the lines of packets.txt, whose head says how they are written. */
+class Corpus {
+  readonly forwarder = new ReferenceForwarder();
+  #peer: Peer | undefined;
+
+  /** A line of set-up. */
+  setUp(words: readonly string[]): void {
+    const [kind, first, second, third, fourth, fifth, sixth] = words;
+    const { forwarder } = this;
+    const peer = this.#peer as Peer;
+    switch (kind) {
+      case 'today':
+        forwarder.today = Number(first);
+        break;
+      case 'now':
+        forwarder.nowNs = BigInt(first ?? '');
+        break;
+      case 'lane':
+        forwarder.lane = Number(first);
+        forwarder.nextSequence = BigInt(second ?? '');
+        break;
+      case 'peer':
+        this.#peer = {
+          path: parsePath(second, third),
+          sources: [],
+          sendKeys: new Map(),
+          receiveKeys: new Map(),
+        };
+        forwarder.peers.set(Number(first), this.#peer);
+        break;
+      case 'source':
+        peer.sources.push(parseAddress(first ?? ''));
+        break;
+      case 'send':
+        peer.sendKeys.set(Number(first), bytes(second));
+        break;
+      case 'receive':
+        peer.receiveKeys.set(Number(first), bytes(second));
+        break;
+      case 'flow':
+        this.#flow(words.slice(1));
+        break;
+      case 'session':
+        forwarder.sessions.set(Number(first), {
+          slot: Number(second),
+          path: parsePath(third, fourth),
+          channel: Number(fifth),
+        });
+        break;
+      default:
+        throw new Error(`no such line: ${kind} ${sixth}`);
+    }
+  }
+
+  #flow([socket, remote, channel, type, first, second, third]: readonly string[]): void {
+    this.forwarder.putFlow(
+      parsePath(socket, remote),
+      Number(channel),
+      type === 'trunk'
+        ? { type, slot: Number(first), sessionIndex: Number(second) }
+        : { type: 'client', path: parsePath(first, second), channel: Number(third) },
+    );
+  }
+
+  /** A packet; returns what became of it. */
+  run(side: 'client' | 'trunk', words: readonly string[]): string {
+    const [, , socket, remote, hex] = words;
+    const { verdict, results } = this.forwarder[side](parsePath(socket, remote), bytes(hex));
+    return [verdict, ...results].join(' ');
+  }
+}
+
+t.test('the TypeScript codecs give every packet its verdict', async (t) => {
+  const corpus = new Corpus();
+  const lines = readFileSync(join(import.meta.dirname, 'packets.txt'), 'utf8').split('\n');
+  for (const line of lines) {
+    if (line === '' || line.startsWith('#')) continue;
+    const words = line.split(' ');
+    const [side, name = ''] = words;
+    if (side === 'client' || side === 'trunk') {
+      t.equal(corpus.run(side, words), words.slice(5).join(' '), `${side} ${name}`);
+    } else {
+      corpus.setUp(words);
+    }
+  }
+});

@@ -1,0 +1,186 @@
+import {
+  formatAddress,
+  parseAddress,
+  sameAddress,
+  type TransportAddress,
+} from '../../src/address.js';
+import { decodeChannelData, encodeChannelData } from '../../src/stun/channel-data.js';
+import {
+  decodeTrunkDatagram,
+  encodeTrunkDatagram,
+  type TrunkDatagram,
+  type TrunkRecord,
+  verifyTrunkTag,
+} from '../../src/trunk/datagram.js';
+
+/** Where a packet came from or goes to. */
+export interface Path {
+  readonly socket: number;
+  readonly remote: TransportAddress;
+}
+
+/** A relay as the corpus describes it. */
+export interface Peer {
+  readonly path: Path;
+  readonly sources: TransportAddress[];
+  readonly sendKeys: Map<number, Uint8Array>;
+  readonly receiveKeys: Map<number, Uint8Array>;
+}
+
+type FlowAction =
+  | { readonly type: 'trunk'; readonly slot: number; readonly sessionIndex: number }
+  | { readonly type: 'client'; readonly path: Path; readonly channel: number };
+
+/** What becomes of a packet, as the corpus writes it. */
+export interface Outcome {
+  readonly verdict: string;
+  readonly results: string[];
+}
+
+const PROBE_AGE_NS_MAX = 60_000_000_000n;
+const COOKIE = 0x2112a442;
+
+const keyOf = ({ socket, remote }: Path, channel: number) =>
+  `${socket} ${formatAddress(remote)} ${channel}`;
+
+/** RFC 8489 section 5, as much as both sides look at before they hand a message up. */
+function stunClass(bytes: Uint8Array): 'malformed' | 'response' | 'other' {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 20 || view.getUint32(4) !== COOKIE) return 'malformed';
+  const bodyBytes = view.getUint16(2);
+  if (bodyBytes % 4 !== 0 || bodyBytes !== bytes.length - 20) return 'malformed';
+  return (view.getUint16(0) & 0x0100) !== 0 ? 'response' : 'other';
+}
+
+/**
+ * The data plane's rules over the TypeScript codecs, written for reading: the corpus holds this and
+ * native/forward to the same verdicts and the same bytes.
+ */
+export class ReferenceForwarder {
+  today = 0;
+  nowNs = 0n;
+  lane = 0;
+  nextSequence = 0n;
+  readonly peers = new Map<number, Peer>();
+  readonly flows = new Map<string, FlowAction & { nextSessionSequence: number }>();
+  readonly sessions = new Map<number, { slot: number; path: Path; channel: number }>();
+  /** Sequences seen, and the highest, by slot and lane. */
+  readonly #seen = new Map<string, { highest: bigint; all: Set<bigint> }>();
+
+  putFlow(path: Path, channel: number, action: FlowAction): void {
+    this.flows.set(keyOf(path, channel), { ...action, nextSessionSequence: 0 });
+  }
+
+  client(path: Path, bytes: Uint8Array): Outcome {
+    const first = bytes[0];
+    if (path.remote.port === 0) return drop('source_port_zero');
+    if (first === undefined) return drop('client_unknown_protocol');
+    if (first <= 0x03) {
+      const kind = stunClass(bytes);
+      if (kind === 'malformed') return drop('stun_malformed');
+      return drop(kind === 'response' ? 'client_stun_response' : 'client_punted');
+    }
+    if (first >> 4 !== 4) return drop('client_unknown_protocol');
+    const message = decodeChannelData(bytes);
+    if (message === undefined) return drop('channel_data_malformed');
+    const flow = this.flows.get(keyOf(path, message.channel));
+    if (flow === undefined) return drop('channel_unknown');
+    if (flow.type === 'client') {
+      const data = encodeChannelData(flow.channel, message.payload);
+      return { verdict: 'client_to_client', results: [leave('client', flow.path, data)] };
+    }
+    const sessionSequence = flow.nextSessionSequence;
+    const { sessionIndex } = flow;
+    const record = { sessionIndex, sessionSequence, payload: message.payload };
+    const sent = this.#sendToPeer(flow.slot, { type: 'data', records: [record] });
+    if (sent === undefined) return drop('trunk_no_key');
+    flow.nextSessionSequence++;
+    return { verdict: 'client_to_trunk', results: [sent] };
+  }
+
+  trunk(path: Path, bytes: Uint8Array): Outcome {
+    if (path.remote.port === 0) return drop('source_port_zero');
+    if (bytes[0] !== undefined && bytes[0] <= 0x03) {
+      return drop(stunClass(bytes) === 'malformed' ? 'stun_malformed' : 'trunk_punted');
+    }
+    // The data plane looks at the records only after source and epoch, which changes no verdict of
+    // the corpus: no packet of it is malformed in two ways.
+    const decoded = decodeTrunkDatagram(bytes);
+    if (!decoded.ok) return drop(decoded.fault);
+    const { datagram } = decoded;
+    const found = [...this.peers].find(([, peer]) =>
+      peer.sources.some((source) => sameAddress(source, path.remote)),
+    );
+    if (found === undefined) return drop('trunk_unknown_source');
+    const [slot, peer] = found;
+    const key = peer.receiveKeys.get(datagram.epoch);
+    if (key === undefined || Math.abs(datagram.epoch - this.today) > 1) {
+      return drop('trunk_wrong_epoch');
+    }
+    if (!verifyTrunkTag(bytes, datagram, key)) return drop('trunk_wrong_tag');
+    const replay = this.#replay(slot, datagram);
+    if (replay !== undefined) return drop(replay);
+    return this.#open(slot, datagram);
+  }
+
+  #open(slot: number, datagram: TrunkDatagram): Outcome {
+    if (datagram.type === 'data') {
+      const results = datagram.records.map((record) => this.#record(slot, record));
+      return { verdict: 'trunk_data', results };
+    }
+    const { timestampNs, number } = datagram;
+    if (datagram.type === 'probe') {
+      const reply = this.#sendToPeer(slot, { type: 'probe-reply', timestampNs, number });
+      return reply === undefined
+        ? drop('trunk_no_key')
+        : { verdict: 'trunk_probe', results: [reply] };
+    }
+    const ageNs = this.nowNs - timestampNs;
+    return drop(ageNs < 0n || ageNs > PROBE_AGE_NS_MAX ? 'trunk_probe_stale' : 'trunk_probe_reply');
+  }
+
+  #record(slot: number, { sessionIndex, payload }: TrunkRecord): string {
+    const session = this.sessions.get(sessionIndex);
+    if (session?.slot !== slot) return '! trunk_unbound';
+    return leave('client', session.path, encodeChannelData(session.channel, payload));
+  }
+
+  #replay(slot: number, { lane, sequence }: TrunkDatagram): string | undefined {
+    const key = `${slot} ${lane}`;
+    const seen = this.#seen.get(key) ?? { highest: 0n, all: new Set<bigint>() };
+    this.#seen.set(key, seen);
+    if (sequence === 0n || seen.highest - sequence >= 4_096n) return 'trunk_too_old';
+    if (seen.all.has(sequence)) return 'trunk_replayed';
+    seen.all.add(sequence);
+    if (sequence > seen.highest) seen.highest = sequence;
+    return undefined;
+  }
+
+  #sendToPeer(
+    slot: number,
+    body:
+      | { type: 'data'; records: TrunkRecord[] }
+      | { type: 'probe-reply'; timestampNs: bigint; number: number },
+  ): string | undefined {
+    const peer = this.peers.get(slot) as Peer;
+    const epoch = Math.max(...[...peer.sendKeys.keys()].filter((day) => day <= this.today));
+    const key = peer.sendKeys.get(epoch);
+    if (key === undefined) return undefined;
+    const header = { lane: this.lane, epoch, sequence: this.nextSequence++ };
+    return leave('trunk', peer.path, encodeTrunkDatagram({ ...header, ...body }, key));
+  }
+}
+
+function drop(verdict: string): Outcome {
+  return { verdict, results: [] };
+}
+
+function leave(side: string, { socket, remote }: Path, data: Uint8Array): string {
+  const hex = Buffer.from(data).toString('hex') || '-';
+  return `> ${side} ${socket} ${formatAddress(remote)} ${hex}`;
+}
+
+/** `SOCKET A:P` of the corpus. */
+export function parsePath(socket: string | undefined, remote: string | undefined): Path {
+  return { socket: Number(socket), remote: parseAddress(remote ?? '') };
+}

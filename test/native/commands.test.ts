@@ -1,0 +1,154 @@
+import t from 'tap';
+import type { TransportAddress } from '../../src/address.js';
+import { LIMITS } from '../../src/limits.js';
+import { openDataPlane } from '../../src/native/index.js';
+import { loadBinding } from '../../src/native/load.js';
+import type { ClientAction, TrunkPeer } from '../../src/native/types.js';
+import { KEY, Remote, TestPlane, V4 } from './planes.js';
+
+const remote = { address: '127.0.0.1', port: 9 };
+const tuple = { socket: 0, remote };
+const channel = 0x4000;
+const toClient: ClientAction = { type: 'client', tuple, channel };
+const peer: TrunkPeer = {
+  sources: [remote],
+  socket: 0,
+  destination: remote,
+  sendKeys: [{ epoch: 1, key: KEY }],
+  receiveKeys: [{ epoch: 1, key: KEY }],
+  recordsMax: 1,
+};
+
+t.test('options out of bounds are named', async (t) => {
+  const options = { clientAddresses: [V4], trunkAddresses: [], onBatch: () => {} };
+  for (const [name, value] of Object.entries({
+    clientAddresses: [],
+    trunkAddresses: Array.from({ length: 17 }, () => V4),
+    workers: 17,
+    clientFlowsMax: 0,
+    sessionsMax: 0.5,
+    trunkPeersMax: -1,
+    puntQueueBytes: 100,
+    socketBufferBytes: Number.NaN,
+    trunkMtuBytes: 10,
+    onBatch: 'no function',
+  })) {
+    t.throws(() => openDataPlane({ ...options, [name]: value } as never), {
+      code: 'ERR_TURNPIKE_CONFIG',
+      message: new RegExp(name),
+    });
+  }
+  const nowhere = { address: 'localhost', port: 0 };
+  t.throws(() => openDataPlane({ ...options, clientAddresses: [nowhere] }), {
+    code: 'ERR_TURNPIKE_ADDRESS',
+  });
+});
+
+t.test('values that no worker may see are refused', async (t) => {
+  const { plane } = new TestPlane();
+  plane.putTrunkPeer(1, peer);
+  const flow = { worker: 0, tuple, channel };
+  const native = { code: 'ERR_TURNPIKE_NATIVE' };
+  const refused = [
+    () => plane.putClientFlow({ ...flow, worker: 2 }, toClient),
+    () => plane.putClientFlow({ ...flow, worker: -1 }, toClient),
+    () => plane.putClientFlow({ ...flow, channel: 0x3fff }, toClient),
+    () => plane.putClientFlow({ ...flow, channel: 0x5000 }, toClient),
+    () => plane.putClientFlow({ ...flow, channel: 0x1_4000 }, toClient),
+    () => plane.putClientFlow(flow, { ...toClient, channel: 0 }),
+    () => plane.putClientFlow(flow, { type: 'trunk', slot: 2, sessionIndex: 1 }),
+    () => plane.putClientFlow(flow, { type: 'trunk', slot: 1, sessionIndex: 2 ** 32 }),
+    () => plane.putSession(1, { slot: 2, tuple, channel }),
+    () => plane.putSession(1, { slot: 1, tuple, channel: 1 }),
+    () => plane.putSession(1.5, { slot: 1, tuple, channel }),
+    () => plane.probe(2, 1),
+    () => plane.putTrunkPeer(2, { ...peer, sources: Array(65).fill(remote) }),
+    () => plane.putTrunkPeer(2, { ...peer, receiveKeys: Array(4).fill(peer.sendKeys[0]) }),
+    () => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 1, key: KEY.subarray(1) }] }),
+    () => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 65_536, key: KEY }] }),
+    () => plane.putTrunkPeer(2, { ...peer, recordsMax: 0 }),
+    () => plane.send([{ side: 'client', tuple, data: new Uint8Array(65_536) }]),
+  ];
+  for (const call of refused) t.throws(call, native, String(call));
+  await plane.close();
+});
+
+t.test('addresses that a socket cannot reach are refused', async (t) => {
+  const { plane } = new TestPlane();
+  plane.putTrunkPeer(1, peer);
+  const bad: [string, TransportAddress, object?][] = [
+    ['another family', { address: '::1', port: 9 }],
+    ['port 0', { address: '127.0.0.1', port: 0 }],
+    ['port 65536', { address: '127.0.0.1', port: 65_536 }],
+    ['the wildcard', { address: '0.0.0.0', port: 9 }],
+    ['a name', { address: 'localhost', port: 9 }],
+    ['a zone', { address: 'fe80::1%eth0', port: 9 }],
+    ['no such socket', remote, { socket: 1 }],
+    ['a negative socket', remote, { socket: -1 }],
+    ['a source where the socket has one', remote, { local: '127.0.0.1' }],
+  ];
+  for (const [name, address, rest] of bad) {
+    const wrong = { ...tuple, remote: address, ...rest };
+    const code = { code: 'ERR_TURNPIKE_ADDRESS' };
+    t.throws(() => plane.send([{ side: 'client', tuple: wrong, data: KEY }]), code, name);
+    t.throws(() => plane.putSession(1, { slot: 1, tuple: wrong, channel }), code, name);
+    t.throws(() => plane.putClientFlow({ worker: 0, tuple: wrong, channel }, toClient), code, name);
+  }
+  await plane.close();
+});
+
+t.test('tables are full exactly at their size', async (t) => {
+  const { plane } = new TestPlane({ clientFlowsMax: 3, sessionsMax: 3, trunkPeersMax: 2 });
+  const flow = (port: number) => ({
+    worker: 1,
+    tuple: { socket: 0, remote: { ...remote, port } },
+    channel,
+  });
+  const full = { code: 'ERR_TURNPIKE_LIMIT' };
+  for (const port of [1, 2, 3, 3, 1]) plane.putClientFlow(flow(port), toClient);
+  t.throws(() => plane.putClientFlow(flow(4), toClient), full);
+  plane.putClientFlow({ ...flow(4), worker: 0 }, toClient);
+  plane.removeClientFlow(flow(2));
+  plane.removeClientFlow(flow(2));
+  plane.putClientFlow(flow(4), toClient);
+  t.throws(() => plane.putTrunkPeer(2, peer), full);
+  t.throws(() => plane.removeTrunkPeer(2), full);
+  t.throws(() => plane.probe(2, 0), full);
+  t.throws(() => plane.trunkPeerTraffic(2), full);
+  plane.putTrunkPeer(1, peer);
+  plane.putSession(1, { slot: 1, tuple, channel });
+  t.throws(() => plane.putSession(3, { slot: 1, tuple, channel }), full);
+  t.throws(() => plane.removeSession(2), full);
+  await plane.close();
+});
+
+t.test(
+  'tens of thousands of commands in one go are all carried out, or refused whole',
+  async (t) => {
+    const relay = new TestPlane();
+    const a = await Remote.open();
+    let put = 0;
+    for (let port = 1; port <= 40_000; port++) {
+      const flow = { worker: 0, tuple: { socket: 0, remote: { ...remote, port } }, channel };
+      try {
+        relay.plane.putClientFlow(flow, toClient);
+        put++;
+      } catch (error) {
+        t.match(error, { code: 'ERR_TURNPIKE_QUEUE_FULL' });
+        await relay.settle(a);
+      }
+    }
+    await relay.settle(a);
+    t.equal(relay.count('commands_applied'), put);
+    a.close();
+    await relay.plane.close();
+  },
+);
+
+t.test('both sides agree on the bounds they share', async (t) => {
+  const { limits, counterNames } = loadBinding();
+  t.equal(limits.puntBytesMax, LIMITS.puntBytesMax);
+  t.equal(limits.trunkSourcesMax, LIMITS.trunkSourcesMax);
+  t.ok(limits.clientFlowsMax >= LIMITS.clientFlowsMax && limits.sessionsMax >= LIMITS.sessionsMax);
+  t.equal(new Set(counterNames).size, counterNames.length, 'counters have names of their own');
+});

@@ -1,0 +1,151 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { bindingRequest, Remote, TestPlane, until } from './planes.js';
+
+/** Sends from a process of its own, while this one's event loop stands still. */
+function floodWhileBlocked(options: { port: number; datagram: Uint8Array; count: number }): void {
+  const program = `
+    const { port, hex, count } = JSON.parse(process.argv[1]);
+    const socket = require('node:dgram').createSocket('udp4');
+    const data = Buffer.from(hex, 'hex');
+    socket.bind(0, '127.0.0.1', async () => {
+      for (let i = 0; i < count; i++) await new Promise((sent) => socket.send(data, port, sent));
+      socket.close();
+    });
+  `;
+  const { port, datagram, count } = options;
+  const input = { port, count, hex: Buffer.from(datagram).toString('hex') };
+  spawnSync(process.execPath, ['-e', program, JSON.stringify(input)]);
+}
+
+/**
+ * Until the only worker has read everything that its client socket holds: the kernel may have
+ * dropped some of a flood, but what it kept is read in order.
+ */
+async function readAll(relay: TestPlane): Promise<void> {
+  const remote = await Remote.open();
+  const before = relay.count('client_unknown_protocol');
+  await until(() => {
+    remote.send(relay.clientAddress(), Buffer.from('junk'));
+    return relay.count('client_unknown_protocol') > before;
+  });
+  remote.close();
+}
+
+t.test('each drop is counted under its name', async (t) => {
+  const relay = new TestPlane();
+  const remote = await Remote.open();
+  const stranger = relay.trunkAddress();
+  const stun = (type: number) => {
+    const message = bindingRequest().slice();
+    message[0] = type >> 8;
+    message[1] = type & 0xff;
+    return message;
+  };
+  const cases = [
+    ['client_unknown_protocol', relay.clientAddress(), Buffer.from('junk')],
+    ['client_unknown_protocol', relay.clientAddress(), Buffer.alloc(0)],
+    ['stun_malformed', relay.clientAddress(), stun(0x0001).subarray(0, 19)],
+    ['client_stun_response', relay.clientAddress(), stun(0x0101)],
+    ['client_stun_response', relay.clientAddress(), stun(0x0111)],
+    ['channel_data_malformed', relay.clientAddress(), Buffer.from('400000ff', 'hex')],
+    ['channel_unknown', relay.clientAddress(), encodeChannelData(0x4000, Buffer.from('x'))],
+    ['trunk_unknown_protocol', stranger, Buffer.from('@junk')],
+    ['trunk_malformed', stranger, Buffer.from('11', 'hex')],
+    ['trunk_unknown_type', stranger, Buffer.from(`1f${'00'.repeat(27)}`, 'hex')],
+    ['trunk_unknown_source', stranger, Buffer.from(`11${'00'.repeat(27)}`, 'hex')],
+  ] as const;
+  for (const [name, to, data] of cases) {
+    const before = relay.count(name);
+    remote.send(to, data);
+    await until(() => relay.count(name) === before + 1);
+    t.pass(name);
+  }
+  t.same(relay.punted, [], 'nothing was handed up');
+  t.equal(remote.waiting, 0, 'nothing was answered');
+  remote.close();
+  await relay.plane.close();
+});
+
+t.test('a full punt queue drops the newest, and the rest arrives', async (t) => {
+  const relay = new TestPlane({ workers: 1, puntQueueBytes: 16_384 });
+  const count = 2_000;
+  const { port } = relay.clientAddress();
+  floodWhileBlocked({ port, datagram: bindingRequest(), count });
+  await readAll(relay);
+  const queued = relay.count('client_punted');
+  t.ok(queued > 0 && relay.count('punt_queue_full') > 0, 'some fit, some did not');
+  await until(() => relay.punted.length === queued);
+  const remote = await Remote.open();
+  await relay.meet(remote);
+  t.pass('the queue is usable again');
+  remote.close();
+  await relay.plane.close();
+});
+
+t.test('peers cannot fill the queue that relays use', async (t) => {
+  const relay = new TestPlane({ workers: 1, puntQueueBytes: 16_384 });
+  const datagram = bindingRequest();
+  floodWhileBlocked({ port: relay.clientAddress().port, datagram, count: 1_000 });
+  floodWhileBlocked({ port: relay.trunkAddress().port, datagram, count: 10 });
+  await until(() => relay.punted.filter(({ side }) => side === 'trunk').length === 10);
+  t.ok(relay.count('punt_queue_full') > 0);
+  await relay.plane.close();
+});
+
+t.test('a backlog is handed up in turns of bounded length', async (t) => {
+  const batches: number[] = [];
+  const relay = new TestPlane({ workers: 1 });
+  const { punted } = relay;
+  const push = punted.push.bind(punted);
+  punted.push = (...datagrams) => {
+    batches.push(datagrams.length);
+    return push(...datagrams);
+  };
+  const count = 1_500;
+  floodWhileBlocked({ port: relay.clientAddress().port, datagram: bindingRequest(), count });
+  await readAll(relay);
+  await until(() => punted.length === relay.count('client_punted'));
+  t.ok(punted.length > LIMITS.puntedPerTurnMax, 'more than one turn takes');
+  t.ok(batches.every((length) => length <= LIMITS.puntedPerTurnMax));
+  await relay.plane.close();
+});
+
+t.test('a datagram over the punt limit is dropped, one at it is handed up', async (t) => {
+  const relay = new TestPlane();
+  const remote = await Remote.open();
+  const ofSize = (bytes: number) => {
+    const message = Buffer.alloc(bytes);
+    message.set(bindingRequest());
+    message.writeUInt16BE(bytes - 20, 2);
+    return message;
+  };
+  remote.send(relay.clientAddress(), ofSize(LIMITS.puntBytesMax + 4));
+  await until(() => relay.count('punt_oversize') === 1);
+  remote.send(relay.clientAddress(), ofSize(LIMITS.puntBytesMax));
+  await until(() => relay.punted.length === 1);
+  t.same(Buffer.from(relay.punted[0]?.data ?? []), ofSize(LIMITS.puntBytesMax));
+  remote.close();
+  await relay.plane.close();
+});
+
+t.test('junk on every port neither stops nor leaks anything', async (t) => {
+  const relay = new TestPlane();
+  const remote = await Remote.open();
+  relay.join(1, remote.address);
+  const firstBytes = [0x00, 0x01, 0x10, 0x11, 0x12, 0x13, 0x1f, 0x40, 0x4f, 0xff];
+  for (let round = 0; round < 3_000; round++) {
+    const data = randomBytes(round % 97);
+    if (data.length > 0) data[0] = firstBytes[round % firstBytes.length] ?? 0;
+    remote.send(round % 2 === 0 ? relay.clientAddress() : relay.trunkAddress(), data);
+    if (round % 50 === 0) await new Promise(setImmediate);
+  }
+  const { worker } = await relay.meet(remote);
+  t.ok(worker >= 0, 'still answers');
+  t.equal(relay.count('client_tx_packets') + relay.count('trunk_tx_packets'), 0);
+  remote.close();
+  await relay.plane.close();
+});

@@ -1,0 +1,192 @@
+import t from 'tap';
+import type { TransportAddress } from '../../src/address.js';
+import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { bindingRequest, Remote, TestPlane, until, V4, V6 } from './planes.js';
+
+const CHANNEL = 0x4000;
+const hello = (text: string) => encodeChannelData(CHANNEL, Buffer.from(text));
+
+/** Two planes joined by a trunk of one family, and a peer of each: what a connection looks like. */
+async function connect(families: {
+  left: TransportAddress;
+  trunk: TransportAddress;
+  right: TransportAddress;
+}) {
+  const open = (client: TransportAddress) =>
+    new TestPlane({ clientAddresses: [client], trunkAddresses: [families.trunk] });
+  const left = open(families.left);
+  const right = open(families.right);
+  left.join(3, right.trunkAddress());
+  right.join(5, left.trunkAddress());
+  const ends = [
+    { plane: left, slot: 3, remote: await Remote.open(families.left), ours: 11, theirs: 22 },
+    { plane: right, slot: 5, remote: await Remote.open(families.right), ours: 22, theirs: 11 },
+  ] as const;
+  for (const { plane, slot, remote, ours, theirs } of ends) {
+    const { tuple, worker } = await plane.meet(remote);
+    const flow = { worker, tuple, channel: CHANNEL };
+    plane.plane.putClientFlow(flow, { type: 'trunk', slot, sessionIndex: theirs });
+    plane.plane.putSession(ours, { slot, tuple, channel: CHANNEL });
+    await plane.settle(remote);
+  }
+  const close = async () => {
+    for (const { plane, remote } of ends) {
+      remote.close();
+      await plane.plane.close();
+    }
+  };
+  return { left, right, a: ends[0].remote, b: ends[1].remote, close };
+}
+
+for (const [name, families] of Object.entries({
+  'IPv4 all the way': { left: V4, trunk: V4, right: V4 },
+  'IPv6 all the way': { left: V6, trunk: V6, right: V6 },
+  'IPv4 peers over an IPv6 trunk': { left: V4, trunk: V6, right: V4 },
+  'an IPv4 peer and an IPv6 peer': { left: V4, trunk: V4, right: V6 },
+})) {
+  t.test(`client, trunk, client: ${name}`, async (t) => {
+    const { left, right, a, b, close } = await connect(families);
+    for (const payload of ['', 'x', 'hello', 'y'.repeat(1_424), 'z'.repeat(9_000)]) {
+      a.send(left.clientAddress(), hello(payload));
+      t.same(await b.receive(), hello(payload), `${payload.length} bytes there`);
+      b.send(right.clientAddress(), hello(payload));
+      t.same(await a.receive(), hello(payload), `${payload.length} bytes back`);
+    }
+    t.equal(left.count('client_to_trunk'), 5);
+    t.equal(left.count('trunk_to_client'), 5);
+    const traffic = { recordsSent: 5, recordsReceived: 5, recordsLost: 0 };
+    t.same(left.plane.trunkPeerTraffic(3), traffic);
+    t.same(right.plane.trunkPeerTraffic(5), traffic);
+    await close();
+  });
+}
+
+t.test('the largest datagram that fits, and one that does not', async (t) => {
+  const { left, a, b, close } = await connect({ left: V4, trunk: V4, right: V4 });
+  // 65,507 bytes of UDP over IPv4, less 28 of the trunk's headers.
+  const largest = hello('w'.repeat(65_507 - 28));
+  a.send(left.clientAddress(), largest);
+  t.same(await b.receive(), largest);
+  a.send(left.clientAddress(), hello('w'.repeat(65_507 - 27)));
+  await until(() => left.count('send_errors') === 1);
+  a.send(left.clientAddress(), hello('still alive'));
+  t.same(await b.receive(), hello('still alive'));
+  await close();
+});
+
+t.test('both peers on one relay', async (t) => {
+  const relay = new TestPlane({ clientAddresses: [V4, V6] });
+  const a = await Remote.open(V4);
+  const b = await Remote.open(V6);
+  const atA = await relay.meet(a, 0);
+  const atB = await relay.meet(b, 1);
+  t.equal(atB.tuple.socket, 1);
+  const put = (from: typeof atA, channel: number, to: typeof atA, toChannel: number) =>
+    relay.plane.putClientFlow(
+      { ...from, channel },
+      { type: 'client', tuple: to.tuple, channel: toChannel },
+    );
+  put(atA, 0x4001, atB, 0x4fff);
+  put(atB, 0x4fff, atA, 0x4001);
+  await relay.settle(a, 0);
+  a.send(relay.clientAddress(0), encodeChannelData(0x4001, Buffer.from('ping')));
+  t.same(await b.receive(), Buffer.from(encodeChannelData(0x4fff, Buffer.from('ping'))));
+  b.send(relay.clientAddress(1), encodeChannelData(0x4fff, Buffer.from('pong')));
+  t.same(await a.receive(), Buffer.from(encodeChannelData(0x4001, Buffer.from('pong'))));
+
+  relay.plane.removeClientFlow({ ...atA, channel: 0x4001 });
+  await relay.settle(a, 0);
+  a.send(relay.clientAddress(0), encodeChannelData(0x4001, Buffer.from('too late')));
+  await until(() => relay.count('channel_unknown') === 1);
+  t.equal(b.waiting, 0);
+  a.close();
+  b.close();
+  await relay.plane.close();
+});
+
+t.test('a relay replaced goes on, a relay removed does not', async (t) => {
+  const { left, right, a, b, close } = await connect({ left: V4, trunk: V4, right: V4 });
+  right.join(5, left.trunkAddress());
+  await right.settle(b);
+  a.send(left.clientAddress(), hello('after a put of the same relay'));
+  t.same(await b.receive(), hello('after a put of the same relay'));
+
+  right.plane.removeTrunkPeer(5);
+  await right.settle(b);
+  a.send(left.clientAddress(), hello('from a stranger'));
+  await until(() => right.count('trunk_unknown_source') === 1);
+
+  right.join(5, left.trunkAddress());
+  await right.settle(b);
+  a.send(left.clientAddress(), hello('on an index of the relay before'));
+  await until(() => right.count('trunk_unbound') === 1);
+  const index = { type: 'unbound-index', slot: 5, sessionIndex: 22 };
+  await until(() => right.events.length > 0);
+  t.same(right.events, [index]);
+  t.same(right.plane.trunkPeerTraffic(5), { recordsSent: 0, recordsReceived: 0, recordsLost: 0 });
+  await close();
+});
+
+t.test('probes come back with their number and a round trip', async (t) => {
+  const { left, right, close } = await connect({ left: V4, trunk: V6, right: V4 });
+  for (const number of [0, 1, 0xffff_ffff]) left.plane.probe(3, number);
+  await until(() => left.events.length === 3);
+  for (const [index, number] of [0, 1, 0xffff_ffff].entries()) {
+    t.match(left.events[index], { type: 'probe-reply', slot: 3, number });
+  }
+  const [first] = left.events;
+  t.ok(first?.type === 'probe-reply' && first.rttNs > 0);
+  t.equal(right.count('trunk_probe'), 3);
+  await close();
+});
+
+t.test('a datagram leaves after the entries put before it', async (t) => {
+  const relay = new TestPlane({ workers: 4 });
+  const { plane } = relay;
+  const a = await Remote.open();
+  const at = await relay.meet(a);
+  // What is echoed proves that the flow was there when the answer came.
+  for (let round = 0; round < 100; round++) {
+    const channel = CHANNEL + round;
+    plane.putClientFlow({ ...at, channel }, { type: 'client', tuple: at.tuple, channel });
+    plane.send([{ side: 'client', tuple: at.tuple, data: Buffer.from([round]) }]);
+    t.same(await a.receive(), Buffer.from([round]));
+    const data = Buffer.from(encodeChannelData(channel, Buffer.from('echo')));
+    a.send(relay.clientAddress(), data);
+    t.same(await a.receive(), data);
+  }
+  a.close();
+  await plane.close();
+});
+
+t.test('a wildcard address answers from the address that was asked', async (t) => {
+  const relay = new TestPlane({
+    clientAddresses: [
+      { address: '0.0.0.0', port: 0 },
+      { address: '::', port: 0 },
+    ],
+  });
+  for (const [socket, asked, from] of [
+    [0, '127.0.0.1', V4],
+    [0, '127.0.0.9', V4],
+    [1, '::1', V6],
+  ] as const) {
+    const remote = await Remote.open(from);
+    const to = { address: asked, port: relay.clientAddress(socket).port };
+    const seen = relay.punted.length;
+    remote.send(to, bindingRequest());
+    await until(() => relay.punted.length > seen);
+    const { tuple, worker } = relay.punted[seen] as (typeof relay.punted)[number];
+    t.equal(tuple.local, asked);
+    relay.plane.send([{ side: 'client', tuple, data: Buffer.from('answer') }]);
+    t.same(await remote.receiveFrom(), { data: Buffer.from('answer'), source: to });
+    const channel = CHANNEL;
+    relay.plane.putClientFlow({ worker, tuple, channel }, { type: 'client', tuple, channel });
+    relay.plane.send([{ side: 'client', tuple, data: Buffer.from('put') }]);
+    await remote.receive();
+    remote.send(to, hello('echo'));
+    t.same(await remote.receiveFrom(), { data: Buffer.from(hello('echo')), source: to });
+    remote.close();
+  }
+  await relay.plane.close();
+});

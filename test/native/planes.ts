@@ -1,0 +1,147 @@
+/** Data planes and the sockets around them, as the tests of this folder use them. */
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { familyOf, type TransportAddress, transportAddress } from '../../src/address.js';
+import { trunkEpoch } from '../../src/auth/keys.js';
+import { openDataPlane } from '../../src/native/index.js';
+import type {
+  DataPlane,
+  DataPlaneEvent,
+  DataPlaneOptions,
+  FiveTuple,
+  PuntedDatagram,
+} from '../../src/native/types.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+
+export const V4: TransportAddress = { address: '127.0.0.1', port: 0 };
+export const V6: TransportAddress = { address: '::1', port: 0 };
+export const KEY = new Uint8Array(16).fill(7);
+
+/** A Binding request: what a data plane hands up. */
+export function bindingRequest(): Uint8Array {
+  return new MessageWriter('request', 0x001, new Uint8Array(12)).finish();
+}
+
+/** Polls until a condition holds; the test's own timeout ends a hopeless wait. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(2);
+}
+
+/** A data plane that keeps what was handed up. */
+export class TestPlane {
+  readonly plane: DataPlane;
+  readonly punted: PuntedDatagram[] = [];
+  readonly events: DataPlaneEvent[] = [];
+
+  constructor(options: Partial<DataPlaneOptions> = {}) {
+    this.plane = openDataPlane({
+      clientAddresses: [V4],
+      trunkAddresses: [V4],
+      workers: 2,
+      ...options,
+      onBatch: ({ datagrams, events }) => {
+        this.punted.push(...datagrams);
+        this.events.push(...events);
+      },
+    });
+  }
+
+  count(name: string): number {
+    const value = this.plane.counters()[name];
+    if (value === undefined) throw new Error(`no counter ${name}`);
+    return Number(value);
+  }
+
+  clientAddress(socket = 0): TransportAddress {
+    return this.plane.clientAddresses[socket] as TransportAddress;
+  }
+
+  trunkAddress(socket = 0): TransportAddress {
+    return this.plane.trunkAddresses[socket] as TransportAddress;
+  }
+
+  /** Makes the relay that sends from, and listens on, `address` known, with a key of today. */
+  join(slot: number, address: TransportAddress, socket = 0): void {
+    const keys = [{ epoch: trunkEpoch(Date.now()), key: KEY }];
+    this.plane.putTrunkPeer(slot, {
+      sources: [address],
+      socket,
+      destination: address,
+      sendKeys: keys,
+      receiveKeys: keys,
+      recordsMax: 8,
+    });
+  }
+
+  /** Learns a socket's 5-tuple and worker by letting it send a request. */
+  async meet(remote: Remote, socket = 0): Promise<{ tuple: FiveTuple; worker: number }> {
+    const seen = this.punted.length;
+    remote.send(this.clientAddress(socket), bindingRequest());
+    await until(() => this.punted.length > seen);
+    const { tuple, worker } = this.punted[seen] as PuntedDatagram;
+    return { tuple, worker };
+  }
+
+  /** Until every worker has carried out every command: a datagram to `remote` waits for that. */
+  async settle(remote: Remote, socket = 0): Promise<void> {
+    const marker = Buffer.from('settled');
+    this.plane.send([{ side: 'client', tuple: { socket, remote: remote.address }, data: marker }]);
+    await remote.receive();
+  }
+}
+
+/** A peer's or another relay's UDP socket on loopback. */
+export class Remote {
+  readonly #socket: Socket;
+  readonly #received: Buffer[] = [];
+  readonly #sources: TransportAddress[] = [];
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('message', (data, from) => {
+      this.#received.push(data);
+      this.#sources.push(transportAddress(from.address, from.port));
+    });
+  }
+
+  static async open(address: TransportAddress = V4): Promise<Remote> {
+    const type = familyOf(address) === 4 ? 'udp4' : 'udp6';
+    const socket = createSocket({ type, recvBufferSize: 1 << 20, sendBufferSize: 1 << 20 });
+    socket.bind(address.port, address.address);
+    await once(socket, 'listening');
+    return new Remote(socket);
+  }
+
+  get address(): TransportAddress {
+    const { address, port } = this.#socket.address();
+    return transportAddress(address, port);
+  }
+
+  send(to: TransportAddress, data: Uint8Array): void {
+    this.#socket.send(data, to.port, to.address);
+  }
+
+  /** The next datagram, in order. */
+  async receive(): Promise<Buffer> {
+    await until(() => this.#received.length > 0);
+    this.#sources.shift();
+    return this.#received.shift() as Buffer;
+  }
+
+  /** The next datagram and where it came from. */
+  async receiveFrom(): Promise<{ data: Buffer; source: TransportAddress }> {
+    await until(() => this.#received.length > 0);
+    const source = this.#sources[0] as TransportAddress;
+    return { data: await this.receive(), source };
+  }
+
+  /** Datagrams that arrived and were not taken. */
+  get waiting(): number {
+    return this.#received.length;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert';
+import fc from 'fast-check';
+import t from 'tap';
+import { relayKeyPair, relaySecret, sharedSecret, trunkDataKey } from '../../src/auth/keys.js';
+import {
+  decodeTrunkDatagram,
+  encodeTrunkDatagram,
+  type TrunkDatagram,
+  verifyTrunkTag,
+} from '../../src/trunk/datagram.js';
+import { sipHash24 } from '../../src/trunk/sip-hash.js';
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
+const counting = (length: number) => Uint8Array.from({ length }, (_, i) => i);
+
+t.test('SipHash-2-4 gives the vectors of the paper and of its reference code', async (t) => {
+  // Appendix A: key 00…0f, message 00…0e gives a129ca6149be45e5, written low byte first.
+  t.equal(hex(sipHash24(counting(16), counting(15))), 'e545be4961ca29a1');
+  t.equal(hex(sipHash24(counting(16), counting(0))), '310e0edd47db6f72');
+  t.equal(hex(sipHash24(counting(16), counting(8))), '6224939a79f5f593');
+});
+
+t.test('the vector of PROTOCOL.md section 7', async (t) => {
+  const [fra, nyc] = ['fra-1', 'nyc-1'].map((id) => relayKeyPair(relaySecret(counting(32), id)));
+  const key = trunkDataKey({
+    shared: sharedSecret(
+      (fra as NonNullable<typeof fra>).privateKey,
+      (nyc as NonNullable<typeof nyc>).publicKey,
+    ),
+    senderId: 'fra-1',
+    receiverId: 'nyc-1',
+    epoch: 325,
+    receiverStart: 1_795_334_400_123,
+  });
+  t.equal(hex(key), 'b061b39e3bbaae73e8f5b0764d95dc90');
+  const payload = Buffer.from('hello');
+  const datagram: TrunkDatagram = {
+    type: 'data',
+    lane: 0,
+    epoch: 325,
+    sequence: 0x6b02a10000000007n,
+    records: [{ sessionIndex: 0x01020304, sessionSequence: 9, payload }],
+  };
+  t.equal(
+    hex(encodeTrunkDatagram(datagram, key)),
+    `110001456b02a10000000007f52a1b967bb83c1b0102030400050009${hex(payload)}`,
+  );
+});
+
+const header = {
+  lane: fc.nat(255),
+  epoch: fc.nat(0xffff),
+  sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+};
+const anyDatagram: fc.Arbitrary<TrunkDatagram> = fc.oneof(
+  fc.record({
+    type: fc.constant('data' as const),
+    ...header,
+    records: fc.array(
+      fc.record({
+        sessionIndex: fc.nat(0xffff_ffff),
+        sessionSequence: fc.nat(0xffff),
+        payload: fc.uint8Array({ maxLength: 40 }),
+      }),
+      { minLength: 1, maxLength: 5 },
+    ),
+  }),
+  fc.record({
+    type: fc.constantFrom('probe' as const, 'probe-reply' as const),
+    ...header,
+    timestampNs: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    number: fc.nat(0xffff_ffff),
+  }),
+);
+const anyKey = fc.uint8Array({ minLength: 16, maxLength: 16 });
+
+t.test('what is encoded decodes to the same and carries its tag', async () => {
+  fc.assert(
+    fc.property(anyDatagram, anyKey, (datagram, key) => {
+      const encoded = encodeTrunkDatagram(datagram, key);
+      const decoded = decodeTrunkDatagram(encoded);
+      assert.deepEqual(decoded, { ok: true, datagram });
+      return decoded.ok && verifyTrunkTag(encoded, decoded.datagram, key);
+    }),
+  );
+});
+
+t.test('a changed header or another key spoils the tag', async () => {
+  fc.assert(
+    fc.property(anyDatagram, anyKey, fc.nat(11), fc.nat(7), (datagram, key, at, bit) => {
+      const encoded = encodeTrunkDatagram(datagram, key);
+      encoded[at] = (encoded[at] ?? 0) ^ (1 << bit);
+      const decoded = decodeTrunkDatagram(encoded);
+      return !decoded.ok || !verifyTrunkTag(encoded, decoded.datagram, key);
+    }),
+  );
+});
+
+t.test('random bytes never throw, and cut datagrams are no datagrams', async (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (junk) => {
+      const first = Uint8Array.of(0x11, ...junk);
+      return typeof decodeTrunkDatagram(junk).ok === typeof decodeTrunkDatagram(first).ok;
+    }),
+  );
+  const whole = bytes(`11${'00'.repeat(19)}0000000700020000aabb`);
+  for (let length = 0; length < whole.length; length++) {
+    t.notOk(decodeTrunkDatagram(whole.subarray(0, length)).ok, `${length} bytes`);
+  }
+});
