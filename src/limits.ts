@@ -194,6 +194,6 @@ export const LIMITS = {
   /** Data plane: UDP payload of a bundled trunk datagram, by default and at least. */
   trunkMtuBytes: 1_452,
   trunkMtuBytesMin: 508,
-  /** Data plane: datagrams handed up in one turn of the event loop, so that it serves others too. */
+  /** Data plane: datagrams handed up in one turn of the event loop, so that others get theirs. */
   puntedPerTurnMax: 256,
 } as const;

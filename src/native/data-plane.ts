@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { type NativeBinding, type NativePlane, SIDE_NUMBERS } from './binding.js';
+import { type NativeBinding, type NativePlane, SIDE_NUMBERS, Status } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { checkStatus, openFailure } from './failures.js';
 import { checkOptions } from './options.js';
@@ -45,6 +45,7 @@ export class NativeDataPlane implements DataPlane {
   readonly #counters: SharedCounters;
   readonly #onBatch: (batch: DataPlaneBatch) => void;
   readonly #drained: Uint8Array;
+  readonly #trunkPeersMax: number;
   readonly #slots = new Set<number>();
   #nextTurn: NodeJS.Immediate | undefined;
   #closed: Promise<void> | undefined;
@@ -57,6 +58,7 @@ export class NativeDataPlane implements DataPlane {
   constructor(binding: NativeBinding, options: DataPlaneOptions) {
     const checked = checkOptions(options, binding.limits);
     this.#limits = binding.limits;
+    this.#trunkPeersMax = checked.trunkPeersMax;
     this.#onBatch = options.onBatch;
     this.#scratch = new Scratch(binding.limits.scratchBytes);
     this.#counters = new SharedCounters(binding, checked);
@@ -164,6 +166,7 @@ export class NativeDataPlane implements DataPlane {
 
   trunkPeerTraffic(slot: number): TrunkPeerTraffic {
     checkU32('slot', slot);
+    if (slot >= this.#trunkPeersMax) checkStatus('trunkPeerTraffic', Status.Limit);
     return this.#counters.trafficOf(slot);
   }
 

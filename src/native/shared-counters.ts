@@ -1,7 +1,7 @@
 import type { NativeBinding } from './binding.js';
 import type { TrunkPeerTraffic } from './types.js';
 
-/** Rows start on cache lines; the memory's own start may be up to a line less one cell before one. */
+/** Rows start on cache lines; the memory itself may start up to seven cells before one. */
 const ALIGNMENT_CELLS = 7;
 /** records sent, received, lost. */
 const TRAFFIC_CELLS = 3;
