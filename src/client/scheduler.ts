@@ -66,7 +66,8 @@ export class IdleTimer {
   #check(): void {
     const idleForMs = this.#scheduler.monotonic() - this.#touchedAtMs;
     if (idleForMs < this.#idleMs) {
-      this.#arm(this.#idleMs - idleForMs);
+      // Whole milliseconds: a timer cannot wait for less, and rounding must not make it spin.
+      this.#arm(Math.ceil(this.#idleMs - idleForMs));
       return;
     }
     this.touch();

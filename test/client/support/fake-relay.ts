@@ -56,6 +56,7 @@ export class FakeRelay {
   readonly #watchers = new Set<() => void>();
   #lastKind: IntegrityKind = 'sha256';
   #peer: RemoteInfo | undefined;
+  #closed: Promise<void> | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -92,8 +93,10 @@ export class FakeRelay {
     return this.#peer;
   }
 
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => this.#socket.close(resolve));
+  /** Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => this.#socket.close(resolve));
+    return this.#closed;
   }
 
   /** How many requests or indications of a method have come. */

@@ -1,8 +1,10 @@
 import type { Test } from 'tap';
 import { type TransportAddress, transportAddress } from '../../../src/address.js';
 import { Peer, type PeerOptions } from '../../../src/client/index.js';
+import { encodeChannelData } from '../../../src/stun/channel-data.js';
 import { FakeRelay } from './fake-relay.js';
 import { FakeScheduler } from './fake-scheduler.js';
+import { until } from './until.js';
 
 /** The other peer's NAT address in these tests; nothing is ever sent there. */
 export const OTHER: TransportAddress = transportAddress('198.51.100.9', 51_820);
@@ -38,4 +40,12 @@ export async function scene(t: Test, relayAddress?: string): Promise<Scene> {
     return peer;
   };
   return { relay, scheduler, open, establish };
+}
+
+/** Waits until the peer has seen all that the relay has sent so far. */
+export async function caughtUp(relay: FakeRelay, peer: Peer): Promise<void> {
+  const astray = () => peer.stats().ignored['unknown-channel'] ?? 0;
+  const before = astray();
+  relay.send(encodeChannelData(0x4fff, Buffer.from('last')));
+  await until('the peer caught up', () => astray() > before);
 }

@@ -1,0 +1,134 @@
+import t from 'tap';
+import { parseGrant } from '../../src/client/index.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { Method } from '../../src/stun/methods.js';
+import { caughtUp, OTHER, scene } from './support/scene.js';
+import { rejectionOf } from './support/until.js';
+
+t.test('Connect names the other NAT address and opens the channel', async (t) => {
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  t.equal(peer.state, 'established');
+  t.strictSame(peer.peerAddress, OTHER);
+  const { message, signed } = await relay.nth(Method.Connect, 0);
+  t.equal(signed, 'sha256');
+  t.strictSame(message.address(AttributeType.XorPeerAddress), OTHER);
+});
+
+t.test('Connect is sent again at most 1 s apart while the other side is awaited', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  const peer = await open();
+  let answered = false;
+  relay.handler = (received) => received.message.method === Method.Connect && !answered;
+  const connecting = peer.connect(OTHER);
+  const first = await relay.nth(Method.Connect, 0);
+  scheduler.advance(500);
+  await relay.nth(Method.Connect, 1);
+  for (let second = 1; second <= 20; second += 1) {
+    scheduler.advance(1_000);
+    const again = await relay.nth(Method.Connect, 1 + second);
+    t.same(again.message.transactionId, first.message.transactionId);
+  }
+  answered = true;
+  scheduler.advance(1_000);
+  await connecting;
+  t.equal(peer.state, 'established');
+});
+
+t.test('silence ends Connect after 30 s, and the leg can be connected again', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  const peer = await open();
+  relay.handler = ({ message }) => message.method === Method.Connect;
+  const connecting = rejectionOf(peer.connect(OTHER));
+  await relay.nth(Method.Connect, 0);
+  scheduler.advance(32_000);
+  t.match(await connecting, { code: 'ERR_TURNPIKE_TIMEOUT', address: '198.51.100.9:51820' });
+  await relay.nth(Method.Connect, 30);
+  t.equal(peer.state, 'allocated');
+  relay.handler = () => false;
+  await peer.connect(OTHER);
+  t.equal(peer.state, 'established');
+});
+
+t.test('403 and 447 leave the leg reserved, other refusals end it', async (t) => {
+  for (const [code, state] of [
+    [403, 'allocated'],
+    [447, 'allocated'],
+    [437, 'closed'],
+    [446, 'closed'],
+    [508, 'closed'],
+  ] as const) {
+    const { relay, open } = await scene(t);
+    const peer = await open();
+    relay.handler = (received) => {
+      if (received.message.method !== Method.Connect) return false;
+      relay.send(relay.error(received, code));
+      return true;
+    };
+    t.match(await rejectionOf(peer.connect(OTHER)), {
+      code: 'ERR_TURNPIKE_REJECTED',
+      stunCode: code,
+    });
+    t.equal(peer.state, state, `${code}`);
+  }
+});
+
+t.test('a reserved leg is refreshed while signalling takes its time', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  const peer = await open();
+  for (let refresh = 0; refresh < 5; refresh += 1) {
+    scheduler.advance(12_000);
+    await relay.nth(Method.Refresh, refresh);
+    await caughtUp(relay, peer);
+    t.equal(peer.state, 'allocated');
+  }
+  await peer.connect(OTHER);
+  t.equal(peer.state, 'established');
+});
+
+t.test('connect() can be aborted and tried again', async (t) => {
+  const { relay, open } = await scene(t);
+  const peer = await open();
+  relay.handler = ({ message }) => message.method === Method.Connect;
+  const controller = new AbortController();
+  const connecting = rejectionOf(peer.connect(OTHER, { signal: controller.signal }));
+  await relay.nth(Method.Connect, 0);
+  controller.abort(new Error('changed my mind'));
+  t.match(await connecting, { code: 'ERR_TURNPIKE_ABORTED', cause: { message: /changed/ } });
+  t.equal(peer.state, 'allocated');
+  relay.handler = () => false;
+  await peer.connect(OTHER);
+  t.equal(peer.state, 'established');
+});
+
+t.test('connect() is for peers that wait to be connected', async (t) => {
+  const { establish } = await scene(t);
+  const peer = await establish();
+  t.match(await rejectionOf(peer.connect(OTHER)), { code: 'ERR_TURNPIKE_CONFIG' });
+  await peer.close();
+  t.match(await rejectionOf(peer.connect(OTHER)), { code: 'ERR_TURNPIKE_CLOSED' });
+});
+
+t.test('close() ends a Connect under way', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  const peer = await open();
+  relay.handler = ({ message }) => message.method === Method.Connect;
+  const connecting = rejectionOf(peer.connect(OTHER));
+  await relay.nth(Method.Connect, 0);
+  await peer.close();
+  t.match(await connecting, { code: 'ERR_TURNPIKE_CLOSED' });
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('a channel outside of 0x4000 to 0x4FFF is of no use', async (t) => {
+  const { relay, open } = await scene(t);
+  const peer = await open();
+  relay.channel = 0x5000;
+  t.match(await rejectionOf(peer.connect(OTHER)), { code: 'ERR_TURNPIKE_STUN' });
+  t.equal(peer.state, 'closed');
+});
+
+t.test('a grant survives JSON', async (t) => {
+  const { relay } = await scene(t);
+  t.strictSame(parseGrant(JSON.parse(JSON.stringify(relay.grant))), relay.grant);
+});

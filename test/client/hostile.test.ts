@@ -1,0 +1,206 @@
+import { createSocket } from 'node:dgram';
+import fc from 'fast-check';
+import t from 'tap';
+import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+import { NONCE_PLAIN } from './support/fake-relay.js';
+import { OTHER, scene } from './support/scene.js';
+import { rejectionOf, until } from './support/until.js';
+
+t.test('datagrams of others never reach the peer', async (t) => {
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  const stranger = createSocket('udp4');
+  t.teardown(() => stranger.close());
+  const { port, address } = relay.peer;
+  const forgery = encodeChannelData(relay.channel, Buffer.from('forged'));
+  await new Promise((resolve) => stranger.send(forgery, port, address, resolve));
+  await new Promise((resolve) => stranger.send(relay.closed(437), port, address, resolve));
+  relay.send(encodeChannelData(relay.channel, Buffer.from('genuine')));
+  await until('the genuine one came', () => peer.stats().packetsReceived > 0);
+  t.match(peer.stats(), { packetsReceived: 1, bytesReceived: 7 });
+  t.equal(peer.state, 'established');
+});
+
+t.test('forged answers do not end a transaction', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  let forged = false;
+  relay.handler = (received) => {
+    if (received.signed === undefined || forged) return false;
+    forged = true;
+    for (const code of [300, 400, 403, 437, 486, 508]) {
+      relay.send(relay.error(received, code, { integrity: 'none' }));
+      relay.send(relay.error(received, code, { integrity: 'forged' }));
+      relay.send(relay.error(received, code, { integrity: 'sha1' }));
+    }
+    relay.send(relay.success(received, undefined, { integrity: 'none' }));
+    relay.send(relay.success(received, undefined, { integrity: 'forged' }));
+    relay.send(relay.success(received, undefined, { transactionId: Buffer.alloc(12) }));
+    relay.send(relay.success(received, undefined, { method: Method.Refresh }));
+    return true;
+  };
+  const opening = open();
+  await relay.nth(Method.Allocate, 1);
+  scheduler.advance(500);
+  const peer = await opening;
+  t.strictSame(peer.stats().ignored, {
+    integrity: 20,
+    'unknown-transaction': 1,
+    'wrong-method': 1,
+  });
+});
+
+t.test('what was ignored is told when nothing better came', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  relay.handler = (received) => {
+    if (received.signed === undefined) return false;
+    relay.send(relay.error(received, 437, { integrity: 'none' }));
+    return true;
+  };
+  const opening = rejectionOf(open());
+  // Each transmission is a moment to see what came before it.
+  for (let sent = 1; sent <= 7; sent += 1) {
+    await relay.nth(Method.Allocate, sent);
+    scheduler.advance(500 * 2 ** (sent - 1));
+  }
+  t.match(await opening, {
+    code: 'ERR_TURNPIKE_RELAY_UNREACHABLE',
+    message: /ignored: \d+ × integrity 437/,
+  });
+});
+
+t.test('errors before the challenge do not end the attempt, 400 and 420 apart', async (t) => {
+  for (const code of [403, 437, 508]) {
+    const { relay, open, scheduler } = await scene(t);
+    let forged = false;
+    relay.handler = (received) => {
+      if (forged) return false;
+      forged = true;
+      relay.send(relay.error(received, code));
+      return true;
+    };
+    const opening = open();
+    await relay.nth(Method.Allocate, 0);
+    scheduler.advance(500);
+    t.match((await opening).stats().ignored, { 'unauthenticated-error': 1 });
+  }
+  for (const code of [400, 420]) {
+    const { relay, open } = await scene(t);
+    relay.handler = (received) => {
+      relay.send(relay.error(received, code));
+      return true;
+    };
+    t.match(await rejectionOf(open()), { code: 'ERR_TURNPIKE_REJECTED', stunCode: code });
+  }
+});
+
+t.test('a challenge whose algorithms were taken out is ignored (bid-down)', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  let forged = false;
+  relay.handler = (received) => {
+    if (forged) return false;
+    forged = true;
+    const { algorithms } = relay;
+    relay.algorithms = undefined;
+    relay.send(relay.challenge(received));
+    relay.algorithms = algorithms;
+    return true;
+  };
+  const opening = open();
+  await relay.nth(Method.Allocate, 0);
+  scheduler.advance(500);
+  const peer = await opening;
+  t.match(peer.stats(), { integrity: 'sha256', ignored: { 'bid-down': 1 } });
+});
+
+t.test('a forged challenge with another nonce is overcome by the genuine one', async (t) => {
+  const { relay, open } = await scene(t);
+  let forged = false;
+  relay.handler = (received) => {
+    if (forged) return false;
+    forged = true;
+    const { algorithms, nonce } = relay;
+    Object.assign(relay, { algorithms: undefined, nonce: NONCE_PLAIN });
+    relay.send(relay.challenge(received));
+    Object.assign(relay, { algorithms, nonce });
+    return true;
+  };
+  const peer = await open();
+  t.equal(peer.stats().integrity, 'sha256', 'the relay answered 438, which told of SHA-256');
+});
+
+t.test('forged Closed indications change nothing', async (t) => {
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  relay.send(relay.closed(437, { integrity: 'none' }));
+  relay.send(relay.closed(437, { integrity: 'forged' }));
+  relay.send(relay.closed(437, { integrity: 'sha1' }));
+  relay.send(relay.closed(437, { connectionId: 'f'.repeat(32) }));
+  await until('all came', () => peer.stats().ignored['unexpected-message'] === 1);
+  t.match(peer.stats().ignored, { 'unauthenticated-closed': 3 });
+  t.equal(peer.state, 'established');
+});
+
+t.test('requests and other indications are never answered (CVE-2024-2169)', async (t) => {
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  for (const messageClass of ['request', 'indication'] as const) {
+    for (const method of [Method.Binding, Method.Allocate, Method.Data, 0x7ff]) {
+      relay.send(new MessageWriter(messageClass, method, Buffer.alloc(12, 1)).finish());
+    }
+  }
+  await until('all came', () => peer.stats().ignored['unexpected-message'] === 8);
+  t.equal(relay.count(Method.Binding), 0);
+  t.equal(peer.state, 'established');
+});
+
+t.test('data on another channel or too early is ignored', async (t) => {
+  const { relay, open } = await scene(t);
+  const peer = await open();
+  relay.send(encodeChannelData(relay.channel, Buffer.from('early')));
+  await until('it came', () => peer.stats().ignored['unknown-channel'] === 1);
+  await peer.connect(OTHER);
+  relay.send(encodeChannelData(relay.channel + 1, Buffer.from('astray')));
+  relay.send(Buffer.alloc(0));
+  relay.send(Buffer.from([0x40, 0x01, 0xff, 0xff, 1]));
+  relay.send(Buffer.from([0xff]));
+  relay.send(Buffer.from([0x01]));
+  await until('all came', () => (peer.stats().ignored.malformed ?? 0) === 3);
+  t.match(peer.stats(), { packetsReceived: 0, ignored: { 'unknown-channel': 2, empty: 1 } });
+});
+
+t.test('no bytes make the peer throw or leave its state', async (t) => {
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  const before = total(peer.stats());
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 80 }),
+    stunLike(fc.uint8Array({ maxLength: 60 })),
+    fc.uint8Array({ maxLength: 30 }).map((payload) => encodeChannelData(0x4001, payload)),
+  );
+  const samples = fc.sample(bytes, 2_000);
+  for (let at = 0; at < samples.length; at += 50) {
+    for (const sample of samples.slice(at, at + 50)) relay.send(sample);
+    await until('they came', () => total(peer.stats()) - before >= Math.min(at + 50, 2_000));
+  }
+  t.equal(peer.state, 'established');
+  t.equal(peer.send(Buffer.from('still here')), true);
+});
+
+/** A header of an answer or a Closed indication before any bytes. */
+function stunLike(body: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
+  const type = fc.constantFrom(0x0103, 0x0113, 0x010a, 0x011a, 0x0114, 0x1e11, 0x3ff1);
+  return fc.tuple(type, body).map(([messageType, attributes]) => {
+    const padded = attributes.subarray(0, attributes.length & ~3);
+    const header = Buffer.alloc(20, 3);
+    header.writeUInt16BE(messageType, 0);
+    header.writeUInt16BE(padded.length, 2);
+    header.writeUInt32BE(0x2112a442, 4);
+    return Buffer.concat([header, padded]);
+  });
+}
+
+function total(stats: { packetsReceived: number; ignored: Record<string, number> }): number {
+  return Object.values(stats.ignored).reduce((sum, count) => sum + count, stats.packetsReceived);
+}

@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import t from 'tap';
+import type { Peer } from '../../src/client/index.js';
+import { TurnpikeError } from '../../src/errors.js';
+import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { Method } from '../../src/stun/methods.js';
+import { caughtUp, OTHER, scene } from './support/scene.js';
+import { rejectionOf, until } from './support/until.js';
+
+/** The 'close' event's error. */
+async function closeOf(peer: Peer): Promise<TurnpikeError | undefined> {
+  return (await once(peer, 'close'))[0];
+}
+
+t.test('an established leg is refreshed at half to three quarters of its life', async (t) => {
+  for (const [jitter, delayMs] of [
+    [0x00, 10_000],
+    [0xff, 15_000],
+  ] as const) {
+    const { relay, establish, scheduler } = await scene(t);
+    relay.lifetimeSeconds = 20;
+    const random = (bytes: number) => (bytes === 1 ? Buffer.of(jitter) : randomBytes(bytes));
+    const peer = await establish({ random });
+    for (let refresh = 0; refresh < 3; refresh += 1) {
+      scheduler.advance(delayMs - 1);
+      t.equal(relay.count(Method.Refresh), refresh);
+      scheduler.advance(1);
+      const { message } = await relay.nth(Method.Refresh, refresh);
+      t.equal(message.lifetimeSeconds(), 600);
+      await caughtUp(relay, peer);
+    }
+  }
+});
+
+t.test('no lifetime that a relay grants makes a storm of Refresh', async (t) => {
+  for (const lifetimeSeconds of [0, 0xffff_ffff]) {
+    const { relay, establish, scheduler } = await scene(t);
+    relay.lifetimeSeconds = lifetimeSeconds;
+    const peer = await establish();
+    scheduler.advance(4_999);
+    await caughtUp(relay, peer);
+    t.equal(relay.count(Method.Refresh), 0);
+  }
+});
+
+t.test('a peer that sends nothing for 15 s sends a Binding indication', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  scheduler.advance(14_000);
+  peer.send(Buffer.from('busy'));
+  scheduler.advance(14_999);
+  t.equal(relay.count(Method.Binding), 0);
+  scheduler.advance(1);
+  const { message } = await relay.nth(Method.Binding, 0);
+  t.equal(message.messageClass, 'indication');
+});
+
+t.test('a relay that was silent for 30 s is asked, data counts as a sign of life', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  scheduler.advance(29_000);
+  relay.send(encodeChannelData(relay.channel, Buffer.from('alive')));
+  await until('it came', () => peer.stats().packetsReceived === 1);
+  scheduler.advance(29_000);
+  t.equal(relay.count(Method.Refresh), 0);
+  scheduler.advance(1_000);
+  await relay.nth(Method.Refresh, 0);
+});
+
+t.test('a relay that died is noticed', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  relay.drop = Number.POSITIVE_INFINITY;
+  const closed = closeOf(peer);
+  scheduler.advance(30_000);
+  await relay.nth(Method.Refresh, 0);
+  scheduler.advance(39_500);
+  t.match(await closed, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE' });
+  t.equal(peer.state, 'closed');
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('a relay that forgot the leg closes it', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  relay.handler = (received) => {
+    if (received.signed === undefined) return false;
+    relay.send(relay.error(received, 437));
+    return true;
+  };
+  const closed = closeOf(peer);
+  scheduler.advance(30_000);
+  t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
+});
+
+t.test('a stale nonce is renewed in the middle of its life', async (t) => {
+  for (const integrity of ['sha1', 'sha256'] as const) {
+    const { relay, establish, scheduler } = await scene(t);
+    const peer = await establish({ integrity });
+    relay.nonce = 'obMatJos2gAABsecond';
+    scheduler.advance(30_000);
+    const first = await relay.nth(Method.Refresh, 0);
+    const second = await relay.nth(Method.Refresh, 1);
+    t.equal(second.signed, integrity);
+    t.notSame(second.message.transactionId, first.message.transactionId);
+    await peer.close();
+    t.equal(relay.count(Method.Refresh), 3, 'the new nonce was kept for the next request');
+  }
+});
+
+t.test('a Closed indication ends the connection with its code', async (t) => {
+  for (const integrity of ['sha1', 'sha256'] as const) {
+    for (const code of [437, 447, 300]) {
+      const { relay, establish, scheduler } = await scene(t);
+      const peer = await establish({ integrity });
+      const closed = closeOf(peer);
+      relay.send(relay.closed(code));
+      t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: code });
+      t.equal(scheduler.armed, 0);
+      t.equal(relay.count(Method.Refresh), 0, 'there is nothing to give back');
+      t.equal(peer.send(Buffer.from('late')), false);
+    }
+  }
+});
+
+t.test('a Closed indication ends a leg that waits for signalling', async (t) => {
+  const { relay, open } = await scene(t);
+  const peer = await open();
+  const closed = closeOf(peer);
+  relay.send(relay.closed(300));
+  t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 300 });
+  t.match(await rejectionOf(peer.connect(OTHER)), { code: 'ERR_TURNPIKE_CLOSED' });
+});
+
+t.test('close() tells the relay, once, and releases everything', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  const closed = closeOf(peer);
+  await Promise.all([peer.close(), peer.close()]);
+  await peer.close();
+  t.equal(await closed, undefined, 'no error');
+  t.equal(relay.count(Method.Refresh), 1);
+  t.equal((await relay.nth(Method.Refresh, 0)).message.lifetimeSeconds(), 0);
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('close() waits 2 s for a relay that does not answer', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  relay.drop = Number.POSITIVE_INFINITY;
+  const closing = peer.close();
+  await relay.nth(Method.Refresh, 0);
+  scheduler.advance(2_000);
+  await closing;
+  await relay.nth(Method.Refresh, 2);
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('a reason given to close() is what the event reports', async (t) => {
+  const { establish } = await scene(t);
+  const peer = await establish();
+  const closed = closeOf(peer);
+  await peer.close(new TurnpikeError('ERR_TURNPIKE_CLOSED', 'because'));
+  t.match(await closed, { message: 'because' });
+});
+
+t.test('a relay whose host refuses is noticed at once', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  const closed = closeOf(peer);
+  await relay.close();
+  const pump = setInterval(() => {
+    peer.send(Buffer.from('anyone?'));
+    scheduler.advance(500);
+  }, 2);
+  t.match(await closed, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', errno: 'ECONNREFUSED' });
+  clearInterval(pump);
+});
