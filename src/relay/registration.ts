@@ -124,12 +124,14 @@ export class RegistrationClient {
     this.#wake?.();
     this.#settle?.reject(new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the relay was closed'));
     await this.#running;
-    if (!registered) return;
-    await this.#requests.send({
-      method: 'DELETE',
-      path: `${this.#path('registration')}?start=${this.#options.record().start}`,
-      timeoutMs: DEREGISTER_MS,
-    });
+    if (registered) {
+      await this.#requests.send({
+        method: 'DELETE',
+        path: `${this.#path('registration')}?start=${this.#options.record().start}`,
+        timeoutMs: DEREGISTER_MS,
+      });
+    }
+    this.#requests.close();
   }
 
   async #run(): Promise<void> {

@@ -1,3 +1,10 @@
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import {
@@ -39,7 +46,9 @@ export interface SignedRequestsOptions {
  */
 export class SignedRequests {
   readonly #options: SignedRequestsOptions;
+  /** Without a slash at the end, and with the protocol in lower case. */
   readonly #base: string;
+  readonly #agent: HttpAgent;
   /** Those of the requests under way. */
   readonly #controllers = new Set<AbortController>();
 
@@ -51,7 +60,9 @@ export class SignedRequests {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
     }
     this.#options = options;
-    this.#base = options.directoryUrl.replace(/\/+$/, '');
+    this.#base = `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+    const keepAlive = { keepAlive: true, maxSockets: 1 };
+    this.#agent = url.protocol === 'https:' ? new HttpsAgent(keepAlive) : new HttpAgent(keepAlive);
   }
 
   /** Gives up the requests under way. */
@@ -59,17 +70,25 @@ export class SignedRequests {
     for (const controller of this.#controllers) controller.abort();
   }
 
+  /** Gives up the requests under way and ends idle connections; `send` still works. */
+  close(): void {
+    this.abort();
+    this.#agent.destroy();
+  }
+
   /** Sends one request and waits for its answer, at most `timeoutMs`. */
   async send(request: DirectoryRequest): Promise<SignedAnswerResult> {
     const controller = new AbortController();
+    let late = false;
     const timer = setTimeout(() => {
-      controller.abort(new DOMException('no answer in time', 'TimeoutError'));
+      late = true;
+      controller.abort();
     }, request.timeoutMs);
     this.#controllers.add(controller);
     try {
       return await this.#exchange(request, controller.signal);
     } catch (error) {
-      return { ok: false, reason: reasonOf(error) };
+      return { ok: false, reason: late ? 'no answer in time' : reasonOf(error) };
     } finally {
       clearTimeout(timer);
       this.#controllers.delete(controller);
@@ -82,27 +101,39 @@ export class SignedRequests {
     const nonce = Buffer.from(random(NONCE_BYTES)).toString('hex');
     const timeMs = clock.now();
     const body = request.body === undefined ? '' : JSON.stringify(request.body);
-    const response = await fetch(`${this.#base}${path}`, {
+    const response = await this.#roundTrip(path, body, {
       method,
-      redirect: 'error',
       signal,
       headers: {
         [SIGNING_HEADERS.time]: String(timeMs),
         [SIGNING_HEADERS.nonce]: nonce,
         [SIGNING_HEADERS.signature]: signRequest(key, { method, path, timeMs, nonce, body }),
         ...(body === '' ? {} : { 'content-type': 'application/json' }),
+        ...(body === '' ? {} : { 'content-length': Buffer.byteLength(body) }),
       },
-      ...(body === '' ? {} : { body }),
     });
     const answer = await boundedBody(response);
     if (answer === undefined) return { ok: false, reason: 'the answer is too large' };
-    const signing = parseSigning((name) => response.headers.get(name));
-    const { status } = response;
+    const signing = parseSigning((name) => response.headers[name]);
+    const status = response.statusCode ?? 0;
     if (signing === undefined) return unsigned(status, answer);
     const covered = { method, path, status, timeMs: signing.timeMs, nonce, body: answer };
     return sameSignature(signAnswer(key, covered), signing.signature)
       ? { ok: true, status, body: parsedJson(answer) }
       : unsigned(status, answer);
+  }
+
+  /**
+   * Not `fetch`: it refuses some ports a directory may well have, and its connections cannot be
+   * ended when the relay closes.
+   */
+  #roundTrip(path: string, body: string, options: RequestOptions): Promise<IncomingMessage> {
+    const send = this.#base.startsWith('https:') ? httpsRequest : httpRequest;
+    return new Promise((resolve, reject) => {
+      send(`${this.#base}${path}`, { ...options, agent: this.#agent }, resolve)
+        .on('error', reject)
+        .end(body);
+    });
   }
 }
 
@@ -110,10 +141,11 @@ function unsigned(status: number, body: Buffer): SignedAnswerResult {
   return { ok: false, reason: `answer ${status}${hint(body)} is not signed by a directory` };
 }
 
-async function boundedBody(response: Response): Promise<Buffer | undefined> {
-  const chunks: Uint8Array[] = [];
+async function boundedBody(response: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response.body ?? []) {
+  // Leaving the loop early destroys the response.
+  for await (const chunk of response) {
     bytes += chunk.length;
     if (bytes > LIMITS.registryBytesMax) return undefined;
     chunks.push(chunk);
@@ -136,8 +168,8 @@ function parsedJson(body: Buffer): unknown {
   }
 }
 
-/** The operating system's name of a failure where there is one: fetch hides it in `cause`. */
+/** The system's name of a failure where there is one. */
 function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error & { cause?: { code?: unknown } };
-  return typeof cause?.code === 'string' ? cause.code : message;
+  const { message, code } = error as NodeJS.ErrnoException;
+  return code ?? message;
 }

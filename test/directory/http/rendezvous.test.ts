@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { Directory } from '../../../src/directory/index.js';
@@ -232,4 +233,27 @@ t.test('a directory that closes says so and does not wait for its peers', async 
   t.match(await a.untilClosed(), { code: 1001, reason: 'shutting-down' });
   await closed;
   await directory.close();
+});
+
+t.test('a peer that does not answer the close is cut', async (t) => {
+  const directory = await openDirectory(t);
+  const deaf = await TestPeer.open(t, directory);
+  deaf.say({ type: 'join', room: 'lunch' });
+  await deaf.next('waiting');
+  deaf.socket.pause();
+  await directory.close();
+  t.pass('closed');
+});
+
+t.test('an unfinished handshake does not keep the directory open', async (t) => {
+  const directory = await openDirectory(t);
+  const socket = connect(directory.address.port, '127.0.0.1');
+  // A close in the middle of a request may well be a reset.
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  socket.write('GET /v1/rendezvous HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n');
+  const closed = new Promise((resolve) => socket.resume().on('close', resolve));
+  await directory.close();
+  await closed;
+  t.pass('closed');
 });

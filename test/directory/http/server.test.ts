@@ -4,7 +4,9 @@ import { Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import t from 'tap';
+import { createHttpServer } from '../../../src/directory/http/server.js';
 import { Directory } from '../../../src/directory/index.js';
+import { DirectoryMetrics } from '../../../src/directory/metrics.js';
 import { LIMITS } from '../../../src/limits.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
 import { TEST_CERT, TEST_KEY } from '../tls-fixture.js';
@@ -74,6 +76,22 @@ t.test('what is not HTTP gets a problem and the end of its connection', async (t
   );
   t.match(smuggled, /^HTTP\/1\.1 400 /);
   t.equal((await h.request('/healthz')).status, 200);
+});
+
+t.test('what is slow is given up, and looked for every second', async (t) => {
+  const metrics = new DirectoryMetrics();
+  const tls = { cert: TEST_CERT, key: TEST_KEY };
+  for (const each of [undefined, tls]) {
+    const app = await createHttpServer({ tls: each, logger: pino({ enabled: false }), metrics });
+    t.match(app.server, {
+      headersTimeout: LIMITS.httpHeadersMs,
+      requestTimeout: LIMITS.httpRequestMs,
+      keepAliveTimeout: LIMITS.httpKeepAliveMs,
+      maxConnections: LIMITS.httpConnectionsMax,
+      connectionsCheckingInterval: 1_000,
+    });
+    await app.close();
+  }
 });
 
 t.test('with a certificate it speaks TLS and nothing else', async (t) => {

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { signAnswer } from '../../src/registry/signing.js';
+import { SignedRequests } from '../../src/relay/signed-requests.js';
+import { systemClock } from '../../src/units.js';
+import { keyOf } from '../directory/fixtures.js';
+
+const PATH = '/v1/relays/fra-1/beat';
+const REQUEST = { method: 'POST', path: PATH, body: {}, timeoutMs: 5_000 } as const;
+
+type Answerer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server that poses as a directory, and a relay's requests to it. */
+async function impostor(test: Test, answer: Answerer): Promise<SignedRequests> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  test.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const requests = new SignedRequests({
+    directoryUrl: `http://127.0.0.1:${port}/`,
+    registrationKey: keyOf('fra-1'),
+    clock: systemClock,
+    random: randomBytes,
+  });
+  test.teardown(() => requests.close());
+  return requests;
+}
+
+/** Headers that sign an answer as a directory would. */
+function signed(nonce: string, status: number, body: string, key = keyOf('fra-1')) {
+  const timeMs = Date.now();
+  const covered = { method: 'POST', path: PATH, status, timeMs, nonce, body };
+  return {
+    'turnpike-time': String(timeMs),
+    'turnpike-nonce': nonce,
+    'turnpike-signature': signAnswer(key, covered),
+  };
+}
+
+const nonceOf = (request: IncomingMessage) => String(request.headers['turnpike-nonce']);
+
+t.test('a signed answer is believed, whatever its status', async (t) => {
+  const requests = await impostor(t, (request, response) => {
+    const body = '{"code":"superseded"}';
+    response.writeHead(409, signed(nonceOf(request), 409, body)).end(body);
+  });
+  t.same(await requests.send(REQUEST), { ok: true, status: 409, body: { code: 'superseded' } });
+});
+
+t.test('what is not a directory’s answer to this request is none', async (t) => {
+  let recorded = '';
+  const cases: Record<string, Answerer> = {
+    'no signature': (_request, response) => response.writeHead(409).end('{"code":"superseded"}'),
+    'another relay’s key': (request, response) =>
+      response.writeHead(200, signed(nonceOf(request), 200, '{}', keyOf('nyc-1'))).end('{}'),
+    'another status': (request, response) =>
+      response.writeHead(404, signed(nonceOf(request), 200, '{}')).end('{}'),
+    'another body': (request, response) =>
+      response.writeHead(200, signed(nonceOf(request), 200, '{}')).end('{ }'),
+    'an answer to an earlier request': (request, response) => {
+      recorded ||= nonceOf(request);
+      response.writeHead(200, signed(recorded, 200, '{}')).end('{}');
+    },
+    'the request’s own signature': (request, response) => {
+      const { 'turnpike-time': time, 'turnpike-signature': signature } = request.headers;
+      response.setHeader('turnpike-time', time ?? '');
+      response.setHeader('turnpike-nonce', nonceOf(request));
+      response.setHeader('turnpike-signature', signature ?? '').end('{}');
+    },
+    'a redirect': (_request, response) => response.writeHead(307, { location: '/' }).end(),
+    'an end in the middle': (_request, response) => {
+      response.writeHead(200, { 'content-length': 10 }).write('{');
+      setImmediate(() => response.destroy());
+    },
+    'an answer without end': (_request, response) => {
+      response.writeHead(200);
+      const chunk = Buffer.alloc(1 << 20, 32);
+      const write = () => {
+        if (!response.destroyed) response.write(chunk, () => setImmediate(write));
+      };
+      write();
+    },
+  };
+  for (const [what, answer] of Object.entries(cases)) {
+    const requests = await impostor(t, answer);
+    if (what === 'an answer to an earlier request') await requests.send(REQUEST);
+    const result = await requests.send(REQUEST);
+    t.match(result, { ok: false, reason: String }, `${what}: ${JSON.stringify(result)}`);
+  }
+});
+
+t.test('the reason of an unsigned refusal is told, and only as a word', async (t) => {
+  const skew = await impostor(t, (_request, response) => {
+    response.writeHead(401).end('{"code":"clock-skew"}');
+  });
+  t.match(await skew.send(REQUEST), { reason: 'answer 401 (clock-skew) is not signed' });
+  const noise = await impostor(t, (_request, response) => {
+    response.writeHead(401).end('{"code":"\\u001b[31m"}');
+  });
+  t.match(await noise.send(REQUEST), { reason: /^answer 401 is not signed/ });
+});
+
+t.test('silence ends by the time given, or by abort', async (t) => {
+  const requests = await impostor(t, () => {});
+  t.match(await requests.send({ ...REQUEST, timeoutMs: 20 }), { reason: 'no answer in time' });
+  const given = requests.send({ ...REQUEST, timeoutMs: LIMITS.directoryRequestMs });
+  requests.abort();
+  t.match(await given, { ok: false });
+});
+
+t.test('nobody there', async (t) => {
+  const requests = new SignedRequests({
+    directoryUrl: 'http://127.0.0.1:1',
+    registrationKey: keyOf('fra-1'),
+    clock: systemClock,
+    random: randomBytes,
+  });
+  t.match(await requests.send(REQUEST), { ok: false, reason: 'ECONNREFUSED' });
+});
