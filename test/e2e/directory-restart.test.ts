@@ -1,8 +1,10 @@
 import t from 'tap';
 import { exchange, joinBoth, settled } from './peer-agent.js';
-import { skipReason, World } from './world.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
 
 const FLOW = { packetsPerSecond: 200, payloadBytes: 200, pingIntervalMs: 100 };
+
+t.setTimeout(PATIENCE_MS);
 
 t.test('a killed directory interrupts nothing', { skip: skipReason() }, async (t) => {
   const world = await World.create(t);
@@ -11,7 +13,7 @@ t.test('a killed directory interrupts nothing', { skip: skipReason() }, async (t
     world.hostBehindNat('b', 'symmetric', [4]),
   ] as const;
   await world.start();
-  const agents = [world.peers(hosts[0]), world.peers(hosts[1])] as const;
+  const agents = await world.peersIn(hosts);
   const [a, b] = agents;
   const pair = await joinBoth('before', agents);
   const [grants] = await a.create(1, [{ region: 'west' }, { region: 'east' }]);
@@ -27,6 +29,7 @@ t.test('a killed directory interrupts nothing', { skip: skipReason() }, async (t
 
   await world.startDirectory();
   t.comment('relays register again by themselves, and new connections are possible');
+  await a.untilServing(['relay-a', 'relay-b']);
   const after = await joinBoth('after', agents);
   const afterwards = await exchange(after, 40, FLOW);
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type AddressFamily, familyOf } from '../../src/address.js';
 import { exchange, joinBoth } from './peer-agent.js';
-import { type RelayPlan, skipReason, World } from './world.js';
+import { PATIENCE_MS, type RelayPlan, skipReason, World } from './world.js';
 
 /** Families of the legs of A and B, and of the trunk between their relays. */
 interface Case {
@@ -27,16 +27,19 @@ const RELAYS: readonly RelayPlan[] = ([4, 6] as const).flatMap((family) =>
   })),
 );
 
+t.setTimeout(PATIENCE_MS);
+
 t.test('IPv4 and IPv6 legs and trunks, in any mix', { skip: skipReason() }, async (t) => {
   const world = await World.create(t, RELAYS);
-  const hosts = (['a', 'b'] as const).map((side) => ({
-    4: world.hostBehindNat(`${side}-4`, 'port-restricted', [4]),
-    6: world.hostBehindNat(`${side}-6`, 'port-restricted', [6]),
-  }));
+  const host = (side: string, family: AddressFamily) =>
+    world.hostBehindNat(`${side}-${family}`, 'port-restricted', [family]);
+  const hosts = [host('a', 4), host('a', 6), host('b', 4), host('b', 6)] as const;
   await world.start();
-  const agents = hosts.map((host) => ({ 4: world.peers(host[4]), 6: world.peers(host[6]) }));
-  const [a, b] = agents;
-  if (a === undefined || b === undefined) throw new Error('two sides');
+  const [a4, a6, b4, b6] = await world.peersIn(hosts);
+  const [a, b] = [
+    { 4: a4, 6: a6 },
+    { 4: b4, 6: b6 },
+  ];
   for (const { legs, trunk } of CASES) {
     t.test(`legs IPv${legs[0]} and IPv${legs[1]}, trunk IPv${trunk}`, async (t) => {
       const hints = ['west', 'east'].map((place, side) => ({

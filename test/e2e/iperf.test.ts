@@ -5,7 +5,7 @@ import { parseObject, readLines } from '../../src/cli/demo/supervised.js';
 import type { LabHost, LabProcess } from '../../src/lab/index.js';
 import { spawnTypeScript } from '../lab/agent.js';
 import { findCommand } from '../setup/system-packages.js';
-import { skipReason, World } from './world.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
 
 const TCP_FORWARD = fileURLToPath(new URL('./programs/tcp-forward.ts', import.meta.url));
 const PORT = 5201;
@@ -45,6 +45,8 @@ function startPeer(t: Test, world: World, host: LabHost, mode: string): Promise<
     });
   });
 }
+
+t.setTimeout(PATIENCE_MS);
 
 /**
  * iperf3 measures over UDP but arranges the measurement over TCP to the same address and port. The

@@ -1,9 +1,11 @@
 import t from 'tap';
 import { exchange, joinBoth } from './peer-agent.js';
-import { skipReason, World } from './world.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
 
 const LOSS_PERCENT = 2;
 const PACKETS = 1_000;
+
+t.setTimeout(PATIENCE_MS);
 
 t.test(
   'two lossy access links slow nothing down but the data',
@@ -18,7 +20,7 @@ t.test(
     for (const { behind } of hosts) {
       if (behind !== undefined) await world.lab.setLoss(behind, LOSS_PERCENT);
     }
-    const [a, b] = [world.peers(hosts[0]), world.peers(hosts[1])];
+    const [a, b] = await world.peersIn(hosts);
 
     // Some of twenty handshakes lose a packet: retransmission must see every one of them through.
     const rooms = Array.from({ length: 20 }, (_, number) => `room ${number}`);

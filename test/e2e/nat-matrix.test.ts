@@ -1,11 +1,13 @@
 import t from 'tap';
 import { NAT_BEHAVIOURS } from '../../src/lab/index.js';
 import { exchange, joinBoth } from './peer-agent.js';
-import { skipReason, World } from './world.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
 
 /** Few and small enough to wait in a socket's buffer for as long as a busy machine takes. */
 const PACKETS = 40;
 const FLOW = { payloadBytes: 200 };
+
+t.setTimeout(PATIENCE_MS);
 
 t.test('peers behind every pair of NATs talk', { skip: skipReason() }, async (t) => {
   const world = await World.create(t);
@@ -13,10 +15,7 @@ t.test('peers behind every pair of NATs talk', { skip: skipReason() }, async (t)
     NAT_BEHAVIOURS.map((behaviour) => world.hostBehindNat(`${side}-${behaviour}`, behaviour, [4]));
   const hosts = { a: behind('a'), b: behind('b') };
   await world.start();
-  const agents = {
-    a: hosts.a.map((host) => world.peers(host)),
-    b: hosts.b.map((host) => world.peers(host)),
-  };
+  const agents = { a: await world.peersIn(hosts.a), b: await world.peersIn(hosts.b) };
   const rows = agents.a.map((a) => agents.b.map((b) => ({ a, b })));
   for (const row of rows) {
     const results = row.map(async ({ a, b }) => {

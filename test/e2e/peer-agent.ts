@@ -34,6 +34,15 @@ export class PeerAgent {
     );
   }
 
+  /** Resolves when the directory chooses among these relays. */
+  async untilServing(ids: readonly string[]): Promise<void> {
+    for (;;) {
+      const relays = await this.#rpc.call('relays', this.#access);
+      if (ids.every((id) => relays.includes(id))) return;
+      await sleep(100);
+    }
+  }
+
   /** Meets another peer in a room. */
   async join(room: string, hints: PeerHints = {}): Promise<RemotePeer> {
     return this.#remote(await this.#rpc.call('join', { ...this.#access, room, hints }));

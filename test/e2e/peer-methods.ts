@@ -33,6 +33,8 @@ export type PeerMethods = {
   join(
     params: DirectorySettings & { readonly room: string; readonly hints: PeerHints },
   ): Promise<PeerFacts>;
+  /** The ids of the relays that may be chosen. */
+  relays(params: DirectorySettings): Promise<string[]>;
   /** Asks the directory for connections, as an application with signalling of its own. */
   create(
     params: DirectorySettings & {

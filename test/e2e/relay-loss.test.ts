@@ -1,6 +1,8 @@
 import t from 'tap';
 import { exchange, joinBoth } from './peer-agent.js';
-import { skipReason, World } from './world.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
+
+t.setTimeout(PATIENCE_MS);
 
 t.test('relays on the same host and on different ones', { skip: skipReason() }, async (t) => {
   const world = await World.create(t);
@@ -9,7 +11,7 @@ t.test('relays on the same host and on different ones', { skip: skipReason() }, 
     world.hostBehindNat('b', 'address-restricted', [4]),
   ] as const;
   await world.start();
-  const agents = [world.peers(hosts[0]), world.peers(hosts[1])] as const;
+  const agents = await world.peersIn(hosts);
 
   for (const regions of [
     ['west', 'west'],
@@ -33,10 +35,8 @@ t.test('relays on the same host and on different ones', { skip: skipReason() }, 
   t.test('a relay killed under traffic', async (t) => {
     const pair = await joinBoth('killed', agents);
     const [a, b] = pair;
+    await exchange(pair, 10);
     await Promise.all([agents[0].flow([a]), agents[1].flow([b])]);
-    await Promise.all([agents[0].sendOut([a], 10), agents[1].sendOut([b], 10)]);
-    const flow = [agents[0].flow([a]), agents[1].flow([b])];
-    await Promise.all(flow);
     await world.kill('relay-a');
     t.match(
       await a.closed,
@@ -52,6 +52,7 @@ t.test('relays on the same host and on different ones', { skip: skipReason() }, 
 
   t.test('a relay that was killed comes back', async (t) => {
     await world.startRelay('relay-a');
+    await agents[0].untilServing(['relay-a', 'relay-b']);
     const pair = await joinBoth('back', agents);
     t.equal(pair[0].relayId, 'relay-a');
     for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {

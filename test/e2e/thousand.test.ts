@@ -1,12 +1,14 @@
 import t from 'tap';
 import { settled } from './peer-agent.js';
-import { skipReason, World } from './world.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
 
 const CONNECTIONS = 1_000;
 const PACKETS = 3;
 
 /** Two CPUs carry a thousand of these: two packets and two pings a second on each. */
 const FLOW = { packetsPerSecond: 2, payloadBytes: 100, pingIntervalMs: 500 };
+
+t.setTimeout(PATIENCE_MS);
 
 t.test(`${CONNECTIONS} connections at once`, { skip: skipReason() }, async (t) => {
   const world = await World.create(t);
@@ -15,7 +17,7 @@ t.test(`${CONNECTIONS} connections at once`, { skip: skipReason() }, async (t) =
     world.hostBehindNat('b', 'port-restricted', [4]),
   ] as const;
   await world.start();
-  const [a, b] = [world.peers(hosts[0]), world.peers(hosts[1])];
+  const [a, b] = await world.peersIn(hosts);
   const grants = await a.create(CONNECTIONS, [{ region: 'west' }, { region: 'east' }]);
   const [atA, atB] = await Promise.all([
     a.open(grants.map(([first]) => first)),

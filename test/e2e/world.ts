@@ -18,11 +18,15 @@ import {
 import { PeerAgent } from './peer-agent.js';
 import type { DirectorySettings } from './peer-methods.js';
 
-const TURNPIKE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** The command as it is built. */
+export const TURNPIKE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 const DIRECTORY_PORT = 8443;
 const SERVICE_PORT = 3478;
 const TRUNK_PORT = 3480;
+
+/** How long a file of these tests may take: a machine that is busy with others is no failure. */
+export const PATIENCE_MS = 180_000;
 
 /** How a relay of the world is set up. */
 export interface RelayPlan {
@@ -47,11 +51,6 @@ export function skipReason(): string | false {
   return existsSync(TURNPIKE) ? false : 'not built: npm run build';
 }
 
-interface Running {
-  readonly process: LabProcess;
-  readonly log: Supervised;
-}
-
 /**
  * A lab with a directory and relays, each a real `turnpike` process, and with whatever peers the
  * test puts behind NATs.
@@ -63,7 +62,7 @@ export class World {
   readonly #apiKey = randomBytes(32).toString('base64');
   readonly #relayHosts = new Map<string, LabHost>();
   readonly #relayPlans = new Map<string, RelayPlan>();
-  readonly #running = new Map<string, Running>();
+  readonly #running = new Map<string, LabProcess>();
 
   private constructor(lab: Lab, secrets: string, relays: readonly RelayPlan[]) {
     this.lab = lab;
@@ -77,7 +76,7 @@ export class World {
 
   /**
    * A world whose nodes are declared but not up: declare peers' hosts in `lab`, then `start`.
-   * @param t - closes the world at the end of the test, and shows why a process ended early
+   * @param t - the test at whose end the world is closed
    */
   static async create(
     t: { teardown(action: () => Promise<void>): void },
@@ -131,13 +130,8 @@ export class World {
   async kill(name: string): Promise<void> {
     const running = this.#running.get(name);
     if (running === undefined) throw new Error(`${name} does not run`);
-    running.process.signal('SIGKILL');
-    await running.process.ended;
-  }
-
-  /** Rejects with the log's reason when the directory or a relay ends by itself. */
-  ended(name: string): Promise<never> {
-    return this.#running.get(name)?.log.ended ?? Promise.reject(new Error(`${name} does not run`));
+    running.signal('SIGKILL');
+    await running.ended;
   }
 
   /** Starts `turnpike` in a host. */
@@ -158,9 +152,16 @@ export class World {
     return this.lab.host(name, { behind: this.lab.nat(`nat-${name}`, options) });
   }
 
-  /** Starts a process of peers in a host. */
-  peers(host: LabHost): PeerAgent {
-    return new PeerAgent(this.lab, host, this.accessFrom(host));
+  /**
+   * Starts a process of peers in each of these hosts.
+   * @returns when the directory chooses among all relays
+   */
+  async peersIn<H extends readonly LabHost[]>(
+    hosts: H,
+  ): Promise<{ readonly [I in keyof H]: PeerAgent }> {
+    const agents = hosts.map((host) => new PeerAgent(this.lab, host, this.accessFrom(host)));
+    await agents[0]?.untilServing([...this.#relayPlans.keys()]);
+    return agents as unknown as { readonly [I in keyof H]: PeerAgent };
   }
 
   /** The directory, by an address that the host can reach. */
@@ -178,7 +179,7 @@ export class World {
   async #run(name: string, host: LabHost, args: readonly string[]): Promise<void> {
     const process = this.turnpike(host, args);
     const log = new Supervised(name, process);
-    this.#running.set(name, { process, log });
+    this.#running.set(name, process);
     await Promise.race([log.listening, log.ended]);
   }
 

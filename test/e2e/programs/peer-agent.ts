@@ -45,6 +45,11 @@ setInterval(() => {
 const methods: PeerMethods = {
   join: async (params) => admit(await Peer.join(params)),
 
+  relays: async ({ directoryUrl: url, apiKey }) => {
+    const relays = await new DirectoryClient({ url, apiKey }).listRelays();
+    return relays.map(({ id }) => id);
+  },
+
   create: async ({ directoryUrl: url, apiKey, count, hints }) => {
     const directory = new DirectoryClient({ url, apiKey });
     const offers = Array.from({ length: count }, () =>

@@ -1,0 +1,130 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import type { DemoEvent } from '../../src/cli/demo/events.js';
+import { parseObject, readLines } from '../../src/cli/demo/supervised.js';
+import { labSupport } from '../../src/lab/index.js';
+import { PATIENCE_MS, skipReason, TURNPIKE } from './world.js';
+
+const AS_NOBODY = fileURLToPath(new URL('./programs/demo-as-nobody.ts', import.meta.url));
+
+/** A running `turnpike demo --json`. */
+class DemoRun {
+  readonly child: ChildProcess;
+  readonly events: DemoEvent[] = [];
+  readonly ended: Promise<[number | null, NodeJS.Signals | null]>;
+
+  constructor(...args: readonly string[]) {
+    this.child = spawn(process.execPath, [TURNPIKE, 'demo', '--json', ...args], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    readLines(this.child.stdout, (line) => {
+      this.events.push(parseObject(line) as unknown as DemoEvent);
+    });
+    this.ended = once(this.child, 'close') as DemoRun['ended'];
+  }
+
+  all<E extends DemoEvent['event']>(name: E): Extract<DemoEvent, { event: E }>[] {
+    return this.events.filter((event) => event.event === name) as never;
+  }
+
+  async until(name: DemoEvent['event']): Promise<void> {
+    while (this.all(name).length === 0) await sleep(10);
+  }
+
+  /** The namespaces that it made and that are there still. */
+  get namespaces(): string[] {
+    if (!existsSync('/run/netns')) return [];
+    return readdirSync('/run/netns').filter((name) =>
+      name.startsWith(`turnpike-${this.child.pid}-`),
+    );
+  }
+
+  /** The processes in one of its namespaces. */
+  pidsIn(host: string): number[] {
+    const name = this.namespaces.find((each) => each.endsWith(`-${host}`)) ?? '';
+    return execFileSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(Number);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+const built = { skip: existsSync(TURNPIKE) ? false : 'not built: npm run build' };
+const lab = { skip: skipReason() };
+
+/** Should the test itself be killed, the demo ends all the same. */
+const BOUND = ['--seconds', '60'];
+
+const STEPS = ['waiting', 'answer', 'nat-address', 'connect', 'established'];
+
+t.setTimeout(PATIENCE_MS);
+
+t.test('on loopback, for an ordinary user', built, async (t) => {
+  const demo = new DemoRun('--seconds', '1');
+  t.same(await demo.ended, [0, null]);
+  t.same(
+    demo.all('relay').map(({ id }) => id),
+    ['relay-a', 'relay-b'],
+  );
+  for (const side of ['A', 'B']) {
+    const steps = demo.events.filter((event) => 'peer' in event && event.peer === side);
+    const names = steps.map(({ event }) => event).filter((name) => name !== 'waiting');
+    t.same(names, STEPS.slice(1), `the steps of ${side}`);
+  }
+  t.equal(demo.all('traffic').length, 1);
+  const [summary] = demo.all('summary');
+  t.ok((summary?.aToB.receivedPackets ?? 0) > 100);
+  t.ok((summary?.bToA.receivedPackets ?? 0) > 100);
+});
+
+t.test('behind NATs, stopped by Ctrl-C', lab, async (t) => {
+  const demo = new DemoRun('--nat', 'symmetric', ...BOUND);
+  await demo.until('traffic');
+  t.equal(demo.namespaces.length, 8, 'five hosts, two NATs, the internet');
+  const addresses = demo.all('nat-address').map(({ address }) => address.split(':')[0]);
+  t.same(addresses.sort(), ['203.0.113.10', '203.0.113.11']);
+  demo.child.kill('SIGINT');
+  t.same(await demo.ended, [0, null]);
+  t.equal(demo.all('summary').length, 1);
+  t.same(demo.namespaces, []);
+});
+
+t.test('kill -9 leaves nothing', lab, async (t) => {
+  const demo = new DemoRun('--nat', 'full-cone', ...BOUND);
+  await demo.until('traffic');
+  const pids = ['directory', 'relay-a', 'relay-b', 'peer-a', 'peer-b'].flatMap((host) =>
+    demo.pidsIn(host),
+  );
+  t.equal(pids.length, 5);
+  demo.child.kill('SIGKILL');
+  await demo.ended;
+  while (demo.namespaces.length > 0 || pids.some(isRunning)) await sleep(10);
+});
+
+t.test('a part that dies fails the demo, by the name of the step', lab, async (t) => {
+  const demo = new DemoRun('--nat', 'port-restricted', ...BOUND);
+  await demo.until('traffic');
+  for (const pid of demo.pidsIn('relay-a')) process.kill(pid, 'SIGKILL');
+  const [code] = await demo.ended;
+  t.equal(code, 1);
+  t.match(demo.all('failed'), [{ step: 'Traffic' }]);
+  t.same(demo.namespaces, []);
+});
+
+t.test('--nat asks an ordinary user to be root', lab, async (t) => {
+  const output = execFileSync(process.execPath, ['--import', 'tsx', AS_NOBODY], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  t.match(JSON.parse(output), { code: 'ERR_TURNPIKE_PRIVILEGE', message: /root/ });
+  t.ok(labSupport().ok, 'while this process could');
+});

@@ -1,0 +1,11 @@
+/** Runs `turnpike demo --nat` as an ordinary user, and prints the code of the error. */
+import '../../../src/cli/demo/namespace-stage.js';
+import { runDemo } from '../../../src/cli/demo.js';
+
+// The modules are loaded by now: that user may not be allowed to read them.
+process.setuid?.('nobody');
+const { signal } = new AbortController();
+const options = { nat: 'symmetric', seconds: 1, json: true } as const;
+await runDemo(options, { stdout: process.stdout, env: process.env, stop: signal }).catch(
+  ({ code, message }) => process.stdout.write(JSON.stringify({ code, message })),
+);
