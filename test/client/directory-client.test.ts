@@ -1,0 +1,136 @@
+import { createServer } from 'node:net';
+import t from 'tap';
+import { DirectoryClient, parseOffer } from '../../src/client/index.js';
+import { LIMITS } from '../../src/limits.js';
+import { httpServer, offerJson, type ScriptedAnswer } from './support/http-server.js';
+import { rejectionOf } from './support/until.js';
+
+const PEERS = [{ address: '203.0.113.7' }, { region: 'nyc' }] as const;
+
+t.test('createConnection asks with the key and reads both halves', async (t) => {
+  const { url, requests } = await httpServer(t, () => ({
+    status: 201,
+    body: JSON.stringify({ ...offerJson(), later: 'members are ignored' }),
+  }));
+  const client = new DirectoryClient({ url, apiKey: 'key' });
+  const offer = await client.createConnection({ peers: PEERS, ttlSeconds: 60 });
+  t.match(requests[0], {
+    method: 'POST',
+    url: '/v1/connections',
+    headers: { authorization: 'Bearer key', 'content-type': 'application/json' },
+  });
+  t.strictSame(JSON.parse(requests[0]?.body ?? ''), { peers: PEERS, ttlSeconds: 60 });
+  t.equal(offer.connectionId, '5f'.repeat(16));
+  const [first, second] = offer.grants;
+  t.strictSame(first, {
+    connectionId: '5f'.repeat(16),
+    expiresAt: '2026-11-22T15:00:00Z',
+    realm: 'turnpike',
+    role: 0,
+    relay: { id: 'fra-1', region: 'fra', address: '192.0.2.10', port: 3478 },
+    peerRelay: { address: '192.0.2.20', port: 3478 },
+    username: `1800000000:default/${'5f'.repeat(16)}/0`,
+    password: 'c2VjcmV0',
+  });
+  t.match(second, { role: 1, relay: { id: 'nyc-1' } });
+});
+
+t.test('a base URL may have a path of its own', async (t) => {
+  const { url, requests } = await httpServer(t, () => ({ status: 200, body: '{"relays":[]}' }));
+  await new DirectoryClient({ url: `${url}/turnpike`, apiKey: 'key' }).listRelays();
+  t.equal(requests[0]?.url, '/turnpike/v1/relays');
+});
+
+t.test('listRelays gives canonical addresses', async (t) => {
+  const relay = { id: 'a', region: 'r', addresses: [{ address: '2001:DB8:0::1', port: 3478 }] };
+  const { url } = await httpServer(t, () => ({
+    status: 200,
+    body: JSON.stringify({ relays: [relay] }),
+  }));
+  t.strictSame(await new DirectoryClient({ url, apiKey: 'key' }).listRelays(), [
+    { id: 'a', region: 'r', addresses: [{ address: '2001:db8::1', port: 3478 }] },
+  ]);
+});
+
+t.test('problems keep their status, code and retryAfterSeconds', async (t) => {
+  const { url } = await httpServer(t, () => ({
+    status: 503,
+    type: 'application/problem+json',
+    body: '{"title":"Service Unavailable","code":"no-relay","detail":"none","retryAfterSeconds":2}',
+  }));
+  const client = new DirectoryClient({ url, apiKey: 'key' });
+  t.match(await rejectionOf(client.createConnection({ peers: PEERS })), {
+    code: 'ERR_TURNPIKE_DIRECTORY',
+    status: 503,
+    retryAfterSeconds: 2,
+    message: 'the directory answered 503 no-relay: none',
+  });
+});
+
+t.test('answers that make no sense are the directory’s fault', async (t) => {
+  const offer = offerJson();
+  const broken = (change: Record<string, unknown>) => JSON.stringify({ ...offer, ...change });
+  const answers: ScriptedAnswer[] = [
+    { status: 201, body: 'not json' },
+    { status: 201, body: 'null' },
+    { status: 201, body: broken({ connectionId: 'ABC' }) },
+    { status: 201, body: broken({ expiresAt: 'soon' }) },
+    { status: 201, body: broken({ peers: [offer.peers[0]] }) },
+    { status: 201, body: broken({ peers: [offer.peers[0], offer.peers[0]] }) },
+    { status: 201, body: broken({ peers: [{ ...offer.peers[0], role: 2 }, offer.peers[1]] }) },
+    {
+      status: 201,
+      body: broken({
+        peers: [{ ...offer.peers[0], peerRelay: { address: 'x.y', port: 1 } }, offer.peers[1]],
+      }),
+    },
+    { status: 201, body: ' '.repeat(LIMITS.directoryAnswerBytesMax + 1) },
+    { status: 302, body: '' },
+    { status: 502, body: '<html>', type: 'text/html' },
+  ];
+  const { url } = await httpServer(t, () => answers.shift());
+  const client = new DirectoryClient({ url, apiKey: 'key' });
+  for (let left = answers.length; left > 0; left -= 1) {
+    const error = await rejectionOf(client.createConnection({ peers: PEERS }));
+    t.match(error, { code: 'ERR_TURNPIKE_DIRECTORY' });
+  }
+});
+
+t.test('a directory that is not there is unreachable', async (t) => {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  const client = new DirectoryClient({ url: `http://127.0.0.1:${port}`, apiKey: 'key' });
+  t.match(await rejectionOf(client.listRelays()), {
+    code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',
+    errno: 'ECONNREFUSED',
+    address: `127.0.0.1:${port}`,
+  });
+});
+
+t.test('a call can be aborted before and while it waits', async (t) => {
+  const controller = new AbortController();
+  const { url } = await httpServer(t, () => {
+    controller.abort('enough');
+    return undefined;
+  });
+  const client = new DirectoryClient({ url, apiKey: 'key' });
+  const { signal } = controller;
+  t.match(await rejectionOf(client.listRelays({ signal })), {
+    code: 'ERR_TURNPIKE_ABORTED',
+    cause: 'enough',
+  });
+  t.match(await rejectionOf(client.listRelays({ signal })), { code: 'ERR_TURNPIKE_ABORTED' });
+});
+
+t.test('only http: and https: URLs lead to a directory', async (t) => {
+  for (const url of ['ftp://host', 'host:8443', '']) {
+    t.throws(() => new DirectoryClient({ url, apiKey: 'key' }), { code: 'ERR_TURNPIKE_CONFIG' });
+  }
+});
+
+t.test('parseOffer takes what JSON.parse gives', async (t) => {
+  t.equal(parseOffer(offerJson()).grants.length, 2);
+  t.throws(() => parseOffer(undefined), { code: 'ERR_TURNPIKE_DIRECTORY' });
+});

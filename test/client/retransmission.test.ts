@@ -1,0 +1,47 @@
+import t from 'tap';
+import {
+  closeWaitsMs,
+  connectWaitsMs,
+  RoundTrip,
+  standardWaitsMs,
+} from '../../src/client/retransmission.js';
+import { LIMITS } from '../../src/limits.js';
+
+const sum = (waits: readonly number[]) => waits.reduce((total, wait) => total + wait, 0);
+
+t.test('the waits of RFC 8489 section 6.2.1', async (t) => {
+  t.strictSame(standardWaitsMs(500), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 8_000]);
+});
+
+t.test('Connect is never more than 1 s apart and ends after 30 s and a grace', async (t) => {
+  for (const [rtoMs, elapsedMs] of [
+    [500, 0],
+    [500, 12_345],
+    [3_000, 0],
+    [500, 29_999],
+    [500, 40_000],
+  ] as const) {
+    const waits = connectWaitsMs(rtoMs, elapsedMs);
+    const last = waits.at(-1) ?? 0;
+    t.ok(waits.slice(0, -1).every((wait) => wait <= 1_000));
+    t.ok(last <= 1_000 + LIMITS.connectGraceMs);
+    const endMs = Math.max(LIMITS.connectMs, elapsedMs) + LIMITS.connectGraceMs;
+    t.equal(elapsedMs + sum(waits), endMs);
+  }
+});
+
+t.test('closing takes at most 2 s', async (t) => {
+  t.equal(sum(closeWaitsMs()), 2_000);
+});
+
+t.test('the timeout follows the round trip, but not under 500 ms', async (t) => {
+  const roundTrip = new RoundTrip();
+  t.equal(roundTrip.smoothedMs, undefined);
+  t.equal(roundTrip.rtoMs, 500);
+  roundTrip.sample(400);
+  t.equal(roundTrip.smoothedMs, 400);
+  t.equal(roundTrip.rtoMs, 1_200);
+  for (let n = 0; n < 100; n += 1) roundTrip.sample(20);
+  t.ok(Math.abs((roundTrip.smoothedMs ?? 0) - 20) < 1);
+  t.equal(roundTrip.rtoMs, 500);
+});
