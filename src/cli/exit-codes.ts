@@ -27,7 +27,8 @@ export const SIGNAL_EXIT: Readonly<Record<string, number>> = {
   SIGTERM: 143,
 };
 
-const BY_ERROR_CODE: Partial<Record<TurnpikeErrorCode, number>> = {
+/** Errors that end a command with another code than `failed`. */
+export const EXIT_BY_ERROR: Partial<Record<TurnpikeErrorCode, number>> = {
   ERR_TURNPIKE_ADDRESS: EXIT.usage,
   ERR_TURNPIKE_CONFIG: EXIT.usage,
   ERR_TURNPIKE_SECRET: EXIT.usage,
@@ -46,5 +47,5 @@ export function exitCodeOf(error: unknown): number {
   if (!isTurnpikeError(error)) return EXIT.failed;
   // HTTP 401 and 403: the directory knows us and says no.
   if (error.status === 401 || error.status === 403) return EXIT.refused;
-  return BY_ERROR_CODE[error.code] ?? EXIT.failed;
+  return EXIT_BY_ERROR[error.code] ?? EXIT.failed;
 }

@@ -42,16 +42,19 @@ function loss(expected: number, received: number): number | undefined {
   return Math.round(Math.min(1, Math.max(0, 1 - received / expected)) * 10_000) / 10_000;
 }
 
-/** One line for a person: `fra-1 ⇄ 192.0.2.20:3478  rtt 12.3 ms  loss in 0.0 % out 0.1 %  …`. */
+/**
+ * One line for a person. The path stands last, because a narrow terminal cuts the end and the path
+ * was logged when it was made.
+ */
 export function statusLine(link: Link | undefined, status: Status): string {
   if (link === undefined) return 'waiting for the other side';
   const dropped = Object.entries(status.dropped).map(([name, count]) => `${count} ${name}`);
   return [
-    `${link.relay.id} <=> ${formatAddress(link.peerRelay)}`,
     `rtt ${status.rttMs === undefined ? '-' : `${status.rttMs.toFixed(1)} ms`}`,
-    `loss in ${percent(status.lossIn)} out ${percent(status.lossOut)}`,
-    `in ${bitRate(status.bitsPerSecondIn)} out ${bitRate(status.bitsPerSecondOut)}`,
-    ...(dropped.length > 0 ? [`dropped: ${dropped.join(', ')}`] : []),
+    `in ${bitRate(status.bitsPerSecondIn)} loss ${percent(status.lossIn)}`,
+    `out ${bitRate(status.bitsPerSecondOut)} loss ${percent(status.lossOut)}`,
+    ...(dropped.length > 0 ? [`dropped ${dropped.join(', ')}`] : []),
+    `${link.relay.id} <=> ${formatAddress(link.peerRelay)}`,
   ].join('  ');
 }
 

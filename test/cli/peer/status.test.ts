@@ -36,8 +36,8 @@ t.test('rates and losses are those of the interval', async (t) => {
   });
   t.equal(
     statusLine(fakeLink(), statusBetween(before, after, 2)),
-    'fra-1 <=> 192.0.2.20:3478  rtt 12.3 ms  loss in 2.0 % out -  ' +
-      'in 1.00 Mbit/s out 0.0 kbit/s  dropped: 3 oversized',
+    'rtt 12.3 ms  in 1.00 Mbit/s loss 2.0 %  out 0.0 kbit/s loss -  ' +
+      'dropped 3 oversized  fra-1 <=> 192.0.2.20:3478',
   );
 });
 
