@@ -56,6 +56,8 @@ inline constexpr uint32_t kControlSendsPerTurn = 64;
 inline constexpr uint32_t kTurnsBetweenPolls = 8;
 // How long a worker sleeps at most while a control datagram waits for another worker.
 inline constexpr int kBarrierPollMs = 1;
+// Such sleeps of a worker that has been told to stop.
+inline constexpr int kFinishPollsMax = 200;
 
 // Largest difference of session sequences that counts as loss or as reordering. A larger one says
 // that the session was received elsewhere meanwhile, and only sets the new start.

@@ -154,23 +154,24 @@ Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const 
 }
 
 Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, Outgoing* out) {
-  Session* session = tables_.sessions.Get(record->session_index.Get());
+  const uint32_t index = record->session_index.Get();
+  Session& session = tables_.sessions.At(index);
   const TrunkPeer& peer = *tables_.peers.Get(opened.slot);
-  if (session == nullptr || session->action.slot != opened.slot ||
-      session->action.generation != peer.generation) {
+  if (session.action.index != index || session.action.slot != opened.slot ||
+      session.action.generation != peer.generation) {
     return Verdict::kTrunkUnbound;
   }
   TrunkTraffic& traffic = tables_.peers.Traffic(opened.slot);
   traffic.records_received.Add(1);
-  const SequenceStep step = session->Step(record->session_sequence.Get());
+  const SequenceStep step = session.Step(record->session_sequence.Get());
   if (step.missing > 0) traffic.records_lost.Add(step.missing);
   if (step.late) traffic.records_lost.TakeBackOne();
 
   // The record's header is eight bytes that nobody needs any more; ChannelData's takes four.
   const uint16_t payload_bytes = record->payload_bytes.Get();
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
-  const uint8_t* start = PrependChannelData(payload, session->action.channel, payload_bytes);
-  *out = Outgoing{Side::kClient, session->action.tuple, start,
+  const uint8_t* start = PrependChannelData(payload, session.action.channel, payload_bytes);
+  *out = Outgoing{Side::kClient, session.action.tuple, start,
                   static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
   return Verdict::kTrunkToClient;
 }

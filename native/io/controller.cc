@@ -18,6 +18,7 @@ bool IsChannel(uint16_t channel) { return channel >= kChannelMin && channel <= k
 Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
     : pool_(pool),
       counters_(options.counters + options.workers * kCounterRowCells),
+      session_places_(SessionTable::Places(options.sessions_max)),
       sessions_max_(options.sessions_max),
       slots_(options.trunk_peers_max) {}
 
@@ -68,7 +69,7 @@ StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
 }
 
 StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
-  if (index >= sessions_max_ || action.slot >= slots_.size()) return StatusCode::kLimit;
+  if (!IsSession(index) || action.slot >= slots_.size()) return StatusCode::kLimit;
   action.generation = slots_[action.slot].generation;
   if (action.generation == 0 || !IsChannel(action.channel)) return StatusCode::kInvalid;
   if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
@@ -76,13 +77,14 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
   Command command{};
   command.kind = Command::Kind::kPutSession;
   command.index = index;
+  action.index = index;
   command.session_action = action;
   PushToAll(command);
   return StatusCode::kOk;
 }
 
 StatusCode Controller::RemoveSession(uint32_t index) {
-  if (index >= sessions_max_) return StatusCode::kLimit;
+  if (!IsSession(index)) return StatusCode::kLimit;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   Command command{};
   command.kind = Command::Kind::kRemoveSession;
@@ -181,6 +183,10 @@ bool Controller::AddressFits(Side side, const FiveTuple& path) const {
   const IpAddress& bound = addresses[path.socket].ip;
   if (path.remote.ip.IsIpv4() != bound.IsIpv4() || path.remote.ip.IsWildcard()) return false;
   return path.local.IsNone() || (bound.IsWildcard() && path.local.IsIpv4() == bound.IsIpv4());
+}
+
+bool Controller::IsSession(uint32_t index) const {
+  return (index & (session_places_ - 1)) < sessions_max_;
 }
 
 bool Controller::AllHaveRoom() const {

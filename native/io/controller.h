@@ -52,12 +52,15 @@ class Controller {
   struct Nothing {};
 
   bool AddressFits(Side side, const FiveTuple& path) const;
+  // Whether an index has a place in the tables.
+  bool IsSession(uint32_t index) const;
   bool AllHaveRoom() const;
   void Push(uint32_t worker, const Command& command);
   void PushToAll(const Command& command);
 
   WorkerPool& pool_;
   CounterRow counters_;
+  const uint32_t session_places_;
   const uint32_t sessions_max_;
   // The flows that each worker holds or is about to.
   std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;

@@ -89,6 +89,20 @@ void Worker::Run() {
     }
     if (std::exchange(punted_, false)) options_.notifier->Notify();
   }
+  Finish();
+}
+
+void Worker::Finish() {
+  // Peers that are told Closed need not wait for a timeout. A barrier of a worker that finishes too
+  // is soon reached; the bound is for one that never ran.
+  for (int held = 0; held < kFinishPollsMax;) {
+    const Progress commands = ApplyCommands();
+    const Progress sends = SendControl();
+    if (commands == Progress::kDone && sends == Progress::kDone) return;
+    if (commands == Progress::kMore || sends == Progress::kMore) continue;
+    ++held;
+    usleep(kBarrierPollMs * 1'000);
+  }
 }
 
 void Worker::Poll(int timeout_ms) {

@@ -95,6 +95,9 @@ class Worker {
   };
   enum class Progress : uint8_t { kDone, kMore, kHeld };
 
+  // After the loop: what was asked before the stop is still carried out and said.
+  void Finish();
+
   Progress ApplyCommands();
   void Apply(Command& command);
   void ApplyPutFlow(const Command& command);

@@ -28,7 +28,9 @@ void Worker::Apply(Command& command) {
       ApplyPutSession(command);
       break;
     case Command::Kind::kRemoveSession:
-      *tables_.sessions.Get(command.index) = Session{};
+      if (tables_.sessions.At(command.index).action.index == command.index) {
+        tables_.sessions.At(command.index) = Session{};
+      }
       break;
     case Command::Kind::kPutPeer:
       tables_.peers.Put(command.index, std::unique_ptr<TrunkPeer>(command.peer));
@@ -53,9 +55,11 @@ void Worker::ApplyPutFlow(const Command& command) {
 }
 
 void Worker::ApplyPutSession(const Command& command) {
-  Session* session = tables_.sessions.Get(command.index);
-  if (session->action.generation != command.session_action.generation) *session = Session{};
-  session->action = command.session_action;
+  Session& session = tables_.sessions.At(command.index);
+  const bool same = session.action.generation == command.session_action.generation &&
+                    session.action.index == command.index;
+  if (!same) session = Session{};
+  session.action = command.session_action;
 }
 
 void Worker::SendProbe(const Command& command) {

@@ -11,6 +11,8 @@
 namespace turnpike {
 
 struct SessionAction {
+  // The whole index: its low bits are the place in the table, the high ones change at every use.
+  uint32_t index = 0;
   // The only relay that may use the index, and which of the relays that had its slot; generation 0
   // is an unbound index.
   uint32_t slot = 0;
@@ -48,15 +50,31 @@ struct Session {
   }
 };
 
+// The low bits of an index are a place in the table, whose size is a power of two; the bits above
+// let the controlling thread give each use of a place a new index, so that records and closes of
+// an old use do not meet a new one. Pages never touched cost nothing.
 class SessionTable {
  public:
-  Status Allocate(uint32_t sessions_max) { return sessions_.Allocate(sessions_max); }
+  // Places in a table for `sessions_max` sessions.
+  static uint32_t Places(uint32_t sessions_max) {
+    uint32_t places = 1;
+    while (places < sessions_max) places *= 2;
+    return places;
+  }
 
-  // Null when the index is beyond the table; a session of generation 0 is unbound.
-  Session* Get(uint32_t index) { return index < sessions_.size() ? &sessions_[index] : nullptr; }
+  Status Allocate(uint32_t sessions_max) {
+    const uint32_t places = Places(sessions_max);
+    mask_ = places - 1;
+    return sessions_.Allocate(places);
+  }
+
+  // What lies at the index's place; a session of generation 0 is unbound, and one of another index
+  // is another one.
+  Session& At(uint32_t index) { return sessions_[index & mask_]; }
 
  private:
   MappedArray<Session> sessions_;
+  uint32_t mask_ = 0;
 };
 
 }  // namespace turnpike

@@ -120,7 +120,10 @@ export interface DataPlaneOptions {
   readonly workers?: number;
   /** Client flows that each worker can hold; default 262,144. */
   readonly clientFlowsMax?: number;
-  /** Session indexes 0 … n-1 can be bound; default 262,144. */
+  /**
+   * Places for sessions; default 262,144. An index is a place (0 … n-1) plus any multiple of the
+   * power of two that n does not exceed, so that each use of a place can have an index of its own.
+   */
   readonly sessionsMax?: number;
   /** Slots for other relays; default 1,024. */
   readonly trunkPeersMax?: number;

@@ -3,23 +3,34 @@ import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Leg } from './leg.js';
 import { NumberPool } from './number-pool.js';
 
-/** The session indexes given to other relays, and the legs that theirs stand for. */
+/**
+ * The session indexes given to other relays, and the legs that theirs stand for. The high bits of
+ * an index count the uses of its place in the table: a close by index that somebody recorded finds
+ * nothing when the place is used again, nor does a record that was long under way.
+ */
 export class SessionIndexes {
   readonly #pool: NumberPool;
+  readonly #places: number;
+  readonly #uses = new Map<number, number>();
   readonly #byRemoteIndex = new Map<RemoteRelay, Map<number, Leg>>();
 
-  /** @param sessionsMax - indexes are 0 to sessionsMax - 1 */
+  /** @param sessionsMax - of the data plane */
   constructor(sessionsMax: number) {
+    this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
     this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1 }, LIMITS.quarantineMs);
   }
 
   /** @returns an index of ours, or undefined when none is left */
   take(now: number): number | undefined {
-    return this.#pool.take(now);
+    const place = this.#pool.take(now);
+    if (place === undefined) return undefined;
+    const uses = this.#uses.get(place) ?? 0;
+    this.#uses.set(place, (uses + 1) % (2 ** 32 / this.#places));
+    return uses * this.#places + place;
   }
 
   free(index: number, now: number): void {
-    this.#pool.free(index, now);
+    this.#pool.free(index % this.#places, now);
   }
 
   /** Remembers which leg writes the given index into what it sends to the other relay. */

@@ -200,6 +200,23 @@ TEST(APortInUseIsAnError) {
   CHECK_EQ(second.status.address, address);
 }
 
+TEST(WhatWasSentBeforeTheCloseStillLeaves) {
+  for (int round = 0; round < 20; ++round) {
+    PlaneFixture plane(3);
+    Join(plane, 0, test::ToEndpoint("127.0.0.1:9"));
+    Remote remote;
+    FiveTuple path;
+    path.remote = remote.address();
+    constexpr uint8_t kDatagrams = 100;
+    for (uint8_t i = 0; i < kDatagrams; ++i) {
+      CHECK_EQ(plane.controller->RemoveSession(i % 64), StatusCode::kOk);
+      CHECK_EQ(plane.controller->Send(Side::kClient, path, &i, 1), StatusCode::kOk);
+    }
+    plane.pool.Close();
+    for (uint8_t i = 0; i < kDatagrams; ++i) CHECK(remote.Receive() == Bytes{i});
+  }
+}
+
 TEST(ClosingUnderTraffic) {
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(2);
