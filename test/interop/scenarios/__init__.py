@@ -1,0 +1,1 @@
+"""What is asked of the relay, one function for each thing, grouped by file."""

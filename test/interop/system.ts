@@ -1,0 +1,193 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import {
+  Directory,
+  formatAddress,
+  parseAddress,
+  Relay,
+  relaySecret,
+  type TransportAddress,
+  tenantRoot,
+} from '../../src/index.js';
+import { ROOT } from '../house/source-files.js';
+
+const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => 255 - index);
+const API_KEYS = [
+  { key: 'api-key-of-tenant-default', tenant: 'default' },
+  { key: 'api-key-of-tenant-acme', tenant: 'acme' },
+];
+const LISTED_MS = 15_000;
+
+/** What an outsider is told of a running system. */
+export interface SystemDescription {
+  readonly directoryUrl: string;
+  readonly apiKeys: Record<string, string>;
+  readonly clusterSecret: string;
+  readonly relays: Record<string, Record<'service' | 'trunk', readonly TransportAddress[]>>;
+}
+
+/** A relay in a process of its own, as an operator runs it, so that it can be killed. */
+class RelayProcess {
+  service: readonly TransportAddress[] = [{ address: '127.0.0.1', port: 0 }];
+  trunk: readonly TransportAddress[] = [{ address: '127.0.0.1', port: 0 }];
+  #child: ChildProcess | undefined;
+
+  constructor(
+    readonly id: string,
+    readonly directoryUrl: string,
+    readonly secretFile: string,
+  ) {}
+
+  /** Starts it on the ports it had, if it had some; resolves when it listens. */
+  async start(): Promise<void> {
+    const options = {
+      id: this.id,
+      region: this.id.slice(0, 1),
+      listen: this.service.map(formatAddress).join(),
+      trunk: this.trunk.map(formatAddress).join(),
+      directory: this.directoryUrl,
+      'cluster-secret-file': this.secretFile,
+      workers: '1',
+    };
+    const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', join(ROOT, 'src/cli/main.ts'), 'relay', ...flags],
+      { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    this.#child = child;
+    process.once('exit', () => child.kill('SIGKILL'));
+    const said: string[] = [];
+    for await (const line of createInterface({ input: child.stderr })) {
+      said.push(line);
+      const event = line.startsWith('{') ? JSON.parse(line) : {};
+      if (event.event === 'listening') {
+        this.service = event.listen.map(parseAddress);
+        this.trunk = event.trunk.map(parseAddress);
+        child.stderr.resume();
+        return;
+      }
+    }
+    throw new Error(`relay ${this.id} did not start:\n${said.join('\n')}`);
+  }
+
+  /** kill -9; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+}
+
+/** A directory and five relays on loopback; c-1 runs in a process of its own. */
+export class System {
+  readonly #directory: Directory;
+  readonly #relays: readonly Relay[];
+  readonly #process: RelayProcess;
+  readonly #folder: string;
+
+  private constructor(
+    directory: Directory,
+    relays: readonly Relay[],
+    child: RelayProcess,
+    folder: string,
+  ) {
+    this.#directory = directory;
+    this.#relays = relays;
+    this.#process = child;
+    this.#folder = folder;
+  }
+
+  /** Opens all of it; resolves when the directory hands out every relay. */
+  static async open(): Promise<System> {
+    const folder = await mkdtemp(join(tmpdir(), 'turnpike-interop-'));
+    const secretFile = join(folder, 'cluster.secret');
+    const secret = `${Buffer.from(CLUSTER_SECRET).toString('base64')}\n`;
+    await writeFile(secretFile, secret, { mode: 0o600 });
+    const directory = await Directory.open({
+      listen: { address: '127.0.0.1', port: 0 },
+      clusterSecret: CLUSTER_SECRET,
+      apiKeys: API_KEYS,
+    });
+    const both = ['127.0.0.1:0', '[::1]:0'];
+    const child = new RelayProcess('c-1', directory.url, secretFile);
+    const started = child.start();
+    const relays = await Promise.all([
+      openRelay(directory, 'a-1', both, both),
+      openRelay(directory, 'b-1', both, both),
+      openRelay(directory, 'd-1', ['127.0.0.1:0'], ['[::1]:0']),
+      openRelay(directory, 'e-1', ['127.0.0.1:0'], ['127.0.0.1:0']),
+    ]);
+    await started;
+    const system = new System(directory, relays, child, folder);
+    await system.#allListed();
+    return system;
+  }
+
+  async #allListed(): Promise<void> {
+    const headers = { authorization: `Bearer ${API_KEYS[0]?.key}` };
+    const until = Date.now() + LISTED_MS;
+    let listed = 0;
+    while (listed < this.#relays.length + 1) {
+      if (Date.now() > until) throw new Error(`only ${listed} relays are listed`);
+      const answer = await fetch(`${this.#directory.url}/v1/relays`, { headers });
+      const { relays } = (await answer.json()) as { relays: readonly unknown[] };
+      listed = relays.length;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  describe(): SystemDescription {
+    const relays = Object.fromEntries(
+      this.#relays.map((relay) => [
+        relay.id,
+        { service: relay.serviceAddresses, trunk: relay.trunkAddresses },
+      ]),
+    );
+    const child = this.#process;
+    return {
+      directoryUrl: this.#directory.url,
+      apiKeys: Object.fromEntries(API_KEYS.map(({ key, tenant }) => [tenant, key])),
+      clusterSecret: Buffer.from(CLUSTER_SECRET).toString('hex'),
+      relays: { ...relays, [child.id]: { service: child.service, trunk: child.trunk } },
+    };
+  }
+
+  /** What a scenario asks for: `kill` or `start` the relay that has a process of its own. */
+  async perform(what: string, relay: string): Promise<void> {
+    if (relay !== this.#process.id) throw new Error(`${relay} has no process of its own`);
+    if (what === 'kill') await this.#process.kill();
+    else await this.#process.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#process.kill();
+    await Promise.all(this.#relays.map((relay) => relay.close()));
+    await this.#directory.close();
+    await rm(this.#folder, { recursive: true });
+  }
+}
+
+function openRelay(
+  directory: Directory,
+  id: string,
+  listen: readonly string[],
+  trunk: readonly string[],
+): Promise<Relay> {
+  return Relay.open({
+    id,
+    region: id.slice(0, 1),
+    listen,
+    trunk,
+    relaySecret: relaySecret(CLUSTER_SECRET, id),
+    tenantRoot: tenantRoot(CLUSTER_SECRET),
+    directoryUrl: directory.url,
+    workers: 2,
+  });
+}
