@@ -1,13 +1,13 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { findCommand } from '../setup/system-packages.js';
-import { makeToolFolder, ROOT, Sandbox } from './sandbox.js';
+import { makeToolFolder, type Outcome, ROOT, Sandbox } from './sandbox.js';
 import { makeTarballs, pack, type Tarballs } from './tarballs.js';
 
 // Compiles the addon twice and installs the dependencies several times.
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 const OPEN_RELAY = `
 import { Relay } from 'turnpike';
@@ -41,6 +41,12 @@ try {
 }
 `;
 
+/** The program that README.md shows. */
+function readmeExample(): string {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  return /```js\n(.*?)```/s.exec(readme)?.[1] ?? '';
+}
+
 const lacking = ['g++', 'make', 'python3'].filter((tool) => findCommand(tool) === undefined);
 const skip = lacking.length > 0 && `needs ${lacking.join(', ')}`;
 const fullPath = process.env.PATH ?? '';
@@ -48,6 +54,25 @@ const fullPath = process.env.PATH ?? '';
 const folder = mkdtempSync(join(tmpdir(), 'turnpike-install-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const plainPath = makeToolFolder(join(folder, 'bin'));
+
+function succeeds(t: Test, outcome: Outcome, name: string): void {
+  if (!t.equal(outcome.status, 0, name)) {
+    t.comment(outcome.output);
+  }
+}
+
+async function opensAndCloses(t: Test, sandbox: Sandbox, source: string): Promise<void> {
+  const { output } = await sandbox.runModule(source);
+  t.equal(output, 'opened and closed\n');
+}
+
+async function saysWhatWasTried(t: Test, sandbox: Sandbox, platformName: string): Promise<void> {
+  const outcome = await sandbox.runModule(SHOW_ERROR);
+  succeeds(t, outcome, 'is caught');
+  t.match(outcome.output, /^ERR_TURNPIKE_ADDON /, 'has the code');
+  t.match(outcome.output, platformName, 'names the package that was tried');
+  t.match(outcome.output, /build.Release/, 'names the compiled addon that was tried');
+}
 
 t.test('the main package holds what is needed and no more', async (t) => {
   const files = pack(ROOT, ['--dry-run']).files.map((file) => file.path);
@@ -81,35 +106,30 @@ t.test('installed from tarballs', { skip }, async (t) => {
   await t.test('main and platform package, without a compiler', async (t) => {
     const sandbox = new Sandbox(join(folder, 'prebuilt'), plainPath);
     const installed = await sandbox.install([tarballs.main, tarballs.platform]);
-    t.equal(installed.status, 0, installed.output);
+    succeeds(t, installed, 'installs');
     t.notOk(existsSync(join(sandbox.folder, 'node_modules/turnpike/build')), 'nothing compiled');
-    t.same(await sandbox.runModule(OPEN_RELAY), { status: 0, output: 'opened and closed\n' });
-    t.same(await sandbox.runModule(OPEN_DATA_PLANE), { status: 0, output: 'opened and closed\n' });
+    await opensAndCloses(t, sandbox, OPEN_RELAY);
+    await opensAndCloses(t, sandbox, OPEN_DATA_PLANE);
+
+    const example = await sandbox.runModule(readmeExample());
+    t.same(example, { status: 0, output: 'hello\n' }, "README.md's example works as printed");
 
     await t.test('and the addon replaced by something else', async (t) => {
       const addon = `node_modules/${tarballs.platformName}/turnpike.node`;
       sandbox.write(addon, 'not a shared object');
-      const { status, output } = await sandbox.runModule(SHOW_ERROR);
-      t.equal(status, 0, output);
-      t.match(output, /^ERR_TURNPIKE_ADDON /);
-      t.match(output, tarballs.platformName, 'names the package that was tried');
-      t.match(output, /build.Release/, 'names the compiled addon that was tried');
+      await saysWhatWasTried(t, sandbox, tarballs.platformName);
     });
   });
 
   await t.test('main package alone, which compiles', async (t) => {
     const sandbox = new Sandbox(join(folder, 'compiled'), fullPath);
     const installed = await sandbox.install([tarballs.source]);
-    t.equal(installed.status, 0, installed.output);
-    t.same(await sandbox.runModule(OPEN_RELAY), { status: 0, output: 'opened and closed\n' });
+    succeeds(t, installed, 'installs');
+    await opensAndCloses(t, sandbox, OPEN_RELAY);
 
     await t.test('and the addon removed', async (t) => {
       sandbox.remove('node_modules/turnpike/build');
-      const { status, output } = await sandbox.runModule(SHOW_ERROR);
-      t.equal(status, 0, output);
-      t.match(output, /^ERR_TURNPIKE_ADDON /);
-      t.match(output, tarballs.platformName, 'names the package that was tried');
-      t.match(output, /build.Release/, 'names the compiled addon that was tried');
+      await saysWhatWasTried(t, sandbox, tarballs.platformName);
     });
   });
 
