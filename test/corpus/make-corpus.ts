@@ -91,7 +91,7 @@ add(
   '# run this file, line after line on the same tables.',
   '#',
   '# today EPOCH | now MONOTONIC_NS | lane LANE FIRST_SEQUENCE',
-  '# peer SLOT SOCKET DESTINATION; then of that slot: source A:P | send EPOCH KEY | receive EPOCH KEY',
+  '# peer SLOT SOCKET DESTINATION; then its lists: source A:P | send EPOCH KEY | receive EPOCH KEY',
   '# flow SOCKET REMOTE CHANNEL trunk SLOT INDEX | flow … client SOCKET REMOTE CHANNEL',
   '# session INDEX SLOT SOCKET REMOTE CHANNEL',
   '# client|trunk NAME SOCKET SOURCE HEX VERDICT [RESULT…], a RESULT being what leaves,',

@@ -118,7 +118,7 @@ t.test('tables are full exactly at their size', async (t) => {
   plane.putTrunkPeer(1, peer);
   plane.putSession(1, { slot: 1, tuple, channel });
   t.throws(() => plane.putSession(3, { slot: 1, tuple, channel }), full);
-  t.throws(() => plane.removeSession(2), full);
+  t.throws(() => plane.removeSession(3), full);
   await plane.close();
 });
 

@@ -147,6 +147,30 @@ TEST(LossIsSeenFromSessionSequences) {
   CHECK_EQ(receiver.traffic[2].records_lost.Get(), 10u);
 }
 
+TEST(AnIndexUsedBeforeDoesNotMeetItsPlacesNextUse) {
+  ForwarderFixture sender(0, 500);
+  ForwarderFixture receiver(0, 1);
+  sender.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  receiver.PutPeer(2, MakePeer("192.0.2.5:3480"));
+  constexpr uint32_t kPlaces = 64;
+  const auto verdict = [&](uint32_t index) {
+    sender.PutFlowToTrunk(MakeFlow(), 1, index);
+    Outgoing out;
+    SendOne(sender, &out);
+    OpenedTrunk opened;
+    std::unique_ptr<PacketBuffer> buffer;
+    CHECK_EQ(Deliver(receiver, out, "192.0.2.5:3480", &opened, &buffer), Verdict::kTrunkData);
+    Outgoing delivered;
+    return receiver.forwarder.ForwardRecord(opened, opened.records.Next(), &delivered);
+  };
+  receiver.PutSession(7, 2, MakeFlow().tuple, 0x4000);
+  CHECK_EQ(verdict(7), Verdict::kTrunkToClient);
+  CHECK_EQ(verdict(7 + kPlaces), Verdict::kTrunkUnbound);
+  receiver.PutSession(7 + 5 * kPlaces, 2, MakeFlow().tuple, 0x4000);
+  CHECK_EQ(verdict(7), Verdict::kTrunkUnbound);
+  CHECK_EQ(verdict(7 + 5 * kPlaces), Verdict::kTrunkToClient);
+}
+
 TEST(ProbeAndReply) {
   ForwarderFixture a(0, 500);
   ForwarderFixture b(0, 900);

@@ -209,7 +209,7 @@ TEST(WhatWasSentBeforeTheCloseStillLeaves) {
     path.remote = remote.address();
     constexpr uint8_t kDatagrams = 100;
     for (uint8_t i = 0; i < kDatagrams; ++i) {
-      CHECK_EQ(plane.controller->RemoveSession(i % 64), StatusCode::kOk);
+      CHECK_EQ(plane.controller->RemoveSession(i % 48), StatusCode::kOk);
       CHECK_EQ(plane.controller->Send(Side::kClient, path, &i, 1), StatusCode::kOk);
     }
     plane.pool.Close();
