@@ -123,6 +123,7 @@ export class Rooms {
     const connecting = room.connectionId !== undefined && !exchanged;
     room.seats.splice(index, 1);
     room.connectionId = undefined;
+    room.retryAtMs = undefined;
     const [other] = room.seats;
     if (other !== undefined) {
       other.member.send({ type: 'peer-left' });
@@ -217,6 +218,7 @@ export class Rooms {
 
   #connect(room: Room): void {
     const [first, second] = room.seats;
+    const told = room.retryAtMs !== undefined;
     room.retryAtMs = undefined;
     if (first?.readySinceMs === undefined || second?.readySinceMs === undefined) return;
     const connection = this.#options.create({
@@ -225,8 +227,8 @@ export class Rooms {
       ttlSeconds: LIMITS.ttlSeconds,
     });
     if (connection === undefined) {
-      room.retryAtMs = this.#options.clock.monotonic() + LIMITS.noRelayRetrySeconds * 1_000;
-      for (const { member } of [first, second]) member.send(NO_RELAY);
+      room.retryAtMs = this.#options.clock.monotonic() + RETRY_MS;
+      if (!told) for (const { member } of [first, second]) member.send(NO_RELAY);
       return;
     }
     const { connectionId, expiresAt, realm, peers } = connection;
@@ -266,6 +268,9 @@ export class Rooms {
     member.fail(code, details);
   }
 }
+
+/** How soon two members are tried again that no relay could serve: relays come within seconds. */
+const RETRY_MS = 500;
 
 /** A tenant that has filled its rooms should not hurry. */
 const ROOM_LIMIT_RETRY_SECONDS = 30;
