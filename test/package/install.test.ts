@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findCommand } from '../setup/system-packages.js';
 import { makeToolFolder, type Outcome, ROOT, Sandbox } from './sandbox.js';
-import { makeTarballs, pack, type Tarballs } from './tarballs.js';
+import { makeTarballs, pack, registryAnswers, type Tarballs } from './tarballs.js';
 
 // Compiles the addon twice and installs the dependencies several times.
 t.setTimeout(600_000);
@@ -48,7 +48,10 @@ function readmeExample(): string {
 }
 
 const lacking = ['g++', 'make', 'python3'].filter((tool) => findCommand(tool) === undefined);
-const skip = lacking.length > 0 && `needs ${lacking.join(', ')}`;
+const skip =
+  lacking.length > 0
+    ? `needs ${lacking.join(', ')}`
+    : !registryAnswers() && 'needs an npm registry';
 const fullPath = process.env.PATH ?? '';
 // Outside the checkout, whose own node_modules would make up for a missing dependency.
 const folder = mkdtempSync(join(tmpdir(), 'turnpike-install-'));

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './sandbox.js';
@@ -56,4 +56,10 @@ export function makeTarballs(folder: string): Tarballs {
     platformName: platform.name,
     source: packed(ROOT, 'source').path,
   };
+}
+
+/** Whether third-party packages can be had: npm's cache alone lacks their lists of versions. */
+export function registryAnswers(): boolean {
+  const args = ['view', 'node-addon-api', 'version', '--fetch-retries=0', '--fetch-timeout=20000'];
+  return spawnSync('npm', args, { stdio: 'ignore' }).status === 0;
 }
