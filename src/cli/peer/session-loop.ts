@@ -43,7 +43,9 @@ export async function runSessions(options: SessionLoopOptions): Promise<number> 
   let lostAtMs: number | undefined;
   let attempt = 0;
   for (;;) {
-    const end = await runSession(options);
+    const never = Number.POSITIVE_INFINITY;
+    const giveUpMs = (lostAtMs ?? never) + (reconnectMs ?? never);
+    const end = await runSession(options, giveUpMs);
     if (end.type === 'finished') return end.exitCode;
     const { type, reason } = end;
     if (type === 'failed') throw reason;
@@ -78,8 +80,11 @@ function isFinal(error: unknown): boolean {
   return code === EXIT.usage || code === EXIT.refused || !isTurnpikeError(error);
 }
 
-/** One connection from its opening to its end. */
-async function runSession(options: SessionLoopOptions): Promise<SessionEnd> {
+/**
+ * One connection from its opening to its end.
+ * @param giveUpMs - monotonic ms until which it may take to open
+ */
+async function runSession(options: SessionLoopOptions, giveUpMs: number): Promise<SessionEnd> {
   const { openLink, mode, logger, clock, stop, onLink } = options;
   const done = new AbortController();
   let onClosed: (reason: Error) => void = () => {};
@@ -93,7 +98,7 @@ async function runSession(options: SessionLoopOptions): Promise<SessionEnd> {
     (reason: Error) => ({ type: 'unopened', reason }) as const,
   );
   try {
-    const first = await Promise.race([...ends, opening]);
+    const first = await Promise.race([...ends, opening, late(clock, giveUpMs, done.signal)]);
     if (first.type !== 'opened') return first;
     logPath(logger, first.link);
     mode.attach(first.link);
@@ -128,6 +133,17 @@ function stopped(mode: PeerMode, stop: AbortSignal, done: AbortSignal): Promise<
     if (stop.aborted) onStop();
     stop.addEventListener('abort', onStop, { signal: done });
   });
+}
+
+/** Resolves when opening has taken too long, as when the other side never comes back. */
+async function late(clock: Clock, giveUpMs: number, done: AbortSignal): Promise<SessionEnd> {
+  while (Number.isFinite(giveUpMs) && !done.aborted && clock.monotonic() < giveUpMs) {
+    const waitMs = Math.max(1, giveUpMs - clock.monotonic());
+    await sleep(waitMs, undefined, { signal: done }).catch(() => {});
+  }
+  if (!Number.isFinite(giveUpMs) || done.aborted) return new Promise(() => {});
+  const reason = new TurnpikeError('ERR_TURNPIKE_TIMEOUT', 'the other side did not come back');
+  return { type: 'unopened', reason };
 }
 
 /** Resolves when nothing was heard over the path for too long; never after `done`. */

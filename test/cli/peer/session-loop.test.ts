@@ -129,6 +129,11 @@ t.test('a connection that does not come back is given up', async (t) => {
   await t.rejects(result, { code: 'ERR_TURNPIKE_TIMEOUT', message: /did not come back in 0.01 s/ });
 });
 
+t.test('nor is another side waited for that never comes back', async (t) => {
+  const { result } = run([(events) => events.onClosed(LOST), 'never'], { reconnectMs: 400 });
+  await t.rejects(result, { code: 'ERR_TURNPIKE_TIMEOUT', message: /did not come back in 0.4 s/ });
+});
+
 t.test('a mode that fails ends it, connected or not', async (t) => {
   const connected = run([() => connected.mode.fail(LOST)]);
   await t.rejects(connected.result, LOST);
