@@ -60,7 +60,7 @@ class Demo {
     try {
       stage = await openStage(this.#options.nat);
       this.#show({ event: 'started', nat: this.#options.nat ?? null });
-      await stage.open((event) => this.#show(event));
+      await Promise.race([stage.open((event) => this.#show(event)), this.#stopped()]);
       await this.#runPeers(stage);
       const { A, B } = this.#finished;
       if (A !== undefined && B !== undefined) this.#show(summaryOf({ A, B }));
@@ -71,6 +71,15 @@ class Demo {
       this.#stop.removeEventListener('abort', onStop);
       await stage?.close();
     }
+  }
+
+  /** Rejects when the user stops the demo. */
+  #stopped(): Promise<never> {
+    const error = new TurnpikeError('ERR_TURNPIKE_ABORTED', 'stopped');
+    return new Promise((_resolve, reject) => {
+      if (this.#stop.aborted) reject(error);
+      this.#stop.addEventListener('abort', () => reject(error), { once: true });
+    });
   }
 
   async #runPeers(stage: Stage): Promise<void> {

@@ -59,6 +59,7 @@ export class Lab {
   readonly #nodes: (LabHost | LabNat)[] = [];
   #pendingNodes: (LabHost | LabNat)[] = [];
   #pendingWires: LabWire[] = [];
+  #rising: Promise<void> | undefined;
   #isRouterUp = false;
   #isClosed = false;
 
@@ -113,22 +114,9 @@ export class Lab {
    * Makes everything declared since the last call.
    * @throws TurnpikeError ERR_TURNPIKE_LAB when a tool refuses; close the lab then
    */
-  async up(): Promise<void> {
-    const nodes = this.#pendingNodes;
-    const wires = this.#pendingWires;
-    this.#pendingNodes = [];
-    this.#pendingWires = [];
-    await this.#makeNamespaces(nodes);
-    const links = nodes.map((node) => linkLine(node, this.#parentOf(node)));
-    await run(['ip', '-batch', '-'], lines([...links, ...wires.map(wireLine)]));
-    const addressing = this.#addressing(nodes, wires);
-    await Promise.all([
-      ...[...addressing].map(([name, batch]) =>
-        run(['ip', '-n', name, '-batch', '-'], lines(batch)),
-      ),
-      ...nodes.map((node) => (node.kind === 'nat' ? this.#loadNat(node) : undefined)),
-    ]);
-    this.#nodes.push(...nodes);
+  up(): Promise<void> {
+    this.#rising = this.#rise();
+    return this.#rising;
   }
 
   /**
@@ -184,8 +172,28 @@ export class Lab {
   async close(graceMs = STOP_GRACE_MS): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // Namespaces that it is making now would otherwise come after the rest is gone.
+    await this.#rising?.catch(() => {});
     await Promise.all([...this.#processes].map((labProcess) => labProcess.stop(graceMs)));
     await this.#guard.close();
+  }
+
+  async #rise(): Promise<void> {
+    const nodes = this.#pendingNodes;
+    const wires = this.#pendingWires;
+    this.#pendingNodes = [];
+    this.#pendingWires = [];
+    await this.#makeNamespaces(nodes);
+    const links = nodes.map((node) => linkLine(node, this.#parentOf(node)));
+    await run(['ip', '-batch', '-'], lines([...links, ...wires.map(wireLine)]));
+    const addressing = this.#addressing(nodes, wires);
+    await Promise.all([
+      ...[...addressing].map(([name, batch]) =>
+        run(['ip', '-n', name, '-batch', '-'], lines(batch)),
+      ),
+      ...nodes.map((node) => (node.kind === 'nat' ? this.#loadNat(node) : undefined)),
+    ]);
+    this.#nodes.push(...nodes);
   }
 
   async #makeNamespaces(nodes: readonly (LabHost | LabNat)[]): Promise<void> {

@@ -98,6 +98,15 @@ t.test('behind NATs, stopped by Ctrl-C', lab, async (t) => {
   t.same(demo.namespaces, []);
 });
 
+t.test('stopped before it is connected', lab, async (t) => {
+  const demo = new DemoRun('--nat', 'symmetric', ...BOUND);
+  await demo.until('directory');
+  demo.child.kill('SIGTERM');
+  t.same(await demo.ended, [0, null]);
+  t.same(demo.all('failed'), []);
+  t.same(demo.namespaces, []);
+});
+
 t.test('kill -9 leaves nothing', lab, async (t) => {
   const demo = new DemoRun('--nat', 'full-cone', ...BOUND);
   await demo.until('traffic');

@@ -133,6 +133,15 @@ t.test('close ends what heeds no SIGTERM, and may be repeated', skip, async (t) 
   t.throws(() => lab.spawn(host, ['true']), { code: 'ERR_TURNPIKE_CLOSED' });
 });
 
+t.test('a lab that is closed while it comes up leaves nothing', skip, async (t) => {
+  const lab = Lab.create();
+  const host = lab.host('host');
+  const rising = lab.up();
+  await lab.close();
+  await rising;
+  t.notOk(namespaceIsThere(host.namespace));
+});
+
 t.test('a lab that could not be made whole is removed all the same', skip, async (t) => {
   const lab = Lab.create();
   const host = lab.host('host');

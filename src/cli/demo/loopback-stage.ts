@@ -16,10 +16,29 @@ export class LoopbackStage implements Stage {
   readonly #apiKey = randomBytes(32).toString('base64');
   readonly #relays: Relay[] = [];
   #directory: Directory | undefined;
+  #opening: Promise<void> | undefined;
   /** What is in this process ends with it, so nothing can break alone. */
   readonly broken = new Promise<never>(() => {});
 
-  async open(show: (event: DemoEvent) => void): Promise<void> {
+  open(show: (event: DemoEvent) => void): Promise<void> {
+    this.#opening = this.#open(show);
+    return this.#opening;
+  }
+
+  runPeer(side: Side, run: PeerRun): Promise<void> {
+    const directoryUrl = this.#directory?.url ?? '';
+    const { region } = PLACES[side];
+    return runDemoPeer({ directoryUrl, apiKey: this.#apiKey, room: 'demo', region }, run);
+  }
+
+  async close(): Promise<void> {
+    // What it is opening now would otherwise be open when the rest is closed.
+    await this.#opening?.catch(() => {});
+    await Promise.all(this.#relays.map((relay) => relay.close()));
+    await this.#directory?.close();
+  }
+
+  async #open(show: (event: DemoEvent) => void): Promise<void> {
     this.#directory = await Directory.open({
       listen: LISTEN,
       clusterSecret: this.#clusterSecret,
@@ -42,16 +61,5 @@ export class LoopbackStage implements Stage {
       const trunk = relay.trunkAddresses.map(formatAddress).join(', ');
       show({ event: 'relay', id, service, trunk });
     }
-  }
-
-  runPeer(side: Side, run: PeerRun): Promise<void> {
-    const directoryUrl = this.#directory?.url ?? '';
-    const { region } = PLACES[side];
-    return runDemoPeer({ directoryUrl, apiKey: this.#apiKey, room: 'demo', region }, run);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#relays.map((relay) => relay.close()));
-    await this.#directory?.close();
   }
 }

@@ -16,9 +16,9 @@ export function milliseconds(value: number): string {
   return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 }
 
-/** `0.00 %`, of a share from 0 to 1. */
+/** `0.00 %`, `12.5 %`, of a share from 0 to 1. */
 export function percent(share: number): string {
-  return `${(share * 100).toFixed(2)} %`;
+  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
 }
 
 /** `24.0 MB` */

@@ -24,7 +24,7 @@ export interface Stage {
   runPeer(side: Side, run: PeerRun): Promise<void>;
   /** Rejects when the directory or a relay ends by itself. */
   readonly broken: Promise<never>;
-  /** Leaves nothing behind. May be called at any time after the constructor. */
+  /** Leaves nothing behind. May be called at any time, `open` under way or not. */
   close(): Promise<void>;
 }
 

@@ -172,7 +172,7 @@ function trafficLine(event: Extract<DemoEvent, { event: 'traffic' }>): string {
   const loss = (aToB.loss + bToA.loss) / 2;
   const packets = aToB.packetsPerSecond + bToA.packetsPerSecond;
   return (
-    `  ${String(event.second).padStart(4)} s  ` +
+    `  ${String(event.second).padStart(3)} s  ` +
     `A→B ${rate(aToB.mbitPerSecond)}  B→A ${rate(bToA.mbitPerSecond)} Mbit/s  ` +
     `${count(packets)} packets/s  ` +
     `RTT ${event.rttMs === null ? '–' : milliseconds(event.rttMs)}  loss ${percent(loss)}`

@@ -91,8 +91,8 @@ t.test('tells each step once, the path, the traffic and the sum', async (t) => {
     ↕ NAT B           203.0.113.2:5000
     ↕ peer B          192.168.1.10:4002
 
-     1 s  A→B 19.2  B→A 18.9 Mbit/s  3,970 packets/s  RTT 0.41 ms  loss 1.00 %
-     2 s  A→B 19.2  B→A 18.9 Mbit/s  3,970 packets/s  RTT 0.41 ms  loss 1.00 %
+    1 s  A→B 19.2  B→A 18.9 Mbit/s  3,970 packets/s  RTT 0.41 ms  loss 1.00 %
+    2 s  A→B 19.2  B→A 18.9 Mbit/s  3,970 packets/s  RTT 0.41 ms  loss 1.00 %
 
   In 2.0 s
     A → B  4,000 of 4,000 packets, 4.8 MB, loss 0.00 %
@@ -113,6 +113,13 @@ t.test('on a terminal the traffic is one line that stands still', async (t) => {
   const green = '\u001b[32m✓\u001b[39m';
   t.notOk(tell(STORY, { isTerminal: true }).includes(green), 'no colours unless asked for');
   t.ok(tell(STORY, { isTerminal: true, hasColours: true }).includes(green));
+});
+
+t.test('the traffic fits a terminal of 80 columns', async (t) => {
+  const [line = ''] = tell(STORY, { isTerminal: true, columns: 80 })
+    .split('\r')
+    .filter((each) => each.includes('Mbit/s'));
+  t.match(line, /loss 1\.00 %/);
 });
 
 t.test('on loopback there are no NATs to tell of', async (t) => {
