@@ -13,6 +13,12 @@ export interface Ended {
   readonly stdout: Buffer;
 }
 
+/** A test that is cut short must not leave processes behind. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** `turnpike` in a process of its own, from the sources. */
 export class Spawned {
   readonly child: ChildProcess;
@@ -27,11 +33,13 @@ export class Spawned {
       stdio: 'pipe',
       env: { ...process.env, ...env },
     });
+    running.add(this.child);
     this.child.stdin?.on('error', () => {});
     this.child.stdout?.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
     this.child.stderr?.on('data', (chunk: Buffer) => this.#read(String(chunk)));
     this.ended = new Promise((resolve) => {
       this.child.once('close', (exitCode, signal) => {
+        running.delete(this.child);
         for (const watcher of this.#watchers) watcher();
         resolve({ exitCode, signal, stdout: Buffer.concat(this.#stdout) });
       });
