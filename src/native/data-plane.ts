@@ -3,6 +3,7 @@ import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { type NativeBinding, type NativePlane, SIDE_NUMBERS, Status } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
+import { CommandBacklog } from './command-backlog.js';
 import { checkStatus, openFailure } from './failures.js';
 import { checkOptions } from './options.js';
 import { SharedCounters } from './shared-counters.js';
@@ -47,6 +48,7 @@ export class NativeDataPlane implements DataPlane {
   readonly #drained: Uint8Array;
   readonly #trunkPeersMax: number;
   readonly #slots = new Set<number>();
+  readonly #backlog = new CommandBacklog();
   #nextTurn: NodeJS.Immediate | undefined;
   #closed: Promise<void> | undefined;
 
@@ -92,6 +94,7 @@ export class NativeDataPlane implements DataPlane {
   putClientFlow({ worker, tuple, channel }: ClientFlow, action: ClientAction): void {
     checkU32('worker', worker);
     checkChannel(channel);
+    this.#checkRoom('putClientFlow');
     this.#scratch.tuple(tuple);
     if (action.type === 'trunk') {
       const { slot, sessionIndex } = action;
@@ -114,28 +117,33 @@ export class NativeDataPlane implements DataPlane {
   removeClientFlow({ worker, tuple, channel }: ClientFlow): void {
     checkU32('worker', worker);
     checkChannel(channel);
-    this.#scratch.tuple(tuple);
-    checkStatus('removeClientFlow', this.#native.removeClientFlow(worker, channel));
+    this.#backlog.give('removeClientFlow', () => {
+      this.#scratch.tuple(tuple);
+      return this.#native.removeClientFlow(worker, channel);
+    });
   }
 
   putSession(sessionIndex: number, { slot, tuple, channel }: SessionAction): void {
     checkU32('sessionIndex', sessionIndex);
     checkU32('slot', slot);
     checkChannel(channel);
+    this.#checkRoom('putSession');
     this.#scratch.tuple(tuple);
     checkStatus('putSession', this.#native.putSession(sessionIndex, slot, channel));
   }
 
   removeSession(sessionIndex: number): void {
     checkU32('sessionIndex', sessionIndex);
-    checkStatus('removeSession', this.#native.removeSession(sessionIndex));
+    this.#backlog.give('removeSession', () => this.#native.removeSession(sessionIndex));
   }
 
   putTrunkPeer(slot: number, peer: TrunkPeer): void {
     checkU32('slot', slot);
     this.#checkTrunkPeer(peer);
-    this.#scratch.trunkPeer(peer);
-    checkStatus('putTrunkPeer', this.#native.putTrunkPeer(slot));
+    this.#backlog.give('putTrunkPeer', () => {
+      this.#scratch.trunkPeer(peer);
+      return this.#native.putTrunkPeer(slot);
+    });
     if (this.#slots.has(slot)) return;
     this.#slots.add(slot);
     this.#counters.startTraffic(slot);
@@ -143,14 +151,16 @@ export class NativeDataPlane implements DataPlane {
 
   removeTrunkPeer(slot: number): void {
     checkU32('slot', slot);
-    checkStatus('removeTrunkPeer', this.#native.removeTrunkPeer(slot));
+    this.#backlog.give('removeTrunkPeer', () => this.#native.removeTrunkPeer(slot));
     this.#slots.delete(slot);
   }
 
   probe(slot: number, number: number): void {
     checkU32('slot', slot);
     checkU32('number', number);
-    checkStatus('probe', this.#native.probe(slot, number));
+    const status = this.#backlog.empty ? this.#native.probe(slot, number) : Status.QueueFull;
+    // A probe that cannot be sent now is one that got lost.
+    if (status !== Status.QueueFull) checkStatus('probe', status);
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {
@@ -173,9 +183,15 @@ export class NativeDataPlane implements DataPlane {
   close(): Promise<void> {
     if (this.#closed === undefined) {
       clearImmediate(this.#nextTurn);
+      this.#backlog.clear();
       this.#closed = this.#native.close();
     }
     return this.#closed;
+  }
+
+  /** Nothing is added while removals wait: it could be removed by one of them. */
+  #checkRoom(call: string): void {
+    if (!this.#backlog.empty) checkStatus(call, Status.QueueFull);
   }
 
   #checkTrunkPeer({ sources, sendKeys, receiveKeys, recordsMax }: TrunkPeer): void {

@@ -157,11 +157,17 @@ export interface DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly workers: number;
 
-  /** Adds or replaces an entry. @throws ERR_TURNPIKE_LIMIT table full, ERR_TURNPIKE_QUEUE_FULL. */
+  /**
+   * Adds or replaces an entry.
+   * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full, ERR_TURNPIKE_QUEUE_FULL when
+   *   a worker's command queue is; nothing has changed then
+   */
   putClientFlow(flow: ClientFlow, action: ClientAction): void;
+  /** Removes an entry; harmless when it is not there. Waits its turn where a queue is full. */
   removeClientFlow(flow: ClientFlow): void;
-  /** Binds a session index in every worker. @throws as putClientFlow. */
+  /** Binds a session index in every worker. Throws as putClientFlow. */
   putSession(sessionIndex: number, action: SessionAction): void;
+  /** Unbinds a session index; as removeClientFlow. */
   removeSession(sessionIndex: number): void;
   /** Adds or replaces a relay; its replay windows and sequences go on when it was there. */
   putTrunkPeer(slot: number, peer: TrunkPeer): void;

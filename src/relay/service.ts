@@ -228,6 +228,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   /** Refuses new legs with 300 and an alternate relay; what is there goes on. */
   drain(): void {
     this.#rules.finder.draining = true;
+    this.#registration?.beatSoon();
   }
 
   /**

@@ -145,6 +145,30 @@ t.test(
   },
 );
 
+t.test('removals in one go are all carried out, and nothing is added meanwhile', async (t) => {
+  const relay = new TestPlane();
+  const a = await Remote.open();
+  const flow = (port: number) => ({
+    worker: 0,
+    tuple: { socket: 0, remote: { ...remote, port } },
+    channel,
+  });
+  for (let first = 1; first <= 40_000; first += 10_000) {
+    for (let port = first; port < first + 10_000; port++) {
+      relay.plane.putClientFlow(flow(port), toClient);
+    }
+    await relay.settle(a);
+  }
+  for (let port = 1; port <= 40_000; port++) relay.plane.removeClientFlow(flow(port));
+  for (let wait = 0; relay.count('commands_applied') < 80_000 && wait < 500; wait++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  t.equal(relay.count('commands_applied'), 80_000);
+  relay.plane.putClientFlow(flow(1), toClient);
+  a.close();
+  await relay.plane.close();
+});
+
 t.test('both sides agree on the bounds they share', async (t) => {
   const { limits, counterNames } = loadBinding();
   t.equal(limits.puntBytesMax, LIMITS.puntBytesMax);
