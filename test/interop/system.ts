@@ -21,6 +21,8 @@ const API_KEYS = [
   { key: 'api-key-of-tenant-acme', tenant: 'acme' },
 ];
 const LISTED_MS = 15_000;
+/** Room at f-1. */
+const FEW_LEGS = 8;
 
 /** What an outsider is told of a running system. */
 export interface SystemDescription {
@@ -85,7 +87,7 @@ class RelayProcess {
   }
 }
 
-/** A directory and five relays on loopback; c-1 runs in a process of its own. */
+/** A directory and six relays on loopback; c-1 runs in a process of its own, f-1 is small. */
 export class System {
   readonly #directory: Directory;
   readonly #relays: readonly Relay[];
@@ -123,6 +125,7 @@ export class System {
       openRelay(directory, 'b-1', both, both),
       openRelay(directory, 'd-1', ['127.0.0.1:0'], ['[::1]:0']),
       openRelay(directory, 'e-1', ['127.0.0.1:0'], ['127.0.0.1:0']),
+      openRelay(directory, 'f-1', ['127.0.0.1:0'], ['127.0.0.1:0'], FEW_LEGS),
     ]);
     await started;
     const system = new System(directory, relays, child, folder);
@@ -159,11 +162,14 @@ export class System {
     };
   }
 
-  /** What a scenario asks for: `kill` or `start` the relay that has a process of its own. */
-  async perform(what: string, relay: string): Promise<void> {
-    if (relay !== this.#process.id) throw new Error(`${relay} has no process of its own`);
+  /** What a scenario asks for: `kill` or `start` of c-1, `drain` or `close` of another. */
+  async perform(what: string, id: string): Promise<void> {
+    const relay = this.#relays.find((one) => one.id === id);
     if (what === 'kill') await this.#process.kill();
-    else await this.#process.start();
+    else if (what === 'start') await this.#process.start();
+    else if (what === 'drain') relay?.drain();
+    else if (what === 'close') await relay?.close();
+    else throw new Error(`nobody knows how to ${what} ${id}`);
   }
 
   async close(): Promise<void> {
@@ -179,6 +185,7 @@ function openRelay(
   id: string,
   listen: readonly string[],
   trunk: readonly string[],
+  legsMax?: number,
 ): Promise<Relay> {
   return Relay.open({
     id,
@@ -189,5 +196,6 @@ function openRelay(
     tenantRoot: tenantRoot(CLUSTER_SECRET),
     directoryUrl: directory.url,
     workers: 2,
+    ...(legsMax === undefined ? {} : { legsMax }),
   });
 }

@@ -17,7 +17,7 @@ from .overlay import Grant
 TIMEOUT_SECONDS = 10
 
 
-def _request(url: str, method: str, path: str, body: bytes, headers: dict) -> Tuple[Any, bytes]:
+def http_request(url: str, method: str, path: str, body: bytes, headers: dict) -> Tuple[Any, bytes]:
     place = urlsplit(url)
     link = http.client.HTTPConnection(place.hostname, place.port, timeout=TIMEOUT_SECONDS)
     try:
@@ -41,7 +41,7 @@ class Directory:
         if body is not None:
             headers['content-type'] = 'application/json'
             content = json.dumps(body).encode()
-        answer, text = _request(self.url, method, path, content, headers)
+        answer, text = http_request(self.url, method, path, content, headers)
         return answer.status, json.loads(text)
 
     def connection(self, peers: list, ttl_seconds: Optional[int] = None) -> Tuple[Grant, Grant]:
@@ -89,7 +89,7 @@ class Registrar:
         }
         if content:
             headers['content-type'] = 'application/json'
-        answer, text = _request(self.url, method, target, content, headers)
+        answer, text = http_request(self.url, method, target, content, headers)
         told = answer.getheader('turnpike-time') or ''
         lines = [method, target, str(answer.status), told, nonce]
         signed = self._sign('answer', lines, text)

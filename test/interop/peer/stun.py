@@ -111,9 +111,14 @@ class Outgoing:
         self.method = method
         self.transaction_id = transaction_id or os.urandom(12)
         self._body = b''
+        self._padding = b'\0'
+
+    def padded_with(self, byte: bytes) -> 'Outgoing':
+        self._padding = byte
+        return self
 
     def add(self, attribute: int, value: bytes) -> 'Outgoing':
-        padding = bytes(-len(value) % 4)
+        padding = self._padding * (-len(value) % 4)
         self._body += struct.pack('!HH', attribute, len(value)) + value + padding
         return self
 

@@ -245,3 +245,22 @@ def behind_integrity(world: World) -> None:
 
     answer = success(by_hand(leg, sign))
     equal(answer.number(Attr.LIFETIME), 600, 'LIFETIME')
+
+
+@scenario('of two integrities the stronger decides')
+def two_integrities(world: World) -> None:
+    for sha1_right in (True, False):
+        for sha256_right in (True, False):
+            leg = leg_of(world, 'sha256')
+            challenged(leg)
+
+            def sign(out: Outgoing) -> Outgoing:
+                key = leg.login.key
+                leg.login.credentials(out).integrity('sha1', key if sha1_right else b'wrong')
+                return out.integrity('sha256', key if sha256_right else b'wrong')
+
+            exchange = by_hand(leg, sign)
+            if sha256_right:
+                success(exchange, f'SHA-1 {sha1_right}')
+            else:
+                refused(exchange, 401, f'SHA-1 {sha1_right}', signed=False)

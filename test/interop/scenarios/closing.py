@@ -136,3 +136,21 @@ def outlive(world: World) -> None:
     run([b.endpoint], lambda: len(b.endpoint.indications) > 0, 3)
     closed_with(b, 437)
     refused(a.allocate(), 401, 'once it is closed', signed=False)
+
+
+@scenario("Closed is signed as the leg's last request was")
+def closed_kind(world: World) -> None:
+    a, b = world.legs(('md5', 'md5'))
+    connect(a, b)
+    # A request that is refused, from another 5-tuple, is not the leg's.
+    refused(Leg(b.grant, 'sha256', local_ip=world.host()).refresh(600), 437)
+    success(a.refresh(0))
+    run([b.endpoint], lambda: len(b.endpoint.indications) > 0, 3)
+    closed_with(b, 437)
+    a, b = world.legs(('md5', 'md5'))
+    connect(a, b)
+    b.login.scheme = 'sha256'
+    success(b.refresh(600))
+    success(a.refresh(0))
+    run([b.endpoint], lambda: len(b.endpoint.indications) > 0, 3)
+    closed_with(b, 437)

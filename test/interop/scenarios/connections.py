@@ -218,3 +218,37 @@ def other_relay(world: World) -> None:
     connects = a.begin_connect(b.mapped), b.begin_connect(a.mapped)
     settle([a.endpoint, b.endpoint], 1.5)
     equal([one.answer for one in connects], [None, None], 'answers')
+
+
+@scenario('a 5-tuple may hold both legs of a connection')
+def with_oneself(world: World) -> None:
+    first, second = world.grants(regions=('a', 'a'))
+    endpoint = Endpoint(first.relay, world.host())
+    a, b = Leg(first, 'sha256', endpoint), Leg(second, 'md5', endpoint)
+    connect(a, b)
+    true(a.channel != b.channel, 'two channels')
+    a.send(b'to b')
+    b.send(b'to a')
+    settle([endpoint])
+    equal((a.received, b.received), ([b'to a'], [b'to b']))
+
+
+@scenario('the other relay may be named by any of its service addresses')
+def any_address(world: World) -> None:
+    a, b = world.legs()
+    a.grant = replace(a.grant, peer_relay=world.service('b-1', 6))
+    connect(a, b)
+    joined(a, b)
+
+
+@scenario('a channel that was freed is not given again at once')
+def channel_rest(world: World) -> None:
+    a_side = Endpoint(world.service('a-1'), world.host())
+    used = []
+    for _ in range(4):
+        first, second = world.grants(regions=('a', 'b'))
+        a, b = Leg(first, 'md5', a_side), Leg(second, 'md5', local_ip=world.host())
+        connect(a, b)
+        used.append(a.channel)
+        success(a.refresh(0))
+    equal(len(set(used)), len(used), f'different channels of {used}')

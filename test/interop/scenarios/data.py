@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections import Counter
 from typing import List, Tuple
@@ -129,3 +130,17 @@ def padding(world: World) -> None:
     settle([a.endpoint, b.endpoint])
     silent(a.endpoint)
     silent(b.endpoint)
+
+
+@scenario('payloads larger than any link still arrive, alone and in fragments')
+def large(world: World) -> None:
+    for regions in (('a', 'b'), ('a', 'a')):
+        a, b = world.legs(regions=regions)
+        connect(a, b)
+        for size in (1425, 1453, 2049, 9000, 60_000):
+            payload = os.urandom(size)
+            a.send(payload)
+            run([b.endpoint], lambda: len(b.received) > 0, 3)
+            equal([len(one) for one in b.received], [size])
+            true(b.received == [payload], f'{size} bytes as they were')
+            b.endpoint.data.clear()

@@ -74,9 +74,9 @@ class Control:
 
 @dataclass
 class World:
-    """The system under test: one directory and the relays a-1 to e-1, each the only one of the
+    """The system under test: one directory and the relays a-1 to f-1, each the only one of the
     region that its name begins with. a-1 and b-1 have IPv4 and IPv6 on either side; c-1 is the
-    one that is killed; d-1 has IPv4 for peers and IPv6 for relays; e-1 is IPv4 alone."""
+    one that is killed; d-1 has IPv4 for peers and IPv6 for relays; e-1 and f-1 are IPv4 alone."""
 
     directory_url: str
     api_keys: Dict[str, str]

@@ -176,3 +176,20 @@ def never_answered(world: World) -> None:
                 Outgoing(kind, method).add(Attr.CONNECTION_IDENTIFIER, identifier).pack()
             )
     unanswered(endpoint, *datagrams)
+
+
+@scenario('of two equal attributes the first counts, and padding may be anything')
+def repeated_attribute(world: World) -> None:
+    leg = leg_at(world, 'a-1', 'b-1')
+    success(leg.allocate())
+
+    def build() -> Outgoing:
+        out = leg.build(Method.REFRESH, {Attr.LIFETIME: 700})
+        return out.u32(Attr.LIFETIME, 800).add(Attr.CONNECTION_IDENTIFIER, os.urandom(16))
+
+    exchange = leg.endpoint.begin(leg.login, build)
+    answered(exchange)
+    equal(success(exchange).number(Attr.LIFETIME), 700)
+    padded = leg.endpoint.begin(leg.login, lambda: leg.build(Method.REFRESH).padded_with(b' '))
+    answered(padded)
+    success(padded, 'padding of spaces')

@@ -25,7 +25,7 @@ from .foreign import (
     reserved,
     wait,
 )
-from .harness import World, closed_with, equal, refused, scenario, silent, success
+from .harness import World, equal, refused, scenario, success
 
 MINE = 0x0BADCAFE
 
@@ -107,90 +107,6 @@ def mismatch(world: World) -> None:
         establish(relay, leg).alive()
 
 
-@scenario('trunk: the other relay closes by name, and the peer gets Closed 437')
-def close_by_name(world: World) -> None:
-    with foreign(world) as relay:
-        session = establish(relay, reserved(world, relay))
-        leg = session.leg
-
-        def refresh(role: int, tenant: str = 'default') -> Outgoing:
-            out = Outgoing(Kind.REQUEST, Method.REFRESH).u32(Attr.LIFETIME, 0)
-            out.text(Attr.TENANT, tenant)
-            out.add(Attr.CONNECTION_IDENTIFIER, leg.grant.connection_id)
-            return out.add(Attr.CONNECTION_ROLE, bytes([role, 0, 0, 0]))
-
-        for out in (refresh(0), refresh(1, 'acme')):
-            equal(ask(relay, out).kind, Kind.SUCCESS, 'answer, be it known or not')
-            session.alive()
-        equal(ask(relay, refresh(1)).kind, Kind.SUCCESS)
-        wait(leg, lambda: len(leg.endpoint.indications) > 0, 'Closed came')
-        closed_with(leg, 437)
-        refused(leg.refresh(600), 437)
-        equal(ask(relay, refresh(1)).kind, Kind.SUCCESS, 'answer to a repeat')
-
-
-@scenario('trunk: the other relay closes by an index of its own')
-def close_by_index(world: World) -> None:
-    with foreign(world) as relay:
-        session = establish(relay, reserved(world, relay), MINE)
-
-        def refresh(index: int) -> Outgoing:
-            out = Outgoing(Kind.REQUEST, Method.REFRESH).u32(Attr.LIFETIME, 0)
-            return out.u32(Attr.SESSION_INDEX, index)
-
-        equal(ask(relay, refresh(MINE ^ 0xFF)).kind, Kind.SUCCESS, 'an index that nobody has')
-        session.alive()
-        equal(ask(relay, refresh(MINE)).kind, Kind.SUCCESS)
-        wait(session.leg, lambda: len(session.leg.endpoint.indications) > 0, 'Closed came')
-        closed_with(session.leg, 437)
-
-
-@scenario("trunk: the peer's close is said to the other relay until it is answered")
-def peer_closes(world: World) -> None:
-    with foreign(world) as relay:
-        session = establish(relay, reserved(world, relay))
-        leg = session.leg
-        success(leg.refresh(0))
-        wait(leg, lambda: len(relay.messages(Kind.REQUEST, Method.REFRESH)) >= 2, 'repeated')
-        message = relay.messages(Kind.REQUEST, Method.REFRESH)[-1]
-        equal(message.number(Attr.LIFETIME), 0)
-        equal(message.text(Attr.TENANT), 'default')
-        equal(message.get(Attr.CONNECTION_IDENTIFIER), leg.grant.connection_id)
-        equal(message.get(Attr.CONNECTION_ROLE), bytes([leg.grant.role, 0, 0, 0]))
-        relay.say(HOME, Outgoing(Kind.SUCCESS, Method.REFRESH, message.transaction_id))
-        time.sleep(0.2)
-        relay.control.clear()
-        time.sleep(2.5)
-        equal(relay.messages(Kind.REQUEST, Method.REFRESH), [], 'Refreshes after the answer')
-
-
-@scenario('trunk: an offer with another index ends the old connection')
-def new_leg(world: World) -> None:
-    with foreign(world) as relay:
-        session = establish(relay, reserved(world, relay), MINE)
-        relay.say(HOME, counter_offer(session.leg, MINE + 1))
-        wait(session.leg, lambda: len(session.leg.endpoint.indications) > 0, 'Closed came')
-        closed_with(session.leg, 437)
-
-
-@scenario('trunk: a later start ends all connections with 447, an earlier one is dropped')
-def later_start(world: World) -> None:
-    with foreign(world) as relay:
-        sessions = [establish(relay, reserved(world, relay), MINE + i) for i in range(2)]
-        out = counter_offer(sessions[0].leg, MINE)
-        ignored(relay, relay.trunks[HOME].sign(out, relay.start - 1), out.transaction_id)
-        for session in sessions:
-            session.alive()
-        # From now on a-1 seals probes for a start that this relay only claims to have.
-        relay.expects_faults = True
-        relay.say(HOME, Outgoing(Kind.REQUEST, Method.BINDING), relay.start + 1)
-        for session in sessions:
-            leg = session.leg
-            wait(leg, lambda: len(leg.endpoint.indications) > 0, 'Closed came')
-            closed_with(leg, 447)
-            refused(leg.refresh(600), 437)
-
-
 @scenario('trunk: control that is not proven to come from that relay is dropped')
 def unproven(world: World) -> None:
     with foreign(world) as relay, foreign(world) as other:
@@ -251,22 +167,6 @@ def malformed(world: World) -> None:
         leg.endpoint.exchanges.clear()
         relay.control.clear()
         establish(relay, leg).alive()
-
-
-@scenario('trunk: a relay that answers no probe under traffic is gone: 447', slow=True)
-def gone(world: World) -> None:
-    with foreign(world) as relay:
-        session = establish(relay, reserved(world, relay))
-        leg = session.leg
-        # Without a connection it would be one a second.
-        wait(leg, lambda: len(relay.probes_of(HOME)) >= 20, 'frequent probes')
-        silent(leg.endpoint)
-        relay.answers_probes = False
-        until = time.monotonic() + 12
-        while time.monotonic() < until and not leg.endpoint.indications:
-            leg.send(b'traffic')
-            settle([leg.endpoint], 0.1)
-        closed_with(leg, 447)
 
 
 @scenario('the directory hands out a relay by another hand', slow=True)
