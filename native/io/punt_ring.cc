@@ -4,12 +4,11 @@
 
 namespace turnpike {
 
-PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packet) {
+PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packet,
+                                  bool known_relay) {
   if (packet.length > kPuntBytesMax) return PuntResult::kOversize;
   const bool client = side == Side::kClient;
-  // A quarter is kept for relays and events: anybody can send STUN to the client port, and that
-  // must not silence the trunk.
-  const uint64_t fill_limit = client ? ring_.capacity() / 4 * 3 : ring_.capacity();
+  const uint64_t fill_limit = known_relay ? ring_.capacity() : ring_.capacity() / 4 * 3;
   const uint32_t length = static_cast<uint32_t>(sizeof(PuntedDatagram)) + packet.length;
   uint8_t* record = ring_.Reserve(length, fill_limit);
   if (record == nullptr) return PuntResult::kFull;

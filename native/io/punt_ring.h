@@ -47,8 +47,10 @@ class PuntRing {
  public:
   Status Allocate(uint32_t bytes) { return ring_.Allocate(bytes); }
 
-  // Worker. When full the newest is dropped: what waits longest is answered first.
-  PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet);
+  // Worker. When full the newest is dropped: what waits longest is answered first. A quarter of the
+  // ring is kept for events and for datagrams of a `known_relay`: anybody can send STUN, and that
+  // must not silence the trunk.
+  PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet, bool known_relay);
   // Worker. False when full.
   bool PushEvent(const PuntedEvent& event);
 

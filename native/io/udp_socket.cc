@@ -50,8 +50,8 @@ Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
   const int bytes = static_cast<int>(std::min<uint32_t>(buffer_bytes, INT_MAX / 2));
   SetOption(SOL_SOCKET, SO_RCVBUF, bytes);
   SetOption(SOL_SOCKET, SO_SNDBUF, bytes);
-  // The peers' payloads decide about size. No don't-fragment bit and no cached path MTU, which
-  // anybody could lower with a forged ICMP message.
+  // The peers' payloads decide about size: one that exceeds the path's MTU is fragmented, never
+  // refused.
   bool ok = ipv4 ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
                  : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
                        SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);

@@ -206,7 +206,9 @@ void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
 }
 
 void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
-  switch (punts_.PushDatagram(side, options_.index, packet)) {
+  const bool known_relay =
+      side == Side::kTrunk && tables_.peers.SlotOf(packet.tuple.remote) != nullptr;
+  switch (punts_.PushDatagram(side, options_.index, packet, known_relay)) {
     case PuntResult::kQueued:
       counters_.Add(verdict);
       punted_ = true;
