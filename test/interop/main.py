@@ -18,8 +18,8 @@ from scenarios import (  # noqa: F401 - each registers its scenarios
     closing,
     connections,
     data,
-    families,
     directory,
+    families,
     hostile,
     limits,
     registration,
@@ -30,6 +30,7 @@ from scenarios import (  # noqa: F401 - each registers its scenarios
     trunk_close,
     trunk_control,
     trunk_data,
+    trunk_offers,
     vectors,
 )
 from scenarios.harness import SCENARIOS, Control, Scenario, World
