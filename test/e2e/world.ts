@@ -15,6 +15,7 @@ import {
   labSupport,
   type NatBehaviour,
 } from '../../src/lab/index.js';
+import { PLAIN_NODE } from '../lab/plain-node.js';
 import { PeerAgent } from './peer-agent.js';
 import type { DirectorySettings } from './peer-methods.js';
 
@@ -136,10 +137,7 @@ export class World {
 
   /** Starts `turnpike` in a host. */
   turnpike(host: LabHost, args: readonly string[]): LabProcess {
-    return this.lab.spawn(host, [process.execPath, TURNPIKE, ...args], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { NODE_OPTIONS: '' },
-    });
+    return this.lab.spawn(host, [...PLAIN_NODE, TURNPIKE, ...args]);
   }
 
   /** Declares a host behind a NAT of its own. */

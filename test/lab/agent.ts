@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import type { Lab, LabHost, LabProcess } from '../../src/lab/index.js';
+import { PLAIN_TSX } from './plain-node.js';
 import { RpcClient } from './rpc.js';
 
 /** What a `udp-agent` can be asked. */
@@ -25,11 +26,7 @@ export function spawnTypeScript(
   program: string,
   args: readonly string[] = [],
 ): LabProcess {
-  return lab.spawn(host, [process.execPath, '--import', 'tsx', program, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    // The runner's own instrumentation is of no use in a namespace, and slow.
-    env: { NODE_OPTIONS: '' },
-  });
+  return lab.spawn(host, [...PLAIN_TSX, program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
 /** Test code's end of a `udp-agent` process. */

@@ -9,6 +9,7 @@ import { isTurnpikeError } from '../../src/errors.js';
 import { Lab, labSupport } from '../../src/lab/index.js';
 import { missingTools } from '../../src/lab/support.js';
 import { Agent } from './agent.js';
+import { PLAIN_TSX } from './plain-node.js';
 
 const support = labSupport();
 const skip = { skip: !support.ok && support.why };
@@ -48,10 +49,8 @@ t.test('says in one line what is missing', async (t) => {
 });
 
 t.test('an ordinary user is told to be root', skip, async (t) => {
-  const out = execFileSync(process.execPath, ['--import', 'tsx', program('lab-support')], {
-    env: { ...process.env, NODE_OPTIONS: '' },
-    encoding: 'utf8',
-  });
+  const [command, ...words] = PLAIN_TSX;
+  const out = execFileSync(command, [...words, program('lab-support')], { encoding: 'utf8' });
   t.match(JSON.parse(out), { ok: false, why: /root/ });
 });
 
@@ -160,9 +159,9 @@ for (const [ending, signal] of [
   ['throw', undefined],
 ] as const) {
   t.test(`an owner that ends by ${ending} leaves nothing`, skip, async (t) => {
-    const owner = spawn(process.execPath, ['--import', 'tsx', program('lab-owner'), ending], {
+    const [command, ...words] = PLAIN_TSX;
+    const owner = spawn(command, [...words, program('lab-owner'), ending], {
       stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, NODE_OPTIONS: '' },
     });
     const ended = once(owner, 'exit');
     const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string];
