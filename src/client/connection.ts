@@ -11,7 +11,7 @@ import { MessageWriter } from '../stun/writer.js';
 import type { RandomBytes } from '../units.js';
 import type { ConnectionGrant } from './grant.js';
 import { LegRequests } from './leg-requests.js';
-import { meaningOf } from './rejection.js';
+import { closedByRelay, closedHere, unusable } from './rejection.js';
 import { type AnswerFault, Requests } from './requests.js';
 import type { Scheduler } from './scheduler.js';
 import { Upkeep } from './upkeep.js';
@@ -119,7 +119,7 @@ export class Connection {
   async allocate(signal?: AbortSignal): Promise<TransportAddress> {
     const answer = await this.#requests.request(this.#legRequests.allocate(), signal);
     const mapped = answer.address(AttributeType.XorMappedAddress);
-    if (mapped === undefined) throw malformed('Allocate', 'XOR-MAPPED-ADDRESS');
+    if (mapped === undefined) throw unusable('Allocate', 'XOR-MAPPED-ADDRESS');
     this.#mappedAddress = mapped;
     this.#enter('allocated');
     this.#upkeep.start();
@@ -204,7 +204,7 @@ export class Connection {
   #established(answer: StunMessage): void {
     const channel = answer.channelNumber();
     if (channel === undefined || channel < RFC.channelMin || channel > RFC.channelMax) {
-      throw malformed('Connect', 'CHANNEL-NUMBER');
+      throw unusable('Connect', 'CHANNEL-NUMBER');
     }
     this.#channel = channel;
     this.#enter('established');
@@ -237,24 +237,15 @@ export class Connection {
 
   #receiveClosed(message: StunMessage): MessageFault | undefined {
     if (!this.#requests.isAuthentic(message)) return 'unauthenticated-closed';
-    if (message.connectionIdentifier() !== this.#options.grant.connectionId) {
-      return 'unexpected-message';
-    }
+    const { grant } = this.#options;
+    if (message.connectionIdentifier() !== grant.connectionId) return 'unexpected-message';
     const { code, reason } = message.errorCode() ?? {
       code: ErrorCode.AllocationMismatch,
       reason: '',
     };
     // While we are closing ourselves this says no more than that the relay is done with the leg.
-    this.#end(this.#state === 'closing' ? this.#closeReason : this.#closedByRelay(code, reason));
+    this.#end(this.#state === 'closing' ? this.#closeReason : closedByRelay(grant, code, reason));
     return undefined;
-  }
-
-  #closedByRelay(code: number, reason: string, cause?: unknown): TurnpikeError {
-    return new TurnpikeError(
-      'ERR_TURNPIKE_CLOSED',
-      `the relay closed the connection with ${code}: ${CLOSED_MEANINGS[code] ?? meaningOf(code, reason)}`,
-      { stunCode: code, address: formatAddress(this.#options.grant.relay), cause },
-    );
   }
 
   #scheduleRefresh(grantedSeconds: number | undefined): void {
@@ -279,8 +270,9 @@ export class Connection {
 
   #refreshFailed(error: TurnpikeError): void {
     if (this.#closing !== undefined) return;
+    const { grant } = this.#options;
     const gone = error.stunCode === ErrorCode.AllocationMismatch;
-    this.#end(gone ? this.#closedByRelay(ErrorCode.AllocationMismatch, '', error) : error);
+    this.#end(gone ? closedByRelay(grant, ErrorCode.AllocationMismatch, '', error) : error);
   }
 
   async #close(): Promise<void> {
@@ -326,22 +318,4 @@ export class Connection {
     this.#upkeep.noteSent();
     this.#options.transmit(bytes);
   }
-}
-
-/** What the codes of a Closed indication mean (PROTOCOL.md section 2). */
-const CLOSED_MEANINGS: Readonly<Record<number, string>> = {
-  300: 'it is draining',
-  437: 'the other side closed it, or it expired',
-  447: 'the other relay is gone',
-};
-
-function malformed(method: string, attribute: string): TurnpikeError {
-  return new TurnpikeError(
-    'ERR_TURNPIKE_STUN',
-    `the relay's answer to ${method} has no usable ${attribute}`,
-  );
-}
-
-function closedHere(): TurnpikeError {
-  return new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection was closed on this side');
 }

@@ -19,9 +19,10 @@ export interface DirectoryAccess {
 export function directoryUrl(base: string | URL, route: string): URL {
   const url = URL.canParse(String(base)) ? new URL(base) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    const got = JSON.stringify(String(base));
     throw new TurnpikeError(
       'ERR_TURNPIKE_CONFIG',
-      `the directory's URL must begin with http:// or https://, got ${JSON.stringify(String(base))}`,
+      `the directory's URL must begin with http:// or https://, got ${got}`,
     );
   }
   if (!url.pathname.endsWith('/')) url.pathname += '/';

@@ -2,7 +2,8 @@ import type { TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
-import type { Peer, PeerOptions } from './peer.js';
+import type { Peer } from './peer.js';
+import type { PeerOptions } from './peer-options.js';
 import { Rendezvous, type RendezvousOptions } from './rendezvous.js';
 
 /** What happens on the way to an established connection, in order; `retrying` may come between. */

@@ -2,71 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
-import type { IntegrityPreference } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { decodeChannelData, encodeChannelData } from '../stun/channel-data.js';
-import type { IntegrityKind } from '../stun/integrity.js';
 import { decodeMessage } from '../stun/message.js';
-import type { RandomBytes } from '../units.js';
-import { Connection, type ConnectionState, type MessageFault } from './connection.js';
+import { Connection, type ConnectionState } from './connection.js';
 import type { ConnectionGrant } from './grant.js';
 import { type JoinOptions, joinRoom, type MeetOptions, meet } from './join.js';
 import { MessageQueue } from './message-queue.js';
+import type { IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
 import { aborted } from './rejection.js';
 import type { Rendezvous } from './rendezvous.js';
-import { type Scheduler, systemScheduler } from './scheduler.js';
+import { systemScheduler } from './scheduler.js';
 import { RelaySocket } from './socket.js';
-
-export interface PeerOptions {
-  /** This peer's half of the directory's answer. */
-  readonly grant: ConnectionGrant;
-  /** Local address of the UDP socket; default any, on a free port. */
-  readonly bind?: TransportAddress | undefined;
-  /** Integrity to insist on; default `auto`, which is SHA-256 where the relay offers it. */
-  readonly integrity?: IntegrityPreference | undefined;
-  /** LIFETIME to ask the relay for, seconds; default 600, at most 3,600. */
-  readonly lifetimeSeconds?: number | undefined;
-  /** Messages held for async iteration; default LIMITS.receiveQueueMessagesMax. */
-  readonly receiveQueueMessagesMax?: number | undefined;
-  /** Ends `Peer.open`; afterwards it has no effect. */
-  readonly signal?: AbortSignal | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
-  /** Clock and timers; default the host's. */
-  readonly scheduler?: Scheduler | undefined;
-  /** Default node:crypto's. */
-  readonly random?: RandomBytes | undefined;
-}
-
-/** Why a datagram that reached the socket was ignored. */
-export type IgnoredReason =
-  | MessageFault
-  | 'foreign-source'
-  | 'malformed'
-  | 'unknown-channel'
-  | 'empty';
-
-/** Counters since the peer was opened, and what is known of the relay. */
-export interface PeerStats {
-  /** Payloads, not datagrams of control. */
-  readonly packetsSent: number;
-  readonly packetsReceived: number;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  /** Payloads that `send` refused: not established, or the kernel is too far behind. */
-  readonly sendDrops: number;
-  /** Datagrams that the system or the network reported as undeliverable. */
-  readonly sendErrors: number;
-  /** Payloads that nobody took in time: the receive queue was full. */
-  readonly receiveDrops: number;
-  /** Datagrams that were ignored, by reason. */
-  readonly ignored: Readonly<Partial<Record<IgnoredReason, number>>>;
-  /** Smoothed round trip to the peer's own relay, milliseconds; undefined before a measurement. */
-  readonly relayRttMs: number | undefined;
-  /** Integrity in use with the relay. */
-  readonly integrity: IntegrityKind | undefined;
-}
 
 interface PeerEvents {
   /** A payload of the other peer. */

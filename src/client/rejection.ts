@@ -9,9 +9,13 @@ const MEANINGS: Readonly<Record<number, string>> = {
   300: 'the relay is draining and takes no new connections',
   400: 'the relay could not read the request',
   401: 'the relay did not accept the credentials: they are wrong or have expired',
-  403: 'forbidden: unknown peer relay, credentials of another connection, or the addresses that the two peers named do not match',
+  403:
+    'forbidden: unknown peer relay, credentials of another connection, or the addresses that the ' +
+    'two peers named do not match',
   420: 'the relay does not know an attribute of the request',
-  437: 'the connection is unknown to the relay, bound to another socket, or was closed by the other side',
+  437:
+    'the connection is unknown to the relay, bound to another socket, or was closed by the other ' +
+    'side',
   438: 'the relay kept calling the nonce stale',
   440: 'the two relays have no address family in common',
   442: 'the relay does not relay this transport protocol',
@@ -21,12 +25,19 @@ const MEANINGS: Readonly<Record<number, string>> = {
   508: 'the relay is full',
 };
 
+/** What the codes of a Closed indication mean (PROTOCOL.md section 2). */
+const CLOSED_MEANINGS: Readonly<Record<number, string>> = {
+  300: 'it is draining',
+  437: 'the other side closed it, or it expired',
+  447: 'the other relay is gone',
+};
+
 /**
  * The plain meaning of a STUN error code.
  * @param code - 300 to 699
  * @param reason - the relay's own words, used where the code is not one of ours
  */
-export function meaningOf(code: number, reason: string): string {
+function meaningOf(code: number, reason: string): string {
   return MEANINGS[code] ?? (reason === '' ? 'the relay gave no reason' : reason);
 }
 
@@ -57,4 +68,37 @@ export function aborted(signal: AbortSignal): TurnpikeError {
   return new TurnpikeError('ERR_TURNPIKE_ABORTED', 'aborted by the caller', {
     cause: signal.reason,
   });
+}
+
+/**
+ * The error of a connection that the relay ended.
+ * @param grant - whose relay it is
+ * @param code - the STUN error code that it gave
+ * @param reason - the relay's own words
+ */
+export function closedByRelay(
+  grant: ConnectionGrant,
+  code: number,
+  reason: string,
+  cause?: unknown,
+): TurnpikeError {
+  const meaning = CLOSED_MEANINGS[code] ?? meaningOf(code, reason);
+  return new TurnpikeError(
+    'ERR_TURNPIKE_CLOSED',
+    `the relay closed the connection with ${code}: ${meaning}`,
+    { stunCode: code, address: formatAddress(grant.relay), cause },
+  );
+}
+
+/** The error of what is asked of a connection after `close`. */
+export function closedHere(): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection was closed on this side');
+}
+
+/** The error for an answer, though authentic, that lacks what it must say. */
+export function unusable(method: string, attribute: string): TurnpikeError {
+  return new TurnpikeError(
+    'ERR_TURNPIKE_STUN',
+    `the relay's answer to ${method} has no usable ${attribute}`,
+  );
 }

@@ -43,7 +43,8 @@ const REOPENED: ReadonlySet<string> = new Set(['shutting-down', 'room-expired'])
 /**
  * A place in a rendezvous room of the directory (docs/rendezvous.md), for peers that have no
  * signalling of their own. It outlives connections: `next` gives one after the other. A socket that
- * breaks is opened again when the next connection is wanted. It keeps the process alive: `close` it.
+ * breaks is opened again when the next connection is wanted. An open one keeps the process alive:
+ * `close` it.
  */
 export class Rendezvous extends EventEmitter<RendezvousEvents> {
   readonly #options: RendezvousOptions;

@@ -46,96 +46,94 @@ async function chatter(a: Peer, b: Peer, messages: number): Promise<void> {
   }
 }
 
-t.test('through real relays', async (t) => {
-  const system = await cluster(t);
-  const [west, east] = system.relays;
+const system = await cluster(t);
+const [west, east] = system.relays;
 
-  await t.test('two peers talk through two relays, with either integrity', async (t) => {
-    for (const integrity of ['sha256', 'sha1'] as const) {
-      const [a, b] = await established(system, [WEST, EAST], { integrity });
-      t.equal(a.grant.relay.id, west.id);
-      t.equal(b.grant.relay.id, east.id);
-      t.equal(a.stats().integrity, integrity);
-      await chatter(a, b, 100);
-      const closed = once(b, 'close');
-      await a.close();
-      t.match(await closed, [{ code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 }]);
-    }
-  });
-
-  await t.test('two peers talk through one relay', async () => {
-    const [a, b] = await established(system, [WEST, WEST]);
+t.test('two peers talk through two relays, with either integrity', async (t) => {
+  for (const integrity of ['sha256', 'sha1'] as const) {
+    const [a, b] = await established(system, [WEST, EAST], { integrity });
+    t.equal(a.grant.relay.id, west.id);
+    t.equal(b.grant.relay.id, east.id);
+    t.equal(a.stats().integrity, integrity);
     await chatter(a, b, 100);
-    await Promise.all([a.close(), b.close()]);
-  });
+    const closed = once(b, 'close');
+    await a.close();
+    t.match(await closed, [{ code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 }]);
+  }
+});
 
-  await t.test('an IPv6 peer talks with an IPv4 peer', async (t) => {
-    const [a, b] = await established(system, [
-      { ...WEST, family: 6 },
-      { ...EAST, family: 4 },
-    ]);
-    t.equal(a.mappedAddress.address, '::1');
-    t.equal(b.mappedAddress.address, '127.0.0.1');
-    await chatter(a, b, 20);
-    await Promise.all([a.close(), b.close()]);
-  });
+t.test('two peers talk through one relay', async () => {
+  const [a, b] = await established(system, [WEST, WEST]);
+  await chatter(a, b, 100);
+  await Promise.all([a.close(), b.close()]);
+});
 
-  await t.test('the largest payload arrives whole', async (t) => {
-    const [a, b] = await established(system, [WEST, EAST]);
-    const payload = Buffer.alloc(a.payloadBytesMax, 'x');
-    const arrived = once(b, 'message');
-    a.send(payload);
-    t.ok(payload.equals((await arrived)[0]));
-    await Promise.all([a.close(), b.close()]);
-  });
+t.test('an IPv6 peer talks with an IPv4 peer', async (t) => {
+  const [a, b] = await established(system, [
+    { ...WEST, family: 6 },
+    { ...EAST, family: 4 },
+  ]);
+  t.equal(a.mappedAddress.address, '::1');
+  t.equal(b.mappedAddress.address, '127.0.0.1');
+  await chatter(a, b, 20);
+  await Promise.all([a.close(), b.close()]);
+});
 
-  await t.test('addresses that do not match are refused, and may be corrected', async (t) => {
-    const [a, b] = await allocated(system, [WEST, EAST]);
-    const wrong = rejectionOf(a.connect(transportAddress('203.0.113.1', 9)));
-    const right = rejectionOf(b.connect(a.mappedAddress));
-    t.match(await wrong, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
-    t.match(await right, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
-    await Promise.all([a.connect(b.mappedAddress), b.connect(a.mappedAddress)]);
-    await chatter(a, b, 5);
-    await Promise.all([a.close(), b.close()]);
-  });
+t.test('the largest payload arrives whole', async (t) => {
+  const [a, b] = await established(system, [WEST, EAST]);
+  const payload = Buffer.alloc(a.payloadBytesMax, 'x');
+  const arrived = once(b, 'message');
+  a.send(payload);
+  t.ok(payload.equals((await arrived)[0]));
+  await Promise.all([a.close(), b.close()]);
+});
 
-  await t.test('a wrong password is refused', async (t) => {
-    const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
-    const grant = { ...grants[0], password: 'wrong' };
-    t.match(await rejectionOf(Peer.open({ grant })), {
-      code: 'ERR_TURNPIKE_REJECTED',
-      stunCode: 401,
-    });
-  });
+t.test('addresses that do not match are refused, and may be corrected', async (t) => {
+  const [a, b] = await allocated(system, [WEST, EAST]);
+  const wrong = rejectionOf(a.connect(transportAddress('203.0.113.1', 9)));
+  const right = rejectionOf(b.connect(a.mappedAddress));
+  t.match(await wrong, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
+  t.match(await right, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
+  await Promise.all([a.connect(b.mappedAddress), b.connect(a.mappedAddress)]);
+  await chatter(a, b, 5);
+  await Promise.all([a.close(), b.close()]);
+});
 
-  await t.test('an unknown peer relay is refused', async (t) => {
-    const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
-    const grant = { ...grants[0], peerRelay: transportAddress('203.0.113.1', 3478) };
-    t.match(await rejectionOf(Peer.open({ grant })), {
-      code: 'ERR_TURNPIKE_REJECTED',
-      stunCode: 403,
-    });
+t.test('a wrong password is refused', async (t) => {
+  const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
+  const grant = { ...grants[0], password: 'wrong' };
+  t.match(await rejectionOf(Peer.open({ grant })), {
+    code: 'ERR_TURNPIKE_REJECTED',
+    stunCode: 401,
   });
+});
 
-  await t.test('a leg is held by one socket', async (t) => {
-    const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
-    const first = await Peer.open({ grant: grants[0] });
-    t.match(await rejectionOf(Peer.open({ grant: grants[0] })), {
-      code: 'ERR_TURNPIKE_REJECTED',
-      stunCode: 437,
-    });
-    await first.close();
-    const second = await Peer.open({ grant: grants[0] });
-    await second.close();
+t.test('an unknown peer relay is refused', async (t) => {
+  const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
+  const grant = { ...grants[0], peerRelay: transportAddress('203.0.113.1', 3478) };
+  t.match(await rejectionOf(Peer.open({ grant })), {
+    code: 'ERR_TURNPIKE_REJECTED',
+    stunCode: 403,
   });
+});
 
-  await t.test('a relay that closes tells its peers', async (t) => {
-    const [a, b] = await established(system, [WEST, EAST]);
-    const closed = Promise.all([once(a, 'close'), once(b, 'close')]);
-    await west.close();
-    const [[ofA], [ofB]] = await closed;
-    t.match(ofA, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 300 });
-    t.match(ofB, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
+t.test('a leg is held by one socket', async (t) => {
+  const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
+  const first = await Peer.open({ grant: grants[0] });
+  t.match(await rejectionOf(Peer.open({ grant: grants[0] })), {
+    code: 'ERR_TURNPIKE_REJECTED',
+    stunCode: 437,
   });
+  await first.close();
+  const second = await Peer.open({ grant: grants[0] });
+  await second.close();
+});
+
+t.test('a relay that closes tells its peers', async (t) => {
+  const [a, b] = await established(system, [WEST, EAST]);
+  const closed = Promise.all([once(a, 'close'), once(b, 'close')]);
+  await west.close();
+  const [[ofA], [ofB]] = await closed;
+  t.match(ofA, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 300 });
+  t.match(ofB, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
 });

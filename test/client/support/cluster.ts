@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { transportAddress } from '../../../src/address.js';
 import { relaySecret, tenantRoot } from '../../../src/auth/keys.js';
 import { DirectoryClient } from '../../../src/client/index.js';
-import { Directory } from '../../../src/directory/index.js';
+import { Directory, type TlsFiles } from '../../../src/directory/index.js';
 import { Relay } from '../../../src/relay/index.js';
 import { until } from './until.js';
 
@@ -17,14 +17,21 @@ export interface Cluster {
   readonly relays: readonly [Relay, Relay];
 }
 
-/** A directory and two relays on loopback, IPv4 and IPv6, gone when the test ends. */
-export async function cluster(t: Test): Promise<Cluster> {
+/** A directory on loopback without relays, gone when the test ends. */
+export async function openDirectory(t: Test, tls?: TlsFiles): Promise<Directory> {
   const directory = await Directory.open({
     listen: transportAddress('127.0.0.1', 0),
     clusterSecret: CLUSTER_SECRET,
     apiKeys: [{ key: API_KEY, tenant: 'default' }],
+    ...(tls === undefined ? {} : { tls }),
   });
   t.teardown(() => directory.close());
+  return directory;
+}
+
+/** A directory and two relays on loopback, IPv4 and IPv6, gone when the test ends. */
+export async function cluster(t: Test): Promise<Cluster> {
+  const directory = await openDirectory(t);
   const open = async (region: string) => {
     const id = `${region}-1`;
     const relay = await Relay.open({

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 
 /**
  * Waits for something that happens by itself soon.
@@ -19,4 +19,12 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error('expected a rejection');
+}
+
+/**
+ * Lets what was sent on loopback arrive: one turn of the event loop sends it, which the kernel does
+ * at once, and the next reads it.
+ */
+export async function delivered(): Promise<void> {
+  for (let turns = 0; turns < 3; turns += 1) await turn();
 }

@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import t from 'tap';
+import {
+  DirectoryClient,
+  type JoinOptions,
+  type JoinProgress,
+  Peer,
+  Rendezvous,
+} from '../../src/client/index.js';
+import { TEST_CERT, TEST_KEY } from '../directory/tls-fixture.js';
+import { API_KEY, type Cluster, cluster, openDirectory } from './support/cluster.js';
+import { rejectionOf } from './support/until.js';
+
+/** Steps that say something about the way, without repetitions. */
+function recorder(): { steps: string[]; onProgress: (progress: JoinProgress) => void } {
+  const steps: string[] = [];
+  const onProgress = ({ step }: JoinProgress) => {
+    if (steps.at(-1) !== step) steps.push(step);
+  };
+  return { steps, onProgress };
+}
+
+function optionsOf({ directory }: Cluster, room: string): JoinOptions {
+  return { directoryUrl: directory.url, apiKey: API_KEY, room };
+}
+
+const system = await cluster(t);
+
+t.test('a directory behind TLS is trusted by its authority alone', async (t) => {
+  const { url } = await openDirectory(t, { cert: TEST_CERT, key: TEST_KEY });
+  const access = { url, apiKey: API_KEY, ca: TEST_CERT };
+  t.strictSame(await new DirectoryClient(access).listRelays(), []);
+  const rendezvous = await Rendezvous.open({ ...access, room: 'tls' });
+  rendezvous.close();
+  const stranger = { url, apiKey: API_KEY };
+  const untrusted = { code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE', errno: /SELF_SIGNED|VERIFY/ };
+  t.match(await rejectionOf(new DirectoryClient(stranger).listRelays()), untrusted);
+  t.match(await rejectionOf(Rendezvous.open({ ...stranger, room: 'tls' })), untrusted);
+});
+
+t.test('two peers that name the same room are connected', async (t) => {
+  const options = optionsOf(system, 'lunch');
+  const { steps, onProgress } = recorder();
+  const [a, b] = await Promise.all([Peer.join({ ...options, onProgress }), Peer.join(options)]);
+  t.strictSame(
+    steps.filter((step) => step !== 'waiting'),
+    ['directory-answer', 'allocated', 'peer-address', 'connecting', 'established'],
+  );
+  t.strictSame(a.peerAddress, b.mappedAddress);
+  const arrived = once(b, 'message');
+  a.send(Buffer.from('hello'));
+  t.equal(String((await arrived)[0]), 'hello');
+  await Promise.all([a.close(), b.close()]);
+});
+
+t.test('a peer that comes back gets a new connection with who stayed', async (t) => {
+  const options = optionsOf(system, 'again');
+  const staying = await Rendezvous.open({ ...options, url: options.directoryUrl });
+  const [a1, b1] = await Promise.all([Peer.meet(staying), Peer.join(options)]);
+  const over = once(a1, 'close');
+  await b1.close();
+  t.match((await over)[0], { code: 'ERR_TURNPIKE_CLOSED' });
+  const [a2, b2] = await Promise.all([Peer.meet(staying), Peer.join(options)]);
+  t.not(a2.grant.connectionId, a1.grant.connectionId);
+  t.equal(a2.grant.connectionId, b2.grant.connectionId);
+  staying.close();
+  await Promise.all([a2.close(), b2.close()]);
+});
+
+t.test('who is asked for a new connection gives up the present one', async (t) => {
+  const options = optionsOf(system, 'anew');
+  const [first, second] = await Promise.all([
+    Rendezvous.open({ ...options, url: options.directoryUrl }),
+    Rendezvous.open({ ...options, url: options.directoryUrl }),
+  ]);
+  const [a, b] = await Promise.all([Peer.meet(first), Peer.meet(second)]);
+  const over = once(a, 'close');
+  const next = Peer.meet(second);
+  t.match((await over)[0], { code: 'ERR_TURNPIKE_CLOSED', stunCode: undefined });
+  const [a2, b2] = await Promise.all([Peer.meet(first), next]);
+  t.equal(a2.grant.connectionId, b2.grant.connectionId);
+  first.close();
+  second.close();
+  await Promise.all([a2.close(), b.close(), b2.close()]);
+});
+
+t.test('waiting for the other side can be aborted', async (t) => {
+  const controller = new AbortController();
+  const options = { ...optionsOf(system, 'lonely'), signal: controller.signal };
+  const onProgress = ({ step }: JoinProgress) => {
+    if (step === 'waiting') controller.abort('bored');
+  };
+  t.match(await rejectionOf(Peer.join({ ...options, onProgress })), {
+    code: 'ERR_TURNPIKE_ABORTED',
+    cause: 'bored',
+  });
+});
+
+t.test('connecting can be aborted', async (t) => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const options = { ...optionsOf(system, 'fickle'), signal };
+  const onProgress = ({ step }: JoinProgress) => {
+    if (step === 'connecting') controller.abort();
+  };
+  const [first, second] = await Promise.all([
+    rejectionOf(Peer.join({ ...options, onProgress })),
+    rejectionOf(Peer.join(options)),
+  ]);
+  t.match(first, { code: 'ERR_TURNPIKE_ABORTED' });
+  t.match(second, { code: 'ERR_TURNPIKE_ABORTED' });
+});

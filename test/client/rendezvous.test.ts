@@ -1,0 +1,257 @@
+import t, { type Test } from 'tap';
+import { transportAddress } from '../../src/address.js';
+import { Rendezvous, type RendezvousOptions } from '../../src/client/index.js';
+import { type FakeMember, type FakeRendezvous, fakeRendezvous } from './support/fake-rendezvous.js';
+import { FakeScheduler } from './support/fake-scheduler.js';
+import { rejectionOf, until } from './support/until.js';
+
+const MINE = transportAddress('203.0.113.7', 40_112);
+const THEIRS = { address: '198.51.100.9', port: 51_820 };
+
+interface RoomScene {
+  readonly fake: FakeRendezvous;
+  readonly scheduler: FakeScheduler;
+  readonly rendezvous: Rendezvous;
+  /** The first socket. */
+  readonly member: FakeMember;
+}
+
+/** A member of a room, joined; gone when the test ends. */
+async function inRoom(t: Test, options: Partial<RendezvousOptions> = {}): Promise<RoomScene> {
+  const fake = await fakeRendezvous(t);
+  const scheduler = new FakeScheduler();
+  const rendezvous = await Rendezvous.open({
+    url: fake.url,
+    apiKey: 'key',
+    room: 'lunch',
+    scheduler,
+    ...options,
+  });
+  t.teardown(() => rendezvous.close());
+  return { fake, scheduler, rendezvous, member: await nthMember(fake, 0) };
+}
+
+/** The nth socket, once it has joined. */
+async function nthMember(fake: FakeRendezvous, n: number): Promise<FakeMember> {
+  await until(`socket ${n} joined`, () => (fake.members[n]?.of('join').length ?? 0) > 0);
+  return fake.members[n] as FakeMember;
+}
+
+t.test('a member joins with its room, its own random name and its hints', async (t) => {
+  const { member } = await inRoom(t, { hints: { region: 'fra' } });
+  t.match(member.messages, [
+    { type: 'join', room: 'lunch', member: /^[\w-]{16,64}$/, peer: { region: 'fra' } },
+  ]);
+});
+
+t.test('a connection is introduced and the addresses are exchanged', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  let waited = 0;
+  rendezvous.on('waiting', () => {
+    waited += 1;
+  });
+  const coming = rendezvous.next();
+  member.send({ type: 'waiting' });
+  member.send({ type: 'fashion', of: 'tomorrow' });
+  member.send('not json');
+  member.send('null');
+  member.sendConnection('a');
+  const introduction = await coming;
+  t.equal(waited, 1);
+  t.equal(introduction.grant.connectionId, 'a'.repeat(32));
+  t.equal(introduction.complete, false);
+  introduction.sendAddress(MINE);
+  await until('our address arrived', () => member.of('address').length === 1);
+  t.strictSame(member.of('address'), [{ type: 'address', connectionId: 'a'.repeat(32), ...MINE }]);
+  member.send({ type: 'address', connectionId: 'b'.repeat(32), ...THEIRS, port: 1 });
+  member.send({ type: 'address', connectionId: 'a'.repeat(32), address: 'nowhere', port: 1 });
+  member.send({ type: 'address', connectionId: 'a'.repeat(32), ...THEIRS });
+  t.strictSame(await introduction.peerAddress(), THEIRS);
+  t.equal(introduction.complete, true);
+});
+
+t.test('an address that comes early is kept', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  member.sendConnection('a');
+  member.send({ type: 'address', connectionId: 'a'.repeat(32), ...THEIRS });
+  const introduction = await rendezvous.next();
+  t.strictSame(await introduction.peerAddress(), THEIRS);
+  t.equal(member.of('join').length, 1, 'the connection was there already');
+});
+
+t.test('next() asks again on the same socket', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  member.sendConnection('a');
+  const first = await rendezvous.next();
+  const coming = rendezvous.next();
+  await until('joined again', () => member.of('join').length === 2);
+  const [join, again] = member.of('join');
+  t.strictSame(again, join);
+  member.sendConnection('b');
+  t.equal((await coming).grant.connectionId, 'b'.repeat(32));
+  t.equal(first.over.aborted, true, 'the newer one replaces it');
+});
+
+t.test('a connection is over when the other side left or wants another', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  member.sendConnection('a');
+  const left = await rendezvous.next();
+  member.send({ type: 'peer-left' });
+  member.send({ type: 'waiting' });
+  t.match(await rejectionOf(left.peerAddress()), { code: 'ERR_TURNPIKE_RENDEZVOUS' });
+  member.sendConnection('b');
+  const second = await rendezvous.next();
+  t.equal(member.of('join').length, 1, 'the directory knew that we are ready');
+  member.send({ type: 'peer-ready' });
+  await until('it is over', () => second.over.aborted);
+});
+
+t.test('peer-ready is ignored between a join and its connection', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  member.sendConnection('a');
+  const first = await rendezvous.next();
+  const coming = rendezvous.next();
+  await until('joined again', () => member.of('join').length === 2);
+  member.send({ type: 'peer-ready' });
+  member.send({ type: 'peer-left' });
+  await new Promise<void>((resolve) => rendezvous.once('peer-left', resolve));
+  t.equal(first.over.aborted, false);
+  member.sendConnection('b');
+  await coming;
+});
+
+t.test('a lost socket is opened again, with the same name, when it is needed', async (t) => {
+  const { fake, rendezvous, member, scheduler } = await inRoom(t);
+  const coming = rendezvous.next();
+  fake.refuse = { status: 503, body: '{"code":"socket-limit"}' };
+  const retrying = new Promise((resolve) => rendezvous.once('retrying', resolve));
+  member.drop();
+  t.match(await retrying, { code: 'ERR_TURNPIKE_DIRECTORY', status: 503 });
+  fake.refuse = undefined;
+  scheduler.advance(1_000);
+  const again = await nthMember(fake, 1);
+  t.strictSame(again.of('join'), member.of('join'));
+  again.sendConnection('a');
+  t.equal((await coming).grant.connectionId, 'a'.repeat(32));
+});
+
+t.test('a lost socket ends a connection whose addresses are not exchanged', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  member.sendConnection('a');
+  const introduction = await rendezvous.next();
+  introduction.sendAddress(MINE);
+  const waiting = rejectionOf(introduction.peerAddress());
+  member.drop();
+  t.match(await waiting, { code: 'ERR_TURNPIKE_RENDEZVOUS' });
+});
+
+t.test('a lost socket does not end a connection that needs it no more', async (t) => {
+  const { fake, rendezvous, member } = await inRoom(t);
+  member.sendConnection('a');
+  member.send({ type: 'address', connectionId: 'a'.repeat(32), ...THEIRS });
+  const introduction = await rendezvous.next();
+  introduction.sendAddress(MINE);
+  await introduction.peerAddress();
+  member.drop();
+  const coming = rendezvous.next();
+  (await nthMember(fake, 1)).sendConnection('b', { role: 1 });
+  t.equal((await coming).grant.role, 1);
+});
+
+t.test('a directory that is silent for 15 s is left', async (t) => {
+  const { fake, rendezvous, member, scheduler } = await inRoom(t);
+  const coming = rendezvous.next();
+  scheduler.advance(14_000);
+  member.ping();
+  member.send({ type: 'waiting' });
+  await new Promise<void>((resolve) => rendezvous.once('waiting', resolve));
+  scheduler.advance(14_999);
+  t.equal(fake.members.length, 1);
+  scheduler.advance(1);
+  (await nthMember(fake, 1)).sendConnection('a');
+  await coming;
+});
+
+t.test('what the directory cannot give now is reported and waited for', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  const coming = rendezvous.next();
+  const retrying = new Promise((resolve) => rendezvous.once('retrying', resolve));
+  member.send({ type: 'error', code: 'no-relay', message: 'none', retryAfterSeconds: 2 });
+  t.match(await retrying, { code: 'ERR_TURNPIKE_RENDEZVOUS', retryAfterSeconds: 2 });
+  member.sendConnection('a');
+  await coming;
+});
+
+t.test('an expired room and a directory that stops are entered anew', async (t) => {
+  for (const code of ['room-expired', 'shutting-down']) {
+    const { fake, rendezvous, member } = await inRoom(t);
+    const coming = rendezvous.next();
+    member.send({ type: 'error', code, message: 'later' });
+    member.drop();
+    (await nthMember(fake, 1)).sendConnection('a');
+    await coming;
+  }
+});
+
+t.test('other errors end the rendezvous', async (t) => {
+  for (const code of ['room-full', 'replaced', 'bad-message', 'room-limit', 'tomorrow']) {
+    const { rendezvous, member } = await inRoom(t);
+    const coming = rejectionOf(rendezvous.next());
+    member.send({ type: 'error', code, message: 'no', retryAfterSeconds: 9 });
+    t.match(await coming, {
+      code: 'ERR_TURNPIKE_RENDEZVOUS',
+      message: new RegExp(code),
+      retryAfterSeconds: 9,
+    });
+    t.match(await rejectionOf(rendezvous.next()), { message: new RegExp(code) });
+  }
+});
+
+t.test('a malformed connection ends the rendezvous', async (t) => {
+  const { rendezvous, member } = await inRoom(t);
+  const coming = rejectionOf(rendezvous.next());
+  member.sendConnection('a', { role: 7 });
+  t.match(await coming, { code: 'ERR_TURNPIKE_DIRECTORY' });
+});
+
+t.test('opening reports what is wrong', async (t) => {
+  const fake = await fakeRendezvous(t);
+  const options = { apiKey: 'key', room: 'lunch' };
+  fake.refuse = { status: 401, body: '{"code":"unauthorized","detail":"unknown key"}' };
+  t.match(await rejectionOf(Rendezvous.open({ ...options, url: fake.url })), {
+    code: 'ERR_TURNPIKE_DIRECTORY',
+    status: 401,
+    message: 'the directory answered 401 unauthorized: unknown key',
+  });
+  t.match(await rejectionOf(Rendezvous.open({ ...options, url: 'ftp://x' })), {
+    code: 'ERR_TURNPIKE_CONFIG',
+  });
+  const signal = AbortSignal.abort();
+  t.match(await rejectionOf(Rendezvous.open({ ...options, url: fake.url, signal })), {
+    code: 'ERR_TURNPIKE_ABORTED',
+  });
+});
+
+t.test('an open can be aborted while the directory does not answer', async (t) => {
+  const fake = await fakeRendezvous(t);
+  const controller = new AbortController();
+  const opening = rejectionOf(
+    Rendezvous.open({ url: `${fake.url}/x/`, apiKey: 'k', room: 'r', signal: controller.signal }),
+  );
+  controller.abort();
+  t.match(await opening, { code: 'ERR_TURNPIKE_ABORTED' });
+});
+
+t.test('next() can be aborted, and close() ends it', async (t) => {
+  const { rendezvous, scheduler } = await inRoom(t);
+  const controller = new AbortController();
+  const coming = rejectionOf(rendezvous.next({ signal: controller.signal }));
+  t.match(await rejectionOf(rendezvous.next()), { code: 'ERR_TURNPIKE_CONFIG' });
+  controller.abort();
+  t.match(await coming, { code: 'ERR_TURNPIKE_ABORTED' });
+  const again = rejectionOf(rendezvous.next());
+  rendezvous.close();
+  rendezvous.close();
+  t.match(await again, { code: 'ERR_TURNPIKE_RENDEZVOUS' });
+  await until('no timer is left', () => scheduler.armed === 0);
+});
