@@ -169,7 +169,7 @@ export class World {
     return { directoryUrl: `http://${formatAddress(address)}`, apiKey: this.#apiKey };
   }
 
-  /** The path of a secret: `cluster`, `api`, or a relay's id. */
+  /** The path of a secret: `cluster`, `api`, `room` (a key for byte streams), or a relay's id. */
   secretFile(name: string): string {
     return join(this.#secrets, name);
   }
@@ -189,6 +189,7 @@ export class World {
     };
     write('cluster', cluster);
     write('api', Buffer.from(this.#apiKey, 'base64'));
+    write('room', randomBytes(32));
     for (const id of this.#relayPlans.keys()) {
       write(id, relaySecret(cluster, id), tenantRoot(cluster));
     }
