@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { joinBoth, type RemotePair } from './peer-agent.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
+
+t.setTimeout(PATIENCE_MS);
+
+/** Packets that both have received so far, the lesser number of the two. */
+async function receivedByBoth([a, b]: RemotePair): Promise<number> {
+  const counts = await Promise.all([a.agent.counts([a]), b.agent.counts([b])]);
+  return Math.min(...counts.flat().map(({ receivedPackets }) => receivedPackets));
+}
+
+/** Resolves when both have received this many more packets. */
+async function untilFlowing(pair: RemotePair, packets: number): Promise<void> {
+  const before = await receivedByBoth(pair);
+  while ((await receivedByBoth(pair)) < before + packets) await sleep(50);
+}
+
+t.test(
+  'a host whose link goes and comes keeps its connection',
+  { skip: skipReason() },
+  async (t) => {
+    const world = await World.create(t);
+    const hosts = [
+      world.hostBehindNat('a', 'symmetric'),
+      world.hostBehindNat('b', 'port-restricted'),
+    ] as const;
+    await world.start();
+    const agents = await world.peersIn(hosts);
+    const [a, b] = agents;
+    for (const family of [4, 6] as const) {
+      t.test(`IPv${family}`, async (t) => {
+        const hints = [
+          { region: 'west', family },
+          { region: 'east', family },
+        ] as const;
+        const pair = await joinBoth(t.name, agents, hints);
+        await Promise.all([a.flow([pair[0]]), b.flow([pair[1]])]);
+        await untilFlowing(pair, 10);
+        await world.lab.setLink(hosts[0], 'down');
+        // Long enough for sends to fail (ENETUNREACH), which must not end the connection.
+        await sleep(200);
+        await world.lab.setLink(hosts[0], 'up');
+        await untilFlowing(pair, 10);
+        t.pass('data flows again on the same connection');
+        await a.close([pair[0]]);
+      });
+    }
+  },
+);
