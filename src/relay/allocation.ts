@@ -89,7 +89,7 @@ export class Allocation {
     answers.allocated(request, leg);
   }
 
-  /** Keeps a leg, or with LIFETIME 0 closes it, from whatever 5-tuple that proves the credential. */
+  /** Keeps a leg; or with LIFETIME 0 closes it, from any 5-tuple that proves the credential. */
   refresh(request: ClientRequest): void {
     const { message, credential } = request;
     const { legs, answers } = this.#context;

@@ -24,7 +24,7 @@ export interface PeerOptions {
   readonly lifeSeconds?: number;
 }
 
-/** A peer written from PROTOCOL.md, apart from the client library, that says what a test tells it. */
+/** A peer written from PROTOCOL.md, not from the client library: it says what a test tells it. */
 export class FakePeer {
   readonly address: TransportAddress;
   readonly inbox: StunMessage[] = [];
