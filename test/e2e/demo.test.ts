@@ -7,7 +7,6 @@ import t from 'tap';
 import type { DemoEvent } from '../../src/cli/demo/events.js';
 import { parseObject, readLines } from '../../src/cli/demo/supervised.js';
 import { labSupport } from '../../src/lab/index.js';
-import { PLAIN_NODE, PLAIN_TSX } from '../lab/plain-node.js';
 import { PATIENCE_MS, skipReason, TURNPIKE } from './world.js';
 
 const AS_NOBODY = fileURLToPath(new URL('./programs/demo-as-nobody.ts', import.meta.url));
@@ -19,8 +18,7 @@ class DemoRun {
   readonly ended: Promise<[number | null, NodeJS.Signals | null]>;
 
   constructor(...args: readonly string[]) {
-    const [program, ...words] = PLAIN_NODE;
-    this.child = spawn(program, [...words, TURNPIKE, 'demo', '--json', ...args], {
+    this.child = spawn(process.execPath, [TURNPIKE, 'demo', '--json', ...args], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     readLines(this.child.stdout, (line) => {
@@ -131,8 +129,9 @@ t.test('a part that dies fails the demo, by the name of the step', lab, async (t
 });
 
 t.test('--nat asks an ordinary user to be root', lab, async (t) => {
-  const [program, ...words] = PLAIN_TSX;
-  const output = execFileSync(program, [...words, AS_NOBODY], { encoding: 'utf8' });
+  const output = execFileSync(process.execPath, ['--import', 'tsx', AS_NOBODY], {
+    encoding: 'utf8',
+  });
   t.match(JSON.parse(output), { code: 'ERR_TURNPIKE_PRIVILEGE', message: /root/ });
   t.ok(labSupport().ok, 'while this process could');
 });

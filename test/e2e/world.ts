@@ -15,7 +15,6 @@ import {
   labSupport,
   type NatBehaviour,
 } from '../../src/lab/index.js';
-import { PLAIN_NODE } from '../lab/plain-node.js';
 import { PeerAgent } from './peer-agent.js';
 import type { DirectorySettings } from './peer-methods.js';
 
@@ -137,7 +136,7 @@ export class World {
 
   /** Starts `turnpike` in a host. */
   turnpike(host: LabHost, args: readonly string[]): LabProcess {
-    return this.lab.spawn(host, [...PLAIN_NODE, TURNPIKE, ...args]);
+    return this.lab.spawn(host, [process.execPath, TURNPIKE, ...args]);
   }
 
   /** Declares a host behind a NAT of its own. */

@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import type { Lab, LabHost, LabProcess } from '../../src/lab/index.js';
-import { PLAIN_TSX } from './plain-node.js';
 import { RpcClient } from './rpc.js';
 
 /** What a `udp-agent` can be asked. */
@@ -26,7 +25,9 @@ export function spawnTypeScript(
   program: string,
   args: readonly string[] = [],
 ): LabProcess {
-  return lab.spawn(host, [...PLAIN_TSX, program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return lab.spawn(host, [process.execPath, '--import', 'tsx', program, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
 }
 
 /** Test code's end of a `udp-agent` process. */

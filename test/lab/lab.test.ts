@@ -9,7 +9,6 @@ import { isTurnpikeError } from '../../src/errors.js';
 import { Lab, labSupport } from '../../src/lab/index.js';
 import { missingTools } from '../../src/lab/support.js';
 import { Agent } from './agent.js';
-import { PLAIN_TSX } from './plain-node.js';
 
 const support = labSupport();
 const skip = { skip: !support.ok && support.why };
@@ -49,8 +48,9 @@ t.test('says in one line what is missing', async (t) => {
 });
 
 t.test('an ordinary user is told to be root', skip, async (t) => {
-  const [command, ...words] = PLAIN_TSX;
-  const out = execFileSync(command, [...words, program('lab-support')], { encoding: 'utf8' });
+  const out = execFileSync(process.execPath, ['--import', 'tsx', program('lab-support')], {
+    encoding: 'utf8',
+  });
   t.match(JSON.parse(out), { ok: false, why: /root/ });
 });
 
@@ -159,8 +159,7 @@ for (const [ending, signal] of [
   ['throw', undefined],
 ] as const) {
   t.test(`an owner that ends by ${ending} leaves nothing`, skip, async (t) => {
-    const [command, ...words] = PLAIN_TSX;
-    const owner = spawn(command, [...words, program('lab-owner'), ending], {
+    const owner = spawn(process.execPath, ['--import', 'tsx', program('lab-owner'), ending], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const ended = once(owner, 'exit');
