@@ -34,7 +34,15 @@ const ESTABLISH_MS_MAX = 30_000;
  *   step that failed, with the step's name before its message
  */
 export async function runDemo(options: DemoOptions, io: DemoIo): Promise<void> {
-  await new Demo(options, openPresenter(options.json, io), io.stop).run();
+  const demo = new Demo(options, openPresenter(options.json, io), io.stop);
+  // A reader that has seen enough (`turnpike demo | head`) ends it: nobody else would.
+  const onGone = () => demo.end();
+  io.stdout.once('error', onGone);
+  try {
+    await demo.run();
+  } finally {
+    io.stdout.off('error', onGone);
+  }
 }
 
 class Demo {
@@ -53,8 +61,13 @@ class Demo {
     this.#stop = stop;
   }
 
+  /** Ends the traffic, and with it the demo. */
+  end(): void {
+    this.#over.abort();
+  }
+
   async run(): Promise<void> {
-    const onStop = () => this.#over.abort();
+    const onStop = () => this.end();
     this.#stop.addEventListener('abort', onStop);
     let stage: Stage | undefined;
     try {
@@ -112,7 +125,7 @@ class Demo {
         const traffic = this.#score.add(side, report.counts);
         if (traffic === undefined || this.#over.signal.aborted) return;
         this.#show(traffic);
-        if (traffic.second === this.#options.seconds) this.#over.abort();
+        if (traffic.second === this.#options.seconds) this.end();
         return;
       }
       case 'finished':

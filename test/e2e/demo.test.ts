@@ -85,6 +85,13 @@ t.test('on loopback, for an ordinary user', built, async (t) => {
   t.ok((summary?.bToA.receivedPackets ?? 0) > 100);
 });
 
+t.test('ends when nobody reads it any more', built, async (t) => {
+  const demo = new DemoRun(...BOUND);
+  await demo.until('established');
+  demo.child.stdout?.destroy();
+  t.same(await demo.ended, [0, null]);
+});
+
 t.test('behind NATs, stopped by Ctrl-C', lab, async (t) => {
   const demo = new DemoRun('--nat', 'symmetric', ...BOUND);
   await demo.until('traffic');
