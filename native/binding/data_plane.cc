@@ -26,7 +26,8 @@ void Throw(Napi::Env env, const Status& status) {
 
 }  // namespace
 
-// Joins the threads where nobody waits for the event loop.
+// Joins the threads where nobody waits for the event loop. The environment may end meanwhile; its
+// end then fails what OnOK does, which NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS lets pass.
 class DataPlaneObject::CloseWork : public Napi::AsyncWorker {
  public:
   explicit CloseWork(DataPlaneObject* plane)

@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -8,23 +9,16 @@ import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, V4, V6 } from './planes.js';
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
-const indexUrl = new URL('../../src/native/index.ts', import.meta.url).href;
+const echoUrl = new URL('echo-plane.mjs', import.meta.url);
 
-/** A program with an open plane; `rest` follows. */
-const program = (rest: string) => `
-  import { openDataPlane } from ${JSON.stringify(indexUrl)};
-  const plane = openDataPlane({
-    clientAddresses: [{ address: '127.0.0.1', port: 0 }], trunkAddresses: [], workers: 2,
-    onBatch: ({ datagrams }) => plane.send(datagrams),
-  });
-  ${rest}
-`;
-
+/** Runs a program that has opened `plane`; `rest` is what it does then. */
 function runProgram(rest: string) {
-  const args = ['--import=tsx', '--input-type=module', '-e', program(rest)];
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-  });
+  const open = `import { openEcho } from ${JSON.stringify(echoUrl.href)}; const plane = openEcho();`;
+  const { status, signal, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', `${open} ${rest}`],
+    { encoding: 'utf8' },
+  );
   return { status, signal, stdout, stderr };
 }
 
@@ -123,21 +117,31 @@ t.test('the process may end with a plane open', async (t) => {
   });
 });
 
-t.test('several worker threads, ended with close and without', async (t) => {
-  const source = new URL('echo-thread.mjs', import.meta.url);
-  const remote = await Remote.open();
-  const threads = Array.from({ length: 3 }, () => new Worker(source));
-  const addresses = await Promise.all(
-    threads.map(async (thread) => (await once(thread, 'message'))[0]),
-  );
-  for (const address of addresses) {
+/** Worker threads, each with a plane under traffic. */
+async function startThreads(remote: Remote, count: number): Promise<Worker[]> {
+  const threads = Array.from({ length: count }, () => new Worker(echoUrl));
+  const messages = await Promise.all(threads.map((thread) => once(thread, 'message')));
+  for (const [port] of messages) {
+    const address = { address: '127.0.0.1', port };
     remote.send(address, bindingRequest());
-    t.same(await remote.receive(), Buffer.from(bindingRequest()));
+    assert.deepEqual(await remote.receive(), Buffer.from(bindingRequest()));
     for (let i = 0; i < 100; i++) remote.send(address, encodeChannelData(0x4000, Buffer.from('x')));
   }
-  const [closed, ...terminated] = threads;
-  closed?.postMessage('close');
-  await Promise.all(terminated.map((thread) => thread.terminate()));
-  t.same(await once(closed as Worker, 'exit'), [0]);
+  return threads;
+}
+
+t.test('several worker threads, closed, terminated, and terminated while closing', async (t) => {
+  const remote = await Remote.open();
+  for (let round = 0; round < 5; round++) {
+    const threads = await startThreads(remote, 3);
+    const exits = threads.map(async (thread) => (await once(thread, 'exit'))[0]);
+    const [closed, terminated, both] = threads;
+    closed?.postMessage('close');
+    both?.postMessage('close');
+    terminated?.terminate();
+    if (round % 2 === 0) await new Promise(setImmediate);
+    both?.terminate();
+    t.equal((await Promise.all(exits))[0], 0);
+  }
   remote.close();
 });

@@ -1,0 +1,55 @@
+// A data plane over the bare addon that sends back whatever is handed up: no TypeScript, so that a
+// process or a worker thread with one starts at once. As a worker thread's program it says its port
+// and closes when told to.
+import { createRequire } from 'node:module';
+import { isMainThread, parentPort } from 'node:worker_threads';
+
+const { addon } = createRequire(import.meta.url)('../../native/locate.cjs').loadAddon();
+const WORKERS = 2;
+const HEAD_BYTES = 40;
+
+/** Copies a record's 5-tuple to where `send` reads one (src/native/codec.ts has the layouts). */
+function copyTuple(record, scratch) {
+  scratch.set(record.subarray(8, 24), 0);
+  scratch.set(record.subarray(4, 6), 16);
+  scratch.set(record.subarray(24, 40), 18);
+  scratch.set(record.subarray(2, 4), 34);
+}
+
+export function openEcho() {
+  const shared = (cells) => new BigUint64Array(new SharedArrayBuffer(cells * 8));
+  const scratch = new Uint8Array(addon.limits.scratchBytes);
+  const drained = Buffer.alloc(1 << 20);
+  const loopback = Buffer.alloc(18);
+  loopback.set([0xff, 0xff, 127, 0, 0, 1], 10);
+  const echo = () => {
+    const bytes = plane.drain(drained, 10_000);
+    for (let offset = 0; offset < bytes; ) {
+      const length = new DataView(drained.buffer).getUint16(offset + 6, true);
+      copyTuple(drained.subarray(offset), scratch);
+      plane.send(0, drained.subarray(offset + HEAD_BYTES, offset + HEAD_BYTES + length));
+      offset += HEAD_BYTES + ((length + 7) & ~7);
+    }
+  };
+  const plane = new addon.DataPlane({
+    clientAddresses: loopback,
+    trunkAddresses: new Uint8Array(0),
+    workers: WORKERS,
+    clientFlowsMax: 16,
+    sessionsMax: 16,
+    trunkPeersMax: 1,
+    puntQueueBytes: addon.limits.puntQueueBytesMin,
+    socketBufferBytes: 65_536,
+    counters: shared((WORKERS + 1) * addon.limits.counterRowCells + 7),
+    traffic: shared(WORKERS * 3),
+    scratch,
+    notify: echo,
+  });
+  return plane;
+}
+
+if (!isMainThread) {
+  const plane = openEcho();
+  parentPort.postMessage(plane.ports(0)[0]);
+  parentPort.once('message', () => plane.close());
+}
