@@ -29,6 +29,10 @@ export const LIMITS = {
   connectMs: 30_000,
   /** Trunk offers are repeated this often while connecting. */
   offerIntervalMs: 500,
+  /** An offer that a newer Connect changed is sent this much later. */
+  offerRenewalMs: 50,
+  /** Transactions of our offers remembered; beyond it the oldest is forgotten. */
+  offersSentMax: 262_144,
   /** The receiver remembers an offer this long. */
   offerRememberedMs: 30_000,
   /** Offers remembered per sending relay; beyond it the newest is dropped and counted. */
@@ -67,6 +71,12 @@ export const LIMITS = {
   trunkSourcesMax: 64,
   /** Types that one 420 answer lists. */
   unknownAttributesMax: 16,
+  /** Legs ended in one go, before other work has its turn. */
+  legsEndedAtOnce: 500,
+  /** A relay that stops tells its peers and the other relays so for at most this long. */
+  farewellMs: 2_500,
+  /** … and waits for the other relays' answers for at most this long. */
+  farewellAnswersMs: 1_000,
   /** Times a relay says that a connection is closed before it leaves it to the data. */
   closeRequestsMax: 6,
   /** Close requests awaiting an answer; beyond it they are sent once. */

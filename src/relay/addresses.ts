@@ -1,4 +1,6 @@
+import { networkInterfaces } from 'node:os';
 import {
+  canonicalIp,
   familyOf,
   formatAddress,
   isWildcard,
@@ -66,6 +68,23 @@ export function checkAdvertised(
       );
     }
   }
+}
+
+/**
+ * The IP that each socket bound to a wildcard must send from: the announced one, where this host
+ * has it. Behind a NAT that maps one to one it has not, and the kernel chooses.
+ * @returns undefined for every other socket
+ */
+export function wildcardSources(
+  bound: readonly TransportAddress[],
+  announced: readonly TransportAddress[],
+): (string | undefined)[] {
+  const interfaces = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const own = new Set(interfaces.map(({ address }) => canonicalIp(address.replace(/%.*$/, ''))));
+  return bound.map((address, index) => {
+    const ip = announced[index]?.address;
+    return isWildcard(address) && ip !== undefined && own.has(ip) ? ip : undefined;
+  });
 }
 
 /** Whether one of the addresses is the given one. */

@@ -69,7 +69,7 @@ export class Allocation {
       this.#context.stats.refused(300);
       return answers.redirected(request, this.#finder.alternate(familyOf(origin.tuple.remote)));
     }
-    const refusal = legs.refusal(credential.tenant);
+    const refusal = legs.refusal(credential.tenant, clock.monotonic());
     if (refusal !== undefined) return this.#refuse(request, refusal);
     const leg: Leg = {
       tenant: credential.tenant,

@@ -142,13 +142,18 @@ export class ClientPort {
   /**
    * An expired credential starts nothing, but keeps and ends what it has started: a Refresh, or a
    * repeated Allocate or Connect, for a leg that this 5-tuple holds, and a close from any 5-tuple.
+   * A Refresh that finds no leg passes as well, to be told so: 437 is how a peer learns that its
+   * connection is over when the Closed indication was lost.
    */
   #expired({ credential, message, method, tupleKey: from }: ClientRequest): boolean {
     const { clock, legs } = this.#options.context;
     if (clock.now() < credential.expiresAtSeconds * 1_000) return false;
-    const leg = this.#namesOwnLeg(message, credential) ? legs.get(credential) : undefined;
-    if (!leg) return true;
+    if (!this.#namesOwnLeg(message, credential)) return true;
+    const leg = legs.get(credential);
+    if (!leg) return method !== Method.Refresh;
     if (method === Method.Refresh && message.lifetimeSeconds() === 0) return false;
+    // A leg that has a channel has seen a Connect before.
+    if (method === Method.Connect && leg.channel === undefined) return true;
     return leg.tupleKey !== from;
   }
 

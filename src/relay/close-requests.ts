@@ -32,6 +32,11 @@ export class CloseRequests {
     this.#wheel = new DeadlineWheel(100, clock.monotonic());
   }
 
+  /** Close requests that have not been answered. */
+  get pending(): number {
+    return this.#byTransaction.size;
+  }
+
   /** Tells the other relay that the named leg, one of ours, is closed. */
   send(remote: RemoteRelay, { tenant, connectionId, role }: LegName): void {
     const name: LegName = { tenant, connectionId, role };

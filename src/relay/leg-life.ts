@@ -17,6 +17,8 @@ const CLOSE_CODES: Record<EndReason, CloseCode | undefined> = {
 /** The ends and set-backs of a leg: what must be undone, and who must be told. */
 export class LegLife {
   readonly #context: RelayContext;
+  /** Legs that lost their connection, and the connection they lost. */
+  #ending: { readonly leg: Leg; readonly pairing: Pairing }[] = [];
 
   constructor(context: RelayContext) {
     this.#context = context;
@@ -51,15 +53,19 @@ export class LegLife {
     this.schedule(leg);
   }
 
-  /** Answers the pending Connect with an error; the leg is reserved again. */
+  /**
+   * Answers the pending Connect with an error; the leg is reserved again. The other relay forgets
+   * our offer, and what it may have made of it already.
+   */
   failAttempt(leg: Leg, attempt: Attempt, code: 403 | 447 | 508): void {
-    const { answers, stats, plane } = this.#context;
+    const { answers, stats, plane, closes } = this.#context;
     const { offer } = attempt;
     answers.refused(connectTarget(leg, attempt), code);
     stats.refused(code);
     if (code === 403) stats.legs.mismatched += 1;
     else stats.legs.not_established += 1;
     if (offer?.bound) plane.removeSession(offer.sessionIndex);
+    if (offer) closes.send(offer.remote, leg);
     this.reserve(leg);
   }
 
@@ -84,7 +90,27 @@ export class LegLife {
       plane.removeSession(leg.sessionIndex);
       indexes.free(leg.sessionIndex, now);
     }
-    legs.delete(leg);
+    legs.delete(leg, now);
+  }
+
+  /**
+   * Ends every established leg among those given because the other relay is gone: some now, the
+   * rest a few hundred at a time, so that a relay with a hundred thousand of them does not stand
+   * still. The data plane has let go of all of them already.
+   */
+  endForGoneRelay(legs: readonly Leg[]): void {
+    for (const leg of legs) {
+      if (leg.state.type === 'established') this.#ending.push({ leg, pairing: leg.state.pairing });
+    }
+    this.endSome();
+  }
+
+  /** Ends the next few of those that wait for it. */
+  endSome(): void {
+    for (const { leg, pairing } of this.#ending.splice(0, LIMITS.legsEndedAtOnce)) {
+      const same = leg.state.type === 'established' && leg.state.pairing === pairing;
+      if (same) this.end(leg, 'closed_relay_gone');
+    }
   }
 
   #unpair(leg: Leg, { via, channel }: Pairing, reason: EndReason): void {

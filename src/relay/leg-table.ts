@@ -29,6 +29,7 @@ export class LegTable {
   readonly #byTuple = new Map<string, TupleUse>();
   readonly #byRemote = new Map<RemoteRelay, Set<Leg>>();
   readonly #perTenant = new Map<string, number>();
+  readonly #resting: { tenant: string; until: number }[] = [];
   readonly #wheel: DeadlineWheel<Leg>;
 
   /**
@@ -52,8 +53,19 @@ export class LegTable {
     return this.#byKey.get(legKey(name));
   }
 
-  all(): Leg[] {
-    return [...this.#byKey.values()];
+  /** The oldest legs, `count` at most. */
+  first(count: number): Leg[] {
+    const legs: Leg[] = [];
+    for (const leg of this.#byKey.values()) {
+      if (legs.length === count) break;
+      legs.push(leg);
+    }
+    return legs;
+  }
+
+  /** Whether any leg's other end is at the given relay. */
+  hasRemote(remote: RemoteRelay): boolean {
+    return this.#byRemote.has(remote);
   }
 
   /** The legs whose other end is at the given relay. */
@@ -61,8 +73,13 @@ export class LegTable {
     return [...(this.#byRemote.get(remote) ?? [])];
   }
 
-  /** Why a new leg of the tenant would be refused, if it would. */
-  refusal(tenant: string): Refusal | undefined {
+  /**
+   * Why a new leg of the tenant would be refused, if it would. Legs that have ended count against
+   * their tenant's quota while the numbers they used rest: else one tenant could use up the relay's
+   * session indexes with legs that it opens and closes.
+   */
+  refusal(tenant: string, now: number): Refusal | undefined {
+    this.#endRests(now);
     if (this.#byKey.size >= this.#legsMax) return 508;
     // A 5-tuple's memory of used channels outlives its legs by a minute, so it has a bound too.
     if (this.#byTuple.size >= 2 * this.#legsMax) return 508;
@@ -84,14 +101,29 @@ export class LegTable {
     this.#link(leg);
   }
 
-  delete(leg: Leg): void {
+  delete(leg: Leg, now: number): void {
     this.#wheel.clear(leg);
     if (!this.#byKey.delete(leg.key)) return;
-    const count = (this.#perTenant.get(leg.tenant) ?? 1) - 1;
-    if (count > 0) this.#perTenant.set(leg.tenant, count);
-    else this.#perTenant.delete(leg.tenant);
+    const rests = leg.tenant !== DEFAULT_TENANT && leg.channel !== undefined;
+    if (rests) this.#resting.push({ tenant: leg.tenant, until: now + LIMITS.quarantineMs });
+    else this.#release(leg.tenant);
     this.#byTuple.get(leg.tupleKey)?.legs.delete(leg);
     this.#unlink(leg);
+  }
+
+  #release(tenant: string): void {
+    const count = (this.#perTenant.get(tenant) ?? 1) - 1;
+    if (count > 0) this.#perTenant.set(tenant, count);
+    else this.#perTenant.delete(tenant);
+  }
+
+  #endRests(now: number): void {
+    let ended = 0;
+    while ((this.#resting[ended]?.until ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#release((this.#resting[ended] as { tenant: string }).tenant);
+      ended += 1;
+    }
+    if (ended > 0) this.#resting.splice(0, ended);
   }
 
   /** Names another relay for the leg's other end. */
@@ -134,8 +166,9 @@ export class LegTable {
     return this.#wheel.turn(now);
   }
 
-  /** Forgets 5-tuples that hold nothing any more; called every few seconds. */
-  sweepTuples(now: number): void {
+  /** Forgets what has rested and 5-tuples that hold nothing any more; called every few seconds. */
+  sweep(now: number): void {
+    this.#endRests(now);
     for (const [key, use] of this.#byTuple) {
       if (use.legs.size === 0 && use.channels.idle(now)) this.#byTuple.delete(key);
     }

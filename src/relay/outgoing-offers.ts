@@ -45,11 +45,15 @@ export class OutgoingOffers {
     return offer;
   }
 
-  /** Sends an offer of a new transaction in the old one's place: the peer's claim has changed. */
-  renew(leg: Leg, offer: OutgoingOffer, claimed: TransportAddress): void {
+  /**
+   * Puts a new transaction in the old one's place: the peer's claim has changed. It is sent with
+   * the next repetition, which comes soon, but not as fast as a peer can change its mind.
+   */
+  renew(leg: Leg, offer: OutgoingOffer): void {
+    this.#byTransaction.delete(keyOf(offer.transactionId));
     offer.transactionId = this.#random(12);
+    offer.nextAt = this.#clock.monotonic() + LIMITS.offerRenewalMs;
     this.#remember(leg, offer);
-    this.repeat(leg, offer, claimed);
   }
 
   /** Sends the offer once more. */
@@ -83,6 +87,10 @@ export class OutgoingOffers {
 
   #remember(leg: Leg, { remote, transactionId }: OutgoingOffer): void {
     const at = this.#clock.monotonic();
+    const [oldest] = this.#byTransaction.keys();
+    if (oldest !== undefined && this.#byTransaction.size >= LIMITS.offersSentMax) {
+      this.#byTransaction.delete(oldest);
+    }
     this.#byTransaction.set(keyOf(transactionId), { leg, remote, at });
   }
 }

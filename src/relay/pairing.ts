@@ -57,7 +57,9 @@ export class PairingRules {
     attempt.signer = request.signer;
     if (sameAddress(claimed, attempt.claimed)) return;
     attempt.claimed = claimed;
-    if (attempt.offer) this.#outgoing.renew(leg, attempt.offer, claimed);
+    if (!attempt.offer) return;
+    this.#outgoing.renew(leg, attempt.offer);
+    this.#life.schedule(leg);
   }
 
   /** Starts an attempt. @returns false when the relay has no channel or session index left */
@@ -195,11 +197,16 @@ export class PairingRules {
     if (!sent || sent.remote !== remote) return;
     const { leg } = sent;
     if (leg.state.type === 'established') return;
-    if (!isConnecting(leg)) return this.#context.closes.send(remote, leg);
+    if (!isConnecting(leg)) {
+      // Not where another leg lives under the name by now: that one is not gone.
+      const living = this.#context.legs.get(leg);
+      if (living === undefined || living === leg) this.#context.closes.send(remote, leg);
+      return;
+    }
     const { attempt } = leg.state;
     // The answer to an offer that a newer Connect has replaced says nothing of the newer one.
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
-    if (!this.#bind(leg, attempt)) return this.#context.closes.send(remote, leg);
+    if (!this.#bind(leg, attempt)) return;
     try {
       const { worker, tuple } = leg.origin;
       this.#context.plane.putClientFlow(
@@ -208,8 +215,7 @@ export class PairingRules {
       );
     } catch (error) {
       this.#rethrowUnlessFull(error);
-      this.#life.failAttempt(leg, attempt, 508);
-      return this.#context.closes.send(remote, leg);
+      return this.#life.failAttempt(leg, attempt, 508);
     }
     this.#context.offers.delete(remote.id, otherEnd(leg));
     this.#context.indexes.linkRemote(remote, remoteIndex, leg);
@@ -224,7 +230,6 @@ export class PairingRules {
     const { attempt } = sent.leg.state;
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
     this.#context.offers.delete(remote.id, otherEnd(sent.leg));
-    if (attempt.offer.bound) this.#context.closes.send(remote, sent.leg);
     this.#life.failAttempt(sent.leg, attempt, code === 403 ? 403 : 447);
   }
 

@@ -27,6 +27,8 @@ import { TrunkRules } from './trunk-rules.js';
 export interface RelayRulesOptions {
   readonly local: LocalRelay;
   readonly region: string;
+  /** The IP that each trunk socket sends from, where it is bound to a wildcard. */
+  readonly trunkLocals?: readonly (string | undefined)[];
   /** As advertised. */
   readonly serviceAddresses: readonly TransportAddress[];
   readonly tenantRoot: Uint8Array;
@@ -60,10 +62,16 @@ export class RelayRules {
     const { local, region, serviceAddresses, plane, clock, random } = options;
     const legsMax = options.legsMax ?? LIMITS.legsMax;
     this.#onFault = options.onFault ?? (() => {});
-    const trunk = new Trunk({
+    const legs = new LegTable(legsMax, clock.monotonic());
+    const trunk: Trunk = new Trunk({
       local,
       plane,
+      sockets: plane.trunkAddresses.map((address, socket) => ({
+        address,
+        local: options.trunkLocals?.[socket],
+      })),
       clock,
+      inUse: (remote) => legs.hasRemote(remote),
       onRelayLost: (remote) => trunkRules.relayLost(remote),
       onControl: (remote, control) => trunkRules.control(remote, control),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
@@ -73,7 +81,7 @@ export class RelayRules {
       random,
       plane,
       trunk,
-      legs: new LegTable(legsMax, clock.monotonic()),
+      legs,
       offers: new OfferTable(),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
@@ -138,8 +146,14 @@ export class RelayRules {
     this.#guarded(() => this.#timers.tick());
   }
 
-  /** Ends every leg with Closed 300: the relay is about to stop. */
-  closeAll(): void {
-    for (const leg of this.context.legs.all()) this.#life.end(leg, 'closed_draining');
+  /**
+   * Ends the next few legs with Closed 300: the relay is about to stop.
+   * @returns whether there are more
+   */
+  closeSome(): boolean {
+    for (const leg of this.context.legs.first(LIMITS.legsEndedAtOnce)) {
+      this.#life.end(leg, 'closed_draining');
+    }
+    return this.context.legs.size > 0;
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { isName, registrationKey, relayKeyPair } from '../auth/keys.js';
@@ -15,6 +16,7 @@ import {
   advertisedAddresses,
   checkAdvertised,
   toAddresses,
+  wildcardSources,
 } from './addresses.js';
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
@@ -23,6 +25,9 @@ import { RelayRules } from './rules.js';
 
 /** How often the rules are given the time. */
 const TICK_MS = 100;
+
+/** How often a relay that stops looks whether the others have answered. */
+const FAREWELL_POLL_MS = 10;
 
 export interface RelayOptions {
   /** Name of the relay: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
@@ -82,6 +87,10 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #metrics: RelayMetrics;
   readonly #timer: NodeJS.Timeout;
   readonly #logger: Logger;
+  /** RELAY-START may be set anew until others can know it: the host's clock may be put right. */
+  #startIsKnown: boolean;
+  /** RELAY-START is never lower than a previous one, even where the host's clock went back. */
+  #lowestStart = 0;
   #closed: Promise<void> | undefined;
 
   /**
@@ -139,11 +148,13 @@ export class Relay extends EventEmitter<RelayEvents> {
       '--advertise-trunk',
     );
     this.#local = { id: options.id, start: clock.now(), privateKey: keys.privateKey };
+    this.#startIsKnown = options.directoryUrl === undefined;
     const legsMax = options.legsMax ?? LIMITS.legsMax;
     this.#rules = new RelayRules({
       ...options,
       local: this.#local,
       serviceAddresses: this.serviceAddresses,
+      trunkLocals: wildcardSources(plane.trunkAddresses, this.trunkAddresses),
       plane,
       clock,
       random,
@@ -175,11 +186,20 @@ export class Relay extends EventEmitter<RelayEvents> {
       directoryUrl,
       id,
       registrationKey: registrationKey(relaySecret),
-      record: this.#record,
+      record: () => {
+        if (!this.#startIsKnown) this.#setStart(Math.max(clock.now(), this.#lowestStart));
+        return this.#record();
+      },
       load: () => meter.read(),
       draining: () => this.#rules.finder.draining,
-      onRegistry: ({ relays }) => this.#rules.updateRelays(relays),
-      onStart: (lowest) => this.#raiseStart(lowest),
+      onRegistry: ({ relays }) => {
+        this.#startIsKnown = true;
+        this.#rules.updateRelays(relays);
+      },
+      onStart: (lowest) => {
+        this.#lowestStart = lowest;
+        this.#setStart(Math.max(this.#local.start, lowest));
+      },
       onSuperseded: () => this.#superseded(),
       clock,
       logger: this.#logger,
@@ -188,9 +208,9 @@ export class Relay extends EventEmitter<RelayEvents> {
     return client;
   }
 
-  /** RELAY-START is never lower than a previous one, even where the host's clock went back. */
-  #raiseStart(lowest: number): void {
-    this.#local.start = Math.max(this.#local.start, lowest);
+  #setStart(start: number): void {
+    if (start === this.#local.start) return;
+    this.#local.start = start;
     this.#rules.context.trunk.renewKeys();
   }
 
@@ -232,8 +252,9 @@ export class Relay extends EventEmitter<RelayEvents> {
   }
 
   /**
-   * Tells every peer Closed 300 and the directory goodbye, then frees threads and sockets.
-   * Idempotent; takes at most a few seconds, even when the directory is away.
+   * Tells every peer Closed 300, the other relays that their connections are over and the
+   * directory goodbye, then frees threads and sockets. Idempotent; takes at most a few seconds,
+   * even when the directory is away.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -242,9 +263,13 @@ export class Relay extends EventEmitter<RelayEvents> {
 
   async #close(): Promise<void> {
     this.drain();
-    clearInterval(this.#timer);
-    this.#rules.closeAll();
+    const { closes } = this.#rules.context;
+    const silentAt = performance.now() + LIMITS.farewellMs;
+    while (this.#rules.closeSome() && performance.now() < silentAt) await setImmediate();
+    const answered = performance.now() + LIMITS.farewellAnswersMs;
     await this.#registration?.stop();
+    while (closes.pending > 0 && performance.now() < answered) await setTimeout(FAREWELL_POLL_MS);
+    clearInterval(this.#timer);
     await this.#plane.close();
   }
 }

@@ -24,12 +24,13 @@ export class RelayTimers {
   tick(): void {
     const { clock, legs, closes, trunk, offers } = this.#context;
     const now = clock.monotonic();
+    this.#life.endSome();
     for (const leg of legs.due(now)) this.#due(leg, now);
     closes.tick();
     trunk.tick();
     if (now - this.#sweptAt < SWEEP_MS) return;
     this.#sweptAt = now;
-    legs.sweepTuples(now);
+    legs.sweep(now);
     offers.expire(now);
     this.#outgoing.expire();
   }
@@ -44,9 +45,7 @@ export class RelayTimers {
       case 'connecting': {
         const { attempt } = state;
         if (now >= attempt.deadline) {
-          this.#life.failAttempt(leg, attempt, 447);
-          if (attempt.offer) this.#context.closes.send(attempt.offer.remote, leg);
-          return;
+          return this.#life.failAttempt(leg, attempt, 447);
         }
         if (attempt.offer) this.#outgoing.repeat(leg, attempt.offer, attempt.claimed);
         return this.#life.schedule(leg);

@@ -59,9 +59,7 @@ export class TrunkRules {
    */
   relayLost(remote: RemoteRelay): void {
     this.#context.offers.deleteAll(remote.id);
-    for (const leg of this.#context.legs.withRemote(remote)) {
-      if (leg.state.type === 'established') this.#life.end(leg, 'closed_relay_gone');
-    }
+    this.#life.endForGoneRelay(this.#context.legs.withRemote(remote));
   }
 
   /** Tells the sender of data on an index of ours that means nothing any more. */

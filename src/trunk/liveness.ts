@@ -1,5 +1,8 @@
 import { LIMITS } from '../limits.js';
 
+/** A connection that carried a record this recently carries traffic. */
+const TRAFFIC_RECENT_MS = 30_000;
+
 /** Probes that must have gone unanswered, so that our own stall is not taken for the other's. */
 const UNANSWERED_MIN = 20;
 
@@ -15,7 +18,7 @@ export class Liveness {
   #lastReply: number;
   #trafficSince: number | undefined;
   #lastTraffic = Number.NEGATIVE_INFINITY;
-  #recordsSent = 0;
+  #records = 0;
 
   constructor(now: number) {
     this.#lastReply = now;
@@ -30,21 +33,22 @@ export class Liveness {
   replied(now: number, rttNs: number): void {
     this.#unanswered = 0;
     this.#lastReply = now;
+    const recent = now - this.#lastTraffic <= TRAFFIC_RECENT_MS;
+    this.#trafficSince = recent ? now : undefined;
     this.rttNs = this.rttNs === undefined ? rttNs : this.rttNs * 0.875 + rttNs * 0.125;
   }
 
-  /** Records sent to the relay so far, as the data plane counts them. */
-  traffic(now: number, recordsSent: number): void {
-    if (recordsSent === this.#recordsSent) return;
-    this.#recordsSent = recordsSent;
-    if (now - this.#lastTraffic > LIMITS.relayGoneMs) this.#trafficSince = now;
+  /** Records sent to and received from the relay so far, as the data plane counts them. */
+  traffic(now: number, records: number): void {
+    if (records === this.#records) return;
+    this.#records = records;
+    this.#trafficSince ??= now;
     this.#lastTraffic = now;
   }
 
   /** Whether the relay is to be held gone. */
   gone(now: number): boolean {
     if (this.#trafficSince === undefined || this.#unanswered < UNANSWERED_MIN) return false;
-    if (now - this.#lastTraffic > LIMITS.relayGoneMs) return false;
     return now - Math.max(this.#lastReply, this.#trafficSince) >= LIMITS.relayGoneMs;
   }
 

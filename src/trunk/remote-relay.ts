@@ -13,9 +13,21 @@ export interface LocalRelay {
   readonly privateKey: KeyObject;
 }
 
+/** One of our trunk sockets. */
+export interface TrunkSocket {
+  /** What it is bound to. */
+  readonly address: TransportAddress;
+  /**
+   * The IP to send from where the socket is bound to a wildcard: others drop what comes from an
+   * address that our registration does not list.
+   */
+  readonly local: string | undefined;
+}
+
 /** The way to another relay: our socket and its address, of one family. */
 export interface TrunkPath {
   readonly socket: number;
+  readonly local?: string;
   readonly destination: TransportAddress;
 }
 
@@ -44,13 +56,13 @@ export class RemoteRelay {
    * @param local - this relay
    * @param record - the other relay's registration
    * @param slot - its slot in the data plane
-   * @param sockets - this relay's trunk addresses, in socket order
+   * @param sockets - this relay's trunk sockets, in order
    */
   constructor(
     local: LocalRelay,
     record: RelayRecord,
     slot: number,
-    sockets: readonly TransportAddress[],
+    sockets: readonly TrunkSocket[],
   ) {
     this.id = record.id;
     this.slot = slot;
@@ -83,7 +95,7 @@ export class RemoteRelay {
    * Takes a newer registration of the same relay.
    * @returns whether the data plane must be told
    */
-  update(record: RelayRecord, sockets: readonly TransportAddress[]): boolean {
+  update(record: RelayRecord, sockets: readonly TrunkSocket[]): boolean {
     if (JSON.stringify(record) === JSON.stringify(this.record)) return false;
     if (record.publicKey !== this.record.publicKey) {
       this.#shared = sharedSecret(this.#local.privateKey, Buffer.from(record.publicKey, 'base64'));
@@ -107,8 +119,7 @@ export class RemoteRelay {
     const today = trunkEpoch(now);
     return {
       sources: this.record.trunkSources,
-      socket: this.path.socket,
-      destination: this.path.destination,
+      ...this.path,
       sendKeys: [today, today + 1].map((epoch) => this.#dataKey('send', epoch)),
       receiveKeys: [today - 1, today, today + 1]
         .filter((epoch) => epoch >= 0)
@@ -132,13 +143,10 @@ function sourcesOf(record: RelayRecord): ReadonlySet<string> {
 }
 
 /** The first of our sockets, in order, for whose family the other relay has a trunk address. */
-function choosePath(
-  record: RelayRecord,
-  sockets: readonly TransportAddress[],
-): TrunkPath | undefined {
-  for (const [socket, address] of sockets.entries()) {
+function choosePath(record: RelayRecord, sockets: readonly TrunkSocket[]): TrunkPath | undefined {
+  for (const [socket, { address, local }] of sockets.entries()) {
     const destination = record.trunkAddresses.find((to) => familyOf(to) === familyOf(address));
-    if (destination) return { socket, destination };
+    if (destination) return { socket, destination, ...(local === undefined ? {} : { local }) };
   }
   return undefined;
 }

@@ -8,7 +8,7 @@ import { decodeMessage } from '../stun/message.js';
 import type { Clock } from '../units.js';
 import { decodeControl, encodeControl, type TrunkControl } from './control.js';
 import { Liveness } from './liveness.js';
-import { type LocalRelay, RemoteRelay } from './remote-relay.js';
+import { type LocalRelay, RemoteRelay, type TrunkSocket } from './remote-relay.js';
 
 /** Why a trunk control datagram was dropped; the names of the counters. */
 export type TrunkDrop =
@@ -21,7 +21,11 @@ export type TrunkDrop =
 export interface TrunkOptions {
   readonly local: LocalRelay;
   readonly plane: DataPlane;
+  /** This relay's trunk sockets, in the data plane's order. */
+  readonly sockets: readonly TrunkSocket[];
   readonly clock: Clock;
+  /** Whether anything of this relay still refers to the other one. */
+  readonly inUse: (remote: RemoteRelay) => boolean;
   /** A relay started anew or is gone: its connections must end. Called before further messages. */
   readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
   /** An authentic control message. */
@@ -33,6 +37,8 @@ export interface TrunkOptions {
 interface Known {
   readonly remote: RemoteRelay;
   readonly liveness: Liveness;
+  /** Whether the registry has it; one that is not listed goes when nothing refers to it. */
+  listed: boolean;
   nextProbeAt: number;
   probeNumber: number;
 }
@@ -73,30 +79,34 @@ export class Trunk {
 
   /**
    * Takes the relays that the registry now holds; ours among them is passed over. A relay that is
-   * no longer listed is kept while connections cross its trunk.
+   * no longer listed is kept while legs refer to it.
    */
   update(records: readonly RelayRecord[]): void {
-    const listed = new Set<string>();
+    for (const known of this.#byId.values()) known.listed = false;
     for (const record of records) {
       if (record.id === this.#options.local.id) continue;
-      listed.add(record.id);
       const known = this.#byId.get(record.id);
       if (known) this.#renew(known, record);
       else this.#add(record);
     }
-    for (const { remote } of [...this.#byId.values()]) {
-      if (!listed.has(remote.id) && remote.connections === 0) this.#remove(remote);
+    this.#forget();
+  }
+
+  #forget(): void {
+    for (const { remote, listed } of this.#byId.values()) {
+      if (!listed && !this.#options.inUse(remote)) this.#remove(remote);
     }
   }
 
   #add(record: RelayRecord): void {
-    const { local, plane, clock } = this.#options;
+    const { local, sockets, clock } = this.#options;
     let slot = this.#bySlot.indexOf(undefined);
     if (slot < 0) slot = this.#bySlot.length;
     if (slot >= LIMITS.relaysMax) return;
-    const remote = new RemoteRelay(local, record, slot, plane.trunkAddresses);
+    const remote = new RemoteRelay(local, record, slot, sockets);
     const now = clock.monotonic();
-    const known = { remote, liveness: new Liveness(now), nextProbeAt: now, probeNumber: 0 };
+    const liveness = new Liveness(now);
+    const known = { remote, liveness, listed: true, nextProbeAt: now, probeNumber: 0 };
     this.#byId.set(remote.id, known);
     this.#bySlot[slot] = known;
     this.#install(remote);
@@ -104,8 +114,9 @@ export class Trunk {
 
   #renew(known: Known, record: RelayRecord): void {
     const { remote } = known;
+    known.listed = true;
     const restarted = record.start > remote.start;
-    const changed = remote.update(record, this.#options.plane.trunkAddresses);
+    const changed = remote.update(record, this.#options.sockets);
     if (restarted) this.#restart(known, record.start);
     else if (changed) this.#install(remote);
   }
@@ -114,6 +125,9 @@ export class Trunk {
     this.#options.onRelayLost(known.remote, 'restarted');
     known.remote.start = start;
     known.liveness.reset(this.#options.clock.monotonic());
+    // Out and in again: its sequences may begin lower than the old process's ended, if its clock
+    // was set back, and the old replay windows would drop all it sends.
+    this.#options.plane.removeTrunkPeer(known.remote.slot);
     this.#install(known.remote);
   }
 
@@ -138,10 +152,11 @@ export class Trunk {
   /** Sends a control message, if there is a path; like any datagram it may be lost. */
   send(remote: RemoteRelay, control: TrunkControl): void {
     if (remote.path === undefined) return;
+    const { destination, ...from } = remote.path;
     this.#options.plane.send([
       {
         side: 'trunk',
-        tuple: { socket: remote.path.socket, remote: remote.path.destination },
+        tuple: { ...from, remote: destination },
         data: encodeControl(this.#options.local, remote.sendKey, control),
       },
     ]);
@@ -197,7 +212,8 @@ export class Trunk {
     for (const known of this.#byId.values()) {
       const { remote, liveness } = known;
       if (remote.connections > 0) {
-        liveness.traffic(now, plane.trunkPeerTraffic(remote.slot).recordsSent);
+        const { recordsSent, recordsReceived } = plane.trunkPeerTraffic(remote.slot);
+        liveness.traffic(now, recordsSent + recordsReceived);
         if (liveness.gone(now)) {
           liveness.reset(now);
           this.#options.onRelayLost(remote, 'silent');
@@ -205,6 +221,7 @@ export class Trunk {
       }
       if (now >= known.nextProbeAt && remote.path) this.#probe(known, now);
     }
+    this.#forget();
     const epoch = trunkEpoch(clock.now());
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;

@@ -200,6 +200,26 @@ t.test('quotas: half for any tenant but default, then the relay is full', async 
   t.equal(allocate('call'), 508);
 });
 
+t.test('legs that have ended count against the quota while their numbers rest', async (t) => {
+  const world = new World();
+  const fra = world.addRelay('fra-1', '192.0.2.10', { legsMax: 4 });
+  let port = 1_000;
+  const churn = (tenant: string) => {
+    port += 1;
+    const connectionId = port.toString(16).padStart(32, '0');
+    const address = `203.0.113.7:${port}`;
+    const peer = new FakePeer(world, { address, relay: fra, role: 0, tenant, connectionId });
+    const code = peer.allocate(fra.service)?.errorCode()?.code;
+    peer.connect({ address: '203.0.113.9', port: 1 });
+    peer.refresh(0);
+    return code;
+  };
+  t.same([churn('game'), churn('game'), churn('game')], [undefined, undefined, 486]);
+  t.same([churn('default'), churn('default'), churn('default')], [undefined, undefined, undefined]);
+  world.pass(61_000, 1_000);
+  t.equal(churn('game'), undefined);
+});
+
 t.test('a draining relay answers 300 and names another; what is there goes on', async (t) => {
   const { world, a, b, fra, nyc } = established();
   fra.rules.finder.draining = true;
@@ -213,7 +233,7 @@ t.test('a draining relay answers 300 and names another; what is there goes on', 
   t.equal(answer?.errorCode()?.code, 300);
   t.same(answer?.address(AttributeType.AlternateServer), nyc.service);
   t.equal(a.refresh(600)?.messageClass, 'success');
-  fra.rules.closeAll();
+  t.notOk(fra.rules.closeSome(), 'no leg is left');
   world.pump();
   t.same(a.closed, [300]);
   t.same(b.closed, [437]);

@@ -47,6 +47,16 @@ t.test('a credential that has expired starts nothing', async (t) => {
   t.equal(a.allocate(nyc.service)?.errorCode()?.code, 401);
 });
 
+t.test('a reserved leg does not let an expired credential connect', async (t) => {
+  const { world, a, b, nyc } = twoRelays({ a: { lifeSeconds: 60 } });
+  a.allocate(nyc.service);
+  for (let n = 0; n < 4; n += 1) {
+    world.pass(20_000, 1_000);
+    t.equal(a.refresh(600)?.messageClass, 'success');
+  }
+  t.equal(a.connect(b.address)?.errorCode()?.code, 401);
+});
+
 t.test('a connection outlives its credential', async (t) => {
   const { world, a, b, nyc } = established({ a: { lifeSeconds: 60 } });
   world.pass(100_000, 1_000);
@@ -62,6 +72,7 @@ t.test('a connection outlives its credential', async (t) => {
   t.equal(moved.refresh(600)?.errorCode()?.code, 401, 'not from elsewhere');
   t.equal(moved.refresh(0)?.messageClass, 'success', 'a close from elsewhere');
   t.same(b.closed, [437]);
+  t.equal(a.refresh(600)?.errorCode()?.code, 437, 'and then there is no leg');
 });
 
 t.test('a nonce that has expired is 438 and costs nothing', async (t) => {

@@ -78,11 +78,12 @@ t.test('addresses that do not match answer 403 to both, and both may try again',
 });
 
 t.test('the newest Connect’s address counts before establishment', async (t) => {
-  const { a, b, fra, nyc } = twoRelays();
+  const { world, a, b, fra, nyc } = twoRelays();
   a.allocate(nyc.service);
   b.allocate(fra.service);
   a.connect({ ...b.address, port: 1 });
   a.connect(b.address);
+  world.pass(200);
   b.connect(a.address);
   t.equal(a.connectAnswer?.messageClass, 'success');
   t.equal(b.connectAnswer?.messageClass, 'success');
@@ -128,6 +129,35 @@ t.test('an established leg repeats its answer, and refuses another address', asy
   const answer = a.connect(b.address);
   t.equal(answer?.channelNumber(), 0x4000);
   t.equal(a.connect({ ...b.address, port: 1 })?.errorCode()?.code, 446);
+});
+
+t.test('a peer that keeps changing its mind costs no memory and few offers', async (t) => {
+  const { world, a, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  for (let port = 1; port <= 1_000; port += 1) a.connect({ address: '198.51.100.9', port });
+  world.pass(1_000);
+  const offers = world.log.filter(({ from, to }) => from === fra.trunk && to.port === 3480);
+  t.ok(offers.length <= 4, `${offers.length} offers`);
+});
+
+t.test('an offer under way when it was refused spoils no later attempt', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect({ ...b.address, port: 1 });
+  const offer = world.log.findLast(({ from, to }) => from === fra.trunk && to === nyc.trunk);
+  world.lose = ({ from, data }) => {
+    const refusal = from === nyc.trunk && data[0] === 0x01 && data[1] === 0x1a;
+    if (refusal && offer) world.send(offer);
+    return false;
+  };
+  b.connect(a.address);
+  world.lose = () => false;
+  t.equal(b.connectAnswer?.errorCode()?.code, 403);
+  const before = b.inbox.length;
+  b.connect(a.address);
+  world.pass(600);
+  t.equal(b.inbox.length, before, 'the new attempt waits for the other peer');
 });
 
 t.test('a Connect without a leg, or from another 5-tuple, answers 437', async (t) => {

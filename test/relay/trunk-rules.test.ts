@@ -4,6 +4,7 @@ import { encodeControl, type TrunkControl } from '../../src/trunk/control.js';
 import {
   CONNECTION_ID,
   established,
+  FakePeer,
   twoRelays,
   type World,
   type WorldRelay,
@@ -75,7 +76,7 @@ t.test('a relay cannot close or join what is not with it', async (t) => {
   world.introduce();
   say(world, { as: third, to: nyc }, close(world));
   t.same(b.closed, []);
-  const [index] = [...nyc.rules.context.legs.all()].map((leg) => leg.sessionIndex);
+  const [index] = [...nyc.rules.context.legs.first(9)].map((leg) => leg.sessionIndex);
   const subject = { sessionIndex: index ?? 0 };
   say(world, { as: third, to: nyc }, { type: 'close', transactionId: world.random(12), subject });
   t.same(b.closed, []);
@@ -107,7 +108,7 @@ t.test('an offer from a relay that the Allocate did not name does not count', as
 
 t.test('data on an unbound index closes the sender’s leg', async (t) => {
   const { world, a, b, fra, nyc } = established();
-  const index = nyc.rules.context.legs.all()[0]?.sessionIndex ?? 0;
+  const index = nyc.rules.context.legs.first(9)[0]?.sessionIndex ?? 0;
   const slot = nyc.rules.context.trunk.get('fra-1')?.slot ?? 0;
   world.lose = ({ to }) => to.port === 3480;
   b.refresh(0);
@@ -161,6 +162,75 @@ t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) =
   traffic(300);
   t.same(a.closed, [447]);
   t.ok(fra.plane.probes.length - probes >= 50, 'ten probes a second');
+});
+
+t.test('a dead relay is noticed whatever the traffic was like before', async (t) => {
+  for (const kind of ['sparse', 'only received'] as const) {
+    const { world, a, fra } = established();
+    const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+    const answer = () => {
+      const events = [{ type: 'probe-reply', slot, number: 0, rttNs: 1 }] as const;
+      fra.rules.receive({ datagrams: [], events });
+    };
+    for (let n = 1; n <= 3; n += 1) {
+      if (kind === 'sparse') fra.plane.recordsSent.set(slot, n);
+      else fra.plane.recordsReceived.set(slot, n);
+      for (let step = 0; step < 100; step += 1) {
+        world.pass(100);
+        answer();
+      }
+    }
+    t.same(a.closed, [], kind);
+    world.pass(5_300);
+    t.same(a.closed, [447], kind);
+  }
+});
+
+t.test('a relay that started anew begins with new replay windows', async (t) => {
+  const { fra, nyc } = established();
+  nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
+  t.same(nyc.plane.trunkPeersRemoved, [0], 'out of the data plane, and in again');
+  t.ok(nyc.plane.trunkPeers.has(0));
+});
+
+t.test('a relay that left the registry is kept while legs refer to it', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  fra.rules.updateRelays([fra.record]);
+  const before = fra.rules.context.trunk.get('nyc-1');
+  t.ok(before);
+  fra.rules.updateRelays([fra.record, nyc.record]);
+  t.equal(fra.rules.context.trunk.get('nyc-1'), before, 'and is the same when it returns');
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect(a.address);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+  fra.rules.updateRelays([fra.record]);
+  a.refresh(0);
+  world.pass(1_000);
+  t.equal(fra.rules.context.trunk.get('nyc-1'), undefined, 'and goes with the last leg');
+});
+
+t.test('the connections of a relay that is gone end a few hundred at a time', async (t) => {
+  const { world, fra, nyc } = twoRelays();
+  const peers = [];
+  for (let n = 0; n < 600; n += 1) {
+    const connectionId = n.toString(16).padStart(32, '0');
+    const pair = [
+      new FakePeer(world, { address: `203.0.113.7:${n + 1}`, relay: fra, role: 0, connectionId }),
+      new FakePeer(world, { address: `198.51.100.9:${n + 1}`, relay: nyc, role: 1, connectionId }),
+    ] as const;
+    pair[0].allocate(nyc.service);
+    pair[1].allocate(fra.service);
+    pair[0].connect(pair[1].address);
+    pair[1].connect(pair[0].address);
+    peers.push(pair[0]);
+  }
+  fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
+  world.pump();
+  t.equal(peers.filter(({ closed }) => closed.length === 1).length, 500);
+  world.pass(100);
+  t.equal(peers.filter(({ closed }) => closed.length === 1).length, 600);
 });
 
 t.test('a relay that answers its probes is not gone', async (t) => {

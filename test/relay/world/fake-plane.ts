@@ -18,9 +18,11 @@ export class FakePlane implements DataPlane {
   readonly clientFlows = new Map<string, ClientAction>();
   readonly sessions = new Map<number, SessionAction>();
   readonly trunkPeers = new Map<number, TrunkPeer>();
+  readonly trunkPeersRemoved: number[] = [];
   readonly probes: { slot: number; number: number }[] = [];
-  /** Records sent, by slot; a test writes it. */
+  /** Records sent and received, by slot; a test writes them. */
   readonly recordsSent = new Map<number, number>();
+  readonly recordsReceived = new Map<number, number>();
   /** Makes every put fail, as when tables are full. */
   full = false;
   readonly #onSend: (datagram: OutgoingDatagram) => void;
@@ -57,7 +59,7 @@ export class FakePlane implements DataPlane {
   }
 
   removeTrunkPeer(slot: number): void {
-    this.trunkPeers.delete(slot);
+    if (this.trunkPeers.delete(slot)) this.trunkPeersRemoved.push(slot);
   }
 
   probe(slot: number, number: number): void {
@@ -73,7 +75,11 @@ export class FakePlane implements DataPlane {
   }
 
   trunkPeerTraffic(slot: number) {
-    return { recordsSent: this.recordsSent.get(slot) ?? 0, recordsReceived: 0, recordsLost: 0 };
+    return {
+      recordsSent: this.recordsSent.get(slot) ?? 0,
+      recordsReceived: this.recordsReceived.get(slot) ?? 0,
+      recordsLost: 0,
+    };
   }
 
   async close(): Promise<void> {}
