@@ -45,6 +45,7 @@ export class StreamMode implements PeerMode {
   #lastHeardMs = Number.NEGATIVE_INFINITY;
   #completeSinceMs: number | undefined;
   #sums = { bytesIn: 0, bytesOut: 0 };
+  #closed = false;
 
   constructor(options: StreamModeOptions) {
     this.#options = options;
@@ -148,6 +149,7 @@ export class StreamMode implements PeerMode {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#tick);
     clearTimeout(this.#timer);
     this.#options.streams.stop();
@@ -194,6 +196,8 @@ export class StreamMode implements PeerMode {
 
   /** Does everything that the last change made possible, and sets the clock for the rest. */
   #advance(): void {
+    // A message that was under way at the close must not start the clock again.
+    if (this.#closed) return;
     const { streams, clock } = this.#options;
     while (streams.writable) {
       const bytes = this.#stream.read();
