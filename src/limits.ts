@@ -71,10 +71,12 @@ export const LIMITS = {
   trunkSourcesMax: 64,
   /** Types that one 420 answer lists. */
   unknownAttributesMax: 16,
+  /** Legs lost to a relay's silence that are remembered until it answers again. */
+  lostLegsMax: 131_072,
   /** Legs ended in one go, before other work has its turn. */
   legsEndedAtOnce: 500,
   /** A relay that stops tells its peers and the other relays so for at most this long. */
-  farewellMs: 2_500,
+  farewellMs: 3_000,
   /** … and waits for the other relays' answers for at most this long. */
   farewellAnswersMs: 1_000,
   /** Times a relay says that a connection is closed before it leaves it to the data. */
@@ -142,6 +144,8 @@ export const LIMITS = {
   httpHeadersMs: 5_000,
   httpRequestMs: 10_000,
   httpKeepAliveMs: 30_000,
+  /** HTTP: time for answers under way when the directory stops. */
+  httpFarewellMs: 500,
   /** HTTP: connections open at once; beyond it new ones are dropped. */
   httpConnectionsMax: 8_192,
   /** Largest answer of a directory that a relay reads, in bytes. */

@@ -53,14 +53,8 @@ export class LegTable {
     return this.#byKey.get(legKey(name));
   }
 
-  /** The oldest legs, `count` at most. */
-  first(count: number): Leg[] {
-    const legs: Leg[] = [];
-    for (const leg of this.#byKey.values()) {
-      if (legs.length === count) break;
-      legs.push(leg);
-    }
-    return legs;
+  all(): Leg[] {
+    return [...this.#byKey.values()];
   }
 
   /** Whether any leg's other end is at the given relay. */

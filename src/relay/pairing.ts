@@ -95,8 +95,10 @@ export class PairingRules {
 
   /** Compares what both sides have said so far, if both have. */
   #match(leg: ConnectingLeg): void {
-    if (leg.peerRelay === 'self') this.#matchHere(leg);
-    else this.#matchOffer(leg, leg.peerRelay);
+    if (leg.peerRelay === 'self') return this.#matchHere(leg);
+    const { offers, clock } = this.#context;
+    const theirs = offers.get(leg.peerRelay.id, otherEnd(leg), clock.monotonic());
+    if (theirs) this.#matchOffer(leg, leg.peerRelay, theirs);
   }
 
   #matchHere(leg: ConnectingLeg): void {
@@ -138,11 +140,9 @@ export class PairingRules {
     }
   }
 
-  #matchOffer(leg: ConnectingLeg, remote: RemoteRelay): void {
-    const { offers, trunk, clock } = this.#context;
+  #matchOffer(leg: ConnectingLeg, remote: RemoteRelay, theirs: Offer): void {
+    const { offers, trunk } = this.#context;
     const { attempt } = leg.state;
-    const theirs = offers.get(remote.id, otherEnd(leg), clock.monotonic());
-    if (!theirs) return;
     const { transactionId } = theirs;
     if (!matches(theirs, leg, attempt.claimed)) {
       offers.delete(remote.id, theirs);
@@ -187,8 +187,9 @@ export class PairingRules {
       // Another index is another leg: the one that this connection led to is no more.
       this.#life.end(leg, 'closed_by_other_side');
     }
-    if (!offers.put(remote.id, offer, clock.monotonic())) return;
-    if (leg?.peerRelay === remote && isConnecting(leg)) this.#match(leg);
+    offers.put(remote.id, offer, clock.monotonic());
+    // A leg that waits for it needs no place in the table, which may be full.
+    if (leg?.peerRelay === remote && isConnecting(leg)) this.#matchOffer(leg, remote, offer);
   }
 
   /** The other relay has bound its index and matched our offer. */

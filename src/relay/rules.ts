@@ -72,7 +72,8 @@ export class RelayRules {
       })),
       clock,
       inUse: (remote) => legs.hasRemote(remote),
-      onRelayLost: (remote) => trunkRules.relayLost(remote),
+      onRelayLost: (remote, why) => trunkRules.relayLost(remote, why),
+      onRelayBack: (remote) => trunkRules.relayBack(remote),
       onControl: (remote, control) => trunkRules.control(remote, control),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
     });
@@ -147,13 +148,17 @@ export class RelayRules {
   }
 
   /**
-   * Ends the next few legs with Closed 300: the relay is about to stop.
-   * @returns whether there are more
+   * Ends all legs with Closed 300, a few hundred at each step, because the relay is about to stop:
+   * established ones first, as their peers have the most to lose.
+   * @yields the number of legs that are left
    */
-  closeSome(): boolean {
-    for (const leg of this.context.legs.first(LIMITS.legsEndedAtOnce)) {
+  *closeAll(): Generator<number> {
+    const legs = this.context.legs.all();
+    const established = legs.filter(({ state }) => state.type === 'established');
+    const others = legs.filter(({ state }) => state.type !== 'established');
+    for (const [index, leg] of [...established, ...others].entries()) {
       this.#life.end(leg, 'closed_draining');
+      if ((index + 1) % LIMITS.legsEndedAtOnce === 0) yield this.context.legs.size;
     }
-    return this.context.legs.size > 0;
   }
 }

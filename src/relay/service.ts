@@ -265,7 +265,13 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.drain();
     const { closes } = this.#rules.context;
     const silentAt = performance.now() + LIMITS.farewellMs;
-    while (this.#rules.closeSome() && performance.now() < silentAt) await setImmediate();
+    for (const left of this.#rules.closeAll()) {
+      if (performance.now() > silentAt) {
+        this.#logger.warn({ left }, 'no time to tell the rest of the peers that the relay stops');
+        break;
+      }
+      await setImmediate();
+    }
     const answered = performance.now() + LIMITS.farewellAnswersMs;
     await this.#registration?.stop();
     while (closes.pending > 0 && performance.now() < answered) await setTimeout(FAREWELL_POLL_MS);

@@ -1,7 +1,8 @@
+import { LIMITS } from '../limits.js';
 import type { CloseRequest, TrunkControl } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { RelayContext } from './context.js';
-import { otherEnd } from './leg.js';
+import { type Leg, otherEnd } from './leg.js';
 import type { LegLife } from './leg-life.js';
 import type { PairingRules } from './pairing.js';
 
@@ -10,6 +11,8 @@ export class TrunkRules {
   readonly #context: RelayContext;
   readonly #life: LegLife;
   readonly #pairing: PairingRules;
+  /** What was lost to the silence of relays that have not answered since; goes with the relay. */
+  readonly #lost = new WeakMap<RemoteRelay, readonly Leg[]>();
 
   constructor(context: RelayContext, life: LegLife, pairing: PairingRules) {
     this.#context = context;
@@ -57,9 +60,26 @@ export class TrunkRules {
    * A relay that started anew, or fell silent, has none of the connections that crossed its trunk.
    * Attempts go on: their offers are repeated, and find the relay or run out.
    */
-  relayLost(remote: RemoteRelay): void {
+  relayLost(remote: RemoteRelay, why: 'restarted' | 'silent'): void {
     this.#context.offers.deleteAll(remote.id);
-    this.#life.endForGoneRelay(this.#context.legs.withRemote(remote));
+    const lost = this.#context.legs
+      .withRemote(remote)
+      .filter(({ state }) => state.type === 'established');
+    if (why === 'silent') this.#lost.set(remote, lost.slice(0, LIMITS.lostLegsMax));
+    else this.#lost.delete(remote);
+    this.#life.endForGoneRelay(lost);
+  }
+
+  /**
+   * A relay that only stood still still has its ends of the connections that were ended here, and
+   * its peers would talk to nobody: it is told which.
+   */
+  relayBack(remote: RemoteRelay): void {
+    const { legs, closes } = this.#context;
+    for (const leg of this.#lost.get(remote) ?? []) {
+      if (legs.get(leg) === undefined) closes.send(remote, leg);
+    }
+    this.#lost.delete(remote);
   }
 
   /** Tells the sender of data on an index of ours that means nothing any more. */

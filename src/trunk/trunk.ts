@@ -28,6 +28,8 @@ export interface TrunkOptions {
   readonly inUse: (remote: RemoteRelay) => boolean;
   /** A relay started anew or is gone: its connections must end. Called before further messages. */
   readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
+  /** A relay that was held gone for its silence has answered a probe. */
+  readonly onRelayBack: (remote: RemoteRelay) => void;
   /** An authentic control message. */
   readonly onControl: (remote: RemoteRelay, control: TrunkControl) => void;
   /** Valid data on an index that is not bound. */
@@ -39,6 +41,8 @@ interface Known {
   readonly liveness: Liveness;
   /** Whether the registry has it; one that is not listed goes when nothing refers to it. */
   listed: boolean;
+  /** Whether it was held gone, and has not answered since. */
+  silent: boolean;
   nextProbeAt: number;
   probeNumber: number;
 }
@@ -106,7 +110,14 @@ export class Trunk {
     const remote = new RemoteRelay(local, record, slot, sockets);
     const now = clock.monotonic();
     const liveness = new Liveness(now);
-    const known = { remote, liveness, listed: true, nextProbeAt: now, probeNumber: 0 };
+    const known = {
+      remote,
+      liveness,
+      listed: true,
+      silent: false,
+      nextProbeAt: now,
+      probeNumber: 0,
+    };
     this.#byId.set(remote.id, known);
     this.#bySlot[slot] = known;
     this.#install(remote);
@@ -125,6 +136,7 @@ export class Trunk {
     this.#options.onRelayLost(known.remote, 'restarted');
     known.remote.start = start;
     known.liveness.reset(this.#options.clock.monotonic());
+    known.silent = false;
     // Out and in again: its sequences may begin lower than the old process's ended, if its clock
     // was set back, and the old replay windows would drop all it sends.
     this.#options.plane.removeTrunkPeer(known.remote.slot);
@@ -200,6 +212,9 @@ export class Trunk {
     if (!known) return;
     if (event.type === 'probe-reply') {
       known.liveness.replied(this.#options.clock.monotonic(), event.rttNs);
+      if (!known.silent) return;
+      known.silent = false;
+      this.#options.onRelayBack(known.remote);
     } else {
       this.#options.onUnboundIndex(known.remote, event.sessionIndex);
     }
@@ -216,6 +231,7 @@ export class Trunk {
         liveness.traffic(now, recordsSent + recordsReceived);
         if (liveness.gone(now)) {
           liveness.reset(now);
+          known.silent = true;
           this.#options.onRelayLost(remote, 'silent');
         }
       }

@@ -13,7 +13,8 @@ const echoUrl = new URL('echo-plane.mjs', import.meta.url);
 
 /** Runs a program that has opened `plane`; `rest` is what it does then. */
 function runProgram(rest: string) {
-  const open = `import { openEcho } from ${JSON.stringify(echoUrl.href)}; const plane = openEcho();`;
+  const open = `import { openEcho } from ${JSON.stringify(echoUrl.href)};
+    const plane = openEcho();`;
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     ['--input-type=module', '-e', `${open} ${rest}`],

@@ -76,7 +76,7 @@ t.test('a relay cannot close or join what is not with it', async (t) => {
   world.introduce();
   say(world, { as: third, to: nyc }, close(world));
   t.same(b.closed, []);
-  const [index] = [...nyc.rules.context.legs.first(9)].map((leg) => leg.sessionIndex);
+  const [index] = [...nyc.rules.context.legs.all()].map((leg) => leg.sessionIndex);
   const subject = { sessionIndex: index ?? 0 };
   say(world, { as: third, to: nyc }, { type: 'close', transactionId: world.random(12), subject });
   t.same(b.closed, []);
@@ -108,7 +108,7 @@ t.test('an offer from a relay that the Allocate did not name does not count', as
 
 t.test('data on an unbound index closes the sender’s leg', async (t) => {
   const { world, a, b, fra, nyc } = established();
-  const index = nyc.rules.context.legs.first(9)[0]?.sessionIndex ?? 0;
+  const index = nyc.rules.context.legs.all()[0]?.sessionIndex ?? 0;
   const slot = nyc.rules.context.trunk.get('fra-1')?.slot ?? 0;
   world.lose = ({ to }) => to.port === 3480;
   b.refresh(0);
@@ -184,6 +184,20 @@ t.test('a dead relay is noticed whatever the traffic was like before', async (t)
     world.pass(5_300);
     t.same(a.closed, [447], kind);
   }
+});
+
+t.test('a relay that only stood still is told what was ended meanwhile', async (t) => {
+  const { world, a, b, fra, nyc } = established();
+  const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  fra.plane.recordsSent.set(slot, 1);
+  world.pass(5_300);
+  t.same(a.closed, [447]);
+  t.equal(nyc.rules.context.legs.size, 1, 'nyc knows nothing of it');
+  const events = [{ type: 'probe-reply', slot, number: 0, rttNs: 1 }] as const;
+  fra.rules.receive({ datagrams: [], events });
+  world.pump();
+  t.same(b.closed, [437]);
+  t.equal(nyc.rules.context.legs.size, 0);
 });
 
 t.test('a relay that started anew begins with new replay windows', async (t) => {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import swagger from '@fastify/swagger';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
@@ -58,13 +59,20 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
       ? fastify({ ...common, http: limits })
       : (fastify({
           ...common,
-          https: { ...limits, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) },
+          https: {
+            ...limits,
+            // The handshake comes before what headersTimeout covers, and may take two minutes else.
+            handshakeTimeout: LIMITS.httpHeadersMs,
+            cert: Buffer.from(tls.cert),
+            key: Buffer.from(tls.key),
+          },
         }) as unknown as FastifyInstance);
   const app = bare
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler);
   app.server.headersTimeout = LIMITS.httpHeadersMs;
   app.server.maxConnections = LIMITS.httpConnectionsMax;
+  endAllSockets(app);
   app.removeContentTypeParser('text/plain');
   answerErrors(app, options.logger);
   countRequests(app, options.metrics);
@@ -81,6 +89,21 @@ function checkTls({ cert, key }: TlsFiles): void {
     const reason = `TLS certificate and key are not usable: ${code ?? message}`;
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', reason, { cause });
   }
+}
+
+/** Node's own closing does not know sockets whose TLS handshake is not done: it waits for them. */
+function endAllSockets(app: App): void {
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  app.addHook('preClose', async () => {
+    // Those that are in the middle of an answer may end it; the rest go with the server.
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, LIMITS.httpFarewellMs).unref();
+  });
 }
 
 function answerErrors(app: App, logger: Logger): void {
