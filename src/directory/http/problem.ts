@@ -115,6 +115,11 @@ export function problemOf(error: FastifyError): Problem {
  */
 export function answerParserError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  if (TLS_FAILURE.test(error.code ?? '')) {
+    // Nothing can be said before the handshake is done, and waiting to say it would take for ever.
+    socket.destroy();
+    return;
+  }
   const problem = PARSER_PROBLEMS[error.code ?? ''] ?? {
     status: 400,
     code: 'invalid-http',
@@ -130,6 +135,8 @@ export function answerParserError(error: Error & { code?: string }, socket: Sock
   }
   socket.destroySoon();
 }
+
+const TLS_FAILURE = /^(ERR_TLS_|ERR_SSL_|EPROTO)/;
 
 const PARSER_PROBLEMS: Readonly<Record<string, Problem>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {
