@@ -36,24 +36,26 @@ export class Allocation {
     const transport = message.requestedTransport();
     const named = message.address(AttributeType.XorPeerRelayAddress);
     if (transport === undefined || named === undefined || message.connectionRole() === undefined) {
-      return this.#refuse(request, 400);
+      return this.#context.answers.refused(request, 400);
     }
     if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
-      return this.#refuse(request, 400);
+      return this.#context.answers.refused(request, 400);
     }
-    if (transport !== UDP) return this.#refuse(request, 442);
+    if (transport !== UDP) return this.#context.answers.refused(request, 442);
     const leg = this.#context.legs.get(credential);
-    if (leg && leg.tupleKey !== request.tupleKey) return this.#refuse(request, 437);
+    if (leg && leg.tupleKey !== request.tupleKey)
+      return this.#context.answers.refused(request, 437);
     const peerRelay = this.#finder.find(named);
-    if (peerRelay === undefined) return this.#refuse(request, 403);
-    if (peerRelay !== 'self' && peerRelay.path === undefined) return this.#refuse(request, 440);
+    if (peerRelay === undefined) return this.#context.answers.refused(request, 403);
+    if (peerRelay !== 'self' && peerRelay.path === undefined)
+      return this.#context.answers.refused(request, 440);
     if (leg) this.#again(request, leg, peerRelay);
     else this.#reserve(request, peerRelay);
   }
 
   #again(request: ClientRequest, leg: Leg, peerRelay: PeerRelay): void {
     if (leg.peerRelay !== peerRelay) {
-      if (leg.state.type !== 'reserved') return this.#refuse(request, 446);
+      if (leg.state.type !== 'reserved') return this.#context.answers.refused(request, 446);
       this.#context.legs.setPeerRelay(leg, peerRelay);
     }
     leg.signer = request.signer;
@@ -66,11 +68,10 @@ export class Allocation {
     const { legs, answers, clock, closes } = this.#context;
     const { credential, origin, signer, tupleKey } = request;
     if (this.#finder.draining) {
-      this.#context.stats.refused(300);
       return answers.redirected(request, this.#finder.alternate(familyOf(origin.tuple.remote)));
     }
     const refusal = legs.refusal(credential.tenant, clock.monotonic());
-    if (refusal !== undefined) return this.#refuse(request, refusal);
+    if (refusal !== undefined) return this.#context.answers.refused(request, refusal);
     const leg: Leg = {
       tenant: credential.tenant,
       connectionId: credential.connectionId,
@@ -94,15 +95,15 @@ export class Allocation {
     const { message, credential } = request;
     const { legs, answers } = this.#context;
     if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
-      return this.#refuse(request, 400);
+      return this.#context.answers.refused(request, 400);
     }
     const leg = legs.get(credential);
-    if (!leg) return this.#refuse(request, 437);
+    if (!leg) return this.#context.answers.refused(request, 437);
     if (message.lifetimeSeconds() === 0) {
       answers.refreshed(request, 0);
       return this.#life.end(leg, 'closed_by_peer');
     }
-    if (leg.tupleKey !== request.tupleKey) return this.#refuse(request, 437);
+    if (leg.tupleKey !== request.tupleKey) return this.#context.answers.refused(request, 437);
     leg.signer = request.signer;
     leg.lifetimeSeconds = lifetimeOf(request);
     this.#extend(leg);
@@ -116,11 +117,6 @@ export class Allocation {
       leg.state.pairing.expiresAt = now + leg.lifetimeSeconds * 1_000;
     }
     this.#life.schedule(leg);
-  }
-
-  #refuse(request: ClientRequest, code: number): void {
-    this.#context.stats.refused(code);
-    this.#context.answers.refused(request, code);
   }
 }
 

@@ -6,6 +6,7 @@ import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { RandomBytes } from '../units.js';
 import type { Leg, Origin, Signer } from './leg.js';
+import type { RelayStats } from './stats.js';
 
 /** Whom an answer goes to, and for which request. */
 export interface ReplyTarget {
@@ -22,10 +23,12 @@ export type CloseCode = 300 | 437 | 447;
 export class Answers {
   readonly #plane: Pick<DataPlane, 'send'>;
   readonly #random: RandomBytes;
+  readonly #stats: RelayStats;
 
-  constructor(plane: Pick<DataPlane, 'send'>, random: RandomBytes) {
+  constructor(plane: Pick<DataPlane, 'send'>, random: RandomBytes, stats: RelayStats) {
     this.#plane = plane;
     this.#random = random;
+    this.#stats = stats;
   }
 
   /** Allocate success: the NAT's address for this peer, and the leg's lifetime. */
@@ -49,8 +52,9 @@ export class Answers {
     this.#sign(to, this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds));
   }
 
-  /** An error after authentication. */
+  /** An error after authentication; counted by its code. */
   refused(to: ReplyTarget, code: number, unknownAttributes: readonly number[] = []): void {
+    this.#stats.refused(code);
     const writer = new MessageWriter('error', to.method, to.transactionId).errorCode(code);
     if (unknownAttributes.length > 0) {
       writer.unknownAttributes(unknownAttributes.slice(0, LIMITS.unknownAttributesMax));
@@ -60,6 +64,7 @@ export class Answers {
 
   /** 300: the relay is draining; another one's address, where one is known. */
   redirected(to: ReplyTarget, alternate: TransportAddress | undefined): void {
+    this.#stats.refused(300);
     const writer = new MessageWriter('error', to.method, to.transactionId).errorCode(300);
     if (alternate) writer.address(AttributeType.AlternateServer, alternate);
     this.#sign(to, writer);

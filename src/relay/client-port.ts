@@ -113,19 +113,20 @@ export class ClientPort {
   }
 
   #dispatch(request: ClientRequest): void {
-    const { allocation, pairing } = this.#options;
+    const { allocation, pairing, context } = this.#options;
+    const { answers } = context;
     const { message } = request;
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
-    if (unknown.length > 0) return this.#refuse(request, 420, unknown);
+    if (unknown.length > 0) return answers.refused(request, 420, unknown);
     const identifier = message.connectionIdentifier();
     const role = message.connectionRole();
-    if (identifier === undefined) return this.#refuse(request, 400);
+    if (identifier === undefined) return answers.refused(request, 400);
     if (message.has(AttributeType.ConnectionRole) && role === undefined) {
-      return this.#refuse(request, 400);
+      return answers.refused(request, 400);
     }
     const { credential } = request;
     if (identifier !== credential.connectionId || (role ?? credential.role) !== credential.role) {
-      return this.#refuse(request, 403);
+      return answers.refused(request, 403);
     }
     switch (request.method) {
       case Method.Allocate:
@@ -135,7 +136,7 @@ export class ClientPort {
       case Method.Refresh:
         return allocation.refresh(request);
       default:
-        return this.#refuse(request, 400);
+        return answers.refused(request, 400);
     }
   }
 
@@ -182,11 +183,6 @@ export class ClientPort {
     if (this.#options.budget.take(origin.tuple.remote.address)) return true;
     this.#options.context.stats.client.over_challenge_budget += 1;
     return false;
-  }
-
-  #refuse(request: ClientRequest, code: number, unknown: readonly number[] = []): void {
-    this.#options.context.stats.refused(code);
-    this.#options.context.answers.refused(request, code, unknown);
   }
 
   #send(origin: Origin, data: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { LIMITS, RFC } from '../limits.js';
-import type { LegName } from '../trunk/control.js';
+import { type LegName, transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
@@ -43,7 +43,7 @@ export class CloseRequests {
     this.cancel(name);
     const pending: Pending = { remote, name, transactionId: this.#random(12), requests: 0 };
     if (this.#byTransaction.size < LIMITS.closesPendingMax) {
-      this.#byTransaction.set(keyOf(pending.transactionId), pending);
+      this.#byTransaction.set(transactionKey(pending.transactionId), pending);
       this.#byName.set(legKey(name), pending);
     }
     this.#request(pending);
@@ -57,7 +57,7 @@ export class CloseRequests {
 
   /** The other relay has answered. */
   done(remote: RemoteRelay, transactionId: Uint8Array): void {
-    const pending = this.#byTransaction.get(keyOf(transactionId));
+    const pending = this.#byTransaction.get(transactionKey(transactionId));
     if (pending?.remote === remote) this.#drop(pending);
   }
 
@@ -72,18 +72,14 @@ export class CloseRequests {
   #request(pending: Pending): void {
     const { remote, name, transactionId } = pending;
     this.#trunk.send(remote, { type: 'close', transactionId, subject: name });
-    if (!this.#byTransaction.has(keyOf(transactionId))) return;
+    if (!this.#byTransaction.has(transactionKey(transactionId))) return;
     this.#wheel.set(pending, this.#clock.monotonic() + RFC.rtoMs * 2 ** pending.requests);
     pending.requests += 1;
   }
 
   #drop(pending: Pending): void {
     this.#wheel.clear(pending);
-    this.#byTransaction.delete(keyOf(pending.transactionId));
+    this.#byTransaction.delete(transactionKey(pending.transactionId));
     this.#byName.delete(legKey(pending.name));
   }
-}
-
-function keyOf(transactionId: Uint8Array): string {
-  return Buffer.from(transactionId).toString('latin1');
 }

@@ -61,7 +61,6 @@ export class LegLife {
     const { answers, stats, plane, closes } = this.#context;
     const { offer } = attempt;
     answers.refused(connectTarget(leg, attempt), code);
-    stats.refused(code);
     if (code === 403) stats.legs.mismatched += 1;
     else stats.legs.not_established += 1;
     if (offer?.bound) plane.removeSession(offer.sessionIndex);

@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
+import { transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
@@ -50,7 +51,7 @@ export class OutgoingOffers {
    * the next repetition, which comes soon, but not as fast as a peer can change its mind.
    */
   renew(leg: Leg, offer: OutgoingOffer): void {
-    this.#byTransaction.delete(keyOf(offer.transactionId));
+    this.#byTransaction.delete(transactionKey(offer.transactionId));
     offer.transactionId = this.#random(12);
     offer.nextAt = this.#clock.monotonic() + LIMITS.offerRenewalMs;
     this.#remember(leg, offer);
@@ -73,7 +74,7 @@ export class OutgoingOffers {
 
   /** The offer that a transaction belongs to, be its leg still there or not. */
   find(transactionId: Uint8Array): Sent | undefined {
-    return this.#byTransaction.get(keyOf(transactionId));
+    return this.#byTransaction.get(transactionKey(transactionId));
   }
 
   /** Forgets transactions that no answer can come to any more. */
@@ -91,10 +92,6 @@ export class OutgoingOffers {
     if (oldest !== undefined && this.#byTransaction.size >= LIMITS.offersSentMax) {
       this.#byTransaction.delete(oldest);
     }
-    this.#byTransaction.set(keyOf(transactionId), { leg, remote, at });
+    this.#byTransaction.set(transactionKey(transactionId), { leg, remote, at });
   }
-}
-
-function keyOf(transactionId: Uint8Array): string {
-  return Buffer.from(transactionId).toString('latin1');
 }

@@ -30,9 +30,10 @@ export class PairingRules {
   /** A peer asks to be joined with the peer at the given address. Answered when that is decided. */
   connect(request: ClientRequest): void {
     const claimed = request.message.address(AttributeType.XorPeerAddress);
-    if (claimed === undefined) return this.#refuse(request, 400);
+    if (claimed === undefined) return this.#context.answers.refused(request, 400);
     const leg = this.#context.legs.get(request.credential);
-    if (!leg || leg.tupleKey !== request.tupleKey) return this.#refuse(request, 437);
+    if (!leg || leg.tupleKey !== request.tupleKey)
+      return this.#context.answers.refused(request, 437);
     leg.signer = request.signer;
     switch (leg.state.type) {
       case 'established':
@@ -41,13 +42,13 @@ export class PairingRules {
         this.#renew(request, leg, leg.state.attempt, claimed);
         break;
       default:
-        if (!this.#begin(request, leg, claimed)) return this.#refuse(request, 508);
+        if (!this.#begin(request, leg, claimed)) return this.#context.answers.refused(request, 508);
     }
     if (isConnecting(leg)) this.#match(leg);
   }
 
   #confirm(request: ClientRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {
-    if (!sameAddress(claimed, pairing.claimed)) return this.#refuse(request, 446);
+    if (!sameAddress(claimed, pairing.claimed)) return this.#context.answers.refused(request, 446);
     this.#context.answers.connected(request, leg, pairing.channel);
   }
 
@@ -241,11 +242,6 @@ export class PairingRules {
     this.#life.schedule(leg);
     this.#context.stats.legs.established += 1;
     this.#context.answers.connected(connectTarget(leg, attempt), leg, channel);
-  }
-
-  #refuse(request: ClientRequest, code: number): void {
-    this.#context.stats.refused(code);
-    this.#context.answers.refused(request, code);
   }
 
   /** A full table or queue is the peer's 508; anything else is a fault of ours and must be seen. */

@@ -77,6 +77,7 @@ export class RelayRules {
       onControl: (remote, control) => trunkRules.control(remote, control),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
     });
+    const stats = new RelayStats();
     const context: RelayContext = {
       clock,
       random,
@@ -86,8 +87,8 @@ export class RelayRules {
       offers: new OfferTable(),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
-      answers: new Answers(plane, random),
-      stats: new RelayStats(),
+      answers: new Answers(plane, random, stats),
+      stats,
     };
     this.context = context;
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);

@@ -52,6 +52,11 @@ export interface CloseDone {
 /** Every message that relays exchange on the trunk port. */
 export type TrunkControl = Offer | OfferAccepted | OfferRefused | CloseRequest | CloseDone;
 
+/** A transaction as a map key. */
+export function transactionKey(transactionId: Uint8Array): string {
+  return Buffer.from(transactionId).toString('latin1');
+}
+
 /** The sender's half of what every trunk control message carries. */
 export interface ControlSender {
   readonly id: string;
