@@ -1,0 +1,220 @@
+import { setTimeout } from 'node:timers/promises';
+import type { TransportAddress } from '../../src/address.js';
+import type { RelayRecord } from '../../src/registry/types.js';
+import type { FlowMethods } from './flow-process.js';
+import type { LoadMethods } from './load-process.js';
+import type { RelayMethods, RelaySample } from './relay-process.js';
+import type { Phase, RelayCost, RelayMemory, SetupOptions, SetupResult } from './result.js';
+import { Program } from './rpc.js';
+import type { Memory } from './usage.js';
+
+/** Told what is being done. */
+export type Progress = (message: string) => void;
+
+const IDLE_MS = 2_000;
+/** Legs beyond those of the load: the flow's. */
+const LEGS_SPARE = 64;
+/** A little more than the load's LIFETIME. */
+const EXPIRY_MS = 602_000;
+/** Steps of the clock below what another relay takes for silence, and time for its answers. */
+const STEP_MS = 4_000;
+const STEP_PAUSE_MS = 150;
+const POLL_MS = 20;
+const EXPIRY_POLLS_MAX = 15_000;
+
+/**
+ * Measures how fast connections are set up, what each costs in memory, and how fast they end, with
+ * a steady flow meanwhile. Every relay and the load are processes of their own, on loopback.
+ * @param options - what to measure
+ * @param progress - told what is being done
+ * @throws Error when a program ends, or nothing happens any more
+ */
+export async function measureSetup(
+  options: SetupOptions,
+  progress: Progress,
+): Promise<SetupResult> {
+  const stage = new Stage(options, progress);
+  try {
+    await stage.open();
+    return await stage.measure();
+  } finally {
+    await stage.end();
+  }
+}
+
+type RelayProgram = { readonly id: string; readonly program: Program<RelayMethods> };
+
+class Stage {
+  readonly #options: SetupOptions;
+  readonly #progress: Progress;
+  readonly #relays: readonly RelayProgram[];
+  readonly #load = new Program<LoadMethods>('load-process');
+  readonly #flow = new Program<FlowMethods>('flow-process');
+
+  constructor(options: SetupOptions, progress: Progress) {
+    this.#options = options;
+    this.#progress = progress;
+    const ids = options.arrangement === 'same-relay' ? ['relay-a'] : ['relay-a', 'relay-b'];
+    this.#relays = ids.map((id) => ({
+      id,
+      program: new Program<RelayMethods>('relay-process', options.relayNodeOptions),
+    }));
+  }
+
+  async open(): Promise<void> {
+    const { connections, workers, flowPacketsPerSecond, expiries } = this.#options;
+    const connectionsMax = Math.max(connections, ...expiries);
+    const legsEach = this.#relays.length === 1 ? 2 : 1;
+    const legsMax = legsEach * connectionsMax + LEGS_SPARE;
+    this.#progress('opening relays');
+    const records = await this.#ofAll(({ id, program }) =>
+      program.call('open', { id, workers, legsMax }),
+    );
+    await this.#ofAll(({ program }) => program.call('introduce', records));
+    const [first, second = first] = records.map(serviceOf);
+    if (first === undefined || second === undefined) throw new Error('a relay has no address');
+    const relays = [first, second] as const;
+    await this.#flow.call('open', { relays, packetsPerSecond: flowPacketsPerSecond });
+    this.#progress('fetching nonces');
+    await this.#load.call('open', { relays, connectionsMax });
+  }
+
+  async measure(): Promise<SetupResult> {
+    const { connections, window, expiries } = this.#options;
+    this.#progress('the flow alone');
+    const idle = await this.#idle();
+    const before = await this.#memory();
+    this.#progress(`signing the requests of ${connections} connections`);
+    await this.#load.call('prepare', connections);
+    this.#progress('setting up');
+    const setUp = await this.#phase(connections, () => this.#load.call('establish', window));
+    const established = await this.#memory();
+    this.#progress('closing');
+    const close = await this.#phase(connections, () => this.#load.call('close', window));
+    const closed = await this.#memory();
+    const expired: (Phase & { connections: number })[] = [];
+    for (const count of expiries) expired.push(await this.#expire(count));
+    const memory = this.#relays.map(({ id }, index) => {
+      const of = (memories: readonly Memory[]) => memories[index] as Memory;
+      return memoryOf(id, connections, [of(before), of(established), of(closed)]);
+    });
+    return { options: this.#options, idle, setUp, close, expiries: expired, memory };
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.#load.end(), this.#flow.end()]);
+    // A relay that is told to close before its process ends writes its profile.
+    await this.#ofAll(({ program }) => program.call('close', undefined).catch(() => {}));
+    await this.#ofAll(({ program }) => program.end());
+  }
+
+  async #idle() {
+    await this.#flow.call('begin', undefined);
+    await setTimeout(IDLE_MS);
+    return this.#flow.call('read', undefined);
+  }
+
+  #memory(): Promise<Memory[]> {
+    this.#progress('collecting garbage');
+    return this.#ofAll(({ program }) => program.call('memory', undefined));
+  }
+
+  async #phase<R extends { seconds: number }>(
+    connections: number,
+    run: () => Promise<R>,
+  ): Promise<Phase & R> {
+    await this.#flow.call('begin', undefined);
+    const before = await this.#samples();
+    const result = await run();
+    const after = await this.#samples();
+    const flow = await this.#flow.call('read', undefined);
+    const relays = this.#relays.map(({ id }, index) =>
+      costOf(id, connections, before[index] as RelaySample, after[index] as RelaySample),
+    );
+    return { ...result, perSecond: connections / result.seconds, relays, flow };
+  }
+
+  #samples(): Promise<RelaySample[]> {
+    return this.#ofAll(({ program }) => program.call('sample', undefined));
+  }
+
+  async #expire(connections: number): Promise<Phase & { connections: number }> {
+    this.#progress(`letting ${connections} connections expire`);
+    await this.#load.call('prepare', connections);
+    await this.#load.call('establish', this.#options.window);
+    const left = await this.#heldByFlow();
+    const phase = await this.#phase(connections, () => this.#untilExpired(left));
+    return { ...phase, connections };
+  }
+
+  /** Legs that are there when the load has none: the flow's. */
+  async #heldByFlow(): Promise<number> {
+    return this.#relays.length === 1 ? 2 : 1;
+  }
+
+  /** Puts the clocks forward, at once where no other relay would take it for silence. */
+  async #untilExpired(left: number): Promise<{ seconds: number }> {
+    if (this.#relays.length === 1) await this.#advance(EXPIRY_MS);
+    else await this.#advanceInSteps(left);
+    const startedAt = performance.now();
+    for (let poll = 0; poll < EXPIRY_POLLS_MAX; poll++) {
+      const legs = await this.#ofAll(({ program }) => program.call('legs', undefined));
+      if (legs.every((count) => count <= left)) {
+        return { seconds: (performance.now() - startedAt) / 1_000 };
+      }
+      await setTimeout(POLL_MS);
+    }
+    throw new Error('connections did not expire');
+  }
+
+  async #advanceInSteps(left: number): Promise<void> {
+    for (let ms = 0; ms < EXPIRY_MS; ms += STEP_MS) {
+      const legs = await this.#ofAll(({ program }) => program.call('legs', undefined));
+      if (legs.every((count) => count <= left)) return;
+      await this.#advance(STEP_MS);
+      await setTimeout(STEP_PAUSE_MS);
+    }
+  }
+
+  async #advance(ms: number): Promise<void> {
+    await this.#ofAll(({ program }) => program.call('advance', ms));
+  }
+
+  #ofAll<R>(action: (relay: RelayProgram) => Promise<R>): Promise<R[]> {
+    return Promise.all(this.#relays.map(action));
+  }
+}
+
+function serviceOf({ serviceAddresses }: RelayRecord): TransportAddress | undefined {
+  return serviceAddresses[0];
+}
+
+function costOf(
+  id: string,
+  connections: number,
+  before: RelaySample,
+  after: RelaySample,
+): RelayCost {
+  return {
+    id,
+    controlUsPerConnection: (after.controlUs - before.controlUs) / connections,
+    processUsPerConnection: (after.processUs - before.processUs) / connections,
+    stallMs: after.stallMs,
+  };
+}
+
+function memoryOf(
+  id: string,
+  connections: number,
+  [before, established, closed]: readonly [Memory, Memory, Memory],
+): RelayMemory {
+  const per = (field: keyof Memory) => (established[field] - before[field]) / connections;
+  const perConnection = {
+    residentBytes: per('residentBytes'),
+    privateBytes: per('privateBytes'),
+    heapUsedBytes: per('heapUsedBytes'),
+    heapTotalBytes: per('heapTotalBytes'),
+    externalBytes: per('externalBytes'),
+  };
+  return { id, before, established, closed, perConnection };
+}

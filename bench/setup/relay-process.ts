@@ -1,0 +1,80 @@
+/** A relay in a process of its own, with a clock that the measurement can put forward. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { relaySecret } from '../../src/auth/keys.js';
+import type { RelayRecord } from '../../src/registry/types.js';
+import { Relay } from '../../src/relay/index.js';
+import { CLUSTER_SECRET, TENANT_ROOT } from './cluster.js';
+import { serve } from './rpc.js';
+import { type Memory, type ProcessorTime, readMemory, readProcessorTime } from './usage.js';
+
+export interface RelayProcessOptions {
+  readonly id: string;
+  readonly workers: number;
+  readonly legsMax: number;
+}
+
+/** What a relay has spent and holds. */
+export interface RelaySample extends ProcessorTime {
+  readonly legs: number;
+  readonly counters: Readonly<Record<string, bigint>>;
+  /** Longest time that the control thread did not look up since the last sample. */
+  readonly stallMs: number;
+}
+
+let relay: Relay | undefined;
+let aheadMs = 0;
+const delay = monitorEventLoopDelay({ resolution: 1 });
+
+const clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now() + aheadMs,
+};
+
+function opened(): Relay {
+  if (relay === undefined) throw new Error('no relay is open');
+  return relay;
+}
+
+const methods = {
+  async open({ id, workers, legsMax }: RelayProcessOptions): Promise<RelayRecord> {
+    relay = await Relay.open({
+      id,
+      region: 'here',
+      listen: ['127.0.0.1:0'],
+      trunk: ['127.0.0.1:0'],
+      relaySecret: relaySecret(CLUSTER_SECRET, id),
+      tenantRoot: TENANT_ROOT,
+      workers,
+      legsMax,
+      clock,
+    });
+    delay.enable();
+    return relay.record;
+  },
+  introduce(relays: readonly RelayRecord[]): void {
+    opened().updateRelays(relays);
+  },
+  sample(): RelaySample {
+    const stallMs = delay.max / 1e6;
+    delay.reset();
+    const { legs } = opened();
+    return { ...readProcessorTime(), legs, counters: opened().counters(), stallMs };
+  },
+  legs(): number {
+    return opened().legs;
+  },
+  memory(): Promise<Memory> {
+    return readMemory();
+  },
+  /** Puts the relay's clock forward. */
+  advance(ms: number): void {
+    aheadMs += ms;
+  },
+  async close(): Promise<void> {
+    await opened().close();
+  },
+};
+
+export type RelayMethods = typeof methods;
+
+serve(methods);

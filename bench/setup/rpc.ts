@@ -1,0 +1,111 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** What a program of the measurement can be asked: its methods by name, one parameter each. */
+export type Methods = Readonly<Record<string, (params: never) => unknown>>;
+
+type Params<M extends Methods, K extends keyof M> = Parameters<M[K]>[0];
+type Result<M extends Methods, K extends keyof M> = Awaited<ReturnType<M[K]>>;
+
+interface Request {
+  readonly id: number;
+  readonly method: string;
+  readonly params: unknown;
+}
+
+interface Answer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly failure?: string;
+}
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A program in a process of its own, so that its memory and its processor time are its own. */
+export class Program<M extends Methods> {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #killOnExit = () => void this.#child.kill('SIGKILL');
+  #requests = 0;
+
+  /**
+   * Starts `<name>.ts` of this folder.
+   * @param name - of the file, without its extension
+   * @param nodeOptions - more options for its Node
+   */
+  constructor(name: string, nodeOptions: readonly string[] = []) {
+    const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+    this.#name = name;
+    this.#child = fork(file, {
+      execArgv: ['--import', 'tsx', '--expose-gc', ...nodeOptions],
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#child.on('message', (answer: Answer) => this.#settle(answer));
+    this.#child.on('exit', (code, signal) => this.#gone(signal ?? code));
+    process.once('exit', this.#killOnExit);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /**
+   * Asks the program for something.
+   * @returns what its method returns
+   * @throws Error with the method's message, or because the program has ended
+   */
+  call<K extends keyof M & string>(method: K, params: Params<M, K>): Promise<Result<M, K>> {
+    const id = this.#requests++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#child.send({ id, method, params } satisfies Request, (error) => {
+        if (error) this.#settle({ id, failure: `${this.#name}: ${error.message}` });
+      });
+    });
+  }
+
+  /** Ends the program; resolves when it is gone. */
+  async end(): Promise<void> {
+    process.off('exit', this.#killOnExit);
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    if (this.#child.connected) this.#child.disconnect();
+    await gone;
+  }
+
+  #settle({ id, result, failure }: Answer): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (failure === undefined) waiting?.resolve(result as never);
+    else waiting?.reject(new Error(failure));
+  }
+
+  #gone(how: string | number | null): void {
+    for (const id of [...this.#waiting.keys()]) {
+      this.#settle({ id, failure: `${this.#name} has ended: ${how}` });
+    }
+  }
+}
+
+/**
+ * The program's end: answers calls until the measurement lets go of it, then ends the process.
+ * @param methods - what it can be asked
+ */
+export function serve(methods: Methods): void {
+  process.on('message', async ({ id, method, params }: Request) => {
+    try {
+      process.send?.({ id, result: await methods[method]?.(params as never) });
+    } catch (error) {
+      process.send?.({ id, failure: (error as Error).stack ?? String(error) });
+    }
+  });
+  // What a terminal sends to all of them is for the measurement to act on.
+  process.on('SIGINT', () => {});
+  process.on('disconnect', () => process.exit(0));
+}
