@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole of the fast path: a frame in, a verdict out, and the frame rewritten if it is to leave.
+ *
+ * Every check comes before the first write and before the first count, so what is sent up to the
+ * sockets is as it came. Only what is certain is done here. */
+#ifndef TURNPIKE_XDP_REWRITE_H_
+#define TURNPIKE_XDP_REWRITE_H_
+
+#include "xdp/frame.h"
+#include "xdp/sequence.h"
+#include "xdp/tag.h"
+
+#define TP_TRUNK_DATA 0x11
+
+TP_INLINE void tp_count_sides(struct tp_cpu* cpu, const struct tp_leaving* out,
+                              const struct tp_view* view, int from_trunk, int to_trunk) {
+  const __u32 sent = view->payload - out->old_head + out->head_bytes;
+  if (from_trunk) {
+    cpu->counts[TP_COUNT_TRUNK_RX_BYTES] += view->payload;
+  } else {
+    cpu->counts[TP_COUNT_CLIENT_RX_BYTES] += view->payload;
+  }
+  if (to_trunk) {
+    cpu->counts[TP_COUNT_TRUNK_TX_BYTES] += sent;
+  } else {
+    cpu->counts[TP_COUNT_CLIENT_TX_BYTES] += sent;
+  }
+}
+
+/* ChannelData, or the datagram of a relayed address, that leaves with other headers only. */
+TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
+                             const struct tp_flow* flow, struct tp_cpu* cpu) {
+  struct tp_leaving out = {};
+  const __u32 kind = flow->kind;
+  __u32 counter = TP_COUNT_CLIENT_TO_CLIENT;
+  out.path = &flow->path;
+  out.old_head = kind == TP_FROM_RAW ? 0 : TP_CHANNEL_DATA_BYTES;
+  out.head_bytes = kind == TP_TO_RAW ? 0 : TP_CHANNEL_DATA_BYTES;
+  out.old_sum = kind == TP_FROM_RAW ? 0 : view->head;
+  if (kind == TP_TO_RAW) {
+    counter = TP_COUNT_CLIENT_TO_RAW;
+  } else {
+    if (kind == TP_FROM_RAW) counter = TP_COUNT_RAW_TO_CLIENT;
+    out.head[0] = tp_channel_head(flow->channel, view->payload - out.old_head);
+  }
+  if (!tp_may_leave(context, view, &out)) return XDP_PASS;
+  cpu->counts[counter] += 1;
+  tp_count_sides(cpu, &out, view, 0, 0);
+  return tp_leave(context, view, &out, cpu);
+}
+
+/* ChannelData that becomes a trunk datagram with one record. */
+TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view,
+                                const struct tp_flow* flow, struct tp_cpu* cpu) {
+  const __u32 lane = tp_cpu_number(context);
+  const struct tp_peer* peer = tp_find_peer(context, &flow->slot);
+  struct tp_traffic* traffic = tp_find_traffic(context, &flow->slot);
+  __u32* cell = tp_find_flow_cell(context, &flow->cell);
+  if (peer == 0 || traffic == 0 || cell == 0) return XDP_PASS;
+  if (peer->generation != flow->generation || !peer->can_send) return XDP_PASS;
+  if (lane >= TP_LANES || cpu->next_sequence == 0) return XDP_PASS;
+  const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
+  struct tp_leaving out = {};
+  out.path = &peer->path;
+  out.old_head = TP_CHANNEL_DATA_BYTES;
+  out.old_sum = view->head;
+  out.head_bytes = TP_TRUNK_BYTES;
+  if (!tp_may_leave(context, view, &out)) return XDP_PASS;
+
+  const __u64 sequence = cpu->next_sequence++;
+  const __u32 session_sequence = __sync_fetch_and_add(cell, 1) & 0xffff;
+  out.head[0] =
+      TP_BE32((__u32)TP_TRUNK_DATA << 24 | (TP_LANE_FIRST + lane) << 16 | peer->send_epoch);
+  out.head[1] = TP_BE32(sequence >> 32);
+  out.head[2] = TP_BE32(sequence);
+  out.head[5] = flow->session_index;
+  out.head[6] = TP_BE32(payload << 16 | session_sequence);
+  const __u64 tag = tp_tag(&peer->send_key, &out.head[0], &out.head[5]);
+  tp_split64(tag, &out.head[3]);
+  traffic->sent += 1;
+  cpu->counts[TP_COUNT_CLIENT_TO_TRUNK] += 1;
+  tp_count_sides(cpu, &out, view, 0, 1);
+  return tp_leave(context, view, &out, cpu);
+}
+
+/* Whether a datagram from a relay, whose 28 bytes of header are in `head`, may be taken now. */
+TP_INLINE int tp_take_sequence(struct tp_context* context, const struct tp_flow* source,
+                               const __u32 head[7], struct tp_cpu* cpu) {
+  struct tp_window_key key = {};
+  key.slot = source->slot;
+  key.generation = source->generation;
+  key.lane = (TP_BE32(head[0]) >> 16) & 0xff;
+  struct tp_window* window = tp_find_window(context, &key);
+  if (window == 0) return XDP_PASS;
+  const __u64 sequence = (__u64)TP_BE32(head[1]) << 32 | TP_BE32(head[2]);
+  tp_lock(window);
+  const enum tp_replay replay = tp_window_take(window, sequence);
+  tp_unlock(window);
+  if (replay == TP_FRESH) return XDP_TX;
+  cpu->counts[replay == TP_REPLAYED ? TP_COUNT_TRUNK_REPLAYED : TP_COUNT_TRUNK_TOO_OLD] += 1;
+  return XDP_DROP;
+}
+
+/* The key of the datagram's day, or null: yesterday's to tomorrow's are accepted. */
+TP_INLINE const struct tp_key* tp_receive_key_of(struct tp_context* context,
+                                                 const struct tp_peer* peer, __u32 epoch) {
+  const __u32 zero = 0;
+  const struct tp_config* settings = tp_find_settings(context, &zero);
+  if (settings == 0 || epoch + 1 < settings->today || epoch > settings->today + 1) return 0;
+  if (peer->receive[0].present && peer->receive[0].epoch == epoch) return &peer->receive[0].key;
+  if (peer->receive[1].present && peer->receive[1].epoch == epoch) return &peer->receive[1].key;
+  if (peer->receive[2].present && peer->receive[2].epoch == epoch) return &peer->receive[2].key;
+  return 0;
+}
+
+/* Counts what the session sequence says about loss. The sockets may take records of the session at
+ * the same time; if they keep winning, one record's step goes uncounted. */
+TP_INLINE void tp_step(__u32* cell, __u16 sequence, struct tp_traffic* traffic) {
+  traffic->received += 1;
+  for (int i = 0; i < 4; ++i) {
+    int lost;
+    const __u32 before = *(volatile __u32*)cell;
+    const __u32 after = tp_session_step(before, sequence, &lost);
+    if (before != after && __sync_val_compare_and_swap(cell, before, after) != before) continue;
+    traffic->lost += lost;
+    return;
+  }
+}
+
+/* A trunk datagram with one record, from a relay. */
+TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* view,
+                                  const struct tp_flow* source, struct tp_cpu* cpu) {
+  struct tp_leaving out = {};
+  __u32 head[7];
+  if (view->first != TP_TRUNK_DATA || !tp_load_trunk_head(context, view, head)) return XDP_PASS;
+  const __u32 payload = TP_BE32(head[6]) >> 16;
+  /* Another length is another number of records, or damage. */
+  if (payload != view->payload - TP_TRUNK_BYTES) return XDP_PASS;
+  const __u32 index = TP_BE32(head[5]);
+  const struct tp_session* session = tp_find_session(context, &index);
+  const struct tp_peer* peer = tp_find_peer(context, &source->slot);
+  struct tp_traffic* traffic = tp_find_traffic(context, &source->slot);
+  if (session == 0 || peer == 0 || traffic == 0) return XDP_PASS;
+  if (peer->generation != source->generation || session->slot != source->slot ||
+      session->generation != source->generation) {
+    return XDP_PASS;
+  }
+  __u32* cell = tp_find_session_cell(context, &session->cell);
+  const struct tp_key* key = tp_receive_key_of(context, peer, TP_BE32(head[0]) & 0xffff);
+  if (cell == 0 || key == 0) return XDP_PASS;
+  out.path = &session->path;
+  out.old_head = TP_TRUNK_BYTES;
+  out.head_bytes = TP_CHANNEL_DATA_BYTES;
+  out.head[0] = tp_channel_head(session->channel, payload);
+  for (int i = 0; i < 7; ++i) out.old_sum += head[i];
+  if (!tp_may_leave(context, view, &out)) return XDP_PASS;
+
+  /* One comparison of whole words: its time does not tell how many bytes of a guess were right. */
+  if (tp_tag(key, &head[0], &head[5]) != tp_join64(&head[3])) {
+    cpu->counts[TP_COUNT_TRUNK_WRONG_TAG] += 1;
+    return XDP_DROP;
+  }
+  const int taken = tp_take_sequence(context, source, head, cpu);
+  if (taken != XDP_TX) return taken;
+  tp_step(cell, (__u16)TP_BE32(head[6]), traffic);
+  cpu->counts[TP_COUNT_TRUNK_TO_CLIENT] += 1;
+  tp_count_sides(cpu, &out, view, 1, 0);
+  return tp_leave(context, view, &out, cpu);
+}
+
+/* What becomes of a frame: XDP_PASS leaves it as it came. */
+TP_INLINE int tp_relay(struct tp_context* context) {
+  struct tp_view view;
+  const __u32 zero = 0;
+  if (!tp_parse(context, &view)) return XDP_PASS;
+  view.key.channel = tp_channel_of(&view);
+  const struct tp_flow* flow = tp_find_flow(context, &view.key);
+  if (flow == 0 && view.key.channel != 0) {
+    /* To a relayed address any bytes may come, also those that look like ChannelData. */
+    view.key.channel = 0;
+    flow = tp_find_flow(context, &view.key);
+  }
+  struct tp_cpu* cpu = tp_find_cpu(context, &zero);
+  if (flow == 0 || cpu == 0) return XDP_PASS;
+  switch (flow->kind) {
+    case TP_TO_TRUNK:
+      return tp_relay_to_trunk(context, &view, flow, cpu);
+    case TP_TRUNK_SOURCE:
+      return tp_relay_from_trunk(context, &view, flow, cpu);
+    case TP_TO_CLIENT:
+    case TP_TO_RAW:
+    case TP_FROM_RAW:
+      return tp_relay_plain(context, &view, flow, cpu);
+    default:
+      return XDP_PASS;
+  }
+}
+
+#endif

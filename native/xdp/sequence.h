@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sequences that are received: the replay window of a lane, and what a session's own sequence says
+ * about loss. */
+#ifndef TURNPIKE_XDP_SEQUENCE_H_
+#define TURNPIKE_XDP_SEQUENCE_H_
+
+#include "xdp/checksum.h"
+
+enum tp_replay { TP_FRESH, TP_REPLAYED, TP_TOO_OLD };
+
+/* Takes one authenticated sequence. The caller holds the window's lock. */
+TP_INLINE enum tp_replay tp_window_take(struct tp_window* window, __u64 sequence) {
+  const __u64 word = sequence / 64;
+  const __u64 bit = 1ULL << (sequence % 64);
+  const __u64 highest = window->highest;
+  if (sequence > highest) {
+    const __u64 entered = word - highest / 64;
+    for (__u32 i = 0; i < TP_WINDOW_WORDS; ++i) {
+      if (i >= entered) break;
+      window->seen[(word - i) % TP_WINDOW_WORDS] = 0;
+    }
+    window->seen[word % TP_WINDOW_WORDS] |= bit;
+    window->highest = sequence;
+    return TP_FRESH;
+  }
+  /* Zero is where `highest` starts, so nothing tells a first zero from a second. */
+  if (sequence == 0 || highest - sequence >= TP_WINDOW_BITS - 64) return TP_TOO_OLD;
+  if ((window->seen[word % TP_WINDOW_WORDS] & bit) != 0) return TP_REPLAYED;
+  window->seen[word % TP_WINDOW_WORDS] |= bit;
+  return TP_FRESH;
+}
+
+/* A session's cell: the newest sequence, and this bit once there is one. */
+#define TP_SESSION_STARTED 0x10000u
+
+/* The cell after a record, and in `lost` by how much the count of lost records changes. */
+TP_INLINE __u32 tp_session_step(__u32 cell, __u16 sequence, int* lost) {
+  const __u16 ahead = (__u16)(sequence - cell);
+  const __u16 behind = (__u16)(cell - sequence);
+  *lost = 0;
+  if ((cell & TP_SESSION_STARTED) == 0) return TP_SESSION_STARTED | sequence;
+  if (ahead != 0 && ahead <= TP_SEQUENCE_GAP_MAX) {
+    *lost = ahead - 1;
+    return TP_SESSION_STARTED | sequence;
+  }
+  if (behind <= TP_SEQUENCE_GAP_MAX) {
+    *lost = -1;
+    return cell;
+  }
+  return TP_SESSION_STARTED | sequence;
+}
+
+#endif

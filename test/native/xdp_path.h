@@ -1,0 +1,166 @@
+// The fast path under test, whichever build of it: the rewrite compiled for user space stands here,
+// the BPF object in xdp_program.h.
+#pragma once
+
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "support.h"
+#include "xdp/rewrite.h"
+#include "xdp_frames.h"
+
+namespace turnpike::test {
+
+constexpr uint32_t kIngress = 7;
+
+// What became of a frame: an XDP_* code and the frame.
+struct Passage {
+  int action = 0;
+  Bytes frame;
+};
+
+inline tp_address ToAddress(const IpAddress& ip) {
+  tp_address address;
+  std::memcpy(&address, ip.bytes.data(), sizeof(address));
+  return address;
+}
+
+// A path from one of our addresses by way of a destination.
+inline tp_path ToPath(const Endpoint& local, const Endpoint& remote, uint32_t destination = 0) {
+  tp_path path{};
+  path.remote = ToAddress(remote.ip);
+  path.local = ToAddress(local.ip);
+  path.remote_port = TP_BE16(remote.port);
+  path.local_port = TP_BE16(local.port);
+  path.destination = destination;
+  path.is_ipv4 = remote.ip.IsIpv4();
+  tp_set_path_sums(&path);
+  return path;
+}
+
+inline tp_flow_key ToKey(const Endpoint& remote, const Endpoint& local, uint16_t channel) {
+  tp_flow_key key{};
+  key.remote = ToAddress(remote.ip);
+  key.local = ToAddress(local.ip);
+  key.remote_port = TP_BE16(remote.port);
+  key.local_port = TP_BE16(local.port);
+  key.channel = TP_BE16(channel);
+  return key;
+}
+
+// A neighbour that a frame is sent to through the interface it came from.
+inline tp_hop ToHop(uint32_t ifindex) {
+  tp_hop hop{};
+  std::memcpy(hop.remote_mac, kNeighbourMac, 6);
+  std::memcpy(hop.local_mac, kRelayMac, 6);
+  hop.version = hop.version_again = hop.version_at_last = 3;
+  hop.ifindex = ifindex;
+  return hop;
+}
+
+// The tables and the one call that matters.
+class XdpPath {
+ public:
+  virtual ~XdpPath() = default;
+  virtual void PutFlow(const tp_flow_key& key, const tp_flow& flow) = 0;
+  virtual void PutSession(uint32_t index, const tp_session& session) = 0;
+  virtual void PutPeer(uint32_t slot, const tp_peer& peer) = 0;
+  virtual void PutDestination(uint32_t index, const tp_destination& destination) = 0;
+  virtual void PutHop(uint32_t index, const tp_hop& hop) = 0;
+  virtual void SetToday(uint16_t today) = 0;
+  virtual void SetNextSequence(uint64_t sequence) = 0;
+  // Runs one frame; `lane` is set to the lane that a trunk datagram made of it has.
+  virtual Passage Run(const Bytes& frame, uint8_t* lane) = 0;
+  virtual uint64_t Count(tp_counter counter) = 0;
+  virtual tp_traffic Traffic(uint32_t slot) = 0;
+
+  Passage Run(const Bytes& frame) {
+    uint8_t lane;
+    return Run(frame, &lane);
+  }
+};
+
+// The build for user space.
+class UserPath : public XdpPath {
+ public:
+  static constexpr uint32_t kCpu = 5;
+  static constexpr uint32_t kHeadroom = 256;
+
+  UserPath() {
+    world_.self = this;
+    world_.flow = [](void* self, const tp_flow_key* key) {
+      return Find(Of(self).flows_, Key(key));
+    };
+    world_.session = [](void* self, __u32 i) { return Find(Of(self).sessions_, i); };
+    world_.peer = [](void* self, __u32 i) { return Find(Of(self).peers_, i); };
+    world_.window = [](void* self, const tp_window_key* key) {
+      return &Of(self).windows_[Key(key)];
+    };
+    world_.traffic = [](void* self, __u32 i) { return &Of(self).traffic_[i]; };
+    world_.destination = [](void* self, __u32 i) { return Find(Of(self).destinations_, i); };
+    world_.hop = [](void* self, __u32 i) { return Find(Of(self).hops_, i); };
+    world_.flow_cell = [](void* self, __u32 i) { return &Of(self).flow_cells_[i]; };
+    world_.session_cell = [](void* self, __u32 i) { return &Of(self).session_cells_[i]; };
+    world_.settings = &settings_;
+    world_.cpu = &cpu_;
+  }
+
+  void PutFlow(const tp_flow_key& key, const tp_flow& flow) override { flows_[Key(&key)] = flow; }
+  void PutSession(uint32_t index, const tp_session& session) override {
+    sessions_[index] = session;
+  }
+  void PutPeer(uint32_t slot, const tp_peer& peer) override { peers_[slot] = peer; }
+  void PutDestination(uint32_t index, const tp_destination& destination) override {
+    destinations_[index] = destination;
+  }
+  void PutHop(uint32_t index, const tp_hop& hop) override { hops_[index] = hop; }
+  void SetToday(uint16_t today) override { settings_.today = today; }
+  void SetNextSequence(uint64_t sequence) override { cpu_.next_sequence = sequence; }
+  uint64_t Count(tp_counter counter) override { return cpu_.counts[counter]; }
+  tp_traffic Traffic(uint32_t slot) override { return traffic_[slot]; }
+
+  using XdpPath::Run;
+  Passage Run(const Bytes& frame, uint8_t* lane) override {
+    *lane = TP_LANE_FIRST + kCpu;
+    // Nothing behind the frame, so that a sanitizer sees any step outside.
+    Bytes memory(kHeadroom + frame.size());
+    if (!frame.empty()) std::memcpy(memory.data() + kHeadroom, frame.data(), frame.size());
+    tp_context context{};
+    context.world = &world_;
+    context.room = memory.data();
+    context.data = memory.data() + kHeadroom;
+    context.data_end = memory.data() + memory.size();
+    context.ingress = kIngress;
+    context.cpu_number = kCpu;
+    const int action = tp_relay(&context);
+    return Passage{action, Bytes(context.data, context.data_end)};
+  }
+
+ private:
+  static UserPath& Of(void* self) { return *static_cast<UserPath*>(self); }
+  template <typename T>
+  static std::string Key(const T* key) {
+    return std::string(reinterpret_cast<const char*>(key), sizeof(*key));
+  }
+  template <typename Map, typename K>
+  static typename Map::mapped_type* Find(Map& map, const K& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? nullptr : &found->second;
+  }
+
+  tp_world world_{};
+  tp_config settings_{};
+  tp_cpu cpu_{};
+  std::map<std::string, tp_flow> flows_;
+  std::map<uint32_t, tp_session> sessions_;
+  std::map<uint32_t, tp_peer> peers_;
+  std::map<std::string, tp_window> windows_;
+  std::map<uint32_t, tp_traffic> traffic_;
+  std::map<uint32_t, tp_destination> destinations_;
+  std::map<uint32_t, tp_hop> hops_;
+  std::map<uint32_t, uint32_t> flow_cells_;
+  std::map<uint32_t, uint32_t> session_cells_;
+};
+
+}  // namespace turnpike::test

@@ -1,0 +1,98 @@
+// One client, one relay and their flows, as tests of the fast path use them.
+#pragma once
+
+#include "wire/trunk_datagram.h"
+#include "xdp_path.h"
+
+namespace turnpike::test {
+
+struct XdpScene {
+  static constexpr SipKey kKey{0x1122334455667788, 0x99aabbccddeeff00};
+  static constexpr uint16_t kToday = 325;
+  static constexpr uint32_t kSlot = 2;
+
+  explicit XdpScene(XdpPath& with) : path(with) {
+    path.SetToday(kToday);
+    path.SetNextSequence(1000);
+    path.PutDestination(0, tp_destination{0, 1500});
+    path.PutHop(0, ToHop(kIngress));
+    tp_peer other{};
+    other.generation = 9;
+    other.can_send = 1;
+    other.send_epoch = kToday;
+    other.send_key = tp_key{kKey.k0, kKey.k1};
+    other.receive[1] = tp_receive_key{tp_key{kKey.k0, kKey.k1}, kToday, 1};
+    other.path = ToPath(trunk, relay);
+    path.PutPeer(kSlot, other);
+    tp_flow source{};
+    source.kind = TP_TRUNK_SOURCE;
+    source.slot = kSlot;
+    source.generation = 9;
+    path.PutFlow(ToKey(relay, trunk, 0), source);
+    tp_flow to_trunk = source;
+    to_trunk.kind = TP_TO_TRUNK;
+    to_trunk.session_index = TP_BE32(77);
+    path.PutFlow(ToKey(client, service, 0x4000), to_trunk);
+    tp_session session{};
+    session.slot = kSlot;
+    session.generation = 9;
+    session.channel = TP_BE16(0x4000);
+    session.path = ToPath(service, client);
+    path.PutSession(7, session);
+  }
+
+  // TURN's own kinds: ChannelData to a peer's bare datagrams and back.
+  void PutRaw() {
+    tp_flow flow{};
+    flow.kind = TP_TO_RAW;
+    flow.path = ToPath(relayed, peer);
+    path.PutFlow(ToKey(client, service, 0x4001), flow);
+    flow.kind = TP_FROM_RAW;
+    flow.channel = TP_BE16(0x4001);
+    flow.path = ToPath(service, client);
+    path.PutFlow(ToKey(peer, relayed, 0), flow);
+  }
+
+  static Bytes ChannelData(uint16_t channel, const Bytes& data) {
+    Bytes message;
+    Put16(&message, channel);
+    Put16(&message, static_cast<uint32_t>(data.size()));
+    message.insert(message.end(), data.begin(), data.end());
+    return message;
+  }
+
+  // A datagram of the relay with one record for session 7.
+  Bytes Trunk(uint64_t sequence, const Bytes& data, uint16_t session_sequence = 0) const {
+    Bytes datagram(28);
+    auto* header = reinterpret_cast<TrunkHeader*>(datagram.data());
+    auto* record = reinterpret_cast<RecordHeader*>(datagram.data() + sizeof(TrunkHeader));
+    header->SetType(TrunkType::kData);
+    header->lane = 4;
+    header->key_epoch.Set(kToday);
+    header->sequence.Set(sequence);
+    record->session_index.Set(7);
+    record->payload_bytes.Set(static_cast<uint16_t>(data.size()));
+    record->session_sequence.Set(session_sequence);
+    datagram.insert(datagram.end(), data.begin(), data.end());
+    StoreLe64(reinterpret_cast<TrunkHeader*>(datagram.data())->tag,
+              DataTag(kKey, datagram.data(), datagram.size()));
+    return datagram;
+  }
+
+  Bytes FromClient(const Bytes& data) const {
+    return MakeFrame(client, service, ChannelData(0x4000, data));
+  }
+  Bytes FromRelay(uint64_t sequence, const Bytes& data, uint16_t session_sequence = 0) const {
+    return MakeFrame(relay, trunk, Trunk(sequence, data, session_sequence));
+  }
+
+  XdpPath& path;
+  Endpoint client = ToEndpoint("203.0.113.7:40000");
+  Endpoint service = ToEndpoint("198.51.100.1:3478");
+  Endpoint trunk = ToEndpoint("198.51.100.1:3480");
+  Endpoint relay = ToEndpoint("192.0.2.20:3480");
+  Endpoint relayed = ToEndpoint("198.51.100.1:50000");
+  Endpoint peer = ToEndpoint("192.0.2.99:6000");
+};
+
+}  // namespace turnpike::test
