@@ -1,0 +1,84 @@
+/**
+ * The real data plane with flows by formula, as a process: what `TurnpikeSpec` says comes as JSON
+ * in the first argument. Prints `ready` when every flow is in place, and its counters at the end.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { trunkEpoch } from '../../../src/auth/keys.js';
+import { TurnpikeError } from '../../../src/errors.js';
+import { openDataPlane } from '../../../src/native/index.js';
+import type { DataPlane, DataPlaneOptions, FiveTuple } from '../../../src/native/types.js';
+import { clientAddress, FAR_NETWORK, NEAR_NETWORK } from '../addresses.js';
+import { CHANNEL, TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
+
+/** The one relay beyond the trunk. */
+const SLOT = 0;
+
+/** Puts an entry, as often as the workers' queues are full. */
+async function put(action: () => void): Promise<void> {
+  for (;;) {
+    try {
+      action();
+      return;
+    } catch (error) {
+      if (!(error instanceof TurnpikeError) || error.code !== 'ERR_TURNPIKE_QUEUE_FULL')
+        throw error;
+      await delay(1);
+    }
+  }
+}
+
+function remote(network: string, flow: number): FiveTuple {
+  return { socket: 0, remote: clientAddress(network, flow) };
+}
+
+async function putFlow(plane: DataPlane, spec: TurnpikeSpec, flow: number): Promise<void> {
+  const near = { tuple: remote(NEAR_NETWORK, flow), channel: CHANNEL };
+  const far = { tuple: remote(FAR_NETWORK, flow), channel: CHANNEL };
+  if (spec.leg === 'trunk-client') {
+    await put(() => plane.putSession(flow, { slot: SLOT, ...far }));
+    return;
+  }
+  for (let worker = 0; worker < plane.workers; worker++) {
+    if (spec.leg === 'client-trunk') {
+      const action = { type: 'trunk', slot: SLOT, sessionIndex: flow } as const;
+      await put(() => plane.putClientFlow({ worker, ...near }, action));
+    } else {
+      await put(() => plane.putClientFlow({ worker, ...near }, { type: 'client', ...far }));
+    }
+  }
+}
+
+async function main(spec: TurnpikeSpec): Promise<void> {
+  const options = {
+    workers: 1,
+    ...spec.options,
+    clientAddresses: [spec.clientAddress],
+    trunkAddresses: [spec.trunkAddress],
+    onBatch: () => {},
+  } satisfies DataPlaneOptions;
+  const plane = openDataPlane(options);
+  const key = Buffer.from(TRUNK_KEY, 'hex');
+  const epoch = trunkEpoch(Date.now());
+  const keys = [epoch - 1, epoch, epoch + 1].filter((day) => day >= 0);
+  await put(() =>
+    plane.putTrunkPeer(SLOT, {
+      sources: [spec.peerSource],
+      socket: 0,
+      destination: spec.peerDestination,
+      sendKeys: keys.map((day) => ({ epoch: day, key })),
+      receiveKeys: keys.map((day) => ({ epoch: day, key })),
+      recordsMax: spec.recordsMax,
+    }),
+  );
+  for (let flow = 0; flow < spec.flows; flow++) await putFlow(plane, spec, flow);
+  process.once('SIGTERM', () => {
+    const counters = Object.entries(plane.counters()).filter(([, value]) => value > 0n);
+    console.log(JSON.stringify(Object.fromEntries(counters.map(([k, v]) => [k, Number(v)]))));
+    void plane.close().then(() => process.exit(0));
+  });
+  console.log('ready');
+  // Nothing else keeps the process, as the data plane's callbacks do not.
+  setInterval(() => {}, 60_000);
+}
+
+await main(JSON.parse(process.argv[2] ?? '{}') as TurnpikeSpec);

@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { LabProcess } from '../../src/lab/index.js';
+
+/** The project's root folder. */
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Where the rig's own programs are built. */
+export const TOOLS_FOLDER = join(ROOT, 'build', 'bench');
+
+const READY_MS = 20_000;
+
+/** The path of one of the rig's own programs. */
+export function toolPath(name: string): string {
+  return join(TOOLS_FOLDER, name);
+}
+
+/** Arguments of the rig's own programs: name=value. */
+export function toolArguments(values: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(values).map(([name, value]) => `${name}=${value}`);
+}
+
+/** A program of the rig that runs, with what it says. */
+export class ToolProcess {
+  readonly process: LabProcess;
+  readonly #lines: string[] = [];
+  readonly #title: string;
+  #complaint = '';
+
+  constructor(process: LabProcess, title: string) {
+    this.process = process;
+    this.#title = title;
+    const { stdout, stderr } = process.child;
+    if (stdout !== null) createInterface(stdout).on('line', (line) => this.#lines.push(line));
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#complaint = (this.#complaint + text).slice(-4_000);
+    });
+  }
+
+  /** Its pid. */
+  get pid(): number {
+    return this.process.pid ?? 0;
+  }
+
+  /**
+   * Waits for a line that begins with a word.
+   * @returns the rest of that line
+   * @throws Error with the program's complaint when it ends first, or takes more than 20 s
+   */
+  async line(word: string): Promise<string> {
+    const deadline = Date.now() + READY_MS;
+    let ended = false;
+    void this.process.ended.then(() => {
+      ended = true;
+    });
+    for (;;) {
+      const found = this.#lines.find((line) => line.startsWith(word));
+      if (found !== undefined) return found.slice(word.length);
+      if (ended || Date.now() > deadline) throw this.#failure(ended ? 'ended' : 'is not ready');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /**
+   * Waits for its end.
+   * @returns the JSON of its last line
+   * @throws Error with the program's complaint when it failed
+   */
+  async result<Result>(): Promise<Result> {
+    const { code } = await this.process.ended;
+    const last = this.#lines.at(-1);
+    if (code !== 0 || last === undefined) throw this.#failure(`ended with ${code}`);
+    return JSON.parse(last) as Result;
+  }
+
+  /** SIGTERM, then as `result`. */
+  async finish<Result>(): Promise<Result> {
+    this.process.signal('SIGTERM');
+    return this.result<Result>();
+  }
+
+  /** Ends it, whatever it does. */
+  async stop(): Promise<void> {
+    await this.process.stop();
+  }
+
+  #failure(what: string): Error {
+    const complaint = this.#complaint.trim().split('\n').slice(-6).join('\n');
+    return new Error(`${this.#title} ${what}${complaint === '' ? '' : `: ${complaint}`}`);
+  }
+}
+
+/** Waits until a child has started; a no-op for one that has. */
+export async function started(process: LabProcess): Promise<void> {
+  if (process.pid === undefined) await once(process.child, 'spawn');
+}

@@ -1,0 +1,155 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Counts, payloadsIn, placeCounter, readCounter } from './far-counter.js';
+import { ToolProcess, toolArguments, toolPath } from './programs.js';
+import type { Scene } from './scene.js';
+import type { Running, Workload } from './types.js';
+
+/** One measurement: so much load for so long. */
+export interface StepOptions {
+  /** Payloads a second; 0 is as many as the generator can. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** One datagram in so many goes to a real socket that checks it and its latency; 0: none. */
+  readonly sampleOneIn: number;
+}
+
+/** The generator's report. */
+export interface GeneratorReport {
+  readonly sent: number;
+  readonly refused: number;
+  readonly skipped: number;
+  readonly chunks: number;
+  readonly lateChunks: number;
+  readonly latestNs: number;
+  readonly elapsedNs: number;
+  readonly idleNs: number;
+  readonly cpuNs: number;
+}
+
+/** The sink's report. */
+export interface SinkReport {
+  readonly datagrams: number;
+  readonly payloads: number;
+  readonly duplicates: number;
+  readonly reordered: number;
+  readonly damaged: number;
+  readonly malformed: number;
+  readonly latency: {
+    readonly count: number;
+    readonly p50Ns: number;
+    readonly p99Ns: number;
+    readonly p999Ns: number;
+    readonly maxNs: number;
+  };
+}
+
+/** What a step showed. */
+export interface StepResult {
+  readonly offeredPps: number;
+  readonly deliveredPps: number;
+  readonly delivered: number;
+  /** 0 to 1, of what was sent. */
+  readonly loss: number;
+  /** User and system time of the contestant's processes. */
+  readonly cpuNsPerPacket: number;
+  readonly serverBusy: number;
+  /** Datagrams, or super-frames, that arrived for those payloads. */
+  readonly arrivals: Counts;
+  readonly generatorIdle: number;
+  readonly generator: GeneratorReport;
+  readonly sink?: SinkReport;
+}
+
+/** Kernel clock ticks in /proc/PID/stat: 100 a second on every Linux platform (proc(5)). */
+const NS_PER_TICK = 10_000_000;
+/** What is under way when the generator ends has arrived after this. */
+const DRAIN_MS = 60;
+
+async function cpuNs(pids: readonly number[]): Promise<number> {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks * NS_PER_TICK;
+}
+
+function generatorArguments(
+  scene: Scene,
+  workload: Workload,
+  running: Running,
+  options: StepOptions,
+): string[] {
+  const { load } = running;
+  return toolArguments({
+    interface: scene.near.device,
+    'next-hop': scene.serverNear.mac,
+    content: load.content,
+    source: load.source,
+    destination: load.destination,
+    flows: workload.flows,
+    burst: workload.burst,
+    segments: workload.segments,
+    records: load.content === 'trunk' ? workload.records : 1,
+    sizes: workload.sizesBytes.join(','),
+    chunk: workload.chunk,
+    rate: options.rate,
+    seconds: options.seconds,
+    cpu: scene.cpus.generator,
+    ...load.extra,
+  });
+}
+
+async function startSink(scene: Scene, { arrivals }: Running): Promise<ToolProcess> {
+  const argv = toolArguments({
+    content: arrivals.content,
+    address: `0.0.0.0:${arrivals.port}`,
+    ports: arrivals.ports,
+    latency: 1,
+  });
+  const { generator } = scene.cpus;
+  const sink = scene.spawn(scene.far.host, generator, [toolPath('sink'), ...argv]);
+  const tool = new ToolProcess(sink, 'the sink');
+  await tool.line('ready');
+  return tool;
+}
+
+/**
+ * Offers a load to a contestant that is up, and counts at the far end.
+ * @throws Error when one of the rig's programs fails
+ */
+export async function runStep(
+  scene: Scene,
+  workload: Workload,
+  running: Running,
+  options: StepOptions,
+): Promise<StepResult> {
+  const { arrivals } = running;
+  await placeCounter(scene, { arrivals, sampleOneIn: options.sampleOneIn });
+  const sink = options.sampleOneIn > 0 ? await startSink(scene, running) : undefined;
+  const cpuBefore = await cpuNs(running.pids);
+  const argv = generatorArguments(scene, workload, running, options);
+  const { generator: cpu } = scene.cpus;
+  const spawned = scene.spawn(scene.near.host, cpu, [toolPath('generator'), ...argv]);
+  const generator = await new ToolProcess(spawned, 'the generator').result<GeneratorReport>();
+  await delay(DRAIN_MS);
+  const cpuSpent = (await cpuNs(running.pids)) - cpuBefore;
+  const counts = await readCounter(scene);
+  const sinkReport = await sink?.finish<SinkReport>();
+  const delivered = Math.round(payloadsIn(counts, workload, arrivals));
+  const seconds = generator.elapsedNs / 1e9;
+  return {
+    offeredPps: generator.sent / seconds,
+    deliveredPps: delivered / seconds,
+    delivered,
+    loss: Math.max(0, 1 - delivered / generator.sent),
+    cpuNsPerPacket: cpuSpent / Math.max(1, delivered),
+    serverBusy: cpuSpent / generator.elapsedNs,
+    arrivals: counts,
+    generatorIdle: generator.idleNs / generator.elapsedNs,
+    generator,
+    ...(sinkReport === undefined ? {} : { sink: sinkReport }),
+  };
+}

@@ -1,0 +1,139 @@
+#include "frame_set.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "arguments.h"
+#include "payload.h"
+
+namespace bench {
+
+namespace {
+constexpr size_t kUdpPayloadBytesMax = 65'507;
+}  // namespace
+
+sockaddr_in SourceOf(const FrameOptions& options, uint32_t flow) {
+  sockaddr_in source = options.head.source;
+  if (options.content == Content::kTrunk) return source;
+  const uint32_t address = ntohl(source.sin_addr.s_addr) + flow / options.ports_per_address;
+  source.sin_addr.s_addr = htonl(address);
+  const uint32_t port = ntohs(source.sin_port) + flow % options.ports_per_address;
+  source.sin_port = htons(static_cast<uint16_t>(port));
+  return source;
+}
+
+FrameSet::FrameSet(const FrameOptions& options)
+    : options_(options),
+      payloads_per_frame_(options.segments *
+                          (options.content == Content::kTrunk ? options.records : 1)),
+      trunk_(options.trunk, options.flows) {
+  const bool bundles = options_.content == Content::kTrunk;
+  if (options_.segments > 1 && options_.sizes_bytes.size() > 1) {
+    Fail("a super-frame's segments have one size");
+  }
+  const uint64_t wanted = bundles ? (options_.flows + payloads_per_frame_ - 1) / payloads_per_frame_
+                                  : uint64_t{options_.flows} * options_.burst;
+  frames_.resize(std::max<uint64_t>(wanted, options_.frames_min));
+  size_t total = 0;
+  for (size_t i = 0; i < frames_.size(); ++i) total += BytesOf(i);
+  memory_.resize(total);
+  uint8_t* next = memory_.data();
+  for (size_t i = 0; i < frames_.size(); ++i) {
+    Build(i, next);
+    next += kFrameHeadBytes + frames_[i].payload_bytes;
+  }
+}
+
+uint32_t FrameSet::FlowOf(size_t frame, uint32_t payload) const {
+  if (options_.content == Content::kTrunk) {
+    return static_cast<uint32_t>((frame * payloads_per_frame_ + payload) % options_.flows);
+  }
+  return static_cast<uint32_t>(frame / options_.burst % options_.flows);
+}
+
+uint32_t FrameSet::SizeOf(uint32_t flow) const {
+  return options_.sizes_bytes[flow % options_.sizes_bytes.size()];
+}
+
+size_t FrameSet::BytesOf(size_t frame) const {
+  size_t bytes = kFrameHeadBytes;
+  for (uint32_t i = 0; i < payloads_per_frame_; ++i) {
+    bytes += SizeOf(FlowOf(frame, i));
+    if (options_.content == Content::kTrunk) {
+      bytes += sizeof(turnpike::RecordHeader);
+      if (i % options_.records == 0) bytes += sizeof(turnpike::TrunkHeader);
+    } else if (options_.content == Content::kChannel) {
+      bytes += kChannelHeadBytes;
+    }
+  }
+  if (bytes > kFrameHeadBytes + kUdpPayloadBytesMax) Fail("a frame exceeds 65,507 bytes");
+  return bytes;
+}
+
+uint8_t* FrameSet::BuildPayload(uint8_t* at, uint32_t flow) {
+  const uint32_t size = SizeOf(flow);
+  if (size < kPayloadBytesMin) Fail("a payload has at least 24 bytes");
+  PayloadHead head{};
+  head.magic = kPayloadMagic;
+  head.flow = flow;
+  std::memcpy(at, &head, sizeof(head));
+  return at + size;
+}
+
+void FrameSet::Build(size_t index, uint8_t* bytes) {
+  Frame& frame = frames_[index];
+  frame.bytes = bytes;
+  frame.flow = FlowOf(index, 0);
+  uint8_t* at = bytes + kFrameHeadBytes;
+  for (uint32_t i = 0; i < payloads_per_frame_; ++i) {
+    const uint32_t flow = FlowOf(index, i);
+    const uint16_t size = static_cast<uint16_t>(SizeOf(flow));
+    if (options_.content == Content::kTrunk) {
+      if (i % options_.records == 0) at += sizeof(turnpike::TrunkHeader);
+      trunk_.WriteRecord(at, flow, size);
+      at += sizeof(turnpike::RecordHeader);
+    } else if (options_.content == Content::kChannel) {
+      const uint16_t channel = htons(static_cast<uint16_t>(
+          options_.channels.empty() ? options_.channel
+                                    : options_.channels[flow % options_.channels.size()]));
+      const uint16_t length = htons(size);
+      std::memcpy(at, &channel, 2);
+      std::memcpy(at + 2, &length, 2);
+      at += kChannelHeadBytes;
+    }
+    at = BuildPayload(at, flow);
+  }
+  frame.payload_bytes = static_cast<uint32_t>(at - bytes - kFrameHeadBytes);
+  frame.segment_bytes = frame.payload_bytes / options_.segments;
+  FrameHead head = options_.head;
+  head.source = SourceOf(options_, frame.flow);
+  WriteHeaders(bytes, head, frame.payload_bytes);
+}
+
+void FrameSet::Stamp(size_t index, uint64_t wall_ns) {
+  const Frame& frame = frames_[index];
+  const bool is_trunk = options_.content == Content::kTrunk;
+  uint8_t* at = frame.bytes + kFrameHeadBytes;
+  uint8_t* datagram = at;
+  for (uint32_t i = 0; i < payloads_per_frame_; ++i) {
+    const uint32_t flow = FlowOf(index, i);
+    if (is_trunk) {
+      if (i % options_.records == 0) at += sizeof(turnpike::TrunkHeader);
+      trunk_.NumberRecord(at, flow);
+      at += sizeof(turnpike::RecordHeader);
+    } else if (options_.content == Content::kChannel) {
+      at += kChannelHeadBytes;
+    }
+    std::memcpy(at, &next_sequence_, sizeof(next_sequence_));
+    std::memcpy(at + sizeof(next_sequence_), &wall_ns, sizeof(wall_ns));
+    ++next_sequence_;
+    at += SizeOf(flow);
+    if (is_trunk && (i + 1) % options_.records == 0) {
+      trunk_.Seal(datagram, static_cast<size_t>(at - datagram));
+      datagram = at;
+    }
+  }
+  if (options_.full_checksum) CompleteUdpChecksum(frame.bytes, frame.payload_bytes);
+}
+
+}  // namespace bench

@@ -1,0 +1,71 @@
+#include "headers.h"
+
+#include <cstring>
+
+namespace bench {
+
+namespace {
+
+constexpr uint8_t kUdpProtocol = 17;
+
+// Sum of 16-bit words in memory order (RFC 1071 section 2), not folded.
+uint64_t Sum(const uint8_t* bytes, size_t length) {
+  uint64_t sum = 0;
+  for (; length >= 4; bytes += 4, length -= 4) {
+    uint32_t word;
+    std::memcpy(&word, bytes, sizeof(word));
+    sum += word;
+  }
+  if (length > 0) {
+    uint32_t word = 0;
+    std::memcpy(&word, bytes, length);
+    sum += word;
+  }
+  return sum;
+}
+
+uint16_t Fold(uint64_t sum) {
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(sum);
+}
+
+void Store(uint8_t* at, uint16_t value) { std::memcpy(at, &value, sizeof(value)); }
+
+}  // namespace
+
+void WriteHeaders(uint8_t* frame, const FrameHead& head, size_t payload_bytes) {
+  std::memcpy(frame, head.destination_mac.data(), 6);
+  std::memcpy(frame + 6, head.source_mac.data(), 6);
+  Store(frame + 12, htons(0x0800));
+
+  const uint16_t udp_bytes = static_cast<uint16_t>(kUdpBytes + payload_bytes);
+  uint8_t* ip = frame + kEthernetBytes;
+  std::memset(ip, 0, kIpv4Bytes);
+  ip[0] = 0x45;
+  Store(ip + 2, htons(static_cast<uint16_t>(kIpv4Bytes + udp_bytes)));
+  ip[6] = 0x40;  // Don't fragment.
+  ip[8] = 64;
+  ip[9] = kUdpProtocol;
+  std::memcpy(ip + 12, &head.source.sin_addr, 4);
+  std::memcpy(ip + 16, &head.destination.sin_addr, 4);
+  Store(ip + 10, static_cast<uint16_t>(~Fold(Sum(ip, kIpv4Bytes))));
+
+  uint8_t* udp = frame + kUdpOffset;
+  Store(udp, head.source.sin_port);
+  Store(udp + 2, head.destination.sin_port);
+  Store(udp + 4, htons(udp_bytes));
+  Store(udp + 6, Fold(Sum(ip + 12, 8) + htons(kUdpProtocol) + htons(udp_bytes)));
+}
+
+void CompleteUdpChecksum(uint8_t* frame, size_t payload_bytes) {
+  const size_t udp_bytes = kUdpBytes + payload_bytes;
+  uint8_t* udp = frame + kUdpOffset;
+  Store(udp + 6, 0);
+  const uint64_t pseudo = Sum(frame + kEthernetBytes + 12, 8) + htons(kUdpProtocol) +
+                          htons(static_cast<uint16_t>(udp_bytes));
+  const uint16_t checksum = static_cast<uint16_t>(~Fold(pseudo + Sum(udp, udp_bytes)));
+  // RFC 768: zero means that there is none.
+  Store(udp + 6, checksum == 0 ? 0xffff : checksum);
+}
+
+}  // namespace bench

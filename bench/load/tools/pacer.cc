@@ -1,0 +1,84 @@
+#include "pacer.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "clock.h"
+
+namespace bench {
+
+namespace {
+
+constexpr uint64_t kLateNs = 100'000;
+// A generator further behind gives up what it owes: a flood of old packets is no load at a rate.
+constexpr uint64_t kBehindNsMax = 10'000'000;
+// Shorter waits are spun away, as a sleep would end too late.
+constexpr uint64_t kSleepNsMin = 120'000;
+constexpr uint64_t kSpinNs = 60'000;
+
+void WaitUntil(uint64_t due_ns) {
+  const uint64_t now = MonotonicNs();
+  if (due_ns > now + kSleepNsMin) {
+    const uint64_t wake = due_ns - kSpinNs;
+    const timespec until{static_cast<time_t>(wake / 1'000'000'000),
+                         static_cast<long>(wake % 1'000'000'000)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+  }
+  while (MonotonicNs() < due_ns) __builtin_ia32_pause();
+}
+
+}  // namespace
+
+PaceReport Pace(FrameSet& frames, Sender& sender, const PaceOptions& options,
+                const volatile bool& stop) {
+  PaceReport report;
+  const uint64_t per_frame = frames.payloads_per_frame();
+  const bool paced = options.payloads_per_second > 0;
+  const double chunk_ns =
+      paced ? static_cast<double>(options.chunk * per_frame) * 1e9 / options.payloads_per_second
+            : 0;
+  const uint64_t start = MonotonicNs();
+  const uint64_t end = start + static_cast<uint64_t>(options.seconds * 1e9);
+  double due = static_cast<double>(start);
+  size_t next = 0;
+  uint64_t now = start;
+  while (!stop && now < end) {
+    if (paced) {
+      const uint64_t due_ns = static_cast<uint64_t>(due);
+      if (now < due_ns) {
+        if (due_ns >= end) break;
+        WaitUntil(due_ns);
+        report.idle_ns += due_ns - now;
+        now = MonotonicNs();
+      }
+      const uint64_t behind = now - std::min(now, due_ns);
+      report.latest_ns = std::max(report.latest_ns, behind);
+      if (behind > kLateNs) ++report.late_chunks;
+      if (behind > kBehindNsMax) {
+        report.skipped += static_cast<uint64_t>(static_cast<double>(behind) / chunk_ns) *
+                          options.chunk * per_frame;
+        due = static_cast<double>(now);
+      }
+      due += chunk_ns;
+    }
+    size_t count = options.chunk;
+    if (options.payloads_max > 0) {
+      const uint64_t done = report.sent + report.refused;
+      count = std::min<uint64_t>(count, (options.payloads_max - done + per_frame - 1) / per_frame);
+      if (count == 0) break;
+    }
+    const uint64_t wall = WallNs();
+    for (size_t i = 0; i < count; ++i) frames.Stamp((next + i) % frames.size(), wall);
+    const size_t taken = sender.Send(next, count);
+    next = (next + count) % frames.size();
+    report.sent += taken * per_frame;
+    report.refused += (count - taken) * per_frame;
+    ++report.chunks;
+    now = MonotonicNs();
+  }
+  report.elapsed_ns = now - start;
+  return report;
+}
+
+}  // namespace bench

@@ -1,0 +1,71 @@
+/** What the parts of the rig say to each other. */
+import type { Scene } from './scene.js';
+
+/** Which way through a server a packet takes. */
+export type Leg = 'client-trunk' | 'trunk-client' | 'same-relay';
+
+/** What a datagram holds: the payload alone, ChannelData, or trunk records. */
+export type Content = 'raw' | 'channel' | 'trunk';
+
+/** A pattern of traffic, the same for every contestant. */
+export interface Workload {
+  /** Unique; what `--only` matches. */
+  readonly name: string;
+  readonly title: string;
+  readonly leg: Leg;
+  readonly flows: number;
+  /** Frames of one flow in a row. */
+  readonly burst: number;
+  /** Payload sizes; flow i has the size at i modulo their number. */
+  readonly sizesBytes: readonly number[];
+  /** Datagrams in one arriving super-frame; 1 is plain arrivals. */
+  readonly segments: number;
+  /** Records in one arriving trunk datagram. */
+  readonly records: number;
+  /** Frames that the generator sends in one system call. */
+  readonly chunk: number;
+  /** The load at which contestants are compared, where all can carry it; payloads a second. */
+  readonly commonPps?: number;
+}
+
+/** What to send to a contestant, as the generator's arguments. */
+export interface Load {
+  readonly content: Content;
+  readonly source: string;
+  readonly destination: string;
+  readonly extra?: Readonly<Record<string, string | number>>;
+}
+
+/** What leaves a contestant for the far end. */
+export interface Arrivals {
+  readonly content: Content;
+  /** First port that datagrams go to, and how many ports from it on. */
+  readonly port: number;
+  readonly ports: number;
+}
+
+/** A contestant that is up and forwards. */
+export interface Running {
+  /** Processes whose CPU time is the contestant's. */
+  readonly pids: readonly number[];
+  readonly load: Load;
+  readonly arrivals: Arrivals;
+  /** Ends it; nothing of it is left when the promise resolves. */
+  stop(): Promise<void>;
+}
+
+/** A server under measurement. */
+export interface Contestant {
+  /** Unique; what `--only` matches. */
+  readonly name: string;
+  readonly title: string;
+  /** Why it cannot run here; undefined when it can. */
+  missing(): Promise<string | undefined>;
+  /** Why it has no part in a workload; undefined when it has. */
+  unfit(workload: Workload): string | undefined;
+  /**
+   * Starts it in the scene's server host, on the server's CPU.
+   * @throws Error that says why it did not come up
+   */
+  start(scene: Scene, workload: Workload): Promise<Running>;
+}
