@@ -200,7 +200,7 @@ function readChallenge(
   }
   const algorithm = preference === 'auto' ? known[0] : known.find((name) => name === 'sha256');
   if (algorithm === undefined) return 'algorithm-not-offered';
-  // Copied, because the datagram's buffer is not ours to keep.
-  const algorithmList = answer.get(AttributeType.PasswordAlgorithms)?.slice();
+  // Copied, because the datagram's buffer is not ours to keep; slice would make a Buffer's view.
+  const algorithmList = new Uint8Array(answer.get(AttributeType.PasswordAlgorithms) ?? []);
   return { realm, nonce, anonymous, algorithmList, algorithm, kind: 'sha256' };
 }

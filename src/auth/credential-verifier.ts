@@ -1,12 +1,18 @@
 import type { PasswordAlgorithm } from '../stun/attribute-types.js';
 import { longTermKey } from '../stun/integrity.js';
-import { parseUsername, passwordFor } from './credentials.js';
+import { BoundedCache } from './bounded-cache.js';
+import { type Credential, parseUsername, passwordFor } from './credentials.js';
 import { tenantSecret } from './keys.js';
 
-/** Keys remembered; a peer's Allocate, Connects and Refreshes share one. */
-const CACHED_KEYS_MAX = 8_192;
+/** Users remembered; a peer's Allocate, Connects and Refreshes share one. */
+const CACHED_USERS_MAX = 8_192;
 /** Tenant secrets remembered. */
 const CACHED_TENANTS_MAX = 1_024;
+
+interface User {
+  readonly credential: Credential;
+  readonly keys: { [algorithm in PasswordAlgorithm]?: Uint8Array };
+}
 
 /**
  * Derives peers' keys from the tenant root alone, so that a relay needs no call to the directory
@@ -16,8 +22,8 @@ const CACHED_TENANTS_MAX = 1_024;
 export class CredentialVerifier {
   readonly #tenantRoot: Uint8Array;
   readonly #realm: string;
-  readonly #tenantSecrets = new Map<string, Uint8Array>();
-  readonly #keys = new Map<string, Uint8Array>();
+  readonly #tenantSecrets = new BoundedCache<Uint8Array>(CACHED_TENANTS_MAX);
+  readonly #users = new BoundedCache<User>(CACHED_USERS_MAX);
 
   constructor(options: { readonly tenantRoot: Uint8Array; readonly realm: string }) {
     this.#tenantRoot = options.tenantRoot;
@@ -29,39 +35,36 @@ export class CredentialVerifier {
    * @returns undefined when the username is not of the protocol's form
    */
   keyFor(username: string, algorithm: PasswordAlgorithm): Uint8Array | undefined {
-    const name = `${algorithm} ${username}`;
-    const cached = this.#keys.get(name);
-    if (cached !== undefined) return cached;
+    const user = this.#user(username);
+    if (user === undefined) return undefined;
+    const known = user.keys[algorithm];
+    if (known !== undefined) return known;
+    const password = passwordFor(this.#tenantSecret(user.credential.tenant), username);
+    const key = longTermKey(algorithm, username, this.#realm, password);
+    user.keys[algorithm] = key;
+    return key;
+  }
+
+  /** What a username says; undefined when it is not of the protocol's form. */
+  credentialOf(username: string): Credential | undefined {
+    return this.#user(username)?.credential;
+  }
+
+  #user(username: string): User | undefined {
+    const known = this.#users.get(username);
+    if (known !== undefined) return known;
     const credential = parseUsername(username);
     if (credential === undefined) return undefined;
-    const password = passwordFor(this.#tenantSecret(credential.tenant), username);
-    const key = longTermKey(algorithm, username, this.#realm, password);
-    return remember(this.#keys, name, key, CACHED_KEYS_MAX);
+    const user = { credential, keys: {} };
+    this.#users.set(username, user);
+    return user;
   }
 
   #tenantSecret(tenant: string): Uint8Array {
-    return (
-      this.#tenantSecrets.get(tenant) ??
-      remember(
-        this.#tenantSecrets,
-        tenant,
-        tenantSecret(this.#tenantRoot, tenant),
-        CACHED_TENANTS_MAX,
-      )
-    );
+    const known = this.#tenantSecrets.get(tenant);
+    if (known !== undefined) return known;
+    const secret = tenantSecret(this.#tenantRoot, tenant);
+    this.#tenantSecrets.set(tenant, secret);
+    return secret;
   }
-}
-
-function remember<Value>(
-  cache: Map<string, Value>,
-  name: string,
-  value: Value,
-  entriesMax: number,
-): Value {
-  if (cache.size >= entriesMax) {
-    const [oldest] = cache.keys();
-    cache.delete(oldest as string);
-  }
-  cache.set(name, value);
-  return value;
 }

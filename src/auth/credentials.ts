@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
 import { RFC } from '../limits.js';
+import { hmac } from '../stun/hmac.js';
 import { isName, NAME_PATTERN } from './keys.js';
 
 /** What a peer's username says (PROTOCOL.md section 2); trust it once its password is proved. */
@@ -69,5 +69,5 @@ export function mintCredential(input: CredentialInput): { username: string; pass
  * @param tenantSecret - of the tenant that the username names
  */
 export function passwordFor(tenantSecret: Uint8Array, username: string): string {
-  return createHmac('sha256', tenantSecret).update(username, 'utf8').digest('base64');
+  return hmac('sha256', tenantSecret, Buffer.from(username, 'utf8'), 'base64');
 }

@@ -1,6 +1,8 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
+import { hmac } from '../stun/hmac.js';
 import type { Clock } from '../units.js';
+import { BoundedCache } from './bounded-cache.js';
 
 /** Starts every NONCE of a server of RFC 8489 (section 9.2). */
 const NONCE_COOKIE = 'obMatJos2';
@@ -22,6 +24,8 @@ const EXPIRY_BYTES = 5;
 /** 128 bits: forging one takes 2^127 tries, each of which costs the sender's challenge budget. */
 const MAC_BYTES = 16;
 const BODY_CHARACTERS = ((EXPIRY_BYTES + MAC_BYTES) * 4) / 3;
+/** Genuine nonces remembered: a peer shows its own several times while it connects. */
+const CACHED_NONCES_MAX = 8_192;
 const EXPIRY_SECONDS_MAX = 2 ** (EXPIRY_BYTES * 8) - 1;
 
 /** What a NONCE says its server supports (RFC 8489 section 18.1). */
@@ -55,9 +59,10 @@ export function securityFeatures(nonce: string): SecurityFeatures {
  * every nonce invalid, which costs each peer one 438.
  */
 export class NonceIssuer {
-  readonly #key: KeyObject;
+  readonly #key: Uint8Array;
   readonly #clock: Clock;
   readonly #lifetimeSeconds: number;
+  readonly #genuine = new BoundedCache<string>(CACHED_NONCES_MAX);
 
   /**
    * @param options.key - 32 random bytes
@@ -72,7 +77,7 @@ export class NonceIssuer {
     if (options.key.length < 32) {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'a nonce key has at least 32 bytes');
     }
-    this.#key = createSecretKey(options.key);
+    this.#key = options.key.slice();
     this.#clock = options.clock;
     this.#lifetimeSeconds = options.lifetimeSeconds;
   }
@@ -96,19 +101,20 @@ export class NonceIssuer {
     const body = Buffer.from(nonce.slice(PREFIX_CHARACTERS), 'base64');
     if (body.length !== EXPIRY_BYTES + MAC_BYTES) return 'invalid';
     const expirySeconds = body.readUIntBE(0, EXPIRY_BYTES);
+    const name = `${expirySeconds} ${ip}`;
+    const known = this.#genuine.get(name);
+    const expected = known ?? this.#nonce(ip, expirySeconds);
     // Comparing the text, not what it decodes to, leaves base64 no second spelling.
-    const expected = Buffer.from(this.#nonce(ip, expirySeconds), 'latin1');
-    const given = Buffer.from(nonce, 'utf8');
-    const genuine = given.length === expected.length && timingSafeEqual(given, expected);
-    if (!genuine) return 'invalid';
+    if (!sameText(nonce, expected)) return 'invalid';
+    if (known === undefined) this.#genuine.set(name, expected);
     return this.#nowSeconds() < expirySeconds ? 'fresh' : 'stale';
   }
 
   #nonce(ip: string, expirySeconds: number): string {
     const body = Buffer.alloc(EXPIRY_BYTES + MAC_BYTES);
     body.writeUIntBE(Math.min(expirySeconds, EXPIRY_SECONDS_MAX), 0, EXPIRY_BYTES);
-    const mac = createHmac('sha256', this.#key).update(body.subarray(0, EXPIRY_BYTES)).update(ip);
-    mac.digest().copy(body, EXPIRY_BYTES, 0, MAC_BYTES);
+    const covered = Buffer.concat([body.subarray(0, EXPIRY_BYTES), Buffer.from(ip, 'latin1')]);
+    body.write(hmac('sha256', this.#key, covered, 'binary'), EXPIRY_BYTES, MAC_BYTES, 'binary');
     return NONCE_PREFIX + body.toString('base64');
   }
 
@@ -116,6 +122,13 @@ export class NonceIssuer {
   #nowSeconds(): number {
     return this.#clock.monotonic() / 1_000;
   }
+}
+
+/** Whether two texts are equal, in a time that does not tell where they differ. */
+function sameText(given: string, expected: string): boolean {
+  const givenBytes = Buffer.from(given, 'utf8');
+  const expectedBytes = Buffer.from(expected, 'latin1');
+  return givenBytes.length === expectedBytes.length && timingSafeEqual(givenBytes, expectedBytes);
 }
 
 function base64Of24Bits(bits: number): string {

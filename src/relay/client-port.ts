@@ -1,7 +1,7 @@
 import { buildChallenge } from '../auth/challenge.js';
 import type { ChallengeBudget } from '../auth/challenge-budget.js';
 import type { CredentialVerifier } from '../auth/credential-verifier.js';
-import { type Credential, parseUsername } from '../auth/credentials.js';
+import type { Credential } from '../auth/credentials.js';
 import { authenticate, type Challenge } from '../auth/long-term.js';
 import type { NonceIssuer } from '../auth/nonce.js';
 import type { PuntedDatagram } from '../native/types.js';
@@ -95,7 +95,7 @@ export class ClientPort {
       keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
     });
     if (!result.ok) return this.#challenge(message, origin, result.challenge);
-    const credential = parseUsername(result.username);
+    const credential = verifier.credentialOf(result.username);
     if (!credential) return;
     const request: ClientRequest = {
       origin,

@@ -1,6 +1,7 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { AttributeType, type PasswordAlgorithm } from './attribute-types.js';
-import { writeU16 } from './bytes.js';
+import { readU16, writeU16 } from './bytes.js';
+import { hmac } from './hmac.js';
 import { HEADER_BYTES, type StunMessage } from './message.js';
 
 /** MESSAGE-INTEGRITY (HMAC-SHA1) or MESSAGE-INTEGRITY-SHA256. */
@@ -11,6 +12,11 @@ export const INTEGRITY = {
   sha1: { type: AttributeType.MessageIntegrity, macBytes: 20 },
   sha256: { type: AttributeType.MessageIntegritySha256, macBytes: 32 },
 } as const;
+
+const ASCII = /^[\x20-\x7e]*$/;
+
+/** Where an HMAC lies while it is compared. */
+const EXPECTED = { sha1: Buffer.alloc(20), sha256: Buffer.alloc(32) } as const;
 
 /**
  * The strongest integrity attribute in a message, which is the one to check (RFC 8489 section
@@ -36,7 +42,9 @@ export function verifyIntegrity(
   const { type, macBytes } = INTEGRITY[kind];
   const attribute = message.find(type);
   if (attribute === undefined || attribute.value.length !== macBytes) return false;
-  return timingSafeEqual(attribute.value, integrityMac(message.bytes, attribute.offset, kind, key));
+  const expected = EXPECTED[kind];
+  expected.write(integrityMac(message.bytes, attribute.offset, kind, key), 'binary');
+  return timingSafeEqual(attribute.value, expected);
 }
 
 /**
@@ -44,16 +52,20 @@ export function verifyIntegrity(
  * attribute (RFC 8489 section 14.5), so that what follows it does not matter.
  * @param bytes - the message, of which only the first `offset` bytes are read
  * @param offset - where the integrity attribute starts
+ * @returns the HMAC in a string of one character for each byte
  */
 export function integrityMac(
   bytes: Uint8Array,
   offset: number,
   kind: IntegrityKind,
   key: Uint8Array,
-): Buffer {
-  const start = Uint8Array.of(bytes[0] as number, bytes[1] as number, 0, 0);
-  writeU16(start, 2, offset + 4 + INTEGRITY[kind].macBytes - HEADER_BYTES);
-  return createHmac(kind, key).update(start).update(bytes.subarray(4, offset)).digest();
+): string {
+  const length = offset + 4 + INTEGRITY[kind].macBytes - HEADER_BYTES;
+  if (readU16(bytes, 2) === length) return hmac(kind, key, bytes.subarray(0, offset), 'binary');
+  // Not with slice, which of a Buffer is a view.
+  const covered = new Uint8Array(bytes.subarray(0, offset));
+  writeU16(covered, 2, length);
+  return hmac(kind, key, covered, 'binary');
 }
 
 /**
@@ -87,5 +99,6 @@ export function userHash(username: string, realm: string): Uint8Array {
  * that the profile forbids are left alone: a password of them just fails to match.
  */
 function opaqueString(text: string): string {
+  if (ASCII.test(text)) return text;
   return text.replace(/\p{Zs}/gu, ' ').normalize('NFC');
 }
