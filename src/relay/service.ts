@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { isName, registrationKey, relayKeyPair } from '../auth/keys.js';
+import { pooledRandom } from '../auth/random-pool.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { openDataPlane } from '../native/index.js';
@@ -130,7 +130,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     super();
     const {
       clock = systemClock,
-      random = randomBytes,
+      random = pooledRandom(),
       logger = pino({ enabled: false }),
     } = options;
     const keys = relayKeyPair(options.relaySecret);
