@@ -84,11 +84,12 @@ export class Scratch {
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when an address is none
    */
   trunkPeer(peer: TrunkPeer): void {
-    const { socket, destination, local, sources, sendKeys, receiveKeys } = peer;
+    const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = peer;
     this.#tuple(0, { socket, remote: destination, ...(local !== undefined && { local }) });
     this.#u16(SECOND_OFFSET, sources.length);
     this.#u16(SECOND_OFFSET + 2, sendKeys.length);
     this.#u16(SECOND_OFFSET + 4, receiveKeys.length);
+    this.#u16(SECOND_OFFSET + 6, Math.min(recordsMax, 0xffff));
     let offset = LISTS_OFFSET;
     for (const source of sources) offset = this.#endpoint(offset, source);
     for (const key of [...sendKeys, ...receiveKeys]) offset = this.#key(offset, key);
@@ -141,31 +142,42 @@ export function encodeAddresses(addresses: readonly TransportAddress[]): Uint8Ar
   return bytes;
 }
 
-function isMapped(bytes: Uint8Array): boolean {
-  return bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((b) => b === 0);
+function isMapped(bytes: Uint8Array, offset: number): boolean {
+  if (bytes[offset + 10] !== 0xff || bytes[offset + 11] !== 0xff) return false;
+  for (let i = offset; i < offset + 10; i++) if (bytes[i] !== 0) return false;
+  return true;
 }
 
-function decodeAddress(bytes: Uint8Array, port: number): TransportAddress {
-  return addressFromBytes(isMapped(bytes) ? bytes.subarray(12) : bytes, port);
+function isNone(bytes: Uint8Array, offset: number): boolean {
+  for (let i = offset; i < offset + 16; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
+function decodeAddress(bytes: Uint8Array, offset: number, port: number): TransportAddress {
+  if (!isMapped(bytes, offset)) return addressFromBytes(bytes.subarray(offset, offset + 16), port);
+  const [a, b] = [bytes[offset + 12], bytes[offset + 13]];
+  return { address: `${a}.${b}.${bytes[offset + 14]}.${bytes[offset + 15]}`, port };
 }
 
 /**
  * Decodes what `drain` copied.
- * @param bytes - whole records
- * @returns the batch, whose data are copies, and how many records it came from
+ * @param bytes - whole records; not looked at after the call
+ * @returns the batch, whose data share one copy, and how many records it came from
  */
 export function decodeBatch(bytes: Uint8Array): { batch: DataPlaneBatch; records: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // One copy for all: each piece of memory costs more than what lies in it.
+  const kept = bytes.slice();
+  const view = new DataView(kept.buffer);
   const datagrams: PuntedDatagram[] = [];
   const events: DataPlaneEvent[] = [];
-  for (let offset = 0; offset < bytes.length; ) {
-    const kind = bytes[offset];
+  for (let offset = 0; offset < kept.length; ) {
+    const kind = kept[offset];
     if (kind === PuntKind.ProbeReply || kind === PuntKind.UnboundIndex) {
       events.push(decodeEvent(view, offset, kind));
       offset += PUNT_HEAD_BYTES;
     } else {
       const dataBytes = view.getUint16(offset + 6, LITTLE_ENDIAN);
-      datagrams.push(decodeDatagram(bytes, view, offset, dataBytes));
+      datagrams.push(decodeDatagram(kept, view, offset, dataBytes));
       offset += PUNT_HEAD_BYTES + ((dataBytes + 7) & ~7);
     }
   }
@@ -178,19 +190,21 @@ function decodeDatagram(
   offset: number,
   dataBytes: number,
 ): PuntedDatagram {
-  const remotePort = view.getUint16(offset + 4, LITTLE_ENDIAN);
-  const local = bytes.subarray(offset + 24, offset + 40);
   const data = offset + PUNT_HEAD_BYTES;
   return {
     side: bytes[offset] === PuntKind.ClientDatagram ? 'client' : 'trunk',
     worker: view.getUint8(offset + 1),
-    tuple: {
-      socket: view.getUint16(offset + 2, LITTLE_ENDIAN),
-      remote: decodeAddress(bytes.subarray(offset + 8, offset + 24), remotePort),
-      ...(local.some((byte) => byte !== 0) && { local: decodeAddress(local, 0).address }),
-    },
-    data: bytes.slice(data, data + dataBytes),
+    tuple: decodeTuple(bytes, view, offset),
+    data: bytes.subarray(data, data + dataBytes),
   };
+}
+
+function decodeTuple(bytes: Uint8Array, view: DataView, offset: number): FiveTuple {
+  const socket = view.getUint16(offset + 2, LITTLE_ENDIAN);
+  const port = view.getUint16(offset + 4, LITTLE_ENDIAN);
+  const remote = decodeAddress(bytes, offset + 8, port);
+  if (isNone(bytes, offset + 24)) return { socket, remote };
+  return { socket, remote, local: decodeAddress(bytes, offset + 24, 0).address };
 }
 
 function decodeEvent(view: DataView, offset: number, kind: number): DataPlaneEvent {

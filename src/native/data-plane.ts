@@ -208,9 +208,12 @@ export class NativeDataPlane implements DataPlane {
     if (![...sendKeys, ...receiveKeys].every(isKey)) fail('a key or its epoch is malformed');
   }
 
+  /**
+   * Not drained at once: under load the workers would notify anew during each drain, and Node calls
+   * back up to a thousand times before timers and other I/O have their turn. They wait seconds then.
+   */
   #onNotify(): void {
-    // A turn that is due anyway takes it along.
-    if (this.#nextTurn === undefined) this.#drain();
+    this.#nextTurn ??= setImmediate(() => this.#drain());
   }
 
   #drain(): void {
