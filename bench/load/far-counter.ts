@@ -1,18 +1,30 @@
+import { existsSync } from 'node:fs';
 import { run } from '../../src/lab/tools.js';
+import { ToolProcess, toolArguments, toolPath } from './programs.js';
 import type { Scene } from './scene.js';
 import type { Arrivals, Workload } from './types.js';
 
 /** Counts deliveries at the far end's device and drops them there, but for a sample. */
 export interface CounterOptions {
   readonly arrivals: Arrivals;
-  /** One datagram in so many goes on to the sink; 0 drops all. */
+  /** One packet in so many goes on to the sink; 0 drops all. */
   readonly sampleOneIn: number;
 }
 
-/** What arrived, in IP packets and bytes. */
+/** What arrived. */
 export interface Counts {
+  /** As the device saw them: a super-frame is one. */
   readonly packets: number;
-  readonly bytes: number;
+  /** As they would be on a wire. */
+  readonly datagrams: number;
+  /** UDP payload. */
+  readonly payloadBytes: number;
+}
+
+/** A counter in place. */
+export interface FarCounter {
+  /** Takes it away. */
+  finish(): Promise<Counts>;
 }
 
 const IP_AND_UDP_BYTES = 28;
@@ -20,17 +32,46 @@ const TRUNK_HEADER_BYTES = 20;
 const RECORD_HEADER_BYTES = 8;
 const CHANNEL_HEADER_BYTES = 4;
 
+/** Whether the exact counter could be built: it needs clang and libbpf. */
+export function hasBpfTools(): boolean {
+  return existsSync(toolPath('far_counter'));
+}
+
 /**
- * Puts a new counter at the far end's device, in place of the one before.
- * @throws TurnpikeError ERR_TURNPIKE_LAB
+ * Puts a counter at the far end's device.
+ * @throws Error where the kernel refuses
  */
-export async function placeCounter(scene: Scene, options: CounterOptions): Promise<void> {
+export function placeCounter(scene: Scene, options: CounterOptions): Promise<FarCounter> {
+  return hasBpfTools() ? placeBpfCounter(scene, options) : placeNftCounter(scene, options);
+}
+
+async function placeBpfCounter(scene: Scene, options: CounterOptions): Promise<FarCounter> {
+  const { hook = 'tc', port, ports } = options.arrivals;
+  const argv = toolArguments({
+    object: toolPath('far_counter.bpf.o'),
+    interface: scene.far.device,
+    hook,
+    port,
+    ports,
+    'sample-one-in': options.sampleOneIn,
+  });
+  const { host } = scene.far;
+  const spawned = scene.spawn(host, scene.cpus.generator, [toolPath('far_counter'), ...argv]);
+  const tool = new ToolProcess(spawned, 'the far counter');
+  await tool.line('ready');
+  return { finish: () => tool.finish<Counts>() };
+}
+
+/**
+ * nftables counts where BPF is missing. It sees super-frames as single packets, so bundles that
+ * leave in super-frames count for a little more than they are.
+ */
+async function placeNftCounter(scene: Scene, options: CounterOptions): Promise<FarCounter> {
   const { port, ports } = options.arrivals;
-  const range = ports === 1 ? `${port}` : `${port}-${port + ports - 1}`;
   const sample =
     options.sampleOneIn === 0
       ? ''
-      : `udp dport ${range} numgen inc mod ${options.sampleOneIn} 0 accept`;
+      : `udp dport ${port}-${port + ports - 1} numgen inc mod ${options.sampleOneIn} 0 accept`;
   const rules = `
     table netdev rig
     delete table netdev rig
@@ -46,27 +87,36 @@ export async function placeCounter(scene: Scene, options: CounterOptions): Promi
       }
     }
   `;
-  await run(['ip', 'netns', 'exec', scene.far.host.namespace, 'nft', '-f', '-'], rules);
+  const { host } = scene.far;
+  await run(['ip', 'netns', 'exec', host.namespace, 'nft', '-f', '-'], rules);
+  return {
+    finish: async () => {
+      const text = await scene.run(host, ['nft', '-j', 'list', 'counters']);
+      await scene.run(host, ['nft', 'delete', 'table', 'netdev', 'rig']);
+      return nftCounts(text);
+    },
+  };
 }
 
-/** Reads the counter. */
-export async function readCounter(scene: Scene): Promise<Counts> {
-  const text = await scene.run(scene.far.host, ['nft', '-j', 'list', 'counters']);
-  const { nftables } = JSON.parse(text) as { nftables: { counter?: Counts }[] };
+function nftCounts(text: string): Counts {
+  const { nftables } = JSON.parse(text) as {
+    nftables: { counter?: { packets: number; bytes: number } }[];
+  };
   const found = nftables.find((entry) => entry.counter !== undefined)?.counter;
   if (found === undefined) throw new Error('the far end has no counter');
-  return { packets: found.packets, bytes: found.bytes };
+  const payloadBytes = found.bytes - found.packets * IP_AND_UDP_BYTES;
+  return { packets: found.packets, datagrams: found.packets, payloadBytes };
 }
 
 /**
- * The payloads in what was counted. They follow from the bytes, as the sizes are known: a
- * super-frame counts as one packet, and a bundle has many records.
+ * The payloads in what was counted. They follow from the bytes, as the sizes are known: a bundle
+ * holds many records.
  */
 export function payloadsIn(counts: Counts, workload: Workload, arrivals: Arrivals): number {
   const sizes = workload.sizesBytes;
   const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-  const inUdp = counts.bytes - counts.packets * IP_AND_UDP_BYTES;
-  if (arrivals.content === 'raw') return inUdp / mean;
-  if (arrivals.content === 'channel') return inUdp / (mean + CHANNEL_HEADER_BYTES);
-  return (inUdp - counts.packets * TRUNK_HEADER_BYTES) / (mean + RECORD_HEADER_BYTES);
+  const { datagrams, payloadBytes } = counts;
+  if (arrivals.content === 'raw') return payloadBytes / mean;
+  if (arrivals.content === 'channel') return payloadBytes / (mean + CHANNEL_HEADER_BYTES);
+  return (payloadBytes - datagrams * TRUNK_HEADER_BYTES) / (mean + RECORD_HEADER_BYTES);
 }

@@ -3,8 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Command } from 'commander';
 import { buildTools } from './build-tools.js';
+import { kernelForwarding } from './contestants/kernel-forwarding.js';
 import { reflector } from './contestants/reflector.js';
 import { turnpike } from './contestants/turnpike.js';
+import { xdpRedirect } from './contestants/xdp-redirect.js';
 import { ROOT } from './programs.js';
 import { stepsOf, type WorkloadResult, WorkloadRun } from './rounds.js';
 import { Scene } from './scene.js';
@@ -33,6 +35,8 @@ const contestants = [
   turnpike({ name: 'turnpike', title: 'Turnpike mmsg' }),
   reflector(false),
   reflector(true),
+  xdpRedirect,
+  kernelForwarding,
 ];
 
 async function measure(options: Options): Promise<WorkloadResult[]> {

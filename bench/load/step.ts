@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Counts, payloadsIn, placeCounter, readCounter } from './far-counter.js';
+import { type Counts, payloadsIn, placeCounter } from './far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
 import type { Scene } from './scene.js';
 import type { Running, Workload } from './types.js';
@@ -54,7 +54,7 @@ export interface StepResult {
   /** User and system time of the contestant's processes. */
   readonly cpuNsPerPacket: number;
   readonly serverBusy: number;
-  /** Datagrams, or super-frames, that arrived for those payloads. */
+  /** What arrived for those payloads. */
   readonly arrivals: Counts;
   readonly generatorIdle: number;
   readonly generator: GeneratorReport;
@@ -76,30 +76,38 @@ async function cpuNs(pids: readonly number[]): Promise<number> {
   return ticks * NS_PER_TICK;
 }
 
-function generatorArguments(
+/** The generator's command line. */
+function generatorCommand(
   scene: Scene,
   workload: Workload,
-  running: Running,
+  { load }: Running,
   options: StepOptions,
 ): string[] {
-  const { load } = running;
-  return toolArguments({
+  const common = {
     interface: scene.near.device,
     'next-hop': scene.serverNear.mac,
-    content: load.content,
     source: load.source,
     destination: load.destination,
     flows: workload.flows,
-    burst: workload.burst,
-    segments: workload.segments,
-    records: load.content === 'trunk' ? workload.records : 1,
     sizes: workload.sizesBytes.join(','),
-    chunk: workload.chunk,
     rate: options.rate,
     seconds: options.seconds,
     cpu: scene.cpus.generator,
     ...load.extra,
+  };
+  if (load.generator === 'live') {
+    const object = toolPath('live_frames.bpf.o');
+    return [toolPath('live_generator'), ...toolArguments({ object, ...common })];
+  }
+  const argv = toolArguments({
+    content: load.content,
+    burst: workload.burst,
+    segments: workload.segments,
+    records: load.content === 'trunk' ? workload.records : 1,
+    chunk: workload.chunk,
+    ...common,
   });
+  return [toolPath('generator'), ...argv];
 }
 
 async function startSink(scene: Scene, { arrivals }: Running): Promise<ToolProcess> {
@@ -127,16 +135,16 @@ export async function runStep(
   options: StepOptions,
 ): Promise<StepResult> {
   const { arrivals } = running;
-  await placeCounter(scene, { arrivals, sampleOneIn: options.sampleOneIn });
+  const counter = await placeCounter(scene, { arrivals, sampleOneIn: options.sampleOneIn });
   const sink = options.sampleOneIn > 0 ? await startSink(scene, running) : undefined;
   const cpuBefore = await cpuNs(running.pids);
-  const argv = generatorArguments(scene, workload, running, options);
+  const argv = generatorCommand(scene, workload, running, options);
   const { generator: cpu } = scene.cpus;
-  const spawned = scene.spawn(scene.near.host, cpu, [toolPath('generator'), ...argv]);
+  const spawned = scene.spawn(scene.near.host, cpu, argv);
   const generator = await new ToolProcess(spawned, 'the generator').result<GeneratorReport>();
   await delay(DRAIN_MS);
   const cpuSpent = (await cpuNs(running.pids)) - cpuBefore;
-  const counts = await readCounter(scene);
+  const counts = await counter.finish();
   const sinkReport = await sink?.finish<SinkReport>();
   const delivered = Math.round(payloadsIn(counts, workload, arrivals));
   const seconds = generator.elapsedNs / 1e9;

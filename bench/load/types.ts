@@ -30,6 +30,8 @@ export interface Workload {
 
 /** What to send to a contestant, as the generator's arguments. */
 export interface Load {
+  /** What sends it: frames through a packet socket, or BPF's live frames. Default packet. */
+  readonly generator?: 'packet' | 'live';
   readonly content: Content;
   readonly source: string;
   readonly destination: string;
@@ -42,11 +44,13 @@ export interface Arrivals {
   /** First port that datagrams go to, and how many ports from it on. */
   readonly port: number;
   readonly ports: number;
+  /** Where the far end counts: XDP for what an XDP program redirects. Default tc. */
+  readonly hook?: 'tc' | 'xdp';
 }
 
 /** A contestant that is up and forwards. */
 export interface Running {
-  /** Processes whose CPU time is the contestant's. */
+  /** Processes, or kernel threads, whose CPU time is the contestant's. */
   readonly pids: readonly number[];
   readonly load: Load;
   readonly arrivals: Arrivals;

@@ -13,13 +13,8 @@ constexpr size_t kUdpPayloadBytesMax = 65'507;
 }  // namespace
 
 sockaddr_in SourceOf(const FrameOptions& options, uint32_t flow) {
-  sockaddr_in source = options.head.source;
-  if (options.content == Content::kTrunk) return source;
-  const uint32_t address = ntohl(source.sin_addr.s_addr) + flow / options.ports_per_address;
-  source.sin_addr.s_addr = htonl(address);
-  const uint32_t port = ntohs(source.sin_port) + flow % options.ports_per_address;
-  source.sin_port = htons(static_cast<uint16_t>(port));
-  return source;
+  if (options.content == Content::kTrunk) return options.head.source;
+  return NthSource(options.head.source, flow, options.ports_per_address);
 }
 
 FrameSet::FrameSet(const FrameOptions& options)

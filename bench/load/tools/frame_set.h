@@ -45,7 +45,7 @@ struct FrameOptions {
   bool full_checksum = false;
 };
 
-// The source of a flow: ports count up, and after `ports_per_address` of them the address does.
+// The source of a flow; trunk datagrams have one for all.
 sockaddr_in SourceOf(const FrameOptions& options, uint32_t flow);
 
 struct Frame {

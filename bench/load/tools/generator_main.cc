@@ -9,6 +9,8 @@
 #include "arguments.h"
 #include "clock.h"
 #include "frame_set.h"
+#include "frame_source.h"
+#include "pace_report.h"
 #include "pacer.h"
 #include "packet_sender.h"
 #include "socket_sender.h"
@@ -23,15 +25,6 @@ Content ContentOf(const std::string& name) {
   if (name == "channel") return Content::kChannel;
   if (name == "trunk") return Content::kTrunk;
   Fail("content is raw, channel or trunk, not " + name);
-}
-
-Mac ParseMac(const std::string& text) {
-  Mac mac;
-  if (std::sscanf(text.c_str(), "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
-                  &mac[4], &mac[5]) != 6) {
-    Fail("not a MAC address: " + text);
-  }
-  return mac;
 }
 
 FrameOptions ReadFrameOptions(Arguments& arguments, size_t chunk) {
@@ -59,20 +52,6 @@ FrameOptions ReadFrameOptions(Arguments& arguments, size_t chunk) {
     Fail("flows, burst, segments and records are at least 1");
   }
   return options;
-}
-
-void Print(const PaceReport& report) {
-  std::printf(
-      "{\"sent\":%llu,\"refused\":%llu,\"skipped\":%llu,\"chunks\":%llu,\"lateChunks\":%llu,"
-      "\"latestNs\":%llu,\"elapsedNs\":%llu,\"idleNs\":%llu,\"cpuNs\":%llu}\n",
-      static_cast<unsigned long long>(report.sent), static_cast<unsigned long long>(report.refused),
-      static_cast<unsigned long long>(report.skipped),
-      static_cast<unsigned long long>(report.chunks),
-      static_cast<unsigned long long>(report.late_chunks),
-      static_cast<unsigned long long>(report.latest_ns),
-      static_cast<unsigned long long>(report.elapsed_ns),
-      static_cast<unsigned long long>(report.idle_ns),
-      static_cast<unsigned long long>(ProcessCpuNs()));
 }
 
 int Main(int argc, char** argv) {
@@ -105,7 +84,8 @@ int Main(int argc, char** argv) {
   } else {
     sender = std::make_unique<PacketSender>(frames, interface);
   }
-  Print(Pace(frames, *sender, pace, stop));
+  FrameSource source(frames, *sender);
+  Print(Pace(source, pace, stop));
   return 0;
 }
 

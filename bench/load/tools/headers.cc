@@ -1,6 +1,14 @@
 #include "headers.h"
 
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
 #include <cstring>
+
+#include "arguments.h"
 
 namespace bench {
 
@@ -32,6 +40,34 @@ uint16_t Fold(uint64_t sum) {
 void Store(uint8_t* at, uint16_t value) { std::memcpy(at, &value, sizeof(value)); }
 
 }  // namespace
+
+Mac ParseMac(const std::string& text) {
+  Mac mac{};
+  if (std::sscanf(text.c_str(), "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
+                  &mac[4], &mac[5]) != 6) {
+    Fail("not a MAC address: " + text);
+  }
+  return mac;
+}
+
+Mac MacOf(const std::string& interface) {
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  ifreq request{};
+  std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
+  if (ioctl(fd, SIOCGIFHWADDR, &request) != 0) FailSystem("cannot read the MAC of " + interface);
+  close(fd);
+  Mac mac{};
+  std::memcpy(mac.data(), request.ifr_hwaddr.sa_data, mac.size());
+  return mac;
+}
+
+sockaddr_in NthSource(sockaddr_in first, uint64_t number, uint64_t ports_per_address) {
+  const uint64_t address = ntohl(first.sin_addr.s_addr) + number / ports_per_address;
+  first.sin_addr.s_addr = htonl(static_cast<uint32_t>(address));
+  const uint64_t port = ntohs(first.sin_port) + number % ports_per_address;
+  first.sin_port = htons(static_cast<uint16_t>(port));
+  return first;
+}
 
 void WriteHeaders(uint8_t* frame, const FrameHead& head, size_t payload_bytes) {
   std::memcpy(frame, head.destination_mac.data(), 6);

@@ -6,10 +6,21 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace bench {
 
 using Mac = std::array<uint8_t, 6>;
+
+// Six hex bytes with colons between them; ends the program for anything else.
+Mac ParseMac(const std::string& text);
+
+// The MAC address of an interface of this namespace; ends the program when there is none.
+Mac MacOf(const std::string& interface);
+
+// The address of the client with this number: ports count up, and after `ports_per_address` of
+// them the address does.
+sockaddr_in NthSource(sockaddr_in first, uint64_t number, uint64_t ports_per_address);
 
 inline constexpr size_t kEthernetBytes = 14;
 inline constexpr size_t kIpv4Bytes = 20;

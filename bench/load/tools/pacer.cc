@@ -30,10 +30,9 @@ void WaitUntil(uint64_t due_ns) {
 
 }  // namespace
 
-PaceReport Pace(FrameSet& frames, Sender& sender, const PaceOptions& options,
-                const volatile bool& stop) {
+PaceReport Pace(Source& source, const PaceOptions& options, const volatile bool& stop) {
   PaceReport report;
-  const uint64_t per_frame = frames.payloads_per_frame();
+  const uint64_t per_frame = source.payloads_per_frame();
   const bool paced = options.payloads_per_second > 0;
   const double chunk_ns =
       paced ? static_cast<double>(options.chunk * per_frame) * 1e9 / options.payloads_per_second
@@ -41,7 +40,6 @@ PaceReport Pace(FrameSet& frames, Sender& sender, const PaceOptions& options,
   const uint64_t start = MonotonicNs();
   const uint64_t end = start + static_cast<uint64_t>(options.seconds * 1e9);
   double due = static_cast<double>(start);
-  size_t next = 0;
   uint64_t now = start;
   while (!stop && now < end) {
     if (paced) {
@@ -68,10 +66,7 @@ PaceReport Pace(FrameSet& frames, Sender& sender, const PaceOptions& options,
       count = std::min<uint64_t>(count, (options.payloads_max - done + per_frame - 1) / per_frame);
       if (count == 0) break;
     }
-    const uint64_t wall = WallNs();
-    for (size_t i = 0; i < count; ++i) frames.Stamp((next + i) % frames.size(), wall);
-    const size_t taken = sender.Send(next, count);
-    next = (next + count) % frames.size();
+    const size_t taken = source.SendNext(count);
     report.sent += taken * per_frame;
     report.refused += (count - taken) * per_frame;
     ++report.chunks;

@@ -4,10 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "frame_set.h"
-#include "sender.h"
-
 namespace bench {
+
+// What is sent.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Payloads in one frame; the same for all.
+  virtual uint64_t payloads_per_frame() const = 0;
+
+  // Sends the next `count` frames. Returns how many the kernel took; the others are lost.
+  virtual size_t SendNext(size_t count) = 0;
+};
 
 struct PaceOptions {
   // Payloads a second; 0 is as fast as possible.
@@ -35,7 +44,6 @@ struct PaceReport {
 };
 
 // Runs until the time or the payloads are up, or `stop` turns true.
-PaceReport Pace(FrameSet& frames, Sender& sender, const PaceOptions& options,
-                const volatile bool& stop);
+PaceReport Pace(Source& source, const PaceOptions& options, const volatile bool& stop);
 
 }  // namespace bench

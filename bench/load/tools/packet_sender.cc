@@ -3,11 +3,9 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "arguments.h"
 
@@ -26,17 +24,6 @@ void SetOption(int fd, int level, int option, int value, const char* name) {
 }
 
 }  // namespace
-
-Mac MacOf(const std::string& interface) {
-  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  ifreq request{};
-  std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
-  if (ioctl(fd, SIOCGIFHWADDR, &request) != 0) FailSystem("cannot read the MAC of " + interface);
-  close(fd);
-  Mac mac;
-  std::memcpy(mac.data(), request.ifr_hwaddr.sa_data, mac.size());
-  return mac;
-}
 
 PacketSender::PacketSender(const FrameSet& frames, const std::string& interface)
     : frames_(frames), fd_(socket(AF_PACKET, SOCK_RAW, 0)), heads_(frames.size()) {

@@ -41,7 +41,4 @@ class PacketSender : public Sender {
   iovec vectors_[kSendBatchMax][2]{};
 };
 
-// MAC address of an interface of this namespace.
-Mac MacOf(const std::string& interface);
-
 }  // namespace bench

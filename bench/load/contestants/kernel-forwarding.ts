@@ -1,0 +1,44 @@
+import { clientAddress, FAR_NETWORK, NEAR_NETWORK } from '../addresses.js';
+import type { Scene } from '../scene.js';
+import { setPolling, threadKernelWork } from '../server-devices.js';
+import type { Contestant, Running } from '../types.js';
+
+/** The kernel as a router: no sockets and no rewriting, but all of its IP layer. */
+export const kernelForwarding: Contestant = {
+  name: 'kernel-forwarding',
+  title: 'kernel IP forwarding',
+  missing: async () => undefined,
+  unfit: ({ segments }) =>
+    segments > 1 ? 'it would carry a super-frame as one packet' : undefined,
+  start,
+};
+
+async function setForwarding(scene: Scene, on: boolean): Promise<void> {
+  await scene.run(scene.serverNear.host, [
+    'sysctl',
+    '-q',
+    '-w',
+    `net.ipv4.ip_forward=${on ? 1 : 0}`,
+  ]);
+}
+
+async function start(scene: Scene): Promise<Running> {
+  const destination = clientAddress(FAR_NETWORK, 0);
+  const source = clientAddress(NEAR_NETWORK, 0);
+  await setForwarding(scene, true);
+  const work = await threadKernelWork(scene, () => setPolling(scene, true));
+  return {
+    pids: [work.pid],
+    load: {
+      content: 'raw',
+      source: `${source.address}:${source.port}`,
+      destination: `${destination.address}:${destination.port}`,
+    },
+    arrivals: { content: 'raw', port: destination.port, ports: 1 },
+    stop: async () => {
+      await work.restore();
+      await setPolling(scene, false);
+      await setForwarding(scene, false);
+    },
+  };
+}

@@ -1,0 +1,57 @@
+// Counts UDP datagrams at the far end and drops them, but for a sample that goes on to a socket.
+// In tc for what sockets send, where a super-frame counts for the datagrams it stands for; in XDP
+// for what an XDP program redirects, as that is delivered only to a device with a program.
+#include "frame.h"
+
+struct counts {
+  __u64 packets;
+  __u64 datagrams;
+  __u64 payload_bytes;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct counts);
+} delivered SEC(".maps");
+
+// One packet in so many is passed on; 0 for none.
+const volatile __u32 sample_one_in;
+// Ports whose packets may be passed on.
+const volatile __u16 first_port;
+const volatile __u16 last_port;
+
+static ALWAYS_INLINE int count(const struct frame *frame, __u32 segment_bytes) {
+  const __u32 zero = 0;
+  struct counts *counts = bpf_map_lookup_elem(&delivered, &zero);
+  if (counts == NULL) return 0;
+  const __u32 payload_bytes =
+      bpf_ntohs(frame->ip->tot_len) - sizeof(struct iphdr) - sizeof(struct udphdr);
+  counts->packets += 1;
+  counts->payload_bytes += payload_bytes;
+  // The last datagram of a super-frame may be shorter.
+  counts->datagrams += segment_bytes == 0 ? 1 : (payload_bytes + segment_bytes - 1) / segment_bytes;
+  const __u16 port = bpf_ntohs(frame->udp->dest);
+  return sample_one_in != 0 && port >= first_port && port <= last_port &&
+         counts->packets % sample_one_in == 0;
+}
+
+SEC("tc")
+int count_tc(struct __sk_buff *skb) {
+  struct frame frame;
+  if (!parse_frame((void *)(long)skb->data, (void *)(long)skb->data_end, &frame)) return 0;
+  // TC_ACT_OK and TC_ACT_SHOT.
+  return count(&frame, skb->gso_size) ? 0 : 2;
+}
+
+SEC("xdp")
+int count_xdp(struct xdp_md *context) {
+  struct frame frame;
+  if (!parse_frame((void *)(long)context->data, (void *)(long)context->data_end, &frame)) {
+    return XDP_PASS;
+  }
+  return count(&frame, 0) ? XDP_PASS : XDP_DROP;
+}
+
+char rig_license[] SEC("license") = "Dual BSD/GPL";

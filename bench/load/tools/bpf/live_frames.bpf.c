@@ -1,0 +1,107 @@
+// Generates frames without sockets: the kernel runs this program on copies of one frame and sends
+// what it redirects. Its pages are used again and again, and a relay may have edited them in place,
+// so everything in front of the payload's end that can have changed is written anew each time.
+#include "frame.h"
+#include "live_state.h"
+
+#define CHANNEL_BYTES 4
+#define HEAD_BYTES 46
+
+// As in payload.h.
+struct payload_head {
+  __u64 sequence;
+  __u64 sent_wall_ns;
+  __u32 magic;
+  __u32 flow;
+};
+
+// Link, IP, UDP and ChannelData headers of flow 0. The UDP checksum is for a payload head whose
+// sequence, time and flow are zero.
+const volatile __u8 head[HEAD_BYTES + 2];
+const volatile __u32 flows = 1;
+const volatile __u32 ports_per_address = 20000;
+const volatile __u32 magic;
+const volatile __u32 device;
+// What turns the monotonic clock into the wall clock.
+const volatile __u64 wall_offset_ns;
+
+// Time between frames; 0 sends as fast as possible.
+const volatile __u64 interval_ns;
+// A generator further behind gives up what it owes.
+const volatile __u64 behind_ns_max = 10000000;
+// Stops after so many frames.
+const volatile __u64 frames_max;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct live_state);
+} state SEC(".maps");
+
+// Whether a frame is due now.
+static ALWAYS_INLINE int take_turn(struct live_state *live, __u64 now) {
+  const __u64 since_last_run_ns = now - live->last_run_ns;
+  live->last_run_ns = now;
+  if (now < live->due_ns || live->sequence >= frames_max) {
+    live->idle_ns += since_last_run_ns;
+    return 0;
+  }
+  if (interval_ns == 0) return 1;
+  const __u64 behind_ns = now - live->due_ns;
+  if (behind_ns > live->latest_ns) live->latest_ns = behind_ns;
+  if (behind_ns > behind_ns_max) {
+    live->skipped += behind_ns / interval_ns;
+    live->due_ns = now;
+  }
+  live->due_ns += interval_ns;
+  return 1;
+}
+
+static ALWAYS_INLINE __u64 sum_of_u64(__u64 word) {
+  return sum_of_u32((__u32)word) + sum_of_u32((__u32)(word >> 32));
+}
+
+static ALWAYS_INLINE void set_source(struct frame *frame, __u32 flow) {
+  const __be32 old_address = frame->ip->saddr;
+  const __be16 old_port = frame->udp->source;
+  const __be32 address = bpf_htonl(bpf_ntohl(old_address) + flow / ports_per_address);
+  const __be16 port = bpf_htons(bpf_ntohs(old_port) + flow % ports_per_address);
+  frame->ip->saddr = address;
+  frame->udp->source = port;
+  frame->ip->check =
+      update_checksum(frame->ip->check, sum_of_u32(old_address), sum_of_u32(address));
+  frame->udp->check = update_checksum(frame->udp->check, sum_of_u32(old_address) + old_port,
+                                      sum_of_u32(address) + port);
+}
+
+SEC("xdp")
+int generate(struct xdp_md *context) {
+  void *data = (void *)(long)context->data;
+  void *end = (void *)(long)context->data_end;
+  const __u32 zero = 0;
+  struct live_state *live = bpf_map_lookup_elem(&state, &zero);
+  if (live == NULL || data + HEAD_BYTES + sizeof(struct payload_head) > end) return XDP_ABORTED;
+  const __u64 monotonic_ns = bpf_ktime_get_ns();
+  if (!take_turn(live, monotonic_ns)) return XDP_DROP;
+  __u8 *bytes = data;
+  for (int i = 0; i < HEAD_BYTES; ++i) bytes[i] = head[i];
+
+  struct frame frame;
+  if (!parse_frame(data, end, &frame)) return XDP_ABORTED;
+  const __u64 number = live->sequence++;
+  const __u32 flow = number % flows;
+  const __u64 now = monotonic_ns + wall_offset_ns;
+  set_source(&frame, flow);
+  struct payload_head *payload = data + HEAD_BYTES;
+  payload->sequence = number;
+  payload->sent_wall_ns = now;
+  payload->magic = magic;
+  payload->flow = flow;
+  const __u16 checksum =
+      update_checksum(frame.udp->check, 0, sum_of_u64(number) + sum_of_u64(now) + sum_of_u32(flow));
+  frame.udp->check = checksum == 0 ? 0xffff : checksum;
+  return bpf_redirect(device, 0);
+}
+
+char rig_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,131 @@
+// Open-loop generator for rates that sockets cannot offer: the kernel runs a BPF program on live
+// frames. ChannelData of one size only.
+#include <bpf/bpf.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "arguments.h"
+#include "bpf/live_state.h"
+#include "bpf_object.h"
+#include "clock.h"
+#include "headers.h"
+#include "pace_report.h"
+#include "pacer.h"
+#include "payload.h"
+
+namespace bench {
+namespace {
+
+constexpr size_t kHeadBytes = kFrameHeadBytes + kChannelHeadBytes;
+// Frames that the kernel hands to the device at once.
+constexpr uint32_t kKernelBatch = 64;
+
+// The kernel runs the program until a signal comes.
+constexpr int kRepeatMax = 2'000'000'000;
+
+// The frame of flow 0, its payload's head zero but for the magic number.
+std::vector<uint8_t> BuildFrame(const FrameHead& head, uint16_t channel, uint16_t size) {
+  std::vector<uint8_t> frame(kHeadBytes + size);
+  uint8_t* at = frame.data() + kFrameHeadBytes;
+  const uint16_t words[2] = {htons(channel), htons(size)};
+  std::memcpy(at, words, sizeof(words));
+  PayloadHead payload{};
+  payload.magic = kPayloadMagic;
+  std::memcpy(at + kChannelHeadBytes, &payload, sizeof(payload));
+  WriteHeaders(frame.data(), head, kChannelHeadBytes + size);
+  CompleteUdpChecksum(frame.data(), kChannelHeadBytes + size);
+  return frame;
+}
+
+// Runs the program until the timer's signal, which ends the system call.
+void RunFor(double seconds, int program_fd, std::vector<uint8_t> frame) {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  sigaction(SIGALRM, &action, nullptr);
+  itimerval timer{};
+  timer.it_value.tv_sec = static_cast<time_t>(seconds);
+  timer.it_value.tv_usec =
+      static_cast<suseconds_t>((seconds - static_cast<double>(timer.it_value.tv_sec)) * 1e6);
+  setitimer(ITIMER_REAL, &timer, nullptr);
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
+  options.data_in = frame.data();
+  options.data_size_in = static_cast<uint32_t>(frame.size());
+  options.repeat = kRepeatMax;
+  options.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
+  options.batch_size = kKernelBatch;
+  const int result = bpf_prog_test_run_opts(program_fd, &options);
+  if (result != 0 && result != -EINTR) FailSystem("BPF_PROG_RUN");
+}
+
+// A map lookup copies the state, which the program no longer changes.
+live_state ReadState(int map_fd) {
+  live_state state{};
+  const uint32_t key = 0;
+  if (bpf_map_lookup_elem(map_fd, &key, &state) != 0) FailSystem("cannot read the generator");
+  return state;
+}
+
+// The first frame is due now, and idle time counts from now.
+void StartState(int map_fd) {
+  live_state state{};
+  state.due_ns = MonotonicNs();
+  state.last_run_ns = state.due_ns;
+  const uint32_t key = 0;
+  if (bpf_map_update_elem(map_fd, &key, &state, BPF_ANY) != 0) FailSystem("cannot set the state");
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments(argc, argv);
+  const std::string interface = arguments.Text("interface");
+  BpfObject object(arguments.Text("object"));
+  FrameHead head;
+  head.source_mac = MacOf(interface);
+  head.destination_mac = ParseMac(arguments.Text("next-hop"));
+  head.source = arguments.Address("source");
+  head.destination = arguments.Address("destination");
+  const uint16_t channel = static_cast<uint16_t>(arguments.Number("channel", 0x4000));
+  const uint16_t size = static_cast<uint16_t>(arguments.Number("sizes", 100));
+  const double rate = arguments.Real("rate", 0);
+  const double seconds = arguments.Real("seconds", 1);
+  const uint64_t frames_max = arguments.Number("count", 0);
+  object.SetConstant("interval_ns", static_cast<uint64_t>(rate > 0 ? 1e9 / rate : 0));
+  object.SetConstant("frames_max", frames_max > 0 ? frames_max : ~uint64_t{0});
+  object.SetConstant("flows", static_cast<uint32_t>(arguments.Number("flows", 1)));
+  object.SetConstant("device", static_cast<uint32_t>(InterfaceIndex(interface)));
+  object.SetConstant("magic", kPayloadMagic);
+  object.SetConstant("wall_offset_ns", WallNs() - MonotonicNs());
+  PinToCpu(static_cast<int>(arguments.Real("cpu", -1)));
+  arguments.CheckAllUsed();
+  if (size < kPayloadBytesMin) Fail("a payload has at least 24 bytes");
+
+  const std::vector<uint8_t> frame = BuildFrame(head, channel, size);
+  std::array<uint8_t, kHeadBytes + 2> head_bytes{};
+  std::memcpy(head_bytes.data(), frame.data(), kHeadBytes);
+  object.SetConstant("head", head_bytes);
+  object.Load("generate");
+  const int state_fd = object.MapFd("state");
+  StartState(state_fd);
+  const uint64_t start_ns = MonotonicNs();
+  RunFor(seconds, object.program_fd(), frame);
+  const live_state state = ReadState(state_fd);
+  PaceReport report;
+  report.sent = state.sequence;
+  report.chunks = state.sequence;
+  report.skipped = state.skipped;
+  report.latest_ns = state.latest_ns;
+  report.idle_ns = state.idle_ns;
+  report.elapsed_ns = MonotonicNs() - start_ns;
+  Print(report);
+  return 0;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::Main(argc, argv); }

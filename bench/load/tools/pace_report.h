@@ -1,0 +1,11 @@
+// The generators' last line.
+#pragma once
+
+#include "pacer.h"
+
+namespace bench {
+
+// Prints the report as one line of JSON.
+void Print(const PaceReport& report);
+
+}  // namespace bench
