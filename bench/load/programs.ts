@@ -39,6 +39,11 @@ export class ToolProcess {
     });
   }
 
+  /** The last that it wrote to stderr. */
+  get complaint(): string {
+    return this.#complaint;
+  }
+
   /** Its pid. */
   get pid(): number {
     return this.process.pid ?? 0;

@@ -26,6 +26,8 @@ export interface Workload {
   readonly chunk: number;
   /** The load at which contestants are compared, where all can carry it; payloads a second. */
   readonly commonPps?: number;
+  /** Whether other projects' TURN servers take part. */
+  readonly rivals?: boolean;
 }
 
 /** What to send to a contestant, as the generator's arguments. */

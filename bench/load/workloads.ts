@@ -50,7 +50,12 @@ const SUPER_TITLE = '1 flow, 1,200 B in super-frames of 16';
 
 /** Every workload, the most telling first. */
 export const WORKLOADS: readonly Workload[] = [
-  workload('client-trunk', { name: '1000-100B', what: '1,000 connections, 100 B', ...thousand }),
+  workload('client-trunk', {
+    name: '1000-100B',
+    what: '1,000 connections, 100 B',
+    rivals: true,
+    ...thousand,
+  }),
   workload('trunk-client', {
     name: '1000-100B-bundled',
     what: '1,000 connections, 100 B, arriving 13 in a datagram',

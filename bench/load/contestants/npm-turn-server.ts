@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { SERVER_PORT } from '../addresses.js';
+import { ROOT } from '../programs.js';
+import type { Contestant } from '../types.js';
+import { turnRival } from './turn-rival.js';
+import { RELAY_PORTS, TURN_USER } from './turn-spec.js';
+
+const PACKAGE = 'turn-server';
+
+const execute = promisify(execFile);
+
+async function globalFolder(): Promise<string | undefined> {
+  try {
+    const { stdout } = await execute('npm', ['root', '-g']);
+    return stdout.trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The npm package `turn-server`, where it is installed. It is no dependency of ours.
+ * @param folder - a folder with the package in its node_modules; else npm's global one is tried
+ */
+export function npmTurnServer(folder: string | undefined): Contestant {
+  let entry = '';
+  const find = async (): Promise<string | undefined> => {
+    const root = folder === undefined ? await globalFolder() : join(folder, 'node_modules');
+    entry = join(root ?? '', PACKAGE, 'index.js');
+    if (root !== undefined && existsSync(entry)) return undefined;
+    const where = folder === undefined ? 'npm install -g turn-server' : `${entry} is not there`;
+    return `not installed (${where}, or --turn-server FOLDER)`;
+  };
+  return turnRival({
+    name: 'npm-turn-server',
+    title: 'npm turn-server',
+    missing: find,
+    command: ({ address, relayAddress }) => {
+      const spec = {
+        entry,
+        address,
+        port: SERVER_PORT,
+        relayAddress,
+        ...TURN_USER,
+        ...RELAY_PORTS,
+      };
+      const program = join(ROOT, 'bench/load/contestants/npm-turn-server-main.mjs');
+      return [process.execPath, program, JSON.stringify(spec)];
+    },
+  });
+}

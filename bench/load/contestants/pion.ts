@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { SERVER_PORT } from '../addresses.js';
+import { findProgram } from '../find-program.js';
+import { ROOT, toolPath } from '../programs.js';
+import { turnRival } from './turn-rival.js';
+import { TURN_USER } from './turn-spec.js';
+
+/** Where Debian keeps the sources of Go packages. */
+const GO_PATH = '/usr/share/gocode';
+const PACKAGE = join(GO_PATH, 'src/github.com/pion/turn/v2');
+const PROGRAM = toolPath('pion-turn');
+
+const execute = promisify(execFile);
+
+async function build(): Promise<string | undefined> {
+  const go = findProgram('go');
+  if (go === undefined || !existsSync(PACKAGE)) {
+    return 'no Go or no pion: apt-get install golang-go golang-github-pion-turn.v2-dev';
+  }
+  if (existsSync(PROGRAM)) return undefined;
+  const source = join(ROOT, 'bench/load/contestants/pion/main.go');
+  // Debian's packages are built without modules, so nothing is fetched.
+  const env = { ...process.env, GO111MODULE: 'off', GOPATH: GO_PATH, GOFLAGS: '' };
+  try {
+    await execute(go, ['build', '-o', PROGRAM, source], { env });
+    return undefined;
+  } catch (error) {
+    return `it does not build: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}`;
+  }
+}
+
+/** The TURN server of pion, from Debian's sources. */
+export const pion = turnRival({
+  name: 'pion',
+  title: 'pion/turn',
+  missing: build,
+  command: ({ address, relayAddress }) => [
+    PROGRAM,
+    address,
+    relayAddress,
+    String(SERVER_PORT),
+    TURN_USER.username,
+    TURN_USER.password,
+    TURN_USER.realm,
+  ],
+});

@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { clientAddress, FAR_NETWORK, NEAR_NETWORK, SERVER_PORT } from '../addresses.js';
+import { ROOT, ToolProcess } from '../programs.js';
+import type { Scene } from '../scene.js';
+import type { Contestant, Running, Workload } from '../types.js';
+import { TURN_USER, type TurnSpec } from './turn-spec.js';
+
+/** A TURN server that somebody else wrote. */
+export interface TurnServer {
+  readonly name: string;
+  readonly title: string;
+  missing(): Promise<string | undefined>;
+  /** The command line that serves `address`:SERVER_PORT and relays from `relayAddress`. */
+  command(addresses: { readonly address: string; readonly relayAddress: string }): string[];
+}
+
+/** Allocations that are worth their set-up time. */
+const FLOWS_MAX = 1_000;
+const SERVER_READY_TRIES = 40;
+
+/**
+ * A TURN server as a contestant: real allocations and channels, then ChannelData in and one raw
+ * datagram out.
+ */
+export function turnRival(server: TurnServer): Contestant {
+  return {
+    name: server.name,
+    title: server.title,
+    missing: () => server.missing(),
+    unfit: unfitForTurn,
+    start: (scene, workload) => start(scene, workload, server),
+  };
+}
+
+function unfitForTurn({ leg, flows, rivals }: Workload): string | undefined {
+  if (leg !== 'client-trunk') return 'it has no such leg';
+  if (flows > FLOWS_MAX) return `more than ${FLOWS_MAX} allocations`;
+  return rivals === true ? undefined : 'measured in the workloads kept for other TURN servers';
+}
+
+async function start(scene: Scene, workload: Workload, server: TurnServer): Promise<Running> {
+  const { host, address } = scene.serverNear;
+  const argv = server.command({ address, relayAddress: scene.serverFar.address });
+  const tool = new ToolProcess(scene.spawn(host, scene.cpus.server, argv), server.name);
+  try {
+    await listening(scene);
+    const peer = clientAddress(FAR_NETWORK, 0);
+    const spec: TurnSpec = {
+      server: { address, port: SERVER_PORT },
+      peer,
+      flows: workload.flows,
+      username: TURN_USER.username,
+      password: TURN_USER.password,
+    };
+    const program = join(ROOT, 'bench/load/contestants/turn-allocate.ts');
+    const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
+    const client = scene.spawn(scene.near.host, scene.cpus.generator, [
+      ...node,
+      JSON.stringify(spec),
+    ]);
+    await new ToolProcess(client, `the TURN client of ${server.name}`).line('ready');
+    const source = clientAddress(NEAR_NETWORK, 0);
+    return {
+      pids: [tool.pid],
+      load: {
+        content: 'channel',
+        source: `${source.address}:${source.port}`,
+        destination: `${address}:${SERVER_PORT}`,
+      },
+      arrivals: { content: 'raw', port: peer.port, ports: 1 },
+      stop: () => tool.stop(),
+    };
+  } catch (error) {
+    await tool.stop();
+    throw new Error(`${tool.complaint}${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Waits until something listens on the server's port; a client that asks too early waits long. */
+async function listening(scene: Scene): Promise<void> {
+  for (let tries = 0; tries < SERVER_READY_TRIES; tries++) {
+    const sockets = await scene.run(scene.serverNear.host, [
+      'ss',
+      '-Hlun',
+      `sport = :${SERVER_PORT}`,
+    ]);
+    if (sockets.trim() !== '') return;
+    await delay(50);
+  }
+}
