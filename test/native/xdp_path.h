@@ -84,10 +84,9 @@ class XdpPath {
 // The build for user space.
 class UserPath : public XdpPath {
  public:
-  static constexpr uint32_t kCpu = 5;
   static constexpr uint32_t kHeadroom = 256;
 
-  UserPath() {
+  explicit UserPath(uint32_t cpu = 5) : cpu_number_(cpu) {
     world_.self = this;
     world_.flow = [](void* self, const tp_flow_key* key) {
       return Find(Of(self).flows_, Key(key));
@@ -122,7 +121,7 @@ class UserPath : public XdpPath {
 
   using XdpPath::Run;
   Passage Run(const Bytes& frame, uint8_t* lane) override {
-    *lane = TP_LANE_FIRST + kCpu;
+    *lane = static_cast<uint8_t>(TP_LANE_FIRST + cpu_number_);
     // Nothing behind the frame, so that a sanitizer sees any step outside.
     Bytes memory(kHeadroom + frame.size());
     if (!frame.empty()) std::memcpy(memory.data() + kHeadroom, frame.data(), frame.size());
@@ -132,7 +131,7 @@ class UserPath : public XdpPath {
     context.data = memory.data() + kHeadroom;
     context.data_end = memory.data() + memory.size();
     context.ingress = kIngress;
-    context.cpu_number = kCpu;
+    context.cpu_number = cpu_number_;
     const int action = tp_relay(&context);
     return Passage{action, Bytes(context.data, context.data_end)};
   }
@@ -149,6 +148,7 @@ class UserPath : public XdpPath {
     return found == map.end() ? nullptr : &found->second;
   }
 
+  const uint32_t cpu_number_;
   tp_world world_{};
   tp_config settings_{};
   tp_cpu cpu_{};

@@ -196,7 +196,7 @@ TEST(SequencesCountEachRecordOnce) {
     const Bytes datagram = ReadFrame(path.Run(scene.FromClient(kHello)).frame).payload;
     const auto* header = reinterpret_cast<const TrunkHeader*>(datagram.data());
     CHECK_EQ(header->sequence.Get(), 1000u + i);
-    CHECK_EQ(header->lane, TP_LANE_FIRST + UserPath::kCpu);
+    CHECK_EQ(header->lane, TP_LANE_FIRST + 5);
     CHECK_EQ(Get16(datagram, 26), i);
   }
   // 5 and 6 are missing, then 5 comes late.

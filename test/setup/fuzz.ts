@@ -21,5 +21,9 @@ function fuzz(target: string): boolean {
   return run(join(FOLDER, target), [...limits, artifacts], { quiet: true });
 }
 
-const built = buildWithCmake(FOLDER, [`CMAKE_CXX_COMPILER=${process.env.CXX ?? 'clang++'}`]);
+const cxx = process.env.CXX ?? 'clang++';
+const built = buildWithCmake(FOLDER, [
+  `CMAKE_CXX_COMPILER=${cxx}`,
+  `CMAKE_C_COMPILER=${cxx.replace('clang++', 'clang')}`,
+]);
 process.exit(built && targets.length > 0 && targets.every(fuzz) ? 0 : 1);

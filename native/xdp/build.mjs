@@ -1,0 +1,57 @@
+// Compiles relay.bpf.c into the light skeleton that the addon carries: `npm run build:bpf`. With
+// `--check` it writes nothing and fails where the committed one is not what these sources give.
+//
+// Needs Debian 12's clang-14, libbpf-dev and bpftool: another compiler gives other bytes. Users need
+// none of them.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const CLANG_MAJOR = 14;
+const BPFTOOL_VERSION = 'v7.1';
+/** Administrators' commands are not on everyone's PATH. */
+const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+const NATIVE = dirname(dirname(fileURLToPath(import.meta.url)));
+const SKELETON = join(NATIVE, 'xdp/relay.lskel.h');
+
+function run(command, args) {
+  const env = { ...process.env, PATH };
+  return execFileSync(command, args, { cwd: NATIVE, env, encoding: 'utf8', maxBuffer: 1 << 26 });
+}
+
+function checkTools() {
+  const clang = run(`clang-${CLANG_MAJOR}`, ['--version']).split('\n')[0];
+  const bpftool = run('bpftool', ['version']).split('\n')[0];
+  if (!bpftool.includes(BPFTOOL_VERSION)) {
+    throw new Error(`needs bpftool ${BPFTOOL_VERSION}, found ${bpftool}`);
+  }
+  console.log(`${clang}; ${bpftool}`);
+}
+
+/** Compiles in a scratch folder; no path of this machine gets into the object. */
+function build() {
+  const scratch = mkdtempSync(join(tmpdir(), 'turnpike-bpf-'));
+  try {
+    const object = join(scratch, 'relay.bpf.o');
+    const multiarch = run('gcc', ['-print-multiarch']).trim();
+    run(`clang-${CLANG_MAJOR}`, [
+      ...['-target', 'bpfel', '-mcpu=v3', '-O2', '-g', '-Wall', '-Wextra', '-Werror'],
+      ...['-fdebug-compilation-dir', '.', '-I.', `-I/usr/include/${multiarch}`],
+      ...['-c', 'xdp/relay.bpf.c', '-o', object],
+    ]);
+    return run('bpftool', ['gen', 'skeleton', '-L', object, 'name', 'relay_bpf']);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+checkTools();
+const built = build();
+if (!process.argv.includes('--check')) {
+  writeFileSync(SKELETON, built);
+} else if (readFileSync(SKELETON, 'utf8') !== built) {
+  console.error('native/xdp/relay.lskel.h is not what its sources give: npm run build:bpf');
+  process.exit(1);
+}

@@ -1,0 +1,104 @@
+// The fast path of a data plane: forwards in the devices' drivers what the sockets would forward,
+// and lets everything else up to them. It holds no state that the sockets lack, so it may go at any
+// time.
+//
+// Two threads use it under one lock: the controlling thread changes tables, the upkeep thread
+// follows routes and neighbours, collects counters and begins new days. The program itself takes no
+// notice of either.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "xdp/xdp_counters.h"
+#include "xdp/xdp_tables.h"
+
+namespace turnpike {
+
+struct XdpOptions {
+  // The devices by name; nothing is attached to any other, and nothing leaves through one.
+  std::vector<std::string> interfaces;
+  // Whether the kernel's slow emulation will do where a driver knows no XDP.
+  bool generic_allowed = false;
+  XdpSizes sizes;
+  // Bound on each side, with real ports.
+  std::vector<Endpoint> client_addresses;
+  std::vector<Endpoint> trunk_addresses;
+  // Where the CPUs' lanes start (PROTOCOL.md section 4).
+  uint64_t first_sequence = 0;
+  // A row and an element for each slot, written by nobody else; both outlive the plane.
+  CounterCell* counters = nullptr;
+  TrunkTraffic* traffic = nullptr;
+};
+
+class XdpPlane {
+ public:
+  XdpPlane() = default;
+  ~XdpPlane() { Close(); }
+  XdpPlane(const XdpPlane&) = delete;
+  XdpPlane& operator=(const XdpPlane&) = delete;
+
+  // Loads the program, attaches it to every device and starts the upkeep. On failure nothing stays
+  // behind, and the status says in one line what is missing: rights, a newer kernel, a driver. A
+  // program that is attached already is never replaced. Call once.
+  Status Open(const XdpOptions& options);
+
+  // Detaches and forgets. Any number of times. The kernel does the same when the process dies.
+  void Close();
+
+  // Controlling thread, when the data plane's own tables change.
+  void PutFlow(const FlowKey& key, const FlowAction& action);
+  void RemoveFlow(const FlowKey& key);
+  void PutSession(const SessionAction& action);
+  void RemoveSession(uint32_t index);
+  void PutPeer(uint32_t slot, const TrunkPeer& peer);
+  void RemovePeer(uint32_t slot);
+
+  // Whether some device has the program only by the kernel's emulation.
+  bool generic() const { return generic_; }
+  // The loaded program; for tests.
+  const tp_program& program() const { return program_; }
+
+ private:
+  struct Attached {
+    std::string name;
+    uint32_t ifindex = 0;
+    int link = -1;
+  };
+
+  Status Load(const XdpOptions& options);
+  Status Attach(const std::string& name, bool generic_allowed);
+  Status StartUpkeep();
+  void RefreshDevices();
+  void Upkeep();
+  // One turn: what has changed, what waits to be resolved, and what is due now and then.
+  void UpkeepTurn(bool tick);
+  void BeginDay();
+  void Collect();
+  void Wake();
+
+  tp_program program_{};
+  std::vector<Attached> attached_;
+  bool generic_ = false;
+  uint32_t slots_ = 0;
+  NetlinkEvents events_;
+
+  // Guards what follows.
+  std::mutex mutex_;
+  XdpTables tables_;
+  XdpCounters counters_;
+  uint32_t ticks_ = 0;
+  int today_ = -1;
+
+  int wake_fd_ = -1;
+  std::atomic<bool> stop_{false};
+  bool running_ = false;
+  pthread_t thread_{};
+};
+
+}  // namespace turnpike

@@ -1,0 +1,84 @@
+// The tables of the fast path, as the data plane's own are changed: flows, sessions, relays. What
+// does not fit a map is not there, and its packets go up to the sockets, which know everything.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "table/flow_table.h"
+#include "table/session_index.h"
+#include "table/trunk_peers.h"
+#include "xdp/next_hops.h"
+#include "xdp/program.h"
+
+namespace turnpike {
+
+struct XdpSizes {
+  uint32_t client_flows_max = 0;
+  uint32_t sessions_max = 0;
+  uint32_t trunk_peers_max = 0;
+};
+
+// One thread at a time: the owner has a lock around it.
+class XdpTables {
+ public:
+  // The sizes of the program's maps.
+  static tp_sizes MapSizes(const XdpSizes& sizes);
+
+  // `addresses` are those bound on each side, with real ports.
+  Status Open(const tp_program& program, const XdpSizes& sizes, std::vector<Endpoint> clients,
+              std::vector<Endpoint> trunks);
+
+  void PutFlow(const FlowKey& key, const FlowAction& action);
+  void RemoveFlow(const FlowKey& key);
+  void PutSession(const SessionAction& action);
+  void RemoveSession(uint32_t index);
+  // A relay with its keys. `peer.shared` is not looked at.
+  void PutPeer(uint32_t slot, const TrunkPeer& peer);
+  void RemovePeer(uint32_t slot);
+
+  // Begins a day: other keys are used and accepted.
+  void SetToday(uint16_t today);
+  // The addresses of the devices, for sockets that are bound to all of them.
+  void SetLocalAddresses(std::vector<IpAddress> addresses);
+
+  NextHops& next_hops() { return next_hops_; }
+  // Whether a relay is in the slot.
+  bool HasPeer(uint32_t slot) const { return peers_[slot].present; }
+
+ private:
+  struct Peer {
+    bool present = false;
+    TrunkPeer peer;
+    // What stands in the map of flows for its sources.
+    std::vector<tp_flow_key> sources;
+    uint32_t destination = 0;
+  };
+
+  const Endpoint& BoundTo(Side side, uint16_t socket) const;
+  // Our address of a 5-tuple; an IP of none where it is not known.
+  Endpoint LocalOf(Side side, const FiveTuple& tuple) const;
+  tp_flow_key KeyOf(const FlowKey& key) const;
+  // A path with its destination, which is acquired.
+  tp_path MakePath(const Endpoint& local, const Endpoint& remote);
+  void EraseFlow(const tp_flow_key& key);
+  void WritePeer(uint32_t slot);
+  void WriteSources(uint32_t slot);
+  void EraseSources(Peer& peer);
+  void EraseWindows(uint32_t slot, uint32_t generation);
+
+  tp_program program_{};
+  std::vector<Endpoint> bound_[2];
+  std::vector<IpAddress> local_addresses_;
+  NextHops next_hops_;
+  std::vector<Peer> peers_;
+  uint16_t today_ = 0;
+  uint32_t session_mask_ = 0;
+  BpfArray<tp_config> settings_;
+  // Cells count records; number 0 is nobody's.
+  BpfArray<uint32_t> flow_cells_;
+  BpfArray<uint32_t> session_cells_;
+  RestingNumbers cell_numbers_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,91 @@
+// The BPF object and the build for user space make the same of every frame, byte for byte, and both
+// what the corpus says.
+#include "xdp_program.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include "check.h"
+#include "xdp_corpus.h"
+#include "xdp_scene.h"
+
+namespace turnpike::test {
+namespace {
+
+// Without the rights there is nothing to test; any other refusal is a failure.
+bool Loaded(const ProgramPath& path) {
+  if (path.error() == EPERM || path.error() == ENOSYS) {
+    std::printf("skipped: BPF programs need CAP_BPF and CAP_NET_ADMIN\n");
+    return false;
+  }
+  if (path.error() != 0) Fail(__FILE__, __LINE__, std::string("cannot ") + path.step());
+  return path.error() == 0;
+}
+
+void CheckSame(const std::string& what, const Passage& program, const Passage& user) {
+  if (program.action == user.action && program.frame == user.frame) return;
+  Fail(__FILE__, __LINE__,
+       what + "\n  the program: " + std::to_string(program.action) + " " +
+           ToHex(program.frame.data(), program.frame.size()));
+}
+
+TEST(TheCorpusGivesTheSameBytesInTheKernel) {
+  for (uint32_t mix = 0; mix < kFamilyMixes; ++mix) {
+    ProgramPath program;
+    if (!Loaded(program)) return;
+    UserPath user(program.cpu());
+    std::vector<Passage> in_user_space;
+    XdpCorpus(user, mix).Run([&](const std::string&, const Bytes&, const Passage& passage) {
+      in_user_space.push_back(passage);
+    });
+    size_t next = 0;
+    XdpCorpus corpus(program, mix);
+    corpus.Run([&](const std::string& line, const Bytes& frame, const Passage& passage) {
+      // The kernel runs no program on less than an Ethernet header.
+      if (frame.size() >= 14) CheckSame(line, passage, in_user_space[next]);
+      ++next;
+    });
+    CHECK(corpus.forwarded() >= 15);
+    for (int i = 0; i < TP_COUNTER_COUNT; ++i) {
+      CHECK_EQ(program.Count(static_cast<tp_counter>(i)), user.Count(static_cast<tp_counter>(i)));
+    }
+    CHECK_EQ(program.Traffic(2).received, user.Traffic(2).received);
+    CHECK_EQ(program.Traffic(2).lost, user.Traffic(2).lost);
+  }
+}
+
+TEST(EveryKindAndLengthGivesTheSameBytesInTheKernel) {
+  ProgramPath program;
+  if (!Loaded(program)) return;
+  UserPath user(program.cpu());
+  XdpScene in_kernel(program);
+  XdpScene scene(user);
+  in_kernel.PutRaw();
+  scene.PutRaw();
+  uint64_t sequence = 0;
+  for (uint32_t length = 0; length < 1'480; length += length < 70 ? 1 : 61) {
+    sequence += 3;
+    Bytes data(length);
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<uint8_t>(i * length + i);
+    Bytes padded = scene.FromClient(data);
+    if (padded.size() < 60) padded.resize(60, 0xaa);
+    const Bytes frames[] = {padded,
+                            scene.FromRelay(sequence, data, static_cast<uint16_t>(sequence)),
+                            MakeFrame(scene.client, scene.service, scene.ChannelData(0x4001, data)),
+                            MakeFrame(scene.peer, scene.relayed, data)};
+    for (const Bytes& frame : frames) CheckSame("a frame", program.Run(frame), user.Run(frame));
+  }
+  CHECK_EQ(program.Traffic(XdpScene::kSlot).lost, user.Traffic(XdpScene::kSlot).lost);
+  CHECK(program.Count(TP_COUNT_TRUNK_TO_CLIENT) > 50);
+}
+
+TEST(AProgramRedirectsToAnotherInterface) {
+  ProgramPath program;
+  if (!Loaded(program)) return;
+  XdpScene scene(program);
+  program.PutHop(0, ToHop(kIngress + 1));
+  CHECK_EQ(program.Run(scene.FromClient({'a'})).action, static_cast<int>(XDP_REDIRECT));
+}
+
+}  // namespace
+}  // namespace turnpike::test
