@@ -31,6 +31,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   limits.Set("counterRowCells", Number::New(env, turnpike::kCounterRowCells));
   limits.Set("scratchBytes", Number::New(env, turnpike::kScratchBytes));
   limits.Set("datagramBytesMax", Number::New(env, turnpike::kDatagramBytesMax));
+  limits.Set("trunkMtuBytesMin", Number::New(env, turnpike::kTrunkMtuBytesMin));
+  limits.Set("coalescingUsMax", Number::New(env, turnpike::kCoalescingUsMax));
+  limits.Set("busyPollUsMax", Number::New(env, turnpike::kBusyPollUsMax));
+  limits.Set("cpusMax", Number::New(env, turnpike::kCpusMax));
   exports.Set("limits", limits);
   return exports;
 }

@@ -208,6 +208,13 @@ export const LIMITS = {
   /** Data plane: UDP payload of a bundled trunk datagram, by default and at least. */
   trunkMtuBytes: 1_452,
   trunkMtuBytesMin: 508,
+  trunkMtuBytesMax: 65_527,
+  /** Data plane: how long packets wait at most for company, and that only under load. */
+  coalescingUs: 50,
+  coalescingUsMax: 1_000,
+  /** Data plane: how long an idle worker may ask for packets; the largest CPU number, plus one. */
+  busyPollUsMax: 1_000_000,
+  cpusMax: 1_024,
   /** Data plane: datagrams handed up in one turn of the event loop, so that others get theirs. */
   puntedPerTurnMax: 256,
 } as const;

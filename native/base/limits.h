@@ -9,7 +9,7 @@ namespace turnpike {
 
 // Checked by the loader, so that an addon of another build is refused instead of misread. Raise it
 // whenever what the binding takes or returns changes. `CONTRACT` in native/locate.cjs is its twin.
-inline constexpr uint32_t kBindingContract = 1;
+inline constexpr uint32_t kBindingContract = 2;
 
 inline constexpr uint32_t kWorkersMax = 16;
 inline constexpr uint32_t kAddressesPerSideMax = 16;
@@ -30,8 +30,29 @@ inline constexpr uint32_t kLanes = 256;
 // sender talks to, so the distance between two of our datagrams grows with its other traffic.
 inline constexpr uint32_t kReplayWindowBits = 4'096;
 
-// Datagrams that one system call receives or sends.
-inline constexpr uint32_t kBatchPackets = 64;
+// Messages that one system call receives. Where they are super-frames fewer are asked for, so that
+// the working set of a turn stays in the second-level cache.
+inline constexpr uint32_t kBatchMessages = 64;
+inline constexpr uint32_t kBatchMessagesMin = 8;
+inline constexpr uint32_t kBatchBytesHigh = 512 * 1024;
+inline constexpr uint32_t kBatchBytesLow = 128 * 1024;
+// Datagrams that are looked up together, so that the cache misses of one hide behind the others'.
+inline constexpr uint32_t kChunkPackets = 64;
+// Datagrams that wait to leave through one socket.
+inline constexpr uint32_t kSendBatchDatagrams = 256;
+// Segments and bytes of one segmented send: UDP_MAX_SEGMENTS of kernels before 6.9, and what one
+// IPv4 packet holds.
+inline constexpr uint32_t kSegmentsMax = 64;
+inline constexpr uint32_t kSegmentRunBytesMax = 65'507;
+// Longer datagrams do not fit an Ethernet frame, and the kernel fragments no segment.
+inline constexpr uint32_t kSegmentBytesMax = 1'472;
+// Bundles that are being filled or wait to leave, in one worker.
+inline constexpr uint32_t kBundlesMax = 256;
+inline constexpr uint32_t kTrunkMtuBytesMin = 508;
+// PROTOCOL.md section 4: how long a sender waits at most for company.
+inline constexpr uint32_t kCoalescingUsMax = 1'000;
+inline constexpr uint32_t kBusyPollUsMax = 1'000'000;
+inline constexpr uint32_t kCpusMax = 1'024;
 // Free bytes before each received datagram, so that ChannelData (4 bytes of header) becomes a
 // trunk datagram (28) where it lies.
 inline constexpr uint32_t kHeadroomBytes = 64;

@@ -5,6 +5,7 @@
 namespace turnpike {
 
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
+inline constexpr uint64_t kNsPerUs = 1'000;
 inline constexpr uint64_t kSecondsPerDay = 86'400;
 // 2026-01-01 00:00 UTC in Unix seconds: day 0 of the trunk key epochs (PROTOCOL.md section 4).
 inline constexpr uint64_t kTrunkEpochZeroSeconds = 1'767'225'600;

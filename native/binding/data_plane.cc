@@ -63,6 +63,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
        Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
        Plane::InstanceMethod("putSession", &Plane::PutSession),
        Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
+       Plane::InstanceMethod("lanePorts", &Plane::LanePorts),
        Plane::InstanceMethod("putTrunkPeer", &Plane::PutTrunkPeer),
        Plane::InstanceMethod("removeTrunkPeer", &Plane::RemoveTrunkPeer),
        Plane::InstanceMethod("probe", &Plane::Probe), Plane::InstanceMethod("send", &Plane::Send),
@@ -215,6 +216,15 @@ Napi::Value DataPlaneObject::Ports(const Napi::CallbackInfo& info) {
   Napi::Array ports = Napi::Array::New(info.Env(), addresses.size());
   for (uint32_t i = 0; i < addresses.size(); ++i) {
     ports.Set(i, Napi::Number::New(info.Env(), addresses[i].port));
+  }
+  return ports;
+}
+
+Napi::Value DataPlaneObject::LanePorts(const Napi::CallbackInfo& info) {
+  const std::vector<uint16_t>& lanes = pool_.lane_ports()[Argument(info, 0)];
+  Napi::Array ports = Napi::Array::New(info.Env(), lanes.size());
+  for (uint32_t i = 0; i < lanes.size(); ++i) {
+    ports.Set(i, Napi::Number::New(info.Env(), lanes[i]));
   }
   return ports;
 }

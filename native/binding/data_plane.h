@@ -38,6 +38,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value Ports(const Napi::CallbackInfo& info);
+  Napi::Value LanePorts(const Napi::CallbackInfo& info);
   Napi::Value CounterOffset(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 

@@ -46,6 +46,19 @@ bool ReadAddresses(const Napi::Object& options, const char* name, size_t address
   return true;
 }
 
+// A list, empty for none, of CPU numbers.
+bool ReadCpus(const Napi::Object& options, std::vector<uint32_t>* cpus) {
+  const Napi::Value value = options.Get("cpus");
+  if (!value.IsArray()) return false;
+  const Napi::Array list = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value cpu = list.Get(i);
+    if (!cpu.IsNumber() || cpu.As<Napi::Number>().Uint32Value() >= kCpusMax) return false;
+    cpus->push_back(cpu.As<Napi::Number>().Uint32Value());
+  }
+  return true;
+}
+
 bool ReadSizes(const Napi::Object& object, PlaneOptions* plane) {
   return ReadNumber(object, "workers", 1, kWorkersMax, &plane->workers) &&
          ReadNumber(object, "clientFlowsMax", 1, kClientFlowsLimit, &plane->client_flows_max) &&
@@ -53,7 +66,12 @@ bool ReadSizes(const Napi::Object& object, PlaneOptions* plane) {
          ReadNumber(object, "trunkPeersMax", 1, kTrunkPeersLimit, &plane->trunk_peers_max) &&
          ReadNumber(object, "puntQueueBytes", kPuntQueueBytesMin, kPuntQueueBytesLimit,
                     &plane->punt_queue_bytes) &&
-         ReadNumber(object, "socketBufferBytes", 1, 0x7fffffff, &plane->socket_buffer_bytes);
+         ReadNumber(object, "socketBufferBytes", 1, 0x7fffffff, &plane->socket_buffer_bytes) &&
+         ReadNumber(object, "trunkMtuBytes", kTrunkMtuBytesMin, kDatagramBytesMax,
+                    &plane->trunk_mtu_bytes) &&
+         ReadNumber(object, "coalescingUs", 0, kCoalescingUsMax, &plane->coalescing_us) &&
+         ReadNumber(object, "busyPollUs", 0, kBusyPollUsMax, &plane->busy_poll_us) &&
+         ReadCpus(object, &plane->cpus);
 }
 
 }  // namespace

@@ -48,7 +48,9 @@ bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
   const uint16_t sources = ReadU16(scratch + kCountsOffset);
   const uint16_t send_keys = ReadU16(scratch + kCountsOffset + 2);
   const uint16_t receive_keys = ReadU16(scratch + kCountsOffset + 4);
-  if (sources > kTrunkSourcesMax || send_keys > kSendKeysMax || receive_keys > kReceiveKeysMax) {
+  spec->records_max = ReadU16(scratch + kCountsOffset + 6);
+  if (spec->records_max == 0 || sources > kTrunkSourcesMax || send_keys > kSendKeysMax ||
+      receive_keys > kReceiveKeysMax) {
     return false;
   }
   spec->path = ReadTuple(scratch);

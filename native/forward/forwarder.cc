@@ -1,5 +1,7 @@
 #include "forward/forwarder.h"
 
+#include <cstring>
+
 #include "wire/channel_data.h"
 #include "wire/demux.h"
 #include "wire/stun_peek.h"
@@ -51,41 +53,74 @@ ClientLookup Forwarder::ClassifyClient(const Packet& packet) const {
   }
 }
 
+ClientLookup Forwarder::ClassifyNext(const Packet& packet, const ClientLookup& previous) const {
+  if (previous.needed && DemuxClient(packet.data, packet.length) == Protocol::kChannelData) {
+    const ChannelDataHeader* header = ParseChannelData(packet.data, packet.length);
+    if (header != nullptr && header->channel.Get() == previous.key.channel) return previous;
+  }
+  return ClassifyClient(packet);
+}
+
 Verdict Forwarder::ForwardClient(const Packet& packet, const ClientLookup& lookup, const Now& now,
-                                 Outgoing* out) {
+                                 ClientResult* result) {
   if (!lookup.needed) return lookup.verdict;
   Flow* flow = tables_.flows.Find(lookup.key, lookup.hash);
   if (flow == nullptr) return Verdict::kChannelUnknown;
+  if (flow->action.kind == FlowAction::Kind::kTrunk) {
+    return MakeRecord(packet, *flow, now, &result->record);
+  }
   const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
   const uint16_t payload_bytes = header->payload_bytes.Get();
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
-  if (flow->action.kind == FlowAction::Kind::kTrunk) {
-    return SealRecord(*flow, payload, payload_bytes, now, out);
-  }
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
-  *out = Outgoing{Side::kClient, flow->action.tuple, start,
-                  static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
+  result->outgoing = Outgoing{Side::kClient, flow->action.tuple, start,
+                              static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
   return Verdict::kClientToClient;
 }
 
-Verdict Forwarder::SealRecord(Flow& flow, uint8_t* payload, uint16_t payload_bytes, const Now& now,
-                              Outgoing* out) {
+Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
+                              TrunkRecord* record) {
   const TrunkPeer* peer = tables_.peers.Get(flow.action.slot);
   if (peer == nullptr || peer->generation != flow.action.generation) return Verdict::kTrunkNoPeer;
-  uint8_t* start = payload - sizeof(TrunkHeader) - sizeof(RecordHeader);
-  auto* header = reinterpret_cast<TrunkHeader*>(start);
-  const SipKey* key = WriteHeader(*peer, TrunkType::kData, now, header);
-  if (key == nullptr) return Verdict::kTrunkNoKey;
-  auto* record = reinterpret_cast<RecordHeader*>(start + sizeof(TrunkHeader));
-  record->session_index.Set(flow.action.session_index);
-  record->payload_bytes.Set(payload_bytes);
-  record->session_sequence.Set(flow.next_session_sequence++);
-  const uint32_t length =
-      static_cast<uint32_t>(sizeof(TrunkHeader) + sizeof(RecordHeader)) + payload_bytes;
-  StoreLe64(header->tag, DataTag(*key, start, length));
+  const std::optional<TrunkKey> key = peer->send_keys.NewestUntil(now.trunk_epoch);
+  if (!key) return Verdict::kTrunkNoKey;
+  const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
+  record->peer = peer;
+  record->slot = flow.action.slot;
+  record->key = *key;
+  record->flow = &flow;
+  record->header.session_index.Set(flow.action.session_index);
+  record->header.payload_bytes = header->payload_bytes;
+  record->header.session_sequence.Set(flow.next_session_sequence++);
+  record->payload = packet.data + sizeof(ChannelDataHeader);
+  record->payload_bytes = header->payload_bytes.Get();
+  record->headroom = packet.headroom;
   tables_.peers.Traffic(flow.action.slot).records_sent.Add(1);
-  *out = Outgoing{Side::kTrunk, peer->path, start, length};
   return Verdict::kClientToTrunk;
+}
+
+void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* head, Outgoing* out) {
+  uint8_t* start = record.headroom ? record.payload - kSingleHeadBytes : head;
+  std::memcpy(start + sizeof(TrunkHeader), &record.header, sizeof(record.header));
+  sealer_.SealSingle(record.key, start);
+  *out = Outgoing{Side::kTrunk, record.peer->path, record.payload, record.payload_bytes};
+  if (record.headroom) {
+    out->data = start;
+    out->length += kSingleHeadBytes;
+  } else {
+    out->head = start;
+    out->head_bytes = kSingleHeadBytes;
+  }
+}
+
+void Forwarder::PrefetchSessions(const Packet& packet) const {
+  if (DemuxTrunk(packet.data, packet.length) != Protocol::kTrunk) return;
+  size_t offset = sizeof(TrunkHeader);
+  while (offset + sizeof(RecordHeader) <= packet.length) {
+    const auto* record = reinterpret_cast<const RecordHeader*>(packet.data + offset);
+    tables_.sessions.Prefetch(record->session_index.Get());
+    offset += sizeof(RecordHeader) + record->payload_bytes.Get();
+  }
 }
 
 Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened,
@@ -145,11 +180,15 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
 Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now,
                              Outgoing* out) {
   // The reply is the probe with a header of our own, in place; it goes where our data goes.
-  auto* header = reinterpret_cast<TrunkHeader*>(packet.data);
-  const SipKey* key = WriteHeader(peer, TrunkType::kProbeReply, now, header);
-  if (key == nullptr) return Verdict::kTrunkNoKey;
-  StoreLe64(header->tag, ProbeTag(*key, packet.data));
-  *out = Outgoing{Side::kTrunk, peer.path, packet.data, kProbeDatagramBytes};
+  return SealProbe(peer, TrunkType::kProbeReply, now, packet.data, out);
+}
+
+Verdict Forwarder::SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now,
+                             uint8_t* datagram, Outgoing* out) {
+  const std::optional<TrunkKey> key = peer.send_keys.NewestUntil(now.trunk_epoch);
+  if (!key) return Verdict::kTrunkNoKey;
+  sealer_.SealProbe(*key, type, datagram);
+  *out = Outgoing{Side::kTrunk, peer.path, datagram, kProbeDatagramBytes};
   return Verdict::kTrunkProbe;
 }
 
@@ -180,27 +219,10 @@ bool Forwarder::MakeProbe(uint32_t slot, uint32_t number, const Now& now, uint8_
                           Outgoing* out) {
   const TrunkPeer* peer = tables_.peers.Get(slot);
   if (peer == nullptr) return false;
-  auto* header = reinterpret_cast<TrunkHeader*>(data);
-  const SipKey* key = WriteHeader(*peer, TrunkType::kProbe, now, header);
-  if (key == nullptr) return false;
   auto* body = reinterpret_cast<ProbeBody*>(data + sizeof(TrunkHeader));
   body->timestamp_ns.Set(now.monotonic_ns);
   body->number.Set(number);
-  StoreLe64(header->tag, ProbeTag(*key, data));
-  *out = Outgoing{Side::kTrunk, peer->path, data, kProbeDatagramBytes};
-  return true;
-}
-
-const SipKey* Forwarder::WriteHeader(const TrunkPeer& peer, TrunkType type, const Now& now,
-                                     TrunkHeader* header) {
-  uint16_t epoch = 0;
-  const SipKey* key = peer.send_keys.NewestUntil(now.trunk_epoch, &epoch);
-  if (key == nullptr) return nullptr;
-  header->SetType(type);
-  header->lane = lane_;
-  header->key_epoch.Set(epoch);
-  header->sequence.Set(next_sequence_++);
-  return key;
+  return SealProbe(*peer, TrunkType::kProbe, now, data, out) == Verdict::kTrunkProbe;
 }
 
 }  // namespace turnpike

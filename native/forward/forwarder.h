@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/units.h"
+#include "forward/trunk_sealer.h"
 #include "forward/verdict.h"
 #include "table/flow_table.h"
 #include "table/session_index.h"
@@ -13,19 +14,33 @@
 
 namespace turnpike {
 
-// A received datagram. kHeadroomBytes before `data` may be written.
+// A received datagram.
 struct Packet {
   uint8_t* data;
   uint32_t length;
   FiveTuple tuple;
+  // Whether the kHeadroomBytes before `data` may be written. They may not where the datagram is a
+  // later segment of a super-frame: its predecessor's last bytes are there.
+  bool headroom = true;
 };
 
-// A datagram to send; `data` lies in the packet that it was made from, unless stated.
-struct Outgoing {
-  Side side;
-  FiveTuple path;
-  const uint8_t* data;
-  uint32_t length;
+// ChannelData that leaves for another relay, before it has its place in a datagram.
+struct TrunkRecord {
+  const TrunkPeer* peer;
+  uint32_t slot;
+  TrunkKey key;
+  Flow* flow;
+  RecordHeader header;
+  // In the packet that it came in, with the packet's headroom.
+  uint8_t* payload;
+  uint16_t payload_bytes;
+  bool headroom;
+};
+
+// What becomes of ChannelData: `outgoing` after kClientToClient, `record` after kClientToTrunk.
+struct ClientResult {
+  Outgoing outgoing;
+  TrunkRecord record;
 };
 
 // One worker's tables, changed by that worker alone.
@@ -55,16 +70,26 @@ struct OpenedTrunk {
 
 class Forwarder {
  public:
-  // `lane` is this worker's, `first_sequence` its counter's start (PROTOCOL.md section 4).
-  Forwarder(Tables& tables, uint8_t lane, uint64_t first_sequence)
-      : tables_(tables), lane_(lane), next_sequence_(first_sequence) {}
+  // `sealer` outlives the forwarder.
+  Forwarder(Tables& tables, TrunkSealer& sealer) : tables_(tables), sealer_(sealer) {}
 
   // Client side, first half: what the datagram is; asks the cache for its flow.
   ClientLookup ClassifyClient(const Packet& packet) const;
-  // Client side, second half: `out` is filled for kClientToTrunk and kClientToClient.
+  // The lookup for the next datagram of the same 5-tuple: hashes only where the channel differs.
+  ClientLookup ClassifyNext(const Packet& packet, const ClientLookup& previous) const;
+  // Client side, in between: asks the cache for the flow itself.
+  void PrefetchFlow(const ClientLookup& lookup) const {
+    if (lookup.needed) tables_.flows.PrefetchEntry(lookup.hash);
+  }
+  // Client side, second half.
   Verdict ForwardClient(const Packet& packet, const ClientLookup& lookup, const Now& now,
-                        Outgoing* out);
+                        ClientResult* result);
+  // Makes a datagram of one record. With headroom it is made in place; else its head is written to
+  // the kSingleHeadBytes at `head` and the payload stays where it is.
+  void SealAlone(const TrunkRecord& record, uint8_t* head, Outgoing* out);
 
+  // Trunk side, before: asks the cache for the sessions that a datagram seems to be for.
+  void PrefetchSessions(const Packet& packet) const;
   // Trunk side: checks one datagram. After kTrunkData take its records from `opened` with
   // ForwardRecord; kTrunkProbe fills `out` with the reply; kTrunkProbeReply fills `opened`.
   Verdict OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened, Outgoing* out);
@@ -76,16 +101,14 @@ class Forwarder {
   bool MakeProbe(uint32_t slot, uint32_t number, const Now& now, uint8_t* data, Outgoing* out);
 
  private:
-  Verdict SealRecord(Flow& flow, uint8_t* payload, uint16_t payload_bytes, const Now& now,
-                     Outgoing* out);
+  Verdict MakeRecord(const Packet& packet, Flow& flow, const Now& now, TrunkRecord* record);
   Verdict OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now, Outgoing* out);
-  // Starts a datagram to `peer`: all of the header but the tag. Null without a key.
-  const SipKey* WriteHeader(const TrunkPeer& peer, TrunkType type, const Now& now,
-                            TrunkHeader* header);
+  // Seals a probe or its reply, whose body is written.
+  Verdict SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now, uint8_t* datagram,
+                    Outgoing* out);
 
   Tables& tables_;
-  uint8_t lane_;
-  uint64_t next_sequence_;
+  TrunkSealer& sealer_;
 };
 
 }  // namespace turnpike

@@ -109,8 +109,8 @@ StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
     Command command{};
     command.kind = Command::Kind::kPutPeer;
     command.index = slot;
-    command.peer = new TrunkPeer{state.generation, spec.path,         spec.sources,
-                                 spec.send_keys,   spec.receive_keys, state.shared};
+    command.peer = new TrunkPeer{state.generation,  spec.path,        spec.sources, spec.send_keys,
+                                 spec.receive_keys, spec.records_max, state.shared};
     Push(worker, command);
   }
   return StatusCode::kOk;

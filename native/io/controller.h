@@ -20,6 +20,7 @@ struct TrunkPeerSpec {
   std::vector<Endpoint> sources;
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
+  uint32_t records_max = 1;
 };
 
 class Controller {

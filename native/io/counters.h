@@ -21,6 +21,16 @@
   X(TrunkTxBytes, "trunk_tx_bytes")                                                        \
   /* Receive calls that failed for another reason than having nothing. */                  \
   X(ReceiveErrors, "receive_errors")                                                       \
+  /* Dropped by the kernel before we saw them: the socket's receive buffer was full. */    \
+  X(ReceiveDropped, "receive_dropped")                                                     \
+  /* Sends of several equal datagrams in one message; such sends that the kernel or the */ \
+  /* device refused, whose datagrams then left one by one. */                              \
+  X(SegmentedSends, "segmented_sends")                                                     \
+  X(SegmentsRefused, "segments_refused")                                                   \
+  /* Trunk datagrams of bundled records. */                                                \
+  X(BundlesSent, "bundles_sent")                                                           \
+  /* Turns that began a little later, so that they had more to do at once. */              \
+  X(CoalescingPauses, "coalescing_pauses")                                                 \
   /* Dropped: the kernel's send buffer or device queue was full; the kernel refused it. */ \
   X(SendBlocked, "send_blocked")                                                           \
   X(SendErrors, "send_errors")                                                             \

@@ -2,19 +2,36 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace turnpike {
 
+namespace {
+
+template <typename Value>
+Value ReadPart(cmsghdr* part) {
+  Value value;
+  std::memcpy(&value, CMSG_DATA(part), sizeof(value));
+  return value;
+}
+
+bool Is(const cmsghdr* part, int level, int type) {
+  return part->cmsg_level == level && part->cmsg_type == type;
+}
+
+}  // namespace
+
 Status PacketBatch::Allocate() {
-  if (Status status = slots_.Allocate(size_t{kBatchPackets} * kSlotStrideBytes); !status.ok()) {
+  if (Status status = slots_.Allocate(size_t{kBatchMessages} * kSlotStrideBytes); !status.ok()) {
     return status;
   }
-  for (size_t i = 0; i < kBatchPackets; ++i) {
+  for (size_t i = 0; i < kBatchMessages; ++i) {
     vectors_[i].iov_base = &slots_[i * kSlotStrideBytes + kHeadroomBytes];
     vectors_[i].iov_len = kDatagramBytesMax;
-    msghdr& header = messages_[i].msg_hdr;
+    msghdr& header = headers_[i].msg_hdr;
     header = msghdr{};
     header.msg_iov = &vectors_[i];
     header.msg_iovlen = 1;
@@ -24,43 +41,76 @@ Status PacketBatch::Allocate() {
   return {};
 }
 
-int PacketBatch::Receive(const UdpSocket& socket, uint16_t socket_index) {
-  const bool wildcard = socket.wildcard();
-  for (mmsghdr& message : messages_) {
-    message.msg_hdr.msg_namelen = sizeof(SocketAddress);
-    message.msg_hdr.msg_controllen = wildcard ? sizeof(Control) : 0;
+PacketBatch::Result PacketBatch::Receive(UdpSocket& socket, uint16_t socket_index) {
+  count_ = 0;
+  dropped_ = 0;
+  next_message_ = 0;
+  next_offset_ = 0;
+  for (uint32_t i = 0; i < messages_max_; ++i) {
+    headers_[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
+    headers_[i].msg_hdr.msg_controllen = sizeof(Control);
   }
-  const int count = recvmmsg(socket.fd(), messages_.data(), kBatchPackets, MSG_DONTWAIT, nullptr);
-  if (count < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-  for (int i = 0; i < count; ++i) {
-    FiveTuple& tuple = packets_[i].tuple;
-    tuple.remote = FromSocketAddress(remotes_[i]);
-    tuple.local = wildcard ? DestinationOf(messages_[i].msg_hdr) : IpAddress{};
-    tuple.socket = socket_index;
-    packets_[i].data = static_cast<uint8_t*>(vectors_[i].iov_base);
-    packets_[i].length = messages_[i].msg_len;
+  const int count = recvmmsg(socket.fd(), headers_.data(), messages_max_, MSG_DONTWAIT, nullptr);
+  if (count < 0) return errno == EAGAIN || errno == EINTR ? Result::kDrained : Result::kFailed;
+  count_ = static_cast<uint32_t>(count);
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < count_; ++i) {
+    Message& message = messages_[i];
+    message.tuple.remote = FromSocketAddress(remotes_[i]);
+    message.tuple.local = IpAddress{};
+    message.tuple.socket = socket_index;
+    message.length = headers_[i].msg_len;
+    message.segment_bytes = message.length;
+    if (headers_[i].msg_hdr.msg_controllen > 0) ReadControl(socket, headers_[i].msg_hdr, &message);
+    bytes += message.length;
   }
-  return count;
+  const Result result = count_ < messages_max_ ? Result::kDrained : Result::kMore;
+  AdaptTo(bytes);
+  return result;
 }
 
-IpAddress PacketBatch::DestinationOf(msghdr& message) {
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
-      in_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(part), sizeof(info));
+void PacketBatch::ReadControl(UdpSocket& socket, msghdr& header, Message* message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (Is(part, SOL_UDP, UDP_GRO)) {
+      const int segment_bytes = ReadPart<int>(part);
+      if (segment_bytes > 0) message->segment_bytes = static_cast<uint32_t>(segment_bytes);
+    } else if (Is(part, SOL_SOCKET, SO_RXQ_OVFL)) {
+      dropped_ += socket.DropsSince(ReadPart<uint32_t>(part));
+    } else if (Is(part, IPPROTO_IP, IP_PKTINFO)) {
+      const in_pktinfo info = ReadPart<in_pktinfo>(part);
       // Not the header's destination, which may be a broadcast address that nothing can leave from.
-      return IpAddress::FromIpv4(reinterpret_cast<const uint8_t*>(&info.ipi_spec_dst));
-    }
-    if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
-      in6_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(part), sizeof(info));
-      IpAddress ip;
-      std::memcpy(ip.bytes.data(), &info.ipi6_addr, 16);
-      return ip;
+      message->tuple.local =
+          IpAddress::FromIpv4(reinterpret_cast<const uint8_t*>(&info.ipi_spec_dst));
+    } else if (Is(part, IPPROTO_IPV6, IPV6_PKTINFO)) {
+      const in6_pktinfo info = ReadPart<in6_pktinfo>(part);
+      std::memcpy(message->tuple.local.bytes.data(), &info.ipi6_addr, 16);
     }
   }
-  return {};
+}
+
+void PacketBatch::AdaptTo(uint64_t bytes) {
+  if (bytes > kBatchBytesHigh) {
+    messages_max_ = std::max(kBatchMessagesMin, messages_max_ / 2);
+  } else if (bytes < kBatchBytesLow) {
+    messages_max_ = std::min(kBatchMessages, messages_max_ * 2);
+  }
+}
+
+uint32_t PacketBatch::NextChunk() {
+  uint32_t packets = 0;
+  while (packets < kChunkPackets && next_message_ < count_) {
+    const Message& message = messages_[next_message_];
+    Packet& packet = packets_[packets++];
+    packet.data = static_cast<uint8_t*>(vectors_[next_message_].iov_base) + next_offset_;
+    packet.length = std::min(message.segment_bytes, message.length - next_offset_);
+    packet.tuple = message.tuple;
+    packet.headroom = next_offset_ == 0;
+    next_offset_ += packet.length;
+    if (next_offset_ < message.length) continue;
+    ++next_message_;
+    next_offset_ = 0;
+  }
+  return packets;
 }
 
 }  // namespace turnpike

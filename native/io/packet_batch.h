@@ -1,4 +1,5 @@
-// The datagrams of one receive call, each in a slot with room before it.
+// The datagrams of one receive call, each in a slot with room before it. With UDP_GRO the kernel
+// hands over runs of equal datagrams of one sender as one message; here they come apart again.
 #pragma once
 
 #include <sys/socket.h>
@@ -16,29 +17,55 @@ namespace turnpike {
 
 class PacketBatch {
  public:
+  enum class Result : uint8_t { kDrained, kMore, kFailed };
+
   Status Allocate();
 
-  // Receives what is there, at most kBatchPackets, without waiting. Returns how many, 0 when there
-  // was nothing, or a negative errno. `socket_index` goes into the tuples.
-  int Receive(const UdpSocket& socket, uint16_t socket_index);
+  // Receives what is there without waiting, at most kBatchMessages. `socket_index` goes into the
+  // tuples. kDrained: there was no more than this; the socket says when there is.
+  Result Receive(UdpSocket& socket, uint16_t socket_index);
 
-  // The datagrams of the last call.
+  // Takes the next datagrams, at most kChunkPackets, out of what was received. Returns how many, 0
+  // at the end; operator[] has them until the next call. A datagram of the same message as the one
+  // before it has no headroom.
+  uint32_t NextChunk();
   const Packet& operator[](size_t index) const { return packets_[index]; }
 
+  // What the last Receive brought: messages, and datagrams that the kernel had to drop since the
+  // socket was last asked because its buffer was full.
+  uint32_t messages() const { return count_; }
+  uint64_t dropped() const { return dropped_; }
+
  private:
-  // Enough for one in6_pktinfo.
+  // Enough for in6_pktinfo, the segment size and the count of drops.
   struct alignas(8) Control {
-    uint8_t bytes[64];
+    uint8_t bytes[CMSG_SPACE(20) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
+  };
+  // One message.
+  struct Message {
+    FiveTuple tuple;
+    uint32_t length;
+    // The length of all its datagrams but the last, which may be shorter.
+    uint32_t segment_bytes;
   };
 
-  static IpAddress DestinationOf(msghdr& message);
+  void ReadControl(UdpSocket& socket, msghdr& header, Message* message);
+  // Fewer messages where they are long, more where they are short.
+  void AdaptTo(uint64_t bytes);
 
   MappedArray<uint8_t> slots_;
-  std::array<mmsghdr, kBatchPackets> messages_;
-  std::array<iovec, kBatchPackets> vectors_;
-  std::array<SocketAddress, kBatchPackets> remotes_;
-  std::array<Control, kBatchPackets> controls_;
-  std::array<Packet, kBatchPackets> packets_;
+  uint32_t messages_max_ = kBatchMessages;
+  uint32_t count_ = 0;
+  uint64_t dropped_ = 0;
+  // Where NextChunk goes on.
+  uint32_t next_message_ = 0;
+  uint32_t next_offset_ = 0;
+  std::array<mmsghdr, kBatchMessages> headers_;
+  std::array<iovec, kBatchMessages> vectors_;
+  std::array<SocketAddress, kBatchMessages> remotes_;
+  std::array<Control, kBatchMessages> controls_;
+  std::array<Message, kBatchMessages> messages_;
+  std::array<Packet, kChunkPackets> packets_;
 };
 
 }  // namespace turnpike

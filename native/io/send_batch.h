@@ -1,13 +1,17 @@
-// Datagrams that wait to leave through one socket in one system call.
+// Datagrams that wait to leave through one socket. They are sorted by destination; runs of equal
+// length to one destination leave as one message that the kernel or the device cuts (UDP_SEGMENT),
+// and all messages leave in one system call. To one destination nothing overtakes.
 #pragma once
 
 #include <sys/socket.h>
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/limits.h"
-#include "forward/forwarder.h"
+#include "forward/outgoing.h"
+#include "forward/trunk_sealer.h"
 #include "io/counters.h"
 #include "io/socket_address.h"
 #include "io/udp_socket.h"
@@ -17,32 +21,89 @@ namespace turnpike {
 class SendBatch {
  public:
   // `socket` outlives the batch.
-  SendBatch(const UdpSocket& socket, Side side) : socket_(socket), side_(side) {}
+  SendBatch(const UdpSocket& socket, Side side);
 
+  // Room for the head of the datagram that is added next, until Flush. Flush first when full.
+  uint8_t* NextHead() { return entries_[count_].head; }
   // Adds a datagram, whose bytes must stay until Flush. Flush first when full.
   void Add(const Outgoing& outgoing);
-  bool full() const { return count_ == kBatchPackets; }
+  bool full() const { return count_ == kSendBatchDatagrams; }
   bool empty() const { return count_ == 0; }
 
   // Sends all of it. A datagram that the kernel refuses is skipped alone; when the kernel has no
-  // room the rest is dropped, because waiting here would stop everything else.
+  // room the rest is dropped, because waiting here would stop everything else. Where the kernel or
+  // the device refuses segments they leave one by one, and no run is tried again on this socket.
   void Flush(CounterRow& counters);
 
  private:
   struct alignas(8) Control {
-    uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo))];
+    uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+  };
+  static constexpr uint16_t kNone = 0xffff;
+  struct Entry {
+    Outgoing outgoing;
+    // The next datagram to the same destination, or kNone.
+    uint16_t next;
+    uint8_t head[kSingleHeadBytes];
+  };
+  // The datagrams to one destination, in order.
+  struct Group {
+    uint16_t first;
+    uint16_t last;
+  };
+  // A place of the table that finds a destination's group; of an earlier flush unless `round` is
+  // the present one.
+  struct Place {
+    uint32_t round;
+    uint16_t group;
+  };
+  // A message and the datagrams in it.
+  struct Run {
+    uint16_t first;
+    uint16_t datagrams;
+    uint32_t bytes;
+    // Control bytes of one datagram of it alone.
+    uint32_t source_control_bytes;
+  };
+  // Everything that a message points to; at most one message for each datagram.
+  struct Messages {
+    std::array<mmsghdr, kSendBatchDatagrams> headers;
+    std::array<iovec, 2 * kSendBatchDatagrams> vectors;
+    std::array<SocketAddress, kSendBatchDatagrams> remotes;
+    std::array<Control, kSendBatchDatagrams> controls;
+    std::array<Run, kSendBatchDatagrams> runs;
+    uint32_t count;
+    uint32_t vector_count;
   };
 
-  void SetSource(size_t index, const IpAddress& local);
-  void CountSent(size_t first, size_t count, CounterRow& counters) const;
+  // The place of a destination's group in this round's table.
+  Place& PlaceOf(const FiveTuple& path);
+  // Makes messages of all datagrams.
+  void Build();
+  // Appends the message that starts at entry `first`; returns the entry behind it, or kNone.
+  uint16_t AppendRun(uint16_t first);
+  void AppendVectors(const Outgoing& outgoing);
+  // Adds the message's control parts: the source first, where one is chosen.
+  void AppendSource(msghdr* header, const IpAddress& local);
+  void AppendSegmentSize(msghdr* header, uint16_t segment_bytes);
+  // What becomes of the first message left after the kernel refused it.
+  void HandleRefusal(uint32_t index, int error_number, CounterRow& counters);
+  // Sends a refused run's datagrams one by one.
+  void SendSingly(uint32_t index, CounterRow& counters);
+  void CountSent(uint32_t first, uint32_t count, CounterRow& counters) const;
+  void CountDropped(uint32_t first, CounterRow& counters) const;
 
   const UdpSocket& socket_;
   const Side side_;
   uint32_t count_ = 0;
-  std::array<mmsghdr, kBatchPackets> messages_{};
-  std::array<iovec, kBatchPackets> vectors_;
-  std::array<SocketAddress, kBatchPackets> remotes_;
-  std::array<Control, kBatchPackets> controls_;
+  uint32_t group_count_ = 0;
+  uint32_t round_ = 1;
+  // The longest segment that may be part of a run; falls to what the kernel accepts.
+  uint32_t segment_bytes_max_ = kSegmentBytesMax;
+  std::array<Entry, kSendBatchDatagrams> entries_;
+  std::array<Group, kSendBatchDatagrams> groups_;
+  std::array<Place, 2 * kSendBatchDatagrams> places_{};
+  std::unique_ptr<Messages> messages_;
 };
 
 }  // namespace turnpike

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "base/status.h"
 #include "table/five_tuple.h"
@@ -20,8 +21,19 @@ class UdpSocket {
   Status OpenFirst(const Endpoint& address, uint32_t buffer_bytes);
   // After OpenFirst: lets the other workers' sockets of this address in.
   Status AllowSharing();
+  // Binds a socket that only sends, to a free port of the IP that OpenFirst bound.
+  Status OpenLane(const Endpoint& address, uint32_t buffer_bytes);
   // Binds a further worker's socket to the address that OpenFirst bound, with its real port.
   Status OpenShared(const Endpoint& address, uint32_t buffer_bytes);
+
+  // Lets the kernel look for packets in the driver for this long before it sleeps (SO_BUSY_POLL).
+  // Best effort: it needs CAP_NET_ADMIN and a driver that can.
+  void PreferBusyPoll(uint32_t microseconds);
+
+  // The datagrams dropped between the kernel's last count (SO_RXQ_OVFL) and this one.
+  uint32_t DropsSince(uint32_t kernel_count) {
+    return kernel_count - std::exchange(kernel_drops_, kernel_count);
+  }
 
   int fd() const { return fd_; }
   // The address bound, with its real port.
@@ -36,6 +48,7 @@ class UdpSocket {
 
   int fd_ = -1;
   Endpoint address_;
+  uint32_t kernel_drops_ = 0;
 };
 
 }  // namespace turnpike

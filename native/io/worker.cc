@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +22,10 @@ constexpr uint32_t kWakeToken = 0xffffffff;
 Worker::Worker(const WorkerOptions& options)
     : options_(options),
       counters_(options.counters),
-      forwarder_(tables_, options.index, options.first_sequence) {}
+      sealer_(options.index, options.first_sequence),
+      forwarder_(tables_, sealer_),
+      bundler_(sealer_),
+      pacer_(uint64_t{options.coalescing_us} * kNsPerUs) {}
 
 Worker::~Worker() {
   if (wake_fd_ >= 0) close(wake_fd_);
@@ -33,6 +38,7 @@ Status Worker::Allocate() {
   if (status.ok()) {
     status = tables_.peers.Allocate(options_.trunk_peers_max, options_.hash_key, options_.traffic);
   }
+  if (status.ok()) status = bundler_.Allocate(options_.trunk_peers_max, options_.trunk_mtu_bytes);
   if (status.ok()) status = batch_.Allocate();
   if (status.ok()) status = commands_.Allocate();
   if (status.ok()) status = control_sends_.Allocate(kSendQueueBytes);
@@ -65,6 +71,11 @@ Status Worker::AddSocket(Side side, UdpSocket socket) {
   return {};
 }
 
+void Worker::AddLane(UdpSocket socket) {
+  by_side_[static_cast<size_t>(Side::kTrunk)].back()->lane =
+      std::make_unique<Port::Lane>(std::move(socket));
+}
+
 void Worker::WakeIfAsleep() {
   // Against Poll: either it sees what was queued before this load, or we see it asleep.
   if (!asleep_.load(std::memory_order_seq_cst)) return;
@@ -79,14 +90,17 @@ void Worker::Stop() {
 }
 
 void Worker::Run() {
+  // Pauses are shorter than the slack that the kernel allows timers by default.
+  prctl(PR_SET_TIMERSLACK, 1);
   while (!stop_.load(std::memory_order_relaxed)) {
     const Progress commands = ApplyCommands();
     const Progress sends = SendControl();
     const bool more = commands == Progress::kMore || sends == Progress::kMore;
-    Poll(more ? 0 : sends == Progress::kHeld ? kBarrierPollMs : -1);
+    Wait(more ? 0 : sends == Progress::kHeld ? kBarrierPollMs : -1);
     for (const std::unique_ptr<Port>& port : ports_) {
       if (port->readable) Receive(*port);
     }
+    paused_since_ns_ = 0;
     if (std::exchange(punted_, false)) options_.notifier->Notify();
   }
   Finish();
@@ -105,23 +119,59 @@ void Worker::Finish() {
   }
 }
 
-void Worker::Poll(int timeout_ms) {
+void Worker::Wait(int timeout_ms) {
   if (readable_ports_ > 0) {
     if (++turns_since_poll_ < kTurnsBetweenPolls) return;
     timeout_ms = 0;
   }
   turns_since_poll_ = 0;
-  if (timeout_ms != 0) {
-    asleep_.store(true, std::memory_order_seq_cst);
-    const bool held = timeout_ms > 0;
-    if (stop_.load(std::memory_order_seq_cst) || !commands_.Empty() ||
-        (!held && !control_sends_.Empty())) {
-      timeout_ms = 0;
-    }
+  if (timeout_ms == 0) {
+    PollOnce(0);
+    return;
   }
+  if (const uint64_t messages = std::exchange(messages_since_empty_, 0); messages > 0) {
+    pacer_.Count(static_cast<uint32_t>(messages), ReadClock().monotonic_ns);
+  }
+  if (const uint64_t pause_ns = pacer_.TakePause(); pause_ns > 0) {
+    Pause(pause_ns);
+    return;
+  }
+  if (options_.busy_poll_us > 0 && SpinUntilReadable()) return;
+  Sleep(timeout_ms);
+}
+
+void Worker::Pause(uint64_t pause_ns) {
+  paused_since_ns_ = ReadClock().monotonic_ns;
+  // Interrupted by nothing: this thread takes no signals. What the controlling thread queues
+  // meanwhile waits no longer than packets do.
+  const timespec pause{0, static_cast<long>(pause_ns)};
+  nanosleep(&pause, nullptr);
+  counters_.Add(Counter::kCoalescingPauses);
+  PollOnce(0);
+}
+
+bool Worker::SpinUntilReadable() {
+  const uint64_t end_ns = ReadClock().monotonic_ns + options_.busy_poll_us * kNsPerUs;
+  do {
+    if (PollOnce(0) || !commands_.Empty() || !control_sends_.Empty()) return true;
+  } while (ReadClock().monotonic_ns < end_ns && !stop_.load(std::memory_order_relaxed));
+  return false;
+}
+
+void Worker::Sleep(int timeout_ms) {
+  asleep_.store(true, std::memory_order_seq_cst);
+  const bool held = timeout_ms > 0;
+  if (stop_.load(std::memory_order_seq_cst) || !commands_.Empty() ||
+      (!held && !control_sends_.Empty())) {
+    timeout_ms = 0;
+  }
+  PollOnce(timeout_ms);
+  asleep_.store(false, std::memory_order_relaxed);
+}
+
+bool Worker::PollOnce(int timeout_ms) {
   epoll_event events[2 * kAddressesPerSideMax + 1];
   const int count = epoll_wait(epoll_fd_, events, static_cast<int>(std::size(events)), timeout_ms);
-  asleep_.store(false, std::memory_order_relaxed);
   for (int i = 0; i < count; ++i) {
     if (events[i].data.u32 == kWakeToken) {
       uint64_t wakes;
@@ -131,120 +181,7 @@ void Worker::Poll(int timeout_ms) {
     Port& port = *ports_[events[i].data.u32];
     if (!std::exchange(port.readable, true)) ++readable_ports_;
   }
-}
-
-void Worker::Receive(Port& port) {
-  const int count = batch_.Receive(port.socket, port.index);
-  if (count < static_cast<int>(kBatchPackets)) {
-    // Drained: epoll says when there is more.
-    port.readable = false;
-    --readable_ports_;
-  }
-  if (count < 0) counters_.Add(Counter::kReceiveErrors);
-  if (count <= 0) return;
-  uint64_t bytes = 0;
-  for (int i = 0; i < count; ++i) bytes += batch_[i].length;
-  const Now now = ReadClock();
-  if (port.side == Side::kClient) {
-    counters_.Add(Counter::kClientRxPackets, count);
-    counters_.Add(Counter::kClientRxBytes, bytes);
-    ForwardClientBatch(count, now);
-  } else {
-    counters_.Add(Counter::kTrunkRxPackets, count);
-    counters_.Add(Counter::kTrunkRxBytes, bytes);
-    ForwardTrunkBatch(count, now);
-  }
-  // What was forwarded lies in the packets, which the next receive overwrites.
-  FlushSends();
-}
-
-void Worker::ForwardClientBatch(int count, const Now& now) {
-  for (int i = 0; i < count; ++i) lookups_[i] = forwarder_.ClassifyClient(batch_[i]);
-  for (int i = 0; i < count; ++i) {
-    Outgoing out;
-    const Verdict verdict = forwarder_.ForwardClient(batch_[i], lookups_[i], now, &out);
-    if (verdict == Verdict::kClientPunted) {
-      Punt(Side::kClient, batch_[i], verdict);
-      continue;
-    }
-    counters_.Add(verdict);
-    if (verdict == Verdict::kClientToTrunk || verdict == Verdict::kClientToClient) Queue(out);
-  }
-}
-
-void Worker::ForwardTrunkBatch(int count, const Now& now) {
-  for (int i = 0; i < count; ++i) {
-    OpenedTrunk opened;
-    Outgoing out;
-    const Verdict verdict = forwarder_.OpenTrunk(batch_[i], now, &opened, &out);
-    if (verdict == Verdict::kTrunkPunted) {
-      Punt(Side::kTrunk, batch_[i], verdict);
-      continue;
-    }
-    counters_.Add(verdict);
-    if (verdict == Verdict::kTrunkData) {
-      ForwardRecords(opened, now);
-    } else if (verdict == Verdict::kTrunkProbe) {
-      Queue(out);
-    } else if (verdict == Verdict::kTrunkProbeReply) {
-      ReportEvent(PuntKind::kProbeReply, opened.slot, opened.probe_number, opened.rtt_ns);
-    }
-  }
-}
-
-void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
-  while (RecordHeader* record = opened.records.Next()) {
-    Outgoing out;
-    const Verdict verdict = forwarder_.ForwardRecord(opened, record, &out);
-    counters_.Add(verdict);
-    if (verdict == Verdict::kTrunkToClient) {
-      Queue(out);
-    } else if (tables_.peers.Get(opened.slot)->shared->TakeUnboundEvent(now.monotonic_ns)) {
-      ReportEvent(PuntKind::kUnboundIndex, opened.slot, record->session_index.Get(), 0);
-    }
-  }
-}
-
-void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
-  const bool known_relay =
-      side == Side::kTrunk && tables_.peers.SlotOf(packet.tuple.remote) != nullptr;
-  switch (punts_.PushDatagram(side, options_.index, packet, known_relay)) {
-    case PuntResult::kQueued:
-      counters_.Add(verdict);
-      punted_ = true;
-      break;
-    case PuntResult::kFull:
-      counters_.Add(Counter::kPuntQueueFull);
-      break;
-    case PuntResult::kOversize:
-      counters_.Add(Counter::kPuntOversize);
-      break;
-  }
-}
-
-void Worker::ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns) {
-  PuntedEvent event{};
-  event.kind = kind;
-  event.slot = slot;
-  event.number = number;
-  event.rtt_ns = rtt_ns;
-  if (punts_.PushEvent(event)) {
-    punted_ = true;
-  } else {
-    counters_.Add(Counter::kEventsDropped);
-  }
-}
-
-void Worker::Queue(const Outgoing& outgoing) {
-  SendBatch& sends = by_side_[static_cast<size_t>(outgoing.side)][outgoing.path.socket]->sends;
-  if (sends.full()) sends.Flush(counters_);
-  sends.Add(outgoing);
-}
-
-void Worker::FlushSends() {
-  for (const std::unique_ptr<Port>& port : ports_) {
-    if (!port->sends.empty()) port->sends.Flush(counters_);
-  }
+  return readable_ports_ > 0;
 }
 
 }  // namespace turnpike

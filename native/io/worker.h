@@ -8,10 +8,12 @@
 #include <memory>
 #include <vector>
 
+#include "forward/bundler.h"
 #include "forward/forwarder.h"
 #include "io/byte_ring.h"
 #include "io/command_queue.h"
 #include "io/counters.h"
+#include "io/pacer.h"
 #include "io/packet_batch.h"
 #include "io/punt_ring.h"
 #include "io/send_batch.h"
@@ -38,6 +40,9 @@ struct WorkerOptions {
   uint32_t sessions_max;
   uint32_t trunk_peers_max;
   uint32_t punt_queue_bytes;
+  uint32_t trunk_mtu_bytes;
+  uint32_t coalescing_us;
+  uint32_t busy_poll_us;
   SipKey hash_key;
   uint64_t first_sequence;
   // kCounterRowCells cells, and one element for each slot; both outlive the worker.
@@ -65,6 +70,9 @@ class Worker {
   // Controlling thread, before the start: in this order.
   Status Allocate();
   Status AddSocket(Side side, UdpSocket socket);
+  // The socket that trunk data leaves through in place of the trunk socket added last, so that it
+  // has a source port of its own and its own receive queue at the other relay.
+  void AddLane(UdpSocket socket);
   // `workers` are all of the plane and outlive the run.
   void SetPeers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
 
@@ -87,10 +95,23 @@ class Worker {
     Port(Side side_in, uint16_t index_in, UdpSocket socket_in)
         : side(side_in), index(index_in), socket(std::move(socket_in)), sends(socket, side_in) {}
 
+    // Where forwarded packets and probes leave.
+    SendBatch& data_sends() { return lane ? lane->sends : sends; }
+
+    struct Lane {
+      explicit Lane(UdpSocket socket_in)
+          : socket(std::move(socket_in)), sends(socket, Side::kTrunk) {}
+
+      UdpSocket socket;
+      SendBatch sends;
+    };
+
     const Side side;
     const uint16_t index;
     UdpSocket socket;
+    // Through the socket itself: what TypeScript answers.
     SendBatch sends;
+    std::unique_ptr<Lane> lane;
     bool readable = false;
   };
   enum class Progress : uint8_t { kDone, kMore, kHeld };
@@ -105,22 +126,42 @@ class Worker {
   void SendProbe(const Command& command);
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
-  void Poll(int timeout_ms);
+  // Until a socket may have something: asks, pauses or sleeps.
+  void Wait(int timeout_ms);
+  void Sleep(int timeout_ms);
+  void Pause(uint64_t pause_ns);
+  // Asks for `busy_poll_us` before it would sleep; whether something came.
+  bool SpinUntilReadable();
+  // Returns whether something came; commands that only wake the worker do not count.
+  bool PollOnce(int timeout_ms);
   void Receive(Port& port);
-  void ForwardClientBatch(int count, const Now& now);
-  void ForwardTrunkBatch(int count, const Now& now);
+  void ForwardClientChunk(uint32_t count, const Now& now);
+  void ForwardTrunkChunk(uint32_t count, const Now& now);
   void ForwardRecords(OpenedTrunk& opened, const Now& now);
+  void QueueRecord(const TrunkRecord& record, const Now& now);
+  // Bundles leave when the sockets are empty, or when the oldest has waited long enough.
+  void CloseBundlesIfDue(const Now& now);
+  void CloseBundles();
   void Punt(Side side, const Packet& packet, Verdict verdict);
   void ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns);
-  void Queue(const Outgoing& outgoing);
+  void Queue(SendBatch& sends, const Outgoing& outgoing);
+  void QueueData(const Outgoing& outgoing);
+  void QueueBundle(const Outgoing& outgoing);
   void FlushSends();
 
   const WorkerOptions options_;
   CounterRow counters_;
   Tables tables_;
+  TrunkSealer sealer_;
   Forwarder forwarder_;
+  Bundler bundler_;
+  Pacer pacer_;
   PacketBatch batch_;
-  std::array<ClientLookup, kBatchPackets> lookups_;
+  std::array<ClientLookup, kChunkPackets> lookups_;
+  // Set by a pause for the turn after it: when it began, so what is read then is no older.
+  uint64_t paused_since_ns_ = 0;
+  // Read since the sockets were last empty.
+  uint32_t messages_since_empty_ = 0;
 
   // In the order of epoll's data; by_side_ finds one by its index on its side.
   std::vector<std::unique_ptr<Port>> ports_;

@@ -33,9 +33,12 @@ void Worker::Apply(Command& command) {
       }
       break;
     case Command::Kind::kPutPeer:
+      // Bundles know their relay by its slot, which this may give to another one.
+      CloseBundles();
       tables_.peers.Put(command.index, std::unique_ptr<TrunkPeer>(command.peer));
       break;
     case Command::Kind::kRemovePeer:
+      CloseBundles();
       tables_.peers.Remove(command.index);
       break;
     case Command::Kind::kProbe:
@@ -69,7 +72,7 @@ void Worker::SendProbe(const Command& command) {
     counters_.Add(Verdict::kTrunkNoKey);
     return;
   }
-  Queue(out);
+  QueueData(out);
   // The datagram is gone when this function is.
   FlushSends();
   counters_.Add(Counter::kProbesSent);
@@ -89,7 +92,8 @@ Worker::Progress Worker::SendControl() {
       progress = Progress::kHeld;
       break;
     }
-    Queue(Outgoing{head->side, head->path, record.data + sizeof(*head),
+    Queue(by_side_[static_cast<size_t>(head->side)][head->path.socket]->sends,
+          Outgoing{head->side, head->path, record.data + sizeof(*head),
                    record.length - static_cast<uint32_t>(sizeof(*head))});
     counters_.Add(Counter::kControlSent);
     control_sends_.Skip();

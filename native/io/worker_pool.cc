@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -16,12 +17,12 @@ Status WorkerPool::Open(const PlaneOptions& options, Notifier* notifier) {
   // All sockets of an address before any thread: the kernel spreads 5-tuples over the sockets that
   // are there, so each one more would move some of them to another worker.
   for (size_t i = 0; status.ok() && i < options.client_addresses.size(); ++i) {
-    status = OpenAddress(Side::kClient, options.client_addresses[i], options.socket_buffer_bytes);
+    status = OpenAddress(Side::kClient, options.client_addresses[i], options);
   }
   for (size_t i = 0; status.ok() && i < options.trunk_addresses.size(); ++i) {
-    status = OpenAddress(Side::kTrunk, options.trunk_addresses[i], options.socket_buffer_bytes);
+    status = OpenAddress(Side::kTrunk, options.trunk_addresses[i], options);
   }
-  if (status.ok()) status = StartThreads();
+  if (status.ok()) status = StartThreads(options.cpus);
   if (!status.ok()) Close();
   return status;
 }
@@ -39,6 +40,9 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.sessions_max = options.sessions_max;
     worker.trunk_peers_max = options.trunk_peers_max;
     worker.punt_queue_bytes = options.punt_queue_bytes;
+    worker.trunk_mtu_bytes = options.trunk_mtu_bytes;
+    worker.coalescing_us = options.coalescing_us;
+    worker.busy_poll_us = options.busy_poll_us;
     worker.hash_key = hash_key;
     worker.first_sequence = first_sequence;
     worker.counters = options.counters + i * kCounterRowCells;
@@ -51,23 +55,44 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
   return {};
 }
 
-Status WorkerPool::OpenAddress(Side side, const Endpoint& address, uint32_t buffer_bytes) {
+Status WorkerPool::OpenAddress(Side side, const Endpoint& address, const PlaneOptions& options) {
+  const auto give = [&](size_t worker, UdpSocket socket) {
+    if (options.busy_poll_us > 0) socket.PreferBusyPoll(options.busy_poll_us);
+    return workers_[worker]->AddSocket(side, std::move(socket));
+  };
   UdpSocket first;
-  Status status = first.OpenFirst(address, buffer_bytes);
+  Status status = first.OpenFirst(address, options.socket_buffer_bytes);
   if (status.ok() && workers_.size() > 1) status = first.AllowSharing();
   if (!status.ok()) return status;
   const Endpoint bound = first.address();
-  status = workers_[0]->AddSocket(side, std::move(first));
+  status = give(0, std::move(first));
   for (size_t i = 1; status.ok() && i < workers_.size(); ++i) {
     UdpSocket shared;
-    status = shared.OpenShared(bound, buffer_bytes);
-    if (status.ok()) status = workers_[i]->AddSocket(side, std::move(shared));
+    status = shared.OpenShared(bound, options.socket_buffer_bytes);
+    if (status.ok()) status = give(i, std::move(shared));
   }
-  if (status.ok()) addresses_[static_cast<size_t>(side)].push_back(bound);
-  return status;
+  if (!status.ok()) return status;
+  addresses_[static_cast<size_t>(side)].push_back(bound);
+  return side == Side::kTrunk ? OpenLanes(bound, options) : Status{};
 }
 
-Status WorkerPool::StartThreads() {
+Status WorkerPool::OpenLanes(const Endpoint& bound, const PlaneOptions& options) {
+  std::vector<uint16_t>& ports = lane_ports_.emplace_back();
+  // One worker's traffic is no more than one receive queue's. A registration lists so many sources;
+  // the workers beyond send from the trunk address itself.
+  const size_t lanes_max = kTrunkSourcesMax / options.trunk_addresses.size() - 1;
+  for (size_t i = 0; workers_.size() > 1 && i < std::min(workers_.size(), lanes_max); ++i) {
+    UdpSocket lane;
+    if (Status status = lane.OpenLane(bound, options.socket_buffer_bytes); !status.ok()) {
+      return status;
+    }
+    ports.push_back(lane.address().port);
+    workers_[i]->AddLane(std::move(lane));
+  }
+  return {};
+}
+
+Status WorkerPool::StartThreads(const std::vector<uint32_t>& cpus) {
   // Signals are the host's main thread's business.
   sigset_t all;
   sigset_t before;
@@ -86,9 +111,14 @@ Status WorkerPool::StartThreads() {
     if (error != 0) break;
     pthread_setname_np(thread, ("turnpike-" + std::to_string(i)).c_str());
     threads_.push_back(thread);
+    if (cpus.empty()) continue;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpus[i % cpus.size()], &set);
+    error = pthread_setaffinity_np(thread, sizeof(set), &set);
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return error == 0 ? Status{} : Status::System("cannot start a thread", error);
+  return error == 0 ? Status{} : Status::System("cannot start a thread on its CPU", error);
 }
 
 void WorkerPool::Close() {

@@ -21,6 +21,13 @@ struct PlaneOptions {
   uint32_t trunk_peers_max = 0;
   uint32_t punt_queue_bytes = 0;
   uint32_t socket_buffer_bytes = 0;
+  // PROTOCOL.md section 4: the longest bundle, and how long records wait for company at most.
+  uint32_t trunk_mtu_bytes = 0;
+  uint32_t coalescing_us = 0;
+  // How long a worker asks its sockets again and again before it sleeps; 0: it sleeps at once.
+  uint32_t busy_poll_us = 0;
+  // CPUs that workers are pinned to, in turn; empty: the scheduler's choice.
+  std::vector<uint32_t> cpus;
   // workers + 1 rows of kCounterRowCells, and workers × trunk_peers_max; both outlive the pool.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
@@ -46,14 +53,19 @@ class WorkerPool {
   const std::vector<Endpoint>& addresses(Side side) const {
     return addresses_[static_cast<size_t>(side)];
   }
+  // The ports that trunk data leaves from, by trunk address.
+  const std::vector<std::vector<uint16_t>>& lane_ports() const { return lane_ports_; }
 
  private:
   Status MakeWorkers(const PlaneOptions& options, Notifier* notifier);
-  Status OpenAddress(Side side, const Endpoint& address, uint32_t buffer_bytes);
-  Status StartThreads();
+  Status OpenAddress(Side side, const Endpoint& address, const PlaneOptions& options);
+  // Gives every worker a source port of its own for trunk data from the address bound last.
+  Status OpenLanes(const Endpoint& bound, const PlaneOptions& options);
+  Status StartThreads(const std::vector<uint32_t>& cpus);
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Endpoint> addresses_[2];
+  std::vector<std::vector<uint16_t>> lane_ports_;
   // A close off the main thread and the end of the environment may meet.
   std::mutex close_mutex_;
   std::vector<pthread_t> threads_;

@@ -39,6 +39,14 @@ class FixedTable {
   // Asks the cache for the line where a probe for `hash` begins.
   void Prefetch(uint32_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
 
+  // Once that line has come: asks for the entry that the probe will most likely end at.
+  void PrefetchEntry(uint32_t hash) const {
+    const Slot& slot = index_[hash & mask_];
+    if (slot.entry == 0) return;
+    const auto* entry = reinterpret_cast<const uint8_t*>(&entries_[slot.entry - 1]);
+    for (size_t line = 0; line < sizeof(Entry); line += 64) __builtin_prefetch(entry + line);
+  }
+
   Value* Find(const Key& key) { return Find(key, Hash(key)); }
 
   Value* Find(const Key& key, uint32_t hash) {

@@ -29,7 +29,8 @@ struct SequenceStep {
   bool late = false;
 };
 
-struct Session {
+// A cache line, so that looking one up costs one miss.
+struct alignas(64) Session {
   SessionAction action;
   bool started = false;
   uint16_t newest_sequence = 0;
@@ -49,6 +50,8 @@ struct Session {
     return {};
   }
 };
+
+static_assert(sizeof(Session) == 64);
 
 // The low bits of an index are a place in the table, whose size is a power of two; the bits above
 // let the controlling thread give each use of a place a new index, so that records and closes of
@@ -71,6 +74,7 @@ class SessionTable {
   // What lies at the index's place; a session of generation 0 is unbound, and one of another index
   // is another one.
   Session& At(uint32_t index) { return sessions_[index & mask_]; }
+  void Prefetch(uint32_t index) const { __builtin_prefetch(&sessions_[index & mask_]); }
 
  private:
   MappedArray<Session> sessions_;

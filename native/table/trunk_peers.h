@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/counter_cell.h"
@@ -17,14 +18,20 @@
 
 namespace turnpike {
 
-// The keys of one direction, by the day they belong to.
+// A key of PROTOCOL.md section 4 and the day that it belongs to.
+struct TrunkKey {
+  uint16_t epoch;
+  SipKey key;
+};
+
+// The keys of one direction.
 template <uint32_t kKeysMax>
 class TrunkKeyring {
  public:
   // False when there is no room.
   bool Add(uint16_t epoch, const SipKey& key) {
     if (count_ == kKeysMax) return false;
-    keys_[count_++] = EpochKey{epoch, key};
+    keys_[count_++] = TrunkKey{epoch, key};
     return true;
   }
 
@@ -36,24 +43,18 @@ class TrunkKeyring {
     return nullptr;
   }
 
-  // The newest key that is not of a day to come, its day in `epoch`; or null.
-  const SipKey* NewestUntil(uint16_t today, uint16_t* epoch) const {
-    const EpochKey* newest = nullptr;
+  // The newest key that is not of a day to come, if there is one.
+  std::optional<TrunkKey> NewestUntil(uint16_t today) const {
+    const TrunkKey* newest = nullptr;
     for (uint32_t i = 0; i < count_; ++i) {
-      const EpochKey& key = keys_[i];
+      const TrunkKey& key = keys_[i];
       if (key.epoch <= today && (newest == nullptr || key.epoch > newest->epoch)) newest = &key;
     }
-    if (newest == nullptr) return nullptr;
-    *epoch = newest->epoch;
-    return &newest->key;
+    return newest == nullptr ? std::nullopt : std::optional<TrunkKey>(*newest);
   }
 
  private:
-  struct EpochKey {
-    uint16_t epoch;
-    SipKey key;
-  };
-  std::array<EpochKey, kKeysMax> keys_;
+  std::array<TrunkKey, kKeysMax> keys_;
   uint32_t count_ = 0;
 };
 
@@ -76,6 +77,8 @@ struct TrunkPeer {
   std::vector<Endpoint> sources;
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
+  // The most records that it accepts in one datagram.
+  uint32_t records_max = 1;
   std::shared_ptr<TrunkPeerShared> shared;
 };
 

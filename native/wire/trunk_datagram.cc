@@ -24,6 +24,13 @@ uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length) {
   return hash.Finish();
 }
 
+uint64_t SingleTag(const SipKey& key, const uint8_t* head) {
+  SipHash24 hash(key);
+  hash.Update(head, kTaggedHeaderBytes);
+  hash.Update(head + sizeof(TrunkHeader), sizeof(RecordHeader));
+  return hash.Finish();
+}
+
 uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram) {
   SipHash24 hash(key);
   hash.Update(datagram, kTaggedHeaderBytes);

@@ -72,6 +72,9 @@ bool RecordsFill(const uint8_t* datagram, size_t length);
 // record header, in order. Payloads are the peers' to protect.
 uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length);
 
+// The same for a datagram of one record of which only header and record header are at `head`.
+uint64_t SingleTag(const SipKey& key, const uint8_t* head);
+
 // The tag of a probe or its reply: over bytes 0-11 and the 12 bytes behind the header.
 uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram);
 

@@ -36,6 +36,10 @@ export interface NativeOptions {
   readonly trunkPeersMax: number;
   readonly puntQueueBytes: number;
   readonly socketBufferBytes: number;
+  readonly trunkMtuBytes: number;
+  readonly coalescingUs: number;
+  readonly busyPollUs: number;
+  readonly cpus: readonly number[];
   /** Shared memory that the workers count in. */
   readonly counters: BigUint64Array;
   readonly traffic: BigUint64Array;
@@ -63,6 +67,8 @@ export interface NativePlane {
   drain(buffer: Uint8Array, recordsMax: number): number;
   /** Ports bound on a side, in the order of its addresses. */
   ports(side: number): number[];
+  /** Ports that trunk data leaves from, of one trunk address. */
+  lanePorts(trunkAddress: number): number[];
   /** 64-bit cells before the first counter. */
   counterOffset(): number;
   close(): Promise<void>;
@@ -91,5 +97,9 @@ export interface NativeBinding {
     readonly counterRowCells: number;
     readonly scratchBytes: number;
     readonly datagramBytesMax: number;
+    readonly trunkMtuBytesMin: number;
+    readonly coalescingUsMax: number;
+    readonly busyPollUsMax: number;
+    readonly cpusMax: number;
   };
 }

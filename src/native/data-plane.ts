@@ -39,6 +39,7 @@ function checkChannel(channel: number): void {
 export class NativeDataPlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
+  readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
   readonly #native: NativePlane;
   readonly #limits: NativeBinding['limits'];
@@ -89,6 +90,7 @@ export class NativeDataPlane implements DataPlane {
     };
     this.clientAddresses = bound(checked.clientAddresses, SIDE_NUMBERS.client);
     this.trunkAddresses = bound(checked.trunkAddresses, SIDE_NUMBERS.trunk);
+    this.trunkLanePorts = this.trunkAddresses.map((_, index) => this.#native.lanePorts(index));
   }
 
   putClientFlow({ worker, tuple, channel }: ClientFlow, action: ClientAction): void {
@@ -209,7 +211,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   /**
-   * Not drained at once: under load the workers would notify anew during each drain, and Node calls
+   * Not drained at once: under load workers would notify anew during each drain, and Node calls
    * back up to a thousand times before timers and other I/O have their turn. They wait seconds then.
    */
   #onNotify(): void {

@@ -15,6 +15,10 @@ export interface CheckedOptions {
   readonly trunkPeersMax: number;
   readonly puntQueueBytes: number;
   readonly socketBufferBytes: number;
+  readonly trunkMtuBytes: number;
+  readonly coalescingUs: number;
+  readonly busyPollUs: number;
+  readonly cpus: readonly number[];
 }
 
 function fail(message: string): never {
@@ -54,8 +58,10 @@ export function checkOptions(
     puntQueueBytes = LIMITS.puntQueueBytes,
     socketBufferBytes = LIMITS.socketBufferBytes,
     trunkMtuBytes = LIMITS.trunkMtuBytes,
+    coalescingUs = LIMITS.coalescingUs,
+    busyPollUs = 0,
+    cpus = [],
   } = options;
-  integer('trunkMtuBytes', trunkMtuBytes, LIMITS.trunkMtuBytesMin, limits.datagramBytesMax);
   const perSide = limits.addressesPerSideMax;
   return {
     clientAddresses: addresses('clientAddresses', options.clientAddresses, 1, perSide),
@@ -71,5 +77,14 @@ export function checkOptions(
       limits.puntQueueBytesMax,
     ),
     socketBufferBytes: integer('socketBufferBytes', socketBufferBytes, 1, 2 ** 31 - 1),
+    trunkMtuBytes: integer(
+      'trunkMtuBytes',
+      trunkMtuBytes,
+      limits.trunkMtuBytesMin,
+      limits.datagramBytesMax,
+    ),
+    coalescingUs: integer('coalescingUs', coalescingUs, 0, limits.coalescingUsMax),
+    busyPollUs: integer('busyPollUs', busyPollUs, 0, limits.busyPollUsMax),
+    cpus: cpus.map((cpu) => integer('cpus', cpu, 0, limits.cpusMax - 1)),
   };
 }

@@ -133,6 +133,18 @@ export interface DataPlaneOptions {
   readonly socketBufferBytes?: number;
   /** Largest UDP payload of a bundled trunk datagram; default 1,452. */
   readonly trunkMtuBytes?: number;
+  /**
+   * Under load, the microseconds that packets wait at most for company, 0 to 1,000; default 50.
+   * 0: never. An idle plane adds nothing whatever this says.
+   */
+  readonly coalescingUs?: number;
+  /**
+   * Microseconds that an idle worker asks its sockets again and again before it sleeps; default 0.
+   * Saves the time of waking up and costs up to a whole CPU for each worker.
+   */
+  readonly busyPollUs?: number;
+  /** CPUs that the workers are pinned to, in turn; default none: the scheduler chooses. */
+  readonly cpus?: readonly number[];
   /** Called on the opening thread with what the workers handed up. Must not throw. */
   readonly onBatch: (batch: DataPlaneBatch) => void;
 }
@@ -155,6 +167,11 @@ export interface DataPlane {
   /** The addresses bound, in the order given, with real ports. */
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
+  /**
+   * For each trunk address the further ports that trunk data leaves from: one for each worker where
+   * there are several, so that the other relay's receive queues share the load.
+   */
+  readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
 
   /**

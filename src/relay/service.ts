@@ -18,6 +18,7 @@ import {
   toAddresses,
   wildcardSources,
 } from './addresses.js';
+import { type ForwardingOptions, forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
 import { RegistrationClient } from './registration.js';
@@ -29,7 +30,7 @@ const TICK_MS = 100;
 /** How often a relay that stops looks whether the others have answered. */
 const FAREWELL_POLL_MS = 10;
 
-export interface RelayOptions {
+export interface RelayOptions extends ForwardingOptions {
   /** Name of the relay: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
   readonly id: string;
   /** Name of the region, of the same form. */
@@ -50,8 +51,6 @@ export interface RelayOptions {
   readonly directoryUrl?: string;
   /** Relays known from the start. */
   readonly relays?: readonly RelayRecord[];
-  /** Data-plane threads; default one per CPU up to 4. */
-  readonly workers?: number;
   /** Legs at once; default LIMITS.legsMax. */
   readonly legsMax?: number;
   /** Answers to strangers per source and second; default LIMITS.challengesPerSecond. */
@@ -113,7 +112,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       clientFlowsMax: 2 * legsMax,
       sessionsMax: 2 * legsMax,
       trunkPeersMax: LIMITS.relaysMax,
-      ...(options.workers === undefined ? {} : { workers: options.workers }),
+      ...forwardingOptions(options),
       onBatch: (batch) => receive(batch),
     });
     try {
@@ -162,6 +161,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       sessionsMax: 2 * legsMax,
       onFault: (error) => logger.error({ err: error }, 'a fault of the relay itself'),
     });
+    const trunkSources = withLanes(this.trunkAddresses, plane.trunkLanePorts);
     this.#record = () => ({
       id: options.id,
       region: options.region,
@@ -169,7 +169,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       publicKey: Buffer.from(keys.publicKey).toString('base64'),
       serviceAddresses: this.serviceAddresses,
       trunkAddresses: this.trunkAddresses,
-      trunkSources: this.trunkAddresses,
+      trunkSources,
       recordsMax: LIMITS.recordsMax,
     });
     this.#metrics = new RelayMetrics(this.#rules, plane);
@@ -278,6 +278,17 @@ export class Relay extends EventEmitter<RelayEvents> {
     clearInterval(this.#timer);
     await this.#plane.close();
   }
+}
+
+/** Every address and port that trunk traffic leaves from, as others see them. */
+function withLanes(
+  addresses: readonly TransportAddress[],
+  lanePorts: readonly (readonly number[])[],
+): TransportAddress[] {
+  return addresses.flatMap((address, index) => [
+    address,
+    ...(lanePorts[index] ?? []).map((port) => ({ address: address.address, port })),
+  ]);
 }
 
 function checkOptions({ id, region, listen, trunk, relaySecret, tenantRoot }: RelayOptions): void {

@@ -173,6 +173,11 @@ t.test('both sides agree on the bounds they share', async (t) => {
   const { limits, counterNames } = loadBinding();
   t.equal(limits.puntBytesMax, LIMITS.puntBytesMax);
   t.equal(limits.trunkSourcesMax, LIMITS.trunkSourcesMax);
+  t.equal(limits.trunkMtuBytesMin, LIMITS.trunkMtuBytesMin);
+  t.equal(limits.datagramBytesMax, LIMITS.trunkMtuBytesMax);
+  t.equal(limits.coalescingUsMax, LIMITS.coalescingUsMax);
+  t.equal(limits.busyPollUsMax, LIMITS.busyPollUsMax);
+  t.equal(limits.cpusMax, LIMITS.cpusMax);
   t.ok(limits.clientFlowsMax >= LIMITS.clientFlowsMax && limits.sessionsMax >= LIMITS.sessionsMax);
   t.equal(new Set(counterNames).size, counterNames.length, 'counters have names of their own');
 });

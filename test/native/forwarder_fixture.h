@@ -31,7 +31,9 @@ struct ForwarderFixture {
   static constexpr uint32_t kSlots = 8;
 
   ForwarderFixture(uint8_t lane, uint64_t first_sequence)
-      : traffic(new TrunkTraffic[kSlots]{}), forwarder(tables, lane, first_sequence) {
+      : traffic(new TrunkTraffic[kSlots]{}),
+        sealer(lane, first_sequence),
+        forwarder(tables, sealer) {
     const SipKey hash_key{1, 2};
     if (!tables.flows.Allocate(64, hash_key).ok() || !tables.sessions.Allocate(64).ok() ||
         !tables.peers.Allocate(kSlots, hash_key, traffic.get()).ok()) {
@@ -65,13 +67,20 @@ struct ForwarderFixture {
     tables.sessions.At(index).action = SessionAction{index, slot, slot + 1, to, channel};
   }
 
-  // Both halves of the client side.
+  // All of the client side; a record leaves alone.
   Verdict ForwardClient(const Packet& packet, const Now& now, Outgoing* out) {
-    return forwarder.ForwardClient(packet, forwarder.ClassifyClient(packet), now, out);
+    const ClientLookup lookup = forwarder.ClassifyClient(packet);
+    forwarder.PrefetchFlow(lookup);
+    ClientResult result;
+    const Verdict verdict = forwarder.ForwardClient(packet, lookup, now, &result);
+    if (verdict == Verdict::kClientToTrunk) forwarder.SealAlone(result.record, nullptr, out);
+    if (verdict == Verdict::kClientToClient) *out = result.outgoing;
+    return verdict;
   }
 
   std::unique_ptr<TrunkTraffic[]> traffic;
   Tables tables;
+  TrunkSealer sealer;
   Forwarder forwarder;
 };
 

@@ -105,14 +105,13 @@ TEST(TheNewestPutOwnsASourceAddress) {
 
 TEST(KeyOfTheDay) {
   TrunkKeyring<kSendKeysMax> keys;
-  uint16_t epoch = 0;
-  CHECK(keys.NewestUntil(400, &epoch) == nullptr);
+  CHECK(!keys.NewestUntil(400));
   for (uint16_t day : {326, 324, 325}) CHECK(keys.Add(day, SipKey{day, 0}));
-  CHECK(keys.NewestUntil(323, &epoch) == nullptr);
-  CHECK_EQ(keys.NewestUntil(324, &epoch)->k0, 324u);
-  CHECK_EQ(keys.NewestUntil(325, &epoch)->k0, 325u);
-  CHECK_EQ(keys.NewestUntil(400, &epoch)->k0, 326u);
-  CHECK_EQ(epoch, 326);
+  CHECK(!keys.NewestUntil(323));
+  CHECK_EQ(keys.NewestUntil(324)->key.k0, 324u);
+  CHECK_EQ(keys.NewestUntil(325)->key.k0, 325u);
+  CHECK_EQ(keys.NewestUntil(400)->key.k0, 326u);
+  CHECK_EQ(keys.NewestUntil(400)->epoch, 326);
   CHECK(keys.Find(327) == nullptr);
 }
 

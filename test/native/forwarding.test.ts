@@ -16,8 +16,8 @@ async function connect(families: {
     new TestPlane({ clientAddresses: [client], trunkAddresses: [families.trunk] });
   const left = open(families.left);
   const right = open(families.right);
-  left.join(3, right.trunkAddress());
-  right.join(5, left.trunkAddress());
+  left.joinPlane(3, right);
+  right.joinPlane(5, left);
   const ends = [
     { plane: left, slot: 3, remote: await Remote.open(families.left), ours: 11, theirs: 22 },
     { plane: right, slot: 5, remote: await Remote.open(families.right), ours: 22, theirs: 11 },
@@ -106,7 +106,7 @@ t.test('both peers on one relay', async (t) => {
 
 t.test('a relay replaced goes on, a relay removed does not', async (t) => {
   const { left, right, a, b, close } = await connect({ left: V4, trunk: V4, right: V4 });
-  right.join(5, left.trunkAddress());
+  right.joinPlane(5, left);
   await right.settle(b);
   a.send(left.clientAddress(), hello('after a put of the same relay'));
   t.same(await b.receive(), hello('after a put of the same relay'));
@@ -116,7 +116,7 @@ t.test('a relay replaced goes on, a relay removed does not', async (t) => {
   a.send(left.clientAddress(), hello('from a stranger'));
   await until(() => right.count('trunk_unknown_source') === 1);
 
-  right.join(5, left.trunkAddress());
+  right.joinPlane(5, left);
   await right.settle(b);
   a.send(left.clientAddress(), hello('on an index of the relay before'));
   await until(() => right.count('trunk_unbound') === 1);

@@ -24,6 +24,8 @@ struct PlaneFixture {
     options.trunk_peers_max = 4;
     options.punt_queue_bytes = kPuntQueueBytesMin;
     options.socket_buffer_bytes = 1 << 20;
+    options.trunk_mtu_bytes = 1'452;
+    options.coalescing_us = 50;
     cells.reset(new CounterCell[(workers + 1) * kCounterRowCells]{});
     traffic.reset(new TrunkTraffic[workers * options.trunk_peers_max]{});
     options.counters = cells.get();

@@ -1,5 +1,6 @@
 // Whole planes over loopback sockets; under TSan this is the test of every shared variable.
 #include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -21,7 +22,12 @@ using test::WaitFor;
 // A peer's or a relay's socket on loopback.
 class Remote {
  public:
-  Remote() { CHECK(socket_.OpenFirst(test::ToEndpoint("127.0.0.1:0"), 1 << 20).ok()); }
+  Remote() {
+    CHECK(socket_.OpenFirst(test::ToEndpoint("127.0.0.1:0"), 1 << 20).ok());
+    // One datagram for each call, as peers receive.
+    const int off = 0;
+    CHECK_EQ(setsockopt(socket_.fd(), SOL_UDP, UDP_GRO, &off, sizeof(off)), 0);
+  }
 
   const Endpoint& address() const { return socket_.address(); }
 
@@ -48,14 +54,24 @@ class Remote {
 
 const SipKey kKey{8, 9};
 
-void Join(PlaneFixture& plane, uint32_t slot, const Endpoint& other) {
+void Join(PlaneFixture& plane, uint32_t slot, const Endpoint& other,
+          std::vector<Endpoint> sources = {}) {
   TrunkPeerSpec spec;
   spec.path.remote = other;
-  spec.sources = {other};
+  spec.sources = std::move(sources);
   const uint16_t today = ReadClock().trunk_epoch;
   spec.send_keys.Add(today, kKey);
   spec.receive_keys.Add(today, kKey);
+  spec.records_max = 100;
   CHECK_EQ(plane.controller->PutTrunkPeer(slot, spec), StatusCode::kOk);
+}
+
+void Join(PlaneFixture& plane, uint32_t slot, const PlaneFixture& other) {
+  std::vector<Endpoint> sources = {other.trunk_address()};
+  for (const uint16_t port : other.pool.lane_ports()[0]) {
+    sources.push_back({other.trunk_address().ip, port});
+  }
+  Join(plane, slot, other.trunk_address(), std::move(sources));
 }
 
 // A STUN request, which the plane hands up; tells the worker that receives this socket.
@@ -80,8 +96,8 @@ FlowKey FlowOf(const Remote& remote) {
 TEST(TwoRelaysTwoWorkersManyPeers) {
   PlaneFixture left(2);
   PlaneFixture right(2);
-  Join(left, 1, right.trunk_address());
-  Join(right, 2, left.trunk_address());
+  Join(left, 1, right);
+  Join(right, 2, left);
   constexpr uint32_t kPairs = 8;
   Remote a[kPairs];
   Remote b[kPairs];
@@ -147,8 +163,8 @@ TEST(ADatagramWaitsForTheCommandsBeforeIt) {
 TEST(ProbesTellTheRoundTrip) {
   PlaneFixture left(2);
   PlaneFixture right(2);
-  Join(left, 1, right.trunk_address());
-  Join(right, 2, left.trunk_address());
+  Join(left, 1, right);
+  Join(right, 2, left);
   WaitFor([&] { return right.Count(Counter::kCommandsApplied) == 2; });
   CHECK_EQ(left.controller->Probe(1, 77), StatusCode::kOk);
   uint8_t buffer[1024];

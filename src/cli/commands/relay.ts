@@ -1,6 +1,7 @@
 import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
+import { forwardingOptions } from '../../relay/forwarding-options.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey } from '../config/option.js';
@@ -59,6 +60,39 @@ const RELAY_OPTIONS = {
     minimum: 1,
     maximum: 16,
     defaultText: 'one per CPU, up to 4',
+  },
+  trunkMtu: {
+    kind: 'integer',
+    placeholder: 'BYTES',
+    description: 'longest UDP payload that records to one relay are bundled into',
+    minimum: LIMITS.trunkMtuBytesMin,
+    maximum: LIMITS.trunkMtuBytesMax,
+    default: LIMITS.trunkMtuBytes,
+  },
+  coalescing: {
+    kind: 'integer',
+    placeholder: 'US',
+    description: 'microseconds that packets wait at most for company, only under load; 0: never',
+    minimum: 0,
+    maximum: LIMITS.coalescingUsMax,
+    default: LIMITS.coalescingUs,
+  },
+  busyPoll: {
+    kind: 'integer',
+    placeholder: 'US',
+    description: 'microseconds that a thread asks for packets before it sleeps; costs CPU time',
+    minimum: 0,
+    maximum: LIMITS.busyPollUsMax,
+    defaultText: 'off',
+  },
+  cpus: {
+    kind: 'integer',
+    placeholder: 'CPU',
+    description: 'a CPU to pin a forwarding thread to, one option for each thread',
+    minimum: 0,
+    maximum: LIMITS.cpusMax - 1,
+    repeat: true,
+    defaultText: "the scheduler's choice",
   },
   advertise: {
     kind: 'address',
@@ -124,7 +158,13 @@ export const relayCommand = defineCommand({
       ...advertised,
       ...secrets,
       directoryUrl: options.directory,
-      ...(options.workers === undefined ? {} : { workers: options.workers }),
+      ...forwardingOptions({
+        workers: options.workers,
+        trunkMtuBytes: options.trunkMtu,
+        coalescingUs: options.coalescing,
+        busyPollUs: options.busyPoll,
+        cpus: options.cpus,
+      }),
       logger,
     });
     try {

@@ -14,6 +14,7 @@ import { tupleKey } from '../../../src/relay/leg.js';
 export class FakePlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
+  readonly trunkLanePorts: readonly (readonly number[])[] = [[]];
   readonly workers = 2;
   readonly clientFlows = new Map<string, ClientAction>();
   readonly sessions = new Map<number, SessionAction>();

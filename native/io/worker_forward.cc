@@ -1,0 +1,175 @@
+// The half of a worker that packets pass through.
+#include <utility>
+
+#include "io/clock.h"
+#include "io/worker.h"
+
+namespace turnpike {
+
+void Worker::Receive(Port& port) {
+  const PacketBatch::Result result = batch_.Receive(port.socket, port.index);
+  if (result != PacketBatch::Result::kMore) {
+    // Drained: epoll says when there is more.
+    port.readable = false;
+    --readable_ports_;
+  }
+  if (result == PacketBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
+  if (batch_.dropped() > 0) counters_.Add(Counter::kReceiveDropped, batch_.dropped());
+  messages_since_empty_ += batch_.messages();
+  const Now now = ReadClock();
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  while (const uint32_t count = batch_.NextChunk()) {
+    packets += count;
+    for (uint32_t i = 0; i < count; ++i) bytes += batch_[i].length;
+    if (port.side == Side::kClient) {
+      ForwardClientChunk(count, now);
+    } else {
+      ForwardTrunkChunk(count, now);
+    }
+  }
+  const bool client = port.side == Side::kClient;
+  counters_.Add(client ? Counter::kClientRxPackets : Counter::kTrunkRxPackets, packets);
+  counters_.Add(client ? Counter::kClientRxBytes : Counter::kTrunkRxBytes, bytes);
+  CloseBundlesIfDue(now);
+  // What was forwarded lies in the packets, which the next receive overwrites.
+  FlushSends();
+}
+
+void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
+  for (uint32_t i = 0; i < count; ++i) {
+    // A packet without headroom is of the same message as the one before it.
+    lookups_[i] = i > 0 && !batch_[i].headroom ? forwarder_.ClassifyNext(batch_[i], lookups_[i - 1])
+                                               : forwarder_.ClassifyClient(batch_[i]);
+  }
+  for (uint32_t i = 0; i < count; ++i) forwarder_.PrefetchFlow(lookups_[i]);
+  for (uint32_t i = 0; i < count; ++i) {
+    ClientResult result;
+    const Verdict verdict = forwarder_.ForwardClient(batch_[i], lookups_[i], now, &result);
+    if (verdict == Verdict::kClientPunted) {
+      Punt(Side::kClient, batch_[i], verdict);
+      continue;
+    }
+    counters_.Add(verdict);
+    if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
+    if (verdict == Verdict::kClientToClient) QueueData(result.outgoing);
+  }
+}
+
+void Worker::ForwardTrunkChunk(uint32_t count, const Now& now) {
+  for (uint32_t i = 0; i < count; ++i) forwarder_.PrefetchSessions(batch_[i]);
+  for (uint32_t i = 0; i < count; ++i) {
+    OpenedTrunk opened;
+    Outgoing out;
+    const Verdict verdict = forwarder_.OpenTrunk(batch_[i], now, &opened, &out);
+    if (verdict == Verdict::kTrunkPunted) {
+      Punt(Side::kTrunk, batch_[i], verdict);
+      continue;
+    }
+    counters_.Add(verdict);
+    if (verdict == Verdict::kTrunkData) {
+      ForwardRecords(opened, now);
+    } else if (verdict == Verdict::kTrunkProbe) {
+      QueueData(out);
+    } else if (verdict == Verdict::kTrunkProbeReply) {
+      ReportEvent(PuntKind::kProbeReply, opened.slot, opened.probe_number, opened.rtt_ns);
+    }
+  }
+}
+
+void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
+  while (RecordHeader* record = opened.records.Next()) {
+    Outgoing out;
+    const Verdict verdict = forwarder_.ForwardRecord(opened, record, &out);
+    counters_.Add(verdict);
+    if (verdict == Verdict::kTrunkToClient) {
+      QueueData(out);
+    } else if (tables_.peers.Get(opened.slot)->shared->TakeUnboundEvent(now.monotonic_ns)) {
+      ReportEvent(PuntKind::kUnboundIndex, opened.slot, record->session_index.Get(), 0);
+    }
+  }
+}
+
+void Worker::QueueRecord(const TrunkRecord& record, const Now& now) {
+  Outgoing out;
+  if (bundler_.Takes(record)) {
+    if (!bundler_.HasRoom()) {
+      CloseBundles();
+      FlushSends();
+    }
+    const uint64_t since_ns = paused_since_ns_ > 0 ? paused_since_ns_ : now.monotonic_ns;
+    if (bundler_.Add(record, since_ns, &out)) QueueBundle(out);
+    return;
+  }
+  if (bundler_.CloseBefore(record, &out)) QueueBundle(out);
+  SendBatch& sends =
+      by_side_[static_cast<size_t>(Side::kTrunk)][record.peer->path.socket]->data_sends();
+  if (sends.full()) sends.Flush(counters_);
+  forwarder_.SealAlone(record, sends.NextHead(), &out);
+  sends.Add(out);
+}
+
+void Worker::CloseBundlesIfDue(const Now& now) {
+  if (bundler_.empty()) return;
+  const bool company_expected = readable_ports_ > 0 && pacer_.limit_ns() > 0;
+  if (company_expected && now.monotonic_ns - bundler_.oldest_since_ns() < pacer_.limit_ns()) return;
+  CloseBundles();
+}
+
+void Worker::CloseBundles() {
+  for (Outgoing out; bundler_.CloseOldest(&out);) QueueBundle(out);
+}
+
+void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
+  const bool known_relay =
+      side == Side::kTrunk && tables_.peers.SlotOf(packet.tuple.remote) != nullptr;
+  switch (punts_.PushDatagram(side, options_.index, packet, known_relay)) {
+    case PuntResult::kQueued:
+      counters_.Add(verdict);
+      punted_ = true;
+      break;
+    case PuntResult::kFull:
+      counters_.Add(Counter::kPuntQueueFull);
+      break;
+    case PuntResult::kOversize:
+      counters_.Add(Counter::kPuntOversize);
+      break;
+  }
+}
+
+void Worker::ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns) {
+  PuntedEvent event{};
+  event.kind = kind;
+  event.slot = slot;
+  event.number = number;
+  event.rtt_ns = rtt_ns;
+  if (punts_.PushEvent(event)) {
+    punted_ = true;
+  } else {
+    counters_.Add(Counter::kEventsDropped);
+  }
+}
+
+void Worker::Queue(SendBatch& sends, const Outgoing& outgoing) {
+  if (sends.full()) sends.Flush(counters_);
+  sends.Add(outgoing);
+}
+
+void Worker::QueueData(const Outgoing& outgoing) {
+  Queue(by_side_[static_cast<size_t>(outgoing.side)][outgoing.path.socket]->data_sends(), outgoing);
+}
+
+void Worker::QueueBundle(const Outgoing& outgoing) {
+  counters_.Add(Counter::kBundlesSent);
+  QueueData(outgoing);
+}
+
+void Worker::FlushSends() {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (!port->sends.empty()) port->sends.Flush(counters_);
+    if (port->lane && !port->lane->sends.empty()) port->lane->sends.Flush(counters_);
+  }
+  bundler_.Recycle();
+}
+
+}  // namespace turnpike

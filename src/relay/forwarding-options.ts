@@ -1,0 +1,19 @@
+import type { DataPlaneOptions } from '../native/types.js';
+
+const NAMES = ['workers', 'trunkMtuBytes', 'coalescingUs', 'busyPollUs', 'cpus'] as const;
+
+/** How the data plane forwards: those of its options that a relay passes on as they are. */
+export type ForwardingOptions = {
+  readonly [Name in (typeof NAMES)[number]]?: DataPlaneOptions[Name] | undefined;
+};
+
+/**
+ * Takes a relay's forwarding options out of a larger object.
+ * @returns those that were given
+ */
+export function forwardingOptions(
+  options: ForwardingOptions,
+): Pick<DataPlaneOptions, (typeof NAMES)[number]> {
+  const given = NAMES.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}

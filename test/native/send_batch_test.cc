@@ -1,0 +1,171 @@
+// Batches sent over loopback sockets. What the kernel refuses is provoked with real refusals.
+#include "io/send_batch.h"
+
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <vector>
+
+#include "check.h"
+#include "io/packet_batch.h"
+#include "support.h"
+
+namespace turnpike {
+namespace {
+
+using test::Bytes;
+
+struct Socket : UdpSocket {
+  explicit Socket(bool segments_come_apart = true) {
+    CHECK(OpenFirst(test::ToEndpoint("127.0.0.1:0"), 4 << 20).ok());
+    const int value = segments_come_apart ? 0 : 1;
+    CHECK_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
+  }
+
+  // Everything that waits.
+  std::vector<Bytes> ReceiveAll() {
+    std::vector<Bytes> datagrams;
+    for (pollfd ready{fd(), POLLIN, 0}; poll(&ready, 1, 20) == 1;) {
+      Bytes data(65'536);
+      const ssize_t length = recv(fd(), data.data(), data.size(), MSG_DONTWAIT);
+      if (length < 0) break;
+      data.resize(static_cast<size_t>(length));
+      datagrams.push_back(std::move(data));
+    }
+    return datagrams;
+  }
+};
+
+struct BatchFixture {
+  BatchFixture() : cells(new CounterCell[kCounterRowCells]{}), counters(cells.get()) {}
+
+  void Add(const Endpoint& to, Bytes data, size_t head_bytes = 0) {
+    kept.push_back(std::move(data));
+    const Bytes& bytes = kept.back();
+    FiveTuple path;
+    path.remote = to;
+    Outgoing out{Side::kClient, path, bytes.data() + head_bytes,
+                 static_cast<uint32_t>(bytes.size() - head_bytes)};
+    if (head_bytes > 0) {
+      out.head = bytes.data();
+      out.head_bytes = static_cast<uint32_t>(head_bytes);
+    }
+    batch.Add(out);
+  }
+  uint64_t Count(Counter counter) const { return cells[static_cast<uint8_t>(counter)].Get(); }
+
+  std::unique_ptr<CounterCell[]> cells;
+  CounterRow counters;
+  Socket from;
+  SendBatch batch{from, Side::kClient};
+  std::vector<Bytes> kept = [] {
+    std::vector<Bytes> empty;
+    empty.reserve(kSendBatchDatagrams);
+    return empty;
+  }();
+};
+
+TEST(ManyDestinationsEachInOrder) {
+  BatchFixture f;
+  std::vector<std::unique_ptr<Socket>> to;
+  for (int i = 0; i < 5; ++i) to.push_back(std::make_unique<Socket>());
+  std::vector<std::vector<Bytes>> expected(to.size());
+  for (uint32_t i = 0; i < kSendBatchDatagrams; ++i) {
+    // Lengths that make runs of every kind: equal, falling, rising, with and without heads.
+    const size_t length = 30 + (i / 7) % 3 * 10;
+    const Bytes data(length, static_cast<uint8_t>(i));
+    f.Add(to[i % 5]->address(), data, i % 2 * 28);
+    expected[i % 5].push_back(data);
+  }
+  CHECK(f.batch.full());
+  f.batch.Flush(f.counters);
+  CHECK(f.batch.empty());
+  for (size_t i = 0; i < to.size(); ++i) CHECK(to[i]->ReceiveAll() == expected[i]);
+  CHECK_EQ(f.Count(Counter::kClientTxPackets), kSendBatchDatagrams);
+  CHECK(f.Count(Counter::kSegmentedSends) > 0);
+}
+
+TEST(EqualDatagramsTravelAsOne) {
+  BatchFixture f;
+  Socket to(false);
+  for (int i = 0; i < 16; ++i) f.Add(to.address(), Bytes(1'200, static_cast<uint8_t>(i)));
+  f.Add(to.address(), Bytes(7, 99));
+  f.batch.Flush(f.counters);
+  PacketBatch received;
+  CHECK(received.Allocate().ok());
+  CHECK(received.Receive(to, 3) == PacketBatch::Result::kDrained);
+  CHECK_EQ(received.messages(), 1u);
+  CHECK_EQ(received.NextChunk(), 17u);
+  for (uint32_t i = 0; i < 17; ++i) {
+    CHECK_EQ(received[i].length, i < 16 ? 1'200u : 7u);
+    CHECK_EQ(received[i].data[0], i < 16 ? i : 99u);
+    CHECK_EQ(received[i].headroom, i == 0);
+    CHECK_EQ(received[i].tuple.socket, 3);
+    CHECK(received[i].tuple.remote == f.from.address());
+  }
+  CHECK_EQ(received.NextChunk(), 0u);
+}
+
+TEST(LongRunsAreCutAtTheKernelsLimits) {
+  BatchFixture f;
+  Socket to;
+  for (uint32_t i = 0; i < kSendBatchDatagrams; ++i) {
+    f.Add(to.address(), Bytes(i < 100 ? 8 : 1'400, static_cast<uint8_t>(i)));
+  }
+  f.batch.Flush(f.counters);
+  CHECK_EQ(to.ReceiveAll().size(), size_t{kSendBatchDatagrams});
+  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 0u);
+  CHECK_EQ(f.Count(Counter::kSendErrors), 0u);
+}
+
+TEST(EmptyAndLargeDatagramsGoAlone) {
+  BatchFixture f;
+  Socket to;
+  std::vector<Bytes> expected;
+  for (const size_t length : {0, 0, 9'000, 9'000, 5, 0, 5}) {
+    expected.push_back(Bytes(length, 1));
+    f.Add(to.address(), expected.back());
+  }
+  f.batch.Flush(f.counters);
+  CHECK(to.ReceiveAll() == expected);
+  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 0u);
+}
+
+TEST(APoisonedDestinationStopsNothing) {
+  BatchFixture f;
+  Socket to;
+  for (int i = 0; i < 3; ++i) {
+    f.Add(to.address(), Bytes(10, 1));
+    // Broadcast without permission: EACCES, for the run as a whole.
+    f.Add(test::ToEndpoint("255.255.255.255:9"), Bytes(10, 2));
+    f.Add(test::ToEndpoint("255.255.255.255:9"), Bytes(10, 2));
+  }
+  f.batch.Flush(f.counters);
+  CHECK_EQ(to.ReceiveAll().size(), 3u);
+  CHECK_EQ(f.Count(Counter::kSendErrors), 6u);
+  CHECK_EQ(f.Count(Counter::kClientTxPackets), 3u);
+}
+
+// A socket that sends no checksums cannot send segments (EIO), whatever the device.
+TEST(RefusedSegmentsLeaveOneByOneAndForGood) {
+  BatchFixture f;
+  Socket to;
+  const int on = 1;
+  CHECK_EQ(setsockopt(f.from.fd(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+  std::vector<Bytes> expected;
+  for (int round = 0; round < 3; ++round) {
+    for (uint8_t i = 0; i < 20; ++i) {
+      expected.push_back(Bytes(100, i));
+      f.Add(to.address(), expected.back(), i % 2 * 28);
+    }
+    f.batch.Flush(f.counters);
+  }
+  CHECK(to.ReceiveAll() == expected);
+  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 1u);
+  CHECK_EQ(f.Count(Counter::kSegmentedSends), 0u);
+  CHECK_EQ(f.Count(Counter::kClientTxPackets), 60u);
+}
+
+}  // namespace
+}  // namespace turnpike
