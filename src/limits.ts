@@ -216,5 +216,5 @@ export const LIMITS = {
   busyPollUsMax: 1_000_000,
   cpusMax: 1_024,
   /** Data plane: datagrams handed up in one turn of the event loop, so that others get theirs. */
-  puntedPerTurnMax: 256,
+  puntedPerTurnMax: 64,
 } as const;

@@ -67,6 +67,8 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
        Plane::InstanceMethod("putTrunkPeer", &Plane::PutTrunkPeer),
        Plane::InstanceMethod("removeTrunkPeer", &Plane::RemoveTrunkPeer),
        Plane::InstanceMethod("probe", &Plane::Probe), Plane::InstanceMethod("send", &Plane::Send),
+       Plane::InstanceMethod("hold", &Plane::Hold),
+       Plane::InstanceMethod("release", &Plane::Release),
        Plane::InstanceMethod("drain", &Plane::Drain), Plane::InstanceMethod("ports", &Plane::Ports),
        Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
        Plane::InstanceMethod("close", &Plane::Close)});
@@ -200,6 +202,18 @@ Napi::Value DataPlaneObject::Send(const Napi::CallbackInfo& info) {
   const Side side = Argument(info, 0) == 0 ? Side::kClient : Side::kTrunk;
   return ToValue(info, controller_->Send(side, ReadTuple(scratch_), data.Data(),
                                          static_cast<uint32_t>(data.ByteLength())));
+}
+
+Napi::Value DataPlaneObject::Hold(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  controller_->Hold();
+  return ToValue(info, StatusCode::kOk);
+}
+
+Napi::Value DataPlaneObject::Release(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  controller_->Release();
+  return ToValue(info, StatusCode::kOk);
 }
 
 Napi::Value DataPlaneObject::Drain(const Napi::CallbackInfo& info) {

@@ -147,7 +147,8 @@ StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* dat
   const auto& workers = pool_.workers();
   // By port and last byte of the address: datagrams to one peer leave in order.
   const uint32_t spread = path.remote.port + path.remote.ip.bytes[15];
-  Worker& worker = *workers[spread % workers.size()];
+  const size_t chosen = spread % workers.size();
+  Worker& worker = *workers[chosen];
   uint8_t* record = worker.control_sends().Reserve(sizeof(ControlDatagram) + length);
   if (record == nullptr) {
     counters_.Add(Counter::kControlSendDropped);
@@ -160,7 +161,7 @@ StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* dat
   std::memcpy(record, &head, sizeof(head));
   if (length > 0) std::memcpy(record + sizeof(head), data, length);
   worker.control_sends().Commit();
-  worker.WakeIfAsleep();
+  Wake(chosen);
   return StatusCode::kOk;
 }
 
@@ -198,7 +199,23 @@ bool Controller::AllHaveRoom() const {
 
 void Controller::Push(uint32_t worker, const Command& command) {
   pool_.workers()[worker]->commands().Push(command);
-  pool_.workers()[worker]->WakeIfAsleep();
+  Wake(worker);
+}
+
+void Controller::Wake(size_t worker) {
+  if (holding_) {
+    to_wake_.set(worker);
+  } else {
+    pool_.workers()[worker]->WakeIfAsleep();
+  }
+}
+
+void Controller::Release() {
+  holding_ = false;
+  for (size_t worker = 0; worker < flows_.size(); ++worker) {
+    if (to_wake_.test(worker)) pool_.workers()[worker]->WakeIfAsleep();
+  }
+  to_wake_.reset();
 }
 
 void Controller::PushToAll(const Command& command) {

@@ -5,6 +5,7 @@
 // that is accepted here never fails there.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -41,6 +42,11 @@ class Controller {
   // Sends a datagram once all workers have carried out what was queued until now.
   StatusCode Send(Side side, const FiveTuple& path, const uint8_t* data, uint32_t length);
 
+  // Until Release the workers that get commands or datagrams are not woken for each: an answer to a
+  // whole batch of requests costs one system call for each worker.
+  void Hold() { holding_ = true; }
+  void Release();
+
   // Copies what the workers handed up; see PuntRing::Drain. Starts with another worker each time.
   uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t records_max);
 
@@ -58,6 +64,7 @@ class Controller {
   bool AllHaveRoom() const;
   void Push(uint32_t worker, const Command& command);
   void PushToAll(const Command& command);
+  void Wake(size_t worker);
 
   WorkerPool& pool_;
   CounterRow counters_;
@@ -68,6 +75,9 @@ class Controller {
   std::vector<Slot> slots_;
   uint32_t next_generation_ = 1;
   uint32_t first_to_drain_ = 0;
+  bool holding_ = false;
+  // Workers to wake at Release.
+  std::bitset<kWorkersMax> to_wake_;
 };
 
 }  // namespace turnpike

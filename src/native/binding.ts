@@ -63,6 +63,9 @@ export interface NativePlane {
   removeTrunkPeer(slot: number): number;
   probe(slot: number, number: number): number;
   send(side: number, data: Uint8Array): number;
+  /** From here to `release` workers are not woken for each command and datagram. */
+  hold(): number;
+  release(): number;
   /** Copies at most `recordsMax` punted records into `buffer`; returns the bytes. */
   drain(buffer: Uint8Array, recordsMax: number): number;
   /** Ports bound on a side, in the order of its addresses. */

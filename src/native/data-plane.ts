@@ -211,8 +211,9 @@ export class NativeDataPlane implements DataPlane {
   }
 
   /**
-   * Not drained at once: under load workers would notify anew during each drain, and Node calls
-   * back up to a thousand times before timers and other I/O have their turn. They wait seconds then.
+   * Not drained at once: under load the workers would notify anew during each drain, and Node
+   * calls back up to a thousand times before timers and other I/O have their turn, which then
+   * wait for seconds.
    */
   #onNotify(): void {
     this.#nextTurn ??= setImmediate(() => this.#drain());
@@ -228,6 +229,11 @@ export class NativeDataPlane implements DataPlane {
       // There may be more; the host's timers and I/O come first.
       this.#nextTurn = setImmediate(() => this.#drain());
     }
-    this.#onBatch(batch);
+    this.#native.hold();
+    try {
+      this.#onBatch(batch);
+    } finally {
+      this.#native.release();
+    }
   }
 }
