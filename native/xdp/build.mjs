@@ -1,8 +1,8 @@
 // Compiles relay.bpf.c into the light skeleton that the addon carries: `npm run build:bpf`. With
 // `--check` it writes nothing and fails where the committed one is not what these sources give.
 //
-// Needs Debian 12's clang-14, libbpf-dev and bpftool: another compiler gives other bytes. Users need
-// none of them.
+// Needs Debian 12's clang-14, libbpf-dev and bpftool: another compiler gives other bytes. Users
+// need none of them.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ const BPFTOOL_VERSION = 'v7.1';
 /** Administrators' commands are not on everyone's PATH. */
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
 const NATIVE = dirname(dirname(fileURLToPath(import.meta.url)));
-const SKELETON = join(NATIVE, 'xdp/relay.lskel.h');
+const SKELETON = join(NATIVE, 'xdp/generated/relay.lskel.h');
 
 function run(command, args) {
   const env = { ...process.env, PATH };
@@ -52,6 +52,6 @@ const built = build();
 if (!process.argv.includes('--check')) {
   writeFileSync(SKELETON, built);
 } else if (readFileSync(SKELETON, 'utf8') !== built) {
-  console.error('native/xdp/relay.lskel.h is not what its sources give: npm run build:bpf');
+  console.error(`${SKELETON} is not what its sources give: npm run build:bpf`);
   process.exit(1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xdp/program.h"
 
-#include "xdp/relay.lskel.h"
+#include "xdp/generated/relay.lskel.h"
 
 int tp_program_load(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
   *step = "allocate memory";

@@ -18,7 +18,8 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
 const NATIVE_LAYERS: readonly (readonly string[])[] = [
   ['addon.cc'],
   ['binding'],
-  ['io', 'xdp'],
+  ['xdp'],
+  ['io'],
   ['forward'],
   ['table'],
   ['wire'],

@@ -6,84 +6,99 @@
 #include <bpf/skel_internal.h>
 
 struct relay_bpf {
-  struct bpf_loader_ctx ctx;
-  struct {
-    struct bpf_map_desc tp_flows;
-    struct bpf_map_desc tp_sessions;
-    struct bpf_map_desc tp_peers;
-    struct bpf_map_desc tp_windows;
-    struct bpf_map_desc tp_new_window;
-    struct bpf_map_desc tp_destinations;
-    struct bpf_map_desc tp_hops;
-    struct bpf_map_desc tp_flow_cells;
-    struct bpf_map_desc tp_session_cells;
-    struct bpf_map_desc tp_settings;
-    struct bpf_map_desc tp_cpus;
-    struct bpf_map_desc tp_traffics;
-  } maps;
-  struct {
-    struct bpf_prog_desc turnpike_relay;
-  } progs;
-  struct {
-    int turnpike_relay_fd;
-  } links;
+	struct bpf_loader_ctx ctx;
+	struct {
+		struct bpf_map_desc tp_flows;
+		struct bpf_map_desc tp_sessions;
+		struct bpf_map_desc tp_peers;
+		struct bpf_map_desc tp_windows;
+		struct bpf_map_desc tp_new_window;
+		struct bpf_map_desc tp_destinations;
+		struct bpf_map_desc tp_hops;
+		struct bpf_map_desc tp_flow_cells;
+		struct bpf_map_desc tp_session_cells;
+		struct bpf_map_desc tp_settings;
+		struct bpf_map_desc tp_cpus;
+		struct bpf_map_desc tp_traffics;
+	} maps;
+	struct {
+		struct bpf_prog_desc turnpike_relay;
+	} progs;
+	struct {
+		int turnpike_relay_fd;
+	} links;
 };
 
-static inline int relay_bpf__turnpike_relay__attach(struct relay_bpf *skel) {
-  int prog_fd = skel->progs.turnpike_relay.prog_fd;
-  int fd = ((void)prog_fd, 0); /* auto-attach not supported */
+static inline int
+relay_bpf__turnpike_relay__attach(struct relay_bpf *skel)
+{
+	int prog_fd = skel->progs.turnpike_relay.prog_fd;
+	int fd = ((void)prog_fd, 0); /* auto-attach not supported */
 
-  if (fd > 0) skel->links.turnpike_relay_fd = fd;
-  return fd;
+	if (fd > 0)
+		skel->links.turnpike_relay_fd = fd;
+	return fd;
 }
 
-static inline int relay_bpf__attach(struct relay_bpf *skel) {
-  int ret = 0;
+static inline int
+relay_bpf__attach(struct relay_bpf *skel)
+{
+	int ret = 0;
 
-  ret = ret < 0 ? ret : relay_bpf__turnpike_relay__attach(skel);
-  return ret < 0 ? ret : 0;
+	ret = ret < 0 ? ret : relay_bpf__turnpike_relay__attach(skel);
+	return ret < 0 ? ret : 0;
 }
 
-static inline void relay_bpf__detach(struct relay_bpf *skel) {
-  skel_closenz(skel->links.turnpike_relay_fd);
+static inline void
+relay_bpf__detach(struct relay_bpf *skel)
+{
+	skel_closenz(skel->links.turnpike_relay_fd);
 }
-static void relay_bpf__destroy(struct relay_bpf *skel) {
-  if (!skel) return;
-  relay_bpf__detach(skel);
-  skel_closenz(skel->progs.turnpike_relay.prog_fd);
-  skel_closenz(skel->maps.tp_flows.map_fd);
-  skel_closenz(skel->maps.tp_sessions.map_fd);
-  skel_closenz(skel->maps.tp_peers.map_fd);
-  skel_closenz(skel->maps.tp_windows.map_fd);
-  skel_closenz(skel->maps.tp_new_window.map_fd);
-  skel_closenz(skel->maps.tp_destinations.map_fd);
-  skel_closenz(skel->maps.tp_hops.map_fd);
-  skel_closenz(skel->maps.tp_flow_cells.map_fd);
-  skel_closenz(skel->maps.tp_session_cells.map_fd);
-  skel_closenz(skel->maps.tp_settings.map_fd);
-  skel_closenz(skel->maps.tp_cpus.map_fd);
-  skel_closenz(skel->maps.tp_traffics.map_fd);
-  skel_free(skel);
+static void
+relay_bpf__destroy(struct relay_bpf *skel)
+{
+	if (!skel)
+		return;
+	relay_bpf__detach(skel);
+	skel_closenz(skel->progs.turnpike_relay.prog_fd);
+	skel_closenz(skel->maps.tp_flows.map_fd);
+	skel_closenz(skel->maps.tp_sessions.map_fd);
+	skel_closenz(skel->maps.tp_peers.map_fd);
+	skel_closenz(skel->maps.tp_windows.map_fd);
+	skel_closenz(skel->maps.tp_new_window.map_fd);
+	skel_closenz(skel->maps.tp_destinations.map_fd);
+	skel_closenz(skel->maps.tp_hops.map_fd);
+	skel_closenz(skel->maps.tp_flow_cells.map_fd);
+	skel_closenz(skel->maps.tp_session_cells.map_fd);
+	skel_closenz(skel->maps.tp_settings.map_fd);
+	skel_closenz(skel->maps.tp_cpus.map_fd);
+	skel_closenz(skel->maps.tp_traffics.map_fd);
+	skel_free(skel);
 }
-static inline struct relay_bpf *relay_bpf__open(void) {
-  struct relay_bpf *skel;
+static inline struct relay_bpf *
+relay_bpf__open(void)
+{
+	struct relay_bpf *skel;
 
-  skel = skel_alloc(sizeof(*skel));
-  if (!skel) goto cleanup;
-  skel->ctx.sz = (void *)&skel->links - (void *)skel;
-  return skel;
+	skel = skel_alloc(sizeof(*skel));
+	if (!skel)
+		goto cleanup;
+	skel->ctx.sz = (void *)&skel->links - (void *)skel;
+	return skel;
 cleanup:
-  relay_bpf__destroy(skel);
-  return NULL;
+	relay_bpf__destroy(skel);
+	return NULL;
 }
 
-static inline int relay_bpf__load(struct relay_bpf *skel) {
-  struct bpf_load_and_run_opts opts = {};
-  int err;
+static inline int
+relay_bpf__load(struct relay_bpf *skel)
+{
+	struct bpf_load_and_run_opts opts = {};
+	int err;
 
-  opts.ctx = (struct bpf_loader_ctx *)skel;
-  opts.data_sz = 55224;
-  opts.data = (void *)"\
+	opts.ctx = (struct bpf_loader_ctx *)skel;
+	opts.data_sz = 55224;
+	opts.data = (void *)"\
 \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
 \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
 \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
@@ -2279,8 +2294,8 @@ static inline int relay_bpf__load(struct relay_bpf *skel) {
 \x6c\x61\x79\0\0\0\0\0\0\x25\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\
 \x10\0\0\0\0\0\0\0\0\0\0\0\x32\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
 \0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0";
-  opts.insns_sz = 3624;
-  opts.insns = (void *)"\
+	opts.insns_sz = 3624;
+	opts.insns = (void *)"\
 \xbf\x16\0\0\0\0\0\0\xbf\xa1\0\0\0\0\0\0\x07\x01\0\0\x78\xff\xff\xff\xb7\x02\0\
 \0\x88\0\0\0\xb7\x03\0\0\0\0\0\0\x85\0\0\0\x71\0\0\0\x05\0\x53\0\0\0\0\0\x61\
 \xa1\x78\xff\0\0\0\0\xd5\x01\x01\0\0\0\0\0\x85\0\0\0\xa8\0\0\0\x61\xa1\x7c\xff\
@@ -2400,24 +2415,30 @@ static inline int relay_bpf__load(struct relay_bpf *skel) {
 \0\x63\x06\xa8\0\0\0\0\0\x18\x61\0\0\0\0\0\0\0\0\0\0\x28\0\0\0\x61\x10\0\0\0\0\
 \0\0\x63\x06\xb8\0\0\0\0\0\x18\x61\0\0\0\0\0\0\0\0\0\0\x2c\0\0\0\x61\x10\0\0\0\
 \0\0\0\x63\x06\xc8\0\0\0\0\0\xb7\0\0\0\0\0\0\0\x95\0\0\0\0\0\0\0";
-  err = bpf_load_and_run(&opts);
-  if (err < 0) return err;
-  return 0;
+	err = bpf_load_and_run(&opts);
+	if (err < 0)
+		return err;
+	return 0;
 }
 
-static inline struct relay_bpf *relay_bpf__open_and_load(void) {
-  struct relay_bpf *skel;
+static inline struct relay_bpf *
+relay_bpf__open_and_load(void)
+{
+	struct relay_bpf *skel;
 
-  skel = relay_bpf__open();
-  if (!skel) return NULL;
-  if (relay_bpf__load(skel)) {
-    relay_bpf__destroy(skel);
-    return NULL;
-  }
-  return skel;
+	skel = relay_bpf__open();
+	if (!skel)
+		return NULL;
+	if (relay_bpf__load(skel)) {
+		relay_bpf__destroy(skel);
+		return NULL;
+	}
+	return skel;
 }
 
-__attribute__((unused)) static void relay_bpf__assert(struct relay_bpf *s __attribute__((unused))) {
+__attribute__((unused)) static void
+relay_bpf__assert(struct relay_bpf *s __attribute__((unused)))
+{
 #ifdef __cplusplus
 #define _Static_assert static_assert
 #endif

@@ -1,0 +1,228 @@
+#include "xdp/xdp_plane.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/units.h"
+#include "xdp/clock.h"
+#include "xdp/devices.h"
+
+namespace turnpike {
+
+namespace {
+
+constexpr int kTickMs = 100;
+constexpr uint32_t kTicksPerSecond = 10;
+// Destinations resolved between two looks at what else there is to do.
+constexpr int kResolvedInTurnMax = 64;
+
+Status LoadFailed(const char* step, int error) {
+  if (error == EPERM || error == EACCES) {
+    return Status{StatusCode::kSystem, error, "XDP needs the rights CAP_BPF and CAP_NET_ADMIN", {}};
+  }
+  const char* hint = error == EINVAL || error == ENOSYS ? "; it needs Linux 5.15 or newer" : "";
+  return Status::System(std::string("cannot ") + step + " for XDP" + hint, error);
+}
+
+Status AttachFailed(const std::string& name, int error) {
+  if (error == EBUSY || error == EEXIST) {
+    return Status::System("another XDP program is attached to " + name, error);
+  }
+  if (error == EPERM) return LoadFailed("attach", error);
+  return Status::System("the driver of " + name + " cannot run XDP as it is set up", error);
+}
+
+}  // namespace
+
+Status XdpPlane::Open(const XdpOptions& options) {
+  Status status = Load(options);
+  for (const std::string& name : options.interfaces) {
+    if (status.ok()) status = Attach(name, options.generic_allowed);
+  }
+  if (status.ok()) status = StartUpkeep();
+  if (!status.ok()) Close();
+  return status;
+}
+
+Status XdpPlane::Load(const XdpOptions& options) {
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+  return Status{StatusCode::kSystem, 0, "XDP needs a little-endian machine", {}};
+#endif
+  const tp_sizes sizes = XdpTables::MapSizes(options.sizes);
+  const char* step = "";
+  if (const int error = tp_program_load(&sizes, &program_, &step); error != 0) {
+    return LoadFailed(step, -error);
+  }
+  slots_ = options.sizes.trunk_peers_max;
+  counters_.Open(program_, options.counters, options.traffic, slots_);
+  Status status =
+      tables_.Open(program_, options.sizes, options.client_addresses, options.trunk_addresses);
+  if (status.ok()) status = counters_.StartLanes(options.first_sequence);
+  if (status.ok()) status = events_.Open();
+  BeginDay();
+  return status;
+}
+
+Status XdpPlane::Attach(const std::string& name, bool generic_allowed) {
+  const uint32_t ifindex = if_nametoindex(name.c_str());
+  if (ifindex == 0) return Status::System("there is no network device " + name, errno);
+  int link = LinkXdp(program_.program, ifindex, XDP_FLAGS_DRV_MODE);
+  // The two that say that something is there already are no reason to go round it.
+  if (link < 0 && link != -EBUSY && link != -EEXIST && link != -EPERM && generic_allowed) {
+    link = LinkXdp(program_.program, ifindex, XDP_FLAGS_SKB_MODE);
+    if (link >= 0) generic_ = true;
+  }
+  if (link < 0) return AttachFailed(name, -link);
+  attached_.push_back(Attached{name, ifindex, link});
+  return {};
+}
+
+Status XdpPlane::StartUpkeep() {
+  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) return Status::System("cannot create an eventfd", errno);
+  RefreshDevices();
+  // Signals are the main thread's.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto run = [](void* plane) -> void* {
+    static_cast<XdpPlane*>(plane)->Upkeep();
+    return nullptr;
+  };
+  const int error = pthread_create(&thread_, nullptr, run, this);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) return Status::System("cannot start a thread", error);
+  pthread_setname_np(thread_, "turnpike-xdp");
+  running_ = true;
+  return {};
+}
+
+void XdpPlane::Wake() {
+  const uint64_t one = 1;
+  // It fails only when the counter is full, and then the thread wakes anyway.
+  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof(one));
+}
+
+void XdpPlane::Close() {
+  stop_ = true;
+  if (running_) {
+    Wake();
+    pthread_join(thread_, nullptr);
+    running_ = false;
+    Collect();
+  }
+  if (wake_fd_ >= 0) close(wake_fd_);
+  wake_fd_ = -1;
+  for (const Attached& attached : attached_) close(attached.link);
+  attached_.clear();
+  tp_program_close(&program_);
+}
+
+void XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action) {
+  const std::lock_guard lock(mutex_);
+  tables_.PutFlow(key, action);
+  if (tables_.next_hops().waiting()) Wake();
+}
+
+void XdpPlane::RemoveFlow(const FlowKey& key) {
+  const std::lock_guard lock(mutex_);
+  tables_.RemoveFlow(key);
+}
+
+void XdpPlane::PutSession(const SessionAction& action) {
+  const std::lock_guard lock(mutex_);
+  tables_.PutSession(action);
+  if (tables_.next_hops().waiting()) Wake();
+}
+
+void XdpPlane::RemoveSession(uint32_t index) {
+  const std::lock_guard lock(mutex_);
+  tables_.RemoveSession(index);
+}
+
+void XdpPlane::PutPeer(uint32_t slot, const TrunkPeer& peer) {
+  const std::lock_guard lock(mutex_);
+  tables_.PutPeer(slot, peer);
+  if (tables_.next_hops().waiting()) Wake();
+}
+
+void XdpPlane::RemovePeer(uint32_t slot) {
+  const std::lock_guard lock(mutex_);
+  counters_.CollectTraffic(slot);
+  tables_.RemovePeer(slot);
+}
+
+void XdpPlane::RefreshDevices() {
+  std::vector<Device> devices;
+  for (const Attached& attached : attached_) {
+    Device device;
+    if (ReadDevice(attached.name, &device) && device.ifindex == attached.ifindex) {
+      devices.push_back(device);
+    }
+  }
+  tables_.next_hops().SetDevices(std::move(devices));
+  tables_.SetLocalAddresses(LocalAddresses());
+}
+
+void XdpPlane::BeginDay() {
+  timespec wall;
+  clock_gettime(CLOCK_REALTIME_COARSE, &wall);
+  const int today = TrunkEpochOf(static_cast<uint64_t>(std::max<time_t>(wall.tv_sec, 0)));
+  if (today == today_) return;
+  today_ = today;
+  tables_.SetToday(static_cast<uint16_t>(today));
+}
+
+void XdpPlane::Collect() {
+  counters_.Collect();
+  for (uint32_t slot = 0; slot < slots_; ++slot) {
+    if (tables_.HasPeer(slot)) counters_.CollectTraffic(slot);
+  }
+}
+
+void XdpPlane::Upkeep() {
+  uint64_t next_tick_ns = 0;
+  while (!stop_) {
+    const uint64_t now_ns = MonotonicNs();
+    const bool tick = now_ns >= next_tick_ns;
+    if (tick) next_tick_ns = now_ns + uint64_t{kTickMs} * 1'000'000;
+    UpkeepTurn(tick);
+    pollfd polled[2] = {{wake_fd_, POLLIN, 0}, {events_.fd(), POLLIN, 0}};
+    poll(polled, 2, kTickMs);
+    uint64_t wakes;
+    [[maybe_unused]] const ssize_t got = read(wake_fd_, &wakes, sizeof(wakes));
+  }
+}
+
+void XdpPlane::UpkeepTurn(bool tick) {
+  {
+    const std::lock_guard lock(mutex_);
+    NextHops& next_hops = tables_.next_hops();
+    const bool changed = events_.Take(
+        [&next_hops](const Neighbour& neighbour) { next_hops.OnNeighbour(neighbour); });
+    if (changed) RefreshDevices();
+    if (tick) {
+      BeginDay();
+      Collect();
+      if (++ticks_ % kTicksPerSecond == 0) next_hops.ResolveSomeAgain();
+    }
+  }
+  // The lock is given up between two, as the controlling thread must not wait for all of them.
+  for (int i = 0; i < kResolvedInTurnMax && !stop_; ++i) {
+    const std::lock_guard lock(mutex_);
+    if (!tables_.next_hops().ResolveOne()) return;
+  }
+  // There may be more.
+  Wake();
+}
+
+}  // namespace turnpike

@@ -1,0 +1,286 @@
+#include "xdp/xdp_tables.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "xdp/checksum.h"
+#include "xdp/clock.h"
+
+namespace turnpike {
+
+namespace {
+
+// Gateways and directly reachable peers; beyond that, packets go by the sockets.
+constexpr uint32_t kHops = 65'536;
+// Lanes in use: a few for each relay that has many, but no more than memory for all would be sane.
+constexpr uint32_t kWindowsForEachPeer = 64;
+constexpr uint32_t kWindowsMax = 65'536;
+
+tp_address ToShared(const IpAddress& ip) {
+  tp_address address;
+  std::memcpy(&address, ip.bytes.data(), sizeof(address));
+  return address;
+}
+
+tp_flow_key MakeKey(const Endpoint& remote, const Endpoint& local, uint16_t channel) {
+  tp_flow_key key{};
+  key.remote = ToShared(remote.ip);
+  key.local = ToShared(local.ip);
+  key.remote_port = TP_BE16(remote.port);
+  key.local_port = TP_BE16(local.port);
+  key.channel = TP_BE16(channel);
+  return key;
+}
+
+uint32_t Destinations(const XdpSizes& sizes) {
+  return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;
+}
+
+// Relays accept yesterday's to tomorrow's keys, so an older one is of no use.
+bool SendKey(const TrunkPeer& peer, uint16_t today, tp_peer* shared) {
+  for (const uint16_t epoch : {today, static_cast<uint16_t>(today - 1)}) {
+    const SipKey* key = peer.send_keys.Find(epoch);
+    if (key == nullptr) continue;
+    shared->send_epoch = epoch;
+    shared->send_key = tp_key{key->k0, key->k1};
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+tp_sizes XdpTables::MapSizes(const XdpSizes& sizes) {
+  tp_sizes maps{};
+  const uint32_t sources = std::min(sizes.trunk_peers_max * kTrunkSourcesMax, 65'536u);
+  maps.flows = sizes.client_flows_max + sources;
+  maps.sessions = sizes.sessions_max;
+  maps.peers = sizes.trunk_peers_max;
+  maps.windows = std::min(sizes.trunk_peers_max * kWindowsForEachPeer, kWindowsMax);
+  maps.destinations = Destinations(sizes);
+  maps.hops = kHops;
+  maps.flow_cells = sizes.client_flows_max + 1;
+  maps.session_cells = SessionTable::Places(sizes.sessions_max);
+  maps.traffics = sizes.trunk_peers_max;
+  return maps;
+}
+
+Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes,
+                       std::vector<Endpoint> clients, std::vector<Endpoint> trunks) {
+  const tp_sizes maps = MapSizes(sizes);
+  program_ = program;
+  bound_[0] = std::move(clients);
+  bound_[1] = std::move(trunks);
+  peers_.resize(sizes.trunk_peers_max);
+  cell_numbers_ = RestingNumbers(maps.flow_cells - 1);
+  session_mask_ = maps.session_cells - 1;
+  Status status = settings_.Map(program.settings, 1);
+  if (status.ok()) status = flow_cells_.Map(program.flow_cells, maps.flow_cells);
+  if (status.ok()) status = session_cells_.Map(program.session_cells, maps.session_cells);
+  if (status.ok()) {
+    status = next_hops_.Open(program.destinations, maps.destinations, program.hops, maps.hops);
+  }
+  return status;
+}
+
+void XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
+  const tp_flow_key shared_key = KeyOf(key);
+  tp_flow before;
+  const bool known = LookUpBpfMap(program_.flows, &shared_key, &before) == 0;
+  tp_flow flow{};
+  if (action.kind == FlowAction::Kind::kTrunk) {
+    flow.kind = TP_TO_TRUNK;
+    flow.slot = action.slot;
+    flow.generation = action.generation;
+    flow.session_index = htonl(action.session_index);
+    const bool same = known && before.kind == TP_TO_TRUNK && before.generation == flow.generation &&
+                      before.session_index == flow.session_index;
+    // A repeated put must not look like loss at the other relay.
+    if (same) return;
+    flow.cell = cell_numbers_.Take(MonotonicNs());
+    if (flow.cell == 0) return EraseFlow(shared_key);
+    flow_cells_[flow.cell] = 0;
+  } else {
+    flow.kind = TP_TO_CLIENT;
+    flow.channel = TP_BE16(action.channel);
+    flow.path = MakePath(LocalOf(Side::kClient, action.tuple), action.tuple.remote);
+  }
+  EraseFlow(shared_key);
+  if (UpdateBpfMap(program_.flows, &shared_key, &flow) == 0) return;
+  next_hops_.Release(flow.path.destination);
+  if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, MonotonicNs());
+}
+
+void XdpTables::RemoveFlow(const FlowKey& key) { EraseFlow(KeyOf(key)); }
+
+void XdpTables::EraseFlow(const tp_flow_key& key) {
+  tp_flow flow;
+  if (LookUpBpfMap(program_.flows, &key, &flow) != 0) return;
+  DeleteFromBpfMap(program_.flows, &key);
+  next_hops_.Release(flow.path.destination);
+  if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, MonotonicNs());
+}
+
+void XdpTables::PutSession(const SessionAction& action) {
+  tp_session before;
+  const bool known = LookUpBpfMap(program_.sessions, &action.index, &before) == 0;
+  tp_session session{};
+  session.slot = action.slot;
+  session.generation = action.generation;
+  session.cell = action.index & session_mask_;
+  session.channel = TP_BE16(action.channel);
+  session.path = MakePath(LocalOf(Side::kClient, action.tuple), action.tuple.remote);
+  if (!known || before.generation != session.generation) {
+    __atomic_store_n(&session_cells_[session.cell], 0, __ATOMIC_RELAXED);
+  }
+  const bool put = UpdateBpfMap(program_.sessions, &action.index, &session) == 0;
+  if (!put) next_hops_.Release(session.path.destination);
+  if (put && known) next_hops_.Release(before.path.destination);
+}
+
+void XdpTables::RemoveSession(uint32_t index) {
+  tp_session session;
+  if (LookUpBpfMap(program_.sessions, &index, &session) != 0) return;
+  DeleteFromBpfMap(program_.sessions, &index);
+  next_hops_.Release(session.path.destination);
+}
+
+void XdpTables::PutPeer(uint32_t slot, const TrunkPeer& peer) {
+  Peer& held = peers_[slot];
+  const uint32_t destination_before = held.destination;
+  held.present = true;
+  held.peer = TrunkPeer{};
+  held.peer.generation = peer.generation;
+  held.peer.path = peer.path;
+  held.peer.sources = peer.sources;
+  held.peer.send_keys = peer.send_keys;
+  held.peer.receive_keys = peer.receive_keys;
+  const Endpoint local = LocalOf(Side::kTrunk, peer.path);
+  held.destination = next_hops_.Acquire(peer.path.remote.ip, local.ip);
+  WritePeer(slot);
+  WriteSources(slot);
+  next_hops_.Release(destination_before);
+}
+
+void XdpTables::RemovePeer(uint32_t slot) {
+  Peer& held = peers_[slot];
+  if (!held.present) return;
+  EraseSources(held);
+  DeleteFromBpfMap(program_.peers, &slot);
+  next_hops_.Release(held.destination);
+  EraseWindows(slot, held.peer.generation);
+  held = Peer{};
+}
+
+void XdpTables::SetToday(uint16_t today) {
+  today_ = today;
+  __atomic_store_n(&settings_[0].today, today, __ATOMIC_RELAXED);
+  for (uint32_t slot = 0; slot < peers_.size(); ++slot) {
+    if (peers_[slot].present) WritePeer(slot);
+  }
+}
+
+void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
+  if (addresses == local_addresses_) return;
+  local_addresses_ = std::move(addresses);
+  for (uint32_t slot = 0; slot < peers_.size(); ++slot) {
+    if (peers_[slot].present) WriteSources(slot);
+  }
+}
+
+void XdpTables::WritePeer(uint32_t slot) {
+  const Peer& held = peers_[slot];
+  const Endpoint local = LocalOf(Side::kTrunk, held.peer.path);
+  tp_peer shared{};
+  shared.generation = held.peer.generation;
+  shared.can_send = SendKey(held.peer, today_, &shared) && !local.ip.IsNone();
+  for (int i = 0; i < TP_RECEIVE_KEYS; ++i) {
+    const uint16_t epoch = static_cast<uint16_t>(today_ - 1 + i);
+    const SipKey* key = held.peer.receive_keys.Find(epoch);
+    if (key == nullptr) continue;
+    shared.receive[i] = tp_receive_key{tp_key{key->k0, key->k1}, epoch, 1};
+  }
+  shared.path.remote = ToShared(held.peer.path.remote.ip);
+  shared.path.local = ToShared(local.ip);
+  shared.path.remote_port = TP_BE16(held.peer.path.remote.port);
+  shared.path.local_port = TP_BE16(local.port);
+  shared.path.destination = held.destination;
+  shared.path.is_ipv4 = held.peer.path.remote.ip.IsIpv4();
+  tp_set_path_sums(&shared.path);
+  UpdateBpfMap(program_.peers, &slot, &shared);
+}
+
+void XdpTables::WriteSources(uint32_t slot) {
+  Peer& held = peers_[slot];
+  EraseSources(held);
+  tp_flow flow{};
+  flow.kind = TP_TRUNK_SOURCE;
+  flow.slot = slot;
+  flow.generation = held.peer.generation;
+  const auto put = [&](const Endpoint& source, const IpAddress& ip, uint16_t port) {
+    if (source.ip.IsIpv4() != ip.IsIpv4()) return;
+    const tp_flow_key key = MakeKey(source, Endpoint{ip, port}, 0);
+    if (UpdateBpfMap(program_.flows, &key, &flow) == 0) held.sources.push_back(key);
+  };
+  for (const Endpoint& source : held.peer.sources) {
+    for (const Endpoint& bound : bound_[static_cast<size_t>(Side::kTrunk)]) {
+      if (!bound.ip.IsWildcard()) {
+        put(source, bound.ip, bound.port);
+        continue;
+      }
+      for (const IpAddress& ip : local_addresses_) {
+        if (ip.IsIpv4() == bound.ip.IsIpv4()) put(source, ip, bound.port);
+      }
+    }
+  }
+}
+
+void XdpTables::EraseSources(Peer& peer) {
+  for (const tp_flow_key& key : peer.sources) {
+    tp_flow flow;
+    // A source that another slot holds by now is that one's.
+    if (LookUpBpfMap(program_.flows, &key, &flow) != 0) continue;
+    if (flow.generation == peer.peer.generation) DeleteFromBpfMap(program_.flows, &key);
+  }
+  peer.sources.clear();
+}
+
+void XdpTables::EraseWindows(uint32_t slot, uint32_t generation) {
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    const tp_window_key key{slot, generation, lane};
+    DeleteFromBpfMap(program_.windows, &key);
+  }
+}
+
+const Endpoint& XdpTables::BoundTo(Side side, uint16_t socket) const {
+  return bound_[static_cast<size_t>(side)][socket];
+}
+
+Endpoint XdpTables::LocalOf(Side side, const FiveTuple& tuple) const {
+  Endpoint local = BoundTo(side, tuple.socket);
+  if (!tuple.local.IsNone()) local.ip = tuple.local;
+  // Where the kernel would choose the address, the fast path leaves it to the kernel.
+  if (local.ip.IsWildcard()) local.ip = IpAddress{};
+  return local;
+}
+
+tp_flow_key XdpTables::KeyOf(const FlowKey& key) const {
+  return MakeKey(key.tuple.remote, LocalOf(Side::kClient, key.tuple), key.channel);
+}
+
+tp_path XdpTables::MakePath(const Endpoint& local, const Endpoint& remote) {
+  tp_path path{};
+  path.remote = ToShared(remote.ip);
+  path.local = ToShared(local.ip);
+  path.remote_port = TP_BE16(remote.port);
+  path.local_port = TP_BE16(local.port);
+  path.is_ipv4 = remote.ip.IsIpv4();
+  // Destination 0 cannot be reached.
+  if (!local.ip.IsNone()) path.destination = next_hops_.Acquire(remote.ip, local.ip);
+  tp_set_path_sums(&path);
+  return path;
+}
+
+}  // namespace turnpike
