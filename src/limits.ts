@@ -74,7 +74,7 @@ export const LIMITS = {
   /** Legs lost to a relay's silence that are remembered until it answers again. */
   lostLegsMax: 131_072,
   /** Legs ended in one go, before other work has its turn. */
-  legsEndedAtOnce: 500,
+  legsEndedAtOnce: 100,
   /** A relay that stops tells its peers and the other relays so for at most this long. */
   farewellMs: 3_000,
   /** … and waits for the other relays' answers for at most this long. */

@@ -61,9 +61,14 @@ export class CloseRequests {
     if (pending?.remote === remote) this.#drop(pending);
   }
 
-  /** Repeats what is due. */
-  tick(): void {
-    for (const pending of this.#wheel.turn(this.#clock.monotonic())) {
+  /** Whether requests are due that have not been repeated. */
+  get moreDue(): boolean {
+    return this.#wheel.ripe;
+  }
+
+  /** Repeats the next few of those that are due. */
+  repeatSome(): void {
+    for (const pending of this.#wheel.turn(this.#clock.monotonic(), LIMITS.legsEndedAtOnce)) {
       if (pending.requests < LIMITS.closeRequestsMax) this.#request(pending);
       else this.#drop(pending);
     }

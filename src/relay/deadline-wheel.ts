@@ -1,3 +1,6 @@
+/** Stands for a bucket in items that are due and have not been handed out yet. */
+const RIPE = -1;
+
 /** Something with one deadline at a time. The wheel alone writes `wheelBucket`. */
 export interface Timed {
   wheelBucket?: number | undefined;
@@ -13,6 +16,9 @@ export class DeadlineWheel<T extends Timed> {
   readonly #bucketMs: number;
   readonly #buckets = new Map<number, Set<T>>();
   #turned: number;
+  /** Due items in the order of their buckets; those moved or cleared since are passed over. */
+  #ripe: T[] = [];
+  #handedOut = 0;
 
   /**
    * @param bucketMs - resolution in milliseconds
@@ -46,26 +52,47 @@ export class DeadlineWheel<T extends Timed> {
     item.wheelBucket = undefined;
   }
 
-  /** Takes out and returns every item that is due at `now`. */
-  turn(now: number): T[] {
-    const until = Math.floor(now / this.#bucketMs);
+  /** Whether the last turn left items that were due already. */
+  get ripe(): boolean {
+    return this.#handedOut < this.#ripe.length;
+  }
+
+  /**
+   * Takes out and returns items that are due at `now`.
+   * @param itemsMax - the most to return; the rest waits for the next turn
+   */
+  turn(now: number, itemsMax: number = Number.POSITIVE_INFINITY): T[] {
+    this.#ripen(Math.floor(now / this.#bucketMs));
     const due: T[] = [];
-    if (until - this.#turned > this.#buckets.size) {
-      for (const bucket of this.#buckets.keys()) if (bucket <= until) this.#take(bucket, due);
-    } else {
-      for (let bucket = this.#turned + 1; bucket <= until; bucket++) this.#take(bucket, due);
+    while (this.ripe && due.length < itemsMax) {
+      const item = this.#ripe[this.#handedOut++] as T;
+      if (item.wheelBucket !== RIPE) continue;
+      item.wheelBucket = undefined;
+      due.push(item);
     }
-    this.#turned = Math.max(this.#turned, until);
+    if (!this.ripe) {
+      this.#ripe = [];
+      this.#handedOut = 0;
+    }
     return due;
   }
 
-  #take(bucket: number, due: T[]): void {
+  #ripen(until: number): void {
+    if (until - this.#turned > this.#buckets.size) {
+      for (const bucket of this.#buckets.keys()) if (bucket <= until) this.#take(bucket);
+    } else {
+      for (let bucket = this.#turned + 1; bucket <= until; bucket++) this.#take(bucket);
+    }
+    this.#turned = Math.max(this.#turned, until);
+  }
+
+  #take(bucket: number): void {
     const items = this.#buckets.get(bucket);
     if (!items) return;
     this.#buckets.delete(bucket);
     for (const item of items) {
-      item.wheelBucket = undefined;
-      due.push(item);
+      item.wheelBucket = RIPE;
+      this.#ripe.push(item);
     }
   }
 }

@@ -19,6 +19,7 @@ export class LegLife {
   readonly #context: RelayContext;
   /** Legs that lost their connection, and the connection they lost. */
   #ending: { readonly leg: Leg; readonly pairing: Pairing }[] = [];
+  #ended = 0;
 
   constructor(context: RelayContext) {
     this.#context = context;
@@ -104,12 +105,26 @@ export class LegLife {
     this.endSome();
   }
 
+  /** Whether legs wait to be ended. */
+  get moreToEnd(): boolean {
+    return this.#ended < this.#ending.length;
+  }
+
   /** Ends the next few of those that wait for it. */
   endSome(): void {
-    for (const { leg, pairing } of this.#ending.splice(0, LIMITS.legsEndedAtOnce)) {
+    for (const { leg, pairing } of this.#nextToEnd()) {
       const same = leg.state.type === 'established' && leg.state.pairing === pairing;
       if (same) this.end(leg, 'closed_relay_gone');
     }
+  }
+
+  #nextToEnd() {
+    const next = this.#ending.slice(this.#ended, this.#ended + LIMITS.legsEndedAtOnce);
+    this.#ended += next.length;
+    if (this.moreToEnd) return next;
+    this.#ending = [];
+    this.#ended = 0;
+    return next;
   }
 
   #unpair(leg: Leg, { via, channel }: Pairing, reason: EndReason): void {

@@ -155,9 +155,14 @@ export class LegTable {
     this.#wheel.set(leg, at);
   }
 
-  /** Takes the legs that are due. */
+  /** Takes the next few of the legs that are due. */
   due(now: number): Leg[] {
-    return this.#wheel.turn(now);
+    return this.#wheel.turn(now, LIMITS.legsEndedAtOnce);
+  }
+
+  /** Whether legs are due that have not been taken. */
+  get moreDue(): boolean {
+    return this.#wheel.ripe;
   }
 
   /** Forgets what has rested and 5-tuples that hold nothing any more; called every few seconds. */

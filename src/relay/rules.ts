@@ -143,9 +143,25 @@ export class RelayRules {
     this.finder.update(records);
   }
 
-  /** Does what is due; called every 100 ms or so. Never throws. */
-  tick(): void {
-    this.#guarded(() => this.#timers.tick());
+  /**
+   * Does what is due; called every 100 ms or so. Never throws.
+   * @returns whether so much was due that `goOn` should be called soon
+   */
+  tick(): boolean {
+    let more = false;
+    this.#guarded(() => {
+      more = this.#timers.tick();
+    });
+    return more;
+  }
+
+  /** Goes on with what `tick` left. Never throws. @returns as `tick` */
+  goOn(): boolean {
+    let more = false;
+    this.#guarded(() => {
+      more = this.#timers.goOn();
+    });
+    return more;
   }
 
   /**

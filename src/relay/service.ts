@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { isName, registrationKey, relayKeyPair } from '../auth/keys.js';
@@ -85,6 +85,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #registration: RegistrationClient | undefined;
   readonly #metrics: RelayMetrics;
   readonly #timer: NodeJS.Timeout;
+  #goingOn: NodeJS.Immediate | undefined;
   readonly #logger: Logger;
   /** RELAY-START may be set anew until others can know it: the host's clock may be put right. */
   #startIsKnown: boolean;
@@ -175,7 +176,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#metrics = new RelayMetrics(this.#rules, plane);
     this.#rules.updateRelays(options.relays ?? []);
     this.#registration = this.#register(options, clock);
-    this.#timer = setInterval(() => this.#rules.tick(), TICK_MS);
+    this.#timer = setInterval(() => this.#after(this.#rules.tick()), TICK_MS);
   }
 
   #register(options: RelayOptions, clock: Clock): RegistrationClient | undefined {
@@ -206,6 +207,15 @@ export class Relay extends EventEmitter<RelayEvents> {
     });
     client.start();
     return client;
+  }
+
+  /** Goes on as soon as messages have had their turn, where very much is due at once. */
+  #after(more: boolean): void {
+    if (!more) return;
+    this.#goingOn ??= setImmediate(() => {
+      this.#goingOn = undefined;
+      this.#after(this.#rules.goOn());
+    });
   }
 
   #setStart(start: number): void {
@@ -270,12 +280,13 @@ export class Relay extends EventEmitter<RelayEvents> {
         this.#logger.warn({ left }, 'no time to tell the rest of the peers that the relay stops');
         break;
       }
-      await setImmediate();
+      await nextTurn();
     }
     const answered = performance.now() + LIMITS.farewellAnswersMs;
     await this.#registration?.stop();
     while (closes.pending > 0 && performance.now() < answered) await setTimeout(FAREWELL_POLL_MS);
     clearInterval(this.#timer);
+    clearImmediate(this.#goingOn);
     await this.#plane.close();
   }
 }

@@ -20,19 +20,34 @@ export class RelayTimers {
     this.#sweptAt = context.clock.monotonic();
   }
 
-  /** Does all that is due. */
-  tick(): void {
-    const { clock, legs, closes, trunk, offers } = this.#context;
+  /**
+   * Does what is due. Where very much is due at once it does a part.
+   * @returns whether there is more, for `goOn`
+   */
+  tick(): boolean {
+    const { clock, legs, trunk, offers } = this.#context;
     const now = clock.monotonic();
-    this.#life.endSome();
-    for (const leg of legs.due(now)) this.#due(leg, now);
-    closes.tick();
+    const more = this.goOn();
     trunk.tick();
-    if (now - this.#sweptAt < SWEEP_MS) return;
+    if (now - this.#sweptAt < SWEEP_MS) return more;
     this.#sweptAt = now;
     legs.sweep(now);
     offers.expire(now);
     this.#outgoing.expire();
+    return more;
+  }
+
+  /**
+   * Does the next part of what is due; messages should have their turn in between.
+   * @returns whether there is more
+   */
+  goOn(): boolean {
+    const { clock, legs, closes } = this.#context;
+    const now = clock.monotonic();
+    this.#life.endSome();
+    for (const leg of legs.due(now)) this.#due(leg, now);
+    closes.repeatSome();
+    return this.#life.moreToEnd || legs.moreDue || closes.moreDue;
   }
 
   #due(leg: Leg, now: number): void {

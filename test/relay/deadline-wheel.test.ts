@@ -38,3 +38,21 @@ t.test('moving and clearing leave nothing behind', async (t) => {
   t.same(wheel.turn(1_000), [moved]);
   t.same(wheel.turn(1e12), [], 'a long sleep costs nothing');
 });
+
+t.test('a turn hands out so many at most, and keeps the others', async (t) => {
+  const wheel = new DeadlineWheel<Timed>(100, 0);
+  const items: Timed[] = Array.from({ length: 10 }, () => ({}));
+  for (const item of items) wheel.set(item, 500);
+  t.same(wheel.turn(400, 4), []);
+  t.notOk(wheel.ripe);
+  t.equal(wheel.turn(500, 4).length, 4);
+  t.ok(wheel.ripe);
+  const [cleared, moved] = items.slice(4) as [Timed, Timed];
+  wheel.clear(cleared);
+  wheel.set(moved, 900);
+  const late: Timed = {};
+  wheel.set(late, 300);
+  t.same(wheel.turn(600), [...items.slice(6), late], 'without what was cleared or moved');
+  t.notOk(wheel.ripe);
+  t.same(wheel.turn(900), [moved], 'which is handed out in its own time, once');
+});

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
+import { LIMITS } from '../../src/limits.js';
 import { encodeControl, type TrunkControl } from '../../src/trunk/control.js';
 import {
   CONNECTION_ID,
@@ -242,7 +243,8 @@ t.test('the connections of a relay that is gone end a few hundred at a time', as
   }
   fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pump();
-  t.equal(peers.filter(({ closed }) => closed.length === 1).length, 500);
+  const some = LIMITS.legsEndedAtOnce;
+  t.equal(peers.filter(({ closed }) => closed.length === 1).length, some);
   world.pass(100);
   t.equal(peers.filter(({ closed }) => closed.length === 1).length, 600);
 });

@@ -129,7 +129,9 @@ export class World {
   pass(ms: number, stepMs = 100): void {
     for (let passed = 0; passed < ms; passed += stepMs) {
       this.clock.advance(stepMs);
-      for (const { rules } of this.relays.values()) rules.tick();
+      for (const { rules } of this.relays.values()) {
+        for (let more = rules.tick(); more; more = rules.goOn()) this.pump();
+      }
       this.pump();
     }
   }
