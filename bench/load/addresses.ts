@@ -5,13 +5,9 @@ import type { TransportAddress } from '../../src/address.js';
 export const PORTS_PER_ADDRESS = 20_000;
 /** Port of the first flow on each address. */
 export const FIRST_PORT = 10_000;
-/** Networks of the clients beyond the near and the far link. */
-export const NEAR_NETWORK = '10.1.0';
-export const FAR_NETWORK = '10.2.0';
-
 /**
  * A client's address and port.
- * @param network - NEAR_NETWORK or FAR_NETWORK
+ * @param network - the scene's network at that end
  * @param flow - 0 or more
  */
 export function clientAddress(network: string, flow: number): TransportAddress {
@@ -23,7 +19,7 @@ export function clientAddress(network: string, flow: number): TransportAddress {
 
 /**
  * The addresses that so many flows need.
- * @param network - NEAR_NETWORK or FAR_NETWORK
+ * @param network - the scene's network at that end
  */
 export function clientIps(network: string, flows: number): string[] {
   const count = Math.ceil(flows / PORTS_PER_ADDRESS);

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { run } from '../../src/lab/tools.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
 import type { Scene } from './scene.js';
 import type { Arrivals, Workload } from './types.js';
@@ -55,8 +54,7 @@ async function placeBpfCounter(scene: Scene, options: CounterOptions): Promise<F
     ports,
     'sample-one-in': options.sampleOneIn,
   });
-  const { host } = scene.far;
-  const spawned = scene.spawn(host, scene.cpus.generator, [toolPath('far_counter'), ...argv]);
+  const spawned = scene.spawn(scene.far, scene.cpus.generator, [toolPath('far_counter'), ...argv]);
   const tool = new ToolProcess(spawned, 'the far counter');
   await tool.line('ready');
   return { finish: () => tool.finish<Counts>() };
@@ -87,12 +85,11 @@ async function placeNftCounter(scene: Scene, options: CounterOptions): Promise<F
       }
     }
   `;
-  const { host } = scene.far;
-  await run(['ip', 'netns', 'exec', host.namespace, 'nft', '-f', '-'], rules);
+  await scene.run(scene.far, ['nft', rules]);
   return {
     finish: async () => {
-      const text = await scene.run(host, ['nft', '-j', 'list', 'counters']);
-      await scene.run(host, ['nft', 'delete', 'table', 'netdev', 'rig']);
+      const text = await scene.run(scene.far, ['nft', '-j', 'list', 'counters']);
+      await scene.run(scene.far, ['nft', 'delete', 'table', 'netdev', 'rig']);
       return nftCounts(text);
     },
   };

@@ -1,96 +1,171 @@
 /** The rig: `npm run bench -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { measureSetup } from '../setup/measure-setup.js';
+import type { SetupResult } from '../setup/result.js';
 import { buildTools } from './build-tools.js';
-import { kernelForwarding } from './contestants/kernel-forwarding.js';
-import { reflector } from './contestants/reflector.js';
-import { turnpike } from './contestants/turnpike.js';
-import { xdpRedirect } from './contestants/xdp-redirect.js';
+import { catalogue, parseVariant } from './catalogue.js';
+import { type Choice, choose, present } from './choice.js';
+import { describeCircumstances, warningsOf } from './circumstances.js';
+import type { TurnpikeVariant } from './contestants/turnpike.js';
 import { ROOT } from './programs.js';
-import { stepsOf, type WorkloadResult, WorkloadRun } from './rounds.js';
-import { Scene } from './scene.js';
-import { ratioSpread } from './statistics.js';
+import { htmlReport } from './report/html.js';
+import { textSummary } from './report/text.js';
+import type { BenchResult } from './result.js';
+import type { Effort } from './rounds.js';
+import { Session } from './session.js';
+import { judge } from './targets.js';
 import { WORKLOADS } from './workloads.js';
 
-interface Options {
+interface Flags {
   readonly quick?: boolean;
-  readonly only?: string[];
-  readonly rounds: string;
-  readonly seconds: string;
+  readonly only: readonly string[];
+  readonly rounds: number;
+  readonly seconds: number;
   readonly out: string;
   readonly list?: boolean;
+  readonly loopback?: boolean;
+  readonly variant: readonly TurnpikeVariant[];
+  readonly turnServer?: string;
+  readonly setup?: number;
+}
+
+const ROUNDS_MIN = 2;
+/** Two measured rounds: what three minutes allow. */
+const QUICK_EFFORT: Effort = { rounds: 3, seconds: 0.7, searches: false };
+/** Set-ups under way at once, and the flow meanwhile, as bench/setup has them by default. */
+const SETUP_DEFAULTS = {
+  window: 64,
+  workers: 2,
+  flowPacketsPerSecond: 20_000,
+  expiries: [],
+  relayNodeOptions: [],
+} as const;
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('a positive number');
+  return value;
+}
+
+function variant(text: string, before: readonly TurnpikeVariant[]): TurnpikeVariant[] {
+  try {
+    return [...before, parseVariant(text)];
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 const program = new Command('bench')
-  .description('Measures the data plane beside what else could carry the packets.')
-  .option('--quick', 'three workloads, three rounds: under three minutes')
-  .option('--only <words...>', 'workloads and contestants whose names hold one of these words')
-  .option('--rounds <n>', 'alternating rounds; the first is discarded', '6')
-  .option('--seconds <s>', 'length of one measurement', '1.5')
-  .option('--out <folder>', 'where the results go', join(ROOT, 'bench/results'))
+  .description(
+    'Measures the data plane beside bare reflectors, XDP, the kernel and other TURN servers, and ' +
+      'writes bench.json and bench.html. As root in network namespaces; otherwise on loopback, ' +
+      'which only indicates.',
+  )
+  .option('--quick', 'the most telling workloads, two rounds: under three minutes')
+  .option('--only <words...>', 'workloads and contestants whose names hold one of these words', [])
+  .option('--rounds <number>', 'alternating rounds, of which the first is discarded', number, 6)
+  .option('--seconds <number>', 'length of one measurement', number, 1.5)
+  .option(
+    '--variant <name=json>',
+    'one more Turnpike, with these options (repeatable)',
+    variant,
+    [],
+  )
+  .option('--turn-server <folder>', 'where `npm install turn-server` was run')
+  .option('--setup <connections>', 'also measure set-up rate and memory with so many', number)
+  .option('--loopback', 'measure on loopback even as root')
+  .option('--out <folder>', 'where the results go', join(ROOT, 'bench', 'results'))
   .option('--list', 'show workloads and contestants, and what is missing for them');
 
-const contestants = [
-  turnpike({ name: 'turnpike', title: 'Turnpike mmsg' }),
-  reflector(false),
-  reflector(true),
-  xdpRedirect,
-  kernelForwarding,
-];
+async function list({ workloads, contestants }: Choice): Promise<void> {
+  console.log('Workloads:');
+  for (const { name, title } of workloads) console.log(`  ${name.padEnd(26)} ${title}`);
+  console.log('Contestants:');
+  for (const one of contestants) {
+    const why = await one.missing();
+    console.log(`  ${one.name.padEnd(26)} ${one.title}${why === undefined ? '' : ` (${why})`}`);
+  }
+}
 
-async function measure(options: Options): Promise<WorkloadResult[]> {
-  const words = options.only ?? [];
-  const chosen = WORKLOADS.filter(
-    ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
-  ).slice(0, options.quick === true ? 3 : undefined);
-  const effort = {
-    rounds: options.quick === true ? 3 : Number(options.rounds),
-    seconds: options.quick === true ? 0.7 : Number(options.seconds),
-    searches: options.quick !== true,
+/** Set-up rate and memory, both legs at one relay and at two. */
+async function measureSetups(connections: number | undefined): Promise<SetupResult[]> {
+  const results: SetupResult[] = [];
+  if (connections === undefined) return results;
+  for (const arrangement of ['same-relay', 'two-relays'] as const) {
+    const options = { ...SETUP_DEFAULTS, arrangement, connections };
+    results.push(await measureSetup(options, (message) => console.error(`set-up: ${message}`)));
+  }
+  return results;
+}
+
+function closeOnSignals(session: Session): void {
+  const end = (signal: NodeJS.Signals, code: number) => {
+    process.once(signal, () => {
+      console.error(`${signal}: cleaning up`);
+      void session.close().finally(() => process.exit(code));
+    });
   };
-  const total = chosen.length * stepsOf(effort, contestants.length);
-  let done = 0;
-  const begin = Date.now();
-  const progress = (what: string) => {
-    const left = done === 0 ? undefined : ((Date.now() - begin) / done) * (total - done);
-    const time = left === undefined ? '' : `, ${Math.ceil(left / 1000)} s left`;
-    console.error(`[${++done}/${total}${time}] ${what}`);
-  };
-  const scene = await Scene.create({ server: 0, generator: 1 });
+  end('SIGINT', 130);
+  end('SIGTERM', 143);
+}
+
+async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
+  const chosen = choose(all, { quick: flags.quick === true, words: flags.only });
+  const effort: Effort =
+    flags.quick === true
+      ? QUICK_EFFORT
+      : { rounds: Math.max(ROUNDS_MIN, flags.rounds), seconds: flags.seconds, searches: true };
+  const { contestants, omissions } = await present(chosen.contestants);
+  const cpus = { server: 0, generator: availableParallelism() > 1 ? 1 : 0 };
+  const session = new Session({
+    choice: { workloads: chosen.workloads, contestants },
+    effort,
+    cpus,
+    write: (line) => console.error(line),
+    loopback: flags.loopback === true,
+  });
+  closeOnSignals(session);
+  const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim();
+  const circumstances = describeCircumstances({ scene: session.sceneKind, cpus, effort, command });
   try {
-    const results: WorkloadResult[] = [];
-    for (const workload of chosen) {
-      results.push(await new WorkloadRun(scene, workload, contestants, { effort, progress }).run());
-    }
-    return results;
+    const workloads = await session.run();
+    const setup = await measureSetups(flags.setup);
+    return {
+      circumstances,
+      omissions: [...omissions, ...session.omissions],
+      targets: judge(workloads, setup),
+      workloads,
+      setup,
+      warnings: warningsOf(circumstances, workloads),
+    };
   } finally {
-    await scene.close();
+    await session.close();
   }
 }
 
-function show(results: readonly WorkloadResult[]): void {
-  for (const { workload, commonPps, contestants: list } of results) {
-    console.log(`${workload.title} (common load ${Math.round(commonPps / 1000)} kpps)`);
-    const floor = list.find(({ name }) => name === 'reflector');
-    for (const one of list) {
-      const cost = (rounds: typeof one.rounds) => rounds.map((r) => r.common?.cpuNsPerPacket);
-      const ratio = ratioSpread(cost(one.rounds), cost(floor?.rounds ?? []));
-      const costs = cost(one.rounds).map((ns) => Math.round(ns ?? 0));
-      console.log(`  ${one.name}: ${costs.join(' ')} ns; x${ratio?.median.toFixed(2)}`);
-    }
-  }
-}
-
-const options = program.parse().opts<Options>();
-if (options.list === true) {
-  for (const { name, title } of [...WORKLOADS, ...contestants]) console.log(`${name}  ${title}`);
-} else {
+async function main(flags: Flags): Promise<void> {
+  const contestants = catalogue({
+    variants: flags.variant,
+    ...(flags.turnServer !== undefined && { turnServerFolder: flags.turnServer }),
+  });
+  const all: Choice = { workloads: WORKLOADS, contestants };
+  if (flags.list === true) return list(all);
   buildTools();
-  const results = await measure(options);
-  mkdirSync(options.out, { recursive: true });
-  const file = join(options.out, 'bench.json');
-  writeFileSync(file, `${JSON.stringify({ results }, null, 1)}\n`);
-  show(results);
-  console.log(relative(process.cwd(), file));
+  const result = await measure(flags, all);
+  mkdirSync(flags.out, { recursive: true });
+  const [json, html] = ['bench.json', 'bench.html'].map((name) => join(flags.out, name));
+  writeFileSync(json ?? '', `${JSON.stringify(result, null, 1)}\n`);
+  writeFileSync(html ?? '', htmlReport(result));
+  console.log(textSummary(result));
+  for (const file of [json, html]) console.log(relative(process.cwd(), file ?? ''));
+}
+
+try {
+  await main(program.parse().opts<Flags>());
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
 }

@@ -1,3 +1,4 @@
+import type { ContestantResult, RoundResult, WorkloadResult } from './result.js';
 import type { Scene } from './scene.js';
 import { bisect } from './statistics.js';
 import { runStep, type StepOptions, type StepResult } from './step.js';
@@ -7,46 +8,18 @@ import type { Contestant, Running, Workload } from './types.js';
 export interface Effort {
   /** Rounds of alternating contestants; the first is discarded. */
   readonly rounds: number;
+  /** Length of one measurement. */
   readonly seconds: number;
-  /** Whether to search the loss-free rate and measure latency. */
+  /** Whether to look for the loss-free rate and to measure latency. */
   readonly searches: boolean;
-}
-
-/** A round's figures of one contestant. */
-export interface RoundResult {
-  /** At the load that all contestants of the workload can carry. */
-  readonly common?: StepResult;
-  /** At OWN_SHARE of its own saturation. */
-  readonly own?: StepResult;
-  /** With as much as the generator can offer. */
-  readonly saturation: StepResult;
-}
-
-/** What a contestant showed in a workload. */
-export interface ContestantResult {
-  readonly name: string;
-  readonly title: string;
-  /** Why it was left out. */
-  readonly skipped?: string;
-  readonly rounds: RoundResult[];
-  lossFreePps?: number;
-  latency?: StepResult;
-}
-
-/** What a workload showed. */
-export interface WorkloadResult {
-  readonly workload: Workload;
-  commonPps: number;
-  readonly contestants: ContestantResult[];
 }
 
 /** Told before each step. */
 export type Progress = (what: string) => void;
 
-/** The share of its saturation that a server is loaded with. */
+/** The share of its capacity that a server is loaded with where its own load is meant. */
 const OWN_SHARE = 0.6;
-const COMMON_SHARE = 0.6;
-/** A server this close to its saturation is not compared at a fixed load any more. */
+/** A server closer to its capacity is not compared at a fixed load any more. */
 const FIXED_SHARE_MAX = 0.7;
 /** Loss up to this counts as none: one packet in ten thousand. */
 const LOSS_FREE = 1e-4;
@@ -55,101 +28,159 @@ const BISECTION_TRIES = 7;
 const CHECKED_ONE_IN = 256;
 const LATENCY_ONE_IN = 32;
 
-/** Steps that a workload takes, for the time left. */
-export function stepsOf(effort: Effort, contestants: number): number {
-  const inRounds = 1 + 3 * (effort.rounds - 1);
-  return contestants * (inRounds + (effort.searches ? BISECTION_TRIES + 1 : 0));
+/** Steps that a workload takes at most, for the time left. */
+export function stepsOf(effort: Effort, workload: Workload, contestants: readonly Contestant[]) {
+  const rivals = contestants.filter(({ kind }) => kind === 'rival').length;
+  const searches = effort.searches && workload.searches === true ? BISECTION_TRIES + 1 : 0;
+  return contestants
+    .map(({ kind }) => {
+      const loads = kind === 'turnpike' ? 3 + rivals : kind === 'floor' ? 3 : 2;
+      return 1 + loads * (effort.rounds - 1) + searches;
+    })
+    .reduce((sum, steps) => sum + steps, 0);
+}
+
+/** The label of Turnpike's step at the load of a rival's `own` step. */
+export function besideLabel(rival: string): string {
+  return `beside-${rival}`;
+}
+
+/**
+ * Payloads a second that a server could carry with a CPU to itself. Where others took part of its
+ * CPU, what it delivered says too little; what it spent on each packet does not.
+ */
+function capacityPps({ deliveredPps, cpuNsPerPacket }: StepResult): number {
+  return cpuNsPerPacket > 0 ? Math.max(deliveredPps, 1e9 / cpuNsPerPacket) : deliveredPps;
+}
+
+/** How a workload is measured. */
+export interface WorkloadRunOptions {
+  readonly effort: Effort;
+  readonly progress: Progress;
+  /** Told of a contestant that did not come up. */
+  readonly omit: (contestant: Contestant, why: string) => void;
 }
 
 /** Measures one workload with all contestants, alternating. */
 export class WorkloadRun {
   readonly #scene: Scene;
   readonly #workload: Workload;
-  readonly #contestants: readonly Contestant[];
+  /** Those who came up. */
+  #contestants: readonly Contestant[];
   readonly #effort: Effort;
   readonly #progress: Progress;
-  readonly #saturations = new Map<string, number>();
+  readonly #omit: (contestant: Contestant, why: string) => void;
+  readonly #capacities = new Map<string, number>();
 
   constructor(
     scene: Scene,
     workload: Workload,
     contestants: readonly Contestant[],
-    options: { readonly effort: Effort; readonly progress: Progress },
+    options: WorkloadRunOptions,
   ) {
     this.#scene = scene;
     this.#workload = workload;
     this.#contestants = contestants;
     this.#effort = options.effort;
     this.#progress = options.progress;
+    this.#omit = options.omit;
   }
 
   /**
    * Runs all rounds, then the searches.
-   * @throws Error when a contestant does not come up, or a program of the rig fails
+   * @throws Error when a program of the rig fails
    */
   async run(): Promise<WorkloadResult> {
-    const results = new Map<string, ContestantResult>(
-      this.#contestants.map(({ name, title }) => [name, { name, title, rounds: [] }]),
+    await this.#findCapacities();
+    const results = new Map<string, ContestantResult & { rounds: RoundResult[] }>(
+      this.#contestants.map(({ name, title, kind }) => [name, { name, title, kind, rounds: [] }]),
     );
-    for (const one of this.#contestants) await this.#findSaturation(one);
     const commonPps = this.#commonRate();
     for (let round = 1; round < this.#effort.rounds; round++) {
       for (const one of rotated(this.#contestants, round)) {
         results.get(one.name)?.rounds.push(await this.#round(one, round, commonPps));
       }
     }
-    if (this.#effort.searches) {
+    if (this.#effort.searches && this.#workload.searches === true) {
       for (const one of this.#contestants) {
         const result = results.get(one.name);
-        if (result !== undefined) await this.#search(one, result);
+        if (result !== undefined) Object.assign(result, await this.#search(one));
       }
     }
     return { workload: this.#workload, commonPps, contestants: [...results.values()] };
   }
 
   /** The discarded round: it warms everything and says what each can carry. */
-  async #findSaturation(contestant: Contestant): Promise<void> {
-    await this.#with(contestant, async (running) => {
-      const { deliveredPps } = await this.#step(contestant, running, 'warm-up', { rate: 0 });
-      this.#saturations.set(contestant.name, deliveredPps);
-    });
+  async #findCapacities(): Promise<void> {
+    const fit: Contestant[] = [];
+    for (const contestant of this.#contestants) {
+      try {
+        await this.#with(contestant, async (running) => {
+          const result = await this.#step(contestant, running, 'warm-up', { rate: 0 });
+          this.#capacities.set(contestant.name, capacityPps(result));
+        });
+        fit.push(contestant);
+      } catch (error) {
+        this.#omit(contestant, (error as Error).message);
+      }
+    }
+    this.#contestants = fit;
+  }
+
+  #capacity(name: string): number {
+    return this.#capacities.get(name) ?? 0;
+  }
+
+  #ownRate(name: string): number {
+    return Math.round(OWN_SHARE * this.#capacity(name));
   }
 
   #commonRate(): number {
-    const slowest = Math.min(...this.#saturations.values());
+    const together = this.#contestants.filter(({ kind }) => kind !== 'rival');
+    const slowest = Math.min(...together.map(({ name }) => this.#capacity(name)));
     const { commonPps } = this.#workload;
     if (commonPps !== undefined && commonPps <= FIXED_SHARE_MAX * slowest) return commonPps;
-    return Math.round(COMMON_SHARE * slowest);
+    return Math.round(OWN_SHARE * slowest);
+  }
+
+  /** The rates that a contestant is measured at, by label. */
+  #rates({ name, kind }: Contestant, commonPps: number): Map<string, number> {
+    const rates = new Map<string, number>();
+    if (kind !== 'rival') rates.set('common', commonPps);
+    rates.set('own', this.#ownRate(name));
+    for (const rival of this.#contestants) {
+      if (kind !== 'turnpike' || rival.kind !== 'rival') continue;
+      rates.set(besideLabel(rival.name), this.#ownRate(rival.name));
+    }
+    return rates.set('saturation', 0);
   }
 
   async #round(contestant: Contestant, round: number, commonPps: number): Promise<RoundResult> {
-    const own = Math.round(OWN_SHARE * (this.#saturations.get(contestant.name) ?? 0));
     return this.#with(contestant, async (running) => {
-      const at = (what: string, rate: number) =>
-        this.#step(contestant, running, `round ${round}, ${what}`, { rate });
-      return {
-        common: await at('common load', commonPps),
-        own: await at('own load', own),
-        saturation: await at('saturation', 0),
-      };
+      const steps: Record<string, StepResult> = {};
+      for (const [label, rate] of this.#rates(contestant, commonPps)) {
+        const what = `round ${round}, ${label}`;
+        steps[label] = await this.#step(contestant, running, what, { rate });
+      }
+      return steps;
     });
   }
 
-  async #search(contestant: Contestant, result: ContestantResult): Promise<void> {
-    const saturation = this.#saturations.get(contestant.name) ?? 0;
-    await this.#with(contestant, async (running) => {
-      result.lossFreePps = await bisect(
-        async (rate) => {
-          const what = `loss at ${Math.round(rate / 1000)} kpps`;
-          const { loss } = await this.#step(contestant, running, what, { rate });
-          return loss <= LOSS_FREE;
-        },
-        { low: 0, high: saturation * 1.2, tries: BISECTION_TRIES },
-      );
-      result.latency = await this.#step(contestant, running, 'latency at half', {
-        rate: saturation / 2,
+  async #search(
+    contestant: Contestant,
+  ): Promise<Pick<ContestantResult, 'lossFreePps' | 'latency'>> {
+    return this.#with(contestant, async (running) => {
+      const passes = async (rate: number) => {
+        const what = `loss at ${Math.round(rate / 1000)} kpps`;
+        return (await this.#step(contestant, running, what, { rate })).loss <= LOSS_FREE;
+      };
+      const high = this.#capacity(contestant.name) * 1.2;
+      const lossFreePps = await bisect(passes, { low: 0, high, tries: BISECTION_TRIES });
+      const latency = await this.#step(contestant, running, 'latency at half', {
+        rate: this.#capacity(contestant.name) / 2,
         sampleOneIn: LATENCY_ONE_IN,
       });
+      return { lossFreePps, latency };
     });
   }
 
@@ -173,11 +204,8 @@ export class WorkloadRun {
   ): Promise<StepResult> {
     this.#progress(`${this.#workload.name}: ${contestant.name}, ${what}`);
     const { seconds } = this.#effort;
-    return runStep(this.#scene, this.#workload, running, {
-      seconds,
-      sampleOneIn: CHECKED_ONE_IN,
-      ...options,
-    });
+    const defaults = { seconds, sampleOneIn: CHECKED_ONE_IN };
+    return runStep(this.#scene, this.#workload, running, { ...defaults, ...options });
   }
 }
 

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import type { Scene } from './scene.js';
+import { firstServer, type Place, type Scene } from './scene.js';
 
 /**
  * How work that belongs to no process is charged. On veth the receiving side's work runs in the
@@ -29,9 +29,9 @@ async function napiThreads(device: string): Promise<Set<number>> {
 }
 
 async function setThreaded(scene: Scene, on: boolean): Promise<void> {
-  const { host, device } = scene.serverNear;
-  const file = `/sys/class/net/${device}/threaded`;
-  await scene.run(host, ['sh', '-c', `echo ${on ? 1 : 0} > ${file}`]);
+  const place = firstServer(scene).near;
+  const file = `/sys/class/net/${place.device}/threaded`;
+  await scene.run(place, ['sh', '-c', `echo ${on ? 1 : 0} > ${file}`]);
 }
 
 /**
@@ -43,7 +43,7 @@ export async function threadKernelWork(
   scene: Scene,
   activate: () => Promise<void>,
 ): Promise<KernelWork> {
-  const { device } = scene.serverNear;
+  const { device } = firstServer(scene).near;
   const before = await napiThreads(device);
   await activate();
   await setThreaded(scene, true);
@@ -51,7 +51,7 @@ export async function threadKernelWork(
   for (;;) {
     const pid = [...(await napiThreads(device))].find((each) => !before.has(each));
     if (pid !== undefined) {
-      await scene.run(scene.serverNear.host, [
+      await scene.run(firstServer(scene).near, [
         'taskset',
         '-p',
         '-c',
@@ -69,15 +69,16 @@ export async function threadKernelWork(
  * sender does not segment.
  */
 export async function setPolling(scene: Scene, on: boolean): Promise<void> {
-  const { near, serverNear } = scene;
-  const set = (end: typeof near, feature: string, value: boolean) =>
-    scene.run(end.host, ['ethtool', '-K', end.device, feature, value ? 'on' : 'off']);
-  await set(serverNear, 'gro', on);
-  await set(near, 'tso', !on);
+  const set = (end: Place, feature: string, value: boolean) =>
+    scene.run(end, ['ethtool', '-K', end.device, feature, value ? 'on' : 'off']);
+  await set(firstServer(scene).near, 'gro', on);
+  await set(scene.near, 'tso', !on);
 }
 
-/** Turns the segmentation of super-frames by the server's far device on or off. */
+/** Turns the segmentation of super-frames by the servers' far devices on or off. */
 export async function setSegmentation(scene: Scene, on: boolean): Promise<void> {
-  const { host, device } = scene.serverFar;
-  await scene.run(host, ['ethtool', '-K', device, 'tx-udp-segmentation', on ? 'on' : 'off']);
+  for (const { far } of scene.servers) {
+    const state = on ? 'on' : 'off';
+    await scene.run(far, ['ethtool', '-K', far.device, 'tx-udp-segmentation', state]);
+  }
 }

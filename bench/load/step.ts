@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Counts, payloadsIn, placeCounter } from './far-counter.js';
+import { type Counts, type FarCounter, payloadsIn, placeCounter } from './far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
-import type { Scene } from './scene.js';
+import { firstServer, type Scene } from './scene.js';
 import type { Running, Workload } from './types.js';
 
 /** One measurement: so much load for so long. */
@@ -55,7 +55,7 @@ export interface StepResult {
   readonly cpuNsPerPacket: number;
   readonly serverBusy: number;
   /** What arrived for those payloads. */
-  readonly arrivals: Counts;
+  readonly arrivals?: Counts;
   readonly generatorIdle: number;
   readonly generator: GeneratorReport;
   readonly sink?: SinkReport;
@@ -83,9 +83,9 @@ function generatorCommand(
   { load }: Running,
   options: StepOptions,
 ): string[] {
+  const link = { interface: scene.near.device, 'next-hop': firstServer(scene).near.mac };
   const common = {
-    interface: scene.near.device,
-    'next-hop': scene.serverNear.mac,
+    ...(scene.kind === 'loopback' ? {} : link),
     source: load.source,
     destination: load.destination,
     flows: workload.flows,
@@ -118,10 +118,38 @@ async function startSink(scene: Scene, { arrivals }: Running): Promise<ToolProce
     latency: 1,
   });
   const { generator } = scene.cpus;
-  const sink = scene.spawn(scene.far.host, generator, [toolPath('sink'), ...argv]);
+  const sink = scene.spawn(scene.far, generator, [toolPath('sink'), ...argv]);
   const tool = new ToolProcess(sink, 'the sink');
   await tool.line('ready');
   return tool;
+}
+
+/** What counts and checks at the far end during a step. */
+interface FarEnd {
+  readonly counter?: FarCounter;
+  readonly sink?: ToolProcess;
+}
+
+async function startFarEnd(
+  scene: Scene,
+  running: Running,
+  { sampleOneIn }: StepOptions,
+): Promise<FarEnd> {
+  // On loopback there is no device of its own to count at: the sink takes everything.
+  if (scene.kind === 'loopback') return { sink: await startSink(scene, running) };
+  const counter = await placeCounter(scene, { arrivals: running.arrivals, sampleOneIn });
+  return sampleOneIn === 0 ? { counter } : { counter, sink: await startSink(scene, running) };
+}
+
+/** What arrived, as seen by whatever saw all of it. */
+async function finishFarEnd(farEnd: FarEnd, workload: Workload, running: Running) {
+  const counts = await farEnd.counter?.finish();
+  const sink = await farEnd.sink?.finish<SinkReport>();
+  const delivered =
+    counts === undefined
+      ? (sink?.payloads ?? 0)
+      : Math.round(payloadsIn(counts, workload, running.arrivals));
+  return { counts, sink, delivered };
 }
 
 /**
@@ -134,19 +162,14 @@ export async function runStep(
   running: Running,
   options: StepOptions,
 ): Promise<StepResult> {
-  const { arrivals } = running;
-  const counter = await placeCounter(scene, { arrivals, sampleOneIn: options.sampleOneIn });
-  const sink = options.sampleOneIn > 0 ? await startSink(scene, running) : undefined;
+  const farEnd = await startFarEnd(scene, running, options);
   const cpuBefore = await cpuNs(running.pids);
   const argv = generatorCommand(scene, workload, running, options);
-  const { generator: cpu } = scene.cpus;
-  const spawned = scene.spawn(scene.near.host, cpu, argv);
+  const spawned = scene.spawn(scene.near, scene.cpus.generator, argv);
   const generator = await new ToolProcess(spawned, 'the generator').result<GeneratorReport>();
   await delay(DRAIN_MS);
   const cpuSpent = (await cpuNs(running.pids)) - cpuBefore;
-  const counts = await counter.finish();
-  const sinkReport = await sink?.finish<SinkReport>();
-  const delivered = Math.round(payloadsIn(counts, workload, arrivals));
+  const { counts, sink, delivered } = await finishFarEnd(farEnd, workload, running);
   const seconds = generator.elapsedNs / 1e9;
   return {
     offeredPps: generator.sent / seconds,
@@ -155,9 +178,9 @@ export async function runStep(
     loss: Math.max(0, 1 - delivered / generator.sent),
     cpuNsPerPacket: cpuSpent / Math.max(1, delivered),
     serverBusy: cpuSpent / generator.elapsedNs,
-    arrivals: counts,
     generatorIdle: generator.idleNs / generator.elapsedNs,
     generator,
-    ...(sinkReport === undefined ? {} : { sink: sinkReport }),
+    ...(counts === undefined ? {} : { arrivals: counts }),
+    ...(sink === undefined ? {} : { sink }),
   };
 }

@@ -2,7 +2,7 @@
 import type { Scene } from './scene.js';
 
 /** Which way through a server a packet takes. */
-export type Leg = 'client-trunk' | 'trunk-client' | 'same-relay';
+export type Leg = 'client-trunk' | 'trunk-client' | 'same-relay' | 'two-relays';
 
 /** What a datagram holds: the payload alone, ChannelData, or trunk records. */
 export type Content = 'raw' | 'channel' | 'trunk';
@@ -28,6 +28,14 @@ export interface Workload {
   readonly commonPps?: number;
   /** Whether other projects' TURN servers take part. */
   readonly rivals?: boolean;
+  /** Whether XDP and the kernel's own forwarding take part. */
+  readonly xdp?: boolean;
+  /** Whether loss-free rate and latency are looked for. */
+  readonly searches?: boolean;
+  /** Whether `--quick` measures it. */
+  readonly quick?: boolean;
+  /** Whether the server's far device segments super-frames, as most real ones do. */
+  readonly segmentation?: boolean;
 }
 
 /** What to send to a contestant, as the generator's arguments. */
@@ -65,10 +73,15 @@ export interface Contestant {
   /** Unique; what `--only` matches. */
   readonly name: string;
   readonly title: string;
+  /**
+   * Floors and Turnpike carry the common load together; rivals, which may be far slower, are
+   * compared with Turnpike at loads of their own.
+   */
+  readonly kind: 'turnpike' | 'floor' | 'rival';
   /** Why it cannot run here; undefined when it can. */
   missing(): Promise<string | undefined>;
   /** Why it has no part in a workload; undefined when it has. */
-  unfit(workload: Workload): string | undefined;
+  unfit(workload: Workload, scene: Scene['kind']): string | undefined;
   /**
    * Starts it in the scene's server host, on the server's CPU.
    * @throws Error that says why it did not come up

@@ -15,16 +15,22 @@ const LEG_TITLES: Record<Leg, string> = {
   'client-trunk': 'client → trunk',
   'trunk-client': 'trunk → client',
   'same-relay': 'client → client of the same relay',
+  'two-relays': 'client → relay → relay → client',
 };
 const LEG_NAMES: Record<Leg, string> = {
   'client-trunk': 'out',
   'trunk-client': 'in',
   'same-relay': 'same',
+  'two-relays': 'path',
 };
 
-type Pattern = Partial<Omit<Workload, 'title' | 'leg'>> & { readonly what: string };
+/** What a pattern of traffic has in common, whichever leg carries it. */
+type Pattern = Partial<Omit<Workload, 'name' | 'title' | 'leg'>> & {
+  readonly name: string;
+  readonly what: string;
+};
 
-function workload(leg: Leg, { what, ...pattern }: Pattern & { readonly name: string }): Workload {
+function workload(leg: Leg, { name, what, ...pattern }: Pattern): Workload {
   return {
     flows: 1_000,
     burst: 1,
@@ -33,94 +39,108 @@ function workload(leg: Leg, { what, ...pattern }: Pattern & { readonly name: str
     records: 1,
     chunk: 16,
     ...pattern,
-    name: `${LEG_NAMES[leg]}-${pattern.name}`,
+    name: `${LEG_NAMES[leg]}-${name}`,
     title: `${LEG_TITLES[leg]}, ${what}`,
     leg,
   };
 }
 
-const thousand = { commonPps: THOUSAND_PPS };
-const superFrames = {
+const THOUSAND: Pattern = {
+  name: '1000-100B',
+  what: '1,000 connections, 100 B',
+  commonPps: THOUSAND_PPS,
+};
+const THOUSAND_LARGE: Pattern = {
+  name: '1000-1200B',
+  what: '1,000 connections, 1,200 B',
+  sizesBytes: [1_200],
+};
+const HUNDRED_THOUSAND: Pattern = {
+  name: '100k-100B',
+  what: '100,000 connections, 100 B',
+  flows: 100_000,
+  commonPps: THOUSAND_PPS,
+};
+const MIX: Pattern = {
+  name: '1000-mix',
+  what: '1,000 connections, voice, video and game',
+  sizesBytes: MIX_BYTES,
+};
+const HOT: Pattern = { name: 'hot-100B', what: '1 flow, 100 B', flows: 1 };
+const SUPER: Pattern = {
+  name: 'super-1200B',
+  what: '1 flow, 1,200 B in super-frames of 16',
   flows: 1,
   segments: SUPER_FRAME_SEGMENTS,
   sizesBytes: [1_200],
   chunk: 4,
 };
-const SUPER_TITLE = '1 flow, 1,200 B in super-frames of 16';
+
+/** The same as bundles of another relay. */
+function bundled(pattern: Pattern): Pattern {
+  return {
+    ...pattern,
+    name: `${pattern.name}-bundled`,
+    what: `${pattern.what}, arriving 13 in a datagram`,
+    records: BUNDLED_RECORDS,
+    chunk: 2,
+  };
+}
+
+/** The same with super-frames cut up when they leave, as by a device that cannot. */
+function unsegmented(pattern: Pattern): Pattern {
+  return {
+    ...pattern,
+    name: `${pattern.name}-cut`,
+    what: `${pattern.what}, cut up in software on departure`,
+    segmentation: false,
+  };
+}
 
 /** Every workload, the most telling first. */
 export const WORKLOADS: readonly Workload[] = [
-  workload('client-trunk', {
-    name: '1000-100B',
-    what: '1,000 connections, 100 B',
-    rivals: true,
-    ...thousand,
-  }),
-  workload('trunk-client', {
-    name: '1000-100B-bundled',
-    what: '1,000 connections, 100 B, arriving 13 in a datagram',
-    records: BUNDLED_RECORDS,
-    chunk: 2,
-    ...thousand,
-  }),
-  workload('same-relay', {
-    name: '1000-1200B',
-    what: '1,000 connections, 1,200 B',
-    sizesBytes: [1_200],
-  }),
-  workload('same-relay', { name: 'super-1200B', what: SUPER_TITLE, ...superFrames }),
-  workload('trunk-client', {
-    name: '1000-100B-single',
-    what: '1,000 connections, 100 B, one record in a datagram',
-  }),
-  workload('client-trunk', {
-    name: '1000-1200B',
-    what: '1,000 connections, 1,200 B',
-    sizesBytes: [1_200],
-  }),
-  workload('client-trunk', { name: 'hot-100B', what: '1 flow, 100 B', flows: 1 }),
-  workload('client-trunk', {
-    name: 'hot-1200B',
-    what: '1 flow, 1,200 B',
-    flows: 1,
-    sizesBytes: [1_200],
-  }),
+  workload('client-trunk', { ...THOUSAND, xdp: true, searches: true, quick: true }),
+  workload('trunk-client', { ...bundled(THOUSAND), searches: true, quick: true }),
+  workload('same-relay', { ...THOUSAND_LARGE, xdp: true, searches: true }),
+  workload('same-relay', { ...SUPER, quick: true }),
+  workload('client-trunk', { ...THOUSAND, name: 'rivals-100B', rivals: true, searches: true }),
+  workload('client-trunk', { ...THOUSAND_LARGE, name: 'rivals-1200B', rivals: true }),
+  workload('client-trunk', { ...HOT, name: 'rivals-hot-100B', rivals: true }),
+  workload('trunk-client', { ...THOUSAND, name: '1000-100B-single', xdp: true }),
+  workload('same-relay', { ...THOUSAND, xdp: true }),
+  workload('client-trunk', { ...THOUSAND_LARGE, xdp: true }),
+  workload('client-trunk', { ...HOT, xdp: true }),
   workload('client-trunk', {
     name: 'bursty-100B',
     what: '32 flows in bursts of 16, 100 B',
     flows: 32,
     burst: 16,
   }),
-  workload('client-trunk', {
-    name: '100k-100B',
-    what: '100,000 connections, 100 B',
-    flows: 100_000,
-    ...thousand,
-  }),
-  workload('trunk-client', {
-    name: '100k-100B-bundled',
-    what: '100,000 connections, 100 B, arriving 13 in a datagram',
-    flows: 100_000,
-    records: BUNDLED_RECORDS,
-    chunk: 2,
-    ...thousand,
-  }),
+  workload('client-trunk', { ...HUNDRED_THOUSAND, xdp: true }),
+  workload('trunk-client', bundled(HUNDRED_THOUSAND)),
   workload('client-trunk', { name: '1000-64B', what: '1,000 connections, 64 B', sizesBytes: [64] }),
   workload('client-trunk', {
     name: '1000-300B',
     what: '1,000 connections, 300 B',
     sizesBytes: [300],
   }),
-  workload('client-trunk', {
-    name: '1000-mix',
-    what: '1,000 connections, voice, video and game',
-    sizesBytes: MIX_BYTES,
-  }),
-  workload('trunk-client', {
-    name: '1000-mix',
-    what: '1,000 connections, voice, video and game',
-    sizesBytes: MIX_BYTES,
-  }),
-  workload('client-trunk', { name: 'super-1200B', what: SUPER_TITLE, ...superFrames }),
-  workload('trunk-client', { name: 'super-1200B', what: SUPER_TITLE, ...superFrames }),
+  workload('client-trunk', MIX),
+  workload('trunk-client', MIX),
+  workload('client-trunk', SUPER),
+  workload('trunk-client', SUPER),
+  workload('client-trunk', unsegmented(THOUSAND)),
+  workload('same-relay', unsegmented(SUPER)),
+  workload('two-relays', THOUSAND),
+  workload('two-relays', THOUSAND_LARGE),
+  workload('two-relays', SUPER),
 ];
+
+/** Flows for which a process without rights gets sockets. */
+const LOOPBACK_FLOWS_MAX = 200;
+
+/** A workload as loopback can carry it. */
+export function onLoopback(one: Workload): Workload {
+  const flows = Math.min(one.flows, LOOPBACK_FLOWS_MAX);
+  if (flows === one.flows) return one;
+  return { ...one, flows, title: `${one.title} (here ${flows} connections)` };
+}

@@ -1,20 +1,21 @@
-import { clientAddress, FAR_NETWORK, NEAR_NETWORK } from '../addresses.js';
-import type { Scene } from '../scene.js';
+import { clientAddress } from '../addresses.js';
+import { firstServer, type Scene } from '../scene.js';
 import { setPolling, threadKernelWork } from '../server-devices.js';
 import type { Contestant, Running } from '../types.js';
+import { unfitForXdp } from './xdp-redirect.js';
 
 /** The kernel as a router: no sockets and no rewriting, but all of its IP layer. */
 export const kernelForwarding: Contestant = {
   name: 'kernel-forwarding',
   title: 'kernel IP forwarding',
+  kind: 'floor',
   missing: async () => undefined,
-  unfit: ({ segments }) =>
-    segments > 1 ? 'it would carry a super-frame as one packet' : undefined,
+  unfit: unfitForXdp,
   start,
 };
 
 async function setForwarding(scene: Scene, on: boolean): Promise<void> {
-  await scene.run(scene.serverNear.host, [
+  await scene.run(firstServer(scene).near, [
     'sysctl',
     '-q',
     '-w',
@@ -23,8 +24,8 @@ async function setForwarding(scene: Scene, on: boolean): Promise<void> {
 }
 
 async function start(scene: Scene): Promise<Running> {
-  const destination = clientAddress(FAR_NETWORK, 0);
-  const source = clientAddress(NEAR_NETWORK, 0);
+  const destination = clientAddress(scene.farNetwork, 0);
+  const source = clientAddress(scene.nearNetwork, 0);
   await setForwarding(scene, true);
   const work = await threadKernelWork(scene, () => setPolling(scene, true));
   return {

@@ -16,7 +16,7 @@ import {
 } from '../../../src/stun/message.js';
 import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
-import { clientAddress, NEAR_NETWORK } from '../addresses.js';
+import { clientAddress } from '../addresses.js';
 import type { TurnSpec } from './turn-spec.js';
 import { CHANNEL } from './turnpike-spec.js';
 
@@ -77,7 +77,7 @@ class TurnClient {
 
 async function allocate(spec: TurnSpec, flow: number): Promise<void> {
   const socket = createSocket('udp4');
-  const local = clientAddress(NEAR_NETWORK, flow);
+  const local = clientAddress(spec.nearNetwork, flow);
   socket.bind(local.port, local.address);
   await once(socket, 'listening');
   const client = new TurnClient(socket, spec);

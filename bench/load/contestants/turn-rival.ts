@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { clientAddress, FAR_NETWORK, NEAR_NETWORK, SERVER_PORT } from '../addresses.js';
+import { clientAddress, SERVER_PORT } from '../addresses.js';
 import { ROOT, ToolProcess } from '../programs.js';
-import type { Scene } from '../scene.js';
+import { firstServer, type Scene } from '../scene.js';
 import type { Contestant, Running, Workload } from '../types.js';
 import { TURN_USER, type TurnSpec } from './turn-spec.js';
 
@@ -27,40 +27,41 @@ export function turnRival(server: TurnServer): Contestant {
   return {
     name: server.name,
     title: server.title,
+    kind: 'rival',
     missing: () => server.missing(),
     unfit: unfitForTurn,
     start: (scene, workload) => start(scene, workload, server),
   };
 }
 
-function unfitForTurn({ leg, flows, rivals }: Workload): string | undefined {
+function unfitForTurn({ leg, flows, rivals }: Workload, scene: Scene['kind']): string | undefined {
+  if (scene === 'loopback') return 'TURN servers refuse to relay to loopback';
   if (leg !== 'client-trunk') return 'it has no such leg';
   if (flows > FLOWS_MAX) return `more than ${FLOWS_MAX} allocations`;
   return rivals === true ? undefined : 'measured in the workloads kept for other TURN servers';
 }
 
 async function start(scene: Scene, workload: Workload, server: TurnServer): Promise<Running> {
-  const { host, address } = scene.serverNear;
-  const argv = server.command({ address, relayAddress: scene.serverFar.address });
-  const tool = new ToolProcess(scene.spawn(host, scene.cpus.server, argv), server.name);
+  const place = firstServer(scene).near;
+  const { address } = place;
+  const argv = server.command({ address, relayAddress: firstServer(scene).far.address });
+  const tool = new ToolProcess(scene.spawn(place, scene.cpus.server, argv), server.name);
   try {
     await listening(scene);
-    const peer = clientAddress(FAR_NETWORK, 0);
+    const peer = clientAddress(scene.farNetwork, 0);
     const spec: TurnSpec = {
       server: { address, port: SERVER_PORT },
       peer,
       flows: workload.flows,
+      nearNetwork: scene.nearNetwork,
       username: TURN_USER.username,
       password: TURN_USER.password,
     };
     const program = join(ROOT, 'bench/load/contestants/turn-allocate.ts');
     const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
-    const client = scene.spawn(scene.near.host, scene.cpus.generator, [
-      ...node,
-      JSON.stringify(spec),
-    ]);
+    const client = scene.spawn(scene.near, scene.cpus.generator, [...node, JSON.stringify(spec)]);
     await new ToolProcess(client, `the TURN client of ${server.name}`).line('ready');
-    const source = clientAddress(NEAR_NETWORK, 0);
+    const source = clientAddress(scene.nearNetwork, 0);
     return {
       pids: [tool.pid],
       load: {
@@ -80,7 +81,7 @@ async function start(scene: Scene, workload: Workload, server: TurnServer): Prom
 /** Waits until something listens on the server's port; a client that asks too early waits long. */
 async function listening(scene: Scene): Promise<void> {
   for (let tries = 0; tries < SERVER_READY_TRIES; tries++) {
-    const sockets = await scene.run(scene.serverNear.host, [
+    const sockets = await scene.run(firstServer(scene).near, [
       'ss',
       '-Hlun',
       `sport = :${SERVER_PORT}`,

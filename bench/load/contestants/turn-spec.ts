@@ -6,6 +6,8 @@ export interface TurnSpec {
   /** Every channel leads here. */
   readonly peer: TransportAddress;
   readonly flows: number;
+  /** First three bytes of the clients' addresses. */
+  readonly nearNetwork: string;
   readonly username: string;
   readonly password: string;
 }

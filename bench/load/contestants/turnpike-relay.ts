@@ -7,7 +7,7 @@ import { trunkEpoch } from '../../../src/auth/keys.js';
 import { TurnpikeError } from '../../../src/errors.js';
 import { openDataPlane } from '../../../src/native/index.js';
 import type { DataPlane, DataPlaneOptions, FiveTuple } from '../../../src/native/types.js';
-import { clientAddress, FAR_NETWORK, NEAR_NETWORK } from '../addresses.js';
+import { clientAddress } from '../addresses.js';
 import { CHANNEL, TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 
 /** The one relay beyond the trunk. */
@@ -32,8 +32,8 @@ function remote(network: string, flow: number): FiveTuple {
 }
 
 async function putFlow(plane: DataPlane, spec: TurnpikeSpec, flow: number): Promise<void> {
-  const near = { tuple: remote(NEAR_NETWORK, flow), channel: CHANNEL };
-  const far = { tuple: remote(FAR_NETWORK, flow), channel: CHANNEL };
+  const near = { tuple: remote(spec.nearNetwork, flow), channel: CHANNEL };
+  const far = { tuple: remote(spec.farNetwork, flow), channel: CHANNEL };
   if (spec.leg === 'trunk-client') {
     await put(() => plane.putSession(flow, { slot: SLOT, ...far }));
     return;

@@ -3,7 +3,10 @@ import type { Leg } from '../types.js';
 
 /** What a relay of the rig is to do. */
 export interface TurnpikeSpec {
-  readonly leg: Leg;
+  readonly leg: Exclude<Leg, 'two-relays'>;
+  /** First three bytes of the clients' addresses at either end. */
+  readonly nearNetwork: string;
+  readonly farNetwork: string;
   readonly flows: number;
   readonly clientAddress: TransportAddress;
   readonly trunkAddress: TransportAddress;

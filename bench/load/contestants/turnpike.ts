@@ -1,15 +1,9 @@
 import { join } from 'node:path';
+import type { TransportAddress } from '../../../src/address.js';
 import { trunkEpoch } from '../../../src/auth/keys.js';
-import {
-  clientAddress,
-  FAR_NETWORK,
-  FIRST_PORT,
-  NEAR_NETWORK,
-  SERVER_PORT,
-  TRUNK_PORT,
-} from '../addresses.js';
+import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { ROOT, ToolProcess } from '../programs.js';
-import type { Scene } from '../scene.js';
+import { firstServer, type Place, type Scene } from '../scene.js';
 import type { Arrivals, Contestant, Load, Running, Workload } from '../types.js';
 import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 
@@ -24,7 +18,7 @@ export interface TurnpikeVariant {
 }
 
 const RECORDS_MAX = 64;
-/** Client ports that the sink listens on. */
+/** Client ports that the sink listens on, where it takes a sample only. */
 const SAMPLED_PORTS = 16;
 
 /** Our data plane on sockets, one worker. */
@@ -32,57 +26,134 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
   return {
     name: variant.name,
     title: variant.title,
+    kind: 'turnpike',
     missing: async () => undefined,
     unfit: () => undefined,
-    start: (scene, workload) => start(scene, workload, variant),
+    start: (scene, workload) =>
+      workload.leg === 'two-relays'
+        ? startPair(scene, workload, variant)
+        : startOne(scene, workload, variant),
   };
 }
 
-async function start(scene: Scene, workload: Workload, variant: TurnpikeVariant): Promise<Running> {
+/** What is the same for every relay of a workload. */
+function specFor(scene: Scene, { flows }: Workload, { options = {} }: TurnpikeVariant) {
+  const { nearNetwork, farNetwork } = scene;
+  return { flows, nearNetwork, farNetwork, options, recordsMax: RECORDS_MAX };
+}
+
+async function startOne(
+  scene: Scene,
+  workload: Workload,
+  variant: TurnpikeVariant,
+): Promise<Running> {
+  const server = firstServer(scene);
   const spec: TurnpikeSpec = {
-    leg: workload.leg,
-    flows: workload.flows,
-    clientAddress: { address: scene.serverNear.address, port: SERVER_PORT },
-    trunkAddress: { address: scene.serverFar.address, port: TRUNK_PORT },
-    peerSource: { address: clientAddress(NEAR_NETWORK, 0).address, port: TRUNK_PORT },
+    ...specFor(scene, workload, variant),
+    leg: workload.leg === 'two-relays' ? 'client-trunk' : workload.leg,
+    clientAddress: { address: server.near.address, port: SERVER_PORT },
+    trunkAddress: { address: server.far.address, port: TRUNK_PORT },
+    peerSource: { address: clientAddress(scene.nearNetwork, 0).address, port: TRUNK_PORT },
     peerDestination: { address: scene.far.address, port: TRUNK_PORT },
-    recordsMax: RECORDS_MAX,
-    options: variant.options ?? {},
   };
-  const addon = variant.addon === undefined ? [] : ['env', `TURNPIKE_ADDON=${variant.addon}`];
-  const program = join(ROOT, 'bench/load/contestants/turnpike-relay.ts');
-  const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
-  const { host } = scene.serverNear;
-  const argv = [...addon, ...node, JSON.stringify(spec)];
-  const tool = new ToolProcess(scene.spawn(host, scene.cpus.server, argv), variant.name);
-  await tool.line('ready');
+  const tool = await startRelay(scene, server.near, spec, variant);
+  const isOut = workload.leg === 'client-trunk';
   return {
     pids: [tool.pid],
-    load: loadOf(spec),
-    arrivals: arrivalsOf(workload),
+    load: workload.leg === 'trunk-client' ? trunkLoad(spec) : clientLoad(scene, spec),
+    arrivals: isOut
+      ? { content: 'trunk', port: TRUNK_PORT, ports: 1 }
+      : channelArrivals(scene, workload),
     stop: () => tool.stop(),
   };
 }
 
-function loadOf(spec: TurnpikeSpec): Load {
-  const text = ({ address, port }: { address: string; port: number }) => `${address}:${port}`;
-  if (spec.leg === 'trunk-client') {
-    return {
-      content: 'trunk',
-      source: text(spec.peerSource),
-      destination: text(spec.trunkAddress),
-      extra: { key: TRUNK_KEY, epoch: trunkEpoch(Date.now()) },
-    };
+/** Two relays in a row, as between two peers; both are the contestant. */
+async function startPair(
+  scene: Scene,
+  workload: Workload,
+  variant: TurnpikeVariant,
+): Promise<Running> {
+  const [first, second] = scene.servers;
+  if (first === undefined || second === undefined) throw new Error('the scene has one server');
+  const common = specFor(scene, workload, variant);
+  const firstTrunk = { address: first.far.address, port: TRUNK_PORT };
+  const secondTrunk = { address: second.near.address, port: TRUNK_PORT };
+  const specs: [TurnpikeSpec, TurnpikeSpec] = [
+    {
+      ...common,
+      leg: 'client-trunk',
+      clientAddress: { address: first.near.address, port: SERVER_PORT },
+      trunkAddress: firstTrunk,
+      peerSource: secondTrunk,
+      peerDestination: secondTrunk,
+    },
+    {
+      ...common,
+      leg: 'trunk-client',
+      clientAddress: { address: second.far.address, port: SERVER_PORT },
+      trunkAddress: secondTrunk,
+      peerSource: firstTrunk,
+      peerDestination: firstTrunk,
+    },
+  ];
+  const tools = [
+    await startRelay(scene, first.near, specs[0], variant),
+    await startRelay(scene, second.near, specs[1], variant),
+  ];
+  return {
+    pids: tools.map((tool) => tool.pid),
+    load: clientLoad(scene, specs[0]),
+    arrivals: channelArrivals(scene, workload),
+    stop: async () => {
+      await Promise.all(tools.map((tool) => tool.stop()));
+    },
+  };
+}
+
+async function startRelay(
+  scene: Scene,
+  place: Place,
+  spec: TurnpikeSpec,
+  variant: TurnpikeVariant,
+): Promise<ToolProcess> {
+  const addon = variant.addon === undefined ? [] : ['env', `TURNPIKE_ADDON=${variant.addon}`];
+  const program = join(ROOT, 'bench/load/contestants/turnpike-relay.ts');
+  const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
+  const argv = [...addon, ...node, JSON.stringify(spec)];
+  const tool = new ToolProcess(scene.spawn(place, scene.cpus.server, argv), variant.name);
+  try {
+    await tool.line('ready');
+    return tool;
+  } catch (error) {
+    await tool.stop();
+    throw error;
   }
+}
+
+function text({ address, port }: TransportAddress): string {
+  return `${address}:${port}`;
+}
+
+function trunkLoad(spec: TurnpikeSpec): Load {
+  return {
+    content: 'trunk',
+    source: text(spec.peerSource),
+    destination: text(spec.trunkAddress),
+    extra: { key: TRUNK_KEY, epoch: trunkEpoch(Date.now()) },
+  };
+}
+
+function clientLoad(scene: Scene, spec: TurnpikeSpec): Load {
   return {
     content: 'channel',
-    source: text(clientAddress(NEAR_NETWORK, 0)),
+    source: text(clientAddress(scene.nearNetwork, 0)),
     destination: text(spec.clientAddress),
   };
 }
 
-function arrivalsOf(workload: Workload): Arrivals {
-  if (workload.leg === 'client-trunk') return { content: 'trunk', port: TRUNK_PORT, ports: 1 };
-  const ports = Math.min(workload.flows, SAMPLED_PORTS);
-  return { content: 'channel', port: clientAddress(FAR_NETWORK, 0).port ?? FIRST_PORT, ports };
+function channelArrivals(scene: Scene, workload: Workload): Arrivals {
+  const ports =
+    scene.kind === 'loopback' ? workload.flows : Math.min(workload.flows, SAMPLED_PORTS);
+  return { content: 'channel', port: clientAddress(scene.farNetwork, 0).port, ports };
 }

@@ -1,7 +1,7 @@
-import { clientAddress, FAR_NETWORK, NEAR_NETWORK, SERVER_PORT } from '../addresses.js';
+import { clientAddress, SERVER_PORT } from '../addresses.js';
 import { hasBpfTools } from '../far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from '../programs.js';
-import type { Scene } from '../scene.js';
+import { firstServer, type Scene } from '../scene.js';
 import { threadKernelWork } from '../server-devices.js';
 import type { Contestant, Running, Workload } from '../types.js';
 
@@ -9,6 +9,7 @@ import type { Contestant, Running, Workload } from '../types.js';
 export const xdpRedirect: Contestant = {
   name: 'xdp-redirect',
   title: 'minimal XDP rewrite and redirect',
+  kind: 'floor',
   missing: async () =>
     hasBpfTools()
       ? undefined
@@ -18,30 +19,32 @@ export const xdpRedirect: Contestant = {
 };
 
 /** Why no XDP program can show its worth in a workload. */
-export function unfitForXdp(workload: Workload): string | undefined {
-  if (workload.segments > 1) return 'a device with an XDP program takes no super-frames';
-  if (workload.sizesBytes.length > 1) return 'the live-frame generator sends one size';
+export function unfitForXdp(workload: Workload, scene: Scene['kind']): string | undefined {
+  if (scene === 'loopback') return 'it needs devices of its own';
+  if (workload.xdp !== true) return 'measured in the workloads kept for XDP';
   return undefined;
 }
 
 async function start(scene: Scene, workload: Workload): Promise<Running> {
-  const destination = clientAddress(FAR_NETWORK, 0);
-  const client = clientAddress(NEAR_NETWORK, 0);
+  const destination = clientAddress(scene.farNetwork, 0);
+  const client = clientAddress(scene.nearNetwork, 0);
   const clientText = `${client.address}:${client.port}`;
-  const address = `${scene.serverNear.address}:${SERVER_PORT}`;
+  const address = `${firstServer(scene).near.address}:${SERVER_PORT}`;
   const argv = toolArguments({
     object: toolPath('redirect.bpf.o'),
-    in: scene.serverNear.device,
-    out: scene.serverFar.device,
+    in: firstServer(scene).near.device,
+    out: firstServer(scene).far.device,
     flows: workload.flows,
     client: clientText,
-    source: `${scene.serverFar.address}:${SERVER_PORT}`,
+    source: `${firstServer(scene).far.address}:${SERVER_PORT}`,
     destination: `${destination.address}:${destination.port}`,
-    mac: scene.serverFar.mac,
+    mac: firstServer(scene).far.mac,
     'next-hop': scene.far.mac,
   });
-  const { host } = scene.serverNear;
-  const spawned = scene.spawn(host, scene.cpus.server, [toolPath('xdp_redirect'), ...argv]);
+  const spawned = scene.spawn(firstServer(scene).near, scene.cpus.server, [
+    toolPath('xdp_redirect'),
+    ...argv,
+  ]);
   const tool = new ToolProcess(spawned, 'the XDP redirect');
   const work = await threadKernelWork(scene, async () => {
     await tool.line('ready');

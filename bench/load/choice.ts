@@ -1,0 +1,72 @@
+import type { Omission } from './result.js';
+import type { Contestant, Workload } from './types.js';
+
+/** What is to be measured. */
+export interface Choice {
+  readonly workloads: readonly Workload[];
+  readonly contestants: readonly Contestant[];
+}
+
+/** What the command line asked for. */
+export interface ChoiceOptions {
+  readonly quick: boolean;
+  readonly words: readonly string[];
+}
+
+/** Workloads of a quick run that has words to choose by. */
+const QUICK_WORKLOADS_MAX = 3;
+const QUICK_CONTESTANTS: readonly string[] = ['reflector', 'reflector-gso'];
+
+/**
+ * Picks by words: a word picks every workload or contestant whose name holds it. Where no word is
+ * about workloads, all are measured, and so with contestants. The bare reflectors always take part.
+ * @throws Error when a word picks nothing
+ */
+export function choose(all: Choice, { quick, words }: ChoiceOptions): Choice {
+  const names = [...all.workloads, ...all.contestants].map(({ name }) => name);
+  // A whole name means just that one, although others may hold it.
+  const fits = (name: string) => (word: string) =>
+    names.includes(word) ? name === word : name.includes(word);
+  const picked = <Item extends { readonly name: string }>(items: readonly Item[]) =>
+    items.filter(({ name }) => words.some(fits(name)));
+  for (const word of words) {
+    if (!names.some((name) => name.includes(word)))
+      throw new Error(`nothing is called ${word}: see --list`);
+  }
+  const workloads = picked(all.workloads);
+  const contestants = picked(all.contestants);
+  const isControl = ({ name }: Contestant) => QUICK_CONTESTANTS.includes(name);
+  const isQuick = (one: Contestant) => isControl(one) || one.kind === 'turnpike';
+  return {
+    workloads: quick
+      ? workloads.length > 0
+        ? workloads.slice(0, QUICK_WORKLOADS_MAX)
+        : all.workloads.filter((one) => one.quick === true)
+      : workloads.length > 0
+        ? workloads
+        : all.workloads,
+    contestants:
+      contestants.length > 0
+        ? all.contestants.filter((one) => isControl(one) || contestants.includes(one))
+        : quick
+          ? all.contestants.filter(isQuick)
+          : all.contestants,
+  };
+}
+
+/**
+ * Those who can take part on this machine.
+ * @returns them, and why the others cannot
+ */
+export async function present(
+  contestants: readonly Contestant[],
+): Promise<{ readonly contestants: Contestant[]; readonly omissions: Omission[] }> {
+  const omissions: Omission[] = [];
+  const there: Contestant[] = [];
+  for (const one of contestants) {
+    const why = await one.missing();
+    if (why === undefined) there.push(one);
+    else omissions.push({ what: one.title, why });
+  }
+  return { contestants: there, omissions };
+}

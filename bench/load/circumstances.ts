@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from './programs.js';
+import type { Circumstances, WorkloadResult } from './result.js';
+import type { Effort } from './rounds.js';
+import type { CpuPlan, Scene } from './scene.js';
+
+/** The least idle time that a generator must have for its figures to be the server's. */
+const GENERATOR_IDLE_MIN = 0.2;
+const SATURATED = 0.9;
+/** More runnable tasks than this before the run, and others use the CPUs too. */
+const LOAD_AVERAGE_MAX = 0.5;
+
+const NOTES: Readonly<Record<Scene['kind'], readonly string[]>> = {
+  loopback: [
+    'Indicative only: without the rights to make network namespaces all of this ran on the ' +
+      'loopback interface, where the sender does the receiver’s work and the sink shares a CPU ' +
+      'with the generator.',
+  ],
+  namespaces: [
+    'CPU time is user and system time of the server’s process. On veth the work of receiving, up ' +
+      'to the socket’s queue, runs in the generator’s context, so it is in nobody’s figure here; ' +
+      'that of sending, up to the far end’s counter, is in the server’s.',
+    'XDP programs and kernel forwarding have no process: their device polls in a NAPI thread ' +
+      'pinned to the server’s CPU, and that thread’s time is the figure, receiving included.',
+    'What sockets send is counted and dropped by a program in tc at the far end; what XDP ' +
+      'redirects, by one in XDP there, as veth delivers it only to a device with a program. One ' +
+      'datagram in 256 goes on to a UDP socket that checks its content and sequence.',
+    'Frames for sockets arrive with their UDP checksum left to the device, as from a card that ' +
+      'has checked it; frames for XDP programs carry it complete.',
+    'A fixed load is at most 70 % of what the slowest of those compared can carry.',
+  ],
+};
+
+/** Where and how a run measures. */
+export function describeCircumstances(options: {
+  readonly scene: Scene['kind'];
+  readonly cpus: CpuPlan;
+  readonly effort: Effort;
+  readonly command: string;
+}): Circumstances {
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return {
+    startedAt: new Date().toISOString(),
+    command: options.command,
+    scene: options.scene,
+    cpuModel: cpus()[0]?.model ?? 'unknown',
+    cpus: cpus().length,
+    kernel: release(),
+    node: process.version,
+    version: manifest.version,
+    serverCpu: options.cpus.server,
+    generatorCpu: options.cpus.generator,
+    loadAverage: loadavg()[0] ?? 0,
+    rounds: options.effort.rounds - 1,
+    secondsPerStep: options.effort.seconds,
+    notes: NOTES[options.scene],
+  };
+}
+
+/** What makes figures doubtful, one line each. */
+export function warningsOf(
+  { loadAverage }: Circumstances,
+  workloads: readonly WorkloadResult[],
+): string[] {
+  const others =
+    loadAverage > LOAD_AVERAGE_MAX
+      ? [
+          `Other programs kept the machine busy (load ${loadAverage.toFixed(1)}): trust ratios only.`,
+        ]
+      : [];
+  return [...others, ...workloads.flatMap(workloadWarnings)];
+}
+
+function workloadWarnings({ workload, contestants }: WorkloadResult): string[] {
+  return contestants.flatMap(({ title, rounds }) => {
+    const steps = rounds.flatMap((round) => Object.entries(round));
+    const fixed = steps.filter(([label]) => label !== 'saturation');
+    const busy = fixed.filter(([, step]) => step.generatorIdle < GENERATOR_IDLE_MIN);
+    const starved = steps.filter(
+      ([label, step]) => label === 'saturation' && step.serverBusy < SATURATED && step.loss < 0.01,
+    );
+    const damaged = steps.filter(
+      ([, { sink }]) => (sink?.damaged ?? 0) + (sink?.malformed ?? 0) > 0,
+    );
+    const line = (count: number, what: string) =>
+      count === 0 ? [] : [`${workload.name}, ${title}: ${what} in ${count} steps.`];
+    return [
+      ...line(busy.length, 'the generator was idle for less than 20 % of the time'),
+      ...line(starved.length, 'the generator could not saturate the server'),
+      ...line(damaged.length, 'damaged payloads arrived'),
+    ];
+  });
+}

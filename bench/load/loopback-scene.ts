@@ -1,0 +1,49 @@
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+import { LabProcess } from '../../src/lab/index.js';
+import { toolEnvironment } from '../../src/lab/tools.js';
+import type { CpuPlan, Place, Scene } from './scene.js';
+
+const execute = promisify(execFile);
+
+function place(host: string, address: string): Place {
+  return { host, device: 'lo', address, mac: '' };
+}
+
+/**
+ * The same hosts as addresses of the loopback interface, for those who may not make namespaces.
+ * Senders there do the receivers' work, and nothing tells the two apart.
+ */
+export class LoopbackScene implements Scene {
+  readonly kind = 'loopback';
+  readonly cpus: CpuPlan;
+  readonly near = place('near', '127.30.0.1');
+  readonly servers = [{ near: place('server', '127.30.0.2'), far: place('server', '127.30.1.1') }];
+  readonly far = place('far', '127.30.1.2');
+  readonly nearNetwork = '127.10.0';
+  readonly farNetwork = '127.20.0';
+  readonly #processes = new Set<LabProcess>();
+
+  constructor(cpus: CpuPlan) {
+    this.cpus = cpus;
+  }
+
+  spawn(_place: Place, cpu: number, argv: readonly string[]): LabProcess {
+    // The kernel ends it when this process does (PR_SET_PDEATHSIG).
+    const guarded = ['--pdeathsig', 'KILL', '--', 'taskset', '-c', String(cpu), ...argv];
+    const child = spawn('setpriv', guarded, { env: toolEnvironment(), detached: true });
+    const started = new LabProcess(child);
+    this.#processes.add(started);
+    void started.ended.then(() => this.#processes.delete(started));
+    return started;
+  }
+
+  async run(_place: Place, argv: readonly string[]): Promise<string> {
+    const [program = '', ...rest] = argv;
+    return (await execute(program, rest, { env: toolEnvironment() })).stdout;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#processes].map((each) => each.stop()));
+  }
+}

@@ -1,0 +1,43 @@
+/** Says what is being done and how long the rest will take. */
+export class ProgressLine {
+  readonly #total: number;
+  readonly #write: (line: string) => void;
+  readonly #nowMs: () => number;
+  readonly #beginMs: number;
+  #done = 0;
+
+  /**
+   * @param total - steps to come, at most
+   * @param write - takes each line
+   * @param nowMs - a clock
+   */
+  constructor(total: number, write: (line: string) => void, nowMs: () => number) {
+    this.#total = total;
+    this.#write = write;
+    this.#nowMs = nowMs;
+    this.#beginMs = nowMs();
+  }
+
+  /** A step begins. */
+  step(what: string): void {
+    const spentMs = this.#nowMs() - this.#beginMs;
+    const left = this.#done === 0 ? '' : `, ${timeText(this.#leftMs(spentMs))} left`;
+    this.#done++;
+    this.#write(`[${this.#done}/${Math.max(this.#total, this.#done)}${left}] ${what}`);
+  }
+
+  /** Steps that turned out not to be needed count as done. */
+  skip(steps: number): void {
+    this.#done += steps;
+  }
+
+  #leftMs(spentMs: number): number {
+    return (spentMs / this.#done) * Math.max(0, this.#total - this.#done);
+  }
+}
+
+/** A duration for people: `40 s`, `12 min`. */
+export function timeText(durationMs: number): string {
+  const seconds = Math.ceil(durationMs / 1000);
+  return seconds < 100 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}

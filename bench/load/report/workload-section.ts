@@ -1,0 +1,99 @@
+import type { ContestantResult, WorkloadResult } from '../result.js';
+import { spread } from '../statistics.js';
+import { spreadText } from '../targets.js';
+import { type Bar, barChart } from './bars.js';
+import { figuresAt, lossText, nsText, rateText, usText } from './figures.js';
+import { type Cell, escapeMarkup, figure, table } from './markup.js';
+
+/** One workload: plots, then every figure. */
+export function workloadSection(result: WorkloadResult): string {
+  const { workload, commonPps } = result;
+  const sizes = [...new Set(workload.sizesBytes)].join(', ');
+  return [
+    `<h3 id="${escapeMarkup(workload.name)}">${escapeMarkup(workload.title)}</h3>`,
+    `<p class="quiet"><code>${escapeMarkup(workload.name)}</code>: ${workload.flows.toLocaleString('en')} ` +
+      `flows, ${sizes} B; common load ${rateText(commonPps)}.</p>`,
+    costChart(result, 'common', 'CPU-ns for each delivered packet at the common load'),
+    costChart(result, 'saturation', 'The same at saturation'),
+    loadTable(result),
+    latencyPart(result),
+  ]
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+function costChart(result: WorkloadResult, step: string, title: string): string {
+  const bars = result.contestants.flatMap((contestant): Bar[] => {
+    const figures = figuresAt(result, contestant, step);
+    if (figures === undefined) return [];
+    const { cost } = figures;
+    const ours = contestant.kind === 'turnpike';
+    return [{ label: contestant.title, value: cost, text: `${nsText(cost.median)} ns`, ours }];
+  });
+  return bars.length === 0 ? '' : `<p>${escapeMarkup(title)}</p>${barChart(title, bars)}`;
+}
+
+function loadTable(result: WorkloadResult): string {
+  const rows = result.contestants.flatMap((contestant) => loadRows(result, contestant));
+  const heads = [
+    '',
+    'Load',
+    'CPU-ns a packet',
+    '× reflector',
+    'Delivered',
+    'Loss',
+    'Generator idle',
+  ];
+  return table(heads, rows);
+}
+
+const LOAD_TITLES: Readonly<Record<string, string>> = {
+  common: 'common',
+  own: '60 % of its own',
+  saturation: 'saturation',
+};
+
+function loadRows(result: WorkloadResult, contestant: ContestantResult): Cell[][] {
+  const labels = Object.keys(contestant.rounds[0] ?? {});
+  return labels.flatMap((label, index) => {
+    const figures = figuresAt(result, contestant, label);
+    if (figures === undefined) return [];
+    const { cost, ratio, deliveredPps, loss, generatorIdle } = figures;
+    return [
+      [
+        { text: index === 0 ? contestant.title : '' },
+        { text: LOAD_TITLES[label] ?? label.replace('beside-', 'as ') },
+        figure(spreadText(cost, 0)),
+        figure(ratio === undefined ? '' : spreadText(ratio)),
+        figure(rateText(deliveredPps)),
+        figure(lossText(loss)),
+        figure(`${Math.round(generatorIdle * 100)} %`),
+      ],
+    ];
+  });
+}
+
+/** Loss-free rate and latency, where they were looked for. */
+function latencyPart({ contestants }: WorkloadResult): string {
+  const known = contestants.flatMap(({ title, kind, lossFreePps, latency: step }) => {
+    const latency = step?.sink?.latency;
+    if (step === undefined || latency === undefined) return [];
+    return [{ title, kind, lossFreePps, offeredPps: step.offeredPps, latency }];
+  });
+  if (known.length === 0) return '';
+  const bars = known.map(({ title, kind, latency }): Bar => {
+    const text = `${usText(latency.p99Ns)} µs`;
+    return { label: title, value: spread([latency.p99Ns]), text, ours: kind === 'turnpike' };
+  });
+  const rows = known.map(({ title, lossFreePps, offeredPps, latency }) => [
+    { text: title },
+    figure(lossFreePps === undefined ? '' : rateText(lossFreePps)),
+    figure(rateText(offeredPps)),
+    figure(usText(latency.p50Ns)),
+    figure(usText(latency.p99Ns)),
+    figure(usText(latency.p999Ns)),
+  ]);
+  const heads = ['', 'Loss-free rate', 'Latency at', 'p50 µs', 'p99 µs', 'p99.9 µs'];
+  const title = 'Latency p99 at half of each one’s own capacity';
+  return `<p>${title}</p>${barChart(title, bars)}${table(heads, rows)}`;
+}

@@ -1,0 +1,165 @@
+import type { SetupResult } from '../setup/result.js';
+import type { ContestantResult, WorkloadResult } from './result.js';
+import { besideLabel } from './rounds.js';
+import { ratioSpread, type Spread } from './statistics.js';
+
+/** One line of the table of targets. */
+export interface TargetResult {
+  readonly title: string;
+  /** What must hold, in words. */
+  readonly target: string;
+  /** What was measured, in words; undefined where it was not. */
+  readonly measured?: string;
+  readonly met?: boolean;
+}
+
+/** CPU time per delivered packet of one contestant over another's, in one workload. */
+interface RatioTarget {
+  readonly title: string;
+  readonly workload: string;
+  readonly contestant: string;
+  readonly comparator: string;
+  /** Turnpike's step; the comparator's is the same, but `own` for a rival. */
+  readonly step: string;
+  readonly ratioMax: number;
+}
+
+const OUT = 'out-1000-100B';
+const CASES: readonly RatioTarget[] = [
+  ratio('client → trunk, 1,000 connections, 100 B', OUT, 'reflector', 0.6),
+  ratio('trunk (bundled) → client, the same', 'in-1000-100B-bundled', 'reflector', 0.75),
+  ratio('no bundling possible: 1,200 B, client → trunk', 'out-1000-1200B', 'reflector', 1.15),
+  ratio('no bundling possible: 1,200 B, same relay', 'same-1000-1200B', 'reflector', 1.15),
+  ratio('no bundling possible: 100 B, same relay', 'same-1000-100B', 'reflector', 1.15),
+  ratio('super-frames of 16 × 1,200 B, client → trunk', 'out-super-1200B', 'reflector-gso', 1.3),
+  ratio('super-frames of 16 × 1,200 B, trunk → client', 'in-super-1200B', 'reflector-gso', 1.3),
+  ratio('super-frames of 16 × 1,200 B, same relay', 'same-super-1200B', 'reflector-gso', 1.3),
+  ...[OUT, 'in-1000-100B-single', 'same-1000-100B'].flatMap((name) => [
+    xdp(`xdp, ${name}`, name, 'reflector', 0.25),
+    xdp(`xdp, ${name}`, name, 'xdp-redirect', 1.5),
+  ]),
+  rival('coturn', 1 / 1.3),
+  rival('pion', 1 / 2),
+  rival('npm-turn-server', 1 / 4),
+];
+const MANY_RATIO_MAX = 1.3;
+const SETUP_PER_SECOND_MIN = 5_000;
+const BYTES_PER_CONNECTION_MAX = 2_048;
+
+function ratio(title: string, workload: string, comparator: string, ratioMax: number): RatioTarget {
+  return { title, workload, contestant: 'turnpike', comparator, step: 'common', ratioMax };
+}
+
+function xdp(title: string, workload: string, comparator: string, ratioMax: number): RatioTarget {
+  return { title, workload, contestant: 'turnpike-xdp', comparator, step: 'common', ratioMax };
+}
+
+function rival(comparator: string, ratioMax: number): RatioTarget {
+  return {
+    title: 'one packet from a client carried across one server, 100 B',
+    workload: 'out-rivals-100B',
+    contestant: 'turnpike',
+    comparator,
+    step: besideLabel(comparator),
+    ratioMax,
+  };
+}
+
+/** CPU-ns per delivered packet of each round at a step. */
+export function costs(result: ContestantResult | undefined, step: string) {
+  return (result?.rounds ?? []).map((steps) => steps[step]?.cpuNsPerPacket);
+}
+
+/** A median with its range: `0.58 (0.55–0.61)`. */
+export function spreadText({ median, min, max }: Spread, digits = 2): string {
+  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
+}
+
+function find(workloads: readonly WorkloadResult[], workload: string, contestant: string) {
+  return workloads
+    .find((one) => one.workload.name === workload)
+    ?.contestants.find(({ name }) => name === contestant);
+}
+
+function judgeRatio(workloads: readonly WorkloadResult[], one: RatioTarget): TargetResult {
+  const mine = find(workloads, one.workload, one.contestant);
+  const other = find(workloads, one.workload, one.comparator);
+  const step = other?.kind === 'rival' ? 'own' : one.step;
+  const measured = ratioSpread(costs(mine, one.step), costs(other, step));
+  return {
+    title: one.title,
+    target: `≤ ${one.ratioMax.toFixed(2)} × ${one.comparator}`,
+    ...(measured && {
+      measured: spreadText(measured),
+      met: measured.median <= one.ratioMax,
+    }),
+  };
+}
+
+/** The cost of many connections over that of few, each as a multiple of the same run's floor. */
+function judgeMany(workloads: readonly WorkloadResult[]): TargetResult {
+  const floored = (workload: string) =>
+    ratioSpread(
+      costs(find(workloads, workload, 'turnpike'), 'common'),
+      costs(find(workloads, workload, 'reflector'), 'common'),
+    );
+  const many = floored('out-100k-100B');
+  const few = floored(OUT);
+  const known = many !== undefined && few !== undefined;
+  return {
+    title: 'cost at 100,000 connections, client → trunk',
+    target: `≤ ${MANY_RATIO_MAX.toFixed(2)} × that at 1,000`,
+    ...(known && {
+      measured: (many.median / few.median).toFixed(2),
+      met: many.median / few.median <= MANY_RATIO_MAX,
+    }),
+  };
+}
+
+function judgeLatency(workloads: readonly WorkloadResult[]): TargetResult {
+  const p99 = (name: string) =>
+    find(workloads, 'out-rivals-100B', name)?.latency?.sink?.latency.p99Ns;
+  const [mine, theirs] = [p99('turnpike'), p99('coturn')];
+  const known = mine !== undefined && theirs !== undefined;
+  const us = (ns: number) => `${(ns / 1000).toFixed(0)} µs`;
+  return {
+    title: 'latency p99 at half of its own saturation',
+    target: '≤ coturn’s',
+    ...(known && { measured: `${us(mine)} beside ${us(theirs)}`, met: mine <= theirs }),
+  };
+}
+
+function judgeSetup(setup: readonly SetupResult[]): TargetResult[] {
+  return setup.flatMap(({ options, setUp, memory }) => {
+    const { perSecond, flow } = setUp;
+    const bytes = Math.max(...memory.map(({ perConnection }) => perConnection.residentBytes));
+    const where = `${options.connections.toLocaleString('en')} connections, ${options.arrangement}`;
+    return [
+      {
+        title: `Allocate and Connect of both legs, ${where}`,
+        target: '≥ 5,000 a second, no loss meanwhile',
+        measured: `${Math.round(perSecond)} a second, ${flow.lost} of ${flow.sent} lost`,
+        met: perSecond >= SETUP_PER_SECOND_MIN && flow.lost === 0,
+      },
+      {
+        title: `memory per established connection and relay, ${where}`,
+        target: `≤ ${BYTES_PER_CONNECTION_MAX.toLocaleString('en')} B resident`,
+        measured: `${Math.round(bytes).toLocaleString('en')} B`,
+        met: bytes <= BYTES_PER_CONNECTION_MAX,
+      },
+    ];
+  });
+}
+
+/** Every target beside what was measured. */
+export function judge(
+  workloads: readonly WorkloadResult[],
+  setup: readonly SetupResult[],
+): TargetResult[] {
+  return [
+    ...CASES.map((one) => judgeRatio(workloads, one)),
+    judgeMany(workloads),
+    judgeLatency(workloads),
+    ...judgeSetup(setup),
+  ];
+}
