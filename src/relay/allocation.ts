@@ -3,7 +3,7 @@ import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { ClientRequest } from './client-request.js';
 import type { RelayContext } from './context.js';
-import { type Leg, legKey, type PeerRelay } from './leg.js';
+import { expiryOf, Leg, type PeerRelay } from './leg.js';
 import type { LegLife } from './leg-life.js';
 
 /** IANA's protocol number of UDP, for REQUESTED-TRANSPORT. */
@@ -72,18 +72,15 @@ export class Allocation {
     }
     const refusal = legs.refusal(credential.tenant, clock.monotonic());
     if (refusal !== undefined) return this.#context.answers.refused(request, refusal);
-    const leg: Leg = {
-      tenant: credential.tenant,
-      connectionId: credential.connectionId,
-      role: credential.role,
-      key: legKey(credential),
+    const leg = new Leg({
+      name: credential,
       origin,
       tupleKey,
       peerRelay,
       signer,
       lifetimeSeconds: lifetimeOf(request),
       state: { type: 'reserved', until: clock.monotonic() + LIMITS.legReservedMs },
-    };
+    });
     closes.cancel(leg);
     legs.add(leg);
     this.#life.schedule(leg);
@@ -114,7 +111,7 @@ export class Allocation {
     const now = this.#context.clock.monotonic();
     if (leg.state.type === 'reserved') leg.state.until = now + LIMITS.legReservedMs;
     if (leg.state.type === 'established') {
-      leg.state.pairing.expiresAt = now + leg.lifetimeSeconds * 1_000;
+      leg.state.expiresAt = expiryOf(leg, now);
     }
     this.#life.schedule(leg);
   }

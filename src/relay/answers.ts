@@ -83,7 +83,8 @@ export class Answers {
   }
 
   #sign(to: { readonly origin: Origin; readonly signer: Signer }, writer: MessageWriter): void {
-    const data = writer.integrity(to.signer.kind, to.signer.key).finish();
+    const { kind, key } = to.signer;
+    const data = writer.integrity(kind, key).finish();
     this.#plane.send([{ side: 'client', tuple: to.origin.tuple, data }]);
   }
 }

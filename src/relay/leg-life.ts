@@ -38,7 +38,7 @@ export class LegLife {
         break;
       }
       case 'established':
-        legs.schedule(leg, leg.state.pairing.expiresAt);
+        legs.schedule(leg, leg.state.expiresAt);
         break;
       case 'closed':
         break;
@@ -78,7 +78,7 @@ export class LegLife {
     const { state } = leg;
     if (state.type === 'closed') return;
     leg.state = { type: 'closed' };
-    if (state.type === 'established') this.#unpair(leg, state.pairing, reason);
+    if (state.type === 'established') this.#unpair(leg, state, reason);
     if (state.type === 'connecting') this.#abandon(leg, state.attempt);
     const code = CLOSE_CODES[reason];
     if (code !== undefined && (state.type === 'established' || code === 300)) {
@@ -100,7 +100,7 @@ export class LegLife {
    */
   endForGoneRelay(legs: readonly Leg[]): void {
     for (const leg of legs) {
-      if (leg.state.type === 'established') this.#ending.push({ leg, pairing: leg.state.pairing });
+      if (leg.state.type === 'established') this.#ending.push({ leg, pairing: leg.state });
     }
     this.endSome();
   }
@@ -113,8 +113,7 @@ export class LegLife {
   /** Ends the next few of those that wait for it. */
   endSome(): void {
     for (const { leg, pairing } of this.#nextToEnd()) {
-      const same = leg.state.type === 'established' && leg.state.pairing === pairing;
-      if (same) this.end(leg, 'closed_relay_gone');
+      if (leg.state === pairing) this.end(leg, 'closed_relay_gone');
     }
   }
 
@@ -127,19 +126,19 @@ export class LegLife {
     return next;
   }
 
-  #unpair(leg: Leg, { via, channel }: Pairing, reason: EndReason): void {
+  #unpair(leg: Leg, { other, remote, remoteIndex, channel }: Pairing, reason: EndReason): void {
     const { plane, closes, stats, indexes } = this.#context;
     const { worker, tuple } = leg.origin;
     plane.removeClientFlow({ worker, tuple, channel });
     stats.legs[reason] += 1;
-    if (via.type === 'local') {
-      this.end(via.other, reason === 'closed_draining' ? reason : 'closed_by_other_side');
-      return;
+    if (other) {
+      this.end(other, reason === 'closed_draining' ? reason : 'closed_by_other_side');
     }
-    via.remote.connections -= 1;
-    indexes.unlinkRemote(via.remote, via.remoteIndex);
+    if (!remote) return;
+    remote.connections -= 1;
+    indexes.unlinkRemote(remote, remoteIndex);
     if (reason !== 'closed_by_other_side' && reason !== 'closed_relay_gone') {
-      closes.send(via.remote, leg);
+      closes.send(remote, leg);
     }
   }
 

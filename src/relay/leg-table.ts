@@ -2,7 +2,7 @@ import { LIMITS, RFC } from '../limits.js';
 import type { LegName } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { DeadlineWheel } from './deadline-wheel.js';
-import { type Leg, legKey } from './leg.js';
+import { type Leg, legKey, type Origin } from './leg.js';
 import { NumberPool } from './number-pool.js';
 
 /** The tenant that no quota holds (PROTOCOL.md section 2, error 486). */
@@ -11,8 +11,18 @@ const DEFAULT_TENANT = 'default';
 /** Resolution of the legs' deadlines. */
 const BUCKET_MS = 100;
 
+/** The channel numbers of every 5-tuple. */
+const CHANNELS = {
+  first: RFC.channelMin,
+  last: RFC.channelMax,
+  quarantineMs: LIMITS.quarantineMs,
+} as const;
+
 interface TupleUse {
-  readonly legs: Set<Leg>;
+  legs: number;
+  readonly origin: Origin;
+  /** As its first leg holds it. */
+  readonly key: string;
   readonly channels: NumberPool;
 }
 
@@ -85,14 +95,20 @@ export class LegTable {
   add(leg: Leg): void {
     this.#byKey.set(leg.key, leg);
     this.#perTenant.set(leg.tenant, (this.#perTenant.get(leg.tenant) ?? 0) + 1);
-    let use = this.#byTuple.get(leg.tupleKey);
-    if (!use) {
-      const range = { first: RFC.channelMin, last: RFC.channelMax };
-      use = { legs: new Set(), channels: new NumberPool(range, LIMITS.quarantineMs) };
-      this.#byTuple.set(leg.tupleKey, use);
+    const use = this.#byTuple.get(leg.tupleKey);
+    if (use) this.#share(use, leg);
+    else {
+      const { origin, tupleKey: key } = leg;
+      this.#byTuple.set(key, { legs: 1, origin, key, channels: new NumberPool(CHANNELS) });
     }
-    use.legs.add(leg);
     this.#link(leg);
+  }
+
+  /** What is equal for the legs of a 5-tuple is held once. */
+  #share(use: TupleUse, leg: Leg): void {
+    use.legs += 1;
+    leg.tupleKey = use.key;
+    if (leg.origin.worker === use.origin.worker) leg.origin = use.origin;
   }
 
   delete(leg: Leg, now: number): void {
@@ -101,7 +117,8 @@ export class LegTable {
     const rests = leg.tenant !== DEFAULT_TENANT && leg.channel !== undefined;
     if (rests) this.#resting.push({ tenant: leg.tenant, until: now + LIMITS.quarantineMs });
     else this.#release(leg.tenant);
-    this.#byTuple.get(leg.tupleKey)?.legs.delete(leg);
+    const use = this.#byTuple.get(leg.tupleKey);
+    if (use) use.legs -= 1;
     this.#unlink(leg);
   }
 
@@ -169,7 +186,7 @@ export class LegTable {
   sweep(now: number): void {
     this.#endRests(now);
     for (const [key, use] of this.#byTuple) {
-      if (use.legs.size === 0 && use.channels.idle(now)) this.#byTuple.delete(key);
+      if (use.legs === 0 && use.channels.idle(now)) this.#byTuple.delete(key);
     }
   }
 }

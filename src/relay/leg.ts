@@ -6,6 +6,9 @@ import type { LegName } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Timed } from './deadline-wheel.js';
 
+/** `/`, 32 hex digits, `/` and the role: the end of a key, after the tenant. */
+const NAME_END_CHARACTERS = 35;
+
 /** Where a peer's datagram came in: answers go back there, flow entries belong to that worker. */
 export interface Origin {
   readonly worker: number;
@@ -49,40 +52,101 @@ export interface OutgoingOffer {
 
 /** An established connection, seen from one leg. */
 export interface Pairing {
+  readonly type: 'established';
   readonly claimed: TransportAddress;
   readonly channel: number;
-  /** Monotonic milliseconds; moved on by Refresh. */
+  /** Monotonic milliseconds, whole; moved on by Refresh. */
   expiresAt: number;
-  readonly via:
-    | { readonly type: 'local'; readonly other: Leg }
-    | {
-        readonly type: 'trunk';
-        readonly remote: RemoteRelay;
-        /** What we write into records for the other relay. */
-        readonly remoteIndex: number;
-      };
+  /** The other end, where it is at this relay. */
+  readonly other: Leg | undefined;
+  /** The other end's relay, where it is another one. */
+  readonly remote: RemoteRelay | undefined;
+  /** What we write into records for the other relay; 0 without one. */
+  readonly remoteIndex: number;
 }
 
 /** PROTOCOL.md section 2: reserved → connecting → established → closed, and back on 403 and 447. */
 export type LegState =
   | { readonly type: 'reserved'; until: number }
   | { readonly type: 'connecting'; readonly attempt: Attempt }
-  | { readonly type: 'established'; readonly pairing: Pairing }
+  | Pairing
   | { readonly type: 'closed' };
 
-/** A peer's half of a connection at this relay. */
-export interface Leg extends LegName, Timed {
-  readonly key: string;
+/** What a leg is made from. */
+export interface LegStart {
+  readonly name: LegName;
   readonly origin: Origin;
+  /** `tupleKey` of the origin. */
   readonly tupleKey: string;
+  readonly peerRelay: PeerRelay;
+  readonly signer: Signer;
+  readonly lifetimeSeconds: number;
+  readonly state: LegState;
+}
+
+/**
+ * A peer's half of a connection at this relay. There may be a hundred thousand of them, so each
+ * holds little: its name is in its key, and every field is there from the start, which spares the
+ * engine a second object.
+ */
+export class Leg implements LegName, Timed {
+  readonly key: string;
+  /** The leg table lets the legs of a 5-tuple share one. */
+  origin: Origin;
+  tupleKey: string;
   peerRelay: PeerRelay;
-  signer: Signer;
   lifetimeSeconds: number;
   state: LegState;
   /** Taken at the first Connect and kept until the leg is closed, across failed attempts. */
-  channel?: number | undefined;
+  channel: number | undefined = undefined;
   /** As `channel`, for a leg whose other end is at another relay. */
-  sessionIndex?: number | undefined;
+  sessionIndex: number | undefined = undefined;
+  wheelBucket: number | undefined = undefined;
+  #signerKind: IntegrityKind;
+  /** One character for each byte: a string is half as large as a view of bytes. */
+  #signerKey: string;
+
+  constructor({ name, origin, tupleKey, peerRelay, signer, lifetimeSeconds, state }: LegStart) {
+    this.key = legKey(name);
+    this.origin = origin;
+    this.tupleKey = tupleKey;
+    this.peerRelay = peerRelay;
+    this.lifetimeSeconds = lifetimeSeconds;
+    this.state = state;
+    this.#signerKind = signer.kind;
+    this.#signerKey = binaryText(signer.key);
+  }
+
+  get tenant(): string {
+    return this.key.slice(0, -NAME_END_CHARACTERS);
+  }
+
+  get connectionId(): string {
+    return this.key.slice(1 - NAME_END_CHARACTERS, -2);
+  }
+
+  get role(): 0 | 1 {
+    return this.key.endsWith('1') ? 1 : 0;
+  }
+
+  /** As the peer's last request was signed. */
+  get signer(): Signer {
+    return { kind: this.#signerKind, key: Buffer.from(this.#signerKey, 'binary') };
+  }
+
+  set signer({ kind, key }: Signer) {
+    this.#signerKind = kind;
+    this.#signerKey = binaryText(key);
+  }
+}
+
+function binaryText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('binary');
+}
+
+/** When an established leg ends that is not refreshed again, in whole monotonic milliseconds. */
+export function expiryOf({ lifetimeSeconds }: Leg, now: number): number {
+  return Math.round(now) + lifetimeSeconds * 1_000;
 }
 
 /** The name as a map key. Tenant names hold no slash, so no two names share a key. */

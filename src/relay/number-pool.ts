@@ -1,3 +1,12 @@
+/** The numbers of a pool. */
+export interface NumberRange {
+  readonly first: number;
+  /** Included. */
+  readonly last: number;
+  /** How long a freed number rests. */
+  readonly quarantineMs: number;
+}
+
 interface Freed {
   readonly value: number;
   readonly at: number;
@@ -8,23 +17,17 @@ interface Freed {
  * was freed (PROTOCOL.md section 3: 60 s, so that late packets of the old holder reach nobody).
  */
 export class NumberPool {
-  readonly #first: number;
-  readonly #last: number;
-  readonly #quarantineMs: number;
+  readonly #range: NumberRange;
   #next: number;
-  #freed: Freed[] = [];
+  /** Undefined until the first is freed: most 5-tuples have one connection in their life. */
+  #freed: Freed[] | undefined = undefined;
   #freedHead = 0;
   #held = 0;
 
-  /**
-   * @param range - first and last number, both included
-   * @param quarantineMs - how long a freed number rests
-   */
-  constructor(range: { first: number; last: number }, quarantineMs: number) {
-    this.#first = range.first;
-    this.#last = range.last;
+  /** @param range - may be shared by many pools */
+  constructor(range: NumberRange) {
+    this.#range = range;
     this.#next = range.first;
-    this.#quarantineMs = quarantineMs;
   }
 
   /** Numbers held now. */
@@ -34,8 +37,10 @@ export class NumberPool {
 
   /** Whether nothing is held or resting at `now`, so that the pool may be forgotten. */
   idle(now: number): boolean {
-    const newest = this.#freed.at(-1);
-    return this.#held === 0 && (newest === undefined || now - newest.at >= this.#quarantineMs);
+    const newest = this.#freed?.at(-1);
+    return (
+      this.#held === 0 && (newest === undefined || now - newest.at >= this.#range.quarantineMs)
+    );
   }
 
   /**
@@ -43,28 +48,29 @@ export class NumberPool {
    * @returns a number, or undefined when all are held or resting
    */
   take(now: number): number | undefined {
-    const oldest = this.#freed[this.#freedHead];
-    if (oldest && now - oldest.at >= this.#quarantineMs) {
-      this.#freedHead += 1;
-      if (this.#freedHead >= 1_024 && this.#freedHead * 2 >= this.#freed.length) {
-        this.#freed = this.#freed.slice(this.#freedHead);
-        this.#freedHead = 0;
-      }
-      this.#held += 1;
-      return oldest.value;
-    }
-    if (this.#next > this.#last) return undefined;
+    const rested = this.#takeRested(now);
+    if (rested === undefined && this.#next > this.#range.last) return undefined;
     this.#held += 1;
-    const value = this.#next;
-    this.#next += 1;
-    return value;
+    return rested ?? this.#next++;
+  }
+
+  #takeRested(now: number): number | undefined {
+    const oldest = this.#freed?.[this.#freedHead];
+    if (!this.#freed || !oldest || now - oldest.at < this.#range.quarantineMs) return undefined;
+    this.#freedHead += 1;
+    if (this.#freedHead >= 1_024 && this.#freedHead * 2 >= this.#freed.length) {
+      this.#freed = this.#freed.slice(this.#freedHead);
+      this.#freedHead = 0;
+    }
+    return oldest.value;
   }
 
   /** Gives a number back. */
   free(value: number, now: number): void {
-    if (value < this.#first || value > this.#last)
-      throw new RangeError(`not of this pool: ${value}`);
+    const { first, last } = this.#range;
+    if (value < first || value > last) throw new RangeError(`not of this pool: ${value}`);
     this.#held -= 1;
+    this.#freed ??= [];
     this.#freed.push({ value, at: now });
   }
 }

@@ -32,7 +32,7 @@ export class OfferTable {
     const key = legKey(offer);
     // Deleted first, so that the map stays in the order of arrival and expiry reads its head only.
     offers.delete(key);
-    this.#expire(offers, now);
+    if (offers.size >= this.#perSenderMax) this.#expire(offers, now);
     if (offers.size >= this.#perSenderMax) {
       this.refused += 1;
       return false;

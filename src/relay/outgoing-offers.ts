@@ -72,6 +72,11 @@ export class OutgoingOffers {
     });
   }
 
+  /** Forgets an offer: nothing that still could be answered to it matters. */
+  forget({ transactionId }: OutgoingOffer): void {
+    this.#byTransaction.delete(transactionKey(transactionId));
+  }
+
   /** The offer that a transaction belongs to, be its leg still there or not. */
   find(transactionId: Uint8Array): Sent | undefined {
     return this.#byTransaction.get(transactionKey(transactionId));
@@ -88,9 +93,9 @@ export class OutgoingOffers {
 
   #remember(leg: Leg, { remote, transactionId }: OutgoingOffer): void {
     const at = this.#clock.monotonic();
-    const [oldest] = this.#byTransaction.keys();
-    if (oldest !== undefined && this.#byTransaction.size >= LIMITS.offersSentMax) {
-      this.#byTransaction.delete(oldest);
+    if (this.#byTransaction.size >= LIMITS.offersSentMax) {
+      const [oldest] = this.#byTransaction.keys();
+      this.#byTransaction.delete(oldest as string);
     }
     this.#byTransaction.set(transactionKey(transactionId), { leg, remote, at });
   }

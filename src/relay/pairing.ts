@@ -6,9 +6,12 @@ import type { Offer } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { ClientRequest } from './client-request.js';
 import type { RelayContext } from './context.js';
-import { type Attempt, type Leg, otherEnd, type Pairing } from './leg.js';
+import { type Attempt, expiryOf, type Leg, otherEnd, type Pairing } from './leg.js';
 import { connectTarget, type LegLife } from './leg-life.js';
 import type { OutgoingOffers } from './outgoing-offers.js';
+
+/** What an established leg leads to. */
+type Established = Pick<Pairing, 'claimed' | 'other' | 'remote' | 'remoteIndex'>;
 
 type ConnectingLeg = Leg & { state: { type: 'connecting'; attempt: Attempt } };
 
@@ -37,7 +40,7 @@ export class PairingRules {
     leg.signer = request.signer;
     switch (leg.state.type) {
       case 'established':
-        return this.#confirm(request, leg, leg.state.pairing, claimed);
+        return this.#confirm(request, leg, leg.state, claimed);
       case 'connecting':
         this.#renew(request, leg, leg.state.attempt, claimed);
         break;
@@ -137,7 +140,9 @@ export class PairingRules {
       return;
     }
     for (const [each, attempt, to] of pairs) {
-      this.#establish(each, attempt, { type: 'local', other: to });
+      // Equal to what the peer claimed, and held anyway.
+      const claimed = to.origin.tuple.remote;
+      this.#establish(each, attempt, { claimed, other: to, remote: undefined, remoteIndex: 0 });
     }
   }
 
@@ -178,9 +183,8 @@ export class PairingRules {
     const leg = legs.get(otherEnd(offer));
     const { transactionId } = offer;
     if (leg?.state.type === 'established' && leg.peerRelay === remote) {
-      const { pairing } = leg.state;
-      const same = pairing.via.type === 'trunk' && pairing.via.remoteIndex === offer.sessionIndex;
-      if (same && matches(offer, leg, pairing.claimed)) {
+      const same = leg.state.remoteIndex === offer.sessionIndex;
+      if (same && matches(offer, leg, leg.state.claimed)) {
         const sessionIndex = leg.sessionIndex ?? 0;
         return trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
       }
@@ -222,7 +226,10 @@ export class PairingRules {
     this.#context.offers.delete(remote.id, otherEnd(leg));
     this.#context.indexes.linkRemote(remote, remoteIndex, leg);
     remote.connections += 1;
-    this.#establish(leg, attempt, { type: 'trunk', remote, remoteIndex });
+    // A later answer to it would change nothing any more.
+    this.#outgoing.forget(attempt.offer);
+    const { claimed } = attempt;
+    this.#establish(leg, attempt, { claimed, other: undefined, remote, remoteIndex });
   }
 
   /** The other relay says that the addresses do not match. */
@@ -235,10 +242,11 @@ export class PairingRules {
     this.#life.failAttempt(sent.leg, attempt, code === 403 ? 403 : 447);
   }
 
-  #establish(leg: Leg, attempt: Attempt, via: Pairing['via']): void {
-    const { claimed, channel } = attempt;
-    const expiresAt = this.#context.clock.monotonic() + leg.lifetimeSeconds * 1_000;
-    leg.state = { type: 'established', pairing: { claimed, channel, expiresAt, via } };
+  #establish(leg: Leg, attempt: Attempt, to: Established): void {
+    const { channel } = attempt;
+    const expiresAt = expiryOf(leg, this.#context.clock.monotonic());
+    const { claimed, other, remote, remoteIndex } = to;
+    leg.state = { type: 'established', claimed, channel, expiresAt, other, remote, remoteIndex };
     this.#life.schedule(leg);
     this.#context.stats.legs.established += 1;
     this.#context.answers.connected(connectTarget(leg, attempt), leg, channel);

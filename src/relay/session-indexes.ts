@@ -11,21 +11,23 @@ import { NumberPool } from './number-pool.js';
 export class SessionIndexes {
   readonly #pool: NumberPool;
   readonly #places: number;
-  readonly #uses = new Map<number, number>();
+  readonly #uses: Uint32Array;
   readonly #byRemoteIndex = new Map<RemoteRelay, Map<number, Leg>>();
 
   /** @param sessionsMax - of the data plane */
   constructor(sessionsMax: number) {
     this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
-    this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1 }, LIMITS.quarantineMs);
+    this.#uses = new Uint32Array(sessionsMax);
+    const { quarantineMs } = LIMITS;
+    this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1, quarantineMs });
   }
 
   /** @returns an index of ours, or undefined when none is left */
   take(now: number): number | undefined {
     const place = this.#pool.take(now);
     if (place === undefined) return undefined;
-    const uses = this.#uses.get(place) ?? 0;
-    this.#uses.set(place, (uses + 1) % (2 ** 32 / this.#places));
+    const uses = this.#uses[place] as number;
+    this.#uses[place] = (uses + 1) % (2 ** 32 / this.#places);
     return uses * this.#places + place;
   }
 

@@ -5,7 +5,7 @@ import { NumberPool } from '../../src/relay/number-pool.js';
 t.test('no number is held twice, nor given again within its rest', async (_t) => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -3, max: 40 }), { maxLength: 400 }), (steps) => {
-      const pool = new NumberPool({ first: 5, last: 20 }, 60);
+      const pool = new NumberPool({ first: 5, last: 20, quarantineMs: 60 });
       const held: number[] = [];
       const freedAt = new Map<number, number>();
       let now = 0;
@@ -29,7 +29,7 @@ t.test('no number is held twice, nor given again within its rest', async (_t) =>
 });
 
 t.test('an empty pool says so, and is idle again when the last number has rested', async (t) => {
-  const pool = new NumberPool({ first: 0, last: 0 }, 60);
+  const pool = new NumberPool({ first: 0, last: 0, quarantineMs: 60 });
   t.ok(pool.idle(0));
   t.equal(pool.take(0), 0);
   t.equal(pool.take(0), undefined);
