@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "binding/open_options.h"
 #include "binding/scratch.h"
+#include "io/clock.h"
 
 namespace turnpike {
 
@@ -40,7 +41,7 @@ class DataPlaneObject::CloseWork : public Napi::AsyncWorker {
   Napi::Promise promise() const { return deferred_.Promise(); }
 
  protected:
-  void Execute() override { plane_->pool_.Close(); }
+  void Execute() override { plane_->Stop(); }
 
   void OnOK() override {
     napi_remove_env_cleanup_hook(Env(), OnEnvironmentEnd, plane_);
@@ -71,6 +72,8 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
        Plane::InstanceMethod("release", &Plane::Release),
        Plane::InstanceMethod("drain", &Plane::Drain), Plane::InstanceMethod("ports", &Plane::Ports),
        Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
+       Plane::InstanceMethod("xdpMode", &Plane::XdpMode),
+       Plane::InstanceMethod("xdpReason", &Plane::XdpReason),
        Plane::InstanceMethod("close", &Plane::Close)});
 }
 
@@ -102,6 +105,7 @@ DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
     Throw(env, status);
     return;
   }
+  OpenXdp(options);
   open_ = true;
   // After the thread-safe function, whose own hook frees it: hooks run newest first.
   napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this);
@@ -109,7 +113,29 @@ DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
 
 // Nothing to stop but for an environment that ends while the constructor has just failed: an open
 // plane is held by its callback until it is closed.
-DataPlaneObject::~DataPlaneObject() { pool_.Close(); }
+DataPlaneObject::~DataPlaneObject() { Stop(); }
+
+void DataPlaneObject::OpenXdp(const OpenOptions& options) {
+  if (options.xdp_interfaces.empty()) return;
+  const PlaneOptions& plane = options.plane;
+  XdpOptions xdp;
+  xdp.interfaces = options.xdp_interfaces;
+  xdp.generic_allowed = options.xdp_generic;
+  xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.trunk_peers_max};
+  xdp.client_addresses = pool_.addresses(Side::kClient);
+  xdp.trunk_addresses = pool_.addresses(Side::kTrunk);
+  xdp.first_sequence = NextFirstSequence();
+  xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
+  xdp.traffic = plane.traffic + size_t{plane.workers} * plane.trunk_peers_max;
+  xdp_status_ = xdp_.Open(xdp);
+  xdp_active_ = xdp_status_.ok();
+  if (xdp_active_) controller_->UseFastPath(&xdp_);
+}
+
+void DataPlaneObject::Stop() {
+  xdp_.Close();
+  pool_.Close();
+}
 
 bool DataPlaneObject::StartNotifying(Napi::Env env, const Napi::Function& notify) {
   const napi_status status =
@@ -134,7 +160,7 @@ void DataPlaneObject::StopNotifying() {
 void DataPlaneObject::OnEnvironmentEnd(void* plane) {
   auto* self = static_cast<DataPlaneObject*>(plane);
   self->open_ = false;
-  self->pool_.Close();
+  self->Stop();
   self->StopNotifying();
 }
 
@@ -245,6 +271,15 @@ Napi::Value DataPlaneObject::LanePorts(const Napi::CallbackInfo& info) {
 
 Napi::Value DataPlaneObject::CounterOffset(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), counter_offset_);
+}
+
+Napi::Value DataPlaneObject::XdpMode(const Napi::CallbackInfo& info) {
+  const char* mode = !xdp_active_ ? "off" : xdp_.generic() ? "generic" : "native";
+  return Napi::String::New(info.Env(), mode);
+}
+
+Napi::Value DataPlaneObject::XdpReason(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), xdp_status_.message);
 }
 
 Napi::Value DataPlaneObject::Close(const Napi::CallbackInfo& info) {

@@ -6,7 +6,9 @@
 
 #include <memory>
 
+#include "binding/open_options.h"
 #include "io/controller.h"
+#include "xdp/xdp_plane.h"
 
 namespace turnpike {
 
@@ -21,6 +23,10 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
  private:
   class CloseWork;
 
+  // Where the fast path cannot run, the workers do all the work, and its status says why.
+  void OpenXdp(const OpenOptions& options);
+  // Stops everything that runs. Any thread.
+  void Stop();
   bool StartNotifying(Napi::Env env, const Napi::Function& notify);
   // Ends what calls into JavaScript; the threads are gone by then.
   void StopNotifying();
@@ -42,6 +48,8 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value Ports(const Napi::CallbackInfo& info);
   Napi::Value LanePorts(const Napi::CallbackInfo& info);
   Napi::Value CounterOffset(const Napi::CallbackInfo& info);
+  Napi::Value XdpMode(const Napi::CallbackInfo& info);
+  Napi::Value XdpReason(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
   const uint8_t* scratch_ = nullptr;
@@ -52,8 +60,12 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::ObjectReference counters_memory_;
   Napi::ObjectReference traffic_memory_;
   Napi::ObjectReference scratch_memory_;
-  // The pool's threads use the notifier, the controller uses the pool: destroyed in this order.
+  // The pool's threads use the notifier and the fast path's memory, the controller uses the pool
+  // and the fast path: destroyed in this order.
   Notifier notifier_;
+  XdpPlane xdp_;
+  Status xdp_status_;
+  bool xdp_active_ = false;
   WorkerPool pool_;
   std::unique_ptr<Controller> controller_;
 };

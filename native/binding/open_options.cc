@@ -59,6 +59,20 @@ bool ReadCpus(const Napi::Object& options, std::vector<uint32_t>* cpus) {
   return true;
 }
 
+bool ReadXdp(const Napi::Object& object, OpenOptions* options) {
+  const Napi::Value interfaces = object.Get("xdpInterfaces");
+  const Napi::Value generic = object.Get("xdpGeneric");
+  if (!interfaces.IsArray() || !generic.IsBoolean()) return false;
+  const Napi::Array list = interfaces.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value name = list.Get(i);
+    if (!name.IsString()) return false;
+    options->xdp_interfaces.push_back(name.As<Napi::String>().Utf8Value());
+  }
+  options->xdp_generic = generic.As<Napi::Boolean>().Value();
+  return true;
+}
+
 bool ReadSizes(const Napi::Object& object, PlaneOptions* plane) {
   return ReadNumber(object, "workers", 1, kWorkersMax, &plane->workers) &&
          ReadNumber(object, "clientFlowsMax", 1, kClientFlowsLimit, &plane->client_flows_max) &&
@@ -80,7 +94,7 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   if (!value.IsObject()) return false;
   const Napi::Object object = value.As<Napi::Object>();
   PlaneOptions& plane = options->plane;
-  if (!ReadSizes(object, &plane) ||
+  if (!ReadSizes(object, &plane) || !ReadXdp(object, options) ||
       !ReadAddresses(object, "clientAddresses", 1, &plane.client_addresses) ||
       !ReadAddresses(object, "trunkAddresses", 0, &plane.trunk_addresses)) {
     return false;
@@ -96,9 +110,9 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   const uintptr_t misaligned = reinterpret_cast<uintptr_t>(counters.data) % kCacheLineBytes;
   options->counter_offset =
       misaligned == 0 ? 0 : static_cast<uint32_t>((kCacheLineBytes - misaligned) / 8);
-  const size_t counter_cells = options->counter_offset + (plane.workers + 1) * kCounterRowCells;
+  const size_t counter_cells = options->counter_offset + (plane.workers + 2) * kCounterRowCells;
   const size_t traffic_cells =
-      size_t{plane.workers} * plane.trunk_peers_max * (sizeof(TrunkTraffic) / 8);
+      (size_t{plane.workers} + 1) * plane.trunk_peers_max * (sizeof(TrunkTraffic) / 8);
   if (counters.count < counter_cells || traffic.count < traffic_cells ||
       scratch.count < kScratchBytes) {
     return false;

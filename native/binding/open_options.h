@@ -9,6 +9,9 @@ namespace turnpike {
 
 struct OpenOptions {
   PlaneOptions plane;
+  // Devices of the fast path; none: without one.
+  std::vector<std::string> xdp_interfaces;
+  bool xdp_generic = false;
   // Memory shared with JavaScript and the objects that keep it.
   const uint8_t* scratch = nullptr;
   Napi::Object scratch_memory;

@@ -91,7 +91,9 @@ Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
   record->flow = &flow;
   record->header.session_index.Set(flow.action.session_index);
   record->header.payload_bytes = header->payload_bytes;
-  record->header.session_sequence.Set(flow.next_session_sequence++);
+  record->header.session_sequence.Set(
+      flow.action.shared_cell == 0 ? flow.next_session_sequence++
+                                   : tables_.shared_cells.NextSequence(flow.action.shared_cell));
   record->payload = packet.data + sizeof(ChannelDataHeader);
   record->payload_bytes = header->payload_bytes.Get();
   record->headroom = packet.headroom;
@@ -202,7 +204,11 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   }
   TrunkTraffic& traffic = tables_.peers.Traffic(opened.slot);
   traffic.records_received.Add(1);
-  const SequenceStep step = session.Step(record->session_sequence.Get());
+  const uint16_t sequence = record->session_sequence.Get();
+  const SequenceStep step =
+      tables_.shared_cells.sessions == nullptr
+          ? session.sequence.Step(sequence)
+          : tables_.shared_cells.Step(tables_.sessions.PlaceOf(index), sequence);
   if (step.missing > 0) traffic.records_lost.Add(step.missing);
   if (step.late) traffic.records_lost.TakeBackOne();
 

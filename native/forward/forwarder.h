@@ -9,6 +9,7 @@
 #include "forward/verdict.h"
 #include "table/flow_table.h"
 #include "table/session_index.h"
+#include "table/shared_cells.h"
 #include "table/trunk_peers.h"
 #include "wire/trunk_datagram.h"
 
@@ -48,6 +49,7 @@ struct Tables {
   FlowTable flows;
   SessionTable sessions;
   TrunkPeers peers;
+  SharedCells shared_cells;
 };
 
 // ChannelData on its way to a lookup, so that a batch can be hashed and prefetched first.

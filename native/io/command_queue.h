@@ -10,12 +10,14 @@
 #include "base/mapped_array.h"
 #include "table/flow_table.h"
 #include "table/session_index.h"
+#include "table/shared_cells.h"
 #include "table/trunk_peers.h"
 
 namespace turnpike {
 
 struct Command {
   enum class Kind : uint8_t {
+    kShareCells,
     kPutFlow,
     kRemoveFlow,
     kPutSession,
@@ -32,6 +34,7 @@ struct Command {
   FlowKey flow_key;
   FlowAction flow_action;
   SessionAction session_action;
+  SharedCells shared_cells;
   // Owned by the command until the worker takes it.
   TrunkPeer* peer = nullptr;
 };

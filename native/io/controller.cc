@@ -35,6 +35,14 @@ Status Controller::Allocate(const PlaneOptions& options) {
   return {};
 }
 
+void Controller::UseFastPath(FastPath* fast_path) {
+  fast_path_ = fast_path;
+  Command command{};
+  command.kind = Command::Kind::kShareCells;
+  command.shared_cells = fast_path->shared_cells();
+  PushToAll(command);
+}
+
 StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action) {
   if (worker >= flows_.size() || !IsChannel(key.channel)) return StatusCode::kInvalid;
   if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
@@ -48,6 +56,7 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   }
   if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
   if (flows_[worker]->FindOrInsert(key) == nullptr) return StatusCode::kLimit;
+  if (fast_path_ != nullptr) action.shared_cell = fast_path_->PutFlow(key, action);
   Command command{};
   command.kind = Command::Kind::kPutFlow;
   command.flow_key = key;
@@ -61,6 +70,7 @@ StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
   if (flows_[worker]->Find(key) == nullptr) return StatusCode::kOk;
   if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
   flows_[worker]->Erase(key);
+  if (fast_path_ != nullptr) fast_path_->RemoveFlow(key);
   Command command{};
   command.kind = Command::Kind::kRemoveFlow;
   command.flow_key = key;
@@ -78,6 +88,7 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
   command.kind = Command::Kind::kPutSession;
   command.index = index;
   action.index = index;
+  if (fast_path_ != nullptr) fast_path_->PutSession(action);
   command.session_action = action;
   PushToAll(command);
   return StatusCode::kOk;
@@ -86,6 +97,7 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
 StatusCode Controller::RemoveSession(uint32_t index) {
   if (!IsSession(index)) return StatusCode::kLimit;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  if (fast_path_ != nullptr) fast_path_->RemoveSession(index);
   Command command{};
   command.kind = Command::Kind::kRemoveSession;
   command.index = index;
@@ -111,6 +123,7 @@ StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
     command.index = slot;
     command.peer = new TrunkPeer{state.generation,  spec.path,        spec.sources, spec.send_keys,
                                  spec.receive_keys, spec.records_max, state.shared};
+    if (worker == 0 && fast_path_ != nullptr) fast_path_->PutPeer(slot, *command.peer);
     Push(worker, command);
   }
   return StatusCode::kOk;
@@ -121,6 +134,7 @@ StatusCode Controller::RemoveTrunkPeer(uint32_t slot) {
   if (slots_[slot].generation == 0) return StatusCode::kOk;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   slots_[slot] = Slot{};
+  if (fast_path_ != nullptr) fast_path_->RemovePeer(slot);
   Command command{};
   command.kind = Command::Kind::kRemovePeer;
   command.index = slot;

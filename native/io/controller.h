@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "io/counters.h"
+#include "io/fast_path.h"
 #include "io/worker_pool.h"
 
 namespace turnpike {
@@ -31,6 +32,10 @@ class Controller {
 
   // Must succeed before any other call.
   Status Allocate(const PlaneOptions& options);
+
+  // Tells `fast_path` of all that is put and removed from now on. Before any of that; it outlives
+  // the controller's last call.
+  void UseFastPath(FastPath* fast_path);
 
   StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action);
   StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
@@ -67,6 +72,7 @@ class Controller {
   void Wake(size_t worker);
 
   WorkerPool& pool_;
+  FastPath* fast_path_ = nullptr;
   CounterRow counters_;
   const uint32_t session_places_;
   const uint32_t sessions_max_;

@@ -18,6 +18,9 @@ Worker::Progress Worker::ApplyCommands() {
 
 void Worker::Apply(Command& command) {
   switch (command.kind) {
+    case Command::Kind::kShareCells:
+      tables_.shared_cells = command.shared_cells;
+      break;
     case Command::Kind::kPutFlow:
       ApplyPutFlow(command);
       break;

@@ -28,7 +28,8 @@ struct PlaneOptions {
   uint32_t busy_poll_us = 0;
   // CPUs that workers are pinned to, in turn; empty: the scheduler's choice.
   std::vector<uint32_t> cpus;
-  // workers + 1 rows of kCounterRowCells, and workers × trunk_peers_max; both outlive the pool.
+  // workers + 1 rows of kCounterRowCells, and workers × trunk_peers_max; both outlive the pool. The
+  // binding has one more of each, for a fast path.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
 };

@@ -24,6 +24,8 @@ struct FlowAction {
   uint32_t slot = 0;
   uint32_t generation = 0;
   uint32_t session_index = 0;
+  // kTrunk: the cell that counts this direction's records where a fast path does too, else 0.
+  uint32_t shared_cell = 0;
   // kClient: the peer.
   FiveTuple tuple;
 };

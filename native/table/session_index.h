@@ -29,26 +29,31 @@ struct SequenceStep {
   bool late = false;
 };
 
-// A cache line, so that looking one up costs one miss.
-struct alignas(64) Session {
-  SessionAction action;
+// Where a session's sequence stands.
+struct SessionSequence {
   bool started = false;
-  uint16_t newest_sequence = 0;
+  uint16_t newest = 0;
 
   // Takes the sequence of a record that passed the replay window, so it is no duplicate.
   SequenceStep Step(uint16_t sequence) {
-    const uint16_t ahead = static_cast<uint16_t>(sequence - newest_sequence);
-    const uint16_t behind = static_cast<uint16_t>(newest_sequence - sequence);
+    const uint16_t ahead = static_cast<uint16_t>(sequence - newest);
+    const uint16_t behind = static_cast<uint16_t>(newest - sequence);
     const bool first = !started;
     started = true;
     if (!first && ahead != 0 && ahead <= kSessionSequenceGapMax) {
-      newest_sequence = sequence;
+      newest = sequence;
       return {static_cast<uint16_t>(ahead - 1), false};
     }
     if (!first && behind <= kSessionSequenceGapMax) return {0, true};
-    newest_sequence = sequence;
+    newest = sequence;
     return {};
   }
+};
+
+// A cache line, so that looking one up costs one miss.
+struct alignas(64) Session {
+  SessionAction action;
+  SessionSequence sequence;
 };
 
 static_assert(sizeof(Session) == 64);
@@ -71,6 +76,7 @@ class SessionTable {
     return sessions_.Allocate(places);
   }
 
+  uint32_t PlaceOf(uint32_t index) const { return index & mask_; }
   // What lies at the index's place; a session of generation 0 is unbound, and one of another index
   // is another one.
   Session& At(uint32_t index) { return sessions_[index & mask_]; }

@@ -53,7 +53,7 @@ class BpfArray {
   Element& operator[](size_t index) {
     return *reinterpret_cast<Element*>(memory_ + index * kStrideBytes);
   }
-  size_t size() const { return count_; }
+  uint8_t* memory() { return memory_; }
 
  private:
   // The kernel gives every element whole words.

@@ -113,6 +113,7 @@ void XdpPlane::Wake() {
 }
 
 void XdpPlane::Close() {
+  const std::lock_guard closing(close_mutex_);
   stop_ = true;
   if (running_) {
     Wake();
@@ -127,10 +128,11 @@ void XdpPlane::Close() {
   tp_program_close(&program_);
 }
 
-void XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action) {
+uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action) {
   const std::lock_guard lock(mutex_);
-  tables_.PutFlow(key, action);
+  const uint32_t cell = tables_.PutFlow(key, action);
   if (tables_.next_hops().waiting()) Wake();
+  return cell;
 }
 
 void XdpPlane::RemoveFlow(const FlowKey& key) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "io/fast_path.h"
 #include "xdp/xdp_counters.h"
 #include "xdp/xdp_tables.h"
 
@@ -36,10 +37,10 @@ struct XdpOptions {
   TrunkTraffic* traffic = nullptr;
 };
 
-class XdpPlane {
+class XdpPlane : public FastPath {
  public:
   XdpPlane() = default;
-  ~XdpPlane() { Close(); }
+  ~XdpPlane() override { Close(); }
   XdpPlane(const XdpPlane&) = delete;
   XdpPlane& operator=(const XdpPlane&) = delete;
 
@@ -48,16 +49,17 @@ class XdpPlane {
   // program that is attached already is never replaced. Call once.
   Status Open(const XdpOptions& options);
 
-  // Detaches and forgets. Any number of times. The kernel does the same when the process dies.
+  // Detaches. Any thread, any number of times; the cells stay. The kernel does the same when the
+  // process dies.
   void Close();
 
-  // Controlling thread, when the data plane's own tables change.
-  void PutFlow(const FlowKey& key, const FlowAction& action);
-  void RemoveFlow(const FlowKey& key);
-  void PutSession(const SessionAction& action);
-  void RemoveSession(uint32_t index);
-  void PutPeer(uint32_t slot, const TrunkPeer& peer);
-  void RemovePeer(uint32_t slot);
+  SharedCells shared_cells() override { return tables_.shared_cells(); }
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action) override;
+  void RemoveFlow(const FlowKey& key) override;
+  void PutSession(const SessionAction& action) override;
+  void RemoveSession(uint32_t index) override;
+  void PutPeer(uint32_t slot, const TrunkPeer& peer) override;
+  void RemovePeer(uint32_t slot) override;
 
   // Whether some device has the program only by the kernel's emulation.
   bool generic() const { return generic_; }
@@ -95,6 +97,8 @@ class XdpPlane {
   uint32_t ticks_ = 0;
   int today_ = -1;
 
+  // A close off the main thread and the end of the environment may meet.
+  std::mutex close_mutex_;
   int wake_fd_ = -1;
   std::atomic<bool> stop_{false};
   bool running_ = false;

@@ -85,7 +85,7 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes,
   return status;
 }
 
-void XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
+uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow before;
   const bool known = LookUpBpfMap(program_.flows, &shared_key, &before) == 0;
@@ -98,9 +98,12 @@ void XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
     const bool same = known && before.kind == TP_TO_TRUNK && before.generation == flow.generation &&
                       before.session_index == flow.session_index;
     // A repeated put must not look like loss at the other relay.
-    if (same) return;
+    if (same) return before.cell;
     flow.cell = cell_numbers_.Take(MonotonicNs());
-    if (flow.cell == 0) return EraseFlow(shared_key);
+    if (flow.cell == 0) {
+      EraseFlow(shared_key);
+      return 0;
+    }
     flow_cells_[flow.cell] = 0;
   } else {
     flow.kind = TP_TO_CLIENT;
@@ -108,9 +111,10 @@ void XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
     flow.path = MakePath(LocalOf(Side::kClient, action.tuple), action.tuple.remote);
   }
   EraseFlow(shared_key);
-  if (UpdateBpfMap(program_.flows, &shared_key, &flow) == 0) return;
+  if (UpdateBpfMap(program_.flows, &shared_key, &flow) == 0) return flow.cell;
   next_hops_.Release(flow.path.destination);
   if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, MonotonicNs());
+  return 0;
 }
 
 void XdpTables::RemoveFlow(const FlowKey& key) { EraseFlow(KeyOf(key)); }

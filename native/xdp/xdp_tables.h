@@ -7,6 +7,7 @@
 
 #include "table/flow_table.h"
 #include "table/session_index.h"
+#include "table/shared_cells.h"
 #include "table/trunk_peers.h"
 #include "xdp/next_hops.h"
 #include "xdp/program.h"
@@ -29,7 +30,11 @@ class XdpTables {
   Status Open(const tp_program& program, const XdpSizes& sizes, std::vector<Endpoint> clients,
               std::vector<Endpoint> trunks);
 
-  void PutFlow(const FlowKey& key, const FlowAction& action);
+  // The cells of flows and sessions.
+  SharedCells shared_cells() { return SharedCells{flow_cells_.memory(), session_cells_.memory()}; }
+
+  // Returns the flow's cell, or 0.
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action);
   void RemoveFlow(const FlowKey& key);
   void PutSession(const SessionAction& action);
   void RemoveSession(uint32_t index);

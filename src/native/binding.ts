@@ -40,6 +40,9 @@ export interface NativeOptions {
   readonly coalescingUs: number;
   readonly busyPollUs: number;
   readonly cpus: readonly number[];
+  /** Devices of the fast path, and whether the kernel's emulation of XDP will do. */
+  readonly xdpInterfaces: readonly string[];
+  readonly xdpGeneric: boolean;
   /** Shared memory that the workers count in. */
   readonly counters: BigUint64Array;
   readonly traffic: BigUint64Array;
@@ -72,6 +75,10 @@ export interface NativePlane {
   ports(side: number): number[];
   /** Ports that trunk data leaves from, of one trunk address. */
   lanePorts(trunkAddress: number): number[];
+  /** How the fast path runs. */
+  xdpMode(): 'off' | 'native' | 'generic';
+  /** Why it does not although it was asked for, or empty. */
+  xdpReason(): string;
   /** 64-bit cells before the first counter. */
   counterOffset(): number;
   close(): Promise<void>;

@@ -18,6 +18,7 @@ import type {
   TrunkKey,
   TrunkPeer,
   TrunkPeerTraffic,
+  XdpStatus,
 } from './types.js';
 
 /** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_ring.h. */
@@ -41,6 +42,7 @@ export class NativeDataPlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
+  readonly xdp: XdpStatus;
   readonly #native: NativePlane;
   readonly #limits: NativeBinding['limits'];
   readonly #scratch: Scratch;
@@ -84,6 +86,12 @@ export class NativeDataPlane implements DataPlane {
     }
     this.#counters.offset = this.#native.counterOffset();
     this.workers = checked.workers;
+    const reason = this.#native.xdpReason();
+    this.xdp = {
+      mode: this.#native.xdpMode(),
+      interfaces: checked.xdpInterfaces,
+      ...(reason !== '' && { reason }),
+    };
     const bound = (addresses: readonly TransportAddress[], side: number) => {
       const ports = this.#native.ports(side);
       return addresses.map(({ address }, index) => ({ address, port: ports[index] ?? 0 }));

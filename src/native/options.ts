@@ -19,6 +19,8 @@ export interface CheckedOptions {
   readonly coalescingUs: number;
   readonly busyPollUs: number;
   readonly cpus: readonly number[];
+  readonly xdpInterfaces: readonly string[];
+  readonly xdpGeneric: boolean;
 }
 
 function fail(message: string): never {
@@ -37,6 +39,14 @@ function addresses(name: string, list: readonly TransportAddress[], min: number,
     fail(`${name} must list ${min} to ${max} addresses`);
   }
   return list;
+}
+
+function deviceNames(names: readonly string[]): readonly string[] {
+  const isName = (name: unknown) => typeof name === 'string' && /^[^\s/]{1,15}$/.test(name);
+  if (!Array.isArray(names) || !names.every(isName) || new Set(names).size !== names.length) {
+    fail('xdp.interfaces must list names of network devices, each once');
+  }
+  return names;
 }
 
 /**
@@ -61,6 +71,7 @@ export function checkOptions(
     coalescingUs = LIMITS.coalescingUs,
     busyPollUs = 0,
     cpus = [],
+    xdp,
   } = options;
   const perSide = limits.addressesPerSideMax;
   return {
@@ -86,5 +97,7 @@ export function checkOptions(
     coalescingUs: integer('coalescingUs', coalescingUs, 0, limits.coalescingUsMax),
     busyPollUs: integer('busyPollUs', busyPollUs, 0, limits.busyPollUsMax),
     cpus: cpus.map((cpu) => integer('cpus', cpu, 0, limits.cpusMax - 1)),
+    xdpInterfaces: deviceNames(xdp?.interfaces ?? []),
+    xdpGeneric: xdp?.generic ?? false,
   };
 }

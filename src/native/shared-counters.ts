@@ -13,8 +13,9 @@ export interface SharedCountersOptions {
 }
 
 /**
- * Memory that the workers count in and JavaScript reads: a row of counters for each worker and one
- * for the controlling thread, and the traffic of each slot as each worker saw it.
+ * Memory that the workers count in and JavaScript reads: a row of counters for each worker, one
+ * for the controlling thread and one for the fast path, and the traffic of each slot as each worker
+ * and the fast path saw it.
  */
 export class SharedCounters {
   readonly counters: BigUint64Array;
@@ -33,8 +34,8 @@ export class SharedCounters {
     this.#rowCells = binding.limits.counterRowCells;
     this.#options = options;
     const cells = (count: number) => new BigUint64Array(new SharedArrayBuffer(count * 8));
-    this.counters = cells((workers + 1) * this.#rowCells + ALIGNMENT_CELLS);
-    this.traffic = cells(workers * trunkPeersMax * TRAFFIC_CELLS);
+    this.counters = cells((workers + 2) * this.#rowCells + ALIGNMENT_CELLS);
+    this.traffic = cells((workers + 1) * trunkPeersMax * TRAFFIC_CELLS);
   }
 
   /** Totals over all rows, by counter name. */
@@ -42,7 +43,7 @@ export class SharedCounters {
     const totals: Record<string, bigint> = {};
     for (const [column, name] of this.#names.entries()) {
       let total = 0n;
-      for (let row = 0; row <= this.#options.workers; row++) {
+      for (let row = 0; row < this.#options.workers + 2; row++) {
         total += Atomics.load(this.counters, this.offset + row * this.#rowCells + column);
       }
       totals[name] = total;
@@ -68,7 +69,7 @@ export class SharedCounters {
   #sums(slot: number): number[] {
     const { workers, trunkPeersMax } = this.#options;
     const sums = new Array<number>(TRAFFIC_CELLS).fill(0);
-    for (let worker = 0; worker < workers; worker++) {
+    for (let worker = 0; worker <= workers; worker++) {
       const first = (worker * trunkPeersMax + slot) * TRAFFIC_CELLS;
       for (let column = 0; column < TRAFFIC_CELLS; column++) {
         sums[column] = (sums[column] ?? 0) + Number(Atomics.load(this.traffic, first + column));

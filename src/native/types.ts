@@ -145,8 +145,27 @@ export interface DataPlaneOptions {
   readonly busyPollUs?: number;
   /** CPUs that the workers are pinned to, in turn; default none: the scheduler chooses. */
   readonly cpus?: readonly number[];
+  /**
+   * Network devices in whose drivers packets are forwarded before they reach a socket (XDP);
+   * default none. Needs CAP_BPF and CAP_NET_ADMIN; where it cannot be had, `xdp` of the open data
+   * plane says why and the workers do all the work.
+   */
+  readonly xdp?: {
+    readonly interfaces: readonly string[];
+    /** Takes the kernel's slow emulation where a driver knows no XDP; default false. */
+    readonly generic?: boolean;
+  };
   /** Called on the opening thread with what the workers handed up. Must not throw. */
   readonly onBatch: (batch: DataPlaneBatch) => void;
+}
+
+/** Whether the fast path that was asked for runs. */
+export interface XdpStatus {
+  /** `off` also where none was asked for. */
+  readonly mode: 'off' | 'native' | 'generic';
+  readonly interfaces: readonly string[];
+  /** Why it is off although it was asked for: one line for the operator. */
+  readonly reason?: string;
 }
 
 /** Per-slot traffic, read from shared memory. */
@@ -173,6 +192,7 @@ export interface DataPlane {
    */
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
+  readonly xdp: XdpStatus;
 
   /**
    * Adds or replaces an entry.

@@ -1,6 +1,6 @@
 import type { DataPlaneOptions } from '../native/types.js';
 
-const NAMES = ['workers', 'trunkMtuBytes', 'coalescingUs', 'busyPollUs', 'cpus'] as const;
+const NAMES = ['workers', 'trunkMtuBytes', 'coalescingUs', 'busyPollUs', 'cpus', 'xdp'] as const;
 
 /** How the data plane forwards: those of its options that a relay passes on as they are. */
 export type ForwardingOptions = {

@@ -171,12 +171,28 @@ export class Relay extends EventEmitter<RelayEvents> {
       serviceAddresses: this.serviceAddresses,
       trunkAddresses: this.trunkAddresses,
       trunkSources,
-      recordsMax: LIMITS.recordsMax,
+      // The program in the drivers splits no bundles, and what it does not take is slower.
+      recordsMax: plane.xdp.mode === 'off' ? LIMITS.recordsMax : 1,
     });
+    this.#sayXdp();
     this.#metrics = new RelayMetrics(this.#rules, plane);
     this.#rules.updateRelays(options.relays ?? []);
     this.#registration = this.#register(options, clock);
     this.#timer = setInterval(() => this.#after(this.#rules.tick()), TICK_MS);
+  }
+
+  #sayXdp(): void {
+    const { mode, interfaces, reason } = this.#plane.xdp;
+    if (interfaces.length === 0) return;
+    const devices = interfaces.join(', ');
+    const fields = { event: 'xdp', mode, interfaces };
+    if (mode === 'native') {
+      this.#logger.info(fields, `forwarding by XDP on ${devices}`);
+    } else if (mode === 'generic') {
+      this.#logger.warn(fields, `forwarding by the kernel's slow emulation of XDP on ${devices}`);
+    } else {
+      this.#logger.warn({ ...fields, reason }, `no XDP, forwarding by sockets: ${reason}`);
+    }
   }
 
   #register(options: RelayOptions, clock: Clock): RegistrationClient | undefined {

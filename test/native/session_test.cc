@@ -1,11 +1,13 @@
 #include "check.h"
 #include "table/session_index.h"
+#include "table/shared_cells.h"
+#include "xdp/sequence.h"
 
 namespace turnpike {
 namespace {
 
 // Loss as a slot's traffic counts it.
-int Lost(Session& session, std::initializer_list<uint16_t> sequences) {
+int Lost(SessionSequence& session, std::initializer_list<uint16_t> sequences) {
   int lost = 0;
   for (uint16_t sequence : sequences) {
     const SequenceStep step = session.Step(sequence);
@@ -16,30 +18,58 @@ int Lost(Session& session, std::initializer_list<uint16_t> sequences) {
 }
 
 TEST(NoLossInOrder) {
-  Session session;
+  SessionSequence session;
   CHECK_EQ(Lost(session, {65'534, 65'535, 0, 1, 2}), 0);
 }
 
 TEST(GapsAreLoss) {
-  Session session;
+  SessionSequence session;
   CHECK_EQ(Lost(session, {10, 11, 14, 20}), 7);
 }
 
 TEST(ReorderingIsNoLoss) {
-  Session session;
+  SessionSequence session;
   CHECK_EQ(Lost(session, {0, 3, 1, 2, 4}), 0);
   CHECK_EQ(Lost(session, {8, 7, 6, 5, 9}), 0);
 }
 
 TEST(AJumpStartsAnew) {
-  Session session;
+  SessionSequence session;
   CHECK_EQ(Lost(session, {5, 30'000, 30'001}), 0);
   CHECK_EQ(Lost(session, {30'003}), 1);
 }
 
 TEST(TheFirstMayBeAnything) {
-  Session session;
+  SessionSequence session;
   CHECK_EQ(Lost(session, {40'000, 40'001}), 0);
+}
+
+TEST(ASharedCellCountsAsTheWorkersAndTheProgramDo) {
+  SessionSequence own;
+  uint64_t memory[2] = {};
+  const SharedCells cells{nullptr, reinterpret_cast<uint8_t*>(memory)};
+  uint32_t program_cell = 0;
+  uint32_t random = 1;
+  for (int i = 0; i < 10'000; ++i) {
+    random = random * 1'664'525 + 1'013'904'223;
+    const uint32_t spread = i % 100 == 0 ? 0xffff : 7;
+    const uint16_t sequence = static_cast<uint16_t>(i + (random >> 16) % (spread + 1));
+    const SequenceStep expected = own.Step(sequence);
+    const SequenceStep step = cells.Step(1, sequence);
+    CHECK_EQ(step.missing, expected.missing);
+    CHECK_EQ(step.late, expected.late);
+    int lost = 0;
+    program_cell = tp_session_step(program_cell, sequence, &lost);
+    CHECK_EQ(lost, expected.late ? -1 : expected.missing);
+    CHECK_EQ(program_cell, memory[1]);
+  }
+}
+
+TEST(AFlowsSharedCellCountsOn) {
+  uint64_t memory[3] = {0, 0, 0xffff};
+  const SharedCells cells{reinterpret_cast<uint8_t*>(memory), nullptr};
+  CHECK_EQ(cells.NextSequence(2), 0xffff);
+  CHECK_EQ(cells.NextSequence(2), 0);
 }
 
 }  // namespace

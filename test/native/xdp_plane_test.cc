@@ -4,89 +4,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <cstdio>
 #include <memory>
 
-#include "base/units.h"
-#include "check.h"
-#include "net_world.h"
-#include "wire/trunk_datagram.h"
-#include "xdp_frames.h"
-#include "xdp_scene.h"
+#include "xdp_world.h"
 
 namespace turnpike::test {
 namespace {
-
-constexpr SipKey kKey{11, 22};
-constexpr uint32_t kSlot = 1;
-constexpr int kWaitMs = 5'000;
-const Bytes kHello{'h', 'e', 'l', 'l', 'o'};
-
-uint16_t Today() { return TrunkEpochOf(static_cast<uint64_t>(time(nullptr))); }
-
-// A client and another relay, each by a veth of its own at our relay.
-class World {
- public:
-  // False, and said, where the rights for it are missing.
-  bool Make() {
-    if (!client_host.Make() || !relay_host.Make() || !other_host.Make()) {
-      std::printf("skipped: network namespaces need root\n");
-      return false;
-    }
-    Join(client_host, "c0", "r0", "1");
-    Join(other_host, "t0", "r1", "2");
-    return true;
-  }
-  ~World() {
-    for (const int link : links_) close(link);
-  }
-
-  XdpOptions Options(const std::string& client = "10.77.1.1",
-                     const std::string& trunk = "10.77.2.1") {
-    XdpOptions options;
-    options.interfaces = {"r0", "r1"};
-    options.sizes = XdpSizes{1'000, 1'000, 4};
-    options.client_addresses = {ToEndpoint(Text(client, 3478))};
-    options.trunk_addresses = {ToEndpoint(Text(trunk, 3480))};
-    options.first_sequence = 1'000;
-    options.counters = counters;
-    options.traffic = traffic;
-    return options;
-  }
-
-  static std::string Text(const std::string& ip, int port) {
-    const bool ipv6 = ip.find(':') != std::string::npos;
-    return (ipv6 ? "[" + ip + "]:" : ip + ":") + std::to_string(port);
-  }
-
-  uint64_t Count(Counter counter) const { return counters[static_cast<size_t>(counter)].Get(); }
-
-  Host client_host;
-  Host relay_host;
-  Host other_host;
-  CounterCell counters[kCounterRowCells]{};
-  TrunkTraffic traffic[4]{};
-
- private:
-  void Join(const Host& host, const char* far, const char* near, const std::string& net) {
-    {
-      const Inside inside(host);
-      CHECK(Ip(std::string("link add ") + far + " type veth peer name " + near));
-      CHECK(Ip(std::string("link set ") + near + " netns " + relay_host.path()));
-      CHECK(Ip("addr add 10.77." + net + ".2/24 dev " + far));
-      CHECK(Ip("addr add fd77:" + net + "::2/64 dev " + far + " nodad"));
-      CHECK(Ip(std::string("link set ") + far + " up"));
-      CompleteChecksums(far);
-      links_.push_back(AttachPass(far));
-    }
-    const Inside inside(relay_host);
-    CHECK(Ip("addr add 10.77." + net + ".1/24 dev " + near));
-    CHECK(Ip("addr add fd77:" + net + "::1/64 dev " + near + " nodad"));
-    CHECK(Ip(std::string("link set ") + near + " up"));
-  }
-
-  std::vector<int> links_;
-};
 
 // The sockets of all three and one connection between them.
 struct Connection {
@@ -123,23 +46,6 @@ struct Connection {
     plane.PutSession(SessionAction{5, kSlot, 7, tuple, 0x4000});
   }
 
-  Bytes Trunk(uint64_t number, const Bytes& data) const {
-    Bytes datagram(28);
-    auto* header = reinterpret_cast<TrunkHeader*>(datagram.data());
-    auto* record = reinterpret_cast<RecordHeader*>(datagram.data() + sizeof(TrunkHeader));
-    header->SetType(TrunkType::kData);
-    header->lane = 4;
-    header->key_epoch.Set(Today());
-    header->sequence.Set(number);
-    record->session_index.Set(5);
-    record->payload_bytes.Set(static_cast<uint16_t>(data.size()));
-    record->session_sequence.Set(static_cast<uint16_t>(number));
-    datagram.insert(datagram.end(), data.begin(), data.end());
-    header = reinterpret_cast<TrunkHeader*>(datagram.data());
-    StoreLe64(header->tag, DataTag(kKey, datagram.data(), datagram.size()));
-    return datagram;
-  }
-
   // Sends until the next hop is known and what is sent arrives at the other end.
   bool ToOther(Bytes* datagram, Endpoint* from) {
     for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
@@ -150,7 +56,7 @@ struct Connection {
   }
   bool ToClient(Bytes* message, Endpoint* from) {
     for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
-      other->Send(trunk->address(), Trunk(++sequence, kHello));
+      other->Send(trunk->address(), MakeTrunk(++sequence, kHello));
       if (client->Receive(message, from, 50)) return true;
     }
     return false;
@@ -222,7 +128,7 @@ TEST(WhatItDoesNotKnowReachesTheSockets) {
   // Too large for the trunk's device with its headers.
   client_sends(XdpScene::ChannelData(0x4000, Bytes(1'460)));
   // A bundle.
-  Bytes bundle = connection.Trunk(1'000, kHello);
+  Bytes bundle = MakeTrunk(1'000, kHello);
   bundle.insert(bundle.end(), 8, 0);
   connection.other->Send(connection.trunk->address(), bundle);
   CHECK(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == bundle);
@@ -232,7 +138,7 @@ TEST(WhatItDoesNotKnowReachesTheSockets) {
   connection.plane.RemoveFlow(FlowKey{tuple, 0x4000});
   client_sends(XdpScene::ChannelData(0x4000, kHello));
   connection.plane.RemoveSession(5);
-  connection.other->Send(connection.trunk->address(), connection.Trunk(2'000, kHello));
+  connection.other->Send(connection.trunk->address(), MakeTrunk(2'000, kHello));
   CHECK(connection.trunk->Receive(&bytes, &from, kWaitMs));
 }
 
@@ -243,9 +149,8 @@ TEST(ReplaysAreDroppedAndCounted) {
     Connection connection(world, "10.77.1.", "10.77.2.");
     connection.ExpectBothWays();
     connection.client->Drain();
-    connection.other->Send(connection.trunk->address(),
-                           connection.Trunk(connection.sequence, kHello));
-    Bytes forged = connection.Trunk(++connection.sequence, kHello);
+    connection.other->Send(connection.trunk->address(), MakeTrunk(connection.sequence, kHello));
+    Bytes forged = MakeTrunk(++connection.sequence, kHello);
     forged[12] ^= 1;
     connection.other->Send(connection.trunk->address(), forged);
     Bytes bytes;

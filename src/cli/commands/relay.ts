@@ -94,6 +94,17 @@ const RELAY_OPTIONS = {
     repeat: true,
     defaultText: "the scheduler's choice",
   },
+  xdp: {
+    kind: 'text',
+    placeholder: 'DEVICE',
+    description: 'network device in whose driver to forward (XDP), one option for each device',
+    repeat: true,
+    defaultText: 'none',
+  },
+  xdpGeneric: {
+    kind: 'boolean',
+    description: "take the kernel's slow emulation where a driver knows no XDP",
+  },
   advertise: {
     kind: 'address',
     placeholder: 'A:P',
@@ -164,6 +175,9 @@ export const relayCommand = defineCommand({
         coalescingUs: options.coalescing,
         busyPollUs: options.busyPoll,
         cpus: options.cpus,
+        ...(options.xdp.length > 0 && {
+          xdp: { interfaces: options.xdp, generic: options.xdpGeneric },
+        }),
       }),
       logger,
     });

@@ -7,6 +7,7 @@ import type {
   OutgoingDatagram,
   SessionAction,
   TrunkPeer,
+  XdpStatus,
 } from '../../../src/native/types.js';
 import { tupleKey } from '../../../src/relay/leg.js';
 
@@ -16,6 +17,7 @@ export class FakePlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly trunkLanePorts: readonly (readonly number[])[] = [[]];
   readonly workers = 2;
+  readonly xdp: XdpStatus = { mode: 'off', interfaces: [] };
   readonly clientFlows = new Map<string, ClientAction>();
   readonly sessions = new Map<number, SessionAction>();
   readonly trunkPeers = new Map<number, TrunkPeer>();

@@ -1,0 +1,32 @@
+// What may forward beside the workers, before they see a packet. It is told of every entry first,
+// and whatever it does not take comes to the workers as ever.
+#pragma once
+
+#include <cstdint>
+
+#include "table/flow_table.h"
+#include "table/session_index.h"
+#include "table/shared_cells.h"
+#include "table/trunk_peers.h"
+
+namespace turnpike {
+
+// Controlling thread.
+class FastPath {
+ public:
+  virtual ~FastPath() = default;
+
+  // The cells that it counts sequences in. They stay as long as the workers run.
+  virtual SharedCells shared_cells() = 0;
+
+  // Each as in Controller; nothing fails, since the workers have the entry as well. PutFlow returns
+  // the flow's cell, or 0 when it has none.
+  virtual uint32_t PutFlow(const FlowKey& key, const FlowAction& action) = 0;
+  virtual void RemoveFlow(const FlowKey& key) = 0;
+  virtual void PutSession(const SessionAction& action) = 0;
+  virtual void RemoveSession(uint32_t index) = 0;
+  virtual void PutPeer(uint32_t slot, const TrunkPeer& peer) = 0;
+  virtual void RemovePeer(uint32_t slot) = 0;
+};
+
+}  // namespace turnpike
