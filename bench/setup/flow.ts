@@ -14,6 +14,7 @@ import {
   Exchange,
   transactionId,
 } from './requests.js';
+import { readSocketDrops } from './usage.js';
 
 const TICK_MS = 1;
 /** How often the control plane is asked for an answer that costs it little. */
@@ -32,6 +33,8 @@ export interface FlowWindow {
   readonly seconds: number;
   readonly sent: number;
   readonly lost: number;
+  /** Of those lost, what the receiver's own socket dropped: the measurement's fault. */
+  readonly lostAtReceiver: number;
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
@@ -67,6 +70,7 @@ export class Flow {
   #lateMs = 0;
   #windowAt = 0;
   #paused = false;
+  #dropsBefore = 0;
 
   constructor(options: FlowOptions) {
     this.#options = options;
@@ -104,7 +108,12 @@ export class Flow {
     this.#ping = createHistogram();
     this.#pingsAt.clear();
     this.#sent = this.#received = this.#pings = this.#pongs = this.#lateMs = 0;
+    this.#dropsBefore = this.#receiverDrops();
     this.#windowAt = performance.now();
+  }
+
+  #receiverDrops(): number {
+    return readSocketDrops([this.#receiver.address().port]);
   }
 
   /** Ends the window: pauses until all that will arrive has arrived. */
@@ -116,6 +125,7 @@ export class Flow {
       seconds,
       sent: this.#sent,
       lost: this.#sent - this.#received,
+      lostAtReceiver: this.#receiverDrops() - this.#dropsBefore,
       p50Us: this.#latency.percentile(50) / 1_000,
       p99Us: this.#latency.percentile(99) / 1_000,
       maxUs: this.#latency.max / 1_000,

@@ -12,6 +12,8 @@ import type { Memory } from './usage.js';
 export type Progress = (message: string) => void;
 
 const IDLE_MS = 2_000;
+/** Set up and closed before anything is measured: what a relay in use holds anyway. */
+const WARM_UP_CONNECTIONS = 4_000;
 /** Legs beyond those of the load: the flow's. */
 const LEGS_SPARE = 64;
 /** A little more than the load's LIFETIME. */
@@ -63,7 +65,7 @@ class Stage {
 
   async open(): Promise<void> {
     const { connections, workers, flowPacketsPerSecond, expiries } = this.#options;
-    const connectionsMax = Math.max(connections, ...expiries);
+    const connectionsMax = Math.max(WARM_UP_CONNECTIONS, connections, ...expiries);
     const legsEach = this.#relays.length === 1 ? 2 : 1;
     const legsMax = legsEach * connectionsMax + LEGS_SPARE;
     this.#progress('opening relays');
@@ -81,6 +83,10 @@ class Stage {
 
   async measure(): Promise<SetupResult> {
     const { connections, window, expiries } = this.#options;
+    this.#progress('warming up');
+    await this.#load.call('prepare', WARM_UP_CONNECTIONS);
+    await this.#load.call('establish', window);
+    await this.#load.call('close', window);
     this.#progress('the flow alone');
     const idle = await this.#idle();
     const before = await this.#memory();
@@ -142,14 +148,10 @@ class Stage {
     this.#progress(`letting ${connections} connections expire`);
     await this.#load.call('prepare', connections);
     await this.#load.call('establish', this.#options.window);
-    const left = await this.#heldByFlow();
+    // The flow's own are there to the end.
+    const left = this.#relays.length === 1 ? 2 : 1;
     const phase = await this.#phase(connections, () => this.#untilExpired(left));
     return { ...phase, connections };
-  }
-
-  /** Legs that are there when the load has none: the flow's. */
-  async #heldByFlow(): Promise<number> {
-    return this.#relays.length === 1 ? 2 : 1;
   }
 
   /** Puts the clocks forward, at once where no other relay would take it for silence. */
@@ -200,6 +202,7 @@ function costOf(
     controlUsPerConnection: (after.controlUs - before.controlUs) / connections,
     processUsPerConnection: (after.processUs - before.processUs) / connections,
     stallMs: after.stallMs,
+    socketDrops: after.socketDrops - before.socketDrops,
   };
 }
 

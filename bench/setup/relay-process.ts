@@ -5,7 +5,13 @@ import type { RelayRecord } from '../../src/registry/types.js';
 import { Relay } from '../../src/relay/index.js';
 import { CLUSTER_SECRET, TENANT_ROOT } from './cluster.js';
 import { serve } from './rpc.js';
-import { type Memory, type ProcessorTime, readMemory, readProcessorTime } from './usage.js';
+import {
+  type Memory,
+  type ProcessorTime,
+  readMemory,
+  readProcessorTime,
+  readSocketDrops,
+} from './usage.js';
 
 export interface RelayProcessOptions {
   readonly id: string;
@@ -19,6 +25,8 @@ export interface RelaySample extends ProcessorTime {
   readonly counters: Readonly<Record<string, bigint>>;
   /** Longest time that the control thread did not look up since the last sample. */
   readonly stallMs: number;
+  /** Datagrams that its sockets have dropped. */
+  readonly socketDrops: number;
 }
 
 let relay: Relay | undefined;
@@ -57,8 +65,10 @@ const methods = {
   sample(): RelaySample {
     const stallMs = delay.max / 1e6;
     delay.reset();
-    const { legs } = opened();
-    return { ...readProcessorTime(), legs, counters: opened().counters(), stallMs };
+    const { legs, serviceAddresses, record } = opened();
+    const ports = [...serviceAddresses, ...record.trunkSources].map(({ port }) => port);
+    const socketDrops = readSocketDrops(ports);
+    return { ...readProcessorTime(), legs, counters: opened().counters(), stallMs, socketDrops };
   },
   legs(): number {
     return opened().legs;

@@ -31,6 +31,8 @@ export interface RelayCost {
   readonly processUsPerConnection: number;
   /** Longest time that the control thread did not look up. */
   readonly stallMs: number;
+  /** Datagrams that the relay's sockets dropped, of the flow or of the load. */
+  readonly socketDrops: number;
 }
 
 /** Something done to many connections, and what it did to the flow. */

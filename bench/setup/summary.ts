@@ -17,9 +17,10 @@ export function summary(result: SetupResult): string {
 
 function phaseText({ perSecond, seconds, relays, flow }: Phase): string {
   const costs = relays.map(
-    ({ id, controlUsPerConnection, processUsPerConnection, stallMs }) =>
+    ({ id, controlUsPerConnection, processUsPerConnection, stallMs, socketDrops }) =>
       `${id} ${controlUsPerConnection.toFixed(1)} us control` +
-      ` (${processUsPerConnection.toFixed(1)} process), stall ${stallMs.toFixed(0)} ms`,
+      ` (${processUsPerConnection.toFixed(1)} process),` +
+      ` stall ${stallMs.toFixed(0)} ms, ${socketDrops} dropped`,
   );
   const rate = `${whole(perSecond)}/s in ${seconds.toFixed(2)} s`;
   return `${rate}; ${costs.join('; ')}; flow: ${flowText(flow)}`;
@@ -33,7 +34,8 @@ function flowText(flow: FlowWindow): string {
   const latency = `p50 ${whole(flow.p50Us)}, p99 ${whole(flow.p99Us)}, max ${whole(flow.maxUs)} us`;
   const pings = `pings p99 ${whole(flow.pingP99Us)}, max ${whole(flow.pingMaxUs)} us`;
   const late = `sender late ${flow.senderLateMs.toFixed(1)} ms`;
-  return `lost ${flow.lost} of ${flow.sent}, ${latency}, ${late}, ${pings} lost ${flow.pingsLost}`;
+  const lost = `lost ${flow.lost} (${flow.lostAtReceiver} by the receiver) of ${flow.sent}`;
+  return `${lost}, ${latency}, ${late}, ${pings} lost ${flow.pingsLost}`;
 }
 
 function memoryText({ id, perConnection, before, established, closed }: RelayMemory): string {

@@ -60,3 +60,19 @@ export function readProcessorTime(): ProcessorTime {
   const { user, system } = process.cpuUsage();
   return { controlUs: ticks * TICK_US, processUs: user + system };
 }
+
+/**
+ * Datagrams that UDP sockets of this network namespace have dropped because nobody read them in
+ * time.
+ * @param ports - of the sockets
+ */
+export function readSocketDrops(ports: readonly number[]): number {
+  const wanted = new Set(ports);
+  let drops = 0;
+  for (const line of readFileSync('/proc/net/udp', 'utf8').split('\n').slice(1)) {
+    const fields = line.trim().split(/\s+/);
+    const port = Number.parseInt(fields[1]?.split(':')[1] ?? '', 16);
+    if (wanted.has(port)) drops += Number(fields.at(-1));
+  }
+  return drops;
+}

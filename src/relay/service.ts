@@ -110,7 +110,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     const plane = openDataPlane({
       clientAddresses: listen,
       trunkAddresses: trunk,
-      clientFlowsMax: 2 * legsMax,
+      clientFlowsMax: legsMax,
       sessionsMax: 2 * legsMax,
       trunkPeersMax: LIMITS.relaysMax,
       ...forwardingOptions(options),
