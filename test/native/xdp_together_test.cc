@@ -1,0 +1,136 @@
+// A connection whose packets go by the fast path and by the workers in turn: to the receiver it is
+// one, without loss.
+#include <algorithm>
+#include <memory>
+
+#include "plane_fixture.h"
+#include "xdp_world.h"
+
+namespace turnpike::test {
+namespace {
+
+constexpr uint32_t kRounds = 20;
+
+struct Together {
+  explicit Together(World& world) {
+    {
+      const Inside inside(world.client_host);
+      client = std::make_unique<Udp>("10.77.1.2:40000");
+    }
+    {
+      const Inside inside(world.other_host);
+      other = std::make_unique<Udp>("10.77.2.2:3480");
+    }
+    const Inside inside(world.relay_host);
+    xdp = std::make_unique<XdpPlane>();
+    plane = std::make_unique<PlaneFixture>(1, "10.77.1.1:3478", "10.77.2.1:3480");
+    XdpOptions options = world.Options();
+    options.sizes = XdpSizes{64, 48, 4};
+    const Status status = xdp->Open(options);
+    if (!status.ok()) Fail(__FILE__, __LINE__, status.message);
+    plane->controller->UseFastPath(xdp.get());
+    TrunkPeerSpec spec;
+    spec.path.remote = other->address();
+    spec.sources = {other->address()};
+    spec.send_keys.Add(Today(), kKey);
+    spec.receive_keys.Add(Today(), kKey);
+    CHECK(plane->controller->PutTrunkPeer(kSlot, spec) == StatusCode::kOk);
+    FiveTuple tuple;
+    tuple.remote = client->address();
+    FlowAction action;
+    action.kind = FlowAction::Kind::kTrunk;
+    action.slot = kSlot;
+    action.session_index = 99;
+    CHECK(plane->controller->PutClientFlow(0, FlowKey{tuple, 0x4000}, action) == StatusCode::kOk);
+    SessionAction session;
+    session.slot = kSlot;
+    session.tuple = tuple;
+    session.channel = 0x4000;
+    CHECK(plane->controller->PutSession(5, session) == StatusCode::kOk);
+    // The cells, the relay, the flow and the session.
+    WaitFor([this] { return plane->Count(Counter::kCommandsApplied) == 4; });
+  }
+  ~Together() {
+    // As the binding does: nobody forwards any more when the cells go.
+    xdp->Close();
+    plane.reset();
+  }
+
+  // Sends ChannelData and returns what reaches the other relay.
+  Bytes Forward(const Bytes& message) {
+    client->Send(plane->client_address(), message);
+    Bytes datagram;
+    Endpoint from;
+    CHECK(other->Receive(&datagram, &from, kWaitMs));
+    CHECK(datagram.size() >= 28);
+    datagram.resize(std::max<size_t>(datagram.size(), 28));
+    return datagram;
+  }
+
+  std::unique_ptr<Udp> client;
+  std::unique_ptr<Udp> other;
+  // Its cells outlive the workers.
+  std::unique_ptr<XdpPlane> xdp;
+  std::unique_ptr<PlaneFixture> plane;
+};
+
+TEST(WhatIsSentEitherWayIsCountedOnce) {
+  World world;
+  if (!world.Make()) return;
+  Together together(world);
+  const Bytes plain = XdpScene::ChannelData(0x4000, kHello);
+  // The fast path leaves padding to the sockets.
+  Bytes padded = plain;
+  padded.resize(plain.size() + 3);
+  uint16_t expected = 0;
+  uint32_t by_program = 0;
+  uint32_t by_worker = 0;
+  for (uint32_t i = 0; i < 200 && by_program < kRounds; ++i) {
+    for (const Bytes& message : {plain, padded}) {
+      const Bytes datagram = together.Forward(message);
+      CHECK_EQ(Get16(datagram, 26), expected++);
+      ++(datagram[1] >= 128 ? by_program : by_worker);
+    }
+    // Until the next hop is known.
+    if (by_program == 0) usleep(20'000);
+  }
+  CHECK(by_program >= kRounds);
+  CHECK(by_worker >= kRounds);
+}
+
+TEST(WhatIsReceivedEitherWayIsNoLoss) {
+  World world;
+  if (!world.Make()) return;
+  uint64_t sequence = 100;
+  uint64_t records = 0;
+  {
+    Together together(world);
+    const auto take = [&together](uint32_t count) {
+      Bytes bytes;
+      Endpoint from;
+      for (uint32_t i = 0; i < count; ++i) CHECK(together.client->Receive(&bytes, &from, kWaitMs));
+    };
+    for (uint32_t i = 0; i < 3 * kRounds; ++i) {
+      together.other->Send(together.plane->trunk_address(), MakeTrunk(++sequence, kHello));
+      take(1);
+      // Two records in one datagram go up to the workers.
+      Bytes bundle = MakeTrunk(++sequence, kHello);
+      const Bytes second = MakeTrunk(++sequence, kHello);
+      bundle.insert(bundle.end(), second.begin() + 20, second.end());
+      StoreLe64(bundle.data() + 12, DataTag(kKey, bundle.data(), bundle.size()));
+      together.other->Send(together.plane->trunk_address(), bundle);
+      take(2);
+      records += 3;
+      if (i < kRounds) usleep(5'000);
+    }
+    together.xdp->Close();
+    const TrunkTraffic& by_worker = together.plane->traffic[kSlot];
+    const TrunkTraffic& by_program = world.traffic[kSlot];
+    CHECK(by_program.records_received.Get() >= kRounds);
+    CHECK_EQ(by_worker.records_received.Get() + by_program.records_received.Get(), records);
+    CHECK_EQ(by_worker.records_lost.Get() + by_program.records_lost.Get(), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::test
