@@ -1,0 +1,39 @@
+import t from 'tap';
+import { TurnpikeError } from '../../src/errors.js';
+import { openDataPlane } from '../../src/native/index.js';
+
+const base = {
+  clientAddresses: [{ address: '127.0.0.1', port: 0 }],
+  trunkAddresses: [{ address: '127.0.0.1', port: 0 }],
+  workers: 1,
+  onBatch: () => {},
+};
+
+t.test('without the fast path nothing is said of it', async (t) => {
+  const plane = openDataPlane(base);
+  t.strictSame(plane.xdp, { mode: 'off', interfaces: [] });
+  await plane.close();
+});
+
+t.test('where the fast path cannot run, the plane opens and says why', async (t) => {
+  const interfaces = ['no-such-device'];
+  const plane = openDataPlane({ ...base, xdp: { interfaces, generic: true } });
+  const { reason, ...status } = plane.xdp;
+  t.strictSame(status, { mode: 'off', interfaces });
+  // Without the rights that comes first.
+  t.match(reason, /^(there is no network device no-such-device|XDP needs the rights .*)$/);
+  t.equal(plane.counters().client_rx_packets, 0n);
+  await plane.close();
+});
+
+t.test('device names are checked', async (t) => {
+  for (const interfaces of [['a', 'a'], [''], ['eth0/1'], ['a-name-too-long-x'], ['eth 0']]) {
+    t.throws(
+      () => openDataPlane({ ...base, xdp: { interfaces } }),
+      new TurnpikeError(
+        'ERR_TURNPIKE_CONFIG',
+        'openDataPlane: xdp.interfaces must list names of network devices, each once',
+      ),
+    );
+  }
+});
