@@ -5,10 +5,13 @@ import { ROOT } from './programs.js';
 import type { Circumstances, WorkloadResult } from './result.js';
 import type { Effort } from './rounds.js';
 import type { CpuPlan, Scene } from './scene.js';
+import type { StepResult } from './step.js';
 
 /** The least idle time that a generator must have for its figures to be the server's. */
 const GENERATOR_IDLE_MIN = 0.2;
 const SATURATED = 0.9;
+/** A server that lost this much had more than it could take, busy or not. */
+const SATURATED_LOSS = 0.01;
 /** More runnable tasks than this before the run, and others use the CPUs too. */
 const LOAD_AVERAGE_MAX = 0.5;
 
@@ -66,32 +69,49 @@ export function warningsOf(
   { loadAverage }: Circumstances,
   workloads: readonly WorkloadResult[],
 ): string[] {
-  const others =
-    loadAverage > LOAD_AVERAGE_MAX
-      ? [
-          `Other programs kept the machine busy (load ${loadAverage.toFixed(1)}): trust ratios only.`,
-        ]
-      : [];
-  return [...others, ...workloads.flatMap(workloadWarnings)];
+  const busy = `Others kept the machine busy (load ${loadAverage.toFixed(1)}): trust ratios only.`;
+  return [...(loadAverage > LOAD_AVERAGE_MAX ? [busy] : []), ...DOUBTS.flatMap(judgeBy(workloads))];
 }
 
-function workloadWarnings({ workload, contestants }: WorkloadResult): string[] {
-  return contestants.flatMap(({ title, rounds }) => {
-    const steps = rounds.flatMap((round) => Object.entries(round));
-    const fixed = steps.filter(([label]) => label !== 'saturation');
-    const busy = fixed.filter(([, step]) => step.generatorIdle < GENERATOR_IDLE_MIN);
-    const starved = steps.filter(
-      ([label, step]) => label === 'saturation' && step.serverBusy < SATURATED && step.loss < 0.01,
+/** Something that makes a step's figures doubtful. */
+interface Doubt {
+  readonly what: string;
+  readonly applies: (step: StepResult, label: string) => boolean;
+}
+
+const DOUBTS: readonly Doubt[] = [
+  {
+    what: 'The generator was idle for less than 20 % of the time at a fixed load',
+    applies: ({ generatorIdle }, label) =>
+      label !== 'saturation' && generatorIdle < GENERATOR_IDLE_MIN,
+  },
+  {
+    what: 'The generator could not saturate the server',
+    applies: ({ serverBusy, loss }, label) =>
+      label === 'saturation' && serverBusy < SATURATED && loss < SATURATED_LOSS,
+  },
+  {
+    what: 'Damaged payloads arrived',
+    applies: ({ sink }) => (sink?.damaged ?? 0) + (sink?.malformed ?? 0) > 0,
+  },
+  {
+    what: 'Payloads arrived twice',
+    applies: ({ sink }) => (sink?.duplicates ?? 0) > 0,
+  },
+];
+
+/** One line for each doubt, however many steps it is about. */
+function judgeBy(workloads: readonly WorkloadResult[]): (doubt: Doubt) => string[] {
+  return ({ what, applies }) => {
+    const found = workloads.flatMap(({ workload, contestants }) =>
+      contestants.flatMap(({ rounds }) =>
+        rounds
+          .flatMap((round) => Object.entries(round))
+          .filter(([label, step]) => applies(step, label))
+          .map(() => workload.name),
+      ),
     );
-    const damaged = steps.filter(
-      ([, { sink }]) => (sink?.damaged ?? 0) + (sink?.malformed ?? 0) > 0,
-    );
-    const line = (count: number, what: string) =>
-      count === 0 ? [] : [`${workload.name}, ${title}: ${what} in ${count} steps.`];
-    return [
-      ...line(busy.length, 'the generator was idle for less than 20 % of the time'),
-      ...line(starved.length, 'the generator could not saturate the server'),
-      ...line(damaged.length, 'damaged payloads arrived'),
-    ];
-  });
+    if (found.length === 0) return [];
+    return [`${what}: ${found.length} steps, in ${[...new Set(found)].join(', ')}.`];
+  };
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -92,12 +91,9 @@ export class ToolProcess {
   }
 
   #failure(what: string): Error {
-    const complaint = this.#complaint.trim().split('\n').slice(-6).join('\n');
-    return new Error(`${this.#title} ${what}${complaint === '' ? '' : `: ${complaint}`}`);
+    const lines = this.#complaint.split('\n').filter((line) => line.trim() !== '');
+    // Node prints the source before the error, and the stack after it.
+    const telling = lines.find((line) => /Error\b.*:/.test(line)) ?? lines.at(-1);
+    return new Error(`${this.#title} ${what}${telling === undefined ? '' : `: ${telling.trim()}`}`);
   }
-}
-
-/** Waits until a child has started; a no-op for one that has. */
-export async function started(process: LabProcess): Promise<void> {
-  if (process.pid === undefined) await once(process.child, 'spawn');
 }

@@ -117,6 +117,7 @@ export class WorkloadRun {
       try {
         await this.#with(contestant, async (running) => {
           const result = await this.#step(contestant, running, 'warm-up', { rate: 0 });
+          if (result.delivered === 0) throw new Error('nothing that was sent to it arrived');
           this.#capacities.set(contestant.name, capacityPps(result));
         });
         fit.push(contestant);
@@ -196,7 +197,7 @@ export class WorkloadRun {
     }
   }
 
-  #step(
+  async #step(
     contestant: Contestant,
     running: Running,
     what: string,
@@ -204,8 +205,13 @@ export class WorkloadRun {
   ): Promise<StepResult> {
     this.#progress(`${this.#workload.name}: ${contestant.name}, ${what}`);
     const { seconds } = this.#effort;
-    const defaults = { seconds, sampleOneIn: CHECKED_ONE_IN };
-    return runStep(this.#scene, this.#workload, running, { ...defaults, ...options });
+    const all = { seconds, sampleOneIn: CHECKED_ONE_IN, ...options };
+    try {
+      return await runStep(this.#scene, this.#workload, running, all);
+    } catch (cause) {
+      const where = `${contestant.name} in ${this.#workload.name}, ${what}`;
+      throw new Error(`${where}: ${(cause as Error).message}`, { cause });
+    }
   }
 }
 

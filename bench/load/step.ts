@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { clientAddress } from './addresses.js';
 import { type Counts, type FarCounter, payloadsIn, placeCounter } from './far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
 import { firstServer, type Scene } from './scene.js';
@@ -69,7 +70,9 @@ const DRAIN_MS = 60;
 async function cpuNs(pids: readonly number[]): Promise<number> {
   let ticks = 0;
   for (const pid of pids) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch((cause: unknown) => {
+      throw new Error('it ended in the middle of the measurement', { cause });
+    });
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     ticks += Number(fields[11]) + Number(fields[12]);
   }
@@ -111,9 +114,11 @@ function generatorCommand(
 }
 
 async function startSink(scene: Scene, { arrivals }: Running): Promise<ToolProcess> {
+  const isTrunk = arrivals.content === 'trunk';
+  const address = isTrunk ? scene.far.address : clientAddress(scene.farNetwork, 0).address;
   const argv = toolArguments({
     content: arrivals.content,
-    address: `0.0.0.0:${arrivals.port}`,
+    address: `${address}:${arrivals.port}`,
     ports: arrivals.ports,
     latency: 1,
   });

@@ -1,4 +1,4 @@
-/** The npm package `turn-server` as a process; what to serve comes as JSON in the first argument. */
+/** The npm package `turn-server` as a process; what to serve is JSON in the first argument. */
 const spec = JSON.parse(process.argv[2]);
 const { createServer } = await import(spec.entry);
 const server = createServer({

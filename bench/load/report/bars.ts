@@ -41,12 +41,15 @@ function row({ label, value, text, ours }: Bar, y: number, scale: number): strin
   const whisker =
     value.count < 2
       ? ''
-      : `<line class="range" x1="${x(value.min)}" x2="${x(value.max)}" y1="${middle}" y2="${middle}"/>`;
+      : `<line class="range" x1="${x(value.min)}" x2="${x(value.max)}" ` +
+        `y1="${middle}" y2="${middle}"/>`;
   const end = Number(x(value.max)) + 8;
   const kind = ours ? 'ours' : 'others';
+  const name = escapeMarkup(label);
   return (
-    `<g><text class="label" x="${LABEL_WIDTH - 8}" y="${middle + 4}">${escapeMarkup(label)}</text>` +
-    `<rect class="${kind}" x="${LABEL_WIDTH}" y="${y}" width="${width}" height="${BAR_HEIGHT}" rx="2"/>` +
+    `<g><text class="label" x="${LABEL_WIDTH - 8}" y="${middle + 4}">${name}</text>` +
+    `<rect class="${kind}" x="${LABEL_WIDTH}" y="${y}" ` +
+    `width="${width}" height="${BAR_HEIGHT}" rx="2"/>` +
     `${whisker}<text class="value" x="${end}" y="${middle + 4}">${escapeMarkup(text)}</text></g>`
   );
 }

@@ -8,11 +8,12 @@ import { type Cell, escapeMarkup, figure, table } from './markup.js';
 /** One workload: plots, then every figure. */
 export function workloadSection(result: WorkloadResult): string {
   const { workload, commonPps } = result;
+  const flows = workload.flows.toLocaleString('en');
   const sizes = [...new Set(workload.sizesBytes)].join(', ');
   return [
     `<h3 id="${escapeMarkup(workload.name)}">${escapeMarkup(workload.title)}</h3>`,
-    `<p class="quiet"><code>${escapeMarkup(workload.name)}</code>: ${workload.flows.toLocaleString('en')} ` +
-      `flows, ${sizes} B; common load ${rateText(commonPps)}.</p>`,
+    `<p class="quiet"><code>${escapeMarkup(workload.name)}</code>: ${flows} flows, ` +
+      `${sizes} B; common load ${rateText(commonPps)}.</p>`,
     costChart(result, 'common', 'CPU-ns for each delivered packet at the common load'),
     costChart(result, 'saturation', 'The same at saturation'),
     loadTable(result),

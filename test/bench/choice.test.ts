@@ -1,0 +1,49 @@
+import t from 'tap';
+import { catalogue } from '../../bench/load/catalogue.js';
+import { type ChoiceOptions, choose, present } from '../../bench/load/choice.js';
+import { WORKLOADS } from '../../bench/load/workloads.js';
+
+const all = { workloads: WORKLOADS, contestants: catalogue({ variants: [] }) };
+
+function names(options: Partial<ChoiceOptions>) {
+  const { workloads, contestants } = choose(all, { quick: false, words: [], ...options });
+  return {
+    workloads: workloads.map(({ name }) => name),
+    contestants: contestants.map(({ name }) => name),
+  };
+}
+
+t.test('without words everything is measured', async (t) => {
+  t.equal(names({}).workloads.length, WORKLOADS.length);
+  t.equal(names({}).contestants.length, all.contestants.length);
+});
+
+t.test('words pick workloads and contestants, and the reflectors stay', async (t) => {
+  const { workloads, contestants } = names({ words: ['super', 'turnpike'] });
+  t.ok(workloads.length > 1 && workloads.every((name) => name.includes('super')));
+  t.strictSame(contestants, ['turnpike', 'reflector', 'reflector-gso']);
+});
+
+t.test('a whole name picks just that', async (t) => {
+  t.strictSame(names({ words: ['out-1000-100B'] }).workloads, ['out-1000-100B']);
+});
+
+t.test('a word that fits nothing is refused', async (t) => {
+  t.throws(() => names({ words: ['nosuch'] }), /nothing is called nosuch/);
+});
+
+t.test('a quick run has few of both', async (t) => {
+  const { workloads, contestants } = names({ quick: true });
+  t.ok(workloads.length <= 4);
+  t.strictSame(contestants, ['turnpike', 'reflector', 'reflector-gso']);
+  t.equal(names({ quick: true, words: ['out'] }).workloads.length, 3);
+});
+
+t.test('those who cannot take part are named with the reason', async (t) => {
+  const [one] = all.contestants;
+  if (one === undefined) throw new Error('no contestant');
+  const absent = { ...one, name: 'absent', title: 'Absent', missing: async () => 'not installed' };
+  const { contestants, omissions } = await present([one, absent]);
+  t.strictSame(contestants, [one]);
+  t.strictSame(omissions, [{ what: 'Absent', why: 'not installed' }]);
+});

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { buildTools } from '../../bench/load/build-tools.js';
+import { labSupport } from '../../src/lab/index.js';
+import { namespaceNames } from '../../src/lab/namespaces.js';
+import { ROOT } from '../house/source-files.js';
+import { findCommand } from '../setup/system-packages.js';
+
+t.setTimeout(180_000);
+
+const support = labSupport();
+const skip = findCommand('cmake') === undefined ? 'needs cmake' : support.ok ? false : support.why;
+
+/** Programs whose parent is this process. */
+function childrenOf(pid: number): { pid: number; name: string }[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((entry) => {
+      try {
+        const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+        // The transpiler's own helper ends by itself, a little later.
+        return parent === pid && name !== 'esbuild' ? [{ pid: Number(entry), name }] : [];
+      } catch {
+        // It ended meanwhile.
+        return [];
+      }
+    });
+}
+
+function start(folder: string): { bench: ChildProcess; output: () => string } {
+  const args = ['--import', 'tsx', 'bench/load/main.ts', '--only', 'out-hot-100B', 'reflector'];
+  const bench = spawn(process.execPath, [...args, '--out', folder], { cwd: ROOT });
+  let output = '';
+  bench.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  return { bench, output: () => output };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function ownNamespaces(pid: number | undefined): string[] {
+  return namespaceNames().filter((name) => name.startsWith(`turnpike-${pid}-`));
+}
+
+t.before(() => {
+  if (skip === false) buildTools();
+});
+
+t.test('Ctrl-C leaves no namespace and no program', { skip }, async (t) => {
+  const { bench, output } = start(t.testdir());
+  await until(() => output().includes('round 1'));
+  t.ok(ownNamespaces(bench.pid).length > 0, 'it has namespaces');
+  const programs = childrenOf(bench.pid ?? 0);
+  t.ok(
+    programs.some(({ name }) => name === 'reflector'),
+    'and a contestant',
+  );
+  bench.kill('SIGINT');
+  const [code] = await once(bench, 'exit');
+  t.equal(code, 130);
+  t.strictSame(ownNamespaces(bench.pid), []);
+  t.strictSame(
+    programs.filter(({ pid }) => isAlive(pid)),
+    [],
+  );
+});
+
+t.test('a contestant that dies ends the run in one line', { skip }, async (t) => {
+  const { bench, output } = start(t.testdir());
+  await until(() => output().includes('round 1'));
+  const reflector = childrenOf(bench.pid ?? 0).find(({ name }) => name === 'reflector');
+  t.ok(reflector !== undefined);
+  process.kill(reflector?.pid ?? 0, 'SIGKILL');
+  const [code] = await once(bench, 'exit');
+  t.equal(code, 1);
+  t.match(output(), /^bench: reflector-gso in out-hot-100B, round 1.*ended/m);
+  t.strictSame(ownNamespaces(bench.pid), []);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,87 @@
+import t, { type Test } from 'tap';
+import { buildTools } from '../../bench/load/build-tools.js';
+import { catalogue } from '../../bench/load/catalogue.js';
+import { LoopbackScene } from '../../bench/load/loopback-scene.js';
+import { NamespaceScene } from '../../bench/load/namespace-scene.js';
+import type { Scene } from '../../bench/load/scene.js';
+import { runStep, type StepResult } from '../../bench/load/step.js';
+import type { Workload } from '../../bench/load/types.js';
+import { onLoopback, WORKLOADS } from '../../bench/load/workloads.js';
+import { labSupport } from '../../src/lab/index.js';
+import { findCommand } from '../setup/system-packages.js';
+
+/** A build on a cold cache takes longer than tap's own patience with one test. */
+t.setTimeout(180_000);
+
+const support = labSupport();
+const skip = findCommand('cmake') === undefined && 'needs cmake';
+const skipNamespaces = skip || (!support.ok && support.why);
+const cpus = { server: 0, generator: 0 };
+const contestants = catalogue({ variants: [] });
+const GENTLE_PPS = 2_000;
+
+function workload(name: string): Workload {
+  const found = WORKLOADS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no workload ${name}`);
+  // A hundred flows are set up in no time.
+  return { ...found, flows: Math.min(found.flows, 100) };
+}
+
+/** Offers a gentle load for a second, all of which goes through the checking sink. */
+async function carry(scene: Scene, one: Workload, name: string): Promise<StepResult> {
+  const contestant = contestants.find((each) => each.name === name);
+  if (contestant === undefined) throw new Error(`no contestant ${name}`);
+  const running = await contestant.start(scene, one);
+  try {
+    return await runStep(scene, one, running, { rate: GENTLE_PPS, seconds: 1, sampleOneIn: 1 });
+  } finally {
+    await running.stop();
+  }
+}
+
+function checkExact(test: Test, result: StepResult, what: string): void {
+  const { generator, delivered, sink } = result;
+  test.ok(generator.sent > 0, `${what}: something was sent`);
+  test.equal(delivered, generator.sent, `${what}: as many were counted as sent`);
+  test.match(sink, { duplicates: 0, damaged: 0, malformed: 0 }, `${what}: none was damaged`);
+}
+
+t.test(
+  'in namespaces every packet is counted, and arrives whole',
+  { skip: skipNamespaces },
+  async (t) => {
+    buildTools();
+    const scene = await NamespaceScene.create(cpus, 1);
+    t.teardown(() => scene.close());
+    for (const [name, flow] of [
+      ['reflector', 'out-1000-100B'],
+      ['reflector-gso', 'same-super-1200B'],
+      ['turnpike', 'out-1000-100B'],
+      ['turnpike', 'in-1000-100B-single'],
+      ['turnpike', 'same-super-1200B'],
+    ] as const) {
+      const result = await carry(scene, workload(flow), name);
+      checkExact(t, result, `${name}, ${flow}`);
+    }
+    const sampled = await carry(scene, workload('out-1000-100B'), 'turnpike');
+    t.equal(sampled.sink?.payloads, sampled.generator.sent, 'the sink parses every record');
+  },
+);
+
+t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (t) => {
+  buildTools();
+  const scene = await NamespaceScene.create(cpus, 2);
+  t.teardown(() => scene.close());
+  for (const name of ['reflector', 'turnpike']) {
+    checkExact(t, await carry(scene, workload('path-1000-100B'), name), name);
+  }
+});
+
+t.test('on loopback the sink counts', { skip }, async (t) => {
+  buildTools();
+  const scene = new LoopbackScene(cpus);
+  t.teardown(() => scene.close());
+  for (const name of ['reflector', 'turnpike']) {
+    checkExact(t, await carry(scene, onLoopback(workload('same-1000-1200B')), name), name);
+  }
+});

@@ -1,0 +1,75 @@
+import t from 'tap';
+import { describeCircumstances, warningsOf } from '../../bench/load/circumstances.js';
+import { htmlReport } from '../../bench/load/report/html.js';
+import { textSummary } from '../../bench/load/report/text.js';
+import { judge } from '../../bench/load/targets.js';
+import { benchResult, contestant, step } from './results.js';
+
+t.test('the page stands alone', async (t) => {
+  const page = htmlReport(benchResult('namespaces'));
+  t.notMatch(page, /<script|<link|https?:|url\(|src=/, 'it fetches nothing');
+  t.match(page, /prefers-color-scheme: dark/);
+  t.match(page, /<svg[^>]*role="img"[^>]*aria-label=/);
+  t.match(page, /the &lt;turnpike&gt;/, 'names are escaped');
+  t.notMatch(page, /the <turnpike>/);
+  t.notMatch(page, /NaN|undefined|Infinity/);
+  t.match(page, /0\.57 \(0\.55–0\.59\)/, 'the ratio to the bare reflector');
+  t.match(page, /class="met">met/);
+  t.match(page, /not measured/);
+  t.match(page, /90\.0 µs/, 'latency');
+  t.match(page, /a doubt/);
+  t.match(page, /somebody: not installed/);
+});
+
+t.test('loopback only indicates, and both outputs say so', async (t) => {
+  const result = benchResult('loopback');
+  t.match(htmlReport(result), /Indicative only/);
+  t.match(textSummary(result), /INDICATIVE ONLY/);
+  t.notMatch(htmlReport(benchResult('namespaces')), /Indicative only/);
+  const effort = { rounds: 3, seconds: 1, searches: false };
+  const cpus = { server: 0, generator: 1 };
+  const described = describeCircumstances({ scene: 'loopback', cpus, effort, command: '' });
+  t.match(described, { rounds: 2, notes: [/Indicative only/] }, 'and so does the JSON');
+});
+
+t.test('a result without any workload can be shown', async (t) => {
+  const empty = { ...benchResult('namespaces'), workloads: [], targets: [], omissions: [] };
+  t.match(htmlReport(empty), /<\/html>/);
+  t.type(textSummary(empty), 'string');
+});
+
+t.test('targets are judged by ratios', async (t) => {
+  const [target] = judge(benchResult('namespaces').workloads, []);
+  t.match(target, { met: true, measured: '0.57 (0.55–0.59)', target: '≤ 0.60 × reflector' });
+  const missing = judge([], []);
+  t.ok(missing.every(({ met }) => met === undefined));
+});
+
+t.test('a rival is compared at its own load', async (t) => {
+  const { workloads } = benchResult('namespaces');
+  const [first] = workloads;
+  if (first === undefined) throw new Error('no workload');
+  const beside = {
+    ...first,
+    workload: { ...first.workload, name: 'out-rivals-100B' },
+    contestants: [
+      contestant('turnpike', 'turnpike', [{ 'beside-coturn': step(600), common: step(1) }]),
+      contestant('coturn', 'rival', [{ own: step(2_000), saturation: step(9) }]),
+    ],
+  };
+  const judged = judge([beside], []).find(({ target }) => target.endsWith('coturn'));
+  t.match(judged, { met: true, measured: '0.30 (0.30–0.30)', target: '≤ 0.77 × coturn' });
+});
+
+t.test('what makes figures doubtful is said', async (t) => {
+  const { circumstances, workloads } = benchResult('namespaces');
+  t.strictSame(warningsOf(circumstances, workloads), []);
+  const [first] = workloads;
+  if (first === undefined) throw new Error('no workload');
+  const rounds = [
+    { common: step(1, { generatorIdle: 0.1 }), saturation: step(1, { serverBusy: 0.5 }) },
+  ];
+  const doubtful = { ...first, contestants: [contestant('one', 'floor', rounds)] };
+  const warnings = warningsOf({ ...circumstances, loadAverage: 3 }, [doubtful]);
+  t.match(warnings, [/kept the machine busy/, /less than 20 %/, /could not saturate/]);
+});
