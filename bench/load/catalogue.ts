@@ -19,6 +19,7 @@ export interface CatalogueOptions {
 export function catalogue({ variants, turnServerFolder }: CatalogueOptions): Contestant[] {
   return [
     turnpike({ name: 'turnpike', title: 'Turnpike mmsg' }),
+    turnpike({ name: 'turnpike-xdp', title: 'Turnpike xdp', xdp: true }),
     ...variants.map(turnpike),
     reflector(false),
     reflector(true),

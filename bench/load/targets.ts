@@ -38,9 +38,12 @@ const CASES: readonly RatioTarget[] = [
     xdp(`xdp, ${name}`, name, 'reflector', 0.25),
     xdp(`xdp, ${name}`, name, 'xdp-redirect', 1.5),
   ]),
-  rival('coturn', 1 / 1.3),
-  rival('pion', 1 / 2),
-  rival('npm-turn-server', 1 / 4),
+  rival('turnpike', 'coturn', 1 / 1.3),
+  rival('turnpike', 'pion', 1 / 2),
+  rival('turnpike', 'npm-turn-server', 1 / 4),
+  rival('turnpike-xdp', 'coturn', 1 / 6),
+  rival('turnpike-xdp', 'pion', 1 / 10),
+  rival('turnpike-xdp', 'npm-turn-server', 1 / 20),
 ];
 const MANY_RATIO_MAX = 1.3;
 const SETUP_PER_SECOND_MIN = 5_000;
@@ -54,11 +57,12 @@ function xdp(title: string, workload: string, comparator: string, ratioMax: numb
   return { title, workload, contestant: 'turnpike-xdp', comparator, step: 'common', ratioMax };
 }
 
-function rival(comparator: string, ratioMax: number): RatioTarget {
+function rival(contestant: string, comparator: string, ratioMax: number): RatioTarget {
+  const backend = contestant === 'turnpike' ? 'mmsg' : 'xdp';
   return {
-    title: 'one packet from a client carried across one server, 100 B',
+    title: `${backend}, one packet from a client carried across one server, 100 B`,
     workload: 'out-rivals-100B',
-    contestant: 'turnpike',
+    contestant,
     comparator,
     step: besideLabel(comparator),
     ratioMax,

@@ -35,7 +35,7 @@ t.test('a word that fits nothing is refused', async (t) => {
 t.test('a quick run has few of both', async (t) => {
   const { workloads, contestants } = names({ quick: true });
   t.ok(workloads.length <= 4);
-  t.strictSame(contestants, ['turnpike', 'reflector', 'reflector-gso']);
+  t.strictSame(contestants, ['turnpike', 'turnpike-xdp', 'reflector', 'reflector-gso']);
   t.equal(names({ quick: true, words: ['out'] }).workloads.length, 3);
 });
 

@@ -76,6 +76,7 @@ async function main(spec: TurnpikeSpec): Promise<void> {
     console.log(JSON.stringify(Object.fromEntries(counters.map(([k, v]) => [k, Number(v)]))));
     void plane.close().then(() => process.exit(0));
   });
+  console.log(`xdp ${JSON.stringify(plane.xdp)}`);
   console.log('ready');
   // Nothing else keeps the process, as the data plane's callbacks do not.
   setInterval(() => {}, 60_000);

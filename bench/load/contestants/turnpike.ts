@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import type { TransportAddress } from '../../../src/address.js';
 import { trunkEpoch } from '../../../src/auth/keys.js';
+import type { XdpStatus } from '../../../src/native/types.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { ROOT, ToolProcess } from '../programs.js';
 import { firstServer, type Place, type Scene } from '../scene.js';
+import { threadKernelWork } from '../server-devices.js';
 import type { Arrivals, Contestant, Load, Running, Workload } from '../types.js';
 import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
+import { unfitForXdp } from './xdp-redirect.js';
 
 /** How a Turnpike of the rig differs from others of the same run. */
 export interface TurnpikeVariant {
@@ -15,20 +18,22 @@ export interface TurnpikeVariant {
   readonly options?: Readonly<Record<string, unknown>>;
   /** Another build of the addon. */
   readonly addon?: string;
+  /** Whether it forwards by XDP. */
+  readonly xdp?: boolean;
 }
 
 const RECORDS_MAX = 64;
 /** Client ports that the sink listens on, where it takes a sample only. */
 const SAMPLED_PORTS = 16;
 
-/** Our data plane on sockets, one worker. */
+/** Our data plane with one worker, on sockets or XDP. */
 export function turnpike(variant: TurnpikeVariant): Contestant {
   return {
     name: variant.name,
     title: variant.title,
     kind: 'turnpike',
     missing: async () => undefined,
-    unfit: () => undefined,
+    unfit: (workload, scene) => (variant.xdp === true ? unfitForXdp(workload, scene) : undefined),
     start: (scene, workload) =>
       workload.leg === 'two-relays'
         ? startPair(scene, workload, variant)
@@ -48,8 +53,10 @@ async function startOne(
   variant: TurnpikeVariant,
 ): Promise<Running> {
   const server = firstServer(scene);
+  const interfaces = [server.near.device, server.far.device];
   const spec: TurnpikeSpec = {
     ...specFor(scene, workload, variant),
+    ...(variant.xdp === true && { options: { ...variant.options, xdp: { interfaces } } }),
     leg: workload.leg === 'two-relays' ? 'client-trunk' : workload.leg,
     clientAddress: { address: server.near.address, port: SERVER_PORT },
     trunkAddress: { address: server.far.address, port: TRUNK_PORT },
@@ -58,13 +65,41 @@ async function startOne(
   };
   const tool = await startRelay(scene, server.near, spec, variant);
   const isOut = workload.leg === 'client-trunk';
-  return {
+  const running: Running = {
     pids: [tool.pid],
     load: workload.leg === 'trunk-client' ? trunkLoad(spec) : clientLoad(scene, spec),
     arrivals: isOut
       ? { content: 'trunk', port: TRUNK_PORT, ports: 1 }
       : channelArrivals(scene, workload),
     stop: () => tool.stop(),
+  };
+  if (variant.xdp !== true) return running;
+  try {
+    return await throughXdp(scene, running, tool);
+  } catch (error) {
+    await tool.stop();
+    throw error;
+  }
+}
+
+/** The same relay where its packets pass through the drivers of its devices. */
+async function throughXdp(scene: Scene, running: Running, tool: ToolProcess): Promise<Running> {
+  const { mode, reason = 'no reason given' } = JSON.parse(await tool.line('xdp ')) as XdpStatus;
+  if (mode === 'off') throw new Error(`XDP is off: ${reason}`);
+  const work = await threadKernelWork(scene, async () => {});
+  const { load, arrivals } = running;
+  return {
+    // What goes up to the sockets is the process's work, all else the thread's.
+    pids: [work.pid, ...running.pids],
+    load:
+      load.content === 'trunk'
+        ? { ...load, extra: { ...load.extra, checksum: 'full' } }
+        : { ...load, generator: 'live' },
+    arrivals: { ...arrivals, hook: 'xdp' },
+    stop: async () => {
+      await work.restore();
+      await running.stop();
+    },
   };
 }
 
