@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { buildTools } from '../../bench/load/build-tools.js';
 import { catalogue } from '../../bench/load/catalogue.js';
+import { hasBpfTools } from '../../bench/load/far-counter.js';
 import { LoopbackScene } from '../../bench/load/loopback-scene.js';
 import { NamespaceScene } from '../../bench/load/namespace-scene.js';
 import type { Scene } from '../../bench/load/scene.js';
@@ -67,6 +68,19 @@ t.test(
     t.equal(sampled.sink?.payloads, sampled.generator.sent, 'the sink parses every record');
   },
 );
+
+t.test('XDP carries everything, with checksums that a socket accepts', async (t) => {
+  if (skipNamespaces !== false) return t.skip(skipNamespaces);
+  buildTools();
+  if (!hasBpfTools()) return t.skip('needs clang and libbpf');
+  const scene = await NamespaceScene.create(cpus, 1);
+  t.teardown(() => scene.close());
+  for (const name of ['xdp-redirect', 'turnpike-xdp']) {
+    const result = await carry(scene, workload('out-1000-100B'), name);
+    checkExact(t, result, name);
+    t.equal(result.sink?.payloads, result.generator.sent, `${name}: the sink has them all`);
+  }
+});
 
 t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (t) => {
   buildTools();
