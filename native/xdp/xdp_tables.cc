@@ -104,7 +104,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
       EraseFlow(shared_key);
       return 0;
     }
-    flow_cells_[flow.cell] = 0;
+    __atomic_store_n(&flow_cells_[flow.cell], 0, __ATOMIC_RELAXED);
   } else {
     flow.kind = TP_TO_CLIENT;
     flow.channel = TP_BE16(action.channel);
