@@ -36,6 +36,8 @@ inline constexpr uint32_t kBatchMessages = 64;
 inline constexpr uint32_t kBatchMessagesMin = 8;
 inline constexpr uint32_t kBatchBytesHigh = 512 * 1024;
 inline constexpr uint32_t kBatchBytesLow = 128 * 1024;
+// How often a busy worker asks the kernel what it dropped.
+inline constexpr uint64_t kDropsCountedEveryNs = 100'000'000;
 // Datagrams that are looked up together, so that the cache misses of one hide behind the others'.
 inline constexpr uint32_t kChunkPackets = 64;
 // Datagrams that wait to leave through one socket.

@@ -41,9 +41,8 @@ Status PacketBatch::Allocate() {
   return {};
 }
 
-PacketBatch::Result PacketBatch::Receive(UdpSocket& socket, uint16_t socket_index) {
+PacketBatch::Result PacketBatch::Receive(const UdpSocket& socket, uint16_t socket_index) {
   count_ = 0;
-  dropped_ = 0;
   next_message_ = 0;
   next_offset_ = 0;
   for (uint32_t i = 0; i < messages_max_; ++i) {
@@ -61,7 +60,7 @@ PacketBatch::Result PacketBatch::Receive(UdpSocket& socket, uint16_t socket_inde
     message.tuple.socket = socket_index;
     message.length = headers_[i].msg_len;
     message.segment_bytes = message.length;
-    if (headers_[i].msg_hdr.msg_controllen > 0) ReadControl(socket, headers_[i].msg_hdr, &message);
+    if (headers_[i].msg_hdr.msg_controllen > 0) ReadControl(headers_[i].msg_hdr, &message);
     bytes += message.length;
   }
   const Result result = count_ < messages_max_ ? Result::kDrained : Result::kMore;
@@ -69,13 +68,11 @@ PacketBatch::Result PacketBatch::Receive(UdpSocket& socket, uint16_t socket_inde
   return result;
 }
 
-void PacketBatch::ReadControl(UdpSocket& socket, msghdr& header, Message* message) {
+void PacketBatch::ReadControl(msghdr& header, Message* message) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (Is(part, SOL_UDP, UDP_GRO)) {
       const int segment_bytes = ReadPart<int>(part);
       if (segment_bytes > 0) message->segment_bytes = static_cast<uint32_t>(segment_bytes);
-    } else if (Is(part, SOL_SOCKET, SO_RXQ_OVFL)) {
-      dropped_ += socket.DropsSince(ReadPart<uint32_t>(part));
     } else if (Is(part, IPPROTO_IP, IP_PKTINFO)) {
       const in_pktinfo info = ReadPart<in_pktinfo>(part);
       // Not the header's destination, which may be a broadcast address that nothing can leave from.

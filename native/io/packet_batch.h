@@ -23,7 +23,7 @@ class PacketBatch {
 
   // Receives what is there without waiting, at most kBatchMessages. `socket_index` goes into the
   // tuples. kDrained: there was no more than this; the socket says when there is.
-  Result Receive(UdpSocket& socket, uint16_t socket_index);
+  Result Receive(const UdpSocket& socket, uint16_t socket_index);
 
   // Takes the next datagrams, at most kChunkPackets, out of what was received. Returns how many, 0
   // at the end; operator[] has them until the next call. A datagram of the same message as the one
@@ -31,15 +31,13 @@ class PacketBatch {
   uint32_t NextChunk();
   const Packet& operator[](size_t index) const { return packets_[index]; }
 
-  // What the last Receive brought: messages, and datagrams that the kernel had to drop since the
-  // socket was last asked because its buffer was full.
+  // How many messages the last Receive brought.
   uint32_t messages() const { return count_; }
-  uint64_t dropped() const { return dropped_; }
 
  private:
-  // Enough for in6_pktinfo, the segment size and the count of drops.
+  // Enough for in6_pktinfo and the segment size.
   struct alignas(8) Control {
-    uint8_t bytes[CMSG_SPACE(20) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
+    uint8_t bytes[CMSG_SPACE(20) + CMSG_SPACE(sizeof(int))];
   };
   // One message.
   struct Message {
@@ -49,14 +47,13 @@ class PacketBatch {
     uint32_t segment_bytes;
   };
 
-  void ReadControl(UdpSocket& socket, msghdr& header, Message* message);
+  static void ReadControl(msghdr& header, Message* message);
   // Fewer messages where they are long, more where they are short.
   void AdaptTo(uint64_t bytes);
 
   MappedArray<uint8_t> slots_;
   uint32_t messages_max_ = kBatchMessages;
   uint32_t count_ = 0;
-  uint64_t dropped_ = 0;
   // Where NextChunk goes on.
   uint32_t next_message_ = 0;
   uint32_t next_offset_ = 0;

@@ -33,6 +33,17 @@ void AppendControl(msghdr* header, int level, int type, const Value& value) {
   header->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
+// Writes what a datagram consists of; returns how many vectors that took, 1 or 2. The kernel only
+// reads there, but its vectors are not const.
+uint32_t FillVectors(const Outgoing& outgoing, iovec* vectors) {
+  uint32_t count = 0;
+  if (outgoing.head_bytes > 0) {
+    vectors[count++] = iovec{const_cast<uint8_t*>(outgoing.head), outgoing.head_bytes};
+  }
+  vectors[count++] = iovec{const_cast<uint8_t*>(outgoing.data), outgoing.length};
+  return count;
+}
+
 }  // namespace
 
 SendBatch::SendBatch(const UdpSocket& socket, Side side)
@@ -82,7 +93,7 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
   header.msg_iov = &messages.vectors[messages.vector_count];
   header.msg_name = &messages.remotes[index];
   header.msg_namelen = ToSocketAddress(head.path.remote, &messages.remotes[index]);
-  AppendVectors(head);
+  AppendVectors(head, header.msg_iov);
 
   uint16_t next = entries_[first].next;
   // All segments have the first one's length, but the last may be shorter.
@@ -91,7 +102,7 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
     const Outgoing& segment = entries_[next].outgoing;
     const uint32_t bytes = segment.bytes();
     if (bytes > segment_bytes || bytes == 0 || run.bytes + bytes > kSegmentRunBytesMax) break;
-    AppendVectors(segment);
+    AppendVectors(segment, header.msg_iov);
     ++run.datagrams;
     run.bytes += bytes;
     equal = bytes == segment_bytes;
@@ -108,15 +119,16 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
   return next;
 }
 
-void SendBatch::AppendVectors(const Outgoing& outgoing) {
+void SendBatch::AppendVectors(const Outgoing& outgoing, iovec* first) {
   Messages& messages = *messages_;
-  // sendmmsg only reads, but its vectors are not const.
-  if (outgoing.head_bytes > 0) {
-    messages.vectors[messages.vector_count++] =
-        iovec{const_cast<uint8_t*>(outgoing.head), outgoing.head_bytes};
-  }
-  messages.vectors[messages.vector_count++] =
-      iovec{const_cast<uint8_t*>(outgoing.data), outgoing.length};
+  messages.vector_count += FillVectors(outgoing, &messages.vectors[messages.vector_count]);
+  // Segments that left their super-frame's memory as they lay in it go back as one piece.
+  iovec* const newest = &messages.vectors[messages.vector_count - 1];
+  if (outgoing.head_bytes > 0 || newest == first) return;
+  iovec& before = newest[-1];
+  if (static_cast<uint8_t*>(before.iov_base) + before.iov_len != newest->iov_base) return;
+  before.iov_len += newest->iov_len;
+  --messages.vector_count;
 }
 
 void SendBatch::AppendSource(msghdr* header, const IpAddress& local) {
@@ -181,9 +193,10 @@ void SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
   uint16_t next = run.first;
   for (uint32_t i = 0; i < run.datagrams; ++i, next = entries_[next].next) {
     const Outgoing& outgoing = entries_[next].outgoing;
-    header.msg_iovlen = outgoing.head_bytes > 0 ? 2 : 1;
+    iovec vectors[2];
+    header.msg_iov = vectors;
+    header.msg_iovlen = FillVectors(outgoing, vectors);
     const ssize_t sent = sendmsg(socket_.fd(), &header, MSG_DONTWAIT);
-    header.msg_iov += header.msg_iovlen;
     if (sent < 0) {
       const bool blocked = errno == EAGAIN || errno == ENOBUFS;
       counters.Add(blocked ? Counter::kSendBlocked : Counter::kSendErrors);

@@ -82,7 +82,8 @@ class SendBatch {
   void Build();
   // Appends the message that starts at entry `first`; returns the entry behind it, or kNone.
   uint16_t AppendRun(uint16_t first);
-  void AppendVectors(const Outgoing& outgoing);
+  // Adds a datagram to the message whose vectors begin at `first`.
+  void AppendVectors(const Outgoing& outgoing, iovec* first);
   // Adds the message's control parts: the source first, where one is chosen.
   void AppendSource(msghdr* header, const IpAddress& local);
   void AppendSegmentSize(msghdr* header, uint16_t segment_bytes);

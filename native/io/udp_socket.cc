@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -63,6 +64,15 @@ void UdpSocket::PreferBusyPoll(uint32_t microseconds) {
   SetOption(SOL_SOCKET, SO_PREFER_BUSY_POLL, 1);
 }
 
+uint32_t UdpSocket::TakeDrops() {
+  // SO_RXQ_OVFL would tell with every datagram, once there was a drop, and cost each of them.
+  uint32_t memory[SK_MEMINFO_VARS];
+  socklen_t bytes = sizeof(memory);
+  if (getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, memory, &bytes) != 0) return 0;
+  const uint32_t drops = memory[SK_MEMINFO_DROPS];
+  return drops - std::exchange(kernel_drops_, drops);
+}
+
 Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
   address_ = address;
   const bool ipv4 = address.ip.IsIpv4();
@@ -77,10 +87,8 @@ Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
   bool ok = ipv4 ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
                  : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
                        SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  // Both best effort: without the first datagrams come one by one, without the second the kernel's
-  // drops go unseen. Both are older than any kernel that Node 20 runs on but may be filtered.
+  // Best effort too: without it datagrams come one by one.
   SetOption(SOL_UDP, UDP_GRO, 1);
-  SetOption(SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (ok && wildcard()) {
     ok = ipv4 ? SetOption(IPPROTO_IP, IP_PKTINFO, 1) : SetOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   }

@@ -30,10 +30,8 @@ class UdpSocket {
   // Best effort: it needs CAP_NET_ADMIN and a driver that can.
   void PreferBusyPoll(uint32_t microseconds);
 
-  // The datagrams dropped between the kernel's last count (SO_RXQ_OVFL) and this one.
-  uint32_t DropsSince(uint32_t kernel_count) {
-    return kernel_count - std::exchange(kernel_drops_, kernel_count);
-  }
+  // Datagrams that the kernel dropped since the last call: the receive buffer was full.
+  uint32_t TakeDrops();
 
   int fd() const { return fd_; }
   // The address bound, with its real port.

@@ -113,6 +113,8 @@ class Worker {
     SendBatch sends;
     std::unique_ptr<Lane> lane;
     bool readable = false;
+    // When what the kernel dropped was counted last.
+    uint64_t drops_counted_ns = 0;
   };
   enum class Progress : uint8_t { kDone, kMore, kHeld };
 
@@ -135,6 +137,7 @@ class Worker {
   // Returns whether something came; commands that only wake the worker do not count.
   bool PollOnce(int timeout_ms);
   void Receive(Port& port);
+  void CountDrops(Port& port, const Now& now);
   void ForwardClientChunk(uint32_t count, const Now& now);
   void ForwardTrunkChunk(uint32_t count, const Now& now);
   void ForwardRecords(OpenedTrunk& opened, const Now& now);

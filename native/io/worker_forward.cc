@@ -14,9 +14,9 @@ void Worker::Receive(Port& port) {
     --readable_ports_;
   }
   if (result == PacketBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
-  if (batch_.dropped() > 0) counters_.Add(Counter::kReceiveDropped, batch_.dropped());
   messages_since_empty_ += batch_.messages();
   const Now now = ReadClock();
+  CountDrops(port, now);
   uint64_t packets = 0;
   uint64_t bytes = 0;
   while (const uint32_t count = batch_.NextChunk()) {
@@ -34,6 +34,15 @@ void Worker::Receive(Port& port) {
   CloseBundlesIfDue(now);
   // What was forwarded lies in the packets, which the next receive overwrites.
   FlushSends();
+}
+
+// Only now and then, and with the next datagram at the latest: asking is a system call.
+void Worker::CountDrops(Port& port, const Now& now) {
+  if (now.monotonic_ns - port.drops_counted_ns < kDropsCountedEveryNs) return;
+  port.drops_counted_ns = now.monotonic_ns;
+  if (const uint32_t drops = port.socket.TakeDrops(); drops > 0) {
+    counters_.Add(Counter::kReceiveDropped, drops);
+  }
 }
 
 void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
