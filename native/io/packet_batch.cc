@@ -102,6 +102,8 @@ uint32_t PacketBatch::NextChunk() {
     packet.length = std::min(message.segment_bytes, message.length - next_offset_);
     packet.tuple = message.tuple;
     packet.headroom = next_offset_ == 0;
+    // Each slot begins on a page of its own; the walks to those pages go on side by side.
+    __builtin_prefetch(packet.data);
     next_offset_ += packet.length;
     if (next_offset_ < message.length) continue;
     ++next_message_;
