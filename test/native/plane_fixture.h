@@ -15,7 +15,8 @@ namespace turnpike::test {
 
 struct PlaneFixture {
   explicit PlaneFixture(uint32_t workers, const std::string& client = "127.0.0.1:0",
-                        const std::string& trunk = "127.0.0.1:0") {
+                        const std::string& trunk = "127.0.0.1:0",
+                        uint32_t socket_buffer_bytes = 1 << 20) {
     options.client_addresses = {ToEndpoint(client)};
     options.trunk_addresses = {ToEndpoint(trunk)};
     options.workers = workers;
@@ -23,7 +24,7 @@ struct PlaneFixture {
     options.sessions_max = 48;
     options.trunk_peers_max = 4;
     options.punt_queue_bytes = kPuntQueueBytesMin;
-    options.socket_buffer_bytes = 1 << 20;
+    options.socket_buffer_bytes = socket_buffer_bytes;
     options.trunk_mtu_bytes = 1'452;
     options.coalescing_us = 50;
     cells.reset(new CounterCell[(workers + 1) * kCounterRowCells]{});

@@ -233,6 +233,20 @@ TEST(WhatWasSentBeforeTheCloseStillLeaves) {
   }
 }
 
+TEST(WhatTheKernelDropsIsCounted) {
+  PlaneFixture plane(1, "127.0.0.1:0", "127.0.0.1:0", 2'048);
+  Remote remote;
+  const Bytes datagram(1'000, 0xff);
+  uint64_t sent = 0;
+  for (int burst = 0; burst < 200 && plane.Count(Counter::kReceiveDropped) == 0; ++burst) {
+    for (int i = 0; i < 200; ++i) remote.Send(plane.client_address(), datagram);
+    sent += 200;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  CHECK(plane.Count(Counter::kReceiveDropped) > 0);
+  CHECK(plane.Count(Counter::kReceiveDropped) < sent);
+}
+
 TEST(ClosingUnderTraffic) {
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(2);
