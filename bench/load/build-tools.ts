@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, TOOLS_FOLDER } from './programs.js';
 
@@ -6,7 +7,9 @@ function run(argv: readonly string[]): void {
   const [program = '', ...rest] = argv;
   const { status, stdout, stderr, error } = spawnSync(program, rest, { encoding: 'utf8' });
   if (error !== undefined) {
-    throw new Error(`${program} cannot be run (${error.message}): apt-get install cmake make g++`);
+    throw new Error(
+      `${program} cannot be run (${error.message}): apt-get install cmake make g++ util-linux`,
+    );
   }
   if (status !== 0) throw new Error(`${argv.join(' ')} failed:\n${stdout}${stderr}`);
 }
@@ -17,6 +20,9 @@ function run(argv: readonly string[]): void {
  */
 export function buildTools(): void {
   const source = join(ROOT, 'bench/load/tools');
-  run(['cmake', '-S', source, '-B', TOOLS_FOLDER]);
-  run(['cmake', '--build', TOOLS_FOLDER, '--parallel', '2']);
+  // One at a time: tests that run side by side build the same folder.
+  mkdirSync(TOOLS_FOLDER, { recursive: true });
+  const alone = ['flock', join(TOOLS_FOLDER, 'lock')];
+  run([...alone, 'cmake', '-S', source, '-B', TOOLS_FOLDER]);
+  run([...alone, 'cmake', '--build', TOOLS_FOLDER, '--parallel', '2']);
 }

@@ -16,7 +16,9 @@ t.setTimeout(180_000);
 
 const support = labSupport();
 const skip = findCommand('cmake') === undefined && 'needs cmake';
+if (skip === false) buildTools();
 const skipNamespaces = skip || (!support.ok && support.why);
+const skipXdp = skipNamespaces || (!hasBpfTools() && 'needs clang and libbpf');
 const cpus = { server: 0, generator: 0 };
 const contestants = catalogue({ variants: [] });
 const GENTLE_PPS = 2_000;
@@ -51,7 +53,6 @@ t.test(
   'in namespaces every packet is counted, and arrives whole',
   { skip: skipNamespaces },
   async (t) => {
-    buildTools();
     const scene = await NamespaceScene.create(cpus, 1);
     t.teardown(() => scene.close());
     for (const [name, flow] of [
@@ -69,10 +70,8 @@ t.test(
   },
 );
 
-t.test('XDP carries everything, with checksums that a socket accepts', async (t) => {
-  if (skipNamespaces !== false) return t.skip(skipNamespaces);
-  buildTools();
-  if (!hasBpfTools()) return t.skip('needs clang and libbpf');
+const xdpTitle = 'XDP carries everything, with checksums that a socket accepts';
+t.test(xdpTitle, { skip: skipXdp }, async (t) => {
   const scene = await NamespaceScene.create(cpus, 1);
   t.teardown(() => scene.close());
   for (const name of ['xdp-redirect', 'turnpike-xdp']) {
@@ -83,7 +82,6 @@ t.test('XDP carries everything, with checksums that a socket accepts', async (t)
 });
 
 t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (t) => {
-  buildTools();
   const scene = await NamespaceScene.create(cpus, 2);
   t.teardown(() => scene.close());
   for (const name of ['reflector', 'turnpike']) {
@@ -92,7 +90,6 @@ t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (
 });
 
 t.test('on loopback the sink counts', { skip }, async (t) => {
-  buildTools();
   const scene = new LoopbackScene(cpus);
   t.teardown(() => scene.close());
   for (const name of ['reflector', 'turnpike']) {
