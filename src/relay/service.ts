@@ -18,6 +18,7 @@ import {
   toAddresses,
   wildcardSources,
 } from './addresses.js';
+import { ForwardingNotices } from './forwarding-notices.js';
 import { type ForwardingOptions, forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
@@ -178,7 +179,11 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#metrics = new RelayMetrics(this.#rules, plane);
     this.#rules.updateRelays(options.relays ?? []);
     this.#registration = this.#register(options, clock);
-    this.#timer = setInterval(() => this.#after(this.#rules.tick()), TICK_MS);
+    const notices = new ForwardingNotices(plane, clock, logger);
+    this.#timer = setInterval(() => {
+      this.#after(this.#rules.tick());
+      notices.check();
+    }, TICK_MS);
   }
 
   #sayXdp(): void {
