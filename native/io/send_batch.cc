@@ -202,9 +202,7 @@ void SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
       counters.Add(blocked ? Counter::kSendBlocked : Counter::kSendErrors);
       continue;
     }
-    const bool client = side_ == Side::kClient;
-    counters.Add(client ? Counter::kClientTxPackets : Counter::kTrunkTxPackets);
-    counters.Add(client ? Counter::kClientTxBytes : Counter::kTrunkTxBytes, outgoing.bytes());
+    AddSent(1, outgoing.bytes(), counters);
   }
 }
 
@@ -218,10 +216,14 @@ void SendBatch::CountSent(uint32_t first, uint32_t count, CounterRow& counters) 
     bytes += run.bytes;
     if (run.datagrams > 1) ++runs;
   }
+  AddSent(datagrams, bytes, counters);
+  if (runs > 0) counters.Add(Counter::kSegmentedSends, runs);
+}
+
+void SendBatch::AddSent(uint64_t datagrams, uint64_t bytes, CounterRow& counters) const {
   const bool client = side_ == Side::kClient;
   counters.Add(client ? Counter::kClientTxPackets : Counter::kTrunkTxPackets, datagrams);
   counters.Add(client ? Counter::kClientTxBytes : Counter::kTrunkTxBytes, bytes);
-  if (runs > 0) counters.Add(Counter::kSegmentedSends, runs);
 }
 
 void SendBatch::CountDropped(uint32_t first, CounterRow& counters) const {

@@ -32,7 +32,8 @@ class SendBatch {
 
   // Sends all of it. A datagram that the kernel refuses is skipped alone; when the kernel has no
   // room the rest is dropped, because waiting here would stop everything else. Where the kernel or
-  // the device refuses segments they leave one by one, and no run is tried again on this socket.
+  // the device refuses segments they leave one by one, and segments so long, or any at all where
+  // the device cannot make them, are not tried again on this socket.
   void Flush(CounterRow& counters);
 
  private:
@@ -92,6 +93,7 @@ class SendBatch {
   // Sends a refused run's datagrams one by one.
   void SendSingly(uint32_t index, CounterRow& counters);
   void CountSent(uint32_t first, uint32_t count, CounterRow& counters) const;
+  void AddSent(uint64_t datagrams, uint64_t bytes, CounterRow& counters) const;
   void CountDropped(uint32_t first, CounterRow& counters) const;
 
   const UdpSocket& socket_;
