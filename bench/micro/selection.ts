@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import benny from 'benny';
+import { RelayTable } from '../../src/directory/relay-table.js';
+import { type Selection, selectRelays } from '../../src/directory/selection.js';
+import type { PeerHints } from '../../src/directory/selection-terms.js';
+import { systemClock } from '../../src/units.js';
+
+const RELAYS = [10, 100, 1_000];
+const REGIONS = Array.from({ length: 20 }, (_, index) => `region-${index}`);
+const LEGS_MAX = 10_000;
+
+/** A table of relays that all know one another, each with another load. */
+function tableOf(relays: number): RelayTable {
+  const table = new RelayTable(systemClock);
+  const ids = Array.from({ length: relays }, (_, index) => `relay-${index}`);
+  const loadOf = (index: number) => {
+    const share = (index % 7) / 10;
+    return { legs: share * LEGS_MAX, legsMax: LEGS_MAX, cpu: share, packetsPerSecond: 0 };
+  };
+  for (const [index, id] of ids.entries()) {
+    const address = `10.0.${index >> 8}.${index & 255}`;
+    const trunk = { address, port: 3480 };
+    const record = {
+      id,
+      region: REGIONS[index % REGIONS.length] ?? '',
+      start: 1,
+      publicKey: randomBytes(32).toString('base64'),
+      serviceAddresses: [{ address, port: 3478 }],
+      trunkAddresses: [trunk],
+      trunkSources: [trunk],
+      recordsMax: 64,
+    };
+    table.register(record, loadOf(index), false);
+  }
+  const registryVersion = table.registry().version;
+  for (const [index, id] of ids.entries()) {
+    table.beat({ id, start: 1, registryVersion, load: loadOf(index), draining: false });
+  }
+  return table;
+}
+
+/** A peer that measured every region; `near` is the one it is in. */
+function measuredFrom(near: number): PeerHints {
+  const entries = REGIONS.map(
+    (region, index) => [region, 5 + 10 * Math.abs(index - near)] as const,
+  );
+  return { address: '192.0.2.1', latencies: new Map(entries) };
+}
+
+/** As the directory does it for a connection: every live relay, the two peers' hints, chance. */
+function select(table: RelayTable, peers: readonly [PeerHints, PeerHints]): Selection {
+  const selection = selectRelays({ relays: table.live(), peers, random: Math.random });
+  if (!selection.ok) throw new Error('no relay can serve');
+  return selection;
+}
+
+/** What the directory spends on picking a pair of relays. */
+export function benchSelection(): Promise<unknown> {
+  const [ann, bob] = [measuredFrom(1), measuredFrom(8)];
+  const bound = [
+    { ...ann, region: 'region-1' },
+    { ...bob, region: 'region-8' },
+  ] as const;
+  const cases = RELAYS.flatMap((relays) => {
+    const table = tableOf(relays);
+    const of = `of ${relays} relays`;
+    return [
+      benny.add(`pair ${of}, peers without hints`, () => select(table, [{}, {}])),
+      benny.add(`pair ${of}, latencies to every region`, () => select(table, [ann, bob])),
+      benny.add(`pair ${of}, and a region for each peer`, () => select(table, bound)),
+    ];
+  });
+  return benny.suite('Selection', ...cases, benny.cycle(), benny.complete());
+}
