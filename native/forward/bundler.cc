@@ -70,7 +70,7 @@ void Bundler::Open(const TrunkRecord& record, uint64_t since_ns) {
 void Bundler::Close(uint16_t index, Outgoing* out) {
   const Bundle& bundle = bundles_[index];
   sealer_.SealRecords(bundle.key, BytesOf(index), bundle.length);
-  *out = Outgoing{Side::kTrunk, bundle.path, BytesOf(index), bundle.length};
+  *out = Outgoing{Side::kTrunk, &bundle.path, BytesOf(index), bundle.length};
   open_of_slot_[bundle.slot] = kNone;
   open_.erase(std::find(open_.begin(), open_.end(), index));
   closed_.push_back(index);

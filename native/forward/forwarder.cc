@@ -21,50 +21,54 @@ bool EpochIsNear(uint16_t epoch, uint16_t today) {
 
 }  // namespace
 
-ClientLookup Forwarder::ClassifyClient(const Packet& packet) const {
-  ClientLookup lookup;
-  if (packet.tuple.remote.port == 0) {
-    lookup.verdict = Verdict::kSourcePortZero;
-    return lookup;
+void Forwarder::ClassifyClient(const Packet& packet, ClientLookup* lookup) const {
+  lookup->needed = false;
+  lookup->repeats = false;
+  if (packet.tuple->remote.port == 0) {
+    lookup->verdict = Verdict::kSourcePortZero;
+    return;
   }
   switch (DemuxClient(packet.data, packet.length)) {
     case Protocol::kStun: {
       const StunKind kind = PeekStun(packet.data, packet.length);
-      lookup.verdict = kind == StunKind::kMalformed  ? Verdict::kStunMalformed
-                       : kind == StunKind::kResponse ? Verdict::kClientStunResponse
-                                                     : Verdict::kClientPunted;
-      return lookup;
+      lookup->verdict = kind == StunKind::kMalformed  ? Verdict::kStunMalformed
+                        : kind == StunKind::kResponse ? Verdict::kClientStunResponse
+                                                      : Verdict::kClientPunted;
+      return;
     }
     case Protocol::kChannelData: {
       const ChannelDataHeader* header = ParseChannelData(packet.data, packet.length);
       if (header == nullptr) {
-        lookup.verdict = Verdict::kChannelDataMalformed;
-        return lookup;
+        lookup->verdict = Verdict::kChannelDataMalformed;
+        return;
       }
-      lookup.needed = true;
-      lookup.key = FlowKey{packet.tuple, header->channel.Get()};
-      lookup.hash = tables_.flows.Hash(lookup.key);
-      tables_.flows.Prefetch(lookup.hash);
-      return lookup;
+      lookup->needed = true;
+      lookup->key = FlowKey{*packet.tuple, header->channel.Get()};
+      lookup->hash = tables_.flows.Hash(lookup->key);
+      tables_.flows.Prefetch(lookup->hash);
+      return;
     }
     default:
-      lookup.verdict = Verdict::kClientUnknownProtocol;
-      return lookup;
+      lookup->verdict = Verdict::kClientUnknownProtocol;
   }
 }
 
-ClientLookup Forwarder::ClassifyNext(const Packet& packet, const ClientLookup& previous) const {
+void Forwarder::ClassifyNext(const Packet& packet, const ClientLookup& previous,
+                             ClientLookup* lookup) const {
   if (previous.needed && DemuxClient(packet.data, packet.length) == Protocol::kChannelData) {
     const ChannelDataHeader* header = ParseChannelData(packet.data, packet.length);
-    if (header != nullptr && header->channel.Get() == previous.key.channel) return previous;
+    if (header != nullptr && header->channel.Get() == previous.key.channel) {
+      lookup->needed = true;
+      lookup->repeats = true;
+      lookup->key.channel = previous.key.channel;
+      return;
+    }
   }
-  return ClassifyClient(packet);
+  ClassifyClient(packet, lookup);
 }
 
-Verdict Forwarder::ForwardClient(const Packet& packet, const ClientLookup& lookup, const Now& now,
+Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& now,
                                  ClientResult* result) {
-  if (!lookup.needed) return lookup.verdict;
-  Flow* flow = tables_.flows.Find(lookup.key, lookup.hash);
   if (flow == nullptr) return Verdict::kChannelUnknown;
   if (flow->action.kind == FlowAction::Kind::kTrunk) {
     return MakeRecord(packet, *flow, now, &result->record);
@@ -73,7 +77,7 @@ Verdict Forwarder::ForwardClient(const Packet& packet, const ClientLookup& looku
   const uint16_t payload_bytes = header->payload_bytes.Get();
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
-  result->outgoing = Outgoing{Side::kClient, flow->action.tuple, start,
+  result->outgoing = Outgoing{Side::kClient, &flow->action.tuple, start,
                               static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
   return Verdict::kClientToClient;
 }
@@ -105,7 +109,7 @@ void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* head, Outgoing* ou
   uint8_t* start = record.headroom ? record.payload - kSingleHeadBytes : head;
   std::memcpy(start + sizeof(TrunkHeader), &record.header, sizeof(record.header));
   sealer_.SealSingle(record.key, start);
-  *out = Outgoing{Side::kTrunk, record.peer->path, record.payload, record.payload_bytes};
+  *out = Outgoing{Side::kTrunk, &record.peer->path, record.payload, record.payload_bytes};
   if (record.headroom) {
     out->data = start;
     out->length += kSingleHeadBytes;
@@ -127,7 +131,7 @@ void Forwarder::PrefetchSessions(const Packet& packet) const {
 
 Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened,
                              Outgoing* out) {
-  if (packet.tuple.remote.port == 0) return Verdict::kSourcePortZero;
+  if (packet.tuple->remote.port == 0) return Verdict::kSourcePortZero;
   switch (DemuxTrunk(packet.data, packet.length)) {
     case Protocol::kStun:
       // Responses too: they answer the offers that TypeScript sent.
@@ -144,7 +148,7 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   const bool probe = type == TrunkType::kProbe || type == TrunkType::kProbeReply;
   if (!probe && type != TrunkType::kData) return Verdict::kTrunkUnknownType;
 
-  const uint32_t* slot = tables_.peers.SlotOf(packet.tuple.remote);
+  const uint32_t* slot = tables_.peers.SlotOf(packet.tuple->remote);
   if (slot == nullptr) return Verdict::kTrunkUnknownSource;
   TrunkPeer& peer = *tables_.peers.Get(*slot);
   const uint16_t epoch = header->key_epoch.Get();
@@ -190,7 +194,7 @@ Verdict Forwarder::SealProbe(const TrunkPeer& peer, TrunkType type, const Now& n
   const std::optional<TrunkKey> key = peer.send_keys.NewestUntil(now.trunk_epoch);
   if (!key) return Verdict::kTrunkNoKey;
   sealer_.SealProbe(*key, type, datagram);
-  *out = Outgoing{Side::kTrunk, peer.path, datagram, kProbeDatagramBytes};
+  *out = Outgoing{Side::kTrunk, &peer.path, datagram, kProbeDatagramBytes};
   return Verdict::kTrunkProbe;
 }
 
@@ -216,7 +220,7 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   const uint16_t payload_bytes = record->payload_bytes.Get();
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
   const uint8_t* start = PrependChannelData(payload, session.action.channel, payload_bytes);
-  *out = Outgoing{Side::kClient, session.action.tuple, start,
+  *out = Outgoing{Side::kClient, &session.action.tuple, start,
                   static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
   return Verdict::kTrunkToClient;
 }

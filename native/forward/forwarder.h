@@ -19,7 +19,8 @@ namespace turnpike {
 struct Packet {
   uint8_t* data;
   uint32_t length;
-  FiveTuple tuple;
+  // Its message's, and as long there as that.
+  const FiveTuple* tuple;
   // Whether the kHeadroomBytes before `data` may be written. They may not where the datagram is a
   // later segment of a super-frame: its predecessor's last bytes are there.
   bool headroom = true;
@@ -55,10 +56,12 @@ struct Tables {
 // ChannelData on its way to a lookup, so that a batch can be hashed and prefetched first.
 struct ClientLookup {
   // Otherwise the verdict is final and there is nothing to look up.
-  bool needed = false;
+  bool needed;
+  // What the lookup before this one finds is what this one would.
+  bool repeats;
   Verdict verdict;
-  FlowKey key;
   uint32_t hash;
+  FlowKey key;
 };
 
 // A trunk datagram that passed every check.
@@ -76,16 +79,17 @@ class Forwarder {
   Forwarder(Tables& tables, TrunkSealer& sealer) : tables_(tables), sealer_(sealer) {}
 
   // Client side, first half: what the datagram is; asks the cache for its flow.
-  ClientLookup ClassifyClient(const Packet& packet) const;
-  // The lookup for the next datagram of the same 5-tuple: hashes only where the channel differs.
-  ClientLookup ClassifyNext(const Packet& packet, const ClientLookup& previous) const;
+  void ClassifyClient(const Packet& packet, ClientLookup* lookup) const;
+  // The same for the next datagram of the same 5-tuple; it repeats where the channel is the same.
+  void ClassifyNext(const Packet& packet, const ClientLookup& previous, ClientLookup* lookup) const;
   // Client side, in between: asks the cache for the flow itself.
   void PrefetchFlow(const ClientLookup& lookup) const {
-    if (lookup.needed) tables_.flows.PrefetchEntry(lookup.hash);
+    if (lookup.needed && !lookup.repeats) tables_.flows.PrefetchEntry(lookup.hash);
   }
-  // Client side, second half.
-  Verdict ForwardClient(const Packet& packet, const ClientLookup& lookup, const Now& now,
-                        ClientResult* result);
+  // Client side, second half, where a lookup is needed: the flow, or null.
+  Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }
+  // What becomes of the datagram of a flow that was looked for.
+  Verdict ForwardClient(const Packet& packet, Flow* flow, const Now& now, ClientResult* result);
   // Makes a datagram of one record. With headroom it is made in place; else its head is written to
   // the kSingleHeadBytes at `head` and the payload stays where it is.
   void SealAlone(const TrunkRecord& record, uint8_t* head, Outgoing* out);

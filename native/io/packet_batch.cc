@@ -100,7 +100,7 @@ uint32_t PacketBatch::NextChunk() {
     Packet& packet = packets_[packets++];
     packet.data = static_cast<uint8_t*>(vectors_[next_message_].iov_base) + next_offset_;
     packet.length = std::min(message.segment_bytes, message.length - next_offset_);
-    packet.tuple = message.tuple;
+    packet.tuple = &message.tuple;
     packet.headroom = next_offset_ == 0;
     // Each slot begins on a page of its own; the walks to those pages go on side by side.
     __builtin_prefetch(packet.data);

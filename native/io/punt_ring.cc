@@ -14,11 +14,11 @@ PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packe
   if (record == nullptr) return PuntResult::kFull;
   const PuntedDatagram head{client ? PuntKind::kClientDatagram : PuntKind::kTrunkDatagram,
                             worker,
-                            packet.tuple.socket,
-                            packet.tuple.remote.port,
+                            packet.tuple->socket,
+                            packet.tuple->remote.port,
                             static_cast<uint16_t>(packet.length),
-                            packet.tuple.remote.ip,
-                            packet.tuple.local};
+                            packet.tuple->remote.ip,
+                            packet.tuple->local};
   std::memcpy(record, &head, sizeof(head));
   std::memcpy(record + sizeof(head), packet.data, packet.length);
   ring_.Commit();

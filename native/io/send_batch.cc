@@ -53,7 +53,7 @@ void SendBatch::Add(const Outgoing& outgoing) {
   const uint16_t index = static_cast<uint16_t>(count_++);
   entries_[index].outgoing = outgoing;
   entries_[index].next = kNone;
-  Place& place = PlaceOf(outgoing.path);
+  Place& place = PlaceOf(*outgoing.path);
   if (place.round == round_) {
     Group& group = groups_[place.group];
     entries_[group.last].next = index;
@@ -69,7 +69,8 @@ SendBatch::Place& SendBatch::PlaceOf(const FiveTuple& path) {
   for (uint32_t position = HashOf(path);; ++position) {
     Place& place = places_[position % places_.size()];
     if (place.round != round_) return place;
-    if (entries_[groups_[place.group].first].outgoing.path == path) return place;
+    const FiveTuple* const known = entries_[groups_[place.group].first].outgoing.path;
+    if (known == &path || *known == path) return place;
   }
 }
 
@@ -92,7 +93,7 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
   header = msghdr{};
   header.msg_iov = &messages.vectors[messages.vector_count];
   header.msg_name = &messages.remotes[index];
-  header.msg_namelen = ToSocketAddress(head.path.remote, &messages.remotes[index]);
+  header.msg_namelen = ToSocketAddress(head.path->remote, &messages.remotes[index]);
   AppendVectors(head, header.msg_iov);
 
   uint16_t next = entries_[first].next;
@@ -110,9 +111,9 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
   }
   header.msg_iovlen =
       static_cast<size_t>(&messages.vectors[messages.vector_count] - header.msg_iov);
-  if (!head.path.local.IsNone() || run.datagrams > 1) {
+  if (!head.path->local.IsNone() || run.datagrams > 1) {
     header.msg_control = &messages.controls[index];
-    if (!head.path.local.IsNone()) AppendSource(&header, head.path.local);
+    if (!head.path->local.IsNone()) AppendSource(&header, head.path->local);
     run.source_control_bytes = static_cast<uint32_t>(header.msg_controllen);
     if (run.datagrams > 1) AppendSegmentSize(&header, static_cast<uint16_t>(segment_bytes));
   }

@@ -96,7 +96,7 @@ Worker::Progress Worker::SendControl() {
       break;
     }
     Queue(by_side_[static_cast<size_t>(head->side)][head->path.socket]->sends,
-          Outgoing{head->side, head->path, record.data + sizeof(*head),
+          Outgoing{head->side, &head->path, record.data + sizeof(*head),
                    record.length - static_cast<uint32_t>(sizeof(*head))});
     counters_.Add(Counter::kControlSent);
     control_sends_.Skip();

@@ -48,13 +48,20 @@ void Worker::CountDrops(Port& port, const Now& now) {
 void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
   for (uint32_t i = 0; i < count; ++i) {
     // A packet without headroom is of the same message as the one before it.
-    lookups_[i] = i > 0 && !batch_[i].headroom ? forwarder_.ClassifyNext(batch_[i], lookups_[i - 1])
-                                               : forwarder_.ClassifyClient(batch_[i]);
+    if (i > 0 && !batch_[i].headroom) {
+      forwarder_.ClassifyNext(batch_[i], lookups_[i - 1], &lookups_[i]);
+    } else {
+      forwarder_.ClassifyClient(batch_[i], &lookups_[i]);
+    }
   }
   for (uint32_t i = 0; i < count; ++i) forwarder_.PrefetchFlow(lookups_[i]);
+  Flow* flow = nullptr;
   for (uint32_t i = 0; i < count; ++i) {
     ClientResult result;
-    const Verdict verdict = forwarder_.ForwardClient(batch_[i], lookups_[i], now, &result);
+    const ClientLookup& lookup = lookups_[i];
+    if (lookup.needed && !lookup.repeats) flow = forwarder_.FindFlow(lookup);
+    const Verdict verdict =
+        lookup.needed ? forwarder_.ForwardClient(batch_[i], flow, now, &result) : lookup.verdict;
     if (verdict == Verdict::kClientPunted) {
       Punt(Side::kClient, batch_[i], verdict);
       continue;
@@ -131,7 +138,7 @@ void Worker::CloseBundles() {
 
 void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
   const bool known_relay =
-      side == Side::kTrunk && tables_.peers.SlotOf(packet.tuple.remote) != nullptr;
+      side == Side::kTrunk && tables_.peers.SlotOf(packet.tuple->remote) != nullptr;
   switch (punts_.PushDatagram(side, options_.index, packet, known_relay)) {
     case PuntResult::kQueued:
       counters_.Add(verdict);
@@ -165,7 +172,8 @@ void Worker::Queue(SendBatch& sends, const Outgoing& outgoing) {
 }
 
 void Worker::QueueData(const Outgoing& outgoing) {
-  Queue(by_side_[static_cast<size_t>(outgoing.side)][outgoing.path.socket]->data_sends(), outgoing);
+  Queue(by_side_[static_cast<size_t>(outgoing.side)][outgoing.path->socket]->data_sends(),
+        outgoing);
 }
 
 void Worker::QueueBundle(const Outgoing& outgoing) {

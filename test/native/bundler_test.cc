@@ -46,8 +46,7 @@ struct BundlerFixture {
     buffers_.push_back(std::make_unique<PacketBuffer>(data.data(), data.size(), key.tuple));
     const Packet& packet = buffers_.back()->packet();
     ClientResult result;
-    CHECK_EQ(fixture.forwarder.ForwardClient(packet, fixture.forwarder.ClassifyClient(packet), kNow,
-                                             &result),
+    CHECK_EQ(fixture.forwarder.ForwardClient(packet, fixture.tables.flows.Find(key), kNow, &result),
              Verdict::kClientToTrunk);
     Outgoing out;
     if (bundler.Takes(result.record)) {
@@ -183,8 +182,7 @@ TEST(WithoutHeadroomOnlyTheHeadMoves) {
   Packet packet = buffer.packet();
   packet.headroom = false;
   ClientResult result;
-  f.fixture.forwarder.ForwardClient(packet, f.fixture.forwarder.ClassifyClient(packet), kNow,
-                                    &result);
+  f.fixture.forwarder.ForwardClient(packet, f.fixture.tables.flows.Find(key), kNow, &result);
   uint8_t head[kSingleHeadBytes];
   Outgoing out;
   f.fixture.forwarder.SealAlone(result.record, head, &out);

@@ -125,7 +125,7 @@ class Corpus {
 
   std::string Describe(const Outgoing& out) {
     return std::string(" > ") + (out.side == Side::kClient ? "client " : "trunk ") +
-           std::to_string(out.path.socket) + " " + ToText(out.path.remote) + " " +
+           std::to_string(out.path->socket) + " " + ToText(out.path->remote) + " " +
            test::ToHex(out.data, out.length);
   }
 

@@ -15,15 +15,16 @@ namespace turnpike::test {
 class PacketBuffer {
  public:
   PacketBuffer(const uint8_t* data, size_t length, const FiveTuple& tuple)
-      : memory_(new uint8_t[kHeadroomBytes + length]) {
+      : memory_(new uint8_t[kHeadroomBytes + length]), tuple_(new FiveTuple(tuple)) {
     if (length > 0) std::memcpy(memory_.get() + kHeadroomBytes, data, length);
-    packet_ = Packet{memory_.get() + kHeadroomBytes, static_cast<uint32_t>(length), tuple};
+    packet_ = Packet{memory_.get() + kHeadroomBytes, static_cast<uint32_t>(length), tuple_.get()};
   }
 
   const Packet& packet() const { return packet_; }
 
  private:
   std::unique_ptr<uint8_t[]> memory_;
+  std::unique_ptr<FiveTuple> tuple_;
   Packet packet_;
 };
 
@@ -69,10 +70,13 @@ struct ForwarderFixture {
 
   // All of the client side; a record leaves alone.
   Verdict ForwardClient(const Packet& packet, const Now& now, Outgoing* out) {
-    const ClientLookup lookup = forwarder.ClassifyClient(packet);
+    ClientLookup lookup;
+    forwarder.ClassifyClient(packet, &lookup);
+    if (!lookup.needed) return lookup.verdict;
     forwarder.PrefetchFlow(lookup);
     ClientResult result;
-    const Verdict verdict = forwarder.ForwardClient(packet, lookup, now, &result);
+    const Verdict verdict =
+        forwarder.ForwardClient(packet, forwarder.FindFlow(lookup), now, &result);
     if (verdict == Verdict::kClientToTrunk) forwarder.SealAlone(result.record, nullptr, out);
     if (verdict == Verdict::kClientToClient) *out = result.outgoing;
     return verdict;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <deque>
 #include <vector>
 
 #include "check.h"
@@ -43,9 +44,9 @@ struct BatchFixture {
   void Add(const Endpoint& to, Bytes data, size_t head_bytes = 0) {
     kept.push_back(std::move(data));
     const Bytes& bytes = kept.back();
-    FiveTuple path;
+    FiveTuple& path = paths.emplace_back();
     path.remote = to;
-    Outgoing out{Side::kClient, path, bytes.data() + head_bytes,
+    Outgoing out{Side::kClient, &path, bytes.data() + head_bytes,
                  static_cast<uint32_t>(bytes.size() - head_bytes)};
     if (head_bytes > 0) {
       out.head = bytes.data();
@@ -64,6 +65,7 @@ struct BatchFixture {
     empty.reserve(kSendBatchDatagrams);
     return empty;
   }();
+  std::deque<FiveTuple> paths;
 };
 
 TEST(ManyDestinationsEachInOrder) {
@@ -101,8 +103,8 @@ TEST(EqualDatagramsTravelAsOne) {
     CHECK_EQ(received[i].length, i < 16 ? 1'200u : 7u);
     CHECK_EQ(received[i].data[0], i < 16 ? i : 99u);
     CHECK_EQ(received[i].headroom, i == 0);
-    CHECK_EQ(received[i].tuple.socket, 3);
-    CHECK(received[i].tuple.remote == f.from.address());
+    CHECK_EQ(received[i].tuple->socket, 3);
+    CHECK(received[i].tuple->remote == f.from.address());
   }
   CHECK_EQ(received.NextChunk(), 0u);
 }
