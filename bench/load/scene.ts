@@ -17,7 +17,8 @@ export interface Place {
 
 /**
  * Where measurements happen: a near host that generates, one server or two in a row, and a far host
- * that counts. Packets travel from near to far, whichever leg of a relay is measured.
+ * that counts. Packets travel from near to far, whichever leg of a relay is measured; for those
+ * that go the other way there is the scene `turned`.
  */
 export interface Scene {
   /** On loopback everything shares one network stack, so its figures only indicate. */
@@ -48,4 +49,20 @@ export function firstServer({ servers }: Scene): { readonly near: Place; readonl
   const [server] = servers;
   if (server === undefined) throw new Error('a scene has a server');
   return server;
+}
+
+/** The same scene seen from its far end, for traffic that goes the other way. */
+export function turned(scene: Scene): Scene {
+  return {
+    kind: scene.kind,
+    cpus: scene.cpus,
+    near: scene.far,
+    servers: scene.servers.map(({ near, far }) => ({ near: far, far: near })).reverse(),
+    far: scene.near,
+    nearNetwork: scene.farNetwork,
+    farNetwork: scene.nearNetwork,
+    spawn: (place, cpu, argv) => scene.spawn(place, cpu, argv),
+    run: (place, argv) => scene.run(place, argv),
+    close: () => scene.close(),
+  };
 }

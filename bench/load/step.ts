@@ -3,46 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { clientAddress } from './addresses.js';
 import { type Counts, type FarCounter, payloadsIn, placeCounter } from './far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
-import { firstServer, type Scene } from './scene.js';
-import type { Running, Workload } from './types.js';
+import { firstServer, type Scene, turned } from './scene.js';
+import {
+  countsTogether,
+  type GeneratorReport,
+  generatorsTogether,
+  type SinkReport,
+  sinksTogether,
+} from './tool-reports.js';
+import type { Running, Stream, Workload } from './types.js';
 
 /** One measurement: so much load for so long. */
 export interface StepOptions {
-  /** Payloads a second; 0 is as many as the generator can. */
+  /** Payloads a second, over both ways; 0 is as many as the generator can. */
   readonly rate: number;
   readonly seconds: number;
   /** One datagram in so many goes to a real socket that checks it and its latency; 0: none. */
   readonly sampleOneIn: number;
-}
-
-/** The generator's report. */
-export interface GeneratorReport {
-  readonly sent: number;
-  readonly refused: number;
-  readonly skipped: number;
-  readonly chunks: number;
-  readonly lateChunks: number;
-  readonly latestNs: number;
-  readonly elapsedNs: number;
-  readonly idleNs: number;
-  readonly cpuNs: number;
-}
-
-/** The sink's report. */
-export interface SinkReport {
-  readonly datagrams: number;
-  readonly payloads: number;
-  readonly duplicates: number;
-  readonly reordered: number;
-  readonly damaged: number;
-  readonly malformed: number;
-  readonly latency: {
-    readonly count: number;
-    readonly p50Ns: number;
-    readonly p99Ns: number;
-    readonly p999Ns: number;
-    readonly maxNs: number;
-  };
 }
 
 /** What a step showed. */
@@ -79,11 +56,23 @@ async function cpuNs(pids: readonly number[]): Promise<number> {
   return ticks * NS_PER_TICK;
 }
 
+/** One direction of a step. */
+interface Way {
+  /** As seen from the end that sends. */
+  readonly scene: Scene;
+  readonly stream: Stream;
+}
+
+function waysOf(scene: Scene, running: Running): Way[] {
+  const there = { scene, stream: running };
+  const { back } = running;
+  return back === undefined ? [there] : [there, { scene: turned(scene), stream: back }];
+}
+
 /** The generator's command line. */
 function generatorCommand(
-  scene: Scene,
+  { scene, stream: { load } }: Way,
   workload: Workload,
-  { load }: Running,
   options: StepOptions,
 ): string[] {
   const link = { interface: scene.near.device, 'next-hop': firstServer(scene).near.mac };
@@ -108,12 +97,13 @@ function generatorCommand(
     segments: workload.segments,
     records: load.content === 'trunk' ? workload.records : 1,
     chunk: workload.chunk,
+    ...(workload.bothWays === true && { 'shares-cpu': 1 }),
     ...common,
   });
   return [toolPath('generator'), ...argv];
 }
 
-async function startSink(scene: Scene, { arrivals }: Running): Promise<ToolProcess> {
+async function startSink({ scene, stream: { arrivals } }: Way): Promise<ToolProcess> {
   const isTrunk = arrivals.content === 'trunk';
   const address = isTrunk ? scene.far.address : clientAddress(scene.farNetwork, 0).address;
   const argv = toolArguments({
@@ -131,34 +121,59 @@ async function startSink(scene: Scene, { arrivals }: Running): Promise<ToolProce
 
 /** What counts and checks at the far end during a step. */
 interface FarEnd {
+  readonly way: Way;
   readonly counter?: FarCounter;
   readonly sink?: ToolProcess;
 }
 
-async function startFarEnd(
-  scene: Scene,
-  running: Running,
-  { sampleOneIn }: StepOptions,
-): Promise<FarEnd> {
+async function startFarEnd(way: Way, { sampleOneIn }: StepOptions): Promise<FarEnd> {
+  const { scene, stream } = way;
   // On loopback there is no device of its own to count at: the sink takes everything.
-  if (scene.kind === 'loopback') return { sink: await startSink(scene, running) };
-  const counter = await placeCounter(scene, { arrivals: running.arrivals, sampleOneIn });
-  return sampleOneIn === 0 ? { counter } : { counter, sink: await startSink(scene, running) };
+  if (scene.kind === 'loopback') return { way, sink: await startSink(way) };
+  const counter = await placeCounter(scene, { arrivals: stream.arrivals, sampleOneIn });
+  return sampleOneIn === 0 ? { way, counter } : { way, counter, sink: await startSink(way) };
 }
 
 /** What arrived, as seen by whatever saw all of it. */
-async function finishFarEnd(farEnd: FarEnd, workload: Workload, running: Running) {
+async function finishFarEnd({ way, ...farEnd }: FarEnd, workload: Workload) {
   const counts = await farEnd.counter?.finish();
   const sink = await farEnd.sink?.finish<SinkReport>();
   const delivered =
     counts === undefined
       ? (sink?.payloads ?? 0)
-      : Math.round(payloadsIn(counts, workload, running.arrivals));
+      : Math.round(payloadsIn(counts, workload, way.stream.arrivals));
   return { counts, sink, delivered };
 }
 
+async function finishFarEnds(farEnds: readonly FarEnd[], workload: Workload) {
+  const ends = await Promise.all(farEnds.map((each) => finishFarEnd(each, workload)));
+  const counts = ends.flatMap((end) => end.counts ?? []);
+  const sinks = ends.flatMap((end) => end.sink ?? []);
+  return {
+    delivered: ends.reduce((sum, end) => sum + end.delivered, 0),
+    ...(counts.length > 0 && { arrivals: countsTogether(counts) }),
+    ...(sinks.length > 0 && { sink: sinksTogether(sinks) }),
+  };
+}
+
+/** Runs a generator for each way at the same time, until all have ended. */
+async function generate(
+  ways: readonly Way[],
+  workload: Workload,
+  options: StepOptions,
+): Promise<GeneratorReport> {
+  const each = { ...options, rate: options.rate / ways.length };
+  const generators = ways.map((way) => {
+    const argv = generatorCommand(way, workload, each);
+    const spawned = way.scene.spawn(way.scene.near, way.scene.cpus.generator, argv);
+    return new ToolProcess(spawned, 'the generator').result<GeneratorReport>();
+  });
+  return generatorsTogether(await Promise.all(generators));
+}
+
 /**
- * Offers a load to a contestant that is up, and counts at the far end.
+ * Offers a load to a contestant that is up, and counts at the far end; where there is traffic both
+ * ways, at both ends.
  * @throws Error when one of the rig's programs fails
  */
 export async function runStep(
@@ -167,25 +182,22 @@ export async function runStep(
   running: Running,
   options: StepOptions,
 ): Promise<StepResult> {
-  const farEnd = await startFarEnd(scene, running, options);
+  const ways = waysOf(scene, running);
+  const farEnds = await Promise.all(ways.map((way) => startFarEnd(way, options)));
   const cpuBefore = await cpuNs(running.pids);
-  const argv = generatorCommand(scene, workload, running, options);
-  const spawned = scene.spawn(scene.near, scene.cpus.generator, argv);
-  const generator = await new ToolProcess(spawned, 'the generator').result<GeneratorReport>();
+  const generator = await generate(ways, workload, options);
   await delay(DRAIN_MS);
   const cpuSpent = (await cpuNs(running.pids)) - cpuBefore;
-  const { counts, sink, delivered } = await finishFarEnd(farEnd, workload, running);
+  const farEnd = await finishFarEnds(farEnds, workload);
   const seconds = generator.elapsedNs / 1e9;
   return {
     offeredPps: generator.sent / seconds,
-    deliveredPps: delivered / seconds,
-    delivered,
-    loss: Math.max(0, 1 - delivered / generator.sent),
-    cpuNsPerPacket: cpuSpent / Math.max(1, delivered),
+    deliveredPps: farEnd.delivered / seconds,
+    loss: Math.max(0, 1 - farEnd.delivered / generator.sent),
+    cpuNsPerPacket: cpuSpent / Math.max(1, farEnd.delivered),
     serverBusy: cpuSpent / generator.elapsedNs,
     generatorIdle: generator.idleNs / generator.elapsedNs,
     generator,
-    ...(counts === undefined ? {} : { arrivals: counts }),
-    ...(sink === undefined ? {} : { sink }),
+    ...farEnd,
   };
 }

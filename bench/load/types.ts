@@ -34,6 +34,8 @@ export interface Workload {
   readonly searches?: boolean;
   /** Whether `--quick` measures it. */
   readonly quick?: boolean;
+  /** Whether as much traffic goes the other way at the same time, in the same connections. */
+  readonly bothWays?: boolean;
   /** Whether the server's far device segments super-frames, as most real ones do. */
   readonly segmentation?: boolean;
 }
@@ -58,12 +60,18 @@ export interface Arrivals {
   readonly hook?: 'tc' | 'xdp';
 }
 
-/** A contestant that is up and forwards. */
-export interface Running {
-  /** Processes, or kernel threads, whose CPU time is the contestant's. */
-  readonly pids: readonly number[];
+/** Traffic in one direction: what is sent at one end, and what of it arrives at the other. */
+export interface Stream {
   readonly load: Load;
   readonly arrivals: Arrivals;
+}
+
+/** A contestant that is up and forwards; the stream is that from the near end to the far one. */
+export interface Running extends Stream {
+  /** Processes, or kernel threads, whose CPU time is the contestant's. */
+  readonly pids: readonly number[];
+  /** From the far end to the near one, where the workload goes both ways. */
+  readonly back?: Stream;
   /** Ends it; nothing of it is left when the promise resolves. */
   stop(): Promise<void>;
 }

@@ -97,6 +97,16 @@ function unsegmented(pattern: Pattern): Pattern {
   };
 }
 
+/** The same with half of the traffic going the other way. */
+function bothWays(pattern: Pattern): Pattern {
+  return {
+    ...pattern,
+    name: `both-${pattern.name}`,
+    what: `${pattern.what}, both ways at once`,
+    bothWays: true,
+  };
+}
+
 /** Every workload, the most telling first. */
 export const WORKLOADS: readonly Workload[] = [
   workload('client-trunk', { ...THOUSAND, xdp: true, searches: true, quick: true }),
@@ -139,6 +149,8 @@ export const WORKLOADS: readonly Workload[] = [
   workload('two-relays', THOUSAND),
   workload('two-relays', THOUSAND_LARGE),
   workload('two-relays', SUPER),
+  workload('two-relays', bothWays(THOUSAND)),
+  workload('two-relays', bothWays(THOUSAND_LARGE)),
 ];
 
 /** Flows for which a process without rights gets sockets. */

@@ -86,6 +86,8 @@ t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (
   t.teardown(() => scene.close());
   for (const name of ['reflector', 'turnpike']) {
     checkExact(t, await carry(scene, workload('path-1000-100B'), name), name);
+    const both = await carry(scene, workload('path-both-1000-100B'), name);
+    checkExact(t, both, `${name}, both ways at once`);
   }
 });
 

@@ -1,12 +1,12 @@
 import { clientAddress, SERVER_PORT } from '../addresses.js';
 import { ToolProcess, toolArguments, toolPath } from '../programs.js';
-import type { Place, Scene } from '../scene.js';
-import type { Contestant, Running } from '../types.js';
+import { type Place, type Scene, turned } from '../scene.js';
+import type { Contestant, Running, Stream, Workload } from '../types.js';
 
 /**
  * A bare reflector: the floor of any relay that uses sockets. It gets what clients would send, one
  * payload in a datagram, whatever leg the relays have to carry. Where the path has two servers
- * there are two.
+ * there are two, and where traffic goes both ways each has a socket for either.
  * @param offload - GRO on arrival and GSO on departure instead of single datagrams
  */
 export function reflector(offload: boolean): Contestant {
@@ -17,36 +17,56 @@ export function reflector(offload: boolean): Contestant {
     kind: 'floor',
     missing: async () => undefined,
     unfit: () => undefined,
-    start: (scene) => start(scene, offload),
+    start: (scene, workload) => start(scene, workload, offload),
   };
 }
 
-async function start(scene: Scene, offload: boolean): Promise<Running> {
-  const last = clientAddress(scene.farNetwork, 0);
-  const listening = scene.servers.map(({ near }) => ({
-    near,
-    text: `${near.address}:${SERVER_PORT}`,
-  }));
+async function start(scene: Scene, workload: Workload, offload: boolean): Promise<Running> {
+  const there = rowOf(scene);
+  const back = workload.bothWays === true ? rowOf(turned(scene)) : undefined;
   const tools: ToolProcess[] = [];
-  for (const [index, { near, text }] of listening.entries()) {
-    const destination = listening[index + 1]?.text ?? `${last.address}:${last.port}`;
-    tools.push(
-      await startOne(scene, near, { address: text, destination, offload: offload ? 1 : 0 }),
-    );
+  for (const [index, hop] of there.hops.entries()) {
+    // Seen from the far end, the servers stand in the opposite order.
+    const returning = back?.hops.at(-1 - index);
+    const options = {
+      address: hop.address,
+      destination: hop.destination,
+      ...(returning && {
+        'back-address': returning.address,
+        'back-destination': returning.destination,
+      }),
+      offload: offload ? 1 : 0,
+    };
+    tools.push(await startOne(scene, hop.place, options));
   }
-  const source = clientAddress(scene.nearNetwork, 0);
   return {
     pids: tools.map((tool) => tool.pid),
-    load: {
-      content: 'channel',
-      source: `${source.address}:${source.port}`,
-      destination: listening[0]?.text ?? '',
-    },
-    arrivals: { content: 'channel', port: last.port, ports: 1 },
+    ...there.stream,
+    ...(back && { back: back.stream }),
     stop: async () => {
       await Promise.all(tools.map((tool) => tool.stop()));
     },
   };
+}
+
+/** One reflector after the other, from the clients at one end to those at the other. */
+function rowOf(scene: Scene) {
+  const [source, last] = [clientAddress(scene.nearNetwork, 0), clientAddress(scene.farNetwork, 0)];
+  const addresses = scene.servers.map(({ near }) => `${near.address}:${SERVER_PORT}`);
+  const hops = scene.servers.map(({ near }, index) => ({
+    place: near,
+    address: addresses[index] ?? '',
+    destination: addresses[index + 1] ?? `${last.address}:${last.port}`,
+  }));
+  const stream: Stream = {
+    load: {
+      content: 'channel',
+      source: `${source.address}:${source.port}`,
+      destination: addresses[0] ?? '',
+    },
+    arrivals: { content: 'channel', port: last.port, ports: 1 },
+  };
+  return { hops, stream };
 }
 
 async function startOne(

@@ -6,7 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { trunkEpoch } from '../../../src/auth/keys.js';
 import { TurnpikeError } from '../../../src/errors.js';
 import { openDataPlane } from '../../../src/native/index.js';
-import type { DataPlane, DataPlaneOptions, FiveTuple } from '../../../src/native/types.js';
+import type {
+  ClientAction,
+  DataPlane,
+  DataPlaneOptions,
+  FiveTuple,
+} from '../../../src/native/types.js';
 import { clientAddress } from '../addresses.js';
 import { CHANNEL, TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 
@@ -34,17 +39,22 @@ function remote(network: string, flow: number): FiveTuple {
 async function putFlow(plane: DataPlane, spec: TurnpikeSpec, flow: number): Promise<void> {
   const near = { tuple: remote(spec.nearNetwork, flow), channel: CHANNEL };
   const far = { tuple: remote(spec.farNetwork, flow), channel: CHANNEL };
-  if (spec.leg === 'trunk-client') {
-    await put(() => plane.putSession(flow, { slot: SLOT, ...far }));
+  const putClientFlow = async (client: typeof near, action: ClientAction) => {
+    for (let worker = 0; worker < plane.workers; worker++) {
+      await put(() => plane.putClientFlow({ worker, ...client }, action));
+    }
+  };
+  if (spec.leg === 'same-relay') {
+    await putClientFlow(near, { type: 'client', ...far });
     return;
   }
-  for (let worker = 0; worker < plane.workers; worker++) {
-    if (spec.leg === 'client-trunk') {
-      const action = { type: 'trunk', slot: SLOT, sessionIndex: flow } as const;
-      await put(() => plane.putClientFlow({ worker, ...near }, action));
-    } else {
-      await put(() => plane.putClientFlow({ worker, ...near }, { type: 'client', ...far }));
-    }
+  const isOut = spec.leg === 'client-trunk';
+  const client = isOut ? near : far;
+  if (isOut || spec.bothWays) {
+    await putClientFlow(client, { type: 'trunk', slot: SLOT, sessionIndex: flow });
+  }
+  if (!isOut || spec.bothWays) {
+    await put(() => plane.putSession(flow, { slot: SLOT, ...client }));
   }
 }
 

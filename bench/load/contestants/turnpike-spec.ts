@@ -4,6 +4,8 @@ import type { Leg } from '../types.js';
 /** What a relay of the rig is to do. */
 export interface TurnpikeSpec {
   readonly leg: Exclude<Leg, 'two-relays'>;
+  /** Whether the connections of a leg to or from the trunk also carry traffic the other way. */
+  readonly bothWays: boolean;
   /** First three bytes of the clients' addresses at either end. */
   readonly nearNetwork: string;
   readonly farNetwork: string;

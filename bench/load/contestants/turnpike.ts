@@ -4,9 +4,9 @@ import { trunkEpoch } from '../../../src/auth/keys.js';
 import type { XdpStatus } from '../../../src/native/types.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { ROOT, ToolProcess } from '../programs.js';
-import { firstServer, type Place, type Scene } from '../scene.js';
+import { firstServer, type Place, type Scene, turned } from '../scene.js';
 import { threadKernelWork } from '../server-devices.js';
-import type { Arrivals, Contestant, Load, Running, Workload } from '../types.js';
+import type { Arrivals, Contestant, Load, Running, Stream, Workload } from '../types.js';
 import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 import { unfitForXdp } from './xdp-redirect.js';
 
@@ -42,9 +42,10 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
 }
 
 /** What is the same for every relay of a workload. */
-function specFor(scene: Scene, { flows }: Workload, { options = {} }: TurnpikeVariant) {
+function specFor(scene: Scene, workload: Workload, { options = {} }: TurnpikeVariant) {
   const { nearNetwork, farNetwork } = scene;
-  return { flows, nearNetwork, farNetwork, options, recordsMax: RECORDS_MAX };
+  const { flows, bothWays = false } = workload;
+  return { flows, bothWays, nearNetwork, farNetwork, options, recordsMax: RECORDS_MAX };
 }
 
 async function startOne(
@@ -136,10 +137,14 @@ async function startPair(
     await startRelay(scene, first.near, specs[0], variant),
     await startRelay(scene, second.near, specs[1], variant),
   ];
+  const stream = (from: Scene, spec: TurnpikeSpec): Stream => ({
+    load: clientLoad(from, spec),
+    arrivals: channelArrivals(from, workload),
+  });
   return {
     pids: tools.map((tool) => tool.pid),
-    load: clientLoad(scene, specs[0]),
-    arrivals: channelArrivals(scene, workload),
+    ...stream(scene, specs[0]),
+    ...(workload.bothWays === true && { back: stream(turned(scene), specs[1]) }),
     stop: async () => {
       await Promise.all(tools.map((tool) => tool.stop()));
     },

@@ -61,6 +61,7 @@ int Main(int argc, char** argv) {
   pace.payloads_per_second = arguments.Real("rate", 0);
   pace.seconds = arguments.Real("seconds", 1);
   pace.payloads_max = arguments.Number("count", 0);
+  pace.shares_cpu = arguments.Number("shares-cpu", 0) != 0;
   if (pace.chunk == 0 || pace.chunk > kSendBatchMax) Fail("chunk is 1 to 64");
   FrameOptions options = ReadFrameOptions(arguments, pace.chunk);
   const std::string interface = arguments.Text("interface", "");

@@ -1,5 +1,6 @@
 #include "pacer.h"
 
+#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -17,7 +18,7 @@ constexpr uint64_t kBehindNsMax = 10'000'000;
 constexpr uint64_t kSleepNsMin = 120'000;
 constexpr uint64_t kSpinNs = 60'000;
 
-void WaitUntil(uint64_t due_ns) {
+void WaitUntil(uint64_t due_ns, bool shares_cpu) {
   const uint64_t now = MonotonicNs();
   if (due_ns > now + kSleepNsMin) {
     const uint64_t wake = due_ns - kSpinNs;
@@ -25,7 +26,14 @@ void WaitUntil(uint64_t due_ns) {
                          static_cast<long>(wake % 1'000'000'000)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
   }
-  while (MonotonicNs() < due_ns) __builtin_ia32_pause();
+  while (MonotonicNs() < due_ns) {
+    // Two that spin would each be stopped for milliseconds, and send what they owe in bursts.
+    if (shares_cpu) {
+      sched_yield();
+    } else {
+      __builtin_ia32_pause();
+    }
+  }
 }
 
 }  // namespace
@@ -46,7 +54,7 @@ PaceReport Pace(Source& source, const PaceOptions& options, const volatile bool&
       const uint64_t due_ns = static_cast<uint64_t>(due);
       if (now < due_ns) {
         if (due_ns >= end) break;
-        WaitUntil(due_ns);
+        WaitUntil(due_ns, options.shares_cpu);
         report.idle_ns += due_ns - now;
         now = MonotonicNs();
       }

@@ -26,6 +26,8 @@ struct PaceOptions {
   uint64_t payloads_max = 0;
   // Frames in one system call.
   size_t chunk = 16;
+  // Whether another generator has this CPU too: waits then give way to it.
+  bool shares_cpu = false;
 };
 
 struct PaceReport {

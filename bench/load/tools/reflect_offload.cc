@@ -1,11 +1,9 @@
 #include <netinet/udp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstring>
 #include <vector>
 
-#include "arguments.h"
 #include "reflect.h"
 
 #ifndef UDP_SEGMENT
@@ -45,47 +43,55 @@ void AskSegmentation(msghdr& header, uint16_t segment_bytes) {
   std::memcpy(CMSG_DATA(part), &segment_bytes, sizeof(segment_bytes));
 }
 
+class OffloadReflector : public Reflector {
+ public:
+  explicit OffloadReflector(unsigned batch)
+      : data_(batch * kSuperFrameBytes), vectors_(batch), messages_(batch), controls_(batch) {}
+
+  bool Turn(const Way& way) override;
+
+ private:
+  std::vector<uint8_t> data_;
+  std::vector<iovec> vectors_;
+  std::vector<mmsghdr> messages_;
+  std::vector<Control> controls_;
+};
+
+bool OffloadReflector::Turn(const Way& way) {
+  for (size_t i = 0; i < messages_.size(); ++i) {
+    vectors_[i] = iovec{&data_[i * kSuperFrameBytes], kSuperFrameBytes};
+    messages_[i] = mmsghdr{};
+    msghdr& header = messages_[i].msg_hdr;
+    header.msg_iov = &vectors_[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls_[i].bytes;
+    header.msg_controllen = sizeof(controls_[i].bytes);
+  }
+  const unsigned batch = static_cast<unsigned>(messages_.size());
+  const int count = recvmmsg(way.fd, messages_.data(), batch, MSG_DONTWAIT, nullptr);
+  if (count <= 0) return false;
+  sockaddr_in destination = way.destination;
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    msghdr& header = messages_[i].msg_hdr;
+    const uint16_t segment_bytes = SegmentBytes(header);
+    vectors_[i].iov_len = messages_[i].msg_len;
+    header.msg_name = &destination;
+    header.msg_namelen = sizeof(destination);
+    header.msg_controllen = 0;
+    if (segment_bytes > 0 && segment_bytes < messages_[i].msg_len) {
+      AskSegmentation(header, segment_bytes);
+    } else {
+      header.msg_control = nullptr;
+    }
+  }
+  SendAll(way.fd, messages_.data(), static_cast<unsigned>(count));
+  return true;
+}
+
 }  // namespace
 
-void ReflectOffload(const ReflectOptions& options, const volatile bool& stop) {
-  const int on = 1;
-  if (setsockopt(options.fd, SOL_UDP, UDP_GRO, &on, sizeof(on)) != 0) FailSystem("UDP_GRO");
-  std::vector<uint8_t> data(options.batch * kSuperFrameBytes);
-  std::vector<iovec> vectors(options.batch);
-  std::vector<mmsghdr> messages(options.batch);
-  std::vector<Control> controls(options.batch);
-  sockaddr_in destination = options.destination;
-  while (!stop) {
-    for (unsigned i = 0; i < options.batch; ++i) {
-      vectors[i] = iovec{&data[i * kSuperFrameBytes], kSuperFrameBytes};
-      messages[i] = mmsghdr{};
-      msghdr& header = messages[i].msg_hdr;
-      header.msg_iov = &vectors[i];
-      header.msg_iovlen = 1;
-      header.msg_control = controls[i].bytes;
-      header.msg_controllen = sizeof(controls[i].bytes);
-    }
-    const int count = recvmmsg(options.fd, messages.data(), options.batch, MSG_DONTWAIT, nullptr);
-    if (count <= 0) {
-      pollfd socket{options.fd, POLLIN, 0};
-      poll(&socket, 1, -1);
-      continue;
-    }
-    for (int i = 0; i < count; ++i) {
-      msghdr& header = messages[i].msg_hdr;
-      const uint16_t segment_bytes = SegmentBytes(header);
-      vectors[i].iov_len = messages[i].msg_len;
-      header.msg_name = &destination;
-      header.msg_namelen = sizeof(destination);
-      header.msg_controllen = 0;
-      if (segment_bytes > 0 && segment_bytes < messages[i].msg_len) {
-        AskSegmentation(header, segment_bytes);
-      } else {
-        header.msg_control = nullptr;
-      }
-    }
-    SendAll(options.fd, messages.data(), static_cast<unsigned>(count));
-  }
+std::unique_ptr<Reflector> MakeOffloadReflector(unsigned batch) {
+  return std::make_unique<OffloadReflector>(batch);
 }
 
 }  // namespace bench

@@ -1,4 +1,3 @@
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -9,7 +8,42 @@
 namespace bench {
 
 namespace {
+
 constexpr size_t kDatagramBytes = 2'048;
+
+class PlainReflector : public Reflector {
+ public:
+  explicit PlainReflector(unsigned batch)
+      : data_(batch * kDatagramBytes), vectors_(batch), messages_(batch) {}
+
+  bool Turn(const Way& way) override;
+
+ private:
+  std::vector<uint8_t> data_;
+  std::vector<iovec> vectors_;
+  std::vector<mmsghdr> messages_;
+};
+
+bool PlainReflector::Turn(const Way& way) {
+  for (size_t i = 0; i < messages_.size(); ++i) {
+    vectors_[i] = iovec{&data_[i * kDatagramBytes], kDatagramBytes};
+    messages_[i] = mmsghdr{};
+    messages_[i].msg_hdr.msg_iov = &vectors_[i];
+    messages_[i].msg_hdr.msg_iovlen = 1;
+  }
+  const unsigned batch = static_cast<unsigned>(messages_.size());
+  const int count = recvmmsg(way.fd, messages_.data(), batch, MSG_DONTWAIT, nullptr);
+  if (count <= 0) return false;
+  sockaddr_in destination = way.destination;
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    vectors_[i].iov_len = messages_[i].msg_len;
+    messages_[i].msg_hdr.msg_name = &destination;
+    messages_[i].msg_hdr.msg_namelen = sizeof(destination);
+  }
+  SendAll(way.fd, messages_.data(), static_cast<unsigned>(count));
+  return true;
+}
+
 }  // namespace
 
 void SendAll(int fd, mmsghdr* messages, unsigned count) {
@@ -25,31 +59,8 @@ void SendAll(int fd, mmsghdr* messages, unsigned count) {
   }
 }
 
-void ReflectPlain(const ReflectOptions& options, const volatile bool& stop) {
-  std::vector<uint8_t> data(options.batch * kDatagramBytes);
-  std::vector<iovec> vectors(options.batch);
-  std::vector<mmsghdr> messages(options.batch);
-  sockaddr_in destination = options.destination;
-  while (!stop) {
-    for (unsigned i = 0; i < options.batch; ++i) {
-      vectors[i] = iovec{&data[i * kDatagramBytes], kDatagramBytes};
-      messages[i] = mmsghdr{};
-      messages[i].msg_hdr.msg_iov = &vectors[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
-    }
-    const int count = recvmmsg(options.fd, messages.data(), options.batch, MSG_DONTWAIT, nullptr);
-    if (count <= 0) {
-      pollfd socket{options.fd, POLLIN, 0};
-      poll(&socket, 1, -1);
-      continue;
-    }
-    for (int i = 0; i < count; ++i) {
-      vectors[i].iov_len = messages[i].msg_len;
-      messages[i].msg_hdr.msg_name = &destination;
-      messages[i].msg_hdr.msg_namelen = sizeof(destination);
-    }
-    SendAll(options.fd, messages.data(), static_cast<unsigned>(count));
-  }
+std::unique_ptr<Reflector> MakePlainReflector(unsigned batch) {
+  return std::make_unique<PlainReflector>(batch);
 }
 
 }  // namespace bench

@@ -1,13 +1,20 @@
-// A bare reflector: sends every datagram that arrives on one port to one address.
+// A bare reflector: sends every datagram that arrives at one address to another, and those of a
+// second direction, if there is one, likewise.
+#include <netinet/udp.h>
+#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
+#include <vector>
 
 #include "arguments.h"
 #include "clock.h"
 #include "reflect.h"
+
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 namespace bench {
 namespace {
@@ -22,15 +29,43 @@ volatile bool stop = false;
 
 void OnSignal(int) { stop = true; }
 
+// A socket that is bound to `address`, as one direction.
+Way OpenWay(const sockaddr_in& address, const sockaddr_in& destination, bool offload) {
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  if (fd < 0) FailSystem("cannot open a socket");
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketBufferBytes, sizeof(int));
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSocketBufferBytes, sizeof(int));
+  const int on = 1;
+  if (offload && setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)) != 0) FailSystem("UDP_GRO");
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    FailSystem("cannot bind");
+  }
+  return Way{fd, destination};
+}
+
+// Until a signal comes.
+void ReflectAll(const std::vector<Way>& ways, Reflector& reflector) {
+  std::vector<pollfd> sockets;
+  for (const Way& way : ways) sockets.push_back(pollfd{way.fd, POLLIN, 0});
+  while (!stop) {
+    bool found = false;
+    for (const Way& way : ways) found |= reflector.Turn(way);
+    if (!found) poll(sockets.data(), sockets.size(), -1);
+  }
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments(argc, argv);
-  const sockaddr_in address = arguments.Address("address");
   const bool offload = arguments.Number("offload", 0) != 0;
-  ReflectOptions options;
-  options.destination = arguments.Address("destination");
-  options.batch =
+  const unsigned batch =
       static_cast<unsigned>(arguments.Number("batch", offload ? kOffloadBatch : kPlainBatch));
   PinToCpu(static_cast<int>(arguments.Real("cpu", -1)));
+  std::vector<Way> ways;
+  ways.push_back(OpenWay(arguments.Address("address"), arguments.Address("destination"), offload));
+  if (!arguments.Text("back-address", "").empty()) {
+    ways.push_back(
+        OpenWay(arguments.Address("back-address"), arguments.Address("back-destination"), offload));
+  }
   arguments.CheckAllUsed();
   // Without SA_RESTART, so that a signal ends the wait for a datagram.
   struct sigaction action {};
@@ -38,20 +73,10 @@ int Main(int argc, char** argv) {
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
 
-  options.fd = socket(AF_INET, SOCK_DGRAM, 0);
-  if (options.fd < 0) FailSystem("cannot open a socket");
-  setsockopt(options.fd, SOL_SOCKET, SO_RCVBUF, &kSocketBufferBytes, sizeof(int));
-  setsockopt(options.fd, SOL_SOCKET, SO_SNDBUF, &kSocketBufferBytes, sizeof(int));
-  if (bind(options.fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    FailSystem("cannot bind");
-  }
   std::printf("ready\n");
   std::fflush(stdout);
-  if (offload) {
-    ReflectOffload(options, stop);
-  } else {
-    ReflectPlain(options, stop);
-  }
+  const auto reflector = offload ? MakeOffloadReflector(batch) : MakePlainReflector(batch);
+  ReflectAll(ways, *reflector);
   return 0;
 }
 
