@@ -42,6 +42,8 @@ inline constexpr uint64_t kDropsCountedEveryNs = 100'000'000;
 inline constexpr uint32_t kChunkPackets = 64;
 // Datagrams that wait to leave through one socket.
 inline constexpr uint32_t kSendBatchDatagrams = 256;
+// Memory for those of them that cannot be made where they were received.
+inline constexpr uint32_t kSendRoomBytes = kSendBatchDatagrams * 1'536;
 // Segments and bytes of one segmented send: UDP_MAX_SEGMENTS of kernels before 6.9, and what one
 // IPv4 packet holds.
 inline constexpr uint32_t kSegmentsMax = 64;

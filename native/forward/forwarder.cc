@@ -105,18 +105,16 @@ Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
   return Verdict::kClientToTrunk;
 }
 
-void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* head, Outgoing* out) {
-  uint8_t* start = record.headroom ? record.payload - kSingleHeadBytes : head;
+void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* room, Outgoing* out) {
+  uint8_t* start = room;
+  if (record.headroom) {
+    start = record.payload - kSingleHeadBytes;
+  } else {
+    std::memcpy(room + kSingleHeadBytes, record.payload, record.payload_bytes);
+  }
   std::memcpy(start + sizeof(TrunkHeader), &record.header, sizeof(record.header));
   sealer_.SealSingle(record.key, start);
-  *out = Outgoing{Side::kTrunk, &record.peer->path, record.payload, record.payload_bytes};
-  if (record.headroom) {
-    out->data = start;
-    out->length += kSingleHeadBytes;
-  } else {
-    out->head = start;
-    out->head_bytes = kSingleHeadBytes;
-  }
+  *out = Outgoing{Side::kTrunk, &record.peer->path, start, SingleBytes(record)};
 }
 
 void Forwarder::PrefetchSessions(const Packet& packet) const {

@@ -39,6 +39,11 @@ struct TrunkRecord {
   bool headroom;
 };
 
+// The length of a datagram of this record alone.
+inline uint32_t SingleBytes(const TrunkRecord& record) {
+  return kSingleHeadBytes + record.payload_bytes;
+}
+
 // What becomes of ChannelData: `outgoing` after kClientToClient, `record` after kClientToTrunk.
 struct ClientResult {
   Outgoing outgoing;
@@ -90,9 +95,9 @@ class Forwarder {
   Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }
   // What becomes of the datagram of a flow that was looked for.
   Verdict ForwardClient(const Packet& packet, Flow* flow, const Now& now, ClientResult* result);
-  // Makes a datagram of one record. With headroom it is made in place; else its head is written to
-  // the kSingleHeadBytes at `head` and the payload stays where it is.
-  void SealAlone(const TrunkRecord& record, uint8_t* head, Outgoing* out);
+  // Makes a datagram of one record: with headroom in place, else a copy in the SingleBytes at
+  // `room`.
+  void SealAlone(const TrunkRecord& record, uint8_t* room, Outgoing* out);
 
   // Trunk side, before: asks the cache for the sessions that a datagram seems to be for.
   void PrefetchSessions(const Packet& packet) const;

@@ -33,21 +33,23 @@ void AppendControl(msghdr* header, int level, int type, const Value& value) {
   header->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
-// Writes what a datagram consists of; returns how many vectors that took, 1 or 2. The kernel only
-// reads there, but its vectors are not const.
-uint32_t FillVectors(const Outgoing& outgoing, iovec* vectors) {
-  uint32_t count = 0;
-  if (outgoing.head_bytes > 0) {
-    vectors[count++] = iovec{const_cast<uint8_t*>(outgoing.head), outgoing.head_bytes};
-  }
-  vectors[count++] = iovec{const_cast<uint8_t*>(outgoing.data), outgoing.length};
-  return count;
+// The kernel only reads there, but its vectors are not const.
+iovec VectorOf(const Outgoing& outgoing) {
+  return iovec{const_cast<uint8_t*>(outgoing.data), outgoing.length};
 }
 
 }  // namespace
 
 SendBatch::SendBatch(const UdpSocket& socket, Side side)
     : socket_(socket), side_(side), messages_(std::make_unique<Messages>()) {}
+
+uint8_t* SendBatch::TakeRoom(uint32_t bytes) {
+  if (!room_) room_ = std::make_unique_for_overwrite<uint8_t[]>(kSendRoomBytes);
+  if (bytes > kSendRoomBytes - room_taken_) return nullptr;
+  uint8_t* const start = &room_[room_taken_];
+  room_taken_ += bytes;
+  return start;
+}
 
 void SendBatch::Add(const Outgoing& outgoing) {
   const uint16_t index = static_cast<uint16_t>(count_++);
@@ -86,7 +88,7 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
   Messages& messages = *messages_;
   const uint32_t index = messages.count++;
   const Outgoing& head = entries_[first].outgoing;
-  const uint32_t segment_bytes = head.bytes();
+  const uint32_t segment_bytes = head.length;
   Run& run = messages.runs[index];
   run = Run{first, 1, segment_bytes, 0};
   msghdr& header = messages.headers[index].msg_hdr;
@@ -94,16 +96,16 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
   header.msg_iov = &messages.vectors[messages.vector_count];
   header.msg_name = &messages.remotes[index];
   header.msg_namelen = ToSocketAddress(head.path->remote, &messages.remotes[index]);
-  AppendVectors(head, header.msg_iov);
+  AppendVector(head, header.msg_iov);
 
   uint16_t next = entries_[first].next;
   // All segments have the first one's length, but the last may be shorter.
   bool equal = segment_bytes <= segment_bytes_max_;
   while (next != kNone && equal && run.datagrams < kSegmentsMax) {
     const Outgoing& segment = entries_[next].outgoing;
-    const uint32_t bytes = segment.bytes();
+    const uint32_t bytes = segment.length;
     if (bytes > segment_bytes || bytes == 0 || run.bytes + bytes > kSegmentRunBytesMax) break;
-    AppendVectors(segment, header.msg_iov);
+    AppendVector(segment, header.msg_iov);
     ++run.datagrams;
     run.bytes += bytes;
     equal = bytes == segment_bytes;
@@ -120,16 +122,19 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
   return next;
 }
 
-void SendBatch::AppendVectors(const Outgoing& outgoing, iovec* first) {
+void SendBatch::AppendVector(const Outgoing& outgoing, iovec* first) {
   Messages& messages = *messages_;
-  messages.vector_count += FillVectors(outgoing, &messages.vectors[messages.vector_count]);
-  // Segments that left their super-frame's memory as they lay in it go back as one piece.
-  iovec* const newest = &messages.vectors[messages.vector_count - 1];
-  if (outgoing.head_bytes > 0 || newest == first) return;
-  iovec& before = newest[-1];
-  if (static_cast<uint8_t*>(before.iov_base) + before.iov_len != newest->iov_base) return;
-  before.iov_len += newest->iov_len;
-  --messages.vector_count;
+  iovec* const next = &messages.vectors[messages.vector_count];
+  // Datagrams that lie one behind the other go as one piece: a super-frame's segments do.
+  if (next != first) {
+    iovec& before = next[-1];
+    if (static_cast<uint8_t*>(before.iov_base) + before.iov_len == outgoing.data) {
+      before.iov_len += outgoing.length;
+      return;
+    }
+  }
+  *next = VectorOf(outgoing);
+  ++messages.vector_count;
 }
 
 void SendBatch::AppendSource(msghdr* header, const IpAddress& local) {
@@ -168,6 +173,7 @@ void SendBatch::Flush(CounterRow& counters) {
     HandleRefusal(next++, errno, counters);
   }
   count_ = 0;
+  room_taken_ = 0;
   group_count_ = 0;
   ++round_;
 }
@@ -183,7 +189,7 @@ void SendBatch::HandleRefusal(uint32_t index, int error_number, CounterRow& coun
     return;
   }
   counters.Add(Counter::kSegmentsRefused);
-  segment_bytes_max_ = error_number == EIO ? 0 : entries_[run.first].outgoing.bytes() - 1;
+  segment_bytes_max_ = error_number == EIO ? 0 : entries_[run.first].outgoing.length - 1;
   SendSingly(index, counters);
 }
 
@@ -194,16 +200,16 @@ void SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
   uint16_t next = run.first;
   for (uint32_t i = 0; i < run.datagrams; ++i, next = entries_[next].next) {
     const Outgoing& outgoing = entries_[next].outgoing;
-    iovec vectors[2];
-    header.msg_iov = vectors;
-    header.msg_iovlen = FillVectors(outgoing, vectors);
+    iovec vector = VectorOf(outgoing);
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
     const ssize_t sent = sendmsg(socket_.fd(), &header, MSG_DONTWAIT);
     if (sent < 0) {
       const bool blocked = errno == EAGAIN || errno == ENOBUFS;
       counters.Add(blocked ? Counter::kSendBlocked : Counter::kSendErrors);
       continue;
     }
-    AddSent(1, outgoing.bytes(), counters);
+    AddSent(1, outgoing.length, counters);
   }
 }
 

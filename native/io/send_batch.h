@@ -11,7 +11,6 @@
 
 #include "base/limits.h"
 #include "forward/outgoing.h"
-#include "forward/trunk_sealer.h"
 #include "io/counters.h"
 #include "io/socket_address.h"
 #include "io/udp_socket.h"
@@ -23,8 +22,9 @@ class SendBatch {
   // `socket` outlives the batch.
   SendBatch(const UdpSocket& socket, Side side);
 
-  // Room for the head of the datagram that is added next, until Flush. Flush first when full.
-  uint8_t* NextHead() { return entries_[count_].head; }
+  // Memory for a datagram that cannot be made where it was received, until Flush; null when there
+  // is none left before that. There is enough for any datagram after it.
+  uint8_t* TakeRoom(uint32_t bytes);
   // Adds a datagram, whose bytes must stay until Flush. Flush first when full.
   void Add(const Outgoing& outgoing);
   bool full() const { return count_ == kSendBatchDatagrams; }
@@ -45,7 +45,6 @@ class SendBatch {
     Outgoing outgoing;
     // The next datagram to the same destination, or kNone.
     uint16_t next;
-    uint8_t head[kSingleHeadBytes];
   };
   // The datagrams to one destination, in order.
   struct Group {
@@ -69,7 +68,7 @@ class SendBatch {
   // Everything that a message points to; at most one message for each datagram.
   struct Messages {
     std::array<mmsghdr, kSendBatchDatagrams> headers;
-    std::array<iovec, 2 * kSendBatchDatagrams> vectors;
+    std::array<iovec, kSendBatchDatagrams> vectors;
     std::array<SocketAddress, kSendBatchDatagrams> remotes;
     std::array<Control, kSendBatchDatagrams> controls;
     std::array<Run, kSendBatchDatagrams> runs;
@@ -84,7 +83,7 @@ class SendBatch {
   // Appends the message that starts at entry `first`; returns the entry behind it, or kNone.
   uint16_t AppendRun(uint16_t first);
   // Adds a datagram to the message whose vectors begin at `first`.
-  void AppendVectors(const Outgoing& outgoing, iovec* first);
+  void AppendVector(const Outgoing& outgoing, iovec* first);
   // Adds the message's control parts: the source first, where one is chosen.
   void AppendSource(msghdr* header, const IpAddress& local);
   void AppendSegmentSize(msghdr* header, uint16_t segment_bytes);
@@ -107,6 +106,9 @@ class SendBatch {
   std::array<Group, kSendBatchDatagrams> groups_;
   std::array<Place, 2 * kSendBatchDatagrams> places_{};
   std::unique_ptr<Messages> messages_;
+  // Made when the first datagram needs it.
+  std::unique_ptr<uint8_t[]> room_;
+  uint32_t room_taken_ = 0;
 };
 
 }  // namespace turnpike

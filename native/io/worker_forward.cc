@@ -121,7 +121,12 @@ void Worker::QueueRecord(const TrunkRecord& record, const Now& now) {
   SendBatch& sends =
       by_side_[static_cast<size_t>(Side::kTrunk)][record.peer->path.socket]->data_sends();
   if (sends.full()) sends.Flush(counters_);
-  forwarder_.SealAlone(record, sends.NextHead(), &out);
+  uint8_t* room = nullptr;
+  if (!record.headroom && !(room = sends.TakeRoom(SingleBytes(record)))) {
+    sends.Flush(counters_);
+    room = sends.TakeRoom(SingleBytes(record));
+  }
+  forwarder_.SealAlone(record, room, &out);
   sends.Add(out);
 }
 

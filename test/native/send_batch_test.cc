@@ -41,17 +41,12 @@ struct Socket : UdpSocket {
 struct BatchFixture {
   BatchFixture() : cells(new CounterCell[kCounterRowCells]{}), counters(cells.get()) {}
 
-  void Add(const Endpoint& to, Bytes data, size_t head_bytes = 0) {
+  void Add(const Endpoint& to, Bytes data) {
     kept.push_back(std::move(data));
     const Bytes& bytes = kept.back();
     FiveTuple& path = paths.emplace_back();
     path.remote = to;
-    Outgoing out{Side::kClient, &path, bytes.data() + head_bytes,
-                 static_cast<uint32_t>(bytes.size() - head_bytes)};
-    if (head_bytes > 0) {
-      out.head = bytes.data();
-      out.head_bytes = static_cast<uint32_t>(head_bytes);
-    }
+    Outgoing out{Side::kClient, &path, bytes.data(), static_cast<uint32_t>(bytes.size())};
     batch.Add(out);
   }
   uint64_t Count(Counter counter) const { return cells[static_cast<uint8_t>(counter)].Get(); }
@@ -74,10 +69,10 @@ TEST(ManyDestinationsEachInOrder) {
   for (int i = 0; i < 5; ++i) to.push_back(std::make_unique<Socket>());
   std::vector<std::vector<Bytes>> expected(to.size());
   for (uint32_t i = 0; i < kSendBatchDatagrams; ++i) {
-    // Lengths that make runs of every kind: equal, falling, rising, with and without heads.
+    // Lengths that make runs of every kind: equal, falling, rising.
     const size_t length = 30 + (i / 7) % 3 * 10;
     const Bytes data(length, static_cast<uint8_t>(i));
-    f.Add(to[i % 5]->address(), data, i % 2 * 28);
+    f.Add(to[i % 5]->address(), data);
     expected[i % 5].push_back(data);
   }
   CHECK(f.batch.full());
@@ -107,6 +102,33 @@ TEST(EqualDatagramsTravelAsOne) {
     CHECK(received[i].tuple->remote == f.from.address());
   }
   CHECK_EQ(received.NextChunk(), 0u);
+}
+
+TEST(CopiesThatLieInARowLeaveInARow) {
+  constexpr uint32_t kBytes = 1'228;
+  BatchFixture f;
+  Socket to;
+  FiveTuple path;
+  path.remote = to.address();
+  std::vector<Bytes> expected;
+  while (!f.batch.full()) {
+    expected.emplace_back(kBytes, static_cast<uint8_t>(expected.size()));
+    uint8_t* const room = f.batch.TakeRoom(kBytes);
+    std::copy(expected.back().begin(), expected.back().end(), room);
+    f.batch.Add(Outgoing{Side::kClient, &path, room, kBytes});
+  }
+  f.batch.Flush(f.counters);
+  CHECK(to.ReceiveAll() == expected);
+  CHECK(f.Count(Counter::kSegmentedSends) > 0);
+}
+
+TEST(RoomEndsAndComesBackWithTheFlush) {
+  BatchFixture f;
+  uint32_t taken = 0;
+  while (f.batch.TakeRoom(kDatagramBytesMax) != nullptr) ++taken;
+  CHECK_EQ(taken, kSendRoomBytes / kDatagramBytesMax);
+  f.batch.Flush(f.counters);
+  CHECK(f.batch.TakeRoom(kDatagramBytesMax) != nullptr);
 }
 
 TEST(LongRunsAreCutAtTheKernelsLimits) {
@@ -159,7 +181,7 @@ TEST(RefusedSegmentsLeaveOneByOneAndForGood) {
   for (int round = 0; round < 3; ++round) {
     for (uint8_t i = 0; i < 20; ++i) {
       expected.push_back(Bytes(100, i));
-      f.Add(to.address(), expected.back(), i % 2 * 28);
+      f.Add(to.address(), expected.back());
     }
     f.batch.Flush(f.counters);
   }
