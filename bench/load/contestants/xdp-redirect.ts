@@ -21,6 +21,9 @@ export const xdpRedirect: Contestant = {
 /** Why no XDP program can show its worth in a workload. */
 export function unfitForXdp(workload: Workload, scene: Scene['kind']): string | undefined {
   if (scene === 'loopback') return 'it needs devices of its own';
+  if (workload.segments > 1) {
+    return 'a program on one end of a link turns segmentation off at the other';
+  }
   if (workload.xdp !== true) return 'measured in the workloads kept for XDP';
   return undefined;
 }

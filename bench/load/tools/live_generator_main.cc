@@ -1,8 +1,10 @@
 // Open-loop generator for rates that sockets cannot offer: the kernel runs a BPF program on live
-// frames. ChannelData of one size only.
+// frames. ChannelData only.
 #include <bpf/bpf.h>
 #include <sys/time.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -22,6 +24,7 @@ namespace bench {
 namespace {
 
 constexpr size_t kHeadBytes = kFrameHeadBytes + kChannelHeadBytes;
+static_assert(kHeadBytes == LIVE_HEAD_BYTES);
 // Frames that the kernel hands to the device at once.
 constexpr uint32_t kKernelBatch = 64;
 
@@ -40,6 +43,20 @@ std::vector<uint8_t> BuildFrame(const FrameHead& head, uint16_t channel, uint16_
   WriteHeaders(frame.data(), head, kChannelHeadBytes + size);
   CompleteUdpChecksum(frame.data(), kChannelHeadBytes + size);
   return frame;
+}
+
+// What the program begins each frame with, by size.
+std::array<live_size, LIVE_SIZES_MAX> BuildSizes(const FrameHead& head, uint16_t channel,
+                                                 const std::vector<uint32_t>& sizes_bytes) {
+  std::array<live_size, LIVE_SIZES_MAX> sizes{};
+  if (sizes_bytes.size() > sizes.size()) Fail("more sizes than a live generator knows");
+  for (size_t i = 0; i < sizes_bytes.size(); ++i) {
+    if (sizes_bytes[i] < kPayloadBytesMin) Fail("a payload has at least 24 bytes");
+    const auto frame = BuildFrame(head, channel, static_cast<uint16_t>(sizes_bytes[i]));
+    sizes[i].frame_bytes = static_cast<uint32_t>(frame.size());
+    std::memcpy(sizes[i].head, frame.data(), kHeadBytes);
+  }
+  return sizes;
 }
 
 // Runs the program until the timer's signal, which ends the system call.
@@ -90,7 +107,7 @@ int Main(int argc, char** argv) {
   head.source = arguments.Address("source");
   head.destination = arguments.Address("destination");
   const uint16_t channel = static_cast<uint16_t>(arguments.Number("channel", 0x4000));
-  const uint16_t size = static_cast<uint16_t>(arguments.Number("sizes", 100));
+  const std::vector<uint32_t> sizes_bytes = arguments.Numbers("sizes", "100");
   const double rate = arguments.Real("rate", 0);
   const double seconds = arguments.Real("seconds", 1);
   const uint64_t frames_max = arguments.Number("count", 0);
@@ -102,17 +119,15 @@ int Main(int argc, char** argv) {
   object.SetConstant("wall_offset_ns", WallNs() - MonotonicNs());
   PinToCpu(static_cast<int>(arguments.Real("cpu", -1)));
   arguments.CheckAllUsed();
-  if (size < kPayloadBytesMin) Fail("a payload has at least 24 bytes");
 
-  const std::vector<uint8_t> frame = BuildFrame(head, channel, size);
-  std::array<uint8_t, kHeadBytes + 2> head_bytes{};
-  std::memcpy(head_bytes.data(), frame.data(), kHeadBytes);
-  object.SetConstant("head", head_bytes);
+  object.SetConstant("sizes", BuildSizes(head, channel, sizes_bytes));
+  object.SetConstant("sizes_count", static_cast<uint32_t>(sizes_bytes.size()));
   object.Load("generate");
   const int state_fd = object.MapFd("state");
   StartState(state_fd);
   const uint64_t start_ns = MonotonicNs();
-  RunFor(seconds, object.program_fd(), frame);
+  const uint32_t largest = *std::max_element(sizes_bytes.begin(), sizes_bytes.end());
+  RunFor(seconds, object.program_fd(), BuildFrame(head, channel, static_cast<uint16_t>(largest)));
   const live_state state = ReadState(state_fd);
   PaceReport report;
   report.sent = state.sequence;

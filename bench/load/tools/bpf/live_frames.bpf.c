@@ -4,9 +4,6 @@
 #include "frame.h"
 #include "live_state.h"
 
-#define CHANNEL_BYTES 4
-#define HEAD_BYTES 46
-
 // As in payload.h.
 struct payload_head {
   __u64 sequence;
@@ -15,9 +12,9 @@ struct payload_head {
   __u32 flow;
 };
 
-// Link, IP, UDP and ChannelData headers of flow 0. The UDP checksum is for a payload head whose
-// sequence, time and flow are zero.
-const volatile __u8 head[HEAD_BYTES + 2];
+// Flow i has the size at i modulo their number. The frame that is copied has the largest.
+const volatile struct live_size sizes[LIVE_SIZES_MAX];
+const volatile __u32 sizes_count = 1;
 const volatile __u32 flows = 1;
 const volatile __u32 ports_per_address = 20000;
 const volatile __u32 magic;
@@ -75,25 +72,39 @@ static ALWAYS_INLINE void set_source(struct frame *frame, __u32 flow) {
                                       sum_of_u32(address) + port);
 }
 
+// Cuts the frame to its size and writes its headers. Returns 0 when it cannot.
+static ALWAYS_INLINE int begin_frame(struct xdp_md *context, __u32 index) {
+  if (index >= LIVE_SIZES_MAX) return 0;
+  const volatile struct live_size *size = &sizes[index];
+  const long bytes = context->data_end - context->data;
+  const long excess = bytes - size->frame_bytes;
+  if (excess != 0 && bpf_xdp_adjust_tail(context, -excess) != 0) return 0;
+  __u8 *data = (void *)(long)context->data;
+  if ((void *)data + LIVE_HEAD_BYTES > (void *)(long)context->data_end) return 0;
+  for (int i = 0; i < LIVE_HEAD_BYTES; ++i) data[i] = size->head[i];
+  return 1;
+}
+
 SEC("xdp")
 int generate(struct xdp_md *context) {
-  void *data = (void *)(long)context->data;
-  void *end = (void *)(long)context->data_end;
   const __u32 zero = 0;
   struct live_state *live = bpf_map_lookup_elem(&state, &zero);
-  if (live == NULL || data + HEAD_BYTES + sizeof(struct payload_head) > end) return XDP_ABORTED;
+  if (live == NULL) return XDP_ABORTED;
   const __u64 monotonic_ns = bpf_ktime_get_ns();
   if (!take_turn(live, monotonic_ns)) return XDP_DROP;
-  __u8 *bytes = data;
-  for (int i = 0; i < HEAD_BYTES; ++i) bytes[i] = head[i];
+  const __u64 number = live->sequence;
+  const __u32 flow = number % flows;
+  if (!begin_frame(context, flow % sizes_count)) return XDP_ABORTED;
 
+  void *data = (void *)(long)context->data;
+  void *end = (void *)(long)context->data_end;
   struct frame frame;
   if (!parse_frame(data, end, &frame)) return XDP_ABORTED;
-  const __u64 number = live->sequence++;
-  const __u32 flow = number % flows;
+  struct payload_head *payload = data + LIVE_HEAD_BYTES;
+  if ((void *)(payload + 1) > end) return XDP_ABORTED;
+  live->sequence = number + 1;
   const __u64 now = monotonic_ns + wall_offset_ns;
   set_source(&frame, flow);
-  struct payload_head *payload = data + HEAD_BYTES;
   payload->sequence = number;
   payload->sent_wall_ns = now;
   payload->magic = magic;

@@ -3,6 +3,18 @@
 
 #include <linux/types.h>
 
+// Payload sizes that frames can have.
+#define LIVE_SIZES_MAX 16
+// Link, IP, UDP and ChannelData headers.
+#define LIVE_HEAD_BYTES 46
+
+// What frames of one size begin with, for flow 0. The UDP checksum is for a payload head whose
+// sequence, time and flow are zero.
+struct live_size {
+  __u32 frame_bytes;
+  __u8 head[LIVE_HEAD_BYTES + 2];
+};
+
 // The one value of the map `state`; only the program's CPU writes it while it runs.
 struct live_state {
   __u64 sequence;
