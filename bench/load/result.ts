@@ -7,7 +7,7 @@ import type { Contestant, Workload } from './types.js';
 /**
  * A round's steps of one contestant: `common` is the load that floors and Turnpike carry alike,
  * `own` a share of its own capacity, `beside-NAME` the own load of a rival, `saturation` as much as
- * the generator offers.
+ * the generator offers, `latency` and `latency-beside-NAME` half of a capacity.
  */
 export type RoundResult = Readonly<Record<string, StepResult>>;
 
@@ -18,8 +18,6 @@ export interface ContestantResult {
   readonly kind: Contestant['kind'];
   readonly rounds: readonly RoundResult[];
   readonly lossFreePps?: number;
-  /** At half of its capacity. */
-  readonly latency?: StepResult;
 }
 
 /** What a workload showed. */

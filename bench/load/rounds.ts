@@ -31,11 +31,12 @@ const LATENCY_ONE_IN = 32;
 /** Steps that a workload takes at most, for the time left. */
 export function stepsOf(effort: Effort, workload: Workload, contestants: readonly Contestant[]) {
   const rivals = contestants.filter(({ kind }) => kind === 'rival').length;
-  const searches = effort.searches && workload.searches === true ? BISECTION_TRIES + 1 : 0;
+  const searches = effort.searches && workload.searches === true;
   return contestants
     .map(({ kind }) => {
       const loads = kind === 'turnpike' ? 3 + rivals : kind === 'floor' ? 3 : 2;
-      return 1 + loads * (effort.rounds - 1) + searches;
+      const latencies = searches ? (kind === 'turnpike' ? 1 + rivals : 1) : 0;
+      return 1 + (loads + latencies) * (effort.rounds - 1) + (searches ? BISECTION_TRIES : 0);
     })
     .reduce((sum, steps) => sum + steps, 0);
 }
@@ -43,6 +44,14 @@ export function stepsOf(effort: Effort, workload: Workload, contestants: readonl
 /** The label of Turnpike's step at the load of a rival's `own` step. */
 export function besideLabel(rival: string): string {
   return `beside-${rival}`;
+}
+
+/** The label of the step that measures latency at half of a contestant's own capacity. */
+export const LATENCY_LABEL = 'latency';
+
+/** The label of the step that measures Turnpike's latency at half of a rival's capacity. */
+export function latencyBesideLabel(rival: string): string {
+  return `${LATENCY_LABEL}-${besideLabel(rival)}`;
 }
 
 /**
@@ -104,7 +113,9 @@ export class WorkloadRun {
     if (this.#effort.searches && this.#workload.searches === true) {
       for (const one of this.#contestants) {
         const result = results.get(one.name);
-        if (result !== undefined) Object.assign(result, await this.#search(one));
+        if (result !== undefined) {
+          Object.assign(result, { lossFreePps: await this.#findLossFree(one) });
+        }
       }
     }
     return { workload: this.#workload, commonPps, contestants: [...results.values()] };
@@ -156,6 +167,18 @@ export class WorkloadRun {
     return rates.set('saturation', 0);
   }
 
+  /** The rates at which a contestant's latency is measured, by label. */
+  #latencyRates({ name, kind }: Contestant): Map<string, number> {
+    const rates = new Map<string, number>();
+    if (!this.#effort.searches || this.#workload.searches !== true) return rates;
+    rates.set(LATENCY_LABEL, this.#capacity(name) / 2);
+    for (const rival of this.#contestants) {
+      if (kind !== 'turnpike' || rival.kind !== 'rival') continue;
+      rates.set(latencyBesideLabel(rival.name), this.#capacity(rival.name) / 2);
+    }
+    return rates;
+  }
+
   async #round(contestant: Contestant, round: number, commonPps: number): Promise<RoundResult> {
     return this.#with(contestant, async (running) => {
       const steps: Record<string, StepResult> = {};
@@ -163,25 +186,22 @@ export class WorkloadRun {
         const what = `round ${round}, ${label}`;
         steps[label] = await this.#step(contestant, running, what, { rate });
       }
+      for (const [label, rate] of this.#latencyRates(contestant)) {
+        const options = { rate, sampleOneIn: LATENCY_ONE_IN };
+        steps[label] = await this.#step(contestant, running, `round ${round}, ${label}`, options);
+      }
       return steps;
     });
   }
 
-  async #search(
-    contestant: Contestant,
-  ): Promise<Pick<ContestantResult, 'lossFreePps' | 'latency'>> {
+  #findLossFree(contestant: Contestant): Promise<number> {
     return this.#with(contestant, async (running) => {
       const passes = async (rate: number) => {
         const what = `loss at ${Math.round(rate / 1000)} kpps`;
         return (await this.#step(contestant, running, what, { rate })).loss <= LOSS_FREE;
       };
       const high = this.#capacity(contestant.name) * 1.2;
-      const lossFreePps = await bisect(passes, { low: 0, high, tries: BISECTION_TRIES });
-      const latency = await this.#step(contestant, running, 'latency at half', {
-        rate: this.#capacity(contestant.name) / 2,
-        sampleOneIn: LATENCY_ONE_IN,
-      });
-      return { lossFreePps, latency };
+      return bisect(passes, { low: 0, high, tries: BISECTION_TRIES });
     });
   }
 

@@ -1,5 +1,6 @@
 import type { ContestantResult, WorkloadResult } from '../result.js';
-import { spread } from '../statistics.js';
+import { LATENCY_LABEL, latencyBesideLabel } from '../rounds.js';
+import { median, spread } from '../statistics.js';
 import { spreadText } from '../targets.js';
 import { type Bar, barChart } from './bars.js';
 import { figuresAt, lossText, nsText, rateText, usText } from './figures.js';
@@ -55,7 +56,9 @@ const LOAD_TITLES: Readonly<Record<string, string>> = {
 };
 
 function loadRows(result: WorkloadResult, contestant: ContestantResult): Cell[][] {
-  const labels = Object.keys(contestant.rounds[0] ?? {});
+  const labels = Object.keys(contestant.rounds[0] ?? {}).filter(
+    (label) => !label.startsWith(LATENCY_LABEL),
+  );
   return labels.flatMap((label, index) => {
     const figures = figuresAt(result, contestant, label);
     if (figures === undefined) return [];
@@ -76,25 +79,46 @@ function loadRows(result: WorkloadResult, contestant: ContestantResult): Cell[][
 
 /** Loss-free rate and latency, where they were looked for. */
 function latencyPart({ contestants }: WorkloadResult): string {
-  const known = contestants.flatMap(({ title, kind, lossFreePps, latency: step }) => {
-    const latency = step?.sink?.latency;
-    if (step === undefined || latency === undefined) return [];
-    return [{ title, kind, lossFreePps, offeredPps: step.offeredPps, latency }];
-  });
+  const known = contestants.flatMap(latencyRows);
   if (known.length === 0) return '';
-  const bars = known.map(({ title, kind, latency }): Bar => {
-    const text = `${usText(latency.p99Ns)} µs`;
-    return { label: title, value: spread([latency.p99Ns]), text, ours: kind === 'turnpike' };
+  const bars = known.map(({ title, kind, load, p99Ns }): Bar => {
+    const label = load === OWN_LATENCY ? title : `${title} ${load}`;
+    const text = `${usText(p99Ns.median)} µs`;
+    return { label, value: p99Ns, text, ours: kind === 'turnpike' };
   });
-  const rows = known.map(({ title, lossFreePps, offeredPps, latency }) => [
+  const rows = known.map(({ title, load, lossFreePps, offeredPps, p50Ns, p99Ns, p999Ns }) => [
     { text: title },
     figure(lossFreePps === undefined ? '' : rateText(lossFreePps)),
+    { text: load },
     figure(rateText(offeredPps)),
-    figure(usText(latency.p50Ns)),
-    figure(usText(latency.p99Ns)),
-    figure(usText(latency.p999Ns)),
+    ...[p50Ns, p99Ns, p999Ns].map((one) => figure(usText(one.median))),
   ]);
-  const heads = ['', 'Loss-free rate', 'Latency at', 'p50 µs', 'p99 µs', 'p99.9 µs'];
+  const heads = ['', 'Loss-free rate', 'Latency at', '', 'p50 µs', 'p99 µs', 'p99.9 µs'];
   const title = 'Latency p99 at half of each one’s own capacity';
   return `<p>${title}</p>${barChart(title, bars)}${table(heads, rows)}`;
+}
+
+const OWN_LATENCY = 'half of its own';
+
+/** A contestant's latencies at its own load and at those of others. */
+function latencyRows({ title, kind, rounds, lossFreePps }: ContestantResult) {
+  const labels = Object.keys(rounds[0] ?? {}).filter((label) => label.startsWith(LATENCY_LABEL));
+  return labels.flatMap((label) => {
+    const steps = rounds.flatMap((round) => round[label] ?? []);
+    const latencies = steps.flatMap(({ sink }) => sink?.latency ?? []);
+    if (latencies.length === 0) return [];
+    const isOwn = label === LATENCY_LABEL;
+    return [
+      {
+        title,
+        kind,
+        load: isOwn ? OWN_LATENCY : label.replace(latencyBesideLabel(''), 'as '),
+        ...(isOwn && lossFreePps !== undefined && { lossFreePps }),
+        offeredPps: median(steps.map(({ offeredPps }) => offeredPps)),
+        p50Ns: spread(latencies.map(({ p50Ns }) => p50Ns)),
+        p99Ns: spread(latencies.map(({ p99Ns }) => p99Ns)),
+        p999Ns: spread(latencies.map(({ p999Ns }) => p999Ns)),
+      },
+    ];
+  });
 }
