@@ -59,6 +59,7 @@ export class Lab {
   readonly #nodes: (LabHost | LabNat)[] = [];
   #pendingNodes: (LabHost | LabNat)[] = [];
   #pendingWires: LabWire[] = [];
+  readonly #wires: LabWire[] = [];
   #rising: Promise<void> | undefined;
   #isRouterUp = false;
   #isClosed = false;
@@ -152,6 +153,29 @@ export class Lab {
   }
 
   /**
+   * Makes the links that are up as XDP needs them, with `ethtool`: frames cross them with complete
+   * checksums, as they would a cable, and both ends poll, as veth drops what is redirected to an
+   * end that does not.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async prepareForXdp(): Promise<void> {
+    const ends = this.#nodes.flatMap((node) => [
+      [node.namespace, node.uplink],
+      [this.#parentOf(node), node.downlink],
+    ]);
+    for (const wire of this.#wires) {
+      ends.push([wire.ends[0].namespace, wire.interfaces[0]]);
+      ends.push([wire.ends[1].namespace, wire.interfaces[1]]);
+    }
+    const settings = ['tx', 'off', 'gro', 'on'];
+    await Promise.all(
+      ends.map(([namespace = '', device = '']) =>
+        run(['ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, ...settings]),
+      ),
+    );
+  }
+
+  /**
    * Starts a program in a host. It ends with the lab.
    * @param host - a host that is up
    * @param argv - program and arguments; no shell reads them
@@ -194,6 +218,7 @@ export class Lab {
       ...nodes.map((node) => (node.kind === 'nat' ? this.#loadNat(node) : undefined)),
     ]);
     this.#nodes.push(...nodes);
+    this.#wires.push(...wires);
   }
 
   async #makeNamespaces(nodes: readonly (LabHost | LabNat)[]): Promise<void> {

@@ -12,6 +12,8 @@ import type {
   PeerClosed,
   PeerFacts,
   PeerMethods,
+  Speech,
+  SpeechSettings,
 } from './peer-methods.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/peer-agent.ts', import.meta.url));
@@ -88,6 +90,18 @@ export class PeerAgent {
 
   counts(peers: readonly RemotePeer[]): Promise<TrafficCounts[]> {
     return this.#rpc.call('counts', { peers: numbers(peers) });
+  }
+
+  /** Sends so many messages on each of the peers; tells all that each has sent so far. */
+  say(
+    peers: readonly RemotePeer[],
+    settings: Pick<SpeechSettings, 'messages' | 'payloadBytes'>,
+  ): Promise<Speech[]> {
+    return this.#rpc.call('say', { ...settings, peers: numbers(peers) });
+  }
+
+  heard(peers: readonly RemotePeer[]): Promise<Speech[]> {
+    return this.#rpc.call('heard', { peers: numbers(peers) });
   }
 
   async close(peers: readonly RemotePeer[]): Promise<void> {

@@ -27,6 +27,19 @@ export interface FlowSettings {
   readonly pingIntervalMs: number;
 }
 
+/** Messages on some of the agent's peers. */
+export interface SpeechSettings {
+  readonly peers: readonly number[];
+  readonly messages: number;
+  readonly payloadBytes: number;
+}
+
+/** The messages of one direction: equal on both sides where all arrived, intact and in order. */
+export interface Speech {
+  readonly messages: number;
+  readonly digest: string;
+}
+
 /** What a `peer-agent` can be asked. */
 export type PeerMethods = {
   /** Meets another peer in a room. */
@@ -55,6 +68,10 @@ export type PeerMethods = {
   /** Stops sending. */
   halt(params: { readonly peers: readonly number[] }): void;
   counts(params: { readonly peers: readonly number[] }): TrafficCounts[];
+  /** Sends messages of random bytes, one of each peer in turn; tells all that was sent so far. */
+  say(params: SpeechSettings): Promise<Speech[]>;
+  /** All messages that arrived so far. */
+  heard(params: { readonly peers: readonly number[] }): Speech[];
   close(params: { readonly peers: readonly number[] }): Promise<void>;
 };
 

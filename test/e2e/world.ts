@@ -58,6 +58,8 @@ export function skipReason(): string | false {
 export class World {
   readonly lab: Lab;
   readonly directoryHost: LabHost;
+  /** More of a relay's command line, by its id, for whenever it is started. */
+  readonly relayOptions = new Map<string, readonly string[]>();
   readonly #secrets: string;
   readonly #apiKey = randomBytes(32).toString('base64');
   readonly #relayHosts = new Map<string, LabHost>();
@@ -111,9 +113,9 @@ export class World {
 
   /** Resolves when the relay listens. */
   async startRelay(id: string): Promise<void> {
-    const host = this.#relayHosts.get(id);
+    const host = this.relayHost(id);
     const plan = this.#relayPlans.get(id);
-    if (host === undefined || plan === undefined) throw new Error(`no relay ${id}`);
+    if (plan === undefined) throw new Error(`no relay ${id}`);
     const families = plan.families ?? host.families;
     const addresses = (flag: string, wanted: readonly AddressFamily[], port: number) =>
       wanted.flatMap((family) => [flag, formatAddress(addressOf(host, family, port))]);
@@ -123,7 +125,15 @@ export class World {
       ...addresses('--trunk', plan.trunkFamilies ?? families, TRUNK_PORT),
       ...['--directory', this.accessFrom(host).directoryUrl],
       ...['--relay-secret-file', this.secretFile(id)],
+      ...(this.relayOptions.get(id) ?? []),
     ]);
+  }
+
+  /** Where a relay runs. */
+  relayHost(id: string): LabHost {
+    const host = this.#relayHosts.get(id);
+    if (host === undefined) throw new Error(`no relay ${id}`);
+    return host;
   }
 
   /** Ends the directory or a relay with SIGKILL. */

@@ -11,6 +11,7 @@ interface SystemTool {
 /** What the full run needs besides Node and a C++ compiler. */
 const TOOLS: readonly SystemTool[] = [
   { command: 'ip', debianPackage: 'iproute2' },
+  { command: 'ethtool', debianPackage: 'ethtool' },
   { command: 'nft', debianPackage: 'nftables' },
   { command: 'conntrack', debianPackage: 'conntrack' },
   { command: 'iperf3', debianPackage: 'iperf3' },

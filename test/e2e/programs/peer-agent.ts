@@ -1,13 +1,18 @@
 /** Peers of the client library, as many as the test wants, in one process of a namespace. */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TICK_MS, Traffic } from '../../../src/cli/demo/traffic.js';
 import { type ConnectionGrant, DirectoryClient, Peer } from '../../../src/client/index.js';
 import { systemClock } from '../../../src/units.js';
 import { failureOf, serveRpc } from '../../lab/rpc.js';
 import type { PeerClosed, PeerFacts, PeerMethods } from '../peer-methods.js';
+import { Transcript } from './transcript.js';
 
 /** A peer, and its traffic once there is some. */
 interface Member {
   readonly peer: Peer;
+  readonly said: Transcript;
+  readonly heard: Transcript;
   traffic: Traffic | undefined;
   isSending: boolean;
 }
@@ -15,11 +20,16 @@ interface Member {
 /** A directory gives up on requests that do not arrive in time, as on a busy machine. */
 const REQUESTS_AT_ONCE = 20;
 
+/** Messages to all peers between two pauses: no queue on the way is shorter. */
+const MESSAGES_AT_ONCE = 64;
+
 const members: Member[] = [];
 
 function admit(peer: Peer): PeerFacts {
   const number = members.length;
-  members.push({ peer, traffic: undefined, isSending: false });
+  const heard = new Transcript();
+  peer.on('message', (message) => heard.add(message));
+  members.push({ peer, said: new Transcript(), heard, traffic: undefined, isSending: false });
   peer.once('close', (error) => {
     tell({ peer: number, failure: error === undefined ? null : failureOf(error) });
   });
@@ -106,6 +116,19 @@ const methods: PeerMethods = {
       if (traffic === undefined) throw new Error(`peer ${number} has no traffic`);
       return traffic.counts();
     }),
+
+  say: async ({ peers, messages, payloadBytes }) => {
+    const speakers = peers.map(member);
+    for (let sent = 0; sent < messages * speakers.length; sent++) {
+      if (sent > 0 && sent % MESSAGES_AT_ONCE === 0) await sleep(TICK_MS);
+      const { peer, said } = speakers[sent % speakers.length] as Member;
+      const message = randomBytes(payloadBytes);
+      if (peer.send(message)) said.add(message);
+    }
+    return speakers.map(({ said }) => said.soFar());
+  },
+
+  heard: ({ peers }) => peers.map((number) => member(number).heard.soFar()),
 
   close: async ({ peers }) => {
     await Promise.all(peers.map((number) => member(number).peer.close()));

@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { toolEnvironment } from '../../src/lab/tools.js';
+import { openDataPlane } from '../../src/native/index.js';
+import { findCommand } from '../setup/system-packages.js';
+import type { PeerAgent, RemotePeer } from './peer-agent.js';
+import { skipReason, type World } from './world.js';
+
+const METRICS = '127.0.0.1:9100';
+
+/** The names of a relay's two devices: towards peers, and towards the other relay. */
+const CLIENT_DEVICE = 'eth0';
+const TRUNK_DEVICE = 'wire0';
+
+/** A Node program that prints what a URL answers. */
+const READ_URL = 'fetch(process.argv[1]).then((answer) => answer.text()).then(console.log)';
+
+/** How often one looks for what is to come, and how often in vain before it counts as lost. */
+const LOOK_MS = 20;
+const QUIET_LOOKS = 100;
+
+/** Why relays cannot forward by XDP here, as tap's skip option wants it. */
+export function xdpSkipReason(): string | false {
+  const reason = skipReason();
+  if (reason !== false) return reason;
+  if (findCommand('ethtool') === undefined) return 'ethtool not found: apt-get install ethtool';
+  // The program is loaded first, then attached to the device, which is what has to fail.
+  const device = 'no-such-device';
+  const address = { address: '127.0.0.1', port: 0 };
+  const plane = openDataPlane({
+    clientAddresses: [address],
+    trunkAddresses: [address],
+    onBatch: () => {},
+    xdp: { interfaces: [device] },
+  });
+  void plane.close();
+  const { reason: why = '' } = plane.xdp;
+  return why.startsWith(`there is no network device ${device}`) ? false : why;
+}
+
+/** Data packets of a relay by their direction. */
+export interface Forwarded {
+  readonly toTrunk: number;
+  readonly toClient: number;
+}
+
+/** A relay with a wire of its own as trunk, so that XDP takes packets from one device to another. */
+export class WiredRelay {
+  readonly id: string;
+  readonly #world: World;
+  readonly #trunk: string;
+
+  /** @param trunk - its address on the wire */
+  constructor(world: World, id: string, trunk: string) {
+    this.id = id;
+    this.#world = world;
+    this.#trunk = trunk;
+  }
+
+  /** Says how the relay is to forward when it is started next. */
+  setUp(by: 'xdp' | 'sockets'): void {
+    const devices = by === 'xdp' ? [CLIENT_DEVICE, TRUNK_DEVICE] : [];
+    this.#world.relayOptions.set(this.id, [
+      ...['--trunk', `${this.#trunk}:3480`, '--http', METRICS],
+      ...devices.flatMap((device) => ['--xdp', device]),
+    ]);
+  }
+
+  /** The devices that have an XDP program. */
+  async attached(): Promise<string[]> {
+    const links = JSON.parse(await this.#inside(['ip', '-j', 'link', 'show'])) as Link[];
+    return links.filter(({ xdp }) => xdp !== undefined).map(({ ifname }) => ifname);
+  }
+
+  /** What the program took from one of the relay's devices and sent out of the other. */
+  async byXdp(): Promise<Forwarded> {
+    const [toTrunk = 0, toClient = 0] = await Promise.all(
+      [CLIENT_DEVICE, TRUNK_DEVICE].map(async (device) => {
+        const text = await this.#inside(['ethtool', '-S', device]);
+        const queues = text.matchAll(/rx_queue_\d+_xdp_redirect: (\d+)/g);
+        return [...queues].reduce((sum, [, count]) => sum + Number(count), 0);
+      }),
+    );
+    return { toTrunk, toClient };
+  }
+
+  /** What the relay has counted, whichever way it went. XDP's part is up to 100 ms late. */
+  async counted(): Promise<Forwarded> {
+    const text = await this.#inside([
+      process.execPath,
+      '-e',
+      READ_URL,
+      `http://${METRICS}/metrics`,
+    ]);
+    const count = (name: string) => {
+      const line = new RegExp(`^turnpike_relay_data_plane_total{name="${name}"} (\\d+)$`, 'm');
+      return Number(line.exec(text)?.[1]);
+    };
+    return { toTrunk: count('client_to_trunk'), toClient: count('trunk_to_client') };
+  }
+
+  /** Runs a program in the relay's host; returns what it says. */
+  async #inside(argv: readonly string[]): Promise<string> {
+    const { namespace } = this.#world.relayHost(this.id);
+    const args = ['netns', 'exec', namespace, ...argv];
+    const { stdout } = await promisify(execFile)('ip', args, { env: toolEnvironment() });
+    return stdout;
+  }
+}
+
+interface Link {
+  readonly ifname: string;
+  readonly xdp?: object;
+}
+
+/** What became of two counts between two looks. */
+export function grown(before: Forwarded, after: Forwarded): Forwarded {
+  return {
+    toTrunk: after.toTrunk - before.toTrunk,
+    toClient: after.toClient - before.toClient,
+  };
+}
+
+/** Connections between two agents, by their two sides. */
+export interface Connections {
+  readonly a: readonly RemotePeer[];
+  readonly b: readonly RemotePeer[];
+}
+
+/** Makes connections between relays in two regions. */
+export async function connectAll(
+  [a, b]: readonly [PeerAgent, PeerAgent],
+  count: number,
+): Promise<Connections> {
+  const grants = await a.create(count, [{ region: 'west' }, { region: 'east' }]);
+  const [atA, atB] = await Promise.all([
+    a.open(grants.map(([first]) => first)),
+    b.open(grants.map(([, second]) => second)),
+  ]);
+  const mapped = (peers: readonly RemotePeer[]) => peers.map((peer) => peer.mapped);
+  await Promise.all([a.connect(atA, mapped(atB)), b.connect(atB, mapped(atA))]);
+  return { a: atA, b: atB };
+}
+
+/**
+ * Sends so many messages both ways on each connection, and waits for them, or until nothing has
+ * arrived for a while.
+ * @returns by direction and connection, all that was ever sent and what of it has arrived
+ */
+export async function talk({ a, b }: Connections, messages: number) {
+  const [one, other] = [a[0]?.agent, b[0]?.agent];
+  if (one === undefined || other === undefined) throw new Error('no connections');
+  const settings = { messages, payloadBytes: 200 };
+  const said = (await Promise.all([one.say(a, settings), other.say(b, settings)])).flat();
+  const total = said.reduce((sum, speech) => sum + speech.messages, 0);
+  let before = 0;
+  for (let quiet = 0; ; quiet++) {
+    const heard = (await Promise.all([other.heard(b), one.heard(a)])).flat();
+    const arrived = heard.reduce((sum, speech) => sum + speech.messages, 0);
+    if (arrived === total || quiet === QUIET_LOOKS) return { said, heard };
+    if (arrived > before) quiet = 0;
+    before = arrived;
+    await sleep(LOOK_MS);
+  }
+}
