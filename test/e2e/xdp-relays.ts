@@ -45,7 +45,7 @@ export interface Forwarded {
   readonly toClient: number;
 }
 
-/** A relay with a wire of its own as trunk, so that XDP takes packets from one device to another. */
+/** A relay with a wire of its own as trunk, so that XDP takes packets across two devices. */
 export class WiredRelay {
   readonly id: string;
   readonly #world: World;
