@@ -112,6 +112,11 @@ function closeOnSignals(session: Session): void {
   end('SIGTERM', 143);
 }
 
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
 async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
   const chosen = choose(all, { quick: flags.quick === true, words: flags.only });
   const effort: Effort =
@@ -128,7 +133,7 @@ async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
     loopback: flags.loopback === true,
   });
   closeOnSignals(session);
-  const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim();
+  const command = `npm run bench -- ${process.argv.slice(2).map(quoted).join(' ')}`.trim();
   const circumstances = describeCircumstances({ scene: session.sceneKind, cpus, effort, command });
   try {
     const workloads = await session.run();

@@ -10,6 +10,8 @@ export interface TargetResult {
   readonly target: string;
   /** What was measured, in words; undefined where it was not. */
   readonly measured?: string;
+  /** The same figure at saturation, which decides nothing; where there is one. */
+  readonly atSaturation?: string;
   readonly met?: boolean;
 }
 
@@ -96,11 +98,13 @@ function judgeRatio(workloads: readonly WorkloadResult[], one: RatioTarget): Tar
   const other = find(workloads, one.workload, one.comparator);
   const step = other?.kind === 'rival' ? 'own' : one.step;
   const measured = ratioSpread(costs(mine, one.step), costs(other, step));
+  const saturated = ratioSpread(costs(mine, 'saturation'), costs(other, 'saturation'));
   return {
     title: one.title,
     target: `≤ ${one.ratioMax.toFixed(2)} × ${one.comparator}`,
     ...(measured && {
       measured: spreadText(measured),
+      ...(saturated && { atSaturation: spreadText(saturated) }),
       met: measured.median <= one.ratioMax,
     }),
   };

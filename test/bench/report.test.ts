@@ -1,6 +1,7 @@
 import t from 'tap';
 import { describeCircumstances, warningsOf } from '../../bench/load/circumstances.js';
 import { htmlReport } from '../../bench/load/report/html.js';
+import { plotsOf } from '../../bench/load/report/plots.js';
 import { textSummary } from '../../bench/load/report/text.js';
 import { judge } from '../../bench/load/targets.js';
 import { benchResult, contestant, step } from './results.js';
@@ -38,9 +39,25 @@ t.test('a result without any workload can be shown', async (t) => {
   t.type(textSummary(empty), 'string');
 });
 
+t.test('the plots of the documents stand alone, one for what was measured', async (t) => {
+  const plots = plotsOf(benchResult('namespaces'));
+  t.strictSame(
+    plots.map(({ file }) => file),
+    ['sockets.svg', 'xdp.svg'],
+  );
+  for (const { svg } of plots) {
+    t.match(svg, /^<svg xmlns="[^"]+" width="\d+" height="\d+"/);
+    t.match(svg, /<style>/);
+    t.notMatch(svg, /NaN|undefined|Infinity|the <turnpike>/);
+  }
+  t.match(plots[0]?.svg, /0\.57 ×/);
+  t.strictSame(plotsOf({ ...benchResult('namespaces'), workloads: [] }), []);
+});
+
 t.test('targets are judged by ratios', async (t) => {
   const [target] = judge(benchResult('namespaces').workloads, []);
   t.match(target, { met: true, measured: '0.57 (0.55–0.59)', target: '≤ 0.60 × reflector' });
+  t.match(target, { atSaturation: '0.57 (0.55–0.59)' });
   const missing = judge([], []);
   t.ok(missing.every(({ met }) => met === undefined));
 });

@@ -1,5 +1,6 @@
 import type { Spread } from '../statistics.js';
 import { escapeMarkup } from './markup.js';
+import { CHART_STYLE } from './style.js';
 
 /** One bar of a chart. */
 export interface Bar {
@@ -12,10 +13,11 @@ export interface Bar {
 }
 
 const WIDTH = 720;
-const LABEL_WIDTH = 230;
+const LABEL_WIDTH = 250;
 const END_WIDTH = 90;
 const ROW_HEIGHT = 26;
 const BAR_HEIGHT = 16;
+const TITLE_HEIGHT = 30;
 
 /**
  * Horizontal bars from zero, with the range of the rounds as a line across each bar's end.
@@ -23,15 +25,34 @@ const BAR_HEIGHT = 16;
  * @returns SVG whose colours come from the page
  */
 export function barChart(title: string, bars: readonly Bar[]): string {
-  const top = Math.max(...bars.map(({ value }) => value.max), 1);
+  const { height, drawing } = draw(bars);
+  const label = escapeMarkup(title);
+  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">\n${drawing}\n</svg>`;
+}
+
+/**
+ * The same as a file of its own, with its title and colours in it.
+ * @param title - what is shown; the picture's heading
+ */
+export function standaloneChart(title: string, bars: readonly Bar[]): string {
+  const { height, drawing } = draw(bars);
+  const heading = escapeMarkup(title);
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height + TITLE_HEIGHT}" ` +
+    `viewBox="0 ${-TITLE_HEIGHT} ${WIDTH} ${height + TITLE_HEIGHT}" role="img">\n` +
+    `<title>${heading}</title><style>${CHART_STYLE}</style>\n` +
+    `<text class="title" x="0" y="-10">${heading}</text>\n${drawing}\n</svg>\n`
+  );
+}
+
+/** Axis and bars, and how high they are together. */
+function draw(bars: readonly Bar[]): { height: number; drawing: string } {
+  const top = Math.max(...bars.map(({ value }) => value.max), 1e-9);
   const scale = (WIDTH - LABEL_WIDTH - END_WIDTH) / top;
   const height = bars.length * ROW_HEIGHT + 4;
   const rows = bars.map((bar, index) => row(bar, index * ROW_HEIGHT + 4, scale)).join('\n');
-  return (
-    `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeMarkup(title)}">\n` +
-    `<line class="axis" x1="${LABEL_WIDTH}" x2="${LABEL_WIDTH}" y1="0" y2="${height}"/>\n` +
-    `${rows}\n</svg>`
-  );
+  const axis = `<line class="axis" x1="${LABEL_WIDTH}" x2="${LABEL_WIDTH}" y1="0" y2="${height}"/>`;
+  return { height, drawing: `${axis}\n${rows}` };
 }
 
 function row({ label, value, text, ours }: Bar, y: number, scale: number): string {

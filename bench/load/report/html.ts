@@ -53,17 +53,18 @@ function where(one: Circumstances): string {
 }
 
 function targetTable(targets: readonly TargetResult[]): string {
-  const rows = targets.map(({ title, target, measured, met }) => [
+  const rows = targets.map(({ title, target, measured, atSaturation, met }) => [
     { text: title },
     figure(target),
     figure(measured ?? 'not measured'),
+    figure(atSaturation ?? ''),
     met === undefined
       ? { text: '–' }
       : met
         ? { text: 'met', mark: 'met' as const }
         : { text: 'missed', mark: 'missed' as const },
   ]);
-  return table(['Case', 'Target', 'Measured', ''], rows);
+  return table(['Case', 'Target', 'Measured', 'At saturation', ''], rows);
 }
 
 function setupTable(setup: readonly SetupResult[]): string {

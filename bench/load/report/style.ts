@@ -23,3 +23,14 @@ svg .value { fill: var(--quiet); } svg .axis { stroke: var(--line); }
 svg .ours { fill: var(--ours); } svg .others { fill: var(--others); }
 svg .range { stroke: var(--range); stroke-width: 1.5; } code { font-size: .9em; }
 `;
+
+/** The colours and type of a chart that stands alone. */
+export const CHART_STYLE = `
+svg { --ink: #1c2024; --quiet: #5c6670; --line: #d8dde2; --ours: #2266cc; --others: #9aa5b1; }
+@media (prefers-color-scheme: dark) { svg { --ink: #e6e9ec; --quiet: #9aa5b1; --line: #333a41;
+  --ours: #6aa5ff; --others: #56616c; } }
+text { font: 12px system-ui, sans-serif; fill: var(--ink); } .title { font-weight: 600;
+  font-size: 13px; } .label { text-anchor: end; } .value { fill: var(--quiet); }
+.axis { stroke: var(--line); } .ours { fill: var(--ours); } .others { fill: var(--others); }
+.range { stroke: var(--ink); stroke-width: 1.5; }
+`;

@@ -11,8 +11,9 @@ export function textSummary(result: BenchResult): string {
   const judged = targets
     .filter(({ measured }) => measured !== undefined)
     .map(
-      ({ title, target, measured, met }) =>
-        `  ${met === true ? 'met ' : 'MISS'} ${title}: ${measured} (${target})`,
+      ({ title, target, measured, atSaturation, met }) =>
+        `  ${met === true ? 'met ' : 'MISS'} ${title}: ${measured} (${target})` +
+        (atSaturation === undefined ? '' : `; at saturation ${atSaturation}`),
     );
   return [
     ...indicative,

@@ -1,0 +1,96 @@
+import type { BenchResult, ContestantResult, WorkloadResult } from '../result.js';
+import { LATENCY_LABEL } from '../rounds.js';
+import { spread } from '../statistics.js';
+import { p99Ns } from '../targets.js';
+import { type Bar, standaloneChart } from './bars.js';
+import { figuresAt, nsText, usText } from './figures.js';
+
+/** A picture that documents can show. */
+export interface Plot {
+  readonly file: string;
+  readonly svg: string;
+}
+
+/** Workloads whose ratios make up the overview. */
+const OVERVIEW: readonly string[] = [
+  'out-1000-100B',
+  'in-1000-100B-bundled',
+  'path-1000-100B',
+  'path-both-1000-100B',
+  'out-1000-1200B',
+  'same-1000-1200B',
+  'out-100k-100B',
+];
+const RIVALS = 'out-rivals-100B';
+const XDP = 'out-1000-100B';
+
+function find(result: BenchResult, name: string): WorkloadResult | undefined {
+  return result.workloads.find(({ workload }) => workload.name === name);
+}
+
+function chart(file: string, title: string, bars: readonly Bar[]): Plot[] {
+  return bars.length === 0 ? [] : [{ file, svg: standaloneChart(title, bars) }];
+}
+
+/** Turnpike's cost at the common load as a multiple of the bare reflector's, one bar a workload. */
+function overviewBars(result: BenchResult): Bar[] {
+  return OVERVIEW.flatMap((name) => {
+    const found = find(result, name);
+    const ours = found?.contestants.find((one) => one.name === 'turnpike');
+    if (found === undefined || ours === undefined) return [];
+    const ratio = figuresAt(found, ours, 'common')?.ratio;
+    if (ratio === undefined) return [];
+    return [{ label: name, value: ratio, text: `${ratio.median.toFixed(2)} ×`, ours: true }];
+  });
+}
+
+/** CPU-ns for each delivered packet, one bar a contestant. */
+function costBars(workload: WorkloadResult | undefined, step: string): Bar[] {
+  return (workload?.contestants ?? []).flatMap((one) => {
+    const figures = workload && figuresAt(workload, one, step);
+    return figures === undefined
+      ? []
+      : [bar(one, figures.cost, `${nsText(figures.cost.median)} ns`)];
+  });
+}
+
+function latencyBars(workload: WorkloadResult | undefined): Bar[] {
+  return (workload?.contestants ?? []).flatMap((one) => {
+    const p99 = p99Ns(one, LATENCY_LABEL);
+    return p99 === undefined ? [] : [bar(one, spread([p99.median]), `${usText(p99.median)} µs`)];
+  });
+}
+
+function bar({ title, kind }: ContestantResult, value: Bar['value'], text: string): Bar {
+  return { label: title, value, text, ours: kind === 'turnpike' };
+}
+
+/**
+ * The plots of docs/performance.md.
+ * @param result - of a whole run; what it did not measure has no plot
+ */
+export function plotsOf(result: BenchResult): Plot[] {
+  const rivals = find(result, RIVALS);
+  return [
+    ...chart(
+      'sockets.svg',
+      'Cost of a packet through Turnpike’s sockets, as a multiple of the bare reflector’s',
+      overviewBars(result),
+    ),
+    ...chart(
+      'xdp.svg',
+      'CPU-ns for each packet at saturation: client → trunk, 1,000 connections, 100 B',
+      costBars(find(result, XDP), 'saturation'),
+    ),
+    ...chart(
+      'rivals.svg',
+      'CPU-ns for each packet at saturation: one packet from a client across one server, 100 B',
+      costBars(rivals, 'saturation'),
+    ),
+    ...chart(
+      'latency.svg',
+      'Latency p99 at half of each one’s own capacity, 100 B',
+      latencyBars(rivals),
+    ),
+  ];
+}
