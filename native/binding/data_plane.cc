@@ -122,8 +122,8 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   xdp.interfaces = options.xdp_interfaces;
   xdp.generic_allowed = options.xdp_generic;
   xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.trunk_peers_max};
-  xdp.client_addresses = pool_.addresses(Side::kClient);
-  xdp.trunk_addresses = pool_.addresses(Side::kTrunk);
+  xdp.addresses = XdpAddresses{pool_.addresses(Side::kClient), pool_.addresses(Side::kTrunk),
+                               pool_.lane_ports()};
   xdp.first_sequence = NextFirstSequence();
   xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
   xdp.traffic = plane.traffic + size_t{plane.workers} * plane.trunk_peers_max;

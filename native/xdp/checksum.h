@@ -41,10 +41,9 @@ TP_INLINE __u64 tp_tuple_sum(const struct tp_address* a, const struct tp_address
   return tp_address_sum(a) + tp_address_sum(b) + a_port + b_port;
 }
 
-/* Fills in the sums of a path whose addresses and ports are set. */
+/* Fills in the sums of a path whose addresses and remote port are set. */
 TP_INLINE void tp_set_path_sums(struct tp_path* path) {
-  path->udp_sum =
-      tp_fold(tp_tuple_sum(&path->remote, &path->local, path->remote_port, path->local_port));
+  path->udp_sum = tp_fold(tp_tuple_sum(&path->remote, &path->local, path->remote_port, 0));
   path->ip_sum = tp_fold((__u64)TP_BE16(0x4500) + TP_BE16(TP_HOP_LIMIT << 8 | TP_PROTOCOL_UDP) +
                          path->remote.words[3] + path->local.words[3]);
 }

@@ -11,6 +11,7 @@
 /* What leaves. The first half is the caller's to set, the second tp_may_leave's. */
 struct tp_leaving {
   const struct tp_path* path;
+  __be16 source_port;
   /* Sum of the old_head bytes that make way for the first head_bytes of `head`. */
   __u64 old_sum;
   __u32 old_head;
@@ -147,7 +148,7 @@ TP_INLINE __u16 tp_new_checksum(const struct tp_view* view, const struct tp_leav
   const __u64 before = tp_tuple_sum(&view->key.remote, &view->key.local, view->key.remote_port,
                                     view->key.local_port) +
                        2 * (__u64)TP_BE16(view->payload + TP_UDP_BYTES) + out->old_sum;
-  __u64 after = (__u64)out->path->udp_sum + 2 * (__u64)TP_BE16(out->udp_length);
+  __u64 after = (__u64)out->path->udp_sum + out->source_port + 2 * (__u64)TP_BE16(out->udp_length);
   for (int i = 0; i < 7; ++i) after += out->head[i];
   return tp_update_checksum(view->checksum, before, after);
 }
@@ -156,7 +157,7 @@ TP_INLINE __u16 tp_new_checksum(const struct tp_view* view, const struct tp_leav
 TP_INLINE int tp_write_udp(__u8* start, __u8* end, const struct tp_leaving* out, __u16 checksum) {
   struct tp_udp* udp = (struct tp_udp*)start;
   if (start + TP_UDP_BYTES > end) return 0;
-  udp->source = out->path->local_port;
+  udp->source = out->source_port;
   udp->destination = out->path->remote_port;
   udp->length = TP_BE16(out->udp_length);
   udp->checksum = checksum;

@@ -34,6 +34,7 @@ TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
   const __u32 kind = flow->kind;
   __u32 counter = TP_COUNT_CLIENT_TO_CLIENT;
   out.path = &flow->path;
+  out.source_port = flow->path.local_port;
   out.old_head = kind == TP_FROM_RAW ? 0 : TP_CHANNEL_DATA_BYTES;
   out.head_bytes = kind == TP_TO_RAW ? 0 : TP_CHANNEL_DATA_BYTES;
   out.old_sum = kind == TP_FROM_RAW ? 0 : view->head;
@@ -62,6 +63,9 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
   struct tp_leaving out = {};
   out.path = &peer->path;
+  /* Chosen by the CPU and not by the session: the other relay then receives all of a lane in one
+   * queue, in order, however much its queues differ in speed. */
+  out.source_port = peer->source_ports[lane & (TP_SOURCE_PORTS - 1)];
   out.old_head = TP_CHANNEL_DATA_BYTES;
   out.old_sum = view->head;
   out.head_bytes = TP_TRUNK_BYTES;
@@ -149,6 +153,7 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   const struct tp_key* key = tp_receive_key_of(context, peer, TP_BE32(head[0]) & 0xffff);
   if (cell == 0 || key == 0) return XDP_PASS;
   out.path = &session->path;
+  out.source_port = session->path.local_port;
   out.old_head = TP_TRUNK_BYTES;
   out.head_bytes = TP_CHANNEL_DATA_BYTES;
   out.head[0] = tp_channel_head(session->channel, payload);

@@ -12,6 +12,9 @@
 #define TP_LANE_FIRST 128
 #define TP_LANES 128
 
+/* A CPU sends to the trunk from one port of these: at least kWorkersMax, and a power of two. */
+#define TP_SOURCE_PORTS 16
+
 /* Yesterday's, today's and tomorrow's key, as kReceiveKeysMax. */
 #define TP_RECEIVE_KEYS 3
 
@@ -59,7 +62,8 @@ struct tp_path {
   __be16 local_port;
   /* An index in the map of destinations. */
   __u32 destination;
-  /* Sums of what never changes (checksum.h), so that a packet adds only its own part. */
+  /* Sums of what never changes (checksum.h), so that a packet adds only its own part, and the port
+   * that it leaves from. */
   __u16 udp_sum;
   __u16 ip_sum;
   __u32 is_ipv4;
@@ -107,6 +111,8 @@ struct tp_peer {
   __u16 can_send;
   struct tp_key send_key;
   struct tp_receive_key receive[TP_RECEIVE_KEYS];
+  /* Instead of the path's local port: that of a CPU, by its number. All are set. */
+  __be16 source_ports[TP_SOURCE_PORTS];
   struct tp_path path;
 };
 

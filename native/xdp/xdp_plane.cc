@@ -63,8 +63,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
   }
   slots_ = options.sizes.trunk_peers_max;
   counters_.Open(program_, options.counters, options.traffic, slots_);
-  Status status =
-      tables_.Open(program_, options.sizes, options.client_addresses, options.trunk_addresses);
+  Status status = tables_.Open(program_, options.sizes, options.addresses);
   if (status.ok()) status = counters_.StartLanes(options.first_sequence);
   if (status.ok()) status = events_.Open();
   BeginDay();

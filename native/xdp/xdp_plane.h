@@ -27,9 +27,7 @@ struct XdpOptions {
   // Whether the kernel's slow emulation will do where a driver knows no XDP.
   bool generic_allowed = false;
   XdpSizes sizes;
-  // Bound on each side, with real ports.
-  std::vector<Endpoint> client_addresses;
-  std::vector<Endpoint> trunk_addresses;
+  XdpAddresses addresses;
   // Where the CPUs' lanes start (PROTOCOL.md section 4).
   uint64_t first_sequence = 0;
   // A row and an element for each slot, written by nobody else; both outlive the plane.

@@ -34,6 +34,8 @@ tp_flow_key MakeKey(const Endpoint& remote, const Endpoint& local, uint16_t chan
   return key;
 }
 
+static_assert(TP_SOURCE_PORTS >= kWorkersMax);
+
 uint32_t Destinations(const XdpSizes& sizes) {
   return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;
 }
@@ -67,12 +69,12 @@ tp_sizes XdpTables::MapSizes(const XdpSizes& sizes) {
   return maps;
 }
 
-Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes,
-                       std::vector<Endpoint> clients, std::vector<Endpoint> trunks) {
+Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses) {
   const tp_sizes maps = MapSizes(sizes);
   program_ = program;
-  bound_[0] = std::move(clients);
-  bound_[1] = std::move(trunks);
+  bound_[static_cast<size_t>(Side::kClient)] = std::move(addresses.clients);
+  bound_[static_cast<size_t>(Side::kTrunk)] = std::move(addresses.trunks);
+  trunk_lane_ports_ = std::move(addresses.trunk_lane_ports);
   peers_.resize(sizes.trunk_peers_max);
   cell_numbers_ = RestingNumbers(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
@@ -205,6 +207,10 @@ void XdpTables::WritePeer(uint32_t slot) {
     const SipKey* key = held.peer.receive_keys.Find(epoch);
     if (key == nullptr) continue;
     shared.receive[i] = tp_receive_key{tp_key{key->k0, key->k1}, epoch, 1};
+  }
+  const std::vector<uint16_t>& lanes = trunk_lane_ports_[held.peer.path.socket];
+  for (size_t i = 0; i < TP_SOURCE_PORTS; ++i) {
+    shared.source_ports[i] = TP_BE16(lanes.empty() ? local.port : lanes[i % lanes.size()]);
   }
   shared.path.remote = ToShared(held.peer.path.remote.ip);
   shared.path.local = ToShared(local.ip);

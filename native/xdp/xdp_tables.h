@@ -20,15 +20,21 @@ struct XdpSizes {
   uint32_t trunk_peers_max = 0;
 };
 
+// Bound on each side, with real ports.
+struct XdpAddresses {
+  std::vector<Endpoint> clients;
+  std::vector<Endpoint> trunks;
+  // Ports of their own that trunk data leaves from, for each trunk address; none is its port alone.
+  std::vector<std::vector<uint16_t>> trunk_lane_ports;
+};
+
 // One thread at a time: the owner has a lock around it.
 class XdpTables {
  public:
   // The sizes of the program's maps.
   static tp_sizes MapSizes(const XdpSizes& sizes);
 
-  // `addresses` are those bound on each side, with real ports.
-  Status Open(const tp_program& program, const XdpSizes& sizes, std::vector<Endpoint> clients,
-              std::vector<Endpoint> trunks);
+  Status Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses);
 
   // The cells of flows and sessions.
   SharedCells shared_cells() { return SharedCells{flow_cells_.memory(), session_cells_.memory()}; }
@@ -74,6 +80,7 @@ class XdpTables {
 
   tp_program program_{};
   std::vector<Endpoint> bound_[2];
+  std::vector<std::vector<uint16_t>> trunk_lane_ports_;
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;
   std::vector<Peer> peers_;

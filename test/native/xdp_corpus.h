@@ -125,6 +125,7 @@ class XdpCorpus {
     const Endpoint to = Mixed(ToEndpoint(Word(words)), true);
     peer_.generation = slot_ + 1;
     peer_.path = ToPath(Local(socket, to, true), to);
+    SpreadSourcePorts(&peer_);
   }
 
   void SetUpFlow(std::istream& words) {
@@ -217,7 +218,8 @@ class XdpCorpus {
       Complain(line, "gave " + ToHex(received.payload.data(), received.payload.size()));
     }
     CHECK_EQ(ToText(received.to), ToText(to));
-    CHECK_EQ(ToText(received.from), ToText(Local(socket, to, to_relay)));
+    const Endpoint local = Local(socket, to, to_relay);
+    CHECK_EQ(ToText(received.from), ToText(to_relay ? SourceOf(lane, local) : local));
     CHECK_EQ(received.hop_limit, 64);
     CHECK(std::memcmp(passage.frame.data(), kNeighbourMac, 6) == 0);
     CHECK(std::memcmp(passage.frame.data() + 6, kRelayMac, 6) == 0);

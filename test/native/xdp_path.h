@@ -13,6 +13,7 @@
 namespace turnpike::test {
 
 constexpr uint32_t kIngress = 7;
+constexpr uint16_t kFirstSourcePort = 50'000;
 
 // What became of a frame: an XDP_* code and the frame.
 struct Passage {
@@ -47,6 +48,19 @@ inline tp_flow_key ToKey(const Endpoint& remote, const Endpoint& local, uint16_t
   key.local_port = TP_BE16(local.port);
   key.channel = TP_BE16(channel);
   return key;
+}
+
+// Gives every CPU a port of its own to send to the trunk from.
+inline void SpreadSourcePorts(tp_peer* peer) {
+  for (int i = 0; i < TP_SOURCE_PORTS; ++i) {
+    peer->source_ports[i] = TP_BE16(kFirstSourcePort + i);
+  }
+}
+
+// Where a trunk datagram of a CPU's lane comes from.
+inline Endpoint SourceOf(uint8_t lane, Endpoint trunk) {
+  trunk.port = static_cast<uint16_t>(kFirstSourcePort + (lane - TP_LANE_FIRST) % TP_SOURCE_PORTS);
+  return trunk;
 }
 
 // A neighbour that a frame is sent to through the interface it came from.

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "xdp_world.h"
@@ -13,8 +14,10 @@ namespace {
 
 // The sockets of all three and one connection between them.
 struct Connection {
-  Connection(World& world, const std::string& client_net, const std::string& trunk_net) {
-    const XdpOptions options = world.Options(client_net + "1", trunk_net + "1");
+  Connection(World& world, const std::string& client_net, const std::string& trunk_net,
+             const std::vector<uint16_t>& lane_ports = {}) {
+    XdpOptions options = world.Options(client_net + "1", trunk_net + "1");
+    options.addresses.trunk_lane_ports = {lane_ports};
     {
       const Inside inside(world.client_host);
       client = std::make_unique<Udp>(World::Text(client_net + "2", 40'000));
@@ -24,8 +27,8 @@ struct Connection {
       other = std::make_unique<Udp>(World::Text(trunk_net + "2", 3480));
     }
     const Inside inside(world.relay_host);
-    service = std::make_unique<Udp>(ToText(options.client_addresses[0]));
-    trunk = std::make_unique<Udp>(ToText(options.trunk_addresses[0]));
+    service = std::make_unique<Udp>(ToText(options.addresses.clients[0]));
+    trunk = std::make_unique<Udp>(ToText(options.addresses.trunks[0]));
     status = plane.Open(options);
     if (!status.ok()) Fail(__FILE__, __LINE__, status.message);
     TrunkPeer peer;
@@ -102,6 +105,22 @@ TEST(RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
   CHECK(world.traffic[kSlot].records_sent.Get() >= 4);
   CHECK(world.traffic[kSlot].records_received.Get() >= 4);
   CHECK_EQ(world.Count(Counter::kSendErrors), 0u);
+}
+
+TEST(TrunkDataLeavesFromThePortsThatAreAnnounced) {
+  World world;
+  if (!world.Make()) return;
+  for (const std::string net : {"10.77.2.", "fd77:2::"}) {
+    const std::vector<uint16_t> ports{50'001, 50'002, 50'003};
+    Connection connection(world, "10.77.1.", net, ports);
+    Bytes bytes;
+    Endpoint from;
+    CHECK(connection.ToOther(&bytes, &from));
+    CHECK(from.ip == connection.trunk->address().ip);
+    CHECK(std::count(ports.begin(), ports.end(), from.port) == 1);
+    // What comes back goes to the trunk address, as ever.
+    CHECK(connection.ToClient(&bytes, &from));
+  }
 }
 
 TEST(WhatItDoesNotKnowReachesTheSockets) {

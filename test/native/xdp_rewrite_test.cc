@@ -207,6 +207,35 @@ TEST(SequencesCountEachRecordOnce) {
   CHECK_EQ(traffic.lost, 1);
 }
 
+TEST(ACpuSendsFromOnePortWhateverTheSession) {
+  for (uint32_t cpu = 0; cpu < TP_LANES; ++cpu) {
+    UserPath path(cpu);
+    XdpScene scene(path);
+    for (uint32_t session_index = 1; session_index < 4; ++session_index) {
+      tp_flow flow{};
+      flow.kind = TP_TO_TRUNK;
+      flow.slot = XdpScene::kSlot;
+      flow.generation = 9;
+      flow.session_index = TP_BE32(session_index);
+      path.PutFlow(ToKey(scene.client, scene.service, 0x4000), flow);
+      uint8_t lane;
+      const Received received = ReadFrame(path.Run(scene.FromClient(kHello), &lane).frame);
+      CHECK_EQ(received.fault, std::string());
+      CHECK_EQ(ToText(received.from), ToText(SourceOf(lane, scene.trunk)));
+    }
+  }
+}
+
+TEST(NothingIsTakenFromAPortThatOnlySends) {
+  UserPath path;
+  XdpScene scene(path);
+  const Endpoint sending = SourceOf(TP_LANE_FIRST, scene.trunk);
+  const Bytes frame = MakeFrame(scene.relay, sending, scene.Trunk(1, kHello));
+  const Passage passage = path.Run(frame);
+  CHECK_EQ(passage.action, static_cast<int>(XDP_PASS));
+  CHECK(passage.frame == frame);
+}
+
 TEST(OfSeveralCpusOneTakesASequence) {
   constexpr uint64_t kSequences = 20'000;
   tp_window window{};

@@ -23,6 +23,7 @@ struct XdpScene {
     other.send_key = tp_key{kKey.k0, kKey.k1};
     other.receive[1] = tp_receive_key{tp_key{kKey.k0, kKey.k1}, kToday, 1};
     other.path = ToPath(trunk, relay);
+    SpreadSourcePorts(&other);
     path.PutPeer(kSlot, other);
     tp_flow source{};
     source.kind = TP_TRUNK_SOURCE;

@@ -43,8 +43,9 @@ class World {
     XdpOptions options;
     options.interfaces = {"r0", "r1"};
     options.sizes = XdpSizes{1'000, 1'000, 4};
-    options.client_addresses = {ToEndpoint(Text(client, 3478))};
-    options.trunk_addresses = {ToEndpoint(Text(trunk, 3480))};
+    options.addresses.clients = {ToEndpoint(Text(client, 3478))};
+    options.addresses.trunks = {ToEndpoint(Text(trunk, 3480))};
+    options.addresses.trunk_lane_ports = {{}};
     options.first_sequence = 1'000;
     options.counters = counters;
     options.traffic = traffic;
