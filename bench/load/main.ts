@@ -13,7 +13,7 @@ import type { TurnpikeVariant } from './contestants/turnpike.js';
 import { ROOT } from './programs.js';
 import { htmlReport } from './report/html.js';
 import { textSummary } from './report/text.js';
-import type { BenchResult } from './result.js';
+import type { BenchResult, WorkloadResult } from './result.js';
 import type { Effort } from './rounds.js';
 import { Session } from './session.js';
 import { judge } from './targets.js';
@@ -117,6 +117,21 @@ function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Writes both files. */
+function save(folder: string, result: BenchResult): string[] {
+  mkdirSync(folder, { recursive: true });
+  const files = [
+    { name: 'bench.json', text: `${JSON.stringify(result, null, 1)}\n` },
+    { name: 'bench.html', text: htmlReport(result) },
+  ];
+  return files.map(({ name, text }) => {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    return file;
+  });
+}
+
+/** Measures and saves; what was measured until an interruption is saved too. */
 async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
   const chosen = choose(all, { quick: flags.quick === true, words: flags.only });
   const effort: Effort =
@@ -135,17 +150,17 @@ async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
   closeOnSignals(session);
   const command = `npm run bench -- ${process.argv.slice(2).map(quoted).join(' ')}`.trim();
   const circumstances = describeCircumstances({ scene: session.sceneKind, cpus, effort, command });
+  const resultOf = (workloads: readonly WorkloadResult[], setup: readonly SetupResult[]) => ({
+    circumstances,
+    omissions: [...omissions, ...session.omissions],
+    targets: judge(workloads, setup),
+    workloads,
+    setup,
+    warnings: warningsOf(circumstances, workloads),
+  });
   try {
-    const workloads = await session.run();
-    const setup = await measureSetups(flags.setup);
-    return {
-      circumstances,
-      omissions: [...omissions, ...session.omissions],
-      targets: judge(workloads, setup),
-      workloads,
-      setup,
-      warnings: warningsOf(circumstances, workloads),
-    };
+    const workloads = await session.run((soFar) => save(flags.out, resultOf(soFar, [])));
+    return resultOf(workloads, await measureSetups(flags.setup));
   } finally {
     await session.close();
   }
@@ -160,12 +175,9 @@ async function main(flags: Flags): Promise<void> {
   if (flags.list === true) return list(all);
   buildTools();
   const result = await measure(flags, all);
-  mkdirSync(flags.out, { recursive: true });
-  const [json, html] = ['bench.json', 'bench.html'].map((name) => join(flags.out, name));
-  writeFileSync(json ?? '', `${JSON.stringify(result, null, 1)}\n`);
-  writeFileSync(html ?? '', htmlReport(result));
+  const files = save(flags.out, result);
   console.log(textSummary(result));
-  for (const file of [json, html]) console.log(relative(process.cwd(), file ?? ''));
+  for (const file of files) console.log(relative(process.cwd(), file));
 }
 
 try {

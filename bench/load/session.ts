@@ -46,9 +46,10 @@ export class Session {
 
   /**
    * Measures every workload.
+   * @param done - takes all results so far after each workload
    * @throws Error when one of the rig's programs fails; call `close` in any case
    */
-  async run(): Promise<WorkloadResult[]> {
+  async run(done: (results: readonly WorkloadResult[]) => void): Promise<WorkloadResult[]> {
     const plan = this.#plan();
     const { effort } = this.#options;
     const total = plan.reduce(
@@ -70,6 +71,7 @@ export class Session {
         },
       });
       results.push(await run.run());
+      done(results);
     }
     return results;
   }
