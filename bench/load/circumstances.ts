@@ -33,7 +33,8 @@ const NOTES: Readonly<Record<Scene['kind'], readonly string[]>> = {
     'Frames for sockets arrive with their UDP checksum left to the device, as from a card that ' +
       'has checked it; frames for XDP programs carry it complete.',
     'Where traffic goes both ways at once, each end generates half of it and counts the other ' +
-      'half; both generators are on the generator’s CPU.',
+      'half; both generators are on the generator’s CPU. Frames for XDP programs then come from ' +
+      'packet sockets, and veth copies each before a program sees it.',
     'A fixed load is at most 70 % of what the slowest of those compared can carry.',
   ],
 };

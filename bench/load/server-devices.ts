@@ -7,9 +7,9 @@ import { firstServer, type Place, type Scene } from './scene.js';
  * thread of its own, which is pinned to the server's CPU and whose time is the contestant's.
  */
 export interface KernelWork {
-  /** The thread that polls the server's near device. */
-  readonly pid: number;
-  /** Puts the device back as it was. */
+  /** The threads that poll the devices. */
+  readonly pids: readonly number[];
+  /** Puts the devices back as they were. */
   restore(): Promise<void>;
 }
 
@@ -28,40 +28,58 @@ async function napiThreads(device: string): Promise<Set<number>> {
   return new Set(found.filter((pid) => pid !== undefined));
 }
 
-async function setThreaded(scene: Scene, on: boolean): Promise<void> {
-  const place = firstServer(scene).near;
+async function setThreaded(scene: Scene, place: Place, on: boolean): Promise<void> {
   const file = `/sys/class/net/${place.device}/threaded`;
   await scene.run(place, ['sh', '-c', `echo ${on ? 1 : 0} > ${file}`]);
 }
 
+/** The thread that polls a device from now on, none of those known. */
+async function newThread(scene: Scene, place: Place, known: Set<number>): Promise<number> {
+  await setThreaded(scene, place, true);
+  const deadline = Date.now() + THREAD_WAIT_MS;
+  for (;;) {
+    const pid = [...(await napiThreads(place.device))].find((each) => !known.has(each));
+    if (pid !== undefined) {
+      await scene.run(place, ['taskset', '-p', '-c', `${scene.cpus.server}`, `${pid}`]);
+      return pid;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`the kernel made no NAPI thread for ${place.device}`);
+    }
+  }
+}
+
 /**
- * Gives the server's near device a NAPI thread on the server's CPU.
- * @param activate - what makes the device poll at all: an XDP program, or receive offload
+ * Gives devices of the servers a NAPI thread each, on the server's CPU.
+ * @param activate - what makes the devices poll at all: an XDP program, or receive offload
+ * @param rows - the devices that packets enter one after the other, for each direction; left out,
+ *   the first server's near one
  * @throws Error where the kernel makes no such thread
  */
 export async function threadKernelWork(
   scene: Scene,
   activate: () => Promise<void>,
+  rows: readonly (readonly Place[])[] = [[firstServer(scene).near]],
 ): Promise<KernelWork> {
-  const { device } = firstServer(scene).near;
-  const before = await napiThreads(device);
+  const places = rows.flat();
+  const before = await Promise.all(places.map(({ device }) => napiThreads(device)));
+  const known = new Set(before.flatMap((threads) => [...threads]));
   await activate();
-  await setThreaded(scene, true);
-  const deadline = Date.now() + THREAD_WAIT_MS;
-  for (;;) {
-    const pid = [...(await napiThreads(device))].find((each) => !before.has(each));
-    if (pid !== undefined) {
-      await scene.run(firstServer(scene).near, [
-        'taskset',
-        '-p',
-        '-c',
-        `${scene.cpus.server}`,
-        `${pid}`,
-      ]);
-      return { pid, restore: () => setThreaded(scene, false) };
-    }
-    if (Date.now() > deadline) throw new Error(`the kernel made no NAPI thread for ${device}`);
+  const pids: number[] = [];
+  for (const place of places) {
+    const pid = await newThread(scene, place, known);
+    // Devices in different namespaces may have one name.
+    known.add(pid);
+    pids.push(pid);
+    // What one server hands to the next is taken at once, as by a host with CPUs of its own: with
+    // equal rights the first would fill the next one's short ring for milliseconds, and lose it.
+    const isEntry = rows.some(([first]) => first === place);
+    if (!isEntry) await scene.run(place, ['chrt', '-f', '-p', '1', `${pid}`]);
   }
+  const restore = async () => {
+    for (const place of places) await setThreaded(scene, place, false);
+  };
+  return { pids, restore };
 }
 
 /**
@@ -80,5 +98,17 @@ export async function setSegmentation(scene: Scene, on: boolean): Promise<void> 
   for (const { far } of scene.servers) {
     const state = on ? 'on' : 'off';
     await scene.run(far, ['ethtool', '-K', far.device, 'tx-udp-segmentation', state]);
+  }
+}
+
+/**
+ * Turns the completion of checksums on or off for the devices between the servers. A device's XDP
+ * program must see what a server's sockets send as it would be on a wire.
+ */
+export async function setChecksumOffload(scene: Scene, on: boolean): Promise<void> {
+  // All but the first device, which faces the near end, and the last, which faces the far one.
+  const between = scene.servers.flatMap(({ near, far }) => [near, far]).slice(1, -1);
+  for (const place of between) {
+    await scene.run(place, ['ethtool', '-K', place.device, 'tx', on ? 'on' : 'off']);
   }
 }

@@ -146,11 +146,11 @@ export const WORKLOADS: readonly Workload[] = [
   workload('trunk-client', SUPER),
   workload('client-trunk', unsegmented(THOUSAND)),
   workload('same-relay', unsegmented(SUPER)),
-  workload('two-relays', THOUSAND),
-  workload('two-relays', THOUSAND_LARGE),
+  workload('two-relays', { ...THOUSAND, xdp: true }),
+  workload('two-relays', { ...THOUSAND_LARGE, xdp: true }),
   workload('two-relays', SUPER),
-  workload('two-relays', bothWays(THOUSAND)),
-  workload('two-relays', bothWays(THOUSAND_LARGE)),
+  workload('two-relays', { ...bothWays(THOUSAND), xdp: true }),
+  workload('two-relays', { ...bothWays(THOUSAND_LARGE), xdp: true }),
 ];
 
 /** Flows for which a process without rights gets sockets. */

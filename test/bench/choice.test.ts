@@ -47,3 +47,18 @@ t.test('those who cannot take part are named with the reason', async (t) => {
   t.strictSame(contestants, [one]);
   t.strictSame(omissions, [{ what: 'Absent', why: 'not installed' }]);
 });
+
+t.test('XDP has its part where a program can show its worth', async (t) => {
+  const unfit = (name: string, flow: string) => {
+    const contestant = all.contestants.find((one) => one.name === name);
+    const workload = WORKLOADS.find((one) => one.name === flow);
+    if (contestant === undefined || workload === undefined) throw new Error(`${name}, ${flow}`);
+    return contestant.unfit(workload, 'namespaces');
+  };
+  for (const flow of ['out-1000-mix', 'path-1000-100B', 'path-both-1000-1200B']) {
+    t.equal(unfit('turnpike-xdp', flow), undefined, flow);
+  }
+  t.match(unfit('turnpike-xdp', 'same-super-1200B'), /segmentation/);
+  t.match(unfit('xdp-redirect', 'path-1000-100B'), /second server/);
+  t.match(unfit('kernel-forwarding', 'path-1000-100B'), /second server/);
+});

@@ -98,6 +98,17 @@ t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (
   }
 });
 
+t.test('two relays in a row carry everything by XDP', { skip: skipXdp }, async (t) => {
+  const scene = await NamespaceScene.create(cpus, 2);
+  t.teardown(() => scene.close());
+  for (const name of ['path-1000-100B', 'path-both-1000-100B']) {
+    const result = await carry(scene, workload(name), 'turnpike-xdp');
+    checkExact(t, result, name);
+    t.ok((result.sink?.payloads ?? 0) > 0, `${name}: a socket accepts what arrives`);
+  }
+  checkExact(t, await carry(scene, workload('path-1000-100B'), 'turnpike'), 'sockets after XDP');
+});
+
 t.test('on loopback the sink counts', { skip }, async (t) => {
   const scene = new LoopbackScene(cpus);
   t.teardown(() => scene.close());

@@ -2,7 +2,7 @@ import { clientAddress } from '../addresses.js';
 import { firstServer, type Scene } from '../scene.js';
 import { setPolling, threadKernelWork } from '../server-devices.js';
 import type { Contestant, Running } from '../types.js';
-import { unfitForXdp } from './xdp-redirect.js';
+import { unfitForOneServer } from './xdp-redirect.js';
 
 /** The kernel as a router: no sockets and no rewriting, but all of its IP layer. */
 export const kernelForwarding: Contestant = {
@@ -10,7 +10,7 @@ export const kernelForwarding: Contestant = {
   title: 'kernel IP forwarding',
   kind: 'floor',
   missing: async () => undefined,
-  unfit: unfitForXdp,
+  unfit: unfitForOneServer,
   start,
 };
 
@@ -29,7 +29,7 @@ async function start(scene: Scene): Promise<Running> {
   await setForwarding(scene, true);
   const work = await threadKernelWork(scene, () => setPolling(scene, true));
   return {
-    pids: [work.pid],
+    pids: work.pids,
     load: {
       content: 'raw',
       source: `${source.address}:${source.port}`,

@@ -5,7 +5,7 @@ import type { XdpStatus } from '../../../src/native/types.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { ROOT, ToolProcess } from '../programs.js';
 import { firstServer, type Place, type Scene, turned } from '../scene.js';
-import { threadKernelWork } from '../server-devices.js';
+import { setChecksumOffload, threadKernelWork } from '../server-devices.js';
 import type { Arrivals, Contestant, Load, Running, Stream, Workload } from '../types.js';
 import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 import { unfitForXdp } from './xdp-redirect.js';
@@ -41,11 +41,15 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
   };
 }
 
-/** What is the same for every relay of a workload. */
-function specFor(scene: Scene, workload: Workload, { options = {} }: TurnpikeVariant) {
+type Server = Scene['servers'][number];
+
+/** What does not depend on a relay's place in the row. */
+function specFor(scene: Scene, server: Server, workload: Workload, variant: TurnpikeVariant) {
   const { nearNetwork, farNetwork } = scene;
   const { flows, bothWays = false } = workload;
-  return { flows, bothWays, nearNetwork, farNetwork, options, recordsMax: RECORDS_MAX };
+  const interfaces = [server.near.device, server.far.device];
+  const options = { ...variant.options, ...(variant.xdp === true && { xdp: { interfaces } }) };
+  return { flows, bothWays, nearNetwork, farNetwork, options };
 }
 
 async function startOne(
@@ -54,54 +58,22 @@ async function startOne(
   variant: TurnpikeVariant,
 ): Promise<Running> {
   const server = firstServer(scene);
-  const interfaces = [server.near.device, server.far.device];
   const spec: TurnpikeSpec = {
-    ...specFor(scene, workload, variant),
-    ...(variant.xdp === true && { options: { ...variant.options, xdp: { interfaces } } }),
+    ...specFor(scene, server, workload, variant),
     leg: workload.leg === 'two-relays' ? 'client-trunk' : workload.leg,
     clientAddress: { address: server.near.address, port: SERVER_PORT },
     trunkAddress: { address: server.far.address, port: TRUNK_PORT },
     peerSource: { address: clientAddress(scene.nearNetwork, 0).address, port: TRUNK_PORT },
     peerDestination: { address: scene.far.address, port: TRUNK_PORT },
+    recordsMax: RECORDS_MAX,
   };
-  const tool = await startRelay(scene, server.near, spec, variant);
   const isOut = workload.leg === 'client-trunk';
-  const running: Running = {
-    pids: [tool.pid],
+  return startRelays(scene, variant, [{ place: server.near, spec }], {
     load: workload.leg === 'trunk-client' ? trunkLoad(spec) : clientLoad(scene, spec),
     arrivals: isOut
       ? { content: 'trunk', port: TRUNK_PORT, ports: 1 }
       : channelArrivals(scene, workload),
-    stop: () => tool.stop(),
-  };
-  if (variant.xdp !== true) return running;
-  try {
-    return await throughXdp(scene, running, tool);
-  } catch (error) {
-    await tool.stop();
-    throw error;
-  }
-}
-
-/** The same relay where its packets pass through the drivers of its devices. */
-async function throughXdp(scene: Scene, running: Running, tool: ToolProcess): Promise<Running> {
-  const { mode, reason = 'no reason given' } = JSON.parse(await tool.line('xdp ')) as XdpStatus;
-  if (mode === 'off') throw new Error(`XDP is off: ${reason}`);
-  const work = await threadKernelWork(scene, async () => {});
-  const { load, arrivals } = running;
-  return {
-    // What goes up to the sockets is the process's work, all else the thread's.
-    pids: [work.pid, ...running.pids],
-    load:
-      load.content === 'trunk'
-        ? { ...load, extra: { ...load.extra, checksum: 'full' } }
-        : { ...load, generator: 'live' },
-    arrivals: { ...arrivals, hook: 'xdp' },
-    stop: async () => {
-      await work.restore();
-      await running.stop();
-    },
-  };
+  });
 }
 
 /** Two relays in a row, as between two peers; both are the contestant. */
@@ -112,42 +84,101 @@ async function startPair(
 ): Promise<Running> {
   const [first, second] = scene.servers;
   if (first === undefined || second === undefined) throw new Error('the scene has one server');
-  const common = specFor(scene, workload, variant);
   const firstTrunk = { address: first.far.address, port: TRUNK_PORT };
   const secondTrunk = { address: second.near.address, port: TRUNK_PORT };
-  const specs: [TurnpikeSpec, TurnpikeSpec] = [
-    {
-      ...common,
-      leg: 'client-trunk',
-      clientAddress: { address: first.near.address, port: SERVER_PORT },
-      trunkAddress: firstTrunk,
-      peerSource: secondTrunk,
-      peerDestination: secondTrunk,
-    },
-    {
-      ...common,
-      leg: 'trunk-client',
-      clientAddress: { address: second.far.address, port: SERVER_PORT },
-      trunkAddress: secondTrunk,
-      peerSource: firstTrunk,
-      peerDestination: firstTrunk,
-    },
-  ];
-  const tools = [
-    await startRelay(scene, first.near, specs[0], variant),
-    await startRelay(scene, second.near, specs[1], variant),
+  // A relay that runs XDP says that it takes one record at a time.
+  const recordsMax = variant.xdp === true ? 1 : RECORDS_MAX;
+  const firstSpec: TurnpikeSpec = {
+    ...specFor(scene, first, workload, variant),
+    leg: 'client-trunk',
+    clientAddress: { address: first.near.address, port: SERVER_PORT },
+    trunkAddress: firstTrunk,
+    peerSource: secondTrunk,
+    peerDestination: secondTrunk,
+    recordsMax,
+  };
+  const secondSpec: TurnpikeSpec = {
+    ...specFor(scene, second, workload, variant),
+    leg: 'trunk-client',
+    clientAddress: { address: second.far.address, port: SERVER_PORT },
+    trunkAddress: secondTrunk,
+    peerSource: firstTrunk,
+    peerDestination: firstTrunk,
+    recordsMax,
+  };
+  const relays = [
+    { place: first.near, spec: firstSpec },
+    { place: second.near, spec: secondSpec },
   ];
   const stream = (from: Scene, spec: TurnpikeSpec): Stream => ({
     load: clientLoad(from, spec),
     arrivals: channelArrivals(from, workload),
   });
+  return startRelays(scene, variant, relays, {
+    ...stream(scene, firstSpec),
+    ...(workload.bothWays === true && { back: stream(turned(scene), secondSpec) }),
+  });
+}
+
+/** Starts the relays for streams that are laid out already. */
+async function startRelays(
+  scene: Scene,
+  variant: TurnpikeVariant,
+  relays: readonly { readonly place: Place; readonly spec: TurnpikeSpec }[],
+  streams: Pick<Running, 'load' | 'arrivals' | 'back'>,
+): Promise<Running> {
+  const tools: ToolProcess[] = [];
+  const stop = async () => {
+    await Promise.all(tools.map((tool) => tool.stop()));
+  };
+  try {
+    for (const { place, spec } of relays) {
+      tools.push(await startRelay(scene, place, spec, variant));
+    }
+    const running: Running = { ...streams, pids: tools.map((tool) => tool.pid), stop };
+    return variant.xdp === true ? await throughXdp(scene, running, tools) : running;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The same relays where their packets pass through the drivers of their devices. */
+async function throughXdp(
+  scene: Scene,
+  running: Running,
+  tools: readonly ToolProcess[],
+): Promise<Running> {
+  for (const tool of tools) {
+    const { mode, reason = 'no reason given' } = JSON.parse(await tool.line('xdp ')) as XdpStatus;
+    if (mode === 'off') throw new Error(`XDP is off: ${reason}`);
+  }
+  const ends = running.back === undefined ? [scene] : [scene, turned(scene)];
+  const rows = ends.map(({ servers }) => servers.map(({ near }) => near));
+  const work = await threadKernelWork(scene, async () => {}, rows);
+  await setChecksumOffload(scene, false);
+  // Live generators do not give way while they wait, so two of them cannot share a CPU.
+  const mayLive = running.back === undefined;
   return {
-    pids: tools.map((tool) => tool.pid),
-    ...stream(scene, specs[0]),
-    ...(workload.bothWays === true && { back: stream(turned(scene), specs[1]) }),
+    // What goes up to the sockets is the processes' work, all else the threads'.
+    pids: [...work.pids, ...running.pids],
+    ...streamThroughXdp(running, mayLive),
+    ...(running.back && { back: streamThroughXdp(running.back, mayLive) }),
     stop: async () => {
-      await Promise.all(tools.map((tool) => tool.stop()));
+      await work.restore();
+      await running.stop();
+      await setChecksumOffload(scene, true);
     },
+  };
+}
+
+function streamThroughXdp({ load, arrivals }: Stream, mayLive: boolean): Stream {
+  return {
+    load:
+      mayLive && load.content === 'channel'
+        ? { ...load, generator: 'live' }
+        : { ...load, extra: { ...load.extra, checksum: 'full' } },
+    arrivals: { ...arrivals, hook: 'xdp' },
   };
 }
 

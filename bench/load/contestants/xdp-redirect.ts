@@ -14,7 +14,7 @@ export const xdpRedirect: Contestant = {
     hasBpfTools()
       ? undefined
       : 'built only with clang and libbpf: apt-get install clang libbpf-dev',
-  unfit: unfitForXdp,
+  unfit: unfitForOneServer,
   start,
 };
 
@@ -26,6 +26,12 @@ export function unfitForXdp(workload: Workload, scene: Scene['kind']): string | 
   }
   if (workload.xdp !== true) return 'measured in the workloads kept for XDP';
   return undefined;
+}
+
+/** The same for those who are in one server's driver or kernel alone. */
+export function unfitForOneServer(workload: Workload, scene: Scene['kind']): string | undefined {
+  if (workload.leg === 'two-relays') return 'it has no counterpart at a second server';
+  return unfitForXdp(workload, scene);
 }
 
 async function start(scene: Scene, workload: Workload): Promise<Running> {
@@ -53,7 +59,7 @@ async function start(scene: Scene, workload: Workload): Promise<Running> {
     await tool.line('ready');
   });
   return {
-    pids: [work.pid],
+    pids: work.pids,
     load: { generator: 'live', content: 'channel', source: clientText, destination: address },
     arrivals: { content: 'raw', port: destination.port, ports: 1, hook: 'xdp' },
     stop: async () => {
