@@ -82,6 +82,7 @@ function generatorCommand(
     destination: load.destination,
     flows: workload.flows,
     sizes: workload.sizesBytes.join(','),
+    chunk: workload.chunk,
     rate: options.rate,
     seconds: options.seconds,
     cpu: scene.cpus.generator,
@@ -96,7 +97,6 @@ function generatorCommand(
     burst: workload.burst,
     segments: workload.segments,
     records: load.content === 'trunk' ? workload.records : 1,
-    chunk: workload.chunk,
     ...(workload.bothWays === true && { 'shares-cpu': 1 }),
     ...common,
   });

@@ -112,6 +112,7 @@ int Main(int argc, char** argv) {
   const double seconds = arguments.Real("seconds", 1);
   const uint64_t frames_max = arguments.Number("count", 0);
   object.SetConstant("interval_ns", static_cast<uint64_t>(rate > 0 ? 1e9 / rate : 0));
+  object.SetConstant("chunk", static_cast<uint32_t>(arguments.Number("chunk", 1)));
   object.SetConstant("frames_max", frames_max > 0 ? frames_max : ~uint64_t{0});
   object.SetConstant("flows", static_cast<uint32_t>(arguments.Number("flows", 1)));
   object.SetConstant("device", static_cast<uint32_t>(InterfaceIndex(interface)));

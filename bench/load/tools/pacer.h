@@ -38,7 +38,7 @@ struct PaceReport {
   uint64_t chunks = 0;
   uint64_t late_chunks = 0;
   uint64_t latest_ns = 0;
-  // Payloads never sent because the generator was 10 ms behind.
+  // Payloads never sent because the generator was too far behind.
   uint64_t skipped = 0;
   uint64_t elapsed_ns = 0;
   // Time in which nothing was due: without any, the generator is what was measured.
