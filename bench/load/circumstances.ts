@@ -3,7 +3,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from './programs.js';
 import type { Circumstances, WorkloadResult } from './result.js';
-import type { Effort } from './rounds.js';
+import { type Effort, OFFERED_MIN } from './rounds.js';
 import type { CpuPlan, Scene } from './scene.js';
 import type { StepResult } from './step.js';
 
@@ -11,6 +11,7 @@ import type { StepResult } from './step.js';
 const GENERATOR_IDLE_MIN = 0.2;
 const SATURATED = 0.9;
 /** A server that lost this much had more than it could take, busy or not. */
+const FIXED_LOSS_MAX = 0.01;
 const SATURATED_LOSS = 0.01;
 /** More runnable tasks than this before the run, and others use the CPUs too. */
 const LOAD_AVERAGE_MAX = 0.5;
@@ -87,6 +88,14 @@ const DOUBTS: readonly Doubt[] = [
     what: 'The generator was idle for less than 20 % of the time at a fixed load',
     applies: ({ generatorIdle }, label) =>
       label !== 'saturation' && generatorIdle < GENERATOR_IDLE_MIN,
+  },
+  {
+    what: 'Less than 95 % of a fixed load was offered',
+    applies: ({ askedPps, offeredPps }) => offeredPps < OFFERED_MIN * askedPps,
+  },
+  {
+    what: 'More than 1 % of a fixed load was lost',
+    applies: ({ loss }, label) => label !== 'saturation' && loss > FIXED_LOSS_MAX,
   },
   {
     what: 'The generator could not saturate the server',

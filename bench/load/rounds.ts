@@ -25,8 +25,11 @@ const FIXED_SHARE_MAX = 0.7;
 const LOSS_FREE = 1e-4;
 const BISECTION_TRIES = 7;
 /** One datagram in so many is received and checked by a real socket. */
-const CHECKED_ONE_IN = 256;
-const LATENCY_ONE_IN = 32;
+const CHECKED_ONE_IN = 257;
+/** Prime, as is the other: bursts have 16 frames, and their every place is to be sampled. */
+const LATENCY_ONE_IN = 31;
+/** A rate counts as offered from this share of it. */
+export const OFFERED_MIN = 0.95;
 
 /** Steps that a workload takes at most, for the time left. */
 export function stepsOf(effort: Effort, workload: Workload, contestants: readonly Contestant[]) {
@@ -107,18 +110,33 @@ export class WorkloadRun {
     const commonPps = this.#commonRate();
     for (let round = 1; round < this.#effort.rounds; round++) {
       for (const one of rotated(this.#contestants, round)) {
-        results.get(one.name)?.rounds.push(await this.#round(one, round, commonPps));
+        const result = await this.#orOmit(one, () => this.#round(one, round, commonPps));
+        if (result !== undefined) results.get(one.name)?.rounds.push(result);
       }
     }
     if (this.#effort.searches && this.#workload.searches === true) {
       for (const one of this.#contestants) {
-        const result = results.get(one.name);
-        if (result !== undefined) {
-          Object.assign(result, { lossFreePps: await this.#findLossFree(one) });
-        }
+        const lossFreePps = await this.#orOmit(one, () => this.#findLossFree(one));
+        if (lossFreePps === undefined) continue;
+        Object.assign(results.get(one.name) ?? {}, { lossFreePps });
       }
     }
     return { workload: this.#workload, commonPps, contestants: [...results.values()] };
+  }
+
+  /** Leaves a rival out from where it fails on; what it measured before stays. */
+  async #orOmit<Result>(
+    contestant: Contestant,
+    measure: () => Promise<Result>,
+  ): Promise<Result | undefined> {
+    try {
+      return await measure();
+    } catch (error) {
+      if (contestant.kind !== 'rival') throw error;
+      this.#contestants = this.#contestants.filter((one) => one !== contestant);
+      this.#omit(contestant, (error as Error).message);
+      return undefined;
+    }
   }
 
   /** The discarded round: it warms everything and says what each can carry. */
@@ -198,7 +216,8 @@ export class WorkloadRun {
     return this.#with(contestant, async (running) => {
       const passes = async (rate: number) => {
         const what = `loss at ${Math.round(rate / 1000)} kpps`;
-        return (await this.#step(contestant, running, what, { rate })).loss <= LOSS_FREE;
+        const { loss, offeredPps } = await this.#step(contestant, running, what, { rate });
+        return loss <= LOSS_FREE && offeredPps >= OFFERED_MIN * rate;
       };
       const high = this.#capacity(contestant.name) * 1.2;
       return bisect(passes, { low: 0, high, tries: BISECTION_TRIES });

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { clientAddress } from './addresses.js';
 import { type Counts, type FarCounter, payloadsIn, placeCounter } from './far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
@@ -11,7 +12,7 @@ import {
   type SinkReport,
   sinksTogether,
 } from './tool-reports.js';
-import type { Running, Stream, Workload } from './types.js';
+import type { Content, Running, Stream, Workload } from './types.js';
 
 /** One measurement: so much load for so long. */
 export interface StepOptions {
@@ -24,10 +25,12 @@ export interface StepOptions {
 
 /** What a step showed. */
 export interface StepResult {
+  /** The rate that was asked of the generator; 0 at saturation. */
+  readonly askedPps: number;
   readonly offeredPps: number;
   readonly deliveredPps: number;
   readonly delivered: number;
-  /** 0 to 1, of what was sent. */
+  /** 0 to 1, of what was sent, with what the server's device refused to take. */
   readonly loss: number;
   /** User and system time of the contestant's processes. */
   readonly cpuNsPerPacket: number;
@@ -39,21 +42,18 @@ export interface StepResult {
   readonly sink?: SinkReport;
 }
 
-/** Kernel clock ticks in /proc/PID/stat: 100 a second on every Linux platform (proc(5)). */
-const NS_PER_TICK = 10_000_000;
+const execute = promisify(execFile);
+
 /** What is under way when the generator ends has arrived after this. */
 const DRAIN_MS = 60;
 
 async function cpuNs(pids: readonly number[]): Promise<number> {
-  let ticks = 0;
-  for (const pid of pids) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch((cause: unknown) => {
-      throw new Error('it ended in the middle of the measurement', { cause });
-    });
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
+  try {
+    const { stdout } = await execute(toolPath('cpu_time'), pids.map(String));
+    return Number(stdout);
+  } catch (cause) {
+    throw new Error('it ended in the middle of the measurement', { cause });
   }
-  return ticks * NS_PER_TICK;
 }
 
 /** One direction of a step. */
@@ -69,6 +69,11 @@ function waysOf(scene: Scene, running: Running): Way[] {
   return back === undefined ? [there] : [there, { scene: turned(scene), stream: back }];
 }
 
+/** Frames in one system call, so that every contestant gets as many payloads at once. */
+function framesAtOnce({ chunk, records }: Workload, content: Content): number {
+  return content === 'trunk' ? chunk : chunk * records;
+}
+
 /** The generator's command line. */
 function generatorCommand(
   { scene, stream: { load } }: Way,
@@ -82,7 +87,7 @@ function generatorCommand(
     destination: load.destination,
     flows: workload.flows,
     sizes: workload.sizesBytes.join(','),
-    chunk: workload.chunk,
+    chunk: framesAtOnce(workload, load.content),
     rate: options.rate,
     seconds: options.seconds,
     cpu: scene.cpus.generator,
@@ -190,10 +195,12 @@ export async function runStep(
   const cpuSpent = (await cpuNs(running.pids)) - cpuBefore;
   const farEnd = await finishFarEnds(farEnds, workload);
   const seconds = generator.elapsedNs / 1e9;
+  const offered = generator.sent + generator.refused;
   return {
-    offeredPps: generator.sent / seconds,
+    askedPps: options.rate,
+    offeredPps: offered / seconds,
     deliveredPps: farEnd.delivered / seconds,
-    loss: Math.max(0, 1 - farEnd.delivered / generator.sent),
+    loss: Math.max(0, 1 - farEnd.delivered / offered),
     cpuNsPerPacket: cpuSpent / Math.max(1, farEnd.delivered),
     serverBusy: cpuSpent / generator.elapsedNs,
     generatorIdle: generator.idleNs / generator.elapsedNs,

@@ -120,6 +120,7 @@ export const WORKLOADS: readonly Workload[] = [
     xdp: true,
     searches: true,
   }),
+  workload('same-relay', { ...THOUSAND, name: 'rivals-100B', rivals: true, xdp: true }),
   workload('client-trunk', { ...THOUSAND_LARGE, name: 'rivals-1200B', rivals: true }),
   workload('client-trunk', { ...HOT, name: 'rivals-hot-100B', rivals: true }),
   workload('trunk-client', { ...THOUSAND, name: '1000-100B-single', xdp: true }),

@@ -18,6 +18,7 @@ export function step(cpuNsPerPacket: number, more: Partial<StepResult> = {}): St
     cpuNs: 5e8,
   };
   return {
+    askedPps: 0,
     offeredPps: 100_000,
     deliveredPps: 100_000,
     delivered: 100_000,

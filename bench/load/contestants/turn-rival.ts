@@ -36,7 +36,7 @@ export function turnRival(server: TurnServer): Contestant {
 
 function unfitForTurn({ leg, flows, rivals }: Workload, scene: Scene['kind']): string | undefined {
   if (scene === 'loopback') return 'TURN servers refuse to relay to loopback';
-  if (leg !== 'client-trunk') return 'it has no such leg';
+  if (leg !== 'client-trunk' && leg !== 'same-relay') return 'it has no such leg';
   if (flows > FLOWS_MAX) return `more than ${FLOWS_MAX} allocations`;
   return rivals === true ? undefined : 'measured in the workloads kept for other TURN servers';
 }

@@ -86,14 +86,17 @@ function latencyPart({ contestants }: WorkloadResult): string {
     const text = `${usText(p99Ns.median)} µs`;
     return { label, value: p99Ns, text, ours: kind === 'turnpike' };
   });
-  const rows = known.map(({ title, load, lossFreePps, offeredPps, p50Ns, p99Ns, p999Ns }) => [
-    { text: title },
-    figure(lossFreePps === undefined ? '' : rateText(lossFreePps)),
-    { text: load },
-    figure(rateText(offeredPps)),
-    ...[p50Ns, p99Ns, p999Ns].map((one) => figure(usText(one.median))),
-  ]);
-  const heads = ['', 'Loss-free rate', 'Latency at', '', 'p50 µs', 'p99 µs', 'p99.9 µs'];
+  const rows = known.map(
+    ({ title, load, lossFreePps, offeredPps, samples, p50Ns, p99Ns, p999Ns }) => [
+      { text: title },
+      figure(lossFreePps === undefined ? '' : rateText(lossFreePps)),
+      { text: load },
+      figure(rateText(offeredPps)),
+      figure(samples.toLocaleString('en')),
+      ...[p50Ns, p99Ns, p999Ns].map((one) => figure(usText(one.median))),
+    ],
+  );
+  const heads = ['', 'Loss-free rate', 'Latency at', '', 'Samples', 'p50 µs', 'p99 µs', 'p99.9 µs'];
   const title = 'Latency p99 at half of each one’s own capacity';
   return `<p>${title}</p>${barChart(title, bars)}${table(heads, rows)}`;
 }
@@ -115,6 +118,7 @@ function latencyRows({ title, kind, rounds, lossFreePps }: ContestantResult) {
         load: isOwn ? OWN_LATENCY : label.replace(latencyBesideLabel(''), 'as '),
         ...(isOwn && lossFreePps !== undefined && { lossFreePps }),
         offeredPps: median(steps.map(({ offeredPps }) => offeredPps)),
+        samples: latencies.reduce((sum, { count }) => sum + count, 0),
         p50Ns: spread(latencies.map(({ p50Ns }) => p50Ns)),
         p99Ns: spread(latencies.map(({ p99Ns }) => p99Ns)),
         p999Ns: spread(latencies.map(({ p999Ns }) => p999Ns)),

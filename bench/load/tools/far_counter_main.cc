@@ -16,6 +16,7 @@ struct Counts {
   uint64_t packets;
   uint64_t datagrams;
   uint64_t payload_bytes;
+  uint64_t candidates;
 };
 
 void AttachTc(const BpfObject& object, const std::string& interface) {

@@ -7,6 +7,8 @@ struct counts {
   __u64 packets;
   __u64 datagrams;
   __u64 payload_bytes;
+  // Packets that may be sampled.
+  __u64 candidates;
 };
 
 struct {
@@ -33,8 +35,9 @@ static ALWAYS_INLINE int count(const struct frame *frame, __u32 segment_bytes) {
   // The last datagram of a super-frame may be shorter.
   counts->datagrams += segment_bytes == 0 ? 1 : (payload_bytes + segment_bytes - 1) / segment_bytes;
   const __u16 port = bpf_ntohs(frame->udp->dest);
-  return sample_one_in != 0 && port >= first_port && port <= last_port &&
-         counts->packets % sample_one_in == 0;
+  if (sample_one_in == 0 || port < first_port || port > last_port) return 0;
+  counts->candidates += 1;
+  return counts->candidates % sample_one_in == 0;
 }
 
 SEC("tc")
