@@ -4,9 +4,10 @@ import type { RelayRecord } from '../../src/registry/types.js';
 import type { FlowMethods } from './flow-process.js';
 import type { LoadMethods } from './load-process.js';
 import type { RelayMethods, RelaySample } from './relay-process.js';
-import type { Phase, RelayCost, RelayMemory, SetupOptions, SetupResult } from './result.js';
+import type { Expiry, Phase, RelayCost, RelayMemory, SetupOptions, SetupResult } from './result.js';
 import { Program } from './rpc.js';
 import type { Memory } from './usage.js';
+import { succeeded, type WindowedResult } from './windowed.js';
 
 /** Told what is being done. */
 export type Progress = (message: string) => void;
@@ -29,7 +30,7 @@ const EXPIRY_POLLS_MAX = 15_000;
  * a steady flow meanwhile. Every relay and the load are processes of their own, on loopback.
  * @param options - what to measure
  * @param progress - told what is being done
- * @throws Error when a program ends, or nothing happens any more
+ * @throws Error when a program ends, nothing happens any more, or every set-up fails
  */
 export async function measureSetup(
   options: SetupOptions,
@@ -93,16 +94,21 @@ class Stage {
     this.#progress(`signing the requests of ${connections} connections`);
     await this.#load.call('prepare', connections);
     this.#progress('setting up');
-    const setUp = await this.#phase(connections, () => this.#load.call('establish', window));
+    const setUp = await this.#phase(() => this.#establish(), succeeded);
     const established = await this.#memory();
     this.#progress('closing');
-    const close = await this.#phase(connections, () => this.#load.call('close', window));
+    // Closing what was never set up is answered as well, but is no work.
+    const toClose = succeeded(setUp);
+    const close = await this.#phase(
+      () => this.#load.call('close', window),
+      () => toClose,
+    );
     const closed = await this.#memory();
-    const expired: (Phase & { connections: number })[] = [];
+    const expired: Expiry[] = [];
     for (const count of expiries) expired.push(await this.#expire(count));
     const memory = this.#relays.map(({ id }, index) => {
       const of = (memories: readonly Memory[]) => memories[index] as Memory;
-      return memoryOf(id, connections, [of(before), of(established), of(closed)]);
+      return memoryOf(id, toClose, [of(before), of(established), of(closed)]);
     });
     return { options: this.#options, idle, setUp, close, expiries: expired, memory };
   }
@@ -125,15 +131,24 @@ class Stage {
     return this.#ofAll(({ program }) => program.call('memory', undefined));
   }
 
+  /** @throws Error when none could be set up: then there is nothing to measure */
+  async #establish(): Promise<WindowedResult> {
+    const result = await this.#load.call('establish', this.#options.window);
+    if (succeeded(result) === 0) throw new Error(`all ${result.tasks} set-ups failed`);
+    return result;
+  }
+
+  /** @param countOf - how many connections the phase succeeded with */
   async #phase<R extends { seconds: number }>(
-    connections: number,
     run: () => Promise<R>,
+    countOf: (result: R) => number,
   ): Promise<Phase & R> {
     await this.#flow.call('begin', undefined);
     const before = await this.#samples();
     const result = await run();
     const after = await this.#samples();
     const flow = await this.#flow.call('read', undefined);
+    const connections = countOf(result);
     const relays = this.#relays.map(({ id }, index) =>
       costOf(id, connections, before[index] as RelaySample, after[index] as RelaySample),
     );
@@ -144,14 +159,18 @@ class Stage {
     return this.#ofAll(({ program }) => program.call('sample', undefined));
   }
 
-  async #expire(connections: number): Promise<Phase & { connections: number }> {
-    this.#progress(`letting ${connections} connections expire`);
-    await this.#load.call('prepare', connections);
-    await this.#load.call('establish', this.#options.window);
+  async #expire(asked: number): Promise<Expiry> {
+    this.#progress(`letting ${asked} connections expire`);
+    await this.#load.call('prepare', asked);
+    const established = await this.#establish();
+    const connections = succeeded(established);
     // The flow's own are there to the end.
     const left = this.#relays.length === 1 ? 2 : 1;
-    const phase = await this.#phase(connections, () => this.#untilExpired(left));
-    return { ...phase, connections };
+    const phase = await this.#phase(
+      () => this.#untilExpired(left),
+      () => connections,
+    );
+    return { ...phase, connections, failed: established.failed };
   }
 
   /** Puts the clocks forward, at once where no other relay would take it for silence. */

@@ -22,7 +22,7 @@ export interface SetupOptions {
   readonly relayNodeOptions: readonly string[];
 }
 
-/** What one relay spent on each connection. */
+/** What one relay spent for each connection that succeeded. */
 export interface RelayCost {
   readonly id: string;
   /** The main thread's processor time. */
@@ -35,12 +35,23 @@ export interface RelayCost {
   readonly socketDrops: number;
 }
 
-/** Something done to many connections, and what it did to the flow. */
+/**
+ * Something done to many connections, and what it did to the flow. Rates and costs are for each
+ * connection that it succeeded with: a relay that refuses is quick, and holds nothing.
+ */
 export interface Phase {
   readonly seconds: number;
   readonly perSecond: number;
   readonly relays: readonly RelayCost[];
   readonly flow: FlowWindow;
+}
+
+/** A round of connections that expired at once. */
+export interface Expiry extends Phase {
+  /** Those that were established, and so could expire. */
+  readonly connections: number;
+  /** Those that were not. */
+  readonly failed: number;
 }
 
 /** One relay's memory. */
@@ -60,6 +71,6 @@ export interface SetupResult {
   readonly idle: FlowWindow;
   readonly setUp: Phase & WindowedResult;
   readonly close: Phase & WindowedResult;
-  readonly expiries: readonly (Phase & { readonly connections: number })[];
+  readonly expiries: readonly Expiry[];
   readonly memory: readonly RelayMemory[];
 }

@@ -1,5 +1,5 @@
 import type { FlowWindow } from './flow.js';
-import type { Phase, RelayMemory, SetupResult } from './result.js';
+import type { Expiry, Phase, RelayMemory, SetupResult } from './result.js';
 
 /** A measurement as a few lines of text. */
 export function summary(result: SetupResult): string {
@@ -10,7 +10,7 @@ export function summary(result: SetupResult): string {
     `  flow alone: ${flowText(idle)}`,
     `  set up: ${phaseText(setUp)}; ${latency}; ${troubleText(setUp)}`,
     `  close:  ${phaseText(close)}; ${troubleText(close)}`,
-    ...expiries.map((expiry) => `  expire ${expiry.connections}: ${phaseText(expiry)}`),
+    ...expiries.map(expiryText),
     ...memory.map(memoryText),
   ].join('\n');
 }
@@ -24,6 +24,12 @@ function phaseText({ perSecond, seconds, relays, flow }: Phase): string {
   );
   const rate = `${whole(perSecond)}/s in ${seconds.toFixed(2)} s`;
   return `${rate}; ${costs.join('; ')}; flow: ${flowText(flow)}`;
+}
+
+function expiryText(expiry: Expiry): string {
+  const { connections, failed } = expiry;
+  const without = failed === 0 ? '' : ` (${failed} more could not be set up)`;
+  return `  expire ${connections}${without}: ${phaseText(expiry)}`;
 }
 
 function troubleText(phase: { failed: number; retransmissions: number }): string {

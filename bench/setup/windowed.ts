@@ -19,6 +19,11 @@ export interface WindowedResult {
   readonly maxUs: number;
 }
 
+/** Tasks that ended well. */
+export function succeeded({ tasks, failed }: WindowedResult): number {
+  return tasks - failed;
+}
+
 /** What to do for one task; `done` is called when it has ended. */
 export interface Task {
   begin(index: number): void;

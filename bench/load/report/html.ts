@@ -72,11 +72,19 @@ function setupTable(setup: readonly SetupResult[]): string {
     memory.map(({ id, perConnection }) => [
       { text: `${options.arrangement}, ${id}` },
       figure(options.connections.toLocaleString('en')),
+      figure(setUp.failed.toLocaleString('en')),
       figure(Math.round(setUp.perSecond).toLocaleString('en')),
       figure(`${setUp.flow.lost} of ${setUp.flow.sent}`),
       figure(`${Math.round(perConnection.residentBytes).toLocaleString('en')} B`),
     ]),
   );
-  const heads = ['Relay', 'Connections', 'Set up a second', 'Flow’s loss', 'Resident for each'];
+  const heads = [
+    'Relay',
+    'Connections',
+    'Failed',
+    'Set up a second',
+    'Flow’s loss',
+    'Resident for each',
+  ];
   return table(heads, rows);
 }
