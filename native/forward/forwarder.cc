@@ -14,6 +14,8 @@ Verdict VerdictOf(ReplayVerdict verdict) {
   return verdict == ReplayVerdict::kReplayed ? Verdict::kTrunkReplayed : Verdict::kTrunkTooOld;
 }
 
+constexpr int kRecordsPrefetchedMax = 64;
+
 // PROTOCOL.md section 4: yesterday's to tomorrow's epochs are accepted.
 bool EpochIsNear(uint16_t epoch, uint16_t today) {
   return epoch + 1 >= today && epoch <= today + 1;
@@ -120,7 +122,10 @@ void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* room, Outgoing* ou
 void Forwarder::PrefetchSessions(const Packet& packet) const {
   if (DemuxTrunk(packet.data, packet.length) != Protocol::kTrunk) return;
   size_t offset = sizeof(TrunkHeader);
-  while (offset + sizeof(RecordHeader) <= packet.length) {
+  // Nothing of it is checked yet: a stranger's many records are not worth many fetches.
+  for (int records = 0;
+       records < kRecordsPrefetchedMax && offset + sizeof(RecordHeader) <= packet.length;
+       ++records) {
     const auto* record = reinterpret_cast<const RecordHeader*>(packet.data + offset);
     tables_.sessions.Prefetch(record->session_index.Get());
     offset += sizeof(RecordHeader) + record->payload_bytes.Get();

@@ -31,8 +31,13 @@ class Pacer {
     window_messages_ = 0;
   }
 
-  // How long to wait after such a turn; 0: until a socket has something.
+  // How long to wait where the sockets are empty; 0: until one has something.
   uint64_t TakePause() {
+    // Not counted since: the last pause brought nothing.
+    if (std::exchange(paused_, false)) {
+      loaded_ = false;
+      window_messages_ = 0;
+    }
     if (!loaded_ || limit_ns_ == 0) return 0;
     paused_ = true;
     return limit_ns_;

@@ -6,6 +6,8 @@
 
 #include <cstring>
 
+#include "io/clock.h"
+
 namespace turnpike {
 
 namespace {
@@ -100,7 +102,10 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
 
   uint16_t next = entries_[first].next;
   // All segments have the first one's length, but the last may be shorter.
-  bool equal = segment_bytes <= segment_bytes_max_;
+  bool equal =
+      segment_bytes <= (narrow_paths_.empty()
+                            ? segment_bytes_max_
+                            : narrow_paths_.LimitFor(head.path->remote.ip, segment_bytes_max_));
   while (next != kNone && equal && run.datagrams < kSegmentsMax) {
     const Outgoing& segment = entries_[next].outgoing;
     const uint32_t bytes = segment.length;
@@ -154,6 +159,7 @@ void SendBatch::AppendSegmentSize(msghdr* header, uint16_t segment_bytes) {
 }
 
 void SendBatch::Flush(CounterRow& counters) {
+  if (!narrow_paths_.empty()) narrow_paths_.Forget(ReadClock().monotonic_ns);
   Build();
   uint32_t next = 0;
   while (next < messages_->count) {
@@ -175,7 +181,9 @@ void SendBatch::Flush(CounterRow& counters) {
   count_ = 0;
   room_taken_ = 0;
   group_count_ = 0;
-  ++round_;
+  if (++round_ > 0) return;
+  places_.fill(Place{});
+  round_ = 1;
 }
 
 void SendBatch::HandleRefusal(uint32_t index, int error_number, CounterRow& counters) {
@@ -189,11 +197,18 @@ void SendBatch::HandleRefusal(uint32_t index, int error_number, CounterRow& coun
     return;
   }
   counters.Add(Counter::kSegmentsRefused);
-  segment_bytes_max_ = error_number == EIO ? 0 : entries_[run.first].outgoing.length - 1;
-  SendSingly(index, counters);
+  const bool sent = SendSingly(index, counters);
+  const Outgoing& first = entries_[run.first].outgoing;
+  if (error_number == EIO) {
+    segment_bytes_max_ = 0;
+  } else if (sent) {
+    // Were the datagrams refused one by one too, it was not for their being segments.
+    narrow_paths_.Note(first.path->remote.ip, first.length - 1, ReadClock().monotonic_ns);
+  }
 }
 
-void SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
+bool SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
+  bool any_left = false;
   const Run& run = messages_->runs[index];
   msghdr header = messages_->headers[index].msg_hdr;
   header.msg_controllen = run.source_control_bytes;
@@ -210,7 +225,9 @@ void SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
       continue;
     }
     AddSent(1, outgoing.length, counters);
+    any_left = true;
   }
+  return any_left;
 }
 
 void SendBatch::CountSent(uint32_t first, uint32_t count, CounterRow& counters) const {

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "forward/outgoing.h"
 #include "io/counters.h"
+#include "io/narrow_paths.h"
 #include "io/socket_address.h"
 #include "io/udp_socket.h"
 
@@ -31,9 +32,9 @@ class SendBatch {
   bool empty() const { return count_ == 0; }
 
   // Sends all of it. A datagram that the kernel refuses is skipped alone; when the kernel has no
-  // room the rest is dropped, because waiting here would stop everything else. Where the kernel or
-  // the device refuses segments they leave one by one, and segments so long, or any at all where
-  // the device cannot make them, are not tried again on this socket.
+  // room the rest is dropped, because waiting here would stop everything else. Segments that are
+  // refused leave one by one. Where the device cannot make them none is tried again on this socket;
+  // where they are too long for the path none so long is tried again to that address for a while.
   void Flush(CounterRow& counters);
 
  private:
@@ -52,7 +53,7 @@ class SendBatch {
     uint16_t last;
   };
   // A place of the table that finds a destination's group; of an earlier flush unless `round` is
-  // the present one.
+  // the present one. No flush has round 0.
   struct Place {
     uint32_t round;
     uint16_t group;
@@ -89,8 +90,8 @@ class SendBatch {
   void AppendSegmentSize(msghdr* header, uint16_t segment_bytes);
   // What becomes of the first message left after the kernel refused it.
   void HandleRefusal(uint32_t index, int error_number, CounterRow& counters);
-  // Sends a refused run's datagrams one by one.
-  void SendSingly(uint32_t index, CounterRow& counters);
+  // Sends a refused run's datagrams one by one; whether any left.
+  bool SendSingly(uint32_t index, CounterRow& counters);
   void CountSent(uint32_t first, uint32_t count, CounterRow& counters) const;
   void AddSent(uint64_t datagrams, uint64_t bytes, CounterRow& counters) const;
   void CountDropped(uint32_t first, CounterRow& counters) const;
@@ -100,8 +101,9 @@ class SendBatch {
   uint32_t count_ = 0;
   uint32_t group_count_ = 0;
   uint32_t round_ = 1;
-  // The longest segment that may be part of a run; falls to what the kernel accepts.
+  // The longest segment that may be part of a run; 0 where the device can make none.
   uint32_t segment_bytes_max_ = kSegmentBytesMax;
+  NarrowPaths narrow_paths_;
   std::array<Entry, kSendBatchDatagrams> entries_;
   std::array<Group, kSendBatchDatagrams> groups_;
   std::array<Place, 2 * kSendBatchDatagrams> places_{};

@@ -26,11 +26,12 @@ class UdpSocket {
   // Binds a further worker's socket to the address that OpenFirst bound, with its real port.
   Status OpenShared(const Endpoint& address, uint32_t buffer_bytes);
 
-  // Lets the kernel look for packets in the driver for this long before it sleeps (SO_BUSY_POLL).
-  // Best effort: it needs CAP_NET_ADMIN and a driver that can.
+  // Lets the kernel look for packets in the driver at the end of a receive call that found too few
+  // (SO_BUSY_POLL). Best effort: it needs CAP_NET_ADMIN and a driver that can.
   void PreferBusyPoll(uint32_t microseconds);
 
-  // Datagrams that the kernel dropped since the last call: the receive buffer was full.
+  // Datagrams that the kernel dropped since the last call: the receive buffer was full, or they had
+  // a wrong checksum.
   uint32_t TakeDrops();
 
   int fd() const { return fd_; }

@@ -107,6 +107,8 @@ void Worker::Run() {
 }
 
 void Worker::Finish() {
+  CloseBundles();
+  FlushSends();
   // Peers that are told Closed need not wait for a timeout. A barrier of a worker that finishes too
   // is soon reached; the bound is for one that never ran.
   for (int held = 0; held < kFinishPollsMax;) {

@@ -33,8 +33,8 @@ export class ForwardingNotices {
       this.#segmentsSaid = true;
       this.#logger.warn(
         { event: 'segments-refused' },
-        'the kernel or a device refuses segments (UDP_SEGMENT); datagrams leave one by one, ' +
-          'which costs more CPU time',
+        'the kernel or a device refuses segments (UDP_SEGMENT), to some address at least; those ' +
+          'datagrams leave one by one, which costs more CPU time',
       );
     }
     if (receive_dropped > this.#dropsSaid && now - this.#dropsSaidAt >= DROPS_NOTICE_MS) {
@@ -44,7 +44,7 @@ export class ForwardingNotices {
       this.#logger.warn(
         { event: 'receive-dropped', datagrams },
         'the kernel dropped datagrams before they could be read: more workers, or larger receive ' +
-          'buffers (net.core.rmem_max), would take them',
+          'buffers (net.core.rmem_max), would take them, unless their checksums were wrong',
       );
     }
   }

@@ -30,15 +30,27 @@ TEST(UnderLoadEveryTurnPausesForTheLimit) {
   uint64_t now_ns = 1'000'000'000;
   // 400,000 packets a second.
   Pauses(pacer, 1'000, 2, 5'000, &now_ns);
+  pacer.Count(2, now_ns += 5'000);
   CHECK_EQ(pacer.TakePause(), kLimitNs);
   CHECK_EQ(Pauses(pacer, 100, 20, kLimitNs, &now_ns), 100);
 }
 
-TEST(APauseThatBringsNothingEndsIt) {
+TEST(APauseThatBringsNextToNothingEndsIt) {
   Pacer pacer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   Pauses(pacer, 1'000, 20, kLimitNs, &now_ns);
   CHECK_EQ(Pauses(pacer, 1, 1, kLimitNs, &now_ns), 0);
+}
+
+TEST(APauseThatBringsNothingIsTheLast) {
+  Pacer pacer(kLimitNs);
+  uint64_t now_ns = 1'000'000'000;
+  // The last turn of the load paused, and nothing was counted after it.
+  CHECK(Pauses(pacer, 1'000, 20, kLimitNs, &now_ns) > 0);
+  CHECK_EQ(pacer.TakePause(), 0u);
+  CHECK_EQ(pacer.TakePause(), 0u);
+  // What comes next is met as by an idle worker.
+  CHECK_EQ(Pauses(pacer, 1, 1, 1'000'000, &now_ns), 0);
 }
 
 TEST(ABurstAloneIsNoLoad) {

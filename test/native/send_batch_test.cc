@@ -1,67 +1,15 @@
-// Batches sent over loopback sockets. What the kernel refuses is provoked with real refusals.
-#include "io/send_batch.h"
+// Batches sent over loopback sockets.
+#include <algorithm>
 
-#include <netinet/udp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <deque>
-#include <vector>
-
-#include "check.h"
 #include "io/packet_batch.h"
-#include "support.h"
+#include "send_batch_fixture.h"
 
 namespace turnpike {
 namespace {
 
+using test::BatchFixture;
 using test::Bytes;
-
-struct Socket : UdpSocket {
-  explicit Socket(bool segments_come_apart = true) {
-    CHECK(OpenFirst(test::ToEndpoint("127.0.0.1:0"), 4 << 20).ok());
-    const int value = segments_come_apart ? 0 : 1;
-    CHECK_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
-  }
-
-  // Everything that waits.
-  std::vector<Bytes> ReceiveAll() {
-    std::vector<Bytes> datagrams;
-    for (pollfd ready{fd(), POLLIN, 0}; poll(&ready, 1, 20) == 1;) {
-      Bytes data(65'536);
-      const ssize_t length = recv(fd(), data.data(), data.size(), MSG_DONTWAIT);
-      if (length < 0) break;
-      data.resize(static_cast<size_t>(length));
-      datagrams.push_back(std::move(data));
-    }
-    return datagrams;
-  }
-};
-
-struct BatchFixture {
-  BatchFixture() : cells(new CounterCell[kCounterRowCells]{}), counters(cells.get()) {}
-
-  void Add(const Endpoint& to, Bytes data) {
-    kept.push_back(std::move(data));
-    const Bytes& bytes = kept.back();
-    FiveTuple& path = paths.emplace_back();
-    path.remote = to;
-    Outgoing out{Side::kClient, &path, bytes.data(), static_cast<uint32_t>(bytes.size())};
-    batch.Add(out);
-  }
-  uint64_t Count(Counter counter) const { return cells[static_cast<uint8_t>(counter)].Get(); }
-
-  std::unique_ptr<CounterCell[]> cells;
-  CounterRow counters;
-  Socket from;
-  SendBatch batch{from, Side::kClient};
-  std::vector<Bytes> kept = [] {
-    std::vector<Bytes> empty;
-    empty.reserve(kSendBatchDatagrams);
-    return empty;
-  }();
-  std::deque<FiveTuple> paths;
-};
+using test::Socket;
 
 TEST(ManyDestinationsEachInOrder) {
   BatchFixture f;
@@ -169,26 +117,6 @@ TEST(APoisonedDestinationStopsNothing) {
   CHECK_EQ(to.ReceiveAll().size(), 3u);
   CHECK_EQ(f.Count(Counter::kSendErrors), 6u);
   CHECK_EQ(f.Count(Counter::kClientTxPackets), 3u);
-}
-
-// A socket that sends no checksums cannot send segments (EIO), whatever the device.
-TEST(RefusedSegmentsLeaveOneByOneAndForGood) {
-  BatchFixture f;
-  Socket to;
-  const int on = 1;
-  CHECK_EQ(setsockopt(f.from.fd(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
-  std::vector<Bytes> expected;
-  for (int round = 0; round < 3; ++round) {
-    for (uint8_t i = 0; i < 20; ++i) {
-      expected.push_back(Bytes(100, i));
-      f.Add(to.address(), expected.back());
-    }
-    f.batch.Flush(f.counters);
-  }
-  CHECK(to.ReceiveAll() == expected);
-  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 1u);
-  CHECK_EQ(f.Count(Counter::kSegmentedSends), 0u);
-  CHECK_EQ(f.Count(Counter::kClientTxPackets), 60u);
 }
 
 }  // namespace

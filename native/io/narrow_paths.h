@@ -1,0 +1,52 @@
+// Addresses that lately took no segments of some length: the path there is narrower than the
+// device. Kept for each address, and for a short time, so that neither a peer whose path is narrow
+// nor one that forges messages saying so takes segmentation from everybody else.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "base/units.h"
+#include "table/five_tuple.h"
+
+namespace turnpike {
+
+class NarrowPaths {
+ public:
+  static constexpr uint64_t kKeptNs = kNsPerSecond;
+
+  bool empty() const { return count_ == 0; }
+
+  // Notes that segments longer than `segment_bytes_max` do not fit; when full the oldest goes.
+  void Note(const IpAddress& ip, uint32_t segment_bytes_max, uint64_t now_ns) {
+    std::rotate(paths_.begin(), paths_.end() - 1, paths_.end());
+    paths_[0] = Path{ip, segment_bytes_max, now_ns + kKeptNs};
+    count_ = std::min(count_ + 1, paths_.size());
+  }
+
+  void Forget(uint64_t now_ns) {
+    // The oldest is the last.
+    while (count_ > 0 && paths_[count_ - 1].until_ns <= now_ns) --count_;
+  }
+
+  // The longest segment for an address, at most `otherwise`.
+  uint32_t LimitFor(const IpAddress& ip, uint32_t otherwise) const {
+    for (size_t i = 0; i < count_; ++i) {
+      if (paths_[i].ip == ip) otherwise = std::min(otherwise, paths_[i].segment_bytes_max);
+    }
+    return otherwise;
+  }
+
+ private:
+  struct Path {
+    IpAddress ip;
+    uint32_t segment_bytes_max;
+    uint64_t until_ns;
+  };
+
+  std::array<Path, 16> paths_{};
+  size_t count_ = 0;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,68 @@
+// A batch with a socket of its own, and sockets that receive from it.
+#pragma once
+
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "io/send_batch.h"
+#include "support.h"
+
+namespace turnpike::test {
+
+struct Socket : UdpSocket {
+  explicit Socket(bool segments_come_apart = true, const std::string& address = "127.0.0.1:0") {
+    CHECK(OpenFirst(ToEndpoint(address), 4 << 20).ok());
+    const int value = segments_come_apart ? 0 : 1;
+    CHECK_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
+  }
+
+  // Everything that waits.
+  std::vector<Bytes> ReceiveAll() {
+    std::vector<Bytes> datagrams;
+    for (pollfd ready{fd(), POLLIN, 0}; poll(&ready, 1, 20) == 1;) {
+      Bytes data(65'536);
+      const ssize_t length = recv(fd(), data.data(), data.size(), MSG_DONTWAIT);
+      if (length < 0) break;
+      data.resize(static_cast<size_t>(length));
+      datagrams.push_back(std::move(data));
+    }
+    return datagrams;
+  }
+};
+
+struct BatchFixture {
+  explicit BatchFixture(const std::string& address = "127.0.0.1:0")
+      : cells(new CounterCell[kCounterRowCells]{}), counters(cells.get()), from(true, address) {}
+
+  void Add(const Endpoint& to, Bytes data, const IpAddress& local = {}) {
+    kept.push_back(std::move(data));
+    const Bytes& bytes = kept.back();
+    FiveTuple& path = paths.emplace_back();
+    path.remote = to;
+    path.local = local;
+    Outgoing out{Side::kClient, &path, bytes.data(), static_cast<uint32_t>(bytes.size())};
+    batch.Add(out);
+  }
+  uint64_t Count(Counter counter) const { return cells[static_cast<uint8_t>(counter)].Get(); }
+
+  std::unique_ptr<CounterCell[]> cells;
+  CounterRow counters;
+  Socket from;
+  SendBatch batch{from, Side::kClient};
+  std::vector<Bytes> kept = [] {
+    std::vector<Bytes> empty;
+    empty.reserve(kSendBatchDatagrams);
+    return empty;
+  }();
+  std::deque<FiveTuple> paths;
+};
+
+}  // namespace turnpike::test

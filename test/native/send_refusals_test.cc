@@ -1,0 +1,144 @@
+// What becomes of segments that the kernel refuses, each refusal a real one.
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "net_world.h"
+#include "send_batch_fixture.h"
+
+namespace turnpike {
+namespace {
+
+using test::BatchFixture;
+using test::Bytes;
+using test::Host;
+using test::Inside;
+using test::Ip;
+using test::Socket;
+
+// Two hosts, the second with an address behind a route that is narrower than the devices.
+struct Link {
+  // False, and said, where the rights for it are missing.
+  bool Make() {
+    if (!here.Make() || !there.Make()) {
+      std::printf("skipped: network namespaces need root\n");
+      return false;
+    }
+    {
+      const Inside inside(here);
+      CHECK(Ip("link add a0 type veth peer name b0"));
+      CHECK(Ip("link set b0 netns " + there.path()));
+      CHECK(Ip("addr add 10.78.0.1/24 dev a0"));
+      CHECK(Ip("link set a0 up"));
+      batch = std::make_unique<BatchFixture>("10.78.0.1:0");
+    }
+    const Inside inside(there);
+    for (const char* address : {"10.78.0.2", "10.78.0.3"}) {
+      CHECK(Ip(std::string("addr add ") + address + "/24 dev b0"));
+    }
+    CHECK(Ip("link set b0 up"));
+    wide = std::make_unique<Socket>(true, "10.78.0.2:0");
+    narrow = std::make_unique<Socket>(true, "10.78.0.3:0");
+    return true;
+  }
+
+  // Sends a run of equal datagrams; returns how many arrived as they were.
+  size_t Run(Socket& to, size_t bytes, const IpAddress& local = {}) {
+    for (uint8_t i = 0; i < 20; ++i) batch->Add(to.address(), Bytes(bytes, i), local);
+    batch->batch.Flush(batch->counters);
+    size_t right = 0;
+    for (const Bytes& datagram : to.ReceiveAll()) {
+      right += datagram == Bytes(bytes, static_cast<uint8_t>(right));
+    }
+    return right;
+  }
+  uint64_t refused() const { return batch->Count(Counter::kSegmentsRefused); }
+  uint64_t segmented() const { return batch->Count(Counter::kSegmentedSends); }
+
+  Host here;
+  Host there;
+  std::unique_ptr<BatchFixture> batch;
+  std::unique_ptr<Socket> wide;
+  std::unique_ptr<Socket> narrow;
+};
+
+// EIO: what cannot be checksummed cannot be segmented. UDP-Lite's datagrams are an instance.
+TEST(WhereNoSegmentsCanBeMadeNoneIsTriedAgain) {
+  BatchFixture f;
+  const int lite = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE);
+  if (lite < 0) {
+    std::printf("skipped: this kernel has no UDP-Lite\n");
+    return;
+  }
+  CHECK(dup2(lite, f.from.fd()) >= 0);
+  close(lite);
+  const Endpoint to = test::ToEndpoint("127.0.0.1:9");
+  for (const size_t bytes : {1'000, 100, 100}) {
+    for (uint8_t i = 0; i < 20; ++i) f.Add(to, Bytes(bytes, i));
+    f.batch.Flush(f.counters);
+  }
+  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 1u);
+  CHECK_EQ(f.Count(Counter::kSegmentedSends), 0u);
+  CHECK_EQ(f.Count(Counter::kClientTxPackets), 60u);
+}
+
+TEST(ANarrowPathTakesSegmentsFromNobodyElse) {
+  Link link;
+  if (!link.Make()) return;
+  {
+    const Inside inside(link.here);
+    CHECK(Ip("route add 10.78.0.3/32 dev a0 mtu 600"));
+  }
+  CHECK_EQ(link.Run(*link.narrow, 1'000), 20u);
+  CHECK_EQ(link.refused(), 1u);
+  CHECK_EQ(link.Run(*link.wide, 1'000), 20u);
+  CHECK_EQ(link.segmented(), 1u);
+  // There, no run as long is tried for a while; shorter ones are.
+  CHECK_EQ(link.Run(*link.narrow, 1'000), 20u);
+  CHECK_EQ(link.refused(), 1u);
+  CHECK_EQ(link.Run(*link.narrow, 500), 20u);
+  CHECK_EQ(link.segmented(), 2u);
+}
+
+TEST(APathThatWidenedGetsSegmentsAgain) {
+  Link link;
+  if (!link.Make()) return;
+  {
+    const Inside inside(link.here);
+    CHECK(Ip("route add 10.78.0.3/32 dev a0 mtu 600"));
+    link.Run(*link.narrow, 1'000);
+    CHECK(Ip("route del 10.78.0.3/32 dev a0 mtu 600"));
+  }
+  usleep(NarrowPaths::kKeptNs / kNsPerUs);
+  CHECK_EQ(link.Run(*link.narrow, 1'000), 20u);
+  CHECK_EQ(link.segmented(), 1u);
+}
+
+TEST(WhatIsRefusedOneByOneTooSaysNothingOfSegments) {
+  Link link;
+  if (!link.Make()) return;
+  // EINVAL, as this host has no such address to send from.
+  CHECK_EQ(link.Run(*link.wide, 1'000, test::ToEndpoint("10.78.0.99:1").ip), 0u);
+  CHECK_EQ(link.batch->Count(Counter::kSendErrors), 20u);
+  CHECK_EQ(link.Run(*link.wide, 1'000), 20u);
+  CHECK_EQ(link.segmented(), 1u);
+}
+
+TEST(WhatTheSocketHasNoRoomForIsDroppedAndCounted) {
+  Link link;
+  if (!link.Make()) return;
+  {
+    // Datagrams that wait for a neighbour keep the socket's memory.
+    const Inside inside(link.there);
+    CHECK(Ip("link set b0 arp off"));
+  }
+  const int bytes = 4'608;
+  CHECK_EQ(setsockopt(link.batch->from.fd(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)), 0);
+  for (int i = 0; i < 20; ++i) link.Run(*link.wide, 1'000);
+  CHECK(link.batch->Count(Counter::kSendBlocked) > 0);
+  CHECK_EQ(link.batch->Count(Counter::kSendErrors), 0u);
+}
+
+}  // namespace
+}  // namespace turnpike
