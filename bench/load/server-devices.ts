@@ -1,17 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { firstServer, type Place, type Scene } from './scene.js';
-
-/**
- * How work that belongs to no process is charged. On veth the receiving side's work runs in the
- * sender's context, which would be the generator's. With NAPI threads the kernel does it in a
- * thread of its own, which is pinned to the server's CPU and whose time is the contestant's.
- */
-export interface KernelWork {
-  /** The threads that poll the devices. */
-  readonly pids: readonly number[];
-  /** Puts the devices back as they were. */
-  restore(): Promise<void>;
-}
+import type { OnStop } from './start-in-steps.js';
 
 const THREAD_WAIT_MS = 2_000;
 
@@ -50,23 +39,26 @@ async function newThread(scene: Scene, place: Place, known: Set<number>): Promis
 }
 
 /**
- * Gives devices of the servers a NAPI thread each, on the server's CPU.
- * @param activate - what makes the devices poll at all: an XDP program, or receive offload
+ * Gives devices of the servers a NAPI thread each, on the server's CPU. On veth the receiving
+ * side's work runs in the sender's context, which would be the generator's; in a thread of its own
+ * its time can be charged to the contestant. The devices poll already: an XDP program, or receive
+ * offload, makes them.
  * @param rows - the devices that packets enter one after the other, for each direction; left out,
  *   the first server's near one
+ * @returns the threads' pids
  * @throws Error where the kernel makes no such thread
  */
 export async function threadKernelWork(
   scene: Scene,
-  activate: () => Promise<void>,
+  onStop: OnStop,
   rows: readonly (readonly Place[])[] = [[firstServer(scene).near]],
-): Promise<KernelWork> {
+): Promise<number[]> {
   const places = rows.flat();
   const before = await Promise.all(places.map(({ device }) => napiThreads(device)));
   const known = new Set(before.flatMap((threads) => [...threads]));
-  await activate();
   const pids: number[] = [];
   for (const place of places) {
+    onStop(() => setThreaded(scene, place, false));
     const pid = await newThread(scene, place, known);
     // Devices in different namespaces may have one name.
     known.add(pid);
@@ -76,10 +68,7 @@ export async function threadKernelWork(
     const isEntry = rows.some(([first]) => first === place);
     if (!isEntry) await scene.run(place, ['chrt', '-f', '-p', '1', `${pid}`]);
   }
-  const restore = async () => {
-    for (const place of places) await setThreaded(scene, place, false);
-  };
-  return { pids, restore };
+  return pids;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { clientAddress } from '../addresses.js';
 import { firstServer, type Scene } from '../scene.js';
 import { setPolling, threadKernelWork } from '../server-devices.js';
+import { startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running } from '../types.js';
 import { unfitForOneServer } from './xdp-redirect.js';
 
@@ -23,23 +24,22 @@ async function setForwarding(scene: Scene, on: boolean): Promise<void> {
   ]);
 }
 
-async function start(scene: Scene): Promise<Running> {
+function start(scene: Scene): Promise<Running> {
   const destination = clientAddress(scene.farNetwork, 0);
   const source = clientAddress(scene.nearNetwork, 0);
-  await setForwarding(scene, true);
-  const work = await threadKernelWork(scene, () => setPolling(scene, true));
-  return {
-    pids: work.pids,
-    load: {
-      content: 'raw',
-      source: `${source.address}:${source.port}`,
-      destination: `${destination.address}:${destination.port}`,
-    },
-    arrivals: { content: 'raw', port: destination.port, ports: 1 },
-    stop: async () => {
-      await work.restore();
-      await setPolling(scene, false);
-      await setForwarding(scene, false);
-    },
-  };
+  return startInSteps(async (onStop) => {
+    onStop(() => setForwarding(scene, false));
+    await setForwarding(scene, true);
+    onStop(() => setPolling(scene, false));
+    await setPolling(scene, true);
+    return {
+      pids: await threadKernelWork(scene, onStop),
+      load: {
+        content: 'raw',
+        source: `${source.address}:${source.port}`,
+        destination: `${destination.address}:${destination.port}`,
+      },
+      arrivals: { content: 'raw', port: destination.port, ports: 1 },
+    };
+  });
 }

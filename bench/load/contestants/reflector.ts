@@ -1,6 +1,7 @@
 import { clientAddress, SERVER_PORT } from '../addresses.js';
 import { ToolProcess, toolArguments, toolPath } from '../programs.js';
 import { type Place, type Scene, turned } from '../scene.js';
+import { type OnStop, startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running, Stream, Workload } from '../types.js';
 
 /**
@@ -21,32 +22,27 @@ export function reflector(offload: boolean): Contestant {
   };
 }
 
-async function start(scene: Scene, workload: Workload, offload: boolean): Promise<Running> {
+function start(scene: Scene, workload: Workload, offload: boolean): Promise<Running> {
   const there = rowOf(scene);
   const back = workload.bothWays === true ? rowOf(turned(scene)) : undefined;
-  const tools: ToolProcess[] = [];
-  for (const [index, hop] of there.hops.entries()) {
-    // Seen from the far end, the servers stand in the opposite order.
-    const returning = back?.hops.at(-1 - index);
-    const options = {
-      address: hop.address,
-      destination: hop.destination,
-      ...(returning && {
-        'back-address': returning.address,
-        'back-destination': returning.destination,
-      }),
-      offload: offload ? 1 : 0,
-    };
-    tools.push(await startOne(scene, hop.place, options));
-  }
-  return {
-    pids: tools.map((tool) => tool.pid),
-    ...there.stream,
-    ...(back && { back: back.stream }),
-    stop: async () => {
-      await Promise.all(tools.map((tool) => tool.stop()));
-    },
-  };
+  return startInSteps(async (onStop) => {
+    const pids: number[] = [];
+    for (const [index, hop] of there.hops.entries()) {
+      // Seen from the far end, the servers stand in the opposite order.
+      const returning = back?.hops.at(-1 - index);
+      const options = {
+        address: hop.address,
+        destination: hop.destination,
+        ...(returning && {
+          'back-address': returning.address,
+          'back-destination': returning.destination,
+        }),
+        offload: offload ? 1 : 0,
+      };
+      pids.push(await startOne(scene, hop.place, options, onStop));
+    }
+    return { pids, ...there.stream, ...(back && { back: back.stream }) };
+  });
 }
 
 /** One reflector after the other, from the clients at one end to those at the other. */
@@ -69,13 +65,16 @@ function rowOf(scene: Scene) {
   return { hops, stream };
 }
 
+/** @returns its pid */
 async function startOne(
   scene: Scene,
   place: Place,
   options: Readonly<Record<string, string | number>>,
-): Promise<ToolProcess> {
+  onStop: OnStop,
+): Promise<number> {
   const argv = [toolPath('reflector'), ...toolArguments(options)];
   const tool = new ToolProcess(scene.spawn(place, scene.cpus.server, argv), 'the reflector');
+  onStop(() => tool.stop());
   await tool.line('ready');
-  return tool;
+  return tool.pid;
 }

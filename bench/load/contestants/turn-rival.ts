@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TransportAddress } from '../../../src/address.js';
 import { clientAddress, SERVER_PORT } from '../addresses.js';
 import { ROOT, ToolProcess } from '../programs.js';
 import { firstServer, type Scene } from '../scene.js';
+import { startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running, Workload } from '../types.js';
 import { TURN_USER, type TurnSpec } from './turn-spec.js';
 
@@ -41,40 +43,57 @@ function unfitForTurn({ leg, flows, rivals }: Workload, scene: Scene['kind']): s
   return rivals === true ? undefined : 'measured in the workloads kept for other TURN servers';
 }
 
-async function start(scene: Scene, workload: Workload, server: TurnServer): Promise<Running> {
-  const place = firstServer(scene).near;
-  const { address } = place;
-  const argv = server.command({ address, relayAddress: firstServer(scene).far.address });
-  const tool = new ToolProcess(scene.spawn(place, scene.cpus.server, argv), server.name);
-  try {
-    await listening(scene);
-    const peer = clientAddress(scene.farNetwork, 0);
-    const spec: TurnSpec = {
-      server: { address, port: SERVER_PORT },
-      peer,
-      flows: workload.flows,
-      nearNetwork: scene.nearNetwork,
-      username: TURN_USER.username,
-      password: TURN_USER.password,
-    };
-    const program = join(ROOT, 'bench/load/contestants/turn-allocate.ts');
-    const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
-    const client = scene.spawn(scene.near, scene.cpus.generator, [...node, JSON.stringify(spec)]);
-    await new ToolProcess(client, `the TURN client of ${server.name}`).line('ready');
-    const source = clientAddress(scene.nearNetwork, 0);
+function start(scene: Scene, workload: Workload, server: TurnServer): Promise<Running> {
+  const { near, far } = firstServer(scene);
+  const argv = server.command({ address: near.address, relayAddress: far.address });
+  const peer = clientAddress(scene.farNetwork, 0);
+  const source = clientAddress(scene.nearNetwork, 0);
+  return startInSteps(async (onStop) => {
+    const tool = new ToolProcess(scene.spawn(near, scene.cpus.server, argv), server.name);
+    onStop(() => tool.stop());
+    try {
+      await listening(scene);
+      await allocate(scene, workload, server, peer);
+    } catch (cause) {
+      throw new Error(`${tool.complaint}${(cause as Error).message}`, { cause });
+    }
     return {
       pids: [tool.pid],
       load: {
         content: 'channel',
         source: `${source.address}:${source.port}`,
-        destination: `${address}:${SERVER_PORT}`,
+        destination: `${near.address}:${SERVER_PORT}`,
       },
       arrivals: { content: 'raw', port: peer.port, ports: 1 },
-      stop: () => tool.stop(),
     };
-  } catch (error) {
-    await tool.stop();
-    throw new Error(`${tool.complaint}${(error as Error).message}`, { cause: error });
+  });
+}
+
+/** Makes the allocations; nothing of the client that made them is left when it resolves. */
+async function allocate(
+  scene: Scene,
+  workload: Workload,
+  server: TurnServer,
+  peer: TransportAddress,
+): Promise<void> {
+  const spec: TurnSpec = {
+    server: { address: firstServer(scene).near.address, port: SERVER_PORT },
+    peer,
+    flows: workload.flows,
+    nearNetwork: scene.nearNetwork,
+    username: TURN_USER.username,
+    password: TURN_USER.password,
+  };
+  const program = join(ROOT, 'bench/load/contestants/turn-allocate.ts');
+  const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
+  const client = new ToolProcess(
+    scene.spawn(scene.near, scene.cpus.generator, [...node, JSON.stringify(spec)]),
+    `the TURN client of ${server.name}`,
+  );
+  try {
+    await client.line('ready');
+  } finally {
+    await client.stop();
   }
 }
 

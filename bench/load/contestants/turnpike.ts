@@ -6,6 +6,7 @@ import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { ROOT, ToolProcess } from '../programs.js';
 import { firstServer, type Place, type Scene, turned } from '../scene.js';
 import { setChecksumOffload, threadKernelWork } from '../server-devices.js';
+import { type OnStop, startInSteps } from '../start-in-steps.js';
 import type { Arrivals, Contestant, Load, Running, Stream, Workload } from '../types.js';
 import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 import { unfitForXdp } from './xdp-redirect.js';
@@ -121,54 +122,51 @@ async function startPair(
 }
 
 /** Starts the relays for streams that are laid out already. */
-async function startRelays(
+function startRelays(
   scene: Scene,
   variant: TurnpikeVariant,
   relays: readonly { readonly place: Place; readonly spec: TurnpikeSpec }[],
   streams: Pick<Running, 'load' | 'arrivals' | 'back'>,
 ): Promise<Running> {
-  const tools: ToolProcess[] = [];
-  const stop = async () => {
-    await Promise.all(tools.map((tool) => tool.stop()));
-  };
-  try {
-    for (const { place, spec } of relays) {
-      tools.push(await startRelay(scene, place, spec, variant));
+  return startInSteps(async (onStop) => {
+    if (variant.xdp === true) {
+      onStop(() => setChecksumOffload(scene, true));
+      await setChecksumOffload(scene, false);
     }
-    const running: Running = { ...streams, pids: tools.map((tool) => tool.pid), stop };
-    return variant.xdp === true ? await throughXdp(scene, running, tools) : running;
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+    const tools: ToolProcess[] = [];
+    for (const { place, spec } of relays) {
+      const tool = relayProcess(scene, place, spec, variant);
+      onStop(() => tool.stop());
+      await tool.line('ready');
+      tools.push(tool);
+    }
+    const started = { ...streams, pids: tools.map((tool) => tool.pid) };
+    return variant.xdp === true ? throughXdp(scene, started, tools, onStop) : started;
+  });
 }
 
 /** The same relays where their packets pass through the drivers of their devices. */
 async function throughXdp(
   scene: Scene,
-  running: Running,
+  started: Omit<Running, 'stop'>,
   tools: readonly ToolProcess[],
-): Promise<Running> {
+  onStop: OnStop,
+): Promise<Omit<Running, 'stop'>> {
   for (const tool of tools) {
     const { mode, reason = 'no reason given' } = JSON.parse(await tool.line('xdp ')) as XdpStatus;
     if (mode === 'off') throw new Error(`XDP is off: ${reason}`);
   }
-  const ends = running.back === undefined ? [scene] : [scene, turned(scene)];
+  const { back } = started;
+  const ends = back === undefined ? [scene] : [scene, turned(scene)];
   const rows = ends.map(({ servers }) => servers.map(({ near }) => near));
-  const work = await threadKernelWork(scene, async () => {}, rows);
-  await setChecksumOffload(scene, false);
+  const threads = await threadKernelWork(scene, onStop, rows);
   // Live generators do not give way while they wait, so two of them cannot share a CPU.
-  const mayLive = running.back === undefined;
+  const mayLive = back === undefined;
   return {
     // What goes up to the sockets is the processes' work, all else the threads'.
-    pids: [...work.pids, ...running.pids],
-    ...streamThroughXdp(running, mayLive),
-    ...(running.back && { back: streamThroughXdp(running.back, mayLive) }),
-    stop: async () => {
-      await work.restore();
-      await running.stop();
-      await setChecksumOffload(scene, true);
-    },
+    pids: [...threads, ...started.pids],
+    ...streamThroughXdp(started, mayLive),
+    ...(back && { back: streamThroughXdp(back, mayLive) }),
   };
 }
 
@@ -182,24 +180,17 @@ function streamThroughXdp({ load, arrivals }: Stream, mayLive: boolean): Stream 
   };
 }
 
-async function startRelay(
+function relayProcess(
   scene: Scene,
   place: Place,
   spec: TurnpikeSpec,
   variant: TurnpikeVariant,
-): Promise<ToolProcess> {
+): ToolProcess {
   const addon = variant.addon === undefined ? [] : ['env', `TURNPIKE_ADDON=${variant.addon}`];
   const program = join(ROOT, 'bench/load/contestants/turnpike-relay.ts');
   const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
   const argv = [...addon, ...node, JSON.stringify(spec)];
-  const tool = new ToolProcess(scene.spawn(place, scene.cpus.server, argv), variant.name);
-  try {
-    await tool.line('ready');
-    return tool;
-  } catch (error) {
-    await tool.stop();
-    throw error;
-  }
+  return new ToolProcess(scene.spawn(place, scene.cpus.server, argv), variant.name);
 }
 
 function text({ address, port }: TransportAddress): string {

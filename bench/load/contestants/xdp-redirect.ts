@@ -3,6 +3,7 @@ import { hasBpfTools } from '../far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from '../programs.js';
 import { firstServer, type Scene } from '../scene.js';
 import { threadKernelWork } from '../server-devices.js';
+import { startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running, Workload } from '../types.js';
 
 /** A minimal XDP program: the floor of any relay that bypasses sockets. */
@@ -34,7 +35,7 @@ export function unfitForOneServer(workload: Workload, scene: Scene['kind']): str
   return unfitForXdp(workload, scene);
 }
 
-async function start(scene: Scene, workload: Workload): Promise<Running> {
+function start(scene: Scene, workload: Workload): Promise<Running> {
   const destination = clientAddress(scene.farNetwork, 0);
   const client = clientAddress(scene.nearNetwork, 0);
   const clientText = `${client.address}:${client.port}`;
@@ -50,21 +51,18 @@ async function start(scene: Scene, workload: Workload): Promise<Running> {
     mac: firstServer(scene).far.mac,
     'next-hop': scene.far.mac,
   });
-  const spawned = scene.spawn(firstServer(scene).near, scene.cpus.server, [
-    toolPath('xdp_redirect'),
-    ...argv,
-  ]);
-  const tool = new ToolProcess(spawned, 'the XDP redirect');
-  const work = await threadKernelWork(scene, async () => {
+  return startInSteps(async (onStop) => {
+    const spawned = scene.spawn(firstServer(scene).near, scene.cpus.server, [
+      toolPath('xdp_redirect'),
+      ...argv,
+    ]);
+    const tool = new ToolProcess(spawned, 'the XDP redirect');
+    onStop(() => tool.stop());
     await tool.line('ready');
+    return {
+      pids: await threadKernelWork(scene, onStop),
+      load: { generator: 'live', content: 'channel', source: clientText, destination: address },
+      arrivals: { content: 'raw', port: destination.port, ports: 1, hook: 'xdp' },
+    };
   });
-  return {
-    pids: work.pids,
-    load: { generator: 'live', content: 'channel', source: clientText, destination: address },
-    arrivals: { content: 'raw', port: destination.port, ports: 1, hook: 'xdp' },
-    stop: async () => {
-      await work.restore();
-      await tool.stop();
-    },
-  };
 }
