@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from './programs.js';
-import type { Circumstances, WorkloadResult } from './result.js';
+import type { Circumstances, ProgramVersion, WorkloadResult } from './result.js';
 import { type Effort, OFFERED_MIN } from './rounds.js';
 import type { CpuPlan, Scene } from './scene.js';
 import type { StepResult } from './step.js';
+import type { Contestant } from './types.js';
 
 /** The least idle time that a generator must have for its figures to be the server's. */
 const GENERATOR_IDLE_MIN = 0.2;
@@ -36,9 +38,50 @@ const NOTES: Readonly<Record<Scene['kind'], readonly string[]>> = {
     'Where traffic goes both ways at once, each end generates half of it and counts the other ' +
       'half; both generators are on the generator’s CPU. Frames for XDP programs then come from ' +
       'packet sockets, and veth copies each before a program sees it.',
+    'On the path over two relays the threads that poll the devices between them run with ' +
+      'real-time priority (chrt -f 1), and nobody else does: with equal rights the first thread ' +
+      'would fill the next one’s ring of 256 frames for milliseconds. XDP has an advantage there ' +
+      'that sockets have not.',
     'A fixed load is at most 70 % of what the slowest of those compared can carry.',
   ],
 };
+const NOTES_ANYWHERE: readonly string[] = [
+  'Load arrives in bursts and not evenly spaced: most workloads have 16 frames in a burst, and ' +
+    'every contestant gets the same. Who takes several packets with one system call finds them.',
+  'Turnpike is its data plane with one worker here. Its flows are put in by formula, and no ' +
+    'control plane with timers runs beside it. Other TURN servers hold real allocations, with ' +
+    'all that belongs to them; coturn has one thread that relays, pion and npm’s have one CPU.',
+];
+
+/** Sources that a run itself writes to. */
+const NO_SOURCES = ':(exclude)bench/results';
+
+/** Turnpike's commit, with `-dirty` where its files differ; undefined outside of a checkout. */
+function commitOf(folder: string): string | undefined {
+  // In a project that has Turnpike as a dependency, git would tell that project's commit.
+  if (!existsSync(join(folder, '.git'))) return undefined;
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', folder, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  try {
+    const changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', NO_SOURCES);
+    return `${git('rev-parse', '--short=12', 'HEAD')}${changed === '' ? '' : '-dirty'}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Those of other projects' contestants, as far as they can be told. */
+export async function versionsOf(contestants: readonly Contestant[]): Promise<ProgramVersion[]> {
+  const versions: ProgramVersion[] = [];
+  for (const one of contestants) {
+    const version = await one.version?.();
+    if (version !== undefined) versions.push({ title: one.title, version });
+  }
+  return versions;
+}
 
 /** Where and how a run measures. */
 export function describeCircumstances(options: {
@@ -46,10 +89,12 @@ export function describeCircumstances(options: {
   readonly cpus: CpuPlan;
   readonly effort: Effort;
   readonly command: string;
+  readonly versions: readonly ProgramVersion[];
 }): Circumstances {
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     version: string;
   };
+  const commit = commitOf(ROOT);
   return {
     startedAt: new Date().toISOString(),
     command: options.command,
@@ -59,12 +104,14 @@ export function describeCircumstances(options: {
     kernel: release(),
     node: process.version,
     version: manifest.version,
+    ...(commit !== undefined && { commit }),
+    versions: options.versions,
     serverCpu: options.cpus.server,
     generatorCpu: options.cpus.generator,
     loadAverage: loadavg()[0] ?? 0,
     rounds: options.effort.rounds - 1,
     secondsPerStep: options.effort.seconds,
-    notes: NOTES[options.scene],
+    notes: [...NOTES[options.scene], ...NOTES_ANYWHERE],
   };
 }
 

@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { SEARCH_PATH } from '../../src/lab/tools.js';
+
+const execute = promisify(execFile);
 
 /**
  * Finds a program on the PATH or among the administrator's.
@@ -18,4 +22,18 @@ export function findProgram(name: string): string | undefined {
         return false;
       }
     });
+}
+
+/**
+ * What a program says about itself.
+ * @returns all that it prints, however it ends; nothing where it cannot be run
+ */
+export async function outputOf(program: string, args: readonly string[]): Promise<string> {
+  try {
+    const { stdout, stderr } = await execute(program, args);
+    return stdout + stderr;
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    return stdout + stderr;
+  }
 }

@@ -8,7 +8,7 @@ import type { SetupResult } from '../setup/result.js';
 import { buildTools } from './build-tools.js';
 import { catalogue, parseVariant } from './catalogue.js';
 import { type Choice, choose, present } from './choice.js';
-import { describeCircumstances, warningsOf } from './circumstances.js';
+import { describeCircumstances, versionsOf, warningsOf } from './circumstances.js';
 import type { TurnpikeVariant } from './contestants/turnpike.js';
 import { ROOT } from './programs.js';
 import { htmlReport } from './report/html.js';
@@ -149,7 +149,13 @@ async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
   });
   closeOnSignals(session);
   const command = `npm run bench -- ${process.argv.slice(2).map(quoted).join(' ')}`.trim();
-  const circumstances = describeCircumstances({ scene: session.sceneKind, cpus, effort, command });
+  const circumstances = describeCircumstances({
+    scene: session.sceneKind,
+    cpus,
+    effort,
+    command,
+    versions: await versionsOf(contestants),
+  });
   const resultOf = (workloads: readonly WorkloadResult[], setup: readonly SetupResult[]) => ({
     circumstances,
     omissions: [...omissions, ...session.omissions],

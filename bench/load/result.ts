@@ -33,6 +33,12 @@ export interface Omission {
   readonly why: string;
 }
 
+/** A release of somebody else's program. */
+export interface ProgramVersion {
+  readonly title: string;
+  readonly version: string;
+}
+
 /** Where and how it was measured. */
 export interface Circumstances {
   readonly startedAt: string;
@@ -43,6 +49,10 @@ export interface Circumstances {
   readonly kernel: string;
   readonly node: string;
   readonly version: string;
+  /** The commit of Turnpike's sources, with `-dirty` where they differ from it; if it is known. */
+  readonly commit?: string;
+  /** What of other projects was measured. */
+  readonly versions: readonly ProgramVersion[];
   readonly serverCpu: number;
   readonly generatorCpu: number;
   /** Mean number of runnable tasks in the minute before. */

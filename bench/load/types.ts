@@ -88,11 +88,13 @@ export interface Contestant {
   readonly kind: 'turnpike' | 'floor' | 'rival';
   /** Why it cannot run here; undefined when it can. */
   missing(): Promise<string | undefined>;
+  /** Which one of somebody else's was measured, where that can be told. */
+  version?(): Promise<string | undefined>;
   /** Why it has no part in a workload; undefined when it has. */
   unfit(workload: Workload, scene: Scene['kind']): string | undefined;
   /**
    * Starts it in the scene's server host, on the server's CPU.
-   * @throws Error that says why it did not come up
+   * @throws Error that says why it did not come up; nothing of it is left then
    */
   start(scene: Scene, workload: Workload): Promise<Running>;
 }

@@ -20,6 +20,7 @@ t.test('the page stands alone', async (t) => {
   t.match(page, /90\.0 µs/, 'latency');
   t.match(page, /a doubt/);
   t.match(page, /somebody: not installed/);
+  t.match(page, /Turnpike 1\.0\.0 \(commit 0123456789ab-dirty\) beside coturn 4\.6\.1/);
 });
 
 t.test('loopback only indicates, and both outputs say so', async (t) => {
@@ -29,7 +30,13 @@ t.test('loopback only indicates, and both outputs say so', async (t) => {
   t.notMatch(htmlReport(benchResult('namespaces')), /Indicative only/);
   const effort = { rounds: 3, seconds: 1, searches: false };
   const cpus = { server: 0, generator: 1 };
-  const described = describeCircumstances({ scene: 'loopback', cpus, effort, command: '' });
+  const described = describeCircumstances({
+    scene: 'loopback',
+    cpus,
+    effort,
+    command: '',
+    versions: [],
+  });
   t.match(described, { rounds: 2, notes: [/Indicative only/] }, 'and so does the JSON');
 });
 

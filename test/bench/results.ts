@@ -69,6 +69,8 @@ export function benchResult(scene: 'namespaces' | 'loopback'): BenchResult {
       kernel: '6.18',
       node: 'v20',
       version: '1.0.0',
+      commit: '0123456789ab-dirty',
+      versions: [{ title: 'coturn', version: '4.6.1' }],
       serverCpu: 0,
       generatorCpu: 1,
       loadAverage: 0,

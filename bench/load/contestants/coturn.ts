@@ -1,18 +1,33 @@
 import { SERVER_PORT } from '../addresses.js';
-import { findProgram } from '../find-program.js';
+import { findProgram, outputOf } from '../find-program.js';
 import { turnRival } from './turn-rival.js';
 import { RELAY_PORTS, TURN_USER } from './turn-spec.js';
 
-/** Debian's coturn with its defaults, and nothing on its other ports. */
+const PROGRAM = findProgram('turnserver');
+/** One thread that relays, as Turnpike has one worker: it would have one for each of all CPUs. */
+const ONE_THREAD = '--relay-threads';
+let threads: readonly string[] = [];
+
+async function missing(): Promise<string | undefined> {
+  if (PROGRAM === undefined) return 'turnserver not found: apt-get install coturn';
+  const help = await outputOf(PROGRAM, ['--help']);
+  threads = help.includes(ONE_THREAD) ? [`${ONE_THREAD}=1`] : [];
+  return undefined;
+}
+
+async function version(): Promise<string | undefined> {
+  if (PROGRAM === undefined) return undefined;
+  return /^\d+\.\S+/m.exec(await outputOf(PROGRAM, ['--version']))?.[0];
+}
+
+/** Debian's coturn with its defaults but for its threads, and nothing on its other ports. */
 export const coturn = turnRival({
   name: 'coturn',
   title: 'coturn',
-  missing: async () =>
-    findProgram('turnserver') === undefined
-      ? 'turnserver not found: apt-get install coturn'
-      : undefined,
+  missing,
+  version,
   command: ({ address, relayAddress }) => [
-    findProgram('turnserver') ?? 'turnserver',
+    PROGRAM ?? 'turnserver',
     // No configuration file, no database, no log, no pid file of the system's own coturn.
     '-n',
     '--userdb=/dev/null',
@@ -22,6 +37,7 @@ export const coturn = turnRival({
     '--no-cli',
     '--no-tls',
     '--no-dtls',
+    ...threads,
     '--lt-cred-mech',
     `--user=${TURN_USER.username}:${TURN_USER.password}`,
     `--realm=${TURN_USER.realm}`,

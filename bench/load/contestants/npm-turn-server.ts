@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { SERVER_PORT } from '../addresses.js';
 import { ROOT } from '../programs.js';
@@ -38,6 +38,10 @@ export function npmTurnServer(folder: string | undefined): Contestant {
     name: 'npm-turn-server',
     title: 'npm turn-server',
     missing: find,
+    version: async () => {
+      const manifest = readFileSync(join(dirname(entry), 'package.json'), 'utf8');
+      return (JSON.parse(manifest) as { version?: string }).version;
+    },
     command: ({ address, relayAddress }) => {
       const spec = {
         entry,

@@ -3,22 +3,23 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SERVER_PORT } from '../addresses.js';
-import { findProgram } from '../find-program.js';
+import { findProgram, outputOf } from '../find-program.js';
 import { ROOT, toolPath } from '../programs.js';
 import { turnRival } from './turn-rival.js';
 import { TURN_USER } from './turn-spec.js';
 
 /** Where Debian keeps the sources of Go packages. */
 const GO_PATH = '/usr/share/gocode';
-const PACKAGE = join(GO_PATH, 'src/github.com/pion/turn/v2');
+const SOURCES = join(GO_PATH, 'src/github.com/pion/turn/v2');
+const DEBIAN_PACKAGE = 'golang-github-pion-turn.v2-dev';
 const PROGRAM = toolPath('pion-turn');
 
 const execute = promisify(execFile);
 
 async function build(): Promise<string | undefined> {
   const go = findProgram('go');
-  if (go === undefined || !existsSync(PACKAGE)) {
-    return 'no Go or no pion: apt-get install golang-go golang-github-pion-turn.v2-dev';
+  if (go === undefined || !existsSync(SOURCES)) {
+    return `no Go or no pion: apt-get install golang-go ${DEBIAN_PACKAGE}`;
   }
   if (existsSync(PROGRAM)) return undefined;
   const source = join(ROOT, 'bench/load/contestants/pion/main.go');
@@ -32,11 +33,17 @@ async function build(): Promise<string | undefined> {
   }
 }
 
+async function version(): Promise<string | undefined> {
+  const status = await outputOf('dpkg-query', ['-s', DEBIAN_PACKAGE]);
+  return /^Version: (\S+)/m.exec(status)?.[1];
+}
+
 /** The TURN server of pion, from Debian's sources. */
 export const pion = turnRival({
   name: 'pion',
   title: 'pion/turn',
   missing: build,
+  version,
   command: ({ address, relayAddress }) => [
     PROGRAM,
     address,

@@ -13,6 +13,8 @@ export interface TurnServer {
   readonly name: string;
   readonly title: string;
   missing(): Promise<string | undefined>;
+  /** Its release; undefined where that cannot be told. */
+  version(): Promise<string | undefined>;
   /** The command line that serves `address`:SERVER_PORT and relays from `relayAddress`. */
   command(addresses: { readonly address: string; readonly relayAddress: string }): string[];
 }
@@ -31,6 +33,7 @@ export function turnRival(server: TurnServer): Contestant {
     title: server.title,
     kind: 'rival',
     missing: () => server.missing(),
+    version: () => server.version(),
     unfit: unfitForTurn,
     start: (scene, workload) => start(scene, workload, server),
   };

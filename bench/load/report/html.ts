@@ -45,8 +45,11 @@ function where(one: Circumstances): string {
   const machine = `${one.cpus} CPUs (${one.cpuModel}), Linux ${one.kernel}, Node ${one.node}`;
   const pinning = `server on CPU ${one.serverCpu}, generator on CPU ${one.generatorCpu}`;
   const effort = `${one.rounds} rounds of ${one.secondsPerStep} s after a discarded one`;
+  const commit = one.commit === undefined ? '' : ` (commit ${one.commit})`;
+  const others = one.versions.map(({ title, version }) => `${title} ${version}`).join(', ');
+  const who = `Turnpike ${one.version}${commit}${others === '' ? '' : ` beside ${others}`}`;
   return (
-    `<p class="quiet">Turnpike ${escapeMarkup(one.version)}, ${escapeMarkup(one.startedAt)}. ` +
+    `<p class="quiet">${escapeMarkup(who)}, ${escapeMarkup(one.startedAt)}. ` +
     `${escapeMarkup(machine)}; ${pinning}; ${effort}; load before the run ` +
     `${one.loadAverage.toFixed(1)}.<br><code>${escapeMarkup(one.command)}</code></p>`
   );
