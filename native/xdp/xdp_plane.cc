@@ -66,7 +66,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
   Status status = tables_.Open(program_, options.sizes, options.addresses);
   if (status.ok()) status = counters_.StartLanes(options.first_sequence);
   if (status.ok()) status = events_.Open();
-  BeginDay();
+  if (status.ok()) BeginDay();
   return status;
 }
 

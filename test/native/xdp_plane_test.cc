@@ -2,11 +2,13 @@
 #include "xdp/xdp_plane.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <memory>
 
+#include "xdp_refusal.h"
 #include "xdp_world.h"
 
 namespace turnpike::test {
@@ -248,6 +250,16 @@ TEST(ItGoesWithItsProcessAndReplacesNobody) {
     if (!opened) usleep(20'000);
   }
   CHECK(opened);
+}
+
+TEST(TablesThatCannotBeMappedAreAReason) {
+  World world;
+  if (!world.Make()) return;
+  const Inside inside(world.relay_host);
+  WhileRefused({__NR_mmap, 3, MAP_SHARED}, [&world] {
+    XdpPlane plane;
+    CHECK_EQ(plane.Open(world.Options()).message, std::string("cannot map a BPF array"));
+  });
 }
 
 TEST(TheSlowEmulationIsUsedOnlyWhenAllowed) {

@@ -1,0 +1,47 @@
+// A system call that fails for a while, as it would where memory is short.
+#pragma once
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <functional>
+#include <thread>
+
+#include "check.h"
+
+namespace turnpike::test {
+
+// Calls of one number, and one value of the lower word of one argument.
+struct RefusedCall {
+  uint32_t number;
+  uint32_t argument;
+  uint32_t value;
+};
+
+// Runs `body` in a thread of its own, where such calls fail with ENOMEM. The namespace is that of
+// the calling thread.
+inline void WhileRefused(const RefusedCall& call, const std::function<void()>& body) {
+  std::thread([&call, &body] {
+    // Little-endian, as XDP needs it: the lower word comes first.
+    const uint32_t argument =
+        static_cast<uint32_t>(offsetof(seccomp_data, args)) + 8 * call.argument;
+    sock_filter instructions[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, argument),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.value, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog filter{sizeof(instructions) / sizeof(instructions[0]), instructions};
+    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0), 0);
+    body();
+  }).join();
+}
+
+}  // namespace turnpike::test
