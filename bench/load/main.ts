@@ -3,8 +3,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { measureSetup } from '../setup/measure-setup.js';
-import type { SetupResult } from '../setup/result.js';
 import { buildTools } from './build-tools.js';
 import { catalogue, parseVariant } from './catalogue.js';
 import { type Choice, choose, present } from './choice.js';
@@ -16,6 +14,7 @@ import { textSummary } from './report/text.js';
 import type { BenchResult, WorkloadResult } from './result.js';
 import type { Effort } from './rounds.js';
 import { Session } from './session.js';
+import { measureSetups, SETUP_CONNECTIONS, type Setups, setupConnections } from './setups.js';
 import { judge } from './targets.js';
 import { WORKLOADS } from './workloads.js';
 
@@ -35,18 +34,16 @@ interface Flags {
 const ROUNDS_MIN = 2;
 /** Two measured rounds: what three minutes allow. */
 const QUICK_EFFORT: Effort = { rounds: 3, seconds: 0.7, searches: false };
-/** Set-ups under way at once, and the flow meanwhile, as bench/setup has them by default. */
-const SETUP_DEFAULTS = {
-  window: 64,
-  workers: 2,
-  flowPacketsPerSecond: 20_000,
-  expiries: [],
-  relayNodeOptions: [],
-} as const;
 
 function number(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError('a positive number');
+  return value;
+}
+
+function whole(text: string): number {
+  const value = number(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('a whole number');
   return value;
 }
 
@@ -66,7 +63,7 @@ const program = new Command('bench')
   )
   .option('--quick', 'the most telling workloads, two rounds: under three minutes')
   .option('--only <words...>', 'workloads and contestants whose names hold one of these words', [])
-  .option('--rounds <number>', 'alternating rounds, of which the first is discarded', number, 6)
+  .option('--rounds <number>', 'alternating rounds, of which the first is discarded', whole, 6)
   .option('--seconds <number>', 'length of one measurement', number, 1.5)
   .option(
     '--variant <name=json>',
@@ -75,7 +72,12 @@ const program = new Command('bench')
     [],
   )
   .option('--turn-server <folder>', 'where `npm install turn-server` was run')
-  .option('--setup <connections>', 'also measure set-up rate and memory with so many', number)
+  .option(
+    '--setup <connections>',
+    'also measure set-up rate and memory with so many; a run with neither --quick nor --only ' +
+      `does so with ${SETUP_CONNECTIONS.toLocaleString('en')}`,
+    whole,
+  )
   .option('--loopback', 'measure on loopback even as root')
   .option('--out <folder>', 'where the results go', join(ROOT, 'bench', 'results'))
   .option('--list', 'show workloads and contestants, and what is missing for them');
@@ -88,17 +90,6 @@ async function list({ workloads, contestants }: Choice): Promise<void> {
     const why = await one.missing();
     console.log(`  ${one.name.padEnd(26)} ${one.title}${why === undefined ? '' : ` (${why})`}`);
   }
-}
-
-/** Set-up rate and memory, both legs at one relay and at two. */
-async function measureSetups(connections: number | undefined): Promise<SetupResult[]> {
-  const results: SetupResult[] = [];
-  if (connections === undefined) return results;
-  for (const arrangement of ['same-relay', 'two-relays'] as const) {
-    const options = { ...SETUP_DEFAULTS, arrangement, connections };
-    results.push(await measureSetup(options, (message) => console.error(`set-up: ${message}`)));
-  }
-  return results;
 }
 
 function closeOnSignals(session: Session): void {
@@ -140,11 +131,12 @@ async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
       : { rounds: Math.max(ROUNDS_MIN, flags.rounds), seconds: flags.seconds, searches: true };
   const { contestants, omissions } = await present(chosen.contestants);
   const cpus = { server: 0, generator: availableParallelism() > 1 ? 1 : 0 };
+  const write = (line: string) => console.error(line);
   const session = new Session({
     choice: { workloads: chosen.workloads, contestants },
     effort,
     cpus,
-    write: (line) => console.error(line),
+    write,
     loopback: flags.loopback === true,
   });
   closeOnSignals(session);
@@ -156,17 +148,18 @@ async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
     command,
     versions: await versionsOf(contestants),
   });
-  const resultOf = (workloads: readonly WorkloadResult[], setup: readonly SetupResult[]) => ({
+  const resultOf = (workloads: readonly WorkloadResult[], setups: Setups) => ({
     circumstances,
-    omissions: [...omissions, ...session.omissions],
-    targets: judge(workloads, setup),
+    omissions: [...omissions, ...session.omissions, ...setups.omissions],
+    targets: judge(workloads, setups.results),
     workloads,
-    setup,
+    setup: setups.results,
     warnings: warningsOf(circumstances, workloads),
   });
   try {
-    const workloads = await session.run((soFar) => save(flags.out, resultOf(soFar, [])));
-    return resultOf(workloads, await measureSetups(flags.setup));
+    const none = { results: [], omissions: [] };
+    const workloads = await session.run((soFar) => save(flags.out, resultOf(soFar, none)));
+    return resultOf(workloads, await measureSetups(setupConnections(flags), write));
   } finally {
     await session.close();
   }

@@ -1,6 +1,6 @@
 /** Says what is being done and how long the rest will take. */
 export class ProgressLine {
-  readonly #total: number;
+  #total: number;
   readonly #write: (line: string) => void;
   readonly #nowMs: () => number;
   readonly #beginMs: number;
@@ -26,9 +26,9 @@ export class ProgressLine {
     this.#write(`[${this.#done}/${Math.max(this.#total, this.#done)}${left}] ${what}`);
   }
 
-  /** Steps that turned out not to be needed count as done. */
+  /** Steps that turned out not to be needed: nobody waits for them. */
   skip(steps: number): void {
-    this.#done += steps;
+    this.#total -= steps;
   }
 
   #leftMs(spentMs: number): number {

@@ -59,21 +59,45 @@ export class Session {
     const progress = new ProgressLine(total, this.#options.write, () => performance.now());
     const results: WorkloadResult[] = [];
     for (const { workload, contestants } of plan) {
-      const scene = await this.#sceneFor(workload);
-      if (scene.kind === 'namespaces') {
-        await setSegmentation(scene, workload.segmentation !== false);
-      }
-      const run = new WorkloadRun(scene, workload, contestants, {
-        effort,
-        progress: (what) => progress.step(what),
-        omit: (contestant, why) => {
-          this.#omissions.push({ what: `${contestant.title} in ${workload.name}`, why });
-        },
-      });
-      results.push(await run.run());
+      results.push(await this.#measure(workload, contestants, progress));
       done(results);
     }
     return results;
+  }
+
+  async #measure(
+    workload: Workload,
+    contestants: readonly Contestant[],
+    progress: ProgressLine,
+  ): Promise<WorkloadResult> {
+    const { effort } = this.#options;
+    const scene = await this.#sceneFor(workload);
+    if (scene.kind === 'namespaces') {
+      await setSegmentation(scene, workload.segmentation !== false);
+    }
+    let present = contestants;
+    let expected = stepsOf(effort, workload, present);
+    const expect = (steps: number) => {
+      progress.skip(expected - steps);
+      expected = steps;
+    };
+    let taken = 0;
+    const run = new WorkloadRun(scene, workload, contestants, {
+      effort,
+      progress: (what) => {
+        taken++;
+        progress.step(what);
+      },
+      omit: (contestant, why) => {
+        this.#omissions.push({ what: `${contestant.title} in ${workload.name}`, why });
+        present = present.filter((one) => one !== contestant);
+        expect(stepsOf(effort, workload, present));
+      },
+    });
+    const result = await run.run();
+    // Those omitted took steps before they failed, and searches may have ended early.
+    expect(taken);
+    return result;
   }
 
   /** Ends every program and removes the namespaces. May be called at any time, and again. */

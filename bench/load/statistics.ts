@@ -34,8 +34,8 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * The ratios of two contestants, round by round: each round's two figures were taken right after
- * one another, so what disturbs the machine disturbs both.
+ * The ratios of two contestants, round by round: both figures were taken in the same round, so what
+ * disturbs the machine for long disturbs both.
  * @param figures - by round; a round where one is missing does not count
  * @param comparators - by round
  * @returns undefined when no round has both

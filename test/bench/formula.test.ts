@@ -63,5 +63,9 @@ t.test('progress says how long it will take', async (t) => {
   nowMs = 2_000;
   progress.step('two');
   t.strictSame(lines, ['[1/4] one', '[2/4, 6 s left] two']);
+  nowMs = 4_000;
+  progress.skip(1);
+  progress.step('three');
+  t.equal(lines.at(-1), '[3/3, 2 s left] three', 'a step that is not needed takes no time');
   t.equal(timeText(240_000), '4 min');
 });

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { htmlReport } from '../../bench/load/report/html.js';
+import { measureSetups, setupConnections } from '../../bench/load/setups.js';
 import { judge } from '../../bench/load/targets.js';
 import type { SetupResult } from '../../bench/setup/result.js';
 import { summary } from '../../bench/setup/summary.js';
@@ -93,4 +94,15 @@ t.test('a failed set-up misses both targets, and is told', async (t) => {
   const page = htmlReport({ ...benchResult('namespaces'), setup: [setupResult(3)] });
   t.match(page, /<th[^>]*>Failed<.*>10,000<.*>3</s);
   t.match(summary(setupResult(3)), /expire 9 \(3 more could not be set up\)/);
+});
+
+t.test('a full run measures set-ups, others where they are asked to', async (t) => {
+  t.equal(setupConnections({ only: [] }), 10_000);
+  t.equal(setupConnections({ only: [], setup: 7 }), 7);
+  t.equal(setupConnections({ only: ['out'] }), undefined);
+  t.equal(setupConnections({ only: [], quick: true }), undefined);
+  t.equal(setupConnections({ only: ['out'], quick: true, setup: 7 }), 7);
+  const { results, omissions } = await measureSetups(undefined, () => {});
+  t.strictSame(results, []);
+  t.match(omissions, [{ what: /memory/, why: /--setup/ }], 'a run without them says so');
 });
