@@ -44,9 +44,7 @@ Status AttachFailed(const std::string& name, int error) {
 
 Status XdpPlane::Open(const XdpOptions& options) {
   Status status = Load(options);
-  for (const std::string& name : options.interfaces) {
-    if (status.ok()) status = Attach(name, options.generic_allowed);
-  }
+  if (status.ok()) status = AttachAll(options);
   if (status.ok()) status = StartUpkeep();
   if (!status.ok()) Close();
   return status;
@@ -70,18 +68,36 @@ Status XdpPlane::Load(const XdpOptions& options) {
   return status;
 }
 
-Status XdpPlane::Attach(const std::string& name, bool generic_allowed) {
-  const uint32_t ifindex = if_nametoindex(name.c_str());
-  if (ifindex == 0) return Status::System("there is no network device " + name, errno);
-  int link = LinkXdp(program_.program, ifindex, XDP_FLAGS_DRV_MODE);
-  // The two that say that something is there already are no reason to go round it.
-  if (link < 0 && link != -EBUSY && link != -EEXIST && link != -EPERM && generic_allowed) {
-    link = LinkXdp(program_.program, ifindex, XDP_FLAGS_SKB_MODE);
-    if (link >= 0) generic_ = true;
+Status XdpPlane::AttachAll(const XdpOptions& options) {
+  int error = 0;
+  Status status = AttachIn(XDP_FLAGS_DRV_MODE, options.interfaces, &error);
+  // The three that say that something is there already, or forbidden, are no reason to go round it.
+  const bool refused = error != 0 && error != EBUSY && error != EEXIST && error != EPERM;
+  if (!refused || !options.generic_allowed) return status;
+  // All of them: what a driver receives cannot leave through a device that knows no XDP, and would
+  // be lost without a word.
+  Detach();
+  generic_ = true;
+  return AttachIn(XDP_FLAGS_SKB_MODE, options.interfaces, &error);
+}
+
+Status XdpPlane::AttachIn(uint32_t mode, const std::vector<std::string>& interfaces, int* error) {
+  for (const std::string& name : interfaces) {
+    const uint32_t ifindex = if_nametoindex(name.c_str());
+    if (ifindex == 0) return Status::System("there is no network device " + name, errno);
+    const int link = LinkXdp(program_.program, ifindex, mode);
+    if (link < 0) {
+      *error = -link;
+      return AttachFailed(name, -link);
+    }
+    attached_.push_back(Attached{name, ifindex, link});
   }
-  if (link < 0) return AttachFailed(name, -link);
-  attached_.push_back(Attached{name, ifindex, link});
   return {};
+}
+
+void XdpPlane::Detach() {
+  for (const Attached& attached : attached_) close(attached.link);
+  attached_.clear();
 }
 
 Status XdpPlane::StartUpkeep() {
@@ -122,8 +138,7 @@ void XdpPlane::Close() {
   }
   if (wake_fd_ >= 0) close(wake_fd_);
   wake_fd_ = -1;
-  for (const Attached& attached : attached_) close(attached.link);
-  attached_.clear();
+  Detach();
   tp_program_close(&program_);
 }
 

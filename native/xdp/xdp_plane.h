@@ -24,7 +24,7 @@ namespace turnpike {
 struct XdpOptions {
   // The devices by name; nothing is attached to any other, and nothing leaves through one.
   std::vector<std::string> interfaces;
-  // Whether the kernel's slow emulation will do where a driver knows no XDP.
+  // Whether the kernel's slow emulation will do, for all of them, where a driver knows no XDP.
   bool generic_allowed = false;
   XdpSizes sizes;
   XdpAddresses addresses;
@@ -59,7 +59,7 @@ class XdpPlane : public FastPath {
   void PutPeer(uint32_t slot, const TrunkPeer& peer) override;
   void RemovePeer(uint32_t slot) override;
 
-  // Whether some device has the program only by the kernel's emulation.
+  // Whether the devices have the program only by the kernel's emulation.
   bool generic() const { return generic_; }
   // The loaded program; for tests.
   const tp_program& program() const { return program_; }
@@ -72,7 +72,11 @@ class XdpPlane : public FastPath {
   };
 
   Status Load(const XdpOptions& options);
-  Status Attach(const std::string& name, bool generic_allowed);
+  // In the drivers or, where one of them refuses and it is allowed, by the emulation everywhere.
+  Status AttachAll(const XdpOptions& options);
+  // In one mode of XDP_FLAGS_*. `error` is the kernel's, where it refused.
+  Status AttachIn(uint32_t mode, const std::vector<std::string>& interfaces, int* error);
+  void Detach();
   Status StartUpkeep();
   void RefreshDevices();
   void Upkeep();

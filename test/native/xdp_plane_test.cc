@@ -280,9 +280,30 @@ TEST(TheSlowEmulationIsUsedOnlyWhenAllowed) {
   XdpPlane plane;
   CHECK(plane.Open(options).ok());
   CHECK(plane.generic());
-  options.interfaces = {"none"};
+  options.interfaces = {"r0", "none"};
   XdpPlane other;
   CHECK_EQ(other.Open(options).message, std::string("there is no network device none"));
+}
+
+TEST(WithOneDeviceThatNeedsTheEmulationAllUseIt) {
+  World world;
+  if (!world.Make()) return;
+  {
+    // What r0's driver would redirect to a bridge is lost.
+    const Inside inside(world.relay_host);
+    CHECK(Ip("link add bridge1 type bridge"));
+    CHECK(Ip("addr flush dev r1"));
+    CHECK(Ip("link set r1 master bridge1"));
+    CHECK(Ip("addr add 10.77.2.1/24 dev bridge1"));
+    CHECK(Ip("link set bridge1 up"));
+  }
+  world.interfaces = {"r0", "bridge1"};
+  world.generic_allowed = true;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  CHECK(connection.plane.generic());
+  connection.ExpectBothWays();
+  const Inside inside(world.relay_host);
+  CHECK(Ip("link show r0 | grep -q xdpgeneric"));
 }
 
 }  // namespace

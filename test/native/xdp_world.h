@@ -41,7 +41,8 @@ class World {
   XdpOptions Options(const std::string& client = "10.77.1.1",
                      const std::string& trunk = "10.77.2.1") {
     XdpOptions options;
-    options.interfaces = {"r0", "r1"};
+    options.interfaces = interfaces;
+    options.generic_allowed = generic_allowed;
     options.sizes = XdpSizes{1'000, 1'000, 4};
     options.addresses.clients = {ToEndpoint(Text(client, 3478))};
     options.addresses.trunks = {ToEndpoint(Text(trunk, 3480))};
@@ -59,6 +60,8 @@ class World {
 
   uint64_t Count(Counter counter) const { return counters[static_cast<size_t>(counter)].Get(); }
 
+  std::vector<std::string> interfaces{"r0", "r1"};
+  bool generic_allowed = false;
   Host client_host;
   Host relay_host;
   Host other_host;
