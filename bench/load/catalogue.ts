@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { coturn } from './contestants/coturn.js';
 import { kernelForwarding } from './contestants/kernel-forwarding.js';
 import { npmTurnServer } from './contestants/npm-turn-server.js';
@@ -49,6 +50,10 @@ export function parseVariant(text: string): TurnpikeVariant {
     });
   }
   const { addon, ...rest } = options;
+  // The relay would take the plain build instead.
+  if (typeof addon === 'string' && !existsSync(addon)) {
+    throw new Error(`the addon of variant ${name} is not there: ${addon}`);
+  }
   return {
     name: `turnpike-${name}`,
     title: `Turnpike mmsg, ${text.slice(equals + 1)}`,
