@@ -42,13 +42,14 @@ t.test('loopback has fewer connections, and says so', async (t) => {
 });
 
 t.test('a variant has the options of the data plane, and perhaps a build', async (t) => {
-  t.match(parseVariant('nowait={"coalescingUs":0,"addon":"old.node"}'), {
+  t.match(parseVariant('nowait={"coalescingUs":0,"addon":"package.json"}'), {
     name: 'turnpike-nowait',
     options: { coalescingUs: 0 },
-    addon: 'old.node',
+    addon: 'package.json',
   });
   t.throws(() => parseVariant('{}'), /NAME=/);
   t.throws(() => parseVariant('a=b'), /not JSON/);
+  t.throws(() => parseVariant('old={"addon":"gone.node"}'), /is not there: gone.node/);
 });
 
 t.test('progress says how long it will take', async (t) => {

@@ -26,8 +26,8 @@ const TITLE_HEIGHT = 30;
  */
 export function barChart(title: string, bars: readonly Bar[]): string {
   const { height, drawing } = draw(bars);
-  const label = escapeMarkup(title);
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">\n${drawing}\n</svg>`;
+  const head = `viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeMarkup(title)}"`;
+  return `<svg ${head}>\n${drawing}\n</svg>`;
 }
 
 /**
