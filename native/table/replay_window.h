@@ -6,6 +6,9 @@
 // far as this one is concerned. So no number is accepted twice and no lock is taken. The price: a
 // late datagram that reaches another worker than the one that crossed its number is dropped, which
 // needs reordering and a changed path at once.
+//
+// A fast path beside the workers swaps as well, up to what its own window holds too old: what it
+// crossed nobody accepts.
 #pragma once
 
 #include <atomic>

@@ -18,12 +18,13 @@ int Call(int command, bpf_attr* attributes) {
   return result < 0 ? -errno : static_cast<int>(result);
 }
 
-int CallOnEntry(int command, int map, const void* key, const void* value) {
+int CallOnEntry(int command, int map, const void* key, const void* value, uint64_t flags = 0) {
   bpf_attr attributes;
   std::memset(&attributes, 0, sizeof(attributes));
   attributes.map_fd = static_cast<uint32_t>(map);
   attributes.key = ToWord(key);
   attributes.value = ToWord(value);
+  attributes.flags = flags;
   return Call(command, &attributes);
 }
 
@@ -39,6 +40,10 @@ int DeleteFromBpfMap(int map, const void* key) {
 
 int LookUpBpfMap(int map, const void* key, void* value) {
   return CallOnEntry(BPF_MAP_LOOKUP_ELEM, map, key, value);
+}
+
+int LookUpLockedBpfMap(int map, const void* key, void* value) {
+  return CallOnEntry(BPF_MAP_LOOKUP_ELEM, map, key, value, BPF_F_LOCK);
 }
 
 int NextBpfMapKey(int map, const void* key, void* next) {

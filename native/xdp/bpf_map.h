@@ -16,8 +16,10 @@ namespace turnpike {
 int UpdateBpfMap(int map, const void* key, const void* value);
 int DeleteFromBpfMap(int map, const void* key);
 int LookUpBpfMap(int map, const void* key, void* value);
+// A value with a bpf_spin_lock, as no program is changing it.
+int LookUpLockedBpfMap(int map, const void* key, void* value);
 
-// The next key after `key`, or the first one after null; -ENOENT at the end.
+// The next key after `key`, or the first one after null or a key that is gone; -ENOENT at the end.
 int NextBpfMapKey(int map, const void* key, void* next);
 
 // Attaches a program to a device by a link, with XDP_FLAGS_*: the attachment lives as long as the

@@ -24,7 +24,7 @@ TP_INLINE enum tp_replay tp_window_take(struct tp_window* window, __u64 sequence
     return TP_FRESH;
   }
   /* Zero is where `highest` starts, so nothing tells a first zero from a second. */
-  if (sequence == 0 || highest - sequence >= TP_WINDOW_BITS - 64) return TP_TOO_OLD;
+  if (sequence == 0 || highest - sequence >= TP_WINDOW_REMEMBERED) return TP_TOO_OLD;
   if ((window->seen[word % TP_WINDOW_WORDS] & bit) != 0) return TP_REPLAYED;
   window->seen[word % TP_WINDOW_WORDS] |= bit;
   return TP_FRESH;

@@ -19,9 +19,9 @@
 #define TP_RECEIVE_KEYS 3
 
 /* One word of the replay window is cleared whole when the newest sequence enters it, so what is
- * surely remembered is one word less: 4,032. */
+ * surely remembered is one word less: 4,032. What is further behind the newest is too old. */
 #define TP_WINDOW_WORDS 64
-#define TP_WINDOW_BITS (TP_WINDOW_WORDS * 64)
+#define TP_WINDOW_REMEMBERED (TP_WINDOW_WORDS * 64 - 64)
 
 /* As kSessionSequenceGapMax in base/limits.h. */
 #define TP_SEQUENCE_GAP_MAX 4096

@@ -229,6 +229,7 @@ void XdpPlane::UpkeepTurn(bool tick) {
     if (tick) {
       BeginDay();
       Collect();
+      tables_.ShareWindows();
       if (++ticks_ % kTicksPerSecond == 0) next_hops.ResolveSomeAgain();
     }
   }

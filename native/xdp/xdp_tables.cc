@@ -17,6 +17,8 @@ constexpr uint32_t kHops = 65'536;
 // Lanes in use: a few for each relay that has many, but no more than memory for all would be sane.
 constexpr uint32_t kWindowsForEachPeer = 64;
 constexpr uint32_t kWindowsMax = 65'536;
+// About a millisecond of the lock.
+constexpr uint32_t kWindowsSharedAtOnce = 1'024;
 
 tp_address ToShared(const IpAddress& ip) {
   tp_address address;
@@ -163,6 +165,7 @@ void XdpTables::PutPeer(uint32_t slot, const TrunkPeer& peer) {
   held.peer.sources = peer.sources;
   held.peer.send_keys = peer.send_keys;
   held.peer.receive_keys = peer.receive_keys;
+  held.peer.shared = peer.shared;
   const Endpoint local = LocalOf(Side::kTrunk, peer.path);
   held.destination = next_hops_.Acquire(peer.path.remote.ip, local.ip);
   WritePeer(slot);
@@ -261,6 +264,34 @@ void XdpTables::EraseWindows(uint32_t slot, uint32_t generation) {
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     const tp_window_key key{slot, generation, lane};
     DeleteFromBpfMap(program_.windows, &key);
+  }
+}
+
+void XdpTables::ShareWindows() {
+  for (uint32_t i = 0; i < kWindowsSharedAtOnce; ++i) {
+    tp_window_key key;
+    if (NextBpfMapKey(program_.windows, &shared_last_, &key) != 0) {
+      shared_last_ = tp_window_key{};
+      return;
+    }
+    shared_last_ = key;
+    ShareWindow(key);
+  }
+}
+
+// A replay that the program passes up finds workers that never saw its number. What they would
+// otherwise take at any later time they so take no longer than the program's window remembers.
+void XdpTables::ShareWindow(const tp_window_key& key) {
+  const Peer& held = peers_[key.slot];
+  tp_window window;
+  if (!held.present || held.peer.generation != key.generation) return;
+  if (LookUpLockedBpfMap(program_.windows, &key, &window) != 0) return;
+  if (window.highest <= TP_WINDOW_REMEMBERED) return;
+  const uint64_t too_old = window.highest - TP_WINDOW_REMEMBERED;
+  std::atomic<uint64_t>& highest = held.peer.shared->highest_sequence[key.lane];
+  uint64_t before = highest.load(std::memory_order_relaxed);
+  while (before < too_old &&
+         !highest.compare_exchange_weak(before, too_old, std::memory_order_relaxed)) {
   }
 }
 

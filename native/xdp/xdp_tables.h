@@ -44,9 +44,13 @@ class XdpTables {
   void RemoveFlow(const FlowKey& key);
   void PutSession(const SessionAction& action);
   void RemoveSession(uint32_t index);
-  // A relay with its keys. `peer.shared` is not looked at.
+  // A relay with its keys. `peer.shared` is told of what the program has taken.
   void PutPeer(uint32_t slot, const TrunkPeer& peer);
   void RemovePeer(uint32_t slot);
+
+  // Has the workers refuse what the program would refuse as too old, for up to 1,024 lanes; the
+  // next call goes on behind those.
+  void ShareWindows();
 
   // Begins a day: other keys are used and accepted.
   void SetToday(uint16_t today);
@@ -77,6 +81,7 @@ class XdpTables {
   void WriteSources(uint32_t slot);
   void EraseSources(Peer& peer);
   void EraseWindows(uint32_t slot, uint32_t generation);
+  void ShareWindow(const tp_window_key& key);
 
   tp_program program_{};
   std::vector<Endpoint> bound_[2];
@@ -84,6 +89,8 @@ class XdpTables {
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;
   std::vector<Peer> peers_;
+  // Where ShareWindows goes on; of no lane at first.
+  tp_window_key shared_last_{};
   uint16_t today_ = 0;
   uint32_t session_mask_ = 0;
   BpfArray<tp_config> settings_;

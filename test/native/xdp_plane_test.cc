@@ -39,6 +39,7 @@ struct Connection {
     peer.sources = {other->address()};
     peer.send_keys.Add(Today(), kKey);
     peer.receive_keys.Add(Today(), kKey);
+    peer.shared = std::make_shared<TrunkPeerShared>();
     plane.PutPeer(kSlot, peer);
     FiveTuple tuple;
     tuple.remote = client->address();

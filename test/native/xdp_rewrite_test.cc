@@ -271,7 +271,7 @@ TEST(TheWindowAgreesWithASetOfNumbers) {
     if (random % 5000 == 0) base += random % 100'000;
     const uint64_t sequence = base + i / 2 + random % 6'000;
     const tp_replay verdict = tp_window_take(&window, sequence);
-    const bool old = sequence < highest && highest - sequence >= TP_WINDOW_BITS - 64;
+    const bool old = sequence < highest && highest - sequence >= TP_WINDOW_REMEMBERED;
     const tp_replay expected = old ? TP_TOO_OLD : seen[sequence] ? TP_REPLAYED : TP_FRESH;
     CHECK_EQ(verdict, expected);
     if (verdict == TP_FRESH) seen[sequence] = true;

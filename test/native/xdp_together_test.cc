@@ -132,5 +132,57 @@ TEST(WhatIsReceivedEitherWayIsNoLoss) {
   }
 }
 
+// Sends a datagram as the other relay, without a checksum: the fast path leaves it to the sockets.
+void SendWithoutChecksum(const Endpoint& to, const Bytes& datagram) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+  SocketAddress from;
+  const socklen_t from_length = ToSocketAddress(ToEndpoint("10.77.2.2:3480"), &from);
+  CHECK_EQ(bind(fd, &from.any, from_length), 0);
+  SocketAddress address;
+  const socklen_t length = ToSocketAddress(to, &address);
+  CHECK(sendto(fd, datagram.data(), datagram.size(), 0, &address.any, length) > 0);
+  close(fd);
+}
+
+TEST(WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
+  World world;
+  if (!world.Make()) return;
+  Together together(world);
+  Bytes bytes;
+  Endpoint from;
+  const auto by_worker = [&] { return together.plane->Count(Verdict::kTrunkToClient); };
+  // Until the program has taken one.
+  uint64_t sequence = 10'000;
+  for (uint64_t before = 1; before != by_worker() && sequence < 10'200;) {
+    before = by_worker();
+    together.other->Send(together.plane->trunk_address(), MakeTrunk(++sequence, kHello));
+    CHECK(together.client->Receive(&bytes, &from, kWaitMs));
+    usleep(20'000);
+  }
+  const uint64_t taken = by_worker();
+  const Bytes recorded = MakeTrunk(sequence, kHello);
+  // A window later: 4,096.
+  sequence += 4'096;
+  together.other->Send(together.plane->trunk_address(), MakeTrunk(sequence, kHello));
+  CHECK(together.client->Receive(&bytes, &from, kWaitMs));
+  CHECK_EQ(by_worker(), taken);
+  // Some ticks of the fast path.
+  usleep(300'000);
+  together.other.reset();
+  const Inside inside(world.other_host);
+  SendWithoutChecksum(together.plane->trunk_address(), recorded);
+  WaitFor(
+      [&] { return together.plane->Count(Verdict::kTrunkReplayed) > 0 || by_worker() != taken; });
+  CHECK_EQ(by_worker(), taken);
+  // What is young is taken, also out of order.
+  for (const uint64_t young : {sequence + 2, sequence + 1, sequence - 4'000}) {
+    SendWithoutChecksum(together.plane->trunk_address(), MakeTrunk(young, kHello));
+    CHECK(together.client->Receive(&bytes, &from, kWaitMs));
+  }
+  CHECK_EQ(by_worker(), taken + 3);
+}
+
 }  // namespace
 }  // namespace turnpike::test
