@@ -143,9 +143,12 @@ void XdpTables::PutSession(const SessionAction& action) {
   if (!known || before.generation != session.generation) {
     __atomic_store_n(&session_cells_[session.cell], 0, __ATOMIC_RELAXED);
   }
-  const bool put = UpdateBpfMap(program_.sessions, &action.index, &session) == 0;
-  if (!put) next_hops_.Release(session.path.destination);
-  if (put && known) next_hops_.Release(before.path.destination);
+  if (UpdateBpfMap(program_.sessions, &action.index, &session) != 0) {
+    // The old one must not outlive what the workers have.
+    DeleteFromBpfMap(program_.sessions, &action.index);
+    next_hops_.Release(session.path.destination);
+  }
+  if (known) next_hops_.Release(before.path.destination);
 }
 
 void XdpTables::RemoveSession(uint32_t index) {
@@ -222,7 +225,8 @@ void XdpTables::WritePeer(uint32_t slot) {
   shared.path.destination = held.destination;
   shared.path.is_ipv4 = held.peer.path.remote.ip.IsIpv4();
   tp_set_path_sums(&shared.path);
-  UpdateBpfMap(program_.peers, &slot, &shared);
+  // Without room for the new one the old one goes, as the workers have the new one.
+  if (UpdateBpfMap(program_.peers, &slot, &shared) != 0) DeleteFromBpfMap(program_.peers, &slot);
 }
 
 void XdpTables::WriteSources(uint32_t slot) {

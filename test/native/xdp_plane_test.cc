@@ -33,7 +33,6 @@ struct Connection {
     trunk = std::make_unique<Udp>(ToText(options.addresses.trunks[0]));
     status = plane.Open(options);
     if (!status.ok()) Fail(__FILE__, __LINE__, status.message);
-    TrunkPeer peer;
     peer.generation = 7;
     peer.path.remote = other->address();
     peer.sources = {other->address()};
@@ -84,6 +83,7 @@ struct Connection {
   }
 
   Status status;
+  TrunkPeer peer;
   uint64_t sequence = 0;
   std::unique_ptr<Udp> client;
   std::unique_ptr<Udp> other;
@@ -162,6 +162,30 @@ TEST(WhatItDoesNotKnowReachesTheSockets) {
   connection.plane.RemoveSession(5);
   connection.other->Send(connection.trunk->address(), MakeTrunk(2'000, kHello));
   CHECK(connection.trunk->Receive(&bytes, &from, kWaitMs));
+}
+
+TEST(WhatAMapHasNoRoomForGoesToTheSockets) {
+  World world;
+  if (!world.Make()) return;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  connection.ExpectBothWays();
+  connection.service->Drain();
+  connection.trunk->Drain();
+  const RefusedCall updates{__NR_bpf, 0, BPF_MAP_UPDATE_ELEM};
+  Bytes bytes;
+  Endpoint from;
+  FiveTuple tuple;
+  tuple.remote = connection.client->address();
+  WhileRefused(updates, [&] {
+    connection.plane.PutSession(SessionAction{5, kSlot, 7, tuple, 0x4001});
+  });
+  const Bytes datagram = MakeTrunk(++connection.sequence, kHello);
+  connection.other->Send(connection.trunk->address(), datagram);
+  CHECK(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
+  WhileRefused(updates, [&] { connection.plane.PutPeer(kSlot, connection.peer); });
+  const Bytes message = XdpScene::ChannelData(0x4000, kHello);
+  connection.client->Send(connection.service->address(), message);
+  CHECK(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);
 }
 
 TEST(ReplaysAreDroppedAndCounted) {
