@@ -20,7 +20,11 @@ export interface PuntedDatagram {
   /** The worker that received it: entries for this 5-tuple belong there. */
   readonly worker: number;
   readonly tuple: FiveTuple;
-  /** The UDP payload, at most `LIMITS.puntBytesMax` bytes; valid after the callback returns. */
+  /**
+   * The UDP payload, at most `LIMITS.puntBytesMax` bytes. Valid after the callback returns, but a
+   * view of memory that its whole batch shares, up to 64 datagrams: whoever keeps a datagram, or
+   * any view of it, keeps them all. Copy what is to be kept.
+   */
   readonly data: Uint8Array;
 }
 

@@ -28,7 +28,7 @@ export type PeerRelay = RemoteRelay | 'self';
 export interface Attempt {
   /** The address the peer names for the other one: compared, never sent to. */
   claimed: TransportAddress;
-  /** The newest transaction, which gets the answer, signed as the request was. */
+  /** The newest transaction, which gets the answer, signed as the request was; a copy. */
   transactionId: Uint8Array;
   signer: Signer;
   /** Monotonic milliseconds: past it, 447. */

@@ -1,4 +1,5 @@
 import { LIMITS } from '../limits.js';
+import { copiedTransactionId } from '../stun/message.js';
 import type { LegName, Offer } from '../trunk/control.js';
 import { legKey } from './leg.js';
 
@@ -37,7 +38,8 @@ export class OfferTable {
       this.refused += 1;
       return false;
     }
-    offers.set(key, { offer, at: now });
+    const transactionId = copiedTransactionId(offer.transactionId);
+    offers.set(key, { offer: { ...offer, transactionId }, at: now });
     return true;
   }
 

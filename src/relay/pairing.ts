@@ -2,6 +2,7 @@ import { sameAddress, type TransportAddress } from '../address.js';
 import { isTurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { copiedTransactionId } from '../stun/message.js';
 import type { Offer } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { ClientRequest } from './client-request.js';
@@ -57,7 +58,7 @@ export class PairingRules {
 
   /** The newest Connect gets the answer, and its address counts. */
   #renew(request: ClientRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
-    attempt.transactionId = request.transactionId;
+    attempt.transactionId = copiedTransactionId(request.transactionId);
     attempt.signer = request.signer;
     if (sameAddress(claimed, attempt.claimed)) return;
     attempt.claimed = claimed;
@@ -86,7 +87,7 @@ export class PairingRules {
       type: 'connecting',
       attempt: {
         claimed,
-        transactionId: request.transactionId,
+        transactionId: copiedTransactionId(request.transactionId),
         signer: request.signer,
         deadline: now + LIMITS.connectMs,
         channel: leg.channel,

@@ -40,6 +40,15 @@ const MESSAGE_INTEGRITY_BIT = 1;
 const MESSAGE_INTEGRITY_SHA256_BIT = 2;
 
 /**
+ * The 12 bytes in memory of their own. Those of a message are a view: kept for a while, it keeps
+ * the message too, and whatever shares memory with that.
+ * @param transactionId - of a message
+ */
+export function copiedTransactionId(transactionId: Uint8Array): Uint8Array {
+  return new Uint8Array(transactionId);
+}
+
+/**
  * A decoded message: views of the bytes it was decoded from, which must not change while it is
  * used. Where an attribute occurs twice the first counts (RFC 8489 section 14). A getter returns
  * undefined both for an absent and for a malformed attribute; `has` tells them apart.
@@ -47,6 +56,7 @@ const MESSAGE_INTEGRITY_SHA256_BIT = 2;
 export class StunMessage {
   readonly messageClass: MessageClass;
   readonly method: number;
+  /** A view; `copiedTransactionId` makes one to keep. */
   readonly transactionId: Uint8Array;
   /** The attributes that count, in order: those after an integrity attribute are left out. */
   readonly attributes: readonly RawAttribute[];

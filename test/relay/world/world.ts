@@ -16,6 +16,9 @@ import { FakePlane } from './fake-plane.js';
 /** The cluster secret of PROTOCOL.md section 7. */
 export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
 
+const BATCH_BYTES = 4_096;
+const BATCH_HEAD_BYTES = 40;
+
 /** A datagram on its way through the world. */
 export interface Flight {
   readonly from: TransportAddress;
@@ -58,6 +61,8 @@ export class World {
   lose: (flight: Flight) => boolean = () => false;
   /** Everything ever sent, for tests that look at the wire. */
   readonly log: Flight[] = [];
+  /** The memory of every batch that a relay was handed. */
+  readonly batches: WeakRef<ArrayBuffer>[] = [];
   readonly #queue: Flight[] = [];
   #entropy = 0;
 
@@ -150,9 +155,18 @@ export class World {
           : undefined;
       if (side === undefined) continue;
       const tuple = { socket: 0, remote: from };
-      rules.receive({ datagrams: [{ side, worker: 1, tuple, data }], events: [] });
+      const handed = this.#batchOf(data);
+      rules.receive({ datagrams: [{ side, worker: 1, tuple, data: handed }], events: [] });
       return;
     }
     this.inboxes.get(formatAddress(to))?.(flight);
+  }
+
+  /** A data plane hands up views of memory that a batch shares. */
+  #batchOf(data: Uint8Array): Uint8Array {
+    const batch = new Uint8Array(BATCH_BYTES);
+    batch.set(data, BATCH_HEAD_BYTES);
+    this.batches.push(new WeakRef(batch.buffer));
+    return batch.subarray(BATCH_HEAD_BYTES, BATCH_HEAD_BYTES + data.length);
   }
 }
