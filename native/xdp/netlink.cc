@@ -109,15 +109,16 @@ uint32_t ReadMtu(const uint8_t* metrics, size_t length) {
 bool ReadRoute(const nlmsghdr* header, Route* route) {
   const auto* body = static_cast<const rtmsg*>(NLMSG_DATA(header));
   if (header->nlmsg_type != RTM_NEWROUTE || body->rtm_type != RTN_UNICAST) return false;
-  VisitAttributes<rtmsg>(header, [route](int type, const uint8_t* data, size_t length) {
+  bool encapsulated = false;
+  VisitAttributes<rtmsg>(header, [&](int type, const uint8_t* data, size_t length) {
     if (type == RTA_OIF) route->ifindex = ReadWord(data);
     if (type == RTA_GATEWAY) route->neighbour = ReadIp(data, length);
     // A gateway of the other family: its family comes first.
     if (type == RTA_VIA && length > 2) route->neighbour = ReadIp(data + 2, length - 2);
-    if (type == RTA_PREFSRC) route->source = ReadIp(data, length);
+    if (type == RTA_ENCAP_TYPE) encapsulated = true;
     if (type == RTA_METRICS) route->mtu = ReadMtu(data, length);
   });
-  return route->ifindex != 0;
+  return route->ifindex != 0 && !encapsulated;
 }
 
 bool ReadNeighbour(const nlmsghdr* header, Neighbour* neighbour) {

@@ -22,8 +22,6 @@ struct Route {
   uint32_t ifindex = 0;
   // Who takes it on that link: the gateway, or the destination itself.
   IpAddress neighbour;
-  // The address that the kernel would send from.
-  IpAddress source;
   // The largest packet, as far as the route and path MTU discovery know; 0 is the device's own.
   uint32_t mtu = 0;
 };
@@ -48,7 +46,7 @@ class NetlinkRequests {
   Status Open();
 
   // The route that a socket bound to `source` would use; `source` may be none. False when there is
-  // none, or it is no unicast one.
+  // none, it is no unicast one, or packets on it get another header around them.
   bool FindRoute(const IpAddress& destination, const IpAddress& source, Route* route);
   // What is known of a neighbour; false if nothing.
   bool FindNeighbour(uint32_t ifindex, const IpAddress& ip, Neighbour* neighbour);

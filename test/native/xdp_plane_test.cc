@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "xdp/netlink.h"
 #include "xdp_refusal.h"
 #include "xdp_world.h"
 
@@ -239,6 +240,27 @@ TEST(ALinkThatGoesAndComesIsFollowed) {
   }
   connection.other->Drain();
   connection.ExpectBothWays();
+}
+
+TEST(ARouteIntoATunnelIsNone) {
+  World world;
+  if (!world.Make()) return;
+  const Inside inside(world.relay_host);
+  if (!Ip("route add 10.99.0.0/24 encap ip id 5 dst 10.77.2.2 dev r1") ||
+      !Ip("route add fd99::/64 encap seg6 mode encap segs fd77:2::2 dev r1")) {
+    std::printf("skipped: this kernel has no lightweight tunnels\n");
+    return;
+  }
+  CHECK(Ip("route add 10.98.0.0/24 via 10.77.2.2"));
+  NetlinkRequests netlink;
+  CHECK(netlink.Open().ok());
+  Route route;
+  const auto found = [&](const char* ip) {
+    return netlink.FindRoute(ToEndpoint(World::Text(ip, 1)).ip, IpAddress{}, &route);
+  };
+  CHECK(found("10.98.0.1"));
+  CHECK(!found("10.99.0.1"));
+  CHECK(!found("fd99::1"));
 }
 
 TEST(ItGoesWithItsProcessAndReplacesNobody) {
