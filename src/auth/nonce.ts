@@ -65,7 +65,7 @@ export class NonceIssuer {
   readonly #genuine = new BoundedCache<string>(CACHED_NONCES_MAX);
 
   /**
-   * @param options.key - 32 random bytes
+   * @param options.key - 32 random bytes, copied
    * @param options.lifetimeSeconds - how long a nonce stays fresh
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a key shorter than 32 bytes
    */
@@ -77,7 +77,8 @@ export class NonceIssuer {
     if (options.key.length < 32) {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'a nonce key has at least 32 bytes');
     }
-    this.#key = options.key.slice();
+    // Not `slice`, which makes a view where the key is a Buffer.
+    this.#key = new Uint8Array(options.key);
     this.#clock = options.clock;
     this.#lifetimeSeconds = options.lifetimeSeconds;
   }

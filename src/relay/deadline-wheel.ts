@@ -16,7 +16,11 @@ export class DeadlineWheel<T extends Timed> {
   readonly #bucketMs: number;
   readonly #buckets = new Map<number, Set<T>>();
   #turned: number;
-  /** Due items in the order of their buckets; those moved or cleared since are passed over. */
+  /**
+   * Due items: in the order of their buckets, or, after a turn over a longer time than there are
+   * buckets for, in the order in which these were made. Those moved or cleared since are passed
+   * over.
+   */
   #ripe: T[] = [];
   #handedOut = 0;
 

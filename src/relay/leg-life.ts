@@ -95,8 +95,8 @@ export class LegLife {
 
   /**
    * Ends every established leg among those given because the other relay is gone: some now, the
-   * rest a few hundred at a time, so that a relay with a hundred thousand of them does not stand
-   * still. The data plane has let go of all of them already.
+   * rest `LIMITS.legsEndedAtOnce` at a time, so that a relay with a hundred thousand of them does
+   * not stand still. The data plane has let go of all of them already.
    */
   endForGoneRelay(legs: readonly Leg[]): void {
     for (const leg of legs) {

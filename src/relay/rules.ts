@@ -165,8 +165,8 @@ export class RelayRules {
   }
 
   /**
-   * Ends all legs with Closed 300, a few hundred at each step, because the relay is about to stop:
-   * established ones first, as their peers have the most to lose.
+   * Ends all legs with Closed 300, `LIMITS.legsEndedAtOnce` at each step, because the relay is
+   * about to stop: established ones first, as their peers have the most to lose.
    * @yields the number of legs that are left
    */
   *closeAll(): Generator<number> {

@@ -33,6 +33,14 @@ t.test('a nonce belongs to one source address and one key', async (t) => {
   t.equal(issuer(clock).check(IP, nonce), 'fresh', 'and to any issuer with that key');
 });
 
+t.test('the key is copied, be it a Buffer or not', async (t) => {
+  for (const key of [Buffer.alloc(32, 9), new Uint8Array(32).fill(9)]) {
+    const nonces = issuer(new TestClock(), key);
+    key.fill(0);
+    t.equal(nonces.issue(IP), issuer().issue(IP));
+  }
+});
+
 t.test('a nonce has 41 characters and the nonce cookie (RFC 8489 section 9.2)', async (t) => {
   for (const ip of [IP, '2001:db8:1234:5678:11:2233:4455:6677']) {
     const nonce = issuer().issue(ip);
