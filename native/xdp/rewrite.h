@@ -163,9 +163,11 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   /* One comparison of whole words: its time does not tell how many bytes of a guess were right. */
   if (tp_tag(key, &head[0], &head[5]) != tp_join64(&head[3])) {
     cpu->counts[TP_COUNT_TRUNK_WRONG_TAG] += 1;
+    cpu->counts[TP_COUNT_TRUNK_RX_BYTES] += view->payload;
     return XDP_DROP;
   }
   const int taken = tp_take_sequence(context, source, head, cpu);
+  if (taken == XDP_DROP) cpu->counts[TP_COUNT_TRUNK_RX_BYTES] += view->payload;
   if (taken != XDP_TX) return taken;
   tp_step(cell, (__u16)TP_BE32(head[6]), traffic);
   cpu->counts[TP_COUNT_TRUNK_TO_CLIENT] += 1;

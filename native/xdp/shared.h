@@ -170,7 +170,6 @@ struct tp_config {
   X(REWRITE_FAILED)    \
   X(CLIENT_RX_BYTES)   \
   X(CLIENT_TX_BYTES)   \
-  X(TRUNK_RX_PACKETS)  \
   X(TRUNK_RX_BYTES)    \
   X(TRUNK_TX_BYTES)
 

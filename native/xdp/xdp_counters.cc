@@ -22,6 +22,11 @@ constexpr Meaning kMeanings[] = {
     {TP_COUNT_CLIENT_TO_CLIENT, ToCounter(Verdict::kClientToClient)},
     {TP_COUNT_CLIENT_TO_CLIENT, Counter::kClientRxPackets},
     {TP_COUNT_CLIENT_TO_CLIENT, Counter::kClientTxPackets},
+    // Bare UDP counts on the side of the clients, as its bytes do, and has no verdict yet.
+    {TP_COUNT_CLIENT_TO_RAW, Counter::kClientRxPackets},
+    {TP_COUNT_CLIENT_TO_RAW, Counter::kClientTxPackets},
+    {TP_COUNT_RAW_TO_CLIENT, Counter::kClientRxPackets},
+    {TP_COUNT_RAW_TO_CLIENT, Counter::kClientTxPackets},
     {TP_COUNT_TRUNK_TO_CLIENT, ToCounter(Verdict::kTrunkToClient)},
     {TP_COUNT_TRUNK_TO_CLIENT, ToCounter(Verdict::kTrunkData)},
     {TP_COUNT_TRUNK_TO_CLIENT, Counter::kTrunkRxPackets},

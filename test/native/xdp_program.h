@@ -42,6 +42,7 @@ class ProgramPath : public XdpPath {
   int error() const { return error_; }
   const char* step() const { return step_; }
   uint32_t cpu() const { return cpu_; }
+  const tp_program& program() const { return program_; }
 
   void PutFlow(const tp_flow_key& key, const tp_flow& flow) override {
     Put(program_.flows, &key, &flow);

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "check.h"
+#include "xdp/xdp_counters.h"
 #include "xdp_corpus.h"
 #include "xdp_scene.h"
 
@@ -85,6 +86,27 @@ TEST(AProgramRedirectsToAnotherInterface) {
   XdpScene scene(program);
   program.PutHop(0, ToHop(kIngress + 1));
   CHECK_EQ(program.Run(scene.FromClient({'a'})).action, static_cast<int>(XDP_REDIRECT));
+}
+
+TEST(BareUdpCountsAsPacketsOfClients) {
+  ProgramPath program;
+  if (!Loaded(program)) return;
+  XdpScene scene(program);
+  scene.PutRaw();
+  CounterCell cells[kCounterRowCells]{};
+  XdpCounters counters;
+  counters.Open(program.program(), cells, nullptr, 0);
+  const Bytes message = scene.ChannelData(0x4001, {'a'});
+  program.Run(MakeFrame(scene.client, scene.service, message));
+  program.Run(MakeFrame(scene.peer, scene.relayed, {'b', 'c'}));
+  counters.Collect();
+  const auto count = [&cells](Counter counter) {
+    return cells[static_cast<size_t>(counter)].Get();
+  };
+  CHECK_EQ(count(Counter::kClientRxPackets), 2u);
+  CHECK_EQ(count(Counter::kClientTxPackets), 2u);
+  CHECK_EQ(count(Counter::kClientRxBytes), 5u + 2u);
+  CHECK_EQ(count(Counter::kClientTxBytes), 1u + 6u);
 }
 
 }  // namespace

@@ -189,6 +189,21 @@ TEST(ChannelsOfRelayedAddresses) {
   CHECK_EQ(path.Count(TP_COUNT_RAW_TO_CLIENT), 6u);
 }
 
+TEST(WhatIsDroppedWasReceivedWithAllItsBytes) {
+  UserPath path;
+  XdpScene scene(path);
+  const uint64_t bytes = 28 + kHello.size();
+  CHECK_EQ(path.Run(scene.FromRelay(9'000, kHello)).action, static_cast<int>(XDP_TX));
+  CHECK_EQ(path.Count(TP_COUNT_TRUNK_RX_BYTES), bytes);
+  Bytes forged = scene.FromRelay(9'001, kHello);
+  forged[42 + 12] ^= 1;
+  for (const Bytes& frame : {scene.FromRelay(9'000, kHello), scene.FromRelay(1, kHello), forged}) {
+    const uint64_t before = path.Count(TP_COUNT_TRUNK_RX_BYTES);
+    CHECK_EQ(path.Run(frame).action, static_cast<int>(XDP_DROP));
+    CHECK_EQ(path.Count(TP_COUNT_TRUNK_RX_BYTES), before + bytes);
+  }
+}
+
 TEST(SequencesCountEachRecordOnce) {
   UserPath path;
   XdpScene scene(path);
