@@ -199,21 +199,25 @@ Status NetlinkEvents::Open() {
   return Status::System("cannot listen to netlink", errno);
 }
 
-bool NetlinkEvents::Take(const std::function<void(const Neighbour&)>& on_neighbour) {
-  bool more_changed = false;
+NetlinkEvents::Changes NetlinkEvents::Take(
+    const std::function<void(const Neighbour&)>& on_neighbour) {
+  Changes changes;
   alignas(nlmsghdr) uint8_t news[kAnswerBytes];
   while (true) {
     const ssize_t received = recv(fd_, news, sizeof(news), 0);
     if (received < 0 && errno == EINTR) continue;
     // News came faster than it was taken: anything may have changed.
-    if (received < 0 && errno == ENOBUFS) more_changed = true;
+    if (received < 0 && errno == ENOBUFS) changes.any = true;
     if (received < 0 && errno == ENOBUFS) continue;
-    if (received <= 0) return more_changed;
+    if (received <= 0) return changes;
     uint32_t length = static_cast<uint32_t>(received);
     for (auto* header = reinterpret_cast<const nlmsghdr*>(news); NLMSG_OK(header, length);
          header = NLMSG_NEXT(header, length)) {
       if (header->nlmsg_type != RTM_NEWNEIGH && header->nlmsg_type != RTM_DELNEIGH) {
-        more_changed = true;
+        changes.any = true;
+        if (header->nlmsg_type == RTM_NEWLINK || header->nlmsg_type == RTM_DELLINK) {
+          changes.links = true;
+        }
         continue;
       }
       Neighbour neighbour;

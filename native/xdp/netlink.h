@@ -71,9 +71,15 @@ class NetlinkEvents {
   // Readable when there is news.
   int fd() const { return fd_; }
 
-  // Takes all news there is. `on_neighbour` sees each neighbour's new state. Returns whether
-  // anything else changed (routes, addresses, links), or news was lost.
-  bool Take(const std::function<void(const Neighbour&)>& on_neighbour);
+  // What changed besides neighbours.
+  struct Changes {
+    bool links = false;
+    // Links, routes, rules or addresses; or news was lost, and it may be anything.
+    bool any = false;
+  };
+
+  // Takes all news there is. `on_neighbour` sees each neighbour's new state.
+  Changes Take(const std::function<void(const Neighbour&)>& on_neighbour);
 
  private:
   int fd_ = -1;

@@ -58,6 +58,7 @@ void NextHops::Release(uint32_t number) {
 }
 
 void NextHops::SetDevices(std::vector<Device> devices) {
+  if (devices == devices_) return;
   devices_ = std::move(devices);
   for (uint32_t i = 1; i <= hop_numbers_.highest(); ++i) {
     if (hops_[i].references == 0) continue;

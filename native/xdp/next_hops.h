@@ -24,6 +24,8 @@ struct Device {
   uint32_t mtu = 0;
   MacAddress mac;
   bool running = false;
+
+  bool operator==(const Device& other) const = default;
 };
 
 // One thread at a time: the owner has a lock around it.
@@ -36,7 +38,8 @@ class NextHops {
   uint32_t Acquire(const IpAddress& remote, const IpAddress& local);
   void Release(uint32_t number);
 
-  // The devices as they are now. What left through one that is gone or stopped leaves it at once.
+  // The devices as they are now. What left through one that is gone or stopped leaves it at once;
+  // where any has changed, everything is resolved anew.
   void SetDevices(std::vector<Device> devices);
   // Everything will be resolved anew, as routes may have changed.
   void ResolveAllAgain();

@@ -104,6 +104,7 @@ Status XdpPlane::StartUpkeep() {
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return Status::System("cannot create an eventfd", errno);
   RefreshDevices();
+  RefreshAddresses();
   // Signals are the main thread's.
   sigset_t all;
   sigset_t before;
@@ -186,8 +187,9 @@ void XdpPlane::RefreshDevices() {
     }
   }
   tables_.next_hops().SetDevices(std::move(devices));
-  tables_.SetLocalAddresses(LocalAddresses());
 }
+
+void XdpPlane::RefreshAddresses() { tables_.SetLocalAddresses(LocalAddresses()); }
 
 void XdpPlane::BeginDay() {
   timespec wall;
@@ -223,9 +225,16 @@ void XdpPlane::UpkeepTurn(bool tick) {
   {
     const std::lock_guard lock(mutex_);
     NextHops& next_hops = tables_.next_hops();
-    const bool changed = events_.Take(
+    const NetlinkEvents::Changes changes = events_.Take(
         [&next_hops](const Neighbour& neighbour) { next_hops.OnNeighbour(neighbour); });
-    if (changed) RefreshDevices();
+    // What leaves through a link that has gone is lost, so links do not wait.
+    if (changes.links) RefreshDevices();
+    if (changes.any) refresh_pace_.OnNews();
+    if (refresh_pace_.Due(MonotonicNs())) {
+      RefreshDevices();
+      RefreshAddresses();
+      next_hops.ResolveAllAgain();
+    }
     if (tick) {
       BeginDay();
       Collect();

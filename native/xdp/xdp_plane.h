@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "io/fast_path.h"
+#include "xdp/refresh_pace.h"
 #include "xdp/xdp_counters.h"
 #include "xdp/xdp_tables.h"
 
@@ -79,6 +80,7 @@ class XdpPlane : public FastPath {
   void Detach();
   Status StartUpkeep();
   void RefreshDevices();
+  void RefreshAddresses();
   void Upkeep();
   // One turn: what has changed, what waits to be resolved, and what is due now and then.
   void UpkeepTurn(bool tick);
@@ -96,6 +98,7 @@ class XdpPlane : public FastPath {
   std::mutex mutex_;
   XdpTables tables_;
   XdpCounters counters_;
+  RefreshPace refresh_pace_;
   uint32_t ticks_ = 0;
   int today_ = -1;
 

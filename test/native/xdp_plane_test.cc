@@ -224,6 +224,48 @@ TEST(ANeighbourThatChangesIsFollowed) {
   connection.ExpectBothWays();
 }
 
+TEST(NewsOfRoutesAreLookedAtOnceASecond) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  uint64_t now = 5 * kSecond;
+  RefreshPace pace;
+  CHECK(!pace.Due(now));
+  pace.OnNews();
+  CHECK(pace.Due(now));
+  CHECK(!pace.Due(now + 2 * kSecond));
+  now += 3 * kSecond;
+  uint32_t looks = 0;
+  for (uint32_t ms = 0; ms < 10'000; ++ms) {
+    pace.OnNews();
+    looks += pace.Due(now + ms * (kSecond / 1'000));
+  }
+  CHECK_EQ(looks, 10u);
+  // The last news of a burst is not forgotten.
+  CHECK(pace.Due(now + 10 * kSecond));
+}
+
+TEST(ARouteThatChangesIsFollowed) {
+  World world;
+  if (!world.Make()) return;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  connection.ExpectBothWays();
+  connection.service->Drain();
+  // Into nothing: the fast path leaves the packets to the sockets.
+  const Inside inside(world.relay_host);
+  CHECK(Ip("route add blackhole 10.77.2.2/32"));
+  Bytes bytes;
+  Endpoint from;
+  const Bytes message = XdpScene::ChannelData(0x4000, kHello);
+  bool left = false;
+  for (int waited_ms = 0; waited_ms < kWaitMs && !left; waited_ms += 50) {
+    connection.client->Send(connection.service->address(), message);
+    left = connection.service->Receive(&bytes, &from, 50);
+  }
+  CHECK(left);
+  CHECK(Ip("route del blackhole 10.77.2.2/32"));
+  connection.other->Drain();
+  connection.ExpectBothWays();
+}
+
 TEST(ALinkThatGoesAndComesIsFollowed) {
   World world;
   if (!world.Make()) return;
