@@ -29,7 +29,7 @@ function fail(message: string): never {
 
 function integer(name: string, value: number, min: number, max: number): number {
   if (!Number.isInteger(value) || value < min || value > max) {
-    fail(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
+    fail(`${name} must be a whole number from ${min} to ${max}, not ${String(value)}`);
   }
   return value;
 }
@@ -41,12 +41,32 @@ function addresses(name: string, list: readonly TransportAddress[], min: number,
   return list;
 }
 
-function deviceNames(names: readonly string[]): readonly string[] {
-  const isName = (name: unknown) => typeof name === 'string' && /^[^\s/]{1,15}$/.test(name);
-  if (!Array.isArray(names) || !names.every(isName) || new Set(names).size !== names.length) {
-    fail('xdp.interfaces must list names of network devices, each once');
+function cpuNumbers(cpus: readonly number[], cpusMax: number): readonly number[] {
+  if (!Array.isArray(cpus)) fail(`cpus must list CPU numbers from 0 to ${cpusMax - 1}`);
+  // Not `map`, which passes over the holes of a list.
+  return Array.from(cpus, (cpu, index) => integer(`cpus[${index}]`, cpu, 0, cpusMax - 1));
+}
+
+/** What `xdp` asks for. Something that names no device is a mistake, not a wish for none. */
+function fastPath(
+  xdp: DataPlaneOptions['xdp'],
+): Pick<CheckedOptions, 'xdpInterfaces' | 'xdpGeneric'> {
+  if (xdp === undefined) return { xdpInterfaces: [], xdpGeneric: false };
+  // Whoever calls from JavaScript may give anything.
+  const { interfaces, generic = false } = (xdp ?? {}) as Partial<typeof xdp>;
+  if (!Array.isArray(interfaces) || interfaces.length === 0 || !areDeviceNames(interfaces)) {
+    fail('xdp.interfaces must list names of network devices, one or more, each once');
   }
-  return names;
+  if (typeof generic !== 'boolean') {
+    fail(`xdp.generic must be true or false, not ${String(generic)}`);
+  }
+  return { xdpInterfaces: interfaces, xdpGeneric: generic };
+}
+
+/** Of the form that Linux gives them: no space, no slash, 15 characters at most. */
+function areDeviceNames(list: readonly unknown[]): boolean {
+  const isName = (name: unknown) => typeof name === 'string' && /^[^\s/]{1,15}$/.test(name);
+  return [...list].every(isName) && new Set(list).size === list.length;
 }
 
 /**
@@ -96,8 +116,7 @@ export function checkOptions(
     ),
     coalescingUs: integer('coalescingUs', coalescingUs, 0, limits.coalescingUsMax),
     busyPollUs: integer('busyPollUs', busyPollUs, 0, limits.busyPollUsMax),
-    cpus: cpus.map((cpu) => integer('cpus', cpu, 0, limits.cpusMax - 1)),
-    xdpInterfaces: deviceNames(xdp?.interfaces ?? []),
-    xdpGeneric: xdp?.generic ?? false,
+    cpus: cpuNumbers(cpus, limits.cpusMax),
+    ...fastPath(xdp),
   };
 }

@@ -155,6 +155,7 @@ export interface DataPlaneOptions {
    * plane says why and the workers do all the work.
    */
   readonly xdp?: {
+    /** At least one, each once. */
     readonly interfaces: readonly string[];
     /** Takes the kernel's slow emulation where a driver knows no XDP; default false. */
     readonly generic?: boolean;

@@ -1,10 +1,18 @@
 import type { DataPlaneOptions } from '../native/types.js';
 
-const NAMES = ['workers', 'trunkMtuBytes', 'coalescingUs', 'busyPollUs', 'cpus', 'xdp'] as const;
+/** Those options of the data plane that say how it forwards. */
+export const FORWARDING_NAMES = [
+  'workers',
+  'trunkMtuBytes',
+  'coalescingUs',
+  'busyPollUs',
+  'cpus',
+  'xdp',
+] as const;
 
 /** How the data plane forwards: those of its options that a relay passes on as they are. */
 export type ForwardingOptions = {
-  readonly [Name in (typeof NAMES)[number]]?: DataPlaneOptions[Name] | undefined;
+  readonly [Name in (typeof FORWARDING_NAMES)[number]]?: DataPlaneOptions[Name] | undefined;
 };
 
 /**
@@ -13,7 +21,7 @@ export type ForwardingOptions = {
  */
 export function forwardingOptions(
   options: ForwardingOptions,
-): Pick<DataPlaneOptions, (typeof NAMES)[number]> {
-  const given = NAMES.filter((name) => options[name] !== undefined);
+): Pick<DataPlaneOptions, (typeof FORWARDING_NAMES)[number]> {
+  const given = FORWARDING_NAMES.filter((name) => options[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, options[name]]));
 }

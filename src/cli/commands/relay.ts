@@ -1,11 +1,11 @@
 import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
-import { forwardingOptions } from '../../relay/forwarding-options.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
+import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
 import { openRelayHttp } from '../relay-http.js';
 import { warnIfReadable } from '../secret-io.js';
 import { aborted } from '../signals.js';
@@ -53,58 +53,7 @@ const RELAY_OPTIONS = {
     placeholder: 'FILE',
     description: 'the cluster secret, to derive both from; convenient, but more to steal',
   },
-  workers: {
-    kind: 'integer',
-    placeholder: 'N',
-    description: 'forwarding threads',
-    minimum: 1,
-    maximum: 16,
-    defaultText: 'one per CPU, up to 4',
-  },
-  trunkMtu: {
-    kind: 'integer',
-    placeholder: 'BYTES',
-    description: 'longest UDP payload that records to one relay are bundled into',
-    minimum: LIMITS.trunkMtuBytesMin,
-    maximum: LIMITS.trunkMtuBytesMax,
-    default: LIMITS.trunkMtuBytes,
-  },
-  coalescing: {
-    kind: 'integer',
-    placeholder: 'US',
-    description: 'microseconds that packets wait at most for company, only under load; 0: never',
-    minimum: 0,
-    maximum: LIMITS.coalescingUsMax,
-    default: LIMITS.coalescingUs,
-  },
-  busyPoll: {
-    kind: 'integer',
-    placeholder: 'US',
-    description: 'microseconds that a thread asks for packets before it sleeps; costs CPU time',
-    minimum: 0,
-    maximum: LIMITS.busyPollUsMax,
-    defaultText: 'off',
-  },
-  cpus: {
-    kind: 'integer',
-    placeholder: 'CPU',
-    description: 'a CPU to pin a forwarding thread to, one option for each thread',
-    minimum: 0,
-    maximum: LIMITS.cpusMax - 1,
-    repeat: true,
-    defaultText: "the scheduler's choice",
-  },
-  xdp: {
-    kind: 'text',
-    placeholder: 'DEVICE',
-    description: 'network device in whose driver to forward (XDP), one option for each device',
-    repeat: true,
-    defaultText: 'none',
-  },
-  xdpGeneric: {
-    kind: 'boolean',
-    description: "take the kernel's slow emulation where a driver knows no XDP",
-  },
+  ...FORWARDING_TABLE,
   advertise: {
     kind: 'address',
     placeholder: 'A:P',
@@ -159,6 +108,7 @@ export const relayCommand = defineCommand({
   run: async (context) => {
     const { options, logger, stop } = context;
     const advertised = checkAdvertised(context);
+    const forwarding = forwardingOf(context);
     const { Relay } = await import('../../relay/index.js');
     const secrets = await readSecrets(context);
     const relay = await Relay.open({
@@ -169,16 +119,7 @@ export const relayCommand = defineCommand({
       ...advertised,
       ...secrets,
       directoryUrl: options.directory,
-      ...forwardingOptions({
-        workers: options.workers,
-        trunkMtuBytes: options.trunkMtu,
-        coalescingUs: options.coalescing,
-        busyPollUs: options.busyPoll,
-        cpus: options.cpus,
-        ...(options.xdp.length > 0 && {
-          xdp: { interfaces: options.xdp, generic: options.xdpGeneric },
-        }),
-      }),
+      ...forwarding,
       logger,
     });
     try {

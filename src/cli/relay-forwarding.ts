@@ -1,0 +1,87 @@
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { ForwardingOptions } from '../relay/forwarding-options.js';
+import type { CommandContext } from './command.js';
+import type { OptionTable } from './config/option.js';
+
+/** The options of `turnpike relay` that say how its data plane forwards. */
+export const FORWARDING_TABLE = {
+  workers: {
+    kind: 'integer',
+    placeholder: 'N',
+    description: 'forwarding threads',
+    minimum: 1,
+    maximum: 16,
+    defaultText: 'one per CPU, up to 4',
+  },
+  trunkMtu: {
+    kind: 'integer',
+    placeholder: 'BYTES',
+    description: 'longest UDP payload that records to one relay are bundled into',
+    minimum: LIMITS.trunkMtuBytesMin,
+    maximum: LIMITS.trunkMtuBytesMax,
+    default: LIMITS.trunkMtuBytes,
+  },
+  coalescing: {
+    kind: 'integer',
+    placeholder: 'US',
+    description: 'microseconds that packets wait at most for company, only under load; 0: never',
+    minimum: 0,
+    maximum: LIMITS.coalescingUsMax,
+    default: LIMITS.coalescingUs,
+  },
+  busyPoll: {
+    kind: 'integer',
+    placeholder: 'US',
+    description: 'microseconds that a thread asks for packets before it sleeps; costs CPU time',
+    minimum: 0,
+    maximum: LIMITS.busyPollUsMax,
+    defaultText: 'off',
+  },
+  cpus: {
+    kind: 'integer',
+    placeholder: 'CPU',
+    description: 'a CPU to pin a forwarding thread to, one option for each thread',
+    minimum: 0,
+    maximum: LIMITS.cpusMax - 1,
+    repeat: true,
+    defaultText: "the scheduler's choice",
+  },
+  xdp: {
+    kind: 'text',
+    placeholder: 'DEVICE',
+    description: 'network device in whose driver to forward (XDP), one option for each device',
+    repeat: true,
+    defaultText: 'none',
+  },
+  xdpGeneric: {
+    kind: 'boolean',
+    description: "with --xdp: take the kernel's slow emulation where a driver knows no XDP",
+  },
+} as const satisfies OptionTable;
+
+type Given = Pick<CommandContext<typeof FORWARDING_TABLE>, 'options' | 'sourceOf'>;
+
+/**
+ * What a relay's data plane is opened with.
+ * @returns those of its options that a relay passes on, undefined where its own default counts
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for options that mean nothing without another
+ */
+export function forwardingOf({ options, sourceOf }: Given): ForwardingOptions {
+  const { workers, trunkMtu, coalescing, busyPoll, cpus, xdp, xdpGeneric } = options;
+  if (xdpGeneric && xdp.length === 0) {
+    // Else the operator would believe that XDP is on.
+    throw new TurnpikeError(
+      'ERR_TURNPIKE_CONFIG',
+      `${sourceOf('xdpGeneric')}: means nothing without --xdp; give --xdp with a network device`,
+    );
+  }
+  return {
+    workers,
+    trunkMtuBytes: trunkMtu,
+    coalescingUs: coalescing,
+    busyPollUs: busyPoll,
+    cpus,
+    xdp: xdp.length === 0 ? undefined : { interfaces: xdp, generic: xdpGeneric },
+  };
+}

@@ -1,0 +1,59 @@
+import t from 'tap';
+import { resolveConfig } from '../../src/cli/config/resolve.js';
+import { FORWARDING_TABLE, forwardingOf } from '../../src/cli/relay-forwarding.js';
+import { LIMITS } from '../../src/limits.js';
+import { FORWARDING_NAMES, forwardingOptions } from '../../src/relay/forwarding-options.js';
+
+type Options = Parameters<typeof forwardingOf>[0]['options'];
+
+/** What the data plane is opened with, given flags as they are typed and variables. */
+async function planeOptions(
+  flags: Record<string, string | boolean | readonly string[]>,
+  env: Record<string, string> = {},
+) {
+  const config = { path: ['relay'], options: FORWARDING_TABLE, flags, env };
+  const { values, sources } = await resolveConfig(config);
+  const sourceOf = (name: string) => sources.get(name) ?? name;
+  return forwardingOptions(forwardingOf({ options: values as Options, sourceOf }));
+}
+
+t.test('every forwarding option of the command line reaches the data plane', async (t) => {
+  const given = await planeOptions({
+    workers: '3',
+    trunkMtu: '1200',
+    coalescing: '7',
+    busyPoll: '9',
+    cpus: ['2', '4'],
+    xdp: ['eth0', 'eth1'],
+    xdpGeneric: true,
+  });
+  t.strictSame(given, {
+    workers: 3,
+    trunkMtuBytes: 1_200,
+    coalescingUs: 7,
+    busyPollUs: 9,
+    cpus: [2, 4],
+    xdp: { interfaces: ['eth0', 'eth1'], generic: true },
+  });
+  t.strictSame(Object.keys(given), [...FORWARDING_NAMES], 'and there are no others');
+});
+
+t.test('without any of them the defaults count', async (t) => {
+  const { trunkMtuBytes, coalescingUs } = LIMITS;
+  t.strictSame(await planeOptions({}), { trunkMtuBytes, coalescingUs, cpus: [] });
+  const xdp = { interfaces: ['eth0'], generic: false };
+  t.match(await planeOptions({ xdp: ['eth0'] }), { xdp }, 'native XDP only');
+});
+
+t.test('--xdp-generic without a device is refused, wherever it was said', async (t) => {
+  const message = 'means nothing without --xdp; give --xdp with a network device';
+  await t.rejects(planeOptions({ xdpGeneric: true }), {
+    code: 'ERR_TURNPIKE_CONFIG',
+    message: `--xdp-generic: ${message}`,
+  });
+  await t.rejects(planeOptions({}, { TURNPIKE_RELAY_XDP_GENERIC: '1' }), {
+    code: 'ERR_TURNPIKE_CONFIG',
+    message: `TURNPIKE_RELAY_XDP_GENERIC: ${message}`,
+  });
+  t.notOk('xdp' in (await planeOptions({}, { TURNPIKE_RELAY_XDP_GENERIC: 'false' })));
+});
