@@ -21,6 +21,18 @@ const CONFIRM_MS = 75;
  */
 const EAGER_BEATS = 8;
 
+/**
+ * What the log says of a directory that cannot prove itself because it does not know this relay,
+ * by the code of its 401: it is there, and somebody must do something.
+ */
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  [
+    'wrong-signature',
+    "refuses this relay's signature: check the relay secret or cluster secret, and the relay's id",
+  ],
+  ['clock-skew', "refuses the time in this relay's requests: check the clocks of both"],
+]);
+
 const registrationAnswer = Compile(RegistrationAnswer);
 const beatAnswer = Compile(BeatAnswer);
 const registrationProblem = Compile(RegistrationProblem);
@@ -157,6 +169,7 @@ export class RegistrationClient {
       this.#eagerBeats = EAGER_BEATS;
       this.#settle?.resolve();
       this.#back();
+      this.#sayRegistered();
       return this.#take(answer.body.registry);
     }
     const problem = problemOf(answer.body);
@@ -243,8 +256,15 @@ export class RegistrationClient {
     return 'retry';
   }
 
-  #gone({ reason }: Extract<SignedAnswerResult, { ok: false }>): void {
-    if (this.#trying()) this.#note('unreachable', reason);
+  #gone({ reason, refusal = '' }: Extract<SignedAnswerResult, { ok: false }>): void {
+    if (this.#trying()) this.#note(REFUSALS.get(refusal) ?? 'unreachable', reason);
+  }
+
+  /** Each time it has become so, which an operator who starts a relay waits for. */
+  #sayRegistered(): void {
+    const { id, directoryUrl } = this.#options;
+    const fields = { event: 'registered', id, directory: directoryUrl };
+    this.#logger.info(fields, `relay ${id} is registered with the directory`);
   }
 
   /** Logs the first of a row of failures of one kind. */

@@ -20,7 +20,12 @@ import type { Clock, RandomBytes } from '../units.js';
 /** What a directory answered and signed, or why there is no such answer. */
 export type SignedAnswerResult =
   | { readonly ok: true; readonly status: number; readonly body: unknown }
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** What an unsigned 401 calls its problem: for the log only, it is not believed. */
+      readonly refusal?: string;
+    };
 
 /** One request to a directory. */
 export interface DirectoryRequest {
@@ -138,7 +143,13 @@ export class SignedRequests {
 }
 
 function unsigned(status: number, body: Buffer): SignedAnswerResult {
-  return { ok: false, reason: `answer ${status}${hint(body)} is not signed by a directory` };
+  const code = problemCode(body);
+  const hint = code === undefined ? '' : ` (${code})`;
+  return {
+    ok: false,
+    reason: `answer ${status}${hint} is not signed by a directory`,
+    ...(status === 401 && code !== undefined && { refusal: code }),
+  };
 }
 
 async function boundedBody(response: IncomingMessage): Promise<Buffer | undefined> {
@@ -153,11 +164,11 @@ async function boundedBody(response: IncomingMessage): Promise<Buffer | undefine
   return Buffer.concat(chunks);
 }
 
-/** The code of an unsigned problem document: for the log only, it is not believed. */
-function hint(body: Buffer): string {
+/** The code of an unsigned problem document. */
+function problemCode(body: Buffer): string | undefined {
   const problem = parsedJson(body.subarray(0, 4_096));
   const code = (problem as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' && /^[a-z-]{1,40}$/.test(code) ? ` (${code})` : '';
+  return typeof code === 'string' && /^[a-z-]{1,40}$/.test(code) ? code : undefined;
 }
 
 function parsedJson(body: Buffer): unknown {

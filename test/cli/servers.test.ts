@@ -38,6 +38,7 @@ t.test('directory and relay run, answer HTTP, and stop with 0 on SIGTERM', async
   const relay = spawned(t, ['relay', '--config', config]);
   const listening = await relay.logged({ event: 'listening' });
   t.match(listening, { id: 'fra-1', listen: [/^127\.0\.0\.1:[1-9]/], trunk: [/^127\.0\.0\.1:/] });
+  t.match(await relay.logged({ event: 'registered' }), { id: 'fra-1', directory: url });
   const get = (path: string) => fetch(`${listening.http}${path}`);
   t.match(await (await get('/healthz')).json(), { status: 'ok' });
   t.match(await (await get('/metrics')).text(), /^# TYPE turnpike_relay_legs gauge$/m);

@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { Directory } from '../../src/directory/index.js';
 import type { Registry, RelayRecord } from '../../src/registry/types.js';
@@ -16,17 +17,23 @@ class Registered {
   readonly registries: Registry[] = [];
   readonly starts: number[] = [];
   superseded = 0;
+  readonly logs: { level: number; event?: string; msg: string; reason?: string }[] = [];
   draining = false;
   record: RelayRecord;
   readonly client: RegistrationClient;
   #changed: (() => void)[] = [];
 
-  constructor(directoryUrl: string, id: string, host: number, changes: Partial<RelayRecord> = {}) {
+  constructor(
+    directoryUrl: string,
+    id: string,
+    host: number,
+    { key = keyOf(id), ...changes }: Partial<RelayRecord> & { key?: Uint8Array } = {},
+  ) {
     this.record = relayRecord(id, host, changes);
     this.client = new RegistrationClient({
       directoryUrl,
       id,
-      registrationKey: keyOf(id),
+      registrationKey: key,
       record: () => this.record,
       load: () => IDLE,
       draining: () => this.draining,
@@ -42,6 +49,7 @@ class Registered {
         this.superseded += 1;
         this.#notify();
       },
+      logger: pino({ level: 'info' }, { write: (line: string) => this.#logged(line) }),
     });
     this.client.start();
   }
@@ -53,6 +61,16 @@ class Registered {
   /** Waits until something it was told makes the condition true. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
+  }
+
+  /** Log lines of one event. */
+  events(event: string) {
+    return this.logs.filter((line) => line.event === event);
+  }
+
+  #logged(line: string): void {
+    this.logs.push(JSON.parse(line));
+    this.#notify();
   }
 
   #notify(): void {
@@ -87,6 +105,8 @@ t.test('relays register, learn of each other and are confirmed', async (t) => {
   const fra = new Registered(directory.url, 'fra-1', 1);
   await fra.client.registered;
   t.equal(fra.client.state, 'registered');
+  const said = { level: 30, event: 'registered', id: 'fra-1', directory: directory.url };
+  t.match(fra.events('registered'), [said]);
   await untilListed(directory, ['fra-1']);
   const nyc = new Registered(directory.url, 'nyc-1', 2);
   await nyc.client.registered;
@@ -106,6 +126,7 @@ t.test('relays register, learn of each other and are confirmed', async (t) => {
     t.same(await health.json(), { status: 'ok', relays: 1 });
     nyc.client.beatSoon();
   });
+  t.equal(nyc.events('registered').length, 1, 'whatever beats and registries came after it');
   await nyc.client.stop();
   await nyc.client.stop();
   t.same(await listed(directory), []);
@@ -130,6 +151,7 @@ t.test('a directory killed and back: relays register again by themselves', async
     [...fra.registries, ...nyc.registries].every(({ relays }) => relays.length > 0),
     'a registry never became empty',
   );
+  t.equal(fra.events('registered').length, 2, 'said once more');
   t.same(fra.known, ['fra-1', 'nyc-1'], 'what the restarted directory did not list yet stayed');
 });
 
@@ -151,24 +173,28 @@ t.test('a start lower than one known is raised, and supersedes the older process
 
 t.test('a relay with a wrong secret is told nothing and goes on trying', async (t) => {
   const directory = await openDirectory(t);
-  const client = new RegistrationClient({
-    directoryUrl: directory.url,
-    id: 'fra-1',
-    registrationKey: keyOf('nyc-1'),
-    record: () => relayRecord('fra-1', 1),
-    load: () => IDLE,
-    draining: () => false,
-    onRegistry: () => t.fail('an unsigned answer was believed'),
-    onStart: () => t.fail('an unsigned answer was believed'),
-    onSuperseded: () => t.fail('an unsigned answer was believed'),
-  });
-  client.start();
-  const response = await fetch(`${directory.url}/metrics`);
-  await response.text();
-  t.equal(client.state, 'registering');
-  const refused = t.rejects(client.registered, { code: 'ERR_TURNPIKE_CLOSED' });
-  await client.stop();
+  const fra = new Registered(directory.url, 'fra-1', 1, { key: keyOf('nyc-1') });
+  await fra.until(() => fra.logs.length > 0);
+  t.match(fra.logs, [
+    {
+      level: 40,
+      msg: /^directory refuses this relay's signature: check the relay secret or cluster secret/,
+      reason: /^answer 401 \(wrong-signature\)/,
+    },
+  ]);
+  t.equal(fra.client.state, 'registering');
+  const refused = t.rejects(fra.client.registered, { code: 'ERR_TURNPIKE_CLOSED' });
+  await fra.client.stop();
   await refused;
+  t.same([fra.registries, fra.starts, fra.superseded], [[], [], 0], 'nothing of it was believed');
+});
+
+t.test('a directory that is not there is unreachable, and said to be so once', async (t) => {
+  const fra = new Registered('http://127.0.0.1:1', 'fra-1', 1);
+  await fra.until(() => fra.logs.length > 0);
+  fra.client.beatSoon();
+  await fra.client.stop();
+  t.match(fra.logs, [{ level: 40, msg: 'directory unreachable', reason: 'ECONNREFUSED' }]);
 });
 
 t.test('a directory URL that is none is refused at once', async (t) => {

@@ -100,11 +100,13 @@ t.test('the reason of an unsigned refusal is told, and only as a word', async (t
   const skew = await impostor(t, (_request, response) => {
     response.writeHead(401).end('{"code":"clock-skew"}');
   });
-  t.match(await skew.send(REQUEST), { reason: 'answer 401 (clock-skew) is not signed' });
+  const told = await skew.send(REQUEST);
+  t.match(told, { reason: 'answer 401 (clock-skew) is not signed', refusal: 'clock-skew' });
   const noise = await impostor(t, (_request, response) => {
     response.writeHead(401).end('{"code":"\\u001b[31m"}');
   });
-  t.match(await noise.send(REQUEST), { reason: /^answer 401 is not signed/ });
+  const nothing = await noise.send(REQUEST);
+  t.match(nothing, { reason: /^answer 401 is not signed/, refusal: undefined });
 });
 
 t.test('silence ends by the time given, or by abort', async (t) => {
