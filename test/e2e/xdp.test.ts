@@ -38,15 +38,16 @@ const NONE = each(0);
 
 /** Sends until every packet goes by XDP at these relays. */
 async function warmUp(connections: Connections, relays: readonly WiredRelay[]): Promise<void> {
+  let taken: Forwarded[] = [];
   for (let round = 0; round < WARM_UP_ROUNDS_MAX; round++) {
     const before = await Promise.all(relays.map((relay) => relay.byXdp()));
     await talk(connections, 1);
     const after = await Promise.all(relays.map((relay) => relay.byXdp()));
-    const taken = after.map((counts, index) => grown(before[index] ?? NONE, counts));
+    taken = after.map((counts, index) => grown(before[index] ?? NONE, counts));
     if (taken.every((counts) => same(counts, each(1)))) return;
     await sleep(20);
   }
-  throw new Error('packets do not go by XDP');
+  throw new Error(`packets do not go by XDP: of ${CONNECTIONS}, ${JSON.stringify(taken)}`);
 }
 
 function same(a: Forwarded, b: Forwarded): boolean {
