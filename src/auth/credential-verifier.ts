@@ -2,12 +2,10 @@ import type { PasswordAlgorithm } from '../stun/attribute-types.js';
 import { longTermKey } from '../stun/integrity.js';
 import { BoundedCache } from './bounded-cache.js';
 import { type Credential, parseUsername, passwordFor } from './credentials.js';
-import { tenantSecret } from './keys.js';
+import { TenantSecrets } from './tenant-secrets.js';
 
 /** Users remembered; a peer's Allocate, Connects and Refreshes share one. */
 const CACHED_USERS_MAX = 8_192;
-/** Tenant secrets remembered. */
-const CACHED_TENANTS_MAX = 1_024;
 
 interface User {
   readonly credential: Credential;
@@ -20,13 +18,12 @@ interface User {
  * who fills them with names of his own costs others a few microseconds and nothing else.
  */
 export class CredentialVerifier {
-  readonly #tenantRoot: Uint8Array;
   readonly #realm: string;
-  readonly #tenantSecrets = new BoundedCache<Uint8Array>(CACHED_TENANTS_MAX);
+  readonly #tenantSecrets: TenantSecrets;
   readonly #users = new BoundedCache<User>(CACHED_USERS_MAX);
 
   constructor(options: { readonly tenantRoot: Uint8Array; readonly realm: string }) {
-    this.#tenantRoot = options.tenantRoot;
+    this.#tenantSecrets = new TenantSecrets(options.tenantRoot);
     this.#realm = options.realm;
   }
 
@@ -39,7 +36,7 @@ export class CredentialVerifier {
     if (user === undefined) return undefined;
     const known = user.keys[algorithm];
     if (known !== undefined) return known;
-    const password = passwordFor(this.#tenantSecret(user.credential.tenant), username);
+    const password = passwordFor(this.#tenantSecrets.get(user.credential.tenant), username);
     const key = longTermKey(algorithm, username, this.#realm, password);
     user.keys[algorithm] = key;
     return key;
@@ -58,13 +55,5 @@ export class CredentialVerifier {
     const user = { credential, keys: {} };
     this.#users.set(username, user);
     return user;
-  }
-
-  #tenantSecret(tenant: string): Uint8Array {
-    const known = this.#tenantSecrets.get(tenant);
-    if (known !== undefined) return known;
-    const secret = tenantSecret(this.#tenantRoot, tenant);
-    this.#tenantSecrets.set(tenant, secret);
-    return secret;
   }
 }

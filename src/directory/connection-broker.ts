@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { mintCredential } from '../auth/credentials.js';
-import { tenantRoot, tenantSecret } from '../auth/keys.js';
+import { tenantRoot } from '../auth/keys.js';
+import { TenantSecrets } from '../auth/tenant-secrets.js';
 import type { Clock, RandomBytes } from '../units.js';
 import type { DirectoryMetrics } from './metrics.js';
 import type { LiveRelay, RelayTable } from './relay-table.js';
@@ -51,12 +52,12 @@ export interface ConnectionBrokerOptions {
 /** Makes connections: picks the relays, mints the credentials. Keeps nothing of them. */
 export class ConnectionBroker {
   readonly #options: ConnectionBrokerOptions;
-  readonly #tenantRoot: Uint8Array;
+  readonly #tenantSecrets: TenantSecrets;
   readonly #uniform: () => number;
 
   constructor(options: ConnectionBrokerOptions) {
     this.#options = options;
-    this.#tenantRoot = tenantRoot(options.clusterSecret);
+    this.#tenantSecrets = new TenantSecrets(tenantRoot(options.clusterSecret));
     this.#uniform = uniform(options.random);
   }
 
@@ -79,7 +80,7 @@ export class ConnectionBroker {
     logger.debug({ connectionId, tenant: wish.tenant, explanation }, 'relays selected');
     if (!selection.ok) return undefined;
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;
-    const secret = tenantSecret(this.#tenantRoot, wish.tenant);
+    const secret = this.#tenantSecrets.get(wish.tenant);
     const half = (role: 0 | 1): ConnectionHalf => {
       const relay = selection.relays[role];
       relays.assign(relay.record.id);

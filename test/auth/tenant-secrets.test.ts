@@ -1,0 +1,22 @@
+import t from 'tap';
+import { tenantSecret } from '../../src/auth/keys.js';
+import { TenantSecrets } from '../../src/auth/tenant-secrets.js';
+
+const ROOT = new Uint8Array(32).fill(5);
+
+t.test('each tenant has its own secret, derived once', async (t) => {
+  const secrets = new TenantSecrets(ROOT);
+  const first = secrets.get('default');
+  t.same(first, tenantSecret(ROOT, 'default'));
+  t.same(secrets.get('acme'), tenantSecret(ROOT, 'acme'));
+  t.equal(secrets.get('default'), first, 'the same bytes, not derived again');
+});
+
+t.test('a tenant pushed out by many others has the same secret again', async (t) => {
+  const secrets = new TenantSecrets(ROOT);
+  const first = secrets.get('default');
+  for (let i = 0; i < 2_048; i++) secrets.get(`tenant-${i}`);
+  const again = secrets.get('default');
+  t.not(again, first, 'it was forgotten');
+  t.same(again, first);
+});
