@@ -83,8 +83,9 @@ Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
   SetOption(SOL_SOCKET, SO_RCVBUF, bytes);
   SetOption(SOL_SOCKET, SO_SNDBUF, bytes);
   // The peers' payloads decide about size: one that exceeds the path's MTU is fragmented, never
-  // refused.
-  bool ok = ipv4 ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+  // refused. For IPv4 routers do that, and nobody's word about the path is taken: with one forged
+  // ICMP message a stranger would have everything to a relay fragmented for ten minutes.
+  bool ok = ipv4 ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
                  : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
                        SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
   // Best effort too: without it datagrams come one by one.

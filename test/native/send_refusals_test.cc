@@ -17,7 +17,8 @@ using test::Inside;
 using test::Ip;
 using test::Socket;
 
-// Two hosts, the second with an address behind a route that is narrower than the devices.
+// Two hosts, the second with two addresses. IPv4 sockets ask nobody how wide a path is, so paths
+// that are narrower than the devices are IPv6's.
 struct Link {
   // False, and said, where the rights for it are missing.
   bool Make() {
@@ -29,17 +30,18 @@ struct Link {
       const Inside inside(here);
       CHECK(Ip("link add a0 type veth peer name b0"));
       CHECK(Ip("link set b0 netns " + there.path()));
-      CHECK(Ip("addr add 10.78.0.1/24 dev a0"));
+      CHECK(Ip("addr add fd78::1/64 dev a0 nodad"));
       CHECK(Ip("link set a0 up"));
-      batch = std::make_unique<BatchFixture>("10.78.0.1:0");
     }
     const Inside inside(there);
-    for (const char* address : {"10.78.0.2", "10.78.0.3"}) {
-      CHECK(Ip(std::string("addr add ") + address + "/24 dev b0"));
+    for (const char* address : {"fd78::2", "fd78::3"}) {
+      CHECK(Ip(std::string("addr add ") + address + "/64 dev b0 nodad"));
     }
     CHECK(Ip("link set b0 up"));
-    wide = std::make_unique<Socket>(true, "10.78.0.2:0");
-    narrow = std::make_unique<Socket>(true, "10.78.0.3:0");
+    wide = std::make_unique<Socket>(true, "[fd78::2]:0");
+    narrow = std::make_unique<Socket>(true, "[fd78::3]:0");
+    const Inside back(here);
+    batch = std::make_unique<BatchFixture>("[fd78::1]:0");
     return true;
   }
 
@@ -88,14 +90,14 @@ TEST(ANarrowPathTakesSegmentsFromNobodyElse) {
   if (!link.Make()) return;
   {
     const Inside inside(link.here);
-    CHECK(Ip("route add 10.78.0.3/32 dev a0 mtu 600"));
+    CHECK(Ip("route add fd78::3/128 dev a0 mtu 1280"));
   }
-  CHECK_EQ(link.Run(*link.narrow, 1'000), 20u);
+  CHECK_EQ(link.Run(*link.narrow, 1'400), 20u);
   CHECK_EQ(link.refused(), 1u);
-  CHECK_EQ(link.Run(*link.wide, 1'000), 20u);
+  CHECK_EQ(link.Run(*link.wide, 1'400), 20u);
   CHECK_EQ(link.segmented(), 1u);
   // There, no run as long is tried for a while; shorter ones are.
-  CHECK_EQ(link.Run(*link.narrow, 1'000), 20u);
+  CHECK_EQ(link.Run(*link.narrow, 1'400), 20u);
   CHECK_EQ(link.refused(), 1u);
   CHECK_EQ(link.Run(*link.narrow, 500), 20u);
   CHECK_EQ(link.segmented(), 2u);
@@ -106,12 +108,13 @@ TEST(APathThatWidenedGetsSegmentsAgain) {
   if (!link.Make()) return;
   {
     const Inside inside(link.here);
-    CHECK(Ip("route add 10.78.0.3/32 dev a0 mtu 600"));
-    link.Run(*link.narrow, 1'000);
-    CHECK(Ip("route del 10.78.0.3/32 dev a0 mtu 600"));
+    CHECK(Ip("route add fd78::3/128 dev a0 mtu 1280"));
+    link.Run(*link.narrow, 1'400);
+    CHECK(Ip("route del fd78::3/128 dev a0"));
   }
+  CHECK_EQ(link.refused(), 1u);
   usleep(NarrowPaths::kKeptNs / kNsPerUs);
-  CHECK_EQ(link.Run(*link.narrow, 1'000), 20u);
+  CHECK_EQ(link.Run(*link.narrow, 1'400), 20u);
   CHECK_EQ(link.segmented(), 1u);
 }
 
@@ -119,7 +122,7 @@ TEST(WhatIsRefusedOneByOneTooSaysNothingOfSegments) {
   Link link;
   if (!link.Make()) return;
   // EINVAL, as this host has no such address to send from.
-  CHECK_EQ(link.Run(*link.wide, 1'000, test::ToEndpoint("10.78.0.99:1").ip), 0u);
+  CHECK_EQ(link.Run(*link.wide, 1'000, test::ToEndpoint("[fd78::99]:1").ip), 0u);
   CHECK_EQ(link.batch->Count(Counter::kSendErrors), 20u);
   CHECK_EQ(link.Run(*link.wide, 1'000), 20u);
   CHECK_EQ(link.segmented(), 1u);
@@ -131,7 +134,7 @@ TEST(WhatTheSocketHasNoRoomForIsDroppedAndCounted) {
   {
     // Datagrams that wait for a neighbour keep the socket's memory.
     const Inside inside(link.there);
-    CHECK(Ip("link set b0 arp off"));
+    CHECK(Ip("addr del fd78::2/64 dev b0"));
   }
   const int bytes = 4'608;
   CHECK_EQ(setsockopt(link.batch->from.fd(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)), 0);
