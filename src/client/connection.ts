@@ -269,10 +269,17 @@ export class Connection {
   }
 
   #refreshFailed(error: TurnpikeError): void {
-    if (this.#closing !== undefined) return;
-    const { grant } = this.#options;
-    const gone = error.stunCode === ErrorCode.AllocationMismatch;
-    this.#end(gone ? closedByRelay(grant, ErrorCode.AllocationMismatch, '', error) : error);
+    if (this.#closing !== undefined || this.#state === 'closed') return;
+    if (error.stunCode !== ErrorCode.AllocationMismatch) {
+      this.#end(error);
+      return;
+    }
+    const reason = closedByRelay(this.#options.grant, ErrorCode.AllocationMismatch, '', error);
+    // A NAT on the way may have given us another port: the relay then still holds the leg for the
+    // old one, and the other peer would talk into nothing until its lifetime ends. A close counts
+    // from any port.
+    if (this.#state === 'established') this.abandon(reason);
+    else this.#end(reason);
   }
 
   async #close(): Promise<void> {

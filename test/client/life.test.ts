@@ -5,8 +5,10 @@ import type { Peer } from '../../src/client/index.js';
 import { TurnpikeError } from '../../src/errors.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { Method } from '../../src/stun/methods.js';
+import type { Received } from './support/fake-relay.js';
+import type { FakeScheduler } from './support/fake-scheduler.js';
 import { caughtUp, OTHER, scene } from './support/scene.js';
-import { rejectionOf, until } from './support/until.js';
+import { delivered, rejectionOf, until } from './support/until.js';
 
 /** The 'close' event's error. */
 async function closeOf(peer: Peer): Promise<TurnpikeError | undefined> {
@@ -92,6 +94,107 @@ t.test('a relay that forgot the leg closes it', async (t) => {
   const closed = closeOf(peer);
   scheduler.advance(30_000);
   t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
+});
+
+/** Lets time pass in which something could be sent again, and what was sent arrive. */
+async function settled(scheduler: FakeScheduler): Promise<void> {
+  scheduler.advance(60_000);
+  await delivered();
+}
+
+t.test('a leg that is bound to a former port is closed there, by one datagram', async (t) => {
+  for (const integrity of ['sha1', 'sha256'] as const) {
+    for (const answered of [true, false]) {
+      const { relay, establish, scheduler } = await scene(t);
+      const peer = await establish({ integrity });
+      relay.handler = (received) => {
+        if (received.message.lifetimeSeconds() === 0) return !answered;
+        relay.send(relay.error(received, 437));
+        return true;
+      };
+      const closed = closeOf(peer);
+      scheduler.advance(30_000);
+      t.match(await closed, {
+        code: 'ERR_TURNPIKE_CLOSED',
+        stunCode: 437,
+        cause: { code: 'ERR_TURNPIKE_REJECTED' },
+      });
+      t.equal(scheduler.armed, 0, 'nothing is waited for');
+      const { message, signed } = await relay.nth(Method.Refresh, 1);
+      t.equal(message.lifetimeSeconds(), 0);
+      t.equal(signed, integrity);
+      await settled(scheduler);
+      await peer.close();
+      t.equal(relay.count(Method.Refresh), 2);
+    }
+  }
+});
+
+t.test('a Refresh that fails otherwise closes nothing at the relay', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  relay.handler = (received) => {
+    relay.send(relay.error(received, 403));
+    return true;
+  };
+  const closed = closeOf(peer);
+  scheduler.advance(30_000);
+  t.match(await closed, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
+  await settled(scheduler);
+  t.equal(relay.count(Method.Refresh), 1);
+});
+
+t.test('437 for a leg that waits for signalling is left to its 30 s', async (t) => {
+  const { relay, open, scheduler } = await scene(t);
+  // The last moment of a jittered Refresh: none is sent again before the answer.
+  const peer = await open({
+    random: (bytes) => (bytes === 1 ? Buffer.of(0xff) : randomBytes(bytes)),
+  });
+  relay.handler = (received) => {
+    relay.send(relay.error(received, 437));
+    return true;
+  };
+  const closed = closeOf(peer);
+  scheduler.advance(12_000);
+  t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
+  await settled(scheduler);
+  t.equal(relay.count(Method.Refresh), 1);
+});
+
+t.test('a leg that has ended while a Refresh was under way is not closed again', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  relay.handler = (received) => {
+    relay.send(relay.closed(437));
+    relay.send(relay.error(received, 437));
+    return true;
+  };
+  const closed = closeOf(peer);
+  scheduler.advance(30_000);
+  t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437, cause: undefined });
+  await settled(scheduler);
+  t.equal(relay.count(Method.Refresh), 1);
+});
+
+t.test('437 to a Refresh after close() adds nothing to the close', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  let unanswered: Received | undefined;
+  relay.handler = (received) => {
+    if (received.message.lifetimeSeconds() === 0) {
+      relay.send(relay.error(unanswered as Received, 437));
+      return false;
+    }
+    unanswered = received;
+    return true;
+  };
+  const closed = closeOf(peer);
+  scheduler.advance(30_000);
+  await relay.nth(Method.Refresh, 0);
+  await peer.close();
+  t.equal(await closed, undefined, 'no error');
+  await settled(scheduler);
+  t.equal(relay.count(Method.Refresh), 2, 'one to keep the leg, one to close it');
 });
 
 t.test('a stale nonce is renewed in the middle of its life', async (t) => {

@@ -3,6 +3,8 @@ import t from 'tap';
 import { transportAddress } from '../../src/address.js';
 import { Peer, type PeerHints, type PeerOptions } from '../../src/client/index.js';
 import { type Cluster, cluster } from './support/cluster.js';
+import { FakeScheduler } from './support/fake-scheduler.js';
+import { rebindingNat } from './support/rebinding-nat.js';
 import { rejectionOf, until } from './support/until.js';
 
 const WEST = { region: 'west' };
@@ -127,6 +129,26 @@ t.test('a leg is held by one socket', async (t) => {
   await first.close();
   const second = await Peer.open({ grant: grants[0] });
   await second.close();
+});
+
+t.test('a peer hears at once that the other one was given another port by its NAT', async (t) => {
+  const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
+  const [first, second] = grants;
+  const nat = await rebindingNat(t, second.relay);
+  const grant = { ...second, relay: { ...second.relay, ...nat.address } };
+  const scheduler = new FakeScheduler();
+  const a = await Peer.open({ grant: first });
+  const b = await Peer.open({ grant, scheduler });
+  await Promise.all([a.connect(b.mappedAddress), b.connect(a.mappedAddress)]);
+  await chatter(a, b, 5);
+  await nat.rebind();
+  const closed = Promise.all([once(a, 'close'), once(b, 'close')]);
+  scheduler.advance(30_000);
+  // Far sooner than anything else could end it: the leg's lifetime is 600 s.
+  await until('both are closed', () => a.state === 'closed' && b.state === 'closed');
+  const [[ofA], [ofB]] = await closed;
+  t.match(ofA, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437, cause: undefined });
+  t.match(ofB, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437, cause: { stunCode: 437 } });
 });
 
 t.test('a relay that closes tells its peers', async (t) => {
