@@ -12,6 +12,19 @@
 
 namespace turnpike {
 
+namespace {
+
+Status Pin(pthread_t thread, uint32_t cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  const int error = pthread_setaffinity_np(thread, sizeof(set), &set);
+  if (error == 0) return {};
+  return Status::System("cannot pin a thread to CPU " + std::to_string(cpu), error);
+}
+
+}  // namespace
+
 Status WorkerPool::Open(const PlaneOptions& options, Notifier* notifier) {
   Status status = MakeWorkers(options, notifier);
   // All sockets of an address before any thread: the kernel spreads 5-tuples over the sockets that
@@ -98,27 +111,24 @@ Status WorkerPool::StartThreads(const std::vector<uint32_t>& cpus) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = 0;
-  for (size_t i = 0; error == 0 && i < workers_.size(); ++i) {
+  Status status;
+  for (size_t i = 0; status.ok() && i < workers_.size(); ++i) {
     pthread_t thread;
-    error = pthread_create(
+    const int error = pthread_create(
         &thread, nullptr,
         [](void* worker) -> void* {
           static_cast<Worker*>(worker)->Run();
           return nullptr;
         },
         workers_[i].get());
+    if (error != 0) status = Status::System("cannot start a thread", error);
     if (error != 0) break;
     pthread_setname_np(thread, ("turnpike-" + std::to_string(i)).c_str());
     threads_.push_back(thread);
-    if (cpus.empty()) continue;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpus[i % cpus.size()], &set);
-    error = pthread_setaffinity_np(thread, sizeof(set), &set);
+    if (!cpus.empty()) status = Pin(thread, cpus[i % cpus.size()]);
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return error == 0 ? Status{} : Status::System("cannot start a thread on its CPU", error);
+  return status;
 }
 
 void WorkerPool::Close() {
