@@ -74,6 +74,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
        Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
        Plane::InstanceMethod("xdpMode", &Plane::XdpMode),
        Plane::InstanceMethod("xdpReason", &Plane::XdpReason),
+       Plane::InstanceMethod("xdpAttached", &Plane::XdpAttached),
        Plane::InstanceMethod("close", &Plane::Close)});
 }
 
@@ -280,6 +281,15 @@ Napi::Value DataPlaneObject::XdpMode(const Napi::CallbackInfo& info) {
 
 Napi::Value DataPlaneObject::XdpReason(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), xdp_status_.message);
+}
+
+Napi::Value DataPlaneObject::XdpAttached(const Napi::CallbackInfo& info) {
+  const std::vector<std::string> names = xdp_.AttachedDevices();
+  Napi::Array attached = Napi::Array::New(info.Env(), names.size());
+  for (uint32_t i = 0; i < names.size(); ++i) {
+    attached.Set(i, Napi::String::New(info.Env(), names[i]));
+  }
+  return attached;
 }
 
 Napi::Value DataPlaneObject::Close(const Napi::CallbackInfo& info) {

@@ -70,7 +70,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
 
 Status XdpPlane::AttachAll(const XdpOptions& options) {
   int error = 0;
-  Status status = AttachIn(XDP_FLAGS_DRV_MODE, options.interfaces, &error);
+  Status status = AttachIn(mode(), options.interfaces, &error);
   // The three that say that something is there already, or forbidden, are no reason to go round it.
   const bool refused = error != 0 && error != EBUSY && error != EEXIST && error != EPERM;
   if (!refused || !options.generic_allowed) return status;
@@ -78,8 +78,10 @@ Status XdpPlane::AttachAll(const XdpOptions& options) {
   // be lost without a word.
   Detach();
   generic_ = true;
-  return AttachIn(XDP_FLAGS_SKB_MODE, options.interfaces, &error);
+  return AttachIn(mode(), options.interfaces, &error);
 }
+
+uint32_t XdpPlane::mode() const { return generic_ ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE; }
 
 Status XdpPlane::AttachIn(uint32_t mode, const std::vector<std::string>& interfaces, int* error) {
   for (const std::string& name : interfaces) {
@@ -96,6 +98,7 @@ Status XdpPlane::AttachIn(uint32_t mode, const std::vector<std::string>& interfa
 }
 
 void XdpPlane::Detach() {
+  const std::lock_guard lock(mutex_);
   for (const Attached& attached : attached_) close(attached.link);
   attached_.clear();
 }
@@ -178,15 +181,33 @@ void XdpPlane::RemovePeer(uint32_t slot) {
   tables_.RemovePeer(slot);
 }
 
+std::vector<std::string> XdpPlane::AttachedDevices() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const Attached& attached : attached_) {
+    if (attached.present) names.push_back(attached.name);
+  }
+  return names;
+}
+
 void XdpPlane::RefreshDevices() {
   std::vector<Device> devices;
-  for (const Attached& attached : attached_) {
+  for (Attached& attached : attached_) {
     Device device;
-    if (ReadDevice(attached.name, &device) && device.ifindex == attached.ifindex) {
-      devices.push_back(device);
-    }
+    attached.present = ReadDevice(attached.name, &device) && Follow(device, &attached);
+    if (attached.present) devices.push_back(device);
   }
   tables_.next_hops().SetDevices(std::move(devices));
+}
+
+bool XdpPlane::Follow(const Device& device, Attached* attached) {
+  if (device.ifindex == attached->ifindex) return true;
+  const int link = LinkXdp(program_.program, device.ifindex, mode());
+  if (link < 0) return false;
+  close(attached->link);
+  attached->link = link;
+  attached->ifindex = device.ifindex;
+  return true;
 }
 
 void XdpPlane::RefreshAddresses() { tables_.SetLocalAddresses(LocalAddresses()); }

@@ -62,6 +62,8 @@ class XdpPlane : public FastPath {
 
   // Whether the devices have the program only by the kernel's emulation.
   bool generic() const { return generic_; }
+  // The devices that have the program now. One that goes and comes back gets it again.
+  std::vector<std::string> AttachedDevices();
   // The loaded program; for tests.
   const tp_program& program() const { return program_; }
 
@@ -70,6 +72,7 @@ class XdpPlane : public FastPath {
     std::string name;
     uint32_t ifindex = 0;
     int link = -1;
+    bool present = true;
   };
 
   Status Load(const XdpOptions& options);
@@ -78,6 +81,9 @@ class XdpPlane : public FastPath {
   // In one mode of XDP_FLAGS_*. `error` is the kernel's, where it refused.
   Status AttachIn(uint32_t mode, const std::vector<std::string>& interfaces, int* error);
   void Detach();
+  uint32_t mode() const;
+  // Attaches again where the name is another device's by now. False if that cannot be done.
+  bool Follow(const Device& device, Attached* attached);
   Status StartUpkeep();
   void RefreshDevices();
   void RefreshAddresses();
@@ -89,13 +95,13 @@ class XdpPlane : public FastPath {
   void Wake();
 
   tp_program program_{};
-  std::vector<Attached> attached_;
   bool generic_ = false;
   uint32_t slots_ = 0;
   NetlinkEvents events_;
 
   // Guards what follows.
   std::mutex mutex_;
+  std::vector<Attached> attached_;
   XdpTables tables_;
   XdpCounters counters_;
   RefreshPace refresh_pace_;

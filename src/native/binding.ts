@@ -79,6 +79,8 @@ export interface NativePlane {
   xdpMode(): 'off' | 'native' | 'generic';
   /** Why it does not although it was asked for, or empty. */
   xdpReason(): string;
+  /** The devices that it runs on now. */
+  xdpAttached(): string[];
   /** 64-bit cells before the first counter. */
   counterOffset(): number;
   close(): Promise<void>;

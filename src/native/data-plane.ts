@@ -42,7 +42,7 @@ export class NativeDataPlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
-  readonly xdp: XdpStatus;
+  readonly #xdp: Omit<XdpStatus, 'attached'>;
   readonly #native: NativePlane;
   readonly #limits: NativeBinding['limits'];
   readonly #scratch: Scratch;
@@ -87,7 +87,7 @@ export class NativeDataPlane implements DataPlane {
     this.#counters.offset = this.#native.counterOffset();
     this.workers = checked.workers;
     const reason = this.#native.xdpReason();
-    this.xdp = {
+    this.#xdp = {
       mode: this.#native.xdpMode(),
       interfaces: checked.xdpInterfaces,
       ...(reason !== '' && { reason }),
@@ -99,6 +99,10 @@ export class NativeDataPlane implements DataPlane {
     this.clientAddresses = bound(checked.clientAddresses, SIDE_NUMBERS.client);
     this.trunkAddresses = bound(checked.trunkAddresses, SIDE_NUMBERS.trunk);
     this.trunkLanePorts = this.trunkAddresses.map((_, index) => this.#native.lanePorts(index));
+  }
+
+  get xdp(): XdpStatus {
+    return { ...this.#xdp, attached: this.#native.xdpAttached() };
   }
 
   putClientFlow({ worker, tuple, channel }: ClientFlow, action: ClientAction): void {

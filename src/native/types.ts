@@ -168,7 +168,10 @@ export interface DataPlaneOptions {
 export interface XdpStatus {
   /** `off` also where none was asked for. */
   readonly mode: 'off' | 'native' | 'generic';
+  /** Those that were asked for. */
   readonly interfaces: readonly string[];
+  /** Those that have the program now. A device that goes and comes back gets it again. */
+  readonly attached: readonly string[];
   /** Why it is off although it was asked for: one line for the operator. */
   readonly reason?: string;
 }
@@ -197,6 +200,7 @@ export interface DataPlane {
    */
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
+  /** As it is now. */
   readonly xdp: XdpStatus;
 
   /**

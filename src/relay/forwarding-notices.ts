@@ -6,21 +6,25 @@ import type { Clock } from '../units.js';
 const CHECK_MS = 5_000;
 const DROPS_NOTICE_MS = 60_000;
 
-/** Tells the operator what the data plane met that a host can be tuned for. */
+type Plane = Pick<DataPlane, 'counters' | 'xdp'>;
+
+/** Tells the operator what the data plane met on this host. */
 export class ForwardingNotices {
-  readonly #plane: Pick<DataPlane, 'counters'>;
+  readonly #plane: Plane;
   readonly #clock: Clock;
   readonly #logger: Logger;
   #checkedAt: number;
   #segmentsSaid = false;
   #dropsSaidAt = Number.NEGATIVE_INFINITY;
   #dropsSaid = 0n;
+  #attached: readonly string[];
 
-  constructor(plane: Pick<DataPlane, 'counters'>, clock: Clock, logger: Logger) {
+  constructor(plane: Plane, clock: Clock, logger: Logger) {
     this.#plane = plane;
     this.#clock = clock;
     this.#logger = logger;
     this.#checkedAt = clock.monotonic();
+    this.#attached = plane.xdp.attached;
   }
 
   /** Looks, if it is time to, and logs what is new. */
@@ -28,6 +32,30 @@ export class ForwardingNotices {
     const now = this.#clock.monotonic();
     if (now - this.#checkedAt < CHECK_MS) return;
     this.#checkedAt = now;
+    this.#checkDevices();
+    this.#checkCounters(now);
+  }
+
+  #checkDevices(): void {
+    const before = this.#attached;
+    const { attached } = this.#plane.xdp;
+    this.#attached = attached;
+    for (const device of before.filter((name) => !attached.includes(name))) {
+      this.#logger.warn(
+        { event: 'xdp-device-lost', device },
+        `no XDP on ${device}, forwarding by sockets: the device is gone, or what came in its ` +
+          'place does not take the program; it is tried again when links change',
+      );
+    }
+    for (const device of attached.filter((name) => !before.includes(name))) {
+      this.#logger.info(
+        { event: 'xdp-device-back', device },
+        `forwarding by XDP on ${device} again`,
+      );
+    }
+  }
+
+  #checkCounters(now: number): void {
     const { segments_refused = 0n, receive_dropped = 0n } = this.#plane.counters();
     if (segments_refused > 0n && !this.#segmentsSaid) {
       this.#segmentsSaid = true;

@@ -106,6 +106,13 @@ t.test('a plane opens with good values, and forwards by them', async (t) => {
     remote.close();
   }
   const unset = new TestPlane({ cpus: [] });
-  t.strictSame(unset.plane.xdp, { mode: 'off', interfaces: [] });
+  t.strictSame(unset.plane.xdp, { mode: 'off', interfaces: [], attached: [] });
   await unset.plane.close();
+});
+
+t.test('a CPU that this machine lacks is named', async (t) => {
+  const cpu = limits.cpusMax - 1;
+  t.throws(() => new TestPlane({ cpus: [cpu] }), {
+    message: new RegExp(`cannot pin a thread to CPU ${cpu}`),
+  });
 });

@@ -1,97 +1,14 @@
 // The fast path attached to devices: real sockets at both ends receive what it forwarded.
 #include "xdp/xdp_plane.h"
 
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <memory>
 
 #include "xdp/netlink.h"
+#include "xdp_connection.h"
 #include "xdp_refusal.h"
-#include "xdp_world.h"
 
 namespace turnpike::test {
 namespace {
-
-// The sockets of all three and one connection between them.
-struct Connection {
-  Connection(World& world, const std::string& client_net, const std::string& trunk_net,
-             const std::vector<uint16_t>& lane_ports = {}) {
-    XdpOptions options = world.Options(client_net + "1", trunk_net + "1");
-    options.addresses.trunk_lane_ports = {lane_ports};
-    {
-      const Inside inside(world.client_host);
-      client = std::make_unique<Udp>(World::Text(client_net + "2", 40'000));
-    }
-    {
-      const Inside inside(world.other_host);
-      other = std::make_unique<Udp>(World::Text(trunk_net + "2", 3480));
-    }
-    const Inside inside(world.relay_host);
-    service = std::make_unique<Udp>(ToText(options.addresses.clients[0]));
-    trunk = std::make_unique<Udp>(ToText(options.addresses.trunks[0]));
-    status = plane.Open(options);
-    if (!status.ok()) Fail(__FILE__, __LINE__, status.message);
-    peer.generation = 7;
-    peer.path.remote = other->address();
-    peer.sources = {other->address()};
-    peer.send_keys.Add(Today(), kKey);
-    peer.receive_keys.Add(Today(), kKey);
-    peer.shared = std::make_shared<TrunkPeerShared>();
-    plane.PutPeer(kSlot, peer);
-    FiveTuple tuple;
-    tuple.remote = client->address();
-    FlowAction action;
-    action.kind = FlowAction::Kind::kTrunk;
-    action.slot = kSlot;
-    action.generation = 7;
-    action.session_index = 99;
-    plane.PutFlow(FlowKey{tuple, 0x4000}, action);
-    plane.PutSession(SessionAction{5, kSlot, 7, tuple, 0x4000});
-  }
-
-  // Sends until the next hop is known and what is sent arrives at the other end.
-  bool ToOther(Bytes* datagram, Endpoint* from) {
-    for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
-      client->Send(service->address(), XdpScene::ChannelData(0x4000, kHello));
-      if (other->Receive(datagram, from, 50)) return true;
-    }
-    return false;
-  }
-  bool ToClient(Bytes* message, Endpoint* from) {
-    for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
-      other->Send(trunk->address(), MakeTrunk(++sequence, kHello));
-      if (client->Receive(message, from, 50)) return true;
-    }
-    return false;
-  }
-  void ExpectBothWays() {
-    Bytes bytes;
-    Endpoint from;
-    CHECK(ToOther(&bytes, &from));
-    CHECK(from == trunk->address());
-    CHECK_EQ(bytes.size(), 28 + kHello.size());
-    if (bytes.size() >= 28) {
-      const auto* header = reinterpret_cast<const TrunkHeader*>(bytes.data());
-      CHECK(header->lane >= 128);
-      CHECK_EQ(LoadLe64(header->tag), DataTag(kKey, bytes.data(), bytes.size()));
-    }
-    CHECK(ToClient(&bytes, &from));
-    CHECK(from == service->address());
-    CHECK(bytes == XdpScene::ChannelData(0x4000, kHello));
-  }
-
-  Status status;
-  TrunkPeer peer;
-  uint64_t sequence = 0;
-  std::unique_ptr<Udp> client;
-  std::unique_ptr<Udp> other;
-  std::unique_ptr<Udp> service;
-  std::unique_ptr<Udp> trunk;
-  XdpPlane plane;
-};
 
 TEST(RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
   World world;
@@ -303,96 +220,6 @@ TEST(ARouteIntoATunnelIsNone) {
   CHECK(found("10.98.0.1"));
   CHECK(!found("10.99.0.1"));
   CHECK(!found("fd99::1"));
-}
-
-TEST(ItGoesWithItsProcessAndReplacesNobody) {
-  World world;
-  if (!world.Make()) return;
-  const Inside inside(world.relay_host);
-  int ready[2];
-  CHECK_EQ(pipe(ready), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    XdpPlane plane;
-    const char ok = plane.Open(world.Options()).ok() ? 'y' : 'n';
-    [[maybe_unused]] const ssize_t written = write(ready[1], &ok, 1);
-    while (true) pause();
-  }
-  char ok = 'n';
-  CHECK_EQ(read(ready[0], &ok, 1), 1);
-  CHECK_EQ(ok, 'y');
-  {
-    XdpPlane second;
-    const Status status = second.Open(world.Options());
-    CHECK(!status.ok());
-    CHECK_EQ(status.message, std::string("another XDP program is attached to r0"));
-  }
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  close(ready[0]);
-  close(ready[1]);
-  // The kernel detaches as the process ends, perhaps a moment later.
-  bool opened = false;
-  for (int i = 0; i < 50 && !opened; ++i) {
-    XdpPlane plane;
-    opened = plane.Open(world.Options()).ok();
-    if (!opened) usleep(20'000);
-  }
-  CHECK(opened);
-}
-
-TEST(TablesThatCannotBeMappedAreAReason) {
-  World world;
-  if (!world.Make()) return;
-  const Inside inside(world.relay_host);
-  WhileRefused({__NR_mmap, 3, MAP_SHARED}, [&world] {
-    XdpPlane plane;
-    CHECK_EQ(plane.Open(world.Options()).message, std::string("cannot map a BPF array"));
-  });
-}
-
-TEST(TheSlowEmulationIsUsedOnlyWhenAllowed) {
-  World world;
-  if (!world.Make()) return;
-  const Inside inside(world.relay_host);
-  CHECK(Ip("link add bridge1 type bridge"));
-  CHECK(Ip("link set bridge1 up"));
-  XdpOptions options = world.Options();
-  options.interfaces = {"bridge1"};
-  {
-    XdpPlane plane;
-    const Status status = plane.Open(options);
-    CHECK(!status.ok());
-    CHECK_EQ(status.message, std::string("the driver of bridge1 cannot run XDP as it is set up"));
-  }
-  options.generic_allowed = true;
-  XdpPlane plane;
-  CHECK(plane.Open(options).ok());
-  CHECK(plane.generic());
-  options.interfaces = {"r0", "none"};
-  XdpPlane other;
-  CHECK_EQ(other.Open(options).message, std::string("there is no network device none"));
-}
-
-TEST(WithOneDeviceThatNeedsTheEmulationAllUseIt) {
-  World world;
-  if (!world.Make()) return;
-  {
-    // What r0's driver would redirect to a bridge is lost.
-    const Inside inside(world.relay_host);
-    CHECK(Ip("link add bridge1 type bridge"));
-    CHECK(Ip("addr flush dev r1"));
-    CHECK(Ip("link set r1 master bridge1"));
-    CHECK(Ip("addr add 10.77.2.1/24 dev bridge1"));
-    CHECK(Ip("link set bridge1 up"));
-  }
-  world.interfaces = {"r0", "bridge1"};
-  world.generic_allowed = true;
-  Connection connection(world, "10.77.1.", "10.77.2.");
-  CHECK(connection.plane.generic());
-  connection.ExpectBothWays();
-  const Inside inside(world.relay_host);
-  CHECK(Ip("link show r0 | grep -q xdpgeneric"));
 }
 
 }  // namespace

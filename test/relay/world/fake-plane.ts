@@ -17,7 +17,7 @@ export class FakePlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly trunkLanePorts: readonly (readonly number[])[] = [[]];
   readonly workers = 2;
-  readonly xdp: XdpStatus = { mode: 'off', interfaces: [] };
+  readonly xdp: XdpStatus = { mode: 'off', interfaces: [], attached: [] };
   readonly clientFlows = new Map<string, ClientAction>();
   readonly sessions = new Map<number, SessionAction>();
   readonly trunkPeers = new Map<number, TrunkPeer>();

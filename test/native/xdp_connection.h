@@ -1,0 +1,90 @@
+// One connection through the fast path, with real sockets at both ends.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "xdp_world.h"
+
+namespace turnpike::test {
+
+// The sockets of all three and one connection between them.
+struct Connection {
+  Connection(World& world, const std::string& client_net, const std::string& trunk_net,
+             const std::vector<uint16_t>& lane_ports = {}) {
+    XdpOptions options = world.Options(client_net + "1", trunk_net + "1");
+    options.addresses.trunk_lane_ports = {lane_ports};
+    {
+      const Inside inside(world.client_host);
+      client = std::make_unique<Udp>(World::Text(client_net + "2", 40'000));
+    }
+    {
+      const Inside inside(world.other_host);
+      other = std::make_unique<Udp>(World::Text(trunk_net + "2", 3480));
+    }
+    const Inside inside(world.relay_host);
+    service = std::make_unique<Udp>(ToText(options.addresses.clients[0]));
+    trunk = std::make_unique<Udp>(ToText(options.addresses.trunks[0]));
+    status = plane.Open(options);
+    if (!status.ok()) Fail(__FILE__, __LINE__, status.message);
+    peer.generation = 7;
+    peer.path.remote = other->address();
+    peer.sources = {other->address()};
+    peer.send_keys.Add(Today(), kKey);
+    peer.receive_keys.Add(Today(), kKey);
+    peer.shared = std::make_shared<TrunkPeerShared>();
+    plane.PutPeer(kSlot, peer);
+    FiveTuple tuple;
+    tuple.remote = client->address();
+    FlowAction action;
+    action.kind = FlowAction::Kind::kTrunk;
+    action.slot = kSlot;
+    action.generation = 7;
+    action.session_index = 99;
+    plane.PutFlow(FlowKey{tuple, 0x4000}, action);
+    plane.PutSession(SessionAction{5, kSlot, 7, tuple, 0x4000});
+  }
+
+  // Sends until the next hop is known and what is sent arrives at the other end.
+  bool ToOther(Bytes* datagram, Endpoint* from) {
+    for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
+      client->Send(service->address(), XdpScene::ChannelData(0x4000, kHello));
+      if (other->Receive(datagram, from, 50)) return true;
+    }
+    return false;
+  }
+  bool ToClient(Bytes* message, Endpoint* from) {
+    for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
+      other->Send(trunk->address(), MakeTrunk(++sequence, kHello));
+      if (client->Receive(message, from, 50)) return true;
+    }
+    return false;
+  }
+  void ExpectBothWays() {
+    Bytes bytes;
+    Endpoint from;
+    CHECK(ToOther(&bytes, &from));
+    CHECK(from == trunk->address());
+    CHECK_EQ(bytes.size(), 28 + kHello.size());
+    if (bytes.size() >= 28) {
+      const auto* header = reinterpret_cast<const TrunkHeader*>(bytes.data());
+      CHECK(header->lane >= 128);
+      CHECK_EQ(LoadLe64(header->tag), DataTag(kKey, bytes.data(), bytes.size()));
+    }
+    CHECK(ToClient(&bytes, &from));
+    CHECK(from == service->address());
+    CHECK(bytes == XdpScene::ChannelData(0x4000, kHello));
+  }
+
+  Status status;
+  TrunkPeer peer;
+  uint64_t sequence = 0;
+  std::unique_ptr<Udp> client;
+  std::unique_ptr<Udp> other;
+  std::unique_ptr<Udp> service;
+  std::unique_ptr<Udp> trunk;
+  XdpPlane plane;
+};
+
+}  // namespace turnpike::test

@@ -1,0 +1,132 @@
+// How the fast path comes to its devices, and what becomes of it when they or its process go.
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "xdp_connection.h"
+#include "xdp_refusal.h"
+
+namespace turnpike::test {
+namespace {
+
+void ExpectAttached(XdpPlane* plane, const std::vector<std::string>& names) {
+  for (int waited_ms = 0; waited_ms < kWaitMs && plane->AttachedDevices() != names; ++waited_ms) {
+    usleep(1'000);
+  }
+  CHECK(plane->AttachedDevices() == names);
+}
+
+TEST(ItGoesWithItsProcessAndReplacesNobody) {
+  World world;
+  if (!world.Make()) return;
+  const Inside inside(world.relay_host);
+  int ready[2];
+  CHECK_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    XdpPlane plane;
+    const char ok = plane.Open(world.Options()).ok() ? 'y' : 'n';
+    [[maybe_unused]] const ssize_t written = write(ready[1], &ok, 1);
+    while (true) pause();
+  }
+  char ok = 'n';
+  CHECK_EQ(read(ready[0], &ok, 1), 1);
+  CHECK_EQ(ok, 'y');
+  {
+    XdpPlane second;
+    const Status status = second.Open(world.Options());
+    CHECK(!status.ok());
+    CHECK_EQ(status.message, std::string("another XDP program is attached to r0"));
+  }
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  close(ready[0]);
+  close(ready[1]);
+  // The kernel detaches as the process ends, perhaps a moment later.
+  bool opened = false;
+  for (int i = 0; i < 50 && !opened; ++i) {
+    XdpPlane plane;
+    opened = plane.Open(world.Options()).ok();
+    if (!opened) usleep(20'000);
+  }
+  CHECK(opened);
+}
+
+TEST(ADeviceThatIsMadeAnewHasTheProgramAgain) {
+  World world;
+  if (!world.Make()) return;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  connection.ExpectBothWays();
+  {
+    const Inside inside(world.relay_host);
+    CHECK(Ip("link del r1"));
+  }
+  ExpectAttached(&connection.plane, {"r0"});
+  world.JoinOther();
+  ExpectAttached(&connection.plane, {"r0", "r1"});
+  connection.ExpectBothWays();
+  {
+    const Inside inside(world.relay_host);
+    CHECK(Ip("link show r1 | grep -q xdp"));
+    CHECK(Ip("link set r1 down"));
+    CHECK(Ip("link set r1 name elsewhere"));
+  }
+  ExpectAttached(&connection.plane, {"r0"});
+}
+
+TEST(TablesThatCannotBeMappedAreAReason) {
+  World world;
+  if (!world.Make()) return;
+  const Inside inside(world.relay_host);
+  WhileRefused({__NR_mmap, 3, MAP_SHARED}, [&world] {
+    XdpPlane plane;
+    CHECK_EQ(plane.Open(world.Options()).message, std::string("cannot map a BPF array"));
+  });
+}
+
+TEST(TheSlowEmulationIsUsedOnlyWhenAllowed) {
+  World world;
+  if (!world.Make()) return;
+  const Inside inside(world.relay_host);
+  CHECK(Ip("link add bridge1 type bridge"));
+  CHECK(Ip("link set bridge1 up"));
+  XdpOptions options = world.Options();
+  options.interfaces = {"bridge1"};
+  {
+    XdpPlane plane;
+    const Status status = plane.Open(options);
+    CHECK(!status.ok());
+    CHECK_EQ(status.message, std::string("the driver of bridge1 cannot run XDP as it is set up"));
+  }
+  options.generic_allowed = true;
+  XdpPlane plane;
+  CHECK(plane.Open(options).ok());
+  CHECK(plane.generic());
+  options.interfaces = {"r0", "none"};
+  XdpPlane other;
+  CHECK_EQ(other.Open(options).message, std::string("there is no network device none"));
+}
+
+TEST(WithOneDeviceThatNeedsTheEmulationAllUseIt) {
+  World world;
+  if (!world.Make()) return;
+  {
+    // What r0's driver would redirect to a bridge is lost.
+    const Inside inside(world.relay_host);
+    CHECK(Ip("link add bridge1 type bridge"));
+    CHECK(Ip("addr flush dev r1"));
+    CHECK(Ip("link set r1 master bridge1"));
+    CHECK(Ip("addr add 10.77.2.1/24 dev bridge1"));
+    CHECK(Ip("link set bridge1 up"));
+  }
+  world.interfaces = {"r0", "bridge1"};
+  world.generic_allowed = true;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  CHECK(connection.plane.generic());
+  connection.ExpectBothWays();
+  const Inside inside(world.relay_host);
+  CHECK(Ip("link show r0 | grep -q xdpgeneric"));
+}
+
+}  // namespace
+}  // namespace turnpike::test
