@@ -47,6 +47,18 @@ class SipHash {
     }
   }
 
+  // The same for the `count` low bytes of a word, the lowest first; the others are zero.
+  void UpdateWord(uint64_t word, int count) {
+    length_ += static_cast<size_t>(count);
+    const int shift = 8 * pending_bytes_;
+    pending_ |= word << shift;
+    pending_bytes_ += count;
+    if (pending_bytes_ < 8) return;
+    Compress(pending_);
+    pending_ = shift == 0 ? 0 : word >> (64 - shift);
+    pending_bytes_ -= 8;
+  }
+
   // The hash; the reference code writes it as eight little-endian bytes.
   uint64_t Finish() {
     Compress(pending_ | (uint64_t{length_ & 0xff} << 56));

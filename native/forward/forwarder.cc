@@ -95,13 +95,13 @@ Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
   record->slot = flow.action.slot;
   record->key = *key;
   record->flow = &flow;
-  record->header.session_index.Set(flow.action.session_index);
-  record->header.payload_bytes = header->payload_bytes;
-  record->header.session_sequence.Set(
-      flow.action.shared_cell == 0 ? flow.next_session_sequence++
-                                   : tables_.shared_cells.NextSequence(flow.action.shared_cell));
   record->payload = packet.data + sizeof(ChannelDataHeader);
   record->payload_bytes = header->payload_bytes.Get();
+  const uint16_t session_sequence =
+      flow.action.shared_cell == 0 ? flow.next_session_sequence++
+                                   : tables_.shared_cells.NextSequence(flow.action.shared_cell);
+  record->header =
+      RecordHeader::Of(flow.action.session_index, record->payload_bytes, session_sequence);
   record->headroom = packet.headroom;
   tables_.peers.Traffic(flow.action.slot).records_sent.Add(1);
   return Verdict::kClientToTrunk;
@@ -114,8 +114,7 @@ void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* room, Outgoing* ou
   } else {
     std::memcpy(room + kSingleHeadBytes, record.payload, record.payload_bytes);
   }
-  std::memcpy(start + sizeof(TrunkHeader), &record.header, sizeof(record.header));
-  sealer_.SealSingle(record.key, start);
+  sealer_.SealSingle(record.key, record.header, start);
   *out = Outgoing{Side::kTrunk, &record.peer->path, start, SingleBytes(record)};
 }
 

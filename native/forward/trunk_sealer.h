@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "forward/outgoing.h"
 #include "table/trunk_peers.h"
@@ -21,28 +22,44 @@ class TrunkSealer {
 
   // Seals a datagram of `length` bytes whose records are written.
   void SealRecords(const TrunkKey& key, uint8_t* datagram, size_t length) {
-    TrunkHeader* header = Begin(key, TrunkType::kData, datagram);
-    StoreLe64(header->tag, DataTag(key.key, datagram, length));
+    SipHash24 tag = Begin(key, TrunkType::kData, datagram);
+    AddRecords(datagram, length, &tag);
+    End(tag, datagram);
   }
-  // Seals the kSingleHeadBytes at `head`, whose record header is written.
-  void SealSingle(const TrunkKey& key, uint8_t* head) {
-    TrunkHeader* header = Begin(key, TrunkType::kData, head);
-    StoreLe64(header->tag, SingleTag(key.key, head));
+  // Seals the kSingleHeadBytes at `head`, and writes all of them.
+  void SealSingle(const TrunkKey& key, const RecordHeader& record, uint8_t* head) {
+    SipHash24 tag = Begin(key, TrunkType::kData, head);
+    std::memcpy(head + sizeof(TrunkHeader), &record, sizeof(record));
+    tag.Update(&record, sizeof(record));
+    End(tag, head);
   }
   // Seals a probe or its reply, whose body is written.
   void SealProbe(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
-    TrunkHeader* header = Begin(key, type, datagram);
-    StoreLe64(header->tag, ProbeTag(key.key, datagram));
+    SipHash24 tag = Begin(key, type, datagram);
+    tag.Update(datagram + sizeof(TrunkHeader), sizeof(ProbeBody));
+    End(tag, datagram);
   }
 
  private:
-  TrunkHeader* Begin(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
+  // Writes a header but for its tag, and begins that: out of registers, as what was just written
+  // in parts cannot be read as a whole before it, and all that was written before it, has reached
+  // the cache.
+  SipHash24 Begin(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
     auto* header = reinterpret_cast<TrunkHeader*>(datagram);
+    const uint64_t sequence = next_sequence_++;
     header->SetType(type);
     header->lane = lane_;
     header->key_epoch.Set(key.epoch);
-    header->sequence.Set(next_sequence_++);
-    return header;
+    header->sequence.Set(sequence);
+    SipHash24 tag(key.key);
+    tag.UpdateWord(header->version_and_type, 1);
+    tag.UpdateWord(lane_, 1);
+    tag.UpdateWord(ToBe16(key.epoch), 2);
+    tag.UpdateWord(ToBe64(sequence), 8);
+    return tag;
+  }
+  void End(SipHash24& tag, uint8_t* datagram) {
+    StoreLe64(reinterpret_cast<TrunkHeader*>(datagram)->tag, tag.Finish());
   }
 
   const uint8_t lane_;

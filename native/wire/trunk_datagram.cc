@@ -16,18 +16,15 @@ bool RecordsFill(const uint8_t* datagram, size_t length) {
   return true;
 }
 
+void AddRecords(uint8_t* datagram, size_t length, SipHash24* tag) {
+  RecordCursor records(datagram, length);
+  while (const RecordHeader* record = records.Next()) tag->Update(record, sizeof(*record));
+}
+
 uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length) {
   SipHash24 hash(key);
   hash.Update(datagram, kTaggedHeaderBytes);
-  RecordCursor records(datagram, length);
-  while (const RecordHeader* record = records.Next()) hash.Update(record, sizeof(*record));
-  return hash.Finish();
-}
-
-uint64_t SingleTag(const SipKey& key, const uint8_t* head) {
-  SipHash24 hash(key);
-  hash.Update(head, kTaggedHeaderBytes);
-  hash.Update(head + sizeof(TrunkHeader), sizeof(RecordHeader));
+  AddRecords(datagram, length, &hash);
   return hash.Finish();
 }
 

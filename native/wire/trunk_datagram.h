@@ -34,6 +34,17 @@ struct RecordHeader {
   Be32 session_index;
   Be16 payload_bytes;
   Be16 session_sequence;
+
+  // Written as one word, so that it can be read as one at once: what was written in parts must
+  // reach the cache first.
+  static RecordHeader Of(uint32_t session_index, uint16_t payload_bytes,
+                         uint16_t session_sequence) {
+    RecordHeader header;
+    StoreLe64(reinterpret_cast<uint8_t*>(&header), uint64_t{ToBe16(session_sequence)} << 48 |
+                                                       uint64_t{ToBe16(payload_bytes)} << 32 |
+                                                       ToBe32(session_index));
+    return header;
+  }
 };
 static_assert(sizeof(RecordHeader) == 8 && alignof(RecordHeader) == 1);
 
@@ -68,12 +79,12 @@ class RecordCursor {
 // Whether at least one record follows the header and the records fill the datagram exactly.
 bool RecordsFill(const uint8_t* datagram, size_t length);
 
+// Adds every record header of such a datagram to a tag that its header began.
+void AddRecords(uint8_t* datagram, size_t length, SipHash24* tag);
+
 // The tag of a data datagram whose structure was checked: SipHash-2-4 over bytes 0-11 and every
 // record header, in order. Payloads are the peers' to protect.
 uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length);
-
-// The same for a datagram of one record of which only header and record header are at `head`.
-uint64_t SingleTag(const SipKey& key, const uint8_t* head);
 
 // The tag of a probe or its reply: over bytes 0-11 and the 12 bytes behind the header.
 uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram);

@@ -62,5 +62,23 @@ TEST(AnySplitHashesTheSame) {
   }
 }
 
+TEST(WordsHashLikeTheirBytes) {
+  const std::vector<uint8_t> message{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18};
+  const uint64_t whole = Hash(message);
+  for (int first = 1; first <= 8; ++first) {
+    for (int second = 1; second <= 8; ++second) {
+      SipHash24 hash(CountingKey());
+      size_t at = 0;
+      for (const int count : {first, second}) {
+        uint64_t word = 0;
+        for (int i = 0; i < count; ++i) word |= uint64_t{message[at++]} << (8 * i);
+        hash.UpdateWord(word, count);
+      }
+      hash.Update(message.data() + at, message.size() - at);
+      CHECK_EQ(hash.Finish(), whole);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace turnpike
