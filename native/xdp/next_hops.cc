@@ -74,9 +74,11 @@ void NextHops::ResolveAllAgain() {
 }
 
 void NextHops::ResolveSomeAgain() {
+  constexpr uint32_t kAtOnceMin = 16;
   constexpr uint32_t kAtOnceMax = 200;
   constexpr uint32_t kParts = 50;
-  const uint32_t some = std::min(numbers_.highest() / kParts + 1, kAtOnceMax);
+  const uint32_t all = numbers_.highest();
+  const uint32_t some = std::min(std::clamp(all / kParts, kAtOnceMin, kAtOnceMax), all);
   to_sweep_ = std::max(to_sweep_, some);
 }
 
