@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/remote-relay.js';
-import { Trunk } from '../trunk/trunk.js';
+import { Trunk, type TrunkOptions } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
 import { Allocation } from './allocation.js';
 import { Answers } from './answers.js';
@@ -42,6 +42,8 @@ export interface RelayRulesOptions {
   /** Default LIMITS.challengesPerSecond and LIMITS.challengesBurst. */
   readonly challengesPerSecond?: number;
   readonly challengesBurst?: number;
+  /** As in `TrunkOptions`. */
+  readonly onForeignResponse?: NonNullable<TrunkOptions['onForeignResponse']>;
   /** A fault of ours met while handling one message; the others are not hindered by it. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -76,6 +78,7 @@ export class RelayRules {
       onRelayBack: (remote) => trunkRules.relayBack(remote),
       onControl: (remote, control) => trunkRules.control(remote, control),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
+      ...(options.onForeignResponse && { onForeignResponse: options.onForeignResponse }),
     });
     const stats = new RelayStats();
     const context: RelayContext = {

@@ -1,10 +1,11 @@
 import { trunkEpoch } from '../auth/keys.js';
 import { LIMITS } from '../limits.js';
-import type { DataPlane, DataPlaneEvent, PuntedDatagram } from '../native/types.js';
+import type { DataPlane, DataPlaneEvent, FiveTuple, PuntedDatagram } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
-import { decodeMessage } from '../stun/message.js';
+import { decodeMessage, type StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
 import type { Clock } from '../units.js';
 import { decodeControl, encodeControl, type TrunkControl } from './control.js';
 import { Liveness } from './liveness.js';
@@ -17,6 +18,17 @@ export type TrunkDrop =
   | 'trunk_control_wrong_source'
   | 'trunk_control_bad_integrity'
   | 'trunk_control_old_start';
+
+/**
+ * Why no way to a relay serves both directions. `no-answer`: it answers no probe. `not-heard`: it
+ * answers, but says that it gets no answers from here. `no-common-family`: nothing to send by.
+ */
+export type UnreachableReason = 'no-answer' | 'not-heard' | 'no-common-family';
+
+export interface UnreachableRelay {
+  readonly id: string;
+  readonly reason: UnreachableReason;
+}
 
 export interface TrunkOptions {
   readonly local: LocalRelay;
@@ -34,6 +46,12 @@ export interface TrunkOptions {
   readonly onControl: (remote: RemoteRelay, control: TrunkControl) => void;
   /** Valid data on an index that is not bound. */
   readonly onUnboundIndex: (remote: RemoteRelay, sessionIndex: number) => void;
+  /**
+   * A response to a Binding request that was sent from a trunk socket (`DataPlane.send`): it names
+   * no relay and proves nothing, so whoever asked compares its transaction.
+   * @returns whether it was waited for; one that was not is counted as malformed
+   */
+  readonly onForeignResponse?: (message: StunMessage, tuple: FiveTuple) => boolean;
 }
 
 interface Known {
@@ -72,6 +90,13 @@ export class Trunk {
   /** The relay of an id, if known. */
   get(id: string): RemoteRelay | undefined {
     return this.#byId.get(id)?.remote;
+  }
+
+  /** The relays that this one cannot reach now, and why. */
+  *unreachable(): Iterable<UnreachableRelay> {
+    for (const { remote } of this.#byId.values()) {
+      if (remote.path === undefined) yield { id: remote.id, reason: 'no-common-family' };
+    }
   }
 
   /** Every known relay with its smoothed round trip in nanoseconds. */
@@ -184,6 +209,10 @@ export class Trunk {
     const decoded = decodeMessage(data);
     if (!decoded.ok) return 'trunk_control_malformed';
     const { message } = decoded;
+    if (message.method === Method.Binding && message.messageClass !== 'request') {
+      const waited = this.#options.onForeignResponse?.(message, tuple) ?? false;
+      return waited ? undefined : 'trunk_control_malformed';
+    }
     const id = message.text(AttributeType.Username);
     const start = message.u64(AttributeType.RelayStart);
     if (id === undefined || start === undefined) return 'trunk_control_malformed';
