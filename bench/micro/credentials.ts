@@ -19,7 +19,7 @@ const IP = '192.0.2.1';
 const TENANT_ROOT = Buffer.alloc(32, 1);
 const TENANT_SECRET = tenantSecret(TENANT_ROOT, 'default');
 const nonceIssuer = new NonceIssuer({
-  key: Buffer.alloc(32, 2),
+  tenantRoot: Buffer.alloc(32, 2),
   clock: systemClock,
   lifetimeSeconds: LIMITS.nonceSeconds,
 });

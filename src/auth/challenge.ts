@@ -2,9 +2,14 @@ import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode, reasonPhrase } from '../stun/error-codes.js';
-import type { StunMessage } from '../stun/message.js';
+import { padded } from '../stun/bytes.js';
+import { FINGERPRINT_BYTES } from '../stun/fingerprint.js';
+import { HEADER_BYTES, type StunMessage } from '../stun/message.js';
 import { MessageWriter } from '../stun/writer.js';
 import { type Challenge, OFFERED_ALGORITHMS } from './long-term.js';
+import { NONCE_CHARACTERS } from './nonce.js';
+
+const ATTRIBUTE_HEADER_BYTES = 4;
 
 export interface ChallengeOptions {
   readonly code: Challenge['code'];
@@ -25,14 +30,37 @@ export interface ChallengeOptions {
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG when the realm is longer than LIMITS.realmBytesMax
  */
 export function buildChallenge(request: StunMessage, options: ChallengeOptions): Uint8Array {
-  const full = write(request, options, reasonPhrase(options.code));
-  if (full.length <= LIMITS.challengeBytesMax) return full;
-  const short = write(request, options, '');
-  if (short.length <= LIMITS.challengeBytesMax) return short;
+  return write(request, options, reasonThatFits(options));
+}
+
+/**
+ * How long the challenge will be, so that who gets none costs no writing.
+ * @returns bytes
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG as `buildChallenge`
+ */
+export function challengeBytes(options: Omit<ChallengeOptions, 'nonce'>): number {
+  return bytesWith(options, reasonThatFits(options));
+}
+
+function reasonThatFits(options: Omit<ChallengeOptions, 'nonce'>): string {
+  for (const reason of [reasonPhrase(options.code), '']) {
+    if (bytesWith(options, reason) <= LIMITS.challengeBytesMax) return reason;
+  }
   throw new TurnpikeError(
     'ERR_TURNPIKE_CONFIG',
     `a realm has at most ${LIMITS.realmBytesMax} bytes: ${JSON.stringify(options.realm)}`,
   );
+}
+
+function bytesWith(options: Omit<ChallengeOptions, 'nonce'>, reason: string): number {
+  const { code, realm, fingerprint } = options;
+  const attribute = (bytes: number) => ATTRIBUTE_HEADER_BYTES + padded(bytes);
+  let bytes = HEADER_BYTES + attribute(4 + Buffer.byteLength(reason));
+  if (code !== ErrorCode.BadRequest) {
+    bytes += attribute(Buffer.byteLength(realm)) + attribute(NONCE_CHARACTERS);
+    bytes += attribute(4 * OFFERED_ALGORITHMS.length);
+  }
+  return fingerprint ? bytes + FINGERPRINT_BYTES : bytes;
 }
 
 function write(request: StunMessage, options: ChallengeOptions, reason: string): Uint8Array {

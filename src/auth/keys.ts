@@ -51,6 +51,18 @@ export function relaySecret(clusterSecret: Uint8Array, relayId: string): Uint8Ar
   return derive(clusterSecret, ['turnpike relay v1', relayId]);
 }
 
+/**
+ * Key of the nonces that expire on one day, 32 bytes: the same at every relay of a cluster, before
+ * and after a restart (PROTOCOL.md section 2).
+ * @param root - tenant root
+ * @param day - `trunkEpoch` of the nonces' expiry
+ */
+export function nonceKey(root: Uint8Array, day: number): Uint8Array {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(day);
+  return hkdf(root, Buffer.concat([joined(['turnpike nonce v1', '']), bytes]), SECRET_BYTES);
+}
+
 /** Key of a relay's requests to directories, 32 bytes (PROTOCOL.md sections 1 and 5). */
 export function registrationKey(secret: Uint8Array): Uint8Array {
   return derive(secret, ['turnpike registration v1']);

@@ -26,12 +26,18 @@ export type AuthenticationFailure =
   | 'wrong-integrity'
   | 'stale-nonce';
 
+/**
+ * When the answer is paid from the source's budget: `none` for a peer that has proved a credential;
+ * `longer` where it is longer than the request, so that nobody is sent more than somebody sent;
+ * `always` where a credential was tried and was wrong, which bounds guessing.
+ */
+export type ChallengeCost = 'none' | 'longer' | 'always';
+
 /** What to answer to a request that is not authenticated: see `buildChallenge`. */
 export interface Challenge {
   readonly code: 400 | 401 | 438;
   readonly failure: AuthenticationFailure;
-  /** Whether the answer must be paid from the source's challenge budget. */
-  readonly costsBudget: boolean;
+  readonly cost: ChallengeCost;
 }
 
 export type AuthenticationResult =
@@ -117,6 +123,12 @@ function chosenAlgorithm(message: StunMessage, nonce: string): PasswordAlgorithm
   return asOffered ? passwordAlgorithmOf(message.passwordAlgorithm()) : undefined;
 }
 
+const COSTS: Partial<Record<AuthenticationFailure, ChallengeCost>> = {
+  'stale-nonce': 'none',
+  'unknown-user': 'always',
+  'wrong-integrity': 'always',
+};
+
 function refused(code: Challenge['code'], failure: AuthenticationFailure): AuthenticationResult {
-  return { ok: false, challenge: { code, failure, costsBudget: failure !== 'stale-nonce' } };
+  return { ok: false, challenge: { code, failure, cost: COSTS[failure] ?? 'longer' } };
 }

@@ -1,8 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import { hmac } from '../stun/hmac.js';
 import type { Clock } from '../units.js';
 import { BoundedCache } from './bounded-cache.js';
+import { nonceKey, SECRET_BYTES, trunkEpoch } from './keys.js';
 
 /** Starts every NONCE of a server of RFC 8489 (section 9.2). */
 const NONCE_COOKIE = 'obMatJos2';
@@ -21,11 +23,15 @@ const USERNAME_ANONYMITY_BITS = 0x40_0002;
 const NONCE_PREFIX = NONCE_COOKIE + base64Of24Bits(PASSWORD_ALGORITHMS_BITS);
 
 const EXPIRY_BYTES = 5;
-/** 128 bits: forging one takes 2^127 tries, each of which costs the sender's challenge budget. */
+/** 128 bits: forging one takes 2^127 tries. */
 const MAC_BYTES = 16;
 const BODY_CHARACTERS = ((EXPIRY_BYTES + MAC_BYTES) * 4) / 3;
+/** Length of every nonce of ours. */
+export const NONCE_CHARACTERS = PREFIX_CHARACTERS + BODY_CHARACTERS;
 /** Genuine nonces remembered: a peer shows its own several times while it connects. */
 const CACHED_NONCES_MAX = 8_192;
+/** Yesterday's, today's and tomorrow's key, and room for the day to change. */
+const KEYS_MAX = 4;
 const EXPIRY_SECONDS_MAX = 2 ** (EXPIRY_BYTES * 8) - 1;
 
 /** What a NONCE says its server supports (RFC 8489 section 18.1). */
@@ -55,30 +61,31 @@ export function securityFeatures(nonce: string): SecurityFeatures {
 /**
  * Issues and checks nonces without remembering any (PROTOCOL.md section 2): a nonce is the nonce
  * cookie and the base64 of expiry and HMAC-SHA-256 over expiry and source IP address. The port is
- * left out because a NAT may change it between two requests. One key per process: a restart makes
- * every nonce invalid, which costs each peer one 438.
+ * left out because a NAT may change it between two requests. The key follows from the tenant root
+ * and the day of the expiry, so a nonce outlives a restart of the relay that made it.
  */
 export class NonceIssuer {
-  readonly #key: Uint8Array;
+  readonly #root: Uint8Array;
   readonly #clock: Clock;
   readonly #lifetimeSeconds: number;
+  readonly #keys = new Map<number, Uint8Array>();
   readonly #genuine = new BoundedCache<string>(CACHED_NONCES_MAX);
 
   /**
-   * @param options.key - 32 random bytes, copied
+   * @param options.tenantRoot - 32 bytes, copied
    * @param options.lifetimeSeconds - how long a nonce stays fresh
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a key shorter than 32 bytes
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a root of another length
    */
   constructor(options: {
-    readonly key: Uint8Array;
+    readonly tenantRoot: Uint8Array;
     readonly clock: Clock;
     readonly lifetimeSeconds: number;
   }) {
-    if (options.key.length < 32) {
-      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'a nonce key has at least 32 bytes');
+    if (options.tenantRoot.length !== SECRET_BYTES) {
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `a tenant root has ${SECRET_BYTES} bytes`);
     }
-    // Not `slice`, which makes a view where the key is a Buffer.
-    this.#key = new Uint8Array(options.key);
+    // Not `slice`, which makes a view where the root is a Buffer.
+    this.#root = new Uint8Array(options.tenantRoot);
     this.#clock = options.clock;
     this.#lifetimeSeconds = options.lifetimeSeconds;
   }
@@ -88,41 +95,60 @@ export class NonceIssuer {
    * @returns 41 characters
    */
   issue(ip: string): string {
-    return this.#nonce(ip, Math.ceil(this.#nowSeconds() + this.#lifetimeSeconds));
+    const expiry = Math.ceil(this.#nowSeconds() + this.#lifetimeSeconds);
+    return this.#nonce(ip, Math.min(Math.max(expiry, 0), EXPIRY_SECONDS_MAX));
   }
 
   /**
-   * Tells a nonce of ours for this source that is still fresh, or has expired (stale), from
+   * Tells a nonce of this cluster for this source that is still fresh, or is not (stale), from
    * anything else. The comparison takes constant time.
    * @param ip - canonical source address
    * @param nonce - the request's NONCE
    */
   check(ip: string, nonce: string): NonceState {
-    if (nonce.length !== PREFIX_CHARACTERS + BODY_CHARACTERS) return 'invalid';
+    if (nonce.length !== NONCE_CHARACTERS) return 'invalid';
     const body = Buffer.from(nonce.slice(PREFIX_CHARACTERS), 'base64');
     if (body.length !== EXPIRY_BYTES + MAC_BYTES) return 'invalid';
     const expirySeconds = body.readUIntBE(0, EXPIRY_BYTES);
+    const nowSeconds = this.#nowSeconds();
+    if (Math.abs(dayOf(expirySeconds) - dayOf(nowSeconds)) > 1) return 'invalid';
     const name = `${expirySeconds} ${ip}`;
     const known = this.#genuine.get(name);
     const expected = known ?? this.#nonce(ip, expirySeconds);
     // Comparing the text, not what it decodes to, leaves base64 no second spelling.
     if (!sameText(nonce, expected)) return 'invalid';
     if (known === undefined) this.#genuine.set(name, expected);
-    return this.#nowSeconds() < expirySeconds ? 'fresh' : 'stale';
+    const leftSeconds = expirySeconds - nowSeconds;
+    // One that lives longer than ours do comes from a clock that was ahead.
+    const leftSecondsMax = this.#lifetimeSeconds + LIMITS.clockSkewMs / 1_000;
+    return leftSeconds > 0 && leftSeconds <= leftSecondsMax ? 'fresh' : 'stale';
   }
 
   #nonce(ip: string, expirySeconds: number): string {
     const body = Buffer.alloc(EXPIRY_BYTES + MAC_BYTES);
-    body.writeUIntBE(Math.min(expirySeconds, EXPIRY_SECONDS_MAX), 0, EXPIRY_BYTES);
+    body.writeUIntBE(expirySeconds, 0, EXPIRY_BYTES);
     const covered = Buffer.concat([body.subarray(0, EXPIRY_BYTES), Buffer.from(ip, 'latin1')]);
-    body.write(hmac('sha256', this.#key, covered, 'binary'), EXPIRY_BYTES, MAC_BYTES, 'binary');
+    const key = this.#key(dayOf(expirySeconds));
+    body.write(hmac('sha256', key, covered, 'binary'), EXPIRY_BYTES, MAC_BYTES, 'binary');
     return NONCE_PREFIX + body.toString('base64');
   }
 
-  /** Monotonic, so that setting the host's clock neither expires nor revives a nonce. */
-  #nowSeconds(): number {
-    return this.#clock.monotonic() / 1_000;
+  #key(day: number): Uint8Array {
+    const known = this.#keys.get(day);
+    if (known !== undefined) return known;
+    if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
+    const key = nonceKey(this.#root, day);
+    this.#keys.set(day, key);
+    return key;
   }
+
+  #nowSeconds(): number {
+    return this.#clock.now() / 1_000;
+  }
+}
+
+function dayOf(unixSeconds: number): number {
+  return trunkEpoch(unixSeconds * 1_000);
 }
 
 /** Whether two texts are equal, in a time that does not tell where they differ. */

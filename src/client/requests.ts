@@ -1,6 +1,7 @@
 import { formatAddress } from '../address.js';
 import { type ClientCredentials, isAuthentic, type Signature } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
@@ -175,6 +176,8 @@ class Exchange {
     const writer = new MessageWriter('request', this.#request.method, transactionId);
     this.#request.write(writer);
     this.#signature = credentials.sign(writer, this.#signature);
+    // A challenge that is no longer than its request costs its source nothing at the relay.
+    if (this.#signature.proof === undefined) writer.paddedTo(LIMITS.challengeBytesMax);
     this.#observer.signed(this.#signature);
     this.#id = hex(transactionId);
     this.#observer.started(this.#id);

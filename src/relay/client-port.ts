@@ -1,4 +1,4 @@
-import { buildChallenge } from '../auth/challenge.js';
+import { buildChallenge, challengeBytes } from '../auth/challenge.js';
 import type { ChallengeBudget } from '../auth/challenge-budget.js';
 import type { CredentialVerifier } from '../auth/credential-verifier.js';
 import type { Credential } from '../auth/credentials.js';
@@ -29,6 +29,9 @@ const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
   AttributeType.Lifetime,
 ]);
 
+/** A header and XOR-MAPPED-ADDRESS of an IPv4 address. */
+const BINDING_ANSWER_BYTES_MIN = 32;
+
 export interface ClientPortOptions {
   readonly context: RelayContext;
   readonly allocation: Allocation;
@@ -39,8 +42,8 @@ export interface ClientPortOptions {
 }
 
 /**
- * What peers send that is not data. Before authentication nothing is remembered, and every answer
- * is paid from the source's budget (PROTOCOL.md section 2).
+ * What peers send that is not data. Before authentication nothing is remembered, and an answer that
+ * is longer than its request is paid from the source's budget (PROTOCOL.md section 2).
  */
 export class ClientPort {
   readonly #options: ClientPortOptions;
@@ -71,8 +74,10 @@ export class ClientPort {
 
   #binding(message: StunMessage, origin: Origin): void {
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
-    if (!this.#pays(origin)) return;
-    const { transactionId } = message;
+    const { transactionId, bytes } = message;
+    // The common ones, whose answer is longer in any case, pay before it is written.
+    const short = bytes.length < BINDING_ANSWER_BYTES_MIN;
+    if (short && !this.#pays(origin)) return;
     const writer =
       unknown.length > 0
         ? new MessageWriter('error', Method.Binding, transactionId)
@@ -83,6 +88,7 @@ export class ClientPort {
             origin.tuple.remote,
           );
     if (message.has(AttributeType.Fingerprint)) writer.fingerprint();
+    if (!short && writer.length > bytes.length && !this.#pays(origin)) return;
     this.#send(origin, writer.finish());
   }
 
@@ -107,7 +113,7 @@ export class ClientPort {
       tupleKey: tupleKey(origin.tuple),
     };
     if (this.#expired(request)) {
-      return this.#challenge(message, origin, { code: 401, costsBudget: true });
+      return this.#challenge(message, origin, { code: 401, cost: 'longer' });
     }
     this.#dispatch(request);
   }
@@ -165,18 +171,15 @@ export class ClientPort {
   #challenge(
     message: StunMessage,
     origin: Origin,
-    challenge: Pick<Challenge, 'code' | 'costsBudget'>,
+    { code, cost }: Pick<Challenge, 'code' | 'cost'>,
   ): void {
-    if (challenge.costsBudget && !this.#pays(origin)) return;
+    const fingerprint = message.has(AttributeType.Fingerprint);
+    const longer = challengeBytes({ code, realm: REALM, fingerprint }) > message.bytes.length;
+    if ((cost === 'always' || (cost === 'longer' && longer)) && !this.#pays(origin)) return;
     const { stats } = this.#options.context;
     stats.client.challenges += 1;
-    const data = buildChallenge(message, {
-      code: challenge.code,
-      realm: REALM,
-      nonce: this.#options.nonces.issue(origin.tuple.remote.address),
-      fingerprint: message.has(AttributeType.Fingerprint),
-    });
-    this.#send(origin, data);
+    const nonce = this.#options.nonces.issue(origin.tuple.remote.address);
+    this.#send(origin, buildChallenge(message, { code, realm: REALM, nonce, fingerprint }));
   }
 
   #pays(origin: Origin): boolean {

@@ -106,7 +106,7 @@ export class RelayRules {
       allocation: new Allocation(context, this.#life, this.finder),
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
       nonces: new NonceIssuer({
-        key: random(32),
+        tenantRoot: options.tenantRoot,
         clock,
         lifetimeSeconds: LIMITS.nonceSeconds,
       }),

@@ -29,6 +29,7 @@ export const AttributeType = {
   Software: 0x8022,
   AlternateServer: 0x8023,
   Fingerprint: 0x8028,
+  Padding: 0xff03,
 } as const;
 
 /** Addresses coded as XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); all others are plain. */

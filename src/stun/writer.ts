@@ -147,6 +147,14 @@ export class MessageWriter {
     return this.u32(AttributeType.PasswordAlgorithm, number * 0x1_0000);
   }
 
+  /** PADDING (PROTOCOL.md section 2) where the message is shorter than that, header included. */
+  paddedTo(bytes: number): this {
+    const missing = bytes - this.#end - 4;
+    if (missing <= -4) return this;
+    this.#append(AttributeType.Padding, Math.max(missing, 0));
+    return this;
+  }
+
   /**
    * MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 over what has been written. Only
    * MESSAGE-INTEGRITY-SHA256 (after the other) and FINGERPRINT may follow.

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { buildChallenge } from '../../src/auth/challenge.js';
+import { buildChallenge, challengeBytes } from '../../src/auth/challenge.js';
 import { OFFERED_ALGORITHMS } from '../../src/auth/long-term.js';
 import { NonceIssuer } from '../../src/auth/nonce.js';
 import { isTurnpikeError } from '../../src/errors.js';
@@ -12,7 +12,7 @@ import { TestClock } from './test-clock.js';
 const { Realm, Nonce, Fingerprint, PasswordAlgorithms } = AttributeType;
 const REQUEST = decoded(request());
 const nonce = new NonceIssuer({
-  key: Buffer.alloc(32, 1),
+  tenantRoot: Buffer.alloc(32, 1),
   clock: new TestClock(),
   lifetimeSeconds: LIMITS.nonceSeconds,
 }).issue('2001:db8:1234:5678:11:2233:4455:6677');
@@ -47,6 +47,7 @@ t.test('a challenge is at most LIMITS.challengeBytesMax long (reflection by 401)
       for (const fingerprint of [false, true]) {
         const bytes = buildChallenge(REQUEST, { code, realm, nonce, fingerprint });
         t.ok(bytes.length <= LIMITS.challengeBytesMax, `${code} ${bytes.length} bytes`);
+        t.equal(challengeBytes({ code, realm, fingerprint }), bytes.length, 'foretold');
       }
     }
   }

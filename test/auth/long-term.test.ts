@@ -18,8 +18,9 @@ function refused(
   code: number,
   failure: AuthenticationFailure,
 ): void {
-  const costsBudget = failure !== 'stale-nonce';
-  t.strictSame(result, { ok: false, challenge: { code, failure, costsBudget } }, failure);
+  const always = failure === 'unknown-user' || failure === 'wrong-integrity';
+  const cost = failure === 'stale-nonce' ? 'none' : always ? 'always' : 'longer';
+  t.strictSame(result, { ok: false, challenge: { code, failure, cost } }, failure);
 }
 
 /** A request with the three attributes and whatever `more` adds before integrity. */

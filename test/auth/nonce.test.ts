@@ -1,14 +1,25 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { nonceKey } from '../../src/auth/keys.js';
 import { NonceIssuer, securityFeatures } from '../../src/auth/nonce.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { TestClock } from './test-clock.js';
 
 const IP = '192.0.2.1';
-const KEY = Buffer.alloc(32, 9);
+const ROOT = Buffer.alloc(32, 9);
 
-function issuer(clock = new TestClock(), key: Uint8Array = KEY): NonceIssuer {
-  return new NonceIssuer({ key, clock, lifetimeSeconds: 60 });
+const VECTORS = {
+  tenantRoot: 'a0c158cde3e77c16773be2b69c21e20522632fdf79d2dc7bff9d4f9fe088318b',
+  key325: 'e29405b20102f493bda11cce63976f6967962bd14a9728ce5035fefabb9ed214',
+  expiry: 1_795_348_800,
+  nonces: [
+    ['192.0.2.1', 'obMatJos2gAABAGsC2UBChh3kOtBuyzDk4L6qt9zq'],
+    ['2001:db8::1', 'obMatJos2gAABAGsC2UAf/yzibbeIUcrbrVAJEpYz'],
+  ],
+} as const;
+
+function issuer(clock = new TestClock(), root: Uint8Array = ROOT): NonceIssuer {
+  return new NonceIssuer({ tenantRoot: root, clock, lifetimeSeconds: 60 });
 }
 
 t.test('a nonce is fresh for its life, then stale', async (t) => {
@@ -20,8 +31,62 @@ t.test('a nonce is fresh for its life, then stale', async (t) => {
   t.equal(nonces.check(IP, nonce), 'fresh');
   clock.advance(1_001);
   t.equal(nonces.check(IP, nonce), 'stale');
-  clock.advance(365 * 86_400_000);
-  t.equal(nonces.check(IP, nonce), 'stale');
+  clock.advance(86_400_000);
+  t.equal(nonces.check(IP, nonce), 'stale', 'under the key of yesterday');
+  clock.advance(86_400_000);
+  t.equal(nonces.check(IP, nonce), 'invalid', 'and older ones are looked at no more');
+});
+
+t.test('a nonce outlives a restart and is one for all relays of a cluster', async (t) => {
+  const clock = new TestClock();
+  const nonce = issuer(clock).issue(IP);
+  t.equal(issuer(clock).check(IP, nonce), 'fresh');
+  t.equal(issuer(clock, Buffer.alloc(32, 10)).check(IP, nonce), 'invalid', 'not of another one');
+});
+
+t.test('the end of a day makes no nonce void', async (t) => {
+  for (const startsInMs of [30_000, 500, 1]) {
+    const clock = new TestClock();
+    clock.advance(86_400_000 - 1_000 - startsInMs);
+    const nonce = issuer(clock).issue(IP);
+    clock.advance(59_000);
+    t.equal(issuer(clock).check(IP, nonce), 'fresh', `made ${startsInMs} ms before midnight`);
+    clock.advance(2_000);
+    t.equal(issuer(clock).check(IP, nonce), 'stale');
+  }
+});
+
+t.test('a clock that was wrong costs a new nonce, and makes none that lasts', async (t) => {
+  for (const [wrongByMs, state] of [
+    [60_000, 'fresh'],
+    [3_600_000, 'stale'],
+    [86_400_000, 'stale'],
+    [30 * 86_400_000, 'invalid'],
+    [-86_400_000, 'stale'],
+    [-30 * 86_400_000, 'invalid'],
+  ] as const) {
+    const wrong = new TestClock();
+    wrong.advance(wrongByMs);
+    const nonce = issuer(wrong).issue(IP);
+    t.equal(issuer(wrong).check(IP, nonce), 'fresh', 'for the relay itself');
+    t.equal(issuer().check(IP, nonce), state, `${wrongByMs} ms`);
+  }
+});
+
+t.test('hosts whose clock says 1970 or 2200 issue and check', async (t) => {
+  for (const year of [1970, 2200]) {
+    const clock = new TestClock();
+    clock.advance(Date.UTC(year, 0, 1) - clock.now());
+    t.equal(issuer(clock).check(IP, issuer(clock).issue(IP)), 'fresh', String(year));
+  }
+});
+
+t.test('the vectors of PROTOCOL.md section 7', async (t) => {
+  const root = Buffer.from(VECTORS.tenantRoot, 'hex');
+  t.equal(Buffer.from(nonceKey(root, 325)).toString('hex'), VECTORS.key325);
+  const clock = new TestClock();
+  clock.advance(VECTORS.expiry * 1_000 - 60_000 - clock.now());
+  for (const [ip, nonce] of VECTORS.nonces) t.equal(issuer(clock, root).issue(ip), nonce, ip);
 });
 
 t.test('a nonce belongs to one source address and one key', async (t) => {
@@ -33,7 +98,7 @@ t.test('a nonce belongs to one source address and one key', async (t) => {
   t.equal(issuer(clock).check(IP, nonce), 'fresh', 'and to any issuer with that key');
 });
 
-t.test('the key is copied, be it a Buffer or not', async (t) => {
+t.test('the root is copied, be it a Buffer or not', async (t) => {
   for (const key of [Buffer.alloc(32, 9), new Uint8Array(32).fill(9)]) {
     const nonces = issuer(new TestClock(), key);
     key.fill(0);
@@ -105,7 +170,7 @@ t.test('security features are read in both bit orders (errata 6290)', async (t) 
   }
 });
 
-t.test('a short key is refused', async (t) => {
+t.test('a short root is refused', async (t) => {
   const error = t.throws(() => issuer(new TestClock(), Buffer.alloc(31)));
   t.ok(isTurnpikeError(error, 'ERR_TURNPIKE_CONFIG'));
 });

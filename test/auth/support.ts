@@ -32,9 +32,9 @@ export class TestServer {
   /** How often a key was asked for. */
   keysAsked = 0;
 
-  constructor(nonceKey = 1) {
-    const key = Buffer.alloc(32, nonceKey);
-    this.nonceIssuer = new NonceIssuer({ key, clock: this.clock, lifetimeSeconds: 60 });
+  constructor(nonceRoot = 1) {
+    const tenantRoot = Buffer.alloc(32, nonceRoot);
+    this.nonceIssuer = new NonceIssuer({ tenantRoot, clock: this.clock, lifetimeSeconds: 60 });
   }
 
   authenticate(message: StunMessage, ip = IP): AuthenticationResult {

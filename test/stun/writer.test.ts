@@ -12,6 +12,16 @@ function refuses(t: Test, write: () => unknown, message: string): void {
   t.ok(isTurnpikeError(t.throws(write, message), 'ERR_TURNPIKE_STUN'), message);
 }
 
+t.test('PADDING brings a message to a length, never beyond the next word', async (t) => {
+  t.equal(writer().paddedTo(20).length, 20, 'none where it is as long already');
+  for (const bytes of [21, 24, 120, 121]) {
+    const message = decoded(writer().paddedTo(bytes));
+    t.ok(message.bytes.length >= bytes && message.bytes.length < bytes + 4, String(bytes));
+    t.ok(message.get(AttributeType.Padding)?.every((byte) => byte === 0));
+  }
+  t.strictSame(decoded(writer().paddedTo(120)).unknownRequired(new Set()), [], 'optional');
+});
+
 t.test('every attribute of PROTOCOL.md comes back as it was written', async (t) => {
   const message = decoded(
     writer()

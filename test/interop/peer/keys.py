@@ -52,6 +52,16 @@ def long_term_key(algorithm: str, username: str, realm: str, password: str) -> b
     return hashlib.new(algorithm, f'{username}:{realm}:{password}'.encode()).digest()
 
 
+def nonce_of(root: bytes, ip: str, expiry: int) -> str:
+    """The nonce that any relay of the cluster makes for an address (PROTOCOL.md section 2)."""
+    day = (expiry - FIRST_EPOCH_SECONDS) // 86400
+    key = hkdf(root, join('turnpike nonce v1', struct.pack('!H', day)))
+    expiry_bytes = expiry.to_bytes(5, 'big')
+    mac = hmac.new(key, expiry_bytes + ip.encode(), hashlib.sha256).digest()[:16]
+    features = base64.b64encode(bytes([0x80, 0x00, 0x01]))
+    return 'obMatJos2' + (features + base64.b64encode(expiry_bytes + mac)).decode()
+
+
 def epoch_now() -> int:
     return int(time.time() - FIRST_EPOCH_SECONDS) // 86400
 

@@ -112,10 +112,15 @@ export class FakePeer {
   }
 
   /** Asks without credentials and learns the challenge. */
-  challenge(): StunMessage | undefined {
-    const answer = this.raw(Method.Allocate, () => {});
+  challenge(write: (writer: MessageWriter) => void = () => {}): StunMessage | undefined {
+    const answer = this.raw(Method.Allocate, write);
     if (answer) this.#learn(answer);
     return answer;
+  }
+
+  /** Takes another peer's challenge for its own. */
+  learnFrom(other: FakePeer): void {
+    this.#challenge = other.#challenge;
   }
 
   #learn(answer: StunMessage): void {
