@@ -78,10 +78,16 @@ TP_INLINE int tp_load_trunk_head(struct tp_context* context, const struct tp_vie
   return 1;
 }
 
+/* Whether a socket is one of those that keep their packets. */
+TP_INLINE int tp_is_left_out(const struct tp_view* view, __u16 socket) {
+  return (view->left_out >> (socket & (2 * TP_SOCKETS_PER_SIDE - 1))) & 1;
+}
+
 /* Whether the hop is known and the packet fits its way; then the rest of `out` is filled in. */
 TP_INLINE int tp_may_leave(struct tp_context* context, const struct tp_view* view,
                            struct tp_leaving* out) {
   const struct tp_path* path = out->path;
+  if (tp_is_left_out(view, path->socket)) return 0;
   const struct tp_destination* to = tp_find_destination(context, &path->destination);
   if (to == 0) return 0;
   __u32 parts[2];

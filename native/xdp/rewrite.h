@@ -188,7 +188,10 @@ TP_INLINE int tp_relay(struct tp_context* context) {
     flow = tp_find_flow(context, &view.key);
   }
   struct tp_cpu* cpu = tp_find_cpu(context, &zero);
-  if (flow == 0 || cpu == 0) return XDP_PASS;
+  const struct tp_config* settings = tp_find_settings(context, &zero);
+  if (flow == 0 || cpu == 0 || settings == 0) return XDP_PASS;
+  view.left_out = *(const volatile __u32*)&settings->left_out;
+  if (tp_is_left_out(&view, flow->socket)) return XDP_PASS;
   switch (flow->kind) {
     case TP_TO_TRUNK:
       return tp_relay_to_trunk(context, &view, flow, cpu);

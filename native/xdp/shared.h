@@ -23,6 +23,9 @@
 #define TP_WINDOW_WORDS 64
 #define TP_WINDOW_REMEMBERED (TP_WINDOW_WORDS * 64 - 64)
 
+/* The sockets of a data plane are numbered: those for clients, then those for the trunk. */
+#define TP_SOCKETS_PER_SIDE 16
+
 /* As kSessionSequenceGapMax in base/limits.h. */
 #define TP_SEQUENCE_GAP_MAX 4096
 
@@ -66,7 +69,9 @@ struct tp_path {
    * that it leaves from. */
   __u16 udp_sum;
   __u16 ip_sum;
-  __u32 is_ipv4;
+  __u16 is_ipv4;
+  /* The number of the socket that would send it. */
+  __u16 socket;
 };
 
 struct tp_flow {
@@ -80,7 +85,8 @@ struct tp_flow {
   __u32 cell;
   /* TP_TO_CLIENT, TP_FROM_RAW: the channel to write. */
   __be16 channel;
-  __u16 zero;
+  /* The number of the socket that would receive it. */
+  __u16 socket;
   struct tp_path path;
 };
 
@@ -154,7 +160,8 @@ struct tp_hop {
 struct tp_config {
   /* Whole days since 2026-01-01 UTC. */
   __u32 today;
-  __u32 zero;
+  /* A bit for each socket: what it would receive or send is left to it. */
+  __u32 left_out;
 };
 
 /* X(name), each counted by every CPU for itself. The first ones are verdicts of verdict.h. */

@@ -37,6 +37,7 @@ tp_flow_key MakeKey(const Endpoint& remote, const Endpoint& local, uint16_t chan
 }
 
 static_assert(TP_SOURCE_PORTS >= kWorkersMax);
+static_assert(TP_SOCKETS_PER_SIDE >= kAddressesPerSideMax);
 
 uint32_t Destinations(const XdpSizes& sizes) {
   return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;
@@ -112,8 +113,9 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
   } else {
     flow.kind = TP_TO_CLIENT;
     flow.channel = TP_BE16(action.channel);
-    flow.path = MakePath(LocalOf(Side::kClient, action.tuple), action.tuple.remote);
+    flow.path = MakePath(action.tuple);
   }
+  flow.socket = SocketNumber(Side::kClient, key.tuple.socket);
   EraseFlow(shared_key);
   if (UpdateBpfMap(program_.flows, &shared_key, &flow) == 0) return flow.cell;
   next_hops_.Release(flow.path.destination);
@@ -139,7 +141,7 @@ void XdpTables::PutSession(const SessionAction& action) {
   session.generation = action.generation;
   session.cell = action.index & session_mask_;
   session.channel = TP_BE16(action.channel);
-  session.path = MakePath(LocalOf(Side::kClient, action.tuple), action.tuple.remote);
+  session.path = MakePath(action.tuple);
   if (!known || before.generation != session.generation) {
     __atomic_store_n(&session_cells_[session.cell], 0, __ATOMIC_RELAXED);
   }
@@ -194,6 +196,10 @@ void XdpTables::SetToday(uint16_t today) {
   }
 }
 
+void XdpTables::LeaveOut(uint32_t sockets) {
+  __atomic_store_n(&settings_[0].left_out, sockets, __ATOMIC_RELAXED);
+}
+
 void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
   if (addresses == local_addresses_) return;
   local_addresses_ = std::move(addresses);
@@ -224,6 +230,7 @@ void XdpTables::WritePeer(uint32_t slot) {
   shared.path.local_port = TP_BE16(local.port);
   shared.path.destination = held.destination;
   shared.path.is_ipv4 = held.peer.path.remote.ip.IsIpv4();
+  shared.path.socket = SocketNumber(Side::kTrunk, held.peer.path.socket);
   tp_set_path_sums(&shared.path);
   // Without room for the new one the old one goes, as the workers have the new one.
   if (UpdateBpfMap(program_.peers, &slot, &shared) != 0) DeleteFromBpfMap(program_.peers, &slot);
@@ -241,8 +248,11 @@ void XdpTables::WriteSources(uint32_t slot) {
     const tp_flow_key key = MakeKey(source, Endpoint{ip, port}, 0);
     if (UpdateBpfMap(program_.flows, &key, &flow) == 0) held.sources.push_back(key);
   };
+  const std::vector<Endpoint>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
   for (const Endpoint& source : held.peer.sources) {
-    for (const Endpoint& bound : bound_[static_cast<size_t>(Side::kTrunk)]) {
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      const Endpoint& bound = sockets[i];
+      flow.socket = SocketNumber(Side::kTrunk, static_cast<uint16_t>(i));
       if (!bound.ip.IsWildcard()) {
         put(source, bound.ip, bound.port);
         continue;
@@ -315,8 +325,11 @@ tp_flow_key XdpTables::KeyOf(const FlowKey& key) const {
   return MakeKey(key.tuple.remote, LocalOf(Side::kClient, key.tuple), key.channel);
 }
 
-tp_path XdpTables::MakePath(const Endpoint& local, const Endpoint& remote) {
+tp_path XdpTables::MakePath(const FiveTuple& tuple) {
+  const Endpoint local = LocalOf(Side::kClient, tuple);
+  const Endpoint& remote = tuple.remote;
   tp_path path{};
+  path.socket = SocketNumber(Side::kClient, tuple.socket);
   path.remote = ToShared(remote.ip);
   path.local = ToShared(local.ip);
   path.remote_port = TP_BE16(remote.port);

@@ -28,6 +28,11 @@ struct XdpAddresses {
   std::vector<std::vector<uint16_t>> trunk_lane_ports;
 };
 
+// A socket of the data plane as the program numbers them.
+constexpr uint16_t SocketNumber(Side side, uint16_t socket) {
+  return static_cast<uint16_t>((side == Side::kTrunk ? TP_SOCKETS_PER_SIDE : 0) + socket);
+}
+
 // One thread at a time: the owner has a lock around it.
 class XdpTables {
  public:
@@ -54,6 +59,8 @@ class XdpTables {
 
   // Begins a day: other keys are used and accepted.
   void SetToday(uint16_t today);
+  // The sockets, one bit each by SocketNumber, whose packets are theirs alone from now on.
+  void LeaveOut(uint32_t sockets);
   // The addresses of the devices, for sockets that are bound to all of them.
   void SetLocalAddresses(std::vector<IpAddress> addresses);
 
@@ -74,8 +81,8 @@ class XdpTables {
   // Our address of a 5-tuple; an IP of none where it is not known.
   Endpoint LocalOf(Side side, const FiveTuple& tuple) const;
   tp_flow_key KeyOf(const FlowKey& key) const;
-  // A path with its destination, which is acquired.
-  tp_path MakePath(const Endpoint& local, const Endpoint& remote);
+  // A path to a client with its destination, which is acquired.
+  tp_path MakePath(const FiveTuple& tuple);
   void EraseFlow(const tp_flow_key& key);
   void WritePeer(uint32_t slot);
   void WriteSources(uint32_t slot);

@@ -84,6 +84,7 @@ class XdpPath {
   virtual void PutHop(uint32_t index, const tp_hop& hop) = 0;
   virtual void SetToday(uint16_t today) = 0;
   virtual void SetNextSequence(uint64_t sequence) = 0;
+  virtual void LeaveOut(uint32_t sockets) = 0;
   // Runs one frame; `lane` is set to the lane that a trunk datagram made of it has.
   virtual Passage Run(const Bytes& frame, uint8_t* lane) = 0;
   virtual uint64_t Count(tp_counter counter) = 0;
@@ -130,6 +131,7 @@ class UserPath : public XdpPath {
   void PutHop(uint32_t index, const tp_hop& hop) override { hops_[index] = hop; }
   void SetToday(uint16_t today) override { settings_.today = today; }
   void SetNextSequence(uint64_t sequence) override { cpu_.next_sequence = sequence; }
+  void LeaveOut(uint32_t sockets) override { settings_.left_out = sockets; }
   uint64_t Count(tp_counter counter) override { return cpu_.counts[counter]; }
   tp_traffic Traffic(uint32_t slot) override { return traffic_[slot]; }
 

@@ -61,8 +61,12 @@ class ProgramPath : public XdpPath {
     Put(program_.hops, &index, &real);
   }
   void SetToday(uint16_t today) override {
-    const tp_config settings{today, 0};
-    Put(program_.settings, &kZero, &settings);
+    settings_.today = today;
+    Put(program_.settings, &kZero, &settings_);
+  }
+  void LeaveOut(uint32_t sockets) override {
+    settings_.left_out = sockets;
+    Put(program_.settings, &kZero, &settings_);
   }
   void SetNextSequence(uint64_t sequence) override {
     std::vector<tp_cpu> cpus = Cpus();
@@ -108,6 +112,7 @@ class ProgramPath : public XdpPath {
   }
 
   tp_program program_{};
+  tp_config settings_{};
   const char* step_ = "";
   int error_ = 0;
   uint32_t cpu_ = 0;

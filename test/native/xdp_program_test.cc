@@ -80,6 +80,28 @@ TEST(EveryKindAndLengthGivesTheSameBytesInTheKernel) {
   CHECK(program.Count(TP_COUNT_TRUNK_TO_CLIENT) > 50);
 }
 
+TEST(WhatASocketWouldReceiveOrSendIsLeftToIt) {
+  constexpr uint32_t kClients = 1;
+  constexpr uint32_t kTrunk = 1u << TP_SOCKETS_PER_SIDE;
+  ProgramPath program;
+  if (!Loaded(program)) return;
+  UserPath user(program.cpu());
+  uint64_t sequence = 1'000;
+  for (const uint32_t left_out : {kClients, kTrunk, kClients | kTrunk, 2u | 2u * kTrunk, 0u}) {
+    for (XdpPath* path : {static_cast<XdpPath*>(&program), static_cast<XdpPath*>(&user)}) {
+      XdpScene scene(*path);
+      path->LeaveOut(left_out);
+      // Whichever of the two ends is left out.
+      const bool passed = (left_out & (kClients | kTrunk)) != 0;
+      for (const Bytes& frame : {scene.FromClient({'a'}), scene.FromRelay(++sequence, {'b'})}) {
+        const Passage passage = path->Run(frame);
+        CHECK_EQ(passage.action, static_cast<int>(passed ? XDP_PASS : XDP_TX));
+        CHECK_EQ(passage.frame == frame, passed);
+      }
+    }
+  }
+}
+
 TEST(AProgramRedirectsToAnotherInterface) {
   ProgramPath program;
   if (!Loaded(program)) return;

@@ -23,15 +23,18 @@ struct XdpScene {
     other.send_key = tp_key{kKey.k0, kKey.k1};
     other.receive[1] = tp_receive_key{tp_key{kKey.k0, kKey.k1}, kToday, 1};
     other.path = ToPath(trunk, relay);
+    other.path.socket = TP_SOCKETS_PER_SIDE;
     SpreadSourcePorts(&other);
     path.PutPeer(kSlot, other);
     tp_flow source{};
     source.kind = TP_TRUNK_SOURCE;
     source.slot = kSlot;
     source.generation = 9;
+    source.socket = TP_SOCKETS_PER_SIDE;
     path.PutFlow(ToKey(relay, trunk, 0), source);
     tp_flow to_trunk = source;
     to_trunk.kind = TP_TO_TRUNK;
+    to_trunk.socket = 0;
     to_trunk.session_index = TP_BE32(77);
     path.PutFlow(ToKey(client, service, 0x4000), to_trunk);
     tp_session session{};
