@@ -171,6 +171,10 @@ export const LIMITS = {
   /** Command line: API key length in characters. */
   apiKeyCharactersMin: 16,
   apiKeyCharactersMax: 512,
+  /** Log: bytes that wait to be written; beyond it lines are left out and counted. */
+  logBufferBytesMax: 1_048_576,
+  /** Log: how long the end of a program waits for its last lines to be written. */
+  logFarewellMs: 500,
   /** `turnpike relay`: a drain that takes longer than this is cut short. */
   stopMs: 4_500,
   /** Byte stream of `turnpike peer`: segments that a receiver holds, and bytes not yet sent. */

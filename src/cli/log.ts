@@ -1,29 +1,77 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { CommandIo } from './command.js';
-import type { Terminal } from './terminal.js';
+import { LogOutput, type LostLines } from './log-output.js';
+import { Terminal } from './terminal.js';
+
+/** The log of a running command. */
+export interface Log {
+  /** Its `level` may be set at any time. */
+  readonly logger: Logger;
+  /** Stderr's, when it is a terminal. */
+  readonly terminal: Terminal | undefined;
+  /** Waits, for a short time at most, until what was logged is written. */
+  close(): Promise<void>;
+}
 
 /**
  * The log of a command: readable lines on a terminal, JSON lines otherwise, always on stderr,
- * because stdout belongs to what a command produces. Writes to the process's stderr are
- * synchronous, so that the last line before an exit is never lost.
+ * because stdout belongs to what a command produces. Whatever stderr is, logging never blocks and
+ * never fails; what could not be written is counted, and said when it can be.
  * @param level - a pino level
  * @param stderr - where to write
- * @param terminal - stderr's, if it is one
  */
-export async function openLog(
-  level: string,
-  stderr: CommandIo['stderr'],
-  terminal: Terminal | undefined,
-): Promise<Logger> {
-  const destination =
-    terminal === undefined ? jsonLines(stderr) : await readableLines(stderr, terminal);
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+export async function openLog(level: string, stderr: CommandIo['stderr']): Promise<Log> {
+  let said: Logger | undefined;
+  const output = openOutput(stderr, (lost) => said && sayLost(said, lost));
+  const terminal = stderr.isTTY ? new Terminal(output, () => stderr.columns) : undefined;
+  const destination = terminal === undefined ? output : await readableLines(stderr, terminal);
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  said = logger;
+  const giveBack = sayWarnings(logger, output);
+  return {
+    logger,
+    terminal,
+    close: async () => {
+      await output.settle();
+      giveBack();
+    },
+  };
 }
 
-function jsonLines(stderr: CommandIo['stderr']): DestinationStream {
-  return stderr === process.stderr
-    ? pino.destination({ dest: 2, sync: true })
-    : { write: (line) => void stderr.write(line) };
+/** What of a log's output the rest of the program uses. */
+type Output = Pick<LogOutput, 'write' | 'behind' | 'settle' | 'flushAtExit'>;
+
+function openOutput(stderr: CommandIo['stderr'], onLost: (lost: LostLines) => void): Output {
+  if (stderr === process.stderr) return new LogOutput(2, onLost);
+  return {
+    write: (text) => void stderr.write(text),
+    behind: false,
+    settle: async () => {},
+    flushAtExit: () => {},
+  };
+}
+
+function sayLost(logger: Logger, { lines, reason }: LostLines): void {
+  const why = reason === 'EAGAIN' ? 'what reads it was too slow' : reason;
+  const level = logger.isLevelEnabled('warn') ? 'warn' : 'fatal';
+  logger[level](
+    { event: 'log-lost', lines, reason },
+    `${lines} lines are missing here, as the log could not be written: ${why}`,
+  );
+}
+
+/** Node's own warnings become lines too: it would write them itself, and wait for that. */
+function sayWarnings(logger: Logger, output: Output): () => void {
+  const onExit = () => output.flushAtExit();
+  process.on('exit', onExit);
+  const nodes = process.listeners('warning');
+  const onWarning = ({ name, message }: Error) => logger.warn({ warning: name }, message);
+  process.removeAllListeners('warning').on('warning', onWarning);
+  return () => {
+    process.off('exit', onExit);
+    process.off('warning', onWarning);
+    for (const listener of nodes) process.on('warning', listener);
+  };
 }
 
 async function readableLines(

@@ -5,11 +5,11 @@ const { stdin, stdout, stderr, env } = process;
 
 // A reader that went away (`turnpike demo | head`) is no failure of ours, but nothing more can be
 // said to it. Commands that must know watch for it themselves.
-for (const stream of [stdout, stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+// Where nothing can be said, a full disk or whatever else, that is no reason to stop either.
+stderr.on('error', () => {});
 
 const exitCode = await runProgram(process.argv.slice(2), { stdin, stdout, stderr, env });
 

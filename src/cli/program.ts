@@ -6,7 +6,6 @@ import { COMMANDS } from './commands/index.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { allOptions, exitCodeHelp, flagText, helpFooter, optionHelp } from './help.js';
 import { trapSignals } from './signals.js';
-import { Terminal } from './terminal.js';
 
 const GROUPS: Readonly<Record<string, string>> = {
   secret: 'make and derive the secrets of a deployment',
@@ -160,13 +159,13 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
     io.stderr.write(lines.map((line) => `${name}: ${line}\n`).join(''));
     return exitCodeOf(error);
   }
-  const terminal = io.stderr.isTTY ? new Terminal(io.stderr) : undefined;
-  const logger = await openLog(String(config.values.logLevel), io.stderr, terminal);
+  const log = await openLog(String(config.values.logLevel), io.stderr);
+  const { logger, terminal } = log;
   for (const warning of config.warnings) logger.warn(warning);
   const trap = trapSignals((code) => process.exit(code));
   const onCrash = (error: unknown) => {
     logFailure(logger, error);
-    process.exit(EXIT.failed);
+    void log.close().then(() => process.exit(EXIT.failed));
   };
   process.on('uncaughtException', onCrash);
   try {
@@ -185,6 +184,7 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   } finally {
     process.off('uncaughtException', onCrash);
     trap.release();
+    await log.close();
   }
 }
 

@@ -1,5 +1,4 @@
 import t from 'tap';
-import type { CommandIo } from '../../../src/cli/command.js';
 import type { Traffic } from '../../../src/cli/peer/link.js';
 import { statusBetween, statusLine } from '../../../src/cli/peer/status.js';
 import { Terminal } from '../../../src/cli/terminal.js';
@@ -53,13 +52,13 @@ t.test('before a connection there is nothing but waiting to show', async (t) => 
 
 t.test('log lines scroll above the status line, which never wraps', async (t) => {
   let screen = '';
-  const stream = {
-    columns: 10,
+  const output = {
+    behind: false,
     write: (text: string) => {
       screen += text;
     },
   };
-  const terminal = new Terminal(stream as unknown as CommandIo['stderr']);
+  const terminal = new Terminal(output, () => 10);
   terminal.write('first\n');
   t.equal(screen, 'first\n', 'without a status line there is nothing to clear');
   terminal.status('0123456789abc');
@@ -69,4 +68,8 @@ t.test('log lines scroll above the status line, which never wraps', async (t) =>
   terminal.clear();
   terminal.clear();
   t.equal(screen, '\r\u001b[K');
+  screen = '';
+  output.behind = true;
+  terminal.status('stale by the time it could be shown');
+  t.equal(screen, '', 'a terminal that is stopped gets no heap of status lines');
 });

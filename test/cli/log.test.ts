@@ -1,0 +1,234 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { LIMITS } from '../../src/limits.js';
+
+t.setTimeout(120_000);
+
+const CHATTY = fileURLToPath(new URL('programs/chatty.ts', import.meta.url));
+const TERMINAL = fileURLToPath(new URL('programs/stopped-terminal.py', import.meta.url));
+const program = (lines: number) => ['--import', 'tsx', CHATTY, String(lines)];
+
+/** More than the log's buffer holds. */
+const MANY = 20_000;
+
+interface Chatty {
+  /** Resolves when it has logged so many lines more. */
+  say(lines: number): Promise<void>;
+  started: Promise<void>;
+  /** Sends SIGTERM; how it ended, and after how many milliseconds. */
+  stop(): Promise<{ exitCode: number | null; ms: number }>;
+}
+
+/** Starts the program with its log going to `stderr`. */
+function chatty(t: Test, stderr: number, lines: number): Chatty {
+  const child = spawn(process.execPath, program(lines), { stdio: ['pipe', 'pipe', stderr] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const words = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  const said = words[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value } = await said.next();
+    if (value === undefined) throw new Error('it ended');
+  };
+  return {
+    started: next(),
+    say: async (more) => {
+      child.stdin?.write(`${more}\n`);
+      await next();
+    },
+    stop: async () => {
+      const since = performance.now();
+      child.kill('SIGTERM');
+      const [exitCode] = (await once(child, 'exit')) as [number | null];
+      return { exitCode, ms: performance.now() - since };
+    },
+  };
+}
+
+/** A pipe with a name. */
+function fifo(t: Test): string {
+  const path = join(t.testdir(), 'fifo');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+/** Opens a file until the test ends. */
+function opened(t: Test, path: string, flags: number): number {
+  const fd = openSync(path, flags);
+  t.teardown(() => closeSync(fd));
+  return fd;
+}
+
+const READ_END = constants.O_RDWR | constants.O_NONBLOCK;
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 1_000 && !(await holds()); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+function linesOf(text: string): Record<string, unknown>[] {
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function allThere(t: Test, lines: readonly Record<string, unknown>[], all: number): void {
+  const lost = lines.filter(({ event }) => event === 'log-lost');
+  const left = lost.reduce((sum, line) => sum + Number(line.lines), 0);
+  t.ok(left > 0, 'some were lost');
+  t.equal(lines.length - lost.length + left, all, 'each line is there or counted');
+}
+
+t.test('a pipe that nobody reads stops nobody, and says what it lost', async (t) => {
+  const path = fifo(t);
+  const end = opened(t, path, READ_END);
+  const one = chatty(t, opened(t, path, constants.O_WRONLY), MANY);
+  await one.started;
+  await one.say(MANY);
+  let text = '';
+  const buffer = Buffer.alloc(1 << 20);
+  const readAll = async (until: RegExp) => {
+    for (let tries = 0; tries < 400 && !until.test(text); tries++) {
+      try {
+        text += buffer.toString('utf8', 0, readSync(end, buffer));
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  };
+  await readAll(/"event":"log-lost"/);
+  t.match(text, /"reason":"EAGAIN"/);
+  await readAll(/never/);
+  allThere(t, linesOf(text), 2 * MANY);
+
+  await one.say(MANY);
+  const { exitCode, ms } = await one.stop();
+  t.equal(exitCode, 0, 'SIGTERM works while nobody reads');
+  t.ok(ms < 10_000, 'and the end does not wait for a reader');
+});
+
+t.test('a reader that went away may be followed by another', async (t) => {
+  const path = fifo(t);
+  const end = openSync(path, READ_END);
+  const writing = openSync(path, constants.O_WRONLY);
+  const one = chatty(t, writing, 1);
+  await one.started;
+  closeSync(writing);
+  readSync(end, Buffer.alloc(65_536));
+  closeSync(end);
+  await one.say(3);
+  const again = opened(t, path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const { exitCode } = await one.stop();
+  t.equal(exitCode, 0);
+  const buffer = Buffer.alloc(65_536);
+  const text = buffer.toString('utf8', 0, readSync(again, buffer));
+  t.equal(linesOf(text).length, 4, 'what was said meanwhile, and the last line');
+});
+
+t.test('a disk that is full for good', async (t) => {
+  const one = chatty(t, opened(t, '/dev/full', constants.O_WRONLY), MANY);
+  await one.started;
+  await one.say(5);
+  t.equal((await one.stop()).exitCode, 0, 'it lives, and ends when it is told to');
+});
+
+const isRoot = process.getuid?.() === 0;
+
+t.test('a disk that fills and is cleared', { skip: !isRoot && 'mount needs root' }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'turnpike-log-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'turnpike-test', folder]);
+  const remove = () => {
+    execFileSync('umount', ['-l', folder]);
+    rmSync(folder, { recursive: true });
+  };
+  process.once('exit', remove);
+  t.teardown(() => {
+    process.off('exit', remove);
+    remove();
+  });
+  writeFileSync(join(folder, 'other'), Buffer.alloc(128 * 1024));
+  const path = join(folder, 'log');
+  const log = openSync(path, 'a');
+  t.teardown(() => closeSync(log));
+  const one = chatty(t, log, MANY);
+  await one.started;
+  await until(() => readFileSync(path).length >= 100 * 1024);
+  await one.say(1);
+  rmSync(join(folder, 'other'));
+  execFileSync('mount', ['-o', 'remount,size=16m', folder]);
+  await until(() => /log-lost/.test(readFileSync(path, 'utf8')));
+  t.match(readFileSync(path, 'utf8'), /"event":"log-lost".*"reason":"ENOSPC"/);
+  await one.say(3);
+  t.equal((await one.stop()).exitCode, 0);
+  const lines = linesOf(readFileSync(path, 'utf8'));
+  allThere(t, lines, MANY + 1 + 3 + 1);
+  t.match(lines.at(-1), { event: 'stopped' }, 'the last line before the end is written');
+});
+
+t.test('a terminal that is stopped', async (t) => {
+  const child = spawn('python3', [TERMINAL, process.execPath, ...program(MANY)]);
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [exitCode] = (await once(child, 'exit')) as [number | null];
+  t.equal(exitCode, 0, 'SIGTERM works');
+  t.match(text, new RegExp(`^${MANY}\n`), 'and logging did not wait');
+});
+
+t.test('servers run with a log that cannot be written at all', async (t) => {
+  const folder = t.testdir();
+  const secret = (name: string) => {
+    const file = join(folder, name);
+    writeFileSync(file, `${Buffer.alloc(32, name).toString('base64')}\n`, { mode: 0o600 });
+    return file;
+  };
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  const path = fifo(t);
+  const end = opened(t, path, READ_END);
+  try {
+    while (writeSync(end, Buffer.alloc(4_096)) > 0);
+  } catch {
+    // It is full.
+  }
+  for (const stderr of ['/dev/full', path]) {
+    const port = await freePort();
+    const argv = ['directory', '--cluster-secret-file', secret('cluster')];
+    argv.push('--api-key-file', secret('key'), '--listen', `127.0.0.1:${port}`);
+    const child = spawn(process.execPath, ['--import', 'tsx', main, ...argv], {
+      stdio: ['ignore', 'ignore', opened(t, stderr, constants.O_WRONLY)],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    const answer = async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).status;
+    await until(async () => (await answer().catch(() => 0)) === 200);
+    t.equal(await answer(), 200, 'it serves');
+    child.kill('SIGTERM');
+    t.strictSame(await once(child, 'exit'), [0, null]);
+  }
+  t.ok(LIMITS.logBufferBytesMax < MANY * 100, 'more was said than the buffer holds');
+});

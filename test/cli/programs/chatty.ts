@@ -1,0 +1,22 @@
+/**
+ * Logs as many lines as it is told to, at its start and for each line of input, says so on standard
+ * output, and ends with 0 on SIGTERM.
+ */
+import { openLog } from '../../../src/cli/log.js';
+import { aborted, trapSignals } from '../../../src/cli/signals.js';
+
+const { logger, close } = await openLog('info', process.stderr);
+const trap = trapSignals((code) => process.exit(code));
+
+function say(lines: number): void {
+  for (let line = 0; line < lines; line++)
+    logger.info({ line }, 'a line of a busy service'.repeat(4));
+  process.stdout.write(`${lines}\n`);
+}
+
+say(Number(process.argv[2]));
+process.stdin.on('data', (text) => say(Number(text)));
+await aborted(trap.stop);
+logger.info({ event: 'stopped' }, 'stopped');
+await close();
+process.exit(0);
