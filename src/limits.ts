@@ -53,6 +53,8 @@ export const LIMITS = {
   challengesBurst: 2_000,
   /** Sources remembered by the challenge budget. */
   challengeSourcesMax: 65_536,
+  /** Bare Closed indications that a relay sends in all, per second. */
+  closedHintsPerSecond: 2_000,
   /** A nonce's life. */
   nonceSeconds: 3_600,
   /** Largest challenge in bytes. */

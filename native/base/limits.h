@@ -9,7 +9,7 @@ namespace turnpike {
 
 // Checked by the loader, so that an addon of another build is refused instead of misread. Raise it
 // whenever what the binding takes or returns changes. `CONTRACT` in native/locate.cjs is its twin.
-inline constexpr uint32_t kBindingContract = 4;
+inline constexpr uint32_t kBindingContract = 5;
 
 inline constexpr uint32_t kWorkersMax = 16;
 inline constexpr uint32_t kAddressesPerSideMax = 16;
@@ -83,6 +83,15 @@ inline constexpr uint32_t kTurnsBetweenPolls = 8;
 inline constexpr int kBarrierPollMs = 1;
 // Such sleeps of a worker that has been told to stop.
 inline constexpr int kFinishPollsMax = 200;
+
+// Bare Closed indications to sources of data that met no flow (PROTOCOL.md section 2): all sources
+// together at most, per second and worker for one source, at once for one; sources remembered.
+inline constexpr uint32_t kClosedHintsPerSecondMax = 1'000'000;
+inline constexpr uint64_t kHintsPerSourcePerSecond = 10;
+inline constexpr uint64_t kHintsPerSourceBurst = 20;
+inline constexpr uint32_t kHintSourcesMax = 8'192;
+// Addresses of known relays that are never answered so.
+inline constexpr uint32_t kRelayHostsMax = 32'768;
 
 // Largest difference of session sequences that counts as loss or as reordering. A larger one says
 // that the session was received elsewhere meanwhile, and only sets the new start.

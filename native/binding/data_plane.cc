@@ -57,25 +57,27 @@ class DataPlaneObject::CloseWork : public Napi::AsyncWorker {
 
 Napi::Function DataPlaneObject::Define(Napi::Env env) {
   using Plane = DataPlaneObject;
-  return DefineClass(
-      env, "DataPlane",
-      {Plane::InstanceMethod("putClientFlowToTrunk", &Plane::PutClientFlowToTrunk),
-       Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
-       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
-       Plane::InstanceMethod("putSession", &Plane::PutSession),
-       Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
-       Plane::InstanceMethod("lanePorts", &Plane::LanePorts),
-       Plane::InstanceMethod("putTrunkPeer", &Plane::PutTrunkPeer),
-       Plane::InstanceMethod("removeTrunkPeer", &Plane::RemoveTrunkPeer),
-       Plane::InstanceMethod("probe", &Plane::Probe), Plane::InstanceMethod("send", &Plane::Send),
-       Plane::InstanceMethod("hold", &Plane::Hold),
-       Plane::InstanceMethod("release", &Plane::Release),
-       Plane::InstanceMethod("drain", &Plane::Drain), Plane::InstanceMethod("ports", &Plane::Ports),
-       Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
-       Plane::InstanceMethod("xdpMode", &Plane::XdpMode),
-       Plane::InstanceMethod("xdpReason", &Plane::XdpReason),
-       Plane::InstanceMethod("xdpAttached", &Plane::XdpAttached),
-       Plane::InstanceMethod("close", &Plane::Close)});
+  return DefineClass(env, "DataPlane",
+                     {Plane::InstanceMethod("putClientFlowToTrunk", &Plane::PutClientFlowToTrunk),
+                      Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
+                      Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
+                      Plane::InstanceMethod("putSession", &Plane::PutSession),
+                      Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
+                      Plane::InstanceMethod("lanePorts", &Plane::LanePorts),
+                      Plane::InstanceMethod("putTrunkPeer", &Plane::PutTrunkPeer),
+                      Plane::InstanceMethod("removeTrunkPeer", &Plane::RemoveTrunkPeer),
+                      Plane::InstanceMethod("setRelayHosts", &Plane::SetRelayHosts),
+                      Plane::InstanceMethod("probe", &Plane::Probe),
+                      Plane::InstanceMethod("send", &Plane::Send),
+                      Plane::InstanceMethod("hold", &Plane::Hold),
+                      Plane::InstanceMethod("release", &Plane::Release),
+                      Plane::InstanceMethod("drain", &Plane::Drain),
+                      Plane::InstanceMethod("ports", &Plane::Ports),
+                      Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
+                      Plane::InstanceMethod("xdpMode", &Plane::XdpMode),
+                      Plane::InstanceMethod("xdpReason", &Plane::XdpReason),
+                      Plane::InstanceMethod("xdpAttached", &Plane::XdpAttached),
+                      Plane::InstanceMethod("close", &Plane::Close)});
 }
 
 DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
@@ -215,6 +217,17 @@ Napi::Value DataPlaneObject::PutTrunkPeer(const Napi::CallbackInfo& info) {
 Napi::Value DataPlaneObject::RemoveTrunkPeer(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   return ToValue(info, controller_->RemoveTrunkPeer(Argument(info, 0)));
+}
+
+Napi::Value DataPlaneObject::SetRelayHosts(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
+  std::vector<Endpoint> hosts;
+  for (size_t at = 0; at + kEndpointBytes <= bytes.ByteLength(); at += kEndpointBytes) {
+    hosts.push_back(ReadEndpoint(bytes.Data() + at));
+  }
+  pool_.relay_hosts().Set(hosts);
+  return ToValue(info, StatusCode::kOk);
 }
 
 Napi::Value DataPlaneObject::Probe(const Napi::CallbackInfo& info) {

@@ -40,6 +40,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value RemoveSession(const Napi::CallbackInfo& info);
   Napi::Value PutTrunkPeer(const Napi::CallbackInfo& info);
   Napi::Value RemoveTrunkPeer(const Napi::CallbackInfo& info);
+  Napi::Value SetRelayHosts(const Napi::CallbackInfo& info);
   Napi::Value Probe(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Hold(const Napi::CallbackInfo& info);

@@ -85,6 +85,8 @@ bool ReadSizes(const Napi::Object& object, PlaneOptions* plane) {
                     &plane->trunk_mtu_bytes) &&
          ReadNumber(object, "coalescingUs", 0, kCoalescingUsMax, &plane->coalescing_us) &&
          ReadNumber(object, "busyPollUs", 0, kBusyPollUsMax, &plane->busy_poll_us) &&
+         ReadNumber(object, "closedHintsPerSecond", 0, kClosedHintsPerSecondMax,
+                    &plane->closed_hints_per_second) &&
          ReadCpus(object, &plane->cpus);
 }
 

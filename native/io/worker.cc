@@ -39,6 +39,10 @@ Status Worker::Allocate() {
     status = tables_.peers.Allocate(options_.trunk_peers_max, options_.hash_key, options_.traffic);
   }
   if (status.ok()) status = bundler_.Allocate(options_.trunk_peers_max, options_.trunk_mtu_bytes);
+  if (status.ok()) {
+    status = closed_hints_.Allocate(options_.hash_key, options_.closed_hints_per_second,
+                                    options_.relay_hosts);
+  }
   if (status.ok()) status = batch_.Allocate();
   if (status.ok()) status = commands_.Allocate();
   if (status.ok()) status = control_sends_.Allocate(kSendQueueBytes);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "forward/bundler.h"
+#include "forward/closed_hints.h"
 #include "forward/forwarder.h"
 #include "io/byte_ring.h"
 #include "io/command_queue.h"
@@ -43,12 +44,15 @@ struct WorkerOptions {
   uint32_t trunk_mtu_bytes;
   uint32_t coalescing_us;
   uint32_t busy_poll_us;
+  uint32_t closed_hints_per_second;
   SipKey hash_key;
   uint64_t first_sequence;
   // kCounterRowCells cells, and one element for each slot; both outlive the worker.
   CounterCell* counters;
   TrunkTraffic* traffic;
   Notifier* notifier;
+  // Outlives the worker.
+  const RelayHosts* relay_hosts;
 };
 
 // The head of a control datagram in a worker's send queue, its bytes behind it. It leaves when
@@ -145,6 +149,8 @@ class Worker {
   // Bundles leave when the sockets are empty, or when the oldest has waited long enough.
   void CloseBundlesIfDue(const Now& now);
   void CloseBundles();
+  // Tells the sender of data that met no flow so, where that is allowed.
+  void HintClosed(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);
   void ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns);
   void Queue(SendBatch& sends, const Outgoing& outgoing);
@@ -158,6 +164,7 @@ class Worker {
   TrunkSealer sealer_;
   Forwarder forwarder_;
   Bundler bundler_;
+  ClosedHints closed_hints_;
   Pacer pacer_;
   PacketBatch batch_;
   std::array<ClientLookup, kChunkPackets> lookups_;

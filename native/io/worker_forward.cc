@@ -69,6 +69,7 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     counters_.Add(verdict);
     if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
     if (verdict == Verdict::kClientToClient) QueueData(result.outgoing);
+    if (verdict == Verdict::kChannelUnknown) HintClosed(batch_[i], now);
   }
 }
 
@@ -139,6 +140,21 @@ void Worker::CloseBundlesIfDue(const Now& now) {
 
 void Worker::CloseBundles() {
   for (Outgoing out; bundler_.CloseOldest(&out);) QueueBundle(out);
+}
+
+void Worker::HintClosed(const Packet& packet, const Now& now) {
+  Outgoing out;
+  switch (closed_hints_.Answer(packet, now, &out)) {
+    case ClosedHints::Result::kSent:
+      counters_.Add(Counter::kClosedHintsSent);
+      QueueData(out);
+      break;
+    case ClosedHints::Result::kOverBudget:
+      counters_.Add(Counter::kClosedHintsOverBudget);
+      break;
+    case ClosedHints::Result::kWithheld:
+      break;
+  }
 }
 
 void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {

@@ -45,6 +45,7 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
   if (getrandom(&hash_key, sizeof(hash_key), 0) != sizeof(hash_key)) {
     return Status::System("cannot read random bytes", errno);
   }
+  if (Status status = relay_hosts_.Allocate(hash_key); !status.ok()) return status;
   const uint64_t first_sequence = NextFirstSequence();
   for (uint32_t i = 0; i < options.workers; ++i) {
     WorkerOptions worker{};
@@ -56,11 +57,14 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.trunk_mtu_bytes = options.trunk_mtu_bytes;
     worker.coalescing_us = options.coalescing_us;
     worker.busy_poll_us = options.busy_poll_us;
+    worker.closed_hints_per_second =
+        (options.closed_hints_per_second + options.workers - 1) / options.workers;
     worker.hash_key = hash_key;
     worker.first_sequence = first_sequence;
     worker.counters = options.counters + i * kCounterRowCells;
     worker.traffic = options.traffic + size_t{i} * options.trunk_peers_max;
     worker.notifier = notifier;
+    worker.relay_hosts = &relay_hosts_;
     workers_.push_back(std::make_unique<Worker>(worker));
     if (Status status = workers_.back()->Allocate(); !status.ok()) return status;
   }

@@ -26,6 +26,8 @@ struct PlaneOptions {
   uint32_t coalescing_us = 0;
   // How long a worker asks its sockets again and again before it sleeps; 0: it sleeps at once.
   uint32_t busy_poll_us = 0;
+  // Bare Closed indications to sources of data that met no flow, all workers together; 0: none.
+  uint32_t closed_hints_per_second = 0;
   // CPUs that workers are pinned to, in turn; empty: the scheduler's choice.
   std::vector<uint32_t> cpus;
   // workers + 1 rows of kCounterRowCells, and workers × trunk_peers_max; both outlive the pool. The
@@ -49,6 +51,8 @@ class WorkerPool {
   // nobody may use a worker any more.
   void Close();
 
+  // Controlling thread writes, workers read.
+  RelayHosts& relay_hosts() { return relay_hosts_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   // The addresses bound on a side, with real ports.
   const std::vector<Endpoint>& addresses(Side side) const {
@@ -64,6 +68,7 @@ class WorkerPool {
   Status OpenLanes(const Endpoint& bound, const PlaneOptions& options);
   Status StartThreads(const std::vector<uint32_t>& cpus);
 
+  RelayHosts relay_hosts_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Endpoint> addresses_[2];
   std::vector<std::vector<uint16_t>> lane_ports_;

@@ -33,4 +33,26 @@ inline StunKind PeekStun(const uint8_t* data, size_t length) {
   return response ? StunKind::kResponse : StunKind::kRequestOrIndication;
 }
 
+// The type of an indication (class 01) of method Closed, 0x0F1, in the bits of RFC 8489 figure 3.
+inline constexpr uint16_t kClosedIndication = 0x02f1;
+
+// Writes a message of no attributes into kStunHeaderBytes; its transaction id is 96 bits of
+// `random`.
+inline void WriteBareIndication(uint8_t* data, uint16_t type, const uint64_t random[2]) {
+  struct Header {
+    Be16 type;
+    Be16 body_bytes;
+    Be32 magic_cookie;
+    Be64 id_high;
+    Be32 id_low;
+  };
+  static_assert(sizeof(Header) == kStunHeaderBytes);
+  auto* header = reinterpret_cast<Header*>(data);
+  header->type.Set(type);
+  header->body_bytes.Set(0);
+  header->magic_cookie.Set(kStunMagicCookie);
+  header->id_high.Set(random[0]);
+  header->id_low.Set(static_cast<uint32_t>(random[1]));
+}
+
 }  // namespace turnpike

@@ -39,6 +39,7 @@ export interface NativeOptions {
   readonly trunkMtuBytes: number;
   readonly coalescingUs: number;
   readonly busyPollUs: number;
+  readonly closedHintsPerSecond: number;
   readonly cpus: readonly number[];
   /** Devices of the fast path, and whether the kernel's emulation of XDP will do. */
   readonly xdpInterfaces: readonly string[];
@@ -64,6 +65,8 @@ export interface NativePlane {
   removeSession(sessionIndex: number): number;
   putTrunkPeer(slot: number): number;
   removeTrunkPeer(slot: number): number;
+  /** Takes 18 bytes for each address. */
+  setRelayHosts(hosts: Uint8Array): number;
   probe(slot: number, number: number): number;
   send(side: number, data: Uint8Array): number;
   /** From here to `release` workers are not woken for each command and datagram. */
@@ -112,6 +115,7 @@ export interface NativeBinding {
     readonly trunkMtuBytesMin: number;
     readonly coalescingUsMax: number;
     readonly busyPollUsMax: number;
+    readonly closedHintsPerSecondMax: number;
     readonly cpusMax: number;
   };
 }

@@ -169,6 +169,10 @@ export class NativeDataPlane implements DataPlane {
     this.#slots.delete(slot);
   }
 
+  setRelayHosts(hosts: readonly TransportAddress[]): void {
+    checkStatus('setRelayHosts', this.#native.setRelayHosts(encodeAddresses(hosts)));
+  }
+
   probe(slot: number, number: number): void {
     checkU32('slot', slot);
     checkU32('number', number);

@@ -18,6 +18,7 @@ export interface CheckedOptions {
   readonly trunkMtuBytes: number;
   readonly coalescingUs: number;
   readonly busyPollUs: number;
+  readonly closedHintsPerSecond: number;
   readonly cpus: readonly number[];
   readonly xdpInterfaces: readonly string[];
   readonly xdpGeneric: boolean;
@@ -90,6 +91,7 @@ export function checkOptions(
     trunkMtuBytes = LIMITS.trunkMtuBytes,
     coalescingUs = LIMITS.coalescingUs,
     busyPollUs = 0,
+    closedHintsPerSecond = 0,
     cpus = [],
     xdp,
   } = options;
@@ -116,6 +118,12 @@ export function checkOptions(
     ),
     coalescingUs: integer('coalescingUs', coalescingUs, 0, limits.coalescingUsMax),
     busyPollUs: integer('busyPollUs', busyPollUs, 0, limits.busyPollUsMax),
+    closedHintsPerSecond: integer(
+      'closedHintsPerSecond',
+      closedHintsPerSecond,
+      0,
+      limits.closedHintsPerSecondMax,
+    ),
     cpus: cpuNumbers(cpus, limits.cpusMax),
     ...fastPath(xdp),
   };

@@ -147,6 +147,13 @@ export interface DataPlaneOptions {
    * Saves the time of waking up and costs up to a whole CPU for each worker.
    */
   readonly busyPollUs?: number;
+  /**
+   * Bare Closed indications a second, all in all, to sources of ChannelData that meets no entry
+   * (PROTOCOL.md section 2); default 0, which sends none. One source gets 10 a second of each
+   * worker at most, the addresses given to `setRelayHosts` none, and no datagram under 20 bytes is
+   * answered.
+   */
+  readonly closedHintsPerSecond?: number;
   /** CPUs that the workers are pinned to, in turn; default none: the scheduler chooses. */
   readonly cpus?: readonly number[];
   /**
@@ -219,6 +226,13 @@ export interface DataPlane {
   putTrunkPeer(slot: number, peer: TrunkPeer): void;
   /** Removes a relay; its sessions must have been removed before. */
   removeTrunkPeer(slot: number): void;
+  /**
+   * The addresses that relays send from or listen at, none of which ever gets a bare Closed
+   * indication; port 0 stands for every port of its IP. Replaces those before. Beyond 32,768 of
+   * them none is sent to anyone.
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS
+   */
+  setRelayHosts(hosts: readonly TransportAddress[]): void;
   /** Sends one trunk probe; the answer arrives as a `probe-reply` event. */
   probe(slot: number, number: number): void;
   /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */

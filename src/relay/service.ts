@@ -23,6 +23,7 @@ import { type ForwardingOptions, forwardingOptions } from './forwarding-options.
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
 import { RegistrationClient } from './registration.js';
+import { relayHosts } from './relay-hosts.js';
 import { RelayRules } from './rules.js';
 
 /** How often the rules are given the time. */
@@ -114,6 +115,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       clientFlowsMax: legsMax,
       sessionsMax: 2 * legsMax,
       trunkPeersMax: LIMITS.relaysMax,
+      closedHintsPerSecond: LIMITS.closedHintsPerSecond,
       ...forwardingOptions(options),
       onBatch: (batch) => receive(batch),
     });
@@ -177,7 +179,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     });
     this.#sayXdp();
     this.#metrics = new RelayMetrics(this.#rules, plane);
-    this.#rules.updateRelays(options.relays ?? []);
+    this.updateRelays(options.relays ?? []);
     this.#registration = this.#register(options, clock);
     const notices = new ForwardingNotices(plane, clock, logger);
     this.#timer = setInterval(() => {
@@ -216,7 +218,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       draining: () => this.#rules.finder.draining,
       onRegistry: ({ relays }) => {
         this.#startIsKnown = true;
-        this.#rules.updateRelays(relays);
+        this.updateRelays(relays);
       },
       onStart: (lowest) => {
         this.#lowestStart = lowest;
@@ -274,6 +276,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   /** Takes relays that are known by other means than a directory, in place of those before. */
   updateRelays(relays: readonly RelayRecord[]): void {
     this.#rules.updateRelays(relays);
+    this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
   }
 
   /** Refuses new legs with 300 and an alternate relay; what is there goes on. */

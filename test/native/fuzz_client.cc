@@ -1,10 +1,36 @@
 // libFuzzer: any bytes to the client side of a forwarder.
+#include "forward/closed_hints.h"
 #include "forwarder_fixture.h"
 
+using turnpike::ClosedHints;
 using turnpike::FlowKey;
 using turnpike::Now;
 using turnpike::Outgoing;
 using turnpike::TrunkPeer;
+
+namespace {
+
+// What data that met no flow earns is a STUN indication no longer than the data.
+void CheckHint(const turnpike::Packet& packet) {
+  static turnpike::RelayHosts relays;
+  static ClosedHints* const hints = [] {
+    auto* made = new ClosedHints;
+    if (!relays.Allocate({1, 2}).ok() || !made->Allocate({1, 2}, 1'000, &relays).ok()) {
+      std::abort();
+    }
+    return made;
+  }();
+  static uint64_t now_ns = 0;
+  now_ns += turnpike::kNsPerSecond;
+  Outgoing out{};
+  if (hints->Answer(packet, Now{now_ns, 325}, &out) != ClosedHints::Result::kSent) return;
+  if (out.length > packet.length ||
+      turnpike::PeekStun(out.data, out.length) != turnpike::StunKind::kRequestOrIndication) {
+    __builtin_trap();
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static turnpike::test::ForwarderFixture* const fixture = [] {
@@ -26,5 +52,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // What leaves must be what another relay takes.
     if (!turnpike::RecordsFill(out.data, out.length)) __builtin_trap();
   }
+  if (verdict == turnpike::Verdict::kChannelUnknown) CheckHint(buffer.packet());
   return 0;
 }

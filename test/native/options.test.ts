@@ -39,6 +39,11 @@ const BAD: readonly (readonly [option: string, message: string, values: readonly
     outside(0, limits.busyPollUsMax),
   ],
   [
+    'closedHintsPerSecond',
+    `closedHintsPerSecond must be a whole number from 0 to ${limits.closedHintsPerSecondMax}, not `,
+    outside(0, limits.closedHintsPerSecondMax),
+  ],
+  [
     'trunkMtuBytes',
     `trunkMtuBytes must be a whole number from ${limits.trunkMtuBytesMin} to ` +
       `${limits.datagramBytesMax}, not `,

@@ -65,6 +65,8 @@ export class FakePlane implements DataPlane {
     if (this.trunkPeers.delete(slot)) this.trunkPeersRemoved.push(slot);
   }
 
+  setRelayHosts(): void {}
+
   probe(slot: number, number: number): void {
     this.probes.push({ slot, number });
   }

@@ -1,0 +1,62 @@
+#include "forward/closed_hints.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "wire/stun_peek.h"
+
+namespace turnpike {
+
+namespace {
+
+constexpr uint64_t kSourceIntervalNs = kNsPerSecond / kHintsPerSourcePerSecond;
+
+// What a budget counts as one source: an IPv4 address or an IPv6 /64.
+uint64_t SourceHash(const SipKey& key, const IpAddress& ip) {
+  SipHash13 hash(key);
+  hash.Update(ip.bytes.data(), ip.IsIpv4() ? 16 : 8);
+  return hash.Finish();
+}
+
+}  // namespace
+
+Status ClosedHints::Allocate(const SipKey& hash_key, uint32_t per_second,
+                             const RelayHosts* relays) {
+  relays_ = relays;
+  hash_key_ = hash_key;
+  if (per_second == 0) return {};
+  interval_ns_ = kNsPerSecond / per_second;
+  // What a tenth of a second may bring at once.
+  burst_ = std::max(per_second / 10, 1u);
+  if (getrandom(&random_key_, sizeof(random_key_), 0) != sizeof(random_key_)) {
+    return Status::System("cannot read random bytes", errno);
+  }
+  return sources_.Allocate(kHintSourcesMax);
+}
+
+ClosedHints::Result ClosedHints::Answer(const Packet& packet, const Now& now, Outgoing* out) {
+  if (interval_ns_ == 0 || packet.length < kStunHeaderBytes) return Result::kWithheld;
+  const Endpoint& source = packet.tuple->remote;
+  if (relays_->Contain(source)) return Result::kWithheld;
+  const uint64_t hash = SourceHash(hash_key_, source.ip);
+  if (!sources_[hash & (kHintSourcesMax - 1)].Take(now.monotonic_ns, kSourceIntervalNs,
+                                                   kHintsPerSourceBurst) ||
+      !total_.Take(now.monotonic_ns, interval_ns_, burst_)) {
+    return Result::kOverBudget;
+  }
+  const uint64_t random[2] = {Random(), Random()};
+  WriteBareIndication(packet.data, kClosedIndication, random);
+  *out = Outgoing{Side::kClient, packet.tuple, packet.data, kStunHeaderBytes};
+  return Result::kSent;
+}
+
+uint64_t ClosedHints::Random() {
+  SipHash24 hash(random_key_);
+  hash.UpdateWord(++random_counter_, 8);
+  return hash.Finish();
+}
+
+}  // namespace turnpike

@@ -1,0 +1,59 @@
+// "Data of yours met no leg here": the bare Closed indication of PROTOCOL.md section 2, for a peer
+// whose NAT gave it another port or whose leg has ended. Anybody can have it sent, and to any
+// address, by a forged source: so it is never longer than what came, never goes to a relay, and
+// is paid from a budget for each source and one for all.
+#pragma once
+
+#include <cstdint>
+
+#include "base/limits.h"
+#include "base/mapped_array.h"
+#include "base/siphash.h"
+#include "base/units.h"
+#include "forward/forwarder.h"
+#include "table/relay_hosts.h"
+
+namespace turnpike {
+
+// A bucket of the generic cell rate algorithm (ITU-T I.371): when the next one would be due if all
+// came at the rate.
+class RateCell {
+ public:
+  // Takes one of `burst` at once and one every `interval_ns`; false when there is none.
+  bool Take(uint64_t now_ns, uint64_t interval_ns, uint64_t burst) {
+    const uint64_t due_ns = due_ns_ > now_ns ? due_ns_ : now_ns;
+    if (due_ns - now_ns > (burst - 1) * interval_ns) return false;
+    due_ns_ = due_ns + interval_ns;
+    return true;
+  }
+
+ private:
+  uint64_t due_ns_ = 0;
+};
+
+// One worker's.
+class ClosedHints {
+ public:
+  enum class Result : uint8_t { kSent, kOverBudget, kWithheld };
+
+  // `relays` outlives it. `per_second` is for all sources together; 0 sends none.
+  Status Allocate(const SipKey& hash_key, uint32_t per_second, const RelayHosts* relays);
+
+  // After kSent `out` is the indication, made in the packet's own bytes.
+  Result Answer(const Packet& packet, const Now& now, Outgoing* out);
+
+ private:
+  uint64_t Random();
+
+  SipKey hash_key_;
+  // Transaction ids are a SipHash of a counter under a key of their own: nobody can tell the next.
+  SipKey random_key_;
+  uint64_t random_counter_ = 0;
+  uint64_t interval_ns_ = 0;
+  uint64_t burst_ = 0;
+  const RelayHosts* relays_ = nullptr;
+  RateCell total_;
+  MappedArray<RateCell> sources_;
+};
+
+}  // namespace turnpike

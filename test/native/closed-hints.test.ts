@@ -1,0 +1,100 @@
+import t from 'tap';
+import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { decodeMessage } from '../../src/stun/message.js';
+import { Method } from '../../src/stun/methods.js';
+import { Remote, TestPlane, until, V6 } from './planes.js';
+
+const DATA = encodeChannelData(0x4000, Buffer.alloc(100));
+
+t.test('data that meets no leg earns one bare Closed indication', async (t) => {
+  const relay = new TestPlane({ closedHintsPerSecond: 1_000, clientAddresses: [V6], workers: 1 });
+  const peer = await Remote.open(V6);
+  const ids = new Set<string>();
+  for (let n = 0; n < 3; n += 1) {
+    peer.send(relay.clientAddress(), DATA);
+    const hint = await peer.receive();
+    t.equal(hint.length, 20);
+    const decoded = decodeMessage(hint);
+    if (!decoded.ok) throw new Error(decoded.reason);
+    t.match(decoded.message, { messageClass: 'indication', method: Method.Closed });
+    ids.add(Buffer.from(decoded.message.transactionId).toString('hex'));
+  }
+  t.equal(ids.size, 3, 'each under an id of its own');
+  t.equal(relay.count('closed_hints_sent'), 3);
+  t.equal(relay.count('channel_unknown'), 3);
+  peer.close();
+  await relay.plane.close();
+});
+
+t.test('a known 5-tuple learns of a channel that is not its own', async (t) => {
+  const relay = new TestPlane({ closedHintsPerSecond: 1_000 });
+  const [peer, other] = [await Remote.open(), await Remote.open()];
+  const { tuple, worker } = await relay.meet(peer);
+  const to = { socket: 0, remote: other.address };
+  relay.plane.putClientFlow(
+    { worker, tuple, channel: 0x4000 },
+    { type: 'client', channel: 0x4001, tuple: to },
+  );
+  await relay.settle(peer);
+  peer.send(relay.clientAddress(), DATA);
+  t.equal((await other.receive()).length, DATA.length, 'what has a leg is forwarded');
+  peer.send(relay.clientAddress(), encodeChannelData(0x4002, Buffer.alloc(100)));
+  t.equal((await peer.receive()).length, 20);
+  t.equal(relay.count('closed_hints_sent'), 1);
+  for (const remote of [peer, other]) remote.close();
+  await relay.plane.close();
+});
+
+t.test('a flood from one source is answered within its budget', async (t) => {
+  const relay = new TestPlane({ closedHintsPerSecond: 100_000, workers: 1 });
+  const peer = await Remote.open();
+  for (let n = 0; n < 200; n += 1) peer.send(relay.clientAddress(), DATA);
+  await until(() => relay.count('channel_unknown') === 200);
+  const sent = relay.count('closed_hints_sent');
+  t.ok(sent >= 20, `${sent}`);
+  t.ok(sent < 200, `${sent}`);
+  t.equal(relay.count('closed_hints_over_budget'), 200 - sent);
+  peer.close();
+  await relay.plane.close();
+});
+
+t.test('nothing is sent to relays, nor by a plane that was not asked to', async (t) => {
+  const [asked, silent] = [
+    new TestPlane({ closedHintsPerSecond: 1_000, workers: 1 }),
+    new TestPlane({ workers: 1 }),
+  ];
+  const peer = await Remote.open();
+  const relays = [await Remote.open(), await Remote.open()];
+  asked.plane.setRelayHosts(relays.map(({ address }) => address));
+  for (const relay of relays) relay.send(asked.clientAddress(), DATA);
+  peer.send(silent.clientAddress(), DATA);
+  peer.send(asked.clientAddress(), DATA.subarray(0, 4));
+  await until(() => asked.count('channel_data_malformed') + asked.count('channel_unknown') === 3);
+  await until(() => silent.count('channel_unknown') === 1);
+  peer.send(asked.clientAddress(), DATA);
+  await peer.receive();
+  t.strictSame(
+    [peer, ...relays].map(({ waiting }) => waiting),
+    [0, 0, 0],
+  );
+  t.equal(asked.count('closed_hints_sent'), 1);
+  t.throws(() => asked.plane.setRelayHosts([{ address: 'nowhere', port: 1 }]), {
+    code: 'ERR_TURNPIKE_ADDRESS',
+  });
+  for (const remote of [peer, ...relays]) remote.close();
+  await Promise.all([asked.plane.close(), silent.plane.close()]);
+});
+
+t.test('two planes that answer each other once never loop', async (t) => {
+  const planes = [
+    new TestPlane({ closedHintsPerSecond: 100_000, workers: 1 }),
+    new TestPlane({ closedHintsPerSecond: 100_000, workers: 1 }),
+  ] as const;
+  // As if forged: data that seems to come from the other plane's own socket.
+  const [a, b] = planes;
+  a.plane.send([{ side: 'client', tuple: { socket: 0, remote: b.clientAddress() }, data: DATA }]);
+  await until(() => a.punted.length === 1);
+  t.equal(b.count('closed_hints_sent'), 1);
+  t.equal(a.count('closed_hints_sent'), 0, 'an indication is handed up, not answered');
+  await Promise.all(planes.map(({ plane }) => plane.close()));
+});
