@@ -9,7 +9,7 @@ const { dirname, join, resolve } = require('node:path');
 const ROOT = dirname(__dirname);
 
 /** What this build's TypeScript expects of an addon; `kBindingContract` in base/limits.h. */
-const CONTRACT = 5;
+const CONTRACT = 6;
 
 let knownLibc;
 

@@ -221,6 +221,10 @@ export const LIMITS = {
   /** Data plane: how long an idle worker may ask for packets; the largest CPU number, plus one. */
   busyPollUsMax: 1_000_000,
   cpusMax: 1_024,
-  /** Data plane: datagrams handed up in one turn of the event loop, so that others get theirs. */
+  /**
+   * Data plane: datagrams handed up in one turn of the event loop, so that others get theirs: of
+   * known senders and, after them, of strangers.
+   */
   puntedPerTurnMax: 64,
+  strangersPerTurnMax: 32,
 } as const;

@@ -71,6 +71,9 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("send", &Plane::Send),
                       Plane::InstanceMethod("hold", &Plane::Hold),
                       Plane::InstanceMethod("release", &Plane::Release),
+                      Plane::InstanceMethod("putKnownClient", &Plane::PutKnownClient),
+                      Plane::InstanceMethod("removeKnownClient", &Plane::RemoveKnownClient),
+                      Plane::InstanceMethod("workersSilentMs", &Plane::WorkersSilentMs),
                       Plane::InstanceMethod("drain", &Plane::Drain),
                       Plane::InstanceMethod("ports", &Plane::Ports),
                       Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
@@ -256,12 +259,36 @@ Napi::Value DataPlaneObject::Release(const Napi::CallbackInfo& info) {
   return ToValue(info, StatusCode::kOk);
 }
 
+Napi::Value DataPlaneObject::PutKnownClient(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->PutKnownClient(Argument(info, 0), ReadTuple(scratch_)));
+}
+
+Napi::Value DataPlaneObject::RemoveKnownClient(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->RemoveKnownClient(Argument(info, 0), ReadTuple(scratch_)));
+}
+
+Napi::Value DataPlaneObject::WorkersSilentMs(const Napi::CallbackInfo& info) {
+  if (!open_) return Napi::Array::New(info.Env(), 0);
+  const uint64_t now_ns = ReadClock().monotonic_ns;
+  controller_->Beat(now_ns);
+  const uint32_t workers = static_cast<uint32_t>(pool_.workers().size());
+  Napi::Array silent = Napi::Array::New(info.Env(), workers);
+  for (uint32_t i = 0; i < workers; ++i) {
+    const double silent_ms = static_cast<double>(controller_->SilentNs(i, now_ns)) / 1e6;
+    silent.Set(i, Napi::Number::New(info.Env(), silent_ms));
+  }
+  return silent;
+}
+
 Napi::Value DataPlaneObject::Drain(const Napi::CallbackInfo& info) {
   if (!open_ || !info[0].IsTypedArray()) return Napi::Number::New(info.Env(), 0);
   Napi::Uint8Array buffer = info[0].As<Napi::Uint8Array>();
   notifier_.Acknowledge();
   const uint32_t bytes = static_cast<uint32_t>(buffer.ByteLength()) & ~7u;
-  return Napi::Number::New(info.Env(), controller_->Drain(buffer.Data(), bytes, Argument(info, 1)));
+  const Controller::DrainLimits limits{Argument(info, 1), Argument(info, 2)};
+  return Napi::Number::New(info.Env(), controller_->Drain(buffer.Data(), bytes, limits));
 }
 
 Napi::Value DataPlaneObject::Ports(const Napi::CallbackInfo& info) {

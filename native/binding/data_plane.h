@@ -45,6 +45,9 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Hold(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);
+  Napi::Value PutKnownClient(const Napi::CallbackInfo& info);
+  Napi::Value RemoveKnownClient(const Napi::CallbackInfo& info);
+  Napi::Value WorkersSilentMs(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value Ports(const Napi::CallbackInfo& info);
   Napi::Value LanePorts(const Napi::CallbackInfo& info);

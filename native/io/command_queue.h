@@ -25,6 +25,11 @@ struct Command {
     kPutPeer,
     kRemovePeer,
     kProbe,
+    // The tuple of `flow_key`.
+    kPutKnownClient,
+    kRemoveKnownClient,
+    // Nothing to do: that it is carried out is the sign of life.
+    kBeat,
   };
 
   Kind kind;

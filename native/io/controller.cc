@@ -20,7 +20,8 @@ Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
       counters_(options.counters + options.workers * kCounterRowCells),
       session_places_(SessionTable::Places(options.sessions_max)),
       sessions_max_(options.sessions_max),
-      slots_(options.trunk_peers_max) {}
+      slots_(options.trunk_peers_max),
+      beats_(options.workers) {}
 
 Status Controller::Allocate(const PlaneOptions& options) {
   SipKey hash_key;
@@ -179,12 +180,54 @@ StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* dat
   return StatusCode::kOk;
 }
 
-uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t records_max) {
+StatusCode Controller::PutKnownClient(uint32_t worker, const FiveTuple& tuple) {
+  return PushKnownClient(Command::Kind::kPutKnownClient, worker, tuple);
+}
+
+StatusCode Controller::RemoveKnownClient(uint32_t worker, const FiveTuple& tuple) {
+  return PushKnownClient(Command::Kind::kRemoveKnownClient, worker, tuple);
+}
+
+StatusCode Controller::PushKnownClient(Command::Kind kind, uint32_t worker,
+                                       const FiveTuple& tuple) {
+  if (worker >= flows_.size()) return StatusCode::kInvalid;
+  if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = kind;
+  command.flow_key.tuple = tuple;
+  Push(worker, command);
+  return StatusCode::kOk;
+}
+
+void Controller::Beat(uint64_t now_ns) {
+  for (uint32_t worker = 0; worker < beats_.size(); ++worker) {
+    Worker& asked = *pool_.workers()[worker];
+    AwaitedBeat& beat = beats_[worker];
+    if (asked.applied() < beat.pushed) continue;
+    // Commands that wait already will do.
+    if (asked.applied() == asked.commands().pushed()) {
+      Command command{};
+      command.kind = Command::Kind::kBeat;
+      Push(worker, command);
+    }
+    beat = AwaitedBeat{asked.commands().pushed(), now_ns};
+  }
+}
+
+uint64_t Controller::SilentNs(uint32_t worker, uint64_t now_ns) const {
+  const AwaitedBeat& beat = beats_[worker];
+  return pool_.workers()[worker]->applied() >= beat.pushed ? 0 : now_ns - beat.asked_ns;
+}
+
+uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits) {
   const auto& workers = pool_.workers();
   uint32_t used = 0;
-  for (size_t i = 0; i < workers.size(); ++i) {
-    PuntRing& punts = workers[(first_to_drain_ + i) % workers.size()]->punts();
-    used += punts.Drain(buffer + used, buffer_bytes - used, &records_max);
+  for (const bool known : {true, false}) {
+    uint32_t* records_max = known ? &limits.known_max : &limits.strangers_max;
+    for (size_t i = 0; i < workers.size(); ++i) {
+      PuntRing& punts = workers[(first_to_drain_ + i) % workers.size()]->punts();
+      used += punts.Drain(known, buffer + used, buffer_bytes - used, records_max);
+    }
   }
   ++first_to_drain_;
   return used;

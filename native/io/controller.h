@@ -52,8 +52,23 @@ class Controller {
   void Hold() { holding_ = true; }
   void Release();
 
-  // Copies what the workers handed up; see PuntRing::Drain. Starts with another worker each time.
-  uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t records_max);
+  // Makes the requests of a peer known to its worker, so that they do not wait behind strangers'.
+  StatusCode PutKnownClient(uint32_t worker, const FiveTuple& tuple);
+  StatusCode RemoveKnownClient(uint32_t worker, const FiveTuple& tuple);
+
+  // Asks every worker for a sign of life, where none is owed.
+  void Beat(uint64_t now_ns);
+  // How long a worker has owed one: what it was asked to do before has waited as long.
+  uint64_t SilentNs(uint32_t worker, uint64_t now_ns) const;
+
+  // How many records to copy at most, of known senders and events, and of strangers.
+  struct DrainLimits {
+    uint32_t known_max;
+    uint32_t strangers_max;
+  };
+  // Copies what the workers handed up, that of known senders first; see PuntRing::Drain. Starts
+  // with another worker each time.
+  uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits);
 
  private:
   struct Slot {
@@ -62,7 +77,13 @@ class Controller {
     std::shared_ptr<TrunkPeerShared> shared;
   };
   struct Nothing {};
+  struct AwaitedBeat {
+    // Commands pushed when it was asked for, and when that was.
+    uint64_t pushed = 0;
+    uint64_t asked_ns = 0;
+  };
 
+  StatusCode PushKnownClient(Command::Kind kind, uint32_t worker, const FiveTuple& tuple);
   bool AddressFits(Side side, const FiveTuple& path) const;
   // Whether an index has a place in the tables.
   bool IsSession(uint32_t index) const;
@@ -79,6 +100,7 @@ class Controller {
   // The flows that each worker holds or is about to.
   std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;
   std::vector<Slot> slots_;
+  std::vector<AwaitedBeat> beats_;
   uint32_t next_generation_ = 1;
   uint32_t first_to_drain_ = 0;
   bool holding_ = false;

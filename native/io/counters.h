@@ -34,8 +34,10 @@
   /* Dropped: the kernel's send buffer or device queue was full; the kernel refused it. */  \
   X(SendBlocked, "send_blocked")                                                            \
   X(SendErrors, "send_errors")                                                              \
-  /* Dropped instead of handed up: the punt queue was full; longer than kPuntBytesMax. */   \
+  /* Dropped instead of handed up: the queue of known senders, or that of strangers, was */ \
+  /* full; longer than kPuntBytesMax. */                                                    \
   X(PuntQueueFull, "punt_queue_full")                                                       \
+  X(StrangerQueueFull, "stranger_queue_full")                                               \
   X(PuntOversize, "punt_oversize")                                                          \
   /* Events that did not fit the punt queue. */                                             \
   X(EventsDropped, "events_dropped")                                                        \

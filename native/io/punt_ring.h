@@ -1,5 +1,7 @@
-// What a worker hands up to TypeScript: datagrams that it answers, and events. One ring for each
-// worker; the worker pushes, the controlling thread drains.
+// What a worker hands up to TypeScript: datagrams that it answers, and events. Two rings for each
+// worker, for known senders and for strangers: anybody can send STUN, and that must neither silence
+// the trunk nor make a peer that has a leg wait. The worker pushes, the controlling thread drains.
+
 #pragma once
 
 #include <cstdint>
@@ -13,7 +15,10 @@ enum class PuntKind : uint8_t {
   kClientDatagram = 0,
   kTrunkDatagram = 1,
   kProbeReply = 2,
-  kUnboundIndex = 3
+  kUnboundIndex = 3,
+  // The same of senders that the worker does not know.
+  kStrangerClientDatagram = 4,
+  kStrangerTrunkDatagram = 5
 };
 
 // The head of a punted datagram, its bytes behind it. src/native/codec.ts reads the same layout, in
@@ -45,22 +50,22 @@ enum class PuntResult : uint8_t { kQueued, kFull, kOversize };
 
 class PuntRing {
  public:
-  Status Allocate(uint32_t bytes) { return ring_.Allocate(bytes); }
+  // Each of the two holds so much.
+  Status Allocate(uint32_t bytes);
 
-  // Worker. When full the newest is dropped: what waits longest is answered first. A quarter of the
-  // ring is kept for events and for datagrams of a `known_relay`: anybody can send STUN, and that
-  // must not silence the trunk.
-  PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet, bool known_relay);
-  // Worker. False when full.
+  // Worker. When its ring is full the newest is dropped: what waits longest is answered first.
+  PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet, bool known);
+  // Worker. Counts as known. False when full.
   bool PushEvent(const PuntedEvent& event);
 
-  // Controlling thread. Copies whole records to `buffer`, each padded to 8 bytes, until the next
-  // one does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8. Returns the
-  // bytes written and takes the records off `records_max`.
-  uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, uint32_t* records_max);
+  // Controlling thread. Copies whole records of one ring to `buffer`, each padded to 8 bytes, until
+  // the next one does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8.
+  // Returns the bytes written and takes the records off `records_max`.
+  uint32_t Drain(bool known, uint8_t* buffer, uint32_t buffer_bytes, uint32_t* records_max);
 
  private:
-  ByteRing ring_;
+  ByteRing known_;
+  ByteRing strangers_;
 };
 
 }  // namespace turnpike

@@ -34,6 +34,7 @@ Worker::~Worker() {
 
 Status Worker::Allocate() {
   Status status = tables_.flows.Allocate(options_.client_flows_max, options_.hash_key);
+  if (status.ok()) status = known_clients_.Allocate(options_.client_flows_max, options_.hash_key);
   if (status.ok()) status = tables_.sessions.Allocate(options_.sessions_max);
   if (status.ok()) {
     status = tables_.peers.Allocate(options_.trunk_peers_max, options_.hash_key, options_.traffic);

@@ -152,15 +152,20 @@ class Worker {
   // Tells the sender of data that met no flow so, where that is allowed.
   void HintClosed(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);
+  bool IsKnown(Side side, const FiveTuple& tuple);
   void ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns);
   void Queue(SendBatch& sends, const Outgoing& outgoing);
   void QueueData(const Outgoing& outgoing);
   void QueueBundle(const Outgoing& outgoing);
   void FlushSends();
 
+  struct Nothing {};
+
   const WorkerOptions options_;
   CounterRow counters_;
   Tables tables_;
+  // Peers that have a leg: their requests do not wait behind strangers'.
+  FixedTable<FiveTuple, Nothing> known_clients_;
   TrunkSealer sealer_;
   Forwarder forwarder_;
   Bundler bundler_;

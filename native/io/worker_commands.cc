@@ -47,6 +47,15 @@ void Worker::Apply(Command& command) {
     case Command::Kind::kProbe:
       SendProbe(command);
       break;
+    case Command::Kind::kPutKnownClient:
+      // One that does not fit stays a stranger, which is served all the same.
+      known_clients_.FindOrInsert(command.flow_key.tuple);
+      break;
+    case Command::Kind::kRemoveKnownClient:
+      known_clients_.Erase(command.flow_key.tuple);
+      break;
+    case Command::Kind::kBeat:
+      break;
   }
 }
 

@@ -158,20 +158,24 @@ void Worker::HintClosed(const Packet& packet, const Now& now) {
 }
 
 void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
-  const bool known_relay =
-      side == Side::kTrunk && tables_.peers.SlotOf(packet.tuple->remote) != nullptr;
-  switch (punts_.PushDatagram(side, options_.index, packet, known_relay)) {
+  const bool known = IsKnown(side, *packet.tuple);
+  switch (punts_.PushDatagram(side, options_.index, packet, known)) {
     case PuntResult::kQueued:
       counters_.Add(verdict);
       punted_ = true;
       break;
     case PuntResult::kFull:
-      counters_.Add(Counter::kPuntQueueFull);
+      counters_.Add(known ? Counter::kPuntQueueFull : Counter::kStrangerQueueFull);
       break;
     case PuntResult::kOversize:
       counters_.Add(Counter::kPuntOversize);
       break;
   }
+}
+
+bool Worker::IsKnown(Side side, const FiveTuple& tuple) {
+  if (side == Side::kTrunk) return tables_.peers.SlotOf(tuple.remote) != nullptr;
+  return known_clients_.Find(tuple) != nullptr;
 }
 
 void Worker::ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns) {

@@ -72,8 +72,13 @@ export interface NativePlane {
   /** From here to `release` workers are not woken for each command and datagram. */
   hold(): number;
   release(): number;
-  /** Copies at most `recordsMax` punted records into `buffer`; returns the bytes. */
-  drain(buffer: Uint8Array, recordsMax: number): number;
+  /** The peer's requests go before strangers'. */
+  putKnownClient(worker: number): number;
+  removeKnownClient(worker: number): number;
+  /** Asks each worker for a sign of life; how long each has owed one, or [] when closed. */
+  workersSilentMs(): number[];
+  /** Copies punted records into `buffer`, those of known senders first; returns the bytes. */
+  drain(buffer: Uint8Array, knownMax: number, strangersMax: number): number;
   /** Ports bound on a side, in the order of its addresses. */
   ports(side: number): number[];
   /** Ports that trunk data leaves from, of one trunk address. */

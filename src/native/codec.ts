@@ -22,7 +22,14 @@ const LISTS_OFFSET = 48;
 /** Bytes before the data of a punted datagram, and of a punted event. */
 const PUNT_HEAD_BYTES = 40;
 
-const PuntKind = { ClientDatagram: 0, TrunkDatagram: 1, ProbeReply: 2, UnboundIndex: 3 } as const;
+const PuntKind = {
+  ClientDatagram: 0,
+  TrunkDatagram: 1,
+  ProbeReply: 2,
+  UnboundIndex: 3,
+  StrangerClientDatagram: 4,
+  StrangerTrunkDatagram: 5,
+} as const;
 
 function setIpv4(bytes: Uint8Array, offset: number, text: string): void {
   bytes.fill(0, offset, offset + 10);
@@ -159,12 +166,20 @@ function decodeAddress(bytes: Uint8Array, offset: number, port: number): Transpo
   return { address: `${a}.${b}.${bytes[offset + 14]}.${bytes[offset + 15]}`, port };
 }
 
+/** What `drain` copied. */
+export interface DecodedBatch {
+  readonly batch: DataPlaneBatch;
+  /** Records of known senders, with the events, and of strangers. */
+  readonly known: number;
+  readonly strangers: number;
+}
+
 /**
  * Decodes what `drain` copied.
  * @param bytes - whole records; not looked at after the call
  * @returns the batch, whose data share one copy, and how many records it came from
  */
-export function decodeBatch(bytes: Uint8Array): { batch: DataPlaneBatch; records: number } {
+export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   // One copy for all: each piece of memory costs more than what lies in it.
   const kept = bytes.slice();
   const view = new DataView(kept.buffer);
@@ -181,7 +196,9 @@ export function decodeBatch(bytes: Uint8Array): { batch: DataPlaneBatch; records
       offset += PUNT_HEAD_BYTES + ((dataBytes + 7) & ~7);
     }
   }
-  return { batch: { datagrams, events }, records: datagrams.length + events.length };
+  const strangers = datagrams.reduce((count, { known }) => (known ? count : count + 1), 0);
+  const known = datagrams.length - strangers + events.length;
+  return { batch: { datagrams, events }, known, strangers };
 }
 
 function decodeDatagram(
@@ -191,8 +208,11 @@ function decodeDatagram(
   dataBytes: number,
 ): PuntedDatagram {
   const data = offset + PUNT_HEAD_BYTES;
+  const kind = bytes[offset];
+  const stranger = kind === PuntKind.StrangerClientDatagram;
   return {
-    side: bytes[offset] === PuntKind.ClientDatagram ? 'client' : 'trunk',
+    side: stranger || kind === PuntKind.ClientDatagram ? 'client' : 'trunk',
+    known: kind === PuntKind.ClientDatagram || kind === PuntKind.TrunkDatagram,
     worker: view.getUint8(offset + 1),
     tuple: decodeTuple(bytes, view, offset),
     data: bytes.subarray(data, data + dataBytes),

@@ -13,6 +13,7 @@ import type {
   DataPlane,
   DataPlaneBatch,
   DataPlaneOptions,
+  FiveTuple,
   OutgoingDatagram,
   SessionAction,
   TrunkKey,
@@ -68,7 +69,8 @@ export class NativeDataPlane implements DataPlane {
     this.#scratch = new Scratch(binding.limits.scratchBytes);
     this.#counters = new SharedCounters(binding, checked);
     this.#drained = new Uint8Array(
-      LIMITS.puntedPerTurnMax * (PUNT_HEAD_BYTES + binding.limits.puntBytesMax),
+      (LIMITS.puntedPerTurnMax + LIMITS.strangersPerTurnMax) *
+        (PUNT_HEAD_BYTES + binding.limits.puntBytesMax),
     );
     const nativeOptions = {
       ...checked,
@@ -181,6 +183,26 @@ export class NativeDataPlane implements DataPlane {
     if (status !== Status.QueueFull) checkStatus('probe', status);
   }
 
+  putKnownClient(worker: number, tuple: FiveTuple): void {
+    checkU32('worker', worker);
+    this.#backlog.give('putKnownClient', () => {
+      this.#scratch.tuple(tuple);
+      return this.#native.putKnownClient(worker);
+    });
+  }
+
+  removeKnownClient(worker: number, tuple: FiveTuple): void {
+    checkU32('worker', worker);
+    this.#backlog.give('removeKnownClient', () => {
+      this.#scratch.tuple(tuple);
+      return this.#native.removeKnownClient(worker);
+    });
+  }
+
+  workersSilentMs(): readonly number[] {
+    return this.#native.workersSilentMs();
+  }
+
   send(datagrams: readonly OutgoingDatagram[]): void {
     for (const { side, tuple, data } of datagrams) {
       this.#scratch.tuple(tuple);
@@ -238,10 +260,11 @@ export class NativeDataPlane implements DataPlane {
   #drain(): void {
     this.#nextTurn = undefined;
     if (this.#closed !== undefined) return;
-    const bytes = this.#native.drain(this.#drained, LIMITS.puntedPerTurnMax);
+    const { puntedPerTurnMax, strangersPerTurnMax } = LIMITS;
+    const bytes = this.#native.drain(this.#drained, puntedPerTurnMax, strangersPerTurnMax);
     if (bytes === 0) return;
-    const { batch, records } = decodeBatch(this.#drained.subarray(0, bytes));
-    if (records >= LIMITS.puntedPerTurnMax) {
+    const { batch, known, strangers } = decodeBatch(this.#drained.subarray(0, bytes));
+    if (known >= puntedPerTurnMax || strangers >= strangersPerTurnMax) {
       // There may be more; the host's timers and I/O come first.
       this.#nextTurn = setImmediate(() => this.#drain());
     }

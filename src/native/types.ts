@@ -17,6 +17,11 @@ export interface FiveTuple {
 /** A datagram that the data plane handed up because TypeScript answers it. */
 export interface PuntedDatagram {
   readonly side: SocketSide;
+  /**
+   * Whether its sender is one that the worker knows: a relay in a slot, a peer of `putKnownClient`.
+   * A batch has those first, and strangers' datagrams have a queue and a share of their own.
+   */
+  readonly known: boolean;
   /** The worker that received it: entries for this 5-tuple belong there. */
   readonly worker: number;
   readonly tuple: FiveTuple;
@@ -233,6 +238,19 @@ export interface DataPlane {
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS
    */
   setRelayHosts(hosts: readonly TransportAddress[]): void;
+  /**
+   * Lets the requests of a peer go before those of strangers, in the worker that receives its
+   * 5-tuple. Waits its turn where a queue is full; a peer that does not fit the worker's table
+   * (`clientFlowsMax`) stays a stranger.
+   */
+  putKnownClient(worker: number, tuple: FiveTuple): void;
+  /** Ends that; harmless when it is not there. */
+  removeKnownClient(worker: number, tuple: FiveTuple): void;
+  /**
+   * Asks each worker for a sign of life, to be called every second or so.
+   * @returns for how many milliseconds each has owed one; empty when the plane is closed
+   */
+  workersSilentMs(): readonly number[];
   /** Sends one trunk probe; the answer arrives as a `probe-reply` event. */
   probe(slot: number, number: number): void;
   /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */

@@ -1,4 +1,5 @@
 import { LIMITS, RFC } from '../limits.js';
+import type { DataPlane } from '../native/types.js';
 import type { LegName } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { DeadlineWheel } from './deadline-wheel.js';
@@ -26,6 +27,9 @@ interface TupleUse {
   readonly channels: NumberPool;
 }
 
+/** Whom the data plane lets go before strangers. */
+type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
+
 /** Why a leg cannot be added: the STUN error code to answer. */
 export type Refusal = 486 | 508;
 
@@ -41,13 +45,16 @@ export class LegTable {
   readonly #perTenant = new Map<string, number>();
   readonly #resting: { tenant: string; until: number }[] = [];
   readonly #wheel: DeadlineWheel<Leg>;
+  readonly #plane: KnownClients;
 
   /**
    * @param legsMax - legs that the relay holds; half of it for any tenant but `default`
    * @param now - monotonic milliseconds
+   * @param plane - is told which 5-tuples hold legs
    */
-  constructor(legsMax: number, now: number) {
+  constructor(legsMax: number, now: number, plane: KnownClients) {
     this.#legsMax = legsMax;
+    this.#plane = plane;
     this.#wheel = new DeadlineWheel(BUCKET_MS, now);
   }
 
@@ -95,12 +102,14 @@ export class LegTable {
   add(leg: Leg): void {
     this.#byKey.set(leg.key, leg);
     this.#perTenant.set(leg.tenant, (this.#perTenant.get(leg.tenant) ?? 0) + 1);
-    const use = this.#byTuple.get(leg.tupleKey);
+    let use = this.#byTuple.get(leg.tupleKey);
     if (use) this.#share(use, leg);
     else {
       const { origin, tupleKey: key } = leg;
-      this.#byTuple.set(key, { legs: 1, origin, key, channels: new NumberPool(CHANNELS) });
+      use = { legs: 1, origin, key, channels: new NumberPool(CHANNELS) };
+      this.#byTuple.set(key, use);
     }
+    if (use.legs === 1) this.#plane.putKnownClient(use.origin.worker, use.origin.tuple);
     this.#link(leg);
   }
 
@@ -119,6 +128,7 @@ export class LegTable {
     else this.#release(leg.tenant);
     const use = this.#byTuple.get(leg.tupleKey);
     if (use) use.legs -= 1;
+    if (use?.legs === 0) this.#plane.removeKnownClient(use.origin.worker, use.origin.tuple);
     this.#unlink(leg);
   }
 

@@ -64,7 +64,7 @@ export class RelayRules {
     const { local, region, serviceAddresses, plane, clock, random } = options;
     const legsMax = options.legsMax ?? LIMITS.legsMax;
     this.#onFault = options.onFault ?? (() => {});
-    const legs = new LegTable(legsMax, clock.monotonic());
+    const legs = new LegTable(legsMax, clock.monotonic(), plane);
     const trunk: Trunk = new Trunk({
       local,
       plane,

@@ -78,7 +78,7 @@ t.test('a full punt queue drops the newest, and the rest arrives', async (t) => 
   floodWhileBlocked({ port, datagram: bindingRequest(), count });
   await readAll(relay);
   const queued = relay.count('client_punted');
-  t.ok(queued > 0 && relay.count('punt_queue_full') > 0, 'some fit, some did not');
+  t.ok(queued > 0 && relay.count('stranger_queue_full') > 0, 'some fit, some did not');
   await until(() => relay.punted.length === queued);
   const remote = await Remote.open();
   await relay.meet(remote);
@@ -99,9 +99,65 @@ t.test('strangers cannot fill the queue that relays use', async (t) => {
   const fromRelay = () =>
     relay.punted.filter(({ tuple }) => sameAddress(tuple.remote, other.address)).length;
   await until(() => fromRelay() === 10);
-  t.ok(relay.count('punt_queue_full') > 0);
+  t.ok(relay.count('stranger_queue_full') > 0);
+  t.equal(relay.count('punt_queue_full'), 0);
   other.close();
   await relay.plane.close();
+});
+
+t.test('a peer with a leg does not wait behind strangers', async (t) => {
+  for (const workers of [1, 2]) {
+    const relay = new TestPlane({ workers, puntQueueBytes: 16_384 });
+    const peer = await Remote.open();
+    const met = await relay.meet(peer);
+    relay.plane.putKnownClient(met.worker, met.tuple);
+    await relay.settle(peer);
+    relay.punted.length = 0;
+    const { port } = relay.clientAddress();
+    floodWhileBlocked({ port, datagram: bindingRequest(), count: 1_000 });
+    await readAll(relay);
+    const before = relay.punted.length;
+    t.equal(relay.punted.filter(({ known }) => known).length, 0, 'those are strangers');
+    for (let i = 0; i < 10; i++) peer.send(relay.clientAddress(), bindingRequest());
+    const ofPeer = () => relay.punted.filter(({ known }) => known);
+    await until(() => ofPeer().length === 10);
+    t.ok(ofPeer().every(({ tuple }) => sameAddress(tuple.remote, peer.address)));
+    t.ok(relay.count('stranger_queue_full') > 0 && before >= 0);
+    relay.plane.removeKnownClient(met.worker, met.tuple);
+    await relay.settle(peer);
+    relay.punted.length = 0;
+    await relay.meet(peer);
+    t.notOk(relay.punted[0]?.known, 'a stranger again');
+    peer.close();
+    await relay.plane.close();
+  }
+});
+
+t.test('in one batch those that are known come first', async (t) => {
+  const relay = new TestPlane({ workers: 1 });
+  const peer = await Remote.open();
+  const met = await relay.meet(peer);
+  relay.plane.putKnownClient(met.worker, met.tuple);
+  await relay.settle(peer);
+  relay.punted.length = 0;
+  const datagram = bindingRequest();
+  floodWhileBlocked({ port: relay.clientAddress().port, datagram, count: 500 });
+  peer.send(relay.clientAddress(), datagram);
+  await until(() => relay.punted.some(({ known }) => known));
+  const position = relay.punted.findIndex(({ known }) => known);
+  t.ok(position <= 3 * LIMITS.strangersPerTurnMax, `after ${position} of 500 strangers`);
+  peer.close();
+  await relay.plane.close();
+});
+
+t.test('every worker gives a sign of life when it is asked', async (t) => {
+  const relay = new TestPlane({ workers: 2 });
+  t.same(relay.plane.workersSilentMs(), [0, 0]);
+  await until(() => relay.count('commands_applied') === 2);
+  t.same(relay.plane.workersSilentMs(), [0, 0]);
+  await until(() => relay.count('commands_applied') === 4);
+  await relay.plane.close();
+  t.same(relay.plane.workersSilentMs(), [], 'and none when it is closed');
 });
 
 t.test('a backlog is handed up in turns of bounded length', async (t) => {
@@ -117,8 +173,8 @@ t.test('a backlog is handed up in turns of bounded length', async (t) => {
   floodWhileBlocked({ port: relay.clientAddress().port, datagram: bindingRequest(), count });
   await readAll(relay);
   await until(() => punted.length === relay.count('client_punted'));
-  t.ok(punted.length > LIMITS.puntedPerTurnMax, 'more than one turn takes');
-  t.ok(batches.every((length) => length <= LIMITS.puntedPerTurnMax));
+  t.ok(punted.length > LIMITS.strangersPerTurnMax, 'more than one turn takes');
+  t.ok(batches.every((length) => length <= LIMITS.strangersPerTurnMax));
   await relay.plane.close();
 });
 

@@ -4,6 +4,7 @@ import type {
   ClientAction,
   ClientFlow,
   DataPlane,
+  FiveTuple,
   OutgoingDatagram,
   SessionAction,
   TrunkPeer,
@@ -26,6 +27,9 @@ export class FakePlane implements DataPlane {
   /** Records sent and received, by slot; a test writes them. */
   readonly recordsSent = new Map<number, number>();
   readonly recordsReceived = new Map<number, number>();
+  readonly knownClients = new Set<string>();
+  /** For how long each worker has owed a sign of life; a test writes it. */
+  silentMs: number[] = [0, 0];
   /** Makes every put fail, as when tables are full. */
   full = false;
   readonly #onSend: (datagram: OutgoingDatagram) => void;
@@ -66,6 +70,18 @@ export class FakePlane implements DataPlane {
   }
 
   setRelayHosts(): void {}
+
+  putKnownClient(worker: number, tuple: FiveTuple): void {
+    this.knownClients.add(`${worker} ${tupleKey(tuple)}`);
+  }
+
+  removeKnownClient(worker: number, tuple: FiveTuple): void {
+    this.knownClients.delete(`${worker} ${tupleKey(tuple)}`);
+  }
+
+  workersSilentMs(): readonly number[] {
+    return this.silentMs;
+  }
 
   probe(slot: number, number: number): void {
     this.probes.push({ slot, number });

@@ -156,7 +156,10 @@ export class World {
       if (side === undefined) continue;
       const tuple = { socket: 0, remote: from };
       const handed = this.#batchOf(data);
-      rules.receive({ datagrams: [{ side, worker: 1, tuple, data: handed }], events: [] });
+      rules.receive({
+        datagrams: [{ side, known: false, worker: 1, tuple, data: handed }],
+        events: [],
+      });
       return;
     }
     this.inboxes.get(formatAddress(to))?.(flight);
