@@ -138,6 +138,8 @@ export const LIMITS = {
   noRelayRetrySeconds: 2,
   /** Latencies that a peer may report. */
   latenciesMax: 256,
+  /** Relays that a peer may ask not to be given. */
+  avoidedRelaysMax: 8,
   /** HTTP: largest body of a peer's request and of a relay's, and of the headers, in bytes. */
   httpBodyBytesMax: 32_768,
   registrationBodyBytesMax: 65_536,

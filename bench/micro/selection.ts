@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import benny from 'benny';
+import { NOTHING_REPORTED } from '../../src/directory/reachability/view.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import { type Selection, selectRelays } from '../../src/directory/selection.js';
 import type { PeerHints } from '../../src/directory/selection-terms.js';
@@ -49,7 +50,12 @@ function measuredFrom(near: number): PeerHints {
 
 /** As the directory does it for a connection: every live relay, the two peers' hints, chance. */
 function select(table: RelayTable, peers: readonly [PeerHints, PeerHints]): Selection {
-  const selection = selectRelays({ relays: table.live(), peers, random: Math.random });
+  const selection = selectRelays({
+    relays: table.live(),
+    peers,
+    view: NOTHING_REPORTED,
+    random: Math.random,
+  });
   if (!selection.ok) throw new Error('no relay can serve');
   return selection;
 }

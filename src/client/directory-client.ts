@@ -24,6 +24,10 @@ export interface PeerHints {
   readonly region?: string | undefined;
   /** The address family it must be served with. */
   readonly family?: 4 | 6 | undefined;
+  /** The address families that it can use: it is served with no other. */
+  readonly families?: readonly (4 | 6)[] | undefined;
+  /** Ids of relays that it is not given while another can serve; at most 8. */
+  readonly avoid?: readonly string[] | undefined;
 }
 
 export interface ConnectionRequest {

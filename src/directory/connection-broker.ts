@@ -5,6 +5,8 @@ import { tenantRoot } from '../auth/keys.js';
 import { TenantSecrets } from '../auth/tenant-secrets.js';
 import type { Clock, RandomBytes } from '../units.js';
 import type { DirectoryMetrics } from './metrics.js';
+import type { NoRelay } from './no-relay.js';
+import type { ReachabilityView } from './reachability/view.js';
 import type { LiveRelay, RelayTable } from './relay-table.js';
 import { selectRelays } from './selection.js';
 import type { PeerHints } from './selection-terms.js';
@@ -31,6 +33,11 @@ export interface BrokeredConnection {
   readonly peers: readonly [ConnectionHalf, ConnectionHalf];
 }
 
+/** A connection, or why none can be made now. */
+export type BrokerAnswer =
+  | { readonly ok: true; readonly connection: BrokeredConnection }
+  | { readonly ok: false; readonly noRelay: NoRelay };
+
 /** What a connection is made from. */
 export interface ConnectionWish {
   readonly tenant: string;
@@ -43,6 +50,7 @@ export interface ConnectionWish {
 export interface ConnectionBrokerOptions {
   readonly clusterSecret: Uint8Array;
   readonly relays: RelayTable;
+  readonly view: ReachabilityView;
   readonly metrics: DirectoryMetrics;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -61,16 +69,11 @@ export class ConnectionBroker {
     this.#uniform = uniform(options.random);
   }
 
-  /**
-   * @returns the connection, undefined when no relay can serve both peers now
-   */
-  create(wish: ConnectionWish): BrokeredConnection | undefined {
-    const { relays, clock, random, metrics, logger } = this.#options;
-    const selection = selectRelays({
-      relays: relays.live(),
-      peers: wish.peers,
-      random: this.#uniform,
-    });
+  /** Picks the relays and mints the credentials. */
+  create(wish: ConnectionWish): BrokerAnswer {
+    const { relays, view, clock, random, metrics, logger } = this.#options;
+    const { peers } = wish;
+    const selection = selectRelays({ relays: relays.live(), peers, view, random: this.#uniform });
     metrics.connections.inc({
       tenant: wish.tenant,
       result: selection.ok ? 'created' : 'no-relay',
@@ -78,7 +81,7 @@ export class ConnectionBroker {
     const connectionId = Buffer.from(random(16)).toString('hex');
     const { explanation } = selection;
     logger.debug({ connectionId, tenant: wish.tenant, explanation }, 'relays selected');
-    if (!selection.ok) return undefined;
+    if (!selection.ok) return { ok: false, noRelay: selection.noRelay };
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;
     const secret = this.#tenantSecrets.get(wish.tenant);
     const half = (role: 0 | 1): ConnectionHalf => {
@@ -97,12 +100,13 @@ export class ConnectionBroker {
         }),
       };
     };
-    return {
+    const connection: BrokeredConnection = {
       connectionId,
       expiresAt: new Date(expiresAtSeconds * 1_000).toISOString().replace('.000Z', 'Z'),
       realm: REALM,
       peers: [half(0), half(1)],
     };
+    return { ok: true, connection };
   }
 }
 

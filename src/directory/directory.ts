@@ -22,6 +22,7 @@ import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/ren
 import { createHttpServer, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
 import { NonceMemory } from './nonce-memory.js';
+import { NOTHING_REPORTED } from './reachability/view.js';
 import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
 import { MemoryStore, type RelayFact, type Store } from './store/memory.js';
@@ -100,6 +101,7 @@ export class Directory {
     const broker = new ConnectionBroker({
       clusterSecret,
       relays,
+      view: NOTHING_REPORTED,
       metrics,
       clock,
       random,

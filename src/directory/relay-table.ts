@@ -31,6 +31,10 @@ export interface LiveRelay {
   readonly confirmed: boolean;
   /** Legs handed out since the load was measured: it is not in the load yet. */
   readonly legsAssigned: number;
+  /** The newest version of the registry that it has put to use, by sequence number. */
+  readonly registryKnown: number;
+  /** The first version that holds its present record; infinite before there is one. */
+  readonly listedSince: number;
 }
 
 interface Entry {
@@ -190,13 +194,16 @@ export class RelayTable {
       draining: entry.draining,
       confirmed: entry.confirmed,
       legsAssigned: entry.assignedSinceBeat + entry.assignedBeforeBeat,
+      registryKnown: entry.versionKnown,
+      listedSince: this.#versions.firstSequenceOf(entry.record.id),
     }));
   }
 
   /**
    * A relay may be chosen once every live relay knows it, or after `relayConfirmMs`: otherwise its
-   * pair's other relay might refuse its trunk messages (PROTOCOL.md section 5). Once confirmed it
-   * stays so: a relay that comes later knows it before it is chosen itself.
+   * pair's other relay might refuse its trunk messages (PROTOCOL.md section 5). After that time it
+   * is paired only with relays that do know it. Once confirmed it stays so: a relay that comes
+   * later knows it before it is chosen itself.
    */
   #confirm(): void {
     let known = Number.POSITIVE_INFINITY;

@@ -1,4 +1,5 @@
 import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
+import type { Doubt, ReachabilityView } from './reachability/view.js';
 import type { LiveRelay } from './relay-table.js';
 
 /** What a peer told of itself; every member is optional (PROTOCOL.md section 5). */
@@ -7,10 +8,14 @@ export interface PeerHints {
   readonly address?: string;
   /** The address family it must be served with. */
   readonly family?: AddressFamily;
+  /** The address families it can use; it is served with no other. */
+  readonly families?: readonly AddressFamily[];
   /** The region it must be served from while a relay there can. */
   readonly region?: string;
   /** Relay or region id to milliseconds, as the peer measured. */
   readonly latencies?: ReadonlyMap<string, number>;
+  /** Relays that it is not given while another can serve. */
+  readonly avoid?: ReadonlySet<string>;
 }
 
 /**
@@ -36,6 +41,12 @@ export const SCORE = {
   toleranceMs: 5,
 } as const;
 
+/**
+ * What a peer is given only where nothing else can serve, each worth more than both legs can have
+ * of those above it. No latency outweighs one.
+ */
+const EXCEPTIONS = { otherRegion: 1, suspected: 10, avoided: 100, unreachable: 1_000 } as const;
+
 /** The terms of one pair's score, in milliseconds. */
 export interface PairScore {
   readonly relays: readonly [string, string];
@@ -46,22 +57,31 @@ export interface PairScore {
   readonly loadMs: readonly [number, number];
   readonly sharedMs: number;
   readonly totalMs: number;
+  /** What each peer would have to put up with; decides before `totalMs` does. */
+  readonly exceptions: readonly [readonly Exception[], readonly Exception[]];
 }
 
 /**
- * The service address that a peer is given: of its family when asked, else of its address's
- * family, else IPv4 first.
- * @returns undefined when the relay has none of the family asked for
+ * Why a relay is given to a peer only where nothing else can serve: it is not in the peer's
+ * region, one of too few says it does not answer, the peer avoids it, or a verdict is against it.
  */
-export function servedAddress(relay: LiveRelay, peer: PeerHints): TransportAddress | undefined {
-  if (peer.family !== undefined) return addressOf(relay, peer.family);
-  const sixFirst = seenFamily(peer) === 6;
-  return addressOf(relay, sixFirst ? 6 : 4) ?? addressOf(relay, sixFirst ? 4 : 6);
+export type Exception = keyof typeof EXCEPTIONS;
+
+/** How a relay would serve a peer. */
+export interface PeerLeg {
+  readonly address: TransportAddress;
+  readonly costMs: number;
+  readonly exceptions: readonly Exception[];
+  /** The sum of what the exceptions weigh. */
+  readonly exceptionWeight: number;
 }
 
-function addressOf(relay: LiveRelay, family: AddressFamily): TransportAddress | undefined {
-  return relay.record.serviceAddresses.find((address) => familyOf(address) === family);
+/** The families that a peer may be served with. */
+export function familiesOf(peer: PeerHints): readonly AddressFamily[] {
+  return peer.family === undefined ? (peer.families ?? BOTH_FAMILIES) : [peer.family];
 }
+
+const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
 
 /** The latency that a peer measured to a relay, or to the relay's region. */
 export function measuredMs(relay: LiveRelay, peer: PeerHints): number | undefined {
@@ -69,21 +89,83 @@ export function measuredMs(relay: LiveRelay, peer: PeerHints): number | undefine
 }
 
 /**
- * What a leg between a peer and each of some relays costs.
- * @param relays - the peer's candidates
- * @returns milliseconds by relay
+ * How each relay that has an address for a peer would serve it. The address is one without a doubt
+ * where there is one, then of the family that the peer was seen with, else of IPv4.
  */
-export function legCosts(relays: readonly LiveRelay[], peer: PeerHints): Map<LiveRelay, number> {
+export function peerLegs(
+  relays: readonly LiveRelay[],
+  peer: PeerHints,
+  view: ReachabilityView,
+): Map<LiveRelay, PeerLeg> {
   const measured = relays.map((relay) => measuredMs(relay, peer));
   const known = measured.filter((ms) => ms !== undefined);
   const unmeasured = known.length === 0 ? 0 : Math.max(...known) + SCORE.unmeasuredMs;
-  const family = seenFamily(peer);
-  const costs = new Map<LiveRelay, number>();
+  const legs = new Map<LiveRelay, PeerLeg>();
   for (const [index, relay] of relays.entries()) {
-    const other = family !== undefined && addressOf(relay, family) === undefined;
-    costs.set(relay, (measured[index] ?? unmeasured) + (other ? SCORE.otherFamilyMs : 0));
+    const served = servedAddress(relay, peer, view);
+    if (served === undefined) continue;
+    const { address, doubt, inferior } = served;
+    const exceptions = exceptionsOf(relay, peer, worse(doubt, view.relayDoubt(relay.record.id)));
+    legs.set(relay, {
+      address,
+      costMs: (measured[index] ?? unmeasured) + (inferior ? SCORE.otherFamilyMs : 0),
+      exceptions,
+      exceptionWeight: exceptions.reduce((sum, exception) => sum + EXCEPTIONS[exception], 0),
+    });
   }
-  return costs;
+  return legs;
+}
+
+interface Served {
+  readonly address: TransportAddress;
+  readonly doubt: Doubt;
+  /** Whether the peer may lack the address's family. */
+  readonly inferior: boolean;
+}
+
+function servedAddress(
+  relay: LiveRelay,
+  peer: PeerHints,
+  view: ReachabilityView,
+): Served | undefined {
+  const families = familiesOf(peer);
+  const seen = seenFamily(peer);
+  const preferred = seen ?? (families.includes(4) ? 4 : 6);
+  const { id, serviceAddresses } = relay.record;
+  let best: Served | undefined;
+  let bestRank = Number.POSITIVE_INFINITY;
+  let hasPreferred = false;
+  for (const address of serviceAddresses) {
+    const family = familyOf(address);
+    if (!families.includes(family)) continue;
+    if (family === preferred) hasPreferred = true;
+    const doubt = view.addressDoubt(id, address);
+    const rank = 2 * DOUBTS.indexOf(doubt) + (family === preferred ? 0 : 1);
+    if (rank >= bestRank) continue;
+    best = { address, doubt, inferior: false };
+    bestRank = rank;
+  }
+  if (best === undefined || familyOf(best.address) === preferred) return best;
+  // A peer that does not say which families it can use may lack this one. A relay that has an
+  // address of one family only is offered all the same.
+  const unsure = peer.families === undefined && (seen !== undefined || hasPreferred);
+  return { ...best, inferior: unsure };
+}
+
+/** From the least to the most. */
+const DOUBTS: readonly Doubt[] = ['none', 'suspected', 'unreachable'];
+
+function worse(a: Doubt, b: Doubt): Doubt {
+  return DOUBTS.indexOf(a) >= DOUBTS.indexOf(b) ? a : b;
+}
+
+function exceptionsOf(relay: LiveRelay, peer: PeerHints, doubt: Doubt): Exception[] {
+  const { id, region } = relay.record;
+  const exceptions: Exception[] = [];
+  if (peer.region !== undefined && peer.region !== region) exceptions.push('otherRegion');
+  if (doubt !== 'none') exceptions.push(doubt);
+  if (peer.avoid?.has(id) === true) exceptions.push('avoided');
+  return exceptions;
 }
 
 /**
@@ -120,15 +202,36 @@ export function hasRoom(relay: LiveRelay, legs: number): boolean {
   return relay.load.legs + relay.legsAssigned + legs <= relay.load.legsMax;
 }
 
-/** Whether two relays have trunk addresses of one family (else 440, PROTOCOL.md section 2). */
-export function trunkFamilyInCommon(a: LiveRelay, b: LiveRelay): boolean {
-  return a.record.trunkAddresses.some((own) =>
-    b.record.trunkAddresses.some((other) => familyOf(own) === familyOf(other)),
-  );
+/** Whether a relay has a trunk address of a family. */
+export function hasTrunk(relay: LiveRelay, family: AddressFamily): boolean {
+  return relay.record.trunkAddresses.some((address) => familyOf(address) === family);
+}
+
+/** Why two different relays cannot be a pair; undefined when they can. */
+export type PairFault = 'noCommonFamily' | 'unknownToEachOther' | 'unreachable';
+
+/**
+ * @returns that they have no trunk address family in common (else 440, PROTOCOL.md section 2),
+ *   that one has not confirmed a registry with the other (else 403), or that one says it does not
+ *   reach the other (else 447)
+ */
+export function pairFault(
+  a: LiveRelay,
+  b: LiveRelay,
+  view: ReachabilityView,
+): PairFault | undefined {
+  const common = BOTH_FAMILIES.some((family) => hasTrunk(a, family) && hasTrunk(b, family));
+  if (!common) return 'noCommonFamily';
+  if (a.registryKnown < b.listedSince || b.registryKnown < a.listedSince) {
+    return 'unknownToEachOther';
+  }
+  return view.reach(a.record.id, b.record.id) ? undefined : 'unreachable';
 }
 
 function seenFamily(peer: PeerHints): AddressFamily | undefined {
-  if (peer.family !== undefined) return peer.family;
+  const families = familiesOf(peer);
+  const [only] = families;
+  if (families.length === 1) return only;
   if (peer.address === undefined) return undefined;
   return peer.address.includes(':') ? 6 : 4;
 }

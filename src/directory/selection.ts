@@ -1,29 +1,26 @@
-import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
+import type { TransportAddress } from '../address.js';
+import { type NoRelay, whyNoRelay } from './no-relay.js';
+import type { ReachabilityView } from './reachability/view.js';
 import type { LiveRelay } from './relay-table.js';
+import { type Pair, type PeerLegs, type RefusedPair, scoredPairs } from './selection-pairs.js';
 import {
+  type Exception,
   hasRoom,
-  legCosts,
-  loadMs,
   type PairScore,
   type PeerHints,
+  peerLegs,
   SCORE,
-  servedAddress,
-  sharedMs,
-  trunkFamilyInCommon,
-  trunkMs,
 } from './selection-terms.js';
 
-/** Relays of each trunk family that are tried for a peer: pairs are quadratic in it. */
-const SHORTLIST = 8;
-/** Best pairs that an explanation lists. */
+/** Best pairs, and pairs that are none, that an explanation lists. */
 const EXPLAINED_PAIRS = 5;
-/** Loads that differ by less than this are alike when a shortlist is drawn. */
-const LOAD_STEP_MS = 10;
 
 /** What selection depends on, and nothing else. */
 export interface SelectionInput {
   readonly relays: readonly LiveRelay[];
   readonly peers: readonly [PeerHints, PeerHints];
+  /** Who reaches whom. */
+  readonly view: ReachabilityView;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -31,12 +28,17 @@ export interface SelectionInput {
 /** The answer to "why this relay?". */
 export interface SelectionExplanation {
   /** Relays that nobody was offered, and why. */
-  readonly excluded: Readonly<Record<'unconfirmed' | 'draining' | 'full', readonly string[]>>;
+  readonly excluded: ExcludedRelays;
+  /** Relays to be given only where nothing else can serve, for each peer, by the reason. */
+  readonly heldBack: readonly [HeldBack, HeldBack];
   /** How many relays each peer could be served by. */
   readonly candidates: readonly [number, number];
   /** Whether each peer's `region` was kept. */
   readonly regionKept: readonly [boolean, boolean];
   readonly pairs: number;
+  /** How many pairs were considered and are none, and some of them. */
+  readonly pairsRefused: number;
+  readonly refused: readonly RefusedPair[];
   /** Pairs within the tolerance of the best, among which chance and load decided. */
   readonly contenders: number;
   /** The best pairs by score. */
@@ -44,7 +46,15 @@ export interface SelectionExplanation {
   readonly chosen: PairScore | undefined;
 }
 
-/** A relay and its service address for each of two peers, or none that can serve them. */
+/** Ids by the reason. */
+export type ExcludedRelays = Readonly<
+  Record<'unconfirmed' | 'draining' | 'full', readonly string[]>
+>;
+
+/** Ids by the exception that giving them would be. */
+export type HeldBack = Readonly<Record<Exclude<Exception, 'otherRegion'>, readonly string[]>>;
+
+/** A relay and its service address for each of two peers, or why there is none. */
 export type Selection =
   | {
       readonly ok: true;
@@ -52,12 +62,11 @@ export type Selection =
       readonly addresses: readonly [TransportAddress, TransportAddress];
       readonly explanation: SelectionExplanation;
     }
-  | { readonly ok: false; readonly explanation: SelectionExplanation };
-
-interface Pair {
-  readonly relays: readonly [LiveRelay, LiveRelay];
-  readonly score: PairScore;
-}
+  | {
+      readonly ok: false;
+      readonly noRelay: NoRelay;
+      readonly explanation: SelectionExplanation;
+    };
 
 /**
  * Picks a relay for each of two peers. The pair with the least latency over both legs and the
@@ -66,46 +75,46 @@ interface Pair {
  * burst to one relay. Two different relays are preferred; one serves both where the peers' own
  * latencies say so by more than `SCORE.sharedMs`, or where no other pair can.
  *
- * A peer's `family` binds; its `region` binds unless no pair can be made with it.
+ * A peer's `family` and `families` bind, and so does it that two relays reach each other. A peer
+ * is given a relay outside its `region`, one that is suspected, one that it avoids or one under a
+ * verdict (in this order, each only if the former does not help) where nothing else can serve.
  * @returns the relays in the peers' order with an explanation
  */
 export function selectRelays(input: SelectionInput): Selection {
-  const { peers, random } = input;
-  const { usable, excluded } = usableRelays(input.relays);
-  // Of both regions, then one, then none: a region binds only while a relay there can serve.
-  for (const regionKept of REGIONS_KEPT) {
-    if (regionKept.some((kept, index) => kept && peers[index]?.region === undefined)) continue;
-    const lists = peers.map((peer, index) => candidates(usable, peer, regionKept[index] === true));
-    const [first = [], second = []] = lists;
-    const pairs = scoredPairs([first, second], peers, random);
-    const last = regionKept.every((kept) => !kept);
-    if (pairs.length === 0 && !last) continue;
-    const contenders = pairs.filter(
-      (pair) => pair.score.totalMs <= (pairs[0]?.score.totalMs ?? 0) + SCORE.toleranceMs,
-    );
-    const chosen = lessLoadedOfTwo(contenders, random);
-    const explanation: SelectionExplanation = {
-      excluded,
-      candidates: [first.length, second.length],
-      regionKept,
-      pairs: pairs.length,
-      contenders: contenders.length,
-      best: pairs.slice(0, EXPLAINED_PAIRS).map((pair) => pair.score),
-      chosen: chosen?.score,
+  const { relays, peers, view, random } = input;
+  const { usable, excluded } = usableRelays(relays);
+  const legs = [peerLegs(usable, peers[0], view), peerLegs(usable, peers[1], view)] as const;
+  const { pairs, refused } = scoredPairs({ legs, peers, view, random });
+  const best = pairs[0];
+  const contenders = pairs.filter(
+    ({ exceptionWeight, score }) =>
+      exceptionWeight === best?.exceptionWeight &&
+      score.totalMs <= best.score.totalMs + SCORE.toleranceMs,
+  );
+  const chosen = lessLoadedOfTwo(contenders, random);
+  const explanation: SelectionExplanation = {
+    excluded,
+    heldBack: [heldBack(legs[0]), heldBack(legs[1])],
+    candidates: [legs[0].size, legs[1].size],
+    regionKept: [regionKept(0, peers, chosen), regionKept(1, peers, chosen)],
+    pairs: pairs.length,
+    pairsRefused: refused.length,
+    refused: refused.slice(0, EXPLAINED_PAIRS),
+    contenders: contenders.length,
+    best: pairs.slice(0, EXPLAINED_PAIRS).map((pair) => pair.score),
+    chosen: chosen?.score,
+  };
+  if (chosen === undefined) {
+    const candidates = explanation.candidates;
+    return {
+      ok: false,
+      noRelay: whyNoRelay({ registered: relays.length, excluded, candidates, peers, refused }),
+      explanation,
     };
-    return chosen === undefined
-      ? { ok: false, explanation }
-      : { ok: true, relays: chosen.relays, addresses: addressesOf(chosen, peers), explanation };
   }
-  throw new Error('unreachable: the last of REGIONS_KEPT always answers');
+  const addresses = [chosen.legs[0].address, chosen.legs[1].address] as const;
+  return { ok: true, relays: chosen.relays, addresses, explanation };
 }
-
-const REGIONS_KEPT: readonly (readonly [boolean, boolean])[] = [
-  [true, true],
-  [true, false],
-  [false, true],
-  [false, false],
-];
 
 function usableRelays(relays: readonly LiveRelay[]) {
   const usable: LiveRelay[] = [];
@@ -119,92 +128,25 @@ function usableRelays(relays: readonly LiveRelay[]) {
   return { usable, excluded };
 }
 
-function candidates(relays: readonly LiveRelay[], peer: PeerHints, keepRegion: boolean) {
-  return relays.filter(
-    (relay) =>
-      servedAddress(relay, peer) !== undefined &&
-      (!keepRegion || peer.region === undefined || relay.record.region === peer.region),
-  );
-}
-
-/** The possible pairs of two shortlists, best first. */
-function scoredPairs(
-  lists: readonly [readonly LiveRelay[], readonly LiveRelay[]],
-  peers: readonly [PeerHints, PeerHints],
-  random: () => number,
-): Pair[] {
-  const legs = [legCosts(lists[0], peers[0]), legCosts(lists[1], peers[1])] as const;
-  const both = (relay: LiveRelay) => (legs[0].get(relay) ?? 0) + (legs[1].get(relay) ?? 0);
-  const shareable = lists[0].filter((relay) => legs[1].has(relay) && hasRoom(relay, 2));
-  const middle = cheapest(shareable, both, random);
-  const [firsts, seconds] = [0, 1].map((index) => {
-    const cost = (relay: LiveRelay) => legs[index as 0 | 1].get(relay) ?? 0;
-    const list = lists[index as 0 | 1];
-    const ofFamily = (family: AddressFamily) =>
-      cheapest(
-        list.filter((relay) => hasTrunk(relay, family)),
-        cost,
-        random,
-      );
-    // Per trunk family, so that a pair with a family in common is among them if there is one.
-    return new Set([...ofFamily(4), ...ofFamily(6), ...middle]);
-  }) as [Set<LiveRelay>, Set<LiveRelay>];
-  const pairs: Pair[] = [];
-  for (const a of firsts) {
-    for (const b of seconds) {
-      if (a === b ? !hasRoom(a, 2) : !trunkFamilyInCommon(a, b)) continue;
-      const legMs = [legs[0].get(a) ?? 0, legs[1].get(b) ?? 0] as const;
-      pairs.push({ relays: [a, b], score: pairScore(a, b, legMs, peers) });
-    }
-  }
-  return pairs.sort((x, y) => x.score.totalMs - y.score.totalMs);
-}
-
-function pairScore(
-  a: LiveRelay,
-  b: LiveRelay,
-  legMs: readonly [number, number],
-  peers: readonly [PeerHints, PeerHints],
-): PairScore {
-  const trunk = trunkMs(a, b, peers);
-  const load = [loadMs(a), loadMs(b)] as const;
-  const shared = a === b ? sharedMs(a, peers) : 0;
+function heldBack(legs: PeerLegs): HeldBack {
+  const ids = (wanted: Exception) =>
+    [...legs]
+      .filter(([, { exceptions }]) => exceptions.includes(wanted))
+      .map(([{ record }]) => record.id);
   return {
-    relays: [a.record.id, b.record.id],
-    legMs,
-    trunkMs: trunk,
-    loadMs: load,
-    sharedMs: shared,
-    totalMs: legMs[0] + legMs[1] + trunk + load[0] + load[1] + shared,
+    suspected: ids('suspected'),
+    avoided: ids('avoided'),
+    unreachable: ids('unreachable'),
   };
 }
 
-interface Ranked {
-  readonly relay: LiveRelay;
-  readonly cost: number;
-  readonly draw: number;
-}
-
-/** The `SHORTLIST` relays of least cost and load; equals in random order. */
-function cheapest(
-  relays: readonly LiveRelay[],
-  cost: (relay: LiveRelay) => number,
-  random: () => number,
-): LiveRelay[] {
-  const before = (a: Ranked, b: Ranked) =>
-    a.cost < b.cost || (a.cost === b.cost && a.draw < b.draw);
-  const ranked: Ranked[] = [];
-  for (const relay of relays) {
-    const load = Math.floor(loadMs(relay) / LOAD_STEP_MS) * LOAD_STEP_MS;
-    const next = { relay, cost: cost(relay) + load, draw: random() };
-    const last = ranked.at(-1);
-    if (ranked.length === SHORTLIST && last !== undefined && !before(next, last)) continue;
-    // Few are kept of many, so inserting beats sorting all.
-    const place = ranked.findIndex((each) => before(next, each));
-    ranked.splice(place === -1 ? ranked.length : place, 0, next);
-    if (ranked.length > SHORTLIST) ranked.pop();
-  }
-  return ranked.map(({ relay }) => relay);
+function regionKept(
+  index: 0 | 1,
+  peers: readonly [PeerHints, PeerHints],
+  chosen: Pair | undefined,
+): boolean {
+  if (peers[index].region === undefined || chosen === undefined) return false;
+  return !chosen.legs[index].exceptions.includes('otherRegion');
 }
 
 function lessLoadedOfTwo(pairs: readonly Pair[], random: () => number): Pair | undefined {
@@ -213,17 +155,4 @@ function lessLoadedOfTwo(pairs: readonly Pair[], random: () => number): Pair | u
   if (one === undefined || other === undefined) return undefined;
   const load = (pair: Pair) => pair.score.loadMs[0] + pair.score.loadMs[1];
   return load(other) < load(one) ? other : one;
-}
-
-function addressesOf(pair: Pair, peers: readonly [PeerHints, PeerHints]) {
-  const address = (index: 0 | 1) => {
-    const served = servedAddress(pair.relays[index], peers[index]);
-    if (served === undefined) throw new Error('unreachable: a candidate serves its peer');
-    return served;
-  };
-  return [address(0), address(1)] as const;
-}
-
-function hasTrunk(relay: LiveRelay, family: AddressFamily): boolean {
-  return relay.record.trunkAddresses.some((address) => familyOf(address) === family);
 }

@@ -74,6 +74,8 @@ export function liveRelay(
     draining: false,
     confirmed: true,
     legsAssigned: 0,
+    registryKnown: 1,
+    listedSince: 1,
     ...changes,
     record: relayRecord(id, host, changes.record),
   };

@@ -4,8 +4,8 @@ import { AddressText, Name, Port } from '../../registry/schemas.js';
 import type { ConnectionBroker } from '../connection-broker.js';
 import type { RelayTable } from '../relay-table.js';
 import type { App } from './app.js';
-import { PeerShape, peerHints } from './hints.js';
-import { PROBLEM_RESPONSES, sendProblem } from './problem.js';
+import { type HintsResult, PeerShape, peerHints } from './hints.js';
+import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
 
 const ConnectionRequest = Type.Object(
   {
@@ -71,30 +71,26 @@ export function peerRoutes(app: App, { broker, relays }: PeerRoutesOptions): voi
       },
     },
     async (request, reply) => {
-      const peers = request.body.peers.map(peerHints);
-      const [first, second] = peers;
-      if (first === undefined || second === undefined) {
-        const index = first === undefined ? 0 : 1;
-        return sendProblem(reply, {
-          status: 400,
-          code: 'invalid-request',
-          detail: 'body does not match its schema',
-          errors: [{ pointer: `/peers/${index}/address`, detail: 'must be an IP address' }],
-        });
+      const [first, second] = request.body.peers.map(peerHints);
+      if (!first?.ok || !second?.ok) {
+        return sendProblem(reply, wrongHints([first, second]));
       }
-      const connection = broker.create({
+      const answer = broker.create({
         tenant: request.tenant,
-        peers: [first, second],
+        peers: [first.hints, second.hints],
         ttlSeconds: request.body.ttlSeconds ?? LIMITS.ttlSeconds,
       });
-      if (connection === undefined) {
+      if (!answer.ok) {
+        const { reason, detail } = answer.noRelay;
         return sendProblem(reply, {
           status: 503,
           code: 'no-relay',
-          detail: 'no relay can serve these peers now',
+          detail: `no relay can serve these peers now: ${detail}`,
           retryAfterSeconds: LIMITS.noRelayRetrySeconds,
+          members: { reason },
         });
       }
+      const { connection } = answer;
       // The passwords in the answer must not stay in a cache (RFC 9111 section 5.2.2.5).
       return reply
         .code(201)
@@ -122,4 +118,13 @@ export function peerRoutes(app: App, { broker, relays }: PeerRoutesOptions): voi
         })),
     }),
   );
+}
+
+function wrongHints(results: readonly (HintsResult | undefined)[]): Problem {
+  const errors = results.flatMap((result, index) =>
+    result === undefined || result.ok
+      ? []
+      : [{ pointer: `/peers/${index}${result.pointer}`, detail: result.detail }],
+  );
+  return { status: 400, code: 'invalid-request', detail: 'body does not match its schema', errors };
 }

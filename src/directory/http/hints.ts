@@ -31,27 +31,57 @@ export const PeerShape = Type.Object(
         description: 'The address family it must be served with.',
       }),
     ),
+    families: Type.Optional(
+      Type.Array(Type.Union([Type.Literal(4), Type.Literal(6)]), {
+        minItems: 1,
+        maxItems: 2,
+        description: 'The address families that it can use; it is served with no other.',
+      }),
+    ),
+    avoid: Type.Optional(
+      Type.Array(Name, {
+        maxItems: LIMITS.avoidedRelaysMax,
+        description: 'Ids of relays that it is not given while another can serve.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 
+/** A peer's hints, or what is wrong with them. */
+export type HintsResult =
+  | { readonly ok: true; readonly hints: PeerHints }
+  | {
+      readonly ok: false;
+      /** JSON Pointer (RFC 6901) into the peer. */
+      readonly pointer: string;
+      readonly detail: string;
+    };
+
 /**
  * Reads a peer's hints.
  * @param peer - one that matches `PeerShape`
- * @returns undefined when `address` is no IP address
+ * @returns what a schema cannot refuse: an address that is none, a family that is not among the
+ *   peer's own
  */
-export function peerHints(peer: Static<typeof PeerShape>): PeerHints | undefined {
-  const { address, latencies, region, family } = peer;
+export function peerHints(peer: Static<typeof PeerShape>): HintsResult {
+  const { address, latencies, region, family, families, avoid } = peer;
+  if (family !== undefined && families !== undefined && !families.includes(family)) {
+    return { ok: false, pointer: '/family', detail: 'must be one of families' };
+  }
   try {
-    return {
+    const hints = {
       ...(address === undefined ? {} : { address: canonicalIp(address) }),
       // A map: a relay may be named `constructor`, which every plain object seems to have.
       ...(latencies === undefined ? {} : { latencies: new Map(Object.entries(latencies)) }),
       ...(region === undefined ? {} : { region }),
       ...(family === undefined ? {} : { family }),
+      ...(families === undefined ? {} : { families: [...new Set(families)] }),
+      ...(avoid === undefined ? {} : { avoid: new Set(avoid) }),
     };
+    return { ok: true, hints };
   } catch (error) {
-    if (isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) return undefined;
-    throw error;
+    if (!isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) throw error;
+    return { ok: false, pointer: '/address', detail: 'must be an IP address' };
   }
 }

@@ -5,6 +5,7 @@ import { isTurnpikeError } from '../../errors.js';
 import { AddressText, Port } from '../../registry/schemas.js';
 import type { ConnectionHalf } from '../connection-broker.js';
 import { PeerShape, peerHints } from '../http/hints.js';
+import type { NoRelayReason } from '../no-relay.js';
 import type { PeerHints } from '../selection-terms.js';
 
 /** The codes of docs/rendezvous.md with the WebSocket close code that follows each. */
@@ -13,7 +14,7 @@ export const RENDEZVOUS_ERRORS = {
   'room-full': { close: 4009, message: 'two other peers are in the room' },
   replaced: { close: 4010, message: 'a newer socket of this member joined' },
   'room-limit': { close: 1013, message: 'no room is left for another room' },
-  'room-expired': { close: 4008, message: 'nobody came' },
+  'room-expired': { close: 4008, message: 'waited in vain' },
   'rate-limited': { close: 1008, message: 'too many messages' },
   'join-timeout': { close: 1008, message: 'no join in time' },
   'shutting-down': { close: 1001, message: 'the directory stops' },
@@ -38,6 +39,8 @@ export type OutgoingMessage =
       readonly type: 'error';
       readonly code: RendezvousErrorCode | 'no-relay';
       readonly message: string;
+      /** Of `no-relay`: why, as in the problem of `POST /v1/connections`. */
+      readonly reason?: NoRelayReason;
       readonly retryAfterSeconds?: number;
     };
 
@@ -110,8 +113,9 @@ export function parseIncoming(text: string): IncomingMessage {
 }
 
 function joinMessage({ room, member, peer }: Static<typeof JoinShape>): IncomingMessage {
-  const hints = peerHints(peer ?? {});
-  if (hints === undefined) return { ok: false, reason: '/peer/address: must be an IP address' };
+  const read = peerHints(peer ?? {});
+  if (!read.ok) return { ok: false, reason: `/peer${read.pointer}: ${read.detail}` };
+  const { hints } = read;
   return { ok: true, message: { type: 'join', room: room.normalize('NFC'), member, hints } };
 }
 

@@ -1,6 +1,7 @@
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
-import type { BrokeredConnection, ConnectionWish } from '../connection-broker.js';
+import type { BrokerAnswer, ConnectionWish } from '../connection-broker.js';
+import type { NoRelay } from '../no-relay.js';
 import type { PeerHints } from '../selection-terms.js';
 import type {
   AddressMessage,
@@ -40,8 +41,14 @@ interface Room {
   /** One or two, the longest present first. */
   readonly seats: Seat[];
   connectionId: string | undefined;
+  /** When the newest connection was made. */
+  connectedAtMs: number;
   /** When to try again, after no relay could serve. */
   retryAtMs: number | undefined;
+  /** Why no relay could serve, as the members were told. */
+  noRelay: NoRelay | undefined;
+  /** When a connection that one member does not want is replaced. */
+  renewAtMs: number | undefined;
   /** A third peer, while it is found out whether the two are still there. */
   third:
     | { readonly member: Member; readonly join: JoinMessage; readonly sinceMs: number }
@@ -50,7 +57,7 @@ interface Room {
 
 /** What rooms work with. */
 export interface RoomsOptions {
-  readonly create: (wish: ConnectionWish) => BrokeredConnection | undefined;
+  readonly create: (wish: ConnectionWish) => BrokerAnswer;
   readonly clock: Clock;
 }
 
@@ -90,6 +97,7 @@ export class Rooms {
     // Without a seat it waits for one, with what it said first.
     if (seat === undefined) return;
     seat.hints = join.hints;
+    if (isUnmade(present)) seat.addressPassed = false;
     this.#ready(present, seat);
   }
 
@@ -107,6 +115,8 @@ export class Rooms {
     seat.addressPassed = true;
     const { address: ip, port } = address;
     other.member.send({ type: 'address', connectionId, address: ip, port });
+    // Both go on with it: whoever asked for another has taken this one for the answer.
+    if (room.renewAtMs !== undefined && !isUnmade(room)) settle(room);
   }
 
   /** A member's socket is gone. */
@@ -119,11 +129,12 @@ export class Rooms {
       return;
     }
     const index = room.seats.findIndex((each) => each.member === member);
-    const exchanged = room.seats.every((each) => each.addressPassed);
-    const connecting = room.connectionId !== undefined && !exchanged;
+    const connecting = isUnmade(room);
     room.seats.splice(index, 1);
     room.connectionId = undefined;
     room.retryAtMs = undefined;
+    room.noRelay = undefined;
+    room.renewAtMs = undefined;
     const [other] = room.seats;
     if (other !== undefined) {
       other.member.send({ type: 'peer-left' });
@@ -140,9 +151,10 @@ export class Rooms {
       this.#judgeThird(room, now);
       for (const { member, readySinceMs } of [...room.seats]) {
         if (readySinceMs === undefined || now - readySinceMs < LIMITS.roomWaitMs) continue;
-        this.#expel(member, 'room-expired');
+        this.#expel(member, 'room-expired', { reason: waitedFor(room) });
       }
       if (room.retryAtMs !== undefined && now >= room.retryAtMs) this.#connect(room);
+      if (room.renewAtMs !== undefined && now >= room.renewAtMs) this.#renew(room);
     }
   }
 
@@ -182,7 +194,10 @@ export class Rooms {
       tenant,
       seats: [],
       connectionId: undefined,
+      connectedAtMs: Number.NEGATIVE_INFINITY,
       retryAtMs: undefined,
+      noRelay: undefined,
+      renewAtMs: undefined,
       third: undefined,
     };
     this.#rooms.set(key, room);
@@ -204,40 +219,72 @@ export class Rooms {
     this.#ready(room, seat);
   }
 
-  /** Makes a member ready, and the connection if both are. */
+  /**
+   * Makes a member ready, and the connection if both are. Before both addresses have been passed
+   * on, a connection cannot be in use, so one member's wish for another is enough.
+   */
   #ready(room: Room, seat: Seat): void {
-    seat.readySinceMs ??= this.#options.clock.monotonic();
+    const now = this.#options.clock.monotonic();
+    seat.readySinceMs ??= now;
     const other = otherSeat(room, seat);
     if (other?.readySinceMs !== undefined) {
       this.#connect(room);
-      return;
+    } else if (other !== undefined && isUnmade(room)) {
+      room.renewAtMs = room.connectedAtMs + RENEWAL_MS;
+      if (now >= room.renewAtMs) this.#renew(room);
+      else seat.member.send({ type: 'waiting' });
+    } else {
+      seat.member.send({ type: 'waiting' });
+      other?.member.send({ type: 'peer-ready' });
     }
-    seat.member.send({ type: 'waiting' });
-    other?.member.send({ type: 'peer-ready' });
+  }
+
+  /** Replaces a connection that was not in use yet. */
+  #renew(room: Room): void {
+    for (const seat of room.seats) seat.readySinceMs ??= this.#options.clock.monotonic();
+    this.#connect(room);
   }
 
   #connect(room: Room): void {
     const [first, second] = room.seats;
-    const told = room.retryAtMs !== undefined;
     room.retryAtMs = undefined;
+    room.renewAtMs = undefined;
     if (first?.readySinceMs === undefined || second?.readySinceMs === undefined) return;
-    const connection = this.#options.create({
+    const answer = this.#options.create({
       tenant: room.tenant,
       peers: [first.hints, second.hints],
       ttlSeconds: LIMITS.ttlSeconds,
     });
-    if (connection === undefined) {
-      room.retryAtMs = this.#options.clock.monotonic() + RETRY_MS;
-      if (!told) for (const { member } of [first, second]) member.send(NO_RELAY);
+    if (!answer.ok) {
+      this.#unserved(room, answer.noRelay);
       return;
     }
-    const { connectionId, expiresAt, realm, peers } = connection;
+    const { connectionId, expiresAt, realm, peers } = answer.connection;
     room.connectionId = connectionId;
+    room.connectedAtMs = this.#options.clock.monotonic();
+    settle(room);
     for (const [index, seat] of [first, second].entries()) {
       const half = peers[index as 0 | 1];
-      seat.readySinceMs = undefined;
       seat.addressPassed = false;
       seat.member.send({ type: 'connection', connectionId, expiresAt, realm, ...half });
+    }
+  }
+
+  /** Tells both why no relay can serve, once for each reason, and tries again soon. */
+  #unserved(room: Room, noRelay: NoRelay): void {
+    room.retryAtMs = this.#options.clock.monotonic() + RETRY_MS;
+    const told = room.noRelay?.reason === noRelay.reason;
+    room.noRelay = noRelay;
+    if (told) return;
+    const { reason, detail } = noRelay;
+    for (const { member } of room.seats) {
+      member.send({
+        type: 'error',
+        code: 'no-relay',
+        message: `no relay can serve now: ${detail}`,
+        reason,
+        retryAfterSeconds: LIMITS.noRelayRetrySeconds,
+      });
     }
   }
 
@@ -275,12 +322,29 @@ const RETRY_MS = 500;
 /** A tenant that has filled its rooms should not hurry. */
 const ROOM_LIMIT_RETRY_SECONDS = 30;
 
-const NO_RELAY: OutgoingMessage = {
-  type: 'error',
-  code: 'no-relay',
-  message: 'no relay can serve now',
-  retryAfterSeconds: LIMITS.noRelayRetrySeconds,
-};
+/** How soon after a connection was made one member alone may have it replaced. */
+const RENEWAL_MS = 1_000;
+
+/** Whether the room's connection cannot be in use: both addresses have not been passed on. */
+function isUnmade(room: Room): boolean {
+  return room.connectionId !== undefined && !room.seats.every((seat) => seat.addressPassed);
+}
+
+/** Both members have a connection and wait for none. */
+function settle(room: Room): void {
+  room.noRelay = undefined;
+  room.renewAtMs = undefined;
+  for (const seat of room.seats) seat.readySinceMs = undefined;
+}
+
+/** What a member of the room has waited for in vain. */
+function waitedFor({ name, seats, noRelay }: Room): string {
+  const room = `room ${JSON.stringify(name)}`;
+  const time = `within ${LIMITS.roomWaitMs / 1_000} s`;
+  if (seats.length < 2) return `no other peer came to ${room} ${time}`;
+  if (noRelay !== undefined) return `no relay could serve ${room} ${time}: ${noRelay.detail}`;
+  return `the other peer in ${room} did not ask for a new connection ${time}`;
+}
 
 function seatOf(room: Room, member: Member): Seat | undefined {
   return room.seats.find((seat) => seat.member === member);

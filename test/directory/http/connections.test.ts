@@ -60,14 +60,50 @@ t.test('no relay can serve: 503 says when to ask again', async (t) => {
   const none = await h.connect({ peers: [{}, {}] });
   t.equal(none.status, 503);
   t.match(none.body, { code: 'no-relay', status: 503, retryAfterSeconds: 2 });
+  t.match(none.body, { reason: 'no-relays', detail: /no relay is registered/ });
   t.equal(none.headers.get('retry-after'), '2');
   await h.addRelays(relayRecord('fra-1', 1));
-  t.equal((await h.connect({ peers: [{ family: 6 }, {}] })).status, 503);
+  t.match(await h.connect({ peers: [{ family: 6 }, {}] }), {
+    status: 503,
+    body: { code: 'no-relay', reason: 'no-family', detail: /peer 0 can use IPv6 only/ },
+  });
+  t.match(await h.connect({ peers: [{}, { families: [6] }] }), {
+    status: 503,
+    body: { code: 'no-relay', reason: 'no-family', detail: /peer 1 can use IPv6 only/ },
+  });
+  t.equal((await h.connect({ peers: [{ families: [4, 6] }, { families: [4] }] })).status, 201);
   t.equal((await h.connect({ peers: [{}, {}] })).status, 201);
   await h.beat('fra-1', null, { draining: true });
   t.equal((await h.connect({ peers: [{}, {}] })).status, 503);
   await h.beat('fra-1', null, { load: { ...IDLE, legs: 999 } });
   t.equal((await h.connect({ peers: [{}, {}] })).status, 503, 'room for one leg only');
+});
+
+t.test('a relay that a peer avoids is given only where no other can serve', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(relayRecord('fra-1', 1));
+  const avoiding = { peers: [{ avoid: ['fra-1', 'fra-1', 'gone-1'], region: 'fra' }, {}] };
+  const only = await h.connect(avoiding);
+  t.equal(only.body.peers[0].relay.id, 'fra-1');
+  await h.addRelays(relayRecord('fra-1', 1), relayRecord('nyc-1', 2));
+  for (let count = 0; count < 20; count += 1) {
+    t.equal((await h.connect(avoiding)).body.peers[0].relay.id, 'nyc-1');
+  }
+});
+
+t.test('relays that have not confirmed each other in 3 s are not paired', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(relayRecord('fra-1', 1));
+  await h.register(relayRecord('nyc-1', 2));
+  h.clock.advance(3_000);
+  const apart = { peers: [{ region: 'fra' }, { region: 'nyc' }] };
+  const before = (await h.connect(apart)).body;
+  t.equal(before.peers[0].relay.id, before.peers[1].relay.id);
+  const { registryVersion } = (await h.beat('fra-1', null)).body;
+  await h.beat('fra-1', registryVersion);
+  await h.beat('nyc-1', registryVersion);
+  const after = (await h.connect(apart)).body;
+  t.same([after.peers[0].relay.id, after.peers[1].relay.id], ['fra-1', 'nyc-1']);
 });
 
 t.test('relays are listed for peers to measure', async (t) => {
@@ -98,6 +134,14 @@ t.test('malformed requests are refused with the place at fault', async (t) => {
     ['/peers/0/familly', { peers: [{ familly: 6 }, {}] }],
     ['/peers/1/family', { peers: [{}, { family: 5 }] }],
     ['/peers/1/family', { peers: [{}, { family: 'ipv4' }] }],
+    ['/peers/0/families', { peers: [{ families: [] }, {}] }],
+    ['/peers/0/families', { peers: [{ families: 4 }, {}] }],
+    ['/peers/0/families/0', { peers: [{ families: [5] }, {}] }],
+    ['/peers/0/families', { peers: [{ families: [4, 6, 4] }, {}] }],
+    ['/peers/1/family', { peers: [{}, { family: 4, families: [6] }] }],
+    ['/peers/1/avoid', { peers: [{}, { avoid: 'fra-1' }] }],
+    ['/peers/1/avoid/0', { peers: [{}, { avoid: ['no name'] }] }],
+    ['/peers/1/avoid', { peers: [{}, { avoid: Array(9).fill('fra-1') }] }],
     ['/peers/1/region', { peers: [{}, { region: 'Mars' }] }],
     ['/peers/0/address', { peers: [{ address: 'example.org' }, {}] }],
     ['/peers/1/address', { peers: [{}, { address: '192.0.2.1:80' }] }],

@@ -1,12 +1,15 @@
 import t from 'tap';
-import type { BrokeredConnection } from '../../../src/directory/connection-broker.js';
+import type { BrokerAnswer, ConnectionWish } from '../../../src/directory/connection-broker.js';
+import type { NoRelay } from '../../../src/directory/no-relay.js';
 import type { OutgoingMessage } from '../../../src/directory/rendezvous/messages.js';
 import { type Member, Rooms } from '../../../src/directory/rendezvous/rooms.js';
+import type { PeerHints } from '../../../src/directory/selection-terms.js';
 import { LIMITS } from '../../../src/limits.js';
 import { FakeClock } from '../fixtures.js';
 
 class FakeMember implements Member {
   readonly told: string[] = [];
+  failedBecause: string | undefined;
   pings = 0;
   dropped = false;
   heardAtMs: number;
@@ -20,11 +23,14 @@ class FakeMember implements Member {
 
   send(message: OutgoingMessage): void {
     const { type } = message;
-    this.told.push(type === 'connection' ? `connection ${message.role}` : type);
+    const more = { connection: 'role', error: 'reason' }[String(type)];
+    const said = message as unknown as Record<string, unknown>;
+    this.told.push(more === undefined ? type : `${type} ${said[more]}`);
   }
 
-  fail(code: string): void {
+  fail(code: string, details: { reason?: string } = {}): void {
     this.told.push(`failed ${code}`);
+    this.failedBecause = details.reason;
   }
 
   ping(): void {
@@ -48,9 +54,11 @@ class FakeMember implements Member {
 function world() {
   const clock = new FakeClock();
   let made = 0;
-  const state = { relays: true };
-  const create = (): BrokeredConnection | undefined => {
-    if (!state.relays) return undefined;
+  const state: { noRelay: NoRelay | undefined } = { noRelay: undefined };
+  const wishes: ConnectionWish[] = [];
+  const create = (wish: ConnectionWish): BrokerAnswer => {
+    wishes.push(wish);
+    if (state.noRelay !== undefined) return { ok: false, noRelay: state.noRelay };
     made += 1;
     const half = (role: 0 | 1) => ({
       role,
@@ -60,7 +68,8 @@ function world() {
       password: '',
     });
     const connectionId = String(made).padStart(32, '0');
-    return { connectionId, expiresAt: '', realm: 'turnpike', peers: [half(0), half(1)] };
+    const peers = [half(0), half(1)] as const;
+    return { ok: true, connection: { connectionId, expiresAt: '', realm: 'turnpike', peers } };
   };
   const rooms = new Rooms({ create, clock });
   return {
@@ -68,8 +77,9 @@ function world() {
     rooms,
     state,
     peer: (tenant?: string) => new FakeMember(clock, tenant),
-    join(member: Member, room = 'lunch', token?: string) {
-      rooms.join(member, { type: 'join', room, member: token, hints: {} });
+    wishes,
+    join(member: Member, room = 'lunch', token?: string, hints: PeerHints = {}) {
+      rooms.join(member, { type: 'join', room, member: token, hints });
     },
     address(member: Member, connection = made) {
       rooms.address(member, {
@@ -176,23 +186,78 @@ t.test('a member that goes before the exchange voids the connection', async (t) 
   t.equal(rooms.size, 0, 'a room without members does not exist');
 });
 
+t.test('one member alone has a connection replaced that is not in use yet', async (t) => {
+  const { a, b, join, address, pass, wishes } = paired(false);
+  pass(2_500);
+  const avoid = new Set(['fra-1']);
+  join(a, 'lunch', undefined, { avoid });
+  t.equal(a.news, 'connection 0');
+  t.equal(b.news, 'connection 1', 'without a word of its own');
+  t.same(
+    wishes.map(({ peers }) => peers[0]),
+    [{}, { avoid }],
+    'with the hints of the newest join',
+  );
+  address(b);
+  join(a, 'lunch', undefined, { avoid });
+  t.equal(a.news, 'address, waiting', 'not more often than once a second');
+  t.equal(b.news, '');
+  pass(999);
+  t.equal(a.news + b.news, '');
+  pass(1);
+  t.equal(a.news, 'connection 0');
+  t.equal(b.news, 'connection 1');
+});
+
+t.test('two members that ask for another connection at once get one', async (t) => {
+  const { a, b, join, address, pass, wishes } = paired(false);
+  pass(2_500);
+  join(a);
+  join(b);
+  t.equal(a.news, 'connection 0');
+  t.equal(b.news, 'connection 1, waiting', 'its join crossed the connection on the way');
+  address(a);
+  address(b);
+  pass(10_000);
+  t.equal(a.news, 'address');
+  t.equal(b.news, 'address');
+  t.equal(wishes.length, 2, 'both went on with the connection they had');
+  join(b);
+  t.equal(a.news, 'peer-ready', 'one that may be in use is replaced when both say so');
+});
+
+t.test('a replaced connection that no relay can serve is made when one can', async (t) => {
+  const { a, b, join, pass, state } = paired(false);
+  pass(2_500);
+  state.noRelay = { reason: 'no-pair', detail: '' };
+  join(a);
+  t.equal(a.news + b.news, 'error no-pairerror no-pair');
+  state.noRelay = undefined;
+  pass(500);
+  t.equal(a.news, 'connection 0');
+  t.equal(b.news, 'connection 1');
+});
+
 t.test('no relay: both are told and served when there is one', async (t) => {
   const w = world();
-  w.state.relays = false;
+  w.state.noRelay = { reason: 'no-relays', detail: '' };
   const [a, b] = [w.peer(), w.peer()];
   w.join(a);
   w.join(b);
-  t.equal(a.news, 'waiting, error');
-  t.equal(b.news, 'error');
+  t.equal(a.news, 'waiting, error no-relays');
+  t.equal(b.news, 'error no-relays');
   w.pass(500);
   w.pass(500);
   t.equal(a.news + b.news, '', 'once is enough');
-  w.state.relays = true;
+  w.state.noRelay = { reason: 'none-ready', detail: '' };
+  w.pass(500);
+  t.equal(a.news, 'error none-ready', 'for each reason');
+  w.state.noRelay = undefined;
   w.pass(499);
   t.equal(a.news, '');
   w.pass(1);
   t.equal(a.news, 'connection 0');
-  t.equal(b.news, 'connection 1');
+  t.equal(b.news, 'error none-ready, connection 1');
 });
 
 t.test('a third peer is refused once both members answered', async (t) => {
@@ -273,10 +338,27 @@ t.test('waiting ends after ten minutes', async (t) => {
   t.equal(a.news, 'waiting');
   w.pass(1);
   t.equal(a.news, 'failed room-expired');
+  t.equal(a.failedBecause, 'no other peer came to room "lunch" within 600 s');
   t.equal(w.rooms.size, 0);
   const { b, pass } = paired(true);
   pass(10 * LIMITS.roomWaitMs);
   t.equal(b.news, '', 'a pair that has its connection may stay');
+});
+
+t.test('who waited in vain is told for what', async (t) => {
+  const { a, b, join, pass } = paired(true);
+  join(a);
+  pass(LIMITS.roomWaitMs);
+  t.match(a.failedBecause, 'the other peer in room "lunch" did not ask for a new connection');
+  t.notMatch(b.news, 'failed');
+  const w = world();
+  w.state.noRelay = { reason: 'no-family', detail: 'peer 0 can use IPv6 only' };
+  const [c, d] = [w.peer(), w.peer()];
+  w.join(c);
+  w.join(d);
+  w.pass(LIMITS.roomWaitMs);
+  t.match(c.failedBecause, 'no relay could serve room "lunch" within 600 s: peer 0 can use IPv6');
+  t.match(d.failedBecause, /"lunch"/);
 });
 
 t.test('rooms are bounded for a tenant and in all', async (t) => {
