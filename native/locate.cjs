@@ -3,13 +3,16 @@
  * Finds the compiled addon. Shared by the installation, which decides whether to compile, and by
  * src/native/load.ts, so that the two never disagree. Plain CommonJS: it runs before any build.
  */
-const { existsSync, readdirSync } = require('node:fs');
-const { dirname, join, resolve } = require('node:path');
+const { accessSync, constants, existsSync, readdirSync } = require('node:fs');
+const { delimiter, dirname, isAbsolute, join, resolve, sep } = require('node:path');
 
 const ROOT = dirname(__dirname);
 
 /** What this build's TypeScript expects of an addon; `kBindingContract` in base/limits.h. */
 const CONTRACT = 6;
+
+/** What node-gyp printed where compiling failed during an installation, which npm does not show. */
+const COMPILE_LOG = join(ROOT, 'build', 'compile.log');
 
 let knownLibc;
 
@@ -28,9 +31,15 @@ function detectLibc() {
   return header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
 }
 
+/** @returns `linux-x64-glibc` or the like; of other systems only system and processor */
+function platformName() {
+  const name = `${process.platform}-${process.arch}`;
+  return process.platform === 'linux' ? `${name}-${libc()}` : name;
+}
+
 /** @returns the name of the package that holds the addon for this platform */
 function platformPackage() {
-  return `@turnpike/${process.platform}-${process.arch}-${libc()}`;
+  return `@turnpike/${platformName()}`;
 }
 
 /** The addons of `prebuilds/` that are for this platform, as prebuildify names them. */
@@ -48,13 +57,14 @@ function* candidates() {
   const chosen = process.env.TURNPIKE_ADDON;
   if (chosen) yield resolve(chosen);
   yield join(ROOT, 'build', 'Release', 'turnpike.node');
+  // The data plane is made of Linux' system calls.
+  if (process.platform !== 'linux') return;
   yield* prebuilds();
   yield platformPackage();
 }
 
 function load(place) {
-  const isPath = place.startsWith('/');
-  if (isPath && !existsSync(place)) throw new Error('no such file');
+  if (isAbsolute(place) && !existsSync(place)) throw new Error('no such file');
   const addon = require(place);
   if (addon?.contract !== CONTRACT) {
     throw new Error(`made for another version (contract ${addon?.contract}, not ${CONTRACT})`);
@@ -79,14 +89,69 @@ function loadAddon() {
   return { addon: undefined, place: undefined, tried };
 }
 
-/** What to tell whoever has no addon. */
-function explain(tried) {
-  return [
-    `no addon for ${process.platform}-${process.arch}-${libc()} could be loaded; tried`,
-    ...tried.map((line) => `  ${line}`),
-    `Install ${platformPackage()}, or a C++20 compiler, make and Python 3 and run ` +
-      '`npm rebuild turnpike`.',
-  ].join('\n');
+function isOnPath(command) {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const places = command.includes(sep) ? [command] : folders.map((each) => join(each, command));
+  return places.some((place) => {
+    try {
+      accessSync(place, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
-module.exports = { CONTRACT, ROOT, explain, libc, loadAddon, platformPackage };
+/**
+ * What node-gyp would start and this machine does not have.
+ * @returns commands, each of them also the name of its Debian package
+ */
+function missingBuildTools() {
+  const { CXX, MAKE, PYTHON, npm_config_python } = process.env;
+  const tools = [
+    ['g++', [CXX?.split(' ').at(-1), 'g++']],
+    ['make', [MAKE, 'make']],
+    ['python3', [npm_config_python, PYTHON, 'python3', 'python']],
+  ];
+  return tools
+    .filter(([, commands]) => !commands.some((command) => command && isOnPath(command)))
+    .map(([name]) => name);
+}
+
+/** How to compile: an installed package's scripts are run by npm, a checkout's by hand. */
+function compileCommand() {
+  const isInstalled = dirname(ROOT).split(sep).includes('node_modules');
+  return isInstalled ? 'npm rebuild turnpike' : 'npm run build:native';
+}
+
+/** What to do about it, in a sentence. */
+function advice() {
+  if (process.platform !== 'linux') {
+    return 'Relays and data planes need Linux; Peer, DirectoryClient and Directory work here.';
+  }
+  const missing = missingBuildTools();
+  const tools = missing.length === 0 ? '' : `install ${missing.join(', ')} (C++20) and `;
+  const isPlain = missing.length === 0 && existsSync(COMPILE_LOG);
+  const log = isPlain ? ` Compiling failed at the installation: see ${COMPILE_LOG}.` : '';
+  return `Install ${platformPackage()}, or ${tools}run \`${compileCommand()}\`.${log}`;
+}
+
+/** What to tell whoever has no addon. */
+function explain(tried) {
+  const places = tried.map((line) => `  ${line}`);
+  const said = `no addon for ${platformName()} could be loaded`;
+  return [`${said}; tried`, ...places, advice()].join('\n');
+}
+
+module.exports = {
+  COMPILE_LOG,
+  CONTRACT,
+  ROOT,
+  advice,
+  explain,
+  libc,
+  loadAddon,
+  missingBuildTools,
+  platformName,
+  platformPackage,
+};

@@ -64,7 +64,7 @@ export async function present(
   const omissions: Omission[] = [];
   const there: Contestant[] = [];
   for (const one of contestants) {
-    const why = await one.missing();
+    const why = await one.missing().catch((error: Error) => error.message);
     if (why === undefined) there.push(one);
     else omissions.push({ what: one.title, why });
   }

@@ -77,7 +77,8 @@ function commitOf(folder: string): string | undefined {
 export async function versionsOf(contestants: readonly Contestant[]): Promise<ProgramVersion[]> {
   const versions: ProgramVersion[] = [];
   for (const one of contestants) {
-    const version = await one.version?.();
+    // A figure without its program's version is better than none.
+    const version = await one.version?.().catch(() => undefined);
     if (version !== undefined) versions.push({ title: one.title, version });
   }
   return versions;

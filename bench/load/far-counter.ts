@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { hasBpfTools } from './bpf-tools.js';
+import type { OnEnd } from './clean-up.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
 import type { Scene } from './scene.js';
 import type { Arrivals, Workload } from './types.js';
@@ -31,20 +32,26 @@ const TRUNK_HEADER_BYTES = 20;
 const RECORD_HEADER_BYTES = 8;
 const CHANNEL_HEADER_BYTES = 4;
 
-/** Whether the exact counter could be built: it needs clang and libbpf. */
-export function hasBpfTools(): boolean {
-  return existsSync(toolPath('far_counter'));
-}
-
 /**
  * Puts a counter at the far end's device.
+ * @param onEnd - takes how to take it away where the step fails
  * @throws Error where the kernel refuses
  */
-export function placeCounter(scene: Scene, options: CounterOptions): Promise<FarCounter> {
-  return hasBpfTools() ? placeBpfCounter(scene, options) : placeNftCounter(scene, options);
+export function placeCounter(
+  scene: Scene,
+  options: CounterOptions,
+  onEnd: OnEnd,
+): Promise<FarCounter> {
+  return hasBpfTools()
+    ? placeBpfCounter(scene, options, onEnd)
+    : placeNftCounter(scene, options, onEnd);
 }
 
-async function placeBpfCounter(scene: Scene, options: CounterOptions): Promise<FarCounter> {
+async function placeBpfCounter(
+  scene: Scene,
+  options: CounterOptions,
+  onEnd: OnEnd,
+): Promise<FarCounter> {
   const { hook = 'tc', port, ports } = options.arrivals;
   const argv = toolArguments({
     object: toolPath('far_counter.bpf.o'),
@@ -56,6 +63,7 @@ async function placeBpfCounter(scene: Scene, options: CounterOptions): Promise<F
   });
   const spawned = scene.spawn(scene.far, scene.cpus.generator, [toolPath('far_counter'), ...argv]);
   const tool = new ToolProcess(spawned, 'the far counter');
+  onEnd(() => tool.stop());
   await tool.line('ready');
   return { finish: () => tool.finish<Counts>() };
 }
@@ -64,7 +72,11 @@ async function placeBpfCounter(scene: Scene, options: CounterOptions): Promise<F
  * nftables counts where BPF is missing. It sees super-frames as single packets, so bundles that
  * leave in super-frames count for a little more than they are.
  */
-async function placeNftCounter(scene: Scene, options: CounterOptions): Promise<FarCounter> {
+async function placeNftCounter(
+  scene: Scene,
+  options: CounterOptions,
+  onEnd: OnEnd,
+): Promise<FarCounter> {
   const { port, ports } = options.arrivals;
   const sample =
     options.sampleOneIn === 0
@@ -85,13 +97,12 @@ async function placeNftCounter(scene: Scene, options: CounterOptions): Promise<F
       }
     }
   `;
+  // Made before it is deleted, so that this succeeds whether it is there or not.
+  const remove = 'table netdev rig; delete table netdev rig';
+  onEnd(() => scene.run(scene.far, ['nft', remove]));
   await scene.run(scene.far, ['nft', rules]);
   return {
-    finish: async () => {
-      const text = await scene.run(scene.far, ['nft', '-j', 'list', 'counters']);
-      await scene.run(scene.far, ['nft', 'delete', 'table', 'netdev', 'rig']);
-      return nftCounts(text);
-    },
+    finish: async () => nftCounts(await scene.run(scene.far, ['nft', '-j', 'list', 'counters'])),
   };
 }
 

@@ -6,6 +6,10 @@ import type { CpuPlan, Place, Scene } from './scene.js';
 
 const execute = promisify(execFile);
 
+/** Addresses of this process, mostly: two that run at the same time must not share a port. */
+const BLOCK = 10 + (process.pid % 60) * 4;
+const SERVERS = `127.${BLOCK + 2}`;
+
 function place(host: string, address: string): Place {
   return { host, device: 'lo', address, mac: '' };
 }
@@ -17,11 +21,13 @@ function place(host: string, address: string): Place {
 export class LoopbackScene implements Scene {
   readonly kind = 'loopback';
   readonly cpus: CpuPlan;
-  readonly near = place('near', '127.30.0.1');
-  readonly servers = [{ near: place('server', '127.30.0.2'), far: place('server', '127.30.1.1') }];
-  readonly far = place('far', '127.30.1.2');
-  readonly nearNetwork = '127.10.0';
-  readonly farNetwork = '127.20.0';
+  readonly near = place('near', `${SERVERS}.0.1`);
+  readonly servers = [
+    { near: place('server', `${SERVERS}.0.2`), far: place('server', `${SERVERS}.1.1`) },
+  ];
+  readonly far = place('far', `${SERVERS}.1.2`);
+  readonly nearNetwork = `127.${BLOCK}.0`;
+  readonly farNetwork = `127.${BLOCK + 1}.0`;
   readonly #processes = new Set<LabProcess>();
 
   constructor(cpus: CpuPlan) {

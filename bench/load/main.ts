@@ -1,8 +1,9 @@
 /** The rig: `npm run bench -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { missingText, provideTools } from '../../test/setup/system-packages.js';
+import { BPF_TOOLS, RIG_TOOLS, SCENE_TOOLS } from '../../test/setup/system-tools.js';
 import { buildTools } from './build-tools.js';
 import { catalogue, parseVariant } from './catalogue.js';
 import { type Choice, choose, present } from './choice.js';
@@ -13,6 +14,7 @@ import { htmlReport } from './report/html.js';
 import { textSummary } from './report/text.js';
 import type { BenchResult, WorkloadResult } from './result.js';
 import type { Effort } from './rounds.js';
+import { allowedCpus, type CpuPlan } from './scene.js';
 import { Session } from './session.js';
 import { measureSetups, SETUP_CONNECTIONS, type Setups, setupConnections } from './setups.js';
 import { judge } from './targets.js';
@@ -32,7 +34,7 @@ interface Flags {
 }
 
 const ROUNDS_MIN = 2;
-/** Two measured rounds: what three minutes allow. */
+/** Two measured rounds: what two minutes allow. */
 const QUICK_EFFORT: Effort = { rounds: 3, seconds: 0.7, searches: false };
 
 function number(text: string): number {
@@ -61,7 +63,7 @@ const program = new Command('bench')
       'writes bench.json and bench.html. As root in network namespaces; otherwise on loopback, ' +
       'which only indicates.',
   )
-  .option('--quick', 'the most telling workloads, two rounds: under three minutes')
+  .option('--quick', 'the most telling workloads, two rounds: about two minutes')
   .option('--only <words...>', 'workloads and contestants whose names hold one of these words', [])
   .option('--rounds <number>', 'alternating rounds, of which the first is discarded', whole, 6)
   .option('--seconds <number>', 'length of one measurement', number, 1.5)
@@ -90,6 +92,24 @@ async function list({ workloads, contestants }: Choice): Promise<void> {
     const why = await one.missing();
     console.log(`  ${one.name.padEnd(26)} ${one.title}${why === undefined ? '' : ` (${why})`}`);
   }
+}
+
+const write = (line: string) => console.error(line);
+
+/**
+ * Brings what the run needs onto the machine where that is allowed, and names what is missing; the
+ * report says what was left out for it.
+ * @returns why no workload can be measured; undefined when they can
+ */
+function prepare(flags: Flags): string | undefined {
+  const isRoot = process.getuid?.() === 0;
+  const inNamespaces = isRoot && flags.loopback !== true ? [...SCENE_TOOLS, ...BPF_TOOLS] : [];
+  const missing = provideTools([...RIG_TOOLS, ...inNamespaces], 'the bench');
+  const forRig = missing.filter((tool) => RIG_TOOLS.includes(tool));
+  if (forRig.length > 0) return missingText(forRig);
+  if (missing.length > 0) write(missingText(missing));
+  buildTools();
+  return undefined;
 }
 
 function closeOnSignals(session: Session): void {
@@ -122,16 +142,23 @@ function save(folder: string, result: BenchResult): string[] {
   });
 }
 
+/** The first two CPUs that this process may use; one that it has to itself does both jobs. */
+function planCpus(): CpuPlan {
+  const [server = 0, generator = server] = allowedCpus();
+  return { server, generator };
+}
+
 /** Measures and saves; what was measured until an interruption is saved too. */
-async function measure(flags: Flags, all: Choice): Promise<BenchResult> {
-  const chosen = choose(all, { quick: flags.quick === true, words: flags.only });
+async function measure(flags: Flags, all: Choice, obstacle?: string): Promise<BenchResult> {
+  const choice = choose(all, { quick: flags.quick === true, words: flags.only });
+  const chosen = obstacle === undefined ? choice : { workloads: [], contestants: [] };
   const effort: Effort =
     flags.quick === true
       ? QUICK_EFFORT
       : { rounds: Math.max(ROUNDS_MIN, flags.rounds), seconds: flags.seconds, searches: true };
   const { contestants, omissions } = await present(chosen.contestants);
-  const cpus = { server: 0, generator: availableParallelism() > 1 ? 1 : 0 };
-  const write = (line: string) => console.error(line);
+  if (obstacle !== undefined) omissions.push({ what: 'Every workload', why: obstacle });
+  const cpus = planCpus();
   const session = new Session({
     choice: { workloads: chosen.workloads, contestants },
     effort,
@@ -172,11 +199,15 @@ async function main(flags: Flags): Promise<void> {
   });
   const all: Choice = { workloads: WORKLOADS, contestants };
   if (flags.list === true) return list(all);
-  buildTools();
-  const result = await measure(flags, all);
+  const obstacle = prepare(flags);
+  // Set-ups are measured by Node alone.
+  if (obstacle !== undefined && setupConnections(flags) === undefined) throw new Error(obstacle);
+  const result = await measure(flags, all, obstacle);
   const files = save(flags.out, result);
   console.log(textSummary(result));
   for (const file of files) console.log(relative(process.cwd(), file));
+  const isEmpty = result.workloads.every(({ contestants }) => contestants.length === 0);
+  if (isEmpty && result.setup.length === 0) throw new Error('nothing could be measured');
 }
 
 try {

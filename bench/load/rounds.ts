@@ -69,7 +69,10 @@ function capacityPps({ deliveredPps, cpuNsPerPacket }: StepResult): number {
 export interface WorkloadRunOptions {
   readonly effort: Effort;
   readonly progress: Progress;
-  /** Told of a contestant that did not come up. */
+  /**
+   * Told of a contestant that failed and has no part from then on.
+   * @throws Error when the session is over, which is why it failed
+   */
   readonly omit: (contestant: Contestant, why: string) => void;
 }
 
@@ -99,8 +102,8 @@ export class WorkloadRun {
   }
 
   /**
-   * Runs all rounds, then the searches.
-   * @throws Error when a program of the rig fails
+   * Runs all rounds, then the searches. What fails costs its contestant the rest of the workload.
+   * @throws Error when the session is over
    */
   async run(): Promise<WorkloadResult> {
     await this.#findCapacities();
@@ -110,51 +113,43 @@ export class WorkloadRun {
     const commonPps = this.#commonRate();
     for (let round = 1; round < this.#effort.rounds; round++) {
       for (const one of rotated(this.#contestants, round)) {
-        const result = await this.#orOmit(one, () => this.#round(one, round, commonPps));
-        if (result !== undefined) results.get(one.name)?.rounds.push(result);
+        await this.#orOmit(one, async () => {
+          results.get(one.name)?.rounds.push(await this.#round(one, round, commonPps));
+        });
       }
     }
     if (this.#effort.searches && this.#workload.searches === true) {
       for (const one of this.#contestants) {
-        const lossFreePps = await this.#orOmit(one, () => this.#findLossFree(one));
-        if (lossFreePps === undefined) continue;
-        Object.assign(results.get(one.name) ?? {}, { lossFreePps });
+        await this.#orOmit(one, async () => {
+          const lossFreePps = await this.#findLossFree(one);
+          Object.assign(results.get(one.name) ?? {}, { lossFreePps });
+        });
       }
     }
     return { workload: this.#workload, commonPps, contestants: [...results.values()] };
   }
 
-  /** Leaves a rival out from where it fails on; what it measured before stays. */
-  async #orOmit<Result>(
-    contestant: Contestant,
-    measure: () => Promise<Result>,
-  ): Promise<Result | undefined> {
+  /** Leaves a contestant out from where it fails on; what it measured before stays. */
+  async #orOmit(contestant: Contestant, measure: () => Promise<void>): Promise<void> {
     try {
-      return await measure();
+      await measure();
     } catch (error) {
-      if (contestant.kind !== 'rival') throw error;
       this.#contestants = this.#contestants.filter((one) => one !== contestant);
       this.#omit(contestant, (error as Error).message);
-      return undefined;
     }
   }
 
   /** The discarded round: it warms everything and says what each can carry. */
   async #findCapacities(): Promise<void> {
-    const fit: Contestant[] = [];
     for (const contestant of this.#contestants) {
-      try {
-        await this.#with(contestant, async (running) => {
+      await this.#orOmit(contestant, () =>
+        this.#with(contestant, async (running) => {
           const result = await this.#step(contestant, running, 'warm-up', { rate: 0 });
           if (result.delivered === 0) throw new Error('nothing that was sent to it arrived');
           this.#capacities.set(contestant.name, capacityPps(result));
-        });
-        fit.push(contestant);
-      } catch (error) {
-        this.#omit(contestant, (error as Error).message);
-      }
+        }),
+      );
     }
-    this.#contestants = fit;
   }
 
   #capacity(name: string): number {
@@ -167,6 +162,7 @@ export class WorkloadRun {
 
   #commonRate(): number {
     const together = this.#contestants.filter(({ kind }) => kind !== 'rival');
+    if (together.length === 0) return 0;
     const slowest = Math.min(...together.map(({ name }) => this.#capacity(name)));
     const { commonPps } = this.#workload;
     if (commonPps !== undefined && commonPps <= FIXED_SHARE_MAX * slowest) return commonPps;
@@ -256,6 +252,6 @@ export class WorkloadRun {
 
 /** Each round another contestant begins, so that none always follows the same one. */
 function rotated<Item>(items: readonly Item[], by: number): Item[] {
-  const start = by % items.length;
+  const start = by % Math.max(1, items.length);
   return [...items.slice(start), ...items.slice(0, start)];
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { LabProcess } from '../../src/lab/index.js';
 
 /** Which CPU does what; the figures' meaning hangs on it. */
@@ -5,6 +6,16 @@ export interface CpuPlan {
   readonly server: number;
   /** Generator and sink. */
   readonly generator: number;
+}
+
+/** The CPUs that this process may run on (sched_setaffinity(2)), in order. */
+export function allowedCpus(): number[] {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '';
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
 }
 
 /** A host of the scene with one of its interfaces. */

@@ -1,8 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { missingText, missingTools } from '../../test/setup/system-packages.js';
+import { ETHTOOL } from '../../test/setup/system-tools.js';
 import { firstServer, type Place, type Scene } from './scene.js';
 import type { OnStop } from './start-in-steps.js';
 
 const THREAD_WAIT_MS = 2_000;
+
+/** Why what changes a device's offloads has no part; undefined when they can be changed. */
+export function ethtoolObstacle(): string | undefined {
+  const missing = missingTools([ETHTOOL]);
+  return missing.length === 0 ? undefined : missingText(missing);
+}
 
 /** Every NAPI thread for a device of this name, in whatever namespace that device is. */
 async function napiThreads(device: string): Promise<Set<number>> {

@@ -6,7 +6,7 @@ import { ProgressLine } from './progress.js';
 import type { Omission, WorkloadResult } from './result.js';
 import { type Effort, stepsOf, WorkloadRun } from './rounds.js';
 import type { CpuPlan, Scene } from './scene.js';
-import { setSegmentation } from './server-devices.js';
+import { ethtoolObstacle, setSegmentation } from './server-devices.js';
 import type { Contestant, Workload } from './types.js';
 import { onLoopback } from './workloads.js';
 
@@ -27,11 +27,17 @@ export class Session {
   readonly #scenes = new Map<number, Scene>();
   readonly #omissions: Omission[] = [];
   readonly #onLoopback: boolean;
+  /** veth segments super-frames as it is made; only to turn that off and on takes the tool. */
+  readonly #ethtool = ethtoolObstacle() === undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#onLoopback = options.loopback === true || !labSupport().ok;
+    const support = labSupport();
+    this.#onLoopback = options.loopback === true || !support.ok;
+    if (options.loopback !== true && !support.ok) {
+      options.write(`Measuring on loopback, which only indicates: ${support.why}`);
+    }
   }
 
   /** Where it measures. */
@@ -47,7 +53,7 @@ export class Session {
   /**
    * Measures every workload.
    * @param done - takes all results so far after each workload
-   * @throws Error when one of the rig's programs fails; call `close` in any case
+   * @throws Error when the session was closed meanwhile; call `close` in any case
    */
   async run(done: (results: readonly WorkloadResult[]) => void): Promise<WorkloadResult[]> {
     const plan = this.#plan();
@@ -59,10 +65,26 @@ export class Session {
     const progress = new ProgressLine(total, this.#options.write, () => performance.now());
     const results: WorkloadResult[] = [];
     for (const { workload, contestants } of plan) {
-      results.push(await this.#measure(workload, contestants, progress));
+      try {
+        results.push(await this.#measure(workload, contestants, progress));
+      } catch (error) {
+        // What fails here is the scene, which is all that the contestants have in common.
+        this.#omit(workload.title, (error as Error).message);
+        progress.skip(stepsOf(effort, workload, contestants));
+      }
       done(results);
     }
     return results;
+  }
+
+  /**
+   * Leaves something out.
+   * @throws Error when that is no wonder, as the session is over
+   */
+  #omit(what: string, why: string): void {
+    if (this.#closing !== undefined) throw new Error(`the run was ended: ${why}`);
+    this.#omissions.push({ what, why });
+    this.#options.write(`left out: ${what}: ${why}`);
   }
 
   async #measure(
@@ -72,7 +94,7 @@ export class Session {
   ): Promise<WorkloadResult> {
     const { effort } = this.#options;
     const scene = await this.#sceneFor(workload);
-    if (scene.kind === 'namespaces') {
+    if (scene.kind === 'namespaces' && this.#ethtool) {
       await setSegmentation(scene, workload.segmentation !== false);
     }
     let present = contestants;
@@ -89,7 +111,7 @@ export class Session {
         progress.step(what);
       },
       omit: (contestant, why) => {
-        this.#omissions.push({ what: `${contestant.title} in ${workload.name}`, why });
+        this.#omit(`${contestant.title} in ${workload.name}`, why);
         present = present.filter((one) => one !== contestant);
         expect(stepsOf(effort, workload, present));
       },
@@ -113,14 +135,21 @@ export class Session {
     const { workloads, contestants } = this.#options.choice;
     return workloads.flatMap((original) => {
       const workload = this.#onLoopback ? onLoopback(original) : original;
-      if (this.#onLoopback && workload.leg === 'two-relays') {
-        this.#omissions.push({ what: workload.title, why: 'it needs namespaces' });
+      const why = this.#unfit(workload);
+      if (why !== undefined) {
+        this.#omit(workload.title, why);
         return [];
       }
       const fit = contestants.filter((one) => one.unfit(workload, this.sceneKind) === undefined);
       const worthIt = workload.rivals !== true || fit.some(({ kind }) => kind === 'rival');
       return worthIt ? [{ workload, contestants: fit }] : [];
     });
+  }
+
+  /** Why no contestant can be measured in a workload; undefined when they can. */
+  #unfit({ leg, segmentation }: Workload): string | undefined {
+    if (this.#onLoopback) return leg === 'two-relays' ? 'it needs namespaces' : undefined;
+    return segmentation === false ? ethtoolObstacle() : undefined;
   }
 
   async #sceneFor(workload: Workload): Promise<Scene> {

@@ -1,7 +1,8 @@
+import { CleanUp, type OnEnd } from './clean-up.js';
 import type { Running } from './types.js';
 
 /** Takes how a step is undone. Told before the step, as a step may fail half-way. */
-export type OnStop = (undo: () => Promise<unknown>) => void;
+export type OnStop = OnEnd;
 
 /**
  * Starts a contestant step by step. Its steps are undone, the last one first, when it is stopped,
@@ -13,22 +14,10 @@ export type OnStop = (undo: () => Promise<unknown>) => void;
 export async function startInSteps(
   start: (onStop: OnStop) => Promise<Omit<Running, 'stop'>>,
 ): Promise<Running> {
-  const undos: (() => Promise<unknown>)[] = [];
-  const stop = async () => {
-    const failures: string[] = [];
-    for (const undo of undos.splice(0).reverse()) {
-      await undo().catch((error: Error) => failures.push(error.message));
-    }
-    if (failures.length > 0) throw new Error(`it was not undone: ${failures.join('; ')}`);
-  };
+  const cleanUp = new CleanUp();
   try {
-    return { ...(await start((undo) => undos.push(undo))), stop };
+    return { ...(await start(cleanUp.onEnd)), stop: () => cleanUp.run() };
   } catch (cause) {
-    const failure = await stop().then(
-      () => undefined,
-      (error: Error) => error.message,
-    );
-    if (failure === undefined) throw cause;
-    throw new Error(`${(cause as Error).message}; ${failure}`, { cause });
+    throw await cleanUp.after(cause);
   }
 }

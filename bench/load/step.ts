@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { clientAddress } from './addresses.js';
+import { CleanUp, type OnEnd } from './clean-up.js';
 import { type Counts, type FarCounter, payloadsIn, placeCounter } from './far-counter.js';
 import { ToolProcess, toolArguments, toolPath } from './programs.js';
 import { firstServer, type Scene, turned } from './scene.js';
@@ -108,7 +109,9 @@ function generatorCommand(
   return [toolPath('generator'), ...argv];
 }
 
-async function startSink({ scene, stream: { arrivals } }: Way): Promise<ToolProcess> {
+async function startSink(way: Way, onEnd: OnEnd): Promise<ToolProcess> {
+  const { scene, stream } = way;
+  const { arrivals } = stream;
   const isTrunk = arrivals.content === 'trunk';
   const address = isTrunk ? scene.far.address : clientAddress(scene.farNetwork, 0).address;
   const argv = toolArguments({
@@ -120,6 +123,7 @@ async function startSink({ scene, stream: { arrivals } }: Way): Promise<ToolProc
   const { generator } = scene.cpus;
   const sink = scene.spawn(scene.far, generator, [toolPath('sink'), ...argv]);
   const tool = new ToolProcess(sink, 'the sink');
+  onEnd(() => tool.stop());
   await tool.line('ready');
   return tool;
 }
@@ -131,12 +135,13 @@ interface FarEnd {
   readonly sink?: ToolProcess;
 }
 
-async function startFarEnd(way: Way, { sampleOneIn }: StepOptions): Promise<FarEnd> {
+async function startFarEnd(way: Way, options: StepOptions, onEnd: OnEnd): Promise<FarEnd> {
   const { scene, stream } = way;
+  const { sampleOneIn } = options;
   // On loopback there is no device of its own to count at: the sink takes everything.
-  if (scene.kind === 'loopback') return { way, sink: await startSink(way) };
-  const counter = await placeCounter(scene, { arrivals: stream.arrivals, sampleOneIn });
-  return sampleOneIn === 0 ? { way, counter } : { way, counter, sink: await startSink(way) };
+  if (scene.kind === 'loopback') return { way, sink: await startSink(way, onEnd) };
+  const counter = await placeCounter(scene, { arrivals: stream.arrivals, sampleOneIn }, onEnd);
+  return sampleOneIn === 0 ? { way, counter } : { way, counter, sink: await startSink(way, onEnd) };
 }
 
 /** What arrived, as seen by whatever saw all of it. */
@@ -166,19 +171,23 @@ async function generate(
   ways: readonly Way[],
   workload: Workload,
   options: StepOptions,
+  onEnd: OnEnd,
 ): Promise<GeneratorReport> {
   const each = { ...options, rate: options.rate / ways.length };
   const generators = ways.map((way) => {
     const argv = generatorCommand(way, workload, each);
     const spawned = way.scene.spawn(way.scene.near, way.scene.cpus.generator, argv);
-    return new ToolProcess(spawned, 'the generator').result<GeneratorReport>();
+    const generator = new ToolProcess(spawned, 'the generator');
+    onEnd(() => generator.stop());
+    return generator.result<GeneratorReport>();
   });
   return generatorsTogether(await Promise.all(generators));
 }
 
 /**
  * Offers a load to a contestant that is up, and counts at the far end; where there is traffic both
- * ways, at both ends.
+ * ways, at both ends. Nothing of the step is left when it is over, also where it fails: a sink that
+ * stayed would hold the port that the next one binds.
  * @throws Error when one of the rig's programs fails
  */
 export async function runStep(
@@ -187,10 +196,29 @@ export async function runStep(
   running: Running,
   options: StepOptions,
 ): Promise<StepResult> {
+  const cleanUp = new CleanUp();
+  try {
+    const result = await measureStep(scene, workload, running, options, cleanUp.onEnd);
+    await cleanUp.run();
+    return result;
+  } catch (cause) {
+    throw await cleanUp.after(cause);
+  }
+}
+
+async function measureStep(
+  scene: Scene,
+  workload: Workload,
+  running: Running,
+  options: StepOptions,
+  onEnd: OnEnd,
+): Promise<StepResult> {
   const ways = waysOf(scene, running);
-  const farEnds = await Promise.all(ways.map((way) => startFarEnd(way, options)));
+  const farEnds: FarEnd[] = [];
+  // One after the other, so that nothing is still being started where one of them fails.
+  for (const way of ways) farEnds.push(await startFarEnd(way, options, onEnd));
   const cpuBefore = await cpuNs(running.pids);
-  const generator = await generate(ways, workload, options);
+  const generator = await generate(ways, workload, options, onEnd);
   await delay(DRAIN_MS);
   const cpuSpent = (await cpuNs(running.pids)) - cpuBefore;
   const farEnd = await finishFarEnds(farEnds, workload);

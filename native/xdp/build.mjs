@@ -8,16 +8,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SEARCH_PATH } from '../../src/lab/tools.ts';
+import { requireTools } from '../../test/setup/system-packages.ts';
+import { SKELETON_TOOLS } from '../../test/setup/system-tools.ts';
 
 const CLANG_MAJOR = 14;
 const BPFTOOL_VERSION = 'v7.1';
-/** Administrators' commands are not on everyone's PATH. */
-const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
 const NATIVE = dirname(dirname(fileURLToPath(import.meta.url)));
 const SKELETON = join(NATIVE, 'xdp/generated/relay.lskel.h');
 
 function run(command, args) {
-  const env = { ...process.env, PATH };
+  const env = { ...process.env, PATH: SEARCH_PATH };
   return execFileSync(command, args, { cwd: NATIVE, env, encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 
@@ -47,11 +48,24 @@ function build() {
   }
 }
 
-checkTools();
-const built = build();
+function fail(message) {
+  console.error(`build:bpf: ${message}`);
+  process.exit(1);
+}
+
+function buildChecked() {
+  try {
+    checkTools();
+    return build();
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+requireTools(SKELETON_TOOLS, 'build:bpf');
+const built = buildChecked();
 if (!process.argv.includes('--check')) {
   writeFileSync(SKELETON, built);
 } else if (readFileSync(SKELETON, 'utf8') !== built) {
-  console.error(`${SKELETON} is not what its sources give: npm run build:bpf`);
-  process.exit(1);
+  fail(`${SKELETON} is not what its sources give: npm run build:bpf`);
 }

@@ -16,13 +16,25 @@ export function newPrefix(): string {
   return `turnpike-${process.pid}-${start.toString(36)}-${labs++}`;
 }
 
+/** The process that made a lab: its pid, and when it started, in clock ticks. */
+export interface NamespaceOwner {
+  readonly pid: number;
+  readonly start: number;
+}
+
+/** @returns who made a namespace; undefined for one that is no lab's */
+export function ownerOf(namespace: string): NamespaceOwner | undefined {
+  const [, pid, start] = NAME.exec(namespace) ?? [];
+  if (pid === undefined || start === undefined) return undefined;
+  return { pid: Number(pid), start: Number.parseInt(start, 36) };
+}
+
 /** Removes the namespaces of labs whose owners are dead, and what runs in them. */
 export function reapStale(): void {
   deleteNamespacesSync(
     namespaceNames().filter((name) => {
-      const match = NAME.exec(name);
-      if (match === null) return false;
-      return processStart(Number(match[1]))?.toString(36) !== match[2];
+      const owner = ownerOf(name);
+      return owner !== undefined && processStart(owner.pid) !== owner.start;
     }),
   );
 }

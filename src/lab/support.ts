@@ -1,8 +1,6 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import type { TurnpikeError } from '../errors.js';
 import { deleteNamespacesSync, namespaceNames, newPrefix } from './namespaces.js';
-import { runSync, SEARCH_PATH } from './tools.js';
+import { findTool, runSync, SEARCH_PATH } from './tools.js';
 
 /** The programs a lab runs, with the Debian package of each. */
 const TOOLS = { ip: 'iproute2', nft: 'nftables', setpriv: 'util-linux', tee: 'coreutils' } as const;
@@ -65,17 +63,5 @@ function tryKernel(): LabSupport {
  * @param searchPath - as PATH
  */
 export function missingTools(searchPath: string): Tool[] {
-  const directories = searchPath.split(delimiter);
-  return (Object.keys(TOOLS) as Tool[]).filter(
-    (tool) => !directories.some((directory) => isExecutable(join(directory, tool))),
-  );
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return (Object.keys(TOOLS) as Tool[]).filter((tool) => findTool(tool, searchPath) === undefined);
 }

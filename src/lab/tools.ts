@@ -1,9 +1,46 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { delimiter } from 'node:path';
+import { accessSync, constants } from 'node:fs';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { TurnpikeError } from '../errors.js';
 
-/** Debian keeps administrators' programs outside an ordinary user's PATH. */
-export const SEARCH_PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+/** Where programs are looked for, as PATH. */
+export const SEARCH_PATH = searchPath(process.env.PATH ?? '');
+
+/**
+ * A PATH with the administrators' folders that an ordinary user's leaves out on Debian: `sbin`
+ * beside each `bin`. Where neither /usr/bin nor /bin is on the PATH, nothing of theirs is added.
+ * @param path - as PATH
+ */
+export function searchPath(path: string): string {
+  const folders = path.split(delimiter).filter((folder) => folder !== '');
+  const beside = folders
+    .filter((folder) => basename(folder) === 'bin')
+    .map((folder) => join(dirname(folder), 'sbin'));
+  return [...new Set([...folders, ...beside])].join(delimiter);
+}
+
+/**
+ * Finds a program.
+ * @param name - without folder
+ * @param path - the folders to look in, as PATH
+ * @returns its path, or undefined when it is in none of them
+ */
+export function findTool(name: string, path: string = SEARCH_PATH): string | undefined {
+  return path
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** The environment of every program the lab starts. */
 export function toolEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {

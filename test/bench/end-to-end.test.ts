@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
+import { hasBpfTools } from '../../bench/load/bpf-tools.js';
 import { buildTools } from '../../bench/load/build-tools.js';
 import { catalogue } from '../../bench/load/catalogue.js';
-import { hasBpfTools } from '../../bench/load/far-counter.js';
 import { LoopbackScene } from '../../bench/load/loopback-scene.js';
 import { NamespaceScene } from '../../bench/load/namespace-scene.js';
 import type { Scene } from '../../bench/load/scene.js';

@@ -1,10 +1,14 @@
 import t, { type Test } from 'tap';
+import { hasBpfTools } from '../../bench/load/bpf-tools.js';
 import { buildTools } from '../../bench/load/build-tools.js';
 import { catalogue } from '../../bench/load/catalogue.js';
-import { hasBpfTools } from '../../bench/load/far-counter.js';
+import { LoopbackScene } from '../../bench/load/loopback-scene.js';
 import { NamespaceScene } from '../../bench/load/namespace-scene.js';
+import { WorkloadRun } from '../../bench/load/rounds.js';
 import type { Place, Scene } from '../../bench/load/scene.js';
 import { startInSteps } from '../../bench/load/start-in-steps.js';
+import { runStep } from '../../bench/load/step.js';
+import type { Contestant, Workload } from '../../bench/load/types.js';
 import { WORKLOADS } from '../../bench/load/workloads.js';
 import { labSupport } from '../../src/lab/index.js';
 import { findCommand } from '../setup/system-packages.js';
@@ -42,7 +46,7 @@ async function stateOf(scene: Scene): Promise<string[]> {
   const places = [scene.near, ...scene.servers.flatMap(({ near, far }) => [near, far]), scene.far];
   const script = (device: string) =>
     `ip -d link show ${device} | grep -ow 'xdp.*'; cat /sys/class/net/${device}/threaded; ` +
-    `ethtool -k ${device}; sysctl net.ipv4.ip_forward; ss -Hlunp`;
+    `ethtool -k ${device}; cat /proc/sys/net/ipv4/ip_forward; ss -Hlunp`;
   return Promise.all(
     places.map((place: Place) => scene.run(place, ['sh', '-c', script(place.device)])),
   );
@@ -80,6 +84,54 @@ t.test('nor does a pair of which the second fails', { skip: skipXdp }, async (t)
     await checkLeavesNothing(t, scene, failing(scene, { spawn: 2 }), name);
   }
   await checkLeavesNothing(t, scene, failing(scene, { tool: 'chrt' }), 'turnpike-xdp');
+});
+
+/** The step's programs that still run in the scene. */
+async function stepPrograms(scene: Scene): Promise<string[]> {
+  const found = await scene.run(scene.far, ['sh', '-c', 'ss -Hlunp; nft list tables; true']);
+  // On loopback there are everybody's.
+  const own = (line: string) => scene.kind === 'namespaces' || line.includes(scene.farNetwork);
+  return found.split('\n').filter((line) => line !== '' && own(line));
+}
+
+t.test('a step that fails leaves no sink, counter or generator', { skip }, async (t) => {
+  const scenes = [await NamespaceScene.create(cpus, 2), new LoopbackScene(cpus)];
+  t.teardown(() => Promise.all(scenes.map((scene) => scene.close())));
+  for (const scene of scenes) {
+    const name = scene.kind === 'loopback' ? 'same-1000-1200B' : 'path-both-1000-100B';
+    const workload = { ...(WORKLOADS.find((one) => one.name === name) as Workload), flows: 10 };
+    const reflector = contestants.find((one) => one.name === 'reflector') as Contestant;
+    const running = await reflector.start(scene, workload);
+    t.teardown(() => running.stop());
+    const before = await stepPrograms(scene);
+    const options = { rate: 1_000, seconds: 0.2, sampleOneIn: 1 };
+    // Each program that a step starts: counters, sinks and generators of both ways.
+    const programs = scene.kind === 'loopback' ? 2 : hasBpfTools() ? 6 : 4;
+    for (let spawn = 1; spawn <= programs; spawn++) {
+      await t.rejects(runStep(failing(scene, { spawn }), workload, running, options), /ended/);
+      t.strictSame(await stepPrograms(scene), before, `${scene.kind}: program ${spawn}`);
+    }
+    const { delivered } = await runStep(scene, workload, running, options);
+    t.ok(delivered > 0, `${scene.kind}: the next step can bind, and measures`);
+  }
+});
+
+t.test('a generator that fails costs those it is for, not the run', { skip }, async (t) => {
+  const scene = await NamespaceScene.create(cpus, 1);
+  t.teardown(() => scene.close());
+  const workload = { ...(WORKLOADS.find((one) => one.leg === 'client-trunk') as Workload) };
+  const omitted: string[] = [];
+  const two = contestants.filter(({ name }) => name.startsWith('reflector'));
+  // The first contestant is the first program, after which come a counter, a sink, a generator.
+  const broken = failing(scene, { spawn: hasBpfTools() ? 4 : 3 });
+  const run = new WorkloadRun(broken, { ...workload, flows: 10 }, two, {
+    effort: { rounds: 2, seconds: 0.2, searches: false },
+    progress: () => {},
+    omit: ({ name }, why) => omitted.push(`${name}: ${why}`),
+  });
+  const result = await run.run();
+  t.match(omitted, [/^reflector: .*warm-up.*the generator ended/]);
+  t.match(result.contestants, [{ name: 'reflector-gso', rounds: [{ saturation: {} }] }]);
 });
 
 t.test('steps are undone from the last to the first, though one cannot be', async (t) => {

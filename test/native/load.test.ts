@@ -39,5 +39,5 @@ t.test('an unusable one is passed over and remembered', async (t) => {
   const other = load(join(folder, 'other.cjs'));
   t.match(other.tried, [/other\.cjs: made for another version \(contract 999/]);
   t.match(other.explanation, /other\.cjs/);
-  t.match(other.explanation, /npm rebuild turnpike/);
+  t.match(other.explanation, /run `npm run build:native`/);
 });

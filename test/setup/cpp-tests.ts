@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { run } from './run-command.js';
-import { findCommand } from './system-packages.js';
+import { findCommand, missingTools } from './system-packages.js';
+import { CPP_TEST_TOOLS } from './system-tools.js';
 
 /** Where `npm test` builds the C++ tests, relative to the project's root. */
 export const CPP_TESTS_FOLDER = join('build', 'cpp-tests');
@@ -23,11 +24,12 @@ export function buildWithCmake(folder: string, definitions: readonly string[]): 
 
 /**
  * Builds the C++ tests, so that ctest only has to run them.
- * @returns whether they are built; true as well where there is no CMake, as they are skipped then
+ * @returns whether they are built; true as well where CMake or a compiler is missing, as they are
+ *   skipped then
  */
 export function buildCppTests(): boolean {
   return (
-    findCommand('cmake') === undefined ||
+    missingTools(CPP_TEST_TOOLS).length > 0 ||
     buildWithCmake(CPP_TESTS_FOLDER, ['CMAKE_BUILD_TYPE=RelWithDebInfo'])
   );
 }

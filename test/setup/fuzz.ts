@@ -2,10 +2,13 @@
  * Runs every fuzz target for a while: `npm run test:fuzz -- 30` for 30 seconds each. An input that
  * breaks one is kept in build/fuzz. CXX may name another clang than `clang++`.
  */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildWithCmake } from './cpp-tests.js';
 import { run } from './run-command.js';
+import { requireTools, type SystemTool } from './system-packages.js';
+import { CPP_TEST_TOOLS } from './system-tools.js';
 
 const FOLDER = join('build', 'fuzz');
 const INPUT_BYTES_MAX = 4096;
@@ -21,7 +24,25 @@ function fuzz(target: string): boolean {
   return run(join(FOLDER, target), [...limits, artifacts], { quiet: true });
 }
 
+function clangSays(option: string): string {
+  return spawnSync(cxx, [option], { encoding: 'utf8' }).stdout?.trim() ?? '';
+}
+
+/** libFuzzer is in a package of its own, named after clang's version. */
+function fuzzerRuntime(): SystemTool {
+  const folder = clangSays('--print-runtime-dir');
+  return {
+    name: "clang's libFuzzer",
+    debianPackage: `libclang-rt-${clangSays('-dumpversion').split('.')[0]}-dev`,
+    isThere: () =>
+      existsSync(folder) &&
+      readdirSync(folder).some((file) => file.startsWith('libclang_rt.fuzzer')),
+  };
+}
+
 const cxx = process.env.CXX ?? 'clang++';
+requireTools([...CPP_TEST_TOOLS, { name: cxx, debianPackage: 'clang' }], 'test:fuzz');
+requireTools([fuzzerRuntime()], 'test:fuzz');
 const built = buildWithCmake(FOLDER, [
   `CMAKE_CXX_COMPILER=${cxx}`,
   `CMAKE_C_COMPILER=${cxx.replace('clang++', 'clang')}`,

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildCppTests } from './cpp-tests.js';
 import { run } from './run-command.js';
-import { ensureSystemPackages } from './system-packages.js';
+import { provideTestTools } from './test-tools.js';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const tap = join(root, 'node_modules/.bin/tap');
@@ -34,7 +34,7 @@ function testArguments(args: readonly string[]): string[] {
 }
 
 process.chdir(root);
-ensureSystemPackages();
+provideTestTools();
 step('Building the addon', () => run('npm', ['run', '--silent', 'build:native'], { quiet: true }));
 step('Building the TypeScript', () => run('npm', ['run', '--silent', 'build:ts'], { quiet: true }));
 step('Building the C++ tests', buildCppTests);

@@ -3,9 +3,9 @@
  * that wants no test skipped asks first. Otherwise it says in one line what is missing.
  */
 import { labSupport } from '../../src/lab/index.js';
-import { ensureSystemPackages } from './system-packages.js';
+import { provideTestTools } from './test-tools.js';
 
-const complete = ensureSystemPackages();
+const complete = provideTestTools();
 const support = labSupport();
 if (!support.ok) {
   console.log(`Not every test can run here: ${support.why}`);

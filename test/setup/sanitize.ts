@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import { buildWithCmake } from './cpp-tests.js';
 import { run } from './run-command.js';
-import { findCommand } from './system-packages.js';
+import { findCommand, requireTools } from './system-packages.js';
+import { CPP_TEST_TOOLS } from './system-tools.js';
 
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1',
@@ -23,6 +24,7 @@ function runTests(folder: string): boolean {
   return run(command, rest, { env: { ...process.env, ...SANITIZER_OPTIONS } });
 }
 
+requireTools(CPP_TEST_TOOLS, 'test:sanitize');
 const sanitizers = process.argv[2] ?? 'address,undefined';
 const folder = join('build', `sanitize-${sanitizers.replaceAll(',', '-')}`);
 const built = buildWithCmake(folder, [

@@ -1,76 +1,92 @@
-import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { run } from './run-command.js';
+import { type StdioOptions, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { findTool, SEARCH_PATH } from '../../src/lab/tools.js';
 
-/** A command that some tests start, and the Debian package that holds it. */
-interface SystemTool {
-  readonly command: string;
+/** Something of the system that a step needs: a command, or files that a package brings. */
+export interface SystemTool {
+  /** The command; of files, what to call them. */
+  readonly name: string;
+  /** Space-separated where it takes several. */
   readonly debianPackage: string;
+  /** Whether it is there; by default, whether the command is found. */
+  readonly isThere?: () => boolean;
 }
 
-/** What the full run needs besides Node and a C++ compiler. */
-const TOOLS: readonly SystemTool[] = [
-  { command: 'ip', debianPackage: 'iproute2' },
-  { command: 'ethtool', debianPackage: 'ethtool' },
-  { command: 'nft', debianPackage: 'nftables' },
-  { command: 'conntrack', debianPackage: 'conntrack' },
-  { command: 'iperf3', debianPackage: 'iperf3' },
-  { command: 'cmake', debianPackage: 'cmake' },
-  { command: 'make', debianPackage: 'make' },
-];
-
-/** Administrators' commands are often not on an ordinary user's PATH, yet he may run some. */
-const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
-
 /**
- * Finds a command on the PATH or in the system folders.
+ * Finds a command on the PATH or in the administrators' folders beside it.
  * @param command - the bare name
  * @returns its path, or undefined when this machine has none
  */
 export function findCommand(command: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS];
-  return folders
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, command))
-    .find(isExecutable);
+  return findTool(command);
 }
 
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** Those of the tools that this machine lacks. */
+export function missingTools(tools: readonly SystemTool[]): SystemTool[] {
+  return tools.filter(
+    ({ name, isThere }) => !(isThere ?? (() => findCommand(name) !== undefined))(),
+  );
 }
 
-function missingPackages(): string[] {
-  const missing = TOOLS.filter((tool) => findCommand(tool.command) === undefined);
-  return missing.map((tool) => tool.debianPackage);
+function packagesOf(tools: readonly SystemTool[]): string[] {
+  return [...new Set(tools.flatMap(({ debianPackage }) => debianPackage.split(' ')))];
+}
+
+/** What is missing and how to get it: `nft, ip not found: apt-get install nftables iproute2`. */
+export function missingText(missing: readonly SystemTool[]): string {
+  const names = missing.map(({ name }) => name).join(', ');
+  return `${names} not found: apt-get install ${packagesOf(missing).join(' ')}`;
 }
 
 function mayInstall(): boolean {
-  return process.getuid?.() === 0 && existsSync('/etc/debian_version');
+  const isRootOnDebian = process.getuid?.() === 0 && existsSync('/etc/debian_version');
+  return isRootOnDebian && findCommand('apt-get') !== undefined;
+}
+
+/** @returns why it failed, in one line; undefined when it succeeded */
+function aptGet(args: readonly string[]): string | undefined {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', PATH: SEARCH_PATH };
+  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
+  const run = spawnSync('apt-get', args, { env, stdio, encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (run.status === 0) return undefined;
+  const lines = `${run.stdout ?? ''}${run.stderr ?? ''}`.split('\n').filter((line) => line !== '');
+  const why = lines.find((line) => line.startsWith('E:')) ?? run.error?.message ?? lines.at(-1);
+  return `apt-get ${args[0]}: ${why ?? `ended with ${run.status ?? run.signal}`}`;
+}
+
+function install(packages: readonly string[]): void {
+  const options = ['install', '-q', '-y', '--no-install-recommends'];
+  aptGet(['update', '-q']);
+  const failure = aptGet([...options, ...packages]);
+  if (failure === undefined) return;
+  // One that this release does not have must not keep the others out.
+  const failures =
+    packages.length === 1 ? [failure] : packages.map((each) => aptGet([...options, each]));
+  for (const each of failures) if (each !== undefined) console.error(each);
 }
 
 /**
- * Installs the system packages that the full test run lacks where that is allowed (root on
- * Debian), and names in one line whatever is missing after that. The tests that need a missing
- * one say so and are skipped.
- * @returns whether all are there
+ * Installs the packages of tools that this machine lacks, where that is allowed: root on Debian.
+ * @param tools - what is needed
+ * @param purpose - whom they are for, for the line that says what is done
+ * @returns the tools that are missing after that
  */
-export function ensureSystemPackages(): boolean {
-  const wanted = missingPackages();
-  if (wanted.length > 0 && mayInstall()) {
-    console.log(`Installing system packages for the tests: ${wanted.join(' ')}`);
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const quiet = { env, quiet: true };
-    run('apt-get', ['update', '-q'], quiet);
-    run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...wanted], quiet);
-  }
-  const missing = missingPackages();
-  if (missing.length > 0) {
-    console.log(`Not installed, so tests that need them are skipped: ${missing.join(' ')}`);
-  }
-  return missing.length === 0;
+export function provideTools(tools: readonly SystemTool[], purpose: string): SystemTool[] {
+  const wanted = missingTools(tools);
+  if (wanted.length === 0 || !mayInstall()) return wanted;
+  const packages = packagesOf(wanted);
+  console.error(`Installing system packages for ${purpose}: ${packages.join(' ')}`);
+  install(packages);
+  return missingTools(wanted);
+}
+
+/**
+ * The same for a step that is nothing without its tools: names what is missing in one line and
+ * ends the process with status 1.
+ */
+export function requireTools(tools: readonly SystemTool[], purpose: string): void {
+  const missing = provideTools(tools, purpose);
+  if (missing.length === 0) return;
+  console.error(`${purpose}: ${missingText(missing)}`);
+  process.exit(1);
 }

@@ -1,9 +1,10 @@
+import { findTool } from '../../../src/lab/tools.js';
 import { SERVER_PORT } from '../addresses.js';
-import { findProgram, outputOf } from '../find-program.js';
+import { outputOf } from '../program-output.js';
 import { turnRival } from './turn-rival.js';
 import { RELAY_PORTS, TURN_USER } from './turn-spec.js';
 
-const PROGRAM = findProgram('turnserver');
+const PROGRAM = findTool('turnserver');
 /** One thread that relays, as Turnpike has one worker: it would have one for each of all CPUs. */
 const ONE_THREAD = '--relay-threads';
 let threads: readonly string[] = [];

@@ -1,6 +1,6 @@
 import { clientAddress } from '../addresses.js';
 import { firstServer, type Scene } from '../scene.js';
-import { setPolling, threadKernelWork } from '../server-devices.js';
+import { ethtoolObstacle, setPolling, threadKernelWork } from '../server-devices.js';
 import { startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running } from '../types.js';
 import { unfitForOneServer } from './xdp-redirect.js';
@@ -10,18 +10,14 @@ export const kernelForwarding: Contestant = {
   name: 'kernel-forwarding',
   title: 'kernel IP forwarding',
   kind: 'floor',
-  missing: async () => undefined,
+  missing: async () => ethtoolObstacle(),
   unfit: unfitForOneServer,
   start,
 };
 
 async function setForwarding(scene: Scene, on: boolean): Promise<void> {
-  await scene.run(firstServer(scene).near, [
-    'sysctl',
-    '-q',
-    '-w',
-    `net.ipv4.ip_forward=${on ? 1 : 0}`,
-  ]);
+  const file = '/proc/sys/net/ipv4/ip_forward';
+  await scene.run(firstServer(scene).near, ['sh', '-c', `echo ${on ? 1 : 0} > ${file}`]);
 }
 
 function start(scene: Scene): Promise<Running> {

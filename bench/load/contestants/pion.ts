@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findTool } from '../../../src/lab/tools.js';
 import { SERVER_PORT } from '../addresses.js';
-import { findProgram, outputOf } from '../find-program.js';
-import { ROOT, toolPath } from '../programs.js';
+import { outputOf } from '../program-output.js';
+import { ROOT, TOOLS_FOLDER, toolPath } from '../programs.js';
 import { turnRival } from './turn-rival.js';
 import { TURN_USER } from './turn-spec.js';
 
@@ -17,7 +18,7 @@ const PROGRAM = toolPath('pion-turn');
 const execute = promisify(execFile);
 
 async function build(): Promise<string | undefined> {
-  const go = findProgram('go');
+  const go = findTool('go');
   if (go === undefined || !existsSync(SOURCES)) {
     return `no Go or no pion: apt-get install golang-go ${DEBIAN_PACKAGE}`;
   }
@@ -26,6 +27,7 @@ async function build(): Promise<string | undefined> {
   // Debian's packages are built without modules, so nothing is fetched.
   const env = { ...process.env, GO111MODULE: 'off', GOPATH: GO_PATH, GOFLAGS: '' };
   try {
+    mkdirSync(TOOLS_FOLDER, { recursive: true });
     await execute(go, ['build', '-o', PROGRAM, source], { env });
     return undefined;
   } catch (error) {

@@ -3,9 +3,10 @@ import type { TransportAddress } from '../../../src/address.js';
 import { trunkEpoch } from '../../../src/auth/keys.js';
 import type { XdpStatus } from '../../../src/native/types.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
+import { bpfObstacle } from '../bpf-tools.js';
 import { ROOT, ToolProcess } from '../programs.js';
 import { firstServer, type Place, type Scene, turned } from '../scene.js';
-import { setChecksumOffload, threadKernelWork } from '../server-devices.js';
+import { ethtoolObstacle, setChecksumOffload, threadKernelWork } from '../server-devices.js';
 import { type OnStop, startInSteps } from '../start-in-steps.js';
 import type { Arrivals, Contestant, Load, Running, Stream, Workload } from '../types.js';
 import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
@@ -33,13 +34,21 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
     name: variant.name,
     title: variant.title,
     kind: 'turnpike',
-    missing: async () => undefined,
-    unfit: (workload, scene) => (variant.xdp === true ? unfitForXdp(workload, scene) : undefined),
+    // What XDP redirects is counted by a program in XDP, and sent by one that BPF runs.
+    missing: async () => (variant.xdp === true ? bpfObstacle() : undefined),
+    unfit: (workload, scene) =>
+      variant.xdp === true ? unfitForOurXdp(workload, scene) : undefined,
     start: (scene, workload) =>
       workload.leg === 'two-relays'
         ? startPair(scene, workload, variant)
         : startOne(scene, workload, variant),
   };
+}
+
+/** Between two servers checksums must be complete, as on a wire. */
+function unfitForOurXdp(workload: Workload, scene: Scene['kind']): string | undefined {
+  const why = unfitForXdp(workload, scene);
+  return why === undefined && workload.leg === 'two-relays' ? ethtoolObstacle() : why;
 }
 
 type Server = Scene['servers'][number];

@@ -1,5 +1,5 @@
 import { clientAddress, SERVER_PORT } from '../addresses.js';
-import { hasBpfTools } from '../far-counter.js';
+import { bpfObstacle } from '../bpf-tools.js';
 import { ToolProcess, toolArguments, toolPath } from '../programs.js';
 import { firstServer, type Scene } from '../scene.js';
 import { threadKernelWork } from '../server-devices.js';
@@ -11,10 +11,7 @@ export const xdpRedirect: Contestant = {
   name: 'xdp-redirect',
   title: 'minimal XDP rewrite and redirect',
   kind: 'floor',
-  missing: async () =>
-    hasBpfTools()
-      ? undefined
-      : 'built only with clang and libbpf: apt-get install clang libbpf-dev',
+  missing: async () => bpfObstacle(),
   unfit: unfitForOneServer,
   start,
 };

@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { labSupport } from '../../src/lab/index.js';
+import { namespaceNames, ownerOf } from '../../src/lab/namespaces.js';
+import { missingText, missingTools } from '../setup/system-packages.js';
+import { RIG_TOOLS } from '../setup/system-tools.js';
+import { freshCheckout, toolFolderWithout } from '../setup/tool-folder.js';
+
+// Compiles the rig's programs.
+t.setTimeout(240_000);
+
+const support = labSupport();
+const missing = missingTools(RIG_TOOLS);
+const skip = missing.length > 0 ? missingText(missing) : !support.ok && support.why;
+const scratch = mkdtempSync(join(tmpdir(), 'turnpike-fresh-'));
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+let folders = 0;
+
+interface Outcome {
+  readonly code: number;
+  readonly output: string;
+  readonly pid: number;
+}
+
+/** Runs the bench in a fresh checkout on a machine that lacks some programs. */
+function bench(hidden: readonly string[], args: readonly string[]): Promise<Outcome> {
+  const path = toolFolderWithout(join(scratch, `tools-${++folders}`), hidden);
+  const argv = ['--import', 'tsx', 'bench/load/main.ts', ...args];
+  return new Promise((resolve) => {
+    const options = { cwd: join(scratch, 'checkout'), env: { ...process.env, PATH: path } };
+    const child = execFile(process.execPath, argv, options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+      resolve({ code, output: `${stdout}${stderr}`, pid: child.pid ?? 0 });
+    });
+  });
+}
+
+t.before(() => {
+  if (skip === false) freshCheckout(join(scratch, 'checkout'));
+});
+
+/** Why a contestant has no part, as --list says. */
+function reasonOf(name: string, output: string): string | undefined {
+  const line = output.split('\n').find((one) => one.startsWith(`  ${name} `));
+  return /\(([^()]*)\)$/.exec(line ?? '')?.[1];
+}
+
+t.test('each missing tool leaves out what depends on it', { skip }, async (t) => {
+  const withoutClang = await bench(['clang'], ['--list']);
+  for (const name of ['turnpike-xdp', 'xdp-redirect']) {
+    t.match(reasonOf(name, withoutClang.output), /clang not found: apt-get install clang/, name);
+  }
+  for (const name of ['turnpike', 'reflector', 'reflector-gso', 'kernel-forwarding']) {
+    t.equal(reasonOf(name, withoutClang.output), undefined, `${name} needs no clang`);
+  }
+  const withoutEthtool = await bench(['ethtool'], ['--list']);
+  t.match(reasonOf('kernel-forwarding', withoutEthtool.output), /apt-get install ethtool/);
+  for (const name of ['turnpike', 'reflector', 'reflector-gso']) {
+    t.equal(reasonOf(name, withoutEthtool.output), undefined, `${name} needs no ethtool`);
+  }
+  const withoutRivals = await bench(['turnserver', 'go', 'npm'], ['--list']);
+  t.match(reasonOf('coturn', withoutRivals.output), /apt-get install coturn/);
+  t.match(reasonOf('pion', withoutRivals.output), /apt-get install golang-go/);
+});
+
+const EFFORT = ['--rounds', '2', '--seconds', '0.2'];
+const CONTESTANTS = ['turnpike', 'turnpike-xdp', 'xdp-redirect', 'kernel-forwarding'];
+
+t.test('a machine with Node and a compiler alone measures', { skip }, async (t) => {
+  const hidden = ['clang', 'ethtool', 'sysctl', 'bpftool', 'turnserver', 'go'];
+  const workloads = ['out-hot-100B', 'same-super-1200B-cut'];
+  const only = ['--only', ...workloads, ...CONTESTANTS];
+  const { code, output, pid } = await bench(hidden, [...only, ...EFFORT]);
+  t.equal(code, 0, 'it ends well');
+  t.comment(
+    output
+      .split('\n')
+      .filter((line) => /left out|not found/i.test(line))
+      .join('\n'),
+  );
+  t.match(output, /^ethtool, clang not found: apt-get install ethtool clang$/m, 'in one line');
+  t.notMatch(output, /ENOENT|cannot bind/);
+  t.strictSame(
+    namespaceNames().filter((name) => ownerOf(name)?.pid === pid),
+    [],
+  );
+  const file = join(scratch, 'checkout', 'bench', 'results', 'bench.json');
+  const { omissions, workloads: measured } = JSON.parse(readFileSync(file, 'utf8'));
+  const why = new Map<string, string>(
+    omissions.map(({ what, why }: { what: string; why: string }) => [what, why]),
+  );
+  t.match(why.get('Turnpike xdp'), /apt-get install clang/);
+  t.match(why.get('minimal XDP rewrite and redirect'), /apt-get install clang/);
+  t.match(why.get('kernel IP forwarding'), /apt-get install ethtool/);
+  t.match([...why].find(([what]) => what.includes('cut up'))?.[1], /apt-get install ethtool/);
+  t.match(measured, [
+    {
+      workload: { name: 'out-hot-100B' },
+      contestants: [
+        { name: 'turnpike', rounds: [{ saturation: { delivered: Number } }] },
+        { name: 'reflector', rounds: [{ saturation: { delivered: Number } }] },
+        { name: 'reflector-gso', rounds: [{ saturation: { delivered: Number } }] },
+      ],
+    },
+  ]);
+  t.equal(measured.length, 1, 'and nothing else was measured');
+});
+
+t.test('where namespaces cannot be made it says why, and measures', { skip }, async (t) => {
+  const only = ['--only', 'out-hot-100B', 'reflector'];
+  const { code, output } = await bench(['nft', 'clang'], [...only, ...EFFORT]);
+  t.equal(code, 0);
+  t.match(output, /on loopback, which only indicates: nft not found: apt-get install nftables/);
+});

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t from 'tap';
+import { newPrefix, processStart } from '../../src/lab/namespaces.js';
+import { leftBehind } from '../setup/left-behind.js';
+
+const mark = `test-${process.pid}`;
+
+function sleeper(env: NodeJS.ProcessEnv) {
+  // Of a shell that has ended, as what is left behind has no parent in the run.
+  const child = spawn('sh', ['-c', 'sleep 60 & echo $!'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return once(child.stdout, 'data').then(([text]) => Number(String(text)));
+}
+
+t.test('processes of the run are found, and nobody else', async (t) => {
+  const marks = { namespacesBefore: [], mark };
+  t.strictSame(leftBehind(marks, []), []);
+  const mine = await sleeper({ TURNPIKE_CI_RUN: mark });
+  t.teardown(() => process.kill(mine, 'SIGKILL'));
+  const other = await sleeper({ TURNPIKE_CI_RUN: `${mark}-other` });
+  t.teardown(() => process.kill(other, 'SIGKILL'));
+  t.match(leftBehind(marks, []), [new RegExp(`^process ${mine}: sleep 60$`)]);
+});
+
+t.test('namespaces of the run are found', async (t) => {
+  const before = ['turnpike-1-1-0-old'];
+  const left = (...names: string[]) =>
+    leftBehind({ namespacesBefore: before, mark }, [...before, ...names]);
+  t.strictSame(left(), [], 'what was there before is not of the run');
+  t.strictSame(left('somebody-elses', 'cni-1234'), []);
+  t.strictSame(left(`${newPrefix()}-host`), [], 'a lab that is in use by another run');
+  const gone = `turnpike-${process.pid}-1-0-host`;
+  t.strictSame(left(gone), [`network namespace ${gone}`], 'one whose owner is gone');
+  const mine = await sleeper({ TURNPIKE_CI_RUN: mark });
+  t.teardown(() => process.kill(mine, 'SIGKILL'));
+  const owned = `turnpike-${mine}-${processStart(mine)?.toString(36)}-0-host`;
+  t.match(left(owned), [/^process/, `network namespace ${owned}`], 'one that the run still owns');
+});

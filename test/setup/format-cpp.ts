@@ -1,0 +1,20 @@
+/** Formats the C and C++ sources: `npm run format:cpp`; with `-- --check` it only tells. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from './run-command.js';
+import { requireTools } from './system-packages.js';
+import { CLANG_FORMAT } from './system-tools.js';
+
+const SOURCE = /\.(cc|c|h)$/;
+/** Each has its .clang-format; what tools generate is told apart by one of its own. */
+const FOLDERS = ['native', 'test'];
+
+requireTools([CLANG_FORMAT], 'format:cpp');
+const files = FOLDERS.flatMap((folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && SOURCE.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name)),
+);
+const isCheck = process.argv.includes('--check');
+const mode = isCheck ? ['--dry-run', '-Werror'] : ['-i'];
+process.exit(run('clang-format', [...mode, ...files]) ? 0 : 1);

@@ -1,0 +1,70 @@
+/** The system's tools that the scripts of package.json use, with their Debian packages. */
+import { existsSync } from 'node:fs';
+import { findCommand, type SystemTool } from './system-packages.js';
+
+const MAKE: SystemTool = { name: 'make', debianPackage: 'make' };
+const CMAKE: SystemTool = { name: 'cmake', debianPackage: 'cmake' };
+const CXX: SystemTool = {
+  name: 'g++',
+  debianPackage: 'g++',
+  isThere: () => ['g++', 'c++', 'clang++'].some((name) => findCommand(name) !== undefined),
+};
+const GXX: SystemTool = { name: 'g++', debianPackage: 'g++' };
+const PYTHON: SystemTool = { name: 'python3', debianPackage: 'python3' };
+const IP: SystemTool = { name: 'ip', debianPackage: 'iproute2' };
+const NFT: SystemTool = { name: 'nft', debianPackage: 'nftables' };
+export const ETHTOOL: SystemTool = { name: 'ethtool', debianPackage: 'ethtool' };
+const SETPRIV: SystemTool = { name: 'setpriv', debianPackage: 'util-linux' };
+
+/** What node-gyp needs. */
+export const ADDON_TOOLS: readonly SystemTool[] = [GXX, MAKE, PYTHON];
+
+/** What builds the C++ tests. */
+export const CPP_TEST_TOOLS: readonly SystemTool[] = [CMAKE, MAKE, CXX];
+
+/** What tests start. */
+export const TEST_TOOLS: readonly SystemTool[] = [
+  ...ADDON_TOOLS,
+  IP,
+  ETHTOOL,
+  NFT,
+  SETPRIV,
+  { name: 'conntrack', debianPackage: 'conntrack' },
+  { name: 'iperf3', debianPackage: 'iperf3' },
+  CMAKE,
+];
+
+/** What the bench builds its own programs with, and starts them with. */
+export const RIG_TOOLS: readonly SystemTool[] = [
+  ...CPP_TEST_TOOLS,
+  SETPRIV,
+  { name: 'flock', debianPackage: 'util-linux' },
+  { name: 'taskset', debianPackage: 'util-linux' },
+];
+
+/** What the bench's network namespaces need. */
+export const SCENE_TOOLS: readonly SystemTool[] = [IP, NFT, ETHTOOL];
+
+/** What the bench's BPF programs are built with. */
+export const BPF_TOOLS: readonly SystemTool[] = [
+  { name: 'clang', debianPackage: 'clang' },
+  {
+    name: 'libbpf',
+    debianPackage: 'libbpf-dev',
+    isThere: () => existsSync('/usr/include/bpf/libbpf.h'),
+  },
+];
+
+/** What makes the data plane's own BPF skeleton: another version gives other bytes. */
+export const SKELETON_TOOLS: readonly SystemTool[] = [
+  { name: 'clang-14', debianPackage: 'clang-14' },
+  { name: 'bpftool', debianPackage: 'bpftool' },
+  { name: 'gcc', debianPackage: 'gcc' },
+  {
+    name: 'libbpf',
+    debianPackage: 'libbpf-dev',
+    isThere: () => existsSync('/usr/include/bpf/bpf_helpers.h'),
+  },
+];
+
+export const CLANG_FORMAT: SystemTool = { name: 'clang-format', debianPackage: 'clang-format' };
