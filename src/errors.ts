@@ -27,12 +27,29 @@ export type TurnpikeErrorCode =
   | 'ERR_TURNPIKE_STUN'
   | 'ERR_TURNPIKE_TIMEOUT';
 
+/**
+ * Why a peer's connection ended or was not made, where there is more to say than the code does. As
+ * stable as the codes; `docs/errors.md` says what to do about each.
+ */
+export type TurnpikeErrorReason =
+  | 'connection-unknown'
+  | 'local-address-changed'
+  | 'nat-address-changed'
+  | 'other-relay-gone'
+  | 'other-side-left'
+  | 'other-side-silent'
+  | 'relay-draining'
+  | 'relay-unresponsive'
+  | 'relays-unreachable';
+
 /** What an error may carry besides its code and message. */
 export interface TurnpikeErrorDetails {
   /** The error that led to this one. */
   readonly cause?: unknown;
   /** STUN error code (RFC 8489 section 14.8) where a relay answered with one. */
   readonly stunCode?: number;
+  /** Why a connection ended, where that is known. */
+  readonly reason?: TurnpikeErrorReason;
   /** HTTP status where a directory answered with one. */
   readonly status?: number;
   /** The operating system's error name, such as `EADDRINUSE`. */
@@ -48,6 +65,7 @@ export class TurnpikeError extends Error {
   override readonly name = 'TurnpikeError';
   readonly code: TurnpikeErrorCode;
   declare readonly stunCode?: number;
+  declare readonly reason?: TurnpikeErrorReason;
   declare readonly status?: number;
   declare readonly errno?: string;
   declare readonly address?: string;

@@ -12,6 +12,7 @@ export {
   TurnpikeError,
   type TurnpikeErrorCode,
   type TurnpikeErrorDetails,
+  type TurnpikeErrorReason,
 } from './errors.js';
 export type { RelayRecord } from './registry/types.js';
 export { type AddressInput, Relay, type RelayEvents, type RelayOptions } from './relay/index.js';

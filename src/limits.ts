@@ -89,6 +89,8 @@ export const LIMITS = {
   puntBytesMax: 2_048,
   /** Largest application payload that fits a 1,500-byte link on every leg. */
   payloadBytesRecommended: 1_424,
+  /** A relay that recommends less is not believed: IPv6 passes this much everywhere (RFC 8200). */
+  payloadBytesRecommendedMin: 1_000,
   /** Largest application payload at all: a trunk datagram over IPv4 less its header and record. */
   payloadBytesMax: 65_479,
   /** Silence after which a peer sends a Binding indication. */
@@ -100,6 +102,25 @@ export const LIMITS = {
   reservedRefreshMs: 12_000,
   /** A peer that heard nothing from its relay for this long asks it with a Refresh. */
   relaySilenceMs: 30_000,
+  /** With traffic, a peer that heard nothing from its relay for this long asks it … */
+  relayQuietMs: 2_000,
+  /** … and closes the connection when traffic, or a question, had no answer for this long. */
+  relayUnresponsiveMs: 5_000,
+  /** Questions of one verification are this far apart; verifications begin no closer than that. */
+  verifyRepeatMs: 500,
+  verifyIntervalMs: 1_000,
+  /** An answer that takes longer than this, or the round trip, makes the relay unresponsive. */
+  relayAnswerMs: 1_000,
+  /** While data comes in, a peer sends something this often (LIVENESS). */
+  livenessMs: 1_000,
+  /** How often a peer looks at its host's addresses, and how long one may be missing. */
+  networkLookMs: 1_000,
+  networkLookMsMin: 100,
+  addressGoneMs: 3_000,
+  /** A look that comes so much too late says that the host slept. */
+  wakeGapMs: 3_000,
+  /** A peer tells a relay that forgot its address to close the old leg, for this long. */
+  formerLegMs: 1_000,
   /** A peer waits this much longer than connectMs for the relay's own 447. */
   connectGraceMs: 2_000,
   /** Messages a peer holds for async iteration; beyond it the newest is dropped and counted. */

@@ -1,5 +1,5 @@
-import { formatAddress, type TransportAddress } from '../address.js';
-import { ClientCredentials, type IntegrityPreference } from '../auth/client-credentials.js';
+import type { TransportAddress } from '../address.js';
+import { ClientCredentials } from '../auth/client-credentials.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS, RFC } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
@@ -8,48 +8,21 @@ import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
-import type { RandomBytes } from '../units.js';
-import type { ConnectionGrant } from './grant.js';
+import type { ConnectionOptions, MessageFault } from './connection-options.js';
+import { type ConnectionState, checkTransition } from './connection-state.js';
 import { LegRequests } from './leg-requests.js';
-import { closedByRelay, closedHere, unusable } from './rejection.js';
-import { type AnswerFault, Requests } from './requests.js';
-import type { Scheduler } from './scheduler.js';
+import {
+  closedByRelay,
+  closedHere,
+  legUnknown,
+  notConnected,
+  relayUnresponsive,
+  unusable,
+} from './rejection.js';
+import { RelayVerifier } from './relay-verifier.js';
+import { Requests } from './requests.js';
+import { TrafficWatch } from './traffic-watch.js';
 import { Upkeep } from './upkeep.js';
-
-/** The life of a peer's leg, as the peer knows it. */
-export type ConnectionState =
-  | 'opening'
-  | 'allocated'
-  | 'connecting'
-  | 'established'
-  | 'closing'
-  | 'closed';
-
-/** What may follow what; anything else is a bug of ours. */
-const NEXT: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
-  opening: ['allocated', 'closed'],
-  allocated: ['connecting', 'closing', 'closed'],
-  connecting: ['established', 'allocated', 'closing', 'closed'],
-  established: ['closing', 'closed'],
-  closing: ['closed'],
-  closed: [],
-};
-
-/** Why a STUN message from the relay's address was ignored. */
-export type MessageFault = AnswerFault | 'unexpected-message' | 'unauthenticated-closed';
-
-export interface ConnectionOptions {
-  readonly grant: ConnectionGrant;
-  readonly integrity: IntegrityPreference;
-  /** LIFETIME to ask for, seconds. */
-  readonly lifetimeSeconds: number;
-  readonly scheduler: Scheduler;
-  readonly random: RandomBytes;
-  /** Sends one datagram to the relay. */
-  readonly transmit: (bytes: Uint8Array) => void;
-  /** Called once, when the state becomes `closed`: with the reason unless we closed it. */
-  readonly onClosed: (reason: TurnpikeError | undefined) => void;
-}
 
 /**
  * The peer's half of one connection (PROTOCOL.md section 2): the state machine over Allocate,
@@ -60,12 +33,16 @@ export class Connection {
   readonly #requests: Requests;
   readonly #legRequests: LegRequests;
   readonly #upkeep: Upkeep;
+  readonly #traffic: TrafficWatch;
+  readonly #verifier: RelayVerifier;
   #state: ConnectionState = 'opening';
   #channel: number | undefined;
   #mappedAddress: TransportAddress | undefined;
   #refreshing = false;
   #closing: Promise<void> | undefined;
   #closeReason: TurnpikeError | undefined;
+  /** Why sending fails, since the relay was last heard. */
+  #sendError: NodeJS.ErrnoException | undefined;
 
   constructor(options: ConnectionOptions) {
     const { grant, integrity, scheduler, random } = options;
@@ -84,6 +61,20 @@ export class Connection {
       random,
       onRefresh: () => void this.#refresh(),
       onKeepalive: () => this.#sendKeepalive(),
+    });
+    this.#traffic = new TrafficWatch({
+      scheduler,
+      onQuiet: (sinceMs) => this.#askQuietRelay(sinceMs),
+      onSignDue: () => this.#sendKeepalive(),
+    });
+    this.#verifier = new RelayVerifier({
+      scheduler,
+      ask: (signal) => this.#requests.request(this.#legRequests.verify(), signal),
+      answerMs: () => Math.max(LIMITS.relayAnswerMs, this.#requests.roundTrip.rtoMs),
+      onUnresponsive: () => options.onResponsive(false),
+      onResponsive: () => options.onResponsive(true),
+      onAnswered: (answer) => this.#refreshed(answer),
+      onFailed: (error) => this.#verifyFailed(error as TurnpikeError | undefined),
     });
   }
 
@@ -109,6 +100,11 @@ export class Connection {
   /** The integrity in use; undefined before the relay's challenge. */
   get integrity(): IntegrityKind | undefined {
     return this.#requests.integrity;
+  }
+
+  /** False while the relay leaves a question unanswered: what is sent may arrive nowhere. */
+  get responsive(): boolean {
+    return this.#verifier.responsive;
   }
 
   /**
@@ -150,14 +146,17 @@ export class Connection {
     }
   }
 
-  /** Counts as a sign that the peer is not silent: call it for each datagram of data sent. */
+  /** Call it for each datagram of data sent. */
   noteSent(): void {
     this.#upkeep.noteSent();
+    this.#traffic.noteDataSent();
   }
 
   /** Counts as a sign of the relay's life: call it for each datagram of data received. */
   noteReceived(): void {
     this.#upkeep.noteReceived();
+    this.#traffic.noteDataReceived();
+    this.#noteHeard();
   }
 
   /** Takes a STUN message from the relay's address. @returns why it was ignored, if it was. */
@@ -165,7 +164,11 @@ export class Connection {
     if (this.#state === 'closed') return 'unexpected-message';
     if (message.messageClass === 'success' || message.messageClass === 'error') {
       const fault = this.#requests.receive(message);
-      if (fault === undefined) this.#upkeep.noteReceived();
+      if (fault === undefined) {
+        this.#upkeep.noteReceived();
+        this.#traffic.noteAnswered();
+        this.#noteHeard();
+      }
       return fault;
     }
     // RFC 8489 section 6.3: nothing else is answered; two responders would loop (CVE-2024-2169).
@@ -178,7 +181,18 @@ export class Connection {
   /** The network says that nothing listens at the relay's address: fail soon, after asking. */
   refused(cause: unknown): void {
     this.#requests.refused(cause);
-    if (this.#state === 'established' || this.#state === 'allocated') void this.#refresh();
+    this.suspect();
+  }
+
+  /** A datagram could not be sent, for a reason that may pass. */
+  sendFailed(cause: NodeJS.ErrnoException): void {
+    this.#sendError = cause;
+  }
+
+  /** Something happened after which the relay may not hear this peer, or not know it, any more. */
+  suspect(): void {
+    if (this.#state === 'allocated') void this.#refresh();
+    else this.#verify();
   }
 
   /**
@@ -201,6 +215,22 @@ export class Connection {
     this.#end(reason);
   }
 
+  #noteHeard(): void {
+    this.#sendError = undefined;
+    this.#verifier.noteHeard();
+  }
+
+  #verify(deadlineMs?: number): void {
+    if (this.#state === 'established') this.#verifier.verify(deadlineMs);
+  }
+
+  /** However late this is noticed, the relay gets the time that it would have had. */
+  #askQuietRelay(sinceMs: number): void {
+    const leastMs = LIMITS.relayUnresponsiveMs - LIMITS.relayQuietMs;
+    const nowMs = this.#options.scheduler.monotonic();
+    this.#verify(Math.max(sinceMs + LIMITS.relayUnresponsiveMs, nowMs + leastMs));
+  }
+
   #established(answer: StunMessage): void {
     const channel = answer.channelNumber();
     if (channel === undefined || channel < RFC.channelMin || channel > RFC.channelMax) {
@@ -208,7 +238,7 @@ export class Connection {
     }
     this.#channel = channel;
     this.#enter('established');
-    this.#scheduleRefresh(answer.lifetimeSeconds());
+    this.#refreshed(answer);
   }
 
   #connectFailed(error: TurnpikeError, peerAddress: TransportAddress): TurnpikeError {
@@ -227,16 +257,15 @@ export class Connection {
     this.#enter('allocated');
     this.#scheduleRefresh(undefined);
     if (!silent) return error;
-    const address = formatAddress(peerAddress);
-    return new TurnpikeError(
-      'ERR_TURNPIKE_TIMEOUT',
-      `not connected to ${address} in ${LIMITS.connectMs / 1_000} s: ${error.message}`,
-      { cause: error, address },
-    );
+    return notConnected(peerAddress, error);
   }
 
   #receiveClosed(message: StunMessage): MessageFault | undefined {
-    if (!this.#requests.isAuthentic(message)) return 'unauthenticated-closed';
+    if (!this.#requests.isAuthentic(message)) {
+      // "Data of yours met no leg here": anybody can say so, hence it is only looked into.
+      if (message.attributes.length === 0) this.#verify();
+      return 'unauthenticated-closed';
+    }
     const { grant } = this.#options;
     if (message.connectionIdentifier() !== grant.connectionId) return 'unexpected-message';
     const { code, reason } = message.errorCode() ?? {
@@ -258,14 +287,26 @@ export class Connection {
     this.#refreshing = true;
     try {
       const answer = await this.#requests.request(this.#legRequests.refresh());
-      if (this.#state === 'allocated' || this.#state === 'established') {
-        this.#scheduleRefresh(answer.lifetimeSeconds());
-      }
+      this.#refreshed(answer);
     } catch (error) {
       this.#refreshFailed(error as TurnpikeError);
     } finally {
       this.#refreshing = false;
     }
+  }
+
+  /** A Connect or Refresh succeeded. */
+  #refreshed(answer: StunMessage): void {
+    if (this.#state !== 'allocated' && this.#state !== 'established') return;
+    this.#scheduleRefresh(answer.lifetimeSeconds());
+    const payloadBytes = answer.u32(AttributeType.RecommendedPayload);
+    if (payloadBytes !== undefined) this.#options.onRecommendedPayload(payloadBytes);
+  }
+
+  #verifyFailed(error: TurnpikeError | undefined): void {
+    if (this.#closing !== undefined || this.#state !== 'established') return;
+    if (error !== undefined) this.#refreshFailed(error);
+    else this.abandon(relayUnresponsive(this.#options.grant, this.#sendError));
   }
 
   #refreshFailed(error: TurnpikeError): void {
@@ -274,12 +315,28 @@ export class Connection {
       this.#end(error);
       return;
     }
-    const reason = closedByRelay(this.#options.grant, ErrorCode.AllocationMismatch, '', error);
-    // A NAT on the way may have given us another port: the relay then still holds the leg for the
-    // old one, and the other peer would talk into nothing until its lifetime ends. A close counts
-    // from any port.
-    if (this.#state === 'established') this.abandon(reason);
-    else this.#end(reason);
+    if (this.#state !== 'established') {
+      this.#end(legUnknown(this.#options.grant, false, error));
+      return;
+    }
+    this.#closing = this.#closeFormer(error);
+  }
+
+  /**
+   * A NAT on the way may have given us another port: the relay then still holds the leg for the
+   * old one, and the other peer would talk into nothing until its lifetime ends. A close counts
+   * from any port, and its answer tells whether it was so.
+   */
+  async #closeFormer(refusal: TurnpikeError): Promise<void> {
+    this.#enter('closing');
+    this.#upkeep.stop();
+    this.#stopWatching();
+    this.#closeReason = legUnknown(this.#options.grant, false, refusal);
+    const wasBound = await this.#requests.request(this.#legRequests.closeFormer()).then(
+      () => true,
+      () => false,
+    );
+    this.#end(legUnknown(this.#options.grant, wasBound, refusal));
   }
 
   async #close(): Promise<void> {
@@ -290,6 +347,7 @@ export class Connection {
     }
     this.#enter('closing');
     this.#upkeep.stop();
+    this.#stopWatching();
     this.#requests.failAll(closedHere());
     try {
       await this.#requests.request(this.#legRequests.close());
@@ -304,14 +362,18 @@ export class Connection {
     if (this.#state === 'closed') return;
     this.#enter('closed');
     this.#upkeep.stop();
+    this.#stopWatching();
     this.#requests.failAll(reason ?? closedHere());
     this.#options.onClosed(reason);
   }
 
+  #stopWatching(): void {
+    this.#traffic.stop();
+    this.#verifier.stop();
+  }
+
   #enter(next: ConnectionState): void {
-    if (!NEXT[this.#state].includes(next)) {
-      throw new Error(`impossible: a connection goes from ${this.#state} to ${next}`);
-    }
+    checkTransition(this.#state, next);
     this.#state = next;
   }
 
@@ -323,6 +385,7 @@ export class Connection {
 
   #transmit(bytes: Uint8Array): void {
     this.#upkeep.noteSent();
+    this.#traffic.noteSent();
     this.#options.transmit(bytes);
   }
 }

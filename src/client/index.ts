@@ -1,5 +1,5 @@
 export type { IntegrityPreference } from '../auth/client-credentials.js';
-export type { ConnectionState } from './connection.js';
+export type { ConnectionState } from './connection-state.js';
 export {
   type CallOptions,
   type ConnectionRequest,

@@ -1,10 +1,11 @@
 import type { TransportAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { Method } from '../stun/methods.js';
 import type { MessageWriter } from '../stun/writer.js';
 import type { ConnectionGrant } from './grant.js';
 import type { RequestOptions } from './requests.js';
-import { closeWaitsMs, connectWaitsMs, standardWaitsMs } from './retransmission.js';
+import { closeWaitsMs, connectWaitsMs, standardWaitsMs, verifyWaitsMs } from './retransmission.js';
 
 /** IANA's number of UDP, the only REQUESTED-TRANSPORT of PROTOCOL.md. */
 const UDP = 17;
@@ -30,7 +31,8 @@ export class LegRequests {
           .requestedTransport(UDP)
           .connectionRole(role)
           .address(AttributeType.XorPeerRelayAddress, peerRelay)
-          .u32(AttributeType.Lifetime, this.#lifetimeSeconds),
+          .u32(AttributeType.Lifetime, this.#lifetimeSeconds)
+          .u32(AttributeType.Liveness, LIMITS.livenessMs / 1_000),
       waitsMs: standardWaitsMs,
       timed: true,
     };
@@ -40,7 +42,10 @@ export class LegRequests {
     return {
       method: Method.Connect,
       name: 'Connect',
-      write: (writer) => this.#identify(writer).address(AttributeType.XorPeerAddress, peerAddress),
+      write: (writer) =>
+        this.#identify(writer)
+          .address(AttributeType.XorPeerAddress, peerAddress)
+          .u32(AttributeType.Liveness, LIMITS.livenessMs / 1_000),
       waitsMs: connectWaitsMs,
       timed: false,
     };
@@ -48,6 +53,16 @@ export class LegRequests {
 
   refresh(): RequestOptions {
     return this.#refresh(this.#lifetimeSeconds, standardWaitsMs);
+  }
+
+  /** A Refresh that a relay which lives answers at once, repeated for as long as anyone waits. */
+  verify(): RequestOptions {
+    return this.#refresh(this.#lifetimeSeconds, verifyWaitsMs);
+  }
+
+  /** LIFETIME 0, for a leg that the relay holds for a former address of ours. */
+  closeFormer(): RequestOptions {
+    return this.#refresh(0, () => [LIMITS.formerLegMs / 2, LIMITS.formerLegMs / 2]);
   }
 
   /** LIFETIME 0. */

@@ -3,7 +3,7 @@ import type { TransportAddress } from '../address.js';
 import type { IntegrityPreference } from '../auth/client-credentials.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { RandomBytes } from '../units.js';
-import type { MessageFault } from './connection.js';
+import type { MessageFault } from './connection-options.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Scheduler } from './scheduler.js';
 

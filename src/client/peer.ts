@@ -6,21 +6,28 @@ import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { decodeChannelData, encodeChannelData } from '../stun/channel-data.js';
 import { decodeMessage } from '../stun/message.js';
-import { Connection, type ConnectionState } from './connection.js';
+import { Connection } from './connection.js';
+import type { ConnectionState } from './connection-state.js';
 import type { ConnectionGrant } from './grant.js';
 import { type JoinOptions, joinRoom, type MeetOptions, meet } from './join.js';
 import { MessageQueue } from './message-queue.js';
 import type { IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
-import { aborted } from './rejection.js';
+import { aborted, addressChanged } from './rejection.js';
+import { RelayPath } from './relay-path.js';
 import type { Rendezvous } from './rendezvous.js';
 import { systemScheduler } from './scheduler.js';
-import { RelaySocket } from './socket.js';
 
 interface PeerEvents {
   /** A payload of the other peer. */
   message: [payload: Uint8Array];
   /** The end, once: without an error when `close` was called. */
   close: [error: TurnpikeError | undefined];
+  /** The relay leaves a question unanswered: `relayResponsive` is false, data may be lost. */
+  unresponsive: [];
+  /** It answers again. */
+  responsive: [];
+  /** `payloadBytesRecommended` has changed. */
+  'recommended-payload': [payloadBytes: number];
   /** Node's own event (EventEmitter). */
   newListener: [event: string | symbol];
 }
@@ -38,14 +45,13 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   readonly grant: ConnectionGrant;
   /** The largest payload that `send` takes. */
   readonly payloadBytesMax: number = LIMITS.payloadBytesMax;
-  /** The largest payload that no 1,500-byte link on the way has to fragment. */
-  readonly payloadBytesRecommended: number = LIMITS.payloadBytesRecommended;
   readonly #connection: Connection;
   readonly #queue: MessageQueue<Uint8Array>;
   readonly #logger: Logger | undefined;
   readonly #ignored = new Map<IgnoredReason, number>();
-  #socket: RelaySocket | undefined;
+  #path: RelayPath | undefined;
   #peerAddress: TransportAddress | undefined;
+  #payloadBytesRecommended: number = LIMITS.payloadBytesRecommended;
   #packetsSent = 0;
   #packetsReceived = 0;
   #bytesSent = 0;
@@ -67,8 +73,10 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
       lifetimeSeconds: options.lifetimeSeconds ?? LIMITS.lifetimeSeconds,
       scheduler: options.scheduler ?? systemScheduler,
       random: options.random ?? randomBytes,
-      transmit: (datagram) => this.#socket?.send(datagram),
+      transmit: (datagram) => this.#path?.send(datagram),
       onClosed: (reason) => this.#closed(reason),
+      onResponsive: (responsive) => this.emit(responsive ? 'responsive' : 'unresponsive'),
+      onRecommendedPayload: (payloadBytes) => this.#recommended(payloadBytes),
     });
     this.on('newListener', (event) => {
       if (event === 'message') queueMicrotask(() => this.#deliverQueued());
@@ -86,18 +94,21 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     const { grant, signal } = options;
     if (signal?.aborted) throw aborted(signal);
     const peer = new Peer(options);
-    peer.#socket = await RelaySocket.open({
+    peer.#path = await RelayPath.open({
       relay: grant.relay,
+      scheduler: options.scheduler ?? systemScheduler,
       bind: options.bind,
       onDatagram: (datagram) => peer.#receive(datagram),
       onForeign: () => peer.#ignore('foreign-source'),
       onError: (cause) => peer.#sendFailed(cause),
+      onSuspect: () => peer.#connection.suspect(),
+      onAddressLost: (loss) => void peer.#connection.close(addressChanged(grant, loss)),
     });
     try {
       await peer.#connection.allocate(signal);
     } catch (error) {
       peer.#connection.abandon(error as TurnpikeError);
-      await peer.#socket.close();
+      await peer.#path.close();
       throw error;
     }
     peer.#logger?.debug({ mappedAddress: formatAddress(peer.mappedAddress) }, 'allocated');
@@ -127,6 +138,22 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     return this.#connection.state;
   }
 
+  /**
+   * False while the relay has left a question of this peer's unanswered for about a second. `send`
+   * hands datagrams to the network still, and some may arrive; after 5 s in all the peer is closed.
+   */
+  get relayResponsive(): boolean {
+    return this.#connection.responsive;
+  }
+
+  /**
+   * The largest payload that no link on the way has to fragment, as far as the relay knows: 1,424
+   * until it has said otherwise (event 'recommended-payload').
+   */
+  get payloadBytesRecommended(): number {
+    return this.#payloadBytesRecommended;
+  }
+
   /** The address and port of the NAT in front of this peer, as its relay saw them. */
   get mappedAddress(): TransportAddress {
     const { mappedAddress } = this.#connection;
@@ -141,7 +168,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
 
   /** The socket's own address. */
   get localAddress(): TransportAddress | undefined {
-    return this.#socket?.localAddress;
+    return this.#path?.localAddress;
   }
 
   /**
@@ -177,7 +204,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     const sent =
       this.state === 'established' &&
       channel !== undefined &&
-      this.#socket?.send(encodeChannelData(channel, payload)) === true;
+      this.#path?.send(encodeChannelData(channel, payload)) === true;
     if (!sent) {
       this.#sendDrops += 1;
       return false;
@@ -210,7 +237,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    */
   async close(reason?: TurnpikeError): Promise<void> {
     await this.#connection.close(reason);
-    await this.#socket?.close();
+    await this.#path?.close();
   }
 
   /** Payloads of the other peer that no 'message' listener took. */
@@ -259,6 +286,17 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   #sendFailed(cause: NodeJS.ErrnoException): void {
     this.#sendErrors += 1;
     if (cause.code === 'ECONNREFUSED') this.#connection.refused(cause);
+    else this.#connection.sendFailed(cause);
+  }
+
+  /** What makes no sense is ignored: a relay may be wrong, and 0 would stop the application. */
+  #recommended(payloadBytes: number): void {
+    const { payloadBytesRecommendedMin, payloadBytesMax } = LIMITS;
+    if (payloadBytes < payloadBytesRecommendedMin) return;
+    const bytes = Math.min(payloadBytes, payloadBytesMax);
+    if (bytes === this.#payloadBytesRecommended) return;
+    this.#payloadBytesRecommended = bytes;
+    this.emit('recommended-payload', bytes);
   }
 
   #ignore(reason: IgnoredReason): void {
@@ -268,7 +306,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   #closed(reason: TurnpikeError | undefined): void {
     this.#logger?.debug({ err: reason }, 'closed');
     this.#queue.end(reason);
-    void this.#socket?.close();
+    void this.#path?.close();
     this.emit('close', reason);
   }
 }

@@ -1,8 +1,10 @@
-import { formatAddress } from '../address.js';
-import { TurnpikeError } from '../errors.js';
+import { formatAddress, type TransportAddress } from '../address.js';
+import { TurnpikeError, type TurnpikeErrorReason } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
+import type { AddressLoss } from './relay-path.js';
 
 /** What each error code of PROTOCOL.md section 2 means to the peer that receives it. */
 const MEANINGS: Readonly<Record<number, string>> = {
@@ -26,10 +28,13 @@ const MEANINGS: Readonly<Record<number, string>> = {
 };
 
 /** What the codes of a Closed indication mean (PROTOCOL.md section 2). */
-const CLOSED_MEANINGS: Readonly<Record<number, string>> = {
-  300: 'it is draining',
-  437: 'the other side closed it, or it expired',
-  447: 'the other relay is gone',
+const CLOSED_MEANINGS: Readonly<
+  Record<number, { readonly text: string; readonly reason: TurnpikeErrorReason }>
+> = {
+  300: { text: 'it is draining', reason: 'relay-draining' },
+  408: { text: 'the other peer is silent', reason: 'other-side-silent' },
+  437: { text: 'the other side closed it, or it expired', reason: 'other-side-left' },
+  447: { text: 'the other relay is gone', reason: 'other-relay-gone' },
 };
 
 /**
@@ -74,19 +79,86 @@ export function aborted(signal: AbortSignal): TurnpikeError {
  * The error of a connection that the relay ended.
  * @param grant - whose relay it is
  * @param code - the STUN error code that it gave
- * @param reason - the relay's own words
+ * @param words - the relay's own words
  */
-export function closedByRelay(
-  grant: ConnectionGrant,
-  code: number,
-  reason: string,
-  cause?: unknown,
-): TurnpikeError {
-  const meaning = CLOSED_MEANINGS[code] ?? meaningOf(code, reason);
+export function closedByRelay(grant: ConnectionGrant, code: number, words: string): TurnpikeError {
+  const meaning = CLOSED_MEANINGS[code];
   return new TurnpikeError(
     'ERR_TURNPIKE_CLOSED',
-    `the relay closed the connection with ${code}: ${meaning}`,
-    { stunCode: code, address: formatAddress(grant.relay), cause },
+    `the relay closed the connection with ${code}: ${meaning?.text ?? meaningOf(code, words)}`,
+    {
+      stunCode: code,
+      address: formatAddress(grant.relay),
+      ...(meaning === undefined ? {} : { reason: meaning.reason }),
+    },
+  );
+}
+
+/**
+ * The error of a leg that the relay no longer has for this peer's address (437 to a Refresh).
+ * @param grant - whose relay it is
+ * @param wasBound - whether it had the leg under another address of ours, as the close of it told
+ * @param cause - the refusal
+ */
+export function legUnknown(
+  grant: ConnectionGrant,
+  wasBound: boolean,
+  cause: TurnpikeError,
+): TurnpikeError {
+  const text = wasBound
+    ? 'the NAT gave this peer another address, and the relay knows the connection by the old one'
+    : 'the relay does not know the connection any more: the other side closed it, it expired, or ' +
+      'the relay was started anew';
+  return new TurnpikeError('ERR_TURNPIKE_CLOSED', text, {
+    stunCode: 437,
+    reason: wasBound ? 'nat-address-changed' : 'connection-unknown',
+    address: formatAddress(grant.relay),
+    cause,
+  });
+}
+
+/**
+ * The error of a relay that does not answer any more.
+ * @param grant - whose relay it is
+ * @param sendError - why nothing could be sent lately, if so
+ */
+export function relayUnresponsive(
+  grant: ConnectionGrant,
+  sendError: NodeJS.ErrnoException | undefined,
+): TurnpikeError {
+  const relay = formatAddress(grant.relay);
+  const seconds = LIMITS.relayUnresponsiveMs / 1_000;
+  const errno = sendError?.code;
+  const why = errno === undefined ? '' : `, and sending to it fails with ${errno}`;
+  return new TurnpikeError(
+    'ERR_TURNPIKE_RELAY_UNREACHABLE',
+    `relay ${relay} has not answered for ${seconds} s${why}`,
+    {
+      reason: 'relay-unresponsive',
+      address: relay,
+      ...(errno === undefined ? {} : { errno, cause: sendError }),
+    },
+  );
+}
+
+/** The error of a connection whose local address is gone. */
+export function addressChanged(grant: ConnectionGrant, { from, to }: AddressLoss): TurnpikeError {
+  const now =
+    to === undefined ? 'there is no way to the relay now' : `packets leave from ${to} now`;
+  return new TurnpikeError(
+    'ERR_TURNPIKE_CLOSED',
+    `this host lost the address ${from} that the connection was made from; ${now}`,
+    { reason: 'local-address-changed', address: formatAddress(grant.relay) },
+  );
+}
+
+/** The error of a Connect that the relay left without an answer. */
+export function notConnected(to: TransportAddress, cause: TurnpikeError): TurnpikeError {
+  const address = formatAddress(to);
+  return new TurnpikeError(
+    'ERR_TURNPIKE_TIMEOUT',
+    `not connected to ${address} in ${LIMITS.connectMs / 1_000} s: ${cause.message}`,
+    { cause, address },
   );
 }
 

@@ -34,6 +34,16 @@ export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
 }
 
 /**
+ * The waits of a Refresh that asks whether the relay is there: closer together than RFC 8489's, so
+ * that a path that loses one packet in ten, each way, is not taken for a dead relay. Whoever asks
+ * ends it before they are over.
+ */
+export function verifyWaitsMs(): number[] {
+  const questions = 2 * (LIMITS.relayUnresponsiveMs / LIMITS.verifyRepeatMs);
+  return Array.from({ length: questions }, () => LIMITS.verifyRepeatMs);
+}
+
+/**
  * The waits of the Refresh that closes a connection: three tries in 2 s. A relay that hears none
  * of them drops the leg when its lifetime ends, so waiting longer would only delay the caller.
  */

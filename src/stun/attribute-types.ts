@@ -29,6 +29,8 @@ export const AttributeType = {
   Software: 0x8022,
   AlternateServer: 0x8023,
   Fingerprint: 0x8028,
+  Liveness: 0xff01,
+  RecommendedPayload: 0xff02,
   Padding: 0xff03,
 } as const;
 

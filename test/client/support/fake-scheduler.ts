@@ -8,10 +8,11 @@ interface Timer {
 /** Time that stands still until a test moves it. */
 export class FakeScheduler implements Scheduler {
   #nowMs = 1_000;
+  #wallAheadMs = 0;
   readonly #timers = new Set<Timer>();
 
   now(): number {
-    return 1_795_334_400_000 + this.#nowMs;
+    return 1_795_334_400_000 + this.#nowMs + this.#wallAheadMs;
   }
 
   monotonic(): number {
@@ -27,6 +28,15 @@ export class FakeScheduler implements Scheduler {
   /** Timers that are armed: none may be left when everything is closed. */
   get armed(): number {
     return this.#timers.size;
+  }
+
+  /**
+   * Time goes on without anything being called back, as while a process or a host stands still.
+   * @param wallMs - of the wall clock, which may go on where the monotonic one does not
+   */
+  skip(ms: number, wallMs = ms): void {
+    this.#nowMs += ms;
+    this.#wallAheadMs += wallMs - ms;
   }
 
   /** Lets time pass, calling back on the way in order. */

@@ -4,7 +4,7 @@ import { Peer, type PeerOptions } from '../../../src/client/index.js';
 import { encodeChannelData } from '../../../src/stun/channel-data.js';
 import { FakeRelay } from './fake-relay.js';
 import { FakeScheduler } from './fake-scheduler.js';
-import { until } from './until.js';
+import { delivered, until } from './until.js';
 
 /** The other peer's NAT address in these tests; nothing is ever sent there. */
 export const OTHER: TransportAddress = transportAddress('198.51.100.9', 51_820);
@@ -40,6 +40,14 @@ export async function scene(t: Test, relayAddress?: string): Promise<Scene> {
     return peer;
   };
   return { relay, scheduler, open, establish };
+}
+
+/** Lets time pass in steps, between which what was sent arrives and is answered. */
+export async function pass(scheduler: FakeScheduler, ms: number, stepMs = 250): Promise<void> {
+  for (let left = ms; left > 0; left -= stepMs) {
+    scheduler.advance(Math.min(stepMs, left));
+    await delivered();
+  }
 }
 
 /** Waits until the peer has seen all that the relay has sent so far. */

@@ -1,0 +1,133 @@
+import { LIMITS } from '../limits.js';
+import type { StunMessage } from '../stun/message.js';
+import type { Cancel, Scheduler } from './scheduler.js';
+
+export interface RelayVerifierOptions {
+  readonly scheduler: Scheduler;
+  /** Sends a Refresh until it is answered, or until the signal. */
+  readonly ask: (signal: AbortSignal) => Promise<StunMessage>;
+  /** How long an answer may be expected to take, milliseconds. */
+  readonly answerMs: () => number;
+  /** The relay has not answered the first Refresh in time: it may be gone. */
+  readonly onUnresponsive: () => void;
+  /** It showed life after all. */
+  readonly onResponsive: () => void;
+  readonly onAnswered: (answer: StunMessage) => void;
+  /** The relay refused, or did not answer in time: `error` is undefined then. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * Asks a relay whether it still has the leg, as often as anything suggests that it may not: traffic
+ * without an answer, a failed send, a changed network, a bare Closed indication that anybody can
+ * forge. However many such suspicions there are, one Refresh is under way at a time and at most one
+ * begins each second.
+ */
+export class RelayVerifier {
+  readonly #options: RelayVerifierOptions;
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #startedAtMs = Number.NEGATIVE_INFINITY;
+  #stop: AbortController | undefined;
+  #cancelStart: Cancel | undefined;
+  #cancelDeadline: Cancel | undefined;
+  #cancelReport: Cancel | undefined;
+  #heard = false;
+  #responsive = true;
+  #closed = false;
+
+  constructor(options: RelayVerifierOptions) {
+    this.#options = options;
+  }
+
+  /** False while a Refresh has been unanswered for longer than an answer takes. */
+  get responsive(): boolean {
+    return this.#responsive;
+  }
+
+  /**
+   * Asks, unless it is doing so already.
+   * @param deadlineMs - monotonic time until which the relay has to answer; the earliest counts
+   */
+  verify(deadlineMs: number = this.#nowMs + LIMITS.relayUnresponsiveMs): void {
+    if (this.#closed) return;
+    const isEarlier = deadlineMs < this.#deadlineMs;
+    if (isEarlier) this.#deadlineMs = deadlineMs;
+    if (this.#stop !== undefined) {
+      if (isEarlier) this.#armDeadline();
+    } else if (this.#cancelStart === undefined) {
+      const waitMs = this.#startedAtMs + LIMITS.verifyIntervalMs - this.#nowMs;
+      if (waitMs <= 0) this.#start();
+      else this.#cancelStart = this.#options.scheduler.after(waitMs, () => this.#start());
+    }
+  }
+
+  /** Anything genuine came from the relay. Cheap: called for every packet. */
+  noteHeard(): void {
+    this.#heard = true;
+    if (!this.#responsive) this.#report(true);
+  }
+
+  stop(): void {
+    this.#closed = true;
+    this.#cancelStart?.();
+    this.#settle();
+  }
+
+  get #nowMs(): number {
+    return this.#options.scheduler.monotonic();
+  }
+
+  #start(): void {
+    this.#cancelStart = undefined;
+    this.#startedAtMs = this.#nowMs;
+    this.#heard = false;
+    const stop = new AbortController();
+    this.#stop = stop;
+    const { scheduler, ask, answerMs, onAnswered, onFailed } = this.#options;
+    this.#cancelReport = scheduler.after(answerMs(), () => {
+      if (!this.#heard) this.#report(false);
+    });
+    this.#armDeadline();
+    ask(stop.signal).then(
+      (answer) => {
+        if (this.#stop !== stop) return;
+        this.#settle();
+        if (!this.#responsive) this.#report(true);
+        onAnswered(answer);
+      },
+      (error) => {
+        if (this.#stop !== stop) return;
+        this.#settle();
+        onFailed(error);
+      },
+    );
+  }
+
+  #armDeadline(): void {
+    this.#cancelDeadline?.();
+    const armedAtMs = this.#nowMs;
+    const waitMs = Math.max(0, this.#deadlineMs - armedAtMs);
+    this.#cancelDeadline = this.#options.scheduler.after(waitMs, () => {
+      const lateMs = this.#nowMs - armedAtMs - waitMs;
+      this.#settle();
+      // The host stood still meanwhile: what the relay answered may wait unread in the socket.
+      if (lateMs > LIMITS.verifyIntervalMs) this.verify();
+      else if (!this.#heard) this.#options.onFailed(undefined);
+    });
+  }
+
+  #settle(): void {
+    const stop = this.#stop;
+    this.#stop = undefined;
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#cancelDeadline?.();
+    this.#cancelReport?.();
+    stop?.abort();
+  }
+
+  #report(responsive: boolean): void {
+    this.#responsive = responsive;
+    if (responsive) this.#options.onResponsive();
+    else this.#options.onUnresponsive();
+  }
+}

@@ -1,0 +1,106 @@
+import { LIMITS } from '../limits.js';
+import type { Cancel, Scheduler } from './scheduler.js';
+
+export interface TrafficWatchOptions {
+  readonly scheduler: Scheduler;
+  /**
+   * Traffic has been without a sign of the relay's life for LIMITS.relayQuietMs: time to ask.
+   * @param sinceMs - monotonic time at which that began
+   */
+  readonly onQuiet: (sinceMs: number) => void;
+  /** Data comes in and nothing was sent for LIMITS.livenessMs: time for a sign of our own life. */
+  readonly onSignDue: () => void;
+}
+
+/**
+ * Watches a leg while data flows, both ways at once:
+ *
+ * - Data that was sent, or that came and stopped coming, makes the relay owe a sign of life. One
+ *   that does not come in time is asked for. So a peer that only sends asks now and then, one that
+ *   only receives asks once when the data stops, and an idle leg asks nothing.
+ * - While data comes in, the relay is owed a sign of life of ours (LIVENESS, PROTOCOL.md
+ *   section 2).
+ *
+ * Two timers at most run, however many packets there are, and none on an idle leg.
+ */
+export class TrafficWatch {
+  readonly #options: TrafficWatchOptions;
+  #owedSinceMs: number | undefined;
+  #dataAtMs = Number.NEGATIVE_INFINITY;
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+  #cancelQuiet: Cancel | undefined;
+  #cancelSign: Cancel | undefined;
+  #stopped = false;
+
+  constructor(options: TrafficWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Since when traffic has been without a sign of the relay's life; undefined when it has not. */
+  get owedSinceMs(): number | undefined {
+    return this.#owedSinceMs;
+  }
+
+  /** Anything was sent. Cheap: called for every packet. */
+  noteSent(): void {
+    this.#sentAtMs = this.#options.scheduler.monotonic();
+  }
+
+  /** Data was sent. Cheap, as all of these. */
+  noteDataSent(): void {
+    this.noteSent();
+    if (this.#owedSinceMs === undefined) this.#owed(this.#sentAtMs);
+  }
+
+  /** Data came: the relay lives, and more is expected. */
+  noteDataReceived(): void {
+    this.#dataAtMs = this.#options.scheduler.monotonic();
+    this.#owed(this.#dataAtMs);
+    if (this.#cancelSign === undefined && !this.#stopped) this.#armSign(LIMITS.livenessMs);
+  }
+
+  /** The relay answered a request: nothing is owed until there is traffic again. */
+  noteAnswered(): void {
+    this.#owedSinceMs = undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelQuiet?.();
+    this.#cancelSign?.();
+    this.#cancelQuiet = undefined;
+    this.#cancelSign = undefined;
+  }
+
+  #owed(sinceMs: number): void {
+    this.#owedSinceMs = sinceMs;
+    if (this.#cancelQuiet === undefined && !this.#stopped) this.#armQuiet(LIMITS.relayQuietMs);
+  }
+
+  #armQuiet(delayMs: number): void {
+    this.#cancelQuiet = this.#options.scheduler.after(delayMs, () => this.#checkQuiet());
+  }
+
+  #checkQuiet(): void {
+    this.#cancelQuiet = undefined;
+    const sinceMs = this.#owedSinceMs;
+    if (sinceMs === undefined) return;
+    const quietMs = this.#options.scheduler.monotonic() - sinceMs;
+    // Whole milliseconds: a timer cannot wait for less, and rounding must not make it spin.
+    if (quietMs < LIMITS.relayQuietMs) this.#armQuiet(Math.ceil(LIMITS.relayQuietMs - quietMs));
+    else this.#options.onQuiet(sinceMs);
+  }
+
+  #armSign(delayMs: number): void {
+    this.#cancelSign = this.#options.scheduler.after(delayMs, () => this.#checkSign());
+  }
+
+  #checkSign(): void {
+    this.#cancelSign = undefined;
+    const nowMs = this.#options.scheduler.monotonic();
+    if (nowMs - this.#dataAtMs > LIMITS.livenessMs) return;
+    if (nowMs - this.#sentAtMs >= LIMITS.livenessMs) this.#options.onSignDue();
+    const waitMs = LIMITS.livenessMs - (nowMs - this.#sentAtMs);
+    this.#armSign(Math.min(LIMITS.livenessMs, Math.max(1, Math.ceil(waitMs))));
+  }
+}

@@ -1,0 +1,77 @@
+import t from 'tap';
+import { hostAddresses, NetworkWatch } from '../../src/client/network-watch.js';
+import { LIMITS } from '../../src/limits.js';
+import { FakeScheduler } from './support/fake-scheduler.js';
+
+/** A watch over addresses that the test sets, and what a listener heard. */
+function watching() {
+  const scheduler = new FakeScheduler();
+  const host = { addresses: new Set(['192.0.2.1']), reads: 0 };
+  const watch = new NetworkWatch(scheduler, () => {
+    host.reads += 1;
+    return new Set(host.addresses);
+  });
+  const heard: string[] = [];
+  const end = watch.listen({
+    onLook: (changed) => changed && heard.push('changed'),
+    onWake: () => heard.push('woke'),
+  });
+  return { scheduler, host, watch, heard, end };
+}
+
+t.test('a change of addresses is told within a second, each once', async (t) => {
+  const { scheduler, host, watch, heard } = watching();
+  scheduler.advance(5_000);
+  t.strictSame(heard, []);
+  host.addresses.add('192.0.2.2');
+  scheduler.advance(1_000);
+  t.strictSame(heard, ['changed']);
+  host.addresses.delete('192.0.2.1');
+  scheduler.advance(1_000);
+  t.strictSame([...watch.addresses], ['192.0.2.2']);
+  host.addresses = new Set(['192.0.2.9']);
+  scheduler.advance(5_000);
+  t.equal(heard.length, 3);
+});
+
+t.test('who cannot send looks at once, but not for each packet', async (t) => {
+  const { scheduler, host, watch, heard } = watching();
+  scheduler.advance(500);
+  host.addresses.clear();
+  for (let n = 0; n < 1_000; n += 1) watch.look();
+  t.strictSame(heard, ['changed']);
+  t.equal(host.reads, 2);
+  scheduler.advance(LIMITS.networkLookMsMin);
+  watch.look();
+  t.equal(host.reads, 3);
+});
+
+t.test('a host or process that stood still is told so', async (t) => {
+  for (const [monotonicMs, wallMs] of [
+    [0, 60_000],
+    [60_000, 60_000],
+  ] as const) {
+    const { scheduler, heard } = watching();
+    scheduler.skip(monotonicMs, wallMs);
+    scheduler.advance(1_000);
+    t.strictSame(heard, ['woke']);
+    scheduler.advance(10_000);
+    t.strictSame(heard, ['woke']);
+  }
+});
+
+t.test('nothing is armed when nobody listens', async (t) => {
+  const { scheduler, watch, host, end } = watching();
+  const more = watch.listen({ onLook: () => {}, onWake: () => {} });
+  end();
+  t.equal(scheduler.armed, 1);
+  more();
+  t.equal(scheduler.armed, 0);
+  const { reads } = host;
+  watch.look();
+  t.equal(host.reads, reads);
+});
+
+t.test('the addresses of this host are read', async (t) => {
+  t.ok(hostAddresses().has('127.0.0.1'));
+});

@@ -1,0 +1,243 @@
+import { once } from 'node:events';
+import t from 'tap';
+import type { Peer } from '../../src/client/index.js';
+import type { TurnpikeError } from '../../src/errors.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+import type { FakeRelay } from './support/fake-relay.js';
+import { pass, scene } from './support/scene.js';
+import { delivered, until } from './support/until.js';
+
+async function closeOf(peer: Peer): Promise<TurnpikeError | undefined> {
+  return (await once(peer, 'close'))[0];
+}
+
+/** The names of what a peer says about its relay. */
+function sayings(peer: Peer): string[] {
+  const said: string[] = [];
+  for (const name of ['unresponsive', 'responsive', 'close'] as const) {
+    peer.on(name, () => said.push(name));
+  }
+  return said;
+}
+
+const data = (relay: FakeRelay) => encodeChannelData(relay.channel, Buffer.from('data'));
+
+/** A bare Closed indication: anybody can make one. */
+const hint = () => new MessageWriter('indication', Method.Closed, new Uint8Array(12)).finish();
+
+t.test('with traffic a relay that does not answer is noticed within 5 s', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  await pass(scheduler, 10_000);
+  const said = sayings(peer);
+  const closed = closeOf(peer);
+  relay.handler = () => true;
+  for (let ms = 0; ms < 4_750; ms += 250) {
+    t.equal(peer.send(Buffer.from('anyone?')), true);
+    await pass(scheduler, 250);
+    if (ms === 3_250) t.strictSame([said, peer.relayResponsive], [['unresponsive'], false]);
+  }
+  t.equal(peer.state, 'established');
+  await pass(scheduler, 250);
+  t.match(await closed, {
+    code: 'ERR_TURNPIKE_RELAY_UNREACHABLE',
+    reason: 'relay-unresponsive',
+    message: /has not answered for 5 s/,
+  });
+  t.strictSame(said, ['unresponsive', 'close']);
+  t.equal(peer.send(Buffer.from('late')), false);
+  t.equal(scheduler.armed, 0);
+});
+
+t.test('so it is when data came and stopped: a peer that only receives', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  for (let n = 0; n < 20; n += 1) {
+    relay.send(data(relay));
+    await pass(scheduler, 250);
+  }
+  t.equal(relay.count(Method.Refresh), 0, 'data is a sign of life');
+  relay.handler = () => true;
+  const closed = closeOf(peer);
+  await pass(scheduler, 5_000);
+  t.match(await closed, { reason: 'relay-unresponsive' });
+});
+
+t.test('a brief outage is told, and survived', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  const said = sayings(peer);
+  relay.handler = () => true;
+  peer.send(Buffer.from('anyone?'));
+  await pass(scheduler, 4_000);
+  t.equal(peer.relayResponsive, false);
+  relay.handler = () => false;
+  await pass(scheduler, 500);
+  await until('it answered', () => peer.relayResponsive);
+  await pass(scheduler, 10_000);
+  t.strictSame(said, ['unresponsive', 'responsive']);
+  t.equal(peer.state, 'established');
+});
+
+t.test('data from the relay, too, ends the doubt', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  const said = sayings(peer);
+  relay.handler = () => true;
+  peer.send(Buffer.from('anyone?'));
+  await pass(scheduler, 4_000);
+  relay.send(data(relay));
+  await until('it came', () => peer.relayResponsive);
+  relay.handler = () => false;
+  await pass(scheduler, 10_000);
+  t.strictSame(said, ['unresponsive', 'responsive']);
+});
+
+t.test('a peer that only sends asks every other second, and lives', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  const said = sayings(peer);
+  for (let ms = 0; ms < 60_000; ms += 250) {
+    peer.send(Buffer.from('one way'));
+    await pass(scheduler, 250);
+  }
+  const asked = relay.count(Method.Refresh);
+  t.ok(asked >= 20 && asked <= 31, `${asked} Refreshes in 60 s`);
+  t.strictSame(said, []);
+});
+
+t.test('an idle leg asks no more than before', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  await establish();
+  await pass(scheduler, 120_000);
+  const [refreshes, signs] = [relay.count(Method.Refresh), relay.count(Method.Binding)];
+  t.ok(refreshes >= 3 && refreshes <= 4, `${refreshes} Refreshes, one every 30 s`);
+  t.ok(signs + refreshes >= 7 && signs + refreshes <= 8, `${signs} more, something every 15 s`);
+});
+
+t.test('while data comes in, something is sent each second', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  for (let n = 0; n < 40; n += 1) {
+    relay.send(data(relay));
+    await pass(scheduler, 250);
+  }
+  const signs = relay.count(Method.Binding);
+  t.ok(signs >= 9 && signs <= 10, `${signs} signs of life in 10 s`);
+  for (let n = 0; n < 40; n += 1) {
+    relay.send(data(relay));
+    peer.send(Buffer.from('talking'));
+    await pass(scheduler, 250);
+  }
+  t.equal(relay.count(Method.Binding), signs, 'data of ours is one as well');
+  await pass(scheduler, 14_000);
+  t.ok(relay.count(Method.Binding) <= signs + 1, 'and when it stops, there are none');
+});
+
+t.test('Allocate and Connect promise that', async (t) => {
+  const { relay, establish } = await scene(t);
+  await establish();
+  for (const method of [Method.Allocate, Method.Connect]) {
+    const { message } = await relay.nth(method, relay.count(method) - 1);
+    t.equal(message.u32(AttributeType.Liveness), 1);
+  }
+});
+
+t.test('a bare Closed indication is looked into, at most once a second', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  const said = sayings(peer);
+  for (let ms = 0; ms < 10_000; ms += 50) {
+    relay.send(hint());
+    await pass(scheduler, 50);
+  }
+  const asked = relay.count(Method.Refresh);
+  t.ok(asked >= 9 && asked <= 11, `${asked} Refreshes in 10 s`);
+  t.strictSame(said, []);
+  t.equal(peer.state, 'established');
+});
+
+t.test('where it is true, the connection ends and says why', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  relay.handler = (received) => {
+    if (received.signed === undefined || received.message.lifetimeSeconds() === 0) return false;
+    relay.send(relay.error(received, 437));
+    return true;
+  };
+  const closed = closeOf(peer);
+  peer.send(Buffer.from('from another port'));
+  await pass(scheduler, 100);
+  relay.send(hint());
+  t.match(await closed, {
+    code: 'ERR_TURNPIKE_CLOSED',
+    reason: 'nat-address-changed',
+    stunCode: 437,
+    message: /NAT gave this peer another address/,
+  });
+});
+
+t.test('a hint before the connection is there, or after it, changes nothing', async (t) => {
+  const { relay, open } = await scene(t);
+  const peer = await open();
+  relay.send(hint());
+  await until('it was seen', () => peer.stats().ignored['unauthenticated-closed'] === 1);
+  t.equal(relay.count(Method.Refresh), 0);
+});
+
+t.test('a host that stood still asks again before it gives up', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  peer.send(Buffer.from('last'));
+  // The process was stopped for a minute: its timers are late, and the answers unread.
+  scheduler.skip(60_000);
+  await delivered();
+  await pass(scheduler, 10_000);
+  t.equal(peer.state, 'established');
+  t.ok(relay.count(Method.Refresh) >= 1);
+});
+
+t.test('after a sleep the relay is asked at once', async (t) => {
+  for (const [wallMs, monotonicMs] of [
+    [3_600_000, 0],
+    [10_000, 10_000],
+  ] as const) {
+    const { relay, establish, scheduler } = await scene(t);
+    await establish();
+    await pass(scheduler, 3_000);
+    t.equal(relay.count(Method.Refresh), 0);
+    scheduler.skip(monotonicMs, wallMs);
+    await pass(scheduler, 1_250);
+    t.ok(relay.count(Method.Refresh) >= 1, 'within the next look');
+  }
+});
+
+t.test('the recommended payload is the relay’s', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  let recommended: number | undefined = 1_380;
+  relay.handler = (received) => {
+    const { method } = received.message;
+    if (received.signed === undefined || method === Method.Allocate) return false;
+    const bytes = recommended;
+    const answer = relay.success(received, (writer) => {
+      if (method === Method.Connect) writer.channelNumber(relay.channel);
+      writer.u32(AttributeType.Lifetime, 600);
+      if (bytes !== undefined) writer.u32(AttributeType.RecommendedPayload, bytes);
+    });
+    relay.send(answer);
+    return true;
+  };
+  const peer = await establish();
+  const told: number[] = [];
+  peer.on('recommended-payload', (bytes) => told.push(bytes));
+  t.equal(peer.payloadBytesRecommended, 1_380);
+  for (const next of [undefined, 1_200, 1_200, 0, 999, 0xffff_ffff]) {
+    recommended = next;
+    await pass(scheduler, 31_000, 1_000);
+  }
+  t.strictSame(told, [1_200, peer.payloadBytesMax]);
+  t.equal(peer.payloadBytesMax, 65_479);
+});
