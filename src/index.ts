@@ -14,6 +14,7 @@ export {
   type TurnpikeErrorDetails,
   type TurnpikeErrorReason,
 } from './errors.js';
+export type { Health, HealthReason } from './health.js';
 export type { RelayRecord } from './registry/types.js';
 export { type AddressInput, Relay, type RelayEvents, type RelayOptions } from './relay/index.js';
 export { type Clock, type RandomBytes, systemClock } from './units.js';

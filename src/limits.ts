@@ -193,6 +193,10 @@ export const LIMITS = {
   /** Rendezvous: wait for the first join, and for the other side. */
   rendezvousJoinMs: 10_000,
   roomWaitMs: 600_000,
+  /** `turnpike relay --http`: connections open at once. */
+  relayHttpConnectionsMax: 64,
+  /** A forwarding thread that has given no sign of life for this long is stuck. */
+  workerSilentSeconds: 5,
   /** Command line: API key length in characters. */
   apiKeyCharactersMin: 16,
   apiKeyCharactersMax: 512,

@@ -1,8 +1,8 @@
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import { ErrorCode, reasonPhrase } from '../stun/error-codes.js';
 import { padded } from '../stun/bytes.js';
+import { ErrorCode, reasonPhrase } from '../stun/error-codes.js';
 import { FINGERPRINT_BYTES } from '../stun/fingerprint.js';
 import { HEADER_BYTES, type StunMessage } from '../stun/message.js';
 import { MessageWriter } from '../stun/writer.js';

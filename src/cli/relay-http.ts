@@ -2,9 +2,12 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
+import { type Health, healthAnswer } from '../health.js';
+import { LIMITS } from '../limits.js';
 
 /** What the server shows of a relay. */
 export interface ObservedRelay {
+  health(): Health;
   /** Prometheus text of everything the relay counts. */
   metrics(): string | Promise<string>;
 }
@@ -16,7 +19,7 @@ export interface RelayHttp {
 }
 
 /**
- * Serves `/healthz` and `/metrics` of a relay.
+ * Serves `/healthz`, `/readyz` and `/metrics` of a relay.
  * @param listen - where; port 0 takes a free one
  * @param relay - whose
  * @throws TurnpikeError ERR_TURNPIKE_BIND when the address cannot be bound
@@ -30,6 +33,8 @@ export async function openRelayHttp(
   });
   server.headersTimeout = 5_000;
   server.requestTimeout = 5_000;
+  // A scraper gone wild must not take the descriptors that registration needs.
+  server.maxConnections = LIMITS.relayHttpConnectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const address = formatAddress(listen);
@@ -54,20 +59,28 @@ export async function openRelayHttp(
   };
 }
 
+const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
+  ['/healthz', 'live'],
+  ['/readyz', 'ready'],
+]);
+
 async function answer(
   relay: ObservedRelay,
   method: string,
   url: string,
   response: ServerResponse,
 ): Promise<void> {
-  const path = url.split('?')[0];
-  const known = path === '/healthz' || path === '/metrics';
+  const path = url.split('?')[0] ?? '';
+  const probe = PROBES.get(path);
+  const known = probe !== undefined || path === '/metrics';
   if (!known || (method !== 'GET' && method !== 'HEAD')) {
     response.writeHead(known ? 405 : 404, known ? { allow: 'GET, HEAD' } : {}).end();
     return;
   }
-  if (path === '/healthz') {
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}\n');
+  if (probe !== undefined) {
+    const { status, body } = healthAnswer(relay.health(), probe);
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(`${JSON.stringify(body)}\n`);
     return;
   }
   try {

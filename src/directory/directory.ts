@@ -11,6 +11,7 @@ import {
 } from '../address.js';
 import { SECRET_BYTES } from '../auth/keys.js';
 import { TurnpikeError } from '../errors.js';
+import { type Health, healthOf } from '../health.js';
 import { type Clock, type RandomBytes, systemClock } from '../units.js';
 import { ConnectionBroker } from './connection-broker.js';
 import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
@@ -19,7 +20,7 @@ import { peerRoutes } from './http/connections.js';
 import { operationsRoutes } from './http/operations.js';
 import { registrationRoutes } from './http/registration.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous.js';
-import { createHttpServer, type TlsFiles } from './http/server.js';
+import { createHttpServer, renewTls, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
 import { NonceMemory } from './nonce-memory.js';
 import { NOTHING_REPORTED } from './reachability/view.js';
@@ -57,12 +58,16 @@ export class Directory {
   readonly url: string;
   readonly #app: App;
   readonly #store: Store;
+  readonly #keys: ApiKeys;
+  readonly #relays: RelayTable;
   readonly #sweep: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: {
     app: App;
     store: Store;
+    keys: ApiKeys;
+    relays: RelayTable;
     sweep: NodeJS.Timeout;
     scheme: 'http' | 'https';
   }) {
@@ -71,6 +76,8 @@ export class Directory {
     this.url = `${parts.scheme}://${formatAddress(reachable(this.address))}`;
     this.#app = parts.app;
     this.#store = parts.store;
+    this.#keys = parts.keys;
+    this.#relays = parts.relays;
     this.#sweep = parts.sweep;
   }
 
@@ -121,7 +128,9 @@ export class Directory {
     app.register(async (scope: App) => {
       registrationRoutes(scope, { clusterSecret, relays, store, nonces, clock, metrics });
     });
-    operationsRoutes(app, { relays, metrics });
+    let opened: Directory | undefined;
+    const health = () => opened?.health() ?? healthOf([]);
+    operationsRoutes(app, { relays, metrics, health });
     metrics.observe({ relays, rooms, sockets });
     await store.open((fact) => applyFact(relays, fact, logger));
     await listenOn(app, listen);
@@ -134,7 +143,8 @@ export class Directory {
       }
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
-    const directory = new Directory({ app, store, sweep, scheme });
+    const directory = new Directory({ app, store, keys, relays, sweep, scheme });
+    opened = directory;
     if (tls === undefined && !isLoopback(directory.address)) {
       logger.warn(
         { address: formatAddress(directory.address) },
@@ -144,6 +154,39 @@ export class Directory {
     }
     logger.info({ url: directory.url }, 'directory open');
     return directory;
+  }
+
+  /**
+   * Takes other API keys in place of those before, for requests from now on. Rendezvous sockets
+   * that are open stay.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable keys; those before stay then
+   */
+  setApiKeys(apiKeys: readonly ApiKey[]): void {
+    this.#keys.replace(apiKeys);
+  }
+
+  /**
+   * Takes a renewed certificate and key, for connections from now on; those that are open go on.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable files, or when the directory was opened
+   *   without TLS; those before stay then
+   */
+  setTls(tls: TlsFiles): void {
+    renewTls(this.#app, tls);
+  }
+
+  /**
+   * Whether the directory lives and serves. That there are no relays is a reason that stops
+   * nothing: they come by themselves, and a directory that is held not ready gets none.
+   */
+  health(): Health {
+    if (this.#closing !== undefined) {
+      const detail = 'the directory stops';
+      return healthOf([{ code: 'closing', detail, stops: 'readiness' }]);
+    }
+    const relays = this.#relays.live();
+    if (relays.some(({ draining, confirmed }) => confirmed && !draining)) return healthOf([]);
+    const detail = `none of ${relays.length} registered relays can be chosen`;
+    return healthOf([{ code: 'no-relays', detail, stops: 'nothing' }]);
   }
 
   /** Stops listening, ends every socket and clears every timer. May be called again. */

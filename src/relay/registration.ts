@@ -113,6 +113,16 @@ export class RegistrationClient {
     return this.#state;
   }
 
+  /** Whether a directory has known this relay since its start. */
+  get everRegistered(): boolean {
+    return this.#everRegistered;
+  }
+
+  /** What is wrong with the directory now, as a word or two; undefined while it answers. */
+  get away(): string | undefined {
+    return this.#away;
+  }
+
   /** Begins; may be called once. */
   start(): void {
     this.#running ??= this.#run();

@@ -5,6 +5,7 @@ import type { TransportAddress } from '../address.js';
 import { isName, registrationKey, relayKeyPair } from '../auth/keys.js';
 import { pooledRandom } from '../auth/random-pool.js';
 import { TurnpikeError } from '../errors.js';
+import type { Health } from '../health.js';
 import { LIMITS } from '../limits.js';
 import { openDataPlane } from '../native/index.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
@@ -23,8 +24,10 @@ import { type ForwardingOptions, forwardingOptions } from './forwarding-options.
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
 import { RegistrationClient } from './registration.js';
+import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
 import { RelayRules } from './rules.js';
+import { WorkerWatch } from './worker-watch.js';
 
 /** How often the rules are given the time. */
 const TICK_MS = 100;
@@ -87,6 +90,8 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #registration: RegistrationClient | undefined;
   readonly #metrics: RelayMetrics;
   readonly #timer: NodeJS.Timeout;
+  readonly #workers: WorkerWatch;
+  readonly #addresses: BoundAddresses;
   #goingOn: NodeJS.Immediate | undefined;
   readonly #logger: Logger;
   /** RELAY-START may be set anew until others can know it: the host's clock may be put right. */
@@ -182,7 +187,10 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.updateRelays(options.relays ?? []);
     this.#registration = this.#register(options, clock);
     const notices = new ForwardingNotices(plane, clock, logger);
+    this.#workers = new WorkerWatch(plane, logger);
+    this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
     this.#timer = setInterval(() => {
+      this.#workers.tick(clock.monotonic());
       this.#after(this.#rules.tick());
       notices.check();
     }, TICK_MS);
@@ -266,6 +274,22 @@ export class Relay extends EventEmitter<RelayEvents> {
   /** Totals of the data plane, by counter name. */
   counters(): Record<string, bigint> {
     return this.#plane.counters();
+  }
+
+  /**
+   * Whether the relay lives and can take peers, and what is wrong. Ready once it was registered, or
+   * at once without a directory; a directory or relays lost later are reasons that stop nothing.
+   */
+  health(): Health {
+    const { trunk } = this.#rules.context;
+    return relayHealth({
+      closing: this.#closed !== undefined,
+      draining: this.#rules.finder.draining,
+      stuck: this.#workers.stuck(),
+      lostAddresses: this.#addresses.lost(),
+      registration: this.#registration,
+      unreachable: [...trunk.unreachable()],
+    });
   }
 
   /** Everything measured, in Prometheus' text format. */

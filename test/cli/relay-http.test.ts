@@ -1,11 +1,13 @@
 import t from 'tap';
 import { openRelayHttp } from '../../src/cli/relay-http.js';
+import { type Health, healthOf } from '../../src/health.js';
 
+const FINE = healthOf([]);
 const ANY = { address: '127.0.0.1', port: 0 } as const;
 
 t.test('health and metrics, and nothing else', async (t) => {
   const metrics = async () => 'turnpike_legs 3\n';
-  const http = await openRelayHttp(ANY, { metrics });
+  const http = await openRelayHttp(ANY, { metrics, health: () => FINE });
   t.teardown(() => http.close());
   const ask = (path: string, method = 'GET') => fetch(`${http.url}${path}`, { method });
   t.match(await (await ask('/healthz')).json(), { status: 'ok' });
@@ -19,16 +21,35 @@ t.test('health and metrics, and nothing else', async (t) => {
   t.equal(post.headers.get('allow'), 'GET, HEAD');
 });
 
+t.test('liveness and readiness, each with the reasons', async (t) => {
+  let health: Health = FINE;
+  const http = await openRelayHttp(ANY, { metrics: () => '', health: () => health });
+  t.teardown(() => http.close());
+  const ask = async (path: string) => {
+    const answer = await fetch(`${http.url}${path}`);
+    return [answer.status, await answer.json()];
+  };
+  t.strictSame(await ask('/readyz'), [200, { status: 'ok', reasons: [] }]);
+  const draining = { code: 'draining', detail: 'no new peers', stops: 'readiness' } as const;
+  health = healthOf([draining]);
+  t.strictSame(await ask('/healthz'), [200, { status: 'ok', reasons: [draining] }]);
+  t.strictSame(await ask('/readyz'), [503, { status: 'failed', reasons: [draining] }]);
+  const stuck = { code: 'worker-stuck', detail: 'thread 0', stops: 'liveness' } as const;
+  health = healthOf([stuck]);
+  t.strictSame(await ask('/healthz'), [503, { status: 'failed', reasons: [stuck] }]);
+  t.equal((await fetch(`${http.url}/readyz`, { method: 'POST' })).status, 405);
+});
+
 t.test('metrics that fail are a 500, and the server lives', async (t) => {
   const metrics = () => Promise.reject(new Error('no counters'));
-  const http = await openRelayHttp(ANY, { metrics });
+  const http = await openRelayHttp(ANY, { metrics, health: () => FINE });
   t.teardown(() => http.close());
   t.equal((await fetch(`${http.url}/metrics`)).status, 500);
   t.equal((await fetch(`${http.url}/healthz`)).status, 200);
 });
 
 t.test('an address that is taken', async (t) => {
-  const relay = { metrics: () => '' };
+  const relay = { metrics: () => '', health: () => FINE };
   const http = await openRelayHttp({ address: '::1', port: 0 }, relay);
   t.teardown(() => http.close());
   t.match(http.url, /^http:\/\/\[::1\]:\d+$/);

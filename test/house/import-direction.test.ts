@@ -11,7 +11,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
   { folders: ['index.ts'] },
   { folders: ['directory', 'relay', 'client', 'lab'] },
   { folders: ['registry', 'trunk', 'auth', 'stun', 'native'], mutual: true },
-  { folders: ['address.ts', 'units.ts', 'limits.ts', 'errors.ts'], mutual: true },
+  { folders: ['address.ts', 'units.ts', 'limits.ts', 'errors.ts', 'health.ts'], mutual: true },
 ];
 
 /** native/ from the top down, as ARCHITECTURE.md draws it. */

@@ -20,14 +20,20 @@ const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
  */
 export class ApiKeys {
   readonly #pepper = randomBytes(32);
-  readonly #known: readonly { readonly hash: Buffer; readonly tenant: string }[];
+  #known: readonly { readonly hash: Buffer; readonly tenant: string }[] = [];
+
+  /** Throws as `replace`. */
+  constructor(keys: readonly ApiKey[]) {
+    this.replace(keys);
+  }
 
   /**
+   * Takes other keys in place of those before; where it throws those before stay.
    * @param keys - at least one
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a key that cannot be sent as a bearer token, a
    *   tenant that is no name, or one key for two tenants; no message holds a key
    */
-  constructor(keys: readonly ApiKey[]) {
+  replace(keys: readonly ApiKey[]): void {
     if (keys.length === 0) throw invalid('at least one API key is needed');
     const tenants = new Map<string, string>();
     for (const { key, tenant } of keys) {

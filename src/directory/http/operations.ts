@@ -1,31 +1,45 @@
 import Type from 'typebox';
+import { type Health, healthAnswer } from '../../health.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import type { RelayTable } from '../relay-table.js';
 import type { App } from './app.js';
+
+const Reasons = Type.Array(
+  Type.Object({
+    code: Type.String(),
+    detail: Type.String(),
+    stops: Type.String({ description: 'liveness, readiness or nothing' }),
+  }),
+);
+const ProbeAnswer = Type.Object({
+  status: Type.String({ description: 'ok or failed' }),
+  relays: Type.Integer({ description: 'Live relays.' }),
+  reasons: Reasons,
+});
+const PROBE_RESPONSES = { 200: ProbeAnswer, 503: ProbeAnswer };
 
 /** What the operators' routes work with. */
 export interface OperationsRoutesOptions {
   readonly relays: RelayTable;
   readonly metrics: DirectoryMetrics;
+  readonly health: () => Health;
 }
 
+const PROBES = [
+  ['/healthz', 'live', 'Whether the directory runs'],
+  ['/readyz', 'ready', 'Whether the directory serves peers and relays'],
+] as const;
+
 /** The routes that operators' tools call, without a key: health and metrics. */
-export function operationsRoutes(app: App, { relays, metrics }: OperationsRoutesOptions): void {
-  app.get(
-    '/healthz',
-    {
-      schema: {
-        summary: 'Whether the directory runs',
-        response: {
-          200: Type.Object({
-            status: Type.Literal('ok'),
-            relays: Type.Integer({ description: 'Live relays.' }),
-          }),
-        },
-      },
-    },
-    async () => ({ status: 'ok' as const, relays: relays.size }),
-  );
+export function operationsRoutes(app: App, options: OperationsRoutesOptions): void {
+  const { relays, metrics, health } = options;
+  for (const [url, asked, summary] of PROBES) {
+    app.get(url, { schema: { summary, response: PROBE_RESPONSES } }, async (_request, reply) => {
+      const { status, body } = healthAnswer(health(), asked);
+      const { status: text, reasons } = body;
+      return reply.code(status).send({ status: text, relays: relays.size, reasons: [...reasons] });
+    });
+  }
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     const { contentType, body } = await metrics.text();
     return reply.type(contentType).send(body);

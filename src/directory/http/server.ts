@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, Server as TlsServer } from 'node:tls';
 import swagger from '@fastify/swagger';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, {
@@ -78,6 +78,19 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
   countRequests(app, options.metrics);
   await describe(app);
   return app;
+}
+
+/**
+ * Gives the server another certificate, for connections from now on.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG when TLS cannot be had with these files, or the server
+ *   speaks plain HTTP; nothing has changed then
+ */
+export function renewTls(app: App, { cert, key }: TlsFiles): void {
+  if (!(app.server instanceof TlsServer)) {
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'the directory was opened without TLS');
+  }
+  checkTls({ cert, key });
+  app.server.setSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
 }
 
 /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when TLS cannot be had with these files */

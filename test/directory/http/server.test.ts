@@ -9,7 +9,7 @@ import { Directory } from '../../../src/directory/index.js';
 import { DirectoryMetrics } from '../../../src/directory/metrics.js';
 import { LIMITS } from '../../../src/limits.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
-import { TEST_CERT, TEST_KEY } from '../tls-fixture.js';
+import { OTHER_CERT, OTHER_KEY, TEST_CERT, TEST_KEY } from '../tls-fixture.js';
 import { DirectoryHarness } from './harness.js';
 
 const OPTIONS = {
@@ -45,12 +45,68 @@ t.test('health, metrics and the description need no key', async (t) => {
   t.notMatch(body, '/no/', 'a path from the network is no label');
 });
 
+t.test('a directory is ready without relays, and says that it has none', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  for (const path of ['/healthz', '/readyz']) {
+    const reasons = [{ code: 'no-relays', stops: 'nothing' }];
+    t.match(await h.request(path), { status: 200, body: { status: 'ok', relays: 0, reasons } });
+  }
+  t.match(h.directory.health(), { live: true, ready: true });
+  await h.directory.close();
+  t.match(h.directory.health(), { live: true, ready: false, reasons: [{ code: 'closing' }] });
+});
+
+t.test('keys are replaced while it runs, and unusable ones are not taken', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const ask = async (key: string) =>
+    (await h.request('/v1/relays', { headers: { authorization: `Bearer ${key}` } })).status;
+  const other = 'another-key-0123456789';
+  t.strictSame([await ask(API_KEY), await ask(other)], [200, 401]);
+  h.directory.setApiKeys([{ key: other, tenant: 'default' }]);
+  t.strictSame([await ask(API_KEY), await ask(other)], [401, 200]);
+  t.throws(() => h.directory.setApiKeys([]), { code: 'ERR_TURNPIKE_CONFIG' });
+  t.equal(await ask(other), 200, 'the last sound ones stay');
+});
+
+t.test('a renewed certificate is taken for new connections, and open ones go on', async (t) => {
+  const directory = await Directory.open({ ...OPTIONS, tls: { cert: TEST_CERT, key: TEST_KEY } });
+  t.teardown(() => directory.close());
+  const { port } = directory.address;
+  const dial = async () => {
+    const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    t.teardown(() => socket.destroy());
+    return socket;
+  };
+  const first = await dial();
+  const name = first.getPeerCertificate().fingerprint256;
+  for (const broken of [
+    { cert: OTHER_CERT, key: TEST_KEY },
+    { cert: OTHER_CERT, key: '' },
+    { cert: OTHER_CERT.slice(0, 200), key: OTHER_KEY },
+  ]) {
+    t.throws(() => directory.setTls(broken), { code: 'ERR_TURNPIKE_CONFIG' });
+  }
+  t.equal((await dial()).getPeerCertificate().fingerprint256, name, 'broken ones change nothing');
+  directory.setTls({ cert: OTHER_CERT, key: OTHER_KEY });
+  t.not((await dial()).getPeerCertificate().fingerprint256, name);
+  first.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [answer] = await once(first, 'data');
+  t.match(String(answer), /^HTTP\/1\.1 200 /);
+  const plain = await Directory.open(OPTIONS);
+  t.teardown(() => plain.close());
+  t.throws(() => plain.setTls({ cert: OTHER_CERT, key: OTHER_KEY }), {
+    code: 'ERR_TURNPIKE_CONFIG',
+  });
+});
+
 t.test('the OpenAPI document describes what is validated', async (t) => {
   const h = await DirectoryHarness.open(t);
   const { body } = await h.request('/docs/json');
   t.match(body, { openapi: '3.1.0', info: { title: 'Turnpike directory' } });
   t.match(Object.keys(body.paths).sort(), [
     '/healthz',
+    '/readyz',
     '/v1/connections',
     '/v1/relays',
     '/v1/relays/{id}/beat',

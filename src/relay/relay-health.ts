@@ -1,0 +1,89 @@
+import { networkInterfaces } from 'node:os';
+import { canonicalIp, isWildcard, type TransportAddress } from '../address.js';
+import { type Health, type HealthReason, healthOf } from '../health.js';
+import type { RegistrationClient } from './registration.js';
+import type { StuckWorker } from './worker-watch.js';
+
+/** Relays out of reach that are named; the rest is counted. */
+const NAMED_MAX = 8;
+
+/** What a relay's health is judged by. */
+export interface RelayHealthFacts {
+  readonly closing: boolean;
+  readonly draining: boolean;
+  readonly stuck: readonly StuckWorker[];
+  /** Addresses of this host that sockets are bound to and that it has no more. */
+  readonly lostAddresses: readonly string[];
+  /** Undefined where the relay has no directory. */
+  readonly registration: Pick<RegistrationClient, 'state' | 'everRegistered' | 'away'> | undefined;
+  readonly unreachable: readonly { readonly id: string; readonly reason: string }[];
+}
+
+/**
+ * Whether a relay lives and can take peers. A directory or other relays that are lost later are
+ * reasons that stop nothing: else their outage would take every relay out of service.
+ */
+export function relayHealth(facts: RelayHealthFacts): Health {
+  const { closing, draining, stuck, lostAddresses, registration, unreachable } = facts;
+  const reasons: HealthReason[] = [];
+  for (const { worker, seconds } of stuck) {
+    const detail = `forwarding thread ${worker} has done nothing for ${seconds} s`;
+    reasons.push({ code: 'worker-stuck', detail, stops: 'liveness' });
+  }
+  if (closing) reasons.push(readiness('closing', 'the relay stops'));
+  else if (draining) reasons.push(readiness('draining', 'the relay takes no new peers'));
+  for (const address of lostAddresses) {
+    reasons.push(readiness('address-lost', `this host has the address ${address} no more`));
+  }
+  if (registration !== undefined && !closing) reasons.push(...registrationReasons(registration));
+  const named = unreachable.slice(0, NAMED_MAX).map(({ id, reason }) => `${id} (${reason})`);
+  if (named.length > 0) {
+    const more = unreachable.length - named.length;
+    const detail = `no way to ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+    reasons.push({ code: 'relays-unreachable', detail, stops: 'nothing' });
+  }
+  return healthOf(reasons);
+}
+
+function registrationReasons(
+  registration: NonNullable<RelayHealthFacts['registration']>,
+): HealthReason[] {
+  const { state, everRegistered, away } = registration;
+  if (state === 'superseded') {
+    return [readiness('superseded', 'another process has registered under this id')];
+  }
+  if (!everRegistered) {
+    const why = away === undefined ? '' : `: directory ${away}`;
+    return [readiness('not-registered', `not registered with the directory yet${why}`)];
+  }
+  if (away === undefined && state === 'registered') return [];
+  const detail = `directory ${away ?? 'has forgotten this relay'}; what is known goes on`;
+  return [{ code: 'directory-away', detail, stops: 'nothing' }];
+}
+
+function readiness(code: string, detail: string): HealthReason {
+  return { code, detail, stops: 'readiness' };
+}
+
+/** Watches that a host keeps the addresses that sockets are bound to. */
+export class BoundAddresses {
+  readonly #ips: readonly string[];
+
+  /** @param bound - those that the host does not have now, as with IP_FREEBIND, do not count */
+  constructor(bound: readonly TransportAddress[]) {
+    const present = hostIps();
+    const fixed = bound.filter((address) => !isWildcard(address)).map(({ address }) => address);
+    this.#ips = [...new Set(fixed)].filter((ip) => present.has(ip));
+  }
+
+  /** Those that the host has no more. */
+  lost(): string[] {
+    const present = hostIps();
+    return this.#ips.filter((ip) => !present.has(ip));
+  }
+}
+
+function hostIps(): Set<string> {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return new Set(addresses.map(({ address }) => canonicalIp(address.replace(/%.*$/, ''))));
+}

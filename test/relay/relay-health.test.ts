@@ -1,0 +1,103 @@
+import { pino } from 'pino';
+import t from 'tap';
+import { healthAnswer } from '../../src/health.js';
+import { LIMITS } from '../../src/limits.js';
+import {
+  BoundAddresses,
+  type RelayHealthFacts,
+  relayHealth,
+} from '../../src/relay/relay-health.js';
+import { WorkerWatch } from '../../src/relay/worker-watch.js';
+
+const registered = { state: 'registered', everRegistered: true, away: undefined } as const;
+const FINE: RelayHealthFacts = {
+  closing: false,
+  draining: false,
+  stuck: [],
+  lostAddresses: [],
+  registration: registered,
+  unreachable: [],
+};
+
+function judged(facts: Partial<RelayHealthFacts>) {
+  const { live, ready, reasons } = relayHealth({ ...FINE, ...facts });
+  return { live, ready, codes: reasons.map(({ code }) => code) };
+}
+
+t.test('what stops a relay, and what does not', async (t) => {
+  const never = { state: 'registering', everRegistered: false, away: 'unreachable' } as const;
+  const away = { state: 'registered', everRegistered: true, away: 'unreachable' } as const;
+  const forgotten = { state: 'registering', everRegistered: true, away: undefined } as const;
+  const taken = { state: 'superseded', everRegistered: true, away: undefined } as const;
+  const far = [{ id: 'nyc-1', reason: 'no-answer' }];
+  const table: [Partial<RelayHealthFacts>, boolean, boolean, string[]][] = [
+    [{}, true, true, []],
+    [{ registration: undefined }, true, true, []],
+    [{ registration: never }, true, false, ['not-registered']],
+    [{ registration: away }, true, true, ['directory-away']],
+    [{ registration: forgotten }, true, true, ['directory-away']],
+    [{ registration: taken }, true, false, ['superseded']],
+    [{ unreachable: far }, true, true, ['relays-unreachable']],
+    [{ draining: true }, true, false, ['draining']],
+    [{ closing: true, draining: true }, true, false, ['closing']],
+    [{ lostAddresses: ['192.0.2.1'] }, true, false, ['address-lost']],
+    [{ stuck: [{ worker: 1, seconds: 7 }] }, false, false, ['worker-stuck']],
+  ];
+  for (const [facts, live, ready, codes] of table) {
+    t.strictSame(judged(facts), { live, ready, codes }, JSON.stringify(facts));
+  }
+});
+
+t.test('a fleet out of reach is named in part, and counted', async (t) => {
+  const unreachable = Array.from({ length: 20 }, (_, n) => ({ id: `r-${n}`, reason: 'no-answer' }));
+  const [reason] = relayHealth({ ...FINE, unreachable }).reasons;
+  t.match(reason?.detail, /^no way to r-0 \(no-answer\), .*r-7 \(no-answer\) and 12 more$/);
+});
+
+t.test('a probe is answered 503 only where what it asks for is missing', async (t) => {
+  const draining = relayHealth({ ...FINE, draining: true });
+  t.match(healthAnswer(draining, 'live'), { status: 200, body: { status: 'ok' } });
+  const { status, body } = healthAnswer(draining, 'ready');
+  t.equal(status, 503);
+  t.match(body, { status: 'failed', reasons: [{ code: 'draining', stops: 'readiness' }] });
+});
+
+t.test('a worker that owes a sign of life for too long is stuck, until it gives one', async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  let silentMs = [0, 0];
+  const watch = new WorkerWatch({ workersSilentMs: () => silentMs }, logger);
+  let now = 0;
+  const pass = (seconds: number) => {
+    for (let tick = 0; tick < seconds * 10; tick += 1) watch.tick((now += 100));
+  };
+  pass(10);
+  silentMs = [0, 1];
+  pass(LIMITS.workerSilentSeconds - 1);
+  t.strictSame(watch.stuck(), []);
+  pass(10);
+  t.strictSame(watch.stuck(), [{ worker: 1, seconds: LIMITS.workerSilentSeconds + 9 }]);
+  silentMs = [0, 0];
+  pass(1);
+  t.strictSame(watch.stuck(), []);
+  t.match(lines, [
+    { event: 'worker-stuck', worker: 1 },
+    { event: 'worker-back', worker: 1 },
+  ]);
+  t.equal(lines.length, 2, 'said once each');
+});
+
+t.test('a process that was stopped as a whole has no stuck workers', async (t) => {
+  let silentMs = [0];
+  const watch = new WorkerWatch({ workersSilentMs: () => silentMs }, pino({ enabled: false }));
+  watch.tick(0);
+  silentMs = [60_000];
+  watch.tick(60_000);
+  t.strictSame(watch.stuck(), []);
+});
+
+t.test('an address counts as lost only where the host had it', async (t) => {
+  const at = (address: string) => ({ address, port: 1 });
+  const ips = ['127.0.0.1', '0.0.0.0', '203.0.113.77', '::1'];
+  t.strictSame(new BoundAddresses(ips.map(at)).lost(), []);
+});
