@@ -123,7 +123,7 @@ t.test('relays register, learn of each other and are confirmed', async (t) => {
     await fra.client.stop();
     t.equal(fra.client.state, 'stopped');
     const health = await fetch(`${directory.url}/healthz`);
-    t.same(await health.json(), { status: 'ok', relays: 1 });
+    t.match(await health.json(), { status: 'ok', relays: 1 });
     nyc.client.beatSoon();
   });
   t.equal(nyc.events('registered').length, 1, 'whatever beats and registries came after it');

@@ -69,7 +69,10 @@ t.test('a worker that owes a sign of life for too long is stuck, until it gives 
   const watch = new WorkerWatch({ workersSilentMs: () => silentMs }, logger);
   let now = 0;
   const pass = (seconds: number) => {
-    for (let tick = 0; tick < seconds * 10; tick += 1) watch.tick((now += 100));
+    for (let tick = 0; tick < seconds * 10; tick += 1) {
+      now += 100;
+      watch.tick(now);
+    }
   };
   pass(10);
   silentMs = [0, 1];
