@@ -36,6 +36,7 @@ class MappedArray {
   T& operator[](size_t index) { return data_[index]; }
   const T& operator[](size_t index) const { return data_[index]; }
   T* data() { return data_; }
+  const T* data() const { return data_; }
   size_t size() const { return count_; }
 
  private:

@@ -15,6 +15,8 @@ struct Now {
   uint64_t monotonic_ns;
   // Whole days since 2026-01-01 UTC.
   uint16_t trunk_epoch;
+  // The monotonic time in whole seconds.
+  uint64_t monotonic_second = monotonic_ns / kNsPerSecond;
 };
 
 // Whole days since 2026-01-01 UTC; 0 before that, 65535 after the field's end.

@@ -61,6 +61,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                      {Plane::InstanceMethod("putClientFlowToTrunk", &Plane::PutClientFlowToTrunk),
                       Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
+                      Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),
                       Plane::InstanceMethod("putSession", &Plane::PutSession),
                       Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
                       Plane::InstanceMethod("lanePorts", &Plane::LanePorts),
@@ -95,6 +96,8 @@ DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
   counter_offset_ = options.counter_offset;
   counters_memory_ = Napi::Persistent(options.counters_memory);
   traffic_memory_ = Napi::Persistent(options.traffic_memory);
+  leg_flows_memory_ = Napi::Persistent(options.leg_flows_memory);
+  leg_sessions_memory_ = Napi::Persistent(options.leg_sessions_memory);
   scratch_memory_ = Napi::Persistent(options.scratch_memory);
   if (!StartNotifying(env, options.notify)) {
     Throw(env, Status::System("cannot make a callback for the workers", 0));
@@ -194,6 +197,13 @@ Napi::Value DataPlaneObject::RemoveClientFlow(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   return ToValue(info, controller_->RemoveClientFlow(Argument(info, 0), key));
+}
+
+Napi::Value DataPlaneObject::FlowNumber(const Napi::CallbackInfo& info) {
+  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  uint32_t number = 0;
+  const bool found = open_ && controller_->FlowNumber(Argument(info, 0), key, &number);
+  return Napi::Number::New(info.Env(), found ? static_cast<double>(number) : -1);
 }
 
 Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {

@@ -36,6 +36,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value PutClientFlowToTrunk(const Napi::CallbackInfo& info);
   Napi::Value PutClientFlowToClient(const Napi::CallbackInfo& info);
   Napi::Value RemoveClientFlow(const Napi::CallbackInfo& info);
+  Napi::Value FlowNumber(const Napi::CallbackInfo& info);
   Napi::Value PutSession(const Napi::CallbackInfo& info);
   Napi::Value RemoveSession(const Napi::CallbackInfo& info);
   Napi::Value PutTrunkPeer(const Napi::CallbackInfo& info);
@@ -64,6 +65,8 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   // Keep the memory that the threads write to and that commands are read from.
   Napi::ObjectReference counters_memory_;
   Napi::ObjectReference traffic_memory_;
+  Napi::ObjectReference leg_flows_memory_;
+  Napi::ObjectReference leg_sessions_memory_;
   Napi::ObjectReference scratch_memory_;
   // The pool's threads use the notifier and the fast path's memory, the controller uses the pool
   // and the fast path: destroyed in this order.

@@ -17,6 +17,8 @@ struct OpenOptions {
   Napi::Object scratch_memory;
   Napi::Object counters_memory;
   Napi::Object traffic_memory;
+  Napi::Object leg_flows_memory;
+  Napi::Object leg_sessions_memory;
   // Cells before the first counter, so that rows start on cache lines.
   uint32_t counter_offset = 0;
   Napi::Function notify;

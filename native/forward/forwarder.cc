@@ -77,6 +77,7 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   }
   const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
   const uint16_t payload_bytes = header->payload_bytes.Get();
+  tables_.legs.flows[flow->number].Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
   result->outgoing = Outgoing{Side::kClient, &flow->action.tuple, start,
@@ -104,6 +105,7 @@ Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
       RecordHeader::Of(flow.action.session_index, record->payload_bytes, session_sequence);
   record->headroom = packet.headroom;
   tables_.peers.Traffic(flow.action.slot).records_sent.Add(1);
+  tables_.legs.flows[flow.number].Add(record->payload_bytes, now.monotonic_second);
   return Verdict::kClientToTrunk;
 }
 
@@ -126,7 +128,9 @@ void Forwarder::PrefetchSessions(const Packet& packet) const {
        records < kRecordsPrefetchedMax && offset + sizeof(RecordHeader) <= packet.length;
        ++records) {
     const auto* record = reinterpret_cast<const RecordHeader*>(packet.data + offset);
-    tables_.sessions.Prefetch(record->session_index.Get());
+    const uint32_t index = record->session_index.Get();
+    tables_.sessions.Prefetch(index);
+    __builtin_prefetch(&tables_.legs.sessions[tables_.sessions.PlaceOf(index)], 1);
     offset += sizeof(RecordHeader) + record->payload_bytes.Get();
   }
 }
@@ -200,7 +204,8 @@ Verdict Forwarder::SealProbe(const TrunkPeer& peer, TrunkType type, const Now& n
   return Verdict::kTrunkProbe;
 }
 
-Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, Outgoing* out) {
+Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
+                                 Outgoing* out) {
   const uint32_t index = record->session_index.Get();
   Session& session = tables_.sessions.At(index);
   const TrunkPeer& peer = *tables_.peers.Get(opened.slot);
@@ -220,6 +225,7 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
 
   // The record's header is eight bytes that nobody needs any more; ChannelData's takes four.
   const uint16_t payload_bytes = record->payload_bytes.Get();
+  tables_.legs.sessions[tables_.sessions.PlaceOf(index)].Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
   const uint8_t* start = PrependChannelData(payload, session.action.channel, payload_bytes);
   *out = Outgoing{Side::kClient, &session.action.tuple, start,

@@ -8,6 +8,7 @@
 #include "forward/trunk_sealer.h"
 #include "forward/verdict.h"
 #include "table/flow_table.h"
+#include "table/leg_traffic.h"
 #include "table/session_index.h"
 #include "table/shared_cells.h"
 #include "table/trunk_peers.h"
@@ -56,6 +57,7 @@ struct Tables {
   SessionTable sessions;
   TrunkPeers peers;
   SharedCells shared_cells;
+  LegCounters legs;
 };
 
 // ChannelData on its way to a lookup, so that a batch can be hashed and prefetched first.
@@ -89,7 +91,9 @@ class Forwarder {
   void ClassifyNext(const Packet& packet, const ClientLookup& previous, ClientLookup* lookup) const;
   // Client side, in between: asks the cache for the flow itself.
   void PrefetchFlow(const ClientLookup& lookup) const {
-    if (lookup.needed && !lookup.repeats) tables_.flows.PrefetchEntry(lookup.hash);
+    if (!lookup.needed || lookup.repeats) return;
+    const uint32_t entry = tables_.flows.PrefetchEntry(lookup.hash);
+    if (entry != 0) __builtin_prefetch(&tables_.legs.flows[entry - 1], 1);
   }
   // Client side, second half, where a lookup is needed: the flow, or null.
   Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }
@@ -105,7 +109,8 @@ class Forwarder {
   // ForwardRecord; kTrunkProbe fills `out` with the reply; kTrunkProbeReply fills `opened`.
   Verdict OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened, Outgoing* out);
   // The verdict for one record: kTrunkToClient fills `out`, kTrunkUnbound does not.
-  Verdict ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, Outgoing* out);
+  Verdict ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
+                        Outgoing* out);
 
   // Writes a probe to the relay in `slot` into kProbeDatagramBytes at `data`; false without a relay
   // there or without a key for it.

@@ -79,6 +79,15 @@ StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
   return StatusCode::kOk;
 }
 
+bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number) {
+  if (worker >= flows_.size()) return false;
+  // Changed by the same commands in the same order as the worker's own table.
+  const Nothing* flow = flows_[worker]->Find(key);
+  if (flow == nullptr) return false;
+  *number = flows_[worker]->NumberOf(flow);
+  return true;
+}
+
 StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
   if (!IsSession(index) || action.slot >= slots_.size()) return StatusCode::kLimit;
   action.generation = slots_[action.slot].generation;

@@ -39,6 +39,8 @@ class Controller {
 
   StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action);
   StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
+  // The number that a worker counts a flow's traffic under; false when there is no such flow.
+  bool FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number);
   StatusCode PutSession(uint32_t index, SessionAction action);
   StatusCode RemoveSession(uint32_t index);
   StatusCode PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec);

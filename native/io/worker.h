@@ -47,9 +47,11 @@ struct WorkerOptions {
   uint32_t closed_hints_per_second;
   SipKey hash_key;
   uint64_t first_sequence;
-  // kCounterRowCells cells, and one element for each slot; both outlive the worker.
+  // kCounterRowCells cells, one element for each slot, and one for each flow and for each place of
+  // a session; all outlive the worker.
   CounterCell* counters;
   TrunkTraffic* traffic;
+  LegCounters legs;
   Notifier* notifier;
   // Outlives the worker.
   const RelayHosts* relay_hosts;

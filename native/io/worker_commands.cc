@@ -62,6 +62,10 @@ void Worker::Apply(Command& command) {
 void Worker::ApplyPutFlow(const Command& command) {
   // Never null: the controlling thread counts along and refuses what does not fit.
   Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
+  if (flow->action.kind == FlowAction::Kind::kNone) {
+    flow->number = tables_.flows.NumberOf(flow);
+    tables_.legs.flows[flow->number].Clear();
+  }
   const bool same_session = flow->action.generation == command.flow_action.generation &&
                             flow->action.session_index == command.flow_action.session_index;
   flow->action = command.flow_action;
@@ -73,7 +77,10 @@ void Worker::ApplyPutSession(const Command& command) {
   Session& session = tables_.sessions.At(command.index);
   const bool same = session.action.generation == command.session_action.generation &&
                     session.action.index == command.index;
-  if (!same) session = Session{};
+  if (!same) {
+    session = Session{};
+    tables_.legs.sessions[tables_.sessions.PlaceOf(command.index)].Clear();
+  }
   session.action = command.session_action;
 }
 

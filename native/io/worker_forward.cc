@@ -97,7 +97,7 @@ void Worker::ForwardTrunkChunk(uint32_t count, const Now& now) {
 void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
   while (RecordHeader* record = opened.records.Next()) {
     Outgoing out;
-    const Verdict verdict = forwarder_.ForwardRecord(opened, record, &out);
+    const Verdict verdict = forwarder_.ForwardRecord(opened, record, now, &out);
     counters_.Add(verdict);
     if (verdict == Verdict::kTrunkToClient) {
       QueueData(out);

@@ -34,6 +34,8 @@ struct PlaneOptions {
   // binding has one more of each, for a fast path.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
+  // What each leg carries: those of the first worker, the other workers' behind it.
+  LegCounters legs;
 };
 
 class WorkerPool {

@@ -3,6 +3,7 @@
 // a table that has churned for a year probes like a new one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -39,12 +40,14 @@ class FixedTable {
   // Asks the cache for the line where a probe for `hash` begins.
   void Prefetch(uint32_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
 
-  // Once that line has come: asks for the entry that the probe will most likely end at.
-  void PrefetchEntry(uint32_t hash) const {
+  // Once that line has come: asks for the entry that the probe will most likely end at, and returns
+  // its number plus one, or 0.
+  uint32_t PrefetchEntry(uint32_t hash) const {
     const Slot& slot = index_[hash & mask_];
-    if (slot.entry == 0) return;
+    if (slot.entry == 0) return 0;
     const auto* entry = reinterpret_cast<const uint8_t*>(&entries_[slot.entry - 1]);
     for (size_t line = 0; line < sizeof(Entry); line += 64) __builtin_prefetch(entry + line);
+    return slot.entry;
   }
 
   Value* Find(const Key& key) { return Find(key, Hash(key)); }
@@ -76,6 +79,14 @@ class FixedTable {
     CloseGap(position);
     --size_;
     return true;
+  }
+
+  // The number of the entry that holds a value which Find or FindOrInsert returned, from 0. Tables
+  // that were changed alike number alike.
+  uint32_t NumberOf(const Value* value) const {
+    const auto* entry = reinterpret_cast<const Entry*>(reinterpret_cast<const uint8_t*>(value) -
+                                                       offsetof(Entry, value));
+    return static_cast<uint32_t>(entry - entries_.data());
   }
 
   uint32_t size() const { return size_; }

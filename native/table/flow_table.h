@@ -34,6 +34,8 @@ struct Flow {
   FlowAction action;
   // kTrunk: counts the records of this direction; 16 bits as on the wire.
   uint16_t next_session_sequence = 0;
+  // The number of the entry, by which its traffic is counted.
+  uint32_t number = 0;
   // kTrunk: the bundle that took the newest record that was bundled; see Bundler.
   uint32_t bundle_serial = 0;
 };

@@ -47,6 +47,8 @@ export interface NativeOptions {
   /** Shared memory that the workers count in. */
   readonly counters: BigUint64Array;
   readonly traffic: BigUint64Array;
+  readonly legFlows: BigUint64Array;
+  readonly legSessions: BigUint64Array;
   /** Where 5-tuples and relays stand that the next call is about. */
   readonly scratch: Uint8Array;
   /** Called on the opening thread when something waits to be drained. */
@@ -61,6 +63,8 @@ export interface NativePlane {
   putClientFlowToTrunk(worker: number, channel: number, slot: number, sessionIndex: number): number;
   putClientFlowToClient(worker: number, channel: number, toChannel: number): number;
   removeClientFlow(worker: number, channel: number): number;
+  /** The number of a flow's entry in its worker, or -1. */
+  flowNumber(worker: number, channel: number): number;
   putSession(sessionIndex: number, slot: number, channel: number): number;
   removeSession(sessionIndex: number): number;
   putTrunkPeer(slot: number): number;

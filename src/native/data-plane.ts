@@ -5,6 +5,7 @@ import { type NativeBinding, type NativePlane, SIDE_NUMBERS, Status } from './bi
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { CommandBacklog } from './command-backlog.js';
 import { checkStatus, openFailure } from './failures.js';
+import { LegCounters } from './leg-counters.js';
 import { checkOptions } from './options.js';
 import { SharedCounters } from './shared-counters.js';
 import type {
@@ -14,6 +15,7 @@ import type {
   DataPlaneBatch,
   DataPlaneOptions,
   FiveTuple,
+  LegTraffic,
   OutgoingDatagram,
   SessionAction,
   TrunkKey,
@@ -37,6 +39,11 @@ function checkChannel(channel: number): void {
   if (channel > 0xffff) throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `no channel: ${channel}`);
 }
 
+/** The clock that the workers read: CLOCK_MONOTONIC. */
+function monotonicSeconds(): number {
+  return process.hrtime()[0];
+}
+
 /** The data plane over the addon; made by `openDataPlane`. */
 export class NativeDataPlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
@@ -48,6 +55,7 @@ export class NativeDataPlane implements DataPlane {
   readonly #limits: NativeBinding['limits'];
   readonly #scratch: Scratch;
   readonly #counters: SharedCounters;
+  readonly #legs: LegCounters;
   readonly #onBatch: (batch: DataPlaneBatch) => void;
   readonly #drained: Uint8Array;
   readonly #trunkPeersMax: number;
@@ -68,6 +76,7 @@ export class NativeDataPlane implements DataPlane {
     this.#onBatch = options.onBatch;
     this.#scratch = new Scratch(binding.limits.scratchBytes);
     this.#counters = new SharedCounters(binding, checked);
+    this.#legs = new LegCounters({ ...checked, fastPath: checked.xdpInterfaces.length > 0 });
     this.#drained = new Uint8Array(
       (LIMITS.puntedPerTurnMax + LIMITS.strangersPerTurnMax) *
         (PUNT_HEAD_BYTES + binding.limits.puntBytesMax),
@@ -78,6 +87,8 @@ export class NativeDataPlane implements DataPlane {
       trunkAddresses: encodeAddresses(checked.trunkAddresses),
       counters: this.#counters.counters,
       traffic: this.#counters.traffic,
+      legFlows: this.#legs.flows,
+      legSessions: this.#legs.sessions,
       scratch: this.#scratch.bytes,
       notify: () => this.#onNotify(),
     };
@@ -218,6 +229,32 @@ export class NativeDataPlane implements DataPlane {
     checkU32('slot', slot);
     if (slot >= this.#trunkPeersMax) checkStatus('trunkPeerTraffic', Status.Limit);
     return this.#counters.trafficOf(slot);
+  }
+
+  flowTraffic(flow: ClientFlow): LegTraffic | undefined {
+    const meter = this.flowMeter(flow);
+    return meter === undefined ? undefined : this.#legs.flowTraffic(meter, monotonicSeconds());
+  }
+
+  sessionTraffic(sessionIndex: number): LegTraffic {
+    checkU32('sessionIndex', sessionIndex);
+    return this.#legs.sessionTraffic(sessionIndex, monotonicSeconds());
+  }
+
+  flowMeter({ worker, tuple, channel }: ClientFlow): number | undefined {
+    checkU32('worker', worker);
+    checkChannel(channel);
+    this.#scratch.tuple(tuple);
+    const number = this.#native.flowNumber(worker, channel);
+    return number < 0 ? undefined : this.#legs.meterOf(worker, number);
+  }
+
+  flowPackets(meter: number): number {
+    return this.#legs.flowPackets(meter);
+  }
+
+  sessionPackets(sessionIndex: number): number {
+    return this.#legs.sessionPackets(sessionIndex);
   }
 
   close(): Promise<void> {

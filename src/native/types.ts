@@ -197,6 +197,19 @@ export interface TrunkPeerTraffic {
 }
 
 /**
+ * What one direction of a leg has carried since its entry was added, by all workers and the fast
+ * path. Counted when it is forwarded: what is dropped, or lost on the way out, has its counters in
+ * `counters()`.
+ */
+export interface LegTraffic {
+  readonly packets: number;
+  /** Bytes of the application's payloads, without any header. */
+  readonly payloadBytes: number;
+  /** Whole seconds since the newest packet; undefined before the first. */
+  readonly idleSeconds: number | undefined;
+}
+
+/**
  * The native forwarder: owns the sockets and threads, forwards by the entries it is given, hands
  * up everything it does not forward. Every put and remove is queued to the workers in order; a
  * datagram given to `send` afterwards leaves only when every worker has carried out what was
@@ -259,6 +272,16 @@ export interface DataPlane {
   /** Totals over all workers, by counter name. Cheap; reads shared memory. */
   counters(): Record<string, bigint>;
   trunkPeerTraffic(slot: number): TrunkPeerTraffic;
+  /** What a peer's entry has forwarded; undefined when there is none. Reads shared memory. */
+  flowTraffic(flow: ClientFlow): LegTraffic | undefined;
+  /** What has left to a peer on a session index: of the newest use of the index's place. */
+  sessionTraffic(sessionIndex: number): LegTraffic;
+  /** A number that the entry's packets are read by as often as one likes; undefined without one. */
+  flowMeter(flow: ClientFlow): number | undefined;
+  /** Packets that the entry of a meter has forwarded, modulo 2^32. Cheap: a few loads. */
+  flowPackets(meter: number): number;
+  /** As `flowPackets`, for what has left to a peer on a session index. */
+  sessionPackets(sessionIndex: number): number;
 
   /** Stops the threads and closes the sockets. Idempotent; resolves when both are gone. */
   close(): Promise<void>;

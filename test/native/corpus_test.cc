@@ -116,7 +116,7 @@ class Corpus {
     if (verdict == Verdict::kTrunkProbe) results += Describe(out);
     if (verdict != Verdict::kTrunkData) return results;
     while (RecordHeader* record = opened.records.Next()) {
-      const Verdict of_record = fixture_->forwarder.ForwardRecord(opened, record, &out);
+      const Verdict of_record = fixture_->forwarder.ForwardRecord(opened, record, now_, &out);
       results += of_record == Verdict::kTrunkToClient ? Describe(out)
                                                       : std::string(" ! ") + NameOf(of_record);
     }

@@ -49,6 +49,8 @@ export function openEcho() {
     socketBufferBytes: 65_536,
     counters: shared((WORKERS + 2) * addon.limits.counterRowCells + 7),
     traffic: shared((WORKERS + 1) * 3),
+    legFlows: shared(WORKERS * 2 * 16),
+    legSessions: shared(WORKERS * 2 * 16),
     scratch,
     notify: echo,
   });

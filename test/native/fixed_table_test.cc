@@ -42,6 +42,27 @@ TEST(FullTableRefusesNewKeysOnly) {
   CHECK_EQ(*table.FindOrInsert(4), 0u);
 }
 
+TEST(TablesThatAreChangedAlikeNumberAlike) {
+  FixedTable<uint32_t, uint32_t> one;
+  FixedTable<uint32_t, uint64_t> other;
+  CHECK(one.Allocate(64, SipKey{1, 2}).ok());
+  CHECK(other.Allocate(64, SipKey{3, 4}).ok());
+  std::mt19937 random(7);
+  for (int step = 0; step < 20'000; ++step) {
+    const uint32_t key = random() % 100;
+    if (random() % 2 == 0) {
+      CHECK_EQ(one.Erase(key), other.Erase(key));
+      continue;
+    }
+    const uint32_t* in_one = one.FindOrInsert(key);
+    const uint64_t* in_other = other.FindOrInsert(key);
+    CHECK_EQ(in_one == nullptr, in_other == nullptr);
+    if (in_one == nullptr) continue;
+    CHECK(one.NumberOf(in_one) < 64);
+    CHECK_EQ(one.NumberOf(in_one), other.NumberOf(in_other));
+  }
+}
+
 TEST(AReusedEntryStartsAtZero) {
   FixedTable<uint32_t, uint32_t> table;
   CHECK(table.Allocate(1, SipKey{}).ok());

@@ -33,6 +33,8 @@ struct ForwarderFixture {
 
   ForwarderFixture(uint8_t lane, uint64_t first_sequence)
       : traffic(new TrunkTraffic[kSlots]{}),
+        flow_traffic(new LegTraffic[64]{}),
+        session_traffic(new LegTraffic[64]{}),
         sealer(lane, first_sequence),
         forwarder(tables, sealer) {
     const SipKey hash_key{1, 2};
@@ -40,6 +42,7 @@ struct ForwarderFixture {
         !tables.peers.Allocate(kSlots, hash_key, traffic.get()).ok()) {
       std::abort();
     }
+    tables.legs = LegCounters{flow_traffic.get(), session_traffic.get()};
   }
 
   // Fills the generation and the shared part; the rest of `peer` is the caller's.
@@ -50,7 +53,7 @@ struct ForwarderFixture {
   }
 
   void PutFlowToTrunk(const FlowKey& key, uint32_t slot, uint32_t session_index) {
-    FlowAction& action = tables.flows.FindOrInsert(key)->action;
+    FlowAction& action = NumberedFlow(key).action;
     action.kind = FlowAction::Kind::kTrunk;
     action.slot = slot;
     action.generation = slot + 1;
@@ -58,7 +61,7 @@ struct ForwarderFixture {
   }
 
   void PutFlowToClient(const FlowKey& key, const FiveTuple& to, uint16_t channel) {
-    FlowAction& action = tables.flows.FindOrInsert(key)->action;
+    FlowAction& action = NumberedFlow(key).action;
     action.kind = FlowAction::Kind::kClient;
     action.tuple = to;
     action.channel = channel;
@@ -82,7 +85,15 @@ struct ForwarderFixture {
     return verdict;
   }
 
+  Flow& NumberedFlow(const FlowKey& key) {
+    Flow* flow = tables.flows.FindOrInsert(key);
+    flow->number = tables.flows.NumberOf(flow);
+    return *flow;
+  }
+
   std::unique_ptr<TrunkTraffic[]> traffic;
+  std::unique_ptr<LegTraffic[]> flow_traffic;
+  std::unique_ptr<LegTraffic[]> session_traffic;
   Tables tables;
   TrunkSealer sealer;
   Forwarder forwarder;

@@ -123,6 +123,39 @@ TEST(UnboundEventsAreRationed) {
   CHECK(shared.TakeUnboundEvent(6 * kNsPerSecond));
 }
 
+TEST(EachLegsTrafficIsCountedInBothDirections) {
+  ForwarderFixture sender(0, 500);
+  ForwarderFixture receiver(0, 1);
+  sender.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  const FlowKey other{MakeFlow().tuple, 0x4001};
+  sender.PutFlowToClient(other, MakeFlow().tuple, 0x4002);
+  sender.PutFlowToTrunk(MakeFlow(), 1, 7);
+  receiver.PutPeer(2, MakePeer("192.0.2.5:3480"));
+  receiver.PutSession(7, 2, MakeFlow().tuple, 0x4000);
+  for (uint64_t second = 5; second < 8; ++second) {
+    Outgoing out;
+    CHECK_EQ(SendOne(sender, &out, Now{second * kNsPerSecond, 325}), Verdict::kClientToTrunk);
+    OpenedTrunk opened;
+    std::unique_ptr<PacketBuffer> buffer;
+    CHECK_EQ(Deliver(receiver, out, "192.0.2.5:3480", &opened, &buffer), Verdict::kTrunkData);
+    Outgoing delivered;
+    CHECK_EQ(receiver.forwarder.ForwardRecord(opened, opened.records.Next(), kNow, &delivered),
+             Verdict::kTrunkToClient);
+  }
+  const LegTraffic& from_peer = sender.flow_traffic[1];
+  CHECK_EQ(from_peer.packets(), 3u);
+  CHECK_EQ(from_peer.payload_bytes(), 6u);
+  CHECK_EQ(from_peer.last_second(), 7u);
+  CHECK_EQ(sender.flow_traffic[0].packets(), 0u);
+  const LegTraffic& to_peer = receiver.session_traffic[7];
+  CHECK_EQ(to_peer.packets(), 3u);
+  CHECK_EQ(to_peer.payload_bytes(), 6u);
+  CHECK_EQ(to_peer.last_second(), 1'000u);
+  sender.tables.peers.Remove(1);
+  CHECK_EQ(SendOne(sender), Verdict::kTrunkNoPeer);
+  CHECK_EQ(from_peer.packets(), 3u);
+}
+
 TEST(LossIsSeenFromSessionSequences) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
@@ -138,7 +171,7 @@ TEST(LossIsSeenFromSessionSequences) {
     std::unique_ptr<PacketBuffer> buffer;
     CHECK_EQ(Deliver(receiver, out, "192.0.2.5:3480", &opened, &buffer), Verdict::kTrunkData);
     Outgoing delivered;
-    CHECK_EQ(receiver.forwarder.ForwardRecord(opened, opened.records.Next(), &delivered),
+    CHECK_EQ(receiver.forwarder.ForwardRecord(opened, opened.records.Next(), kNow, &delivered),
              Verdict::kTrunkToClient);
     CHECK_EQ(test::ToHex(delivered.data, delivered.length), std::string("40000002aabb"));
   }
@@ -160,7 +193,7 @@ TEST(AnIndexUsedBeforeDoesNotMeetItsPlacesNextUse) {
     std::unique_ptr<PacketBuffer> buffer;
     CHECK_EQ(Deliver(receiver, out, "192.0.2.5:3480", &opened, &buffer), Verdict::kTrunkData);
     Outgoing delivered;
-    return receiver.forwarder.ForwardRecord(opened, opened.records.Next(), &delivered);
+    return receiver.forwarder.ForwardRecord(opened, opened.records.Next(), kNow, &delivered);
   };
   receiver.PutSession(7, 2, MakeFlow().tuple, 0x4000);
   CHECK_EQ(verdict(7), Verdict::kTrunkToClient);

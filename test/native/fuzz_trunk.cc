@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   while (RecordHeader* record = opened.records.Next()) {
-    const Verdict verdict = fixture->forwarder.ForwardRecord(opened, record, &out);
+    const Verdict verdict = fixture->forwarder.ForwardRecord(opened, record, now, &out);
     if (verdict != Verdict::kTrunkToClient) continue;
     const uint8_t* packet = buffer.packet().data;
     if (out.data < packet || out.data + out.length > packet + buffer.packet().length) {

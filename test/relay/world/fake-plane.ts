@@ -5,6 +5,7 @@ import type {
   ClientFlow,
   DataPlane,
   FiveTuple,
+  LegTraffic,
   OutgoingDatagram,
   SessionAction,
   TrunkPeer,
@@ -30,6 +31,10 @@ export class FakePlane implements DataPlane {
   readonly knownClients = new Set<string>();
   /** For how long each worker has owed a sign of life; a test writes it. */
   silentMs: number[] = [0, 0];
+  /** Packets forwarded, by flow (`flowKey`) and by session index; a test writes them. */
+  readonly packetsFrom = new Map<string, number>();
+  readonly packetsTo = new Map<number, number>();
+  readonly #meters: string[] = [];
   /** Makes every put fail, as when tables are full. */
   full = false;
   readonly #onSend: (datagram: OutgoingDatagram) => void;
@@ -103,6 +108,31 @@ export class FakePlane implements DataPlane {
     };
   }
 
+  flowTraffic(flow: ClientFlow): LegTraffic | undefined {
+    const packets = this.flowMeter(flow);
+    return packets === undefined ? undefined : trafficOf(this.flowPackets(packets));
+  }
+
+  sessionTraffic(sessionIndex: number): LegTraffic {
+    return trafficOf(this.sessionPackets(sessionIndex));
+  }
+
+  /** The flow's place among those put so far. */
+  flowMeter(flow: ClientFlow): number | undefined {
+    const key = flowKey(flow);
+    if (!this.clientFlows.has(key)) return undefined;
+    if (!this.#meters.includes(key)) this.#meters.push(key);
+    return this.#meters.indexOf(key);
+  }
+
+  flowPackets(meter: number): number {
+    return this.packetsFrom.get(this.#meters[meter] ?? '') ?? 0;
+  }
+
+  sessionPackets(sessionIndex: number): number {
+    return this.packetsTo.get(sessionIndex) ?? 0;
+  }
+
   async close(): Promise<void> {}
 
   #checkRoom(): void {
@@ -110,6 +140,11 @@ export class FakePlane implements DataPlane {
   }
 }
 
-function flowKey({ worker, tuple, channel }: ClientFlow): string {
+function trafficOf(packets: number): LegTraffic {
+  return { packets, payloadBytes: 100 * packets, idleSeconds: packets === 0 ? undefined : 0 };
+}
+
+/** A flow as a key. */
+export function flowKey({ worker, tuple, channel }: ClientFlow): string {
   return `${worker} ${tupleKey(tuple)} ${channel}`;
 }
