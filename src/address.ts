@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { TurnpikeError } from './errors.js';
+import { describe } from './describe.js';
+import { isTurnpikeError, TurnpikeError } from './errors.js';
 
 /**
  * A UDP transport address. `address` is in canonical text (dotted quad, or RFC 5952 for IPv6) and
@@ -24,11 +25,22 @@ export function sameAddress(a: TransportAddress, b: TransportAddress): boolean {
   return a.port === b.port && a.address === b.address;
 }
 
-/** `192.0.2.1:3478` or `[2001:db8::1]:3478`: for logs, map keys and configuration. */
+/** An address as options take it: `IP:PORT`, `[IPv6]:PORT`, or `{ address, port }`. */
+export type AddressInput = string | TransportAddress;
+
+/** An address, or what is wrong with what was to be one. */
+export type DecodedAddress =
+  | { readonly ok: true; readonly address: TransportAddress }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * `192.0.2.1:3478` or `[2001:db8::1]:3478`: for logs, map keys and configuration.
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for what is no address
+ */
 export function formatAddress(address: TransportAddress): string {
-  return address.address.includes(':')
-    ? `[${address.address}]:${address.port}`
-    : `${address.address}:${address.port}`;
+  const { address: ip, port } = address ?? {};
+  if (typeof ip !== 'string' || typeof port !== 'number') throw noAddress(address);
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 /**
@@ -39,10 +51,9 @@ export function formatAddress(address: TransportAddress): string {
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when it is no IP literal
  */
 export function canonicalIp(text: string): string {
+  const reason = ipFault(text);
+  if (reason !== undefined) throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', reason);
   if (isIPv4(text)) return text;
-  if (!isIPv6(text) || text.includes('%')) {
-    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not an IP address: ${JSON.stringify(text)}`);
-  }
   const parsed = ipaddr.IPv6.parse(text);
   return parsed.isIPv4MappedAddress()
     ? parsed.toIPv4Address().toString()
@@ -55,14 +66,36 @@ export function canonicalIp(text: string): string {
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS naming what is wrong
  */
 export function parseAddress(text: string): TransportAddress {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  if (match === null) {
-    throw new TurnpikeError(
-      'ERR_TURNPIKE_ADDRESS',
-      `expected IP:PORT or [IPv6]:PORT, got ${JSON.stringify(text)}`,
-    );
+  return toAddress(text);
+}
+
+/**
+ * @param input - `IP:PORT`, `[IPv6]:PORT`, or `{ address, port }`
+ * @returns the canonical transport address
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS naming what is wrong
+ */
+export function toAddress(input: AddressInput): TransportAddress {
+  const decoded = decodeAddress(input);
+  if (decoded.ok) return decoded.address;
+  throw noAddress(input, decoded.reason);
+}
+
+/**
+ * As `toAddress` for a value of any kind, with what is wrong as a value.
+ * @param input - anything
+ */
+export function decodeAddress(input: unknown): DecodedAddress {
+  try {
+    if (typeof input === 'string') return decodeText(input);
+    if (typeof input !== 'object' || input === null) {
+      return { ok: false, reason: 'neither text nor an object with address and port' };
+    }
+    const { address, port } = input as Partial<TransportAddress>;
+    return { ok: true, address: transportAddress(address as string, port as number) };
+  } catch (error) {
+    // What was given may be an object whose getters throw.
+    return { ok: false, reason: isTurnpikeError(error) ? error.message : 'it cannot be read' };
   }
-  return transportAddress(match[1] ?? match[2] ?? '', Number(match[3]));
 }
 
 /**
@@ -72,10 +105,66 @@ export function parseAddress(text: string): TransportAddress {
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS
  */
 export function transportAddress(ip: string, port: number): TransportAddress {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a port number: ${port}`);
+  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
+    const reason = `${describe(port)} is no port: a whole number from 0 to ${PORT_MAX}`;
+    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', reason);
   }
-  return { address: canonicalIp(ip), port };
+  // Adding makes 0 of -0.
+  return { address: canonicalIp(ip), port: port + 0 };
+}
+
+const PORT_MAX = 65_535;
+
+function noAddress(input: unknown, reason?: string): TurnpikeError {
+  const why = reason === undefined ? '' : `: ${reason}`;
+  const message = `expected IP:PORT or [IPv6]:PORT, got ${describe(input)}${why}`;
+  return new TurnpikeError('ERR_TURNPIKE_ADDRESS', message);
+}
+
+function decodeText(text: string): DecodedAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]/\s*]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return { ok: false, reason: textFault(text) };
+  const [, ipv6, ipv4 = '', port] = match;
+  if (ipv6 !== undefined && !ipv6.includes(':')) {
+    return { ok: false, reason: 'brackets are for IPv6 addresses alone' };
+  }
+  return { ok: true, address: transportAddress(ipv6 ?? ipv4, Number(port)) };
+}
+
+/** What is wrong with a text that has not even the form of an address, and what to write. */
+function textFault(text: string): string {
+  if (text === '') return 'it is empty';
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return 'it is a URL; leave the scheme and path out';
+  if (/\s/.test(text)) return 'there must be no space in it';
+  if (/^\*?:\d+$/.test(text)) return 'write 0.0.0.0 or [::] for every address of this host';
+  const bare = text.replace(/%.*$/, '');
+  if (isIPv6(bare)) return `write an IPv6 address in brackets, and the port: [${bare}]:3478`;
+  if (isIPv4(text) || /^\[[^\]]*\]$/.test(text)) return `the port is missing: ${text}:3478`;
+  const [, host = '', port] = /^(?:\[[^\]]*\]|([^:]*)):(.*)$/.exec(text) ?? [];
+  if (port === undefined) return 'the port is missing, and names are not resolved';
+  if (port.includes(':')) return 'it is no IPv6 address in brackets with a port';
+  if (host !== '' && !/^\d+(\.\d+){3}$/.test(host)) return nameFault(host);
+  return port === '' ? 'the port is missing' : `${describe(port)} is no port`;
+}
+
+/** What is wrong with the IP of an address; undefined when nothing is. */
+function ipFault(text: unknown): string | undefined {
+  if (typeof text !== 'string') return `${describe(text)} is no IP address`;
+  if (isIPv4(text)) return undefined;
+  const [bare = '', zone] = text.split('%');
+  if (isIPv6(bare)) {
+    if (zone === undefined) return undefined;
+    return `zone ids are not supported: give a global address instead of ${describe(text)}`;
+  }
+  if (text === '' || /^[\d.]+$/.test(text) || text.includes(':')) {
+    return `${describe(text)} is no IP address`;
+  }
+  return nameFault(text);
+}
+
+function nameFault(name: string): string {
+  const hint = name.toLowerCase() === 'localhost' ? '127.0.0.1 or [::1]' : 'its IP address';
+  return `${describe(name)} is a name, and names are not resolved: write ${hint}`;
 }
 
 /** The 4 or 16 address bytes, in network order. */

@@ -1,3 +1,6 @@
+import { types } from 'node:util';
+import { describe } from './describe.js';
+
 /**
  * Stable codes of every error that Turnpike throws or rejects with. Codes are API: they are added
  * to, never renamed. `docs/errors.md` says what to do about each.
@@ -12,6 +15,7 @@ export type TurnpikeErrorCode =
   | 'ERR_TURNPIKE_CREDENTIAL'
   | 'ERR_TURNPIKE_DIRECTORY'
   | 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE'
+  | 'ERR_TURNPIKE_INTERNAL'
   | 'ERR_TURNPIKE_LAB'
   | 'ERR_TURNPIKE_LIMIT'
   | 'ERR_TURNPIKE_NATIVE'
@@ -71,6 +75,11 @@ export class TurnpikeError extends Error {
   declare readonly address?: string;
   declare readonly retryAfterSeconds?: number;
 
+  /**
+   * @param code - stable
+   * @param message - for people
+   * @param details - what else is known; a `cause` is handed to Error
+   */
   constructor(code: TurnpikeErrorCode, message: string, details: TurnpikeErrorDetails = {}) {
     const { cause, ...rest } = details;
     super(message, cause === undefined ? undefined : { cause });
@@ -80,10 +89,27 @@ export class TurnpikeError extends Error {
 }
 
 /**
- * Tells whether a caught value is a TurnpikeError, of one code if given.
+ * Tells whether a caught value is a TurnpikeError, of one code if given. Never throws.
  * @param value - anything caught
  * @param code - the code it must have; any code when left out
  */
 export function isTurnpikeError(value: unknown, code?: TurnpikeErrorCode): value is TurnpikeError {
-  return value instanceof TurnpikeError && (code === undefined || value.code === code);
+  try {
+    return value instanceof TurnpikeError && (code === undefined || value.code === code);
+  } catch {
+    // A Proxy may throw when it is asked what it is.
+    return false;
+  }
+}
+
+/**
+ * The error that leaves the library in place of one that is none of ours.
+ * @param call - the public function, for the message
+ * @param error - anything caught
+ * @returns the error itself when it is a TurnpikeError, else ERR_TURNPIKE_INTERNAL with it as cause
+ */
+export function asTurnpikeError(call: string, error: unknown): TurnpikeError {
+  if (isTurnpikeError(error)) return error;
+  const message = types.isNativeError(error) ? error.message : `${describe(error)} was thrown`;
+  return new TurnpikeError('ERR_TURNPIKE_INTERNAL', `${call}: ${message}`, { cause: error });
 }

@@ -1,4 +1,5 @@
 export {
+  type AddressInput,
   formatAddress,
   parseAddress,
   type TransportAddress,
@@ -15,6 +16,7 @@ export {
   type TurnpikeErrorReason,
 } from './errors.js';
 export type { Health, HealthReason } from './health.js';
+export type { OneOrMore } from './options/form.js';
 export type { RelayRecord } from './registry/types.js';
-export { type AddressInput, Relay, type RelayEvents, type RelayOptions } from './relay/index.js';
+export { Relay, type RelayEvents, type RelayOptions } from './relay/index.js';
 export { type Clock, type RandomBytes, systemClock } from './units.js';

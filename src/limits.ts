@@ -3,6 +3,12 @@
  * own. The native side's are in `native/base/limits.h`; where both need one, a test compares them.
  */
 
+/** Tenant, relay and region names (PROTOCOL.md, terms). */
+export const NAME_PATTERN = '[a-z0-9][a-z0-9.-]{0,62}';
+
+/** Bytes of every secret and of a key where no other length is said. */
+export const SECRET_BYTES = 32;
+
 /** Constants fixed by RFC 8489 and RFC 8656. */
 export const RFC = {
   /** RFC 8489 section 6.2.1: first retransmission timeout. */
@@ -51,10 +57,13 @@ export const LIMITS = {
   /** Challenges a source may cost per second, and at once (IPv4 address or IPv6 /64). */
   challengesPerSecond: 100,
   challengesBurst: 2_000,
+  /** The most of either that an option may ask for. */
+  challengesMax: 1_000_000,
   /** Sources remembered by the challenge budget. */
   challengeSourcesMax: 65_536,
   /** Bare Closed indications that a relay sends in all, per second. */
   closedHintsPerSecond: 2_000,
+  closedHintsPerSecondMax: 1_000_000,
   /** A nonce's life. */
   nonceSeconds: 3_600,
   /** Largest challenge in bytes. */
@@ -125,6 +134,7 @@ export const LIMITS = {
   connectGraceMs: 2_000,
   /** Messages a peer holds for async iteration; beyond it the newest is dropped and counted. */
   receiveQueueMessagesMax: 1_024,
+  receiveQueueMessagesLimit: 1_048_576,
   /** Datagrams a peer's socket may owe the kernel; beyond it the newest is dropped and counted. */
   sendQueueDatagramsMax: 1_024,
   /** A peer's socket buffers, clamped by the kernel. */
@@ -180,6 +190,8 @@ export const LIMITS = {
   rendezvousSocketsPerTenantMax: 2_048,
   roomsMax: 4_096,
   roomsPerTenantMax: 2_048,
+  /** Rendezvous: longest room name in characters. */
+  roomCharactersMax: 128,
   /** Rendezvous: largest message in bytes; messages at once and per second of one socket. */
   rendezvousBytesMax: 4_096,
   rendezvousBurst: 20,
@@ -197,7 +209,7 @@ export const LIMITS = {
   relayHttpConnectionsMax: 64,
   /** A forwarding thread that has given no sign of life for this long is stuck. */
   workerSilentSeconds: 5,
-  /** Command line: API key length in characters. */
+  /** API key length in characters. */
   apiKeyCharactersMin: 16,
   apiKeyCharactersMax: 512,
   /** Log: bytes that wait to be written; beyond it lines are left out and counted. */
@@ -231,12 +243,20 @@ export const LIMITS = {
   peerBackoffMsMax: 10_000,
   /** `turnpike peer`: a finished stream waits this long for the other side to know. */
   streamLingerMs: 2_000,
-  /** Data plane: threads by default at most, entries of its tables. */
+  /** Data plane: threads by default at most and at all, addresses of a side, slots for relays. */
   workersDefaultMax: 4,
+  workersMax: 16,
+  addressesPerSideMax: 16,
+  trunkPeersLimit: 65_536,
+  /** Data plane: entries of its tables by default, and what options may ask for. */
+  clientFlowsLimit: 16_777_216,
+  sessionsLimit: 16_777_216,
   clientFlowsMax: 262_144,
   sessionsMax: 262_144,
   /** Data plane: bytes of a worker's queue of punted datagrams, and of each socket's buffers. */
   puntQueueBytes: 1_048_576,
+  puntQueueBytesMin: 16_384,
+  puntQueueBytesLimit: 268_435_456,
   socketBufferBytes: 4_194_304,
   /** Data plane: UDP payload of a bundled trunk datagram, by default and at least. */
   trunkMtuBytes: 1_452,

@@ -1,7 +1,7 @@
 import { TurnpikeError } from '../errors.js';
-import { RFC } from '../limits.js';
+import { NAME_PATTERN, RFC } from '../limits.js';
 import { hmac } from '../stun/hmac.js';
-import { isName, NAME_PATTERN } from './keys.js';
+import { isName } from './keys.js';
 
 /** What a peer's username says (PROTOCOL.md section 2); trust it once its password is proved. */
 export interface Credential {

@@ -6,13 +6,8 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
+import { NAME_PATTERN, SECRET_BYTES } from '../limits.js';
 import type { UnixMs } from '../units.js';
-
-/** Tenant and relay names (PROTOCOL.md, terms). */
-export const NAME_PATTERN = '[a-z0-9][a-z0-9.-]{0,62}';
-
-/** Bytes of every secret and of a key where no other length is said. */
-export const SECRET_BYTES = 32;
 
 const NAME = new RegExp(`^${NAME_PATTERN}$`);
 const TRUNK_DATA_KEY_BYTES = 16;

@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
+import { LIMITS, SECRET_BYTES } from '../limits.js';
 import { hmac } from '../stun/hmac.js';
 import type { Clock } from '../units.js';
 import { BoundedCache } from './bounded-cache.js';
-import { nonceKey, SECRET_BYTES, trunkEpoch } from './keys.js';
+import { nonceKey, trunkEpoch } from './keys.js';
 
 /** Starts every NONCE of a server of RFC 8489 (section 9.2). */
 const NONCE_COOKIE = 'obMatJos2';

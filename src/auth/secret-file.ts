@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TurnpikeError } from '../errors.js';
-import { SECRET_BYTES } from './keys.js';
+import { SECRET_BYTES } from '../limits.js';
 
 /** What `turnpike secret relay` writes. */
 export interface RelaySecrets {

@@ -1,5 +1,5 @@
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
+import { FORMS } from '../options/forms.js';
 import type { ForwardingOptions } from '../relay/forwarding-options.js';
 import type { CommandContext } from './command.js';
 import type { OptionTable } from './config/option.js';
@@ -7,51 +7,37 @@ import type { OptionTable } from './config/option.js';
 /** The options of `turnpike relay` that say how its data plane forwards. */
 export const FORWARDING_TABLE = {
   workers: {
-    kind: 'integer',
+    ...FORMS.workers,
     placeholder: 'N',
     description: 'forwarding threads',
-    minimum: 1,
-    maximum: 16,
     defaultText: 'one per CPU, up to 4',
   },
   trunkMtu: {
-    kind: 'integer',
+    ...FORMS.trunkMtuBytes,
     placeholder: 'BYTES',
     description: 'longest UDP payload that records to one relay are bundled into',
-    minimum: LIMITS.trunkMtuBytesMin,
-    maximum: LIMITS.trunkMtuBytesMax,
-    default: LIMITS.trunkMtuBytes,
   },
   coalescing: {
-    kind: 'integer',
+    ...FORMS.coalescingUs,
     placeholder: 'US',
     description: 'microseconds that packets wait at most for company, only under load; 0: never',
-    minimum: 0,
-    maximum: LIMITS.coalescingUsMax,
-    default: LIMITS.coalescingUs,
   },
   busyPoll: {
-    kind: 'integer',
+    ...FORMS.busyPollUs,
     placeholder: 'US',
     description: 'microseconds that a thread asks for packets before it sleeps; costs CPU time',
-    minimum: 0,
-    maximum: LIMITS.busyPollUsMax,
     defaultText: 'off',
   },
   cpus: {
-    kind: 'integer',
+    ...FORMS.cpus,
     placeholder: 'CPU',
     description: 'a CPU to pin a forwarding thread to, one option for each thread',
-    minimum: 0,
-    maximum: LIMITS.cpusMax - 1,
-    repeat: true,
     defaultText: "the scheduler's choice",
   },
   xdp: {
-    kind: 'text',
+    ...FORMS.xdpInterfaces,
     placeholder: 'DEVICE',
     description: 'network device in whose driver to forward (XDP), one option for each device',
-    repeat: true,
     defaultText: 'none',
   },
   xdpGeneric: {

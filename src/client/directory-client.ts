@@ -3,13 +3,16 @@ import { Compile } from 'typebox/compile';
 import { type TransportAddress, transportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { checkOptions } from '../options/check.js';
+import type { Checked } from '../options/form.js';
 import { AddressShape, Name } from '../registry/schemas.js';
 import {
   type DirectoryAccess,
   directoryProblem,
   directoryUnreachable,
-  directoryUrl,
+  routeUrl,
 } from './directory-problem.js';
+import { ACCESS_FORMS, CALL_FORMS, REQUEST_FORMS } from './forms.js';
 import { type ConnectionOffer, parseOffer } from './grant.js';
 import { exchangeJson, type TextAnswer } from './http-json.js';
 import { aborted } from './rejection.js';
@@ -56,6 +59,8 @@ const relaysValidator = Compile(
   }),
 );
 
+type CheckedAccess = Checked<DirectoryAccess, typeof ACCESS_FORMS>;
+
 /**
  * The directory's HTTP interface for peers and their servers (PROTOCOL.md section 5). Each call
  * is given up after LIMITS.directoryAnswerMs. All of them throw TurnpikeError:
@@ -64,25 +69,37 @@ const relaysValidator = Compile(
  * it did not answer, ERR_TURNPIKE_ABORTED.
  */
 export class DirectoryClient {
-  readonly #access: DirectoryAccess;
+  readonly #access: CheckedAccess;
 
-  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG for a URL that is not http: or https: */
+  /**
+   * @param access - the directory and the API key
+   * @throws TurnpikeError as `checkOptions`
+   */
   constructor(access: DirectoryAccess) {
-    directoryUrl(access.url, '');
-    this.#access = access;
+    this.#access = checkOptions('DirectoryClient', ACCESS_FORMS, access);
   }
 
-  /** Asks for a pair of relays and the credentials of both peers. */
+  /**
+   * Asks for a pair of relays and the credentials of both peers.
+   * @param request - what the directory may know of the two, the first peer's first
+   * @throws TurnpikeError as the class says; ERR_TURNPIKE_CONFIG for a request out of bounds
+   */
   async createConnection(
     request: ConnectionRequest,
     options: CallOptions = {},
   ): Promise<ConnectionOffer> {
-    return parseOffer(await this.#call('POST', 'v1/connections', request, options.signal));
+    const call = 'DirectoryClient#createConnection';
+    const forms = REQUEST_FORMS;
+    const body = checkOptions<ConnectionRequest, typeof forms>(call, forms, request);
+    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
+    return parseOffer(await this.#call('POST', 'v1/connections', body, signal));
   }
 
   /** Lists the relays that may be chosen: to measure latencies to. */
   async listRelays(options: CallOptions = {}): Promise<RelaySummary[]> {
-    const answer = await this.#call('GET', 'v1/relays', undefined, options.signal);
+    const call = 'DirectoryClient#listRelays';
+    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
+    const answer = await this.#call('GET', 'v1/relays', undefined, signal);
     if (!relaysValidator.Check(answer)) throw senseless('a malformed list of relays');
     try {
       return answer.relays.map(({ id, region, addresses }) => ({
@@ -101,7 +118,7 @@ export class DirectoryClient {
     body: unknown,
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
-    const url = directoryUrl(this.#access.url, route);
+    const url = routeUrl(this.#access.directoryUrl, route);
     const { status, text } = await this.#exchange(method, url, body, signal);
     if (status < 200 || status > 299) throw directoryProblem(status, text);
     try {

@@ -2,9 +2,9 @@ import { TurnpikeError } from '../errors.js';
 
 /** How to reach a directory. */
 export interface DirectoryAccess {
-  /** The directory's base URL, `http:` or `https:`. */
-  readonly url: string | URL;
-  /** Names the tenant. */
+  /** The directory's base URL, `http:` or `https:`; it may have a path. */
+  readonly directoryUrl: string | URL;
+  /** Names the tenant: 16 to 512 characters of a bearer token. */
   readonly apiKey: string;
   /** Certificate authorities in PEM, instead of the system's. */
   readonly ca?: string | Buffer | undefined;
@@ -16,7 +16,7 @@ export interface DirectoryAccess {
  * @param route - such as `v1/relays`, without a leading slash
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a base that is no http: or https: URL
  */
-export function directoryUrl(base: string | URL, route: string): URL {
+export function routeUrl(base: string | URL, route: string): URL {
   const url = URL.canParse(String(base)) ? new URL(base) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     const got = JSON.stringify(String(base));

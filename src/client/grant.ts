@@ -1,15 +1,17 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
-import { canonicalIp, type TransportAddress, transportAddress } from '../address.js';
+import { type AddressInput, canonicalIp, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { RFC } from '../limits.js';
 import { AddressShape, Name } from '../registry/schemas.js';
+
+const GrantAddress = Type.Union([AddressShape, Type.String({ maxLength: 64 })]);
 
 /** One peer's half of the directory's answer, as it travels (PROTOCOL.md section 5). */
 const PeerHalf = Type.Object({
   role: Type.Union([Type.Literal(0), Type.Literal(1)]),
   relay: Type.Object({ id: Name, region: Name, ...AddressShape.properties }),
-  peerRelay: AddressShape,
+  peerRelay: GrantAddress,
   username: Type.String({ minLength: 1, maxLength: RFC.usernameBytesMax }),
   password: Type.String({ minLength: 1, maxLength: RFC.usernameBytesMax }),
 });
@@ -21,7 +23,8 @@ const Common = {
 };
 
 const OfferShape = Type.Object({ ...Common, peers: Type.Tuple([PeerHalf, PeerHalf]) });
-const GrantShape = Type.Object({ ...Common, ...PeerHalf.properties });
+/** A grant as `parseGrant` takes it. */
+export const GrantShape = Type.Object({ ...Common, ...PeerHalf.properties });
 
 const offerValidator = Compile(OfferShape);
 const grantValidator = Compile(GrantShape);
@@ -41,6 +44,9 @@ export interface ConnectionGrant {
   readonly username: string;
   readonly password: string;
 }
+
+/** A grant as an application may hand it on: the other relay's address as text or as an object. */
+export type GrantInput = Omit<ConnectionGrant, 'peerRelay'> & { readonly peerRelay: AddressInput };
 
 /** The directory's answer: both halves, the first peer's first. */
 export interface ConnectionOffer {
@@ -85,7 +91,7 @@ function canonicalGrant(grant: Static<typeof GrantShape>): ConnectionGrant {
       realm,
       role,
       relay: { ...relay, address: canonicalIp(relay.address) },
-      peerRelay: transportAddress(peerRelay.address, peerRelay.port),
+      peerRelay: toAddress(peerRelay),
       username,
       password,
     };

@@ -1,5 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
+import { optionsOf } from '../options/check.js';
+import { MEET_FORMS, RENDEZVOUS_FORMS } from './forms.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
 import type { Peer } from './peer.js';
@@ -22,19 +24,16 @@ export interface MeetOptions extends Omit<PeerOptions, 'grant'> {
 }
 
 /** A room and how to open the Peer. */
-export interface JoinOptions extends Omit<RendezvousOptions, 'url'>, MeetOptions {
-  /** The directory's base URL, `http:` or `https:`. */
-  readonly directoryUrl: string | URL;
-}
+export interface JoinOptions extends RendezvousOptions, MeetOptions {}
 
 /** `Peer.open`, handed in so that this file does not import the class that offers it. */
 type OpenPeer = (options: PeerOptions) => Promise<Peer>;
 
 /** Enters a room for one connection; see `Peer.join`. */
 export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Peer> {
-  const rendezvous = await Rendezvous.open({ ...options, url: options.directoryUrl });
+  const rendezvous = await Rendezvous.open(optionsOf<RendezvousOptions>(RENDEZVOUS_FORMS, options));
   try {
-    const peer = await meet(rendezvous, options, open);
+    const peer = await meet(rendezvous, optionsOf<MeetOptions>(MEET_FORMS, options), open);
     peer.once('close', () => rendezvous.close());
     return peer;
   } catch (error) {
@@ -78,9 +77,9 @@ async function establish(
   open: OpenPeer,
 ): Promise<Peer> {
   const { grant, over } = introduction;
-  const { onProgress = () => {} } = options;
+  const { onProgress = () => {}, ...opening } = options;
   const signal = either(options.signal, over);
-  const peer = await open({ ...options, grant, signal });
+  const peer = await open({ ...opening, grant, signal });
   const lost = new AbortController();
   peer.once('close', (error) => lost.abort(error));
   try {

@@ -1,22 +1,24 @@
 import type { Logger } from 'pino';
-import type { TransportAddress } from '../address.js';
+import type { AddressInput } from '../address.js';
 import type { IntegrityPreference } from '../auth/client-credentials.js';
+import type { Checked } from '../options/form.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { RandomBytes } from '../units.js';
 import type { MessageFault } from './connection-options.js';
-import type { ConnectionGrant } from './grant.js';
+import type { PEER_FORMS } from './forms.js';
+import type { ConnectionGrant, GrantInput } from './grant.js';
 import type { Scheduler } from './scheduler.js';
 
 export interface PeerOptions {
   /** This peer's half of the directory's answer. */
-  readonly grant: ConnectionGrant;
+  readonly grant: GrantInput;
   /** Local address of the UDP socket; default any, on a free port. */
-  readonly bind?: TransportAddress | undefined;
+  readonly bind?: AddressInput | undefined;
   /** Integrity to insist on; default `auto`, which is SHA-256 where the relay offers it. */
   readonly integrity?: IntegrityPreference | undefined;
-  /** LIFETIME to ask the relay for, seconds; default 600, at most 3,600. */
+  /** LIFETIME to ask the relay for, seconds; default 600, 1 to 3,600. */
   readonly lifetimeSeconds?: number | undefined;
-  /** Messages held for async iteration; default LIMITS.receiveQueueMessagesMax. */
+  /** Messages held for async iteration, 1 to 1,048,576; default 1,024. */
   readonly receiveQueueMessagesMax?: number | undefined;
   /** Ends `Peer.open`; afterwards it has no effect. */
   readonly signal?: AbortSignal | undefined;
@@ -56,3 +58,8 @@ export interface PeerStats {
   /** Integrity in use with the relay. */
   readonly integrity: IntegrityKind | undefined;
 }
+
+/** What a Peer works with: checked options. */
+export type CheckedPeerOptions = Omit<Checked<PeerOptions, typeof PEER_FORMS>, 'grant'> & {
+  readonly grant: ConnectionGrant;
+};

@@ -1,20 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { types } from 'node:util';
 import type { Logger } from 'pino';
-import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
-import { TurnpikeError } from '../errors.js';
+import { type AddressInput, formatAddress, type TransportAddress, toAddress } from '../address.js';
+import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { checkOptions, wrongArgument } from '../options/check.js';
 import { decodeChannelData, encodeChannelData } from '../stun/channel-data.js';
 import { decodeMessage } from '../stun/message.js';
 import { Connection } from './connection.js';
 import type { ConnectionState } from './connection-state.js';
+import type { CallOptions } from './directory-client.js';
+import { CALL_FORMS, JOIN_FORMS, MEET_FORMS, PEER_FORMS } from './forms.js';
 import type { ConnectionGrant } from './grant.js';
 import { type JoinOptions, joinRoom, type MeetOptions, meet } from './join.js';
 import { MessageQueue } from './message-queue.js';
-import type { IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
+import type { CheckedPeerOptions, IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
 import { aborted, addressChanged } from './rejection.js';
 import { RelayPath } from './relay-path.js';
-import type { Rendezvous } from './rendezvous.js';
+import { Rendezvous } from './rendezvous.js';
 import { systemScheduler } from './scheduler.js';
 
 interface PeerEvents {
@@ -60,17 +64,17 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   #sendErrors = 0;
   #receiveDrops = 0;
 
-  private constructor(options: PeerOptions) {
+  private constructor(options: CheckedPeerOptions) {
     super();
     this.grant = options.grant;
-    this.#logger = options.logger?.child({ connectionId: options.grant.connectionId });
-    this.#queue = new MessageQueue(
-      options.receiveQueueMessagesMax ?? LIMITS.receiveQueueMessagesMax,
-    );
+    // A logger that is not pino's may have no children.
+    const { connectionId } = options.grant;
+    this.#logger = options.logger?.child?.({ connectionId }) ?? options.logger;
+    this.#queue = new MessageQueue(options.receiveQueueMessagesMax);
     this.#connection = new Connection({
       grant: options.grant,
-      integrity: options.integrity ?? 'auto',
-      lifetimeSeconds: options.lifetimeSeconds ?? LIMITS.lifetimeSeconds,
+      integrity: options.integrity,
+      lifetimeSeconds: options.lifetimeSeconds,
       scheduler: options.scheduler ?? systemScheduler,
       random: options.random ?? randomBytes,
       transmit: (datagram) => this.#path?.send(datagram),
@@ -91,6 +95,19 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    *   open then.
    */
   static async open(options: PeerOptions): Promise<Peer> {
+    try {
+      const checked = checkOptions<PeerOptions, typeof PEER_FORMS>(
+        'Peer.open',
+        PEER_FORMS,
+        options,
+      );
+      return await Peer.#open(checked as CheckedPeerOptions);
+    } catch (error) {
+      throw asTurnpikeError('Peer.open', error);
+    }
+  }
+
+  static async #open(options: CheckedPeerOptions): Promise<Peer> {
     const { grant, signal } = options;
     if (signal?.aborted) throw aborted(signal);
     const peer = new Peer(options);
@@ -121,8 +138,17 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    * closed with ERR_TURNPIKE_CLOSED when the other side asks for a new connection.
    * @throws as `Rendezvous.open` and `Peer.meet`
    */
-  static join(options: JoinOptions): Promise<Peer> {
-    return joinRoom(options, (peerOptions) => Peer.open(peerOptions));
+  static async join(options: JoinOptions): Promise<Peer> {
+    try {
+      const checked = checkOptions<JoinOptions, typeof JOIN_FORMS>(
+        'Peer.join',
+        JOIN_FORMS,
+        options,
+      );
+      return await joinRoom(checked, (peerOptions) => Peer.open(peerOptions));
+    } catch (error) {
+      throw asTurnpikeError('Peer.join', error);
+    }
   }
 
   /**
@@ -130,8 +156,19 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    * without leaving the room.
    * @throws as `Rendezvous.next`, `Peer.open` and `connect`; nothing but the rendezvous stays open
    */
-  static meet(rendezvous: Rendezvous, options: MeetOptions = {}): Promise<Peer> {
-    return meet(rendezvous, options, (peerOptions) => Peer.open(peerOptions));
+  static async meet(rendezvous: Rendezvous, options: MeetOptions = {}): Promise<Peer> {
+    try {
+      const checked = checkOptions<MeetOptions, typeof MEET_FORMS>(
+        'Peer.meet',
+        MEET_FORMS,
+        options,
+      );
+      if (!Rendezvous.isOne(rendezvous))
+        throw wrongArgument('Peer.meet', 'a Rendezvous', rendezvous);
+      return await meet(rendezvous, checked, (peerOptions) => Peer.open(peerOptions));
+    } catch (error) {
+      throw asTurnpikeError('Peer.meet', error);
+    }
   }
 
   get state(): ConnectionState {
@@ -176,14 +213,13 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    * within 30 s. After ERR_TURNPIKE_REJECTED with `stunCode` 403 (the two addresses do not match)
    * or 447 (the other side did not connect in time), ERR_TURNPIKE_TIMEOUT and ERR_TURNPIKE_ABORTED
    * the peer is open still: call `connect` again, or `close`. Any other failure closes it.
-   * @param peerAddress - the other peer's `mappedAddress`
+   * @param peerAddress - the other peer's `mappedAddress`, as text or as an object
    */
-  async connect(
-    peerAddress: TransportAddress,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<void> {
-    this.#peerAddress = transportAddress(peerAddress.address, peerAddress.port);
-    await this.#connection.connect(this.#peerAddress, options.signal);
+  async connect(peerAddress: AddressInput, options: CallOptions = {}): Promise<void> {
+    const call = 'Peer#connect';
+    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
+    this.#peerAddress = toAddress(peerAddress);
+    await this.#connection.connect(this.#peerAddress, signal);
     this.#logger?.debug({ channel: this.#connection.channel }, 'established');
   }
 
@@ -191,9 +227,13 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    * Sends one payload; it is copied, so the caller may reuse the memory.
    * @returns false when it was dropped and counted in `sendDrops`: not established, closed, or the
    *   kernel has LIMITS.sendQueueDatagramsMax datagrams of ours unsent
-   * @throws TurnpikeError ERR_TURNPIKE_PAYLOAD_TOO_LARGE beyond `payloadBytesMax`
+   * @throws TurnpikeError ERR_TURNPIKE_PAYLOAD_TOO_LARGE beyond `payloadBytesMax`,
+   *   ERR_TURNPIKE_CONFIG for anything but a Uint8Array
    */
   send(payload: Uint8Array): boolean {
+    if (!types.isUint8Array(payload)) {
+      throw wrongArgument('Peer#send', 'a Uint8Array, such as a Buffer', payload);
+    }
     if (payload.length > this.payloadBytesMax) {
       throw new TurnpikeError(
         'ERR_TURNPIKE_PAYLOAD_TOO_LARGE',
@@ -233,10 +273,11 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   /**
    * Closes the connection at the relay, waiting at most 2 s for its answer, and releases the
    * socket. Idempotent; never rejects.
-   * @param reason - what the 'close' event and async iteration report; nothing when left out
+   * @param reason - what the 'close' event and async iteration report; nothing when left out. What
+   *   is no TurnpikeError becomes the cause of one, ERR_TURNPIKE_CLOSED
    */
   async close(reason?: TurnpikeError): Promise<void> {
-    await this.#connection.close(reason);
+    await this.#connection.close(reason === undefined ? undefined : closeReason(reason));
     await this.#path?.close();
   }
 
@@ -309,4 +350,9 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     void this.#path?.close();
     this.emit('close', reason);
   }
+}
+
+function closeReason(reason: unknown): TurnpikeError {
+  if (isTurnpikeError(reason)) return reason;
+  return new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection was closed', { cause: reason });
 }

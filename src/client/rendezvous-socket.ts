@@ -5,7 +5,7 @@ import {
   type DirectoryAccess,
   directoryProblem,
   directoryUnreachable,
-  directoryUrl,
+  routeUrl,
 } from './directory-problem.js';
 import { readText } from './http-json.js';
 import { aborted } from './rejection.js';
@@ -35,7 +35,7 @@ export class RendezvousSocket {
    */
   static async open(options: RendezvousSocketOptions): Promise<RendezvousSocket> {
     const { access, signal } = options;
-    const url = directoryUrl(access.url, 'v1/rendezvous');
+    const url = routeUrl(access.directoryUrl, 'v1/rendezvous');
     if (signal?.aborted) throw aborted(signal);
     const socket = new WebSocket(url, {
       headers: { authorization: `Bearer ${access.apiKey}` },

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import { type TransportAddress, transportAddress } from '../address.js';
-import { isTurnpikeError, TurnpikeError } from '../errors.js';
+import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { checkOptions } from '../options/check.js';
 import type { RandomBytes } from '../units.js';
-import type { PeerHints } from './directory-client.js';
+import type { CallOptions, PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
+import { CALL_FORMS, RENDEZVOUS_FORMS } from './forms.js';
 import { parseGrant } from './grant.js';
 import { Introduction } from './introduction.js';
 import { aborted } from './rejection.js';
@@ -71,12 +73,26 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   /**
    * Enters a room.
    * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with `status` when the directory refuses;
-   *   ERR_TURNPIKE_DIRECTORY_UNREACHABLE; ERR_TURNPIKE_CONFIG for the URL; ERR_TURNPIKE_ABORTED
+   *   ERR_TURNPIKE_DIRECTORY_UNREACHABLE; ERR_TURNPIKE_ABORTED; as `checkOptions`
    */
   static async open(options: RendezvousOptions): Promise<Rendezvous> {
-    const rendezvous = new Rendezvous(options);
-    await rendezvous.#open(options.signal);
-    return rendezvous;
+    try {
+      const checked = checkOptions<RendezvousOptions, typeof RENDEZVOUS_FORMS>(
+        'Rendezvous.open',
+        RENDEZVOUS_FORMS,
+        options,
+      );
+      const rendezvous = new Rendezvous(checked);
+      await rendezvous.#open(checked.signal);
+      return rendezvous;
+    } catch (error) {
+      throw asTurnpikeError('Rendezvous.open', error);
+    }
+  }
+
+  /** Whether a value is one, whatever a Proxy of it says. */
+  static isOne(value: unknown): value is Rendezvous {
+    return typeof value === 'object' && value !== null && #member in value;
   }
 
   /**
@@ -85,8 +101,9 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
    * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS when the directory ended
    *   it (room full, replaced, …) or it was closed; ERR_TURNPIKE_DIRECTORY
    */
-  async next(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Introduction> {
-    const { signal } = options;
+  async next(options: CallOptions = {}): Promise<Introduction> {
+    const call = 'Rendezvous#next';
+    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
     if (this.#waiter !== undefined) {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'next() is under way already');
     }

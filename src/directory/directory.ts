@@ -9,10 +9,11 @@ import {
   type TransportAddress,
   transportAddress,
 } from '../address.js';
-import { SECRET_BYTES } from '../auth/keys.js';
-import { TurnpikeError } from '../errors.js';
+import { bindAdvice } from '../advice.js';
+import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import { type Health, healthOf } from '../health.js';
-import { type Clock, type RandomBytes, systemClock } from '../units.js';
+import { checkOptions } from '../options/check.js';
+import { systemClock } from '../units.js';
 import { ConnectionBroker } from './connection-broker.js';
 import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
@@ -23,6 +24,7 @@ import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/ren
 import { createHttpServer, renewTls, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
 import { NonceMemory } from './nonce-memory.js';
+import { type CheckedDirectoryOptions, DIRECTORY_FORMS, type DirectoryOptions } from './options.js';
 import { NOTHING_REPORTED } from './reachability/view.js';
 import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
@@ -30,22 +32,6 @@ import { MemoryStore, type RelayFact, type Store } from './store/memory.js';
 
 /** How often it is looked for what is due: silent relays, rooms and sockets. */
 const SWEEP_MS = 250;
-
-/** What a directory is opened with. */
-export interface DirectoryOptions {
-  /** Port 0 lets the system choose. */
-  readonly listen: TransportAddress;
-  /** 32 bytes, the same at every directory of a cluster. */
-  readonly clusterSecret: Uint8Array;
-  /** At least one. */
-  readonly apiKeys: readonly ApiKey[];
-  /** Without it the server speaks plain HTTP, which is for loopback or behind a proxy. */
-  readonly tls?: TlsFiles;
-  /** Silent by default. */
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly random?: RandomBytes;
-}
 
 /**
  * The directory: knows the relays that are alive, picks a pair of them for two peers, and mints the
@@ -84,11 +70,19 @@ export class Directory {
   /**
    * Opens a directory.
    * @returns when it listens
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable API keys or TLS files,
-   *   ERR_TURNPIKE_SECRET for a cluster secret of another length than 32 bytes, ERR_TURNPIKE_BIND
-   *   with `errno` and `address` when it cannot listen
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for unusable API keys or TLS
+   *   files; ERR_TURNPIKE_BIND with `errno` and `address` when it cannot listen
    */
   static async open(options: DirectoryOptions): Promise<Directory> {
+    try {
+      const forms = DIRECTORY_FORMS;
+      return await Directory.#open(checkOptions('Directory.open', forms, options));
+    } catch (error) {
+      throw asTurnpikeError('Directory.open', error);
+    }
+  }
+
+  static async #open(options: CheckedDirectoryOptions): Promise<Directory> {
     const {
       listen,
       clusterSecret,
@@ -98,9 +92,6 @@ export class Directory {
       clock = systemClock,
       random = randomBytes,
     } = options;
-    if (clusterSecret.length !== SECRET_BYTES) {
-      throw new TurnpikeError('ERR_TURNPIKE_SECRET', `a cluster secret has ${SECRET_BYTES} bytes`);
-    }
     const keys = new ApiKeys(apiKeys);
     const metrics = new DirectoryMetrics();
     const relays = new RelayTable(clock);
@@ -145,15 +136,25 @@ export class Directory {
     const scheme = tls === undefined ? 'http' : 'https';
     const directory = new Directory({ app, store, keys, relays, sweep, scheme });
     opened = directory;
-    if (tls === undefined && !isLoopback(directory.address)) {
+    try {
+      directory.#announce(logger);
+    } catch (error) {
+      // A logger of the caller's threw: nothing may stay open.
+      await directory.close();
+      throw error;
+    }
+    return directory;
+  }
+
+  #announce(logger: Logger): void {
+    if (this.url.startsWith('http:') && !isLoopback(this.address)) {
       logger.warn(
-        { address: formatAddress(directory.address) },
+        { address: formatAddress(this.address) },
         'listening without TLS on an address that others can reach: API keys and passwords ' +
           'travel in the clear',
       );
     }
-    logger.info({ url: directory.url }, 'directory open');
-    return directory;
+    logger.info({ url: this.url }, 'directory open');
   }
 
   /**
@@ -209,7 +210,8 @@ async function listenOn(app: App, listen: TransportAddress): Promise<void> {
     await app.close();
     const { code } = cause as NodeJS.ErrnoException;
     const address = formatAddress(listen);
-    throw new TurnpikeError('ERR_TURNPIKE_BIND', `cannot listen on ${address}: ${code ?? cause}`, {
+    const why = `${code ?? cause}${bindAdvice(code, listen)}`;
+    throw new TurnpikeError('ERR_TURNPIKE_BIND', `cannot listen on ${address}: ${why}`, {
       cause,
       address,
       ...(code === undefined ? {} : { errno: code }),

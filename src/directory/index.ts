@@ -1,3 +1,4 @@
-export { Directory, type DirectoryOptions } from './directory.js';
+export { Directory } from './directory.js';
 export type { ApiKey } from './http/api-keys.js';
 export type { TlsFiles } from './http/server.js';
+export type { DirectoryOptions } from './options.js';

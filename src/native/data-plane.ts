@@ -6,7 +6,7 @@ import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { CommandBacklog } from './command-backlog.js';
 import { checkStatus, openFailure } from './failures.js';
 import { LegCounters } from './leg-counters.js';
-import { checkOptions } from './options.js';
+import { checkedOptions } from './options.js';
 import { SharedCounters } from './shared-counters.js';
 import type {
   ClientAction,
@@ -70,10 +70,10 @@ export class NativeDataPlane implements DataPlane {
    *   `errno` and `address`) or ERR_TURNPIKE_NATIVE; nothing stays open then
    */
   constructor(binding: NativeBinding, options: DataPlaneOptions) {
-    const checked = checkOptions(options, binding.limits);
+    const checked = checkedOptions(options);
     this.#limits = binding.limits;
     this.#trunkPeersMax = checked.trunkPeersMax;
-    this.#onBatch = options.onBatch;
+    this.#onBatch = checked.onBatch;
     this.#scratch = new Scratch(binding.limits.scratchBytes);
     this.#counters = new SharedCounters(binding, checked);
     this.#legs = new LegCounters({ ...checked, fastPath: checked.xdpInterfaces.length > 0 });

@@ -1,4 +1,5 @@
-import type { TransportAddress } from '../address.js';
+import type { AddressInput, TransportAddress } from '../address.js';
+import type { OneOrMore } from '../options/form.js';
 
 /** Which of the two faces of a relay a socket belongs to. */
 export type SocketSide = 'client' | 'trunk';
@@ -122,45 +123,45 @@ export interface SessionAction {
 
 export interface DataPlaneOptions {
   /** Addresses for peers, at least one; port 0 takes a free one. At most 16. */
-  readonly clientAddresses: readonly TransportAddress[];
-  /** Addresses for other relays; may be empty. At most 16. */
-  readonly trunkAddresses: readonly TransportAddress[];
+  readonly clientAddresses: OneOrMore<AddressInput>;
+  /** Addresses for other relays, at most 16; default none. */
+  readonly trunkAddresses?: OneOrMore<AddressInput> | undefined;
   /** Threads, 1 to 16; default one per CPU up to 4. */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** Client flows that each worker can hold; default 262,144. */
-  readonly clientFlowsMax?: number;
+  readonly clientFlowsMax?: number | undefined;
   /**
    * Places for sessions; default 262,144. An index is a place (0 … n-1) plus any multiple of the
    * power of two that n does not exceed, so that each use of a place can have an index of its own.
    */
-  readonly sessionsMax?: number;
+  readonly sessionsMax?: number | undefined;
   /** Slots for other relays; default 1,024. */
-  readonly trunkPeersMax?: number;
+  readonly trunkPeersMax?: number | undefined;
   /** Bytes of each worker's queue of punted datagrams; default 1 MiB. */
-  readonly puntQueueBytes?: number;
+  readonly puntQueueBytes?: number | undefined;
   /** Socket receive and send buffer in bytes; default 4 MiB, clamped by the kernel. */
-  readonly socketBufferBytes?: number;
+  readonly socketBufferBytes?: number | undefined;
   /** Largest UDP payload of a bundled trunk datagram; default 1,452. */
-  readonly trunkMtuBytes?: number;
+  readonly trunkMtuBytes?: number | undefined;
   /**
    * Under load, the microseconds that packets wait at most for company, 0 to 1,000; default 50.
    * 0: never. An idle plane adds nothing whatever this says.
    */
-  readonly coalescingUs?: number;
+  readonly coalescingUs?: number | undefined;
   /**
    * Microseconds that an idle worker asks its sockets again and again before it sleeps; default 0.
    * Saves the time of waking up and costs up to a whole CPU for each worker.
    */
-  readonly busyPollUs?: number;
+  readonly busyPollUs?: number | undefined;
   /**
    * Bare Closed indications a second, all in all, to sources of ChannelData that meets no entry
    * (PROTOCOL.md section 2); default 0, which sends none. One source gets 10 a second of each
    * worker at most, the addresses given to `setRelayHosts` none, and no datagram under 20 bytes is
    * answered.
    */
-  readonly closedHintsPerSecond?: number;
+  readonly closedHintsPerSecond?: number | undefined;
   /** CPUs that the workers are pinned to, in turn; default none: the scheduler chooses. */
-  readonly cpus?: readonly number[];
+  readonly cpus?: readonly number[] | undefined;
   /**
    * Network devices in whose drivers packets are forwarded before they reach a socket (XDP);
    * default none. Needs CAP_BPF and CAP_NET_ADMIN; where it cannot be had, `xdp` of the open data

@@ -1,6 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { NAME_PATTERN } from '../auth/keys.js';
-import { LIMITS } from '../limits.js';
+import { LIMITS, NAME_PATTERN } from '../limits.js';
 import type { Registry } from './types.js';
 
 /**
@@ -18,6 +17,30 @@ export const AddressText = Type.String({ minLength: 2, maxLength: 45 });
 export const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
 
 export const AddressShape = Type.Object({ address: AddressText, port: Port });
+
+/** Relay or region id to a round trip in milliseconds. */
+export const Latencies = Type.Record(
+  Type.String({ pattern: `^${NAME_PATTERN}$` }),
+  Type.Number({ minimum: 0, maximum: 60_000 }),
+  {
+    additionalProperties: false,
+    maxProperties: LIMITS.latenciesMax,
+    description: 'Relay or region id to milliseconds, as the peer measured.',
+  },
+);
+
+/** The address families of a peer. */
+export const Families = Type.Array(Type.Union([Type.Literal(4), Type.Literal(6)]), {
+  minItems: 1,
+  maxItems: 2,
+  description: 'The address families that it can use; it is served with no other.',
+});
+
+/** Relays that a peer would rather not be given. */
+export const AvoidedRelays = Type.Array(Name, {
+  maxItems: LIMITS.avoidedRelaysMax,
+  description: 'Ids of relays that it is not given while another can serve.',
+});
 
 /** Unix milliseconds that a number holds exactly. */
 const UnixMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });

@@ -4,19 +4,10 @@ import {
   familyOf,
   formatAddress,
   isWildcard,
-  parseAddress,
   sameAddress,
   type TransportAddress,
 } from '../address.js';
 import { TurnpikeError } from '../errors.js';
-
-/** An address as options take it: `IP:PORT`, `[IPv6]:PORT`, or decoded. */
-export type AddressInput = string | TransportAddress;
-
-/** @throws TurnpikeError ERR_TURNPIKE_ADDRESS */
-export function toAddresses(inputs: readonly AddressInput[]): TransportAddress[] {
-  return inputs.map((input) => (typeof input === 'string' ? parseAddress(input) : input));
-}
 
 /**
  * What a relay tells others to use, for each address it is bound to: the advertised address of the

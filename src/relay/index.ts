@@ -1,2 +1,2 @@
-export type { AddressInput } from './addresses.js';
-export { Relay, type RelayEvents, type RelayOptions } from './service.js';
+export type { RelayOptions } from './options.js';
+export { Relay, type RelayEvents } from './service.js';

@@ -2,27 +2,23 @@ import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { isName, registrationKey, relayKeyPair } from '../auth/keys.js';
+import { registrationKey, relayKeyPair } from '../auth/keys.js';
 import { pooledRandom } from '../auth/random-pool.js';
-import { TurnpikeError } from '../errors.js';
+import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../health.js';
 import { LIMITS } from '../limits.js';
 import { openDataPlane } from '../native/index.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
+import { checkOptions } from '../options/check.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/remote-relay.js';
-import { type Clock, type RandomBytes, systemClock } from '../units.js';
-import {
-  type AddressInput,
-  advertisedAddresses,
-  checkAdvertised,
-  toAddresses,
-  wildcardSources,
-} from './addresses.js';
+import { type Clock, systemClock } from '../units.js';
+import { advertisedAddresses, checkAdvertised, wildcardSources } from './addresses.js';
 import { ForwardingNotices } from './forwarding-notices.js';
-import { type ForwardingOptions, forwardingOptions } from './forwarding-options.js';
+import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
+import { type CheckedRelayOptions, RELAY_FORMS, type RelayOptions } from './options.js';
 import { RegistrationClient } from './registration.js';
 import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
@@ -34,39 +30,6 @@ const TICK_MS = 100;
 
 /** How often a relay that stops looks whether the others have answered. */
 const FAREWELL_POLL_MS = 10;
-
-export interface RelayOptions extends ForwardingOptions {
-  /** Name of the relay: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
-  readonly id: string;
-  /** Name of the region, of the same form. */
-  readonly region: string;
-  /** Addresses for peers, at least one; port 0 takes a free one. */
-  readonly listen: readonly AddressInput[];
-  /** Addresses for other relays, at least one. */
-  readonly trunk: readonly AddressInput[];
-  /** What to announce for each of `listen`, in order; needed where one is a wildcard. */
-  readonly advertise?: readonly AddressInput[];
-  /** As `advertise`, for `trunk`. */
-  readonly advertiseTrunk?: readonly AddressInput[];
-  /** 32 bytes (PROTOCOL.md section 1). */
-  readonly relaySecret: Uint8Array;
-  /** 32 bytes (PROTOCOL.md section 1). */
-  readonly tenantRoot: Uint8Array;
-  /** The directory to register with; without one the relay knows `relays` only. */
-  readonly directoryUrl?: string;
-  /** Relays known from the start. */
-  readonly relays?: readonly RelayRecord[];
-  /** Legs at once; default LIMITS.legsMax. */
-  readonly legsMax?: number;
-  /** Answers to strangers per source and second; default LIMITS.challengesPerSecond. */
-  readonly challengesPerSecond?: number;
-  /** Answers to strangers per source at once; default LIMITS.challengesBurst. */
-  readonly challengesBurst?: number;
-  /** Default silent. */
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly random?: RandomBytes;
-}
 
 /** `superseded`: a later process registered under the same id (ERR_TURNPIKE_RELAY_ID_TAKEN). */
 export interface RelayEvents {
@@ -102,16 +65,21 @@ export class Relay extends EventEmitter<RelayEvents> {
 
   /**
    * Binds the sockets, starts the threads and, with a directory, begins to register.
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for options that do not fit together,
-   *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_BIND with `errno` and `address`, ERR_TURNPIKE_ADDON
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for options that do not fit
+   *   together, ERR_TURNPIKE_BIND with `errno` and `address`, ERR_TURNPIKE_ADDON
    */
   static async open(options: RelayOptions): Promise<Relay> {
-    checkOptions(options);
-    const listen = toAddresses(options.listen);
-    const trunk = toAddresses(options.trunk);
-    checkAdvertised(listen, toAddresses(options.advertise ?? []), '--advertise');
-    checkAdvertised(trunk, toAddresses(options.advertiseTrunk ?? []), '--advertise-trunk');
-    const legsMax = options.legsMax ?? LIMITS.legsMax;
+    try {
+      return await Relay.#open(checkOptions('Relay.open', RELAY_FORMS, options));
+    } catch (error) {
+      throw asTurnpikeError('Relay.open', error);
+    }
+  }
+
+  static async #open(options: CheckedRelayOptions): Promise<Relay> {
+    const { listen, trunk, legsMax } = options;
+    checkAdvertised(listen, options.advertise, 'advertise');
+    checkAdvertised(trunk, options.advertiseTrunk, 'advertiseTrunk');
     // What arrives while the rules are being made is lost, as a datagram may be.
     let receive: (batch: DataPlaneBatch) => void = () => {};
     const plane = openDataPlane({
@@ -134,7 +102,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     }
   }
 
-  private constructor(options: RelayOptions, plane: DataPlane) {
+  private constructor(options: CheckedRelayOptions, plane: DataPlane) {
     super();
     const {
       clock = systemClock,
@@ -147,17 +115,17 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#plane = plane;
     this.serviceAddresses = advertisedAddresses(
       plane.clientAddresses,
-      toAddresses(options.advertise ?? []),
-      '--advertise',
+      options.advertise,
+      'advertise',
     );
     this.trunkAddresses = advertisedAddresses(
       plane.trunkAddresses,
-      toAddresses(options.advertiseTrunk ?? []),
-      '--advertise-trunk',
+      options.advertiseTrunk,
+      'advertiseTrunk',
     );
     this.#local = { id: options.id, start: clock.now(), privateKey: keys.privateKey };
     this.#startIsKnown = options.directoryUrl === undefined;
-    const legsMax = options.legsMax ?? LIMITS.legsMax;
+    const { legsMax } = options;
     this.#rules = new RelayRules({
       ...options,
       local: this.#local,
@@ -184,7 +152,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     });
     this.#sayXdp();
     this.#metrics = new RelayMetrics(this.#rules, plane);
-    this.updateRelays(options.relays ?? []);
+    this.updateRelays(options.relays);
     this.#registration = this.#register(options, clock);
     const notices = new ForwardingNotices(plane, clock, logger);
     this.#workers = new WorkerWatch(plane, logger);
@@ -210,7 +178,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     }
   }
 
-  #register(options: RelayOptions, clock: Clock): RegistrationClient | undefined {
+  #register(options: CheckedRelayOptions, clock: Clock): RegistrationClient | undefined {
     const { directoryUrl, id, relaySecret } = options;
     if (directoryUrl === undefined) return undefined;
     const meter = new LoadMeter(this.#plane, this.#rules.context.legs, clock);
@@ -348,16 +316,4 @@ function withLanes(
     address,
     ...(lanePorts[index] ?? []).map((port) => ({ address: address.address, port })),
   ]);
-}
-
-function checkOptions({ id, region, listen, trunk, relaySecret, tenantRoot }: RelayOptions): void {
-  const problems = [
-    isName(id) ? '' : `id ${JSON.stringify(id)} is not of the form [a-z0-9][a-z0-9.-]{0,62}`,
-    isName(region) ? '' : `region ${JSON.stringify(region)} is not of that form either`,
-    listen.length > 0 ? '' : 'at least one address to listen on is needed',
-    trunk.length > 0 ? '' : 'at least one trunk address is needed',
-    relaySecret.length === 32 ? '' : 'the relay secret has 32 bytes',
-    tenantRoot.length === 32 ? '' : 'the tenant root has 32 bytes',
-  ].filter((problem) => problem !== '');
-  if (problems.length > 0) throw new TurnpikeError('ERR_TURNPIKE_CONFIG', problems.join('; '));
 }

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import t from 'tap';
 import { DirectoryClient, parseOffer } from '../../src/client/index.js';
 import { LIMITS } from '../../src/limits.js';
-import { httpServer, offerJson, type ScriptedAnswer } from './support/http-server.js';
+import { API_KEY, httpServer, offerJson, type ScriptedAnswer } from './support/http-server.js';
 import { rejectionOf } from './support/until.js';
 
 const PEERS = [{ address: '203.0.113.7' }, { region: 'nyc' }] as const;
@@ -12,12 +12,12 @@ t.test('createConnection asks with the key and reads both halves', async (t) => 
     status: 201,
     body: JSON.stringify({ ...offerJson(), later: 'members are ignored' }),
   }));
-  const client = new DirectoryClient({ url, apiKey: 'key' });
+  const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
   const offer = await client.createConnection({ peers: PEERS, ttlSeconds: 60 });
   t.match(requests[0], {
     method: 'POST',
     url: '/v1/connections',
-    headers: { authorization: 'Bearer key', 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' },
   });
   t.strictSame(JSON.parse(requests[0]?.body ?? ''), { peers: PEERS, ttlSeconds: 60 });
   t.equal(offer.connectionId, '5f'.repeat(16));
@@ -37,7 +37,7 @@ t.test('createConnection asks with the key and reads both halves', async (t) => 
 
 t.test('a base URL may have a path of its own', async (t) => {
   const { url, requests } = await httpServer(t, () => ({ status: 200, body: '{"relays":[]}' }));
-  await new DirectoryClient({ url: `${url}/turnpike`, apiKey: 'key' }).listRelays();
+  await new DirectoryClient({ directoryUrl: `${url}/turnpike`, apiKey: API_KEY }).listRelays();
   t.equal(requests[0]?.url, '/turnpike/v1/relays');
 });
 
@@ -47,7 +47,7 @@ t.test('listRelays gives canonical addresses', async (t) => {
     status: 200,
     body: JSON.stringify({ relays: [relay] }),
   }));
-  t.strictSame(await new DirectoryClient({ url, apiKey: 'key' }).listRelays(), [
+  t.strictSame(await new DirectoryClient({ directoryUrl: url, apiKey: API_KEY }).listRelays(), [
     { id: 'a', region: 'r', addresses: [{ address: '2001:db8::1', port: 3478 }] },
   ]);
 });
@@ -58,7 +58,7 @@ t.test('problems keep their status, code and retryAfterSeconds', async (t) => {
     type: 'application/problem+json',
     body: '{"title":"Service Unavailable","code":"no-relay","detail":"none","retryAfterSeconds":2}',
   }));
-  const client = new DirectoryClient({ url, apiKey: 'key' });
+  const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
   t.match(await rejectionOf(client.createConnection({ peers: PEERS })), {
     code: 'ERR_TURNPIKE_DIRECTORY',
     status: 503,
@@ -89,7 +89,7 @@ t.test('answers that make no sense are the directory’s fault', async (t) => {
     { status: 502, body: '<html>', type: 'text/html' },
   ];
   const { url } = await httpServer(t, () => answers.shift());
-  const client = new DirectoryClient({ url, apiKey: 'key' });
+  const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
   for (let left = answers.length; left > 0; left -= 1) {
     const error = await rejectionOf(client.createConnection({ peers: PEERS }));
     t.match(error, { code: 'ERR_TURNPIKE_DIRECTORY' });
@@ -101,7 +101,7 @@ t.test('a directory that is not there is unreachable', async (t) => {
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const { port } = probe.address() as { port: number };
   await new Promise((resolve) => probe.close(resolve));
-  const client = new DirectoryClient({ url: `http://127.0.0.1:${port}`, apiKey: 'key' });
+  const client = new DirectoryClient({ directoryUrl: `http://127.0.0.1:${port}`, apiKey: API_KEY });
   t.match(await rejectionOf(client.listRelays()), {
     code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',
     errno: 'ECONNREFUSED',
@@ -115,7 +115,7 @@ t.test('a call can be aborted before and while it waits', async (t) => {
     controller.abort('enough');
     return undefined;
   });
-  const client = new DirectoryClient({ url, apiKey: 'key' });
+  const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
   const { signal } = controller;
   t.match(await rejectionOf(client.listRelays({ signal })), {
     code: 'ERR_TURNPIKE_ABORTED',
@@ -126,7 +126,9 @@ t.test('a call can be aborted before and while it waits', async (t) => {
 
 t.test('only http: and https: URLs lead to a directory', async (t) => {
   for (const url of ['ftp://host', 'host:8443', '']) {
-    t.throws(() => new DirectoryClient({ url, apiKey: 'key' }), { code: 'ERR_TURNPIKE_CONFIG' });
+    t.throws(() => new DirectoryClient({ directoryUrl: url, apiKey: API_KEY }), {
+      code: 'ERR_TURNPIKE_CONFIG',
+    });
   }
 });
 

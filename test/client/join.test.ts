@@ -28,11 +28,11 @@ const system = await cluster(t);
 
 t.test('a directory behind TLS is trusted by its authority alone', async (t) => {
   const { url } = await openDirectory(t, { cert: TEST_CERT, key: TEST_KEY });
-  const access = { url, apiKey: API_KEY, ca: TEST_CERT };
+  const access = { directoryUrl: url, apiKey: API_KEY, ca: TEST_CERT };
   t.strictSame(await new DirectoryClient(access).listRelays(), []);
   const rendezvous = await Rendezvous.open({ ...access, room: 'tls' });
   rendezvous.close();
-  const stranger = { url, apiKey: API_KEY };
+  const stranger = { directoryUrl: url, apiKey: API_KEY };
   const untrusted = { code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE', errno: /SELF_SIGNED|VERIFY/ };
   t.match(await rejectionOf(new DirectoryClient(stranger).listRelays()), untrusted);
   t.match(await rejectionOf(Rendezvous.open({ ...stranger, room: 'tls' })), untrusted);
@@ -55,7 +55,7 @@ t.test('two peers that name the same room are connected', async (t) => {
 
 t.test('a peer that comes back gets a new connection with who stayed', async (t) => {
   const options = optionsOf(system, 'again');
-  const staying = await Rendezvous.open({ ...options, url: options.directoryUrl });
+  const staying = await Rendezvous.open(options);
   const [a1, b1] = await Promise.all([Peer.meet(staying), Peer.join(options)]);
   const over = once(a1, 'close');
   await b1.close();
@@ -69,10 +69,7 @@ t.test('a peer that comes back gets a new connection with who stayed', async (t)
 
 t.test('who is asked for a new connection gives up the present one', async (t) => {
   const options = optionsOf(system, 'anew');
-  const [first, second] = await Promise.all([
-    Rendezvous.open({ ...options, url: options.directoryUrl }),
-    Rendezvous.open({ ...options, url: options.directoryUrl }),
-  ]);
+  const [first, second] = await Promise.all([Rendezvous.open(options), Rendezvous.open(options)]);
   const [a, b] = await Promise.all([Peer.meet(first), Peer.meet(second)]);
   const over = once(a, 'close');
   const next = Peer.meet(second);

@@ -4,6 +4,7 @@ import { type JoinProgress, Peer, Rendezvous } from '../../src/client/index.js';
 import { Method } from '../../src/stun/methods.js';
 import { FakeRelay } from './support/fake-relay.js';
 import { type FakeMember, fakeRendezvous } from './support/fake-rendezvous.js';
+import { API_KEY } from './support/http-server.js';
 import { rejectionOf, until } from './support/until.js';
 
 const THEIRS = { address: '198.51.100.9', port: 51_820 };
@@ -22,7 +23,11 @@ async function meeting(t: Test): Promise<MeetScene> {
   const relay = await FakeRelay.open();
   t.teardown(() => relay.close());
   const fake = await fakeRendezvous(t);
-  const rendezvous = await Rendezvous.open({ url: fake.url, apiKey: 'key', room: 'lunch' });
+  const rendezvous = await Rendezvous.open({
+    directoryUrl: fake.url,
+    apiKey: API_KEY,
+    room: 'lunch',
+  });
   t.teardown(() => rendezvous.close());
   await until('it joined', () => (fake.members[0]?.messages.length ?? 0) > 0);
   const member = fake.members[0] as FakeMember;

@@ -3,6 +3,7 @@ import { transportAddress } from '../../src/address.js';
 import { Rendezvous, type RendezvousOptions } from '../../src/client/index.js';
 import { type FakeMember, type FakeRendezvous, fakeRendezvous } from './support/fake-rendezvous.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
+import { API_KEY } from './support/http-server.js';
 import { rejectionOf, until } from './support/until.js';
 
 const MINE = transportAddress('203.0.113.7', 40_112);
@@ -21,8 +22,8 @@ async function inRoom(t: Test, options: Partial<RendezvousOptions> = {}): Promis
   const fake = await fakeRendezvous(t);
   const scheduler = new FakeScheduler();
   const rendezvous = await Rendezvous.open({
-    url: fake.url,
-    apiKey: 'key',
+    directoryUrl: fake.url,
+    apiKey: API_KEY,
     room: 'lunch',
     scheduler,
     ...options,
@@ -216,18 +217,18 @@ t.test('a malformed connection ends the rendezvous', async (t) => {
 
 t.test('opening reports what is wrong', async (t) => {
   const fake = await fakeRendezvous(t);
-  const options = { apiKey: 'key', room: 'lunch' };
+  const options = { apiKey: API_KEY, room: 'lunch' };
   fake.refuse = { status: 401, body: '{"code":"unauthorized","detail":"unknown key"}' };
-  t.match(await rejectionOf(Rendezvous.open({ ...options, url: fake.url })), {
+  t.match(await rejectionOf(Rendezvous.open({ ...options, directoryUrl: fake.url })), {
     code: 'ERR_TURNPIKE_DIRECTORY',
     status: 401,
     message: 'the directory answered 401 unauthorized: unknown key',
   });
-  t.match(await rejectionOf(Rendezvous.open({ ...options, url: 'ftp://x' })), {
+  t.match(await rejectionOf(Rendezvous.open({ ...options, directoryUrl: 'ftp://x' })), {
     code: 'ERR_TURNPIKE_CONFIG',
   });
   const signal = AbortSignal.abort();
-  t.match(await rejectionOf(Rendezvous.open({ ...options, url: fake.url, signal })), {
+  t.match(await rejectionOf(Rendezvous.open({ ...options, directoryUrl: fake.url, signal })), {
     code: 'ERR_TURNPIKE_ABORTED',
   });
 });
@@ -236,7 +237,12 @@ t.test('an open can be aborted while the directory does not answer', async (t) =
   const fake = await fakeRendezvous(t);
   const controller = new AbortController();
   const opening = rejectionOf(
-    Rendezvous.open({ url: `${fake.url}/x/`, apiKey: 'k', room: 'r', signal: controller.signal }),
+    Rendezvous.open({
+      directoryUrl: `${fake.url}/x/`,
+      apiKey: API_KEY,
+      room: 'r',
+      signal: controller.signal,
+    }),
   );
   controller.abort();
   t.match(await opening, { code: 'ERR_TURNPIKE_ABORTED' });

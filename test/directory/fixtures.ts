@@ -6,8 +6,8 @@ import type { Clock } from '../../src/units.js';
 /** The cluster secret of PROTOCOL.md section 7. */
 export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
 
-export const API_KEY = 'key-of-default';
-export const OTHER_API_KEY = 'key-of-acme';
+export const API_KEY = 'api-key-of-default';
+export const OTHER_API_KEY = 'the-api-key-of-acme';
 export const API_KEYS = [
   { key: API_KEY, tenant: 'default' },
   { key: OTHER_API_KEY, tenant: 'acme' },

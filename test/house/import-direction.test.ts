@@ -11,7 +11,19 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
   { folders: ['index.ts'] },
   { folders: ['directory', 'relay', 'client', 'lab'] },
   { folders: ['registry', 'trunk', 'auth', 'stun', 'native'], mutual: true },
-  { folders: ['address.ts', 'units.ts', 'limits.ts', 'errors.ts', 'health.ts'], mutual: true },
+  { folders: ['options'] },
+  {
+    folders: [
+      'address.ts',
+      'advice.ts',
+      'describe.ts',
+      'errors.ts',
+      'health.ts',
+      'limits.ts',
+      'units.ts',
+    ],
+    mutual: true,
+  },
 ];
 
 /** native/ from the top down, as ARCHITECTURE.md draws it. */

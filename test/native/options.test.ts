@@ -23,54 +23,48 @@ function refusal(option: string, value: unknown): string | undefined {
 /** Values that no whole number from `min` to `max` is. */
 const outside = (min: number, max: number) => [min - 1, max + 1, min + 0.5, Number.NaN, '1', null];
 
-const xdp = (interfaces: unknown) => ({ interfaces });
-const deviceNames = 'xdp.interfaces must list names of network devices, one or more, each once';
+const range = (min: number, max: number) => `expected a whole number from ${min} to ${max}, got `;
+const cpus = range(0, limits.cpusMax - 1);
 
-/** The option, the range in the message, and what is refused. */
+/** The option, what the message says after its name, and what is refused. */
 const BAD: readonly (readonly [option: string, message: string, values: readonly unknown[]])[] = [
+  ['coalescingUs`', range(0, limits.coalescingUsMax), outside(0, limits.coalescingUsMax)],
+  ['busyPollUs`', range(0, limits.busyPollUsMax), outside(0, limits.busyPollUsMax)],
   [
-    'coalescingUs',
-    `coalescingUs must be a whole number from 0 to ${limits.coalescingUsMax}, not `,
-    outside(0, limits.coalescingUsMax),
-  ],
-  [
-    'busyPollUs',
-    `busyPollUs must be a whole number from 0 to ${limits.busyPollUsMax}, not `,
-    outside(0, limits.busyPollUsMax),
-  ],
-  [
-    'closedHintsPerSecond',
-    `closedHintsPerSecond must be a whole number from 0 to ${limits.closedHintsPerSecondMax}, not `,
-    outside(0, limits.closedHintsPerSecondMax),
-  ],
-  [
-    'trunkMtuBytes',
-    `trunkMtuBytes must be a whole number from ${limits.trunkMtuBytesMin} to ` +
-      `${limits.datagramBytesMax}, not `,
+    'trunkMtuBytes`',
+    range(limits.trunkMtuBytesMin, limits.datagramBytesMax),
     outside(limits.trunkMtuBytesMin, limits.datagramBytesMax),
   ],
   [
-    'cpus',
-    `cpus must list CPU numbers from 0 to ${limits.cpusMax - 1}`,
-    [0, '0', null, { 0: 0 }, new Set([0])],
+    'closedHintsPerSecond`',
+    range(0, limits.closedHintsPerSecondMax),
+    outside(0, limits.closedHintsPerSecondMax),
   ],
+  ['workers`', range(1, limits.workersMax), outside(1, limits.workersMax)],
+  ['clientFlowsMax`', range(1, limits.clientFlowsMax), outside(1, limits.clientFlowsMax)],
+  ['sessionsMax`', range(1, limits.sessionsMax), outside(1, limits.sessionsMax)],
+  ['trunkPeersMax`', range(1, limits.trunkPeersMax), outside(1, limits.trunkPeersMax)],
   [
-    'cpus',
-    `cpus[1] must be a whole number from 0 to ${limits.cpusMax - 1}, not `,
-    [...outside(0, limits.cpusMax - 1).map((cpu) => [0, cpu]), Object.assign([0], { length: 2 })],
+    'puntQueueBytes`',
+    range(limits.puntQueueBytesMin, limits.puntQueueBytesMax),
+    outside(limits.puntQueueBytesMin, limits.puntQueueBytesMax),
   ],
+  ['cpus`', cpus, ['0', null, { 0: 0 }, new Set([0]), -1]],
+  ['cpus[1]`', cpus, outside(0, limits.cpusMax - 1).map((cpu) => [0, cpu])],
+  ['cpus[1]`', cpus, [Object.assign([0], { length: 2 })]],
+  ['xdp`', 'expected an object of options, got ', [null, true, 'lo', ['lo']]],
+  ['xdp.interface`', 'did you mean `xdp.interfaces`?', [{ interface: 'lo' }]],
+  ['xdp.interfaces`', '', [{}, { generic: true }, { interfaces: [] }, { interfaces: undefined }]],
   [
-    'xdp',
-    deviceNames,
-    [
-      ...[{}, null, true, 'lo', ['lo'], { interface: 'lo' }, { generic: true }],
-      ...[undefined, null, 'lo', [], [''], ['eth 0'], ['eth0/1'], ['a-name-too-long-x']].map(xdp),
-      ...[[1], [null], ['a', 'a'], Object.assign(['a'], { length: 2 })].map(xdp),
-    ],
+    'xdp.interfaces`',
+    'expected the name of a network device, got ',
+    [null, '', 'eth 0', 'eth0/1', 'a-name-too-long-x', 1].map((interfaces) => ({ interfaces })),
   ],
+  ['xdp.interfaces[0]`', 'expected the name of a network device', [{ interfaces: [1] }]],
+  ['xdp.interfaces`', 'expected each device once', [{ interfaces: ['a', 'a'] }]],
   [
-    'xdp',
-    'xdp.generic must be true or false, not ',
+    'xdp.generic`',
+    'expected true or false, got ',
     ['true', 1, 0, null, {}].map((generic) => ({ interfaces: ['lo'], generic })),
   ],
 ];
@@ -78,8 +72,9 @@ const BAD: readonly (readonly [option: string, message: string, values: readonly
 t.test('a bad value is refused with the name and the range of its option', async (t) => {
   for (const [option, message, values] of BAD) {
     for (const value of values) {
-      const start = `openDataPlane: ${message}`;
-      t.equal(refusal(option, value)?.slice(0, start.length), start, inspect(value));
+      const [name = ''] = option.split(/[.`[]/);
+      const said = refusal(name, value);
+      t.ok(said?.includes(`\`${option}`) && said.includes(message), `${inspect(value)}: ${said}`);
     }
   }
 });

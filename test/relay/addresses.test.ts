@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
-import { advertisedAddresses, toAddresses } from '../../src/relay/addresses.js';
+import { advertisedAddresses } from '../../src/relay/addresses.js';
 
 const addresses = (...texts: string[]) => texts.map(parseAddress);
 
@@ -25,12 +25,4 @@ t.test('what cannot be announced is refused with a reason', async (t) => {
   refused(['192.0.2.1:1'], ['0.0.0.0:1'], /real address/);
   refused(['192.0.2.1:1'], ['[2001:db8::1]:1'], /same family/);
   refused(['192.0.2.1:1'], ['192.0.2.1:1', '192.0.2.2:1'], /2 given for 1/);
-});
-
-t.test('texts and decoded addresses are both taken', async (t) => {
-  t.same(toAddresses(['192.0.2.1:1', { address: '192.0.2.2', port: 2 }]), [
-    { address: '192.0.2.1', port: 1 },
-    { address: '192.0.2.2', port: 2 },
-  ]);
-  t.throws(() => toAddresses(['nonsense']), { code: 'ERR_TURNPIKE_ADDRESS' });
 });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { FORWARDING_NAMES, forwardingOptions } from '../../src/relay/forwarding-options.js';
 import { Relay } from '../../src/relay/index.js';
 
-/** One value of each that the data plane refuses, which it can only where it is told of it. */
+/** One value of each that is refused. */
 const REFUSED: Readonly<Record<(typeof FORWARDING_NAMES)[number], unknown>> = {
   workers: 0,
   trunkMtuBytes: 1,
@@ -12,7 +12,7 @@ const REFUSED: Readonly<Record<(typeof FORWARDING_NAMES)[number], unknown>> = {
   xdp: { interfaces: [] },
 };
 
-t.test('every forwarding option of a relay reaches its data plane', async (t) => {
+t.test('every forwarding option of a relay is checked as its data plane does', async (t) => {
   for (const name of FORWARDING_NAMES) {
     const opening = Relay.open({
       id: 'fra-1',
@@ -23,7 +23,7 @@ t.test('every forwarding option of a relay reaches its data plane', async (t) =>
       tenantRoot: new Uint8Array(32),
       [name]: REFUSED[name],
     });
-    const message = new RegExp(`^openDataPlane: ${name}\\b`);
+    const message = new RegExp(`^Relay.open: \`${name}\\b`);
     await t.rejects(opening, { code: 'ERR_TURNPIKE_CONFIG', message }, name);
   }
 });

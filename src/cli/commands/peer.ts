@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
+import { FORMS } from '../../options/forms.js';
 import { systemClock } from '../../units.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
@@ -12,7 +13,7 @@ const STREAM_RECONNECT_SECONDS = 60;
 
 const PEER_OPTIONS = {
   directory: {
-    kind: 'url',
+    ...FORMS.directoryUrl,
     placeholder: 'URL',
     description: 'the directory where both sides meet',
     required: true,
@@ -24,7 +25,7 @@ const PEER_OPTIONS = {
     required: true,
   },
   room: {
-    kind: 'text',
+    ...FORMS.room,
     placeholder: 'NAME',
     description: 'the name under which the two sides find each other',
     required: true,

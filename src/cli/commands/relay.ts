@@ -1,6 +1,7 @@
 import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
+import { FORMS } from '../../options/forms.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey } from '../config/option.js';
@@ -12,33 +13,31 @@ import { aborted } from '../signals.js';
 
 const RELAY_OPTIONS = {
   id: {
-    kind: 'name',
+    ...FORMS.name,
     placeholder: 'ID',
     description: 'name of this relay, unique in the cluster',
     required: true,
   },
   region: {
-    kind: 'name',
+    ...FORMS.name,
     placeholder: 'REGION',
     description: 'where it is, such as `fra`',
     required: true,
   },
   listen: {
-    kind: 'address',
+    ...FORMS.addresses,
     placeholder: 'A:P',
     description: 'UDP address for peers; one for IPv4, one for IPv6',
     required: true,
-    repeat: true,
   },
   trunk: {
-    kind: 'address',
+    ...FORMS.addresses,
     placeholder: 'A:P',
     description: 'UDP address for other relays',
     required: true,
-    repeat: true,
   },
   directory: {
-    kind: 'url',
+    ...FORMS.directoryUrl,
     placeholder: 'URL',
     description: 'the directory to register with',
     required: true,
@@ -55,16 +54,14 @@ const RELAY_OPTIONS = {
   },
   ...FORWARDING_TABLE,
   advertise: {
-    kind: 'address',
+    ...FORMS.addresses,
     placeholder: 'A:P',
     description: 'what peers are told instead of --listen, in the same order',
-    repeat: true,
   },
   advertiseTrunk: {
-    kind: 'address',
+    ...FORMS.addresses,
     placeholder: 'A:P',
     description: 'what relays are told instead of --trunk, in the same order',
-    repeat: true,
   },
   http: {
     kind: 'address',

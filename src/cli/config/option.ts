@@ -1,39 +1,22 @@
 import type { TransportAddress } from '../../address.js';
-
-/** What kind of value an option takes: decides its check, its conversion and its JSON type. */
-export type OptionKind =
-  | 'address'
-  | 'url'
-  | 'file'
-  | 'name'
-  | 'text'
-  | 'integer'
-  | 'boolean'
-  | 'choice';
+import {
+  expectation as formExpectation,
+  type OptionForm,
+  type TextKind,
+} from '../../options/form.js';
 
 /**
- * One option. From its line in a command's table come the flag, the YAML key, the environment
- * variable, the JSON schema, the help text and the page docs/cli.md.
+ * One option: its form, and the words around it. From its line in a command's table come the flag,
+ * the YAML key, the environment variable, the JSON schema, the help text and docs/cli.md.
  */
-export interface OptionDefinition {
-  readonly kind: OptionKind;
+export interface OptionDefinition extends OptionForm {
+  readonly kind: TextKind;
   /** What the option does: a phrase without a full stop. */
   readonly description: string;
   /** How help names the value, such as `A:P`; left out for a boolean. */
   readonly placeholder?: string;
-  /** The command cannot run without it. */
-  readonly required?: true;
-  /** May be given several times; its value is a list. */
-  readonly repeat?: true;
-  /** The value when no source gives one. */
-  readonly default?: string | number | boolean;
   /** What help says the default is, where it is no constant. */
   readonly defaultText?: string;
-  /** Bounds of an integer. */
-  readonly minimum?: number;
-  readonly maximum?: number;
-  /** The values of a choice. */
-  readonly choices?: readonly string[];
   /** Only a flag or the environment can give it: it says where the file is. */
   readonly notInFile?: true;
 }
@@ -107,29 +90,7 @@ export function optionVariable(path: readonly string[], name: string): string {
 
 /** What a sound value looks like, to complete "expected …". */
 export function expectation(option: OptionDefinition): string {
-  switch (option.kind) {
-    case 'address':
-      return 'IP:PORT or [IPv6]:PORT';
-    case 'url':
-      return 'an http:// or https:// URL';
-    case 'file':
-      return 'the path of a file';
-    case 'name':
-      return 'a name of a-z, 0-9, "." and "-" that starts with a letter or digit, at most 63 long';
-    case 'text':
-      return 'text (put quotes around a number in YAML)';
-    case 'boolean':
-      return 'true or false';
-    case 'choice':
-      return `one of ${(option.choices ?? []).join(', ')}`;
-    case 'integer':
-      return integerExpectation(option);
-  }
-}
-
-function integerExpectation({ minimum, maximum }: OptionDefinition): string {
-  if (minimum !== undefined && maximum !== undefined) {
-    return `a whole number from ${minimum} to ${maximum}`;
-  }
-  return minimum === undefined ? 'a whole number' : `a whole number, at least ${minimum}`;
+  return option.kind === 'text' && option.words === undefined
+    ? 'text (put quotes around a number in YAML)'
+    : formExpectation(option);
 }

@@ -1,9 +1,10 @@
 import { dirname, resolve as resolvePath } from 'node:path';
 import { Value } from 'typebox/value';
-import { parseAddress } from '../../address.js';
-import { isTurnpikeError, TurnpikeError } from '../../errors.js';
+import { decodeAddress } from '../../address.js';
+import { describe } from '../../describe.js';
+import { TurnpikeError } from '../../errors.js';
+import { nearestName } from '../../options/nearest.js';
 import { type ConfigEntry, readConfigFile } from './config-file.js';
-import { nearestName } from './nearest.js';
 import {
   COMMON_OPTIONS,
   expectation,
@@ -58,8 +59,9 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
   if (typeof configPath === 'string') {
     addFile({ table, given, problems, path: configPath }, await readConfigFile(configPath));
   }
-  problems.push(...checkSchema(input, table, given), ...checkRules(input, given));
-  const values = convert(table, given, problems);
+  const wrong = checkSchema(input, table, given);
+  const values = convert(table, given, wrong);
+  problems.push(...wrong.values(), ...checkRules(input, given));
   if (problems.length > 0) {
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', problems.join('\n'));
   }
@@ -151,7 +153,7 @@ function checkSchema(
   input: ConfigInput,
   table: OptionTable,
   given: ReadonlyMap<string, Given>,
-): string[] {
+): Map<string, string> {
   const document: Record<string, unknown> = {};
   for (const [name, { raw }] of given) document[optionKey(name)] = raw;
   const problems = new Map<string, string>();
@@ -168,12 +170,19 @@ function checkSchema(
       problems.set(name, `missing ${ways(input.path, name)}`);
     }
   }
-  return [...problems.values()];
+  return problems;
 }
 
+/** What is said of a value, or a list of them, that the schema refuses. */
 function unexpected(option: OptionDefinition, { raw, source }: Given): string {
   const some = option.repeat === true ? 'one or more of ' : '';
   return `${source}: expected ${some}${expectation(option)}, got ${JSON.stringify(raw)}`;
+}
+
+/** What is said of one value that the schema lets pass and that still is none. */
+function wrongValue(option: OptionDefinition, { raw, source }: Given, reason?: string): string {
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return `${source}: expected ${expectation(option)}, got ${describe(raw)}${why}`;
 }
 
 /** Every way to give an option, for the message that it is missing. */
@@ -199,24 +208,22 @@ function checkRules(input: ConfigInput, given: ReadonlyMap<string, Given>): stri
   return problems;
 }
 
+/** The values of the options; adds those that have no sound one to `wrong`. */
 function convert(
   table: OptionTable,
   given: ReadonlyMap<string, Given>,
-  problems: string[],
+  wrong: Map<string, string>,
 ): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(table)) {
     const value = given.get(name);
     if (value === undefined) {
       values[name] = option.default ?? absent(option);
-    } else if (problems.length === 0) {
-      const one = (raw: unknown) => convertScalar(option, raw);
-      try {
-        values[name] = Array.isArray(value.raw) ? value.raw.map(one) : one(value.raw);
-      } catch (error) {
-        if (!isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) throw error;
-        problems.push(unexpected(option, value));
-      }
+    } else if (!wrong.has(name)) {
+      const onWrong = (raw: unknown, reason?: string) =>
+        wrong.set(name, wrongValue(option, { raw, source: value.source }, reason));
+      const one = (raw: unknown) => convertScalar(option, raw, onWrong);
+      values[name] = Array.isArray(value.raw) ? value.raw.map(one) : one(value.raw);
     }
   }
   return values;
@@ -227,11 +234,18 @@ function absent(option: OptionDefinition): unknown {
   return option.kind === 'boolean' ? false : undefined;
 }
 
-function convertScalar(option: OptionDefinition, raw: unknown): unknown {
-  if (option.kind === 'address') return parseAddress(String(raw));
-  if (option.kind !== 'url') return raw;
-  if (!URL.canParse(String(raw))) {
-    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a URL: ${JSON.stringify(raw)}`);
+/** @param onWrong - told of a value that cannot be converted, and why if more can be said */
+function convertScalar(
+  option: OptionDefinition,
+  raw: unknown,
+  onWrong: (raw: unknown, reason?: string) => void,
+): unknown {
+  if (option.kind === 'address') {
+    const decoded = decodeAddress(raw);
+    if (decoded.ok) return decoded.address;
+    onWrong(raw, decoded.reason);
+  } else if (option.kind === 'url' && !URL.canParse(String(raw))) {
+    onWrong(raw);
   }
   return raw;
 }

@@ -29,7 +29,7 @@ export class RoomLinks {
    */
   async open(events: LinkEvents, signal: AbortSignal): Promise<Link> {
     const { directoryUrl, apiKey, room, logger } = this.#options;
-    this.#rendezvous ??= await Rendezvous.open({ url: directoryUrl, apiKey, room, signal });
+    this.#rendezvous ??= await Rendezvous.open({ directoryUrl, apiKey, room, signal });
     let peerNatAddress: TransportAddress | undefined;
     const onProgress = (progress: JoinProgress) => {
       logProgress(logger, progress);

@@ -1,9 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { canonicalIp } from '../../address.js';
-import { NAME_PATTERN } from '../../auth/keys.js';
 import { isTurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
-import { AddressText, Name } from '../../registry/schemas.js';
+import { AddressText, AvoidedRelays, Families, Latencies, Name } from '../../registry/schemas.js';
 import type { PeerHints } from '../selection-terms.js';
 
 /** A peer of `POST /v1/connections` and of the rendezvous' `join`. */
@@ -12,17 +10,7 @@ export const PeerShape = Type.Object(
     address: Type.Optional(
       Type.String({ ...AddressText, description: 'Its public IP address, without a port.' }),
     ),
-    latencies: Type.Optional(
-      Type.Record(
-        Type.String({ pattern: `^${NAME_PATTERN}$` }),
-        Type.Number({ minimum: 0, maximum: 60_000 }),
-        {
-          additionalProperties: false,
-          maxProperties: LIMITS.latenciesMax,
-          description: 'Relay or region id to milliseconds, as the peer measured.',
-        },
-      ),
-    ),
+    latencies: Type.Optional(Latencies),
     region: Type.Optional(
       Type.String({ ...Name, description: 'Binds while a relay there can serve.' }),
     ),
@@ -31,19 +19,8 @@ export const PeerShape = Type.Object(
         description: 'The address family it must be served with.',
       }),
     ),
-    families: Type.Optional(
-      Type.Array(Type.Union([Type.Literal(4), Type.Literal(6)]), {
-        minItems: 1,
-        maxItems: 2,
-        description: 'The address families that it can use; it is served with no other.',
-      }),
-    ),
-    avoid: Type.Optional(
-      Type.Array(Name, {
-        maxItems: LIMITS.avoidedRelaysMax,
-        description: 'Ids of relays that it is not given while another can serve.',
-      }),
-    ),
+    families: Type.Optional(Families),
+    avoid: Type.Optional(AvoidedRelays),
   },
   { additionalProperties: false },
 );

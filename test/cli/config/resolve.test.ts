@@ -115,13 +115,16 @@ t.test('a bad value is reported with its source', async (t) => {
     'x.yaml:2 (kind): expected one of a, b, got "c"',
   ]);
   t.strictSame(await problems(t, { flags: { listen: ['192.0.2.1:1', 'localhost:2'] } }), [
-    '--listen: expected one or more of IP:PORT or [IPv6]:PORT, got ["192.0.2.1:1","localhost:2"]',
+    '--listen: expected IP:PORT or [IPv6]:PORT, got "localhost:2": "localhost" is a name, and ' +
+      'names are not resolved: write 127.0.0.1 or [::1]',
   ]);
   t.strictSame(await problems(t, { flags: { listen: ['192.0.2.300:1'] } }), [
-    '--listen: expected one or more of IP:PORT or [IPv6]:PORT, got ["192.0.2.300:1"]',
+    '--listen: expected IP:PORT or [IPv6]:PORT, got "192.0.2.300:1": "192.0.2.300" is no IP ' +
+      'address',
   ]);
   t.strictSame(await problems(t, { flags: { listen: ['192.0.2.1:65536'] } }), [
-    '--listen: expected one or more of IP:PORT or [IPv6]:PORT, got ["192.0.2.1:65536"]',
+    '--listen: expected IP:PORT or [IPv6]:PORT, got "192.0.2.1:65536": 65536 is no port: a whole ' +
+      'number from 0 to 65535',
   ]);
   t.strictSame(await problems(t, { flags: { url: 'ftp://x' } }), [
     '--url: expected an http:// or https:// URL, got "ftp://x"',

@@ -8,7 +8,7 @@ import { until } from './until.js';
 
 const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
 
-export const API_KEY = 'key-of-default';
+export const API_KEY = 'api-key-of-default';
 
 export interface Cluster {
   readonly directory: Directory;
@@ -48,7 +48,7 @@ export async function cluster(t: Test): Promise<Cluster> {
     return relay;
   };
   const relays = [await open('west'), await open('east')] as const;
-  const client = new DirectoryClient({ url: directory.url, apiKey: API_KEY });
+  const client = new DirectoryClient({ directoryUrl: directory.url, apiKey: API_KEY });
   let listed = 0;
   const poll = async () => {
     listed = (await client.listRelays()).length;

@@ -3,6 +3,9 @@ import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 
 /** What the scripted directory answers. */
+/** An API key of the right form, for servers that ask for none. */
+export const API_KEY = 'an-api-key-for-tests';
+
 export interface ScriptedAnswer {
   readonly status: number;
   readonly body: string;

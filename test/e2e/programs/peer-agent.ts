@@ -58,13 +58,13 @@ setInterval(() => {
 const methods: PeerMethods = {
   join: async (params) => admit(await Peer.join(params)),
 
-  relays: async ({ directoryUrl: url, apiKey }) => {
-    const relays = await new DirectoryClient({ url, apiKey }).listRelays();
+  relays: async ({ directoryUrl, apiKey }) => {
+    const relays = await new DirectoryClient({ directoryUrl, apiKey }).listRelays();
     return relays.map(({ id }) => id);
   },
 
-  create: async ({ directoryUrl: url, apiKey, count, hints }) => {
-    const directory = new DirectoryClient({ url, apiKey });
+  create: async ({ directoryUrl, apiKey, count, hints }) => {
+    const directory = new DirectoryClient({ directoryUrl, apiKey });
     const grants: (readonly [ConnectionGrant, ConnectionGrant])[] = [];
     while (grants.length < count) {
       const requests = Array.from({ length: Math.min(REQUESTS_AT_ONCE, count - grants.length) });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { nearestName } from '../../../src/cli/config/nearest.js';
+import { nearestName } from '../../src/options/nearest.js';
 
 const KNOWN = ['listen', 'trunk', 'cluster-secret-file', 'relay-secret-file', 'udp-listen', 'http'];
 
@@ -11,6 +11,8 @@ for (const [typed, meant] of [
   ['clustersecretfile', 'cluster-secret-file'],
   ['relay-secret', 'relay-secret-file'],
   ['htp', 'http'],
+  ['cluster', 'cluster-secret-file'],
+  ['secret', undefined],
   ['banana', undefined],
   ['x', undefined],
   ['', undefined],

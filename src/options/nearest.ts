@@ -15,8 +15,17 @@ export function nearestName(typed: string, known: Iterable<string>): string | un
     }
   }
   const slipsMax = Math.max(1, Math.floor(typed.length * 0.4));
-  return bestDistance <= slipsMax ? best : undefined;
+  return bestDistance <= slipsMax ? best : longerName(typed, known);
 }
+
+/** The one name that holds the typed one whole: `url` is short for `directoryUrl`. */
+function longerName(typed: string, known: Iterable<string>): string | undefined {
+  if (typed.length < PART_CHARACTERS_MIN) return undefined;
+  const longer = [...known].filter((name) => fold(name).includes(fold(typed)));
+  return longer.length === 1 ? longer[0] : undefined;
+}
+
+const PART_CHARACTERS_MIN = 3;
 
 /** Case and separators are the commonest slips of all: `udpListen`, `UDP_LISTEN`. */
 function fold(name: string): string {

@@ -1,0 +1,299 @@
+import { types } from 'node:util';
+import type { TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { canonicalIp, decodeAddress } from '../address.js';
+import { describe } from '../describe.js';
+import { isTurnpikeError, TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
+import { SECRET_BYTES } from '../limits.js';
+import { type Checked, expectation, type OptionForm, type OptionForms } from './form.js';
+import { nearestName } from './nearest.js';
+import { PlainCopyError, plainCopy } from './plain-copy.js';
+import { valueSchema } from './schema.js';
+
+/** Problems that one message tells of. */
+const PROBLEMS_MAX = 8;
+
+interface Problem {
+  readonly text: string;
+  /** The code of an error that has no other problem. */
+  readonly code: TurnpikeErrorCode;
+}
+
+/** Where a value stands, such as `apiKeys[0].key`, and where to tell what is wrong. */
+interface Place {
+  readonly path: string;
+  readonly problems: Problem[];
+}
+
+/**
+ * Checks the options of a public call: each member by its form, none that is unknown. What is
+ * returned is a copy, made of values read once: what the caller's object does later, or on being
+ * read again, has no effect.
+ * @param call - the public function, such as `Relay.open`, for messages
+ * @param forms - the options it takes
+ * @param given - what the caller gave; anything
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG naming everything wrong; ERR_TURNPIKE_ADDRESS or
+ *   ERR_TURNPIKE_SECRET where that is all that is wrong
+ */
+export function checkOptions<O, T extends OptionForms>(
+  call: string,
+  forms: T,
+  given: unknown,
+): Checked<O, T> {
+  const problems: Problem[] = [];
+  const values = checkMembers(forms, given, { path: '', problems });
+  if (problems.length === 0) return values as Checked<O, T>;
+  const codes = new Set(problems.map(({ code }) => code));
+  const [code] = codes.size === 1 ? codes : (['ERR_TURNPIKE_CONFIG'] as const);
+  const texts = problems.slice(0, PROBLEMS_MAX).map(({ text }) => text);
+  if (problems.length > PROBLEMS_MAX) texts.push(`and ${problems.length - PROBLEMS_MAX} more`);
+  throw new TurnpikeError(code ?? 'ERR_TURNPIKE_CONFIG', `${call}: ${texts.join('; ')}`);
+}
+
+/**
+ * Those members of a larger object of options that a call takes.
+ * @param forms - what it takes
+ */
+export function optionsOf<O>(forms: { readonly [K in keyof O]-?: OptionForm }, larger: O): O {
+  const names = Object.keys(forms) as (keyof O)[];
+  return Object.fromEntries(names.map((name) => [name, larger[name]])) as O;
+}
+
+/** The error of an argument that is of another kind than the call takes. */
+export function wrongArgument(call: string, expects: string, given: unknown): TurnpikeError {
+  const message = `${call}: expected ${expects}, got ${describe(given)}`;
+  return new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+}
+
+function checkMembers(forms: OptionForms, given: unknown, place: Place): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  const read = members(given);
+  if (read === undefined) {
+    const name = place.path === '' ? 'the options' : quoted(place.path);
+    tell(place, `${name}: expected an object of options, got ${describe(given)}`);
+    return values;
+  }
+  const known = Object.keys(forms);
+  for (const name of read.names.filter((each) => !Object.hasOwn(forms, each))) {
+    const nearest = nearestName(name, known);
+    const hint =
+      nearest === undefined
+        ? `known: ${known.join(', ')}`
+        : `did you mean ${quoted(join(place.path, nearest))}?`;
+    tell(place, `unknown option ${quoted(join(place.path, name))}: ${hint}`);
+  }
+  for (const [name, form] of Object.entries(forms)) {
+    const path = join(place.path, name);
+    const value = read.get(name);
+    if (value instanceof UnreadableMember) {
+      tell(place, `${quoted(path)} cannot be read: ${value.message}`);
+    } else {
+      values[name] = checkMember(form, value, { path, problems: place.problems });
+    }
+  }
+  return values;
+}
+
+function checkMember(form: OptionForm, value: unknown, place: Place): unknown {
+  if (value === undefined) {
+    if (form.required === true) {
+      tell(place, `missing option ${quoted(place.path)}: expected ${expected(form)}`);
+    }
+    return form.repeat === true ? [] : form.default;
+  }
+  return form.repeat === true ? checkList(form, value, place) : checkOne(form, value, place);
+}
+
+function checkList(form: OptionForm, value: unknown, place: Place): unknown[] {
+  const { itemsMin = form.required === true ? 1 : 0, itemsMax = ITEMS_MAX } = form;
+  const isList = Array.isArray(value) && !types.isProxy(value);
+  const count = isList ? value.length : 1;
+  if (count < itemsMin || count > itemsMax) {
+    const range = itemsMin === itemsMax ? itemsMax : `${itemsMin} to ${itemsMax}`;
+    tell(place, `${quoted(place.path)}: expected ${range} of them, got ${count}`);
+    return [];
+  }
+  if (!isList) return [checkOne(form, value, place)];
+  return Array.from({ length: count }, (_, index) => {
+    const path = `${place.path}[${index}]`;
+    try {
+      return checkOne(form, value[index], { ...place, path });
+    } catch {
+      return tell(place, `${quoted(path)} cannot be read`);
+    }
+  });
+}
+
+const ITEMS_MAX = 1_024;
+
+function checkOne(form: OptionForm, value: unknown, place: Place): unknown {
+  switch (form.kind) {
+    case 'address':
+      return checkAddress(form, value, place);
+    case 'url':
+      return checkUrl(form, value, place);
+    case 'ip':
+      return checkIp(form, value, place);
+    case 'secret':
+      if (types.isUint8Array(value) && value.length === SECRET_BYTES) return new Uint8Array(value);
+      return refuse(form, value, place, { code: 'ERR_TURNPIKE_SECRET' });
+    case 'pem':
+      if (types.isUint8Array(value)) return Buffer.from(value);
+      return typeof value === 'string' ? value : refuse(form, value, place);
+    case 'signal':
+      return isSignal(value) ? value : refuse(form, value, place);
+    case 'function':
+      return typeof value === 'function' ? value : refuse(form, value, place);
+    case 'methods':
+      return hasMethods(value, form.methods ?? []) ? value : refuse(form, value, place);
+    case 'options':
+      return checkMembers(form.options ?? {}, value, place);
+    case 'data':
+      return checkData(form, value, place);
+    default:
+      if (!Value.Check(valueSchema(form), value)) return refuse(form, value, place);
+      // Adding makes 0 of -0.
+      return typeof value === 'number' ? value + 0 : value;
+  }
+}
+
+function checkAddress(form: OptionForm, value: unknown, place: Place): unknown {
+  const decoded = decodeAddress(value);
+  const code = 'ERR_TURNPIKE_ADDRESS';
+  if (!decoded.ok) return refuse(form, value, place, { code, reason: decoded.reason });
+  if (decoded.address.port < (form.minimum ?? 0)) {
+    return refuse(form, value, place, { code, reason: 'the port must not be 0' });
+  }
+  return decoded.address;
+}
+
+function checkIp(form: OptionForm, value: unknown, place: Place): unknown {
+  try {
+    return canonicalIp(value as string);
+  } catch (error) {
+    const { message } = error as TurnpikeError;
+    return refuse(form, value, place, { code: 'ERR_TURNPIKE_ADDRESS', reason: message });
+  }
+}
+
+function checkUrl(form: OptionForm, value: unknown, place: Place): unknown {
+  const text = isUrl(value) ? value.href : value;
+  if (!Value.Check(valueSchema(form), text) || !URL.canParse(text as string)) {
+    return refuse(form, value, place);
+  }
+  return text;
+}
+
+function checkData(form: OptionForm, value: unknown, place: Place): unknown {
+  let copy: unknown;
+  try {
+    copy = plainCopy(value);
+  } catch (error) {
+    if (!(error instanceof PlainCopyError)) throw error;
+    return refuse(form, value, place, { reason: error.message });
+  }
+  const schema = valueSchema(form) as TSchema;
+  const checked = form.lenient === true ? Value.Clean(schema, copy) : copy;
+  if (Value.Check(schema, checked)) return converted(form, checked, place);
+  const [first] = Value.Errors(schema, checked);
+  const where = first?.instancePath ?? '';
+  return refuse(form, value, place, { reason: `${where} ${first?.message ?? 'is wrong'}`.trim() });
+}
+
+function converted(form: OptionForm, value: unknown, place: Place): unknown {
+  try {
+    return form.convert === undefined ? value : form.convert(value);
+  } catch (error) {
+    if (!isTurnpikeError(error)) throw error;
+    return refuse(form, value, place, { reason: error.message });
+  }
+}
+
+interface Refusal {
+  readonly code?: TurnpikeErrorCode;
+  readonly reason?: string;
+}
+
+function refuse(
+  form: OptionForm,
+  value: unknown,
+  place: Place,
+  { code, reason }: Refusal = {},
+): undefined {
+  const secret = form.confidential === true && typeof value === 'string';
+  const got = secret ? `text of ${value.length} characters` : describe(value);
+  const why = reason === undefined ? '' : `: ${reason}`;
+  tell(place, `${quoted(place.path)}: expected ${expected(form)}, got ${got}${why}`, code);
+}
+
+function tell(place: Place, text: string, code: TurnpikeErrorCode = 'ERR_TURNPIKE_CONFIG'): void {
+  place.problems.push({ text, code });
+}
+
+function expected(form: OptionForm): string {
+  return form.kind === 'address'
+    ? `${expectation(form)} as text, or an object with address and port`
+    : expectation(form);
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function quoted(name: string): string {
+  return `\`${name.length > 60 ? `${name.slice(0, 60)}…` : name}\``;
+}
+
+/** Stands for a member whose getter threw. */
+class UnreadableMember {
+  readonly message: string;
+
+  constructor(error: unknown) {
+    this.message = types.isNativeError(error) ? String(error.message) : 'its getter throws';
+  }
+}
+
+interface Members {
+  readonly names: readonly string[];
+  get(name: string): unknown;
+}
+
+/** The members of an object; undefined for what is no object of options, or cannot be listed. */
+function members(given: unknown): Members | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  try {
+    if (Array.isArray(given)) return undefined;
+    return {
+      names: Object.keys(given),
+      get: (name) => {
+        try {
+          return (given as Record<string, unknown>)[name];
+        } catch (error) {
+          return new UnreadableMember(error);
+        }
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function isSignal(value: unknown): boolean {
+  // A Proxy of one passes `instanceof`, but none of its methods works.
+  return !types.isProxy(value) && value instanceof AbortSignal;
+}
+
+function isUrl(value: unknown): value is URL {
+  return !types.isProxy(value) && value instanceof URL;
+}
+
+function hasMethods(value: unknown, methods: readonly string[]): boolean {
+  if (typeof value !== 'object' && typeof value !== 'function') return false;
+  try {
+    return methods.every(
+      (name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function',
+    );
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,145 @@
+import type { AddressInput, TransportAddress } from '../address.js';
+
+/** Kinds of values that a flag, a variable or a line of YAML can give. */
+export type TextKind =
+  | 'address'
+  | 'url'
+  | 'file'
+  | 'name'
+  | 'text'
+  | 'integer'
+  | 'boolean'
+  | 'choice';
+
+/** All kinds; those that are not of `TextKind` only a program can give. */
+export type OptionKind =
+  | TextKind
+  /** 32 bytes. */
+  | 'secret'
+  /** PEM, as text or bytes. */
+  | 'pem'
+  | 'signal'
+  | 'function'
+  /** An object of the caller's with certain methods. */
+  | 'methods'
+  /** An object of options. */
+  | 'options'
+  /** An IP address without a port. */
+  | 'ip'
+  /** Data of a JSON shape. */
+  | 'data';
+
+/**
+ * What values an option takes: its kind, its bounds and its default. The command line and the
+ * library check by the same form (`valueSchema`), so that neither takes what the other refuses.
+ */
+export interface OptionForm {
+  readonly kind: OptionKind;
+  readonly required?: true;
+  /** Takes a list, or one value in place of a list of one; the checked value is a list. */
+  readonly repeat?: true;
+  readonly default?: string | number | boolean;
+  /** Bounds of an integer; of an address, those of its port. */
+  readonly minimum?: number;
+  readonly maximum?: number;
+  /** Lengths of a text in characters; of a list, in members. */
+  readonly lengthMin?: number;
+  readonly lengthMax?: number;
+  readonly itemsMin?: number;
+  readonly itemsMax?: number;
+  /** What a text must match as a whole. */
+  readonly pattern?: string;
+  /** What a sound value looks like, where the kind does not say it. */
+  readonly words?: string;
+  /** The values of a choice. */
+  readonly choices?: readonly (string | number)[];
+  /** What the object of `methods` must have. */
+  readonly methods?: readonly string[];
+  /** The members of `options`. */
+  readonly options?: OptionForms;
+  /** The JSON schema of `data`. */
+  readonly schema?: object;
+  /** Makes of `data` that fits its schema what is worked with; what it throws is a refusal. */
+  readonly convert?: (value: unknown) => unknown;
+  /** Members of `data` that the schema does not foresee are dropped, as a newer peer may add. */
+  readonly lenient?: true;
+  /** The value is never shown. */
+  readonly confidential?: true;
+}
+
+/** Options by name. */
+export type OptionForms = Readonly<Record<string, OptionForm>>;
+
+/** A list, or one value in place of a list of one. */
+export type OneOrMore<T> = T | readonly T[];
+
+type Member<V, F> = F extends { readonly repeat: true }
+  ? readonly Single<V extends readonly (infer I)[] ? I : never>[]
+  : Single<V>;
+
+/** Conversions: addresses are decoded, URLs are text. */
+type Single<V> = [AddressInput] extends [V]
+  ? TransportAddress | Extract<V, undefined>
+  : [URL] extends [V]
+    ? string | Extract<V, undefined>
+    : V;
+
+type Given =
+  | { readonly required: true }
+  | { readonly default: unknown }
+  | { readonly repeat: true };
+
+/** Options `O` after `checkOptions` by the forms `T`: converted, with their defaults. */
+export type Checked<O, T> = {
+  readonly [K in keyof O]-?: K extends keyof T
+    ? T[K] extends Given
+      ? Exclude<Member<O[K], T[K]>, undefined>
+      : Member<O[K], T[K]> | undefined
+    : never;
+};
+
+/** What a sound value looks like, to complete "expected …". */
+export function expectation(form: OptionForm): string {
+  if (form.words !== undefined) return form.words;
+  switch (form.kind) {
+    case 'address':
+      return 'IP:PORT or [IPv6]:PORT';
+    case 'url':
+      return 'an http:// or https:// URL';
+    case 'file':
+      return 'the path of a file';
+    case 'name':
+      return 'a name of a-z, 0-9, "." and "-" that starts with a letter or digit, at most 63 long';
+    case 'text':
+      return 'text';
+    case 'boolean':
+      return 'true or false';
+    case 'choice':
+      return `one of ${(form.choices ?? []).join(', ')}`;
+    case 'integer':
+      return integerExpectation(form);
+    case 'secret':
+      return '32 bytes (a Uint8Array)';
+    case 'pem':
+      return 'PEM as text or bytes';
+    case 'signal':
+      return 'an AbortSignal';
+    case 'function':
+      return 'a function';
+    case 'methods':
+      return `an object with the methods ${(form.methods ?? []).join(', ')}`;
+    case 'options':
+      return `an object with ${Object.keys(form.options ?? {}).join(', ')}`;
+    case 'ip':
+      return 'an IP address without a port';
+    case 'data':
+      return 'an object';
+  }
+}
+
+function integerExpectation({ minimum, maximum }: OptionForm): string {
+  if (minimum !== undefined && maximum !== undefined) {
+    return `a whole number from ${minimum} to ${maximum}`;
+  }
+  return minimum === undefined ? 'a whole number' : `a whole number, at least ${minimum}`;
+}

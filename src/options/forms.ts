@@ -1,0 +1,78 @@
+import { LIMITS } from '../limits.js';
+import type { OptionForms } from './form.js';
+
+/**
+ * The forms of options that more than one place takes: the library and the command line, or several
+ * calls of the library. Data alone, because `turnpike --help` loads it.
+ */
+export const FORMS = {
+  address: { kind: 'address' },
+  addresses: {
+    kind: 'address',
+    repeat: true,
+    itemsMin: 1,
+    itemsMax: LIMITS.addressesPerSideMax,
+  },
+  directoryUrl: { kind: 'url' },
+  name: { kind: 'name' },
+  secret: { kind: 'secret' },
+  /** RFC 6750 section 2.1: what may stand after `Bearer `. */
+  apiKey: {
+    kind: 'text',
+    pattern: '^[A-Za-z0-9._~+/-]+=*$',
+    lengthMin: LIMITS.apiKeyCharactersMin,
+    lengthMax: LIMITS.apiKeyCharactersMax,
+    words:
+      `${LIMITS.apiKeyCharactersMin} to ${LIMITS.apiKeyCharactersMax} letters, digits or ` +
+      '"._~+/-", then "=" perhaps (`turnpike secret new` makes one)',
+    confidential: true,
+  },
+  room: {
+    kind: 'text',
+    pattern: '^\\P{Cc}+$',
+    lengthMin: 1,
+    lengthMax: LIMITS.roomCharactersMax,
+    words: `text of 1 to ${LIMITS.roomCharactersMax} characters, none of them a control character`,
+  },
+  workers: { kind: 'integer', minimum: 1, maximum: LIMITS.workersMax },
+  trunkMtuBytes: {
+    kind: 'integer',
+    minimum: LIMITS.trunkMtuBytesMin,
+    maximum: LIMITS.trunkMtuBytesMax,
+    default: LIMITS.trunkMtuBytes,
+  },
+  coalescingUs: {
+    kind: 'integer',
+    minimum: 0,
+    maximum: LIMITS.coalescingUsMax,
+    default: LIMITS.coalescingUs,
+  },
+  busyPollUs: { kind: 'integer', minimum: 0, maximum: LIMITS.busyPollUsMax, default: 0 },
+  cpus: { kind: 'integer', minimum: 0, maximum: LIMITS.cpusMax - 1, repeat: true },
+  /** Of the form that Linux gives them: no space, no slash, 15 characters at most. */
+  xdpInterfaces: {
+    kind: 'text',
+    pattern: '^[^\\s/]+$',
+    lengthMin: 1,
+    lengthMax: 15,
+    repeat: true,
+    words: 'the name of a network device',
+  },
+  challengesPerSecond: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: LIMITS.challengesMax,
+    default: LIMITS.challengesPerSecond,
+  },
+  challengesBurst: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: LIMITS.challengesMax,
+    default: LIMITS.challengesBurst,
+  },
+  signal: { kind: 'signal' },
+  logger: { kind: 'methods', methods: ['debug', 'info', 'warn', 'error'] },
+  clock: { kind: 'methods', methods: ['now', 'monotonic'] },
+  scheduler: { kind: 'methods', methods: ['now', 'monotonic', 'after'] },
+  random: { kind: 'function' },
+} as const satisfies OptionForms;

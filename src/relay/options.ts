@@ -1,0 +1,90 @@
+import type { Logger } from 'pino';
+import type { AddressInput } from '../address.js';
+import { LIMITS } from '../limits.js';
+import { DATA_PLANE_FORMS } from '../native/forms.js';
+import type { Checked, OneOrMore, OptionForm } from '../options/form.js';
+import { FORMS } from '../options/forms.js';
+import { RelayRecordShape } from '../registry/schemas.js';
+import type { RelayRecord } from '../registry/types.js';
+import type { Clock, RandomBytes } from '../units.js';
+import type { ForwardingOptions } from './forwarding-options.js';
+
+/** What a relay is opened with. */
+export interface RelayOptions extends ForwardingOptions {
+  /** Name of the relay: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
+  readonly id: string;
+  /** Name of the region, of the same form. */
+  readonly region: string;
+  /** UDP addresses for peers, 1 to 16; port 0 takes a free one. */
+  readonly listen: OneOrMore<AddressInput>;
+  /** UDP addresses for other relays, 1 to 16; port 0 takes a free one. */
+  readonly trunk: OneOrMore<AddressInput>;
+  /**
+   * What to announce for each of `listen`, in order; needed where one is a wildcard. Port 0 stands
+   * for the bound port. Default: the bound addresses.
+   */
+  readonly advertise?: OneOrMore<AddressInput> | undefined;
+  /** As `advertise`, for `trunk`. */
+  readonly advertiseTrunk?: OneOrMore<AddressInput> | undefined;
+  /** 32 bytes (PROTOCOL.md section 1). */
+  readonly relaySecret: Uint8Array;
+  /** 32 bytes (PROTOCOL.md section 1). */
+  readonly tenantRoot: Uint8Array;
+  /** The directory to register with; without one the relay knows `relays` only. */
+  readonly directoryUrl?: string | URL | undefined;
+  /** Relays known from the start; default none. */
+  readonly relays?: readonly RelayRecord[] | undefined;
+  /** Legs at once, 1 to 8,388,608; default 131,072. */
+  readonly legsMax?: number | undefined;
+  /** Answers to strangers per source and second; default 100. */
+  readonly challengesPerSecond?: number | undefined;
+  /** Answers to strangers per source at once; default 2,000. */
+  readonly challengesBurst?: number | undefined;
+  /** Default silent. */
+  readonly logger?: Logger | undefined;
+  /** Default the host's. */
+  readonly clock?: Clock | undefined;
+  /** Default node:crypto's. */
+  readonly random?: RandomBytes | undefined;
+}
+
+/** The forms of `RelayOptions`: every member stands here. */
+export const RELAY_FORMS = {
+  id: { ...FORMS.name, required: true },
+  region: { ...FORMS.name, required: true },
+  listen: { ...FORMS.addresses, required: true },
+  trunk: { ...FORMS.addresses, required: true },
+  advertise: { ...FORMS.addresses, itemsMin: 0 },
+  advertiseTrunk: { ...FORMS.addresses, itemsMin: 0 },
+  relaySecret: { ...FORMS.secret, required: true },
+  tenantRoot: { ...FORMS.secret, required: true },
+  directoryUrl: FORMS.directoryUrl,
+  relays: {
+    kind: 'data',
+    repeat: true,
+    itemsMax: LIMITS.relaysMax,
+    schema: RelayRecordShape,
+    words: 'a relay record (`Relay#record`)',
+    lenient: true,
+  },
+  legsMax: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: Math.min(LIMITS.clientFlowsLimit, LIMITS.sessionsLimit / 2),
+    default: LIMITS.legsMax,
+  },
+  challengesPerSecond: FORMS.challengesPerSecond,
+  challengesBurst: FORMS.challengesBurst,
+  workers: DATA_PLANE_FORMS.workers,
+  trunkMtuBytes: DATA_PLANE_FORMS.trunkMtuBytes,
+  coalescingUs: DATA_PLANE_FORMS.coalescingUs,
+  busyPollUs: DATA_PLANE_FORMS.busyPollUs,
+  cpus: DATA_PLANE_FORMS.cpus,
+  xdp: DATA_PLANE_FORMS.xdp,
+  logger: FORMS.logger,
+  clock: FORMS.clock,
+  random: FORMS.random,
+} as const satisfies Record<keyof RelayOptions, OptionForm>;
+
+/** What `Relay.open` works with. */
+export type CheckedRelayOptions = Checked<RelayOptions, typeof RELAY_FORMS>;
