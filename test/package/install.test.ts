@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, normalize } from 'node:path';
 import t, { type Test } from 'tap';
 import { findCommand } from '../setup/system-packages.js';
+import { toolFolderWithout } from '../setup/tool-folder.js';
 import { makeToolFolder, type Outcome, ROOT, Sandbox } from './sandbox.js';
 import { makeTarballs, pack, registryAnswers, type Tarballs } from './tarballs.js';
 
@@ -45,6 +46,17 @@ try {
 function readmeExample(): string {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   return /```js\n(.*?)```/s.exec(readme)?.[1] ?? '';
+}
+
+/** Every file that the manifest names: of each subpath its types and its code, and the programs. */
+function entryPoints(): string[] {
+  const { exports, bin, main, types } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  );
+  const subpaths = Object.values(exports).flatMap((target) =>
+    typeof target === 'string' ? [target] : Object.values(target as Record<string, string>),
+  );
+  return [...subpaths, ...Object.values<string>(bin), main, types].map((path) => normalize(path));
 }
 
 const lacking = ['g++', 'make', 'python3'].filter((tool) => findCommand(tool) === undefined);
@@ -93,6 +105,7 @@ t.test('the main package holds what is needed and no more', async (t) => {
     'PROTOCOL.md',
     'ARCHITECTURE.md',
     'CHANGELOG.md',
+    ...entryPoints(),
   ]) {
     t.ok(files.includes(needed), needed);
   }
@@ -136,10 +149,16 @@ t.test('installed from tarballs', { skip }, async (t) => {
     });
   });
 
-  await t.test('main package alone, without a compiler', async (t) => {
-    const sandbox = new Sandbox(join(folder, 'neither'), plainPath);
-    const installed = await sandbox.install([tarballs.source]);
-    t.not(installed.status, 0, 'the installation fails');
-    t.match(installed.output, tarballs.platformName, 'and says what would have helped');
+  await t.test('main package alone, where compiling fails', async (t) => {
+    const path = toolFolderWithout(join(folder, 'broken-tools'), ['g++']);
+    writeFileSync(join(path, 'g++'), '#!/bin/sh\necho no such language >&2\nexit 1\n', {
+      mode: 0o755,
+    });
+    const sandbox = new Sandbox(join(folder, 'broken'), path);
+    succeeds(t, await sandbox.install([tarballs.source]), 'installs all the same');
+    const { output } = await sandbox.runModule(SHOW_ERROR);
+    t.match(output, /^ERR_TURNPIKE_ADDON /);
+    const [, log = ''] = /Compiling failed at the installation: see (\S+)\./.exec(output) ?? [];
+    t.match(readFileSync(log, 'utf8'), /no such language/, 'what the compiler said is kept');
   });
 });

@@ -61,7 +61,20 @@ export class Sandbox {
     return this.#run('node', ['main.mjs']);
   }
 
-  #run(command: string, args: readonly string[]): Promise<Outcome> {
+  /**
+   * Runs a program of an installed package.
+   * @param input - its standard input
+   */
+  runProgram(name: string, args: readonly string[], input = ''): Promise<Outcome> {
+    return this.#run(join(this.folder, 'node_modules', '.bin', name), args, input);
+  }
+
+  /** Runs CommonJS source as `node -e` does. */
+  runScript(source: string): Promise<Outcome> {
+    return this.#run('node', ['-e', source]);
+  }
+
+  #run(command: string, args: readonly string[], input = ''): Promise<Outcome> {
     const inherited = Object.entries(process.env).filter(([name]) => !OUTER_NPM.test(name));
     const env = {
       ...Object.fromEntries(inherited),
@@ -72,10 +85,11 @@ export class Sandbox {
     };
     return new Promise((resolve) => {
       const options = { cwd: this.folder, env, maxBuffer: 64 * 1024 * 1024 };
-      execFile(command, args, options, (error, stdout, stderr) => {
+      const child = execFile(command, args, options, (error, stdout, stderr) => {
         const status = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
         resolve({ status, output: `${stdout}${stderr}` });
       });
+      child.stdin?.end(input);
     });
   }
 }
