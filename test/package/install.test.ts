@@ -109,6 +109,9 @@ t.test('the main package holds what is needed and no more', async (t) => {
   ]) {
     t.ok(files.includes(needed), needed);
   }
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  t.match(readme, `turnpike-${version}.tgz`, 'README.md names the package that is made');
   const junk = /^(src|test|bench|build|packages|prebuilds|node_modules|\.)|prebuild\.mjs$|\.map$/;
   t.strictSame(
     files.filter((file) => junk.test(file) || file.endsWith('.tsbuildinfo')),
