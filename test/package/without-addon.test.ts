@@ -91,117 +91,115 @@ function installedPackages(modules: string): InstalledPackage[] {
     .filter(({ name, version }) => name !== undefined && version !== undefined);
 }
 
-t.test('the package alone on a machine without a compiler', { skip }, async (t) => {
+const sandbox = new Sandbox(join(folder, 'app'), makeToolFolder(join(folder, 'tools')));
+const modules = join(sandbox.folder, 'node_modules');
+
+t.test('the package alone installs without a compiler', { skip }, async (t) => {
   const tarballs = join(folder, 'tarballs');
   mkdirSync(tarballs);
   const tarball = join(tarballs, pack(ROOT, [`--pack-destination=${tarballs}`]).filename);
-  const sandbox = new Sandbox(join(folder, 'app'), makeToolFolder(join(folder, 'tools')));
-  const modules = join(sandbox.folder, 'node_modules');
   const installed = await sandbox.install([tarball], ['--engine-strict', '--foreground-scripts']);
   succeeds(t, installed, 'installs, also with --engine-strict');
   t.match(installed.output, /turnpike: no addon for .*g\+\+, make, python3 not found.*no relays/);
   t.notOk(existsSync(join(modules, 'turnpike', 'build')), 'nothing was compiled');
+});
 
-  await t.test('every package of it runs on the oldest Node that ours names', async (t) => {
-    const oldest = /\d+(\.\d+)*/.exec(manifest.engines.node)?.[0] ?? '';
-    const version = [...oldest.split('.'), '0', '0'].slice(0, 3).join('.');
-    const packages = installedPackages(modules);
-    t.ok(packages.length > 30, 'there are packages');
-    const refusing = packages
-      .filter(({ engines }) => !satisfies(version, engines?.node ?? '*'))
-      .map((one) => `${one.name}@${one.version} wants Node ${one.engines?.node}`);
-    t.strictSame(refusing, []);
+t.test('every package of it runs on the oldest Node that ours names', { skip }, async (t) => {
+  const oldest = /\d+(\.\d+)*/.exec(manifest.engines.node)?.[0] ?? '';
+  const version = [...oldest.split('.'), '0', '0'].slice(0, 3).join('.');
+  const packages = installedPackages(modules);
+  t.ok(packages.length > 30, 'there are packages');
+  const refusing = packages
+    .filter(({ engines }) => !satisfies(version, engines?.node ?? '*'))
+    .map((one) => `${one.name}@${one.version} wants Node ${one.engines?.node}`);
+  t.strictSame(refusing, []);
+});
+
+t.test('directories and peers work', { skip }, async (t) => {
+  t.same(await sandbox.runModule(OPEN_DIRECTORY), { status: 0, output: 'function function 0\n' });
+  const clusterSecret = randomBytes(32);
+  const apiKey = randomBytes(24).toString('base64url');
+  const listen = { address: '127.0.0.1', port: 0 };
+  const apiKeys = [{ key: apiKey, tenant: 'default' }];
+  const directory = await Directory.open({ listen, clusterSecret, apiKeys });
+  t.teardown(() => directory.close());
+  const relay = await Relay.open({
+    ...{ id: 'a', region: 'r', listen: ['127.0.0.1:0'], trunk: ['127.0.0.1:0'] },
+    directoryUrl: directory.url,
+    relaySecret: relaySecret(clusterSecret, 'a'),
+    tenantRoot: tenantRoot(clusterSecret),
   });
+  t.teardown(() => relay.close());
+  const { url } = directory;
+  const room = { directoryUrl: url, apiKey, room: 'lobby' };
+  t.same(await sandbox.runModule(meet(room)), { status: 0, output: 'hello\n' });
 
-  await t.test('directories and peers work', async (t) => {
-    t.same(await sandbox.runModule(OPEN_DIRECTORY), { status: 0, output: 'function function 0\n' });
-    const clusterSecret = randomBytes(32);
-    const apiKey = randomBytes(24).toString('base64url');
-    const listen = { address: '127.0.0.1', port: 0 };
-    const apiKeys = [{ key: apiKey, tenant: 'default' }];
-    const directory = await Directory.open({ listen, clusterSecret, apiKeys });
-    t.teardown(() => directory.close());
-    const relay = await Relay.open({
-      ...{ id: 'a', region: 'r', listen: ['127.0.0.1:0'], trunk: ['127.0.0.1:0'] },
-      directoryUrl: directory.url,
-      relaySecret: relaySecret(clusterSecret, 'a'),
-      tenantRoot: tenantRoot(clusterSecret),
-    });
-    t.teardown(() => relay.close());
-    const { url } = directory;
-    const room = { directoryUrl: url, apiKey, room: 'lobby' };
-    t.same(await sandbox.runModule(meet(room)), { status: 0, output: 'hello\n' });
-
-    sandbox.write('api.key', apiKey);
-    sandbox.write('room.key', `${randomBytes(32).toString('base64')}\n`);
-    const keys = ['--api-key-file', 'api.key', '--room-key-file', 'room.key'];
-    const args = ['peer', '--directory', url, ...keys, '--room', 'pipe', '--log-level', 'error'];
-    const ends = await Promise.all(
-      ['from ann\n', 'from bob\n'].map((input) => sandbox.runProgram('turnpike', args, input)),
-    );
-    t.match(ends, [
-      { status: 0, output: /^from bob$/m },
-      { status: 0, output: /^from ann$/m },
-    ]);
-  });
-
-  await t.test('the command line says what it can', async (t) => {
-    for (const command of ['directory', 'peer', 'relay', 'demo']) {
-      const help = await sandbox.runProgram('turnpike', [command, '--help']);
-      succeeds(t, help, `turnpike ${command} --help`);
-      t.match(help.output, `turnpike ${command}`);
-    }
-  });
-
-  await t.test(
-    'a relay says what was tried and what to do, and so does a data plane',
-    async (t) => {
-      const { status, output } = await sandbox.runModule(OPEN_RELAY);
-      t.equal(status, 0, 'both errors can be caught');
-      const errors = output.split(/^(?=TurnpikeError)/m);
-      t.equal(errors.length, 2);
-      for (const error of errors) {
-        t.match(error, /^TurnpikeError ERR_TURNPIKE_ADDON no addon for /);
-        t.match(error, /build.Release.turnpike\.node: no such file/);
-        t.match(error, /install g\+\+, make, python3 \(C\+\+20\) and run `npm rebuild turnpike`/);
-      }
-      const demo = await sandbox.runProgram('turnpike', ['demo', '--seconds', '1']);
-      t.not(demo.status, 0);
-      t.match(demo.output, /npm rebuild turnpike/);
-      t.notMatch(demo.output, /^\s+at /m, 'no stack');
-    },
+  sandbox.write('api.key', apiKey);
+  sandbox.write('room.key', `${randomBytes(32).toString('base64')}\n`);
+  const keys = ['--api-key-file', 'api.key', '--room-key-file', 'room.key'];
+  const args = ['peer', '--directory', url, ...keys, '--room', 'pipe', '--log-level', 'error'];
+  const ends = await Promise.all(
+    ['from ann\n', 'from bob\n'].map((input) => sandbox.runProgram('turnpike', args, input)),
   );
+  t.match(ends, [
+    { status: 0, output: /^from bob$/m },
+    { status: 0, output: /^from ann$/m },
+  ]);
+});
 
-  await t.test('on macOS and Windows', async (t) => {
-    for (const platform of ['darwin', 'win32']) {
-      const script = join(modules, 'turnpike', 'native', 'install.cjs');
-      const install = await sandbox.runScript(on(platform, `require(${JSON.stringify(script)})`));
-      succeeds(t, install, `${platform}: the installation does not fail`);
-      t.match(install.output.trim(), /^turnpike: no addon for .*the data plane needs Linux.*$/);
-      // Imports come first, whatever stands before them.
-      const opened = on(
-        platform,
-        OPEN_RELAY.replaceAll(/^import (.*) from (.*);$/gm, 'const $1 = await import($2);'),
-      );
-      const { output } = await sandbox.runModule(opened);
-      t.match(output, /ERR_TURNPIKE_ADDON no addon for .*Relays and data planes need Linux/s);
-      t.notMatch(output, /npm rebuild|glibc|musl/, `${platform}: nothing that cannot help`);
-    }
-  });
+t.test('the command line says what it can', { skip }, async (t) => {
+  for (const command of ['directory', 'peer', 'relay', 'demo']) {
+    const help = await sandbox.runProgram('turnpike', [command, '--help']);
+    succeeds(t, help, `turnpike ${command} --help`);
+    t.match(help.output, `turnpike ${command}`);
+  }
+});
 
-  await t.test('its types are complete', async (t) => {
-    sandbox.write(
-      'app.ts',
-      `import { Directory, type DirectoryOptions, Peer, Relay, TurnpikeError } from 'turnpike';
-       import { type DataPlane, openDataPlane } from 'turnpike/data-plane';
-       export const all: unknown[] = [Directory, Peer, Relay, TurnpikeError, openDataPlane];
-       export type Both = [DataPlane, DirectoryOptions];\n`,
+await t.test('a relay says what was tried and what to do, and so does a data plane', async (t) => {
+  const { status, output } = await sandbox.runModule(OPEN_RELAY);
+  t.equal(status, 0, 'both errors can be caught');
+  const errors = output.split(/^(?=TurnpikeError)/m);
+  t.equal(errors.length, 2);
+  for (const error of errors) {
+    t.match(error, /^TurnpikeError ERR_TURNPIKE_ADDON no addon for /);
+    t.match(error, /build.Release.turnpike\.node: no such file/);
+    t.match(error, /install g\+\+, make, python3 \(C\+\+20\) and run `npm rebuild turnpike`/);
+  }
+  const demo = await sandbox.runProgram('turnpike', ['demo', '--seconds', '1']);
+  t.not(demo.status, 0);
+  t.match(demo.output, /npm rebuild turnpike/);
+  t.notMatch(demo.output, /^\s+at /m, 'no stack');
+});
+
+t.test('on macOS and Windows', { skip }, async (t) => {
+  for (const platform of ['darwin', 'win32']) {
+    const script = join(modules, 'turnpike', 'native', 'install.cjs');
+    const install = await sandbox.runScript(on(platform, `require(${JSON.stringify(script)})`));
+    succeeds(t, install, `${platform}: the installation does not fail`);
+    t.match(install.output.trim(), /^turnpike: no addon for .*the data plane needs Linux.*$/);
+    // Imports come first, whatever stands before them.
+    const opened = on(
+      platform,
+      OPEN_RELAY.replaceAll(/^import (.*) from (.*);$/gm, 'const $1 = await import($2);'),
     );
-    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-    const types = ['--typeRoots', join(ROOT, 'node_modules', '@types'), '--types', 'node'];
-    const modes = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--noEmit'];
-    const args = [tsc, ...types, ...modes, '--skipLibCheck', 'false', 'app.ts'];
-    const options = { cwd: sandbox.folder, encoding: 'utf8' } as const;
-    t.doesNotThrow(() => execFileSync(process.execPath, args, options));
-  });
+    const { output } = await sandbox.runModule(opened);
+    t.match(output, /ERR_TURNPIKE_ADDON no addon for .*Relays and data planes need Linux/s);
+    t.notMatch(output, /npm rebuild|glibc|musl/, `${platform}: nothing that cannot help`);
+  }
+});
+
+t.test('its types are complete', { skip }, async (t) => {
+  sandbox.write(
+    'app.ts',
+    `import { Directory, type DirectoryOptions, Peer, Relay, TurnpikeError } from 'turnpike';
+     import { type DataPlane, openDataPlane } from 'turnpike/data-plane';
+     export const all: unknown[] = [Directory, Peer, Relay, TurnpikeError, openDataPlane];
+     export type Both = [DataPlane, DirectoryOptions];\n`,
+  );
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const types = ['--typeRoots', join(ROOT, 'node_modules', '@types'), '--types', 'node'];
+  const modes = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--noEmit'];
+  const args = [tsc, ...types, ...modes, '--skipLibCheck', 'false', 'app.ts'];
+  const options = { cwd: sandbox.folder, encoding: 'utf8' } as const;
+  t.doesNotThrow(() => execFileSync(process.execPath, args, options));
 });
