@@ -22,6 +22,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   limits.Set("sessionsMax", Number::New(env, turnpike::kSessionsLimit));
   limits.Set("trunkPeersMax", Number::New(env, turnpike::kTrunkPeersLimit));
   limits.Set("trunkSourcesMax", Number::New(env, turnpike::kTrunkSourcesMax));
+  limits.Set("trunkWaysMax", Number::New(env, turnpike::kTrunkWaysMax));
+  limits.Set("laneSets", Number::New(env, turnpike::kLaneSets));
   limits.Set("sendKeysMax", Number::New(env, turnpike::kSendKeysMax));
   limits.Set("receiveKeysMax", Number::New(env, turnpike::kReceiveKeysMax));
   limits.Set("puntBytesMax", Number::New(env, turnpike::kPuntBytesMax));

@@ -21,11 +21,19 @@ inline constexpr uint32_t kTrunkPeersLimit = 65'536;
 
 // PROTOCOL.md section 4: a registration lists at most 64 source addresses.
 inline constexpr uint32_t kTrunkSourcesMax = 64;
+// Ways to one relay that replies must know about (LIMITS.waysMax).
+inline constexpr uint32_t kTrunkWaysMax = 16;
 // Yesterday's, today's and tomorrow's key.
 inline constexpr uint32_t kReceiveKeysMax = 3;
 inline constexpr uint32_t kSendKeysMax = 8;
 // The lane is one byte on the wire.
 inline constexpr uint32_t kLanes = 256;
+// A worker's data has lane worker + 16 × n, where n is the relay's number of the time; the last n
+// is that of path probes and their replies, whose counter is their own: by a slow way they would
+// otherwise arrive behind the window of what left by a fast one. Lanes from 128 on are the fast
+// path's.
+inline constexpr uint32_t kLaneSets = 7;
+inline constexpr uint32_t kProbeLaneFirst = kWorkersMax * kLaneSets;
 // PROTOCOL.md section 4 asks for at least 1,024. A lane's counter is shared by all relays that the
 // sender talks to, so the distance between two of our datagrams grows with its other traffic.
 inline constexpr uint32_t kReplayWindowBits = 4'096;
@@ -98,6 +106,9 @@ inline constexpr uint32_t kRelayHostsMax = 32'768;
 inline constexpr uint16_t kSessionSequenceGapMax = 4'096;
 // PROTOCOL.md section 3: at most 10 answers a second per relay to data on unbound indexes.
 inline constexpr uint32_t kUnboundEventsPerSecond = 10;
+// Trunk datagrams from an unregistered port of a relay's address that one worker hands up, so that
+// TypeScript can tell whether a NAT is at work.
+inline constexpr uint32_t kUnlistedPerSecond = 10;
 // A probe reply older than this is of no use, whatever clock it came from.
 inline constexpr uint64_t kProbeAgeNsMax = 60ull * 1'000'000'000;
 

@@ -245,7 +245,14 @@ Napi::Value DataPlaneObject::SetRelayHosts(const Napi::CallbackInfo& info) {
 
 Napi::Value DataPlaneObject::Probe(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  return ToValue(info, controller_->Probe(Argument(info, 0), Argument(info, 1)));
+  const uint32_t slot = Argument(info, 0);
+  const uint32_t number = Argument(info, 1);
+  if (!info[2].IsNumber()) return ToValue(info, controller_->Probe(slot, number, nullptr));
+  ProbeSpec spec;
+  spec.path = ReadTuple(scratch_);
+  spec.bytes = static_cast<uint16_t>(Argument(info, 2));
+  if (info[3].IsNumber()) spec.worker = Argument(info, 3);
+  return ToValue(info, controller_->Probe(slot, number, &spec));
 }
 
 Napi::Value DataPlaneObject::Send(const Napi::CallbackInfo& info) {

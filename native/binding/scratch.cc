@@ -7,16 +7,26 @@ namespace turnpike {
 namespace {
 
 constexpr uint32_t kCountsOffset = 40;
-constexpr uint32_t kListsOffset = 48;
+constexpr uint32_t kListsOffset = 60;
 constexpr uint32_t kKeyBytes = 18;
+constexpr uint32_t kWayBytes = kEndpointBytes + 4;
 static_assert(kListsOffset + kTrunkSourcesMax * kEndpointBytes +
-                  (kSendKeysMax + kReceiveKeysMax) * kKeyBytes <=
+                  (kSendKeysMax + kReceiveKeysMax) * kKeyBytes + kTrunkWaysMax * kWayBytes <=
               kScratchBytes);
 
 uint16_t ReadU16(const uint8_t* bytes) {
   uint16_t value;
   std::memcpy(&value, bytes, sizeof(value));
   return value;
+}
+
+// A way: the remote endpoint, the socket, what is heard by it.
+TrunkWay ReadWay(const uint8_t* bytes) {
+  TrunkWay way;
+  way.remote = ReadEndpoint(bytes);
+  way.socket = ReadU16(bytes + kEndpointBytes);
+  way.heard = static_cast<Heard>(bytes[kEndpointBytes + 2]);
+  return way;
 }
 
 template <uint32_t kKeysMax>
@@ -49,17 +59,23 @@ bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
   const uint16_t send_keys = ReadU16(scratch + kCountsOffset + 2);
   const uint16_t receive_keys = ReadU16(scratch + kCountsOffset + 4);
   spec->records_max = ReadU16(scratch + kCountsOffset + 6);
+  const uint16_t lane_offset = ReadU16(scratch + kCountsOffset + 8);
+  spec->bundle_bytes_max = ReadU16(scratch + kCountsOffset + 10);
+  std::memcpy(&spec->lanes_closed, scratch + kCountsOffset + 12, sizeof(spec->lanes_closed));
+  const uint16_t ways = ReadU16(scratch + kCountsOffset + 16);
   if (spec->records_max == 0 || sources > kTrunkSourcesMax || send_keys > kSendKeysMax ||
-      receive_keys > kReceiveKeysMax) {
+      receive_keys > kReceiveKeysMax || ways > kTrunkWaysMax || lane_offset > 0xff) {
     return false;
   }
+  spec->lane_offset = static_cast<uint8_t>(lane_offset);
   spec->path = ReadTuple(scratch);
   const uint8_t* next = scratch + kListsOffset;
   for (uint16_t i = 0; i < sources; ++i, next += kEndpointBytes) {
     spec->sources.push_back(ReadEndpoint(next));
   }
   next = ReadKeys(next, send_keys, &spec->send_keys);
-  ReadKeys(next, receive_keys, &spec->receive_keys);
+  next = ReadKeys(next, receive_keys, &spec->receive_keys);
+  for (uint16_t i = 0; i < ways; ++i, next += kWayBytes) spec->ways.push_back(ReadWay(next));
   return true;
 }
 

@@ -18,8 +18,9 @@ inline constexpr uint32_t kEndpointBytes = 18;
 FiveTuple ReadTuple(const uint8_t* bytes);
 Endpoint ReadEndpoint(const uint8_t* bytes);
 
-// Reads a relay: its path, then 16-bit counts of sources, send keys and receive keys, then those.
-// False when a count is over its bound.
+// Reads a relay: its path, then 16-bit counts of sources, send keys and receive keys, the most
+// records of a datagram, its lane's offset, the longest bundle, the closed lanes (32 bits), the
+// count of ways; then the lists. False when a count is over its bound.
 bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec);
 
 }  // namespace turnpike

@@ -6,7 +6,6 @@
 namespace turnpike {
 
 Status Bundler::Allocate(uint32_t slots, uint32_t mtu_bytes) {
-  mtu_bytes_ = mtu_bytes;
   // Whole cache lines, and not a power of two, so that bundles do not share cache sets.
   stride_bytes_ = (mtu_bytes + 127) / 64 * 64 | 64;
   open_of_slot_ = std::make_unique<uint16_t[]>(slots);
@@ -23,7 +22,8 @@ bool Bundler::Add(const TrunkRecord& record, uint64_t since_ns, Outgoing* out) {
   const uint32_t record_bytes = sizeof(RecordHeader) + record.payload_bytes;
   if (const uint16_t index = open_of_slot_[record.slot]; index != kNone) {
     const Bundle& bundle = bundles_[index];
-    if (bundle.length + record_bytes > mtu_bytes_ || bundle.records >= record.peer->records_max) {
+    if (bundle.length + record_bytes > record.peer->bundle_bytes_max ||
+        bundle.records >= record.peer->records_max) {
       Close(index, out);
       closed = true;
     }
@@ -63,14 +63,17 @@ void Bundler::Open(const TrunkRecord& record, uint64_t since_ns) {
   free_.pop_back();
   open_.push_back(index);
   open_of_slot_[record.slot] = index;
-  bundles_[index] = Bundle{record.slot, next_serial_++,   0, sizeof(TrunkHeader), since_ns,
-                           record.key,  record.peer->path};
+  const TrunkPeer& peer = *record.peer;
+  bundles_[index] = Bundle{record.slot,         next_serial_++,   0,
+                           sizeof(TrunkHeader), since_ns,         record.key,
+                           peer.path,           peer.lane_offset, peer.from_trunk_port};
 }
 
 void Bundler::Close(uint16_t index, Outgoing* out) {
   const Bundle& bundle = bundles_[index];
-  sealer_.SealRecords(bundle.key, BytesOf(index), bundle.length);
-  *out = Outgoing{Side::kTrunk, &bundle.path, BytesOf(index), bundle.length};
+  sealer_.SealRecords(bundle.key, bundle.lane_offset, BytesOf(index), bundle.length);
+  *out =
+      Outgoing{Side::kTrunk, &bundle.path, BytesOf(index), bundle.length, bundle.from_trunk_port};
   open_of_slot_[bundle.slot] = kNone;
   open_.erase(std::find(open_.begin(), open_.end(), index));
   closed_.push_back(index);

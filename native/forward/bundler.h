@@ -23,14 +23,15 @@ class Bundler {
   // `sealer` outlives the bundler.
   explicit Bundler(TrunkSealer& sealer) : sealer_(sealer) {}
 
-  // For `slots` relays and datagrams of at most `mtu_bytes`.
+  // For `slots` relays, none of whose bundles is longer than `mtu_bytes`.
   Status Allocate(uint32_t slots, uint32_t mtu_bytes);
 
   // Whether a record is worth copying: whether two of its size fit one datagram that its relay
   // takes. All others leave alone, straight from where they were received.
   bool Takes(const TrunkRecord& record) const {
     return record.peer->records_max > 1 &&
-           sizeof(TrunkHeader) + 2 * (sizeof(RecordHeader) + record.payload_bytes) <= mtu_bytes_;
+           sizeof(TrunkHeader) + 2 * (sizeof(RecordHeader) + record.payload_bytes) <=
+               record.peer->bundle_bytes_max;
   }
 
   // Whether Add can open a bundle; if not, close all, send what was closed, and Recycle.
@@ -59,6 +60,8 @@ class Bundler {
     uint64_t since_ns;
     TrunkKey key;
     FiveTuple path;
+    uint8_t lane_offset;
+    bool from_trunk_port;
   };
 
   uint8_t* BytesOf(uint16_t index) { return &bytes_[size_t{index} * stride_bytes_]; }
@@ -68,7 +71,6 @@ class Bundler {
   static constexpr uint16_t kNone = 0xffff;
 
   TrunkSealer& sealer_;
-  uint32_t mtu_bytes_ = 0;
   size_t stride_bytes_ = 0;
   MappedArray<uint8_t> bytes_;
   Bundle bundles_[kBundlesMax];

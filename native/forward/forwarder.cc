@@ -116,8 +116,9 @@ void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* room, Outgoing* ou
   } else {
     std::memcpy(room + kSingleHeadBytes, record.payload, record.payload_bytes);
   }
-  sealer_.SealSingle(record.key, record.header, start);
-  *out = Outgoing{Side::kTrunk, &record.peer->path, start, SingleBytes(record)};
+  sealer_.SealSingle(record.key, record.peer->lane_offset, record.header, start);
+  *out = Outgoing{Side::kTrunk, &record.peer->path, start, SingleBytes(record),
+                  record.peer->from_trunk_port};
 }
 
 void Forwarder::PrefetchSessions(const Packet& packet) const {
@@ -151,7 +152,7 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   if (packet.length < sizeof(TrunkHeader)) return Verdict::kTrunkMalformed;
   const auto* header = reinterpret_cast<const TrunkHeader*>(packet.data);
   const TrunkType type = header->type();
-  const bool probe = type == TrunkType::kProbe || type == TrunkType::kProbeReply;
+  const bool probe = IsProbe(type);
   if (!probe && type != TrunkType::kData) return Verdict::kTrunkUnknownType;
 
   const uint32_t* slot = tables_.peers.SlotOf(packet.tuple->remote);
@@ -162,15 +163,18 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   if (key == nullptr) return Verdict::kTrunkWrongEpoch;
 
   const bool whole =
-      probe ? packet.length == kProbeDatagramBytes : RecordsFill(packet.data, packet.length);
+      probe ? ProbeFills(packet.data, packet.length) : RecordsFill(packet.data, packet.length);
   if (!whole) return Verdict::kTrunkMalformed;
   const uint64_t tag =
       probe ? ProbeTag(*key, packet.data) : DataTag(*key, packet.data, packet.length);
   // One comparison of whole words: its time does not tell how many bytes of a guess were right.
   if (tag != LoadLe64(header->tag)) return Verdict::kTrunkWrongTag;
-  ReplayWindow& window = tables_.peers.Window(*slot, header->lane);
+  const uint8_t lane = header->lane;
+  const uint64_t sequence = header->sequence.Get();
   const ReplayVerdict replay =
-      window.Accept(peer.shared->highest_sequence[header->lane], header->sequence.Get());
+      type >= TrunkType::kPathProbe
+          ? tables_.peers.AcceptProbe(*slot, lane, sequence)
+          : tables_.peers.Window(*slot, lane).Accept(peer.shared->highest_sequence[lane], sequence);
   if (replay != ReplayVerdict::kFresh) return VerdictOf(replay);
 
   opened->slot = *slot;
@@ -178,7 +182,31 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
     opened->records = RecordCursor(packet.data, packet.length);
     return Verdict::kTrunkData;
   }
-  if (type == TrunkType::kProbe) return OpenProbe(packet, peer, now, out);
+  if (type == TrunkType::kProbe || type == TrunkType::kPathProbe) {
+    return OpenProbe(packet, peer, now, out);
+  }
+  return OpenProbeReply(packet, now, opened);
+}
+
+Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now,
+                             Outgoing* out) {
+  // The reply is the probe with a header of our own, in place and without the padding. It says
+  // something about the way that the probe came only if it goes back by it.
+  const bool plain = reinterpret_cast<TrunkHeader*>(packet.data)->type() == TrunkType::kProbe;
+  if (!plain) {
+    auto* body = reinterpret_cast<PathProbeBody*>(packet.data + sizeof(TrunkHeader));
+    body->heard = static_cast<uint8_t>(peer.HeardBy(*packet.tuple));
+    body->reserved = 0;
+  }
+  const TrunkType type = plain ? TrunkType::kProbeReply : TrunkType::kPathProbeReply;
+  if (!SealProbe(peer, type, now, packet.data)) return Verdict::kTrunkNoKey;
+  const size_t bytes = plain ? kProbeDatagramBytes : kPathProbeBytes;
+  *out = Outgoing{Side::kTrunk, packet.tuple, packet.data, static_cast<uint32_t>(bytes), true};
+  return Verdict::kTrunkProbe;
+}
+
+Verdict Forwarder::OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const {
+  // Both bodies begin alike.
   const auto* body = reinterpret_cast<const ProbeBody*>(packet.data + sizeof(TrunkHeader));
   const uint64_t sent_ns = body->timestamp_ns.Get();
   if (sent_ns > now.monotonic_ns || now.monotonic_ns - sent_ns > kProbeAgeNsMax) {
@@ -186,22 +214,22 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   }
   opened->probe_number = body->number.Get();
   opened->rtt_ns = now.monotonic_ns - sent_ns;
+  const TrunkType type = reinterpret_cast<const TrunkHeader*>(packet.data)->type();
+  opened->of_path = type == TrunkType::kPathProbeReply;
+  if (opened->of_path) {
+    const auto* path_body = reinterpret_cast<const PathProbeBody*>(body);
+    opened->heard = path_body->WhatIsHeard();
+  }
   return Verdict::kTrunkProbeReply;
 }
 
-Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now,
-                             Outgoing* out) {
-  // The reply is the probe with a header of our own, in place; it goes where our data goes.
-  return SealProbe(peer, TrunkType::kProbeReply, now, packet.data, out);
-}
-
-Verdict Forwarder::SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now,
-                             uint8_t* datagram, Outgoing* out) {
+bool Forwarder::SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now,
+                          uint8_t* datagram) {
   const std::optional<TrunkKey> key = peer.send_keys.NewestUntil(now.trunk_epoch);
-  if (!key) return Verdict::kTrunkNoKey;
-  sealer_.SealProbe(*key, type, datagram);
-  *out = Outgoing{Side::kTrunk, &peer.path, datagram, kProbeDatagramBytes};
-  return Verdict::kTrunkProbe;
+  if (!key) return false;
+  TrunkSealer& sealer = type < TrunkType::kPathProbe ? sealer_ : path_sealer_;
+  sealer.SealProbe(*key, type, datagram);
+  return true;
 }
 
 Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
@@ -233,14 +261,30 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   return Verdict::kTrunkToClient;
 }
 
-bool Forwarder::MakeProbe(uint32_t slot, uint32_t number, const Now& now, uint8_t* data,
-                          Outgoing* out) {
+bool Forwarder::MakeProbe(uint32_t slot, uint32_t number, const FiveTuple* path, const Now& now,
+                          uint8_t* data, Outgoing* out) {
   const TrunkPeer* peer = tables_.peers.Get(slot);
   if (peer == nullptr) return false;
   auto* body = reinterpret_cast<ProbeBody*>(data + sizeof(TrunkHeader));
   body->timestamp_ns.Set(now.monotonic_ns);
   body->number.Set(number);
-  return SealProbe(*peer, TrunkType::kProbe, now, data, out) == Verdict::kTrunkProbe;
+  *out =
+      Outgoing{Side::kTrunk, path == nullptr ? &peer->path : path, data, kProbeDatagramBytes, true};
+  return SealProbe(*peer, TrunkType::kProbe, now, data);
+}
+
+bool Forwarder::MakePathProbe(uint32_t slot, uint32_t number, const FiveTuple& path, uint16_t bytes,
+                              const Now& now, uint8_t* data, Outgoing* out) {
+  const TrunkPeer* peer = tables_.peers.Get(slot);
+  if (peer == nullptr) return false;
+  auto* body = reinterpret_cast<PathProbeBody*>(data + sizeof(TrunkHeader));
+  body->timestamp_ns.Set(now.monotonic_ns);
+  body->number.Set(number);
+  body->heard = static_cast<uint8_t>(peer->HeardBy(path));
+  body->reserved = 0;
+  body->probe_bytes.Set(bytes);
+  *out = Outgoing{Side::kTrunk, &path, data, bytes, true};
+  return SealProbe(*peer, TrunkType::kPathProbe, now, data);
 }
 
 }  // namespace turnpike

@@ -78,12 +78,16 @@ struct OpenedTrunk {
   // For kTrunkProbeReply.
   uint32_t probe_number = 0;
   uint64_t rtt_ns = 0;
+  // The reply is to a path probe; then whether its sender hears us.
+  bool of_path = false;
+  Heard heard = Heard::kUnknown;
 };
 
 class Forwarder {
  public:
-  // `sealer` outlives the forwarder.
-  Forwarder(Tables& tables, TrunkSealer& sealer) : tables_(tables), sealer_(sealer) {}
+  // The sealers, of data and of path probes, outlive the forwarder.
+  Forwarder(Tables& tables, TrunkSealer& sealer, TrunkSealer& path_sealer)
+      : tables_(tables), sealer_(sealer), path_sealer_(path_sealer) {}
 
   // Client side, first half: what the datagram is; asks the cache for its flow.
   void ClassifyClient(const Packet& packet, ClientLookup* lookup) const;
@@ -106,25 +110,32 @@ class Forwarder {
   // Trunk side, before: asks the cache for the sessions that a datagram seems to be for.
   void PrefetchSessions(const Packet& packet) const;
   // Trunk side: checks one datagram. After kTrunkData take its records from `opened` with
-  // ForwardRecord; kTrunkProbe fills `out` with the reply; kTrunkProbeReply fills `opened`.
+  // ForwardRecord; kTrunkProbe fills `out` with the reply, which goes back the way that the probe
+  // came and leaves with the packet; kTrunkProbeReply fills `opened`.
   Verdict OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened, Outgoing* out);
   // The verdict for one record: kTrunkToClient fills `out`, kTrunkUnbound does not.
   Verdict ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
                         Outgoing* out);
 
   // Writes a probe to the relay in `slot` into kProbeDatagramBytes at `data`; false without a relay
-  // there or without a key for it.
-  bool MakeProbe(uint32_t slot, uint32_t number, const Now& now, uint8_t* data, Outgoing* out);
+  // there or without a key for it. It takes the relay's path unless `path`, which outlives it,
+  // names another way.
+  bool MakeProbe(uint32_t slot, uint32_t number, const FiveTuple* path, const Now& now,
+                 uint8_t* data, Outgoing* out);
+  // The same for a path probe of `bytes` bytes, all of which are zero or a former probe's.
+  bool MakePathProbe(uint32_t slot, uint32_t number, const FiveTuple& path, uint16_t bytes,
+                     const Now& now, uint8_t* data, Outgoing* out);
 
  private:
   Verdict MakeRecord(const Packet& packet, Flow& flow, const Now& now, TrunkRecord* record);
   Verdict OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now, Outgoing* out);
-  // Seals a probe or its reply, whose body is written.
-  Verdict SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now, uint8_t* datagram,
-                    Outgoing* out);
+  Verdict OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const;
+  // Seals a probe or its reply, whose body is written; false without a key.
+  bool SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now, uint8_t* datagram);
 
   Tables& tables_;
   TrunkSealer& sealer_;
+  TrunkSealer& path_sealer_;
 };
 
 }  // namespace turnpike

@@ -13,6 +13,8 @@ struct Outgoing {
   const FiveTuple* path;
   const uint8_t* data;
   uint32_t length;
+  // From the trunk socket itself, where data otherwise leaves from the worker's own port.
+  bool from_trunk_port = false;
 };
 
 }  // namespace turnpike

@@ -16,27 +16,28 @@ inline constexpr uint32_t kSingleHeadBytes = sizeof(TrunkHeader) + sizeof(Record
 
 class TrunkSealer {
  public:
-  // `first_sequence` is where the lane's counter starts.
+  // `first_sequence` is where the lane's counter starts. Data may leave in further lanes, `offset`
+  // above this one: one counter for all of them rises in each.
   TrunkSealer(uint8_t lane, uint64_t first_sequence)
       : lane_(lane), next_sequence_(first_sequence) {}
 
   // Seals a datagram of `length` bytes whose records are written.
-  void SealRecords(const TrunkKey& key, uint8_t* datagram, size_t length) {
-    SipHash24 tag = Begin(key, TrunkType::kData, datagram);
+  void SealRecords(const TrunkKey& key, uint8_t offset, uint8_t* datagram, size_t length) {
+    SipHash24 tag = Begin(key, TrunkType::kData, offset, datagram);
     AddRecords(datagram, length, &tag);
     End(tag, datagram);
   }
   // Seals the kSingleHeadBytes at `head`, and writes all of them.
-  void SealSingle(const TrunkKey& key, const RecordHeader& record, uint8_t* head) {
-    SipHash24 tag = Begin(key, TrunkType::kData, head);
+  void SealSingle(const TrunkKey& key, uint8_t offset, const RecordHeader& record, uint8_t* head) {
+    SipHash24 tag = Begin(key, TrunkType::kData, offset, head);
     std::memcpy(head + sizeof(TrunkHeader), &record, sizeof(record));
     tag.Update(&record, sizeof(record));
     End(tag, head);
   }
   // Seals a probe or its reply, whose body is written.
   void SealProbe(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
-    SipHash24 tag = Begin(key, type, datagram);
-    tag.Update(datagram + sizeof(TrunkHeader), sizeof(ProbeBody));
+    SipHash24 tag = Begin(key, type, 0, datagram);
+    tag.Update(datagram + sizeof(TrunkHeader), ProbeBodyBytes(type));
     End(tag, datagram);
   }
 
@@ -44,16 +45,17 @@ class TrunkSealer {
   // Writes a header but for its tag, and begins that: out of registers, as what was just written
   // in parts cannot be read as a whole before it, and all that was written before it, has reached
   // the cache.
-  SipHash24 Begin(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
+  SipHash24 Begin(const TrunkKey& key, TrunkType type, uint8_t offset, uint8_t* datagram) {
     auto* header = reinterpret_cast<TrunkHeader*>(datagram);
     const uint64_t sequence = next_sequence_++;
+    const uint8_t lane = static_cast<uint8_t>(lane_ + offset);
     header->SetType(type);
-    header->lane = lane_;
+    header->lane = lane;
     header->key_epoch.Set(key.epoch);
     header->sequence.Set(sequence);
     SipHash24 tag(key.key);
     tag.UpdateWord(header->version_and_type, 1);
-    tag.UpdateWord(lane_, 1);
+    tag.UpdateWord(lane, 1);
     tag.UpdateWord(ToBe16(key.epoch), 2);
     tag.UpdateWord(ToBe64(sequence), 8);
     return tag;

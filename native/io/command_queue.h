@@ -35,7 +35,13 @@ struct Command {
   Kind kind;
   // Session index or slot.
   uint32_t index = 0;
+  // kProbe: a path probe of so many bytes, or a plain probe where it is 0; from the trunk address,
+  // or from the worker's own port. Without a path it takes the relay's.
   uint32_t probe_number = 0;
+  uint16_t probe_bytes = 0;
+  bool probe_from_lane = false;
+  bool probe_has_path = false;
+  FiveTuple probe_path;
   FlowKey flow_key;
   FlowAction flow_action;
   SessionAction session_action;

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -20,6 +21,7 @@ Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
       counters_(options.counters + options.workers * kCounterRowCells),
       session_places_(SessionTable::Places(options.sessions_max)),
       sessions_max_(options.sessions_max),
+      trunk_mtu_bytes_(options.trunk_mtu_bytes),
       slots_(options.trunk_peers_max),
       beats_(options.workers) {}
 
@@ -117,7 +119,11 @@ StatusCode Controller::RemoveSession(uint32_t index) {
 
 StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
   if (slot >= slots_.size()) return StatusCode::kLimit;
-  if (spec.sources.size() > kTrunkSourcesMax) return StatusCode::kInvalid;
+  if (spec.sources.size() > kTrunkSourcesMax || spec.ways.size() > kTrunkWaysMax ||
+      spec.lane_offset >= kProbeLaneFirst || spec.lane_offset % kWorkersMax != 0 ||
+      (spec.bundle_bytes_max != 0 && spec.bundle_bytes_max < kTrunkMtuBytesMin)) {
+    return StatusCode::kInvalid;
+  }
   if (!AddressFits(Side::kTrunk, spec.path)) return StatusCode::kAddress;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   Slot& state = slots_[slot];
@@ -131,12 +137,29 @@ StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
     Command command{};
     command.kind = Command::Kind::kPutPeer;
     command.index = slot;
-    command.peer = new TrunkPeer{state.generation,  spec.path,        spec.sources, spec.send_keys,
-                                 spec.receive_keys, spec.records_max, state.shared};
+    command.peer = MakePeer(spec, state).release();
     if (worker == 0 && fast_path_ != nullptr) fast_path_->PutPeer(slot, *command.peer);
     Push(worker, command);
   }
   return StatusCode::kOk;
+}
+
+std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec, const Slot& slot) const {
+  auto peer = std::make_unique<TrunkPeer>();
+  peer->generation = slot.generation;
+  peer->path = spec.path;
+  peer->sources = spec.sources;
+  peer->send_keys = spec.send_keys;
+  peer->receive_keys = spec.receive_keys;
+  peer->records_max = spec.records_max;
+  peer->shared = slot.shared;
+  peer->lane_offset = spec.lane_offset;
+  peer->bundle_bytes_max = spec.bundle_bytes_max == 0
+                               ? trunk_mtu_bytes_
+                               : std::min(spec.bundle_bytes_max, trunk_mtu_bytes_);
+  peer->lanes_closed = spec.lanes_closed;
+  peer->ways = spec.ways;
+  return peer;
 }
 
 StatusCode Controller::RemoveTrunkPeer(uint32_t slot) {
@@ -152,15 +175,30 @@ StatusCode Controller::RemoveTrunkPeer(uint32_t slot) {
   return StatusCode::kOk;
 }
 
-StatusCode Controller::Probe(uint32_t slot, uint32_t number) {
+StatusCode Controller::Probe(uint32_t slot, uint32_t number, const ProbeSpec* spec) {
   if (slot >= slots_.size()) return StatusCode::kLimit;
   if (slots_[slot].generation == 0) return StatusCode::kInvalid;
-  if (!pool_.workers()[0]->commands().HasRoom()) return StatusCode::kQueueFull;
   Command command{};
   command.kind = Command::Kind::kProbe;
   command.index = slot;
   command.probe_number = number;
-  Push(0, command);
+  uint32_t worker = 0;
+  if (spec != nullptr) {
+    if (!AddressFits(Side::kTrunk, spec->path)) return StatusCode::kAddress;
+    const bool fits =
+        spec->bytes == 0 || (spec->bytes >= kPathProbeBytes && spec->bytes <= kDatagramBytesMax);
+    if (!fits) return StatusCode::kInvalid;
+    if (spec->worker) {
+      worker = *spec->worker;
+      if (worker >= pool_.lane_ports()[spec->path.socket].size()) return StatusCode::kInvalid;
+    }
+    command.probe_bytes = spec->bytes;
+    command.probe_from_lane = spec->worker.has_value();
+    command.probe_has_path = true;
+    command.probe_path = spec->path;
+  }
+  if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
+  Push(worker, command);
   return StatusCode::kOk;
 }
 

@@ -8,6 +8,7 @@
 #include <bitset>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "io/counters.h"
@@ -23,6 +24,20 @@ struct TrunkPeerSpec {
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
   uint32_t records_max = 1;
+  // As in TrunkPeer; a bundle length of 0 stands for the plane's own.
+  uint8_t lane_offset = 0;
+  uint32_t bundle_bytes_max = 0;
+  uint32_t lanes_closed = 0;
+  std::vector<TrunkWay> ways;
+};
+
+// A probe by a way that need not be the relay's path.
+struct ProbeSpec {
+  FiveTuple path;
+  // Padded to so many bytes; 0: a plain probe, of which there is one length.
+  uint16_t bytes = 0;
+  // From this worker's own port, or from the trunk address.
+  std::optional<uint32_t> worker;
 };
 
 class Controller {
@@ -45,7 +60,8 @@ class Controller {
   StatusCode RemoveSession(uint32_t index);
   StatusCode PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec);
   StatusCode RemoveTrunkPeer(uint32_t slot);
-  StatusCode Probe(uint32_t slot, uint32_t number);
+  // A plain probe by the relay's path, or one by the way that `spec` names.
+  StatusCode Probe(uint32_t slot, uint32_t number, const ProbeSpec* spec);
   // Sends a datagram once all workers have carried out what was queued until now.
   StatusCode Send(Side side, const FiveTuple& path, const uint8_t* data, uint32_t length);
 
@@ -86,6 +102,8 @@ class Controller {
   };
 
   StatusCode PushKnownClient(Command::Kind kind, uint32_t worker, const FiveTuple& tuple);
+  // A worker's own copy of a relay.
+  std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec, const Slot& slot) const;
   bool AddressFits(Side side, const FiveTuple& path) const;
   // Whether an index has a place in the tables.
   bool IsSession(uint32_t index) const;
@@ -99,6 +117,7 @@ class Controller {
   CounterRow counters_;
   const uint32_t session_places_;
   const uint32_t sessions_max_;
+  const uint32_t trunk_mtu_bytes_;
   // The flows that each worker holds or is about to.
   std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;
   std::vector<Slot> slots_;

@@ -9,46 +9,48 @@
 #include "forward/verdict.h"
 
 // X(constant, name); the verdicts come first.
-#define TURNPIKE_IO_COUNTERS(X)                                                             \
-  /* UDP payloads received and sent, by side. */                                            \
-  X(ClientRxPackets, "client_rx_packets")                                                   \
-  X(ClientRxBytes, "client_rx_bytes")                                                       \
-  X(ClientTxPackets, "client_tx_packets")                                                   \
-  X(ClientTxBytes, "client_tx_bytes")                                                       \
-  X(TrunkRxPackets, "trunk_rx_packets")                                                     \
-  X(TrunkRxBytes, "trunk_rx_bytes")                                                         \
-  X(TrunkTxPackets, "trunk_tx_packets")                                                     \
-  X(TrunkTxBytes, "trunk_tx_bytes")                                                         \
-  /* Receive calls that failed for another reason than having nothing. */                   \
-  X(ReceiveErrors, "receive_errors")                                                        \
-  /* Dropped by the kernel before we saw them: the socket's receive buffer was full. */     \
-  X(ReceiveDropped, "receive_dropped")                                                      \
-  /* Sends of several equal datagrams in one message; such sends that the kernel or the */  \
-  /* device refused, whose datagrams then left one by one. */                               \
-  X(SegmentedSends, "segmented_sends")                                                      \
-  X(SegmentsRefused, "segments_refused")                                                    \
-  /* Trunk datagrams of bundled records. */                                                 \
-  X(BundlesSent, "bundles_sent")                                                            \
-  /* Turns that began a little later, so that they had more to do at once. */               \
-  X(CoalescingPauses, "coalescing_pauses")                                                  \
-  /* Dropped: the kernel's send buffer or device queue was full; the kernel refused it. */  \
-  X(SendBlocked, "send_blocked")                                                            \
-  X(SendErrors, "send_errors")                                                              \
-  /* Dropped instead of handed up: the queue of known senders, or that of strangers, was */ \
-  /* full; longer than kPuntBytesMax. */                                                    \
-  X(PuntQueueFull, "punt_queue_full")                                                       \
-  X(StrangerQueueFull, "stranger_queue_full")                                               \
-  X(PuntOversize, "punt_oversize")                                                          \
-  /* Events that did not fit the punt queue. */                                             \
-  X(EventsDropped, "events_dropped")                                                        \
-  X(CommandsApplied, "commands_applied")                                                    \
-  X(ProbesSent, "probes_sent")                                                              \
-  X(ControlSent, "control_sent")                                                            \
-  /* Dropped: no room for a control datagram in its worker's send queue. */                 \
-  X(ControlSendDropped, "control_send_dropped")                                             \
-  /* Bare Closed indications: sent to sources of data that met no flow; not sent because */ \
-  /* the budget of the source, or of all, was used up. */                                   \
-  X(ClosedHintsSent, "closed_hints_sent")                                                   \
+#define TURNPIKE_IO_COUNTERS(X)                                                               \
+  /* UDP payloads received and sent, by side. */                                              \
+  X(ClientRxPackets, "client_rx_packets")                                                     \
+  X(ClientRxBytes, "client_rx_bytes")                                                         \
+  X(ClientTxPackets, "client_tx_packets")                                                     \
+  X(ClientTxBytes, "client_tx_bytes")                                                         \
+  X(TrunkRxPackets, "trunk_rx_packets")                                                       \
+  X(TrunkRxBytes, "trunk_rx_bytes")                                                           \
+  X(TrunkTxPackets, "trunk_tx_packets")                                                       \
+  X(TrunkTxBytes, "trunk_tx_bytes")                                                           \
+  /* Receive calls that failed for another reason than having nothing. */                     \
+  X(ReceiveErrors, "receive_errors")                                                          \
+  /* Dropped by the kernel before we saw them: the socket's receive buffer was full. */       \
+  X(ReceiveDropped, "receive_dropped")                                                        \
+  /* Sends of several equal datagrams in one message; such sends that the kernel or the */    \
+  /* device refused, whose datagrams then left one by one. */                                 \
+  X(SegmentedSends, "segmented_sends")                                                        \
+  X(SegmentsRefused, "segments_refused")                                                      \
+  /* Trunk datagrams of bundled records. */                                                   \
+  X(BundlesSent, "bundles_sent")                                                              \
+  /* Turns that began a little later, so that they had more to do at once. */                 \
+  X(CoalescingPauses, "coalescing_pauses")                                                    \
+  /* Dropped: the kernel's send buffer or device queue was full; the kernel refused it. */    \
+  X(SendBlocked, "send_blocked")                                                              \
+  X(SendErrors, "send_errors")                                                                \
+  /* Dropped instead of handed up: the queue of known senders, or that of strangers, was */   \
+  /* full; longer than kPuntBytesMax. */                                                      \
+  X(PuntQueueFull, "punt_queue_full")                                                         \
+  X(StrangerQueueFull, "stranger_queue_full")                                                 \
+  X(PuntOversize, "punt_oversize")                                                            \
+  /* Events that did not fit the punt queue. */                                               \
+  X(EventsDropped, "events_dropped")                                                          \
+  X(CommandsApplied, "commands_applied")                                                      \
+  /* Trunk probes; path probes that are longer than the device's MTU, which were not sent. */ \
+  X(ProbesSent, "probes_sent")                                                                \
+  X(ProbesTooLong, "probes_too_long")                                                         \
+  X(ControlSent, "control_sent")                                                              \
+  /* Dropped: no room for a control datagram in its worker's send queue. */                   \
+  X(ControlSendDropped, "control_send_dropped")                                               \
+  /* Bare Closed indications: sent to sources of data that met no flow; not sent because */   \
+  /* the budget of the source, or of all, was used up. */                                     \
+  X(ClosedHintsSent, "closed_hints_sent")                                                     \
   X(ClosedHintsOverBudget, "closed_hints_over_budget")
 
 namespace turnpike {

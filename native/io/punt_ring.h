@@ -18,7 +18,8 @@ enum class PuntKind : uint8_t {
   kUnboundIndex = 3,
   // The same of senders that the worker does not know.
   kStrangerClientDatagram = 4,
-  kStrangerTrunkDatagram = 5
+  kStrangerTrunkDatagram = 5,
+  kPathProbeReply = 6
 };
 
 // The head of a punted datagram, its bytes behind it. src/native/codec.ts reads the same layout, in
@@ -35,14 +36,18 @@ struct PuntedDatagram {
 
 struct PuntedEvent {
   PuntKind kind;
-  uint8_t reserved[3];
+  // kPathProbeReply only.
+  Heard heard;
+  uint8_t reserved[2];
   uint32_t slot;
-  // kProbeReply: the probe's number. kUnboundIndex: the session index.
+  // kProbeReply, kPathProbeReply: the probe's number. kUnboundIndex: the session index.
   uint32_t number;
-  uint32_t reserved_too;
-  // kProbeReply only.
+  // kPathProbeReply only: where it came from, and by which trunk socket.
+  uint16_t remote_port;
+  uint16_t socket;
+  // kProbeReply, kPathProbeReply.
   uint64_t rtt_ns;
-  uint8_t unused[16];
+  IpAddress remote;
 };
 static_assert(sizeof(PuntedDatagram) == 40 && sizeof(PuntedEvent) == 40);
 

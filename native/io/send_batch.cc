@@ -178,6 +178,26 @@ void SendBatch::Flush(CounterRow& counters) {
     // The error is the first message's alone: one poisoned datagram must not stop the others.
     HandleRefusal(next++, errno, counters);
   }
+  Clear();
+}
+
+int SendBatch::SendUnfragmented(const Outgoing& outgoing, CounterRow& counters) {
+  if (!empty()) Flush(counters);
+  Add(outgoing);
+  Build();
+  int error = 0;
+  if (!socket_.ForbidFragments(true) ||
+      sendmsg(socket_.fd(), &messages_->headers[0].msg_hdr, MSG_DONTWAIT) < 0) {
+    error = errno;
+  }
+  // Before anything else leaves: data must not be lost for its length.
+  socket_.ForbidFragments(false);
+  if (error == 0) AddSent(1, outgoing.length, counters);
+  Clear();
+  return error;
+}
+
+void SendBatch::Clear() {
   count_ = 0;
   room_taken_ = 0;
   group_count_ = 0;

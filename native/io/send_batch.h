@@ -37,6 +37,10 @@ class SendBatch {
   // where they are too long for the path none so long is tried again to that address for a while.
   void Flush(CounterRow& counters);
 
+  // Sends what waits, then this one unfragmented. 0, or the errno: EMSGSIZE where it is too long
+  // for the device. What the kernel refuses is counted by the caller.
+  int SendUnfragmented(const Outgoing& outgoing, CounterRow& counters);
+
  private:
   struct alignas(8) Control {
     uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
@@ -81,6 +85,8 @@ class SendBatch {
   Place& PlaceOf(const FiveTuple& path);
   // Makes messages of all datagrams.
   void Build();
+  // Forgets them.
+  void Clear();
   // Appends the message that starts at entry `first`; returns the entry behind it, or kNone.
   uint16_t AppendRun(uint16_t first);
   // Adds a datagram to the message whose vectors begin at `first`.

@@ -15,8 +15,18 @@
 #include <utility>
 
 #include "io/socket_address.h"
+#include "wire/trunk_datagram.h"
 
 namespace turnpike {
+
+namespace {
+
+// What a filter on a UDP socket sees begins with UDP's header.
+constexpr uint32_t kUdpHeaderBytes = 8;
+constexpr uint32_t kPathProbeReplyFirstByte =
+    kTrunkVersion << 4 | static_cast<uint32_t>(TrunkType::kPathProbeReply);
+
+}  // namespace
 
 UdpSocket::~UdpSocket() {
   if (fd_ >= 0) close(fd_);
@@ -50,13 +60,25 @@ Status UdpSocket::OpenLane(const Endpoint& address, uint32_t buffer_bytes) {
   Endpoint free_port = address;
   free_port.port = 0;
   if (Status status = Create(free_port, buffer_bytes); !status.ok()) return status;
-  // Nobody reads this socket; a filter that takes no byte keeps its buffer empty.
-  sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-  const sock_fprog program{1, &nothing};
+  // No relay sends data here. Whatever else comes the kernel drops for nothing.
+  sock_filter replies_only[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kUdpHeaderBytes),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kPathProbeReplyFirstByte, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0xffff),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const sock_fprog program{sizeof(replies_only) / sizeof(replies_only[0]), replies_only};
   if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
-    return Failed("cannot close the receiving side of", errno);
+    return Failed("cannot filter what is received at", errno);
   }
   return Bind();
+}
+
+bool UdpSocket::ForbidFragments(bool forbid) const {
+  return address_.ip.IsIpv4()
+             ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, forbid ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT)
+             : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+                         forbid ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
 }
 
 void UdpSocket::PreferBusyPoll(uint32_t microseconds) {
@@ -85,9 +107,7 @@ Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
   // The peers' payloads decide about size: one that exceeds the path's MTU is fragmented, never
   // refused. For IPv4 routers do that, and nobody's word about the path is taken: with one forged
   // ICMP message a stranger would have everything to a relay fragmented for ten minutes.
-  bool ok = ipv4 ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
-                 : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
-                       SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  bool ok = ForbidFragments(false) && (ipv4 || SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1));
   // Best effort too: without it datagrams come one by one.
   SetOption(SOL_UDP, UDP_GRO, 1);
   if (ok && wildcard()) {
@@ -111,7 +131,7 @@ Status UdpSocket::Failed(const char* what, int error_number) const {
                 std::string(what) + " " + text + ": " + std::strerror(error_number), text};
 }
 
-bool UdpSocket::SetOption(int level, int option, int value) {
+bool UdpSocket::SetOption(int level, int option, int value) const {
   return setsockopt(fd_, level, option, &value, sizeof(value)) == 0;
 }
 

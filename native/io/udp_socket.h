@@ -21,10 +21,16 @@ class UdpSocket {
   Status OpenFirst(const Endpoint& address, uint32_t buffer_bytes);
   // After OpenFirst: lets the other workers' sockets of this address in.
   Status AllowSharing();
-  // Binds a socket that only sends, to a free port of the IP that OpenFirst bound.
+  // Binds a socket that sends data, to a free port of the IP that OpenFirst bound. It receives
+  // replies to path probes and nothing else.
   Status OpenLane(const Endpoint& address, uint32_t buffer_bytes);
   // Binds a further worker's socket to the address that OpenFirst bound, with its real port.
   Status OpenShared(const Endpoint& address, uint32_t buffer_bytes);
+
+  // From here on what does not fit the way whole is not sent, or dropped on it, and the way's MTU
+  // as the kernel believes it does not count (RFC 8899 section 4.2: probes are not fragmented).
+  // Off, as at the start, what does not fit is fragmented.
+  bool ForbidFragments(bool forbid) const;
 
   // Lets the kernel look for packets in the driver at the end of a receive call that found too few
   // (SO_BUSY_POLL). Best effort: it needs CAP_NET_ADMIN and a driver that can.
@@ -43,7 +49,7 @@ class UdpSocket {
   Status Create(const Endpoint& address, uint32_t buffer_bytes);
   Status Bind();
   Status Failed(const char* what, int error_number) const;
-  bool SetOption(int level, int option, int value);
+  bool SetOption(int level, int option, int value) const;
 
   int fd_ = -1;
   Endpoint address_;

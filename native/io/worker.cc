@@ -23,7 +23,8 @@ Worker::Worker(const WorkerOptions& options)
     : options_(options),
       counters_(options.counters),
       sealer_(options.index, options.first_sequence),
-      forwarder_(tables_, sealer_),
+      path_sealer_(static_cast<uint8_t>(kProbeLaneFirst + options.index), options.first_sequence),
+      forwarder_(tables_, sealer_, path_sealer_),
       bundler_(sealer_),
       pacer_(uint64_t{options.coalescing_us} * kNsPerUs) {}
 
@@ -64,22 +65,28 @@ Status Worker::Allocate() {
 
 Status Worker::AddSocket(Side side, UdpSocket socket) {
   std::vector<Port*>& of_side = by_side_[static_cast<size_t>(side)];
-  auto port =
-      std::make_unique<Port>(side, static_cast<uint16_t>(of_side.size()), std::move(socket));
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u32 = static_cast<uint32_t>(ports_.size());
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, port->socket.fd(), &event) != 0) {
-    return Status::System("cannot watch a socket", errno);
-  }
-  of_side.push_back(port.get());
-  ports_.push_back(std::move(port));
+  Port* port = AddPort(side, static_cast<uint16_t>(of_side.size()), std::move(socket));
+  if (port == nullptr) return Status::System("cannot watch a socket", errno);
+  of_side.push_back(port);
   return {};
 }
 
-void Worker::AddLane(UdpSocket socket) {
-  by_side_[static_cast<size_t>(Side::kTrunk)].back()->lane =
-      std::make_unique<Port::Lane>(std::move(socket));
+Status Worker::AddLane(UdpSocket socket) {
+  Port& trunk = *by_side_[static_cast<size_t>(Side::kTrunk)].back();
+  trunk.lane = AddPort(Side::kTrunk, trunk.index, std::move(socket));
+  if (trunk.lane == nullptr) return Status::System("cannot watch a socket", errno);
+  trunk.lane->is_lane = true;
+  return {};
+}
+
+Worker::Port* Worker::AddPort(Side side, uint16_t index, UdpSocket socket) {
+  auto port = std::make_unique<Port>(side, index, std::move(socket));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u32 = static_cast<uint32_t>(ports_.size());
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, port->socket.fd(), &event) != 0) return nullptr;
+  ports_.push_back(std::move(port));
+  return ports_.back().get();
 }
 
 void Worker::WakeIfAsleep() {
@@ -178,7 +185,8 @@ void Worker::Sleep(int timeout_ms) {
 }
 
 bool Worker::PollOnce(int timeout_ms) {
-  epoll_event events[2 * kAddressesPerSideMax + 1];
+  // Clients' addresses, trunk addresses, and a lane for each of those.
+  epoll_event events[3 * kAddressesPerSideMax + 1];
   const int count = epoll_wait(epoll_fd_, events, static_cast<int>(std::size(events)), timeout_ms);
   for (int i = 0; i < count; ++i) {
     if (events[i].data.u32 == kWakeToken) {

@@ -78,7 +78,7 @@ class Worker {
   Status AddSocket(Side side, UdpSocket socket);
   // The socket that trunk data leaves through in place of the trunk socket added last, so that it
   // has a source port of its own and its own receive queue at the other relay.
-  void AddLane(UdpSocket socket);
+  Status AddLane(UdpSocket socket);
   // `workers` are all of the plane and outlive the run.
   void SetPeers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
 
@@ -101,23 +101,20 @@ class Worker {
     Port(Side side_in, uint16_t index_in, UdpSocket socket_in)
         : side(side_in), index(index_in), socket(std::move(socket_in)), sends(socket, side_in) {}
 
-    // Where forwarded packets and probes leave.
-    SendBatch& data_sends() { return lane ? lane->sends : sends; }
-
-    struct Lane {
-      explicit Lane(UdpSocket socket_in)
-          : socket(std::move(socket_in)), sends(socket, Side::kTrunk) {}
-
-      UdpSocket socket;
-      SendBatch sends;
-    };
+    // Where data leaves.
+    SendBatch& data_sends(bool from_trunk_port) {
+      return lane != nullptr && !from_trunk_port ? lane->sends : sends;
+    }
 
     const Side side;
+    // The address's; a lane has that of its trunk address.
     const uint16_t index;
     UdpSocket socket;
-    // Through the socket itself: what TypeScript answers.
+    // Through the socket itself: what TypeScript answers, and replies to probes.
     SendBatch sends;
-    std::unique_ptr<Lane> lane;
+    // Of a trunk socket: the port that data leaves from in its place, or null.
+    Port* lane = nullptr;
+    bool is_lane = false;
     bool readable = false;
     // When what the kernel dropped was counted last.
     uint64_t drops_counted_ns = 0;
@@ -132,6 +129,10 @@ class Worker {
   void ApplyPutFlow(const Command& command);
   void ApplyPutSession(const Command& command);
   void SendProbe(const Command& command);
+  // Through `port`, unfragmented, and counts what became of it.
+  void SendUnfragmented(Port& port, const Outgoing& outgoing);
+  // Watches a socket; returns its place in the list, or null.
+  Port* AddPort(Side side, uint16_t index, UdpSocket socket);
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
   // Until a socket may have something: asks, pauses or sleeps.
@@ -155,7 +156,11 @@ class Worker {
   void HintClosed(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);
   bool IsKnown(Side side, const FiveTuple& tuple);
-  void ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns);
+  // Hands up, within a budget, a trunk datagram from an unregistered port of a relay's address.
+  void PuntUnlisted(const Packet& packet, const Now& now);
+  void ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from);
+  void ReportUnboundIndex(uint32_t slot, uint32_t session_index);
+  void ReportEvent(const PuntedEvent& event);
   void Queue(SendBatch& sends, const Outgoing& outgoing);
   void QueueData(const Outgoing& outgoing);
   void QueueBundle(const Outgoing& outgoing);
@@ -169,6 +174,7 @@ class Worker {
   // Peers that have a leg: their requests do not wait behind strangers'.
   FixedTable<FiveTuple, Nothing> known_clients_;
   TrunkSealer sealer_;
+  TrunkSealer path_sealer_;
   Forwarder forwarder_;
   Bundler bundler_;
   ClosedHints closed_hints_;
@@ -188,6 +194,11 @@ class Worker {
   uint32_t readable_ports_ = 0;
   uint32_t turns_since_poll_ = 0;
   bool punted_ = false;
+  // Datagrams of unlisted ports handed up in the second that is counted.
+  uint64_t unlisted_second_ = 0;
+  uint32_t unlisted_ = 0;
+  // A path probe; made when the first one is sent.
+  std::unique_ptr<uint8_t[]> probe_;
 
   CommandQueue commands_;
   ByteRing control_sends_;

@@ -1,4 +1,6 @@
 // The half of a worker that carries out what the controlling thread asks.
+#include <errno.h>
+
 #include "io/clock.h"
 #include "io/worker.h"
 
@@ -38,6 +40,7 @@ void Worker::Apply(Command& command) {
     case Command::Kind::kPutPeer:
       // Bundles know their relay by its slot, which this may give to another one.
       CloseBundles();
+      command.peer->from_trunk_port = (command.peer->lanes_closed >> options_.index & 1) != 0;
       tables_.peers.Put(command.index, std::unique_ptr<TrunkPeer>(command.peer));
       break;
     case Command::Kind::kRemovePeer:
@@ -85,16 +88,39 @@ void Worker::ApplyPutSession(const Command& command) {
 }
 
 void Worker::SendProbe(const Command& command) {
-  uint8_t datagram[kProbeDatagramBytes];
+  // No former probe was longer than what it wrote, so the padding behind it is zero.
+  if (!probe_) probe_ = std::make_unique<uint8_t[]>(kDatagramBytesMax);
+  const FiveTuple* const path = command.probe_has_path ? &command.probe_path : nullptr;
   Outgoing out;
-  if (!forwarder_.MakeProbe(command.index, command.probe_number, ReadClock(), datagram, &out)) {
+  const bool made =
+      command.probe_bytes == 0
+          ? forwarder_.MakeProbe(command.index, command.probe_number, path, ReadClock(),
+                                 probe_.get(), &out)
+          : forwarder_.MakePathProbe(command.index, command.probe_number, command.probe_path,
+                                     command.probe_bytes, ReadClock(), probe_.get(), &out);
+  if (!made) {
     counters_.Add(Verdict::kTrunkNoKey);
     return;
   }
-  QueueData(out);
-  // The datagram is gone when this function is.
-  FlushSends();
-  counters_.Add(Counter::kProbesSent);
+  Port& trunk = *by_side_[static_cast<size_t>(Side::kTrunk)][out.path->socket];
+  SendUnfragmented(command.probe_from_lane && trunk.lane != nullptr ? *trunk.lane : trunk, out);
+}
+
+void Worker::SendUnfragmented(Port& port, const Outgoing& outgoing) {
+  switch (port.sends.SendUnfragmented(outgoing, counters_)) {
+    case 0:
+      counters_.Add(Counter::kProbesSent);
+      break;
+    case EMSGSIZE:
+      counters_.Add(Counter::kProbesTooLong);
+      break;
+    case EAGAIN:
+    case ENOBUFS:
+      counters_.Add(Counter::kSendBlocked);
+      break;
+    default:
+      counters_.Add(Counter::kSendErrors);
+  }
 }
 
 Worker::Progress Worker::SendControl() {

@@ -16,7 +16,8 @@ void Worker::Receive(Port& port) {
   if (result == PacketBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
   messages_since_empty_ += batch_.messages();
   const Now now = ReadClock();
-  CountDrops(port, now);
+  // What a lane's filter refuses counts as dropped there.
+  if (!port.is_lane) CountDrops(port, now);
   uint64_t packets = 0;
   uint64_t bytes = 0;
   while (const uint32_t count = batch_.NextChunk()) {
@@ -89,7 +90,9 @@ void Worker::ForwardTrunkChunk(uint32_t count, const Now& now) {
     } else if (verdict == Verdict::kTrunkProbe) {
       QueueData(out);
     } else if (verdict == Verdict::kTrunkProbeReply) {
-      ReportEvent(PuntKind::kProbeReply, opened.slot, opened.probe_number, opened.rtt_ns);
+      ReportProbeReply(opened, *batch_[i].tuple);
+    } else if (verdict == Verdict::kTrunkUnknownSource) {
+      PuntUnlisted(batch_[i], now);
     }
   }
 }
@@ -102,7 +105,7 @@ void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
     if (verdict == Verdict::kTrunkToClient) {
       QueueData(out);
     } else if (tables_.peers.Get(opened.slot)->shared->TakeUnboundEvent(now.monotonic_ns)) {
-      ReportEvent(PuntKind::kUnboundIndex, opened.slot, record->session_index.Get(), 0);
+      ReportUnboundIndex(opened.slot, record->session_index.Get());
     }
   }
 }
@@ -120,7 +123,8 @@ void Worker::QueueRecord(const TrunkRecord& record, const Now& now) {
   }
   if (bundler_.CloseBefore(record, &out)) QueueBundle(out);
   SendBatch& sends =
-      by_side_[static_cast<size_t>(Side::kTrunk)][record.peer->path.socket]->data_sends();
+      by_side_[static_cast<size_t>(Side::kTrunk)][record.peer->path.socket]->data_sends(
+          record.peer->from_trunk_port);
   if (sends.full()) sends.Flush(counters_);
   uint8_t* room = nullptr;
   if (!record.headroom && !(room = sends.TakeRoom(SingleBytes(record)))) {
@@ -178,12 +182,43 @@ bool Worker::IsKnown(Side side, const FiveTuple& tuple) {
   return known_clients_.Find(tuple) != nullptr;
 }
 
-void Worker::ReportEvent(PuntKind kind, uint32_t slot, uint32_t number, uint64_t rtt_ns) {
+void Worker::PuntUnlisted(const Packet& packet, const Now& now) {
+  if (!tables_.peers.KnowsIp(packet.tuple->remote.ip)) return;
+  const uint64_t second = now.monotonic_ns / kNsPerSecond;
+  if (second != unlisted_second_) unlisted_ = 0;
+  unlisted_second_ = second;
+  if (unlisted_ >= kUnlistedPerSecond) return;
+  ++unlisted_;
+  // Whether it is handed up or not, it is one that was dropped.
+  if (punts_.PushDatagram(Side::kTrunk, options_.index, packet, false) == PuntResult::kQueued) {
+    punted_ = true;
+  }
+}
+
+void Worker::ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from) {
   PuntedEvent event{};
-  event.kind = kind;
+  event.kind = opened.of_path ? PuntKind::kPathProbeReply : PuntKind::kProbeReply;
+  event.slot = opened.slot;
+  event.number = opened.probe_number;
+  event.rtt_ns = opened.rtt_ns;
+  if (opened.of_path) {
+    event.heard = opened.heard;
+    event.socket = from.socket;
+    event.remote = from.remote.ip;
+    event.remote_port = from.remote.port;
+  }
+  ReportEvent(event);
+}
+
+void Worker::ReportUnboundIndex(uint32_t slot, uint32_t session_index) {
+  PuntedEvent event{};
+  event.kind = PuntKind::kUnboundIndex;
   event.slot = slot;
-  event.number = number;
-  event.rtt_ns = rtt_ns;
+  event.number = session_index;
+  ReportEvent(event);
+}
+
+void Worker::ReportEvent(const PuntedEvent& event) {
   if (punts_.PushEvent(event)) {
     punted_ = true;
   } else {
@@ -197,8 +232,8 @@ void Worker::Queue(SendBatch& sends, const Outgoing& outgoing) {
 }
 
 void Worker::QueueData(const Outgoing& outgoing) {
-  Queue(by_side_[static_cast<size_t>(outgoing.side)][outgoing.path->socket]->data_sends(),
-        outgoing);
+  Port& port = *by_side_[static_cast<size_t>(outgoing.side)][outgoing.path->socket];
+  Queue(port.data_sends(outgoing.from_trunk_port), outgoing);
 }
 
 void Worker::QueueBundle(const Outgoing& outgoing) {
@@ -209,7 +244,6 @@ void Worker::QueueBundle(const Outgoing& outgoing) {
 void Worker::FlushSends() {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (!port->sends.empty()) port->sends.Flush(counters_);
-    if (port->lane && !port->lane->sends.empty()) port->lane->sends.Flush(counters_);
   }
   bundler_.Recycle();
 }

@@ -107,7 +107,7 @@ Status WorkerPool::OpenLanes(const Endpoint& bound, const PlaneOptions& options)
       return status;
     }
     ports.push_back(lane.address().port);
-    workers_[i]->AddLane(std::move(lane));
+    if (Status status = workers_[i]->AddLane(std::move(lane)); !status.ok()) return status;
   }
   return {};
 }

@@ -22,7 +22,7 @@ Status TrunkPeers::Allocate(uint32_t slots, const SipKey& hash_key, TrunkTraffic
   traffic_ = traffic;
   peers_ = std::make_unique<std::unique_ptr<TrunkPeer>[]>(slots);
   if (Status status = windows_.Allocate(slots); !status.ok()) return status;
-  return sources_.Allocate(slots * kTrunkSourcesMax, hash_key);
+  return sources_.Allocate(2 * slots * kTrunkSourcesMax, hash_key);
 }
 
 void TrunkPeers::Put(uint32_t slot, std::unique_ptr<TrunkPeer> peer) {
@@ -30,6 +30,7 @@ void TrunkPeers::Put(uint32_t slot, std::unique_ptr<TrunkPeer> peer) {
   for (const Endpoint& source : peer->sources) {
     // Never null: the table has room for every slot's most sources.
     *sources_.FindOrInsert(source) = slot;
+    CountIp(source.ip);
   }
   peers_[slot] = std::move(peer);
 }
@@ -46,7 +47,34 @@ void TrunkPeers::ForgetSources(uint32_t slot) {
   for (const Endpoint& source : peers_[slot]->sources) {
     const uint32_t* holder = sources_.Find(source);
     if (holder != nullptr && *holder == slot) sources_.Erase(source);
+    UncountIp(source.ip);
   }
+}
+
+void TrunkPeers::CountIp(const IpAddress& ip) {
+  const Endpoint mark{ip, 0};
+  uint32_t* count = sources_.Find(mark);
+  if (count == nullptr) {
+    count = sources_.FindOrInsert(mark);
+    *count = 0;
+  }
+  ++*count;
+}
+
+void TrunkPeers::UncountIp(const IpAddress& ip) {
+  const Endpoint mark{ip, 0};
+  uint32_t* count = sources_.Find(mark);
+  if (count != nullptr && --*count == 0) sources_.Erase(mark);
+}
+
+Heard TrunkPeer::HeardBy(const FiveTuple& tuple) const {
+  Heard heard = Heard::kUnknown;
+  for (const TrunkWay& way : ways) {
+    if (way.socket != tuple.socket || !(way.remote.ip == tuple.remote.ip)) continue;
+    if (way.remote.port == tuple.remote.port) return way.heard;
+    heard = way.heard;
+  }
+  return heard;
 }
 
 }  // namespace turnpike

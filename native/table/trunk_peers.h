@@ -15,6 +15,7 @@
 #include "table/five_tuple.h"
 #include "table/fixed_table.h"
 #include "table/replay_window.h"
+#include "wire/trunk_datagram.h"
 
 namespace turnpike {
 
@@ -68,6 +69,15 @@ struct TrunkPeerShared {
   bool TakeUnboundEvent(uint64_t monotonic_ns);
 };
 
+// A way to a relay, as far as probes that come by it are answered.
+struct TrunkWay {
+  // From which of our trunk sockets, and to which of the relay's trunk addresses.
+  uint16_t socket = 0;
+  Endpoint remote;
+  // What we tell the relay about our own probes by this way.
+  Heard heard = Heard::kUnknown;
+};
+
 // One relay, as one worker owns it. Made by the controlling thread, handed over whole.
 struct TrunkPeer {
   // Tells apart the relays that hold a slot one after the other; never 0.
@@ -80,6 +90,18 @@ struct TrunkPeer {
   // The most records that it accepts in one datagram.
   uint32_t records_max = 1;
   std::shared_ptr<TrunkPeerShared> shared;
+  // Added to the worker's lane, a multiple of kWorkersMax.
+  uint8_t lane_offset = 0;
+  // The longest bundle; no longer than the bundler's own limit.
+  uint32_t bundle_bytes_max = 0;
+  // Bit n: worker n sends from the trunk address itself in place of its own port.
+  uint32_t lanes_closed = 0;
+  // The bit of the worker that owns this.
+  bool from_trunk_port = false;
+  std::vector<TrunkWay> ways;
+
+  // What we hear by the way that a datagram belongs to. Its source may be any port of the address.
+  Heard HeardBy(const FiveTuple& tuple) const;
 };
 
 // Traffic of one slot as one worker saw it, in memory that JavaScript reads.
@@ -106,20 +128,36 @@ class TrunkPeers {
   TrunkPeer* Get(uint32_t slot) { return slot < slots_ ? peers_[slot].get() : nullptr; }
   // The slot whose relay sends from `source`, or null.
   const uint32_t* SlotOf(const Endpoint& source) { return sources_.Find(source); }
+  // Whether some relay sends from a port of this address.
+  bool KnowsIp(const IpAddress& ip) { return sources_.Find(Endpoint{ip, 0}) != nullptr; }
   ReplayWindow& Window(uint32_t slot, uint8_t lane) { return windows_[slot].lanes[lane]; }
+  // Takes the sequence of a path probe or its reply, in a window of this worker alone. They come to
+  // several ports, and so to several workers, out of order: what one has seen says nothing to
+  // another. A worker takes none twice.
+  ReplayVerdict AcceptProbe(uint32_t slot, uint8_t lane, uint64_t sequence) {
+    Windows& windows = windows_[slot];
+    return windows.probe_lanes[lane].Accept(windows.highest_probe[lane], sequence);
+  }
   TrunkTraffic& Traffic(uint32_t slot) { return traffic_[slot]; }
 
  private:
   // Whole pages, so that those of a removed relay can be given back to the kernel.
   struct alignas(4096) Windows {
     ReplayWindow lanes[kLanes];
+    // Pages that are never touched cost nothing.
+    ReplayWindow probe_lanes[kLanes];
+    std::atomic<uint64_t> highest_probe[kLanes];
   };
 
   void ForgetSources(uint32_t slot);
+  // Counts the sources at an address, under port 0, which no source has.
+  void CountIp(const IpAddress& ip);
+  void UncountIp(const IpAddress& ip);
 
   uint32_t slots_ = 0;
   std::unique_ptr<std::unique_ptr<TrunkPeer>[]> peers_;
   MappedArray<Windows> windows_;
+  // By source the slot; by address and port 0 the number of sources there.
   FixedTable<Endpoint, uint32_t> sources_;
   TrunkTraffic* traffic_ = nullptr;
 };

@@ -28,10 +28,20 @@ uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length) {
   return hash.Finish();
 }
 
+bool ProbeFills(const uint8_t* datagram, size_t length) {
+  if (length < sizeof(TrunkHeader)) return false;
+  const TrunkType type = reinterpret_cast<const TrunkHeader*>(datagram)->type();
+  if (type != TrunkType::kPathProbe) return length == sizeof(TrunkHeader) + ProbeBodyBytes(type);
+  if (length < kPathProbeBytes) return false;
+  const auto* body = reinterpret_cast<const PathProbeBody*>(datagram + sizeof(TrunkHeader));
+  return length == body->probe_bytes.Get();
+}
+
 uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram) {
+  const TrunkType type = reinterpret_cast<const TrunkHeader*>(datagram)->type();
   SipHash24 hash(key);
   hash.Update(datagram, kTaggedHeaderBytes);
-  hash.Update(datagram + sizeof(TrunkHeader), sizeof(ProbeBody));
+  hash.Update(datagram + sizeof(TrunkHeader), ProbeBodyBytes(type));
   return hash.Finish();
 }
 

@@ -9,7 +9,13 @@
 
 namespace turnpike {
 
-enum class TrunkType : uint8_t { kData = 1, kProbe = 2, kProbeReply = 3 };
+enum class TrunkType : uint8_t {
+  kData = 1,
+  kProbe = 2,
+  kProbeReply = 3,
+  kPathProbe = 4,
+  kPathProbeReply = 5
+};
 
 inline constexpr uint8_t kTrunkVersion = 1;
 
@@ -56,6 +62,36 @@ static_assert(sizeof(ProbeBody) == 12 && alignof(ProbeBody) == 1);
 
 inline constexpr size_t kProbeDatagramBytes = sizeof(TrunkHeader) + sizeof(ProbeBody);
 
+// Whether the sender of a path probe or reply gets answers to its own probes by the same way. What
+// it does not say is 0, and so is any number that is not listed.
+enum class Heard : uint8_t { kUnknown = 0, kAnswered = 1, kUnanswered = 2 };
+
+struct PathProbeBody {
+  Be64 timestamp_ns;
+  Be32 number;
+  uint8_t heard;
+  uint8_t reserved;
+  // The probe's whole UDP payload, padding included; in the reply too, which has no padding.
+  Be16 probe_bytes;
+
+  Heard WhatIsHeard() const {
+    return heard <= static_cast<uint8_t>(Heard::kUnanswered) ? static_cast<Heard>(heard)
+                                                             : Heard::kUnknown;
+  }
+};
+static_assert(sizeof(PathProbeBody) == 16 && alignof(PathProbeBody) == 1);
+
+// All of a path probe but its padding, and all of its reply.
+inline constexpr size_t kPathProbeBytes = sizeof(TrunkHeader) + sizeof(PathProbeBody);
+
+inline bool IsProbe(TrunkType type) {
+  return type >= TrunkType::kProbe && type <= TrunkType::kPathProbeReply;
+}
+// Bytes of the body that the tag of a probe or reply covers.
+inline size_t ProbeBodyBytes(TrunkType type) {
+  return type < TrunkType::kPathProbe ? sizeof(ProbeBody) : sizeof(PathProbeBody);
+}
+
 // Walks the records of a datagram whose structure was checked.
 class RecordCursor {
  public:
@@ -86,7 +122,10 @@ void AddRecords(uint8_t* datagram, size_t length, SipHash24* tag);
 // record header, in order. Payloads are the peers' to protect.
 uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length);
 
-// The tag of a probe or its reply: over bytes 0-11 and the 12 bytes behind the header.
+// Whether a datagram of a probe's or reply's type has that type's length.
+bool ProbeFills(const uint8_t* datagram, size_t length);
+
+// The tag of a probe or reply that has its length: over bytes 0-11 and the body, without padding.
 uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram);
 
 }  // namespace turnpike

@@ -171,6 +171,8 @@ void XdpTables::PutPeer(uint32_t slot, const TrunkPeer& peer) {
   held.peer.send_keys = peer.send_keys;
   held.peer.receive_keys = peer.receive_keys;
   held.peer.shared = peer.shared;
+  held.peer.lane_offset = peer.lane_offset;
+  held.peer.lanes_closed = peer.lanes_closed;
   const Endpoint local = LocalOf(Side::kTrunk, peer.path);
   held.destination = next_hops_.Acquire(peer.path.remote.ip, local.ip);
   WritePeer(slot);
@@ -222,7 +224,9 @@ void XdpTables::WritePeer(uint32_t slot) {
   }
   const std::vector<uint16_t>& lanes = trunk_lane_ports_[held.peer.path.socket];
   for (size_t i = 0; i < TP_SOURCE_PORTS; ++i) {
-    shared.source_ports[i] = TP_BE16(lanes.empty() ? local.port : lanes[i % lanes.size()]);
+    const size_t lane = lanes.empty() ? 0 : i % lanes.size();
+    const bool closed = lanes.empty() || (held.peer.lanes_closed >> lane & 1) != 0;
+    shared.source_ports[i] = TP_BE16(closed ? local.port : lanes[lane]);
   }
   shared.path.remote = ToShared(held.peer.path.remote.ip);
   shared.path.local = ToShared(local.ip);

@@ -71,7 +71,8 @@ export interface NativePlane {
   removeTrunkPeer(slot: number): number;
   /** Takes 18 bytes for each address. */
   setRelayHosts(hosts: Uint8Array): number;
-  probe(slot: number, number: number): number;
+  /** By the way in the scratch memory, where `bytes` are given; of those 0 is a plain probe. */
+  probe(slot: number, number: number, bytes?: number, worker?: number): number;
   send(side: number, data: Uint8Array): number;
   /** From here to `release` workers are not woken for each command and datagram. */
   hold(): number;
@@ -112,6 +113,8 @@ export interface NativeBinding {
     readonly sessionsMax: number;
     readonly trunkPeersMax: number;
     readonly trunkSourcesMax: number;
+    readonly trunkWaysMax: number;
+    readonly laneSets: number;
     readonly sendKeysMax: number;
     readonly receiveKeysMax: number;
     readonly puntBytesMax: number;

@@ -6,6 +6,7 @@ import type {
   DataPlaneBatch,
   DataPlaneEvent,
   FiveTuple,
+  Heard,
   PuntedDatagram,
   TrunkKey,
   TrunkPeer,
@@ -18,7 +19,11 @@ const LITTLE_ENDIAN = endianness() === 'LE';
 const ENDPOINT_BYTES = 18;
 /** Where a second 5-tuple, or the counts of a relay's lists, start. */
 const SECOND_OFFSET = 40;
-const LISTS_OFFSET = 48;
+const LISTS_OFFSET = 60;
+/** Bytes of a way behind its endpoint. */
+const WAY_TAIL_BYTES = 4;
+/** Workers at most, and so lanes that one set of them has (native/base/limits.h). */
+const LANES_OF_SET = 16;
 /** Bytes before the data of a punted datagram, and of a punted event. */
 const PUNT_HEAD_BYTES = 40;
 
@@ -29,7 +34,17 @@ const PuntKind = {
   UnboundIndex: 3,
   StrangerClientDatagram: 4,
   StrangerTrunkDatagram: 5,
+  PathProbeReply: 6,
 } as const;
+
+const EVENT_KINDS: ReadonlySet<number | undefined> = new Set([
+  PuntKind.ProbeReply,
+  PuntKind.UnboundIndex,
+  PuntKind.PathProbeReply,
+]);
+
+/** In the order of their numbers on the wire (PROTOCOL.md section 4). */
+const HEARD: readonly Heard[] = ['unknown', 'answered', 'unanswered'];
 
 function setIpv4(bytes: Uint8Array, offset: number, text: string): void {
   bytes.fill(0, offset, offset + 10);
@@ -92,14 +107,26 @@ export class Scratch {
    */
   trunkPeer(peer: TrunkPeer): void {
     const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = peer;
+    const { laneSet = 0, bundleBytesMax = 0, lanesClosed = [], ways = [] } = peer;
     this.#tuple(0, { socket, remote: destination, ...(local !== undefined && { local }) });
     this.#u16(SECOND_OFFSET, sources.length);
     this.#u16(SECOND_OFFSET + 2, sendKeys.length);
     this.#u16(SECOND_OFFSET + 4, receiveKeys.length);
     this.#u16(SECOND_OFFSET + 6, Math.min(recordsMax, 0xffff));
+    this.#u16(SECOND_OFFSET + 8, laneSet * LANES_OF_SET);
+    this.#u16(SECOND_OFFSET + 10, bundleBytesMax);
+    const closed = lanesClosed.reduce((bits, worker) => bits | (1 << worker), 0);
+    this.#view.setUint32(SECOND_OFFSET + 12, closed >>> 0, LITTLE_ENDIAN);
+    this.#u16(SECOND_OFFSET + 16, ways.length);
     let offset = LISTS_OFFSET;
     for (const source of sources) offset = this.#endpoint(offset, source);
     for (const key of [...sendKeys, ...receiveKeys]) offset = this.#key(offset, key);
+    for (const way of ways) {
+      offset = this.#endpoint(offset, way.remote);
+      this.#u16(offset, way.socket);
+      this.#u16(offset + 2, HEARD.indexOf(way.heard));
+      offset += WAY_TAIL_BYTES;
+    }
   }
 
   #tuple(offset: number, { socket, remote, local }: FiveTuple): void {
@@ -187,8 +214,8 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   const events: DataPlaneEvent[] = [];
   for (let offset = 0; offset < kept.length; ) {
     const kind = kept[offset];
-    if (kind === PuntKind.ProbeReply || kind === PuntKind.UnboundIndex) {
-      events.push(decodeEvent(view, offset, kind));
+    if (EVENT_KINDS.has(kind)) {
+      events.push(decodeEvent(kept, view, offset));
       offset += PUNT_HEAD_BYTES;
     } else {
       const dataBytes = view.getUint16(offset + 6, LITTLE_ENDIAN);
@@ -227,12 +254,22 @@ function decodeTuple(bytes: Uint8Array, view: DataView, offset: number): FiveTup
   return { socket, remote, local: decodeAddress(bytes, offset + 24, 0).address };
 }
 
-function decodeEvent(view: DataView, offset: number, kind: number): DataPlaneEvent {
+function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPlaneEvent {
+  const kind = bytes[offset];
   const slot = view.getUint32(offset + 4, LITTLE_ENDIAN);
   const number = view.getUint32(offset + 8, LITTLE_ENDIAN);
   if (kind === PuntKind.UnboundIndex) {
     return { type: 'unbound-index', slot, sessionIndex: number };
   }
   const rttNs = Number(view.getBigUint64(offset + 16, LITTLE_ENDIAN));
-  return { type: 'probe-reply', slot, number, rttNs };
+  if (kind === PuntKind.ProbeReply) return { type: 'probe-reply', slot, number, rttNs };
+  return {
+    type: 'path-probe-reply',
+    slot,
+    number,
+    rttNs,
+    socket: view.getUint16(offset + 14, LITTLE_ENDIAN),
+    remote: decodeAddress(bytes, offset + 24, view.getUint16(offset + 12, LITTLE_ENDIAN)),
+    heard: HEARD[bytes[offset + 1] ?? 0] ?? 'unknown',
+  };
 }

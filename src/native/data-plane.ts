@@ -17,6 +17,7 @@ import type {
   FiveTuple,
   LegTraffic,
   OutgoingDatagram,
+  ProbeWay,
   SessionAction,
   TrunkKey,
   TrunkPeer,
@@ -27,6 +28,8 @@ import type {
 /** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_ring.h. */
 const PUNT_HEAD_BYTES = 40;
 const KEY_BYTES = 16;
+/** PROTOCOL.md section 4: a path probe without padding. */
+const PATH_PROBE_BYTES = 36;
 
 function checkU32(name: string, value: number): void {
   if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return;
@@ -42,6 +45,11 @@ function checkChannel(channel: number): void {
 /** The clock that the workers read: CLOCK_MONOTONIC. */
 function monotonicSeconds(): number {
   return process.hrtime()[0];
+}
+
+/** From a header and a body without padding to the largest UDP payload. */
+function isPathProbe(bytes: number): boolean {
+  return Number.isInteger(bytes) && bytes >= PATH_PROBE_BYTES && bytes <= LIMITS.trunkMtuBytesMax;
 }
 
 /** The data plane over the addon; made by `openDataPlane`. */
@@ -186,10 +194,10 @@ export class NativeDataPlane implements DataPlane {
     checkStatus('setRelayHosts', this.#native.setRelayHosts(encodeAddresses(hosts)));
   }
 
-  probe(slot: number, number: number): void {
+  probe(slot: number, number: number, way?: ProbeWay): void {
     checkU32('slot', slot);
     checkU32('number', number);
-    const status = this.#backlog.empty ? this.#native.probe(slot, number) : Status.QueueFull;
+    const status = this.#backlog.empty ? this.#probe(slot, number, way) : Status.QueueFull;
     // A probe that cannot be sent now is one that got lost.
     if (status !== Status.QueueFull) checkStatus('probe', status);
   }
@@ -212,6 +220,17 @@ export class NativeDataPlane implements DataPlane {
 
   workersSilentMs(): readonly number[] {
     return this.#native.workersSilentMs();
+  }
+
+  #probe(slot: number, number: number, way: ProbeWay | undefined): number {
+    if (way === undefined) return this.#native.probe(slot, number);
+    const { tuple, bytes, worker } = way;
+    if (bytes !== undefined && !isPathProbe(bytes)) {
+      throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `probe: no path probe has ${bytes} bytes`);
+    }
+    if (worker !== undefined) checkU32('worker', worker);
+    this.#scratch.tuple(tuple);
+    return this.#native.probe(slot, number, bytes ?? 0, worker);
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {
@@ -271,7 +290,8 @@ export class NativeDataPlane implements DataPlane {
     if (!this.#backlog.empty) checkStatus(call, Status.QueueFull);
   }
 
-  #checkTrunkPeer({ sources, sendKeys, receiveKeys, recordsMax }: TrunkPeer): void {
+  #checkTrunkPeer(peer: TrunkPeer): void {
+    const { sources, sendKeys, receiveKeys, recordsMax } = peer;
     const fail = (message: string): never => {
       throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `putTrunkPeer: ${message}`);
     };
@@ -283,6 +303,27 @@ export class NativeDataPlane implements DataPlane {
     const isKey = ({ epoch, key }: TrunkKey) =>
       Number.isInteger(epoch) && epoch >= 0 && epoch <= 0xffff && key.length === KEY_BYTES;
     if (![...sendKeys, ...receiveKeys].every(isKey)) fail('a key or its epoch is malformed');
+    this.#checkWays(peer, fail);
+  }
+
+  #checkWays(
+    { bundleBytesMax, laneSet = 0, lanesClosed = [], ways = [] }: TrunkPeer,
+    fail: (message: string) => never,
+  ): void {
+    const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkWaysMax } = this.#limits;
+    const isBetween = (value: number, min: number, max: number) =>
+      Number.isInteger(value) && value >= min && value <= max;
+    if (
+      bundleBytesMax !== undefined &&
+      !isBetween(bundleBytesMax, trunkMtuBytesMin, datagramBytesMax)
+    ) {
+      fail(`bundleBytesMax is ${bundleBytesMax}`);
+    }
+    if (!isBetween(laneSet, 0, laneSets - 1)) fail(`laneSet is ${laneSet}`);
+    if (!lanesClosed.every((worker) => isBetween(worker, 0, this.workers - 1))) {
+      fail('lanesClosed names no worker');
+    }
+    if (ways.length > trunkWaysMax) fail(`at most ${trunkWaysMax} ways`);
   }
 
   /**

@@ -15,7 +15,11 @@ export interface FiveTuple {
   readonly local?: string;
 }
 
-/** A datagram that the data plane handed up because TypeScript answers it. */
+/**
+ * A datagram that the data plane handed up because TypeScript answers it: STUN; and on the trunk
+ * side, for diagnosis, at most 10 trunk datagrams a second and worker that came from a port that no
+ * relay has listed, but from the IP of one. Those are counted as `trunk_unknown_source`.
+ */
 export interface PuntedDatagram {
   readonly side: SocketSide;
   /**
@@ -44,11 +48,23 @@ export interface OutgoingDatagram {
 /** What workers report that is no datagram. */
 export type DataPlaneEvent =
   | {
-      /** A trunk probe came back from the relay in `slot`. */
+      /** A plain trunk probe came back from the relay in `slot`. */
       readonly type: 'probe-reply';
       readonly slot: number;
       readonly number: number;
       readonly rttNs: number;
+    }
+  | {
+      /** A path probe came back (PROTOCOL.md section 4). */
+      readonly type: 'path-probe-reply';
+      readonly slot: number;
+      readonly number: number;
+      readonly rttNs: number;
+      /** The trunk socket that it came to, or whose lane port. */
+      readonly socket: number;
+      readonly remote: TransportAddress;
+      /** Whether the relay gets answers to its own probes by this way, if it says so. */
+      readonly heard: Heard;
     }
   | {
       /** Valid trunk data on a session index that is not bound; at most 10 a second per slot. */
@@ -56,6 +72,9 @@ export type DataPlaneEvent =
       readonly slot: number;
       readonly sessionIndex: number;
     };
+
+/** What a relay says of the answers to its own probes: not known, got, missed. */
+export type Heard = 'unknown' | 'answered' | 'unanswered';
 
 /** One batch handed to the `onBatch` callback. */
 export interface DataPlaneBatch {
@@ -87,6 +106,39 @@ export interface TrunkPeer {
   readonly receiveKeys: readonly TrunkKey[];
   /** The most records that the relay accepts in one datagram, 1 or more. */
   readonly recordsMax: number;
+  /** The longest bundle's UDP payload in bytes; default and most: the plane's `trunkMtuBytes`. */
+  readonly bundleBytesMax?: number;
+  /**
+   * Worker n numbers its datagrams to the relay in lane n + 16 × this, 0 to 6; default 0. Another
+   * one after a change of `destination` keeps what is still under way to the old one from being
+   * dropped as too old.
+   */
+  readonly laneSet?: number;
+  /** Workers that send from the trunk address instead of their own lane port; default none. */
+  readonly lanesClosed?: readonly number[];
+  /** What probes that come by a way are told; default none: `unknown` by all. At most 16. */
+  readonly ways?: readonly TrunkWay[];
+}
+
+/** A way to a relay: one of our trunk sockets and one of its trunk addresses, of one family. */
+export interface TrunkWay {
+  readonly socket: number;
+  readonly remote: TransportAddress;
+  /** What the relay is told about our own probes by this way. */
+  readonly heard: Heard;
+}
+
+/** By which way a probe leaves. */
+export interface ProbeWay {
+  /** One of our trunk sockets, and one of the relay's trunk addresses. */
+  readonly tuple: FiveTuple;
+  /** From this worker's port in `trunkLanePorts`; default from the trunk address. */
+  readonly worker?: number;
+  /**
+   * A path probe of so many bytes of UDP payload, 36 to 65,527, never fragmented; default a plain
+   * probe.
+   */
+  readonly bytes?: number;
 }
 
 /** What becomes of a peer's ChannelData. */
@@ -265,8 +317,14 @@ export interface DataPlane {
    * @returns for how many milliseconds each has owed one; empty when the plane is closed
    */
   workersSilentMs(): readonly number[];
-  /** Sends one trunk probe; the answer arrives as a `probe-reply` event. */
-  probe(slot: number, number: number): void;
+  /**
+   * Sends one trunk probe; the answer arrives as a `probe-reply` or `path-probe-reply` event.
+   * @param slot - holds the relay
+   * @param number - comes back with the answer
+   * @param way - default: a plain probe to the relay's `destination`, from `socket`
+   * @throws TurnpikeError ERR_TURNPIKE_NATIVE or ERR_TURNPIKE_ADDRESS for a way that cannot be
+   */
+  probe(slot: number, number: number, way?: ProbeWay): void;
   /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */
   send(datagrams: readonly OutgoingDatagram[]): void;
 

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Heard } from '../native/types.js';
 import { sipHash24 } from './sip-hash.js';
 
 /** PROTOCOL.md section 4. */
@@ -6,10 +7,22 @@ const VERSION = 1;
 const HEADER_BYTES = 20;
 const RECORD_HEADER_BYTES = 8;
 const PROBE_BODY_BYTES = 12;
+const PATH_PROBE_BODY_BYTES = 16;
+/** A path probe without padding, and its reply. */
+export const PATH_PROBE_BYTES = HEADER_BYTES + PATH_PROBE_BODY_BYTES;
 /** The part of the header that the tag covers; the tag follows it. */
 const TAGGED_HEADER_BYTES = 12;
 
-const TYPES = { data: 1, probe: 2, 'probe-reply': 3 } as const;
+const TYPES = {
+  data: 1,
+  probe: 2,
+  'probe-reply': 3,
+  'path-probe': 4,
+  'path-probe-reply': 5,
+} as const;
+
+/** In the order of their numbers; any other number says nothing. */
+const HEARD: readonly Heard[] = ['unknown', 'answered', 'unanswered'];
 
 /** One payload of one connection. */
 export interface TrunkRecord {
@@ -35,6 +48,15 @@ export type TrunkDatagram =
       readonly type: 'probe' | 'probe-reply';
       readonly timestampNs: bigint;
       readonly number: number;
+    })
+  | (TrunkHeader & {
+      readonly type: 'path-probe' | 'path-probe-reply';
+      readonly timestampNs: bigint;
+      readonly number: number;
+      /** Whether the sender gets answers to its own probes by this way. */
+      readonly heard: Heard;
+      /** UDP payload of the probe, its padding included. */
+      readonly probeBytes: number;
     });
 
 /** Why bytes are no trunk datagram; the data plane's names for it. */
@@ -72,6 +94,17 @@ export function decodeTrunkDatagram(bytes: Uint8Array): DecodedTrunkDatagram {
       const timestampNs = at.getBigUint64(HEADER_BYTES);
       const number = at.getUint32(HEADER_BYTES + 8);
       return { ok: true, datagram: { type, ...header, timestampNs, number } };
+    }
+    case TYPES['path-probe']:
+    case TYPES['path-probe-reply']: {
+      if (bytes.length < PATH_PROBE_BYTES) break;
+      const type = (first & 0x0f) === TYPES['path-probe'] ? 'path-probe' : 'path-probe-reply';
+      const timestampNs = at.getBigUint64(HEADER_BYTES);
+      const number = at.getUint32(HEADER_BYTES + 8);
+      const heard = HEARD[at.getUint8(HEADER_BYTES + 12)] ?? 'unknown';
+      const probeBytes = at.getUint16(HEADER_BYTES + 14);
+      if (bytes.length !== (type === 'path-probe' ? probeBytes : PATH_PROBE_BYTES)) break;
+      return { ok: true, datagram: { type, ...header, timestampNs, number, heard, probeBytes } };
     }
     default:
       return { ok: false, fault: 'trunk_unknown_type' };
@@ -123,12 +156,18 @@ export function encodeTrunkDatagram(datagram: TrunkDatagram, key: Uint8Array): U
   } else {
     at.setBigUint64(HEADER_BYTES, datagram.timestampNs);
     at.setUint32(HEADER_BYTES + 8, datagram.number);
+    if (datagram.type === 'path-probe' || datagram.type === 'path-probe-reply') {
+      at.setUint8(HEADER_BYTES + 12, HEARD.indexOf(datagram.heard));
+      at.setUint16(HEADER_BYTES + 14, datagram.probeBytes);
+    }
   }
   bytes.set(trunkTag(bytes, datagram, key), TAGGED_HEADER_BYTES);
   return bytes;
 }
 
 function bodyBytes(datagram: TrunkDatagram): number {
+  if (datagram.type === 'path-probe') return datagram.probeBytes - HEADER_BYTES;
+  if (datagram.type === 'path-probe-reply') return PATH_PROBE_BODY_BYTES;
   if (datagram.type !== 'data') return PROBE_BODY_BYTES;
   const bytes = (sum: number, { payload }: TrunkRecord) =>
     sum + RECORD_HEADER_BYTES + payload.length;
@@ -136,7 +175,8 @@ function bodyBytes(datagram: TrunkDatagram): number {
 }
 
 /**
- * The tag: SipHash-2-4 over bytes 0-11 and every record header, or the probe's body.
+ * The tag: SipHash-2-4 over bytes 0-11 and every record header, or the probe's body without its
+ * padding.
  * @param bytes - the whole datagram; what stands in the tag's place does not matter
  * @param datagram - the same, decoded
  * @param key - 16 bytes
@@ -150,7 +190,9 @@ function trunkTag(bytes: Uint8Array, datagram: TrunkDatagram, key: Uint8Array): 
       offset += RECORD_HEADER_BYTES + payload.length;
     }
   } else {
-    parts.push(bytes.subarray(HEADER_BYTES));
+    const isPathProbe = datagram.type === 'path-probe' || datagram.type === 'path-probe-reply';
+    const bodyEnd = HEADER_BYTES + (isPathProbe ? PATH_PROBE_BODY_BYTES : PROBE_BODY_BYTES);
+    parts.push(bytes.subarray(HEADER_BYTES, bodyEnd));
   }
   return sipHash24(key, Buffer.concat(parts));
 }

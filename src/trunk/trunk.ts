@@ -244,7 +244,7 @@ export class Trunk {
       if (!known.silent) return;
       known.silent = false;
       this.#options.onRelayBack(known.remote);
-    } else {
+    } else if (event.type === 'unbound-index') {
       this.#options.onUnboundIndex(known.remote, event.sessionIndex);
     }
   }

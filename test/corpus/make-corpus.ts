@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { encodeTrunkDatagram, type TrunkDatagram } from '../../src/trunk/datagram.js';
 
+import { addPathProbes } from './path-probe-packets.js';
+
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex') || '-';
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
 
@@ -92,6 +94,7 @@ add(
   '#',
   '# today EPOCH | now MONOTONIC_NS | lane LANE FIRST_SEQUENCE',
   '# peer SLOT SOCKET DESTINATION; then its lists: source A:P | send EPOCH KEY | receive EPOCH KEY',
+  '# way SOCKET REMOTE HEARD, of the peer above: unknown, answered or unanswered',
   '# flow SOCKET REMOTE CHANNEL trunk SLOT INDEX | flow … client SOCKET REMOTE CHANNEL',
   '# session INDEX SLOT SOCKET REMOTE CHANNEL',
   '# client|trunk NAME SOCKET SOURCE HEX VERDICT [RESULT…], a RESULT being what leaves,',
@@ -105,6 +108,9 @@ add(
   `send 324 ${hex(OTHER_KEY)}`,
   `send 325 ${hex(SEND_KEY)}`,
   `send 326 ${hex(OTHER_KEY)}`,
+  'way 0 192.0.2.20:3480 answered',
+  'way 1 192.0.2.20:3480 unanswered',
+  'way 0 192.0.2.22:3490 unanswered',
   ...[324, 325, 326].map((epoch) => `receive ${epoch} ${hex(KEYS[epoch] ?? OTHER_KEY)}`),
   // A relay of which no key is known yet.
   'peer 4 0 192.0.2.40:3480',
@@ -248,7 +254,7 @@ trunk(
   bytes(`${hex(data(make([to(7, '01')])))}00000007`),
   'trunk_malformed',
 );
-for (const type of [0, 4, 15]) {
+for (const type of [0, 6, 15]) {
   const packet = data(make([to(7, '01')]));
   packet[0] = 0x10 | type;
   trunk(`type-${type}`, packet, 'trunk_unknown_type');
@@ -290,7 +296,7 @@ const reply = encodeTrunkDatagram(
   },
   SEND_KEY,
 );
-trunk('probe', firstProbe, 'trunk_probe', [`> ${DESTINATION} ${hex(reply)}`]);
+trunk('probe', firstProbe, 'trunk_probe', [`> trunk ${RELAY} ${hex(reply)}`]);
 trunk('probe-replayed', firstProbe, 'trunk_replayed');
 const probeReply = (timestampNs: bigint) =>
   tagged({
@@ -309,5 +315,17 @@ trunk('probe-short', tagged(probe({})).subarray(0, 31), 'trunk_malformed');
 const badProbe = tagged(probe({}));
 badProbe[31] = (badProbe[31] ?? 0) ^ 1;
 trunk('probe-flipped', badProbe, 'trunk_wrong_tag');
+
+addPathProbes({
+  trunk,
+  tagged,
+  makeData: (lane) => data(make([to(7, '01')], { lane })),
+  toPeer: toV4('01'),
+  nextSequence: () => ++sequence,
+  ours: { key: SEND_KEY, lane: LANE, firstSequence: FIRST_SEQUENCE },
+  relay: RELAY,
+  today: TODAY,
+  nowNs: NOW_NS,
+});
 
 writeFileSync(join(import.meta.dirname, 'packets.txt'), `${lines.join('\n')}\n`);

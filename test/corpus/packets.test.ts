@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
+import type { Heard } from '../../src/native/types.js';
 import { type Peer, parsePath, ReferenceForwarder } from './reference-forwarder.js';
 
 const bytes = (hex = '') => Uint8Array.from(Buffer.from(hex === '-' ? '' : hex, 'hex'));
@@ -26,6 +27,7 @@ class Corpus {
       case 'lane':
         forwarder.lane = Number(first);
         forwarder.nextSequence = BigInt(second ?? '');
+        forwarder.nextPathSequence = forwarder.nextSequence;
         break;
       case 'peer':
         this.#peer = {
@@ -33,6 +35,7 @@ class Corpus {
           sources: [],
           sendKeys: new Map(),
           receiveKeys: new Map(),
+          ways: [],
         };
         forwarder.peers.set(Number(first), this.#peer);
         break;
@@ -44,6 +47,9 @@ class Corpus {
         break;
       case 'receive':
         peer.receiveKeys.set(Number(first), bytes(second));
+        break;
+      case 'way':
+        peer.ways.push({ path: parsePath(first, second), heard: third as Heard });
         break;
       case 'flow':
         this.#flow(words.slice(1));

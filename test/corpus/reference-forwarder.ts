@@ -4,6 +4,7 @@ import {
   sameAddress,
   type TransportAddress,
 } from '../../src/address.js';
+import type { Heard } from '../../src/native/types.js';
 import { decodeChannelData, encodeChannelData } from '../../src/stun/channel-data.js';
 import {
   decodeTrunkDatagram,
@@ -25,6 +26,7 @@ export interface Peer {
   readonly sources: TransportAddress[];
   readonly sendKeys: Map<number, Uint8Array>;
   readonly receiveKeys: Map<number, Uint8Array>;
+  readonly ways: { readonly path: Path; readonly heard: Heard }[];
 }
 
 type FlowAction =
@@ -39,6 +41,7 @@ export interface Outcome {
 
 const PROBE_AGE_NS_MAX = 60_000_000_000n;
 const COOKIE = 0x2112a442;
+const PROBE_LANE_FIRST = 112;
 
 const keyOf = ({ socket, remote }: Path, channel: number) =>
   `${socket} ${formatAddress(remote)} ${channel}`;
@@ -61,6 +64,8 @@ export class ReferenceForwarder {
   nowNs = 0n;
   lane = 0;
   nextSequence = 0n;
+  /** Path probes and their replies have a lane and a counter of their own. */
+  nextPathSequence = 0n;
   readonly peers = new Map<number, Peer>();
   readonly flows = new Map<string, FlowAction & { nextSessionSequence: number }>();
   readonly sessions = new Map<number, { slot: number; path: Path; channel: number }>();
@@ -120,17 +125,26 @@ export class ReferenceForwarder {
     if (!verifyTrunkTag(bytes, datagram, key)) return drop('trunk_wrong_tag');
     const replay = this.#replay(slot, datagram);
     if (replay !== undefined) return drop(replay);
-    return this.#open(slot, datagram);
+    return this.#open(slot, datagram, path);
   }
 
-  #open(slot: number, datagram: TrunkDatagram): Outcome {
+  #open(slot: number, datagram: TrunkDatagram, from: Path): Outcome {
     if (datagram.type === 'data') {
       const results = datagram.records.map((record) => this.#record(slot, record));
       return { verdict: 'trunk_data', results };
     }
     const { timestampNs, number } = datagram;
     if (datagram.type === 'probe') {
-      const reply = this.#sendToPeer(slot, { type: 'probe-reply', timestampNs, number });
+      const reply = this.#sendToPeer(slot, { type: 'probe-reply', timestampNs, number }, from);
+      return reply === undefined
+        ? drop('trunk_no_key')
+        : { verdict: 'trunk_probe', results: [reply] };
+    }
+    if (datagram.type === 'path-probe') {
+      const { probeBytes } = datagram;
+      const heard = this.#heardBy(slot, from);
+      const body = { type: 'path-probe-reply', timestampNs, number, heard, probeBytes } as const;
+      const reply = this.#sendToPeer(slot, body, from);
       return reply === undefined
         ? drop('trunk_no_key')
         : { verdict: 'trunk_probe', results: [reply] };
@@ -139,14 +153,23 @@ export class ReferenceForwarder {
     return drop(ageNs < 0n || ageNs > PROBE_AGE_NS_MAX ? 'trunk_probe_stale' : 'trunk_probe_reply');
   }
 
+  /** What is heard by the way to the address, whatever the port, unless two ways differ in it. */
+  #heardBy(slot: number, { socket, remote }: Path): Heard {
+    const ways = (this.peers.get(slot)?.ways ?? []).filter(
+      (way) => way.path.socket === socket && way.path.remote.address === remote.address,
+    );
+    const exact = ways.find((way) => way.path.remote.port === remote.port);
+    return (exact ?? ways.at(-1))?.heard ?? 'unknown';
+  }
+
   #record(slot: number, { sessionIndex, payload }: TrunkRecord): string {
     const session = this.sessions.get(sessionIndex);
     if (session?.slot !== slot) return '! trunk_unbound';
     return leave('client', session.path, encodeChannelData(session.channel, payload));
   }
 
-  #replay(slot: number, { lane, sequence }: TrunkDatagram): string | undefined {
-    const key = `${slot} ${lane}`;
+  #replay(slot: number, { type, lane, sequence }: TrunkDatagram): string | undefined {
+    const key = `${slot} ${lane} ${type.startsWith('path-')}`;
     const seen = this.#seen.get(key) ?? { highest: 0n, all: new Set<bigint>() };
     this.#seen.set(key, seen);
     if (sequence === 0n || seen.highest - sequence >= 4_096n) return 'trunk_too_old';
@@ -160,14 +183,25 @@ export class ReferenceForwarder {
     slot: number,
     body:
       | { type: 'data'; records: TrunkRecord[] }
-      | { type: 'probe-reply'; timestampNs: bigint; number: number },
+      | { type: 'probe-reply'; timestampNs: bigint; number: number }
+      | {
+          type: 'path-probe-reply';
+          timestampNs: bigint;
+          number: number;
+          heard: Heard;
+          probeBytes: number;
+        },
+    path = this.peers.get(slot)?.path as Path,
   ): string | undefined {
     const peer = this.peers.get(slot) as Peer;
     const epoch = Math.max(...[...peer.sendKeys.keys()].filter((day) => day <= this.today));
     const key = peer.sendKeys.get(epoch);
     if (key === undefined) return undefined;
-    const header = { lane: this.lane, epoch, sequence: this.nextSequence++ };
-    return leave('trunk', peer.path, encodeTrunkDatagram({ ...header, ...body }, key));
+    const header =
+      body.type === 'path-probe-reply'
+        ? { lane: PROBE_LANE_FIRST + (this.lane % 16), epoch, sequence: this.nextPathSequence++ }
+        : { lane: this.lane, epoch, sequence: this.nextSequence++ };
+    return leave('trunk', path, encodeTrunkDatagram({ ...header, ...body }, key));
   }
 }
 

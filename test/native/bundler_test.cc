@@ -32,6 +32,7 @@ struct BundlerFixture {
       peer.path = test::ToTuple(0, "192.0.2." + std::to_string(slot) + ":3480");
       peer.send_keys.Add(325, kKey);
       peer.records_max = records_max;
+      peer.bundle_bytes_max = kMtuBytes;
       fixture.PutPeer(slot, std::move(peer));
     }
   }

@@ -63,8 +63,18 @@ class Corpus {
       CHECK(kind == "send" ? peers_[slot_].send_keys.Add(epoch, key)
                            : peers_[slot_].receive_keys.Add(epoch, key));
     }
+    if (kind == "way") SetUpWay(words);
     if (kind == "flow") SetUpFlow(words);
     if (kind == "session") SetUpSession(words);
+  }
+
+  void SetUpWay(std::istream& words) {
+    const FiveTuple tuple = ReadTuple(words);
+    const std::string heard = ReadWord(words);
+    peers_[slot_].ways.push_back(TrunkWay{tuple.socket, tuple.remote,
+                                          heard == "answered"     ? Heard::kAnswered
+                                          : heard == "unanswered" ? Heard::kUnanswered
+                                                                  : Heard::kUnknown});
   }
 
   void SetUpFlow(std::istream& words) {

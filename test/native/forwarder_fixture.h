@@ -36,7 +36,8 @@ struct ForwarderFixture {
         flow_traffic(new LegTraffic[64]{}),
         session_traffic(new LegTraffic[64]{}),
         sealer(lane, first_sequence),
-        forwarder(tables, sealer) {
+        path_sealer(static_cast<uint8_t>(kProbeLaneFirst + lane % kWorkersMax), first_sequence),
+        forwarder(tables, sealer, path_sealer) {
     const SipKey hash_key{1, 2};
     if (!tables.flows.Allocate(64, hash_key).ok() || !tables.sessions.Allocate(64).ok() ||
         !tables.peers.Allocate(kSlots, hash_key, traffic.get()).ok()) {
@@ -96,6 +97,7 @@ struct ForwarderFixture {
   std::unique_ptr<LegTraffic[]> session_traffic;
   Tables tables;
   TrunkSealer sealer;
+  TrunkSealer path_sealer;
   Forwarder forwarder;
 };
 

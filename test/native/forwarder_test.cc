@@ -210,8 +210,8 @@ TEST(ProbeAndReply) {
   b.PutPeer(1, MakePeer("192.0.2.1:3480"));
   uint8_t datagram[kProbeDatagramBytes];
   Outgoing probe;
-  CHECK(a.forwarder.MakeProbe(1, 42, kNow, datagram, &probe));
-  CHECK(!a.forwarder.MakeProbe(3, 42, kNow, datagram, &probe));
+  CHECK(a.forwarder.MakeProbe(1, 42, nullptr, kNow, datagram, &probe));
+  CHECK(!a.forwarder.MakeProbe(3, 42, nullptr, kNow, datagram, &probe));
   const PacketBuffer at_b(probe.data, probe.length, test::ToTuple(0, "192.0.2.1:3480"));
   OpenedTrunk opened;
   Outgoing reply;

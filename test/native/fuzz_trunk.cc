@@ -22,6 +22,7 @@ turnpike::test::ForwarderFixture* MakeFixture() {
   peer.sources = {turnpike::test::ToEndpoint("192.0.2.1:3480")};
   peer.send_keys.Add(325, kKey);
   peer.receive_keys.Add(325, kKey);
+  peer.ways = {turnpike::TrunkWay{0, peer.path.remote, turnpike::Heard::kAnswered}};
   fixture->PutPeer(1, std::move(peer));
   for (uint32_t index = 0; index < 32; ++index) {
     fixture->PutSession(index, 1, turnpike::test::ToTuple(0, "203.0.113.7:4000"), 0x4000);
@@ -35,8 +36,7 @@ void MakeAuthentic(uint8_t* data, size_t size) {
   auto* header = reinterpret_cast<TrunkHeader*>(data);
   header->key_epoch.Set(325);
   header->sequence.Set(sequence++);
-  const bool probe = (header->version_and_type & 0x0f) != 1;
-  if (probe && size == turnpike::kProbeDatagramBytes) {
+  if (turnpike::IsProbe(header->type()) && turnpike::ProbeFills(data, size)) {
     turnpike::StoreLe64(header->tag, turnpike::ProbeTag(kKey, data));
   } else if (turnpike::RecordsFill(data, size)) {
     turnpike::StoreLe64(header->tag, turnpike::DataTag(kKey, data, size));
@@ -54,12 +54,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   OpenedTrunk opened;
   Outgoing out{};
   const Now now{uint64_t{1} << 60, 325};
-  if (fixture->forwarder.OpenTrunk(buffer.packet(), now, &opened, &out) != Verdict::kTrunkData) {
-    return 0;
-  }
+  const Verdict verdict = fixture->forwarder.OpenTrunk(buffer.packet(), now, &opened, &out);
+  // No reply is longer than what it answers.
+  if (verdict == Verdict::kTrunkProbe && out.length > size - 1) __builtin_trap();
+  if (verdict != Verdict::kTrunkData) return 0;
   while (RecordHeader* record = opened.records.Next()) {
-    const Verdict verdict = fixture->forwarder.ForwardRecord(opened, record, now, &out);
-    if (verdict != Verdict::kTrunkToClient) continue;
+    if (fixture->forwarder.ForwardRecord(opened, record, now, &out) != Verdict::kTrunkToClient) {
+      continue;
+    }
     const uint8_t* packet = buffer.packet().data;
     if (out.data < packet || out.data + out.length > packet + buffer.packet().length) {
       __builtin_trap();

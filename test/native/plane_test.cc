@@ -166,7 +166,7 @@ TEST(ProbesTellTheRoundTrip) {
   Join(left, 1, right);
   Join(right, 2, left);
   WaitFor([&] { return right.Count(Counter::kCommandsApplied) == 2; });
-  CHECK_EQ(left.controller->Probe(1, 77), StatusCode::kOk);
+  CHECK_EQ(left.controller->Probe(1, 77, nullptr), StatusCode::kOk);
   uint8_t buffer[1024];
   uint32_t bytes = 0;
   WaitFor([&] { return (bytes = left.controller->Drain(buffer, sizeof(buffer), {1, 1})) > 0; });

@@ -85,5 +85,38 @@ TEST(RecordsFillExactly) {
   CHECK(records.Next() == nullptr);
 }
 
+// The vectors of PROTOCOL.md section 7.
+TEST(PathProbesOfTheProtocol) {
+  const auto key_bytes = FromHex("b061b39e3bbaae73e8f5b0764d95dc90");
+  const SipKey key = SipKey::FromBytes(key_bytes.data());
+  for (const char* text :
+       {"147001456b02a10000000007e907600de4c70fb10102030405060708deadbeef01000024",
+        "157101456b02a1000000000769abc791c20cec600102030405060708deadbeef02000024"}) {
+    const auto datagram = FromHex(text);
+    CHECK_EQ(datagram.size(), kPathProbeBytes);
+    CHECK(ProbeFills(datagram.data(), datagram.size()));
+    CHECK(!ProbeFills(datagram.data(), datagram.size() - 1));
+    const auto* header = reinterpret_cast<const TrunkHeader*>(datagram.data());
+    CHECK_EQ(ProbeTag(key, datagram.data()), LoadLe64(header->tag));
+  }
+}
+
+TEST(LengthsOfProbes) {
+  std::vector<uint8_t> datagram(200, 0);
+  for (const auto& [type, length_wanted] :
+       {std::pair<int, size_t>{2, 32}, {3, 32}, {4, 100}, {5, 36}}) {
+    datagram[0] = static_cast<uint8_t>(0x10 | type);
+    datagram[35] = 100;
+    for (size_t length = 0; length <= datagram.size(); ++length) {
+      CHECK_EQ(ProbeFills(datagram.data(), length), length == length_wanted);
+    }
+  }
+  PathProbeBody body{};
+  for (int heard = 0; heard < 256; ++heard) {
+    body.heard = static_cast<uint8_t>(heard);
+    CHECK_EQ(body.WhatIsHeard(), heard <= 2 ? static_cast<Heard>(heard) : Heard::kUnknown);
+  }
+}
+
 }  // namespace
 }  // namespace turnpike

@@ -1,4 +1,6 @@
 import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { relayKeyPair, relaySecret, sharedSecret, trunkDataKey } from '../../src/auth/keys.js';
@@ -72,8 +74,44 @@ const anyDatagram: fc.Arbitrary<TrunkDatagram> = fc.oneof(
     timestampNs: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     number: fc.nat(0xffff_ffff),
   }),
+  fc.record({
+    type: fc.constantFrom('path-probe' as const, 'path-probe-reply' as const),
+    ...header,
+    timestampNs: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    number: fc.nat(0xffff_ffff),
+    heard: fc.constantFrom('unknown' as const, 'answered' as const, 'unanswered' as const),
+    probeBytes: fc.integer({ min: 36, max: 300 }),
+  }),
 );
 const anyKey = fc.uint8Array({ minLength: 16, maxLength: 16 });
+
+t.test('the path probes of PROTOCOL.md section 7', async (t) => {
+  const key = bytes('b061b39e3bbaae73e8f5b0764d95dc90');
+  const text = readFileSync(join(import.meta.dirname, '../../PROTOCOL.md'), 'utf8');
+  const vectors = [
+    ...text.matchAll(/^\| (?:path probe of 36|its reply).* \| ([0-9a-f]{72}) \|$/gm),
+  ];
+  const common = {
+    epoch: 325,
+    sequence: 0x6b02a10000000007n,
+    timestampNs: 0x0102030405060708n,
+    number: 0xdeadbeef,
+    probeBytes: 36,
+  };
+  const datagrams = [
+    { type: 'path-probe', lane: 112, heard: 'answered', ...common },
+    { type: 'path-probe-reply', lane: 113, heard: 'unanswered', ...common },
+  ] as const;
+  t.equal(vectors.length, 2);
+  for (const [index, datagram] of datagrams.entries()) {
+    const encoded = encodeTrunkDatagram(datagram, key);
+    t.equal(Buffer.from(encoded).toString('hex'), vectors[index]?.[1]);
+    t.same(decodeTrunkDatagram(encoded), { ok: true, datagram });
+  }
+  const novel = encodeTrunkDatagram(datagrams[0], key);
+  novel[32] = 7;
+  t.match(decodeTrunkDatagram(novel), { datagram: { heard: 'unknown' } }, 'a number to come');
+});
 
 t.test('what is encoded decodes to the same and carries its tag', async () => {
   fc.assert(

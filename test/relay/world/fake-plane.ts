@@ -7,6 +7,7 @@ import type {
   FiveTuple,
   LegTraffic,
   OutgoingDatagram,
+  ProbeWay,
   SessionAction,
   TrunkPeer,
   XdpStatus,
@@ -24,7 +25,7 @@ export class FakePlane implements DataPlane {
   readonly sessions = new Map<number, SessionAction>();
   readonly trunkPeers = new Map<number, TrunkPeer>();
   readonly trunkPeersRemoved: number[] = [];
-  readonly probes: { slot: number; number: number }[] = [];
+  readonly probes: { slot: number; number: number; way?: ProbeWay | undefined }[] = [];
   /** Records sent and received, by slot; a test writes them. */
   readonly recordsSent = new Map<number, number>();
   readonly recordsReceived = new Map<number, number>();
@@ -88,8 +89,8 @@ export class FakePlane implements DataPlane {
     return this.silentMs;
   }
 
-  probe(slot: number, number: number): void {
-    this.probes.push({ slot, number });
+  probe(slot: number, number: number, way?: ProbeWay): void {
+    this.probes.push({ slot, number, way });
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {

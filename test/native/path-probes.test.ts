@@ -1,0 +1,224 @@
+import t from 'tap';
+import { familyOf, type TransportAddress } from '../../src/address.js';
+import { trunkEpoch } from '../../src/auth/keys.js';
+import type { TrunkPeer } from '../../src/native/types.js';
+import { encodeChannelData } from '../../src/stun/channel-data.js';
+import {
+  decodeTrunkDatagram,
+  encodeTrunkDatagram,
+  type TrunkDatagram,
+} from '../../src/trunk/datagram.js';
+import { KEY, Remote, TestPlane, until, V4, V6 } from './planes.js';
+
+const SLOT = 3;
+const CHANNEL = 0x4000;
+const today = () => trunkEpoch(Date.now());
+
+function peerAt(destination: TransportAddress, more: Partial<TrunkPeer> = {}): TrunkPeer {
+  const keys = [{ epoch: today(), key: KEY }];
+  return {
+    sources: [destination],
+    socket: 0,
+    destination,
+    sendKeys: keys,
+    receiveKeys: keys,
+    recordsMax: 8,
+    ...more,
+  };
+}
+
+/** A datagram that arrived at a socket in a relay's place. */
+async function arrived(remote: Remote) {
+  const { data, source } = await remote.receiveFrom();
+  const decoded = decodeTrunkDatagram(data);
+  if (!decoded.ok) throw new Error(decoded.fault);
+  return { datagram: decoded.datagram, bytes: data.length, source };
+}
+
+let sequence = 1n;
+const encode = (body: object, lane = 112) =>
+  encodeTrunkDatagram(
+    { lane, epoch: today(), sequence: ++sequence, ...body } as TrunkDatagram,
+    KEY,
+  );
+
+for (const address of [V4, V6]) {
+  t.test(`IPv${familyOf(address)}: a padded probe is answered by its way`, async (t) => {
+    const left = new TestPlane({ trunkAddresses: [address] });
+    const right = new TestPlane({ trunkAddresses: [address] });
+    left.joinPlane(SLOT, right);
+    const from = left.trunkAddress();
+    const lanes = left.plane.trunkLanePorts[0]?.map((port) => ({ ...from, port })) ?? [];
+    right.plane.putTrunkPeer(
+      SLOT,
+      peerAt(from, {
+        sources: [from, ...lanes],
+        ways: [{ socket: 0, remote: from, heard: 'unanswered' }],
+      }),
+    );
+    const witness = await Remote.open();
+    await right.settle(witness);
+    witness.close();
+    const remote = right.trunkAddress();
+    const tuple = { socket: 0, remote };
+    left.plane.probe(SLOT, 1, { tuple, bytes: 36 });
+    left.plane.probe(SLOT, 2, { tuple, bytes: 1_452 });
+    left.plane.probe(SLOT, 3, { tuple, bytes: 9_000, worker: 0 });
+    left.plane.probe(SLOT, 4, { tuple, bytes: 36, worker: 1 });
+    left.plane.probe(SLOT, 5, { tuple });
+    await until(() => left.events.length === 5);
+    const replies = left.events.filter(({ type }) => type === 'path-probe-reply');
+    t.same(
+      replies.map(({ slot }) => slot),
+      [SLOT, SLOT, SLOT, SLOT],
+    );
+    for (const number of [1, 2, 3, 4]) {
+      const reply = replies.find((each) => 'number' in each && each.number === number);
+      t.match(reply, { socket: 0, remote, heard: 'unanswered' }, `probe ${number}`);
+    }
+    t.ok(left.events.some((event) => event.type === 'probe-reply' && event.number === 5));
+    t.equal(right.count('trunk_probe'), 5);
+    await left.plane.close();
+    await right.plane.close();
+  });
+}
+
+t.test('a probe leaves from the port asked for, whole or not at all', async (t) => {
+  const test = new TestPlane();
+  const relay = await Remote.open();
+  const tuple = { socket: 0, remote: relay.address };
+  const way = { socket: 0, remote: relay.address, heard: 'answered' as const };
+  test.plane.putTrunkPeer(SLOT, peerAt(relay.address, { ways: [way] }));
+  const ports = test.plane.trunkLanePorts[0] ?? [];
+  test.plane.probe(SLOT, 7, { tuple, bytes: 1_200, worker: 1 });
+  const lane = await arrived(relay);
+  t.equal(lane.source.port, ports[1]);
+  t.match(lane, { bytes: 1_200, datagram: { type: 'path-probe', number: 7, heard: 'answered' } });
+  t.equal(lane.datagram.lane, 113, 'the lane of worker 1 for probes');
+  test.plane.probe(SLOT, 8, { tuple, bytes: 36 });
+  t.equal((await arrived(relay)).source.port, test.trunkAddress().port);
+  // Loopback's MTU is 65,536.
+  test.plane.probe(SLOT, 9, { tuple, bytes: 65_527 });
+  await until(() => test.count('probes_too_long') === 1);
+  t.equal(test.count('send_errors'), 0);
+  t.equal(test.count('probes_sent'), 2);
+  for (const bad of [
+    { tuple, bytes: 35 },
+    { tuple, bytes: 65_528 },
+    { tuple, bytes: 36.5 },
+    { tuple, bytes: 36, worker: 2 },
+    { tuple, worker: -1 },
+  ]) {
+    t.throws(() => test.plane.probe(SLOT, 1, bad), { code: 'ERR_TURNPIKE_NATIVE' });
+  }
+  const elsewhere = { socket: 0, remote: { address: '::1', port: 9 } };
+  t.throws(() => test.plane.probe(SLOT, 1, { tuple: elsewhere, bytes: 36 }), {
+    code: 'ERR_TURNPIKE_ADDRESS',
+  });
+  relay.close();
+  await test.plane.close();
+});
+
+t.test('data leaves in the lanes, from the ports and in the bundles asked for', async (t) => {
+  const plane = new TestPlane();
+  const relay = await Remote.open();
+  const peer = await Remote.open();
+  const put = (more: Partial<TrunkPeer>) =>
+    plane.plane.putTrunkPeer(SLOT, peerAt(relay.address, more));
+  put({});
+  const { tuple, worker } = await plane.meet(peer);
+  const flow = { worker, tuple, channel: CHANNEL };
+  plane.plane.putClientFlow(flow, { type: 'trunk', slot: SLOT, sessionIndex: 1 });
+  await plane.settle(peer);
+  const send = async () => {
+    await plane.settle(peer);
+    peer.send(plane.clientAddress(), encodeChannelData(CHANNEL, Buffer.from('x')));
+    return arrived(relay);
+  };
+  const lanePort = plane.plane.trunkLanePorts[0]?.[worker];
+  const first = await send();
+  t.same([first.datagram.lane, first.source.port], [worker, lanePort]);
+  put({ laneSet: 6, lanesClosed: [worker] });
+  const moved = await send();
+  t.same([moved.datagram.lane, moved.source.port], [96 + worker, plane.trunkAddress().port]);
+  t.equal(moved.datagram.sequence, first.datagram.sequence + 1n, 'one counter for all lanes');
+  put({ lanesClosed: [1 - worker] });
+  t.equal((await send()).source.port, lanePort, 'only the closed lane is closed');
+
+  for (const bad of [
+    { laneSet: 7 },
+    { laneSet: -1 },
+    { lanesClosed: [2] },
+    { bundleBytesMax: 507 },
+    { bundleBytesMax: 65_528 },
+    { ways: Array(17).fill({ socket: 0, remote: relay.address, heard: 'answered' }) },
+  ]) {
+    t.throws(() => put(bad), { code: 'ERR_TURNPIKE_NATIVE' }, JSON.stringify(bad));
+  }
+  relay.close();
+  peer.close();
+  await plane.plane.close();
+});
+
+t.test('trunk datagrams of an unregistered port are handed up, few a second', async (t) => {
+  const plane = new TestPlane({ workers: 1 });
+  const relay = await Remote.open();
+  const stranger = await Remote.open();
+  const probe = encode({
+    type: 'path-probe',
+    timestampNs: 1n,
+    number: 1,
+    heard: 'unknown',
+    probeBytes: 36,
+  });
+  stranger.send(plane.trunkAddress(), probe);
+  await until(() => plane.count('trunk_unknown_source') === 1);
+  t.same(plane.punted, [], 'no relay is known at that address');
+
+  plane.plane.putTrunkPeer(SLOT, peerAt(relay.address));
+  await plane.settle(relay);
+  for (let i = 0; i < 100; i++) stranger.send(plane.trunkAddress(), probe);
+  await until(() => plane.count('trunk_unknown_source') === 101);
+  await until(() => plane.punted.length > 0);
+  // The hundred may straddle a second.
+  t.ok(plane.punted.length <= 20, `${plane.punted.length} of 100`);
+  t.match(plane.punted[0], { side: 'trunk', tuple: { remote: stranger.address } });
+  t.same(Buffer.from(plane.punted[0]?.data ?? []), Buffer.from(probe));
+
+  plane.plane.removeTrunkPeer(SLOT);
+  await plane.settle(relay);
+  const before = plane.punted.length;
+  stranger.send(plane.trunkAddress(), probe);
+  await until(() => plane.count('trunk_unknown_source') === 102);
+  t.equal(plane.punted.length, before, 'the address is forgotten with the relay');
+  relay.close();
+  stranger.close();
+  await plane.plane.close();
+});
+
+t.test('a lane port takes replies to its probes and nothing else', async (t) => {
+  const plane = new TestPlane();
+  const relay = await Remote.open();
+  plane.plane.putTrunkPeer(SLOT, peerAt(relay.address));
+  await plane.settle(relay);
+  const to = { ...plane.trunkAddress(), port: plane.plane.trunkLanePorts[0]?.[0] ?? 0 };
+  const data = { type: 'data', records: [{ sessionIndex: 1, sessionSequence: 0, payload: KEY }] };
+  relay.send(to, encode(data, 0));
+  relay.send(to, Buffer.from('junk'));
+  relay.send(
+    to,
+    encode({
+      type: 'path-probe-reply',
+      timestampNs: 1n,
+      number: 1,
+      heard: 'answered',
+      probeBytes: 36,
+    }),
+  );
+  await until(() => plane.count('trunk_probe_stale') === 1);
+  t.equal(plane.count('trunk_data'), 0);
+  t.equal(plane.count('trunk_rx_packets'), 1);
+  t.equal(plane.count('receive_dropped'), 0);
+  relay.close();
+  await plane.plane.close();
+});
