@@ -173,7 +173,7 @@ export const LIMITS = {
   avoidedRelaysMax: 8,
   /** HTTP: largest body of a peer's request and of a relay's, and of the headers, in bytes. */
   httpBodyBytesMax: 32_768,
-  registrationBodyBytesMax: 65_536,
+  registrationBodyBytesMax: 196_608,
   httpHeaderBytesMax: 8_192,
   /** HTTP: time for the headers, for the whole request, and idle between two requests. */
   httpHeadersMs: 5_000,
@@ -185,6 +185,17 @@ export const LIMITS = {
   httpConnectionsMax: 8_192,
   /** Largest answer of a directory that a relay reads, in bytes. */
   registryBytesMax: 16_777_216,
+  /** Relays that check one service address, and addresses that one relay checks. */
+  serviceCheckers: 3,
+  serviceChecksMax: 32,
+  /** A service address is asked this often, and does not answer after so many in vain. */
+  serviceCheckMs: 1_000,
+  serviceCheckFailures: 3,
+  /** Every service address gets one new checker in this time. */
+  serviceCheckRotationMs: 60_000,
+  /** What is reported counts for this long after the last report, longer each time it returns. */
+  reachabilityHoldMs: 5_000,
+  reachabilityHoldMsMax: 120_000,
   /** Rendezvous: sockets in all and of one tenant; rooms in all and of one tenant. */
   rendezvousSocketsMax: 4_096,
   rendezvousSocketsPerTenantMax: 2_048,

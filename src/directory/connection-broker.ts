@@ -10,6 +10,7 @@ import type { ReachabilityView } from './reachability/view.js';
 import type { LiveRelay, RelayTable } from './relay-table.js';
 import { selectRelays } from './selection.js';
 import type { PeerHints } from './selection-terms.js';
+import { uniform } from './uniform.js';
 
 /** The realm of every credential that a directory hands out. */
 export const REALM = 'turnpike';
@@ -113,19 +114,3 @@ export class ConnectionBroker {
 function namedAddress(relay: LiveRelay, address: TransportAddress): ConnectionHalf['relay'] {
   return { id: relay.record.id, region: relay.record.region, ...address };
 }
-
-/** Numbers in [0, 1); random bytes are asked for in bulk, as a selection draws for every relay. */
-function uniform(random: RandomBytes): () => number {
-  let words = new DataView(new ArrayBuffer(0));
-  let next = 0;
-  return () => {
-    if (next >= words.byteLength) {
-      words = new DataView(Uint8Array.from(random(RANDOM_BULK_BYTES)).buffer);
-      next = 0;
-    }
-    next += 4;
-    return words.getUint32(next - 4) / 2 ** 32;
-  };
-}
-
-const RANDOM_BULK_BYTES = 16_384;

@@ -25,10 +25,12 @@ import { createHttpServer, renewTls, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
 import { NonceMemory } from './nonce-memory.js';
 import { type CheckedDirectoryOptions, DIRECTORY_FORMS, type DirectoryOptions } from './options.js';
-import { NOTHING_REPORTED } from './reachability/view.js';
+import { Reachability } from './reachability/reachability.js';
+import { RelayFacts } from './relay-facts.js';
 import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
-import { MemoryStore, type RelayFact, type Store } from './store/memory.js';
+import { MemoryStore, type Store } from './store/memory.js';
+import { uniform } from './uniform.js';
 
 /** How often it is looked for what is due: silent relays, rooms and sockets. */
 const SWEEP_MS = 250;
@@ -95,11 +97,13 @@ export class Directory {
     const keys = new ApiKeys(apiKeys);
     const metrics = new DirectoryMetrics();
     const relays = new RelayTable(clock);
+    const reachability = new Reachability({ clock, random: uniform(random) });
+    const facts = new RelayFacts({ relays, reachability, metrics, logger });
     const store = new MemoryStore();
     const broker = new ConnectionBroker({
       clusterSecret,
       relays,
-      view: NOTHING_REPORTED,
+      view: reachability,
       metrics,
       clock,
       random,
@@ -112,26 +116,24 @@ export class Directory {
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
       scope.addHook('onRequest', requireApiKey(keys));
-      peerRoutes(scope, { broker, relays });
+      peerRoutes(scope, { broker, relays, reachability, clock });
       rendezvousRoute(scope, sockets);
     });
     const nonces = new NonceMemory(clock);
     app.register(async (scope: App) => {
-      registrationRoutes(scope, { clusterSecret, relays, store, nonces, clock, metrics });
+      const state = { relays, reachability, store, nonces };
+      registrationRoutes(scope, { ...state, clusterSecret, clock, metrics });
     });
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
     operationsRoutes(app, { relays, metrics, health });
-    metrics.observe({ relays, rooms, sockets });
-    await store.open((fact) => applyFact(relays, fact, logger));
+    metrics.observe({ relays, reachability, rooms, sockets });
+    await store.open((fact) => facts.apply(fact));
     await listenOn(app, listen);
     const sweep = setInterval(() => {
       sockets.sweep();
       rooms.sweep();
-      for (const id of relays.sweep()) {
-        metrics.relaysExpired.inc();
-        logger.warn({ relay: id }, 'relay expired: no beat');
-      }
+      facts.sweep();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
     const directory = new Directory({ app, store, keys, relays, sweep, scheme });
@@ -216,21 +218,6 @@ async function listenOn(app: App, listen: TransportAddress): Promise<void> {
       address,
       ...(code === undefined ? {} : { errno: code }),
     });
-  }
-}
-
-function applyFact(relays: RelayTable, fact: RelayFact, logger: Logger): void {
-  switch (fact.kind) {
-    case 'registered':
-      logger.info({ relay: fact.record.id, start: fact.record.start }, 'relay registered');
-      relays.register(fact.record, fact.load, fact.draining);
-      return;
-    case 'beat':
-      relays.beat(fact.beat);
-      return;
-    case 'deregistered':
-      logger.info({ relay: fact.id }, 'relay deregistered');
-      relays.deregister(fact.id);
   }
 }
 

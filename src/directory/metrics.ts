@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { observeReachability } from './reachability/gauges.js';
+import type { Reachability } from './reachability/reachability.js';
 import type { RelayTable } from './relay-table.js';
 
 interface Sized {
@@ -57,18 +59,33 @@ export class DirectoryMetrics {
     registers: [this.#registry],
   });
 
+  readonly doubts = new Counter({
+    name: 'turnpike_directory_doubts_total',
+    help: 'Relays or service addresses that came to be suspected or held unreachable.',
+    labelNames: ['doubt'] as const,
+    registers: [this.#registry],
+  });
+
   /** Adds gauges that are read when `/metrics` is. */
-  observe(sources: { relays: RelayTable; rooms: Sized; sockets: Sized }): void {
-    const { relays, rooms, sockets } = sources;
+  observe(sources: {
+    relays: RelayTable;
+    reachability: Reachability;
+    rooms: Sized;
+    sockets: Sized;
+  }): void {
+    const { relays, reachability, rooms, sockets } = sources;
+    observeReachability({ relays, reachability, registry: this.#registry });
     new Gauge({
       name: 'turnpike_directory_relays',
       help: 'Live relays, by whether they may be chosen.',
       labelNames: ['state'] as const,
       registers: [this.#registry],
       collect() {
-        const states = { ready: 0, unconfirmed: 0, draining: 0 };
-        for (const { draining, confirmed } of relays.live()) {
-          states[draining ? 'draining' : confirmed ? 'ready' : 'unconfirmed'] += 1;
+        const states = { ready: 0, unreachable: 0, unconfirmed: 0, draining: 0 };
+        for (const relay of relays.live()) {
+          const ready = reachability.isCondemned(relay) ? 'unreachable' : 'ready';
+          const state = relay.confirmed ? ready : 'unconfirmed';
+          states[relay.draining ? 'draining' : state] += 1;
         }
         for (const [state, count] of Object.entries(states)) this.set({ state }, count);
       },

@@ -1,6 +1,6 @@
 import { LIMITS } from '../limits.js';
 import { claimedAddresses } from '../registry/record.js';
-import type { Registry, RelayLoad, RelayRecord } from '../registry/types.js';
+import type { ReachabilityReport, Registry, RelayLoad, RelayRecord } from '../registry/types.js';
 import type { Clock } from '../units.js';
 import { RegistryVersions } from './registry-versions.js';
 
@@ -20,6 +20,8 @@ export interface RelayBeat {
   readonly registryVersion: string | null;
   readonly load: RelayLoad;
   readonly draining: boolean;
+  /** Left out by a relay that does not say what it cannot reach. */
+  readonly reachability?: ReachabilityReport | undefined;
 }
 
 /** A live relay as selection and listing see it. */
@@ -183,6 +185,11 @@ export class RelayTable {
   /** The registry as it is handed to relays. */
   registry(): Registry {
     return this.#versions.current();
+  }
+
+  /** A live relay's registration. */
+  recordOf(id: string): RelayRecord | undefined {
+    return this.#entries.get(id)?.record;
   }
 
   /** All live relays, by id. */

@@ -77,26 +77,53 @@ export const RegistryShape = Type.Unsafe<Registry>(
 
 export const RelayParams = Type.Object({ id: Name });
 
+/** `[` IPv6 `]:` port is the longest. */
+const AddressAndPort = Type.String({ minLength: 3, maxLength: 53 });
+
+/** A word; those that a directory does not know are as good as `no-answer`. */
+const Reason = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,31}$' });
+
+/** A kind that is left out says nothing, as the whole does where it is left out. */
+export const ReachabilityShape = Type.Object({
+  trunk: Type.Optional(
+    Type.Array(Type.Object({ id: Name, reason: Reason }), { maxItems: LIMITS.relaysMax }),
+  ),
+  service: Type.Optional(
+    Type.Array(Type.Object({ id: Name, address: AddressAndPort, reason: Reason }), {
+      maxItems: LIMITS.relaysMax,
+    }),
+  ),
+});
+
+/** No bound on its length: a relay takes as many of them as it can check. */
+const Checks = Type.Array(Type.Object({ id: Name, address: AddressAndPort }));
+
 export const RegistrationRequest = Type.Object({
   record: RelayRecordShape,
   load: RelayLoadShape,
   draining: Type.Boolean(),
+  reachability: Type.Optional(ReachabilityShape),
 });
 export type RegistrationRequest = Static<typeof RegistrationRequest>;
 
-export const RegistrationAnswer = Type.Object({ registry: RegistryShape });
+export const RegistrationAnswer = Type.Object({
+  registry: RegistryShape,
+  check: Type.Optional(Checks),
+});
 
 export const BeatRequest = Type.Object({
   start: UnixMs,
   registryVersion: Type.Union([RegistryVersion, Type.Null()]),
   load: RelayLoadShape,
   draining: Type.Boolean(),
+  reachability: Type.Optional(ReachabilityShape),
 });
 export type BeatRequest = Static<typeof BeatRequest>;
 
 export const BeatAnswer = Type.Object({
   registryVersion: RegistryVersion,
   registry: Type.Optional(RegistryShape),
+  check: Type.Optional(Checks),
 });
 
 /** A query holds text: the start of the process that deregisters, in decimal. */

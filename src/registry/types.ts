@@ -34,3 +34,35 @@ export interface Registry {
   readonly version: string;
   readonly relays: readonly RelayRecord[];
 }
+
+/** Something that a relay cannot reach now, and why it thinks so: `no-answer` and the like. */
+export interface Unreached {
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** What a relay cannot reach; sent with each registration and beat. */
+export interface ReachabilityReport {
+  /** Relays that it does not reach over the trunk in both directions. */
+  readonly trunk: readonly Unreached[];
+  /** Service addresses that it was appointed to check and that do not answer. */
+  readonly service: readonly (Unreached & {
+    /** `IP:PORT` or `[IPv6]:PORT`. */
+    readonly address: string;
+  })[];
+}
+
+/** A service address of another relay that the directory wants checked. */
+export interface ServiceCheck {
+  readonly id: string;
+  /** `IP:PORT` or `[IPv6]:PORT`. */
+  readonly address: string;
+}
+
+/**
+ * The reason of a relay that got no answer, but also none from anything else of that address
+ * family: it says more about that relay than about the one that it names.
+ */
+export const NOTHING_ANSWERS = 'nothing-answers';
+/** The reason of a relay that has no trunk address of a family that the other has. */
+export const NO_COMMON_FAMILY = 'no-common-family';

@@ -6,7 +6,13 @@ import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { canonicalRecord } from '../registry/record.js';
 import { BeatAnswer, RegistrationAnswer, RegistrationProblem } from '../registry/schemas.js';
-import type { Registry, RelayLoad, RelayRecord } from '../registry/types.js';
+import type {
+  ReachabilityReport,
+  Registry,
+  RelayLoad,
+  RelayRecord,
+  ServiceCheck,
+} from '../registry/types.js';
 import { type Clock, type RandomBytes, systemClock } from '../units.js';
 import { KnownRelays } from './known-relays.js';
 import { type SignedAnswerResult, SignedRequests } from './signed-requests.js';
@@ -20,6 +26,8 @@ const CONFIRM_MS = 75;
  * be chosen before all know it.
  */
 const EAGER_BEATS = 8;
+/** Entries of each kind in a report that nobody may read. */
+const UNREAD_REPORT_MAX = 32;
 
 /**
  * What the log says of a directory that cannot prove itself because it does not know this relay,
@@ -48,6 +56,10 @@ export interface RegistrationClientOptions {
   readonly record: () => RelayRecord;
   readonly load: () => RelayLoad;
   readonly draining: () => boolean;
+  /** What this relay cannot reach now; without it the directory is told nothing of it. */
+  readonly reachability?: () => ReachabilityReport;
+  /** The service addresses of other relays that this one is to check from now on. */
+  readonly onChecks?: (checks: readonly ServiceCheck[]) => void;
   /** The relays to work with have changed: the directory's, and vanished ones in their grace. */
   readonly onRegistry: (registry: Registry) => void;
   /** The directory knows a later start: `record().start` must be at least this. */
@@ -86,6 +98,8 @@ export class RegistrationClient {
   /** The directory's version of the registry that was put to use. */
   #version: string | null = null;
   #eagerBeats = 0;
+  /** Whether the directory appoints checks, so that it reads what is reported. */
+  #appointed = false;
   #failures = 0;
   #away: string | undefined;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -169,9 +183,11 @@ export class RegistrationClient {
   }
 
   async #register(): Promise<Next> {
-    const { record, load, draining } = this.#options;
-    const body = { record: record(), load: load(), draining: draining() };
-    const answer = await this.#send('PUT', 'registration', body);
+    const { record } = this.#options;
+    const answer = await this.#send('PUT', 'registration', {
+      record: record(),
+      ...this.#condition(),
+    });
     if (!answer.ok) return 'retry';
     if (answer.status === 200 && registrationAnswer.Check(answer.body)) {
       this.#state = 'registered';
@@ -180,6 +196,7 @@ export class RegistrationClient {
       this.#settle?.resolve();
       this.#back();
       this.#sayRegistered();
+      this.#appoint(answer.body.check);
       return this.#take(answer.body.registry);
     }
     const problem = problemOf(answer.body);
@@ -193,16 +210,15 @@ export class RegistrationClient {
 
   async #beat(): Promise<Next> {
     this.#eagerBeats = Math.max(this.#eagerBeats - 1, 0);
-    const { record, load, draining } = this.#options;
     const answer = await this.#send('POST', 'beat', {
-      start: record().start,
+      start: this.#options.record().start,
       registryVersion: this.#version,
-      load: load(),
-      draining: draining(),
+      ...this.#condition(),
     });
     if (!answer.ok) return 'retry';
     if (answer.status === 200 && beatAnswer.Check(answer.body)) {
       this.#back();
+      this.#appoint(answer.body.check);
       if (answer.body.registry !== undefined) return this.#take(answer.body.registry);
       if (this.#known.contact()) this.#announce();
       return this.#eagerBeats > 0 ? 'soon' : 'beat';
@@ -214,6 +230,25 @@ export class RegistrationClient {
       return 'soon';
     }
     return this.#refused(answer.status, problem);
+  }
+
+  /** What a relay says of itself whenever it says something. */
+  #condition() {
+    const { load, draining, reachability } = this.#options;
+    const state = { load: load(), draining: draining() };
+    if (reachability === undefined) return state;
+    const { trunk, service } = reachability();
+    // A directory that appoints no checks ignores the report, and may refuse a longer body.
+    const most = this.#appointed ? LIMITS.relaysMax : UNREAD_REPORT_MAX;
+    return {
+      ...state,
+      reachability: { trunk: trunk.slice(0, most), service: service.slice(0, most) },
+    };
+  }
+
+  #appoint(checks: readonly ServiceCheck[] | undefined): void {
+    this.#appointed = checks !== undefined;
+    this.#options.onChecks?.(checks ?? []);
   }
 
   async #send(method: 'PUT' | 'POST', resource: string, body: unknown) {

@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/remote-relay.js';
-import { Trunk, type TrunkOptions } from '../trunk/trunk.js';
+import { Trunk } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
 import { Allocation } from './allocation.js';
 import { Answers } from './answers.js';
@@ -18,6 +18,7 @@ import { LegTable } from './leg-table.js';
 import { OfferTable } from './offer-table.js';
 import { OutgoingOffers } from './outgoing-offers.js';
 import { PairingRules } from './pairing.js';
+import { RelayReachability } from './reachability.js';
 import { RegistryFinder } from './relay-finder.js';
 import { SessionIndexes } from './session-indexes.js';
 import { RelayStats } from './stats.js';
@@ -42,8 +43,8 @@ export interface RelayRulesOptions {
   /** Default LIMITS.challengesPerSecond and LIMITS.challengesBurst. */
   readonly challengesPerSecond?: number;
   readonly challengesBurst?: number;
-  /** As in `TrunkOptions`. */
-  readonly onForeignResponse?: NonNullable<TrunkOptions['onForeignResponse']>;
+  /** Another relay's service address began to answer, or ceased to. */
+  readonly onReachability?: () => void;
   /** A fault of ours met while handling one message; the others are not hindered by it. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -55,6 +56,7 @@ export interface RelayRulesOptions {
 export class RelayRules {
   readonly context: RelayContext;
   readonly finder: RegistryFinder;
+  readonly reachability: RelayReachability;
   readonly #clientPort: ClientPort;
   readonly #timers: RelayTimers;
   readonly #life: LegLife;
@@ -65,20 +67,24 @@ export class RelayRules {
     const legsMax = options.legsMax ?? LIMITS.legsMax;
     this.#onFault = options.onFault ?? (() => {});
     const legs = new LegTable(legsMax, clock.monotonic(), plane);
+    const sockets = plane.trunkAddresses.map((address, socket) => ({
+      address,
+      local: options.trunkLocals?.[socket],
+    }));
+    const onChange = options.onReachability ?? (() => {});
+    const means = { plane, sockets, clock, random };
+    this.reachability = new RelayReachability({ ...means, trunk: () => trunk, onChange });
     const trunk: Trunk = new Trunk({
       local,
       plane,
-      sockets: plane.trunkAddresses.map((address, socket) => ({
-        address,
-        local: options.trunkLocals?.[socket],
-      })),
+      sockets,
       clock,
       inUse: (remote) => legs.hasRemote(remote),
       onRelayLost: (remote, why) => trunkRules.relayLost(remote, why),
       onRelayBack: (remote) => trunkRules.relayBack(remote),
       onControl: (remote, control) => trunkRules.control(remote, control),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
-      ...(options.onForeignResponse && { onForeignResponse: options.onForeignResponse }),
+      onForeignResponse: (message, tuple) => this.reachability.checker.receive(message, tuple),
     });
     const stats = new RelayStats();
     const context: RelayContext = {
@@ -152,6 +158,7 @@ export class RelayRules {
    */
   tick(): boolean {
     let more = false;
+    this.#guarded(() => this.reachability.checker.tick());
     this.#guarded(() => {
       more = this.#timers.tick();
     });

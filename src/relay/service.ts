@@ -136,6 +136,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       random,
       legsMax,
       sessionsMax: 2 * legsMax,
+      onReachability: () => this.#registration?.beatSoon(),
       onFault: (error) => logger.error({ err: error }, 'a fault of the relay itself'),
     });
     const trunkSources = withLanes(this.trunkAddresses, plane.trunkLanePorts);
@@ -192,6 +193,8 @@ export class Relay extends EventEmitter<RelayEvents> {
       },
       load: () => meter.read(),
       draining: () => this.#rules.finder.draining,
+      reachability: () => this.#rules.reachability.report(),
+      onChecks: (checks) => this.#rules.reachability.checker.appoint(checks),
       onRegistry: ({ relays }) => {
         this.#startIsKnown = true;
         this.updateRelays(relays);

@@ -1,11 +1,14 @@
 import Type from 'typebox';
 import { LIMITS } from '../../limits.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
+import type { Clock } from '../../units.js';
 import type { ConnectionBroker } from '../connection-broker.js';
+import type { Reachability } from '../reachability/reachability.js';
 import type { RelayTable } from '../relay-table.js';
 import type { App } from './app.js';
 import { type HintsResult, PeerShape, peerHints } from './hints.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
+import { listRelays, RelaysAnswer } from './relay-listing.js';
 
 const ConnectionRequest = Type.Object(
   {
@@ -42,24 +45,17 @@ const ConnectionAnswer = Type.Object(
   { description: 'Both halves. Give each peer its own and only that.' },
 );
 
-const RelaysAnswer = Type.Object({
-  relays: Type.Array(
-    Type.Object({
-      id: Name,
-      region: Name,
-      addresses: Type.Array(Type.Object(RelayAddress)),
-    }),
-  ),
-});
-
 /** What the peers' routes work with. */
 export interface PeerRoutesOptions {
   readonly broker: ConnectionBroker;
   readonly relays: RelayTable;
+  readonly reachability: Reachability;
+  readonly clock: Clock;
 }
 
 /** The routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
-export function peerRoutes(app: App, { broker, relays }: PeerRoutesOptions): void {
+export function peerRoutes(app: App, options: PeerRoutesOptions): void {
+  const { broker, relays, reachability, clock } = options;
   app.post(
     '/v1/connections',
     {
@@ -102,21 +98,13 @@ export function peerRoutes(app: App, { broker, relays }: PeerRoutesOptions): voi
     '/v1/relays',
     {
       schema: {
-        summary: 'List the relays that may be chosen, to measure latencies to',
+        summary:
+          'List the relays that may be chosen, to measure latencies to, and who reaches them',
         response: { 200: RelaysAnswer, ...PROBLEM_RESPONSES },
         security: [{ apiKey: [] }],
       },
     },
-    async () => ({
-      relays: relays
-        .live()
-        .filter(({ confirmed, draining }) => confirmed && !draining)
-        .map(({ record }) => ({
-          id: record.id,
-          region: record.region,
-          addresses: [...record.serviceAddresses],
-        })),
-    }),
+    async () => ({ relays: listRelays(relays.live(), reachability, clock) }),
   );
 }
 

@@ -11,7 +11,8 @@ import {
   RegistrationRequest,
   RelayParams,
 } from '../../registry/schemas.js';
-import type { RelayRecord } from '../../registry/types.js';
+import type { ReachabilityReport, RelayRecord } from '../../registry/types.js';
+import type { Reachability } from '../reachability/reachability.js';
 import type { RelayRefusal, RelayTable } from '../relay-table.js';
 import type { Store } from '../store/memory.js';
 import type { App } from './app.js';
@@ -21,6 +22,7 @@ import { type RelaySigningOptions, signRelayRoutes } from './relay-signing.js';
 /** What the relays' routes work with. */
 export interface RegistrationRoutesOptions extends RelaySigningOptions {
   readonly relays: RelayTable;
+  readonly reachability: Reachability;
   readonly store: Store;
 }
 
@@ -57,8 +59,11 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
       }
       const refusal = relays.refusal(checked.record);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
-      store.publish({ kind: 'registered', record: checked.record, load, draining });
-      return reply.send({ registry: relays.registry() });
+      const { record } = checked;
+      const reachability = reportOf(request.body);
+      store.publish({ kind: 'registered', record, load, draining, reachability });
+      const check = options.reachability.checksOf(record.id);
+      return reply.send({ registry: relays.registry(), check });
     },
   );
 }
@@ -68,6 +73,7 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
   scope.post(
     '/v1/relays/:id/beat',
     {
+      bodyLimit: LIMITS.registrationBodyBytesMax,
       schema: {
         summary: 'Tell that a relay is alive, and how busy',
         params: RelayParams,
@@ -81,11 +87,13 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
       const { start, registryVersion, load, draining } = request.body;
       const refusal = relays.beatRefusal(id, start);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
-      store.publish({ kind: 'beat', beat: { id, start, registryVersion, load, draining } });
+      const beat = { id, start, registryVersion, load, draining };
+      store.publish({ kind: 'beat', beat: { ...beat, reachability: reportOf(request.body) } });
       const registry = relays.registry();
       return reply.send({
         registryVersion: registry.version,
         ...(registry.version === registryVersion ? {} : { registry }),
+        check: options.reachability.checksOf(id),
       });
     },
   );
@@ -117,6 +125,13 @@ function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
 function refuse(reply: FastifyReply, problem: Problem, { metrics }: RegistrationRoutesOptions) {
   metrics.relayRequestsRefused.inc({ code: problem.code });
   return sendProblem(reply, problem);
+}
+
+/** What a relay says that it cannot reach; of what it leaves out, nothing. */
+function reportOf({ reachability }: Pick<BeatRequest, 'reachability'>) {
+  if (reachability === undefined) return undefined;
+  const { trunk = [], service = [] } = reachability;
+  return { trunk, service } satisfies ReachabilityReport;
 }
 
 /** Checks what the path, the cluster secret and the clock say about a record. */

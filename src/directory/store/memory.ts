@@ -1,4 +1,4 @@
-import type { RelayLoad, RelayRecord } from '../../registry/types.js';
+import type { ReachabilityReport, RelayLoad, RelayRecord } from '../../registry/types.js';
 import type { RelayBeat } from '../relay-table.js';
 
 /** Something that a directory has accepted from a relay and that every directory should know. */
@@ -8,6 +8,8 @@ export type RelayFact =
       readonly record: RelayRecord;
       readonly load: RelayLoad;
       readonly draining: boolean;
+      /** Left out by a relay that does not say what it cannot reach. */
+      readonly reachability?: ReachabilityReport | undefined;
     }
   | { readonly kind: 'beat'; readonly beat: RelayBeat }
   | { readonly kind: 'deregistered'; readonly id: string };

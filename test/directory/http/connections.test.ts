@@ -114,7 +114,16 @@ t.test('relays are listed for peers to measure', async (t) => {
   t.equal(status, 200);
   t.same(
     body,
-    { relays: [{ id: 'fra-1', region: 'fra', addresses: [{ address: '10.0.0.1', port: 3478 }] }] },
+    {
+      relays: [
+        {
+          id: 'fra-1',
+          region: 'fra',
+          addresses: [{ address: '10.0.0.1', port: 3478 }],
+          reachability: { verdict: 'unchecked' },
+        },
+      ],
+    },
     'nyc-1 is not confirmed yet',
   );
 });

@@ -1,0 +1,143 @@
+import Type, { type Static } from 'typebox';
+import { formatAddress } from '../../address.js';
+import { AddressText, Name, Port } from '../../registry/schemas.js';
+import type { Clock } from '../../units.js';
+import type { Finding, Reachability } from '../reachability/reachability.js';
+import type { Doubt } from '../reachability/view.js';
+import type { LiveRelay } from '../relay-table.js';
+
+const Verdict = Type.Union(
+  [
+    Type.Literal('reachable'),
+    Type.Literal('unchecked'),
+    Type.Literal('suspected'),
+    Type.Literal('partial'),
+    Type.Literal('unreachable'),
+  ],
+  {
+    description:
+      'reachable: nothing is said against it. unchecked: nobody had the time to find out. ' +
+      'suspected: too few say it does not answer for a verdict; unreachable: a verdict. Both are ' +
+      'given to peers only where nothing else can serve. partial: so it is with some of its ' +
+      'service addresses.',
+  },
+);
+
+type Verdict = Static<typeof Verdict>;
+
+const Said = Type.Object({
+  verdict: Verdict,
+  since: Type.Optional(Type.String({ format: 'date-time' })),
+  unreachedBy: Type.Integer({ description: 'How many relays say that they do not reach it.' }),
+  observers: Type.Integer({ description: 'How many relays could tell.' }),
+  by: Type.Array(
+    Type.Object({ id: Name, reason: Type.String(), since: Type.String({ format: 'date-time' }) }),
+    { description: 'Some of them.' },
+  ),
+});
+
+/** What is said about who reaches a relay. Parts of which nothing is said are left out. */
+const ReachabilityShape = Type.Object({
+  verdict: Verdict,
+  trunk: Type.Optional(Said),
+  service: Type.Optional(Type.Array(Type.Object({ ...Said.properties, address: Type.String() }))),
+  cutOff: Type.Optional(
+    Type.Boolean({ description: 'It says itself that it reaches hardly any other relay.' }),
+  ),
+  unknownTo: Type.Optional(
+    Type.Integer({ description: 'Relays that have not confirmed a registry with it.' }),
+  ),
+});
+
+export const RelaysAnswer = Type.Object({
+  relays: Type.Array(
+    Type.Object({
+      id: Name,
+      region: Name,
+      addresses: Type.Array(Type.Object({ address: AddressText, port: Port })),
+      reachability: ReachabilityShape,
+    }),
+  ),
+});
+
+/** What `GET /v1/relays` lists of the relays that may be chosen. */
+export function listRelays(relays: readonly LiveRelay[], reachability: Reachability, clock: Clock) {
+  const confirmed = relays.filter((relay) => relay.confirmed);
+  const known = confirmed.map(({ registryKnown }) => registryKnown).sort((a, b) => a - b);
+  return confirmed
+    .filter(({ draining }) => !draining)
+    .map((relay) => {
+      const { id, region, serviceAddresses } = relay.record;
+      return {
+        id,
+        region,
+        addresses: [...serviceAddresses],
+        reachability: {
+          ...described(relay, reachability, clock),
+          ...present('cutOff', reachability.isCutOff(id)),
+          ...present('unknownTo', countBelow(known, relay.listedSince)),
+        },
+      };
+    });
+}
+
+function described({ record }: LiveRelay, reachability: Reachability, clock: Clock) {
+  const trunk = reachability.trunkOf(record.id);
+  const services = record.serviceAddresses.map((address) => ({
+    ...reachability.serviceOf(record.id, address),
+    text: formatAddress(address),
+  }));
+  const troubled = services.filter(isTroubled);
+  return {
+    verdict: overall(trunk, services),
+    ...(isTroubled(trunk) ? { trunk: said(trunk, clock) } : {}),
+    ...(troubled.length === 0
+      ? {}
+      : { service: troubled.map((each) => ({ ...said(each, clock), address: each.text })) }),
+  };
+}
+
+/** A relay is as good as its trunk and the best of its service addresses. */
+function overall(trunk: Finding, services: readonly (Finding & { checked: boolean })[]): Verdict {
+  const best = services.map(({ doubt }) => doubt);
+  const all = (...doubts: Doubt[]) => best.every((doubt) => doubts.includes(doubt));
+  if (trunk.doubt === 'unreachable' || all('unreachable')) return 'unreachable';
+  if (trunk.doubt === 'suspected' || all('unreachable', 'suspected')) return 'suspected';
+  if (!all('none')) return 'partial';
+  return services.some(({ checked }) => checked) ? 'reachable' : 'unchecked';
+}
+
+function isTroubled({ doubt, evidence }: Finding): boolean {
+  return doubt !== 'none' || evidence.said > 0;
+}
+
+function said({ doubt, sinceMs, evidence }: Finding, clock: Clock) {
+  const time = (monotonicMs: number) =>
+    new Date(clock.now() - (clock.monotonic() - monotonicMs)).toISOString();
+  return {
+    verdict: verdictOf(doubt),
+    ...(doubt === 'none' ? {} : { since: time(sinceMs) }),
+    unreachedBy: evidence.said,
+    observers: evidence.observers,
+    by: evidence.statements.map(({ reporter, reason, sinceMs: since }) => ({
+      id: reporter,
+      reason,
+      since: time(since),
+    })),
+  };
+}
+
+function verdictOf(doubt: Doubt): Verdict {
+  return doubt === 'none' ? 'reachable' : doubt;
+}
+
+/** A member only where it says something. */
+function present<Value>(name: string, value: Value): Record<string, Value> {
+  return value ? { [name]: value } : {};
+}
+
+/** How many of ascending numbers are below one. */
+function countBelow(ascending: readonly number[], limit: number): number {
+  const first = ascending.findIndex((each) => each >= limit);
+  return first === -1 ? ascending.length : first;
+}

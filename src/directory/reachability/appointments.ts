@@ -1,0 +1,202 @@
+import { type AddressFamily, familyOf, formatAddress } from '../../address.js';
+import { LIMITS } from '../../limits.js';
+import type { ServiceCheck } from '../../registry/types.js';
+import type { LiveRelay } from '../relay-table.js';
+import { hasTrunk } from '../selection-terms.js';
+import { serviceKey } from './reports.js';
+
+interface Target extends ServiceCheck {
+  readonly key: string;
+  readonly family: AddressFamily;
+  readonly region: string;
+  /** Checkers, the longest appointed first, with the time since when. */
+  readonly checkers: Map<string, number>;
+}
+
+/** Vacancies filled in one turn: each looks at every relay. */
+const FILLED_MAX = 128;
+
+/** What appointments are made from. */
+export interface AppointmentsOptions {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Whether a relay reports what it cannot reach, so that it can be a checker. */
+  readonly reports: (id: string) => boolean;
+}
+
+/**
+ * Which relays check whose service addresses: `serviceCheckers` for each address, from different
+ * regions where there are such, and one of them replaced every `serviceCheckRotationMs`.
+ *
+ * Bounds: a relay checks at most `serviceChecksMax` addresses. Where that is not enough for all,
+ * some addresses have fewer checkers, in turn. A turn fills at most `FILLED_MAX` vacancies.
+ */
+export class Appointments {
+  readonly #options: AppointmentsOptions;
+  readonly #targets = new Map<string, Target>();
+  readonly #byChecker = new Map<string, Map<string, ServiceCheck>>();
+  /** Share of a replacement that is due, carried to the next turn. */
+  #due = 0;
+  #turnedAtMs: number | undefined;
+
+  constructor(options: AppointmentsOptions) {
+    this.#options = options;
+  }
+
+  /** What a relay is to check. */
+  checksOf(checker: string): ServiceCheck[] {
+    return [...(this.#byChecker.get(checker)?.values() ?? [])];
+  }
+
+  /** Who checks an address, and since when. */
+  checkersOf(key: string): ReadonlyMap<string, number> {
+    return this.#targets.get(key)?.checkers ?? NOBODY;
+  }
+
+  /** Whether a relay is to check an address. */
+  isAppointed(checker: string, key: string): boolean {
+    return this.#byChecker.get(checker)?.has(key) === true;
+  }
+
+  /** To be called a few times a second: takes the relays as they are now. */
+  turn(relays: readonly LiveRelay[], nowMs: number): void {
+    const byId = new Map(relays.map((relay) => [relay.record.id, relay]));
+    this.#retarget(relays);
+    this.#dismissUnable(byId);
+    this.#fill(relays, byId, nowMs);
+    this.#rotate(relays, byId, nowMs);
+  }
+
+  #fill(relays: readonly LiveRelay[], byId: ReadonlyMap<string, LiveRelay>, nowMs: number): void {
+    let left = FILLED_MAX;
+    for (const target of [...this.#targets.values()]) {
+      while (left > 0 && target.checkers.size < LIMITS.serviceCheckers) {
+        left -= 1;
+        const found = this.#find(target, relays, byId);
+        if (found === undefined) {
+          // Those for which nobody can be found must not use up every turn.
+          this.#toTheEnd(target);
+          break;
+        }
+        this.#appoint(target, found, nowMs);
+      }
+      if (left === 0) return;
+    }
+  }
+
+  #retarget(relays: readonly LiveRelay[]): void {
+    const wanted = new Set<string>();
+    for (const { record } of relays) {
+      for (const each of record.serviceAddresses) {
+        const address = formatAddress(each);
+        const key = serviceKey(record.id, address);
+        wanted.add(key);
+        if (this.#targets.has(key)) continue;
+        const { id, region } = record;
+        const family = familyOf(each);
+        this.#targets.set(key, { key, id, address, family, region, checkers: new Map() });
+      }
+    }
+    for (const target of this.#targets.values()) {
+      if (wanted.has(target.key)) continue;
+      for (const checker of target.checkers.keys()) this.#dismiss(target, checker);
+      this.#targets.delete(target.key);
+    }
+  }
+
+  #dismissUnable(byId: ReadonlyMap<string, LiveRelay>): void {
+    for (const target of this.#targets.values()) {
+      for (const checker of target.checkers.keys()) {
+        if (!this.#isAble(byId.get(checker), target)) this.#dismiss(target, checker);
+      }
+    }
+    for (const id of this.#byChecker.keys()) if (!byId.has(id)) this.#byChecker.delete(id);
+  }
+
+  #isAble(relay: LiveRelay | undefined, { id, family }: Target): boolean {
+    return (
+      relay !== undefined &&
+      relay.record.id !== id &&
+      hasTrunk(relay, family) &&
+      this.#options.reports(relay.record.id)
+    );
+  }
+
+  /** The relay whose word would add most: of a region that has none yet, then the least busy. */
+  #find(
+    target: Target,
+    relays: readonly LiveRelay[],
+    byId: ReadonlyMap<string, LiveRelay>,
+  ): string | undefined {
+    const regions = new Set<string>();
+    for (const id of target.checkers.keys()) regions.add(byId.get(id)?.record.region ?? '');
+    let best: string | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const relay of relays) {
+      const { id, region } = relay.record;
+      const checks = this.#byChecker.get(id)?.size ?? 0;
+      if (checks >= LIMITS.serviceChecksMax || target.checkers.has(id)) continue;
+      const same = regions.has(region) ? 2 : region === target.region ? 1 : 0;
+      const cost = same * LIMITS.serviceChecksMax + checks + this.#options.random();
+      if (cost >= least || !this.#isAble(relay, target)) continue;
+      best = id;
+      least = cost;
+    }
+    return best;
+  }
+
+  #toTheEnd(target: Target): void {
+    this.#targets.delete(target.key);
+    this.#targets.set(target.key, target);
+  }
+
+  /** Replaces as many checkers as the time that passed asks for, in turn over all addresses. */
+  #rotate(relays: readonly LiveRelay[], byId: ReadonlyMap<string, LiveRelay>, nowMs: number): void {
+    const passedMs = nowMs - (this.#turnedAtMs ?? nowMs);
+    this.#turnedAtMs = nowMs;
+    const share = Math.min(passedMs / LIMITS.serviceCheckRotationMs, 1);
+    this.#due = Math.min(this.#due + share * this.#targets.size, FILLED_MAX);
+    for (const target of [...this.#targets.values()].slice(0, Math.floor(this.#due))) {
+      this.#due -= 1;
+      this.#toTheEnd(target);
+      this.#replaceOne(target, relays, byId, nowMs);
+    }
+  }
+
+  #replaceOne(
+    target: Target,
+    relays: readonly LiveRelay[],
+    byId: ReadonlyMap<string, LiveRelay>,
+    nowMs: number,
+  ): void {
+    const [oldest] = target.checkers.keys();
+    if (oldest === undefined) return;
+    const since = target.checkers.get(oldest) ?? nowMs;
+    target.checkers.delete(oldest);
+    const found = this.#find(
+      target,
+      relays.filter(({ record }) => record.id !== oldest),
+      byId,
+    );
+    if (found === undefined) {
+      target.checkers.set(oldest, since);
+      return;
+    }
+    this.#byChecker.get(oldest)?.delete(target.key);
+    this.#appoint(target, found, nowMs);
+  }
+
+  #appoint(target: Target, checker: string, nowMs: number): void {
+    target.checkers.set(checker, nowMs);
+    const checks = this.#byChecker.get(checker) ?? new Map<string, ServiceCheck>();
+    this.#byChecker.set(checker, checks);
+    checks.set(target.key, { id: target.id, address: target.address });
+  }
+
+  #dismiss(target: Target, checker: string): void {
+    target.checkers.delete(checker);
+    this.#byChecker.get(checker)?.delete(target.key);
+  }
+}
+
+const NOBODY: ReadonlyMap<string, number> = new Map();

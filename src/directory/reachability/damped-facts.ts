@@ -1,0 +1,80 @@
+import { LIMITS } from '../../limits.js';
+
+/** Something that holds now. */
+export interface Fact<Detail> {
+  /** Monotonic time at which it began. */
+  readonly sinceMs: number;
+  /** What was last said of it. */
+  readonly detail: Detail;
+}
+
+interface Entry<Detail> {
+  sinceMs: number;
+  detail: Detail;
+  seenMs: number;
+  holdMs: number;
+  /** When it ended; undefined while it holds. */
+  endedMs: number | undefined;
+}
+
+/** How many holds a fact that ended is remembered, so that its return is noticed. */
+const REMEMBERED_HOLDS = 4;
+
+/**
+ * Facts that hold while they are stated again and again, and for a while afterwards. That while
+ * doubles each time a fact returns, so that what comes and goes does not do so all day.
+ */
+export class DampedFacts<Detail> {
+  readonly #entries = new Map<string, Entry<Detail>>();
+
+  /**
+   * A fact is stated.
+   * @returns whether it begins with this
+   */
+  state(key: string, detail: Detail, nowMs: number): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
+      const holdMs = LIMITS.reachabilityHoldMs;
+      this.#entries.set(key, { sinceMs: nowMs, detail, seenMs: nowMs, holdMs, endedMs: undefined });
+      return true;
+    }
+    entry.detail = detail;
+    entry.seenMs = nowMs;
+    if (entry.endedMs === undefined) return false;
+    entry.sinceMs = nowMs;
+    entry.endedMs = undefined;
+    entry.holdMs = Math.min(2 * entry.holdMs, LIMITS.reachabilityHoldMsMax);
+    return true;
+  }
+
+  /** The fact, if it holds. */
+  get(key: string): Fact<Detail> | undefined {
+    const entry = this.#entries.get(key);
+    return entry?.endedMs === undefined ? entry : undefined;
+  }
+
+  /** Every fact that holds. */
+  *all(): Iterable<[key: string, fact: Fact<Detail>]> {
+    for (const [key, entry] of this.#entries) if (entry.endedMs === undefined) yield [key, entry];
+  }
+
+  /**
+   * Ends what was not stated for its while, and forgets what ended long ago.
+   * @param stated - keys that are stated now, however long ago that was said
+   * @returns what ended
+   */
+  sweep(nowMs: number, stated?: ReadonlySet<string>): [key: string, fact: Fact<Detail>][] {
+    const ended: [string, Fact<Detail>][] = [];
+    for (const [key, entry] of this.#entries) {
+      if (entry.endedMs === undefined) {
+        if (stated?.has(key) === true) entry.seenMs = nowMs;
+        if (nowMs - entry.seenMs < entry.holdMs) continue;
+        entry.endedMs = nowMs;
+        ended.push([key, entry]);
+      } else if (nowMs - entry.endedMs >= REMEMBERED_HOLDS * entry.holdMs) {
+        this.#entries.delete(key);
+      }
+    }
+    return ended;
+  }
+}

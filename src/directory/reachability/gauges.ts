@@ -1,0 +1,65 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { RelayTable } from '../relay-table.js';
+import type { Reachability } from './reachability.js';
+
+/**
+ * Adds what `/metrics` shows of who reaches whom. A relay has rows only while something is said
+ * about it, and at most one for each kind: there are no rows for pairs.
+ */
+export function observeReachability(sources: {
+  readonly relays: RelayTable;
+  readonly reachability: Reachability;
+  readonly registry: Registry;
+}): void {
+  const { relays, reachability, registry } = sources;
+  const registers = [registry];
+  new Gauge({
+    name: 'turnpike_directory_relay_unreached_by',
+    help: 'Relays that say they do not reach this one: its trunk, or any of its service addresses.',
+    labelNames: ['relay', 'kind'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { record } of relays.live()) {
+        const relay = record.id;
+        const trunk = reachability.trunkOf(relay).evidence.said;
+        const service = record.serviceAddresses.map(
+          (address) => reachability.serviceOf(relay, address).evidence.said,
+        );
+        if (trunk > 0) this.set({ relay, kind: 'trunk' }, trunk);
+        const most = Math.max(0, ...service);
+        if (most > 0) this.set({ relay, kind: 'service' }, most);
+      }
+    },
+  });
+  new Gauge({
+    name: 'turnpike_directory_doubts',
+    help: 'Relays and service addresses that are suspected or held unreachable.',
+    labelNames: ['kind', 'doubt'] as const,
+    registers,
+    collect() {
+      for (const kind of ['trunk', 'service']) {
+        for (const doubt of ['suspected', 'unreachable']) this.set({ kind, doubt }, 0);
+      }
+      for (const { doubt, evidence } of reachability.doubts()) {
+        this.inc({ kind: evidence.address === undefined ? 'trunk' : 'service', doubt });
+      }
+    },
+  });
+  new Gauge({
+    name: 'turnpike_directory_pairs_apart',
+    help: 'Pairs of relays of which one says that it does not reach the other.',
+    registers,
+    collect() {
+      this.set(reachability.countPairsApart());
+    },
+  });
+  new Gauge({
+    name: 'turnpike_directory_verdicts_suspended',
+    help: '1 while verdicts are against every relay and count for nothing.',
+    registers,
+    collect() {
+      this.set(reachability.allCondemned ? 1 : 0);
+    },
+  });
+}

@@ -1,0 +1,310 @@
+import { formatAddress, type TransportAddress } from '../../address.js';
+import { LIMITS } from '../../limits.js';
+import type { ReachabilityReport, ServiceCheck } from '../../registry/types.js';
+import type { Clock } from '../../units.js';
+import type { LiveRelay } from '../relay-table.js';
+import { Appointments } from './appointments.js';
+import { DampedFacts, type Fact } from './damped-facts.js';
+import { Reports, serviceKey } from './reports.js';
+import { accuses, type Evidence, Tally } from './tally.js';
+import type { Doubt, ReachabilityView } from './view.js';
+
+/** A doubt, or none, with what it rests on. */
+export interface Finding {
+  readonly doubt: Doubt;
+  /** Monotonic time since when; of no meaning where there is no doubt. */
+  readonly sinceMs: number;
+  readonly evidence: Evidence;
+}
+
+/** A doubt that began or ended. */
+export interface DoubtChange {
+  readonly kind: 'begins' | 'ends';
+  readonly doubt: Exclude<Doubt, 'none'>;
+  readonly evidence: Evidence;
+  /** How long it lasted, in milliseconds; 0 for one that begins. */
+  readonly lastedMs: number;
+}
+
+/** A relay that says it reaches hardly any other began to say so, or ended. */
+export interface CutOffChange {
+  readonly kind: 'begins' | 'ends';
+  readonly id: string;
+  readonly unreached: number;
+  readonly others: number;
+}
+
+/** What changed at a sweep, for the log. */
+export interface ReachabilityChanges {
+  readonly doubts: readonly DoubtChange[];
+  readonly cutOff: readonly CutOffChange[];
+  /** Whether verdicts are now against every relay; undefined when that did not change. */
+  readonly allCondemned: boolean | undefined;
+}
+
+/** How often reports are weighed. */
+const WEIGH_MS = 500;
+/** How long an appointed checker has to find out and to say so. */
+const SETTLED_MS =
+  (LIMITS.serviceCheckFailures + 1) * LIMITS.serviceCheckMs + LIMITS.beatMsMax + WEIGH_MS;
+
+/**
+ * Who reaches whom, as the relays measured it (docs/registration.md, Reachability). Relays report
+ * which relays they do not reach, and which of the service addresses that they were appointed to
+ * check do not answer.
+ *
+ * A verdict needs accusers in two regions, and more than half of those who can tell. Fewer make a
+ * suspicion. A relay that does not reach more than half of the others is cut off itself, and
+ * accuses nobody. Pure over a clock; only the directory's event loop touches it.
+ */
+export class Reachability implements ReachabilityView {
+  readonly #clock: Clock;
+  readonly #reports = new Reports();
+  readonly #appointments: Appointments;
+  readonly #verdicts = new DampedFacts<Evidence>();
+  readonly #suspicions = new DampedFacts<Evidence>();
+  readonly #cutOff = new DampedFacts<CutOffChange>();
+  #relays: ReadonlyMap<string, LiveRelay> = new Map();
+  /** By id, of those of whose trunk something is said. */
+  #trunks: ReadonlyMap<string, Tally> = new Map();
+  #allCondemned = false;
+  #weighedAtMs = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param clock - its monotonic time
+   * @param random - uniform in [0, 1)
+   */
+  constructor({ clock, random }: { readonly clock: Clock; readonly random: () => number }) {
+    this.#clock = clock;
+    this.#appointments = new Appointments({ random, reports: (id) => this.#reports.reports(id) });
+  }
+
+  /**
+   * Takes what a relay reported with a registration or a beat.
+   * @param report - undefined from a relay that says nothing of it
+   */
+  report(id: string, report: ReachabilityReport | undefined): void {
+    if (report === undefined) {
+      this.#reports.forget(id);
+      return;
+    }
+    this.#reports.take(id, report, {
+      nowMs: this.#clock.monotonic(),
+      isKnown: (other) => this.#relays.has(other),
+      isAppointed: (key) => this.#appointments.isAppointed(id, key),
+    });
+  }
+
+  /** Forgets what a relay reported: it is gone. */
+  forget(id: string): void {
+    this.#reports.forget(id);
+  }
+
+  /** The service addresses that a relay is to check. */
+  checksOf(id: string): ServiceCheck[] {
+    return this.#appointments.checksOf(id);
+  }
+
+  relayDoubt(id: string): Doubt {
+    return this.#doubt(trunkKey(id));
+  }
+
+  addressDoubt(id: string, address: TransportAddress): Doubt {
+    return this.#doubt(serviceKey(id, formatAddress(address)));
+  }
+
+  reach(a: string, b: string): boolean {
+    return !this.#reports.apart(a, b) && !this.#reports.apart(b, a);
+  }
+
+  /**
+   * To be called a few times a second: appoints checkers and weighs the reports.
+   * @param relays - all live relays
+   */
+  sweep(relays: readonly LiveRelay[]): ReachabilityChanges {
+    const now = this.#clock.monotonic();
+    this.#relays = new Map(relays.map((relay) => [relay.record.id, relay]));
+    this.#appointments.turn(relays, now);
+    this.#reports.sweep(now);
+    if (now - this.#weighedAtMs < WEIGH_MS) return NO_CHANGES;
+    this.#weighedAtMs = now;
+    const cutOff = this.#weighReporters(now);
+    const doubts = [...this.#weighTrunks(now), ...this.#weighServices(now), ...this.#end(now)];
+    return { doubts, cutOff, allCondemned: this.#condemnedAll() };
+  }
+
+  /** What is said about a relay's trunk, and the verdict. */
+  trunkOf(id: string): Finding {
+    const evidence = this.#trunks.get(id) ?? new Tally(id, undefined);
+    return { ...this.#state(trunkKey(id)), evidence };
+  }
+
+  /** What is said about a service address, and whether a checker had the time to find out. */
+  serviceOf(id: string, address: TransportAddress): Finding & { readonly checked: boolean } {
+    const text = formatAddress(address);
+    const key = serviceKey(id, text);
+    const now = this.#clock.monotonic();
+    const appointed = [...this.#appointments.checkersOf(key).values()];
+    const checked = appointed.some((sinceMs) => now - sinceMs >= SETTLED_MS);
+    return { ...this.#state(key), evidence: this.#serviceTally(id, text), checked };
+  }
+
+  /** Whether a relay says that it reaches hardly any other. */
+  isCutOff(id: string): boolean {
+    return this.#cutOff.get(id) !== undefined;
+  }
+
+  /** Whether verdicts leave a relay nothing by which it could serve. */
+  isCondemned({ record }: LiveRelay): boolean {
+    return (
+      this.relayDoubt(record.id) === 'unreachable' ||
+      record.serviceAddresses.every(
+        (address) => this.addressDoubt(record.id, address) === 'unreachable',
+      )
+    );
+  }
+
+  /** Whether verdicts are against every relay, so that they count for nothing. */
+  get allCondemned(): boolean {
+    return this.#allCondemned;
+  }
+
+  /** Pairs of relays that do not reach each other. */
+  countPairsApart(): number {
+    return this.#reports.countPairs();
+  }
+
+  /** Doubts that hold now, of each kind. */
+  *doubts(): Iterable<{ readonly doubt: Exclude<Doubt, 'none'>; readonly evidence: Evidence }> {
+    for (const [, { detail }] of this.#verdicts.all()) {
+      yield { doubt: 'unreachable', evidence: detail };
+    }
+    for (const [key, { detail }] of this.#suspicions.all()) {
+      if (this.#verdicts.get(key) === undefined) yield { doubt: 'suspected', evidence: detail };
+    }
+  }
+
+  #doubt(key: string): Doubt {
+    return this.#state(key).doubt;
+  }
+
+  #state(key: string): { readonly doubt: Doubt; readonly sinceMs: number } {
+    const verdict = this.#verdicts.get(key);
+    if (verdict !== undefined) return { doubt: 'unreachable', sinceMs: verdict.sinceMs };
+    const suspicion = this.#suspicions.get(key);
+    if (suspicion !== undefined) return { doubt: 'suspected', sinceMs: suspicion.sinceMs };
+    return { doubt: 'none', sinceMs: 0 };
+  }
+
+  /** Finds the relays that are cut off themselves. */
+  #weighReporters(now: number): CutOffChange[] {
+    const changes: CutOffChange[] = [];
+    const others = this.#relays.size - 1;
+    for (const id of this.#relays.keys()) {
+      let unreached = 0;
+      for (const [other, statement] of this.#reports.ofTrunks(id)) {
+        if (this.#relays.has(other) && accuses(statement)) unreached += 1;
+      }
+      if (unreached === 0 || 2 * unreached <= others) continue;
+      const change = { kind: 'begins', id, unreached, others } as const;
+      if (this.#cutOff.state(id, change, now)) changes.push(change);
+    }
+    for (const [id, { detail }] of this.#cutOff.sweep(now)) {
+      if (this.#relays.has(id)) changes.push({ ...detail, kind: 'ends' });
+    }
+    return changes;
+  }
+
+  #weighTrunks(now: number): DoubtChange[] {
+    this.#trunks = this.#trunkTallies();
+    return [...this.#trunks].flatMap(([id, tally]) => this.#weigh(trunkKey(id), tally, now));
+  }
+
+  #weighServices(now: number): DoubtChange[] {
+    const changes: DoubtChange[] = [];
+    for (const { record } of this.#relays.values()) {
+      for (const each of record.serviceAddresses) {
+        const address = formatAddress(each);
+        const tally = this.#serviceTally(record.id, address);
+        changes.push(...this.#weigh(serviceKey(record.id, address), tally, now));
+      }
+    }
+    return changes;
+  }
+
+  /** States a verdict or a suspicion, where the evidence is enough for it. */
+  #weigh(key: string, evidence: Evidence, now: number): DoubtChange[] {
+    if (2 * evidence.accusers <= evidence.observers) return [];
+    const doubt = evidence.regions.size >= 2 ? 'unreachable' : 'suspected';
+    const facts = doubt === 'unreachable' ? this.#verdicts : this.#suspicions;
+    const begins = facts.state(key, evidence, now);
+    return begins ? [{ kind: 'begins', doubt, evidence, lastedMs: 0 }] : [];
+  }
+
+  /** Ends what is stated no longer; what is about relays that are gone ends without a word. */
+  #end(now: number): DoubtChange[] {
+    const ended = (facts: DampedFacts<Evidence>, doubt: DoubtChange['doubt']) =>
+      facts
+        .sweep(now)
+        .filter(([, { detail }]) => this.#relays.has(detail.id))
+        .map(([, fact]) => endOf(fact, doubt, now));
+    return [...ended(this.#verdicts, 'unreachable'), ...ended(this.#suspicions, 'suspected')];
+  }
+
+  /** What is said about the trunk of every relay of which something is said. */
+  #trunkTallies(): Map<string, Tally> {
+    const tallies = new Map<string, Tally>();
+    const able = new Set<string>();
+    for (const [reporter, { record }] of this.#relays) {
+      if (!this.#reports.reports(reporter)) continue;
+      const credible = !this.isCutOff(reporter);
+      if (credible) able.add(reporter);
+      for (const [other, statement] of this.#reports.ofTrunks(reporter)) {
+        if (!this.#relays.has(other)) continue;
+        const tally = tallies.get(other) ?? new Tally(other, undefined);
+        tallies.set(other, tally);
+        tally.add(statement, { region: record.region, credible });
+      }
+    }
+    for (const [id, tally] of tallies) tally.setObservers(able.size - (able.has(id) ? 1 : 0));
+    return tallies;
+  }
+
+  #serviceTally(id: string, address: string): Tally {
+    const tally = new Tally(id, address);
+    const key = serviceKey(id, address);
+    let able = 0;
+    for (const checker of this.#appointments.checkersOf(key).keys()) {
+      const credible = !this.isCutOff(checker);
+      if (credible) able += 1;
+      const statement = this.#reports.ofService(checker, key);
+      const region = this.#relays.get(checker)?.record.region ?? '';
+      if (statement !== undefined) tally.add(statement, { region, credible });
+    }
+    tally.setObservers(able);
+    return tally;
+  }
+
+  #condemnedAll(): boolean | undefined {
+    const relays = [...this.#relays.values()];
+    const all = relays.length > 0 && relays.every((relay) => this.isCondemned(relay));
+    if (all === this.#allCondemned) return undefined;
+    this.#allCondemned = all;
+    return all;
+  }
+}
+
+const NO_CHANGES: ReachabilityChanges = { doubts: [], cutOff: [], allCondemned: undefined };
+
+function endOf(
+  { detail, sinceMs }: Fact<Evidence>,
+  doubt: DoubtChange['doubt'],
+  now: number,
+): DoubtChange {
+  return { kind: 'ends', doubt, evidence: detail, lastedMs: now - sinceMs };
+}
+
+/** No relay's name holds a space, so none is a service address's key. */
+function trunkKey(id: string): string {
+  return id;
+}

@@ -1,0 +1,59 @@
+import type { Logger } from 'pino';
+import type { DirectoryMetrics } from './metrics.js';
+import { logReachability } from './reachability/notices.js';
+import type { Reachability } from './reachability/reachability.js';
+import type { RelayTable } from './relay-table.js';
+import type { RelayFact } from './store/memory.js';
+
+/** What facts are applied to. */
+export interface RelayFactsOptions {
+  readonly relays: RelayTable;
+  readonly reachability: Reachability;
+  readonly metrics: DirectoryMetrics;
+  readonly logger: Logger;
+}
+
+/** Applies what relays say, and their silence, to what the directory knows of them. */
+export class RelayFacts {
+  readonly #options: RelayFactsOptions;
+
+  constructor(options: RelayFactsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a fact that some directory has accepted. */
+  apply(fact: RelayFact): void {
+    const { relays, reachability, logger } = this.#options;
+    switch (fact.kind) {
+      case 'registered': {
+        const { record, load, draining } = fact;
+        logger.info({ relay: record.id, start: record.start }, 'relay registered');
+        relays.register(record, load, draining);
+        reachability.report(record.id, fact.reachability);
+        return;
+      }
+      case 'beat':
+        relays.beat(fact.beat);
+        reachability.report(fact.beat.id, fact.beat.reachability);
+        return;
+      case 'deregistered':
+        logger.info({ relay: fact.id }, 'relay deregistered');
+        relays.deregister(fact.id);
+        reachability.forget(fact.id);
+    }
+  }
+
+  /** To be called a few times a second: forgets silent relays, and weighs what the others say. */
+  sweep(): void {
+    const { relays, reachability, metrics, logger } = this.#options;
+    for (const id of relays.sweep()) {
+      metrics.relaysExpired.inc();
+      logger.warn({ relay: id }, 'relay expired: no beat');
+      reachability.forget(id);
+    }
+    const changes = reachability.sweep(relays.live());
+    for (const { kind, doubt } of changes.doubts)
+      if (kind === 'begins') metrics.doubts.inc({ doubt });
+    logReachability(changes, (id) => relays.recordOf(id), logger);
+  }
+}

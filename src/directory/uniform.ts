@@ -1,0 +1,18 @@
+import type { RandomBytes } from '../units.js';
+
+/** Bytes that are asked for at once: a selection draws a number for every relay. */
+const BULK_BYTES = 16_384;
+
+/** Makes a source of numbers in [0, 1) of one of bytes. */
+export function uniform(random: RandomBytes): () => number {
+  let words = new DataView(new ArrayBuffer(0));
+  let next = 0;
+  return () => {
+    if (next >= words.byteLength) {
+      words = new DataView(Uint8Array.from(random(BULK_BYTES)).buffer);
+      next = 0;
+    }
+    next += 4;
+    return words.getUint32(next - 4) / 2 ** 32;
+  };
+}

@@ -1,0 +1,206 @@
+import {
+  type AddressFamily,
+  familyOf,
+  formatAddress,
+  parseAddress,
+  sameAddress,
+  type TransportAddress,
+} from '../address.js';
+import { isTurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane, FiveTuple } from '../native/types.js';
+import { NOTHING_ANSWERS, type ReachabilityReport, type ServiceCheck } from '../registry/types.js';
+import type { StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
+import { MessageWriter } from '../stun/writer.js';
+import type { Clock, RandomBytes } from '../units.js';
+
+/**
+ * Bytes of a check: as many as the longest answer to it (RFC 8489 section 14.2, IPv6), so that it
+ * costs nothing from the other relay's budget for strangers (PROTOCOL.md section 2).
+ */
+const CHECK_BYTES = 44;
+
+/** Transactions of one address that may still be answered. */
+const PENDING_MAX = LIMITS.serviceCheckFailures + 1;
+
+interface Checked {
+  readonly id: string;
+  readonly text: string;
+  readonly address: TransportAddress;
+  readonly family: AddressFamily;
+  /** The trunk socket that asks, and the local IP where it is bound to a wildcard. */
+  readonly from: Pick<FiveTuple, 'socket' | 'local'>;
+  /** Transactions under way, the oldest first. */
+  readonly pending: string[];
+  nextAtMs: number;
+  /** Requests sent since the last answer. */
+  unanswered: number;
+  answeredAtMs: number;
+}
+
+/** What a checker works with. */
+export interface ServiceCheckerOptions {
+  readonly plane: Pick<DataPlane, 'send'>;
+  /** This relay's trunk sockets, in the data plane's order. */
+  readonly sockets: readonly {
+    readonly address: TransportAddress;
+    readonly local: string | undefined;
+  }[];
+  /** The service addresses of a relay of the registry. */
+  readonly serviceAddresses: (id: string) => readonly TransportAddress[] | undefined;
+  /** Whether some relay answers over the trunk by this family now. */
+  readonly trunkAnswers: (family: AddressFamily) => boolean;
+  /** An address began to answer, or ceased to. */
+  readonly onChange: () => void;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+/**
+ * Checks the service addresses of other relays that the directory appointed this relay to check: a
+ * Binding request (RFC 8489) from a trunk socket, once a second to each; any answer will do.
+ *
+ * Bound: `serviceChecksMax` addresses; more are left alone. Only addresses that the registry lists
+ * are sent anything, whatever the directory appoints.
+ */
+export class ServiceChecker {
+  readonly #options: ServiceCheckerOptions;
+  readonly #checked = new Map<string, Checked>();
+  readonly #byTransaction = new Map<string, Checked>();
+
+  constructor(options: ServiceCheckerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes what is to be checked from now on; what goes on is not disturbed. */
+  appoint(checks: readonly ServiceCheck[]): void {
+    const wanted = new Set<string>();
+    for (const check of checks) {
+      if (wanted.size >= LIMITS.serviceChecksMax) break;
+      const key = `${check.id} ${check.address}`;
+      if (!this.#checked.has(key)) {
+        const made = this.#make(check);
+        if (made === undefined) continue;
+        this.#checked.set(key, made);
+      }
+      wanted.add(key);
+    }
+    for (const [key, checked] of this.#checked) {
+      if (wanted.has(key)) continue;
+      for (const transaction of checked.pending) this.#byTransaction.delete(transaction);
+      this.#checked.delete(key);
+    }
+  }
+
+  /** Sends the requests that are due. */
+  tick(): void {
+    const { clock, plane } = this.#options;
+    const now = clock.monotonic();
+    for (const checked of this.#checked.values()) {
+      if (now < checked.nextAtMs || !this.#isListed(checked)) continue;
+      checked.nextAtMs = now + LIMITS.serviceCheckMs;
+      const before = isUnanswered(checked);
+      plane.send([{ side: 'trunk', ...this.#request(checked) }]);
+      checked.unanswered += 1;
+      if (isUnanswered(checked) !== before) this.#options.onChange();
+    }
+  }
+
+  /**
+   * Takes a Binding response that a trunk socket received.
+   * @returns whether it answers a request of ours
+   */
+  receive({ transactionId }: StunMessage, { remote }: FiveTuple): boolean {
+    const transaction = hex(transactionId);
+    const checked = this.#byTransaction.get(transaction);
+    if (checked === undefined || !sameAddress(checked.address, remote)) return false;
+    for (const each of checked.pending.splice(0)) this.#byTransaction.delete(each);
+    const before = isUnanswered(checked);
+    checked.unanswered = 0;
+    checked.answeredAtMs = this.#options.clock.monotonic();
+    if (before) this.#options.onChange();
+    return true;
+  }
+
+  /** The addresses that do not answer. */
+  unanswered(): ReachabilityReport['service'] {
+    return [...this.#checked.values()].filter(isUnanswered).map(({ id, text, family }) => ({
+      id,
+      address: text,
+      reason: this.#answers(family) ? 'no-answer' : NOTHING_ANSWERS,
+    }));
+  }
+
+  /** Whether anything of an address family answers this relay. */
+  #answers(family: AddressFamily): boolean {
+    const since = this.#options.clock.monotonic() - 2 * LIMITS.serviceCheckMs;
+    return (
+      this.#options.trunkAnswers(family) ||
+      [...this.#checked.values()].some(
+        (each) => each.family === family && each.answeredAtMs >= since,
+      )
+    );
+  }
+
+  #make({ id, address: text }: ServiceCheck): Checked | undefined {
+    const address = parsed(text);
+    if (address === undefined) return undefined;
+    const family = familyOf(address);
+    const socket = this.#options.sockets.findIndex((each) => familyOf(each.address) === family);
+    if (socket === -1) return undefined;
+    const local = this.#options.sockets[socket]?.local;
+    const { clock, random } = this.#options;
+    return {
+      id,
+      text,
+      address,
+      family,
+      from: { socket, ...(local === undefined ? {} : { local }) },
+      pending: [],
+      // Spread over the interval, as many are appointed at once.
+      nextAtMs: clock.monotonic() + ((random(1)[0] ?? 0) / 256) * LIMITS.serviceCheckMs,
+      unanswered: 0,
+      answeredAtMs: Number.NEGATIVE_INFINITY,
+    };
+  }
+
+  #isListed({ id, address }: Checked): boolean {
+    const listed = this.#options.serviceAddresses(id);
+    return listed?.some((each) => sameAddress(each, address)) === true;
+  }
+
+  #request(checked: Checked): { readonly tuple: FiveTuple; readonly data: Uint8Array } {
+    const transactionId = this.#options.random(12);
+    const transaction = hex(transactionId);
+    checked.pending.push(transaction);
+    this.#byTransaction.set(transaction, checked);
+    if (checked.pending.length > PENDING_MAX) {
+      this.#byTransaction.delete(checked.pending.shift() ?? '');
+    }
+    const writer = new MessageWriter('request', Method.Binding, transactionId);
+    return {
+      tuple: { ...checked.from, remote: checked.address },
+      data: writer.paddedTo(CHECK_BYTES).finish(),
+    };
+  }
+}
+
+/** The last request may still be on its way. */
+function isUnanswered({ unanswered }: Checked): boolean {
+  return unanswered > LIMITS.serviceCheckFailures;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function parsed(text: string): TransportAddress | undefined {
+  try {
+    const address = parseAddress(text);
+    return formatAddress(address) === text ? address : undefined;
+  } catch (error) {
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) return undefined;
+    throw error;
+  }
+}

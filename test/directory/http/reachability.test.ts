@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import { formatAddress } from '../../../src/address.js';
+import { LIMITS } from '../../../src/limits.js';
+import type { RelayRecord } from '../../../src/registry/types.js';
+import { API_KEY, IDLE, relayRecord } from '../fixtures.js';
+import { DirectoryHarness } from './harness.js';
+
+/** A little more than the directory waits between two looks. */
+const SWEEP_MS = 260;
+
+const fra = relayRecord('fra-1', 1);
+const nyc = relayRecord('nyc-1', 2);
+const sin = relayRecord('sin-1', 3);
+const ALL = [fra, nyc, sin];
+
+interface Report {
+  readonly trunk?: readonly { readonly id: string; readonly reason: string }[];
+  readonly service?: readonly object[];
+}
+
+const NOTHING: Report = { trunk: [], service: [] };
+
+/** Three relays that report, and a directory whose log is kept. */
+class Fleet {
+  reports: Record<string, Report | undefined> = {};
+
+  private constructor(
+    readonly harness: DirectoryHarness,
+    readonly lines: { readonly event?: string; readonly msg: string }[],
+  ) {}
+
+  static async open(t: Test, records: readonly RelayRecord[] = ALL): Promise<Fleet> {
+    const lines: { event?: string; msg: string }[] = [];
+    const logger = pino(
+      { level: 'info' },
+      { write: (line: string) => void lines.push(JSON.parse(line)) },
+    );
+    const fleet = new Fleet(await DirectoryHarness.open(t, { logger }), lines);
+    await fleet.harness.addRelays(...records);
+    for (const { id } of records) fleet.reports[id] = NOTHING;
+    await fleet.beats();
+    await fleet.beats();
+    return fleet;
+  }
+
+  /** One beat of each relay, and one look of the directory; answers to them. */
+  async beats() {
+    const answers: Record<string, { id: string; address: string }[]> = {};
+    for (const [id, reachability] of Object.entries(this.reports)) {
+      const more = reachability === undefined ? {} : { reachability };
+      const { status, body } = await this.harness.beat(id, null, more);
+      if (status !== 200) throw new Error(`beat of ${id}: ${status} ${JSON.stringify(body)}`);
+      answers[id] = body.check;
+    }
+    this.harness.clock.advance(1_000);
+    await sleep(SWEEP_MS);
+    return answers;
+  }
+
+  async listed(id: string) {
+    const headers = { authorization: `Bearer ${API_KEY}` };
+    const { body } = await this.harness.request('/v1/relays', { headers });
+    return body.relays.find((relay: { id: string }) => relay.id === id).reachability;
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.harness.request('/metrics')).body;
+  }
+
+  events(event: string): string[] {
+    return this.lines.filter((line) => line.event === event).map(({ msg }) => msg);
+  }
+
+  /** Relays that connections without hints are given. */
+  async given(): Promise<string> {
+    const ids = new Set<string>();
+    for (let count = 0; count < 12; count += 1) {
+      const { body } = await this.harness.connect({ peers: [{}, {}] });
+      for (const { relay } of body.peers) ids.add(relay.id);
+    }
+    return [...ids].sort().join();
+  }
+}
+
+t.test('checks are appointed to relays that report, and to no others', async (t) => {
+  const fleet = await Fleet.open(t);
+  const answers = await fleet.beats();
+  const address = ({ id, serviceAddresses }: RelayRecord) => ({
+    id,
+    address: serviceAddresses.map(formatAddress).join(),
+  });
+  t.same(
+    answers['fra-1']?.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    [nyc, sin].map(address),
+  );
+  fleet.reports = { 'fra-1': NOTHING, 'nyc-1': NOTHING, 'sin-1': undefined };
+  await fleet.beats();
+  const later = await fleet.beats();
+  t.same(later['sin-1'], [], 'one that says nothing is an old relay');
+  t.equal(later['fra-1']?.length, 2);
+  const registered = await fleet.harness.register(fra);
+  t.ok(Array.isArray(registered.body.check));
+});
+
+t.test('a service port that is shut is known, shown and logged, and so is its end', async (t) => {
+  const fleet = await Fleet.open(t);
+  t.equal(await fleet.given(), 'fra-1,nyc-1,sin-1');
+  const service = [{ id: 'fra-1', address: '10.0.0.1:3478', reason: 'no-answer' }];
+  fleet.reports = { 'fra-1': NOTHING, 'nyc-1': { service }, 'sin-1': { service, trunk: [] } };
+  await fleet.beats();
+  t.equal(await fleet.given(), 'nyc-1,sin-1');
+  const shown = await fleet.listed('fra-1');
+  t.match(shown, {
+    verdict: 'unreachable',
+    service: [
+      {
+        verdict: 'unreachable',
+        address: '10.0.0.1:3478',
+        unreachedBy: 2,
+        observers: 2,
+        since: /^2026-11-22T14:50:/,
+        by: [{ reason: 'no-answer', since: /^2026-/ }, {}],
+      },
+    ],
+  });
+  t.match(await fleet.listed('nyc-1'), { verdict: /^(reachable|unchecked)$/ });
+  const metrics = await fleet.metrics();
+  t.match(metrics, 'turnpike_directory_relay_unreached_by{relay="fra-1",kind="service"} 2');
+  t.match(metrics, 'turnpike_directory_doubts{kind="service",doubt="unreachable"} 1');
+  t.match(metrics, 'turnpike_directory_doubts_total{doubt="unreachable"} 1');
+  t.match(metrics, 'turnpike_directory_relays{state="unreachable"} 1');
+  t.match(metrics, 'turnpike_directory_relays{state="ready"} 2');
+  await fleet.beats();
+  const [line, more] = fleet.events('relay-unreachable');
+  t.match(line, /^fra-1: UDP 3478 \(10\.0\.0\.1:3478\) answers none of its 2 checkers .*open\?$/);
+  t.equal(more, undefined, 'said once');
+
+  fleet.reports = { 'fra-1': NOTHING, 'nyc-1': NOTHING, 'sin-1': NOTHING };
+  for (let second = 0; second * 1_000 <= LIMITS.reachabilityHoldMs; second += 1)
+    await fleet.beats();
+  t.equal(await fleet.given(), 'fra-1,nyc-1,sin-1');
+  t.equal(fleet.events('relay-reachable').length, 1);
+  t.notMatch(await fleet.metrics(), 'turnpike_directory_relay_unreached_by{relay="fra-1"');
+  t.notMatch(JSON.stringify(await fleet.listed('fra-1')), 'unreachable');
+});
+
+t.test('relays that do not reach each other are not paired, whoever says so', async (t) => {
+  const fleet = await Fleet.open(t, [fra, nyc]);
+  const apart = { peers: [{ region: 'fra' }, { region: 'nyc' }] };
+  const ids = async () =>
+    (await fleet.harness.connect(apart)).body.peers
+      .map(({ relay }: { relay: { id: string } }) => relay.id)
+      .join();
+  t.equal(await ids(), 'fra-1,nyc-1');
+  fleet.reports['nyc-1'] = { trunk: [{ id: 'fra-1', reason: 'not-heard' }] };
+  await fleet.beats();
+  t.match(await ids(), /^(fra-1,fra-1|nyc-1,nyc-1)$/);
+  t.match(await fleet.listed('fra-1'), {
+    trunk: { unreachedBy: 1, by: [{ id: 'nyc-1', reason: 'not-heard' }] },
+  });
+  t.match(await fleet.metrics(), 'turnpike_directory_pairs_apart 1');
+  t.equal(fleet.events('relay-cut-off').length, 1);
+});
+
+t.test('a new relay and an old directory, and the other way round', async (t) => {
+  const fleet = await Fleet.open(t);
+  const h = fleet.harness;
+  const future = {
+    reachability: {
+      trunk: [{ id: 'nyc-1', reason: 'a-reason-of-the-future', ways: [{ family: 6 }] }],
+      service: [{ id: 'sin-1', address: '10.0.0.3:3478', reason: 'no-answer', sinceMs: 3 }],
+      lanes: { 'nyc-1': 3 },
+    },
+    moods: ['good'],
+  };
+  t.equal((await h.beat('fra-1', null, future)).status, 200, 'members not known are let through');
+  t.equal((await h.beat('fra-1', null, { reachability: {} })).status, 200);
+  t.equal((await h.beat('fra-1', null)).status, 200, 'an old relay sends none');
+  const body = { record: fra, load: IDLE, draining: false, ...future };
+  t.equal((await h.signed('fra-1', 'PUT', 'registration', body)).status, 200);
+});
+
+t.test('reports that are malformed are refused, and nothing else is harmed', async (t) => {
+  const fleet = await Fleet.open(t);
+  const h = fleet.harness;
+  const entry = { id: 'nyc-1', reason: 'no-answer' };
+  const wrong: unknown[] = [
+    null,
+    [],
+    'all',
+    { trunk: {} },
+    { trunk: [{ id: 'nyc-1' }] },
+    { trunk: [{ ...entry, id: 'NYC' }] },
+    { trunk: [{ ...entry, reason: '' }] },
+    { trunk: [{ ...entry, reason: 'no answer\n' }] },
+    { trunk: [{ ...entry, reason: 'x'.repeat(33) }] },
+    { service: [entry] },
+    { service: [{ ...entry, address: 3478 }] },
+    { service: [{ ...entry, address: 'x'.repeat(54) }] },
+    { trunk: Array(LIMITS.relaysMax + 1).fill(entry) },
+  ];
+  for (const reachability of wrong) {
+    const answer = await h.beat('fra-1', null, { reachability });
+    const what = JSON.stringify(reachability).slice(0, 60);
+    t.match(answer, { status: 400, genuine: true, body: { code: 'invalid-request' } }, what);
+  }
+  const many = Array.from({ length: LIMITS.relaysMax }, (_, index) => ({
+    id: `a-relay-with-a-rather-long-name-in-a-region-far-away-${index}`,
+    reason: 'a-reason-as-long-as-they-can-be',
+  }));
+  t.equal((await h.beat('fra-1', null, { reachability: { trunk: many } })).status, 200);
+  const strange = { service: [{ ...entry, address: 'not an address' }] };
+  t.equal((await h.beat('fra-1', null, { reachability: strange })).status, 200);
+  await fleet.beats();
+  t.equal(await fleet.given(), 'fra-1,nyc-1,sin-1');
+});

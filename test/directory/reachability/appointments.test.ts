@@ -1,0 +1,142 @@
+import t from 'tap';
+import { formatAddress } from '../../../src/address.js';
+import { Appointments } from '../../../src/directory/reachability/appointments.js';
+import { serviceKey } from '../../../src/directory/reachability/reports.js';
+import type { LiveRelay } from '../../../src/directory/relay-table.js';
+import { LIMITS } from '../../../src/limits.js';
+import { liveRelay, publicKeyOf, seededRandom } from '../fixtures.js';
+
+const PUBLIC_KEY = publicKeyOf('any');
+
+function relay(id: string, host: number, addresses = 1): LiveRelay {
+  const [own] = liveRelay(id, host, { record: { publicKey: PUBLIC_KEY } }).record.serviceAddresses;
+  const serviceAddresses = Array.from({ length: addresses }, (_, index) => ({
+    address: own?.address ?? '',
+    port: 3478 + index,
+  }));
+  return liveRelay(id, host, { record: { publicKey: PUBLIC_KEY, serviceAddresses } });
+}
+
+function appointing(relays: LiveRelay[], reports: (id: string) => boolean = () => true) {
+  const appointments = new Appointments({ random: seededRandom(7), reports });
+  let now = 0;
+  return {
+    appointments,
+    turn(seconds = 0.25) {
+      for (let passed = 0; passed < seconds; passed += 0.25) {
+        now += 250;
+        appointments.turn(relays, now);
+      }
+    },
+    checkers: (of: LiveRelay) =>
+      of.record.serviceAddresses.flatMap((address) => [
+        ...appointments.checkersOf(serviceKey(of.record.id, formatAddress(address))).keys(),
+      ]),
+  };
+}
+
+t.test('each address has three checkers, of different regions, and not its own', async (t) => {
+  const regions = ['fra', 'nyc', 'sin', 'syd'];
+  const relays = Array.from({ length: 16 }, (_, index) =>
+    relay(`${regions[index % 4]}-${index}`, index + 1),
+  );
+  const { turn, checkers, appointments } = appointing(relays);
+  turn();
+  for (const each of relays) {
+    const found = checkers(each);
+    t.equal(found.length, LIMITS.serviceCheckers);
+    const seen = new Set([each.record.region, ...found.map((id) => id.split('-')[0])]);
+    t.equal(seen.size, 4, found.join());
+  }
+  const loads = relays.map(({ record }) => appointments.checksOf(record.id).length);
+  t.ok(Math.max(...loads) <= 6, 'spread over all');
+});
+
+t.test('a lone relay of another region is not asked to check them all', async (t) => {
+  const relays = Array.from({ length: 200 }, (_, index) => relay(`fra-${index}`, index + 1));
+  relays.push(relay('nyc-1', 999));
+  const { turn, appointments, checkers } = appointing(relays);
+  turn(2);
+  const checks = appointments.checksOf('nyc-1').length;
+  t.ok(checks <= LIMITS.serviceChecksMax && checks > LIMITS.serviceChecksMax / 2, String(checks));
+  for (const each of relays) t.equal(checkers(each).length, LIMITS.serviceCheckers);
+});
+
+t.test('at 1,024 relays no relay checks more than its bound, and all are checked', async (t) => {
+  const relays = Array.from({ length: LIMITS.relaysMax }, (_, index) =>
+    relay(`r${index % 20}-${index}`, index + 1, 2),
+  );
+  const { turn, appointments, checkers } = appointing(relays);
+  turn(15);
+  const loads = relays.map(({ record }) => appointments.checksOf(record.id).length);
+  t.ok(Math.max(...loads) <= LIMITS.serviceChecksMax);
+  t.ok(relays.every((each) => checkers(each).length === 2 * LIMITS.serviceCheckers));
+});
+
+t.test('where there are too few, checks are bounded and everybody has some', async (t) => {
+  const relays = Array.from({ length: 6 }, (_, index) => relay(`r${index}-1`, index + 1, 16));
+  const { turn, appointments } = appointing(relays);
+  turn(5);
+  for (const { record } of relays) {
+    t.equal(appointments.checksOf(record.id).length, LIMITS.serviceChecksMax);
+  }
+});
+
+t.test('checkers change one at a time, and all in some minutes', async (t) => {
+  const relays = Array.from({ length: 12 }, (_, index) => relay(`r${index}-1`, index + 1));
+  const { turn, checkers } = appointing(relays);
+  turn();
+  const [first] = relays;
+  if (first === undefined) throw new Error('no relays');
+  const begun = checkers(first);
+  const seen = new Set(begun);
+  let before = begun;
+  for (let seconds = 0; seconds < 600; seconds += 1) {
+    turn(1);
+    const now = checkers(first);
+    t.equal(now.length, LIMITS.serviceCheckers);
+    const kept = now.filter((id) => before.includes(id)).length;
+    if (kept < LIMITS.serviceCheckers - 1) t.fail(`${before.join()} -> ${now.join()}`);
+    for (const id of now) seen.add(id);
+    before = now;
+  }
+  t.ok(seen.size >= 8, `${seen.size} checkers in 10 minutes`);
+});
+
+t.test('a relay that says nothing, or lacks the family, is no checker', async (t) => {
+  const six = liveRelay('syd-1', 9, {
+    record: {
+      publicKey: PUBLIC_KEY,
+      serviceAddresses: [{ address: '2001:db8::9', port: 3478 }],
+      trunkAddresses: [{ address: '2001:db8::9', port: 3480 }],
+    },
+  });
+  const relays = [relay('fra-1', 1), relay('nyc-1', 2), relay('sin-1', 3), six];
+  const { turn, checkers } = appointing(relays, (id) => id !== 'sin-1');
+  turn();
+  t.same(
+    relays.map((each) => checkers(each)),
+    [
+      ['nyc-1'],
+      ['fra-1'],
+      ['fra-1', 'nyc-1'].filter((id) => checkers(relays[2] as LiveRelay).includes(id)),
+      [],
+    ],
+  );
+  t.equal(checkers(relays[2] as LiveRelay).length, 2);
+});
+
+t.test('what is gone is checked no more, and checks no more', async (t) => {
+  const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relay(id, index + 1));
+  const { turn, checkers, appointments } = appointing(relays);
+  turn();
+  const [first] = relays;
+  relays.splice(1, 1);
+  turn();
+  t.same(checkers(first as LiveRelay), ['sin-1']);
+  t.same(appointments.checksOf('nyc-1'), []);
+  t.same(
+    appointments.checksOf('sin-1').map(({ id }) => id),
+    ['fra-1'],
+  );
+});

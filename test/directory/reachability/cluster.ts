@@ -1,0 +1,95 @@
+import { formatAddress } from '../../../src/address.js';
+import { Reachability } from '../../../src/directory/reachability/reachability.js';
+import type { LiveRelay } from '../../../src/directory/relay-table.js';
+import type { ReachabilityReport } from '../../../src/registry/types.js';
+import { FakeClock, liveRelay, seededRandom } from '../fixtures.js';
+
+const BEAT_MS = 1_500;
+const SWEEP_MS = 250;
+
+/** What is wrong in the cluster: each relay's report follows from it. */
+export interface Faults {
+  /** Service addresses that answer nobody, as `IP:PORT`. */
+  readonly services?: readonly string[];
+  /** Relays whose trunk port answers nobody, and hears no answers either. */
+  readonly trunks?: readonly string[];
+  /** Relays that report every other relay and all they are to check. */
+  readonly liars?: readonly string[];
+}
+
+/** Relays that beat, report honestly what the faults say, and a directory's view of them. */
+export class Cluster {
+  readonly clock = new FakeClock();
+  readonly relays: LiveRelay[];
+  readonly view: Reachability;
+  /** What changed, in words. */
+  readonly log: string[] = [];
+  faults: Faults = {};
+  /** Relays that say nothing of what they reach. */
+  silent: readonly string[] = [];
+  #sinceBeatMs = 0;
+
+  /** @param ids - each named `region-number` */
+  constructor(ids: readonly string[], seed = 1) {
+    this.relays = ids.map((id, index) => liveRelay(id, index + 1));
+    this.view = new Reachability({ clock: this.clock, random: seededRandom(seed) });
+    this.pass(2 * BEAT_MS);
+  }
+
+  /** Lets time pass with beats and sweeps. */
+  pass(ms: number): void {
+    for (let passed = 0; passed < ms; passed += SWEEP_MS) {
+      this.clock.advance(SWEEP_MS);
+      this.#sinceBeatMs += SWEEP_MS;
+      if (this.#sinceBeatMs >= BEAT_MS) {
+        this.#sinceBeatMs = 0;
+        for (const { record } of this.relays)
+          this.view.report(record.id, this.#reportOf(record.id));
+      }
+      this.#note();
+    }
+  }
+
+  /** The doubt about a relay's only service address. */
+  serviceDoubt(id: string) {
+    const address = this.#relay(id).record.serviceAddresses[0];
+    if (address === undefined) throw new Error(`${id} has no address`);
+    return this.view.addressDoubt(id, address);
+  }
+
+  /** A relay's only service address, as text. */
+  serviceOf(id: string): string {
+    return this.#relay(id).record.serviceAddresses.map(formatAddress).join();
+  }
+
+  #relay(id: string): LiveRelay {
+    const relay = this.relays.find(({ record }) => record.id === id);
+    if (relay === undefined) throw new Error(`no relay ${id}`);
+    return relay;
+  }
+
+  #reportOf(id: string): ReachabilityReport | undefined {
+    if (this.silent.includes(id)) return undefined;
+    const { services = [], trunks = [], liars = [] } = this.faults;
+    const lies = liars.includes(id);
+    const apart = (other: string) => lies || trunks.includes(id) || trunks.includes(other);
+    const others = this.relays.map(({ record }) => record.id).filter((other) => other !== id);
+    const reason = 'no-answer';
+    return {
+      trunk: others.filter(apart).map((other) => ({ id: other, reason })),
+      service: this.view
+        .checksOf(id)
+        .filter(({ address }) => lies || trunks.includes(id) || services.includes(address))
+        .map((check) => ({ ...check, reason })),
+    };
+  }
+
+  #note(): void {
+    const { doubts, cutOff, allCondemned } = this.view.sweep(this.relays);
+    for (const { kind, doubt, evidence } of doubts) {
+      this.log.push(`${doubt} ${kind}: ${evidence.id} ${evidence.address ?? 'trunk'}`);
+    }
+    for (const { kind, id } of cutOff) this.log.push(`cut off ${kind}: ${id}`);
+    if (allCondemned !== undefined) this.log.push(`all condemned: ${allCondemned}`);
+  }
+}

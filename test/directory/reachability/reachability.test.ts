@@ -1,0 +1,202 @@
+import t from 'tap';
+import { LIMITS } from '../../../src/limits.js';
+import { Cluster } from './cluster.js';
+
+const THREE = ['fra-1', 'nyc-1', 'sin-1'];
+
+t.test('nothing is said against relays that all reach each other', async (t) => {
+  const cluster = new Cluster(THREE);
+  cluster.pass(120_000);
+  t.same(cluster.log, []);
+  for (const id of THREE) {
+    t.equal(cluster.view.relayDoubt(id), 'none');
+    t.equal(cluster.serviceDoubt(id), 'none');
+  }
+});
+
+t.test('a service port that answers nobody: a verdict, once, and its end', async (t) => {
+  const cluster = new Cluster(THREE);
+  const address = cluster.serviceOf('fra-1');
+  cluster.faults = { services: [address] };
+  cluster.pass(2_500);
+  t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
+  t.equal(cluster.view.relayDoubt('fra-1'), 'none', 'its trunk is another matter');
+  t.ok(cluster.view.reach('fra-1', 'nyc-1'));
+  cluster.pass(60_000);
+  t.same(cluster.log, [`unreachable begins: fra-1 ${address}`]);
+  const record = cluster.relays[0]?.record.serviceAddresses[0];
+  const found = record && cluster.view.serviceOf('fra-1', record);
+  t.match(found?.evidence, { said: 2, observers: 2, accusers: 2 });
+  cluster.faults = {};
+  cluster.pass(LIMITS.reachabilityHoldMs + 2_500);
+  t.equal(cluster.serviceDoubt('fra-1'), 'none');
+  t.same(cluster.log.slice(1), [`unreachable ends: fra-1 ${address}`]);
+});
+
+t.test('a trunk port that is shut: no pair, a verdict on its relay alone', async (t) => {
+  const cluster = new Cluster(THREE);
+  cluster.faults = { trunks: ['fra-1'] };
+  cluster.pass(2_500);
+  t.notOk(cluster.view.reach('fra-1', 'nyc-1'));
+  t.notOk(cluster.view.reach('sin-1', 'fra-1'));
+  t.ok(cluster.view.reach('nyc-1', 'sin-1'));
+  t.same(
+    THREE.map((id) => cluster.view.relayDoubt(id)),
+    ['unreachable', 'none', 'none'],
+  );
+  t.same(
+    THREE.map((id) => cluster.serviceDoubt(id)),
+    ['none', 'none', 'none'],
+    'it reports everybody, which says more about it than about them',
+  );
+  t.same(cluster.log.sort(), ['cut off begins: fra-1', 'unreachable begins: fra-1 trunk']);
+  t.equal(cluster.view.countPairsApart(), 2);
+  cluster.faults = {};
+  cluster.pass(2 * LIMITS.reachabilityHoldMs);
+  t.ok(cluster.view.reach('fra-1', 'nyc-1'));
+  t.equal(cluster.view.relayDoubt('fra-1'), 'none');
+});
+
+t.test('two relays: neither can be condemned by the other alone', async (t) => {
+  const cluster = new Cluster(['fra-1', 'nyc-1']);
+  const address = cluster.serviceOf('fra-1');
+  cluster.faults = { services: [address] };
+  cluster.pass(10_000);
+  t.equal(cluster.serviceDoubt('fra-1'), 'suspected');
+  t.equal(cluster.serviceDoubt('nyc-1'), 'none');
+  t.same(cluster.log, [`suspected begins: fra-1 ${address}`]);
+  cluster.faults = { trunks: ['fra-1'] };
+  cluster.pass(20_000);
+  t.notOk(cluster.view.reach('fra-1', 'nyc-1'));
+  t.same(
+    ['fra-1', 'nyc-1'].map((id) => [cluster.view.relayDoubt(id), cluster.serviceDoubt(id)]),
+    [
+      ['none', 'none'],
+      ['none', 'none'],
+    ],
+    'either may be the one that is cut off',
+  );
+  t.ok(cluster.view.isCutOff('fra-1') && cluster.view.isCutOff('nyc-1'));
+});
+
+t.test('relays of one region suspect, and condemn nobody', async (t) => {
+  const cluster = new Cluster(['fra-1', 'fra-2', 'fra-3', 'fra-4']);
+  cluster.faults = { services: [cluster.serviceOf('fra-1')] };
+  cluster.pass(10_000);
+  t.equal(cluster.serviceDoubt('fra-1'), 'suspected');
+  cluster.faults = { trunks: ['fra-2'] };
+  cluster.pass(20_000);
+  t.equal(cluster.view.relayDoubt('fra-2'), 'suspected');
+  t.equal(cluster.serviceDoubt('fra-1'), 'none');
+});
+
+t.test('a relay that lies harms itself alone', async (t) => {
+  const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
+  cluster.faults = { liars: ['fra-1'] };
+  cluster.pass(30_000);
+  for (const id of ['nyc-1', 'sin-1', 'syd-1']) {
+    t.equal(cluster.view.relayDoubt(id), 'none');
+    t.equal(cluster.serviceDoubt(id), 'none');
+  }
+  t.ok(cluster.view.reach('nyc-1', 'sin-1'));
+  t.same(cluster.log, ['cut off begins: fra-1']);
+});
+
+t.test('one checker of several that gets no answer is outvoted', async (t) => {
+  const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
+  cluster.pass(10_000);
+  const address = cluster.serviceOf('fra-1');
+  const lie = () =>
+    cluster.view.report('nyc-1', {
+      trunk: [],
+      service: [{ id: 'fra-1', address, reason: 'no-answer' }],
+    });
+  for (let count = 0; count < 20; count += 1) {
+    lie();
+    cluster.view.sweep(cluster.relays);
+    t.equal(cluster.serviceDoubt('fra-1'), 'none');
+    cluster.clock.advance(500);
+  }
+});
+
+t.test('who hears nothing, or is no checker, is no accuser', async (t) => {
+  const cluster = new Cluster(THREE);
+  const address = cluster.serviceOf('fra-1');
+  const says = (id: string, reason: string) =>
+    cluster.view.report(id, { trunk: [], service: [{ id: 'fra-1', address, reason }] });
+  for (let count = 0; count < 20; count += 1) {
+    says('nyc-1', 'nothing-answers');
+    says('sin-1', 'nothing-answers');
+    says('fra-1', 'no-answer');
+    cluster.clock.advance(500);
+    cluster.view.sweep(cluster.relays);
+  }
+  t.equal(cluster.serviceDoubt('fra-1'), 'none');
+  for (let count = 0; count < 4; count += 1) {
+    says('nyc-1', 'a-reason-of-the-future');
+    says('sin-1', 'no-answer');
+    cluster.clock.advance(500);
+    cluster.view.sweep(cluster.relays);
+  }
+  t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
+});
+
+t.test('verdicts against every relay are told, and end', async (t) => {
+  const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
+  cluster.faults = {
+    services: ['fra-1', 'nyc-1', 'sin-1', 'syd-1'].map((id) => cluster.serviceOf(id)),
+  };
+  cluster.pass(5_000);
+  t.ok(cluster.view.allCondemned);
+  t.ok(cluster.log.includes('all condemned: true'));
+  cluster.faults = {};
+  cluster.pass(10_000);
+  t.notOk(cluster.view.allCondemned);
+  t.equal(cluster.log.at(-1), 'all condemned: false');
+});
+
+t.test('a verdict ends when those who reported are gone, or say no more', async (t) => {
+  for (const way of ['gone', 'silent'] as const) {
+    const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
+    cluster.faults = { trunks: ['fra-1'] };
+    cluster.pass(5_000);
+    t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable');
+    if (way === 'silent') cluster.silent = ['fra-1', 'nyc-1', 'sin-1', 'syd-1'];
+    else {
+      cluster.relays.splice(1);
+      for (const id of ['nyc-1', 'sin-1', 'syd-1']) cluster.view.forget(id);
+      cluster.faults = {};
+    }
+    cluster.pass(LIMITS.reachabilityHoldMs + 3_000);
+    t.equal(cluster.view.relayDoubt('fra-1'), 'none', way);
+    t.ok(cluster.log.includes('unreachable ends: fra-1 trunk'));
+  }
+});
+
+t.test('what comes and goes is held longer each time, and not for ever', async (t) => {
+  const cluster = new Cluster(THREE);
+  const bad = { services: [cluster.serviceOf('fra-1')] };
+  for (let time = 0; time < 6; time += 1) {
+    cluster.faults = bad;
+    cluster.pass(3_000);
+    cluster.faults = {};
+    cluster.pass(9_000);
+  }
+  const begins = cluster.log.filter((line) => line.startsWith('unreachable begins')).length;
+  t.ok(begins <= 3, `told ${begins} times in 72 s`);
+  t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
+  cluster.pass(LIMITS.reachabilityHoldMsMax);
+  t.equal(cluster.serviceDoubt('fra-1'), 'none');
+});
+
+t.test('time in which the directory stood still ends nothing', async (t) => {
+  const cluster = new Cluster(THREE);
+  cluster.faults = { trunks: ['fra-1'], services: [cluster.serviceOf('nyc-1')] };
+  cluster.pass(5_000);
+  const before = cluster.log.length;
+  cluster.clock.advance(60_000);
+  cluster.view.sweep(cluster.relays);
+  t.notOk(cluster.view.reach('fra-1', 'nyc-1'));
+  t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable');
+  t.equal(cluster.log.length, before);
+});
