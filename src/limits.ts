@@ -111,6 +111,10 @@ export const LIMITS = {
   reservedRefreshMs: 12_000,
   /** A peer that heard nothing from its relay for this long asks it with a Refresh. */
   relaySilenceMs: 30_000,
+  /** A relay that leaves an Allocate without any answer for so long is not there. */
+  peerOpenMs: 3_000,
+  peerOpenMsMin: 500,
+  peerOpenMsMax: 60_000,
   /** With traffic, a peer that heard nothing from its relay for this long asks it … */
   relayQuietMs: 2_000,
   /** … and closes the connection when traffic, or a question, had no answer for this long. */

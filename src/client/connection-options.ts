@@ -11,6 +11,8 @@ export type MessageFault = AnswerFault | 'unexpected-message' | 'unauthenticated
 export interface ConnectionOptions {
   readonly grant: ConnectionGrant;
   readonly integrity: IntegrityPreference;
+  /** How long the relay may leave an Allocate without any answer, milliseconds. */
+  readonly openTimeoutMs: number;
   /** LIFETIME to ask for, seconds. */
   readonly lifetimeSeconds: number;
   readonly scheduler: Scheduler;

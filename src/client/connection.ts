@@ -7,15 +7,15 @@ import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
-import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionOptions, MessageFault } from './connection-options.js';
 import { type ConnectionState, checkTransition } from './connection-state.js';
-import { LegRequests } from './leg-requests.js';
+import { keepalive, LegRequests } from './leg-requests.js';
 import {
   closedByRelay,
   closedHere,
   legUnknown,
   notConnected,
+  relaysUnreachable,
   relayUnresponsive,
   unusable,
 } from './rejection.js';
@@ -55,7 +55,7 @@ export class Connection {
       random,
       transmit: (bytes) => this.#transmit(bytes),
     });
-    this.#legRequests = new LegRequests(grant, options.lifetimeSeconds);
+    this.#legRequests = new LegRequests(grant, options);
     this.#upkeep = new Upkeep({
       scheduler,
       random,
@@ -78,7 +78,7 @@ export class Connection {
     });
   }
 
-  get state(): ConnectionState {
+  get state() {
     return this.#state;
   }
 
@@ -136,13 +136,15 @@ export class Connection {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `connect() while ${this.#state}`);
     }
     this.#enter('connecting');
+    const startedAtMs = this.#options.scheduler.monotonic();
     this.#upkeep.suspendRefresh();
     try {
       const request = this.#legRequests.connect(peerAddress);
       const answer = await this.#requests.request(request, signal);
       this.#established(answer);
     } catch (error) {
-      throw this.#connectFailed(error as TurnpikeError, peerAddress);
+      const tookMs = this.#options.scheduler.monotonic() - startedAtMs;
+      throw this.#connectFailed(error as TurnpikeError, peerAddress, tookMs);
     }
   }
 
@@ -241,7 +243,11 @@ export class Connection {
     this.#refreshed(answer);
   }
 
-  #connectFailed(error: TurnpikeError, peerAddress: TransportAddress): TurnpikeError {
+  #connectFailed(
+    error: TurnpikeError,
+    peerAddress: TransportAddress,
+    tookMs: number,
+  ): TurnpikeError {
     if (this.#state !== 'connecting') return error;
     const silent =
       isTurnpikeError(error, 'ERR_TURNPIKE_RELAY_UNREACHABLE') && error.errno === undefined;
@@ -256,8 +262,11 @@ export class Connection {
     }
     this.#enter('allocated');
     this.#scheduleRefresh(undefined);
-    if (!silent) return error;
-    return notConnected(peerAddress, error);
+    const isEarly = tookMs < LIMITS.connectMs / 3;
+    if (isEarly && error.stunCode === ErrorCode.ConnectionTimeoutOrFailure) {
+      return relaysUnreachable(error);
+    }
+    return silent ? notConnected(peerAddress, error) : error;
   }
 
   #receiveClosed(message: StunMessage): MessageFault | undefined {
@@ -377,10 +386,8 @@ export class Connection {
     this.#state = next;
   }
 
-  /** An indication has no answer and needs no integrity (PROTOCOL.md section 2). */
   #sendKeepalive(): void {
-    const transactionId = this.#options.random(12);
-    this.#transmit(new MessageWriter('indication', Method.Binding, transactionId).finish());
+    this.#transmit(keepalive(this.#options.random(12)));
   }
 
   #transmit(bytes: Uint8Array): void {

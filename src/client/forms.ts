@@ -7,7 +7,7 @@ import type { DirectoryAccess } from './directory-problem.js';
 import { GrantShape, parseGrant } from './grant.js';
 import type { JoinOptions, MeetOptions } from './join.js';
 import type { PeerOptions } from './peer-options.js';
-import type { RendezvousOptions } from './rendezvous.js';
+import type { NextOptions, RendezvousOptions } from './rendezvous.js';
 
 /** The forms of `DirectoryAccess`. */
 export const ACCESS_FORMS = {
@@ -60,6 +60,12 @@ const OPENING_FORMS = {
     choices: ['auto', 'sha256', 'sha1'],
     default: 'auto',
   },
+  openTimeoutMs: {
+    kind: 'integer',
+    minimum: LIMITS.peerOpenMsMin,
+    maximum: LIMITS.peerOpenMsMax,
+    default: LIMITS.peerOpenMs,
+  },
   lifetimeSeconds: {
     kind: 'integer',
     minimum: 1,
@@ -95,6 +101,7 @@ export const PEER_FORMS = {
 /** The forms of `MeetOptions`. */
 export const MEET_FORMS = {
   ...OPENING_FORMS,
+  avoid: HINTS_FORMS.avoid,
   onProgress: { kind: 'function' },
 } as const satisfies Record<keyof MeetOptions, OptionForm>;
 
@@ -109,8 +116,15 @@ export const RENDEZVOUS_FORMS = {
   random: FORMS.random,
 } as const satisfies Record<keyof RendezvousOptions, OptionForm>;
 
+/** The forms of `NextOptions`. */
+export const NEXT_FORMS = {
+  signal: FORMS.signal,
+  avoid: HINTS_FORMS.avoid,
+} as const satisfies Record<keyof NextOptions, OptionForm>;
+
 /** The forms of `JoinOptions`. */
 export const JOIN_FORMS = {
+  region: FORMS.name,
   ...RENDEZVOUS_FORMS,
   ...MEET_FORMS,
 } as const satisfies Record<keyof JoinOptions, OptionForm>;

@@ -1,6 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { optionsOf } from '../options/check.js';
+import { Detours } from './detours.js';
 import { MEET_FORMS, RENDEZVOUS_FORMS } from './forms.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
@@ -20,18 +21,23 @@ export type JoinProgress =
 
 /** How to open the Peer; `signal` ends the whole of it. */
 export interface MeetOptions extends Omit<PeerOptions, 'grant'> {
+  /** Ids of relays not to be given while another can serve; those that do not answer are added. */
+  readonly avoid?: readonly string[] | undefined;
   readonly onProgress?: ((progress: JoinProgress) => void) | undefined;
 }
 
 /** A room and how to open the Peer. */
-export interface JoinOptions extends RendezvousOptions, MeetOptions {}
+export interface JoinOptions extends RendezvousOptions, MeetOptions {
+  /** The region that this peer's relay should be in; short for `hints.region`. */
+  readonly region?: string | undefined;
+}
 
 /** `Peer.open`, handed in so that this file does not import the class that offers it. */
 type OpenPeer = (options: PeerOptions) => Promise<Peer>;
 
 /** Enters a room for one connection; see `Peer.join`. */
 export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Peer> {
-  const rendezvous = await Rendezvous.open(optionsOf<RendezvousOptions>(RENDEZVOUS_FORMS, options));
+  const rendezvous = await Rendezvous.open(roomOptions(options));
   try {
     const peer = await meet(rendezvous, optionsOf<MeetOptions>(MEET_FORMS, options), open);
     peer.once('close', () => rendezvous.close());
@@ -42,7 +48,18 @@ export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Pe
   }
 }
 
-/** Takes the next connection of a rendezvous until it is established; see `Peer.meet`. */
+/** The part of `Peer.join`'s options that is the rendezvous's. */
+export function roomOptions(options: JoinOptions): RendezvousOptions {
+  const room = optionsOf<RendezvousOptions>(RENDEZVOUS_FORMS, options);
+  return options.region === undefined
+    ? room
+    : { ...room, hints: { ...room.hints, region: options.region } };
+}
+
+/**
+ * Takes the next connection of a rendezvous until it is established; see `Peer.meet`. Where a relay
+ * does not serve, it asks for another pair.
+ */
 export async function meet(
   rendezvous: Rendezvous,
   options: MeetOptions,
@@ -54,15 +71,25 @@ export async function meet(
   rendezvous.on('waiting', onWaiting);
   rendezvous.on('retrying', onRetrying);
   try {
+    const detours = new Detours(options.avoid ?? rendezvous.hints.avoid);
     for (;;) {
-      const introduction = await rendezvous.next({ signal });
-      onProgress({ step: 'directory-answer', grant: introduction.grant });
+      const introduction = await rendezvous.next({ signal, avoid: detours.ids });
+      const { grant, over } = introduction;
+      onProgress({ step: 'directory-answer', grant });
       try {
+        const repeated = detours.repeated(grant);
+        if (repeated !== undefined) throw repeated;
         return await establish(introduction, options, open);
       } catch (error) {
+        if (signal?.aborted) throw error;
         // The other side left or began anew: only a failure of our own ends it for the caller.
-        if (!introduction.over.aborted || signal?.aborted) throw error;
-        onRetrying(introduction.over.reason);
+        if (over.aborted) {
+          onRetrying(over.reason);
+          continue;
+        }
+        const final = detours.after(grant, error);
+        if (final !== undefined) throw final;
+        onRetrying(error as TurnpikeError);
       }
     }
   } finally {
@@ -77,7 +104,7 @@ async function establish(
   open: OpenPeer,
 ): Promise<Peer> {
   const { grant, over } = introduction;
-  const { onProgress = () => {}, ...opening } = options;
+  const { onProgress = () => {}, avoid: _, ...opening } = options;
   const signal = either(options.signal, over);
   const peer = await open({ ...opening, grant, signal });
   const lost = new AbortController();

@@ -2,23 +2,39 @@ import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { Method } from '../stun/methods.js';
-import type { MessageWriter } from '../stun/writer.js';
+import { MessageWriter } from '../stun/writer.js';
+import type { ConnectionOptions } from './connection-options.js';
 import type { ConnectionGrant } from './grant.js';
 import type { RequestOptions } from './requests.js';
-import { closeWaitsMs, connectWaitsMs, standardWaitsMs, verifyWaitsMs } from './retransmission.js';
+import {
+  allocateWaitsMs,
+  closeWaitsMs,
+  connectWaitsMs,
+  standardWaitsMs,
+  verifyWaitsMs,
+} from './retransmission.js';
 
 /** IANA's number of UDP, the only REQUESTED-TRANSPORT of PROTOCOL.md. */
 const UDP = 17;
+
+/** An indication has no answer and needs no integrity (PROTOCOL.md section 2). */
+export function keepalive(transactionId: Uint8Array): Uint8Array {
+  return new MessageWriter('indication', Method.Binding, transactionId).finish();
+}
 
 /** The requests of PROTOCOL.md section 2 for one grant: what is in them and how they repeat. */
 export class LegRequests {
   readonly #grant: ConnectionGrant;
   readonly #lifetimeSeconds: number;
+  readonly #openTimeoutMs: number;
 
-  /** @param lifetimeSeconds - LIFETIME to ask for */
-  constructor(grant: ConnectionGrant, lifetimeSeconds: number) {
+  constructor(
+    grant: ConnectionGrant,
+    options: Pick<ConnectionOptions, 'lifetimeSeconds' | 'openTimeoutMs'>,
+  ) {
     this.#grant = grant;
-    this.#lifetimeSeconds = lifetimeSeconds;
+    this.#lifetimeSeconds = options.lifetimeSeconds;
+    this.#openTimeoutMs = options.openTimeoutMs;
   }
 
   allocate(): RequestOptions {
@@ -33,7 +49,7 @@ export class LegRequests {
           .address(AttributeType.XorPeerRelayAddress, peerRelay)
           .u32(AttributeType.Lifetime, this.#lifetimeSeconds)
           .u32(AttributeType.Liveness, LIMITS.livenessMs / 1_000),
-      waitsMs: standardWaitsMs,
+      waitsMs: () => allocateWaitsMs(this.#openTimeoutMs),
       timed: true,
     };
   }

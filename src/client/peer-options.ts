@@ -16,6 +16,12 @@ export interface PeerOptions {
   readonly bind?: AddressInput | undefined;
   /** Integrity to insist on; default `auto`, which is SHA-256 where the relay offers it. */
   readonly integrity?: IntegrityPreference | undefined;
+  /**
+   * How long `Peer.open` waits for any answer of the relay, milliseconds; default 3,000, 500 to
+   * 60,000. The request is repeated meanwhile, so a lossy way of long delay needs no more than the
+   * longest round trip.
+   */
+  readonly openTimeoutMs?: number | undefined;
   /** LIFETIME to ask the relay for, seconds; default 600, 1 to 3,600. */
   readonly lifetimeSeconds?: number | undefined;
   /** Messages held for async iteration, 1 to 1,048,576; default 1,024. */

@@ -74,6 +74,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     this.#connection = new Connection({
       grant: options.grant,
       integrity: options.integrity,
+      openTimeoutMs: options.openTimeoutMs,
       lifetimeSeconds: options.lifetimeSeconds,
       scheduler: options.scheduler ?? systemScheduler,
       random: options.random ?? randomBytes,

@@ -2,6 +2,7 @@ import { formatAddress, type TransportAddress } from '../address.js';
 import { TurnpikeError, type TurnpikeErrorReason } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { reasonPhrase } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
 import type { AddressLoss } from './relay-path.js';
@@ -63,8 +64,31 @@ export function rejection(
   const hint = alternate === undefined ? '' : `; it names ${formatAddress(alternate)} instead`;
   return new TurnpikeError(
     'ERR_TURNPIKE_REJECTED',
-    `${method} rejected with ${code}: ${meaningOf(code, reason)}${hint}`,
+    `${method} rejected with ${code}: ${meaningOf(code, reason)}${quoted(code, reason)}${hint}`,
     { stunCode: code, address: formatAddress(grant.relay) },
+  );
+}
+
+/** What the relay says itself, where that is more than the RFC's phrase. */
+function quoted(code: number, words: string): string {
+  return words === '' || words === reasonPhrase(code) ? '' : ` (the relay says: ${words})`;
+}
+
+/**
+ * The error for a Connect that was refused with 447 long before the other peer had had its time: so
+ * it is the relays that cannot be connected.
+ */
+export function relaysUnreachable(refusal: TurnpikeError): TurnpikeError {
+  const { message, stunCode, address } = refusal;
+  return new TurnpikeError(
+    'ERR_TURNPIKE_REJECTED',
+    `the two relays do not reach each other: ${message}`,
+    {
+      reason: 'relays-unreachable',
+      cause: refusal,
+      ...(stunCode === undefined ? {} : { stunCode }),
+      ...(address === undefined ? {} : { address }),
+    },
   );
 }
 

@@ -1,24 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import { type TransportAddress, transportAddress } from '../address.js';
+import { type AddressFamily, type TransportAddress, transportAddress } from '../address.js';
 import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import type { RandomBytes } from '../units.js';
-import type { CallOptions, PeerHints } from './directory-client.js';
+import type { PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
-import { CALL_FORMS, RENDEZVOUS_FORMS } from './forms.js';
+import { NEXT_FORMS, RENDEZVOUS_FORMS } from './forms.js';
 import { parseGrant } from './grant.js';
 import { Introduction } from './introduction.js';
 import { aborted } from './rejection.js';
 import { RendezvousSocket } from './rendezvous-socket.js';
 import { pause, type Scheduler, systemScheduler } from './scheduler.js';
+import { isOnThisHost, usableFamilies } from './usable-families.js';
 
 export interface RendezvousOptions extends DirectoryAccess {
   /** 1 to 128 characters; peers of one tenant that name the same room meet. */
   readonly room: string;
-  /** What the directory may know of this peer when it chooses its relay. */
+  /**
+   * What the directory may know of this peer when it chooses its relay. Where neither `family` nor
+   * `families` is given, `families` is what this host has routes in, unless the directory is on
+   * this very host.
+   */
   readonly hints?: PeerHints | undefined;
   /** Ends `Rendezvous.open`; afterwards it has no effect. */
   readonly signal?: AbortSignal | undefined;
@@ -38,6 +43,13 @@ interface RendezvousEvents {
 
 /** What ends `next` when the socket is lost: nothing, so that it opens another. */
 type Arrival = Introduction | undefined;
+
+/** What `Rendezvous.next` asks for. */
+export interface NextOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Ids of relays not to be given while another can serve; at most 8, in place of those before. */
+  readonly avoid?: readonly string[] | undefined;
+}
 
 /** Closes after which opening a new socket is right (docs/rendezvous.md, Errors). */
 const REOPENED: ReadonlySet<string> = new Set(['shutting-down', 'room-expired']);
@@ -61,6 +73,12 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   #unclaimed: Introduction | undefined;
   #waiter: { resolve: (arrival: Arrival) => void; reject: (error: Error) => void } | undefined;
   #failed: TurnpikeError | undefined;
+  /** Hints that a directory of version 0.1.0 refuses a join for. */
+  #families: readonly AddressFamily[] = [];
+  #avoid: readonly string[] = [];
+  #joined: { readonly avoid: readonly string[]; readonly isPlain: boolean } | undefined;
+  /** The directory refuses them. */
+  #isPlain = false;
 
   private constructor(options: RendezvousOptions) {
     super();
@@ -101,9 +119,11 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
    * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS when the directory ended
    *   it (room full, replaced, …) or it was closed; ERR_TURNPIKE_DIRECTORY
    */
-  async next(options: CallOptions = {}): Promise<Introduction> {
+  async next(options: NextOptions = {}): Promise<Introduction> {
     const call = 'Rendezvous#next';
-    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
+    const checked = checkOptions<NextOptions, typeof NEXT_FORMS>(call, NEXT_FORMS, options);
+    const { signal } = checked;
+    this.#avoid = checked.avoid ?? this.#options.hints?.avoid ?? [];
     if (this.#waiter !== undefined) {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'next() is under way already');
     }
@@ -122,12 +142,18 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     }
   }
 
+  /** As given. */
+  get hints(): PeerHints {
+    return this.#options.hints ?? {};
+  }
+
   /** Leaves the room. Established connections live on. Idempotent. */
   close(): void {
     this.#fail(new TurnpikeError('ERR_TURNPIKE_RENDEZVOUS', 'the rendezvous was closed'));
   }
 
   async #open(signal: AbortSignal | undefined): Promise<void> {
+    this.#families = await this.#measureFamilies();
     const socket = await RendezvousSocket.open({
       access: this.#options,
       scheduler: this.#scheduler,
@@ -160,16 +186,38 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     }
   }
 
+  async #measureFamilies(): Promise<readonly AddressFamily[]> {
+    const { hints, directoryUrl } = this.#options;
+    const isKnown = hints?.family !== undefined || hints?.families !== undefined;
+    return isKnown || isOnThisHost(directoryUrl) ? [] : usableFamilies();
+  }
+
+  /** Joins, unless the directory counts this peer as waiting, with the same relays to avoid. */
   #join(): void {
-    if (this.#ready || this.#socket === undefined) return;
+    const isCounted = this.#ready && this.#joined?.avoid.join() === this.#avoid.join();
+    if (isCounted || this.#socket === undefined) return;
     this.#ready = true;
-    const { room, hints } = this.#options;
+    this.#joined = { avoid: this.#avoid, isPlain: this.#isPlain };
+    const { room } = this.#options;
+    const peer = this.#hints();
+    const isSaying = Object.values(peer).some((value) => value !== undefined);
     this.#socket.send({
       type: 'join',
       room,
       member: this.#member,
-      ...(hints === undefined ? {} : { peer: hints }),
+      ...(isSaying ? { peer } : {}),
     });
+  }
+
+  #hints(): PeerHints {
+    const { families, avoid: _, ...plain } = this.#options.hints ?? {};
+    if (this.#isPlain) return plain;
+    const measured = this.#families.length > 0 ? this.#families : undefined;
+    return {
+      ...plain,
+      families: families ?? measured,
+      avoid: this.#avoid.length > 0 ? this.#avoid : undefined,
+    };
   }
 
   #arrival(signal: AbortSignal | undefined): Promise<Arrival> {
@@ -250,8 +298,17 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
       typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {},
     );
     this.#options.logger?.debug({ err: error }, 'rendezvous');
-    if (code === 'no-relay' || REOPENED.has(String(code))) this.emit('retrying', error);
+    if (code === 'bad-message' && this.#couldBePlainer()) {
+      // A directory of version 0.1.0 knows no `families` and `avoid`: without them from now on.
+      this.#isPlain = true;
+    } else if (code === 'no-relay' || REOPENED.has(String(code))) this.emit('retrying', error);
     else this.#fail(error);
+  }
+
+  #couldBePlainer(): boolean {
+    const { families = this.#families } = this.#options.hints ?? {};
+    const isSaying = families.length > 0 || (this.#joined?.avoid.length ?? 0) > 0;
+    return this.#joined?.isPlain === false && isSaying;
   }
 
   #socketLost(socket: RendezvousSocket): void {

@@ -283,8 +283,8 @@ class Exchange {
     const hint = seen === '' ? '' : `; answers that could not be trusted were ignored: ${seen}`;
     return new TurnpikeError(
       'ERR_TURNPIKE_RELAY_UNREACHABLE',
-      `relay ${relay} did not answer ${this.#request.name}${hint}`,
-      { address: relay },
+      `relay ${relay} did not answer ${this.#request.name} over UDP${hint}`,
+      { reason: 'relay-unresponsive', address: relay },
     );
   }
 }

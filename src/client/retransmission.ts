@@ -13,6 +13,24 @@ export function standardWaitsMs(rtoMs: number): number[] {
 }
 
 /**
+ * The waits of an Allocate: so that a relay which is not there is given up in seconds, and another
+ * asked for. Repeated after 250 ms, then at most 500 ms apart; where three of ten packets are lost,
+ * each way, one in a hundred such attempts fails in 3 s.
+ * @param totalMs - from the first transmission to the end
+ * @returns as `standardWaitsMs`
+ */
+export function allocateWaitsMs(totalMs: number): number[] {
+  const waitsMs: number[] = [];
+  let leftMs = totalMs;
+  for (let waitMs = 250; leftMs > 2 * waitMs; waitMs = 500) {
+    waitsMs.push(waitMs);
+    leftMs -= waitMs;
+  }
+  waitsMs.push(leftMs);
+  return waitsMs;
+}
+
+/**
  * The waits of a Connect, whose answer comes only when the other peer has connected too: sent
  * again at most 1 s apart until 30 s after the first (PROTOCOL.md section 2), then a little longer
  * for the relay's own 447.

@@ -4,6 +4,7 @@ import { type JoinProgress, Peer, Rendezvous } from '../../src/client/index.js';
 import { Method } from '../../src/stun/methods.js';
 import { FakeRelay } from './support/fake-relay.js';
 import { type FakeMember, fakeRendezvous } from './support/fake-rendezvous.js';
+import { FakeScheduler } from './support/fake-scheduler.js';
 import { API_KEY } from './support/http-server.js';
 import { rejectionOf, until } from './support/until.js';
 
@@ -96,13 +97,27 @@ t.test('when the other side begins anew on the way, so do we', async (t) => {
   await (await coming).close();
 });
 
+t.test('a relay that drains on the way is avoided', async (t) => {
+  const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
+  const coming = Peer.meet(rendezvous);
+  introduce();
+  await until('our address was sent', () => member.of('address').length === 1);
+  relay.send(relay.closed(300));
+  await until('joined again', () => member.of('join').length === 2);
+  t.match(member.of('join')[1], { peer: { avoid: ['fra-1'] } });
+  const { grant } = relay;
+  member.send({ type: 'connection', ...grant, relay: { ...grant.relay, id: 'nyc-1' } });
+  sendPeerAddress();
+  await (await coming).close();
+});
+
 t.test('a relay that closes the leg on the way ends the meeting', async (t) => {
   const { relay, rendezvous, member, introduce } = await meeting(t);
   const coming = rejectionOf(Peer.meet(rendezvous));
   introduce();
   await until('our address was sent', () => member.of('address').length === 1);
-  relay.send(relay.closed(300));
-  t.match(await coming, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 300 });
+  relay.send(relay.closed(437));
+  t.match(await coming, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
 });
 
 t.test('a relay that refuses ends the meeting and the leg is given back', async (t) => {
@@ -110,12 +125,12 @@ t.test('a relay that refuses ends the meeting and the leg is given back', async 
   const coming = rejectionOf(Peer.meet(rendezvous));
   relay.handler = (received) => {
     if (received.message.method !== Method.Connect) return false;
-    relay.send(relay.error(received, 447));
+    relay.send(relay.error(received, 403));
     return true;
   };
   introduce();
   sendPeerAddress();
-  t.match(await coming, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 447 });
+  t.match(await coming, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
   t.equal((await relay.nth(Method.Refresh, 0)).message.lifetimeSeconds(), 0);
 });
 
@@ -142,4 +157,109 @@ t.test('an established connection outlives the rendezvous', async (t) => {
   const closed = once(peer, 'close');
   relay.send(relay.closed(437));
   t.match(await closed, [{ code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 }]);
+});
+
+/** A relay's address at which nothing answers and nothing refuses. */
+async function silentRelay(t: Test): Promise<FakeRelay> {
+  const relay = await FakeRelay.open();
+  relay.drop = Number.POSITIVE_INFINITY;
+  t.teardown(() => relay.close());
+  return relay;
+}
+
+/** What a meeting asks for while the directory gives one silent relay after the other. */
+async function offeredSilence(t: Test, ids: readonly string[]) {
+  const scheduler = new FakeScheduler();
+  const silent = await silentRelay(t);
+  const fake = await fakeRendezvous(t);
+  const rendezvous = await Rendezvous.open({ directoryUrl: fake.url, apiKey: API_KEY, room: 'r' });
+  t.teardown(() => rendezvous.close());
+  await until('it joined', () => (fake.members[0]?.messages.length ?? 0) > 0);
+  const member = fake.members[0] as FakeMember;
+  const coming = rejectionOf(Peer.meet(rendezvous, { scheduler }));
+  for (const [index, id] of ids.entries()) {
+    const grant = silent.grant;
+    member.send({ type: 'connection', ...grant, relay: { ...grant.relay, id } });
+    if (ids.indexOf(id) < index) break;
+    await silent.nth(Method.Allocate, silent.count(Method.Allocate));
+    scheduler.advance(3_000);
+    if (index < 8) await until('asked again', () => member.of('join').length === index + 2);
+  }
+  const avoided = member.of('join').map(({ peer }) => (peer as { avoid?: string[] })?.avoid ?? []);
+  return { error: await coming, avoided, scheduler };
+}
+
+t.test(
+  'where its relay is silent, a peer asks for others, and says when there are none',
+  async (t) => {
+    const { error, avoided, scheduler } = await offeredSilence(t, ['fra-1', 'nyc-1', 'fra-1']);
+    t.strictSame(avoided, [[], ['fra-1'], ['fra-1', 'nyc-1']]);
+    t.match(error, {
+      code: 'ERR_TURNPIKE_RELAY_UNREACHABLE',
+      reason: 'relay-unresponsive',
+      message: /none of the relays .* \(fra-1, nyc-1\): a firewall here seems to block UDP/,
+    });
+    t.equal(scheduler.armed, 0);
+  },
+);
+
+t.test('an only relay that is silent is named as such', async (t) => {
+  const { error } = await offeredSilence(t, ['fra-1', 'fra-1']);
+  t.match(error, { message: /relay fra-1 does not answer over UDP at .* no other/ });
+});
+
+t.test('the list of silent relays is bounded', async (t) => {
+  const ids = Array.from({ length: 9 }, (_, index) => `relay-${index}`);
+  const { error, avoided } = await offeredSilence(t, ids);
+  t.equal(avoided.length, 9);
+  t.equal(avoided.at(-1)?.length, 8);
+  t.match(error, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', message: /relay-8/ });
+});
+
+t.test('relays that do not reach each other are left by one side at a time', async (t) => {
+  for (const role of [0, 1] as const) {
+    const { relay, rendezvous, member, sendPeerAddress } = await meeting(t);
+    const coming = Peer.meet(rendezvous);
+    let refusals = 3;
+    relay.handler = (received) => {
+      if (received.message.method !== Method.Connect || refusals === 0) return false;
+      refusals -= 1;
+      relay.send(relay.error(received, 447));
+      return true;
+    };
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      const { grant } = relay;
+      const id = `relay-${attempt}`;
+      member.send({ type: 'connection', ...grant, role, relay: { ...grant.relay, id } });
+      sendPeerAddress();
+      if (attempt < 3) await until('again', () => member.of('join').length === attempt + 2);
+    }
+    await (await coming).close();
+    const last = member.of('join').at(-1) as { peer: { avoid: string[] } };
+    t.strictSame(last.peer.avoid, role === 0 ? ['relay-1'] : ['relay-0', 'relay-2']);
+  }
+});
+
+t.test('a directory of version 0.1.0 is asked without what it does not know', async (t) => {
+  const relay = await FakeRelay.open();
+  t.teardown(() => relay.close());
+  const fake = await fakeRendezvous(t);
+  const hints = { region: 'fra', families: [4] } as const;
+  const rendezvous = await Rendezvous.open({
+    directoryUrl: fake.url,
+    apiKey: API_KEY,
+    room: 'r',
+    hints,
+  });
+  t.teardown(() => rendezvous.close());
+  await until('it joined', () => (fake.members[0]?.messages.length ?? 0) > 0);
+  const [first] = fake.members as [FakeMember];
+  t.match(first.of('join')[0], { peer: { region: 'fra', families: [4] } });
+  const coming = rejectionOf(Peer.meet(rendezvous));
+  first.refuse('bad-message', '/peer: unknown member');
+  await until('it joined again', () => (fake.members[1]?.of('join').length ?? 0) > 0);
+  const second = fake.members[1] as FakeMember;
+  t.strictSame(second.of('join')[0]?.peer, { region: 'fra' });
+  second.refuse('bad-message', 'something else');
+  t.match(await coming, { code: 'ERR_TURNPIKE_RENDEZVOUS', message: /something else/ });
 });

@@ -6,7 +6,7 @@ import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import { CONNECTION_ID, NONCE_PLAIN } from './support/fake-relay.js';
 import { scene } from './support/scene.js';
-import { rejectionOf } from './support/until.js';
+import { rejectionOf, until } from './support/until.js';
 
 t.test('Allocate says what PROTOCOL.md section 2 wants', async (t) => {
   const { relay, open } = await scene(t);
@@ -67,17 +67,17 @@ t.test('IPv6 relays are reached from IPv6 sockets', async (t) => {
   t.equal(peer.mappedAddress.address, '::1');
 });
 
-t.test('lost requests are sent again after 500 ms, then 1 s', async (t) => {
+t.test('lost requests are sent again after 250 ms, then 500 ms', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   relay.drop = 2;
   const opening = open();
   const first = await relay.nth(Method.Allocate, 0);
-  scheduler.advance(499);
+  scheduler.advance(249);
   t.equal(relay.count(Method.Allocate), 1);
   scheduler.advance(1);
   const second = await relay.nth(Method.Allocate, 1);
   t.same(second.message.bytes, first.message.bytes, 'byte for byte the same');
-  scheduler.advance(1_000);
+  scheduler.advance(500);
   await opening;
   t.equal(relay.count(Method.Allocate), 4, 'three tries of one transaction, then the signed one');
 });
@@ -98,17 +98,53 @@ t.test('a lost answer is asked for again with the same transaction', async (t) =
   t.same(again.message.transactionId, signed.message.transactionId);
 });
 
-t.test('a silent relay is unreachable after 7 requests and 39.5 s', async (t) => {
+t.test('a silent relay is unreachable after 3 s, or as long as was asked for', async (t) => {
+  for (const [options, ms, requests] of [
+    [{}, 3_000, 6],
+    [{ openTimeoutMs: 500 }, 500, 1],
+    [{ openTimeoutMs: 20_000 }, 20_000, 40],
+  ] as const) {
+    const { relay, open, scheduler } = await scene(t);
+    relay.drop = Number.POSITIVE_INFINITY;
+    const opening = rejectionOf(open(options));
+    await relay.nth(Method.Allocate, 0);
+    scheduler.advance(ms - 1);
+    t.not(scheduler.armed, 0);
+    scheduler.advance(1);
+    t.match(await opening, {
+      code: 'ERR_TURNPIKE_RELAY_UNREACHABLE',
+      reason: 'relay-unresponsive',
+      message: /did not answer Allocate over UDP/,
+    });
+    await relay.nth(Method.Allocate, requests - 1);
+    t.equal(scheduler.armed, 0, 'no timer is left');
+  }
+});
+
+t.test('a round trip of nearly 3 s is long enough, challenge and all', async (t) => {
   const { relay, open, scheduler } = await scene(t);
-  relay.drop = Number.POSITIVE_INFINITY;
-  const opening = rejectionOf(open());
+  const held: Uint8Array[] = [];
+  relay.handler = (received) => {
+    const isFirst = held.length === 0;
+    const answer = isFirst ? relay.challenge(received) : relay.success(received);
+    held.push(answer);
+    return true;
+  };
+  const opening = open();
   await relay.nth(Method.Allocate, 0);
-  scheduler.advance(39_499);
-  t.not(scheduler.armed, 0);
-  scheduler.advance(1);
-  t.match(await opening, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE' });
-  await relay.nth(Method.Allocate, 6);
-  t.equal(scheduler.armed, 0, 'no timer is left');
+  scheduler.advance(2_900);
+  relay.send(held[0] as Uint8Array);
+  await until('it signed', () => relay.count(Method.Allocate) > 6);
+  scheduler.advance(2_900);
+  relay.send(held.at(-1) as Uint8Array);
+  t.equal((await opening).state, 'allocated');
+});
+
+t.test('a time to open of no sense is refused', async (t) => {
+  const { open } = await scene(t);
+  for (const openTimeoutMs of [0, 499, 60_001, Number.NaN]) {
+    t.match(await rejectionOf(open({ openTimeoutMs })), { code: 'ERR_TURNPIKE_CONFIG' });
+  }
 });
 
 t.test('a relay that is not there is unreachable as soon as the network says so', async (t) => {

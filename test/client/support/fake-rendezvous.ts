@@ -29,6 +29,12 @@ export class FakeMember {
     this.#socket.ping();
   }
 
+  /** As a directory that refuses a message: an error, then a close. */
+  refuse(code: string, message: string): void {
+    this.send({ type: 'error', code, message });
+    this.#socket.close(1008, code);
+  }
+
   /** As a directory that dies. */
   drop(): void {
     this.#socket.terminate();
