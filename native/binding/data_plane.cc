@@ -81,6 +81,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("xdpMode", &Plane::XdpMode),
                       Plane::InstanceMethod("xdpReason", &Plane::XdpReason),
                       Plane::InstanceMethod("xdpAttached", &Plane::XdpAttached),
+                      Plane::InstanceMethod("xdpFindings", &Plane::XdpFindings),
                       Plane::InstanceMethod("close", &Plane::Close)});
 }
 
@@ -130,6 +131,7 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   XdpOptions xdp;
   xdp.interfaces = options.xdp_interfaces;
   xdp.generic_allowed = options.xdp_generic;
+  xdp.strict = options.xdp_strict;
   xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.trunk_peers_max};
   xdp.addresses = XdpAddresses{pool_.addresses(Side::kClient), pool_.addresses(Side::kTrunk),
                                pool_.lane_ports()};
@@ -347,6 +349,21 @@ Napi::Value DataPlaneObject::XdpAttached(const Napi::CallbackInfo& info) {
     attached.Set(i, Napi::String::New(info.Env(), names[i]));
   }
   return attached;
+}
+
+Napi::Value DataPlaneObject::XdpFindings(const Napi::CallbackInfo& info) {
+  const std::vector<XdpPlane::HostFinding> findings = xdp_.HostFindings();
+  Napi::Array array = Napi::Array::New(info.Env(), findings.size());
+  for (uint32_t i = 0; i < findings.size(); ++i) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("kind", LabelOf(findings[i].finding.kind));
+    object.Set("what", findings[i].finding.what);
+    object.Set("sockets", findings[i].finding.sockets);
+    object.Set("device", findings[i].finding.device);
+    object.Set("leavesOut", findings[i].leaves_out);
+    array.Set(i, object);
+  }
+  return array;
 }
 
 Napi::Value DataPlaneObject::Close(const Napi::CallbackInfo& info) {

@@ -62,7 +62,8 @@ bool ReadCpus(const Napi::Object& options, std::vector<uint32_t>* cpus) {
 bool ReadXdp(const Napi::Object& object, OpenOptions* options) {
   const Napi::Value interfaces = object.Get("xdpInterfaces");
   const Napi::Value generic = object.Get("xdpGeneric");
-  if (!interfaces.IsArray() || !generic.IsBoolean()) return false;
+  const Napi::Value strict = object.Get("xdpStrict");
+  if (!interfaces.IsArray() || !generic.IsBoolean() || !strict.IsBoolean()) return false;
   const Napi::Array list = interfaces.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::Value name = list.Get(i);
@@ -70,6 +71,7 @@ bool ReadXdp(const Napi::Object& object, OpenOptions* options) {
     options->xdp_interfaces.push_back(name.As<Napi::String>().Utf8Value());
   }
   options->xdp_generic = generic.As<Napi::Boolean>().Value();
+  options->xdp_strict = strict.As<Napi::Boolean>().Value();
   return true;
 }
 

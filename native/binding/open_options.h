@@ -12,6 +12,7 @@ struct OpenOptions {
   // Devices of the fast path; none: without one.
   std::vector<std::string> xdp_interfaces;
   bool xdp_generic = false;
+  bool xdp_strict = false;
   // Memory shared with JavaScript and the objects that keep it.
   const uint8_t* scratch = nullptr;
   Napi::Object scratch_memory;

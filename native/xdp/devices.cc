@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace turnpike {
@@ -31,19 +32,24 @@ bool ReadDevice(const std::string& name, Device* device) {
   return ok;
 }
 
-std::vector<IpAddress> LocalAddresses() {
+std::vector<IpAddress> LocalAddresses(const std::vector<std::string>& devices) {
+  constexpr unsigned kAlone = IFF_LOOPBACK | IFF_NOARP;
   std::vector<IpAddress> addresses;
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return addresses;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    if (entry->ifa_addr == nullptr) continue;
+    const bool ours = std::count(devices.begin(), devices.end(), entry->ifa_name) > 0;
+    if (!ours && (entry->ifa_flags & kAlone) == 0) continue;
     if (entry->ifa_addr->sa_family == AF_INET) {
       const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
+      if (ntohl(ipv4->sin_addr.s_addr) >> 24 == 127) continue;
       addresses.push_back(
           IpAddress::FromIpv4(reinterpret_cast<const uint8_t*>(&ipv4->sin_addr.s_addr)));
     } else if (entry->ifa_addr->sa_family == AF_INET6) {
       const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr);
       if (IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr)) continue;
+      if (IN6_IS_ADDR_LOOPBACK(&ipv6->sin6_addr)) continue;
       IpAddress ip;
       std::memcpy(ip.bytes.data(), &ipv6->sin6_addr, ip.bytes.size());
       addresses.push_back(ip);

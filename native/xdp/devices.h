@@ -11,7 +11,9 @@ namespace turnpike {
 // False when there is no such device, or it is no Ethernet.
 bool ReadDevice(const std::string& name, Device* device);
 
-// The addresses of all devices, but for link-local ones.
-std::vector<IpAddress> LocalAddresses();
+// The addresses that packets to this host may have that come in by these devices: their own, and
+// those of devices without a network behind them, such as the loopback device. None is link-local
+// or of 127.0.0.0/8.
+std::vector<IpAddress> LocalAddresses(const std::vector<std::string>& devices);
 
 }  // namespace turnpike

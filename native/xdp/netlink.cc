@@ -3,6 +3,7 @@
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,13 +40,13 @@ struct Request {
     header.nlmsg_type = type;
     header.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
   }
-  void AddIp(uint16_t type, const IpAddress& ip) {
-    auto* attribute = reinterpret_cast<rtattr*>(reinterpret_cast<uint8_t*>(&header) +
-                                                NLMSG_ALIGN(header.nlmsg_len));
-    attribute->rta_type = type;
-    attribute->rta_len = static_cast<uint16_t>(RTA_LENGTH(IpBytes(ip)));
-    std::memcpy(RTA_DATA(attribute), IpData(ip), IpBytes(ip));
-    header.nlmsg_len = NLMSG_ALIGN(header.nlmsg_len) + RTA_ALIGN(attribute->rta_len);
+  void AddIp(uint16_t type, const IpAddress& ip) { Add(type, IpData(ip), IpBytes(ip)); }
+  void Add(uint16_t type, const void* data, size_t bytes) {
+    const rtattr attribute{static_cast<uint16_t>(RTA_LENGTH(bytes)), type};
+    uint8_t* at = attributes + NLMSG_ALIGN(header.nlmsg_len) - NLMSG_LENGTH(sizeof(Body));
+    std::memcpy(at, &attribute, sizeof(attribute));
+    std::memcpy(at + RTA_LENGTH(0), data, bytes);
+    header.nlmsg_len = NLMSG_ALIGN(header.nlmsg_len) + RTA_ALIGN(attribute.rta_len);
   }
 };
 
@@ -162,6 +163,9 @@ bool NetlinkRequests::FindRoute(const IpAddress& destination, const IpAddress& s
     request.body.rtm_src_len = static_cast<uint8_t>(8 * IpBytes(source));
     request.AddIp(RTA_SRC, source);
   }
+  // A rule may ask for it.
+  const uint8_t protocol = IPPROTO_UDP;
+  request.Add(RTA_IP_PROTO, &protocol, sizeof(protocol));
   *route = Route{};
   route->neighbour = destination;
   return Ask(fd_, ++serial_, &request,

@@ -45,8 +45,9 @@ class NetlinkRequests {
 
   Status Open();
 
-  // The route that a socket bound to `source` would use; `source` may be none. False when there is
-  // none, it is no unicast one, or packets on it get another header around them.
+  // The route that a UDP socket of this user bound to `source` would use; `source` may be none.
+  // False when there is none, it is no unicast one, or packets on it get another header around
+  // them.
   bool FindRoute(const IpAddress& destination, const IpAddress& source, Route* route);
   // What is known of a neighbour; false if nothing.
   bool FindNeighbour(uint32_t ifindex, const IpAddress& ip, Neighbour* neighbour);

@@ -64,8 +64,32 @@ Status XdpPlane::Load(const XdpOptions& options) {
   Status status = tables_.Open(program_, options.sizes, options.addresses);
   if (status.ok()) status = counters_.StartLanes(options.first_sequence);
   if (status.ok()) status = events_.Open();
-  if (status.ok()) BeginDay();
+  if (!status.ok()) return status;
+  BeginDay();
+  strict_ = options.strict;
+  FillScope(options.addresses);
+  host_rules_.Open(strict_);
   return status;
+}
+
+void XdpPlane::FillScope(const XdpAddresses& addresses) {
+  const auto add = [this](Side side, size_t index, const Endpoint& bound) -> HostSocket& {
+    HostSocket socket;
+    socket.number = SocketNumber(side, static_cast<uint16_t>(index));
+    socket.is_ipv4 = bound.ip.IsIpv4();
+    socket.is_wildcard = bound.ip.IsWildcard();
+    if (!socket.is_wildcard) socket.ips = {bound.ip};
+    socket.ports = {bound.port};
+    return scope_.sockets.emplace_back(std::move(socket));
+  };
+  for (size_t i = 0; i < addresses.clients.size(); ++i) {
+    add(Side::kClient, i, addresses.clients[i]);
+  }
+  for (size_t i = 0; i < addresses.trunks.size(); ++i) {
+    HostSocket& socket = add(Side::kTrunk, i, addresses.trunks[i]);
+    const std::vector<uint16_t>& lanes = addresses.trunk_lane_ports[i];
+    socket.ports.insert(socket.ports.end(), lanes.begin(), lanes.end());
+  }
 }
 
 Status XdpPlane::AttachAll(const XdpOptions& options) {
@@ -99,7 +123,9 @@ Status XdpPlane::AttachIn(uint32_t mode, const std::vector<std::string>& interfa
 
 void XdpPlane::Detach() {
   const std::lock_guard lock(mutex_);
-  for (const Attached& attached : attached_) close(attached.link);
+  for (const Attached& attached : attached_) {
+    if (attached.link >= 0) close(attached.link);
+  }
   attached_.clear();
 }
 
@@ -108,6 +134,7 @@ Status XdpPlane::StartUpkeep() {
   if (wake_fd_ < 0) return Status::System("cannot create an eventfd", errno);
   RefreshDevices();
   RefreshAddresses();
+  LookAtHost();
   // Signals are the main thread's.
   sigset_t all;
   sigset_t before;
@@ -190,12 +217,29 @@ std::vector<std::string> XdpPlane::AttachedDevices() {
   return names;
 }
 
+std::vector<XdpPlane::HostFinding> XdpPlane::HostFindings() {
+  const std::lock_guard lock(mutex_);
+  std::vector<HostFinding> found;
+  for (const Finding& finding : findings_) {
+    found.push_back(HostFinding{finding, strict_ || finding.kind != FindingKind::kFilter});
+  }
+  return found;
+}
+
 void XdpPlane::RefreshDevices() {
   std::vector<Device> devices;
+  scope_.devices.clear();
   for (Attached& attached : attached_) {
     Device device;
-    attached.present = ReadDevice(attached.name, &device) && Follow(device, &attached);
+    const bool exists = ReadDevice(attached.name, &device);
+    if (exists) scope_.devices.push_back({attached.name, device.ifindex});
+    attached.present = exists && !attached.left_out && Follow(device, &attached);
     if (attached.present) devices.push_back(device);
+    if (!attached.left_out || attached.link < 0) continue;
+    close(attached.link);
+    attached.link = -1;
+    // Whatever comes under the name gets the program anew.
+    attached.ifindex = 0;
   }
   tables_.next_hops().SetDevices(std::move(devices));
 }
@@ -204,13 +248,43 @@ bool XdpPlane::Follow(const Device& device, Attached* attached) {
   if (device.ifindex == attached->ifindex) return true;
   const int link = LinkXdp(program_.program, device.ifindex, mode());
   if (link < 0) return false;
-  close(attached->link);
+  if (attached->link >= 0) close(attached->link);
   attached->link = link;
   attached->ifindex = device.ifindex;
   return true;
 }
 
-void XdpPlane::RefreshAddresses() { tables_.SetLocalAddresses(LocalAddresses()); }
+void XdpPlane::RefreshAddresses() {
+  std::vector<std::string> names;
+  for (const Attached& attached : attached_) names.push_back(attached.name);
+  const std::vector<IpAddress> addresses = LocalAddresses(names);
+  for (HostSocket& socket : scope_.sockets) {
+    if (!socket.is_wildcard) continue;
+    socket.ips.clear();
+    for (const IpAddress& ip : addresses) {
+      if (ip.IsIpv4() == socket.is_ipv4) socket.ips.push_back(ip);
+    }
+  }
+  tables_.SetLocalAddresses(addresses);
+}
+
+void XdpPlane::LookAtHost() {
+  if (!host_rules_.Look(scope_, MonotonicNs())) return;
+  uint32_t sockets = 0;
+  std::vector<std::string> devices;
+  for (const Finding& finding : host_rules_.findings()) {
+    if (finding.kind == FindingKind::kFilter && !strict_) continue;
+    sockets |= finding.sockets;
+    if (!finding.device.empty()) devices.push_back(finding.device);
+  }
+  const std::lock_guard lock(mutex_);
+  findings_ = host_rules_.findings();
+  tables_.LeaveOut(sockets);
+  for (Attached& attached : attached_) {
+    attached.left_out = std::count(devices.begin(), devices.end(), attached.name) > 0;
+  }
+  RefreshDevices();
+}
 
 void XdpPlane::BeginDay() {
   timespec wall;
@@ -235,14 +309,16 @@ void XdpPlane::Upkeep() {
     const bool tick = now_ns >= next_tick_ns;
     if (tick) next_tick_ns = now_ns + uint64_t{kTickMs} * 1'000'000;
     UpkeepTurn(tick);
-    pollfd polled[2] = {{wake_fd_, POLLIN, 0}, {events_.fd(), POLLIN, 0}};
-    poll(polled, 2, kTickMs);
+    std::vector<pollfd> polled{{wake_fd_, POLLIN, 0}, {events_.fd(), POLLIN, 0}};
+    for (const int fd : host_rules_.event_fds()) polled.push_back({fd, POLLIN, 0});
+    poll(polled.data(), polled.size(), kTickMs);
     uint64_t wakes;
     [[maybe_unused]] const ssize_t got = read(wake_fd_, &wakes, sizeof(wakes));
   }
 }
 
 void XdpPlane::UpkeepTurn(bool tick) {
+  LookAtHost();
   {
     const std::lock_guard lock(mutex_);
     NextHops& next_hops = tables_.next_hops();

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "io/fast_path.h"
+#include "xdp/host/host_rules.h"
 #include "xdp/refresh_pace.h"
 #include "xdp/xdp_counters.h"
 #include "xdp/xdp_tables.h"
@@ -27,6 +28,8 @@ struct XdpOptions {
   std::vector<std::string> interfaces;
   // Whether the kernel's slow emulation will do, for all of them, where a driver knows no XDP.
   bool generic_allowed = false;
+  // Whether rules that may only drop or delay packets keep them off the fast path, too.
+  bool strict = false;
   XdpSizes sizes;
   XdpAddresses addresses;
   // Where the CPUs' lanes start (PROTOCOL.md section 4).
@@ -64,6 +67,13 @@ class XdpPlane : public FastPath {
   bool generic() const { return generic_; }
   // The devices that have the program now. One that goes and comes back gets it again.
   std::vector<std::string> AttachedDevices();
+  // What the host's rules are found to do to packets of the sockets, and whether it keeps them off
+  // the fast path.
+  struct HostFinding {
+    Finding finding;
+    bool leaves_out = false;
+  };
+  std::vector<HostFinding> HostFindings();
   // The loaded program; for tests.
   const tp_program& program() const { return program_; }
 
@@ -73,6 +83,8 @@ class XdpPlane : public FastPath {
     uint32_t ifindex = 0;
     int link = -1;
     bool present = true;
+    // Its packets are the stack's, as the host's rules have it.
+    bool left_out = false;
   };
 
   Status Load(const XdpOptions& options);
@@ -82,6 +94,9 @@ class XdpPlane : public FastPath {
   Status AttachIn(uint32_t mode, const std::vector<std::string>& interfaces, int* error);
   void Detach();
   uint32_t mode() const;
+  void FillScope(const XdpAddresses& addresses);
+  // Looks at the host's rules where it is time to; the lock is not held.
+  void LookAtHost();
   // Attaches again where the name is another device's by now. False if that cannot be done.
   bool Follow(const Device& device, Attached* attached);
   Status StartUpkeep();
@@ -99,12 +114,18 @@ class XdpPlane : public FastPath {
   uint32_t slots_ = 0;
   NetlinkEvents events_;
 
+  // The upkeep thread's, once it runs.
+  bool strict_ = false;
+  HostRules host_rules_;
+  HostScope scope_;
+
   // Guards what follows.
   std::mutex mutex_;
   std::vector<Attached> attached_;
   XdpTables tables_;
   XdpCounters counters_;
   RefreshPace refresh_pace_;
+  Findings findings_;
   uint32_t ticks_ = 0;
   int today_ = -1;
 

@@ -94,6 +94,10 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow before;
   const bool known = LookUpBpfMap(program_.flows, &shared_key, &before) == 0;
+  if (!IsKnown(Side::kClient, key.tuple)) {
+    EraseFlow(shared_key);
+    return 0;
+  }
   tp_flow flow{};
   if (action.kind == FlowAction::Kind::kTrunk) {
     flow.kind = TP_TO_TRUNK;
@@ -206,7 +210,9 @@ void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
   if (addresses == local_addresses_) return;
   local_addresses_ = std::move(addresses);
   for (uint32_t slot = 0; slot < peers_.size(); ++slot) {
-    if (peers_[slot].present) WriteSources(slot);
+    if (!peers_[slot].present) continue;
+    WriteSources(slot);
+    WritePeer(slot);
   }
 }
 
@@ -215,7 +221,7 @@ void XdpTables::WritePeer(uint32_t slot) {
   const Endpoint local = LocalOf(Side::kTrunk, held.peer.path);
   tp_peer shared{};
   shared.generation = held.peer.generation;
-  shared.can_send = SendKey(held.peer, today_, &shared) && !local.ip.IsNone();
+  shared.can_send = SendKey(held.peer, today_, &shared) && IsKnown(Side::kTrunk, held.peer.path);
   for (int i = 0; i < TP_RECEIVE_KEYS; ++i) {
     const uint16_t epoch = static_cast<uint16_t>(today_ - 1 + i);
     const SipKey* key = held.peer.receive_keys.Find(epoch);
@@ -325,6 +331,11 @@ Endpoint XdpTables::LocalOf(Side side, const FiveTuple& tuple) const {
   return local;
 }
 
+bool XdpTables::IsKnown(Side side, const FiveTuple& tuple) const {
+  return !BoundTo(side, tuple.socket).ip.IsWildcard() ||
+         std::count(local_addresses_.begin(), local_addresses_.end(), tuple.local) > 0;
+}
+
 tp_flow_key XdpTables::KeyOf(const FlowKey& key) const {
   return MakeKey(key.tuple.remote, LocalOf(Side::kClient, key.tuple), key.channel);
 }
@@ -340,7 +351,7 @@ tp_path XdpTables::MakePath(const FiveTuple& tuple) {
   path.local_port = TP_BE16(local.port);
   path.is_ipv4 = remote.ip.IsIpv4();
   // Destination 0 cannot be reached.
-  if (!local.ip.IsNone()) path.destination = next_hops_.Acquire(remote.ip, local.ip);
+  if (IsKnown(Side::kClient, tuple)) path.destination = next_hops_.Acquire(remote.ip, local.ip);
   tp_set_path_sums(&path);
   return path;
 }

@@ -61,7 +61,8 @@ class XdpTables {
   void SetToday(uint16_t today);
   // The sockets, one bit each by SocketNumber, whose packets are theirs alone from now on.
   void LeaveOut(uint32_t sockets);
-  // The addresses of the devices, for sockets that are bound to all of them.
+  // The addresses of this host, for sockets that are bound to all of them. What comes to another
+  // one is left to those sockets.
   void SetLocalAddresses(std::vector<IpAddress> addresses);
 
   NextHops& next_hops() { return next_hops_; }
@@ -80,6 +81,8 @@ class XdpTables {
   const Endpoint& BoundTo(Side side, uint16_t socket) const;
   // Our address of a 5-tuple; an IP of none where it is not known.
   Endpoint LocalOf(Side side, const FiveTuple& tuple) const;
+  // Whether the rules of the host are known for packets of our address of a 5-tuple.
+  bool IsKnown(Side side, const FiveTuple& tuple) const;
   tp_flow_key KeyOf(const FlowKey& key) const;
   // A path to a client with its destination, which is acquired.
   tp_path MakePath(const FiveTuple& tuple);

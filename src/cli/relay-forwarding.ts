@@ -44,6 +44,10 @@ export const FORWARDING_TABLE = {
     kind: 'boolean',
     description: "with --xdp: take the kernel's slow emulation where a driver knows no XDP",
   },
+  xdpStrict: {
+    kind: 'boolean',
+    description: 'with --xdp: leave to the sockets also what rules of the host may drop or delay',
+  },
 } as const satisfies OptionTable;
 
 type Given = Pick<CommandContext<typeof FORWARDING_TABLE>, 'options' | 'sourceOf'>;
@@ -54,12 +58,13 @@ type Given = Pick<CommandContext<typeof FORWARDING_TABLE>, 'options' | 'sourceOf
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG for options that mean nothing without another
  */
 export function forwardingOf({ options, sourceOf }: Given): ForwardingOptions {
-  const { workers, trunkMtu, coalescing, busyPoll, cpus, xdp, xdpGeneric } = options;
-  if (xdpGeneric && xdp.length === 0) {
+  const { workers, trunkMtu, coalescing, busyPoll, cpus, xdp, xdpGeneric, xdpStrict } = options;
+  for (const name of ['xdpGeneric', 'xdpStrict'] as const) {
+    if (!options[name] || xdp.length > 0) continue;
     // Else the operator would believe that XDP is on.
     throw new TurnpikeError(
       'ERR_TURNPIKE_CONFIG',
-      `${sourceOf('xdpGeneric')}: means nothing without --xdp; give --xdp with a network device`,
+      `${sourceOf(name)}: means nothing without --xdp; give --xdp with a network device`,
     );
   }
   return {
@@ -68,6 +73,6 @@ export function forwardingOf({ options, sourceOf }: Given): ForwardingOptions {
     coalescingUs: coalescing,
     busyPollUs: busyPoll,
     cpus,
-    xdp: xdp.length === 0 ? undefined : { interfaces: xdp, generic: xdpGeneric },
+    xdp: xdp.length === 0 ? undefined : { interfaces: xdp, generic: xdpGeneric, strict: xdpStrict },
   };
 }

@@ -3,6 +3,8 @@
  * calls. Only this folder uses it; everything else uses `DataPlane`.
  */
 
+import type { XdpFindingKind } from './types.js';
+
 /** What a call came to; `StatusCode` in native/base/status.h. */
 export const Status = {
   Ok: 0,
@@ -44,6 +46,7 @@ export interface NativeOptions {
   /** Devices of the fast path, and whether the kernel's emulation of XDP will do. */
   readonly xdpInterfaces: readonly string[];
   readonly xdpGeneric: boolean;
+  readonly xdpStrict: boolean;
   /** Shared memory that the workers count in. */
   readonly counters: BigUint64Array;
   readonly traffic: BigUint64Array;
@@ -57,6 +60,17 @@ export interface NativeOptions {
 
 /** Sides as the addon numbers them. */
 export const SIDE_NUMBERS = { client: 0, trunk: 1 } as const;
+
+/** What the fast path found in the host's rules; `Finding` in native/xdp/host/findings.h. */
+export interface NativeFinding {
+  readonly kind: XdpFindingKind;
+  readonly what: string;
+  /** Bits: the addresses for clients from 0 on, those for the trunk from 16 on. */
+  readonly sockets: number;
+  /** A device's name, or empty. */
+  readonly device: string;
+  readonly leavesOut: boolean;
+}
 
 /** One native data plane. Methods return a status; their 5-tuples are in the scratch memory. */
 export interface NativePlane {
@@ -94,6 +108,8 @@ export interface NativePlane {
   xdpReason(): string;
   /** The devices that it runs on now. */
   xdpAttached(): string[];
+  /** What the host's rules do to packets. */
+  xdpFindings(): NativeFinding[];
   /** 64-bit cells before the first counter. */
   counterOffset(): number;
   close(): Promise<void>;

@@ -24,6 +24,7 @@ import type {
   TrunkPeerTraffic,
   XdpStatus,
 } from './types.js';
+import { xdpFinding } from './xdp-finding.js';
 
 /** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_ring.h. */
 const PUNT_HEAD_BYTES = 40;
@@ -58,7 +59,7 @@ export class NativeDataPlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
-  readonly #xdp: Omit<XdpStatus, 'attached'>;
+  readonly #xdp: Omit<XdpStatus, 'attached' | 'leftOut' | 'passedBy'>;
   readonly #native: NativePlane;
   readonly #limits: NativeBinding['limits'];
   readonly #scratch: Scratch;
@@ -123,7 +124,17 @@ export class NativeDataPlane implements DataPlane {
   }
 
   get xdp(): XdpStatus {
-    return { ...this.#xdp, attached: this.#native.xdpAttached() };
+    const findings = this.#native.xdpFindings();
+    const those = (leavesOut: boolean) =>
+      findings
+        .filter((finding) => finding.leavesOut === leavesOut)
+        .map((finding) => xdpFinding(finding, this.clientAddresses, this.trunkAddresses));
+    return {
+      ...this.#xdp,
+      attached: this.#native.xdpAttached(),
+      leftOut: those(true),
+      passedBy: those(false),
+    };
   }
 
   putClientFlow({ worker, tuple, channel }: ClientFlow, action: ClientAction): void {

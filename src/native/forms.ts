@@ -53,6 +53,7 @@ export const DATA_PLANE_FORMS = {
     options: {
       interfaces: { ...FORMS.xdpInterfaces, required: true },
       generic: { kind: 'boolean', default: false },
+      strict: { kind: 'boolean', default: false },
     },
   },
   onBatch: { kind: 'function', required: true },

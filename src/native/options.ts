@@ -14,6 +14,7 @@ export type CheckedOptions = Omit<
   readonly workers: number;
   readonly xdpInterfaces: readonly string[];
   readonly xdpGeneric: boolean;
+  readonly xdpStrict: boolean;
 };
 
 /**
@@ -38,5 +39,6 @@ export function checkedOptions(options: DataPlaneOptions): CheckedOptions {
     workers: workers ?? Math.min(LIMITS.workersDefaultMax, availableParallelism()),
     xdpInterfaces,
     xdpGeneric: xdp?.generic ?? false,
+    xdpStrict: xdp?.strict ?? false,
   };
 }

@@ -224,9 +224,41 @@ export interface DataPlaneOptions {
     readonly interfaces: readonly string[];
     /** Takes the kernel's slow emulation where a driver knows no XDP; default false. */
     readonly generic?: boolean;
+    /**
+     * Leaves packets to the sockets also where the host has rules that may only drop or delay
+     * them (packet filters, limits); default false: such rules are named, and passed by.
+     */
+    readonly strict?: boolean;
   };
   /** Called on the opening thread with what the workers handed up. Must not throw. */
   readonly onBatch: (batch: DataPlaneBatch) => void;
+}
+
+/** Kinds of what a host does to packets between a device and a socket; docs/xdp.md has them all. */
+export const XDP_FINDING_KINDS = [
+  'nat',
+  'redirect',
+  'mangle',
+  'ipsec',
+  'routing_rule',
+  'tc',
+  'bpf',
+  'master_device',
+  'local_address',
+  'filter',
+  'unknown',
+] as const;
+
+export type XdpFindingKind = (typeof XDP_FINDING_KINDS)[number];
+
+/** Something on the host that packets of some sockets, or of a device, must meet. */
+export interface XdpFinding {
+  readonly kind: XdpFindingKind;
+  /** What it is and where it stands: for the operator. */
+  readonly what: string;
+  readonly clientAddresses: readonly TransportAddress[];
+  readonly trunkAddresses: readonly TransportAddress[];
+  readonly device?: string;
 }
 
 /** Whether the fast path that was asked for runs. */
@@ -237,6 +269,10 @@ export interface XdpStatus {
   readonly interfaces: readonly string[];
   /** Those that have the program now. A device that goes and comes back gets it again. */
   readonly attached: readonly string[];
+  /** What keeps packets out of it now: rules of the host that they must meet. */
+  readonly leftOut: readonly XdpFinding[];
+  /** Rules of the host that packets pass by in it, and which may drop or delay them. */
+  readonly passedBy: readonly XdpFinding[];
   /** Why it is off although it was asked for: one line for the operator. */
   readonly reason?: string;
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../units.js';
 const CHECK_MS = 5_000;
 const DROPS_NOTICE_MS = 60_000;
 
-type Plane = Pick<DataPlane, 'counters' | 'xdp'>;
+type Plane = Pick<DataPlane, 'counters'>;
 
 /** Tells the operator what the data plane met on this host. */
 export class ForwardingNotices {
@@ -17,14 +17,12 @@ export class ForwardingNotices {
   #segmentsSaid = false;
   #dropsSaidAt = Number.NEGATIVE_INFINITY;
   #dropsSaid = 0n;
-  #attached: readonly string[];
 
   constructor(plane: Plane, clock: Clock, logger: Logger) {
     this.#plane = plane;
     this.#clock = clock;
     this.#logger = logger;
     this.#checkedAt = clock.monotonic();
-    this.#attached = plane.xdp.attached;
   }
 
   /** Looks, if it is time to, and logs what is new. */
@@ -32,27 +30,7 @@ export class ForwardingNotices {
     const now = this.#clock.monotonic();
     if (now - this.#checkedAt < CHECK_MS) return;
     this.#checkedAt = now;
-    this.#checkDevices();
     this.#checkCounters(now);
-  }
-
-  #checkDevices(): void {
-    const before = this.#attached;
-    const { attached } = this.#plane.xdp;
-    this.#attached = attached;
-    for (const device of before.filter((name) => !attached.includes(name))) {
-      this.#logger.warn(
-        { event: 'xdp-device-lost', device },
-        `no XDP on ${device}, forwarding by sockets: the device is gone, or what came in its ` +
-          'place does not take the program; it is tried again when links change',
-      );
-    }
-    for (const device of attached.filter((name) => !before.includes(name))) {
-      this.#logger.info(
-        { event: 'xdp-device-back', device },
-        `forwarding by XDP on ${device} again`,
-      );
-    }
   }
 
   #checkCounters(now: number): void {

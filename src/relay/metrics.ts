@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { DataPlane } from '../native/types.js';
+import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
 import type { RelayRules } from './rules.js';
 
 /** Label values with their numbers. */
@@ -47,12 +47,31 @@ export class RelayMetrics {
         rttNs === undefined ? [] : [[remote.id, rttNs / 1e9] as const],
       ),
     );
+    collectXdp(gauge, plane);
   }
 
   /** All metrics in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.metrics();
   }
+}
+
+/** How the fast path runs, and how many sockets and devices it leaves out for which reason. */
+function collectXdp(gauge: { type: typeof Gauge; registry: Registry }, plane: DataPlane): void {
+  collect(gauge, 'turnpike_relay_xdp_mode', '1 for the mode that XDP runs in.', 'mode', () => {
+    const { mode } = plane.xdp;
+    return ['off', 'native', 'generic'].map((each) => [each, each === mode ? 1 : 0]);
+  });
+  const left = 'Sockets and devices that XDP leaves out.';
+  collect(gauge, 'turnpike_relay_xdp_left_out', left, 'reason', () => {
+    const { leftOut } = plane.xdp;
+    const count = ({ clientAddresses, trunkAddresses, device }: XdpFinding) =>
+      device === undefined ? clientAddresses.length + trunkAddresses.length : 1;
+    return XDP_FINDING_KINDS.map((kind) => [
+      kind,
+      leftOut.reduce((sum, each) => sum + (each.kind === kind ? count(each) : 0), 0),
+    ]);
+  });
 }
 
 /** Registers a metric with one label, read when it is asked for. */

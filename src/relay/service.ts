@@ -24,6 +24,7 @@ import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
 import { RelayRules } from './rules.js';
 import { WorkerWatch } from './worker-watch.js';
+import { XdpNotices } from './xdp-notices.js';
 
 /** How often the rules are given the time. */
 const TICK_MS = 100;
@@ -151,32 +152,19 @@ export class Relay extends EventEmitter<RelayEvents> {
       // The program in the drivers splits no bundles, and what it does not take is slower.
       recordsMax: plane.xdp.mode === 'off' ? LIMITS.recordsMax : 1,
     });
-    this.#sayXdp();
     this.#metrics = new RelayMetrics(this.#rules, plane);
     this.updateRelays(options.relays);
     this.#registration = this.#register(options, clock);
     const notices = new ForwardingNotices(plane, clock, logger);
     this.#workers = new WorkerWatch(plane, logger);
     this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
+    const xdpNotices = new XdpNotices(plane, clock, logger);
     this.#timer = setInterval(() => {
       this.#workers.tick(clock.monotonic());
       this.#after(this.#rules.tick());
       notices.check();
+      xdpNotices.check();
     }, TICK_MS);
-  }
-
-  #sayXdp(): void {
-    const { mode, interfaces, reason } = this.#plane.xdp;
-    if (interfaces.length === 0) return;
-    const devices = interfaces.join(', ');
-    const fields = { event: 'xdp', mode, interfaces };
-    if (mode === 'native') {
-      this.#logger.info(fields, `forwarding by XDP on ${devices}`);
-    } else if (mode === 'generic') {
-      this.#logger.warn(fields, `forwarding by the kernel's slow emulation of XDP on ${devices}`);
-    } else {
-      this.#logger.warn({ ...fields, reason }, `no XDP, forwarding by sockets: ${reason}`);
-    }
   }
 
   #register(options: CheckedRelayOptions, clock: Clock): RegistrationClient | undefined {

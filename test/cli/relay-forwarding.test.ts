@@ -26,6 +26,7 @@ t.test('every forwarding option of the command line reaches the data plane', asy
     cpus: ['2', '4'],
     xdp: ['eth0', 'eth1'],
     xdpGeneric: true,
+    xdpStrict: true,
   });
   t.strictSame(given, {
     workers: 3,
@@ -33,7 +34,7 @@ t.test('every forwarding option of the command line reaches the data plane', asy
     coalescingUs: 7,
     busyPollUs: 9,
     cpus: [2, 4],
-    xdp: { interfaces: ['eth0', 'eth1'], generic: true },
+    xdp: { interfaces: ['eth0', 'eth1'], generic: true, strict: true },
   });
   t.strictSame(Object.keys(given), [...FORWARDING_NAMES], 'and there are no others');
 });
@@ -41,19 +42,24 @@ t.test('every forwarding option of the command line reaches the data plane', asy
 t.test('without any of them the defaults count', async (t) => {
   const { trunkMtuBytes, coalescingUs } = LIMITS;
   t.strictSame(await planeOptions({}), { trunkMtuBytes, coalescingUs, cpus: [] });
-  const xdp = { interfaces: ['eth0'], generic: false };
+  const xdp = { interfaces: ['eth0'], generic: false, strict: false };
   t.match(await planeOptions({ xdp: ['eth0'] }), { xdp }, 'native XDP only');
 });
 
-t.test('--xdp-generic without a device is refused, wherever it was said', async (t) => {
+t.test('what goes with --xdp is refused without a device, wherever it was said', async (t) => {
   const message = 'means nothing without --xdp; give --xdp with a network device';
-  await t.rejects(planeOptions({ xdpGeneric: true }), {
-    code: 'ERR_TURNPIKE_CONFIG',
-    message: `--xdp-generic: ${message}`,
-  });
-  await t.rejects(planeOptions({}, { TURNPIKE_RELAY_XDP_GENERIC: '1' }), {
-    code: 'ERR_TURNPIKE_CONFIG',
-    message: `TURNPIKE_RELAY_XDP_GENERIC: ${message}`,
-  });
-  t.notOk('xdp' in (await planeOptions({}, { TURNPIKE_RELAY_XDP_GENERIC: 'false' })));
+  for (const [key, option, variable] of [
+    ['xdpGeneric', '--xdp-generic', 'TURNPIKE_RELAY_XDP_GENERIC'],
+    ['xdpStrict', '--xdp-strict', 'TURNPIKE_RELAY_XDP_STRICT'],
+  ] as const) {
+    await t.rejects(planeOptions({ [key]: true }), {
+      code: 'ERR_TURNPIKE_CONFIG',
+      message: `${option}: ${message}`,
+    });
+    await t.rejects(planeOptions({}, { [variable]: '1' }), {
+      code: 'ERR_TURNPIKE_CONFIG',
+      message: `${variable}: ${message}`,
+    });
+    t.notOk('xdp' in (await planeOptions({}, { [variable]: 'false' })));
+  }
 });

@@ -69,7 +69,7 @@ export class WiredRelay {
 
   /** The devices that have an XDP program. */
   async attached(): Promise<string[]> {
-    const links = JSON.parse(await this.#inside(['ip', '-j', 'link', 'show'])) as Link[];
+    const links = JSON.parse(await this.inside(['ip', '-j', 'link', 'show'])) as Link[];
     return links.filter(({ xdp }) => xdp !== undefined).map(({ ifname }) => ifname);
   }
 
@@ -77,7 +77,7 @@ export class WiredRelay {
   async byXdp(): Promise<Forwarded> {
     const [toTrunk = 0, toClient = 0] = await Promise.all(
       [CLIENT_DEVICE, TRUNK_DEVICE].map(async (device) => {
-        const text = await this.#inside(['ethtool', '-S', device]);
+        const text = await this.inside(['ethtool', '-S', device]);
         const queues = text.matchAll(/rx_queue_\d+_xdp_redirect: (\d+)/g);
         return [...queues].reduce((sum, [, count]) => sum + Number(count), 0);
       }),
@@ -87,12 +87,7 @@ export class WiredRelay {
 
   /** What the relay has counted, whichever way it went. XDP's part is up to 100 ms late. */
   async counted(): Promise<Forwarded> {
-    const text = await this.#inside([
-      process.execPath,
-      '-e',
-      READ_URL,
-      `http://${METRICS}/metrics`,
-    ]);
+    const text = await this.#metrics();
     const count = (name: string) => {
       const line = new RegExp(`^turnpike_relay_data_plane_total{name="${name}"} (\\d+)$`, 'm');
       return Number(line.exec(text)?.[1]);
@@ -100,8 +95,18 @@ export class WiredRelay {
     return { toTrunk: count('client_to_trunk'), toClient: count('trunk_to_client') };
   }
 
+  /** One of its metrics, by name and labels. */
+  async metric(name: string): Promise<number | undefined> {
+    const line = (await this.#metrics()).split('\n').find((each) => each.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.slice(name.length));
+  }
+
+  #metrics(): Promise<string> {
+    return this.inside([process.execPath, '-e', READ_URL, `http://${METRICS}/metrics`]);
+  }
+
   /** Runs a program in the relay's host; returns what it says. */
-  async #inside(argv: readonly string[]): Promise<string> {
+  async inside(argv: readonly string[]): Promise<string> {
     const { namespace } = this.#world.relayHost(this.id);
     const args = ['netns', 'exec', namespace, ...argv];
     const { stdout } = await promisify(execFile)('ip', args, { env: toolEnvironment() });

@@ -45,6 +45,7 @@ export function openEcho() {
     cpus: [],
     xdpInterfaces: [],
     xdpGeneric: false,
+    xdpStrict: false,
     puntQueueBytes: addon.limits.puntQueueBytesMin,
     socketBufferBytes: 65_536,
     counters: shared((WORKERS + 2) * addon.limits.counterRowCells + 7),

@@ -67,6 +67,11 @@ const BAD: readonly (readonly [option: string, message: string, values: readonly
     'expected true or false, got ',
     ['true', 1, 0, null, {}].map((generic) => ({ interfaces: ['lo'], generic })),
   ],
+  [
+    'xdp.strict`',
+    'expected true or false, got ',
+    ['true', 1, 0, null, {}].map((strict) => ({ interfaces: ['lo'], strict })),
+  ],
 ];
 
 t.test('a bad value is refused with the name and the range of its option', async (t) => {
@@ -106,7 +111,13 @@ t.test('a plane opens with good values, and forwards by them', async (t) => {
     remote.close();
   }
   const unset = new TestPlane({ cpus: [] });
-  t.strictSame(unset.plane.xdp, { mode: 'off', interfaces: [], attached: [] });
+  t.strictSame(unset.plane.xdp, {
+    mode: 'off',
+    interfaces: [],
+    attached: [],
+    leftOut: [],
+    passedBy: [],
+  });
   await unset.plane.close();
 });
 

@@ -10,7 +10,13 @@ const base = {
 
 t.test('without the fast path nothing is said of it', async (t) => {
   const plane = openDataPlane(base);
-  t.strictSame(plane.xdp, { mode: 'off', interfaces: [], attached: [] });
+  t.strictSame(plane.xdp, {
+    mode: 'off',
+    interfaces: [],
+    attached: [],
+    leftOut: [],
+    passedBy: [],
+  });
   await plane.close();
 });
 
@@ -18,7 +24,7 @@ t.test('where the fast path cannot run, the plane opens and says why', async (t)
   const interfaces = ['no-such-device'];
   const plane = openDataPlane({ ...base, xdp: { interfaces, generic: true } });
   const { reason, ...status } = plane.xdp;
-  t.strictSame(status, { mode: 'off', interfaces, attached: [] });
+  t.strictSame(status, { mode: 'off', interfaces, attached: [], leftOut: [], passedBy: [] });
   // Without the rights that comes first.
   t.match(reason, /^(there is no network device no-such-device|XDP needs the rights .*)$/);
   t.equal(plane.counters().client_rx_packets, 0n);

@@ -3,22 +3,20 @@ import t from 'tap';
 import { ForwardingNotices } from '../../src/relay/forwarding-notices.js';
 
 function setUp() {
-  const lines: { event: string; datagrams?: number; device?: string }[] = [];
+  const lines: { event: string; datagrams?: number }[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const counters: Record<string, bigint> = {};
-  const xdp = { mode: 'native' as const, interfaces: ['eth0', 'eth1'], attached: ['eth0', 'eth1'] };
   let now = 0;
   const clock = { now: () => now, monotonic: () => now };
-  const notices = new ForwardingNotices({ counters: () => counters, xdp }, clock, logger);
+  const notices = new ForwardingNotices({ counters: () => counters }, clock, logger);
   const after = (ms: number) => {
     now += ms;
     notices.check();
-    return lines.splice(0).map(({ event, datagrams, device }) => {
-      const about = datagrams ?? device;
-      return about === undefined ? event : [event, about];
+    return lines.splice(0).map(({ event, datagrams }) => {
+      return datagrams === undefined ? event : [event, datagrams];
     });
   };
-  return { counters, xdp, after };
+  return { counters, after };
 }
 
 t.test('nothing to say, nothing said', async (t) => {
@@ -43,13 +41,4 @@ t.test('drops are spoken of once a minute, with how many are new', async (t) => 
   t.same(after(30_000), []);
   t.same(after(30_000), [['receive-dropped', 13]]);
   t.same(after(120_000), []);
-});
-
-t.test('a device of XDP that goes or comes back is spoken of each time', async (t) => {
-  const { xdp, after } = setUp();
-  xdp.attached = ['eth1'];
-  t.same(after(5_000), [['xdp-device-lost', 'eth0']]);
-  t.same(after(5_000), []);
-  xdp.attached = ['eth0', 'eth1'];
-  t.same(after(5_000), [['xdp-device-back', 'eth0']]);
 });

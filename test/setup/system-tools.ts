@@ -30,6 +30,7 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   NFT,
   SETPRIV,
   { name: 'conntrack', debianPackage: 'conntrack' },
+  { name: 'iptables-legacy', debianPackage: 'iptables' },
   { name: 'iperf3', debianPackage: 'iperf3' },
   CMAKE,
 ];

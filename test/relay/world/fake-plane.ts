@@ -20,7 +20,13 @@ export class FakePlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly trunkLanePorts: readonly (readonly number[])[] = [[]];
   readonly workers = 2;
-  readonly xdp: XdpStatus = { mode: 'off', interfaces: [], attached: [] };
+  readonly xdp: XdpStatus = {
+    mode: 'off',
+    interfaces: [],
+    attached: [],
+    leftOut: [],
+    passedBy: [],
+  };
   readonly clientFlows = new Map<string, ClientAction>();
   readonly sessions = new Map<number, SessionAction>();
   readonly trunkPeers = new Map<number, TrunkPeer>();

@@ -1,0 +1,117 @@
+#include "xdp/host/host_rules.h"
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
+
+#include "base/units.h"
+#include "xdp/host/bpf_hooks.h"
+#include "xdp/host/device_hooks.h"
+#include "xdp/host/proc_files.h"
+#include "xdp/host/routing_rules.h"
+#include "xdp/host/xfrm_policies.h"
+
+namespace turnpike {
+
+namespace {
+
+constexpr uint64_t kSlowLookNs = kNsPerSecond;
+
+void AddUnknown(const char* what, const HostScope& scope, Findings* findings) {
+  AddFinding(findings, Finding{FindingKind::kUnknown,
+                               std::string("this process cannot read ") + what,
+                               scope.AllSockets(),
+                               {}});
+}
+
+}  // namespace
+
+void HostRules::Open(bool filters_count) {
+  netfilter_.Open(NETLINK_NETFILTER, {NFNLGRP_NFTABLES});
+  xfrm_.Open(NETLINK_XFRM, {XFRMNLGRP_POLICY});
+  routing_.Open(NETLINK_ROUTE, {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_TC, RTNLGRP_LINK,
+                                RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR});
+  using Groups = std::vector<uint32_t>;
+  routes_.Open(NETLINK_ROUTE,
+               filters_count ? Groups{RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE} : Groups{});
+  routes_.FilterLists();
+  // Nothing was looked at yet.
+  for (RefreshPace& pace : paces_) pace.OnNews();
+}
+
+std::array<int, 4> HostRules::event_fds() const {
+  return {netfilter_.events_fd(), xfrm_.events_fd(), routing_.events_fd(), routes_.events_fd()};
+}
+
+bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
+  if (netfilter_.TakeNews()) paces_[kNft].OnNews();
+  if (xfrm_.TakeNews()) paces_[kXfrm].OnNews();
+  if (routes_.TakeNews()) paces_[kRoutes].OnNews();
+  if (routing_.TakeNews()) {
+    paces_[kRoutes].OnNews();
+    paces_[kRouting].OnNews();
+    paces_[kDevices].OnNews();
+  }
+  if (scope != scope_) {
+    scope_ = scope;
+    for (RefreshPace& pace : paces_) pace.OnNews();
+  }
+  if (monotonic_ns >= next_slow_look_ns_) {
+    next_slow_look_ns_ = monotonic_ns + kSlowLookNs;
+    paces_[kLegacy].OnNews();
+    paces_[kOther].OnNews();
+  }
+  bool changed = false;
+  for (int place = 0; place < kPlaces; ++place) {
+    if (!paces_[place].Due(monotonic_ns)) continue;
+    changed = LookAt(static_cast<Place>(place), scope) || changed;
+  }
+  if (!changed) return false;
+  all_.clear();
+  for (const Findings& findings : found_) all_.insert(all_.end(), findings.begin(), findings.end());
+  return true;
+}
+
+bool HostRules::LookAt(Place place, const HostScope& scope) {
+  Findings findings;
+  DumpResult result = DumpResult::kOk;
+  const char* what = "";
+  switch (place) {
+    case kNft:
+      what = "nftables";
+      result = nft_.Read(&netfilter_);
+      if (result == DumpResult::kOk) findings = nft_.Look(scope);
+      break;
+    case kXfrm:
+      what = "IPsec policies";
+      result = LookAtXfrmPolicies(&xfrm_, scope, &findings);
+      break;
+    case kRouting:
+      what = "routing rules";
+      result = LookAtRoutingRules(&routing_, scope, &findings);
+      LookAtOwnAddresses(&routing_, scope, &findings);
+      break;
+    case kRoutes:
+      what = "routes";
+      result = LookAtRefusingRoutes(&routes_, scope, &findings);
+      break;
+    case kDevices:
+      what = "traffic control";
+      result = LookAtDevices(&routing_, scope, &findings);
+      break;
+    case kLegacy:
+      what = "the tables of iptables-legacy";
+      if (!legacy_.Read()) result = DumpResult::kRefused;
+      if (result == DumpResult::kOk) findings = legacy_.Look(scope);
+      break;
+    default:
+      LookAtBpf(scope, &findings);
+      LookAtProcFiles(scope, &findings);
+  }
+  if (result == DumpResult::kRefused) AddUnknown(what, scope, &findings);
+  if (findings == found_[place]) return false;
+  found_[place] = std::move(findings);
+  return true;
+}
+
+}  // namespace turnpike

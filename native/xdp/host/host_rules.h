@@ -1,0 +1,52 @@
+// Follows what on this host would change, redirect or drop packets of the sockets: looks when the
+// kernel tells of a change, and once a second for what makes no news.
+//
+// One thread at a time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "xdp/host/findings.h"
+#include "xdp/host/legacy_tables.h"
+#include "xdp/host/netlink_dump.h"
+#include "xdp/host/nft_ruleset.h"
+#include "xdp/refresh_pace.h"
+
+namespace turnpike {
+
+class HostRules {
+ public:
+  // Listens for news, of the namespace that the calling thread is in; of routes only where filters
+  // count, as some hosts have very many.
+  void Open(bool filters_count);
+
+  // Descriptors that are readable when there is news; negative ones are none.
+  std::array<int, 4> event_fds() const;
+
+  // Takes news, and looks where it is time to. True where the findings are others than before.
+  bool Look(const HostScope& scope, uint64_t monotonic_ns);
+
+  // Every place that was looked at.
+  const Findings& findings() const { return all_; }
+
+ private:
+  enum Place { kNft, kXfrm, kRouting, kRoutes, kDevices, kLegacy, kOther, kPlaces };
+
+  // One place. True if its findings changed.
+  bool LookAt(Place place, const HostScope& scope);
+
+  NetlinkDump netfilter_;
+  NetlinkDump xfrm_;
+  NetlinkDump routing_;
+  NetlinkDump routes_;
+  NftRuleset nft_;
+  LegacyTables legacy_;
+  std::array<RefreshPace, kPlaces> paces_;
+  std::array<Findings, kPlaces> found_;
+  Findings all_;
+  HostScope scope_;
+  uint64_t next_slow_look_ns_ = 0;
+};
+
+}  // namespace turnpike

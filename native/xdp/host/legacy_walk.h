@@ -1,0 +1,31 @@
+// The way of a packet through a table of iptables-legacy.
+#pragma once
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/x_tables.h>
+
+#include <set>
+#include <vector>
+
+#include "xdp/host/legacy_tables.h"
+
+namespace turnpike {
+
+// Whether no selector excludes the packet.
+bool MayMatch(const LegacyRule& rule, const PacketModel& model);
+
+class LegacyWalk {
+ public:
+  LegacyWalk(const std::vector<LegacyRule>& rules, const PacketModel& model)
+      : rules_(rules), model_(model) {}
+
+  // The heaviest effect of a chain that begins at an offset, and of those that it may go on in.
+  RuleEffect From(uint32_t offset);
+
+ private:
+  const std::vector<LegacyRule>& rules_;
+  const PacketModel& model_;
+  std::set<uint32_t> walked_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,256 @@
+// What is found in a host's rules: each kind is set up for real, looked at, and taken away again.
+#include <sstream>
+
+#include "xdp/host/host_rules.h"
+#include "xdp/host/proc_files.h"
+#include "xdp_host_commands.h"
+
+namespace turnpike::test {
+namespace {
+
+struct Found {
+  uint32_t touched = 0;
+  uint32_t filtered = 0;
+  std::string text;
+};
+
+// A host with a socket for clients on one device and one for the trunk on another.
+class Scene {
+ public:
+  bool Make() {
+    if (!world_.Make()) return false;
+    inside_ = std::make_unique<Inside>(world_.relay_host);
+    const auto add = [this](uint16_t number, const std::string& address) {
+      HostSocket socket;
+      socket.number = number;
+      const Endpoint bound = ToEndpoint(address);
+      socket.ips = {bound.ip};
+      socket.ports = {bound.port};
+      scope_.sockets.push_back(std::move(socket));
+    };
+    add(0, "10.77.1.1:3478");
+    add(TP_SOCKETS_PER_SIDE, "10.77.2.1:3480");
+    for (const char* name : {"r0", "r1"}) scope_.devices.push_back({name, if_nametoindex(name)});
+    return true;
+  }
+
+  Found Look() const {
+    HostRules rules;
+    rules.Open(true);
+    CHECK(rules.Look(scope_, 5 * kNsPerSecond) || rules.findings().empty());
+    Found found;
+    for (const Finding& finding : rules.findings()) {
+      found.text += finding.what + "; ";
+      (finding.kind == FindingKind::kFilter ? found.filtered : found.touched) |= finding.sockets;
+    }
+    return found;
+  }
+
+  // A command makes rules that may touch these sockets' packets, and another one removes them.
+  void Expect(const std::string& set, const std::string& unset, uint32_t sockets, int line) const {
+    if (!Run(set)) Fail(__FILE__, line, "cannot run: " + set);
+    const Found found = Look();
+    if (found.touched != sockets) {
+      Fail(__FILE__, line, set + " touches " + std::to_string(found.touched) + ": " + found.text);
+    }
+    if (!Run(unset)) Fail(__FILE__, line, "cannot run: " + unset);
+    const Found after = Look();
+    if (after.touched != 0) Fail(__FILE__, line, "left behind: " + after.text);
+  }
+
+ private:
+  World world_;
+  std::unique_ptr<Inside> inside_;
+  HostScope scope_;
+};
+
+#define EXPECT_OUT(set, unset, sockets) scene.Expect(set, unset, sockets, __LINE__)
+
+TEST(RulesOfNftablesTouchWhatTheyMayMatch) {
+  Scene scene;
+  if (!scene.Make()) return;
+  const uint32_t both = kClients | kTrunks;
+  EXPECT_OUT(Nft(kPrerouting, "ip daddr 10.77.1.1 udp dport 3478 dnat ip to 10.77.2.2"), kNoTable,
+             kClients);
+  EXPECT_OUT(Nft(kPrerouting, "iifname \"r0\" dnat ip to 10.77.2.2"), kNoTable, both);
+  EXPECT_OUT(Nft(kPostrouting, "masquerade"), kNoTable, both);
+  EXPECT_OUT(Nft(kPostrouting, "ip saddr 10.77.2.0/24 snat ip to 10.77.2.9"), kNoTable, kTrunks);
+  EXPECT_OUT(Nft(kPostrouting, "udp sport 3480 masquerade"), kNoTable, kTrunks);
+  // What comes to another port becomes the socket's, and its answers are to be turned back.
+  EXPECT_OUT(Nft(kPrerouting, "udp dport 443 redirect to :3478"), kNoTable, kClients);
+  EXPECT_OUT(Nft(kPrerouting, "ip daddr 192.0.2.7 dnat ip to 10.77.1.1"), kNoTable, kClients);
+  EXPECT_OUT(Nft("type filter hook prerouting priority -150",
+                 "meta l4proto udp ip daddr 10.77.1.1 tproxy ip to 127.0.0.1:9 meta mark set 1"),
+             kNoTable, kClients);
+  EXPECT_OUT(Nft(kOutput, "udp sport 3478 ip dscp set ef"), kNoTable, kClients);
+  EXPECT_OUT(Nft(kPrerouting, "udp dport { 53, 3478 } redirect to :4000"), kNoTable, both);
+  EXPECT_OUT(
+      "nft 'add table netdev t; add chain netdev t c "
+      "{ type filter hook ingress device r0 priority 0; }; "
+      "add rule netdev t c udp dport 3478 fwd to r1'",
+      "nft delete table netdev t", kClients);
+  // By a chain of its own, and by a map of verdicts.
+  EXPECT_OUT(
+      "nft 'add table ip t; add chain ip t d; add rule ip t d meta l4proto udp redirect to :9; "
+      "add chain ip t c { type nat hook prerouting priority -100; }; "
+      "add rule ip t c ip daddr 10.77.1.0/24 jump d'",
+      "nft delete table ip t", kClients);
+  EXPECT_OUT(
+      "nft 'add table ip t; add chain ip t d; add rule ip t d meta l4proto udp redirect to :9; "
+      "add chain ip t c { type nat hook prerouting priority -100; }; "
+      "add rule ip t c ip daddr vmap { 10.77.1.1 : jump d }'",
+      "nft delete table ip t", both);
+}
+
+TEST(RulesOfNftablesThatCannotMatchTouchNothing) {
+  Scene scene;
+  if (!scene.Make()) return;
+  for (const std::string& rule :
+       {Nft(kPrerouting, "tcp dport 3478 redirect to :4000"),
+        Nft(kPrerouting, "udp dport 5000-6000 redirect to :4000"),
+        Nft(kPrerouting, "ip daddr 10.77.3.1 udp dport 3478 dnat ip to 10.77.3.2"),
+        Nft(kPrerouting, "iifname \"docker0\" dnat ip to 10.77.3.2"),
+        Nft(kPostrouting, "ip saddr 172.17.0.0/16 oifname != \"docker0\" masquerade"),
+        Nft("type filter hook forward priority 0", "drop"),
+        Nft(kInput, "udp dport 3478 counter accept"),
+        std::string("nft 'add table ip6 t; add chain ip6 t c { type nat hook postrouting priority "
+                    "100; }; add rule ip6 t c masquerade; '")}) {
+    scene.Expect(rule, "nft flush ruleset", 0, __LINE__);
+  }
+}
+
+TEST(RulesOfIptablesTouchWhatTheyMayMatch) {
+  Scene scene;
+  if (!scene.Make()) return;
+  for (const std::string& program : {std::string("iptables-legacy"), std::string("iptables-nft")}) {
+    if (!Run(program + " -t nat -L")) {
+      std::printf("skipped: no %s\n", program.c_str());
+      continue;
+    }
+    const auto expect = [&](const std::string& table, const std::string& rule, uint32_t sockets,
+                            int line) {
+      const std::string start = program + " -t " + table + " -";
+      scene.Expect(start + "A " + rule, start + "D " + rule, sockets, line);
+    };
+    const uint32_t both = kClients | kTrunks;
+    expect("nat", "PREROUTING -p udp --dport 3478 -j REDIRECT --to-ports 4000", kClients, __LINE__);
+    expect("nat", "PREROUTING -p udp --dport 443 -j REDIRECT --to-ports 3480", kTrunks, __LINE__);
+    expect("nat", "PREROUTING -d 192.0.2.7 -p udp -j DNAT --to-destination 10.77.1.1", kClients,
+           __LINE__);
+    expect("nat", "PREROUTING -p tcp --dport 3478 -j REDIRECT --to-ports 4000", 0, __LINE__);
+    expect("nat", "PREROUTING -p udp --dport 3478 -i docker0 -j REDIRECT --to-ports 9", 0,
+           __LINE__);
+    expect("nat", "POSTROUTING -s 10.77.2.0/24 -j MASQUERADE", kTrunks, __LINE__);
+    expect("nat", "POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", 0, __LINE__);
+    expect("nat", "POSTROUTING -o r+ -j MASQUERADE", both, __LINE__);
+    expect("mangle", "OUTPUT -p udp --sport 3478 -j TOS --set-tos 0x10", kClients, __LINE__);
+    expect("mangle", "INPUT -p udp --dport 3478 -j NFQUEUE --queue-num 7 --queue-bypass", kClients,
+           __LINE__);
+    expect("mangle", "FORWARD -j TTL --ttl-set 3", 0, __LINE__);
+    const std::string chain = program + " -t nat -";
+    scene.Expect(chain + "N D && " + chain + "A D -p udp -j REDIRECT --to-ports 9 && " + chain +
+                     "A PREROUTING -d 10.77.1.1 -j D",
+                 chain + "F PREROUTING && " + chain + "F D && " + chain + "X D", kClients,
+                 __LINE__);
+  }
+}
+
+TEST(PoliciesOfIpsecTouchWhatTheySelect) {
+  Scene scene;
+  if (!scene.Make()) return;
+  const std::string tunnel = " tmpl src 10.77.1.1 dst 10.77.1.2 proto esp reqid 1 mode transport";
+  const auto expect = [&](const std::string& selector, const std::string& rest, uint32_t sockets,
+                          int line) {
+    scene.Expect("ip xfrm policy add " + selector + rest, "ip xfrm policy delete " + selector,
+                 sockets, line);
+  };
+  expect("src 10.77.1.1 dst 0.0.0.0/0 dir out", tunnel, kClients, __LINE__);
+  expect("src 0.0.0.0/0 dst 10.77.2.1 proto udp dir in", tunnel, kTrunks, __LINE__);
+  expect("src 0.0.0.0/0 dst 0.0.0.0/0 dir in", " action block", kClients | kTrunks, __LINE__);
+  expect("src 10.9.0.0/16 dst 10.8.0.0/16 dir out", tunnel, 0, __LINE__);
+  expect("src 10.77.1.1 dst 0.0.0.0/0 proto tcp dir out", tunnel, 0, __LINE__);
+  expect("src 0.0.0.0/0 dst 0.0.0.0/0 dir fwd", tunnel, 0, __LINE__);
+  expect("src 0.0.0.0/0 dst 0.0.0.0/0 dir out", "", 0, __LINE__);
+  EXPECT_OUT("ip xfrm policy setdefault in block", "ip xfrm policy setdefault in accept",
+             kClients | kTrunks);
+}
+
+TEST(RoutingRulesTouchWhatTheyMayTake) {
+  Scene scene;
+  if (!scene.Make()) return;
+  const auto expect = [&](const std::string& rule, uint32_t sockets, int line) {
+    scene.Expect("ip rule add " + rule, "ip rule del " + rule, sockets, line);
+  };
+  const uint32_t both = kClients | kTrunks;
+  expect("fwmark 1 lookup 100", both, __LINE__);
+  expect("from 10.77.1.1 fwmark 1 lookup 100", kClients, __LINE__);
+  expect("sport 3480 lookup 100", kTrunks, __LINE__);
+  expect("dport 5000 lookup 100", both, __LINE__);
+  expect("ipproto tcp fwmark 1 lookup 100", 0, __LINE__);
+  expect("iif nothing fwmark 1 lookup 100", 0, __LINE__);
+  // The kernel says where these lead, when it is asked.
+  expect("from 10.77.1.1 lookup 100", 0, __LINE__);
+  expect("to 10.77.3.0/24 lookup 100", 0, __LINE__);
+  expect("uidrange 77-78 lookup 100", 0, __LINE__);
+  // Before the rule that delivers to this host.
+  CHECK(Run("ip rule add pref 30000 lookup local && ip rule del pref 0"));
+  expect("pref 5 iif r0 lookup 100", both, __LINE__);
+  expect("pref 5 to 10.77.1.1 lookup 100", kClients, __LINE__);
+  expect("pref 31000 iif r0 lookup 100", 0, __LINE__);
+}
+
+TEST(FiltersAreFoundAndTouchNothing) {
+  Scene scene;
+  if (!scene.Make()) return;
+  const auto expect = [&](const std::string& set, const std::string& unset, uint32_t sockets) {
+    if (!Run(set)) Fail(__FILE__, __LINE__, "cannot run: " + set);
+    const Found found = scene.Look();
+    CHECK_EQ(found.touched, 0u);
+    if (found.filtered != sockets) Fail(__FILE__, __LINE__, set + ": " + found.text);
+    if (!Run(unset)) Fail(__FILE__, __LINE__, "cannot run: " + unset);
+    CHECK_EQ(scene.Look().filtered, 0u);
+  };
+  const uint32_t both = kClients | kTrunks;
+  expect(Nft(kInput, "udp dport 3478 limit rate over 5/second drop"), kNoTable, kClients);
+  expect(Nft(kInput, "tcp dport 3478 drop"), kNoTable, 0);
+  expect(Nft(std::string(kInput) + "; policy drop", "udp dport 3478 accept"), kNoTable, both);
+  expect(Nft(kOutput, "reject"), kNoTable, both);
+  expect("tc qdisc add dev r0 root tbf rate 1mbit burst 10k latency 10ms",
+         "tc qdisc del dev r0 root", both);
+  expect("sysctl -w net.ipv4.conf.r0.rp_filter=1", "sysctl -w net.ipv4.conf.r0.rp_filter=0", both);
+  for (const std::string type : {"blackhole", "prohibit", "unreachable"}) {
+    expect("ip route add " + type + " 10.99.0.0/16", "ip route del " + type + " 10.99.0.0/16",
+           both);
+  }
+}
+
+TEST(AVirtualServiceIsReadByItsAddress) {
+  HostScope scope;
+  HostSocket socket;
+  socket.number = 3;
+  socket.ips = {ToEndpoint("10.77.1.1:1").ip};
+  socket.ports = {3478};
+  scope.sockets = {socket};
+  const auto found = [&scope](const std::string& text) {
+    std::istringstream file(
+        "IP Virtual Server version 1.2.1 (size=4096)\n"
+        "Prot LocalAddress:Port Scheduler Flags\n"
+        "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n" +
+        text);
+    Findings findings;
+    LookAtIpvs(file, scope, &findings);
+    return findings.empty() ? 0u : findings[0].sockets;
+  };
+  CHECK_EQ(found("UDP  0A4D0101:0D96 rr\n  -> 0A4D0202:0D96      Masq    1      0          0\n"),
+           1u << 3);
+  CHECK_EQ(found("TCP  0A4D0101:0D96 rr\n"), 0u);
+  CHECK_EQ(found("UDP  0A4D0101:0D97 rr\n"), 0u);
+  CHECK_EQ(found("UDP  0A4D0102:0D96 rr\n"), 0u);
+  CHECK_EQ(found("FWM  00000001 rr\n"), 1u << 3);
+  CHECK_EQ(found("UDP  nonsense\nUDP\n\n"), 0u);
+  scope.sockets[0].ips = {ToEndpoint("[fd77:1::1]:1").ip};
+  CHECK_EQ(found("UDP  [fd77:0001:0000:0000:0000:0000:0000:0001]:0D96 rr\n"), 1u << 3);
+}
+
+}  // namespace
+}  // namespace turnpike::test

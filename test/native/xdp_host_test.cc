@@ -1,0 +1,201 @@
+// What the host's own rules do to a packet, the fast path leaves them to do: each kind is set up
+// for real, and taken away again.
+
+#include "xdp_host_commands.h"
+
+namespace turnpike::test {
+namespace {
+
+struct Found {
+  uint32_t sockets = 0;
+  std::vector<std::string> devices;
+  std::string text;
+  uint32_t filters = 0;
+};
+
+Found Look(XdpPlane* plane) {
+  Found found;
+  for (const XdpPlane::HostFinding& each : plane->HostFindings()) {
+    found.text += each.finding.what + "; ";
+    if (!each.leaves_out) {
+      found.filters |= each.finding.sockets;
+      continue;
+    }
+    found.sockets |= each.finding.sockets;
+    if (!each.finding.device.empty()) found.devices.push_back(each.finding.device);
+  }
+  return found;
+}
+
+// A connection by the fast path, and commands in the relay's host.
+struct Scene {
+  bool Make() {
+    if (!world.Make()) return false;
+    connection = std::make_unique<Connection>(world, "10.77.1.", "10.77.2.");
+    connection->ExpectBothWays();
+    return true;
+  }
+  void Do(const std::string& command) {
+    const Inside inside(world.relay_host);
+    if (!Run(command)) Fail(__FILE__, __LINE__, "cannot run: " + command);
+  }
+  bool Can(const std::string& command) {
+    const Inside inside(world.relay_host);
+    return Run(command);
+  }
+  // Waits until so many sockets are left out.
+  void ExpectLeftOut(uint32_t sockets, int line) {
+    Found found;
+    for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 10) {
+      found = Look(&connection->plane);
+      if (found.sockets == sockets) return;
+      usleep(10'000);
+    }
+    Fail(__FILE__, line, "left out is " + std::to_string(found.sockets) + ": " + found.text);
+  }
+  // A command takes them out of the fast path, and another one lets them back in.
+  void Expect(const std::string& set, const std::string& unset, uint32_t sockets, int line) {
+    Do(set);
+    ExpectLeftOut(sockets, line);
+    if (sockets != 0) ExpectUp();
+    Do(unset);
+    ExpectLeftOut(0, line);
+    connection->other->Drain();
+    connection->client->Drain();
+    connection->ExpectBothWays();
+  }
+  // What the client sends is not forwarded any more.
+  void ExpectUp() {
+    usleep(20'000);
+    connection->other->Drain();
+    connection->client->Send(connection->service->address(), XdpScene::ChannelData(0x4000, kHello));
+    Bytes bytes;
+    Endpoint from;
+    CHECK(!connection->other->Receive(&bytes, &from, 50));
+  }
+
+  World world;
+  std::unique_ptr<Connection> connection;
+};
+
+#define EXPECT_OUT(set, unset, sockets) scene.Expect(set, unset, sockets, __LINE__)
+
+TEST(ARedirectedPortReallyGoesThere) {
+  Scene scene;
+  if (!scene.Make()) return;
+  std::unique_ptr<Udp> elsewhere;
+  {
+    const Inside inside(scene.world.relay_host);
+    elsewhere = std::make_unique<Udp>("10.77.1.1:4000");
+  }
+  scene.Do(Nft(kPrerouting, "udp dport 3478 redirect to :4000"));
+  scene.ExpectLeftOut(kClients, __LINE__);
+  usleep(20'000);
+  Bytes bytes;
+  Endpoint from;
+  const Bytes message = XdpScene::ChannelData(0x4000, kHello);
+  scene.connection->client->Send(scene.connection->service->address(), message);
+  CHECK(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
+  scene.Do(kNoTable);
+  scene.ExpectLeftOut(0, __LINE__);
+  scene.connection->ExpectBothWays();
+}
+
+TEST(WhatTheRulesTouchLeavesTheFastPathAndComesBack) {
+  Scene scene;
+  if (!scene.Make()) return;
+  EXPECT_OUT(Nft(kPostrouting, "ip saddr 10.77.2.0/24 snat ip to 10.77.2.9"), kNoTable, kTrunks);
+  EXPECT_OUT("ip xfrm policy add src 10.77.1.1 dst 0.0.0.0/0 dir out action block",
+             "ip xfrm policy delete src 10.77.1.1 dst 0.0.0.0/0 dir out", kClients);
+  EXPECT_OUT("ip rule add fwmark 1 lookup 100", "ip rule del fwmark 1 lookup 100",
+             kClients | kTrunks);
+  // It makes no news.
+  if (!scene.Can("iptables-legacy -t nat -L")) return;
+  EXPECT_OUT("iptables-legacy -t nat -A PREROUTING -p udp --dport 3478 -j REDIRECT --to-ports 9",
+             "iptables-legacy -t nat -F", kClients);
+}
+
+TEST(FiltersLeaveOutOnlyWhereAsked) {
+  for (const bool strict : {false, true}) {
+    World world;
+    if (!world.Make()) return;
+    const Inside inside(world.relay_host);
+    CHECK(Run(Nft(kInput, "udp dport 3478 drop")));
+    XdpOptions options = world.Options();
+    options.strict = strict;
+    XdpPlane plane;
+    CHECK(plane.Open(options).ok());
+    // Known before the first packet.
+    const Found found = Look(&plane);
+    CHECK_EQ(found.sockets, strict ? kClients : 0);
+    CHECK_EQ(found.filters, strict ? 0 : kClients);
+  }
+}
+
+TEST(ARuleBySourceOrProtocolIsFollowed) {
+  Scene scene;
+  if (!scene.Make()) return;
+  for (const std::string rule : {"from 10.77.2.1", "ipproto udp", "to 10.77.2.2"}) {
+    // Into nothing: what the trunk would send the kernel would refuse.
+    scene.Do("ip route add blackhole default table 100 && ip rule add " + rule + " lookup 100");
+    scene.connection->service->Drain();
+    Bytes bytes;
+    Endpoint from;
+    bool left = false;
+    for (int waited_ms = 0; waited_ms < kWaitMs && !left; waited_ms += 50) {
+      scene.connection->client->Send(scene.connection->service->address(),
+                                     XdpScene::ChannelData(0x4000, kHello));
+      left = scene.connection->service->Receive(&bytes, &from, 50);
+    }
+    CHECK(left);
+    scene.Do("ip rule del " + rule + " lookup 100 && ip route flush table 100");
+    scene.connection->other->Drain();
+    scene.connection->ExpectBothWays();
+  }
+}
+
+TEST(ADeviceWithHooksOfItsOwnIsLeftOut) {
+  Scene scene;
+  if (!scene.Make()) return;
+  const auto expect = [&](const std::string& set, const std::string& unset, int line) {
+    scene.Do(set);
+    XdpPlane* plane = &scene.connection->plane;
+    for (int waited_ms = 0; waited_ms < kWaitMs && plane->AttachedDevices().size() > 1;
+         waited_ms += 10) {
+      usleep(10'000);
+    }
+    if (plane->AttachedDevices() != std::vector<std::string>{"r0"}) {
+      Fail(__FILE__, line, set + " left nothing out: " + Look(plane).text);
+    }
+    CHECK(!scene.Can("ip link show r1 | grep -q xdp"));
+    scene.ExpectUp();
+    scene.Do(unset);
+    scene.ExpectLeftOut(0, line);
+    scene.connection->other->Drain();
+    scene.connection->client->Drain();
+    scene.connection->ExpectBothWays();
+  };
+  expect(
+      "tc qdisc add dev r1 clsact && tc filter add dev r1 ingress protocol ip u32 match ip "
+      "dport 3480 0xffff flowid 1:1",
+      "tc qdisc del dev r1 clsact", __LINE__);
+  expect(
+      "tc qdisc add dev r1 clsact && tc filter add dev r1 egress protocol ip u32 match u32 0 0 "
+      "action mirred egress redirect dev r0",
+      "tc qdisc del dev r1 clsact", __LINE__);
+  scene.Do("ip link add bridge1 type bridge");
+  expect("ip link set r1 master bridge1", "ip link set r1 nomaster", __LINE__);
+}
+
+TEST(AnAddressThatIsGoneIsLeftOut) {
+  Scene scene;
+  if (!scene.Make()) return;
+  scene.Do("ip addr del 10.77.1.1/24 dev r0 && ip addr add 10.77.1.9/24 dev r0");
+  scene.ExpectLeftOut(kClients, __LINE__);
+  scene.Do("ip addr del 10.77.1.9/24 dev r0 && ip addr add 10.77.1.1/24 dev r0");
+  scene.ExpectLeftOut(0, __LINE__);
+  scene.connection->ExpectBothWays();
+}
+
+}  // namespace
+}  // namespace turnpike::test
