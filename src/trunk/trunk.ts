@@ -94,8 +94,10 @@ export class Trunk {
 
   /** The relays that this one cannot reach now, and why. */
   *unreachable(): Iterable<UnreachableRelay> {
-    for (const { remote } of this.#byId.values()) {
+    const now = this.#options.clock.monotonic();
+    for (const { remote, liveness } of this.#byId.values()) {
       if (remote.path === undefined) yield { id: remote.id, reason: 'no-common-family' };
+      else if (liveness.silent(now)) yield { id: remote.id, reason: 'no-answer' };
     }
   }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import { formatAddress } from '../../src/address.js';
 import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
-import { Supervised } from '../../src/cli/demo/supervised.js';
+import { type LogLine, parseObject, readLines, Supervised } from '../../src/cli/demo/supervised.js';
 import {
   Lab,
   type LabHost,
@@ -15,6 +15,7 @@ import {
   labSupport,
   type NatBehaviour,
 } from '../../src/lab/index.js';
+import { run } from '../../src/lab/tools.js';
 import { PeerAgent } from './peer-agent.js';
 import type { DirectorySettings } from './peer-methods.js';
 
@@ -65,6 +66,7 @@ export class World {
   readonly #relayHosts = new Map<string, LabHost>();
   readonly #relayPlans = new Map<string, RelayPlan>();
   readonly #running = new Map<string, LabProcess>();
+  readonly #logs = new Map<string, LogLine[]>();
 
   private constructor(lab: Lab, secrets: string, relays: readonly RelayPlan[]) {
     this.lab = lab;
@@ -136,6 +138,29 @@ export class World {
     return host;
   }
 
+  /** What the directory or a relay has logged so far. */
+  logOf(name: string): readonly LogLine[] {
+    return this.#logs.get(name) ?? [];
+  }
+
+  /**
+   * Drops UDP that comes to a port of a host, until the returned function is called. TCP and what
+   * the host sends itself are not touched, and no conversation is let through for being an old one.
+   */
+  async dropUdp(host: LabHost, port: number, family?: AddressFamily): Promise<() => Promise<void>> {
+    const nft = (rules: string) =>
+      run(['ip', 'netns', 'exec', host.namespace, 'nft', '-f', '-'], rules);
+    const only = family === undefined ? '' : `meta nfproto ipv${family} `;
+    await nft(`table inet shut${port} {
+  chain arriving {
+    type filter hook input priority -300; policy accept;
+    ${only}udp dport ${port} drop
+  }
+}
+`);
+    return () => nft(`delete table inet shut${port}\n`).then(() => {});
+  }
+
   /** Ends the directory or a relay with SIGKILL. */
   async kill(name: string): Promise<void> {
     const running = this.#running.get(name);
@@ -185,6 +210,9 @@ export class World {
 
   async #run(name: string, host: LabHost, args: readonly string[]): Promise<void> {
     const process = this.turnpike(host, args);
+    const lines = this.#logs.get(name) ?? [];
+    this.#logs.set(name, lines);
+    readLines(process.child.stderr, (line) => lines.push(parseObject(line) ?? { msg: line }));
     const log = new Supervised(name, process);
     this.#running.set(name, process);
     await Promise.race([log.listening, log.ended]);

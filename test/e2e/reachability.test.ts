@@ -1,0 +1,119 @@
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import type { PeerHints } from '../../src/client/index.js';
+import type { PeerAgent } from './peer-agent.js';
+import { PATIENCE_MS, type RelayPlan, skipReason, World } from './world.js';
+
+t.setTimeout(PATIENCE_MS);
+
+const RELAYS: readonly RelayPlan[] = ['west', 'east', 'south'].map((region) => ({
+  id: `relay-${region}`,
+  region,
+}));
+const IDS = RELAYS.map(({ id }) => id);
+const SHUT = 'relay-west';
+/** Connections asked for at once: each relay would be among them if it were given. */
+const ASKED = 24;
+
+/** Addresses that connections are given now, by relay. */
+async function given(agent: PeerAgent, hints: PeerHints = {}): Promise<Map<string, Set<string>>> {
+  const offers = await agent.create(ASKED, [hints, hints]);
+  const found = new Map<string, Set<string>>();
+  for (const { relay } of offers.flat()) {
+    const addresses = found.get(relay.id) ?? new Set();
+    found.set(relay.id, addresses.add(relay.address));
+  }
+  return found;
+}
+
+/** Waits until connections are given these relays and no others. */
+async function untilGiven(agent: PeerAgent, ids: readonly string[], hints?: PeerHints) {
+  while ([...(await given(agent, hints)).keys()].sort().join() !== [...ids].sort().join()) {
+    await sleep(250);
+  }
+}
+
+/** What `GET /v1/relays` says of who reaches a relay, asked from a host. */
+async function shown(world: World, agent: PeerAgent, id: string) {
+  const { directoryUrl, apiKey } = world.accessFrom(agent.host);
+  const script =
+    'const [url, key] = process.argv.slice(1);' +
+    'const headers = { authorization: "Bearer " + key };' +
+    'const answer = await fetch(url + "/v1/relays", { headers });' +
+    'console.log(await answer.text());';
+  const argv = [process.execPath, '--input-type=module', '-e', script, directoryUrl, apiKey];
+  const { child } = world.lab.spawn(agent.host, argv);
+  if (child.stdout === null) throw new Error('no output');
+  const { relays } = JSON.parse(await text(child.stdout));
+  return relays.find((relay: { id: string }) => relay.id === id).reachability;
+}
+
+function events(world: World, event: string): string[] {
+  const lines = world.logOf('directory').filter((line) => line.event === event);
+  return lines.map(({ msg = '' }) => msg);
+}
+
+t.test('relays that do not answer are not given', { skip: skipReason() }, async (t) => {
+  const world = await World.create(t, RELAYS);
+  const host = world.lab.host('peer');
+  await world.start();
+  const [agent] = await world.peersIn([host] as const);
+  const west = world.relayHost(SHUT);
+  await untilGiven(agent, IDS);
+
+  t.test('UDP 3478 of one of three relays is shut', async (t) => {
+    const open = await world.dropUdp(west, 3478);
+    await untilGiven(agent, ['relay-east', 'relay-south']);
+    t.match(await shown(world, agent, SHUT), { verdict: 'unreachable', service: [{}, {}] });
+    t.notOk((await given(agent, { region: 'west' })).has(SHUT), 'not even to who asks for it');
+    const lines = events(world, 'relay-unreachable');
+    t.equal(lines.length, 2, 'one line for each of its addresses');
+    t.match(lines[0], /^relay-west: UDP 3478 .* answers none of its 2 checkers .* is it open\?$/);
+    await open();
+    await untilGiven(agent, IDS);
+    while (events(world, 'relay-reachable').length < 2) await sleep(100);
+    t.notMatch(await shown(world, agent, SHUT), { verdict: 'unreachable' });
+  });
+
+  t.test('UDP 3478 of one address family is shut', async (t) => {
+    const open = await world.dropUdp(west, 3478, 4);
+    await untilGiven(agent, ['relay-east', 'relay-south'], { families: [4] });
+    await untilGiven(agent, IDS, { families: [6] });
+    t.match(await shown(world, agent, SHUT), { verdict: 'partial', service: [{}] });
+    const both = (await given(agent, { families: [4, 6] })).get(SHUT);
+    t.same(
+      [...(both ?? [])].filter((address) => !address.includes(':')),
+      [],
+    );
+    await open();
+    await untilGiven(agent, IDS, { families: [4] });
+  });
+
+  t.test('UDP 3480 of one of three relays is shut', async (t) => {
+    const open = await world.dropUdp(west, 3480);
+    await untilGiven(agent, ['relay-east', 'relay-south']);
+    t.match(await shown(world, agent, SHUT), {
+      verdict: 'unreachable',
+      trunk: { verdict: 'unreachable', unreachedBy: 2 },
+      cutOff: true,
+    });
+    for (const id of ['relay-east', 'relay-south']) {
+      t.notMatch(await shown(world, agent, id), { verdict: 'unreachable' });
+    }
+    t.match(events(world, 'relay-unreachable').at(-1), /^relay-west: UDP 3480 \(trunk\) .*open\?$/);
+    t.match(events(world, 'relay-cut-off'), [/^relay-west .* is its UDP 3480 open\?/]);
+    await open();
+    await untilGiven(agent, IDS);
+  });
+
+  t.test('two of three relays are shut: the third serves alone', async (t) => {
+    const open = await Promise.all(
+      ['relay-west', 'relay-east'].map((id) => world.dropUdp(world.relayHost(id), 3478)),
+    );
+    await untilGiven(agent, ['relay-south']);
+    t.match(await shown(world, agent, 'relay-south'), { verdict: 'reachable' });
+    await Promise.all(open.map((action) => action()));
+    await untilGiven(agent, IDS);
+  });
+});
