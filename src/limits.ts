@@ -227,6 +227,15 @@ export const LIMITS = {
   /** API key length in characters. */
   apiKeyCharactersMin: 16,
   apiKeyCharactersMax: 512,
+  /** Silence of a peer that ends its leg: more than three keepalives are missing. */
+  peerSilentMs: 50_000,
+  /** The same under data to the peer, for each second of its LIVENESS. */
+  peerSilentUnderDataMs: 5_000,
+  /** Legs looked at for silence in one go, before other work has its turn. */
+  legsWatchedAtOnce: 8_192,
+  /** Log of a relay: lines a second about ended legs, and about refusals; the rest is counted. */
+  legLinesPerSecond: 20,
+  refusalLinesPerSecond: 200,
   /** Log: bytes that wait to be written; beyond it lines are left out and counted. */
   logBufferBytesMax: 1_048_576,
   /** Log: how long the end of a program waits for its last lines to be written. */

@@ -36,30 +36,35 @@ export class Allocation {
     const transport = message.requestedTransport();
     const named = message.address(AttributeType.XorPeerRelayAddress);
     if (transport === undefined || named === undefined || message.connectionRole() === undefined) {
-      return this.#context.answers.refused(request, 400);
+      return this.#context.answers.refused(request, 'attribute-missing');
     }
     if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
-      return this.#context.answers.refused(request, 400);
+      return this.#context.answers.refused(request, 'attribute-missing');
     }
-    if (transport !== UDP) return this.#context.answers.refused(request, 442);
+    if (transport !== UDP) return this.#context.answers.refused(request, 'transport-not-udp');
     const leg = this.#context.legs.get(credential);
     if (leg && leg.tupleKey !== request.tupleKey)
-      return this.#context.answers.refused(request, 437);
+      return this.#context.answers.refused(request, 'leg-of-another-address');
     const peerRelay = this.#finder.find(named);
-    if (peerRelay === undefined) return this.#context.answers.refused(request, 403);
+    if (peerRelay === undefined) {
+      return this.#context.answers.refused(request, 'unknown-peer-relay');
+    }
     if (peerRelay !== 'self' && peerRelay.path === undefined)
-      return this.#context.answers.refused(request, 440);
+      return this.#context.answers.refused(request, 'no-common-family');
     if (leg) this.#again(request, leg, peerRelay);
     else this.#reserve(request, peerRelay);
   }
 
   #again(request: ClientRequest, leg: Leg, peerRelay: PeerRelay): void {
     if (leg.peerRelay !== peerRelay) {
-      if (leg.state.type !== 'reserved') return this.#context.answers.refused(request, 446);
+      if (leg.state.type !== 'reserved') {
+        return this.#context.answers.refused(request, 'connected-elsewhere');
+      }
       this.#context.legs.setPeerRelay(leg, peerRelay);
     }
     leg.signer = request.signer;
     leg.lifetimeSeconds = lifetimeOf(request);
+    leg.livenessMs = livenessMsOf(request);
     this.#extend(leg);
     this.#context.answers.allocated(request, leg);
   }
@@ -81,6 +86,7 @@ export class Allocation {
       lifetimeSeconds: lifetimeOf(request),
       state: { type: 'reserved', until: clock.monotonic() + LIMITS.legReservedMs },
     });
+    leg.livenessMs = livenessMsOf(request);
     closes.cancel(leg);
     legs.add(leg);
     this.#life.schedule(leg);
@@ -92,15 +98,17 @@ export class Allocation {
     const { message, credential } = request;
     const { legs, answers } = this.#context;
     if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
-      return this.#context.answers.refused(request, 400);
+      return this.#context.answers.refused(request, 'attribute-missing');
     }
     const leg = legs.get(credential);
-    if (!leg) return this.#context.answers.refused(request, 437);
+    if (!leg) return this.#context.answers.refused(request, 'no-such-leg');
     if (message.lifetimeSeconds() === 0) {
       answers.refreshed(request, 0);
       return this.#life.end(leg, 'closed_by_peer');
     }
-    if (leg.tupleKey !== request.tupleKey) return this.#context.answers.refused(request, 437);
+    if (leg.tupleKey !== request.tupleKey) {
+      return this.#context.answers.refused(request, 'leg-of-another-address');
+    }
     leg.signer = request.signer;
     leg.lifetimeSeconds = lifetimeOf(request);
     this.#extend(leg);
@@ -121,4 +129,13 @@ export class Allocation {
 function lifetimeOf({ message }: ClientRequest): number {
   const wanted = message.lifetimeSeconds() ?? LIMITS.lifetimeSeconds;
   return Math.min(Math.max(wanted, LIMITS.lifetimeSeconds), LIMITS.lifetimeSecondsMax);
+}
+
+/**
+ * How long data may go to a peer that answers with nothing, from the LIVENESS of its Allocate or
+ * Connect (PROTOCOL.md section 2); 0 for a peer that has promised nothing.
+ */
+export function livenessMsOf({ message }: ClientRequest): number {
+  const seconds = message.u32(AttributeType.Liveness) ?? 0;
+  return Math.min(seconds * LIMITS.peerSilentUnderDataMs, LIMITS.peerSilentMs);
 }

@@ -4,8 +4,11 @@ import type { DataPlane } from '../native/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
+import type { LegName } from '../trunk/control.js';
 import type { RandomBytes } from '../units.js';
 import type { Leg, Origin, Signer } from './leg.js';
+import type { LegLog } from './leg-log.js';
+import { REFUSALS, type RefusalReason } from './refusals.js';
 import type { RelayStats } from './stats.js';
 
 /** Whom an answer goes to, and for which request. */
@@ -14,21 +17,33 @@ export interface ReplyTarget {
   readonly method: number;
   readonly transactionId: Uint8Array;
   readonly signer: Signer;
+  /** Whose leg it is about, for the log. */
+  readonly credential: LegName;
 }
 
 /** The code of a Closed indication (PROTOCOL.md section 2). */
-export type CloseCode = 300 | 437 | 447;
+export type CloseCode = 300 | 408 | 437 | 447;
+
+/** What it is made from. */
+export interface AnswersOptions {
+  readonly plane: Pick<DataPlane, 'send'>;
+  readonly random: RandomBytes;
+  readonly stats: RelayStats;
+  readonly log: LegLog;
+}
 
 /** Everything that this relay says to an authenticated peer. */
 export class Answers {
   readonly #plane: Pick<DataPlane, 'send'>;
   readonly #random: RandomBytes;
   readonly #stats: RelayStats;
+  readonly #log: LegLog;
 
-  constructor(plane: Pick<DataPlane, 'send'>, random: RandomBytes, stats: RelayStats) {
+  constructor({ plane, random, stats, log }: AnswersOptions) {
     this.#plane = plane;
     this.#random = random;
     this.#stats = stats;
+    this.#log = log;
   }
 
   /** Allocate success: the NAT's address for this peer, and the leg's lifetime. */
@@ -52,10 +67,9 @@ export class Answers {
     this.#sign(to, this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds));
   }
 
-  /** An error after authentication; counted by its code. */
-  refused(to: ReplyTarget, code: number, unknownAttributes: readonly number[] = []): void {
-    this.#stats.refused(code);
-    const writer = new MessageWriter('error', to.method, to.transactionId).errorCode(code);
+  /** An error after authentication, with its code; counted and logged by its reason. */
+  refused(to: ReplyTarget, reason: RefusalReason, unknownAttributes: readonly number[] = []): void {
+    const writer = this.#error(to, reason);
     if (unknownAttributes.length > 0) {
       writer.unknownAttributes(unknownAttributes.slice(0, LIMITS.unknownAttributesMax));
     }
@@ -64,8 +78,7 @@ export class Answers {
 
   /** 300: the relay is draining; another one's address, where one is known. */
   redirected(to: ReplyTarget, alternate: TransportAddress | undefined): void {
-    this.#stats.refused(300);
-    const writer = new MessageWriter('error', to.method, to.transactionId).errorCode(300);
+    const writer = this.#error(to, 'draining');
     if (alternate) writer.address(AttributeType.AlternateServer, alternate);
     this.#sign(to, writer);
   }
@@ -76,6 +89,13 @@ export class Answers {
       .connectionIdentifier(leg.connectionId)
       .errorCode(code);
     this.#sign(leg, writer);
+  }
+
+  #error(to: ReplyTarget, reason: RefusalReason): MessageWriter {
+    this.#stats.refusals.add(reason);
+    this.#log.refused(to.origin.tuple.remote, reason, to.credential);
+    const { method, transactionId } = to;
+    return new MessageWriter('error', method, transactionId).errorCode(REFUSALS[reason]);
   }
 
   #success(to: ReplyTarget): MessageWriter {

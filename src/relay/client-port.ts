@@ -2,9 +2,9 @@ import { buildChallenge, challengeBytes } from '../auth/challenge.js';
 import type { ChallengeBudget } from '../auth/challenge-budget.js';
 import type { CredentialVerifier } from '../auth/credential-verifier.js';
 import type { Credential } from '../auth/credentials.js';
-import { authenticate, type Challenge } from '../auth/long-term.js';
+import { type AuthenticationFailure, authenticate, type Challenge } from '../auth/long-term.js';
 import type { NonceIssuer } from '../auth/nonce.js';
-import type { PuntedDatagram } from '../native/types.js';
+import type { FiveTuple, PuntedDatagram } from '../native/types.js';
 import { AttributeType, AUTHENTICATION_ATTRIBUTES } from '../stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
@@ -54,17 +54,18 @@ export class ClientPort {
 
   /** Handles one datagram. Never throws for anything in it. */
   receive({ worker, tuple, data }: PuntedDatagram): void {
-    const { stats } = this.#options.context;
+    const { stats, log } = this.#options.context;
+    if (isKeepalive(data)) return this.#indicated(tuple);
     const decoded = decodeMessage(data);
     if (!decoded.ok) {
       stats.client.malformed += 1;
+      log.dropped(tuple.remote, 'malformed');
       return;
     }
     const { message } = decoded;
     if (message.messageClass !== 'request') {
-      // Indications keep NAT mappings alive. Responses are never answered (CVE-2024-2169).
-      stats.client.indications += 1;
-      return;
+      // Responses are never answered (CVE-2024-2169), and the data plane hands up none.
+      return this.#indicated(tuple);
     }
     stats.client.requests += 1;
     const origin: Origin = { worker, tuple };
@@ -72,7 +73,16 @@ export class ClientPort {
     else this.#authenticate(message, origin);
   }
 
+  /** It keeps a NAT's mapping alive, and says that the peer lives. */
+  #indicated(tuple: FiveTuple): void {
+    const { stats, legs, clock } = this.#options.context;
+    stats.client.indications += 1;
+    legs.heard(tupleKey(tuple), clock.monotonic());
+  }
+
   #binding(message: StunMessage, origin: Origin): void {
+    const { legs, clock } = this.#options.context;
+    legs.heard(tupleKey(origin.tuple), clock.monotonic());
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
     const { transactionId, bytes } = message;
     // The common ones, whose answer is longer in any case, pay before it is written.
@@ -100,7 +110,10 @@ export class ClientPort {
       realm: REALM,
       keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
     });
-    if (!result.ok) return this.#challenge(message, origin, result.challenge);
+    if (!result.ok) {
+      this.#unauthenticated(message, origin, result.challenge);
+      return this.#challenge(message, origin, result.challenge);
+    }
     const credential = verifier.credentialOf(result.username);
     if (!credential) return;
     const request: ClientRequest = {
@@ -113,9 +126,24 @@ export class ClientPort {
       tupleKey: tupleKey(origin.tuple),
     };
     if (this.#expired(request)) {
+      this.#unauthenticated(message, origin, { code: 401, failure: 'expired' });
       return this.#challenge(message, origin, { code: 401, cost: 'longer' });
     }
+    const { legs, clock } = this.#options.context;
+    legs.heard(request.tupleKey, clock.monotonic());
     this.#dispatch(request);
+  }
+
+  #unauthenticated(
+    message: StunMessage,
+    { tuple }: Origin,
+    { code, failure }: { code: number; failure: AuthenticationFailure | 'expired' },
+  ): void {
+    const { stats, log } = this.#options.context;
+    stats.authentication.add(failure);
+    // The first request of everybody carries no credential.
+    const username = message.text(AttributeType.Username);
+    log.unauthenticated(tuple.remote, code, failure, username);
   }
 
   #dispatch(request: ClientRequest): void {
@@ -123,16 +151,16 @@ export class ClientPort {
     const { answers } = context;
     const { message } = request;
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
-    if (unknown.length > 0) return answers.refused(request, 420, unknown);
+    if (unknown.length > 0) return answers.refused(request, 'unknown-attribute', unknown);
     const identifier = message.connectionIdentifier();
     const role = message.connectionRole();
-    if (identifier === undefined) return answers.refused(request, 400);
+    if (identifier === undefined) return answers.refused(request, 'attribute-missing');
     if (message.has(AttributeType.ConnectionRole) && role === undefined) {
-      return answers.refused(request, 400);
+      return answers.refused(request, 'attribute-missing');
     }
     const { credential } = request;
     if (identifier !== credential.connectionId || (role ?? credential.role) !== credential.role) {
-      return answers.refused(request, 403);
+      return answers.refused(request, 'credential-of-another-leg');
     }
     switch (request.method) {
       case Method.Allocate:
@@ -142,7 +170,7 @@ export class ClientPort {
       case Method.Refresh:
         return allocation.refresh(request);
       default:
-        return answers.refused(request, 400);
+        return answers.refused(request, 'unknown-method');
     }
   }
 
@@ -184,11 +212,18 @@ export class ClientPort {
 
   #pays(origin: Origin): boolean {
     if (this.#options.budget.take(origin.tuple.remote.address)) return true;
-    this.#options.context.stats.client.over_challenge_budget += 1;
+    const { stats, log } = this.#options.context;
+    stats.client.over_challenge_budget += 1;
+    log.dropped(origin.tuple.remote, 'over-challenge-budget');
     return false;
   }
 
   #send(origin: Origin, data: Uint8Array): void {
     this.#options.context.plane.send([{ side: 'client', tuple: origin.tuple, data }]);
   }
+}
+
+/** A Binding indication without attributes, the most frequent datagram of all; needs no decoder. */
+function isKeepalive(data: Uint8Array): boolean {
+  return data.length === 20 && data[0] === 0x00 && data[1] === 0x11 && data[4] === 0x21;
 }

@@ -1,5 +1,5 @@
 import { LIMITS, RFC } from '../limits.js';
-import { type LegName, transactionKey } from '../trunk/control.js';
+import { type CloseRequest, type LegName, transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
@@ -10,6 +10,7 @@ interface Pending extends Timed {
   readonly remote: RemoteRelay;
   readonly name: LegName;
   readonly transactionId: Uint8Array;
+  readonly code: CloseRequest['code'];
   requests: number;
 }
 
@@ -37,11 +38,24 @@ export class CloseRequests {
     return this.#byTransaction.size;
   }
 
-  /** Tells the other relay that the named leg, one of ours, is closed. */
-  send(remote: RemoteRelay, { tenant, connectionId, role }: LegName): void {
+  /**
+   * Tells the other relay that the named leg, one of ours, is closed.
+   * @param code - why, for its peer; left out where 437 says it
+   */
+  send(
+    remote: RemoteRelay,
+    { tenant, connectionId, role }: LegName,
+    code?: CloseRequest['code'],
+  ): void {
     const name: LegName = { tenant, connectionId, role };
     this.cancel(name);
-    const pending: Pending = { remote, name, transactionId: this.#random(12), requests: 0 };
+    const pending: Pending = {
+      remote,
+      name,
+      transactionId: this.#random(12),
+      code,
+      requests: 0,
+    };
     if (this.#byTransaction.size < LIMITS.closesPendingMax) {
       this.#byTransaction.set(transactionKey(pending.transactionId), pending);
       this.#byName.set(legKey(name), pending);
@@ -75,8 +89,8 @@ export class CloseRequests {
   }
 
   #request(pending: Pending): void {
-    const { remote, name, transactionId } = pending;
-    this.#trunk.send(remote, { type: 'close', transactionId, subject: name });
+    const { remote, name, transactionId, code } = pending;
+    this.#trunk.send(remote, { type: 'close', transactionId, subject: name, code });
     if (!this.#byTransaction.has(transactionKey(transactionId))) return;
     this.#wheel.set(pending, this.#clock.monotonic() + RFC.rtoMs * 2 ** pending.requests);
     pending.requests += 1;

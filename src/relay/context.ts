@@ -3,9 +3,11 @@ import type { Trunk } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
 import type { Answers } from './answers.js';
 import type { CloseRequests } from './close-requests.js';
+import type { LegLog } from './leg-log.js';
 import type { LegTable } from './leg-table.js';
 import type { OfferTable } from './offer-table.js';
 import type { SessionIndexes } from './session-indexes.js';
+import type { SilenceWatch } from './silence-watch.js';
 import type { RelayStats } from './stats.js';
 
 /** What the rules of a relay work on; made once by the service, or by a test with a fake plane. */
@@ -20,4 +22,6 @@ export interface RelayContext {
   readonly closes: CloseRequests;
   readonly answers: Answers;
   readonly stats: RelayStats;
+  readonly log: LegLog;
+  readonly silence: SilenceWatch;
 }

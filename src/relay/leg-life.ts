@@ -3,6 +3,7 @@ import { Method } from '../stun/methods.js';
 import type { CloseCode, ReplyTarget } from './answers.js';
 import type { RelayContext } from './context.js';
 import type { Attempt, Leg, Pairing } from './leg.js';
+import type { RefusalReason } from './refusals.js';
 import type { EndReason } from './stats.js';
 
 /** What the peer is told, by why its connection ended; nothing when it asked for it itself. */
@@ -12,13 +13,22 @@ const CLOSE_CODES: Record<EndReason, CloseCode | undefined> = {
   closed_expired: 437,
   closed_relay_gone: 447,
   closed_draining: 300,
+  // Should it still hear us: what it was told when nobody had heard of it until its leg expired.
+  closed_silent: 437,
+  closed_other_silent: 408,
 };
+
+/** What the other end of a leg ended of, where both are at this relay. */
+function endOfOther(reason: EndReason): EndReason {
+  if (reason === 'closed_draining') return reason;
+  return reason === 'closed_silent' ? 'closed_other_silent' : 'closed_by_other_side';
+}
 
 /** The ends and set-backs of a leg: what must be undone, and who must be told. */
 export class LegLife {
   readonly #context: RelayContext;
   /** Legs that lost their connection, and the connection they lost. */
-  #ending: { readonly leg: Leg; readonly pairing: Pairing }[] = [];
+  #ending: { readonly leg: Leg; readonly pairing: Pairing; readonly reason: EndReason }[] = [];
   #ended = 0;
 
   constructor(context: RelayContext) {
@@ -58,11 +68,11 @@ export class LegLife {
    * Answers the pending Connect with an error; the leg is reserved again. The other relay forgets
    * our offer, and what it may have made of it already.
    */
-  failAttempt(leg: Leg, attempt: Attempt, code: 403 | 447 | 508): void {
+  failAttempt(leg: Leg, attempt: Attempt, reason: RefusalReason): void {
     const { answers, stats, plane, closes } = this.#context;
     const { offer } = attempt;
-    answers.refused(connectTarget(leg, attempt), code);
-    if (code === 403) stats.legs.mismatched += 1;
+    answers.refused(connectTarget(leg, attempt), reason);
+    if (reason === 'address-mismatch') stats.legs.mismatched += 1;
     else stats.legs.not_established += 1;
     if (offer?.bound) plane.removeSession(offer.sessionIndex);
     if (offer) closes.send(offer.remote, leg);
@@ -94,13 +104,13 @@ export class LegLife {
   }
 
   /**
-   * Ends every established leg among those given because the other relay is gone: some now, the
-   * rest `LIMITS.legsEndedAtOnce` at a time, so that a relay with a hundred thousand of them does
-   * not stand still. The data plane has let go of all of them already.
+   * Ends every established leg among those given: some now, the rest `LIMITS.legsEndedAtOnce` at a
+   * time, so that a relay with a hundred thousand of them does not stand still.
    */
-  endForGoneRelay(legs: readonly Leg[]): void {
+  endAll(legs: readonly Leg[], reason: 'closed_relay_gone' | 'closed_silent'): void {
+    if (legs.length === 0) return;
     for (const leg of legs) {
-      if (leg.state.type === 'established') this.#ending.push({ leg, pairing: leg.state });
+      if (leg.state.type === 'established') this.#ending.push({ leg, pairing: leg.state, reason });
     }
     this.endSome();
   }
@@ -112,8 +122,8 @@ export class LegLife {
 
   /** Ends the next few of those that wait for it. */
   endSome(): void {
-    for (const { leg, pairing } of this.#nextToEnd()) {
-      if (leg.state === pairing) this.end(leg, 'closed_relay_gone');
+    for (const { leg, pairing, reason } of this.#nextToEnd()) {
+      if (leg.state === pairing) this.end(leg, reason);
     }
   }
 
@@ -126,20 +136,21 @@ export class LegLife {
     return next;
   }
 
-  #unpair(leg: Leg, { other, remote, remoteIndex, channel }: Pairing, reason: EndReason): void {
-    const { plane, closes, stats, indexes } = this.#context;
-    const { worker, tuple } = leg.origin;
-    plane.removeClientFlow({ worker, tuple, channel });
+  #unpair(leg: Leg, pairing: Pairing, reason: EndReason): void {
+    const { plane, closes, stats, indexes, silence, log } = this.#context;
+    const { other, remote, remoteIndex, channel } = pairing;
+    // Before the entries go, of which each is one direction of either leg.
+    const carried = log.carried(plane, leg, pairing);
+    silence.remove(leg);
     stats.legs[reason] += 1;
-    if (other) {
-      this.end(other, reason === 'closed_draining' ? reason : 'closed_by_other_side');
-    }
+    if (other) this.end(other, endOfOther(reason));
+    plane.removeClientFlow({ ...leg.origin, channel });
+    if (carried) log.ended(leg, pairing, reason, carried);
     if (!remote) return;
     remote.connections -= 1;
     indexes.unlinkRemote(remote, remoteIndex);
-    if (reason !== 'closed_by_other_side' && reason !== 'closed_relay_gone') {
-      closes.send(remote, leg);
-    }
+    if (tellsOtherRelay(reason))
+      closes.send(remote, leg, reason === 'closed_silent' ? 408 : undefined);
   }
 
   #abandon(leg: Leg, { offer }: Attempt): void {
@@ -149,5 +160,15 @@ export class LegLife {
 
 /** The pending Connect of an attempt, as something to answer. */
 export function connectTarget(leg: Leg, { transactionId, signer }: Attempt): ReplyTarget {
-  return { origin: leg.origin, method: Method.Connect, transactionId, signer };
+  const { origin } = leg;
+  return { origin, method: Method.Connect, transactionId, signer, credential: leg };
+}
+
+/** Not where the end came from there, or where nobody is there. */
+function tellsOtherRelay(reason: EndReason): boolean {
+  return (
+    reason !== 'closed_by_other_side' &&
+    reason !== 'closed_other_silent' &&
+    reason !== 'closed_relay_gone'
+  );
 }

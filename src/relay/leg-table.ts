@@ -3,7 +3,7 @@ import type { DataPlane } from '../native/types.js';
 import type { LegName } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { DeadlineWheel } from './deadline-wheel.js';
-import { type Leg, legKey, type Origin } from './leg.js';
+import { type Leg, legKey, type Origin, type SignsOfLife } from './leg.js';
 import { NumberPool } from './number-pool.js';
 
 /** The tenant that no quota holds (PROTOCOL.md section 2, error 486). */
@@ -19,7 +19,7 @@ const CHANNELS = {
   quarantineMs: LIMITS.quarantineMs,
 } as const;
 
-interface TupleUse {
+interface TupleUse extends SignsOfLife {
   legs: number;
   readonly origin: Origin;
   /** As its first leg holds it. */
@@ -30,8 +30,8 @@ interface TupleUse {
 /** Whom the data plane lets go before strangers. */
 type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
 
-/** Why a leg cannot be added: the STUN error code to answer. */
-export type Refusal = 486 | 508;
+/** Why a leg cannot be added. */
+export type Refusal = 'tenant-quota' | 'relay-full';
 
 /**
  * Every leg of this relay, by name, by 5-tuple, by other relay and by deadline, and the channel
@@ -91,12 +91,12 @@ export class LegTable {
    */
   refusal(tenant: string, now: number): Refusal | undefined {
     this.#endRests(now);
-    if (this.#byKey.size >= this.#legsMax) return 508;
+    if (this.#byKey.size >= this.#legsMax) return 'relay-full';
     // A 5-tuple's memory of used channels outlives its legs by a minute, so it has a bound too.
-    if (this.#byTuple.size >= 2 * this.#legsMax) return 508;
+    if (this.#byTuple.size >= 2 * this.#legsMax) return 'relay-full';
     const quota = Math.floor(this.#legsMax / 2);
     const used = this.#perTenant.get(tenant) ?? 0;
-    return tenant !== DEFAULT_TENANT && used >= quota ? 486 : undefined;
+    return tenant !== DEFAULT_TENANT && used >= quota ? 'tenant-quota' : undefined;
   }
 
   add(leg: Leg): void {
@@ -106,11 +106,19 @@ export class LegTable {
     if (use) this.#share(use, leg);
     else {
       const { origin, tupleKey: key } = leg;
-      use = { legs: 1, origin, key, channels: new NumberPool(CHANNELS) };
+      const heardAt = Number.NEGATIVE_INFINITY;
+      use = { legs: 1, origin, key, heardAt, channels: new NumberPool(CHANNELS) };
       this.#byTuple.set(key, use);
     }
+    leg.signs = use;
     if (use.legs === 1) this.#plane.putKnownClient(use.origin.worker, use.origin.tuple);
     this.#link(leg);
+  }
+
+  /** Something came from a 5-tuple: a sign of life of all its legs. */
+  heard(tupleKey: string, now: number): void {
+    const use = this.#byTuple.get(tupleKey);
+    if (use) use.heardAt = now;
   }
 
   /** What is equal for the legs of a 5-tuple is held once. */

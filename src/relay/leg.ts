@@ -9,10 +9,18 @@ import type { Timed } from './deadline-wheel.js';
 /** `/`, 32 hex digits, `/` and the role: the end of a key, after the tenant. */
 const NAME_END_CHARACTERS = 35;
 
+/** What a leg has before it is in the table. */
+const NOT_HEARD: { heardAt: number } = { heardAt: Number.NEGATIVE_INFINITY };
+
 /** Where a peer's datagram came in: answers go back there, flow entries belong to that worker. */
 export interface Origin {
   readonly worker: number;
   readonly tuple: FiveTuple;
+}
+
+/** When a 5-tuple was last heard of, in monotonic milliseconds; its legs share one. */
+export interface SignsOfLife {
+  heardAt: number;
 }
 
 /** How to sign what is sent to a peer: as its last request was (PROTOCOL.md section 2). */
@@ -55,7 +63,9 @@ export interface Pairing {
   readonly type: 'established';
   readonly claimed: TransportAddress;
   readonly channel: number;
-  /** Monotonic milliseconds, whole; moved on by Refresh. */
+  /** Monotonic milliseconds, whole: when it was established, and when it expires. */
+  readonly since: number;
+  /** Moved on by Refresh. */
   expiresAt: number;
   /** The other end, where it is at this relay. */
   readonly other: Leg | undefined;
@@ -102,6 +112,12 @@ export class Leg implements LegName, Timed {
   /** As `channel`, for a leg whose other end is at another relay. */
   sessionIndex: number | undefined = undefined;
   wheelBucket: number | undefined = undefined;
+  /** The leg table gives all legs of a 5-tuple the same. */
+  signs: SignsOfLife = NOT_HEARD;
+  /** How long data may go to the peer unanswered; 0: its keepalives alone count. */
+  livenessMs = 0;
+  /** Its place among the legs that are watched for silence. */
+  watchPlace: number | undefined = undefined;
   #signerKind: IntegrityKind;
   /** One character for each byte: a string is half as large as a view of bytes. */
   #signerKey: string;

@@ -1,6 +1,8 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
+import { REFUSALS } from './refusals.js';
 import type { RelayRules } from './rules.js';
+import type { RelayStats } from './stats.js';
 
 /** Label values with their numbers. */
 type Rows = Iterable<readonly [label: string, value: number]>;
@@ -13,7 +15,7 @@ export class RelayMetrics {
   readonly #registry = new Registry();
 
   constructor(rules: RelayRules, plane: DataPlane) {
-    const { stats, legs, trunk, offers } = rules.context;
+    const { stats, legs, trunk, offers, log } = rules.context;
     const gauge = { type: Gauge, registry: this.#registry };
     const total = { type: Counter, registry: this.#registry };
     collect(gauge, 'turnpike_relay_legs', 'Legs held, and the most there can be.', 'kind', () => [
@@ -26,8 +28,20 @@ export class RelayMetrics {
     collect(total, 'turnpike_relay_client_messages_total', 'STUN from peers.', 'kind', () =>
       Object.entries(stats.client),
     );
-    collect(total, 'turnpike_relay_refusals_total', 'Errors answered to peers.', 'code', () =>
-      [...stats.refusals].map(([code, count]) => [String(code), count]),
+    collectRefusals(this.#registry, stats);
+    collect(
+      total,
+      'turnpike_relay_authentication_failures_total',
+      'Requests that were not authenticated; the first of every peer has no-integrity.',
+      'reason',
+      () => stats.authentication.entries(),
+    );
+    collect(
+      total,
+      'turnpike_relay_log_lines_omitted_total',
+      'Lines that the log left out because they were too many.',
+      'event',
+      () => log.omitted.entries(),
     );
     collect(total, 'turnpike_relay_legs_total', 'Legs by what became of them.', 'event', () =>
       Object.entries(stats.legs),
@@ -71,6 +85,21 @@ function collectXdp(gauge: { type: typeof Gauge; registry: Registry }, plane: Da
       kind,
       leftOut.reduce((sum, each) => sum + (each.kind === kind ? count(each) : 0), 0),
     ]);
+  });
+}
+
+function collectRefusals(registry: Registry, stats: RelayStats): void {
+  new Counter({
+    name: 'turnpike_relay_refusals_total',
+    help: 'Errors answered to authenticated peers.',
+    labelNames: ['code', 'reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [reason, count] of stats.refusals.entries()) {
+        this.inc({ code: REFUSALS[reason], reason }, count);
+      }
+    },
   });
 }
 

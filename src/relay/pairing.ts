@@ -5,6 +5,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId } from '../stun/message.js';
 import type { Offer } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import { livenessMsOf } from './allocation.js';
 import type { ClientRequest } from './client-request.js';
 import type { RelayContext } from './context.js';
 import { type Attempt, expiryOf, type Leg, otherEnd, type Pairing } from './leg.js';
@@ -34,11 +35,14 @@ export class PairingRules {
   /** A peer asks to be joined with the peer at the given address. Answered when that is decided. */
   connect(request: ClientRequest): void {
     const claimed = request.message.address(AttributeType.XorPeerAddress);
-    if (claimed === undefined) return this.#context.answers.refused(request, 400);
+    if (claimed === undefined) return this.#context.answers.refused(request, 'attribute-missing');
     const leg = this.#context.legs.get(request.credential);
-    if (!leg || leg.tupleKey !== request.tupleKey)
-      return this.#context.answers.refused(request, 437);
+    if (!leg) return this.#context.answers.refused(request, 'no-such-leg');
+    if (leg.tupleKey !== request.tupleKey) {
+      return this.#context.answers.refused(request, 'leg-of-another-address');
+    }
     leg.signer = request.signer;
+    leg.livenessMs = Math.max(leg.livenessMs, livenessMsOf(request));
     switch (leg.state.type) {
       case 'established':
         return this.#confirm(request, leg, leg.state, claimed);
@@ -46,13 +50,17 @@ export class PairingRules {
         this.#renew(request, leg, leg.state.attempt, claimed);
         break;
       default:
-        if (!this.#begin(request, leg, claimed)) return this.#context.answers.refused(request, 508);
+        if (!this.#begin(request, leg, claimed)) {
+          return this.#context.answers.refused(request, 'channels-used-up');
+        }
     }
     if (isConnecting(leg)) this.#match(leg);
   }
 
   #confirm(request: ClientRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {
-    if (!sameAddress(claimed, pairing.claimed)) return this.#context.answers.refused(request, 446);
+    if (!sameAddress(claimed, pairing.claimed)) {
+      return this.#context.answers.refused(request, 'connected-elsewhere');
+    }
     this.#context.answers.connected(request, leg, pairing.channel);
   }
 
@@ -113,8 +121,8 @@ export class PairingRules {
       sameAddress(leg.state.attempt.claimed, other.origin.tuple.remote) &&
       sameAddress(other.state.attempt.claimed, leg.origin.tuple.remote);
     if (matches) return this.#joinHere(leg, other);
-    this.#life.failAttempt(leg, leg.state.attempt, 403);
-    this.#life.failAttempt(other, other.state.attempt, 403);
+    this.#life.failAttempt(leg, leg.state.attempt, 'address-mismatch');
+    this.#life.failAttempt(other, other.state.attempt, 'address-mismatch');
   }
 
   #joinHere(leg: ConnectingLeg, other: ConnectingLeg): void {
@@ -136,7 +144,7 @@ export class PairingRules {
       for (const [each, attempt] of pairs) {
         const { worker, tuple } = each.origin;
         plane.removeClientFlow({ worker, tuple, channel: attempt.channel });
-        this.#life.failAttempt(each, attempt, 508);
+        this.#life.failAttempt(each, attempt, 'data-plane-full');
       }
       return;
     }
@@ -154,7 +162,7 @@ export class PairingRules {
     if (!matches(theirs, leg, attempt.claimed)) {
       offers.delete(remote.id, theirs);
       trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
-      return this.#life.failAttempt(leg, attempt, 403);
+      return this.#life.failAttempt(leg, attempt, 'address-mismatch');
     }
     if (!this.#bind(leg, attempt)) return;
     const sessionIndex = leg.sessionIndex ?? 0;
@@ -171,7 +179,7 @@ export class PairingRules {
       this.#context.plane.putSession(offer.sessionIndex, { slot, tuple, channel });
     } catch (error) {
       this.#rethrowUnlessFull(error);
-      this.#life.failAttempt(leg, attempt, 508);
+      this.#life.failAttempt(leg, attempt, 'data-plane-full');
       return false;
     }
     offer.bound = true;
@@ -222,7 +230,7 @@ export class PairingRules {
       );
     } catch (error) {
       this.#rethrowUnlessFull(error);
-      return this.#life.failAttempt(leg, attempt, 508);
+      return this.#life.failAttempt(leg, attempt, 'data-plane-full');
     }
     this.#context.offers.delete(remote.id, otherEnd(leg));
     this.#context.indexes.linkRemote(remote, remoteIndex, leg);
@@ -240,15 +248,18 @@ export class PairingRules {
     const { attempt } = sent.leg.state;
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
     this.#context.offers.delete(remote.id, otherEnd(sent.leg));
-    this.#life.failAttempt(sent.leg, attempt, code === 403 ? 403 : 447);
+    const reason = code === 403 ? 'address-mismatch' : 'refused-by-peer-relay';
+    this.#life.failAttempt(sent.leg, attempt, reason);
   }
 
   #establish(leg: Leg, attempt: Attempt, to: Established): void {
     const { channel } = attempt;
-    const expiresAt = expiryOf(leg, this.#context.clock.monotonic());
-    const { claimed, other, remote, remoteIndex } = to;
-    leg.state = { type: 'established', claimed, channel, expiresAt, other, remote, remoteIndex };
+    const { clock, silence } = this.#context;
+    const since = Math.round(clock.monotonic());
+    const expiresAt = expiryOf(leg, since);
+    leg.state = { type: 'established', ...to, channel, since, expiresAt };
     this.#life.schedule(leg);
+    silence.add(leg, leg.state);
     this.#context.stats.legs.established += 1;
     this.#context.answers.connected(connectTarget(leg, attempt), leg, channel);
   }

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { ChallengeBudget } from '../auth/challenge-budget.js';
 import { CredentialVerifier } from '../auth/credential-verifier.js';
@@ -14,6 +15,7 @@ import { ClientPort, REALM } from './client-port.js';
 import { CloseRequests } from './close-requests.js';
 import type { RelayContext } from './context.js';
 import { LegLife } from './leg-life.js';
+import { LegLog } from './leg-log.js';
 import { LegTable } from './leg-table.js';
 import { OfferTable } from './offer-table.js';
 import { OutgoingOffers } from './outgoing-offers.js';
@@ -21,6 +23,7 @@ import { PairingRules } from './pairing.js';
 import { RelayReachability } from './reachability.js';
 import { RegistryFinder } from './relay-finder.js';
 import { SessionIndexes } from './session-indexes.js';
+import { SilenceWatch } from './silence-watch.js';
 import { RelayStats } from './stats.js';
 import { RelayTimers } from './timers.js';
 import { TrunkRules } from './trunk-rules.js';
@@ -45,6 +48,8 @@ export interface RelayRulesOptions {
   readonly challengesBurst?: number;
   /** Another relay's service address began to answer, or ceased to. */
   readonly onReachability?: () => void;
+  /** For what becomes of legs and requests; default silent. */
+  readonly logger?: Logger;
   /** A fault of ours met while handling one message; the others are not hindered by it. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -83,10 +88,12 @@ export class RelayRules {
       onRelayLost: (remote, why) => trunkRules.relayLost(remote, why),
       onRelayBack: (remote) => trunkRules.relayBack(remote),
       onControl: (remote, control) => trunkRules.control(remote, control),
+      onDrop: (source, drop) => log.trunkDropped(source, drop),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
       onForeignResponse: (message, tuple) => this.reachability.checker.receive(message, tuple),
     });
     const stats = new RelayStats();
+    const log = new LegLog(clock, options.logger);
     const context: RelayContext = {
       clock,
       random,
@@ -96,8 +103,10 @@ export class RelayRules {
       offers: new OfferTable(),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
-      answers: new Answers(plane, random, stats),
+      answers: new Answers({ plane, random, stats, log }),
       stats,
+      log,
+      silence: new SilenceWatch(plane, clock),
     };
     this.context = context;
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);

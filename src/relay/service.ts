@@ -138,6 +138,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       legsMax,
       sessionsMax: 2 * legsMax,
       onReachability: () => this.#registration?.beatSoon(),
+      logger,
       onFault: (error) => logger.error({ err: error }, 'a fault of the relay itself'),
     });
     const trunkSources = withLanes(this.trunkAddresses, plane.trunkLanePorts);

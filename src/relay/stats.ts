@@ -1,3 +1,23 @@
+import type { AuthenticationFailure } from '../auth/long-term.js';
+import type { RefusalReason } from './refusals.js';
+
+/** Counts by name, each from the first time it is one. */
+class Counts<Name extends string> {
+  readonly #counts = new Map<Name, number>();
+
+  add(name: Name): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  of(name: Name): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  entries(): Iterable<[Name, number]> {
+    return this.#counts;
+  }
+}
+
 /** Counts of the control plane, by name; each becomes a metric. */
 export class RelayStats {
   /** Requests and indications from peers, and what was dropped of them without an answer. */
@@ -8,8 +28,10 @@ export class RelayStats {
     over_challenge_budget: 0,
     challenges: 0,
   };
-  /** Errors answered, by STUN code. */
-  readonly refusals = new Map<number, number>();
+  /** Errors answered to authenticated peers. */
+  readonly refusals = new Counts<RefusalReason>();
+  /** Requests that were not authenticated, whether that was answered or not. */
+  readonly authentication = new Counts<AuthenticationFailure | 'expired'>();
   /** Legs by what became of them: a connection within one relay counts twice. */
   readonly legs = {
     established: 0,
@@ -18,16 +40,15 @@ export class RelayStats {
     closed_expired: 0,
     closed_relay_gone: 0,
     closed_draining: 0,
+    /** The leg's own peer was silent, and the other end's. */
+    closed_silent: 0,
+    closed_other_silent: 0,
     not_established: 0,
     mismatched: 0,
   };
 
   /** Messages and timers that met a fault of ours; anything but 0 is worth a report. */
   faults = 0;
-
-  refused(code: number): void {
-    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
-  }
 }
 
 /** Why a connection ended. */
@@ -36,4 +57,6 @@ export type EndReason =
   | 'closed_by_other_side'
   | 'closed_expired'
   | 'closed_relay_gone'
-  | 'closed_draining';
+  | 'closed_draining'
+  | 'closed_silent'
+  | 'closed_other_silent';

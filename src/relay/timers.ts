@@ -25,10 +25,12 @@ export class RelayTimers {
    * @returns whether there is more, for `goOn`
    */
   tick(): boolean {
-    const { clock, legs, trunk, offers } = this.#context;
+    const { clock, legs, trunk, offers, silence, log } = this.#context;
     const now = clock.monotonic();
     const more = this.goOn();
     trunk.tick();
+    this.#life.endAll(silence.tick(), 'closed_silent');
+    log.tick();
     if (now - this.#sweptAt < SWEEP_MS) return more;
     this.#sweptAt = now;
     legs.sweep(now);
@@ -60,7 +62,7 @@ export class RelayTimers {
       case 'connecting': {
         const { attempt } = state;
         if (now >= attempt.deadline) {
-          return this.#life.failAttempt(leg, attempt, 447);
+          return this.#life.failAttempt(leg, attempt, 'not-connected-in-time');
         }
         if (attempt.offer) this.#outgoing.repeat(leg, attempt.offer, attempt.claimed);
         return this.#life.schedule(leg);

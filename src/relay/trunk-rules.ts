@@ -42,17 +42,18 @@ export class TrunkRules {
    * Ends the connection that the other relay has closed, if it is one with that relay. A leg that
    * is still connecting goes on: the other peer may come back before the attempt runs out.
    */
-  #close(remote: RemoteRelay, { subject }: CloseRequest): void {
+  #close(remote: RemoteRelay, { subject, code }: CloseRequest): void {
     const { offers, legs, indexes } = this.#context;
+    const reason = code === 408 ? 'closed_other_silent' : 'closed_by_other_side';
     if ('sessionIndex' in subject) {
       const leg = indexes.byRemoteIndex(remote, subject.sessionIndex);
-      if (leg) this.#life.end(leg, 'closed_by_other_side');
+      if (leg) this.#life.end(leg, reason);
       return;
     }
     offers.delete(remote.id, subject);
     const leg = legs.get(otherEnd(subject));
     if (leg?.state.type === 'established' && leg.peerRelay === remote) {
-      this.#life.end(leg, 'closed_by_other_side');
+      this.#life.end(leg, reason);
     }
   }
 
@@ -67,7 +68,7 @@ export class TrunkRules {
       .filter(({ state }) => state.type === 'established');
     if (why === 'silent') this.#lost.set(remote, lost.slice(0, LIMITS.lostLegsMax));
     else this.#lost.delete(remote);
-    this.#life.endForGoneRelay(lost);
+    this.#life.endAll(lost, 'closed_relay_gone');
   }
 
   /**

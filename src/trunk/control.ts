@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
@@ -42,6 +43,8 @@ export interface CloseRequest {
   readonly type: 'close';
   readonly transactionId: Uint8Array;
   readonly subject: LegName | { readonly sessionIndex: number };
+  /** 408: the sender's peer is silent. Left out, or unknown: 437. */
+  readonly code?: 408 | undefined;
 }
 
 export interface CloseDone {
@@ -110,6 +113,7 @@ export function encodeControl(
       writer.u32(AttributeType.Lifetime, 0);
       if ('tenant' in control.subject) writeName(writer, control.subject);
       else writer.u32(AttributeType.SessionIndex, control.subject.sessionIndex);
+      if (control.code !== undefined) writer.errorCode(control.code);
       break;
     case 'close-done':
       break;
@@ -189,10 +193,12 @@ function decodeClose(message: StunMessage): CloseRequest | undefined {
   if (message.lifetimeSeconds() !== 0) return undefined;
   const { transactionId } = message;
   const name = decodeName(message);
-  if (name) return { type: 'close', transactionId, subject: name };
+  const silent = message.errorCode()?.code === ErrorCode.PeerSilent;
+  const code = silent ? { code: ErrorCode.PeerSilent } : {};
+  if (name) return { type: 'close', transactionId, subject: name, ...code };
   if (message.has(AttributeType.ConnectionIdentifier)) return undefined;
   const sessionIndex = message.u32(AttributeType.SessionIndex);
   return sessionIndex === undefined
     ? undefined
-    : { type: 'close', transactionId, subject: { sessionIndex } };
+    : { type: 'close', transactionId, subject: { sessionIndex }, ...code };
 }

@@ -1,3 +1,4 @@
+import type { TransportAddress } from '../address.js';
 import { trunkEpoch } from '../auth/keys.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneEvent, FiveTuple, PuntedDatagram } from '../native/types.js';
@@ -44,6 +45,8 @@ export interface TrunkOptions {
   readonly onRelayBack: (remote: RemoteRelay) => void;
   /** An authentic control message. */
   readonly onControl: (remote: RemoteRelay, control: TrunkControl) => void;
+  /** A control datagram was dropped. */
+  readonly onDrop?: (source: TransportAddress, drop: TrunkDrop) => void;
   /** Valid data on an index that is not bound. */
   readonly onUnboundIndex: (remote: RemoteRelay, sessionIndex: number) => void;
   /**
@@ -204,7 +207,9 @@ export class Trunk {
   /** Checks a datagram that the trunk port received and hands on what is authentic. */
   receive(datagram: PuntedDatagram): void {
     const drop = this.#receive(datagram);
-    if (drop) this.drops[drop] += 1;
+    if (drop === undefined) return;
+    this.drops[drop] += 1;
+    this.#options.onDrop?.(datagram.tuple.remote, drop);
   }
 
   #receive({ tuple, data }: PuntedDatagram): TrunkDrop | undefined {

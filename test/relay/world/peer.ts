@@ -1,6 +1,7 @@
 import { formatAddress, parseAddress, type TransportAddress } from '../../../src/address.js';
 import { mintCredential } from '../../../src/auth/credentials.js';
 import { tenantRoot, tenantSecret } from '../../../src/auth/keys.js';
+import { LIMITS } from '../../../src/limits.js';
 import {
   AttributeType,
   type PasswordAlgorithm,
@@ -32,13 +33,18 @@ export class FakePeer {
   readonly role: 0 | 1;
   readonly connectionId: string;
   relay: WorldRelay;
+  /** What it promises in LIVENESS, if anything. */
+  livenessSeconds: number | undefined;
   kind: IntegrityKind;
   #world: World;
+  #keptAliveAt: number;
   #challenge: { realm: string; nonce: string; list: Uint8Array } | undefined;
 
   constructor(world: World, options: PeerOptions) {
     const { role, tenant = 'default', connectionId = CONNECTION_ID, lifeSeconds = 600 } = options;
     this.#world = world;
+    this.#keptAliveAt = world.clock.monotonic();
+    world.living.add(this);
     this.address = parseAddress(options.address);
     this.relay = options.relay;
     this.role = role;
@@ -55,6 +61,24 @@ export class FakePeer {
       const decoded = decodeMessage(data);
       if (decoded.ok) this.inbox.push(decoded.message);
     });
+  }
+
+  /** Sends a Binding indication every 15 s. */
+  keepAlive(): void {
+    const now = this.#world.clock.monotonic();
+    if (now - this.#keptAliveAt >= LIMITS.keepaliveMs) this.indicate();
+  }
+
+  indicate(): void {
+    this.#keptAliveAt = this.#world.clock.monotonic();
+    const data = new MessageWriter('indication', Method.Binding, this.#world.random(12)).finish();
+    this.#world.send({ from: this.address, to: this.relay.service, data });
+    this.#world.pump();
+  }
+
+  /** Sends nothing more of its own accord. */
+  die(): void {
+    this.#world.living.delete(this);
   }
 
   get key(): Uint8Array {
@@ -131,10 +155,12 @@ export class FakePeer {
   }
 
   allocate(peerRelay: TransportAddress, lifetimeSeconds?: number): StunMessage | undefined {
+    const { livenessSeconds } = this;
     return this.request(Method.Allocate, (writer) => {
       writer.requestedTransport(17).connectionIdentifier(this.connectionId);
       writer.connectionRole(this.role).address(AttributeType.XorPeerRelayAddress, peerRelay);
       if (lifetimeSeconds !== undefined) writer.u32(AttributeType.Lifetime, lifetimeSeconds);
+      if (livenessSeconds !== undefined) writer.u32(AttributeType.Liveness, livenessSeconds);
     });
   }
 

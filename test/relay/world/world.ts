@@ -59,6 +59,8 @@ export class World {
   readonly inboxes = new Map<string, (flight: Flight) => void>();
   /** Returns true for a datagram that the network loses. */
   lose: (flight: Flight) => boolean = () => false;
+  /** Peers that keep their mapping alive, as all do that are not dead. */
+  readonly living = new Set<{ keepAlive(): void }>();
   /** Everything ever sent, for tests that look at the wire. */
   readonly log: Flight[] = [];
   /** The memory of every batch that a relay was handed. */
@@ -130,10 +132,11 @@ export class World {
     }
   }
 
-  /** Lets time pass in steps, with the relays' timers running. */
+  /** Lets time pass in steps, with the relays' timers and the peers' keepalives running. */
   pass(ms: number, stepMs = 100): void {
     for (let passed = 0; passed < ms; passed += stepMs) {
       this.clock.advance(stepMs);
+      for (const peer of this.living) peer.keepAlive();
       for (const { rules } of this.relays.values()) {
         for (let more = rules.tick(); more; more = rules.goOn()) this.pump();
       }

@@ -1,0 +1,184 @@
+import { type Logger, pino } from 'pino';
+import { formatAddress, type TransportAddress } from '../address.js';
+import type { AuthenticationFailure } from '../auth/long-term.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane, LegTraffic } from '../native/types.js';
+import type { LegName } from '../trunk/control.js';
+import type { TrunkDrop } from '../trunk/trunk.js';
+import type { Clock } from '../units.js';
+import type { Leg, Pairing } from './leg.js';
+import { REFUSALS, type RefusalReason } from './refusals.js';
+import type { EndReason } from './stats.js';
+
+/** Lines of one kind: so many a second, and as many at once as four seconds have. */
+class LineBudget {
+  omitted = 0;
+  readonly #perSecond: number;
+  readonly #clock: Clock;
+  #left: number;
+  #at: number;
+
+  constructor(perSecond: number, clock: Clock) {
+    this.#perSecond = perSecond;
+    this.#clock = clock;
+    this.#left = 4 * perSecond;
+    this.#at = clock.monotonic();
+  }
+
+  /** Whether one more may be written; if not, it counts as omitted. */
+  take(): boolean {
+    const now = this.#clock.monotonic();
+    const earned = ((now - this.#at) * this.#perSecond) / 1_000;
+    this.#left = Math.min(this.#left + earned, 4 * this.#perSecond);
+    this.#at = now;
+    if (this.#left < 1) {
+      this.omitted += 1;
+      return false;
+    }
+    this.#left -= 1;
+    return true;
+  }
+}
+
+/** What a leg has carried, by direction. */
+export interface Carried {
+  readonly fromPeer: LegTraffic;
+  readonly toPeer: LegTraffic;
+}
+
+const NOTHING: LegTraffic = { packets: 0, payloadBytes: 0, idleSeconds: undefined };
+
+/**
+ * What the log says of legs and of requests: a line at level info at the end of each leg that was
+ * established, and one at level debug for whatever was refused or dropped. Both are bounded in
+ * rate, and a line says how many were left out.
+ */
+export class LegLog {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #ends: LineBudget;
+  readonly #refusals: LineBudget;
+  #saidOmittedAt: number;
+  /** Lines left out in all, by event. */
+  readonly omitted = new Map<string, number>([
+    ['leg-ended', 0],
+    ['refused', 0],
+  ]);
+
+  /** @param logger - default silent */
+  constructor(clock: Clock, logger: Logger = pino({ enabled: false })) {
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#ends = new LineBudget(LIMITS.legLinesPerSecond, clock);
+    this.#refusals = new LineBudget(LIMITS.refusalLinesPerSecond, clock);
+    this.#saidOmittedAt = clock.monotonic();
+  }
+
+  /**
+   * What the end of a leg will say, or undefined where it says nothing. To be asked while the data
+   * plane still has the leg's entries.
+   */
+  carried(plane: DataPlane, leg: Leg, pairing: Pairing): Carried | undefined {
+    if (!this.#logger.isLevelEnabled('info') || !this.#ends.take()) return undefined;
+    const fromPeer = plane.flowTraffic({ ...leg.origin, channel: pairing.channel }) ?? NOTHING;
+    return { fromPeer, toPeer: toPeer(plane, leg, pairing) };
+  }
+
+  /** A leg that was established has ended. */
+  ended(leg: Leg, pairing: Pairing, reason: EndReason, { fromPeer, toPeer }: Carried): void {
+    const { tenant, connectionId, role, origin } = leg;
+    this.#logger.info(
+      {
+        event: 'leg-ended',
+        connectionId,
+        tenant,
+        role,
+        peer: formatAddress(origin.tuple.remote),
+        peerRelay: pairing.remote?.id ?? 'self',
+        reason,
+        durationSeconds: Math.round((this.#clock.monotonic() - pairing.since) / 100) / 10,
+        packetsFromPeer: fromPeer.packets,
+        bytesFromPeer: fromPeer.payloadBytes,
+        packetsToPeer: toPeer.packets,
+        bytesToPeer: toPeer.payloadBytes,
+      },
+      `a leg has ended: ${reason.replaceAll('_', ' ')}`,
+    );
+  }
+
+  /** An authenticated request is answered with an error. */
+  refused(peer: TransportAddress, reason: RefusalReason, name: LegName | undefined): void {
+    if (!this.#says()) return;
+    const code = REFUSALS[reason];
+    this.#logger.debug(
+      { event: 'refused', code, reason, peer: formatAddress(peer), ...(name && nameOf(name)) },
+      `a peer's request is refused: ${reason.replaceAll('-', ' ')}`,
+    );
+  }
+
+  /** A request is challenged, or answered 400, because it is not authenticated. */
+  unauthenticated(
+    peer: TransportAddress,
+    code: number,
+    reason: AuthenticationFailure | 'expired',
+    username: string | undefined,
+  ): void {
+    if (!this.#says()) return;
+    this.#logger.debug(
+      { event: 'not-authenticated', code, reason, peer: formatAddress(peer), username },
+      `a request is not authenticated: ${reason.replaceAll('-', ' ')}`,
+    );
+  }
+
+  /** What came from a peer's address was dropped without an answer. */
+  dropped(peer: TransportAddress, reason: 'malformed' | 'over-challenge-budget'): void {
+    if (!this.#says()) return;
+    this.#logger.debug(
+      { event: 'dropped', reason, peer: formatAddress(peer) },
+      `a message of a peer is dropped: ${reason.replaceAll('-', ' ')}`,
+    );
+  }
+
+  /** A trunk control message was dropped. */
+  trunkDropped(source: TransportAddress, reason: TrunkDrop): void {
+    if (!this.#says()) return;
+    this.#logger.debug(
+      { event: 'trunk-dropped', reason, source: formatAddress(source) },
+      `a trunk control message is dropped: ${reason.replaceAll('_', ' ')}`,
+    );
+  }
+
+  /** Says how many lines were left out, once a second at most. */
+  tick(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#saidOmittedAt < 1_000) return;
+    this.#saidOmittedAt = now;
+    this.#sayOmitted(this.#ends, 'info', 'leg-ended');
+    this.#sayOmitted(this.#refusals, 'debug', 'refused');
+  }
+
+  #sayOmitted(budget: LineBudget, level: 'info' | 'debug', of: string): void {
+    if (budget.omitted === 0) return;
+    const lines = budget.omitted;
+    budget.omitted = 0;
+    this.omitted.set(of, (this.omitted.get(of) ?? 0) + lines);
+    this.#logger[level](
+      { event: 'lines-omitted', of, lines },
+      `${lines} lines like those of event ${of} are left out`,
+    );
+  }
+
+  #says(): boolean {
+    return this.#logger.isLevelEnabled('debug') && this.#refusals.take();
+  }
+}
+
+/** What leaves to a peer comes on its session, or is what the other peer of this relay sent. */
+function toPeer(plane: DataPlane, leg: Leg, { other }: Pairing): LegTraffic {
+  if (other === undefined) return plane.sessionTraffic(leg.sessionIndex ?? 0);
+  return plane.flowTraffic({ ...other.origin, channel: other.channel ?? 0 }) ?? NOTHING;
+}
+
+function nameOf({ tenant, connectionId, role }: LegName): LegName {
+  return { tenant, connectionId, role };
+}

@@ -1,0 +1,144 @@
+import { LIMITS } from '../limits.js';
+import type { DataPlane } from '../native/types.js';
+import type { Clock } from '../units.js';
+import type { Leg, Pairing } from './leg.js';
+
+type Meters = Pick<DataPlane, 'flowMeter' | 'flowPackets' | 'sessionPackets'>;
+
+/** Legs are looked at this often, in milliseconds, where they are not very many. */
+const PASS_MS = 500;
+const TICKS_OF_A_PASS = 5;
+
+/** Two packets to a peer that are no further apart, in milliseconds, are of one stream. */
+const STREAM_GAP_MS = 2_000;
+
+/** A pause of the control thread, in milliseconds, after which everybody is given time anew. */
+const STANDSTILL_MS = 1_500;
+
+/** Numbers of a watched leg: packets from its peer, and to it. */
+const FROM = 0;
+const TO = 1;
+
+/**
+ * Finds established legs whose peer is silent (PROTOCOL.md section 2): nothing at all came from its
+ * 5-tuple for 50 s, or, where the peer keeps a fast sign of life, for 5 s of data to it. Signs of
+ * life are what the control plane has heard, and packets that the data plane has counted.
+ *
+ * Each tick looks at a slice: a fifth of all, but never more than `legsWatchedAtOnce`, so that a
+ * full relay costs no more than a bounded share of the thread. What is looked at lies in columns of
+ * numbers; a leg's place in them is its own, and the last one takes the place of one that leaves.
+ */
+export class SilenceWatch {
+  readonly #plane: Meters;
+  readonly #clock: Clock;
+  readonly #legs: Leg[] = [];
+  /** Meters of the flow from the peer; and of what goes to it, or -1 - index of its session. */
+  #meters = new Float64Array(2 * 64);
+  /** Packets at the last look. */
+  #packets = new Uint32Array(2 * 64);
+  /** Since when the peer owes a sign of life, and when data last went to it. */
+  #owed = new Float64Array(2 * 64);
+  #next = 0;
+  #passAt: number;
+  /** How long the last pass over all legs took: what is seen came no earlier than so long ago. */
+  #passMs = PASS_MS;
+  #tickAt: number;
+  /** Nobody was silent before this. */
+  #since: number;
+
+  constructor(plane: Meters, clock: Clock) {
+    this.#plane = plane;
+    this.#clock = clock;
+    this.#tickAt = clock.monotonic();
+    this.#passAt = this.#tickAt;
+    this.#since = this.#tickAt;
+  }
+
+  /** Watches a leg that has just been established; its entries are in the data plane. */
+  add(leg: Leg, { channel, other }: Pick<Pairing, 'channel' | 'other'>): void {
+    const from = this.#plane.flowMeter({ ...leg.origin, channel });
+    const to = other
+      ? this.#plane.flowMeter({ ...other.origin, channel: other.channel ?? 0 })
+      : -1 - (leg.sessionIndex ?? 0);
+    if (from === undefined || to === undefined) return;
+    const place = this.#legs.push(leg) - 1;
+    leg.watchPlace = place;
+    if (2 * place >= this.#meters.length) this.#grow();
+    this.#meters.set([from, to], 2 * place);
+    this.#packets.set([this.#plane.flowPackets(from), this.#packetsTo(to)], 2 * place);
+    this.#owed.set([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY], 2 * place);
+  }
+
+  /** Forgets a leg; harmless when it is not watched. */
+  remove(leg: Leg): void {
+    const place = leg.watchPlace;
+    if (place === undefined) return;
+    leg.watchPlace = undefined;
+    const last = this.#legs.length - 1;
+    const moved = this.#legs.pop() as Leg;
+    if (place === last) return;
+    this.#legs[place] = moved;
+    moved.watchPlace = place;
+    for (const column of [this.#meters, this.#packets, this.#owed]) {
+      column.copyWithin(2 * place, 2 * last, 2 * last + 2);
+    }
+  }
+
+  /**
+   * Looks at the next slice; called every 100 ms or so.
+   * @returns those that are silent
+   */
+  tick(): Leg[] {
+    const now = this.#clock.monotonic();
+    // This host, or this thread, stood still, and so did what peers have sent meanwhile.
+    if (now - this.#tickAt > STANDSTILL_MS) this.#since = now;
+    this.#tickAt = now;
+    const silent: Leg[] = [];
+    const share = Math.ceil(this.#legs.length / TICKS_OF_A_PASS);
+    for (let left = Math.min(share, LIMITS.legsWatchedAtOnce); left > 0; left--) {
+      if (this.#next >= this.#legs.length) this.#endPass(now);
+      const leg = this.#legs[this.#next] as Leg;
+      if (this.#isSilent(leg, this.#next, now)) silent.push(leg);
+      this.#next += 1;
+    }
+    return silent;
+  }
+
+  #endPass(now: number): void {
+    this.#next = 0;
+    this.#passMs = Math.min(now - this.#passAt, STREAM_GAP_MS);
+    this.#passAt = now;
+  }
+
+  #isSilent({ signs, livenessMs }: Leg, place: number, now: number): boolean {
+    const from = this.#plane.flowPackets(this.#meters[2 * place + FROM] as number);
+    if (from !== this.#packets[2 * place + FROM]) {
+      this.#packets[2 * place + FROM] = from;
+      signs.heardAt = Math.max(signs.heardAt, now - this.#passMs);
+    }
+    const heardAt = Math.max(signs.heardAt, this.#since);
+    if (now - heardAt >= LIMITS.peerSilentMs) return true;
+    if (livenessMs === 0) return false;
+    const to = this.#packetsTo(this.#meters[2 * place + TO] as number);
+    const fedAt = this.#owed[2 * place + TO] as number;
+    if (to === this.#packets[2 * place + TO]) return false;
+    this.#packets[2 * place + TO] = to;
+    this.#owed[2 * place + TO] = now;
+    if (now - fedAt > STREAM_GAP_MS) this.#owed[2 * place + FROM] = now - this.#passMs;
+    return now - Math.max(heardAt, this.#owed[2 * place + FROM] as number) >= livenessMs;
+  }
+
+  #packetsTo(meter: number): number {
+    return meter < 0 ? this.#plane.sessionPackets(-1 - meter) : this.#plane.flowPackets(meter);
+  }
+
+  #grow(): void {
+    const [meters, packets, owed] = [this.#meters, this.#packets, this.#owed];
+    this.#meters = new Float64Array(2 * meters.length);
+    this.#packets = new Uint32Array(2 * packets.length);
+    this.#owed = new Float64Array(2 * owed.length);
+    this.#meters.set(meters);
+    this.#packets.set(packets);
+    this.#owed.set(owed);
+  }
+}
