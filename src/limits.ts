@@ -265,6 +265,8 @@ export const LIMITS = {
   /** `turnpike peer`: first and longest wait before it tries to connect again. */
   peerBackoffMsMin: 500,
   peerBackoffMsMax: 10_000,
+  /** The longest time after which a peer may be told to give up: a timer can wait no longer. */
+  peerGiveUpMsMax: 2_147_483_647,
   /** `turnpike peer`: a finished stream waits this long for the other side to know. */
   streamLingerMs: 2_000,
   /** Data plane: threads by default at most and at all, addresses of a side, slots for relays. */

@@ -1,3 +1,4 @@
+import Type from 'typebox';
 import { LIMITS } from '../limits.js';
 import type { OptionForm } from '../options/form.js';
 import { FORMS } from '../options/forms.js';
@@ -116,6 +117,18 @@ export const RENDEZVOUS_FORMS = {
   random: FORMS.random,
 } as const satisfies Record<keyof RendezvousOptions, OptionForm>;
 
+/** `ReconnectOptions`, or whether to reconnect by the defaults. */
+const Reconnect = Type.Union([
+  Type.Boolean(),
+  Type.Object(
+    {
+      giveUpMs: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.peerGiveUpMsMax })),
+      fromStart: Type.Optional(Type.Boolean()),
+    },
+    { additionalProperties: false },
+  ),
+]);
+
 /** The forms of `NextOptions`. */
 export const NEXT_FORMS = {
   signal: FORMS.signal,
@@ -125,6 +138,11 @@ export const NEXT_FORMS = {
 /** The forms of `JoinOptions`. */
 export const JOIN_FORMS = {
   region: FORMS.name,
+  reconnect: {
+    kind: 'data',
+    schema: Reconnect,
+    words: 'true, false or an object of giveUpMs (whole milliseconds) and fromStart (a boolean)',
+  },
   ...RENDEZVOUS_FORMS,
   ...MEET_FORMS,
 } as const satisfies Record<keyof JoinOptions, OptionForm>;

@@ -10,8 +10,15 @@ export {
 export type { DirectoryAccess } from './directory-problem.js';
 export { type ConnectionGrant, type ConnectionOffer, parseGrant, parseOffer } from './grant.js';
 export type { Introduction } from './introduction.js';
-export type { JoinOptions, JoinProgress, MeetOptions } from './join.js';
+export type {
+  JoinOptions,
+  JoinProgress,
+  MeetOptions,
+  ReconnectingJoinOptions,
+  ReconnectOptions,
+} from './join.js';
 export { Peer } from './peer.js';
 export type { IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
-export { Rendezvous, type RendezvousOptions } from './rendezvous.js';
+export { type Reconnecting, ReconnectingPeer } from './reconnecting-peer.js';
+export { type NextOptions, Rendezvous, type RendezvousOptions } from './rendezvous.js';
 export { type Cancel, type Scheduler, systemScheduler } from './scheduler.js';

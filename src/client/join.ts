@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import { optionsOf } from '../options/check.js';
 import { Detours } from './detours.js';
 import { MEET_FORMS, RENDEZVOUS_FORMS } from './forms.js';
@@ -7,7 +8,9 @@ import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
 import type { Peer } from './peer.js';
 import type { PeerOptions } from './peer-options.js';
+import { ReconnectingPeer } from './reconnecting-peer.js';
 import { Rendezvous, type RendezvousOptions } from './rendezvous.js';
+import { systemScheduler } from './scheduler.js';
 
 /** What happens on the way to an established connection, in order; `retrying` may come between. */
 export type JoinProgress =
@@ -30,6 +33,31 @@ export interface MeetOptions extends Omit<PeerOptions, 'grant'> {
 export interface JoinOptions extends RendezvousOptions, MeetOptions {
   /** The region that this peer's relay should be in; short for `hints.region`. */
   readonly region?: string | undefined;
+  /** One connection only; see `ReconnectingJoinOptions`. */
+  readonly reconnect?: false | undefined;
+}
+
+/** How a peer outlives its connections. */
+export interface ReconnectOptions {
+  /** Give up when there was no connection for so long, milliseconds; default never. */
+  readonly giveUpMs?: number | undefined;
+  /**
+   * Whether to wait, as after a loss, when the first connection cannot be made (no directory, no
+   * relay). Default false: that rejects, because then a mistake is likelier than a fault.
+   */
+  readonly fromStart?: boolean | undefined;
+}
+
+/** A room in which to meet again after each loss. */
+export interface ReconnectingJoinOptions extends Omit<JoinOptions, 'reconnect'> {
+  /** `true` for the defaults. */
+  readonly reconnect: true | ReconnectOptions;
+}
+
+/** What changes from one connection to the next. */
+export interface Introduced {
+  readonly avoid: readonly string[];
+  readonly signal: AbortSignal;
 }
 
 /** `Peer.open`, handed in so that this file does not import the class that offers it. */
@@ -48,8 +76,39 @@ export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Pe
   }
 }
 
+/** Enters a room and stays there for connection after connection; see `Peer.join`. */
+export function joinAgainAndAgain(
+  options: ReconnectingJoinOptions,
+  open: OpenPeer,
+): Promise<ReconnectingPeer> {
+  const { reconnect, signal, scheduler = systemScheduler, ...rest } = options;
+  const joining: JoinOptions = { ...rest, scheduler };
+  let rendezvous: Rendezvous | undefined;
+  return ReconnectingPeer.open(
+    {
+      connect: async ({ avoid, signal: until }) => {
+        rendezvous ??= await Rendezvous.open({ ...roomOptions(joining), signal: until });
+        const always = joining.avoid ?? joining.hints?.avoid ?? [];
+        const meeting = optionsOf<MeetOptions>(MEET_FORMS, joining);
+        const most = LIMITS.avoidedRelaysMax;
+        const avoided = [...avoid, ...always].slice(0, most);
+        return meet(rendezvous, { ...meeting, avoid: avoided, signal: until }, open);
+      },
+      release: () => {
+        rendezvous?.close();
+        rendezvous = undefined;
+      },
+      reconnect: reconnect === true ? {} : reconnect,
+      scheduler,
+      random: Math.random,
+      receiveQueueMessagesMax: options.receiveQueueMessagesMax ?? LIMITS.receiveQueueMessagesMax,
+    },
+    signal,
+  );
+}
+
 /** The part of `Peer.join`'s options that is the rendezvous's. */
-export function roomOptions(options: JoinOptions): RendezvousOptions {
+function roomOptions(options: JoinOptions): RendezvousOptions {
   const room = optionsOf<RendezvousOptions>(RENDEZVOUS_FORMS, options);
   return options.region === undefined
     ? room

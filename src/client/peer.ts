@@ -13,9 +13,18 @@ import type { ConnectionState } from './connection-state.js';
 import type { CallOptions } from './directory-client.js';
 import { CALL_FORMS, JOIN_FORMS, MEET_FORMS, PEER_FORMS } from './forms.js';
 import type { ConnectionGrant } from './grant.js';
-import { type JoinOptions, joinRoom, type MeetOptions, meet } from './join.js';
+import {
+  type JoinOptions,
+  joinAgainAndAgain,
+  joinRoom,
+  type MeetOptions,
+  meet,
+  type ReconnectingJoinOptions,
+  type ReconnectOptions,
+} from './join.js';
 import { MessageQueue } from './message-queue.js';
 import type { CheckedPeerOptions, IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
+import type { ReconnectingPeer } from './reconnecting-peer.js';
 import { aborted, addressChanged } from './rejection.js';
 import { RelayPath } from './relay-path.js';
 import { Rendezvous } from './rendezvous.js';
@@ -136,17 +145,25 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   /**
    * Meets another peer in a rendezvous room of the directory and connects to it: rendezvous,
    * Allocate, exchange of addresses, Connect. The peer leaves the room when it is closed, and is
-   * closed with ERR_TURNPIKE_CLOSED when the other side asks for a new connection.
+   * closed with ERR_TURNPIKE_CLOSED when the other side asks for a new connection. With `reconnect`
+   * it does that again and again, and what is returned outlives the connections.
    * @throws as `Rendezvous.open` and `Peer.meet`
    */
-  static async join(options: JoinOptions): Promise<Peer> {
+  static join(options: ReconnectingJoinOptions): Promise<ReconnectingPeer>;
+  static join(options: JoinOptions): Promise<Peer>;
+  static async join(
+    options: JoinOptions | ReconnectingJoinOptions,
+  ): Promise<Peer | ReconnectingPeer> {
+    const open = (peerOptions: PeerOptions) => Peer.open(peerOptions);
     try {
       const checked = checkOptions<JoinOptions, typeof JOIN_FORMS>(
         'Peer.join',
         JOIN_FORMS,
         options,
       );
-      return await joinRoom(checked, (peerOptions) => Peer.open(peerOptions));
+      const reconnect = checked.reconnect as boolean | ReconnectOptions | undefined;
+      if (reconnect === undefined || reconnect === false) return await joinRoom(checked, open);
+      return await joinAgainAndAgain({ ...checked, reconnect }, open);
     } catch (error) {
       throw asTurnpikeError('Peer.join', error);
     }

@@ -30,6 +30,11 @@ const PEER_OPTIONS = {
     description: 'the name under which the two sides find each other',
     required: true,
   },
+  region: {
+    kind: 'name',
+    placeholder: 'NAME',
+    description: "the region that this side's relay should be in, while one there can serve",
+  },
   roomKeyFile: {
     kind: 'file',
     placeholder: 'FILE',
@@ -105,15 +110,15 @@ export const peerCommand = defineCommand({
   ],
   run: async (context) => {
     const { options, logger, terminal, io, stop } = context;
-    const { RoomLinks } = await import('../peer/room-links.js');
-    const { runSessions } = await import('../peer/session-loop.js');
+    const { Peer } = await import('../../client/index.js');
+    const { logProgress } = await import('../peer/join-progress.js');
+    const { runSessions } = await import('../peer/sessions.js');
     const { StatusReporter } = await import('../peer/status.js');
     checkMode(context);
     await warnIfReadable(options.apiKeyFile, logger);
     const apiKey = await readApiKey(options.apiKeyFile);
-    const { directory, room, statusSeconds, udpListen, udpForward } = options;
+    const { directory, room, region, statusSeconds, udpListen, udpForward } = options;
     const isStream = udpListen === undefined && udpForward === undefined;
-    const links = new RoomLinks({ directoryUrl: directory, apiKey, room, logger });
     const mode = await openMode(context);
     const clock = systemClock;
     // A live line on the terminal that a person types into would tear what they type.
@@ -128,18 +133,23 @@ export const peerCommand = defineCommand({
     const reconnectSeconds = options.reconnectSeconds ?? (isStream ? STREAM_RECONNECT_SECONDS : 0);
     try {
       return await runSessions({
-        openLink: (events, signal) => links.open(events, signal),
+        join: (signal) =>
+          Peer.join({
+            ...{ directoryUrl: directory, apiKey, room, region, signal },
+            reconnect: {
+              fromStart: false,
+              ...(reconnectSeconds === 0 ? {} : { giveUpMs: reconnectSeconds * 1_000 }),
+            },
+            onProgress: (progress) => logProgress(logger, progress),
+          }),
         mode,
         logger,
         clock,
-        random: Math.random,
-        reconnectMs: reconnectSeconds === 0 ? undefined : reconnectSeconds * 1_000,
         stop,
         onLink: (link) => reporter.show(link),
       });
     } finally {
       await mode.close();
-      links.close();
       reporter.close();
     }
   },

@@ -14,20 +14,7 @@ export interface Link {
   readonly payloadBytesMax: number;
   /** Sends one payload; what the host cannot take now is lost, as a datagram may be. */
   send(payload: Uint8Array): void;
-  /** Closes the connection at the relay; idempotent. */
-  close(): Promise<void>;
 }
-
-/** What a link tells its user. */
-export interface LinkEvents {
-  /** A payload came; the bytes are the receiver's. */
-  readonly onPayload: (payload: Uint8Array) => void;
-  /** The connection ended, not by `close`. Called once. */
-  readonly onClosed: (reason: Error) => void;
-}
-
-/** Finds the other side and connects to it. */
-export type OpenLink = (events: LinkEvents, signal: AbortSignal) => Promise<Link>;
 
 /** What has gone over the path, counted since the command began. */
 export interface Traffic {

@@ -7,12 +7,11 @@ export interface FakeLinkOptions {
   readonly role?: 0 | 1;
   readonly connectionId?: string;
   readonly send?: (payload: Uint8Array) => void;
-  readonly close?: () => void;
 }
 
 /** A link without a network. */
 export function fakeLink(options: FakeLinkOptions = {}): Link {
-  const { role = 0, connectionId = '00'.repeat(16), send = () => {}, close = () => {} } = options;
+  const { role = 0, connectionId = '00'.repeat(16), send = () => {} } = options;
   return {
     connectionId,
     role,
@@ -22,6 +21,5 @@ export function fakeLink(options: FakeLinkOptions = {}): Link {
     peerNatAddress: ADDRESS,
     payloadBytesMax: 1_424,
     send,
-    close: async () => close(),
   };
 }

@@ -1,0 +1,323 @@
+import { EventEmitter } from 'node:events';
+import { isTurnpikeError, TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { Introduced, ReconnectOptions } from './join.js';
+import { MessageQueue } from './message-queue.js';
+import type { Peer } from './peer.js';
+import type { PeerStats } from './peer-options.js';
+import { aborted } from './rejection.js';
+import { pause, type Scheduler } from './scheduler.js';
+
+/** Why there is no connection now, and when the next attempt begins. */
+export interface Reconnecting {
+  readonly reason: TurnpikeError;
+  /** 1 for the first attempt since the connection was lost. */
+  readonly attempt: number;
+  readonly waitMs: number;
+}
+
+interface ReconnectingPeerEvents {
+  /** A payload of the other peer. */
+  message: [payload: Uint8Array];
+  /** A new connection is there in place of one that was lost; the first one tells nothing. */
+  connected: [peer: Peer];
+  /** There is none, and another will be made. */
+  reconnecting: [state: Reconnecting];
+  /** As those of `Peer`. */
+  unresponsive: [];
+  responsive: [];
+  'recommended-payload': [payloadBytes: number];
+  /** The end, once: without an error when `close` was called. */
+  close: [error: TurnpikeError | undefined];
+  /** Node's own event (EventEmitter). */
+  newListener: [event: string | symbol];
+}
+
+/** What it is made from: `Peer.join` fills it in. */
+export interface ReconnectingPeerOptions {
+  /** Makes one connection. */
+  readonly connect: (options: Introduced) => Promise<Peer>;
+  /** Gives up what `connect` keeps from one connection to the next. */
+  readonly release: () => void;
+  readonly reconnect: ReconnectOptions;
+  readonly scheduler: Scheduler;
+  /** 0 to 1, to spread the attempts of many peers. */
+  readonly random: () => number;
+  readonly receiveQueueMessagesMax: number;
+}
+
+/** Errors that another attempt would only meet again: a mistake, or a refusal of who we are. */
+const FINAL: ReadonlySet<string> = new Set([
+  'ERR_TURNPIKE_ADDRESS',
+  'ERR_TURNPIKE_CONFIG',
+  'ERR_TURNPIKE_CREDENTIAL',
+  'ERR_TURNPIKE_PRIVILEGE',
+  'ERR_TURNPIKE_SECRET',
+]);
+
+function isFinal(error: unknown): boolean {
+  if (!isTurnpikeError(error)) return true;
+  return FINAL.has(error.code) || error.status === 401 || error.status === 403;
+}
+
+/**
+ * A peer that outlives its connections: when one ends, whatever the reason, it meets the other side
+ * in the same room again and goes on, until `close`, a refusal or `giveUpMs`. What is sent while
+ * there is no connection is dropped and counted, as UDP would; nothing is kept for later, because
+ * an application's datagrams are stale by then. Made by `Peer.join` with `reconnect`. It keeps the
+ * process alive.
+ *
+ * Payloads are delivered as by `Peer`: events, or async iteration over all connections.
+ */
+export class ReconnectingPeer
+  extends EventEmitter<ReconnectingPeerEvents>
+  implements AsyncIterable<Uint8Array>
+{
+  /** The largest payload that `send` takes. */
+  readonly payloadBytesMax: number = LIMITS.payloadBytesMax;
+  readonly #options: ReconnectingPeerOptions;
+  readonly #queue: MessageQueue<Uint8Array>;
+  readonly #stop = new AbortController();
+  readonly #sums = new Map<string, number>();
+  #current: Peer | undefined;
+  #connections = 0;
+  #isClosed = false;
+  #closeReason: TurnpikeError | undefined;
+  #ended: Promise<void> | undefined;
+
+  private constructor(options: ReconnectingPeerOptions) {
+    super();
+    this.#options = options;
+    this.#queue = new MessageQueue(options.receiveQueueMessagesMax);
+    this.on('newListener', (event) => {
+      if (event === 'message') queueMicrotask(() => this.#deliverQueued());
+    });
+  }
+
+  /**
+   * Makes the first connection.
+   * @param signal - ends that; afterwards it has no effect
+   * @throws as `Peer.join`; with `fromStart` only what no later attempt could mend
+   */
+  static async open(
+    options: ReconnectingPeerOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<ReconnectingPeer> {
+    const peer = new ReconnectingPeer(options);
+    if (signal?.aborted) throw aborted(signal);
+    const onAbort = () => peer.#stop.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort);
+    let onFirst = (_peer: Peer) => {};
+    const first = new Promise<Peer>((resolve) => {
+      onFirst = resolve;
+    });
+    try {
+      const run = peer.#run(onFirst);
+      peer.#ended = run.then(
+        () => peer.#end(undefined),
+        (error) => peer.#end(error),
+      );
+      await Promise.race([first, run]);
+      if (signal?.aborted) throw aborted(signal);
+      return peer;
+    } catch (error) {
+      if (signal?.aborted) throw aborted(signal);
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** `established` or `reconnecting`; `closed` after the end. */
+  get state(): 'established' | 'reconnecting' | 'closed' {
+    if (this.#isClosed) return 'closed';
+    return this.#current?.state === 'established' ? 'established' : 'reconnecting';
+  }
+
+  /** The connection of now; undefined while there is none. */
+  get current(): Peer | undefined {
+    return this.#current;
+  }
+
+  /** As `Peer.relayResponsive`; false also while there is no connection. */
+  get relayResponsive(): boolean {
+    return this.#current?.relayResponsive ?? false;
+  }
+
+  /** As `Peer.payloadBytesRecommended`, of the connection of now. */
+  get payloadBytesRecommended(): number {
+    return this.#current?.payloadBytesRecommended ?? LIMITS.payloadBytesRecommended;
+  }
+
+  /**
+   * Sends one payload.
+   * @returns false when it was dropped: there is no connection now, or as `Peer.send`
+   * @throws as `Peer.send`
+   */
+  send(payload: Uint8Array): boolean {
+    if (this.#current !== undefined) return this.#current.send(payload);
+    if (payload.length > this.payloadBytesMax) {
+      throw new TurnpikeError(
+        'ERR_TURNPIKE_PAYLOAD_TOO_LARGE',
+        `a payload has at most ${this.payloadBytesMax} bytes, not ${payload.length}`,
+      );
+    }
+    this.#add('sendDrops', 1);
+    return false;
+  }
+
+  /** Counters over all connections, and how many there were. */
+  stats(): Omit<PeerStats, 'ignored' | 'relayRttMs' | 'integrity'> & {
+    readonly connections: number;
+  } {
+    const now = this.#current?.stats();
+    const sum = (name: keyof PeerStats) =>
+      (this.#sums.get(name) ?? 0) + Number(now === undefined ? 0 : now[name]);
+    return {
+      connections: this.#connections,
+      packetsSent: sum('packetsSent'),
+      packetsReceived: sum('packetsReceived'),
+      bytesSent: sum('bytesSent'),
+      bytesReceived: sum('bytesReceived'),
+      sendDrops: sum('sendDrops'),
+      sendErrors: sum('sendErrors'),
+      receiveDrops: sum('receiveDrops'),
+    };
+  }
+
+  /** Gives the connection of now up, for the application's own reason, and makes another. */
+  async reconnect(reason: TurnpikeError): Promise<void> {
+    await this.#current?.close(reason);
+  }
+
+  /**
+   * Closes the connection, if there is one, ends all attempts and leaves the room. Idempotent, at
+   * any moment; never rejects. Takes at most as long as `Peer.close`.
+   * @param reason - what the 'close' event and async iteration report; nothing when left out
+   */
+  async close(reason?: TurnpikeError): Promise<void> {
+    if (!this.#stop.signal.aborted) {
+      this.#closeReason = reason;
+      this.#stop.abort();
+    }
+    await this.#current?.close(reason);
+    await this.#ended;
+  }
+
+  /** Payloads of the other peer that no 'message' listener took. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.#queue[Symbol.asyncIterator]();
+  }
+
+  /** Connection after connection; ends by `close`, and throws what it cannot go on after. */
+  async #run(onFirst: (peer: Peer) => void): Promise<void> {
+    const { scheduler, reconnect, random } = this.#options;
+    const { giveUpMs = Number.POSITIVE_INFINITY, fromStart = false } = reconnect;
+    const stop = this.#stop.signal;
+    let lostAtMs = fromStart ? scheduler.monotonic() : Number.POSITIVE_INFINITY;
+    let avoid: readonly string[] = [];
+    let attempt = 0;
+    while (!stop.aborted) {
+      let reason: TurnpikeError;
+      try {
+        const peer = await this.#connect(avoid, lostAtMs + giveUpMs);
+        attempt = 0;
+        reason = await this.#live(peer, onFirst);
+        lostAtMs = scheduler.monotonic();
+        avoid = reason.reason === 'relay-unresponsive' ? [peer.grant.relay.id] : [];
+      } catch (error) {
+        if (stop.aborted) return;
+        if (!Number.isFinite(lostAtMs) || isFinal(error)) throw error;
+        reason = error as TurnpikeError;
+        avoid = [];
+      }
+      if (stop.aborted) return;
+      const leftMs = lostAtMs + giveUpMs - scheduler.monotonic();
+      if (leftMs <= 0) throw gaveUp(giveUpMs, this.#connections > 0, reason);
+      const waitMs = Math.min(leftMs, backoffMs(attempt, random()));
+      attempt += 1;
+      this.emit('reconnecting', { reason, attempt, waitMs });
+      await pause(scheduler, waitMs, stop);
+    }
+  }
+
+  /** One attempt. @param untilMs - monotonic time at which it is given up */
+  async #connect(avoid: readonly string[], untilMs: number): Promise<Peer> {
+    const { scheduler, connect, release } = this.#options;
+    const late = new AbortController();
+    const cancel = Number.isFinite(untilMs)
+      ? scheduler.after(Math.max(0, untilMs - scheduler.monotonic()), () => late.abort())
+      : () => {};
+    try {
+      return await connect({ avoid, signal: AbortSignal.any([this.#stop.signal, late.signal]) });
+    } catch (error) {
+      // A rendezvous that has failed stays so: the next attempt enters the room anew.
+      release();
+      if (!late.signal.aborted) throw error;
+      throw new TurnpikeError('ERR_TURNPIKE_TIMEOUT', 'the other side did not come back', {
+        cause: error,
+      });
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Serves one connection. @returns why it ended */
+  #live(peer: Peer, onFirst: (peer: Peer) => void): Promise<TurnpikeError> {
+    return new Promise((resolve) => {
+      const end = (error: TurnpikeError | undefined) => {
+        for (const [name, value] of Object.entries(peer.stats())) {
+          if (typeof value === 'number') this.#add(name, value);
+        }
+        this.#current = undefined;
+        resolve(error ?? new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection was closed'));
+      };
+      this.#current = peer;
+      this.#connections += 1;
+      peer.once('close', end);
+      peer.on('message', (payload) => this.#deliver(payload));
+      peer.on('unresponsive', () => this.emit('unresponsive'));
+      peer.on('responsive', () => this.emit('responsive'));
+      peer.on('recommended-payload', (bytes) => this.emit('recommended-payload', bytes));
+      if (this.#stop.signal.aborted) void peer.close(this.#closeReason);
+      else if (this.#connections === 1) onFirst(peer);
+      else this.emit('connected', peer);
+    });
+  }
+
+  #end(error: TurnpikeError | undefined): void {
+    this.#isClosed = true;
+    this.#stop.abort();
+    this.#options.release();
+    const reason = error ?? this.#closeReason;
+    this.#queue.end(reason);
+    this.emit('close', reason);
+  }
+
+  #deliver(payload: Uint8Array): void {
+    if (this.listenerCount('message') > 0) this.emit('message', payload);
+    else if (!this.#queue.push(payload)) this.#add('receiveDrops', 1);
+  }
+
+  #deliverQueued(): void {
+    for (const payload of this.#queue.drain()) this.#deliver(payload);
+  }
+
+  #add(name: string, count: number): void {
+    this.#sums.set(name, (this.#sums.get(name) ?? 0) + count);
+  }
+}
+
+/** Half to the whole of an interval that doubles with each attempt. */
+function backoffMs(attempt: number, random: number): number {
+  const longest = Math.min(LIMITS.peerBackoffMsMin * 2 ** attempt, LIMITS.peerBackoffMsMax);
+  return Math.round((longest / 2) * (1 + random));
+}
+
+function gaveUp(giveUpMs: number, wasConnected: boolean, cause: TurnpikeError): TurnpikeError {
+  const seconds = giveUpMs / 1_000;
+  const what = wasConnected
+    ? `the connection was lost and did not come back in ${seconds} s`
+    : `no connection could be made in ${seconds} s`;
+  return new TurnpikeError('ERR_TURNPIKE_TIMEOUT', `${what}: ${cause.message}`, { cause });
+}
