@@ -97,7 +97,11 @@ export class Directory {
     const keys = new ApiKeys(apiKeys);
     const metrics = new DirectoryMetrics();
     const relays = new RelayTable(clock);
-    const reachability = new Reachability({ clock, random: uniform(random) });
+    const reachability = new Reachability({
+      clock,
+      random: uniform(random),
+      knows: (id, other) => relays.knows(id, other),
+    });
     const facts = new RelayFacts({ relays, reachability, metrics, logger });
     const store = new MemoryStore();
     const broker = new ConnectionBroker({

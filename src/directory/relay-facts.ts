@@ -28,6 +28,7 @@ export class RelayFacts {
       case 'registered': {
         const { record, load, draining } = fact;
         logger.info({ relay: record.id, start: record.start }, 'relay registered');
+        if (relays.recordOf(record.id)?.start !== record.start) reachability.renewed(record.id);
         relays.register(record, load, draining);
         reachability.report(record.id, fact.reachability);
         return;

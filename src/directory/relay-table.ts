@@ -187,6 +187,12 @@ export class RelayTable {
     return this.#versions.current();
   }
 
+  /** Whether a live relay has confirmed a registry that holds another's present record. */
+  knows(id: string, other: string): boolean {
+    const known = this.#entries.get(id)?.versionKnown;
+    return known !== undefined && known >= this.#versions.firstSequenceOf(other);
+  }
+
   /** A live relay's registration. */
   recordOf(id: string): RelayRecord | undefined {
     return this.#entries.get(id)?.record;

@@ -5,7 +5,7 @@ import { ServiceChecker, type ServiceCheckerOptions } from './service-checker.js
 
 /** What it works with. */
 export interface RelayReachabilityOptions
-  extends Omit<ServiceCheckerOptions, 'serviceAddresses' | 'trunkAnswers'> {
+  extends Omit<ServiceCheckerOptions, 'record' | 'trunkAnswers'> {
   readonly trunk: () => Trunk;
 }
 
@@ -19,7 +19,7 @@ export class RelayReachability {
     this.#trunk = options.trunk;
     this.checker = new ServiceChecker({
       ...options,
-      serviceAddresses: (id) => this.#trunk().get(id)?.record.serviceAddresses,
+      record: (id) => this.#trunk().get(id)?.record,
       trunkAnswers: (family) => this.#trunkAnswers(family),
     });
   }

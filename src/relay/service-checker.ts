@@ -9,7 +9,12 @@ import {
 import { isTurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
-import { NOTHING_ANSWERS, type ReachabilityReport, type ServiceCheck } from '../registry/types.js';
+import {
+  NOTHING_ANSWERS,
+  type ReachabilityReport,
+  type RelayRecord,
+  type ServiceCheck,
+} from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
@@ -33,6 +38,8 @@ interface Checked {
   readonly from: Pick<FiveTuple, 'socket' | 'local'>;
   /** Transactions under way, the oldest first. */
   readonly pending: string[];
+  /** RELAY-START of the process that was asked last. */
+  start: number;
   nextAtMs: number;
   /** Requests sent since the last answer. */
   unanswered: number;
@@ -47,8 +54,8 @@ export interface ServiceCheckerOptions {
     readonly address: TransportAddress;
     readonly local: string | undefined;
   }[];
-  /** The service addresses of a relay of the registry. */
-  readonly serviceAddresses: (id: string) => readonly TransportAddress[] | undefined;
+  /** A relay of the registry. */
+  readonly record: (id: string) => Pick<RelayRecord, 'start' | 'serviceAddresses'> | undefined;
   /** Whether some relay answers over the trunk by this family now. */
   readonly trunkAnswers: (family: AddressFamily) => boolean;
   /** An address began to answer, or ceased to. */
@@ -98,7 +105,7 @@ export class ServiceChecker {
     const { clock, plane } = this.#options;
     const now = clock.monotonic();
     for (const checked of this.#checked.values()) {
-      if (now < checked.nextAtMs || !this.#isListed(checked)) continue;
+      if (!this.#isListed(checked) || now < checked.nextAtMs) continue;
       checked.nextAtMs = now + LIMITS.serviceCheckMs;
       const before = isUnanswered(checked);
       plane.send([{ side: 'trunk', ...this.#request(checked) }]);
@@ -158,6 +165,7 @@ export class ServiceChecker {
       family,
       from: { socket, ...(local === undefined ? {} : { local }) },
       pending: [],
+      start: 0,
       // Spread over the interval, as many are appointed at once.
       nextAtMs: clock.monotonic() + ((random(1)[0] ?? 0) / 256) * LIMITS.serviceCheckMs,
       unanswered: 0,
@@ -165,9 +173,15 @@ export class ServiceChecker {
     };
   }
 
-  #isListed({ id, address }: Checked): boolean {
-    const listed = this.#options.serviceAddresses(id);
-    return listed?.some((each) => sameAddress(each, address)) === true;
+  /** Whether the registry lists the address; a relay that started anew has all before it. */
+  #isListed(checked: Checked): boolean {
+    const record = this.#options.record(checked.id);
+    if (record !== undefined && record.start !== checked.start) {
+      checked.start = record.start;
+      checked.unanswered = 0;
+    }
+    const { address } = checked;
+    return record?.serviceAddresses.some((each) => sameAddress(each, address)) === true;
   }
 
   #request(checked: Checked): { readonly tuple: FiveTuple; readonly data: Uint8Array } {

@@ -55,6 +55,13 @@ export class Liveness {
     this.#lastTraffic = now;
   }
 
+  /** Begins anew with another process of the relay. */
+  restarted(now: number): void {
+    this.reset(now);
+    this.#unansweredInAll = 0;
+    this.#answeredAt = now;
+  }
+
   /** Whether the relay answers no probes, be there traffic or not. */
   silent(now: number): boolean {
     const silentMs = now - this.#answeredAt;

@@ -165,7 +165,7 @@ export class Trunk {
   #restart(known: Known, start: number): void {
     this.#options.onRelayLost(known.remote, 'restarted');
     known.remote.start = start;
-    known.liveness.reset(this.#options.clock.monotonic());
+    known.liveness.restarted(this.#options.clock.monotonic());
     known.silent = false;
     // Out and in again: its sequences may begin lower than the old process's ended, if its clock
     // was set back, and the old replay windows would drop all it sends.

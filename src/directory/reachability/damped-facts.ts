@@ -47,6 +47,12 @@ export class DampedFacts<Detail> {
     return true;
   }
 
+  /** Ends a fact at once, if it holds. */
+  end(key: string, nowMs: number): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) entry.endedMs ??= nowMs;
+  }
+
   /** The fact, if it holds. */
   get(key: string): Fact<Detail> | undefined {
     const entry = this.#entries.get(key);

@@ -42,6 +42,19 @@ export interface ReachabilityChanges {
   readonly allCondemned: boolean | undefined;
 }
 
+/** What it works with. */
+export interface ReachabilityOptions {
+  /** Its monotonic time counts. */
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /**
+   * Whether a relay has confirmed a registry that holds another's present record: what it says of
+   * a former process counts for nothing.
+   */
+  readonly knows: (relay: string, other: string) => boolean;
+}
+
 /** How often reports are weighed. */
 const WEIGH_MS = 500;
 /** How long an appointed checker has to find out and to say so. */
@@ -59,6 +72,7 @@ const SETTLED_MS =
  */
 export class Reachability implements ReachabilityView {
   readonly #clock: Clock;
+  readonly #knows: ReachabilityOptions['knows'];
   readonly #reports = new Reports();
   readonly #appointments: Appointments;
   readonly #verdicts = new DampedFacts<Evidence>();
@@ -67,15 +81,14 @@ export class Reachability implements ReachabilityView {
   #relays: ReadonlyMap<string, LiveRelay> = new Map();
   /** By id, of those of whose trunk something is said. */
   #trunks: ReadonlyMap<string, Tally> = new Map();
+  /** What ended between two sweeps, for the log. */
+  readonly #endedEarly: DoubtChange[] = [];
   #allCondemned = false;
   #weighedAtMs = Number.NEGATIVE_INFINITY;
 
-  /**
-   * @param clock - its monotonic time
-   * @param random - uniform in [0, 1)
-   */
-  constructor({ clock, random }: { readonly clock: Clock; readonly random: () => number }) {
+  constructor({ clock, random, knows }: ReachabilityOptions) {
     this.#clock = clock;
+    this.#knows = knows;
     this.#appointments = new Appointments({ random, reports: (id) => this.#reports.reports(id) });
   }
 
@@ -90,7 +103,7 @@ export class Reachability implements ReachabilityView {
     }
     this.#reports.take(id, report, {
       nowMs: this.#clock.monotonic(),
-      isKnown: (other) => this.#relays.has(other),
+      isKnown: (other) => this.#knows(id, other),
       isAppointed: (key) => this.#appointments.isAppointed(id, key),
     });
   }
@@ -98,6 +111,23 @@ export class Reachability implements ReachabilityView {
   /** Forgets what a relay reported: it is gone. */
   forget(id: string): void {
     this.#reports.forget(id);
+  }
+
+  /** Forgets what others said about a relay: it has started anew. */
+  renewed(id: string): void {
+    const now = this.#clock.monotonic();
+    this.#reports.forgetAbout(id, now);
+    for (const [facts, doubt] of [
+      [this.#verdicts, 'unreachable'],
+      [this.#suspicions, 'suspected'],
+    ] as const) {
+      for (const [key, fact] of facts.all()) {
+        if (fact.detail.id !== id) continue;
+        facts.end(key, now);
+        this.#endedEarly.push(endOf(fact, doubt, now));
+      }
+    }
+    this.#cutOff.end(id, now);
   }
 
   /** The service addresses that a relay is to check. */
@@ -129,7 +159,13 @@ export class Reachability implements ReachabilityView {
     if (now - this.#weighedAtMs < WEIGH_MS) return NO_CHANGES;
     this.#weighedAtMs = now;
     const cutOff = this.#weighReporters(now);
-    const doubts = [...this.#weighTrunks(now), ...this.#weighServices(now), ...this.#end(now)];
+    const early = this.#endedEarly.splice(0);
+    const doubts = [
+      ...early,
+      ...this.#weighTrunks(now),
+      ...this.#weighServices(now),
+      ...this.#end(now),
+    ];
     return { doubts, cutOff, allCondemned: this.#condemnedAll() };
   }
 

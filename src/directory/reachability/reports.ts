@@ -20,7 +20,7 @@ interface Reporter {
 /** What a report is read by. */
 export interface ReportJudge {
   readonly nowMs: number;
-  /** Whether there is a relay of that id. */
+  /** Whether the reporter knows the relay of that id, as it is now. */
   readonly isKnown: (id: string) => boolean;
   /** Whether the reporter is to check an address. */
   readonly isAppointed: (key: string) => boolean;
@@ -47,7 +47,7 @@ export class Reports {
     reporter.service = new Map();
     for (const { id: other, address, reason } of report.service) {
       const key = serviceKey(other, address);
-      if (!isAppointed(key)) continue;
+      if (!isKnown(other) || !isAppointed(key)) continue;
       reporter.service.set(key, { reason, sinceMs: before.get(key)?.sinceMs ?? nowMs });
     }
   }
@@ -55,6 +55,15 @@ export class Reports {
   /** Forgets what a relay said: it is gone, or is one that says nothing. */
   forget(id: string): void {
     this.#reporters.delete(id);
+  }
+
+  /** Forgets what others said about a relay: it has started anew. */
+  forgetAbout(id: string, nowMs: number): void {
+    for (const { trunk, trunkFacts, service } of this.#reporters.values()) {
+      trunk.delete(id);
+      trunkFacts.end(id, nowMs);
+      for (const key of service.keys()) if (key.startsWith(`${id} `)) service.delete(key);
+    }
   }
 
   /** Whether a relay says what it cannot reach. */

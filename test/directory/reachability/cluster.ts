@@ -27,12 +27,18 @@ export class Cluster {
   faults: Faults = {};
   /** Relays that say nothing of what they reach. */
   silent: readonly string[] = [];
+  /** Relays that have not confirmed the others as they are now. */
+  unaware: readonly string[] = [];
   #sinceBeatMs = 0;
 
   /** @param ids - each named `region-number` */
   constructor(ids: readonly string[], seed = 1) {
     this.relays = ids.map((id, index) => liveRelay(id, index + 1));
-    this.view = new Reachability({ clock: this.clock, random: seededRandom(seed) });
+    this.view = new Reachability({
+      clock: this.clock,
+      random: seededRandom(seed),
+      knows: (id, other) => !this.unaware.includes(id) && ids.includes(other),
+    });
     this.pass(2 * BEAT_MS);
   }
 

@@ -189,6 +189,24 @@ t.test('what comes and goes is held longer each time, and not for ever', async (
   t.equal(cluster.serviceDoubt('fra-1'), 'none');
 });
 
+t.test('what was said of a former process counts for nothing', async (t) => {
+  const cluster = new Cluster(THREE);
+  cluster.faults = { trunks: ['fra-1'], services: [cluster.serviceOf('fra-1')] };
+  cluster.pass(5_000);
+  t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable');
+  cluster.unaware = ['nyc-1', 'sin-1'];
+  cluster.view.renewed('fra-1');
+  t.equal(cluster.view.relayDoubt('fra-1'), 'none', 'at once');
+  t.equal(cluster.serviceDoubt('fra-1'), 'none');
+  cluster.pass(3_000);
+  t.ok(cluster.log.includes('unreachable ends: fra-1 trunk'));
+  t.equal(cluster.view.relayDoubt('fra-1'), 'none', 'whatever those say who know the former one');
+  t.equal(cluster.serviceDoubt('fra-1'), 'none');
+  cluster.unaware = [];
+  cluster.pass(3_000);
+  t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable', 'a restart opens no port');
+});
+
 t.test('time in which the directory stood still ends nothing', async (t) => {
   const cluster = new Cluster(THREE);
   cluster.faults = { trunks: ['fra-1'], services: [cluster.serviceOf('nyc-1')] };
