@@ -46,8 +46,11 @@ export class RegistryFinder implements RelayFinder {
   }
 
   alternate(family: 4 | 6): TransportAddress | undefined {
-    const near = this.#records.filter((record) => record.region === this.#region);
-    for (const record of [...near, ...this.#records]) {
+    const unreachable = new Set([...this.#trunk.unreachable()].map(({ id }) => id));
+    const reached = this.#records.filter(({ id }) => !unreachable.has(id));
+    const near = reached.filter((record) => record.region === this.#region);
+    // One that is not reached from here may still be reached by the peer, if there is no other.
+    for (const record of [...near, ...reached, ...this.#records]) {
       const address = record.serviceAddresses.find((each) => familyOf(each) === family);
       if (address) return address;
     }

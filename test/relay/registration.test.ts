@@ -200,3 +200,36 @@ t.test('a directory that is not there is unreachable, and said to be so once', a
 t.test('a directory URL that is none is refused at once', async (t) => {
   t.throws(() => new Registered('fra.example:8080', 'fra-1', 1), { code: 'ERR_TURNPIKE_CONFIG' });
 });
+
+t.test('what is not reached is reported, and checks are handed on', async (t) => {
+  const directory = await openDirectory(t);
+  const checks: string[] = [];
+  const clients = ['fra-1', 'nyc-1'].map((id, index) => {
+    const client = new RegistrationClient({
+      directoryUrl: directory.url,
+      id,
+      registrationKey: keyOf(id),
+      record: () => relayRecord(id, index + 1),
+      load: () => IDLE,
+      draining: () => false,
+      reachability: () => ({
+        trunk: id === 'fra-1' ? [{ id: 'nyc-1', reason: 'no-answer' }] : [],
+        service: [],
+      }),
+      onRegistry: () => {},
+      onChecks: (each) => checks.push(...each.map((check) => `${id}: ${check.id}`)),
+      onStart: () => {},
+      onSuperseded: () => {},
+    });
+    client.start();
+    t.teardown(() => client.stop());
+    return client;
+  });
+  await Promise.all(clients.map(({ registered }) => registered));
+  const apart = async () =>
+    (await (await fetch(`${directory.url}/metrics`)).text()).includes('_pairs_apart 1');
+  while (!(await apart()) || new Set(checks).size < 2) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  t.same([...new Set(checks)].sort(), ['fra-1: nyc-1', 'nyc-1: fra-1']);
+});

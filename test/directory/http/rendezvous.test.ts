@@ -146,6 +146,24 @@ t.test('two peers meet, exchange addresses, and meet again', async (t) => {
   t.not(again.connectionId, forA.connectionId);
 });
 
+t.test('a peer whose relay does not answer is given another, and so is the other', async (t) => {
+  const directory = await openDirectory(t);
+  await addRelays(t, directory);
+  const [a, b] = [await TestPeer.open(t, directory), await TestPeer.open(t, directory)];
+  a.say({ type: 'join', room: 'lunch', peer: { families: [4] } });
+  b.say({ type: 'join', room: 'lunch' });
+  const first = await a.next('connection');
+  await b.next('connection');
+  const { id } = first.relay as { id: string };
+  a.say({ type: 'join', room: 'lunch', peer: { families: [4], avoid: [id] } });
+  const [second, others] = [await a.next('connection'), await b.next('connection')];
+  t.not((second.relay as { id: string }).id, id);
+  t.equal(others.connectionId, second.connectionId, 'the other side said nothing');
+  t.not(second.connectionId, first.connectionId);
+  a.say({ type: 'join', room: 'lunch', peer: { families: [4], family: 6 } });
+  t.match(await a.next('error'), { code: 'bad-message', message: /\/peer\/family/ });
+});
+
 t.test('rooms of different tenants never meet', async (t) => {
   const directory = await openDirectory(t);
   const a = await TestPeer.open(t, directory);
