@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { addBuildInfo, metricsText } from '../process-metrics.js';
 import { observeReachability } from './reachability/gauges.js';
 import type { Reachability } from './reachability/reachability.js';
 import type { RelayTable } from './relay-table.js';
@@ -11,11 +12,15 @@ interface Sized {
 export const NO_ROUTE = 'none';
 
 /**
- * What `/metrics` shows. Labels are routes, configured tenants, statuses and codes: their number
- * does not grow with traffic.
+ * What `/metrics` shows, which docs/metrics.md lists. Labels are routes, configured tenants,
+ * statuses and codes: their number does not grow with traffic.
  */
 export class DirectoryMetrics {
   readonly #registry = new Registry();
+
+  constructor() {
+    addBuildInfo(this.#registry, 'directory');
+  }
 
   readonly requests = new Counter({
     name: 'turnpike_directory_requests_total',
@@ -60,7 +65,7 @@ export class DirectoryMetrics {
   });
 
   readonly doubts = new Counter({
-    name: 'turnpike_directory_doubts_total',
+    name: 'turnpike_directory_doubts_raised_total',
     help: 'Relays or service addresses that came to be suspected or held unreachable.',
     labelNames: ['doubt'] as const,
     registers: [this.#registry],
@@ -110,6 +115,6 @@ export class DirectoryMetrics {
 
   /** Prometheus' text format and its content type. */
   async text(): Promise<{ contentType: string; body: string }> {
-    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+    return { contentType: this.#registry.contentType, body: await metricsText(this.#registry) };
   }
 }

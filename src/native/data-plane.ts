@@ -4,6 +4,7 @@ import { LIMITS } from '../limits.js';
 import { type NativeBinding, type NativePlane, SIDE_NUMBERS, Status } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { CommandBacklog } from './command-backlog.js';
+import type { Counters } from './counters.js';
 import { checkStatus, openFailure } from './failures.js';
 import { LegCounters } from './leg-counters.js';
 import { checkedOptions } from './options.js';
@@ -251,7 +252,7 @@ export class NativeDataPlane implements DataPlane {
     }
   }
 
-  counters(): Record<string, bigint> {
+  counters(): Counters {
     return this.#counters.totals();
   }
 

@@ -2,6 +2,13 @@ import { NativeDataPlane } from './data-plane.js';
 import { loadBinding } from './load.js';
 import type { DataPlane, DataPlaneOptions } from './types.js';
 
+export {
+  COUNTERS,
+  type CounterMeaning,
+  type CounterName,
+  type Counters,
+  type CounterUnit,
+} from './counters.js';
 export type * from './types.js';
 
 /**

@@ -1,4 +1,5 @@
 import type { NativeBinding } from './binding.js';
+import type { Counters } from './counters.js';
 import type { TrunkPeerTraffic } from './types.js';
 
 /** Rows start on cache lines; the memory itself may start up to seven cells before one. */
@@ -39,7 +40,7 @@ export class SharedCounters {
   }
 
   /** Totals over all rows, by counter name. */
-  totals(): Record<string, bigint> {
+  totals(): Counters {
     const totals: Record<string, bigint> = {};
     for (const [column, name] of this.#names.entries()) {
       let total = 0n;
@@ -48,7 +49,7 @@ export class SharedCounters {
       }
       totals[name] = total;
     }
-    return totals;
+    return totals as Counters;
   }
 
   /** A new relay starts in a slot: counts from here. */

@@ -1,5 +1,6 @@
 import type { AddressInput, TransportAddress } from '../address.js';
 import type { OneOrMore } from '../options/form.js';
+import type { Counters } from './counters.js';
 
 /** Which of the two faces of a relay a socket belongs to. */
 export type SocketSide = 'client' | 'trunk';
@@ -365,7 +366,7 @@ export interface DataPlane {
   send(datagrams: readonly OutgoingDatagram[]): void;
 
   /** Totals over all workers, by counter name. Cheap; reads shared memory. */
-  counters(): Record<string, bigint>;
+  counters(): Counters;
   trunkPeerTraffic(slot: number): TrunkPeerTraffic;
   /** What a peer's entry has forwarded; undefined when there is none. Reads shared memory. */
   flowTraffic(flow: ClientFlow): LegTraffic | undefined;

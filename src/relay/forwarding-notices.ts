@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
-import type { DataPlane } from '../native/types.js';
+import type { Counters } from '../native/counters.js';
 import type { Clock } from '../units.js';
 
 /** How often the counters are looked at, and the drops spoken of, at most. */
 const CHECK_MS = 5_000;
 const DROPS_NOTICE_MS = 60_000;
 
-type Plane = Pick<DataPlane, 'counters'>;
+type Plane = {
+  counters(): Pick<Counters, 'segments_refused' | 'receive_dropped'>;
+};
 
 /** Tells the operator what the data plane met on this host. */
 export class ForwardingNotices {
@@ -34,7 +36,7 @@ export class ForwardingNotices {
   }
 
   #checkCounters(now: number): void {
-    const { segments_refused = 0n, receive_dropped = 0n } = this.#plane.counters();
+    const { segments_refused, receive_dropped } = this.#plane.counters();
     if (segments_refused > 0n && !this.#segmentsSaid) {
       this.#segmentsSaid = true;
       this.#logger.warn(

@@ -40,7 +40,7 @@ export class LoadMeter {
   }
 
   #received(): bigint {
-    const { client_rx_packets = 0n, trunk_rx_packets = 0n } = this.#plane.counters();
+    const { client_rx_packets, trunk_rx_packets } = this.#plane.counters();
     return client_rx_packets + trunk_rx_packets;
   }
 }

@@ -1,32 +1,47 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters.js';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
+import { addBuildInfo, metricsText } from '../process-metrics.js';
 import { REFUSALS } from './refusals.js';
+import type { RegistrationClient } from './registration.js';
 import type { RelayRules } from './rules.js';
 import type { RelayStats } from './stats.js';
 
 /** Label values with their numbers. */
 type Rows = Iterable<readonly [label: string, value: number]>;
 
+/** How the relay stands with its directory, as far as metrics show it. */
+export type Registered = Pick<RegistrationClient, 'state' | 'away'>;
+
 /**
- * The relay's metrics. Labels are of bounded cardinality: names of counters, STUN codes and relay
- * ids of the registry; never a user, a tenant or an address.
+ * The relay's metrics, which docs/metrics.md lists. Labels are of bounded cardinality: names of
+ * counters, STUN codes and relay ids of the registry; never a user, a tenant or an address.
  */
 export class RelayMetrics {
   readonly #registry = new Registry();
 
-  constructor(rules: RelayRules, plane: DataPlane) {
-    const { stats, legs, trunk, offers, log } = rules.context;
+  /**
+   * @param registration - undefined where the relay has no directory
+   */
+  constructor(
+    rules: RelayRules,
+    plane: DataPlane,
+    registration: () => Registered | undefined = () => undefined,
+  ) {
+    const { stats, legs, log } = rules.context;
     const gauge = { type: Gauge, registry: this.#registry };
     const total = { type: Counter, registry: this.#registry };
-    collect(gauge, 'turnpike_relay_legs', 'Legs held, and the most there can be.', 'kind', () => [
-      ['held', legs.size],
-      ['max', legs.legsMax],
-    ]);
-    collect(total, 'turnpike_relay_data_plane_total', 'Counters of the data plane.', 'name', () =>
-      Object.entries(plane.counters()).map(([name, value]) => [name, Number(value)]),
-    );
-    collect(total, 'turnpike_relay_client_messages_total', 'STUN from peers.', 'kind', () =>
-      Object.entries(stats.client),
+    addBuildInfo(this.#registry, 'relay');
+    single(gauge, 'turnpike_relay_legs', 'Legs held now.', () => legs.size);
+    single(gauge, 'turnpike_relay_legs_limit', 'Legs that can be held.', () => legs.legsMax);
+    this.#collectDataPlane(plane);
+    this.#collectDirectory(rules, registration);
+    collect(
+      total,
+      'turnpike_relay_client_messages_total',
+      'STUN messages from peers.',
+      'kind',
+      () => Object.entries(stats.client),
     );
     collectRefusals(this.#registry, stats);
     collect(
@@ -43,36 +58,117 @@ export class RelayMetrics {
       'event',
       () => log.omitted.entries(),
     );
-    collect(total, 'turnpike_relay_legs_total', 'Legs by what became of them.', 'event', () =>
+    collect(total, 'turnpike_relay_leg_events_total', 'What became of legs.', 'event', () =>
       Object.entries(stats.legs),
     );
-    collect(total, 'turnpike_relay_trunk_drops_total', 'Trunk control dropped.', 'why', () => [
-      ...Object.entries(trunk.drops),
-      ['offer_table_full', offers.refused],
-    ]);
-    collect(total, 'turnpike_relay_faults_total', 'Faults of the relay itself.', 'where', () => [
-      ['control', stats.faults],
-    ]);
-    collect(gauge, 'turnpike_relay_trunk_connections', 'Connections by trunk.', 'relay', () =>
-      [...trunk.relays()].map(({ remote }) => [remote.id, remote.connections]),
+    single(
+      total,
+      'turnpike_relay_faults_total',
+      'Messages and timers that met a fault of the relay itself.',
+      () => stats.faults,
     );
-    collect(gauge, 'turnpike_relay_trunk_rtt_seconds', 'Smoothed round trip.', 'relay', () =>
-      [...trunk.relays()].flatMap(({ remote, rttNs }) =>
-        rttNs === undefined ? [] : [[remote.id, rttNs / 1e9] as const],
-      ),
-    );
+    this.#collectTrunk(rules);
     collectXdp(gauge, plane);
   }
 
   /** All metrics in Prometheus' text format. */
   text(): Promise<string> {
-    return this.#registry.metrics();
+    return metricsText(this.#registry);
+  }
+
+  /** One family for each unit: a family's numbers can be added up. */
+  #collectDataPlane(plane: DataPlane): void {
+    const total = { type: Counter, registry: this.#registry };
+    const gauge = { type: Gauge, registry: this.#registry };
+    const units: readonly CounterUnit[] = ['datagrams', 'records', 'bytes', 'operations'];
+    for (const unit of units) {
+      const family = `turnpike_relay_data_plane_${unit}_total`;
+      collect(total, family, `Counters of the data plane in ${unit}.`, 'name', () =>
+        Object.entries(plane.counters())
+          .filter(([name]) => COUNTERS[name as CounterName].unit === unit)
+          .map(([name, value]) => [name, Number(value)]),
+      );
+    }
+    single(gauge, 'turnpike_relay_workers', 'Forwarding threads.', () => plane.workers);
+    single(
+      gauge,
+      'turnpike_relay_xdp_devices',
+      'Network devices that have the XDP program now.',
+      () => plane.xdp.attached.length,
+    );
+  }
+
+  #collectTrunk(rules: RelayRules): void {
+    const { trunk, offers } = rules.context;
+    const total = { type: Counter, registry: this.#registry };
+    const gauge = { type: Gauge, registry: this.#registry };
+    collect(
+      total,
+      'turnpike_relay_trunk_drops_total',
+      'Control datagrams of relays dropped.',
+      'why',
+      () => [...Object.entries(trunk.drops), ['offer_table_full', offers.refused]],
+    );
+    collect(
+      gauge,
+      'turnpike_relay_trunk_connections',
+      'Connections with each relay.',
+      'relay',
+      () => [...trunk.relays()].map(({ remote }) => [remote.id, remote.connections]),
+    );
+    collect(
+      gauge,
+      'turnpike_relay_trunk_rtt_seconds',
+      'Smoothed round trip time to each relay.',
+      'relay',
+      () =>
+        [...trunk.relays()].flatMap(({ remote, rttNs }) =>
+          rttNs === undefined ? [] : [[remote.id, rttNs / 1e9] as const],
+        ),
+    );
+  }
+
+  /** What the relay knows of its directory and of the other relays. */
+  #collectDirectory(rules: RelayRules, registration: () => Registered | undefined): void {
+    const gauge = { type: Gauge, registry: this.#registry };
+    const { trunk } = rules.context;
+    const truth = (value: boolean) => (value ? 1 : 0);
+    collect(
+      gauge,
+      'turnpike_relay_registration_state',
+      '1 at the state of the registration with the directory, else 0; none has no directory.',
+      'state',
+      () => {
+        const { state = 'none' } = registration() ?? {};
+        const states = ['none', 'registering', 'registered', 'superseded', 'stopped'] as const;
+        return states.map((each) => [each, truth(each === state)]);
+      },
+    );
+    single(
+      gauge,
+      'turnpike_relay_directory_answers',
+      '1 where the directory has answered the last request, else 0.',
+      () => truth(registration()?.away === undefined && registration() !== undefined),
+    );
+    single(gauge, 'turnpike_relay_draining', '1 while no new peers are taken, else 0.', () =>
+      truth(rules.finder.draining),
+    );
+    collect(
+      gauge,
+      'turnpike_relay_trunk_reachable',
+      '1 where a relay can be reached, else 0.',
+      'relay',
+      () => {
+        const lost = new Set([...trunk.unreachable()].map(({ id }) => id));
+        return [...trunk.relays()].map(({ remote }) => [remote.id, truth(!lost.has(remote.id))]);
+      },
+    );
   }
 }
 
 /** How the fast path runs, and how many sockets and devices it leaves out for which reason. */
 function collectXdp(gauge: { type: typeof Gauge; registry: Registry }, plane: DataPlane): void {
-  collect(gauge, 'turnpike_relay_xdp_mode', '1 for the mode that XDP runs in.', 'mode', () => {
+  collect(gauge, 'turnpike_relay_xdp_mode', '1 at how XDP runs now, else 0.', 'mode', () => {
     const { mode } = plane.xdp;
     return ['off', 'native', 'generic'].map((each) => [each, each === mode ? 1 : 0]);
   });
@@ -119,6 +215,24 @@ function collect(
     collect() {
       this.reset();
       for (const [value, number] of rows()) this.inc({ [label]: value }, number);
+    },
+  });
+}
+
+/** Registers a metric without labels, read when it is asked for. */
+function single(
+  kind: { type: typeof Gauge | typeof Counter; registry: Registry },
+  name: string,
+  help: string,
+  value: () => number,
+): void {
+  new kind.type({
+    name,
+    help,
+    registers: [kind.registry],
+    collect() {
+      this.reset();
+      this.inc(value());
     },
   });
 }

@@ -7,6 +7,7 @@ import { pooledRandom } from '../auth/random-pool.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../health.js';
 import { LIMITS } from '../limits.js';
+import type { Counters } from '../native/counters.js';
 import { openDataPlane } from '../native/index.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { checkOptions } from '../options/check.js';
@@ -153,7 +154,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       // The program in the drivers splits no bundles, and what it does not take is slower.
       recordsMax: plane.xdp.mode === 'off' ? LIMITS.recordsMax : 1,
     });
-    this.#metrics = new RelayMetrics(this.#rules, plane);
+    this.#metrics = new RelayMetrics(this.#rules, plane, () => this.#registration);
     this.updateRelays(options.relays);
     this.#registration = this.#register(options, clock);
     const notices = new ForwardingNotices(plane, clock, logger);
@@ -232,7 +233,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   }
 
   /** Totals of the data plane, by counter name. */
-  counters(): Record<string, bigint> {
+  counters(): Counters {
     return this.#plane.counters();
   }
 

@@ -89,7 +89,8 @@ export class WiredRelay {
   async counted(): Promise<Forwarded> {
     const text = await this.#metrics();
     const count = (name: string) => {
-      const line = new RegExp(`^turnpike_relay_data_plane_total{name="${name}"} (\\d+)$`, 'm');
+      const series = `turnpike_relay_data_plane_records_total{name="${name}"}`;
+      const line = new RegExp(`^${series} (\\d+)$`, 'm');
       return Number(line.exec(text)?.[1]);
     };
     return { toTrunk: count('client_to_trunk'), toClient: count('trunk_to_client') };

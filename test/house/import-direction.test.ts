@@ -20,6 +20,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'errors.ts',
       'health.ts',
       'limits.ts',
+      'process-metrics.ts',
       'units.ts',
     ],
     mutual: true,

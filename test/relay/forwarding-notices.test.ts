@@ -5,7 +5,7 @@ import { ForwardingNotices } from '../../src/relay/forwarding-notices.js';
 function setUp() {
   const lines: { event: string; datagrams?: number }[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  const counters: Record<string, bigint> = {};
+  const counters = { segments_refused: 0n, receive_dropped: 0n };
   let now = 0;
   const clock = { now: () => now, monotonic: () => now };
   const notices = new ForwardingNotices({ counters: () => counters }, clock, logger);

@@ -1,5 +1,6 @@
 import { type StdioOptions, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { findTool, SEARCH_PATH } from '../../src/lab/tools.js';
 
 /** Something of the system that a step needs: a command, or files that a package brings. */
@@ -44,10 +45,11 @@ function mayInstall(): boolean {
 }
 
 /** @returns why it failed, in one line; undefined when it succeeded */
-function aptGet(args: readonly string[]): string | undefined {
+function aptGet(args: readonly string[], cwd?: string): string | undefined {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', PATH: SEARCH_PATH };
   const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
-  const run = spawnSync('apt-get', args, { env, stdio, encoding: 'utf8', maxBuffer: 1 << 26 });
+  const options = { env, stdio, encoding: 'utf8', maxBuffer: 1 << 26, cwd } as const;
+  const run = spawnSync('apt-get', args, options);
   if (run.status === 0) return undefined;
   const lines = `${run.stdout ?? ''}${run.stderr ?? ''}`.split('\n').filter((line) => line !== '');
   const why = lines.find((line) => line.startsWith('E:')) ?? run.error?.message ?? lines.at(-1);
@@ -66,17 +68,37 @@ function install(packages: readonly string[]): void {
 }
 
 /**
+ * Fetches a package and unpacks its files into a folder, without installing it: no script of it
+ * runs, and no service of it starts.
+ */
+export function downloadPackage(name: string, folder: string): void {
+  aptGet(['update', '-q']);
+  const failure = aptGet(['download', '-q', name], folder);
+  if (failure !== undefined) return console.error(failure);
+  for (const file of readdirSync(folder).filter((each) => each.endsWith('.deb'))) {
+    const options = { env: { ...process.env, PATH: SEARCH_PATH }, stdio: 'ignore' } as const;
+    spawnSync('dpkg-deb', ['--extract', join(folder, file), folder], options);
+    rmSync(join(folder, file));
+  }
+}
+
+/**
  * Installs the packages of tools that this machine lacks, where that is allowed: root on Debian.
  * @param tools - what is needed
  * @param purpose - whom they are for, for the line that says what is done
+ * @param provide - how; by default with apt-get
  * @returns the tools that are missing after that
  */
-export function provideTools(tools: readonly SystemTool[], purpose: string): SystemTool[] {
+export function provideTools(
+  tools: readonly SystemTool[],
+  purpose: string,
+  provide: (packages: readonly string[]) => void = install,
+): SystemTool[] {
   const wanted = missingTools(tools);
   if (wanted.length === 0 || !mayInstall()) return wanted;
   const packages = packagesOf(wanted);
   console.error(`Installing system packages for ${purpose}: ${packages.join(' ')}`);
-  install(packages);
+  provide(packages);
   return missingTools(wanted);
 }
 

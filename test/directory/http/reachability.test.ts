@@ -129,7 +129,7 @@ t.test('a service port that is shut is known, shown and logged, and so is its en
   const metrics = await fleet.metrics();
   t.match(metrics, 'turnpike_directory_relay_unreached_by{relay="fra-1",kind="service"} 2');
   t.match(metrics, 'turnpike_directory_doubts{kind="service",doubt="unreachable"} 1');
-  t.match(metrics, 'turnpike_directory_doubts_total{doubt="unreachable"} 1');
+  t.match(metrics, 'turnpike_directory_doubts_raised_total{doubt="unreachable"} 1');
   t.match(metrics, 'turnpike_directory_relays{state="unreachable"} 1');
   t.match(metrics, 'turnpike_directory_relays{state="ready"} 2');
   await fleet.beats();

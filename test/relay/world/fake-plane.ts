@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../../../src/address.js';
 import { TurnpikeError } from '../../../src/errors.js';
+import { COUNTERS, type Counters } from '../../../src/native/counters.js';
 import type {
   ClientAction,
   ClientFlow,
@@ -103,8 +104,8 @@ export class FakePlane implements DataPlane {
     for (const datagram of datagrams) this.#onSend(datagram);
   }
 
-  counters(): Record<string, bigint> {
-    return { client_rx_packets: 0n, trunk_rx_packets: 0n };
+  counters(): Counters {
+    return Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0n])) as Counters;
   }
 
   trunkPeerTraffic(slot: number) {

@@ -1,0 +1,191 @@
+/**
+ * What a counter counts. `datagrams` are UDP datagrams as they would be on a wire, also where the
+ * system hands over many at once; `records` are payloads of peers, of which a trunk datagram holds
+ * one or more; `bytes` are of UDP payloads.
+ */
+export type CounterUnit = 'datagrams' | 'records' | 'bytes' | 'operations';
+
+/** What a counter stands for. */
+export interface CounterMeaning {
+  readonly unit: CounterUnit;
+  /** Whether what it counts was dropped: nobody gets it. */
+  readonly dropped?: boolean;
+  readonly means: string;
+}
+
+/**
+ * Every counter of a data plane, in the order of native/forward/verdict.h and native/io/counters.h,
+ * which a test compares. All start at 0 when the plane is opened and never fall.
+ */
+export const COUNTERS = {
+  client_to_trunk: {
+    unit: 'records',
+    means: "a peer's ChannelData that left to another relay",
+  },
+  client_to_client: {
+    unit: 'records',
+    means: "a peer's ChannelData that left to another peer of this plane",
+  },
+  trunk_to_client: { unit: 'records', means: 'a trunk record that left to a peer as ChannelData' },
+  client_punted: { unit: 'datagrams', means: 'STUN from a peer, handed up' },
+  trunk_punted: { unit: 'datagrams', means: 'STUN from a relay, handed up' },
+  trunk_data: { unit: 'datagrams', means: 'trunk data that passed every check' },
+  trunk_probe: { unit: 'datagrams', means: 'a trunk probe of a relay, answered' },
+  trunk_probe_reply: { unit: 'datagrams', means: 'the answer to a trunk probe of ours' },
+  source_port_zero: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'source port 0, which cannot be answered',
+  },
+  client_unknown_protocol: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'neither STUN nor ChannelData on the client side, or empty',
+  },
+  trunk_unknown_protocol: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'neither STUN nor a trunk datagram on the trunk side, or empty',
+  },
+  stun_malformed: {
+    unit: 'datagrams',
+    dropped: true,
+    means: "first byte of STUN without a STUN header of the datagram's length",
+  },
+  client_stun_response: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a STUN response on the client side, where nothing is asked',
+  },
+  channel_data_malformed: {
+    unit: 'datagrams',
+    dropped: true,
+    means: "ChannelData whose length is not the datagram's",
+  },
+  channel_unknown: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'ChannelData of a 5-tuple and channel without an entry',
+  },
+  trunk_no_peer: {
+    unit: 'records',
+    dropped: true,
+    means: "the slot of the entry holds no relay or another one than at the entry's time",
+  },
+  trunk_no_key: {
+    unit: 'records',
+    dropped: true,
+    means: 'no send key for today or a day before; a probe without one counts too',
+  },
+  trunk_malformed: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a trunk datagram too short, or with records that do not fill it',
+  },
+  trunk_unknown_type: { unit: 'datagrams', dropped: true, means: 'a trunk type not known here' },
+  trunk_unknown_source: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a trunk datagram from an address and port that no slot lists',
+  },
+  trunk_wrong_epoch: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a trunk datagram of a day without a receive key',
+  },
+  trunk_wrong_tag: { unit: 'datagrams', dropped: true, means: 'a trunk tag that is not right' },
+  trunk_replayed: { unit: 'datagrams', dropped: true, means: 'a trunk sequence seen before' },
+  trunk_too_old: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a trunk sequence below the window of 4,096',
+  },
+  trunk_unbound: {
+    unit: 'records',
+    dropped: true,
+    means: 'a record on a session index that is not bound to its sender',
+  },
+  trunk_probe_stale: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a probe reply to the future or to what is older than 60 s',
+  },
+  client_rx_packets: { unit: 'datagrams', means: 'received on the client side' },
+  client_rx_bytes: { unit: 'bytes', means: 'received on the client side' },
+  client_tx_packets: { unit: 'datagrams', means: 'sent on the client side' },
+  client_tx_bytes: { unit: 'bytes', means: 'sent on the client side' },
+  trunk_rx_packets: { unit: 'datagrams', means: 'received on the trunk side' },
+  trunk_rx_bytes: { unit: 'bytes', means: 'received on the trunk side' },
+  trunk_tx_packets: { unit: 'datagrams', means: 'sent on the trunk side' },
+  trunk_tx_bytes: { unit: 'bytes', means: 'sent on the trunk side' },
+  receive_errors: {
+    unit: 'operations',
+    means: 'receive calls that failed, but for those that found nothing',
+  },
+  receive_dropped: {
+    unit: 'datagrams',
+    dropped: true,
+    means: "by the kernel, as a socket's receive buffer was full",
+  },
+  segmented_sends: {
+    unit: 'operations',
+    means: 'sends of several datagrams of equal length in one message',
+  },
+  segments_refused: {
+    unit: 'operations',
+    means: 'such sends that the kernel or device refused; the datagrams left one by one',
+  },
+  bundles_sent: { unit: 'datagrams', means: 'trunk datagrams sent with more than one record' },
+  coalescing_pauses: {
+    unit: 'operations',
+    means: 'turns of a worker that began later, to have more to do at once',
+  },
+  send_blocked: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'the send buffer or the device queue was full',
+  },
+  send_errors: { unit: 'datagrams', dropped: true, means: 'the kernel refused to send it' },
+  punt_queue_full: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'to be handed up, of a known sender, and the queue was full',
+  },
+  stranger_queue_full: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'to be handed up, of a stranger, and the queue was full',
+  },
+  punt_oversize: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'to be handed up and longer than 2,048 bytes',
+  },
+  events_dropped: { unit: 'operations', means: 'events that did not fit the queue' },
+  commands_applied: { unit: 'operations', means: 'puts and removes that a worker carried out' },
+  probes_sent: { unit: 'datagrams', means: 'trunk probes sent' },
+  probes_too_long: {
+    unit: 'datagrams',
+    means: "path probes longer than the device's MTU, which were not sent",
+  },
+  control_sent: { unit: 'datagrams', means: 'datagrams given to `send` that left' },
+  control_send_dropped: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'datagrams given to `send` for which a worker had no room',
+  },
+  closed_hints_sent: {
+    unit: 'datagrams',
+    means: 'bare Closed indications sent to sources of data that met no entry',
+  },
+  closed_hints_over_budget: {
+    unit: 'datagrams',
+    means: 'such indications not sent, as a budget was used up',
+  },
+} as const satisfies Record<string, CounterMeaning>;
+
+/** The name of a counter. */
+export type CounterName = keyof typeof COUNTERS;
+
+/** Totals by counter. */
+export type Counters = Readonly<Record<CounterName, bigint>>;
