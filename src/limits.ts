@@ -166,6 +166,8 @@ export const LIMITS = {
   relayAddressesMax: 16,
   /** A relay's request to the directory is given up after this long. */
   directoryRequestMs: 5_000,
+  /** A relay's connection to the directory is made anew after this long. */
+  directoryConnectionMs: 60_000,
   /** First and longest wait of a relay before it tries an unreachable directory again. */
   directoryBackoffMsMin: 500,
   directoryBackoffMsMax: 5_000,

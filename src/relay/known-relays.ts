@@ -1,5 +1,6 @@
 import { LIMITS } from '../limits.js';
 import { claimedAddresses } from '../registry/record.js';
+import { supersedes } from '../registry/starts.js';
 import type { Registry, RelayRecord } from '../registry/types.js';
 import type { Clock } from '../units.js';
 
@@ -48,8 +49,8 @@ export class KnownRelays {
     for (const record of registry.relays) {
       listed.add(record.id);
       const known = this.#known.get(record.id);
-      // An earlier start is an older process, or a registry that is not up to date.
-      const stale = known !== undefined && record.start < known.record.start;
+      const stale =
+        known !== undefined && !supersedes(known.record.start, record.start, this.#clock.now());
       this.#known.set(record.id, { record: stale ? known.record : record, absentMs: undefined });
       for (const claim of claimedAddresses(record)) claims.add(claim);
     }

@@ -53,7 +53,8 @@ export class SignedRequests {
   readonly #options: SignedRequestsOptions;
   /** Without a slash at the end, and with the protocol in lower case. */
   readonly #base: string;
-  readonly #agent: HttpAgent;
+  #agent: HttpAgent;
+  #agentSinceMs: number;
   /** Those of the requests under way. */
   readonly #controllers = new Set<AbortController>();
 
@@ -66,8 +67,26 @@ export class SignedRequests {
     }
     this.#options = options;
     this.#base = `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+    this.#agent = this.#newAgent();
+    this.#agentSinceMs = options.clock.monotonic();
+  }
+
+  #newAgent(): HttpAgent {
     const keepAlive = { keepAlive: true, maxSockets: 1 };
-    this.#agent = url.protocol === 'https:' ? new HttpsAgent(keepAlive) : new HttpAgent(keepAlive);
+    return this.#base.startsWith('https:') ? new HttpsAgent(keepAlive) : new HttpAgent(keepAlive);
+  }
+
+  /**
+   * Ends a connection that has lasted long, so that the directory's name is resolved anew: a name
+   * that was given another address while the old one still answers would never be followed.
+   */
+  #lookAgain(): void {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#agentSinceMs < LIMITS.directoryConnectionMs) return;
+    if (this.#controllers.size > 0) return;
+    this.#agent.destroy();
+    this.#agent = this.#newAgent();
+    this.#agentSinceMs = now;
   }
 
   /** Gives up the requests under way. */
@@ -83,6 +102,7 @@ export class SignedRequests {
 
   /** Sends one request and waits for its answer, at most `timeoutMs`. */
   async send(request: DirectoryRequest): Promise<SignedAnswerResult> {
+    this.#lookAgain();
     const controller = new AbortController();
     let late = false;
     const timer = setTimeout(() => {

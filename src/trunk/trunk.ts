@@ -2,6 +2,7 @@ import type { TransportAddress } from '../address.js';
 import { trunkEpoch } from '../auth/keys.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneEvent, FiveTuple, PuntedDatagram } from '../native/types.js';
+import { isPlausibleStart, supersedes } from '../registry/starts.js';
 import type { RelayRecord } from '../registry/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
@@ -156,7 +157,9 @@ export class Trunk {
   #renew(known: Known, record: RelayRecord): void {
     const { remote } = known;
     known.listed = true;
-    const restarted = record.start > remote.start;
+    const { clock } = this.#options;
+    const restarted =
+      record.start !== remote.start && supersedes(remote.start, record.start, clock.now());
     const changed = remote.update(record, this.#options.sockets);
     if (restarted) this.#restart(known, record.start);
     else if (changed) this.#install(remote);
@@ -234,12 +237,21 @@ export class Trunk {
       return 'trunk_control_bad_integrity';
     }
     if (start > BigInt(Number.MAX_SAFE_INTEGER)) return 'trunk_control_malformed';
-    if (Number(start) < remote.start) return 'trunk_control_old_start';
+    if (!this.#mayBeStart(remote, Number(start))) return 'trunk_control_old_start';
     if (Number(start) > remote.start) this.#restart(known, Number(start));
     const control = decodeControl(message);
     if (!control) return 'trunk_control_malformed';
     this.#options.onControl(remote, control);
     return undefined;
+  }
+
+  /**
+   * A message of a process whose clock was ahead stays authentic: recorded and sent again it would
+   * end the connections of every later one. So the future is believed of the registry only.
+   */
+  #mayBeStart(remote: RemoteRelay, start: number): boolean {
+    if (start <= remote.start) return start === remote.start;
+    return start <= remote.record.start || isPlausibleStart(start, this.#options.clock.now());
   }
 
   /** Takes what the workers saw. */

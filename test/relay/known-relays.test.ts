@@ -74,6 +74,19 @@ t.test('a later start replaces a record, an earlier one does not', async (t) => 
   t.equal(known.relays()[0]?.start, 30);
 });
 
+t.test('a start from the future does not outlast the clock that it came from', async (t) => {
+  const clock = new FakeClock();
+  const now = clock.now();
+  const known = new KnownRelays({ clock });
+  const ahead = now + 86_400_000;
+  known.update(registry({ ...fra, start: ahead }));
+  t.equal(known.relays()[0]?.start, ahead);
+  t.equal(known.update(registry({ ...fra, start: ahead - 1 })), false, 'no more likely');
+  t.equal(known.update(registry({ ...fra, start: now })), true, 'its next process');
+  t.equal(known.relays()[0]?.start, now);
+  t.equal(known.update(registry({ ...fra, start: now - 1 })), false);
+});
+
 t.test('an address that a live relay has names no vanished one', async (t) => {
   const known = new KnownRelays({ clock: new FakeClock() });
   known.update(registry(fra, nyc));

@@ -6,8 +6,8 @@ import t, { type Test } from 'tap';
 import { LIMITS } from '../../src/limits.js';
 import { signAnswer } from '../../src/registry/signing.js';
 import { SignedRequests } from '../../src/relay/signed-requests.js';
-import { systemClock } from '../../src/units.js';
-import { keyOf } from '../directory/fixtures.js';
+import { type Clock, systemClock } from '../../src/units.js';
+import { FakeClock, keyOf } from '../directory/fixtures.js';
 
 const PATH = '/v1/relays/fra-1/beat';
 const REQUEST = { method: 'POST', path: PATH, body: {}, timeoutMs: 5_000 } as const;
@@ -15,7 +15,11 @@ const REQUEST = { method: 'POST', path: PATH, body: {}, timeoutMs: 5_000 } as co
 type Answerer = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A server that poses as a directory, and a relay's requests to it. */
-async function impostor(test: Test, answer: Answerer): Promise<SignedRequests> {
+async function impostor(
+  test: Test,
+  answer: Answerer,
+  clock: Clock = systemClock,
+): Promise<SignedRequests> {
   const server = createServer(answer).listen(0, '127.0.0.1');
   await once(server, 'listening');
   test.teardown(() => {
@@ -26,7 +30,7 @@ async function impostor(test: Test, answer: Answerer): Promise<SignedRequests> {
   const requests = new SignedRequests({
     directoryUrl: `http://127.0.0.1:${port}/`,
     registrationKey: keyOf('fra-1'),
-    clock: systemClock,
+    clock,
     random: randomBytes,
   });
   test.teardown(() => requests.close());
@@ -125,4 +129,26 @@ t.test('nobody there', async (t) => {
     random: randomBytes,
   });
   t.match(await requests.send(REQUEST), { ok: false, reason: 'ECONNREFUSED' });
+});
+
+t.test('a connection to the directory is made anew now and then', async (t) => {
+  const clock = new FakeClock();
+  const ports = new Set<number | undefined>();
+  const answer: Answerer = (request, response) => {
+    ports.add(request.socket.remotePort);
+    const body = '{}';
+    response.writeHead(200, signed(nonceOf(request), 200, body)).end(body);
+  };
+  const requests = await impostor(t, answer, clock);
+  const send = async () => t.match(await requests.send(REQUEST), { ok: true });
+  await send();
+  clock.advance(LIMITS.directoryConnectionMs - 1);
+  await send();
+  t.equal(ports.size, 1, 'the same connection');
+  // Its name may have another address by now, though the old one answers.
+  clock.advance(1);
+  await send();
+  t.equal(ports.size, 2);
+  await send();
+  t.equal(ports.size, 2);
 });

@@ -71,6 +71,26 @@ t.test('forged control is dropped and counted by reason', async (t) => {
   t.same(b.closed, [437], 'the genuine one closes');
 });
 
+t.test('a start from the future is believed of the registry only, and not for ever', async (t) => {
+  const { world, fra, nyc, b } = established();
+  const { trunk } = nyc.rules.context;
+  const ahead = world.clock.now() + 86_400_000;
+  say(world, { as: fra, to: nyc, start: ahead }, close(world));
+  t.equal(trunk.drops.trunk_control_old_start, 1, 'a message of a process whose clock was ahead');
+  t.same(b.closed, [], 'ends nothing');
+
+  const records = (start: number) =>
+    [...trunk.relays()].map(({ remote }) =>
+      remote.id === fra.id ? { ...remote.record, start } : remote.record,
+    );
+  nyc.rules.updateRelays(records(ahead));
+  t.equal(trunk.get(fra.id)?.start, ahead, 'the directory lists that process');
+  nyc.rules.updateRelays(records(fra.local.start + 1));
+  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1, 'the next one, with a right clock');
+  nyc.rules.updateRelays(records(fra.local.start));
+  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1, 'an older one');
+});
+
 t.test('a relay cannot close or join what is not with it', async (t) => {
   const { world, nyc, b } = established();
   const third = world.addRelay('lon-1', '192.0.2.30');
