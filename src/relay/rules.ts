@@ -6,7 +6,7 @@ import { NonceIssuer } from '../auth/nonce.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { LocalRelay } from '../trunk/remote-relay.js';
+import type { LocalRelay, TrunkSocket } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
 import { Allocation } from './allocation.js';
@@ -66,16 +66,18 @@ export class RelayRules {
   readonly #timers: RelayTimers;
   readonly #life: LegLife;
   readonly #onFault: (error: unknown) => void;
+  readonly #sockets: readonly TrunkSocket[];
 
   constructor(options: RelayRulesOptions) {
     const { local, region, serviceAddresses, plane, clock, random } = options;
     const legsMax = options.legsMax ?? LIMITS.legsMax;
     this.#onFault = options.onFault ?? (() => {});
     const legs = new LegTable(legsMax, clock.monotonic(), plane);
-    const sockets = plane.trunkAddresses.map((address, socket) => ({
+    const sockets: TrunkSocket[] = plane.trunkAddresses.map((address, socket) => ({
       address,
       local: options.trunkLocals?.[socket],
     }));
+    this.#sockets = sockets;
     const onChange = options.onReachability ?? (() => {});
     const means = { plane, sockets, clock, random };
     this.reachability = new RelayReachability({ ...means, trunk: () => trunk, onChange });
@@ -153,6 +155,12 @@ export class RelayRules {
       this.context.stats.faults += 1;
       this.#onFault(error);
     }
+  }
+
+  /** Takes the IPs that trunk sockets bound to a wildcard send from now. */
+  setTrunkLocals(locals: readonly (string | undefined)[]): void {
+    for (const [index, socket] of this.#sockets.entries()) socket.local = locals[index];
+    this.context.trunk.renewPaths();
   }
 
   /** Takes the relays that are known now. */

@@ -24,6 +24,7 @@ import { RegistrationClient } from './registration.js';
 import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
 import { RelayRules } from './rules.js';
+import { TrunkSources } from './trunk-sources.js';
 import { WorkerWatch } from './worker-watch.js';
 import { XdpNotices } from './xdp-notices.js';
 
@@ -128,11 +129,17 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#local = { id: options.id, start: clock.now(), privateKey: keys.privateKey };
     this.#startIsKnown = options.directoryUrl === undefined;
     const { legsMax } = options;
+    const ownSources = new TrunkSources({
+      read: () => wildcardSources(plane.trunkAddresses, this.trunkAddresses),
+      apply: (locals) => this.#rules.setTrunkLocals(locals),
+      clock,
+      logger,
+    });
     this.#rules = new RelayRules({
       ...options,
       local: this.#local,
       serviceAddresses: this.serviceAddresses,
-      trunkLocals: wildcardSources(plane.trunkAddresses, this.trunkAddresses),
+      trunkLocals: ownSources.locals,
       plane,
       clock,
       random,
@@ -157,15 +164,13 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#metrics = new RelayMetrics(this.#rules, plane, () => this.#registration);
     this.updateRelays(options.relays);
     this.#registration = this.#register(options, clock);
-    const notices = new ForwardingNotices(plane, clock, logger);
     this.#workers = new WorkerWatch(plane, logger);
     this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
-    const xdpNotices = new XdpNotices(plane, clock, logger);
+    const notices = [ForwardingNotices, XdpNotices].map((each) => new each(plane, clock, logger));
     this.#timer = setInterval(() => {
       this.#workers.tick(clock.monotonic());
       this.#after(this.#rules.tick());
-      notices.check();
-      xdpNotices.check();
+      for (const watch of [...notices, ownSources]) watch.check();
     }, TICK_MS);
   }
 

@@ -19,9 +19,9 @@ export interface TrunkSocket {
   readonly address: TransportAddress;
   /**
    * The IP to send from where the socket is bound to a wildcard: others drop what comes from an
-   * address that our registration does not list.
+   * address that our registration does not list. It may change while the relay runs.
    */
-  readonly local: string | undefined;
+  local: string | undefined;
 }
 
 /** The way to another relay: our socket and its address, of one family. */
@@ -106,6 +106,11 @@ export class RemoteRelay {
     this.#sources = sourcesOf(record);
     this.path = choosePath(record, sockets);
     return true;
+  }
+
+  /** Takes what our own sockets send from now. */
+  renewPath(sockets: readonly TrunkSocket[]): void {
+    this.path = choosePath(this.record, sockets);
   }
 
   /**

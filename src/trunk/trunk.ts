@@ -194,6 +194,14 @@ export class Trunk {
     for (const { remote } of this.#byId.values()) this.#install(remote);
   }
 
+  /** Tells the data plane anew: what our sockets send from has changed. */
+  renewPaths(): void {
+    for (const { remote } of this.#byId.values()) {
+      remote.renewPath(this.#options.sockets);
+      this.#install(remote);
+    }
+  }
+
   /** Sends a control message, if there is a path; like any datagram it may be lost. */
   send(remote: RemoteRelay, control: TrunkControl): void {
     if (remote.path === undefined) return;

@@ -41,7 +41,12 @@ t.test('every forwarding option of the command line reaches the data plane', asy
 
 t.test('without any of them the defaults count', async (t) => {
   const { trunkMtuBytes, coalescingUs } = LIMITS;
-  t.strictSame(await planeOptions({}), { trunkMtuBytes, coalescingUs, cpus: [] });
+  t.strictSame(await planeOptions({}), {
+    trunkMtuBytes,
+    coalescingUs,
+    busyPollUs: 0,
+    cpus: [],
+  });
   const xdp = { interfaces: ['eth0'], generic: false, strict: false };
   t.match(await planeOptions({ xdp: ['eth0'] }), { xdp }, 'native XDP only');
 });
