@@ -26,7 +26,7 @@ import { MessageQueue } from './message-queue.js';
 import type { CheckedPeerOptions, IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
 import type { ReconnectingPeer } from './reconnecting-peer.js';
 import { aborted, addressChanged } from './rejection.js';
-import { RelayPath } from './relay-path.js';
+import { type AddressLoss, RelayPath } from './relay-path.js';
 import { Rendezvous } from './rendezvous.js';
 import { systemScheduler } from './scheduler.js';
 
@@ -129,7 +129,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
       onForeign: () => peer.#ignore('foreign-source'),
       onError: (cause) => peer.#sendFailed(cause),
       onSuspect: () => peer.#connection.suspect(),
-      onAddressLost: (loss) => void peer.#connection.close(addressChanged(grant, loss)),
+      onAddressLost: (loss) => peer.#addressLost(loss),
     });
     try {
       await peer.#connection.allocate(signal);
@@ -346,6 +346,13 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     this.#sendErrors += 1;
     if (cause.code === 'ECONNREFUSED') this.#connection.refused(cause);
     else this.#connection.sendFailed(cause);
+  }
+
+  /** The relay is told, and so the other peer, where there is a way to it. */
+  #addressLost(loss: AddressLoss): void {
+    const reason = addressChanged(this.grant, loss);
+    if (loss.to === undefined) this.#connection.abandon(reason);
+    else void this.#connection.close(reason);
   }
 
   /** What makes no sense is ignored: a relay may be wrong, and 0 would stop the application. */

@@ -12,6 +12,7 @@ export interface RemoteFailure {
   readonly message: string;
   readonly code?: string;
   readonly stunCode?: number;
+  readonly reason?: string;
 }
 
 interface Request {
@@ -29,21 +30,24 @@ type Line =
 export class RemoteError extends Error {
   readonly code: string | undefined;
   readonly stunCode: number | undefined;
+  readonly reason: string | undefined;
 
-  constructor({ message, code, stunCode }: RemoteFailure) {
+  constructor({ message, code, stunCode, reason }: RemoteFailure) {
     super(message);
     this.code = code;
     this.stunCode = stunCode;
+    this.reason = reason;
   }
 }
 
 /** What of a caught value crosses the pipe. */
 export function failureOf(error: unknown): RemoteFailure {
-  const { message, code, stunCode } = error as RemoteFailure;
+  const { message, code, stunCode, reason } = error as RemoteFailure;
   return {
     message: message ?? String(error),
     ...(code === undefined ? {} : { code }),
     ...(stunCode === undefined ? {} : { stunCode }),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

@@ -1,0 +1,168 @@
+import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import type { LabHost } from '../../src/lab/index.js';
+import type { RemoteError, RemoteFailure } from '../lab/rpc.js';
+import { joinBoth, type PeerAgent, type RemotePair, type RemotePeer } from './peer-agent.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
+
+t.setTimeout(2 * PATIENCE_MS);
+
+const SKIP = { skip: skipReason() };
+
+/** Generous: what is measured takes 5 s at most, on a machine that may be busy with others. */
+const SOON_MS = 8_000;
+
+/** A failure as the agent tells it, or what kept it from coming. */
+async function endOf(t: Test, peer: RemotePeer, sinceMs: number): Promise<RemoteFailure | null> {
+  const late = sleep(2 * SOON_MS, 'late' as const);
+  const failure = await Promise.race([peer.closed, late]);
+  if (failure === 'late') throw new Error(`the connection by ${peer.relayId} is still there`);
+  const tookMs = performance.now() - sinceMs;
+  t.ok(tookMs <= SOON_MS, `${failure?.reason} after ${Math.round(tookMs)} ms`);
+  return failure;
+}
+
+type Flows = 'both' | 'first sends' | 'second sends';
+
+async function flowing(agents: readonly [PeerAgent, PeerAgent], pair: RemotePair, flows: Flows) {
+  const sending = [flows !== 'second sends', flows !== 'first sends'];
+  await Promise.all(
+    pair.map((peer, index) => {
+      const agent = agents[index] as PeerAgent;
+      return sending[index] === true ? agent.flow([peer]) : undefined;
+    }),
+  );
+  await sleep(1_000);
+}
+
+function ip(namespace: string, ...args: string[]): void {
+  execFileSync('ip', ['-n', namespace, ...args]);
+}
+
+/** Gives a host behind a NAT another address, as another network would. */
+function moveHost(host: LabHost, from: string, to: string): void {
+  const { behind, uplink, downlink, namespace } = host;
+  if (behind === undefined) throw new Error('a host behind a NAT');
+  ip(behind.namespace, 'route', 'replace', `${to}/32`, 'dev', downlink);
+  ip(namespace, 'addr', 'add', `${to}/32`, 'dev', uplink);
+  ip(namespace, 'addr', 'del', `${from}/32`, 'dev', uplink);
+}
+
+/** A world of its own for each: its directory must not have learnt yet what a relay is worth. */
+async function twoPeers(t: Test) {
+  const world = await World.create(t);
+  const hosts = [
+    world.hostBehindNat('a', 'symmetric', [4]),
+    world.hostBehindNat('b', 'port-restricted', [4]),
+  ] as const;
+  await world.start();
+  return { world, hosts, agents: await world.peersIn(hosts) };
+}
+
+for (const flows of ['both', 'first sends', 'second sends'] as const) {
+  t.test(`a relay that is cut off without a word: ${flows}`, SKIP, async (t) => {
+    const { world, agents } = await twoPeers(t);
+    const pair = await joinBoth('cut', agents);
+    await flowing(agents, pair, flows);
+    const sinceMs = performance.now();
+    await world.lab.setLoss(world.relayHost('relay-a'), 100);
+    const [ofA, ofB] = await Promise.all(pair.map((peer) => endOf(t, peer, sinceMs)));
+    t.match(ofA, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', reason: 'relay-unresponsive' });
+    t.match(ofB, { code: 'ERR_TURNPIKE_CLOSED', reason: 'other-relay-gone' });
+  });
+}
+
+t.test('a relay that does not answer, and then none', SKIP, async (t) => {
+  const { world, hosts, agents } = await twoPeers(t);
+  t.test('another is asked for through the room', async (t) => {
+    await world.lab.setLoss(world.relayHost('relay-a'), 100);
+    const pair = await joinBoth('detour', agents);
+    t.strictSame(
+      pair.map(({ relayId }) => relayId),
+      ['relay-b', 'relay-b'],
+    );
+    await agents[0].close([pair[0]]);
+  });
+  t.test('UDP that the host itself does not let out is named', async (t) => {
+    const hook = 'type filter hook output priority 0; udp dport 3478 drop;';
+    const rules = `table inet cut {\n chain out { ${hook} }\n}\n`;
+    const namespace = hosts[0].namespace;
+    execFileSync('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], { input: rules });
+    const failed = await Promise.race([
+      agents[0].join('no-udp', { region: 'west' }).catch((error: RemoteError) => error),
+      agents[1].join('no-udp', { region: 'east' }).then(() => undefined),
+    ]);
+    t.match(failed, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', message: /block UDP/ });
+  });
+});
+
+t.test('a NAT that forgets its mappings', SKIP, async (t) => {
+  const world = await World.create(t);
+  const hosts = [
+    world.hostBehindNat('a', 'symmetric', [4]),
+    world.hostBehindNat('b', 'port-restricted', [4]),
+  ] as const;
+  await world.start();
+  const agents = await world.peersIn(hosts);
+  for (const flows of ['both', 'first sends', 'second sends'] as const) {
+    t.test(flows, async (t) => {
+      const pair = await joinBoth(`nat-${flows}`, agents);
+      await flowing(agents, pair, flows);
+      const nat = hosts[0].behind;
+      if (nat === undefined) throw new Error('behind a NAT');
+      const sinceMs = performance.now();
+      // The kernel forgets what it masqueraded behind an interface that goes down.
+      await world.lab.setLink(nat, 'down');
+      await world.lab.setLink(nat, 'up');
+      const [ofA, ofB] = await Promise.all(pair.map((peer) => endOf(t, peer, sinceMs)));
+      t.match(ofA, { code: 'ERR_TURNPIKE_CLOSED', reason: 'nat-address-changed' });
+      t.match(ofB, { code: 'ERR_TURNPIKE_CLOSED', reason: 'other-side-left' });
+    });
+  }
+});
+
+t.test("a host's own address goes", SKIP, async (t) => {
+  const world = await World.create(t);
+  const hosts = [
+    world.hostBehindNat('a', 'port-restricted', [4]),
+    world.hostBehindNat('b', 'full-cone', [4]),
+  ] as const;
+  await world.start();
+  const agents = await world.peersIn(hosts);
+  t.test('another network takes its place, and the partner is told', async (t) => {
+    let from = hosts[0].addresses[4] ?? '';
+    for (const [index, flows] of (['both', 'first sends', 'second sends'] as const).entries()) {
+      const pair = await joinBoth(`moved-${flows}`, agents);
+      await flowing(agents, pair, flows);
+      const sinceMs = performance.now();
+      const to = `192.168.1.${200 + index}`;
+      moveHost(hosts[0], from, to);
+      from = to;
+      const [ofA, ofB] = await Promise.all(pair.map((peer) => endOf(t, peer, sinceMs)));
+      t.match(ofA, { code: 'ERR_TURNPIKE_CLOSED', reason: 'local-address-changed' });
+      t.match(ofB, { code: 'ERR_TURNPIKE_CLOSED', reason: 'other-side-left' });
+    }
+  });
+  t.test('nothing takes its place', async (t) => {
+    const pair = await joinBoth('down', agents);
+    await flowing(agents, pair, 'both');
+    const sinceMs = performance.now();
+    ip(hosts[0].namespace, 'link', 'set', 'dev', hosts[0].uplink, 'down');
+    t.match(await endOf(t, pair[0], sinceMs), { reason: 'local-address-changed' });
+  });
+});
+
+t.test('a host of IPv6 alone is given relays that it can reach', SKIP, async (t) => {
+  const world = await World.create(t);
+  const hosts = [
+    world.hostBehindNat('a', 'port-restricted', [6]),
+    world.hostBehindNat('b', 'symmetric', [4]),
+  ] as const;
+  await world.start();
+  const agents = await world.peersIn(hosts);
+  const pair = await joinBoth('families', agents);
+  t.match(pair[0].relay.address, /:/);
+  t.match(pair[1].relay.address, /\./);
+  await agents[0].close([pair[0]]);
+});
