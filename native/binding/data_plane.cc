@@ -138,6 +138,9 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   xdp.first_sequence = NextFirstSequence();
   xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
   xdp.traffic = plane.traffic + size_t{plane.workers} * plane.trunk_peers_max;
+  xdp.legs.flows = plane.legs.flows + size_t{plane.workers} * plane.client_flows_max;
+  xdp.legs.sessions =
+      plane.legs.sessions + size_t{plane.workers} * SessionTable::Places(plane.sessions_max);
   xdp_status_ = xdp_.Open(xdp);
   xdp_active_ = xdp_status_.ok();
   if (xdp_active_) controller_->UseFastPath(&xdp_);

@@ -21,6 +21,7 @@ Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
       counters_(options.counters + options.workers * kCounterRowCells),
       session_places_(SessionTable::Places(options.sessions_max)),
       sessions_max_(options.sessions_max),
+      client_flows_max_(options.client_flows_max),
       trunk_mtu_bytes_(options.trunk_mtu_bytes),
       slots_(options.trunk_peers_max),
       beats_(options.workers) {}
@@ -58,8 +59,12 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
     if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
   }
   if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
-  if (flows_[worker]->FindOrInsert(key) == nullptr) return StatusCode::kLimit;
-  if (fast_path_ != nullptr) action.shared_cell = fast_path_->PutFlow(key, action);
+  const Nothing* flow = flows_[worker]->FindOrInsert(key);
+  if (flow == nullptr) return StatusCode::kLimit;
+  if (fast_path_ != nullptr) {
+    const uint32_t place = worker * client_flows_max_ + flows_[worker]->NumberOf(flow);
+    action.shared_cell = fast_path_->PutFlow(key, action, place);
+  }
   Command command{};
   command.kind = Command::Kind::kPutFlow;
   command.flow_key = key;

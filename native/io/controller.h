@@ -117,6 +117,7 @@ class Controller {
   CounterRow counters_;
   const uint32_t session_places_;
   const uint32_t sessions_max_;
+  const uint32_t client_flows_max_;
   const uint32_t trunk_mtu_bytes_;
   // The flows that each worker holds or is about to.
   std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;

@@ -92,6 +92,23 @@ struct {
   __type(value, __u32);
 } tp_session_cells SEC(".maps");
 
+/* What each flow and each session has carried, by the same cells. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} tp_flows_carried SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} tp_sessions_carried SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
@@ -147,6 +164,8 @@ TP_LOOKUP(destination, struct tp_destination, __u32, tp_destinations)
 TP_LOOKUP(hop, struct tp_hop, __u32, tp_hops)
 TP_LOOKUP(flow_cell, __u32, __u32, tp_flow_cells)
 TP_LOOKUP(session_cell, __u32, __u32, tp_session_cells)
+TP_LOOKUP(flow_carried, __u64, __u32, tp_flows_carried)
+TP_LOOKUP(session_carried, __u64, __u32, tp_sessions_carried)
 TP_LOOKUP(settings, struct tp_config, __u32, tp_settings)
 TP_LOOKUP(cpu, struct tp_cpu, __u32, tp_cpus)
 TP_LOOKUP(traffic, struct tp_traffic, __u32, tp_traffics)

@@ -20,6 +20,8 @@ struct tp_world {
   struct tp_hop* (*hop)(void* self, __u32 index);
   __u32* (*flow_cell)(void* self, __u32 index);
   __u32* (*session_cell)(void* self, __u32 index);
+  __u64* (*flow_carried)(void* self, __u32 index);
+  __u64* (*session_carried)(void* self, __u32 index);
   struct tp_config* settings;
   struct tp_cpu* cpu;
 };
@@ -83,6 +85,8 @@ TP_LOOKUP(destination, struct tp_destination)
 TP_LOOKUP(hop, struct tp_hop)
 TP_LOOKUP(flow_cell, __u32)
 TP_LOOKUP(session_cell, __u32)
+TP_LOOKUP(flow_carried, __u64)
+TP_LOOKUP(session_carried, __u64)
 #undef TP_LOOKUP
 
 TP_INLINE void tp_lock(struct tp_window* window) {

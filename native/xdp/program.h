@@ -8,18 +8,20 @@ extern "C" {
 #endif
 
 /* X(name), in the order of the struct. */
-#define TP_MAPS(X) \
-  X(flows)         \
-  X(sessions)      \
-  X(peers)         \
-  X(windows)       \
-  X(new_window)    \
-  X(destinations)  \
-  X(hops)          \
-  X(flow_cells)    \
-  X(session_cells) \
-  X(settings)      \
-  X(cpus)          \
+#define TP_MAPS(X)    \
+  X(flows)            \
+  X(sessions)         \
+  X(peers)            \
+  X(windows)          \
+  X(new_window)       \
+  X(destinations)     \
+  X(hops)             \
+  X(flow_cells)       \
+  X(session_cells)    \
+  X(flows_carried)    \
+  X(sessions_carried) \
+  X(settings)         \
+  X(cpus)             \
   X(traffics)
 
 /* Entries of each map; 0 keeps what relay.bpf.c says. */

@@ -27,6 +27,11 @@ TP_INLINE void tp_count_sides(struct tp_cpu* cpu, const struct tp_leaving* out,
   }
 }
 
+/* Counts a packet of a leg; several CPUs may have it. */
+TP_INLINE void tp_carry(__u64* carried, __u32 payload) {
+  __sync_fetch_and_add(carried, TP_CARRIED_PACKET + payload);
+}
+
 /* ChannelData, or the datagram of a relayed address, that leaves with other headers only. */
 TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
                              const struct tp_flow* flow, struct tp_cpu* cpu) {
@@ -44,7 +49,9 @@ TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
     if (kind == TP_FROM_RAW) counter = TP_COUNT_RAW_TO_CLIENT;
     out.head[0] = tp_channel_head(flow->channel, view->payload - out.old_head);
   }
-  if (!tp_may_leave(context, view, &out)) return XDP_PASS;
+  __u64* carried = tp_find_flow_carried(context, &flow->cell);
+  if (carried == 0 || !tp_may_leave(context, view, &out)) return XDP_PASS;
+  tp_carry(carried, view->payload - out.old_head);
   cpu->counts[counter] += 1;
   tp_count_sides(cpu, &out, view, 0, 0);
   return tp_leave(context, view, &out, cpu);
@@ -57,7 +64,8 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   const struct tp_peer* peer = tp_find_peer(context, &flow->slot);
   struct tp_traffic* traffic = tp_find_traffic(context, &flow->slot);
   __u32* cell = tp_find_flow_cell(context, &flow->cell);
-  if (peer == 0 || traffic == 0 || cell == 0) return XDP_PASS;
+  __u64* carried = tp_find_flow_carried(context, &flow->cell);
+  if (peer == 0 || traffic == 0 || cell == 0 || carried == 0) return XDP_PASS;
   if (peer->generation != flow->generation || !peer->can_send) return XDP_PASS;
   if (lane >= TP_LANES || cpu->next_sequence == 0) return XDP_PASS;
   const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
@@ -82,6 +90,7 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   const __u64 tag = tp_tag(&peer->send_key, &out.head[0], &out.head[5]);
   tp_split64(tag, &out.head[3]);
   traffic->sent += 1;
+  tp_carry(carried, payload);
   cpu->counts[TP_COUNT_CLIENT_TO_TRUNK] += 1;
   tp_count_sides(cpu, &out, view, 0, 1);
   return tp_leave(context, view, &out, cpu);
@@ -151,7 +160,8 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   }
   __u32* cell = tp_find_session_cell(context, &session->cell);
   const struct tp_key* key = tp_receive_key_of(context, peer, TP_BE32(head[0]) & 0xffff);
-  if (cell == 0 || key == 0) return XDP_PASS;
+  __u64* carried = tp_find_session_carried(context, &session->cell);
+  if (cell == 0 || key == 0 || carried == 0) return XDP_PASS;
   out.path = &session->path;
   out.source_port = session->path.local_port;
   out.old_head = TP_TRUNK_BYTES;
@@ -170,6 +180,7 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   if (taken == XDP_DROP) cpu->counts[TP_COUNT_TRUNK_RX_BYTES] += view->payload;
   if (taken != XDP_TX) return taken;
   tp_step(cell, (__u16)TP_BE32(head[6]), traffic);
+  tp_carry(carried, payload);
   cpu->counts[TP_COUNT_TRUNK_TO_CLIENT] += 1;
   tp_count_sides(cpu, &out, view, 1, 0);
   return tp_leave(context, view, &out, cpu);

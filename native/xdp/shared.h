@@ -74,6 +74,11 @@ struct tp_path {
   __u16 socket;
 };
 
+/* What a leg has carried since user space looked last: packets above, payload bytes below. One
+ * word, so that one atomic addition counts both. */
+#define TP_CARRIED_BYTES_BITS 40
+#define TP_CARRIED_PACKET (1ull << TP_CARRIED_BYTES_BITS)
+
 struct tp_flow {
   __u32 kind;
   /* TP_TO_TRUNK, TP_TRUNK_SOURCE: the relay, and which of those that had its slot. */
@@ -81,7 +86,7 @@ struct tp_flow {
   __u32 generation;
   /* TP_TO_TRUNK. */
   __be32 session_index;
-  /* TP_TO_TRUNK: the cell that counts this direction's records. */
+  /* The cell that counts what this direction carries and, for TP_TO_TRUNK, numbers its records. */
   __u32 cell;
   /* TP_TO_CLIENT, TP_FROM_RAW: the channel to write. */
   __be16 channel;

@@ -61,7 +61,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
   }
   slots_ = options.sizes.trunk_peers_max;
   counters_.Open(program_, options.counters, options.traffic, slots_);
-  Status status = tables_.Open(program_, options.sizes, options.addresses);
+  Status status = tables_.Open(program_, options.sizes, options.addresses, options.legs);
   if (status.ok()) status = counters_.StartLanes(options.first_sequence);
   if (status.ok()) status = events_.Open();
   if (!status.ok()) return status;
@@ -173,9 +173,9 @@ void XdpPlane::Close() {
   tp_program_close(&program_);
 }
 
-uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action) {
+uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) {
   const std::lock_guard lock(mutex_);
-  const uint32_t cell = tables_.PutFlow(key, action);
+  const uint32_t cell = tables_.PutFlow(key, action, place);
   if (tables_.next_hops().waiting()) Wake();
   return cell;
 }
@@ -297,6 +297,7 @@ void XdpPlane::BeginDay() {
 
 void XdpPlane::Collect() {
   counters_.Collect();
+  tables_.CountLegs();
   for (uint32_t slot = 0; slot < slots_; ++slot) {
     if (tables_.HasPeer(slot)) counters_.CollectTraffic(slot);
   }

@@ -37,6 +37,8 @@ struct XdpOptions {
   // A row and an element for each slot, written by nobody else; both outlive the plane.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
+  // What legs carry, written by nobody else: for each worker's flow, and for each session's place.
+  LegCounters legs;
 };
 
 class XdpPlane : public FastPath {
@@ -56,7 +58,7 @@ class XdpPlane : public FastPath {
   void Close();
 
   SharedCells shared_cells() override { return tables_.shared_cells(); }
-  uint32_t PutFlow(const FlowKey& key, const FlowAction& action) override;
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) override;
   void RemoveFlow(const FlowKey& key) override;
   void PutSession(const SessionAction& action) override;
   void RemoveSession(uint32_t index) override;

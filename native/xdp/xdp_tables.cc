@@ -43,6 +43,13 @@ uint32_t Destinations(const XdpSizes& sizes) {
   return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;
 }
 
+// Moves what the program has counted in a cell to where JavaScript reads it.
+void CountLeg(uint64_t* carried, uint64_t second, LegTraffic* traffic) {
+  if (__atomic_load_n(carried, __ATOMIC_RELAXED) == 0) return;
+  const uint64_t more = __atomic_exchange_n(carried, 0, __ATOMIC_RELAXED);
+  traffic->Add(more >> TP_CARRIED_BYTES_BITS, more & (TP_CARRIED_PACKET - 1), second);
+}
+
 // Relays accept yesterday's to tomorrow's keys, so an older one is of no use.
 bool SendKey(const TrunkPeer& peer, uint16_t today, tp_peer* shared) {
   for (const uint16_t epoch : {today, static_cast<uint16_t>(today - 1)}) {
@@ -68,11 +75,14 @@ tp_sizes XdpTables::MapSizes(const XdpSizes& sizes) {
   maps.hops = kHops;
   maps.flow_cells = sizes.client_flows_max + 1;
   maps.session_cells = SessionTable::Places(sizes.sessions_max);
+  maps.flows_carried = maps.flow_cells;
+  maps.sessions_carried = maps.session_cells;
   maps.traffics = sizes.trunk_peers_max;
   return maps;
 }
 
-Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses) {
+Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses,
+                       const LegCounters& legs) {
   const tp_sizes maps = MapSizes(sizes);
   program_ = program;
   bound_[static_cast<size_t>(Side::kClient)] = std::move(addresses.clients);
@@ -81,19 +91,24 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   peers_.resize(sizes.trunk_peers_max);
   cell_numbers_ = RestingNumbers(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
+  places_.resize(maps.flow_cells);
+  legs_ = legs;
   Status status = settings_.Map(program.settings, 1);
   if (status.ok()) status = flow_cells_.Map(program.flow_cells, maps.flow_cells);
   if (status.ok()) status = session_cells_.Map(program.session_cells, maps.session_cells);
+  if (status.ok()) status = flows_carried_.Map(program.flows_carried, maps.flows_carried);
+  if (status.ok()) status = sessions_carried_.Map(program.sessions_carried, maps.sessions_carried);
   if (status.ok()) {
     status = next_hops_.Open(program.destinations, maps.destinations, program.hops, maps.hops);
   }
   return status;
 }
 
-uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
+uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow before;
   const bool known = LookUpBpfMap(program_.flows, &shared_key, &before) == 0;
+  if (!known) legs_.flows[place].Clear();
   if (!IsKnown(Side::kClient, key.tuple)) {
     EraseFlow(shared_key);
     return 0;
@@ -108,23 +123,36 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action) {
                       before.session_index == flow.session_index;
     // A repeated put must not look like loss at the other relay.
     if (same) return before.cell;
-    flow.cell = cell_numbers_.Take(MonotonicNs());
-    if (flow.cell == 0) {
-      EraseFlow(shared_key);
-      return 0;
-    }
-    __atomic_store_n(&flow_cells_[flow.cell], 0, __ATOMIC_RELAXED);
   } else {
     flow.kind = TP_TO_CLIENT;
     flow.channel = TP_BE16(action.channel);
     flow.path = MakePath(action.tuple);
   }
   flow.socket = SocketNumber(Side::kClient, key.tuple.socket);
+  flow.cell = cell_numbers_.Take(MonotonicNs());
   EraseFlow(shared_key);
+  // Without a cell it goes by the sockets.
+  if (flow.cell == 0) {
+    next_hops_.Release(flow.path.destination);
+    return 0;
+  }
+  __atomic_store_n(&flow_cells_[flow.cell], 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&flows_carried_[flow.cell], 0, __ATOMIC_RELAXED);
+  places_[flow.cell] = place;
   if (UpdateBpfMap(program_.flows, &shared_key, &flow) == 0) return flow.cell;
   next_hops_.Release(flow.path.destination);
-  if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, MonotonicNs());
+  cell_numbers_.GiveBack(flow.cell, MonotonicNs());
   return 0;
+}
+
+void XdpTables::CountLegs() {
+  const uint64_t second = MonotonicNs() / kNsPerSecond;
+  for (uint32_t cell = 1; cell <= cell_numbers_.highest(); ++cell) {
+    CountLeg(&flows_carried_[cell], second, &legs_.flows[places_[cell]]);
+  }
+  for (uint32_t place = 0; place <= session_mask_; ++place) {
+    CountLeg(&sessions_carried_[place], second, &legs_.sessions[place]);
+  }
 }
 
 void XdpTables::RemoveFlow(const FlowKey& key) { EraseFlow(KeyOf(key)); }
@@ -148,6 +176,8 @@ void XdpTables::PutSession(const SessionAction& action) {
   session.path = MakePath(action.tuple);
   if (!known || before.generation != session.generation) {
     __atomic_store_n(&session_cells_[session.cell], 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&sessions_carried_[session.cell], 0, __ATOMIC_RELAXED);
+    legs_.sessions[session.cell].Clear();
   }
   if (UpdateBpfMap(program_.sessions, &action.index, &session) != 0) {
     // The old one must not outlive what the workers have.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "table/flow_table.h"
+#include "table/leg_traffic.h"
 #include "table/session_index.h"
 #include "table/shared_cells.h"
 #include "table/trunk_peers.h"
@@ -39,19 +40,23 @@ class XdpTables {
   // The sizes of the program's maps.
   static tp_sizes MapSizes(const XdpSizes& sizes);
 
-  Status Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses);
+  Status Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses,
+              const LegCounters& legs);
 
   // The cells of flows and sessions.
   SharedCells shared_cells() { return SharedCells{flow_cells_.memory(), session_cells_.memory()}; }
 
   // Returns the flow's cell, or 0.
-  uint32_t PutFlow(const FlowKey& key, const FlowAction& action);
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place);
   void RemoveFlow(const FlowKey& key);
   void PutSession(const SessionAction& action);
   void RemoveSession(uint32_t index);
   // A relay with its keys. `peer.shared` is told of what the program has taken.
   void PutPeer(uint32_t slot, const TrunkPeer& peer);
   void RemovePeer(uint32_t slot);
+
+  // Adds what the program has counted of each leg since the last call.
+  void CountLegs();
 
   // Has the workers refuse what the program would refuse as too old, for up to 1,024 lanes; the
   // next call goes on behind those.
@@ -107,6 +112,11 @@ class XdpTables {
   // Cells count records; number 0 is nobody's.
   BpfArray<uint32_t> flow_cells_;
   BpfArray<uint32_t> session_cells_;
+  BpfArray<uint64_t> flows_carried_;
+  BpfArray<uint64_t> sessions_carried_;
+  // By cell: the place of its flow among the counters of legs.
+  std::vector<uint32_t> places_;
+  LegCounters legs_;
   RestingNumbers cell_numbers_;
 };
 

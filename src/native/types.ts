@@ -288,8 +288,8 @@ export interface TrunkPeerTraffic {
 
 /**
  * What one direction of a leg has carried since its entry was added, by all workers and the fast
- * path. Counted when it is forwarded: what is dropped, or lost on the way out, has its counters in
- * `counters()`.
+ * path, whose share is up to a tenth of a second old. Counted when it is forwarded: what is
+ * dropped, or lost on the way out, has its counters in `counters()`.
  */
 export interface LegTraffic {
   readonly packets: number;

@@ -42,7 +42,7 @@ struct Connection {
     action.slot = kSlot;
     action.generation = 7;
     action.session_index = 99;
-    plane.PutFlow(FlowKey{tuple, 0x4000}, action);
+    plane.PutFlow(FlowKey{tuple, 0x4000}, action, kPlace);
     plane.PutSession(SessionAction{5, kSlot, 7, tuple, 0x4000});
   }
 

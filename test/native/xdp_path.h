@@ -116,6 +116,8 @@ class UserPath : public XdpPath {
     world_.hop = [](void* self, __u32 i) { return Find(Of(self).hops_, i); };
     world_.flow_cell = [](void* self, __u32 i) { return &Of(self).flow_cells_[i]; };
     world_.session_cell = [](void* self, __u32 i) { return &Of(self).session_cells_[i]; };
+    world_.flow_carried = [](void* self, __u32 i) { return &Of(self).flows_carried_[i]; };
+    world_.session_carried = [](void* self, __u32 i) { return &Of(self).sessions_carried_[i]; };
     world_.settings = &settings_;
     world_.cpu = &cpu_;
   }
@@ -176,6 +178,8 @@ class UserPath : public XdpPath {
   std::map<uint32_t, tp_destination> destinations_;
   std::map<uint32_t, tp_hop> hops_;
   std::map<uint32_t, uint32_t> flow_cells_;
+  std::map<uint32_t, __u64> flows_carried_;
+  std::map<uint32_t, __u64> sessions_carried_;
   std::map<uint32_t, uint32_t> session_cells_;
 };
 

@@ -15,8 +15,20 @@ TEST(RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
   if (!world.Make()) return;
   for (const std::string client : {"10.77.1.", "fd77:1::"}) {
     for (const std::string trunk : {"10.77.2.", "fd77:2::"}) {
-      Connection connection(world, client, trunk);
-      connection.ExpectBothWays();
+      const uint64_t sent_before = world.traffic[kSlot].records_sent.Get();
+      const uint64_t received_before = world.traffic[kSlot].records_received.Get();
+      {
+        Connection connection(world, client, trunk);
+        connection.ExpectBothWays();
+      }
+      // Of this connection alone, and all of it.
+      const LegTraffic& from_peer = world.flow_traffic[kPlace];
+      const LegTraffic& to_peer = world.session_traffic[5];
+      CHECK_EQ(from_peer.packets(), world.traffic[kSlot].records_sent.Get() - sent_before);
+      CHECK_EQ(to_peer.packets(), world.traffic[kSlot].records_received.Get() - received_before);
+      CHECK(from_peer.packets() > 0 && to_peer.packets() > 0);
+      CHECK_EQ(from_peer.payload_bytes(), from_peer.packets() * kHello.size());
+      CHECK_EQ(to_peer.payload_bytes(), to_peer.packets() * kHello.size());
     }
   }
   // Counted by the time it is closed.

@@ -31,6 +31,7 @@ class ProgramPath : public XdpPath {
     tp_sizes sizes{};
     sizes.flows = sizes.sessions = sizes.peers = sizes.windows = sizes.traffics = 64;
     sizes.destinations = sizes.hops = sizes.flow_cells = sizes.session_cells = 64;
+    sizes.flows_carried = sizes.sessions_carried = 64;
     error_ = -tp_program_load(&sizes, &program_, &step_);
   }
   ~ProgramPath() override {

@@ -16,6 +16,8 @@ namespace turnpike::test {
 
 inline constexpr SipKey kKey{11, 22};
 inline constexpr uint32_t kSlot = 1;
+// Where the flow of a connection is counted.
+inline constexpr uint32_t kPlace = 700;
 inline constexpr int kWaitMs = 5'000;
 inline const Bytes kHello{'h', 'e', 'l', 'l', 'o'};
 
@@ -52,6 +54,7 @@ class World {
     options.first_sequence = 1'000;
     options.counters = counters;
     options.traffic = traffic;
+    options.legs = LegCounters{flow_traffic, session_traffic};
     return options;
   }
 
@@ -69,6 +72,8 @@ class World {
   Host other_host;
   CounterCell counters[kCounterRowCells]{};
   TrunkTraffic traffic[4]{};
+  LegTraffic flow_traffic[1'000]{};
+  LegTraffic session_traffic[1'024]{};
 
  private:
   void Join(const Host& host, const char* far, const char* near, const std::string& net) {
