@@ -54,6 +54,38 @@ export const LIMITS = {
   probeIntervalMs: 100,
   /** Probe interval to relays that share none. */
   probeIdleIntervalMs: 1_000,
+  /** The same of what is overdue or new, and of what is not in use; both within the budget. */
+  probeUrgentIntervalMs: 250,
+  probeSecondaryIntervalMs: 5_000,
+  /** Probes a second to relays that share no connections: urgent and in use, and all others. */
+  probesFirstPerSecond: 66,
+  probesSecondaryPerSecond: 14,
+  /** How much of a second's probes may leave at once. */
+  probesBurstSeconds: 0.25,
+  /** A probe without an answer is overdue after this long, or after twice its round trip. */
+  probePatienceMs: 500,
+  /** A way that never answered gives way to one that did after this long. */
+  firstAnswerMs: 300,
+  /** A way that has not answered for this long, and so many probes, is left for another one. */
+  wayFailingMs: 1_500,
+  probesLostFailing: 3,
+  /** Probes that must be lost before a way counts as dead (relayGoneMs). */
+  probesLostDead: 5,
+  /** Another way is taken that is better by both of these for so long. */
+  wayBetterMs: 5,
+  wayBetterShare: 0.2,
+  wayBetterForMs: 10_000,
+  /** Ways to one relay that are measured. */
+  waysMax: 16,
+  /** RFC 8899's BASE_PLPMTU, as UDP payload, and when a longer datagram is tried again. */
+  pathMtuBaseBytes: 1_200,
+  pathMtuRaiseMs: 60_000,
+  /** Keys tried for trunk datagrams of ports that no relay has listed, a second. */
+  unlistedTriesPerSecond: 10,
+  /** How long such a finding stays the reason why a relay is out of reach. */
+  unlistedRememberedMs: 60_000,
+  /** Lines about relays out of reach, or back, in ten seconds; the rest is counted. */
+  reachabilityLinesMax: 20,
   /** Challenges a source may cost per second, and at once (IPv4 address or IPv6 /64). */
   challengesPerSecond: 100,
   challengesBurst: 2_000,

@@ -112,7 +112,7 @@ export class Allocation {
     leg.signer = request.signer;
     leg.lifetimeSeconds = lifetimeOf(request);
     this.#extend(leg);
-    answers.refreshed(request, leg.lifetimeSeconds);
+    answers.refreshed(request, leg.lifetimeSeconds, leg);
   }
 
   #extend(leg: Leg): void {

@@ -5,6 +5,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { LegName } from '../trunk/control.js';
+import type { Trunk } from '../trunk/trunk.js';
 import type { RandomBytes } from '../units.js';
 import type { Leg, Origin, Signer } from './leg.js';
 import type { LegLog } from './leg-log.js';
@@ -21,6 +22,12 @@ export interface ReplyTarget {
   readonly credential: LegName;
 }
 
+/** What a refusal says besides its code. */
+interface Refusal {
+  readonly unknownAttributes?: readonly number[] | undefined;
+  readonly phrase?: string | undefined;
+}
+
 /** The code of a Closed indication (PROTOCOL.md section 2). */
 export type CloseCode = 300 | 408 | 437 | 447;
 
@@ -30,6 +37,8 @@ export interface AnswersOptions {
   readonly random: RandomBytes;
   readonly stats: RelayStats;
   readonly log: LegLog;
+  /** Knows the largest payload that passes to another relay. */
+  readonly trunk: Pick<Trunk, 'payloadBytesRecommended'>;
 }
 
 /** Everything that this relay says to an authenticated peer. */
@@ -38,8 +47,10 @@ export class Answers {
   readonly #random: RandomBytes;
   readonly #stats: RelayStats;
   readonly #log: LegLog;
+  readonly #trunk: Pick<Trunk, 'payloadBytesRecommended'>;
 
-  constructor({ plane, random, stats, log }: AnswersOptions) {
+  constructor({ plane, random, stats, log, trunk }: AnswersOptions) {
+    this.#trunk = trunk;
     this.#plane = plane;
     this.#random = random;
     this.#stats = stats;
@@ -54,22 +65,40 @@ export class Answers {
     this.#sign(to, writer);
   }
 
-  /** Connect success: the channel to send on. */
+  /** Connect success: the channel to send on, and the payload that is recommended there. */
   connected(to: ReplyTarget, leg: Leg, channel: number): void {
+    const payloadBytes = this.#trunk.payloadBytesRecommended(leg.peerRelay);
+    leg.payloadBytesSaid = payloadBytes;
     const writer = this.#success(to)
       .channelNumber(channel)
-      .u32(AttributeType.Lifetime, leg.lifetimeSeconds);
+      .u32(AttributeType.Lifetime, leg.lifetimeSeconds)
+      .u32(AttributeType.RecommendedPayload, payloadBytes);
     this.#sign(to, writer);
   }
 
   /** Refresh success; 0 seconds when the leg is closed. */
-  refreshed(to: ReplyTarget, lifetimeSeconds: number): void {
-    this.#sign(to, this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds));
+  refreshed(to: ReplyTarget, lifetimeSeconds: number, leg?: Leg): void {
+    const writer = this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds);
+    if (leg?.state.type === 'established') {
+      const payloadBytes = this.#trunk.payloadBytesRecommended(leg.peerRelay);
+      if (payloadBytes !== leg.payloadBytesSaid) {
+        leg.payloadBytesSaid = payloadBytes;
+        writer.u32(AttributeType.RecommendedPayload, payloadBytes);
+      }
+    }
+    this.#sign(to, writer);
   }
 
-  /** An error after authentication, with its code; counted and logged by its reason. */
-  refused(to: ReplyTarget, reason: RefusalReason, unknownAttributes: readonly number[] = []): void {
-    const writer = this.#error(to, reason);
+  /**
+   * An error after authentication, with its code; counted and logged by its reason. Its phrase is
+   * the code's own or another.
+   */
+  refused(
+    to: ReplyTarget,
+    reason: RefusalReason,
+    { unknownAttributes = [], phrase }: Refusal = {},
+  ): void {
+    const writer = this.#error(to, reason, phrase);
     if (unknownAttributes.length > 0) {
       writer.unknownAttributes(unknownAttributes.slice(0, LIMITS.unknownAttributesMax));
     }
@@ -91,11 +120,11 @@ export class Answers {
     this.#sign(leg, writer);
   }
 
-  #error(to: ReplyTarget, reason: RefusalReason): MessageWriter {
+  #error(to: ReplyTarget, reason: RefusalReason, phrase?: string): MessageWriter {
     this.#stats.refusals.add(reason);
     this.#log.refused(to.origin.tuple.remote, reason, to.credential);
     const { method, transactionId } = to;
-    return new MessageWriter('error', method, transactionId).errorCode(REFUSALS[reason]);
+    return new MessageWriter('error', method, transactionId).errorCode(REFUSALS[reason], phrase);
   }
 
   #success(to: ReplyTarget): MessageWriter {

@@ -151,7 +151,9 @@ export class ClientPort {
     const { answers } = context;
     const { message } = request;
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
-    if (unknown.length > 0) return answers.refused(request, 'unknown-attribute', unknown);
+    if (unknown.length > 0) {
+      return answers.refused(request, 'unknown-attribute', { unknownAttributes: unknown });
+    }
     const identifier = message.connectionIdentifier();
     const role = message.connectionRole();
     if (identifier === undefined) return answers.refused(request, 'attribute-missing');

@@ -1,8 +1,9 @@
 import { LIMITS } from '../limits.js';
 import { Method } from '../stun/methods.js';
+import { unreachablePhrase } from '../trunk/reachability.js';
 import type { CloseCode, ReplyTarget } from './answers.js';
 import type { RelayContext } from './context.js';
-import type { Attempt, Leg, Pairing } from './leg.js';
+import type { Attempt, Leg, LegState, Pairing } from './leg.js';
 import type { RefusalReason } from './refusals.js';
 import type { EndReason } from './stats.js';
 
@@ -27,8 +28,8 @@ function endOfOther(reason: EndReason): EndReason {
 /** The ends and set-backs of a leg: what must be undone, and who must be told. */
 export class LegLife {
   readonly #context: RelayContext;
-  /** Legs that lost their connection, and the connection they lost. */
-  #ending: { readonly leg: Leg; readonly pairing: Pairing; readonly reason: EndReason }[] = [];
+  /** Legs that lost their connection or their attempt, and what they lost. */
+  #ending: { readonly leg: Leg; readonly lost: LegState; readonly reason?: EndReason }[] = [];
   #ended = 0;
 
   constructor(context: RelayContext) {
@@ -68,10 +69,10 @@ export class LegLife {
    * Answers the pending Connect with an error; the leg is reserved again. The other relay forgets
    * our offer, and what it may have made of it already.
    */
-  failAttempt(leg: Leg, attempt: Attempt, reason: RefusalReason): void {
+  failAttempt(leg: Leg, attempt: Attempt, reason: RefusalReason, phrase?: string): void {
     const { answers, stats, plane, closes } = this.#context;
     const { offer } = attempt;
-    answers.refused(connectTarget(leg, attempt), reason);
+    answers.refused(connectTarget(leg, attempt), reason, { phrase });
     if (reason === 'address-mismatch') stats.legs.mismatched += 1;
     else stats.legs.not_established += 1;
     if (offer?.bound) plane.removeSession(offer.sessionIndex);
@@ -110,7 +111,15 @@ export class LegLife {
   endAll(legs: readonly Leg[], reason: 'closed_relay_gone' | 'closed_silent'): void {
     if (legs.length === 0) return;
     for (const leg of legs) {
-      if (leg.state.type === 'established') this.#ending.push({ leg, pairing: leg.state, reason });
+      if (leg.state.type === 'established') this.#ending.push({ leg, lost: leg.state, reason });
+    }
+    this.endSome();
+  }
+
+  /** Ends every attempt among those given because the other relay cannot be reached; as above. */
+  failForUnreachable(legs: readonly Leg[]): void {
+    for (const leg of legs) {
+      if (leg.state.type === 'connecting') this.#ending.push({ leg, lost: leg.state });
     }
     this.endSome();
   }
@@ -122,9 +131,19 @@ export class LegLife {
 
   /** Ends the next few of those that wait for it. */
   endSome(): void {
-    for (const { leg, pairing, reason } of this.#nextToEnd()) {
-      if (leg.state === pairing) this.end(leg, reason);
+    for (const { leg, lost, reason } of this.#nextToEnd()) {
+      if (leg.state !== lost) continue;
+      if (reason !== undefined) this.end(leg, reason);
+      else if (lost.type === 'connecting') this.#failUnreachable(leg, lost.attempt);
     }
+  }
+
+  #failUnreachable(leg: Leg, attempt: Attempt): void {
+    const { peerRelay } = leg;
+    // It may answer again by the time that its turn comes.
+    if (peerRelay === 'self' || peerRelay.unreachable === undefined) return;
+    const phrase = unreachablePhrase(peerRelay.id, peerRelay.unreachable);
+    this.failAttempt(leg, attempt, 'peer-relay-unreachable', phrase);
   }
 
   #nextToEnd() {

@@ -118,6 +118,8 @@ export class Leg implements LegName, Timed {
   livenessMs = 0;
   /** Its place among the legs that are watched for silence. */
   watchPlace: number | undefined = undefined;
+  /** The recommended payload that the peer was told last; 0 before the first. */
+  payloadBytesSaid = 0;
   #signerKind: IntegrityKind;
   /** One character for each byte: a string is half as large as a view of bytes. */
   #signerKey: string;

@@ -119,12 +119,29 @@ export class RelayMetrics {
     collect(
       gauge,
       'turnpike_relay_trunk_rtt_seconds',
-      'Smoothed round trip time to each relay.',
+      'Median of the last round trip times to each relay, while measured.',
       'relay',
       () =>
         [...trunk.relays()].flatMap(({ remote, rttNs }) =>
           rttNs === undefined ? [] : [[remote.id, rttNs / 1e9] as const],
         ),
+    );
+    collect(
+      gauge,
+      'turnpike_relay_trunk_mtu_bytes',
+      'UDP payload that passes the way in use to each relay.',
+      'relay',
+      () =>
+        [...trunk.relays()].flatMap(({ remote, mtuBytes }) =>
+          mtuBytes === undefined ? [] : [[remote.id, mtuBytes] as const],
+        ),
+    );
+    collect(
+      total,
+      'turnpike_relay_trunk_way_switches_total',
+      'Changes of the way in use to each relay.',
+      'relay',
+      () => [...trunk.relays()].map(({ remote, waySwitches }) => [remote.id, waySwitches]),
     );
   }
 

@@ -4,6 +4,7 @@ import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId } from '../stun/message.js';
 import type { Offer } from '../trunk/control.js';
+import { unreachablePhrase } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { livenessMsOf } from './allocation.js';
 import type { ClientRequest } from './client-request.js';
@@ -50,11 +51,24 @@ export class PairingRules {
         this.#renew(request, leg, leg.state.attempt, claimed);
         break;
       default:
+        if (this.#refuseUnreachable(request, leg)) return;
         if (!this.#begin(request, leg, claimed)) {
           return this.#context.answers.refused(request, 'channels-used-up');
         }
     }
     if (isConnecting(leg)) this.#match(leg);
+  }
+
+  /** Without a way to the other relay no attempt is of use. @returns whether it was refused */
+  #refuseUnreachable(request: ClientRequest, { peerRelay }: Leg): boolean {
+    if (peerRelay === 'self') return false;
+    const { trunk, answers } = this.#context;
+    trunk.expect(peerRelay);
+    const { id, unreachable } = peerRelay;
+    if (unreachable === undefined) return false;
+    const phrase = unreachablePhrase(id, unreachable);
+    answers.refused(request, 'peer-relay-unreachable', { phrase });
+    return true;
   }
 
   #confirm(request: ClientRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {

@@ -6,8 +6,9 @@ import { NonceIssuer } from '../auth/nonce.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { LocalRelay, TrunkSocket } from '../trunk/remote-relay.js';
+import type { LocalRelay, RemoteRelay, TrunkSocket } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
+import type { TrunkNews } from '../trunk/trunk-options.js';
 import type { Clock, RandomBytes } from '../units.js';
 import { Allocation } from './allocation.js';
 import { Answers } from './answers.js';
@@ -46,10 +47,14 @@ export interface RelayRulesOptions {
   /** Default LIMITS.challengesPerSecond and LIMITS.challengesBurst. */
   readonly challengesPerSecond?: number;
   readonly challengesBurst?: number;
-  /** Another relay's service address began to answer, or ceased to. */
+  /** Another relay, or its service address, began to answer, or ceased to. */
   readonly onReachability?: () => void;
   /** For what becomes of legs and requests; default silent. */
   readonly logger?: Logger;
+  /** What an operator may want to know of the ways to another relay. */
+  readonly onTrunk?: (remote: RemoteRelay, news: TrunkNews) => void;
+  /** The longest bundle; default LIMITS.trunkMtuBytes. */
+  readonly trunkMtuBytes?: number;
   /** A fault of ours met while handling one message; the others are not hindered by it. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -78,7 +83,7 @@ export class RelayRules {
       local: options.trunkLocals?.[socket],
     }));
     this.#sockets = sockets;
-    const onChange = options.onReachability ?? (() => {});
+    const { onReachability: onChange = () => {} } = options;
     const means = { plane, sockets, clock, random };
     this.reachability = new RelayReachability({ ...means, trunk: () => trunk, onChange });
     const trunk: Trunk = new Trunk({
@@ -92,6 +97,12 @@ export class RelayRules {
       onControl: (remote, control) => trunkRules.control(remote, control),
       onDrop: (source, drop) => log.trunkDropped(source, drop),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
+      onNews: (remote, news) => {
+        trunkRules.news(remote, news);
+        options.onTrunk?.(remote, news);
+        if (news.type === 'reachability') onChange();
+      },
+      trunkMtuBytes: options.trunkMtuBytes ?? LIMITS.trunkMtuBytes,
       onForeignResponse: (message, tuple) => this.reachability.checker.receive(message, tuple),
     });
     const stats = new RelayStats();
@@ -105,7 +116,7 @@ export class RelayRules {
       offers: new OfferTable(),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
-      answers: new Answers({ plane, random, stats, log }),
+      answers: new Answers({ plane, random, stats, log, trunk }),
       stats,
       log,
       silence: new SilenceWatch(plane, clock),
@@ -127,13 +138,7 @@ export class RelayRules {
         clock,
         lifetimeSeconds: LIMITS.nonceSeconds,
       }),
-      budget: new ChallengeBudget({
-        perSecond: options.challengesPerSecond ?? LIMITS.challengesPerSecond,
-        burst: options.challengesBurst ?? LIMITS.challengesBurst,
-        sourcesMax: LIMITS.challengeSourcesMax,
-        clock,
-        random,
-      }),
+      budget: challengeBudget(options),
     });
   }
 
@@ -205,4 +210,19 @@ export class RelayRules {
       if ((index + 1) % LIMITS.legsEndedAtOnce === 0) yield this.context.legs.size;
     }
   }
+}
+
+function challengeBudget({
+  challengesPerSecond = LIMITS.challengesPerSecond,
+  challengesBurst = LIMITS.challengesBurst,
+  clock,
+  random,
+}: RelayRulesOptions): ChallengeBudget {
+  return new ChallengeBudget({
+    perSecond: challengesPerSecond,
+    burst: challengesBurst,
+    sourcesMax: LIMITS.challengeSourcesMax,
+    clock,
+    random,
+  });
 }

@@ -24,6 +24,7 @@ import { RegistrationClient } from './registration.js';
 import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
 import { RelayRules } from './rules.js';
+import { TrunkNotices } from './trunk-notices.js';
 import { TrunkSources } from './trunk-sources.js';
 import { WorkerWatch } from './worker-watch.js';
 import { XdpNotices } from './xdp-notices.js';
@@ -135,6 +136,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       clock,
       logger,
     });
+    const trunkNotices = new TrunkNotices(clock, logger);
     this.#rules = new RelayRules({
       ...options,
       local: this.#local,
@@ -147,6 +149,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       sessionsMax: 2 * legsMax,
       onReachability: () => this.#registration?.beatSoon(),
       logger,
+      onTrunk: (remote, news) => trunkNotices.say(remote, news),
       onFault: (error) => logger.error({ err: error }, 'a fault of the relay itself'),
     });
     const trunkSources = withLanes(this.trunkAddresses, plane.trunkLanePorts);
@@ -170,7 +173,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#timer = setInterval(() => {
       this.#workers.tick(clock.monotonic());
       this.#after(this.#rules.tick());
-      for (const watch of [...notices, ownSources]) watch.check();
+      for (const watch of [...notices, ownSources, trunkNotices]) watch.check();
     }, TICK_MS);
   }
 

@@ -1,6 +1,7 @@
 import { LIMITS } from '../limits.js';
 import type { CloseRequest, TrunkControl } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { TrunkNews } from '../trunk/trunk-options.js';
 import type { RelayContext } from './context.js';
 import { type Leg, otherEnd } from './leg.js';
 import type { LegLife } from './leg-life.js';
@@ -69,6 +70,15 @@ export class TrunkRules {
     if (why === 'silent') this.#lost.set(remote, lost.slice(0, LIMITS.lostLegsMax));
     else this.#lost.delete(remote);
     this.#life.endAll(lost, 'closed_relay_gone');
+  }
+
+  /** Attempts to connect with peers of a relay that cannot be reached fail at once: 447. */
+  news(remote: RemoteRelay, news: TrunkNews): void {
+    if (news.type !== 'reachability' || news.reason === undefined) return;
+    const { legs } = this.#context;
+    this.#life.failForUnreachable(
+      legs.withRemote(remote).filter(({ state }) => state.type === 'connecting'),
+    );
   }
 
   /**

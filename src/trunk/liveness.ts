@@ -5,8 +5,6 @@ const TRAFFIC_RECENT_MS = 30_000;
 
 /** Probes that must have gone unanswered, so that our own stall is not taken for the other's. */
 const UNANSWERED_MIN = 20;
-/** The same at the pace of an idle trunk. */
-const UNANSWERED_IDLE_MIN = 4;
 
 /**
  * Whether another relay still answers (PROTOCOL.md section 3: a relay that answered no probe for
@@ -14,37 +12,27 @@ const UNANSWERED_IDLE_MIN = 4;
  * are monotonic milliseconds.
  */
 export class Liveness {
-  /** Smoothed round trip in nanoseconds (RFC 6298's weights); undefined before the first. */
-  rttNs: number | undefined;
   #unanswered = 0;
   #lastReply: number;
-  /** As the two above, whatever became of the relay's connections. */
-  #unansweredInAll = 0;
-  #answeredAt: number;
   #trafficSince: number | undefined;
   #lastTraffic = Number.NEGATIVE_INFINITY;
   #records = 0;
 
   constructor(now: number) {
     this.#lastReply = now;
-    this.#answeredAt = now;
   }
 
   /** A probe has been sent. */
   probed(): void {
     this.#unanswered += 1;
-    this.#unansweredInAll += 1;
   }
 
-  /** A probe's reply has arrived. */
-  replied(now: number, rttNs: number): void {
+  /** A probe's reply has arrived by a way that serves. */
+  replied(now: number): void {
     this.#unanswered = 0;
     this.#lastReply = now;
-    this.#unansweredInAll = 0;
-    this.#answeredAt = now;
     const recent = now - this.#lastTraffic <= TRAFFIC_RECENT_MS;
     this.#trafficSince = recent ? now : undefined;
-    this.rttNs = this.rttNs === undefined ? rttNs : this.rttNs * 0.875 + rttNs * 0.125;
   }
 
   /** Records sent to and received from the relay so far, as the data plane counts them. */
@@ -53,19 +41,6 @@ export class Liveness {
     this.#records = records;
     this.#trafficSince ??= now;
     this.#lastTraffic = now;
-  }
-
-  /** Begins anew with another process of the relay. */
-  restarted(now: number): void {
-    this.reset(now);
-    this.#unansweredInAll = 0;
-    this.#answeredAt = now;
-  }
-
-  /** Whether the relay answers no probes, be there traffic or not. */
-  silent(now: number): boolean {
-    const silentMs = now - this.#answeredAt;
-    return this.#unansweredInAll >= UNANSWERED_IDLE_MIN && silentMs >= LIMITS.relayGoneMs;
   }
 
   /** Whether the relay is to be held gone. */

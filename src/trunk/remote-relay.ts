@@ -1,9 +1,11 @@
 import type { KeyObject } from 'node:crypto';
-import { familyOf, formatAddress, type TransportAddress } from '../address.js';
+import { formatAddress, type TransportAddress } from '../address.js';
 import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../auth/keys.js';
 import type { TrunkKey, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { UnixMs } from '../units.js';
+import type { UnreachableReason } from './reachability.js';
+import type { RelayWays } from './ways.js';
 
 /** What this relay is to the others. */
 export interface LocalRelay {
@@ -41,8 +43,10 @@ export class RemoteRelay {
   /** The newest RELAY-START seen, in the registry or in an authentic message. */
   start: number;
   record: RelayRecord;
-  /** Undefined when no trunk address family is in common. */
+  /** The way in use; undefined when no trunk address family is in common. */
   path: TrunkPath | undefined;
+  /** Why no way serves, while none does. */
+  unreachable: UnreachableReason | undefined;
   /** Established connections that cross this trunk; the probes' pace follows it. */
   connections = 0;
 
@@ -56,14 +60,8 @@ export class RemoteRelay {
    * @param local - this relay
    * @param record - the other relay's registration
    * @param slot - its slot in the data plane
-   * @param sockets - this relay's trunk sockets, in order
    */
-  constructor(
-    local: LocalRelay,
-    record: RelayRecord,
-    slot: number,
-    sockets: readonly TrunkSocket[],
-  ) {
+  constructor(local: LocalRelay, record: RelayRecord, slot: number) {
     this.id = record.id;
     this.slot = slot;
     this.start = record.start;
@@ -73,7 +71,6 @@ export class RemoteRelay {
     this.#sendKey = trunkControlKey(this.#shared, local.id, record.id);
     this.#receiveKey = trunkControlKey(this.#shared, record.id, local.id);
     this.#sources = sourcesOf(record);
-    this.path = choosePath(record, sockets);
   }
 
   /** Trunk control key for messages to this relay, 32 bytes. */
@@ -95,7 +92,7 @@ export class RemoteRelay {
    * Takes a newer registration of the same relay.
    * @returns whether the data plane must be told
    */
-  update(record: RelayRecord, sockets: readonly TrunkSocket[]): boolean {
+  update(record: RelayRecord): boolean {
     if (JSON.stringify(record) === JSON.stringify(this.record)) return false;
     if (record.publicKey !== this.record.publicKey) {
       this.#shared = sharedSecret(this.#local.privateKey, Buffer.from(record.publicKey, 'base64'));
@@ -104,22 +101,17 @@ export class RemoteRelay {
     }
     this.record = record;
     this.#sources = sourcesOf(record);
-    this.path = choosePath(record, sockets);
     return true;
-  }
-
-  /** Takes what our own sockets send from now. */
-  renewPath(sockets: readonly TrunkSocket[]): void {
-    this.path = choosePath(this.record, sockets);
   }
 
   /**
    * The data plane's view of this relay: keys for today and tomorrow to send with, for yesterday
    * to tomorrow to receive with (PROTOCOL.md section 4).
    * @param now - Unix milliseconds
+   * @param ways - what its ways come to
    * @returns undefined when there is no path
    */
-  trunkPeer(now: UnixMs): TrunkPeer | undefined {
+  trunkPeer(now: UnixMs, ways: RelayWays['forPlane']): TrunkPeer | undefined {
     if (this.path === undefined) return undefined;
     const today = trunkEpoch(now);
     return {
@@ -130,7 +122,13 @@ export class RemoteRelay {
         .filter((epoch) => epoch >= 0)
         .map((epoch) => this.#dataKey('receive', epoch)),
       recordsMax: this.record.recordsMax,
+      ...ways,
     };
+  }
+
+  /** The key that the relay tags with on a day, 16 bytes. */
+  receiveDataKey(epoch: number): Uint8Array {
+    return this.#dataKey('receive', epoch).key;
   }
 
   #dataKey(direction: 'send' | 'receive', epoch: number): TrunkKey {
@@ -145,13 +143,4 @@ export class RemoteRelay {
 
 function sourcesOf(record: RelayRecord): ReadonlySet<string> {
   return new Set(record.trunkSources.map(formatAddress));
-}
-
-/** The first of our sockets, in order, for whose family the other relay has a trunk address. */
-function choosePath(record: RelayRecord, sockets: readonly TrunkSocket[]): TrunkPath | undefined {
-  for (const [socket, { address, local }] of sockets.entries()) {
-    const destination = record.trunkAddresses.find((to) => familyOf(to) === familyOf(address));
-    if (destination) return { socket, destination, ...(local === undefined ? {} : { local }) };
-  }
-  return undefined;
 }

@@ -1,72 +1,43 @@
 import type { TransportAddress } from '../address.js';
 import { trunkEpoch } from '../auth/keys.js';
 import { LIMITS } from '../limits.js';
-import type { DataPlane, DataPlaneEvent, FiveTuple, PuntedDatagram } from '../native/types.js';
+import type { DataPlaneEvent, PuntedDatagram } from '../native/types.js';
 import { isPlausibleStart, supersedes } from '../registry/starts.js';
 import type { RelayRecord } from '../registry/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
-import { decodeMessage, type StunMessage } from '../stun/message.js';
+import { decodeMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
-import type { Clock } from '../units.js';
 import { decodeControl, encodeControl, type TrunkControl } from './control.js';
 import { Liveness } from './liveness.js';
-import { type LocalRelay, RemoteRelay, type TrunkSocket } from './remote-relay.js';
+import { type Probed, Prober } from './prober.js';
+import { type UnreachableRelay, unreachableReason } from './reachability.js';
+import { RemoteRelay } from './remote-relay.js';
+import type { TrunkDrop, TrunkNews, TrunkOptions, TrunkRelayView } from './trunk-options.js';
+import { UnlistedSources } from './unlisted.js';
+import { type LocalWays, RelayWays } from './ways.js';
 
-/** Why a trunk control datagram was dropped; the names of the counters. */
-export type TrunkDrop =
-  | 'trunk_control_malformed'
-  | 'trunk_control_unknown_relay'
-  | 'trunk_control_wrong_source'
-  | 'trunk_control_bad_integrity'
-  | 'trunk_control_old_start';
+/** How long a relay that a peer wants to be connected with is probed as if it were. */
+const EXPECTED_MS = 5_000;
+/** First half of a trunk datagram's first byte (PROTOCOL.md section 4). */
+const TRUNK_VERSION = 1;
+/** A trunk datagram's header and the header of its record. */
+const SINGLE_RECORD_BYTES = 28;
 
-/**
- * Why no way to a relay serves both directions. `no-answer`: it answers no probe. `not-heard`: it
- * answers, but says that it gets no answers from here. `no-common-family`: nothing to send by.
- */
-export type UnreachableReason = 'no-answer' | 'not-heard' | 'no-common-family';
-
-export interface UnreachableRelay {
-  readonly id: string;
-  readonly reason: UnreachableReason;
-}
-
-export interface TrunkOptions {
-  readonly local: LocalRelay;
-  readonly plane: DataPlane;
-  /** This relay's trunk sockets, in the data plane's order. */
-  readonly sockets: readonly TrunkSocket[];
-  readonly clock: Clock;
-  /** Whether anything of this relay still refers to the other one. */
-  readonly inUse: (remote: RemoteRelay) => boolean;
-  /** A relay started anew or is gone: its connections must end. Called before further messages. */
-  readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
-  /** A relay that was held gone for its silence has answered a probe. */
-  readonly onRelayBack: (remote: RemoteRelay) => void;
-  /** An authentic control message. */
-  readonly onControl: (remote: RemoteRelay, control: TrunkControl) => void;
-  /** A control datagram was dropped. */
-  readonly onDrop?: (source: TransportAddress, drop: TrunkDrop) => void;
-  /** Valid data on an index that is not bound. */
-  readonly onUnboundIndex: (remote: RemoteRelay, sessionIndex: number) => void;
-  /**
-   * A response to a Binding request that was sent from a trunk socket (`DataPlane.send`): it names
-   * no relay and proves nothing, so whoever asked compares its transaction.
-   * @returns whether it was waited for; one that was not is counted as malformed
-   */
-  readonly onForeignResponse?: (message: StunMessage, tuple: FiveTuple) => boolean;
-}
-
-interface Known {
+interface Known extends Probed {
   readonly remote: RemoteRelay;
   readonly liveness: Liveness;
   /** Whether the registry has it; one that is not listed goes when nothing refers to it. */
   listed: boolean;
   /** Whether it was held gone, and has not answered since. */
   silent: boolean;
-  nextProbeAt: number;
-  probeNumber: number;
+  /** Until when a connection is expected. */
+  busyUntil: number;
+  /** What the data plane was told of the ways. */
+  told: string;
+  saidMtu: number | undefined;
+  /** Whether an unlisted port was spoken of since it could be reached. */
+  saidUnlisted: boolean;
 }
 
 /**
@@ -84,10 +55,26 @@ export class Trunk {
   readonly #options: TrunkOptions;
   readonly #byId = new Map<string, Known>();
   readonly #bySlot: (Known | undefined)[] = [];
+  readonly #prober: Prober;
+  readonly #localWays: LocalWays;
+  readonly #unlisted = new UnlistedSources();
   #epoch: number;
 
   constructor(options: TrunkOptions) {
     this.#options = options;
+    const { plane, sockets, clock, trunkMtuBytes = LIMITS.trunkMtuBytes } = options;
+    this.#localWays = {
+      sockets,
+      lanes: sockets.map((_, socket) => plane.trunkLanePorts[socket]?.length ?? 0),
+      mtuBytesMax: Math.max(trunkMtuBytes, LIMITS.trunkMtuBytes),
+    };
+    this.#prober = new Prober(plane, {
+      onAsked: (probed) => (probed as Known).liveness.probed(),
+      onAnswer: (probed, way) => {
+        if (way.serves) this.#answered(probed as Known, clock.monotonic());
+      },
+      onChange: (probed) => this.#judge(probed as Known, clock.monotonic()),
+    });
     this.#epoch = trunkEpoch(options.clock.now());
   }
 
@@ -98,17 +85,39 @@ export class Trunk {
 
   /** The relays that this one cannot reach now, and why. */
   *unreachable(): Iterable<UnreachableRelay> {
-    const now = this.#options.clock.monotonic();
-    for (const { remote, liveness } of this.#byId.values()) {
-      if (remote.path === undefined) yield { id: remote.id, reason: 'no-common-family' };
-      else if (liveness.silent(now)) yield { id: remote.id, reason: 'no-answer' };
+    for (const { remote } of this.#byId.values()) {
+      const { id, unreachable } = remote;
+      if (unreachable !== undefined) yield { id, reason: unreachable };
     }
   }
 
-  /** Every known relay with its smoothed round trip in nanoseconds. */
-  *relays(): Iterable<{ remote: RemoteRelay; rttNs: number | undefined }> {
-    for (const { remote, liveness } of this.#byId.values()) {
-      yield { remote, rttNs: liveness.rttNs };
+  /** A peer wants to be connected with a peer of the relay: it is looked at more closely. */
+  expect(remote: RemoteRelay): void {
+    const known = this.#byId.get(remote.id);
+    if (known) known.busyUntil = this.#options.clock.monotonic() + EXPECTED_MS;
+  }
+
+  /**
+   * The largest payload that is recommended to peers whose connection crosses the trunk to a relay.
+   * @param remote - `self` for peers of one relay, who cross none
+   * @returns bytes, at most LIMITS.payloadBytesRecommended
+   */
+  payloadBytesRecommended(remote: RemoteRelay | 'self'): number {
+    const mtuBytes = remote === 'self' ? undefined : this.#byId.get(remote.id)?.ways.mtuBytes;
+    const most = LIMITS.payloadBytesRecommended;
+    return mtuBytes === undefined ? most : Math.min(most, mtuBytes - SINGLE_RECORD_BYTES);
+  }
+
+  /** Every known relay. */
+  *relays(): Iterable<TrunkRelayView> {
+    for (const { remote, ways } of this.#byId.values()) {
+      const { main, mtu } = ways.inUse ?? {};
+      yield {
+        remote,
+        rttNs: main?.standing === 'answered' ? main.rttNs : undefined,
+        mtuBytes: mtu?.measured ? mtu.bytes : undefined,
+        waySwitches: ways.switches,
+      };
     }
   }
 
@@ -134,24 +143,39 @@ export class Trunk {
   }
 
   #add(record: RelayRecord): void {
-    const { local, sockets, clock } = this.#options;
+    const { local, clock } = this.#options;
     let slot = this.#bySlot.indexOf(undefined);
     if (slot < 0) slot = this.#bySlot.length;
     if (slot >= LIMITS.relaysMax) return;
-    const remote = new RemoteRelay(local, record, slot, sockets);
+    const remote = new RemoteRelay(local, record, slot);
     const now = clock.monotonic();
-    const liveness = new Liveness(now);
-    const known = {
+    const known: Known = {
+      slot,
       remote,
-      liveness,
+      ways: new RelayWays(this.#localWays),
+      liveness: new Liveness(now),
       listed: true,
       silent: false,
-      nextProbeAt: now,
-      probeNumber: 0,
+      busyUntil: now,
+      told: '',
+      saidMtu: undefined,
+      saidUnlisted: false,
+      get isBusy() {
+        return remote.connections > 0 || clock.monotonic() < this.busyUntil;
+      },
     };
+    known.ways.update(record);
     this.#byId.set(remote.id, known);
     this.#bySlot[slot] = known;
-    this.#install(remote);
+    this.#take(known);
+  }
+
+  /** Takes ways that may be others than before, and tells the data plane. */
+  #take(known: Known): void {
+    this.#prober.put(known);
+    known.remote.path = known.ways.inUse?.path;
+    this.#install(known);
+    this.#reach(known, this.#options.clock.monotonic());
   }
 
   #renew(known: Known, record: RelayRecord): void {
@@ -160,30 +184,84 @@ export class Trunk {
     const { clock } = this.#options;
     const restarted =
       record.start !== remote.start && supersedes(remote.start, record.start, clock.now());
-    const changed = remote.update(record, this.#options.sockets);
-    if (restarted) this.#restart(known, record.start);
-    else if (changed) this.#install(remote);
+    const changed = remote.update(record);
+    if (restarted) return this.#restart(known, record.start);
+    if (!changed) return;
+    known.ways.update(record);
+    this.#take(known);
   }
 
   #restart(known: Known, start: number): void {
     this.#options.onRelayLost(known.remote, 'restarted');
     known.remote.start = start;
-    known.liveness.restarted(this.#options.clock.monotonic());
+    known.liveness.reset(this.#options.clock.monotonic());
     known.silent = false;
     // Out and in again: its sequences may begin lower than the old process's ended, if its clock
     // was set back, and the old replay windows would drop all it sends.
     this.#options.plane.removeTrunkPeer(known.remote.slot);
-    this.#install(known.remote);
+    known.ways.restart(known.remote.record);
+    this.#take(known);
   }
 
-  #install(remote: RemoteRelay): void {
+  #install(known: Known): void {
     const { plane, clock } = this.#options;
-    const peer = remote.trunkPeer(clock.now());
+    const { remote, ways } = known;
+    known.told = ways.signature;
+    const peer = remote.trunkPeer(clock.now(), ways.forPlane);
     if (peer) plane.putTrunkPeer(remote.slot, peer);
     else plane.removeTrunkPeer(remote.slot);
   }
 
+  /** Decides anew about a relay's ways, and tells whoever must know. */
+  #judge(known: Known, now: number): void {
+    const { ways, remote } = known;
+    const before = ways.inUse;
+    const closedBefore = ways.closedLanes;
+    ways.judge(now);
+    remote.path = ways.inUse?.path;
+    if (ways.signature !== known.told) this.#install(known);
+    if (before && ways.inUse && before !== ways.inUse) {
+      this.#news(known, { type: 'way', from: before.key, to: ways.inUse.key });
+    }
+    const newlyClosed = ways.closedLanes.filter((worker) => !closedBefore.includes(worker));
+    if (newlyClosed.length > 0) this.#news(known, { type: 'lanes-closed', workers: newlyClosed });
+    const mtu = ways.inUse?.mtu;
+    if (mtu?.measured && !mtu.isSearching && known.saidMtu !== mtu.bytes) {
+      const isNarrow = mtu.bytes < LIMITS.trunkMtuBytes || known.saidMtu !== undefined;
+      known.saidMtu = mtu.bytes;
+      if (isNarrow) this.#news(known, { type: 'mtu', bytes: mtu.bytes });
+    }
+    this.#reach(known, now);
+  }
+
+  #news({ remote }: Known, news: TrunkNews): void {
+    this.#options.onNews?.(remote, news);
+  }
+
+  /** Looks whether a relay can be reached, and says so if that has changed. */
+  #reach(known: Known, now: number): void {
+    const { remote, ways } = known;
+    const reason = unreachableReason(ways, now);
+    if (reason === remote.unreachable) return;
+    const before = remote.unreachable;
+    remote.unreachable = reason;
+    if (reason === undefined) known.saidUnlisted = false;
+    // Another reason for the same is no news.
+    if ((before === undefined) !== (reason === undefined)) {
+      this.#news(known, { type: 'reachability', reason });
+    }
+  }
+
+  #answered(known: Known, now: number): void {
+    known.liveness.replied(now);
+    if (!known.silent) return;
+    known.silent = false;
+    this.#options.onRelayBack(known.remote);
+  }
+
   #remove(remote: RemoteRelay): void {
+    const known = this.#byId.get(remote.id);
+    if (known) this.#prober.remove(known);
     this.#byId.delete(remote.id);
     this.#bySlot[remote.slot] = undefined;
     this.#options.plane.removeTrunkPeer(remote.slot);
@@ -191,14 +269,14 @@ export class Trunk {
 
   /** Tells the data plane anew: our own RELAY-START, which the keys depend on, has changed. */
   renewKeys(): void {
-    for (const { remote } of this.#byId.values()) this.#install(remote);
+    for (const known of this.#byId.values()) this.#install(known);
   }
 
   /** Tells the data plane anew: what our sockets send from has changed. */
   renewPaths(): void {
-    for (const { remote } of this.#byId.values()) {
-      remote.renewPath(this.#options.sockets);
-      this.#install(remote);
+    for (const known of this.#byId.values()) {
+      known.ways.update(known.remote.record);
+      this.#take(known);
     }
   }
 
@@ -217,6 +295,7 @@ export class Trunk {
 
   /** Checks a datagram that the trunk port received and hands on what is authentic. */
   receive(datagram: PuntedDatagram): void {
+    if ((datagram.data[0] ?? 0) >> 4 === TRUNK_VERSION) return this.#receiveUnlisted(datagram);
     const drop = this.#receive(datagram);
     if (drop === undefined) return;
     this.drops[drop] += 1;
@@ -237,7 +316,13 @@ export class Trunk {
     const known = this.#byId.get(id);
     if (!known) return 'trunk_control_unknown_relay';
     const { remote } = known;
-    if (!remote.sendsFrom(tuple.remote)) return 'trunk_control_wrong_source';
+    if (!remote.sendsFrom(tuple.remote)) {
+      const now = this.#options.clock.monotonic();
+      const isGenuine =
+        this.#unlisted.takeTry(now) && verifyIntegrity(message, 'sha256', remote.receiveKey);
+      if (isGenuine) this.#sayUnlisted(known, tuple.remote);
+      return 'trunk_control_wrong_source';
+    }
     if (
       integrityKind(message) !== 'sha256' ||
       !verifyIntegrity(message, 'sha256', remote.receiveKey)
@@ -266,13 +351,10 @@ export class Trunk {
   event(event: DataPlaneEvent): void {
     const known = this.#bySlot[event.slot];
     if (!known) return;
-    if (event.type === 'probe-reply') {
-      known.liveness.replied(this.#options.clock.monotonic(), event.rttNs);
-      if (!known.silent) return;
-      known.silent = false;
-      this.#options.onRelayBack(known.remote);
-    } else if (event.type === 'unbound-index') {
+    if (event.type === 'unbound-index') {
       this.#options.onUnboundIndex(known.remote, event.sessionIndex);
+    } else {
+      this.#prober.reply(known, event, this.#options.clock.monotonic());
     }
   }
 
@@ -291,8 +373,9 @@ export class Trunk {
           this.#options.onRelayLost(remote, 'silent');
         }
       }
-      if (now >= known.nextProbeAt && remote.path) this.#probe(known, now);
+      this.#reach(known, now);
     }
+    this.#prober.tick(now);
     this.#forget();
     const epoch = trunkEpoch(clock.now());
     if (epoch !== this.#epoch) {
@@ -301,11 +384,17 @@ export class Trunk {
     }
   }
 
-  #probe(known: Known, now: number): void {
-    const busy = known.remote.connections > 0;
-    known.nextProbeAt = now + (busy ? LIMITS.probeIntervalMs : LIMITS.probeIdleIntervalMs);
-    known.probeNumber = (known.probeNumber + 1) >>> 0;
-    known.liveness.probed();
-    this.#options.plane.probe(known.remote.slot, known.probeNumber);
+  /** A trunk datagram from a port that no relay has registered. */
+  #receiveUnlisted(datagram: PuntedDatagram): void {
+    const now = this.#options.clock.monotonic();
+    const known = this.#unlisted.find(datagram, this.#byId.values(), now);
+    if (known) this.#sayUnlisted(known, datagram.tuple.remote);
+  }
+
+  /** Once, until the relay has been reached again: such a NAT takes another port each time. */
+  #sayUnlisted(known: Known, source: TransportAddress): void {
+    if (known.saidUnlisted) return;
+    known.saidUnlisted = true;
+    this.#news(known, { type: 'unlisted-source', source });
   }
 }

@@ -111,6 +111,7 @@ t.test('who hears nothing at all says so', async (t) => {
   pass(6);
   t.match(checker.unanswered(), [{ id: 'nyc-0', reason: 'no-answer' }]);
   world.lose = losing(others.map(({ service }) => service));
+  world.answers = () => false;
   pass(6);
   t.match(checker.unanswered(), [
     { id: 'nyc-0', reason: 'nothing-answers' },

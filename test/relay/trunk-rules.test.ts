@@ -175,6 +175,7 @@ t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) =
       world.pass(100);
     }
   };
+  world.answers = () => false;
   world.pass(20_000);
   t.same(a.closed, [], 'an idle connection is left alone');
   const probes = fra.plane.probes.length;
@@ -189,19 +190,13 @@ t.test('a dead relay is noticed whatever the traffic was like before', async (t)
   for (const kind of ['sparse', 'only received'] as const) {
     const { world, a, fra } = established();
     const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
-    const answer = () => {
-      const events = [{ type: 'probe-reply', slot, number: 0, rttNs: 1 }] as const;
-      fra.rules.receive({ datagrams: [], events });
-    };
     for (let n = 1; n <= 3; n += 1) {
       if (kind === 'sparse') fra.plane.recordsSent.set(slot, n);
       else fra.plane.recordsReceived.set(slot, n);
-      for (let step = 0; step < 100; step += 1) {
-        world.pass(100);
-        answer();
-      }
+      world.pass(10_000);
     }
     t.same(a.closed, [], kind);
+    world.answers = () => false;
     world.pass(5_300);
     t.same(a.closed, [447], kind);
   }
@@ -210,13 +205,13 @@ t.test('a dead relay is noticed whatever the traffic was like before', async (t)
 t.test('a relay that only stood still is told what was ended meanwhile', async (t) => {
   const { world, a, b, fra, nyc } = established();
   const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  world.answers = ({ from }) => from !== 'fra-1';
   fra.plane.recordsSent.set(slot, 1);
   world.pass(5_300);
   t.same(a.closed, [447]);
   t.equal(nyc.rules.context.legs.size, 1, 'nyc knows nothing of it');
-  const events = [{ type: 'probe-reply', slot, number: 0, rttNs: 1 }] as const;
-  fra.rules.receive({ datagrams: [], events });
-  world.pump();
+  world.answers = () => true;
+  world.pass(1_000);
   t.same(b.closed, [437]);
   t.equal(nyc.rules.context.legs.size, 0);
 });
@@ -274,8 +269,6 @@ t.test('a relay that answers its probes is not gone', async (t) => {
   const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
   for (let n = 0; n < 100; n += 1) {
     fra.plane.recordsSent.set(slot, n + 1);
-    const events = [{ type: 'probe-reply', slot, number: n, rttNs: 1_000_000 }] as const;
-    fra.rules.receive({ datagrams: [], events });
     world.pass(100);
   }
   t.same(a.closed, []);

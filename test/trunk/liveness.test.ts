@@ -32,11 +32,3 @@ t.test('our own stall is not taken for the other’s silence', async (t) => {
   liveness.traffic(4_900, 2);
   t.notOk(liveness.gone(9_000), 'only one probe went unanswered');
 });
-
-t.test('the round trip is smoothed', async (t) => {
-  const liveness = new Liveness(0);
-  liveness.replied(0, 1_000);
-  t.equal(liveness.rttNs, 1_000);
-  liveness.replied(100, 2_000);
-  t.equal(liveness.rttNs, 1_125);
-});

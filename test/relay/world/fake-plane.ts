@@ -19,7 +19,7 @@ import { tupleKey } from '../../../src/relay/leg.js';
 export class FakePlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
-  readonly trunkLanePorts: readonly (readonly number[])[] = [[]];
+  trunkLanePorts: readonly (readonly number[])[] = [[]];
   readonly workers = 2;
   readonly xdp: XdpStatus = {
     mode: 'off',
@@ -43,6 +43,8 @@ export class FakePlane implements DataPlane {
   readonly packetsFrom = new Map<string, number>();
   readonly packetsTo = new Map<number, number>();
   readonly #meters: string[] = [];
+  /** What the network makes of a probe. */
+  onProbe: (probe: { slot: number; number: number; way?: ProbeWay | undefined }) => void = () => {};
   /** Makes every put fail, as when tables are full. */
   full = false;
   readonly #onSend: (datagram: OutgoingDatagram) => void;
@@ -97,7 +99,9 @@ export class FakePlane implements DataPlane {
   }
 
   probe(slot: number, number: number, way?: ProbeWay): void {
-    this.probes.push({ slot, number, way });
+    const probe = { slot, number, way };
+    this.probes.push(probe);
+    this.onProbe(probe);
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {

@@ -3,7 +3,14 @@ import { World } from './world.js';
 
 export { FakePlane } from './fake-plane.js';
 export { CONNECTION_ID, FakePeer } from './peer.js';
-export { CLUSTER_SECRET, type Flight, ManualClock, World, type WorldRelay } from './world.js';
+export {
+  CLUSTER_SECRET,
+  type Flight,
+  ManualClock,
+  type ProbeFlight,
+  World,
+  type WorldRelay,
+} from './world.js';
 
 type More = Partial<PeerOptions>;
 

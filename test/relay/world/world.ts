@@ -6,7 +6,7 @@ import {
   type TransportAddress,
 } from '../../../src/address.js';
 import { relayKeyPair, relaySecret, tenantRoot } from '../../../src/auth/keys.js';
-import type { OutgoingDatagram } from '../../../src/native/types.js';
+import type { OutgoingDatagram, ProbeWay } from '../../../src/native/types.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { RelayRules, type RelayRulesOptions } from '../../../src/relay/rules.js';
 import type { LocalRelay } from '../../../src/trunk/remote-relay.js';
@@ -24,6 +24,18 @@ export interface Flight {
   readonly from: TransportAddress;
   readonly to: TransportAddress;
   readonly data: Uint8Array;
+}
+
+/** A trunk probe on its way from one relay to another. */
+export interface ProbeFlight {
+  readonly from: string;
+  readonly to: string;
+  /** The trunk address that it goes to. */
+  readonly remote: TransportAddress;
+  /** Undefined for a plain probe. */
+  readonly bytes: number | undefined;
+  /** Whose port it leaves from; undefined for the trunk address. */
+  readonly worker: number | undefined;
 }
 
 /** One relay's rules and what they stand on. */
@@ -61,11 +73,16 @@ export class World {
   lose: (flight: Flight) => boolean = () => false;
   /** Peers that keep their mapping alive, as all do that are not dead. */
   readonly living = new Set<{ keepAlive(): void }>();
+  /** Whether a probe is answered, and after how long. */
+  answers: (probe: ProbeFlight) => boolean = () => true;
+  rttMs: (probe: ProbeFlight) => number = () => 1;
   /** Everything ever sent, for tests that look at the wire. */
   readonly log: Flight[] = [];
   /** The memory of every batch that a relay was handed. */
   readonly batches: WeakRef<ArrayBuffer>[] = [];
   readonly #queue: Flight[] = [];
+  /** Answers to probes under way. */
+  readonly #replies: (() => void)[] = [];
   #entropy = 0;
 
   readonly random = (bytes: number): Uint8Array => {
@@ -78,16 +95,23 @@ export class World {
   addRelay(
     id: string,
     ip: string,
-    options: Partial<RelayRulesOptions> & { trunkIp?: string } = {},
+    options: Partial<RelayRulesOptions> & {
+      trunkIp?: string;
+      /** A second trunk address, for probes alone. */
+      trunkToo?: TransportAddress;
+      lanePorts?: readonly number[];
+    } = {},
   ): WorldRelay {
     const secret = relaySecret(CLUSTER_SECRET, id);
     const keys = relayKeyPair(secret);
     const local = { id, start: this.clock.now(), privateKey: keys.privateKey };
     const service = parseAddress(`${ip}:3478`);
     const trunk = parseAddress(`${options.trunkIp ?? ip}:3480`);
-    const plane = new FakePlane({ client: [service], trunk: [trunk] }, (datagram) =>
+    const trunks = options.trunkToo ? [trunk, options.trunkToo] : [trunk];
+    const plane = new FakePlane({ client: [service], trunk: trunks }, (datagram) =>
       this.#sent(datagram, datagram.side === 'client' ? service : trunk),
     );
+    plane.trunkLanePorts = trunks.map(() => options.lanePorts ?? []);
     const rules = new RelayRules({
       local,
       region: 'here',
@@ -104,12 +128,13 @@ export class World {
       start: local.start,
       publicKey: Buffer.from(keys.publicKey).toString('base64'),
       serviceAddresses: [service],
-      trunkAddresses: [trunk],
-      trunkSources: [trunk],
+      trunkAddresses: trunks,
+      trunkSources: trunks,
       recordsMax: 1,
     };
     const relay = { id, rules, plane, local, service, trunk, record };
     this.relays.set(id, relay);
+    plane.onProbe = (probe) => this.#probed(relay, probe);
     return relay;
   }
 
@@ -127,6 +152,7 @@ export class World {
 
   /** Delivers everything under way, and what is sent because of it. */
   pump(): void {
+    for (const reply of this.#replies.splice(0)) reply();
     for (let flight = this.#queue.shift(); flight; flight = this.#queue.shift()) {
       if (!this.lose(flight)) this.#deliver(flight);
     }
@@ -142,6 +168,43 @@ export class World {
       }
       this.pump();
     }
+  }
+
+  #probed(
+    { id: from, rules, trunk, record }: WorldRelay,
+    { slot, number, way }: { slot: number; number: number; way?: ProbeWay | undefined },
+  ): void {
+    const remote = way?.tuple.remote;
+    const relay = [...this.relays.values()].find(({ record }) =>
+      record.trunkAddresses.some((address) => remote && sameAddress(address, remote)),
+    );
+    if (!remote || !relay) return;
+    const probe = { from, to: relay.id, remote, bytes: way.bytes, worker: way.worker };
+    if (!this.answers(probe)) return;
+    const rttNs = this.rttMs(probe) * 1e6;
+    const back = [...relay.plane.trunkPeers.values()].find(({ sources }) =>
+      sources.some((source) => sameAddress(source, trunk)),
+    );
+    const ours = record.trunkAddresses[way.tuple.socket]?.address;
+    const heard = back?.ways?.find((each) => each.remote.address === ours)?.heard;
+    this.#replies.push(() =>
+      rules.receive({
+        datagrams: [],
+        events: [
+          way.bytes === undefined
+            ? { type: 'probe-reply', slot, number, rttNs }
+            : {
+                type: 'path-probe-reply',
+                slot,
+                number,
+                rttNs,
+                socket: way.tuple.socket,
+                remote,
+                heard: heard ?? 'unknown',
+              },
+        ],
+      }),
+    );
   }
 
   #sent({ tuple, data }: OutgoingDatagram, from: TransportAddress): void {

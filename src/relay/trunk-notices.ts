@@ -1,0 +1,94 @@
+import type { Logger } from 'pino';
+import { LIMITS } from '../limits.js';
+import type { UnreachableReason } from '../trunk/reachability.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { TrunkNews } from '../trunk/trunk-options.js';
+import { unlistedText } from '../trunk/unlisted.js';
+import type { Clock } from '../units.js';
+
+const WINDOW_MS = 10_000;
+
+/** Tells the operator which relays are out of reach and why, once, and when they are back. */
+export class TrunkNotices {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #windowAt = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+  #left = 0;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Logs one piece of news. Where all relays fall silent at once the rest is counted. */
+  say(remote: RemoteRelay, news: TrunkNews): void {
+    this.check();
+    if (this.#lines >= LIMITS.reachabilityLinesMax) {
+      this.#left += 1;
+      return;
+    }
+    this.#lines += 1;
+    const relay = remote.id;
+    switch (news.type) {
+      case 'reachability':
+        return this.#reachability(remote, news.reason);
+      case 'unlisted-source': {
+        const { address, port } = news.source;
+        const fields = { event: 'relay-source-unlisted', relay, address, port };
+        return this.#logger.warn(fields, unlistedText(relay, news.source));
+      }
+      case 'way': {
+        const { from, to } = news;
+        const fields = { event: 'relay-way', relay, from, to };
+        return this.#logger.info(fields, `another way to ${relay} is in use`);
+      }
+      case 'lanes-closed': {
+        const fields = { event: 'relay-ports-filtered', relay, workers: news.workers };
+        const text = `${relay} answers the trunk port but not all of the further source ports: `;
+        return this.#logger.warn(fields, `${text}does a firewall let them through?`);
+      }
+      case 'mtu': {
+        const fields = { event: 'relay-path-mtu', relay, bytes: news.bytes };
+        const text = `datagrams of ${news.bytes} bytes pass the way to ${relay}`;
+        return this.#logger.info(fields, text);
+      }
+    }
+  }
+
+  /** Speaks of what was left out, when its time has passed. */
+  check(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#windowAt < WINDOW_MS) return;
+    if (this.#left > 0) {
+      const fields = { event: 'relays-notices-left-out', lines: this.#left };
+      this.#logger.warn(fields, `${this.#left} more lines about ways to relays were left out`);
+    }
+    this.#windowAt = now;
+    this.#lines = 0;
+    this.#left = 0;
+  }
+
+  #reachability({ id, record }: RemoteRelay, reason: UnreachableReason | undefined): void {
+    if (reason === undefined) {
+      return this.#logger.info({ event: 'relay-reachable', relay: id }, `${id} answers again`);
+    }
+    const fields = { event: 'relay-unreachable', relay: id, reason };
+    const ports = [...new Set(record.trunkAddresses.map(({ port }) => port))].join(', ');
+    switch (reason) {
+      case 'no-answer':
+        return this.#logger.warn(
+          fields,
+          `no probe answer from ${id} for 5 s: is UDP ${ports} open?`,
+        );
+      case 'not-heard':
+        return this.#logger.warn(
+          fields,
+          `${id} answers probes but gets no answers to its own for 5 s: does anything between ` +
+            'here and there change source ports, or let one direction through only?',
+        );
+      case 'no-common-family':
+        return this.#logger.warn(fields, `no address family in common with ${id}`);
+    }
+  }
+}

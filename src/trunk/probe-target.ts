@@ -1,0 +1,87 @@
+import { LIMITS } from '../limits.js';
+
+/**
+ * What the answers say of a source port's probes by a way. `suspect`: one is overdue. `failing`: so
+ * many are that something else should be used. `dead`: for so long that it counts as lost.
+ */
+export type Standing = 'unmeasured' | 'answered' | 'suspect' | 'failing' | 'dead';
+
+/** Round trips that the one in use is the median of: a single wrong one moves nothing. */
+const ROUND_TRIPS = 5;
+/** Send times remembered; the oldest of those that were not answered is always among them. */
+const SENT_MAX = 64;
+
+/** What is probed: a way from one of our source ports. Times are monotonic milliseconds. */
+export class ProbeTarget {
+  /** When it was probed last. */
+  askedAt = Number.NEGATIVE_INFINITY;
+  standing: Standing = 'unmeasured';
+  /** UDP payload of the last one. */
+  bytes = 0;
+  #sent: number[] = [];
+  #roundTripsNs: number[] = [];
+
+  /** Median of the last round trips; undefined before the first. */
+  get rttNs(): number | undefined {
+    const sorted = this.#roundTripsNs.toSorted((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)];
+  }
+
+  /** Probes since the newest one that was answered. */
+  get unanswered(): number {
+    return this.#sent.length;
+  }
+
+  asked(now: number): void {
+    this.askedAt = now;
+    this.#sent.push(now);
+    if (this.#sent.length > SENT_MAX) this.#sent.splice(1, 1);
+  }
+
+  /** A probe sent at `sentAt` came back. */
+  answered(sentAt: number, rttNs: number): void {
+    this.#sent = this.#sent.filter((time) => time > sentAt);
+    this.#roundTripsNs.push(rttNs);
+    if (this.#roundTripsNs.length > ROUND_TRIPS) this.#roundTripsNs.shift();
+    this.standing = 'answered';
+  }
+
+  /** What was sent is not waited for any more. */
+  giveUp(): void {
+    this.#sent = [];
+  }
+
+  /** How long the oldest probe waits that was sent after the newest answered one. */
+  waitingMs(now: number): number {
+    const [oldest] = this.#sent;
+    return oldest === undefined ? 0 : now - oldest;
+  }
+
+  /** How long an answer may take. */
+  get patienceMs(): number {
+    const rttMs = (this.rttNs ?? 0) / 1e6;
+    return Math.min(Math.max(2 * rttMs + 200, LIMITS.probePatienceMs), LIMITS.relayGoneMs);
+  }
+
+  /** Looks what has become of it. @returns whether its standing has changed */
+  check(now: number): boolean {
+    const before = this.standing;
+    const waiting = this.waitingMs(now);
+    if (waiting >= LIMITS.relayGoneMs && this.unanswered >= LIMITS.probesLostDead) {
+      this.standing = 'dead';
+    } else if (
+      waiting >= Math.max(LIMITS.wayFailingMs, 2 * this.patienceMs) &&
+      this.unanswered >= LIMITS.probesLostFailing
+    ) {
+      if (before !== 'dead') this.standing = 'failing';
+    } else if (waiting >= this.patienceMs && before === 'answered') {
+      this.standing = 'suspect';
+    }
+    return this.standing !== before;
+  }
+
+  /** Whether it is of use, as far as is known. */
+  get isGood(): boolean {
+    return this.standing !== 'failing' && this.standing !== 'dead';
+  }
+}

@@ -1,0 +1,325 @@
+import { sameAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane, DataPlaneEvent } from '../native/types.js';
+import { PATH_PROBE_BYTES } from './datagram.js';
+import { chooseProbes, classOf, type ProbeClass, type TargetView } from './probe-plan.js';
+import type { ProbeTarget } from './probe-target.js';
+import type { RelayWays, Way } from './ways.js';
+
+export type ProbeReply = Extract<
+  DataPlaneEvent,
+  { type: 'probe-reply' } | { type: 'path-probe-reply' }
+>;
+
+/** Numbers remembered of one relay's probes; the oldest are given up. */
+const OUTSTANDING_MAX = 512;
+/** Path probes that an old relay must miss, and plain ones that it must answer, to be held old. */
+const PATH_PROBES_MISSED_MIN = 3;
+const PLAIN_REPLIES_MIN = 2;
+
+/** A relay whose ways are probed. */
+export interface Probed {
+  readonly slot: number;
+  readonly ways: RelayWays;
+  /** Whether it shares connections, or is about to. */
+  readonly isBusy: boolean;
+}
+
+export interface ProberEvents {
+  /** The way in use was probed from the trunk address. */
+  readonly onAsked: (relay: Probed) => void;
+  /** A probe from the trunk address by the way was answered. */
+  readonly onAnswer: (relay: Probed, way: Way) => void;
+  /** Something about the relay's ways has changed. */
+  readonly onChange: (relay: Probed) => void;
+}
+
+interface Sent {
+  readonly entry: Entry;
+  readonly at: number;
+  readonly bytes: number;
+  readonly plain: boolean;
+}
+
+/** One target in its place among all. */
+interface Entry {
+  readonly relay: Relay;
+  readonly way: Way;
+  readonly kind: TargetView['kind'];
+  readonly worker: number | undefined;
+  readonly target: ProbeTarget;
+  readonly askedAt: number;
+  of: ProbeClass;
+}
+
+interface Relay {
+  readonly probed: Probed;
+  readonly entries: Map<string, Entry>;
+  readonly sent: Map<number, Sent>;
+  number: number;
+  wasBusy: boolean;
+  missed: number;
+  plainReplies: number;
+}
+
+/** Probes every way to every relay, from every source port, within the budget (probe-plan.ts). */
+export class Prober {
+  readonly #plane: DataPlane;
+  readonly #events: ProberEvents;
+  readonly #relays = new Map<Probed, Relay>();
+  readonly #queues: Record<ProbeClass, Set<Entry>> = {
+    live: new Set(),
+    'live-size': new Set(),
+    urgent: new Set(),
+    primary: new Set(),
+    secondary: new Set(),
+  };
+  /** Those that an answer is owed to. */
+  readonly #waiting = new Set<Entry>();
+  #first = 0;
+  #secondary = 0;
+  #filledAt: number | undefined;
+
+  constructor(plane: DataPlane, events: ProberEvents) {
+    this.#plane = plane;
+    this.#events = events;
+  }
+
+  /** Takes a relay, or its ways anew after those have changed. */
+  put(probed: Probed): void {
+    const relay = this.#relays.get(probed) ?? {
+      probed,
+      entries: new Map(),
+      sent: new Map(),
+      number: 0,
+      wasBusy: false,
+      missed: 0,
+      plainReplies: 0,
+    };
+    this.#relays.set(probed, relay);
+    const gone = new Set(relay.entries.keys());
+    for (const way of probed.ways.ways) {
+      this.#put(relay, way, 'main', gone);
+      this.#put(relay, way, 'size', gone);
+      for (const worker of way.lanes.keys()) this.#put(relay, way, 'lane', gone, worker);
+    }
+    for (const key of gone) this.#drop(relay, key);
+    this.#place(relay);
+  }
+
+  remove(probed: Probed): void {
+    const relay = this.#relays.get(probed);
+    if (!relay) return;
+    for (const key of [...relay.entries.keys()]) this.#drop(relay, key);
+    this.#relays.delete(probed);
+  }
+
+  #put(relay: Relay, way: Way, kind: Entry['kind'], gone: Set<string>, worker?: number): void {
+    const key = `${way.key} ${kind} ${worker ?? ''}`;
+    gone.delete(key);
+    const known = relay.entries.get(key);
+    if (known?.way === way) return;
+    if (known) this.#drop(relay, key);
+    const lane = worker === undefined ? undefined : way.lanes[worker];
+    const target = lane ?? (kind === 'size' ? way.size : way.main);
+    const entry: Entry = {
+      relay,
+      way,
+      kind,
+      worker,
+      target,
+      get askedAt() {
+        return target.askedAt;
+      },
+      of: 'secondary',
+    };
+    relay.entries.set(key, entry);
+    this.#queues.secondary.add(entry);
+  }
+
+  #drop(relay: Relay, key: string): void {
+    const entry = relay.entries.get(key);
+    if (!entry) return;
+    relay.entries.delete(key);
+    this.#queues[entry.of].delete(entry);
+    this.#waiting.delete(entry);
+  }
+
+  /** Puts each of a relay's targets into the class that it belongs to now. */
+  #place({ probed, entries }: Relay): void {
+    const { ways, isBusy } = probed;
+    const isNeeded = ways.inUse?.main.standing !== 'answered';
+    for (const entry of entries.values()) {
+      const { target, kind, way } = entry;
+      const isInUse = way === ways.inUse;
+      const isSearching = way.main.standing === 'answered' && way.mtu.isSearching;
+      const of = classOf({ target, kind, isInUse, isBusy, isNeeded, isSearching });
+      if (of === entry.of) continue;
+      this.#queues[entry.of].delete(entry);
+      entry.of = of;
+      this.#queues[of].add(entry);
+    }
+  }
+
+  /** Looks which answers are overdue and sends the probes that are due. */
+  tick(now: number): void {
+    this.#judgeWaiting(now);
+    for (const relay of this.#relays.values()) {
+      if (relay.probed.isBusy === relay.wasBusy) continue;
+      relay.wasBusy = relay.probed.isBusy;
+      this.#place(relay);
+    }
+    this.#fill(now);
+    const tokens = { first: this.#first, secondary: this.#secondary };
+    for (const { target: entry, of } of chooseProbes(this.#queues, now, tokens)) {
+      const cost = this.#ask(entry, now);
+      if (of === 'urgent' || of === 'primary') this.#first -= cost;
+      if (of === 'secondary') this.#secondary -= cost;
+      // Behind those of its class that were asked before.
+      this.#queues[entry.of].delete(entry);
+      this.#queues[entry.of].add(entry);
+    }
+  }
+
+  #fill(now: number): void {
+    const seconds = (now - (this.#filledAt ?? now - 1_000)) / 1_000;
+    this.#filledAt = now;
+    const { probesFirstPerSecond, probesSecondaryPerSecond, probesBurstSeconds } = LIMITS;
+    const fill = (tokens: number, perSecond: number) =>
+      Math.min(tokens + seconds * perSecond, perSecond * probesBurstSeconds);
+    this.#first = fill(this.#first, probesFirstPerSecond);
+    this.#secondary = fill(this.#secondary, probesSecondaryPerSecond);
+  }
+
+  #judgeWaiting(now: number): void {
+    const changed = new Set<Relay>();
+    for (const entry of this.#waiting) {
+      const { relay, target, way, kind } = entry;
+      if (target.unanswered === 0) {
+        this.#waiting.delete(entry);
+        continue;
+      }
+      if (kind === 'size') {
+        if (target.waitingMs(now) < way.main.patienceMs) continue;
+        // Where short ones are lost as well it was not for its length.
+        if (way.main.standing === 'answered') way.mtu.lost(entry.target.bytes, now);
+        target.giveUp();
+      } else if (!target.check(now)) {
+        if (target.standing === 'dead') this.#waiting.delete(entry);
+        continue;
+      }
+      if (kind === 'size') this.#waiting.delete(entry);
+      changed.add(relay);
+    }
+    for (const relay of changed) this.#changed(relay);
+  }
+
+  #changed(relay: Relay): void {
+    this.#events.onChange(relay.probed);
+    this.#place(relay);
+  }
+
+  /** @returns the datagrams sent */
+  #ask(entry: Entry, now: number): number {
+    const { relay, way, kind, target } = entry;
+    const { ways } = relay.probed;
+    if (ways.speaks === 'plain') return this.#askOld(entry, now);
+    if (kind === 'main') {
+      if (way === ways.inUse) this.#events.onAsked(relay.probed);
+      const overdue = target.waitingMs(now) >= target.patienceMs;
+      const twin = ways.speaks === 'unknown' && way === ways.inUse && overdue;
+      relay.missed = overdue ? relay.missed + 1 : 0;
+      this.#send(entry, now, PATH_PROBE_BYTES);
+      if (twin) this.#sendPlain(entry, now);
+      return twin ? 2 : 1;
+    }
+    if (way.main.standing !== 'answered' || (kind === 'size' && target.unanswered > 0)) {
+      target.askedAt = now;
+      return 0;
+    }
+    this.#send(entry, now, kind === 'size' ? way.mtu.next(now) : PATH_PROBE_BYTES);
+    return 1;
+  }
+
+  /** An old relay: plain probes, and a path probe in place of one for the size. */
+  #askOld(entry: Entry, now: number): number {
+    const { relay, way, kind, target } = entry;
+    if (way !== relay.probed.ways.inUse || kind === 'lane') {
+      target.askedAt = now;
+      return 0;
+    }
+    if (kind === 'size') {
+      target.giveUp();
+      this.#send(entry, now, PATH_PROBE_BYTES);
+    } else {
+      this.#events.onAsked(relay.probed);
+      target.asked(now);
+      this.#waiting.add(entry);
+      this.#sendPlain(entry, now);
+    }
+    return 1;
+  }
+
+  #send(entry: Entry, now: number, bytes: number): void {
+    const { relay, way, worker, target } = entry;
+    target.asked(now);
+    target.bytes = bytes;
+    this.#waiting.add(entry);
+    const number = this.#number(relay, { entry, at: now, bytes, plain: false });
+    this.#plane.probe(relay.probed.slot, number, { ...way.probeWay(worker), bytes });
+  }
+
+  #sendPlain(entry: Entry, now: number): void {
+    const { relay, way } = entry;
+    const number = this.#number(relay, { entry, at: now, bytes: 0, plain: true });
+    this.#plane.probe(relay.probed.slot, number, way.probeWay(undefined));
+  }
+
+  #number(relay: Relay, sent: Sent): number {
+    relay.number = (relay.number + 1) >>> 0;
+    const [oldest] = relay.sent.keys();
+    if (relay.sent.size >= OUTSTANDING_MAX) relay.sent.delete(oldest as number);
+    relay.sent.set(relay.number, sent);
+    return relay.number;
+  }
+
+  /** A probe has come back. */
+  reply(probed: Probed, event: ProbeReply, now: number): void {
+    const relay = this.#relays.get(probed);
+    const sent = relay?.sent.get(event.number);
+    if (!relay || !sent || sent.plain !== (event.type === 'probe-reply')) return;
+    const { entry, at, bytes } = sent;
+    const { way, target, kind } = entry;
+    if (event.type === 'path-probe-reply') {
+      // By another way than it was asked it says nothing of this one.
+      const { socket, destination } = way.path;
+      if (event.socket !== socket || !sameAddress(event.remote, destination)) return;
+      probed.ways.speaks = 'paths';
+      way.said(event.heard, now);
+    } else if (!this.#isOld(relay)) {
+      return;
+    }
+    relay.sent.delete(event.number);
+    relay.missed = 0;
+    if (kind === 'size') {
+      target.giveUp();
+      way.mtu.answered(bytes, now);
+    } else {
+      target.answered(at, event.rttNs);
+    }
+    if (kind === 'main') this.#events.onAnswer(probed, way);
+    this.#changed(relay);
+  }
+
+  /** Whether a relay that has answered a plain probe is one that answers no others. */
+  #isOld(relay: Relay): boolean {
+    const { ways } = relay.probed;
+    if (ways.speaks !== 'unknown') return ways.speaks === 'plain';
+    relay.plainReplies += 1;
+    if (relay.plainReplies < PLAIN_REPLIES_MIN || relay.missed < PATH_PROBES_MISSED_MIN) {
+      return false;
+    }
+    ways.speaks = 'plain';
+    return true;
+  }
+}

@@ -1,0 +1,63 @@
+import type { TransportAddress } from '../address.js';
+import type { DataPlane, FiveTuple } from '../native/types.js';
+import type { StunMessage } from '../stun/message.js';
+import type { Clock } from '../units.js';
+import type { TrunkControl } from './control.js';
+import type { UnreachableReason } from './reachability.js';
+import type { LocalRelay, RemoteRelay, TrunkSocket } from './remote-relay.js';
+
+/** Why a trunk control datagram was dropped; the names of the counters. */
+export type TrunkDrop =
+  | 'trunk_control_malformed'
+  | 'trunk_control_unknown_relay'
+  | 'trunk_control_wrong_source'
+  | 'trunk_control_bad_integrity'
+  | 'trunk_control_old_start';
+
+export interface TrunkOptions {
+  readonly local: LocalRelay;
+  readonly plane: DataPlane;
+  /** This relay's trunk sockets, in the data plane's order. */
+  readonly sockets: readonly TrunkSocket[];
+  readonly clock: Clock;
+  /** Whether anything of this relay still refers to the other one. */
+  readonly inUse: (remote: RemoteRelay) => boolean;
+  /** A relay started anew or is gone: its connections must end. Called before further messages. */
+  readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
+  /** A relay that was held gone for its silence has answered a probe. */
+  readonly onRelayBack: (remote: RemoteRelay) => void;
+  /** An authentic control message. */
+  readonly onControl: (remote: RemoteRelay, control: TrunkControl) => void;
+  /** A control datagram was dropped. */
+  readonly onDrop?: (source: TransportAddress, drop: TrunkDrop) => void;
+  /** Valid data on an index that is not bound. */
+  readonly onUnboundIndex: (remote: RemoteRelay, sessionIndex: number) => void;
+  /**
+   * A response to a Binding request that was sent from a trunk socket (`DataPlane.send`): it names
+   * no relay and proves nothing, so whoever asked compares its transaction.
+   * @returns whether it was waited for; one that was not is counted as malformed
+   */
+  readonly onForeignResponse?: (message: StunMessage, tuple: FiveTuple) => boolean;
+  /** Something has become of the ways to a relay. */
+  readonly onNews?: (remote: RemoteRelay, news: TrunkNews) => void;
+  /** The longest bundle of this relay; default LIMITS.trunkMtuBytes. */
+  readonly trunkMtuBytes?: number;
+}
+
+/** What may become of the ways to a relay; without a reason it can be reached again. */
+export type TrunkNews =
+  | { readonly type: 'reachability'; readonly reason: UnreachableReason | undefined }
+  | { readonly type: 'way'; readonly from: string; readonly to: string }
+  | { readonly type: 'lanes-closed'; readonly workers: readonly number[] }
+  | { readonly type: 'mtu'; readonly bytes: number }
+  | { readonly type: 'unlisted-source'; readonly source: TransportAddress };
+
+/** What is known of a relay, for those who show it. */
+export interface TrunkRelayView {
+  readonly remote: RemoteRelay;
+  /** Median of the last round trips by the way in use, while that is measured. */
+  readonly rttNs: number | undefined;
+  /** The longest datagram that passes the way in use, in bytes of UDP payload, once measured. */
+  readonly mtuBytes: number | undefined;
+  readonly waySwitches: number;
+}

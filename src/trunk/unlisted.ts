@@ -1,0 +1,60 @@
+import { formatAddress, type TransportAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import type { PuntedDatagram } from '../native/types.js';
+import { decodeTrunkDatagram, verifyTrunkTag } from './datagram.js';
+import type { RemoteRelay } from './remote-relay.js';
+
+/**
+ * Finds out which relay sends from a port that it has not registered: its keys fit what comes. That
+ * is no use for data, which stays dropped, but it tells the operator about a NAT.
+ */
+export class UnlistedSources {
+  #second = -1;
+  #tries = 0;
+
+  /** Whether one more key may be tried in this second. */
+  takeTry(now: number): boolean {
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) this.#tries = 0;
+    this.#second = second;
+    if (this.#tries >= LIMITS.unlistedTriesPerSecond) return false;
+    this.#tries += 1;
+    return true;
+  }
+
+  /**
+   * @param datagram - trunk data or a probe, which no registration accounts for
+   * @param relays - all that are known
+   * @returns the relay that has made it, if one at that IP has
+   */
+  find<T extends { readonly remote: RemoteRelay }>(
+    { tuple, data }: PuntedDatagram,
+    relays: Iterable<T>,
+    now: number,
+  ): T | undefined {
+    const decoded = decodeTrunkDatagram(data);
+    if (!decoded.ok) return undefined;
+    const { datagram } = decoded;
+    for (const relay of relays) {
+      const { remote } = relay;
+      if (!isAt(remote, tuple.remote)) continue;
+      if (!this.takeTry(now)) return undefined;
+      if (verifyTrunkTag(data, datagram, remote.receiveDataKey(datagram.epoch))) return relay;
+    }
+    return undefined;
+  }
+}
+
+/** Whether the relay sends from another port of the address. */
+function isAt(remote: RemoteRelay, source: TransportAddress): boolean {
+  const ports = remote.record.trunkSources.filter(({ address }) => address === source.address);
+  return ports.length > 0 && !remote.sendsFrom(source);
+}
+
+/** What is wrong with a source, for the log. */
+export function unlistedText(id: string, source: TransportAddress): string {
+  return (
+    `data of ${id} comes from ${formatAddress(source)}, which it has not registered: ` +
+    'is there a NAT that changes ports?'
+  );
+}

@@ -1,0 +1,209 @@
+import { familyOf, formatAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import type { Heard, ProbeWay, TrunkPeer } from '../native/types.js';
+import type { RelayRecord } from '../registry/types.js';
+import { PathMtu } from './path-mtu.js';
+import { ProbeTarget } from './probe-target.js';
+import type { TrunkPath, TrunkSocket } from './remote-relay.js';
+
+/** Data lanes of a worker (PROTOCOL.md section 4). */
+const LANE_SETS = 7;
+
+/** One of our trunk addresses and one of another relay's, and all that probes have shown of it. */
+export class Way {
+  readonly main = new ProbeTarget();
+  /** By worker: from its own port. */
+  readonly lanes: readonly ProbeTarget[];
+  readonly size = new ProbeTarget();
+  readonly mtu: PathMtu;
+  readonly key: string;
+  /** What the other relay says of the answers to its own probes, and since when. */
+  theirs: Heard = 'unknown';
+  theirsSince = 0;
+
+  constructor(
+    readonly path: TrunkPath,
+    lanes: number,
+    mtuBytesMax: number,
+  ) {
+    this.lanes = Array.from({ length: lanes }, () => new ProbeTarget());
+    this.mtu = new PathMtu(mtuBytesMax);
+    this.key = keyOf(path);
+  }
+
+  /** What the other relay is told about our probes. */
+  get heard(): Heard {
+    if (this.main.standing === 'unmeasured') return 'unknown';
+    return this.main.isGood ? 'answered' : 'unanswered';
+  }
+
+  /** Whether data passes in both directions, as far as is known. */
+  get serves(): boolean {
+    return this.main.isGood && this.theirs !== 'unanswered';
+  }
+
+  /** Whether it is known, and for long enough, that it does not. */
+  isLost(now: number): boolean {
+    if (this.main.standing === 'dead') return true;
+    return this.theirs === 'unanswered' && now - this.theirsSince >= LIMITS.relayGoneMs;
+  }
+
+  /** The other relay has said what it hears. */
+  said(theirs: Heard, now: number): void {
+    if (theirs === this.theirs) return;
+    this.theirs = theirs;
+    this.theirsSince = now;
+  }
+
+  /** How a probe from a source port leaves. */
+  probeWay(worker: number | undefined): ProbeWay {
+    const { socket, local, destination } = this.path;
+    const tuple = { socket, remote: destination, ...(local !== undefined && { local }) };
+    return { tuple, ...(worker !== undefined && { worker }) };
+  }
+}
+
+/** Also what it leaves from: from another address it is another way. */
+function keyOf({ socket, local, destination }: TrunkPath): string {
+  return `${socket} ${local ?? ''} ${formatAddress(destination)}`;
+}
+
+/** What the ways to a relay are made of on our side. */
+export interface LocalWays {
+  readonly sockets: readonly TrunkSocket[];
+  /** By socket: how many workers have a port of their own. */
+  readonly lanes: readonly number[];
+  /** The longest datagram of interest. */
+  readonly mtuBytesMax: number;
+}
+
+/** Every way to one relay, and which of them is in use. */
+export class RelayWays {
+  /** At most LIMITS.waysMax. */
+  ways: readonly Way[] = [];
+  /** Undefined when no trunk address family is in common. */
+  inUse: Way | undefined;
+  /** `plain`: a relay of a release that answers no path probes. */
+  speaks: 'unknown' | 'paths' | 'plain' = 'unknown';
+  laneSet = 0;
+  /** Times that another way came into use. */
+  switches = 0;
+  #closed: readonly number[] = [];
+  #better: { readonly way: Way; readonly since: number } | undefined;
+  #local: LocalWays;
+
+  constructor(local: LocalWays) {
+    this.#local = local;
+  }
+
+  /** Takes the ways that a registration makes possible; those that were there stay as they are. */
+  update(record: RelayRecord): void {
+    const before = new Map(this.ways.map((way) => [way.key, way]));
+    this.ways = pathsTo(record, this.#local.sockets).map(
+      (path) =>
+        before.get(keyOf(path)) ??
+        new Way(path, this.#local.lanes[path.socket] ?? 0, this.#local.mtuBytesMax),
+    );
+    if (this.inUse && this.ways.includes(this.inUse)) return;
+    if (this.inUse) this.#advance();
+    this.inUse = this.ways[0];
+  }
+
+  /** A relay started anew: what it was asked before says nothing of it. */
+  restart(record: RelayRecord): void {
+    this.ways = [];
+    this.speaks = 'unknown';
+    this.update(record);
+  }
+
+  /** Decides which way and which ports are in use. */
+  judge(now: number): void {
+    const inUse = this.inUse;
+    if (inUse === undefined) return;
+    const next = this.#choose(inUse, now);
+    const closed = this.#closedLanes(next);
+    if (next !== inUse) {
+      this.inUse = next;
+      this.#better = undefined;
+      this.switches += 1;
+    }
+    if (next !== inUse || String(closed) !== String(this.#closed)) this.#advance();
+    this.#closed = closed;
+  }
+
+  /** What is still under way in the lanes of before would come too late there. */
+  #advance(): void {
+    this.laneSet = (this.laneSet + 1) % LANE_SETS;
+  }
+
+  #choose(inUse: Way, now: number): Way {
+    const others = this.ways.filter(
+      (way) => way !== inUse && way.serves && way.main.rttNs !== undefined,
+    );
+    const best = others.toSorted((a, b) => rttOf(a) - rttOf(b))[0];
+    if (best === undefined) return inUse;
+    const neverAnswered =
+      inUse.main.rttNs === undefined && inUse.main.waitingMs(now) >= LIMITS.firstAnswerMs;
+    if (!inUse.serves || neverAnswered) return best;
+    const gainNs = rttOf(inUse) - rttOf(best);
+    const isBetter =
+      inUse.main.rttNs !== undefined &&
+      gainNs > LIMITS.wayBetterMs * 1e6 &&
+      gainNs > LIMITS.wayBetterShare * rttOf(inUse);
+    if (!isBetter) this.#better = undefined;
+    else if (this.#better?.way !== best) this.#better = { way: best, since: now };
+    else if (now - this.#better.since >= LIMITS.wayBetterForMs) return best;
+    return inUse;
+  }
+
+  #closedLanes(way: Way): number[] {
+    if (way.main.standing !== 'answered') return way === this.inUse ? [...this.#closed] : [];
+    return way.lanes.flatMap((lane, worker) => (lane.isGood ? [] : [worker]));
+  }
+
+  /** Workers whose own port is not answered while the trunk address is. */
+  get closedLanes(): readonly number[] {
+    return this.#closed;
+  }
+
+  /** The longest datagram that passes the way in use; undefined where that cannot be known. */
+  get mtuBytes(): number | undefined {
+    return this.speaks === 'plain' ? undefined : this.inUse?.mtu.bytes;
+  }
+
+  /** What the data plane is told of them, besides the path. */
+  get forPlane(): Pick<TrunkPeer, 'laneSet' | 'lanesClosed' | 'ways' | 'bundleBytesMax'> {
+    const { mtuBytes } = this;
+    return {
+      laneSet: this.laneSet,
+      lanesClosed: this.#closed,
+      ways: this.ways.map(({ path, heard }) => ({
+        socket: path.socket,
+        remote: path.destination,
+        heard,
+      })),
+      ...(mtuBytes !== undefined && { bundleBytesMax: mtuBytes }),
+    };
+  }
+
+  /** Changes whenever the data plane must be told anew. */
+  get signature(): string {
+    const heard = this.ways.map((way) => way.heard);
+    return JSON.stringify([this.inUse?.key, this.laneSet, this.#closed, heard, this.mtuBytes]);
+  }
+}
+
+function rttOf(way: Way): number {
+  return way.main.rttNs ?? Number.POSITIVE_INFINITY;
+}
+
+/** Our sockets, in order, with each of the relay's trunk addresses of the same family. */
+function pathsTo(record: RelayRecord, sockets: readonly TrunkSocket[]): TrunkPath[] {
+  return sockets
+    .flatMap(({ address, local }, socket) =>
+      record.trunkAddresses
+        .filter((to) => familyOf(to) === familyOf(address))
+        .map((destination) => ({ socket, destination, ...(local !== undefined && { local }) })),
+    )
+    .slice(0, LIMITS.waysMax);
+}

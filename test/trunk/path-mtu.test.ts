@@ -1,0 +1,72 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { PathMtu } from '../../src/trunk/path-mtu.js';
+
+/** Probes until nothing is searched, over a way that passes `passes` bytes. @returns probes */
+function search(mtu: PathMtu, passes: number, now: number): number {
+  for (let probes = 0; probes < 200; probes++) {
+    if (probes > 0 && !mtu.isSearching) return probes;
+    const bytes = mtu.next(now);
+    if (bytes <= passes) mtu.answered(bytes, now);
+    else mtu.lost(bytes, now);
+  }
+  throw new Error(`no end at ${mtu.bytes}`);
+}
+
+t.test('the longest datagram that passes is found, and never a longer one', async (t) => {
+  for (const passes of [1_452, 1_451, 1_400, 1_372, 1_352, 1_280, 1_200, 1_199, 900, 508]) {
+    const mtu = new PathMtu(1_452);
+    t.equal(mtu.bytes, 1_200, 'before anything is known');
+    t.notOk(mtu.measured);
+    const probes = search(mtu, passes, 0);
+    t.ok(mtu.bytes <= passes && mtu.bytes > passes - 9, `${mtu.bytes} of ${passes}`);
+    t.ok(probes <= 30, `${probes} probes`);
+  }
+  const jumbo = new PathMtu(8_952);
+  search(jumbo, 8_000, 0);
+  t.ok(jumbo.bytes <= 8_000 && jumbo.bytes > 7_991);
+});
+
+t.test('a way that became narrower is noticed after three losses, and searched anew', async (t) => {
+  const mtu = new PathMtu(1_452);
+  search(mtu, 1_452, 0);
+  t.equal(mtu.bytes, 1_452);
+  for (const lost of [1, 2]) {
+    mtu.lost(mtu.next(1_000), 1_000);
+    t.equal(mtu.bytes, 1_452, `${lost} lost`);
+    t.ok(mtu.isSearching, 'and asked again soon');
+  }
+  mtu.lost(mtu.next(1_000), 1_000);
+  t.equal(mtu.bytes, 1_200);
+  search(mtu, 1_372, 2_000);
+  t.ok(mtu.bytes <= 1_372 && mtu.bytes > 1_363);
+});
+
+t.test('a wrong result does not stay: a longer datagram is tried again', async (t) => {
+  const mtu = new PathMtu(1_452);
+  search(mtu, 1_300, 0);
+  const narrow = mtu.bytes;
+  t.equal(mtu.next(LIMITS.pathMtuRaiseMs - 1), narrow, 'not at once');
+  t.equal(mtu.next(LIMITS.pathMtuRaiseMs), 1_452);
+  mtu.answered(1_452, LIMITS.pathMtuRaiseMs);
+  t.equal(mtu.bytes, 1_452);
+  t.notOk(mtu.isSearching);
+});
+
+t.test('one lost probe of a way that passes it changes nothing', async (t) => {
+  const mtu = new PathMtu(1_452);
+  search(mtu, 1_452, 0);
+  mtu.lost(1_452, 0);
+  mtu.answered(1_452, 0);
+  mtu.lost(1_452, 0);
+  mtu.lost(1_452, 0);
+  t.equal(mtu.bytes, 1_452);
+});
+
+t.test('where nothing passes the smallest is used, and all is tried again', async (t) => {
+  const mtu = new PathMtu(1_452);
+  for (let probe = 0; probe < 6; probe++) mtu.lost(mtu.next(0), 0);
+  t.equal(mtu.bytes, LIMITS.trunkMtuBytesMin);
+  for (let probe = 0; probe < 3; probe++) mtu.lost(mtu.next(0), 0);
+  t.equal(mtu.next(0), 1_452);
+});

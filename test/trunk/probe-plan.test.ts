@@ -1,0 +1,77 @@
+import t from 'tap';
+import { chooseProbes, classOf, type ProbeClass } from '../../src/trunk/probe-plan.js';
+import { ProbeTarget } from '../../src/trunk/probe-target.js';
+
+type Target = { name: string; askedAt: number };
+const targets = (of: string, count: number, askedAt: number): Target[] =>
+  Array.from({ length: count }, (_, index) => ({ name: `${of}-${index}`, askedAt }));
+const queues = (some: Partial<Record<ProbeClass, Target[]>>) => ({
+  live: [],
+  'live-size': [],
+  urgent: [],
+  primary: [],
+  secondary: [],
+  ...some,
+});
+const names = (chosen: { target: Target }[]) => chosen.map(({ target }) => target.name);
+
+t.test('what carries connections is asked on time whatever the budget', async (t) => {
+  const live = targets('live', 100, 0);
+  const none = { first: 0, secondary: 0 };
+  t.equal(chooseProbes(queues({ live }), 100, none).length, 100);
+  t.equal(chooseProbes(queues({ live }), 99, none).length, 0);
+  t.equal(chooseProbes(queues({ 'live-size': live }), 999, none).length, 0);
+  t.equal(chooseProbes(queues({ 'live-size': live }), 1_000, none).length, 100);
+});
+
+t.test('the rest shares the budget: the urgent first, but never all of it', async (t) => {
+  const all = queues({
+    urgent: targets('urgent', 50, 0),
+    primary: targets('primary', 50, 0),
+    secondary: targets('secondary', 50, 0),
+  });
+  const chosen = chooseProbes(all, 10_000, { first: 9, secondary: 2 });
+  t.same(names(chosen), [
+    ...targets('urgent', 6, 0).map(({ name }) => name),
+    ...targets('primary', 3, 0).map(({ name }) => name),
+    'secondary-0',
+    'secondary-1',
+  ]);
+  const quiet = chooseProbes({ ...all, urgent: [] }, 10_000, { first: 9, secondary: 0 });
+  t.equal(quiet.length, 9, 'what the urgent leave the others have');
+  t.equal(chooseProbes({ ...all, primary: [] }, 10_000, { first: 9, secondary: 0 }).length, 9);
+});
+
+t.test('nobody is asked more often than its class says', async (t) => {
+  const budget = { first: 100, secondary: 100 };
+  for (const [of, interval] of Object.entries({ urgent: 250, primary: 1_000, secondary: 5_000 })) {
+    const some = queues({ [of]: targets(of, 3, 0) });
+    t.equal(chooseProbes(some, interval - 1, budget).length, 0);
+    t.equal(chooseProbes(some, interval, budget).length, 3);
+  }
+});
+
+t.test('the class follows what is known', async (t) => {
+  const view = (standing: ProbeTarget['standing'], more: object = {}) => {
+    const target = new ProbeTarget();
+    target.standing = standing;
+    const defaults = { isInUse: true, isBusy: false, isNeeded: false, isSearching: false };
+    return { target, kind: 'main' as const, ...defaults, ...more };
+  };
+  const expected: [ReturnType<typeof view>, ProbeClass][] = [
+    [view('answered', { isBusy: true }), 'live'],
+    [view('dead', { isBusy: true }), 'live'],
+    [view('unmeasured'), 'urgent'],
+    [view('suspect'), 'urgent'],
+    [view('failing'), 'urgent'],
+    [view('answered'), 'primary'],
+    [view('dead'), 'primary'],
+    [view('answered', { isInUse: false, isBusy: true }), 'secondary'],
+    [view('answered', { isInUse: false, isNeeded: true }), 'urgent'],
+  ];
+  for (const [given, of] of expected) t.equal(classOf(given), of, given.target.standing);
+  t.equal(classOf({ ...view('answered'), kind: 'lane' }), 'secondary');
+  t.equal(classOf({ ...view('suspect'), kind: 'lane' }), 'urgent');
+  t.equal(classOf({ ...view('answered'), kind: 'size', isSearching: true }), 'urgent');
+  t.equal(classOf({ ...view('answered'), kind: 'size', isBusy: true }), 'live-size');
+});
