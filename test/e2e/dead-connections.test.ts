@@ -166,3 +166,18 @@ t.test('a host of IPv6 alone is given relays that it can reach', SKIP, async (t)
   t.match(pair[1].relay.address, /\./);
   await agents[0].close([pair[0]]);
 });
+
+t.test('a partner whose host is cut off', SKIP, async (t) => {
+  for (const flows of ['both', 'first sends'] as const) {
+    const { world, hosts, agents } = await twoPeers(t);
+    const pair = await joinBoth('silent', agents);
+    await flowing(agents, pair, flows);
+    const sinceMs = performance.now();
+    await world.lab.setLoss(hosts[1], 100);
+    t.match(await endOf(t, pair[0], sinceMs), {
+      code: 'ERR_TURNPIKE_CLOSED',
+      reason: 'other-side-silent',
+    });
+    await world.lab.close(0);
+  }
+});
