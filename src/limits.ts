@@ -296,6 +296,15 @@ export const LIMITS = {
   /** `turnpike peer`: pings over the path, and silence after which the path counts as dead. */
   peerPingMs: 1_000,
   peerSilenceMs: 15_000,
+  /** `turnpike peer --udp-listen`: flows at once; beyond it a new one is dropped and counted. */
+  udpFlowsMax: 256,
+  /** … and the silence that ends one, and how often it is looked for. */
+  udpFlowIdleMs: 60_000,
+  udpFlowSweepMs: 5_000,
+  /** `turnpike peer`: payloads of the other mode that show a mistake, and none of this one. */
+  foreignFramesMax: 3,
+  /** `turnpike peer`: a mistake of both sides ends this one so much later, so that both learn it. */
+  mistakeLingerMs: 1_500,
   /** `turnpike peer`: first and longest wait before it tries to connect again. */
   peerBackoffMsMin: 500,
   peerBackoffMsMax: 10_000,

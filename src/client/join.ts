@@ -42,8 +42,9 @@ export interface ReconnectOptions {
   /** Give up when there was no connection for so long, milliseconds; default never. */
   readonly giveUpMs?: number | undefined;
   /**
-   * Whether to wait, as after a loss, when the first connection cannot be made (no directory, no
-   * relay). Default false: that rejects, because then a mistake is likelier than a fault.
+   * Whether to try again, as after a loss, when the first connection cannot be made (no directory,
+   * no relay); `giveUpMs` then counts from the first failure. What is a mistake, such as a wrong
+   * API key, rejects still. Default false: a fault rejects, too.
    */
   readonly fromStart?: boolean | undefined;
 }
@@ -99,6 +100,7 @@ export function joinAgainAndAgain(
         rendezvous = undefined;
       },
       reconnect: reconnect === true ? {} : reconnect,
+      onNotYet: (error) => options.onProgress?.({ step: 'retrying', error }),
       scheduler,
       random: Math.random,
       receiveQueueMessagesMax: options.receiveQueueMessagesMax ?? LIMITS.receiveQueueMessagesMax,

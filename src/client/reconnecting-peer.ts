@@ -40,6 +40,8 @@ export interface ReconnectingPeerOptions {
   /** Gives up what `connect` keeps from one connection to the next. */
   readonly release: () => void;
   readonly reconnect: ReconnectOptions;
+  /** Told of each failure before the first connection, after which it is tried again. */
+  readonly onNotYet: (reason: TurnpikeError) => void;
   readonly scheduler: Scheduler;
   /** 0 to 1, to spread the attempts of many peers. */
   readonly random: () => number;
@@ -51,13 +53,20 @@ const FINAL: ReadonlySet<string> = new Set([
   'ERR_TURNPIKE_ADDRESS',
   'ERR_TURNPIKE_CONFIG',
   'ERR_TURNPIKE_CREDENTIAL',
+  'ERR_TURNPIKE_INTERNAL',
   'ERR_TURNPIKE_PRIVILEGE',
   'ERR_TURNPIKE_SECRET',
 ]);
 
-function isFinal(error: unknown): boolean {
+/** A certificate that is not trusted, or a server that does not speak this protocol. */
+const FINAL_ERRNOS = /SELF_SIGNED|UNABLE_TO_|ALTNAME|WRONG_VERSION|PACKET_LENGTH|^EPROTO|^HPE_/;
+
+/** @param first - there was no connection yet, so that a refused room is likelier a mistake */
+function isFinal(error: unknown, first: boolean): boolean {
   if (!isTurnpikeError(error)) return true;
-  return FINAL.has(error.code) || error.status === 401 || error.status === 403;
+  if (error.code === 'ERR_TURNPIKE_RENDEZVOUS' && first) return true;
+  if (FINAL.has(error.code) || FINAL_ERRNOS.test(error.errno ?? '')) return true;
+  return error.status === 401 || error.status === 403;
 }
 
 /**
@@ -214,11 +223,14 @@ export class ReconnectingPeer
     const { scheduler, reconnect, random } = this.#options;
     const { giveUpMs = Number.POSITIVE_INFINITY, fromStart = false } = reconnect;
     const stop = this.#stop.signal;
-    let lostAtMs = fromStart ? scheduler.monotonic() : Number.POSITIVE_INFINITY;
+    let lostAtMs = Number.POSITIVE_INFINITY;
+    // Waiting for the other side is no failure, however long it takes.
+    let failingSinceMs = Number.POSITIVE_INFINITY;
     let avoid: readonly string[] = [];
     let attempt = 0;
     while (!stop.aborted) {
       let reason: TurnpikeError;
+      const startedMs = scheduler.monotonic();
       try {
         const peer = await this.#connect(avoid, lostAtMs + giveUpMs);
         attempt = 0;
@@ -227,12 +239,19 @@ export class ReconnectingPeer
         avoid = reason.reason === 'relay-unresponsive' ? [peer.grant.relay.id] : [];
       } catch (error) {
         if (stop.aborted) return;
-        if (!Number.isFinite(lostAtMs) || isFinal(error)) throw error;
+        const first = this.#connections === 0;
+        if ((first && !fromStart) || isFinal(error, first)) throw error;
         reason = error as TurnpikeError;
         avoid = [];
+        const nowMs = scheduler.monotonic();
+        // An attempt that waited long in the room was no failure until its end.
+        const waited = nowMs - startedMs > 2 * LIMITS.directoryAnswerMs;
+        failingSinceMs = waited ? nowMs : Math.min(failingSinceMs, nowMs);
+        if (first) this.#options.onNotYet(reason);
       }
       if (stop.aborted) return;
-      const leftMs = lostAtMs + giveUpMs - scheduler.monotonic();
+      const sinceMs = Number.isFinite(lostAtMs) ? lostAtMs : failingSinceMs;
+      const leftMs = sinceMs + giveUpMs - scheduler.monotonic();
       if (leftMs <= 0) throw gaveUp(giveUpMs, this.#connections > 0, reason);
       const waitMs = Math.min(leftMs, backoffMs(attempt, random()));
       attempt += 1;

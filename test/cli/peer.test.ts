@@ -44,7 +44,7 @@ t.test('two relays', async (t) => {
     const { port } = parseAddress(String(local));
     await Promise.all([a.logged({ event: 'connected' }), b.logged({ event: 'connected' })]);
     t.match(a.logText, /encrypting them is the application's part/);
-    for (const length of [0, 1, 1_200, LIMITS.payloadBytesRecommended - 5]) {
+    for (const length of [0, 1, 1_200, LIMITS.payloadBytesRecommended - 7]) {
       const sent = randomBytes(length);
       t.ok((await echoed(application, port, sent)).equals(sent), `${length} bytes`);
     }
@@ -61,6 +61,56 @@ t.test('two relays', async (t) => {
     b.child.kill('SIGTERM');
     t.equal((await b.ended).exitCode, 0, 'also while it waits for the other side');
   });
+});
+
+t.test('two applications at once, and a forwarding side that is started anew', async (t) => {
+  const system = await openSystem(t);
+  await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
+  const [first, second, service] = [await udpSocket(t), await udpSocket(t), await udpSocket(t)];
+  service.on('message', (data, { port, address }) => service.send(data, port, address));
+  const a = system.peer('two', '--udp-listen', '127.0.0.1:0');
+  const { local } = await a.logged({ event: 'udp' });
+  const { port } = parseAddress(String(local));
+  let b = system.peer('two', '--udp-forward', `127.0.0.1:${service.address().port}`);
+  await Promise.all([a.logged({ event: 'connected' }), b.logged({ event: 'connected' })]);
+  const [forFirst, forSecond] = [randomBytes(100), randomBytes(100)];
+  const strays: Buffer[] = [];
+  first.on('message', (data) => data.equals(forFirst) || strays.push(data));
+  second.on('message', (data) => data.equals(forSecond) || strays.push(data));
+  await Promise.all([echoed(first, port, forFirst), echoed(second, port, forSecond)]);
+  b.child.kill('SIGKILL');
+  b = system.peer('two', '--udp-forward', `127.0.0.1:${service.address().port}`);
+  await b.logged({ event: 'connected' });
+  await Promise.all([echoed(first, port, forFirst), echoed(second, port, forSecond)]);
+  t.strictSame(strays, [], 'also after the forwarding side was started anew');
+});
+
+t.test('one room with a stream side and a UDP side says so at both', async (t) => {
+  const system = await openSystem(t);
+  await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
+  const stream = system.peer('mixed', '--room-key-file', system.secretFile('key'));
+  const udp = system.peer('mixed', '--udp-listen', '127.0.0.1:0');
+  const ends = await Promise.all([stream.ended, udp.ended]);
+  t.strictSame(
+    ends.map(({ exitCode }) => exitCode),
+    [2, 2],
+  );
+  t.match(stream.logText, /the other side carries UDP, this one a byte stream/);
+  t.match(udp.logText, /the other side carries a byte stream, this one UDP/);
+});
+
+t.test('two room keys: both sides end with the reason', async (t) => {
+  const system = await openSystem(t);
+  await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
+  const peers = ['key', 'other'].map((name) =>
+    system.peer('keys', '--room-key-file', system.secretFile(name)),
+  );
+  const ends = await Promise.all(peers.map(({ ended }) => ended));
+  t.strictSame(
+    ends.map(({ exitCode }) => exitCode),
+    [4, 4],
+  );
+  for (const { logText } of peers) t.match(logText, /another room key/);
 });
 
 t.test('a relay that goes away costs no byte; an interrupt is a failure to both', async (t) => {

@@ -41,6 +41,7 @@ async function lasting(t: Test, attempts: readonly Attempt[], reconnect: Reconne
         state.releases += 1;
       },
       reconnect,
+      onNotYet: () => {},
       scheduler,
       random: () => 0,
       receiveQueueMessagesMax: 8,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
 import { FORMS } from '../../options/forms.js';
 import { systemClock } from '../../units.js';
 import { type CommandContext, defineCommand } from '../command.js';
@@ -105,8 +106,10 @@ export const peerCommand = defineCommand({
       'has nothing to send `< /dev/null`. If input is a terminal and output is not, the end of ' +
       "the other side's stream ends both. A connection that is lost is replaced, and no byte " +
       'is lost or doubled; cut short by a signal, the exit code is 130 or 143.',
-    "UDP payloads are carried as they are: encrypting them is the application's part. One " +
-      'listener carries one flow; answers go to whoever sent to it last.',
+    "UDP payloads are carried as they are: encrypting them is the application's part. A listener " +
+      `serves up to ${LIMITS.udpFlowsMax} local applications at once, each with a socket of its ` +
+      'own at the forwarding side; one that is silent for ' +
+      `${LIMITS.udpFlowIdleMs / 1_000} s is forgotten.`,
   ],
   run: async (context) => {
     const { options, logger, terminal, io, stop } = context;
@@ -137,7 +140,7 @@ export const peerCommand = defineCommand({
           Peer.join({
             ...{ directoryUrl: directory, apiKey, room, region, signal },
             reconnect: {
-              fromStart: false,
+              fromStart: true,
               ...(reconnectSeconds === 0 ? {} : { giveUpMs: reconnectSeconds * 1_000 }),
             },
             onProgress: (progress) => logProgress(logger, progress),
@@ -180,7 +183,7 @@ async function openMode({ options, logger, io }: PeerContext): Promise<PeerMode>
     const { DatagramMode } = await import('../peer/datagram-mode.js');
     const type = udpListen === undefined ? 'forward' : 'listen';
     const mode = await DatagramMode.open({ local: { type, address }, clock: systemClock, logger });
-    const local = formatAddress(mode.localAddress);
+    const local = mode.localAddress === undefined ? undefined : formatAddress(mode.localAddress);
     const what =
       type === 'listen' ? `taking UDP at ${local}` : `handing UDP to ${formatAddress(address)}`;
     logger.info({ event: 'udp', local, [type]: formatAddress(address) }, what);

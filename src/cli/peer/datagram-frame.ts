@@ -1,9 +1,32 @@
+/** The version of these frames; a hello names it. Version 1 had no hello and no flow numbers. */
+export const FRAMES_VERSION = 2;
+
+/** Which end of the flows a side is: where applications send to, or what sends to the service. */
+export type FlowEnd = 'listen' | 'forward';
+
 /**
- * Frames of UDP mode: a type, a counter that every frame raises, and what the type needs.
- * Datagrams keep their bounds and get no protection: they are the application's to encrypt.
+ * Frames of UDP mode (docs/cli.md). All but hello have a counter that every frame raises. Datagrams
+ * keep their bounds and get no protection: they are the application's to encrypt.
  */
 export type DatagramFrame =
-  | { readonly type: 'data'; readonly sequence: number; readonly payload: Uint8Array }
+  | {
+      readonly type: 'hello';
+      readonly version: number;
+      readonly end: FlowEnd;
+      /** The sender has heard a hello that repeats its own instance. */
+      readonly ready: boolean;
+      /** Random, the same for the life of the sender's process: 32 bits. */
+      readonly instance: number;
+      /** The receiver's instance as the sender last heard it; 0 before. */
+      readonly echo: number;
+    }
+  | {
+      readonly type: 'data';
+      readonly sequence: number;
+      /** 16 bits: counted up by the listening side. */
+      readonly flow: number;
+      readonly payload: Uint8Array;
+    }
   | { readonly type: 'ping'; readonly sequence: number; readonly stamp: number }
   | {
       readonly type: 'pong';
@@ -15,21 +38,28 @@ export type DatagramFrame =
       readonly received: number;
     };
 
-/** Bytes before the payload of a data frame. */
-export const FRAME_HEADER_BYTES = 5;
+/** What a payload that is no frame of this version shows of the other side. */
+export type ForeignFrame = 'stream' | 'version-1' | 'unknown';
 
-const TYPE = { data: 0x10, ping: 0x11, pong: 0x12 } as const;
+/** Bytes before the payload of a data frame. */
+export const FRAME_HEADER_BYTES = 7;
+
+const TYPE = { hello: 0x20, data: 0x21, ping: 0x22, pong: 0x23 } as const;
+const HELLO_BYTES = 12;
 const PING_BYTES = 9;
 const PONG_BYTES = 17;
+const ENDS: readonly FlowEnd[] = ['listen', 'forward'];
 
 /** A frame in bytes; `decodeFrame` is its inverse. */
 export function encodeFrame(frame: DatagramFrame): Uint8Array {
+  if (frame.type === 'hello') return encodeHello(frame);
   const length = { data: FRAME_HEADER_BYTES, ping: PING_BYTES, pong: PONG_BYTES }[frame.type];
   const payload = frame.type === 'data' ? frame.payload : new Uint8Array();
   const bytes = Buffer.allocUnsafe(length + payload.length);
   bytes[0] = TYPE[frame.type];
   bytes.writeUInt32BE(frame.sequence, 1);
-  if (frame.type !== 'data') bytes.writeUInt32BE(frame.stamp, 5);
+  if (frame.type === 'data') bytes.writeUInt16BE(frame.flow, 5);
+  else bytes.writeUInt32BE(frame.stamp, 5);
   if (frame.type === 'pong') {
     bytes.writeUInt32BE(frame.expected, 9);
     bytes.writeUInt32BE(frame.received, 13);
@@ -38,14 +68,28 @@ export function encodeFrame(frame: DatagramFrame): Uint8Array {
   return bytes;
 }
 
-/** @returns undefined when the bytes are no frame */
+function encodeHello(frame: DatagramFrame & { type: 'hello' }): Uint8Array {
+  const bytes = Buffer.alloc(HELLO_BYTES);
+  bytes[0] = TYPE.hello;
+  bytes[1] = frame.version;
+  bytes[2] = ENDS.indexOf(frame.end);
+  bytes[3] = frame.ready ? 1 : 0;
+  bytes.writeUInt32BE(frame.instance, 4);
+  bytes.writeUInt32BE(frame.echo, 8);
+  return bytes;
+}
+
+/** @returns undefined when the bytes are no frame of this version; `foreignFrame` says what */
 export function decodeFrame(bytes: Uint8Array): DatagramFrame | undefined {
-  if (bytes.length < FRAME_HEADER_BYTES) return undefined;
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view[0] === TYPE.hello) return decodeHello(view);
+  if (view.length < FRAME_HEADER_BYTES) return undefined;
   const sequence = view.readUInt32BE(1);
   switch (view[0]) {
-    case TYPE.data:
-      return { type: 'data', sequence, payload: view.subarray(FRAME_HEADER_BYTES) };
+    case TYPE.data: {
+      const flow = view.readUInt16BE(5);
+      return { type: 'data', sequence, flow, payload: view.subarray(FRAME_HEADER_BYTES) };
+    }
     case TYPE.ping:
       if (view.length !== PING_BYTES) return undefined;
       return { type: 'ping', sequence, stamp: view.readUInt32BE(5) };
@@ -61,4 +105,34 @@ export function decodeFrame(bytes: Uint8Array): DatagramFrame | undefined {
     default:
       return undefined;
   }
+}
+
+/** A later version may have a longer hello: what it begins with stays. */
+function decodeHello(view: Buffer): DatagramFrame | undefined {
+  if (view.length < HELLO_BYTES) return undefined;
+  const end = ENDS[view[2] ?? ENDS.length];
+  const version = view[1] ?? 0;
+  if (end === undefined) return undefined;
+  if (version === FRAMES_VERSION && view.length !== HELLO_BYTES) return undefined;
+  return {
+    type: 'hello',
+    version,
+    end,
+    ready: view[3] === 1,
+    instance: view.readUInt32BE(4),
+    echo: view.readUInt32BE(8),
+  };
+}
+
+/** What sent a payload that `decodeFrame` does not know: both modes start with a type byte. */
+export function foreignFrame(bytes: Uint8Array): ForeignFrame {
+  const [type = 0] = bytes;
+  if (type === 0x01 || type === 0x02) return 'stream';
+  return type >= 0x10 && type <= 0x12 ? 'version-1' : 'unknown';
+}
+
+/** Whether a payload is of UDP mode, of any version: a byte stream's side asks. */
+export function isDatagramFrame(bytes: Uint8Array): boolean {
+  const [type = 0] = bytes;
+  return type >= 0x10 && type <= 0x2f;
 }

@@ -1,6 +1,6 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { familyOf, formatAddress, type TransportAddress, transportAddress } from '../../address.js';
+import type { TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
@@ -10,97 +10,101 @@ import {
   type DatagramFrame,
   decodeFrame,
   encodeFrame,
+  type FlowEnd,
   FRAME_HEADER_BYTES,
+  FRAMES_VERSION,
+  foreignFrame,
 } from './datagram-frame.js';
+import { type Flows, ForwardFlows, ListenFlows } from './flows.js';
 import { Counts, type Link, type PeerMode, type Traffic } from './link.js';
 import { SequenceMeter } from './sequence-meter.js';
 
 export interface DatagramModeOptions {
-  /** `listen`: where local applications send to; `forward`: where the local application listens. */
-  readonly local: { readonly type: 'listen' | 'forward'; readonly address: TransportAddress };
+  /** `listen`: where local applications send to; `forward`: where the local service listens. */
+  readonly local: { readonly type: FlowEnd; readonly address: TransportAddress };
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+type Hello = DatagramFrame & { type: 'hello' };
+
 /**
- * UDP mode of `turnpike peer`: what a local application sends to this socket comes out at the other
- * side, datagram for datagram. Listening, answers go to whoever sent last, so that an application
- * which restarts on another port is found again; one listener carries one flow.
+ * UDP mode of `turnpike peer`: what a local application sends to the listening side comes out at
+ * the other side, datagram for datagram, and answers go back to that application and to no other:
+ * each has a flow number. The two sides agree on frames and instances by a hello on each
+ * connection before any datagram goes, because a side that was started anew numbers anew.
  */
 export class DatagramMode implements PeerMode {
   readonly finished: Promise<number>;
-  readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #forward: boolean;
+  readonly #end: FlowEnd;
+  readonly #instance = randomBytes(4).readUInt32BE() || 1;
   readonly #dropped = new Counts();
   readonly #meter = new SequenceMeter();
   readonly #roundTrip = new RoundTrip();
-  #application: TransportAddress | undefined;
+  readonly #sweeps: NodeJS.Timeout;
+  #flows: Flows | undefined;
+  #fail: (error: Error) => void = () => {};
+  #failing: NodeJS.Timeout | undefined;
   #link: Link | undefined;
   #pings: NodeJS.Timeout | undefined;
+  #hellos: NodeJS.Timeout | undefined;
+  /** The other side's, as of its last hello on any connection. */
+  #otherInstance: number | undefined;
+  #ready = false;
+  #foreign = 0;
   #sequence = 0;
   #pong: { readonly expected: number; readonly received: number } | undefined;
   #lastHeardMs = Number.NEGATIVE_INFINITY;
-  #warned = false;
+  #saidFull = false;
   #sums = { bytesIn: 0, bytesOut: 0, expectedOut: 0, receivedOut: 0 };
 
-  private constructor(options: DatagramModeOptions, socket: Socket) {
-    this.#socket = socket;
-    this.#clock = options.clock;
-    this.#logger = options.logger;
-    this.#forward = options.local.type === 'forward';
-    socket.on('message', (payload, { address, port }) => {
-      if (!this.#forward) this.#application = transportAddress(address, port);
-      this.#fromApplication(payload);
-    });
-    // A connected socket reports the ICMP errors of an application that does not listen.
+  private constructor({ local, clock, logger }: DatagramModeOptions) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#end = local.type;
     this.finished = new Promise((_, reject) => {
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED') this.#dropped.add('application-refused');
-        else reject(error);
-      });
+      this.#fail = reject;
     });
     // Nobody waits for it while the path is being made.
     this.finished.catch(() => {});
+    this.#sweeps = setInterval(() => this.sweep(), LIMITS.udpFlowSweepMs);
   }
 
   /**
-   * Opens the local socket.
+   * Opens the local socket; the forwarding side opens one for each flow.
    * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address`
    */
   static async open(options: DatagramModeOptions): Promise<DatagramMode> {
-    const { type, address } = options.local;
-    const bytes = LIMITS.peerSocketBufferBytes;
-    const socket = createSocket({
-      type: familyOf(address) === 6 ? 'udp6' : 'udp4',
-      recvBufferSize: bytes,
-      sendBufferSize: bytes,
-    });
+    const { local, clock } = options;
+    const mode = new DatagramMode(options);
+    const events = {
+      onDatagram: (flow: number, payload: Uint8Array) => mode.#fromApplication(flow, payload),
+      onDropped: (reason: string) => mode.#onDropped(reason),
+      onFailure: (error: Error) => mode.#fail(error),
+    };
+    const flowsOptions = { address: local.address, clock, events };
     try {
-      await new Promise<void>((resolve, reject) => {
-        socket.once('error', reject);
-        if (type === 'listen') socket.bind(address.port, address.address, resolve);
-        else socket.connect(address.port, address.address, resolve);
-      });
-    } catch (cause) {
-      socket.close();
-      const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-      const failed = type === 'listen' ? 'cannot listen at' : 'cannot send to';
-      throw new TurnpikeError(
-        'ERR_TURNPIKE_BIND',
-        `${failed} udp ${formatAddress(address)}: ${errno}`,
-        { cause, errno, address: formatAddress(address) },
-      );
+      mode.#flows =
+        local.type === 'listen'
+          ? await ListenFlows.open(flowsOptions)
+          : new ForwardFlows(flowsOptions);
+    } catch (error) {
+      clearInterval(mode.#sweeps);
+      throw error;
     }
-    socket.removeAllListeners('error');
-    return new DatagramMode(options, socket);
+    return mode;
   }
 
-  /** Where the local socket is bound. */
-  get localAddress(): TransportAddress {
-    const { address, port } = this.#socket.address();
-    return transportAddress(address, port);
+  /** Where the listening side is bound; undefined at the forwarding side. */
+  get localAddress(): TransportAddress | undefined {
+    return this.#flows?.localAddress;
+  }
+
+  /** Flows that are open now. */
+  get flows(): number {
+    return this.#flows?.size ?? 0;
   }
 
   get lastHeardMs(): number {
@@ -109,30 +113,39 @@ export class DatagramMode implements PeerMode {
 
   attach(link: Link): void {
     this.#link = link;
+    this.#ready = false;
+    this.#foreign = 0;
     this.#meter.restart();
     this.#pong = undefined;
+    this.#sendHello(0);
+    this.#hellos = setInterval(() => {
+      if (!this.#ready) this.#sendHello(this.#otherInstance ?? 0);
+    }, LIMITS.helloIntervalMs);
     this.#ping();
     this.#pings = setInterval(() => this.#ping(), LIMITS.peerPingMs);
   }
 
   detach(): void {
     this.#link = undefined;
+    this.#ready = false;
+    clearInterval(this.#hellos);
     clearInterval(this.#pings);
   }
 
   receive(bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);
-    if (frame === undefined) {
-      this.#dropped.add('unknown-frame');
-      if (!this.#warned) this.#logger.warn('the other side is not in UDP mode: give both the same');
-      this.#warned = true;
-      return;
-    }
+    if (frame === undefined) return this.#onForeign(bytes);
     this.#lastHeardMs = this.#clock.monotonic();
+    if (frame.type === 'hello') return this.#onHello(frame);
     this.#meter.add(frame.sequence);
-    if (frame.type === 'data') this.#toApplication(frame.payload);
+    if (frame.type === 'data') this.#onData(frame);
     else if (frame.type === 'ping') this.#answer(frame.stamp);
     else this.#onPong(frame);
+  }
+
+  /** Forgets idle flows; called every LIMITS.udpFlowSweepMs. */
+  sweep(): void {
+    this.#flows?.sweep();
   }
 
   interrupt(): number {
@@ -152,27 +165,92 @@ export class DatagramMode implements PeerMode {
 
   async close(): Promise<void> {
     this.detach();
-    await new Promise<void>((resolve) => this.#socket.close(() => resolve()));
+    clearInterval(this.#sweeps);
+    clearTimeout(this.#failing);
+    await this.#flows?.close();
   }
 
-  #fromApplication(payload: Uint8Array): void {
+  #onHello({ version, end, ready, instance, echo }: Hello): void {
+    if (version !== FRAMES_VERSION) {
+      return this.#mistaken(
+        `the other side speaks version ${version} of UDP mode, this one version ` +
+          `${FRAMES_VERSION}: update the older \`turnpike peer\``,
+      );
+    }
+    if (end === this.#end) {
+      const other = end === 'listen' ? 'forward' : 'listen';
+      return this.#mistaken(`both sides were given --udp-${end}: give one --udp-${other}`);
+    }
+    if (this.#otherInstance !== undefined && this.#otherInstance !== instance) {
+      this.#flows?.reset();
+    }
+    this.#otherInstance = instance;
+    if (echo === this.#instance) this.#ready = true;
+    if (!ready) this.#sendHello(instance);
+  }
+
+  #onData({ flow, payload }: DatagramFrame & { type: 'data' }): void {
+    // Before the hello it is not known whose numbers these are.
+    if (this.#otherInstance === undefined) return this.#dropped.add('before-hello');
+    this.#sums.bytesIn += payload.length;
+    this.#flows?.deliver(flow, payload);
+  }
+
+  /** What is no frame of ours tells of a mistake, once there is enough of it. */
+  #onForeign(bytes: Uint8Array): void {
+    this.#dropped.add('unknown-frame');
+    const kind = foreignFrame(bytes);
+    if (kind === 'unknown' || this.#ready) return;
+    // So that the other side learns what this one is.
+    this.#sendHello(0);
+    if (++this.#foreign < LIMITS.foreignFramesMax) return;
+    this.#mistaken(
+      kind === 'stream'
+        ? 'the other side carries a byte stream, this one UDP: give both --udp-listen or ' +
+            '--udp-forward, or neither'
+        : 'the other side runs an older `turnpike peer`, which cannot number flows: update it',
+    );
+  }
+
+  /** Ends the command, but not before the other side has learnt the same. */
+  #mistaken(message: string): void {
+    this.#failing ??= setTimeout(() => {
+      this.#fail(new TurnpikeError('ERR_TURNPIKE_CONFIG', message));
+    }, LIMITS.mistakeLingerMs);
+  }
+
+  #onDropped(reason: string): void {
+    this.#dropped.add(reason);
+    if (reason !== 'flows-full' || this.#saidFull) return;
+    this.#saidFull = true;
+    this.#logger.warn(
+      { event: 'flows-full', flows: LIMITS.udpFlowsMax },
+      `${LIMITS.udpFlowsMax} local applications are served already: others wait until one of ` +
+        `them has been silent for ${LIMITS.udpFlowIdleMs / 1_000} s`,
+    );
+  }
+
+  #fromApplication(flow: number, payload: Uint8Array): void {
     const link = this.#link;
-    if (link === undefined) return this.#dropped.add('no-path');
+    if (link === undefined || !this.#ready) return this.#dropped.add('no-path');
     if (payload.length + FRAME_HEADER_BYTES > link.payloadBytesMax) {
       return this.#dropped.add('oversized');
     }
     this.#sums.bytesOut += payload.length;
-    link.send(encodeFrame({ type: 'data', sequence: this.#nextSequence(), payload }));
+    link.send(encodeFrame({ type: 'data', sequence: this.#nextSequence(), flow, payload }));
   }
 
-  #toApplication(payload: Uint8Array): void {
-    this.#sums.bytesIn += payload.length;
-    const onSent = (error: Error | null) => {
-      if (error !== null) this.#dropped.add('application-refused');
-    };
-    if (this.#forward) this.#socket.send(payload, onSent);
-    else if (this.#application === undefined) this.#dropped.add('application-unknown');
-    else this.#socket.send(payload, this.#application.port, this.#application.address, onSent);
+  #sendHello(echo: number): void {
+    this.#link?.send(
+      encodeFrame({
+        type: 'hello',
+        version: FRAMES_VERSION,
+        end: this.#end,
+        ready: this.#ready,
+        instance: this.#instance,
+        echo,
+      }),
+    );
   }
 
   #ping(): void {

@@ -5,6 +5,7 @@ import type { Clock, RandomBytes } from '../../units.js';
 import { EXIT, SIGNAL_EXIT } from '../exit-codes.js';
 import { ByteStream } from '../stream/byte-stream.js';
 import { CHANNEL_OVERHEAD_BYTES, SealedChannel } from '../stream/sealed-channel.js';
+import { isDatagramFrame } from './datagram-frame.js';
 import { Counts, type Link, type PeerMode, type Traffic } from './link.js';
 import { SequenceMeter } from './sequence-meter.js';
 import type { StandardStreams } from './standard-streams.js';
@@ -42,6 +43,8 @@ export class StreamMode implements PeerMode {
   #otherStreamId: Uint8Array | undefined;
   #timer: NodeJS.Timeout | undefined;
   #badHellos = 0;
+  #foreign = 0;
+  #failing: NodeJS.Timeout | undefined;
   #lastHeardMs = Number.NEGATIVE_INFINITY;
   #completeSinceMs: number | undefined;
   #sums = { bytesIn: 0, bytesOut: 0 };
@@ -82,6 +85,7 @@ export class StreamMode implements PeerMode {
   attach(link: Link): void {
     const { roomKey, clock, random } = this.#options;
     this.#badHellos = 0;
+    this.#foreign = 0;
     this.#meter.restart();
     this.#channel = new SealedChannel({
       roomKey,
@@ -122,6 +126,9 @@ export class StreamMode implements PeerMode {
       case 'bad-hello':
         this.#onBadHello();
         break;
+      case 'foreign':
+        this.#onForeign(datagram);
+        break;
       default:
         this.#dropped.add(verdict.type);
     }
@@ -152,6 +159,7 @@ export class StreamMode implements PeerMode {
     this.#closed = true;
     clearInterval(this.#tick);
     clearTimeout(this.#timer);
+    clearTimeout(this.#failing);
     this.#options.streams.stop();
   }
 
@@ -186,12 +194,31 @@ export class StreamMode implements PeerMode {
     this.#dropped.add('bad-hello');
     this.#badHellos++;
     if (this.#badHellos < BAD_HELLOS_MAX || this.#channel?.keyed === true) return;
-    this.#reject(
+    this.#mistaken(
       new TurnpikeError(
         'ERR_TURNPIKE_CREDENTIAL',
         'the other side uses another room key: give both the same --room-key-file',
       ),
     );
+  }
+
+  /** Payloads of UDP mode, and no hello of ours, show that the two sides are of two modes. */
+  #onForeign(datagram: Uint8Array): void {
+    this.#dropped.add('foreign');
+    if (!isDatagramFrame(datagram) || this.#channel?.keyed === true) return;
+    if (++this.#foreign < LIMITS.foreignFramesMax) return;
+    this.#mistaken(
+      new TurnpikeError(
+        'ERR_TURNPIKE_CONFIG',
+        'the other side carries UDP, this one a byte stream: give both --udp-listen or ' +
+          '--udp-forward, or neither',
+      ),
+    );
+  }
+
+  /** Ends the command, but not before the other side has learnt the same from our hellos. */
+  #mistaken(error: TurnpikeError): void {
+    this.#failing ??= setTimeout(() => this.#reject(error), LIMITS.mistakeLingerMs);
   }
 
   /** Does everything that the last change made possible, and sets the clock for the rest. */

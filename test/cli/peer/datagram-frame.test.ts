@@ -1,12 +1,31 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeFrame, encodeFrame } from '../../../src/cli/peer/datagram-frame.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  FRAMES_VERSION,
+  foreignFrame,
+  isDatagramFrame,
+} from '../../../src/cli/peer/datagram-frame.js';
 import { SequenceMeter } from '../../../src/cli/peer/sequence-meter.js';
 import { holds } from '../holds.js';
 
 const u32 = fc.nat({ max: 2 ** 32 - 1 });
 const frame = fc.oneof(
-  fc.record({ type: fc.constant('data' as const), sequence: u32, payload: fc.uint8Array() }),
+  fc.record({
+    type: fc.constant('hello' as const),
+    version: fc.constant(FRAMES_VERSION),
+    end: fc.constantFrom('listen' as const, 'forward' as const),
+    ready: fc.boolean(),
+    instance: u32,
+    echo: u32,
+  }),
+  fc.record({
+    type: fc.constant('data' as const),
+    sequence: u32,
+    flow: fc.nat({ max: 65_535 }),
+    payload: fc.uint8Array(),
+  }),
   fc.record({ type: fc.constant('ping' as const), sequence: u32, stamp: u32 }),
   fc.record({
     type: fc.constant('pong' as const),
@@ -29,8 +48,28 @@ t.test('decode is the inverse of encode', async (t) => {
 });
 
 t.test('the layout of docs/cli.md', async (t) => {
-  const data = { type: 'data', sequence: 258, payload: Uint8Array.of(9) } as const;
-  t.strictSame([...encodeFrame(data)], [0x10, 0, 0, 1, 2, 9]);
+  const data = { type: 'data', sequence: 258, flow: 772, payload: Uint8Array.of(9) } as const;
+  t.strictSame([...encodeFrame(data)], [0x21, 0, 0, 1, 2, 3, 4, 9]);
+  const hello = encodeFrame({
+    ...{ type: 'hello', version: FRAMES_VERSION, end: 'forward', ready: true },
+    ...{ instance: 1, echo: 258 },
+  });
+  t.strictSame([...hello], [0x20, 2, 1, 1, 0, 0, 0, 1, 0, 0, 1, 2]);
+  t.match(decodeFrame(Uint8Array.of(0x20, 3, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 7, 7)), {
+    type: 'hello',
+    version: 3,
+    instance: 9,
+  });
+});
+
+t.test('what is no frame tells what sent it', async (t) => {
+  t.equal(foreignFrame(Uint8Array.of(0x01, 0)), 'stream');
+  t.equal(foreignFrame(Uint8Array.of(0x02)), 'stream');
+  t.equal(foreignFrame(Uint8Array.of(0x11, 0, 0, 0, 0)), 'version-1');
+  t.equal(foreignFrame(Uint8Array.of(0x40)), 'unknown');
+  t.equal(foreignFrame(new Uint8Array()), 'unknown');
+  t.ok(isDatagramFrame(encodeFrame({ type: 'ping', sequence: 1, stamp: 1 })));
+  t.notOk(isDatagramFrame(Uint8Array.of(0x02)));
 });
 
 t.test('anything else is no frame', async (t) => {

@@ -2,18 +2,24 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { decodeFrame, encodeFrame } from '../../../src/cli/peer/datagram-frame.js';
+import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../../src/cli/peer/datagram-frame.js';
 import { DatagramMode } from '../../../src/cli/peer/datagram-mode.js';
-import { systemClock } from '../../../src/units.js';
+import { LIMITS } from '../../../src/limits.js';
+import { type Clock, systemClock } from '../../../src/units.js';
 import { fakeLink } from './fake-link.js';
 
 const ANY = { address: '127.0.0.1', port: 0 } as const;
 
-async function openMode(t: Test, type: 'listen' | 'forward', port = 0): Promise<DatagramMode> {
+async function openMode(
+  t: Test,
+  type: 'listen' | 'forward',
+  port = 0,
+  clock: Clock = systemClock,
+): Promise<DatagramMode> {
   const warnings: string[] = [];
   const logger = pino({}, { write: (line) => warnings.push(line) });
   const local = { type, address: { ...ANY, port } };
-  const mode = await DatagramMode.open({ local, clock: systemClock, logger });
+  const mode = await DatagramMode.open({ local, clock, logger });
   t.teardown(() => mode.close());
   return mode;
 }
@@ -25,12 +31,18 @@ async function openSocket(t: Test): Promise<Socket> {
   return socket;
 }
 
-/** Joins two modes by a path without faults. */
-function connect(a: DatagramMode, b: DatagramMode): void {
+/** Joins two modes by a path without faults, and waits until they have agreed. */
+async function connect(a: DatagramMode, b: DatagramMode): Promise<void> {
   const link = (to: DatagramMode) =>
     fakeLink({ send: (payload) => setImmediate(() => to.receive(Uint8Array.from(payload))) });
   a.attach(link(b));
   b.attach(link(a));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function portOf(mode: DatagramMode): number {
+  const { port } = mode.localAddress ?? { port: 0 };
+  return port;
 }
 
 async function receivedBy(socket: Socket): Promise<string> {
@@ -42,8 +54,8 @@ t.test('datagrams go through a listener and a forwarder, and back', async (t) =>
   const [application, service] = [await openSocket(t), await openSocket(t)];
   const a = await openMode(t, 'listen');
   const b = await openMode(t, 'forward', service.address().port);
-  connect(a, b);
-  const port = a.localAddress.port;
+  await connect(a, b);
+  const port = portOf(a);
   application.send('question', port, '127.0.0.1');
   const [question, from] = await once(service, 'message');
   t.equal(String(question), 'question');
@@ -53,18 +65,160 @@ t.test('datagrams go through a listener and a forwarder, and back', async (t) =>
   t.type(a.traffic().rttMs, 'number', 'the ping at the start was answered');
 });
 
-t.test('a listener answers whoever sent last', async (t) => {
-  const [first, second, service] = [await openSocket(t), await openSocket(t), await openSocket(t)];
+t.test('each application gets the answers to what it sent, and no other', async (t) => {
+  const service = await openSocket(t);
+  service.on('message', (data, { address, port }) =>
+    setTimeout(() => service.send(`for ${data}`, port, address), Math.random() * 20),
+  );
   const a = await openMode(t, 'listen');
   const b = await openMode(t, 'forward', service.address().port);
-  connect(a, b);
-  const port = a.localAddress.port;
-  first.send('1', port, '127.0.0.1');
+  await connect(a, b);
+  const applications = await Promise.all(Array.from({ length: 20 }, () => openSocket(t)));
+  const heard = applications.map((socket) => {
+    const texts: string[] = [];
+    socket.on('message', (data) => texts.push(String(data)));
+    return texts;
+  });
+  for (let round = 0; round < 5; round++) {
+    for (const [index, socket] of applications.entries()) {
+      socket.send(`${index}`, portOf(a), '127.0.0.1');
+    }
+  }
+  while (heard.some(({ length }) => length < 5)) await new Promise(setImmediate);
+  for (const [index, texts] of heard.entries()) {
+    t.strictSame([...new Set(texts)], [`for ${index}`]);
+  }
+  t.equal(a.flows, 20);
+  t.equal(b.flows, 20);
+});
+
+t.test('an idle flow is forgotten at both sides; a late answer reaches nobody else', async (t) => {
+  const [first, second, service] = [await openSocket(t), await openSocket(t), await openSocket(t)];
+  let nowMs = 0;
+  const clock = { now: Date.now, monotonic: () => nowMs };
+  const a = await openMode(t, 'listen', 0, clock);
+  const b = await openMode(t, 'forward', service.address().port, clock);
+  await connect(a, b);
+  first.send('1', portOf(a), '127.0.0.1');
+  const [, fromFirst] = await once(service, 'message');
+  // The listening side forgets; the forwarding side still holds the first one's socket.
+  nowMs = LIMITS.udpFlowIdleMs - 1;
+  service.send('still there', fromFirst.port, fromFirst.address);
+  t.equal(await receivedBy(first), 'still there', 'an answer keeps a flow, too');
+  nowMs += LIMITS.udpFlowIdleMs;
+  a.sweep();
+  t.equal(a.flows, 0);
+  second.send('2', portOf(a), '127.0.0.1');
   await once(service, 'message');
-  second.send('2', port, '127.0.0.1');
-  const [, from] = await once(service, 'message');
-  service.send('to the second', from.port, from.address);
-  t.equal(await receivedBy(second), 'to the second');
+  const heard: string[] = [];
+  second.on('message', (data) => heard.push(String(data)));
+  service.send('late', fromFirst.port, fromFirst.address);
+  while (a.traffic().dropped['application-unknown'] === undefined) await new Promise(setImmediate);
+  t.strictSame(heard, []);
+  nowMs += LIMITS.udpFlowIdleMs;
+  b.sweep();
+  t.equal(b.flows, 0);
+});
+
+t.test('the 257th application waits until another is idle', async (t) => {
+  let nowMs = 0;
+  const clock = { now: Date.now, monotonic: () => nowMs };
+  const service = await openSocket(t);
+  const a = await openMode(t, 'listen', 0, clock);
+  const b = await openMode(t, 'forward', service.address().port, clock);
+  await connect(a, b);
+  const applications = await Promise.all(Array.from({ length: 257 }, () => openSocket(t)));
+  const last = applications.pop();
+  for (const socket of applications) {
+    const flows = a.flows;
+    socket.send('x', portOf(a), '127.0.0.1');
+    while (a.flows === flows) await new Promise(setImmediate);
+  }
+  t.equal(a.flows, LIMITS.udpFlowsMax);
+  last?.send('x', portOf(a), '127.0.0.1');
+  while (a.traffic().dropped['flows-full'] === undefined) await new Promise(setImmediate);
+  nowMs += LIMITS.udpFlowIdleMs;
+  const arrived = once(service, 'message', { signal: AbortSignal.timeout(10_000) });
+  last?.send('y', portOf(a), '127.0.0.1');
+  t.ok(await arrived);
+  t.equal(a.flows, 1);
+});
+
+t.test('a listening side that was started anew gets no answer of before', async (t) => {
+  const [before, after, service] = [await openSocket(t), await openSocket(t), await openSocket(t)];
+  const old = await openMode(t, 'listen');
+  const b = await openMode(t, 'forward', service.address().port);
+  await connect(old, b);
+  before.send('1', portOf(old), '127.0.0.1');
+  const [, fromBefore] = await once(service, 'message');
+  old.detach();
+  b.detach();
+  const anew = await openMode(t, 'listen');
+  await connect(anew, b);
+  after.send('2', portOf(anew), '127.0.0.1');
+  const [, fromAfter] = await once(service, 'message');
+  t.not(fromBefore.port, fromAfter.port, 'the same number is another flow now');
+  const heard: string[] = [];
+  after.on('message', (data) => heard.push(String(data)));
+  service.send('to the one before', fromBefore.port, fromBefore.address);
+  service.send('to the one after', fromAfter.port, fromAfter.address);
+  t.equal(await receivedBy(after), 'to the one after');
+  t.strictSame(heard, ['to the one after']);
+});
+
+t.test('frames that overtake each other reach the applications that they are for', async (t) => {
+  const [first, second, service] = [await openSocket(t), await openSocket(t), await openSocket(t)];
+  service.on('message', (data, { address, port }) => service.send(data, port, address));
+  const a = await openMode(t, 'listen');
+  const b = await openMode(t, 'forward', service.address().port);
+  const shuffled = (to: DatagramMode) =>
+    fakeLink({
+      send: (payload) => {
+        const copy = Uint8Array.from(payload);
+        setTimeout(() => to.receive(copy), Math.random() * 30);
+      },
+    });
+  a.attach(shuffled(b));
+  b.attach(shuffled(a));
+  const heard = { first: new Set<string>(), second: new Set<string>() };
+  first.on('message', (data) => heard.first.add(String(data)));
+  second.on('message', (data) => heard.second.add(String(data)));
+  while (heard.first.size < 10 || heard.second.size < 10) {
+    for (let count = 0; count < 10; count++) {
+      first.send(`first ${count}`, portOf(a), '127.0.0.1');
+      second.send(`second ${count}`, portOf(a), '127.0.0.1');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  t.ok([...heard.first].every((text) => text.startsWith('first')));
+  t.ok([...heard.second].every((text) => text.startsWith('second')));
+});
+
+t.test('a mistake of both sides ends this one with the reason', async (t) => {
+  const foreign = async (payload: Uint8Array, message: RegExp, type: 'listen' | 'forward') => {
+    const mode = await openMode(t, type);
+    const sent: Uint8Array[] = [];
+    mode.attach(fakeLink({ send: (bytes) => sent.push(bytes) }));
+    for (let count = 0; count < LIMITS.foreignFramesMax; count++) mode.receive(payload);
+    t.ok(
+      sent.some(([first]) => first === 0x20),
+      'the other side can tell, too',
+    );
+    await t.rejects(mode.finished, { code: 'ERR_TURNPIKE_CONFIG', message });
+  };
+  const hello = (version: number, end: 'listen' | 'forward') =>
+    encodeFrame({ type: 'hello', version, end, ready: false, instance: 7, echo: 0 });
+  await Promise.all([
+    foreign(new Uint8Array(66).fill(0x01), /carries a byte stream, this one UDP/, 'listen'),
+    foreign(Uint8Array.of(0x11, 0, 0, 0, 1, 0, 0, 0, 1), /older `turnpike peer`/, 'listen'),
+    foreign(
+      hello(2, 'forward'),
+      /both sides were given --udp-forward: give one --udp-listen/,
+      'forward',
+    ),
+    foreign(hello(2, 'listen'), /both sides were given --udp-listen/, 'listen'),
+    foreign(hello(3, 'listen'), /version 3 of UDP mode, this one version 2/, 'forward'),
+  ]);
 });
 
 t.test('an address that is taken', async (t) => {
@@ -80,22 +234,24 @@ t.test('bad input is counted and never fatal', async (t) => {
   const gone = await openSocket(t);
   const [a, b] = [await openMode(t, 'listen'), await openMode(t, 'forward', gone.address().port)];
   const application = await openSocket(t);
-  const send = (bytes: number) =>
-    application.send(Buffer.alloc(bytes), a.localAddress.port, '127.0.0.1');
+  const send = (bytes: number) => application.send(Buffer.alloc(bytes), portOf(a), '127.0.0.1');
   const dropped = async (mode: DatagramMode, name: string) => {
     while (mode.traffic().dropped[name] === undefined) await new Promise(setImmediate);
     t.equal(mode.traffic().dropped[name], 1, name);
   };
   send(1);
   await dropped(a, 'no-path');
-  connect(a, b);
+  await connect(a, b);
   send(1_420);
   await dropped(a, 'oversized');
   b.receive(Uint8Array.of(0x01, 2, 3));
   await dropped(b, 'unknown-frame');
+  const data = { type: 'data', sequence: 1, flow: 9, payload: Uint8Array.of(1) } as const;
+  a.receive(encodeFrame(data));
+  await dropped(a, 'application-unknown');
   const listener = await openMode(t, 'listen');
-  listener.receive(encodeFrame({ type: 'data', sequence: 1, payload: Uint8Array.of(1) }));
-  await dropped(listener, 'application-unknown');
+  listener.receive(encodeFrame(data));
+  await dropped(listener, 'before-hello');
 });
 
 t.test('an application that does not listen yet is no failure', async (t) => {
@@ -105,8 +261,16 @@ t.test('an application that does not listen yet is no failure', async (t) => {
   await new Promise<void>((resolve) => socket.close(() => resolve()));
   const mode = await openMode(t, 'forward', port);
   let sequence = 0;
+  mode.receive(
+    encodeFrame({
+      ...{ type: 'hello', version: FRAMES_VERSION, end: 'listen', ready: false },
+      ...{ instance: 1, echo: 0 },
+    }),
+  );
   const deliver = () =>
-    mode.receive(encodeFrame({ type: 'data', sequence: ++sequence, payload: Buffer.from('x') }));
+    mode.receive(
+      encodeFrame({ type: 'data', sequence: ++sequence, flow: 1, payload: Buffer.from('x') }),
+    );
   while (mode.traffic().dropped['application-refused'] === undefined) {
     deliver();
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -121,7 +285,7 @@ t.test('an application that does not listen yet is no failure', async (t) => {
 });
 
 t.test('loss is seen on both sides of the path', async (t) => {
-  const [a, b] = [await openMode(t, 'listen'), await openMode(t, 'listen')];
+  const [a, b] = [await openMode(t, 'listen'), await openMode(t, 'forward', 9)];
   let count = 0;
   const toA = fakeLink({ send: (payload) => a.receive(Uint8Array.from(payload)) });
   const toB = fakeLink({
@@ -133,8 +297,13 @@ t.test('loss is seen on both sides of the path', async (t) => {
   b.attach(toA);
   a.attach(toB);
   const application = await openSocket(t);
-  for (let sent = 1; sent <= 100; sent++) {
-    application.send('x', a.localAddress.port, '127.0.0.1');
+  while (a.traffic().bytesOut === 0) {
+    application.send('x', portOf(a), '127.0.0.1');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const first = a.traffic().bytesOut;
+  for (let sent = first + 1; sent <= 100; sent++) {
+    application.send('x', portOf(a), '127.0.0.1');
     while (a.traffic().bytesOut < sent) await new Promise(setImmediate);
   }
   a.detach();

@@ -1,0 +1,250 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { familyOf, formatAddress, type TransportAddress, transportAddress } from '../../address.js';
+import { bindAdvice } from '../../advice.js';
+import { TurnpikeError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
+import type { Clock } from '../../units.js';
+
+/** What the local sockets of UDP mode tell. */
+export interface FlowEvents {
+  /** A datagram of a local application, or of the local service. */
+  readonly onDatagram: (flow: number, payload: Uint8Array) => void;
+  /** A datagram that went nowhere, by reason. */
+  readonly onDropped: (reason: string) => void;
+  /** The local sockets cannot be used any more. */
+  readonly onFailure: (error: Error) => void;
+}
+
+export interface FlowsOptions {
+  readonly address: TransportAddress;
+  readonly clock: Clock;
+  readonly events: FlowEvents;
+}
+
+/** The local end of the flows: each is one application's exchange with one service. */
+export interface Flows {
+  /** Where applications send to; undefined at the forwarding side. */
+  readonly localAddress: TransportAddress | undefined;
+  /** Flows that are open now. */
+  readonly size: number;
+  /** Hands a datagram of the other side to its application or to the service. */
+  deliver(flow: number, payload: Uint8Array): void;
+  /** The other side was started anew: its flow numbers mean others than before. */
+  reset(): void;
+  /** Forgets flows that have been idle for LIMITS.udpFlowIdleMs. To be called every few seconds. */
+  sweep(): void;
+  close(): Promise<void>;
+}
+
+interface ListenFlow {
+  readonly flow: number;
+  readonly application: TransportAddress;
+  lastMs: number;
+}
+
+/** Numbers of 16 bits; at most LIMITS.udpFlowsMax are in use, so they come round after hours. */
+const FLOW_NUMBERS = 65_536;
+
+/** The listening end: each sender's address and port is a flow, which answers go back to. */
+export class ListenFlows implements Flows {
+  readonly localAddress: TransportAddress;
+  readonly #socket: Socket;
+  readonly #options: FlowsOptions;
+  readonly #byApplication = new Map<string, ListenFlow>();
+  readonly #byNumber = new Map<number, ListenFlow>();
+  #next = 0;
+  #closed = false;
+
+  private constructor(socket: Socket, options: FlowsOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    const { address, port } = socket.address();
+    this.localAddress = transportAddress(address, port);
+    socket.on('error', options.events.onFailure);
+    socket.on('message', (payload, from) => this.#receive(payload, from));
+  }
+
+  /** @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` */
+  static async open(options: FlowsOptions): Promise<ListenFlows> {
+    const { address } = options;
+    const socket = newSocket(address);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', reject);
+        socket.bind(address.port, address.address, resolve);
+      });
+    } catch (cause) {
+      socket.close();
+      const { code } = cause as NodeJS.ErrnoException;
+      const at = formatAddress(address);
+      throw new TurnpikeError(
+        'ERR_TURNPIKE_BIND',
+        `cannot listen at udp ${at}: ${code ?? cause}${bindAdvice(code, address)}`,
+        { cause, address: at, ...(code === undefined ? {} : { errno: code }) },
+      );
+    }
+    socket.removeAllListeners('error');
+    return new ListenFlows(socket, options);
+  }
+
+  get size(): number {
+    return this.#byNumber.size;
+  }
+
+  deliver(flow: number, payload: Uint8Array): void {
+    const { clock, events } = this.#options;
+    const known = this.#byNumber.get(flow);
+    if (known === undefined || this.#closed) return events.onDropped('application-unknown');
+    known.lastMs = clock.monotonic();
+    const { address, port } = known.application;
+    this.#socket.send(payload, port, address, (error) => {
+      if (error !== null) events.onDropped('application-refused');
+    });
+  }
+
+  /** The numbers are this side's own: they go on to mean what they did. */
+  reset(): void {}
+
+  sweep(): void {
+    const idleSinceMs = this.#options.clock.monotonic() - LIMITS.udpFlowIdleMs;
+    for (const [key, { flow, lastMs }] of this.#byApplication) {
+      if (lastMs > idleSinceMs) continue;
+      this.#byApplication.delete(key);
+      this.#byNumber.delete(flow);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return closed(this.#socket);
+  }
+
+  #receive(payload: Uint8Array, from: { address: string; port: number }): void {
+    const { clock, events } = this.#options;
+    const key = `${from.address} ${from.port}`;
+    const flow = this.#byApplication.get(key) ?? this.#open(key, from);
+    if (flow === undefined) return events.onDropped('flows-full');
+    flow.lastMs = clock.monotonic();
+    events.onDatagram(flow.flow, payload);
+  }
+
+  #open(key: string, from: { address: string; port: number }): ListenFlow | undefined {
+    if (this.#byNumber.size >= LIMITS.udpFlowsMax) this.sweep();
+    if (this.#byNumber.size >= LIMITS.udpFlowsMax) return undefined;
+    while (this.#byNumber.has(this.#next)) this.#next = (this.#next + 1) % FLOW_NUMBERS;
+    const opened = { flow: this.#next, application: { ...from }, lastMs: 0 };
+    this.#next = (this.#next + 1) % FLOW_NUMBERS;
+    this.#byApplication.set(key, opened);
+    this.#byNumber.set(opened.flow, opened);
+    return opened;
+  }
+}
+
+/** Datagrams of a flow that wait for its socket. */
+const WAITING_MAX = 64;
+
+interface ForwardFlow {
+  readonly socket: Socket;
+  /** What came before the socket was connected; undefined afterwards. */
+  waiting: Uint8Array[] | undefined;
+  lastMs: number;
+}
+
+/** The forwarding end: each flow has a socket of its own, so that the service tells them apart. */
+export class ForwardFlows implements Flows {
+  readonly localAddress = undefined;
+  readonly #options: FlowsOptions;
+  /** The least recently used first. */
+  readonly #flows = new Map<number, ForwardFlow>();
+  #closed = false;
+
+  constructor(options: FlowsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#flows.size;
+  }
+
+  deliver(flow: number, payload: Uint8Array): void {
+    if (this.#closed) return;
+    const known = this.#flows.get(flow) ?? this.#open(flow);
+    this.#touch(flow, known);
+    if (known.waiting === undefined) this.#send(known, payload);
+    else if (known.waiting.length < WAITING_MAX) known.waiting.push(Uint8Array.from(payload));
+    else this.#options.events.onDropped('flow-opening');
+  }
+
+  reset(): void {
+    for (const flow of [...this.#flows.keys()]) this.#end(flow);
+  }
+
+  sweep(): void {
+    const idleSinceMs = this.#options.clock.monotonic() - LIMITS.udpFlowIdleMs;
+    for (const [flow, { lastMs }] of [...this.#flows]) {
+      if (lastMs <= idleSinceMs) this.#end(flow);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.reset();
+  }
+
+  #open(flow: number): ForwardFlow {
+    // The listening side has no more than so many: the one that was used least is not among them.
+    const [oldest] = this.#flows.keys();
+    if (this.#flows.size >= LIMITS.udpFlowsMax && oldest !== undefined) this.#end(oldest);
+    const { address, events } = this.#options;
+    const socket = newSocket(address);
+    const opened: ForwardFlow = { socket, waiting: [], lastMs: 0 };
+    this.#flows.set(flow, opened);
+    const isOpen = () => this.#flows.get(flow) === opened;
+    socket.on('message', (payload) => {
+      if (!isOpen()) return;
+      this.#touch(flow, opened);
+      events.onDatagram(flow, payload);
+    });
+    // A connected socket reports the ICMP errors of a service that does not listen.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      events.onDropped(error.code === 'ECONNREFUSED' ? 'application-refused' : 'flow-failed');
+      if (error.code !== 'ECONNREFUSED' && isOpen()) this.#end(flow);
+    });
+    socket.connect(address.port, address.address, () => {
+      const { waiting } = opened;
+      opened.waiting = undefined;
+      if (isOpen()) for (const payload of waiting ?? []) this.#send(opened, payload);
+    });
+    return opened;
+  }
+
+  #send({ socket }: ForwardFlow, payload: Uint8Array): void {
+    socket.send(payload, (error) => {
+      if (error !== null) this.#options.events.onDropped('application-refused');
+    });
+  }
+
+  #touch(flow: number, known: ForwardFlow): void {
+    known.lastMs = this.#options.clock.monotonic();
+    this.#flows.delete(flow);
+    this.#flows.set(flow, known);
+  }
+
+  #end(flow: number): void {
+    this.#flows.get(flow)?.socket.close();
+    this.#flows.delete(flow);
+  }
+}
+
+function newSocket(address: TransportAddress): Socket {
+  const bytes = LIMITS.peerSocketBufferBytes;
+  return createSocket({
+    type: familyOf(address) === 6 ? 'udp6' : 'udp4',
+    recvBufferSize: bytes,
+    sendBufferSize: bytes,
+  });
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
+}
