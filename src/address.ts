@@ -38,9 +38,15 @@ export type DecodedAddress =
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for what is no address
  */
 export function formatAddress(address: TransportAddress): string {
-  const { address: ip, port } = address ?? {};
-  if (typeof ip !== 'string' || typeof port !== 'number') throw noAddress(address);
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+  try {
+    const { address: ip, port } = address;
+    if (typeof ip === 'string' && typeof port === 'number') {
+      return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+    }
+  } catch {
+    // An object whose getters throw is no address either.
+  }
+  throw noAddress(address);
 }
 
 /**

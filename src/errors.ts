@@ -81,10 +81,22 @@ export class TurnpikeError extends Error {
    * @param details - what else is known; a `cause` is handed to Error
    */
   constructor(code: TurnpikeErrorCode, message: string, details: TurnpikeErrorDetails = {}) {
-    const { cause, ...rest } = details;
-    super(message, cause === undefined ? undefined : { cause });
+    const { cause, ...rest } = readable(details);
+    super(
+      typeof message === 'string' ? message : describe(message),
+      cause === undefined ? undefined : { cause },
+    );
     this.code = code;
     Object.assign(this, rest);
+  }
+}
+
+/** Details that can be read; a caller from JavaScript may give anything. */
+function readable(details: TurnpikeErrorDetails): TurnpikeErrorDetails {
+  try {
+    return { ...details };
+  } catch {
+    return {};
   }
 }
 

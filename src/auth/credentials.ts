@@ -1,5 +1,8 @@
 import { TurnpikeError } from '../errors.js';
 import { NAME_PATTERN, RFC } from '../limits.js';
+import { checkOptions } from '../options/check.js';
+import type { OptionForm } from '../options/form.js';
+import { FORMS } from '../options/forms.js';
 import { hmac } from '../stun/hmac.js';
 import { isName } from './keys.js';
 
@@ -16,11 +19,13 @@ export interface Credential {
 
 /** What a credential is minted from. */
 export interface CredentialInput {
+  /** 32 bytes. */
   readonly tenantSecret: Uint8Array;
   readonly tenant: string;
   /** 32 hex digits. */
   readonly connectionId: string;
   readonly role: 0 | 1;
+  /** Unix seconds after which it starts no connection any more. */
   readonly expiresAtSeconds: number;
 }
 
@@ -49,12 +54,35 @@ export function parseUsername(text: string): Credential | undefined {
   };
 }
 
+/** The forms of `CredentialInput`: every member stands here. */
+const CREDENTIAL_FORMS = {
+  tenantSecret: { ...FORMS.secret, required: true },
+  tenant: { ...FORMS.name, required: true },
+  connectionId: {
+    kind: 'text',
+    pattern: '^[0-9a-fA-F]{32}$',
+    words: '32 hex digits',
+    required: true,
+  },
+  role: { kind: 'choice', choices: [0, 1], required: true },
+  expiresAtSeconds: { kind: 'integer', minimum: 0, maximum: 1e15 - 1, required: true },
+} as const satisfies Record<keyof CredentialInput, OptionForm>;
+
 /**
- * Mints a peer's credential (PROTOCOL.md section 2).
+ * Mints a peer's credential (PROTOCOL.md section 2), for servers that hold a tenant's secret.
  * @returns username and password for the long-term credential mechanism
- * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL when a field is not of the protocol's form
+ * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CREDENTIAL as `mint`
  */
 export function mintCredential(input: CredentialInput): { username: string; password: string } {
+  const forms = CREDENTIAL_FORMS;
+  return mint(checkOptions<CredentialInput, typeof forms>('mintCredential', forms, input));
+}
+
+/**
+ * As `mintCredential`, of what was checked before.
+ * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL when a field is not of the protocol's form
+ */
+export function mint(input: CredentialInput): { username: string; password: string } {
   const { tenant, role, expiresAtSeconds } = input;
   const connectionId = input.connectionId.toLowerCase();
   const username = `${expiresAtSeconds}:${tenant}/${connectionId}/${role}`;

@@ -5,6 +5,8 @@ import {
   hkdfSync,
   type KeyObject,
 } from 'node:crypto';
+import { types } from 'node:util';
+import { describe } from '../describe.js';
 import { TurnpikeError } from '../errors.js';
 import { NAME_PATTERN, SECRET_BYTES } from '../limits.js';
 import type { UnixMs } from '../units.js';
@@ -27,22 +29,41 @@ export interface RelayKeyPair {
 }
 
 /** Whether a text may name a tenant or a relay. */
-export function isName(text: string): boolean {
-  return NAME.test(text);
+export function isName(text: unknown): boolean {
+  return typeof text === 'string' && NAME.test(text);
 }
 
-/** Tenant root, 32 bytes, from the cluster secret (PROTOCOL.md section 1). */
+/**
+ * Tenant root, 32 bytes, from the cluster secret (PROTOCOL.md section 1).
+ * @param clusterSecret - 32 bytes
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET for anything else
+ */
 export function tenantRoot(clusterSecret: Uint8Array): Uint8Array {
+  requireSecret('tenantRoot', 'the cluster secret', clusterSecret);
   return derive(clusterSecret, ['turnpike tenants v1']);
 }
 
-/** Tenant secret, 32 bytes, from the tenant root (PROTOCOL.md section 1). */
+/**
+ * Tenant secret, 32 bytes, from the tenant root (PROTOCOL.md section 1).
+ * @param root - 32 bytes
+ * @param tenant - a name
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET, ERR_TURNPIKE_CONFIG for what is no name
+ */
 export function tenantSecret(root: Uint8Array, tenant: string): Uint8Array {
+  requireSecret('tenantSecret', 'the tenant root', root);
+  requireName('tenantSecret', tenant);
   return derive(root, ['turnpike tenant v1', tenant]);
 }
 
-/** Relay secret, 32 bytes, from the cluster secret (PROTOCOL.md section 1). */
+/**
+ * Relay secret, 32 bytes, from the cluster secret (PROTOCOL.md section 1).
+ * @param clusterSecret - 32 bytes
+ * @param relayId - a name
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET, ERR_TURNPIKE_CONFIG for what is no name
+ */
 export function relaySecret(clusterSecret: Uint8Array, relayId: string): Uint8Array {
+  requireSecret('relaySecret', 'the cluster secret', clusterSecret);
+  requireName('relaySecret', relayId);
   return derive(clusterSecret, ['turnpike relay v1', relayId]);
 }
 
@@ -136,6 +157,21 @@ export function trunkDataKey(input: TrunkDataKeyInput): Uint8Array {
  */
 export function trunkEpoch(unixMs: UnixMs): number {
   return Math.min(Math.max(Math.floor((unixMs - EPOCH_ZERO_MS) / EPOCH_MS), 0), EPOCH_MAX);
+}
+
+function requireSecret(call: string, what: string, secret: unknown): void {
+  if (types.isUint8Array(secret) && secret.length === SECRET_BYTES) return;
+  const got = describe(secret);
+  throw new TurnpikeError(
+    'ERR_TURNPIKE_SECRET',
+    `${call}: ${what} has ${SECRET_BYTES} bytes (a Uint8Array), got ${got}`,
+  );
+}
+
+function requireName(call: string, name: unknown): void {
+  if (isName(name)) return;
+  const message = `${call}: expected a name of the form ${NAME_PATTERN}, got ${describe(name)}`;
+  throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }
 
 function derive(secret: Uint8Array, context: readonly string[]): Uint8Array {

@@ -3,6 +3,7 @@ import { Compile, type Validator } from 'typebox/compile';
 import { type AddressInput, canonicalIp, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { RFC } from '../limits.js';
+import { plainCopy } from '../options/plain-copy.js';
 import { AddressShape, Name } from '../registry/schemas.js';
 
 const GrantAddress = Type.Union([AddressShape, Type.String({ maxLength: 64 })]);
@@ -104,8 +105,14 @@ function checked<T extends TSchema>(
   validator: Validator<Record<never, never>, T>,
   value: unknown,
 ): Static<T> {
-  if (validator.Check(value)) return value as Static<T>;
-  const first = validator.Errors(value)[0];
+  let copy: unknown;
+  try {
+    copy = plainCopy(value);
+  } catch (cause) {
+    throw malformed('it is no plain data', cause);
+  }
+  if (validator.Check(copy)) return copy as Static<T>;
+  const first = validator.Errors(copy)[0];
   throw malformed(`${first?.instancePath || '/'}: ${first?.message ?? 'wrong shape'}`);
 }
 

@@ -1,5 +1,8 @@
-import type { TransportAddress } from '../address.js';
+import { type AddressInput, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
+import { checkOptions } from '../options/check.js';
+import type { CallOptions } from './directory-client.js';
+import { CALL_FORMS } from './forms.js';
 import type { ConnectionGrant } from './grant.js';
 import { aborted } from './rejection.js';
 
@@ -38,18 +41,23 @@ export class Introduction {
     return this.#sent && this.#received;
   }
 
-  /** Tells the other side our NAT address, `Peer.mappedAddress`. */
-  sendAddress(address: TransportAddress): void {
+  /**
+   * Tells the other side our NAT address, `Peer.mappedAddress`.
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS
+   */
+  sendAddress(address: AddressInput): void {
+    const checked = toAddress(address);
     this.#sent = true;
-    this.#send(address);
+    this.#send(checked);
   }
 
   /**
    * Waits for the other side's NAT address.
    * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS when it was over before
    */
-  async peerAddress(options: { readonly signal?: AbortSignal | undefined } = {}) {
-    const { signal } = options;
+  async peerAddress(options: CallOptions = {}): Promise<TransportAddress> {
+    const call = 'Introduction#peerAddress';
+    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
     const over = this.#over.signal;
     let stop = () => {};
     const stopped = new Promise<never>((_, reject) => {

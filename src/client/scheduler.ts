@@ -1,3 +1,4 @@
+import { wrongArgument } from '../options/check.js';
 import { type Clock, systemClock } from '../units.js';
 
 /** Takes a timer back; calling it again, or after the timer fired, does nothing. */
@@ -17,6 +18,8 @@ export interface Scheduler extends Clock {
 export const systemScheduler: Scheduler = {
   ...systemClock,
   after(delayMs, callback) {
+    if (typeof delayMs !== 'number') throw wrongArgument('after', 'milliseconds', delayMs);
+    if (typeof callback !== 'function') throw wrongArgument('after', 'a function', callback);
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
   },

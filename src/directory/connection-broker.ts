@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { mintCredential } from '../auth/credentials.js';
+import { mint } from '../auth/credentials.js';
 import { tenantRoot } from '../auth/keys.js';
 import { TenantSecrets } from '../auth/tenant-secrets.js';
 import type { Clock, RandomBytes } from '../units.js';
@@ -92,7 +92,7 @@ export class ConnectionBroker {
         role,
         relay: namedAddress(relay, selection.addresses[role]),
         peerRelay: selection.addresses[role === 0 ? 1 : 0],
-        ...mintCredential({
+        ...mint({
           tenantSecret: secret,
           tenant: wish.tenant,
           connectionId,

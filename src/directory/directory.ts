@@ -169,7 +169,13 @@ export class Directory {
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable keys; those before stay then
    */
   setApiKeys(apiKeys: readonly ApiKey[]): void {
-    this.#keys.replace(apiKeys);
+    const forms = { apiKeys: DIRECTORY_FORMS.apiKeys };
+    const checked = checkOptions<Pick<DirectoryOptions, 'apiKeys'>, typeof forms>(
+      'Directory#setApiKeys',
+      forms,
+      { apiKeys },
+    );
+    this.#keys.replace(checked.apiKeys);
   }
 
   /**
@@ -178,7 +184,8 @@ export class Directory {
    *   without TLS; those before stay then
    */
   setTls(tls: TlsFiles): void {
-    renewTls(this.#app, tls);
+    const forms = DIRECTORY_FORMS.tls.options;
+    renewTls(this.#app, checkOptions<TlsFiles, typeof forms>('Directory#setTls', forms, tls));
   }
 
   /**

@@ -84,11 +84,11 @@ function checkMembers(forms: OptionForms, given: unknown, place: Place): Record<
   }
   for (const [name, form] of Object.entries(forms)) {
     const path = join(place.path, name);
-    const value = read.get(name);
-    if (value instanceof UnreadableMember) {
-      tell(place, `${quoted(path)} cannot be read: ${value.message}`);
+    const member = read.get(name);
+    if (member.ok) {
+      values[name] = checkMember(form, member.value, { path, problems: place.problems });
     } else {
-      values[name] = checkMember(form, value, { path, problems: place.problems });
+      tell(place, `${quoted(path)} cannot be read: ${member.reason}`);
     }
   }
   return values;
@@ -106,7 +106,7 @@ function checkMember(form: OptionForm, value: unknown, place: Place): unknown {
 
 function checkList(form: OptionForm, value: unknown, place: Place): unknown[] {
   const { itemsMin = form.required === true ? 1 : 0, itemsMax = ITEMS_MAX } = form;
-  const isList = Array.isArray(value) && !types.isProxy(value);
+  const isList = !types.isProxy(value) && Array.isArray(value);
   const count = isList ? value.length : 1;
   if (count < itemsMin || count > itemsMax) {
     const range = itemsMin === itemsMax ? itemsMax : `${itemsMin} to ${itemsMax}`;
@@ -151,7 +151,10 @@ function checkOne(form: OptionForm, value: unknown, place: Place): unknown {
     case 'data':
       return checkData(form, value, place);
     default:
-      if (!Value.Check(valueSchema(form), value)) return refuse(form, value, place);
+      // A Proxy is not to be shown to a schema: it may throw at every touch.
+      if (typeof value === 'object' || !Value.Check(valueSchema(form), value)) {
+        return refuse(form, value, place);
+      }
       // Adding makes 0 of -0.
       return typeof value === 'number' ? value + 0 : value;
   }
@@ -244,18 +247,14 @@ function quoted(name: string): string {
   return `\`${name.length > 60 ? `${name.slice(0, 60)}…` : name}\``;
 }
 
-/** Stands for a member whose getter threw. */
-class UnreadableMember {
-  readonly message: string;
-
-  constructor(error: unknown) {
-    this.message = types.isNativeError(error) ? String(error.message) : 'its getter throws';
-  }
-}
+/** A member of an object, or why its getter did not give it. */
+type ReadMember =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reason: string };
 
 interface Members {
   readonly names: readonly string[];
-  get(name: string): unknown;
+  get(name: string): ReadMember;
 }
 
 /** The members of an object; undefined for what is no object of options, or cannot be listed. */
@@ -267,9 +266,10 @@ function members(given: unknown): Members | undefined {
       names: Object.keys(given),
       get: (name) => {
         try {
-          return (given as Record<string, unknown>)[name];
+          return { ok: true, value: (given as Record<string, unknown>)[name] };
         } catch (error) {
-          return new UnreadableMember(error);
+          const reason = types.isNativeError(error) ? String(error.message) : 'its getter throws';
+          return { ok: false, reason };
         }
       },
     };

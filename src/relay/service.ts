@@ -165,7 +165,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       recordsMax: plane.xdp.mode === 'off' ? LIMITS.recordsMax : 1,
     });
     this.#metrics = new RelayMetrics(this.#rules, plane, () => this.#registration);
-    this.updateRelays(options.relays);
+    this.#useRelays(options.relays);
     this.#registration = this.#register(options, clock);
     this.#workers = new WorkerWatch(plane, logger);
     this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
@@ -195,7 +195,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       onChecks: (checks) => this.#rules.reachability.checker.appoint(checks),
       onRegistry: ({ relays }) => {
         this.#startIsKnown = true;
-        this.updateRelays(relays);
+        this.#useRelays(relays);
       },
       onStart: (lowest) => {
         this.#lowestStart = lowest;
@@ -266,8 +266,21 @@ export class Relay extends EventEmitter<RelayEvents> {
     return this.#metrics.text();
   }
 
-  /** Takes relays that are known by other means than a directory, in place of those before. */
+  /**
+   * Takes relays that are known by other means than a directory, in place of those before.
+   * @throws TurnpikeError as `checkOptions`
+   */
   updateRelays(relays: readonly RelayRecord[]): void {
+    const forms = { relays: RELAY_FORMS.relays };
+    const checked = checkOptions<Pick<RelayOptions, 'relays'>, typeof forms>(
+      'Relay#updateRelays',
+      forms,
+      { relays },
+    );
+    this.#useRelays(checked.relays);
+  }
+
+  #useRelays(relays: readonly RelayRecord[]): void {
     this.#rules.updateRelays(relays);
     this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
   }

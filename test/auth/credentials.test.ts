@@ -55,7 +55,7 @@ t.test('what is not of the form cannot be minted', async (t) => {
     t.ok(
       isTurnpikeError(
         t.throws(() => mintCredential(wrong)),
-        'ERR_TURNPIKE_CREDENTIAL',
+        'ERR_TURNPIKE_CONFIG',
       ),
     );
   }

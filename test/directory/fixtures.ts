@@ -1,4 +1,4 @@
-import { registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
+import { isName, registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
 import type { LiveRelay } from '../../src/directory/relay-table.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
 import type { Clock } from '../../src/units.js';
@@ -34,8 +34,9 @@ export class FakeClock implements Clock {
   }
 }
 
+/** What is no name has no secret: it gets another relay's. */
 export function keyOf(id: string): Uint8Array {
-  return registrationKey(relaySecret(CLUSTER_SECRET, id));
+  return registrationKey(relaySecret(CLUSTER_SECRET, isName(id) ? id : 'fra-1'));
 }
 
 export function publicKeyOf(id: string): string {
