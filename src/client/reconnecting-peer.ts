@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
+import { types } from 'node:util';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { wrongArgument } from '../options/check.js';
 import type { Introduced, ReconnectOptions } from './join.js';
 import { MessageQueue } from './message-queue.js';
 import type { Peer } from './peer.js';
@@ -165,6 +167,9 @@ export class ReconnectingPeer
    */
   send(payload: Uint8Array): boolean {
     if (this.#current !== undefined) return this.#current.send(payload);
+    if (!types.isUint8Array(payload)) {
+      throw wrongArgument('ReconnectingPeer#send', 'a Uint8Array, such as a Buffer', payload);
+    }
     if (payload.length > this.payloadBytesMax) {
       throw new TurnpikeError(
         'ERR_TURNPIKE_PAYLOAD_TOO_LARGE',
