@@ -303,7 +303,7 @@ export const LIMITS = {
   udpFlowSweepMs: 5_000,
   /** `turnpike peer`: payloads of the other mode that show a mistake, and none of this one. */
   foreignFramesMax: 3,
-  /** `turnpike peer`: a mistake of both sides ends this one so much later, so that both learn it. */
+  /** `turnpike peer`: a mistake of both sides ends this one so much later: both learn it. */
   mistakeLingerMs: 1_500,
   /** `turnpike peer`: first and longest wait before it tries to connect again. */
   peerBackoffMsMin: 500,
