@@ -1,6 +1,7 @@
 // libFuzzer: any bytes to the client side of a forwarder.
 #include "forward/closed_hints.h"
 #include "forwarder_fixture.h"
+#include "wire/stun_peek.h"
 
 using turnpike::ClosedHints;
 using turnpike::FlowKey;
