@@ -219,7 +219,9 @@ export const LIMITS = {
   httpKeepAliveMs: 30_000,
   /** HTTP: time for answers under way when the directory stops. */
   httpFarewellMs: 500,
-  /** HTTP: connections open at once; beyond it new ones are dropped. */
+  /** HTTP: a connection without a request for this long may be closed for another one. */
+  httpFirstRequestMs: 1_000,
+  /** HTTP: connections open at once, if there are descriptors; beyond it new ones are dropped. */
   httpConnectionsMax: 8_192,
   /** Largest answer of a directory that a relay reads, in bytes. */
   registryBytesMax: 16_777_216,
@@ -254,6 +256,12 @@ export const LIMITS = {
   /** Rendezvous: wait for the first join, and for the other side. */
   rendezvousJoinMs: 10_000,
   roomWaitMs: 600_000,
+  /** Command line: files that may change are looked at this often. */
+  reloadWatchMs: 2_000,
+  /** Command line: certificate and key that do not fit together for this long are said to. */
+  reloadSettleMs: 10_000,
+  /** Command line: an expiring certificate is warned of from this long before. */
+  certificateWarningMs: 14 * 86_400_000,
   /** `turnpike relay --http`: connections open at once. */
   relayHttpConnectionsMax: 64,
   /** A forwarding thread that has given no sign of life for this long is stuck. */

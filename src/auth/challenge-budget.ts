@@ -33,24 +33,31 @@ const IPV6_GROUPS = 8;
 export class ChallengeBudget {
   readonly #fullAtMs: Float64Array;
   readonly #half: number;
-  readonly #tokenMs: number;
-  readonly #burstMs: number;
+  #tokenMs = 0;
+  #burstMs = 0;
   readonly #clock: Clock;
   readonly #hash: HalfSipHash;
   readonly #groups = new Uint16Array(IPV6_GROUPS);
 
   /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when a number is below what makes a table */
   constructor(options: ChallengeBudgetOptions) {
-    const { perSecond, burst, sourcesMax, clock, random = randomBytes } = options;
-    if (!(perSecond > 0 && burst >= 1 && sourcesMax >= 2)) {
-      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'a challenge budget of nothing');
-    }
+    const { sourcesMax, clock, random = randomBytes } = options;
+    if (!(sourcesMax >= 2)) throw nothing();
+    this.limit(options);
     this.#half = Math.floor(sourcesMax / 2);
     this.#fullAtMs = new Float64Array(this.#half * 2).fill(Number.NEGATIVE_INFINITY);
-    this.#tokenMs = 1_000 / perSecond;
-    this.#burstMs = burst * this.#tokenMs;
     this.#clock = clock;
     this.#hash = new HalfSipHash(random(8));
+  }
+
+  /**
+   * Sets what a source may cost from now on.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG when that is nothing
+   */
+  limit({ perSecond, burst }: Pick<ChallengeBudgetOptions, 'perSecond' | 'burst'>): void {
+    if (!(perSecond > 0 && burst >= 1)) throw nothing();
+    this.#tokenMs = 1_000 / perSecond;
+    this.#burstMs = burst * this.#tokenMs;
   }
 
   /**
@@ -83,6 +90,10 @@ export class ChallengeBudget {
     const [a, b, c, d] = this.#groups as unknown as [number, number, number, number];
     this.#hash.hash(6, (a << 16) | b, (c << 16) | d);
   }
+}
+
+function nothing(): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_CONFIG', 'a challenge budget of nothing');
 }
 
 const DOT = 0x2e;

@@ -22,8 +22,13 @@ export interface CommandContext<T extends OptionTable> {
   /** Stderr's, when it is a terminal: for a status line. */
   readonly terminal: Terminal | undefined;
   readonly io: CommandIo;
-  /** Aborted by the first SIGINT or SIGTERM, its name as the reason: stop in good order. */
+  /** Aborted by the first signal that stops, its name as the reason: stop in good order. */
   readonly stop: AbortSignal;
+  /**
+   * For a command with `reloadable`: called at SIGHUP with the options as they are now, those that
+   * cannot be reloaded as they were.
+   */
+  readonly onReload: (listener: (options: OptionValues<T>) => Promise<void> | void) => void;
 }
 
 /** A command: its table of options, the text that teaches it, and its code. */
@@ -37,6 +42,8 @@ export interface CommandDefinition<T extends OptionTable = OptionTable> {
   readonly options: T;
   readonly rules?: readonly OptionRule[];
   readonly examples: readonly { readonly purpose: string; readonly line: string }[];
+  /** The options that SIGHUP reloads besides the log's level; without it SIGHUP reloads nothing. */
+  readonly reloadable?: readonly (keyof T & string)[];
   /** Further paragraphs at the end of its help and its page. */
   readonly notes?: readonly string[];
   /** Does the work; resolves with the exit code when it is done or was stopped. */

@@ -11,19 +11,20 @@ export const EXIT = {
 
 /** What each exit code means; help and docs/cli.md print this. */
 export const EXIT_MEANINGS: readonly { readonly code: number; readonly meaning: string }[] = [
-  { code: EXIT.ok, meaning: 'done, or stopped in good order by SIGINT or SIGTERM' },
+  { code: EXIT.ok, meaning: 'done, or stopped in good order by SIGINT, SIGTERM or SIGQUIT' },
   { code: EXIT.failed, meaning: 'failed while running' },
   { code: EXIT.usage, meaning: 'wrong usage or configuration: flag, variable, file or secret' },
   { code: EXIT.unreachable, meaning: 'cannot reach a directory, a relay or the other side' },
   { code: EXIT.refused, meaning: 'not permitted: key, credential, relay id or privilege' },
   { code: 130, meaning: 'cut short by SIGINT: it came twice, or in the middle of a byte stream' },
-  { code: 143, meaning: 'the same by SIGTERM, and 129 by SIGHUP' },
+  { code: 143, meaning: 'the same by SIGTERM, 131 by SIGQUIT, and 129 by SIGHUP' },
 ];
 
 /** Exit code when a signal cut work short: 128 and its number, as shells have it. */
 export const SIGNAL_EXIT: Readonly<Record<string, number>> = {
   SIGHUP: 129,
   SIGINT: 130,
+  SIGQUIT: 131,
   SIGTERM: 143,
 };
 

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { runProgram } from './program.js';
+import { holdSignals } from './signals.js';
+
+holdSignals(process.argv[2]);
+const { runProgram } = await import('./program.js');
 
 const { stdin, stdout, stderr, env } = process;
 

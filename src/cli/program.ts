@@ -5,7 +5,8 @@ import type { CommandDefinition, CommandIo } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { allOptions, exitCodeHelp, flagText, helpFooter, optionHelp } from './help.js';
-import { trapSignals } from './signals.js';
+import type { ConfigReload, ReloadListener } from './reload/config-reload.js';
+import { type HangUp, inheritedIgnore, trapSignals } from './signals.js';
 
 const GROUPS: Readonly<Record<string, string>> = {
   secret: 'make and derive the secrets of a deployment',
@@ -149,9 +150,10 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   const { openLog } = await import('./log.js');
   const rules = command.rules ?? [];
   const { path, options } = command;
+  const input = { path, options, rules, flags, env: io.env };
   let config: Awaited<ReturnType<typeof resolveConfig>>;
   try {
-    config = await resolveConfig({ path, options, rules, flags, env: io.env });
+    config = await resolveConfig(input);
   } catch (error) {
     const name = ['turnpike', ...path].join(' ');
     const [first = '', ...rest] = messageOf(error).split('\n');
@@ -162,7 +164,10 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   const log = await openLog(String(config.values.logLevel), io.stderr);
   const { logger, terminal } = log;
   for (const warning of config.warnings) logger.warn(warning);
-  const trap = trapSignals((code) => process.exit(code));
+  const { ConfigReload } = await import('./reload/config-reload.js');
+  const reload = new ConfigReload({ input, command, config, logger });
+  const hangUp = hangUpOf(command, io, reload);
+  const trap = trapSignals((code) => process.exit(code), { hangUp, logger });
   const onCrash = (error: unknown) => {
     logFailure(logger, error);
     void log.close().then(() => process.exit(EXIT.failed));
@@ -177,6 +182,7 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
       terminal,
       io,
       stop: trap.stop,
+      onReload: (listener) => reload.listen(listener as ReloadListener),
     });
   } catch (error) {
     logFailure(logger, error);
@@ -186,6 +192,17 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
     trap.release();
     await log.close();
   }
+}
+
+/**
+ * A server reloads. Other commands take SIGHUP for a closed terminal and stop, if they have one;
+ * under `nohup` none of their streams is a terminal.
+ */
+function hangUpOf(command: CommandDefinition, io: CommandIo, reload: ConfigReload): HangUp {
+  if (inheritedIgnore('SIGHUP')) return 'ignore';
+  if (command.reloadable !== undefined) return () => reload.request();
+  const { stdin, stdout, stderr } = io;
+  return stdin.isTTY || stdout.isTTY || stderr.isTTY ? 'stop' : 'ignore';
 }
 
 function logFailure(logger: Logger, error: unknown): void {

@@ -1,32 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Logger } from 'pino';
 import { SIGNAL_EXIT } from './exit-codes.js';
 
 /** Signals caught for the length of a command. */
 export interface SignalTrap {
-  /** Aborted by the first SIGINT or SIGTERM; the reason is the signal's name. */
+  /** Aborted by the first signal that stops; the reason is the signal's name. */
   readonly stop: AbortSignal;
   /** Gives the signals back. */
   release(): void;
 }
 
+/** What a command does at SIGHUP: a callback reloads. */
+export type HangUp = 'stop' | 'ignore' | (() => void);
+
+/** SIGQUIT too: its default would write all secrets into a core file. */
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
+
 /**
- * Turns the first SIGINT or SIGTERM into an orderly stop; the second ends the process at once,
- * for an operator whose orderly stop hangs. SIGHUP stops too: it is what a closed terminal sends.
- * @param exit - ends the process with a code; passed in for tests
+ * At SIGUSR1 Node would open a debugger's port, at SIGUSR2 it would end. Both are what other
+ * servers reopen logs at, so an operator may send them by habit.
  */
-export function trapSignals(exit: (code: number) => void): SignalTrap {
+const MEANINGLESS = ['SIGUSR1', 'SIGUSR2'] as const;
+
+/**
+ * A terminal's Ctrl-C reaches npm and what it runs, and npm passes it on: the same signal again so
+ * soon is not a second wish.
+ */
+const ECHO_MS = 250;
+
+/**
+ * Turns the first signal that stops into an orderly stop; the second ends the process at once, for
+ * an operator whose orderly stop hangs.
+ * @param exit - ends the process with a code; passed in for tests
+ * @param options.hangUp - what SIGHUP does
+ */
+export function trapSignals(
+  exit: (code: number) => void,
+  options: { readonly hangUp?: HangUp; readonly logger?: Logger } = {},
+): SignalTrap {
+  const { hangUp = 'stop', logger } = options;
   const controller = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (controller.signal.aborted) exit(SIGNAL_EXIT[signal] ?? 1);
-    controller.abort(signal);
+  let stoppedAt = 0;
+  const onStop = (signal: NodeJS.Signals) => {
+    if (!controller.signal.aborted) {
+      stoppedAt = performance.now();
+      controller.abort(signal);
+    } else if (signal !== controller.signal.reason || performance.now() - stoppedAt > ECHO_MS) {
+      exit(SIGNAL_EXIT[signal] ?? 1);
+    }
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
+  const onHangUp = (signal: NodeJS.Signals) => {
+    if (hangUp === 'stop') onStop(signal);
+    else if (hangUp === 'ignore') logger?.debug({ event: 'signal-ignored', signal }, IGNORED);
+    else if (!controller.signal.aborted) hangUp();
+  };
+  const onMeaningless = (signal: NodeJS.Signals) =>
+    logger?.info({ event: 'signal-ignored', signal }, `${signal} means nothing to this program`);
+  const handlers: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = [
+    ...STOPPING.map((signal): [NodeJS.Signals, typeof onStop] => [signal, onStop]),
+    ...MEANINGLESS.map((signal): [NodeJS.Signals, typeof onStop] => [signal, onMeaningless]),
+    ['SIGHUP', onHangUp],
+  ];
+  for (const [signal, handler] of handlers) process.on(signal, handler);
   return {
     stop: controller.signal,
     release: () => {
-      for (const signal of signals) process.off(signal, onSignal);
+      for (const [signal, handler] of handlers) process.off(signal, handler);
     },
   };
+}
+
+const IGNORED =
+  'SIGHUP is ignored: whoever started this process, or its lack of a terminal, says so';
+
+/**
+ * Before the program is loaded, which takes a while: what would end the process, or open a
+ * debugger, by mistake does nothing. The command's own trap comes in addition.
+ * @param command - the first word of the command line
+ */
+export function holdSignals(command: string | undefined): void {
+  for (const signal of MEANINGLESS) process.on(signal, () => {});
+  if (command === 'relay' || command === 'directory') process.on('SIGHUP', () => {});
+}
+
+/**
+ * Whether a signal is to stay ignored because whoever started this process ignores it, as `nohup`
+ * and `trap '' HUP` do. Node gives up what a process inherits before any of our code runs, so the
+ * parent is asked too.
+ */
+export function inheritedIgnore(signal: keyof typeof constants.signals): boolean {
+  const mask = 1n << BigInt((constants.signals[signal] ?? 1) - 1);
+  return ['self', String(process.ppid)].some((pid) => (ignoredBy(pid) & mask) !== 0n);
+}
+
+function ignoredBy(pid: string): bigint {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  } catch {
+    return 0n;
+  }
 }
 
 /** Resolves when the signal is aborted. */

@@ -10,14 +10,18 @@ import {
   transportAddress,
 } from '../address.js';
 import { bindAdvice } from '../advice.js';
+import { BoundWatch } from '../bounds.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import { type Health, healthOf } from '../health.js';
 import { checkOptions } from '../options/check.js';
-import { systemClock } from '../units.js';
+import { type Clock, systemClock } from '../units.js';
 import { ConnectionBroker } from './connection-broker.js';
+import { directoryBounds } from './directory-bounds.js';
 import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
+import { ConnectionLedger } from './http/connection-ledger.js';
 import { peerRoutes } from './http/connections.js';
+import { connectionBounds, readDescriptors } from './http/descriptors.js';
 import { operationsRoutes } from './http/operations.js';
 import { registrationRoutes } from './http/registration.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous.js';
@@ -113,9 +117,11 @@ export class Directory {
       random,
       logger,
     });
-    const app = await createHttpServer({ tls, logger, metrics });
+    const { connections, socketsMax, bounds } = shareOut(metrics, clock, logger);
+    const app = await createHttpServer({ tls, logger, metrics, connections });
     const rooms = new Rooms({ create: (wish) => broker.create(wish), clock });
-    const sockets = new RendezvousSockets({ rooms, clock, metrics, logger });
+    const common = { connections, clock, metrics };
+    const sockets = new RendezvousSockets({ ...common, rooms, socketsMax, logger });
     await acceptWebSockets(app, { sockets, logger });
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
@@ -126,7 +132,7 @@ export class Directory {
     const nonces = new NonceMemory(clock);
     app.register(async (scope: App) => {
       const state = { relays, reachability, store, nonces };
-      registrationRoutes(scope, { ...state, clusterSecret, clock, metrics });
+      registrationRoutes(scope, { ...state, ...common, clusterSecret });
     });
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
@@ -138,6 +144,7 @@ export class Directory {
       sockets.sweep();
       rooms.sweep();
       facts.sweep();
+      bounds.check();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
     const directory = new Directory({ app, store, keys, relays, sweep, scheme });
@@ -214,6 +221,15 @@ export class Directory {
     await this.#app.close();
     await this.#store.close();
   }
+}
+
+/** What connections may be used for, by the descriptors that there are. */
+function shareOut(metrics: DirectoryMetrics, clock: Clock, logger: Logger) {
+  const shares = connectionBounds(readDescriptors());
+  const connections = new ConnectionLedger(shares, clock);
+  const bounds = new BoundWatch(directoryBounds(metrics, connections, shares), clock, logger);
+  metrics.observeBounds(bounds);
+  return { connections, socketsMax: shares.rendezvousMax, bounds };
 }
 
 async function listenOn(app: App, listen: TransportAddress): Promise<void> {

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { BoundWatch } from '../bounds.js';
 import { addBuildInfo, metricsText } from '../process-metrics.js';
 import { observeReachability } from './reachability/gauges.js';
 import type { Reachability } from './reachability/reachability.js';
@@ -17,6 +18,8 @@ export const NO_ROUTE = 'none';
  */
 export class DirectoryMetrics {
   readonly #registry = new Registry();
+  /** What was refused, by the code of the problem. */
+  readonly refused = new Map<string, number>();
 
   constructor() {
     addBuildInfo(this.#registry, 'directory');
@@ -70,6 +73,25 @@ export class DirectoryMetrics {
     labelNames: ['doubt'] as const,
     registers: [this.#registry],
   });
+
+  /** Counts a refusal. */
+  refuse(code: string): void {
+    this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
+  }
+
+  /** Adds what was met of the directory's bounds. */
+  observeBounds(bounds: BoundWatch): void {
+    new Counter({
+      name: 'turnpike_directory_bounds_met_total',
+      help: 'Refused or closed at a bound.',
+      labelNames: ['bound'] as const,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [bound, met] of bounds.counts()) this.inc({ bound }, met);
+      },
+    });
+  }
 
   /** Adds gauges that are read when `/metrics` is. */
   observe(sources: {

@@ -25,6 +25,8 @@ export class CloseRequests {
   readonly #byTransaction = new Map<string, Pending>();
   readonly #byName = new Map<string, Pending>();
   readonly #wheel: DeadlineWheel<Pending>;
+  /** Closes that were sent once only, because too many awaited an answer. */
+  unrepeated = 0;
 
   constructor(trunk: Trunk, clock: Clock, random: RandomBytes) {
     this.#trunk = trunk;
@@ -59,6 +61,8 @@ export class CloseRequests {
     if (this.#byTransaction.size < LIMITS.closesPendingMax) {
       this.#byTransaction.set(transactionKey(pending.transactionId), pending);
       this.#byName.set(legKey(name), pending);
+    } else {
+      this.unrepeated += 1;
     }
     this.#request(pending);
   }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { BoundWatch } from '../bounds.js';
 import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters.js';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
 import { addBuildInfo, metricsText } from '../process-metrics.js';
@@ -69,6 +70,13 @@ export class RelayMetrics {
     );
     this.#collectTrunk(rules);
     collectXdp(gauge, plane);
+  }
+
+  /** Adds what was met of the relay's bounds. */
+  observeBounds(bounds: BoundWatch): void {
+    const total = { type: Counter, registry: this.#registry };
+    const help = 'Refused or dropped at a bound.';
+    collect(total, 'turnpike_relay_bounds_met_total', help, 'bound', () => bounds.counts());
   }
 
   /** All metrics in Prometheus' text format. */

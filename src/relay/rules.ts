@@ -67,6 +67,8 @@ export class RelayRules {
   readonly context: RelayContext;
   readonly finder: RegistryFinder;
   readonly reachability: RelayReachability;
+  /** What answers to strangers are paid from. */
+  readonly budget: ChallengeBudget;
   readonly #clientPort: ClientPort;
   readonly #timers: RelayTimers;
   readonly #life: LegLife;
@@ -127,6 +129,7 @@ export class RelayRules {
     const outgoing = new OutgoingOffers(trunk, clock, random);
     const pairing = new PairingRules(context, this.#life, outgoing);
     const trunkRules = new TrunkRules(context, this.#life, pairing);
+    this.budget = challengeBudget(options);
     this.#timers = new RelayTimers(context, this.#life, outgoing);
     this.#clientPort = new ClientPort({
       context,
@@ -138,7 +141,7 @@ export class RelayRules {
         clock,
         lifetimeSeconds: LIMITS.nonceSeconds,
       }),
-      budget: challengeBudget(options),
+      budget: this.budget,
     });
   }
 
@@ -170,6 +173,8 @@ export class RelayRules {
 
   /** Takes the relays that are known now. */
   updateRelays(records: readonly RelayRecord[]): void {
+    // This relay's own is passed over.
+    this.context.stats.relaysLeftOut += Math.max(records.length - 1 - LIMITS.relaysMax, 0);
     this.context.trunk.update(records);
     this.finder.update(records);
   }

@@ -4,6 +4,7 @@ import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { registrationKey, relayKeyPair } from '../auth/keys.js';
 import { pooledRandom } from '../auth/random-pool.js';
+import { BoundWatch } from '../bounds.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../health.js';
 import { LIMITS } from '../limits.js';
@@ -21,6 +22,7 @@ import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
 import { type CheckedRelayOptions, RELAY_FORMS, type RelayOptions } from './options.js';
 import { RegistrationClient } from './registration.js';
+import { relayBounds } from './relay-bounds.js';
 import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
 import { RelayRules } from './rules.js';
@@ -167,14 +169,20 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#metrics = new RelayMetrics(this.#rules, plane, () => this.#registration);
     this.#useRelays(options.relays);
     this.#registration = this.#register(options, clock);
-    this.#workers = new WorkerWatch(plane, logger);
+    this.#workers = new WorkerWatch(plane, clock, logger);
     this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
     const notices = [ForwardingNotices, XdpNotices].map((each) => new each(plane, clock, logger));
+    const watches = [this.#workers, ownSources, trunkNotices, this.#watchBounds(clock)];
     this.#timer = setInterval(() => {
-      this.#workers.tick(clock.monotonic());
       this.#after(this.#rules.tick());
-      for (const watch of [...notices, ownSources, trunkNotices]) watch.check();
+      for (const each of [...watches, ...notices]) each.check();
     }, TICK_MS);
+  }
+
+  #watchBounds(clock: Clock): BoundWatch {
+    const bounds = new BoundWatch(relayBounds(this.#rules, this.#plane), clock, this.#logger);
+    this.#metrics.observeBounds(bounds);
+    return bounds;
   }
 
   #register(options: CheckedRelayOptions, clock: Clock): RegistrationClient | undefined {
@@ -283,6 +291,16 @@ export class Relay extends EventEmitter<RelayEvents> {
   #useRelays(relays: readonly RelayRecord[]): void {
     this.#rules.updateRelays(relays);
     this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
+  }
+
+  /**
+   * Sets what answers to strangers may cost a source from now on (PROTOCOL.md section 2).
+   * @param perSecond - answers
+   * @param burst - answers at once
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG when that is nothing
+   */
+  setChallengeBudget({ perSecond, burst }: { perSecond: number; burst: number }): void {
+    this.#rules.budget.limit({ perSecond, burst });
   }
 
   /** Refuses new legs with 300 and an alternate relay; what is there goes on. */

@@ -30,6 +30,8 @@ export class RelayStats {
   };
   /** Errors answered to authenticated peers. */
   readonly refusals = new Counts<RefusalReason>();
+  /** Relays of a registry that found no place. */
+  relaysLeftOut = 0;
   /** Requests that were not authenticated, whether that was answered or not. */
   readonly authentication = new Counts<AuthenticationFailure | 'expired'>();
   /** Legs by what became of them: a connection within one relay counts twice. */

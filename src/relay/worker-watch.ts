@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
+import type { Clock } from '../units.js';
 
 /** How often the workers are asked for a sign of life. */
 const ASK_MS = 1_000;
@@ -18,21 +19,21 @@ export interface StuckWorker {
  */
 export class WorkerWatch {
   readonly #plane: Pick<DataPlane, 'workersSilentMs'>;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   /** Seconds in a row in which a worker owed a sign of life. */
   #owedSeconds: number[] = [];
   #askedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(plane: Pick<DataPlane, 'workersSilentMs'>, logger: Logger) {
+  constructor(plane: Pick<DataPlane, 'workersSilentMs'>, clock: Clock, logger: Logger) {
     this.#plane = plane;
+    this.#clock = clock;
     this.#logger = logger;
   }
 
-  /**
-   * Asks, if it is time to; called every 100 ms or so.
-   * @param now - monotonic milliseconds
-   */
-  tick(now: number): void {
+  /** Asks, if it is time to; called every 100 ms or so. */
+  check(): void {
+    const now = this.#clock.monotonic();
     if (now - this.#askedAt < ASK_MS) return;
     this.#askedAt = now;
     const before = this.#owedSeconds;

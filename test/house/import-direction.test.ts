@@ -19,6 +19,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'describe.ts',
       'errors.ts',
       'health.ts',
+      'bounds.ts',
       'limits.ts',
       'process-metrics.ts',
       'units.ts',

@@ -8,6 +8,7 @@ import {
   relayHealth,
 } from '../../src/relay/relay-health.js';
 import { WorkerWatch } from '../../src/relay/worker-watch.js';
+import { TestClock } from '../auth/test-clock.js';
 
 const registered = { state: 'registered', everRegistered: true, away: undefined } as const;
 const FINE: RelayHealthFacts = {
@@ -66,12 +67,12 @@ t.test('a worker that owes a sign of life for too long is stuck, until it gives 
   const lines: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   let silentMs = [0, 0];
-  const watch = new WorkerWatch({ workersSilentMs: () => silentMs }, logger);
-  let now = 0;
+  const clock = new TestClock();
+  const watch = new WorkerWatch({ workersSilentMs: () => silentMs }, clock, logger);
   const pass = (seconds: number) => {
     for (let tick = 0; tick < seconds * 10; tick += 1) {
-      now += 100;
-      watch.tick(now);
+      clock.advance(100);
+      watch.check();
     }
   };
   pass(10);
@@ -92,10 +93,16 @@ t.test('a worker that owes a sign of life for too long is stuck, until it gives 
 
 t.test('a process that was stopped as a whole has no stuck workers', async (t) => {
   let silentMs = [0];
-  const watch = new WorkerWatch({ workersSilentMs: () => silentMs }, pino({ enabled: false }));
-  watch.tick(0);
+  const clock = new TestClock();
+  const watch = new WorkerWatch(
+    { workersSilentMs: () => silentMs },
+    clock,
+    pino({ enabled: false }),
+  );
+  watch.check();
   silentMs = [60_000];
-  watch.tick(60_000);
+  clock.advance(60_000);
+  watch.check();
   t.strictSame(watch.stuck(), []);
 });
 

@@ -31,6 +31,7 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   SETPRIV,
   { name: 'conntrack', debianPackage: 'conntrack' },
   { name: 'iptables-legacy', debianPackage: 'iptables' },
+  { name: 'openssl', debianPackage: 'openssl' },
   { name: 'iperf3', debianPackage: 'iperf3' },
   CMAKE,
 ];

@@ -1,10 +1,48 @@
-import { readFile } from 'node:fs/promises';
 import { formatAddress, isLoopback } from '../../address.js';
-import { TurnpikeError } from '../../errors.js';
-import { defineCommand } from '../command.js';
+import type { Directory } from '../../directory/index.js';
+import { systemClock } from '../../units.js';
+import { type CommandContext, defineCommand } from '../command.js';
+import type { OptionTable } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
+import { sayReload } from '../reload/say-reload.js';
+import { TlsFiles, type TlsPair } from '../reload/tls-files.js';
+import { watch } from '../reload/watch.js';
+import { FixedFile, WatchedText } from '../reload/watched-text.js';
 import { readApiKey, warnIfReadable } from '../secret-io.js';
 import { aborted } from '../signals.js';
+
+const DIRECTORY_OPTIONS = {
+  listen: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'where to serve HTTP, or HTTPS with --tls-cert',
+    required: true,
+  },
+  clusterSecretFile: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description: 'the cluster secret: one line of base64, from `turnpike secret new`',
+    required: true,
+  },
+  apiKeyFile: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description: 'the API key of tenant `default`: one line, which peers present',
+    required: true,
+  },
+  tlsCert: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description: 'certificate chain in PEM',
+  },
+  tlsKey: {
+    kind: 'file',
+    placeholder: 'FILE',
+    description: "the certificate's private key in PEM",
+  },
+} as const satisfies OptionTable;
+
+type DirectoryContext = CommandContext<typeof DIRECTORY_OPTIONS>;
 
 /** `turnpike directory` */
 export const directoryCommand = defineCommand({
@@ -14,36 +52,7 @@ export const directoryCommand = defineCommand({
     'Runs the directory. Relays register with it, and a peer that holds the API key asks it for ' +
     'a connection. Everything it knows of relays is in memory and comes back by itself after a ' +
     'restart; connections that exist go on without it.',
-  options: {
-    listen: {
-      kind: 'address',
-      placeholder: 'A:P',
-      description: 'where to serve HTTP, or HTTPS with --tls-cert',
-      required: true,
-    },
-    clusterSecretFile: {
-      kind: 'file',
-      placeholder: 'FILE',
-      description: 'the cluster secret: one line of base64, from `turnpike secret new`',
-      required: true,
-    },
-    apiKeyFile: {
-      kind: 'file',
-      placeholder: 'FILE',
-      description: 'the API key of tenant `default`: one line, which peers present',
-      required: true,
-    },
-    tlsCert: {
-      kind: 'file',
-      placeholder: 'FILE',
-      description: 'certificate chain in PEM',
-    },
-    tlsKey: {
-      kind: 'file',
-      placeholder: 'FILE',
-      description: "the certificate's private key in PEM",
-    },
-  },
+  options: DIRECTORY_OPTIONS,
   rules: [{ type: 'together', options: ['tlsCert', 'tlsKey'] }],
   examples: [
     {
@@ -65,46 +74,79 @@ export const directoryCommand = defineCommand({
     'Without TLS the API key and the credentials of peers cross the network in the clear: keep ' +
       'the listener on loopback behind a TLS proxy, or give --tls-cert and --tls-key.',
   ],
-  run: async ({ options, logger, stop }) => {
+  reloadable: ['apiKeyFile', 'tlsCert', 'tlsKey'],
+  run: async (context) => {
+    const { options, logger, stop } = context;
     const { Directory } = await import('../../directory/index.js');
     const { readSecretFile } = await import('../../auth/secret-file.js');
-    const { listen, clusterSecretFile, apiKeyFile, tlsCert, tlsKey } = options;
+    const { listen, clusterSecretFile, apiKeyFile } = options;
     await warnIfReadable(clusterSecretFile, logger);
     await warnIfReadable(apiKeyFile, logger);
-    const tls =
-      tlsCert === undefined || tlsKey === undefined
-        ? undefined
-        : { cert: await readPem(tlsCert), key: await readPem(tlsKey) };
-    if (tlsKey !== undefined) await warnIfReadable(tlsKey, logger);
+    const paths = tlsPathsOf(options);
+    const tls = paths === undefined ? undefined : await TlsFiles.read(paths, systemClock, logger);
+    if (paths !== undefined) await warnIfReadable(paths.key, logger);
     if (tls === undefined && !isLoopback(listen)) {
       logger.warn(
         `${formatAddress(listen)} is no loopback address and there is no --tls-cert: ` +
           'API keys and credentials cross the network unencrypted',
       );
     }
+    const key = await readApiKey(apiKeyFile);
     const directory = await Directory.open({
       listen,
       clusterSecret: await readSecretFile(clusterSecretFile),
-      apiKeys: [{ key: await readApiKey(apiKeyFile), tenant: 'default' }],
-      ...(tls === undefined ? {} : { tls }),
+      apiKeys: [{ key, tenant: 'default' }],
+      ...(tls === undefined ? {} : { tls: tls.pair }),
       logger,
     });
+    const stopWatching = await watchFiles(context, { directory, tls, key });
     logger.info({ event: 'listening', url: directory.url }, `directory at ${directory.url}`);
     await aborted(stop);
     logger.info({ event: 'stopping', signal: stop.reason }, 'stopping');
+    stopWatching();
     await directory.close();
     return EXIT.ok;
   },
 });
 
-async function readPem(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}: cannot be read (${cause.code})`, {
-      cause,
-    });
+interface Watched {
+  readonly directory: Directory;
+  readonly tls: TlsFiles | undefined;
+  /** The API key in use. */
+  readonly key: string;
+}
+
+/** Takes what is renewed under a directory: by itself, and at SIGHUP. @returns ends it */
+async function watchFiles(
+  { options, logger, onReload }: DirectoryContext,
+  { directory, tls, key }: Watched,
+): Promise<() => void> {
+  const secret = await FixedFile.read('cluster-secret-file', options.clusterSecretFile);
+  const apiKey = new WatchedText(options.apiKeyFile, key, {
+    item: 'api-key-file',
+    what: 'the API key',
+    read: readApiKey,
+    take: (value) => directory.setApiKeys([{ key: value, tenant: 'default' }]),
+    clock: systemClock,
+    logger,
   });
-  if (!text.includes('-----BEGIN ')) {
-    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}: no PEM text`);
-  }
-  return text;
+  const takeTls = (pair: TlsPair) => directory.setTls(pair);
+  onReload(async (next) => {
+    const paths = tlsPathsOf(next);
+    if (tls !== undefined && paths !== undefined) await tls.check(takeTls, { paths });
+    else if (tls !== undefined || paths !== undefined) {
+      const detail = `TLS cannot be switched ${tls === undefined ? 'on' : 'off'} without a restart`;
+      sayReload(logger, 'tls', 'restart-needed', detail);
+    }
+    await apiKey.check({ path: next.apiKeyFile });
+    await secret.check(logger);
+  });
+  return watch(async () => {
+    await tls?.check(takeTls);
+    await apiKey.check();
+  });
+}
+
+function tlsPathsOf({ tlsCert, tlsKey }: DirectoryContext['options']) {
+  return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey };
 }

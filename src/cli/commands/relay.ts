@@ -8,6 +8,8 @@ import { type OptionTable, optionKey } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
 import { openRelayHttp } from '../relay-http.js';
+import { sayReload } from '../reload/say-reload.js';
+import { FixedFile } from '../reload/watched-text.js';
 import { warnIfReadable } from '../secret-io.js';
 import { aborted } from '../signals.js';
 
@@ -53,6 +55,22 @@ const RELAY_OPTIONS = {
     description: 'the cluster secret, to derive both from; convenient, but more to steal',
   },
   ...FORWARDING_TABLE,
+  challengesPerSecond: {
+    kind: 'integer',
+    placeholder: 'N',
+    description: 'answers to strangers that one address may cost per second',
+    minimum: 1,
+    maximum: LIMITS.challengesMax,
+    default: LIMITS.challengesPerSecond,
+  },
+  challengesBurst: {
+    kind: 'integer',
+    placeholder: 'N',
+    description: 'the same at once',
+    minimum: 1,
+    maximum: LIMITS.challengesMax,
+    default: LIMITS.challengesBurst,
+  },
   advertise: {
     ...FORMS.addresses,
     placeholder: 'A:P',
@@ -66,7 +84,7 @@ const RELAY_OPTIONS = {
   http: {
     kind: 'address',
     placeholder: 'A:P',
-    description: 'serve /healthz and /metrics here',
+    description: 'serve /healthz, /readyz and /metrics here',
     defaultText: 'off',
   },
 } as const satisfies OptionTable;
@@ -102,6 +120,7 @@ export const relayCommand = defineCommand({
       'none; a wildcard address (0.0.0.0, ::) needs one. SIGTERM tells every peer that the relay ' +
       'goes away (Closed 300) and ends within 5 s; a second signal ends it at once.',
   ],
+  reloadable: ['challengesPerSecond', 'challengesBurst'],
   run: async (context) => {
     const { options, logger, stop } = context;
     const advertised = checkAdvertised(context);
@@ -117,9 +136,12 @@ export const relayCommand = defineCommand({
       ...secrets,
       directoryUrl: options.directory,
       ...forwarding,
+      challengesPerSecond: options.challengesPerSecond,
+      challengesBurst: options.challengesBurst,
       logger,
     });
     try {
+      await reloadable(context, relay);
       await serve(context, relay);
     } finally {
       await closeInTime(context, relay);
@@ -143,6 +165,25 @@ async function serve({ options, logger, stop }: RelayContext, relay: Relay): Pro
   } finally {
     await http?.close();
   }
+}
+
+/** What SIGHUP does besides the log's level. */
+async function reloadable(context: RelayContext, relay: Relay): Promise<void> {
+  const { options, logger, onReload } = context;
+  const { relaySecretFile, clusterSecretFile = '' } = options;
+  const secret =
+    relaySecretFile === undefined
+      ? await FixedFile.read('cluster-secret-file', clusterSecretFile)
+      : await FixedFile.read('relay-secret-file', relaySecretFile);
+  let { challengesPerSecond: perSecond, challengesBurst: burst } = options;
+  onReload(async (next) => {
+    const changed = next.challengesPerSecond !== perSecond || next.challengesBurst !== burst;
+    ({ challengesPerSecond: perSecond, challengesBurst: burst } = next);
+    relay.setChallengeBudget({ perSecond, burst });
+    const detail = `strangers at one address get ${perSecond} answers a second, ${burst} at once`;
+    sayReload(logger, 'challenge-budget', changed ? 'changed' : 'unchanged', detail);
+    await secret.check(logger);
+  });
 }
 
 /** Rejects when another process has taken the relay's id: one of the two must go. */

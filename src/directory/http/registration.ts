@@ -124,6 +124,7 @@ function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
 
 function refuse(reply: FastifyReply, problem: Problem, { metrics }: RegistrationRoutesOptions) {
   metrics.relayRequestsRefused.inc({ code: problem.code });
+  metrics.refuse(problem.code);
   return sendProblem(reply, problem);
 }
 

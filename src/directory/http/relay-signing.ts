@@ -13,6 +13,7 @@ import type { Clock } from '../../units.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import type { NonceMemory } from '../nonce-memory.js';
 import type { App } from './app.js';
+import type { ConnectionLedger } from './connection-ledger.js';
 import { type Problem, sendProblem } from './problem.js';
 
 declare module 'fastify' {
@@ -32,6 +33,7 @@ export interface RelaySigningOptions {
   readonly nonces: NonceMemory;
   readonly clock: Clock;
   readonly metrics: DirectoryMetrics;
+  readonly connections: Pick<ConnectionLedger, 'isRelay'>;
 }
 
 /**
@@ -48,6 +50,7 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
 
   const refuse = (reply: FastifyReply, problem: Problem) => {
     metrics.relayRequestsRefused.inc({ code: problem.code });
+    metrics.refuse(problem.code);
     return sendProblem(reply, problem);
   };
 
@@ -92,6 +95,7 @@ function proveRequest(request: FastifyRequest, options: RelaySigningOptions): Pr
   if (verdict === 'seen') return REPLAYED;
   if (verdict === 'full') return TOO_MANY;
   request.answerKey = key;
+  options.connections.isRelay(request.socket);
   return undefined;
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../rendezvous/messages.js';
 import type { Member, Rooms } from '../rendezvous/rooms.js';
 import type { App } from './app.js';
+import type { ConnectionLedger } from './connection-ledger.js';
 import { sendProblem } from './problem.js';
 
 /** How long a socket that was closed has to say so before it is cut. */
@@ -23,6 +24,9 @@ const RETRY_SECONDS = 2;
 /** What the rendezvous' sockets work with. */
 export interface RendezvousOptions {
   readonly rooms: Rooms;
+  /** Sockets in all. */
+  readonly socketsMax: number;
+  readonly connections: Pick<ConnectionLedger, 'isRoom'>;
   readonly clock: Clock;
   readonly metrics: DirectoryMetrics;
   readonly logger: Logger;
@@ -48,13 +52,20 @@ export class RendezvousSockets {
   /** Whether a tenant may open another socket. */
   hasRoomFor(tenant: string): boolean {
     return (
-      this.#sockets.size < LIMITS.rendezvousSocketsMax &&
+      this.#sockets.size < this.#options.socketsMax &&
       (this.#perTenant.get(tenant) ?? 0) < LIMITS.rendezvousSocketsPerTenantMax
     );
   }
 
+  /** Counts a socket that was not let in. */
+  refuse(): void {
+    this.#options.metrics.refuse('socket-limit');
+  }
+
   /** Takes an open WebSocket until it closes. */
-  add(webSocket: WebSocket, tenant: string): void {
+  add(webSocket: WebSocket, request: Pick<FastifyRequest, 'tenant' | 'socket'>): void {
+    const { tenant } = request;
+    this.#options.connections.isRoom(request.socket);
     const socket = new RendezvousSocket(webSocket, tenant, this.#options);
     this.#sockets.add(socket);
     this.#count(tenant, 1);
@@ -126,6 +137,7 @@ class RendezvousSocket implements Member {
     const { reason, ...rest } = details;
     const { close, message } = RENDEZVOUS_ERRORS[code];
     this.#options.metrics.rendezvousErrors.inc({ code });
+    this.#options.metrics.refuse(code);
     this.#options.logger.debug({ tenant: this.tenant, code, reason }, 'rendezvous peer refused');
     this.send({
       type: 'error',
@@ -218,6 +230,7 @@ export function rendezvousRoute(scope: App, sockets: RendezvousSockets): void {
     schema: { hide: true },
     preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
       if (!request.ws || sockets.hasRoomFor(request.tenant)) return undefined;
+      sockets.refuse();
       return sendProblem(reply, {
         status: 503,
         code: 'socket-limit',
@@ -232,6 +245,6 @@ export function rendezvousRoute(scope: App, sockets: RendezvousSockets): void {
         code: 'upgrade-required',
         detail: 'the rendezvous is a WebSocket',
       }),
-    wsHandler: (socket, request) => sockets.add(socket, request.tenant),
+    wsHandler: (socket, request) => sockets.add(socket, request),
   });
 }

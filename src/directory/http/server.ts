@@ -14,6 +14,7 @@ import { LIMITS } from '../../limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import { NO_ROUTE } from '../metrics.js';
 import type { App } from './app.js';
+import type { ConnectionLedger } from './connection-ledger.js';
 import { answerParserError, problemOf, sendProblem } from './problem.js';
 
 /** Certificate and key, PEM. */
@@ -27,6 +28,7 @@ export interface HttpServerOptions {
   readonly tls: TlsFiles | undefined;
   readonly logger: Logger;
   readonly metrics: DirectoryMetrics;
+  readonly connections: ConnectionLedger;
 }
 
 /** How often Node looks for sockets over their time: its default of 30 s is no limit at all. */
@@ -72,12 +74,19 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
     .setValidatorCompiler(TypeBoxValidatorCompiler);
   app.server.headersTimeout = LIMITS.httpHeadersMs;
   app.server.maxConnections = LIMITS.httpConnectionsMax;
+  keepLedger(app, options.connections);
   endAllSockets(app);
   app.removeContentTypeParser('text/plain');
   answerErrors(app, options.logger);
   countRequests(app, options.metrics);
   await describe(app);
   return app;
+}
+
+function keepLedger(app: App, connections: ConnectionLedger): void {
+  app.server.on('connection', (socket: Socket) => connections.accept(socket));
+  app.addHook('onRequest', async ({ socket }) => connections.request(socket, true));
+  app.addHook('onResponse', async ({ socket }) => connections.request(socket, false));
 }
 
 /**

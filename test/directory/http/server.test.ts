@@ -4,10 +4,13 @@ import { Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import t from 'tap';
+import { ConnectionLedger } from '../../../src/directory/http/connection-ledger.js';
+import { connectionBounds } from '../../../src/directory/http/descriptors.js';
 import { createHttpServer } from '../../../src/directory/http/server.js';
 import { Directory } from '../../../src/directory/index.js';
 import { DirectoryMetrics } from '../../../src/directory/metrics.js';
 import { LIMITS } from '../../../src/limits.js';
+import { systemClock } from '../../../src/units.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
 import { OTHER_CERT, OTHER_KEY, TEST_CERT, TEST_KEY } from '../tls-fixture.js';
 import { DirectoryHarness } from './harness.js';
@@ -136,9 +139,15 @@ t.test('what is not HTTP gets a problem and the end of its connection', async (t
 
 t.test('what is slow is given up, and looked for every second', async (t) => {
   const metrics = new DirectoryMetrics();
+  const connections = new ConnectionLedger(connectionBounds(undefined), systemClock);
   const tls = { cert: TEST_CERT, key: TEST_KEY };
   for (const each of [undefined, tls]) {
-    const app = await createHttpServer({ tls: each, logger: pino({ enabled: false }), metrics });
+    const app = await createHttpServer({
+      tls: each,
+      logger: pino({ enabled: false }),
+      metrics,
+      connections,
+    });
     t.match(app.server, {
       headersTimeout: LIMITS.httpHeadersMs,
       requestTimeout: LIMITS.httpRequestMs,

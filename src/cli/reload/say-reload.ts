@@ -1,0 +1,22 @@
+import type { Logger } from 'pino';
+
+/** What became of one item of a reload; `docs/cli.md` names the items. */
+export type ReloadResult = 'changed' | 'unchanged' | 'kept' | 'restart-needed';
+
+/** One line of the log for one item of a reload. */
+export function sayReload(
+  logger: Logger,
+  item: string,
+  result: ReloadResult,
+  detail: string,
+  reason?: unknown,
+): void {
+  const why = reason === undefined ? {} : { reason: messageOf(reason) };
+  const text = why.reason === undefined ? detail : `${detail}: ${why.reason}`;
+  const level = result === 'kept' || result === 'restart-needed' ? 'warn' : 'info';
+  logger[level]({ event: 'reload', item, result, ...why }, text);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

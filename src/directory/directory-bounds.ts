@@ -1,0 +1,63 @@
+import type { Bound } from '../bounds.js';
+import { LIMITS } from '../limits.js';
+import type { ConnectionLedger } from './http/connection-ledger.js';
+import type { ConnectionBounds } from './http/descriptors.js';
+import type { DirectoryMetrics } from './metrics.js';
+
+/** Every bound of a directory that peers or relays can meet. */
+export function directoryBounds(
+  metrics: DirectoryMetrics,
+  ledger: ConnectionLedger,
+  { connectionsMax, relaysReserve, rendezvousMax }: ConnectionBounds,
+): Bound[] {
+  const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
+  return [
+    {
+      name: 'connections',
+      detail:
+        `connections are refused: ${connectionsMax} can be open; a higher limit of open ` +
+        'files (ulimit -n) allows more',
+      met: () => ledger.refused,
+    },
+    {
+      name: 'idle-connections',
+      detail:
+        `idle connections are closed for new ones: of ${connectionsMax} ${relaysReserve} are ` +
+        'kept for relays',
+      met: () => ledger.closedIdle,
+    },
+    {
+      name: 'rendezvous-sockets',
+      detail:
+        `peers cannot wait for others: ${rendezvousMax} sockets can be open, ` +
+        `${LIMITS.rendezvousSocketsPerTenantMax} of a tenant`,
+      met: refused('socket-limit'),
+    },
+    {
+      name: 'rooms',
+      detail:
+        `peers cannot open rooms: there can be ${LIMITS.roomsMax}, ` +
+        `${LIMITS.roomsPerTenantMax} of a tenant`,
+      met: refused('room-limit'),
+    },
+    {
+      name: 'rendezvous-messages',
+      detail:
+        `peers are cut off: ${LIMITS.rendezvousPerSecond} messages a second are taken from ` +
+        'each',
+      met: refused('rate-limited'),
+    },
+    {
+      name: 'relays',
+      detail: `relays are refused: ${LIMITS.relaysMax} can be registered`,
+      met: refused('registry-full'),
+    },
+    {
+      name: 'relay-requests',
+      detail:
+        `relays' requests are refused: ${LIMITS.noncesPerRelayMax} of one relay are ` +
+        'remembered',
+      met: refused('too-many-requests'),
+    },
+  ];
+}

@@ -1,0 +1,88 @@
+import type { Bound } from '../bounds.js';
+import { LIMITS } from '../limits.js';
+import type { CounterName } from '../native/counters.js';
+import type { DataPlane } from '../native/types.js';
+import type { RefusalReason } from './refusals.js';
+import type { RelayRules } from './rules.js';
+
+/** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */
+export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
+  const { stats, legs, offers, closes } = rules.context;
+  const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
+  return [
+    {
+      name: 'legs',
+      detail: `peers are refused with 508: the relay holds ${legs.legsMax} legs at most`,
+      met: refused('relay-full'),
+    },
+    {
+      name: 'tenant-quota',
+      detail:
+        `peers are refused with 486: a tenant has ${Math.floor(legs.legsMax / 2)} legs at ` +
+        'most',
+      met: refused('tenant-quota'),
+    },
+    {
+      name: 'channels',
+      detail: 'peers are refused with 508: their 5-tuple has used all channels of the last minute',
+      met: refused('channels-used-up'),
+    },
+    {
+      name: 'data-plane',
+      detail: 'peers are refused with 508: a table or queue of the data plane is full',
+      met: refused('data-plane-full'),
+    },
+    {
+      name: 'challenge-budget',
+      detail: 'strangers get no answer: their address has used up its budget',
+      met: () => stats.client.over_challenge_budget,
+    },
+    {
+      name: 'offers',
+      detail: `offers are dropped: ${LIMITS.offersPerRelayMax} of one relay are remembered`,
+      met: () => offers.refused,
+    },
+    {
+      name: 'close-requests',
+      detail: `closes are sent once only: ${LIMITS.closesPendingMax} await an answer`,
+      met: () => closes.unrepeated,
+    },
+    {
+      name: 'relays',
+      detail: `relays of the registry are left out: ${LIMITS.relaysMax} can be known`,
+      met: () => stats.relaysLeftOut,
+    },
+    ...planeBounds(plane),
+  ];
+}
+
+function planeBounds(plane: DataPlane): Bound[] {
+  const counter = (name: CounterName) => () => Number(plane.counters()[name]);
+  return [
+    {
+      name: 'requests-queue',
+      detail: 'requests of peers and relays are dropped: they come faster than they are answered',
+      met: counter('punt_queue_full'),
+    },
+    {
+      name: 'strangers-queue',
+      detail: 'requests of strangers are dropped: they come faster than they are answered',
+      met: counter('stranger_queue_full'),
+    },
+    {
+      name: 'events-queue',
+      detail: 'events of the data plane are dropped: they come faster than they are handled',
+      met: counter('events_dropped'),
+    },
+    {
+      name: 'answers-queue',
+      detail: 'answers are dropped: a forwarding thread sends them too slowly',
+      met: counter('control_send_dropped'),
+    },
+    {
+      name: 'closed-hints',
+      detail: 'senders of data that meets no leg are not told so: the budget for it is used up',
+      met: counter('closed_hints_over_budget'),
+    },
+  ];
+}

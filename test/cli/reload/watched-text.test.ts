@@ -1,0 +1,79 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import { FixedFile, WatchedText } from '../../../src/cli/reload/watched-text.js';
+import { readApiKey } from '../../../src/cli/secret-io.js';
+import { LIMITS } from '../../../src/limits.js';
+
+const KEYS = ['first-key-0123456789', 'second-key-0123456789'] as const;
+
+function scene(t: Test) {
+  const path = join(t.testdir({ key: `${KEYS[0]}\n` }), 'key');
+  const log: Record<string, unknown>[] = [];
+  const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line)) });
+  const clock = { ms: 0, now: () => 0, monotonic: () => clock.ms };
+  const taken: string[] = [];
+  const take = (key: string) => void taken.push(key);
+  const what = 'the API key';
+  const options = { item: 'api-key-file', what, read: readApiKey, take, clock, logger };
+  const watched = new WatchedText(path, KEYS[0], options);
+  const look = async () => {
+    clock.ms += LIMITS.reloadWatchMs;
+    await watched.check();
+  };
+  return { path, log, taken, watched, look, logger };
+}
+
+t.test('a change is taken when it has stood still for a moment', async (t) => {
+  const { path, log, taken, look } = scene(t);
+  await look();
+  writeFileSync(path, `${KEYS[1].slice(0, 17)}`);
+  await look();
+  writeFileSync(path, `${KEYS[1]}\n`);
+  await look();
+  t.strictSame(taken, [], 'half of it is never used');
+  await look();
+  t.strictSame(taken, [KEYS[1]]);
+  t.match(log, [{ event: 'reload', item: 'api-key-file', result: 'changed' }]);
+  t.notMatch(JSON.stringify(log), KEYS[1], 'no secret is logged');
+});
+
+t.test('what is no key keeps the old one, and is said once', async (t) => {
+  const { path, log, taken, watched, look } = scene(t);
+  writeFileSync(path, 'short');
+  for (let n = 0; n < 5; n += 1) await look();
+  t.match(log, [{ result: 'kept' }]);
+  t.equal(log.length, 1);
+  rmSync(path);
+  await watched.check({ path });
+  t.match(log[1], { result: 'kept', reason: /ENOENT/ });
+  t.strictSame(taken, []);
+});
+
+t.test('an operator is obeyed at once, and told in any case', async (t) => {
+  const { path, log, taken, watched } = scene(t);
+  await watched.check({ path });
+  writeFileSync(path, KEYS[1]);
+  await watched.check({ path });
+  t.strictSame(taken, [KEYS[1]]);
+  t.strictSame(
+    log.map(({ result }) => result),
+    ['unchanged', 'changed'],
+  );
+});
+
+t.test('a file that is read at the start alone is named when it has changed', async (t) => {
+  const { path, log, logger } = scene(t);
+  const file = await FixedFile.read('cluster-secret-file', path);
+  await file.check(logger);
+  t.equal(log.length, 0);
+  writeFileSync(path, KEYS[1]);
+  await file.check(logger);
+  rmSync(path);
+  await file.check(logger);
+  t.match(log, [
+    { item: 'cluster-secret-file', result: 'restart-needed', msg: /has changed/ },
+    { item: 'cluster-secret-file', result: 'restart-needed', msg: /cannot be read any more/ },
+  ]);
+});
