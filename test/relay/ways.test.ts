@@ -224,15 +224,12 @@ t.test('probes stay within their budget at any size of the registry', async (t) 
     return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
   });
   fra.rules.updateRelays([fra.record, ...others]);
-  for (const answered of [false, true]) {
-    let busiest = 0;
-    for (let second = 0; second < 60; second++) {
-      const before = fra.plane.probes.length;
-      world.pass(1_000);
-      busiest = Math.max(busiest, fra.plane.probes.length - before);
-    }
-    t.ok(busiest <= 105, `${busiest} a second${answered ? '' : ', none answered'}`);
-    t.ok(busiest > 40);
+  // None of them answers, so all that can be urgent is.
+  for (let second = 0; second < 120; second++) {
+    const before = fra.plane.probes.length;
+    world.pass(1_000);
+    const probes = fra.plane.probes.length - before;
+    t.ok(probes > 40 && probes <= 105, `${probes} in second ${second}`);
   }
   const asked = new Set(fra.plane.probes.map(({ slot }) => slot));
   t.equal(asked.size, 1_023, 'and nobody is left out');
