@@ -9,12 +9,12 @@ namespace turnpike {
 // What an operation came to. The numbers cross into TypeScript (src/native/binding.ts).
 enum class StatusCode : uint8_t {
   kOk = 0,
-  // A table is full, or an index is beyond its size.
+  // A table is full.
   kLimit = 1,
   // A command queue has no room; nothing was applied.
   kQueueFull = 2,
   kClosed = 3,
-  // The caller's mistake: a value out of range, or an entry for a relay that is not there.
+  // The caller's mistake: a value or index out of range.
   kInvalid = 4,
   // An address that the socket in question can never send to or receive from.
   kAddress = 5,
@@ -22,6 +22,10 @@ enum class StatusCode : uint8_t {
   kBind = 6,
   // The system refused memory, a thread or a descriptor.
   kSystem = 7,
+  // The slot of an entry or probe holds no relay.
+  kSlotEmpty = 8,
+  // An option asks for what this host does not have.
+  kOption = 9,
 };
 
 // A status with what an operator needs to know; made on slow paths only.

@@ -48,41 +48,52 @@ void Controller::UseFastPath(FastPath* fast_path) {
 }
 
 StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action) {
-  if (worker >= flows_.size() || !IsChannel(key.channel)) return StatusCode::kInvalid;
+  const WorkerRange workers = WorkersOf(worker);
+  if (workers.first == workers.end || !IsChannel(key.channel)) return StatusCode::kInvalid;
   if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
   if (action.kind == FlowAction::Kind::kTrunk) {
-    if (action.slot >= slots_.size()) return StatusCode::kLimit;
+    if (action.slot >= slots_.size()) return StatusCode::kInvalid;
     action.generation = slots_[action.slot].generation;
-    if (action.generation == 0) return StatusCode::kInvalid;
+    if (action.generation == 0) return StatusCode::kSlotEmpty;
   } else {
     if (!IsChannel(action.channel)) return StatusCode::kInvalid;
     if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
   }
-  if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
-  const Nothing* flow = flows_[worker]->FindOrInsert(key);
-  if (flow == nullptr) return StatusCode::kLimit;
+  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
+  // Looked at before any table is changed, so that no entry is taken back from one: it would be
+  // numbered otherwise than in the worker's own table.
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (flows_[i]->full() && flows_[i]->Find(key) == nullptr) return StatusCode::kLimit;
+  }
+  for (uint32_t i = workers.first; i < workers.end; ++i) flows_[i]->FindOrInsert(key);
   if (fast_path_ != nullptr) {
-    const uint32_t place = worker * client_flows_max_ + flows_[worker]->NumberOf(flow);
+    // It has one entry for the flow and counts it as the first of these workers would.
+    const uint32_t number = flows_[workers.first]->NumberOf(flows_[workers.first]->Find(key));
+    const uint32_t place = workers.first * client_flows_max_ + number;
     action.shared_cell = fast_path_->PutFlow(key, action, place);
   }
   Command command{};
   command.kind = Command::Kind::kPutFlow;
   command.flow_key = key;
   command.flow_action = action;
-  Push(worker, command);
+  for (uint32_t i = workers.first; i < workers.end; ++i) Push(i, command);
   return StatusCode::kOk;
 }
 
 StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
-  if (worker >= flows_.size()) return StatusCode::kInvalid;
-  if (flows_[worker]->Find(key) == nullptr) return StatusCode::kOk;
-  if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
-  flows_[worker]->Erase(key);
-  if (fast_path_ != nullptr) fast_path_->RemoveFlow(key);
+  const WorkerRange workers = WorkersOf(worker);
+  if (workers.first == workers.end) return StatusCode::kInvalid;
+  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
   Command command{};
   command.kind = Command::Kind::kRemoveFlow;
   command.flow_key = key;
-  Push(worker, command);
+  bool was_there = false;
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (!flows_[i]->Erase(key)) continue;
+    was_there = true;
+    Push(i, command);
+  }
+  if (was_there && fast_path_ != nullptr) fast_path_->RemoveFlow(key);
   return StatusCode::kOk;
 }
 
@@ -96,9 +107,10 @@ bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* numbe
 }
 
 StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
-  if (!IsSession(index) || action.slot >= slots_.size()) return StatusCode::kLimit;
+  if (!IsSession(index) || action.slot >= slots_.size()) return StatusCode::kInvalid;
+  if (!IsChannel(action.channel)) return StatusCode::kInvalid;
   action.generation = slots_[action.slot].generation;
-  if (action.generation == 0 || !IsChannel(action.channel)) return StatusCode::kInvalid;
+  if (action.generation == 0) return StatusCode::kSlotEmpty;
   if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   Command command{};
@@ -112,7 +124,7 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
 }
 
 StatusCode Controller::RemoveSession(uint32_t index) {
-  if (!IsSession(index)) return StatusCode::kLimit;
+  if (!IsSession(index)) return StatusCode::kInvalid;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   if (fast_path_ != nullptr) fast_path_->RemoveSession(index);
   Command command{};
@@ -123,7 +135,7 @@ StatusCode Controller::RemoveSession(uint32_t index) {
 }
 
 StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
-  if (slot >= slots_.size()) return StatusCode::kLimit;
+  if (slot >= slots_.size()) return StatusCode::kInvalid;
   if (spec.sources.size() > kTrunkSourcesMax || spec.ways.size() > kTrunkWaysMax ||
       spec.lane_offset >= kProbeLaneFirst || spec.lane_offset % kWorkersMax != 0 ||
       (spec.bundle_bytes_max != 0 && spec.bundle_bytes_max < kTrunkMtuBytesMin)) {
@@ -168,7 +180,7 @@ std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec, const
 }
 
 StatusCode Controller::RemoveTrunkPeer(uint32_t slot) {
-  if (slot >= slots_.size()) return StatusCode::kLimit;
+  if (slot >= slots_.size()) return StatusCode::kInvalid;
   if (slots_[slot].generation == 0) return StatusCode::kOk;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   slots_[slot] = Slot{};
@@ -181,8 +193,8 @@ StatusCode Controller::RemoveTrunkPeer(uint32_t slot) {
 }
 
 StatusCode Controller::Probe(uint32_t slot, uint32_t number, const ProbeSpec* spec) {
-  if (slot >= slots_.size()) return StatusCode::kLimit;
-  if (slots_[slot].generation == 0) return StatusCode::kInvalid;
+  if (slot >= slots_.size()) return StatusCode::kInvalid;
+  if (slots_[slot].generation == 0) return StatusCode::kSlotEmpty;
   Command command{};
   command.kind = Command::Kind::kProbe;
   command.index = slot;
@@ -299,12 +311,20 @@ bool Controller::IsSession(uint32_t index) const {
   return (index & (session_places_ - 1)) < sessions_max_;
 }
 
-bool Controller::AllHaveRoom() const {
-  for (const std::unique_ptr<Worker>& worker : pool_.workers()) {
-    if (!worker->commands().HasRoom()) return false;
+Controller::WorkerRange Controller::WorkersOf(uint32_t worker) const {
+  const auto count = static_cast<uint32_t>(flows_.size());
+  if (worker == kEveryWorker) return {0, count};
+  return worker < count ? WorkerRange{worker, worker + 1} : WorkerRange{0, 0};
+}
+
+bool Controller::HaveRoom(WorkerRange workers) const {
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (!pool_.workers()[i]->commands().HasRoom()) return false;
   }
   return true;
 }
+
+bool Controller::AllHaveRoom() const { return HaveRoom(WorkersOf(kEveryWorker)); }
 
 void Controller::Push(uint32_t worker, const Command& command) {
   pool_.workers()[worker]->commands().Push(command);

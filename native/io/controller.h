@@ -40,6 +40,10 @@ struct ProbeSpec {
   std::optional<uint32_t> worker;
 };
 
+// Stands for all workers where a flow is put or removed: nobody knows which of them will receive a
+// 5-tuple that has sent nothing yet.
+inline constexpr uint32_t kEveryWorker = UINT32_MAX;
+
 class Controller {
  public:
   // `pool` is open and outlives the controller.
@@ -52,6 +56,7 @@ class Controller {
   // the controller's last call.
   void UseFastPath(FastPath* fast_path);
 
+  // In one worker or in every one; all of them take it, or none.
   StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action);
   StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
   // The number that a worker counts a flow's traffic under; false when there is no such flow.
@@ -107,6 +112,13 @@ class Controller {
   bool AddressFits(Side side, const FiveTuple& path) const;
   // Whether an index has a place in the tables.
   bool IsSession(uint32_t index) const;
+  // Of a worker or of every one: the first, and the one after the last; none where there is none.
+  struct WorkerRange {
+    uint32_t first;
+    uint32_t end;
+  };
+  WorkerRange WorkersOf(uint32_t worker) const;
+  bool HaveRoom(WorkerRange workers) const;
   bool AllHaveRoom() const;
   void Push(uint32_t worker, const Command& command);
   void PushToAll(const Command& command);

@@ -20,7 +20,12 @@ Status Pin(pthread_t thread, uint32_t cpu) {
   CPU_SET(cpu, &set);
   const int error = pthread_setaffinity_np(thread, sizeof(set), &set);
   if (error == 0) return {};
-  return Status::System("cannot pin a thread to CPU " + std::to_string(cpu), error);
+  const std::string what = "cannot pin a thread to CPU " + std::to_string(cpu);
+  // EINVAL: the CPU is not there, or not among those that this process may use.
+  if (error == EINVAL) {
+    return Status{StatusCode::kOption, error, "cpus: " + what + ": this host has none for us", {}};
+  }
+  return Status::System(what, error);
 }
 
 }  // namespace

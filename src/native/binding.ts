@@ -15,6 +15,8 @@ export const Status = {
   Address: 5,
   Bind: 6,
   System: 7,
+  SlotEmpty: 8,
+  Option: 9,
 } as const;
 
 /** What the constructor of a native plane throws: an Error with these. */

@@ -1,6 +1,6 @@
 import type { TransportAddress } from '../address.js';
-import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { ArgumentChecks } from './arguments.js';
 import { type NativeBinding, type NativePlane, SIDE_NUMBERS, Status } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { CommandBacklog } from './command-backlog.js';
@@ -20,7 +20,6 @@ import type {
   OutgoingDatagram,
   ProbeWay,
   SessionAction,
-  TrunkKey,
   TrunkPeer,
   TrunkPeerTraffic,
   XdpStatus,
@@ -29,29 +28,23 @@ import { xdpFinding } from './xdp-finding.js';
 
 /** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_ring.h. */
 const PUNT_HEAD_BYTES = 40;
-const KEY_BYTES = 16;
 /** PROTOCOL.md section 4: a path probe without padding. */
 const PATH_PROBE_BYTES = 36;
 
-function checkU32(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return;
-  throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `${name} must be an unsigned integer: ${value}`);
-}
-
-function checkChannel(channel: number): void {
-  checkU32('channel', channel);
-  // The addon takes its low 16 bits.
-  if (channel > 0xffff) throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `no channel: ${channel}`);
+/** What all workers' entries of one flow have carried; undefined where there is none. */
+function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
+  if (each.length === 0) return undefined;
+  const idle = each.flatMap(({ idleSeconds }) => idleSeconds ?? []);
+  return {
+    packets: each.reduce((sum, { packets }) => sum + packets, 0),
+    payloadBytes: each.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0),
+    idleSeconds: idle.length === 0 ? undefined : Math.min(...idle),
+  };
 }
 
 /** The clock that the workers read: CLOCK_MONOTONIC. */
 function monotonicSeconds(): number {
   return process.hrtime()[0];
-}
-
-/** From a header and a body without padding to the largest UDP payload. */
-function isPathProbe(bytes: number): boolean {
-  return Number.isInteger(bytes) && bytes >= PATH_PROBE_BYTES && bytes <= LIMITS.trunkMtuBytesMax;
 }
 
 /** The data plane over the addon; made by `openDataPlane`. */
@@ -62,13 +55,12 @@ export class NativeDataPlane implements DataPlane {
   readonly workers: number;
   readonly #xdp: Omit<XdpStatus, 'attached' | 'leftOut' | 'passedBy'>;
   readonly #native: NativePlane;
-  readonly #limits: NativeBinding['limits'];
   readonly #scratch: Scratch;
   readonly #counters: SharedCounters;
   readonly #legs: LegCounters;
   readonly #onBatch: (batch: DataPlaneBatch) => void;
   readonly #drained: Uint8Array;
-  readonly #trunkPeersMax: number;
+  readonly #check: ArgumentChecks;
   readonly #slots = new Set<number>();
   readonly #backlog = new CommandBacklog();
   #nextTurn: NodeJS.Immediate | undefined;
@@ -81,8 +73,7 @@ export class NativeDataPlane implements DataPlane {
    */
   constructor(binding: NativeBinding, options: DataPlaneOptions) {
     const checked = checkedOptions(options);
-    this.#limits = binding.limits;
-    this.#trunkPeersMax = checked.trunkPeersMax;
+    this.#check = new ArgumentChecks(binding.limits, checked);
     this.#onBatch = checked.onBatch;
     this.#scratch = new Scratch(binding.limits.scratchBytes);
     this.#counters = new SharedCounters(binding, checked);
@@ -138,21 +129,22 @@ export class NativeDataPlane implements DataPlane {
     };
   }
 
-  putClientFlow({ worker, tuple, channel }: ClientFlow, action: ClientAction): void {
-    checkU32('worker', worker);
-    checkChannel(channel);
+  putClientFlow(flow: ClientFlow, action: ClientAction): void {
+    const { tuple, channel } = flow;
+    const worker = this.#check.flowWorker(flow.worker);
+    this.#check.channel(channel);
     this.#checkRoom('putClientFlow');
     this.#scratch.tuple(tuple);
     if (action.type === 'trunk') {
       const { slot, sessionIndex } = action;
-      checkU32('slot', slot);
-      checkU32('sessionIndex', sessionIndex);
+      this.#check.slot(slot);
+      this.#check.sessionIndex(sessionIndex);
       checkStatus(
         'putClientFlow',
         this.#native.putClientFlowToTrunk(worker, channel, slot, sessionIndex),
       );
     } else {
-      checkChannel(action.channel);
+      this.#check.channel(action.channel);
       this.#scratch.secondTuple(action.tuple);
       checkStatus(
         'putClientFlow',
@@ -161,9 +153,10 @@ export class NativeDataPlane implements DataPlane {
     }
   }
 
-  removeClientFlow({ worker, tuple, channel }: ClientFlow): void {
-    checkU32('worker', worker);
-    checkChannel(channel);
+  removeClientFlow(flow: ClientFlow): void {
+    const { tuple, channel } = flow;
+    const worker = this.#check.flowWorker(flow.worker);
+    this.#check.channel(channel);
     this.#backlog.give('removeClientFlow', () => {
       this.#scratch.tuple(tuple);
       return this.#native.removeClientFlow(worker, channel);
@@ -171,22 +164,22 @@ export class NativeDataPlane implements DataPlane {
   }
 
   putSession(sessionIndex: number, { slot, tuple, channel }: SessionAction): void {
-    checkU32('sessionIndex', sessionIndex);
-    checkU32('slot', slot);
-    checkChannel(channel);
+    this.#check.sessionIndex(sessionIndex);
+    this.#check.slot(slot);
+    this.#check.channel(channel);
     this.#checkRoom('putSession');
     this.#scratch.tuple(tuple);
     checkStatus('putSession', this.#native.putSession(sessionIndex, slot, channel));
   }
 
   removeSession(sessionIndex: number): void {
-    checkU32('sessionIndex', sessionIndex);
+    this.#check.sessionIndex(sessionIndex);
     this.#backlog.give('removeSession', () => this.#native.removeSession(sessionIndex));
   }
 
   putTrunkPeer(slot: number, peer: TrunkPeer): void {
-    checkU32('slot', slot);
-    this.#checkTrunkPeer(peer);
+    this.#check.slot(slot);
+    this.#check.trunkPeer(peer);
     this.#backlog.give('putTrunkPeer', () => {
       this.#scratch.trunkPeer(peer);
       return this.#native.putTrunkPeer(slot);
@@ -197,7 +190,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   removeTrunkPeer(slot: number): void {
-    checkU32('slot', slot);
+    this.#check.slot(slot);
     this.#backlog.give('removeTrunkPeer', () => this.#native.removeTrunkPeer(slot));
     this.#slots.delete(slot);
   }
@@ -207,15 +200,15 @@ export class NativeDataPlane implements DataPlane {
   }
 
   probe(slot: number, number: number, way?: ProbeWay): void {
-    checkU32('slot', slot);
-    checkU32('number', number);
+    this.#check.slot(slot);
+    this.#check.probeNumber(number);
     const status = this.#backlog.empty ? this.#probe(slot, number, way) : Status.QueueFull;
     // A probe that cannot be sent now is one that got lost.
     if (status !== Status.QueueFull) checkStatus('probe', status);
   }
 
   putKnownClient(worker: number, tuple: FiveTuple): void {
-    checkU32('worker', worker);
+    this.#check.worker(worker);
     this.#backlog.give('putKnownClient', () => {
       this.#scratch.tuple(tuple);
       return this.#native.putKnownClient(worker);
@@ -223,7 +216,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   removeKnownClient(worker: number, tuple: FiveTuple): void {
-    checkU32('worker', worker);
+    this.#check.worker(worker);
     this.#backlog.give('removeKnownClient', () => {
       this.#scratch.tuple(tuple);
       return this.#native.removeKnownClient(worker);
@@ -237,16 +230,15 @@ export class NativeDataPlane implements DataPlane {
   #probe(slot: number, number: number, way: ProbeWay | undefined): number {
     if (way === undefined) return this.#native.probe(slot, number);
     const { tuple, bytes, worker } = way;
-    if (bytes !== undefined && !isPathProbe(bytes)) {
-      throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `probe: no path probe has ${bytes} bytes`);
-    }
-    if (worker !== undefined) checkU32('worker', worker);
+    this.#check.probeBytes(bytes, PATH_PROBE_BYTES);
+    if (worker !== undefined) this.#check.worker(worker);
     this.#scratch.tuple(tuple);
     return this.#native.probe(slot, number, bytes ?? 0, worker);
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {
     for (const { side, tuple, data } of datagrams) {
+      this.#check.datagram(data);
       this.#scratch.tuple(tuple);
       checkStatus('send', this.#native.send(SIDE_NUMBERS[side], data));
     }
@@ -257,24 +249,28 @@ export class NativeDataPlane implements DataPlane {
   }
 
   trunkPeerTraffic(slot: number): TrunkPeerTraffic {
-    checkU32('slot', slot);
-    if (slot >= this.#trunkPeersMax) checkStatus('trunkPeerTraffic', Status.Limit);
+    this.#check.slot(slot);
     return this.#counters.trafficOf(slot);
   }
 
   flowTraffic(flow: ClientFlow): LegTraffic | undefined {
+    if (flow.worker === 'any') {
+      const each = Array.from({ length: this.workers }, (_, worker) => ({ ...flow, worker }));
+      return trafficTogether(each.flatMap((one) => this.flowTraffic(one) ?? []));
+    }
     const meter = this.flowMeter(flow);
     return meter === undefined ? undefined : this.#legs.flowTraffic(meter, monotonicSeconds());
   }
 
   sessionTraffic(sessionIndex: number): LegTraffic {
-    checkU32('sessionIndex', sessionIndex);
+    this.#check.sessionIndex(sessionIndex);
     return this.#legs.sessionTraffic(sessionIndex, monotonicSeconds());
   }
 
   flowMeter({ worker, tuple, channel }: ClientFlow): number | undefined {
-    checkU32('worker', worker);
-    checkChannel(channel);
+    if (worker === 'any') return undefined;
+    this.#check.worker(worker);
+    this.#check.channel(channel);
     this.#scratch.tuple(tuple);
     const number = this.#native.flowNumber(worker, channel);
     return number < 0 ? undefined : this.#legs.meterOf(worker, number);
@@ -300,42 +296,6 @@ export class NativeDataPlane implements DataPlane {
   /** Nothing is added while removals wait: it could be removed by one of them. */
   #checkRoom(call: string): void {
     if (!this.#backlog.empty) checkStatus(call, Status.QueueFull);
-  }
-
-  #checkTrunkPeer(peer: TrunkPeer): void {
-    const { sources, sendKeys, receiveKeys, recordsMax } = peer;
-    const fail = (message: string): never => {
-      throw new TurnpikeError('ERR_TURNPIKE_NATIVE', `putTrunkPeer: ${message}`);
-    };
-    const { trunkSourcesMax, sendKeysMax, receiveKeysMax } = this.#limits;
-    if (sources.length > trunkSourcesMax) fail(`at most ${trunkSourcesMax} sources`);
-    if (sendKeys.length > sendKeysMax) fail(`at most ${sendKeysMax} send keys`);
-    if (receiveKeys.length > receiveKeysMax) fail(`at most ${receiveKeysMax} receive keys`);
-    if (!Number.isInteger(recordsMax) || recordsMax < 1) fail(`recordsMax is ${recordsMax}`);
-    const isKey = ({ epoch, key }: TrunkKey) =>
-      Number.isInteger(epoch) && epoch >= 0 && epoch <= 0xffff && key.length === KEY_BYTES;
-    if (![...sendKeys, ...receiveKeys].every(isKey)) fail('a key or its epoch is malformed');
-    this.#checkWays(peer, fail);
-  }
-
-  #checkWays(
-    { bundleBytesMax, laneSet = 0, lanesClosed = [], ways = [] }: TrunkPeer,
-    fail: (message: string) => never,
-  ): void {
-    const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkWaysMax } = this.#limits;
-    const isBetween = (value: number, min: number, max: number) =>
-      Number.isInteger(value) && value >= min && value <= max;
-    if (
-      bundleBytesMax !== undefined &&
-      !isBetween(bundleBytesMax, trunkMtuBytesMin, datagramBytesMax)
-    ) {
-      fail(`bundleBytesMax is ${bundleBytesMax}`);
-    }
-    if (!isBetween(laneSet, 0, laneSets - 1)) fail(`laneSet is ${laneSet}`);
-    if (!lanesClosed.every((worker) => isBetween(worker, 0, this.workers - 1))) {
-      fail('lanesClosed names no worker');
-    }
-    if (ways.length > trunkWaysMax) fail(`at most ${trunkWaysMax} ways`);
   }
 
   /**

@@ -6,17 +6,20 @@ const CODES: Readonly<Record<number, TurnpikeErrorCode>> = {
   [Status.Limit]: 'ERR_TURNPIKE_LIMIT',
   [Status.QueueFull]: 'ERR_TURNPIKE_QUEUE_FULL',
   [Status.Closed]: 'ERR_TURNPIKE_CLOSED',
-  [Status.Invalid]: 'ERR_TURNPIKE_NATIVE',
+  [Status.Invalid]: 'ERR_TURNPIKE_ARGUMENT',
   [Status.Address]: 'ERR_TURNPIKE_ADDRESS',
   [Status.Bind]: 'ERR_TURNPIKE_BIND',
   [Status.System]: 'ERR_TURNPIKE_NATIVE',
+  [Status.SlotEmpty]: 'ERR_TURNPIKE_SLOT_EMPTY',
+  [Status.Option]: 'ERR_TURNPIKE_CONFIG',
 };
 
 const REASONS: Readonly<Record<number, string>> = {
-  [Status.Limit]: 'the table is full or the index beyond it',
+  [Status.Limit]: 'the table is full',
   [Status.QueueFull]: 'the command queue of a worker is full; nothing was changed',
   [Status.Closed]: 'the data plane is closed',
-  [Status.Invalid]: 'a value is out of range, or the slot holds no relay',
+  [Status.Invalid]: 'a value is out of its bounds',
+  [Status.SlotEmpty]: 'the slot holds no relay',
   [Status.Address]: 'no socket there can reach or receive from that address',
 };
 

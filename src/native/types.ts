@@ -159,8 +159,12 @@ export type ClientAction =
 
 /** Matches a peer's ChannelData. */
 export interface ClientFlow {
-  /** The worker that receives this 5-tuple, as the punted datagram said. */
-  readonly worker: number;
+  /**
+   * The worker that receives this 5-tuple, as the punted datagram said. `any` puts the entry into
+   * every worker, where it has to be there before the peer has sent anything: it takes a place in
+   * the table of each. An entry is removed as it was put.
+   */
+  readonly worker: number | 'any';
   readonly tuple: FiveTuple;
   /** 0x4000 to 0x4FFF. */
   readonly channel: number;
@@ -321,7 +325,8 @@ export interface DataPlane {
   /**
    * Adds or replaces an entry.
    * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full, ERR_TURNPIKE_QUEUE_FULL when
-   *   a worker's command queue is; nothing has changed then
+   *   a worker's command queue is, ERR_TURNPIKE_SLOT_EMPTY where the slot holds no relay,
+   *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; nothing has changed then, in any worker
    */
   putClientFlow(flow: ClientFlow, action: ClientAction): void;
   /** Removes an entry; harmless when it is not there. Waits its turn where a queue is full. */
@@ -359,7 +364,7 @@ export interface DataPlane {
    * @param slot - holds the relay
    * @param number - comes back with the answer
    * @param way - default: a plain probe to the relay's `destination`, from `socket`
-   * @throws TurnpikeError ERR_TURNPIKE_NATIVE or ERR_TURNPIKE_ADDRESS for a way that cannot be
+   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT or ERR_TURNPIKE_ADDRESS for a way that cannot be
    */
   probe(slot: number, number: number, way?: ProbeWay): void;
   /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */
@@ -372,7 +377,10 @@ export interface DataPlane {
   flowTraffic(flow: ClientFlow): LegTraffic | undefined;
   /** What has left to a peer on a session index: of the newest use of the index's place. */
   sessionTraffic(sessionIndex: number): LegTraffic;
-  /** A number that the entry's packets are read by as often as one likes; undefined without one. */
+  /**
+   * A number that the entry's packets are read by as often as one likes; undefined without one, and
+   * for an entry in every worker.
+   */
   flowMeter(flow: ClientFlow): number | undefined;
   /** Packets that the entry of a meter has forwarded, modulo 2^32. Cheap: a few loads. */
   flowPackets(meter: number): number;

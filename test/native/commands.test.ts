@@ -45,32 +45,61 @@ t.test('options out of bounds are named', async (t) => {
 });
 
 t.test('values that no worker may see are refused', async (t) => {
-  const { plane } = new TestPlane();
+  const { plane } = new TestPlane({ sessionsMax: 48, trunkPeersMax: 4 });
   plane.putTrunkPeer(1, peer);
   const flow = { worker: 0, tuple, channel };
-  const native = { code: 'ERR_TURNPIKE_NATIVE' };
-  const refused = [
-    () => plane.putClientFlow({ ...flow, worker: 2 }, toClient),
-    () => plane.putClientFlow({ ...flow, worker: -1 }, toClient),
-    () => plane.putClientFlow({ ...flow, channel: 0x3fff }, toClient),
-    () => plane.putClientFlow({ ...flow, channel: 0x5000 }, toClient),
-    () => plane.putClientFlow({ ...flow, channel: 0x1_4000 }, toClient),
-    () => plane.putClientFlow(flow, { ...toClient, channel: 0 }),
-    () => plane.putClientFlow(flow, { type: 'trunk', slot: 2, sessionIndex: 1 }),
-    () => plane.putClientFlow(flow, { type: 'trunk', slot: 1, sessionIndex: 2 ** 32 }),
-    () => plane.putSession(1, { slot: 2, tuple, channel }),
-    () => plane.putSession(1, { slot: 1, tuple, channel: 1 }),
-    () => plane.putSession(1.5, { slot: 1, tuple, channel }),
-    () => plane.probe(2, 1),
-    () => plane.putTrunkPeer(2, { ...peer, sources: Array(65).fill(remote) }),
-    () => plane.putTrunkPeer(2, { ...peer, receiveKeys: Array(4).fill(peer.sendKeys[0]) }),
-    () => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 1, key: KEY.subarray(1) }] }),
-    () => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 65_536, key: KEY }] }),
-    () => plane.putTrunkPeer(2, { ...peer, recordsMax: 0 }),
-    () => plane.send([{ side: 'client', tuple, data: new Uint8Array(65_536) }]),
+  const refused: [call: () => void, says: string][] = [
+    [() => plane.putClientFlow({ ...flow, worker: 2 }, toClient), 'worker'],
+    [() => plane.putClientFlow({ ...flow, worker: -1 }, toClient), 'worker'],
+    [() => plane.putClientFlow({ ...flow, worker: 2 ** 32 - 1 }, toClient), 'worker'],
+    [() => plane.putClientFlow({ ...flow, channel: 0x3fff }, toClient), 'channel'],
+    [() => plane.putClientFlow({ ...flow, channel: 0x5000 }, toClient), 'channel'],
+    [() => plane.putClientFlow({ ...flow, channel: 0x1_4000 }, toClient), 'channel'],
+    [() => plane.putClientFlow(flow, { ...toClient, channel: 0 }), 'channel'],
+    [() => plane.putClientFlow(flow, { type: 'trunk', slot: 4, sessionIndex: 1 }), 'slot'],
+    [
+      () => plane.putClientFlow(flow, { type: 'trunk', slot: 1, sessionIndex: 2 ** 32 }),
+      'sessionIndex',
+    ],
+    [() => plane.putSession(1, { slot: 4, tuple, channel }), 'slot'],
+    [() => plane.putSession(1, { slot: 1, tuple, channel: 1 }), 'channel'],
+    [() => plane.putSession(1.5, { slot: 1, tuple, channel }), 'sessionIndex'],
+    [() => plane.putSession(64 + 48, { slot: 1, tuple, channel }), 'sessionsMax'],
+    [() => plane.removeSession(50), 'sessionsMax'],
+    [() => plane.probe(4, 1), 'slot'],
+    [() => plane.probe(1, -1), 'number'],
+    [() => plane.trunkPeerTraffic(4), 'slot'],
+    [() => plane.putTrunkPeer(2, { ...peer, sources: Array(65).fill(remote) }), 'sources'],
+    [
+      () => plane.putTrunkPeer(2, { ...peer, receiveKeys: Array(4).fill(peer.sendKeys[0]) }),
+      'receiveKeys',
+    ],
+    [
+      () => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 1, key: KEY.subarray(1) }] }),
+      'key',
+    ],
+    [() => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 65_536, key: KEY }] }), 'epoch'],
+    [() => plane.putTrunkPeer(2, { ...peer, recordsMax: 0 }), 'recordsMax'],
+    [() => plane.send([{ side: 'client', tuple, data: new Uint8Array(65_536) }]), 'data'],
+    [() => plane.send([{ side: 'client', tuple, data: 'text' as never }]), 'data'],
   ];
-  for (const call of refused) t.throws(call, native, String(call));
+  for (const [call, says] of refused) {
+    const error = { code: 'ERR_TURNPIKE_ARGUMENT', message: new RegExp(says) };
+    t.throws(call, error, String(call));
+  }
+  const empty = { code: 'ERR_TURNPIKE_SLOT_EMPTY', message: /the slot holds no relay/ };
+  t.throws(() => plane.putClientFlow(flow, { type: 'trunk', slot: 2, sessionIndex: 1 }), empty);
+  t.throws(() => plane.putSession(1, { slot: 2, tuple, channel }), empty);
+  t.throws(() => plane.probe(2, 1), empty);
   await plane.close();
+});
+
+t.test('a CPU that is not there is a mistake in the options', async (t) => {
+  const options = { clientAddresses: [V4], onBatch: () => {} };
+  t.throws(() => openDataPlane({ ...options, cpus: [1_023] }), {
+    code: 'ERR_TURNPIKE_CONFIG',
+    message: /cpus.*1023/,
+  });
 });
 
 t.test('addresses that a socket cannot reach are refused', async (t) => {
@@ -105,20 +134,21 @@ t.test('tables are full exactly at their size', async (t) => {
     channel,
   });
   const full = { code: 'ERR_TURNPIKE_LIMIT' };
+  const beyond = { code: 'ERR_TURNPIKE_ARGUMENT' };
   for (const port of [1, 2, 3, 3, 1]) plane.putClientFlow(flow(port), toClient);
   t.throws(() => plane.putClientFlow(flow(4), toClient), full);
   plane.putClientFlow({ ...flow(4), worker: 0 }, toClient);
   plane.removeClientFlow(flow(2));
   plane.removeClientFlow(flow(2));
   plane.putClientFlow(flow(4), toClient);
-  t.throws(() => plane.putTrunkPeer(2, peer), full);
-  t.throws(() => plane.removeTrunkPeer(2), full);
-  t.throws(() => plane.probe(2, 0), full);
-  t.throws(() => plane.trunkPeerTraffic(2), full);
+  t.throws(() => plane.putTrunkPeer(2, peer), beyond);
+  t.throws(() => plane.removeTrunkPeer(2), beyond);
+  t.throws(() => plane.probe(2, 0), beyond);
+  t.throws(() => plane.trunkPeerTraffic(2), beyond);
   plane.putTrunkPeer(1, peer);
   plane.putSession(1, { slot: 1, tuple, channel });
-  t.throws(() => plane.putSession(3, { slot: 1, tuple, channel }), full);
-  t.throws(() => plane.removeSession(3), full);
+  t.throws(() => plane.putSession(3, { slot: 1, tuple, channel }), beyond);
+  t.throws(() => plane.removeSession(3), beyond);
   await plane.close();
 });
 

@@ -109,7 +109,7 @@ t.test('a probe leaves from the port asked for, whole or not at all', async (t) 
     { tuple, bytes: 36, worker: 2 },
     { tuple, worker: -1 },
   ]) {
-    t.throws(() => test.plane.probe(SLOT, 1, bad), { code: 'ERR_TURNPIKE_NATIVE' });
+    t.throws(() => test.plane.probe(SLOT, 1, bad), { code: 'ERR_TURNPIKE_ARGUMENT' });
   }
   const elsewhere = { socket: 0, remote: { address: '::1', port: 9 } };
   t.throws(() => test.plane.probe(SLOT, 1, { tuple: elsewhere, bytes: 36 }), {
@@ -153,7 +153,7 @@ t.test('data leaves in the lanes, from the ports and in the bundles asked for', 
     { bundleBytesMax: 65_528 },
     { ways: Array(17).fill({ socket: 0, remote: relay.address, heard: 'answered' }) },
   ]) {
-    t.throws(() => put(bad), { code: 'ERR_TURNPIKE_NATIVE' }, JSON.stringify(bad));
+    t.throws(() => put(bad), { code: 'ERR_TURNPIKE_ARGUMENT' }, JSON.stringify(bad));
   }
   relay.close();
   peer.close();

@@ -197,13 +197,45 @@ TEST(LimitsAreKnownAtOnce) {
   CHECK_EQ(plane.controller->PutClientFlow(1, key, action), StatusCode::kInvalid);
   action.kind = FlowAction::Kind::kTrunk;
   action.slot = 1;
-  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kInvalid);
+  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kSlotEmpty);
   action.slot = 4;
-  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
-  CHECK_EQ(plane.controller->PutSession(48, SessionAction{}), StatusCode::kLimit);
-  CHECK_EQ(plane.controller->PutSession(64 + 48, SessionAction{}), StatusCode::kLimit);
+  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kInvalid);
+  CHECK_EQ(plane.controller->PutSession(48, SessionAction{}), StatusCode::kInvalid);
+  CHECK_EQ(plane.controller->PutSession(64 + 48, SessionAction{}), StatusCode::kInvalid);
   key.tuple = test::ToTuple(0, "[::1]:5");
   CHECK_EQ(plane.controller->PutClientFlow(0, key, FlowAction{}), StatusCode::kAddress);
+}
+
+TEST(AFlowInEveryWorkerIsThereBeforeItsFirstPacket) {
+  PlaneFixture plane(3);
+  CHECK(plane.status.ok());
+  FlowKey key;
+  key.channel = 0x4000;
+  key.tuple = test::ToTuple(0, "127.0.0.1:1");
+  FlowAction action;
+  action.kind = FlowAction::Kind::kClient;
+  action.channel = 0x4001;
+  action.tuple = key.tuple;
+  // The table of one worker is full: the others must not have got what it could not take.
+  for (uint16_t port = 1; port <= 64; ++port) {
+    key.tuple.remote.port = port;
+    CHECK_EQ(plane.controller->PutClientFlow(2, key, action), StatusCode::kOk);
+  }
+  key.tuple.remote.port = 65;
+  CHECK_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kLimit);
+  uint32_t number = 0;
+  for (uint32_t worker = 0; worker < 3; ++worker) {
+    CHECK(!plane.controller->FlowNumber(worker, key, &number));
+  }
+  key.tuple.remote.port = 64;
+  CHECK_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kOk);
+  for (uint32_t worker = 0; worker < 3; ++worker) {
+    CHECK(plane.controller->FlowNumber(worker, key, &number));
+  }
+  CHECK_EQ(plane.controller->RemoveClientFlow(kEveryWorker, key), StatusCode::kOk);
+  for (uint32_t worker = 0; worker < 3; ++worker) {
+    CHECK(!plane.controller->FlowNumber(worker, key, &number));
+  }
 }
 
 TEST(APortInUseIsAnError) {

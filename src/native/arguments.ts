@@ -1,0 +1,117 @@
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { NativeBinding } from './binding.js';
+import type { ClientFlow, TrunkKey, TrunkPeer } from './types.js';
+
+const KEY_BYTES = 16;
+/** RFC 8656 section 12. */
+const CHANNEL_MIN = 0x4000;
+const CHANNEL_MAX = 0x4fff;
+const U32_MAX = 0xffff_ffff;
+
+/** What the addon takes for every worker; `kEveryWorker` in io/controller.h. */
+const EVERY_WORKER = U32_MAX;
+
+/** Sizes of an open plane that calls are checked by. */
+export interface PlaneSizes {
+  readonly workers: number;
+  readonly sessionsMax: number;
+  readonly trunkPeersMax: number;
+}
+
+/**
+ * Checks what the calls of a data plane are given, before the addon sees it.
+ * Each throws TurnpikeError ERR_TURNPIKE_ARGUMENT that names the value and its bounds.
+ */
+export class ArgumentChecks {
+  readonly #limits: NativeBinding['limits'];
+  readonly #sizes: PlaneSizes;
+  readonly #sessionPlaces: number;
+
+  constructor(limits: NativeBinding['limits'], sizes: PlaneSizes) {
+    this.#limits = limits;
+    this.#sizes = sizes;
+    this.#sessionPlaces = 2 ** Math.ceil(Math.log2(sizes.sessionsMax));
+  }
+
+  worker(worker: number): void {
+    within('worker', worker, 0, this.#sizes.workers - 1);
+  }
+
+  /** @returns the worker, or all of them, as the addon takes it */
+  flowWorker(worker: ClientFlow['worker']): number {
+    if (worker === 'any') return EVERY_WORKER;
+    this.worker(worker);
+    return worker;
+  }
+
+  channel(channel: number): void {
+    within('channel', channel, CHANNEL_MIN, CHANNEL_MAX);
+  }
+
+  slot(slot: number): void {
+    within('slot', slot, 0, this.#sizes.trunkPeersMax - 1);
+  }
+
+  sessionIndex(index: number): void {
+    within('sessionIndex', index, 0, U32_MAX);
+    const place = index % this.#sessionPlaces;
+    const { sessionsMax } = this.#sizes;
+    if (place < sessionsMax) return;
+    const message = `sessionIndex ${index}: its place ${place} is not below sessionsMax`;
+    throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', `${message} (${sessionsMax})`);
+  }
+
+  probeNumber(number: number): void {
+    within('number', number, 0, U32_MAX);
+  }
+
+  /** A path probe of so many bytes; undefined stands for a plain one. */
+  probeBytes(bytes: number | undefined, bytesMin: number): void {
+    if (bytes !== undefined) within('bytes', bytes, bytesMin, LIMITS.trunkMtuBytesMax);
+  }
+
+  datagram(data: Uint8Array): void {
+    const { datagramBytesMax } = this.#limits;
+    if (data instanceof Uint8Array && data.length <= datagramBytesMax) return;
+    refuse(`data must be a Uint8Array of at most ${datagramBytesMax} bytes`);
+  }
+
+  trunkPeer(peer: TrunkPeer): void {
+    const { sources, sendKeys, receiveKeys, recordsMax } = peer;
+    const { trunkSourcesMax, sendKeysMax, receiveKeysMax } = this.#limits;
+    atMost('sources', sources, trunkSourcesMax);
+    atMost('sendKeys', sendKeys, sendKeysMax);
+    atMost('receiveKeys', receiveKeys, receiveKeysMax);
+    within('recordsMax', recordsMax, 1, U32_MAX);
+    const isKey = ({ epoch, key }: TrunkKey) =>
+      Number.isInteger(epoch) && epoch >= 0 && epoch <= 0xffff && key.length === KEY_BYTES;
+    if (![...sendKeys, ...receiveKeys].every(isKey)) {
+      refuse(`a key has ${KEY_BYTES} bytes and an epoch from 0 to 65535`);
+    }
+    this.#ways(peer);
+  }
+
+  #ways({ bundleBytesMax, laneSet = 0, lanesClosed = [], ways = [] }: TrunkPeer): void {
+    const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkWaysMax } = this.#limits;
+    if (bundleBytesMax !== undefined) {
+      within('bundleBytesMax', bundleBytesMax, trunkMtuBytesMin, datagramBytesMax);
+    }
+    within('laneSet', laneSet, 0, laneSets - 1);
+    for (const worker of lanesClosed) within('lanesClosed', worker, 0, this.#sizes.workers - 1);
+    atMost('ways', ways, trunkWaysMax);
+  }
+}
+
+function refuse(message: string): never {
+  throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', message);
+}
+
+function within(name: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  refuse(`${name} must be a whole number from ${min} to ${max}, not ${String(value)}`);
+}
+
+function atMost(name: string, list: readonly unknown[], max: number): void {
+  if (list.length > max) refuse(`${name} has ${list.length} entries, more than ${max}`);
+}
