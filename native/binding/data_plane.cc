@@ -62,6 +62,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
                       Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),
+                      Plane::InstanceMethod("flowCounter", &Plane::FlowCounter),
                       Plane::InstanceMethod("putSession", &Plane::PutSession),
                       Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
                       Plane::InstanceMethod("lanePorts", &Plane::LanePorts),
@@ -138,9 +139,9 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   xdp.first_sequence = NextFirstSequence();
   xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
   xdp.traffic = plane.traffic + size_t{plane.workers} * plane.trunk_peers_max;
-  xdp.legs.flows = plane.legs.flows + size_t{plane.workers} * plane.client_flows_max;
+  xdp.legs.flows = options.leg_flows;
   xdp.legs.sessions =
-      plane.legs.sessions + size_t{plane.workers} * SessionTable::Places(plane.sessions_max);
+      plane.session_traffic + size_t{plane.workers} * SessionTable::Places(plane.sessions_max);
   xdp_status_ = xdp_.Open(xdp);
   xdp_active_ = xdp_status_.ok();
   if (xdp_active_) controller_->UseFastPath(&xdp_);
@@ -209,6 +210,19 @@ Napi::Value DataPlaneObject::FlowNumber(const Napi::CallbackInfo& info) {
   uint32_t number = 0;
   const bool found = open_ && controller_->FlowNumber(Argument(info, 0), key, &number);
   return Napi::Number::New(info.Env(), found ? static_cast<double>(number) : -1);
+}
+
+Napi::Value DataPlaneObject::FlowCounter(const Napi::CallbackInfo& info) {
+  const LegTraffic* traffic =
+      open_ ? controller_->FlowTraffic(Argument(info, 0), Argument(info, 1)) : nullptr;
+  uint64_t value = 0;
+  if (traffic != nullptr) {
+    const uint32_t field = Argument(info, 2);
+    value = field == 0   ? traffic->packets()
+            : field == 1 ? traffic->payload_bytes()
+                         : traffic->last_second();
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(value));
 }
 
 Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {

@@ -36,6 +36,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value PutClientFlowToTrunk(const Napi::CallbackInfo& info);
   Napi::Value PutClientFlowToClient(const Napi::CallbackInfo& info);
   Napi::Value RemoveClientFlow(const Napi::CallbackInfo& info);
+  Napi::Value FlowCounter(const Napi::CallbackInfo& info);
   Napi::Value FlowNumber(const Napi::CallbackInfo& info);
   Napi::Value PutSession(const Napi::CallbackInfo& info);
   Napi::Value RemoveSession(const Napi::CallbackInfo& info);

@@ -121,10 +121,11 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   const size_t counter_cells = options->counter_offset + (plane.workers + 2) * kCounterRowCells;
   const size_t traffic_cells =
       (size_t{plane.workers} + 1) * plane.trunk_peers_max * (sizeof(TrunkTraffic) / 8);
-  // The fast path has as many cells as all workers have for flows, and a worker's for sessions.
+  // The fast path has as many cells for flows as all workers have entries, and a worker's for
+  // sessions.
   const size_t planes = options->xdp_interfaces.empty() ? 1 : 2;
   const size_t leg_cells = sizeof(LegTraffic) / 8;
-  const size_t flow_cells = planes * plane.workers * plane.client_flows_max * leg_cells;
+  const size_t flow_cells = (planes - 1) * plane.workers * plane.client_flows_max * leg_cells;
   const size_t session_cells =
       (plane.workers + planes - 1) * SessionTable::Places(plane.sessions_max) * leg_cells;
   if (counters.count < counter_cells || traffic.count < traffic_cells || flows.count < flow_cells ||
@@ -133,8 +134,8 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   }
   plane.counters = static_cast<CounterCell*>(counters.data) + options->counter_offset;
   plane.traffic = static_cast<TrunkTraffic*>(traffic.data);
-  plane.legs.flows = static_cast<LegTraffic*>(flows.data);
-  plane.legs.sessions = static_cast<LegTraffic*>(sessions.data);
+  options->leg_flows = static_cast<LegTraffic*>(flows.data);
+  plane.session_traffic = static_cast<LegTraffic*>(sessions.data);
   options->scratch = static_cast<const uint8_t*>(scratch.data);
   options->counters_memory = object.Get("counters").As<Napi::Object>();
   options->traffic_memory = object.Get("traffic").As<Napi::Object>();

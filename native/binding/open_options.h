@@ -18,6 +18,8 @@ struct OpenOptions {
   Napi::Object scratch_memory;
   Napi::Object counters_memory;
   Napi::Object traffic_memory;
+  // Of the fast path, for each worker's flows.
+  LegTraffic* leg_flows = nullptr;
   Napi::Object leg_flows_memory;
   Napi::Object leg_sessions_memory;
   // Cells before the first counter, so that rows start on cache lines.

@@ -77,7 +77,7 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   }
   const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
   const uint16_t payload_bytes = header->payload_bytes.Get();
-  tables_.legs.flows[flow->number].Add(payload_bytes, now.monotonic_second);
+  flow->traffic.Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
   result->outgoing = Outgoing{Side::kClient, &flow->action.tuple, start,
@@ -105,7 +105,7 @@ Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
       RecordHeader::Of(flow.action.session_index, record->payload_bytes, session_sequence);
   record->headroom = packet.headroom;
   tables_.peers.Traffic(flow.action.slot).records_sent.Add(1);
-  tables_.legs.flows[flow.number].Add(record->payload_bytes, now.monotonic_second);
+  flow.traffic.Add(record->payload_bytes, now.monotonic_second);
   return Verdict::kClientToTrunk;
 }
 
@@ -131,7 +131,7 @@ void Forwarder::PrefetchSessions(const Packet& packet) const {
     const auto* record = reinterpret_cast<const RecordHeader*>(packet.data + offset);
     const uint32_t index = record->session_index.Get();
     tables_.sessions.Prefetch(index);
-    __builtin_prefetch(&tables_.legs.sessions[tables_.sessions.PlaceOf(index)], 1);
+    __builtin_prefetch(&tables_.session_traffic[tables_.sessions.PlaceOf(index)], 1);
     offset += sizeof(RecordHeader) + record->payload_bytes.Get();
   }
 }
@@ -253,7 +253,7 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
 
   // The record's header is eight bytes that nobody needs any more; ChannelData's takes four.
   const uint16_t payload_bytes = record->payload_bytes.Get();
-  tables_.legs.sessions[tables_.sessions.PlaceOf(index)].Add(payload_bytes, now.monotonic_second);
+  tables_.session_traffic[tables_.sessions.PlaceOf(index)].Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
   const uint8_t* start = PrependChannelData(payload, session.action.channel, payload_bytes);
   *out = Outgoing{Side::kClient, &session.action.tuple, start,

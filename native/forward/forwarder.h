@@ -57,7 +57,8 @@ struct Tables {
   SessionTable sessions;
   TrunkPeers peers;
   SharedCells shared_cells;
-  LegCounters legs;
+  // By the place of a session: what this worker has sent to its peer.
+  LegTraffic* session_traffic = nullptr;
 };
 
 // ChannelData on its way to a lookup, so that a batch can be hashed and prefetched first.
@@ -95,9 +96,7 @@ class Forwarder {
   void ClassifyNext(const Packet& packet, const ClientLookup& previous, ClientLookup* lookup) const;
   // Client side, in between: asks the cache for the flow itself.
   void PrefetchFlow(const ClientLookup& lookup) const {
-    if (!lookup.needed || lookup.repeats) return;
-    const uint32_t entry = tables_.flows.PrefetchEntry(lookup.hash);
-    if (entry != 0) __builtin_prefetch(&tables_.legs.flows[entry - 1], 1);
+    if (lookup.needed && !lookup.repeats) tables_.flows.PrefetchEntry(lookup.hash);
   }
   // Client side, second half, where a lookup is needed: the flow, or null.
   Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }

@@ -106,6 +106,11 @@ bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* numbe
   return true;
 }
 
+const LegTraffic* Controller::FlowTraffic(uint32_t worker, uint32_t number) const {
+  if (worker >= flows_.size() || number >= client_flows_max_) return nullptr;
+  return &pool_.workers()[worker]->flow_traffic(number);
+}
+
 StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
   if (!IsSession(index) || action.slot >= slots_.size()) return StatusCode::kInvalid;
   if (!IsChannel(action.channel)) return StatusCode::kInvalid;

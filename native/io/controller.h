@@ -61,6 +61,8 @@ class Controller {
   StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
   // The number that a worker counts a flow's traffic under; false when there is no such flow.
   bool FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number);
+  // What a flow of a worker has carried, by that number; null where there can be none.
+  const LegTraffic* FlowTraffic(uint32_t worker, uint32_t number) const;
   StatusCode PutSession(uint32_t index, SessionAction action);
   StatusCode RemoveSession(uint32_t index);
   StatusCode PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec);

@@ -21,7 +21,7 @@ class FastPath {
 
   // Each as in Controller; nothing fails, since the workers have the entry as well. PutFlow returns
   // the flow's cell, or 0 when it has none.
-  // `place` is where LegCounters has what it carries.
+  // `place` is the number that what it carries is counted by.
   virtual uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) = 0;
   virtual void RemoveFlow(const FlowKey& key) = 0;
   virtual void PutSession(const SessionAction& action) = 0;

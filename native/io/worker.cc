@@ -34,7 +34,7 @@ Worker::~Worker() {
 }
 
 Status Worker::Allocate() {
-  tables_.legs = options_.legs;
+  tables_.session_traffic = options_.session_traffic;
   Status status = tables_.flows.Allocate(options_.client_flows_max, options_.hash_key);
   if (status.ok()) status = known_clients_.Allocate(options_.client_flows_max, options_.hash_key);
   if (status.ok()) status = tables_.sessions.Allocate(options_.sessions_max);

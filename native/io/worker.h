@@ -51,7 +51,7 @@ struct WorkerOptions {
   // a session; all outlive the worker.
   CounterCell* counters;
   TrunkTraffic* traffic;
-  LegCounters legs;
+  LegTraffic* session_traffic;
   Notifier* notifier;
   // Outlives the worker.
   const RelayHosts* relay_hosts;
@@ -91,6 +91,11 @@ class Worker {
   PuntRing& punts() { return punts_; }
   void WakeIfAsleep();
   void Stop();
+
+  // Any thread: what came from the peer of a flow, by the number of its entry.
+  const LegTraffic& flow_traffic(uint32_t number) const {
+    return tables_.flows.ValueOf(number).traffic;
+  }
 
   // Any thread: commands carried out since the start.
   uint64_t applied() const { return applied_.load(std::memory_order_acquire); }

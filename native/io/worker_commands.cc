@@ -65,10 +65,6 @@ void Worker::Apply(Command& command) {
 void Worker::ApplyPutFlow(const Command& command) {
   // Never null: the controlling thread counts along and refuses what does not fit.
   Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
-  if (flow->action.kind == FlowAction::Kind::kNone) {
-    flow->number = tables_.flows.NumberOf(flow);
-    tables_.legs.flows[flow->number].Clear();
-  }
   const bool same_session = flow->action.generation == command.flow_action.generation &&
                             flow->action.session_index == command.flow_action.session_index;
   flow->action = command.flow_action;
@@ -82,7 +78,7 @@ void Worker::ApplyPutSession(const Command& command) {
                     session.action.index == command.index;
   if (!same) {
     session = Session{};
-    tables_.legs.sessions[tables_.sessions.PlaceOf(command.index)].Clear();
+    tables_.session_traffic[tables_.sessions.PlaceOf(command.index)].Clear();
   }
   session.action = command.session_action;
 }

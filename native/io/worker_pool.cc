@@ -67,9 +67,8 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.hash_key = hash_key;
     worker.first_sequence = first_sequence;
     worker.counters = options.counters + i * kCounterRowCells;
-    worker.legs.flows = options.legs.flows + size_t{i} * options.client_flows_max;
-    worker.legs.sessions =
-        options.legs.sessions + size_t{i} * SessionTable::Places(options.sessions_max);
+    worker.session_traffic =
+        options.session_traffic + size_t{i} * SessionTable::Places(options.sessions_max);
     worker.traffic = options.traffic + size_t{i} * options.trunk_peers_max;
     worker.notifier = notifier;
     worker.relay_hosts = &relay_hosts_;

@@ -34,8 +34,8 @@ struct PlaneOptions {
   // binding has one more of each, for a fast path.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
-  // What each leg carries: those of the first worker, the other workers' behind it.
-  LegCounters legs;
+  // What went to each leg's peer: those of the first worker, the other workers' behind it.
+  LegTraffic* session_traffic = nullptr;
 };
 
 class WorkerPool {

@@ -40,14 +40,12 @@ class FixedTable {
   // Asks the cache for the line where a probe for `hash` begins.
   void Prefetch(uint32_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
 
-  // Once that line has come: asks for the entry that the probe will most likely end at, and returns
-  // its number plus one, or 0.
-  uint32_t PrefetchEntry(uint32_t hash) const {
+  // Once that line has come: asks for the entry that the probe will most likely end at.
+  void PrefetchEntry(uint32_t hash) const {
     const Slot& slot = index_[hash & mask_];
-    if (slot.entry == 0) return 0;
+    if (slot.entry == 0) return;
     const auto* entry = reinterpret_cast<const uint8_t*>(&entries_[slot.entry - 1]);
     for (size_t line = 0; line < sizeof(Entry); line += 64) __builtin_prefetch(entry + line);
-    return slot.entry;
   }
 
   Value* Find(const Key& key) { return Find(key, Hash(key)); }
@@ -89,8 +87,14 @@ class FixedTable {
     return static_cast<uint32_t>(entry - entries_.data());
   }
 
+  // The value of the entry of a number, be it in use or not.
+  const Value& ValueOf(uint32_t number) const { return entries_[number].value; }
+
   uint32_t size() const { return size_; }
   bool full() const { return size_ == entries_max_; }
+
+  // Bytes of an entry, in whole cache lines if possible.
+  static constexpr size_t EntryBytes() { return sizeof(Entry); }
 
  private:
   struct Slot {

@@ -6,6 +6,7 @@
 
 #include "table/five_tuple.h"
 #include "table/fixed_table.h"
+#include "table/leg_traffic.h"
 
 namespace turnpike {
 
@@ -34,12 +35,14 @@ struct Flow {
   FlowAction action;
   // kTrunk: counts the records of this direction; 16 bits as on the wire.
   uint16_t next_session_sequence = 0;
-  // The number of the entry, by which its traffic is counted.
-  uint32_t number = 0;
   // kTrunk: the bundle that took the newest record that was bundled; see Bundler.
   uint32_t bundle_serial = 0;
+  // From the peer.
+  LegTraffic traffic;
 };
 
 using FlowTable = FixedTable<FlowKey, Flow>;
+// Two cache lines: a packet that finds its flow in none of the caches waits for no third.
+static_assert(FlowTable::EntryBytes() == 128);
 
 }  // namespace turnpike

@@ -1,12 +1,13 @@
-// What one direction of a leg has carried: in memory that JavaScript reads, beside the tables and
-// not in them. Each worker has cells of its own for every entry, so a cell has one writing thread.
+// What one direction of a leg has carried. One thread writes, any may read. For what comes from a
+// peer it lies in its flow's entry, whose lines a packet needs in any case; for what goes to a
+// peer, in memory that JavaScript reads, with cells of every worker's own for every session.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 namespace turnpike {
 
+// Plain words with atomic loads and stores, as entries of tables are copied.
 class LegTraffic {
  public:
   // Counts a packet at a monotonic second.
@@ -14,26 +15,21 @@ class LegTraffic {
     Add(1, payload_bytes, monotonic_second);
   }
   void Add(uint64_t packets, uint64_t payload_bytes, uint64_t monotonic_second) {
-    const uint64_t counted = packets_and_second_.load(std::memory_order_relaxed) + packets;
-    packets_and_second_.store((counted & kPacketsMask) | monotonic_second << kPacketsBits,
-                              std::memory_order_relaxed);
-    payload_bytes_.store(payload_bytes_.load(std::memory_order_relaxed) + payload_bytes,
-                         std::memory_order_relaxed);
+    const uint64_t counted = Load(packets_and_second_) + packets;
+    Store(&packets_and_second_, (counted & kPacketsMask) | monotonic_second << kPacketsBits);
+    Store(&payload_bytes_, Load(payload_bytes_) + payload_bytes);
   }
   // Another leg counts here from now on.
   void Clear() {
-    packets_and_second_.store(0, std::memory_order_relaxed);
-    payload_bytes_.store(0, std::memory_order_relaxed);
+    Store(&packets_and_second_, 0);
+    Store(&payload_bytes_, 0);
   }
 
-  uint64_t packets() const {
-    return packets_and_second_.load(std::memory_order_relaxed) & kPacketsMask;
-  }
-  uint64_t payload_bytes() const { return payload_bytes_.load(std::memory_order_relaxed); }
+  uint64_t packets() const { return Load(packets_and_second_) & kPacketsMask; }
+  uint64_t payload_bytes() const { return Load(payload_bytes_); }
   // The second of the newest packet, modulo 2^24; of no meaning without one.
   uint32_t last_second() const {
-    return static_cast<uint32_t>(packets_and_second_.load(std::memory_order_relaxed) >>
-                                 kPacketsBits);
+    return static_cast<uint32_t>(Load(packets_and_second_) >> kPacketsBits);
   }
 
  private:
@@ -41,15 +37,14 @@ class LegTraffic {
   static constexpr int kPacketsBits = 40;
   static constexpr uint64_t kPacketsMask = (uint64_t{1} << kPacketsBits) - 1;
 
-  std::atomic<uint64_t> packets_and_second_;
-  std::atomic<uint64_t> payload_bytes_;
-};
-static_assert(sizeof(LegTraffic) == 16 && std::atomic<uint64_t>::is_always_lock_free);
+  static uint64_t Load(const uint64_t& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
+  static void Store(uint64_t* word, uint64_t value) {
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+  }
 
-// The cells of one worker: by the number of a flow's entry, and by the place of a session.
-struct LegCounters {
-  LegTraffic* flows = nullptr;
-  LegTraffic* sessions = nullptr;
+  uint64_t packets_and_second_ = 0;
+  uint64_t payload_bytes_ = 0;
 };
+static_assert(sizeof(LegTraffic) == 16);
 
 }  // namespace turnpike

@@ -38,7 +38,7 @@ struct XdpOptions {
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
   // What legs carry, written by nobody else: for each worker's flow, and for each session's place.
-  LegCounters legs;
+  XdpLegs legs;
 };
 
 class XdpPlane : public FastPath {

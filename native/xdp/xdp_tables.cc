@@ -82,7 +82,7 @@ tp_sizes XdpTables::MapSizes(const XdpSizes& sizes) {
 }
 
 Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses,
-                       const LegCounters& legs) {
+                       const XdpLegs& legs) {
   const tp_sizes maps = MapSizes(sizes);
   program_ = program;
   bound_[static_cast<size_t>(Side::kClient)] = std::move(addresses.clients);

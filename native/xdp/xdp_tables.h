@@ -34,6 +34,12 @@ constexpr uint16_t SocketNumber(Side side, uint16_t socket) {
   return static_cast<uint16_t>((side == Side::kTrunk ? TP_SOCKETS_PER_SIDE : 0) + socket);
 }
 
+// What legs carry by the program: by the place of a flow, and by that of a session.
+struct XdpLegs {
+  LegTraffic* flows = nullptr;
+  LegTraffic* sessions = nullptr;
+};
+
 // One thread at a time: the owner has a lock around it.
 class XdpTables {
  public:
@@ -41,7 +47,7 @@ class XdpTables {
   static tp_sizes MapSizes(const XdpSizes& sizes);
 
   Status Open(const tp_program& program, const XdpSizes& sizes, XdpAddresses addresses,
-              const LegCounters& legs);
+              const XdpLegs& legs);
 
   // The cells of flows and sessions.
   SharedCells shared_cells() { return SharedCells{flow_cells_.memory(), session_cells_.memory()}; }
@@ -116,7 +122,7 @@ class XdpTables {
   BpfArray<uint64_t> sessions_carried_;
   // By cell: the place of its flow among the counters of legs.
   std::vector<uint32_t> places_;
-  LegCounters legs_;
+  XdpLegs legs_;
   RestingNumbers cell_numbers_;
 };
 

@@ -81,6 +81,8 @@ export interface NativePlane {
   removeClientFlow(worker: number, channel: number): number;
   /** The number of a flow's entry in its worker, or -1. */
   flowNumber(worker: number, channel: number): number;
+  /** Of the flow with that number: its packets (0), payload bytes (1) or newest second (2). */
+  flowCounter(worker: number, number: number, field: number): number;
   putSession(sessionIndex: number, slot: number, channel: number): number;
   removeSession(sessionIndex: number): number;
   putTrunkPeer(slot: number): number;

@@ -58,6 +58,8 @@ export class NativeDataPlane implements DataPlane {
   readonly #scratch: Scratch;
   readonly #counters: SharedCounters;
   readonly #legs: LegCounters;
+  readonly #flowCounter = (worker: number, number: number, field: number) =>
+    this.#native.flowCounter(worker, number, field);
   readonly #onBatch: (batch: DataPlaneBatch) => void;
   readonly #drained: Uint8Array;
   readonly #check: ArgumentChecks;
@@ -259,7 +261,9 @@ export class NativeDataPlane implements DataPlane {
       return trafficTogether(each.flatMap((one) => this.flowTraffic(one) ?? []));
     }
     const meter = this.flowMeter(flow);
-    return meter === undefined ? undefined : this.#legs.flowTraffic(meter, monotonicSeconds());
+    return meter === undefined
+      ? undefined
+      : this.#legs.flowTraffic(meter, this.#flowCounter, monotonicSeconds());
   }
 
   sessionTraffic(sessionIndex: number): LegTraffic {
@@ -277,7 +281,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   flowPackets(meter: number): number {
-    return this.#legs.flowPackets(meter);
+    return this.#legs.flowPackets(meter, this.#flowCounter);
   }
 
   sessionPackets(sessionIndex: number): number {

@@ -10,7 +10,13 @@ const SECONDS_MODULUS = 2 ** 24;
 /** Where the low half of a 64-bit word is, among halves. */
 const LOW_HALF = endianness() === 'LE' ? 0 : 1;
 
-/** Sizes that the memory follows from. */
+/** What the addon is asked for of a flow's own entry. */
+const Field = { Packets: 0, PayloadBytes: 1, LastSecond: 2 } as const;
+
+/** A counter of a worker's flow entry, by the entry's number and a field. */
+type FlowCounter = (worker: number, number: number, field: number) => number;
+
+/** What the memory follows from. */
 export interface LegCountersOptions {
   readonly workers: number;
   readonly clientFlowsMax: number;
@@ -20,89 +26,117 @@ export interface LegCountersOptions {
 }
 
 /**
- * Memory that the workers count each leg's packets in, read here: a cell for each flow entry of
- * each worker, and for each session a cell of every worker, as any of them may receive it. A fast
- * path has as many again for flows, and one more for each session. The layout is that of
- * native/table/leg_traffic.h.
+ * What each leg carries. A worker counts what comes from a peer in the flow's own entry, which the
+ * packet needs in any case, so that is asked of the addon. What goes to a peer any worker may have,
+ * and each has a cell for it in memory that is read here; a fast path has one for each flow and one
+ * for each session beside those. The layout is that of native/table/leg_traffic.h.
  */
 export class LegCounters {
+  /** The fast path's, by flow; and the workers' and the fast path's, by session. */
   readonly flows: BigUint64Array;
   readonly sessions: BigUint64Array;
   readonly #flowHalves: Uint32Array;
   readonly #sessionHalves: Uint32Array;
-  /** Cells from a worker's flow, and from a worker's session, to the next one of the same entry. */
-  readonly #flowStride: number;
-  readonly #sessionStride: number;
+  /** Cells from a worker's session to the next worker's. */
+  readonly #places: number;
   readonly #clientFlowsMax: number;
+  readonly #fastPath: boolean;
 
   constructor({ workers, clientFlowsMax, sessionsMax, fastPath }: LegCountersOptions) {
-    const places = 2 ** Math.ceil(Math.log2(sessionsMax));
     const words = (cells: number) =>
-      new BigUint64Array(new SharedArrayBuffer(cells * CELL_WORDS * 8));
+      new BigUint64Array(new SharedArrayBuffer(Math.max(cells, 1) * CELL_WORDS * 8));
     this.#clientFlowsMax = clientFlowsMax;
-    this.#flowStride = workers * clientFlowsMax;
-    this.#sessionStride = places;
-    this.flows = words((fastPath ? 2 : 1) * this.#flowStride);
-    this.sessions = words((workers + (fastPath ? 1 : 0)) * places);
+    this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
+    this.#fastPath = fastPath;
+    this.flows = words(fastPath ? workers * clientFlowsMax : 0);
+    this.sessions = words((workers + (fastPath ? 1 : 0)) * this.#places);
     this.#flowHalves = new Uint32Array(this.flows.buffer);
     this.#sessionHalves = new Uint32Array(this.sessions.buffer);
   }
 
-  /** The meter of a worker's flow entry: its first cell. */
+  /** The meter of a worker's flow entry. */
   meterOf(worker: number, number: number): number {
     return worker * this.#clientFlowsMax + number;
   }
 
   /** Packets of a flow so far, modulo 2^32. */
-  flowPackets(meter: number): number {
-    return packets(this.#flowHalves, meter, this.#flowStride);
+  flowPackets(meter: number, counter: FlowCounter): number {
+    const beside = this.#fastPath ? packetsAt(this.#flowHalves, meter) : 0;
+    return (this.#own(meter, counter, Field.Packets) + beside) >>> 0;
   }
 
   /** Packets of a session so far, modulo 2^32. */
   sessionPackets(sessionIndex: number): number {
-    return packets(this.#sessionHalves, this.#placeOf(sessionIndex), this.#sessionStride);
+    const halves = this.#sessionHalves;
+    const stride = this.#places;
+    let sum = 0;
+    const first = sessionIndex % stride;
+    for (let cell = first; cell * CELL_WORDS * 2 < halves.length; cell += stride) {
+      sum += packetsAt(halves, cell);
+    }
+    return sum >>> 0;
   }
 
-  flowTraffic(meter: number, nowSeconds: number): LegTraffic {
-    return traffic(this.flows, meter, this.#flowStride, nowSeconds);
+  flowTraffic(meter: number, counter: FlowCounter, nowSeconds: number): LegTraffic {
+    const sum = new Sum(nowSeconds);
+    sum.add(
+      this.#own(meter, counter, Field.Packets),
+      this.#own(meter, counter, Field.PayloadBytes),
+      this.#own(meter, counter, Field.LastSecond),
+    );
+    if (this.#fastPath) sum.addCell(this.flows, meter);
+    return sum.traffic();
   }
 
   sessionTraffic(sessionIndex: number, nowSeconds: number): LegTraffic {
-    return traffic(this.sessions, this.#placeOf(sessionIndex), this.#sessionStride, nowSeconds);
+    const sum = new Sum(nowSeconds);
+    const cells = this.sessions.length / CELL_WORDS;
+    for (let cell = sessionIndex % this.#places; cell < cells; cell += this.#places) {
+      sum.addCell(this.sessions, cell);
+    }
+    return sum.traffic();
   }
 
-  #placeOf(sessionIndex: number): number {
-    return sessionIndex % this.#sessionStride;
+  #own(meter: number, counter: FlowCounter, field: number): number {
+    const number = meter % this.#clientFlowsMax;
+    return counter((meter - number) / this.#clientFlowsMax, number, field);
   }
 }
 
-function packets(halves: Uint32Array, first: number, stride: number): number {
-  let sum = 0;
-  for (let cell = first; cell * CELL_WORDS * 2 < halves.length; cell += stride) {
-    sum += halves[cell * CELL_WORDS * 2 + LOW_HALF] as number;
-  }
-  return sum >>> 0;
+function packetsAt(halves: Uint32Array, cell: number): number {
+  return halves[cell * CELL_WORDS * 2 + LOW_HALF] as number;
 }
 
-function traffic(
-  words: BigUint64Array,
-  first: number,
-  stride: number,
-  nowSeconds: number,
-): LegTraffic {
-  let [packetCount, payloadBytes] = [0, 0];
-  let idleSeconds: number | undefined;
-  for (let word = first * CELL_WORDS; word < words.length; word += stride * CELL_WORDS) {
-    const counted = Atomics.load(words, word);
-    const count = Number(counted & PACKETS_MASK);
-    if (count === 0) continue;
-    packetCount += count;
-    payloadBytes += Number(Atomics.load(words, word + 1));
-    const ago = (nowSeconds - Number(counted >> PACKETS_BITS)) % SECONDS_MODULUS;
+/** The traffic of a leg, from all who count it. */
+class Sum {
+  readonly #nowSeconds: number;
+  #packets = 0;
+  #payloadBytes = 0;
+  #idleSeconds: number | undefined;
+
+  constructor(nowSeconds: number) {
+    this.#nowSeconds = nowSeconds;
+  }
+
+  add(packets: number, payloadBytes: number, lastSecond: number): void {
+    if (packets === 0) return;
+    this.#packets += packets;
+    this.#payloadBytes += payloadBytes;
+    const ago = (this.#nowSeconds - lastSecond) % SECONDS_MODULUS;
     const idle = ago < 0 ? ago + SECONDS_MODULUS : ago;
     // A packet of this second was counted by a clock that was read later.
     const since = idle === SECONDS_MODULUS - 1 ? 0 : idle;
-    idleSeconds = Math.min(since, idleSeconds ?? since);
+    this.#idleSeconds = Math.min(since, this.#idleSeconds ?? since);
   }
-  return { packets: packetCount, payloadBytes, idleSeconds };
+
+  addCell(words: BigUint64Array, cell: number): void {
+    const counted = Atomics.load(words, cell * CELL_WORDS);
+    const payloadBytes = Number(Atomics.load(words, cell * CELL_WORDS + 1));
+    this.add(Number(counted & PACKETS_MASK), payloadBytes, Number(counted >> PACKETS_BITS));
+  }
+
+  traffic(): LegTraffic {
+    const [packets, payloadBytes] = [this.#packets, this.#payloadBytes];
+    return { packets, payloadBytes, idleSeconds: this.#idleSeconds };
+  }
 }

@@ -33,7 +33,6 @@ struct ForwarderFixture {
 
   ForwarderFixture(uint8_t lane, uint64_t first_sequence)
       : traffic(new TrunkTraffic[kSlots]{}),
-        flow_traffic(new LegTraffic[64]{}),
         session_traffic(new LegTraffic[64]{}),
         sealer(lane, first_sequence),
         path_sealer(static_cast<uint8_t>(kProbeLaneFirst + lane % kWorkersMax), first_sequence),
@@ -43,7 +42,7 @@ struct ForwarderFixture {
         !tables.peers.Allocate(kSlots, hash_key, traffic.get()).ok()) {
       std::abort();
     }
-    tables.legs = LegCounters{flow_traffic.get(), session_traffic.get()};
+    tables.session_traffic = session_traffic.get();
   }
 
   // Fills the generation and the shared part; the rest of `peer` is the caller's.
@@ -54,7 +53,7 @@ struct ForwarderFixture {
   }
 
   void PutFlowToTrunk(const FlowKey& key, uint32_t slot, uint32_t session_index) {
-    FlowAction& action = NumberedFlow(key).action;
+    FlowAction& action = tables.flows.FindOrInsert(key)->action;
     action.kind = FlowAction::Kind::kTrunk;
     action.slot = slot;
     action.generation = slot + 1;
@@ -62,7 +61,7 @@ struct ForwarderFixture {
   }
 
   void PutFlowToClient(const FlowKey& key, const FiveTuple& to, uint16_t channel) {
-    FlowAction& action = NumberedFlow(key).action;
+    FlowAction& action = tables.flows.FindOrInsert(key)->action;
     action.kind = FlowAction::Kind::kClient;
     action.tuple = to;
     action.channel = channel;
@@ -86,14 +85,7 @@ struct ForwarderFixture {
     return verdict;
   }
 
-  Flow& NumberedFlow(const FlowKey& key) {
-    Flow* flow = tables.flows.FindOrInsert(key);
-    flow->number = tables.flows.NumberOf(flow);
-    return *flow;
-  }
-
   std::unique_ptr<TrunkTraffic[]> traffic;
-  std::unique_ptr<LegTraffic[]> flow_traffic;
   std::unique_ptr<LegTraffic[]> session_traffic;
   Tables tables;
   TrunkSealer sealer;

@@ -142,11 +142,11 @@ TEST(EachLegsTrafficIsCountedInBothDirections) {
     CHECK_EQ(receiver.forwarder.ForwardRecord(opened, opened.records.Next(), kNow, &delivered),
              Verdict::kTrunkToClient);
   }
-  const LegTraffic& from_peer = sender.flow_traffic[1];
+  const LegTraffic& from_peer = sender.tables.flows.Find(MakeFlow())->traffic;
   CHECK_EQ(from_peer.packets(), 3u);
   CHECK_EQ(from_peer.payload_bytes(), 6u);
   CHECK_EQ(from_peer.last_second(), 7u);
-  CHECK_EQ(sender.flow_traffic[0].packets(), 0u);
+  CHECK_EQ(sender.tables.flows.Find(other)->traffic.packets(), 0u);
   const LegTraffic& to_peer = receiver.session_traffic[7];
   CHECK_EQ(to_peer.packets(), 3u);
   CHECK_EQ(to_peer.payload_bytes(), 6u);

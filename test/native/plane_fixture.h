@@ -29,9 +29,8 @@ struct PlaneFixture {
     options.coalescing_us = 50;
     cells.reset(new CounterCell[(workers + 1) * kCounterRowCells]{});
     traffic.reset(new TrunkTraffic[workers * options.trunk_peers_max]{});
-    flow_traffic.reset(new LegTraffic[workers * options.client_flows_max]{});
     session_traffic.reset(new LegTraffic[workers * SessionTable::Places(options.sessions_max)]{});
-    options.legs = LegCounters{flow_traffic.get(), session_traffic.get()};
+    options.session_traffic = session_traffic.get();
     options.counters = cells.get();
     options.traffic = traffic.get();
     notifier.call = [](void*) {};
@@ -58,7 +57,6 @@ struct PlaneFixture {
   PlaneOptions options;
   std::unique_ptr<CounterCell[]> cells;
   std::unique_ptr<TrunkTraffic[]> traffic;
-  std::unique_ptr<LegTraffic[]> flow_traffic;
   std::unique_ptr<LegTraffic[]> session_traffic;
   Notifier notifier;
   WorkerPool pool;

@@ -54,7 +54,7 @@ class World {
     options.first_sequence = 1'000;
     options.counters = counters;
     options.traffic = traffic;
-    options.legs = LegCounters{flow_traffic, session_traffic};
+    options.legs = XdpLegs{flow_traffic, session_traffic};
     return options;
   }
 
