@@ -28,6 +28,49 @@ export function bindAdvice(errno: string | undefined, address: TransportAddress)
   }
 }
 
+/** Certificates whose issuer this host does not know (OpenSSL's names). */
+const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)/;
+
+/** What OpenSSL says of a server that does not answer a TLS handshake in TLS. */
+const NOT_TLS = /^EPROTO$|WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|ERR_SSL_/;
+
+/**
+ * What to do about a directory that cannot be reached.
+ * @param errno - the system's, OpenSSL's or Node's name of the failure
+ * @param isTls - whether the URL is https:
+ * @returns words to stand after it, or nothing
+ */
+export function connectAdvice(errno: string | undefined, isTls: boolean): string {
+  if (errno === undefined) return '';
+  if (UNTRUSTED.test(errno)) {
+    return (
+      ': its certificate is not signed by an authority that this host trusts; set ' +
+      'NODE_EXTRA_CA_CERTS=authority.pem in the environment of this process'
+    );
+  }
+  if (isTls && NOT_TLS.test(errno)) return ': the server there does not speak TLS; try http://';
+  switch (errno) {
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return ': its certificate is for another name than the one in the URL';
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return ': renew its certificate, or set the clock of this host right';
+    case 'ECONNREFUSED':
+      return ': nothing listens there; is it running, and is the port right?';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return ': the name cannot be resolved';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return ': there is no route to it';
+    case 'ECONNRESET':
+    case 'HPE_INVALID_CONSTANT':
+      return isTls ? '' : ': it ended the connection; if it has TLS, write https://';
+    default:
+      return '';
+  }
+}
+
 /**
  * What is wrong with a file that cannot be read, in words.
  * @param errno - the system's error name

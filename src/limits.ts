@@ -266,6 +266,8 @@ export const LIMITS = {
   relayHttpConnectionsMax: 64,
   /** A forwarding thread that has given no sign of life for this long is stuck. */
   workerSilentSeconds: 5,
+  /** A file that an option names: a secret, a key, a certificate, a configuration. */
+  smallFileBytesMax: 262_144,
   /** API key length in characters. */
   apiKeyCharactersMin: 16,
   apiKeyCharactersMax: 512,

@@ -1,6 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { TurnpikeError } from '../errors.js';
 import { SECRET_BYTES } from '../limits.js';
+import { readSmallFile } from './small-file.js';
+
+/** What names a file where no option does. */
+const SOURCE = 'secret file';
 
 /** What `turnpike secret relay` writes. */
 export interface RelaySecrets {
@@ -10,10 +13,11 @@ export interface RelaySecrets {
 
 /**
  * Reads a file of one secret: one line of standard base64, 32 bytes.
+ * @param source - the option that named the file, for messages
  * @throws TurnpikeError ERR_TURNPIKE_SECRET naming the file and what is wrong, never its content
  */
-export async function readSecretFile(path: string): Promise<Uint8Array> {
-  const [secret] = await readSecrets(path, ['secret']);
+export async function readSecretFile(path: string, source = SOURCE): Promise<Uint8Array> {
+  const [secret] = await readSecrets(path, source, ['secret']);
   return secret as Uint8Array;
 }
 
@@ -21,8 +25,11 @@ export async function readSecretFile(path: string): Promise<Uint8Array> {
  * Reads a relay's secret file: the relay secret on the first line, the tenant root on the second.
  * @throws TurnpikeError ERR_TURNPIKE_SECRET naming the file and what is wrong, never its content
  */
-export async function readRelaySecretFile(path: string): Promise<RelaySecrets> {
-  const [relaySecret, tenantRoot] = await readSecrets(path, ['relay secret', 'tenant root']);
+export async function readRelaySecretFile(path: string, source = SOURCE): Promise<RelaySecrets> {
+  const [relaySecret, tenantRoot] = await readSecrets(path, source, [
+    'relay secret',
+    'tenant root',
+  ]);
   return { relaySecret: relaySecret as Uint8Array, tenantRoot: tenantRoot as Uint8Array };
 }
 
@@ -39,34 +46,30 @@ export function decodeSecret(line: string): Uint8Array | undefined {
     : undefined;
 }
 
-async function readSecrets(path: string, names: readonly string[]): Promise<Uint8Array[]> {
-  const lines = (await readLines(path)).filter((line) => line.trim() !== '');
+async function readSecrets(
+  path: string,
+  source: string,
+  names: readonly string[],
+): Promise<Uint8Array[]> {
+  const text = await readSmallFile({ path, source, code: 'ERR_TURNPIKE_SECRET' });
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
   if (lines.length !== names.length) {
     const expected = names.length === 1 ? 'one line' : `${names.length} lines`;
-    throw unreadable(path, `expected ${expected} (${names.join(', ')}), found ${lines.length}`);
+    throw unreadable(
+      path,
+      source,
+      `expected ${expected} (${names.join(', ')}), found ${lines.length}`,
+    );
   }
   return lines.map((line, index) => {
     const secret = decodeSecret(line);
     if (secret === undefined) {
-      throw unreadable(path, `the ${names[index]} is not 32 bytes of standard base64`);
+      throw unreadable(path, source, `the ${names[index]} is not 32 bytes of standard base64`);
     }
     return secret;
   });
 }
 
-async function readLines(path: string): Promise<string[]> {
-  try {
-    return (await readFile(path, 'utf8')).split('\n');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw unreadable(path, `cannot be read: ${code ?? cause}`, { cause, errno: code ?? 'UNKNOWN' });
-  }
-}
-
-function unreadable(
-  path: string,
-  what: string,
-  details: { cause?: unknown; errno?: string } = {},
-): TurnpikeError {
-  return new TurnpikeError('ERR_TURNPIKE_SECRET', `secret file ${path}: ${what}`, details);
+function unreadable(path: string, source: string, what: string): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_SECRET', `${source} ${path}: ${what}`);
 }

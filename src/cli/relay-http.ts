@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
+import { bindAdvice } from '../advice.js';
 import { TurnpikeError } from '../errors.js';
 import { type Health, healthAnswer } from '../health.js';
 import { LIMITS } from '../limits.js';
@@ -39,11 +40,15 @@ export async function openRelayHttp(
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const address = formatAddress(listen);
       reject(
-        new TurnpikeError('ERR_TURNPIKE_BIND', `cannot serve HTTP at ${address}: ${cause.code}`, {
-          cause,
-          address,
-          ...(cause.code === undefined ? {} : { errno: cause.code }),
-        }),
+        new TurnpikeError(
+          'ERR_TURNPIKE_BIND',
+          `cannot serve HTTP at ${address}: ${cause.code}${bindAdvice(cause.code, listen)}`,
+          {
+            cause,
+            address,
+            ...(cause.code === undefined ? {} : { errno: cause.code }),
+          },
+        ),
       );
     });
     server.listen(listen.port, listen.address, resolve);

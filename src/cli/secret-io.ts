@@ -1,11 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { readSmallFile } from '../auth/small-file.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
-
-const KEY = new RegExp(
-  `^(?=.{${LIMITS.apiKeyCharactersMin},${LIMITS.apiKeyCharactersMax}}$)[A-Za-z0-9._~+/-]+=*$`,
-);
+import { FORMS } from '../options/forms.js';
 
 /**
  * Warns about a secret file that others than its owner may read.
@@ -22,29 +19,21 @@ export async function warnIfReadable(path: string, logger: Logger): Promise<void
 
 /**
  * Reads an API key: one line of token characters, as it stands in an
- * `Authorization: Bearer` header (RFC 6750 section 2.1).
+ * `Authorization: Bearer` header (RFC 6750 section 2.1). Blanks and line ends around it, which
+ * editors leave, are dropped.
  * @param path - the file
+ * @param source - the option that named it, for messages
  * @throws TurnpikeError ERR_TURNPIKE_SECRET when it cannot be read or is no such line
  */
-export async function readApiKey(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new TurnpikeError('ERR_TURNPIKE_SECRET', `${path}: cannot be read (${errno})`, {
-      cause,
-      errno,
-    });
-  }
-  const key = text.replace(/\r?\n$/, '');
-  if (!KEY.test(key)) {
-    throw new TurnpikeError(
-      'ERR_TURNPIKE_SECRET',
-      `${path}: expected one line of ${LIMITS.apiKeyCharactersMin} to ` +
-        `${LIMITS.apiKeyCharactersMax} letters, digits or "._~+/-", then "=" perhaps; ` +
-        '`turnpike secret new` makes one',
-    );
-  }
-  return key;
+export async function readApiKey(path: string, source = '--api-key-file'): Promise<string> {
+  const text = await readSmallFile({ path, source, code: 'ERR_TURNPIKE_SECRET' });
+  const key = text.trim();
+  const { pattern, lengthMin, lengthMax, words } = FORMS.apiKey;
+  const isKey = new RegExp(pattern).test(key);
+  if (isKey && key.length >= lengthMin && key.length <= lengthMax) return key;
+  const found = /\s/.test(key) ? 'more than one line or word' : `${key.length} characters`;
+  throw new TurnpikeError(
+    'ERR_TURNPIKE_SECRET',
+    `${source} ${path}: expected one line of ${words}, found ${found}`,
+  );
 }

@@ -1,3 +1,4 @@
+import { connectAdvice } from '../advice.js';
 import { TurnpikeError } from '../errors.js';
 
 /** How to reach a directory. */
@@ -38,6 +39,7 @@ export function routeUrl(base: string | URL, route: string): URL {
  *   message, and `retryAfterSeconds` where given
  */
 export function directoryProblem(status: number, text: string): TurnpikeError {
+  if (!isProblem(text)) return strangerProblem(status, text);
   const { code, title, detail, retryAfterSeconds } = problemMembers(text);
   const words = [code, detail ?? title].filter((word) => word !== undefined).join(': ');
   return new TurnpikeError(
@@ -54,11 +56,32 @@ export function directoryProblem(status: number, text: string): TurnpikeError {
  */
 export function directoryUnreachable(url: URL, cause: unknown): TurnpikeError {
   const errno = (cause as NodeJS.ErrnoException | undefined)?.code;
-  const why = errno ?? (cause instanceof Error ? cause.message : String(cause));
+  const what = errno ?? (cause instanceof Error ? cause.message : String(cause));
+  const why = `${what}${connectAdvice(errno, /^(https|wss):$/.test(url.protocol))}`;
   return new TurnpikeError(
     'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',
     `cannot reach the directory at ${url.origin}: ${why}`,
     { cause, address: url.host, ...(errno === undefined ? {} : { errno }) },
+  );
+}
+
+function isProblem(text: string): boolean {
+  return problemMembers(text).code !== undefined;
+}
+
+/** The error of an answer that no directory gives: of a proxy, or of another server. */
+function strangerProblem(status: number, text: string): TurnpikeError {
+  const what = /^\s*</.test(text) ? 'with a web page' : 'with what is no answer of a directory';
+  const hint =
+    status >= 300 && status <= 399
+      ? 'it points elsewhere: give the URL that it leads to'
+      : status >= 500
+        ? 'a proxy in front of it may have lost the directory'
+        : 'is the URL that of a directory, or of another server or a proxy?';
+  return new TurnpikeError(
+    'ERR_TURNPIKE_DIRECTORY',
+    `the server answered ${status} ${what}: ${hint}`,
+    { status },
   );
 }
 

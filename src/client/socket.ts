@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
+import { bindAdvice } from '../advice.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 
@@ -121,7 +122,8 @@ function failure(
 ): TurnpikeError {
   const where = formatAddress(address);
   const errno = cause.code;
-  return new TurnpikeError(code, `${what} ${where}: ${errno ?? cause.message}`, {
+  const advice = code === 'ERR_TURNPIKE_BIND' ? bindAdvice(errno, address) : '';
+  return new TurnpikeError(code, `${what} ${where}: ${errno ?? cause.message}${advice}`, {
     cause,
     address: where,
     ...(errno === undefined ? {} : { errno }),

@@ -1,4 +1,6 @@
 import { getSystemErrorName } from 'node:util';
+import { decodeAddress } from '../address.js';
+import { bindAdvice } from '../advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import { type NativeFailure, Status } from './binding.js';
 
@@ -40,8 +42,11 @@ export function checkStatus(call: string, status: number): void {
  */
 export function openFailure(thrown: unknown): TurnpikeError {
   const { message, status, errorNumber, address } = thrown as NativeFailure;
-  return new TurnpikeError(CODES[status] ?? 'ERR_TURNPIKE_NATIVE', message, {
-    ...(errorNumber > 0 && { errno: getSystemErrorName(-errorNumber) }),
+  const errno = errorNumber > 0 ? getSystemErrorName(-errorNumber) : undefined;
+  const bound = status === Status.Bind ? decodeAddress(address) : undefined;
+  const advice = bound?.ok === true ? bindAdvice(errno, bound.address) : '';
+  return new TurnpikeError(CODES[status] ?? 'ERR_TURNPIKE_NATIVE', `${message}${advice}`, {
+    ...(errno !== undefined && { errno }),
     ...(address !== '' && { address }),
   });
 }

@@ -5,6 +5,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { connectAdvice } from '../advice.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import {
@@ -113,7 +114,10 @@ export class SignedRequests {
     try {
       return await this.#exchange(request, controller.signal);
     } catch (error) {
-      return { ok: false, reason: late ? 'no answer in time' : reasonOf(error) };
+      return {
+        ok: false,
+        reason: late ? 'no answer in time' : reasonOf(error, this.#base.startsWith('https:')),
+      };
     } finally {
       clearTimeout(timer);
       this.#controllers.delete(controller);
@@ -200,7 +204,7 @@ function parsedJson(body: Buffer): unknown {
 }
 
 /** The system's name of a failure where there is one. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, isTls: boolean): string {
   const { message, code } = error as NodeJS.ErrnoException;
-  return code ?? message;
+  return `${code ?? message}${connectAdvice(code, isTls)}`;
 }

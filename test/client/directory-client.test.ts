@@ -96,6 +96,31 @@ t.test('answers that make no sense are the directory’s fault', async (t) => {
   }
 });
 
+t.test('what no directory answers says what may be wrong', async (t) => {
+  const cases: readonly (readonly [ScriptedAnswer, RegExp])[] = [
+    [{ status: 502, body: '<html>', type: 'text/html' }, /502 with a web page: a proxy in front/],
+    [{ status: 302, body: '' }, /302 .*it points elsewhere: give the URL that it leads to/],
+    [{ status: 404, body: 'no' }, /404 .*is the URL that of a directory/],
+    [{ status: 401, body: '{"code":"api-key-unknown","detail":"d"}' }, /401 api-key-unknown: d$/],
+  ];
+  for (const [answer, message] of cases) {
+    const { url } = await httpServer(t, () => answer);
+    const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
+    const { status } = answer;
+    t.match(await rejectionOf(client.listRelays()), { status, message });
+  }
+});
+
+t.test('https:// to a server without TLS, and the reverse, say so', async (t) => {
+  const { url } = await httpServer(t, () => undefined);
+  const secure = url.replace('http:', 'https:');
+  const client = new DirectoryClient({ directoryUrl: secure, apiKey: API_KEY });
+  t.match(await rejectionOf(client.listRelays()), {
+    code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',
+    message: /does not speak TLS; try http:\/\//,
+  });
+});
+
 t.test('a directory that is not there is unreachable', async (t) => {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));

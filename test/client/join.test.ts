@@ -33,7 +33,15 @@ t.test('a directory behind TLS is trusted by its authority alone', async (t) => 
   const rendezvous = await Rendezvous.open({ ...access, room: 'tls' });
   rendezvous.close();
   const stranger = { directoryUrl: url, apiKey: API_KEY };
-  const untrusted = { code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE', errno: /SELF_SIGNED|VERIFY/ };
+  const untrusted = {
+    code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',
+    errno: /SELF_SIGNED|VERIFY/,
+    message: /NODE_EXTRA_CA_CERTS/,
+  };
+  const plain = { directoryUrl: url.replace('https:', 'http:'), apiKey: API_KEY };
+  const reverse = { code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE', message: /write https:\/\// };
+  t.match(await rejectionOf(new DirectoryClient(plain).listRelays()), reverse);
+  t.match(await rejectionOf(Rendezvous.open({ ...plain, room: 'tls' })), reverse);
   t.match(await rejectionOf(new DirectoryClient(stranger).listRelays()), untrusted);
   t.match(await rejectionOf(Rendezvous.open({ ...stranger, room: 'tls' })), untrusted);
 });

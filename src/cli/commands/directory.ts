@@ -94,7 +94,7 @@ export const directoryCommand = defineCommand({
     const key = await readApiKey(apiKeyFile);
     const directory = await Directory.open({
       listen,
-      clusterSecret: await readSecretFile(clusterSecretFile),
+      clusterSecret: await readSecretFile(clusterSecretFile, context.sourceOf('clusterSecretFile')),
       apiKeys: [{ key, tenant: 'default' }],
       ...(tls === undefined ? {} : { tls: tls.pair }),
       logger,

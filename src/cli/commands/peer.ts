@@ -119,7 +119,7 @@ export const peerCommand = defineCommand({
     const { StatusReporter } = await import('../peer/status.js');
     checkMode(context);
     await warnIfReadable(options.apiKeyFile, logger);
-    const apiKey = await readApiKey(options.apiKeyFile);
+    const apiKey = await readApiKey(options.apiKeyFile, context.sourceOf('apiKeyFile'));
     const { directory, room, region, statusSeconds, udpListen, udpForward } = options;
     const isStream = udpListen === undefined && udpForward === undefined;
     const mode = await openMode(context);
@@ -176,7 +176,7 @@ function checkMode({ options, sourceOf }: PeerContext): void {
   }
 }
 
-async function openMode({ options, logger, io }: PeerContext): Promise<PeerMode> {
+async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise<PeerMode> {
   const { udpListen, udpForward, roomKeyFile } = options;
   const address = udpListen ?? udpForward;
   if (address !== undefined) {
@@ -195,7 +195,7 @@ async function openMode({ options, logger, io }: PeerContext): Promise<PeerMode>
   const { StreamMode } = await import('../peer/stream-mode.js');
   const path = roomKeyFile ?? '';
   await warnIfReadable(path, logger);
-  const roomKey = await readSecretFile(path);
+  const roomKey = await readSecretFile(path, sourceOf('roomKeyFile'));
   const streams = new StandardStreams(io);
   return new StreamMode({ streams, roomKey, clock: systemClock, random: randomBytes, logger });
 }

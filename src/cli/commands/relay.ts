@@ -249,16 +249,17 @@ function checkPairs(
 async function readSecrets({
   options,
   logger,
+  sourceOf,
 }: RelayContext): Promise<{ relaySecret: Uint8Array; tenantRoot: Uint8Array }> {
   const files = await import('../../auth/secret-file.js');
   if (options.relaySecretFile !== undefined) {
     await warnIfReadable(options.relaySecretFile, logger);
-    return files.readRelaySecretFile(options.relaySecretFile);
+    return files.readRelaySecretFile(options.relaySecretFile, sourceOf('relaySecretFile'));
   }
   const path = options.clusterSecretFile ?? '';
   await warnIfReadable(path, logger);
   const keys = await import('../../auth/keys.js');
-  const clusterSecret = await files.readSecretFile(path);
+  const clusterSecret = await files.readSecretFile(path, sourceOf('clusterSecretFile'));
   return {
     relaySecret: keys.relaySecret(clusterSecret, options.id),
     tenantRoot: keys.tenantRoot(clusterSecret),

@@ -99,7 +99,7 @@ async function derivationInput(
   }
   const path = context.options.clusterSecretFile;
   await warnIfReadable(path, context.logger);
-  return { clusterSecret: await readSecretFile(path), name };
+  return { clusterSecret: await readSecretFile(path, context.sourceOf('clusterSecretFile')), name };
 }
 
 function printSecrets(

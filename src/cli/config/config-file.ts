@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { readSmallFile } from '../../auth/small-file.js';
 import { TurnpikeError } from '../../errors.js';
 
 /** One key of a configuration file. */
@@ -18,16 +18,10 @@ export interface ConfigEntry {
  *   message starts with `file:line`
  */
 export async function readConfigFile(path: string): Promise<ConfigEntry[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}: cannot be read (${errno})`, {
-      cause,
-      errno,
-    });
-  }
+  const text = await readSmallFile({
+    ...{ path, source: '--config', code: 'ERR_TURNPIKE_CONFIG' },
+    mayBeEmpty: true,
+  });
   return parseConfig(path, text);
 }
 

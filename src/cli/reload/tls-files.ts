@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
+import { readSmallFile } from '../../auth/small-file.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
@@ -161,9 +161,7 @@ async function readPair({ cert: certPath, key: keyPath }: TlsPaths): Promise<Rea
 }
 
 async function readPem(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw unusable(path, `cannot be read (${cause.code})`, cause);
-  });
+  const text = await readSmallFile({ path, source: 'TLS file', code: 'ERR_TURNPIKE_CONFIG' });
   if (!text.includes('-----BEGIN ')) throw unusable(path, 'no PEM text');
   return text;
 }

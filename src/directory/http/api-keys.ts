@@ -87,14 +87,23 @@ export function requireApiKey(keys: ApiKeys) {
     if (tenant === undefined) {
       return sendProblem(reply.header('www-authenticate', 'Bearer'), {
         status: 401,
-        code: 'unauthorized',
-        detail: 'an API key is needed: Authorization: Bearer <key>',
+        ...(request.headers.authorization === undefined ? MISSING : UNKNOWN),
       });
     }
     request.tenant = tenant;
     return undefined;
   };
 }
+
+const MISSING = {
+  code: 'api-key-missing',
+  detail: 'an API key is needed: Authorization: Bearer <key>',
+};
+
+const UNKNOWN = {
+  code: 'api-key-unknown',
+  detail: 'the API key that was given is none of this directory',
+};
 
 function invalid(message: string): TurnpikeError {
   return new TurnpikeError('ERR_TURNPIKE_CONFIG', message);

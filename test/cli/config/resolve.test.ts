@@ -163,7 +163,7 @@ t.test('files that are no configuration', async (t) => {
   t.match(await problems(t, { file: 'room: a\nroom: b\n' }), [/^x\.yaml:2:1: .*unique/]);
   t.match(await problems(t, { file: 'room: "a\n' }), [/^x\.yaml:\d+:\d+: /]);
   t.match(await problems(t, { flags: { config: 'missing.yaml' } }), [
-    'missing.yaml: cannot be read (ENOENT)',
+    '--config missing.yaml: there is no such file (ENOENT)',
   ]);
   t.strictSame(await problems(t, { file: '' }), [], 'an empty file is fine');
   t.strictSame(await problems(t, { file: '{"room": "a"}' }), [], 'and so is JSON');

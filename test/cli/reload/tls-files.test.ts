@@ -123,7 +123,7 @@ t.test('a file that is gone, and comes back', async (t) => {
   const { paths, write, look, taken, log } = await scene(t);
   rmSync(paths.key);
   for (let n = 0; n < 10; n += 1) await look();
-  t.match(log, [{ result: 'kept', reason: /cannot be read \(ENOENT\)/ }]);
+  t.match(log, [{ result: 'kept', reason: /there is no such file \(ENOENT\)/ }]);
   write(first);
   await look();
   t.equal(taken.length, 0, 'it is the one in use');
@@ -174,6 +174,6 @@ t.test('unusable files at the start are an error that names them', async (t) => 
   await t.rejects(TlsFiles.read(paths, new Clock(), logger), { code, message: /key: not the key/ });
   await t.rejects(TlsFiles.read({ ...paths, cert: 'none' }, new Clock(), logger), {
     code,
-    message: 'none: cannot be read (ENOENT)',
+    message: 'TLS file none: there is no such file (ENOENT)',
   });
 });

@@ -204,7 +204,7 @@ t.test('API keys', async (t) => {
   const wrong = ['', 'Bearer', 'Bearer ', 'Bearer wrong', `Basic ${API_KEY}`, API_KEY];
   for (const authorization of [...wrong, `Bearer ${API_KEY} ${API_KEY}`, `Bearer ${API_KEY}x`]) {
     const answer = await h.request('/v1/relays', { headers: { authorization } });
-    t.match(answer, { status: 401, body: { code: 'unauthorized' } }, authorization);
+    t.match(answer, { status: 401, body: { code: /^api-key-(missing|unknown)$/ } }, authorization);
     t.equal(answer.headers.get('www-authenticate'), 'Bearer');
   }
   const bearer = await h.request('/v1/relays', { headers: { authorization: `bearer ${API_KEY}` } });
