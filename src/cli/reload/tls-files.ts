@@ -160,8 +160,11 @@ async function readPair({ cert: certPath, key: keyPath }: TlsPaths): Promise<Rea
   return { cert, key, digest, validFromMs, validToMs: Date.parse(certificate.validTo) };
 }
 
+/** That an empty file holds no PEM is said as of any other. */
+const TLS_FILE = { code: 'ERR_TURNPIKE_CONFIG', mayBeEmpty: true } as const;
+
 async function readPem(path: string): Promise<string> {
-  const text = await readSmallFile({ path, source: 'TLS file', code: 'ERR_TURNPIKE_CONFIG' });
+  const text = await readSmallFile({ path, source: 'TLS file', ...TLS_FILE });
   if (!text.includes('-----BEGIN ')) throw unusable(path, 'no PEM text');
   return text;
 }
