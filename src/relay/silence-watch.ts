@@ -110,22 +110,38 @@ export class SilenceWatch {
     this.#passAt = now;
   }
 
-  #isSilent({ signs, livenessMs }: Leg, place: number, now: number): boolean {
+  /**
+   * Packets from the peer are looked at only where they may matter: when data goes to a peer that
+   * has promised to answer it, or when nothing else was heard for the time of a keepalive. A leg
+   * that is idle and kept alive so costs next to nothing.
+   */
+  #isSilent(leg: Leg, place: number, now: number): boolean {
+    const fed = leg.livenessMs > 0 && this.#isFed(place, now);
+    if (!fed && now - this.#heardAt(leg) < LIMITS.keepaliveMs) return false;
     const from = this.#plane.flowPackets(this.#meters[2 * place + FROM] as number);
     if (from !== this.#packets[2 * place + FROM]) {
       this.#packets[2 * place + FROM] = from;
-      signs.heardAt = Math.max(signs.heardAt, now - this.#passMs);
+      leg.signs.heardAt = Math.max(leg.signs.heardAt, now - this.#passMs);
     }
-    const heardAt = Math.max(signs.heardAt, this.#since);
+    const heardAt = this.#heardAt(leg);
     if (now - heardAt >= LIMITS.peerSilentMs) return true;
-    if (livenessMs === 0) return false;
+    const owedSince = Math.max(heardAt, this.#owed[2 * place + FROM] as number);
+    return fed && now - owedSince >= leg.livenessMs;
+  }
+
+  /** Whether data has gone to the peer since the last look; notes since when it does. */
+  #isFed(place: number, now: number): boolean {
     const to = this.#packetsTo(this.#meters[2 * place + TO] as number);
-    const fedAt = this.#owed[2 * place + TO] as number;
     if (to === this.#packets[2 * place + TO]) return false;
+    const fedAt = this.#owed[2 * place + TO] as number;
     this.#packets[2 * place + TO] = to;
     this.#owed[2 * place + TO] = now;
     if (now - fedAt > STREAM_GAP_MS) this.#owed[2 * place + FROM] = now - this.#passMs;
-    return now - Math.max(heardAt, this.#owed[2 * place + FROM] as number) >= livenessMs;
+    return true;
+  }
+
+  #heardAt({ signs }: Leg): number {
+    return Math.max(signs.heardAt, this.#since);
   }
 
   #packetsTo(meter: number): number {

@@ -204,8 +204,8 @@ t.test('legs that come and go leave the watch whole', async (t) => {
   for (const peer of living) t.strictSame(peer.closed, []);
 });
 
-t.test('a full relay of idle legs is looked at in slices', async (t) => {
-  const { fra, world } = pair('two relays');
+t.test('the counters of a leg that is idle and kept alive are left alone', async (t) => {
+  const { world, fra, a, aSends, bSends } = pair('two relays', FAST);
   let looked = 0;
   const { plane } = fra;
   const count = plane.flowPackets.bind(plane);
@@ -213,6 +213,13 @@ t.test('a full relay of idle legs is looked at in slices', async (t) => {
     looked += 1;
     return count(meter);
   };
-  world.pass(100);
-  t.ok(looked <= LIMITS.legsWatchedAtOnce && looked >= 1);
+  world.pass(60_000);
+  const idle = looked;
+  t.ok(idle <= 60, 'at most around each keepalive');
+  passWith(world, 10_000, () => {
+    aSends();
+    bSends();
+  });
+  t.ok(looked >= idle + 10, 'but not while data flows');
+  t.strictSame(a.closed, []);
 });
