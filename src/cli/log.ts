@@ -23,7 +23,9 @@ export interface Log {
 export async function openLog(level: string, stderr: CommandIo['stderr']): Promise<Log> {
   let said: Logger | undefined;
   const output = openOutput(stderr, (lost) => said && sayLost(said, lost));
-  const terminal = stderr.isTTY ? new Terminal(output, () => stderr.columns) : undefined;
+  const terminal = stderr.isTTY
+    ? new Terminal(output, () => ({ columns: stderr.columns, rows: stderr.rows }))
+    : undefined;
   const destination = terminal === undefined ? output : await readableLines(stderr, terminal);
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   said = logger;
@@ -79,11 +81,16 @@ async function readableLines(
   terminal: Terminal,
 ): Promise<DestinationStream> {
   const { prettyFactory } = await import('pino-pretty');
-  const pretty = prettyFactory({
+  const options = {
     colorize: stderr.hasColors?.() ?? false,
     ignore: 'event',
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true,
-  });
-  return { write: (line) => terminal.write(pretty(line)) };
+  };
+  const pretty = prettyFactory(options);
+  // A person reads what happened; the members are for programs, and for whoever looks for a fault.
+  const plain = prettyFactory({ ...options, hideObject: true });
+  return {
+    write: (line) => terminal.write(line.startsWith('{"level":30,') ? plain(line) : pretty(line)),
+  };
 }

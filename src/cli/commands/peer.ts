@@ -124,13 +124,13 @@ export const peerCommand = defineCommand({
     const isStream = udpListen === undefined && udpForward === undefined;
     const mode = await openMode(context);
     const clock = systemClock;
-    // A live line on the terminal that a person types into would tear what they type.
-    const quiet = isStream && io.stdout.isTTY === true;
+    // A live line where a person types, or reads what comes, would tear it.
+    if (isStream && (io.stdin.isTTY === true || io.stdout.isTTY === true)) terminal?.pin();
     const reporter = new StatusReporter({
       traffic: () => mode.traffic(),
       clock,
       logger,
-      terminal: quiet ? undefined : terminal,
+      terminal,
       intervalMs: statusSeconds * 1_000,
     });
     const reconnectSeconds = options.reconnectSeconds ?? (isStream ? STREAM_RECONNECT_SECONDS : 0);

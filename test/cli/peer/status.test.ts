@@ -58,7 +58,7 @@ t.test('log lines scroll above the status line, which never wraps', async (t) =>
       screen += text;
     },
   };
-  const terminal = new Terminal(output, () => 10);
+  const terminal = new Terminal(output, () => ({ columns: 10, rows: 24 }));
   terminal.write('first\n');
   t.equal(screen, 'first\n', 'without a status line there is nothing to clear');
   terminal.status('0123456789abc');
