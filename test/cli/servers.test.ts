@@ -54,7 +54,8 @@ t.test('directory and relay run, answer HTTP, and stop with 0 on SIGTERM', async
     t.match(await process.ended, { exitCode: 0, signal: null });
     t.match(await process.logged({ event: 'stopping' }), { signal: 'SIGTERM' });
   }
-  const unreachable = await turnpike([...peer, '--api-key-file', key]);
+  const patience = ['--reconnect-seconds', '2'];
+  const unreachable = await turnpike([...peer, '--api-key-file', key, ...patience]);
   t.equal(unreachable.exitCode, 3, unreachable.stderr);
   t.match(unreachable.stderr, /ERR_TURNPIKE_DIRECTORY_UNREACHABLE/);
 });
