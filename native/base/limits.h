@@ -9,7 +9,7 @@ namespace turnpike {
 
 // Checked by the loader, so that an addon of another build is refused instead of misread. Raise it
 // whenever what the binding takes or returns changes. `CONTRACT` in native/locate.cjs is its twin.
-inline constexpr uint32_t kBindingContract = 9;
+inline constexpr uint32_t kBindingContract = 10;
 
 inline constexpr uint32_t kWorkersMax = 16;
 inline constexpr uint32_t kAddressesPerSideMax = 16;

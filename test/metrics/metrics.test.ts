@@ -141,7 +141,19 @@ t.test('what operators ask first is there', async (t) => {
 
 t.test('no label grows with traffic', async (t) => {
   const bounded = new Set([
-    ...['name', 'kind', 'code', 'reason', 'event', 'why', 'relay', 'state', 'mode', 'doubt'],
+    ...[
+      'name',
+      'kind',
+      'code',
+      'reason',
+      'event',
+      'why',
+      'relay',
+      'state',
+      'mode',
+      'doubt',
+      'bound',
+    ],
     ...['route', 'status', 'tenant', 'result', 'program', 'version', 'le', 'quantile'],
     ...['type', 'space', 'major', 'minor', 'patch'],
   ]);
