@@ -130,8 +130,8 @@ export const LIMITS = {
   puntBytesMax: 2_048,
   /** Largest application payload that fits a 1,500-byte link on every leg. */
   payloadBytesRecommended: 1_424,
-  /** A relay that recommends less is not believed: IPv6 passes this much everywhere (RFC 8200). */
-  payloadBytesRecommendedMin: 1_000,
+  /** A relay that recommends less is not believed: what fits `trunkMtuBytesMin` with its headers. */
+  payloadBytesRecommendedMin: 480,
   /** Largest application payload at all: a trunk datagram over IPv4 less its header and record. */
   payloadBytesMax: 65_479,
   /** Silence after which a peer sends a Binding indication. */

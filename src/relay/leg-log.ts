@@ -79,7 +79,7 @@ export class LegLog {
    * plane still has the leg's entries.
    */
   carried(plane: DataPlane, leg: Leg, pairing: Pairing): Carried | undefined {
-    if (!this.#logger.isLevelEnabled('info') || !this.#ends.take()) return undefined;
+    if (!isEnabled(this.#logger, 'info') || !this.#ends.take()) return undefined;
     const fromPeer = plane.flowTraffic({ ...leg.origin, channel: pairing.channel }) ?? NOTHING;
     return { fromPeer, toPeer: toPeer(plane, leg, pairing) };
   }
@@ -169,8 +169,13 @@ export class LegLog {
   }
 
   #says(): boolean {
-    return this.#logger.isLevelEnabled('debug') && this.#refusals.take();
+    return isEnabled(this.#logger, 'debug') && this.#refusals.take();
   }
+}
+
+/** A logger need not be pino's: one that cannot tell its level is told everything. */
+function isEnabled(logger: Logger, level: 'info' | 'debug'): boolean {
+  return typeof logger.isLevelEnabled !== 'function' || logger.isLevelEnabled(level);
 }
 
 /** What leaves to a peer comes on its session, or is what the other peer of this relay sent. */

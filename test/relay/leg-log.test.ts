@@ -199,3 +199,16 @@ t.test('the level may be changed while the relay runs', async (t) => {
   a.connect(b.address);
   t.match(lines.at(-1), { event: 'refused', reason: 'no-such-leg' });
 });
+
+t.test('a logger that is not pino, and cannot tell its level, is told', async (t) => {
+  const said: string[] = [];
+  const say = (_fields: unknown, text = '') => void said.push(text);
+  const bare = { debug: say, info: say, warn: say, error: say } as never;
+  const world = new World();
+  const fra = world.addRelay('fra-1', '192.0.2.10', { logger: bare });
+  world.introduce();
+  const peer = new FakePeer(world, { address: '203.0.113.7:40000', relay: fra, role: 0 });
+  peer.allocate(fra.service);
+  t.equal(fra.rules.context.stats.faults, 0);
+  t.not(said.length, 0);
+});

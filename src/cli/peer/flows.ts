@@ -210,10 +210,14 @@ export class ForwardFlows implements Flows {
       events.onDropped(error.code === 'ECONNREFUSED' ? 'application-refused' : 'flow-failed');
       if (error.code !== 'ECONNREFUSED' && isOpen()) this.#end(flow);
     });
-    socket.connect(address.port, address.address, () => {
+    socket.connect(address.port, address.address, (error?: Error) => {
       const { waiting } = opened;
       opened.waiting = undefined;
-      if (isOpen()) for (const payload of waiting ?? []) this.#send(opened, payload);
+      if (error !== undefined) {
+        // There is no way to the service now; the flow's next datagram tries again.
+        events.onDropped('flow-failed');
+        if (isOpen()) this.#end(flow);
+      } else if (isOpen()) for (const payload of waiting ?? []) this.#send(opened, payload);
     });
     return opened;
   }
