@@ -161,6 +161,9 @@ class ForeignRelay:
             trunk.verify(message)
             self.control.append(message)
             return
+        # A relay of the release before path probes, which drops what it does not know.
+        if data[0] & 0x0F not in (DATA, PROBE, PROBE_REPLY):
+            return
         datagram = trunk.open(data)
         if datagram.type == DATA:
             self.data.append(datagram)
