@@ -130,7 +130,7 @@ export const LIMITS = {
   puntBytesMax: 2_048,
   /** Largest application payload that fits a 1,500-byte link on every leg. */
   payloadBytesRecommended: 1_424,
-  /** A relay that recommends less is not believed: what fits `trunkMtuBytesMin` with its headers. */
+  /** A relay that recommends less is not believed: what fits `trunkMtuBytesMin`, less its heads. */
   payloadBytesRecommendedMin: 480,
   /** Largest application payload at all: a trunk datagram over IPv4 less its header and record. */
   payloadBytesMax: 65_479,
