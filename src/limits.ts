@@ -82,8 +82,6 @@ export const LIMITS = {
   pathMtuRaiseMs: 60_000,
   /** Keys tried for trunk datagrams of ports that no relay has listed, a second. */
   unlistedTriesPerSecond: 10,
-  /** How long such a finding stays the reason why a relay is out of reach. */
-  unlistedRememberedMs: 60_000,
   /** Lines about relays out of reach, or back, in ten seconds; the rest is counted. */
   reachabilityLinesMax: 20,
   /** Challenges a source may cost per second, and at once (IPv4 address or IPv6 /64). */
