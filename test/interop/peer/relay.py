@@ -82,7 +82,6 @@ class ForeignRelay:
         self._take_registry(answer['registry'])
 
     def _take_registry(self, registry: dict) -> None:
-        self.registry = registry
         for one in registry['relays']:
             known = self.trunks.get(one['id'])
             if one['id'] != self.id and (known is None or known.other_start != one['start']):
@@ -90,6 +89,8 @@ class ForeignRelay:
                 self.trunks[one['id']] = Trunk(
                     self.keys, self.start, one['id'], key, one['start']
                 )
+        # Last: whoever is found in the registry while receiving has a trunk.
+        self.registry = registry
 
     def join(self) -> None:
         """Registers, and keeps beating and receiving until `leave`."""
