@@ -60,20 +60,20 @@ TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
 /* ChannelData that becomes a trunk datagram with one record. */
 TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view,
                                 const struct tp_flow* flow, struct tp_cpu* cpu) {
-  const __u32 lane = tp_cpu_number(context);
+  const __u32 cpu_number = tp_cpu_number(context);
   const struct tp_peer* peer = tp_find_peer(context, &flow->slot);
   struct tp_traffic* traffic = tp_find_traffic(context, &flow->slot);
   __u32* cell = tp_find_flow_cell(context, &flow->cell);
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
   if (peer == 0 || traffic == 0 || cell == 0 || carried == 0) return XDP_PASS;
-  if (peer->generation != flow->generation || !peer->can_send) return XDP_PASS;
-  if (lane >= TP_LANES || cpu->next_sequence == 0) return XDP_PASS;
+  if (peer->generation != flow->generation || peer->lane_first == 0) return XDP_PASS;
+  if (cpu_number >= TP_LANES || cpu->next_sequence == 0) return XDP_PASS;
   const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
   struct tp_leaving out = {};
   out.path = &peer->path;
   /* Chosen by the CPU and not by the session: the other relay then receives all of a lane in one
    * queue, in order, however much its queues differ in speed. */
-  out.source_port = peer->source_ports[lane & (TP_SOURCE_PORTS - 1)];
+  out.source_port = peer->source_ports[cpu_number & (TP_SOURCE_PORTS - 1)];
   out.old_head = TP_CHANNEL_DATA_BYTES;
   out.old_sum = view->head;
   out.head_bytes = TP_TRUNK_BYTES;
@@ -81,8 +81,8 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
 
   const __u64 sequence = cpu->next_sequence++;
   const __u32 session_sequence = __sync_fetch_and_add(cell, 1) & 0xffff;
-  out.head[0] =
-      TP_BE32((__u32)TP_TRUNK_DATA << 24 | (TP_LANE_FIRST + lane) << 16 | peer->send_epoch);
+  const __u32 lane = (peer->lane_first + cpu_number) & 0xff;
+  out.head[0] = TP_BE32((__u32)TP_TRUNK_DATA << 24 | lane << 16 | peer->send_epoch);
   out.head[1] = TP_BE32(sequence >> 32);
   out.head[2] = TP_BE32(sequence);
   out.head[5] = flow->session_index;

@@ -8,7 +8,8 @@
 #include <linux/types.h>
 
 /* PROTOCOL.md section 4: a lane is the sender's sending context. Workers have the lower half, the
- * CPUs that run the program the upper one; a CPU beyond it forwards nothing to a trunk. */
+ * CPUs that run the program the upper one, each as many of it as there is room for; a CPU beyond it
+ * forwards nothing to a trunk. */
 #define TP_LANE_FIRST 128
 #define TP_LANES 128
 
@@ -119,7 +120,8 @@ struct tp_receive_key {
 struct tp_peer {
   __u32 generation;
   __u16 send_epoch;
-  __u16 can_send;
+  /* Added to a CPU's number for its lane; 0 where nothing can be sent. */
+  __u16 lane_first;
   struct tp_key send_key;
   struct tp_receive_key receive[TP_RECEIVE_KEYS];
   /* Instead of the path's local port: that of a CPU, by its number. All are set. */

@@ -91,6 +91,7 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   peers_.resize(sizes.trunk_peers_max);
   cell_numbers_ = RestingNumbers(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
+  cpus_ = PossibleCpus();
   places_.resize(maps.flow_cells);
   legs_ = legs;
   Status status = settings_.Map(program.settings, 1);
@@ -197,6 +198,9 @@ void XdpTables::RemoveSession(uint32_t index) {
 void XdpTables::PutPeer(uint32_t slot, const TrunkPeer& peer) {
   Peer& held = peers_[slot];
   const uint32_t destination_before = held.destination;
+  const bool is_same = held.present && held.peer.generation == peer.generation;
+  if (!is_same) held.lane_set = 0;
+  if (is_same && held.peer.lane_offset != peer.lane_offset) ++held.lane_set;
   held.present = true;
   held.peer = TrunkPeer{};
   held.peer.generation = peer.generation;
@@ -251,7 +255,12 @@ void XdpTables::WritePeer(uint32_t slot) {
   const Endpoint local = LocalOf(Side::kTrunk, held.peer.path);
   tp_peer shared{};
   shared.generation = held.peer.generation;
-  shared.can_send = SendKey(held.peer, today_, &shared) && IsKnown(Side::kTrunk, held.peer.path);
+  const bool can_send =
+      SendKey(held.peer, today_, &shared) && IsKnown(Side::kTrunk, held.peer.path);
+  // Their numbers beyond the upper half are nobody's lanes, so all CPUs change at once or none.
+  const uint32_t lane_sets = std::max(TP_LANES / cpus_, 1u);
+  shared.lane_first =
+      can_send ? static_cast<uint16_t>(TP_LANE_FIRST + held.lane_set % lane_sets * cpus_) : 0;
   for (int i = 0; i < TP_RECEIVE_KEYS; ++i) {
     const uint16_t epoch = static_cast<uint16_t>(today_ - 1 + i);
     const SipKey* key = held.peer.receive_keys.Find(epoch);

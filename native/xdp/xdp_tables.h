@@ -87,6 +87,8 @@ class XdpTables {
     // What stands in the map of flows for its sources.
     std::vector<tp_flow_key> sources;
     uint32_t destination = 0;
+    // Which of each CPU's lanes it is sent to in: another one after each change of the workers'.
+    uint32_t lane_set = 0;
   };
 
   const Endpoint& BoundTo(Side side, uint16_t socket) const;
@@ -113,6 +115,7 @@ class XdpTables {
   // Where ShareWindows goes on; of no lane at first.
   tp_window_key shared_last_{};
   uint16_t today_ = 0;
+  uint32_t cpus_ = 1;
   uint32_t session_mask_ = 0;
   BpfArray<tp_config> settings_;
   // Cells count records; number 0 is nobody's.

@@ -85,7 +85,7 @@ class XdpCorpus {
       // The day of the corpus; user space chooses among those given.
       if (Number(words) != 325) return;
       peer_.send_epoch = 325;
-      peer_.can_send = 1;
+      peer_.lane_first = TP_LANE_FIRST;
       peer_.send_key = Key(words);
     }
     if (kind == "receive") {

@@ -4,6 +4,7 @@
 #include "xdp/host/host_rules.h"
 #include "xdp/host/proc_files.h"
 #include "xdp_host_commands.h"
+#include "xdp_refusal.h"
 
 namespace turnpike::test {
 namespace {
@@ -45,6 +46,8 @@ class Scene {
     }
     return found;
   }
+
+  const HostScope& scope() const { return scope_; }
 
   // A command makes rules that may touch these sockets' packets, and another one removes them.
   void Expect(const std::string& set, const std::string& unset, uint32_t sockets, int line) const {
@@ -117,6 +120,35 @@ TEST(RulesOfNftablesThatCannotMatchTouchNothing) {
                     "100; }; add rule ip6 t c masquerade; '")}) {
     scene.Expect(rule, "nft flush ruleset", 0, __LINE__);
   }
+}
+
+TEST(WhereConntrackCannotBeAskedTimeTells) {
+  Scene scene;
+  if (!scene.Make()) return;
+  CHECK(Run("sysctl -w net.netfilter.nf_conntrack_udp_timeout_stream=30"));
+  HostRules rules;
+  rules.Open(false);
+  const auto touched_at = [&](uint64_t seconds) {
+    rules.Look(scene.scope(), seconds * kNsPerSecond);
+    uint32_t sockets = 0;
+    for (const Finding& finding : rules.findings()) sockets |= finding.sockets;
+    return sockets;
+  };
+  CHECK(Run(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
+  CHECK_EQ(touched_at(5), kClients);
+  CHECK(Run(kNoTable));
+  // The question that conntrack is asked, by its length.
+  const RefusedCall question{__NR_sendto, 2, 36};
+  WhileRefused(question, [&] {
+    CHECK_EQ(touched_at(10), kClients);
+    CHECK_EQ(touched_at(39), kClients);
+    CHECK_EQ(touched_at(41), 0u);
+  });
+  // Where it can be asked, it remembers nothing of rules that had no packets.
+  CHECK(Run(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
+  CHECK_EQ(touched_at(50), kClients);
+  CHECK(Run(kNoTable));
+  CHECK_EQ(touched_at(60), 0u);
 }
 
 TEST(RulesOfIptablesTouchWhatTheyMayMatch) {

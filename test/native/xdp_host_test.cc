@@ -80,14 +80,19 @@ struct Scene {
 
 #define EXPECT_OUT(set, unset, sockets) scene.Expect(set, unset, sockets, __LINE__)
 
-TEST(ARedirectedPortReallyGoesThere) {
+TEST(ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
   Scene scene;
   if (!scene.Make()) return;
+  // Of this namespace alone.
+  scene.Do("sysctl -w net.netfilter.nf_conntrack_udp_timeout=2");
   std::unique_ptr<Udp> elsewhere;
   {
     const Inside inside(scene.world.relay_host);
     elsewhere = std::make_unique<Udp>("10.77.1.1:4000");
   }
+  // Without any rule that needs conntrack the kernel would stop tracking.
+  scene.Do("nft 'add table ip o; add chain ip o c { " + std::string(kInput) +
+           "; }; add rule ip o c ct state new counter'");
   scene.Do(Nft(kPrerouting, "udp dport 3478 redirect to :4000"));
   scene.ExpectLeftOut(kClients, __LINE__);
   usleep(20'000);
@@ -96,9 +101,30 @@ TEST(ARedirectedPortReallyGoesThere) {
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   scene.connection->client->Send(scene.connection->service->address(), message);
   CHECK(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
-  scene.Do(kNoTable);
+  // Conntrack goes on translating the flow, as long as it has packets.
+  scene.Do("nft flush chain inet t c");
+  for (int i = 0; i < 8; ++i) {
+    scene.connection->client->Send(scene.connection->service->address(), message);
+    CHECK(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
+    scene.ExpectLeftOut(kClients, __LINE__);
+    usleep(200'000);
+  }
   scene.ExpectLeftOut(0, __LINE__);
   scene.connection->ExpectBothWays();
+}
+
+TEST(TranslationsOfTheLastProcessAreFoundAtTheStart) {
+  World world;
+  if (!world.Make()) return;
+  const Inside inside(world.relay_host);
+  Udp trunk("10.77.2.1:3480");
+  CHECK(Run(Nft(kPostrouting, "ip saddr 10.77.2.1 udp sport 3480 snat ip to 10.77.1.1")));
+  trunk.Send(ToEndpoint("10.77.2.2:3480"), kHello);
+  CHECK(Run(kNoTable));
+  XdpPlane plane;
+  CHECK(plane.Open(world.Options()).ok());
+  CHECK_EQ(Look(&plane).sockets, kTrunks);
+  CHECK(Look(&plane).text.find("conntrack remembers") != std::string::npos);
 }
 
 TEST(WhatTheRulesTouchLeavesTheFastPathAndComesBack) {

@@ -56,6 +56,32 @@ TEST(TrunkDataLeavesFromThePortsThatAreAnnounced) {
   }
 }
 
+TEST(AnotherWayTakesAnotherLaneOfEachCpu) {
+  World world;
+  if (!world.Make()) return;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  const uint32_t sets = std::max(TP_LANES / PossibleCpus(), 1u);
+  const auto expect_set = [&](uint32_t set) {
+    Bytes bytes;
+    Endpoint from;
+    connection.other->Drain();
+    CHECK(connection.ToOther(&bytes, &from) && bytes.size() >= sizeof(TrunkHeader));
+    const auto* header = reinterpret_cast<const TrunkHeader*>(bytes.data());
+    CHECK(header->lane >= TP_LANE_FIRST);
+    CHECK_EQ((header->lane - TP_LANE_FIRST) / PossibleCpus(), set);
+  };
+  expect_set(0);
+  // What is put again for another reason keeps its lane.
+  connection.plane.PutPeer(kSlot, connection.peer);
+  expect_set(0);
+  uint32_t changes = 0;
+  for (const int offset : {16, 32, 96, 0}) {
+    connection.peer.lane_offset = static_cast<uint8_t>(offset);
+    connection.plane.PutPeer(kSlot, connection.peer);
+    expect_set(++changes % sets);
+  }
+}
+
 TEST(WhatItDoesNotKnowReachesTheSockets) {
   World world;
   if (!world.Make()) return;

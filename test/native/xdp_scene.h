@@ -18,7 +18,7 @@ struct XdpScene {
     path.PutHop(0, ToHop(kIngress));
     tp_peer other{};
     other.generation = 9;
-    other.can_send = 1;
+    other.lane_first = TP_LANE_FIRST;
     other.send_epoch = kToday;
     other.send_key = tp_key{kKey.k0, kKey.k1};
     other.receive[1] = tp_receive_key{tp_key{kKey.k0, kKey.k1}, kToday, 1};

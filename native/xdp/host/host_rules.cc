@@ -9,6 +9,7 @@
 #include "xdp/host/device_hooks.h"
 #include "xdp/host/proc_files.h"
 #include "xdp/host/routing_rules.h"
+#include "xdp/host/translations.h"
 #include "xdp/host/xfrm_policies.h"
 
 namespace turnpike {
@@ -16,6 +17,20 @@ namespace turnpike {
 namespace {
 
 constexpr uint64_t kSlowLookNs = kNsPerSecond;
+// A table of conntrack may have a million flows, which the kernel goes through for an answer.
+constexpr uint64_t kTranslationsLookNs = 2 * kNsPerSecond;
+
+bool MayTranslate(const Finding& finding) {
+  return finding.kind == FindingKind::kNat || finding.kind == FindingKind::kRedirect;
+}
+
+uint32_t TranslatedSockets(const Findings& findings) {
+  uint32_t sockets = 0;
+  for (const Finding& finding : findings) {
+    if (MayTranslate(finding)) sockets |= finding.sockets;
+  }
+  return sockets;
+}
 
 void AddUnknown(const char* what, const HostScope& scope, Findings* findings) {
   AddFinding(findings, Finding{FindingKind::kUnknown,
@@ -44,6 +59,7 @@ std::array<int, 4> HostRules::event_fds() const {
 }
 
 bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
+  now_ns_ = monotonic_ns;
   if (netfilter_.TakeNews()) paces_[kNft].OnNews();
   if (xfrm_.TakeNews()) paces_[kXfrm].OnNews();
   if (routes_.TakeNews()) paces_[kRoutes].OnNews();
@@ -55,6 +71,7 @@ bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
   if (scope != scope_) {
     scope_ = scope;
     for (RefreshPace& pace : paces_) pace.OnNews();
+    next_translations_look_ns_ = 0;
   }
   if (monotonic_ns >= next_slow_look_ns_) {
     next_slow_look_ns_ = monotonic_ns + kSlowLookNs;
@@ -62,8 +79,10 @@ bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
     paces_[kOther].OnNews();
   }
   bool changed = false;
+  // Conntrack comes last, as what the others miss sends it looking at once.
   for (int place = 0; place < kPlaces; ++place) {
-    if (!paces_[place].Due(monotonic_ns)) continue;
+    const bool due = place == kTranslations ? AreTranslationsDue() : paces_[place].Due(now_ns_);
+    if (!due) continue;
     changed = LookAt(static_cast<Place>(place), scope) || changed;
   }
   if (!changed) return false;
@@ -104,14 +123,42 @@ bool HostRules::LookAt(Place place, const HostScope& scope) {
       if (!legacy_.Read()) result = DumpResult::kRefused;
       if (result == DumpResult::kOk) findings = legacy_.Look(scope);
       break;
+    case kTranslations:
+      LookAtRemembered(scope, &findings);
+      break;
     default:
       LookAtBpf(scope, &findings);
       LookAtProcFiles(scope, &findings);
   }
   if (result == DumpResult::kRefused) AddUnknown(what, scope, &findings);
   if (findings == found_[place]) return false;
+  if (place != kTranslations) OnRulesGone(found_[place], findings);
   found_[place] = std::move(findings);
   return true;
+}
+
+void HostRules::OnRulesGone(const Findings& before, const Findings& now) {
+  if ((TranslatedSockets(before) & ~TranslatedSockets(now)) == 0) return;
+  next_translations_look_ns_ = 0;
+  gone_until_ns_ = now_ns_ + TranslationsRememberedNs();
+  for (const Finding& finding : before) {
+    if (!MayTranslate(finding)) continue;
+    AddFinding(&gone_, Finding{FindingKind::kNat, "translations of rules that are gone",
+                               finding.sockets, finding.device});
+  }
+}
+
+bool HostRules::AreTranslationsDue() const { return now_ns_ >= next_translations_look_ns_; }
+
+void HostRules::LookAtRemembered(const HostScope& scope, Findings* findings) {
+  const DumpResult result = LookAtTranslations(&netfilter_, scope, findings);
+  if (result != DumpResult::kOk) {
+    findings->clear();
+    // Unknown, so that what can be said is that a flow without packets is forgotten by then.
+    if (now_ns_ < gone_until_ns_) *findings = gone_;
+  }
+  if (now_ns_ >= gone_until_ns_ || result == DumpResult::kOk) gone_.clear();
+  next_translations_look_ns_ = findings->empty() ? ~uint64_t{0} : now_ns_ + kTranslationsLookNs;
 }
 
 }  // namespace turnpike

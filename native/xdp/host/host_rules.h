@@ -31,10 +31,14 @@ class HostRules {
   const Findings& findings() const { return all_; }
 
  private:
-  enum Place { kNft, kXfrm, kRouting, kRoutes, kDevices, kLegacy, kOther, kPlaces };
+  enum Place { kNft, kXfrm, kRouting, kRoutes, kDevices, kLegacy, kOther, kTranslations, kPlaces };
 
   // One place. True if its findings changed.
   bool LookAt(Place place, const HostScope& scope);
+  // Where rules that may translate are gone, their sockets stay out while conntrack remembers.
+  void OnRulesGone(const Findings& before, const Findings& now);
+  bool AreTranslationsDue() const;
+  void LookAtRemembered(const HostScope& scope, Findings* findings);
 
   NetlinkDump netfilter_;
   NetlinkDump xfrm_;
@@ -47,6 +51,12 @@ class HostRules {
   Findings all_;
   HostScope scope_;
   uint64_t next_slow_look_ns_ = 0;
+  uint64_t now_ns_ = 0;
+  // Conntrack is asked at the start, when rules go, and again and again while it remembers.
+  uint64_t next_translations_look_ns_ = 0;
+  // What stays out where conntrack cannot be asked, and until when.
+  Findings gone_;
+  uint64_t gone_until_ns_ = 0;
 };
 
 }  // namespace turnpike
