@@ -52,6 +52,9 @@ export const LIMITS = {
   relayGoneMs: 5_000,
   /** Probe interval to relays that share connections. */
   probeIntervalMs: 100,
+  /** The same of one of our further source ports, and how many of those are asked in 100 ms. */
+  probeLaneIntervalMs: 2_000,
+  probeLanesAtOnce: 64,
   /** Probe interval to relays that share none. */
   probeIdleIntervalMs: 1_000,
   /** The same of what is overdue or new, and of what is not in use; both within the budget. */
@@ -69,17 +72,28 @@ export const LIMITS = {
   /** A way that has not answered for this long, and so many probes, is left for another one. */
   wayFailingMs: 1_500,
   probesLostFailing: 3,
-  /** Probes that must be lost before a way counts as dead (relayGoneMs). */
+  /** Probes that must be lost at least before a way counts as dead (relayGoneMs). */
   probesLostDead: 5,
+  /** Plain probes that must be lost, too, before a relay that may be old counts as lost. */
+  plainProbesLostGone: 10,
+  /** What an old relay must have answered and missed to be held one. */
+  oldRelayPlainAnswers: 3,
+  oldRelayPathsMissed: 5,
   /** Another way is taken that is better by both of these for so long. */
   wayBetterMs: 5,
   wayBetterShare: 0.2,
   wayBetterForMs: 10_000,
   /** Ways to one relay that are measured. */
   waysMax: 16,
-  /** RFC 8899's BASE_PLPMTU, as UDP payload, and when a longer datagram is tried again. */
+  /**
+   * Sizes tried where the longest does not pass, as UDP payload: RFC 8899's BASE_PLPMTU, a lower
+   * one, and `trunkMtuBytesMin`; and when a longer datagram than passes is tried again.
+   */
   pathMtuBaseBytes: 1_200,
+  pathMtuLowerBytes: 800,
   pathMtuRaiseMs: 60_000,
+  /** Peers are advised to send longer datagrams when those have passed for so long. */
+  recommendedGrowthMs: 3_000,
   /** Keys tried for trunk datagrams of ports that no relay has listed, a second. */
   unlistedTriesPerSecond: 10,
   /** Lines about relays out of reach, or back, in ten seconds; the rest is counted. */

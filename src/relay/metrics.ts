@@ -184,8 +184,10 @@ export class RelayMetrics {
       '1 where a relay can be reached, else 0.',
       'relay',
       () => {
-        const lost = new Set([...trunk.unreachable()].map(({ id }) => id));
-        return [...trunk.relays()].map(({ remote }) => [remote.id, truth(!lost.has(remote.id))]);
+        const relays = [...trunk.relays()].map(({ remote }) => remote);
+        return relays
+          .filter(({ unreachable }) => unreachable !== 'no-common-family')
+          .map(({ id, unreachable }) => [id, truth(unreachable === undefined)]);
       },
     );
   }

@@ -46,8 +46,9 @@ export class RegistryFinder implements RelayFinder {
   }
 
   alternate(family: 4 | 6): TransportAddress | undefined {
-    const unreachable = new Set([...this.#trunk.unreachable()].map(({ id }) => id));
-    const reached = this.#records.filter(({ id }) => !unreachable.has(id));
+    const reached = this.#records.filter(
+      ({ id }) => this.#trunk.get(id)?.unreachable === undefined,
+    );
     const near = reached.filter((record) => record.region === this.#region);
     // One that is not reached from here may still be reached by the peer, if there is no other.
     for (const record of [...near, ...reached, ...this.#records]) {

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import { LIMITS } from '../limits.js';
-import type { UnreachableReason } from '../trunk/reachability.js';
+import { isFault } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { TrunkNews } from '../trunk/trunk-options.js';
 import { unlistedText } from '../trunk/unlisted.js';
 import type { Clock } from '../units.js';
 
 const WINDOW_MS = 10_000;
+
+type ReachabilityNews = Extract<TrunkNews, { type: 'reachability' }>;
 
 /** Tells the operator which relays are out of reach and why, once, and when they are back. */
 export class TrunkNotices {
@@ -32,7 +34,7 @@ export class TrunkNotices {
     const relay = remote.id;
     switch (news.type) {
       case 'reachability':
-        return this.#reachability(remote, news.reason);
+        return this.#reachability(remote, news);
       case 'unlisted-source': {
         const { address, port } = news.source;
         const fields = { event: 'relay-source-unlisted', relay, address, port };
@@ -69,8 +71,9 @@ export class TrunkNotices {
     this.#left = 0;
   }
 
-  #reachability({ id, record }: RemoteRelay, reason: UnreachableReason | undefined): void {
+  #reachability({ id, record }: RemoteRelay, { reason, before }: ReachabilityNews): void {
     if (reason === undefined) {
+      if (!isFault(before)) return;
       return this.#logger.info({ event: 'relay-reachable', relay: id }, `${id} answers again`);
     }
     const fields = { event: 'relay-unreachable', relay: id, reason };
@@ -87,8 +90,17 @@ export class TrunkNotices {
           `${id} answers probes but gets no answers to its own for 5 s: does anything between ` +
             'here and there change source ports, or let one direction through only?',
         );
+      case 'unlisted-source':
+        return this.#logger.warn(
+          fields,
+          `${id} is out of reach: what it sends comes from ports that it has not registered`,
+        );
       case 'no-common-family':
-        return this.#logger.warn(fields, `no address family in common with ${id}`);
+        // As the two were set up, so nothing to mend.
+        return this.#logger.debug(
+          { ...fields, event: 'relay-no-common-family' },
+          `no address family in common with ${id}`,
+        );
     }
   }
 }

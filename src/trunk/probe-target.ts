@@ -8,6 +8,14 @@ export type Standing = 'unmeasured' | 'answered' | 'suspect' | 'failing' | 'dead
 
 /** Round trips that the one in use is the median of: a single wrong one moves nothing. */
 const ROUND_TRIPS = 5;
+/** Share of probes that is taken to be lost at first, and what each further one weighs. */
+const LOST_SHARE_FIRST = 0.4;
+const LOST_WEIGHT = 1 / 16;
+/** What the estimate of the share may be wrong by; a share above the other is no chance. */
+const LOST_SHARE_MARGIN = 0.1;
+const LOST_SHARE_MAX = 0.75;
+/** So many losses in a row that chance explains them in less than one case of ten thousand. */
+const CHANCE = 0.0001;
 /** Send times remembered; the oldest of those that were not answered is always among them. */
 const SENT_MAX = 64;
 
@@ -20,6 +28,7 @@ export class ProbeTarget {
   bytes = 0;
   #sent: number[] = [];
   #roundTripsNs: number[] = [];
+  #lostShare = LOST_SHARE_FIRST;
 
   /** Median of the last round trips; undefined before the first. */
   get rttNs(): number | undefined {
@@ -40,10 +49,24 @@ export class ProbeTarget {
 
   /** A probe sent at `sentAt` came back. */
   answered(sentAt: number, rttNs: number): void {
+    const before = this.#sent.filter((time) => time < sentAt).length;
+    // What an outage took was not lost by chance.
+    for (let n = 0; n < before && this.standing !== 'dead'; n++) this.#weigh(1);
+    this.#weigh(0);
     this.#sent = this.#sent.filter((time) => time > sentAt);
     this.#roundTripsNs.push(rttNs);
     if (this.#roundTripsNs.length > ROUND_TRIPS) this.#roundTripsNs.shift();
     this.standing = 'answered';
+  }
+
+  #weigh(lost: 0 | 1): void {
+    this.#lostShare += (lost - this.#lostShare) * LOST_WEIGHT;
+  }
+
+  /** Losses in a row that say more than that some are lost on the way. */
+  get #lossesMin(): number {
+    const share = Math.min(this.#lostShare + LOST_SHARE_MARGIN, LOST_SHARE_MAX);
+    return Math.ceil(Math.log(CHANCE) / Math.log(share));
   }
 
   /** What was sent is not waited for any more. */
@@ -67,17 +90,25 @@ export class ProbeTarget {
   check(now: number): boolean {
     const before = this.standing;
     const waiting = this.waitingMs(now);
-    if (waiting >= LIMITS.relayGoneMs && this.unanswered >= LIMITS.probesLostDead) {
+    const { unanswered } = this;
+    const losses = this.#lossesMin;
+    const failingMs = Math.max(LIMITS.wayFailingMs, 2 * this.patienceMs);
+    if (waiting >= LIMITS.relayGoneMs && unanswered >= Math.max(LIMITS.probesLostDead, losses)) {
       this.standing = 'dead';
     } else if (
-      waiting >= Math.max(LIMITS.wayFailingMs, 2 * this.patienceMs) &&
-      this.unanswered >= LIMITS.probesLostFailing
+      waiting >= failingMs &&
+      unanswered >= Math.max(LIMITS.probesLostFailing, Math.ceil(losses / 2))
     ) {
       if (before !== 'dead') this.standing = 'failing';
     } else if (waiting >= this.patienceMs && before === 'answered') {
       this.standing = 'suspect';
     }
     return this.standing !== before;
+  }
+
+  /** Whether it was answered, and nothing has come up against it since. */
+  get isProven(): boolean {
+    return this.standing === 'answered' || this.standing === 'suspect';
   }
 
   /** Whether it is of use, as far as is known. */

@@ -2,7 +2,13 @@ import { sameAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneEvent } from '../native/types.js';
 import { PATH_PROBE_BYTES } from './datagram.js';
-import { chooseProbes, classOf, type ProbeClass, type TargetView } from './probe-plan.js';
+import {
+  chooseProbes,
+  classOf,
+  type Interest,
+  type ProbeClass,
+  type TargetView,
+} from './probe-plan.js';
 import type { ProbeTarget } from './probe-target.js';
 import type { RelayWays, Way } from './ways.js';
 
@@ -13,16 +19,12 @@ export type ProbeReply = Extract<
 
 /** Numbers remembered of one relay's probes; the oldest are given up. */
 const OUTSTANDING_MAX = 512;
-/** Path probes that an old relay must miss, and plain ones that it must answer, to be held old. */
-const PATH_PROBES_MISSED_MIN = 3;
-const PLAIN_REPLIES_MIN = 2;
 
 /** A relay whose ways are probed. */
 export interface Probed {
   readonly slot: number;
   readonly ways: RelayWays;
-  /** Whether it shares connections, or is about to. */
-  readonly isBusy: boolean;
+  readonly interest: Interest;
 }
 
 export interface ProberEvents {
@@ -57,9 +59,7 @@ interface Relay {
   readonly entries: Map<string, Entry>;
   readonly sent: Map<number, Sent>;
   number: number;
-  wasBusy: boolean;
-  missed: number;
-  plainReplies: number;
+  interest: Interest;
 }
 
 /** Probes every way to every relay, from every source port, within the budget (probe-plan.ts). */
@@ -70,6 +70,7 @@ export class Prober {
   readonly #queues: Record<ProbeClass, Set<Entry>> = {
     live: new Set(),
     'live-size': new Set(),
+    'live-lane': new Set(),
     urgent: new Set(),
     primary: new Set(),
     secondary: new Set(),
@@ -92,9 +93,7 @@ export class Prober {
       entries: new Map(),
       sent: new Map(),
       number: 0,
-      wasBusy: false,
-      missed: 0,
-      plainReplies: 0,
+      interest: 'none',
     };
     this.#relays.set(probed, relay);
     const gone = new Set(relay.entries.keys());
@@ -147,13 +146,14 @@ export class Prober {
 
   /** Puts each of a relay's targets into the class that it belongs to now. */
   #place({ probed, entries }: Relay): void {
-    const { ways, isBusy } = probed;
+    const { ways, interest } = probed;
     const isNeeded = ways.inUse?.main.standing !== 'answered';
     for (const entry of entries.values()) {
       const { target, kind, way } = entry;
       const isInUse = way === ways.inUse;
-      const isSearching = way.main.standing === 'answered' && way.mtu.isSearching;
-      const of = classOf({ target, kind, isInUse, isBusy, isNeeded, isSearching });
+      const isAnswered = way.main.standing === 'answered';
+      const { isSearching } = way.mtu;
+      const of = classOf({ target, kind, isInUse, interest, isNeeded, isAnswered, isSearching });
       if (of === entry.of) continue;
       this.#queues[entry.of].delete(entry);
       entry.of = of;
@@ -165,8 +165,9 @@ export class Prober {
   tick(now: number): void {
     this.#judgeWaiting(now);
     for (const relay of this.#relays.values()) {
-      if (relay.probed.isBusy === relay.wasBusy) continue;
-      relay.wasBusy = relay.probed.isBusy;
+      const { interest } = relay.probed;
+      if (interest === relay.interest) continue;
+      relay.interest = interest;
       this.#place(relay);
     }
     this.#fill(now);
@@ -202,7 +203,8 @@ export class Prober {
       if (kind === 'size') {
         if (target.waitingMs(now) < way.main.patienceMs) continue;
         // Where short ones are lost as well it was not for its length.
-        if (way.main.standing === 'answered') way.mtu.lost(entry.target.bytes, now);
+        if (way.main.standing === 'answered') way.mtu.lost(target.bytes, now);
+        else way.mtu.forgive();
         target.giveUp();
       } else if (!target.check(now)) {
         if (target.standing === 'dead') this.#waiting.delete(entry);
@@ -223,15 +225,16 @@ export class Prober {
   #ask(entry: Entry, now: number): number {
     const { relay, way, kind, target } = entry;
     const { ways } = relay.probed;
-    if (ways.speaks === 'plain') return this.#askOld(entry, now);
+    if (ways.speech.kind === 'plain') return this.#askOld(entry, now);
     if (kind === 'main') {
       if (way === ways.inUse) this.#events.onAsked(relay.probed);
       const overdue = target.waitingMs(now) >= target.patienceMs;
-      const twin = ways.speaks === 'unknown' && way === ways.inUse && overdue;
-      relay.missed = overdue ? relay.missed + 1 : 0;
+      const twin = ways.speech.kind === 'unknown' && way === ways.inUse && overdue;
       this.#send(entry, now, PATH_PROBE_BYTES);
-      if (twin) this.#sendPlain(entry, now);
-      return twin ? 2 : 1;
+      if (!twin) return 1;
+      ways.speech.askedBoth();
+      this.#sendPlain(entry, now);
+      return 2;
     }
     if (way.main.standing !== 'answered' || (kind === 'size' && target.unanswered > 0)) {
       target.askedAt = now;
@@ -244,19 +247,20 @@ export class Prober {
   /** An old relay: plain probes, and a path probe in place of one for the size. */
   #askOld(entry: Entry, now: number): number {
     const { relay, way, kind, target } = entry;
-    if (way !== relay.probed.ways.inUse || kind === 'lane') {
+    const isPossible = kind !== 'lane' || way.main.standing === 'answered';
+    if (way !== relay.probed.ways.inUse || !isPossible) {
       target.askedAt = now;
       return 0;
     }
     if (kind === 'size') {
       target.giveUp();
       this.#send(entry, now, PATH_PROBE_BYTES);
-    } else {
-      this.#events.onAsked(relay.probed);
-      target.asked(now);
-      this.#waiting.add(entry);
-      this.#sendPlain(entry, now);
+      return 1;
     }
+    if (kind === 'main') this.#events.onAsked(relay.probed);
+    target.asked(now);
+    this.#waiting.add(entry);
+    this.#sendPlain(entry, now);
     return 1;
   }
 
@@ -270,9 +274,9 @@ export class Prober {
   }
 
   #sendPlain(entry: Entry, now: number): void {
-    const { relay, way } = entry;
+    const { relay, way, worker } = entry;
     const number = this.#number(relay, { entry, at: now, bytes: 0, plain: true });
-    this.#plane.probe(relay.probed.slot, number, way.probeWay(undefined));
+    this.#plane.probe(relay.probed.slot, number, way.probeWay(worker));
   }
 
   #number(relay: Relay, sent: Sent): number {
@@ -290,36 +294,27 @@ export class Prober {
     if (!relay || !sent || sent.plain !== (event.type === 'probe-reply')) return;
     const { entry, at, bytes } = sent;
     const { way, target, kind } = entry;
+    const { speech } = probed.ways;
     if (event.type === 'path-probe-reply') {
       // By another way than it was asked it says nothing of this one.
       const { socket, destination } = way.path;
       if (event.socket !== socket || !sameAddress(event.remote, destination)) return;
-      probed.ways.speaks = 'paths';
+      speech.pathAnswered();
       way.said(event.heard, now);
-    } else if (!this.#isOld(relay)) {
-      return;
+    } else {
+      speech.plainAnswered();
     }
     relay.sent.delete(event.number);
-    relay.missed = 0;
-    if (kind === 'size') {
-      target.giveUp();
-      way.mtu.answered(bytes, now);
-    } else {
-      target.answered(at, event.rttNs);
+    // Before it is known to be old, a plain answer says of no way that it works.
+    if (!sent.plain || speech.kind === 'plain') {
+      if (kind === 'size') {
+        target.giveUp();
+        way.mtu.answered(bytes, now);
+      } else {
+        target.answered(at, event.rttNs);
+      }
     }
     if (kind === 'main') this.#events.onAnswer(probed, way);
     this.#changed(relay);
-  }
-
-  /** Whether a relay that has answered a plain probe is one that answers no others. */
-  #isOld(relay: Relay): boolean {
-    const { ways } = relay.probed;
-    if (ways.speaks !== 'unknown') return ways.speaks === 'plain';
-    relay.plainReplies += 1;
-    if (relay.plainReplies < PLAIN_REPLIES_MIN || relay.missed < PATH_PROBES_MISSED_MIN) {
-      return false;
-    }
-    ways.speaks = 'plain';
-    return true;
   }
 }

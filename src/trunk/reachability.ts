@@ -2,26 +2,37 @@ import type { RelayWays } from './ways.js';
 
 /**
  * Why no way to a relay serves both directions. `no-answer`: it answers no probe. `not-heard`: it
- * answers, but says that it gets no answers from here. `no-common-family`: nothing to send by.
+ * answers, but says that it gets no answers from here. `unlisted-source`: either, while what it
+ * sends comes from a port that it has not registered. `no-common-family`: the registrations leave
+ * nothing to send by, which is a property of the two and no fault.
  */
-export type UnreachableReason = 'no-answer' | 'not-heard' | 'no-common-family';
+export type UnreachableReason = 'no-answer' | 'not-heard' | 'unlisted-source' | 'no-common-family';
+
+/** Those of which something is to be mended. */
+export type UnreachableFault = Exclude<UnreachableReason, 'no-common-family'>;
 
 export interface UnreachableRelay {
   readonly id: string;
-  readonly reason: UnreachableReason;
+  readonly reason: UnreachableFault;
+}
+
+/** Whether a relay is out of reach for something that is to be mended. */
+export function isFault(reason: UnreachableReason | undefined): reason is UnreachableFault {
+  return reason !== undefined && reason !== 'no-common-family';
 }
 
 /**
  * Why a relay cannot be reached, if that is known: one that is not measured yet is reachable.
  * @param ways - all that lead to it
- * @param now - monotonic milliseconds
+ * @param at - monotonic milliseconds, and whether it was seen to send from an unregistered port
  */
 export function unreachableReason(
-  { ways }: Pick<RelayWays, 'ways'>,
-  now: number,
+  { ways, speech }: Pick<RelayWays, 'ways' | 'speech'>,
+  { now, isUnlisted }: { readonly now: number; readonly isUnlisted: boolean },
 ): UnreachableReason | undefined {
   if (ways.length === 0) return 'no-common-family';
-  if (!ways.every((way) => way.isLost(now))) return undefined;
+  if (speech.mayBeOld || !ways.every((way) => way.isLost(now))) return undefined;
+  if (isUnlisted) return 'unlisted-source';
   return ways.some(({ main }) => main.isGood) ? 'not-heard' : 'no-answer';
 }
 
@@ -32,6 +43,8 @@ export function unreachablePhrase(id: string, reason: UnreachableReason): string
       return `no way to relay ${id} answers for 5 s`;
     case 'not-heard':
       return `relay ${id} gets no answers from here`;
+    case 'unlisted-source':
+      return `relay ${id} sends from a port that it has not registered`;
     case 'no-common-family':
       return `no address family in common with relay ${id}`;
   }

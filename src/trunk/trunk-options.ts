@@ -44,9 +44,13 @@ export interface TrunkOptions {
   readonly trunkMtuBytes?: number;
 }
 
-/** What may become of the ways to a relay; without a reason it can be reached again. */
+/** What may become of the ways to a relay; without a reason it can be reached. */
 export type TrunkNews =
-  | { readonly type: 'reachability'; readonly reason: UnreachableReason | undefined }
+  | {
+      readonly type: 'reachability';
+      readonly reason: UnreachableReason | undefined;
+      readonly before: UnreachableReason | undefined;
+    }
   | { readonly type: 'way'; readonly from: string; readonly to: string }
   | { readonly type: 'lanes-closed'; readonly workers: readonly number[] }
   | { readonly type: 'mtu'; readonly bytes: number }

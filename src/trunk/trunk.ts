@@ -1,4 +1,3 @@
-import type { TransportAddress } from '../address.js';
 import { trunkEpoch } from '../auth/keys.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlaneEvent, PuntedDatagram } from '../native/types.js';
@@ -9,37 +8,16 @@ import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import { decodeMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { decodeControl, encodeControl, type TrunkControl } from './control.js';
-import { Liveness } from './liveness.js';
-import { type Probed, Prober } from './prober.js';
-import { type UnreachableRelay, unreachableReason } from './reachability.js';
+import { KnownRelay } from './known-relay.js';
+import { Prober } from './prober.js';
+import { isFault, type UnreachableRelay } from './reachability.js';
 import { RemoteRelay } from './remote-relay.js';
 import type { TrunkDrop, TrunkNews, TrunkOptions, TrunkRelayView } from './trunk-options.js';
-import { UnlistedSources } from './unlisted.js';
-import { type LocalWays, RelayWays } from './ways.js';
+import { isAt, UnlistedSources } from './unlisted.js';
+import type { LocalWays } from './ways.js';
 
-/** How long a relay that a peer wants to be connected with is probed as if it were. */
-const EXPECTED_MS = 5_000;
 /** First half of a trunk datagram's first byte (PROTOCOL.md section 4). */
 const TRUNK_VERSION = 1;
-/** A trunk datagram's header and the header of its record. */
-const SINGLE_RECORD_BYTES = 28;
-
-interface Known extends Probed {
-  readonly remote: RemoteRelay;
-  readonly liveness: Liveness;
-  /** Whether the registry has it; one that is not listed goes when nothing refers to it. */
-  listed: boolean;
-  /** Whether it was held gone, and has not answered since. */
-  silent: boolean;
-  /** Until when a connection is expected. */
-  busyUntil: number;
-  /** What the data plane was told of the ways. */
-  told: string;
-  saidMtu: number | undefined;
-  /** Whether an unlisted port was spoken of since it could be reached. */
-  saidUnlisted: boolean;
-}
-
 /**
  * All traffic with other relays: who they are, whether a control message is authentic, the data
  * keys of the day, and whether they still answer. What a message means is the relay's matter.
@@ -53,8 +31,8 @@ export class Trunk {
     trunk_control_old_start: 0,
   };
   readonly #options: TrunkOptions;
-  readonly #byId = new Map<string, Known>();
-  readonly #bySlot: (Known | undefined)[] = [];
+  readonly #byId = new Map<string, KnownRelay>();
+  readonly #bySlot: (KnownRelay | undefined)[] = [];
   readonly #prober: Prober;
   readonly #localWays: LocalWays;
   readonly #unlisted = new UnlistedSources();
@@ -69,11 +47,12 @@ export class Trunk {
       mtuBytesMax: Math.max(trunkMtuBytes, LIMITS.trunkMtuBytes),
     };
     this.#prober = new Prober(plane, {
-      onAsked: (probed) => (probed as Known).liveness.probed(),
+      onAsked: (probed) => (probed as KnownRelay).liveness.probed(),
       onAnswer: (probed, way) => {
-        if (way.serves) this.#answered(probed as Known, clock.monotonic());
+        const isAlive = way.serves || probed.ways.speech.kind === 'unknown';
+        if (isAlive) this.#answered(probed as KnownRelay, clock.monotonic());
       },
-      onChange: (probed) => this.#judge(probed as Known, clock.monotonic()),
+      onChange: (probed) => this.#judge(probed as KnownRelay, clock.monotonic()),
     });
     this.#epoch = trunkEpoch(options.clock.now());
   }
@@ -83,18 +62,17 @@ export class Trunk {
     return this.#byId.get(id)?.remote;
   }
 
-  /** The relays that this one cannot reach now, and why. */
+  /** The relays that this one should reach but cannot now, and why. */
   *unreachable(): Iterable<UnreachableRelay> {
     for (const { remote } of this.#byId.values()) {
       const { id, unreachable } = remote;
-      if (unreachable !== undefined) yield { id, reason: unreachable };
+      if (isFault(unreachable)) yield { id, reason: unreachable };
     }
   }
 
   /** A peer wants to be connected with a peer of the relay: it is looked at more closely. */
   expect(remote: RemoteRelay): void {
-    const known = this.#byId.get(remote.id);
-    if (known) known.busyUntil = this.#options.clock.monotonic() + EXPECTED_MS;
+    this.#byId.get(remote.id)?.expect();
   }
 
   /**
@@ -103,9 +81,8 @@ export class Trunk {
    * @returns bytes, at most LIMITS.payloadBytesRecommended
    */
   payloadBytesRecommended(remote: RemoteRelay | 'self'): number {
-    const mtuBytes = remote === 'self' ? undefined : this.#byId.get(remote.id)?.ways.mtuBytes;
-    const most = LIMITS.payloadBytesRecommended;
-    return mtuBytes === undefined ? most : Math.min(most, mtuBytes - SINGLE_RECORD_BYTES);
+    const known = remote === 'self' ? undefined : this.#byId.get(remote.id);
+    return known?.payloadBytes ?? LIMITS.payloadBytesRecommended;
   }
 
   /** Every known relay. */
@@ -148,37 +125,21 @@ export class Trunk {
     if (slot < 0) slot = this.#bySlot.length;
     if (slot >= LIMITS.relaysMax) return;
     const remote = new RemoteRelay(local, record, slot);
-    const now = clock.monotonic();
-    const known: Known = {
-      slot,
-      remote,
-      ways: new RelayWays(this.#localWays),
-      liveness: new Liveness(now),
-      listed: true,
-      silent: false,
-      busyUntil: now,
-      told: '',
-      saidMtu: undefined,
-      saidUnlisted: false,
-      get isBusy() {
-        return remote.connections > 0 || clock.monotonic() < this.busyUntil;
-      },
-    };
-    known.ways.update(record);
+    const known = new KnownRelay(remote, this.#localWays, clock);
     this.#byId.set(remote.id, known);
     this.#bySlot[slot] = known;
     this.#take(known);
   }
 
   /** Takes ways that may be others than before, and tells the data plane. */
-  #take(known: Known): void {
+  #take(known: KnownRelay): void {
     this.#prober.put(known);
     known.remote.path = known.ways.inUse?.path;
     this.#install(known);
-    this.#reach(known, this.#options.clock.monotonic());
+    this.#say(known, known.reach(this.#options.clock.monotonic()));
   }
 
-  #renew(known: Known, record: RelayRecord): void {
+  #renew(known: KnownRelay, record: RelayRecord): void {
     const { remote } = known;
     known.listed = true;
     const { clock } = this.#options;
@@ -191,7 +152,7 @@ export class Trunk {
     this.#take(known);
   }
 
-  #restart(known: Known, start: number): void {
+  #restart(known: KnownRelay, start: number): void {
     this.#options.onRelayLost(known.remote, 'restarted');
     known.remote.start = start;
     known.liveness.reset(this.#options.clock.monotonic());
@@ -203,7 +164,7 @@ export class Trunk {
     this.#take(known);
   }
 
-  #install(known: Known): void {
+  #install(known: KnownRelay): void {
     const { plane, clock } = this.#options;
     const { remote, ways } = known;
     known.told = ways.signature;
@@ -213,46 +174,17 @@ export class Trunk {
   }
 
   /** Decides anew about a relay's ways, and tells whoever must know. */
-  #judge(known: Known, now: number): void {
-    const { ways, remote } = known;
-    const before = ways.inUse;
-    const closedBefore = ways.closedLanes;
-    ways.judge(now);
-    remote.path = ways.inUse?.path;
-    if (ways.signature !== known.told) this.#install(known);
-    if (before && ways.inUse && before !== ways.inUse) {
-      this.#news(known, { type: 'way', from: before.key, to: ways.inUse.key });
-    }
-    const newlyClosed = ways.closedLanes.filter((worker) => !closedBefore.includes(worker));
-    if (newlyClosed.length > 0) this.#news(known, { type: 'lanes-closed', workers: newlyClosed });
-    const mtu = ways.inUse?.mtu;
-    if (mtu?.measured && !mtu.isSearching && known.saidMtu !== mtu.bytes) {
-      const isNarrow = mtu.bytes < LIMITS.trunkMtuBytes || known.saidMtu !== undefined;
-      known.saidMtu = mtu.bytes;
-      if (isNarrow) this.#news(known, { type: 'mtu', bytes: mtu.bytes });
-    }
-    this.#reach(known, now);
+  #judge(known: KnownRelay, now: number): void {
+    const news = known.judge(now);
+    if (known.ways.signature !== known.told) this.#install(known);
+    this.#say(known, news);
   }
 
-  #news({ remote }: Known, news: TrunkNews): void {
-    this.#options.onNews?.(remote, news);
+  #say({ remote }: KnownRelay, news: readonly TrunkNews[]): void {
+    for (const each of news) this.#options.onNews?.(remote, each);
   }
 
-  /** Looks whether a relay can be reached, and says so if that has changed. */
-  #reach(known: Known, now: number): void {
-    const { remote, ways } = known;
-    const reason = unreachableReason(ways, now);
-    if (reason === remote.unreachable) return;
-    const before = remote.unreachable;
-    remote.unreachable = reason;
-    if (reason === undefined) known.saidUnlisted = false;
-    // Another reason for the same is no news.
-    if ((before === undefined) !== (reason === undefined)) {
-      this.#news(known, { type: 'reachability', reason });
-    }
-  }
-
-  #answered(known: Known, now: number): void {
+  #answered(known: KnownRelay, now: number): void {
     known.liveness.replied(now);
     if (!known.silent) return;
     known.silent = false;
@@ -317,10 +249,11 @@ export class Trunk {
     if (!known) return 'trunk_control_unknown_relay';
     const { remote } = known;
     if (!remote.sendsFrom(tuple.remote)) {
-      const now = this.#options.clock.monotonic();
       const isGenuine =
-        this.#unlisted.takeTry(now) && verifyIntegrity(message, 'sha256', remote.receiveKey);
-      if (isGenuine) this.#sayUnlisted(known, tuple.remote);
+        isAt(remote, tuple.remote) &&
+        this.#unlisted.takeTry('control', this.#options.clock.monotonic()) &&
+        verifyIntegrity(message, 'sha256', remote.receiveKey);
+      if (isGenuine) this.#say(known, known.unlisted(tuple.remote));
       return 'trunk_control_wrong_source';
     }
     if (
@@ -373,7 +306,8 @@ export class Trunk {
           this.#options.onRelayLost(remote, 'silent');
         }
       }
-      this.#reach(known, now);
+      if (known.ways.isOpening) this.#judge(known, now);
+      else this.#say(known, known.reach(now));
     }
     this.#prober.tick(now);
     this.#forget();
@@ -388,13 +322,6 @@ export class Trunk {
   #receiveUnlisted(datagram: PuntedDatagram): void {
     const now = this.#options.clock.monotonic();
     const known = this.#unlisted.find(datagram, this.#byId.values(), now);
-    if (known) this.#sayUnlisted(known, datagram.tuple.remote);
-  }
-
-  /** Once, until the relay has been reached again: such a NAT takes another port each time. */
-  #sayUnlisted(known: Known, source: TransportAddress): void {
-    if (known.saidUnlisted) return;
-    known.saidUnlisted = true;
-    this.#news(known, { type: 'unlisted-source', source });
+    if (known) this.#say(known, known.unlisted(datagram.tuple.remote));
   }
 }

@@ -9,17 +9,14 @@ import type { RemoteRelay } from './remote-relay.js';
  * is no use for data, which stays dropped, but it tells the operator about a NAT.
  */
 export class UnlistedSources {
-  #second = -1;
-  #tries = 0;
+  readonly #budgets = { data: new Tries(), control: new Tries() };
 
-  /** Whether one more key may be tried in this second. */
-  takeTry(now: number): boolean {
-    const second = Math.floor(now / 1_000);
-    if (second !== this.#second) this.#tries = 0;
-    this.#second = second;
-    if (this.#tries >= LIMITS.unlistedTriesPerSecond) return false;
-    this.#tries += 1;
-    return true;
+  /**
+   * Whether one more key may be tried in this second: to be asked when the source is a relay's IP.
+   * Data and control have a budget each, as a flood of the one would hide the other.
+   */
+  takeTry(of: 'data' | 'control', now: number): boolean {
+    return this.#budgets[of].take(now);
   }
 
   /**
@@ -38,15 +35,29 @@ export class UnlistedSources {
     for (const relay of relays) {
       const { remote } = relay;
       if (!isAt(remote, tuple.remote)) continue;
-      if (!this.takeTry(now)) return undefined;
+      if (!this.takeTry('data', now)) return undefined;
       if (verifyTrunkTag(data, datagram, remote.receiveDataKey(datagram.epoch))) return relay;
     }
     return undefined;
   }
 }
 
+class Tries {
+  #second = -1;
+  #count = 0;
+
+  take(now: number): boolean {
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) this.#count = 0;
+    this.#second = second;
+    if (this.#count >= LIMITS.unlistedTriesPerSecond) return false;
+    this.#count += 1;
+    return true;
+  }
+}
+
 /** Whether the relay sends from another port of the address. */
-function isAt(remote: RemoteRelay, source: TransportAddress): boolean {
+export function isAt(remote: RemoteRelay, source: TransportAddress): boolean {
   const ports = remote.record.trunkSources.filter(({ address }) => address === source.address);
   return ports.length > 0 && !remote.sendsFrom(source);
 }

@@ -5,9 +5,15 @@ import type { RelayRecord } from '../registry/types.js';
 import { PathMtu } from './path-mtu.js';
 import { ProbeTarget } from './probe-target.js';
 import type { TrunkPath, TrunkSocket } from './remote-relay.js';
+import { Speech } from './speech.js';
 
 /** Data lanes of a worker (PROTOCOL.md section 4). */
 const LANE_SETS = 7;
+/**
+ * Ports whose first answers arrive within this time are taken into use together: each change takes
+ * another lane, and there are few of those.
+ */
+const LANES_OPEN_MS = 100;
 
 /** One of our trunk addresses and one of another relay's, and all that probes have shown of it. */
 export class Way {
@@ -83,12 +89,14 @@ export class RelayWays {
   ways: readonly Way[] = [];
   /** Undefined when no trunk address family is in common. */
   inUse: Way | undefined;
-  /** `plain`: a relay of a release that answers no path probes. */
-  speaks: 'unknown' | 'paths' | 'plain' = 'unknown';
+  speech = new Speech();
   laneSet = 0;
   /** Times that another way came into use. */
   switches = 0;
   #closed: readonly number[] = [];
+  #filtered: readonly number[] = [];
+  /** When the first of the ports was answered that are to be taken into use. */
+  #openingSince: number | undefined;
   #better: { readonly way: Way; readonly since: number } | undefined;
   #local: LocalWays;
 
@@ -107,12 +115,14 @@ export class RelayWays {
     if (this.inUse && this.ways.includes(this.inUse)) return;
     if (this.inUse) this.#advance();
     this.inUse = this.ways[0];
+    this.#closed = this.inUse ? unprovenLanes(this.inUse) : [];
+    this.#filtered = [];
   }
 
   /** A relay started anew: what it was asked before says nothing of it. */
   restart(record: RelayRecord): void {
     this.ways = [];
-    this.speaks = 'unknown';
+    this.speech = new Speech();
     this.update(record);
   }
 
@@ -121,7 +131,7 @@ export class RelayWays {
     const inUse = this.inUse;
     if (inUse === undefined) return;
     const next = this.#choose(inUse, now);
-    const closed = this.#closedLanes(next);
+    const closed = next === inUse ? this.#closedLanes(inUse, now) : unprovenLanes(next);
     if (next !== inUse) {
       this.inUse = next;
       this.#better = undefined;
@@ -129,6 +139,9 @@ export class RelayWays {
     }
     if (next !== inUse || String(closed) !== String(this.#closed)) this.#advance();
     this.#closed = closed;
+    if (next.main.standing === 'answered') {
+      this.#filtered = next.lanes.flatMap((lane, worker) => (lane.isGood ? [] : [worker]));
+    }
   }
 
   /** What is still under way in the lanes of before would come too late there. */
@@ -156,19 +169,34 @@ export class RelayWays {
     return inUse;
   }
 
-  #closedLanes(way: Way): number[] {
-    if (way.main.standing !== 'answered') return way === this.inUse ? [...this.#closed] : [];
-    return way.lanes.flatMap((lane, worker) => (lane.isGood ? [] : [worker]));
+  #closedLanes(way: Way, now: number): readonly number[] {
+    if (way.main.standing !== 'answered') return this.#closed;
+    const unproven = unprovenLanes(way);
+    this.#openingSince = this.isOpening ? (this.#openingSince ?? now) : undefined;
+    if (now - (this.#openingSince ?? now) >= LANES_OPEN_MS) return unproven;
+    return [...new Set([...this.#closed, ...unproven])].sort((a, b) => a - b);
   }
 
-  /** Workers whose own port is not answered while the trunk address is. */
+  /** Workers whose own port is not known to be answered: their data leaves from the trunk port. */
   get closedLanes(): readonly number[] {
     return this.#closed;
   }
 
+  /** Those whose own port is not answered while the trunk address is. */
+  get filteredLanes(): readonly number[] {
+    return this.#filtered;
+  }
+
+  /** Whether ports have been answered that are to be taken into use when their time has come. */
+  get isOpening(): boolean {
+    const { inUse } = this;
+    if (inUse?.main.standing !== 'answered') return false;
+    return this.#closed.some((worker) => inUse.lanes[worker]?.isProven);
+  }
+
   /** The longest datagram that passes the way in use; undefined where that cannot be known. */
   get mtuBytes(): number | undefined {
-    return this.speaks === 'plain' ? undefined : this.inUse?.mtu.bytes;
+    return this.speech.kind === 'plain' ? undefined : this.inUse?.mtu.bytes;
   }
 
   /** What the data plane is told of them, besides the path. */
@@ -191,6 +219,11 @@ export class RelayWays {
     const heard = this.ways.map((way) => way.heard);
     return JSON.stringify([this.inUse?.key, this.laneSet, this.#closed, heard, this.mtuBytes]);
   }
+}
+
+/** A firewall may let the trunk port through alone: another one counts once it was answered. */
+function unprovenLanes({ lanes }: Way): readonly number[] {
+  return lanes.flatMap((lane, worker) => (lane.isProven ? [] : [worker]));
 }
 
 function rttOf(way: Way): number {

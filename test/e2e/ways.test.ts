@@ -108,11 +108,11 @@ t.test('source ports that a firewall does not let in', { skip: skipReason() }, a
 `,
     );
   const { world, agents } = await open(t, { spoil: filter });
-  await logged(world, 'relay-a', 'relay-ports-filtered');
   const pair = await joinBoth('ports', agents, REGIONS);
   for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
-    t.equal(received, sent, 'data leaves from the trunk port');
+    t.equal(received, sent, 'data leaves from the trunk port, from the first datagram on');
   }
+  await logged(world, 'relay-a', 'relay-ports-filtered');
 });
 
 t.test('a NAT that changes ports in front of a relay', { skip: skipReason() }, async (t) => {
@@ -133,7 +133,7 @@ t.test('a NAT that changes ports in front of a relay', { skip: skipReason() }, a
   const a = await logged(world, 'relay-a', 'relay-unreachable');
   t.match(a.msg, 'no probe answer from relay-b for 5 s: is UDP 3480 open?');
   const b = await logged(world, 'relay-b', 'relay-unreachable');
-  t.equal(b.reason, 'not-heard');
+  t.equal(b.reason, 'unlisted-source');
   const source = await logged(world, 'relay-b', 'relay-source-unlisted');
   t.match(
     source.msg,

@@ -1,35 +1,15 @@
+import { pino } from 'pino';
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
-import { sharedSecret, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
+import { TrunkNotices } from '../../src/relay/trunk-notices.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
-import { encodeTrunkDatagram } from '../../src/trunk/datagram.js';
 import type { TrunkNews } from '../../src/trunk/trunk-options.js';
-import { established, FakePeer, twoRelays, World } from './world/index.js';
+import { dualStack, FakePeer, twoRelays, World } from './world/index.js';
 
 const phrase = (answer: ReturnType<FakePeer['connect']>) => {
   const error = answer?.errorCode();
   return error && [error.code, error.reason];
 };
-
-/** A relay with an IPv4 and an IPv6 trunk address, and another one of which it knows. */
-function dualStack() {
-  const world = new World();
-  const news: TrunkNews[] = [];
-  const six = (n: number) => parseAddress(`[2001:db8::${n}]:3480`);
-  const fra = world.addRelay('fra-1', '192.0.2.10', {
-    trunkToo: six(10),
-    onTrunk: (_, each) => news.push(each),
-  });
-  const nyc = world.addRelay('nyc-1', '192.0.2.20', { trunkToo: six(20) });
-  world.introduce();
-  const remote = () => {
-    const known = fra.rules.context.trunk.get('nyc-1');
-    if (!known) throw new Error('nyc-1 is not known');
-    return known;
-  };
-  const peer = () => fra.plane.trunkPeers.get(remote().slot);
-  return { world, fra, nyc, news, remote, peer };
-}
 
 t.test(
   'a Connect that names an unreachable relay is refused at once, with the reason',
@@ -181,107 +161,45 @@ t.test('bundles follow the way, and peers are told what fits', async (t) => {
   t.ok(bundle() <= 1_300 && bundle() > 1_200, 'a black hole is found');
 });
 
-t.test('a filtered lane port gives way to the trunk port, for its worker alone', async (t) => {
+t.test('two relays without a common family are a property, no alarm', async (t) => {
   const world = new World();
   const news: TrunkNews[] = [];
-  const fra = world.addRelay('fra-1', '192.0.2.10', {
-    lanePorts: [4001, 4002],
-    onTrunk: (_, each) => news.push(each),
-  });
-  world.addRelay('nyc-1', '192.0.2.20');
+  const fra = world.addRelay('fra-1', '192.0.2.10', { onTrunk: (_, each) => news.push(each) });
+  const six = world.addRelay('six-1', '192.0.2.20', { trunkIp: '[2001:db8::20]' });
   world.introduce();
-  world.answers = ({ worker }) => worker !== 1;
-  world.pass(20_000);
-  const peer = () => fra.plane.trunkPeers.get(0);
-  t.match(peer(), { lanesClosed: [1], laneSet: 1 });
-  t.match(news, [{ type: 'lanes-closed', workers: [1] }]);
-  world.answers = () => true;
-  world.pass(20_000);
-  t.match(peer(), { lanesClosed: [], laneSet: 2 });
-});
-
-t.test('an old relay is measured by plain probes', async (t) => {
-  const { world, a, b, fra, nyc } = established();
-  world.answers = ({ bytes }) => bytes === undefined;
-  nyc.local.start += 1;
-  fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
-  world.pass(20_000);
-  t.same([...fra.rules.context.trunk.unreachable()], []);
-  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined);
-  t.equal([...fra.rules.context.trunk.relays()][0]?.rttNs, 1e6);
-  world.answers = () => true;
-  world.pass(30_000);
-  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'it was none after all');
-  t.same([a.closed, b.closed].length, 2);
-});
-
-t.test('probes stay within their budget at any size of the registry', async (t) => {
-  const world = new World();
-  const fra = world.addRelay('fra-1', '192.0.2.10', { lanePorts: [4001, 4002, 4003, 4004] });
-  const template = world.addRelay('nyc-1', '192.0.2.20').record;
-  const others = Array.from({ length: 1_023 }, (_, n) => {
-    const address = parseAddress(`10.0.${n >> 8}.${n & 255}:3480`);
-    return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
-  });
-  fra.rules.updateRelays([fra.record, ...others]);
-  // None of them answers, so all that can be urgent is.
-  for (let second = 0; second < 120; second++) {
-    const before = fra.plane.probes.length;
-    world.pass(1_000);
-    const probes = fra.plane.probes.length - before;
-    t.ok(probes > 40 && probes <= 105, `${probes} in second ${second}`);
-  }
-  const asked = new Set(fra.plane.probes.map(({ slot }) => slot));
-  t.equal(asked.size, 1_023, 'and nobody is left out');
-});
-
-t.test('a relay that sends from a port it has not registered is named, once', async (t) => {
-  const { world, fra, nyc, news } = dualStack();
-  const key = trunkDataKey({
-    shared: sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64')),
-    senderId: 'nyc-1',
-    receiverId: 'fra-1',
-    epoch: trunkEpoch(world.clock.now()),
-    receiverStart: fra.local.start,
-  });
-  const epoch = trunkEpoch(world.clock.now());
-  const record = { sessionIndex: 1, sessionSequence: 0, payload: new Uint8Array(3) };
-  const genuine = encodeTrunkDatagram(
-    { type: 'data', lane: 0, epoch, sequence: 1n, records: [record] },
-    key,
-  );
-  const forged = encodeTrunkDatagram(
-    { type: 'data', lane: 0, epoch, sequence: 1n, records: [record] },
-    new Uint8Array(16),
-  );
-  const from = (port: number) => parseAddress(`192.0.2.20:${port}`);
-  const hand = (source: ReturnType<typeof from>, data: Uint8Array) => {
-    world.send({ from: source, to: fra.trunk, data });
-    world.pump();
-  };
-  hand(from(40_111), forged);
-  hand(parseAddress('192.0.2.99:40112'), genuine);
-  t.same(news, [], 'forged, or from elsewhere');
-  hand(from(40_112), genuine);
-  hand(from(40_113), genuine);
-  t.same(news, [{ type: 'unlisted-source', source: from(40_112) }]);
-});
-
-t.test('no more than ten keys a second are tried', async (t) => {
-  const { world, fra, nyc, news } = dualStack();
-  for (let n = 0; n < 50; n++) {
-    const epoch = trunkEpoch(world.clock.now());
-    const data = encodeTrunkDatagram(
-      { type: 'probe', lane: 0, epoch, sequence: 1n, timestampNs: 1n, number: n },
-      new Uint8Array(16),
-    );
-    world.send({ from: { ...nyc.trunk, port: 5_000 + n }, to: fra.trunk, data });
-  }
-  world.pump();
-  t.same(news, []);
+  world.pass(60_000);
   const { trunk } = fra.rules.context;
-  t.equal(
-    Object.values(trunk.drops).reduce((sum, count) => sum + count),
-    0,
-  );
+  t.same([...trunk.unreachable()], []);
+  t.match(news, [{ type: 'reachability', reason: 'no-common-family' }], 'said once');
+  t.equal(fra.plane.probes.length, 0);
+  t.same(fra.rules.reachability.report().trunk, [], 'the directory knows the registrations');
+  const lines: { event: string }[] = [];
+  const write = (line: string) => void lines.push(JSON.parse(line));
+  const logger = pino({ level: 'debug' }, { write });
+  const notices = new TrunkNotices(world.clock, logger);
+  const remote = trunk.get('six-1');
+  if (!remote) throw new Error('six-1 is not known');
+  for (const each of news) notices.say(remote, each);
+  t.match(lines, [{ level: 20, event: 'relay-no-common-family', relay: 'six-1' }]);
+
+  const moved = { ...six.record, trunkAddresses: [parseAddress('192.0.2.20:3480')] };
+  fra.rules.updateRelays([fra.record, moved]);
+  t.equal(remote.unreachable, undefined);
+  world.pass(10_000);
+  t.same([...trunk.unreachable()], [{ id: 'six-1', reason: 'no-answer' }]);
+  for (const each of news.slice(1)) notices.say(remote, each);
+  t.match(lines.slice(1), [{ level: 40, event: 'relay-unreachable' }], 'and no line of its return');
+  fra.rules.updateRelays([fra.record, six.record]);
+  t.equal(remote.unreachable, 'no-common-family');
+  t.same([...trunk.unreachable()], []);
+});
+
+t.test('a Connect whose relays have no family in common any more is told so', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  const trunkAddresses = [parseAddress('[2001:db8::20]:3480')];
+  fra.rules.updateRelays([fra.record, { ...nyc.record, trunkAddresses }]);
+  t.same(phrase(a.connect(b.address)), [447, 'no address family in common with relay nyc-1']);
+  world.pass(10_000);
+  t.same([...fra.rules.context.trunk.unreachable()], []);
 });

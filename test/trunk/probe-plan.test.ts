@@ -1,4 +1,5 @@
 import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
 import { chooseProbes, classOf, type ProbeClass } from '../../src/trunk/probe-plan.js';
 import { ProbeTarget } from '../../src/trunk/probe-target.js';
 
@@ -8,6 +9,7 @@ const targets = (of: string, count: number, askedAt: number): Target[] =>
 const queues = (some: Partial<Record<ProbeClass, Target[]>>) => ({
   live: [],
   'live-size': [],
+  'live-lane': [],
   urgent: [],
   primary: [],
   secondary: [],
@@ -22,6 +24,9 @@ t.test('what carries connections is asked on time whatever the budget', async (t
   t.equal(chooseProbes(queues({ live }), 99, none).length, 0);
   t.equal(chooseProbes(queues({ 'live-size': live }), 999, none).length, 0);
   t.equal(chooseProbes(queues({ 'live-size': live }), 1_000, none).length, 100);
+  t.equal(chooseProbes(queues({ 'live-lane': live }), 1_999, none).length, 0);
+  const lanes = chooseProbes(queues({ 'live-lane': live }), 2_000, none);
+  t.equal(lanes.length, LIMITS.probeLanesAtOnce, 'which are many where there are many workers');
 });
 
 t.test('the rest shares the budget: the urgent first, but never all of it', async (t) => {
@@ -55,23 +60,44 @@ t.test('the class follows what is known', async (t) => {
   const view = (standing: ProbeTarget['standing'], more: object = {}) => {
     const target = new ProbeTarget();
     target.standing = standing;
-    const defaults = { isInUse: true, isBusy: false, isNeeded: false, isSearching: false };
+    const defaults = {
+      isInUse: true,
+      interest: 'none' as const,
+      isNeeded: false,
+      isAnswered: true,
+      isSearching: false,
+    };
     return { target, kind: 'main' as const, ...defaults, ...more };
   };
+  const shared = { interest: 'shared' };
+  const lane = { kind: 'lane' };
+  const size = { kind: 'size' };
+  const elsewhere = { isInUse: false };
   const expected: [ReturnType<typeof view>, ProbeClass][] = [
-    [view('answered', { isBusy: true }), 'live'],
-    [view('dead', { isBusy: true }), 'live'],
+    [view('answered', shared), 'live'],
+    [view('dead', shared), 'live'],
     [view('unmeasured'), 'urgent'],
     [view('suspect'), 'urgent'],
     [view('failing'), 'urgent'],
     [view('answered'), 'primary'],
     [view('dead'), 'primary'],
-    [view('answered', { isInUse: false, isBusy: true }), 'secondary'],
-    [view('answered', { isInUse: false, isNeeded: true }), 'urgent'],
+    [view('dead', { interest: 'expected' }), 'urgent'],
+    [view('answered', { ...elsewhere, ...shared }), 'secondary'],
+    [view('answered', { ...elsewhere, isNeeded: true }), 'urgent'],
+    [view('unmeasured', lane), 'urgent'],
+    [view('suspect', lane), 'urgent'],
+    [view('answered', lane), 'secondary'],
+    [view('dead', lane), 'secondary'],
+    [view('unmeasured', { ...lane, isAnswered: false }), 'secondary'],
+    [view('unmeasured', { ...lane, ...elsewhere }), 'secondary'],
+    [view('unmeasured', { ...lane, ...shared }), 'live-lane'],
+    [view('answered', { ...lane, ...shared }), 'live-lane'],
+    [view('suspect', { ...lane, ...shared }), 'live'],
+    [view('answered', { ...size, isSearching: true }), 'urgent'],
+    [view('answered', { ...size, isSearching: true, isAnswered: false }), 'secondary'],
+    [view('answered', { ...size, ...shared }), 'live-size'],
+    [view('answered', { ...size, interest: 'expected' }), 'secondary'],
   ];
-  for (const [given, of] of expected) t.equal(classOf(given), of, given.target.standing);
-  t.equal(classOf({ ...view('answered'), kind: 'lane' }), 'secondary');
-  t.equal(classOf({ ...view('suspect'), kind: 'lane' }), 'urgent');
-  t.equal(classOf({ ...view('answered'), kind: 'size', isSearching: true }), 'urgent');
-  t.equal(classOf({ ...view('answered'), kind: 'size', isBusy: true }), 'live-size');
+  for (const [given, of] of expected)
+    t.equal(classOf(given), of, `${given.kind} ${given.target.standing}`);
 });

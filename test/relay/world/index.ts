@@ -1,6 +1,7 @@
 import { FakePeer, type PeerOptions } from './peer.js';
 import { World } from './world.js';
 
+export { dualStack } from './dual-stack.js';
 export { FakePlane } from './fake-plane.js';
 export { CONNECTION_ID, FakePeer } from './peer.js';
 export {

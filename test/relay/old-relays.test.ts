@@ -1,0 +1,106 @@
+import t from 'tap';
+import { parseAddress } from '../../src/address.js';
+import { type ProbeFlight, twoRelays, World } from './world/index.js';
+
+t.test('an old relay is measured by plain probes', async (t) => {
+  const { world, fra, nyc } = twoRelays();
+  world.answers = ({ bytes }) => bytes === undefined;
+  nyc.local.start += 1;
+  fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
+  world.pass(20_000);
+  t.same([...fra.rules.context.trunk.unreachable()], []);
+  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined);
+  t.equal([...fra.rules.context.trunk.relays()][0]?.rttNs, 1e6);
+  world.answers = () => true;
+  world.pass(30_000);
+  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'it was none after all');
+});
+
+/** What a relay of a release before path probes answers, on a network that loses some. */
+function lossyOld(share: number, seed: number) {
+  let state = seed;
+  const random = () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state / 2 ** 32;
+  };
+  return ({ bytes }: ProbeFlight) => bytes === undefined && random() > share && random() > share;
+}
+
+t.test('an old relay is never held unreachable at 30 % loss each way', async (t) => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const world = new World();
+    world.answers = lossyOld(0.3, 7_919 * seed);
+    const news: string[] = [];
+    const fra = world.addRelay('fra-1', '192.0.2.10', {
+      onTrunk: (_, { type }) => news.push(type),
+    });
+    world.addRelay('nyc-1', '192.0.2.20');
+    world.introduce();
+    for (let seconds = 0; seconds < 30; seconds++) {
+      world.pass(1_000);
+      const unreachable = [...fra.rules.context.trunk.unreachable()];
+      if (unreachable.length > 0) t.fail(`seed ${seed}, second ${seconds}`);
+    }
+    t.same(news, []);
+    t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined, 'and is known to be old');
+  }
+});
+
+t.test('nor are a hundred of them, which are asked less often', async (t) => {
+  const world = new World();
+  world.answersAll = true;
+  world.answers = lossyOld(0.3, 31);
+  const fra = world.addRelay('fra-1', '192.0.2.10');
+  const template = world.addRelay('nyc-1', '192.0.2.20').record;
+  const others = Array.from({ length: 100 }, (_, n) => {
+    const address = parseAddress(`10.0.0.${n}:3480`);
+    return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
+  });
+  fra.rules.updateRelays([fra.record, ...others]);
+  const held = new Set<string>();
+  for (let seconds = 0; seconds < 120; seconds++) {
+    world.pass(1_000);
+    for (const { id } of fra.rules.context.trunk.unreachable()) held.add(`${id} at ${seconds} s`);
+  }
+  t.same([...held], []);
+  const sizes = [...fra.plane.trunkPeers.values()].map(({ bundleBytesMax }) => bundleBytesMax);
+  t.same([...new Set(sizes)], [undefined], 'all are known to be old');
+});
+
+t.test('nor is its connection ended before that is known', async (t) => {
+  for (const answered of [1, 2]) {
+    const { world, fra } = twoRelays();
+    let plain = 0;
+    world.answers = ({ bytes }) => bytes === undefined && plain++ % 4 < answered;
+    const remote = fra.rules.context.trunk.get('nyc-1');
+    if (!remote) throw new Error('nyc-1 is not known');
+    remote.connections = 1;
+    for (let n = 1; n <= 300; n++) {
+      fra.plane.recordsSent.set(remote.slot, n);
+      world.pass(100);
+    }
+    t.equal(remote.unreachable, undefined);
+    t.notOk(fra.plane.trunkPeersRemoved.includes(remote.slot));
+    remote.connections = 0;
+  }
+});
+
+t.test('a relay that answers neither kind is unreachable after 5 s as any other', async (t) => {
+  const { world, fra } = twoRelays();
+  world.answers = () => false;
+  world.pass(4_000);
+  t.same([...fra.rules.context.trunk.unreachable()], []);
+  world.pass(2_000);
+  t.same([...fra.rules.context.trunk.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
+});
+
+t.test('a new relay at 30 % loss is soon known for one', async (t) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { world, fra } = twoRelays();
+    const answers = lossyOld(0.3, 104_729 * seed);
+    world.answers = (probe) => answers({ ...probe, bytes: undefined });
+    world.pass(60_000);
+    t.not(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined);
+    t.same([...fra.rules.context.trunk.unreachable()], []);
+  }
+});

@@ -1,0 +1,72 @@
+import t from 'tap';
+import { parseAddress } from '../../src/address.js';
+import { World } from './world/index.js';
+
+/** A relay of four workers and as many others as a registry holds. */
+function fullRegistry() {
+  const world = new World();
+  const fra = world.addRelay('fra-1', '192.0.2.10', { lanePorts: [4001, 4002, 4003, 4004] });
+  const template = world.addRelay('nyc-1', '192.0.2.20').record;
+  const others = Array.from({ length: 1_023 }, (_, n) => {
+    const address = parseAddress(`10.0.${n >> 8}.${n & 255}:3480`);
+    return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
+  });
+  fra.rules.updateRelays([fra.record, ...others]);
+  /** Probes in the next second. */
+  const second = () => {
+    const before = fra.plane.probes.length;
+    world.pass(1_000);
+    return fra.plane.probes.length - before;
+  };
+  return { world, fra, others, second };
+}
+
+t.test('probes stay within their budget at any size of the registry', async (t) => {
+  const { fra, second } = fullRegistry();
+  // None of them answers, so all that can be urgent is.
+  for (let n = 0; n < 120; n++) {
+    const probes = second();
+    t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
+  }
+  const asked = new Set(fra.plane.probes.map(({ slot }) => slot));
+  t.equal(asked.size, 1_023, 'and nobody is left out');
+});
+
+t.test('so they do where all answer and no port is measured yet', async (t) => {
+  const { world, fra, second } = fullRegistry();
+  world.answersAll = true;
+  for (let n = 0; n < 240; n++) {
+    const probes = second();
+    t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
+  }
+  const open = [...fra.plane.trunkPeers.values()].filter(
+    ({ lanesClosed }) => lanesClosed?.length === 0,
+  );
+  t.ok(open.length > 1_000, `${open.length} are sent to from all ports`);
+});
+
+t.test('so they do when peers ask for relays that do not answer', async (t) => {
+  const { fra, others, second } = fullRegistry();
+  for (let n = 0; n < 20; n++) second();
+  const { trunk } = fra.rules.context;
+  for (let n = 0; n < 20; n++) {
+    for (const { id } of others) {
+      const remote = trunk.get(id);
+      if (remote) trunk.expect(remote);
+    }
+    const probes = second();
+    t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
+  }
+});
+
+t.test('one that shares connections has its ports asked before all others', async (t) => {
+  const { world, fra, others, second } = fullRegistry();
+  world.answersAll = true;
+  for (let n = 0; n < 20; n++) second();
+  const remote = fra.rules.context.trunk.get(others.at(-1)?.id ?? '');
+  if (!remote) throw new Error('the last one is not known');
+  remote.connections = 1;
+  world.pass(600);
+  t.same(fra.plane.trunkPeers.get(remote.slot)?.lanesClosed, []);
+  remote.connections = 0;
+});

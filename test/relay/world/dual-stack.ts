@@ -1,0 +1,23 @@
+import { parseAddress } from '../../../src/address.js';
+import type { TrunkNews } from '../../../src/trunk/trunk-options.js';
+import { World } from './world.js';
+
+/** A relay with an IPv4 and an IPv6 trunk address, and another one of which it knows. */
+export function dualStack() {
+  const world = new World();
+  const news: TrunkNews[] = [];
+  const six = (n: number) => parseAddress(`[2001:db8::${n}]:3480`);
+  const fra = world.addRelay('fra-1', '192.0.2.10', {
+    trunkToo: six(10),
+    onTrunk: (_, each) => news.push(each),
+  });
+  const nyc = world.addRelay('nyc-1', '192.0.2.20', { trunkToo: six(20) });
+  world.introduce();
+  const remote = () => {
+    const known = fra.rules.context.trunk.get('nyc-1');
+    if (!known) throw new Error('nyc-1 is not known');
+    return known;
+  };
+  const peer = () => fra.plane.trunkPeers.get(remote().slot);
+  return { world, fra, nyc, news, remote, peer };
+}
