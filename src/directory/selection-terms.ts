@@ -81,7 +81,7 @@ export function familiesOf(peer: PeerHints): readonly AddressFamily[] {
   return peer.family === undefined ? (peer.families ?? BOTH_FAMILIES) : [peer.family];
 }
 
-const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
+export const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
 
 /** The latency that a peer measured to a relay, or to the relay's region. */
 export function measuredMs(relay: LiveRelay, peer: PeerHints): number | undefined {

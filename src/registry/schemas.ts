@@ -80,8 +80,8 @@ export const RelayParams = Type.Object({ id: Name });
 /** `[` IPv6 `]:` port is the longest. */
 const AddressAndPort = Type.String({ minLength: 3, maxLength: 53 });
 
-/** A word; those that a directory does not know are as good as `no-answer`. */
-const Reason = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,31}$' });
+/** A word, else taken for UNKNOWN_REASON: a newer relay's reasons must not cost it its beats. */
+const Reason = Type.String();
 
 /** A kind that is left out says nothing, as the whole does where it is left out. */
 export const ReachabilityShape = Type.Object({

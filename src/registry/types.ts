@@ -64,5 +64,7 @@ export interface ServiceCheck {
  * family: it says more about that relay than about the one that it names.
  */
 export const NOTHING_ANSWERS = 'nothing-answers';
-/** The reason of a relay that has no trunk address of a family that the other has. */
+/** What a reason is shown as that is no word of at most 32 characters. */
+export const UNKNOWN_REASON = 'unknown';
+/** The reason of a relay that has no trunk address of a family that the other has: no fault. */
 export const NO_COMMON_FAMILY = 'no-common-family';

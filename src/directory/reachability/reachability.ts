@@ -7,6 +7,7 @@ import { Appointments } from './appointments.js';
 import { DampedFacts, type Fact } from './damped-facts.js';
 import { Reports, serviceKey } from './reports.js';
 import { accuses, type Evidence, Tally } from './tally.js';
+import { TrunkFamilies } from './trunk-families.js';
 import type { Doubt, ReachabilityView } from './view.js';
 
 /** A doubt, or none, with what it rests on. */
@@ -235,8 +236,9 @@ export class Reachability implements ReachabilityView {
   /** Finds the relays that are cut off themselves. */
   #weighReporters(now: number): CutOffChange[] {
     const changes: CutOffChange[] = [];
-    const others = this.#relays.size - 1;
-    for (const id of this.#relays.keys()) {
+    const all = new TrunkFamilies(this.#relays.values());
+    for (const [id, relay] of this.#relays) {
+      const others = all.inCommonWith(relay) - 1;
       let unreached = 0;
       for (const [other, statement] of this.#reports.ofTrunks(id)) {
         if (this.#relays.has(other) && accuses(statement)) unreached += 1;
@@ -290,11 +292,12 @@ export class Reachability implements ReachabilityView {
   /** What is said about the trunk of every relay of which something is said. */
   #trunkTallies(): Map<string, Tally> {
     const tallies = new Map<string, Tally>();
-    const able = new Set<string>();
-    for (const [reporter, { record }] of this.#relays) {
+    const able = new Set<LiveRelay>();
+    for (const [reporter, relay] of this.#relays) {
+      const { record } = relay;
       if (!this.#reports.reports(reporter)) continue;
       const credible = !this.isCutOff(reporter);
-      if (credible) able.add(reporter);
+      if (credible) able.add(relay);
       for (const [other, statement] of this.#reports.ofTrunks(reporter)) {
         if (!this.#relays.has(other)) continue;
         const tally = tallies.get(other) ?? new Tally(other, undefined);
@@ -302,7 +305,12 @@ export class Reachability implements ReachabilityView {
         tally.add(statement, { region: record.region, credible });
       }
     }
-    for (const [id, tally] of tallies) tally.setObservers(able.size - (able.has(id) ? 1 : 0));
+    const families = new TrunkFamilies(able);
+    for (const [id, tally] of tallies) {
+      const relay = this.#relays.get(id);
+      if (relay === undefined) continue;
+      tally.setObservers(families.inCommonWith(relay) - (able.has(relay) ? 1 : 0));
+    }
     return tallies;
   }
 

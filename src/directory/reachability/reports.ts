@@ -1,4 +1,4 @@
-import type { ReachabilityReport } from '../../registry/types.js';
+import { NO_COMMON_FAMILY, type ReachabilityReport, UNKNOWN_REASON } from '../../registry/types.js';
 import { DampedFacts } from './damped-facts.js';
 
 /** What a reporter said of another relay or of an address, and since when. */
@@ -39,16 +39,18 @@ export class Reports {
     const reporter = this.#reporter(id);
     reporter.trunk.clear();
     for (const { id: other, reason } of report.trunk) {
-      if (other === id || !isKnown(other)) continue;
+      // The registrations say as much, and selection looks there.
+      if (other === id || !isKnown(other) || reason === NO_COMMON_FAMILY) continue;
       reporter.trunk.add(other);
-      reporter.trunkFacts.state(other, reason, nowMs);
+      reporter.trunkFacts.state(other, worded(reason), nowMs);
     }
     const before = reporter.service;
     reporter.service = new Map();
     for (const { id: other, address, reason } of report.service) {
       const key = serviceKey(other, address);
       if (!isKnown(other) || !isAppointed(key)) continue;
-      reporter.service.set(key, { reason, sinceMs: before.get(key)?.sinceMs ?? nowMs });
+      const { sinceMs = nowMs } = before.get(key) ?? {};
+      reporter.service.set(key, { reason: worded(reason), sinceMs });
     }
   }
 
@@ -119,6 +121,11 @@ export class Reports {
     this.#reporters.set(id, reporter);
     return reporter;
   }
+}
+
+/** A reason as it may be shown and logged. */
+function worded(reason: string): string {
+  return /^[a-z0-9][a-z0-9-]{0,31}$/.test(reason) ? reason : UNKNOWN_REASON;
 }
 
 /** A map key for a relay's service address. */

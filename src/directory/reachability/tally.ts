@@ -1,4 +1,4 @@
-import { NO_COMMON_FAMILY, NOTHING_ANSWERS } from '../../registry/types.js';
+import { NOTHING_ANSWERS } from '../../registry/types.js';
 import type { Statement } from './reports.js';
 
 /** Statements that are kept as they were said; more are counted. */
@@ -22,7 +22,7 @@ export interface Evidence {
 
 /** Whether what a relay says counts against what it names, and not rather against itself. */
 export function accuses({ reason }: Statement): boolean {
-  return reason !== NOTHING_ANSWERS && reason !== NO_COMMON_FAMILY;
+  return reason !== NOTHING_ANSWERS;
 }
 
 /** Counts who says what about one relay's trunk or one service address. */

@@ -182,6 +182,20 @@ t.test('a new relay and an old directory, and the other way round', async (t) =>
   t.equal((await h.signed('fra-1', 'PUT', 'registration', body)).status, 200);
 });
 
+t.test('no reason costs a beat, and none is shown that is no word', async (t) => {
+  const fleet = await Fleet.open(t, [fra, nyc]);
+  const strange = ['', 'No answer', 'no answer\n', 'x'.repeat(33), 'e'.repeat(5_000), '\u001b[2J'];
+  for (const reason of [...strange, 'unlisted-source']) {
+    fleet.reports['nyc-1'] = {
+      trunk: [{ id: 'fra-1', reason }],
+      service: [{ id: 'fra-1', address: '10.0.0.1:3478', reason }],
+    };
+    await fleet.beats();
+    const by = [{ id: 'nyc-1', reason: strange.includes(reason) ? 'unknown' : reason }];
+    t.match(await fleet.listed('fra-1'), { trunk: { unreachedBy: 1, by } }, reason);
+  }
+});
+
 t.test('reports that are malformed are refused, and nothing else is harmed', async (t) => {
   const fleet = await Fleet.open(t);
   const h = fleet.harness;
@@ -193,9 +207,7 @@ t.test('reports that are malformed are refused, and nothing else is harmed', asy
     { trunk: {} },
     { trunk: [{ id: 'nyc-1' }] },
     { trunk: [{ ...entry, id: 'NYC' }] },
-    { trunk: [{ ...entry, reason: '' }] },
-    { trunk: [{ ...entry, reason: 'no answer\n' }] },
-    { trunk: [{ ...entry, reason: 'x'.repeat(33) }] },
+    { trunk: [{ ...entry, reason: 5 }] },
     { service: [entry] },
     { service: [{ ...entry, address: 3478 }] },
     { service: [{ ...entry, address: 'x'.repeat(54) }] },

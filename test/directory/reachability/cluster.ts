@@ -1,6 +1,7 @@
 import { formatAddress } from '../../../src/address.js';
 import { Reachability } from '../../../src/directory/reachability/reachability.js';
 import type { LiveRelay } from '../../../src/directory/relay-table.js';
+import { hasTrunk } from '../../../src/directory/selection-terms.js';
 import type { ReachabilityReport } from '../../../src/registry/types.js';
 import { FakeClock, liveRelay, seededRandom } from '../fixtures.js';
 
@@ -31,9 +32,16 @@ export class Cluster {
   unaware: readonly string[] = [];
   #sinceBeatMs = 0;
 
-  /** @param ids - each named `region-number` */
-  constructor(ids: readonly string[], seed = 1) {
-    this.relays = ids.map((id, index) => liveRelay(id, index + 1));
+  /**
+   * @param ids - each named `region-number`
+   * @param six - those of them whose trunk has IPv6 only
+   */
+  constructor(ids: readonly string[], { seed = 1, six = [] as readonly string[] } = {}) {
+    this.relays = ids.map((id, index) => {
+      const address = `2001:db8::${index + 1}`;
+      const record = six.includes(id) ? { trunkAddresses: [{ address, port: 3480 }] } : {};
+      return liveRelay(id, index + 1, { record });
+    });
     this.view = new Reachability({
       clock: this.clock,
       random: seededRandom(seed),
@@ -79,7 +87,12 @@ export class Cluster {
     const { services = [], trunks = [], liars = [] } = this.faults;
     const lies = liars.includes(id);
     const apart = (other: string) => lies || trunks.includes(id) || trunks.includes(other);
-    const others = this.relays.map(({ record }) => record.id).filter((other) => other !== id);
+    const own = this.#relay(id);
+    const inCommon = (other: LiveRelay) =>
+      ([4, 6] as const).some((family) => hasTrunk(own, family) && hasTrunk(other, family));
+    const others = this.relays
+      .filter((other) => other !== own && inCommon(other))
+      .map(({ record }) => record.id);
     const reason = 'no-answer';
     return {
       trunk: others.filter(apart).map((other) => ({ id: other, reason })),

@@ -218,3 +218,28 @@ t.test('time in which the directory stood still ends nothing', async (t) => {
   t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable');
   t.equal(cluster.log.length, before);
 });
+
+t.test('who has no address family in common with a relay is no judge of it', async (t) => {
+  const six = ['tok-1', 'del-1', 'syd-1'];
+  const cluster = new Cluster([...THREE, ...six], { six });
+  cluster.pass(60_000);
+  t.same(cluster.log, [], 'nobody is apart for that');
+  t.equal(cluster.view.countPairsApart(), 0);
+  cluster.faults = { trunks: ['tok-1'] };
+  cluster.pass(5_000);
+  t.match(cluster.view.trunkOf('tok-1').evidence, { said: 2, observers: 2, accusers: 2 });
+  t.same(cluster.log.sort(), ['cut off begins: tok-1', 'unreachable begins: tok-1 trunk']);
+  t.equal(cluster.view.countPairsApart(), 2);
+});
+
+t.test('a report that names relays without a common family says nothing', async (t) => {
+  const cluster = new Cluster(THREE);
+  for (let count = 0; count < 20; count += 1) {
+    const trunk = ['fra-1', 'sin-1'].map((id) => ({ id, reason: 'no-common-family' }));
+    cluster.view.report('nyc-1', { trunk, service: [] });
+    t.equal(cluster.view.countPairsApart(), 0);
+    t.ok(cluster.view.reach('fra-1', 'nyc-1'), 'selection asks the registrations');
+    cluster.pass(500);
+  }
+  t.same(cluster.log, []);
+});
