@@ -198,6 +198,11 @@ export const LIMITS = {
   relayExpiryMs: 5_000,
   /** Longest wait for every relay to confirm a registry before its new relay is chosen. */
   relayConfirmMs: 3_000,
+  /** A version of the registry spreads this long for each relay before the next one is made. */
+  registrySpreadMsPerRelay: 1.5,
+  /** Changed records of one relay: at once, and then one in so long. */
+  recordChangesBurst: 8,
+  recordChangeMs: 5_000,
   /** A relay that vanished from the registry stays known to relays this long. */
   knownRelayGraceMs: 30_000,
   /** How far the clocks of a relay and a directory may differ. */

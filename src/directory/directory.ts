@@ -13,6 +13,7 @@ import { bindAdvice } from '../advice.js';
 import { BoundWatch } from '../bounds.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import { type Health, healthOf } from '../health.js';
+import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import { type Clock, systemClock } from '../units.js';
 import { ConnectionBroker } from './connection-broker.js';
@@ -24,6 +25,7 @@ import { peerRoutes } from './http/connections.js';
 import { connectionBounds, readDescriptors } from './http/descriptors.js';
 import { operationsRoutes } from './http/operations.js';
 import { registrationRoutes } from './http/registration.js';
+import { RelayTurns } from './http/relay-turns.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous.js';
 import { createHttpServer, renewTls, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
@@ -129,21 +131,21 @@ export class Directory {
       peerRoutes(scope, { broker, relays, reachability, clock });
       rendezvousRoute(scope, sockets);
     });
-    const nonces = new NonceMemory(clock);
+    const turns = new RelayTurns(clock);
     app.register(async (scope: App) => {
-      const state = { relays, reachability, store, nonces };
+      const state = { relays, reachability, store, turns, nonces: new NonceMemory(clock) };
       registrationRoutes(scope, { ...state, ...common, clusterSecret });
     });
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
     operationsRoutes(app, { relays, metrics, health });
-    metrics.observe({ relays, reachability, rooms, sockets });
+    metrics.observe({ relays, reachability, rooms, sockets, turns });
     await store.open((fact) => facts.apply(fact));
     await listenOn(app, listen);
     const sweep = setInterval(() => {
       sockets.sweep();
       rooms.sweep();
-      facts.sweep();
+      facts.sweep(turns.heardUntilMs());
       bounds.check();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
@@ -234,7 +236,8 @@ function shareOut(metrics: DirectoryMetrics, clock: Clock, logger: Logger) {
 
 async function listenOn(app: App, listen: TransportAddress): Promise<void> {
   try {
-    await app.listen({ host: listen.address, port: listen.port });
+    const backlog = LIMITS.httpConnectionsMax;
+    await app.listen({ host: listen.address, port: listen.port, backlog });
   } catch (cause) {
     await app.close();
     const { code } = cause as NodeJS.ErrnoException;

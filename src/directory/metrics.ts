@@ -99,8 +99,9 @@ export class DirectoryMetrics {
     reachability: Reachability;
     rooms: Sized;
     sockets: Sized;
+    turns: Sized;
   }): void {
-    const { relays, reachability, rooms, sockets } = sources;
+    const { relays, reachability, rooms, sockets, turns } = sources;
     observeReachability({ relays, reachability, registry: this.#registry });
     new Gauge({
       name: 'turnpike_directory_relays',
@@ -115,6 +116,23 @@ export class DirectoryMetrics {
           states[relay.draining ? 'draining' : state] += 1;
         }
         for (const [state, count] of Object.entries(states)) this.set({ state }, count);
+      },
+    });
+    new Counter({
+      name: 'turnpike_directory_registry_versions_total',
+      help: 'Versions of the registry that relays were told of.',
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(relays.versionsMade);
+      },
+    });
+    new Gauge({
+      name: 'turnpike_directory_relay_requests_waiting',
+      help: 'Requests of relays that wait for their turn.',
+      registers: [this.#registry],
+      collect() {
+        this.set(turns.size);
       },
     });
     new Gauge({

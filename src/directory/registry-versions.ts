@@ -1,43 +1,92 @@
 import { createHash } from 'node:crypto';
-import type { Registry, RelayRecord } from '../registry/types.js';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { LIMITS } from '../limits.js';
+import type { RelayRecord } from '../registry/types.js';
+import type { Clock } from '../units.js';
 
 /** Versions that a confirming beat may name; an older one confirms nothing. */
 const VERSIONS_MAX = 64;
+/** Versions that are still handed out: a relay asks for the one that it was just told of. */
+const PUBLISHED_MAX = 16;
+
+const compressed = promisify(gzip);
+
+/** A version of the registry as it is handed out: made once, whoever asks for it. */
+export class PublishedRegistry {
+  /** The SHA-256 of `body`, in hex. */
+  readonly version: string;
+  /** `{"relays":[<record>, …]}`, records by id. */
+  readonly body: Buffer;
+  #gzipped: Promise<Buffer> | undefined;
+
+  constructor(relays: readonly RelayRecord[]) {
+    this.body = Buffer.from(JSON.stringify({ relays }));
+    this.version = createHash('sha256').update(this.body).digest('hex');
+  }
+
+  /** `body` compressed (RFC 1952). */
+  gzipped(): Promise<Buffer> {
+    this.#gzipped ??= compressed(this.body);
+    return this.#gzipped;
+  }
+}
 
 /**
  * The registry's contents and the order of its versions. A version is a digest of the records, so
  * a restarted directory with the same relays has the same version; a sequence number orders the
- * versions of this process, which is what confirmation needs. Versions are made when asked for, so
- * a burst of registrations costs one.
+ * versions of this process, which is what confirmation needs.
+ *
+ * Every relay fetches every version, so changes are collected: the next version is made when it is
+ * asked for, but no sooner after the last than what its spreading takes.
  */
 export class RegistryVersions {
+  readonly #clock: Clock;
   readonly #records = new Map<string, RelayRecord>();
   /** The first sequence that holds the present record of an id. */
   readonly #firsts = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
+  readonly #published = new Map<string, PublishedRegistry>();
   #sequence = 0;
-  #current: Registry | undefined;
+  #current: PublishedRegistry | undefined;
+  #changed = true;
+  #madeAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Versions so far. */
+  get made(): number {
+    return this.#sequence;
+  }
 
   put(record: RelayRecord): void {
     this.#records.set(record.id, record);
     this.#firsts.delete(record.id);
-    this.#current = undefined;
+    this.#changed = true;
   }
 
   delete(id: string): void {
     this.#records.delete(id);
     this.#firsts.delete(id);
-    this.#current = undefined;
+    this.#changed = true;
   }
 
-  /** The registry now, records by id. */
-  current(): Registry {
-    if (this.#current !== undefined) return this.#current;
+  /** The newest version; it holds all records but those of the last moments. */
+  current(): PublishedRegistry {
+    if (this.#current !== undefined && !(this.#changed && this.#isDue())) return this.#current;
     const relays = [...this.#records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    const digest = createHash('sha256').update(JSON.stringify(relays)).digest('hex');
-    this.#current = { version: digest.slice(0, 32), relays };
-    this.#number(this.#current.version);
+    this.#current = new PublishedRegistry(relays);
+    this.#changed = false;
+    this.#madeAtMs = this.#clock.monotonic();
+    this.#publish(this.#current);
     return this.#current;
+  }
+
+  /** A version that was current a short while ago, or is. */
+  published(version: string): PublishedRegistry | undefined {
+    return this.#published.get(version);
   }
 
   /** The sequence number of a version that a relay names; 0 for none or a forgotten one. */
@@ -50,17 +99,29 @@ export class RegistryVersions {
     return this.#firsts.get(id) ?? Number.POSITIVE_INFINITY;
   }
 
-  #number(version: string): void {
+  #isDue(): boolean {
+    const spreadMs = this.#records.size * LIMITS.registrySpreadMsPerRelay;
+    return this.#clock.monotonic() - this.#madeAtMs >= spreadMs;
+  }
+
+  #publish(registry: PublishedRegistry): void {
+    const { version } = registry;
     this.#sequence += 1;
     // A version that comes back is the newest again: whoever names it holds the same records.
-    this.#sequences.delete(version);
-    this.#sequences.set(version, this.#sequence);
+    replace(this.#sequences, version, this.#sequence, VERSIONS_MAX);
+    replace(this.#published, version, registry, PUBLISHED_MAX);
     for (const id of this.#records.keys()) {
       if (!this.#firsts.has(id)) this.#firsts.set(id, this.#sequence);
     }
-    for (const oldest of this.#sequences.keys()) {
-      if (this.#sequences.size <= VERSIONS_MAX) break;
-      this.#sequences.delete(oldest);
-    }
+  }
+}
+
+/** Makes an entry the newest of a map, and forgets the oldest beyond `most`. */
+function replace<V>(map: Map<string, V>, key: string, value: V, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(oldest);
   }
 }

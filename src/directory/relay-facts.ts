@@ -44,10 +44,13 @@ export class RelayFacts {
     }
   }
 
-  /** To be called a few times a second: forgets silent relays, and weighs what the others say. */
-  sweep(): void {
+  /**
+   * To be called a few times a second: forgets silent relays, and weighs what the others say.
+   * @param heardUntilMs - until when what has come was heard, by the monotonic clock
+   */
+  sweep(heardUntilMs: number): void {
     const { relays, reachability, metrics, logger } = this.#options;
-    for (const id of relays.sweep()) {
+    for (const id of relays.sweep(heardUntilMs)) {
       metrics.relaysExpired.inc();
       logger.warn({ relay: id }, 'relay expired: no beat');
       reachability.forget(id);

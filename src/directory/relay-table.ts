@@ -1,8 +1,9 @@
 import { LIMITS } from '../limits.js';
 import { claimedAddresses } from '../registry/record.js';
-import type { ReachabilityReport, Registry, RelayLoad, RelayRecord } from '../registry/types.js';
+import type { ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
 import type { Clock } from '../units.js';
-import { RegistryVersions } from './registry-versions.js';
+import { RecordPace } from './record-pace.js';
+import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
 
 /** Why a registration or a beat is refused; the codes of docs/registration.md. */
 export type RelayRefusal =
@@ -10,6 +11,7 @@ export type RelayRefusal =
   | { readonly code: 'superseded'; readonly lastStart: number }
   | { readonly code: 'address-taken'; readonly address: string; readonly by: string }
   | { readonly code: 'registry-full' }
+  | { readonly code: 'too-many-changes'; readonly retryAfterMs: number }
   | { readonly code: 'unknown-relay' };
 
 /** What a relay says of itself with each beat. */
@@ -64,11 +66,14 @@ export class RelayTable {
   readonly #entries = new Map<string, Entry>();
   readonly #claims = new Map<string, string>();
   readonly #starts = new Map<string, number>();
-  readonly #versions = new RegistryVersions();
+  readonly #versions: RegistryVersions;
+  readonly #pace: RecordPace;
   #sweptAtMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#versions = new RegistryVersions(clock);
+    this.#pace = new RecordPace(clock);
     this.#sweptAtMs = clock.monotonic();
   }
 
@@ -94,20 +99,21 @@ export class RelayTable {
         return { code: 'address-taken', address: claim.slice(claim.indexOf(' ') + 1), by };
       }
     }
-    return undefined;
+    const retryAfterMs = this.#isChange(record) ? this.#pace.waitMs(record.id) : 0;
+    return retryAfterMs > 0 ? { code: 'too-many-changes', retryAfterMs } : undefined;
   }
 
   /** Takes a registration that `refusal` has let pass. */
   register(record: RelayRecord, load: RelayLoad, draining: boolean): void {
     const now = this.#clock.monotonic();
     const former = this.#entries.get(record.id);
-    const changed = former === undefined || !sameRecord(former.record, record);
-    if (former !== undefined && changed) this.#remove(record.id);
     this.#rememberStart(record.id, record.start);
-    if (!changed) {
+    if (former !== undefined && !this.#isChange(record)) {
       Object.assign(former, { load, draining, lastBeatMs: now });
       return;
     }
+    this.#remove(record.id);
+    this.#pace.changed(record.id);
     this.#entries.set(record.id, {
       record,
       load,
@@ -164,10 +170,11 @@ export class RelayTable {
   /**
    * Forgets relays that were silent for `relayExpiryMs`. To be called a few times a second: a gap
    * between two calls means that this process stood still and heard nobody, so the gap is credited
-   * to every relay.
+   * to every relay. Nor is a relay silent whose beat has come and waits for its turn.
+   * @param heardUntilMs - until when what has come was heard, by the monotonic clock
    * @returns the ids of relays that expired
    */
-  sweep(): string[] {
+  sweep(heardUntilMs = this.#clock.monotonic()): string[] {
     const now = this.#clock.monotonic();
     const gap = now - this.#sweptAtMs;
     this.#sweptAtMs = now;
@@ -175,16 +182,26 @@ export class RelayTable {
     const expired: string[] = [];
     for (const [id, entry] of this.#entries) {
       entry.lastBeatMs = Math.min(now, entry.lastBeatMs + credit);
-      if (now - entry.lastBeatMs >= LIMITS.relayExpiryMs) expired.push(id);
+      if (heardUntilMs - entry.lastBeatMs >= LIMITS.relayExpiryMs) expired.push(id);
     }
     for (const id of expired) this.#remove(id);
     this.#confirm();
     return expired;
   }
 
+  /** Versions of the registry so far. */
+  get versionsMade(): number {
+    return this.#versions.made;
+  }
+
   /** The registry as it is handed to relays. */
-  registry(): Registry {
+  registry(): PublishedRegistry {
     return this.#versions.current();
+  }
+
+  /** The registry of a version that a relay was told of a moment ago. */
+  registryOf(version: string): PublishedRegistry | undefined {
+    return this.#versions.published(version);
   }
 
   /** Whether a live relay has confirmed a registry that holds another's present record. */
@@ -228,6 +245,11 @@ export class RelayTable {
         this.#versions.firstSequenceOf(id) <= known ||
         now - entry.registeredAtMs >= LIMITS.relayConfirmMs;
     }
+  }
+
+  #isChange(record: RelayRecord): boolean {
+    const former = this.#entries.get(record.id);
+    return former === undefined || !sameRecord(former.record, record);
   }
 
   #remove(id: string): void {

@@ -65,7 +65,7 @@ export const RelayLoadShape = Type.Object({
   packetsPerSecond: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
 });
 
-export const RegistryVersion = Type.String({ minLength: 1, maxLength: 128 });
+export const RegistryVersion = Type.String({ pattern: '^[\\w.-]{1,128}$' });
 
 /** Its static type is `Registry`, whose arrays are read-only, so that no answer copies them. */
 export const RegistryShape = Type.Unsafe<Registry>(
@@ -98,16 +98,29 @@ export const ReachabilityShape = Type.Object({
 /** No bound on its length: a relay takes as many of them as it can check. */
 const Checks = Type.Array(Type.Object({ id: Name, address: AddressAndPort }));
 
+/** Left out by a relay that takes the registry in the answers only. */
+const FetchesRegistry = Type.Optional(Type.Boolean());
+
 export const RegistrationRequest = Type.Object({
   record: RelayRecordShape,
   load: RelayLoadShape,
   draining: Type.Boolean(),
+  fetchesRegistry: FetchesRegistry,
   reachability: Type.Optional(ReachabilityShape),
 });
 export type RegistrationRequest = Static<typeof RegistrationRequest>;
 
+/** What is fetched by its version: the records alone. */
+export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays'>>(
+  Type.Object({ relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }) }),
+);
+
+export const RegistryParams = Type.Object({ id: Name, version: RegistryVersion });
+
+/** One of the two is there: the registry, for a relay that does not fetch it, or its version. */
 export const RegistrationAnswer = Type.Object({
-  registry: RegistryShape,
+  registryVersion: Type.Optional(RegistryVersion),
+  registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
 });
 
@@ -116,6 +129,7 @@ export const BeatRequest = Type.Object({
   registryVersion: Type.Union([RegistryVersion, Type.Null()]),
   load: RelayLoadShape,
   draining: Type.Boolean(),
+  fetchesRegistry: FetchesRegistry,
   reachability: Type.Optional(ReachabilityShape),
 });
 export type BeatRequest = Static<typeof BeatRequest>;

@@ -5,7 +5,12 @@ import { Compile } from 'typebox/compile';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { canonicalRecord } from '../registry/record.js';
-import { BeatAnswer, RegistrationAnswer, RegistrationProblem } from '../registry/schemas.js';
+import {
+  BeatAnswer,
+  RegistrationAnswer,
+  RegistrationProblem,
+  RegistryBody,
+} from '../registry/schemas.js';
 import type {
   ReachabilityReport,
   Registry,
@@ -43,6 +48,7 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
 
 const registrationAnswer = Compile(RegistrationAnswer);
 const beatAnswer = Compile(BeatAnswer);
+const registryBody = Compile(RegistryBody);
 const registrationProblem = Compile(RegistrationProblem);
 
 /** What a registration is made from. */
@@ -186,6 +192,7 @@ export class RegistrationClient {
     const { record } = this.#options;
     const answer = await this.#send('PUT', 'registration', {
       record: record(),
+      fetchesRegistry: true,
       ...this.#condition(),
     });
     if (!answer.ok) return 'retry';
@@ -197,7 +204,7 @@ export class RegistrationClient {
       this.#back();
       this.#sayRegistered();
       this.#appoint(answer.body.check);
-      return this.#take(answer.body.registry);
+      return this.#heard(answer.body);
     }
     const problem = problemOf(answer.body);
     if (problem.code === 'start-too-low' && problem.lastStart !== undefined) {
@@ -213,15 +220,14 @@ export class RegistrationClient {
     const answer = await this.#send('POST', 'beat', {
       start: this.#options.record().start,
       registryVersion: this.#version,
+      fetchesRegistry: true,
       ...this.#condition(),
     });
     if (!answer.ok) return 'retry';
     if (answer.status === 200 && beatAnswer.Check(answer.body)) {
       this.#back();
       this.#appoint(answer.body.check);
-      if (answer.body.registry !== undefined) return this.#take(answer.body.registry);
-      if (this.#known.contact()) this.#announce();
-      return this.#eagerBeats > 0 ? 'soon' : 'beat';
+      return this.#heard(answer.body);
     }
     const problem = problemOf(answer.body);
     if (problem.code === 'superseded') return this.#superseded();
@@ -249,6 +255,30 @@ export class RegistrationClient {
   #appoint(checks: readonly ServiceCheck[] | undefined): void {
     this.#appointed = checks !== undefined;
     this.#options.onChecks?.(checks ?? []);
+  }
+
+  /** Takes the registry where the answer has it, or fetches the one that it names. */
+  async #heard({ registry, registryVersion }: Static<typeof RegistrationAnswer>): Promise<Next> {
+    if (registry !== undefined) return this.#take(registry);
+    if (registryVersion === undefined || registryVersion === this.#version) {
+      if (this.#known.contact()) this.#announce();
+      return this.#eagerBeats > 0 ? 'soon' : 'beat';
+    }
+    const answer = await this.#requests.send({
+      method: 'GET',
+      path: this.#path(`registry/${registryVersion}`),
+      timeoutMs: LIMITS.directoryRequestMs,
+      digest: registryVersion,
+    });
+    if (!answer.ok) {
+      this.#gone(answer);
+      return 'retry';
+    }
+    if (answer.status === 200 && registryBody.Check(answer.body)) {
+      return this.#take({ version: registryVersion, relays: answer.body.relays });
+    }
+    // There is a newer one already, which the next beat names.
+    return 'soon';
   }
 
   async #send(method: 'PUT' | 'POST', resource: string, body: unknown) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   Agent as HttpAgent,
   request as httpRequest,
@@ -5,6 +6,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createGunzip } from 'node:zlib';
 import { connectAdvice } from '../advice.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -30,11 +32,13 @@ export type SignedAnswerResult =
 
 /** One request to a directory. */
 export interface DirectoryRequest {
-  readonly method: 'PUT' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Path and query, from `/v1` on. */
   readonly path: string;
   readonly body?: unknown;
   readonly timeoutMs: number;
+  /** The answer's SHA-256 in hex, where a signed answer has told it: it comes without signature. */
+  readonly digest?: string;
 }
 
 /** What requests are made from. */
@@ -139,10 +143,17 @@ export class SignedRequests {
         [SIGNING_HEADERS.signature]: signRequest(key, { method, path, timeMs, nonce, body }),
         ...(body === '' ? {} : { 'content-type': 'application/json' }),
         ...(body === '' ? {} : { 'content-length': Buffer.byteLength(body) }),
+        ...(request.digest === undefined ? {} : { 'accept-encoding': 'gzip' }),
       },
     });
     const answer = await boundedBody(response);
     if (answer === undefined) return { ok: false, reason: 'the answer is too large' };
+    if (request.digest !== undefined && response.statusCode === 200) {
+      const hash = createHash('sha256').update(answer).digest('hex');
+      return hash === request.digest
+        ? { ok: true, status: 200, body: parsedJson(answer) }
+        : { ok: false, reason: 'the answer is not the one that was named' };
+    }
     const signing = parseSigning((name) => response.headers[name]);
     const status = response.statusCode ?? 0;
     if (signing === undefined) return unsigned(status, answer);
@@ -176,13 +187,20 @@ function unsigned(status: number, body: Buffer): SignedAnswerResult {
   };
 }
 
+/** @throws Error of zlib for what is no gzip */
 async function boundedBody(response: IncomingMessage): Promise<Buffer | undefined> {
+  const isGzip = response.headers['content-encoding'] === 'gzip';
+  const plain = isGzip ? response.pipe(createGunzip()) : response;
+  // An answer that breaks off ends the unpacking, too.
+  if (isGzip) response.once('error', (error) => plain.destroy(error));
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // Leaving the loop early destroys the response.
-  for await (const chunk of response) {
+  for await (const chunk of plain) {
     bytes += chunk.length;
-    if (bytes > LIMITS.registryBytesMax) return undefined;
+    if (bytes > LIMITS.registryBytesMax) {
+      response.destroy();
+      return undefined;
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

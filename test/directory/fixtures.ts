@@ -32,6 +32,11 @@ export class FakeClock implements Clock {
     this.wallMs += ms;
     this.monotonicMs += ms;
   }
+
+  /** A few relays have had the time to fetch a registry: the next one may be made. */
+  spread(): void {
+    this.monotonicMs += 10;
+  }
 }
 
 /** What is no name has no secret: it gets another relay's. */

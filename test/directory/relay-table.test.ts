@@ -15,6 +15,7 @@ function world() {
       const record = relayRecord(id, host, changes);
       const refusal = table.refusal(record);
       if (refusal === undefined) table.register(record, IDLE, false);
+      clock.spread();
       return refusal;
     },
     beat(id: string, changes = {}) {
@@ -113,11 +114,11 @@ t.test('the version is a digest of the records', async (t) => {
   other.register('nyc-1', 2);
   other.register('fra-1', 1);
   t.equal(one.table.registry().version, other.table.registry().version);
-  t.same(
-    one.table.registry().relays.map(({ id }) => id),
-    ['fra-1', 'nyc-1'],
-  );
+  t.match(JSON.parse(one.table.registry().body.toString()), {
+    relays: [{ id: 'fra-1' }, { id: 'nyc-1' }],
+  });
   one.table.deregister('nyc-1');
+  one.clock.spread();
   t.not(one.table.registry().version, other.table.registry().version);
 });
 
@@ -193,4 +194,31 @@ t.test('legs handed out count until a load shows them', async (t) => {
   t.equal(assigned(), 3);
   w.beat('fra-1');
   t.equal(assigned(), 1);
+});
+
+t.test('a beat that waits for its turn keeps its relay', async (t) => {
+  const { clock, table, register } = world();
+  register('fra-1', 1);
+  const came = clock.monotonic();
+  for (let passed = 0; passed < 20_000; passed += 250) {
+    clock.advance(250);
+    t.same(table.sweep(came), [], 'all that came later is unheard');
+  }
+  t.same(table.sweep(came + LIMITS.relayExpiryMs), ['fra-1']);
+});
+
+t.test('a relay that changes all the time is paced, whatever it does in between', async (t) => {
+  const { clock, table, register } = world();
+  let start = START;
+  const change = () => register('fra-1', 1, { start: ++start });
+  for (let n = 0; n < LIMITS.recordChangesBurst; n += 1) t.equal(change(), undefined);
+  t.match(change(), { code: 'too-many-changes' });
+  table.deregister('fra-1');
+  t.match(change(), { code: 'too-many-changes' }, 'to leave and come back is a change');
+  t.equal(register('nyc-1', 2), undefined, 'another relay is another');
+  const { retryAfterMs = 0 } = change() as { retryAfterMs?: number };
+  clock.advance(retryAfterMs);
+  t.equal(change(), undefined);
+  t.match(change(), { code: 'too-many-changes' });
+  t.equal(register('fra-1', 1, { start: start - 1 }), undefined, 'the same again changes nothing');
 });

@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { LIMITS } from '../../src/limits.js';
 import { signAnswer } from '../../src/registry/signing.js';
@@ -151,4 +152,46 @@ t.test('a connection to the directory is made anew now and then', async (t) => {
   t.equal(ports.size, 2);
   await send();
   t.equal(ports.size, 2);
+});
+
+t.test('an answer that was named by its digest is believed by it alone', async (t) => {
+  const body = Buffer.from('{"relays":[]}');
+  const digest = createHash('sha256').update(body).digest('hex');
+  const fetched = { method: 'GET', path: PATH, timeoutMs: 5_000, digest } as const;
+  const gzip = { 'content-encoding': 'gzip' };
+  const zeros = gzipSync(Buffer.alloc(LIMITS.registryBytesMax + 1));
+  const cases: Record<string, [Answerer, object]> = {
+    'as it is': [(_, response) => response.end(body), { ok: true, body: { relays: [] } }],
+    compressed: [
+      (_, response) => response.writeHead(200, gzip).end(gzipSync(body)),
+      { ok: true, body: { relays: [] } },
+    ],
+    'another one': [
+      (_, response) => response.end('{"relays":[{}]}'),
+      { ok: false, reason: 'the answer is not the one that was named' },
+    ],
+    'no gzip': [
+      (_, response) => response.writeHead(200, gzip).end(body),
+      { ok: false, reason: 'Z_DATA_ERROR' },
+    ],
+    'one that breaks off': [
+      (_, response) => {
+        response.writeHead(200, { ...gzip, 'content-length': 1_000 });
+        response.write(gzipSync(body).subarray(0, 15), () => response.destroy());
+      },
+      { ok: false, reason: 'ECONNRESET' },
+    ],
+    'one that unpacks without end': [
+      (_, response) => response.writeHead(200, gzip).end(zeros),
+      { ok: false, reason: 'the answer is too large' },
+    ],
+    'a refusal without signature': [
+      (_, response) => response.writeHead(404).end('{"code":"unknown-version"}'),
+      { ok: false },
+    ],
+  };
+  for (const [name, [answer, result]] of Object.entries(cases)) {
+    const requests = await impostor(t, answer);
+    t.match(await requests.send(fetched), result, name);
+  }
 });

@@ -17,6 +17,7 @@ import type { RelayRefusal, RelayTable } from '../relay-table.js';
 import type { Store } from '../store/memory.js';
 import type { App } from './app.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
+import { registryRoute, sendInline } from './registry.js';
 import { type RelaySigningOptions, signRelayRoutes } from './relay-signing.js';
 
 /** What the relays' routes work with. */
@@ -34,6 +35,7 @@ export function registrationRoutes(scope: App, options: RegistrationRoutesOption
   registerRoute(scope, options);
   beatRoute(scope, options);
   deregisterRoute(scope, options);
+  registryRoute(scope, options.relays);
 }
 
 function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
@@ -63,7 +65,9 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
       const reachability = reportOf(request.body);
       store.publish({ kind: 'registered', record, load, draining, reachability });
       const check = options.reachability.checksOf(record.id);
-      return reply.send({ registry: relays.registry(), check });
+      const registry = relays.registry();
+      if (request.body.fetchesRegistry !== true) return sendInline(reply, registry, { check });
+      return reply.send({ registryVersion: registry.version, check });
     },
   );
 }
@@ -84,17 +88,20 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { start, registryVersion, load, draining } = request.body;
+      const { start, registryVersion, load, draining, fetchesRegistry } = request.body;
       const refusal = relays.beatRefusal(id, start);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
       const beat = { id, start, registryVersion, load, draining };
       store.publish({ kind: 'beat', beat: { ...beat, reachability: reportOf(request.body) } });
       const registry = relays.registry();
-      return reply.send({
+      const answer = {
         registryVersion: registry.version,
-        ...(registry.version === registryVersion ? {} : { registry }),
         check: options.reachability.checksOf(id),
-      });
+      };
+      const has = registry.version === registryVersion;
+      return has || fetchesRegistry === true
+        ? reply.send(answer)
+        : sendInline(reply, registry, answer);
     },
   );
 }
@@ -172,6 +179,13 @@ function refusalProblem(refusal: RelayRefusal): Problem {
         code: refusal.code,
         detail: `${LIMITS.relaysMax} relays are registered`,
         retryAfterSeconds: 30,
+      };
+    case 'too-many-changes':
+      return {
+        status: 429,
+        code: refusal.code,
+        detail: `a relay may change its record every ${LIMITS.recordChangeMs / 1_000} s`,
+        retryAfterSeconds: Math.ceil(refusal.retryAfterMs / 1_000),
       };
     case 'unknown-relay':
       return { status: 404, code: refusal.code, detail: 'not registered: register again' };

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BoundedCache } from '../../auth/bounded-cache.js';
 import { isName, registrationKey, relaySecret } from '../../auth/keys.js';
 import { LIMITS } from '../../limits.js';
 import {
@@ -15,8 +16,14 @@ import type { NonceMemory } from '../nonce-memory.js';
 import type { App } from './app.js';
 import type { ConnectionLedger } from './connection-ledger.js';
 import { type Problem, sendProblem } from './problem.js';
+import type { RelayTurns } from './relay-turns.js';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its answer is known by its digest, which a signed answer has named: it is not signed. */
+    isNamedByDigest?: boolean;
+  }
+
   interface FastifyRequest {
     /** The body as it came, which is what a signature covers. */
     rawBody: Buffer;
@@ -34,6 +41,7 @@ export interface RelaySigningOptions {
   readonly clock: Clock;
   readonly metrics: DirectoryMetrics;
   readonly connections: Pick<ConnectionLedger, 'isRelay'>;
+  readonly turns: RelayTurns;
 }
 
 /**
@@ -44,6 +52,7 @@ export interface RelaySigningOptions {
  */
 export function signRelayRoutes(scope: App, options: RelaySigningOptions): void {
   const { clock, metrics } = options;
+  const keys = new BoundedCache<Uint8Array>(4 * LIMITS.relaysMax);
   scope.decorateRequest('signing', null);
   scope.decorateRequest('answerKey', null);
   keepRawBody(scope);
@@ -60,17 +69,21 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
     if (Math.abs(request.signing.timeMs - clock.now()) > LIMITS.clockSkewMs) {
       return refuse(reply, CLOCK_SKEW);
     }
-    return undefined;
+    const kind = request.method === 'PUT' ? 'registration' : 'beat';
+    await options.turns.take(kind, () => request.socket.destroyed);
+    // Nobody is left to answer.
+    return request.socket.destroyed ? reply.hijack() : undefined;
   });
 
   scope.addHook('preValidation', async (request, reply) => {
-    const problem = proveRequest(request, options);
+    const problem = proveRequest(request, options, keys);
     return problem === undefined ? undefined : refuse(reply, problem);
   });
 
   scope.addHook('onSend', async (request, reply, payload) => {
     const { signing, answerKey } = request;
     if (signing === null || answerKey === null) return payload;
+    if (request.routeOptions.config.isNamedByDigest && reply.statusCode === 200) return payload;
     const text = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : '';
     // RFC 9110 section 15.3.5: whatever a serializer made of it, a 204 has no body.
     const body = reply.statusCode === 204 ? '' : text;
@@ -84,16 +97,22 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
 }
 
 /** Checks signature and nonce; sets `answerKey` when both are good. */
-function proveRequest(request: FastifyRequest, options: RelaySigningOptions): Problem | undefined {
+function proveRequest(
+  request: FastifyRequest,
+  options: RelaySigningOptions,
+  keys: BoundedCache<Uint8Array>,
+): Problem | undefined {
   const { id } = request.params as { id: string };
   const { signing } = request;
   if (signing === null || !isName(id)) return UNSIGNED;
-  const key = registrationKey(relaySecret(options.clusterSecret, id));
+  const key = keys.get(id) ?? registrationKey(relaySecret(options.clusterSecret, id));
   const expected = signRequest(key, { ...described(request, signing), body: request.rawBody });
   if (!sameSignature(expected, signing.signature)) return WRONG_SIGNATURE;
   const verdict = options.nonces.accept(id, signing.nonce);
   if (verdict === 'seen') return REPLAYED;
   if (verdict === 'full') return TOO_MANY;
+  // Only of those that exist: who invents ids makes nobody's key be forgotten.
+  keys.set(id, key);
   request.answerKey = key;
   options.connections.isRelay(request.socket);
   return undefined;

@@ -114,7 +114,9 @@ export class DirectoryHarness {
 
   register(record: RelayRecord, forgery: Forgery = {}) {
     const body = { record, load: IDLE, draining: false };
-    return this.signed(record.id, 'PUT', 'registration', body, forgery);
+    const registered = this.signed(record.id, 'PUT', 'registration', body, forgery);
+    this.clock.spread();
+    return registered;
   }
 
   beat(id: string, registryVersion: string | null, changes: object = {}) {

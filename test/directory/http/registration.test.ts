@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import t from 'tap';
 import { LIMITS } from '../../../src/limits.js';
 import { FakeClock, IDLE, keyOf, publicKeyOf, relayRecord } from '../fixtures.js';
@@ -29,6 +30,60 @@ t.test('registration, beats and goodbye are answered and signed', async (t) => {
   t.match(unknown, { status: 404, genuine: true, body: { code: 'unknown-relay' } });
   const again = await h.signed('fra-1', 'DELETE', `registration?start=${fra.start}`, undefined);
   t.equal(again.status, 204);
+});
+
+t.test(
+  'a relay that fetches the registry is told its version, and gets the bytes of all',
+  async (t) => {
+    const h = await DirectoryHarness.open(t);
+    const asks = { load: IDLE, draining: false, fetchesRegistry: true };
+    const registered = await h.signed('fra-1', 'PUT', 'registration', { record: fra, ...asks });
+    t.match(registered, { status: 200, genuine: true });
+    const { registryVersion: version } = registered.body;
+    t.same(registered.body, { registryVersion: version, check: [] });
+    const fetched = await h.signed('fra-1', 'GET', `registry/${version}`, undefined);
+    t.match(fetched, { status: 200, body: { relays: [fra] } });
+    t.equal(createHash('sha256').update(JSON.stringify(fetched.body)).digest('hex'), version);
+
+    await t.test('compressed where that is accepted', async (t) => {
+      const headers = { 'accept-encoding': 'identity' };
+      const plain = await h.signed('fra-1', 'GET', `registry/${version}`, undefined, { headers });
+      t.equal(plain.headers.get('content-encoding'), null);
+      t.equal(fetched.headers.get('content-encoding'), 'gzip');
+      t.same(plain.body, fetched.body);
+    });
+
+    await t.test('one that does not fetch it has the same in its answers', async (t) => {
+      const other = await h.register(nyc);
+      t.same(Object.keys(other.body), ['registry', 'check']);
+      const beat = await h.beat('nyc-1', null);
+      t.same(beat.body.registry.relays, [fra, nyc]);
+      t.equal(beat.body.registry.version, beat.body.registryVersion);
+      const fetching = await h.beat('fra-1', version, { fetchesRegistry: true });
+      t.same(fetching.body, { registryVersion: beat.body.registryVersion, check: [] });
+    });
+
+    await t.test('what is no version, and who is no relay', async (t) => {
+      const unknown = await h.signed('fra-1', 'GET', 'registry/made-up', undefined);
+      t.match(unknown, { status: 404, genuine: true, body: { code: 'unknown-version' } });
+      const forgery = { key: keyOf('nyc-1') };
+      const forged = await h.signed('fra-1', 'GET', `registry/${version}`, undefined, forgery);
+      t.match(forged, { status: 401, body: { code: 'wrong-signature' } });
+      t.equal((await h.request(`/v1/relays/fra-1/registry/${version}`)).status, 401);
+    });
+  },
+);
+
+t.test('a relay whose record changes all the time is told to wait', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  for (let n = 1; n <= LIMITS.recordChangesBurst; n += 1) {
+    t.equal((await h.register({ ...fra, start: n })).status, 200);
+  }
+  const refused = await h.register({ ...fra, start: 100 });
+  t.match(refused, { status: 429, genuine: true, body: { code: 'too-many-changes' } });
+  t.equal(refused.headers.get('retry-after'), '5');
+  const beat = await h.beat('fra-1', null, { start: LIMITS.recordChangesBurst });
+  t.equal(beat.status, 200, 'it stays registered as it was');
 });
 
 t.test('a relay that is silent is forgotten by the directory’s own clock', async (t) => {
