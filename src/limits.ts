@@ -189,6 +189,8 @@ export const LIMITS = {
   peerSocketBufferBytes: 4_194_304,
   /** A directory that does not answer a client in this time is unreachable. */
   directoryAnswerMs: 10_000,
+  /** … and a peer that joins a room waits this long to learn where the relays are. */
+  relayListMs: 2_000,
   /** Longest answer of a directory that a client reads. */
   directoryAnswerBytesMax: 1_048_576,
   /** A relay beats at a random interval between these two. */

@@ -1,4 +1,4 @@
-import type { TransportAddress } from '../address.js';
+import { familyOf, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { optionsOf } from '../options/check.js';
@@ -112,9 +112,16 @@ export function joinAgainAndAgain(
 /** The part of `Peer.join`'s options that is the rendezvous's. */
 function roomOptions(options: JoinOptions): RendezvousOptions {
   const room = optionsOf<RendezvousOptions>(RENDEZVOUS_FORMS, options);
-  return options.region === undefined
-    ? room
-    : { ...room, hints: { ...room.hints, region: options.region } };
+  const { region, bind } = options;
+  const { family, families } = room.hints ?? {};
+  const isFree = family === undefined && families === undefined;
+  const hints = {
+    ...room.hints,
+    ...(region !== undefined && { region }),
+    // A socket that is bound to an address sends to its family alone.
+    ...(bind !== undefined && isFree && { families: [familyOf(toAddress(bind))] }),
+  };
+  return { ...room, hints };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import { type AddressFamily, type TransportAddress, transportAddress } from '../address.js';
+import { type TransportAddress, transportAddress } from '../address.js';
 import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
@@ -11,18 +11,18 @@ import type { DirectoryAccess } from './directory-problem.js';
 import { NEXT_FORMS, RENDEZVOUS_FORMS } from './forms.js';
 import { parseGrant } from './grant.js';
 import { Introduction } from './introduction.js';
+import { JoinHints } from './join-hints.js';
 import { aborted } from './rejection.js';
 import { RendezvousSocket } from './rendezvous-socket.js';
 import { pause, type Scheduler, systemScheduler } from './scheduler.js';
-import { isOnThisHost, usableFamilies } from './usable-families.js';
 
 export interface RendezvousOptions extends DirectoryAccess {
   /** 1 to 128 characters; peers of one tenant that name the same room meet. */
   readonly room: string;
   /**
    * What the directory may know of this peer when it chooses its relay. Where neither `family` nor
-   * `families` is given, `families` is what this host has routes in, unless the directory is on
-   * this very host.
+   * `families` is given, `families` is what this host has a route to relays in; a directory that
+   * has no relay for those is asked again without them.
    */
   readonly hints?: PeerHints | undefined;
   /** Ends `Rendezvous.open`; afterwards it has no effect. */
@@ -73,16 +73,15 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   #unclaimed: Introduction | undefined;
   #waiter: { resolve: (arrival: Arrival) => void; reject: (error: Error) => void } | undefined;
   #failed: TurnpikeError | undefined;
-  /** Hints that a directory of version 0.1.0 refuses a join for. */
-  #families: readonly AddressFamily[] = [];
-  #avoid: readonly string[] = [];
-  #joined: { readonly avoid: readonly string[]; readonly isPlain: boolean } | undefined;
-  /** The directory refuses them. */
-  #isPlain = false;
+  #avoid: readonly string[];
+  readonly #hints: JoinHints;
 
   private constructor(options: RendezvousOptions) {
     super();
     this.#options = options;
+    const { hints = {} } = options;
+    this.#hints = new JoinHints(options, hints);
+    this.#avoid = hints.avoid ?? [];
     this.#scheduler = options.scheduler ?? systemScheduler;
     this.#random = options.random ?? randomBytes;
     this.#member = Buffer.from(this.#random(18)).toString('base64url');
@@ -153,20 +152,31 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   }
 
   async #open(signal: AbortSignal | undefined): Promise<void> {
-    this.#families = await this.#measureFamilies();
+    const over = new AbortController();
+    const until = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+    const measured = this.#hints.measure(until);
     const socket = await RendezvousSocket.open({
       access: this.#options,
       scheduler: this.#scheduler,
       signal,
       onMessage: (message) => this.#receive(message),
       onClosed: () => this.#socketLost(socket),
+    }).catch((error) => {
+      over.abort();
+      throw error;
     });
-    if (this.#failed !== undefined) {
-      socket.close();
-      throw this.#failed;
-    }
     this.#socket = socket;
-    this.#join();
+    await measured;
+    if (this.#failed === undefined && !signal?.aborted && this.#socket === socket) {
+      this.#join();
+      return;
+    }
+    socket.close();
+    if (this.#socket === socket) this.#socket = undefined;
+    if (this.#failed !== undefined) throw this.#failed;
+    if (signal?.aborted) throw aborted(signal);
+    const text = 'the directory closed the connection before the peer could join';
+    throw new TurnpikeError('ERR_TURNPIKE_DIRECTORY_UNREACHABLE', text);
   }
 
   async #reopen(signal: AbortSignal | undefined): Promise<void> {
@@ -186,38 +196,15 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     }
   }
 
-  async #measureFamilies(): Promise<readonly AddressFamily[]> {
-    const { hints, directoryUrl } = this.#options;
-    const isKnown = hints?.family !== undefined || hints?.families !== undefined;
-    return isKnown || isOnThisHost(directoryUrl) ? [] : usableFamilies();
-  }
-
   /** Joins, unless the directory counts this peer as waiting, with the same relays to avoid. */
   #join(): void {
-    const isCounted = this.#ready && this.#joined?.avoid.join() === this.#avoid.join();
+    const isCounted = this.#ready && this.#hints.hasSaid(this.#avoid);
     if (isCounted || this.#socket === undefined) return;
     this.#ready = true;
-    this.#joined = { avoid: this.#avoid, isPlain: this.#isPlain };
     const { room } = this.#options;
-    const peer = this.#hints();
-    const isSaying = Object.values(peer).some((value) => value !== undefined);
-    this.#socket.send({
-      type: 'join',
-      room,
-      member: this.#member,
-      ...(isSaying ? { peer } : {}),
-    });
-  }
-
-  #hints(): PeerHints {
-    const { families, avoid: _, ...plain } = this.#options.hints ?? {};
-    if (this.#isPlain) return plain;
-    const measured = this.#families.length > 0 ? this.#families : undefined;
-    return {
-      ...plain,
-      families: families ?? measured,
-      avoid: this.#avoid.length > 0 ? this.#avoid : undefined,
-    };
+    const peer = this.#hints.joining(this.#avoid);
+    const member = this.#member;
+    this.#socket.send({ type: 'join', room, member, ...(peer && { peer }) });
   }
 
   #arrival(signal: AbortSignal | undefined): Promise<Arrival> {
@@ -298,17 +285,15 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
       typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {},
     );
     this.#options.logger?.debug({ err: error }, 'rendezvous');
-    if (code === 'bad-message' && this.#couldBePlainer()) {
-      // A directory of version 0.1.0 knows no `families` and `avoid`: without them from now on.
-      this.#isPlain = true;
-    } else if (code === 'no-relay' || REOPENED.has(String(code))) this.emit('retrying', error);
+    // A directory of version 0.1.0: the socket that it closes now is opened again.
+    if (code === 'bad-message' && this.#hints.refused()) return;
+    if (code === 'no-relay') {
+      if (message.reason === 'no-family' && this.#hints.unserved()) {
+        this.#ready = false;
+        this.#join();
+      } else this.emit('retrying', error);
+    } else if (REOPENED.has(String(code))) this.emit('retrying', error);
     else this.#fail(error);
-  }
-
-  #couldBePlainer(): boolean {
-    const { families = this.#families } = this.#options.hints ?? {};
-    const isSaying = families.length > 0 || (this.#joined?.avoid.length ?? 0) > 0;
-    return this.#joined?.isPlain === false && isSaying;
   }
 
   #socketLost(socket: RendezvousSocket): void {

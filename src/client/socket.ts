@@ -103,7 +103,10 @@ export class RelaySocket {
 const ANY: TransportAddress = { address: '0.0.0.0', port: 0 };
 
 /** Runs a step of a socket: bind fails by an 'error' event, connect by the callback's argument. */
-function step(socket: Socket, start: (done: (error?: Error) => void) => void): Promise<void> {
+export function step(
+  socket: Socket,
+  start: (done: (error?: Error) => void) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     start((error) => {

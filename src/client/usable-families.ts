@@ -1,54 +1,73 @@
 import { createSocket } from 'node:dgram';
 import { isIP } from 'node:net';
-import type { AddressFamily } from '../address.js';
+import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
+import { step } from './socket.js';
 
 /**
- * Addresses that are far away from every host: f.root-servers.net's. Nothing is sent there, as
- * connecting a UDP socket only asks the routing table.
+ * Addresses that are far away from every host: f.root-servers.net's. They stand for relays that are
+ * not known. Nothing is sent there, as connecting a UDP socket only asks the routing table.
  */
-const ANYWHERE: Readonly<Record<AddressFamily, string>> = {
-  4: '192.5.5.241',
-  6: '2001:500:2f::f',
-};
-const DISCARD_PORT = 9;
+const ANYWHERE: readonly TransportAddress[] = [
+  { address: '192.5.5.241', port: 9 },
+  { address: '2001:500:2f::f', port: 9 },
+];
 
-/** The address that packets to the internet would leave from; undefined where there is no route. */
-function sourceOf(family: AddressFamily): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
-    const end = (source: string | undefined) => {
-      socket.close();
-      resolve(source);
-    };
-    socket.once('error', () => end(undefined));
-    socket.bind(0, () => {
-      socket.connect(DISCARD_PORT, ANYWHERE[family], (error?: Error) => {
-        end(error === undefined ? socket.address().address : undefined);
-      });
-    });
-  });
+/** How a family serves; `poorly`: from an address that is only local to one that is not. */
+type Service = 'well' | 'poorly' | 'not';
+
+/**
+ * The address families that this host has a route to relays in, as the hint `families` of
+ * PROTOCOL.md section 5. A route that leaves from an address which is only local (fe80::/10,
+ * fc00::/7) counts toward addresses that are just as local; toward others only where no family has
+ * a better one.
+ * @param relays - where the relays are; a family in which none is given is judged by the route to
+ *   the internet
+ * @returns empty where there is no route at all: then nothing is known
+ */
+export async function usableFamilies(
+  relays: readonly TransportAddress[],
+): Promise<AddressFamily[]> {
+  const families = [4, 6] as const;
+  const services = await Promise.all(
+    families.map((family) => {
+      const known = relays.filter((relay) => familyOf(relay) === family);
+      const judged = known.length > 0 ? known : ANYWHERE.filter((at) => familyOf(at) === family);
+      return serviceOf(family, judged);
+    }),
+  );
+  const best = services.includes('well') ? 'well' : 'poorly';
+  return families.filter((_, index) => services[index] === best);
+}
+
+async function serviceOf(
+  family: AddressFamily,
+  relays: readonly TransportAddress[],
+): Promise<Service> {
+  const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
+  try {
+    await step(socket, (done) => socket.bind(0, done));
+    let service: Service = 'not';
+    for (const { address, port } of relays) {
+      const isRouted = await step(socket, (done) => socket.connect(port, address, done)).then(
+        () => true,
+        () => false,
+      );
+      if (!isRouted) continue;
+      const source = socket.address().address;
+      socket.disconnect();
+      if (isGlobal(source) || !isGlobal(address)) return 'well';
+      service = 'poorly';
+    }
+    return service;
+  } catch {
+    // The host does not have the family at all.
+    return 'not';
+  } finally {
+    socket.close();
+  }
 }
 
 /** Whether other hosts than the neighbours can answer it: RFC 4291's global unicast, 2000::/3. */
 function isGlobal(address: string): boolean {
   return isIP(address) === 4 || /^[23]/.test(address);
-}
-
-/**
- * The address families that this host has a route to the internet in, as the hint `families` of
- * PROTOCOL.md section 5. An IPv6 address that is only local (fe80::/10, fc00::/7) counts where
- * there is no IPv4 either, since the relays may be just as local.
- * @returns empty where there is neither: then nothing is known
- */
-export async function usableFamilies(): Promise<AddressFamily[]> {
-  const [v4, v6] = await Promise.all([sourceOf(4), sourceOf(6)]);
-  const families: AddressFamily[] = v4 === undefined ? [] : [4];
-  if (v6 !== undefined && (isGlobal(v6) || v4 === undefined)) families.push(6);
-  return families;
-}
-
-/** Whether a directory is on this very host, where routes to the internet mean nothing. */
-export function isOnThisHost(url: string | URL): boolean {
-  const { hostname } = new URL(url);
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 }

@@ -45,6 +45,30 @@ t.test('a member joins with its room, its own random name and its hints', async 
   ]);
 });
 
+t.test('families are measured toward the relays, and taken back once in vain', async (t) => {
+  const fake = await fakeRendezvous(t);
+  fake.relays = [transportAddress('127.0.0.1', 3_478)];
+  const options = { directoryUrl: fake.url, apiKey: API_KEY, room: 'lunch' };
+  const noFamily = { type: 'error', code: 'no-relay', message: 'none', reason: 'no-family' };
+  const joinsOf = async (hints: RendezvousOptions['hints'], n: number, joins: number) => {
+    const rendezvous = await Rendezvous.open({ ...options, hints });
+    t.teardown(() => rendezvous.close());
+    const retrying: unknown[] = [];
+    rendezvous.on('retrying', (error) => retrying.push(error.message));
+    const member = await nthMember(fake, n);
+    member.send(noFamily);
+    member.send(noFamily);
+    await until('it was told', () => retrying.length > 0 && member.of('join').length === joins);
+    return { joins: member.of('join').map(({ peer }) => peer), retrying };
+  };
+  const measured = await joinsOf({ region: 'fra' }, 0, 2);
+  t.match(measured.joins[0], { region: 'fra', families: [4] });
+  t.strictSame(measured.joins.slice(1), [{ region: 'fra' }]);
+  t.ok(measured.retrying.length > 0, 'the second time it is told, and waits');
+  const given = await joinsOf({ families: [4] }, 1, 1);
+  t.strictSame(given.joins, [{ families: [4] }], 'what the application said stays');
+});
+
 t.test('a connection is introduced and the addresses are exchanged', async (t) => {
   const { rendezvous, member } = await inRoom(t);
   let waited = 0;
@@ -196,7 +220,7 @@ t.test('an expired room and a directory that stops are entered anew', async (t) 
 
 t.test('other errors end the rendezvous', async (t) => {
   for (const code of ['room-full', 'replaced', 'bad-message', 'room-limit', 'tomorrow']) {
-    const { rendezvous, member } = await inRoom(t);
+    const { rendezvous, member } = await inRoom(t, { hints: { family: 4 } });
     const coming = rejectionOf(rendezvous.next());
     member.send({ type: 'error', code, message: 'no', retryAfterSeconds: 9 });
     t.match(await coming, {

@@ -1,43 +1,84 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { isOnThisHost, usableFamilies } from '../../src/client/usable-families.js';
-import { Lab, labSupport } from '../../src/lab/index.js';
+import { parseAddress } from '../../src/address.js';
+import { usableFamilies } from '../../src/client/usable-families.js';
+import { Lab, type LabHost, labSupport } from '../../src/lab/index.js';
 
 const MODULE = fileURLToPath(new URL('../../src/client/usable-families.ts', import.meta.url));
 const support = labSupport();
+const SKIP = { skip: !support.ok && support.why };
 
-t.test('a directory on this host is known by its URL', async (t) => {
-  for (const url of ['http://127.0.0.1:8443', 'http://localhost/', 'https://[::1]:1/base']) {
-    t.equal(isOnThisHost(url), true, url);
-  }
-  t.equal(isOnThisHost('https://dir.example.net'), false);
-  t.equal(isOnThisHost(new URL('http://192.0.2.1:8443')), false);
-});
+/** What a process in the host finds. */
+function usableIn({ namespace }: LabHost, relays: readonly string[] = []): number[] {
+  const given = JSON.stringify(relays.map(parseAddress));
+  const program = `import(${JSON.stringify(MODULE)}).then(async ({ usableFamilies }) =>
+    console.log(JSON.stringify(await usableFamilies(${given}))))`;
+  const { stdout } = spawnSync(
+    'ip',
+    [
+      ...['netns', 'exec', namespace, process.execPath, '--import', 'tsx'],
+      ...['--input-type=module', '-e', program],
+    ],
+    { encoding: 'utf8' },
+  );
+  return JSON.parse(stdout);
+}
 
-t.test('this host has some or none, each once', async (t) => {
-  const families = await usableFamilies();
+function ip({ namespace }: LabHost, line: string): void {
+  execFileSync('ip', ['-n', namespace, ...line.split(' ')]);
+}
+
+t.test('relays on this host are reached', async (t) => {
+  const relays = ['127.0.0.1:3478', '[::1]:3478'].map(parseAddress);
+  const families = await usableFamilies(relays);
+  t.ok(families.includes(4));
   t.strictSame([...new Set(families)].sort(), families);
 });
 
-t.test('a host says what it has routes in', { skip: !support.ok && support.why }, async (t) => {
+t.test('a host says what it has routes in', SKIP, async (t) => {
   const lab = Lab.create();
   t.teardown(() => lab.close(0));
   const hosts = [[4], [6], [4, 6]].map((families) =>
     lab.host(`v${families.join('')}`, { families: families as (4 | 6)[] }),
   );
   await lab.up();
-  const program = `import(${JSON.stringify(MODULE)}).then(async ({ usableFamilies }) =>
-    console.log(JSON.stringify(await usableFamilies())))`;
-  for (const host of hosts) {
-    const { stdout } = spawnSync(
-      'ip',
-      [
-        ...['netns', 'exec', host.namespace, process.execPath, '--import', 'tsx'],
-        ...['--input-type=module', '-e', program],
-      ],
-      { encoding: 'utf8' },
-    );
-    t.strictSame(JSON.parse(stdout), host.families, host.name);
+  for (const host of hosts) t.strictSame(usableIn(host), host.families, host.name);
+});
+
+t.test('without a default route, what counts is the way to the relays', SKIP, async (t) => {
+  const lab = Lab.create();
+  t.teardown(() => lab.close(0));
+  const host = lab.host('lan', { families: [4] });
+  await lab.up();
+  for (const line of [
+    'route del default',
+    `addr add 10.77.0.2/24 dev ${host.uplink}`,
+    `addr add fd77::2/64 dev ${host.uplink} nodad`,
+  ]) {
+    ip(host, line);
   }
+  t.strictSame(usableIn(host), [], 'of the internet nothing is known');
+  t.strictSame(usableIn(host, ['10.77.0.1:3478']), [4], 'a LAN of IPv4');
+  t.strictSame(usableIn(host, ['[fd77::1]:3478']), [6], 'and of unique local IPv6');
+  const both = ['198.51.100.1:3478', '[2001:db8::1]:3478', '[fd77::1]:3478', '10.77.0.1:3478'];
+  t.strictSame(usableIn(host, both), [4, 6], 'one relay of a family is enough');
+  t.strictSame(usableIn(host, ['198.51.100.1:3478', '[fd77::1]:3478']), [6]);
+});
+
+t.test('a local IPv6 address does not stand for the internet beside IPv4', SKIP, async (t) => {
+  const lab = Lab.create();
+  t.teardown(() => lab.close(0));
+  const host = lab.host('ula', { families: [4] });
+  await lab.up();
+  ip(host, `addr add fd77::2/64 dev ${host.uplink} nodad`);
+  ip(host, `route add default via fd77::1 dev ${host.uplink}`);
+  t.strictSame(usableIn(host, ['192.0.2.9:3478', '[2001:db8::1]:3478']), [4]);
+  t.strictSame(usableIn(host, ['192.0.2.9:3478', '[fd99::1]:3478']), [4, 6]);
+  ip(host, 'route del default via 192.0.2.1');
+  t.strictSame(
+    usableIn(host, ['192.0.2.9:3478', '[2001:db8::1]:3478']),
+    [6],
+    'if there is no other',
+  );
 });

@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { TransportAddress } from '../../../src/address.js';
 import { httpServer, offerJson } from './http-server.js';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -52,13 +53,19 @@ export interface FakeRendezvous {
   readonly members: FakeMember[];
   /** Answers the next upgrades with this status instead. */
   refuse: { readonly status: number; readonly body: string } | undefined;
+  /** What `GET /v1/relays` lists; it is refused while undefined. */
+  relays: readonly TransportAddress[] | undefined;
 }
 
-/** A directory that only has a rendezvous. */
+/** A directory that only has a rendezvous, and a list of relays perhaps. */
 export async function fakeRendezvous(t: Test): Promise<FakeRendezvous> {
-  const { url, server } = await httpServer(t, () => undefined);
+  const { url, server } = await httpServer(t, () => {
+    if (fake.relays === undefined) return { status: 404, body: '' };
+    const relays = [{ id: 'fra-1', region: 'fra', addresses: fake.relays }];
+    return { status: 200, body: JSON.stringify({ relays }) };
+  });
   const sockets = new WebSocketServer({ noServer: true });
-  const fake: FakeRendezvous = { url, members: [], refuse: undefined };
+  const fake: FakeRendezvous = { url, members: [], refuse: undefined, relays: undefined };
   server.on('upgrade', (request, socket, head) => {
     if (fake.refuse !== undefined || request.url !== '/v1/rendezvous') {
       const { status, body } = fake.refuse ?? { status: 404, body: '' };
