@@ -86,6 +86,10 @@ export function fileFault(errno: string | undefined): string {
       return `this user may not read it (${errno})`;
     case 'EISDIR':
       return 'it is a folder, not a file (EISDIR)';
+    case 'ETIMEDOUT':
+      return 'nothing came in time: does its disk hang, or is it a pipe that nobody writes to?';
+    case 'ESPIPE':
+      return 'it is a pipe, such as `<(…)`, which gives its content once: a restart reads it';
     case undefined:
       return 'cannot be read';
     default:

@@ -287,6 +287,9 @@ export const LIMITS = {
   workerSilentSeconds: 5,
   /** A file that an option names: a secret, a key, a certificate, a configuration. */
   smallFileBytesMax: 262_144,
+  /** The same: how long its first read may take (somebody may type into a pipe), and later ones. */
+  fileFirstMs: 60_000,
+  fileAgainMs: 5_000,
   /** API key length in characters. */
   apiKeyCharactersMin: 16,
   apiKeyCharactersMax: 512,
@@ -303,8 +306,12 @@ export const LIMITS = {
   logBufferBytesMax: 1_048_576,
   /** Log: how long the end of a program waits for its last lines to be written. */
   logFarewellMs: 500,
+  /** End of a program: how long a reader, a disk or a name server that hangs may hold it. */
+  exitMs: 1_000,
   /** `turnpike relay`: a drain that takes longer than this is cut short. */
   stopMs: 4_500,
+  /** Any command, after a signal that stops it: ended however it is. */
+  overdueMs: 10_000,
   /** Byte stream of `turnpike peer`: segments that a receiver holds, and bytes not yet sent. */
   streamSegmentsMax: 1_024,
   streamQueueBytesMax: 262_144,

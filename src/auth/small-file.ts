@@ -1,4 +1,6 @@
-import { createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileFault } from '../advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -12,25 +14,30 @@ export interface SmallFile {
   readonly code: TurnpikeErrorCode;
   /** Whether an empty one means something. */
   readonly mayBeEmpty?: boolean;
+  /** It was read before: what gives its content once is refused, and what hangs given up soon. */
+  readonly again?: boolean;
 }
 
+/** How often a pipe is asked whether somebody has written. */
+const PIPE_POLL_MS = 10;
+
+/** Reads that were given up and have not ended: each holds a thread of the pool. */
+const hanging = new Set<string>();
+
 /**
- * Reads a text file that a person or a script made: without its byte order mark, if it has one.
+ * Reads a text file that a person or a script made: without its byte order mark, if it has one. A
+ * file whose disk or server does not answer, or a pipe that nobody writes to, is given up.
  * @returns the text, of LIMITS.smallFileBytesMax at most
  * @throws TurnpikeError of the given code with `errno`, naming the option, the file and what is
- *   wrong: it is absent, a folder, empty, too large or not to be read
+ *   wrong: it is absent, a folder, empty, too large, not to be read or not in time (`ETIMEDOUT`);
+ *   ESPIPE for a pipe that is to be read again
  */
 export async function readSmallFile(file: SmallFile): Promise<string> {
   const { path, source, code, mayBeEmpty = false } = file;
   const where = `${source} ${path}`;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  let bytes: Buffer;
   try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > LIMITS.smallFileBytesMax) break;
-    }
+    bytes = await inTime(path, (end) => contentOf(file, end), file.again ?? false);
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code;
     throw new TurnpikeError(code, `${where}: ${fileFault(errno)}`, {
@@ -38,13 +45,75 @@ export async function readSmallFile(file: SmallFile): Promise<string> {
       ...(errno === undefined ? {} : { errno }),
     });
   }
-  if (bytes > LIMITS.smallFileBytesMax) {
+  if (bytes.length > LIMITS.smallFileBytesMax) {
     const most = LIMITS.smallFileBytesMax;
     throw new TurnpikeError(code, `${where}: it is larger than ${most} bytes: is it this file?`);
   }
-  const text = Buffer.concat(chunks)
-    .toString('utf8')
-    .replace(/^\uFEFF/, '');
+  const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
   if (!mayBeEmpty && text.trim() === '') throw new TurnpikeError(code, `${where}: it is empty`);
   return text;
+}
+
+/** At most one read of a path hangs: more of them would use up the threads of the pool. */
+async function inTime(
+  path: string,
+  read: (end: number) => Promise<Buffer>,
+  again: boolean,
+): Promise<Buffer> {
+  if (hanging.has(path)) throw fault('ETIMEDOUT');
+  const ms = again ? LIMITS.fileAgainMs : LIMITS.fileFirstMs;
+  const reading = read(performance.now() + ms).finally(() => hanging.delete(path));
+  const timer = new AbortController();
+  const late = delay(ms, undefined, { signal: timer.signal }).then(() => {
+    hanging.add(path);
+    throw fault('ETIMEDOUT');
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    timer.abort();
+    reading.catch(() => {});
+  }
+}
+
+/** Opened so that a pipe without a writer does not hold a thread of the pool, or an exit. */
+async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffer> {
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  try {
+    const isPipe = (await file.stat()).isFIFO();
+    if (isPipe && again) throw fault('ESPIPE');
+    const chunks: Buffer[] = [];
+    let length = 0;
+    while (length <= LIMITS.smallFileBytesMax) {
+      const chunk = await readSome(file);
+      // A pipe's writer may come yet.
+      const waits = chunk === undefined || (isPipe && chunk.length === 0 && length === 0);
+      if (!waits && chunk.length === 0) break;
+      if (waits && performance.now() >= end) throw fault('ETIMEDOUT');
+      if (waits) await delay(PIPE_POLL_MS);
+      else chunks.push(chunk);
+      length += chunk?.length ?? 0;
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    await file.close();
+  }
+}
+
+/** @returns undefined while a pipe has nothing, empty at the end */
+async function readSome(file: FileHandle): Promise<Buffer | undefined> {
+  const buffer = Buffer.allocUnsafe(LIMITS.smallFileBytesMax / 4);
+  try {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+    throw error;
+  }
+}
+
+function fault(code: 'ETIMEDOUT' | 'ESPIPE'): Error {
+  return Object.assign(new Error(code), { code });
 }

@@ -29,6 +29,8 @@ export interface CommandContext<T extends OptionTable> {
    * cannot be reloaded as they were.
    */
   readonly onReload: (listener: (options: OptionValues<T>) => Promise<void> | void) => void;
+  /** Ends the process with an exit code, whatever hangs, once the log is written. */
+  readonly leave: (exitCode: number) => void;
 }
 
 /** A command: its table of options, the text that teaches it, and its code. */

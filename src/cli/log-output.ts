@@ -82,8 +82,8 @@ export class LogOutput {
   flushAtExit(): void {
     clearTimeout(this.#retry);
     const end = performance.now() + LIMITS.logFarewellMs;
-    // What is under way is finished by the thread pool's end.
-    if (this.#underWay) this.#chunk = undefined;
+    // What is under way is finished by the thread pool's end, or hangs, as all after it would.
+    if (this.#underWay) return;
     while (this.#nextChunk() !== undefined && performance.now() < end) {
       if (!this.#writeNow()) sleep(SETTLE_POLL_MS);
     }
@@ -151,10 +151,12 @@ export class LogOutput {
 
   /** Only where there is room for it, so that the line is not lost itself. */
   #tellLost(): void {
-    if (this.#lost === 0 || this.#bytes > LIMITS.logBufferBytesMax / 2) return;
+    if (this.#lost > 0 && this.#bytes > LIMITS.logBufferBytesMax / 2) return;
     const lost = { lines: this.#lost, reason: this.#failure };
     this.#lost = 0;
-    this.#onLost(lost);
+    // Lines that are lost from now on are those of another failure.
+    this.#failure = 'EAGAIN';
+    if (lost.lines > 0) this.#onLost(lost);
   }
 }
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { leave } from './leave.js';
 import { holdSignals } from './signals.js';
 
 holdSignals(process.argv[2]);
@@ -16,6 +17,5 @@ stderr.on('error', () => {});
 
 const exitCode = await runProgram(process.argv.slice(2), { stdin, stdout, stderr, env });
 
-// What a pipe has not taken yet would be lost by exit(); an open stdin would otherwise keep the
-// process alive.
-stdout.write('', () => process.exit(exitCode));
+// An open stdin would otherwise keep the process alive.
+await leave(exitCode);

@@ -3,8 +3,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Logger } from 'pino';
 import type { CommandDefinition, CommandIo } from './command.js';
 import { COMMANDS } from './commands/index.js';
-import { EXIT, exitCodeOf } from './exit-codes.js';
+import { EXIT, exitCodeOf, SIGNAL_EXIT } from './exit-codes.js';
 import { allOptions, exitCodeHelp, flagText, helpFooter, optionHelp } from './help.js';
+import { leave, outputTaken } from './leave.js';
 import type { ConfigReload, ReloadListener } from './reload/config-reload.js';
 import { type HangUp, inheritedIgnore, trapSignals } from './signals.js';
 
@@ -28,6 +29,7 @@ export async function runProgram(argv: readonly string[], io: CommandIo): Promis
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    await outputTaken(io.stdout);
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
 }
@@ -167,14 +169,15 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   const { ConfigReload } = await import('./reload/config-reload.js');
   const reload = new ConfigReload({ input, command, config, logger });
   const hangUp = hangUpOf(command, io, reload);
-  const trap = trapSignals((code) => process.exit(code), { hangUp, logger });
+  const end = (code: number) => void log.close().then(() => leave(code));
+  const trap = trapSignals(end, { hangUp, logger });
   const onCrash = (error: unknown) => {
     logFailure(logger, error);
-    void log.close().then(() => process.exit(EXIT.failed));
+    end(EXIT.failed);
   };
   process.on('uncaughtException', onCrash);
   try {
-    return await command.run({
+    const exitCode = await command.run({
       options: config.values as never,
       sourceOf: (name) => config.sources.get(name) ?? name,
       arguments: words,
@@ -183,14 +186,17 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
       io,
       stop: trap.stop,
       onReload: (listener) => reload.listen(listener as ReloadListener),
+      leave: end,
     });
+    const taken = await outputTaken(io.stdout, trap.stop);
+    return taken ? exitCode : (SIGNAL_EXIT[trap.stop.reason] ?? EXIT.failed);
   } catch (error) {
     logFailure(logger, error);
     return exitCodeOf(error);
   } finally {
     process.off('uncaughtException', onCrash);
-    trap.release();
     await log.close();
+    trap.release();
   }
 }
 

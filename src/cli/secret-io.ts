@@ -22,11 +22,15 @@ export async function warnIfReadable(path: string, logger: Logger): Promise<void
  * `Authorization: Bearer` header (RFC 6750 section 2.1). Blanks and line ends around it, which
  * editors leave, are dropped.
  * @param path - the file
- * @param source - the option that named it, for messages
+ * @param options.source - what named it, for messages
+ * @param options.again - it was read before (`SmallFile`)
  * @throws TurnpikeError ERR_TURNPIKE_SECRET when it cannot be read or is no such line
  */
-export async function readApiKey(path: string, source = '--api-key-file'): Promise<string> {
-  const text = await readSmallFile({ path, source, code: 'ERR_TURNPIKE_SECRET' });
+export async function readApiKey(
+  path: string,
+  { source = '--api-key-file', again = false } = {},
+): Promise<string> {
+  const text = await readSmallFile({ path, source, again, code: 'ERR_TURNPIKE_SECRET' });
   const key = text.trim();
   const { pattern, lengthMin, lengthMax, words } = FORMS.apiKey;
   const isKey = new RegExp(pattern).test(key);

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Logger } from 'pino';
-import { SIGNAL_EXIT } from './exit-codes.js';
+import { LIMITS } from '../limits.js';
+import { EXIT, SIGNAL_EXIT } from './exit-codes.js';
 
 /** Signals caught for the length of a command. */
 export interface SignalTrap {
@@ -31,7 +32,7 @@ const ECHO_MS = 250;
 
 /**
  * Turns the first signal that stops into an orderly stop; the second ends the process at once, for
- * an operator whose orderly stop hangs.
+ * an operator whose orderly stop hangs. So does time, where nobody sends a second.
  * @param exit - ends the process with a code; passed in for tests
  * @param options.hangUp - what SIGHUP does
  */
@@ -42,9 +43,16 @@ export function trapSignals(
   const { hangUp = 'stop', logger } = options;
   const controller = new AbortController();
   let stoppedAt = 0;
+  let overdue: NodeJS.Timeout | undefined;
+  const onOverdue = () => {
+    const text = `not stopped within ${LIMITS.overdueMs} ms: leaving`;
+    logger?.error({ event: 'stop-timeout' }, text);
+    exit(EXIT.failed);
+  };
   const onStop = (signal: NodeJS.Signals) => {
     if (!controller.signal.aborted) {
       stoppedAt = performance.now();
+      overdue = setTimeout(onOverdue, LIMITS.overdueMs).unref();
       controller.abort(signal);
     } else if (signal !== controller.signal.reason || performance.now() - stoppedAt > ECHO_MS) {
       exit(SIGNAL_EXIT[signal] ?? 1);
@@ -52,7 +60,7 @@ export function trapSignals(
   };
   const onHangUp = (signal: NodeJS.Signals) => {
     if (hangUp === 'stop') onStop(signal);
-    else if (hangUp === 'ignore') logger?.debug({ event: 'signal-ignored', signal }, IGNORED);
+    else if (hangUp === 'ignore') logger?.info({ event: 'signal-ignored', signal }, IGNORED);
     else if (!controller.signal.aborted) hangUp();
   };
   const onMeaningless = (signal: NodeJS.Signals) =>
@@ -66,13 +74,15 @@ export function trapSignals(
   return {
     stop: controller.signal,
     release: () => {
+      clearTimeout(overdue);
       for (const [signal, handler] of handlers) process.off(signal, handler);
     },
   };
 }
 
 const IGNORED =
-  'SIGHUP is ignored: whoever started this process, or its lack of a terminal, says so';
+  'SIGHUP is ignored, as whoever started this process ignores it, or it has no terminal: ' +
+  'it ends nothing and reloads nothing';
 
 /**
  * Before the program is loaded, which takes a while: what would end the process, or open a

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { readSmallFile } from '../../src/auth/small-file.js';
@@ -27,4 +29,28 @@ t.test('what cannot be read names the option, the file and what is wrong', async
     const message = new RegExp(`^--key-file .*${path}: ${says.source}`);
     await t.rejects(read(path), { code: 'ERR_TURNPIKE_SECRET', errno, message });
   }
+});
+
+t.test('a pipe may be written to later, and is read once', async (t) => {
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  const reading = read('pipe');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const writer = await open(join(folder, 'pipe'), 'w');
+  await writer.write('sec');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await writer.write('ret\n');
+  await writer.close();
+  t.equal(await reading, 'secret\n');
+  const file = { path: join(folder, 'pipe'), source: '--x', code: 'ERR_TURNPIKE_SECRET' } as const;
+  const message = /it is a pipe, such as `<\(…\)`/;
+  await t.rejects(readSmallFile({ ...file, again: true }), { errno: 'ESPIPE', message });
+});
+
+t.test('what gives nothing for long is given up', async (t) => {
+  // The end of a terminal that nobody types into.
+  const file = { path: '/dev/ptmx', source: '--x', code: 'ERR_TURNPIKE_CONFIG' } as const;
+  await t.rejects(readSmallFile({ ...file, again: true }), {
+    errno: 'ETIMEDOUT',
+    message: /^--x \/dev\/ptmx: nothing came in time: does its disk hang/,
+  });
 });

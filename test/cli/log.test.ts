@@ -182,10 +182,14 @@ t.test('a disk that fills and is cleared', { skip: !isRoot && 'mount needs root'
   execFileSync('mount', ['-o', 'remount,size=16m', folder]);
   await until(() => /log-lost/.test(readFileSync(path, 'utf8')));
   t.match(readFileSync(path, 'utf8'), /"event":"log-lost".*"reason":"ENOSPC"/);
+  await one.say(MANY);
+  await until(() => (readFileSync(path, 'utf8').match(/log-lost/g) ?? []).length === 2);
   await one.say(3);
   t.equal((await one.stop()).exitCode, 0);
   const lines = linesOf(readFileSync(path, 'utf8'));
-  allThere(t, lines, MANY + 1 + 3 + 1);
+  allThere(t, lines, 2 * MANY + 1 + 3 + 1);
+  const reasons = lines.filter(({ event }) => event === 'log-lost').map(({ reason }) => reason);
+  t.strictSame(reasons, ['ENOSPC', 'EAGAIN'], 'each time its own');
   t.match(lines.at(-1), { event: 'stopped' }, 'the last line before the end is written');
 });
 

@@ -91,7 +91,7 @@ export const directoryCommand = defineCommand({
           'API keys and credentials cross the network unencrypted',
       );
     }
-    const key = await readApiKey(apiKeyFile);
+    const key = await readApiKey(apiKeyFile, { source: context.sourceOf('apiKeyFile') });
     const directory = await Directory.open({
       listen,
       clusterSecret: await readSecretFile(clusterSecretFile, context.sourceOf('clusterSecretFile')),
@@ -125,7 +125,7 @@ async function watchFiles(
   const apiKey = new WatchedText(options.apiKeyFile, key, {
     item: 'api-key-file',
     what: 'the API key',
-    read: readApiKey,
+    read: (path) => readApiKey(path, { again: true }),
     take: (value) => directory.setApiKeys([{ key: value, tenant: 'default' }]),
     clock: systemClock,
     logger,

@@ -112,14 +112,14 @@ export const peerCommand = defineCommand({
       `${LIMITS.udpFlowIdleMs / 1_000} s is forgotten.`,
   ],
   run: async (context) => {
-    const { options, logger, terminal, io, stop } = context;
+    const { options, logger, terminal, io, stop, sourceOf } = context;
     const { Peer } = await import('../../client/index.js');
     const { logProgress } = await import('../peer/join-progress.js');
     const { runSessions } = await import('../peer/sessions.js');
     const { StatusReporter } = await import('../peer/status.js');
     checkMode(context);
     await warnIfReadable(options.apiKeyFile, logger);
-    const apiKey = await readApiKey(options.apiKeyFile, context.sourceOf('apiKeyFile'));
+    const apiKey = await readApiKey(options.apiKeyFile, { source: sourceOf('apiKeyFile') });
     const { directory, room, region, statusSeconds, udpListen, udpForward } = options;
     const isStream = udpListen === undefined && udpForward === undefined;
     const mode = await openMode(context);

@@ -192,10 +192,10 @@ function superseded(relay: Relay): Promise<never> {
 }
 
 /** Ends the process itself when the relay's orderly close takes longer than an operator waits. */
-async function closeInTime({ logger }: RelayContext, relay: Relay): Promise<void> {
+async function closeInTime({ logger, leave }: RelayContext, relay: Relay): Promise<void> {
   const timer = setTimeout(() => {
     logger.error({ event: 'stop-timeout' }, `not closed within ${LIMITS.stopMs} ms: leaving`);
-    process.exit(EXIT.failed);
+    leave(EXIT.failed);
   }, LIMITS.stopMs);
   await relay.close();
   clearTimeout(timer);

@@ -13,14 +13,15 @@ export interface ConfigEntry {
 /**
  * Reads a configuration file: one YAML mapping of option names to values. JSON is YAML too.
  * @param path - the file
+ * @param again - it was read before (`SmallFile`)
  * @returns its entries in order, with their lines
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG when it cannot be read or is no such mapping; the
  *   message starts with `file:line`
  */
-export async function readConfigFile(path: string): Promise<ConfigEntry[]> {
+export async function readConfigFile(path: string, again = false): Promise<ConfigEntry[]> {
   const text = await readSmallFile({
     ...{ path, source: '--config', code: 'ERR_TURNPIKE_CONFIG' },
-    mayBeEmpty: true,
+    ...{ mayBeEmpty: true, again },
   });
   return parseConfig(path, text);
 }

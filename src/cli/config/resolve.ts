@@ -25,6 +25,8 @@ export interface ConfigInput {
   /** Flags as typed, by option name; absent ones left out. */
   readonly flags: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The file was read before (`SmallFile`). */
+  readonly again?: boolean;
 }
 
 /** Options after precedence, check and conversion. */
@@ -57,7 +59,8 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
   const problems: string[] = [];
   const configPath = given.get('config')?.raw;
   if (typeof configPath === 'string') {
-    addFile({ table, given, problems, path: configPath }, await readConfigFile(configPath));
+    const entries = await readConfigFile(configPath, input.again);
+    addFile({ table, given, problems, path: configPath }, entries);
   }
   const wrong = checkSchema(input, table, given);
   const values = convert(table, given, wrong);

@@ -64,7 +64,7 @@ export class ConfigReload {
   async #readConfig(): Promise<void> {
     let next: ResolvedConfig;
     try {
-      next = await resolveConfig(this.#input);
+      next = await resolveConfig({ ...this.#input, again: true });
     } catch (error) {
       const detail = 'the options before stay: the configuration cannot be used';
       return sayReload(this.#logger, 'config', 'kept', detail, error);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { isTurnpikeError } from '../../errors.js';
 
 /** What became of one item of a reload; `docs/cli.md` names the items. */
 export type ReloadResult = 'changed' | 'unchanged' | 'kept' | 'restart-needed';
@@ -15,6 +16,11 @@ export function sayReload(
   const text = why.reason === undefined ? detail : `${detail}: ${why.reason}`;
   const level = result === 'kept' || result === 'restart-needed' ? 'warn' : 'info';
   logger[level]({ event: 'reload', item, result, ...why }, text);
+}
+
+/** Whether a file could not be read again because it is a pipe: whoever started us knows. */
+export function givesOnce(error: unknown): boolean {
+  return isTurnpikeError(error) && error.errno === 'ESPIPE';
 }
 
 function messageOf(error: unknown): string {

@@ -5,7 +5,7 @@ import { readSmallFile } from '../../auth/small-file.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
-import { sayReload } from './say-reload.js';
+import { givesOnce, sayReload } from './say-reload.js';
 
 /** Where certificate and key are. */
 export interface TlsPaths {
@@ -53,7 +53,7 @@ export class TlsFiles {
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG naming the file and what is wrong with it
    */
   static async read(paths: TlsPaths, clock: Clock, logger: Logger): Promise<TlsFiles> {
-    const files = new TlsFiles(paths, await readPair(paths), clock, logger);
+    const files = new TlsFiles(paths, await readPair(paths, false), clock, logger);
     files.#sayExpiry();
     return files;
   }
@@ -72,7 +72,7 @@ export class TlsFiles {
   async check(take: (pair: TlsPair) => void, asked?: { readonly paths: TlsPaths }): Promise<void> {
     const paths = asked?.paths ?? this.#paths;
     try {
-      const next = await readPair(paths);
+      const next = await readPair(paths, true);
       this.#paths = paths;
       if (next.digest === this.#inUse.digest) {
         this.#fault = undefined;
@@ -88,7 +88,7 @@ export class TlsFiles {
         sayReload(this.#logger, 'tls', 'changed', detail);
       }
     } catch (error) {
-      this.#note(error, asked !== undefined);
+      if (asked !== undefined || !givesOnce(error)) this.#note(error, asked !== undefined);
     }
     this.#sayExpiry();
   }
@@ -140,9 +140,10 @@ export class TlsFiles {
   }
 }
 
-async function readPair({ cert: certPath, key: keyPath }: TlsPaths): Promise<ReadPair> {
-  const cert = await readPem(certPath);
-  const key = await readPem(keyPath);
+async function readPair(paths: TlsPaths, again: boolean): Promise<ReadPair> {
+  const { cert: certPath, key: keyPath } = paths;
+  const cert = await readPem(certPath, again);
+  const key = await readPem(keyPath, again);
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(cert);
@@ -163,8 +164,8 @@ async function readPair({ cert: certPath, key: keyPath }: TlsPaths): Promise<Rea
 /** That an empty file holds no PEM is said as of any other. */
 const TLS_FILE = { code: 'ERR_TURNPIKE_CONFIG', mayBeEmpty: true } as const;
 
-async function readPem(path: string): Promise<string> {
-  const text = await readSmallFile({ path, source: 'TLS file', ...TLS_FILE });
+async function readPem(path: string, again: boolean): Promise<string> {
+  const text = await readSmallFile({ path, source: 'TLS file', again, ...TLS_FILE });
   if (!text.includes('-----BEGIN ')) throw unusable(path, 'no PEM text');
   return text;
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { readSmallFile } from '../../auth/small-file.js';
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
-import { sayReload } from './say-reload.js';
+import { givesOnce, sayReload } from './say-reload.js';
 
 /** How one file of a command is read and put to use. */
 export interface WatchedTextOptions<Value> {
@@ -59,7 +59,7 @@ export class WatchedText<Value> {
       }
       this.#faultSaid = undefined;
     } catch (error) {
-      this.#note(error, asked !== undefined);
+      if (asked !== undefined || !givesOnce(error)) this.#note(error, asked !== undefined);
     }
   }
 
@@ -71,7 +71,7 @@ export class WatchedText<Value> {
   }
 
   #note(error: unknown, asked: boolean): void {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = faultText(error);
     const digest = digestOf(text);
     const stands = this.#stands(digest);
     if (!asked && (this.#faultSaid === digest || !stands)) return;
@@ -85,9 +85,9 @@ export class WatchedText<Value> {
 export class FixedFile {
   readonly #item: string;
   readonly #path: string;
-  readonly #atStart: string | undefined;
+  readonly #atStart: Content;
 
-  private constructor(item: string, path: string, atStart: string | undefined) {
+  private constructor(item: string, path: string, atStart: Content) {
     this.#item = item;
     this.#path = path;
     this.#atStart = atStart;
@@ -95,23 +95,44 @@ export class FixedFile {
 
   /** @param item - the option's key */
   static async read(item: string, path: string): Promise<FixedFile> {
-    return new FixedFile(item, path, await contentDigest(path));
+    return new FixedFile(item, path, await contentOf(item, path));
   }
 
   async check(logger: Logger): Promise<void> {
-    const now = await contentDigest(this.#path);
-    if (now === this.#atStart) return;
-    const detail = `${this.#path} ${now === undefined ? 'cannot be read any more' : 'has changed'}`;
-    sayReload(logger, this.#item, 'restart-needed', `${detail}, which takes a restart`);
+    const now = await contentOf(this.#item, this.#path);
+    if (now.digest === this.#atStart.digest) {
+      // Nothing is known of the content of a pipe.
+      if (givesOnce(now.fault)) sayReload(logger, this.#item, 'unchanged', faultText(now.fault));
+      return;
+    }
+    if (now.fault !== undefined) {
+      const detail = 'what was read at the start stays';
+      return sayReload(logger, this.#item, 'kept', detail, now.fault);
+    }
+    const detail = `${this.#path} has changed, which takes a restart`;
+    sayReload(logger, this.#item, 'restart-needed', detail);
   }
 }
 
-async function contentDigest(path: string): Promise<string | undefined> {
-  return readFile(path).then(digestOf, () => undefined);
+/** A file's content, as a digest, or why it has none. */
+interface Content {
+  readonly digest?: string;
+  readonly fault?: unknown;
+}
+
+async function contentOf(item: string, path: string): Promise<Content> {
+  const file = { path, source: `--${item}`, code: 'ERR_TURNPIKE_SECRET', again: true } as const;
+  return readSmallFile(file).then(
+    (text) => ({ digest: digestOf(text) }),
+    (fault: unknown) => ({ fault }),
+  );
+}
+
+function faultText(fault: unknown): string {
+  return fault instanceof Error ? fault.message : String(fault);
 }
 
 /** Secrets are compared by their digests, which hold nothing of them. */
 function digestOf(value: unknown): string {
-  const text = value instanceof Uint8Array ? value : String(value);
-  return createHash('sha256').update(text).digest('hex');
+  return createHash('sha256').update(String(value)).digest('hex');
 }

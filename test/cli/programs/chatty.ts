@@ -1,12 +1,14 @@
 /**
  * Logs as many lines as it is told to, at its start and for each line of input, says so on standard
- * output, and ends with 0 on SIGTERM.
+ * output, and ends with 0 on SIGTERM. A named pipe that it is given too takes a thread of the pool.
  */
+import { open } from 'node:fs';
+import { leave } from '../../../src/cli/leave.js';
 import { openLog } from '../../../src/cli/log.js';
 import { aborted, trapSignals } from '../../../src/cli/signals.js';
 
 const { logger, close } = await openLog('info', process.stderr);
-const trap = trapSignals((code) => process.exit(code));
+const trap = trapSignals((code) => void leave(code));
 
 function say(lines: number): void {
   for (let line = 0; line < lines; line++)
@@ -14,9 +16,11 @@ function say(lines: number): void {
   process.stdout.write(`${lines}\n`);
 }
 
-say(Number(process.argv[2]));
+const [, , lines, pipe] = process.argv;
+if (pipe !== undefined) open(pipe, 'r', () => {});
+say(Number(lines));
 process.stdin.on('data', (text) => say(Number(text)));
 await aborted(trap.stop);
 logger.info({ event: 'stopped' }, 'stopped');
 await close();
-process.exit(0);
+await leave(0);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -16,7 +17,8 @@ function scene(t: Test) {
   const taken: string[] = [];
   const take = (key: string) => void taken.push(key);
   const what = 'the API key';
-  const options = { item: 'api-key-file', what, read: readApiKey, take, clock, logger };
+  const read = (from: string) => readApiKey(from, { again: true });
+  const options = { item: 'api-key-file', what, read, take, clock, logger };
   const watched = new WatchedText(path, KEYS[0], options);
   const look = async () => {
     clock.ms += LIMITS.reloadWatchMs;
@@ -74,6 +76,22 @@ t.test('a file that is read at the start alone is named when it has changed', as
   await file.check(logger);
   t.match(log, [
     { item: 'cluster-secret-file', result: 'restart-needed', msg: /has changed/ },
-    { item: 'cluster-secret-file', result: 'restart-needed', msg: /cannot be read any more/ },
+    { item: 'cluster-secret-file', result: 'kept', reason: /there is no such file/ },
   ]);
+});
+
+t.test('a pipe, such as a process substitution, is called one', async (t) => {
+  const { path, log, taken, watched, look, logger } = scene(t);
+  rmSync(path);
+  execFileSync('mkfifo', [path]);
+  for (let n = 0; n < 3; n += 1) await look();
+  t.strictSame(log, [], 'whoever started it knows: it is said to those who ask');
+  await watched.check({ path });
+  t.match(log, [
+    { item: 'api-key-file', result: 'kept', reason: /it is a pipe, such as `<\(…\)`/ },
+  ]);
+  const file = await FixedFile.read('cluster-secret-file', path);
+  await file.check(logger);
+  t.match(log[1], { item: 'cluster-secret-file', result: 'unchanged', msg: /it is a pipe/ });
+  t.strictSame(taken, []);
 });

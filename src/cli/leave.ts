@@ -1,0 +1,53 @@
+import type { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LIMITS } from '../limits.js';
+
+/**
+ * Requests that the thread pool may never finish: a disk that hangs, a named pipe that nobody opens
+ * at the other end, a name server that is away. `exit()` joins the pool's threads, and so waits as
+ * long as they do.
+ */
+const POOLED = /^(FSReq|GetAddrInfo|GetNameInfo)/;
+
+const POLL_MS = 5;
+
+/**
+ * Ends the process with a code. What the thread pool has under way may end first, for a short time;
+ * where something hangs in it, no exit code can be had, and the process ends by a signal: SIGTERM
+ * in place of code 0, else SIGKILL, so that who restarts it on failure tells them apart.
+ */
+export async function leave(code: number): Promise<never> {
+  const end = performance.now() + LIMITS.exitMs;
+  while (poolHangs() && performance.now() < end) await delay(POLL_MS);
+  // The last listener: what others do at the exit is done then.
+  if (poolHangs()) process.once('exit', () => dieBySignal(code === 0 ? 'SIGTERM' : 'SIGKILL'));
+  process.exit(code);
+}
+
+function poolHangs(): boolean {
+  return process.getActiveResourcesInfo().some((type) => POOLED.test(type));
+}
+
+function dieBySignal(signal: 'SIGTERM' | 'SIGKILL'): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // SIGTERM may have been ignored since before our start.
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/**
+ * Waits until a command's output is with its reader, however slow: bytes of a peer's stream would
+ * be missing otherwise. A signal that stops is waited for a moment only.
+ * @param stop - aborted by such a signal, also before
+ * @returns whether all was taken, or nobody is there any more to take it
+ */
+export function outputTaken(output: Writable, stop?: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (output.writableLength === 0 || output.destroyed) return resolve(true);
+    output.write('', () => resolve(true));
+    output.once('close', () => resolve(true));
+    const onStop = () => setTimeout(() => resolve(false), LIMITS.exitMs);
+    if (stop?.aborted) onStop();
+    else stop?.addEventListener('abort', onStop, { once: true });
+  });
+}

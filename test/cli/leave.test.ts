@@ -1,0 +1,94 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+
+t.setTimeout(120_000);
+
+const LEAVE = new URL('../../src/cli/leave.ts', import.meta.url);
+const CHATTY = fileURLToPath(new URL('programs/chatty.ts', import.meta.url));
+
+/** Runs a program that has `leave` and `outputTaken`; how it ended. */
+async function run(t: Test, program: string, stdout: number | 'ignore' = 'ignore') {
+  const text = `import { leave, outputTaken } from '${LEAVE.href}';\n${program}`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', text], {
+    stdio: ['ignore', stdout, 'inherit'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+}
+
+/** A named pipe: without a writer, whoever opens it to read waits. */
+function fifo(t: Test): string {
+  const path = join(t.testdir(), 'fifo');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+t.test('the exit does not wait for a file that hangs', async (t) => {
+  const open = `import { open } from 'node:fs';\nopen('${fifo(t)}', 'r', () => {});\n`;
+  t.strictSame(await run(t, `${open}await leave(0);`), [null, 'SIGTERM']);
+  t.strictSame(await run(t, `${open}await leave(3);`), [null, 'SIGKILL'], 'a failure stays one');
+  const ignored = "process.on('SIGTERM', () => {});\n";
+  t.strictSame(await run(t, `${ignored}${open}await leave(0);`), [null, 'SIGTERM']);
+});
+
+t.test('what ends in time leaves the exit code as it is', async (t) => {
+  const read = "import { readFile } from 'node:fs';\nreadFile('/etc/passwd', () => {});\n";
+  t.strictSame(await run(t, `${read}await leave(3);`), [3, null]);
+});
+
+/** A pipe that is full, and that nobody reads. */
+function stalled(t: Test): number {
+  const path = fifo(t);
+  const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY);
+  t.teardown(() => {
+    closeSync(reader);
+    closeSync(writer);
+  });
+  try {
+    while (writeSync(reader, Buffer.alloc(4_096)) > 0);
+  } catch {
+    // It is full.
+  }
+  return writer;
+}
+
+t.test('a reader that stalls holds an interrupted program for a moment only', async (t) => {
+  const program =
+    "process.stdout.write('x'.repeat(100_000));\n" +
+    'const stop = new AbortController();\n' +
+    'setTimeout(() => stop.abort(), 200);\n' +
+    'await leave((await outputTaken(process.stdout, stop.signal)) ? 0 : 7);';
+  t.strictSame(await run(t, program, stalled(t)), [7, null]);
+});
+
+t.test('a stopped program says that its output was cut off', async (t) => {
+  const main = new URL('../../src/cli/main.ts', import.meta.url);
+  const argv = ['--import', 'tsx', fileURLToPath(main), 'demo', '--json'];
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', stalled(t), 'ignore'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  await new Promise((resolve) => setTimeout(resolve, 6_000));
+  child.kill('SIGTERM');
+  const [code] = await once(child, 'exit');
+  t.equal(code, 143);
+});
+
+t.test('a log whose disk hangs', async (t) => {
+  // Whatever takes the only thread of the pool holds its writes.
+  const file = join(t.testdirName, 'log');
+  const log = openSync(file, 'a');
+  const argv = ['--import', 'tsx', CHATTY, '3', fifo(t)];
+  const child = spawn(process.execPath, argv, {
+    stdio: ['ignore', 'pipe', log],
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  closeSync(log);
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  child.kill('SIGTERM');
+  t.strictSame(await once(child, 'exit'), [null, 'SIGTERM'], 'it was told to end, and does');
+});
