@@ -151,6 +151,13 @@ export class RelayMetrics {
       'relay',
       () => [...trunk.relays()].map(({ remote, waySwitches }) => [remote.id, waySwitches]),
     );
+    collect(
+      total,
+      'turnpike_relay_service_checks_total',
+      'Checks of service addresses of other relays, as the directory appoints them.',
+      'event',
+      () => Object.entries(rules.reachability.checker.counts),
+    );
   }
 
   /** What the relay knows of its directory and of the other relays. */

@@ -72,6 +72,8 @@ export interface ServiceCheckerOptions {
  * are sent anything, whatever the directory appoints.
  */
 export class ServiceChecker {
+  /** Requests sent, and what became of them; those of a check that was withdrawn are neither. */
+  readonly counts = { asked: 0, answered: 0, unanswered: 0 };
   readonly #options: ServiceCheckerOptions;
   readonly #checked = new Map<string, Checked>();
   readonly #byTransaction = new Map<string, Checked>();
@@ -109,6 +111,7 @@ export class ServiceChecker {
       checked.nextAtMs = now + LIMITS.serviceCheckMs;
       const before = isUnanswered(checked);
       plane.send([{ side: 'trunk', ...this.#request(checked) }]);
+      this.counts.asked += 1;
       checked.unanswered += 1;
       if (isUnanswered(checked) !== before) this.#options.onChange();
     }
@@ -122,9 +125,13 @@ export class ServiceChecker {
     const transaction = hex(transactionId);
     const checked = this.#byTransaction.get(transaction);
     if (checked === undefined || !sameAddress(checked.address, remote)) return false;
-    for (const each of checked.pending.splice(0)) this.#byTransaction.delete(each);
+    // What was asked before it is not waited for any more; what was asked since may still come.
+    const settled = checked.pending.splice(0, checked.pending.indexOf(transaction) + 1);
+    for (const each of settled) this.#byTransaction.delete(each);
+    this.counts.answered += 1;
+    this.counts.unanswered += settled.length - 1;
     const before = isUnanswered(checked);
-    checked.unanswered = 0;
+    checked.unanswered = checked.pending.length;
     checked.answeredAtMs = this.#options.clock.monotonic();
     if (before) this.#options.onChange();
     return true;
@@ -191,6 +198,7 @@ export class ServiceChecker {
     this.#byTransaction.set(transaction, checked);
     if (checked.pending.length > PENDING_MAX) {
       this.#byTransaction.delete(checked.pending.shift() ?? '');
+      this.counts.unanswered += 1;
     }
     const writer = new MessageWriter('request', Method.Binding, transactionId);
     return {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { formatAddress, parseAddress, type TransportAddress } from '../../src/address.js';
 import { LIMITS } from '../../src/limits.js';
+import { RelayMetrics } from '../../src/relay/metrics.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
@@ -186,4 +187,39 @@ t.test('only an answer to a request of ours, from where it went, is one', async 
   world.send({ from: NYC, to: fra.trunk, data: error });
   world.pump();
   t.same(checker.unanswered(), [], 'a refusal shows that the port is open, too');
+});
+
+t.test('checks are counted by what became of them', async (t) => {
+  const { world, fra, checker, pass } = checking();
+  checker.appoint(CHECK);
+  pass(10);
+  t.same(checker.counts, { asked: 10, answered: 10, unanswered: 0 });
+  world.lose = losing([NYC]);
+  pass(20);
+  const { asked, answered, unanswered } = checker.counts;
+  t.equal(asked, 30);
+  t.equal(answered, 10);
+  t.equal(unanswered + LIMITS.serviceCheckFailures + 1, 20, 'the last ones may still be answered');
+  world.lose = () => false;
+  pass(2);
+  t.match(checker.counts, { asked: 32, answered: 12, unanswered: 20 });
+  const text = await new RelayMetrics(fra.rules, fra.plane).text();
+  t.match(text, 'turnpike_relay_service_checks_total{event="answered"} 12');
+});
+
+t.test('an answer that takes longer than the next request counts as well', async (t) => {
+  const { world, fra, checker, pass } = checking();
+  checker.appoint(CHECK);
+  const late: Flight[] = [];
+  world.lose = (flight) => {
+    const isAnswer = flight.from.port === NYC.port && flight.to.port === fra.trunk.port;
+    if (isAnswer) late.push(flight);
+    return isAnswer;
+  };
+  pass(3);
+  world.lose = () => false;
+  for (const flight of late) world.send(flight);
+  world.pump();
+  t.same(checker.counts, { asked: 3, answered: 3, unanswered: 0 });
+  t.equal(fra.rules.context.trunk.drops.trunk_control_malformed, 0);
 });
