@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { missingText, missingTools } from '../../test/setup/system-packages.js';
 import { BPF_TOOLS, RIG_TOOLS } from '../../test/setup/system-tools.js';
 import { noteBpfBuild } from './bpf-tools.js';
+import { tellingLine } from './program-output.js';
 import { ROOT, TOOLS_FOLDER } from './programs.js';
+
+let reflectorFailure: string | undefined;
+
+/** Why the bare reflectors have no part; undefined where their program is built. */
+export function reflectorObstacle(): string | undefined {
+  return reflectorFailure;
+}
 
 /** One at a time: tests that run side by side build the same folder. */
 function run(argv: readonly string[]): void {
@@ -12,35 +20,44 @@ function run(argv: readonly string[]): void {
   const [program = '', ...rest] = alone;
   const { status, stdout, stderr, error } = spawnSync(program, rest, { encoding: 'utf8' });
   if (error !== undefined) throw new Error(`${program} cannot be run: ${error.message}`);
-  if (status !== 0) throw new Error(`${argv.join(' ')} failed:\n${stdout}${stderr}`);
+  if (status === 0) return;
+  const output = `${stdout}${stderr}`;
+  throw new Error(tellingLine(output) ?? `${argv[0]} ended with ${status}`, { cause: output });
 }
 
-function build(target: string): void {
-  run(['cmake', '--build', TOOLS_FOLDER, '--parallel', '2', '--target', target]);
-}
-
-/** Their failure costs those who need them, and not the run. */
-function buildBpfPrograms(): void {
-  noteBpfBuild(undefined);
-  if (missingTools(BPF_TOOLS).length > 0) return;
+/** @throws Error of one line, whose cause is the whole output */
+function build(what: string, targets: readonly string[]): void {
   try {
-    build('bpf');
+    run(['cmake', '--build', TOOLS_FOLDER, '--parallel', '2', '--target', ...targets]);
   } catch (error) {
-    const lines = (error as Error).message.split('\n');
-    const telling = lines.find((line) => /error/i.test(line)) ?? lines[0];
-    noteBpfBuild(`the rig's BPF programs cannot be built: ${telling}`);
+    const { message, cause } = error as Error;
+    throw new Error(`${what} cannot be built: ${message}`, { cause });
+  }
+}
+
+/** @returns why it failed, in one line */
+function tryToBuild(what: string, target: string): string | undefined {
+  try {
+    build(what, [target]);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 
 /**
- * Builds the rig's own programs; quick when nothing has changed.
- * @throws Error that names what is missing for them, or has the compiler's output
+ * Builds the rig's own programs; quick when nothing has changed. The failure of a contestant's own
+ * costs those who need it, and not the run.
+ * @throws Error that says in one line what is missing for those that every measurement needs, or
+ *   what the compiler said
  */
 export function buildTools(): void {
   const missing = missingTools(RIG_TOOLS);
   if (missing.length > 0) throw new Error(missingText(missing));
   mkdirSync(TOOLS_FOLDER, { recursive: true });
   run(['cmake', '-S', join(ROOT, 'bench/load/tools'), '-B', TOOLS_FOLDER]);
-  build('rig');
-  buildBpfPrograms();
+  build("the rig's own programs", ['generator', 'sink', 'cpu_time']);
+  reflectorFailure = tryToBuild('the reflector', 'reflector');
+  const withBpf = missingTools(BPF_TOOLS).length === 0;
+  noteBpfBuild(withBpf ? tryToBuild("the rig's BPF programs", 'bpf') : undefined);
 }

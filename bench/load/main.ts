@@ -2,12 +2,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
+import { inheritedIgnore } from '../../src/cli/signals.js';
 import { missingText, provideTools } from '../../test/setup/system-packages.js';
-import { BPF_TOOLS, RIG_TOOLS, SCENE_TOOLS } from '../../test/setup/system-tools.js';
+import { ADDON_TOOLS, BPF_TOOLS, RIG_TOOLS, SCENE_TOOLS } from '../../test/setup/system-tools.js';
+import { buildAddon, hasCurrentAddon } from './addon.js';
 import { buildTools } from './build-tools.js';
 import { catalogue, parseVariant } from './catalogue.js';
 import { type Choice, choose, present } from './choice.js';
 import { describeCircumstances, versionsOf, warningsOf } from './circumstances.js';
+import { CleanUp } from './clean-up.js';
 import type { TurnpikeVariant } from './contestants/turnpike.js';
 import { ROOT } from './programs.js';
 import { htmlReport } from './report/html.js';
@@ -104,23 +108,30 @@ const write = (line: string) => console.error(line);
 function prepare(flags: Flags): string | undefined {
   const isRoot = process.getuid?.() === 0;
   const inNamespaces = isRoot && flags.loopback !== true ? [...SCENE_TOOLS, ...BPF_TOOLS] : [];
-  const missing = provideTools([...RIG_TOOLS, ...inNamespaces], 'the bench');
+  const forAddon = hasCurrentAddon() ? [] : ADDON_TOOLS;
+  const wanted = new Set([...RIG_TOOLS, ...forAddon, ...inNamespaces]);
+  const missing = provideTools([...wanted], 'the bench');
   const forRig = missing.filter((tool) => RIG_TOOLS.includes(tool));
+  if (missing.length > 0 && forRig.length === 0) write(missingText(missing));
+  buildAddon();
   if (forRig.length > 0) return missingText(forRig);
-  if (missing.length > 0) write(missingText(missing));
-  buildTools();
-  return undefined;
+  try {
+    buildTools();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function closeOnSignals(session: Session): void {
-  const end = (signal: NodeJS.Signals, code: number) => {
+  for (const [signal, code] of Object.entries(SIGNAL_EXIT)) {
+    // As under nohup.
+    if (signal === 'SIGHUP' && inheritedIgnore(signal)) continue;
     process.once(signal, () => {
       console.error(`${signal}: cleaning up`);
       void session.close().finally(() => process.exit(code));
     });
-  };
-  end('SIGINT', 130);
-  end('SIGTERM', 143);
+  }
 }
 
 /** A word as a shell takes it. */
@@ -183,12 +194,16 @@ async function measure(flags: Flags, all: Choice, obstacle?: string): Promise<Be
     setup: setups.results,
     warnings: warningsOf(circumstances, workloads),
   });
+  const cleanUp = new CleanUp();
+  cleanUp.onEnd(() => session.close());
   try {
     const none = { results: [], omissions: [] };
     const workloads = await session.run((soFar) => save(flags.out, resultOf(soFar, none)));
-    return resultOf(workloads, await measureSetups(setupConnections(flags), write));
-  } finally {
-    await session.close();
+    const result = resultOf(workloads, await measureSetups(setupConnections(flags), write));
+    await cleanUp.run();
+    return result;
+  } catch (cause) {
+    throw await cleanUp.after(cause);
   }
 }
 

@@ -1,3 +1,4 @@
+import { CleanUp } from './clean-up.js';
 import type { ContestantResult, RoundResult, WorkloadResult } from './result.js';
 import type { Scene } from './scene.js';
 import { bisect } from './statistics.js';
@@ -225,10 +226,14 @@ export class WorkloadRun {
     measure: (running: Running) => Promise<Result>,
   ): Promise<Result> {
     const running = await contestant.start(this.#scene, this.#workload);
+    const cleanUp = new CleanUp();
+    cleanUp.onEnd(() => running.stop());
     try {
-      return await measure(running);
-    } finally {
-      await running.stop();
+      const result = await measure(running);
+      await cleanUp.run();
+      return result;
+    } catch (cause) {
+      throw await cleanUp.after(cause);
     }
   }
 

@@ -1,5 +1,6 @@
 import { labSupport } from '../../src/lab/index.js';
 import type { Choice } from './choice.js';
+import { CleanUp } from './clean-up.js';
 import { LoopbackScene } from './loopback-scene.js';
 import { NamespaceScene } from './namespace-scene.js';
 import { ProgressLine } from './progress.js';
@@ -124,10 +125,14 @@ export class Session {
 
   /** Ends every program and removes the namespaces. May be called at any time, and again. */
   close(): Promise<void> {
-    this.#closing ??= Promise.all([...this.#scenes.values()].map((scene) => scene.close())).then(
-      () => {},
-    );
+    this.#closing ??= this.#closeScenes();
     return this.#closing;
+  }
+
+  async #closeScenes(): Promise<void> {
+    const cleanUp = new CleanUp();
+    for (const scene of this.#scenes.values()) cleanUp.onEnd(() => scene.close());
+    await cleanUp.run();
   }
 
   /** The workloads with those who take part in each. */

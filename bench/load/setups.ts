@@ -1,5 +1,6 @@
 import { measureSetup } from '../setup/measure-setup.js';
 import type { SetupResult } from '../setup/result.js';
+import { addonObstacle } from './addon.js';
 import type { Omission } from './result.js';
 
 /** Connections that a full run sets up, unless it is told another number. */
@@ -49,6 +50,8 @@ export async function measureSetups(
     const why = 'measured by a full run only, or with --setup';
     return { results: [], omissions: [{ what: WHAT, why }] };
   }
+  const obstacle = addonObstacle();
+  if (obstacle !== undefined) return { results: [], omissions: [{ what: WHAT, why: obstacle }] };
   const results: SetupResult[] = [];
   const omissions: Omission[] = [];
   for (const arrangement of ['same-relay', 'two-relays'] as const) {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { buildTools } from '../../bench/load/build-tools.js';
+import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { labSupport } from '../../src/lab/index.js';
 import { namespaceNames } from '../../src/lab/namespaces.js';
 import { ROOT } from '../house/source-files.js';
@@ -55,24 +56,26 @@ t.before(() => {
   if (skip === false) buildTools();
 });
 
-t.test('Ctrl-C leaves no namespace and no program', { skip }, async (t) => {
-  const { bench, output } = start(t.testdir());
-  await until(() => output().includes('round 1'));
-  t.ok(ownNamespaces(bench.pid).length > 0, 'it has namespaces');
-  const programs = childrenOf(bench.pid ?? 0);
-  t.ok(
-    programs.some(({ name }) => name === 'reflector'),
-    'and a contestant',
-  );
-  bench.kill('SIGINT');
-  const [code] = await once(bench, 'exit');
-  t.equal(code, 130);
-  t.strictSame(ownNamespaces(bench.pid), []);
-  t.strictSame(
-    programs.filter(({ pid }) => isAlive(pid)),
-    [],
-  );
-});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
+  t.test(`${signal} leaves no namespace and no program`, { skip }, async (t) => {
+    const { bench, output } = start(t.testdir());
+    await until(() => output().includes('round 1'));
+    t.ok(ownNamespaces(bench.pid).length > 0, 'it has namespaces');
+    const programs = childrenOf(bench.pid ?? 0);
+    t.ok(
+      programs.some(({ name }) => name === 'reflector'),
+      'and a contestant',
+    );
+    bench.kill(signal);
+    const [code] = await once(bench, 'exit');
+    t.equal(code, SIGNAL_EXIT[signal]);
+    t.strictSame(ownNamespaces(bench.pid), []);
+    t.strictSame(
+      programs.filter(({ pid }) => isAlive(pid)),
+      [],
+    );
+  });
+}
 
 t.test('a contestant that dies costs itself, and the run goes on', { skip }, async (t) => {
   const folder = t.testdir();

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -108,6 +108,62 @@ t.test('a machine with Node and a compiler alone measures', { skip }, async (t) 
   ]);
   t.equal(measured.length, 1, 'and nothing else was measured');
 });
+
+t.test('a stale addon without a compiler costs Turnpike alone', { skip }, async (t) => {
+  const source = join(scratch, 'checkout', 'native', 'addon.cc');
+  const { atime, mtime } = statSync(source);
+  utimesSync(source, new Date(), new Date());
+  t.teardown(() => utimesSync(source, atime, mtime));
+  const why = /python3 not found: apt-get install python3/;
+  const hidden = ['python3', 'python', 'clang'];
+  const listed = await bench(hidden, ['--list']);
+  t.match(reasonOf('turnpike', listed.output), why);
+  t.equal(reasonOf('reflector', listed.output), undefined);
+  const only = ['--only', 'out-hot-100B', 'turnpike'];
+  const { code, output } = await bench(hidden, [...only, ...EFFORT]);
+  t.equal(code, 0);
+  t.match(output, /^python3, clang not found: apt-get install python3 clang$/m, 'in one line');
+  const file = join(scratch, 'checkout', 'bench', 'results', 'bench.json');
+  const { omissions, workloads } = JSON.parse(readFileSync(file, 'utf8'));
+  const omitted = omissions.find(({ what }: { what: string }) => what === 'Turnpike mmsg');
+  t.match(omitted?.why, /^the addon cannot be compiled: python3 not found/);
+  t.match(workloads, [{ contestants: [{ name: 'reflector' }, { name: 'reflector-gso' }] }]);
+});
+
+t.test(
+  'a program that does not compile costs those who need it, in a line',
+  { skip },
+  async (t) => {
+    const tools = join(scratch, 'checkout', 'bench', 'load', 'tools');
+    const broken = async (file: string) => {
+      const before = readFileSync(join(tools, file), 'utf8');
+      writeFileSync(join(tools, file), `${before}#error broken\n`);
+      const only = ['--only', 'out-hot-100B', 'turnpike'];
+      const outcome = await bench(['clang'], [...only, ...EFFORT]);
+      writeFileSync(join(tools, file), before);
+      return outcome;
+    };
+    const reflector = await broken('reflect_plain.cc');
+    t.equal(reflector.code, 0, 'Turnpike is measured');
+    t.notMatch(reflector.output, /: In function|make\[/);
+    const file = join(scratch, 'checkout', 'bench', 'results', 'bench.json');
+    const { omissions, workloads } = JSON.parse(readFileSync(file, 'utf8'));
+    const why = omissions.find(({ what }: { what: string }) =>
+      what.startsWith('bare recvmmsg'),
+    )?.why;
+    t.match(
+      why,
+      /^the reflector cannot be built: .*reflect_plain\.cc:\d+:\d+: error: #error broken$/,
+    );
+    t.match(workloads, [{ contestants: [{ name: 'turnpike' }] }]);
+    const sink = await broken('sink_main.cc');
+    t.equal(sink.code, 1, 'nothing can be measured without a sink');
+    t.match(
+      sink.output,
+      /^bench: the rig's own programs cannot be built: .*sink_main\.cc:[\d:]+ error: #error$/m,
+    );
+  },
+);
 
 t.test('where namespaces cannot be made it says why, and measures', { skip }, async (t) => {
   const only = ['--only', 'out-hot-100B', 'reflector'];

@@ -46,7 +46,8 @@ export function toolFolderWithout(folder: string, hidden: readonly string[]): st
 export function freshCheckout(folder: string): string {
   mkdirSync(join(folder, 'build'), { recursive: true });
   for (const each of [...SOURCES, ...SETTINGS]) {
-    cpSync(join(ROOT, each), join(folder, each), { recursive: true });
+    // With their times, as an addon that is older than its sources is compiled anew.
+    cpSync(join(ROOT, each), join(folder, each), { recursive: true, preserveTimestamps: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   symlinkSync(join(ROOT, 'build', 'Release'), join(folder, 'build', 'Release'));

@@ -1,4 +1,5 @@
 import { clientAddress, SERVER_PORT } from '../addresses.js';
+import { reflectorObstacle } from '../build-tools.js';
 import { ToolProcess, toolArguments, toolPath } from '../programs.js';
 import { type Place, type Scene, turned } from '../scene.js';
 import { type OnStop, startInSteps } from '../start-in-steps.js';
@@ -16,7 +17,7 @@ export function reflector(offload: boolean): Contestant {
     name,
     title: offload ? 'bare GRO→GSO reflector' : 'bare recvmmsg→sendmmsg reflector',
     kind: 'floor',
-    missing: async () => undefined,
+    missing: async () => reflectorObstacle(),
     unfit: () => undefined,
     start: (scene, workload) => start(scene, workload, offload),
   };

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { TransportAddress } from '../../../src/address.js';
 import { trunkEpoch } from '../../../src/auth/keys.js';
 import type { XdpStatus } from '../../../src/native/types.js';
+import { addonObstacle } from '../addon.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { bpfObstacle } from '../bpf-tools.js';
 import { ROOT, ToolProcess } from '../programs.js';
@@ -35,7 +36,9 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
     title: variant.title,
     kind: 'turnpike',
     // What XDP redirects is counted by a program in XDP, and sent by one that BPF runs.
-    missing: async () => (variant.xdp === true ? bpfObstacle() : undefined),
+    missing: async () =>
+      (variant.addon === undefined ? addonObstacle() : undefined) ??
+      (variant.xdp === true ? bpfObstacle() : undefined),
     unfit: (workload, scene) =>
       variant.xdp === true ? unfitForOurXdp(workload, scene) : undefined,
     start: (scene, workload) =>
