@@ -159,6 +159,8 @@ export const LIMITS = {
   peerOpenMs: 3_000,
   peerOpenMsMin: 500,
   peerOpenMsMax: 60_000,
+  /** A relay that did not serve a peer is avoided for this long. */
+  detourMs: 120_000,
   /** With traffic, a peer that heard nothing from its relay for this long asks it … */
   relayQuietMs: 2_000,
   /** … and closes the connection when traffic, or a question, had no answer for this long. */

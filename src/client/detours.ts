@@ -2,6 +2,7 @@ import { formatAddress } from '../address.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { ErrorCode } from '../stun/error-codes.js';
+import type { Clock } from '../units.js';
 import type { ConnectionGrant } from './grant.js';
 
 /** Refusals that another relay need not share: it drains, or it is full. */
@@ -10,23 +11,31 @@ const OWN_RELAY: ReadonlySet<number | undefined> = new Set([
   ErrorCode.InsufficientCapacity,
 ]);
 
+/** What a relay did that is to be avoided: it gave no answer, it refused, or its pair failed. */
+type Fault = 'silent' | 'refused' | 'pair';
+
 /**
  * The relays that did not serve this peer while it tried to connect, so that it asks the directory
- * for others: a bounded list, for one connection.
+ * for others: a bounded list. A relay that is given again all the same is tried once more. What
+ * happened long ago counts no more, as a peer may wait in its room for hours.
  */
 export class Detours {
-  readonly #ids: string[] = [];
-  #unanswered: string[] = [];
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #always: readonly string[];
+  readonly #faults = new Map<string, { readonly fault: Fault; readonly atMs: number }>();
   #unreachablePairs = 0;
+  #unreachablePairAtMs = 0;
 
-  /** @param ids - relays to avoid from the start */
-  constructor(ids: readonly string[] = []) {
-    this.#ids.push(...ids.slice(0, LIMITS.avoidedRelaysMax));
+  /** @param always - relays to avoid from the start and whatever happens */
+  constructor(clock: Pick<Clock, 'monotonic'>, always: readonly string[] = []) {
+    this.#clock = clock;
+    this.#always = always.slice(0, LIMITS.avoidedRelaysMax);
   }
 
   /** Ids for the hint `avoid`. */
   get ids(): readonly string[] {
-    return this.#ids;
+    this.#forgetOld();
+    return [...new Set([...this.#always, ...this.#faults.keys()])];
   }
 
   /**
@@ -36,47 +45,51 @@ export class Detours {
    */
   after(grant: ConnectionGrant, error: unknown): unknown {
     if (!isTurnpikeError(error)) return error;
+    this.#forgetOld();
     const { id } = grant.relay;
     if (error.code === 'ERR_TURNPIKE_RELAY_UNREACHABLE') {
-      if (!this.#unanswered.includes(id)) this.#unanswered.push(id);
-      return this.#avoid(id) ? undefined : this.#noneAnswers(grant, error);
+      return this.#note(id, 'silent') ? undefined : this.#noneAnswers(grant, error);
     }
-    if (OWN_RELAY.has(error.stunCode)) return this.#avoid(id) ? undefined : error;
+    if (OWN_RELAY.has(error.stunCode)) return this.#note(id, 'refused') ? undefined : error;
     if (error.reason !== 'relays-unreachable') return error;
     // Both peers are told, and both relays may be fine with others: they leave theirs in turn, or
     // a pair that would do could be excluded.
     this.#unreachablePairs += 1;
+    this.#unreachablePairAtMs = this.#clock.monotonic();
     if (this.#unreachablePairs > LIMITS.avoidedRelaysMax) return error;
-    if ((this.#unreachablePairs + grant.role) % 2 === 0) this.#avoid(id);
+    if ((this.#unreachablePairs + grant.role) % 2 === 0) this.#note(id, 'pair');
     return undefined;
   }
 
-  /**
-   * The directory gave a relay that failed before, so it has no other.
-   * @returns the error to give up with; undefined when the relay has not failed here
-   */
-  repeated(grant: ConnectionGrant): TurnpikeError | undefined {
-    return this.#unanswered.includes(grant.relay.id) ? this.#noneAnswers(grant) : undefined;
-  }
-
-  /** @returns false when it was there already, or the list is full */
-  #avoid(id: string): boolean {
-    if (this.#ids.includes(id) || this.#ids.length >= LIMITS.avoidedRelaysMax) return false;
-    this.#ids.push(id);
+  /** @returns false when it was to be avoided for its own fault already, or the list is full */
+  #note(id: string, fault: Fault): boolean {
+    const before = this.#faults.get(id)?.fault ?? 'pair';
+    if (before !== 'pair') return false;
+    const isListed = this.#faults.has(id) || this.#always.includes(id);
+    if (!isListed && this.ids.length >= LIMITS.avoidedRelaysMax) return false;
+    this.#faults.set(id, { fault, atMs: this.#clock.monotonic() });
     return true;
   }
 
-  #noneAnswers(grant: ConnectionGrant, cause?: TurnpikeError): TurnpikeError {
-    const relays = this.#unanswered.join(', ');
+  #forgetOld(): void {
+    const sinceMs = this.#clock.monotonic() - LIMITS.detourMs;
+    for (const [id, { atMs }] of this.#faults) if (atMs < sinceMs) this.#faults.delete(id);
+    if (this.#unreachablePairAtMs < sinceMs) this.#unreachablePairs = 0;
+  }
+
+  #noneAnswers(grant: ConnectionGrant, cause: TurnpikeError): TurnpikeError {
+    const silent = [...this.#faults].filter(([, { fault }]) => fault === 'silent');
+    const ids = new Set([...silent.map(([id]) => id), grant.relay.id]);
+    const relays = [...ids].join(', ');
     const address = formatAddress(grant.relay);
     return new TurnpikeError(
       'ERR_TURNPIKE_RELAY_UNREACHABLE',
-      this.#unanswered.length === 1
+      ids.size === 1
         ? `relay ${relays} does not answer over UDP at ${address}, and the directory has no ` +
             'other: a firewall here may block UDP'
         : `none of the relays that the directory gave answers over UDP (${relays}): a firewall ` +
             'here seems to block UDP',
-      { reason: 'relay-unresponsive', address, ...(cause === undefined ? {} : { cause }) },
+      { reason: 'relay-unresponsive', address, cause },
     );
   }
 }

@@ -139,14 +139,13 @@ export async function meet(
   rendezvous.on('waiting', onWaiting);
   rendezvous.on('retrying', onRetrying);
   try {
-    const detours = new Detours(options.avoid ?? rendezvous.hints.avoid);
+    const { scheduler = systemScheduler } = options;
+    const detours = new Detours(scheduler, options.avoid ?? rendezvous.hints.avoid);
     for (;;) {
       const introduction = await rendezvous.next({ signal, avoid: detours.ids });
       const { grant, over } = introduction;
       onProgress({ step: 'directory-answer', grant });
       try {
-        const repeated = detours.repeated(grant);
-        if (repeated !== undefined) throw repeated;
         return await establish(introduction, options, open);
       } catch (error) {
         if (signal?.aborted) throw error;

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
+import { Detours } from '../../src/client/detours.js';
 import { type JoinProgress, Peer, Rendezvous } from '../../src/client/index.js';
+import { TurnpikeError } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
 import { Method } from '../../src/stun/methods.js';
 import { FakeRelay } from './support/fake-relay.js';
 import { type FakeMember, fakeRendezvous } from './support/fake-rendezvous.js';
@@ -180,10 +183,11 @@ async function offeredSilence(t: Test, ids: readonly string[]) {
   for (const [index, id] of ids.entries()) {
     const grant = silent.grant;
     member.send({ type: 'connection', ...grant, relay: { ...grant.relay, id } });
-    if (ids.indexOf(id) < index) break;
     await silent.nth(Method.Allocate, silent.count(Method.Allocate));
     scheduler.advance(3_000);
-    if (index < 8) await until('asked again', () => member.of('join').length === index + 2);
+    // Given a second time it is tried again, and that ends it.
+    if (ids.indexOf(id) < index || index === 8) break;
+    await until('asked again', () => member.of('join').length === index + 2);
   }
   const avoided = member.of('join').map(({ peer }) => (peer as { avoid?: string[] })?.avoid ?? []);
   return { error: await coming, avoided, scheduler };
@@ -215,6 +219,27 @@ t.test('the list of silent relays is bounded', async (t) => {
   t.equal(avoided.at(-1)?.length, 8);
   t.match(error, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', message: /relay-8/ });
 });
+
+t.test(
+  'a relay that was away for a moment does not end what is asked for long after',
+  async (t) => {
+    const clock = new FakeScheduler();
+    const relay = await FakeRelay.open();
+    t.teardown(() => relay.close());
+    const detours = new Detours(clock, ['given']);
+    const silence = new TurnpikeError('ERR_TURNPIKE_RELAY_UNREACHABLE', 'silent');
+    const grantOf = (id: string) => ({ ...relay.grant, relay: { ...relay.grant.relay, id } });
+    t.equal(detours.after(grantOf('a'), silence), undefined);
+    clock.advance(60_000);
+    t.equal(detours.after(grantOf('b'), silence), undefined);
+    t.strictSame(detours.ids, ['given', 'a', 'b']);
+    clock.advance(LIMITS.detourMs - 59_000);
+    t.strictSame(detours.ids, ['given', 'b'], 'each is forgotten in its time');
+    t.equal(detours.after(grantOf('a'), silence), undefined, 'it may fail anew');
+    t.match(detours.after(grantOf('a'), silence), { message: /\(b, a\)/ }, 'but not twice');
+    t.equal(detours.after(grantOf('given'), silence), undefined);
+  },
+);
 
 t.test('relays that do not reach each other are left by one side at a time', async (t) => {
   for (const role of [0, 1] as const) {
