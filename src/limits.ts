@@ -238,6 +238,8 @@ export const LIMITS = {
   httpHeadersMs: 5_000,
   httpRequestMs: 10_000,
   httpKeepAliveMs: 30_000,
+  /** How often it is looked for sockets over their time: Node's 30 s would be no limit at all. */
+  httpTimeoutCheckMs: 1_000,
   /** HTTP: time for answers under way when the directory stops. */
   httpFarewellMs: 500,
   /** HTTP: a connection without a request for this long may be closed for another one. */

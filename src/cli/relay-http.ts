@@ -2,9 +2,11 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
 import { bindAdvice } from '../advice.js';
+import { ConnectionLedger } from '../directory/http/connection-ledger.js';
 import { TurnpikeError } from '../errors.js';
 import { type Health, healthAnswer } from '../health.js';
 import { LIMITS } from '../limits.js';
+import { systemClock } from '../units.js';
 
 /** What the server shows of a relay. */
 export interface ObservedRelay {
@@ -29,13 +31,13 @@ export async function openRelayHttp(
   listen: TransportAddress,
   relay: ObservedRelay,
 ): Promise<RelayHttp> {
-  const server = createServer((request, response) => {
+  const connections = new ConnectionLedger(BOUNDS, systemClock);
+  const server = createServer(TIMES, (request, response) => {
+    connections.request(request.socket, true);
+    response.once('close', () => connections.request(request.socket, false));
     void answer(relay, request.method ?? '', request.url ?? '', response);
   });
-  server.headersTimeout = 5_000;
-  server.requestTimeout = 5_000;
-  // A scraper gone wild must not take the descriptors that registration needs.
-  server.maxConnections = LIMITS.relayHttpConnectionsMax;
+  server.on('connection', (socket) => connections.accept(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const address = formatAddress(listen);
@@ -63,6 +65,20 @@ export async function openRelayHttp(
       }),
   };
 }
+
+/** A scraper gone wild must take neither a probe's turn nor descriptors that registration needs. */
+const BOUNDS = {
+  connectionsMax: LIMITS.relayHttpConnectionsMax,
+  relaysReserve: 0,
+  rendezvousMax: 0,
+};
+
+const TIMES = {
+  headersTimeout: LIMITS.httpHeadersMs,
+  requestTimeout: LIMITS.httpHeadersMs,
+  keepAliveTimeout: LIMITS.httpKeepAliveMs,
+  connectionsCheckingInterval: LIMITS.httpTimeoutCheckMs,
+};
 
 const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
   ['/healthz', 'live'],

@@ -48,29 +48,43 @@ export interface Carried {
 
 const NOTHING: LegTraffic = { packets: 0, payloadBytes: 0, idleSeconds: undefined };
 
+/** Kinds of lines that traffic causes, each with a budget of its own: none hides another. */
+const KINDS = {
+  'leg-ended': { level: 'info', perSecond: LIMITS.legLinesPerSecond },
+  refused: { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
+  'not-authenticated': { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
+  dropped: { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
+  'trunk-dropped': { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
+} as const;
+
+type Kind = keyof typeof KINDS;
+
+const NAMES = Object.keys(KINDS) as Kind[];
+
 /**
  * What the log says of legs and of requests: a line at level info at the end of each leg that was
- * established, and one at level debug for whatever was refused or dropped. Both are bounded in
+ * established, and one at level debug for whatever was refused or dropped. Each kind is bounded in
  * rate, and a line says how many were left out.
  */
 export class LegLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #ends: LineBudget;
-  readonly #refusals: LineBudget;
+  readonly #relay: string;
+  readonly #budgets: Readonly<Record<Kind, LineBudget>>;
   #saidOmittedAt: number;
   /** Lines left out in all, by event. */
-  readonly omitted = new Map<string, number>([
-    ['leg-ended', 0],
-    ['refused', 0],
-  ]);
+  readonly omitted = new Map<string, number>(NAMES.map((kind) => [kind, 0]));
 
-  /** @param logger - default silent */
-  constructor(clock: Clock, logger: Logger = pino({ enabled: false })) {
+  /**
+   * @param relay - this relay's id
+   * @param logger - default silent
+   */
+  constructor(clock: Clock, relay: string, logger: Logger = pino({ enabled: false })) {
     this.#logger = logger;
     this.#clock = clock;
-    this.#ends = new LineBudget(LIMITS.legLinesPerSecond, clock);
-    this.#refusals = new LineBudget(LIMITS.refusalLinesPerSecond, clock);
+    this.#relay = relay;
+    const budgets = NAMES.map((kind) => [kind, new LineBudget(KINDS[kind].perSecond, clock)]);
+    this.#budgets = Object.fromEntries(budgets);
     this.#saidOmittedAt = clock.monotonic();
   }
 
@@ -79,7 +93,7 @@ export class LegLog {
    * plane still has the leg's entries.
    */
   carried(plane: DataPlane, leg: Leg, pairing: Pairing): Carried | undefined {
-    if (!isEnabled(this.#logger, 'info') || !this.#ends.take()) return undefined;
+    if (!this.#says('leg-ended')) return undefined;
     const fromPeer = plane.flowTraffic({ ...leg.origin, channel: pairing.channel }) ?? NOTHING;
     return { fromPeer, toPeer: toPeer(plane, leg, pairing) };
   }
@@ -93,8 +107,10 @@ export class LegLog {
         connectionId,
         tenant,
         role,
+        relay: this.#relay,
         peer: formatAddress(origin.tuple.remote),
-        peerRelay: pairing.remote?.id ?? 'self',
+        peerRelay: pairing.remote?.id ?? this.#relay,
+        otherPeer: formatAddress(pairing.claimed),
         reason,
         durationSeconds: Math.round((this.#clock.monotonic() - pairing.since) / 100) / 10,
         packetsFromPeer: fromPeer.packets,
@@ -108,7 +124,7 @@ export class LegLog {
 
   /** An authenticated request is answered with an error. */
   refused(peer: TransportAddress, reason: RefusalReason, name: LegName | undefined): void {
-    if (!this.#says()) return;
+    if (!this.#says('refused')) return;
     const code = REFUSALS[reason];
     this.#logger.debug(
       { event: 'refused', code, reason, peer: formatAddress(peer), ...(name && nameOf(name)) },
@@ -123,7 +139,7 @@ export class LegLog {
     reason: AuthenticationFailure | 'expired',
     username: string | undefined,
   ): void {
-    if (!this.#says()) return;
+    if (!this.#says('not-authenticated')) return;
     this.#logger.debug(
       { event: 'not-authenticated', code, reason, peer: formatAddress(peer), username },
       `a request is not authenticated: ${reason.replaceAll('-', ' ')}`,
@@ -132,7 +148,7 @@ export class LegLog {
 
   /** What came from a peer's address was dropped without an answer. */
   dropped(peer: TransportAddress, reason: 'malformed' | 'over-challenge-budget'): void {
-    if (!this.#says()) return;
+    if (!this.#says('dropped')) return;
     this.#logger.debug(
       { event: 'dropped', reason, peer: formatAddress(peer) },
       `a message of a peer is dropped: ${reason.replaceAll('-', ' ')}`,
@@ -141,7 +157,7 @@ export class LegLog {
 
   /** A trunk control message was dropped. */
   trunkDropped(source: TransportAddress, reason: TrunkDrop): void {
-    if (!this.#says()) return;
+    if (!this.#says('trunk-dropped')) return;
     this.#logger.debug(
       { event: 'trunk-dropped', reason, source: formatAddress(source) },
       `a trunk control message is dropped: ${reason.replaceAll('_', ' ')}`,
@@ -153,23 +169,23 @@ export class LegLog {
     const now = this.#clock.monotonic();
     if (now - this.#saidOmittedAt < 1_000) return;
     this.#saidOmittedAt = now;
-    this.#sayOmitted(this.#ends, 'info', 'leg-ended');
-    this.#sayOmitted(this.#refusals, 'debug', 'refused');
+    for (const kind of NAMES) this.#sayOmitted(kind);
   }
 
-  #sayOmitted(budget: LineBudget, level: 'info' | 'debug', of: string): void {
+  #sayOmitted(of: Kind): void {
+    const budget = this.#budgets[of];
     if (budget.omitted === 0) return;
     const lines = budget.omitted;
     budget.omitted = 0;
     this.omitted.set(of, (this.omitted.get(of) ?? 0) + lines);
-    this.#logger[level](
+    this.#logger[KINDS[of].level](
       { event: 'lines-omitted', of, lines },
       `${lines} lines like those of event ${of} are left out`,
     );
   }
 
-  #says(): boolean {
-    return isEnabled(this.#logger, 'debug') && this.#refusals.take();
+  #says(kind: Kind): boolean {
+    return isEnabled(this.#logger, KINDS[kind].level) && this.#budgets[kind].take();
   }
 }
 

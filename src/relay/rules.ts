@@ -108,7 +108,7 @@ export class RelayRules {
       onForeignResponse: (message, tuple) => this.reachability.checker.receive(message, tuple),
     });
     const stats = new RelayStats();
-    const log = new LegLog(clock, options.logger);
+    const log = new LegLog(clock, local.id, options.logger);
     const context: RelayContext = {
       clock,
       random,

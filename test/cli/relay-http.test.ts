@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import t from 'tap';
 import { openRelayHttp } from '../../src/cli/relay-http.js';
 import { type Health, healthOf } from '../../src/health.js';
+import { LIMITS } from '../../src/limits.js';
 
 const FINE = healthOf([]);
 const ANY = { address: '127.0.0.1', port: 0 } as const;
@@ -46,6 +49,27 @@ t.test('metrics that fail are a 500, and the server lives', async (t) => {
   t.teardown(() => http.close());
   t.equal((await fetch(`${http.url}/metrics`)).status, 500);
   t.equal((await fetch(`${http.url}/healthz`)).status, 200);
+});
+
+t.test('connections that ask nothing keep no probe out', async (t) => {
+  const http = await openRelayHttp(ANY, { metrics: () => '', health: () => FINE });
+  t.teardown(() => http.close());
+  const { hostname, port } = new URL(http.url);
+  const open = async (n: number) => {
+    const socket = connect(Number(port), hostname)
+      .on('error', () => {})
+      .resume();
+    t.teardown(() => socket.destroy());
+    await once(socket, 'connect');
+    socket.write(n % 2 === 0 ? 'GET /metr' : '');
+    return socket;
+  };
+  const idle = await Promise.all(Array.from({ length: 80 }, (_, n) => open(n)));
+  await new Promise((resolve) => setTimeout(resolve, LIMITS.httpFirstRequestMs + 200));
+  t.equal((await fetch(`${http.url}/readyz`)).status, 200, 'the oldest goes');
+  const ended = idle.filter((socket) => !socket.destroyed).map((socket) => once(socket, 'close'));
+  await Promise.all(ended);
+  t.pass('each of them ends by itself');
 });
 
 t.test('an address that is taken', async (t) => {

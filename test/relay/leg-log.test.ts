@@ -54,7 +54,9 @@ t.test('one line at the end of a leg says whose it was and what it carried', asy
     tenant: 'default',
     role: 0,
     peer: '203.0.113.7:40000',
+    relay: 'fra-1',
     peerRelay: 'nyc-1',
+    otherPeer: '198.51.100.9:50000',
     reason: 'closed_by_peer',
     durationSeconds: 12,
     packetsFromPeer: 7,
@@ -79,7 +81,7 @@ t.test('both legs of one relay have a line, with both directions', async (t) => 
   const of = (role: number) => lines.find((line) => line.role === role);
   t.match(of(0), { packetsFromPeer: 3, packetsToPeer: 4, reason: 'closed_by_peer' });
   t.match(of(1), { packetsFromPeer: 4, packetsToPeer: 3, reason: 'closed_by_other_side' });
-  t.match(of(0), { peerRelay: 'self' });
+  t.match(of(0), { relay: 'fra-1', peerRelay: 'fra-1', otherPeer: '198.51.100.9:50000' });
 });
 
 t.test('every refusal has a line at debug and a counter, by its reason', async (t) => {
@@ -175,7 +177,7 @@ t.test('what is dropped without an answer has a line too', async (t) => {
 t.test('lines are bounded in rate, and a line says how many were left out', async (t) => {
   const { lines, logger } = capture('debug');
   const clock = new ManualClock();
-  const log = new LegLog(clock, logger);
+  const log = new LegLog(clock, 'fra-1', logger);
   const peer = { address: '203.0.113.7', port: 1 };
   for (let i = 0; i < 10_000; i++) log.refused(peer, 'no-such-leg', undefined);
   const written = lines.length;
@@ -189,6 +191,24 @@ t.test('lines are bounded in rate, and a line says how many were left out', asyn
   t.equal(lines.length, written + 1, 'said once');
   for (let i = 0; i < 10_000; i++) log.refused(peer, 'no-such-leg', undefined);
   t.equal(lines.length, written + 1 + 2 * LIMITS.refusalLinesPerSecond, 'and goes on');
+});
+
+t.test('a flood of one kind hides none of another', async (t) => {
+  const { lines, logger } = capture('debug');
+  const clock = new ManualClock();
+  const log = new LegLog(clock, 'fra-1', logger);
+  const peer = { address: '203.0.113.7', port: 1 };
+  for (let i = 0; i < 2_000; i++) log.dropped(peer, 'malformed');
+  for (let i = 0; i < 2_000; i++) log.trunkDropped(peer, 'trunk_control_malformed');
+  for (let i = 0; i < 2_000; i++) log.unauthenticated(peer, 401, 'no-integrity', undefined);
+  log.refused(peer, 'no-such-leg', undefined);
+  t.match(lines.at(-1), { event: 'refused', reason: 'no-such-leg' });
+  clock.advance(1_000);
+  log.tick();
+  t.strictSame(
+    lines.filter(({ event }) => event === 'lines-omitted').map(({ of }) => of),
+    ['not-authenticated', 'dropped', 'trunk-dropped'],
+  );
 });
 
 t.test('the level may be changed while the relay runs', async (t) => {

@@ -31,9 +31,6 @@ export interface HttpServerOptions {
   readonly connections: ConnectionLedger;
 }
 
-/** How often Node looks for sockets over their time: its default of 30 s is no limit at all. */
-const TIMEOUT_CHECK_MS = 1_000;
-
 /**
  * Makes the HTTP server without its routes: strict validation by the routes' own schemas, bounded
  * and timed requests, problem documents for every error, OpenAPI at `/docs/json`.
@@ -42,7 +39,7 @@ const TIMEOUT_CHECK_MS = 1_000;
 export async function createHttpServer(options: HttpServerOptions): Promise<App> {
   const limits = {
     maxHeaderSize: LIMITS.httpHeaderBytesMax,
-    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    connectionsCheckingInterval: LIMITS.httpTimeoutCheckMs,
   };
   const common = {
     bodyLimit: LIMITS.httpBodyBytesMax,
