@@ -170,8 +170,11 @@ export const LIMITS = {
   verifyIntervalMs: 1_000,
   /** An answer that takes longer than this, or the round trip, makes the relay unresponsive. */
   relayAnswerMs: 1_000,
-  /** While data comes in, a peer sends something this often (LIVENESS). */
+  /** A peer sends something this often (LIVENESS) until so long after data came. */
   livenessMs: 1_000,
+  livenessSignsMs: 3_000,
+  /** … and this often for a second after a reminder of the relay's. */
+  remindedSignMs: 250,
   /** How often a peer looks at its host's addresses, and how long one may be missing. */
   networkLookMs: 1_000,
   networkLookMsMin: 100,

@@ -140,8 +140,7 @@ export class Connection {
     this.#upkeep.suspendRefresh();
     try {
       const request = this.#legRequests.connect(peerAddress);
-      const answer = await this.#requests.request(request, signal);
-      this.#established(answer);
+      this.#established(await this.#requests.request(request, signal));
     } catch (error) {
       const tookMs = this.#options.scheduler.monotonic() - startedAtMs;
       throw this.#connectFailed(error as TurnpikeError, peerAddress, tookMs);
@@ -173,11 +172,14 @@ export class Connection {
       }
       return fault;
     }
-    // RFC 8489 section 6.3: nothing else is answered; two responders would loop (CVE-2024-2169).
-    if (message.messageClass !== 'indication' || message.method !== Method.Closed) {
+    // RFC 8489 section 6.3: no request is answered; two responders would loop (CVE-2024-2169).
+    if (message.messageClass !== 'indication') return 'unexpected-message';
+    if (message.method === Method.Closed) return this.#receiveClosed(message);
+    if (message.method !== Method.Binding || this.#state !== 'established') {
       return 'unexpected-message';
     }
-    return this.#receiveClosed(message);
+    this.#traffic.noteReminder();
+    return undefined;
   }
 
   /** The network says that nothing listens at the relay's address: fail soon, after asking. */

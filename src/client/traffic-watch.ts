@@ -8,7 +8,7 @@ export interface TrafficWatchOptions {
    * @param sinceMs - monotonic time at which that began
    */
   readonly onQuiet: (sinceMs: number) => void;
-  /** Data comes in and nothing was sent for LIMITS.livenessMs: time for a sign of our own life. */
+  /** A sign of our own life is due: data came, and nothing was sent for LIMITS.livenessMs. */
   readonly onSignDue: () => void;
 }
 
@@ -18,8 +18,8 @@ export interface TrafficWatchOptions {
  * - Data that was sent, or that came and stopped coming, makes the relay owe a sign of life. One
  *   that does not come in time is asked for. So a peer that only sends asks now and then, one that
  *   only receives asks once when the data stops, and an idle leg asks nothing.
- * - While data comes in, the relay is owed a sign of life of ours (LIVENESS, PROTOCOL.md
- *   section 2).
+ * - Data that comes makes us owe the relay a sign of life (LIVENESS, PROTOCOL.md section 2): one in
+ *   each second until LIMITS.livenessSignsMs after the last of it, because some may be lost.
  *
  * Two timers at most run, however many packets there are, and none on an idle leg.
  */
@@ -28,6 +28,7 @@ export class TrafficWatch {
   #owedSinceMs: number | undefined;
   #dataAtMs = Number.NEGATIVE_INFINITY;
   #sentAtMs = Number.NEGATIVE_INFINITY;
+  #remindedAtMs = Number.NEGATIVE_INFINITY;
   #cancelQuiet: Cancel | undefined;
   #cancelSign: Cancel | undefined;
   #stopped = false;
@@ -57,6 +58,18 @@ export class TrafficWatch {
     this.#dataAtMs = this.#options.scheduler.monotonic();
     this.#owed(this.#dataAtMs);
     if (this.#cancelSign === undefined && !this.#stopped) this.#armSign(LIMITS.livenessMs);
+  }
+
+  /**
+   * The relay reminds us of the sign of life that we owe: data, or our signs, were lost. So there
+   * are some closer together now; never closer than that, as anybody can forge a reminder.
+   */
+  noteReminder(): void {
+    if (this.#stopped) return;
+    this.#remindedAtMs = this.#options.scheduler.monotonic();
+    this.#dataAtMs = this.#remindedAtMs;
+    this.#cancelSign?.();
+    this.#checkSign();
   }
 
   /** The relay answered a request: nothing is owed until there is traffic again. */
@@ -98,9 +111,11 @@ export class TrafficWatch {
   #checkSign(): void {
     this.#cancelSign = undefined;
     const nowMs = this.#options.scheduler.monotonic();
-    if (nowMs - this.#dataAtMs > LIMITS.livenessMs) return;
-    if (nowMs - this.#sentAtMs >= LIMITS.livenessMs) this.#options.onSignDue();
-    const waitMs = LIMITS.livenessMs - (nowMs - this.#sentAtMs);
-    this.#armSign(Math.min(LIMITS.livenessMs, Math.max(1, Math.ceil(waitMs))));
+    const isReminded = nowMs - this.#remindedAtMs < LIMITS.livenessMs;
+    const intervalMs = isReminded ? LIMITS.remindedSignMs : LIMITS.livenessMs;
+    if (nowMs - this.#sentAtMs >= intervalMs) this.#options.onSignDue();
+    if (nowMs - this.#dataAtMs >= LIMITS.livenessSignsMs) return;
+    const waitMs = intervalMs - (nowMs - this.#sentAtMs);
+    this.#armSign(Math.min(intervalMs, Math.max(1, Math.ceil(waitMs))));
   }
 }

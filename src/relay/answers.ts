@@ -120,6 +120,16 @@ export class Answers {
     this.#sign(leg, writer);
   }
 
+  /**
+   * Asks a peer that promised a sign of life for one (PROTOCOL.md section 2, Liveness); twice, as
+   * the way to it seems to lose much.
+   */
+  remind({ origin }: Leg): void {
+    const data = new MessageWriter('indication', Method.Binding, this.#random(12)).finish();
+    const datagram = { side: 'client', tuple: origin.tuple, data } as const;
+    this.#plane.send([datagram, datagram]);
+  }
+
   #error(to: ReplyTarget, reason: RefusalReason, phrase?: string): MessageWriter {
     this.#stats.refusals.add(reason);
     this.#log.refused(to.origin.tuple.remote, reason, to.credential);

@@ -43,7 +43,7 @@ export class PairingRules {
       return this.#context.answers.refused(request, 'leg-of-another-address');
     }
     leg.signer = request.signer;
-    leg.livenessMs = Math.max(leg.livenessMs, livenessMsOf(request));
+    leg.livenessMs = livenessMsOf(request);
     switch (leg.state.type) {
       case 'established':
         return this.#confirm(request, leg, leg.state, claimed);

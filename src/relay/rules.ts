@@ -109,6 +109,7 @@ export class RelayRules {
     });
     const stats = new RelayStats();
     const log = new LegLog(clock, local.id, options.logger);
+    const answers = new Answers({ plane, random, stats, log, trunk });
     const context: RelayContext = {
       clock,
       random,
@@ -118,10 +119,10 @@ export class RelayRules {
       offers: new OfferTable(),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
-      answers: new Answers({ plane, random, stats, log, trunk }),
+      answers,
       stats,
       log,
-      silence: new SilenceWatch(plane, clock),
+      silence: new SilenceWatch(plane, clock, (leg) => answers.remind(leg)),
     };
     this.context = context;
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);

@@ -9,8 +9,8 @@ type Meters = Pick<DataPlane, 'flowMeter' | 'flowPackets' | 'sessionPackets'>;
 const PASS_MS = 500;
 const TICKS_OF_A_PASS = 5;
 
-/** Two packets to a peer that are no further apart, in milliseconds, are of one stream. */
-const STREAM_GAP_MS = 2_000;
+/** The longest that a pass counts for, in milliseconds: what happened in it is dated by that. */
+const PASS_MS_MAX = 2_000;
 
 /** A pause of the control thread, in milliseconds, after which everybody is given time anew. */
 const STANDSTILL_MS = 1_500;
@@ -19,10 +19,18 @@ const STANDSTILL_MS = 1_500;
 const FROM = 0;
 const TO = 1;
 
+/** The part of a peer's time after which it is reminded at each look: twice what it promised. */
+const REMINDED_FROM = 0.4;
+
+/** When a sign of life is owed since that is not owed. */
+const NOT_OWED = Number.POSITIVE_INFINITY;
+
 /**
  * Finds established legs whose peer is silent (PROTOCOL.md section 2): nothing at all came from its
- * 5-tuple for 50 s, or, where the peer keeps a fast sign of life, for 5 s of data to it. Signs of
- * life are what the control plane has heard, and packets that the data plane has counted.
+ * 5-tuple for 50 s, or, where the peer promised a fast sign of life, for 5 s after the first packet
+ * of data that went to it since its last one. Signs of life are what the control plane has heard,
+ * and packets that the data plane has counted. A peer that owes one for longer than it promised is
+ * reminded, because the packet may have been lost on its way, or the sign.
  *
  * Each tick looks at a slice: a fifth of all, but never more than `legsWatchedAtOnce`, so that a
  * full relay costs no more than a bounded share of the thread. What is looked at lies in columns of
@@ -31,13 +39,14 @@ const TO = 1;
 export class SilenceWatch {
   readonly #plane: Meters;
   readonly #clock: Clock;
+  readonly #remind: (leg: Leg) => void;
   readonly #legs: Leg[] = [];
   /** Meters of the flow from the peer; and of what goes to it, or -1 - index of its session. */
   #meters = new Float64Array(2 * 64);
   /** Packets at the last look. */
   #packets = new Uint32Array(2 * 64);
-  /** Since when the peer owes a sign of life, and when data last went to it. */
-  #owed = new Float64Array(2 * 64);
+  /** Since when the peer owes a sign of life. */
+  #owed = new Float64Array(64);
   #next = 0;
   #passAt: number;
   /** How long the last pass over all legs took: what is seen came no earlier than so long ago. */
@@ -46,9 +55,11 @@ export class SilenceWatch {
   /** Nobody was silent before this. */
   #since: number;
 
-  constructor(plane: Meters, clock: Clock) {
+  /** @param remind - asks a peer for a sign of life */
+  constructor(plane: Meters, clock: Clock, remind: (leg: Leg) => void) {
     this.#plane = plane;
     this.#clock = clock;
+    this.#remind = remind;
     this.#tickAt = clock.monotonic();
     this.#passAt = this.#tickAt;
     this.#since = this.#tickAt;
@@ -66,7 +77,7 @@ export class SilenceWatch {
     if (2 * place >= this.#meters.length) this.#grow();
     this.#meters.set([from, to], 2 * place);
     this.#packets.set([this.#plane.flowPackets(from), this.#packetsTo(to)], 2 * place);
-    this.#owed.set([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY], 2 * place);
+    this.#owed[place] = NOT_OWED;
   }
 
   /** Forgets a leg; harmless when it is not watched. */
@@ -79,9 +90,10 @@ export class SilenceWatch {
     if (place === last) return;
     this.#legs[place] = moved;
     moved.watchPlace = place;
-    for (const column of [this.#meters, this.#packets, this.#owed]) {
+    for (const column of [this.#meters, this.#packets]) {
       column.copyWithin(2 * place, 2 * last, 2 * last + 2);
     }
+    this.#owed[place] = this.#owed[last] as number;
   }
 
   /**
@@ -106,7 +118,7 @@ export class SilenceWatch {
 
   #endPass(now: number): void {
     this.#next = 0;
-    this.#passMs = Math.min(now - this.#passAt, STREAM_GAP_MS);
+    this.#passMs = Math.min(now - this.#passAt, PASS_MS_MAX);
     this.#passAt = now;
   }
 
@@ -116,27 +128,47 @@ export class SilenceWatch {
    * that is idle and kept alive so costs next to nothing.
    */
   #isSilent(leg: Leg, place: number, now: number): boolean {
-    const fed = leg.livenessMs > 0 && this.#isFed(place, now);
-    if (!fed && now - this.#heardAt(leg) < LIMITS.keepaliveMs) return false;
+    const hasPromised = leg.livenessMs > 0;
+    const fed = hasPromised && this.#isFed(place);
+    const mayOwe = hasPromised && (fed || this.#owed[place] !== NOT_OWED);
+    if (!mayOwe && now - this.#heardAt(leg) < LIMITS.keepaliveMs) return false;
     const from = this.#plane.flowPackets(this.#meters[2 * place + FROM] as number);
     if (from !== this.#packets[2 * place + FROM]) {
       this.#packets[2 * place + FROM] = from;
+      this.#owed[place] = NOT_OWED;
       leg.signs.heardAt = Math.max(leg.signs.heardAt, now - this.#passMs);
     }
     const heardAt = this.#heardAt(leg);
     if (now - heardAt >= LIMITS.peerSilentMs) return true;
-    const owedSince = Math.max(heardAt, this.#owed[2 * place + FROM] as number);
-    return fed && now - owedSince >= leg.livenessMs;
+    return mayOwe && this.#isOverdue(leg, place, { fed, heardAt, now });
   }
 
-  /** Whether data has gone to the peer since the last look; notes since when it does. */
-  #isFed(place: number, now: number): boolean {
+  /**
+   * Whether the sign of life that was promised is missing for too long. Where data and a sign came
+   * between two looks, the data may have come later: so it is counted from then on.
+   */
+  #isOverdue(
+    leg: Leg,
+    place: number,
+    { fed, heardAt, now }: { fed: boolean; heardAt: number; now: number },
+  ): boolean {
+    const before = this.#owed[place] as number;
+    const isOwed = before !== NOT_OWED && before > heardAt;
+    const since = isOwed ? before : fed ? now : NOT_OWED;
+    this.#owed[place] = since;
+    if (since === NOT_OWED) return false;
+    // The packet came up to one pass before it was seen.
+    const owingMs = now - since + Math.min(this.#passMs, PASS_MS);
+    if (owingMs >= leg.livenessMs) return true;
+    if (owingMs >= leg.livenessMs * REMINDED_FROM) this.#remind(leg);
+    return false;
+  }
+
+  /** Whether data has gone to the peer since the last look. */
+  #isFed(place: number): boolean {
     const to = this.#packetsTo(this.#meters[2 * place + TO] as number);
     if (to === this.#packets[2 * place + TO]) return false;
-    const fedAt = this.#owed[2 * place + TO] as number;
     this.#packets[2 * place + TO] = to;
-    this.#owed[2 * place + TO] = now;
-    if (now - fedAt > STREAM_GAP_MS) this.#owed[2 * place + FROM] = now - this.#passMs;
     return true;
   }
 

@@ -134,7 +134,46 @@ t.test('while data comes in, something is sent each second', async (t) => {
   }
   t.equal(relay.count(Method.Binding), signs, 'data of ours is one as well');
   await pass(scheduler, 14_000);
-  t.ok(relay.count(Method.Binding) <= signs + 1, 'and when it stops, there are none');
+  t.ok(relay.count(Method.Binding) <= signs + 3, 'and when it stops, there are few');
+});
+
+t.test('so it is for sparse data, and for a single packet', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  await establish();
+  const signs = () => relay.count(Method.Binding) + relay.count(Method.Refresh);
+  relay.send(data(relay));
+  await delivered();
+  await pass(scheduler, 1_000);
+  t.equal(signs(), 1, 'one within the second');
+  await pass(scheduler, 4_000);
+  const single = signs();
+  t.ok(single >= 3 && single <= 5, `${single} in all, as some may be lost`);
+  for (let n = 0; n < 10; n += 1) {
+    relay.send(data(relay));
+    await pass(scheduler, 3_000);
+  }
+  const sparse = signs() - single;
+  t.ok(sparse >= 28 && sparse <= 42, `${sparse} in 30 s with a packet each 3 s`);
+});
+
+t.test('a relay that reminds gets signs of life, at most four a second', async (t) => {
+  const { relay, establish, scheduler } = await scene(t);
+  const peer = await establish();
+  const reminder = () =>
+    new MessageWriter('indication', Method.Binding, new Uint8Array(12)).finish();
+  await pass(scheduler, 2_000);
+  relay.send(reminder());
+  await pass(scheduler, 250, 50);
+  t.ok(relay.count(Method.Binding) >= 1, 'at once');
+  for (let ms = 0; ms < 10_000; ms += 50) {
+    relay.send(reminder());
+    await pass(scheduler, 50);
+  }
+  const signs = relay.count(Method.Binding);
+  t.ok(signs >= 35 && signs <= 42, `${signs} in 10 s, whoever sends them`);
+  await pass(scheduler, 14_000);
+  t.ok(relay.count(Method.Binding) - signs <= 7, 'and it is over soon');
+  t.strictSame(peer.stats().ignored, {});
 });
 
 t.test('Allocate and Connect promise that', async (t) => {

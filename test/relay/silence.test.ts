@@ -92,13 +92,52 @@ for (const kind of ['two relays', 'one relay'] as const) {
     t.strictSame([a.closed, b.closed], [[], []]);
   });
 
-  t.test(`${kind}: data that stopped, or is rare, makes nobody silent`, async (t) => {
+  for (const gapMs of [1_000, 3_000, 600_000]) {
+    t.test(
+      `${kind}: a packet each ${gapMs / 1_000} s is enough, and needs an answer`,
+      async (t) => {
+        const { world, a, b, aSends } = pair(kind, FAST);
+        world.pass(20_000);
+        const sends = () => world.clock.now() % gapMs === 0 && aSends();
+        aSends();
+        passWith(world, 60_000, sends);
+        t.strictSame([a.closed, b.closed], [[], []], 'it answers the relay, as it must');
+        t.ok(b.reminders > 0);
+        b.die();
+        aSends();
+        passWith(world, 4_000, sends);
+        t.strictSame(a.closed, [], 'not at once');
+        passWith(world, 2_000, sends);
+        t.strictSame(a.closed, [408]);
+      },
+    );
+  }
+
+  t.test(`${kind}: an idle leg is asked nothing and keeps its keepalives`, async (t) => {
+    const { world, a, b } = pair(kind, FAST);
+    world.pass(120_000);
+    t.strictSame([a.reminders, b.reminders, a.closed, b.closed], [0, 0, [], []]);
+    b.die();
+    world.pass(30_000);
+    t.strictSame(a.closed, []);
+  });
+
+  t.test(`${kind}: what the newest request promises counts`, async (t) => {
     const { world, a, b, aSends } = pair(kind, FAST);
-    passWith(world, 4_000, aSends);
-    world.pass(40_000);
-    aSends();
-    world.pass(40_000);
-    t.strictSame([a.closed, b.closed], [[], []]);
+    b.livenessSeconds = 3;
+    b.connect(a.address);
+    b.livenessSeconds = undefined;
+    b.die();
+    passWith(world, 12_000, aSends);
+    t.strictSame(a.closed, [], 'fifteen seconds now');
+    passWith(world, 5_000, aSends);
+    t.strictSame(a.closed, [408]);
+    const old = pair(kind, FAST);
+    old.b.livenessSeconds = undefined;
+    old.b.connect(old.a.address);
+    old.b.die();
+    passWith(old.world, 30_000, old.aSends);
+    t.strictSame([old.a.closed, old.b.reminders], [[], 0], 'nothing is promised any more');
   });
 
   t.test(`${kind}: a peer without a promise only misses keepalives`, async (t) => {

@@ -35,6 +35,8 @@ export class FakePeer {
   relay: WorldRelay;
   /** What it promises in LIVENESS, if anything. */
   livenessSeconds: number | undefined;
+  /** How often its relay asked for that. */
+  reminders = 0;
   kind: IntegrityKind;
   #world: World;
   #keptAliveAt: number;
@@ -59,7 +61,10 @@ export class FakePeer {
     });
     world.inboxes.set(formatAddress(this.address), ({ data }) => {
       const decoded = decodeMessage(data);
-      if (decoded.ok) this.inbox.push(decoded.message);
+      if (!decoded.ok) return;
+      const { messageClass, method } = decoded.message;
+      if (messageClass === 'indication' && method === Method.Binding) this.#reminded();
+      else this.inbox.push(decoded.message);
     });
   }
 
@@ -74,6 +79,12 @@ export class FakePeer {
     const data = new MessageWriter('indication', Method.Binding, this.#world.random(12)).finish();
     this.#world.send({ from: this.address, to: this.relay.service, data });
     this.#world.pump();
+  }
+
+  /** The relay asks for the sign of life that was promised. */
+  #reminded(): void {
+    this.reminders += 1;
+    if (this.#world.living.has(this)) this.indicate();
   }
 
   /** Sends nothing more of its own accord. */
@@ -166,9 +177,11 @@ export class FakePeer {
 
   /** Sends a Connect; the answer may come later, to `connectAnswer`. */
   connect(other: TransportAddress): StunMessage | undefined {
+    const { livenessSeconds } = this;
     return this.request(Method.Connect, (writer) => {
       writer.connectionIdentifier(this.connectionId);
       writer.address(AttributeType.XorPeerAddress, other);
+      if (livenessSeconds !== undefined) writer.u32(AttributeType.Liveness, livenessSeconds);
     });
   }
 
