@@ -164,12 +164,12 @@ export class Directory {
   #announce(logger: Logger): void {
     if (this.url.startsWith('http:') && !isLoopback(this.address)) {
       logger.warn(
-        { address: formatAddress(this.address) },
+        { event: 'no-tls', address: formatAddress(this.address) },
         'listening without TLS on an address that others can reach: API keys and passwords ' +
           'travel in the clear',
       );
     }
-    logger.info({ url: this.url }, 'directory open');
+    logger.debug({ url: this.url }, 'directory open');
   }
 
   /**

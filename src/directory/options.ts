@@ -1,13 +1,12 @@
-import type { Logger } from 'pino';
 import type { AddressInput } from '../address.js';
 import type { Checked, OptionForm } from '../options/form.js';
 import { FORMS } from '../options/forms.js';
-import type { Clock, RandomBytes } from '../units.js';
+import { HOST_FORMS, type HostOptions } from '../options/host.js';
 import type { ApiKey } from './http/api-keys.js';
 import type { TlsFiles } from './http/server.js';
 
 /** What a directory is opened with. */
-export interface DirectoryOptions {
+export interface DirectoryOptions extends HostOptions {
   /** Where to serve HTTP, or HTTPS with `tls`; port 0 takes a free one. */
   readonly listen: AddressInput;
   /** 32 bytes, the same at every directory of a cluster. */
@@ -16,12 +15,6 @@ export interface DirectoryOptions {
   readonly apiKeys: readonly ApiKey[];
   /** Certificate and key; default none: plain HTTP, which is for loopback or behind a proxy. */
   readonly tls?: TlsFiles | undefined;
-  /** Default silent. */
-  readonly logger?: Logger | undefined;
-  /** Default the host's. */
-  readonly clock?: Clock | undefined;
-  /** Default node:crypto's. */
-  readonly random?: RandomBytes | undefined;
 }
 
 /** The forms of `DirectoryOptions`: every member stands here. */
@@ -44,9 +37,7 @@ export const DIRECTORY_FORMS = {
       key: { kind: 'pem', required: true, confidential: true },
     },
   },
-  logger: FORMS.logger,
-  clock: FORMS.clock,
-  random: FORMS.random,
+  ...HOST_FORMS,
 } as const satisfies Record<keyof DirectoryOptions, OptionForm>;
 
 /** What `Directory.open` works with. */

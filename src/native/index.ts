@@ -1,6 +1,7 @@
-import { NativeDataPlane } from './data-plane.js';
-import { loadBinding } from './load.js';
-import type { DataPlane, DataPlaneOptions } from './types.js';
+import { asTurnpikeError } from '../errors.js';
+import { guarded, type OpenDataPlane } from './guarded-plane.js';
+import { openPlane } from './open.js';
+import type { DataPlaneOptions } from './types.js';
 
 export {
   COUNTERS,
@@ -9,6 +10,7 @@ export {
   type Counters,
   type CounterUnit,
 } from './counters.js';
+export type { OpenDataPlane } from './guarded-plane.js';
 export type * from './types.js';
 
 /**
@@ -18,6 +20,10 @@ export type * from './types.js';
  *   without an addon for this platform, ERR_TURNPIKE_BIND with `errno` and `address` when an
  *   address cannot be bound, ERR_TURNPIKE_NATIVE when the system refuses memory or threads
  */
-export function openDataPlane(options: DataPlaneOptions): DataPlane {
-  return new NativeDataPlane(loadBinding(), options);
+export function openDataPlane(options: DataPlaneOptions): OpenDataPlane {
+  try {
+    return guarded(openPlane(options));
+  } catch (error) {
+    throw asTurnpikeError('openDataPlane', error);
+  }
 }

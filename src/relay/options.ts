@@ -1,16 +1,15 @@
-import type { Logger } from 'pino';
 import type { AddressInput } from '../address.js';
 import { LIMITS } from '../limits.js';
 import { DATA_PLANE_FORMS } from '../native/forms.js';
-import type { Checked, OneOrMore, OptionForm } from '../options/form.js';
+import type { Checked, OneOrMore, OptionForm, OptionForms } from '../options/form.js';
 import { FORMS } from '../options/forms.js';
+import { HOST_FORMS, type HostOptions } from '../options/host.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { Clock, RandomBytes } from '../units.js';
 import type { ForwardingOptions } from './forwarding-options.js';
 
 /** What a relay is opened with. */
-export interface RelayOptions extends ForwardingOptions {
+export interface RelayOptions extends ForwardingOptions, HostOptions {
   /** Name of the relay: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
   readonly id: string;
   /** Name of the region, of the same form. */
@@ -40,12 +39,6 @@ export interface RelayOptions extends ForwardingOptions {
   readonly challengesPerSecond?: number | undefined;
   /** Answers to strangers per source at once; default 2,000. */
   readonly challengesBurst?: number | undefined;
-  /** Default silent. */
-  readonly logger?: Logger | undefined;
-  /** Default the host's. */
-  readonly clock?: Clock | undefined;
-  /** Default node:crypto's. */
-  readonly random?: RandomBytes | undefined;
 }
 
 /** The forms of `RelayOptions`: every member stands here. */
@@ -81,10 +74,14 @@ export const RELAY_FORMS = {
   busyPollUs: DATA_PLANE_FORMS.busyPollUs,
   cpus: DATA_PLANE_FORMS.cpus,
   xdp: DATA_PLANE_FORMS.xdp,
-  logger: FORMS.logger,
-  clock: FORMS.clock,
-  random: FORMS.random,
+  ...HOST_FORMS,
 } as const satisfies Record<keyof RelayOptions, OptionForm>;
+
+/** The forms of what `Relay#setChallengeBudget` takes. */
+export const BUDGET_FORMS = {
+  perSecond: { ...FORMS.challengesPerSecond, required: true },
+  burst: { ...FORMS.challengesBurst, required: true },
+} as const satisfies OptionForms;
 
 /** What `Relay.open` works with. */
 export type CheckedRelayOptions = Checked<RelayOptions, typeof RELAY_FORMS>;

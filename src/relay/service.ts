@@ -9,7 +9,7 @@ import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../health.js';
 import { LIMITS } from '../limits.js';
 import type { Counters } from '../native/counters.js';
-import { openDataPlane } from '../native/index.js';
+import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { checkOptions } from '../options/check.js';
 import type { RelayRecord } from '../registry/types.js';
@@ -20,7 +20,12 @@ import { ForwardingNotices } from './forwarding-notices.js';
 import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
-import { type CheckedRelayOptions, RELAY_FORMS, type RelayOptions } from './options.js';
+import {
+  BUDGET_FORMS,
+  type CheckedRelayOptions,
+  RELAY_FORMS,
+  type RelayOptions,
+} from './options.js';
 import { RegistrationClient } from './registration.js';
 import { relayBounds } from './relay-bounds.js';
 import { BoundAddresses, relayHealth } from './relay-health.js';
@@ -88,7 +93,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     checkAdvertised(trunk, options.advertiseTrunk, 'advertiseTrunk');
     // What arrives while the rules are being made is lost, as a datagram may be.
     let receive: (batch: DataPlaneBatch) => void = () => {};
-    const plane = openDataPlane({
+    const plane = openPlane({
       clientAddresses: listen,
       trunkAddresses: trunk,
       clientFlowsMax: legsMax,
@@ -297,10 +302,12 @@ export class Relay extends EventEmitter<RelayEvents> {
    * Sets what answers to strangers may cost a source from now on (PROTOCOL.md section 2).
    * @param perSecond - answers
    * @param burst - answers at once
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG when that is nothing
+   * @throws TurnpikeError as `checkOptions`
    */
-  setChallengeBudget({ perSecond, burst }: { perSecond: number; burst: number }): void {
-    this.#rules.budget.limit({ perSecond, burst });
+  setChallengeBudget(budget: { readonly perSecond: number; readonly burst: number }): void {
+    const forms = BUDGET_FORMS;
+    const call = 'Relay#setChallengeBudget';
+    this.#rules.budget.limit(checkOptions<typeof budget, typeof forms>(call, forms, budget));
   }
 
   /** Refuses new legs with 300 and an alternate relay; what is there goes on. */

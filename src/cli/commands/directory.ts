@@ -1,4 +1,3 @@
-import { formatAddress, isLoopback } from '../../address.js';
 import type { Directory } from '../../directory/index.js';
 import { systemClock } from '../../units.js';
 import { type CommandContext, defineCommand } from '../command.js';
@@ -85,12 +84,6 @@ export const directoryCommand = defineCommand({
     const paths = tlsPathsOf(options);
     const tls = paths === undefined ? undefined : await TlsFiles.read(paths, systemClock, logger);
     if (paths !== undefined) await warnIfReadable(paths.key, logger);
-    if (tls === undefined && !isLoopback(listen)) {
-      logger.warn(
-        `${formatAddress(listen)} is no loopback address and there is no --tls-cert: ` +
-          'API keys and credentials cross the network unencrypted',
-      );
-    }
     const key = await readApiKey(apiKeyFile, { source: context.sourceOf('apiKeyFile') });
     const directory = await Directory.open({
       listen,

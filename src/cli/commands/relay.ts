@@ -56,20 +56,14 @@ const RELAY_OPTIONS = {
   },
   ...FORWARDING_TABLE,
   challengesPerSecond: {
-    kind: 'integer',
+    ...FORMS.challengesPerSecond,
     placeholder: 'N',
     description: 'answers to strangers that one address may cost per second',
-    minimum: 1,
-    maximum: LIMITS.challengesMax,
-    default: LIMITS.challengesPerSecond,
   },
   challengesBurst: {
-    kind: 'integer',
+    ...FORMS.challengesBurst,
     placeholder: 'N',
     description: 'the same at once',
-    minimum: 1,
-    maximum: LIMITS.challengesMax,
-    default: LIMITS.challengesBurst,
   },
   advertise: {
     ...FORMS.addresses,

@@ -1,0 +1,187 @@
+import { types } from 'node:util';
+import { type AddressInput, type TransportAddress, toAddress } from '../address.js';
+import { describe } from '../describe.js';
+import { isTurnpikeError, TurnpikeError } from '../errors.js';
+import { SIDE_NUMBERS } from './binding.js';
+import type {
+  ClientAction,
+  ClientFlow,
+  DataPlane,
+  FiveTuple,
+  Heard,
+  OutgoingDatagram,
+  ProbeWay,
+  SessionAction,
+  TrunkPeer,
+} from './types.js';
+
+/** `T` with text allowed in place of each address in it. */
+type Lenient<T> = T extends TransportAddress
+  ? AddressInput
+  : T extends Uint8Array
+    ? T
+    : T extends object
+      ? { readonly [K in keyof T]: Lenient<T[K]> }
+      : T;
+
+type LenientCall<F> = F extends (...given: infer A) => infer R
+  ? (...given: { [I in keyof A]: Lenient<A[I]> }) => R
+  : F;
+
+/**
+ * A data plane as `openDataPlane` gives it: each call takes addresses as `IP:PORT` too, and throws
+ * nothing but TurnpikeError: ERR_TURNPIKE_ADDRESS for what is no address, ERR_TURNPIKE_ARGUMENT
+ * for any other value of a wrong kind, whatever else the method says.
+ */
+export type OpenDataPlane = { readonly [K in keyof DataPlane]: LenientCall<DataPlane[K]> };
+
+const HEARD: readonly Heard[] = ['unknown', 'answered', 'unanswered'];
+
+/**
+ * Puts the checks of an embedder's calls before a data plane, so that a relay, whose own calls are
+ * sound, does not pay for them.
+ */
+export function guarded(plane: DataPlane): OpenDataPlane {
+  const calls = guardedCalls(plane);
+  const names = Object.keys(calls) as (keyof typeof calls)[];
+  const shown = Object.fromEntries(names.map((name) => [name, guard(name, calls[name])]));
+  const { clientAddresses, trunkAddresses, trunkLanePorts, workers } = plane;
+  Object.assign(shown, { clientAddresses, trunkAddresses, trunkLanePorts, workers });
+  Object.defineProperty(shown, 'xdp', { get: () => plane.xdp, enumerable: true });
+  return shown as unknown as OpenDataPlane;
+}
+
+type Calls = {
+  [K in keyof DataPlane as DataPlane[K] extends (...given: never[]) => unknown ? K : never]: (
+    ...given: never[]
+  ) => unknown;
+};
+
+function guardedCalls(plane: DataPlane): Calls {
+  return {
+    putClientFlow: (flow: ClientFlow, action: ClientAction) =>
+      plane.putClientFlow(flowOf(flow), actionOf(action)),
+    removeClientFlow: (flow: ClientFlow) => plane.removeClientFlow(flowOf(flow)),
+    putSession: (index: number, action: SessionAction) =>
+      plane.putSession(index, withTuple(action, 'action')),
+    removeSession: (index: number) => plane.removeSession(index),
+    putTrunkPeer: (slot: number, peer: TrunkPeer) => plane.putTrunkPeer(slot, trunkPeerOf(peer)),
+    removeTrunkPeer: (slot: number) => plane.removeTrunkPeer(slot),
+    setRelayHosts: (hosts: readonly TransportAddress[]) =>
+      plane.setRelayHosts(listOf('hosts', hosts).map(toAddress)),
+    putKnownClient: (worker: number, tuple: FiveTuple) =>
+      plane.putKnownClient(worker, tupleOf(tuple)),
+    removeKnownClient: (worker: number, tuple: FiveTuple) =>
+      plane.removeKnownClient(worker, tupleOf(tuple)),
+    workersSilentMs: () => plane.workersSilentMs(),
+    probe: (slot: number, number: number, way?: ProbeWay) =>
+      plane.probe(slot, number, way === undefined ? undefined : withTuple(way, 'way')),
+    send: (datagrams: readonly OutgoingDatagram[]) =>
+      plane.send(listOf('datagrams', datagrams).map(datagramOf)),
+    counters: () => plane.counters(),
+    trunkPeerTraffic: (slot: number) => plane.trunkPeerTraffic(slot),
+    flowTraffic: (flow: ClientFlow) => plane.flowTraffic(flowOf(flow)),
+    sessionTraffic: (index: number) => plane.sessionTraffic(index),
+    flowMeter: (flow: ClientFlow) => plane.flowMeter(flowOf(flow)),
+    flowPackets: (meter: number) => plane.flowPackets(whole('meter', meter)),
+    sessionPackets: (index: number) => {
+      // Throws where the index is none.
+      plane.sessionTraffic(index);
+      return plane.sessionPackets(index);
+    },
+    close: () => plane.close(),
+  };
+}
+
+function guard(call: string, made: (...given: never[]) => unknown): (...given: never[]) => unknown {
+  return (...given) => {
+    try {
+      return made(...given);
+    } catch (error) {
+      if (isTurnpikeError(error)) throw error;
+      const message = types.isNativeError(error) ? error.message : 'a value cannot be read';
+      throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', `${call}: ${message}`, { cause: error });
+    }
+  };
+}
+
+function flowOf(flow: ClientFlow): ClientFlow {
+  const { worker, tuple, channel } = objectOf('flow', flow);
+  return { worker, tuple: tupleOf(tuple), channel };
+}
+
+function actionOf(action: ClientAction): ClientAction {
+  if (objectOf('action', action).type === 'trunk') return action;
+  if (action.type !== 'client') wrong('action.type', '`trunk` or `client`', action.type);
+  return { type: 'client', tuple: tupleOf(action.tuple), channel: action.channel };
+}
+
+function withTuple<T extends { readonly tuple: FiveTuple }>(given: T, name: string): T {
+  return { ...objectOf(name, given), tuple: tupleOf(given.tuple) };
+}
+
+function tupleOf(tuple: FiveTuple): FiveTuple {
+  const { socket, remote, local } = objectOf('tuple', tuple);
+  return {
+    socket,
+    remote: toAddress(remote),
+    ...(local !== undefined && { local: textOf('local', local) }),
+  };
+}
+
+function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
+  const { sources, destination, sendKeys, receiveKeys, local, ways, lanesClosed } = objectOf(
+    'peer',
+    peer,
+  );
+  for (const key of [...listOf('sendKeys', sendKeys), ...listOf('receiveKeys', receiveKeys)]) {
+    if (!types.isUint8Array(objectOf('key', key).key)) wrong('key', 'a Uint8Array', key.key);
+  }
+  if (local !== undefined) textOf('local', local);
+  if (lanesClosed !== undefined) listOf('lanesClosed', lanesClosed);
+  return {
+    ...peer,
+    destination: toAddress(destination),
+    sources: listOf('sources', sources).map(toAddress),
+    ...(ways !== undefined && {
+      ways: listOf('ways', ways).map((way) => {
+        const { socket, remote, heard } = objectOf('way', way);
+        if (!HEARD.includes(heard)) wrong('way.heard', HEARD.join(', '), heard);
+        return { socket: whole('way.socket', socket), remote: toAddress(remote), heard };
+      }),
+    }),
+  };
+}
+
+function datagramOf(datagram: OutgoingDatagram): OutgoingDatagram {
+  const { side, tuple, data } = objectOf('datagram', datagram);
+  if (typeof side !== 'string' || !Object.hasOwn(SIDE_NUMBERS, side)) {
+    wrong('side', Object.keys(SIDE_NUMBERS).join(' or '), side);
+  }
+  return { side, tuple: tupleOf(tuple), data };
+}
+
+function objectOf<T>(name: string, given: T): T {
+  if (typeof given !== 'object' || given === null) wrong(name, 'an object', given);
+  return given;
+}
+
+function listOf<T>(name: string, given: readonly T[]): readonly T[] {
+  if (types.isProxy(given) || !Array.isArray(given)) wrong(name, 'a list', given);
+  return given;
+}
+
+function textOf(name: string, given: string): string {
+  if (typeof given !== 'string') wrong(name, 'text', given);
+  return given;
+}
+
+function whole(name: string, given: number): number {
+  if (!Number.isInteger(given) || given < 0) wrong(name, 'a whole number', given);
+  return given;
+}
+
+function wrong(name: string, expects: string, given: unknown): never {
+  const message = `${name}: expected ${expects}, got ${describe(given)}`;
+  throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', message);
+}

@@ -1,0 +1,122 @@
+import t, { type Test } from 'tap';
+import { formatAddress } from '../../src/address.js';
+import { isTurnpikeError } from '../../src/errors.js';
+import { type OpenDataPlane, openDataPlane } from '../../src/native/index.js';
+
+const KEY = new Uint8Array(16).fill(7);
+
+function open(t: Test): OpenDataPlane {
+  const plane = openDataPlane({
+    clientAddresses: '127.0.0.1:0',
+    trunkAddresses: '127.0.0.1:0',
+    workers: 2,
+    onBatch: () => {},
+  });
+  t.teardown(() => plane.close());
+  return plane;
+}
+
+const throws = new Proxy({}, { get: () => JSON.parse('{'), ownKeys: () => JSON.parse('{') });
+
+/** What is of a wrong kind wherever it stands. */
+const WRONG: readonly unknown[] = [
+  ...[undefined, null, true, -1, 1.5, Number.NaN, 2 ** 40, 10n, 'x', '', Symbol('x')],
+  ...[{}, [], [null], () => {}, throws, new Map(), new Uint8Array(2)],
+];
+
+const TUPLE = { socket: 0, remote: '127.0.0.1:4000' };
+const FLOW = { worker: 0, tuple: TUPLE, channel: 0x4000 };
+const CLIENT = { type: 'client', tuple: TUPLE, channel: 0x4001 } as const;
+const PEER = {
+  ...{ sources: ['127.0.0.1:5000'], socket: 0, destination: '127.0.0.1:5000' },
+  ...{ sendKeys: [{ epoch: 1, key: KEY }], receiveKeys: [{ epoch: 1, key: KEY }], recordsMax: 8 },
+  ways: [{ socket: 0, remote: '127.0.0.1:5000', heard: 'unknown' }],
+} as const;
+const DATAGRAM = { side: 'client', tuple: TUPLE, data: new Uint8Array(20) } as const;
+
+/** A sound call of every method. */
+const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
+  putTrunkPeer: [0, PEER],
+  putClientFlow: [FLOW, CLIENT],
+  putSession: [1, { slot: 0, tuple: TUPLE, channel: 0x4000 }],
+  putKnownClient: [0, TUPLE],
+  setRelayHosts: [['127.0.0.1:5000', { address: '::1', port: 0 }]],
+  probe: [0, 1, { tuple: { socket: 0, remote: '127.0.0.1:5000' }, worker: 0, bytes: 100 }],
+  send: [[DATAGRAM]],
+  workersSilentMs: [],
+  counters: [],
+  trunkPeerTraffic: [0],
+  flowTraffic: [FLOW],
+  sessionTraffic: [1],
+  flowMeter: [FLOW],
+  flowPackets: [0],
+  sessionPackets: [1],
+  removeKnownClient: [0, TUPLE],
+  removeClientFlow: [FLOW],
+  removeSession: [1],
+  removeTrunkPeer: [0],
+};
+
+/** A value with each of its members, at any depth, replaced by each wrong one. */
+function* spoilt(value: unknown): Generator<unknown> {
+  yield* WRONG;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+  for (const [name, member] of Object.entries(value)) {
+    for (const other of spoilt(member)) {
+      yield Array.isArray(value)
+        ? value.map((each, index) => (String(index) === name ? other : each))
+        : { ...value, [name]: other };
+    }
+  }
+}
+
+t.test('every method takes addresses as text', async (t) => {
+  const plane = open(t);
+  const known = Object.entries(plane).filter(([, member]) => typeof member === 'function');
+  t.strictSame(
+    known.map(([name]) => name).sort(),
+    [...Object.keys(CALLS), 'close'].sort(),
+    'none is left out',
+  );
+  for (const [name, given] of Object.entries(CALLS)) {
+    t.doesNotThrow(() => call(plane, name, given), name);
+  }
+});
+
+t.test('nothing but a TurnpikeError leaves any of them', async (t) => {
+  const plane = open(t);
+  for (const [name, given] of Object.entries(CALLS)) {
+    let [calls, refused] = [0, 0];
+    const escaped: unknown[] = [];
+    for (const [place, value] of given.entries()) {
+      for (const other of spoilt(value)) {
+        calls += 1;
+        try {
+          call(plane, name, given.with(place, other));
+        } catch (error) {
+          refused += 1;
+          if (!isTurnpikeError(error)) escaped.push(error);
+        }
+      }
+    }
+    t.strictSame(escaped, [], `${name}: ${refused} of ${calls} refused`);
+  }
+});
+
+t.test('a wrong kind is named, with what is expected', async (t) => {
+  const plane = open(t);
+  const tells = (name: string, given: unknown[], message: RegExp, code = 'ARGUMENT') =>
+    t.throws(() => call(plane, name, given), { code: `ERR_TURNPIKE_${code}`, message });
+  tells('putClientFlow', [FLOW, { ...CLIENT, type: 'both' }], /action\.type: expected `trunk` or/);
+  tells('send', [[{ ...DATAGRAM, side: 'relay' }]], /side: expected client or trunk/);
+  tells('send', [DATAGRAM], /datagrams: expected a list/);
+  tells('flowPackets', ['x'], /meter: expected a whole number/);
+  tells('putTrunkPeer', [0, { ...PEER, destination: 'localhost:1' }], /localhost/, 'ADDRESS');
+  const remote = plane.clientAddresses[0];
+  t.ok(remote);
+  tells('putKnownClient', [0, remote && formatAddress(remote)], /tuple: expected an object/);
+});
+
+function call(plane: OpenDataPlane, name: string, given: readonly unknown[]): unknown {
+  return (plane as unknown as Record<string, (...all: unknown[]) => unknown>)[name]?.(...given);
+}
