@@ -153,6 +153,10 @@ export const LIMITS = {
   ttlSecondsMax: 86_400,
   /** A peer that waits for signalling refreshes its reserved leg this often (legReservedMs). */
   reservedRefreshMs: 12_000,
+  /** A peer whose Connect waits for the other side asks its relay this often. */
+  connectingRefreshMs: 4_000,
+  /** A relay that does not answer for so long before there is a connection is given up. */
+  relayAbsentMs: 3_000,
   /** A peer that heard nothing from its relay for this long asks it with a Refresh. */
   relaySilenceMs: 30_000,
   /** A relay that leaves an Allocate without any answer for so long is not there. */

@@ -22,3 +22,8 @@ export function checkTransition(from: ConnectionState, to: ConnectionState): voi
   if (NEXT[from].includes(to)) return;
   throw new Error(`impossible: a connection goes from ${from} to ${to}`);
 }
+
+/** Whether the relay holds the leg then, and answers a Refresh. */
+export function isHeld(state: ConnectionState): boolean {
+  return state === 'allocated' || state === 'connecting' || state === 'established';
+}

@@ -1,6 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import { ClientCredentials } from '../auth/client-credentials.js';
-import { isTurnpikeError, TurnpikeError } from '../errors.js';
+import { TurnpikeError } from '../errors.js';
 import { LIMITS, RFC } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
@@ -8,14 +8,13 @@ import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import type { ConnectionOptions, MessageFault } from './connection-options.js';
-import { type ConnectionState, checkTransition } from './connection-state.js';
+import { type ConnectionState, checkTransition, isHeld } from './connection-state.js';
 import { keepalive, LegRequests } from './leg-requests.js';
 import {
   closedByRelay,
   closedHere,
   legUnknown,
   notConnected,
-  relaysUnreachable,
   relayUnresponsive,
   unusable,
 } from './rejection.js';
@@ -136,14 +135,12 @@ export class Connection {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `connect() while ${this.#state}`);
     }
     this.#enter('connecting');
-    const startedAtMs = this.#options.scheduler.monotonic();
-    this.#upkeep.suspendRefresh();
+    this.#upkeep.refreshConnecting();
     try {
       const request = this.#legRequests.connect(peerAddress);
       this.#established(await this.#requests.request(request, signal));
     } catch (error) {
-      const tookMs = this.#options.scheduler.monotonic() - startedAtMs;
-      throw this.#connectFailed(error as TurnpikeError, peerAddress, tookMs);
+      throw this.#connectFailed(error as TurnpikeError, peerAddress);
     }
   }
 
@@ -182,10 +179,11 @@ export class Connection {
     return undefined;
   }
 
-  /** The network says that nothing listens at the relay's address: fail soon, after asking. */
-  refused(cause: unknown): void {
+  /** The network says that nothing listens at the relay's address: the end, if no answer comes. */
+  refused(cause: NodeJS.ErrnoException): void {
+    this.#sendError = cause;
     this.#requests.refused(cause);
-    this.suspect();
+    this.#verify();
   }
 
   /** A datagram could not be sent, for a reason that may pass. */
@@ -195,8 +193,7 @@ export class Connection {
 
   /** Something happened after which the relay may not hear this peer, or not know it, any more. */
   suspect(): void {
-    if (this.#state === 'allocated') void this.#refresh();
-    else this.#verify();
+    this.#verify();
   }
 
   /**
@@ -224,15 +221,22 @@ export class Connection {
     this.#verifier.noteHeard();
   }
 
-  #verify(deadlineMs?: number): void {
-    if (this.#state === 'established') this.#verifier.verify(deadlineMs);
+  #verify(withinMs = this.#patienceMs): void {
+    if (isHeld(this.#state)) this.#verifier.verify(withinMs);
+  }
+
+  /** Less before there is a connection, as another relay costs nothing, and after a refusal. */
+  get #patienceMs(): number {
+    const isRefused = this.#sendError?.code === 'ECONNREFUSED';
+    const isSparing = this.#state === 'established' && !isRefused;
+    return isSparing ? LIMITS.relayUnresponsiveMs : LIMITS.relayAbsentMs;
   }
 
   /** However late this is noticed, the relay gets the time that it would have had. */
   #askQuietRelay(sinceMs: number): void {
     const leastMs = LIMITS.relayUnresponsiveMs - LIMITS.relayQuietMs;
-    const nowMs = this.#options.scheduler.monotonic();
-    this.#verify(Math.max(sinceMs + LIMITS.relayUnresponsiveMs, nowMs + leastMs));
+    const passedMs = this.#options.scheduler.monotonic() - sinceMs;
+    this.#verify(Math.max(LIMITS.relayUnresponsiveMs - passedMs, leastMs));
   }
 
   #established(answer: StunMessage): void {
@@ -245,14 +249,9 @@ export class Connection {
     this.#refreshed(answer);
   }
 
-  #connectFailed(
-    error: TurnpikeError,
-    peerAddress: TransportAddress,
-    tookMs: number,
-  ): TurnpikeError {
+  #connectFailed(error: TurnpikeError, peerAddress: TransportAddress): TurnpikeError {
     if (this.#state !== 'connecting') return error;
-    const silent =
-      isTurnpikeError(error, 'ERR_TURNPIKE_RELAY_UNREACHABLE') && error.errno === undefined;
+    const silent = error.code === 'ERR_TURNPIKE_RELAY_UNREACHABLE';
     const retriable =
       silent ||
       error.code === 'ERR_TURNPIKE_ABORTED' ||
@@ -264,17 +263,13 @@ export class Connection {
     }
     this.#enter('allocated');
     this.#scheduleRefresh(undefined);
-    const isEarly = tookMs < LIMITS.connectMs / 3;
-    if (isEarly && error.stunCode === ErrorCode.ConnectionTimeoutOrFailure) {
-      return relaysUnreachable(error);
-    }
     return silent ? notConnected(peerAddress, error) : error;
   }
 
   #receiveClosed(message: StunMessage): MessageFault | undefined {
     if (!this.#requests.isAuthentic(message)) {
       // "Data of yours met no leg here": anybody can say so, hence it is only looked into.
-      if (message.attributes.length === 0) this.#verify();
+      if (message.attributes.length === 0 && this.#state === 'established') this.#verify();
       return 'unauthenticated-closed';
     }
     const { grant } = this.#options;
@@ -295,6 +290,11 @@ export class Connection {
 
   async #refresh(): Promise<void> {
     if (this.#refreshing || this.#closing !== undefined || this.#state === 'closed') return;
+    if (this.#state !== 'established') {
+      if (this.#state === 'connecting') this.#upkeep.refreshConnecting();
+      this.#verify();
+      return;
+    }
     this.#refreshing = true;
     try {
       const answer = await this.#requests.request(this.#legRequests.refresh());
@@ -315,9 +315,9 @@ export class Connection {
   }
 
   #verifyFailed(error: TurnpikeError | undefined): void {
-    if (this.#closing !== undefined || this.#state !== 'established') return;
+    if (this.#closing !== undefined || !isHeld(this.#state)) return;
     if (error !== undefined) this.#refreshFailed(error);
-    else this.abandon(relayUnresponsive(this.#options.grant, this.#sendError));
+    else this.abandon(relayUnresponsive(this.#options.grant, this.#patienceMs, this.#sendError));
   }
 
   #refreshFailed(error: TurnpikeError): void {

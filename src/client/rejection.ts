@@ -2,7 +2,7 @@ import { formatAddress, type TransportAddress } from '../address.js';
 import { TurnpikeError, type TurnpikeErrorReason } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import { reasonPhrase } from '../stun/error-codes.js';
+import { RefusalCause, reasonPhrase } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
 import type { AddressLoss } from './relay-path.js';
@@ -62,34 +62,21 @@ export function rejection(
   const { code, reason } = answer.errorCode() ?? { code: 500, reason: '' };
   const alternate = answer.address(AttributeType.AlternateServer);
   const hint = alternate === undefined ? '' : `; it names ${formatAddress(alternate)} instead`;
-  return new TurnpikeError(
-    'ERR_TURNPIKE_REJECTED',
-    `${method} rejected with ${code}: ${meaningOf(code, reason)}${quoted(code, reason)}${hint}`,
-    { stunCode: code, address: formatAddress(grant.relay) },
-  );
+  const details = { stunCode: code, address: formatAddress(grant.relay) };
+  const text = `${method} rejected with ${code}: ${meaningOf(code, reason)}${quoted(code, reason)}`;
+  if (answer.u32(AttributeType.RefusalCause) === RefusalCause.relaysUnreachable) {
+    return new TurnpikeError(
+      'ERR_TURNPIKE_REJECTED',
+      `the two relays do not reach each other: ${text}`,
+      { ...details, reason: 'relays-unreachable' },
+    );
+  }
+  return new TurnpikeError('ERR_TURNPIKE_REJECTED', `${text}${hint}`, details);
 }
 
 /** What the relay says itself, where that is more than the RFC's phrase. */
 function quoted(code: number, words: string): string {
   return words === '' || words === reasonPhrase(code) ? '' : ` (the relay says: ${words})`;
-}
-
-/**
- * The error for a Connect that was refused with 447 long before the other peer had had its time: so
- * it is the relays that cannot be connected.
- */
-export function relaysUnreachable(refusal: TurnpikeError): TurnpikeError {
-  const { message, stunCode, address } = refusal;
-  return new TurnpikeError(
-    'ERR_TURNPIKE_REJECTED',
-    `the two relays do not reach each other: ${message}`,
-    {
-      reason: 'relays-unreachable',
-      cause: refusal,
-      ...(stunCode === undefined ? {} : { stunCode }),
-      ...(address === undefined ? {} : { address }),
-    },
-  );
 }
 
 /** The error of an operation that the caller's signal ended. */
@@ -144,16 +131,23 @@ export function legUnknown(
 /**
  * The error of a relay that does not answer any more.
  * @param grant - whose relay it is
- * @param sendError - why nothing could be sent lately, if so
+ * @param forMs - how long it has not, milliseconds
+ * @param sendError - why nothing could be sent lately, or what the network said of it, if so
  */
 export function relayUnresponsive(
   grant: ConnectionGrant,
+  forMs: number,
   sendError: NodeJS.ErrnoException | undefined,
 ): TurnpikeError {
   const relay = formatAddress(grant.relay);
-  const seconds = LIMITS.relayUnresponsiveMs / 1_000;
+  const seconds = forMs / 1_000;
   const errno = sendError?.code;
-  const why = errno === undefined ? '' : `, and sending to it fails with ${errno}`;
+  const why =
+    errno === undefined
+      ? ''
+      : errno === 'ECONNREFUSED'
+        ? ', and the network says that nothing listens there (ECONNREFUSED)'
+        : `, and sending to it fails with ${errno}`;
   return new TurnpikeError(
     'ERR_TURNPIKE_RELAY_UNREACHABLE',
     `relay ${relay} has not answered for ${seconds} s${why}`,

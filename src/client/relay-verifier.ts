@@ -46,10 +46,11 @@ export class RelayVerifier {
 
   /**
    * Asks, unless it is doing so already.
-   * @param deadlineMs - monotonic time until which the relay has to answer; the earliest counts
+   * @param withinMs - how long the relay has to answer, milliseconds; the earliest end counts
    */
-  verify(deadlineMs: number = this.#nowMs + LIMITS.relayUnresponsiveMs): void {
+  verify(withinMs: number = LIMITS.relayUnresponsiveMs): void {
     if (this.#closed) return;
+    const deadlineMs = this.#nowMs + withinMs;
     const isEarlier = deadlineMs < this.#deadlineMs;
     if (isEarlier) this.#deadlineMs = deadlineMs;
     if (this.#stop !== undefined) {

@@ -54,9 +54,6 @@ const PLAIN_REFUSALS: ReadonlySet<number> = new Set([
   ErrorCode.UnknownAttribute,
 ]);
 
-/** Refusals by ICMP that fail a request: the second, because a lone one may be forged or stale. */
-const REFUSALS_MAX = 2;
-
 /**
  * The requests that one peer has under way: signs them, answers challenges, and believes only
  * answers whose transaction, method and integrity are right (RFC 8489 section 9.2.5).
@@ -118,7 +115,10 @@ export class Requests {
     return this.#lastSignature !== undefined && isAuthentic(indication, this.#lastSignature);
   }
 
-  /** The network says that nothing listens at the relay's address. */
+  /**
+   * The network says that nothing listens at the relay's address. Anybody can say so, and an answer
+   * disproves it: it only explains why none came.
+   */
   refused(cause: unknown): void {
     for (const exchange of [...this.#exchanges.values()]) exchange.refused(cause);
   }
@@ -155,7 +155,7 @@ class Exchange {
   #transaction: Transaction | undefined;
   #id = '';
   #signature: Signature | undefined;
-  #refusals = 0;
+  #refusal: unknown;
 
   constructor(
     shared: RequestsOptions,
@@ -203,16 +203,7 @@ class Exchange {
   }
 
   refused(cause: unknown): void {
-    this.#refusals += 1;
-    if (this.#refusals < REFUSALS_MAX) return;
-    const relay = formatAddress(this.#shared.grant.relay);
-    this.fail(
-      new TurnpikeError('ERR_TURNPIKE_RELAY_UNREACHABLE', `nothing listens at relay ${relay}`, {
-        cause,
-        errno: 'ECONNREFUSED',
-        address: relay,
-      }),
-    );
+    this.#refusal ??= cause;
   }
 
   #judge(message: StunMessage): AnswerFault | undefined {
@@ -226,6 +217,7 @@ class Exchange {
       case 'ignored':
         return verdict.why;
       case 'retry':
+        this.#refusal = undefined;
         this.#measure();
         this.#end();
         this.start();
@@ -278,6 +270,15 @@ class Exchange {
 
   #timeout(): TurnpikeError {
     const relay = formatAddress(this.#shared.grant.relay);
+    if (this.#refusal !== undefined) {
+      const text = `nothing listens at relay ${relay}: the network says so, and no answer came`;
+      return new TurnpikeError('ERR_TURNPIKE_RELAY_UNREACHABLE', text, {
+        reason: 'relay-unresponsive',
+        cause: this.#refusal,
+        errno: 'ECONNREFUSED',
+        address: relay,
+      });
+    }
     const seen = [...this.#ignored].map(([what, count]) => `${count} × ${what}`).join(', ');
     // RFC 8489 section 9.2.5: when every answer was discarded, say so instead of a mere timeout.
     const hint = seen === '' ? '' : `; answers that could not be trusted were ignored: ${seen}`;

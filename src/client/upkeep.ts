@@ -67,9 +67,9 @@ export class Upkeep {
     this.#refreshAfter(boundedMs * (0.5 + this.#jitter() / 4));
   }
 
-  /** Something else keeps the leg for now. */
-  suspendRefresh(): void {
-    this.#cancelRefresh?.();
+  /** A Connect keeps the leg, and says nothing while it waits: so the relay is asked beside it. */
+  refreshConnecting(): void {
+    this.#refreshAfter(LIMITS.connectingRefreshMs * (0.75 + this.#jitter() / 4));
   }
 
   #refreshAfter(delayMs: number): void {

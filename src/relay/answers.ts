@@ -2,6 +2,7 @@ import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { LegName } from '../trunk/control.js';
@@ -9,7 +10,7 @@ import type { Trunk } from '../trunk/trunk.js';
 import type { RandomBytes } from '../units.js';
 import type { Leg, Origin, Signer } from './leg.js';
 import type { LegLog } from './leg-log.js';
-import { REFUSALS, type RefusalReason } from './refusals.js';
+import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
 import type { RelayStats } from './stats.js';
 
 /** Whom an answer goes to, and for which request. */
@@ -134,7 +135,11 @@ export class Answers {
     this.#stats.refusals.add(reason);
     this.#log.refused(to.origin.tuple.remote, reason, to.credential);
     const { method, transactionId } = to;
-    return new MessageWriter('error', method, transactionId).errorCode(REFUSALS[reason], phrase);
+    const writer = new MessageWriter('error', method, transactionId);
+    writer.errorCode(REFUSALS[reason], phrase);
+    return isOfThePair(reason)
+      ? writer.u32(AttributeType.RefusalCause, RefusalCause.relaysUnreachable)
+      : writer;
   }
 
   #success(to: ReplyTarget): MessageWriter {

@@ -29,4 +29,12 @@ export const REFUSALS = {
   'data-plane-full': 508,
 } as const;
 
+/**
+ * Whether another pair of relays may serve where these do not, which 447 alone does not tell
+ * (REFUSAL-CAUSE, PROTOCOL.md section 2).
+ */
+export function isOfThePair(reason: RefusalReason): boolean {
+  return reason === 'peer-relay-unreachable' || reason === 'refused-by-peer-relay';
+}
+
 export type RefusalReason = keyof typeof REFUSALS;

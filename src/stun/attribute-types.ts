@@ -32,6 +32,7 @@ export const AttributeType = {
   Liveness: 0xff01,
   RecommendedPayload: 0xff02,
   Padding: 0xff03,
+  RefusalCause: 0xff04,
 } as const;
 
 /** Addresses coded as XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); all others are plain. */

@@ -17,6 +17,12 @@ export const ErrorCode = {
   InsufficientCapacity: 508,
 } as const;
 
+/** Values of REFUSAL-CAUSE: what a code leaves open. */
+export const RefusalCause = {
+  /** Of 447: it is the two relays that cannot be connected, not the peers. */
+  relaysUnreachable: 1,
+} as const;
+
 /** The phrases that RFC 8489, 8656 and 6062 recommend for their codes. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [ErrorCode.TryAlternate, 'Try Alternate'],

@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import t from 'tap';
 import { parseGrant } from '../../src/client/index.js';
+import type { TurnpikeError } from '../../src/errors.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
-import { caughtUp, OTHER, scene } from './support/scene.js';
+import { caughtUp, OTHER, pass, scene } from './support/scene.js';
 import { rejectionOf } from './support/until.js';
 
 t.test('Connect names the other NAT address and opens the channel', async (t) => {
@@ -25,7 +27,7 @@ t.test('Connect is sent again at most 1 s apart while the other side is awaited'
   scheduler.advance(500);
   await relay.nth(Method.Connect, 1);
   for (let second = 1; second <= 20; second += 1) {
-    scheduler.advance(1_000);
+    await pass(scheduler, 1_000);
     const again = await relay.nth(Method.Connect, 1 + second);
     t.same(again.message.transactionId, first.message.transactionId);
   }
@@ -41,13 +43,57 @@ t.test('silence ends Connect after 30 s, and the leg can be connected again', as
   relay.handler = ({ message }) => message.method === Method.Connect;
   const connecting = rejectionOf(peer.connect(OTHER));
   await relay.nth(Method.Connect, 0);
-  scheduler.advance(32_000);
+  await pass(scheduler, 32_000);
   t.match(await connecting, { code: 'ERR_TURNPIKE_TIMEOUT', address: '198.51.100.9:51820' });
   await relay.nth(Method.Connect, 30);
   t.equal(peer.state, 'allocated');
   relay.handler = () => false;
   await peer.connect(OTHER);
   t.equal(peer.state, 'established');
+});
+
+t.test('a relay that went away is noticed while the other side is awaited', async (t) => {
+  for (const isConnecting of [true, false]) {
+    const { relay, open, scheduler } = await scene(t);
+    const peer = await open();
+    relay.handler = ({ message }) => message.method === Method.Connect;
+    const connecting = isConnecting ? rejectionOf(peer.connect(OTHER)) : once(peer, 'close');
+    await pass(scheduler, 20_000);
+    t.equal(peer.state, isConnecting ? 'connecting' : 'allocated', 'while it answers it is waited');
+    relay.handler = () => true;
+    await pass(scheduler, isConnecting ? 7_500 : 15_500);
+    t.equal(peer.state, 'closed');
+    t.match([await connecting].flat()[0], {
+      code: 'ERR_TURNPIKE_RELAY_UNREACHABLE',
+      reason: 'relay-unresponsive',
+      message: /has not answered for 3 s/,
+    });
+  }
+});
+
+t.test('447 says by its cause whether it is the relays that cannot be connected', async (t) => {
+  for (const [cause, reason] of [
+    [undefined, undefined],
+    [1, 'relays-unreachable'],
+    [2, undefined],
+  ] as const) {
+    const { relay, open, scheduler } = await scene(t);
+    const peer = await open();
+    for (const waitMs of [0, 25_000]) {
+      let isDue = waitMs === 0;
+      relay.handler = (received) => {
+        if (received.message.method !== Method.Connect) return false;
+        if (isDue) relay.send(relay.error(received, 447, { ...(cause && { cause }) }));
+        return true;
+      };
+      const refused = rejectionOf(peer.connect(OTHER));
+      await pass(scheduler, waitMs);
+      isDue = true;
+      await pass(scheduler, 1_000);
+      const { reason: got, stunCode } = (await refused) as TurnpikeError;
+      t.strictSame([got, stunCode], [reason, 447], `${cause} after ${waitMs} ms`);
+    }
+  }
 });
 
 t.test('403 and 447 leave the leg reserved, other refusals end it', async (t) => {

@@ -5,7 +5,7 @@ import type { Peer } from '../../src/client/index.js';
 import { TurnpikeError } from '../../src/errors.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { Method } from '../../src/stun/methods.js';
-import type { Received } from './support/fake-relay.js';
+import { FakeRelay, type Received } from './support/fake-relay.js';
 import type { FakeScheduler } from './support/fake-scheduler.js';
 import { caughtUp, OTHER, pass, scene } from './support/scene.js';
 import { delivered, rejectionOf, until } from './support/until.js';
@@ -273,6 +273,27 @@ t.test('a reason given to close() is what the event reports', async (t) => {
   const closed = closeOf(peer);
   await peer.close(new TurnpikeError('ERR_TURNPIKE_CLOSED', 'because'));
   t.match(await closed, { message: 'because' });
+});
+
+t.test('refusals by the network are believed only if no answer comes', async (t) => {
+  for (const isBack of [true, false]) {
+    const { relay, establish, scheduler } = await scene(t);
+    const peer = await establish();
+    await pass(scheduler, 5_000);
+    const { address, port } = relay.address;
+    await relay.close();
+    for (let n = 0; n < 8; n += 1) {
+      peer.send(Buffer.from('anyone?'));
+      await pass(scheduler, 250, 50);
+    }
+    t.ok(peer.stats().sendErrors > 2, 'the network said it more than twice');
+    t.equal(peer.state, 'established');
+    const again = isBack ? await FakeRelay.open(address, port) : undefined;
+    for (let n = 0; n < 8; n += 1) await pass(scheduler, 250, 50);
+    t.equal(peer.state, isBack ? 'established' : 'closed');
+    await peer.close();
+    await again?.close();
+  }
 });
 
 t.test('a relay whose host refuses is noticed at once', async (t) => {

@@ -249,7 +249,7 @@ t.test('relays that do not reach each other are left by one side at a time', asy
     relay.handler = (received) => {
       if (received.message.method !== Method.Connect || refusals === 0) return false;
       refusals -= 1;
-      relay.send(relay.error(received, 447));
+      relay.send(relay.error(received, 447, { cause: 1 }));
       return true;
     };
     for (let attempt = 0; attempt < 4; attempt += 1) {

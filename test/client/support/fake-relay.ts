@@ -33,6 +33,8 @@ interface AnswerOptions {
   readonly integrity?: IntegrityKind | 'none' | 'forged';
   readonly method?: number;
   readonly transactionId?: Uint8Array;
+  /** REFUSAL-CAUSE of an error. */
+  readonly cause?: number;
 }
 
 type Handler = (received: Received, relay: FakeRelay) => boolean;
@@ -63,9 +65,9 @@ export class FakeRelay {
     socket.on('message', (datagram, from) => this.#receive(datagram, from));
   }
 
-  static async open(address = '127.0.0.1'): Promise<FakeRelay> {
+  static async open(address = '127.0.0.1', port = 0): Promise<FakeRelay> {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+    await new Promise<void>((resolve) => socket.bind(port, address, resolve));
     return new FakeRelay(socket);
   }
 
@@ -142,7 +144,11 @@ export class FakeRelay {
   }
 
   error(received: Received, code: number, options: AnswerOptions = {}): Uint8Array {
-    return this.#answer('error', received, (writer) => writer.errorCode(code), options);
+    const write = (writer: MessageWriter) => {
+      writer.errorCode(code);
+      if (options.cause !== undefined) writer.u32(AttributeType.RefusalCause, options.cause);
+    };
+    return this.#answer('error', received, write, options);
   }
 
   closed(code: number, options: AnswerOptions & { connectionId?: string } = {}): Uint8Array {
