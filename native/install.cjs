@@ -1,7 +1,8 @@
 'use strict';
 /**
  * What npm runs on installation. Nothing where an addon for this platform is there already. Else it
- * compiles one with node-gyp, if the machine has what that needs; nothing is downloaded. It never
+ * compiles one with node-gyp, if the machine has what that needs. Node's headers are those beside
+ * Node or of `npm_config_nodedir`; where there are none node-gyp downloads them, once. It never
  * fails the installation: peers and directories need no addon, and opening a relay says what is
  * missing. `--compile` compiles in any case, and fails where that fails; `--check` only tells
  * whether it could.
@@ -18,10 +19,13 @@ const {
   platformName,
 } = require('./locate.cjs');
 
-/** Node's headers beside the executable; without them node-gyp would download some. */
-function headersOption() {
-  const folder = resolve(process.execPath, '../..');
-  return existsSync(join(folder, 'include/node/node_api.h')) ? [`--nodedir=${folder}`] : [];
+/** A download that takes longer would look like an installation that hangs. */
+const DOWNLOAD_MS = 60_000;
+
+/** The folder of Node's headers: the one that node-gyp is told, or beside the executable. */
+function headersFolder() {
+  const folders = [process.env.npm_config_nodedir, resolve(process.execPath, '../..')];
+  return folders.find((each) => each && existsSync(join(each, 'include/node/node_api.h')));
 }
 
 /** node-gyp as npm brings it, as this checkout has it, or from the PATH. */
@@ -43,24 +47,51 @@ function obstacle() {
 }
 
 /**
- * Compiles.
+ * Runs node-gyp.
  * @param stdio - where the output goes
+ * @param timeoutMs - after which it is ended; undefined for never
  * @returns why it failed, or undefined; and what was printed, if it went into a pipe
  */
-function compile(stdio) {
+function runNodeGyp(args, stdio, timeoutMs) {
   const [command, ...prefix] = nodeGyp();
-  const options = ['configure', 'build', '--jobs=max', '--loglevel=warn', ...headersOption()];
-  const run = spawnSync(command, [...prefix, ...options], {
+  const run = spawnSync(command, [...prefix, ...args, '--loglevel=warn'], {
     cwd: ROOT,
     stdio: ['ignore', stdio, stdio],
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
   });
   const output = `${run.stdout ?? ''}${run.stderr ?? ''}`;
+  if (run.error?.code === 'ETIMEDOUT') {
+    return { failure: `no answer within ${timeoutMs / 1_000} s`, output };
+  }
   if (run.error) return { failure: `${command}: ${run.error.message}`, output };
   return run.status === 0
     ? { failure: undefined, output }
     : { failure: `node-gyp ended with status ${run.status}`, output };
+}
+
+/** Downloads Node's headers, if node-gyp has not done so before. Returns as `runNodeGyp`. */
+function downloadHeaders() {
+  const { failure, output } = runNodeGyp(['install', '--ensure'], 'pipe', DOWNLOAD_MS);
+  if (failure === undefined) return { failure, output };
+  const lines = output.split('\n').map((line) => line.replace(/^(gyp|npm) ERR! (stack )?/, ''));
+  const why = lines.find((line) => /\w*Error:/.test(line))?.replace(/^.*?Error: /, '') ?? failure;
+  const said = `Node's headers are not beside ${process.execPath}, and they cannot be downloaded`;
+  const todo = 'install them (Debian: libnode-dev) or name their folder in npm_config_nodedir';
+  return { failure: `${said} (${why.trim()}): ${todo}`, output };
+}
+
+/** Compiles. Takes and returns what `runNodeGyp` does. */
+function compile(stdio) {
+  const headers = headersFolder();
+  if (headers === undefined) {
+    const download = downloadHeaders();
+    if (download.failure !== undefined) return download;
+  }
+  const option = headers === undefined ? [] : [`--nodedir=${headers}`];
+  return runNodeGyp(['configure', 'build', '--jobs=max', ...option], stdio);
 }
 
 function keepLog(text) {

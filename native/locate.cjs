@@ -118,10 +118,24 @@ function missingBuildTools() {
     .map(([name]) => name);
 }
 
-/** How to compile: an installed package's scripts are run by npm, a checkout's by hand. */
+/** A word as a shell takes it. */
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * How to compile: an installed package's scripts are run by npm, a checkout's by hand. A project is
+ * known by its package.json, which the folder of global packages lacks; that of npx has one.
+ */
 function compileCommand() {
-  const isInstalled = dirname(ROOT).split(sep).includes('node_modules');
-  return isInstalled ? 'npm rebuild turnpike' : 'npm run build:native';
+  const folders = ROOT.split(sep);
+  const modules = folders.indexOf('node_modules');
+  if (modules < 0) return 'npm run build:native';
+  if (folders.includes('.pnpm')) return 'pnpm rebuild turnpike';
+  const project = folders.slice(0, modules).join(sep) || sep;
+  if (!existsSync(join(project, 'package.json'))) return 'npm rebuild -g turnpike';
+  const isHere = `${process.env.INIT_CWD ?? process.cwd()}${sep}`.startsWith(`${project}${sep}`);
+  return isHere ? 'npm rebuild turnpike' : `npm rebuild --prefix ${quoted(project)} turnpike`;
 }
 
 /** What to do about it, in a sentence. */
