@@ -27,6 +27,12 @@ export type DatagramFrame =
       readonly flow: number;
       readonly payload: Uint8Array;
     }
+  | {
+      /** The listening side has no such flow any more. */
+      readonly type: 'end';
+      readonly sequence: number;
+      readonly flow: number;
+    }
   | { readonly type: 'ping'; readonly sequence: number; readonly stamp: number }
   | {
       readonly type: 'pong';
@@ -44,21 +50,27 @@ export type ForeignFrame = 'stream' | 'version-1' | 'unknown';
 /** Bytes before the payload of a data frame. */
 export const FRAME_HEADER_BYTES = 7;
 
-const TYPE = { hello: 0x20, data: 0x21, ping: 0x22, pong: 0x23 } as const;
+const TYPE = { hello: 0x20, data: 0x21, ping: 0x22, pong: 0x23, end: 0x24 } as const;
 const HELLO_BYTES = 12;
 const PING_BYTES = 9;
 const PONG_BYTES = 17;
+const LENGTHS = {
+  data: FRAME_HEADER_BYTES,
+  end: FRAME_HEADER_BYTES,
+  ping: PING_BYTES,
+  pong: PONG_BYTES,
+} as const;
 const ENDS: readonly FlowEnd[] = ['listen', 'forward'];
 
 /** A frame in bytes; `decodeFrame` is its inverse. */
 export function encodeFrame(frame: DatagramFrame): Uint8Array {
   if (frame.type === 'hello') return encodeHello(frame);
-  const length = { data: FRAME_HEADER_BYTES, ping: PING_BYTES, pong: PONG_BYTES }[frame.type];
+  const length = LENGTHS[frame.type];
   const payload = frame.type === 'data' ? frame.payload : new Uint8Array();
   const bytes = Buffer.allocUnsafe(length + payload.length);
   bytes[0] = TYPE[frame.type];
   bytes.writeUInt32BE(frame.sequence, 1);
-  if (frame.type === 'data') bytes.writeUInt16BE(frame.flow, 5);
+  if ('flow' in frame) bytes.writeUInt16BE(frame.flow, 5);
   else bytes.writeUInt32BE(frame.stamp, 5);
   if (frame.type === 'pong') {
     bytes.writeUInt32BE(frame.expected, 9);
@@ -90,6 +102,9 @@ export function decodeFrame(bytes: Uint8Array): DatagramFrame | undefined {
       const flow = view.readUInt16BE(5);
       return { type: 'data', sequence, flow, payload: view.subarray(FRAME_HEADER_BYTES) };
     }
+    case TYPE.end:
+      if (view.length !== FRAME_HEADER_BYTES) return undefined;
+      return { type: 'end', sequence, flow: view.readUInt16BE(5) };
     case TYPE.ping:
       if (view.length !== PING_BYTES) return undefined;
       return { type: 'ping', sequence, stamp: view.readUInt32BE(5) };

@@ -81,6 +81,7 @@ export class DatagramMode implements PeerMode {
     const mode = new DatagramMode(options);
     const events = {
       onDatagram: (flow: number, payload: Uint8Array) => mode.#fromApplication(flow, payload),
+      onEnded: (flow: number) => mode.#sendEnd(flow),
       onDropped: (reason: string) => mode.#onDropped(reason),
       onFailure: (error: Error) => mode.#fail(error),
     };
@@ -139,6 +140,7 @@ export class DatagramMode implements PeerMode {
     if (frame.type === 'hello') return this.#onHello(frame);
     this.#meter.add(frame.sequence);
     if (frame.type === 'data') this.#onData(frame);
+    else if (frame.type === 'end') this.#onEnd(frame.flow);
     else if (frame.type === 'ping') this.#answer(frame.stamp);
     else this.#onPong(frame);
   }
@@ -196,6 +198,11 @@ export class DatagramMode implements PeerMode {
     this.#flows?.deliver(flow, payload);
   }
 
+  /** Numbers of another instance mean other flows. */
+  #onEnd(flow: number): void {
+    if (this.#ready) this.#flows?.end(flow);
+  }
+
   /** What is no frame of ours tells of a mistake, once there is enough of it. */
   #onForeign(bytes: Uint8Array): void {
     this.#dropped.add('unknown-frame');
@@ -230,14 +237,25 @@ export class DatagramMode implements PeerMode {
     );
   }
 
-  #fromApplication(flow: number, payload: Uint8Array): void {
+  /** @returns whether it was sent */
+  #fromApplication(flow: number, payload: Uint8Array): boolean {
     const link = this.#link;
-    if (link === undefined || !this.#ready) return this.#dropped.add('no-path');
+    if (link === undefined || !this.#ready) {
+      this.#dropped.add('no-path');
+      return false;
+    }
     if (payload.length + FRAME_HEADER_BYTES > link.payloadBytesMax) {
-      return this.#dropped.add('oversized');
+      this.#dropped.add('oversized');
+      return false;
     }
     this.#sums.bytesOut += payload.length;
     link.send(encodeFrame({ type: 'data', sequence: this.#nextSequence(), flow, payload }));
+    return true;
+  }
+
+  #sendEnd(flow: number): void {
+    if (!this.#ready) return;
+    this.#link?.send(encodeFrame({ type: 'end', sequence: this.#nextSequence(), flow }));
   }
 
   #sendHello(echo: number): void {

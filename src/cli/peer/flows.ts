@@ -7,8 +7,10 @@ import type { Clock } from '../../units.js';
 
 /** What the local sockets of UDP mode tell. */
 export interface FlowEvents {
-  /** A datagram of a local application, or of the local service. */
-  readonly onDatagram: (flow: number, payload: Uint8Array) => void;
+  /** A datagram of a local application, or of the local service. @returns whether it was sent on */
+  readonly onDatagram: (flow: number, payload: Uint8Array) => boolean;
+  /** The listening side has no such flow, or not any more: the other side should know. */
+  readonly onEnded: (flow: number) => void;
   /** A datagram that went nowhere, by reason. */
   readonly onDropped: (reason: string) => void;
   /** The local sockets cannot be used any more. */
@@ -29,6 +31,8 @@ export interface Flows {
   readonly size: number;
   /** Hands a datagram of the other side to its application or to the service. */
   deliver(flow: number, payload: Uint8Array): void;
+  /** The other side has no such flow any more. */
+  end(flow: number): void;
   /** The other side was started anew: its flow numbers mean others than before. */
   reset(): void;
   /** Forgets flows that have been idle for LIMITS.udpFlowIdleMs. To be called every few seconds. */
@@ -42,7 +46,10 @@ interface ListenFlow {
   lastMs: number;
 }
 
-/** Numbers of 16 bits; at most LIMITS.udpFlowsMax are in use, so they come round after hours. */
+/**
+ * Numbers of 16 bits. At most LIMITS.udpFlowsMax are in use and each for LIMITS.udpFlowIdleMs at
+ * least, so they come round after hours, when the other side has long been told that a flow ended.
+ */
 const FLOW_NUMBERS = 65_536;
 
 /** The listening end: each sender's address and port is a flow, which answers go back to. */
@@ -94,13 +101,20 @@ export class ListenFlows implements Flows {
   deliver(flow: number, payload: Uint8Array): void {
     const { clock, events } = this.#options;
     const known = this.#byNumber.get(flow);
-    if (known === undefined || this.#closed) return events.onDropped('application-unknown');
+    if (known === undefined || this.#closed) {
+      // A service goes on to send to an application that is gone, which must not keep the flow.
+      events.onEnded(flow);
+      return events.onDropped('application-unknown');
+    }
     known.lastMs = clock.monotonic();
     const { address, port } = known.application;
     this.#socket.send(payload, port, address, (error) => {
       if (error !== null) events.onDropped('application-refused');
     });
   }
+
+  /** The other side's socket may be gone: the application's next datagram opens another. */
+  end(): void {}
 
   /** The numbers are this side's own: they go on to mean what they did. */
   reset(): void {}
@@ -111,6 +125,7 @@ export class ListenFlows implements Flows {
       if (lastMs > idleSinceMs) continue;
       this.#byApplication.delete(key);
       this.#byNumber.delete(flow);
+      this.#options.events.onEnded(flow);
     }
   }
 
@@ -175,14 +190,19 @@ export class ForwardFlows implements Flows {
     else this.#options.events.onDropped('flow-opening');
   }
 
+  end(flow: number): void {
+    this.#flows.get(flow)?.socket.close();
+    this.#flows.delete(flow);
+  }
+
   reset(): void {
-    for (const flow of [...this.#flows.keys()]) this.#end(flow);
+    for (const flow of [...this.#flows.keys()]) this.end(flow);
   }
 
   sweep(): void {
     const idleSinceMs = this.#options.clock.monotonic() - LIMITS.udpFlowIdleMs;
     for (const [flow, { lastMs }] of [...this.#flows]) {
-      if (lastMs <= idleSinceMs) this.#end(flow);
+      if (lastMs <= idleSinceMs) this.end(flow);
     }
   }
 
@@ -194,21 +214,20 @@ export class ForwardFlows implements Flows {
   #open(flow: number): ForwardFlow {
     // The listening side has no more than so many: the one that was used least is not among them.
     const [oldest] = this.#flows.keys();
-    if (this.#flows.size >= LIMITS.udpFlowsMax && oldest !== undefined) this.#end(oldest);
+    if (this.#flows.size >= LIMITS.udpFlowsMax && oldest !== undefined) this.end(oldest);
     const { address, events } = this.#options;
     const socket = newSocket(address);
     const opened: ForwardFlow = { socket, waiting: [], lastMs: 0 };
     this.#flows.set(flow, opened);
     const isOpen = () => this.#flows.get(flow) === opened;
     socket.on('message', (payload) => {
-      if (!isOpen()) return;
-      this.#touch(flow, opened);
-      events.onDatagram(flow, payload);
+      // What the listening side cannot hear of keeps no flow: it would forget its end meanwhile.
+      if (isOpen() && events.onDatagram(flow, payload)) this.#touch(flow, opened);
     });
     // A connected socket reports the ICMP errors of a service that does not listen.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       events.onDropped(error.code === 'ECONNREFUSED' ? 'application-refused' : 'flow-failed');
-      if (error.code !== 'ECONNREFUSED' && isOpen()) this.#end(flow);
+      if (error.code !== 'ECONNREFUSED' && isOpen()) this.end(flow);
     });
     socket.connect(address.port, address.address, (error?: Error) => {
       const { waiting } = opened;
@@ -216,7 +235,7 @@ export class ForwardFlows implements Flows {
       if (error !== undefined) {
         // There is no way to the service now; the flow's next datagram tries again.
         events.onDropped('flow-failed');
-        if (isOpen()) this.#end(flow);
+        if (isOpen()) this.end(flow);
       } else if (isOpen()) for (const payload of waiting ?? []) this.#send(opened, payload);
     });
     return opened;
@@ -232,11 +251,6 @@ export class ForwardFlows implements Flows {
     known.lastMs = this.#options.clock.monotonic();
     this.#flows.delete(flow);
     this.#flows.set(flow, known);
-  }
-
-  #end(flow: number): void {
-    this.#flows.get(flow)?.socket.close();
-    this.#flows.delete(flow);
   }
 }
 

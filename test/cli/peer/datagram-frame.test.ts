@@ -26,6 +26,11 @@ const frame = fc.oneof(
     flow: fc.nat({ max: 65_535 }),
     payload: fc.uint8Array(),
   }),
+  fc.record({
+    type: fc.constant('end' as const),
+    sequence: u32,
+    flow: fc.nat({ max: 65_535 }),
+  }),
   fc.record({ type: fc.constant('ping' as const), sequence: u32, stamp: u32 }),
   fc.record({
     type: fc.constant('pong' as const),

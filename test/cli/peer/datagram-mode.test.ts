@@ -101,23 +101,56 @@ t.test('an idle flow is forgotten at both sides; a late answer reaches nobody el
   await connect(a, b);
   first.send('1', portOf(a), '127.0.0.1');
   const [, fromFirst] = await once(service, 'message');
-  // The listening side forgets; the forwarding side still holds the first one's socket.
   nowMs = LIMITS.udpFlowIdleMs - 1;
   service.send('still there', fromFirst.port, fromFirst.address);
   t.equal(await receivedBy(first), 'still there', 'an answer keeps a flow, too');
   nowMs += LIMITS.udpFlowIdleMs;
   a.sweep();
-  t.equal(a.flows, 0);
+  while (b.flows > 0) await new Promise(setImmediate);
+  t.equal(a.flows, 0, 'both forget together');
   second.send('2', portOf(a), '127.0.0.1');
   await once(service, 'message');
   const heard: string[] = [];
   second.on('message', (data) => heard.push(String(data)));
   service.send('late', fromFirst.port, fromFirst.address);
-  while (a.traffic().dropped['application-unknown'] === undefined) await new Promise(setImmediate);
-  t.strictSame(heard, []);
-  nowMs += LIMITS.udpFlowIdleMs;
+  second.send('2', portOf(a), '127.0.0.1');
+  const [, fromSecond] = await once(service, 'message');
+  t.not(fromSecond.port, fromFirst.port, 'it has a socket of its own');
+  service.send('for the second', fromSecond.port, fromSecond.address);
+  while (heard.length === 0) await new Promise(setImmediate);
+  t.strictSame(heard, ['for the second']);
+  nowMs += 2 * LIMITS.udpFlowIdleMs;
   b.sweep();
-  t.equal(b.flows, 0);
+  t.equal(b.flows, 0, 'and each by itself, should the other not say so');
+});
+
+t.test('a service that goes on to send keeps no flow of an application that is gone', async (t) => {
+  const [application, service] = [await openSocket(t), await openSocket(t)];
+  let nowMs = 0;
+  const clock = { now: Date.now, monotonic: () => nowMs };
+  const a = await openMode(t, 'listen', 0, clock);
+  const b = await openMode(t, 'forward', service.address().port, clock);
+  await connect(a, b);
+  application.send('1', portOf(a), '127.0.0.1');
+  const [, from] = await once(service, 'message');
+  for (let n = 0; n < 3; n++) {
+    nowMs += LIMITS.udpFlowIdleMs / 2;
+    service.send('one way', from.port, from.address);
+    t.equal(await receivedBy(application), 'one way');
+    for (const mode of [a, b]) mode.sweep();
+    t.strictSame([a.flows, b.flows], [1, 1], 'a stream of the service alone keeps its flow');
+  }
+  // Without a path what the service sends reaches nobody, and the listening side forgets.
+  for (const mode of [a, b]) mode.detach();
+  nowMs += LIMITS.udpFlowIdleMs;
+  service.send('lost', from.port, from.address);
+  while (b.traffic().dropped['no-path'] === undefined) await new Promise(setImmediate);
+  a.sweep();
+  await connect(a, b);
+  t.strictSame([a.flows, b.flows], [0, 1], 'as long as nothing is said');
+  service.send('late', from.port, from.address);
+  while (b.flows > 0) await new Promise(setImmediate);
+  t.match(a.traffic().dropped, { 'application-unknown': 1 });
 });
 
 t.test('the 257th application waits until another is idle', async (t) => {
