@@ -211,6 +211,9 @@ TEST(ADeviceWithHooksOfItsOwnIsLeftOut) {
       "tc qdisc del dev r1 clsact", __LINE__);
   scene.Do("ip link add bridge1 type bridge");
   expect("ip link set r1 master bridge1", "ip link set r1 nomaster", __LINE__);
+  if (scene.Can("ip link add vrf1 type vrf table 10 && ip link set vrf1 up")) {
+    expect("ip link set r1 master vrf1", "ip link set r1 nomaster", __LINE__);
+  }
 }
 
 TEST(AnAddressThatIsGoneIsLeftOut) {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <sstream>
+#include <string>
 
 namespace turnpike {
 
@@ -28,6 +30,23 @@ uint32_t CountPrograms(int target, uint32_t type, uint32_t flags) {
   return result == 0 || errno == ENOSPC ? attributes.query.prog_cnt : 0;
 }
 
+// A control group's folder, where the hierarchy of version 2 or the part with it is mounted,
+// wherever that is; empty where it is not.
+std::string FolderOf(const std::string& group) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.find(" - cgroup2 ") == std::string::npos) continue;
+    std::istringstream words(line);
+    std::string id, parent, device, root, place;
+    words >> id >> parent >> device >> root >> place;
+    if (root == "/") root.clear();
+    if (group.compare(0, root.size(), root) != 0) continue;
+    const std::string folder = place + group.substr(root.size());
+    if (access((folder + "/cgroup.procs").c_str(), F_OK) == 0) return folder;
+  }
+  return "";
+}
+
 // The folder of the process's control group of version 2, whose programs sockets have; -1 if none
 // is mounted.
 int OpenControlGroup() {
@@ -36,14 +55,8 @@ int OpenControlGroup() {
   for (std::string line; std::getline(groups, line);) {
     if (line.rfind("0::", 0) == 0) path = line.substr(3);
   }
-  if (path.empty()) return -1;
-  for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    const std::string folder = mount + path;
-    if (access((folder + "/cgroup.procs").c_str(), F_OK) != 0) continue;
-    const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) return fd;
-  }
-  return -1;
+  const std::string folder = path.empty() ? "" : FolderOf(path);
+  return folder.empty() ? -1 : open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 void LookAtControlGroup(const HostScope& scope, Findings* findings) {
@@ -60,13 +73,15 @@ void LookAtControlGroup(const HostScope& scope, Findings* findings) {
   const Place places[] = {
       {BPF_CGROUP_UDP4_SENDMSG, FindingKind::kBpf, scope.SocketsOf(true)},
       {BPF_CGROUP_UDP6_SENDMSG, FindingKind::kBpf, scope.SocketsOf(false)},
+      {BPF_CGROUP_UDP4_RECVMSG, FindingKind::kBpf, scope.SocketsOf(true)},
+      {BPF_CGROUP_UDP6_RECVMSG, FindingKind::kBpf, scope.SocketsOf(false)},
       {BPF_CGROUP_INET_INGRESS, FindingKind::kFilter, scope.AllSockets()},
       {BPF_CGROUP_INET_EGRESS, FindingKind::kFilter, scope.AllSockets()},
   };
   for (const Place& place : places) {
     if (place.sockets == 0 || !has(place.type)) continue;
     const char* what = place.kind == FindingKind::kBpf
-                           ? "a BPF program of the control group that may send elsewhere"
+                           ? "a BPF program of the control group that may change addresses"
                            : "a BPF program of the control group that may drop";
     AddFinding(findings, Finding{place.kind, what, place.sockets, {}});
   }
