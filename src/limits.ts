@@ -52,7 +52,7 @@ export const LIMITS = {
   relayGoneMs: 5_000,
   /** Probe interval to relays that share connections. */
   probeIntervalMs: 100,
-  /** The same of one of our further source ports, and how many of those are asked in 100 ms. */
+  /** The same of one of our further source ports, and how many known and new ones in 100 ms. */
   probeLaneIntervalMs: 2_000,
   probeLanesAtOnce: 64,
   /** Probe interval to relays that share none. */
@@ -75,7 +75,7 @@ export const LIMITS = {
   /** Probes that must be lost at least before a way counts as dead (relayGoneMs). */
   probesLostDead: 5,
   /** Plain probes that must be lost, too, before a relay that may be old counts as lost. */
-  plainProbesLostGone: 10,
+  plainProbesLostGone: 16,
   /** What an old relay must have answered and missed to be held one. */
   oldRelayPlainAnswers: 3,
   oldRelayPathsMissed: 5,

@@ -2,19 +2,32 @@ import { LIMITS } from '../limits.js';
 import type { ProbeTarget } from './probe-target.js';
 
 /**
- * `live`: the way in use to a relay that shares connections, and a further port that is overdue.
- * `live-size`: its size. `live-lane`: its further ports. `urgent`: what is overdue or new, a relay
- * that connections are expected with, and a search for the size. `primary`: the way in use to any
- * other relay. `secondary`: all the rest.
+ * Outside of the budget, for relays that share connections: `live`: the way in use, and a further
+ * port that is overdue. `live-size`: the size. `live-new`: a search for it, and new further ports.
+ * `live-lane`: the other further ports.
+ *
+ * Within the budget: `urgent`: what is overdue or new, and a relay that connections are expected
+ * with. `detail`: the same of further ports, and a search for the size. `primary`: the way in use
+ * to any other relay. `secondary`: all the rest.
  */
-export type ProbeClass = 'live' | 'live-size' | 'live-lane' | 'urgent' | 'primary' | 'secondary';
+export type ProbeClass =
+  | 'live'
+  | 'live-size'
+  | 'live-new'
+  | 'live-lane'
+  | 'urgent'
+  | 'detail'
+  | 'primary'
+  | 'secondary';
 
 /** Shortest time between two probes of one target, in milliseconds. */
 const INTERVAL_MS: Record<ProbeClass, number> = {
   live: LIMITS.probeIntervalMs,
   'live-size': LIMITS.probeIdleIntervalMs,
+  'live-new': LIMITS.probeUrgentIntervalMs,
   'live-lane': LIMITS.probeLaneIntervalMs,
   urgent: LIMITS.probeUrgentIntervalMs,
+  detail: LIMITS.probeUrgentIntervalMs,
   primary: LIMITS.probeIdleIntervalMs,
   secondary: LIMITS.probeSecondaryIntervalMs,
 };
@@ -51,11 +64,14 @@ export function classOf({ target, kind, ...view }: TargetView): ProbeClass {
   }
   if (!isInUse || !isAnswered) return 'secondary';
   if (kind === 'size') {
-    if (isSearching) return 'urgent';
-    return isShared ? 'live-size' : 'secondary';
+    if (isShared) return isSearching ? 'live-new' : 'live-size';
+    return isSearching ? 'detail' : 'secondary';
   }
-  if (isShared) return standing === 'suspect' ? 'live' : 'live-lane';
-  return standing === 'answered' || standing === 'dead' ? 'secondary' : 'urgent';
+  if (isShared) {
+    if (standing === 'suspect') return 'live';
+    return standing === 'unmeasured' ? 'live-new' : 'live-lane';
+  }
+  return standing === 'answered' || standing === 'dead' ? 'secondary' : 'detail';
 }
 
 /** Targets by class, each class in the order in which they were asked. */
@@ -63,7 +79,7 @@ export type ProbeQueues<T extends { readonly askedAt: number }> = Record<ProbeCl
 
 /** Datagrams that may be sent now for relays that share nothing. */
 export interface ProbeTokens {
-  /** Urgent and primary together; urgent gets at most two thirds while primary has something. */
+  /** At most two thirds are for the urgent while others are due; those share the rest. */
   readonly first: number;
   readonly secondary: number;
 }
@@ -92,13 +108,19 @@ export function chooseProbes<T extends { readonly askedAt: number }>(
   };
   const first = Math.floor(tokens.first);
   const primary = due('primary', first);
-  const urgent = due('urgent', first - Math.min(primary.length, Math.floor(first / 3)));
+  const details = due('detail', first);
+  const kept = Math.min(primary.length + details.length, Math.floor(first / 3));
+  const urgent = due('urgent', first - kept);
+  const left = first - urgent.length;
+  const detailsTaken = details.slice(0, left - Math.min(primary.length, Math.ceil(left / 2)));
   return [
     ...due('live', Number.POSITIVE_INFINITY),
     ...due('live-size', Number.POSITIVE_INFINITY),
+    ...due('live-new', LIMITS.probeLanesAtOnce),
     ...due('live-lane', LIMITS.probeLanesAtOnce),
     ...urgent,
-    ...primary.slice(0, first - urgent.length),
+    ...detailsTaken,
+    ...primary.slice(0, left - detailsTaken.length),
     ...due('secondary', Math.floor(tokens.secondary)),
   ];
 }

@@ -14,8 +14,8 @@ const LOST_WEIGHT = 1 / 16;
 /** What the estimate of the share may be wrong by; a share above the other is no chance. */
 const LOST_SHARE_MARGIN = 0.1;
 const LOST_SHARE_MAX = 0.75;
-/** So many losses in a row that chance explains them in less than one case of ten thousand. */
-const CHANCE = 0.0001;
+/** So many losses in a row say something that chance explains in fewer cases than this. */
+const CHANCE = 0.00001;
 /** Send times remembered; the oldest of those that were not answered is always among them. */
 const SENT_MAX = 64;
 

@@ -70,8 +70,10 @@ export class Prober {
   readonly #queues: Record<ProbeClass, Set<Entry>> = {
     live: new Set(),
     'live-size': new Set(),
+    'live-new': new Set(),
     'live-lane': new Set(),
     urgent: new Set(),
+    detail: new Set(),
     primary: new Set(),
     secondary: new Set(),
   };
@@ -152,7 +154,7 @@ export class Prober {
       const { target, kind, way } = entry;
       const isInUse = way === ways.inUse;
       const isAnswered = way.main.standing === 'answered';
-      const { isSearching } = way.mtu;
+      const isSearching = way.mtu.isSearching && ways.speech.kind !== 'plain';
       const of = classOf({ target, kind, isInUse, interest, isNeeded, isAnswered, isSearching });
       if (of === entry.of) continue;
       this.#queues[entry.of].delete(entry);
@@ -174,7 +176,7 @@ export class Prober {
     const tokens = { first: this.#first, secondary: this.#secondary };
     for (const { target: entry, of } of chooseProbes(this.#queues, now, tokens)) {
       const cost = this.#ask(entry, now);
-      if (of === 'urgent' || of === 'primary') this.#first -= cost;
+      if (of === 'urgent' || of === 'detail' || of === 'primary') this.#first -= cost;
       if (of === 'secondary') this.#secondary -= cost;
       // Behind those of its class that were asked before.
       this.#queues[entry.of].delete(entry);

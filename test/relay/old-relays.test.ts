@@ -1,5 +1,6 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
+import { seededRandom } from '../directory/fixtures.js';
 import { type ProbeFlight, twoRelays, World } from './world/index.js';
 
 t.test('an old relay is measured by plain probes', async (t) => {
@@ -18,11 +19,7 @@ t.test('an old relay is measured by plain probes', async (t) => {
 
 /** What a relay of a release before path probes answers, on a network that loses some. */
 function lossyOld(share: number, seed: number) {
-  let state = seed;
-  const random = () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state / 2 ** 32;
-  };
+  const random = seededRandom(seed);
   return ({ bytes }: ProbeFlight) => bytes === undefined && random() > share && random() > share;
 }
 

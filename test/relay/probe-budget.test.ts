@@ -63,10 +63,31 @@ t.test('one that shares connections has its ports asked before all others', asyn
   const { world, fra, others, second } = fullRegistry();
   world.answersAll = true;
   for (let n = 0; n < 20; n++) second();
-  const remote = fra.rules.context.trunk.get(others.at(-1)?.id ?? '');
-  if (!remote) throw new Error('the last one is not known');
-  remote.connections = 1;
-  world.pass(600);
-  t.same(fra.plane.trunkPeers.get(remote.slot)?.lanesClosed, []);
-  remote.connections = 0;
+  // One after the other, as those of the first are asked again before long.
+  for (const { id } of others.slice(-3)) {
+    const remote = fra.rules.context.trunk.get(id);
+    if (!remote) throw new Error(`${id} is not known`);
+    remote.connections = 1;
+    world.pass(700);
+    t.same(fra.plane.trunkPeers.get(remote.slot)?.lanesClosed, [], id);
+  }
+});
+
+t.test('one that joins is asked soon, whatever else is new', async (t) => {
+  const { world, fra, others, second } = fullRegistry();
+  world.answersAll = true;
+  // The relays' own answers take them off the list of new ones; ports and sizes remain.
+  for (let n = 0; n < 30; n++) second();
+  const [template] = others;
+  const address = parseAddress('10.1.0.0:3480');
+  const joining = { id: 'joined', trunkAddresses: [address], trunkSources: [address] };
+  fra.rules.updateRelays([
+    fra.record,
+    ...others.slice(1),
+    { ...fra.record, ...template, ...joining },
+  ]);
+  const slot = fra.rules.context.trunk.get('joined')?.slot;
+  const before = fra.plane.probes.length;
+  world.pass(1_000);
+  t.ok(fra.plane.probes.slice(before).some((probe) => probe.slot === slot));
 });

@@ -9,8 +9,10 @@ const targets = (of: string, count: number, askedAt: number): Target[] =>
 const queues = (some: Partial<Record<ProbeClass, Target[]>>) => ({
   live: [],
   'live-size': [],
+  'live-new': [],
   'live-lane': [],
   urgent: [],
+  detail: [],
   primary: [],
   secondary: [],
   ...some,
@@ -45,6 +47,16 @@ t.test('the rest shares the budget: the urgent first, but never all of it', asyn
   const quiet = chooseProbes({ ...all, urgent: [] }, 10_000, { first: 9, secondary: 0 });
   t.equal(quiet.length, 9, 'what the urgent leave the others have');
   t.equal(chooseProbes({ ...all, primary: [] }, 10_000, { first: 9, secondary: 0 }).length, 9);
+  const count = (some: object) => {
+    const of = chooseProbes({ ...all, ...some }, 10_000, { first: 9, secondary: 0 });
+    return ['urgent', 'detail', 'primary'].map(
+      (each) => of.filter((chosen) => chosen.of === each).length,
+    );
+  };
+  const lanes = targets('lane', 50, 0);
+  t.same(count({ detail: lanes }), [6, 1, 2], 'many ports keep no relay waiting');
+  t.same(count({ detail: lanes, urgent: [] }), [0, 4, 5]);
+  t.same(count({ detail: lanes.slice(0, 1) }), [6, 1, 2]);
 });
 
 t.test('nobody is asked more often than its class says', async (t) => {
@@ -84,16 +96,18 @@ t.test('the class follows what is known', async (t) => {
     [view('dead', { interest: 'expected' }), 'urgent'],
     [view('answered', { ...elsewhere, ...shared }), 'secondary'],
     [view('answered', { ...elsewhere, isNeeded: true }), 'urgent'],
-    [view('unmeasured', lane), 'urgent'],
-    [view('suspect', lane), 'urgent'],
+    [view('unmeasured', lane), 'detail'],
+    [view('suspect', lane), 'detail'],
     [view('answered', lane), 'secondary'],
     [view('dead', lane), 'secondary'],
     [view('unmeasured', { ...lane, isAnswered: false }), 'secondary'],
     [view('unmeasured', { ...lane, ...elsewhere }), 'secondary'],
-    [view('unmeasured', { ...lane, ...shared }), 'live-lane'],
+    [view('unmeasured', { ...lane, ...shared }), 'live-new'],
+    [view('failing', { ...lane, ...shared }), 'live-lane'],
     [view('answered', { ...lane, ...shared }), 'live-lane'],
     [view('suspect', { ...lane, ...shared }), 'live'],
-    [view('answered', { ...size, isSearching: true }), 'urgent'],
+    [view('answered', { ...size, isSearching: true }), 'detail'],
+    [view('answered', { ...size, ...shared, isSearching: true }), 'live-new'],
     [view('answered', { ...size, isSearching: true, isAnswered: false }), 'secondary'],
     [view('answered', { ...size, ...shared }), 'live-size'],
     [view('answered', { ...size, interest: 'expected' }), 'secondary'],
