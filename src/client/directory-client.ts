@@ -44,16 +44,64 @@ export interface RelaySummary {
   readonly id: string;
   readonly region: string;
   readonly addresses: readonly TransportAddress[];
+  /** What the directory knows of who reaches it; left out by one that does not say. */
+  readonly reachability?: RelayReachability;
+}
+
+/** What is said of who reaches a relay (docs/registration.md, Reachability). */
+export interface RelayReachability {
+  /** `reachable`, `unchecked`, `suspected`, `partial`, `unreachable`; later perhaps others. */
+  readonly verdict: string;
+  /** What is said of its trunk, where something is. */
+  readonly trunk?: RelayDoubt;
+  /** What is said of some of its service addresses. */
+  readonly service?: readonly (RelayDoubt & { readonly address: string })[];
+  /** It says itself that it reaches hardly any other relay. */
+  readonly cutOff?: boolean;
+  /** Relays that have not confirmed a registry with it. */
+  readonly unknownTo?: number;
+}
+
+/** Who does not reach a relay's trunk, or one of its service addresses. */
+export interface RelayDoubt {
+  readonly verdict: string;
+  /** RFC 3339 time since when there is a doubt. */
+  readonly since?: string;
+  /** How many relays say so, how many could tell, and some of those that say so. */
+  readonly unreachedBy: number;
+  readonly observers: number;
+  readonly by: readonly { readonly id: string; readonly reason: string; readonly since: string }[];
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const Doubt = Type.Object({
+  verdict: Type.String(),
+  since: Type.Optional(Type.String()),
+  unreachedBy: Type.Integer(),
+  observers: Type.Integer(),
+  by: Type.Array(Type.Object({ id: Name, reason: Type.String(), since: Type.String() })),
+});
+
+const ReachabilityShape = Type.Object({
+  verdict: Type.String(),
+  trunk: Type.Optional(Doubt),
+  service: Type.Optional(Type.Array(Type.Object({ ...Doubt.properties, address: Type.String() }))),
+  cutOff: Type.Optional(Type.Boolean()),
+  unknownTo: Type.Optional(Type.Integer()),
+});
+
 const relaysValidator = Compile(
   Type.Object({
     relays: Type.Array(
-      Type.Object({ id: Name, region: Name, addresses: Type.Array(AddressShape) }),
+      Type.Object({
+        id: Name,
+        region: Name,
+        addresses: Type.Array(AddressShape),
+        reachability: Type.Optional(ReachabilityShape),
+      }),
       { maxItems: LIMITS.relaysMax },
     ),
   }),
@@ -102,10 +150,11 @@ export class DirectoryClient {
     const answer = await this.#call('GET', 'v1/relays', undefined, signal);
     if (!relaysValidator.Check(answer)) throw senseless('a malformed list of relays');
     try {
-      return answer.relays.map(({ id, region, addresses }) => ({
+      return answer.relays.map(({ id, region, addresses, reachability }) => ({
         id,
         region,
         addresses: addresses.map(({ address, port }) => transportAddress(address, port)),
+        ...(reachability !== undefined && { reachability }),
       }));
     } catch (cause) {
       throw senseless('a malformed list of relays', cause);

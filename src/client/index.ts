@@ -5,6 +5,8 @@ export {
   type ConnectionRequest,
   DirectoryClient,
   type PeerHints,
+  type RelayDoubt,
+  type RelayReachability,
   type RelaySummary,
 } from './directory-client.js';
 export type { DirectoryAccess } from './directory-problem.js';

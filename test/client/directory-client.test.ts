@@ -52,6 +52,30 @@ t.test('listRelays gives canonical addresses', async (t) => {
   ]);
 });
 
+t.test('listRelays tells what is said of who reaches a relay', async (t) => {
+  const since = '2026-11-26T12:00:00.000Z';
+  const by = [{ id: 'nyc-1', reason: 'no-answer', since }];
+  const reachability = {
+    verdict: 'unreachable',
+    trunk: { verdict: 'unreachable', since, unreachedBy: 2, observers: 2, by },
+    service: [{ verdict: 'partly-foggy', unreachedBy: 1, observers: 3, by, address: '[::1]:1' }],
+    cutOff: true,
+    unknownTo: 1,
+  };
+  const listed = (about: unknown) => ({
+    relays: [{ id: 'a', region: 'r', addresses: [], reachability: about }],
+  });
+  const answers = [listed(reachability), listed({ verdict: 5 })];
+  const { url } = await httpServer(t, () => ({
+    status: 200,
+    body: JSON.stringify(answers.shift()),
+  }));
+  const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
+  const [relay] = await client.listRelays();
+  t.strictSame(relay?.reachability, reachability, 'also with a verdict of a newer directory');
+  t.match(await rejectionOf(client.listRelays()), { code: 'ERR_TURNPIKE_DIRECTORY' });
+});
+
 t.test('problems keep their status, code and retryAfterSeconds', async (t) => {
   const { url } = await httpServer(t, () => ({
     status: 503,

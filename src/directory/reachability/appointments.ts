@@ -14,7 +14,7 @@ interface Target extends ServiceCheck {
 }
 
 /** Vacancies filled in one turn: each looks at every relay. */
-const FILLED_MAX = 128;
+const FILLED_MAX = 64;
 
 /** What appointments are made from. */
 export interface AppointmentsOptions {

@@ -26,12 +26,36 @@ const REMEMBERED_HOLDS = 4;
  */
 export class DampedFacts<Detail> {
   readonly #entries = new Map<string, Entry<Detail>>();
+  /** Keys of those that a sweep has to look at: not those that stay stated. */
+  readonly #lapsing = new Set<string>();
 
   /**
-   * A fact is stated.
+   * A fact is stated now.
    * @returns whether it begins with this
    */
   state(key: string, detail: Detail, nowMs: number): boolean {
+    this.#lapsing.add(key);
+    return this.#state(key, detail, nowMs);
+  }
+
+  /**
+   * A fact is stated until it is released: no sweep looks at it meanwhile.
+   * @returns whether it begins with this
+   */
+  hold(key: string, detail: Detail, nowMs: number): boolean {
+    this.#lapsing.delete(key);
+    return this.#state(key, detail, nowMs);
+  }
+
+  /** What was held is stated no longer. */
+  release(key: string, nowMs: number): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    entry.seenMs = nowMs;
+    this.#lapsing.add(key);
+  }
+
+  #state(key: string, detail: Detail, nowMs: number): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) {
       const holdMs = LIMITS.reachabilityHoldMs;
@@ -47,10 +71,13 @@ export class DampedFacts<Detail> {
     return true;
   }
 
-  /** Ends a fact at once, if it holds. */
-  end(key: string, nowMs: number): void {
+  /** Ends a fact at once. @returns whether it held */
+  end(key: string, nowMs: number): boolean {
     const entry = this.#entries.get(key);
-    if (entry !== undefined) entry.endedMs ??= nowMs;
+    if (entry === undefined || entry.endedMs !== undefined) return false;
+    entry.endedMs = nowMs;
+    this.#lapsing.add(key);
+    return true;
   }
 
   /** The fact, if it holds. */
@@ -66,19 +93,21 @@ export class DampedFacts<Detail> {
 
   /**
    * Ends what was not stated for its while, and forgets what ended long ago.
-   * @param stated - keys that are stated now, however long ago that was said
    * @returns what ended
    */
-  sweep(nowMs: number, stated?: ReadonlySet<string>): [key: string, fact: Fact<Detail>][] {
+  sweep(nowMs: number): [key: string, fact: Fact<Detail>][] {
     const ended: [string, Fact<Detail>][] = [];
-    for (const [key, entry] of this.#entries) {
-      if (entry.endedMs === undefined) {
-        if (stated?.has(key) === true) entry.seenMs = nowMs;
+    for (const key of this.#lapsing) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined) {
+        this.#lapsing.delete(key);
+      } else if (entry.endedMs === undefined) {
         if (nowMs - entry.seenMs < entry.holdMs) continue;
         entry.endedMs = nowMs;
         ended.push([key, entry]);
       } else if (nowMs - entry.endedMs >= REMEMBERED_HOLDS * entry.holdMs) {
         this.#entries.delete(key);
+        this.#lapsing.delete(key);
       }
     }
     return ended;

@@ -22,7 +22,7 @@ export function observeReachability(sources: {
       this.reset();
       for (const { record } of relays.live()) {
         const relay = record.id;
-        const trunk = reachability.trunkOf(relay).evidence.said;
+        const trunk = reachability.trunkSaid(relay);
         const service = record.serviceAddresses.map(
           (address) => reachability.serviceOf(relay, address).evidence.said,
         );

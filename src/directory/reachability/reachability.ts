@@ -6,7 +6,7 @@ import type { LiveRelay } from '../relay-table.js';
 import { Appointments } from './appointments.js';
 import { DampedFacts, type Fact } from './damped-facts.js';
 import { Reports, serviceKey } from './reports.js';
-import { accuses, type Evidence, Tally } from './tally.js';
+import { type Evidence, Tally } from './tally.js';
 import { TrunkFamilies } from './trunk-families.js';
 import type { Doubt, ReachabilityView } from './view.js';
 
@@ -80,8 +80,9 @@ export class Reachability implements ReachabilityView {
   readonly #suspicions = new DampedFacts<Evidence>();
   readonly #cutOff = new DampedFacts<CutOffChange>();
   #relays: ReadonlyMap<string, LiveRelay> = new Map();
-  /** By id, of those of whose trunk something is said. */
-  #trunks: ReadonlyMap<string, Tally> = new Map();
+  /** The relays that report and are not cut off themselves, by family. */
+  #able = new TrunkFamilies([]);
+  #credible: ReadonlySet<string> = new Set();
   /** What ended between two sweeps, for the log. */
   readonly #endedEarly: DoubtChange[] = [];
   #allCondemned = false;
@@ -154,7 +155,9 @@ export class Reachability implements ReachabilityView {
    */
   sweep(relays: readonly LiveRelay[]): ReachabilityChanges {
     const now = this.#clock.monotonic();
+    const before = this.#relays;
     this.#relays = new Map(relays.map((relay) => [relay.record.id, relay]));
+    for (const id of before.keys()) if (!this.#relays.has(id)) this.#reports.withdraw(id, now);
     this.#appointments.turn(relays, now);
     this.#reports.sweep(now);
     if (now - this.#weighedAtMs < WEIGH_MS) return NO_CHANGES;
@@ -172,17 +175,20 @@ export class Reachability implements ReachabilityView {
 
   /** What is said about a relay's trunk, and the verdict. */
   trunkOf(id: string): Finding {
-    const evidence = this.#trunks.get(id) ?? new Tally(id, undefined);
-    return { ...this.#state(trunkKey(id)), evidence };
+    return { ...this.#state(trunkKey(id)), evidence: this.#trunkTally(id) };
+  }
+
+  /** How many relays say that they do not reach a relay's trunk. */
+  trunkSaid(id: string): number {
+    return this.#reports.aboutTrunks.get(id)?.size ?? 0;
   }
 
   /** What is said about a service address, and whether a checker had the time to find out. */
   serviceOf(id: string, address: TransportAddress): Finding & { readonly checked: boolean } {
     const text = formatAddress(address);
     const key = serviceKey(id, text);
-    const now = this.#clock.monotonic();
     const appointed = [...this.#appointments.checkersOf(key).values()];
-    const checked = appointed.some((sinceMs) => now - sinceMs >= SETTLED_MS);
+    const checked = appointed.some((sinceMs) => this.#isSettled(sinceMs));
     return { ...this.#state(key), evidence: this.#serviceTally(id, text), checked };
   }
 
@@ -239,10 +245,7 @@ export class Reachability implements ReachabilityView {
     const all = new TrunkFamilies(this.#relays.values());
     for (const [id, relay] of this.#relays) {
       const others = all.inCommonWith(relay) - 1;
-      let unreached = 0;
-      for (const [other, statement] of this.#reports.ofTrunks(id)) {
-        if (this.#relays.has(other) && accuses(statement)) unreached += 1;
-      }
+      const unreached = this.#reports.accusing(id);
       if (unreached === 0 || 2 * unreached <= others) continue;
       const change = { kind: 'begins', id, unreached, others } as const;
       if (this.#cutOff.state(id, change, now)) changes.push(change);
@@ -254,8 +257,19 @@ export class Reachability implements ReachabilityView {
   }
 
   #weighTrunks(now: number): DoubtChange[] {
-    this.#trunks = this.#trunkTallies();
-    return [...this.#trunks].flatMap(([id, tally]) => this.#weigh(trunkKey(id), tally, now));
+    const able = [...this.#relays.values()].filter(
+      ({ record: { id } }) => this.#reports.reports(id) && !this.isCutOff(id),
+    );
+    this.#credible = new Set(able.map(({ record }) => record.id));
+    this.#able = new TrunkFamilies(able);
+    const changes: DoubtChange[] = [];
+    for (const [id, said] of this.#reports.aboutTrunks) {
+      // So few cannot be more than half: in a cluster that is split most relays are cut off.
+      const most = Math.min(said.size, this.#credible.size);
+      if (!this.#relays.has(id) || 2 * most <= this.#ableToTell(id)) continue;
+      changes.push(...this.#weigh(trunkKey(id), this.#trunkTally(id), now));
+    }
+    return changes;
   }
 
   #weighServices(now: number): DoubtChange[] {
@@ -289,39 +303,38 @@ export class Reachability implements ReachabilityView {
     return [...ended(this.#verdicts, 'unreachable'), ...ended(this.#suspicions, 'suspected')];
   }
 
-  /** What is said about the trunk of every relay of which something is said. */
-  #trunkTallies(): Map<string, Tally> {
-    const tallies = new Map<string, Tally>();
-    const able = new Set<LiveRelay>();
-    for (const [reporter, relay] of this.#relays) {
-      const { record } = relay;
-      if (!this.#reports.reports(reporter)) continue;
-      const credible = !this.isCutOff(reporter);
-      if (credible) able.add(relay);
-      for (const [other, statement] of this.#reports.ofTrunks(reporter)) {
-        if (!this.#relays.has(other)) continue;
-        const tally = tallies.get(other) ?? new Tally(other, undefined);
-        tallies.set(other, tally);
-        tally.add(statement, { region: record.region, credible });
-      }
+  /** How many could tell whether a relay's trunk answers. */
+  #ableToTell(id: string): number {
+    const relay = this.#relays.get(id);
+    if (relay === undefined) return 0;
+    return this.#able.inCommonWith(relay) - (this.#credible.has(id) ? 1 : 0);
+  }
+
+  #trunkTally(id: string): Tally {
+    const tally = new Tally(id, undefined);
+    for (const [reporter, statement] of this.#reports.aboutTrunks.get(id) ?? []) {
+      const region = this.#relays.get(reporter)?.record.region ?? '';
+      tally.add(statement, { region, credible: this.#credible.has(reporter) });
     }
-    const families = new TrunkFamilies(able);
-    for (const [id, tally] of tallies) {
-      const relay = this.#relays.get(id);
-      if (relay === undefined) continue;
-      tally.setObservers(families.inCommonWith(relay) - (able.has(relay) ? 1 : 0));
-    }
-    return tallies;
+    tally.setObservers(this.#ableToTell(id));
+    return tally;
+  }
+
+  /** Whether a checker that was appointed then has had the time to find out and to say so. */
+  #isSettled(sinceMs: number): boolean {
+    return this.#clock.monotonic() - sinceMs >= SETTLED_MS;
   }
 
   #serviceTally(id: string, address: string): Tally {
     const tally = new Tally(id, address);
     const key = serviceKey(id, address);
     let able = 0;
-    for (const checker of this.#appointments.checkersOf(key).keys()) {
+    for (const [checker, sinceMs] of this.#appointments.checkersOf(key)) {
       const credible = !this.isCutOff(checker);
-      if (credible) able += 1;
       const statement = this.#reports.ofService(checker, key);
+      // Who was appointed just now has nothing to say yet, neither for nor against it.
+      const told = statement !== undefined || this.#isSettled(sinceMs);
+      if (credible && told) able += 1;
       const region = this.#relays.get(checker)?.record.region ?? '';
       if (statement !== undefined) tally.add(statement, { region, credible });
     }

@@ -1,4 +1,9 @@
-import { NO_COMMON_FAMILY, type ReachabilityReport, UNKNOWN_REASON } from '../../registry/types.js';
+import {
+  NO_COMMON_FAMILY,
+  NOTHING_ANSWERS,
+  type ReachabilityReport,
+  UNKNOWN_REASON,
+} from '../../registry/types.js';
 import { DampedFacts } from './damped-facts.js';
 
 /** What a reporter said of another relay or of an address, and since when. */
@@ -8,11 +13,19 @@ export interface Statement {
   readonly sinceMs: number;
 }
 
+/** Whether what a relay says counts against what it names, and not rather against itself. */
+export function accuses({ reason }: Statement): boolean {
+  return reason !== NOTHING_ANSWERS;
+}
+
 interface Reporter {
-  /** Relays that the newest report lists. */
-  readonly trunk: Set<string>;
-  /** The reason by relay; holds for a while after the last report. */
-  readonly trunkFacts: DampedFacts<string>;
+  readonly id: string;
+  /** What the newest report lists, by relay. */
+  trunk: Map<string, Statement>;
+  /** How many of these are accusations. */
+  accusing: number;
+  /** By relay: what is listed, and for a while what was. */
+  readonly trunkFacts: DampedFacts<undefined>;
   /** The reason and the time by id and address, of the newest report. */
   service: Map<string, { readonly reason: string; readonly sinceMs: number }>;
 }
@@ -28,22 +41,20 @@ export interface ReportJudge {
 
 /**
  * What relays reported last. Memory is bounded by the relays: a reporter names each relay once,
- * and an address only where it was appointed to check it.
+ * and an address only where it was appointed to check it. What the directory asks again and again
+ * is counted as reports come: a cluster that is split in half says half a million things at once.
  */
 export class Reports {
   readonly #reporters = new Map<string, Reporter>();
+  /** What the newest reports say about each relay's trunk, by reporter. */
+  readonly #about = new Map<string, Map<string, Statement>>();
+  #pairsApart = 0;
 
   /** Takes a relay's newest report, in place of the one before. */
   take(id: string, report: ReachabilityReport, judge: ReportJudge): void {
-    const { nowMs, isKnown, isAppointed } = judge;
     const reporter = this.#reporter(id);
-    reporter.trunk.clear();
-    for (const { id: other, reason } of report.trunk) {
-      // The registrations say as much, and selection looks there.
-      if (other === id || !isKnown(other) || reason === NO_COMMON_FAMILY) continue;
-      reporter.trunk.add(other);
-      reporter.trunkFacts.state(other, worded(reason), nowMs);
-    }
+    this.#takeTrunk(reporter, report.trunk, judge);
+    const { nowMs, isKnown, isAppointed } = judge;
     const before = reporter.service;
     reporter.service = new Map();
     for (const { id: other, address, reason } of report.service) {
@@ -54,18 +65,93 @@ export class Reports {
     }
   }
 
+  #takeTrunk(
+    reporter: Reporter,
+    listed: ReachabilityReport['trunk'],
+    { nowMs, isKnown }: ReportJudge,
+  ): void {
+    const before = reporter.trunk;
+    reporter.trunk = new Map();
+    reporter.accusing = 0;
+    for (const { id: other, reason } of listed) {
+      // The registrations say as much, and selection looks there.
+      if (other === reporter.id || !isKnown(other) || reason === NO_COMMON_FAMILY) continue;
+      const statement = this.#stated(reporter, other, { reason, before: before.get(other), nowMs });
+      reporter.trunk.set(other, statement);
+    }
+    for (const statement of reporter.trunk.values()) if (accuses(statement)) reporter.accusing += 1;
+    for (const other of before.keys()) {
+      if (reporter.trunk.has(other)) continue;
+      reporter.trunkFacts.release(other, nowMs);
+      this.#unsay(reporter.id, other);
+    }
+  }
+
+  #stated(
+    { id, trunkFacts }: Reporter,
+    other: string,
+    said: {
+      readonly reason: string;
+      readonly before: Statement | undefined;
+      readonly nowMs: number;
+    },
+  ): Statement {
+    const { before, nowMs } = said;
+    if (before !== undefined && said.reason === before.reason) return before;
+    if (trunkFacts.hold(other, undefined, nowMs)) this.#began(id, other);
+    const sinceMs = trunkFacts.get(other)?.sinceMs ?? nowMs;
+    const statement = { reporter: id, reason: worded(said.reason), sinceMs };
+    let about = this.#about.get(other);
+    if (about === undefined) {
+      about = new Map();
+      this.#about.set(other, about);
+    }
+    about.set(id, statement);
+    return statement;
+  }
+
+  #unsay(reporter: string, other: string): void {
+    const about = this.#about.get(other);
+    about?.delete(reporter);
+    if (about?.size === 0) this.#about.delete(other);
+  }
+
+  #began(reporter: string, other: string): void {
+    if (!this.apart(other, reporter)) this.#pairsApart += 1;
+  }
+
+  #ended(reporter: string, other: string): void {
+    if (!this.apart(other, reporter)) this.#pairsApart -= 1;
+  }
+
   /** Forgets what a relay said: it is gone, or is one that says nothing. */
   forget(id: string): void {
+    const reporter = this.#reporters.get(id);
+    if (reporter === undefined) return;
     this.#reporters.delete(id);
+    for (const other of reporter.trunk.keys()) this.#unsay(id, other);
+    for (const [other] of reporter.trunkFacts.all()) this.#ended(id, other);
   }
 
   /** Forgets what others said about a relay: it has started anew. */
   forgetAbout(id: string, nowMs: number): void {
-    for (const { trunk, trunkFacts, service } of this.#reporters.values()) {
-      trunk.delete(id);
-      trunkFacts.end(id, nowMs);
+    this.withdraw(id, nowMs);
+    for (const { id: reporter, trunkFacts, service } of this.#reporters.values()) {
+      if (trunkFacts.end(id, nowMs)) this.#ended(reporter, id);
       for (const key of service.keys()) if (key.startsWith(`${id} `)) service.delete(key);
     }
+  }
+
+  /** What the newest reports say about a relay that is gone counts no longer. */
+  withdraw(id: string, nowMs: number): void {
+    for (const [name, statement] of this.#about.get(id) ?? []) {
+      const reporter = this.#reporters.get(name);
+      if (reporter === undefined) continue;
+      reporter.trunk.delete(id);
+      reporter.trunkFacts.release(id, nowMs);
+      if (accuses(statement)) reporter.accusing -= 1;
+    }
+    this.#about.delete(id);
   }
 
   /** Whether a relay says what it cannot reach. */
@@ -78,14 +164,14 @@ export class Reports {
     return this.#reporters.get(reporter)?.trunkFacts.get(other) !== undefined;
   }
 
-  /** What a relay says now about the trunks of others. */
-  *ofTrunks(reporter: string): Iterable<readonly [other: string, statement: Statement]> {
-    const said = this.#reporters.get(reporter);
-    for (const other of said?.trunk ?? []) {
-      const fact = said?.trunkFacts.get(other);
-      if (fact === undefined) continue;
-      yield [other, { reporter, reason: fact.detail, sinceMs: fact.sinceMs }];
-    }
+  /** How many relays' trunks a relay accuses now. */
+  accusing(reporter: string): number {
+    return this.#reporters.get(reporter)?.accusing ?? 0;
+  }
+
+  /** What is said now about the trunks of relays, by relay and reporter. */
+  get aboutTrunks(): ReadonlyMap<string, ReadonlyMap<string, Statement>> {
+    return this.#about;
   }
 
   /** What a relay says now about a service address; undefined where it has nothing against it. */
@@ -96,25 +182,23 @@ export class Reports {
 
   /** Pairs of relays of which one says, or said just now, that it does not reach the other. */
   countPairs(): number {
-    let pairs = 0;
-    for (const [id, { trunkFacts }] of this.#reporters) {
-      for (const [other] of trunkFacts.all()) {
-        if (id < other || !this.apart(other, id)) pairs += 1;
-      }
-    }
-    return pairs;
+    return this.#pairsApart;
   }
 
   /** Ends what was not reported again. */
   sweep(nowMs: number): void {
-    for (const { trunk, trunkFacts } of this.#reporters.values()) trunkFacts.sweep(nowMs, trunk);
+    for (const { id, trunkFacts } of this.#reporters.values()) {
+      for (const [other] of trunkFacts.sweep(nowMs)) this.#ended(id, other);
+    }
   }
 
   #reporter(id: string): Reporter {
     const present = this.#reporters.get(id);
     if (present !== undefined) return present;
     const reporter: Reporter = {
-      trunk: new Set(),
+      id,
+      trunk: new Map(),
+      accusing: 0,
       trunkFacts: new DampedFacts(),
       service: new Map(),
     };

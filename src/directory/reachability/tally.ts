@@ -1,5 +1,4 @@
-import { NOTHING_ANSWERS } from '../../registry/types.js';
-import type { Statement } from './reports.js';
+import { accuses, type Statement } from './reports.js';
 
 /** Statements that are kept as they were said; more are counted. */
 const KEPT_MAX = 4;
@@ -18,11 +17,6 @@ export interface Evidence {
   readonly accusers: number;
   /** The accusers' regions. */
   readonly regions: ReadonlySet<string>;
-}
-
-/** Whether what a relay says counts against what it names, and not rather against itself. */
-export function accuses({ reason }: Statement): boolean {
-  return reason !== NOTHING_ANSWERS;
 }
 
 /** Counts who says what about one relay's trunk or one service address. */

@@ -16,6 +16,8 @@ export interface Faults {
   readonly trunks?: readonly string[];
   /** Relays that report every other relay and all they are to check. */
   readonly liars?: readonly string[];
+  /** Relays that reach one another, and none of the rest. */
+  readonly split?: ReadonlySet<string>;
 }
 
 /** Relays that beat, report honestly what the faults say, and a directory's view of them. */
@@ -84,9 +86,11 @@ export class Cluster {
 
   #reportOf(id: string): ReachabilityReport | undefined {
     if (this.silent.includes(id)) return undefined;
-    const { services = [], trunks = [], liars = [] } = this.faults;
+    const { services = [], trunks = [], liars = [], split = new Set() } = this.faults;
     const lies = liars.includes(id);
-    const apart = (other: string) => lies || trunks.includes(id) || trunks.includes(other);
+    const across = (other: string) => split.has(id) !== split.has(other);
+    const apart = (other: string) =>
+      lies || trunks.includes(id) || trunks.includes(other) || across(other);
     const own = this.#relay(id);
     const inCommon = (other: LiveRelay) =>
       ([4, 6] as const).some((family) => hasTrunk(own, family) && hasTrunk(other, family));

@@ -243,3 +243,40 @@ t.test('a report that names relays without a common family says nothing', async 
   }
   t.same(cluster.log, []);
 });
+
+t.test('a cluster that is split in half: no verdicts, no pairs across, and it heals', async (t) => {
+  const ids = Array.from({ length: 24 }, (_, index) => `r${index % 4}-${index}`);
+  const cluster = new Cluster(ids);
+  cluster.faults = { split: new Set(ids.slice(0, 12)) };
+  cluster.pass(10_000);
+  t.equal(cluster.view.countPairsApart(), 12 * 12);
+  t.notOk(cluster.view.reach(ids[0] as string, ids[12] as string));
+  t.ok(cluster.view.reach(ids[0] as string, ids[1] as string));
+  t.ok(
+    ids.every((id) => cluster.view.isCutOff(id)),
+    'each says that it does not reach 12 of 23',
+  );
+  t.equal(cluster.view.trunkSaid(ids[0] as string), 12);
+  t.match(cluster.view.trunkOf(ids[0] as string).evidence, { said: 12, accusers: 0, observers: 0 });
+  t.ok(ids.every((id) => cluster.view.relayDoubt(id) === 'none'));
+  cluster.faults = {};
+  cluster.pass(2 * LIMITS.reachabilityHoldMs);
+  t.equal(cluster.view.countPairsApart(), 0);
+  t.notOk(ids.some((id) => cluster.view.isCutOff(id)));
+});
+
+t.test('a checker that was appointed just now is no witness yet', async (t) => {
+  const ids = ['fra-1', 'nyc-1', 'sin-1', 'tok-1', 'lon-1'];
+  const cluster = new Cluster(ids);
+  cluster.pass(30_000);
+  const record = cluster.relays[0]?.record;
+  const [address] = record?.serviceAddresses ?? [];
+  if (record === undefined || address === undefined) throw new Error('no relay');
+  const observers = () => cluster.view.serviceOf('fra-1', address).evidence.observers;
+  const seen = new Set<number>();
+  for (let passed = 0; passed < 60_000; passed += 250) {
+    cluster.pass(250);
+    seen.add(observers());
+  }
+  t.strictSame([...seen].sort(), [2, 3], 'the one that replaced another is not counted at first');
+});
