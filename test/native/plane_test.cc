@@ -93,11 +93,42 @@ FlowKey FlowOf(const Remote& remote) {
   return key;
 }
 
+// Two relays that know each other: the right one is in slot 1 of the left, the left one in slot 2
+// of the right.
+struct Pair {
+  Pair() {
+    Join(left, 1, right);
+    Join(right, 2, left);
+  }
+  PlaneFixture left{2};
+  PlaneFixture right{2};
+};
+
+// An entry between two channels of one 5-tuple.
+struct LocalFlow {
+  LocalFlow() {
+    key.channel = 0x4000;
+    key.tuple = test::ToTuple(0, "127.0.0.1:1");
+    action.kind = FlowAction::Kind::kClient;
+    action.channel = 0x4001;
+    action.tuple = key.tuple;
+  }
+  FlowKey key;
+  FlowAction action;
+};
+
+// Fills a worker's table with entries for ports from 1 on, and leaves the last one in `key`.
+void FillFlows(PlaneFixture& plane, uint32_t worker, FlowKey* key, const FlowAction& action) {
+  for (uint16_t port = 1; port <= plane.options.client_flows_max; ++port) {
+    key->tuple.remote.port = port;
+    CHECK_EQ(plane.controller->PutClientFlow(worker, *key, action), StatusCode::kOk);
+  }
+}
+
 TEST(TwoRelaysTwoWorkersManyPeers) {
-  PlaneFixture left(2);
-  PlaneFixture right(2);
-  Join(left, 1, right);
-  Join(right, 2, left);
+  Pair pair;
+  PlaneFixture& left = pair.left;
+  PlaneFixture& right = pair.right;
   constexpr uint32_t kPairs = 8;
   Remote a[kPairs];
   Remote b[kPairs];
@@ -161,10 +192,9 @@ TEST(ADatagramWaitsForTheCommandsBeforeIt) {
 }
 
 TEST(ProbesTellTheRoundTrip) {
-  PlaneFixture left(2);
-  PlaneFixture right(2);
-  Join(left, 1, right);
-  Join(right, 2, left);
+  Pair pair;
+  PlaneFixture& left = pair.left;
+  PlaneFixture& right = pair.right;
   WaitFor([&] { return right.Count(Counter::kCommandsApplied) == 2; });
   CHECK_EQ(left.controller->Probe(1, 77, nullptr), StatusCode::kOk);
   uint8_t buffer[1024];
@@ -180,17 +210,8 @@ TEST(ProbesTellTheRoundTrip) {
 
 TEST(LimitsAreKnownAtOnce) {
   PlaneFixture plane(1);
-  FlowKey key;
-  key.channel = 0x4000;
-  key.tuple = test::ToTuple(0, "127.0.0.1:1");
-  FlowAction action;
-  action.kind = FlowAction::Kind::kClient;
-  action.channel = 0x4001;
-  action.tuple = key.tuple;
-  for (uint16_t port = 1; port <= 64; ++port) {
-    key.tuple.remote.port = port;
-    CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kOk);
-  }
+  auto [key, action] = LocalFlow();
+  FillFlows(plane, 0, &key, action);
   CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kOk);
   key.tuple.remote.port = 65;
   CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
@@ -209,18 +230,9 @@ TEST(LimitsAreKnownAtOnce) {
 TEST(AFlowInEveryWorkerIsThereBeforeItsFirstPacket) {
   PlaneFixture plane(3);
   CHECK(plane.status.ok());
-  FlowKey key;
-  key.channel = 0x4000;
-  key.tuple = test::ToTuple(0, "127.0.0.1:1");
-  FlowAction action;
-  action.kind = FlowAction::Kind::kClient;
-  action.channel = 0x4001;
-  action.tuple = key.tuple;
+  auto [key, action] = LocalFlow();
   // The table of one worker is full: the others must not have got what it could not take.
-  for (uint16_t port = 1; port <= 64; ++port) {
-    key.tuple.remote.port = port;
-    CHECK_EQ(plane.controller->PutClientFlow(2, key, action), StatusCode::kOk);
-  }
+  FillFlows(plane, 2, &key, action);
   key.tuple.remote.port = 65;
   CHECK_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kLimit);
   uint32_t number = 0;
