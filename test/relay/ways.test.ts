@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
+import { RelayMetrics } from '../../src/relay/metrics.js';
 import { TrunkNotices } from '../../src/relay/trunk-notices.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import type { TrunkNews } from '../../src/trunk/trunk-options.js';
@@ -173,6 +174,12 @@ t.test('two relays without a common family are a property, no alarm', async (t) 
   t.match(news, [{ type: 'reachability', reason: 'no-common-family' }], 'said once');
   t.equal(fra.plane.probes.length, 0);
   t.same(fra.rules.reachability.report().trunk, [], 'the directory knows the registrations');
+  const shown = async () => (await new RelayMetrics(fra.rules, fra.plane).text()).split('\n');
+  const row = 'turnpike_relay_trunk_reachable{relay="six-1"}';
+  t.notOk(
+    (await shown()).some((line) => line.startsWith(row)),
+    'neither 0 nor 1',
+  );
   const lines: { event: string }[] = [];
   const write = (line: string) => void lines.push(JSON.parse(line));
   const logger = pino({ level: 'debug' }, { write });
@@ -187,6 +194,7 @@ t.test('two relays without a common family are a property, no alarm', async (t) 
   t.equal(remote.unreachable, undefined);
   world.pass(10_000);
   t.same([...trunk.unreachable()], [{ id: 'six-1', reason: 'no-answer' }]);
+  t.ok((await shown()).includes(`${row} 0`));
   for (const each of news.slice(1)) notices.say(remote, each);
   t.match(lines.slice(1), [{ level: 40, event: 'relay-unreachable' }], 'and no line of its return');
   fra.rules.updateRelays([fra.record, six.record]);
