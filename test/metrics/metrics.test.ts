@@ -85,6 +85,35 @@ t.test(
   },
 );
 
+const PAGE = readFileSync(join(ROOT, 'docs', 'metrics.md'), 'utf8');
+const [, RULES = ''] = /```yaml\n([^`]+)```/.exec(PAGE) ?? [];
+
+t.test(
+  'the alerts of docs/metrics.md',
+  { skip: tool === undefined && 'needs promtool' },
+  async (t) => {
+    const file = join(t.testdir({ 'rules.yaml': RULES }), 'rules.yaml');
+    const check = ['check', 'rules', '--lint=all', '--lint-fatal', file];
+    const { status, stdout } = spawnSync(tool ?? '', check, { encoding: 'utf8' });
+    t.match(stdout, /SUCCESS: 8 rules found/);
+    t.equal(status, 0);
+  },
+);
+
+t.test('the alerts are about metrics and values that there are', async (t) => {
+  const names = new Set(all.flatMap(({ families }) => families.map(({ name }) => name)));
+  const used = [...RULES.matchAll(/turnpike_\w+/g)].map(([name]) => name);
+  t.ok(used.length >= 8);
+  t.strictSame(
+    used.filter((name) => !names.has(name)),
+    [],
+  );
+  const text = all.map((page) => page.text).join('\n');
+  for (const [, label, values = ''] of RULES.matchAll(/\{(\w+)=~?"([^"]+)"/g)) {
+    for (const value of values.split('|')) t.match(text, `${label}="${value}"`);
+  }
+});
+
 t.test('counters, and only they, end in _total, and no family is another with it', async (t) => {
   for (const { service, families } of all) {
     t.ok(families.length > 20, `${service} has metrics`);
