@@ -1,10 +1,13 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
 import { bindAdvice } from '../advice.js';
 import { ConnectionLedger } from '../directory/http/connection-ledger.js';
 import { TurnpikeError } from '../errors.js';
 import { type Health, healthAnswer } from '../health.js';
+import { HTTP_GUARD, HttpGuard } from '../http/guard.js';
+import { SharedAnswer } from '../http/shared-answer.js';
+import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
 import { systemClock } from '../units.js';
 
@@ -31,11 +34,15 @@ export async function openRelayHttp(
   listen: TransportAddress,
   relay: ObservedRelay,
 ): Promise<RelayHttp> {
-  const connections = new ConnectionLedger(BOUNDS, systemClock);
+  const sources = new Sources();
+  const connections = new ConnectionLedger(BOUNDS, sources, systemClock);
+  const guard = new HttpGuard(HTTP_GUARD, (ip) => sources.nameOf(ip), systemClock);
+  const metrics = new SharedAnswer(() => relay.metrics());
   const server = createServer(TIMES, (request, response) => {
     connections.request(request.socket, true);
     response.once('close', () => connections.request(request.socket, false));
-    void answer(relay, request.method ?? '', request.url ?? '', response);
+    if (!isTaken(guard, request, response)) return;
+    void answer({ relay, metrics }, request.method ?? '', request.url ?? '', response);
   });
   server.on('connection', (socket) => connections.accept(socket));
   await new Promise<void>((resolve, reject) => {
@@ -55,11 +62,13 @@ export async function openRelayHttp(
     });
     server.listen(listen.port, listen.address, resolve);
   });
+  const sweep = setInterval(() => guard.sweep(), SWEEP_MS);
   const bound = server.address() as AddressInfo;
   return {
     url: `http://${formatAddress(transportAddress(bound.address, bound.port))}`,
     close: () =>
       new Promise((resolve) => {
+        clearInterval(sweep);
         server.close(() => resolve());
         server.closeAllConnections();
       }),
@@ -70,6 +79,7 @@ export async function openRelayHttp(
 const BOUNDS = {
   connectionsMax: LIMITS.relayHttpConnectionsMax,
   relaysReserve: 0,
+  perSourceMax: LIMITS.relayHttpConnectionsMax,
   rendezvousMax: 0,
 };
 
@@ -80,13 +90,26 @@ const TIMES = {
   connectionsCheckingInterval: LIMITS.httpTimeoutCheckMs,
 };
 
+/** How often it is looked for readers that do not read. */
+const SWEEP_MS = 250;
+
 const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
   ['/healthz', 'live'],
   ['/readyz', 'ready'],
 ]);
 
+/** No request of this server has a body to read. */
+function isTaken(guard: HttpGuard, request: IncomingMessage, response: ServerResponse): boolean {
+  const { socket } = request;
+  const verdict = guard.begin(socket, 0);
+  if (verdict === 'crowded') response.writeHead(429, { 'retry-after': '1' }).end();
+  if (verdict !== 'taken') return false;
+  response.once('close', () => guard.end(socket, 0));
+  return true;
+}
+
 async function answer(
-  relay: ObservedRelay,
+  { relay, metrics }: { relay: ObservedRelay; metrics: SharedAnswer },
   method: string,
   url: string,
   response: ServerResponse,
@@ -105,7 +128,7 @@ async function answer(
     return;
   }
   try {
-    const text = await relay.metrics();
+    const text = await metrics.get();
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     response.end(text);
   } catch {

@@ -1,11 +1,36 @@
-import type { Bound } from '../bounds.js';
+import type { Logger } from 'pino';
+import { type Bound, BoundWatch } from '../bounds.js';
+import { guardBounds, HTTP_GUARD, HttpGuard } from '../http/guard.js';
+import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
-import type { ConnectionLedger } from './http/connection-ledger.js';
-import type { ConnectionBounds } from './http/descriptors.js';
+import type { Clock } from '../units.js';
+import { ConnectionLedger } from './http/connection-ledger.js';
+import { type ConnectionBounds, connectionBounds, readDescriptors } from './http/descriptors.js';
 import type { DirectoryMetrics } from './metrics.js';
 
+/**
+ * What connections may be used for, by the descriptors that there are.
+ * @param trustedProxies - as `DirectoryOptions` has them
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a proxy that is no address and no prefix
+ */
+export function shareOut(
+  trustedProxies: readonly string[],
+  metrics: DirectoryMetrics,
+  clock: Clock,
+  logger: Logger,
+) {
+  const shares = connectionBounds(readDescriptors());
+  const sources = new Sources(trustedProxies);
+  const connections = new ConnectionLedger(shares, sources, clock);
+  const guard = new HttpGuard(HTTP_GUARD, (ip) => sources.nameOf(ip), clock);
+  const all = [...directoryBounds(metrics, connections, shares), ...guardBounds(guard)];
+  const bounds = new BoundWatch(all, clock, logger);
+  metrics.observeBounds(bounds);
+  return { connections, guard, socketsMax: shares.rendezvousMax, bounds };
+}
+
 /** Every bound of a directory that peers or relays can meet. */
-export function directoryBounds(
+function directoryBounds(
   metrics: DirectoryMetrics,
   ledger: ConnectionLedger,
   { connectionsMax, relaysReserve, rendezvousMax }: ConnectionBounds,

@@ -10,19 +10,16 @@ import {
   transportAddress,
 } from '../address.js';
 import { bindAdvice } from '../advice.js';
-import { BoundWatch } from '../bounds.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import { type Health, healthOf } from '../health.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
-import { type Clock, systemClock } from '../units.js';
+import { systemClock } from '../units.js';
 import { ConnectionBroker } from './connection-broker.js';
-import { directoryBounds } from './directory-bounds.js';
+import { shareOut } from './directory-bounds.js';
 import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
-import { ConnectionLedger } from './http/connection-ledger.js';
 import { peerRoutes } from './http/connections.js';
-import { connectionBounds, readDescriptors } from './http/descriptors.js';
 import { operationsRoutes } from './http/operations.js';
 import { registrationRoutes } from './http/registration.js';
 import { RelayTurns } from './http/relay-turns.js';
@@ -110,31 +107,25 @@ export class Directory {
     });
     const facts = new RelayFacts({ relays, reachability, metrics, logger });
     const store = new MemoryStore();
-    const broker = new ConnectionBroker({
-      clusterSecret,
-      relays,
-      view: reachability,
-      metrics,
-      clock,
-      random,
-      logger,
-    });
-    const { connections, socketsMax, bounds } = shareOut(metrics, clock, logger);
-    const app = await createHttpServer({ tls, logger, metrics, connections });
+    const state = { clusterSecret, relays, metrics, clock };
+    const broker = new ConnectionBroker({ ...state, view: reachability, random, logger });
+    const shares = shareOut(options.trustedProxies, metrics, clock, logger);
+    const { connections, guard, socketsMax, bounds } = shares;
+    const app = await createHttpServer({ tls, logger, metrics, connections, guard });
     const rooms = new Rooms({ create: (wish) => broker.create(wish), clock });
     const common = { connections, clock, metrics };
     const sockets = new RendezvousSockets({ ...common, rooms, socketsMax, logger });
     await acceptWebSockets(app, { sockets, logger });
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
-      scope.addHook('onRequest', requireApiKey(keys));
+      scope.addHook('onRequest', requireApiKey(keys, connections));
       peerRoutes(scope, { broker, relays, reachability, clock });
       rendezvousRoute(scope, sockets);
     });
     const turns = new RelayTurns(clock);
     app.register(async (scope: App) => {
-      const state = { relays, reachability, store, turns, nonces: new NonceMemory(clock) };
-      registrationRoutes(scope, { ...state, ...common, clusterSecret });
+      const nonces = new NonceMemory(clock);
+      registrationRoutes(scope, { ...state, reachability, store, turns, nonces, connections });
     });
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
@@ -143,6 +134,7 @@ export class Directory {
     await store.open((fact) => facts.apply(fact));
     await listenOn(app, listen);
     const sweep = setInterval(() => {
+      guard.sweep();
       sockets.sweep();
       rooms.sweep();
       facts.sweep(turns.heardUntilMs());
@@ -223,15 +215,6 @@ export class Directory {
     await this.#app.close();
     await this.#store.close();
   }
-}
-
-/** What connections may be used for, by the descriptors that there are. */
-function shareOut(metrics: DirectoryMetrics, clock: Clock, logger: Logger) {
-  const shares = connectionBounds(readDescriptors());
-  const connections = new ConnectionLedger(shares, clock);
-  const bounds = new BoundWatch(directoryBounds(metrics, connections, shares), clock, logger);
-  metrics.observeBounds(bounds);
-  return { connections, socketsMax: shares.rendezvousMax, bounds };
 }
 
 async function listenOn(app: App, listen: TransportAddress): Promise<void> {

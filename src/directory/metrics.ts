@@ -153,8 +153,13 @@ export class DirectoryMetrics {
     });
   }
 
-  /** Prometheus' text format and its content type. */
-  async text(): Promise<{ contentType: string; body: string }> {
-    return { contentType: this.#registry.contentType, body: await metricsText(this.#registry) };
+  /** Of Prometheus' text format. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Everything, in Prometheus' text format. */
+  text(): Promise<string> {
+    return metricsText(this.#registry);
   }
 }

@@ -15,6 +15,11 @@ export interface DirectoryOptions extends HostOptions {
   readonly apiKeys: readonly ApiKey[];
   /** Certificate and key; default none: plain HTTP, which is for loopback or behind a proxy. */
   readonly tls?: TlsFiles | undefined;
+  /**
+   * Addresses and prefixes of proxies in front of it, such as `10.0.0.0/8`: limits per source do
+   * not apply to their connections. Default none.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
 }
 
 /** The forms of `DirectoryOptions`: every member stands here. */
@@ -37,6 +42,7 @@ export const DIRECTORY_FORMS = {
       key: { kind: 'pem', required: true, confidential: true },
     },
   },
+  trustedProxies: FORMS.prefixes,
   ...HOST_FORMS,
 } as const satisfies Record<keyof DirectoryOptions, OptionForm>;
 

@@ -27,6 +27,15 @@ export const FORMS = {
       '"._~+/-", then "=" perhaps (`turnpike secret new` makes one)',
     confidential: true,
   },
+  /** Whether it is one is for who takes it to say. */
+  prefixes: {
+    kind: 'text',
+    pattern: '^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$',
+    lengthMin: 2,
+    lengthMax: 49,
+    repeat: true,
+    words: 'an address or a prefix of addresses, such as 10.0.0.0/8',
+  },
   room: {
     kind: 'text',
     pattern: '^\\P{Cc}+$',

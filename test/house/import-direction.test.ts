@@ -10,7 +10,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
   { folders: ['cli'] },
   { folders: ['index.ts'] },
   { folders: ['directory', 'relay', 'client', 'lab'] },
-  { folders: ['registry', 'trunk', 'auth', 'stun', 'native'], mutual: true },
+  { folders: ['registry', 'trunk', 'auth', 'stun', 'native', 'http'], mutual: true },
   { folders: ['options'] },
   {
     folders: [

@@ -1,4 +1,5 @@
 import type { Directory } from '../../directory/index.js';
+import { FORMS } from '../../options/forms.js';
 import { systemClock } from '../../units.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
@@ -38,6 +39,11 @@ const DIRECTORY_OPTIONS = {
     kind: 'file',
     placeholder: 'FILE',
     description: "the certificate's private key in PEM",
+  },
+  trustedProxy: {
+    ...FORMS.prefixes,
+    placeholder: 'ADDRESSES',
+    description: 'a proxy in front: limits per source do not apply to its connections; may repeat',
   },
 } as const satisfies OptionTable;
 
@@ -89,6 +95,7 @@ export const directoryCommand = defineCommand({
       listen,
       clusterSecret: await readSecretFile(clusterSecretFile, context.sourceOf('clusterSecretFile')),
       apiKeys: [{ key, tenant: 'default' }],
+      trustedProxies: options.trustedProxy,
       ...(tls === undefined ? {} : { tls: tls.pair }),
       logger,
     });

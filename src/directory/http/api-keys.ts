@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TurnpikeError } from '../../errors.js';
+import type { ConnectionLedger } from './connection-ledger.js';
 import { sendProblem } from './problem.js';
 
 /** A key that peers or their servers present, and the tenant it stands for. */
@@ -70,7 +71,7 @@ declare module 'fastify' {
 }
 
 /** A hook that lets a request pass only with a known API key, and sets its tenant. */
-export function requireApiKey(keys: ApiKeys) {
+export function requireApiKey(keys: ApiKeys, connections: Pick<ConnectionLedger, 'hasKey'>) {
   return async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -83,6 +84,7 @@ export function requireApiKey(keys: ApiKeys) {
       });
     }
     request.tenant = tenant;
+    connections.hasKey(request.socket);
     return undefined;
   };
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Sources } from '../../http/sources.js';
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
 import type { ConnectionBounds } from './descriptors.js';
@@ -11,29 +12,41 @@ type Use = 'new' | 'busy' | 'idle' | 'relay' | 'room';
 
 interface Connection {
   readonly socket: Socket;
+  /** Undefined where many sources cannot be told apart: then it is one by itself. */
+  readonly source: string | undefined;
   use: Use;
+  /** Has carried a request with an API key, so that its source is not held against it. */
+  hasKey: boolean;
   sinceMs: number;
 }
 
 /** The ends of a connection, which name it: its TLS socket is another object than its own. */
 type Ends = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
+/** Of so many connections that there may be, one more is closed where one has to be. */
+const CONNECTIONS_A_BATCH = 256;
+
 /**
  * Every connection of the directory and what it is used for, so that those that merely wait never
- * keep relays out: where others than relays would take what is reserved for them, the one that has
- * been idle longest is closed for the one that comes.
+ * keep others out. Who came first has no right to stay: where there is no room, those go that have
+ * been idle longest, of the source that has most. A source's connections without an API key are
+ * bounded by themselves, and relays have a reserve.
  */
 export class ConnectionLedger {
   /** Idle connections closed for newer ones; connections refused because none was idle. */
   closedIdle = 0;
   refused = 0;
   readonly #bounds: ConnectionBounds;
+  readonly #sources: Pick<Sources, 'nameOf'>;
   readonly #clock: Clock;
   readonly #connections = new Map<string, Connection>();
+  /** Those without a key, of each source. */
+  readonly #bySource = new Map<string, Set<Connection>>();
   #relays = 0;
 
-  constructor(bounds: ConnectionBounds, clock: Clock) {
+  constructor(bounds: ConnectionBounds, sources: Pick<Sources, 'nameOf'>, clock: Clock) {
     this.#bounds = bounds;
+    this.#sources = sources;
     this.#clock = clock;
   }
 
@@ -43,27 +56,21 @@ export class ConnectionLedger {
 
   /** Takes a connection that was just accepted, or ends it. */
   accept(socket: Socket): void {
-    const others = this.#connections.size - this.#relays;
-    const free = Math.max(this.#bounds.relaysReserve - this.#relays, 0);
-    const othersMax = this.#bounds.connectionsMax - this.#relays - free;
-    if (others >= othersMax && !this.#closeOne()) {
-      // A relay cannot be told from others yet: the reserve is open to whoever soon asks something.
-      if (this.#connections.size >= this.#bounds.connectionsMax) {
-        this.refused += 1;
-        socket.destroy();
-        return;
-      }
+    const source = this.#sources.nameOf(socket.remoteAddress);
+    if (!this.#hasRoom(source)) {
+      this.refused += 1;
+      socket.destroy();
+      return;
     }
     const ends = endsOf(socket);
-    this.#connections.set(ends, { socket, use: 'new', sinceMs: this.#clock.monotonic() });
-    socket.once('close', () => this.#forget(ends, socket));
-  }
-
-  #forget(ends: string, socket: Socket): void {
-    const connection = this.#connections.get(ends);
-    if (connection?.socket !== socket) return;
-    if (connection.use === 'relay') this.#relays -= 1;
-    this.#connections.delete(ends);
+    const sinceMs = this.#clock.monotonic();
+    const connection: Connection = { socket, source, use: 'new', hasKey: false, sinceMs };
+    this.#connections.set(ends, connection);
+    if (source !== undefined) {
+      const others = this.#bySource.get(source) ?? new Set();
+      this.#bySource.set(source, others.add(connection));
+    }
+    socket.once('close', () => this.#forget(ends, connection));
   }
 
   /** A request has come, or its answer has gone. */
@@ -74,12 +81,27 @@ export class ConnectionLedger {
     connection.sinceMs = this.#clock.monotonic();
   }
 
+  /** It has carried a request with an API key. */
+  hasKey(of: Ends): void {
+    const connection = this.#connections.get(endsOf(of));
+    if (connection === undefined || connection.hasKey) return;
+    connection.hasKey = true;
+    this.#leaveSource(connection);
+  }
+
   /** It has carried a relay's genuine request. */
   isRelay(of: Ends): void {
     const connection = this.#connections.get(endsOf(of));
     if (connection === undefined || connection.use === 'relay') return;
     connection.use = 'relay';
     this.#relays += 1;
+    this.#leaveSource(connection);
+  }
+
+  /** The source of a connection that has not carried a relay's genuine request. */
+  strangerOf(of: Ends): string | undefined {
+    const connection = this.#connections.get(endsOf(of));
+    return connection?.use === 'relay' ? undefined : (connection?.source ?? endsOf(of));
   }
 
   /** A peer waits there. */
@@ -88,20 +110,64 @@ export class ConnectionLedger {
     if (connection !== undefined && connection.use !== 'relay') connection.use = 'room';
   }
 
-  /** Ends one that nobody will miss. @returns whether there was one */
-  #closeOne(): boolean {
-    const slow = this.#clock.monotonic() - LIMITS.httpFirstRequestMs;
-    let chosen: Connection | undefined;
-    for (const connection of this.#connections.values()) {
-      const { use, sinceMs } = connection;
-      if (use !== 'idle' && (use !== 'new' || sinceMs > slow)) continue;
-      if (chosen === undefined || sinceMs < chosen.sinceMs) chosen = connection;
+  /** Whether there is room for one more, which is made where something can go. */
+  #hasRoom(source: string | undefined): boolean {
+    const ofSource = source === undefined ? undefined : this.#bySource.get(source);
+    if (ofSource !== undefined && ofSource.size >= this.#bounds.perSourceMax) {
+      return this.#closeIdlest(ofSource, 1) > 0;
     }
-    if (chosen === undefined) return false;
-    this.closedIdle += 1;
-    this.#connections.delete(endsOf(chosen.socket));
-    chosen.socket.destroy();
-    return true;
+    const others = this.#connections.size - this.#relays;
+    const free = Math.max(this.#bounds.relaysReserve - this.#relays, 0);
+    if (others < this.#bounds.connectionsMax - this.#relays - free || this.#closeSome()) {
+      return true;
+    }
+    // A relay cannot be told from others yet: the reserve is open to whoever soon asks something.
+    return this.#connections.size < this.#bounds.connectionsMax;
+  }
+
+  /**
+   * Ends some that nobody will miss: of the source with most connections without a key; where none
+   * of them is idle, of all. @returns whether there was one
+   */
+  #closeSome(): boolean {
+    const most = Math.ceil(this.#bounds.connectionsMax / CONNECTIONS_A_BATCH);
+    let largest: Set<Connection> = new Set();
+    for (const ofSource of this.#bySource.values()) {
+      if (ofSource.size > largest.size) largest = ofSource;
+    }
+    return (
+      this.#closeIdlest(largest, most) > 0 || this.#closeIdlest(this.#connections.values(), 1) > 0
+    );
+  }
+
+  /** Ends those that have been idle longest. @returns how many */
+  #closeIdlest(among: Iterable<Connection>, most: number): number {
+    const slow = this.#clock.monotonic() - LIMITS.httpFirstRequestMs;
+    const idle = [...among].filter(
+      ({ use, sinceMs }) => use === 'idle' || (use === 'new' && sinceMs <= slow),
+    );
+    const chosen = idle.sort((a, b) => a.sinceMs - b.sinceMs).slice(0, most);
+    for (const connection of chosen) {
+      this.closedIdle += 1;
+      this.#forget(endsOf(connection.socket), connection);
+      connection.socket.destroy();
+    }
+    return chosen.length;
+  }
+
+  #forget(ends: string, connection: Connection): void {
+    if (this.#connections.get(ends) !== connection) return;
+    if (connection.use === 'relay') this.#relays -= 1;
+    this.#connections.delete(ends);
+    this.#leaveSource(connection);
+  }
+
+  #leaveSource(connection: Connection): void {
+    const { source } = connection;
+    if (source === undefined) return;
+    const others = this.#bySource.get(source);
+    others?.delete(connection);
+    if (others?.size === 0) this.#bySource.delete(source);
   }
 }
 

@@ -14,6 +14,8 @@ export interface ConnectionBounds {
   readonly relaysReserve: number;
   /** Of these, at most for peers that wait in rooms. */
   readonly rendezvousMax: number;
+  /** Of one source (an IPv4 address, an IPv6 /64), without an API key. */
+  readonly perSourceMax: number;
 }
 
 /** Descriptors of this process: how many it may have, and has. */
@@ -34,6 +36,7 @@ export function connectionBounds(descriptors: Descriptors | undefined): Connecti
   return {
     connectionsMax,
     relaysReserve: Math.min(Math.floor(connectionsMax / 4), LIMITS.relaysMax),
+    perSourceMax: Math.max(Math.floor(connectionsMax / 4), CONNECTIONS_MIN),
     rendezvousMax: Math.min(Math.floor(connectionsMax / 2), LIMITS.rendezvousSocketsMax),
   };
 }

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { type Health, healthAnswer } from '../../health.js';
+import { SharedAnswer } from '../../http/shared-answer.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import type { RelayTable } from '../relay-table.js';
 import type { App } from './app.js';
@@ -40,8 +41,8 @@ export function operationsRoutes(app: App, options: OperationsRoutesOptions): vo
       return reply.code(status).send({ status: text, relays: relays.size, reasons: [...reasons] });
     });
   }
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
-    const { contentType, body } = await metrics.text();
-    return reply.type(contentType).send(body);
-  });
+  const answer = new SharedAnswer(() => metrics.text());
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await answer.get()),
+  );
 }

@@ -40,7 +40,7 @@ export interface RelaySigningOptions {
   readonly nonces: NonceMemory;
   readonly clock: Clock;
   readonly metrics: DirectoryMetrics;
-  readonly connections: Pick<ConnectionLedger, 'isRelay'>;
+  readonly connections: Pick<ConnectionLedger, 'isRelay' | 'strangerOf'>;
   readonly turns: RelayTurns;
 }
 
@@ -69,8 +69,8 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
     if (Math.abs(request.signing.timeMs - clock.now()) > LIMITS.clockSkewMs) {
       return refuse(reply, CLOCK_SKEW);
     }
-    const kind = request.method === 'PUT' ? 'registration' : 'beat';
-    await options.turns.take(kind, () => request.socket.destroyed);
+    const stranger = options.connections.strangerOf(request.socket);
+    await options.turns.take(stranger, () => request.socket.destroyed);
     // Nobody is left to answer.
     return request.socket.destroyed ? reply.hijack() : undefined;
   });

@@ -1,10 +1,7 @@
 import type { Clock } from '../../units.js';
 
-/** What a request waits for: a beat keeps a relay alive, a registration begins one. */
-export type TurnKind = 'beat' | 'registration';
-
-/** Of so many turns a registration has one while any wait, and beats the others. */
-const TURNS_A_REGISTRATION = 4;
+/** Of so many turns a stranger has one while any wait, and relays the others. */
+const TURNS_A_STRANGER = 4;
 
 interface Waiting {
   readonly sinceMs: number;
@@ -16,13 +13,16 @@ interface Waiting {
  * Where relays' requests wait for their turn. Peers' requests do not: in each round of the event
  * loop all of those that have come are served, and then one of the relays', so that a thousand
  * relays that start together do not keep a peer waiting. It is one because a round also accepts but
- * one connection: where rounds are long, connections wait. A relay has one request under way at a
- * time, so the queues are as long as there are connections of relays.
+ * one connection: where rounds are long, connections wait.
+ *
+ * A connection that has carried a relay's genuine request is a relay's. What comes on others may be
+ * anybody's: their sources take turns, so that one that asks much waits for itself.
  */
 export class RelayTurns {
   readonly #clock: Clock;
-  readonly #beats: Waiting[] = [];
-  readonly #registrations: Waiting[] = [];
+  readonly #relays: Waiting[] = [];
+  readonly #strangers = new Map<string, Waiting[]>();
+  #strangersWaiting = 0;
   #scheduled = false;
   #turn = 0;
 
@@ -32,26 +32,35 @@ export class RelayTurns {
 
   /** Requests that wait. */
   get size(): number {
-    return this.#beats.length + this.#registrations.length;
+    return this.#relays.length + this.#strangersWaiting;
   }
 
   /**
    * Waits for a turn, a round at least.
-   * @param isGone - whether the relay has given up: then it takes nobody's turn
+   * @param stranger - the source of a connection that has not proved to be a relay's
+   * @param isGone - whether the other end has given up: then it takes nobody's turn
    */
-  take(kind: TurnKind, isGone: () => boolean): Promise<void> {
+  take(stranger: string | undefined, isGone: () => boolean): Promise<void> {
     return new Promise((go) => {
-      const queue = kind === 'beat' ? this.#beats : this.#registrations;
-      queue.push({ sinceMs: this.#clock.monotonic(), isGone, go });
+      const waiting = { sinceMs: this.#clock.monotonic(), isGone, go };
+      if (stranger === undefined) this.#relays.push(waiting);
+      else this.#queueOf(stranger).push(waiting);
+      if (stranger !== undefined) this.#strangersWaiting += 1;
       this.#schedule();
     });
   }
 
-  /** Since when the longest waiting request waits, by the monotonic clock; now if none does. */
+  /** Since when the longest waiting request of a relay waits, by the monotonic clock. */
   heardUntilMs(): number {
-    const waiting = [this.#beats[0], this.#registrations[0]];
-    const since = waiting.map((one) => one?.sinceMs ?? this.#clock.monotonic());
-    return Math.min(...since);
+    return this.#relays[0]?.sinceMs ?? this.#clock.monotonic();
+  }
+
+  #queueOf(stranger: string): Waiting[] {
+    const known = this.#strangers.get(stranger);
+    if (known !== undefined) return known;
+    const queue: Waiting[] = [];
+    this.#strangers.set(stranger, queue);
+    return queue;
   }
 
   #schedule(): void {
@@ -65,17 +74,31 @@ export class RelayTurns {
   }
 
   #round(): void {
-    this.#turn = (this.#turn + 1) % TURNS_A_REGISTRATION;
-    const [first, second] = [this.#beats, this.#registrations];
-    if (this.#turn === 0) release(second) || release(first);
-    else release(first) || release(second);
+    this.#turn = (this.#turn + 1) % TURNS_A_STRANGER;
+    const strangerFirst = this.#turn === 0;
+    if (strangerFirst && this.#releaseStranger()) return;
+    if (release(this.#relays) === 0 && !strangerFirst) this.#releaseStranger();
+  }
+
+  /** @returns whether a request went */
+  #releaseStranger(): boolean {
+    for (const [source, queue] of this.#strangers) {
+      const before = queue.length;
+      const released = release(queue);
+      this.#strangersWaiting -= before - queue.length;
+      // Its next turn comes after those of the others.
+      this.#strangers.delete(source);
+      if (queue.length > 0) this.#strangers.set(source, queue);
+      if (released > 0) return true;
+    }
+    return false;
   }
 }
 
-/** Lets those that are gone go, and then one more. @returns whether there was one */
-function release(queue: Waiting[]): boolean {
+/** Lets those that are gone go, and then one more. @returns how many of the latter: 1 or 0 */
+function release(queue: Waiting[]): number {
   const at = queue.findIndex(({ isGone }) => !isGone());
   const released = queue.splice(0, at === -1 ? queue.length : at + 1);
   for (const { go } of released) go();
-  return at !== -1;
+  return at === -1 ? 0 : 1;
 }

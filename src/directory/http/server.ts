@@ -10,6 +10,7 @@ import fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { TurnpikeError } from '../../errors.js';
+import type { HttpGuard } from '../../http/guard.js';
 import { LIMITS } from '../../limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import { NO_ROUTE } from '../metrics.js';
@@ -29,6 +30,7 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly metrics: DirectoryMetrics;
   readonly connections: ConnectionLedger;
+  readonly guard: HttpGuard;
 }
 
 /**
@@ -71,7 +73,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
     .setValidatorCompiler(TypeBoxValidatorCompiler);
   app.server.headersTimeout = LIMITS.httpHeadersMs;
   app.server.maxConnections = LIMITS.httpConnectionsMax;
-  keepLedger(app, options.connections);
+  keepLedger(app, options.connections, options.guard);
   endAllSockets(app);
   app.removeContentTypeParser('text/plain');
   answerErrors(app, options.logger);
@@ -80,11 +82,49 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
   return app;
 }
 
-function keepLedger(app: App, connections: ConnectionLedger): void {
+function keepLedger(app: App, connections: ConnectionLedger, guard: HttpGuard): void {
+  app.decorateRequest('bodyBytesHeld', NONE);
   app.server.on('connection', (socket: Socket) => connections.accept(socket));
-  app.addHook('onRequest', async ({ socket }) => connections.request(socket, true));
-  app.addHook('onResponse', async ({ socket }) => connections.request(socket, false));
+  app.addHook('onRequest', async (request, reply) => {
+    const { socket } = request;
+    connections.request(socket, true);
+    // A WebSocket's bounds are its own.
+    if (request.headers.upgrade !== undefined) return undefined;
+    const bytes = bodyBytesOf(request);
+    const verdict = guard.begin(socket, bytes);
+    if (verdict === 'cut') return reply.hijack();
+    if (verdict === 'crowded') return sendProblem(reply, CROWDED);
+    request.bodyBytesHeld = bytes;
+    return undefined;
+  });
+  app.addHook('onResponse', async (request) => {
+    connections.request(request.socket, false);
+    if (request.bodyBytesHeld !== NONE) guard.end(request.socket, request.bodyBytesHeld);
+  });
 }
+
+/** How long a request's body may become; as long as is allowed where it does not say. */
+function bodyBytesOf({ headers }: FastifyRequest): number {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers;
+  if (encoding !== undefined) return LIMITS.registrationBodyBytesMax;
+  return Math.min(Number(length ?? 0), LIMITS.registrationBodyBytesMax);
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the guard counts of its body; `NONE` where it does not count the request. */
+    bodyBytesHeld: number;
+  }
+}
+
+const NONE = -1;
+
+const CROWDED = {
+  status: 429,
+  code: 'too-many-requests',
+  detail: 'too many requests of your address are under way',
+  retryAfterSeconds: 1,
+};
 
 /**
  * Gives the server another certificate, for connections from now on.
@@ -183,7 +223,12 @@ async function describe(app: App): Promise<void> {
       },
     },
   });
-  app.get('/docs/json', { schema: { hide: true } }, async () => app.swagger());
+  // Made once: the routes do not change any more, and every reader that does not read holds it.
+  let text: Buffer | undefined;
+  app.get('/docs/json', { schema: { hide: true } }, async (_request, reply) => {
+    text ??= Buffer.from(JSON.stringify(app.swagger()));
+    return reply.type('application/json').send(text);
+  });
 }
 
 function pathOf(request: FastifyRequest): string {

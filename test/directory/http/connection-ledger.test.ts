@@ -3,12 +3,15 @@ import type { Socket } from 'node:net';
 import t from 'tap';
 import { ConnectionLedger } from '../../../src/directory/http/connection-ledger.js';
 import { connectionBounds, readDescriptors } from '../../../src/directory/http/descriptors.js';
+import { Sources } from '../../../src/http/sources.js';
 import { LIMITS } from '../../../src/limits.js';
 
 class FakeSocket extends EventEmitter {
-  readonly remoteAddress = '192.0.2.1';
   destroyed = false;
-  constructor(readonly remotePort: number) {
+  constructor(
+    readonly remotePort: number,
+    readonly remoteAddress: string,
+  ) {
     super();
   }
   destroy() {
@@ -17,21 +20,21 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function scene(connectionsMax: number, relaysReserve: number) {
+function scene(connectionsMax: number, relaysReserve: number, perSourceMax = connectionsMax) {
   const clock = { ms: 0, now: () => 0, monotonic: () => clock.ms };
-  const bounds = { connectionsMax, relaysReserve, rendezvousMax: connectionsMax };
-  const ledger = new ConnectionLedger(bounds, clock);
+  const bounds = { connectionsMax, relaysReserve, perSourceMax, rendezvousMax: connectionsMax };
+  const ledger = new ConnectionLedger(bounds, new Sources(['10.0.0.0/8']), clock);
   let port = 0;
-  const open = () => {
+  const open = (ip = '192.0.2.1') => {
     port += 1;
-    const socket = new FakeSocket(port);
+    const socket = new FakeSocket(port, ip);
     ledger.accept(socket as unknown as Socket);
     return socket as FakeSocket & Socket;
   };
-  const many = (count: number, use: (socket: FakeSocket & Socket) => void) =>
+  const many = (count: number, use: (socket: FakeSocket & Socket) => void, ip?: string) =>
     Array.from({ length: count }, () => {
       clock.ms += 1;
-      const socket = open();
+      const socket = open(ip);
       use(socket);
       return socket;
     });
@@ -87,15 +90,56 @@ t.test('what is closed leaves its place', async (t) => {
   t.notOk(many(20, (socket) => ledger.isRoom(socket)).some(({ destroyed }) => destroyed));
 });
 
+const ended = (sockets: readonly FakeSocket[]) => sockets.filter((each) => each.destroyed).length;
+
+t.test('those of the source with most go, however long others have been idle', async (t) => {
+  const { ledger, many } = scene(20, 5);
+  const idle = (socket: Socket) => ledger.request(socket, false);
+  const few = many(3, idle);
+  const crowd = many(12, idle, '192.0.2.2');
+  t.notOk(many(12, idle, '192.0.2.3').at(-1)?.destroyed);
+  t.equal(ended(few), 0);
+  t.ok(ended(crowd) >= 6, 'until others have as many');
+});
+
+t.test('a source has its bound, but for those with a key', async (t) => {
+  const { ledger, open, many } = scene(100, 5, 10);
+  const busy = many(10, (socket) => ledger.request(socket, true));
+  t.ok(open().destroyed, 'none of them is idle');
+  ledger.request(busy[3] as Socket, false);
+  t.notOk(open().destroyed);
+  t.ok(busy[3]?.destroyed, 'the idle one has gone for it');
+  t.notOk(open('192.0.2.2').destroyed, 'another source is another');
+  for (const socket of busy) ledger.hasKey(socket);
+  t.equal(ended(many(8, (socket) => ledger.request(socket, true))), 0);
+  const proxied = many(40, (socket) => ledger.request(socket, true), '10.1.2.3');
+  t.equal(ended(proxied), 0, 'behind a trusted proxy are many');
+});
+
+t.test('an IPv6 source is a /64', async (t) => {
+  const { ledger, open, many } = scene(100, 5, 10);
+  const busy = (socket: Socket) => ledger.request(socket, true);
+  for (let n = 0; n < 10; n += 1) many(1, busy, `2001:db8:0:1::${n}`);
+  t.ok(open('2001:db8::1:ffff:0:0:1').destroyed);
+  t.notOk(open('2001:db8:0:2::1').destroyed);
+  t.notOk(open('::ffff:192.0.2.9').destroyed);
+});
+
 t.test('bounds follow from the descriptors', async (t) => {
   t.strictSame(connectionBounds({ limit: 1_048_576, used: 30 }), {
     connectionsMax: LIMITS.httpConnectionsMax,
     relaysReserve: LIMITS.relaysMax,
+    perSourceMax: LIMITS.httpConnectionsMax / 4,
     rendezvousMax: LIMITS.rendezvousSocketsMax,
   });
   t.strictSame(connectionBounds(undefined), connectionBounds({ limit: 100_000, used: 0 }));
   const few = connectionBounds({ limit: 256, used: 24 });
-  t.strictSame(few, { connectionsMax: 200, relaysReserve: 50, rendezvousMax: 100 });
+  t.strictSame(few, {
+    connectionsMax: 200,
+    relaysReserve: 50,
+    perSourceMax: 50,
+    rendezvousMax: 100,
+  });
   t.ok(connectionBounds({ limit: 64, used: 60 }).connectionsMax > 0, 'never none');
   const { limit = 0, used = 0 } = readDescriptors() ?? {};
   t.ok(limit > used && used > 3, `${used} of ${limit}`);

@@ -1,47 +1,68 @@
 import { setImmediate as round } from 'node:timers/promises';
 import t from 'tap';
-import { RelayTurns, type TurnKind } from '../../../src/directory/http/relay-turns.js';
+import { RelayTurns } from '../../../src/directory/http/relay-turns.js';
 import { FakeClock } from '../fixtures.js';
 
 function world() {
   const clock = new FakeClock();
   const turns = new RelayTurns(clock);
   const went: string[] = [];
-  const take = (kind: TurnKind, name: string, isGone = () => false) => {
-    void turns.take(kind, isGone).then(() => went.push(name));
+  const take = (stranger: string | undefined, name: string, isGone = () => false) => {
+    void turns.take(stranger, isGone).then(() => went.push(name));
   };
   return { clock, turns, went, take };
 }
 
-t.test('beats go before registrations, which go all the same', async (t) => {
+async function rounds(count: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) await round();
+}
+
+t.test('relays go before strangers, who go all the same', async (t) => {
   const { turns, went, take } = world();
-  for (let n = 0; n < 4; n += 1) take('registration', `r${n}`);
-  for (let n = 0; n < 6; n += 1) take('beat', `b${n}`);
+  for (let n = 0; n < 4; n += 1) take('192.0.2.1', `s${n}`);
+  for (let n = 0; n < 6; n += 1) take(undefined, `r${n}`);
   t.same(went, [], 'a round at least');
-  for (let n = 0; n < 10; n += 1) await round();
-  t.equal(went.join(' '), 'b0 b1 b2 r0 b3 b4 b5 r1 r2 r3');
+  t.equal(turns.size, 10);
+  await rounds(10);
+  t.equal(went.join(' '), 'r0 r1 r2 s0 r3 r4 r5 s1 s2 s3');
   t.equal(turns.size, 0);
 });
 
-t.test('who has given up takes nobody’s turn', async (t) => {
+t.test('a source that asks much waits for itself', async (t) => {
   const { went, take } = world();
-  for (let n = 0; n < 100; n += 1) take('beat', 'gone', () => true);
-  take('beat', 'b0');
-  await round();
-  t.equal(went.at(-1), 'b0');
+  for (let n = 0; n < 1_000; n += 1) take('192.0.2.1', 'flood');
+  for (const n of [2, 3, 4]) {
+    take(`192.0.2.${n}`, `${n}a`);
+    take(`192.0.2.${n}`, `${n}b`);
+  }
+  await rounds(8);
+  t.equal(went.join(' '), 'flood 2a 3a 4a flood 2b 3b 4b');
 });
 
-t.test('until when all was heard', async (t) => {
+t.test('who has given up takes nobody’s turn', async (t) => {
+  const { turns, went, take } = world();
+  for (let n = 0; n < 100; n += 1) take(undefined, 'gone', () => true);
+  take(undefined, 'here');
+  for (let n = 0; n < 100; n += 1) take(`192.0.2.${n}`, 'gone', () => true);
+  take('192.0.2.200', 'stranger');
+  await rounds(2);
+  t.same(
+    went.filter((name) => name !== 'gone'),
+    ['here', 'stranger'],
+  );
+  t.equal(turns.size, 0);
+});
+
+t.test('until when all relays were heard', async (t) => {
   const { clock, turns, take } = world();
-  const now = () => clock.monotonic();
-  t.equal(turns.heardUntilMs(), now());
-  const began = now();
-  take('registration', 'r');
+  t.equal(turns.heardUntilMs(), clock.monotonic());
+  take('192.0.2.1', 's');
   clock.advance(700);
-  take('beat', 'b');
+  t.equal(turns.heardUntilMs(), clock.monotonic(), 'a stranger keeps nobody');
+  const began = clock.monotonic();
+  take(undefined, 'r');
   clock.advance(900);
   t.equal(turns.heardUntilMs(), began);
-  await round();
-  await round();
-  t.equal(turns.heardUntilMs(), now());
+  await rounds(2);
+  t.equal(turns.heardUntilMs(), clock.monotonic());
 });

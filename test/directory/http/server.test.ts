@@ -9,6 +9,8 @@ import { connectionBounds } from '../../../src/directory/http/descriptors.js';
 import { createHttpServer } from '../../../src/directory/http/server.js';
 import { Directory } from '../../../src/directory/index.js';
 import { DirectoryMetrics } from '../../../src/directory/metrics.js';
+import { HTTP_GUARD, HttpGuard } from '../../../src/http/guard.js';
+import { Sources } from '../../../src/http/sources.js';
 import { LIMITS } from '../../../src/limits.js';
 import { systemClock } from '../../../src/units.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
@@ -139,7 +141,9 @@ t.test('what is not HTTP gets a problem and the end of its connection', async (t
 
 t.test('what is slow is given up, and looked for every second', async (t) => {
   const metrics = new DirectoryMetrics();
-  const connections = new ConnectionLedger(connectionBounds(undefined), systemClock);
+  const sources = new Sources();
+  const connections = new ConnectionLedger(connectionBounds(undefined), sources, systemClock);
+  const guard = new HttpGuard(HTTP_GUARD, () => undefined, systemClock);
   const tls = { cert: TEST_CERT, key: TEST_KEY };
   for (const each of [undefined, tls]) {
     const app = await createHttpServer({
@@ -147,6 +151,7 @@ t.test('what is slow is given up, and looked for every second', async (t) => {
       logger: pino({ enabled: false }),
       metrics,
       connections,
+      guard,
     });
     t.match(app.server, {
       headersTimeout: LIMITS.httpHeadersMs,

@@ -1,0 +1,53 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { openRelayHttp } from '../../src/cli/relay-http.js';
+import { healthOf } from '../../src/health.js';
+import { DirectoryHarness } from '../directory/http/harness.js';
+
+const CONNECTIONS = 100;
+const REQUESTS = 3_000;
+const UNREAD_MS = 500;
+
+/** Connections that ask without end and read nothing, for a while. */
+async function greedy(url: string, path: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const request = `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  const sockets = Array.from({ length: CONNECTIONS }, () => {
+    const socket = connect(Number(port), hostname);
+    // That it is reset is what is wanted.
+    socket.on('error', () => {});
+    socket.pause();
+    socket.write(request.repeat(REQUESTS));
+    return socket;
+  });
+  await sleep(UNREAD_MS);
+  for (const socket of sockets) socket.destroy();
+}
+
+async function survives(test: Test, url: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const before = process.memoryUsage.rss();
+    await greedy(url, path);
+    const grown = ((process.memoryUsage.rss() - before) / 1e6).toFixed(0);
+    test.comment(`${CONNECTIONS} connections, ${REQUESTS} times ${path} each: ${grown} MB more`);
+    const answer = await fetch(`${url}/healthz`);
+    test.equal(answer.status, 200, path);
+  }
+}
+
+t.test('who asks a directory without reading is cut', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const paths = ['/docs/json', '/metrics', '/nothing', '/healthz', '/v1/relays'];
+  await survives(t, h.directory.url, paths);
+  const text = (await h.request('/metrics')).body;
+  t.match(text, /turnpike_directory_bounds_met_total\{bound="http-pipelined"\} [1-9]/);
+});
+
+t.test('who asks a relay without reading is cut', async (t) => {
+  const health = () => healthOf([]);
+  const metrics = () => 'a 1\n'.repeat(5_000);
+  const http = await openRelayHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
+  t.teardown(() => http.close());
+  await survives(t, http.url, ['/metrics', '/nothing', '/readyz']);
+});
