@@ -1,6 +1,8 @@
 import { networkInterfaces } from 'node:os';
+import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { Cancel, Scheduler } from './scheduler.js';
+import { sourceTo } from './socket.js';
 
 /** Told of what changed around an open peer. */
 export interface NetworkListener {
@@ -10,14 +12,33 @@ export interface NetworkListener {
   readonly onWake: () => void;
 }
 
-/** The IP addresses of the host's interfaces that are up, as the system spells them. */
+/**
+ * The IP addresses of the host's interfaces that are up, as the system spells them: link-local ones
+ * with and without the interface, as a socket's own has it (RFC 4007 section 11).
+ */
 export function hostAddresses(): ReadonlySet<string> {
   const addresses = new Set<string>();
-  for (const entries of Object.values(networkInterfaces())) {
-    for (const { address } of entries ?? []) addresses.add(address);
+  for (const [name, entries] of Object.entries(networkInterfaces())) {
+    for (const entry of entries ?? []) {
+      addresses.add(entry.address);
+      if (entry.family === 'IPv6' && entry.scopeid > 0) addresses.add(`${entry.address}%${name}`);
+    }
   }
   return addresses;
 }
+
+/** What a watch looks at. */
+export interface NetworkFacts {
+  /** The host's addresses now. */
+  readonly addresses: () => ReadonlySet<string>;
+  /** The address that packets to another one leave from now; undefined without a route. */
+  readonly source: (to: TransportAddress) => Promise<string | undefined>;
+}
+
+const HOST: NetworkFacts = { addresses: hostAddresses, source: sourceTo };
+
+/** Destinations whose routes are looked at; more are rare, and would cost a socket each. */
+const ROUTES_MAX = 64;
 
 /**
  * Looks at the host's addresses once a second while anybody listens; one for all peers of a
@@ -25,7 +46,7 @@ export function hostAddresses(): ReadonlySet<string> {
  */
 export class NetworkWatch {
   readonly #scheduler: Scheduler;
-  readonly #read: () => ReadonlySet<string>;
+  readonly #facts: NetworkFacts;
   readonly #listeners = new Set<NetworkListener>();
   #addresses: ReadonlySet<string> = new Set();
   #lookedAtMs = 0;
@@ -33,16 +54,46 @@ export class NetworkWatch {
   /** The wall clock at the same moment: it goes on while the host sleeps, the other may not. */
   #lookedAtWallMs = 0;
   #cancel: Cancel | undefined;
+  /** What was asked for since the last look, by IP address. */
+  readonly #sources = new Map<string, Promise<string | undefined>>();
+  #turns = 0;
 
-  /** @param read - the addresses now */
-  constructor(scheduler: Scheduler, read: () => ReadonlySet<string> = hostAddresses) {
+  constructor(scheduler: Scheduler, facts: NetworkFacts = HOST) {
     this.#scheduler = scheduler;
-    this.#read = read;
+    this.#facts = facts;
   }
 
   /** The addresses at the last look. */
   get addresses(): ReadonlySet<string> {
     return this.#addresses;
+  }
+
+  /** Whether the host has an address now, even if it came after the last look. */
+  has(address: string): boolean {
+    return this.#addresses.has(address) || this.#facts.addresses().has(address);
+  }
+
+  /**
+   * The address that packets to a relay leave from, asked for once in a look for all peers.
+   * @returns `unknown` where there are too many relays to look at each
+   */
+  async sourceTo(relay: TransportAddress): Promise<string | undefined> {
+    const known = this.#sources.get(relay.address);
+    if (known === undefined && this.#sources.size >= ROUTES_MAX) return 'unknown';
+    const source = known ?? this.#facts.source(relay);
+    this.#sources.set(relay.address, source);
+    return source;
+  }
+
+  /**
+   * Calls back: the first who asks after a look at once, the others a millisecond apart each, up to
+   * a second. Thousands of peers in a process do not all do something at the same moment so.
+   */
+  inTurn(callback: () => void): void {
+    const delayMs = Math.min(this.#turns, LIMITS.networkLookMs);
+    this.#turns += 1;
+    if (delayMs === 0) callback();
+    else this.#scheduler.after(delayMs, callback);
   }
 
   /** @returns ends it */
@@ -69,7 +120,9 @@ export class NetworkWatch {
   #look(): void {
     this.#readAtMs = this.#scheduler.monotonic();
     const before = this.#addresses;
-    this.#addresses = this.#read();
+    this.#addresses = this.#facts.addresses();
+    this.#sources.clear();
+    this.#turns = 0;
     const changed =
       before.size !== this.#addresses.size ||
       [...before].some((address) => !this.#addresses.has(address));
@@ -77,7 +130,8 @@ export class NetworkWatch {
   }
 
   #begin(): void {
-    this.#addresses = this.#read();
+    this.#addresses = this.#facts.addresses();
+    this.#sources.clear();
     this.#arm();
   }
 

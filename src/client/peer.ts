@@ -26,7 +26,7 @@ import { MessageQueue } from './message-queue.js';
 import type { CheckedPeerOptions, IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
 import type { ReconnectingPeer } from './reconnecting-peer.js';
 import { aborted, addressChanged } from './rejection.js';
-import { type AddressLoss, RelayPath } from './relay-path.js';
+import { type AddressLoss, isPassing, RelayPath } from './relay-path.js';
 import { Rendezvous } from './rendezvous.js';
 import { systemScheduler } from './scheduler.js';
 
@@ -345,7 +345,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   #sendFailed(cause: NodeJS.ErrnoException): void {
     this.#sendErrors += 1;
     if (cause.code === 'ECONNREFUSED') this.#connection.refused(cause);
-    else this.#connection.sendFailed(cause);
+    else if (!isPassing(cause)) this.#connection.sendFailed(cause);
   }
 
   /** The relay is told, and so the other peer, where there is a way to it. */

@@ -5,13 +5,18 @@ import type { Cancel, Scheduler } from './scheduler.js';
 import { RelaySocket, type RelaySocketOptions } from './socket.js';
 
 /** Errors of a send that say nothing about the way: the kernel is short of something for now. */
-const PASSING: ReadonlySet<string | undefined> = new Set([
+const PASSING_ERRORS: ReadonlySet<string | undefined> = new Set([
   'EAGAIN',
   'EINTR',
   'EMSGSIZE',
   'ENOBUFS',
   'ENOMEM',
 ]);
+
+/** Whether a send that failed so says nothing about the way to the relay. */
+export function isPassing({ code }: NodeJS.ErrnoException): boolean {
+  return PASSING_ERRORS.has(code);
+}
 
 /** What an address of ours that is gone leaves. */
 export interface AddressLoss {
@@ -45,6 +50,8 @@ export class RelayPath {
   /** The socket's address, where the host listed it: one that it never did cannot go. */
   #address: string | undefined;
   #missingSinceMs: number | undefined;
+  /** Where packets to the relay left from at the last look. */
+  #routedFrom: string | undefined;
   #examining = false;
   #lost = false;
   #closed: Promise<void> | undefined;
@@ -54,11 +61,12 @@ export class RelayPath {
     this.#network = network;
     this.#socket = socket;
     this.#endWatch = network.listen({
-      onLook: (changed) => this.#onLook(changed),
+      onLook: () => this.#onLook(),
       onWake: () => options.onSuspect(),
     });
     const { address } = socket.localAddress;
-    if (network.addresses.has(address)) this.#address = address;
+    this.#routedFrom = address;
+    if (network.has(address)) this.#address = address;
   }
 
   /** @throws as `RelaySocket.open` */
@@ -93,21 +101,40 @@ export class RelayPath {
     if (this.#closed !== undefined) return;
     this.#options.onError(cause);
     // Only a refused port is the other end's own word (RFC 1122 section 4.2.3.9).
-    if (cause.code === 'ECONNREFUSED' || PASSING.has(cause.code)) return;
+    if (cause.code === 'ECONNREFUSED' || isPassing(cause)) return;
     this.#options.onSuspect();
     // Each packet fails so: once per examination is enough.
     if (!this.#examining && !this.#lost && this.#missingSinceMs === undefined) this.#network.look();
   }
 
-  #onLook(changed: boolean): void {
-    if (changed) this.#options.onSuspect();
-    if (this.#address === undefined || this.#lost || this.#closed !== undefined) return;
-    if (this.#network.addresses.has(this.#address)) {
+  #onLook(): void {
+    if (this.#lost || this.#closed !== undefined) return;
+    const address = this.#address;
+    if (address === undefined || this.#network.addresses.has(address)) {
       this.#missingSinceMs = undefined;
+      if (this.#options.bind === undefined) void this.#checkRoute();
       return;
     }
-    this.#missingSinceMs ??= this.#options.scheduler.monotonic();
-    if (!this.#examining) void this.#examine(this.#address, this.#missingSinceMs);
+    if (this.#missingSinceMs === undefined) this.#suspectInTurn();
+    const sinceMs = this.#missingSinceMs ?? this.#options.scheduler.monotonic();
+    this.#missingSinceMs = sinceMs;
+    if (this.#examining) return;
+    this.#examining = true;
+    this.#network.inTurn(() => void this.#examine(address, sinceMs));
+  }
+
+  /** Packets leave by the socket's own address still, but perhaps by another network now. */
+  async #checkRoute(): Promise<void> {
+    const from = await this.#network.sourceTo(this.#options.relay);
+    if (from === this.#routedFrom || from === 'unknown') return;
+    this.#routedFrom = from;
+    this.#suspectInTurn();
+  }
+
+  #suspectInTurn(): void {
+    this.#network.inTurn(() => {
+      if (!this.#lost && this.#closed === undefined) this.#options.onSuspect();
+    });
   }
 
   /**
@@ -115,7 +142,6 @@ export class RelayPath {
    * flaps; so unless there is another way to the relay already, it gets some time.
    */
   async #examine(from: string, sinceMs: number): Promise<void> {
-    this.#examining = true;
     const { bind: _, ...options } = this.#options;
     const other = await RelaySocket.open({
       ...options,

@@ -100,6 +100,24 @@ export class RelaySocket {
   }
 }
 
+/**
+ * The address that packets to another one would leave from. Nothing is sent: connecting a UDP socket
+ * only asks the routing table.
+ * @returns undefined where there is no route
+ */
+export async function sourceTo({ address, port }: TransportAddress): Promise<string | undefined> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  try {
+    await step(socket, (done) => socket.bind(0, done));
+    await step(socket, (done) => socket.connect(port, address, done));
+    return socket.address().address;
+  } catch {
+    return undefined;
+  } finally {
+    socket.close();
+  }
+}
+
 const ANY: TransportAddress = { address: '0.0.0.0', port: 0 };
 
 /** Runs a step of a socket: bind fails by an 'error' event, connect by the callback's argument. */

@@ -6,10 +6,16 @@ import { FakeScheduler } from './support/fake-scheduler.js';
 /** A watch over addresses that the test sets, and what a listener heard. */
 function watching() {
   const scheduler = new FakeScheduler();
-  const host = { addresses: new Set(['192.0.2.1']), reads: 0 };
-  const watch = new NetworkWatch(scheduler, () => {
-    host.reads += 1;
-    return new Set(host.addresses);
+  const host = { addresses: new Set(['192.0.2.1']), reads: 0, routes: 0 };
+  const watch = new NetworkWatch(scheduler, {
+    addresses: () => {
+      host.reads += 1;
+      return new Set(host.addresses);
+    },
+    source: async ({ address }) => {
+      host.routes += 1;
+      return address === '192.0.2.9' ? undefined : '192.0.2.1';
+    },
   });
   const heard: string[] = [];
   const end = watch.listen({
