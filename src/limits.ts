@@ -354,6 +354,8 @@ export const LIMITS = {
   mistakeLingerMs: 1_500,
   /** `turnpike peer`: first and longest wait before it tries to connect again. */
   peerBackoffMsMin: 500,
+  /** … which begin anew after a connection that lasted so long. */
+  peerSettledMs: 10_000,
   peerBackoffMsMax: 10_000,
   /** The longest time after which a peer may be told to give up: a timer can wait no longer. */
   peerGiveUpMsMax: 2_147_483_647,

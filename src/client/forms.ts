@@ -111,6 +111,11 @@ export const RENDEZVOUS_FORMS = {
   ...ACCESS_FORMS,
   room: { ...FORMS.room, required: true },
   hints: { kind: 'options', options: HINTS_FORMS },
+  member: {
+    kind: 'text',
+    pattern: '^[A-Za-z0-9_-]{16,64}$',
+    words: '16 to 64 characters of A-Z, a-z, 0-9, "_" and "-"',
+  },
   signal: FORMS.signal,
   logger: FORMS.logger,
   scheduler: FORMS.scheduler,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { familyOf, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -9,7 +10,7 @@ import type { Introduction } from './introduction.js';
 import type { Peer } from './peer.js';
 import type { PeerOptions } from './peer-options.js';
 import { ReconnectingPeer } from './reconnecting-peer.js';
-import { Rendezvous, type RendezvousOptions } from './rendezvous.js';
+import { newMember, Rendezvous, type RendezvousOptions } from './rendezvous.js';
 import { systemScheduler } from './scheduler.js';
 
 /** What happens on the way to an established connection, in order; `retrying` may come between. */
@@ -83,7 +84,9 @@ export function joinAgainAndAgain(
   open: OpenPeer,
 ): Promise<ReconnectingPeer> {
   const { reconnect, signal, scheduler = systemScheduler, ...rest } = options;
-  const joining: JoinOptions = { ...rest, scheduler };
+  // One name for all attempts, so that each takes the place of the one before in the room.
+  const member = rest.member ?? newMember(rest.random ?? randomBytes);
+  const joining: JoinOptions = { ...rest, scheduler, member };
   let rendezvous: Rendezvous | undefined;
   return ReconnectingPeer.open(
     {

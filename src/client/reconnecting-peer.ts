@@ -8,12 +8,13 @@ import { MessageQueue } from './message-queue.js';
 import type { Peer } from './peer.js';
 import type { PeerStats } from './peer-options.js';
 import { aborted } from './rejection.js';
+import { RelayMemory } from './relay-memory.js';
 import { pause, type Scheduler } from './scheduler.js';
 
 /** Why there is no connection now, and when the next attempt begins. */
 export interface Reconnecting {
   readonly reason: TurnpikeError;
-  /** 1 for the first attempt since the connection was lost. */
+  /** 1 for the first attempt since a connection that lasted some seconds was lost. */
   readonly attempt: number;
   readonly waitMs: number;
 }
@@ -232,16 +233,22 @@ export class ReconnectingPeer
     // Waiting for the other side is no failure, however long it takes.
     let failingSinceMs = Number.POSITIVE_INFINITY;
     let avoid: readonly string[] = [];
+    const memory = new RelayMemory(scheduler);
     let attempt = 0;
     while (!stop.aborted) {
       let reason: TurnpikeError;
       const startedMs = scheduler.monotonic();
       try {
-        const peer = await this.#connect(avoid, lostAtMs + giveUpMs);
-        attempt = 0;
+        const avoided = [...new Set([...avoid, ...memory.ids])];
+        const peer = await this.#connect(avoided, lostAtMs + giveUpMs);
+        const { id } = peer.grant.relay;
+        const madeAtMs = scheduler.monotonic();
         reason = await this.#live(peer, onFirst);
         lostAtMs = scheduler.monotonic();
-        avoid = reason.reason === 'relay-unresponsive' ? [peer.grant.relay.id] : [];
+        // Connections that are made and lost at once are to be waited between as failures are.
+        if (lostAtMs - madeAtMs >= LIMITS.peerSettledMs) attempt = 0;
+        memory.noteLoss(id, reason.reason);
+        avoid = reason.reason === 'relay-unresponsive' ? [id] : [];
       } catch (error) {
         if (stop.aborted) return;
         const first = this.#connections === 0;

@@ -8,8 +8,9 @@ import {
   routeUrl,
 } from './directory-problem.js';
 import { readText } from './http-json.js';
+import { networkWatch } from './network-watch.js';
 import { aborted } from './rejection.js';
-import { IdleTimer, type Scheduler } from './scheduler.js';
+import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 
 export interface RendezvousSocketOptions {
   readonly access: DirectoryAccess;
@@ -75,15 +76,35 @@ export class RendezvousSocket {
     // The directory pings every 5 s: silence means that it, or the way to it, is gone.
     const silence = new IdleTimer(scheduler, LIMITS.rendezvousSilenceMs, () => socket.terminate());
     silence.start();
-    socket.on('ping', () => silence.touch());
-    socket.on('message', (data, isBinary) => {
+    // … and in a new network the old way is likely gone: so it is asked at once.
+    let cancelCheck: Cancel | undefined;
+    const heard = () => {
       silence.touch();
+      cancelCheck?.();
+      cancelCheck = undefined;
+    };
+    const check = () => {
+      if (cancelCheck !== undefined || socket.readyState !== WebSocket.OPEN) return;
+      cancelCheck = scheduler.after(LIMITS.rendezvousProbeMs, () => socket.terminate());
+      socket.ping();
+    };
+    const network = networkWatch(scheduler);
+    const endWatch = network.listen({
+      onLook: (changed) => changed && network.inTurn(check),
+      onWake: check,
+    });
+    socket.on('ping', heard);
+    socket.on('pong', heard);
+    socket.on('message', (data, isBinary) => {
+      heard();
       const message = isBinary ? undefined : parseObject(String(data));
       if (message !== undefined) onMessage(message);
     });
     socket.on('error', () => socket.terminate());
     socket.once('close', () => {
       silence.stop();
+      cancelCheck?.();
+      endWatch();
       onClosed();
     });
   }

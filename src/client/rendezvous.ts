@@ -25,6 +25,11 @@ export interface RendezvousOptions extends DirectoryAccess {
    * has no relay for those is asked again without them.
    */
   readonly hints?: PeerHints | undefined;
+  /**
+   * 16 to 64 characters of `A-Za-z0-9_-`, random, the same for the life of the peer: whoever joins
+   * with it takes the place of an older socket. Default: one of this object's own.
+   */
+  readonly member?: string | undefined;
   /** Ends `Rendezvous.open`; afterwards it has no effect. */
   readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;
@@ -84,7 +89,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     this.#avoid = hints.avoid ?? [];
     this.#scheduler = options.scheduler ?? systemScheduler;
     this.#random = options.random ?? randomBytes;
-    this.#member = Buffer.from(this.#random(18)).toString('base64url');
+    this.#member = options.member ?? newMember(this.#random);
   }
 
   /**
@@ -313,6 +318,11 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     if (this.#current?.complete === false) this.#current.end(error.message);
     this.#waiter?.reject(error);
   }
+}
+
+/** A random name of a member, for `RendezvousOptions.member`. */
+export function newMember(random: RandomBytes): string {
+  return Buffer.from(random(18)).toString('base64url');
 }
 
 function readAddress(message: Readonly<Record<string, unknown>>): TransportAddress | undefined {

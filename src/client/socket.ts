@@ -101,8 +101,8 @@ export class RelaySocket {
 }
 
 /**
- * The address that packets to another one would leave from. Nothing is sent: connecting a UDP socket
- * only asks the routing table.
+ * The address that packets to another one would leave from. Nothing is sent: connecting a UDP
+ * socket only asks the routing table.
  * @returns undefined where there is no route
  */
 export async function sourceTo({ address, port }: TransportAddress): Promise<string | undefined> {

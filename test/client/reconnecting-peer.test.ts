@@ -6,9 +6,12 @@ import {
   ReconnectingPeer,
   type ReconnectOptions,
 } from '../../src/client/index.js';
+import { RelayMemory } from '../../src/client/relay-memory.js';
 import { TurnpikeError } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { API_KEY, cluster } from './support/cluster.js';
+import { fakeRendezvous } from './support/fake-rendezvous.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 import { scene } from './support/scene.js';
 import { delivered, rejectionOf, until } from './support/until.js';
@@ -185,6 +188,75 @@ t.test('a relay that did not answer is avoided, once', async (t) => {
   }
   await until('it is back', () => peer.state === 'established');
   t.strictSame(asked, [[], [id], []]);
+});
+
+t.test('connections that are lost at once are waited between, ever longer', async (t) => {
+  const { relay, scheduler, opening, asked, states } = await lasting(
+    t,
+    Array.from({ length: 6 }, () => 'connected' as const),
+  );
+  const peer = await opening;
+  for (let n = 1; n <= 5; n += 1) {
+    if (n === 5) scheduler.advance(LIMITS.peerSettledMs);
+    relay.send(relay.closed(n <= 2 ? 447 : 437));
+    await until('it was lost', () => states.length === n);
+    scheduler.advance(states[n - 1]?.waitMs ?? 0);
+    await until('it is back', () => peer.state === 'established');
+  }
+  t.strictSame(
+    states.map(({ waitMs }) => waitMs),
+    [250, 500, 1_000, 2_000, 250],
+    'until one lasted',
+  );
+  t.strictSame(asked.slice(0, 4), [[], [], ['fra-1'], ['fra-1']], 'and elsewhere');
+});
+
+t.test(
+  'a relay at which connections are lost again and again is avoided for a while',
+  async (t) => {
+    const clock = new FakeScheduler();
+    const memory = new RelayMemory(clock);
+    for (const reason of ['other-side-left', 'other-side-left', undefined]) {
+      memory.noteLoss('a', reason);
+    }
+    memory.noteLoss('b', 'other-side-silent');
+    t.strictSame(memory.ids, []);
+    memory.noteLoss('b', 'other-relay-gone');
+    t.strictSame(memory.ids, ['b']);
+    clock.advance(LIMITS.detourMs + 1);
+    t.strictSame(memory.ids, []);
+    for (let n = 0; n < 20; n += 1) {
+      for (let times = 0; times < 2; times += 1) memory.noteLoss(`r${n}`, 'other-relay-gone');
+    }
+    t.equal(memory.ids.length, LIMITS.avoidedRelaysMax);
+  },
+);
+
+t.test('an attempt that failed leaves the name of the peer in its room', async (t) => {
+  const fake = await fakeRendezvous(t);
+  const scheduler = new FakeScheduler();
+  const joining = Peer.join({
+    directoryUrl: fake.url,
+    apiKey: API_KEY,
+    room: 'r',
+    scheduler,
+    reconnect: { fromStart: true },
+  }).catch(() => {});
+  const joinOf = async (n: number) => {
+    await until(`join ${n}`, () => (fake.members[n]?.of('join').length ?? 0) > 0);
+    return fake.members[n]?.of('join')[0]?.member;
+  };
+  const first = await joinOf(0);
+  fake.members[0]?.sendConnection('a', { role: 7 });
+  await until('it failed', () => scheduler.armed === 1);
+  scheduler.advance(1_000);
+  t.equal(await joinOf(1), first);
+  t.type(first, 'string');
+  fake.refuse = { status: 401, body: '{"code":"unauthorized"}' };
+  fake.members[1]?.sendConnection('b', { role: 7 });
+  await until('it failed', () => scheduler.armed === 1);
+  scheduler.advance(1_000);
+  await joining;
 });
 
 t.test('close() ends it at any moment, and nothing is left', async (t) => {

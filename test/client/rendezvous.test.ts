@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { transportAddress } from '../../src/address.js';
 import { Rendezvous, type RendezvousOptions } from '../../src/client/index.js';
+import { LIMITS } from '../../src/limits.js';
 import { type FakeMember, type FakeRendezvous, fakeRendezvous } from './support/fake-rendezvous.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 import { API_KEY } from './support/http-server.js';
@@ -194,6 +195,27 @@ t.test('a directory that is silent for 15 s is left', async (t) => {
   t.equal(fake.members.length, 1);
   scheduler.advance(1);
   (await nthMember(fake, 1)).sendConnection('a');
+  await coming;
+});
+
+t.test('a socket is tried at once when the host comes back from elsewhere', async (t) => {
+  const { fake, rendezvous, member, scheduler } = await inRoom(t);
+  const coming = rendezvous.next();
+  const wake = () => {
+    scheduler.skip(0, 60_000);
+    scheduler.advance(LIMITS.networkLookMs);
+  };
+  wake();
+  await member.pinged(1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  scheduler.advance(LIMITS.rendezvousProbeMs + 1_000);
+  t.equal(fake.members.length, 1, 'it answered');
+  member.freeze();
+  wake();
+  scheduler.advance(LIMITS.rendezvousProbeMs);
+  const second = await nthMember(fake, 1);
+  t.equal(second.of('join')[0]?.member, member.of('join')[0]?.member);
+  second.sendConnection('a');
   await coming;
 });
 

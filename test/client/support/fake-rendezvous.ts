@@ -2,6 +2,7 @@ import type { Test } from 'tap';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { TransportAddress } from '../../../src/address.js';
 import { httpServer, offerJson } from './http-server.js';
+import { until } from './until.js';
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -9,9 +10,13 @@ type Message = Readonly<Record<string, unknown>>;
 export class FakeMember {
   readonly messages: Message[] = [];
   readonly #socket: WebSocket;
+  #pings = 0;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
+    socket.on('ping', () => {
+      this.#pings += 1;
+    });
     socket.on('message', (data) => this.messages.push(JSON.parse(String(data))));
   }
 
@@ -28,6 +33,16 @@ export class FakeMember {
 
   ping(): void {
     this.#socket.ping();
+  }
+
+  /** Resolves when so many pings have come. */
+  pinged(times: number): Promise<void> {
+    return until('it was pinged', () => this.#pings >= times);
+  }
+
+  /** As a directory that cannot be reached any more: it reads nothing, so it answers nothing. */
+  freeze(): void {
+    this.#socket.pause();
   }
 
   /** As a directory that refuses a message: an error, then a close. */
