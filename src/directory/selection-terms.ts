@@ -101,8 +101,9 @@ export function peerLegs(
   const known = measured.filter((ms) => ms !== undefined);
   const unmeasured = known.length === 0 ? 0 : Math.max(...known) + SCORE.unmeasuredMs;
   const legs = new Map<LiveRelay, PeerLeg>();
+  const wish = familyWish(peer);
   for (const [index, relay] of relays.entries()) {
-    const served = servedAddress(relay, peer, view);
+    const served = servedAddress(relay, wish, view);
     if (served === undefined) continue;
     const { address, doubt, inferior } = served;
     const exceptions = exceptionsOf(relay, peer, worse(doubt, view.relayDoubt(relay.record.id)));
@@ -123,14 +124,28 @@ interface Served {
   readonly inferior: boolean;
 }
 
-function servedAddress(
-  relay: LiveRelay,
-  peer: PeerHints,
-  view: ReachabilityView,
-): Served | undefined {
+/** Which families a peer is served with. */
+interface FamilyWish {
+  readonly families: readonly AddressFamily[];
+  readonly preferred: AddressFamily;
+  /** The peer was seen with the preferred one. */
+  readonly seen: boolean;
+  /** The peer says which families it can use. */
+  readonly says: boolean;
+}
+
+function familyWish(peer: PeerHints): FamilyWish {
   const families = familiesOf(peer);
   const seen = seenFamily(peer);
   const preferred = seen ?? (families.includes(4) ? 4 : 6);
+  return { families, preferred, seen: seen !== undefined, says: peer.families !== undefined };
+}
+
+function servedAddress(
+  relay: LiveRelay,
+  { families, preferred, seen, says }: FamilyWish,
+  view: ReachabilityView,
+): Served | undefined {
   const { id, serviceAddresses } = relay.record;
   let best: Served | undefined;
   let bestRank = Number.POSITIVE_INFINITY;
@@ -148,7 +163,7 @@ function servedAddress(
   if (best === undefined || familyOf(best.address) === preferred) return best;
   // A peer that does not say which families it can use may lack this one. A relay that has an
   // address of one family only is offered all the same.
-  const unsure = peer.families === undefined && (seen !== undefined || hasPreferred);
+  const unsure = !says && (seen || hasPreferred);
   return { ...best, inferior: unsure };
 }
 

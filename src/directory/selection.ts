@@ -129,15 +129,13 @@ function usableRelays(relays: readonly LiveRelay[]) {
 }
 
 function heldBack(legs: PeerLegs): HeldBack {
-  const ids = (wanted: Exception) =>
-    [...legs]
-      .filter(([, { exceptions }]) => exceptions.includes(wanted))
-      .map(([{ record }]) => record.id);
-  return {
-    suspected: ids('suspected'),
-    avoided: ids('avoided'),
-    unreachable: ids('unreachable'),
-  };
+  const held = { suspected: [] as string[], avoided: [] as string[], unreachable: [] as string[] };
+  for (const [{ record }, { exceptions }] of legs) {
+    for (const exception of exceptions) {
+      if (exception !== 'otherRegion') held[exception].push(record.id);
+    }
+  }
+  return held;
 }
 
 function regionKept(

@@ -9,8 +9,7 @@ import type { LiveRelay } from '../../src/directory/relay-table.js';
 import { selectRelays } from '../../src/directory/selection.js';
 import type { PeerHints } from '../../src/directory/selection-terms.js';
 import { liveRelay, seededRandom } from './fixtures.js';
-
-const SEEDS = Array.from({ length: 40 }, (_, index) => index);
+import { latencies, SEEDS, v6, v6Only } from './selection-fixtures.js';
 
 function select(
   relays: LiveRelay[],
@@ -20,17 +19,6 @@ function select(
 ) {
   return selectRelays({ relays, peers, view, random: seededRandom(seed) });
 }
-
-function latencies(entries: Record<string, number>): PeerHints {
-  return { latencies: new Map(Object.entries(entries)) };
-}
-
-const v6 = (host: number, port: number) => [{ address: `2001:db8::${host.toString(16)}`, port }];
-const v6Only = (host: number) => ({
-  serviceAddresses: v6(host, 3478),
-  trunkAddresses: v6(host, 3480),
-  trunkSources: v6(host, 3480),
-});
 
 /** Doubts about relays and addresses by text, and pairs that do not reach each other. */
 function viewOf(facts: {

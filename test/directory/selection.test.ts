@@ -6,8 +6,7 @@ import type { LiveRelay } from '../../src/directory/relay-table.js';
 import { selectRelays } from '../../src/directory/selection.js';
 import type { PeerHints } from '../../src/directory/selection-terms.js';
 import { IDLE, liveRelay, seededRandom } from './fixtures.js';
-
-const SEEDS = Array.from({ length: 40 }, (_, index) => index);
+import { latencies, SEEDS, v6, v6Only } from './selection-fixtures.js';
 
 function select(relays: LiveRelay[], peers: [PeerHints, PeerHints] = [{}, {}], seed = 1) {
   return selectRelays({ relays, peers, view: NOTHING_REPORTED, random: seededRandom(seed) });
@@ -17,17 +16,6 @@ function chosen(relays: LiveRelay[], peers?: [PeerHints, PeerHints], seed?: numb
   const selection = select(relays, peers, seed);
   return selection.ok ? selection.relays.map(({ record }) => record.id).join() : 'none';
 }
-
-function latencies(entries: Record<string, number>): PeerHints {
-  return { latencies: new Map(Object.entries(entries)) };
-}
-
-const v6 = (host: number, port: number) => [{ address: `2001:db8::${host.toString(16)}`, port }];
-const v6Only = (host: number) => ({
-  serviceAddresses: v6(host, 3478),
-  trunkAddresses: v6(host, 3480),
-  trunkSources: v6(host, 3480),
-});
 
 t.test('without hints: two different relays, drawn at random', async (t) => {
   const relays = ['fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));

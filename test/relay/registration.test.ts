@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { Directory } from '../../src/directory/index.js';
+import { signAnswer } from '../../src/registry/signing.js';
 import type { Registry, RelayRecord } from '../../src/registry/types.js';
 import { RegistrationClient } from '../../src/relay/registration.js';
 import {
@@ -232,4 +236,67 @@ t.test('what is not reached is reported, and checks are handed on', async (t) =>
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   t.same([...new Set(checks)].sort(), ['fra-1: nyc-1', 'nyc-1: fra-1']);
+});
+
+/** A directory that answers every request with this, and keeps what beats said. */
+async function stub(t: Test, answer: () => object) {
+  const beats: Record<string, unknown>[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (request.method === 'POST') beats.push(JSON.parse(String(Buffer.concat(chunks))));
+    const body = JSON.stringify(answer());
+    const nonce = String(request.headers['turnpike-nonce']);
+    const { method = '', url: path = '' } = request;
+    const covered = { method, path, status: 200, timeMs: Date.now(), nonce, body };
+    response.writeHead(200, {
+      'turnpike-time': String(covered.timeMs),
+      'turnpike-nonce': nonce,
+      'turnpike-signature': signAnswer(keyOf('fra-1'), covered),
+    });
+    response.end(body);
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, beats };
+}
+
+t.test('a directory that appoints no checks gets a short report', async (t) => {
+  const registry = { version: 'one', relays: [relayRecord('fra-1', 1)] };
+  let check: { check?: [] } = {};
+  const { url, beats } = await stub(t, () => ({ registryVersion: 'one', registry, ...check }));
+  const others = Array.from({ length: 500 }, (_, index) => ({
+    id: `nyc-${index}`,
+    address: '192.0.2.20:3478',
+    reason: 'no-answer',
+  }));
+  const client = new RegistrationClient({
+    directoryUrl: url,
+    id: 'fra-1',
+    registrationKey: keyOf('fra-1'),
+    record: () => relayRecord('fra-1', 1),
+    load: () => IDLE,
+    draining: () => false,
+    reachability: () => ({
+      trunk: others.map(({ id, reason }) => ({ id, reason })),
+      service: others,
+    }),
+    onRegistry: () => {},
+    onStart: () => {},
+    onSuperseded: () => {},
+  });
+  client.start();
+  t.teardown(() => client.stop());
+  const sizes = () => {
+    const { trunk = [], service = [] } = (beats.at(-1)?.reachability ?? {}) as {
+      readonly trunk?: unknown[];
+      readonly service?: unknown[];
+    };
+    return [trunk.length, service.length];
+  };
+  while (beats.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  t.strictSame(sizes(), [32, 32], 'an old one refuses a long body');
+  check = { check: [] };
+  while (sizes()[0] === 32) await new Promise((resolve) => setTimeout(resolve, 20));
+  t.strictSame(sizes(), [500, 500]);
 });

@@ -80,6 +80,11 @@ export class DampedFacts<Detail> {
     return true;
   }
 
+  /** Whether nothing was stated lately. */
+  get empty(): boolean {
+    return this.#entries.size === 0;
+  }
+
   /** The fact, if it holds. */
   get(key: string): Fact<Detail> | undefined {
     const entry = this.#entries.get(key);

@@ -142,6 +142,8 @@ export class Reachability implements ReachabilityView {
   }
 
   addressDoubt(id: string, address: TransportAddress): Doubt {
+    // The selection asks for every relay; on most days there is nothing to look up.
+    if (this.#verdicts.empty && this.#suspicions.empty) return 'none';
     return this.#doubt(serviceKey(id, formatAddress(address)));
   }
 
