@@ -218,8 +218,7 @@ export function guardBounds({ counts }: Pick<HttpGuard, 'counts'>): Bound[] {
   return [
     {
       name: 'http-pipelined',
-      detail:
-        `connections are cut: ${HTTP_GUARD.perConnectionMax} requests may be under way ` + 'on one',
+      detail: `connections are cut: each may have ${HTTP_GUARD.perConnectionMax} requests under way`,
       met: () => counts.pipelined,
     },
     {
