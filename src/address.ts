@@ -217,10 +217,12 @@ export function isLoopback(address: TransportAddress): boolean {
 }
 
 /**
- * Whether one host can have the address: neither wildcard, multicast nor broadcast. Private and
- * loopback addresses are; whether they may be used is the caller's rule.
+ * Whether one host can have the address: neither wildcard, multicast nor broadcast, nor one of
+ * those that IPv4 keeps for the future (240.0.0.0/4, RFC 1112 section 4), to which nothing is sent.
+ * Private and loopback addresses are; whether they may be used is the caller's rule.
  */
 export function isUnicast(address: TransportAddress): boolean {
   const range = ipaddr.parse(address.address).range();
+  if (/^2[45]\d\./.test(address.address)) return false;
   return range !== 'unspecified' && range !== 'multicast' && range !== 'broadcast';
 }

@@ -23,7 +23,16 @@ t.test('addresses become canonical and are listed once', async (t) => {
 });
 
 t.test('addresses that no host can have are refused', async (t) => {
-  const bad = ['0.0.0.0', '::', '224.0.0.1', '255.255.255.255', 'ff02::1', 'fe80::1%eth0'];
+  const bad = [
+    '0.0.0.0',
+    '::',
+    '224.0.0.1',
+    '255.255.255.255',
+    'ff02::1',
+    '240.0.0.1',
+    '0.1.2.3',
+    'fe80::1%eth0',
+  ];
   const worse = ['example.org', '1.2.3', '::ffff:0.0.0.0', '::ffff:224.0.0.1', ''];
   for (const address of [...bad, ...worse]) {
     for (const kind of ['serviceAddresses', 'trunkAddresses', 'trunkSources'] as const) {
