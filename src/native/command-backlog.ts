@@ -22,15 +22,21 @@ export class CommandBacklog {
   /**
    * Gives a command now, or when those before it have gone.
    * @param call - the method, for the message
+   * @param encode - lays out what the command is about; its faults are the caller's to hear, now
    * @param command - queues the command and returns its status
-   * @throws TurnpikeError when the command is refused at once for another reason than a full queue
+   * @throws TurnpikeError when the command is refused at once for another reason than a full queue,
+   *   and what `encode` throws
    */
-  give(call: string, command: () => number): void {
+  give(call: string, encode: () => void, command: () => number): void {
+    encode();
     if (this.empty) {
       const status = command();
       if (status !== Status.QueueFull) return checkStatus(call, status);
     }
-    this.#waiting.push(command);
+    this.#waiting.push(() => {
+      encode();
+      return command();
+    });
     this.#timer ??= setTimeout(() => this.#retry(), RETRY_MS);
   }
 

@@ -159,10 +159,11 @@ export class NativeDataPlane implements DataPlane {
     const { tuple, channel } = flow;
     const worker = this.#check.flowWorker(flow.worker);
     this.#check.channel(channel);
-    this.#backlog.give('removeClientFlow', () => {
-      this.#scratch.tuple(tuple);
-      return this.#native.removeClientFlow(worker, channel);
-    });
+    this.#backlog.give(
+      'removeClientFlow',
+      () => this.#scratch.tuple(tuple),
+      () => this.#native.removeClientFlow(worker, channel),
+    );
   }
 
   putSession(sessionIndex: number, { slot, tuple, channel }: SessionAction): void {
@@ -176,16 +177,21 @@ export class NativeDataPlane implements DataPlane {
 
   removeSession(sessionIndex: number): void {
     this.#check.sessionIndex(sessionIndex);
-    this.#backlog.give('removeSession', () => this.#native.removeSession(sessionIndex));
+    this.#backlog.give(
+      'removeSession',
+      () => {},
+      () => this.#native.removeSession(sessionIndex),
+    );
   }
 
   putTrunkPeer(slot: number, peer: TrunkPeer): void {
     this.#check.slot(slot);
     this.#check.trunkPeer(peer);
-    this.#backlog.give('putTrunkPeer', () => {
-      this.#scratch.trunkPeer(peer);
-      return this.#native.putTrunkPeer(slot);
-    });
+    this.#backlog.give(
+      'putTrunkPeer',
+      () => this.#scratch.trunkPeer(peer),
+      () => this.#native.putTrunkPeer(slot),
+    );
     if (this.#slots.has(slot)) return;
     this.#slots.add(slot);
     this.#counters.startTraffic(slot);
@@ -193,7 +199,11 @@ export class NativeDataPlane implements DataPlane {
 
   removeTrunkPeer(slot: number): void {
     this.#check.slot(slot);
-    this.#backlog.give('removeTrunkPeer', () => this.#native.removeTrunkPeer(slot));
+    this.#backlog.give(
+      'removeTrunkPeer',
+      () => {},
+      () => this.#native.removeTrunkPeer(slot),
+    );
     this.#slots.delete(slot);
   }
 
@@ -211,18 +221,20 @@ export class NativeDataPlane implements DataPlane {
 
   putKnownClient(worker: number, tuple: FiveTuple): void {
     this.#check.worker(worker);
-    this.#backlog.give('putKnownClient', () => {
-      this.#scratch.tuple(tuple);
-      return this.#native.putKnownClient(worker);
-    });
+    this.#backlog.give(
+      'putKnownClient',
+      () => this.#scratch.tuple(tuple),
+      () => this.#native.putKnownClient(worker),
+    );
   }
 
   removeKnownClient(worker: number, tuple: FiveTuple): void {
     this.#check.worker(worker);
-    this.#backlog.give('removeKnownClient', () => {
-      this.#scratch.tuple(tuple);
-      return this.#native.removeKnownClient(worker);
-    });
+    this.#backlog.give(
+      'removeKnownClient',
+      () => this.#scratch.tuple(tuple),
+      () => this.#native.removeKnownClient(worker),
+    );
   }
 
   workersSilentMs(): readonly number[] {
