@@ -218,7 +218,7 @@ export function guardBounds({ counts }: Pick<HttpGuard, 'counts'>): Bound[] {
   return [
     {
       name: 'http-pipelined',
-      detail: `connections are cut: each may have ${HTTP_GUARD.perConnectionMax} requests under way`,
+      detail: `a connection is cut that has over ${HTTP_GUARD.perConnectionMax} requests under way`,
       met: () => counts.pipelined,
     },
     {
