@@ -4,6 +4,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 
+#include <algorithm>
+
 #include "base/units.h"
 #include "xdp/host/bpf_hooks.h"
 #include "xdp/host/device_hooks.h"
@@ -22,6 +24,11 @@ constexpr uint64_t kTranslationsLookNs = 2 * kNsPerSecond;
 
 bool MayTranslate(const Finding& finding) {
   return finding.kind == FindingKind::kNat || finding.kind == FindingKind::kRedirect;
+}
+
+// Whether it says that something could not be read, or may say so.
+bool MayBeUnread(const Finding& finding) {
+  return finding.kind == FindingKind::kUnknown || finding.kind == FindingKind::kAddress;
 }
 
 uint32_t TranslatedSockets(const Findings& findings) {
@@ -131,6 +138,8 @@ bool HostRules::LookAt(Place place, const HostScope& scope) {
       LookAtProcFiles(scope, &findings);
   }
   if (result == DumpResult::kRefused) AddUnknown(what, scope, &findings);
+  // It may be for want of memory, which makes no news when it is over.
+  if (std::any_of(findings.begin(), findings.end(), MayBeUnread)) paces_[place].OnNews();
   if (findings == found_[place]) return false;
   if (place != kTranslations) OnRulesGone(found_[place], findings);
   found_[place] = std::move(findings);
