@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
@@ -19,18 +21,43 @@ export interface LoopbackSystem {
   peer(room: string, ...argv: string[]): Spawned;
 }
 
+/** The same before its directory is there. */
+export interface LateSystem extends Omit<LoopbackSystem, 'url'> {
+  /** @returns its URL */
+  openDirectory(): Promise<string>;
+}
+
 /** Opens a system; everything of it ends with the test. */
 export async function openSystem(t: Test): Promise<LoopbackSystem> {
+  const system = await systemAt(t, 0);
+  return { ...system, url: await system.openDirectory() };
+}
+
+/** A system whose directory is not there yet, at a port that was free a moment ago. */
+export async function openLateSystem(t: Test): Promise<LateSystem> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return systemAt(t, port);
+}
+
+async function systemAt(t: Test, port: number): Promise<LateSystem> {
   const folder = t.testdir();
   const clusterSecret = randomBytes(32);
   const key = randomBytes(32).toString('base64');
   const apiKeyFile = join(folder, 'api.key');
   writeFileSync(apiKeyFile, `${key}\n`, { mode: 0o600 });
   const apiKeys = [{ key, tenant: 'default' }];
-  const directory = await Directory.open({ listen: ANY, clusterSecret, apiKeys });
-  t.teardown(() => directory.close());
+  let url = `http://127.0.0.1:${port}`;
   return {
-    url: directory.url,
+    async openDirectory() {
+      const listen = { ...ANY, port };
+      const directory = await Directory.open({ listen, clusterSecret, apiKeys });
+      t.teardown(() => directory.close());
+      url = directory.url;
+      return url;
+    },
     secretFile(name) {
       const file = join(folder, name);
       writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
@@ -44,14 +71,14 @@ export async function openSystem(t: Test): Promise<LoopbackSystem> {
         trunk: [ANY],
         relaySecret: relaySecret(clusterSecret, id),
         tenantRoot: tenantRoot(clusterSecret),
-        directoryUrl: directory.url,
+        directoryUrl: url,
         workers: 1,
       });
       t.teardown(() => relay.close());
       return relay;
     },
     peer(room, ...argv) {
-      const common = ['--directory', directory.url, '--api-key-file', apiKeyFile, '--room', room];
+      const common = ['--directory', url, '--api-key-file', apiKeyFile, '--room', room];
       const peer = new Spawned(['peer', ...common, ...argv]);
       t.teardown(() => peer.kill());
       return peer;
