@@ -168,12 +168,15 @@ t.test('a host of IPv6 alone is given relays that it can reach', SKIP, async (t)
 });
 
 t.test('a partner whose host is cut off', SKIP, async (t) => {
-  for (const flows of ['both', 'first sends'] as const) {
+  for (const flows of ['both', 'first sends', 'a single packet'] as const) {
     const { world, hosts, agents } = await twoPeers(t);
     const pair = await joinBoth('silent', agents);
-    await flowing(agents, pair, flows);
+    if (flows !== 'a single packet') await flowing(agents, pair, flows);
     const sinceMs = performance.now();
     await world.lab.setLoss(hosts[1], 100);
+    if (flows === 'a single packet') {
+      await agents[0].say([pair[0]], { messages: 1, payloadBytes: 100 });
+    }
     t.match(await endOf(t, pair[0], sinceMs), {
       code: 'ERR_TURNPIKE_CLOSED',
       reason: 'other-side-silent',
