@@ -2,26 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { LabHost } from '../../src/lab/index.js';
-import type { RemoteError, RemoteFailure } from '../lab/rpc.js';
-import { joinBoth, type PeerAgent, type RemotePair, type RemotePeer } from './peer-agent.js';
+import type { RemoteError } from '../lab/rpc.js';
+import { endOf } from './connection-end.js';
+import { joinBoth, type PeerAgent, type RemotePair } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
 t.setTimeout(2 * PATIENCE_MS);
 
 const SKIP = { skip: skipReason() };
-
-/** Generous: what is measured takes 5 s at most, on a machine that may be busy with others. */
-const SOON_MS = 8_000;
-
-/** A failure as the agent tells it, or what kept it from coming. */
-async function endOf(t: Test, peer: RemotePeer, sinceMs: number): Promise<RemoteFailure | null> {
-  const late = sleep(2 * SOON_MS, 'late' as const);
-  const failure = await Promise.race([peer.closed, late]);
-  if (failure === 'late') throw new Error(`the connection by ${peer.relayId} is still there`);
-  const tookMs = performance.now() - sinceMs;
-  t.ok(tookMs <= SOON_MS, `${failure?.reason} after ${Math.round(tookMs)} ms`);
-  return failure;
-}
 
 type Flows = 'both' | 'first sends' | 'second sends';
 
