@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import { formatAddress } from '../address.js';
 import type { BoundWatch } from '../bounds.js';
 import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters.js';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
@@ -209,13 +210,21 @@ function collectXdp(gauge: { type: typeof Gauge; registry: Registry }, plane: Da
   const left = 'Sockets and devices that XDP leaves out.';
   collect(gauge, 'turnpike_relay_xdp_left_out', left, 'reason', () => {
     const { leftOut } = plane.xdp;
-    const count = ({ clientAddresses, trunkAddresses, device }: XdpFinding) =>
-      device === undefined ? clientAddresses.length + trunkAddresses.length : 1;
     return XDP_FINDING_KINDS.map((kind) => [
       kind,
-      leftOut.reduce((sum, each) => sum + (each.kind === kind ? count(each) : 0), 0),
+      // Two rules may leave out one socket.
+      new Set(leftOut.filter((each) => each.kind === kind).flatMap(namesOfLeftOut)).size,
     ]);
   });
+}
+
+function namesOfLeftOut(finding: XdpFinding): string[] {
+  const { clientAddresses, trunkAddresses, device } = finding;
+  if (device !== undefined) return [device];
+  return [
+    ...clientAddresses.map((address) => `client ${formatAddress(address)}`),
+    ...trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
+  ];
 }
 
 function collectRefusals(registry: Registry, stats: RelayStats): void {

@@ -1,7 +1,9 @@
 import { pino } from 'pino';
 import t from 'tap';
 import type { XdpFinding, XdpStatus } from '../../src/native/types.js';
+import { RelayMetrics } from '../../src/relay/metrics.js';
 import { XdpNotices } from '../../src/relay/xdp-notices.js';
+import { World } from './world/index.js';
 
 interface Line {
   readonly event: string;
@@ -101,4 +103,28 @@ t.test('a device that is left out by a rule is not lost', async (t) => {
     'forwarding by XDP on eth0 again',
     'nothing is left to the sockets any more',
   ]);
+});
+
+t.test('the metric counts what is left out, not what leaves it out', async (t) => {
+  const fra = new World().addRelay('fra-1', '192.0.2.10');
+  const address = { address: '192.0.2.10', port: 3478 };
+  const other = { address: '192.0.2.10', port: 3480 };
+  const finding = (kind: XdpFinding['kind'], device?: string): XdpFinding => ({
+    kind,
+    what: 'a rule',
+    clientAddresses: device === undefined ? [address] : [],
+    trunkAddresses: [],
+    ...(device !== undefined && { device }),
+  });
+  const leftOut = [
+    finding('nat'),
+    { ...finding('nat'), trunkAddresses: [other] },
+    finding('tc'),
+    finding('tc', 'eth1'),
+    finding('tc', 'eth1'),
+  ];
+  const plane = Object.create(fra.plane, { xdp: { value: { ...fra.plane.xdp, leftOut } } });
+  const text = await new RelayMetrics(fra.rules, plane).text();
+  t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 2');
+  t.match(text, 'turnpike_relay_xdp_left_out{reason="tc"} 2');
 });
