@@ -22,18 +22,20 @@ export function isFault(reason: UnreachableReason | undefined): reason is Unreac
 }
 
 /**
- * Why a relay cannot be reached, if that is known: one that is not measured yet is reachable.
+ * Why a relay cannot be reached, if that is known: one that is not measured yet is reachable. An old
+ * relay is judged by the way in use, as it is asked by no other (PROTOCOL.md section 4).
  * @param ways - all that lead to it
  * @param at - monotonic milliseconds, and whether it was seen to send from an unregistered port
  */
 export function unreachableReason(
-  { ways, speech }: Pick<RelayWays, 'ways' | 'speech'>,
+  { ways, inUse, speech }: Pick<RelayWays, 'ways' | 'inUse' | 'speech'>,
   { now, isUnlisted }: { readonly now: number; readonly isUnlisted: boolean },
 ): UnreachableReason | undefined {
   if (ways.length === 0) return 'no-common-family';
-  if (speech.mayBeOld || !ways.every((way) => way.isLost(now))) return undefined;
+  const judged = speech.kind === 'plain' && inUse ? [inUse] : ways;
+  if (speech.mayBeOld || !judged.every((way) => way.isLost(now))) return undefined;
   if (isUnlisted) return 'unlisted-source';
-  return ways.some(({ main }) => main.isGood) ? 'not-heard' : 'no-answer';
+  return judged.some(({ main }) => main.isGood) ? 'not-heard' : 'no-answer';
 }
 
 /** The reason phrase of the 447 that a peer gets (PROTOCOL.md section 2). */

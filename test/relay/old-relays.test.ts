@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { seededRandom } from '../directory/fixtures.js';
-import { type ProbeFlight, twoRelays, World } from './world/index.js';
+import { dualStack, type ProbeFlight, twoRelays, World } from './world/index.js';
 
 t.test('an old relay is measured by plain probes', async (t) => {
   const { world, fra, nyc } = twoRelays();
@@ -15,6 +15,23 @@ t.test('an old relay is measured by plain probes', async (t) => {
   world.answers = () => true;
   world.pass(30_000);
   t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'it was none after all');
+});
+
+t.test('an old one with several ways is judged by the way in use, as it is asked by it', async (t) => {
+  const { world, fra, news, peer } = dualStack();
+  const unreachable = () => [...fra.rules.context.trunk.unreachable()];
+  world.answers = ({ bytes }) => bytes === undefined;
+  world.pass(20_000);
+  t.strictSame([unreachable(), peer()?.bundleBytesMax], [[], undefined], 'known to be old');
+  world.answers = () => false;
+  world.pass(4_000);
+  t.strictSame(unreachable(), []);
+  world.pass(56_000);
+  t.strictSame(unreachable(), [{ id: 'nyc-1', reason: 'no-answer' }]);
+  t.equal(news.filter(({ type }) => type === 'reachability').length, 1, 'told once');
+  world.answers = ({ bytes }) => bytes === undefined;
+  world.pass(10_000);
+  t.strictSame(unreachable(), [], 'and reachable when it answers again');
 });
 
 /** What a relay of a release before path probes answers, on a network that loses some. */
