@@ -310,6 +310,8 @@ export const LIMITS = {
   peerSilentUnderDataMs: 5_000,
   /** Legs looked at for silence in one go, before other work has its turn. */
   legsWatchedAtOnce: 8_192,
+  /** Of those, how many are reminded; two datagrams each. */
+  remindedAtOnce: 256,
   /** Log of a relay: lines a second about ended legs, and about refusals; the rest is counted. */
   legLinesPerSecond: 20,
   refusalLinesPerSecond: 200,

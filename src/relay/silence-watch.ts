@@ -30,7 +30,9 @@ const NOT_OWED = Number.POSITIVE_INFINITY;
  * 5-tuple for 50 s, or, where the peer promised a fast sign of life, for 5 s after the first packet
  * of data that went to it since its last one. Signs of life are what the control plane has heard,
  * and packets that the data plane has counted. A peer that owes one for longer than it promised is
- * reminded, because the packet may have been lost on its way, or the sign.
+ * reminded, because the packet may have been lost on its way, or the sign. Of very many, each tick
+ * reminds `remindedAtOnce`, those first that have waited longest for it; whoever is left out is
+ * silent by the same rule.
  *
  * Each tick looks at a slice: a fifth of all, but never more than `legsWatchedAtOnce`, so that a
  * full relay costs no more than a bounded share of the thread. What is looked at lies in columns of
@@ -47,6 +49,8 @@ export class SilenceWatch {
   #packets = new Uint32Array(2 * 64);
   /** Since when the peer owes a sign of life. */
   #owed = new Float64Array(64);
+  /** Those to be reminded, in the order in which they came to be. */
+  readonly #unreminded = new Set<Leg>();
   #next = 0;
   #passAt: number;
   /** How long the last pass over all legs took: what is seen came no earlier than so long ago. */
@@ -84,6 +88,7 @@ export class SilenceWatch {
   remove(leg: Leg): void {
     const place = leg.watchPlace;
     if (place === undefined) return;
+    this.#unreminded.delete(leg);
     leg.watchPlace = undefined;
     const last = this.#legs.length - 1;
     const moved = this.#legs.pop() as Leg;
@@ -113,7 +118,22 @@ export class SilenceWatch {
       if (this.#isSilent(leg, this.#next, now)) silent.push(leg);
       this.#next += 1;
     }
+    for (const leg of silent) this.#unreminded.delete(leg);
+    this.#remindSome();
     return silent;
+  }
+
+  #remindSome(): void {
+    let left: number = LIMITS.remindedAtOnce;
+    for (const leg of this.#unreminded) {
+      if (left === 0) return;
+      this.#unreminded.delete(leg);
+      const owed = this.#owed[leg.watchPlace as number] as number;
+      // It may have given a sign while it waited.
+      if (owed === NOT_OWED || owed <= this.#heardAt(leg)) continue;
+      this.#remind(leg);
+      left -= 1;
+    }
   }
 
   #endPass(now: number): void {
@@ -160,7 +180,8 @@ export class SilenceWatch {
     // The packet came up to one pass before it was seen.
     const owingMs = now - since + Math.min(this.#passMs, PASS_MS);
     if (owingMs >= leg.livenessMs) return true;
-    if (owingMs >= leg.livenessMs * REMINDED_FROM) this.#remind(leg);
+    if (owingMs >= leg.livenessMs * REMINDED_FROM) this.#unreminded.add(leg);
+    else this.#unreminded.delete(leg);
     return false;
   }
 

@@ -22,8 +22,8 @@ export function isFault(reason: UnreachableReason | undefined): reason is Unreac
 }
 
 /**
- * Why a relay cannot be reached, if that is known: one that is not measured yet is reachable. An old
- * relay is judged by the way in use, as it is asked by no other (PROTOCOL.md section 4).
+ * Why a relay cannot be reached, if that is known: one that is not measured yet is reachable. An
+ * old relay is judged by the way in use, as it is asked by no other (PROTOCOL.md section 4).
  * @param ways - all that lead to it
  * @param at - monotonic milliseconds, and whether it was seen to send from an unregistered port
  */

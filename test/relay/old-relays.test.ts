@@ -17,7 +17,7 @@ t.test('an old relay is measured by plain probes', async (t) => {
   t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'it was none after all');
 });
 
-t.test('an old one with several ways is judged by the way in use, as it is asked by it', async (t) => {
+t.test('an old one with several ways is judged by the one that it is asked by', async (t) => {
   const { world, fra, news, peer } = dualStack();
   const unreachable = () => [...fra.rules.context.trunk.unreachable()];
   world.answers = ({ bytes }) => bytes === undefined;
