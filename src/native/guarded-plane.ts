@@ -3,6 +3,7 @@ import { type AddressInput, type TransportAddress, toAddress } from '../address.
 import { describe } from '../describe.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { SIDE_NUMBERS } from './binding.js';
+import { checkSendable } from './sendable.js';
 import type {
   ClientAction,
   ClientFlow,
@@ -12,6 +13,7 @@ import type {
   OutgoingDatagram,
   ProbeWay,
   SessionAction,
+  TrunkKey,
   TrunkPeer,
 } from './types.js';
 
@@ -76,8 +78,14 @@ function guardedCalls(plane: DataPlane): Calls {
     workersSilentMs: () => plane.workersSilentMs(),
     probe: (slot: number, number: number, way?: ProbeWay) =>
       plane.probe(slot, number, way === undefined ? undefined : withTuple(way, 'way')),
-    send: (datagrams: readonly OutgoingDatagram[]) =>
-      plane.send(listOf('datagrams', datagrams).map(datagramOf)),
+    send: (datagrams: readonly OutgoingDatagram[]) => {
+      const { clientAddresses, trunkAddresses } = plane;
+      const all = listOf('datagrams', datagrams).map(datagramOf);
+      for (const each of all) {
+        checkSendable(each, each.side === 'client' ? clientAddresses : trunkAddresses);
+      }
+      plane.send(all);
+    },
     counters: () => plane.counters(),
     trunkPeerTraffic: (slot: number) => plane.trunkPeerTraffic(slot),
     flowTraffic: (flow: ClientFlow) => plane.flowTraffic(flowOf(flow)),
@@ -129,6 +137,7 @@ function tupleOf(tuple: FiveTuple): FiveTuple {
   };
 }
 
+/** A copy in all parts: where a queue is full the relay waits for room, and is read again then. */
 function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
   const { sources, destination, sendKeys, receiveKeys, local, ways, lanesClosed } = objectOf(
     'peer',
@@ -138,9 +147,11 @@ function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
     if (!types.isUint8Array(objectOf('key', key).key)) wrong('key', 'a Uint8Array', key.key);
   }
   if (local !== undefined) textOf('local', local);
-  if (lanesClosed !== undefined) listOf('lanesClosed', lanesClosed);
   return {
     ...peer,
+    sendKeys: sendKeys.map(copyOfKey),
+    receiveKeys: receiveKeys.map(copyOfKey),
+    ...(lanesClosed !== undefined && { lanesClosed: [...listOf('lanesClosed', lanesClosed)] }),
     destination: toAddress(destination),
     sources: listOf('sources', sources).map(toAddress),
     ...(ways !== undefined && {
@@ -151,6 +162,10 @@ function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
       }),
     }),
   };
+}
+
+function copyOfKey({ epoch, key }: TrunkKey): TrunkKey {
+  return { epoch, key: new Uint8Array(key) };
 }
 
 function datagramOf(datagram: OutgoingDatagram): OutgoingDatagram {

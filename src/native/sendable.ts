@@ -1,0 +1,35 @@
+import { familyOf, isWildcard, type TransportAddress, toAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { Status } from './binding.js';
+import { checkStatus } from './failures.js';
+import type { OutgoingDatagram } from './types.js';
+
+const NO_ADDRESS = '::';
+
+/**
+ * Checks what a data plane would refuse of a datagram, as `Controller::Send` does.
+ * @param bound - the addresses of the datagram's side
+ * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT for its length, ERR_TURNPIKE_ADDRESS where no socket
+ *   of the side can send to it
+ */
+export function checkSendable(
+  { tuple, data }: OutgoingDatagram,
+  bound: readonly TransportAddress[],
+): void {
+  const most = LIMITS.trunkMtuBytesMax;
+  if (!(data instanceof Uint8Array && data.length <= most)) {
+    const message = `data must be a Uint8Array of at most ${most} bytes`;
+    throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', message);
+  }
+  const { socket, remote, local = NO_ADDRESS } = tuple;
+  const own = bound[socket];
+  const source = toAddress({ address: local, port: 0 });
+  const fits =
+    own !== undefined &&
+    remote.port !== 0 &&
+    !isWildcard(remote) &&
+    familyOf(remote) === familyOf(own) &&
+    (source.address === NO_ADDRESS || (isWildcard(own) && familyOf(source) === familyOf(own)));
+  if (!fits) checkStatus('send', Status.Address);
+}
