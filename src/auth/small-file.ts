@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileFault } from '../advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
@@ -84,12 +84,13 @@ async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffe
   try {
     const isPipe = (await file.stat()).isFIFO();
     if (isPipe && again) throw fault('ESPIPE');
+    const mayBegin = isPipe && (await hasName(file));
     const chunks: Buffer[] = [];
     let length = 0;
     while (length <= LIMITS.smallFileBytesMax) {
       const chunk = await readSome(file);
-      // A pipe's writer may come yet.
-      const waits = chunk === undefined || (isPipe && chunk.length === 0 && length === 0);
+      // A writer of a pipe with a name may come yet; one without had its writers when it was made.
+      const waits = chunk === undefined || (mayBegin && chunk.length === 0 && length === 0);
       if (!waits && chunk.length === 0) break;
       if (waits && performance.now() >= end) throw fault('ETIMEDOUT');
       if (waits) await delay(PIPE_POLL_MS);
@@ -100,6 +101,12 @@ async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffe
   } finally {
     await file.close();
   }
+}
+
+/** Whether a pipe is one of the file system, and not one such as `<(…)` makes. */
+async function hasName(pipe: FileHandle): Promise<boolean> {
+  const link = await readlink(`/proc/self/fd/${pipe.fd}`).catch(() => '');
+  return !link.startsWith('pipe:');
 }
 
 /** @returns undefined while a pipe has nothing, empty at the end */

@@ -46,6 +46,25 @@ t.test('a pipe may be written to later, and is read once', async (t) => {
   await t.rejects(readSmallFile({ ...file, again: true }), { errno: 'ESPIPE', message });
 });
 
+t.test('a pipe that its writer left empty is empty, and one that writes late is not', async (t) => {
+  const module = new URL('../../src/auth/small-file.ts', import.meta.url).href;
+  const program = `
+    const { readSmallFile } = await import('${module}');
+    const file = { path: process.argv[1], source: '--x', code: 'ERR_TURNPIKE_SECRET' };
+    console.log(await readSmallFile(file).catch(({ message }) => message));
+  `;
+  for (const [writer, says] of [
+    ['false', /^--x \/dev\/fd\/\d+: it is empty\n$/],
+    ['sleep 3; echo text', /^text\n\n$/],
+  ] as const) {
+    const line = `exec "$0" --import tsx --input-type=module -e "$1" <(${writer})`;
+    // Shorter than the time that a first read may take.
+    const timeout = LIMITS.fileFirstMs / 2;
+    const said = execFileSync('bash', ['-c', line, process.execPath, program], { timeout });
+    t.match(said.toString(), says);
+  }
+});
+
 t.test('what gives nothing for long is given up', async (t) => {
   // The end of a terminal that nobody types into.
   const file = { path: '/dev/ptmx', source: '--x', code: 'ERR_TURNPIKE_CONFIG' } as const;
