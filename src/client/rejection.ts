@@ -28,6 +28,10 @@ const MEANINGS: Readonly<Record<number, string>> = {
   508: 'the relay is full',
 };
 
+/** What REFUSAL-CAUSE 1 means; the relay's own words say which it is. */
+const PAIR_MEANING =
+  'these two relays do not connect the peers, as they do not reach each other or one refuses';
+
 /** What the codes of a Closed indication mean (PROTOCOL.md section 2). */
 const CLOSED_MEANINGS: Readonly<
   Record<number, { readonly text: string; readonly reason: TurnpikeErrorReason }>
@@ -63,15 +67,13 @@ export function rejection(
   const alternate = answer.address(AttributeType.AlternateServer);
   const hint = alternate === undefined ? '' : `; it names ${formatAddress(alternate)} instead`;
   const details = { stunCode: code, address: formatAddress(grant.relay) };
-  const text = `${method} rejected with ${code}: ${meaningOf(code, reason)}${quoted(code, reason)}`;
-  if (answer.u32(AttributeType.RefusalCause) === RefusalCause.relaysUnreachable) {
-    return new TurnpikeError(
-      'ERR_TURNPIKE_REJECTED',
-      `the two relays do not reach each other: ${text}`,
-      { ...details, reason: 'relays-unreachable' },
-    );
-  }
-  return new TurnpikeError('ERR_TURNPIKE_REJECTED', `${text}${hint}`, details);
+  const isOfThePair = answer.u32(AttributeType.RefusalCause) === RefusalCause.relaysUnreachable;
+  const meaning = isOfThePair ? PAIR_MEANING : meaningOf(code, reason);
+  return new TurnpikeError(
+    'ERR_TURNPIKE_REJECTED',
+    `${method} rejected with ${code}: ${meaning}${quoted(code, reason)}${hint}`,
+    { ...details, ...(isOfThePair && { reason: 'relays-unreachable' }) },
+  );
 }
 
 /** What the relay says itself, where that is more than the RFC's phrase. */

@@ -262,8 +262,9 @@ export class PairingRules {
     const { attempt } = sent.leg.state;
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
     this.#context.offers.delete(remote.id, otherEnd(sent.leg));
-    const reason = code === 403 ? 'address-mismatch' : 'refused-by-peer-relay';
-    this.#life.failAttempt(sent.leg, attempt, reason);
+    if (code === 403) return this.#life.failAttempt(sent.leg, attempt, 'address-mismatch');
+    const phrase = `relay ${remote.id} refuses with ${code}`;
+    this.#life.failAttempt(sent.leg, attempt, 'refused-by-peer-relay', phrase);
   }
 
   #establish(leg: Leg, attempt: Attempt, to: Established): void {

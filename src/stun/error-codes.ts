@@ -19,7 +19,7 @@ export const ErrorCode = {
 
 /** Values of REFUSAL-CAUSE: what a code leaves open. */
 export const RefusalCause = {
-  /** Of 447: it is the two relays that cannot be connected, not the peers. */
+  /** Of 447: it is the two relays that cannot be connected, or one refuses; not the peers. */
   relaysUnreachable: 1,
 } as const;
 

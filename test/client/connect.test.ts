@@ -90,8 +90,12 @@ t.test('447 says by its cause whether it is the relays that cannot be connected'
       await pass(scheduler, waitMs);
       isDue = true;
       await pass(scheduler, 1_000);
-      const { reason: got, stunCode } = (await refused) as TurnpikeError;
+      const { reason: got, stunCode, message } = (await refused) as TurnpikeError;
       t.strictSame([got, stunCode], [reason, 447], `${cause} after ${waitMs} ms`);
+      const says =
+        cause === 1 ? /do not reach each other or one refuses/ : /did not connect in time/;
+      t.match(message, says);
+      if (cause === 1) t.notMatch(message, /did not connect in time/);
     }
   }
 });

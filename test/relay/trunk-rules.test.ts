@@ -1,6 +1,8 @@
 import t from 'tap';
 import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
 import { LIMITS } from '../../src/limits.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { RefusalCause } from '../../src/stun/error-codes.js';
 import { encodeControl, type TrunkControl } from '../../src/trunk/control.js';
 import {
   CONNECTION_ID,
@@ -101,6 +103,17 @@ t.test('a relay cannot close or join what is not with it', async (t) => {
   const subject = { sessionIndex: index ?? 0 };
   say(world, { as: third, to: nyc }, { type: 'close', transactionId: world.random(12), subject });
   t.same(b.closed, []);
+});
+
+t.test('a relay that refuses an offer is named to the peer, with its code', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  a.connect(b.address);
+  const offer = world.log.findLast(({ from, to }) => from === fra.trunk && to === nyc.trunk);
+  const transactionId = offer?.data.slice(8, 20) ?? new Uint8Array(12);
+  say(world, { as: nyc, to: fra }, { type: 'offer-refused', transactionId, code: 508 });
+  t.strictSame(a.connectAnswer?.errorCode(), { code: 447, reason: 'relay nyc-1 refuses with 508' });
+  t.equal(a.connectAnswer?.u32(AttributeType.RefusalCause), RefusalCause.relaysUnreachable);
 });
 
 t.test('an offer from a relay that the Allocate did not name does not count', async (t) => {
