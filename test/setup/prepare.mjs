@@ -1,5 +1,6 @@
 // What npm runs at the end of `npm ci` in a checkout: compiles the TypeScript, if the compiler was
-// installed; `npm ci --omit=dev` leaves it out. With `--needed` that is a failure.
+// installed; `npm ci --omit=dev` leaves it out. With `--needed`, as before packing and starting, it
+// is a failure where nothing was compiled earlier either.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -10,7 +11,7 @@ if (existsSync('node_modules/typescript')) {
   });
   process.exit(status ?? 1);
 }
-if (!existsSync('dist')) {
+if (!existsSync('dist/cli/main.js')) {
   console.error(
     'turnpike: the TypeScript is not compiled, as its compiler is missing: run `npm ci`',
   );
