@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { missingText, missingTools } from '../../test/setup/system-packages.js';
 import { ETHTOOL } from '../../test/setup/system-tools.js';
@@ -30,16 +31,26 @@ async function setThreaded(scene: Scene, place: Place, on: boolean): Promise<voi
   await scene.run(place, ['sh', '-c', `echo ${on ? 1 : 0} > ${file}`]);
 }
 
+/** Pins a thread to the servers' CPU. @returns false when it is gone */
+async function isPinned(scene: Scene, place: Place, pid: number): Promise<boolean> {
+  try {
+    await scene.run(place, ['taskset', '-p', '-c', `${scene.cpus.server}`, `${pid}`]);
+    return true;
+  } catch (error) {
+    if (existsSync(`/proc/${pid}`)) throw error;
+    return false;
+  }
+}
+
 /** The thread that polls a device from now on, none of those known. */
 async function newThread(scene: Scene, place: Place, known: Set<number>): Promise<number> {
   await setThreaded(scene, place, true);
   const deadline = Date.now() + THREAD_WAIT_MS;
   for (;;) {
     const pid = [...(await napiThreads(place.device))].find((each) => !known.has(each));
-    if (pid !== undefined) {
-      await scene.run(place, ['taskset', '-p', '-c', `${scene.cpus.server}`, `${pid}`]);
-      return pid;
-    }
+    if (pid !== undefined && (await isPinned(scene, place, pid))) return pid;
+    // It was that of a device of this name elsewhere, which has just gone.
+    if (pid !== undefined) known.add(pid);
     if (Date.now() > deadline) {
       throw new Error(`the kernel made no NAPI thread for ${place.device}`);
     }

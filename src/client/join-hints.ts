@@ -1,8 +1,8 @@
 import type { AddressFamily } from '../address.js';
 import { LIMITS } from '../limits.js';
-import { DirectoryClient, type PeerHints } from './directory-client.js';
+import { DirectoryClient, type PeerHints, type RelaySummary } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
-import { usableFamilies } from './usable-families.js';
+import { dependsOnRelays, usableFamilies } from './usable-families.js';
 
 /**
  * What a peer tells the directory about itself when it joins: the hints that it was given, the
@@ -34,12 +34,15 @@ export class JoinHints {
   async measure(until: AbortSignal): Promise<void> {
     const { family, families } = this.#given;
     if (family !== undefined || families !== undefined) return;
+    const relays = (await dependsOnRelays()) ? await this.#relays(until) : [];
+    this.#measured = await usableFamilies(relays.flatMap(({ addresses }) => addresses));
+  }
+
+  /** Not asked for by every host of a crowd: most need not know. */
+  #relays(until: AbortSignal): Promise<readonly RelaySummary[]> {
     const { directoryUrl, apiKey, ca } = this.#access;
     const signal = AbortSignal.any([until, AbortSignal.timeout(LIMITS.relayListMs)]);
-    const relays = await new DirectoryClient({ directoryUrl, apiKey, ca })
-      .listRelays({ signal })
-      .catch(() => []);
-    this.#measured = await usableFamilies(relays.flatMap(({ addresses }) => addresses));
+    return new DirectoryClient({ directoryUrl, apiKey, ca }).listRelays({ signal }).catch(() => []);
   }
 
   /** The hints of a join that is sent now; undefined where there is nothing to say. */

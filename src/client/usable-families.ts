@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
 import { step } from './socket.js';
 
@@ -37,6 +38,33 @@ export async function usableFamilies(
   );
   const best = services.includes('well') ? 'well' : 'poorly';
   return families.filter((_, index) => services[index] === best);
+}
+
+/**
+ * Whether it takes the relays' addresses to say which families are usable: there is an address of a
+ * family, but no good route to the internet in it.
+ */
+export async function dependsOnRelays(): Promise<boolean> {
+  const families = ([4, 6] as const).filter(hasAddress);
+  const services = await Promise.all(
+    families.map((family) =>
+      serviceOf(
+        family,
+        ANYWHERE.filter((at) => familyOf(at) === family),
+      ),
+    ),
+  );
+  return services.some((service) => service !== 'well');
+}
+
+/** Whether the host has an address that reaches further than its link. */
+function hasAddress(family: AddressFamily): boolean {
+  return Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .some(
+      ({ internal, address, family: name }) =>
+        !internal && name === `IPv${family}` && !/^(fe80:|169\.254\.)/.test(address),
+    );
 }
 
 async function serviceOf(

@@ -33,7 +33,7 @@ export function shareOut(
 function directoryBounds(
   metrics: DirectoryMetrics,
   ledger: ConnectionLedger,
-  { connectionsMax, relaysReserve, rendezvousMax }: ConnectionBounds,
+  { connectionsMax, relaysReserve, rendezvousMax, perSourceMax }: ConnectionBounds,
 ): Bound[] {
   const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
   return [
@@ -50,6 +50,20 @@ function directoryBounds(
         `idle connections are closed for new ones: of ${connectionsMax} ${relaysReserve} are ` +
         'kept for relays',
       met: () => ledger.closedIdle,
+    },
+    {
+      name: 'source-connections',
+      detail:
+        `one address has ${perSourceMax} connections without an API key, as many as it may: ` +
+        'its idle ones are closed, or new ones refused; for a proxy give --trusted-proxy',
+      met: () => ledger.ofSource,
+    },
+    {
+      name: 'record-changes',
+      detail:
+        `a relay registers changes all the time: ${LIMITS.recordChangesBurst} are taken, and ` +
+        `one every ${LIMITS.recordChangeMs / 1_000} s`,
+      met: refused('too-many-changes'),
     },
     {
       name: 'rendezvous-sockets',

@@ -24,7 +24,7 @@ import { operationsRoutes } from './http/operations.js';
 import { registrationRoutes } from './http/registration.js';
 import { RelayTurns } from './http/relay-turns.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous.js';
-import { createHttpServer, renewTls, type TlsFiles } from './http/server.js';
+import { createHttpServer, endRequest, renewTls, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
 import { NonceMemory } from './nonce-memory.js';
 import { type CheckedDirectoryOptions, DIRECTORY_FORMS, type DirectoryOptions } from './options.js';
@@ -120,7 +120,7 @@ export class Directory {
       scope.decorateRequest('tenant', '');
       scope.addHook('onRequest', requireApiKey(keys, connections));
       peerRoutes(scope, { broker, relays, reachability, clock });
-      rendezvousRoute(scope, sockets);
+      rendezvousRoute(scope, sockets, (request) => endRequest(guard, request));
     });
     const turns = new RelayTurns(clock);
     app.register(async (scope: App) => {

@@ -27,7 +27,12 @@ export class PublishedRegistry {
 
   /** `body` compressed (RFC 1952). */
   gzipped(): Promise<Buffer> {
-    this.#gzipped ??= compressed(this.body);
+    if (this.#gzipped === undefined) {
+      this.#gzipped = compressed(this.body);
+      this.#gzipped.catch(() => {
+        this.#gzipped = undefined;
+      });
+    }
     return this.#gzipped;
   }
 }

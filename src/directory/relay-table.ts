@@ -68,6 +68,8 @@ export class RelayTable {
   readonly #starts = new Map<string, number>();
   readonly #versions: RegistryVersions;
   readonly #pace: RecordPace;
+  /** Of who is there, drains or is confirmed. */
+  #changes = 0;
   #sweptAtMs: number;
 
   constructor(clock: Clock) {
@@ -79,6 +81,11 @@ export class RelayTable {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** A count of changes of which relays are listed. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /**
@@ -113,6 +120,7 @@ export class RelayTable {
       return;
     }
     this.#remove(record.id);
+    this.#changes += 1;
     this.#pace.changed(record.id);
     this.#entries.set(record.id, {
       record,
@@ -143,6 +151,7 @@ export class RelayTable {
     if (entry === undefined) return;
     entry.lastBeatMs = this.#clock.monotonic();
     entry.load = beat.load;
+    if (entry.draining !== beat.draining) this.#changes += 1;
     entry.draining = beat.draining;
     this.#versions.current();
     entry.versionKnown = Math.max(
@@ -244,6 +253,7 @@ export class RelayTable {
       entry.confirmed =
         this.#versions.firstSequenceOf(id) <= known ||
         now - entry.registeredAtMs >= LIMITS.relayConfirmMs;
+      if (entry.confirmed) this.#changes += 1;
     }
   }
 
@@ -256,6 +266,7 @@ export class RelayTable {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
+    this.#changes += 1;
     for (const claim of claimedAddresses(entry.record)) this.#claims.delete(claim);
     this.#versions.delete(id);
   }

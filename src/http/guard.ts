@@ -136,11 +136,11 @@ export class HttpGuard {
         this.#cut(busy);
         continue;
       }
-      unread += socket.writableLength;
+      unread += unreadOf(busy);
     }
     const { unreadBytesMax } = this.#limits;
     if (unread > unreadBytesMax) {
-      this.counts.unread += this.#cutDown(unreadBytesMax, (each) => each.socket.writableLength);
+      this.counts.unread += this.#cutDown(unreadBytesMax, unreadOf);
     }
   }
 
@@ -211,6 +211,11 @@ export class HttpGuard {
     }
     return cut;
   }
+}
+
+/** Only the first of a connection's answers is in its socket; those behind it count as much. */
+function unreadOf({ socket, underWay }: Busy): number {
+  return socket.writableLength * underWay;
 }
 
 /** What of a guard can be met, as `BoundWatch` logs and counts it. */

@@ -7,19 +7,28 @@ const FRESH_MS = 100;
  */
 export class SharedAnswer {
   readonly #make: () => Promise<string> | string;
+  readonly #changes: () => number;
   #made: Promise<Buffer> | undefined;
   #madeAtMs = 0;
+  #changesSeen = 0;
 
-  /** @param make - makes the text */
-  constructor(make: () => Promise<string> | string) {
+  /**
+   * @param make - makes the text
+   * @param changes - a count of what no answer may be late with
+   */
+  constructor(make: () => Promise<string> | string, changes: () => number = () => 0) {
     this.#make = make;
+    this.#changes = changes;
   }
 
-  /** @returns the bytes of an answer that was made at most a tenth of a second ago */
+  /** @returns the bytes of an answer of the last tenth of a second, and since the last change */
   get(): Promise<Buffer> {
     const now = performance.now();
-    if (this.#made === undefined || now - this.#madeAtMs >= FRESH_MS) {
+    const changes = this.#changes();
+    const isFresh = now - this.#madeAtMs < FRESH_MS && changes === this.#changesSeen;
+    if (this.#made === undefined || !isFresh) {
       this.#madeAtMs = now;
+      this.#changesSeen = changes;
       this.#made = this.#render();
       this.#made.catch(() => {
         this.#made = undefined;

@@ -20,7 +20,8 @@ import type {
 } from '../registry/types.js';
 import { type Clock, type RandomBytes, systemClock } from '../units.js';
 import { KnownRelays } from './known-relays.js';
-import { type SignedAnswerResult, SignedRequests } from './signed-requests.js';
+import { Paced } from './paced.js';
+import { REFUSALS, type SignedAnswerResult, SignedRequests } from './signed-requests.js';
 
 /** How long a clean close waits for the directory. */
 const DEREGISTER_MS = 1_000;
@@ -31,20 +32,10 @@ const CONFIRM_MS = 75;
  * be chosen before all know it.
  */
 const EAGER_BEATS = 8;
+/** Between two beats that were asked for. */
+const BEAT_PACE_MS = 500;
 /** Entries of each kind in a report that nobody may read. */
 const UNREAD_REPORT_MAX = 32;
-
-/**
- * What the log says of a directory that cannot prove itself because it does not know this relay,
- * by the code of its 401: it is there, and somebody must do something.
- */
-const REFUSALS: ReadonlyMap<string, string> = new Map([
-  [
-    'wrong-signature',
-    "refuses this relay's signature: check the relay secret or cluster secret, and the relay's id",
-  ],
-  ['clock-skew', "refuses the time in this relay's requests: check the clocks of both"],
-]);
 
 const registrationAnswer = Compile(RegistrationAnswer);
 const beatAnswer = Compile(BeatAnswer);
@@ -110,6 +101,9 @@ export class RegistrationClient {
   #away: string | undefined;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #wake: (() => void) | undefined;
+  readonly #paced: Paced;
+  /** Whether a registry that was named could not be fetched, which has been said. */
+  #unfetched = false;
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -122,6 +116,7 @@ export class RegistrationClient {
     this.#logger = options.logger ?? pino({ enabled: false });
     this.#requests = new SignedRequests({ ...options, clock, random });
     this.#known = new KnownRelays({ clock });
+    this.#paced = new Paced(BEAT_PACE_MS, clock, () => this.#wake?.());
     this.registered = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -148,9 +143,9 @@ export class RegistrationClient {
     this.#running ??= this.#run();
   }
 
-  /** Beats at once: what it says has changed, such as `draining`. */
+  /** Beats at once, or half a second after the last time: what it says has changed. */
   beatSoon(): void {
-    this.#wake?.();
+    this.#paced.ask();
   }
 
   /** Ends the beats and tells the directory; takes at most a second. May be called again. */
@@ -162,6 +157,7 @@ export class RegistrationClient {
   async #stop(): Promise<void> {
     const registered = this.#state === 'registered';
     if (this.#state !== 'superseded') this.#state = 'stopped';
+    this.#paced.end();
     this.#requests.abort();
     this.#wake?.();
     this.#settle?.reject(new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the relay was closed'));
@@ -270,15 +266,19 @@ export class RegistrationClient {
       timeoutMs: LIMITS.directoryRequestMs,
       digest: registryVersion,
     });
-    if (!answer.ok) {
-      this.#gone(answer);
-      return 'retry';
-    }
-    if (answer.status === 200 && registryBody.Check(answer.body)) {
+    if (answer.ok && answer.status === 200 && registryBody.Check(answer.body)) {
+      if (this.#unfetched) this.#logger.info({ version: registryVersion }, 'registry fetched');
+      this.#unfetched = false;
       return this.#take({ version: registryVersion, relays: answer.body.relays });
     }
-    // There is a newer one already, which the next beat names.
-    return 'soon';
+    // The next beat names the newest. That the directory has answered beats stays true.
+    const isOutdated = answer.ok && answer.status === 404;
+    if (!isOutdated && !this.#unfetched && this.#trying()) {
+      this.#unfetched = true;
+      const reason = answer.ok ? `answer ${answer.status}` : answer.reason;
+      this.#logger.warn({ reason }, 'the registry that the directory names cannot be fetched');
+    }
+    return 'beat';
   }
 
   async #send(method: 'PUT' | 'POST', resource: string, body: unknown) {

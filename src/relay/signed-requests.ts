@@ -30,6 +30,18 @@ export type SignedAnswerResult =
       readonly refusal?: string;
     };
 
+/**
+ * What the log says of a directory that cannot prove itself because it does not know this relay,
+ * by the code of its 401: it is there, and somebody must do something.
+ */
+export const REFUSALS: ReadonlyMap<string, string> = new Map([
+  [
+    'wrong-signature',
+    "refuses this relay's signature: check the relay secret or cluster secret, and the relay's id",
+  ],
+  ['clock-skew', "refuses the time in this relay's requests: check the clocks of both"],
+]);
+
 /** One request to a directory. */
 export interface DirectoryRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';

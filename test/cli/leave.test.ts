@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, openSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 
@@ -66,12 +67,26 @@ t.test('a reader that stalls holds an interrupted program for a moment only', as
   t.strictSame(await run(t, program, stalled(t)), [7, null]);
 });
 
+/** Sockets that a process has open. */
+function socketsOf(pid: number): number {
+  const of = (fd: string) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return 'closed';
+    }
+  };
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => of(fd).startsWith('socket:')).length;
+}
+
 t.test('a stopped program says that its output was cut off', async (t) => {
   const main = new URL('../../src/cli/main.ts', import.meta.url);
   const argv = ['--import', 'tsx', fileURLToPath(main), 'demo', '--json'];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', stalled(t), 'ignore'] });
   t.teardown(() => child.kill('SIGKILL'));
-  await new Promise((resolve) => setTimeout(resolve, 6_000));
+  // The directory's, and those of two relays; then it begins to tell.
+  while (socketsOf(child.pid ?? 0) < 8) await sleep(50);
+  await sleep(2_000);
   child.kill('SIGTERM');
   const [code] = await once(child, 'exit');
   t.equal(code, 143);
@@ -79,9 +94,9 @@ t.test('a stopped program says that its output was cut off', async (t) => {
 
 t.test('a log whose disk hangs', async (t) => {
   // Whatever takes the only thread of the pool holds its writes.
-  const file = join(t.testdirName, 'log');
-  const log = openSync(file, 'a');
-  const argv = ['--import', 'tsx', CHATTY, '3', fifo(t)];
+  const hanging = fifo(t);
+  const log = openSync(join(dirname(hanging), 'log'), 'a');
+  const argv = ['--import', 'tsx', CHATTY, '3', hanging];
   const child = spawn(process.execPath, argv, {
     stdio: ['ignore', 'pipe', log],
     env: { ...process.env, UV_THREADPOOL_SIZE: '1' },

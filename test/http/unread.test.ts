@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { openRelayHttp } from '../../src/cli/relay-http.js';
 import { healthOf } from '../../src/health.js';
+import { HTTP_GUARD } from '../../src/http/guard.js';
 import { DirectoryHarness } from '../directory/http/harness.js';
 
 const CONNECTIONS = 100;
@@ -10,9 +11,9 @@ const REQUESTS = 3_000;
 const UNREAD_MS = 500;
 
 /** Connections that ask without end and read nothing, for a while. */
-async function greedy(url: string, path: string): Promise<void> {
+async function greedy(url: string, path: string, header = ''): Promise<void> {
   const { hostname, port } = new URL(url);
-  const request = `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  const request = `GET ${path} HTTP/1.1\r\nhost: x\r\n${header}\r\n`;
   const sockets = Array.from({ length: CONNECTIONS }, () => {
     const socket = connect(Number(port), hostname);
     // That it is reset is what is wanted.
@@ -40,8 +41,14 @@ t.test('who asks a directory without reading is cut', async (t) => {
   const h = await DirectoryHarness.open(t);
   const paths = ['/docs/json', '/metrics', '/nothing', '/healthz', '/v1/relays'];
   await survives(t, h.directory.url, paths);
-  const text = (await h.request('/metrics')).body;
-  t.match(text, /turnpike_directory_bounds_met_total\{bound="http-pipelined"\} [1-9]/);
+  const cut = async () => {
+    const { body } = await h.request('/metrics');
+    return Number(/bounds_met_total\{bound="http-pipelined"\} (\d+)/.exec(body)?.[1]);
+  };
+  const before = await cut();
+  t.ok(before > 0);
+  await greedy(h.directory.url, '/docs/json', 'upgrade: x\r\n');
+  t.ok((await cut()) > before, 'whatever headers its requests have');
 });
 
 t.test('who asks a relay without reading is cut', async (t) => {
@@ -50,4 +57,28 @@ t.test('who asks a relay without reading is cut', async (t) => {
   const http = await openRelayHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
   t.teardown(() => http.close());
   await survives(t, http.url, ['/metrics', '/nothing', '/readyz']);
+});
+
+t.test('answers that nobody reads are held up to a bound', async (t) => {
+  const bytes = 8 << 20;
+  const metrics = () => 'x'.repeat(bytes);
+  const health = () => healthOf([]);
+  const http = await openRelayHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
+  t.teardown(() => http.close());
+  const { port } = new URL(http.url);
+  const requests = HTTP_GUARD.perConnectionMax;
+  const sockets = Array.from({ length: 3 }, () => {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.pause();
+    socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(requests));
+    return socket;
+  });
+  await sleep(2 * UNREAD_MS);
+  for (const socket of sockets) {
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.resume();
+    await closed;
+    t.ok(socket.bytesRead < requests * bytes, `${socket.bytesRead} bytes came`);
+  }
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { Directory } from '../../src/directory/index.js';
@@ -299,4 +300,62 @@ t.test('a directory that appoints no checks gets a short report', async (t) => {
   check = { check: [] };
   while (sizes()[0] === 32) await new Promise((resolve) => setTimeout(resolve, 20));
   t.strictSame(sizes(), [500, 500]);
+});
+
+t.test('however often a relay has news, it beats twice a second', async (t) => {
+  const directory = await openDirectory(t);
+  const fra = new Registered(directory.url, 'fra-1', 1);
+  t.teardown(() => fra.client.stop());
+  await fra.client.registered;
+  await sleep(2_000);
+  const before = await beats(directory);
+  for (let n = 0; n < 40; n += 1) {
+    fra.client.beatSoon();
+    await sleep(50);
+  }
+  const count = (await beats(directory)) - before;
+  t.ok(count >= 3 && count <= 8, `${count} beats in 2 s and a bit`);
+});
+
+/** Beats that a directory has answered. */
+async function beats(directory: Directory): Promise<number> {
+  const text = await (await fetch(`${directory.url}/metrics`)).text();
+  const row = /requests_total\{route="\/v1\/relays\/:id\/beat",status="200"\} (\d+)/;
+  return Number(row.exec(text)?.[1] ?? 0);
+}
+
+t.test('a registry that cannot be fetched is said once, and asked for at the beats', async (t) => {
+  const directory = await openDirectory(t);
+  let fetches = 0;
+  // A proxy that lets everything pass but the registry.
+  const proxy = createServer((request, response) => {
+    const isFetch = request.method === 'GET';
+    if (isFetch) {
+      fetches += 1;
+      response.writeHead(502).end();
+      return;
+    }
+    const { method, headers, url } = request;
+    const onward = httpRequest(`${directory.url}${url}`, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    request.pipe(onward);
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.teardown(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const { port } = proxy.address() as AddressInfo;
+  const fra = new Registered(`http://127.0.0.1:${port}`, 'fra-1', 1);
+  t.teardown(() => fra.client.stop());
+  await fra.client.registered;
+  await sleep(4_000);
+  t.ok(fetches >= 2 && fetches <= 5, `${fetches} fetches in 4 s`);
+  t.equal(fra.client.away, undefined, 'the directory answers');
+  const said = fra.logs.filter(({ msg }) => msg.includes('cannot be fetched'));
+  t.match(said, [{ level: 40, reason: /502/ }]);
+  t.equal(said.length, 1);
 });

@@ -43,7 +43,7 @@ const DIRECTORY_OPTIONS = {
   trustedProxy: {
     ...FORMS.prefixes,
     placeholder: 'ADDRESSES',
-    description: 'a proxy in front: limits per source do not apply to its connections; may repeat',
+    description: 'a proxy in front: limits per source do not apply to its connections',
   },
 } as const satisfies OptionTable;
 

@@ -12,12 +12,14 @@ type Use = 'new' | 'busy' | 'idle' | 'relay' | 'room';
 
 interface Connection {
   readonly socket: Socket;
+  readonly ends: string;
   /** Undefined where many sources cannot be told apart: then it is one by itself. */
   readonly source: string | undefined;
   use: Use;
   /** Has carried a request with an API key, so that its source is not held against it. */
   hasKey: boolean;
   sinceMs: number;
+  isGone: boolean;
 }
 
 /** The ends of a connection, which name it: its TLS socket is another object than its own. */
@@ -36,6 +38,8 @@ export class ConnectionLedger {
   /** Idle connections closed for newer ones; connections refused because none was idle. */
   closedIdle = 0;
   refused = 0;
+  /** Either, because the source had as many as one may have. */
+  ofSource = 0;
   readonly #bounds: ConnectionBounds;
   readonly #sources: Pick<Sources, 'nameOf'>;
   readonly #clock: Clock;
@@ -56,21 +60,29 @@ export class ConnectionLedger {
 
   /** Takes a connection that was just accepted, or ends it. */
   accept(socket: Socket): void {
+    // One that was reset before it was accepted has no ends any more: it is none.
+    if (socket.remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
     const source = this.#sources.nameOf(socket.remoteAddress);
-    if (!this.#hasRoom(source)) {
-      this.refused += 1;
+    if (!this.#hasRoomFor(source)) {
       socket.destroy();
       return;
     }
     const ends = endsOf(socket);
     const sinceMs = this.#clock.monotonic();
-    const connection: Connection = { socket, source, use: 'new', hasKey: false, sinceMs };
+    const fresh = { use: 'new', hasKey: false, isGone: false } as const;
+    const connection: Connection = { socket, ends, source, sinceMs, ...fresh };
+    // Its ends may come again before its close is known.
+    const former = this.#connections.get(ends);
+    if (former !== undefined) this.#forget(former);
     this.#connections.set(ends, connection);
     if (source !== undefined) {
       const others = this.#bySource.get(source) ?? new Set();
       this.#bySource.set(source, others.add(connection));
     }
-    socket.once('close', () => this.#forget(ends, connection));
+    socket.once('close', () => this.#forget(connection));
   }
 
   /** A request has come, or its answer has gone. */
@@ -110,12 +122,19 @@ export class ConnectionLedger {
     if (connection !== undefined && connection.use !== 'relay') connection.use = 'room';
   }
 
-  /** Whether there is room for one more, which is made where something can go. */
-  #hasRoom(source: string | undefined): boolean {
+  #hasRoomFor(source: string | undefined): boolean {
     const ofSource = source === undefined ? undefined : this.#bySource.get(source);
     if (ofSource !== undefined && ofSource.size >= this.#bounds.perSourceMax) {
+      this.ofSource += 1;
       return this.#closeIdlest(ofSource, 1) > 0;
     }
+    if (this.#hasRoom()) return true;
+    this.refused += 1;
+    return false;
+  }
+
+  /** Whether there is room for one more, which is made where something can go. */
+  #hasRoom(): boolean {
     const others = this.#connections.size - this.#relays;
     const free = Math.max(this.#bounds.relaysReserve - this.#relays, 0);
     if (others < this.#bounds.connectionsMax - this.#relays - free || this.#closeSome()) {
@@ -135,9 +154,10 @@ export class ConnectionLedger {
     for (const ofSource of this.#bySource.values()) {
       if (ofSource.size > largest.size) largest = ofSource;
     }
-    return (
-      this.#closeIdlest(largest, most) > 0 || this.#closeIdlest(this.#connections.values(), 1) > 0
-    );
+    const closed =
+      this.#closeIdlest(largest, most) || this.#closeIdlest(this.#connections.values(), 1);
+    this.closedIdle += closed;
+    return closed > 0;
   }
 
   /** Ends those that have been idle longest. @returns how many */
@@ -148,17 +168,17 @@ export class ConnectionLedger {
     );
     const chosen = idle.sort((a, b) => a.sinceMs - b.sinceMs).slice(0, most);
     for (const connection of chosen) {
-      this.closedIdle += 1;
-      this.#forget(endsOf(connection.socket), connection);
+      this.#forget(connection);
       connection.socket.destroy();
     }
     return chosen.length;
   }
 
-  #forget(ends: string, connection: Connection): void {
-    if (this.#connections.get(ends) !== connection) return;
+  #forget(connection: Connection): void {
+    if (connection.isGone) return;
+    connection.isGone = true;
     if (connection.use === 'relay') this.#relays -= 1;
-    this.#connections.delete(ends);
+    this.#connections.delete(connection.ends);
     this.#leaveSource(connection);
   }
 

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { SharedAnswer } from '../../http/shared-answer.js';
 import { LIMITS } from '../../limits.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
 import type { Clock } from '../../units.js';
@@ -94,17 +95,21 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
         .send({ ...connection, peers: [connection.peers[0], connection.peers[1]] });
     },
   );
+  const listing = new SharedAnswer(
+    () => JSON.stringify({ relays: listRelays(relays.live(), reachability, clock) }),
+    () => relays.changes,
+  );
   app.get(
     '/v1/relays',
     {
       schema: {
         summary:
           'List the relays that may be chosen, to measure latencies to, and who reaches them',
-        response: { 200: RelaysAnswer, ...PROBLEM_RESPONSES },
+        response: { 200: Type.Unsafe<Buffer>(RelaysAnswer), ...PROBLEM_RESPONSES },
         security: [{ apiKey: [] }],
       },
     },
-    async () => ({ relays: listRelays(relays.live(), reachability, clock) }),
+    async (_request, reply) => reply.type('application/json').send(await listing.get()),
   );
 }
 

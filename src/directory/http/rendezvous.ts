@@ -222,8 +222,15 @@ export async function acceptWebSockets(
   });
 }
 
-/** The rendezvous' route; its scope asks for an API key. */
-export function rendezvousRoute(scope: App, sockets: RendezvousSockets): void {
+/**
+ * The rendezvous' route; its scope asks for an API key.
+ * @param endRequest - a request has become a WebSocket, whose bounds are its own
+ */
+export function rendezvousRoute(
+  scope: App,
+  sockets: RendezvousSockets,
+  endRequest: (request: FastifyRequest) => void,
+): void {
   scope.route({
     method: 'GET',
     url: '/v1/rendezvous',
@@ -245,6 +252,9 @@ export function rendezvousRoute(scope: App, sockets: RendezvousSockets): void {
         code: 'upgrade-required',
         detail: 'the rendezvous is a WebSocket',
       }),
-    wsHandler: (socket, request) => sockets.add(socket, request),
+    wsHandler: (socket, request) => {
+      endRequest(request);
+      sockets.add(socket, request);
+    },
   });
 }

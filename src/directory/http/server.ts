@@ -72,7 +72,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler);
   app.server.headersTimeout = LIMITS.httpHeadersMs;
-  app.server.maxConnections = LIMITS.httpConnectionsMax;
   keepLedger(app, options.connections, options.guard);
   endAllSockets(app);
   app.removeContentTypeParser('text/plain');
@@ -88,8 +87,6 @@ function keepLedger(app: App, connections: ConnectionLedger, guard: HttpGuard): 
   app.addHook('onRequest', async (request, reply) => {
     const { socket } = request;
     connections.request(socket, true);
-    // A WebSocket's bounds are its own.
-    if (request.headers.upgrade !== undefined) return undefined;
     const bytes = bodyBytesOf(request);
     const verdict = guard.begin(socket, bytes);
     if (verdict === 'cut') return reply.hijack();
@@ -99,8 +96,15 @@ function keepLedger(app: App, connections: ConnectionLedger, guard: HttpGuard): 
   });
   app.addHook('onResponse', async (request) => {
     connections.request(request.socket, false);
-    if (request.bodyBytesHeld !== NONE) guard.end(request.socket, request.bodyBytesHeld);
+    endRequest(guard, request);
   });
+}
+
+/** A request counts no more: it was answered, or has become something else. */
+export function endRequest(guard: HttpGuard, request: FastifyRequest): void {
+  if (request.bodyBytesHeld === NONE) return;
+  guard.end(request.socket, request.bodyBytesHeld);
+  request.bodyBytesHeld = NONE;
 }
 
 /** How long a request's body may become; as long as is allowed where it does not say. */

@@ -116,6 +116,35 @@ t.test('a source has its bound, but for those with a key', async (t) => {
   t.equal(ended(proxied), 0, 'behind a trusted proxy are many');
 });
 
+t.test('what was reset before it was accepted leaves nothing behind', async (t) => {
+  const { ledger, open } = scene(20, 5);
+  for (let n = 0; n < 100; n += 1) {
+    const socket = new FakeSocket(0, '');
+    Object.assign(socket, { remoteAddress: undefined, remotePort: undefined });
+    ledger.accept(socket as unknown as Socket);
+    t.ok(socket.destroyed);
+  }
+  t.equal(ledger.size, 0);
+  const busy = Array.from({ length: 20 }, () => open());
+  for (const socket of busy) ledger.request(socket, true);
+  t.ok(open().destroyed, 'nothing is idle');
+  t.match(ledger, { closedIdle: 0, ofSource: 1 });
+});
+
+t.test('ends that come again before their close is known are another connection', async (t) => {
+  const { ledger } = scene(20, 5);
+  const first = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
+  const second = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
+  ledger.accept(first);
+  ledger.isRelay(first);
+  ledger.accept(second);
+  ledger.request(second, true);
+  first.destroy();
+  t.equal(ledger.size, 1);
+  second.destroy();
+  t.equal(ledger.size, 0);
+});
+
 t.test('an IPv6 source is a /64', async (t) => {
   const { ledger, open, many } = scene(100, 5, 10);
   const busy = (socket: Socket) => ledger.request(socket, true);

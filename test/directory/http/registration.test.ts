@@ -74,6 +74,19 @@ t.test(
   },
 );
 
+t.test('to fetch the registry takes nothing of what is remembered of a relay', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const asks = { load: IDLE, draining: false, fetchesRegistry: true };
+  const { body } = await h.signed('fra-1', 'PUT', 'registration', { record: fra, ...asks });
+  for (let n = 0; n < LIMITS.noncesPerRelayMax; n += 1) {
+    await h.signed('fra-1', 'GET', `registry/${body.registryVersion}`, undefined);
+  }
+  t.equal((await h.beat('fra-1', null)).status, 200);
+  for (let n = 2; n < LIMITS.noncesPerRelayMax; n += 1) await h.beat('fra-1', null);
+  const full = await h.beat('fra-1', null);
+  t.match(full, { status: 429, genuine: true, body: { code: 'too-many-requests' } });
+});
+
 t.test('a relay whose record changes all the time is told to wait', async (t) => {
   const h = await DirectoryHarness.open(t);
   for (let n = 1; n <= LIMITS.recordChangesBurst; n += 1) {

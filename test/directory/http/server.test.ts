@@ -157,7 +157,6 @@ t.test('what is slow is given up, and looked for every second', async (t) => {
       headersTimeout: LIMITS.httpHeadersMs,
       requestTimeout: LIMITS.httpRequestMs,
       keepAliveTimeout: LIMITS.httpKeepAliveMs,
-      maxConnections: LIMITS.httpConnectionsMax,
       connectionsCheckingInterval: 1_000,
     });
     await app.close();
