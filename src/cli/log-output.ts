@@ -1,4 +1,4 @@
-import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, readFileSync, write, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LIMITS } from '../limits.js';
 
@@ -38,6 +38,8 @@ export class LogOutput {
   #bytes = 0;
   #chunk: Buffer | undefined;
   #underWay = false;
+  /** Of the descriptor, when the write under way began. */
+  #positionBefore = Number.NaN;
   #retry: NodeJS.Timeout | undefined;
   #lost = 0;
   #failure = 'EAGAIN';
@@ -82,8 +84,12 @@ export class LogOutput {
   flushAtExit(): void {
     clearTimeout(this.#retry);
     const end = performance.now() + LIMITS.logFarewellMs;
-    // What is under way is finished by the thread pool's end, or hangs, as all after it would.
-    if (this.#underWay) return;
+    // Its callback comes no more. Where it hangs, all after it would.
+    while (this.#underWay) {
+      if (this.#poolHasWritten()) this.#underWay = false;
+      else if (performance.now() >= end) return;
+      else sleep(SETTLE_POLL_MS);
+    }
     while (this.#nextChunk() !== undefined && performance.now() < end) {
       if (!this.#writeNow()) sleep(SETTLE_POLL_MS);
     }
@@ -99,6 +105,7 @@ export class LogOutput {
     const chunk = this.#nextChunk();
     if (chunk === undefined) return;
     this.#underWay = true;
+    this.#positionBefore = positionOf(this.#fd);
     write(this.#fd, chunk, (error, bytes) => {
       this.#underWay = false;
       if (error) return this.#failed(error);
@@ -106,6 +113,16 @@ export class LogOutput {
       this.#tellLost();
       this.#writeByPool();
     });
+  }
+
+  /** Whether the write under way has ended, and with all of the chunk, which then is done with. */
+  #poolHasWritten(): boolean {
+    const chunk = this.#chunk as Buffer;
+    const by = positionOf(this.#fd) - this.#positionBefore;
+    // Less than nothing: the file was cut meanwhile, and the end of it is elsewhere.
+    if (!(by < 0 || by >= chunk.length)) return false;
+    this.#written(chunk.length);
+    return true;
   }
 
   /** Writes what the descriptor takes at once. @returns whether it took anything */
@@ -168,6 +185,18 @@ function ownDescription(fd: number): number {
   } catch {
     // A socket, or one of another user. Node has made it non-blocking when it opened the stream.
     return fd;
+  }
+}
+
+/**
+ * Where a file's next byte goes or comes from; a write moves it when it ends (proc(5), fdinfo).
+ * Asks no disk. NaN where the system does not tell.
+ */
+function positionOf(fd: number): number {
+  try {
+    return Number(/^pos:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]);
+  } catch {
+    return Number.NaN;
   }
 }
 

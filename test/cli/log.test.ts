@@ -193,6 +193,28 @@ t.test('a disk that fills and is cleared', { skip: !isRoot && 'mount needs root'
   t.match(lines.at(-1), { event: 'stopped' }, 'the last line before the end is written');
 });
 
+t.test('an exit that nothing was settled before writes what waits behind a write', async (t) => {
+  const module = new URL('../../src/cli/log.ts', import.meta.url).href;
+  const source = `
+    const { openLog } = await import('${module}');
+    const { logger } = await openLog('info', process.stderr);
+    for (let line = 0; line < 3_000; line++) logger.info({ line }, 'a line');
+    process.exit(3);
+  `;
+  for (const flags of ['w', 'a']) {
+    const path = join(t.testdir(), 'log');
+    writeFileSync(path, '{"line":"before"}\n');
+    const log = openSync(path, flags);
+    const argv = ['--import', 'tsx', '--input-type=module', '-e', source];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', log] });
+    closeSync(log);
+    t.strictSame(await once(child, 'exit'), [3, null]);
+    const lines = linesOf(readFileSync(path, 'utf8')).map(({ line }) => line);
+    const said = Array.from({ length: 3_000 }, (_, line) => line);
+    t.strictSame(lines, flags === 'a' ? ['before', ...said] : said, 'each once and in order');
+  }
+});
+
 t.test('a terminal that is stopped', async (t) => {
   const child = spawn('python3', [TERMINAL, process.execPath, ...program(MANY)]);
   let text = '';
