@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { emptyMovedBuild } from '../../test/setup/cpp-tests.js';
 import { missingText, missingTools } from '../../test/setup/system-packages.js';
 import { BPF_TOOLS, RIG_TOOLS } from '../../test/setup/system-tools.js';
 import { noteBpfBuild } from './bpf-tools.js';
@@ -55,7 +56,9 @@ export function buildTools(): void {
   const missing = missingTools(RIG_TOOLS);
   if (missing.length > 0) throw new Error(missingText(missing));
   mkdirSync(TOOLS_FOLDER, { recursive: true });
-  run(['cmake', '-S', join(ROOT, 'bench/load/tools'), '-B', TOOLS_FOLDER]);
+  const source = join(ROOT, 'bench/load/tools');
+  emptyMovedBuild(TOOLS_FOLDER, source);
+  run(['cmake', '-S', source, '-B', TOOLS_FOLDER]);
   build("the rig's own programs", ['generator', 'sink', 'cpu_time']);
   reflectorFailure = tryToBuild('the reflector', 'reflector');
   const withBpf = missingTools(BPF_TOOLS).length === 0;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -89,6 +89,23 @@ for (const { script, hidden, says } of CASES) {
     t.comment(output.trim());
   });
 }
+
+t.test('test without python3', async (t) => {
+  const hidden = ['python3', 'python', 'g++'];
+  const script = ['test', '--', 'test/stun'];
+  // The run ends at its next step.
+  const settings = join(checkout, 'tsconfig.build.json');
+  t.teardown(() => renameSync(`${settings}.away`, settings));
+  renameSync(settings, `${settings}.away`);
+  const current = await runWithout(hidden, script);
+  t.match(current.output, /Set-up failed: Building the TypeScript/, 'a current addon will do');
+  t.notMatch(current.output, /addon is not/);
+  utimesSync(join(checkout, 'binding.gyp'), new Date(), new Date());
+  const stale = await runWithout(hidden, script);
+  t.equal(stale.code, 1);
+  t.match(stale.output, /^The addon is not up to date and .*: g\+\+, python3 not found: apt-get/);
+  t.notMatch(stale.output.trim(), /\n/, 'in a line');
+});
 
 const LAB: readonly (readonly [tool: string, debianPackage: string])[] = [
   ['ip', 'iproute2'],

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './run-command.js';
 import { findCommand, missingTools } from './system-packages.js';
@@ -5,6 +6,25 @@ import { CPP_TEST_TOOLS } from './system-tools.js';
 
 /** Where `npm test` builds the C++ tests, relative to the project's root. */
 export const CPP_TESTS_FOLDER = join('build', 'cpp-tests');
+
+/** What runs of the bench hold while they build. */
+const LOCK = 'lock';
+
+/**
+ * Empties a folder that CMake has configured for sources elsewhere, as after the checkout was
+ * copied or moved: CMake refuses to go on there.
+ * @param folder - to build in
+ * @param source - the folder of CMakeLists.txt
+ */
+export function emptyMovedBuild(folder: string, source: string): void {
+  const cache = join(folder, 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, 'utf8'))?.[1];
+  if (home !== undefined && existsSync(home) && realpathSync(home) === realpathSync(source)) return;
+  for (const name of readdirSync(folder)) {
+    if (name !== LOCK) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
 
 /**
  * Configures and builds what CMakeLists.txt describes.
@@ -16,6 +36,7 @@ export function buildWithCmake(folder: string, definitions: readonly string[]): 
   const cmake = findCommand('cmake') ?? 'cmake';
   const defined = definitions.map((definition) => `-D${definition}`);
   const build = ['--build', folder, '--parallel', '2'];
+  emptyMovedBuild(folder, '.');
   return (
     run(cmake, ['-S', '.', '-B', folder, ...defined], { quiet: true }) &&
     run(cmake, build, { quiet: true })

@@ -15,17 +15,20 @@ export interface RunOptions {
  * @returns whether it ended with status 0
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): boolean {
-  const output = options.quiet === true ? 'pipe' : 'inherit';
+  const stream = options.quiet === true ? 'pipe' : 'inherit';
   const result = spawnSync(command, args, {
     env: options.env ?? process.env,
-    stdio: ['ignore', output, output],
+    stdio: ['ignore', stream, stream],
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
   const succeeded = result.status === 0;
   if (!succeeded && options.quiet === true) {
+    const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trimEnd();
+    if (output !== '') console.log(output);
     const reason = result.error?.message ?? `ended with ${result.status ?? result.signal}`;
-    console.log(`${result.stdout ?? ''}${result.stderr ?? ''}${command}: ${reason}`);
+    // A command that ended by itself has said why.
+    if (output === '' || result.status === null) console.log(`${command}: ${reason}`);
   }
   return succeeded;
 }

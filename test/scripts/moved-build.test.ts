@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { emptyMovedBuild } from '../setup/cpp-tests.js';
+import { findCommand } from '../setup/system-packages.js';
+
+const cmake = findCommand('cmake');
+
+t.test(
+  'a build folder is usable in a copied checkout',
+  {
+    skip: cmake === undefined && 'needs cmake',
+  },
+  async (t) => {
+    const scratch = t.testdir();
+    const clone = join(scratch, 'clone');
+    const copy = join(scratch, 'copy');
+    mkdirSync(clone);
+    const lists = 'cmake_minimum_required(VERSION 3.16)\nproject(sample NONE)\n';
+    writeFileSync(join(clone, 'CMakeLists.txt'), lists);
+    const configure = (source: string) => {
+      const build = join(source, 'build');
+      emptyMovedBuild(build, source);
+      const args = ['-S', source, '-B', build];
+      execFileSync(cmake ?? 'cmake', args, { stdio: 'pipe' });
+    };
+    configure(clone);
+    writeFileSync(join(clone, 'build', 'kept'), '');
+    configure(clone);
+    t.ok(existsSync(join(clone, 'build', 'kept')), 'nothing is built anew without need');
+
+    writeFileSync(join(clone, 'build', 'lock'), '');
+    cpSync(clone, copy, { recursive: true });
+    t.doesNotThrow(() => configure(copy), 'beside the first one');
+    t.notOk(existsSync(join(copy, 'build', 'kept')));
+    t.ok(existsSync(join(copy, 'build', 'lock')), 'what others may hold stays');
+    t.ok(existsSync(join(clone, 'build', 'kept')), 'the first one is left alone');
+  },
+);
