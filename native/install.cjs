@@ -132,7 +132,16 @@ function install() {
   console.error(`turnpike: no addon for ${platformName()} (${why}): no relays here. ${advice()}`);
 }
 
-if (process.argv.includes('--check')) process.exitCode = insist(() => undefined);
+/** Of `npm run build:native`, whose only argument is its own. */
+const HELP = 'npm run build:native: compiles the addon into build/Release; it takes no arguments.';
+const FLAGS = ['--check', '--compile'];
+const unknown = process.argv.slice(2).find((each) => !FLAGS.includes(each));
+
+if (unknown === '--help' || unknown === '-h') console.log(HELP);
+else if (unknown !== undefined) {
+  console.error(`turnpike: unknown argument '${unknown}'. ${HELP}`);
+  process.exitCode = 1;
+} else if (process.argv.includes('--check')) process.exitCode = insist(() => undefined);
 else if (process.argv.includes('--compile')) {
   process.exitCode = insist(() => compile('inherit').failure);
 } else install();

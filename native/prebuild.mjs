@@ -4,9 +4,9 @@
  * They are named in that manifest only, as this repository's lockfile cannot name packages that
  * are not published yet.
  *
- * Usage: node native/prebuild.mjs [folder], by default `packages`.
+ * `npm run prebuild -- [FOLDER]`, by default `packages`, with `--build` of its own.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -22,6 +22,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { scriptArguments } from '../test/setup/script-arguments.ts';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const { platformPackage, libc } = createRequire(import.meta.url)('./locate.cjs');
@@ -129,7 +130,27 @@ function assembleMainPackage(folder, optionalDependencies) {
   });
 }
 
-const out = resolve(process.argv[2] ?? join(ROOT, 'packages'));
+/** Runs a command that says itself why it fails. */
+function insist(command, args) {
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Compiles the TypeScript with nothing left of earlier builds, where the addon can be compiled. */
+function build() {
+  insist(process.execPath, [join(ROOT, 'native/install.cjs'), '--check']);
+  rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+  insist('npm', ['run', '--silent', 'build:ts']);
+}
+
+const { flags, argument } = scriptArguments({
+  script: 'prebuild',
+  about: 'makes the packages to publish.',
+  argument: ['FOLDER', 'for the packages; by default packages'],
+  flags: { '--build': 'compiles the TypeScript anew before; the script of package.json has it' },
+});
+const out = resolve(argument ?? join(ROOT, 'packages'));
+if (flags.has('--build')) build();
 assemblePlatformPackage(join(out, platformPackage().slice(SCOPE.length)));
 assembleMainPackage(join(out, manifest.name), platformPackages(out));
 console.log(`${platformPackage()} and ${manifest.name} ${manifest.version} are in ${out}`);

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SEARCH_PATH } from '../../src/lab/tools.ts';
+import { scriptArguments } from '../../test/setup/script-arguments.ts';
 import { requireTools } from '../../test/setup/system-packages.ts';
 import { SKELETON_TOOLS } from '../../test/setup/system-tools.ts';
 
@@ -62,9 +63,14 @@ function buildChecked() {
   }
 }
 
+const { flags } = scriptArguments({
+  script: 'build:bpf',
+  about: 'compiles relay.bpf.c into the skeleton that the addon carries.',
+  flags: { '--check': 'writes nothing, and fails where the committed one is another' },
+});
 requireTools(SKELETON_TOOLS, 'build:bpf');
 const built = buildChecked();
-if (!process.argv.includes('--check')) {
+if (!flags.has('--check')) {
   writeFileSync(SKELETON, built);
 } else if (readFileSync(SKELETON, 'utf8') !== built) {
   fail(`${SKELETON} is not what its sources give: npm run build:bpf`);

@@ -39,7 +39,9 @@ export function pack(folder: string, options: readonly string[]): Packed {
  */
 export function makeTarballs(folder: string): Tarballs {
   const packages = join(folder, 'packages');
-  execFileSync(process.execPath, [join(ROOT, 'native/prebuild.mjs'), packages], {
+  const prebuild = ['--import', 'tsx', join(ROOT, 'native/prebuild.mjs'), packages];
+  execFileSync(process.execPath, prebuild, {
+    cwd: ROOT,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const platformFolder = readdirSync(packages).find((name) => name !== 'turnpike') ?? '';

@@ -7,13 +7,23 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildWithCmake } from './cpp-tests.js';
 import { run } from './run-command.js';
+import { refuseArguments, scriptArguments } from './script-arguments.js';
 import { requireTools, type SystemTool } from './system-packages.js';
 import { CPP_TEST_TOOLS } from './system-tools.js';
 
 const FOLDER = join('build', 'fuzz');
 const INPUT_BYTES_MAX = 4096;
 
-const seconds = Number(process.argv[2] ?? '10');
+const { argument = '10' } = scriptArguments({
+  script: 'test:fuzz',
+  about: 'runs every fuzz target for a while. CXX may name another clang than clang++.',
+  argument: ['SECONDS', 'for each target; by default 10'],
+});
+// libFuzzer takes 0 for no end.
+if (!/^[1-9]\d{0,5}$/.test(argument)) {
+  refuseArguments('test:fuzz', `'${argument}' is no number of seconds`);
+}
+const seconds = Number(argument);
 const sources: { fuzz: string[] } = JSON.parse(readFileSync('native/sources.json', 'utf8'));
 const targets = sources.fuzz.map((file) => basename(file, '.cc'));
 

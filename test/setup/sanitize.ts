@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { buildWithCmake } from './cpp-tests.js';
 import { run } from './run-command.js';
+import { refuseArguments, scriptArguments } from './script-arguments.js';
 import { findCommand, requireTools } from './system-packages.js';
 import { CPP_TEST_TOOLS } from './system-tools.js';
 
@@ -24,8 +25,27 @@ function runTests(folder: string): boolean {
   return run(command, rest, { env: { ...process.env, ...SANITIZER_OPTIONS } });
 }
 
-requireTools(CPP_TEST_TOOLS, 'test:sanitize');
-const sanitizers = process.argv[2] ?? 'address,undefined';
+const SCRIPT = 'test:sanitize';
+const SANITIZERS = ['address', 'undefined', 'thread'];
+
+/** @returns the sanitizers, as -fsanitize takes them */
+function chosen(): string {
+  const { argument = 'address,undefined' } = scriptArguments({
+    script: SCRIPT,
+    about: 'runs the C++ tests under sanitizers.',
+    argument: ['SANITIZERS', `some of ${SANITIZERS.join(', ')}; by default address,undefined`],
+  });
+  const names = argument.split(',');
+  const unknown = names.find((name) => !SANITIZERS.includes(name));
+  if (unknown !== undefined) refuseArguments(SCRIPT, `unknown sanitizer '${unknown}'`);
+  if (names.includes('address') && names.includes('thread')) {
+    refuseArguments(SCRIPT, 'no compiler takes address and thread together');
+  }
+  return names.join(',');
+}
+
+const sanitizers = chosen();
+requireTools(CPP_TEST_TOOLS, SCRIPT);
 const folder = join('build', `sanitize-${sanitizers.replaceAll(',', '-')}`);
 const built = buildWithCmake(folder, [
   'CMAKE_BUILD_TYPE=RelWithDebInfo',
