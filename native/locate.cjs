@@ -145,9 +145,10 @@ function advice() {
   }
   const missing = missingBuildTools();
   const tools = missing.length === 0 ? '' : `install ${missing.join(', ')} (C++20) and `;
+  const others = `or install ${platformPackage()} where your registry has it.`;
   const isPlain = missing.length === 0 && existsSync(COMPILE_LOG);
   const log = isPlain ? ` Compiling failed at the installation: see ${COMPILE_LOG}.` : '';
-  return `Install ${platformPackage()}, or ${tools}run \`${compileCommand()}\`.${log}`;
+  return `To compile it, ${tools}run \`${compileCommand()}\`; ${others}${log}`;
 }
 
 /** What to tell whoever has no addon. */
