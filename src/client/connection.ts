@@ -274,12 +274,11 @@ export class Connection {
     }
     const { grant } = this.#options;
     if (message.connectionIdentifier() !== grant.connectionId) return 'unexpected-message';
-    const { code, reason } = message.errorCode() ?? {
-      code: ErrorCode.AllocationMismatch,
-      reason: '',
-    };
+    const unsaid = { code: ErrorCode.AllocationMismatch, reason: '' };
+    const { code, reason } = message.errorCode() ?? unsaid;
     // While we are closing ourselves this says no more than that the relay is done with the leg.
-    this.#end(this.#state === 'closing' ? this.#closeReason : closedByRelay(grant, code, reason));
+    const closed = closedByRelay(grant, code, reason, message.u32(AttributeType.RefusalCause));
+    this.#end(this.#state === 'closing' ? this.#closeReason : closed);
     return undefined;
   }
 

@@ -42,6 +42,12 @@ const CLOSED_MEANINGS: Readonly<
   447: { text: 'the other relay is gone', reason: 'other-relay-gone' },
 };
 
+/** What REFUSAL-CAUSE 2 means: the relay closes because the peer is silent, which it is not. */
+const UNHEARD = {
+  text: 'nothing of this peer reaches it any more',
+  reason: 'relay-unresponsive',
+} as const;
+
 /**
  * The plain meaning of a STUN error code.
  * @param code - 300 to 699
@@ -93,9 +99,15 @@ export function aborted(signal: AbortSignal): TurnpikeError {
  * @param grant - whose relay it is
  * @param code - the STUN error code that it gave
  * @param words - the relay's own words
+ * @param cause - REFUSAL-CAUSE, where the indication has one
  */
-export function closedByRelay(grant: ConnectionGrant, code: number, words: string): TurnpikeError {
-  const meaning = CLOSED_MEANINGS[code];
+export function closedByRelay(
+  grant: ConnectionGrant,
+  code: number,
+  words: string,
+  cause?: number,
+): TurnpikeError {
+  const meaning = cause === RefusalCause.peerUnheard ? UNHEARD : CLOSED_MEANINGS[code];
   return new TurnpikeError(
     'ERR_TURNPIKE_CLOSED',
     `the relay closed the connection with ${code}: ${meaning?.text ?? meaningOf(code, words)}`,

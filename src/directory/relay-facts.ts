@@ -52,7 +52,7 @@ export class RelayFacts {
     const { relays, reachability, metrics, logger } = this.#options;
     for (const id of relays.sweep(heardUntilMs)) {
       metrics.relaysExpired.inc();
-      logger.warn({ relay: id }, 'relay expired: no beat');
+      logger.warn({ event: 'relay-expired', relay: id }, 'relay expired: no beat');
       reachability.forget(id);
     }
     const changes = reachability.sweep(relays.live());

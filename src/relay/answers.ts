@@ -114,10 +114,11 @@ export class Answers {
   }
 
   /** The one indication that a connection has ended for another reason than the peer's wish. */
-  closed(leg: Leg, code: CloseCode): void {
+  closed(leg: Leg, code: CloseCode, cause?: RefusalCause): void {
     const writer = new MessageWriter('indication', Method.Closed, this.#random(12))
       .connectionIdentifier(leg.connectionId)
       .errorCode(code);
+    if (cause !== undefined) writer.u32(AttributeType.RefusalCause, cause);
     this.#sign(leg, writer);
   }
 

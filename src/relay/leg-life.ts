@@ -1,4 +1,5 @@
 import { LIMITS } from '../limits.js';
+import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
 import type { CloseCode, ReplyTarget } from './answers.js';
@@ -14,7 +15,7 @@ const CLOSE_CODES: Record<EndReason, CloseCode | undefined> = {
   closed_expired: 437,
   closed_relay_gone: 447,
   closed_draining: 300,
-  // Should it still hear us: what it was told when nobody had heard of it until its leg expired.
+  // Should it still hear us: it learns that we do not hear it.
   closed_silent: 437,
   closed_other_silent: 408,
 };
@@ -93,7 +94,8 @@ export class LegLife {
     if (state.type === 'connecting') this.#abandon(leg, state.attempt);
     const code = CLOSE_CODES[reason];
     if (code !== undefined && (state.type === 'established' || code === 300)) {
-      answers.closed(leg, code);
+      const cause = reason === 'closed_silent' ? RefusalCause.peerUnheard : undefined;
+      answers.closed(leg, code, cause);
     }
     const now = clock.monotonic();
     if (leg.channel !== undefined) legs.freeChannel(leg, leg.channel, now);

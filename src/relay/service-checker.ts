@@ -142,8 +142,17 @@ export class ServiceChecker {
     return [...this.#checked.values()].filter(isUnanswered).map(({ id, text, family }) => ({
       id,
       address: text,
-      reason: this.#answers(family) ? 'no-answer' : NOTHING_ANSWERS,
+      reason: this.#canBlameItself(family) ? NOTHING_ANSWERS : 'no-answer',
     }));
+  }
+
+  /**
+   * Whether it may be this relay that nothing reaches: nothing of that family answers, of more
+   * relays than one. Of one alone it says nothing that it is the only one.
+   */
+  #canBlameItself(family: AddressFamily): boolean {
+    const ofFamily = [...this.#checked.values()].filter((each) => each.family === family);
+    return new Set(ofFamily.map(({ id }) => id)).size > 1 && !this.#answers(family);
   }
 
   /** Whether anything of an address family answers this relay. */

@@ -21,7 +21,11 @@ export const ErrorCode = {
 export const RefusalCause = {
   /** Of 447: it is the two relays that cannot be connected, or one refuses; not the peers. */
   relaysUnreachable: 1,
+  /** Of 437: nothing of this peer has reached its relay for too long. */
+  peerUnheard: 2,
 } as const;
+
+export type RefusalCause = (typeof RefusalCause)[keyof typeof RefusalCause];
 
 /** The phrases that RFC 8489, 8656 and 6062 recommend for their codes. */
 const REASONS: ReadonlyMap<number, string> = new Map([

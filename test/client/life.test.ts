@@ -4,6 +4,7 @@ import t from 'tap';
 import type { Peer } from '../../src/client/index.js';
 import { TurnpikeError } from '../../src/errors.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { RefusalCause } from '../../src/stun/error-codes.js';
 import { Method } from '../../src/stun/methods.js';
 import { FakeRelay, type Received } from './support/fake-relay.js';
 import type { FakeScheduler } from './support/fake-scheduler.js';
@@ -232,6 +233,19 @@ t.test('a Closed indication ends the connection with its code', async (t) => {
       t.equal(peer.send(Buffer.from('late')), false);
     }
   }
+});
+
+t.test('a peer that is closed for its silence learns that nothing of it arrives', async (t) => {
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  const closed = closeOf(peer);
+  relay.send(relay.closed(437, { cause: RefusalCause.peerUnheard }));
+  t.match(await closed, {
+    code: 'ERR_TURNPIKE_CLOSED',
+    stunCode: 437,
+    reason: 'relay-unresponsive',
+    message: /nothing of this peer reaches it/,
+  });
 });
 
 t.test('a Closed indication ends a leg that waits for signalling', async (t) => {

@@ -120,6 +120,23 @@ t.test('who hears nothing at all says so', async (t) => {
   ]);
 });
 
+t.test('who checks one relay alone does not blame itself', async (t) => {
+  const world = new World();
+  const fra = world.addRelay('fra-1', '192.0.2.10');
+  const nyc = world.addRelay('nyc-1', '192.0.2.20');
+  world.introduce();
+  const { checker } = fra.rules.reachability;
+  checker.appoint([{ id: nyc.id, address: formatAddress(nyc.service) }]);
+  world.lose = () => true;
+  world.answers = () => false;
+  for (let step = 0; step < 80; step += 1) {
+    world.clock.advance(100);
+    fra.rules.tick();
+    world.pump();
+  }
+  t.match(checker.unanswered(), [{ id: 'nyc-1', reason: 'no-answer' }]);
+});
+
 t.test('nothing is sent to what the registry does not list', async (t) => {
   const { checker, pass, sent, world } = checking();
   checker.appoint([

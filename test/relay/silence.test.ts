@@ -1,5 +1,8 @@
 import t from 'tap';
 import { LIMITS } from '../../src/limits.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { RefusalCause } from '../../src/stun/error-codes.js';
+import { Method } from '../../src/stun/methods.js';
 import { flowKey } from './world/fake-plane.js';
 import { established, FakePeer, type World, type WorldRelay } from './world/index.js';
 
@@ -75,6 +78,8 @@ for (const kind of ['two relays', 'one relay'] as const) {
     passWith(world, 2_000, aSends);
     t.strictSame(a.closed, [408], 'the other peer is silent');
     t.strictSame(b.closed, [437], 'and is told, should it hear');
+    const closed = b.inbox.findLast(({ method }) => method === Method.Closed);
+    t.equal(closed?.u32(AttributeType.RefusalCause), RefusalCause.peerUnheard);
     t.equal(relayB.rules.context.stats.legs.closed_silent, 1);
     t.equal(relayB.plane.clientFlows.size, 0);
   });

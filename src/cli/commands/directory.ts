@@ -105,6 +105,7 @@ export const directoryCommand = defineCommand({
     logger.info({ event: 'stopping', signal: stop.reason }, 'stopping');
     stopWatching();
     await directory.close();
+    logger.info({ event: 'stopped', signal: stop.reason }, 'stopped');
     return EXIT.ok;
   },
 });

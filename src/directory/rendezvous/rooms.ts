@@ -252,7 +252,7 @@ export class Rooms {
     if (first?.readySinceMs === undefined || second?.readySinceMs === undefined) return;
     const answer = this.#options.create({
       tenant: room.tenant,
-      peers: [first.hints, second.hints],
+      peers: avoidingTogether(first.hints, second.hints),
       ttlSeconds: LIMITS.ttlSeconds,
     });
     if (!answer.ok) {
@@ -352,4 +352,14 @@ function seatOf(room: Room, member: Member): Seat | undefined {
 
 function otherSeat(room: Room, seat: Seat): Seat | undefined {
   return room.seats.find((each) => each !== seat);
+}
+
+/** What one of them avoids is no help to the other either, as long as there is another relay. */
+function avoidingTogether(first: PeerHints, second: PeerHints): [PeerHints, PeerHints] {
+  const avoid = new Set([...(first.avoid ?? []), ...(second.avoid ?? [])]);
+  if (avoid.size === 0) return [first, second];
+  return [
+    { ...first, avoid },
+    { ...second, avoid },
+  ];
 }

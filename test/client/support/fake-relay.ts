@@ -151,11 +151,15 @@ export class FakeRelay {
     return this.#answer('error', received, write, options);
   }
 
-  closed(code: number, options: AnswerOptions & { connectionId?: string } = {}): Uint8Array {
+  closed(
+    code: number,
+    options: AnswerOptions & { connectionId?: string; cause?: number } = {},
+  ): Uint8Array {
     const transactionId = options.transactionId ?? new Uint8Array(12).fill(7);
     const writer = new MessageWriter('indication', Method.Closed, transactionId)
       .connectionIdentifier(options.connectionId ?? CONNECTION_ID)
       .errorCode(code);
+    if (options.cause !== undefined) writer.u32(AttributeType.RefusalCause, options.cause);
     return this.#sealed(writer, options.integrity ?? this.#lastKind);
   }
 

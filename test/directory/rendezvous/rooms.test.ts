@@ -198,6 +198,7 @@ t.test('one member alone has a connection replaced that is not in use yet', asyn
     [{}, { avoid }],
     'with the hints of the newest join',
   );
+  t.same(wishes.at(-1)?.peers[1], { avoid }, 'and the other is not given what it avoids');
   address(b);
   join(a, 'lunch', undefined, { avoid });
   t.equal(a.news, 'address, waiting', 'not more often than once a second');
