@@ -13,6 +13,7 @@ import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import { systemClock } from '../../src/units.js';
+import { report } from './report.js';
 
 const REALM = 'turnpike';
 const IP = '192.0.2.1';
@@ -102,7 +103,6 @@ export function benchCredentials(): Promise<unknown> {
     benny.add('mint a credential and derive its key', () =>
       coldVerifier.keyFor(credentialOf(connection++).username, 'sha256'),
     ),
-    benny.cycle(),
-    benny.complete(),
+    ...report(),
   );
 }

@@ -5,6 +5,7 @@ import { RelayTable } from '../../src/directory/relay-table.js';
 import { type Selection, selectRelays } from '../../src/directory/selection.js';
 import type { PeerHints } from '../../src/directory/selection-terms.js';
 import { systemClock } from '../../src/units.js';
+import { report } from './report.js';
 
 const RELAYS = [10, 100, 1_000];
 const REGIONS = Array.from({ length: 20 }, (_, index) => `region-${index}`);
@@ -76,5 +77,5 @@ export function benchSelection(): Promise<unknown> {
       benny.add(`pair ${of}, and a region for each peer`, () => select(table, bound)),
     ];
   });
-  return benny.suite('Selection', ...cases, benny.cycle(), benny.complete());
+  return benny.suite('Selection', ...cases, ...report());
 }

@@ -4,6 +4,7 @@ import { integrityKind, verifyIntegrity } from '../../src/stun/integrity.js';
 import { decodeMessage, TRANSACTION_ID_BYTES } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { report } from './report.js';
 
 const KEY = Buffer.alloc(32, 1);
 const TRANSACTION_ID = Buffer.alloc(TRANSACTION_ID_BYTES, 2);
@@ -39,7 +40,6 @@ export function benchStun(): Promise<unknown> {
       const kind = integrityKind(message);
       return kind !== undefined && verifyIntegrity(message, kind, KEY);
     }),
-    benny.cycle(),
-    benny.complete(),
+    ...report(),
   );
 }
