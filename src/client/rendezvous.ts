@@ -258,7 +258,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
 
   #receiveConnection(message: Readonly<Record<string, unknown>>): void {
     this.#ready = false;
-    this.#current?.end('a newer connection took its place');
+    this.#current?.end('another connection takes its place: one of the two sides asked for it');
     let introduction: Introduction;
     try {
       const grant = parseGrant(message);

@@ -15,7 +15,7 @@ import { type Health, healthOf } from '../health.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import { systemClock } from '../units.js';
-import { ConnectionBroker } from './connection-broker.js';
+import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
 import { shareOut } from './directory-bounds.js';
 import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
@@ -32,6 +32,7 @@ import { Reachability } from './reachability/reachability.js';
 import { RelayFacts } from './relay-facts.js';
 import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
+import { UnmadeNotices } from './rendezvous/unmade-notices.js';
 import { MemoryStore, type Store } from './store/memory.js';
 import { uniform } from './uniform.js';
 
@@ -112,7 +113,9 @@ export class Directory {
     const shares = shareOut(options.trustedProxies, metrics, clock, logger);
     const { connections, guard, socketsMax, bounds } = shares;
     const app = await createHttpServer({ tls, logger, metrics, connections, guard });
-    const rooms = new Rooms({ create: (wish) => broker.create(wish), clock });
+    const unmade = new UnmadeNotices(clock, logger);
+    const create = (wish: ConnectionWish) => broker.create(wish);
+    const rooms = new Rooms({ create, clock, onUnmade: (each) => unmade.notice(each) });
     const common = { connections, clock, metrics };
     const sockets = new RendezvousSockets({ ...common, rooms, socketsMax, logger });
     await acceptWebSockets(app, { sockets, logger });
@@ -130,7 +133,7 @@ export class Directory {
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
     operationsRoutes(app, { relays, metrics, health });
-    metrics.observe({ relays, reachability, rooms, sockets, turns });
+    metrics.observe({ relays, reachability, rooms, sockets, turns, unmade });
     await store.open((fact) => facts.apply(fact));
     await listenOn(app, listen);
     const sweep = setInterval(() => {

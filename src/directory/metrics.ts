@@ -100,8 +100,9 @@ export class DirectoryMetrics {
     rooms: Sized;
     sockets: Sized;
     turns: Sized;
+    unmade: { readonly count: number };
   }): void {
-    const { relays, reachability, rooms, sockets, turns } = sources;
+    const { relays, reachability, rooms, sockets, turns, unmade } = sources;
     observeReachability({ relays, reachability, registry: this.#registry });
     new Gauge({
       name: 'turnpike_directory_relays',
@@ -125,6 +126,15 @@ export class DirectoryMetrics {
       collect() {
         this.reset();
         this.inc(relays.versionsMade);
+      },
+    });
+    new Counter({
+      name: 'turnpike_directory_connections_unmade_total',
+      help: 'Connections that a peer asked to have replaced before they were in use.',
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(unmade.count);
       },
     });
     new Gauge({

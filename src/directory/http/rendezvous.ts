@@ -66,7 +66,8 @@ export class RendezvousSockets {
   add(webSocket: WebSocket, request: Pick<FastifyRequest, 'tenant' | 'socket'>): void {
     const { tenant } = request;
     this.#options.connections.isRoom(request.socket);
-    const socket = new RendezvousSocket(webSocket, tenant, this.#options);
+    const from = request.socket.remoteAddress;
+    const socket = new RendezvousSocket(webSocket, { tenant, from }, this.#options);
     this.#sockets.add(socket);
     this.#count(tenant, 1);
     webSocket.once('close', () => {
@@ -97,6 +98,7 @@ export class RendezvousSockets {
 
 class RendezvousSocket implements Member {
   readonly tenant: string;
+  readonly from: string | undefined;
   heardAtMs: number;
   readonly #webSocket: WebSocket;
   readonly #options: RendezvousOptions;
@@ -106,9 +108,14 @@ class RendezvousSocket implements Member {
   #tokensAtMs: number;
   #joined = false;
 
-  constructor(webSocket: WebSocket, tenant: string, options: RendezvousOptions) {
+  constructor(
+    webSocket: WebSocket,
+    { tenant, from }: { tenant: string; from: string | undefined },
+    options: RendezvousOptions,
+  ) {
     const now = options.clock.monotonic();
     this.tenant = tenant;
+    this.from = from;
     this.#webSocket = webSocket;
     this.#options = options;
     this.heardAtMs = now;

@@ -9,6 +9,7 @@ import type {
   OutgoingMessage,
   RendezvousErrorCode,
 } from './messages.js';
+import type { Unmade } from './unmade-notices.js';
 
 /** A peer's socket, as rooms see it. */
 export interface Member {
@@ -18,6 +19,8 @@ export interface Member {
   send(message: OutgoingMessage): void;
   /** Sends the error and closes the socket. */
   fail(code: RendezvousErrorCode, details?: { reason?: string; retryAfterSeconds?: number }): void;
+  /** The IP address that it comes from; undefined once it is gone. */
+  readonly from?: string | undefined;
   /** Asks for a sign of life. */
   ping(): void;
   /** Ends the socket without a word: nobody is there to read it. */
@@ -58,6 +61,8 @@ interface Room {
 /** What rooms work with. */
 export interface RoomsOptions {
   readonly create: (wish: ConnectionWish) => BrokerAnswer;
+  /** A member asks for another connection before the one that it has was in use. */
+  readonly onUnmade?: (unmade: Unmade) => void;
   readonly clock: Clock;
 }
 
@@ -97,7 +102,12 @@ export class Rooms {
     // Without a seat it waits for one, with what it said first.
     if (seat === undefined) return;
     seat.hints = join.hints;
-    if (isUnmade(present)) seat.addressPassed = false;
+    if (isUnmade(present)) {
+      seat.addressPassed = false;
+      const { connectionId = '', tenant } = present;
+      const avoid = [...(join.hints.avoid ?? [])];
+      this.#options.onUnmade?.({ connectionId, tenant, from: member.from, avoid });
+    }
     this.#ready(present, seat);
   }
 

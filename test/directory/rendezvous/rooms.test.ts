@@ -3,11 +3,13 @@ import type { BrokerAnswer, ConnectionWish } from '../../../src/directory/connec
 import type { NoRelay } from '../../../src/directory/no-relay.js';
 import type { OutgoingMessage } from '../../../src/directory/rendezvous/messages.js';
 import { type Member, Rooms } from '../../../src/directory/rendezvous/rooms.js';
+import type { Unmade } from '../../../src/directory/rendezvous/unmade-notices.js';
 import type { PeerHints } from '../../../src/directory/selection-terms.js';
 import { LIMITS } from '../../../src/limits.js';
 import { FakeClock } from '../fixtures.js';
 
 class FakeMember implements Member {
+  readonly from = '192.0.2.1';
   readonly told: string[] = [];
   failedBecause: string | undefined;
   pings = 0;
@@ -71,9 +73,11 @@ function world() {
     const peers = [half(0), half(1)] as const;
     return { ok: true, connection: { connectionId, expiresAt: '', realm: 'turnpike', peers } };
   };
-  const rooms = new Rooms({ create, clock });
+  const unmade: Unmade[] = [];
+  const rooms = new Rooms({ create, clock, onUnmade: (each) => unmade.push(each) });
   return {
     clock,
+    unmade,
     rooms,
     state,
     peer: (tenant?: string) => new FakeMember(clock, tenant),
@@ -187,7 +191,8 @@ t.test('a member that goes before the exchange voids the connection', async (t) 
 });
 
 t.test('one member alone has a connection replaced that is not in use yet', async (t) => {
-  const { a, b, join, address, pass, wishes } = paired(false);
+  const { a, b, join, address, pass, unmade, wishes } = paired(false);
+  t.same(unmade, []);
   pass(2_500);
   const avoid = new Set(['fra-1']);
   join(a, 'lunch', undefined, { avoid });
@@ -199,6 +204,7 @@ t.test('one member alone has a connection replaced that is not in use yet', asyn
     'with the hints of the newest join',
   );
   t.same(wishes.at(-1)?.peers[1], { avoid }, 'and the other is not given what it avoids');
+  t.match(unmade, [{ tenant: 'default', from: '192.0.2.1', avoid: ['fra-1'] }]);
   address(b);
   join(a, 'lunch', undefined, { avoid });
   t.equal(a.news, 'address, waiting', 'not more often than once a second');

@@ -1,0 +1,55 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../units.js';
+
+/** Lines in a second; the rest is counted. */
+const LINES_A_SECOND = 5;
+
+/** A connection that a peer asked to have replaced before it was in use. */
+export interface Unmade {
+  readonly connectionId: string;
+  readonly tenant: string;
+  /** Where the peer's WebSocket comes from; undefined once it is closed. */
+  readonly from: string | undefined;
+  /** The relays that it does not want any more, by id. */
+  readonly avoid: readonly string[];
+}
+
+/**
+ * Says which peers cannot use the connections that they are given: most often a firewall between a
+ * peer and its relay, which no relay can know of.
+ */
+export class UnmadeNotices {
+  /** All that were noticed. */
+  count = 0;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #secondAtMs = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+  #omitted = 0;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  notice({ connectionId, tenant, from, avoid }: Unmade): void {
+    this.count += 1;
+    const now = this.#clock.monotonic();
+    if (now - this.#secondAtMs >= 1_000) {
+      this.#secondAtMs = now;
+      this.#lines = 0;
+    }
+    this.#lines += 1;
+    if (this.#lines > LINES_A_SECOND) {
+      this.#omitted += 1;
+      return;
+    }
+    const why = avoid.length === 0 ? 'it does not say why' : `not by ${avoid.join(', ')}`;
+    const fields = { connectionId, tenant, from, avoid, omitted: this.#omitted };
+    this.#omitted = 0;
+    this.#logger.info(
+      { event: 'connection-unmade', ...fields },
+      `a peer at ${from ?? 'an address that is gone'} could not connect and asks again: ${why}`,
+    );
+  }
+}
