@@ -69,7 +69,10 @@ function directoryBounds(
       name: 'rendezvous-sockets',
       detail:
         `peers cannot wait for others: ${rendezvousMax} sockets can be open, ` +
-        `${LIMITS.rendezvousSocketsPerTenantMax} of a tenant`,
+        `${LIMITS.rendezvousSocketsPerTenantMax} of a tenant` +
+        (rendezvousMax < LIMITS.rendezvousSocketsMax
+          ? '; a higher limit of open files (ulimit -n) allows more'
+          : ''),
       met: refused('socket-limit'),
     },
     {

@@ -153,11 +153,17 @@ function checkOne(form: OptionForm, value: unknown, place: Place): unknown {
     default:
       // A Proxy is not to be shown to a schema: it may throw at every touch.
       if (typeof value === 'object' || !Value.Check(valueSchema(form), value)) {
-        return refuse(form, value, place);
+        return refuse(form, value, place, untrimmed(form, value));
       }
       // Adding makes 0 of -0.
       return typeof value === 'number' ? value + 0 : value;
   }
+}
+
+/** A key that was read from a file has the file's line break, which nobody sees in a message. */
+function untrimmed(form: OptionForm, value: unknown): { readonly reason?: string } {
+  if (typeof value !== 'string' || !Value.Check(valueSchema(form), value.trim())) return {};
+  return { reason: 'a line break or blanks are around it: trim it' };
 }
 
 function checkAddress(form: OptionForm, value: unknown, place: Place): unknown {

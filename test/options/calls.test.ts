@@ -138,6 +138,9 @@ t.test('an unknown option is refused with the nearest name, at every level', asy
   const base = { listen: '127.0.0.1:0', clusterSecret, apiKeys };
   const directory = (more: object) => Directory.open({ ...base, ...more } as never);
   const tls = { cert: 'x', key: 'y', keyy: 'z' };
+  await t.rejects(directory({ apiKeys: [{ key: `${key}\n`, tenant: 'default' }] }), {
+    message: /a line break or blanks are around it: trim it/,
+  });
   await t.rejects(directory({ apiKey: key }), { message: /`apiKey`: did you mean `apiKeys`\?/ });
   await t.rejects(directory({ apiKeys: [{ key, tenent: 'a' }] }), {
     message: /`apiKeys\[0\]\.tenent`: did you mean `apiKeys\[0\]\.tenant`\?/,
