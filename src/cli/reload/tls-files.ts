@@ -129,7 +129,7 @@ export class TlsFiles {
       const days = Math.floor(left / DAY_MS);
       this.#logger.warn(
         { event: 'certificate-expires', notAfter, days },
-        `the TLS certificate expires on ${notAfter}, in ${days} days`,
+        `the TLS certificate expires on ${notAfter}, in ${days === 1 ? 'a day' : `${days} days`}`,
       );
     } else {
       this.#logger.error(
