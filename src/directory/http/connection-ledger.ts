@@ -125,8 +125,14 @@ export class ConnectionLedger {
   #hasRoomFor(source: string | undefined): boolean {
     const ofSource = source === undefined ? undefined : this.#bySource.get(source);
     if (ofSource !== undefined && ofSource.size >= this.#bounds.perSourceMax) {
-      this.ofSource += 1;
-      return this.#closeIdlest(ofSource, 1) > 0;
+      const isClosed = this.#closeIdlest(ofSource, 1) > 0;
+      // A crowd that comes at once has had no time to show its keys: it is let in to do so.
+      const others = [...ofSource].filter(({ use }) => use !== 'new');
+      const isFull = others.length >= this.#bounds.perSourceMax;
+      if (isClosed || isFull) {
+        this.ofSource += 1;
+        return isClosed;
+      }
     }
     if (this.#hasRoom()) return true;
     this.refused += 1;

@@ -116,6 +116,15 @@ t.test('a source has its bound, but for those with a key', async (t) => {
   t.equal(ended(proxied), 0, 'behind a trusted proxy are many');
 });
 
+t.test('a crowd that comes at once from one address is let in to show its keys', async (t) => {
+  const { clock, open, many } = scene(100, 5, 10);
+  t.equal(ended(many(60, () => {})), 0);
+  clock.ms += LIMITS.httpFirstRequestMs;
+  const silent = many(1, () => {});
+  t.notOk(silent[0]?.destroyed, 'one that said nothing in its time has gone for it');
+  t.notOk(open('192.0.2.2').destroyed);
+});
+
 t.test('what was reset before it was accepted leaves nothing behind', async (t) => {
   const { ledger, open } = scene(20, 5);
   for (let n = 0; n < 100; n += 1) {
