@@ -23,17 +23,21 @@ export function shareOut(
   const sources = new Sources(trustedProxies);
   const connections = new ConnectionLedger(shares, sources, clock);
   const guard = new HttpGuard(HTTP_GUARD, (ip) => sources.nameOf(ip), clock);
-  const all = [...directoryBounds(metrics, connections, shares), ...guardBounds(guard)];
+  const all = [
+    ...connectionBoundsOf(metrics, connections, shares),
+    ...requestBounds(metrics, shares),
+    ...guardBounds(guard),
+  ];
   const bounds = new BoundWatch(all, clock, logger);
   metrics.observeBounds(bounds);
   return { connections, guard, socketsMax: shares.rendezvousMax, bounds };
 }
 
-/** Every bound of a directory that peers or relays can meet. */
-function directoryBounds(
+/** The bounds of connections and of relays. */
+function connectionBoundsOf(
   metrics: DirectoryMetrics,
   ledger: ConnectionLedger,
-  { connectionsMax, relaysReserve, rendezvousMax, perSourceMax }: ConnectionBounds,
+  { connectionsMax, relaysReserve, perSourceMax }: ConnectionBounds,
 ): Bound[] {
   const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
   return [
@@ -65,14 +69,20 @@ function directoryBounds(
         `one every ${LIMITS.recordChangeMs / 1_000} s`,
       met: refused('too-many-changes'),
     },
+  ];
+}
+
+/** The bounds of what peers and relays ask for. */
+function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionBounds): Bound[] {
+  const isShort = rendezvousMax < LIMITS.rendezvousSocketsMax;
+  const moreFiles = isShort ? '; a higher limit of open files (ulimit -n) allows more' : '';
+  const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
+  return [
     {
       name: 'rendezvous-sockets',
       detail:
         `peers cannot wait for others: ${rendezvousMax} sockets can be open, ` +
-        `${LIMITS.rendezvousSocketsPerTenantMax} of a tenant` +
-        (rendezvousMax < LIMITS.rendezvousSocketsMax
-          ? '; a higher limit of open files (ulimit -n) allows more'
-          : ''),
+        `${LIMITS.rendezvousSocketsPerTenantMax} of a tenant${moreFiles}`,
       met: refused('socket-limit'),
     },
     {
