@@ -1,9 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { BoundWatch } from '../bounds.js';
+import { collect, single } from '../metric-families.js';
 import { addBuildInfo, metricsText } from '../process-metrics.js';
 import { observeReachability } from './reachability/gauges.js';
 import type { Reachability } from './reachability/reachability.js';
-import type { RelayTable } from './relay-table.js';
+import type { LiveRelay, RelayTable } from './relay-table.js';
 
 interface Sized {
   readonly size: number;
@@ -81,16 +82,9 @@ export class DirectoryMetrics {
 
   /** Adds what was met of the directory's bounds. */
   observeBounds(bounds: BoundWatch): void {
-    new Counter({
-      name: 'turnpike_directory_bounds_met_total',
-      help: 'Refused or closed at a bound.',
-      labelNames: ['bound'] as const,
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        for (const [bound, met] of bounds.counts()) this.inc({ bound }, met);
-      },
-    });
+    const total = { type: Counter, registry: this.#registry };
+    const help = 'Refused or closed at a bound.';
+    collect(total, 'turnpike_directory_bounds_met_total', help, 'bound', () => bounds.counts());
   }
 
   /** Adds gauges that are read when `/metrics` is. */
@@ -104,63 +98,41 @@ export class DirectoryMetrics {
   }): void {
     const { relays, reachability, rooms, sockets, turns, unmade } = sources;
     observeReachability({ relays, reachability, registry: this.#registry });
-    new Gauge({
-      name: 'turnpike_directory_relays',
-      help: 'Live relays, by whether they may be chosen.',
-      labelNames: ['state'] as const,
-      registers: [this.#registry],
-      collect() {
-        const states = { ready: 0, unreachable: 0, unconfirmed: 0, draining: 0 };
-        for (const relay of relays.live()) {
-          const ready = reachability.isCondemned(relay) ? 'unreachable' : 'ready';
-          const state = relay.confirmed ? ready : 'unconfirmed';
-          states[relay.draining ? 'draining' : state] += 1;
-        }
-        for (const [state, count] of Object.entries(states)) this.set({ state }, count);
-      },
-    });
-    new Counter({
-      name: 'turnpike_directory_registry_versions_total',
-      help: 'Versions of the registry that relays were told of.',
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        this.inc(relays.versionsMade);
-      },
-    });
-    new Counter({
-      name: 'turnpike_directory_connections_unmade_total',
-      help: 'Connections that a peer asked to have replaced before they were in use.',
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        this.inc(unmade.count);
-      },
-    });
-    new Gauge({
-      name: 'turnpike_directory_relay_requests_waiting',
-      help: 'Requests of relays that wait for their turn.',
-      registers: [this.#registry],
-      collect() {
-        this.set(turns.size);
-      },
-    });
-    new Gauge({
-      name: 'turnpike_directory_rendezvous_rooms',
-      help: 'Rendezvous rooms that exist.',
-      registers: [this.#registry],
-      collect() {
-        this.set(rooms.size);
-      },
-    });
-    new Gauge({
-      name: 'turnpike_directory_rendezvous_sockets',
-      help: 'Rendezvous sockets that are open.',
-      registers: [this.#registry],
-      collect() {
-        this.set(sockets.size);
-      },
-    });
+    const gauge = { type: Gauge, registry: this.#registry };
+    const total = { type: Counter, registry: this.#registry };
+    const states = () => statesOf(relays.live(), reachability);
+    const ofRelays = 'Live relays, by whether they may be chosen.';
+    collect(gauge, 'turnpike_directory_relays', ofRelays, 'state', states);
+    single(
+      total,
+      'turnpike_directory_registry_versions_total',
+      'Versions of the registry that relays were told of.',
+      () => relays.versionsMade,
+    );
+    single(
+      total,
+      'turnpike_directory_connections_unmade_total',
+      'Connections that a peer asked to have replaced before they were in use.',
+      () => unmade.count,
+    );
+    single(
+      gauge,
+      'turnpike_directory_relay_requests_waiting',
+      'Requests of relays that wait for their turn.',
+      () => turns.size,
+    );
+    single(
+      gauge,
+      'turnpike_directory_rendezvous_rooms',
+      'Rendezvous rooms that exist.',
+      () => rooms.size,
+    );
+    single(
+      gauge,
+      'turnpike_directory_rendezvous_sockets',
+      'Rendezvous sockets that are open.',
+      () => sockets.size,
+    );
   }
 
   /** Of Prometheus' text format. */
@@ -172,4 +144,15 @@ export class DirectoryMetrics {
   text(): Promise<string> {
     return metricsText(this.#registry);
   }
+}
+
+/** How many relays may be chosen, and how many not, for which reason. */
+function statesOf(live: readonly LiveRelay[], reachability: Reachability) {
+  const states = { ready: 0, unreachable: 0, unconfirmed: 0, draining: 0 };
+  for (const relay of live) {
+    const ready = reachability.isCondemned(relay) ? 'unreachable' : 'ready';
+    const state = relay.confirmed ? ready : 'unconfirmed';
+    states[relay.draining ? 'draining' : state] += 1;
+  }
+  return Object.entries(states);
 }

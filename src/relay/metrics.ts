@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { formatAddress } from '../address.js';
 import type { BoundWatch } from '../bounds.js';
+import { collect, single } from '../metric-families.js';
 import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters.js';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
 import { addBuildInfo, metricsText } from '../process-metrics.js';
@@ -8,9 +9,6 @@ import { REFUSALS } from './refusals.js';
 import type { RegistrationClient } from './registration.js';
 import type { RelayRules } from './rules.js';
 import type { RelayStats } from './stats.js';
-
-/** Label values with their numbers. */
-type Rows = Iterable<readonly [label: string, value: number]>;
 
 /** How the relay stands with its directory, as far as metrics show it. */
 export type Registered = Pick<RegistrationClient, 'state' | 'away'>;
@@ -238,44 +236,6 @@ function collectRefusals(registry: Registry, stats: RelayStats): void {
       for (const [reason, count] of stats.refusals.entries()) {
         this.inc({ code: REFUSALS[reason], reason }, count);
       }
-    },
-  });
-}
-
-/** Registers a metric with one label, read when it is asked for. */
-function collect(
-  kind: { type: typeof Gauge | typeof Counter; registry: Registry },
-  name: string,
-  help: string,
-  label: string,
-  rows: () => Rows,
-): void {
-  new kind.type({
-    name,
-    help,
-    labelNames: [label],
-    registers: [kind.registry],
-    collect() {
-      this.reset();
-      for (const [value, number] of rows()) this.inc({ [label]: value }, number);
-    },
-  });
-}
-
-/** Registers a metric without labels, read when it is asked for. */
-function single(
-  kind: { type: typeof Gauge | typeof Counter; registry: Registry },
-  name: string,
-  help: string,
-  value: () => number,
-): void {
-  new kind.type({
-    name,
-    help,
-    registers: [kind.registry],
-    collect() {
-      this.reset();
-      this.inc(value());
     },
   });
 }

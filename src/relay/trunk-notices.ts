@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { LIMITS } from '../limits.js';
+import { LineWindow } from '../line-window.js';
 import { isFault } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { TrunkNews } from '../trunk/trunk-options.js';
@@ -12,25 +13,18 @@ type ReachabilityNews = Extract<TrunkNews, { type: 'reachability' }>;
 
 /** Tells the operator which relays are out of reach and why, once, and when they are back. */
 export class TrunkNotices {
-  readonly #clock: Clock;
+  readonly #window: LineWindow;
   readonly #logger: Logger;
-  #windowAt = Number.NEGATIVE_INFINITY;
-  #lines = 0;
-  #left = 0;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#clock = clock;
+    this.#window = new LineWindow(LIMITS.reachabilityLinesMax, WINDOW_MS, clock);
     this.#logger = logger;
   }
 
   /** Logs one piece of news. Where all relays fall silent at once the rest is counted. */
   say(remote: RemoteRelay, news: TrunkNews): void {
     this.check();
-    if (this.#lines >= LIMITS.reachabilityLinesMax) {
-      this.#left += 1;
-      return;
-    }
-    this.#lines += 1;
+    if (!this.#window.take()) return;
     const relay = remote.id;
     switch (news.type) {
       case 'reachability':
@@ -60,15 +54,10 @@ export class TrunkNotices {
 
   /** Speaks of what was left out, when its time has passed. */
   check(): void {
-    const now = this.#clock.monotonic();
-    if (now - this.#windowAt < WINDOW_MS) return;
-    if (this.#left > 0) {
-      const fields = { event: 'relays-notices-left-out', lines: this.#left };
-      this.#logger.warn(fields, `${this.#left} more lines about ways to relays were left out`);
-    }
-    this.#windowAt = now;
-    this.#lines = 0;
-    this.#left = 0;
+    const lines = this.#window.next() ? this.#window.takeLeftOut() : 0;
+    if (lines === 0) return;
+    const fields = { event: 'relays-notices-left-out', lines };
+    this.#logger.warn(fields, `${lines} more lines about ways to relays were left out`);
   }
 
   #reachability({ id, record }: RemoteRelay, { reason, before }: ReachabilityNews): void {

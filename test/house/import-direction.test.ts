@@ -21,6 +21,8 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'health.ts',
       'bounds.ts',
       'limits.ts',
+      'line-window.ts',
+      'metric-families.ts',
       'process-metrics.ts',
       'units.ts',
     ],

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { single } from '../../metric-families.js';
 import type { RelayTable } from '../relay-table.js';
 import type { Reachability } from './reachability.js';
 
@@ -46,20 +47,17 @@ export function observeReachability(sources: {
       }
     },
   });
-  new Gauge({
-    name: 'turnpike_directory_pairs_apart',
-    help: 'Pairs of relays of which one says that it does not reach the other.',
-    registers,
-    collect() {
-      this.set(reachability.countPairsApart());
-    },
-  });
-  new Gauge({
-    name: 'turnpike_directory_verdicts_suspended',
-    help: '1 while verdicts are against every relay and count for nothing.',
-    registers,
-    collect() {
-      this.set(reachability.allCondemned ? 1 : 0);
-    },
-  });
+  const gauge = { type: Gauge, registry };
+  single(
+    gauge,
+    'turnpike_directory_pairs_apart',
+    'Pairs of relays of which one says that it does not reach the other.',
+    () => reachability.countPairsApart(),
+  );
+  single(
+    gauge,
+    'turnpike_directory_verdicts_suspended',
+    '1 while verdicts are against every relay and count for nothing.',
+    () => (reachability.allCondemned ? 1 : 0),
+  );
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { LineWindow } from '../../line-window.js';
 import type { Clock } from '../../units.js';
 
 /** Lines in a second; the rest is counted. */
@@ -21,32 +22,20 @@ export interface Unmade {
 export class UnmadeNotices {
   /** All that were noticed. */
   count = 0;
-  readonly #clock: Clock;
+  readonly #window: LineWindow;
   readonly #logger: Logger;
-  #secondAtMs = Number.NEGATIVE_INFINITY;
-  #lines = 0;
-  #omitted = 0;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#clock = clock;
+    this.#window = new LineWindow(LINES_A_SECOND, 1_000, clock);
     this.#logger = logger;
   }
 
   notice({ connectionId, tenant, from, avoid }: Unmade): void {
     this.count += 1;
-    const now = this.#clock.monotonic();
-    if (now - this.#secondAtMs >= 1_000) {
-      this.#secondAtMs = now;
-      this.#lines = 0;
-    }
-    this.#lines += 1;
-    if (this.#lines > LINES_A_SECOND) {
-      this.#omitted += 1;
-      return;
-    }
+    if (!this.#window.take()) return;
     const why = avoid.length === 0 ? 'it does not say why' : `not by ${avoid.join(', ')}`;
-    const fields = { connectionId, tenant, from, avoid, omitted: this.#omitted };
-    this.#omitted = 0;
+    const omitted = this.#window.takeLeftOut();
+    const fields = { connectionId, tenant, from, avoid, omitted };
     this.#logger.info(
       { event: 'connection-unmade', ...fields },
       `a peer at ${from ?? 'an address that is gone'} could not connect and asks again: ${why}`,
