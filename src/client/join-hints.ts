@@ -2,7 +2,7 @@ import type { AddressFamily } from '../address.js';
 import { LIMITS } from '../limits.js';
 import { DirectoryClient, type PeerHints, type RelaySummary } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
-import { dependsOnRelays, usableFamilies } from './usable-families.js';
+import { dependsOnRelays, servicesAnywhere, usableFamilies } from './usable-families.js';
 
 /**
  * What a peer tells the directory about itself when it joins: the hints that it was given, the
@@ -34,8 +34,10 @@ export class JoinHints {
   async measure(until: AbortSignal): Promise<void> {
     const { family, families } = this.#given;
     if (family !== undefined || families !== undefined) return;
-    const relays = (await dependsOnRelays()) ? await this.#relays(until) : [];
-    this.#measured = await usableFamilies(relays.flatMap(({ addresses }) => addresses));
+    const anywhere = await servicesAnywhere();
+    const relays = dependsOnRelays(anywhere) ? await this.#relays(until) : [];
+    const addresses = relays.flatMap((relay) => relay.addresses);
+    this.#measured = await usableFamilies(addresses, anywhere);
   }
 
   /** Not asked for by every host of a crowd: most need not know. */

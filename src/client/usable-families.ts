@@ -8,13 +8,27 @@ import { step } from './socket.js';
  * Addresses that are far away from every host: f.root-servers.net's. They stand for relays that are
  * not known. Nothing is sent there, as connecting a UDP socket only asks the routing table.
  */
-const ANYWHERE: readonly TransportAddress[] = [
-  { address: '192.5.5.241', port: 9 },
-  { address: '2001:500:2f::f', port: 9 },
-];
+const ANYWHERE: Readonly<Record<AddressFamily, TransportAddress>> = {
+  4: { address: '192.5.5.241', port: 9 },
+  6: { address: '2001:500:2f::f', port: 9 },
+};
+
+const FAMILIES = [4, 6] as const;
 
 /** How a family serves; `poorly`: from an address that is only local to one that is not. */
 type Service = 'well' | 'poorly' | 'not';
+
+/** How each family serves toward the internet. */
+type ServicesAnywhere = Readonly<Record<AddressFamily, Service>>;
+
+/** Asks the routing table for the ways to the internet. */
+export async function servicesAnywhere(): Promise<ServicesAnywhere> {
+  const [ipv4, ipv6] = await Promise.all([
+    serviceOf(4, [ANYWHERE[4]]),
+    serviceOf(6, [ANYWHERE[6]]),
+  ]);
+  return { 4: ipv4, 6: ipv6 };
+}
 
 /**
  * The address families that this host has a route to relays in, as the hint `families` of
@@ -23,38 +37,30 @@ type Service = 'well' | 'poorly' | 'not';
  * a better one.
  * @param relays - where the relays are; a family in which none is given is judged by the route to
  *   the internet
+ * @param anywhere - how the families serve toward the internet; looked at now by default
  * @returns empty where there is no route at all: then nothing is known
  */
 export async function usableFamilies(
   relays: readonly TransportAddress[],
+  anywhere?: ServicesAnywhere,
 ): Promise<AddressFamily[]> {
-  const families = [4, 6] as const;
+  const far = anywhere ?? (await servicesAnywhere());
   const services = await Promise.all(
-    families.map((family) => {
+    FAMILIES.map((family) => {
       const known = relays.filter((relay) => familyOf(relay) === family);
-      const judged = known.length > 0 ? known : ANYWHERE.filter((at) => familyOf(at) === family);
-      return serviceOf(family, judged);
+      return known.length > 0 ? serviceOf(family, known) : far[family];
     }),
   );
   const best = services.includes('well') ? 'well' : 'poorly';
-  return families.filter((_, index) => services[index] === best);
+  return FAMILIES.filter((_, index) => services[index] === best);
 }
 
 /**
  * Whether it takes the relays' addresses to say which families are usable: there is an address of a
  * family, but no good route to the internet in it.
  */
-export async function dependsOnRelays(): Promise<boolean> {
-  const families = ([4, 6] as const).filter(hasAddress);
-  const services = await Promise.all(
-    families.map((family) =>
-      serviceOf(
-        family,
-        ANYWHERE.filter((at) => familyOf(at) === family),
-      ),
-    ),
-  );
-  return services.some((service) => service !== 'well');
+export function dependsOnRelays(anywhere: ServicesAnywhere): boolean {
+  return FAMILIES.some((family) => anywhere[family] !== 'well' && hasAddress(family));
 }
 
 /** Whether the host has an address that reaches further than its link. */
