@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
 import { bindAdvice } from '../advice.js';
-import { ConnectionLedger } from '../directory/http/connection-ledger.js';
 import { TurnpikeError } from '../errors.js';
 import { type Health, healthAnswer } from '../health.js';
+import { ConnectionLedger } from '../http/connection-ledger.js';
 import { HTTP_GUARD, HttpGuard } from '../http/guard.js';
 import { SharedAnswer } from '../http/shared-answer.js';
 import { Sources } from '../http/sources.js';

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TurnpikeError } from '../../errors.js';
-import type { ConnectionLedger } from './connection-ledger.js';
+import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { sendProblem } from './problem.js';
 
 /** A key that peers or their servers present, and the tenant it stands for. */

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BoundedCache } from '../../auth/bounded-cache.js';
 import { isName, registrationKey, relaySecret } from '../../auth/keys.js';
+import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { LIMITS } from '../../limits.js';
 import {
   parseSigning,
@@ -14,7 +15,6 @@ import type { Clock } from '../../units.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import type { NonceMemory } from '../nonce-memory.js';
 import type { App } from './app.js';
-import type { ConnectionLedger } from './connection-ledger.js';
 import { type Problem, sendProblem } from './problem.js';
 import type { RelayTurns } from './relay-turns.js';
 

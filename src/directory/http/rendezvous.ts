@@ -2,6 +2,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
+import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
 import type { DirectoryMetrics } from '../metrics.js';
@@ -13,7 +14,6 @@ import {
 } from '../rendezvous/messages.js';
 import type { Member, Rooms } from '../rendezvous/rooms.js';
 import type { App } from './app.js';
-import type { ConnectionLedger } from './connection-ledger.js';
 import { sendProblem } from './problem.js';
 
 /** How long a socket that was closed has to say so before it is cut. */

@@ -10,12 +10,12 @@ import fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { TurnpikeError } from '../../errors.js';
+import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import type { HttpGuard } from '../../http/guard.js';
 import { LIMITS } from '../../limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import { NO_ROUTE } from '../metrics.js';
 import type { App } from './app.js';
-import type { ConnectionLedger } from './connection-ledger.js';
 import { answerParserError, problemOf, sendProblem } from './problem.js';
 
 /** Certificate and key, PEM. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { LIMITS } from '../../limits.js';
+import { LIMITS } from '../limits.js';
 
 /** Descriptors for files, timers and answers under way besides connections. */
 const SPARE = 32;

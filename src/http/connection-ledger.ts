@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import type { Sources } from '../../http/sources.js';
-import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
+import { LIMITS } from '../limits.js';
+import type { Clock } from '../units.js';
 import type { ConnectionBounds } from './descriptors.js';
+import type { Sources } from './sources.js';
 
 /**
  * `new`: no request yet. `busy`: a request is under way. `idle`: kept alive between two requests.

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import t from 'tap';
-import { ConnectionLedger } from '../../../src/directory/http/connection-ledger.js';
-import { connectionBounds, readDescriptors } from '../../../src/directory/http/descriptors.js';
-import { Sources } from '../../../src/http/sources.js';
-import { LIMITS } from '../../../src/limits.js';
+import { ConnectionLedger } from '../../src/http/connection-ledger.js';
+import { connectionBounds, readDescriptors } from '../../src/http/descriptors.js';
+import { Sources } from '../../src/http/sources.js';
+import { LIMITS } from '../../src/limits.js';
 
 class FakeSocket extends EventEmitter {
   destroyed = false;
