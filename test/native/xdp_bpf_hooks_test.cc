@@ -59,16 +59,7 @@ class Scene {
   bool Make() {
     if (!world_.Make()) return false;
     inside_ = std::make_unique<Inside>(world_.relay_host);
-    const char* const addresses[] = {"10.77.1.1:3478", "[fd77:1::1]:3478"};
-    for (uint16_t number = 0; number < 2; ++number) {
-      HostSocket socket;
-      socket.number = number;
-      const Endpoint bound = ToEndpoint(addresses[number]);
-      socket.is_ipv4 = bound.ip.IsIpv4();
-      socket.ips = {bound.ip};
-      socket.ports = {bound.port};
-      scope_.sockets.push_back(std::move(socket));
-    }
+    scope_.sockets = {SocketAt(0, "10.77.1.1:3478"), SocketAt(1, "[fd77:1::1]:3478")};
     for (const char* name : {"r0", "r1"}) scope_.devices.push_back({name, if_nametoindex(name)});
     rules_.Open(false);
     CHECK_EQ(Look(&rules_).text, std::string());

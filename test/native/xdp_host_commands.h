@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "xdp/host/findings.h"
 #include "xdp_connection.h"
 
 namespace turnpike::test {
@@ -16,6 +17,17 @@ inline constexpr uint32_t kTrunks = 1u << TP_SOCKETS_PER_SIDE;
 inline bool Run(const std::string& command) {
   const std::string all = "PATH=$PATH:/usr/sbin:/sbin; " + command + " >/dev/null 2>&1";
   return std::system(all.c_str()) == 0;
+}
+
+// A socket of the host's, bound to one address.
+inline HostSocket SocketAt(uint16_t number, const std::string& address) {
+  HostSocket socket;
+  socket.number = number;
+  const Endpoint bound = ToEndpoint(address);
+  socket.is_ipv4 = bound.ip.IsIpv4();
+  socket.ips = {bound.ip};
+  socket.ports = {bound.port};
+  return socket;
 }
 
 // A rule of nftables in a chain of its own.

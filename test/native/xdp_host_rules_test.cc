@@ -21,16 +21,8 @@ class Scene {
   bool Make() {
     if (!world_.Make()) return false;
     inside_ = std::make_unique<Inside>(world_.relay_host);
-    const auto add = [this](uint16_t number, const std::string& address) {
-      HostSocket socket;
-      socket.number = number;
-      const Endpoint bound = ToEndpoint(address);
-      socket.ips = {bound.ip};
-      socket.ports = {bound.port};
-      scope_.sockets.push_back(std::move(socket));
-    };
-    add(0, "10.77.1.1:3478");
-    add(TP_SOCKETS_PER_SIDE, "10.77.2.1:3480");
+    scope_.sockets = {SocketAt(0, "10.77.1.1:3478"),
+                      SocketAt(TP_SOCKETS_PER_SIDE, "10.77.2.1:3480")};
     for (const char* name : {"r0", "r1"}) scope_.devices.push_back({name, if_nametoindex(name)});
     return true;
   }
@@ -278,11 +270,7 @@ TEST(FiltersAreFoundAndTouchNothing) {
 
 TEST(AVirtualServiceIsReadByItsAddress) {
   HostScope scope;
-  HostSocket socket;
-  socket.number = 3;
-  socket.ips = {ToEndpoint("10.77.1.1:1").ip};
-  socket.ports = {3478};
-  scope.sockets = {socket};
+  scope.sockets = {SocketAt(3, "10.77.1.1:3478")};
   const auto found = [&scope](const std::string& text) {
     std::istringstream file(
         "IP Virtual Server version 1.2.1 (size=4096)\n"
