@@ -52,6 +52,7 @@ export class Directory {
   readonly #store: Store;
   readonly #keys: ApiKeys;
   readonly #relays: RelayTable;
+  readonly #metrics: DirectoryMetrics;
   readonly #sweep: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
 
@@ -60,6 +61,7 @@ export class Directory {
     store: Store;
     keys: ApiKeys;
     relays: RelayTable;
+    metrics: DirectoryMetrics;
     sweep: NodeJS.Timeout;
     scheme: 'http' | 'https';
   }) {
@@ -70,6 +72,7 @@ export class Directory {
     this.#store = parts.store;
     this.#keys = parts.keys;
     this.#relays = parts.relays;
+    this.#metrics = parts.metrics;
     this.#sweep = parts.sweep;
   }
 
@@ -132,7 +135,7 @@ export class Directory {
     });
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
-    operationsRoutes(app, { relays, metrics, health });
+    operationsRoutes(app, { relays, health });
     metrics.observe({ relays, reachability, rooms, sockets, turns, unmade });
     await store.open((fact) => facts.apply(fact));
     await listenOn(app, listen);
@@ -144,7 +147,7 @@ export class Directory {
       bounds.check();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
-    const directory = new Directory({ app, store, keys, relays, sweep, scheme });
+    const directory = new Directory({ app, store, keys, relays, metrics, sweep, scheme });
     opened = directory;
     try {
       directory.#announce(logger);
@@ -205,6 +208,15 @@ export class Directory {
     if (relays.some(({ draining, confirmed }) => confirmed && !draining)) return healthOf([]);
     const detail = `none of ${relays.length} registered relays can be chosen`;
     return healthOf([{ code: 'no-relays', detail, stops: 'nothing' }]);
+  }
+
+  /**
+   * Everything the directory counts, as docs/metrics.md lists it. It names tenants and relays, so
+   * it is for the operator: the server for peers and relays does not show it.
+   * @returns Prometheus' text format
+   */
+  metrics(): Promise<string> {
+    return this.#metrics.text();
   }
 
   /** Stops listening, ends every socket and clears every timer. May be called again. */

@@ -135,11 +135,6 @@ export class DirectoryMetrics {
     );
   }
 
-  /** Of Prometheus' text format. */
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
-
   /** Everything, in Prometheus' text format. */
   text(): Promise<string> {
     return metricsText(this.#registry);

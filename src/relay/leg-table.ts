@@ -6,8 +6,14 @@ import { DeadlineWheel } from './deadline-wheel.js';
 import { type Leg, legKey, type Origin, type SignsOfLife } from './leg.js';
 import { NumberPool } from './number-pool.js';
 
-/** The tenant that no quota holds (PROTOCOL.md section 2, error 486). */
+/** The tenant that may have all legs of a relay (PROTOCOL.md section 2, error 486). */
 const DEFAULT_TENANT = 'default';
+
+/**
+ * What a tenant may use, as parts of the relay's legs; ended legs whose numbers rest count. There are
+ * twice as many numbers as legs: so `default`, too, leaves some.
+ */
+const QUOTA = { default: 3 / 2, other: 1 / 2 } as const;
 
 /** Resolution of the legs' deadlines. */
 const BUCKET_MS = 100;
@@ -94,9 +100,9 @@ export class LegTable {
     if (this.#byKey.size >= this.#legsMax) return 'relay-full';
     // A 5-tuple's memory of used channels outlives its legs by a minute, so it has a bound too.
     if (this.#byTuple.size >= 2 * this.#legsMax) return 'relay-full';
-    const quota = Math.floor(this.#legsMax / 2);
+    const share = tenant === DEFAULT_TENANT ? QUOTA.default : QUOTA.other;
     const used = this.#perTenant.get(tenant) ?? 0;
-    return tenant !== DEFAULT_TENANT && used >= quota ? 'tenant-quota' : undefined;
+    return used >= Math.floor(this.#legsMax * share) ? 'tenant-quota' : undefined;
   }
 
   add(leg: Leg): void {
@@ -131,8 +137,8 @@ export class LegTable {
   delete(leg: Leg, now: number): void {
     this.#wheel.clear(leg);
     if (!this.#byKey.delete(leg.key)) return;
-    const rests = leg.tenant !== DEFAULT_TENANT && leg.channel !== undefined;
-    if (rests) this.#resting.push({ tenant: leg.tenant, until: now + LIMITS.quarantineMs });
+    if (leg.channel !== undefined)
+      this.#resting.push({ tenant: leg.tenant, until: now + LIMITS.quarantineMs });
     else this.#release(leg.tenant);
     const use = this.#byTuple.get(leg.tupleKey);
     if (use) use.legs -= 1;

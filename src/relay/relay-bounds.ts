@@ -19,7 +19,7 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
       name: 'tenant-quota',
       detail:
         `peers are refused with 486: a tenant has ${Math.floor(legs.legsMax / 2)} legs at ` +
-        'most',
+        'most, with those that ended in the last minute; `default` has three times as many',
       met: refused('tenant-quota'),
     },
     {

@@ -24,11 +24,12 @@ function spawned(t: Test, argv: readonly string[], env: Record<string, string> =
 
 t.test('directory and relay run, answer HTTP, and stop with 0 on SIGTERM', async (t) => {
   const [cluster = '', key = '', otherKey = ''] = secretFiles(t, 'cluster', 'key', 'other');
-  const directory = spawned(t, ['directory', '--listen', '127.0.0.1:0'], {
+  const directory = spawned(t, ['directory', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'], {
     TURNPIKE_DIRECTORY_CLUSTER_SECRET_FILE: cluster,
     TURNPIKE_DIRECTORY_API_KEY_FILE: key,
   });
-  const url = String((await directory.logged({ event: 'listening' })).url);
+  const at = await directory.logged({ event: 'listening' });
+  const url = String(at.url);
   const config = join(t.testdirName, 'relay.yaml');
   writeFileSync(
     config,
@@ -44,6 +45,9 @@ t.test('directory and relay run, answer HTTP, and stop with 0 on SIGTERM', async
   t.match(await (await get('/metrics')).text(), /^# TYPE turnpike_relay_legs gauge$/m);
   t.equal((await get('/other')).status, 404);
   t.equal((await fetch(`${url}/healthz`)).status, 200);
+  t.equal((await fetch(`${url}/metrics`)).status, 404, 'not for everybody');
+  const measured = await (await fetch(`${at.http}/metrics`)).text();
+  t.match(measured, /^turnpike_directory_relays\{state="ready"\} [01]$/m);
 
   const peer = ['peer', '--directory', url, '--room', 'r', '--udp-listen', '127.0.0.1:0'];
   const refused = await turnpike([...peer, '--api-key-file', otherKey]);
@@ -68,4 +72,8 @@ t.test('an address that is taken is a failure with the address in it', async (t)
   const second = await turnpike(['directory', '--listen', url.host, ...secrets]);
   t.equal(second.exitCode, 1);
   t.match(JSON.parse(second.stderr), { code: 'ERR_TURNPIKE_BIND', msg: new RegExp(url.host) });
+  const free = ['--listen', '127.0.0.1:0'];
+  const third = await turnpike(['directory', ...free, '--http', url.host, ...secrets]);
+  t.equal(third.exitCode, 1, 'and leaves no listener behind');
+  t.match(third.stderr, /ERR_TURNPIKE_BIND/);
 });

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { openRelayHttp } from '../../src/cli/relay-http.js';
+import { openOperatorHttp } from '../../src/cli/operator-http.js';
 import { healthOf } from '../../src/health.js';
 import { HTTP_GUARD } from '../../src/http/guard.js';
 import { DirectoryHarness } from '../directory/http/harness.js';
@@ -39,11 +39,11 @@ async function survives(test: Test, url: string, paths: readonly string[]): Prom
 
 t.test('who asks a directory without reading is cut', async (t) => {
   const h = await DirectoryHarness.open(t);
-  const paths = ['/docs/json', '/metrics', '/nothing', '/healthz', '/v1/relays'];
+  const paths = ['/docs/json', '/readyz', '/nothing', '/healthz', '/v1/relays'];
   await survives(t, h.directory.url, paths);
   const cut = async () => {
-    const { body } = await h.request('/metrics');
-    return Number(/bounds_met_total\{bound="http-pipelined"\} (\d+)/.exec(body)?.[1]);
+    const text = await h.directory.metrics();
+    return Number(/bounds_met_total\{bound="http-pipelined"\} (\d+)/.exec(text)?.[1]);
   };
   const before = await cut();
   t.ok(before > 0);
@@ -54,7 +54,7 @@ t.test('who asks a directory without reading is cut', async (t) => {
 t.test('who asks a relay without reading is cut', async (t) => {
   const health = () => healthOf([]);
   const metrics = () => 'a 1\n'.repeat(5_000);
-  const http = await openRelayHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
+  const http = await openOperatorHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
   t.teardown(() => http.close());
   await survives(t, http.url, ['/metrics', '/nothing', '/readyz']);
 });
@@ -63,7 +63,7 @@ t.test('answers that nobody reads are held up to a bound', async (t) => {
   const bytes = 8 << 20;
   const metrics = () => 'x'.repeat(bytes);
   const health = () => healthOf([]);
-  const http = await openRelayHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
+  const http = await openOperatorHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
   t.teardown(() => http.close());
   const { port } = new URL(http.url);
   const requests = HTTP_GUARD.perConnectionMax;

@@ -45,7 +45,7 @@ async function scrapes(): Promise<{ relay: string; directory: string }> {
   const used = relays.find((relay) => relay.legs > 0);
   const texts = {
     relay: (await used?.metrics()) ?? '',
-    directory: await (await fetch(`${directory.url}/metrics`)).text(),
+    directory: await directory.metrics(),
   };
   await Promise.all([ann.close(), bob.close()]);
   return texts;

@@ -231,8 +231,7 @@ t.test('what is not reached is reported, and checks are handed on', async (t) =>
     return client;
   });
   await Promise.all(clients.map(({ registered }) => registered));
-  const apart = async () =>
-    (await (await fetch(`${directory.url}/metrics`)).text()).includes('_pairs_apart 1');
+  const apart = async () => (await directory.metrics()).includes('_pairs_apart 1');
   while (!(await apart()) || new Set(checks).size < 2) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -319,7 +318,7 @@ t.test('however often a relay has news, it beats twice a second', async (t) => {
 
 /** Beats that a directory has answered. */
 async function beats(directory: Directory): Promise<number> {
-  const text = await (await fetch(`${directory.url}/metrics`)).text();
+  const text = await directory.metrics();
   const row = /requests_total\{route="\/v1\/relays\/:id\/beat",status="200"\} (\d+)/;
   return Number(row.exec(text)?.[1] ?? 0);
 }

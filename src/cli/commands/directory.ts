@@ -4,6 +4,7 @@ import { systemClock } from '../../units.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
+import { openOperatorHttp } from '../operator-http.js';
 import { sayReload } from '../reload/say-reload.js';
 import { TlsFiles, type TlsPair } from '../reload/tls-files.js';
 import { watch } from '../reload/watch.js';
@@ -45,6 +46,12 @@ const DIRECTORY_OPTIONS = {
     placeholder: 'ADDRESSES',
     description: 'a proxy in front: limits per source do not apply to its connections',
   },
+  http: {
+    kind: 'address',
+    placeholder: 'A:P',
+    description: 'serve /metrics, which names tenants, /healthz and /readyz here',
+    defaultText: 'off',
+  },
 } as const satisfies OptionTable;
 
 type DirectoryContext = CommandContext<typeof DIRECTORY_OPTIONS>;
@@ -76,6 +83,7 @@ export const directoryCommand = defineCommand({
     },
   ],
   notes: [
+    '/healthz and /readyz are at --listen as well, for load balancers; /metrics is at --http only.',
     'Without TLS the API key and the credentials of peers cross the network in the clear: keep ' +
       'the listener on loopback behind a TLS proxy, or give --tls-cert and --tls-key.',
   ],
@@ -99,12 +107,11 @@ export const directoryCommand = defineCommand({
       ...(tls === undefined ? {} : { tls: tls.pair }),
       logger,
     });
-    const stopWatching = await watchFiles(context, { directory, tls, key });
-    logger.info({ event: 'listening', url: directory.url }, `directory at ${directory.url}`);
-    await aborted(stop);
-    logger.info({ event: 'stopping', signal: stop.reason }, 'stopping');
-    stopWatching();
-    await directory.close();
+    try {
+      await serve(context, { directory, tls, key });
+    } finally {
+      await directory.close();
+    }
     logger.info({ event: 'stopped', signal: stop.reason }, 'stopped');
     return EXIT.ok;
   },
@@ -115,6 +122,22 @@ interface Watched {
   readonly tls: TlsFiles | undefined;
   /** The API key in use. */
   readonly key: string;
+}
+
+/** Shows what is measured, and takes what is renewed, until it is told to stop. */
+async function serve(context: DirectoryContext, watched: Watched): Promise<void> {
+  const { options, logger, stop } = context;
+  const { directory } = watched;
+  const http =
+    options.http === undefined ? undefined : await openOperatorHttp(options.http, directory);
+  const stopWatching = await watchFiles(context, watched);
+  const { url } = directory;
+  const shown = http && { http: http.url };
+  logger.info({ event: 'listening', url, ...shown }, `directory at ${url}`);
+  await aborted(stop);
+  logger.info({ event: 'stopping', signal: stop.reason }, 'stopping');
+  stopWatching();
+  await http?.close();
 }
 
 /** Takes what is renewed under a directory: by itself, and at SIGHUP. @returns ends it */

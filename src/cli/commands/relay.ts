@@ -6,8 +6,8 @@ import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
+import { openOperatorHttp } from '../operator-http.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
-import { openRelayHttp } from '../relay-http.js';
 import { sayReload } from '../reload/say-reload.js';
 import { FixedFile } from '../reload/watched-text.js';
 import { warnIfReadable } from '../secret-io.js';
@@ -78,7 +78,7 @@ const RELAY_OPTIONS = {
   http: {
     kind: 'address',
     placeholder: 'A:P',
-    description: 'serve /healthz, /readyz and /metrics here',
+    description: 'serve /metrics, /healthz and /readyz here',
     defaultText: 'off',
   },
 } as const satisfies OptionTable;
@@ -146,7 +146,7 @@ export const relayCommand = defineCommand({
 });
 
 async function serve({ options, logger, stop }: RelayContext, relay: Relay): Promise<void> {
-  const http = options.http === undefined ? undefined : await openRelayHttp(options.http, relay);
+  const http = options.http === undefined ? undefined : await openOperatorHttp(options.http, relay);
   try {
     const listen = relay.serviceAddresses.map(formatAddress);
     const trunk = relay.trunkAddresses.map(formatAddress);

@@ -1,7 +1,5 @@
 import Type from 'typebox';
 import { type Health, healthAnswer } from '../../health.js';
-import { SharedAnswer } from '../../http/shared-answer.js';
-import type { DirectoryMetrics } from '../metrics.js';
 import type { RelayTable } from '../relay-table.js';
 import type { App } from './app.js';
 
@@ -22,7 +20,6 @@ const PROBE_RESPONSES = { 200: ProbeAnswer, 503: ProbeAnswer };
 /** What the operators' routes work with. */
 export interface OperationsRoutesOptions {
   readonly relays: RelayTable;
-  readonly metrics: DirectoryMetrics;
   readonly health: () => Health;
 }
 
@@ -31,9 +28,12 @@ const PROBES = [
   ['/readyz', 'ready', 'Whether the directory serves peers and relays'],
 ] as const;
 
-/** The routes that operators' tools call, without a key: health and metrics. */
+/**
+ * The routes that load balancers call, without a key. What is measured names tenants, so it is not
+ * among them: `Directory.metrics` has it.
+ */
 export function operationsRoutes(app: App, options: OperationsRoutesOptions): void {
-  const { relays, metrics, health } = options;
+  const { relays, health } = options;
   for (const [url, asked, summary] of PROBES) {
     app.get(url, { schema: { summary, response: PROBE_RESPONSES } }, async (_request, reply) => {
       const { status, body } = healthAnswer(health(), asked);
@@ -41,8 +41,4 @@ export function operationsRoutes(app: App, options: OperationsRoutesOptions): vo
       return reply.code(status).send({ status: text, relays: relays.size, reasons: [...reasons] });
     });
   }
-  const answer = new SharedAnswer(() => metrics.text());
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type(metrics.contentType).send(await answer.get()),
-  );
 }

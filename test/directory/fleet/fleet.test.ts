@@ -26,7 +26,7 @@ async function fleet(test: Test, url: string): Promise<ChildProcess> {
 }
 
 async function metric(directory: Directory, name: string): Promise<number> {
-  const text = await (await fetch(`${directory.url}/metrics`)).text();
+  const text = await directory.metrics();
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
 }
 

@@ -65,8 +65,8 @@ class Fleet {
     return body.relays.find((relay: { id: string }) => relay.id === id).reachability;
   }
 
-  async metrics(): Promise<string> {
-    return (await this.harness.request('/metrics')).body;
+  metrics(): Promise<string> {
+    return this.harness.directory.metrics();
   }
 
   events(event: string): string[] {

@@ -110,7 +110,7 @@ t.test('a relay that is silent is forgotten by the directory’s own clock', asy
     await new Promise((resolve) => setTimeout(resolve, 260));
   }
   t.equal((await h.connect({ peers: [{}, {}] })).status, 503);
-  t.match((await h.request('/metrics')).body, 'turnpike_directory_relays_expired_total 1');
+  t.match(await h.directory.metrics(), 'turnpike_directory_relays_expired_total 1');
 });
 
 t.test('starts: a later one supersedes, an earlier one is told the last', async (t) => {
@@ -211,6 +211,8 @@ t.test('hostile bodies', async (t) => {
   const headers = { 'content-type': 'application/octet-stream' };
   t.match(await h.register(fra, { headers }), { status: 415, genuine: false });
   t.match(await h.register(fra), { status: 200, genuine: true });
-  const { body } = await h.request('/metrics');
-  t.match(body, /turnpike_directory_relay_requests_refused_total\{code="wrong-signature"\} 1/);
+  t.match(
+    await h.directory.metrics(),
+    /turnpike_directory_relay_requests_refused_total\{code="wrong-signature"\} 1/,
+  );
 });

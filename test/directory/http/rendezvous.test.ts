@@ -171,7 +171,7 @@ t.test('rooms of different tenants never meet', async (t) => {
   a.say({ type: 'join', room: 'lunch' });
   b.say({ type: 'join', room: 'lunch' });
   await Promise.all([a.next('waiting'), b.next('waiting')]);
-  const metrics = await (await fetch(`${directory.url}/metrics`)).text();
+  const metrics = await directory.metrics();
   t.match(metrics, 'turnpike_directory_rendezvous_rooms 2');
   t.match(metrics, 'turnpike_directory_rendezvous_sockets 2');
 });

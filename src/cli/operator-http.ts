@@ -11,38 +11,38 @@ import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
 import { systemClock } from '../units.js';
 
-/** What the server shows of a relay. */
-export interface ObservedRelay {
+/** What the server shows of a relay or a directory. */
+export interface ObservedService {
   health(): Health;
-  /** Prometheus text of everything the relay counts. */
+  /** Prometheus text of everything the service counts. */
   metrics(): string | Promise<string>;
 }
 
-/** A relay's small HTTP server for operators. */
-export interface RelayHttp {
+/** A service's small HTTP server for operators, apart from what its users reach. */
+export interface OperatorHttp {
   readonly url: string;
   close(): Promise<void>;
 }
 
 /**
- * Serves `/healthz`, `/readyz` and `/metrics` of a relay.
+ * Serves `/healthz`, `/readyz` and `/metrics` of a relay or a directory.
  * @param listen - where; port 0 takes a free one
- * @param relay - whose
+ * @param service - whose
  * @throws TurnpikeError ERR_TURNPIKE_BIND when the address cannot be bound
  */
-export async function openRelayHttp(
+export async function openOperatorHttp(
   listen: TransportAddress,
-  relay: ObservedRelay,
-): Promise<RelayHttp> {
+  service: ObservedService,
+): Promise<OperatorHttp> {
   const sources = new Sources();
   const connections = new ConnectionLedger(BOUNDS, sources, systemClock);
   const guard = new HttpGuard(HTTP_GUARD, (ip) => sources.nameOf(ip), systemClock);
-  const metrics = new SharedAnswer(() => relay.metrics());
+  const metrics = new SharedAnswer(() => service.metrics());
   const server = createServer(TIMES, (request, response) => {
     connections.request(request.socket, true);
     response.once('close', () => connections.request(request.socket, false));
     if (!isTaken(guard, request, response)) return;
-    void answer({ relay, metrics }, request.method ?? '', request.url ?? '', response);
+    void answer({ service, metrics }, request.method ?? '', request.url ?? '', response);
   });
   server.on('connection', (socket) => connections.accept(socket));
   await new Promise<void>((resolve, reject) => {
@@ -109,7 +109,7 @@ function isTaken(guard: HttpGuard, request: IncomingMessage, response: ServerRes
 }
 
 async function answer(
-  { relay, metrics }: { relay: ObservedRelay; metrics: SharedAnswer },
+  { service, metrics }: { service: ObservedService; metrics: SharedAnswer },
   method: string,
   url: string,
   response: ServerResponse,
@@ -122,7 +122,7 @@ async function answer(
     return;
   }
   if (probe !== undefined) {
-    const { status, body } = healthAnswer(relay.health(), probe);
+    const { status, body } = healthAnswer(service.health(), probe);
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify(body)}\n`);
     return;

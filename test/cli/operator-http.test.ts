@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
-import { openRelayHttp } from '../../src/cli/relay-http.js';
+import { openOperatorHttp } from '../../src/cli/operator-http.js';
 import { type Health, healthOf } from '../../src/health.js';
 import { LIMITS } from '../../src/limits.js';
 
@@ -10,7 +10,7 @@ const ANY = { address: '127.0.0.1', port: 0 } as const;
 
 t.test('health and metrics, and nothing else', async (t) => {
   const metrics = async () => 'turnpike_legs 3\n';
-  const http = await openRelayHttp(ANY, { metrics, health: () => FINE });
+  const http = await openOperatorHttp(ANY, { metrics, health: () => FINE });
   t.teardown(() => http.close());
   const ask = (path: string, method = 'GET') => fetch(`${http.url}${path}`, { method });
   t.match(await (await ask('/healthz')).json(), { status: 'ok' });
@@ -26,7 +26,7 @@ t.test('health and metrics, and nothing else', async (t) => {
 
 t.test('liveness and readiness, each with the reasons', async (t) => {
   let health: Health = FINE;
-  const http = await openRelayHttp(ANY, { metrics: () => '', health: () => health });
+  const http = await openOperatorHttp(ANY, { metrics: () => '', health: () => health });
   t.teardown(() => http.close());
   const ask = async (path: string) => {
     const answer = await fetch(`${http.url}${path}`);
@@ -45,14 +45,14 @@ t.test('liveness and readiness, each with the reasons', async (t) => {
 
 t.test('metrics that fail are a 500, and the server lives', async (t) => {
   const metrics = () => Promise.reject(new Error('no counters'));
-  const http = await openRelayHttp(ANY, { metrics, health: () => FINE });
+  const http = await openOperatorHttp(ANY, { metrics, health: () => FINE });
   t.teardown(() => http.close());
   t.equal((await fetch(`${http.url}/metrics`)).status, 500);
   t.equal((await fetch(`${http.url}/healthz`)).status, 200);
 });
 
 t.test('connections that ask nothing keep no probe out', async (t) => {
-  const http = await openRelayHttp(ANY, { metrics: () => '', health: () => FINE });
+  const http = await openOperatorHttp(ANY, { metrics: () => '', health: () => FINE });
   t.teardown(() => http.close());
   const { hostname, port } = new URL(http.url);
   const open = async (n: number) => {
@@ -74,11 +74,11 @@ t.test('connections that ask nothing keep no probe out', async (t) => {
 
 t.test('an address that is taken', async (t) => {
   const relay = { metrics: () => '', health: () => FINE };
-  const http = await openRelayHttp({ address: '::1', port: 0 }, relay);
+  const http = await openOperatorHttp({ address: '::1', port: 0 }, relay);
   t.teardown(() => http.close());
   t.match(http.url, /^http:\/\/\[::1\]:\d+$/);
   const port = Number(new URL(http.url).port);
-  await t.rejects(openRelayHttp({ address: '::1', port }, relay), {
+  await t.rejects(openOperatorHttp({ address: '::1', port }, relay), {
     code: 'ERR_TURNPIKE_BIND',
     errno: 'EADDRINUSE',
     address: `[::1]:${port}`,
