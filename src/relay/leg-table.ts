@@ -10,8 +10,8 @@ import { NumberPool } from './number-pool.js';
 const DEFAULT_TENANT = 'default';
 
 /**
- * What a tenant may use, as parts of the relay's legs; ended legs whose numbers rest count. There are
- * twice as many numbers as legs: so `default`, too, leaves some.
+ * What a tenant may use, as parts of the relay's legs; ended legs whose numbers rest count.
+ * There are twice as many numbers as legs: so `default`, too, leaves some.
  */
 const QUOTA = { default: 3 / 2, other: 1 / 2 } as const;
 
