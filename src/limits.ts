@@ -211,6 +211,8 @@ export const LIMITS = {
   relayConfirmMs: 3_000,
   /** A version of the registry spreads this long for each relay before the next one is made. */
   registrySpreadMsPerRelay: 1.5,
+  /** Legs that a relay was given are counted as lately given with this time constant. */
+  legsHandedOutMs: 60_000,
   /** Changed records of one relay: at once, and then one in so long. */
   recordChangesBurst: 8,
   recordChangeMs: 5_000,

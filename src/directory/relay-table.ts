@@ -2,6 +2,7 @@ import { LIMITS } from '../limits.js';
 import { claimedAddresses } from '../registry/record.js';
 import type { ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
 import type { Clock } from '../units.js';
+import { HandedOut, type LoadMeasure, loadMeasure, loadShare } from './load-judgement.js';
 import { RecordPace } from './record-pace.js';
 import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
 
@@ -35,6 +36,8 @@ export interface LiveRelay {
   readonly confirmed: boolean;
   /** Legs handed out since the load was measured: it is not in the load yet. */
   readonly legsAssigned: number;
+  /** How busy it is, 0 to 1, as far as its word can be taken (`loadShare`). */
+  readonly loadShare: number;
   /** The newest version of the registry that it has put to use, by sequence number. */
   readonly registryKnown: number;
   /** The first version that holds its present record; infinite before there is one. */
@@ -68,6 +71,9 @@ export class RelayTable {
   readonly #starts = new Map<string, number>();
   readonly #versions: RegistryVersions;
   readonly #pace: RecordPace;
+  readonly #handedOut: HandedOut;
+  #measure: LoadMeasure = loadMeasure([]);
+  #measuredAtMs = Number.NEGATIVE_INFINITY;
   /** Of who is there, drains or is confirmed. */
   #changes = 0;
   #sweptAtMs: number;
@@ -76,6 +82,7 @@ export class RelayTable {
     this.#clock = clock;
     this.#versions = new RegistryVersions(clock);
     this.#pace = new RecordPace(clock);
+    this.#handedOut = new HandedOut(clock);
     this.#sweptAtMs = clock.monotonic();
   }
 
@@ -173,7 +180,9 @@ export class RelayTable {
   /** Counts a leg as the relay's until its own load shows it. */
   assign(id: string): void {
     const entry = this.#entries.get(id);
-    if (entry !== undefined) entry.assignedSinceBeat += 1;
+    if (entry === undefined) return;
+    entry.assignedSinceBeat += 1;
+    this.#handedOut.add(id);
   }
 
   /**
@@ -227,15 +236,31 @@ export class RelayTable {
   /** All live relays, by id. */
   live(): LiveRelay[] {
     this.#confirm();
+    const measure = this.#loadMeasure();
     return [...this.#entries.values()].map((entry) => ({
       record: entry.record,
       load: entry.load,
       draining: entry.draining,
       confirmed: entry.confirmed,
       legsAssigned: entry.assignedSinceBeat + entry.assignedBeforeBeat,
+      loadShare: loadShare(this.#reported(entry), measure),
       registryKnown: entry.versionKnown,
       listedSince: this.#versions.firstSequenceOf(entry.record.id),
     }));
+  }
+
+  #loadMeasure(): LoadMeasure {
+    const now = this.#clock.monotonic();
+    if (now - this.#measuredAtMs >= MEASURE_MS) {
+      this.#measuredAtMs = now;
+      this.#measure = loadMeasure([...this.#entries.values()].map((each) => this.#reported(each)));
+    }
+    return this.#measure;
+  }
+
+  #reported({ record, load, assignedSinceBeat, assignedBeforeBeat }: Entry) {
+    const legsAssigned = assignedSinceBeat + assignedBeforeBeat;
+    return { load, legsAssigned, handedOut: this.#handedOut.of(record.id) };
   }
 
   /**
@@ -283,6 +308,8 @@ export class RelayTable {
   }
 }
 
+/** How often the relays' loads are compared with each other. */
+const MEASURE_MS = 250;
 /** A gap between sweeps that no timer's lateness explains. */
 const STALL_MS = 1_500;
 

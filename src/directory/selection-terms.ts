@@ -200,9 +200,7 @@ export function trunkMs(a: LiveRelay, b: LiveRelay, peers: readonly PeerHints[])
 
 /** What a relay's load costs, from 0 to `SCORE.loadMs`. */
 export function loadMs(relay: LiveRelay): number {
-  const { legs, legsMax, cpu } = relay.load;
-  const share = Math.max((legs + relay.legsAssigned) / Math.max(legsMax, 1), cpu);
-  return SCORE.loadMs * Math.min(share, 1) ** 2;
+  return SCORE.loadMs * relay.loadShare ** 2;
 }
 
 /** What it costs that both peers use one relay: little where both measured it. */

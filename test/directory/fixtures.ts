@@ -1,4 +1,5 @@
 import { isName, registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
+import { loadMeasure, loadShare } from '../../src/directory/load-judgement.js';
 import type { LiveRelay } from '../../src/directory/relay-table.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
 import type { Clock } from '../../src/units.js';
@@ -75,11 +76,14 @@ export function liveRelay(
   host: number,
   changes: Partial<Omit<LiveRelay, 'record'>> & { record?: Partial<RelayRecord> } = {},
 ): LiveRelay {
+  const { load = IDLE, legsAssigned = 0 } = changes;
+  const reported = { load, legsAssigned, handedOut: 0 };
   return {
-    load: IDLE,
+    load,
     draining: false,
     confirmed: true,
-    legsAssigned: 0,
+    legsAssigned,
+    loadShare: loadShare(reported, loadMeasure([reported])),
     registryKnown: 1,
     listedSince: 1,
     ...changes,
