@@ -327,26 +327,11 @@ export const LIMITS = {
   stopMs: 4_500,
   /** Any command, after a signal that stops it: ended however it is. */
   overdueMs: 10_000,
-  /** Byte stream of `turnpike peer`: segments that a receiver holds, and bytes not yet sent. */
-  streamSegmentsMax: 1_024,
-  streamQueueBytesMax: 262_144,
-  /** Byte stream: selective ranges in one acknowledgement, and its longest delay. */
-  streamAckRangesMax: 32,
-  streamAckDelayMs: 10,
-  /** Byte stream: first, shortest and longest wait before a probe. */
-  streamProbeMsFirst: 500,
-  streamProbeMsMin: 50,
-  streamProbeMsMax: 2_000,
-  /** Byte stream: congestion window in segments, at the start and at least. */
-  streamCongestionFirst: 10,
-  streamCongestionMin: 2,
-  /** Sealed channel: a greeting is repeated this often until it is answered. */
-  helloIntervalMs: 250,
-  /** Sealed channel: counters below the highest that are still accepted, once each. */
-  replayWindow: 4_096,
   /** `turnpike peer`: pings over the path, and silence after which the path counts as dead. */
   peerPingMs: 1_000,
   peerSilenceMs: 15_000,
+  /** UDP through `turnpike peer`: a hello is repeated this often until both sides are ready. */
+  udpHelloMs: 250,
   /** `turnpike peer --udp-listen`: flows at once; beyond it a new one is dropped and counted. */
   udpFlowsMax: 256,
   /** … and the silence that ends one, and how often it is looked for. */

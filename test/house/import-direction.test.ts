@@ -9,7 +9,7 @@ import { type SourceFile, sourceFiles } from './source-files.js';
 const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean }[] = [
   { folders: ['cli'] },
   { folders: ['index.ts'] },
-  { folders: ['directory', 'relay', 'client', 'lab'] },
+  { folders: ['directory', 'relay', 'client', 'stream', 'lab'] },
   { folders: ['registry', 'trunk', 'auth', 'stun', 'native', 'http'], mutual: true },
   { folders: ['options'] },
   {

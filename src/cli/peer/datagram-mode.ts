@@ -3,9 +3,9 @@ import type { Logger } from 'pino';
 import type { TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
+import { stampDifferenceMs, stampOf } from '../../stream/message.js';
+import { RoundTrip } from '../../stream/round-trip.js';
 import type { Clock } from '../../units.js';
-import { stampDifferenceMs, stampOf } from '../stream/message.js';
-import { RoundTrip } from '../stream/round-trip.js';
 import {
   type DatagramFrame,
   decodeFrame,
@@ -121,7 +121,7 @@ export class DatagramMode implements PeerMode {
     this.#sendHello(0);
     this.#hellos = setInterval(() => {
       if (!this.#ready) this.#sendHello(this.#otherInstance ?? 0);
-    }, LIMITS.helloIntervalMs);
+    }, LIMITS.udpHelloMs);
     this.#ping();
     this.#pings = setInterval(() => this.#ping(), LIMITS.peerPingMs);
   }

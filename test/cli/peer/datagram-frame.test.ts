@@ -8,7 +8,7 @@ import {
   isDatagramFrame,
 } from '../../../src/cli/peer/datagram-frame.js';
 import { SequenceMeter } from '../../../src/cli/peer/sequence-meter.js';
-import { holds } from '../holds.js';
+import { holds } from '../../setup/holds.js';
 
 const u32 = fc.nat({ max: 2 ** 32 - 1 });
 const frame = fc.oneof(

@@ -1,5 +1,5 @@
-import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
+import type { Clock } from '../units.js';
+import { STREAM } from './bounds.js';
 import {
   decodeStreamMessage,
   encodeStreamMessage,
@@ -46,7 +46,7 @@ export class ByteStream {
 
   /** Whether more bytes should be written now. */
   get writable(): boolean {
-    return this.#sending.queuedBytes < LIMITS.streamQueueBytesMax;
+    return this.#sending.queuedBytes < STREAM.queueBytesMax;
   }
 
   /** Bytes written that were never sent. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { LIMITS } from '../../../src/limits.js';
-import { holds } from '../holds.js';
+import { STREAM } from '../../src/stream/bounds.js';
+import { holds } from '../setup/holds.js';
 import { MESSAGE_BYTES_MAX, randomOf, SimulatedPair } from './simulated-path.js';
 
 const HOUR_MS = 3_600_000;
@@ -84,9 +84,9 @@ t.test('a reader that stops holds the sender and memory back, and both go on', a
   pair.b.reading = false;
   pair.connect();
   pair.run(() => false, 60_000);
-  const held = LIMITS.streamSegmentsMax * MESSAGE_BYTES_MAX;
+  const held = STREAM.segmentsMax * MESSAGE_BYTES_MAX;
   t.notOk(pair.a.stream.writable, 'the writer is told to wait');
-  t.ok(pair.a.stream.queuedBytes <= LIMITS.streamQueueBytesMax + 10_000);
+  t.ok(pair.a.stream.queuedBytes <= STREAM.queueBytesMax + 10_000);
   t.ok(input.length > held + pair.a.stream.queuedBytes, 'the rest was never taken');
   pair.b.reading = true;
   pair.b.pump();

@@ -1,11 +1,11 @@
-import { LIMITS } from '../../limits.js';
+import { STREAM } from './bounds.js';
 
 /**
  * How many segments may be under way: NewReno as QUIC has it (RFC 9002 section 7), counted in
  * segments. Netcat shares the path with others, so it must give way to them (RFC 8085 section 3.1).
  */
 export class Congestion {
-  #window: number = LIMITS.streamCongestionFirst;
+  #window: number = STREAM.congestionFirst;
   #threshold = Number.POSITIVE_INFINITY;
   /** Losses among what was sent before this are one and the same event. */
   #recoveryOrder = 0;
@@ -21,7 +21,7 @@ export class Congestion {
   onAcknowledged(segments: number, busy: boolean): void {
     if (!busy) return;
     this.#window += this.#window < this.#threshold ? segments : segments / this.#window;
-    this.#window = Math.min(this.#window, LIMITS.streamSegmentsMax);
+    this.#window = Math.min(this.#window, STREAM.segmentsMax);
   }
 
   /**
@@ -31,18 +31,18 @@ export class Congestion {
   onLoss(lostOrder: number, nextOrder: number): void {
     if (lostOrder < this.#recoveryOrder) return;
     this.#recoveryOrder = nextOrder;
-    this.#window = Math.max(this.#window / 2, LIMITS.streamCongestionMin);
+    this.#window = Math.max(this.#window / 2, STREAM.congestionMin);
     this.#threshold = this.#window;
   }
 
   /** Nothing came back for several probes: start from the least (RFC 9002 section 7.6). */
   onSilence(): void {
-    this.#window = LIMITS.streamCongestionMin;
+    this.#window = STREAM.congestionMin;
   }
 
   /** A new path: what was learnt of the old one says nothing. */
   restart(): void {
-    this.#window = LIMITS.streamCongestionFirst;
+    this.#window = STREAM.congestionFirst;
     this.#threshold = Number.POSITIVE_INFINITY;
     this.#recoveryOrder = 0;
   }

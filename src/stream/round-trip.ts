@@ -1,4 +1,4 @@
-import { LIMITS } from '../../limits.js';
+import { STREAM } from './bounds.js';
 
 /** Smoothed round trip and its variation (RFC 6298 section 2). */
 export class RoundTrip {
@@ -36,14 +36,14 @@ export class RoundTrip {
   probeMs(backoff: number): number {
     const base =
       this.#smoothedMs === undefined
-        ? LIMITS.streamProbeMsFirst
-        : this.#smoothedMs + 4 * this.#variationMs + LIMITS.streamAckDelayMs;
-    const waitMs = Math.max(base, LIMITS.streamProbeMsMin) * 2 ** Math.min(backoff, 16);
-    return Math.min(waitMs, LIMITS.streamProbeMsMax);
+        ? STREAM.probeMsFirst
+        : this.#smoothedMs + 4 * this.#variationMs + STREAM.ackDelayMs;
+    const waitMs = Math.max(base, STREAM.probeMsMin) * 2 ** Math.min(backoff, 16);
+    return Math.min(waitMs, STREAM.probeMsMax);
   }
 
   /** How much later than its successors a segment may come (RFC 9002 section 6.1.2). */
   get reorderingMs(): number {
-    return Math.max(1, (9 / 8) * (this.#smoothedMs ?? LIMITS.streamProbeMsFirst));
+    return Math.max(1, (9 / 8) * (this.#smoothedMs ?? STREAM.probeMsFirst));
   }
 }

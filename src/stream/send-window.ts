@@ -1,5 +1,5 @@
-import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
+import type { Clock } from '../units.js';
+import { STREAM } from './bounds.js';
 import { ByteQueue } from './byte-queue.js';
 import { Congestion } from './congestion.js';
 import { type Ack, type Probe, type Segment, stampDifferenceMs, stampOf } from './message.js';
@@ -37,7 +37,7 @@ export class SendWindow {
   #ended = false;
   #finalCut = false;
   #nextSequence = 0;
-  #limit: number = LIMITS.streamSegmentsMax;
+  #limit: number = STREAM.segmentsMax;
   #nextOrder = 1;
   #newestArrivedOrder = 0;
   /** When the next segment that later ones have overtaken counts as lost. */

@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { LIMITS } from '../../limits.js';
-import type { Clock, RandomBytes } from '../../units.js';
+import type { Clock, RandomBytes } from '../units.js';
+import { STREAM } from './bounds.js';
 import { ReplayWindow } from './replay-window.js';
 import { openSealed, SEAL_BYTES, type SealKey, seal } from './seal.js';
 
@@ -44,7 +44,7 @@ interface Hello {
 }
 
 /**
- * Seals the messages of one connection with AES-256-GCM (docs/cli.md, "How the stream is sealed").
+ * Seals the messages of one connection with AES-256-GCM (docs/stream.md).
  * Both sides send a hello with a fresh random salt; a session key for each direction comes from
  * the room key, the connection, both salts and both streams, so no key is ever used twice, and the
  * nonce is a counter. A hello is authenticated by a key of its direction, so it cannot be
@@ -53,7 +53,7 @@ interface Hello {
 export class SealedChannel {
   readonly #options: SealedChannelOptions;
   readonly #salt: Uint8Array;
-  readonly #replays = new ReplayWindow(LIMITS.replayWindow);
+  readonly #replays = new ReplayWindow(STREAM.replayWindow);
   #otherHello: Hello | undefined;
   #keys: { readonly send: SealKey; readonly receive: SealKey } | undefined;
   #otherKeyed = false;
@@ -85,7 +85,7 @@ export class SealedChannel {
   poll(): void {
     const nowMs = this.#options.clock.monotonic();
     if (this.deadlineMs === undefined || nowMs < this.deadlineMs) return;
-    this.#helloDueMs = nowMs + LIMITS.helloIntervalMs;
+    this.#helloDueMs = nowMs + STREAM.helloIntervalMs;
     this.#sendHello();
   }
 

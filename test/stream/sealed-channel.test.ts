@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { ReplayWindow } from '../../../src/cli/stream/replay-window.js';
-import { openSealed, SEAL_BYTES, seal } from '../../../src/cli/stream/seal.js';
-import { SealedChannel } from '../../../src/cli/stream/sealed-channel.js';
-import type { RandomBytes } from '../../../src/units.js';
-import { holds } from '../holds.js';
+import { ReplayWindow } from '../../src/stream/replay-window.js';
+import { openSealed, SEAL_BYTES, seal } from '../../src/stream/seal.js';
+import { SealedChannel } from '../../src/stream/sealed-channel.js';
+import type { RandomBytes } from '../../src/units.js';
+import { holds } from '../setup/holds.js';
 import { VirtualTime } from './simulated-path.js';
 
 const ROOM_KEY = new Uint8Array(32).fill(7);

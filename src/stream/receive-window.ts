@@ -1,5 +1,5 @@
-import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
+import type { Clock } from '../units.js';
+import { STREAM } from './bounds.js';
 import { type Ack, type Segment, type SequenceRange, stampOf } from './message.js';
 
 /** What became of a segment. */
@@ -7,7 +7,7 @@ export type SegmentVerdict = 'accepted' | 'duplicate' | 'beyond-window';
 
 /**
  * The receiving half of a byte stream: puts segments in order, holds at most
- * `LIMITS.streamSegmentsMax` that nobody has read, and knows when an Ack is due.
+ * `STREAM.segmentsMax` that nobody has read, and knows when an Ack is due.
  */
 export class ReceiveWindow {
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class ReceiveWindow {
   #unacknowledged = 0;
   #ackDueMs: number | undefined;
   #echo: { readonly stamp: number; readonly atMs: number } | undefined;
-  #lastWindow: number = LIMITS.streamSegmentsMax;
+  #lastWindow: number = STREAM.segmentsMax;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -61,7 +61,7 @@ export class ReceiveWindow {
     this.#unacknowledged++;
     // RFC 9000 section 13.2.2: an Ack for every second segment, at once when one is missing.
     if (!inOrder || segment.final || this.#unacknowledged >= 2) this.requestAck();
-    else this.#ackDueMs ??= this.#clock.monotonic() + LIMITS.streamAckDelayMs;
+    else this.#ackDueMs ??= this.#clock.monotonic() + STREAM.ackDelayMs;
     return 'accepted';
   }
 
@@ -69,8 +69,8 @@ export class ReceiveWindow {
   read(): Uint8Array | undefined {
     const bytes = this.#ready.shift();
     // The sender was told to stop: tell it to go on as soon as it is worth it.
-    const reopened = this.#window >= LIMITS.streamSegmentsMax / 2;
-    if (reopened && this.#lastWindow < LIMITS.streamSegmentsMax / 4) this.requestAck();
+    const reopened = this.#window >= STREAM.segmentsMax / 2;
+    if (reopened && this.#lastWindow < STREAM.segmentsMax / 4) this.requestAck();
     return bytes;
   }
 
@@ -99,7 +99,7 @@ export class ReceiveWindow {
    * a sequence once allowed is never taken back.
    */
   get #window(): number {
-    return LIMITS.streamSegmentsMax - this.#ready.length;
+    return STREAM.segmentsMax - this.#ready.length;
   }
 
   #moveReady(): void {
@@ -117,7 +117,7 @@ export class ReceiveWindow {
     for (const sequence of [...this.#early.keys()].sort((a, b) => a - b)) {
       const open = ranges.at(-1);
       if (open !== undefined && open.last === sequence - 1) open.last = sequence;
-      else if (ranges.length === LIMITS.streamAckRangesMax) break;
+      else if (ranges.length === STREAM.ackRangesMax) break;
       else ranges.push({ first: sequence, last: sequence });
     }
     return ranges;
