@@ -7,9 +7,8 @@ export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => 7 * 
 export const TENANT_ROOT = tenantRoot(CLUSTER_SECRET);
 export const REALM = 'turnpike';
 
-/** The one that no quota holds. */
+/** Who the load is. */
 const TENANT = 'default';
-const TENANT_SECRET = tenantSecret(TENANT_ROOT, TENANT);
 const CREDENTIAL_SECONDS = 7_200;
 
 /** Who a leg is, and what it signs with. */
@@ -23,14 +22,23 @@ export interface LegIdentity {
 /**
  * What a directory would hand out for one peer, with the key that a client derives from it.
  * @param connectionId - 32 hex digits
+ * @param tenant - whose it is
  */
-export function legIdentity(connectionId: string, role: 0 | 1): LegIdentity {
+export function legIdentity(connectionId: string, role: 0 | 1, tenant = TENANT): LegIdentity {
   const { username, password } = mintCredential({
-    tenantSecret: TENANT_SECRET,
-    tenant: TENANT,
+    tenantSecret: secretOf(tenant),
+    tenant,
     connectionId,
     role,
     expiresAtSeconds: Math.floor(Date.now() / 1_000) + CREDENTIAL_SECONDS,
   });
   return { connectionId, role, username, key: longTermKey('sha256', username, REALM, password) };
+}
+
+const secrets = new Map<string, Uint8Array>();
+
+function secretOf(tenant: string): Uint8Array {
+  const secret = secrets.get(tenant) ?? tenantSecret(TENANT_ROOT, tenant);
+  secrets.set(tenant, secret);
+  return secret;
 }

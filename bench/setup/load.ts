@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly relays: RelayPair;
   /** Connections of the largest round. */
   readonly connectionsMax: number;
+  /** Whose connections they are; by default `default`. */
+  readonly tenant?: string;
 }
 
 /** The signed requests of one leg, made before anything is measured. */
@@ -51,6 +53,7 @@ export class Load {
   /** Indications that a connection was closed by the other side. */
   closedIndications = 0;
   readonly #relays: RelayPair;
+  readonly #tenant: string | undefined;
   readonly #plane: DataPlane;
   readonly #ips: readonly string[];
   readonly #ports: readonly number[];
@@ -61,8 +64,9 @@ export class Load {
   #progress = new Uint8Array();
   #windowed: Windowed | undefined;
 
-  constructor({ relays, connectionsMax }: LoadOptions) {
+  constructor({ relays, connectionsMax, tenant }: LoadOptions) {
     this.#relays = relays;
+    this.#tenant = tenant;
     const sources = sourcesOf(2 * connectionsMax);
     this.#ips = Array.from({ length: sources }, (_, source) => sourceIp(source));
     this.#plane = openDataPlane({
@@ -101,7 +105,9 @@ export class Load {
       const connectionId = transactionId(0, connection, this.#round);
       const hex = Buffer.concat([Buffer.alloc(4), connectionId]).toString('hex');
       for (const role of [0, 1] as const) {
-        this.#requests.push(this.#sign(2 * connection + role, legIdentity(hex, role)));
+        this.#requests.push(
+          this.#sign(2 * connection + role, legIdentity(hex, role, this.#tenant)),
+        );
       }
     }
   }
@@ -144,6 +150,12 @@ export class Load {
     const send = (connection: number) => this.#sendLeg(2 * connection, 'close');
     this.#windowed = new Windowed(this.#progress.length, window, { begin: send, repeat: send });
     return this.#windowed.run();
+  }
+
+  /** What was sent and what came back so far, bytes of UDP payload. */
+  get bytes(): { readonly sent: number; readonly received: number } {
+    const { trunk_tx_bytes, trunk_rx_bytes } = this.#plane.counters();
+    return { sent: Number(trunk_tx_bytes), received: Number(trunk_rx_bytes) };
   }
 
   /** Frees the sockets. */

@@ -1,6 +1,7 @@
 /** A relay in a process of its own, with a clock that the measurement can put forward. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { relaySecret } from '../../src/auth/keys.js';
+import { type OperatorHttp, openOperatorHttp } from '../../src/cli/operator-http.js';
 import type { RelayRecord } from '../../src/registry/types.js';
 import { Relay } from '../../src/relay/index.js';
 import { CLUSTER_SECRET, TENANT_ROOT } from './cluster.js';
@@ -16,7 +17,13 @@ import {
 export interface RelayProcessOptions {
   readonly id: string;
   readonly workers: number;
-  readonly legsMax: number;
+  readonly legsMax?: number;
+  /** Default `here`. */
+  readonly region?: string;
+  /** Where it registers; without one the measurement introduces it. */
+  readonly directoryUrl?: string;
+  /** Serve what `turnpike relay --http` does. */
+  readonly http?: boolean;
 }
 
 /** What a relay has spent and holds. */
@@ -30,6 +37,7 @@ export interface RelaySample extends ProcessorTime {
 }
 
 let relay: Relay | undefined;
+let http: OperatorHttp | undefined;
 let aheadMs = 0;
 const delay = monitorEventLoopDelay({ resolution: 1 });
 
@@ -38,26 +46,34 @@ const clock = {
   monotonic: () => performance.now() + aheadMs,
 };
 
+const ANY_PORT = { address: '127.0.0.1', port: 0 };
+
 function opened(): Relay {
   if (relay === undefined) throw new Error('no relay is open');
   return relay;
 }
 
 const methods = {
-  async open({ id, workers, legsMax }: RelayProcessOptions): Promise<RelayRecord> {
+  async open(options: RelayProcessOptions): Promise<RelayRecord> {
+    const { id, workers, legsMax, region = 'here', directoryUrl } = options;
     relay = await Relay.open({
       id,
-      region: 'here',
+      region,
       listen: ['127.0.0.1:0'],
       trunk: ['127.0.0.1:0'],
       relaySecret: relaySecret(CLUSTER_SECRET, id),
       tenantRoot: TENANT_ROOT,
       workers,
       legsMax,
+      directoryUrl,
       clock,
     });
+    if (options.http === true) http = await openOperatorHttp(ANY_PORT, relay);
     delay.enable();
     return relay.record;
+  },
+  httpUrl(): string | undefined {
+    return http?.url;
   },
   introduce(relays: readonly RelayRecord[]): void {
     opened().updateRelays(relays);
@@ -81,6 +97,7 @@ const methods = {
     aheadMs += ms;
   },
   async close(): Promise<void> {
+    await http?.close();
     await opened().close();
   },
 };

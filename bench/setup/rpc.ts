@@ -34,8 +34,8 @@ export class Program<M extends Methods> {
   #requests = 0;
 
   /**
-   * Starts `<name>.ts` of this folder.
-   * @param name - of the file, without its extension
+   * Starts `<name>.ts`.
+   * @param name - of the file, from this folder, without its extension
    * @param nodeOptions - more options for its Node
    */
   constructor(name: string, nodeOptions: readonly string[] = []) {
@@ -53,6 +53,11 @@ export class Program<M extends Methods> {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** Whether the program has ended. */
+  get isGone(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   /**
@@ -73,7 +78,7 @@ export class Program<M extends Methods> {
   /** Ends the program; resolves when it is gone. */
   async end(): Promise<void> {
     process.off('exit', this.#killOnExit);
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.isGone) return;
     const gone = once(this.#child, 'exit');
     if (this.#child.connected) this.#child.disconnect();
     await gone;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Memory of this process in bytes, after garbage collection. */
 export interface Memory {
@@ -52,11 +52,33 @@ function kilobytesOf(rollup: string, field: string): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) * 1_024;
 }
 
+/** Of another process: what it holds, and the processor time of all its threads. */
+export interface ProcessUsage {
+  readonly residentBytes: number;
+  readonly processUs: number;
+  readonly descriptors: number;
+}
+
+/** @param pid - of a process of this user; all figures are 0 for one that has ended */
+export function readProcessUsage(pid: number): ProcessUsage {
+  try {
+    const resident = kilobytesOf(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
+    const descriptors = readdirSync(`/proc/${pid}/fd`).length;
+    const processUs = ticksOf(readFileSync(`/proc/${pid}/stat`, 'utf8')) * TICK_US;
+    return { residentBytes: resident, processUs, descriptors };
+  } catch {
+    return { residentBytes: 0, processUs: 0, descriptors: 0 };
+  }
+}
+
+function ticksOf(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[USER_TIME_FIELD]) + Number(fields[SYSTEM_TIME_FIELD]);
+}
+
 /** Processor time spent so far. */
 export function readProcessorTime(): ProcessorTime {
-  const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[USER_TIME_FIELD]) + Number(fields[SYSTEM_TIME_FIELD]);
+  const ticks = ticksOf(readFileSync(`/proc/self/task/${process.pid}/stat`, 'utf8'));
   const { user, system } = process.cpuUsage();
   return { controlUs: ticks * TICK_US, processUs: user + system };
 }

@@ -1,0 +1,29 @@
+/** A directory in a process of its own. */
+import { Directory } from '../../src/directory/index.js';
+import { CLUSTER_SECRET } from '../setup/cluster.js';
+import { serve } from '../setup/rpc.js';
+import { type Memory, readMemory } from '../setup/usage.js';
+import { ATTACKER, VICTIM } from './tenants.js';
+
+let directory: Directory | undefined;
+
+const methods = {
+  async open(): Promise<string> {
+    directory = await Directory.open({
+      listen: '127.0.0.1:0',
+      clusterSecret: CLUSTER_SECRET,
+      apiKeys: [VICTIM, ATTACKER],
+    });
+    return directory.url;
+  },
+  memory(): Promise<Memory> {
+    return readMemory();
+  },
+  async close(): Promise<void> {
+    await directory?.close();
+  },
+};
+
+export type DirectoryMethods = typeof methods;
+
+serve(methods);

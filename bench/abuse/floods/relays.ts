@@ -1,0 +1,77 @@
+import { registrationKey, relayKeyPair, relaySecret } from '../../../src/auth/keys.js';
+import type { RelayRecord } from '../../../src/registry/types.js';
+import { CLUSTER_SECRET } from '../../setup/cluster.js';
+import { FleetRelay } from '../fleet-relay.js';
+import type { Attack, Flood, Target } from '../flood.js';
+
+const START_MS = 3_000;
+const CHANGES_MS = 250;
+const REGIONS = 9;
+
+/** A genuine record; its host is a loopback address at which nobody answers. */
+function fleetRelay(directoryUrl: string, index: number): [FleetRelay, RelayRecord] {
+  const id = `fleet-${index}`;
+  const secret = relaySecret(CLUSTER_SECRET, id);
+  const address = `127.200.${index >> 8}.${index & 255}`;
+  const record = {
+    id,
+    region: `fleet-${index % REGIONS}`,
+    start: Date.now(),
+    publicKey: Buffer.from(relayKeyPair(secret).publicKey).toString('base64'),
+    serviceAddresses: [{ address, port: 3_478 }],
+    trunkAddresses: [{ address, port: 3_480 }],
+    trunkSources: [{ address, port: 3_480 }],
+    recordsMax: 1,
+  };
+  return [new FleetRelay({ directoryUrl, key: registrationKey(secret), record }), record];
+}
+
+/** So many relays that start within three seconds; or one of them changes what it registers. */
+function fleet(count: number, changes: boolean): Flood['begin'] {
+  return async ({ directoryUrl }: Target, level: number): Promise<Attack> => {
+    const relays = Array.from({ length: Math.max(1, Math.round(count * level)) }, (_, index) =>
+      fleetRelay(directoryUrl, index),
+    );
+    const timers = relays.map(([relay]) =>
+      setTimeout(() => void relay.run(), Math.random() * START_MS),
+    );
+    const [first] = relays;
+    let round = 0;
+    const changing =
+      changes && first !== undefined
+        ? setInterval(() => {
+            round += 1;
+            const [relay, record] = first;
+            // A refusal is what it may get.
+            void relay.change({ ...record, recordsMax: 1 + (round % 60) }).catch(() => {});
+          }, CHANGES_MS)
+        : undefined;
+    return {
+      tally: () => ({
+        sent: relays.reduce((sum, [{ sentBytes }]) => sum + sentBytes, 0),
+        received: relays.reduce((sum, [{ receivedBytes }]) => sum + receivedBytes, 0),
+      }),
+      end: async () => {
+        clearInterval(changing);
+        for (const timer of timers) clearTimeout(timer);
+        for (const [relay] of relays) relay.end();
+      },
+    };
+  };
+}
+
+/** Floods of those who hold relays' secrets. */
+export const RELAYS: readonly Flood[] = [
+  {
+    name: 'registrations',
+    title: '1,022 relays that start within 3 s',
+    attacked: 'directory',
+    begin: fleet(1_022, false),
+  },
+  {
+    name: 'record-changes',
+    title: 'one of 200 relays changes what it registers four times a second',
+    attacked: 'directory',
+    begin: fleet(200, true),
+  },
+];

@@ -1,0 +1,178 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import type { TransportAddress } from '../../../src/address.js';
+import { OFFERED_ALGORITHMS } from '../../../src/auth/long-term.js';
+import { AttributeType, PasswordAlgorithmNumber } from '../../../src/stun/attribute-types.js';
+import { decodeMessage } from '../../../src/stun/message.js';
+import { Method } from '../../../src/stun/methods.js';
+import { MessageWriter } from '../../../src/stun/writer.js';
+import { REALM } from '../../setup/cluster.js';
+import { challengeRequest } from '../../setup/requests.js';
+import type { Attack, Flood, Target } from '../flood.js';
+import { type Datagram, inventedIp, ManySources, PORTS } from '../many-sources.js';
+import { paced } from '../paced.js';
+import { VICTIM_IP } from '../tenants.js';
+
+/** Who invents sources invents each anew. */
+const SOURCES = 1 << 20;
+/** Addresses that a stranger really has. */
+const OWN_ADDRESSES = 64;
+const SECOND_MS = 1_000;
+
+type Make = (number: number, target: Target) => Omit<Datagram, 'port'>;
+
+/** Sends so many datagrams a second, from ports in turn. */
+function datagrams(perSecond: number, make: Make): Flood['begin'] {
+  return async (target, level) => {
+    const sources = new ManySources();
+    let number = 0;
+    const stop = paced(perSecond * level, (times) => {
+      const batch = Array.from({ length: times }, () => {
+        number += 1;
+        return { ...make(number, target), port: number % PORTS };
+      });
+      sources.send(batch);
+    });
+    return attackOf(sources, stop);
+  };
+}
+
+function attackOf(sources: ManySources, stop: () => void): Attack {
+  return {
+    tally: () => sources.tally(),
+    end: () => {
+      stop();
+      return sources.close();
+    },
+  };
+}
+
+const service = ({ relays: [{ service }] }: Target): TransportAddress => service;
+const trunk = ({ relays: [{ trunk }] }: Target): TransportAddress => trunk;
+
+function bindingRequest(): Uint8Array {
+  return new MessageWriter('request', Method.Binding, randomBytes(12)).finish();
+}
+
+/** A request that claims to be somebody, with an integrity that nobody made. */
+function claimedRequest(nonce: string): Uint8Array {
+  const expiry = Math.floor(Date.now() / SECOND_MS) + 600;
+  const username = `${expiry}:victim/${randomBytes(16).toString('hex')}/0`;
+  return new MessageWriter('request', Method.Allocate, randomBytes(12))
+    .requestedTransport(17)
+    .text(AttributeType.Username, username)
+    .text(AttributeType.Realm, REALM)
+    .text(AttributeType.Nonce, nonce)
+    .passwordAlgorithms(OFFERED_ALGORITHMS)
+    .passwordAlgorithm(PasswordAlgorithmNumber.sha256)
+    .integrity('sha256', randomBytes(32))
+    .finish();
+}
+
+/** A nonce for each of the stranger's addresses, fetched as anybody may. */
+async function inventedUsers(target: Target, level: number): Promise<Attack> {
+  const nonces = new Map<string, string>();
+  const sources = new ManySources(({ datagrams }) => {
+    for (const { data, tuple } of datagrams) {
+      const decoded = decodeMessage(data);
+      const nonce = decoded.ok ? decoded.message.text(AttributeType.Nonce) : undefined;
+      if (nonce !== undefined && tuple.local !== undefined) nonces.set(tuple.local, nonce);
+    }
+  });
+  let number = 0;
+  const stop = paced(5_000 * level, (times) => {
+    const batch = Array.from({ length: times }, () => {
+      number += 1;
+      const from = inventedIp(number % OWN_ADDRESSES);
+      const nonce = nonces.get(from);
+      const data = nonce === undefined ? challengeRequest(randomBytes(12)) : claimedRequest(nonce);
+      return { from, port: number % PORTS, to: service(target), data };
+    });
+    sources.send(batch);
+  });
+  return attackOf(sources, stop);
+}
+
+/** Trunk data and trunk control with the right form and no key. */
+function forgedTrunk(number: number): Uint8Array {
+  if (number % 2 === 0) {
+    const data = randomBytes(28 + 32);
+    data[0] = 0x11;
+    data.writeUInt16BE(32, 24);
+    return data;
+  }
+  return new MessageWriter('request', Method.Connect, randomBytes(12))
+    .text(AttributeType.Username, 'relay-b')
+    .u64(AttributeType.RelayStart, BigInt(Date.now()))
+    .integrity('sha256', randomBytes(32))
+    .finish();
+}
+
+function unboundData(): Uint8Array {
+  const data = randomBytes(4 + 100);
+  data.writeUInt16BE(0x4000 + randomInt(0x1000), 0);
+  data.writeUInt16BE(100, 2);
+  return data;
+}
+
+/** Floods of those who have nothing but a way to a relay's UDP ports. */
+export const STRANGERS: readonly Flood[] = [
+  {
+    name: 'spoofed-sources',
+    title: '20,000/s requests without credentials, each from another invented address',
+    attacked: 'relay',
+    quick: true,
+    begin: datagrams(20_000, (number, target) => ({
+      from: inventedIp(randomInt(SOURCES)),
+      to: service(target),
+      data: number % 2 === 0 ? bindingRequest() : challengeRequest(randomBytes(12)),
+    })),
+  },
+  {
+    name: 'spoofed-claims',
+    title: '10,000/s requests with a USERNAME, each from another invented address',
+    attacked: 'relay',
+    begin: datagrams(10_000, (_, target) => ({
+      from: inventedIp(randomInt(SOURCES)),
+      to: service(target),
+      data: claimedRequest('obMatJos2gAABabcdefghijklmnopqrstuvwxyz01'),
+    })),
+  },
+  {
+    name: 'victims-address',
+    title: "2,000/s Binding requests and unpadded Allocates with the victim's address",
+    attacked: 'relay',
+    quick: true,
+    begin: datagrams(2_000, (number, target) => ({
+      from: VICTIM_IP,
+      to: service(target),
+      data: number % 2 === 0 ? bindingRequest() : challengeRequest(randomBytes(12)),
+    })),
+  },
+  {
+    name: 'invented-users',
+    title: '5,000/s requests of invented users with genuine nonces, from 64 addresses',
+    attacked: 'relay',
+    quick: true,
+    begin: inventedUsers,
+  },
+  {
+    name: 'unbound-data',
+    title: '20,000/s ChannelData that meets no leg, from invented addresses',
+    attacked: 'relay',
+    begin: datagrams(20_000, (_, target) => ({
+      from: inventedIp(randomInt(SOURCES)),
+      to: service(target),
+      data: unboundData(),
+    })),
+  },
+  {
+    name: 'forged-trunk',
+    title: "20,000/s forged trunk data and control, half from a relay's address",
+    attacked: 'relay',
+    begin: datagrams(20_000, (number, target) => ({
+      from: number % 4 < 2 ? '127.0.0.1' : inventedIp(randomInt(SOURCES)),
+      to: trunk(target),
+      data: forgedTrunk(number),
+    })),
+  },
+];

@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import { AttributeType } from '../../../src/stun/attribute-types.js';
+import { decodeMessage } from '../../../src/stun/message.js';
+import { classOf } from '../../../src/stun/methods.js';
+import { legIdentity } from '../../setup/cluster.js';
+import { Load } from '../../setup/load.js';
+import { allocateRequest, challengeRequest, connectRequest } from '../../setup/requests.js';
+import type { Attack, Flood, Target } from '../flood.js';
+import { inventedIp, ManySources, PORTS } from '../many-sources.js';
+import { paced } from '../paced.js';
+import { ATTACKER } from '../tenants.js';
+
+/** Peers of the tenant stand behind so many addresses. */
+const ADDRESSES = 64;
+const LIFETIME_SECONDS = 600;
+const NOBODY = { address: '127.250.0.1', port: 9 };
+const CHURN_CONNECTIONS = 400;
+const CHURN_WINDOW = 64;
+
+/** Asks both relays for a nonce for each address, until all have one. */
+class Nonces {
+  readonly #nonces = new Map<string, string>();
+
+  learn(ip: string | undefined, data: Uint8Array): void {
+    const decoded = decodeMessage(data);
+    const nonce = decoded.ok ? decoded.message.text(AttributeType.Nonce) : undefined;
+    if (nonce !== undefined && ip !== undefined) this.#nonces.set(ip, nonce);
+  }
+
+  /** All relays of a cluster take a nonce of one of them. */
+  of(ip: string): string | undefined {
+    return this.#nonces.get(ip);
+  }
+}
+
+interface Legs {
+  readonly legsPerSecond: number;
+  /** Both peers of each connection come, one at each relay. */
+  readonly both: boolean;
+}
+
+/** Legs that allocate and connect to somebody who is not there, or elsewhere. */
+function legs({ legsPerSecond, both }: Legs): Flood['begin'] {
+  return async (target, level) => {
+    const nonces = new Nonces();
+    const sources = new ManySources(({ datagrams }) => {
+      for (const { data, tuple } of datagrams) {
+        if (classOf(Buffer.from(data).readUInt16BE(0)) === 'error') nonces.learn(tuple.local, data);
+      }
+    });
+    let number = 0;
+    const stop = paced(legsPerSecond * level, (times) => {
+      for (let each = 0; each < times; each++) {
+        number += 1;
+        sources.send(legOf(number, target, { nonces, both }));
+      }
+    });
+    return {
+      tally: () => sources.tally(),
+      end: () => {
+        stop();
+        return sources.close();
+      },
+    };
+  };
+}
+
+function legOf(
+  number: number,
+  target: Target,
+  { nonces, both }: { nonces: Nonces; both: boolean },
+) {
+  const from = inventedIp(number % ADDRESSES);
+  const port = Math.floor(number / ADDRESSES) % PORTS;
+  const nonce = nonces.of(from);
+  const roles = both ? ([0, 1] as const) : ([0] as const);
+  const connectionId = randomBytes(16).toString('hex');
+  return roles.flatMap((role) => {
+    const to = target.relays[role].service;
+    const peerRelay = target.relays[role === 0 ? 1 : 0].service;
+    if (nonce === undefined) return [{ from, port, to, data: challengeRequest(randomBytes(12)) }];
+    const signing = { identity: legIdentity(connectionId, role, ATTACKER.tenant), nonce };
+    const id = () => randomBytes(12);
+    const allocate = allocateRequest(id(), signing, {
+      peerRelay,
+      lifetimeSeconds: LIFETIME_SECONDS,
+    });
+    const connect = connectRequest(id(), signing, NOBODY);
+    return [allocate, connect].map((data) => ({ from, port, to, data }));
+  });
+}
+
+/** Connections that are set up and closed again, as fast as the relays answer. */
+async function churn({ relays }: Target, level: number): Promise<Attack> {
+  const pair = [relays[0].service, relays[1].service] as const;
+  const load = new Load({
+    relays: pair,
+    connectionsMax: CHURN_CONNECTIONS,
+    tenant: ATTACKER.tenant,
+  });
+  await load.challenge();
+  let ended = false;
+  const window = Math.max(1, Math.round(CHURN_WINDOW * level));
+  const run = async () => {
+    while (!ended) {
+      load.prepare(Math.max(window, Math.round(CHURN_CONNECTIONS * level)));
+      await load.establish(window);
+      if (ended) return;
+      await load.close(window);
+    }
+  };
+  // A relay that answers nothing any more ends the churn; the victim's figures tell.
+  const running = run().catch(() => {});
+  return {
+    tally: () => load.bytes,
+    end: async () => {
+      ended = true;
+      await running;
+      await load.end();
+    },
+  };
+}
+
+/** Floods of a tenant's peers, who hold genuine credentials. */
+export const TENANT_LEGS: readonly Flood[] = [
+  {
+    name: 'half-open',
+    title: '1,000/s legs of one tenant whose partners never come',
+    attacked: 'relay',
+    quick: true,
+    begin: legs({ legsPerSecond: 1_000, both: false }),
+  },
+  {
+    name: 'wrong-connects',
+    title: '500/s connections of one tenant whose two peers name other addresses (403)',
+    attacked: 'relay',
+    begin: legs({ legsPerSecond: 500, both: true }),
+  },
+  {
+    name: 'churn',
+    title: 'one tenant allocates, connects and closes, 64 connections at a time',
+    attacked: 'relay',
+    quick: true,
+    begin: churn,
+  },
+];

@@ -1,0 +1,65 @@
+import type { TransportAddress } from '../../src/address.js';
+import { openDataPlane } from '../../src/native/index.js';
+import type { DataPlane, DataPlaneBatch } from '../../src/native/types.js';
+import type { Tally } from './flood.js';
+
+/** Sockets that a sender has: ports of each of its addresses. */
+export const PORTS = 16;
+
+export interface Datagram {
+  /** The address that it leaves from, any of 127.0.0.0/8. */
+  readonly from: string;
+  /** Which of the ports, below `PORTS`. */
+  readonly port: number;
+  readonly to: TransportAddress;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Sends datagrams from any loopback address, as who writes source addresses does elsewhere. The
+ * sockets are a data plane's trunk sockets: it hands up all that is STUN.
+ */
+export class ManySources {
+  readonly #plane: DataPlane;
+
+  /** @param onBatch - takes the answers; those of `from` that are nobody's come as well */
+  constructor(onBatch: (batch: DataPlaneBatch) => void = () => {}) {
+    this.#plane = openDataPlane({
+      clientAddresses: [{ address: '127.0.0.1', port: 0 }],
+      trunkAddresses: Array.from({ length: PORTS }, () => ({ address: '0.0.0.0', port: 0 })),
+      workers: 1,
+      clientFlowsMax: 1,
+      sessionsMax: 1,
+      trunkPeersMax: 1,
+      onBatch,
+    });
+  }
+
+  get ports(): readonly number[] {
+    return this.#plane.trunkAddresses.map(({ port }) => port);
+  }
+
+  send(datagrams: readonly Datagram[]): void {
+    this.#plane.send(
+      datagrams.map(({ from, port, to, data }) => ({
+        side: 'trunk' as const,
+        tuple: { socket: port, local: from, remote: to },
+        data,
+      })),
+    );
+  }
+
+  tally(): Tally {
+    const { trunk_tx_bytes, trunk_rx_bytes } = this.#plane.counters();
+    return { sent: Number(trunk_tx_bytes), received: Number(trunk_rx_bytes) };
+  }
+
+  close(): Promise<void> {
+    return this.#plane.close();
+  }
+}
+
+/** An address that nobody else here uses: 127.64.0.0 and up. */
+export function inventedIp(number: number): string {
+  return `127.${64 + ((number >> 16) & 15)}.${(number >> 8) & 255}.${number & 255}`;
+}

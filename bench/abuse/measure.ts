@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ProcessUsage, readProcessUsage } from '../setup/usage.js';
+import type { Flood } from './flood.js';
+import type { FloodResult, Window } from './result.js';
+import { Stage, type StageOptions } from './stage.js';
+
+export interface Effort {
+  /** Length of each of the two windows. */
+  readonly seconds: number;
+}
+
+/** A flood comes up before it is measured. */
+const RAMP_MS = 500;
+const SAMPLE_MS = 100;
+
+/** Memory and processor time of a process while something else goes on. */
+class UsageWatch {
+  readonly #pid: number;
+  readonly #before: ProcessUsage;
+  readonly #startedAt = performance.now();
+  readonly #timer: NodeJS.Timeout;
+  #peakBytes: number;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#before = readProcessUsage(pid);
+    this.#peakBytes = this.#before.residentBytes;
+    this.#timer = setInterval(() => {
+      this.#peakBytes = Math.max(this.#peakBytes, readProcessUsage(pid).residentBytes);
+    }, SAMPLE_MS);
+  }
+
+  end(): { readonly peakBytes: number; readonly cpuShare: number } {
+    clearInterval(this.#timer);
+    const { processUs } = readProcessUsage(this.#pid);
+    const elapsedUs = (performance.now() - this.#startedAt) * 1_000;
+    const cpuShare = (processUs - this.#before.processUs) / elapsedUs;
+    return { peakBytes: this.#peakBytes, cpuShare };
+  }
+}
+
+/**
+ * Measures one flood on a stage of its own: first without it, then with it.
+ * @param onStage - told of the stage before it is opened, so that it can be closed from outside
+ * @throws Error when a process does not come up; one that dies under the flood is a result
+ */
+export async function measureFlood(
+  flood: Flood,
+  options: StageOptions & Effort,
+  onStage: (stage: Stage) => void,
+): Promise<FloodResult> {
+  const stage = new Stage(options);
+  onStage(stage);
+  try {
+    await stage.open();
+    const quiet = await measureWindow(stage, flood, options);
+    await stage.attacker.call('begin', { name: flood.name, target: stage.target, level: 1 });
+    await sleep(RAMP_MS);
+    const flooded = await measureWindow(stage, flood, options);
+    const { name, title, attacked } = flood;
+    const died = attackedProgram(stage, flood).isGone;
+    return { name, title, attacked, died, quiet, flooded };
+  } finally {
+    await stage.close();
+  }
+}
+
+function attackedProgram(stage: Stage, { attacked }: Flood) {
+  return attacked === 'relay' ? stage.relays[0] : stage.directory;
+}
+
+/** The flood goes on until the last set-up of the window has ended, well or not. */
+async function measureWindow(stage: Stage, flood: Flood, { seconds }: Effort): Promise<Window> {
+  const watch = new UsageWatch(attackedProgram(stage, flood).pid);
+  const trunkBefore = await trunkBytes(stage);
+  const tallyBefore = await stage.attacker.call('tally', undefined);
+  await stage.victim.call('begin', undefined);
+  await sleep(seconds * 1_000);
+  const tally = await stage.attacker.call('tally', undefined);
+  const trunk = (await trunkBytes(stage)) - trunkBefore;
+  const usage = watch.end();
+  const victim = await stage.victim.call('read', undefined);
+  return {
+    seconds,
+    victim,
+    ...usage,
+    sentBytes: tally.sent - tallyBefore.sent,
+    receivedBytes: tally.received - tallyBefore.received,
+    trunkBytes: trunk,
+  };
+}
+
+/** What the attacked relay has sent to the other one; a relay that is gone sends nothing. */
+async function trunkBytes(stage: Stage): Promise<number> {
+  const sample = await stage.relays[0].call('sample', undefined).catch(() => undefined);
+  return Number(sample?.counters.trunk_tx_bytes ?? 0);
+}

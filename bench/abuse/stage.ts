@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process';
+import { toolEnvironment } from '../../src/lab/tools.js';
+import type { CpuPlan } from '../load/scene.js';
+import type { RelayMethods } from '../setup/relay-process.js';
+import { Program } from '../setup/rpc.js';
+import type { AttackerMethods } from './attacker-process.js';
+import type { DirectoryMethods } from './directory-process.js';
+import type { Target, TargetRelay } from './flood.js';
+import type { VictimMethods } from './victim-process.js';
+
+export const REGIONS = ['a', 'b'] as const;
+
+export interface StageOptions {
+  readonly cpus: CpuPlan;
+  readonly setUpsPerSecond: number;
+  readonly echoesPerSecond: number;
+  /** Data-plane threads of each relay. */
+  readonly workers: number;
+}
+
+/**
+ * A directory, two relays, genuine users and an attacker, each a process of its own on loopback.
+ * The service has one CPU, those who use and abuse it another, where there are two.
+ */
+export class Stage {
+  readonly directory = new Program<DirectoryMethods>('../abuse/directory-process');
+  readonly relays = REGIONS.map(() => new Program<RelayMethods>('relay-process')) as [
+    Program<RelayMethods>,
+    Program<RelayMethods>,
+  ];
+  readonly victim = new Program<VictimMethods>('../abuse/victim-process');
+  readonly attacker = new Program<AttackerMethods>('../abuse/attacker-process');
+  readonly #options: StageOptions;
+  #target: Target | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+  }
+
+  get target(): Target {
+    if (this.#target === undefined) throw new Error('the stage is not open');
+    return this.#target;
+  }
+
+  /** Every process by its name. */
+  get programs() {
+    const [a, b] = this.relays;
+    const { directory, victim, attacker } = this;
+    return { directory, 'relay-a': a, 'relay-b': b, victim, attacker };
+  }
+
+  /**
+   * Opens all, until genuine users are served.
+   * @throws Error when one of them does not come up
+   */
+  async open(): Promise<void> {
+    const { workers, setUpsPerSecond, echoesPerSecond } = this.#options;
+    const directoryUrl = await this.directory.call('open', undefined);
+    const relays = await Promise.all(
+      this.relays.map(async (relay, index): Promise<TargetRelay> => {
+        const region = REGIONS[index] ?? '';
+        const record = await relay.call('open', {
+          id: `relay-${region}`,
+          region,
+          workers,
+          directoryUrl,
+          http: true,
+        });
+        const [service] = record.serviceAddresses;
+        const [trunk] = record.trunkAddresses;
+        const httpUrl = await relay.call('httpUrl', undefined);
+        if (service === undefined || trunk === undefined || httpUrl === undefined) {
+          throw new Error(`relay-${region} has no address`);
+        }
+        return { service, trunk, httpUrl };
+      }),
+    );
+    this.#pin();
+    this.#target = { directoryUrl, relays: relays as [TargetRelay, TargetRelay] };
+    await this.victim.call('open', {
+      directoryUrl,
+      regions: REGIONS,
+      setUpsPerSecond,
+      echoesPerSecond,
+    });
+  }
+
+  /** Ends every process. May be called at any time, and again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { attacker, victim, directory } = this;
+    await Promise.all([attacker.end(), victim.end()]);
+    await Promise.all([directory.end(), ...this.relays.map((relay) => relay.end())]);
+  }
+
+  /** Without the tool the kernel decides who runs where, which the figures then hold. */
+  #pin(): void {
+    const { server, generator } = this.#options.cpus;
+    const places: [Program<never>, number][] = [
+      [this.directory, server],
+      ...this.relays.map((relay): [Program<never>, number] => [relay, server]),
+      [this.victim, generator],
+      [this.attacker, generator],
+    ];
+    for (const [{ pid }, cpu] of places) {
+      spawnSync('taskset', ['-acp', String(cpu), String(pid)], { env: toolEnvironment() });
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { FLOODS } from '../../bench/abuse/floods/index.js';
+import { amplification, type FloodResult } from '../../bench/abuse/result.js';
+import { tableText } from '../../bench/abuse/table.js';
+import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
+import { ROOT } from '../house/source-files.js';
+
+// Six processes come up on what other tests leave of two cores.
+t.setTimeout(180_000);
+
+function start(...args: readonly string[]) {
+  const argv = ['--import', 'tsx', 'bench/abuse/main.ts', ...args];
+  const bench = spawn(process.execPath, argv, { cwd: ROOT });
+  const said = { out: '', err: '' };
+  bench.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said.out += text;
+  });
+  bench.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said.err += text;
+  });
+  return { bench, said };
+}
+
+async function endOf(bench: ChildProcess): Promise<number | null> {
+  const [code] = await once(bench, 'exit');
+  return code;
+}
+
+/** Processes that this one's child has started. */
+function childrenOf(parent: number | undefined): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+      } catch {
+        return false;
+      }
+    });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+t.test('a flood is measured beside the same time without it', async (t) => {
+  const json = join(t.testdir(), 'abuse.json');
+  const only = ['--only', 'victims-address', 'tenant-requests'];
+  const { bench, said } = start(...only, '--seconds', '0.5', '--json', json);
+  t.equal(await endOf(bench), 0, said.err);
+  t.match(said.out, /^victims-address .*→.*\ntenant-requests .*→/m, 'a table with a row for each');
+  t.match(said.err, /\[1\/2\] victims-address/, 'progress');
+  const results: FloodResult[] = JSON.parse(readFileSync(json, 'utf8'));
+  t.match(results, [{ attacked: 'relay' }, { attacked: 'directory' }]);
+  for (const { name, quiet, flooded, died } of results) {
+    t.notOk(died, name);
+    t.equal(quiet.sentBytes, 0, 'no flood yet');
+    t.ok(flooded.sentBytes > 0, 'then there is one');
+    for (const window of [quiet, flooded]) {
+      t.ok(window.victim.setUps > 0 && window.victim.echoes > 0);
+      t.ok(window.peakBytes > 1e6, 'the attacked process was looked at');
+    }
+  }
+});
+
+t.test('a signal leaves no process', async (t) => {
+  const { bench, said } = start('--only', 'spoofed-sources');
+  while (childrenOf(bench.pid).length < 5) {
+    if (bench.exitCode !== null) throw new Error(said.err);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const children = childrenOf(bench.pid);
+  bench.kill('SIGINT');
+  t.equal(await endOf(bench), SIGNAL_EXIT.SIGINT);
+  t.strictSame(children.filter(isAlive), []);
+});
+
+t.test('help teaches, the list names every flood, and a wrong word is refused', async (t) => {
+  const [help, list, wrong] = [start('--help'), start('--list'), start('--only', 'nonsense')];
+  const codes = await Promise.all([help, list, wrong].map(({ bench }) => endOf(bench)));
+  t.strictSame(codes, [0, 0, 1]);
+  t.match(help.said.out, /--quick[\s\S]*quiet → flooded/);
+  for (const { name } of FLOODS) t.match(list.said.out, new RegExp(`^${name} `, 'm'));
+  t.match(wrong.said.err, /^bench:abuse: no flood is called nonsense: see --list\n$/);
+});
+
+t.test('the table says what was amplified, what failed and what died', async (t) => {
+  const victim = {
+    setUps: 10,
+    succeeded: 10,
+    setUpP50Ms: 5,
+    setUpP99Ms: 20,
+    directoryP99Ms: 3,
+    failures: {},
+    echoes: 100,
+    echoesLost: 0,
+    rttP99Ms: 0.4,
+  };
+  const quiet = {
+    seconds: 1,
+    victim,
+    peakBytes: 90e6,
+    cpuShare: 0.05,
+    sentBytes: 0,
+    receivedBytes: 0,
+    trunkBytes: 1_000,
+  };
+  const flooded = {
+    ...quiet,
+    seconds: 2,
+    victim: { ...victim, succeeded: 4, failures: { 'ERR_TURNPIKE_REJECTED 508': 6 } },
+    sentBytes: 1_000,
+    receivedBytes: 500,
+    trunkBytes: 5_000,
+  };
+  const flood = { name: 'a-flood', title: '', attacked: 'relay' } as const;
+  const result: FloodResult = { ...flood, died: true, quiet, flooded };
+  t.strictSame(
+    amplification(result),
+    { answers: 0.5, trunk: 3 },
+    'the victim’s share is taken off',
+  );
+  const text = tableText([result]);
+  t.match(text, /^a-flood {2}100% → 40% /m);
+  t.match(text, /a-flood: the attacked process ENDED/);
+  t.match(text, /with the flood: set-ups that failed: 6 × ERR_TURNPIKE_REJECTED 508/);
+});
