@@ -18,19 +18,13 @@ th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px soli
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.met { color: var(--good); font-weight: 600; } td.missed { color: var(--bad); font-weight: 600; }
 svg { width: 100%; max-width: 45rem; height: auto; display: block; margin: .5rem 0; }
-svg text { font: 12px system-ui, sans-serif; fill: var(--ink); } svg .label { text-anchor: end; }
-svg .value { fill: var(--quiet); } svg .axis { stroke: var(--line); }
-svg .ours { fill: var(--ours); } svg .others { fill: var(--others); }
-svg .range { stroke: var(--range); stroke-width: 1.5; } code { font-size: .9em; }
+code { font-size: .9em; }
 `;
 
-/** The colours and type of a chart that stands alone. */
-export const CHART_STYLE = `
-svg { --ink: #1c2024; --quiet: #5c6670; --line: #d8dde2; --ours: #2266cc; --others: #9aa5b1; }
-@media (prefers-color-scheme: dark) { svg { --ink: #e6e9ec; --quiet: #9aa5b1; --line: #333a41;
-  --ours: #6aa5ff; --others: #56616c; } }
-text { font: 12px system-ui, sans-serif; fill: var(--ink); } .title { font-weight: 600;
-  font-size: 13px; } .label { text-anchor: end; } .value { fill: var(--quiet); }
-.axis { stroke: var(--line); } .ours { fill: var(--ours); } .others { fill: var(--others); }
-.range { stroke: var(--ink); stroke-width: 1.5; }
+/** The colours of a chart that stands alone. */
+export const CHART_COLOURS = `
+svg { --ink: #1c2024; --range: #1c2024; --quiet: #5c6670; --line: #d8dde2; --ours: #2266cc;
+  --others: #9aa5b1; }
+@media (prefers-color-scheme: dark) { svg { --ink: #e6e9ec; --range: #e6e9ec; --quiet: #9aa5b1;
+  --line: #333a41; --ours: #6aa5ff; --others: #56616c; } }
 `;
