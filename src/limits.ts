@@ -46,6 +46,10 @@ export const LIMITS = {
   /** Default and longest LIFETIME of a leg. */
   lifetimeSeconds: 600,
   lifetimeSecondsMax: 3_600,
+  /** Counters of trunk control messages that a relay remembers of another one; a power of two. */
+  controlWindow: 65_536,
+  /** Relays that left whose last counter is remembered; beyond it the one gone longest is not. */
+  controlSendersLeftMax: 4_096,
   /** A freed session index or channel is not reused for this long. */
   quarantineMs: 60_000,
   /** A relay whose probes go unanswered this long while it carries traffic is gone. */

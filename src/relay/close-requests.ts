@@ -12,6 +12,8 @@ interface Pending extends Timed {
   readonly transactionId: Uint8Array;
   readonly code: CloseRequest['code'];
   requests: number;
+  /** What `Trunk.send` returned for it; 0 before. */
+  counter: number;
 }
 
 /**
@@ -57,6 +59,7 @@ export class CloseRequests {
       transactionId: this.#random(12),
       code,
       requests: 0,
+      counter: 0,
     };
     if (this.#byTransaction.size < LIMITS.closesPendingMax) {
       this.#byTransaction.set(transactionKey(pending.transactionId), pending);
@@ -94,7 +97,8 @@ export class CloseRequests {
 
   #request(pending: Pending): void {
     const { remote, name, transactionId, code } = pending;
-    this.#trunk.send(remote, { type: 'close', transactionId, subject: name, code });
+    const control = { type: 'close', transactionId, subject: name, code } as const;
+    pending.counter = this.#trunk.send(remote, control, pending.counter);
     if (!this.#byTransaction.has(transactionKey(transactionId))) return;
     this.#wheel.set(pending, this.#clock.monotonic() + RFC.rtoMs * 2 ** pending.requests);
     pending.requests += 1;

@@ -50,6 +50,8 @@ export interface Attempt {
 export interface OutgoingOffer {
   readonly remote: RemoteRelay;
   transactionId: Uint8Array;
+  /** What `Trunk.send` returned for the transaction; 0 before. */
+  counter: number;
   /** When it is sent again, monotonic milliseconds. */
   nextAt: number;
   /** Ours: what the other relay must write into records for this leg. */
@@ -73,6 +75,8 @@ export interface Pairing {
   readonly remote: RemoteRelay | undefined;
   /** What we write into records for the other relay; 0 without one. */
   readonly remoteIndex: number;
+  /** The other relay's counter of the message that established it; 0 without one. */
+  readonly remoteCounter: number;
 }
 
 /** PROTOCOL.md section 2: reserved → connecting → established → closed, and back on 403 and 447. */

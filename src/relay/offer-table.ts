@@ -3,8 +3,13 @@ import { copiedTransactionId } from '../stun/message.js';
 import type { LegName, Offer } from '../trunk/control.js';
 import { legKey } from './leg.js';
 
+/** An offer with the counter of its message; 0 from a relay that does not count. */
+export interface CountedOffer extends Offer {
+  readonly counter: number;
+}
+
 interface Remembered {
-  readonly offer: Offer;
+  readonly offer: CountedOffer;
   readonly at: number;
 }
 
@@ -23,28 +28,30 @@ export class OfferTable {
     this.#perSenderMax = perSenderMax;
   }
 
-  /** @returns whether the offer is remembered */
-  put(sender: string, offer: Offer, now: number): boolean {
+  /** @returns `older` where an offer that was made after this one is known already */
+  put(sender: string, offer: CountedOffer, now: number): 'remembered' | 'full' | 'older' {
     let offers = this.#bySender.get(sender);
     if (!offers) {
       offers = new Map();
       this.#bySender.set(sender, offers);
     }
     const key = legKey(offer);
+    const newest = offers.get(key);
+    if (newest && newest.offer.counter > offer.counter) return 'older';
     // Deleted first, so that the map stays in the order of arrival and expiry reads its head only.
     offers.delete(key);
     if (offers.size >= this.#perSenderMax) this.#expire(offers, now);
     if (offers.size >= this.#perSenderMax) {
       this.refused += 1;
-      return false;
+      return 'full';
     }
     const transactionId = copiedTransactionId(offer.transactionId);
     offers.set(key, { offer: { ...offer, transactionId }, at: now });
-    return true;
+    return 'remembered';
   }
 
   /** The offer of a sender's leg, if it is still remembered. */
-  get(sender: string, name: LegName, now: number): Offer | undefined {
+  get(sender: string, name: LegName, now: number): CountedOffer | undefined {
     const found = this.#bySender.get(sender)?.get(legKey(name));
     return found && now - found.at < LIMITS.offerRememberedMs ? found.offer : undefined;
   }
@@ -52,6 +59,13 @@ export class OfferTable {
   /** Forgets one offer. */
   delete(sender: string, name: LegName): void {
     this.#bySender.get(sender)?.delete(legKey(name));
+  }
+
+  /** Forgets an offer, unless it was made after the message with the given counter. */
+  deleteUpTo(sender: string, name: LegName, counter: number): void {
+    const offers = this.#bySender.get(sender);
+    const found = offers?.get(legKey(name));
+    if (found && found.offer.counter <= counter) offers?.delete(legKey(name));
   }
 
   /** Forgets all of a sender's offers, as when it has started anew. */

@@ -38,6 +38,7 @@ export class OutgoingOffers {
       remote,
       sessionIndex,
       transactionId: this.#random(12),
+      counter: 0,
       nextAt: 0,
       bound: false,
     };
@@ -53,6 +54,7 @@ export class OutgoingOffers {
   renew(leg: Leg, offer: OutgoingOffer): void {
     this.#byTransaction.delete(transactionKey(offer.transactionId));
     offer.transactionId = this.#random(12);
+    offer.counter = 0;
     offer.nextAt = this.#clock.monotonic() + LIMITS.offerRenewalMs;
     this.#remember(leg, offer);
   }
@@ -60,7 +62,7 @@ export class OutgoingOffers {
   /** Sends the offer once more. */
   repeat(leg: Leg, offer: OutgoingOffer, claimed: TransportAddress): void {
     offer.nextAt = this.#clock.monotonic() + LIMITS.offerIntervalMs;
-    this.#trunk.send(offer.remote, {
+    const control = {
       type: 'offer',
       transactionId: offer.transactionId,
       tenant: leg.tenant,
@@ -69,7 +71,8 @@ export class OutgoingOffers {
       mapped: leg.origin.tuple.remote,
       claimed,
       sessionIndex: offer.sessionIndex,
-    });
+    } as const;
+    offer.counter = this.#trunk.send(offer.remote, control, offer.counter);
   }
 
   /** Forgets an offer: nothing that still could be answered to it matters. */

@@ -3,7 +3,7 @@ import { isTurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId } from '../stun/message.js';
-import type { Offer } from '../trunk/control.js';
+import type { Offer, OfferAccepted, OfferRefused } from '../trunk/control.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { livenessMsOf } from './allocation.js';
@@ -11,10 +11,11 @@ import type { ClientRequest } from './client-request.js';
 import type { RelayContext } from './context.js';
 import { type Attempt, expiryOf, type Leg, otherEnd, type Pairing } from './leg.js';
 import { connectTarget, type LegLife } from './leg-life.js';
+import type { CountedOffer } from './offer-table.js';
 import type { OutgoingOffers } from './outgoing-offers.js';
 
 /** What an established leg leads to. */
-type Established = Pick<Pairing, 'claimed' | 'other' | 'remote' | 'remoteIndex'>;
+type Established = Pick<Pairing, 'claimed' | 'other' | 'remote' | 'remoteIndex' | 'remoteCounter'>;
 
 type ConnectingLeg = Leg & { state: { type: 'connecting'; attempt: Attempt } };
 
@@ -165,7 +166,8 @@ export class PairingRules {
     for (const [each, attempt, to] of pairs) {
       // Equal to what the peer claimed, and held anyway.
       const claimed = to.origin.tuple.remote;
-      this.#establish(each, attempt, { claimed, other: to, remote: undefined, remoteIndex: 0 });
+      const none = { remote: undefined, remoteIndex: 0, remoteCounter: 0 };
+      this.#establish(each, attempt, { claimed, other: to, ...none });
     }
   }
 
@@ -200,28 +202,57 @@ export class PairingRules {
     return true;
   }
 
-  /** Another relay's offer, authentic and from a source of that relay. */
-  onOffer(remote: RemoteRelay, offer: Offer): void {
-    const { legs, offers, trunk, clock } = this.#context;
+  /**
+   * Another relay's offer, authentic and from a source of that relay, for the first time.
+   * @returns `left` where there was no room to remember it
+   */
+  onOffer(remote: RemoteRelay, offer: CountedOffer): 'left' | undefined {
+    const { legs, offers, clock } = this.#context;
     const leg = legs.get(otherEnd(offer));
-    const { transactionId } = offer;
     if (leg?.state.type === 'established' && leg.peerRelay === remote) {
-      const same = leg.state.remoteIndex === offer.sessionIndex;
-      if (same && matches(offer, leg, leg.state.claimed)) {
-        const sessionIndex = leg.sessionIndex ?? 0;
-        return trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
-      }
-      if (same) return trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
-      // Another index is another leg: the one that this connection led to is no more.
+      if (this.#answerAgain(remote, leg, leg.state, offer)) return undefined;
+      // Another index is another leg: an earlier one, late, or the one that came after that which
+      // this connection led to.
+      if (offer.counter < leg.state.remoteCounter) return undefined;
       this.#life.end(leg, 'closed_by_other_side');
     }
-    offers.put(remote.id, offer, clock.monotonic());
+    const put = offers.put(remote.id, offer, clock.monotonic());
+    if (put === 'older') return undefined;
     // A leg that waits for it needs no place in the table, which may be full.
     if (leg?.peerRelay === remote && isConnecting(leg)) this.#matchOffer(leg, remote, offer);
+    return put === 'full' ? 'left' : undefined;
+  }
+
+  /** The same offer once more, from that relay or of a recording: it can only be answered again. */
+  onOfferRepeated(remote: RemoteRelay, offer: Offer): void {
+    const { legs, offers, clock } = this.#context;
+    const leg = legs.get(otherEnd(offer));
+    if (leg?.peerRelay !== remote) return;
+    if (leg.state.type === 'established') this.#answerAgain(remote, leg, leg.state, offer);
+    if (!isConnecting(leg)) return;
+    const known = offers.get(remote.id, offer, clock.monotonic());
+    if (known && sameBytes(known.transactionId, offer.transactionId)) {
+      this.#matchOffer(leg, remote, known);
+    }
+  }
+
+  /** Answers an offer of the leg that this connection leads to. @returns whether it is one */
+  #answerAgain(remote: RemoteRelay, leg: Leg, pairing: Pairing, offer: Offer): boolean {
+    if (pairing.remoteIndex !== offer.sessionIndex) return false;
+    const { transactionId } = offer;
+    const { trunk } = this.#context;
+    if (matches(offer, leg, pairing.claimed)) {
+      const sessionIndex = leg.sessionIndex ?? 0;
+      trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
+    } else {
+      trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
+    }
+    return true;
   }
 
   /** The other relay has bound its index and matched our offer. */
-  onOfferAccepted(remote: RemoteRelay, transactionId: Uint8Array, remoteIndex: number): void {
+  onOfferAccepted(remote: RemoteRelay, accepted: OfferAccepted & { counter: number }): void {
+    const { transactionId, sessionIndex: remoteIndex, counter } = accepted;
     const sent = this.#outgoing.find(transactionId);
     if (!sent || sent.remote !== remote) return;
     const { leg } = sent;
@@ -246,22 +277,36 @@ export class PairingRules {
       this.#rethrowUnlessFull(error);
       return this.#life.failAttempt(leg, attempt, 'data-plane-full');
     }
-    this.#context.offers.delete(remote.id, otherEnd(leg));
+    this.#context.offers.deleteUpTo(remote.id, otherEnd(leg), counter);
     this.#context.indexes.linkRemote(remote, remoteIndex, leg);
     remote.connections += 1;
     // A later answer to it would change nothing any more.
     this.#outgoing.forget(attempt.offer);
     const { claimed } = attempt;
-    this.#establish(leg, attempt, { claimed, other: undefined, remote, remoteIndex });
+    const to = { claimed, other: undefined, remote, remoteIndex, remoteCounter: counter };
+    this.#establish(leg, attempt, to);
+  }
+
+  /** The other relay has started anew and did nothing with our offer: it is made again at once. */
+  onOtherStart(remote: RemoteRelay, transactionId: Uint8Array): void {
+    const sent = this.#outgoing.find(transactionId);
+    if (!sent || sent.remote !== remote || !isConnecting(sent.leg)) return;
+    const { offer, claimed } = sent.leg.state.attempt;
+    if (!offer || !sameBytes(offer.transactionId, transactionId)) return;
+    this.#outgoing.repeat(sent.leg, offer, claimed);
+    this.#life.schedule(sent.leg);
   }
 
   /** The other relay says that the addresses do not match. */
-  onOfferRefused(remote: RemoteRelay, transactionId: Uint8Array, code: number): void {
+  onOfferRefused(
+    remote: RemoteRelay,
+    { transactionId, code, counter }: OfferRefused & { counter: number },
+  ): void {
     const sent = this.#outgoing.find(transactionId);
     if (!sent || sent.remote !== remote || !isConnecting(sent.leg)) return;
     const { attempt } = sent.leg.state;
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
-    this.#context.offers.delete(remote.id, otherEnd(sent.leg));
+    this.#context.offers.deleteUpTo(remote.id, otherEnd(sent.leg), counter);
     if (code === 403) return this.#life.failAttempt(sent.leg, attempt, 'address-mismatch');
     const phrase = `relay ${remote.id} refuses with ${code}`;
     this.#life.failAttempt(sent.leg, attempt, 'refused-by-peer-relay', phrase);

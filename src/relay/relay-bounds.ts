@@ -7,7 +7,7 @@ import type { RelayRules } from './rules.js';
 
 /** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */
 export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
-  const { stats, legs, offers, closes } = rules.context;
+  const { stats, legs, offers, closes, trunk } = rules.context;
   const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
   return [
     {
@@ -46,6 +46,13 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
       name: 'close-requests',
       detail: `closes are sent once only: ${LIMITS.closesPendingMax} await an answer`,
       met: () => closes.unrepeated,
+    },
+    {
+      name: 'control-window',
+      detail:
+        `messages of relays are dropped: ${LIMITS.controlWindow} of the same relay have come since ` +
+        'they were sent',
+      met: () => trunk.drops.trunk_control_too_old,
     },
     {
       name: 'relays',

@@ -96,7 +96,7 @@ export class RelayRules {
       inUse: (remote) => legs.hasRemote(remote),
       onRelayLost: (remote, why) => trunkRules.relayLost(remote, why),
       onRelayBack: (remote) => trunkRules.relayBack(remote),
-      onControl: (remote, control) => trunkRules.control(remote, control),
+      onControl: (remote, control, order) => trunkRules.control(remote, control, order),
       onDrop: (source, drop) => log.trunkDropped(source, drop),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
       onNews: (remote, news) => {

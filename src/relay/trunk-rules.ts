@@ -1,5 +1,5 @@
 import { LIMITS } from '../limits.js';
-import type { CloseRequest, TrunkControl } from '../trunk/control.js';
+import type { CloseRequest, ControlOrder, TrunkControl } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { TrunkNews } from '../trunk/trunk-options.js';
 import type { RelayContext } from './context.js';
@@ -21,29 +21,45 @@ export class TrunkRules {
     this.#pairing = pairing;
   }
 
-  /** Carries out one authentic control message. */
-  control(remote: RemoteRelay, control: TrunkControl): void {
+  /**
+   * Carries out one authentic control message. One that is repeated, which only requests are here,
+   * is answered and changes nothing.
+   * @returns as `TrunkOptions.onControl`
+   */
+  control(remote: RemoteRelay, control: TrunkControl, order: ControlOrder): 'left' | undefined {
     const { transactionId } = control;
     switch (control.type) {
       case 'offer':
-        return this.#pairing.onOffer(remote, control);
+        if (order.repeated) this.#pairing.onOfferRepeated(remote, control);
+        else return this.#pairing.onOffer(remote, { ...control, counter: order.counter });
+        break;
       case 'offer-accepted':
-        return this.#pairing.onOfferAccepted(remote, transactionId, control.sessionIndex);
+        this.#pairing.onOfferAccepted(remote, { ...control, counter: order.counter });
+        break;
       case 'offer-refused':
-        return this.#pairing.onOfferRefused(remote, transactionId, control.code);
+        this.#pairing.onOfferRefused(remote, { ...control, counter: order.counter });
+        break;
       case 'close':
-        this.#close(remote, control);
-        return this.#context.trunk.send(remote, { type: 'close-done', transactionId });
+        if (!order.repeated) this.#close(remote, control, order.counter);
+        this.#context.trunk.send(remote, { type: 'close-done', transactionId });
+        break;
       case 'close-done':
-        return this.#context.closes.done(remote, transactionId);
+        this.#context.closes.done(remote, transactionId);
+        break;
+      case 'other-start':
+        if (control.request === 'offer') this.#pairing.onOtherStart(remote, transactionId);
+        // A relay that started anew has nothing to close.
+        else this.#context.closes.done(remote, transactionId);
     }
+    return undefined;
   }
 
   /**
    * Ends the connection that the other relay has closed, if it is one with that relay. A leg that
-   * is still connecting goes on: the other peer may come back before the attempt runs out.
+   * is still connecting goes on: the other peer may come back before the attempt runs out. So does
+   * a connection that was made of what the other relay said later: the close is of an earlier one.
    */
-  #close(remote: RemoteRelay, { subject, code }: CloseRequest): void {
+  #close(remote: RemoteRelay, { subject, code }: CloseRequest, counter: number): void {
     const { offers, legs, indexes } = this.#context;
     const reason = code === 408 ? 'closed_other_silent' : 'closed_by_other_side';
     if ('sessionIndex' in subject) {
@@ -51,11 +67,10 @@ export class TrunkRules {
       if (leg) this.#life.end(leg, reason);
       return;
     }
-    offers.delete(remote.id, subject);
+    offers.deleteUpTo(remote.id, subject, counter);
     const leg = legs.get(otherEnd(subject));
-    if (leg?.state.type === 'established' && leg.peerRelay === remote) {
-      this.#life.end(leg, reason);
-    }
+    if (leg?.state.type !== 'established' || leg.peerRelay !== remote) return;
+    if (counter >= leg.state.remoteCounter) this.#life.end(leg, reason);
   }
 
   /**
@@ -63,7 +78,8 @@ export class TrunkRules {
    * Attempts go on: their offers are repeated, and find the relay or run out.
    */
   relayLost(remote: RemoteRelay, why: 'restarted' | 'silent'): void {
-    this.#context.offers.deleteAll(remote.id);
+    // One that was only silent repeats its offers, and those would be known already.
+    if (why === 'restarted') this.#context.offers.deleteAll(remote.id);
     const lost = this.#context.legs
       .withRemote(remote)
       .filter(({ state }) => state.type === 'established');

@@ -33,6 +33,7 @@ export const AttributeType = {
   RecommendedPayload: 0xff02,
   Padding: 0xff03,
   RefusalCause: 0xff04,
+  ControlSequence: 0xff05,
 } as const;
 
 /** Addresses coded as XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); all others are plain. */

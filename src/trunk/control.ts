@@ -4,6 +4,7 @@ import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
+import { type ControlSequence, encodeSequence } from './control-sequence.js';
 
 /** Who a connection's leg is, as relays name it to each other. */
 export interface LegName {
@@ -52,8 +53,32 @@ export interface CloseDone {
   readonly transactionId: Uint8Array;
 }
 
+/**
+ * The receiver of a request is another process than the one that it was meant for, and has done
+ * nothing (PROTOCOL.md section 3). RELAY-START of the answer says which.
+ */
+export interface OtherStart {
+  readonly type: 'other-start';
+  readonly transactionId: Uint8Array;
+  readonly request: 'offer' | 'close';
+}
+
 /** Every message that relays exchange on the trunk port. */
-export type TrunkControl = Offer | OfferAccepted | OfferRefused | CloseRequest | CloseDone;
+export type TrunkControl =
+  | Offer
+  | OfferAccepted
+  | OfferRefused
+  | CloseRequest
+  | CloseDone
+  | OtherStart;
+
+/** Where a message stands among those of its sender. */
+export interface ControlOrder {
+  /** The sender's counter; 0 from a relay of version 0.1.0, which does not count. */
+  readonly counter: number;
+  /** It was taken before: it is answered as the state is now, and changes nothing. */
+  readonly repeated: boolean;
+}
 
 /** A transaction as a map key. */
 export function transactionKey(transactionId: Uint8Array): string {
@@ -86,12 +111,14 @@ const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
  * Encodes a trunk control message (PROTOCOL.md section 3).
  * @param sender - this relay
  * @param key - trunk control key from this relay to the receiver, 32 bytes
+ * @param sequence - left out by relays of version 0.1.0
  * @returns the datagram
  */
 export function encodeControl(
   sender: ControlSender,
   key: Uint8Array,
   control: TrunkControl,
+  sequence?: ControlSequence,
 ): Uint8Array {
   const writer = writerFor(control)
     .text(AttributeType.Username, sender.id)
@@ -115,9 +142,14 @@ export function encodeControl(
       else writer.u32(AttributeType.SessionIndex, control.subject.sessionIndex);
       if (control.code !== undefined) writer.errorCode(control.code);
       break;
+    case 'other-start':
+      // Without a phrase, so that it is shorter than what it answers.
+      writer.errorCode(ErrorCode.StaleNonce, '');
+      break;
     case 'close-done':
       break;
   }
+  if (sequence) writer.bytes(AttributeType.ControlSequence, encodeSequence(sequence));
   return writer.integrity('sha256', key).finish();
 }
 
@@ -133,6 +165,10 @@ function writerFor(control: TrunkControl): MessageWriter {
       return new MessageWriter('request', Method.Refresh, control.transactionId);
     case 'close-done':
       return new MessageWriter('success', Method.Refresh, control.transactionId);
+    case 'other-start': {
+      const method = control.request === 'offer' ? Method.Connect : Method.Refresh;
+      return new MessageWriter('error', method, control.transactionId);
+    }
   }
 }
 
@@ -161,12 +197,18 @@ export function decodeControl(message: StunMessage): TrunkControl | undefined {
     }
     if (messageClass === 'error') {
       const error = message.errorCode();
+      if (error?.code === ErrorCode.StaleNonce) {
+        return { type: 'other-start', transactionId, request: 'offer' };
+      }
       return error && { type: 'offer-refused', transactionId, code: error.code };
     }
   }
   if (method === Method.Refresh) {
     if (messageClass === 'request') return decodeClose(message);
     if (messageClass === 'success') return { type: 'close-done', transactionId };
+    if (messageClass === 'error' && message.errorCode()?.code === ErrorCode.StaleNonce) {
+      return { type: 'other-start', transactionId, request: 'close' };
+    }
   }
   return undefined;
 }

@@ -43,6 +43,11 @@ export class RemoteRelay {
   /** The newest RELAY-START seen, in the registry or in an authentic message. */
   start: number;
   record: RelayRecord;
+  /**
+   * The start of a process whose clock was ahead, after another one has taken its place: what was
+   * recorded of it is not believed when that time has come.
+   */
+  startDisowned = Number.NEGATIVE_INFINITY;
   /** The way in use; undefined when no trunk address family is in common. */
   path: TrunkPath | undefined;
   /** Why no way serves, while none does. */

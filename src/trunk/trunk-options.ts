@@ -2,7 +2,7 @@ import type { TransportAddress } from '../address.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { StunMessage } from '../stun/message.js';
 import type { Clock } from '../units.js';
-import type { TrunkControl } from './control.js';
+import type { ControlOrder, TrunkControl } from './control.js';
 import type { UnreachableReason } from './reachability.js';
 import type { LocalRelay, RemoteRelay, TrunkSocket } from './remote-relay.js';
 
@@ -12,7 +12,15 @@ export type TrunkDrop =
   | 'trunk_control_unknown_relay'
   | 'trunk_control_wrong_source'
   | 'trunk_control_bad_integrity'
-  | 'trunk_control_old_start';
+  | 'trunk_control_old_start'
+  /** It was meant for another process of this relay. */
+  | 'trunk_control_other_start'
+  /** It has no counter, and others of the same process have one. */
+  | 'trunk_control_uncounted'
+  /** An answer that was taken before. */
+  | 'trunk_control_repeated'
+  /** Its counter is below the window. */
+  | 'trunk_control_too_old';
 
 export interface TrunkOptions {
   readonly local: LocalRelay;
@@ -26,8 +34,15 @@ export interface TrunkOptions {
   readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
   /** A relay that was held gone for its silence has answered a probe. */
   readonly onRelayBack: (remote: RemoteRelay) => void;
-  /** An authentic control message. */
-  readonly onControl: (remote: RemoteRelay, control: TrunkControl) => void;
+  /**
+   * An authentic control message.
+   * @returns `left` where nothing was made of it and a repetition may count as new
+   */
+  readonly onControl: (
+    remote: RemoteRelay,
+    control: TrunkControl,
+    order: ControlOrder,
+  ) => 'left' | undefined;
   /** A control datagram was dropped. */
   readonly onDrop?: (source: TransportAddress, drop: TrunkDrop) => void;
   /** Valid data on an index that is not bound. */

@@ -7,7 +7,8 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import { decodeMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
-import { decodeControl, encodeControl, type TrunkControl } from './control.js';
+import type { TrunkControl } from './control.js';
+import { ControlChannel } from './control-channel.js';
 import { KnownRelay } from './known-relay.js';
 import { Prober } from './prober.js';
 import { isFault, type UnreachableRelay } from './reachability.js';
@@ -29,6 +30,10 @@ export class Trunk {
     trunk_control_wrong_source: 0,
     trunk_control_bad_integrity: 0,
     trunk_control_old_start: 0,
+    trunk_control_other_start: 0,
+    trunk_control_uncounted: 0,
+    trunk_control_repeated: 0,
+    trunk_control_too_old: 0,
   };
   readonly #options: TrunkOptions;
   readonly #byId = new Map<string, KnownRelay>();
@@ -36,10 +41,12 @@ export class Trunk {
   readonly #prober: Prober;
   readonly #localWays: LocalWays;
   readonly #unlisted = new UnlistedSources();
+  readonly #channel: ControlChannel;
   #epoch: number;
 
   constructor(options: TrunkOptions) {
     this.#options = options;
+    this.#channel = new ControlChannel(options);
     const { plane, sockets, clock, trunkMtuBytes = LIMITS.trunkMtuBytes } = options;
     this.#localWays = {
       sockets,
@@ -146,7 +153,10 @@ export class Trunk {
     const restarted =
       record.start !== remote.start && supersedes(remote.start, record.start, clock.now());
     const changed = remote.update(record);
-    if (restarted) return this.#restart(known, record.start);
+    if (restarted) {
+      if (record.start < remote.start) remote.startDisowned = remote.start;
+      return this.#restart(known, record.start);
+    }
     if (!changed) return;
     known.ways.update(record);
     this.#take(known);
@@ -195,6 +205,7 @@ export class Trunk {
     const known = this.#byId.get(remote.id);
     if (known) this.#prober.remove(known);
     this.#byId.delete(remote.id);
+    this.#channel.leave(remote);
     this.#bySlot[remote.slot] = undefined;
     this.#options.plane.removeTrunkPeer(remote.slot);
   }
@@ -212,17 +223,13 @@ export class Trunk {
     }
   }
 
-  /** Sends a control message, if there is a path; like any datagram it may be lost. */
-  send(remote: RemoteRelay, control: TrunkControl): void {
-    if (remote.path === undefined) return;
-    const { destination, ...from } = remote.path;
-    this.#options.plane.send([
-      {
-        side: 'trunk',
-        tuple: { ...from, remote: destination },
-        data: encodeControl(this.#options.local, remote.sendKey, control),
-      },
-    ]);
+  /**
+   * Sends a control message, if there is a path; like any datagram it may be lost.
+   * @param before - what it returned when the same message was sent before
+   * @returns its counter, to be given when it is sent again
+   */
+  send(remote: RemoteRelay, control: TrunkControl, before = 0): number {
+    return this.#channel.send(remote, control, before);
   }
 
   /** Checks a datagram that the trunk port received and hands on what is authentic. */
@@ -264,11 +271,11 @@ export class Trunk {
     }
     if (start > BigInt(Number.MAX_SAFE_INTEGER)) return 'trunk_control_malformed';
     if (!this.#mayBeStart(remote, Number(start))) return 'trunk_control_old_start';
+    // Before a later start is believed: it may have been recorded in an earlier life of this relay.
+    const sequence = this.#channel.addressee(remote, message, Number(start));
+    if (typeof sequence === 'string') return sequence;
     if (Number(start) > remote.start) this.#restart(known, Number(start));
-    const control = decodeControl(message);
-    if (!control) return 'trunk_control_malformed';
-    this.#options.onControl(remote, control);
-    return undefined;
+    return this.#channel.receive(remote, message, sequence);
   }
 
   /**
@@ -277,7 +284,9 @@ export class Trunk {
    */
   #mayBeStart(remote: RemoteRelay, start: number): boolean {
     if (start <= remote.start) return start === remote.start;
-    return start <= remote.record.start || isPlausibleStart(start, this.#options.clock.now());
+    if (start <= remote.record.start) return true;
+    if (start <= remote.startDisowned) return false;
+    return isPlausibleStart(start, this.#options.clock.now());
   }
 
   /** Takes what the workers saw. */

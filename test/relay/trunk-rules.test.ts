@@ -26,6 +26,9 @@ function controlKey(as: WorldRelay, to: WorldRelay): Uint8Array {
   return key;
 }
 
+/** Counters that the relays themselves do not reach. */
+let said = 1_000;
+
 /** Sends what `as` would say to `to`, from wherever the test wants, with what key it wants. */
 function say(
   world: World,
@@ -45,7 +48,9 @@ function say(
   control: TrunkControl,
 ): void {
   const real = controlKey(as, to);
-  const data = encodeControl({ id: as.id, start }, key ?? real, control);
+  said += 1;
+  const sequence = { receiverStart: to.local.start, counter: said };
+  const data = encodeControl({ id: as.id, start }, key ?? real, control, sequence);
   world.send({ from, to: to.trunk, data });
   world.pump();
 }

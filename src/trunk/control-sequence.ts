@@ -1,0 +1,168 @@
+import { LIMITS } from '../limits.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import type { StunMessage } from '../stun/message.js';
+
+const VALUE_BYTES = 16;
+const WORD_BITS = 32;
+const WINDOW = LIMITS.controlWindow;
+
+/** What CONTROL-SEQUENCE says (PROTOCOL.md section 3). */
+export interface ControlSequence {
+  /** RELAY-START of the receiver, as its sender knows it. */
+  readonly receiverStart: number;
+  /** Counts what the sender has said to this receiver, from 1. */
+  readonly counter: number;
+}
+
+/** What a counter says of its message. */
+export type CounterVerdict = 'new' | 'repeated' | 'too-old';
+
+/** The value of CONTROL-SEQUENCE. */
+export function encodeSequence({ receiverStart, counter }: ControlSequence): Uint8Array {
+  const value = Buffer.alloc(VALUE_BYTES);
+  value.writeBigUInt64BE(BigInt(receiverStart));
+  value.writeBigUInt64BE(BigInt(counter), 8);
+  return value;
+}
+
+/**
+ * Reads CONTROL-SEQUENCE of a message whose integrity has been verified.
+ * @returns undefined where there is none, as of a relay of version 0.1.0
+ */
+export function decodeSequence(message: StunMessage): ControlSequence | undefined | 'malformed' {
+  const value = message.get(AttributeType.ControlSequence);
+  if (value === undefined) return undefined;
+  if (value.length !== VALUE_BYTES) return 'malformed';
+  const view = new DataView(value.buffer, value.byteOffset, VALUE_BYTES);
+  const receiverStart = Number(view.getBigUint64(0));
+  const counter = Number(view.getBigUint64(8));
+  const isCounter = counter > 0 && Number.isSafeInteger(counter);
+  return isCounter ? { receiverStart, counter } : 'malformed';
+}
+
+/** Which counters of one sender have been seen: the highest, and each one in a window below it. */
+export class CounterWindow {
+  #highest: number;
+  /** Nothing up to here is taken. */
+  readonly #floor: number;
+  #seen: Uint32Array | undefined;
+
+  /** @param floor - the highest counter that may have been seen before */
+  constructor(floor = 0) {
+    this.#floor = floor;
+    this.#highest = floor;
+  }
+
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** Judges a counter and remembers it. */
+  take(counter: number): CounterVerdict {
+    if (counter <= this.#floor || this.#highest - counter >= WINDOW) return 'too-old';
+    this.#seen ??= new Uint32Array(WINDOW / WORD_BITS);
+    if (counter > this.#highest) this.#advance(this.#seen, counter);
+    const { word, bit } = placeOf(counter);
+    const bits = this.#seen[word] as number;
+    if ((bits & bit) !== 0) return 'repeated';
+    this.#seen[word] = bits | bit;
+    return 'new';
+  }
+
+  /** Takes a counter back: nothing was made of its message, so a repetition is as good. */
+  forget(counter: number): void {
+    const { word, bit } = placeOf(counter);
+    if (this.#seen && this.#highest - counter < WINDOW) {
+      this.#seen[word] = (this.#seen[word] as number) & ~bit;
+    }
+  }
+
+  /** Makes the places of all counters after the highest empty, up to a new highest. */
+  #advance(seen: Uint32Array, highest: number): void {
+    if (highest - this.#highest >= WINDOW) seen.fill(0);
+    else {
+      for (let counter = this.#highest + 1; counter <= highest; ) {
+        const { word, bit } = placeOf(counter);
+        const whole = counter % WORD_BITS === 0 && highest - counter >= WORD_BITS;
+        seen[word] = whole ? 0 : (seen[word] as number) & ~bit;
+        counter += whole ? WORD_BITS : 1;
+      }
+    }
+    this.#highest = highest;
+  }
+}
+
+function placeOf(counter: number): { word: number; bit: number } {
+  const place = counter % WINDOW;
+  return { word: Math.trunc(place / WORD_BITS), bit: 1 << (place % WORD_BITS) };
+}
+
+interface Heard {
+  /** RELAY-START of the process that the counters are of. */
+  readonly start: number;
+  readonly window: CounterWindow;
+}
+
+/**
+ * The counters of what this relay says to others, and of what they say to it. They outlive what
+ * else is known of a relay: one that leaves the registry and comes back goes on counting, and what
+ * was recorded before is still old.
+ */
+export class ControlSequences {
+  readonly #sent = new Map<string, number>();
+  /** Higher than any counter used toward a relay that has been forgotten. */
+  #sentFloor = 0;
+  readonly #heard = new Map<string, Heard>();
+  /** The highest counters of relays that are known no more, in the order in which they left. */
+  readonly #left = new Map<string, { readonly start: number; readonly highest: number }>();
+
+  /**
+   * The counter for a message to a relay.
+   * @param before - the one that the same message was sent with before; 0 where it is new. It stays
+   *   the same, so that the receiver knows the repetition, unless it would soon be too old
+   */
+  next(to: string, before: number): number {
+    const last = this.#sent.get(to) ?? this.#sentFloor;
+    if (before > 0 && last - before < WINDOW / 2) return before;
+    this.#sent.set(to, last + 1);
+    return last + 1;
+  }
+
+  /** Whether messages of that process have counters. */
+  counts(from: string, start: number): boolean {
+    return this.#heard.get(from)?.start === start || this.#left.get(from)?.start === start;
+  }
+
+  /** Judges the counter of an authentic message and remembers it. */
+  take(from: string, start: number, counter: number): CounterVerdict {
+    return this.#windowOf(from, start).take(counter);
+  }
+
+  /** Takes a counter back (`CounterWindow.forget`). */
+  untake(from: string, counter: number): void {
+    this.#heard.get(from)?.window.forget(counter);
+  }
+
+  /** Keeps only what must not be forgotten of a relay that is known no more. */
+  leave(id: string): void {
+    this.#sentFloor = Math.max(this.#sentFloor, this.#sent.get(id) ?? 0);
+    this.#sent.delete(id);
+    const heard = this.#heard.get(id);
+    if (!heard) return;
+    this.#heard.delete(id);
+    this.#left.set(id, { start: heard.start, highest: heard.window.highest });
+    if (this.#left.size <= LIMITS.controlSendersLeftMax) return;
+    const [oldest] = this.#left.keys();
+    this.#left.delete(oldest as string);
+  }
+
+  #windowOf(from: string, start: number): CounterWindow {
+    const heard = this.#heard.get(from);
+    if (heard?.start === start) return heard.window;
+    const left = this.#left.get(from);
+    const window = new CounterWindow(left?.start === start ? left.highest : 0);
+    this.#left.delete(from);
+    this.#heard.set(from, { start, window });
+    return window;
+  }
+}
