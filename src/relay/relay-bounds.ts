@@ -50,8 +50,8 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
     {
       name: 'control-window',
       detail:
-        `messages of relays are dropped: they were sent before ${LIMITS.controlWindow} others that ` +
-        'have come already',
+        `messages of relays are dropped: they were sent before ${LIMITS.controlWindow} ` +
+        'others that have come already',
       met: () => trunk.drops.trunk_control_too_old,
     },
     {
