@@ -3,6 +3,8 @@
  * own. The native side's are in `native/base/limits.h`; where both need one, a test compares them.
  */
 
+import { STRANGER_LIMITS } from './stranger-limits.js';
+
 /** Tenant, relay and region names (PROTOCOL.md, terms). */
 export const NAME_PATTERN = '[a-z0-9][a-z0-9.-]{0,62}';
 
@@ -102,13 +104,7 @@ export const LIMITS = {
   unlistedTriesPerSecond: 10,
   /** Lines about relays out of reach, or back, in ten seconds; the rest is counted. */
   reachabilityLinesMax: 20,
-  /** Challenges a source may cost per second, and at once (IPv4 address or IPv6 /64). */
-  challengesPerSecond: 100,
-  challengesBurst: 2_000,
-  /** The most of either that an option may ask for. */
-  challengesMax: 1_000_000,
-  /** Sources remembered by the challenge budget. */
-  challengeSourcesMax: 65_536,
+  ...STRANGER_LIMITS,
   /** Bare Closed indications that a relay sends in all, per second. */
   closedHintsPerSecond: 2_000,
   closedHintsPerSecondMax: 1_000_000,
@@ -379,10 +375,4 @@ export const LIMITS = {
   /** Data plane: how long an idle worker may ask for packets; the largest CPU number, plus one. */
   busyPollUsMax: 1_000_000,
   cpusMax: 1_024,
-  /**
-   * Data plane: datagrams handed up in one turn of the event loop, so that others get theirs: of
-   * known senders and, after them, of strangers.
-   */
-  puntedPerTurnMax: 64,
-  strangersPerTurnMax: 32,
 } as const;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
 import type { Clock, RandomBytes } from '../units.js';
-import { HalfSipHash } from './half-sip-hash.js';
+import { SourceHash } from './source-hash.js';
 
 export interface ChallengeBudgetOptions {
   /** Answers a source may cost per second. */
@@ -15,11 +15,9 @@ export interface ChallengeBudgetOptions {
   readonly random?: RandomBytes;
 }
 
-const IPV6_GROUPS = 8;
-
 /**
  * Token buckets that pay for answers to strangers (PROTOCOL.md section 2), one per IPv4 address or
- * IPv6 /64, in a table that never grows.
+ * IPv6 /64, or per port of those, in a table that never grows.
  *
  * The table holds no addresses, so nothing is ever evicted and a flood of invented sources can
  * push nobody's state out. A source has one bucket in each half of the table, chosen by a hash
@@ -35,9 +33,11 @@ export class ChallengeBudget {
   readonly #half: number;
   #tokenMs = 0;
   #burstMs = 0;
+  /** The buckets of the source that was asked about last. */
+  #first = 0;
+  #second = 0;
   readonly #clock: Clock;
-  readonly #hash: HalfSipHash;
-  readonly #groups = new Uint16Array(IPV6_GROUPS);
+  readonly #hash: SourceHash;
 
   /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when a number is below what makes a table */
   constructor(options: ChallengeBudgetOptions) {
@@ -47,7 +47,7 @@ export class ChallengeBudget {
     this.#half = Math.floor(sourcesMax / 2);
     this.#fullAtMs = new Float64Array(this.#half * 2).fill(Number.NEGATIVE_INFINITY);
     this.#clock = clock;
-    this.#hash = new HalfSipHash(random(8));
+    this.#hash = new SourceHash(random(8));
   }
 
   /**
@@ -63,80 +63,36 @@ export class ChallengeBudget {
   /**
    * Pays for one answer.
    * @param ip - canonical source address (address.ts)
-   * @returns false when the source has nothing left: say nothing to it
+   * @param port - for a budget of that port alone; 0 for that of the source
+   * @returns false when there is nothing left: say nothing
    */
-  take(ip: string): boolean {
-    const now = this.#clock.monotonic();
-    this.#locate(ip);
-    const first = this.#hash.low % this.#half;
-    const second = this.#half + (this.#hash.high % this.#half);
-    const firstFullAt = this.#fullAtMs[first] as number;
-    const secondFullAt = this.#fullAtMs[second] as number;
-    const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + this.#tokenMs;
-    // A thousandth of a token forgives the rounding of a rate that is not a whole number of ms.
-    if (fullAt - now > this.#burstMs + this.#tokenMs / 1_000) return false;
-    this.#fullAtMs[first] = Math.max(firstFullAt, fullAt);
-    this.#fullAtMs[second] = Math.max(secondFullAt, fullAt);
+  take(ip: string, port = 0): boolean {
+    const fullAt = this.#fullAfterOne(ip, port);
+    if (fullAt === undefined) return false;
+    this.#fullAtMs[this.#first] = Math.max(this.#fullAtMs[this.#first] as number, fullAt);
+    this.#fullAtMs[this.#second] = Math.max(this.#fullAtMs[this.#second] as number, fullAt);
     return true;
   }
 
-  /** Hashes what identifies the source: family and IPv4 address or IPv6 /64. */
-  #locate(ip: string): void {
-    if (!ip.includes(':')) {
-      this.#hash.hash(4, ipv4Word(ip), 0);
-      return;
-    }
-    parseGroups(ip, this.#groups);
-    const [a, b, c, d] = this.#groups as unknown as [number, number, number, number];
-    this.#hash.hash(6, (a << 16) | b, (c << 16) | d);
+  /** Whether `take` would pay now. */
+  has(ip: string, port = 0): boolean {
+    return this.#fullAfterOne(ip, port) !== undefined;
+  }
+
+  /** Finds the buckets. @returns when they will be full if one is taken; undefined for none left */
+  #fullAfterOne(ip: string, port: number): number | undefined {
+    const now = this.#clock.monotonic();
+    this.#hash.locate(ip, port);
+    this.#first = this.#hash.low % this.#half;
+    this.#second = this.#half + (this.#hash.high % this.#half);
+    const firstFullAt = this.#fullAtMs[this.#first] as number;
+    const secondFullAt = this.#fullAtMs[this.#second] as number;
+    const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + this.#tokenMs;
+    // A thousandth of a token forgives the rounding of a rate that is not a whole number of ms.
+    return fullAt - now > this.#burstMs + this.#tokenMs / 1_000 ? undefined : fullAt;
   }
 }
 
 function nothing(): TurnpikeError {
   return new TurnpikeError('ERR_TURNPIKE_CONFIG', 'a challenge budget of nothing');
-}
-
-const DOT = 0x2e;
-const COLON = 0x3a;
-const DIGIT_ZERO = 0x30;
-const LETTER_A = 0x61;
-
-function ipv4Word(ip: string): number {
-  let word = 0;
-  let octet = 0;
-  for (let i = 0; i < ip.length; i += 1) {
-    const character = ip.charCodeAt(i);
-    if (character === DOT) {
-      word = (word << 8) | octet;
-      octet = 0;
-    } else {
-      octet = octet * 10 + (character - DIGIT_ZERO);
-    }
-  }
-  return (word << 8) | octet;
-}
-
-/** The eight groups of canonical IPv6 text (lower case, no zone), without making strings. */
-function parseGroups(ip: string, groups: Uint16Array): void {
-  groups.fill(0);
-  let index = 0;
-  let gapStart = -1;
-  for (let i = 0; i < ip.length; i += 1) {
-    const character = ip.charCodeAt(i);
-    if (character !== COLON) {
-      const digit = character >= LETTER_A ? character - LETTER_A + 10 : character - DIGIT_ZERO;
-      groups[index] = ((groups[index] as number) << 4) | digit;
-    } else if (ip.charCodeAt(i + 1) !== COLON) {
-      index += 1;
-    } else {
-      // The text starts with the gap when there is no group before it.
-      gapStart = i === 0 ? 0 : index + 1;
-      index = gapStart;
-      i += 1;
-    }
-  }
-  if (gapStart < 0) return;
-  const after = index + 1 - gapStart;
-  groups.copyWithin(IPV6_GROUPS - after, gapStart, gapStart + after);
-  groups.fill(0, gapStart, IPV6_GROUPS - after);
 }

@@ -14,13 +14,15 @@ interface User {
 
 /**
  * Derives peers' keys from the tenant root alone, so that a relay needs no call to the directory
- * (PROTOCOL.md section 2). Derivations are remembered in bounded caches, the oldest leaving first;
- * who fills them with names of his own costs others a few microseconds and nothing else.
+ * (PROTOCOL.md section 2). What was derived is remembered, in bounded caches, once somebody has
+ * proved it: names that a stranger invents push out nothing of those who do.
  */
 export class CredentialVerifier {
   readonly #realm: string;
   readonly #tenantSecrets: TenantSecrets;
   readonly #users = new BoundedCache<User>(CACHED_USERS_MAX);
+  /** Asked about last, and not remembered yet. */
+  #candidate: User | undefined;
 
   constructor(options: { readonly tenantRoot: Uint8Array; readonly realm: string }) {
     this.#tenantSecrets = new TenantSecrets(options.tenantRoot);
@@ -36,24 +38,39 @@ export class CredentialVerifier {
     if (user === undefined) return undefined;
     const known = user.keys[algorithm];
     if (known !== undefined) return known;
-    const password = passwordFor(this.#tenantSecrets.get(user.credential.tenant), username);
+    const password = passwordFor(this.#tenantSecrets.peek(user.credential.tenant), username);
     const key = longTermKey(algorithm, username, this.#realm, password);
     user.keys[algorithm] = key;
     return key;
   }
 
-  /** What a username says; undefined when it is not of the protocol's form. */
-  credentialOf(username: string): Credential | undefined {
-    return this.#user(username)?.credential;
+  /** Whether somebody has proved the username lately: its keys need no derivation. */
+  knows(username: string): boolean {
+    return this.#users.get(username) !== undefined;
+  }
+
+  /**
+   * Remembers a username whose key has proved a request.
+   * @returns what it says; undefined when it is not of the protocol's form
+   */
+  proved(username: string): Credential | undefined {
+    const user = this.#user(username);
+    if (user === undefined) return undefined;
+    if (user === this.#candidate) {
+      this.#users.set(username, user);
+      this.#tenantSecrets.get(user.credential.tenant);
+      this.#candidate = undefined;
+    }
+    return user.credential;
   }
 
   #user(username: string): User | undefined {
     const known = this.#users.get(username);
     if (known !== undefined) return known;
+    if (this.#candidate?.credential.username === username) return this.#candidate;
     const credential = parseUsername(username);
     if (credential === undefined) return undefined;
-    const user = { credential, keys: {} };
-    this.#users.set(username, user);
-    return user;
+    this.#candidate = { credential, keys: {} };
+    return this.#candidate;
   }
 }

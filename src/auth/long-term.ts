@@ -24,14 +24,16 @@ export type AuthenticationFailure =
   | 'wrong-realm'
   | 'unknown-user'
   | 'wrong-integrity'
-  | 'stale-nonce';
+  | 'stale-nonce'
+  | 'not-tried';
 
 /**
  * When the answer is paid from the source's budget: `none` for a peer that has proved a credential;
  * `longer` where it is longer than the request, so that nobody is sent more than somebody sent;
- * `always` where a credential was tried and was wrong, which bounds guessing.
+ * `always` where a credential was tried and was wrong, which bounds guessing. `unpayable`: too many
+ * were wrong, and this one was not looked at.
  */
-export type ChallengeCost = 'none' | 'longer' | 'always';
+export type ChallengeCost = 'none' | 'longer' | 'always' | 'unpayable';
 
 /** What to answer to a request that is not authenticated: see `buildChallenge`. */
 export interface Challenge {
@@ -61,6 +63,11 @@ export interface AuthenticationContext {
    * whose nonce was issued to this source, so that invented sources cost no key derivation.
    */
   readonly keyFor: (username: string, algorithm: PasswordAlgorithm) => Uint8Array | undefined;
+  /**
+   * Whether the credential is looked at, which costs the relay keys and hashes; default always.
+   * Asked when the nonce is known to be genuine.
+   */
+  readonly mayTry?: (username: string) => boolean;
 }
 
 /**
@@ -93,6 +100,9 @@ export function authenticate(
   const nonceState = context.nonceIssuer.check(context.ip, nonce);
   if (nonceState === 'invalid') return refused(ErrorCode.StaleNonce, 'forged-nonce');
   if (realm !== context.realm) return refused(ErrorCode.Unauthenticated, 'wrong-realm');
+  if (username !== undefined && context.mayTry?.(username) === false) {
+    return refused(ErrorCode.Unauthenticated, 'not-tried');
+  }
   // Our nonces do not ask for USERHASH, so nobody whom we know is named by one.
   const key = username === undefined ? undefined : context.keyFor(username, algorithm);
   if (username === undefined || key === undefined) {
@@ -127,6 +137,7 @@ const COSTS: Partial<Record<AuthenticationFailure, ChallengeCost>> = {
   'stale-nonce': 'none',
   'unknown-user': 'always',
   'wrong-integrity': 'always',
+  'not-tried': 'unpayable',
 };
 
 function refused(code: Challenge['code'], failure: AuthenticationFailure): AuthenticationResult {

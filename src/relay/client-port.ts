@@ -1,9 +1,9 @@
 import { buildChallenge, challengeBytes } from '../auth/challenge.js';
-import type { ChallengeBudget } from '../auth/challenge-budget.js';
 import type { CredentialVerifier } from '../auth/credential-verifier.js';
 import type { Credential } from '../auth/credentials.js';
 import { type AuthenticationFailure, authenticate, type Challenge } from '../auth/long-term.js';
 import type { NonceIssuer } from '../auth/nonce.js';
+import type { StrangerBudgets } from '../auth/stranger-budgets.js';
 import type { FiveTuple, PuntedDatagram } from '../native/types.js';
 import { AttributeType, AUTHENTICATION_ATTRIBUTES } from '../stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../stun/message.js';
@@ -38,12 +38,22 @@ export interface ClientPortOptions {
   readonly pairing: PairingRules;
   readonly verifier: CredentialVerifier;
   readonly nonces: NonceIssuer;
-  readonly budget: ChallengeBudget;
+  readonly budgets: StrangerBudgets;
 }
+
+/** How it is counted and said that a budget has nothing left. */
+const OVER_BUDGET = {
+  binding: { count: 'over_binding_budget', reason: 'over-binding-budget' },
+  challenge: { count: 'over_challenge_budget', reason: 'over-challenge-budget' },
+  'wrong-credential': { count: 'over_wrong_credential_budget', reason: 'over-wrong-credentials' },
+} as const;
+
+/** What an answer to a request that nobody has proved is paid from. */
+type Payment = keyof typeof OVER_BUDGET;
 
 /**
  * What peers send that is not data. Before authentication nothing is remembered, and an answer that
- * is longer than its request is paid from the source's budget (PROTOCOL.md section 2).
+ * is longer than its request is paid from a budget of the source's (PROTOCOL.md section 2).
  */
 export class ClientPort {
   readonly #options: ClientPortOptions;
@@ -87,7 +97,7 @@ export class ClientPort {
     const { transactionId, bytes } = message;
     // The common ones, whose answer is longer in any case, pay before it is written.
     const short = bytes.length < BINDING_ANSWER_BYTES_MIN;
-    if (short && !this.#pays(origin)) return;
+    if (short && !this.#pays(origin, 'binding')) return;
     const writer =
       unknown.length > 0
         ? new MessageWriter('error', Method.Binding, transactionId)
@@ -98,23 +108,26 @@ export class ClientPort {
             origin.tuple.remote,
           );
     if (message.has(AttributeType.Fingerprint)) writer.fingerprint();
-    if (!short && writer.length > bytes.length && !this.#pays(origin)) return;
+    if (!short && writer.length > bytes.length && !this.#pays(origin, 'binding')) return;
     this.#send(origin, writer.finish());
   }
 
   #authenticate(message: StunMessage, origin: Origin): void {
-    const { verifier, nonces } = this.#options;
+    const { verifier, nonces, budgets } = this.#options;
+    const { remote } = origin.tuple;
     const result = authenticate(message, {
-      ip: origin.tuple.remote.address,
+      ip: remote.address,
       nonceIssuer: nonces,
       realm: REALM,
       keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
+      // Whoever is remembered costs one hash: neighbours of one that guesses go on.
+      mayTry: (username) => verifier.knows(username) || budgets.mayTry(remote),
     });
     if (!result.ok) {
       this.#unauthenticated(message, origin, result.challenge);
       return this.#challenge(message, origin, result.challenge);
     }
-    const credential = verifier.credentialOf(result.username);
+    const credential = verifier.proved(result.username);
     if (!credential) return;
     const request: ClientRequest = {
       origin,
@@ -129,8 +142,10 @@ export class ClientPort {
       this.#unauthenticated(message, origin, { code: 401, failure: 'expired' });
       return this.#challenge(message, origin, { code: 401, cost: 'longer' });
     }
-    const { legs, clock } = this.#options.context;
+    const { legs, proven, clock } = this.#options.context;
     legs.heard(request.tupleKey, clock.monotonic());
+    budgets.proved(remote);
+    proven.proved(origin);
     this.#dispatch(request);
   }
 
@@ -205,19 +220,37 @@ export class ClientPort {
   ): void {
     const fingerprint = message.has(AttributeType.Fingerprint);
     const longer = challengeBytes({ code, realm: REALM, fingerprint }) > message.bytes.length;
-    if ((cost === 'always' || (cost === 'longer' && longer)) && !this.#pays(origin)) return;
+    if (cost === 'unpayable') return this.#overBudget(origin, 'wrong-credential');
+    if (cost === 'always' && !this.#pays(origin, 'wrong-credential')) return;
+    if (cost === 'longer' && longer && !this.#pays(origin, 'challenge')) return;
     const { stats } = this.#options.context;
     stats.client.challenges += 1;
     const nonce = this.#options.nonces.issue(origin.tuple.remote.address);
     this.#send(origin, buildChallenge(message, { code, realm: REALM, nonce, fingerprint }));
   }
 
-  #pays(origin: Origin): boolean {
-    if (this.#options.budget.take(origin.tuple.remote.address)) return true;
-    const { stats, log } = this.#options.context;
-    stats.client.over_challenge_budget += 1;
-    log.dropped(origin.tuple.remote, 'over-challenge-budget');
+  #pays(origin: Origin, payment: Payment): boolean {
+    if (this.#isPaid(origin, payment)) return true;
+    this.#overBudget(origin, payment);
     return false;
+  }
+
+  #isPaid({ tuple }: Origin, payment: Payment): boolean {
+    const { budgets, context } = this.#options;
+    switch (payment) {
+      case 'binding':
+        return budgets.binding(tuple.remote, context.proven.has(tupleKey(tuple)));
+      case 'challenge':
+        return budgets.challenge(tuple.remote);
+      case 'wrong-credential':
+        return budgets.wrong(tuple.remote);
+    }
+  }
+
+  #overBudget({ tuple }: Origin, payment: Payment): void {
+    const { stats, log } = this.#options.context;
+    stats.client[OVER_BUDGET[payment].count] += 1;
+    log.dropped(tuple.remote, OVER_BUDGET[payment].reason);
   }
 
   #send(origin: Origin, data: Uint8Array): void {

@@ -6,6 +6,7 @@ import type { CloseRequests } from './close-requests.js';
 import type { LegLog } from './leg-log.js';
 import type { LegTable } from './leg-table.js';
 import type { OfferTable } from './offer-table.js';
+import type { ProvenPeers } from './proven-peers.js';
 import type { SessionIndexes } from './session-indexes.js';
 import type { SilenceWatch } from './silence-watch.js';
 import type { RelayStats } from './stats.js';
@@ -17,6 +18,7 @@ export interface RelayContext {
   readonly plane: DataPlane;
   readonly trunk: Trunk;
   readonly legs: LegTable;
+  readonly proven: ProvenPeers;
   readonly offers: OfferTable;
   readonly indexes: SessionIndexes;
   readonly closes: CloseRequests;

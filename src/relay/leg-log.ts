@@ -40,6 +40,13 @@ class LineBudget {
   }
 }
 
+/** Why what came from a peer's address gets no answer. */
+export type ClientDrop =
+  | 'malformed'
+  | 'over-binding-budget'
+  | 'over-challenge-budget'
+  | 'over-wrong-credentials';
+
 /** What a leg has carried, by direction. */
 export interface Carried {
   readonly fromPeer: LegTraffic;
@@ -147,7 +154,7 @@ export class LegLog {
   }
 
   /** What came from a peer's address was dropped without an answer. */
-  dropped(peer: TransportAddress, reason: 'malformed' | 'over-challenge-budget'): void {
+  dropped(peer: TransportAddress, reason: ClientDrop): void {
     if (!this.#says('dropped')) return;
     this.#logger.debug(
       { event: 'dropped', reason, peer: formatAddress(peer) },

@@ -38,6 +38,16 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
       met: () => stats.client.over_challenge_budget,
     },
     {
+      name: 'binding-budget',
+      detail: 'strangers get no answer to a Binding request: their address has used up its budget',
+      met: () => stats.client.over_binding_budget,
+    },
+    {
+      name: 'wrong-credentials',
+      detail: 'requests are dropped: too many wrong credentials came from their address or port',
+      met: () => stats.client.over_wrong_credential_budget,
+    },
+    {
       name: 'offers',
       detail: `offers are dropped: ${LIMITS.offersPerRelayMax} of one relay are remembered`,
       met: () => offers.refused,

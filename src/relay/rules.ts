@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { ChallengeBudget } from '../auth/challenge-budget.js';
 import { CredentialVerifier } from '../auth/credential-verifier.js';
 import { NonceIssuer } from '../auth/nonce.js';
+import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
@@ -21,6 +21,7 @@ import { LegTable } from './leg-table.js';
 import { OfferTable } from './offer-table.js';
 import { OutgoingOffers } from './outgoing-offers.js';
 import { PairingRules } from './pairing.js';
+import { ProvenPeers } from './proven-peers.js';
 import { RelayReachability } from './reachability.js';
 import { RegistryFinder } from './relay-finder.js';
 import { SessionIndexes } from './session-indexes.js';
@@ -68,7 +69,7 @@ export class RelayRules {
   readonly finder: RegistryFinder;
   readonly reachability: RelayReachability;
   /** What answers to strangers are paid from. */
-  readonly budget: ChallengeBudget;
+  readonly budgets: StrangerBudgets;
   readonly #clientPort: ClientPort;
   readonly #timers: RelayTimers;
   readonly #life: LegLife;
@@ -79,7 +80,8 @@ export class RelayRules {
     const { local, region, serviceAddresses, plane, clock, random } = options;
     const legsMax = options.legsMax ?? LIMITS.legsMax;
     this.#onFault = options.onFault ?? (() => {});
-    const legs = new LegTable(legsMax, clock.monotonic(), plane);
+    const proven = new ProvenPeers(plane, clock);
+    const legs = new LegTable(legsMax, clock.monotonic(), proven);
     const sockets: TrunkSocket[] = plane.trunkAddresses.map((address, socket) => ({
       address,
       local: options.trunkLocals?.[socket],
@@ -116,6 +118,7 @@ export class RelayRules {
       plane,
       trunk,
       legs,
+      proven,
       offers: new OfferTable(),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
@@ -125,24 +128,20 @@ export class RelayRules {
       silence: new SilenceWatch(plane, clock, (leg) => answers.remind(leg)),
     };
     this.context = context;
+    this.budgets = strangerBudgets(options);
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
     this.#life = new LegLife(context);
     const outgoing = new OutgoingOffers(trunk, clock, random);
     const pairing = new PairingRules(context, this.#life, outgoing);
     const trunkRules = new TrunkRules(context, this.#life, pairing);
-    this.budget = challengeBudget(options);
     this.#timers = new RelayTimers(context, this.#life, outgoing);
     this.#clientPort = new ClientPort({
       context,
       pairing,
       allocation: new Allocation(context, this.#life, this.finder),
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
-      nonces: new NonceIssuer({
-        tenantRoot: options.tenantRoot,
-        clock,
-        lifetimeSeconds: LIMITS.nonceSeconds,
-      }),
-      budget: this.budget,
+      nonces: nonceIssuer(options),
+      budgets: this.budgets,
     });
   }
 
@@ -187,6 +186,7 @@ export class RelayRules {
   tick(): boolean {
     let more = false;
     this.#guarded(() => this.reachability.checker.tick());
+    this.#guarded(() => this.context.proven.tick());
     this.#guarded(() => {
       more = this.#timers.tick();
     });
@@ -218,17 +218,15 @@ export class RelayRules {
   }
 }
 
-function challengeBudget({
-  challengesPerSecond = LIMITS.challengesPerSecond,
-  challengesBurst = LIMITS.challengesBurst,
+function strangerBudgets({
+  challengesPerSecond: perSecond = LIMITS.challengesPerSecond,
+  challengesBurst: burst = LIMITS.challengesBurst,
   clock,
   random,
-}: RelayRulesOptions): ChallengeBudget {
-  return new ChallengeBudget({
-    perSecond: challengesPerSecond,
-    burst: challengesBurst,
-    sourcesMax: LIMITS.challengeSourcesMax,
-    clock,
-    random,
-  });
+}: RelayRulesOptions): StrangerBudgets {
+  return new StrangerBudgets({ perSecond, burst, clock, random });
+}
+
+function nonceIssuer({ tenantRoot, clock }: RelayRulesOptions): NonceIssuer {
+  return new NonceIssuer({ tenantRoot, clock, lifetimeSeconds: LIMITS.nonceSeconds });
 }

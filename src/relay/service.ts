@@ -307,7 +307,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   setChallengeBudget(budget: { readonly perSecond: number; readonly burst: number }): void {
     const forms = BUDGET_FORMS;
     const call = 'Relay#setChallengeBudget';
-    this.#rules.budget.limit(checkOptions<typeof budget, typeof forms>(call, forms, budget));
+    this.#rules.budgets.limit(checkOptions<typeof budget, typeof forms>(call, forms, budget));
   }
 
   /** Refuses new legs with 300 and an alternate relay; what is there goes on. */

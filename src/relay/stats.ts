@@ -25,7 +25,9 @@ export class RelayStats {
     requests: 0,
     indications: 0,
     malformed: 0,
+    over_binding_budget: 0,
     over_challenge_budget: 0,
+    over_wrong_credential_budget: 0,
     challenges: 0,
   };
   /** Errors answered to authenticated peers. */

@@ -39,7 +39,22 @@ t.test('more users and tenants than are remembered still get their keys', async 
   const first = credential('default', 0);
   const before = keys.keyFor(first.username, 'md5');
   for (let i = 0; i < 8_300; i += 1) {
-    keys.keyFor(`1:t${i % 1_100}/${i.toString(16).padStart(32, '0')}/0`, 'md5');
+    const username = `1:t${i % 1_100}/${i.toString(16).padStart(32, '0')}/0`;
+    keys.keyFor(username, 'md5');
+    keys.proved(username);
   }
   t.strictSame(keys.keyFor(first.username, 'md5'), before);
+});
+
+t.test('names that nobody has proved push out none that somebody has', async (t) => {
+  const keys = verifier();
+  const { username } = credential('acme', 0);
+  const key = keys.keyFor(username, 'sha256');
+  t.notOk(keys.knows(username));
+  t.equal(keys.proved(username)?.tenant, 'acme');
+  for (let i = 0; i < 20_000; i += 1) {
+    keys.keyFor(`1:t${i}/${i.toString(16).padStart(32, '0')}/0`, 'sha256');
+  }
+  t.ok(keys.knows(username));
+  t.equal(keys.keyFor(username, 'sha256'), key, 'the very one');
 });

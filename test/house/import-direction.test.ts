@@ -24,6 +24,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'line-window.ts',
       'metric-families.ts',
       'process-metrics.ts',
+      'stranger-limits.ts',
       'units.ts',
     ],
     mutual: true,

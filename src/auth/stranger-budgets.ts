@@ -1,0 +1,103 @@
+import type { TransportAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import type { Clock, RandomBytes } from '../units.js';
+import { ChallengeBudget } from './challenge-budget.js';
+import { ProvenSources } from './proven-sources.js';
+
+/** What a source may cost, per second and at once. */
+export interface AnswerRate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/**
+ * What pays for answers to requests that nobody has proved (PROTOCOL.md section 2). A source is an
+ * IPv4 address or an IPv6 /64, which anybody can write into a datagram: so each kind of answer has
+ * a budget of its own, and who has proved a credential lately is paid for elsewhere. What spends
+ * one of them leaves the others alone.
+ */
+export class StrangerBudgets {
+  readonly #bindings: ChallengeBudget;
+  readonly #bindingsOfPort: ChallengeBudget;
+  readonly #challenges: ChallengeBudget;
+  readonly #challengesOfProven: ChallengeBudget;
+  readonly #wrongAnswered: ChallengeBudget;
+  readonly #wrongTried: ChallengeBudget;
+  readonly #wrongOfPort: ChallengeBudget;
+  readonly #proven: ProvenSources;
+
+  constructor(options: AnswerRate & { readonly clock: Clock; readonly random: RandomBytes }) {
+    const { clock, random, perSecond, burst } = options;
+    const sourcesMax = LIMITS.challengeSourcesMax;
+    const budget = (rate: AnswerRate) =>
+      new ChallengeBudget({ ...rate, sourcesMax, clock, random });
+    const given = { perSecond, burst };
+    this.#bindings = budget(given);
+    this.#bindingsOfPort = budget(given);
+    this.#challenges = budget(given);
+    this.#challengesOfProven = budget(ofProven(given));
+    this.#wrongAnswered = budget(given);
+    this.#wrongTried = budget({
+      perSecond: LIMITS.wrongCredentialsPerSecond,
+      burst: LIMITS.wrongCredentialsBurst,
+    });
+    this.#wrongOfPort = budget({
+      perSecond: LIMITS.wrongCredentialsOfPortPerSecond,
+      burst: LIMITS.wrongCredentialsOfPortBurst,
+    });
+    this.#proven = new ProvenSources({
+      sourcesMax,
+      memoryMs: LIMITS.provenSourceMs,
+      clock,
+      random,
+    });
+  }
+
+  /**
+   * Sets what a source may cost from now on.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG when that is nothing
+   */
+  limit(rate: AnswerRate): void {
+    this.#bindings.limit(rate);
+    this.#bindingsOfPort.limit(rate);
+    this.#challenges.limit(rate);
+    this.#challengesOfProven.limit(ofProven(rate));
+    this.#wrongAnswered.limit(rate);
+  }
+
+  /** An authenticated request came from the source. */
+  proved({ address }: TransportAddress): void {
+    this.#proven.add(address);
+  }
+
+  /**
+   * Pays for a Binding answer that is longer than its request.
+   * @param isProven - whether this very 5-tuple is a proven peer's, which has a budget to itself
+   */
+  binding({ address, port }: TransportAddress, isProven: boolean): boolean {
+    return isProven ? this.#bindingsOfPort.take(address, port) : this.#bindings.take(address);
+  }
+
+  /** Pays for a challenge that is longer than its request. */
+  challenge({ address }: TransportAddress): boolean {
+    const isProven = this.#proven.has(address);
+    return (isProven ? this.#challengesOfProven : this.#challenges).take(address);
+  }
+
+  /** Whether a credential that may be wrong is looked at: before any key is derived for it. */
+  mayTry({ address, port }: TransportAddress): boolean {
+    return this.#wrongOfPort.has(address, port) && this.#wrongTried.has(address);
+  }
+
+  /** A credential was tried and is wrong. @returns whether that may be answered */
+  wrong({ address, port }: TransportAddress): boolean {
+    this.#wrongOfPort.take(address, port);
+    this.#wrongTried.take(address);
+    return this.#wrongAnswered.take(address);
+  }
+}
+
+function ofProven({ perSecond, burst }: AnswerRate): AnswerRate {
+  const factor = LIMITS.provenSourceFactor;
+  return { perSecond: perSecond * factor, burst: burst * factor };
+}

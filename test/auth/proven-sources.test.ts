@@ -1,0 +1,29 @@
+import t from 'tap';
+import { ProvenSources } from '../../src/auth/proven-sources.js';
+import { TestClock } from './test-clock.js';
+
+const random = (bytes: number) => Buffer.alloc(bytes, 0x5a);
+
+t.test('a source is proven for a while, and its /64 with it', async (t) => {
+  const clock = new TestClock();
+  const proven = new ProvenSources({ sourcesMax: 1_024, memoryMs: 1_000, clock, random });
+  t.notOk(proven.has('192.0.2.1'));
+  proven.add('192.0.2.1');
+  proven.add('2001:db8::1');
+  t.ok(proven.has('192.0.2.1'));
+  t.ok(proven.has('2001:db8::ffff'));
+  t.notOk(proven.has('192.0.2.2'));
+  t.notOk(proven.has('2001:db8:0:1::1'));
+  clock.advance(1_000);
+  t.ok(proven.has('192.0.2.1'));
+  clock.advance(1);
+  t.notOk(proven.has('192.0.2.1'));
+});
+
+t.test('no number of proofs pushes one out', async (t) => {
+  const clock = new TestClock();
+  const proven = new ProvenSources({ sourcesMax: 64, memoryMs: 1_000, clock, random });
+  proven.add('192.0.2.1');
+  for (let n = 0; n < 10_000; n += 1) proven.add(`10.0.${n >> 8}.${n & 255}`);
+  t.ok(proven.has('192.0.2.1'));
+});
