@@ -2,8 +2,8 @@
 import { Directory } from '../../src/directory/index.js';
 import { CLUSTER_SECRET } from '../setup/cluster.js';
 import { serve } from '../setup/rpc.js';
-import { type Memory, readMemory } from '../setup/usage.js';
 import { ATTACKER, VICTIM } from './tenants.js';
+import { readVitals, type Vitals } from './vitals.js';
 
 let directory: Directory | undefined;
 
@@ -16,8 +16,9 @@ const methods = {
     });
     return directory.url;
   },
-  memory(): Promise<Memory> {
-    return readMemory();
+  vitals(): Promise<Vitals> {
+    if (directory === undefined) throw new Error('no directory is open');
+    return readVitals(directory.metrics());
   },
   async close(): Promise<void> {
     await directory?.close();

@@ -7,10 +7,13 @@ import { inheritedIgnore } from '../../src/cli/signals.js';
 import { addonObstacle, buildAddon } from '../load/addon.js';
 import { ProgressLine, timeText } from '../load/progress.js';
 import { allowedCpus, type CpuPlan } from '../load/scene.js';
+import { isBalanced } from './balance.js';
 import type { Flood } from './flood.js';
 import { FLOODS } from './floods/index.js';
 import { measureFlood } from './measure.js';
 import type { FloodResult } from './result.js';
+import { soak } from './soak.js';
+import { soakText } from './soak-text.js';
 import type { Stage, StageOptions } from './stage.js';
 import { tableText } from './table.js';
 
@@ -18,6 +21,7 @@ interface Flags {
   readonly quick?: boolean;
   readonly only: readonly string[];
   readonly seconds?: number;
+  readonly soak?: number;
   readonly json?: string;
   readonly list?: boolean;
 }
@@ -48,6 +52,12 @@ const program = new Command('bench:abuse')
     `length of each measurement, ${SECONDS} by default, ${QUICK_SECONDS} with --quick`,
     positive,
   )
+  .option(
+    '--soak <minutes>',
+    'genuine traffic and a little of all floods at once: shows by how much memory and ' +
+      'descriptors grow, and ends with status 1 where the counters do not balance',
+    positive,
+  )
   .option('--json <file>', 'write all figures there')
   .option('--list', 'show the floods')
   .addHelpText(
@@ -56,7 +66,8 @@ const program = new Command('bench:abuse')
       '\nreads `quiet → flooded`. Read the quiet figures first: where they are bad, something' +
       '\nelse keeps this machine busy. docs/security.md says what each figure is worth.\n' +
       '\nExamples:\n  npm run bench:abuse -- --list\n  npm run bench:abuse -- --quick\n' +
-      '  npm run bench:abuse -- --only spoofed half-open --seconds 20 --json abuse.json',
+      '  npm run bench:abuse -- --only spoofed half-open --seconds 20 --json abuse.json\n' +
+      '  npm run bench:abuse -- --soak 60',
   );
 
 const write = (line: string) => console.error(line);
@@ -90,24 +101,33 @@ function closeOnSignals(stageOf: () => Stage | undefined): void {
   }
 }
 
-async function measure(flags: Flags): Promise<FloodResult[]> {
-  const floods = chosen(flags);
-  const seconds = flags.seconds ?? (flags.quick === true ? QUICK_SECONDS : SECONDS);
-  const options: StageOptions = {
+/** Where a stage is, so that a signal can close it. */
+function stageHolder(): (stage: Stage) => void {
+  let stage: Stage | undefined;
+  closeOnSignals(() => stage);
+  return (opened) => {
+    stage = opened;
+  };
+}
+
+function stageOptions(): StageOptions {
+  return {
     cpus: planCpus(),
     setUpsPerSecond: SET_UPS_PER_SECOND,
     echoesPerSecond: ECHOES_PER_SECOND,
     workers: WORKERS,
   };
-  let stage: Stage | undefined;
-  closeOnSignals(() => stage);
+}
+
+async function measure(flags: Flags): Promise<FloodResult[]> {
+  const floods = chosen(flags);
+  const seconds = flags.seconds ?? (flags.quick === true ? QUICK_SECONDS : SECONDS);
+  const options = stageOptions();
+  const opened = stageHolder();
   const progress = new ProgressLine(floods.length, write, () => performance.now());
   const results: FloodResult[] = [];
   for (const flood of floods) {
     progress.step(`${flood.name}: ${flood.title}`);
-    const opened = (one: Stage) => {
-      stage = one;
-    };
     results.push(await measureFlood(flood, { ...options, seconds }, opened));
   }
   return results;
@@ -122,12 +142,25 @@ async function main(flags: Flags): Promise<void> {
   const obstacle = addonObstacle();
   if (obstacle !== undefined) throw new Error(obstacle);
   const startedAt = performance.now();
+  if (flags.soak !== undefined) return soakFor(flags.soak, flags);
   const results = await measure(flags);
   console.log(tableText(results));
   const [load = 0] = loadavg();
   const took = timeText(performance.now() - startedAt);
   console.log(`${cpus().length} CPUs, load ${load.toFixed(1)} at the end; took ${took}.`);
-  if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(results, null, 1)}\n`);
+  save(flags.json, results);
+}
+
+async function soakFor(minutes: number, flags: Flags): Promise<void> {
+  const options = { ...stageOptions(), minutes, floods: chosen(flags) };
+  const result = await soak(options, stageHolder(), write);
+  console.log(soakText(result));
+  save(flags.json, result);
+  if (!result.balances.every(isBalanced)) throw new Error('the counters do not balance');
+}
+
+function save(file: string | undefined, result: unknown): void {
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
 }
 
 try {

@@ -4,6 +4,7 @@ import { relaySecret } from '../../src/auth/keys.js';
 import { type OperatorHttp, openOperatorHttp } from '../../src/cli/operator-http.js';
 import type { RelayRecord } from '../../src/registry/types.js';
 import { Relay } from '../../src/relay/index.js';
+import { readVitals, type Vitals } from '../abuse/vitals.js';
 import { CLUSTER_SECRET, TENANT_ROOT } from './cluster.js';
 import { serve } from './rpc.js';
 import {
@@ -91,6 +92,9 @@ const methods = {
   },
   memory(): Promise<Memory> {
     return readMemory();
+  },
+  vitals(): Promise<Vitals> {
+    return readVitals(opened().metrics());
   },
   /** Puts the relay's clock forward. */
   advance(ms: number): void {

@@ -70,7 +70,7 @@ export class Allocation {
   }
 
   #reserve(request: ClientRequest, peerRelay: PeerRelay): void {
-    const { legs, answers, clock, closes } = this.#context;
+    const { legs, answers, clock, closes, stats } = this.#context;
     const { credential, origin, signer, tupleKey } = request;
     if (this.#finder.draining) {
       return answers.redirected(request, this.#finder.alternate(familyOf(origin.tuple.remote)));
@@ -89,6 +89,7 @@ export class Allocation {
     leg.livenessMs = livenessMsOf(request);
     closes.cancel(leg);
     legs.add(leg);
+    stats.legs.allocated += 1;
     this.#life.schedule(leg);
     answers.allocated(request, leg);
   }

@@ -86,7 +86,7 @@ export class LegLife {
    * came from there or it is gone.
    */
   end(leg: Leg, reason: EndReason): void {
-    const { legs, answers, indexes, plane, clock } = this.#context;
+    const { legs, answers, indexes, plane, clock, stats } = this.#context;
     const { state } = leg;
     if (state.type === 'closed') return;
     leg.state = { type: 'closed' };
@@ -104,6 +104,7 @@ export class LegLife {
       indexes.free(leg.sessionIndex, now);
     }
     legs.delete(leg, now);
+    stats.legs.ended += 1;
   }
 
   /**

@@ -38,6 +38,9 @@ export class RelayStats {
   readonly authentication = new Counts<AuthenticationFailure | 'expired'>();
   /** Legs by what became of them: a connection within one relay counts twice. */
   readonly legs = {
+    /** Reserved by an Allocate, and ended, connected or not: the difference are those held now. */
+    allocated: 0,
+    ended: 0,
     established: 0,
     closed_by_peer: 0,
     closed_by_other_side: 0,

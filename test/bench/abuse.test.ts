@@ -90,7 +90,7 @@ t.test('help teaches, the list names every flood, and a wrong word is refused', 
   const [help, list, wrong] = [start('--help'), start('--list'), start('--only', 'nonsense')];
   const codes = await Promise.all([help, list, wrong].map(({ bench }) => endOf(bench)));
   t.strictSame(codes, [0, 0, 1]);
-  t.match(help.said.out, /--quick[\s\S]*quiet → flooded/);
+  t.match(help.said.out, /--quick[\s\S]*--soak[\s\S]*quiet → flooded/);
   for (const { name } of FLOODS) t.match(list.said.out, new RegExp(`^${name} `, 'm'));
   t.match(wrong.said.err, /^bench:abuse: no flood is called nonsense: see --list\n$/);
 });

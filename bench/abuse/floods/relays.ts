@@ -8,14 +8,30 @@ const START_MS = 3_000;
 const CHANGES_MS = 250;
 const REGIONS = 9;
 
-/** A genuine record; its host is a loopback address at which nobody answers. */
-function fleetRelay(directoryUrl: string, index: number): [FleetRelay, RelayRecord] {
-  const id = `fleet-${index}`;
+interface Fleet {
+  readonly name: string;
+  /** First part of its addresses, which are nobody's (RFC 4193). */
+  readonly network: string;
+  readonly count: number;
+  /** Whether one of them changes its record all the time. */
+  readonly changes: boolean;
+}
+
+/**
+ * A genuine record. Its addresses are of a family that the relays of the stage do not have: so they
+ * neither probe it nor miss its answers.
+ */
+function fleetRelay(
+  directoryUrl: string,
+  { name, network }: Fleet,
+  index: number,
+): [FleetRelay, RelayRecord] {
+  const id = `${name}-${index}`;
   const secret = relaySecret(CLUSTER_SECRET, id);
-  const address = `127.200.${index >> 8}.${index & 255}`;
+  const address = `${network}::${(index + 1).toString(16)}`;
   const record = {
     id,
-    region: `fleet-${index % REGIONS}`,
+    region: `${name}-${index % REGIONS}`,
     start: Date.now(),
     publicKey: Buffer.from(relayKeyPair(secret).publicKey).toString('base64'),
     serviceAddresses: [{ address, port: 3_478 }],
@@ -27,10 +43,11 @@ function fleetRelay(directoryUrl: string, index: number): [FleetRelay, RelayReco
 }
 
 /** So many relays that start within three seconds; or one of them changes what it registers. */
-function fleet(count: number, changes: boolean): Flood['begin'] {
+function begin(fleet: Fleet): Flood['begin'] {
+  const { count, changes } = fleet;
   return async ({ directoryUrl }: Target, level: number): Promise<Attack> => {
     const relays = Array.from({ length: Math.max(1, Math.round(count * level)) }, (_, index) =>
-      fleetRelay(directoryUrl, index),
+      fleetRelay(directoryUrl, fleet, index),
     );
     const timers = relays.map(([relay]) =>
       setTimeout(() => void relay.run(), Math.random() * START_MS),
@@ -66,12 +83,12 @@ export const RELAYS: readonly Flood[] = [
     name: 'registrations',
     title: '1,022 relays that start within 3 s',
     attacked: 'directory',
-    begin: fleet(1_022, false),
+    begin: begin({ name: 'fleet', network: 'fd00:1', count: 1_022, changes: false }),
   },
   {
     name: 'record-changes',
     title: 'one of 200 relays changes what it registers four times a second',
     attacked: 'directory',
-    begin: fleet(200, true),
+    begin: begin({ name: 'changing', network: 'fd00:2', count: 200, changes: true }),
   },
 ];

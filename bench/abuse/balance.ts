@@ -1,0 +1,136 @@
+import { COUNTERS, type CounterName } from '../../src/native/counters.js';
+import type { MetricsText } from './metrics-text.js';
+
+/** Two sums of counters that must be equal (docs/metrics.md has what each counts). */
+export interface Balance {
+  readonly name: string;
+  /** Names and numbers that go in, and that come out. */
+  readonly in: Readonly<Record<string, number>>;
+  readonly out: Readonly<Record<string, number>>;
+}
+
+export function totalOf(part: Readonly<Record<string, number>>): number {
+  return Object.values(part).reduce((sum, each) => sum + each, 0);
+}
+
+export function isBalanced(balance: Balance): boolean {
+  return totalOf(balance.in) === totalOf(balance.out);
+}
+
+/** What a datagram that was received became, but for those that were dropped. */
+const PASSED = [
+  'client_to_trunk',
+  'client_to_client',
+  'client_punted',
+  'trunk_punted',
+  'trunk_data',
+  'trunk_probe',
+  'trunk_probe_reply',
+] as const satisfies readonly CounterName[];
+
+/** Drops of what was never received, or is sent, or is a record in a datagram that was counted. */
+const NOT_RECEIVED: readonly CounterName[] = [
+  'receive_dropped',
+  'send_blocked',
+  'send_errors',
+  'control_send_dropped',
+  'trunk_unbound',
+];
+
+/** Every other drop is of a datagram that was received: a new counter is one until it says no. */
+const DROPPED = (Object.keys(COUNTERS) as CounterName[]).filter(
+  (name) => 'dropped' in COUNTERS[name] && !NOT_RECEIVED.includes(name),
+);
+
+const UNITS = ['datagrams', 'records', 'operations'] as const;
+
+/** What a relay says of itself. */
+export function relayBalances(name: string, metrics: MetricsText): Balance[] {
+  const plane = (counter: CounterName) =>
+    UNITS.reduce(
+      (sum, unit) =>
+        sum + metrics.sum(`turnpike_relay_data_plane_${unit}_total`, { name: counter }),
+      0,
+    );
+  const counters = (names: readonly CounterName[]) =>
+    Object.fromEntries(names.map((each) => [each, plane(each)]).filter(([, value]) => value !== 0));
+  const legs = (event: string) => metrics.sum('turnpike_relay_leg_events_total', { event });
+  const messages = (kind: string) => metrics.sum('turnpike_relay_client_messages_total', { kind });
+  const closed = metrics.entries('turnpike_relay_leg_events_total', 'event', /^closed_/);
+  return [
+    {
+      name: `${name}: datagrams received = forwarded + handed up + answered + dropped by reason`,
+      in: counters(['client_rx_packets', 'trunk_rx_packets']),
+      out: counters([...PASSED, ...DROPPED]),
+    },
+    {
+      name: `${name}: handed up of peers = requests + indications + malformed`,
+      in: counters(['client_punted']),
+      out: {
+        requests: messages('requests'),
+        indications: messages('indications'),
+        malformed: messages('malformed'),
+      },
+    },
+    {
+      name: `${name}: legs allocated = ended + living`,
+      in: { allocated: legs('allocated') },
+      out: { ended: legs('ended'), living: metrics.sum('turnpike_relay_legs') },
+    },
+    {
+      name: `${name}: connections established = closed by reason + living`,
+      in: { established: legs('established') },
+      out: { ...closed, living: metrics.sum('turnpike_relay_trunk_connections') },
+    },
+  ];
+}
+
+/** What one relay has sent to the other has come, where nothing says that it was lost. */
+export function trunkBalance(from: MetricsText, to: MetricsText, name: string): Balance {
+  const records = (metrics: MetricsText, counter: string) =>
+    metrics.sum('turnpike_relay_data_plane_records_total', { name: counter });
+  const lost = ['receive_dropped', 'send_blocked', 'send_errors'].reduce(
+    (sum, counter) =>
+      sum +
+      [from, to].reduce(
+        (both, metrics) =>
+          both + metrics.sum('turnpike_relay_data_plane_datagrams_total', { name: counter }),
+        0,
+      ),
+    0,
+  );
+  const sent = records(from, 'client_to_trunk');
+  const came = {
+    trunk_to_client: records(to, 'trunk_to_client'),
+    trunk_unbound: records(to, 'trunk_unbound'),
+  };
+  // Datagrams that the kernel dropped are known by number, not by what was in them.
+  const missing = sent - totalOf(came);
+  const explained = lost > 0 && missing > 0 ? { dropped_by_the_system: missing } : {};
+  return {
+    name: `${name}: records sent on the trunk = records that came`,
+    in: { client_to_trunk: sent },
+    out: { ...came, ...explained },
+  };
+}
+
+/** What a directory says of itself. */
+export function directoryBalances(metrics: MetricsText): Balance[] {
+  const route = '/v1/connections';
+  const requests = (status: string) =>
+    metrics.sum('turnpike_directory_requests_total', { route, status });
+  const created = { result: 'created' };
+  const answered = metrics.sum('turnpike_directory_requests_total');
+  return [
+    {
+      name: 'directory: connections created = requests answered 201',
+      in: { created: metrics.sum('turnpike_directory_connections_total', created) },
+      out: { 'status 201': requests('201') },
+    },
+    {
+      name: 'directory: requests timed = requests answered',
+      in: { timed: metrics.sum('turnpike_directory_request_seconds_count') },
+      out: { answered },
+    },
+  ];
+}
