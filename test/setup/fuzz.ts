@@ -1,10 +1,16 @@
 /**
  * Runs every fuzz target for a while: `npm run test:fuzz -- 30` for 30 seconds each. An input that
- * breaks one is kept in build/fuzz. CXX may name another clang than `clang++`.
+ * breaks one is kept in build/fuzz. With `--keep` inputs that reach what none before did are added
+ * to the corpora (test/fuzz/corpus). CXX may name another clang than `clang++`.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readCorpus, writeCorpus } from '../fuzz/corpus.js';
+import { fuzz, INPUT_BYTES_MAX } from '../fuzz/fuzzer.js';
+import type { FuzzTarget } from '../fuzz/target.js';
+import { TARGETS } from '../fuzz/targets/index.js';
 import { buildWithCmake } from './cpp-tests.js';
 import { run } from './run-command.js';
 import { refuseArguments, scriptArguments } from './script-arguments.js';
@@ -12,26 +18,68 @@ import { requireTools, type SystemTool } from './system-packages.js';
 import { CPP_TEST_TOOLS } from './system-tools.js';
 
 const FOLDER = join('build', 'fuzz');
-const INPUT_BYTES_MAX = 4096;
 
-const { argument = '10' } = scriptArguments({
+const { argument = '10', flags } = scriptArguments({
   script: 'test:fuzz',
   about: 'runs every fuzz target for a while. CXX may name another clang than clang++.',
   argument: ['SECONDS', 'for each target; by default 10'],
+  flags: {
+    '--typescript': 'only those in TypeScript, which need no clang',
+    '--keep': 'add inputs that reach what none before did to test/fuzz/corpus',
+  },
 });
 // libFuzzer takes 0 for no end.
 if (!/^[1-9]\d{0,5}$/.test(argument)) {
   refuseArguments('test:fuzz', `'${argument}' is no number of seconds`);
 }
 const seconds = Number(argument);
-const sources: { fuzz: string[] } = JSON.parse(readFileSync('native/sources.json', 'utf8'));
-const targets = sources.fuzz.map((file) => basename(file, '.cc'));
+const keep = flags.has('--keep');
 
-function fuzz(target: string): boolean {
+/** An input that broke a target, in a file named after both. */
+function save(target: string, input: Uint8Array): string {
+  const file = join(FOLDER, `${target}-${createHash('sha256').update(input).digest('hex')}`);
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(file, input);
+  return file;
+}
+
+function fuzzTypescript(target: FuzzTarget): boolean {
+  const corpus = readCorpus(target.name);
+  const { runs, found, fault } = fuzz(target, { seconds, random: Math.random, corpus });
+  console.log(`${target.name}: ${runs} inputs in ${seconds} s, ${found.length} new outcomes`);
+  if (fault !== undefined) {
+    console.log(`${target.name} BROKE: ${fault.error.stack ?? fault.error.message}`);
+    console.log(`the input is in ${save(target.name, fault.input)}`);
+    return false;
+  }
+  if (keep && found.length > 0) writeCorpus(target.name, [...corpus, ...found]);
+  return true;
+}
+
+/** What libFuzzer has found is in a folder of its own; the merge leaves what is needed of it. */
+function fuzzNative(target: string): boolean {
   console.log(`${target}: ${seconds} s`);
+  const begin = corpusFolder(target, 'corpus');
+  for (const [index, input] of readCorpus(target).entries()) {
+    writeFileSync(join(begin, String(index)), input);
+  }
   const limits = [`-max_total_time=${seconds}`, `-max_len=${INPUT_BYTES_MAX}`, '-timeout=5'];
   const artifacts = `-artifact_prefix=${FOLDER}/`;
-  return run(join(FOLDER, target), [...limits, artifacts], { quiet: true });
+  const program = join(FOLDER, target);
+  if (!run(program, [...limits, artifacts, begin], { quiet: true })) return false;
+  if (!keep) return true;
+  const merged = corpusFolder(target, 'merged');
+  if (!run(program, ['-merge=1', merged, begin], { quiet: true })) return false;
+  const inputs = readdirSync(merged).map((name) => readFileSync(join(merged, name)));
+  writeCorpus(target, inputs);
+  return true;
+}
+
+function corpusFolder(target: string, kind: string): string {
+  const folder = join(FOLDER, kind, target);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 function clangSays(option: string): string {
@@ -51,10 +99,20 @@ function fuzzerRuntime(): SystemTool {
 }
 
 const cxx = process.env.CXX ?? 'clang++';
-requireTools([...CPP_TEST_TOOLS, { name: cxx, debianPackage: 'clang' }], 'test:fuzz');
-requireTools([fuzzerRuntime()], 'test:fuzz');
-const built = buildWithCmake(FOLDER, [
-  `CMAKE_CXX_COMPILER=${cxx}`,
-  `CMAKE_C_COMPILER=${cxx.replace('clang++', 'clang')}`,
-]);
-process.exit(built && targets.length > 0 && targets.every(fuzz) ? 0 : 1);
+
+function allNative(): boolean {
+  const sources: { fuzz: string[] } = JSON.parse(readFileSync('native/sources.json', 'utf8'));
+  const targets = sources.fuzz.map((file) => basename(file, '.cc'));
+  const built = buildWithCmake(FOLDER, [
+    `CMAKE_CXX_COMPILER=${cxx}`,
+    `CMAKE_C_COMPILER=${cxx.replace('clang++', 'clang')}`,
+  ]);
+  return built && targets.length > 0 && targets.every(fuzzNative);
+}
+
+if (!flags.has('--typescript')) {
+  requireTools([...CPP_TEST_TOOLS, { name: cxx, debianPackage: 'clang' }], 'test:fuzz');
+  requireTools([fuzzerRuntime()], 'test:fuzz');
+}
+const well = TARGETS.every(fuzzTypescript) && (flags.has('--typescript') || allNative());
+process.exit(well ? 0 : 1);

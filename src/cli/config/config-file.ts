@@ -32,7 +32,7 @@ export async function readConfigFile(path: string, again = false): Promise<Confi
  */
 export function parseConfig(path: string, text: string): ConfigEntry[] {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
   const [error] = document.errors;
   if (error !== undefined) {
     const { line, col } = lineCounter.linePos(error.pos[0]);
@@ -45,11 +45,18 @@ export function parseConfig(path: string, text: string): ConfigEntry[] {
   }
   return root.items.map(({ key, value }) => {
     const range = isScalar(key) ? key.range : undefined;
-    return {
-      key: isScalar(key) ? String(key.value) : String(key),
-      value: isNode(value) ? value.toJS(document) : value,
-      line: range ? lineCounter.linePos(range[0]).line : 1,
-    };
+    const line = range ? lineCounter.linePos(range[0]).line : 1;
+    try {
+      return {
+        key: isScalar(key) ? String(key.value) : String(key),
+        value: isNode(value) ? value.toJS(document) : value,
+        line,
+      };
+    } catch (cause) {
+      // What only resolving finds: an alias without its anchor, or very many of them.
+      const [what = ''] = (cause as Error).message.split('\n');
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}:${line}: ${what}`, { cause });
+    }
   });
 }
 

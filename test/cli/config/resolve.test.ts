@@ -162,6 +162,7 @@ t.test('files that are no configuration', async (t) => {
   t.match(await problems(t, { file: '- a\n- b\n' }), ['x.yaml:1: expected "option: value" lines']);
   t.match(await problems(t, { file: 'room: a\nroom: b\n' }), [/^x\.yaml:2:1: .*unique/]);
   t.match(await problems(t, { file: 'room: "a\n' }), [/^x\.yaml:\d+:\d+: /]);
+  t.match(await problems(t, { file: 'room: a\nregion: *b\n' }), [/^x\.yaml:2: .*alias/]);
   t.match(await problems(t, { flags: { config: 'missing.yaml' } }), [
     '--config missing.yaml: there is no such file (ENOENT)',
   ]);

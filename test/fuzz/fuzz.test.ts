@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { ROOT, sourceFiles } from '../house/source-files.js';
+import { readCorpus } from './corpus.js';
+import { fuzz } from './fuzzer.js';
+import { assertThat, type FuzzTarget } from './target.js';
+import { TARGETS } from './targets/index.js';
+
+/** Parsers that no stranger and no file reaches, or that another target runs through. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'src/stun/address-coding.ts decodeAddress': 'every address of target stun',
+  'src/cli/demo/supervised.ts parseObject': 'lines of our own programs',
+};
+
+/** Numbers in [0, 1) that follow from a seed (the generator mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+t.test('every parser has a target', async (t) => {
+  const targets = sourceFiles(['test/fuzz/targets'], ['.ts']);
+  const text = targets.map((file) => file.text).join('\n');
+  const parsers = sourceFiles(['src'], ['.ts']).flatMap((file) =>
+    [...file.text.matchAll(/^export function ((?:decode|parse)\w+)\(/gm)].map(
+      ([, name = '']) => `${file.path} ${name}`,
+    ),
+  );
+  t.ok(parsers.length > 10);
+  const without = parsers.filter((parser) => {
+    const [, name = ''] = parser.split(' ');
+    return !(parser in ELSEWHERE) && !new RegExp(`\\b${name}\\(`).test(text);
+  });
+  t.strictSame(without, []);
+  t.strictSame(
+    Object.keys(ELSEWHERE).filter((parser) => !parsers.includes(parser)),
+    [],
+  );
+});
+
+t.test('each target takes its seeds, what is kept, and a moment of changes', async (t) => {
+  for (const target of TARGETS) {
+    const corpus = readCorpus(target.name);
+    const { runs, fault } = fuzz(target, { seconds: 0.1, random: seeded(1), corpus });
+    t.equal(fault?.error, undefined, `${target.name}: ${runs} inputs, ${corpus.length} kept`);
+    t.ok(runs > corpus.length);
+  }
+});
+
+t.test('every corpus is a target’s', async (t) => {
+  const { fuzz: native } = JSON.parse(readFileSync(join(ROOT, 'native/sources.json'), 'utf8'));
+  const names = [
+    ...TARGETS.map(({ name }) => name),
+    ...native.map((file: string) => file.replace(/^.*\/|\.cc$/g, '')),
+  ];
+  const kept = readdirSync(join(ROOT, 'test/fuzz/corpus')).map((file) => file.replace('.txt', ''));
+  t.ok(kept.length > 0);
+  t.strictSame(
+    kept.filter((name) => !names.includes(name)),
+    [],
+  );
+});
+
+t.test('a parser that believes a length is found, and its input shortened', async (t) => {
+  const believing: FuzzTarget = {
+    name: 'believing',
+    about: 'a length, then so many bytes',
+    seeds: () => [Uint8Array.of(3, 1, 2, 3)],
+    run: (input) => {
+      assertThat((input[0] ?? 0) < 200 || input.length > 200, 'reads behind its input');
+      return 'fine';
+    },
+  };
+  const { fault } = fuzz(believing, { seconds: 30, random: seeded(2), corpus: [] });
+  t.match(fault?.error, { message: 'reads behind its input' });
+  t.equal(fault?.input.length, 1, 'one byte is enough');
+});
+
+t.test('what has a new outcome is kept, shortened', async (t) => {
+  const counting: FuzzTarget = {
+    name: 'counting',
+    about: 'how many of three letters there are',
+    seeds: () => [Buffer.from('xxxxxx')],
+    words: ['a', 'b', 'c'],
+    run: (input) =>
+      ['a', 'b', 'c'].filter((letter) => Buffer.from(input).includes(letter)).join(''),
+  };
+  const { found } = fuzz(counting, { seconds: 0.3, random: seeded(3), corpus: [] });
+  const texts = found.map((input) => Buffer.from(input).toString());
+  t.equal(texts.length, 7, 'each of the eight but that of the seed');
+  t.ok(texts.includes('a'));
+  const again = fuzz(counting, { seconds: 0.1, random: seeded(4), corpus: found });
+  t.strictSame(again.found, [], 'and nothing is new beside what is kept');
+});

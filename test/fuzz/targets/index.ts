@@ -1,0 +1,6 @@
+import type { FuzzTarget } from '../target.js';
+import { TEXT } from './text.js';
+import { WIRE } from './wire.js';
+
+/** Every target in TypeScript; those in C++ are test/native/fuzz_*.cc. */
+export const TARGETS: readonly FuzzTarget[] = [...WIRE, ...TEXT];

@@ -1,0 +1,261 @@
+import { Compile } from 'typebox/compile';
+import {
+  canonicalIp,
+  decodeAddress,
+  formatAddress,
+  parseAddress,
+  transportAddress,
+} from '../../../src/address.js';
+import { parseUsername } from '../../../src/auth/credentials.js';
+import { NONCE_CHARACTERS, NonceIssuer, securityFeatures } from '../../../src/auth/nonce.js';
+import { decodeSecret } from '../../../src/auth/secret-file.js';
+import { parseConfig } from '../../../src/cli/config/config-file.js';
+import { directoryProblem } from '../../../src/client/directory-problem.js';
+import { parseGrant, parseOffer } from '../../../src/client/grant.js';
+import { ApiKeys } from '../../../src/directory/http/api-keys.js';
+import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
+import { Sources } from '../../../src/http/sources.js';
+import { canonicalRecord } from '../../../src/registry/record.js';
+import {
+  BeatRequest,
+  RegistrationRequest,
+  RelayRecordShape,
+} from '../../../src/registry/schemas.js';
+import { parseSigning, SIGNING_HEADERS } from '../../../src/registry/signing.js';
+import { systemClock } from '../../../src/units.js';
+import { IDLE, relayRecord } from '../../directory/fixtures.js';
+import { assertThat, bytesOf, type FuzzTarget, jsonOf, outcomeOf, textOf } from '../target.js';
+
+const ROOT = new Uint8Array(32).fill(9);
+const IP = '192.0.2.1';
+const NONCES = new NonceIssuer({ tenantRoot: ROOT, clock: systemClock, lifetimeSeconds: 3_600 });
+const json = (value: unknown) => bytesOf(JSON.stringify(value));
+const JSON_WORDS = [
+  'null',
+  'true',
+  '0',
+  '-1',
+  '1e999',
+  '""',
+  '[]',
+  '{}',
+  '"__proto__":',
+  '\\u0000',
+];
+
+const address: FuzzTarget = {
+  name: 'address',
+  about: 'addresses with and without a port, in all spellings',
+  seeds: () =>
+    ['192.0.2.1:3478', '[2001:db8::1]:3478', '::ffff:192.0.2.1', '0.0.0.0:0'].map(bytesOf),
+  words: ['::', ':', '.', '[', ']', '%eth0', '::ffff:', '64:ff9b::', '0x7f', '127.1', '65536'],
+  run: (input) => {
+    const text = textOf(input);
+    const ip = outcomeOf(() => {
+      const canonical = canonicalIp(text);
+      assertThat(canonicalIp(canonical) === canonical, 'canonical is not the same again');
+    });
+    const whole = outcomeOf(() => {
+      const parsed = parseAddress(text);
+      assertThat(
+        formatAddress(parseAddress(formatAddress(parsed))) === formatAddress(parsed),
+        'formats to another',
+      );
+      transportAddress(parsed.address, parsed.port);
+    });
+    const given = jsonOf(input);
+    const decoded = given === undefined ? 'none' : decodeAddress(given.value).ok;
+    return `${ip} ${whole} ${decoded}`;
+  },
+};
+
+const proxies: FuzzTarget = {
+  name: 'proxy-prefix',
+  about: 'prefixes of trusted proxies, and who is behind them',
+  seeds: () => ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1'].map(bytesOf),
+  words: ['/', '/0', '/33', '/129', '/-1', '/08', '::ffff:', ':', '.'],
+  run: (input) => {
+    const prefix = textOf(input);
+    const outcome = outcomeOf(() => {
+      const sources = new Sources([prefix]);
+      for (const ip of [IP, '::ffff:10.0.0.1', '2001:db8::1']) sources.nameOf(ip);
+    });
+    return outcome;
+  },
+};
+
+const username: FuzzTarget = {
+  name: 'username',
+  about: "peers' usernames, which are their credentials",
+  seeds: () => [bytesOf(`1800000000:default/${'00'.repeat(16)}/0`)],
+  words: [':', '/', '/name=value', '-', '0', '00000000000000000000'],
+  run: (input) => {
+    const credential = parseUsername(textOf(input));
+    if (credential === undefined) return 'none';
+    assertThat(/^[a-z0-9][a-z0-9.-]{0,62}$/.test(credential.tenant), 'no tenant');
+    assertThat(/^[0-9a-f]{32}$/.test(credential.connectionId), 'no identifier');
+    assertThat(Number.isSafeInteger(credential.expiresAtSeconds), 'no time');
+    return `role ${credential.role}`;
+  },
+};
+
+const nonce: FuzzTarget = {
+  name: 'nonce',
+  about: 'nonces that a relay did or did not issue',
+  seeds: () => [bytesOf(NONCES.issue(IP)), bytesOf(NONCES.issue('2001:db8::1'))],
+  words: ['obMatJos2', '=', '+', '/', 'AAAA'],
+  run: (input) => {
+    const text = textOf(input);
+    const state = NONCES.check(IP, text);
+    const features = securityFeatures(text);
+    if (state !== 'invalid') assertThat(text.length === NONCE_CHARACTERS, 'another length passes');
+    return `${state} ${Object.values(features).map(Number).join('')}`;
+  },
+};
+
+const secret: FuzzTarget = {
+  name: 'secret',
+  about: 'lines of secret files',
+  seeds: () => [bytesOf(Buffer.alloc(32, 3).toString('base64'))],
+  words: ['=', '==', ' ', '\n', '-', '_'],
+  run: (input) => {
+    const decoded = decodeSecret(textOf(input));
+    if (decoded === undefined) return 'none';
+    assertThat(decoded.length === 32, 'a secret of another length');
+    return 'secret';
+  },
+};
+
+const config: FuzzTarget = {
+  name: 'config',
+  about: 'configuration files in YAML',
+  seeds: () =>
+    [
+      'listen: 127.0.0.1:3478\nworkers: 2\n# a comment\n',
+      'listen: [127.0.0.1:1, "[::1]:2"]\n',
+      'a: &x 1\nb: *x\n<<: {c: 3}\n',
+      '{"json": true}',
+    ].map(bytesOf),
+  words: ['&a ', '*a', '<<: ', '!!map ', '- ', '? ', ': ', '\n', '  ', '|', '>', '"', '---\n', '%'],
+  run: (input) =>
+    outcomeOf(() => {
+      for (const { key, line } of parseConfig('fuzz.yaml', textOf(input))) {
+        assertThat(typeof key === 'string' && line >= 1, 'an entry without key or line');
+      }
+    }),
+};
+
+const shapes = {
+  registration: Compile(RegistrationRequest),
+  beat: Compile(BeatRequest),
+  record: Compile(RelayRecordShape),
+};
+
+const registration: FuzzTarget = {
+  name: 'registration',
+  about: 'registrations, beats and relay records',
+  seeds: () => {
+    const record = relayRecord('fra-1', 1);
+    const said = { load: IDLE, draining: false, fetchesRegistry: true };
+    const reachability = { trunk: [{ id: 'nyc-1', reason: 'no-answer' }] };
+    return [
+      json(record),
+      json({ record, ...said, reachability }),
+      json({ start: 1, registryVersion: null, ...said }),
+    ];
+  },
+  words: JSON_WORDS,
+  run: (input) => {
+    const parsed = jsonOf(input);
+    if (parsed === undefined) return 'no JSON';
+    const { value } = parsed;
+    const request = shapes.registration.Check(value);
+    const record = request ? value.record : value;
+    const takes = `${request} ${shapes.beat.Check(value)}`;
+    if (!shapes.record.Check(record)) return takes;
+    const canonical = canonicalRecord(record);
+    if (!canonical.ok) return `${takes} refused`;
+    assertThat(canonicalRecord(canonical.record).ok, 'canonical is refused');
+    return `${takes} record`;
+  },
+};
+
+const signing: FuzzTarget = {
+  name: 'signing-headers',
+  about: 'the headers that sign a request of a relay, and API keys',
+  seeds: () => [json(['1795334400123', '0'.repeat(32), 'c2lnbmF0dXJl', 'Bearer the-api-key'])],
+  words: [...JSON_WORDS, 'Bearer ', 'bearer', '\\r\\n'],
+  run: (input) => {
+    const value = jsonOf(input)?.value;
+    const [time, number, signature, authorization] = Array.isArray(value) ? value : [];
+    const headers: Readonly<Record<string, unknown>> = {
+      [SIGNING_HEADERS.time]: time,
+      [SIGNING_HEADERS.nonce]: number,
+      [SIGNING_HEADERS.signature]: signature,
+    };
+    const parsed = parseSigning((header) => headers[header]);
+    const tenant =
+      typeof authorization === 'string' ? API_KEYS.tenantOf(authorization) : 'no header';
+    return `${parsed === undefined ? 'none' : 'signed'} ${tenant}`;
+  },
+};
+const API_KEYS = new ApiKeys([{ key: 'the-api-key', tenant: 'default' }]);
+
+const half = (role: 0 | 1) => ({
+  role,
+  relay: { id: 'fra-1', region: 'fra', address: '192.0.2.10', port: 3_478 },
+  peerRelay: { address: '192.0.2.20', port: 3_478 },
+  username: 'user',
+  password: 'password',
+});
+const common = {
+  connectionId: '0'.repeat(32),
+  expiresAt: '2026-11-22T15:00:00Z',
+  realm: 'turnpike',
+};
+
+const answers: FuzzTarget = {
+  name: 'directory-answer',
+  about: 'what a directory answers to a peer',
+  seeds: () => [
+    json({ ...common, peers: [half(0), half(1)] }),
+    json({ ...common, ...half(0), peerRelay: '192.0.2.20:3478' }),
+    json({ code: 'no-relay', title: 'none', detail: 'none', retryAfterSeconds: 3 }),
+  ],
+  words: JSON_WORDS,
+  run: (input) => {
+    const problem = directoryProblem(503, textOf(input));
+    assertThat(problem.code === 'ERR_TURNPIKE_DIRECTORY', 'another error');
+    const parsed = jsonOf(input);
+    if (parsed === undefined) return 'no JSON';
+    const offer = outcomeOf(() => parseOffer(parsed.value));
+    return `${offer} ${outcomeOf(() => parseGrant(parsed.value))}`;
+  },
+};
+
+const rendezvous: FuzzTarget = {
+  name: 'rendezvous',
+  about: 'what peers say in a room',
+  seeds: () => [
+    json({ type: 'join', room: 'lobby', member: 'm'.repeat(16), peer: { region: 'fra' } }),
+    json({ type: 'address', connectionId: '0'.repeat(32), address: '192.0.2.1', port: 1 }),
+  ],
+  words: [...JSON_WORDS, '\\ud800', '\u0000'],
+  run: (input) => {
+    const parsed = parseIncoming(textOf(input));
+    return parsed.ok ? parsed.message.type : parsed.reason.slice(0, 24);
+  },
+};
+
+export const TEXT: readonly FuzzTarget[] = [
+  address,
+  proxies,
+  username,
+  nonce,
+  secret,
+  config,
+  registration,
+  signing,
+  answers,
+  rendezvous,
+];

@@ -1,0 +1,221 @@
+import { parseAddress } from '../../../src/address.js';
+import { authenticate } from '../../../src/auth/long-term.js';
+import { NonceIssuer } from '../../../src/auth/nonce.js';
+import { decodeFrame, encodeFrame, foreignFrame } from '../../../src/cli/peer/datagram-frame.js';
+import { decodeBatch } from '../../../src/native/codec.js';
+import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
+import { AttributeType } from '../../../src/stun/attribute-types.js';
+import { decodeChannelData, encodeChannelData } from '../../../src/stun/channel-data.js';
+import { decodeMessage } from '../../../src/stun/message.js';
+import { Method } from '../../../src/stun/methods.js';
+import { MessageWriter } from '../../../src/stun/writer.js';
+import { decodeControl, encodeControl } from '../../../src/trunk/control.js';
+import { decodeSequence } from '../../../src/trunk/control-sequence.js';
+import {
+  decodeTrunkDatagram,
+  encodeTrunkDatagram,
+  verifyTrunkTag,
+} from '../../../src/trunk/datagram.js';
+import { systemClock } from '../../../src/units.js';
+import { readEverything } from '../../stun/read-everything.js';
+import { assertThat, type FuzzTarget } from '../target.js';
+
+const KEY = new Uint8Array(32).fill(7);
+const METHODS: ReadonlySet<number> = new Set(Object.values(Method));
+const DATA_KEY = new Uint8Array(16).fill(7);
+const ID = new Uint8Array(12).fill(5);
+const ROOT = new Uint8Array(32).fill(9);
+const IP = '192.0.2.1';
+const NONCES = new NonceIssuer({ tenantRoot: ROOT, clock: systemClock, lifetimeSeconds: 3_600 });
+
+function signedAllocate(): Uint8Array {
+  return new MessageWriter('request', Method.Allocate, ID)
+    .requestedTransport(17)
+    .connectionIdentifier('00'.repeat(16))
+    .connectionRole(1)
+    .address(AttributeType.XorPeerRelayAddress, { address: '2001:db8::1', port: 3_478 })
+    .text(AttributeType.Username, `1800000000:default/${'00'.repeat(16)}/1`)
+    .text(AttributeType.Realm, 'turnpike')
+    .text(AttributeType.Nonce, NONCES.issue(IP))
+    .passwordAlgorithms([2, 1])
+    .passwordAlgorithm(2)
+    .integrity('sha256', KEY)
+    .fingerprint()
+    .finish();
+}
+
+const stun: FuzzTarget = {
+  name: 'stun',
+  about: 'STUN messages, every attribute read, and their authentication',
+  seeds: () => [
+    signedAllocate(),
+    new MessageWriter('request', Method.Binding, ID).finish(),
+    new MessageWriter('error', Method.Connect, ID).errorCode(447, 'gone').finish(),
+  ],
+  run: (input) => {
+    const decoded = decodeMessage(input);
+    if (!decoded.ok) return decoded.reason;
+    readEverything(decoded.message);
+    const context = { ip: IP, nonceIssuer: NONCES, realm: 'turnpike', keyFor: () => KEY };
+    const result = authenticate(decoded.message, context);
+    const { messageClass } = decoded.message;
+    const method = METHODS.has(decoded.message.method) ? decoded.message.method : 'other';
+    return `${messageClass} ${method} ${result.ok ? 'authentic' : result.challenge.failure}`;
+  },
+};
+
+const channelData: FuzzTarget = {
+  name: 'channel-data',
+  about: 'ChannelData, as peers receive it',
+  seeds: () => [encodeChannelData(0x4000, Uint8Array.of(1, 2, 3))],
+  run: (input) => {
+    const data = decodeChannelData(input);
+    if (data === undefined) return 'none';
+    const again = encodeChannelData(data.channel, data.payload);
+    assertThat(Buffer.compare(again, input.subarray(0, again.length)) === 0, 'encodes to another');
+    return `data ${Math.min(data.payload.length, 4)}`;
+  },
+};
+
+const name = { tenant: 'default', connectionId: '00'.repeat(16), role: 0 } as const;
+const control: FuzzTarget = {
+  name: 'trunk-control',
+  about: 'what relays say to each other, and where it stands in the order',
+  seeds: () =>
+    (
+      [
+        {
+          type: 'offer',
+          transactionId: ID,
+          ...name,
+          mapped: parseAddress('203.0.113.7:40000'),
+          claimed: parseAddress('198.51.100.9:50000'),
+          sessionIndex: 7,
+        },
+        { type: 'offer-accepted', transactionId: ID, sessionIndex: 7 },
+        { type: 'close', transactionId: ID, subject: name, code: 408 },
+        { type: 'close', transactionId: ID, subject: { sessionIndex: 7 } },
+      ] as const
+    ).map((each) =>
+      encodeControl({ id: 'fra-1', start: 1 }, KEY, each, { receiverStart: 1, counter: 1 }),
+    ),
+  run: (input) => {
+    const decoded = decodeMessage(input);
+    if (!decoded.ok) return decoded.reason;
+    const found = decodeControl(decoded.message);
+    const sequence = decodeSequence(decoded.message);
+    const place = typeof sequence === 'object' ? 'placed' : String(sequence);
+    if (found === undefined) return `none ${place}`;
+    const again = decodeMessage(encodeControl({ id: 'fra-1', start: 1 }, KEY, found));
+    const same = again.ok ? decodeControl(again.message) : undefined;
+    assertThat(same?.type === found.type, 'encodes to another');
+    return `${found.type} ${place}`;
+  },
+};
+
+const trunk: FuzzTarget = {
+  name: 'trunk-datagram',
+  about: 'trunk data and probes',
+  seeds: () => {
+    const header = { lane: 3, epoch: 325, sequence: 7n };
+    const records = [
+      { sessionIndex: 7, sessionSequence: 1, payload: Uint8Array.of(1, 2, 3) },
+      { sessionIndex: 8, sessionSequence: 2, payload: new Uint8Array() },
+    ];
+    return [
+      encodeTrunkDatagram({ type: 'data', ...header, records }, DATA_KEY),
+      encodeTrunkDatagram({ type: 'probe', ...header, timestampNs: 9n, number: 1 }, DATA_KEY),
+    ];
+  },
+  run: (input) => {
+    const decoded = decodeTrunkDatagram(input);
+    if (!decoded.ok) return decoded.fault;
+    const { datagram } = decoded;
+    verifyTrunkTag(input, datagram, DATA_KEY);
+    const again = encodeTrunkDatagram(datagram, DATA_KEY);
+    assertThat(verifyTrunkTag(again, datagram, DATA_KEY), 'what is sealed is not authentic');
+    return datagram.type === 'data'
+      ? `data ${Math.min(datagram.records.length, 4)}`
+      : datagram.type;
+  },
+};
+
+const frame: FuzzTarget = {
+  name: 'peer-frame',
+  about: 'frames of `turnpike peer` in UDP mode',
+  seeds: () => [
+    encodeFrame({ type: 'data', sequence: 1, flow: 2, payload: Uint8Array.of(3) }),
+    encodeFrame({ type: 'ping', sequence: 1, stamp: 2 }),
+  ],
+  run: (input) => {
+    const decoded = decodeFrame(input);
+    if (decoded === undefined) return foreignFrame(input);
+    const again = decodeFrame(encodeFrame(decoded));
+    assertThat(again?.type === decoded.type, 'encodes to another');
+    return decoded.type;
+  },
+};
+
+const stream: FuzzTarget = {
+  name: 'stream-message',
+  about: 'messages of the byte stream between peers',
+  seeds: () => [
+    encodeStreamMessage({
+      type: 'segment',
+      sequence: 1,
+      final: true,
+      stamp: 2,
+      payload: Uint8Array.of(3),
+    }),
+    encodeStreamMessage({
+      type: 'ack',
+      next: 1,
+      window: 2,
+      echo: 3,
+      complete: false,
+      ranges: [{ first: 4, last: 5 }],
+    }),
+  ],
+  run: (input) => {
+    const decoded = decodeStreamMessage(input);
+    if (decoded === undefined) return 'none';
+    const again = decodeStreamMessage(encodeStreamMessage(decoded));
+    assertThat(again?.type === decoded.type, 'encodes to another');
+    return decoded.type === 'ack' ? `ack ${Math.min(decoded.ranges.length, 3)}` : decoded.type;
+  },
+};
+
+const PUNT_HEAD_BYTES = 40;
+
+/** Whole records, as the addon copies them: a peer has no part in how they are laid out. */
+const punts: FuzzTarget = {
+  name: 'punted-batch',
+  about: 'what the data plane hands up, of any sender and with any bytes in it',
+  seeds: () => [new Uint8Array(PUNT_HEAD_BYTES), Uint8Array.of(3, ...new Uint8Array(39))],
+  run: (input) => {
+    const records = Math.floor(input.length / PUNT_HEAD_BYTES);
+    const bytes = new Uint8Array(records * PUNT_HEAD_BYTES);
+    bytes.set(input.subarray(0, bytes.length));
+    const view = new DataView(bytes.buffer);
+    for (let record = 0; record < records; record++) {
+      const at = record * PUNT_HEAD_BYTES;
+      // Each holds nothing or one more head.
+      const isLast = record === records - 1;
+      view.setUint16(at + 6, isLast ? 0 : view.getUint16(at + 6) % 2 === 0 ? 0 : 40, true);
+    }
+    const { batch, known, strangers } = decodeBatch(bytes);
+    const count = batch.datagrams.length + batch.events.length;
+    assertThat(known + strangers === count, 'not all are counted');
+    return `${Math.min(batch.datagrams.length, 3)} ${Math.min(batch.events.length, 3)}`;
+  },
+};
+
+export const WIRE: readonly FuzzTarget[] = [
+  stun,
+  channelData,
+  control,
+  trunk,
+  frame,
+  stream,
+  punts,
+];

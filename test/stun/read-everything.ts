@@ -1,0 +1,26 @@
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { integrityKind, verifyIntegrity } from '../../src/stun/integrity.js';
+import type { StunMessage } from '../../src/stun/message.js';
+
+/** Calls every getter, because it is they who parse values. */
+export function readEverything(message: StunMessage): void {
+  for (const number of [...Object.values(AttributeType), 0x1234]) {
+    message.has(number);
+    message.address(number);
+    message.u32(number);
+    message.u64(number);
+    message.text(number);
+  }
+  message.channelNumber();
+  message.lifetimeSeconds();
+  message.requestedTransport();
+  message.connectionIdentifier();
+  message.connectionRole();
+  message.errorCode();
+  message.unknownAttributes();
+  message.passwordAlgorithm();
+  message.passwordAlgorithms();
+  message.unknownRequired(new Set());
+  const kind = integrityKind(message);
+  if (kind !== undefined) verifyIntegrity(message, kind, Buffer.alloc(16));
+}
