@@ -110,6 +110,12 @@ export const LIMITS = {
   closedHintsPerSecondMax: 1_000_000,
   /** A nonce's life. */
   nonceSeconds: 3_600,
+  /** How far ahead a nonce is issued that must be newer than another one; less than clockSkewMs. */
+  nonceAheadSeconds: 30,
+  /** Places for the newest nonce that legs of a name have seen; 4 bytes each. */
+  usedNoncesMax: 262_144,
+  /** Allocates and Connects of a leg that others have replaced, remembered until it is connected. */
+  replacedRequestsMax: 32,
   /** Largest challenge in bytes. */
   challengeBytesMax: 120,
   /** Longest realm in UTF-8 bytes: one more word and a challenge would exceed its limit. */

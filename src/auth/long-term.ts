@@ -25,7 +25,9 @@ export type AuthenticationFailure =
   | 'unknown-user'
   | 'wrong-integrity'
   | 'stale-nonce'
-  | 'not-tried';
+  | 'not-tried'
+  /** Genuine and fresh, but of an earlier life of the leg. */
+  | 'earlier-nonce';
 
 /**
  * When the answer is paid from the source's budget: `none` for a peer that has proved a credential;

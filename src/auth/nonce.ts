@@ -92,11 +92,21 @@ export class NonceIssuer {
 
   /**
    * @param ip - canonical source address (address.ts)
+   * @param leastSeconds - an expiry that it must have at least, Unix seconds
    * @returns 41 characters
    */
-  issue(ip: string): string {
+  issue(ip: string, leastSeconds = 0): string {
     const expiry = Math.ceil(this.#nowSeconds() + this.#lifetimeSeconds);
-    return this.#nonce(ip, Math.min(Math.max(expiry, 0), EXPIRY_SECONDS_MAX));
+    return this.#nonce(ip, Math.min(Math.max(expiry, leastSeconds), EXPIRY_SECONDS_MAX));
+  }
+
+  /**
+   * When a nonce expires that `check` has found genuine.
+   * @returns Unix seconds; its issue is as long before it as a nonce lives
+   */
+  expiryOf(nonce: string): number {
+    const body = Buffer.from(nonce.slice(PREFIX_CHARACTERS, PREFIX_CHARACTERS + 8), 'base64');
+    return body.length < EXPIRY_BYTES ? 0 : body.readUIntBE(0, EXPIRY_BYTES);
   }
 
   /**

@@ -56,6 +56,7 @@ export class Allocation {
   }
 
   #again(request: ClientRequest, leg: Leg, peerRelay: PeerRelay): void {
+    if (!leg.takeTurn('allocate', request.transactionId)) return this.#context.answers.outdated();
     if (leg.peerRelay !== peerRelay) {
       if (leg.state.type !== 'reserved') {
         return this.#context.answers.refused(request, 'connected-elsewhere');
@@ -87,6 +88,9 @@ export class Allocation {
       state: { type: 'reserved', until: clock.monotonic() + LIMITS.legReservedMs },
     });
     leg.livenessMs = livenessMsOf(request);
+    leg.nonceFrom = request.nonceSeconds;
+    leg.nonceNewest = request.nonceSeconds;
+    leg.takeTurn('allocate', request.transactionId);
     closes.cancel(leg);
     legs.add(leg);
     stats.legs.allocated += 1;
@@ -120,7 +124,8 @@ export class Allocation {
     const now = this.#context.clock.monotonic();
     if (leg.state.type === 'reserved') leg.state.until = now + LIMITS.legReservedMs;
     if (leg.state.type === 'established') {
-      leg.state.expiresAt = expiryOf(leg, now);
+      // Never sooner: who wants that has it by not refreshing, and a recording must not have it.
+      leg.state.expiresAt = Math.max(leg.state.expiresAt, expiryOf(leg, now));
     }
     this.#life.schedule(leg);
   }

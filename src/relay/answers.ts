@@ -106,6 +106,11 @@ export class Answers {
     this.#sign(to, writer);
   }
 
+  /** Nothing, to an Allocate or Connect whose place a later one has taken: it is a recording. */
+  outdated(): void {
+    this.#stats.client.outdated += 1;
+  }
+
   /** 300: the relay is draining; another one's address, where one is known. */
   redirected(to: ReplyTarget, alternate: TransportAddress | undefined): void {
     const writer = this.#error(to, 'draining');
@@ -115,7 +120,8 @@ export class Answers {
 
   /** The one indication that a connection has ended for another reason than the peer's wish. */
   closed(leg: Leg, code: CloseCode, cause?: RefusalCause): void {
-    const writer = new MessageWriter('indication', Method.Closed, this.#random(12))
+    // The peer knows its own transactions of this life: a recorded one is of another.
+    const writer = new MessageWriter('indication', Method.Closed, leg.turn)
       .connectionIdentifier(leg.connectionId)
       .errorCode(code);
     if (cause !== undefined) writer.u32(AttributeType.RefusalCause, cause);

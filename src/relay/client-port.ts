@@ -137,12 +137,18 @@ export class ClientPort {
       transactionId: message.transactionId,
       signer: { kind: result.kind, key: result.key },
       tupleKey: tupleKey(origin.tuple),
+      nonceSeconds: 0,
     };
     if (this.#expired(request)) {
       this.#unauthenticated(message, origin, { code: 401, failure: 'expired' });
       return this.#challenge(message, origin, { code: 401, cost: 'longer' });
     }
     const { legs, proven, clock } = this.#options.context;
+    const leastSeconds = this.#options.context.nonces.wanted(request, legs.get(credential));
+    if (leastSeconds !== undefined) {
+      this.#unauthenticated(message, origin, { code: 438, failure: 'earlier-nonce' });
+      return this.#challenge(message, origin, { code: 438, cost: 'longer' }, leastSeconds);
+    }
     legs.heard(request.tupleKey, clock.monotonic());
     budgets.proved(remote);
     proven.proved(origin);
@@ -217,6 +223,7 @@ export class ClientPort {
     message: StunMessage,
     origin: Origin,
     { code, cost }: Pick<Challenge, 'code' | 'cost'>,
+    leastSeconds?: number,
   ): void {
     const fingerprint = message.has(AttributeType.Fingerprint);
     const longer = challengeBytes({ code, realm: REALM, fingerprint }) > message.bytes.length;
@@ -225,7 +232,7 @@ export class ClientPort {
     if (cost === 'longer' && longer && !this.#pays(origin, 'challenge')) return;
     const { stats } = this.#options.context;
     stats.client.challenges += 1;
-    const nonce = this.#options.nonces.issue(origin.tuple.remote.address);
+    const nonce = this.#options.context.nonces.issue(origin.tuple.remote.address, leastSeconds);
     this.#send(origin, buildChallenge(message, { code, realm: REALM, nonce, fingerprint }));
   }
 

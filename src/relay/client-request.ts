@@ -7,4 +7,6 @@ export interface ClientRequest extends ReplyTarget {
   readonly message: StunMessage;
   readonly credential: Credential;
   readonly tupleKey: string;
+  /** When its nonce expires, Unix seconds; the rules of nonces fill it in. */
+  nonceSeconds: number;
 }

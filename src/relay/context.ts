@@ -5,6 +5,7 @@ import type { Answers } from './answers.js';
 import type { CloseRequests } from './close-requests.js';
 import type { LegLog } from './leg-log.js';
 import type { LegTable } from './leg-table.js';
+import type { NonceRules } from './nonce-rules.js';
 import type { OfferTable } from './offer-table.js';
 import type { ProvenPeers } from './proven-peers.js';
 import type { SessionIndexes } from './session-indexes.js';
@@ -20,6 +21,7 @@ export interface RelayContext {
   readonly legs: LegTable;
   readonly proven: ProvenPeers;
   readonly offers: OfferTable;
+  readonly nonces: NonceRules;
   readonly indexes: SessionIndexes;
   readonly closes: CloseRequests;
   readonly answers: Answers;

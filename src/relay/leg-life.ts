@@ -74,6 +74,7 @@ export class LegLife {
     const { answers, stats, plane, closes } = this.#context;
     const { offer } = attempt;
     answers.refused(connectTarget(leg, attempt), reason, { phrase });
+    leg.refuse(attempt.transactionId, reason, phrase);
     if (reason === 'address-mismatch') stats.legs.mismatched += 1;
     else stats.legs.not_established += 1;
     if (offer?.bound) plane.removeSession(offer.sessionIndex);
@@ -86,7 +87,7 @@ export class LegLife {
    * came from there or it is gone.
    */
   end(leg: Leg, reason: EndReason): void {
-    const { legs, answers, indexes, plane, clock, stats } = this.#context;
+    const { legs, answers, indexes, plane, clock, nonces, stats } = this.#context;
     const { state } = leg;
     if (state.type === 'closed') return;
     leg.state = { type: 'closed' };
@@ -105,6 +106,7 @@ export class LegLife {
     }
     legs.delete(leg, now);
     stats.legs.ended += 1;
+    nonces.ended(leg);
   }
 
   /**

@@ -1,10 +1,12 @@
 import type { TransportAddress } from '../address.js';
 import { formatAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
 import type { FiveTuple } from '../native/types.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { LegName } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Timed } from './deadline-wheel.js';
+import type { RefusalReason } from './refusals.js';
 
 /** `/`, 32 hex digits, `/` and the role: the end of a key, after the tenant. */
 const NAME_END_CHARACTERS = 35;
@@ -86,6 +88,14 @@ export type LegState =
   | Pairing
   | { readonly type: 'closed' };
 
+/** How an attempt failed. */
+interface LegRefusal {
+  /** The transaction of its Connect. */
+  readonly connect: string;
+  readonly reason: RefusalReason;
+  readonly phrase: string | undefined;
+}
+
 /** What a leg is made from. */
 export interface LegStart {
   readonly name: LegName;
@@ -122,11 +132,20 @@ export class Leg implements LegName, Timed {
   livenessMs = 0;
   /** Its place among the legs that are watched for silence. */
   watchPlace: number | undefined = undefined;
+  /** Expiry of the nonce that made it, and of the newest that it has seen: Unix seconds. */
+  nonceFrom = 0;
+  nonceNewest = 0;
   /** The recommended payload that the peer was told last; 0 before the first. */
   payloadBytesSaid = 0;
   #signerKind: IntegrityKind;
   /** One character for each byte: a string is half as large as a view of bytes. */
   #signerKey: string;
+  /** Transactions of the newest Allocate and Connect, one character for each byte. */
+  #allocate = '';
+  #connect = '';
+  /** Those whose place another one has taken; undefined once the leg is connected. */
+  #replaced: string[] | undefined = undefined;
+  #refusal: LegRefusal | undefined = undefined;
 
   constructor({ name, origin, tupleKey, peerRelay, signer, lifetimeSeconds, state }: LegStart) {
     this.key = legKey(name);
@@ -149,6 +168,50 @@ export class Leg implements LegName, Timed {
 
   get role(): 0 | 1 {
     return this.key.endsWith('1') ? 1 : 0;
+  }
+
+  /** Transaction id of the newest Connect or, before the first, of the newest Allocate. */
+  get turn(): Uint8Array {
+    return Buffer.from(this.#connect === '' ? this.#allocate : this.#connect, 'binary');
+  }
+
+  /**
+   * The newest Allocate counts, and the newest Connect: notes that one has come.
+   * @returns false where another one has taken its place since: somebody sends it again
+   */
+  takeTurn(method: 'allocate' | 'connect', transactionId: Uint8Array): boolean {
+    const turn = binaryText(transactionId);
+    const newest = method === 'allocate' ? this.#allocate : this.#connect;
+    if (turn === newest) return true;
+    if (this.state.type !== 'established' && !this.#replace(newest, turn)) return false;
+    if (method === 'allocate') this.#allocate = turn;
+    else this.#connect = turn;
+    return true;
+  }
+
+  #replace(newest: string, turn: string): boolean {
+    if (this.#replaced?.includes(turn)) return false;
+    if (newest === '') return true;
+    this.#replaced ??= [];
+    this.#replaced.push(newest);
+    if (this.#replaced.length > LIMITS.replacedRequestsMax) this.#replaced.shift();
+    return true;
+  }
+
+  /** Forgets what matters to a leg only until it is connected. */
+  settle(): void {
+    this.#replaced = undefined;
+    this.#refusal = undefined;
+  }
+
+  /** The attempt of a Connect has failed: the Connect is answered alike if it comes again. */
+  refuse(transactionId: Uint8Array, reason: RefusalReason, phrase: string | undefined): void {
+    this.#refusal = { connect: binaryText(transactionId), reason, phrase };
+  }
+
+  /** How the attempt of a Connect failed, if it was the last one that did. */
+  refusalOf(transactionId: Uint8Array): LegRefusal | undefined {
+    return this.#refusal?.connect === binaryText(transactionId) ? this.#refusal : undefined;
   }
 
   /** As the peer's last request was signed. */

@@ -43,6 +43,11 @@ export class PairingRules {
     if (leg.tupleKey !== request.tupleKey) {
       return this.#context.answers.refused(request, 'leg-of-another-address');
     }
+    if (!leg.takeTurn('connect', request.transactionId)) return this.#context.answers.outdated();
+    const refusal = leg.state.type === 'reserved' && leg.refusalOf(request.transactionId);
+    if (refusal) {
+      return this.#context.answers.refused(request, refusal.reason, { phrase: refusal.phrase });
+    }
     leg.signer = request.signer;
     leg.livenessMs = livenessMsOf(request);
     switch (leg.state.type) {
@@ -318,6 +323,7 @@ export class PairingRules {
     const since = Math.round(clock.monotonic());
     const expiresAt = expiryOf(leg, since);
     leg.state = { type: 'established', ...to, channel, since, expiresAt };
+    leg.settle();
     this.#life.schedule(leg);
     silence.add(leg, leg.state);
     this.#context.stats.legs.established += 1;

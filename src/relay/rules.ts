@@ -18,6 +18,7 @@ import type { RelayContext } from './context.js';
 import { LegLife } from './leg-life.js';
 import { LegLog } from './leg-log.js';
 import { LegTable } from './leg-table.js';
+import { NonceRules } from './nonce-rules.js';
 import { OfferTable } from './offer-table.js';
 import { OutgoingOffers } from './outgoing-offers.js';
 import { PairingRules } from './pairing.js';
@@ -112,6 +113,7 @@ export class RelayRules {
     const stats = new RelayStats();
     const log = new LegLog(clock, local.id, options.logger);
     const answers = new Answers({ plane, random, stats, log, trunk });
+    const issuer = nonceIssuer(options);
     const context: RelayContext = {
       clock,
       random,
@@ -120,6 +122,7 @@ export class RelayRules {
       legs,
       proven,
       offers: new OfferTable(),
+      nonces: new NonceRules({ issuer, clock, random }),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
       answers,
@@ -140,7 +143,7 @@ export class RelayRules {
       pairing,
       allocation: new Allocation(context, this.#life, this.finder),
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
-      nonces: nonceIssuer(options),
+      nonces: issuer,
       budgets: this.budgets,
     });
   }

@@ -29,6 +29,8 @@ export class RelayStats {
     over_challenge_budget: 0,
     over_wrong_credential_budget: 0,
     challenges: 0,
+    /** Allocates and Connects that came again after a later one. */
+    outdated: 0,
   };
   /** Errors answered to authenticated peers. */
   readonly refusals = new Counts<RefusalReason>();

@@ -87,7 +87,7 @@ t.test('a gateway that gets another address is challenged anew, for nothing', as
   t.equal(moved.allocate(nyc.service)?.messageClass, 'success', 'after one 438');
 });
 
-t.test('after a restart of the relay all nonces are still good', async (t) => {
+t.test('after a restart of the relay all get in again, for nothing', async (t) => {
   const { world, fra, nyc } = twoRelays();
   const peers = Array.from({ length: 500 }, (_, index) => member(world, fra, index));
   for (const peer of peers) {
@@ -110,5 +110,6 @@ t.test('after a restart of the relay all nonces are still good', async (t) => {
     peers.map(() => [437, 'success']),
     'told that the leg is gone, and in again',
   );
-  t.equal(again.rules.context.stats.client.challenges, challenges, 'nobody was challenged');
+  const made = again.rules.context.stats.client.challenges - challenges;
+  t.equal(made, peers.length, 'each was given a nonce that is newer than the relay’s start');
 });
