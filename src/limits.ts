@@ -48,7 +48,7 @@ export const LIMITS = {
   /** Default and longest LIFETIME of a leg. */
   lifetimeSeconds: 600,
   lifetimeSecondsMax: 3_600,
-  /** Counters of trunk control messages that a relay remembers of another one; a power of two. */
+  /** Counters of trunk control messages that a relay remembers of another; a power of two. */
   controlWindow: 65_536,
   /** Relays that left whose last counter is remembered; beyond it the one gone longest is not. */
   controlSendersLeftMax: 4_096,
@@ -110,11 +110,11 @@ export const LIMITS = {
   closedHintsPerSecondMax: 1_000_000,
   /** A nonce's life. */
   nonceSeconds: 3_600,
-  /** How far ahead a nonce is issued that must be newer than another one; less than clockSkewMs. */
+  /** How far ahead a nonce is issued that must be newer than another; less than clockSkewMs. */
   nonceAheadSeconds: 30,
   /** Places for the newest nonce that legs of a name have seen; 4 bytes each. */
   usedNoncesMax: 262_144,
-  /** Allocates and Connects of a leg that others have replaced, remembered until it is connected. */
+  /** Allocates and Connects that others have replaced, known of a leg until it is connected. */
   replacedRequestsMax: 32,
   /** Largest challenge in bytes. */
   challengeBytesMax: 120,
