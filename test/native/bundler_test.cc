@@ -1,8 +1,9 @@
 #include "forward/bundler.h"
 
+#include <gtest/gtest.h>
+
 #include <map>
 
-#include "check.h"
 #include "forwarder_fixture.h"
 #include "wire/channel_data.h"
 
@@ -26,7 +27,7 @@ struct Sent {
 
 struct BundlerFixture {
   explicit BundlerFixture(uint32_t records_max = 1'000) : fixture(1, 500), bundler(fixture.sealer) {
-    CHECK(bundler.Allocate(ForwarderFixture::kSlots, kMtuBytes).ok());
+    EXPECT_TRUE(bundler.Allocate(ForwarderFixture::kSlots, kMtuBytes).ok());
     for (uint32_t slot = 1; slot <= 2; ++slot) {
       TrunkPeer peer;
       peer.path = test::ToTuple(0, "192.0.2." + std::to_string(slot) + ":3480");
@@ -47,11 +48,12 @@ struct BundlerFixture {
     buffers_.push_back(std::make_unique<PacketBuffer>(data.data(), data.size(), key.tuple));
     const Packet& packet = buffers_.back()->packet();
     ClientResult result;
-    CHECK_EQ(fixture.forwarder.ForwardClient(packet, fixture.tables.flows.Find(key), kNow, &result),
-             Verdict::kClientToTrunk);
+    EXPECT_EQ(
+        fixture.forwarder.ForwardClient(packet, fixture.tables.flows.Find(key), kNow, &result),
+        Verdict::kClientToTrunk);
     Outgoing out;
     if (bundler.Takes(result.record)) {
-      CHECK(bundler.HasRoom());
+      EXPECT_TRUE(bundler.HasRoom());
       if (bundler.Add(result.record, kNow.monotonic_ns, &out)) Take(out);
       return;
     }
@@ -67,9 +69,9 @@ struct BundlerFixture {
 
   void Take(const Outgoing& out) {
     Bytes bytes(out.data, out.data + out.length);
-    CHECK(RecordsFill(bytes.data(), bytes.size()));
+    EXPECT_TRUE(RecordsFill(bytes.data(), bytes.size()));
     const auto* header = reinterpret_cast<const TrunkHeader*>(bytes.data());
-    CHECK_EQ(DataTag(kKey, bytes.data(), bytes.size()), LoadLe64(header->tag));
+    EXPECT_EQ(DataTag(kKey, bytes.data(), bytes.size()), LoadLe64(header->tag));
     Sent one{{}, header->sequence.Get(), out.length};
     RecordCursor records(bytes.data(), bytes.size());
     while (const RecordHeader* record = records.Next()) {
@@ -89,34 +91,34 @@ struct BundlerFixture {
   uint32_t sends_ = 0;
 };
 
-TEST(RecordsShareADatagramUpToTheMtu) {
+TEST(Bundler, RecordsShareADatagramUpToTheMtu) {
   BundlerFixture f;
   for (uint32_t i = 0; i < 12; ++i) f.Send(i % 3, 100);
   // 20 + 5 × 108 = 560; a sixth would make 668.
-  CHECK_EQ(f.sent.size(), 2u);
+  EXPECT_EQ(f.sent.size(), 2u);
   f.CloseAll();
-  CHECK_EQ(f.sent.size(), 3u);
+  EXPECT_EQ(f.sent.size(), 3u);
   uint8_t next = 0;
   for (const Sent& datagram : f.sent) {
-    CHECK(datagram.bytes <= kMtuBytes);
+    EXPECT_TRUE(datagram.bytes <= kMtuBytes);
     for (const auto& [session, payload] : datagram.records) {
-      CHECK_EQ(session, next % 3u);
-      CHECK(payload == Bytes(100, next));
+      EXPECT_EQ(session, next % 3u);
+      EXPECT_TRUE(payload == Bytes(100, next));
       ++next;
     }
   }
-  CHECK_EQ(next, 12);
+  EXPECT_EQ(next, 12);
 }
 
-TEST(SequencesRiseInTheOrderOfSending) {
+TEST(Bundler, SequencesRiseInTheOrderOfSending) {
   BundlerFixture f;
   for (uint32_t i = 0; i < 40; ++i) f.Send(i % 4, i % 5 == 0 ? 500 : 60, 1 + i % 4 / 2);
   f.CloseAll();
   uint64_t expected = 500;
-  for (const Sent& datagram : f.sent) CHECK_EQ(datagram.sequence, expected++);
+  for (const Sent& datagram : f.sent) EXPECT_EQ(datagram.sequence, expected++);
 }
 
-TEST(AConnectionsRecordsLeaveInOrder) {
+TEST(Bundler, AConnectionsRecordsLeaveInOrder) {
   BundlerFixture f;
   uint32_t random = 1;
   std::map<uint32_t, std::vector<uint8_t>> given;
@@ -132,35 +134,35 @@ TEST(AConnectionsRecordsLeaveInOrder) {
   for (const Sent& datagram : f.sent) {
     for (const auto& [session, payload] : datagram.records) left[session].push_back(payload[0]);
   }
-  CHECK(given == left);
+  EXPECT_TRUE(given == left);
 }
 
-TEST(RelaysThatSplitNothingGetSingles) {
+TEST(Bundler, RelaysThatSplitNothingGetSingles) {
   BundlerFixture f(1);
   for (int i = 0; i < 5; ++i) f.Send(1, 20);
-  CHECK_EQ(f.sent.size(), 5u);
-  CHECK(f.bundler.empty());
+  EXPECT_EQ(f.sent.size(), 5u);
+  EXPECT_TRUE(f.bundler.empty());
 }
 
-TEST(ARelaysMostRecordsAreHonoured) {
+TEST(Bundler, ARelaysMostRecordsAreHonoured) {
   BundlerFixture f(3);
   for (int i = 0; i < 7; ++i) f.Send(1, 4);
   f.CloseAll();
-  CHECK_EQ(f.sent.size(), 3u);
-  CHECK_EQ(f.sent[0].records.size(), 3u);
-  CHECK_EQ(f.sent[2].records.size(), 1u);
+  EXPECT_EQ(f.sent.size(), 3u);
+  EXPECT_EQ(f.sent[0].records.size(), 3u);
+  EXPECT_EQ(f.sent[2].records.size(), 1u);
 }
 
-TEST(EmptyPayloadsAreRecordsToo) {
+TEST(Bundler, EmptyPayloadsAreRecordsToo) {
   BundlerFixture f;
   for (int i = 0; i < 100; ++i) f.Send(1, 0);
   f.CloseAll();
   size_t records = 0;
   for (const Sent& datagram : f.sent) records += datagram.records.size();
-  CHECK_EQ(records, 100u);
+  EXPECT_EQ(records, 100u);
 }
 
-TEST(MemoryOfClosedBundlesComesBackOnce) {
+TEST(Bundler, MemoryOfClosedBundlesComesBackOnce) {
   BundlerFixture f;
   for (uint32_t round = 0; round < 10; ++round) {
     uint32_t opened = 0;
@@ -168,13 +170,13 @@ TEST(MemoryOfClosedBundlesComesBackOnce) {
       f.Send(0, 200);
       ++opened;
     }
-    CHECK(opened >= kBundlesMax);
+    EXPECT_TRUE(opened >= kBundlesMax);
     f.CloseAll();
-    CHECK(f.bundler.HasRoom());
+    EXPECT_TRUE(f.bundler.HasRoom());
   }
 }
 
-TEST(WithoutHeadroomTheDatagramIsACopy) {
+TEST(Bundler, WithoutHeadroomTheDatagramIsACopy) {
   BundlerFixture f(1);
   const FlowKey key{test::ToTuple(0, "203.0.113.7:4000"), 0x4000};
   f.fixture.PutFlowToTrunk(key, 1, 9);
@@ -187,12 +189,12 @@ TEST(WithoutHeadroomTheDatagramIsACopy) {
   Bytes whole(kSingleHeadBytes + 3);
   Outgoing out;
   f.fixture.forwarder.SealAlone(result.record, whole.data(), &out);
-  CHECK(out.data == whole.data());
-  CHECK_EQ(out.length, whole.size());
-  CHECK(RecordsFill(whole.data(), whole.size()));
-  CHECK_EQ(DataTag(kKey, whole.data(), whole.size()),
-           LoadLe64(reinterpret_cast<const TrunkHeader*>(whole.data())->tag));
-  CHECK(Bytes(packet.data, packet.data + packet.length) == data);
+  EXPECT_TRUE(out.data == whole.data());
+  EXPECT_EQ(out.length, whole.size());
+  EXPECT_TRUE(RecordsFill(whole.data(), whole.size()));
+  EXPECT_EQ(DataTag(kKey, whole.data(), whole.size()),
+            LoadLe64(reinterpret_cast<const TrunkHeader*>(whole.data())->tag));
+  EXPECT_TRUE(Bytes(packet.data, packet.data + packet.length) == data);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 #include "io/byte_ring.h"
 
+#include <gtest/gtest.h>
+
 #include <cstring>
 #include <deque>
 #include <random>
 #include <thread>
 
-#include "check.h"
 #include "support.h"
 
 namespace turnpike {
@@ -19,9 +20,9 @@ bool Push(ByteRing& ring, uint32_t length, uint8_t fill, uint64_t limit = 4096) 
   return true;
 }
 
-TEST(RecordsComeOutAsTheyWentIn) {
+TEST(ByteRing, RecordsComeOutAsTheyWentIn) {
   ByteRing ring;
-  CHECK(ring.Allocate(4096).ok());
+  EXPECT_TRUE(ring.Allocate(4096).ok());
   std::deque<std::pair<uint32_t, uint8_t>> model;
   std::mt19937 random(3);
   for (int step = 0; step < 50'000; ++step) {
@@ -32,41 +33,41 @@ TEST(RecordsComeOutAsTheyWentIn) {
       continue;
     }
     const ByteRing::Record record = ring.Peek();
-    CHECK_EQ(record.data == nullptr, model.empty());
+    EXPECT_EQ(record.data == nullptr, model.empty());
     if (record.data == nullptr) continue;
-    CHECK_EQ(record.length, model.front().first);
-    for (uint32_t i = 0; i < record.length; ++i) CHECK_EQ(record.data[i], model.front().second);
-    CHECK_EQ(reinterpret_cast<uintptr_t>(record.data) % 8, 0u);
+    EXPECT_EQ(record.length, model.front().first);
+    for (uint32_t i = 0; i < record.length; ++i) EXPECT_EQ(record.data[i], model.front().second);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(record.data) % 8, 0u);
     model.pop_front();
     ring.Skip();
     if (random() % 3 == 0) ring.Pop();
   }
 }
 
-TEST(SkippedRecordsKeepTheirRoomUntilPop) {
+TEST(ByteRing, SkippedRecordsKeepTheirRoomUntilPop) {
   ByteRing ring;
-  CHECK(ring.Allocate(4096).ok());
+  EXPECT_TRUE(ring.Allocate(4096).ok());
   while (Push(ring, 504, 1)) {
   }
-  CHECK(ring.Peek().data != nullptr);
+  EXPECT_TRUE(ring.Peek().data != nullptr);
   ring.Skip();
-  CHECK(!Push(ring, 504, 2));
+  EXPECT_FALSE(Push(ring, 504, 2));
   ring.Pop();
-  CHECK(Push(ring, 504, 2));
+  EXPECT_TRUE(Push(ring, 504, 2));
 }
 
-TEST(FillLimit) {
+TEST(ByteRing, FillLimit) {
   ByteRing ring;
-  CHECK(ring.Allocate(4096).ok());
-  CHECK(Push(ring, 1000, 1, 1024));
-  CHECK(!Push(ring, 1000, 1, 1024));
-  CHECK(Push(ring, 1000, 1, 4096));
-  CHECK(!ring.Empty());
+  EXPECT_TRUE(ring.Allocate(4096).ok());
+  EXPECT_TRUE(Push(ring, 1000, 1, 1024));
+  EXPECT_FALSE(Push(ring, 1000, 1, 1024));
+  EXPECT_TRUE(Push(ring, 1000, 1, 4096));
+  EXPECT_FALSE(ring.Empty());
 }
 
-TEST(TwoThreads) {
+TEST(ByteRing, TwoThreads) {
   ByteRing ring;
-  CHECK(ring.Allocate(4096).ok());
+  EXPECT_TRUE(ring.Allocate(4096).ok());
   constexpr uint32_t kRecords = 20'000;
   std::thread producer([&ring] {
     for (uint32_t i = 0; i < kRecords;) {
@@ -88,14 +89,14 @@ TEST(TwoThreads) {
     }
     uint32_t number;
     std::memcpy(&number, record.data, sizeof(number));
-    CHECK_EQ(number, expected);
-    CHECK_EQ(record.length, 4 + expected % 300);
+    EXPECT_EQ(number, expected);
+    EXPECT_EQ(record.length, 4 + expected % 300);
     ring.Skip();
     ring.Pop();
     ++expected;
   }
   producer.join();
-  CHECK(ring.Empty());
+  EXPECT_TRUE(ring.Empty());
 }
 
 }  // namespace

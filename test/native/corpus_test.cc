@@ -1,9 +1,10 @@
 // Runs test/corpus/packets.txt, whose head says how it is written, through the forwarder.
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <map>
 #include <sstream>
 
-#include "check.h"
 #include "forwarder_fixture.h"
 #include "io/socket_address.h"
 
@@ -60,8 +61,8 @@ class Corpus {
     if (kind == "send" || kind == "receive") {
       const uint16_t epoch = static_cast<uint16_t>(ToNumber(ReadWord(words)));
       const SipKey key = ReadKey(words);
-      CHECK(kind == "send" ? peers_[slot_].send_keys.Add(epoch, key)
-                           : peers_[slot_].receive_keys.Add(epoch, key));
+      EXPECT_TRUE(kind == "send" ? peers_[slot_].send_keys.Add(epoch, key)
+                                 : peers_[slot_].receive_keys.Add(epoch, key));
     }
     if (kind == "way") SetUpWay(words);
     if (kind == "flow") SetUpFlow(words);
@@ -108,7 +109,7 @@ class Corpus {
     std::getline(words >> std::ws, expected);
     const test::PacketBuffer buffer(data.data(), data.size(), tuple);
     const std::string actual = client ? RunClient(buffer.packet()) : RunTrunk(buffer.packet());
-    if (actual != expected) test::Fail(__FILE__, __LINE__, line + "\n  gave " + actual);
+    if (actual != expected) ADD_FAILURE() << line + "\n  gave " + actual;
   }
 
   std::string RunClient(const Packet& packet) {
@@ -146,13 +147,13 @@ class Corpus {
   int packets_ = 0;
 };
 
-TEST(EveryPacketGetsItsVerdict) {
+TEST(Corpus, EveryPacketGetsItsVerdict) {
   std::ifstream file(CORPUS_FILE);
   Corpus corpus;
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && line.front() != '#') corpus.RunLine(line);
   }
-  CHECK(corpus.packets() > 100);
+  EXPECT_TRUE(corpus.packets() > 100);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "io/pacer.h"
 
-#include "check.h"
+#include <gtest/gtest.h>
 
 namespace turnpike {
 namespace {
@@ -18,55 +18,55 @@ int Pauses(Pacer& pacer, int turns, uint32_t messages, uint64_t apart_ns, uint64
   return pauses;
 }
 
-TEST(AnIdleWorkerNeverPauses) {
+TEST(Pacer, AnIdleWorkerNeverPauses) {
   Pacer pacer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   // 10,000 packets a second, one at a time.
-  CHECK_EQ(Pauses(pacer, 1'000, 1, 100'000, &now_ns), 0);
+  EXPECT_EQ(Pauses(pacer, 1'000, 1, 100'000, &now_ns), 0);
 }
 
-TEST(UnderLoadEveryTurnPausesForTheLimit) {
+TEST(Pacer, UnderLoadEveryTurnPausesForTheLimit) {
   Pacer pacer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   // 400,000 packets a second.
   Pauses(pacer, 1'000, 2, 5'000, &now_ns);
   pacer.Count(2, now_ns += 5'000);
-  CHECK_EQ(pacer.TakePause(), kLimitNs);
-  CHECK_EQ(Pauses(pacer, 100, 20, kLimitNs, &now_ns), 100);
+  EXPECT_EQ(pacer.TakePause(), kLimitNs);
+  EXPECT_EQ(Pauses(pacer, 100, 20, kLimitNs, &now_ns), 100);
 }
 
-TEST(APauseThatBringsNextToNothingEndsIt) {
+TEST(Pacer, APauseThatBringsNextToNothingEndsIt) {
   Pacer pacer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   Pauses(pacer, 1'000, 20, kLimitNs, &now_ns);
-  CHECK_EQ(Pauses(pacer, 1, 1, kLimitNs, &now_ns), 0);
+  EXPECT_EQ(Pauses(pacer, 1, 1, kLimitNs, &now_ns), 0);
 }
 
-TEST(APauseThatBringsNothingIsTheLast) {
+TEST(Pacer, APauseThatBringsNothingIsTheLast) {
   Pacer pacer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   // The last turn of the load paused, and nothing was counted after it.
-  CHECK(Pauses(pacer, 1'000, 20, kLimitNs, &now_ns) > 0);
-  CHECK_EQ(pacer.TakePause(), 0u);
-  CHECK_EQ(pacer.TakePause(), 0u);
+  EXPECT_TRUE(Pauses(pacer, 1'000, 20, kLimitNs, &now_ns) > 0);
+  EXPECT_EQ(pacer.TakePause(), 0u);
+  EXPECT_EQ(pacer.TakePause(), 0u);
   // What comes next is met as by an idle worker.
-  CHECK_EQ(Pauses(pacer, 1, 1, 1'000'000, &now_ns), 0);
+  EXPECT_EQ(Pauses(pacer, 1, 1, 1'000'000, &now_ns), 0);
 }
 
-TEST(ABurstAloneIsNoLoad) {
+TEST(Pacer, ABurstAloneIsNoLoad) {
   Pacer pacer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   for (int i = 0; i < 100; ++i) {
     now_ns += 100'000'000;
     pacer.Count(64, now_ns);
-    CHECK_EQ(pacer.TakePause(), 0u);
+    EXPECT_EQ(pacer.TakePause(), 0u);
   }
 }
 
-TEST(ALimitOfZeroMeansNever) {
+TEST(Pacer, ALimitOfZeroMeansNever) {
   Pacer pacer(0);
   uint64_t now_ns = 1'000'000'000;
-  CHECK_EQ(Pauses(pacer, 1'000, 64, 1'000, &now_ns), 0);
+  EXPECT_EQ(Pauses(pacer, 1'000, 64, 1'000, &now_ns), 0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Whole planes over loopback sockets; under TSan this is the test of every shared variable.
 #include <errno.h>
+#include <gtest/gtest.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -7,7 +8,6 @@
 #include <cstring>
 #include <set>
 
-#include "check.h"
 #include "io/clock.h"
 #include "io/socket_address.h"
 #include "plane_fixture.h"
@@ -23,10 +23,10 @@ using test::WaitFor;
 class Remote {
  public:
   Remote() {
-    CHECK(socket_.OpenFirst(test::ToEndpoint("127.0.0.1:0"), 1 << 20).ok());
+    EXPECT_TRUE(socket_.OpenFirst(test::ToEndpoint("127.0.0.1:0"), 1 << 20).ok());
     // One datagram for each call, as peers receive.
     const int off = 0;
-    CHECK_EQ(setsockopt(socket_.fd(), SOL_UDP, UDP_GRO, &off, sizeof(off)), 0);
+    EXPECT_EQ(setsockopt(socket_.fd(), SOL_UDP, UDP_GRO, &off, sizeof(off)), 0);
   }
 
   const Endpoint& address() const { return socket_.address(); }
@@ -34,8 +34,8 @@ class Remote {
   void Send(const Endpoint& to, const Bytes& data) {
     SocketAddress address;
     const socklen_t length = ToSocketAddress(to, &address);
-    CHECK_EQ(sendto(socket_.fd(), data.data(), data.size(), 0, &address.any, length),
-             static_cast<ssize_t>(data.size()));
+    EXPECT_EQ(sendto(socket_.fd(), data.data(), data.size(), 0, &address.any, length),
+              static_cast<ssize_t>(data.size()));
   }
 
   // Waits for a datagram; empty after ten seconds.
@@ -63,7 +63,7 @@ void Join(PlaneFixture& plane, uint32_t slot, const Endpoint& other,
   spec.send_keys.Add(today, kKey);
   spec.receive_keys.Add(today, kKey);
   spec.records_max = 100;
-  CHECK_EQ(plane.controller->PutTrunkPeer(slot, spec), StatusCode::kOk);
+  EXPECT_EQ(plane.controller->PutTrunkPeer(slot, spec), StatusCode::kOk);
 }
 
 void Join(PlaneFixture& plane, uint32_t slot, const PlaneFixture& other) {
@@ -82,7 +82,7 @@ uint32_t WorkerOf(PlaneFixture& plane, Remote& remote) {
   WaitFor([&] { return (bytes = plane.controller->Drain(buffer, sizeof(buffer), {1, 1})) > 0; });
   PuntedDatagram head;
   std::memcpy(&head, buffer, sizeof(head));
-  CHECK_EQ(head.remote_port, remote.address().port);
+  EXPECT_EQ(head.remote_port, remote.address().port);
   return head.worker;
 }
 
@@ -121,11 +121,11 @@ struct LocalFlow {
 void FillFlows(PlaneFixture& plane, uint32_t worker, FlowKey* key, const FlowAction& action) {
   for (uint16_t port = 1; port <= plane.options.client_flows_max; ++port) {
     key->tuple.remote.port = port;
-    CHECK_EQ(plane.controller->PutClientFlow(worker, *key, action), StatusCode::kOk);
+    EXPECT_EQ(plane.controller->PutClientFlow(worker, *key, action), StatusCode::kOk);
   }
 }
 
-TEST(TwoRelaysTwoWorkersManyPeers) {
+TEST(Plane, TwoRelaysTwoWorkersManyPeers) {
   Pair pair;
   PlaneFixture& left = pair.left;
   PlaneFixture& right = pair.right;
@@ -142,12 +142,12 @@ TEST(TwoRelaysTwoWorkersManyPeers) {
       action.slot = slot;
       action.session_index = i;
       const FlowKey key = FlowOf(remote);
-      CHECK_EQ(plane.controller->PutClientFlow(worker, key, action), StatusCode::kOk);
+      EXPECT_EQ(plane.controller->PutClientFlow(worker, key, action), StatusCode::kOk);
       SessionAction session;
       session.slot = slot;
       session.tuple = key.tuple;
       session.channel = key.channel;
-      CHECK_EQ(plane.controller->PutSession(i, session), StatusCode::kOk);
+      EXPECT_EQ(plane.controller->PutSession(i, session), StatusCode::kOk);
     };
     put(left, a[i], 1);
     put(right, b[i], 2);
@@ -160,16 +160,16 @@ TEST(TwoRelaysTwoWorkersManyPeers) {
       const Bytes data = {
           0x40, 0x00, 0x00, 0x02, static_cast<uint8_t>(i), static_cast<uint8_t>(round)};
       a[i].Send(left.client_address(), data);
-      CHECK(b[i].Receive() == data);
+      EXPECT_TRUE(b[i].Receive() == data);
       b[i].Send(right.client_address(), data);
-      CHECK(a[i].Receive() == data);
+      EXPECT_TRUE(a[i].Receive() == data);
     }
   }
-  CHECK_EQ(left.Count(Verdict::kClientToTrunk), 50u * kPairs);
-  CHECK_EQ(left.Count(Verdict::kTrunkToClient), 50u * kPairs);
+  EXPECT_EQ(left.Count(Verdict::kClientToTrunk), 50u * kPairs);
+  EXPECT_EQ(left.Count(Verdict::kTrunkToClient), 50u * kPairs);
 }
 
-TEST(ADatagramWaitsForTheCommandsBeforeIt) {
+TEST(Plane, ADatagramWaitsForTheCommandsBeforeIt) {
   PlaneFixture plane(3);
   Join(plane, 0, test::ToEndpoint("127.0.0.1:9"));
   Remote remote;
@@ -180,87 +180,87 @@ TEST(ADatagramWaitsForTheCommandsBeforeIt) {
     action.tuple = path;
     action.channel = 0x4000;
     for (uint32_t i = 0; i < 20; ++i) {
-      CHECK_EQ(plane.controller->PutSession(i, action), StatusCode::kOk);
+      EXPECT_EQ(plane.controller->PutSession(i, action), StatusCode::kOk);
     }
     const Bytes data = {static_cast<uint8_t>(round)};
-    CHECK_EQ(plane.controller->Send(Side::kClient, path, data.data(), 1), StatusCode::kOk);
-    CHECK(remote.Receive() == data);
+    EXPECT_EQ(plane.controller->Send(Side::kClient, path, data.data(), 1), StatusCode::kOk);
+    EXPECT_TRUE(remote.Receive() == data);
     for (const auto& worker : plane.pool.workers()) {
-      CHECK_EQ(worker->applied(), worker->commands().pushed());
+      EXPECT_EQ(worker->applied(), worker->commands().pushed());
     }
   }
 }
 
-TEST(ProbesTellTheRoundTrip) {
+TEST(Plane, ProbesTellTheRoundTrip) {
   Pair pair;
   PlaneFixture& left = pair.left;
   PlaneFixture& right = pair.right;
   WaitFor([&] { return right.Count(Counter::kCommandsApplied) == 2; });
-  CHECK_EQ(left.controller->Probe(1, 77, nullptr), StatusCode::kOk);
+  EXPECT_EQ(left.controller->Probe(1, 77, nullptr), StatusCode::kOk);
   uint8_t buffer[1024];
   uint32_t bytes = 0;
   WaitFor([&] { return (bytes = left.controller->Drain(buffer, sizeof(buffer), {1, 1})) > 0; });
   PuntedEvent event;
   std::memcpy(&event, buffer, sizeof(event));
-  CHECK_EQ(event.kind, PuntKind::kProbeReply);
-  CHECK_EQ(event.slot, 1u);
-  CHECK_EQ(event.number, 77u);
-  CHECK(event.rtt_ns > 0);
+  EXPECT_EQ(event.kind, PuntKind::kProbeReply);
+  EXPECT_EQ(event.slot, 1u);
+  EXPECT_EQ(event.number, 77u);
+  EXPECT_TRUE(event.rtt_ns > 0);
 }
 
-TEST(LimitsAreKnownAtOnce) {
+TEST(Plane, LimitsAreKnownAtOnce) {
   PlaneFixture plane(1);
   auto [key, action] = LocalFlow();
   FillFlows(plane, 0, &key, action);
-  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kOk);
+  EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kOk);
   key.tuple.remote.port = 65;
-  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
-  CHECK_EQ(plane.controller->PutClientFlow(1, key, action), StatusCode::kInvalid);
+  EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
+  EXPECT_EQ(plane.controller->PutClientFlow(1, key, action), StatusCode::kInvalid);
   action.kind = FlowAction::Kind::kTrunk;
   action.slot = 1;
-  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kSlotEmpty);
+  EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kSlotEmpty);
   action.slot = 4;
-  CHECK_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kInvalid);
-  CHECK_EQ(plane.controller->PutSession(48, SessionAction{}), StatusCode::kInvalid);
-  CHECK_EQ(plane.controller->PutSession(64 + 48, SessionAction{}), StatusCode::kInvalid);
+  EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kInvalid);
+  EXPECT_EQ(plane.controller->PutSession(48, SessionAction{}), StatusCode::kInvalid);
+  EXPECT_EQ(plane.controller->PutSession(64 + 48, SessionAction{}), StatusCode::kInvalid);
   key.tuple = test::ToTuple(0, "[::1]:5");
-  CHECK_EQ(plane.controller->PutClientFlow(0, key, FlowAction{}), StatusCode::kAddress);
+  EXPECT_EQ(plane.controller->PutClientFlow(0, key, FlowAction{}), StatusCode::kAddress);
 }
 
-TEST(AFlowInEveryWorkerIsThereBeforeItsFirstPacket) {
+TEST(Plane, AFlowInEveryWorkerIsThereBeforeItsFirstPacket) {
   PlaneFixture plane(3);
-  CHECK(plane.status.ok());
+  EXPECT_TRUE(plane.status.ok());
   auto [key, action] = LocalFlow();
   // The table of one worker is full: the others must not have got what it could not take.
   FillFlows(plane, 2, &key, action);
   key.tuple.remote.port = 65;
-  CHECK_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kLimit);
+  EXPECT_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kLimit);
   uint32_t number = 0;
   for (uint32_t worker = 0; worker < 3; ++worker) {
-    CHECK(!plane.controller->FlowNumber(worker, key, &number));
+    EXPECT_FALSE(plane.controller->FlowNumber(worker, key, &number));
   }
   key.tuple.remote.port = 64;
-  CHECK_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kOk);
+  EXPECT_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kOk);
   for (uint32_t worker = 0; worker < 3; ++worker) {
-    CHECK(plane.controller->FlowNumber(worker, key, &number));
+    EXPECT_TRUE(plane.controller->FlowNumber(worker, key, &number));
   }
-  CHECK_EQ(plane.controller->RemoveClientFlow(kEveryWorker, key), StatusCode::kOk);
+  EXPECT_EQ(plane.controller->RemoveClientFlow(kEveryWorker, key), StatusCode::kOk);
   for (uint32_t worker = 0; worker < 3; ++worker) {
-    CHECK(!plane.controller->FlowNumber(worker, key, &number));
+    EXPECT_FALSE(plane.controller->FlowNumber(worker, key, &number));
   }
 }
 
-TEST(APortInUseIsAnError) {
+TEST(Plane, APortInUseIsAnError) {
   PlaneFixture first(2);
-  CHECK(first.status.ok());
+  EXPECT_TRUE(first.status.ok());
   const std::string address = ToText(first.client_address());
   PlaneFixture second(2, address);
-  CHECK_EQ(second.status.code, StatusCode::kBind);
-  CHECK_EQ(second.status.error_number, EADDRINUSE);
-  CHECK_EQ(second.status.address, address);
+  EXPECT_EQ(second.status.code, StatusCode::kBind);
+  EXPECT_EQ(second.status.error_number, EADDRINUSE);
+  EXPECT_EQ(second.status.address, address);
 }
 
-TEST(WhatWasSentBeforeTheCloseStillLeaves) {
+TEST(Plane, WhatWasSentBeforeTheCloseStillLeaves) {
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(3);
     Join(plane, 0, test::ToEndpoint("127.0.0.1:9"));
@@ -269,15 +269,15 @@ TEST(WhatWasSentBeforeTheCloseStillLeaves) {
     path.remote = remote.address();
     constexpr uint8_t kDatagrams = 100;
     for (uint8_t i = 0; i < kDatagrams; ++i) {
-      CHECK_EQ(plane.controller->RemoveSession(i % 48), StatusCode::kOk);
-      CHECK_EQ(plane.controller->Send(Side::kClient, path, &i, 1), StatusCode::kOk);
+      EXPECT_EQ(plane.controller->RemoveSession(i % 48), StatusCode::kOk);
+      EXPECT_EQ(plane.controller->Send(Side::kClient, path, &i, 1), StatusCode::kOk);
     }
     plane.pool.Close();
-    for (uint8_t i = 0; i < kDatagrams; ++i) CHECK(remote.Receive() == Bytes{i});
+    for (uint8_t i = 0; i < kDatagrams; ++i) EXPECT_TRUE(remote.Receive() == Bytes{i});
   }
 }
 
-TEST(WhatTheKernelDropsIsCounted) {
+TEST(Plane, WhatTheKernelDropsIsCounted) {
   PlaneFixture plane(1, "127.0.0.1:0", "127.0.0.1:0", 2'048);
   Remote remote;
   const Bytes datagram(1'000, 0xff);
@@ -287,11 +287,12 @@ TEST(WhatTheKernelDropsIsCounted) {
     sent += 200;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  CHECK(plane.Count(Counter::kReceiveDropped) > 0);
-  CHECK(plane.Count(Counter::kReceiveDropped) < sent);
+  EXPECT_TRUE(plane.Count(Counter::kReceiveDropped) > 0);
+  EXPECT_TRUE(plane.Count(Counter::kReceiveDropped) < sent);
 }
 
-TEST(ClosingUnderTraffic) {
+TEST(Plane, ClosingUnderTrafficCountsAllItTookAndFreesItsPorts) {
+  uint64_t received = 0;
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(2);
     Remote remote;
@@ -301,7 +302,12 @@ TEST(ClosingUnderTraffic) {
     }
     plane.pool.Close();
     plane.pool.Close();
+    const uint64_t taken = plane.Count(Counter::kClientRxPackets);
+    EXPECT_EQ(plane.Count(Verdict::kClientPunted), taken);
+    received += taken;
+    EXPECT_TRUE(PlaneFixture(1, ToText(to)).status.ok());
   }
+  EXPECT_GT(received, 0u);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A batch with a socket of its own, and sockets that receive from it.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "check.h"
 #include "io/send_batch.h"
 #include "support.h"
 
@@ -19,9 +19,9 @@ namespace turnpike::test {
 
 struct Socket : UdpSocket {
   explicit Socket(bool segments_come_apart = true, const std::string& address = "127.0.0.1:0") {
-    CHECK(OpenFirst(ToEndpoint(address), 4 << 20).ok());
+    EXPECT_TRUE(OpenFirst(ToEndpoint(address), 4 << 20).ok());
     const int value = segments_come_apart ? 0 : 1;
-    CHECK_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
+    EXPECT_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
   }
 
   // Everything that waits.

@@ -11,7 +11,7 @@ using test::BatchFixture;
 using test::Bytes;
 using test::Socket;
 
-TEST(ManyDestinationsEachInOrder) {
+TEST(SendBatch, ManyDestinationsEachInOrder) {
   BatchFixture f;
   std::vector<std::unique_ptr<Socket>> to;
   for (int i = 0; i < 5; ++i) to.push_back(std::make_unique<Socket>());
@@ -23,36 +23,36 @@ TEST(ManyDestinationsEachInOrder) {
     f.Add(to[i % 5]->address(), data);
     expected[i % 5].push_back(data);
   }
-  CHECK(f.batch.full());
+  EXPECT_TRUE(f.batch.full());
   f.batch.Flush(f.counters);
-  CHECK(f.batch.empty());
-  for (size_t i = 0; i < to.size(); ++i) CHECK(to[i]->ReceiveAll() == expected[i]);
-  CHECK_EQ(f.Count(Counter::kClientTxPackets), kSendBatchDatagrams);
-  CHECK(f.Count(Counter::kSegmentedSends) > 0);
+  EXPECT_TRUE(f.batch.empty());
+  for (size_t i = 0; i < to.size(); ++i) EXPECT_TRUE(to[i]->ReceiveAll() == expected[i]);
+  EXPECT_EQ(f.Count(Counter::kClientTxPackets), kSendBatchDatagrams);
+  EXPECT_TRUE(f.Count(Counter::kSegmentedSends) > 0);
 }
 
-TEST(EqualDatagramsTravelAsOne) {
+TEST(SendBatch, EqualDatagramsTravelAsOne) {
   BatchFixture f;
   Socket to(false);
   for (int i = 0; i < 16; ++i) f.Add(to.address(), Bytes(1'200, static_cast<uint8_t>(i)));
   f.Add(to.address(), Bytes(7, 99));
   f.batch.Flush(f.counters);
   PacketBatch received;
-  CHECK(received.Allocate().ok());
-  CHECK(received.Receive(to, 3) == PacketBatch::Result::kDrained);
-  CHECK_EQ(received.messages(), 1u);
-  CHECK_EQ(received.NextChunk(), 17u);
+  EXPECT_TRUE(received.Allocate().ok());
+  EXPECT_TRUE(received.Receive(to, 3) == PacketBatch::Result::kDrained);
+  EXPECT_EQ(received.messages(), 1u);
+  EXPECT_EQ(received.NextChunk(), 17u);
   for (uint32_t i = 0; i < 17; ++i) {
-    CHECK_EQ(received[i].length, i < 16 ? 1'200u : 7u);
-    CHECK_EQ(received[i].data[0], i < 16 ? i : 99u);
-    CHECK_EQ(received[i].headroom, i == 0);
-    CHECK_EQ(received[i].tuple->socket, 3);
-    CHECK(received[i].tuple->remote == f.from.address());
+    EXPECT_EQ(received[i].length, i < 16 ? 1'200u : 7u);
+    EXPECT_EQ(received[i].data[0], i < 16 ? i : 99u);
+    EXPECT_EQ(received[i].headroom, i == 0);
+    EXPECT_EQ(received[i].tuple->socket, 3);
+    EXPECT_TRUE(received[i].tuple->remote == f.from.address());
   }
-  CHECK_EQ(received.NextChunk(), 0u);
+  EXPECT_EQ(received.NextChunk(), 0u);
 }
 
-TEST(CopiesThatLieInARowLeaveInARow) {
+TEST(SendBatch, CopiesThatLieInARowLeaveInARow) {
   constexpr uint32_t kBytes = 1'228;
   BatchFixture f;
   Socket to;
@@ -66,32 +66,32 @@ TEST(CopiesThatLieInARowLeaveInARow) {
     f.batch.Add(Outgoing{Side::kClient, &path, room, kBytes});
   }
   f.batch.Flush(f.counters);
-  CHECK(to.ReceiveAll() == expected);
-  CHECK(f.Count(Counter::kSegmentedSends) > 0);
+  EXPECT_TRUE(to.ReceiveAll() == expected);
+  EXPECT_TRUE(f.Count(Counter::kSegmentedSends) > 0);
 }
 
-TEST(RoomEndsAndComesBackWithTheFlush) {
+TEST(SendBatch, RoomEndsAndComesBackWithTheFlush) {
   BatchFixture f;
   uint32_t taken = 0;
   while (f.batch.TakeRoom(kDatagramBytesMax) != nullptr) ++taken;
-  CHECK_EQ(taken, kSendRoomBytes / kDatagramBytesMax);
+  EXPECT_EQ(taken, kSendRoomBytes / kDatagramBytesMax);
   f.batch.Flush(f.counters);
-  CHECK(f.batch.TakeRoom(kDatagramBytesMax) != nullptr);
+  EXPECT_TRUE(f.batch.TakeRoom(kDatagramBytesMax) != nullptr);
 }
 
-TEST(LongRunsAreCutAtTheKernelsLimits) {
+TEST(SendBatch, LongRunsAreCutAtTheKernelsLimits) {
   BatchFixture f;
   Socket to;
   for (uint32_t i = 0; i < kSendBatchDatagrams; ++i) {
     f.Add(to.address(), Bytes(i < 100 ? 8 : 1'400, static_cast<uint8_t>(i)));
   }
   f.batch.Flush(f.counters);
-  CHECK_EQ(to.ReceiveAll().size(), size_t{kSendBatchDatagrams});
-  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 0u);
-  CHECK_EQ(f.Count(Counter::kSendErrors), 0u);
+  EXPECT_EQ(to.ReceiveAll().size(), size_t{kSendBatchDatagrams});
+  EXPECT_EQ(f.Count(Counter::kSegmentsRefused), 0u);
+  EXPECT_EQ(f.Count(Counter::kSendErrors), 0u);
 }
 
-TEST(EmptyAndLargeDatagramsGoAlone) {
+TEST(SendBatch, EmptyAndLargeDatagramsGoAlone) {
   BatchFixture f;
   Socket to;
   std::vector<Bytes> expected;
@@ -100,11 +100,11 @@ TEST(EmptyAndLargeDatagramsGoAlone) {
     f.Add(to.address(), expected.back());
   }
   f.batch.Flush(f.counters);
-  CHECK(to.ReceiveAll() == expected);
-  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 0u);
+  EXPECT_TRUE(to.ReceiveAll() == expected);
+  EXPECT_EQ(f.Count(Counter::kSegmentsRefused), 0u);
 }
 
-TEST(APoisonedDestinationStopsNothing) {
+TEST(SendBatch, APoisonedDestinationStopsNothing) {
   BatchFixture f;
   Socket to;
   for (int i = 0; i < 3; ++i) {
@@ -114,9 +114,9 @@ TEST(APoisonedDestinationStopsNothing) {
     f.Add(test::ToEndpoint("255.255.255.255:9"), Bytes(10, 2));
   }
   f.batch.Flush(f.counters);
-  CHECK_EQ(to.ReceiveAll().size(), 3u);
-  CHECK_EQ(f.Count(Counter::kSendErrors), 6u);
-  CHECK_EQ(f.Count(Counter::kClientTxPackets), 3u);
+  EXPECT_EQ(to.ReceiveAll().size(), 3u);
+  EXPECT_EQ(f.Count(Counter::kSendErrors), 6u);
+  EXPECT_EQ(f.Count(Counter::kClientTxPackets), 3u);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // What becomes of segments that the kernel refuses, each refusal a real one.
 #include <unistd.h>
 
-#include <cstdio>
 #include <memory>
 
 #include "net_world.h"
@@ -15,29 +14,27 @@ using test::Bytes;
 using test::Host;
 using test::Inside;
 using test::Ip;
+using test::kNoNamespaces;
 using test::Socket;
 
 // Two hosts, the second with two addresses. IPv4 sockets ask nobody how wide a path is, so paths
 // that are narrower than the devices are IPv6's.
 struct Link {
-  // False, and said, where the rights for it are missing.
+  // False where the rights for it are missing.
   bool Make() {
-    if (!here.Make() || !there.Make()) {
-      std::printf("skipped: network namespaces need root\n");
-      return false;
-    }
+    if (!here.Make() || !there.Make()) return false;
     {
       const Inside inside(here);
-      CHECK(Ip("link add a0 type veth peer name b0"));
-      CHECK(Ip("link set b0 netns " + there.path()));
-      CHECK(Ip("addr add fd78::1/64 dev a0 nodad"));
-      CHECK(Ip("link set a0 up"));
+      EXPECT_TRUE(Ip("link add a0 type veth peer name b0"));
+      EXPECT_TRUE(Ip("link set b0 netns " + there.path()));
+      EXPECT_TRUE(Ip("addr add fd78::1/64 dev a0 nodad"));
+      EXPECT_TRUE(Ip("link set a0 up"));
     }
     const Inside inside(there);
     for (const char* address : {"fd78::2", "fd78::3"}) {
-      CHECK(Ip(std::string("addr add ") + address + "/64 dev b0 nodad"));
+      EXPECT_TRUE(Ip(std::string("addr add ") + address + "/64 dev b0 nodad"));
     }
-    CHECK(Ip("link set b0 up"));
+    EXPECT_TRUE(Ip("link set b0 up"));
     wide = std::make_unique<Socket>(true, "[fd78::2]:0");
     narrow = std::make_unique<Socket>(true, "[fd78::3]:0");
     const Inside back(here);
@@ -66,81 +63,79 @@ struct Link {
 };
 
 // EIO: what cannot be checksummed cannot be segmented. UDP-Lite's datagrams are an instance.
-TEST(WhereNoSegmentsCanBeMadeNoneIsTriedAgain) {
+TEST(SendRefusals, WhereNoSegmentsCanBeMadeNoneIsTriedAgain) {
   BatchFixture f;
   const int lite = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE);
-  if (lite < 0) {
-    std::printf("skipped: this kernel has no UDP-Lite\n");
-    return;
-  }
-  CHECK(dup2(lite, f.from.fd()) >= 0);
+  if (lite < 0) GTEST_SKIP() << "this kernel has no UDP-Lite";
+  EXPECT_TRUE(dup2(lite, f.from.fd()) >= 0);
   close(lite);
   const Endpoint to = test::ToEndpoint("127.0.0.1:9");
   for (const size_t bytes : {1'000, 100, 100}) {
     for (uint8_t i = 0; i < 20; ++i) f.Add(to, Bytes(bytes, i));
     f.batch.Flush(f.counters);
   }
-  CHECK_EQ(f.Count(Counter::kSegmentsRefused), 1u);
-  CHECK_EQ(f.Count(Counter::kSegmentedSends), 0u);
-  CHECK_EQ(f.Count(Counter::kClientTxPackets), 60u);
+  EXPECT_EQ(f.Count(Counter::kSegmentsRefused), 1u);
+  EXPECT_EQ(f.Count(Counter::kSegmentedSends), 0u);
+  EXPECT_EQ(f.Count(Counter::kClientTxPackets), 60u);
 }
 
-TEST(ANarrowPathTakesSegmentsFromNobodyElse) {
+TEST(SendRefusals, ANarrowPathTakesSegmentsFromNobodyElse) {
   Link link;
-  if (!link.Make()) return;
+  if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   {
     const Inside inside(link.here);
-    CHECK(Ip("route add fd78::3/128 dev a0 mtu 1280"));
+    EXPECT_TRUE(Ip("route add fd78::3/128 dev a0 mtu 1280"));
   }
-  CHECK_EQ(link.Run(*link.narrow, 1'400), 20u);
-  CHECK_EQ(link.refused(), 1u);
-  CHECK_EQ(link.Run(*link.wide, 1'400), 20u);
-  CHECK_EQ(link.segmented(), 1u);
+  EXPECT_EQ(link.Run(*link.narrow, 1'400), 20u);
+  EXPECT_EQ(link.refused(), 1u);
+  EXPECT_EQ(link.Run(*link.wide, 1'400), 20u);
+  EXPECT_EQ(link.segmented(), 1u);
   // There, no run as long is tried for a while; shorter ones are.
-  CHECK_EQ(link.Run(*link.narrow, 1'400), 20u);
-  CHECK_EQ(link.refused(), 1u);
-  CHECK_EQ(link.Run(*link.narrow, 500), 20u);
-  CHECK_EQ(link.segmented(), 2u);
+  EXPECT_EQ(link.Run(*link.narrow, 1'400), 20u);
+  EXPECT_EQ(link.refused(), 1u);
+  EXPECT_EQ(link.Run(*link.narrow, 500), 20u);
+  EXPECT_EQ(link.segmented(), 2u);
 }
 
-TEST(APathThatWidenedGetsSegmentsAgain) {
+TEST(SendRefusals, APathThatWidenedGetsSegmentsAgain) {
   Link link;
-  if (!link.Make()) return;
+  if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   {
     const Inside inside(link.here);
-    CHECK(Ip("route add fd78::3/128 dev a0 mtu 1280"));
+    EXPECT_TRUE(Ip("route add fd78::3/128 dev a0 mtu 1280"));
     link.Run(*link.narrow, 1'400);
-    CHECK(Ip("route del fd78::3/128 dev a0"));
+    EXPECT_TRUE(Ip("route del fd78::3/128 dev a0"));
   }
-  CHECK_EQ(link.refused(), 1u);
+  EXPECT_EQ(link.refused(), 1u);
   usleep(NarrowPaths::kKeptNs / kNsPerUs);
-  CHECK_EQ(link.Run(*link.narrow, 1'400), 20u);
-  CHECK_EQ(link.segmented(), 1u);
+  EXPECT_EQ(link.Run(*link.narrow, 1'400), 20u);
+  EXPECT_EQ(link.segmented(), 1u);
 }
 
-TEST(WhatIsRefusedOneByOneTooSaysNothingOfSegments) {
+TEST(SendRefusals, WhatIsRefusedOneByOneTooSaysNothingOfSegments) {
   Link link;
-  if (!link.Make()) return;
+  if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   // EINVAL, as this host has no such address to send from.
-  CHECK_EQ(link.Run(*link.wide, 1'000, test::ToEndpoint("[fd78::99]:1").ip), 0u);
-  CHECK_EQ(link.batch->Count(Counter::kSendErrors), 20u);
-  CHECK_EQ(link.Run(*link.wide, 1'000), 20u);
-  CHECK_EQ(link.segmented(), 1u);
+  EXPECT_EQ(link.Run(*link.wide, 1'000, test::ToEndpoint("[fd78::99]:1").ip), 0u);
+  EXPECT_EQ(link.batch->Count(Counter::kSendErrors), 20u);
+  EXPECT_EQ(link.Run(*link.wide, 1'000), 20u);
+  EXPECT_EQ(link.segmented(), 1u);
 }
 
-TEST(WhatTheSocketHasNoRoomForIsDroppedAndCounted) {
+TEST(SendRefusals, WhatTheSocketHasNoRoomForIsDroppedAndCounted) {
   Link link;
-  if (!link.Make()) return;
+  if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   {
     // Datagrams that wait for a neighbour keep the socket's memory.
     const Inside inside(link.there);
-    CHECK(Ip("addr del fd78::2/64 dev b0"));
+    EXPECT_TRUE(Ip("addr del fd78::2/64 dev b0"));
   }
   const int bytes = 4'608;
-  CHECK_EQ(setsockopt(link.batch->from.fd(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)), 0);
+  EXPECT_EQ(setsockopt(link.batch->from.fd(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)),
+            0);
   for (int i = 0; i < 20; ++i) link.Run(*link.wide, 1'000);
-  CHECK(link.batch->Count(Counter::kSendBlocked) > 0);
-  CHECK_EQ(link.batch->Count(Counter::kSendErrors), 0u);
+  EXPECT_TRUE(link.batch->Count(Counter::kSendBlocked) > 0);
+  EXPECT_EQ(link.batch->Count(Counter::kSendErrors), 0u);
 }
 
 }  // namespace

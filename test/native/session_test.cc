@@ -1,4 +1,5 @@
-#include "check.h"
+#include <gtest/gtest.h>
+
 #include "table/session_index.h"
 #include "table/shared_cells.h"
 #include "xdp/sequence.h"
@@ -17,34 +18,34 @@ int Lost(SessionSequence& session, std::initializer_list<uint16_t> sequences) {
   return lost;
 }
 
-TEST(NoLossInOrder) {
+TEST(Session, NoLossInOrder) {
   SessionSequence session;
-  CHECK_EQ(Lost(session, {65'534, 65'535, 0, 1, 2}), 0);
+  EXPECT_EQ(Lost(session, {65'534, 65'535, 0, 1, 2}), 0);
 }
 
-TEST(GapsAreLoss) {
+TEST(Session, GapsAreLoss) {
   SessionSequence session;
-  CHECK_EQ(Lost(session, {10, 11, 14, 20}), 7);
+  EXPECT_EQ(Lost(session, {10, 11, 14, 20}), 7);
 }
 
-TEST(ReorderingIsNoLoss) {
+TEST(Session, ReorderingIsNoLoss) {
   SessionSequence session;
-  CHECK_EQ(Lost(session, {0, 3, 1, 2, 4}), 0);
-  CHECK_EQ(Lost(session, {8, 7, 6, 5, 9}), 0);
+  EXPECT_EQ(Lost(session, {0, 3, 1, 2, 4}), 0);
+  EXPECT_EQ(Lost(session, {8, 7, 6, 5, 9}), 0);
 }
 
-TEST(AJumpStartsAnew) {
+TEST(Session, AJumpStartsAnew) {
   SessionSequence session;
-  CHECK_EQ(Lost(session, {5, 30'000, 30'001}), 0);
-  CHECK_EQ(Lost(session, {30'003}), 1);
+  EXPECT_EQ(Lost(session, {5, 30'000, 30'001}), 0);
+  EXPECT_EQ(Lost(session, {30'003}), 1);
 }
 
-TEST(TheFirstMayBeAnything) {
+TEST(Session, TheFirstMayBeAnything) {
   SessionSequence session;
-  CHECK_EQ(Lost(session, {40'000, 40'001}), 0);
+  EXPECT_EQ(Lost(session, {40'000, 40'001}), 0);
 }
 
-TEST(ASharedCellCountsAsTheWorkersAndTheProgramDo) {
+TEST(Session, ASharedCellCountsAsTheWorkersAndTheProgramDo) {
   SessionSequence own;
   uint64_t memory[2] = {};
   const SharedCells cells{nullptr, reinterpret_cast<uint8_t*>(memory)};
@@ -56,20 +57,20 @@ TEST(ASharedCellCountsAsTheWorkersAndTheProgramDo) {
     const uint16_t sequence = static_cast<uint16_t>(i + (random >> 16) % (spread + 1));
     const SequenceStep expected = own.Step(sequence);
     const SequenceStep step = cells.Step(1, sequence);
-    CHECK_EQ(step.missing, expected.missing);
-    CHECK_EQ(step.late, expected.late);
+    EXPECT_EQ(step.missing, expected.missing);
+    EXPECT_EQ(step.late, expected.late);
     int lost = 0;
     program_cell = tp_session_step(program_cell, sequence, &lost);
-    CHECK_EQ(lost, expected.late ? -1 : expected.missing);
-    CHECK_EQ(program_cell, memory[1]);
+    EXPECT_EQ(lost, expected.late ? -1 : expected.missing);
+    EXPECT_EQ(program_cell, memory[1]);
   }
 }
 
-TEST(AFlowsSharedCellCountsOn) {
+TEST(Session, AFlowsSharedCellCountsOn) {
   uint64_t memory[3] = {0, 0, 0xffff};
   const SharedCells cells{reinterpret_cast<uint8_t*>(memory), nullptr};
-  CHECK_EQ(cells.NextSequence(2), 0xffff);
-  CHECK_EQ(cells.NextSequence(2), 0);
+  EXPECT_EQ(cells.NextSequence(2), 0xffff);
+  EXPECT_EQ(cells.NextSequence(2), 0);
 }
 
 }  // namespace

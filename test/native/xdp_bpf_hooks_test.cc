@@ -62,7 +62,7 @@ class Scene {
     scope_.sockets = {SocketAt(0, "10.77.1.1:3478"), SocketAt(1, "[fd77:1::1]:3478")};
     for (const char* name : {"r0", "r1"}) scope_.devices.push_back({name, if_nametoindex(name)});
     rules_.Open(false);
-    CHECK_EQ(Look(&rules_).text, std::string());
+    EXPECT_EQ(Look(&rules_).text, std::string());
     return true;
   }
 
@@ -81,21 +81,18 @@ class Scene {
 
   // Attaches, expects to find it now and at the start, detaches and expects nothing.
   void Expect(const char* what, int link, const Found& expected) {
-    if (link < 0) {
-      std::printf("skipped: this kernel cannot attach %s\n", what);
-      return;
-    }
+    if (link < 0) GTEST_SKIP() << "this kernel cannot attach " << what;
     HostRules others;
     others.Open(false);
     for (HostRules* rules : {&rules_, &others}) {
       const Found found = Look(rules);
       if (found.touched != expected.touched || found.filtered != expected.filtered ||
           found.devices != expected.devices) {
-        Fail(__FILE__, __LINE__, std::string(what) + " was not found: " + found.text);
+        ADD_FAILURE() << std::string(what) + " was not found: " + found.text;
       }
     }
     close(link);
-    CHECK_EQ(Look(&rules_).text, std::string());
+    EXPECT_EQ(Look(&rules_).text, std::string());
   }
 
   uint32_t DeviceIndex() const { return scope_.devices[1].ifindex; }
@@ -111,9 +108,9 @@ class Scene {
 constexpr uint32_t kIpv4 = 1;
 constexpr uint32_t kIpv6 = 2;
 
-TEST(ProgramsOfTrafficControlAreFoundByDevice) {
+TEST(XdpBpfHooks, ProgramsOfTrafficControlAreFoundByDevice) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const uint32_t where : {kTcxIngress, kTcxEgress}) {
     scene.Expect("tcx",
                  Attach(BPF_PROG_TYPE_SCHED_CLS, where, static_cast<int>(scene.DeviceIndex())),
@@ -121,9 +118,9 @@ TEST(ProgramsOfTrafficControlAreFoundByDevice) {
   }
 }
 
-TEST(AProgramThatChoosesSocketsIsFound) {
+TEST(XdpBpfHooks, AProgramThatChoosesSocketsIsFound) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
   scene.Expect("sk_lookup", Attach(BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, here),
                Found{kIpv4 | kIpv6, 0, "", ""});
@@ -179,14 +176,11 @@ class ControlGroup {
   int fd_ = -1;
 };
 
-TEST(ProgramsOfTheControlGroupAreFoundByFamily) {
+TEST(XdpBpfHooks, ProgramsOfTheControlGroupAreFoundByFamily) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const ControlGroup group;
-  if (group.fd() < 0) {
-    std::printf("skipped: there are no control groups of version 2 here\n");
-    return;
-  }
+  if (group.fd() < 0) GTEST_SKIP() << "there are no control groups of version 2 here";
   const auto expect = [&](const char* what, uint32_t program, uint32_t attach, const Found& found) {
     scene.Expect(what, Attach(program, attach, group.fd()), found);
   };

@@ -2,11 +2,12 @@
 // address families.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <functional>
 #include <sstream>
 
-#include "check.h"
 #include "io/socket_address.h"
 #include "wire/trunk_datagram.h"
 #include "xdp_path.h"
@@ -217,12 +218,12 @@ class XdpCorpus {
     if (received.payload != expected) {
       Complain(line, "gave " + ToHex(received.payload.data(), received.payload.size()));
     }
-    CHECK_EQ(ToText(received.to), ToText(to));
+    EXPECT_EQ(ToText(received.to), ToText(to));
     const Endpoint local = Local(socket, to, to_relay);
-    CHECK_EQ(ToText(received.from), ToText(to_relay ? SourceOf(lane, local) : local));
-    CHECK_EQ(received.hop_limit, 64);
-    CHECK(std::memcmp(passage.frame.data(), kNeighbourMac, 6) == 0);
-    CHECK(std::memcmp(passage.frame.data() + 6, kRelayMac, 6) == 0);
+    EXPECT_EQ(ToText(received.from), ToText(to_relay ? SourceOf(lane, local) : local));
+    EXPECT_EQ(received.hop_limit, 64);
+    EXPECT_TRUE(std::memcmp(passage.frame.data(), kNeighbourMac, 6) == 0);
+    EXPECT_TRUE(std::memcmp(passage.frame.data() + 6, kRelayMac, 6) == 0);
   }
 
   // The corpus has the datagrams of a worker that saw more packets; a CPU counts for itself.
@@ -237,7 +238,7 @@ class XdpCorpus {
   }
 
   static void Complain(const std::string& line, const std::string& what) {
-    Fail(__FILE__, __LINE__, line + "\n  " + what);
+    ADD_FAILURE() << line + "\n  " + what;
   }
 
   XdpPath& path_;

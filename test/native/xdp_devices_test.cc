@@ -13,15 +13,15 @@ void ExpectAttached(XdpPlane* plane, const std::vector<std::string>& names) {
   for (int waited_ms = 0; waited_ms < kWaitMs && plane->AttachedDevices() != names; ++waited_ms) {
     usleep(1'000);
   }
-  CHECK(plane->AttachedDevices() == names);
+  EXPECT_TRUE(plane->AttachedDevices() == names);
 }
 
-TEST(ItGoesWithItsProcessAndReplacesNobody) {
+TEST(XdpDevices, ItGoesWithItsProcessAndReplacesNobody) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
   int ready[2];
-  CHECK_EQ(pipe(ready), 0);
+  EXPECT_EQ(pipe(ready), 0);
   const pid_t child = fork();
   if (child == 0) {
     XdpPlane plane;
@@ -30,13 +30,13 @@ TEST(ItGoesWithItsProcessAndReplacesNobody) {
     while (true) pause();
   }
   char ok = 'n';
-  CHECK_EQ(read(ready[0], &ok, 1), 1);
-  CHECK_EQ(ok, 'y');
+  EXPECT_EQ(read(ready[0], &ok, 1), 1);
+  EXPECT_EQ(ok, 'y');
   {
     XdpPlane second;
     const Status status = second.Open(world.Options());
-    CHECK(!status.ok());
-    CHECK_EQ(status.message, std::string("another XDP program is attached to r0"));
+    EXPECT_FALSE(status.ok());
+    EXPECT_EQ(status.message, std::string("another XDP program is attached to r0"));
   }
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
@@ -49,17 +49,17 @@ TEST(ItGoesWithItsProcessAndReplacesNobody) {
     opened = plane.Open(world.Options()).ok();
     if (!opened) usleep(20'000);
   }
-  CHECK(opened);
+  EXPECT_TRUE(opened);
 }
 
-TEST(ADeviceThatIsMadeAnewHasTheProgramAgain) {
+TEST(XdpDevices, ADeviceThatIsMadeAnewHasTheProgramAgain) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   connection.ExpectBothWays();
   {
     const Inside inside(world.relay_host);
-    CHECK(Ip("link del r1"));
+    EXPECT_TRUE(Ip("link del r1"));
   }
   ExpectAttached(&connection.plane, {"r0"});
   world.JoinOther();
@@ -67,65 +67,65 @@ TEST(ADeviceThatIsMadeAnewHasTheProgramAgain) {
   connection.ExpectBothWays();
   {
     const Inside inside(world.relay_host);
-    CHECK(Ip("link show r1 | grep -q xdp"));
-    CHECK(Ip("link set r1 down"));
-    CHECK(Ip("link set r1 name elsewhere"));
+    EXPECT_TRUE(Ip("link show r1 | grep -q xdp"));
+    EXPECT_TRUE(Ip("link set r1 down"));
+    EXPECT_TRUE(Ip("link set r1 name elsewhere"));
   }
   ExpectAttached(&connection.plane, {"r0"});
 }
 
-TEST(TablesThatCannotBeMappedAreAReason) {
+TEST(XdpDevices, TablesThatCannotBeMappedAreAReason) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
   WhileRefused({__NR_mmap, 3, MAP_SHARED}, [&world] {
     XdpPlane plane;
-    CHECK_EQ(plane.Open(world.Options()).message, std::string("cannot map a BPF array"));
+    EXPECT_EQ(plane.Open(world.Options()).message, std::string("cannot map a BPF array"));
   });
 }
 
-TEST(TheSlowEmulationIsUsedOnlyWhenAllowed) {
+TEST(XdpDevices, TheSlowEmulationIsUsedOnlyWhenAllowed) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
-  CHECK(Ip("link add bridge1 type bridge"));
-  CHECK(Ip("link set bridge1 up"));
+  EXPECT_TRUE(Ip("link add bridge1 type bridge"));
+  EXPECT_TRUE(Ip("link set bridge1 up"));
   XdpOptions options = world.Options();
   options.interfaces = {"bridge1"};
   {
     XdpPlane plane;
     const Status status = plane.Open(options);
-    CHECK(!status.ok());
-    CHECK_EQ(status.message, std::string("the driver of bridge1 cannot run XDP as it is set up"));
+    EXPECT_FALSE(status.ok());
+    EXPECT_EQ(status.message, std::string("the driver of bridge1 cannot run XDP as it is set up"));
   }
   options.generic_allowed = true;
   XdpPlane plane;
-  CHECK(plane.Open(options).ok());
-  CHECK(plane.generic());
+  EXPECT_TRUE(plane.Open(options).ok());
+  EXPECT_TRUE(plane.generic());
   options.interfaces = {"r0", "none"};
   XdpPlane other;
-  CHECK_EQ(other.Open(options).message, std::string("there is no network device none"));
+  EXPECT_EQ(other.Open(options).message, std::string("there is no network device none"));
 }
 
-TEST(WithOneDeviceThatNeedsTheEmulationAllUseIt) {
+TEST(XdpDevices, WithOneDeviceThatNeedsTheEmulationAllUseIt) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   {
     // What r0's driver would redirect to a bridge is lost.
     const Inside inside(world.relay_host);
-    CHECK(Ip("link add bridge1 type bridge"));
-    CHECK(Ip("addr flush dev r1"));
-    CHECK(Ip("link set r1 master bridge1"));
-    CHECK(Ip("addr add 10.77.2.1/24 dev bridge1"));
-    CHECK(Ip("link set bridge1 up"));
+    EXPECT_TRUE(Ip("link add bridge1 type bridge"));
+    EXPECT_TRUE(Ip("addr flush dev r1"));
+    EXPECT_TRUE(Ip("link set r1 master bridge1"));
+    EXPECT_TRUE(Ip("addr add 10.77.2.1/24 dev bridge1"));
+    EXPECT_TRUE(Ip("link set bridge1 up"));
   }
   world.interfaces = {"r0", "bridge1"};
   world.generic_allowed = true;
   Connection connection(world, "10.77.1.", "10.77.2.");
-  CHECK(connection.plane.generic());
+  EXPECT_TRUE(connection.plane.generic());
   connection.ExpectBothWays();
   const Inside inside(world.relay_host);
-  CHECK(Ip("link show r0 | grep -q xdpgeneric"));
+  EXPECT_TRUE(Ip("link show r0 | grep -q xdpgeneric"));
 }
 
 }  // namespace

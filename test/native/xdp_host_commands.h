@@ -14,7 +14,7 @@ namespace turnpike::test {
 inline constexpr uint32_t kClients = 1;
 inline constexpr uint32_t kTrunks = 1u << TP_SOCKETS_PER_SIDE;
 
-inline bool Run(const std::string& command) {
+inline bool Shell(const std::string& command) {
   const std::string all = "PATH=$PATH:/usr/sbin:/sbin; " + command + " >/dev/null 2>&1";
   return std::system(all.c_str()) == 0;
 }

@@ -30,7 +30,7 @@ class Scene {
   Found Look() const {
     HostRules rules;
     rules.Open(true);
-    CHECK(rules.Look(scope_, 5 * kNsPerSecond) || rules.findings().empty());
+    EXPECT_TRUE(rules.Look(scope_, 5 * kNsPerSecond) || rules.findings().empty());
     Found found;
     for (const Finding& finding : rules.findings()) {
       found.text += finding.what + "; ";
@@ -43,14 +43,15 @@ class Scene {
 
   // A command makes rules that may touch these sockets' packets, and another one removes them.
   void Expect(const std::string& set, const std::string& unset, uint32_t sockets, int line) const {
-    if (!Run(set)) Fail(__FILE__, line, "cannot run: " + set);
+    if (!Shell(set)) ADD_FAILURE_AT(__FILE__, line) << "cannot run: " + set;
     const Found found = Look();
     if (found.touched != sockets) {
-      Fail(__FILE__, line, set + " touches " + std::to_string(found.touched) + ": " + found.text);
+      ADD_FAILURE_AT(__FILE__, line)
+          << set + " touches " + std::to_string(found.touched) + ": " + found.text;
     }
-    if (!Run(unset)) Fail(__FILE__, line, "cannot run: " + unset);
+    if (!Shell(unset)) ADD_FAILURE_AT(__FILE__, line) << "cannot run: " + unset;
     const Found after = Look();
-    if (after.touched != 0) Fail(__FILE__, line, "left behind: " + after.text);
+    if (after.touched != 0) ADD_FAILURE_AT(__FILE__, line) << "left behind: " + after.text;
   }
 
  private:
@@ -61,9 +62,9 @@ class Scene {
 
 #define EXPECT_OUT(set, unset, sockets) scene.Expect(set, unset, sockets, __LINE__)
 
-TEST(RulesOfNftablesTouchWhatTheyMayMatch) {
+TEST(XdpHostRules, RulesOfNftablesTouchWhatTheyMayMatch) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const uint32_t both = kClients | kTrunks;
   EXPECT_OUT(Nft(kPrerouting, "ip daddr 10.77.1.1 udp dport 3478 dnat ip to 10.77.2.2"), kNoTable,
              kClients);
@@ -97,9 +98,9 @@ TEST(RulesOfNftablesTouchWhatTheyMayMatch) {
       "nft delete table ip t", both);
 }
 
-TEST(RulesOfNftablesThatCannotMatchTouchNothing) {
+TEST(XdpHostRules, RulesOfNftablesThatCannotMatchTouchNothing) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string& rule :
        {Nft(kPrerouting, "tcp dport 3478 redirect to :4000"),
         Nft(kPrerouting, "udp dport 5000-6000 redirect to :4000"),
@@ -114,26 +115,26 @@ TEST(RulesOfNftablesThatCannotMatchTouchNothing) {
   }
 }
 
-TEST(WhatCannotBeReadIsReadAgain) {
+TEST(XdpHostRules, WhatCannotBeReadIsReadAgain) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   HostRules rules;
   rules.Open(true);
   WhileRefused(RefusedCall{__NR_sendto, 3, 0}, [&] {
     rules.Look(scene.scope(), 5 * kNsPerSecond);
-    CHECK(!rules.findings().empty());
+    EXPECT_FALSE(rules.findings().empty());
     for (const Finding& finding : rules.findings()) {
-      CHECK(finding.kind == FindingKind::kUnknown || finding.kind == FindingKind::kAddress);
+      EXPECT_TRUE(finding.kind == FindingKind::kUnknown || finding.kind == FindingKind::kAddress);
     }
   });
   rules.Look(scene.scope(), 7 * kNsPerSecond);
-  for (const Finding& finding : rules.findings()) Fail(__FILE__, __LINE__, finding.what);
+  for (const Finding& finding : rules.findings()) ADD_FAILURE() << finding.what;
 }
 
-TEST(WhereConntrackCannotBeAskedTimeTells) {
+TEST(XdpHostRules, WhereConntrackCannotBeAskedTimeTells) {
   Scene scene;
-  if (!scene.Make()) return;
-  CHECK(Run("sysctl -w net.netfilter.nf_conntrack_udp_timeout_stream=30"));
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
+  EXPECT_TRUE(Shell("sysctl -w net.netfilter.nf_conntrack_udp_timeout_stream=30"));
   HostRules rules;
   rules.Open(false);
   const auto touched_at = [&](uint64_t seconds) {
@@ -146,31 +147,28 @@ TEST(WhereConntrackCannotBeAskedTimeTells) {
     }
     return sockets;
   };
-  CHECK(Run(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
-  CHECK_EQ(touched_at(5), kClients);
-  CHECK(Run(kNoTable));
+  EXPECT_TRUE(Shell(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
+  EXPECT_EQ(touched_at(5), kClients);
+  EXPECT_TRUE(Shell(kNoTable));
   // The question that conntrack is asked, by its length.
   const RefusedCall question{__NR_sendto, 2, 36};
   WhileRefused(question, [&] {
-    CHECK_EQ(touched_at(10), kClients);
-    CHECK_EQ(touched_at(39), kClients);
-    CHECK_EQ(touched_at(41), 0u);
+    EXPECT_EQ(touched_at(10), kClients);
+    EXPECT_EQ(touched_at(39), kClients);
+    EXPECT_EQ(touched_at(41), 0u);
   });
   // Where it can be asked, it remembers nothing of rules that had no packets.
-  CHECK(Run(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
-  CHECK_EQ(touched_at(50), kClients);
-  CHECK(Run(kNoTable));
-  CHECK_EQ(touched_at(60), 0u);
+  EXPECT_TRUE(Shell(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
+  EXPECT_EQ(touched_at(50), kClients);
+  EXPECT_TRUE(Shell(kNoTable));
+  EXPECT_EQ(touched_at(60), 0u);
 }
 
-TEST(RulesOfIptablesTouchWhatTheyMayMatch) {
+TEST(XdpHostRules, RulesOfIptablesTouchWhatTheyMayMatch) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string& program : {std::string("iptables-legacy"), std::string("iptables-nft")}) {
-    if (!Run(program + " -t nat -L")) {
-      std::printf("skipped: no %s\n", program.c_str());
-      continue;
-    }
+    if (!Shell(program + " -t nat -L")) GTEST_SKIP() << "needs " << program;
     const auto expect = [&](const std::string& table, const std::string& rule, uint32_t sockets,
                             int line) {
       const std::string start = program + " -t " + table + " -";
@@ -199,9 +197,9 @@ TEST(RulesOfIptablesTouchWhatTheyMayMatch) {
   }
 }
 
-TEST(PoliciesOfIpsecTouchWhatTheySelect) {
+TEST(XdpHostRules, PoliciesOfIpsecTouchWhatTheySelect) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const std::string tunnel = " tmpl src 10.77.1.1 dst 10.77.1.2 proto esp reqid 1 mode transport";
   const auto expect = [&](const std::string& selector, const std::string& rest, uint32_t sockets,
                           int line) {
@@ -219,9 +217,9 @@ TEST(PoliciesOfIpsecTouchWhatTheySelect) {
              kClients | kTrunks);
 }
 
-TEST(RoutingRulesTouchWhatTheyMayTake) {
+TEST(XdpHostRules, RoutingRulesTouchWhatTheyMayTake) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const auto expect = [&](const std::string& rule, uint32_t sockets, int line) {
     scene.Expect("ip rule add " + rule, "ip rule del " + rule, sockets, line);
   };
@@ -237,22 +235,22 @@ TEST(RoutingRulesTouchWhatTheyMayTake) {
   expect("to 10.77.3.0/24 lookup 100", 0, __LINE__);
   expect("uidrange 77-78 lookup 100", 0, __LINE__);
   // Before the rule that delivers to this host.
-  CHECK(Run("ip rule add pref 30000 lookup local && ip rule del pref 0"));
+  EXPECT_TRUE(Shell("ip rule add pref 30000 lookup local && ip rule del pref 0"));
   expect("pref 5 iif r0 lookup 100", both, __LINE__);
   expect("pref 5 to 10.77.1.1 lookup 100", kClients, __LINE__);
   expect("pref 31000 iif r0 lookup 100", 0, __LINE__);
 }
 
-TEST(FiltersAreFoundAndTouchNothing) {
+TEST(XdpHostRules, FiltersAreFoundAndTouchNothing) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const auto expect = [&](const std::string& set, const std::string& unset, uint32_t sockets) {
-    if (!Run(set)) Fail(__FILE__, __LINE__, "cannot run: " + set);
+    if (!Shell(set)) ADD_FAILURE() << "cannot run: " + set;
     const Found found = scene.Look();
-    CHECK_EQ(found.touched, 0u);
-    if (found.filtered != sockets) Fail(__FILE__, __LINE__, set + ": " + found.text);
-    if (!Run(unset)) Fail(__FILE__, __LINE__, "cannot run: " + unset);
-    CHECK_EQ(scene.Look().filtered, 0u);
+    EXPECT_EQ(found.touched, 0u);
+    if (found.filtered != sockets) ADD_FAILURE() << set + ": " + found.text;
+    if (!Shell(unset)) ADD_FAILURE() << "cannot run: " + unset;
+    EXPECT_EQ(scene.Look().filtered, 0u);
   };
   const uint32_t both = kClients | kTrunks;
   expect(Nft(kInput, "udp dport 3478 limit rate over 5/second drop"), kNoTable, kClients);
@@ -268,7 +266,7 @@ TEST(FiltersAreFoundAndTouchNothing) {
   }
 }
 
-TEST(AVirtualServiceIsReadByItsAddress) {
+TEST(XdpHostRules, AVirtualServiceIsReadByItsAddress) {
   HostScope scope;
   scope.sockets = {SocketAt(3, "10.77.1.1:3478")};
   const auto found = [&scope](const std::string& text) {
@@ -281,15 +279,15 @@ TEST(AVirtualServiceIsReadByItsAddress) {
     LookAtIpvs(file, scope, &findings);
     return findings.empty() ? 0u : findings[0].sockets;
   };
-  CHECK_EQ(found("UDP  0A4D0101:0D96 rr\n  -> 0A4D0202:0D96      Masq    1      0          0\n"),
-           1u << 3);
-  CHECK_EQ(found("TCP  0A4D0101:0D96 rr\n"), 0u);
-  CHECK_EQ(found("UDP  0A4D0101:0D97 rr\n"), 0u);
-  CHECK_EQ(found("UDP  0A4D0102:0D96 rr\n"), 0u);
-  CHECK_EQ(found("FWM  00000001 rr\n"), 1u << 3);
-  CHECK_EQ(found("UDP  nonsense\nUDP\n\n"), 0u);
+  EXPECT_EQ(found("UDP  0A4D0101:0D96 rr\n  -> 0A4D0202:0D96      Masq    1      0          0\n"),
+            1u << 3);
+  EXPECT_EQ(found("TCP  0A4D0101:0D96 rr\n"), 0u);
+  EXPECT_EQ(found("UDP  0A4D0101:0D97 rr\n"), 0u);
+  EXPECT_EQ(found("UDP  0A4D0102:0D96 rr\n"), 0u);
+  EXPECT_EQ(found("FWM  00000001 rr\n"), 1u << 3);
+  EXPECT_EQ(found("UDP  nonsense\nUDP\n\n"), 0u);
   scope.sockets[0].ips = {ToEndpoint("[fd77:1::1]:1").ip};
-  CHECK_EQ(found("UDP  [fd77:0001:0000:0000:0000:0000:0000:0001]:0D96 rr\n"), 1u << 3);
+  EXPECT_EQ(found("UDP  [fd77:0001:0000:0000:0000:0000:0000:0001]:0D96 rr\n"), 1u << 3);
 }
 
 }  // namespace

@@ -37,11 +37,11 @@ struct Scene {
   }
   void Do(const std::string& command) {
     const Inside inside(world.relay_host);
-    if (!Run(command)) Fail(__FILE__, __LINE__, "cannot run: " + command);
+    if (!Shell(command)) ADD_FAILURE() << "cannot run: " + command;
   }
   bool Can(const std::string& command) {
     const Inside inside(world.relay_host);
-    return Run(command);
+    return Shell(command);
   }
   // Waits until so many sockets are left out.
   void ExpectLeftOut(uint32_t sockets, int line) {
@@ -51,7 +51,8 @@ struct Scene {
       if (found.sockets == sockets) return;
       usleep(10'000);
     }
-    Fail(__FILE__, line, "left out is " + std::to_string(found.sockets) + ": " + found.text);
+    ADD_FAILURE_AT(__FILE__, line)
+        << "left out is " + std::to_string(found.sockets) + ": " + found.text;
   }
   // A command takes them out of the fast path, and another one lets them back in.
   void Expect(const std::string& set, const std::string& unset, uint32_t sockets, int line) {
@@ -71,7 +72,7 @@ struct Scene {
     connection->client->Send(connection->service->address(), XdpScene::ChannelData(0x4000, kHello));
     Bytes bytes;
     Endpoint from;
-    CHECK(!connection->other->Receive(&bytes, &from, 50));
+    EXPECT_FALSE(connection->other->Receive(&bytes, &from, 50));
   }
 
   World world;
@@ -80,9 +81,9 @@ struct Scene {
 
 #define EXPECT_OUT(set, unset, sockets) scene.Expect(set, unset, sockets, __LINE__)
 
-TEST(ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
+TEST(XdpHost, ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   // Of this namespace alone.
   scene.Do("sysctl -w net.netfilter.nf_conntrack_udp_timeout=2");
   std::unique_ptr<Udp> elsewhere;
@@ -100,12 +101,12 @@ TEST(ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
   Endpoint from;
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   scene.connection->client->Send(scene.connection->service->address(), message);
-  CHECK(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
+  EXPECT_TRUE(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
   // Conntrack goes on translating the flow, as long as it has packets.
   scene.Do("nft flush chain inet t c");
   for (int i = 0; i < 8; ++i) {
     scene.connection->client->Send(scene.connection->service->address(), message);
-    CHECK(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
+    EXPECT_TRUE(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
     scene.ExpectLeftOut(kClients, __LINE__);
     usleep(200'000);
   }
@@ -113,54 +114,54 @@ TEST(ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
   scene.connection->ExpectBothWays();
 }
 
-TEST(TranslationsOfTheLastProcessAreFoundAtTheStart) {
+TEST(XdpHost, TranslationsOfTheLastProcessAreFoundAtTheStart) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
   Udp trunk("10.77.2.1:3480");
-  CHECK(Run(Nft(kPostrouting, "ip saddr 10.77.2.1 udp sport 3480 snat ip to 10.77.1.1")));
+  EXPECT_TRUE(Shell(Nft(kPostrouting, "ip saddr 10.77.2.1 udp sport 3480 snat ip to 10.77.1.1")));
   trunk.Send(ToEndpoint("10.77.2.2:3480"), kHello);
-  CHECK(Run(kNoTable));
+  EXPECT_TRUE(Shell(kNoTable));
   XdpPlane plane;
-  CHECK(plane.Open(world.Options()).ok());
-  CHECK_EQ(Look(&plane).sockets, kTrunks);
-  CHECK(Look(&plane).text.find("conntrack remembers") != std::string::npos);
+  EXPECT_TRUE(plane.Open(world.Options()).ok());
+  EXPECT_EQ(Look(&plane).sockets, kTrunks);
+  EXPECT_TRUE(Look(&plane).text.find("conntrack remembers") != std::string::npos);
 }
 
-TEST(WhatTheRulesTouchLeavesTheFastPathAndComesBack) {
+TEST(XdpHost, WhatTheRulesTouchLeavesTheFastPathAndComesBack) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   EXPECT_OUT(Nft(kPostrouting, "ip saddr 10.77.2.0/24 snat ip to 10.77.2.9"), kNoTable, kTrunks);
   EXPECT_OUT("ip xfrm policy add src 10.77.1.1 dst 0.0.0.0/0 dir out action block",
              "ip xfrm policy delete src 10.77.1.1 dst 0.0.0.0/0 dir out", kClients);
   EXPECT_OUT("ip rule add fwmark 1 lookup 100", "ip rule del fwmark 1 lookup 100",
              kClients | kTrunks);
   // It makes no news.
-  if (!scene.Can("iptables-legacy -t nat -L")) return;
+  if (!scene.Can("iptables-legacy -t nat -L")) GTEST_SKIP() << "needs iptables-legacy";
   EXPECT_OUT("iptables-legacy -t nat -A PREROUTING -p udp --dport 3478 -j REDIRECT --to-ports 9",
              "iptables-legacy -t nat -F", kClients);
 }
 
-TEST(FiltersLeaveOutOnlyWhereAsked) {
+TEST(XdpHost, FiltersLeaveOutOnlyWhereAsked) {
   for (const bool strict : {false, true}) {
     World world;
-    if (!world.Make()) return;
+    if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
     const Inside inside(world.relay_host);
-    CHECK(Run(Nft(kInput, "udp dport 3478 drop")));
+    EXPECT_TRUE(Shell(Nft(kInput, "udp dport 3478 drop")));
     XdpOptions options = world.Options();
     options.strict = strict;
     XdpPlane plane;
-    CHECK(plane.Open(options).ok());
+    EXPECT_TRUE(plane.Open(options).ok());
     // Known before the first packet.
     const Found found = Look(&plane);
-    CHECK_EQ(found.sockets, strict ? kClients : 0);
-    CHECK_EQ(found.filters, strict ? 0 : kClients);
+    EXPECT_EQ(found.sockets, strict ? kClients : 0);
+    EXPECT_EQ(found.filters, strict ? 0 : kClients);
   }
 }
 
-TEST(ARuleBySourceOrProtocolIsFollowed) {
+TEST(XdpHost, ARuleBySourceOrProtocolIsFollowed) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string rule : {"from 10.77.2.1", "ipproto udp", "to 10.77.2.2"}) {
     // Into nothing: what the trunk would send the kernel would refuse.
     scene.Do("ip route add blackhole default table 100 && ip rule add " + rule + " lookup 100");
@@ -173,16 +174,16 @@ TEST(ARuleBySourceOrProtocolIsFollowed) {
                                      XdpScene::ChannelData(0x4000, kHello));
       left = scene.connection->service->Receive(&bytes, &from, 50);
     }
-    CHECK(left);
+    EXPECT_TRUE(left);
     scene.Do("ip rule del " + rule + " lookup 100 && ip route flush table 100");
     scene.connection->other->Drain();
     scene.connection->ExpectBothWays();
   }
 }
 
-TEST(ADeviceWithHooksOfItsOwnIsLeftOut) {
+TEST(XdpHost, ADeviceWithHooksOfItsOwnIsLeftOut) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const auto expect = [&](const std::string& set, const std::string& unset, int line) {
     scene.Do(set);
     XdpPlane* plane = &scene.connection->plane;
@@ -191,9 +192,9 @@ TEST(ADeviceWithHooksOfItsOwnIsLeftOut) {
       usleep(10'000);
     }
     if (plane->AttachedDevices() != std::vector<std::string>{"r0"}) {
-      Fail(__FILE__, line, set + " left nothing out: " + Look(plane).text);
+      ADD_FAILURE_AT(__FILE__, line) << set + " left nothing out: " + Look(plane).text;
     }
-    CHECK(!scene.Can("ip link show r1 | grep -q xdp"));
+    EXPECT_FALSE(scene.Can("ip link show r1 | grep -q xdp"));
     scene.ExpectUp();
     scene.Do(unset);
     scene.ExpectLeftOut(0, line);
@@ -216,9 +217,9 @@ TEST(ADeviceWithHooksOfItsOwnIsLeftOut) {
   }
 }
 
-TEST(AnAddressThatIsGoneIsLeftOut) {
+TEST(XdpHost, AnAddressThatIsGoneIsLeftOut) {
   Scene scene;
-  if (!scene.Make()) return;
+  if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   scene.Do("ip addr del 10.77.1.1/24 dev r0 && ip addr add 10.77.1.9/24 dev r0");
   scene.ExpectLeftOut(kClients, __LINE__);
   scene.Do("ip addr del 10.77.1.9/24 dev r0 && ip addr add 10.77.1.1/24 dev r0");

@@ -10,9 +10,9 @@
 namespace turnpike::test {
 namespace {
 
-TEST(RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
+TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string client : {"10.77.1.", "fd77:1::"}) {
     for (const std::string trunk : {"10.77.2.", "fd77:2::"}) {
       const uint64_t sent_before = world.traffic[kSlot].records_sent.Get();
@@ -24,51 +24,51 @@ TEST(RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
       // Of this connection alone, and all of it.
       const LegTraffic& from_peer = world.flow_traffic[kPlace];
       const LegTraffic& to_peer = world.session_traffic[5];
-      CHECK_EQ(from_peer.packets(), world.traffic[kSlot].records_sent.Get() - sent_before);
-      CHECK_EQ(to_peer.packets(), world.traffic[kSlot].records_received.Get() - received_before);
-      CHECK(from_peer.packets() > 0 && to_peer.packets() > 0);
-      CHECK_EQ(from_peer.payload_bytes(), from_peer.packets() * kHello.size());
-      CHECK_EQ(to_peer.payload_bytes(), to_peer.packets() * kHello.size());
+      EXPECT_EQ(from_peer.packets(), world.traffic[kSlot].records_sent.Get() - sent_before);
+      EXPECT_EQ(to_peer.packets(), world.traffic[kSlot].records_received.Get() - received_before);
+      EXPECT_TRUE(from_peer.packets() > 0 && to_peer.packets() > 0);
+      EXPECT_EQ(from_peer.payload_bytes(), from_peer.packets() * kHello.size());
+      EXPECT_EQ(to_peer.payload_bytes(), to_peer.packets() * kHello.size());
     }
   }
   // Counted by the time it is closed.
-  CHECK(world.Count(static_cast<Counter>(Verdict::kClientToTrunk)) >= 4);
-  CHECK(world.Count(static_cast<Counter>(Verdict::kTrunkToClient)) >= 4);
-  CHECK(world.Count(Counter::kClientRxPackets) >= 4);
-  CHECK(world.traffic[kSlot].records_sent.Get() >= 4);
-  CHECK(world.traffic[kSlot].records_received.Get() >= 4);
-  CHECK_EQ(world.Count(Counter::kSendErrors), 0u);
+  EXPECT_TRUE(world.Count(static_cast<Counter>(Verdict::kClientToTrunk)) >= 4);
+  EXPECT_TRUE(world.Count(static_cast<Counter>(Verdict::kTrunkToClient)) >= 4);
+  EXPECT_TRUE(world.Count(Counter::kClientRxPackets) >= 4);
+  EXPECT_TRUE(world.traffic[kSlot].records_sent.Get() >= 4);
+  EXPECT_TRUE(world.traffic[kSlot].records_received.Get() >= 4);
+  EXPECT_EQ(world.Count(Counter::kSendErrors), 0u);
 }
 
-TEST(TrunkDataLeavesFromThePortsThatAreAnnounced) {
+TEST(XdpPlane, TrunkDataLeavesFromThePortsThatAreAnnounced) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string net : {"10.77.2.", "fd77:2::"}) {
     const std::vector<uint16_t> ports{50'001, 50'002, 50'003};
     Connection connection(world, "10.77.1.", net, ports);
     Bytes bytes;
     Endpoint from;
-    CHECK(connection.ToOther(&bytes, &from));
-    CHECK(from.ip == connection.trunk->address().ip);
-    CHECK(std::count(ports.begin(), ports.end(), from.port) == 1);
+    EXPECT_TRUE(connection.ToOther(&bytes, &from));
+    EXPECT_TRUE(from.ip == connection.trunk->address().ip);
+    EXPECT_TRUE(std::count(ports.begin(), ports.end(), from.port) == 1);
     // What comes back goes to the trunk address, as ever.
-    CHECK(connection.ToClient(&bytes, &from));
+    EXPECT_TRUE(connection.ToClient(&bytes, &from));
   }
 }
 
-TEST(AnotherWayTakesAnotherLaneOfEachCpu) {
+TEST(XdpPlane, AnotherWayTakesAnotherLaneOfEachCpu) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   const uint32_t sets = std::max(TP_LANES / PossibleCpus(), 1u);
   const auto expect_set = [&](uint32_t set) {
     Bytes bytes;
     Endpoint from;
     connection.other->Drain();
-    CHECK(connection.ToOther(&bytes, &from) && bytes.size() >= sizeof(TrunkHeader));
+    EXPECT_TRUE(connection.ToOther(&bytes, &from) && bytes.size() >= sizeof(TrunkHeader));
     const auto* header = reinterpret_cast<const TrunkHeader*>(bytes.data());
-    CHECK(header->lane >= TP_LANE_FIRST);
-    CHECK_EQ((header->lane - TP_LANE_FIRST) / PossibleCpus(), set);
+    EXPECT_TRUE(header->lane >= TP_LANE_FIRST);
+    EXPECT_EQ((header->lane - TP_LANE_FIRST) / PossibleCpus(), set);
   };
   expect_set(0);
   // What is put again for another reason keeps its lane.
@@ -82,9 +82,9 @@ TEST(AnotherWayTakesAnotherLaneOfEachCpu) {
   }
 }
 
-TEST(WhatItDoesNotKnowReachesTheSockets) {
+TEST(XdpPlane, WhatItDoesNotKnowReachesTheSockets) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   connection.ExpectBothWays();
   connection.service->Drain();
@@ -94,7 +94,7 @@ TEST(WhatItDoesNotKnowReachesTheSockets) {
   const auto client_sends = [&](const Bytes& data) {
     connection.client->Send(connection.service->address(), data);
     const bool came = connection.service->Receive(&bytes, &from, kWaitMs);
-    CHECK(came && bytes == data && from == connection.client->address());
+    EXPECT_TRUE(came && bytes == data && from == connection.client->address());
   };
   // STUN, another channel, padding, and ChannelData that came in fragments.
   client_sends(Bytes(20, 0));
@@ -109,7 +109,7 @@ TEST(WhatItDoesNotKnowReachesTheSockets) {
   Bytes bundle = MakeTrunk(1'000, kHello);
   bundle.insert(bundle.end(), 8, 0);
   connection.other->Send(connection.trunk->address(), bundle);
-  CHECK(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == bundle);
+  EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == bundle);
   // A removed flow and a removed session.
   FiveTuple tuple;
   tuple.remote = connection.client->address();
@@ -117,12 +117,12 @@ TEST(WhatItDoesNotKnowReachesTheSockets) {
   client_sends(XdpScene::ChannelData(0x4000, kHello));
   connection.plane.RemoveSession(5);
   connection.other->Send(connection.trunk->address(), MakeTrunk(2'000, kHello));
-  CHECK(connection.trunk->Receive(&bytes, &from, kWaitMs));
+  EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs));
 }
 
-TEST(WhatAMapHasNoRoomForGoesToTheSockets) {
+TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   connection.ExpectBothWays();
   connection.service->Drain();
@@ -137,16 +137,16 @@ TEST(WhatAMapHasNoRoomForGoesToTheSockets) {
   });
   const Bytes datagram = MakeTrunk(++connection.sequence, kHello);
   connection.other->Send(connection.trunk->address(), datagram);
-  CHECK(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
+  EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
   WhileRefused(updates, [&] { connection.plane.PutPeer(kSlot, connection.peer); });
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   connection.client->Send(connection.service->address(), message);
-  CHECK(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);
+  EXPECT_TRUE(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);
 }
 
-TEST(ReplaysAreDroppedAndCounted) {
+TEST(XdpPlane, ReplaysAreDroppedAndCounted) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   {
     Connection connection(world, "10.77.1.", "10.77.2.");
     connection.ExpectBothWays();
@@ -157,56 +157,56 @@ TEST(ReplaysAreDroppedAndCounted) {
     connection.other->Send(connection.trunk->address(), forged);
     Bytes bytes;
     Endpoint from;
-    CHECK(!connection.client->Receive(&bytes, &from, 200));
+    EXPECT_FALSE(connection.client->Receive(&bytes, &from, 200));
   }
-  CHECK_EQ(world.Count(static_cast<Counter>(Verdict::kTrunkReplayed)), 1u);
-  CHECK_EQ(world.Count(static_cast<Counter>(Verdict::kTrunkWrongTag)), 1u);
+  EXPECT_EQ(world.Count(static_cast<Counter>(Verdict::kTrunkReplayed)), 1u);
+  EXPECT_EQ(world.Count(static_cast<Counter>(Verdict::kTrunkWrongTag)), 1u);
 }
 
-TEST(ANeighbourThatChangesIsFollowed) {
+TEST(XdpPlane, ANeighbourThatChangesIsFollowed) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   connection.ExpectBothWays();
   {
     const Inside inside(world.other_host);
-    CHECK(Ip("link set t0 address 02:00:00:77:00:09"));
+    EXPECT_TRUE(Ip("link set t0 address 02:00:00:77:00:09"));
   }
   {
     const Inside inside(world.relay_host);
-    CHECK(Ip("neigh replace 10.77.2.2 lladdr 02:00:00:77:00:09 dev r1 nud reachable"));
+    EXPECT_TRUE(Ip("neigh replace 10.77.2.2 lladdr 02:00:00:77:00:09 dev r1 nud reachable"));
   }
   connection.ExpectBothWays();
 }
 
-TEST(NewsOfRoutesAreLookedAtOnceASecond) {
+TEST(XdpPlane, NewsOfRoutesAreLookedAtOnceASecond) {
   constexpr uint64_t kSecond = 1'000'000'000;
   uint64_t now = 5 * kSecond;
   RefreshPace pace;
-  CHECK(!pace.Due(now));
+  EXPECT_FALSE(pace.Due(now));
   pace.OnNews();
-  CHECK(pace.Due(now));
-  CHECK(!pace.Due(now + 2 * kSecond));
+  EXPECT_TRUE(pace.Due(now));
+  EXPECT_FALSE(pace.Due(now + 2 * kSecond));
   now += 3 * kSecond;
   uint32_t looks = 0;
   for (uint32_t ms = 0; ms < 10'000; ++ms) {
     pace.OnNews();
     looks += pace.Due(now + ms * (kSecond / 1'000));
   }
-  CHECK_EQ(looks, 10u);
+  EXPECT_EQ(looks, 10u);
   // The last news of a burst is not forgotten.
-  CHECK(pace.Due(now + 10 * kSecond));
+  EXPECT_TRUE(pace.Due(now + 10 * kSecond));
 }
 
-TEST(ARouteThatChangesIsFollowed) {
+TEST(XdpPlane, ARouteThatChangesIsFollowed) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   connection.ExpectBothWays();
   connection.service->Drain();
   // Into nothing: the fast path leaves the packets to the sockets.
   const Inside inside(world.relay_host);
-  CHECK(Ip("route add blackhole 10.77.2.2/32"));
+  EXPECT_TRUE(Ip("route add blackhole 10.77.2.2/32"));
   Bytes bytes;
   Endpoint from;
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
@@ -215,49 +215,48 @@ TEST(ARouteThatChangesIsFollowed) {
     connection.client->Send(connection.service->address(), message);
     left = connection.service->Receive(&bytes, &from, 50);
   }
-  CHECK(left);
-  CHECK(Ip("route del blackhole 10.77.2.2/32"));
+  EXPECT_TRUE(left);
+  EXPECT_TRUE(Ip("route del blackhole 10.77.2.2/32"));
   connection.other->Drain();
   connection.ExpectBothWays();
 }
 
-TEST(ALinkThatGoesAndComesIsFollowed) {
+TEST(XdpPlane, ALinkThatGoesAndComesIsFollowed) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   connection.ExpectBothWays();
   {
     const Inside inside(world.other_host);
-    CHECK(Ip("link set t0 down"));
+    EXPECT_TRUE(Ip("link set t0 down"));
   }
   usleep(300'000);
   {
     const Inside inside(world.other_host);
-    CHECK(Ip("link set t0 up"));
+    EXPECT_TRUE(Ip("link set t0 up"));
   }
   connection.other->Drain();
   connection.ExpectBothWays();
 }
 
-TEST(ARouteIntoATunnelIsNone) {
+TEST(XdpPlane, ARouteIntoATunnelIsNone) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
   if (!Ip("route add 10.99.0.0/24 encap ip id 5 dst 10.77.2.2 dev r1") ||
       !Ip("route add fd99::/64 encap seg6 mode encap segs fd77:2::2 dev r1")) {
-    std::printf("skipped: this kernel has no lightweight tunnels\n");
-    return;
+    GTEST_SKIP() << "this kernel has no lightweight tunnels";
   }
-  CHECK(Ip("route add 10.98.0.0/24 via 10.77.2.2"));
+  EXPECT_TRUE(Ip("route add 10.98.0.0/24 via 10.77.2.2"));
   NetlinkRequests netlink;
-  CHECK(netlink.Open().ok());
+  EXPECT_TRUE(netlink.Open().ok());
   Route route;
   const auto found = [&](const char* ip) {
     return netlink.FindRoute(ToEndpoint(World::Text(ip, 1)).ip, IpAddress{}, &route);
   };
-  CHECK(found("10.98.0.1"));
-  CHECK(!found("10.99.0.1"));
-  CHECK(!found("fd99::1"));
+  EXPECT_TRUE(found("10.98.0.1"));
+  EXPECT_FALSE(found("10.99.0.1"));
+  EXPECT_FALSE(found("fd99::1"));
 }
 
 }  // namespace

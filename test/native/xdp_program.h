@@ -2,6 +2,7 @@
 // anything of it.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -9,7 +10,6 @@
 
 #include <cerrno>
 
-#include "check.h"
 #include "xdp/bpf_map.h"
 #include "xdp/program.h"
 #include "xdp_path.h"
@@ -104,7 +104,7 @@ class ProgramPath : public XdpPath {
 
   static void Put(int map, const void* key, const void* value) {
     const int error = UpdateBpfMap(map, key, value);
-    if (error != 0) Fail(__FILE__, __LINE__, "a map took no entry: " + std::to_string(error));
+    if (error != 0) ADD_FAILURE() << "a map took no entry: " + std::to_string(error);
   }
   std::vector<tp_cpu> Cpus() {
     std::vector<tp_cpu> cpus(PossibleCpus());

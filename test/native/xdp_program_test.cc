@@ -2,10 +2,10 @@
 // what the corpus says.
 #include "xdp_program.h"
 
-#include <cerrno>
-#include <cstdio>
+#include <gtest/gtest.h>
 
-#include "check.h"
+#include <cerrno>
+
 #include "xdp/xdp_counters.h"
 #include "xdp_corpus.h"
 #include "xdp_scene.h"
@@ -14,26 +14,22 @@ namespace turnpike::test {
 namespace {
 
 // Without the rights there is nothing to test; any other refusal is a failure.
-bool Loaded(const ProgramPath& path) {
-  if (path.error() == EPERM || path.error() == ENOSYS) {
-    std::printf("skipped: BPF programs need CAP_BPF and CAP_NET_ADMIN\n");
-    return false;
-  }
-  if (path.error() != 0) Fail(__FILE__, __LINE__, std::string("cannot ") + path.step());
-  return path.error() == 0;
-}
+#define ASSERT_LOADED(path)                                        \
+  if ((path).error() == EPERM || (path).error() == ENOSYS) {       \
+    GTEST_SKIP() << "BPF programs need CAP_BPF and CAP_NET_ADMIN"; \
+  }                                                                \
+  ASSERT_EQ((path).error(), 0) << "cannot " << (path).step()
 
 void CheckSame(const std::string& what, const Passage& program, const Passage& user) {
   if (program.action == user.action && program.frame == user.frame) return;
-  Fail(__FILE__, __LINE__,
-       what + "\n  the program: " + std::to_string(program.action) + " " +
-           ToHex(program.frame.data(), program.frame.size()));
+  ADD_FAILURE() << what + "\n  the program: " + std::to_string(program.action) + " " +
+                       ToHex(program.frame.data(), program.frame.size());
 }
 
-TEST(TheCorpusGivesTheSameBytesInTheKernel) {
+TEST(XdpProgram, TheCorpusGivesTheSameBytesInTheKernel) {
   for (uint32_t mix = 0; mix < kFamilyMixes; ++mix) {
     ProgramPath program;
-    if (!Loaded(program)) return;
+    ASSERT_LOADED(program);
     UserPath user(program.cpu());
     std::vector<Passage> in_user_space;
     XdpCorpus(user, mix).Run([&](const std::string&, const Bytes&, const Passage& passage) {
@@ -46,18 +42,18 @@ TEST(TheCorpusGivesTheSameBytesInTheKernel) {
       if (frame.size() >= 14) CheckSame(line, passage, in_user_space[next]);
       ++next;
     });
-    CHECK(corpus.forwarded() >= 15);
+    EXPECT_TRUE(corpus.forwarded() >= 15);
     for (int i = 0; i < TP_COUNTER_COUNT; ++i) {
-      CHECK_EQ(program.Count(static_cast<tp_counter>(i)), user.Count(static_cast<tp_counter>(i)));
+      EXPECT_EQ(program.Count(static_cast<tp_counter>(i)), user.Count(static_cast<tp_counter>(i)));
     }
-    CHECK_EQ(program.Traffic(2).received, user.Traffic(2).received);
-    CHECK_EQ(program.Traffic(2).lost, user.Traffic(2).lost);
+    EXPECT_EQ(program.Traffic(2).received, user.Traffic(2).received);
+    EXPECT_EQ(program.Traffic(2).lost, user.Traffic(2).lost);
   }
 }
 
-TEST(EveryKindAndLengthGivesTheSameBytesInTheKernel) {
+TEST(XdpProgram, EveryKindAndLengthGivesTheSameBytesInTheKernel) {
   ProgramPath program;
-  if (!Loaded(program)) return;
+  ASSERT_LOADED(program);
   UserPath user(program.cpu());
   XdpScene in_kernel(program);
   XdpScene scene(user);
@@ -76,15 +72,15 @@ TEST(EveryKindAndLengthGivesTheSameBytesInTheKernel) {
                             MakeFrame(scene.peer, scene.relayed, data)};
     for (const Bytes& frame : frames) CheckSame("a frame", program.Run(frame), user.Run(frame));
   }
-  CHECK_EQ(program.Traffic(XdpScene::kSlot).lost, user.Traffic(XdpScene::kSlot).lost);
-  CHECK(program.Count(TP_COUNT_TRUNK_TO_CLIENT) > 50);
+  EXPECT_EQ(program.Traffic(XdpScene::kSlot).lost, user.Traffic(XdpScene::kSlot).lost);
+  EXPECT_TRUE(program.Count(TP_COUNT_TRUNK_TO_CLIENT) > 50);
 }
 
-TEST(WhatASocketWouldReceiveOrSendIsLeftToIt) {
+TEST(XdpProgram, WhatASocketWouldReceiveOrSendIsLeftToIt) {
   constexpr uint32_t kClients = 1;
   constexpr uint32_t kTrunk = 1u << TP_SOCKETS_PER_SIDE;
   ProgramPath program;
-  if (!Loaded(program)) return;
+  ASSERT_LOADED(program);
   UserPath user(program.cpu());
   uint64_t sequence = 1'000;
   for (const uint32_t left_out : {kClients, kTrunk, kClients | kTrunk, 2u | 2u * kTrunk, 0u}) {
@@ -95,24 +91,24 @@ TEST(WhatASocketWouldReceiveOrSendIsLeftToIt) {
       const bool passed = (left_out & (kClients | kTrunk)) != 0;
       for (const Bytes& frame : {scene.FromClient({'a'}), scene.FromRelay(++sequence, {'b'})}) {
         const Passage passage = path->Run(frame);
-        CHECK_EQ(passage.action, static_cast<int>(passed ? XDP_PASS : XDP_TX));
-        CHECK_EQ(passage.frame == frame, passed);
+        EXPECT_EQ(passage.action, static_cast<int>(passed ? XDP_PASS : XDP_TX));
+        EXPECT_EQ(passage.frame == frame, passed);
       }
     }
   }
 }
 
-TEST(AProgramRedirectsToAnotherInterface) {
+TEST(XdpProgram, AProgramRedirectsToAnotherInterface) {
   ProgramPath program;
-  if (!Loaded(program)) return;
+  ASSERT_LOADED(program);
   XdpScene scene(program);
   program.PutHop(0, ToHop(kIngress + 1));
-  CHECK_EQ(program.Run(scene.FromClient({'a'})).action, static_cast<int>(XDP_REDIRECT));
+  EXPECT_EQ(program.Run(scene.FromClient({'a'})).action, static_cast<int>(XDP_REDIRECT));
 }
 
-TEST(BareUdpCountsAsPacketsOfClients) {
+TEST(XdpProgram, BareUdpCountsAsPacketsOfClients) {
   ProgramPath program;
-  if (!Loaded(program)) return;
+  ASSERT_LOADED(program);
   XdpScene scene(program);
   scene.PutRaw();
   CounterCell cells[kCounterRowCells]{};
@@ -125,10 +121,10 @@ TEST(BareUdpCountsAsPacketsOfClients) {
   const auto count = [&cells](Counter counter) {
     return cells[static_cast<size_t>(counter)].Get();
   };
-  CHECK_EQ(count(Counter::kClientRxPackets), 2u);
-  CHECK_EQ(count(Counter::kClientTxPackets), 2u);
-  CHECK_EQ(count(Counter::kClientRxBytes), 5u + 2u);
-  CHECK_EQ(count(Counter::kClientTxBytes), 1u + 6u);
+  EXPECT_EQ(count(Counter::kClientRxPackets), 2u);
+  EXPECT_EQ(count(Counter::kClientTxPackets), 2u);
+  EXPECT_EQ(count(Counter::kClientRxBytes), 5u + 2u);
+  EXPECT_EQ(count(Counter::kClientTxBytes), 1u + 6u);
 }
 
 }  // namespace

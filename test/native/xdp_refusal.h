@@ -1,6 +1,7 @@
 // A system call that fails for a while, as it would where memory is short.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -10,8 +11,6 @@
 #include <cstddef>
 #include <functional>
 #include <thread>
-
-#include "check.h"
 
 namespace turnpike::test {
 
@@ -38,8 +37,8 @@ inline void WhileRefused(const RefusedCall& call, const std::function<void()>& b
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     const sock_fprog filter{sizeof(instructions) / sizeof(instructions[0]), instructions};
-    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0), 0);
+    EXPECT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    EXPECT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0), 0);
     body();
   }).join();
 }

@@ -1,9 +1,10 @@
 // The fast path frame by frame: what it passes up untouched, and that what it sends is right.
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <atomic>
 #include <thread>
 
-#include "check.h"
 #include "io/socket_address.h"
 #include "xdp_scene.h"
 
@@ -17,12 +18,12 @@ template <typename Change>
 void ExpectPassed(const char* what, Bytes frame, Change change) {
   UserPath path;
   XdpScene scene(path);
-  CHECK_EQ(path.Run(frame).action, static_cast<int>(XDP_TX));
+  EXPECT_EQ(path.Run(frame).action, static_cast<int>(XDP_TX));
   change(&frame);
   const Passage passage = path.Run(frame);
-  if (passage.action != XDP_PASS) Fail(__FILE__, __LINE__, std::string(what) + " was not passed");
-  if (passage.frame != frame) Fail(__FILE__, __LINE__, std::string(what) + " was changed");
-  CHECK_EQ(path.Count(TP_COUNT_CLIENT_TO_TRUNK), 1u);
+  if (passage.action != XDP_PASS) ADD_FAILURE() << std::string(what) + " was not passed";
+  if (passage.frame != frame) ADD_FAILURE() << std::string(what) + " was changed";
+  EXPECT_EQ(path.Count(TP_COUNT_CLIENT_TO_TRUNK), 1u);
 }
 
 Bytes Good() {
@@ -30,7 +31,7 @@ Bytes Good() {
   return XdpScene(path).FromClient(kHello);
 }
 
-TEST(WhatIsNotPlainIpIsPassedUp) {
+TEST(XdpRewrite, WhatIsNotPlainIpIsPassedUp) {
   ExpectPassed("a VLAN tag", Good(), [](Bytes* frame) {
     const uint8_t tag[4] = {0x81, 0, 0, 5};
     frame->insert(frame->begin() + 12, tag, tag + 4);
@@ -58,7 +59,7 @@ TEST(WhatIsNotPlainIpIsPassedUp) {
   }
 }
 
-TEST(Ipv6BesidesPlainUdpIsPassedUp) {
+TEST(XdpRewrite, Ipv6BesidesPlainUdpIsPassedUp) {
   UserPath path;
   XdpScene scene(path);
   scene.client = ToEndpoint("[2001:db8::7]:40000");
@@ -70,13 +71,13 @@ TEST(Ipv6BesidesPlainUdpIsPassedUp) {
   flow.path = ToPath(six.service, six.client);
   path.PutFlow(ToKey(six.client, six.service, 0x4000), flow);
   const Bytes good = six.FromClient(kHello);
-  CHECK_EQ(path.Run(good).action, static_cast<int>(XDP_TX));
+  EXPECT_EQ(path.Run(good).action, static_cast<int>(XDP_TX));
   const auto expect = [&](size_t offset, uint8_t value) {
     Bytes frame = good;
     frame[offset] = value;
     const Passage passage = path.Run(frame);
-    CHECK_EQ(passage.action, static_cast<int>(XDP_PASS));
-    CHECK(passage.frame == frame);
+    EXPECT_EQ(passage.action, static_cast<int>(XDP_PASS));
+    EXPECT_TRUE(passage.frame == frame);
   };
   for (const uint8_t extension : {0, 43, 44, 50, 51, 60, 6, 58}) expect(20, extension);
   expect(14, 0x50);
@@ -84,20 +85,20 @@ TEST(Ipv6BesidesPlainUdpIsPassedUp) {
   expect(19, good[19] + 1);
   for (size_t length : {34, 53, 54, 61, 62, 63, 65}) {
     const Bytes frame(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length));
-    CHECK_EQ(path.Run(frame).action, static_cast<int>(XDP_PASS));
+    EXPECT_EQ(path.Run(frame).action, static_cast<int>(XDP_PASS));
   }
 }
 
-TEST(WhatHasNoWayOutIsPassedUp) {
+TEST(XdpRewrite, WhatHasNoWayOutIsPassedUp) {
   UserPath path;
   XdpScene scene(path);
   const auto passes = [&path](const Bytes& frame) {
     const Passage passage = path.Run(frame);
-    CHECK_EQ(passage.action, static_cast<int>(XDP_PASS));
-    CHECK(passage.frame == frame);
+    EXPECT_EQ(passage.action, static_cast<int>(XDP_PASS));
+    EXPECT_TRUE(passage.frame == frame);
   };
   // 20 + 8 + 28 of headers.
-  CHECK_EQ(path.Run(scene.FromClient(Bytes(1444))).action, static_cast<int>(XDP_TX));
+  EXPECT_EQ(path.Run(scene.FromClient(Bytes(1444))).action, static_cast<int>(XDP_TX));
   passes(scene.FromClient(Bytes(1445)));
   tp_hop hop = ToHop(0);
   path.PutHop(0, hop);
@@ -117,40 +118,40 @@ TEST(WhatHasNoWayOutIsPassedUp) {
   path.SetNextSequence(0);
   passes(scene.FromClient(kHello));
   // Nothing was counted as taken meanwhile.
-  CHECK_EQ(path.Run(scene.FromRelay(1, kHello)).action, static_cast<int>(XDP_TX));
-  CHECK_EQ(path.Traffic(XdpScene::kSlot).sent, 1u);
+  EXPECT_EQ(path.Run(scene.FromRelay(1, kHello)).action, static_cast<int>(XDP_TX));
+  EXPECT_EQ(path.Traffic(XdpScene::kSlot).sent, 1u);
 }
 
-TEST(AnotherInterfaceIsARedirect) {
+TEST(XdpRewrite, AnotherInterfaceIsARedirect) {
   UserPath path;
   XdpScene scene(path);
   path.PutHop(0, ToHop(kIngress + 1));
-  CHECK_EQ(path.Run(scene.FromClient(kHello)).action, static_cast<int>(XDP_REDIRECT));
+  EXPECT_EQ(path.Run(scene.FromClient(kHello)).action, static_cast<int>(XDP_REDIRECT));
 }
 
-TEST(EthernetPaddingIsCut) {
+TEST(XdpRewrite, EthernetPaddingIsCut) {
   UserPath path;
   XdpScene scene(path);
   Bytes frame = scene.FromClient({'a'});
   frame.resize(60, 0xee);
   const Received received = ReadFrame(path.Run(frame).frame);
-  CHECK_EQ(received.fault, std::string());
-  CHECK_EQ(received.payload.size(), 29u);
+  EXPECT_EQ(received.fault, std::string());
+  EXPECT_EQ(received.payload.size(), 29u);
 }
 
-TEST(WhatCameDamagedLeavesDamaged) {
+TEST(XdpRewrite, WhatCameDamagedLeavesDamaged) {
   UserPath path;
   XdpScene scene(path);
   for (const Bytes& good : {scene.FromClient(kHello), scene.FromRelay(1, kHello)}) {
     Bytes frame = good;
     frame.back() ^= 0x10;
     const Passage passage = path.Run(frame);
-    CHECK_EQ(passage.action, static_cast<int>(XDP_TX));
-    CHECK_EQ(ReadFrame(passage.frame).fault, std::string("UDP checksum"));
+    EXPECT_EQ(passage.action, static_cast<int>(XDP_TX));
+    EXPECT_EQ(ReadFrame(passage.frame).fault, std::string("UDP checksum"));
   }
 }
 
-TEST(ChecksumsAreRightForEveryLengthAndSum) {
+TEST(XdpRewrite, ChecksumsAreRightForEveryLengthAndSum) {
   UserPath path;
   XdpScene scene(path);
   scene.PutRaw();
@@ -163,66 +164,66 @@ TEST(ChecksumsAreRightForEveryLengthAndSum) {
                             MakeFrame(scene.peer, scene.relayed, data)};
     for (const Bytes& frame : frames) {
       const Passage passage = path.Run(frame);
-      CHECK_EQ(passage.action, static_cast<int>(XDP_TX));
-      CHECK_EQ(ReadFrame(passage.frame).fault, std::string());
+      EXPECT_EQ(passage.action, static_cast<int>(XDP_TX));
+      EXPECT_EQ(ReadFrame(passage.frame).fault, std::string());
     }
   }
 }
 
-TEST(ChannelsOfRelayedAddresses) {
+TEST(XdpRewrite, ChannelsOfRelayedAddresses) {
   UserPath path;
   XdpScene scene(path);
   scene.PutRaw();
   const Bytes data{'d', 'a', 't', 'a'};
   const Received out = ReadFrame(
       path.Run(MakeFrame(scene.client, scene.service, scene.ChannelData(0x4001, data))).frame);
-  CHECK(out.payload == data);
-  CHECK(out.to == scene.peer && out.from == scene.relayed);
+  EXPECT_TRUE(out.payload == data);
+  EXPECT_TRUE(out.to == scene.peer && out.from == scene.relayed);
   // What the peer sends may look like anything.
   for (const Bytes& bytes : {data, Bytes{}, Bytes{1}, scene.ChannelData(0x4000, data),
                              scene.Trunk(1, data), Bytes{0x40, 0, 0, 9}}) {
     const Received in = ReadFrame(path.Run(MakeFrame(scene.peer, scene.relayed, bytes)).frame);
-    CHECK(in.payload == scene.ChannelData(0x4001, bytes));
-    CHECK(in.to == scene.client && in.from == scene.service);
+    EXPECT_TRUE(in.payload == scene.ChannelData(0x4001, bytes));
+    EXPECT_TRUE(in.to == scene.client && in.from == scene.service);
   }
-  CHECK_EQ(path.Count(TP_COUNT_CLIENT_TO_RAW), 1u);
-  CHECK_EQ(path.Count(TP_COUNT_RAW_TO_CLIENT), 6u);
+  EXPECT_EQ(path.Count(TP_COUNT_CLIENT_TO_RAW), 1u);
+  EXPECT_EQ(path.Count(TP_COUNT_RAW_TO_CLIENT), 6u);
 }
 
-TEST(WhatIsDroppedWasReceivedWithAllItsBytes) {
+TEST(XdpRewrite, WhatIsDroppedWasReceivedWithAllItsBytes) {
   UserPath path;
   XdpScene scene(path);
   const uint64_t bytes = 28 + kHello.size();
-  CHECK_EQ(path.Run(scene.FromRelay(9'000, kHello)).action, static_cast<int>(XDP_TX));
-  CHECK_EQ(path.Count(TP_COUNT_TRUNK_RX_BYTES), bytes);
+  EXPECT_EQ(path.Run(scene.FromRelay(9'000, kHello)).action, static_cast<int>(XDP_TX));
+  EXPECT_EQ(path.Count(TP_COUNT_TRUNK_RX_BYTES), bytes);
   Bytes forged = scene.FromRelay(9'001, kHello);
   forged[42 + 12] ^= 1;
   for (const Bytes& frame : {scene.FromRelay(9'000, kHello), scene.FromRelay(1, kHello), forged}) {
     const uint64_t before = path.Count(TP_COUNT_TRUNK_RX_BYTES);
-    CHECK_EQ(path.Run(frame).action, static_cast<int>(XDP_DROP));
-    CHECK_EQ(path.Count(TP_COUNT_TRUNK_RX_BYTES), before + bytes);
+    EXPECT_EQ(path.Run(frame).action, static_cast<int>(XDP_DROP));
+    EXPECT_EQ(path.Count(TP_COUNT_TRUNK_RX_BYTES), before + bytes);
   }
 }
 
-TEST(SequencesCountEachRecordOnce) {
+TEST(XdpRewrite, SequencesCountEachRecordOnce) {
   UserPath path;
   XdpScene scene(path);
   for (uint16_t i = 0; i < 3; ++i) {
     const Bytes datagram = ReadFrame(path.Run(scene.FromClient(kHello)).frame).payload;
     const auto* header = reinterpret_cast<const TrunkHeader*>(datagram.data());
-    CHECK_EQ(header->sequence.Get(), 1000u + i);
-    CHECK_EQ(header->lane, TP_LANE_FIRST + 5);
-    CHECK_EQ(Get16(datagram, 26), i);
+    EXPECT_EQ(header->sequence.Get(), 1000u + i);
+    EXPECT_EQ(header->lane, TP_LANE_FIRST + 5);
+    EXPECT_EQ(Get16(datagram, 26), i);
   }
   // 5 and 6 are missing, then 5 comes late.
   for (const uint16_t step : {4, 7, 5}) path.Run(scene.FromRelay(100 + step, kHello, step));
   const tp_traffic traffic = path.Traffic(XdpScene::kSlot);
-  CHECK_EQ(traffic.sent, 3u);
-  CHECK_EQ(traffic.received, 3u);
-  CHECK_EQ(traffic.lost, 1);
+  EXPECT_EQ(traffic.sent, 3u);
+  EXPECT_EQ(traffic.received, 3u);
+  EXPECT_EQ(traffic.lost, 1);
 }
 
-TEST(ACpuSendsFromOnePortWhateverTheSession) {
+TEST(XdpRewrite, ACpuSendsFromOnePortWhateverTheSession) {
   for (uint32_t cpu = 0; cpu < TP_LANES; ++cpu) {
     UserPath path(cpu);
     XdpScene scene(path);
@@ -235,23 +236,23 @@ TEST(ACpuSendsFromOnePortWhateverTheSession) {
       path.PutFlow(ToKey(scene.client, scene.service, 0x4000), flow);
       uint8_t lane;
       const Received received = ReadFrame(path.Run(scene.FromClient(kHello), &lane).frame);
-      CHECK_EQ(received.fault, std::string());
-      CHECK_EQ(ToText(received.from), ToText(SourceOf(lane, scene.trunk)));
+      EXPECT_EQ(received.fault, std::string());
+      EXPECT_EQ(ToText(received.from), ToText(SourceOf(lane, scene.trunk)));
     }
   }
 }
 
-TEST(NothingIsTakenFromAPortThatOnlySends) {
+TEST(XdpRewrite, NothingIsTakenFromAPortThatOnlySends) {
   UserPath path;
   XdpScene scene(path);
   const Endpoint sending = SourceOf(TP_LANE_FIRST, scene.trunk);
   const Bytes frame = MakeFrame(scene.relay, sending, scene.Trunk(1, kHello));
   const Passage passage = path.Run(frame);
-  CHECK_EQ(passage.action, static_cast<int>(XDP_PASS));
-  CHECK(passage.frame == frame);
+  EXPECT_EQ(passage.action, static_cast<int>(XDP_PASS));
+  EXPECT_TRUE(passage.frame == frame);
 }
 
-TEST(OfSeveralCpusOneTakesASequence) {
+TEST(XdpRewrite, OfSeveralCpusOneTakesASequence) {
   constexpr uint64_t kSequences = 20'000;
   tp_window window{};
   std::vector<std::atomic<int>> taken(kSequences + 8);
@@ -269,11 +270,11 @@ TEST(OfSeveralCpusOneTakesASequence) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  CHECK(std::all_of(taken.begin(), taken.end(), [](int times) { return times <= 1; }));
-  CHECK(std::count(taken.begin(), taken.end(), 1) > 1'000);
+  EXPECT_TRUE(std::all_of(taken.begin(), taken.end(), [](int times) { return times <= 1; }));
+  EXPECT_TRUE(std::count(taken.begin(), taken.end(), 1) > 1'000);
 }
 
-TEST(TheWindowAgreesWithASetOfNumbers) {
+TEST(XdpRewrite, TheWindowAgreesWithASetOfNumbers) {
   tp_window window{};
   std::map<uint64_t, bool> seen;
   uint64_t highest = 0;
@@ -288,7 +289,7 @@ TEST(TheWindowAgreesWithASetOfNumbers) {
     const tp_replay verdict = tp_window_take(&window, sequence);
     const bool old = sequence < highest && highest - sequence >= TP_WINDOW_REMEMBERED;
     const tp_replay expected = old ? TP_TOO_OLD : seen[sequence] ? TP_REPLAYED : TP_FRESH;
-    CHECK_EQ(verdict, expected);
+    EXPECT_EQ(verdict, expected);
     if (verdict == TP_FRESH) seen[sequence] = true;
     highest = std::max(highest, sequence);
   }

@@ -27,26 +27,27 @@ struct Together {
     XdpOptions options = world.Options();
     options.sizes = XdpSizes{64, 48, 4};
     const Status status = xdp->Open(options);
-    if (!status.ok()) Fail(__FILE__, __LINE__, status.message);
+    if (!status.ok()) ADD_FAILURE() << status.message;
     plane->controller->UseFastPath(xdp.get());
     TrunkPeerSpec spec;
     spec.path.remote = other->address();
     spec.sources = {other->address()};
     spec.send_keys.Add(Today(), kKey);
     spec.receive_keys.Add(Today(), kKey);
-    CHECK(plane->controller->PutTrunkPeer(kSlot, spec) == StatusCode::kOk);
+    EXPECT_TRUE(plane->controller->PutTrunkPeer(kSlot, spec) == StatusCode::kOk);
     FiveTuple tuple;
     tuple.remote = client->address();
     FlowAction action;
     action.kind = FlowAction::Kind::kTrunk;
     action.slot = kSlot;
     action.session_index = 99;
-    CHECK(plane->controller->PutClientFlow(0, FlowKey{tuple, 0x4000}, action) == StatusCode::kOk);
+    EXPECT_TRUE(plane->controller->PutClientFlow(0, FlowKey{tuple, 0x4000}, action) ==
+                StatusCode::kOk);
     SessionAction session;
     session.slot = kSlot;
     session.tuple = tuple;
     session.channel = 0x4000;
-    CHECK(plane->controller->PutSession(5, session) == StatusCode::kOk);
+    EXPECT_TRUE(plane->controller->PutSession(5, session) == StatusCode::kOk);
     // The cells, the relay, the flow and the session.
     WaitFor([this] { return plane->Count(Counter::kCommandsApplied) == 4; });
   }
@@ -61,8 +62,8 @@ struct Together {
     client->Send(plane->client_address(), message);
     Bytes datagram;
     Endpoint from;
-    CHECK(other->Receive(&datagram, &from, kWaitMs));
-    CHECK(datagram.size() >= 28);
+    EXPECT_TRUE(other->Receive(&datagram, &from, kWaitMs));
+    EXPECT_TRUE(datagram.size() >= 28);
     datagram.resize(std::max<size_t>(datagram.size(), 28));
     return datagram;
   }
@@ -74,9 +75,9 @@ struct Together {
   std::unique_ptr<PlaneFixture> plane;
 };
 
-TEST(WhatIsSentEitherWayIsCountedOnce) {
+TEST(XdpTogether, WhatIsSentEitherWayIsCountedOnce) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Together together(world);
   const Bytes plain = XdpScene::ChannelData(0x4000, kHello);
   // The fast path leaves padding to the sockets.
@@ -88,19 +89,19 @@ TEST(WhatIsSentEitherWayIsCountedOnce) {
   for (uint32_t i = 0; i < 200 && by_program < kRounds; ++i) {
     for (const Bytes& message : {plain, padded}) {
       const Bytes datagram = together.Forward(message);
-      CHECK_EQ(Get16(datagram, 26), expected++);
+      EXPECT_EQ(Get16(datagram, 26), expected++);
       ++(datagram[1] >= 128 ? by_program : by_worker);
     }
     // Until the next hop is known.
     if (by_program == 0) usleep(20'000);
   }
-  CHECK(by_program >= kRounds);
-  CHECK(by_worker >= kRounds);
+  EXPECT_TRUE(by_program >= kRounds);
+  EXPECT_TRUE(by_worker >= kRounds);
 }
 
-TEST(WhatIsReceivedEitherWayIsNoLoss) {
+TEST(XdpTogether, WhatIsReceivedEitherWayIsNoLoss) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   uint64_t sequence = 100;
   uint64_t records = 0;
   {
@@ -108,7 +109,8 @@ TEST(WhatIsReceivedEitherWayIsNoLoss) {
     const auto take = [&together](uint32_t count) {
       Bytes bytes;
       Endpoint from;
-      for (uint32_t i = 0; i < count; ++i) CHECK(together.client->Receive(&bytes, &from, kWaitMs));
+      for (uint32_t i = 0; i < count; ++i)
+        EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
     };
     for (uint32_t i = 0; i < 3 * kRounds; ++i) {
       together.other->Send(together.plane->trunk_address(), MakeTrunk(++sequence, kHello));
@@ -126,9 +128,9 @@ TEST(WhatIsReceivedEitherWayIsNoLoss) {
     together.xdp->Close();
     const TrunkTraffic& by_worker = together.plane->traffic[kSlot];
     const TrunkTraffic& by_program = world.traffic[kSlot];
-    CHECK(by_program.records_received.Get() >= kRounds);
-    CHECK_EQ(by_worker.records_received.Get() + by_program.records_received.Get(), records);
-    CHECK_EQ(by_worker.records_lost.Get() + by_program.records_lost.Get(), 0u);
+    EXPECT_TRUE(by_program.records_received.Get() >= kRounds);
+    EXPECT_EQ(by_worker.records_received.Get() + by_program.records_received.Get(), records);
+    EXPECT_EQ(by_worker.records_lost.Get() + by_program.records_lost.Get(), 0u);
   }
 }
 
@@ -136,19 +138,19 @@ TEST(WhatIsReceivedEitherWayIsNoLoss) {
 void SendWithoutChecksum(const Endpoint& to, const Bytes& datagram) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const int on = 1;
-  CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+  EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
   SocketAddress from;
   const socklen_t from_length = ToSocketAddress(ToEndpoint("10.77.2.2:3480"), &from);
-  CHECK_EQ(bind(fd, &from.any, from_length), 0);
+  EXPECT_EQ(bind(fd, &from.any, from_length), 0);
   SocketAddress address;
   const socklen_t length = ToSocketAddress(to, &address);
-  CHECK(sendto(fd, datagram.data(), datagram.size(), 0, &address.any, length) > 0);
+  EXPECT_TRUE(sendto(fd, datagram.data(), datagram.size(), 0, &address.any, length) > 0);
   close(fd);
 }
 
-TEST(WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
+TEST(XdpTogether, WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
   World world;
-  if (!world.Make()) return;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Together together(world);
   Bytes bytes;
   Endpoint from;
@@ -158,7 +160,7 @@ TEST(WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
   for (uint64_t before = 1; before != by_worker() && sequence < 10'200;) {
     before = by_worker();
     together.other->Send(together.plane->trunk_address(), MakeTrunk(++sequence, kHello));
-    CHECK(together.client->Receive(&bytes, &from, kWaitMs));
+    EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
     usleep(20'000);
   }
   const uint64_t taken = by_worker();
@@ -166,8 +168,8 @@ TEST(WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
   // A window later: 4,096.
   sequence += 4'096;
   together.other->Send(together.plane->trunk_address(), MakeTrunk(sequence, kHello));
-  CHECK(together.client->Receive(&bytes, &from, kWaitMs));
-  CHECK_EQ(by_worker(), taken);
+  EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
+  EXPECT_EQ(by_worker(), taken);
   // Some ticks of the fast path.
   usleep(300'000);
   together.other.reset();
@@ -175,13 +177,13 @@ TEST(WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
   SendWithoutChecksum(together.plane->trunk_address(), recorded);
   WaitFor(
       [&] { return together.plane->Count(Verdict::kTrunkReplayed) > 0 || by_worker() != taken; });
-  CHECK_EQ(by_worker(), taken);
+  EXPECT_EQ(by_worker(), taken);
   // What is young is taken, also out of order.
   for (const uint64_t young : {sequence + 2, sequence + 1, sequence - 4'000}) {
     SendWithoutChecksum(together.plane->trunk_address(), MakeTrunk(young, kHello));
-    CHECK(together.client->Receive(&bytes, &from, kWaitMs));
+    EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
   }
-  CHECK_EQ(by_worker(), taken + 3);
+  EXPECT_EQ(by_worker(), taken + 3);
 }
 
 }  // namespace

@@ -19,8 +19,18 @@ const SETPRIV: SystemTool = { name: 'setpriv', debianPackage: 'util-linux' };
 /** What node-gyp needs. */
 export const ADDON_TOOLS: readonly SystemTool[] = [GXX, MAKE, PYTHON];
 
+/** What builds C++ without Node. */
+export const CPP_TOOLS: readonly SystemTool[] = [CMAKE, MAKE, CXX];
+
 /** What builds the C++ tests. */
-export const CPP_TEST_TOOLS: readonly SystemTool[] = [CMAKE, MAKE, CXX];
+export const CPP_TEST_TOOLS: readonly SystemTool[] = [
+  ...CPP_TOOLS,
+  {
+    name: 'GoogleTest',
+    debianPackage: 'libgtest-dev',
+    isThere: () => existsSync('/usr/include/gtest/gtest.h'),
+  },
+];
 
 /** What tests start. */
 export const TEST_TOOLS: readonly SystemTool[] = [
@@ -33,12 +43,12 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   { name: 'iptables-legacy', debianPackage: 'iptables' },
   { name: 'openssl', debianPackage: 'openssl' },
   { name: 'iperf3', debianPackage: 'iperf3' },
-  CMAKE,
+  ...CPP_TEST_TOOLS,
 ];
 
 /** What the bench builds its own programs with, and starts them with. */
 export const RIG_TOOLS: readonly SystemTool[] = [
-  ...CPP_TEST_TOOLS,
+  ...CPP_TOOLS,
   SETPRIV,
   { name: 'flock', debianPackage: 'util-linux' },
   { name: 'taskset', debianPackage: 'util-linux' },
