@@ -35,9 +35,14 @@ export const LIMITS = {
   legReservedMs: 30_000,
   /** A Connect that is not matched in this time answers 447. */
   connectMs: 30_000,
-  /** Trunk offers are repeated this often while connecting. */
+  /**
+   * Trunk offers for repeated Connects are this far apart at least: for so many repetitions, and
+   * in the end.
+   */
   offerIntervalMs: 500,
-  /** An offer that a newer Connect changed is sent this much later. */
+  offerRepeatsSoon: 3,
+  offerIntervalMsMax: 8_000,
+  /** An offer whose address a newer Connect changed waits so long, and longer each time. */
   offerRenewalMs: 50,
   /** Transactions of our offers remembered; beyond it the oldest is forgotten. */
   offersSentMax: 262_144,

@@ -1,5 +1,8 @@
 import { LIMITS, RFC } from '../limits.js';
 
+/** Waits of a Connect that are as long as the first. */
+const CONNECTS_SOON = 3;
+
 /**
  * The waits of a request of RFC 8489 section 6.2.1: after each of the Rc transmissions the
  * timeout doubles, and the last one is waited on for Rm times the first timeout.
@@ -33,7 +36,8 @@ export function allocateWaitsMs(totalMs: number): number[] {
 /**
  * The waits of a Connect, whose answer comes only when the other peer has connected too: sent
  * again at most 1 s apart until 30 s after the first (PROTOCOL.md section 2), then a little longer
- * for the relay's own 447.
+ * for the relay's own 447. The first few are closer together, because the relays repeat to each
+ * other what they may have lost only when a peer repeats its Connect.
  * @param rtoMs - the first timeout, milliseconds
  * @param elapsedMs - since the operation's first Connect, which a new nonce may have preceded
  * @returns as `standardWaitsMs`
@@ -45,7 +49,7 @@ export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
   while (spentMs + waitMs < LIMITS.connectMs) {
     waitsMs.push(waitMs);
     spentMs += waitMs;
-    waitMs = Math.min(waitMs * 2, 1_000);
+    if (waitsMs.length >= CONNECTS_SOON) waitMs = Math.min(waitMs * 2, 1_000);
   }
   waitsMs.push(Math.max(0, LIMITS.connectMs - spentMs) + LIMITS.connectGraceMs);
   return waitsMs;

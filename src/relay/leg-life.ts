@@ -46,7 +46,8 @@ export class LegLife {
         break;
       case 'connecting': {
         const { deadline, offer } = leg.state.attempt;
-        legs.schedule(leg, offer ? Math.min(deadline, offer.nextAt) : deadline);
+        const waits = offer && !offer.sent;
+        legs.schedule(leg, waits ? Math.min(deadline, offer.sentAt + offer.waitMs) : deadline);
         break;
       }
       case 'established':
@@ -67,8 +68,8 @@ export class LegLife {
   }
 
   /**
-   * Answers the pending Connect with an error; the leg is reserved again. The other relay forgets
-   * our offer, and what it may have made of it already.
+   * Answers the pending Connect with an error; the leg is reserved again. The other relay is told
+   * where it may hold the connection for established already.
    */
   failAttempt(leg: Leg, attempt: Attempt, reason: RefusalReason, phrase?: string): void {
     const { answers, stats, plane, closes } = this.#context;
@@ -77,8 +78,10 @@ export class LegLife {
     leg.refuse(attempt.transactionId, reason, phrase);
     if (reason === 'address-mismatch') stats.legs.mismatched += 1;
     else stats.legs.not_established += 1;
-    if (offer?.bound) plane.removeSession(offer.sessionIndex);
-    if (offer) closes.send(offer.remote, leg);
+    if (offer?.bound) {
+      plane.removeSession(offer.sessionIndex);
+      closes.send(offer.remote, leg);
+    }
     this.reserve(leg);
   }
 
@@ -178,7 +181,8 @@ export class LegLife {
   }
 
   #abandon(leg: Leg, { offer }: Attempt): void {
-    if (offer) this.#context.closes.send(offer.remote, leg);
+    // Unless it is bound the other relay has only an offer, which ends by itself.
+    if (offer?.bound) this.#context.closes.send(offer.remote, leg);
   }
 }
 

@@ -48,14 +48,23 @@ export interface Attempt {
   readonly offer: OutgoingOffer | undefined;
 }
 
-/** Our side's offer to the other relay, repeated until it is answered. */
+/** Our side's offer to the other relay, repeated as the peer repeats its Connect. */
 export interface OutgoingOffer {
   readonly remote: RemoteRelay;
   transactionId: Uint8Array;
   /** What `Trunk.send` returned for the transaction; 0 before. */
   counter: number;
-  /** When it is sent again, monotonic milliseconds. */
-  nextAt: number;
+  /** Whether this transaction has been sent. */
+  sent: boolean;
+  /** Whether a Connect has come since an offer was sent last. */
+  owed: boolean;
+  /** When one was sent last, monotonic milliseconds, and how long the next one waits. */
+  sentAt: number;
+  waitMs: number;
+  /** Of this transaction, since the other side was last heard of. */
+  repeats: number;
+  /** How often the peer's claim has changed. */
+  renewals: number;
   /** Ours: what the other relay must write into records for this leg. */
   readonly sessionIndex: number;
   /** Whether records on the index are accepted already. */

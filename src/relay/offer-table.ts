@@ -11,6 +11,8 @@ export interface CountedOffer extends Offer {
 interface Remembered {
   readonly offer: CountedOffer;
   readonly at: number;
+  /** Answered with 403: it counts no more, but a repetition of it may be on its way. */
+  refused: boolean;
 }
 
 /**
@@ -46,19 +48,32 @@ export class OfferTable {
       return 'full';
     }
     const transactionId = copiedTransactionId(offer.transactionId);
-    offers.set(key, { offer: { ...offer, transactionId }, at: now });
+    offers.set(key, { offer: { ...offer, transactionId }, at: now, refused: false });
     return 'remembered';
   }
 
   /** The offer of a sender's leg, if it is still remembered. */
   get(sender: string, name: LegName, now: number): CountedOffer | undefined {
-    const found = this.#bySender.get(sender)?.get(legKey(name));
-    return found && now - found.at < LIMITS.offerRememberedMs ? found.offer : undefined;
+    const found = this.#find(sender, name, now);
+    return found?.refused === false ? found.offer : undefined;
   }
 
-  /** Forgets one offer. */
-  delete(sender: string, name: LegName): void {
-    this.#bySender.get(sender)?.delete(legKey(name));
+  /** The offer was answered with 403. */
+  refuse(sender: string, name: LegName): void {
+    const found = this.#bySender.get(sender)?.get(legKey(name));
+    if (found) found.refused = true;
+  }
+
+  /** Whether an offer repeats one that was answered with 403. */
+  hasRefused(sender: string, offer: Offer, now: number): boolean {
+    const found = this.#find(sender, offer, now);
+    if (!found?.refused) return false;
+    return Buffer.compare(found.offer.transactionId, offer.transactionId) === 0;
+  }
+
+  #find(sender: string, name: LegName, now: number): Remembered | undefined {
+    const found = this.#bySender.get(sender)?.get(legKey(name));
+    return found && now - found.at < LIMITS.offerRememberedMs ? found : undefined;
   }
 
   /** Forgets an offer, unless it was made after the message with the given counter. */

@@ -1,10 +1,9 @@
-import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import { transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Clock, RandomBytes } from '../units.js';
-import type { Leg, OutgoingOffer } from './leg.js';
+import type { Attempt, Leg, OutgoingOffer } from './leg.js';
 
 interface Sent {
   readonly leg: Leg;
@@ -13,8 +12,10 @@ interface Sent {
 }
 
 /**
- * Our offers to other relays: sent at a peer's first Connect, repeated every 500 ms, and
- * remembered by transaction for a while after, so that a late answer finds what it answers.
+ * Our offers to other relays. They follow the Connects of the peer: at most one offer leaves for
+ * one Connect that has arrived, 500 ms apart and further each time, so that no peer can have more
+ * said between relays than it says itself (PROTOCOL.md section 3). They are remembered by
+ * transaction for a while after, so that a late answer finds what it answers.
  */
 export class OutgoingOffers {
   readonly #trunk: Trunk;
@@ -28,40 +29,58 @@ export class OutgoingOffers {
     this.#random = random;
   }
 
-  /** Sends the leg's first offer. */
-  begin(
-    leg: Leg,
-    to: { remote: RemoteRelay; sessionIndex: number; claimed: TransportAddress },
-  ): OutgoingOffer {
-    const { remote, sessionIndex, claimed } = to;
+  /** Makes the offer of a leg whose peer's first Connect has come; `send` sends it. */
+  begin(leg: Leg, to: { remote: RemoteRelay; sessionIndex: number }): OutgoingOffer {
     const offer = {
-      remote,
-      sessionIndex,
+      ...to,
       transactionId: this.#random(12),
       counter: 0,
-      nextAt: 0,
+      sent: false,
+      owed: true,
+      sentAt: Number.NEGATIVE_INFINITY,
+      waitMs: 0,
+      repeats: 0,
+      renewals: 0,
       bound: false,
     };
     this.#remember(leg, offer);
-    this.repeat(leg, offer, claimed);
     return offer;
   }
 
   /**
-   * Puts a new transaction in the old one's place: the peer's claim has changed. It is sent with
-   * the next repetition, which comes soon, but not as fast as a peer can change its mind.
+   * Puts a new transaction in the old one's place: the peer's claim has changed. It is sent soon,
+   * but not as fast as a peer can change its mind.
    */
   renew(leg: Leg, offer: OutgoingOffer): void {
     this.#byTransaction.delete(transactionKey(offer.transactionId));
     offer.transactionId = this.#random(12);
     offer.counter = 0;
-    offer.nextAt = this.#clock.monotonic() + LIMITS.offerRenewalMs;
+    offer.sent = false;
+    offer.waitMs = Math.min(LIMITS.offerRenewalMs * 2 ** offer.renewals, LIMITS.offerIntervalMs);
+    offer.renewals += 1;
     this.#remember(leg, offer);
   }
 
-  /** Sends the offer once more. */
-  repeat(leg: Leg, offer: OutgoingOffer, claimed: TransportAddress): void {
-    offer.nextAt = this.#clock.monotonic() + LIMITS.offerIntervalMs;
+  /** The other side has just come: waits are as short again as after a first offer. */
+  hasten(offer: OutgoingOffer): void {
+    offer.repeats = 0;
+    offer.waitMs = Math.min(offer.waitMs, LIMITS.offerIntervalMs);
+  }
+
+  /** When the offer may be sent again, monotonic milliseconds. */
+  nextAt({ sentAt, waitMs }: OutgoingOffer): number {
+    return sentAt + waitMs;
+  }
+
+  /** Sends the offer if a Connect has come since the last one, and if that was long enough ago. */
+  send(leg: Leg, { offer, claimed }: Pick<Attempt, 'offer' | 'claimed'>): void {
+    const now = this.#clock.monotonic();
+    if (!offer?.owed || now < this.nextAt(offer)) return;
+    offer.repeats = offer.sent ? offer.repeats + 1 : 0;
+    offer.waitMs = waitMsAfter(offer.repeats);
+    offer.owed = false;
+    offer.sent = true;
+    offer.sentAt = now;
     const control = {
       type: 'offer',
       transactionId: offer.transactionId,
@@ -73,6 +92,14 @@ export class OutgoingOffers {
       sessionIndex: offer.sessionIndex,
     } as const;
     offer.counter = this.#trunk.send(offer.remote, control, offer.counter);
+  }
+
+  /** Sends an offer at once with which the other relay did nothing. */
+  anew(leg: Leg, { offer, claimed }: Attempt): void {
+    if (!offer) return;
+    offer.owed = true;
+    offer.waitMs = 0;
+    this.send(leg, { offer, claimed });
   }
 
   /** Forgets an offer: nothing that still could be answered to it matters. */
@@ -102,4 +129,10 @@ export class OutgoingOffers {
     }
     this.#byTransaction.set(transactionKey(transactionId), { leg, remote, at });
   }
+}
+
+/** How long the next offer waits at least: short at first, then twice as long each time. */
+function waitMsAfter(repeats: number): number {
+  const doublings = Math.max(0, repeats - LIMITS.offerRepeatsSoon);
+  return Math.min(LIMITS.offerIntervalMs * 2 ** doublings, LIMITS.offerIntervalMsMax);
 }

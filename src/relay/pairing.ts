@@ -63,6 +63,13 @@ export class PairingRules {
         }
     }
     if (isConnecting(leg)) this.#match(leg);
+    // Not for an attempt that has just failed.
+    if (isConnecting(leg)) this.#offer(leg);
+  }
+
+  #offer(leg: ConnectingLeg): void {
+    this.#outgoing.send(leg, leg.state.attempt);
+    this.#life.schedule(leg);
   }
 
   /** Without a way to the other relay no attempt is of use. @returns whether it was refused */
@@ -88,11 +95,11 @@ export class PairingRules {
   #renew(request: ClientRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
     attempt.transactionId = copiedTransactionId(request.transactionId);
     attempt.signer = request.signer;
+    const { offer } = attempt;
+    if (offer) offer.owed = true;
     if (sameAddress(claimed, attempt.claimed)) return;
     attempt.claimed = claimed;
-    if (!attempt.offer) return;
-    this.#outgoing.renew(leg, attempt.offer);
-    this.#life.schedule(leg);
+    if (offer) this.#outgoing.renew(leg, offer);
   }
 
   /** Starts an attempt. @returns false when the relay has no channel or session index left */
@@ -109,7 +116,7 @@ export class PairingRules {
     }
     const offer =
       remote && leg.sessionIndex !== undefined
-        ? this.#outgoing.begin(leg, { remote, sessionIndex: leg.sessionIndex, claimed })
+        ? this.#outgoing.begin(leg, { remote, sessionIndex: leg.sessionIndex })
         : undefined;
     leg.state = {
       type: 'connecting',
@@ -181,8 +188,8 @@ export class PairingRules {
     const { attempt } = leg.state;
     const { transactionId } = theirs;
     if (!matches(theirs, leg, attempt.claimed)) {
-      offers.delete(remote.id, theirs);
-      trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
+      offers.refuse(remote.id, theirs);
+      this.#refuse(remote, theirs);
       return this.#life.failAttempt(leg, attempt, 'address-mismatch');
     }
     if (!this.#bind(leg, attempt)) return;
@@ -221,21 +228,28 @@ export class PairingRules {
       if (offer.counter < leg.state.remoteCounter) return undefined;
       this.#life.end(leg, 'closed_by_other_side');
     }
-    const put = offers.put(remote.id, offer, clock.monotonic());
+    const now = clock.monotonic();
+    if (offers.hasRefused(remote.id, offer, now)) {
+      this.#refuse(remote, offer);
+      return undefined;
+    }
+    const put = offers.put(remote.id, offer, now);
     if (put === 'older') return undefined;
     // A leg that waits for it needs no place in the table, which may be full.
-    if (leg?.peerRelay === remote && isConnecting(leg)) this.#matchOffer(leg, remote, offer);
+    if (leg?.peerRelay === remote && isConnecting(leg)) this.#cross(leg, remote, offer);
     return put === 'full' ? 'left' : undefined;
   }
 
   /** The same offer once more, from that relay or of a recording: it can only be answered again. */
   onOfferRepeated(remote: RemoteRelay, offer: Offer): void {
     const { legs, offers, clock } = this.#context;
+    const now = clock.monotonic();
+    if (offers.hasRefused(remote.id, offer, now)) return this.#refuse(remote, offer);
     const leg = legs.get(otherEnd(offer));
     if (leg?.peerRelay !== remote) return;
     if (leg.state.type === 'established') this.#answerAgain(remote, leg, leg.state, offer);
     if (!isConnecting(leg)) return;
-    const known = offers.get(remote.id, offer, clock.monotonic());
+    const known = offers.get(remote.id, offer, now);
     if (known && sameBytes(known.transactionId, offer.transactionId)) {
       this.#matchOffer(leg, remote, known);
     }
@@ -250,9 +264,24 @@ export class PairingRules {
       const sessionIndex = leg.sessionIndex ?? 0;
       trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
     } else {
-      trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
+      this.#refuse(remote, offer);
     }
     return true;
+  }
+
+  #refuse(remote: RemoteRelay, { transactionId }: Offer): void {
+    this.#context.trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
+  }
+
+  /**
+   * An offer comes for a leg that waits: its peer is there now, and our own offer, or the answer
+   * to it, may have been lost.
+   */
+  #cross(leg: ConnectingLeg, remote: RemoteRelay, theirs: Offer): void {
+    this.#matchOffer(leg, remote, theirs);
+    if (!isConnecting(leg) || !leg.state.attempt.offer) return;
+    this.#outgoing.hasten(leg.state.attempt.offer);
+    this.#offer(leg);
   }
 
   /** The other relay has bound its index and matched our offer. */
@@ -296,9 +325,9 @@ export class PairingRules {
   onOtherStart(remote: RemoteRelay, transactionId: Uint8Array): void {
     const sent = this.#outgoing.find(transactionId);
     if (!sent || sent.remote !== remote || !isConnecting(sent.leg)) return;
-    const { offer, claimed } = sent.leg.state.attempt;
+    const { offer } = sent.leg.state.attempt;
     if (!offer || !sameBytes(offer.transactionId, transactionId)) return;
-    this.#outgoing.repeat(sent.leg, offer, claimed);
+    this.#outgoing.anew(sent.leg, sent.leg.state.attempt);
     this.#life.schedule(sent.leg);
   }
 

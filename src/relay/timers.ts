@@ -64,7 +64,7 @@ export class RelayTimers {
         if (now >= attempt.deadline) {
           return this.#life.failAttempt(leg, attempt, 'not-connected-in-time');
         }
-        if (attempt.offer) this.#outgoing.repeat(leg, attempt.offer, attempt.claimed);
+        this.#outgoing.send(leg, attempt);
         return this.#life.schedule(leg);
       }
       case 'closed':
