@@ -20,6 +20,10 @@ const methods = {
     if (directory === undefined) throw new Error('no directory is open');
     return readVitals(directory.metrics());
   },
+  metrics(): Promise<string> {
+    if (directory === undefined) throw new Error('no directory is open');
+    return directory.metrics();
+  },
   async close(): Promise<void> {
     await directory?.close();
   },

@@ -8,6 +8,7 @@ import { addonObstacle, buildAddon } from '../load/addon.js';
 import { ProgressLine, timeText } from '../load/progress.js';
 import { allowedCpus, type CpuPlan } from '../load/scene.js';
 import { isBalanced } from './balance.js';
+import { fleetStart, fleetText } from './fleet-start.js';
 import type { Flood } from './flood.js';
 import { FLOODS } from './floods/index.js';
 import { measureFlood } from './measure.js';
@@ -22,12 +23,14 @@ interface Flags {
   readonly only: readonly string[];
   readonly seconds?: number;
   readonly soak?: number;
+  readonly fleet?: number;
   readonly json?: string;
   readonly list?: boolean;
 }
 
 const SECONDS = 6;
 const QUICK_SECONDS = 1.5;
+const FLEET_SECONDS = 25;
 const SET_UPS_PER_SECOND = 20;
 const ECHOES_PER_SECOND = 200;
 const WORKERS = 2;
@@ -56,6 +59,11 @@ const program = new Command('bench:abuse')
     '--soak <minutes>',
     'genuine traffic and a little of all floods at once: shows by how much memory and ' +
       'descriptors grow, and ends with status 1 where the counters do not balance',
+    positive,
+  )
+  .option(
+    '--fleet <relays>',
+    'so many relays, at most 1,024, start within 3 s: when each knows all, and what a client has',
     positive,
   )
   .option('--json <file>', 'write all figures there')
@@ -89,13 +97,13 @@ function planCpus(): CpuPlan {
   return { server, generator };
 }
 
-function closeOnSignals(stageOf: () => Stage | undefined): void {
+function closeOnSignals(close: () => Promise<void> | undefined): void {
   for (const [signal, code] of Object.entries(SIGNAL_EXIT)) {
     // As under nohup.
     if (signal === 'SIGHUP' && inheritedIgnore(signal)) continue;
     process.once(signal, () => {
       write(`${signal}: cleaning up`);
-      const closed = stageOf()?.close() ?? Promise.resolve();
+      const closed = close() ?? Promise.resolve();
       void closed.finally(() => process.exit(code));
     });
   }
@@ -104,7 +112,7 @@ function closeOnSignals(stageOf: () => Stage | undefined): void {
 /** Where a stage is, so that a signal can close it. */
 function stageHolder(): (stage: Stage) => void {
   let stage: Stage | undefined;
-  closeOnSignals(() => stage);
+  closeOnSignals(() => stage?.close());
   return (opened) => {
     stage = opened;
   };
@@ -142,6 +150,7 @@ async function main(flags: Flags): Promise<void> {
   const obstacle = addonObstacle();
   if (obstacle !== undefined) throw new Error(obstacle);
   const startedAt = performance.now();
+  if (flags.fleet !== undefined) return startFleet(flags.fleet, flags);
   if (flags.soak !== undefined) return soakFor(flags.soak, flags);
   const results = await measure(flags);
   console.log(tableText(results));
@@ -149,6 +158,17 @@ async function main(flags: Flags): Promise<void> {
   const took = timeText(performance.now() - startedAt);
   console.log(`${cpus().length} CPUs, load ${load.toFixed(1)} at the end; took ${took}.`);
   save(flags.json, results);
+}
+
+async function startFleet(relays: number, { seconds, json }: Flags): Promise<void> {
+  let end: (() => Promise<void>) | undefined;
+  closeOnSignals(() => end?.());
+  const options = { relays, seconds: seconds ?? FLEET_SECONDS, cpus: planCpus() };
+  const result = await fleetStart(options, (undo) => {
+    end = undo;
+  });
+  console.log(fleetText(result));
+  save(json, result);
 }
 
 async function soakFor(minutes: number, flags: Flags): Promise<void> {

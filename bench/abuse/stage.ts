@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { toolEnvironment } from '../../src/lab/tools.js';
 import type { CpuPlan } from '../load/scene.js';
 import type { RelayMethods } from '../setup/relay-process.js';
 import { Program } from '../setup/rpc.js';
 import type { AttackerMethods } from './attacker-process.js';
 import type { DirectoryMethods } from './directory-process.js';
 import type { Target, TargetRelay } from './flood.js';
+import { pinTo } from './pin.js';
 import type { VictimMethods } from './victim-process.js';
 
 export const REGIONS = ['a', 'b'] as const;
@@ -98,17 +97,9 @@ export class Stage {
     await Promise.all([directory.end(), ...this.relays.map((relay) => relay.end())]);
   }
 
-  /** Without the tool the kernel decides who runs where, which the figures then hold. */
   #pin(): void {
     const { server, generator } = this.#options.cpus;
-    const places: [Program<never>, number][] = [
-      [this.directory, server],
-      ...this.relays.map((relay): [Program<never>, number] => [relay, server]),
-      [this.victim, generator],
-      [this.attacker, generator],
-    ];
-    for (const [{ pid }, cpu] of places) {
-      spawnSync('taskset', ['-acp', String(cpu), String(pid)], { env: toolEnvironment() });
-    }
+    pinTo(server, [this.directory.pid, ...this.relays.map(({ pid }) => pid)]);
+    pinTo(generator, [this.victim.pid, this.attacker.pid]);
   }
 }

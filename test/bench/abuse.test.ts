@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { FleetStart } from '../../bench/abuse/fleet-start.js';
 import { FLOODS } from '../../bench/abuse/floods/index.js';
 import { amplification, type FloodResult } from '../../bench/abuse/result.js';
 import { tableText } from '../../bench/abuse/table.js';
@@ -72,6 +73,16 @@ t.test('a flood is measured beside the same time without it', async (t) => {
       t.ok(window.peakBytes > 1e6, 'the attacked process was looked at');
     }
   }
+});
+
+t.test('a fleet starts beside a client', async (t) => {
+  const json = join(t.testdir(), 'fleet.json');
+  const { bench, said } = start('--fleet', '20', '--seconds', '15', '--json', json);
+  t.equal(await endOf(bench), 0, said.err);
+  t.match(said.out, /^20 relays that start within 3 s are confirmed by all/);
+  const { client, confirmedMs }: FleetStart = JSON.parse(readFileSync(json, 'utf8'));
+  t.ok(confirmedMs !== undefined);
+  t.ok((client[2]?.served ?? 0) > 0, 'the client is given relays of the fleet');
 });
 
 t.test('a signal leaves no process', async (t) => {
