@@ -198,6 +198,8 @@ export const LIMITS = {
   wakeGapMs: 3_000,
   /** A peer tells a relay that forgot its address to close the old leg, for this long. */
   formerLegMs: 1_000,
+  /** Allocates and Connects that a peer knows as its own, to tell its relay's Closed by. */
+  ownRequestsMax: 64,
   /** A peer waits this much longer than connectMs for the relay's own 447. */
   connectGraceMs: 2_000,
   /** Messages a peer holds for async iteration; beyond it the newest is dropped and counted. */

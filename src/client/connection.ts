@@ -7,17 +7,11 @@ import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
+import { ClosedReports } from './closed-reports.js';
 import type { ConnectionOptions, MessageFault } from './connection-options.js';
 import { type ConnectionState, checkTransition, isHeld } from './connection-state.js';
 import { keepalive, LegRequests } from './leg-requests.js';
-import {
-  closedByRelay,
-  closedHere,
-  legUnknown,
-  notConnected,
-  relayUnresponsive,
-  unusable,
-} from './rejection.js';
+import { closedHere, legUnknown, notConnected, relayUnresponsive, unusable } from './rejection.js';
 import { RelayVerifier } from './relay-verifier.js';
 import { Requests } from './requests.js';
 import { TrafficWatch } from './traffic-watch.js';
@@ -34,6 +28,7 @@ export class Connection {
   readonly #upkeep: Upkeep;
   readonly #traffic: TrafficWatch;
   readonly #verifier: RelayVerifier;
+  readonly #closedReports: ClosedReports;
   #state: ConnectionState = 'opening';
   #channel: number | undefined;
   #mappedAddress: TransportAddress | undefined;
@@ -54,6 +49,7 @@ export class Connection {
       random,
       transmit: (bytes) => this.#transmit(bytes),
     });
+    this.#closedReports = new ClosedReports(this.#requests, grant, scheduler);
     this.#legRequests = new LegRequests(grant, options);
     this.#upkeep = new Upkeep({
       scheduler,
@@ -267,19 +263,16 @@ export class Connection {
   }
 
   #receiveClosed(message: StunMessage): MessageFault | undefined {
-    if (!this.#requests.isAuthentic(message)) {
-      // "Data of yours met no leg here": anybody can say so, hence it is only looked into.
-      if (message.attributes.length === 0 && this.#state === 'established') this.#verify();
-      return 'unauthenticated-closed';
+    const report = this.#closedReports.read(message);
+    if (report.type === 'other-connection') return 'unexpected-message';
+    if (report.type === 'end') {
+      // While we are closing ourselves this says only that the relay is done with the leg.
+      this.#end(this.#state === 'closing' ? this.#closeReason : report.reason);
+      return undefined;
     }
-    const { grant } = this.#options;
-    if (message.connectionIdentifier() !== grant.connectionId) return 'unexpected-message';
-    const unsaid = { code: ErrorCode.AllocationMismatch, reason: '' };
-    const { code, reason } = message.errorCode() ?? unsaid;
-    // While we are closing ourselves this says no more than that the relay is done with the leg.
-    const closed = closedByRelay(grant, code, reason, message.u32(AttributeType.RefusalCause));
-    this.#end(this.#state === 'closing' ? this.#closeReason : closed);
-    return undefined;
+    const isOfData = message.attributes.length === 0;
+    if (report.type === 'hint' && !(isOfData && this.#state !== 'established')) this.#verify();
+    return 'unauthenticated-closed';
   }
 
   #scheduleRefresh(grantedSeconds: number | undefined): void {
@@ -316,7 +309,11 @@ export class Connection {
   #verifyFailed(error: TurnpikeError | undefined): void {
     if (this.#closing !== undefined || !isHeld(this.#state)) return;
     if (error !== undefined) this.#refreshFailed(error);
-    else this.abandon(relayUnresponsive(this.#options.grant, this.#patienceMs, this.#sendError));
+    else this.abandon(this.#closedReports.hintedReason ?? this.#unresponsive());
+  }
+
+  #unresponsive(): TurnpikeError {
+    return relayUnresponsive(this.#options.grant, this.#patienceMs, this.#sendError);
   }
 
   #refreshFailed(error: TurnpikeError): void {
@@ -326,7 +323,7 @@ export class Connection {
       return;
     }
     if (this.#state !== 'established') {
-      this.#end(legUnknown(this.#options.grant, false, error));
+      this.#end(this.#legGone(error));
       return;
     }
     this.#closing = this.#closeFormer(error);
@@ -341,12 +338,16 @@ export class Connection {
     this.#enter('closing');
     this.#upkeep.stop();
     this.#stopWatching();
-    this.#closeReason = legUnknown(this.#options.grant, false, refusal);
+    this.#closeReason = this.#legGone(refusal);
     const wasBound = await this.#requests.request(this.#legRequests.closeFormer()).then(
       () => true,
       () => false,
     );
-    this.#end(legUnknown(this.#options.grant, wasBound, refusal));
+    this.#end(wasBound ? legUnknown(this.#options.grant, true, refusal) : this.#closeReason);
+  }
+
+  #legGone(refusal: TurnpikeError): TurnpikeError {
+    return this.#closedReports.hintedReason ?? legUnknown(this.#options.grant, false, refusal);
   }
 
   async #close(): Promise<void> {

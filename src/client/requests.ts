@@ -6,6 +6,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { RandomBytes } from '../units.js';
 import type { ConnectionGrant } from './grant.js';
@@ -62,6 +63,8 @@ export class Requests {
   readonly #options: RequestsOptions;
   readonly #exchanges = new Map<string, Exchange>();
   #lastSignature: Signature | undefined;
+  /** Transactions of Allocates and Connects, the newest last. */
+  readonly #made = new Set<string>();
   readonly roundTrip = new RoundTrip();
 
   constructor(options: RequestsOptions) {
@@ -82,7 +85,10 @@ export class Requests {
         return;
       }
       const exchange = new Exchange(this.#options, options, this.roundTrip, {
-        started: (id) => this.#exchanges.set(id, exchange),
+        started: (id) => {
+          this.#exchanges.set(id, exchange);
+          if (options.method !== Method.Refresh) this.#remember(id);
+        },
         ended: (id) => this.#exchanges.delete(id),
         signed: (signature) => {
           if (signature.proof !== undefined) this.#lastSignature = signature;
@@ -108,6 +114,18 @@ export class Requests {
   /** Integrity of the last signed request; undefined before the relay's challenge. */
   get integrity(): IntegrityKind | undefined {
     return this.#lastSignature?.proof?.kind;
+  }
+
+  /** Whether the transaction is of an Allocate or Connect of ours, the last of them in any case. */
+  hasMade(transactionId: Uint8Array): boolean {
+    return this.#made.has(hex(transactionId));
+  }
+
+  #remember(id: string): void {
+    this.#made.add(id);
+    if (this.#made.size <= LIMITS.ownRequestsMax) return;
+    const [oldest] = this.#made;
+    this.#made.delete(oldest as string);
   }
 
   /** Whether an indication carries integrity as in the last request (PROTOCOL.md section 2). */

@@ -248,6 +248,35 @@ t.test('a peer that is closed for its silence learns that nothing of it arrives'
   });
 });
 
+t.test('a Closed indication of an earlier life is only looked into', async (t) => {
+  const recorded = { transactionId: new Uint8Array(12).fill(7) };
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  for (const code of [437, 408, 447, 300]) relay.send(relay.closed(code, recorded));
+  const { message } = await relay.nth(Method.Refresh, 0);
+  t.equal(message.lifetimeSeconds(), 600, 'the relay is asked');
+  await until('it has answered', () => peer.stats().ignored['unauthenticated-closed'] === 4);
+  t.equal(peer.state, 'established');
+  t.equal(relay.count(Method.Refresh), 1, 'once');
+  await peer.close();
+});
+
+t.test('a relay of version 0.1.0 sends no other: its reason is that of the end', async (t) => {
+  const { relay, establish } = await scene(t);
+  const peer = await establish();
+  const closed = closeOf(peer);
+  relay.handler = (received) => {
+    relay.send(relay.error(received, 437));
+    return true;
+  };
+  relay.send(relay.closed(408, { transactionId: new Uint8Array(12).fill(7) }));
+  t.match(await closed, {
+    code: 'ERR_TURNPIKE_CLOSED',
+    stunCode: 408,
+    reason: 'other-side-silent',
+  });
+});
+
 t.test('a Closed indication ends a leg that waits for signalling', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();

@@ -8,7 +8,7 @@ import {
   longTermKey,
   verifyIntegrity,
 } from '../../../src/stun/integrity.js';
-import { decodeMessage, type StunMessage } from '../../../src/stun/message.js';
+import { copiedTransactionId, decodeMessage, type StunMessage } from '../../../src/stun/message.js';
 import { type MessageClass, Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
 
@@ -57,6 +57,8 @@ export class FakeRelay {
   readonly #received: Received[] = [];
   readonly #watchers = new Set<() => void>();
   #lastKind: IntegrityKind = 'sha256';
+  /** Transaction of the newest Allocate or Connect. */
+  #turn: Uint8Array = new Uint8Array(12);
   #peer: RemoteInfo | undefined;
   #closed: Promise<void> | undefined;
 
@@ -155,7 +157,7 @@ export class FakeRelay {
     code: number,
     options: AnswerOptions & { connectionId?: string; cause?: number } = {},
   ): Uint8Array {
-    const transactionId = options.transactionId ?? new Uint8Array(12).fill(7);
+    const transactionId = options.transactionId ?? this.#turn;
     const writer = new MessageWriter('indication', Method.Closed, transactionId)
       .connectionIdentifier(options.connectionId ?? CONNECTION_ID)
       .errorCode(code);
@@ -208,6 +210,7 @@ export class FakeRelay {
     this.#received.push(received);
     if (received.signed !== undefined) this.#lastKind = received.signed;
     if (message.messageClass !== 'request') return;
+    if (message.method !== Method.Refresh) this.#turn = copiedTransactionId(message.transactionId);
     if (this.drop > 0) this.drop -= 1;
     else if (!this.handler(received, this)) this.send(this.#usualAnswer(received));
   }

@@ -1,0 +1,68 @@
+import type { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
+import type { StunMessage } from '../stun/message.js';
+import type { ConnectionGrant } from './grant.js';
+import { closedByRelay } from './rejection.js';
+import type { Requests } from './requests.js';
+import type { Scheduler } from './scheduler.js';
+
+/** How long what a hint said explains an end that was found by asking. */
+const HINT_MS = 2 * LIMITS.relayUnresponsiveMs;
+
+/** What a Closed indication is worth (PROTOCOL.md section 2). */
+export type ClosedReport =
+  /** It is of this connection, and its end. */
+  | { readonly type: 'end'; readonly reason: TurnpikeError }
+  /** Anybody can have sent it, or have recorded it: the relay is asked. */
+  | { readonly type: 'hint' }
+  | { readonly type: 'other-connection' }
+  /** It says nothing. */
+  | { readonly type: 'forged' };
+
+/**
+ * Reads a relay's Closed indications. The key that proves one is that of the credential, so one
+ * that was recorded when the same credential had another leg is authentic as well: only the
+ * transaction, which is the newest Connect or Allocate, tells whether it is of this leg.
+ */
+export class ClosedReports {
+  readonly #requests: Requests;
+  readonly #grant: ConnectionGrant;
+  readonly #scheduler: Scheduler;
+  #hinted: { readonly reason: TurnpikeError; readonly atMs: number } | undefined;
+
+  constructor(requests: Requests, grant: ConnectionGrant, scheduler: Scheduler) {
+    this.#requests = requests;
+    this.#grant = grant;
+    this.#scheduler = scheduler;
+  }
+
+  /** What the last authentic hint gave as the reason, if it was lately. */
+  get hintedReason(): TurnpikeError | undefined {
+    const hinted = this.#hinted;
+    return hinted && this.#scheduler.monotonic() - hinted.atMs < HINT_MS
+      ? hinted.reason
+      : undefined;
+  }
+
+  /** Judges one. */
+  read(message: StunMessage): ClosedReport {
+    if (!this.#requests.isAuthentic(message)) {
+      // "Data of yours met no leg here": without attributes there is no more to say.
+      return { type: message.attributes.length === 0 ? 'hint' : 'forged' };
+    }
+    if (message.connectionIdentifier() !== this.#grant.connectionId) {
+      return { type: 'other-connection' };
+    }
+    const { code, reason: words } = message.errorCode() ?? {
+      code: ErrorCode.AllocationMismatch,
+      reason: '',
+    };
+    const cause = message.u32(AttributeType.RefusalCause);
+    const reason = closedByRelay(this.#grant, code, words, cause);
+    if (this.#requests.hasMade(message.transactionId)) return { type: 'end', reason };
+    this.#hinted = { reason, atMs: this.#scheduler.monotonic() };
+    return { type: 'hint' };
+  }
+}
