@@ -12,7 +12,10 @@ const beside = (figure: (window: Window) => string) => (result: FloodResult) =>
 const share = (part: number, whole: number) => (whole === 0 ? '–' : percent(part / whole));
 const percent = (value: number) => `${(100 * value).toFixed(value > 0 && value < 0.0995 ? 1 : 0)}%`;
 const ms = (value: number) => value.toFixed(value < 10 ? 1 : 0);
-const ratio = (value: number) => value.toFixed(2);
+/** Where next to nothing was sent a ratio says nothing. */
+const BYTES_MIN = 10_000;
+const ratio = (result: FloodResult, value: number) =>
+  result.flooded.sentBytes < BYTES_MIN ? '–' : value.toFixed(2);
 
 const COLUMNS: readonly Column[] = [
   { title: 'flood', cell: ({ name }) => name },
@@ -29,8 +32,8 @@ const COLUMNS: readonly Column[] = [
     title: 'MB/s in',
     cell: ({ flooded }) => (flooded.sentBytes / flooded.seconds / 1e6).toFixed(2),
   },
-  { title: 'out/in', cell: (result) => ratio(amplification(result).answers) },
-  { title: 'trunk/in', cell: (result) => ratio(amplification(result).trunk) },
+  { title: 'out/in', cell: (result) => ratio(result, amplification(result).answers) },
+  { title: 'trunk/in', cell: (result) => ratio(result, amplification(result).trunk) },
 ];
 
 /** All results in one table, and what failed below it. */

@@ -7,6 +7,7 @@ import { ATTACKER } from '../tenants.js';
 /** A connection that is cut is opened again so late. */
 const REOPEN_MS = 50;
 const PIPELINED = 1_000;
+const ASK_AGAIN_MS = 250;
 const OPENED_PER_SECOND = 2_000;
 
 interface Connections {
@@ -74,7 +75,11 @@ function connections({ url, count, sources, use }: Connections): Flood['begin'] 
 function unread(path: string): (socket: Socket) => void {
   return (socket) => {
     socket.pause();
-    socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(PIPELINED));
+    const request = `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+    socket.write(request.repeat(PIPELINED));
+    // Who reads nothing learns that it was cut when it writes.
+    const timer = setInterval(() => socket.write(request), ASK_AGAIN_MS);
+    socket.once('close', () => clearInterval(timer));
   };
 }
 
