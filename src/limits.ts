@@ -3,6 +3,7 @@
  * own. The native side's are in `native/base/limits.h`; where both need one, a test compares them.
  */
 
+import { CLAIM_LIMITS } from './claim-limits.js';
 import { STRANGER_LIMITS } from './stranger-limits.js';
 
 /** Tenant, relay and region names (PROTOCOL.md, terms). */
@@ -224,6 +225,7 @@ export const LIMITS = {
   relayConfirmMs: 3_000,
   /** A version of the registry spreads this long for each relay before the next one is made. */
   registrySpreadMsPerRelay: 1.5,
+  ...CLAIM_LIMITS,
   /** Legs that a relay was given are counted as lately given with this time constant. */
   legsHandedOutMs: 60_000,
   /** Changed records of one relay: at once, and then one in so long. */

@@ -32,7 +32,7 @@ function tableOf(relays: number): RelayTable {
       trunkSources: [trunk],
       recordsMax: 64,
     };
-    table.register(record, loadOf(index), false);
+    table.register(record, { load: loadOf(index), draining: false });
   }
   const registryVersion = table.registry().version;
   for (const [index, id] of ids.entries()) {

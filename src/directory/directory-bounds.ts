@@ -105,6 +105,13 @@ function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionB
       met: refused('registry-full'),
     },
     {
+      name: 'claims',
+      detail:
+        `relays that claim addresses of others wait: ${LIMITS.claimContestsMax} such claims are ` +
+        'looked into at a time',
+      met: refused('too-many-claims'),
+    },
+    {
       name: 'relay-requests',
       detail:
         `relays' requests are refused: ${LIMITS.noncesPerRelayMax} of one relay are ` +

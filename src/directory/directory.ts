@@ -15,6 +15,7 @@ import { type Health, healthOf } from '../health.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import { systemClock } from '../units.js';
+import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
 import { shareOut } from './directory-bounds.js';
 import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
@@ -109,9 +110,10 @@ export class Directory {
       random: uniform(random),
       knows: (id, other) => relays.knows(id, other),
     });
-    const facts = new RelayFacts({ relays, reachability, metrics, logger });
+    const contests = new Contests({ clock, random: uniform(random) });
+    const facts = new RelayFacts({ relays, reachability, contests, metrics, logger });
     const store = new MemoryStore();
-    const state = { clusterSecret, relays, metrics, clock };
+    const state = { clusterSecret, relays, contests, metrics, clock };
     const broker = new ConnectionBroker({ ...state, view: reachability, random, logger });
     const shares = shareOut(options.trustedProxies, metrics, clock, logger);
     const { connections, guard, socketsMax, bounds } = shares;
@@ -136,7 +138,7 @@ export class Directory {
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
     operationsRoutes(app, { relays, health });
-    metrics.observe({ relays, reachability, rooms, sockets, turns, unmade });
+    metrics.observe({ relays, reachability, contests, rooms, sockets, turns, unmade });
     await store.open((fact) => facts.apply(fact));
     await listenOn(app, listen);
     const sweep = setInterval(() => {

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { BoundWatch } from '../bounds.js';
 import { collect, single } from '../metric-families.js';
 import { addBuildInfo, metricsText } from '../process-metrics.js';
+import type { Contests } from './claims/contests.js';
 import { observeReachability } from './reachability/gauges.js';
 import type { Reachability } from './reachability/reachability.js';
 import type { LiveRelay, RelayTable } from './relay-table.js';
@@ -91,18 +92,32 @@ export class DirectoryMetrics {
   observe(sources: {
     relays: RelayTable;
     reachability: Reachability;
+    contests: Contests;
     rooms: Sized;
     sockets: Sized;
     turns: Sized;
     unmade: { readonly count: number };
   }): void {
-    const { relays, reachability, rooms, sockets, turns, unmade } = sources;
+    const { relays, reachability, contests, rooms, sockets, turns, unmade } = sources;
     observeReachability({ relays, reachability, registry: this.#registry });
     const gauge = { type: Gauge, registry: this.#registry };
     const total = { type: Counter, registry: this.#registry };
     const states = () => statesOf(relays.live(), reachability);
     const ofRelays = 'Live relays, by whether they may be chosen.';
     collect(gauge, 'turnpike_directory_relays', ofRelays, 'state', states);
+    collect(
+      total,
+      'turnpike_directory_claims_total',
+      'Claims to addresses of other relays, by what became of them.',
+      'result',
+      () => Object.entries(contests.counts),
+    );
+    single(
+      gauge,
+      'turnpike_directory_claims_contested',
+      'Claims that other relays are looking into.',
+      () => contests.size,
+    );
     single(
       total,
       'turnpike_directory_registry_versions_total',

@@ -16,12 +16,13 @@ const compressed = promisify(gzip);
 export class PublishedRegistry {
   /** The SHA-256 of `body`, in hex. */
   readonly version: string;
-  /** `{"relays":[<record>, …]}`, records by id. */
+  /** `{"relays":[<record>, …]}`, records by id, and `"proved":[<id>, …]` where there are such. */
   readonly body: Buffer;
   #gzipped: Promise<Buffer> | undefined;
 
-  constructor(relays: readonly RelayRecord[]) {
-    this.body = Buffer.from(JSON.stringify({ relays }));
+  constructor(relays: readonly RelayRecord[], proved: readonly string[]) {
+    const members = proved.length === 0 ? { relays } : { relays, proved };
+    this.body = Buffer.from(JSON.stringify(members));
     this.version = createHash('sha256').update(this.body).digest('hex');
   }
 
@@ -48,6 +49,7 @@ export class PublishedRegistry {
 export class RegistryVersions {
   readonly #clock: Clock;
   readonly #records = new Map<string, RelayRecord>();
+  readonly #proved = new Set<string>();
   /** The first sequence that holds the present record of an id. */
   readonly #firsts = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
@@ -66,14 +68,18 @@ export class RegistryVersions {
     return this.#sequence;
   }
 
-  put(record: RelayRecord): void {
+  /** @param proved - whether its relay has proved to be at addresses that others claim */
+  put(record: RelayRecord, proved = false): void {
     this.#records.set(record.id, record);
+    if (proved) this.#proved.add(record.id);
+    else this.#proved.delete(record.id);
     this.#firsts.delete(record.id);
     this.#changed = true;
   }
 
   delete(id: string): void {
     this.#records.delete(id);
+    this.#proved.delete(id);
     this.#firsts.delete(id);
     this.#changed = true;
   }
@@ -82,7 +88,7 @@ export class RegistryVersions {
   current(): PublishedRegistry {
     if (this.#current !== undefined && !(this.#changed && this.#isDue())) return this.#current;
     const relays = [...this.#records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    this.#current = new PublishedRegistry(relays);
+    this.#current = new PublishedRegistry(relays, [...this.#proved].sort());
     this.#changed = false;
     this.#madeAtMs = this.#clock.monotonic();
     this.#publish(this.#current);

@@ -1,7 +1,8 @@
 import { LIMITS } from '../limits.js';
 import { claimedAddresses } from '../registry/record.js';
-import type { ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
+import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
 import type { Clock } from '../units.js';
+import { ClaimTable } from './claims/claim-table.js';
 import { HandedOut, type LoadMeasure, loadMeasure, loadShare } from './load-judgement.js';
 import { RecordPace } from './record-pace.js';
 import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
@@ -10,7 +11,6 @@ import { type PublishedRegistry, RegistryVersions } from './registry-versions.js
 export type RelayRefusal =
   | { readonly code: 'start-too-low'; readonly lastStart: number }
   | { readonly code: 'superseded'; readonly lastStart: number }
-  | { readonly code: 'address-taken'; readonly address: string; readonly by: string }
   | { readonly code: 'registry-full' }
   | { readonly code: 'too-many-changes'; readonly retryAfterMs: number }
   | { readonly code: 'unknown-relay' };
@@ -25,6 +25,8 @@ export interface RelayBeat {
   readonly draining: boolean;
   /** Left out by a relay that does not say what it cannot reach. */
   readonly reachability?: ReachabilityReport | undefined;
+  /** Left out by a relay that makes no challenges. */
+  readonly claims?: readonly ClaimResult[] | undefined;
 }
 
 /** A live relay as selection and listing see it. */
@@ -48,6 +50,8 @@ interface Entry {
   record: RelayRecord;
   load: RelayLoad;
   draining: boolean;
+  /** Whether it has proved to be at addresses that others claimed. */
+  proved: boolean;
   confirmed: boolean;
   registeredAtMs: number;
   lastBeatMs: number;
@@ -65,9 +69,10 @@ interface Entry {
  * times as many, the longest unused forgotten first.
  */
 export class RelayTable {
+  /** Who has which address. */
+  readonly claims: ClaimTable;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
-  readonly #claims = new Map<string, string>();
   readonly #starts = new Map<string, number>();
   readonly #versions: RegistryVersions;
   readonly #pace: RecordPace;
@@ -80,6 +85,7 @@ export class RelayTable {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.claims = new ClaimTable(clock);
     this.#versions = new RegistryVersions(clock);
     this.#pace = new RecordPace(clock);
     this.#handedOut = new HandedOut(clock);
@@ -97,7 +103,7 @@ export class RelayTable {
 
   /**
    * @param record - a canonical record
-   * @returns why it may not be registered, undefined when it may
+   * @returns why it may not be registered, undefined when it may, if `claims` knows no rivals
    */
   refusal(record: RelayRecord): RelayRefusal | undefined {
     const lastStart = this.#starts.get(record.id);
@@ -107,25 +113,28 @@ export class RelayTable {
     if (!this.#entries.has(record.id) && this.#entries.size >= LIMITS.relaysMax) {
       return { code: 'registry-full' };
     }
-    for (const claim of claimedAddresses(record)) {
-      const by = this.#claims.get(claim);
-      if (by !== undefined && by !== record.id) {
-        return { code: 'address-taken', address: claim.slice(claim.indexOf(' ') + 1), by };
-      }
-    }
     const retryAfterMs = this.#isChange(record) ? this.#pace.waitMs(record.id) : 0;
     return retryAfterMs > 0 ? { code: 'too-many-changes', retryAfterMs } : undefined;
   }
 
-  /** Takes a registration that `refusal` has let pass. */
-  register(record: RelayRecord, load: RelayLoad, draining: boolean): void {
+  /**
+   * Takes a registration that `refusal` has let pass. Its addresses are its relay's from now on.
+   * @param state - what it says of itself, and whether it has proved to be at addresses that others
+   *   claim
+   * @returns the ids of relays that had one of the addresses and are forgotten therefore
+   */
+  register(
+    record: RelayRecord,
+    { load, draining, proved = false }: Pick<Entry, 'load' | 'draining'> & { proved?: boolean },
+  ): string[] {
     const now = this.#clock.monotonic();
     const former = this.#entries.get(record.id);
     this.#rememberStart(record.id, record.start);
     if (former !== undefined && !this.#isChange(record)) {
       Object.assign(former, { load, draining, lastBeatMs: now });
-      return;
+      return [];
     }
+    const evicted = this.#evict(record);
     this.#remove(record.id);
     this.#changes += 1;
     this.#pace.changed(record.id);
@@ -133,6 +142,7 @@ export class RelayTable {
       record,
       load,
       draining,
+      proved,
       confirmed: false,
       registeredAtMs: now,
       lastBeatMs: now,
@@ -140,8 +150,16 @@ export class RelayTable {
       assignedSinceBeat: 0,
       assignedBeforeBeat: 0,
     });
-    for (const claim of claimedAddresses(record)) this.#claims.set(claim, record.id);
-    this.#versions.put(record);
+    this.claims.take(record);
+    this.#versions.put(record, proved);
+    return evicted;
+  }
+
+  #evict(record: RelayRecord): string[] {
+    const rivals = this.claims.rivals(record).filter(({ silentMs }) => silentMs === undefined);
+    const evicted = new Set(rivals.map(({ by }) => by.id));
+    for (const id of evicted) this.deregister(id);
+    return [...evicted];
   }
 
   /** Whether a beat or a deregistration comes from the process that is registered. */
@@ -172,8 +190,9 @@ export class RelayTable {
     this.#confirm();
   }
 
-  /** Forgets a relay that said it closes. */
+  /** Forgets a relay that said it closes, and what it claimed. */
   deregister(id: string): void {
+    this.claims.release(id);
     this.#remove(id);
   }
 
@@ -202,7 +221,10 @@ export class RelayTable {
       entry.lastBeatMs = Math.min(now, entry.lastBeatMs + credit);
       if (heardUntilMs - entry.lastBeatMs >= LIMITS.relayExpiryMs) expired.push(id);
     }
-    for (const id of expired) this.#remove(id);
+    for (const id of expired) {
+      this.claims.lapse(id);
+      this.#remove(id);
+    }
     this.#confirm();
     return expired;
   }
@@ -226,6 +248,12 @@ export class RelayTable {
   knows(id: string, other: string): boolean {
     const known = this.#entries.get(id)?.versionKnown;
     return known !== undefined && known >= this.#versions.firstSequenceOf(other);
+  }
+
+  /** Whether a live relay that has proved to be at its addresses registers the same. */
+  isProved(record: RelayRecord): boolean {
+    const entry = this.#entries.get(record.id);
+    return entry?.proved === true && sameClaims(entry.record, record);
   }
 
   /** A live relay's registration. */
@@ -292,7 +320,6 @@ export class RelayTable {
     if (entry === undefined) return;
     this.#entries.delete(id);
     this.#changes += 1;
-    for (const claim of claimedAddresses(entry.record)) this.#claims.delete(claim);
     this.#versions.delete(id);
   }
 
@@ -312,6 +339,10 @@ export class RelayTable {
 const MEASURE_MS = 250;
 /** A gap between sweeps that no timer's lateness explains. */
 const STALL_MS = 1_500;
+
+function sameClaims(a: RelayRecord, b: RelayRecord): boolean {
+  return claimedAddresses(a).join() === claimedAddresses(b).join();
+}
 
 function sameRecord(a: RelayRecord, b: RelayRecord): boolean {
   return JSON.stringify(a) === JSON.stringify(b);

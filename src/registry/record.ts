@@ -43,17 +43,37 @@ export function canonicalRecord(record: RelayRecord): CanonicalRecord {
   };
 }
 
+/** An address that a record claims for its relay alone. */
+export interface Claim {
+  /** A map key: no two relays may share one. */
+  readonly key: string;
+  /** What the address is to the relay; `source`: it only sends from there. */
+  readonly kind: 'service' | 'trunk' | 'source';
+  readonly address: TransportAddress;
+}
+
 /**
- * The addresses that a record claims for its relay alone, as map keys. A datagram's source names
- * the relay that sent it (PROTOCOL.md section 4) and a service address names the relay that a peer
- * wants, so no two relays may share a key.
+ * The addresses that a record claims for its relay alone, each once. A datagram's source names the
+ * relay that sent it (PROTOCOL.md section 4) and a service address names the relay that a peer
+ * wants, so no two relays may have one.
  */
+export function claimsOf(record: RelayRecord): Claim[] {
+  const claims = new Map<string, Claim>();
+  const claim = (kind: Claim['kind'], addresses: readonly TransportAddress[]) => {
+    for (const address of addresses) {
+      const key = `${kind === 'service' ? 'service' : 'trunk'} ${formatAddress(address)}`;
+      if (!claims.has(key)) claims.set(key, { key, kind, address });
+    }
+  };
+  claim('service', record.serviceAddresses);
+  claim('trunk', record.trunkAddresses);
+  claim('source', record.trunkSources);
+  return [...claims.values()];
+}
+
+/** The keys of `claimsOf`. */
 export function claimedAddresses(record: RelayRecord): string[] {
-  return [
-    ...record.serviceAddresses.map((address) => `service ${formatAddress(address)}`),
-    ...record.trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
-    ...record.trunkSources.map((address) => `trunk ${formatAddress(address)}`),
-  ];
+  return claimsOf(record).map(({ key }) => key);
 }
 
 function parsed(given: TransportAddress): TransportAddress | undefined {

@@ -67,11 +67,15 @@ export const RelayLoadShape = Type.Object({
 
 export const RegistryVersion = Type.String({ pattern: '^[\\w.-]{1,128}$' });
 
+/** Left out where it is empty, and by directories that decide no claims. */
+const Proved = Type.Optional(Type.Array(Name, { maxItems: LIMITS.relaysMax }));
+
 /** Its static type is `Registry`, whose arrays are read-only, so that no answer copies them. */
 export const RegistryShape = Type.Unsafe<Registry>(
   Type.Object({
     version: RegistryVersion,
     relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }),
+    proved: Proved,
   }),
 );
 
@@ -98,6 +102,22 @@ export const ReachabilityShape = Type.Object({
 /** No bound on its length: a relay takes as many of them as it can check. */
 const Checks = Type.Array(Type.Object({ id: Name, address: AddressAndPort }));
 
+/** No bound on its length either. */
+const Challenges = Type.Array(
+  Type.Object({
+    id: Name,
+    publicKey: RelayRecordShape.properties.publicKey,
+    address: AddressAndPort,
+  }),
+);
+
+/** What became of them; left out by a relay that makes none. */
+const ClaimResults = Type.Optional(
+  Type.Array(Type.Object({ id: Name, address: AddressAndPort, proved: Type.Boolean() }), {
+    maxItems: LIMITS.claimChallengesMax,
+  }),
+);
+
 /** Left out by a relay that takes the registry in the answers only. */
 const FetchesRegistry = Type.Optional(Type.Boolean());
 
@@ -107,12 +127,16 @@ export const RegistrationRequest = Type.Object({
   draining: Type.Boolean(),
   fetchesRegistry: FetchesRegistry,
   reachability: Type.Optional(ReachabilityShape),
+  claims: ClaimResults,
 });
 export type RegistrationRequest = Static<typeof RegistrationRequest>;
 
 /** What is fetched by its version: the records alone. */
-export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays'>>(
-  Type.Object({ relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }) }),
+export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
+  Type.Object({
+    relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }),
+    proved: Proved,
+  }),
 );
 
 export const RegistryParams = Type.Object({ id: Name, version: RegistryVersion });
@@ -122,6 +146,7 @@ export const RegistrationAnswer = Type.Object({
   registryVersion: Type.Optional(RegistryVersion),
   registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
+  challenge: Type.Optional(Challenges),
 });
 
 export const BeatRequest = Type.Object({
@@ -131,6 +156,7 @@ export const BeatRequest = Type.Object({
   draining: Type.Boolean(),
   fetchesRegistry: FetchesRegistry,
   reachability: Type.Optional(ReachabilityShape),
+  claims: ClaimResults,
 });
 export type BeatRequest = Static<typeof BeatRequest>;
 
@@ -138,6 +164,7 @@ export const BeatAnswer = Type.Object({
   registryVersion: RegistryVersion,
   registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
+  challenge: Type.Optional(Challenges),
 });
 
 /** A query holds text: the start of the process that deregisters, in decimal. */
@@ -148,4 +175,6 @@ export const RegistrationProblem = Type.Object({
   code: Type.String(),
   detail: Type.Optional(Type.String()),
   lastStart: Type.Optional(UnixMs),
+  /** Of `address-contested`: relays whose challenges are to be answered. */
+  checkers: Type.Optional(Type.Array(RelayRecordShape, { maxItems: LIMITS.claimCheckers })),
 });

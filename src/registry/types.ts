@@ -33,6 +33,8 @@ export interface Registry {
   /** Changes whenever `relays` does; opaque but for equality. */
   readonly version: string;
   readonly relays: readonly RelayRecord[];
+  /** Ids of those whose addresses others claimed as well, and who proved to be there. */
+  readonly proved?: readonly string[] | undefined;
 }
 
 /** Something that a relay cannot reach now, and why it thinks so: `no-answer` and the like. */
@@ -57,6 +59,24 @@ export interface ServiceCheck {
   readonly id: string;
   /** `IP:PORT` or `[IPv6]:PORT`. */
   readonly address: string;
+}
+
+/** A relay's key that the directory wants challenged at an address (PROTOCOL.md section 3). */
+export interface ClaimChallenge {
+  readonly id: string;
+  /** X25519 public key, 32 bytes in standard base64. */
+  readonly publicKey: string;
+  /** `IP:PORT` or `[IPv6]:PORT`. */
+  readonly address: string;
+}
+
+/** What became of a challenge. */
+export interface ClaimResult {
+  readonly id: string;
+  /** `IP:PORT` or `[IPv6]:PORT`. */
+  readonly address: string;
+  /** Whether the relay's key answered there. */
+  readonly proved: boolean;
 }
 
 /**

@@ -9,6 +9,7 @@ import { AttributeType, AUTHENTICATION_ATTRIBUTES } from '../stun/attribute-type
 import { decodeMessage, type StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
+import { isChallenge } from '../trunk/claim-challenge.js';
 import type { Allocation } from './allocation.js';
 import type { ClientRequest } from './client-request.js';
 import type { RelayContext } from './context.js';
@@ -39,6 +40,8 @@ export interface ClientPortOptions {
   readonly verifier: CredentialVerifier;
   readonly nonces: NonceIssuer;
   readonly budgets: StrangerBudgets;
+  /** A challenge of this relay's claims came; whether it is genuine is not known yet. */
+  readonly onChallenge: (message: StunMessage, tuple: FiveTuple) => void;
 }
 
 /** How it is counted and said that a budget has nothing left. */
@@ -79,7 +82,8 @@ export class ClientPort {
     }
     stats.client.requests += 1;
     const origin: Origin = { worker, tuple };
-    if (message.method === Method.Binding) this.#binding(message, origin);
+    if (isChallenge(message)) this.#options.onChallenge(message, tuple);
+    else if (message.method === Method.Binding) this.#binding(message, origin);
     else this.#authenticate(message, origin);
   }
 

@@ -157,6 +157,13 @@ export class RelayMetrics {
       'event',
       () => Object.entries(rules.reachability.checker.counts),
     );
+    collect(
+      total,
+      'turnpike_relay_claim_challenges_total',
+      'Challenges that this relay was to answer, to prove that it is at its addresses.',
+      'event',
+      () => Object.entries(rules.claims.responder.counts),
+    );
   }
 
   /** What the relay knows of its directory and of the other relays. */

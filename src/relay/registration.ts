@@ -12,6 +12,8 @@ import {
   RegistryBody,
 } from '../registry/schemas.js';
 import type {
+  ClaimChallenge,
+  ClaimResult,
   ReachabilityReport,
   Registry,
   RelayLoad,
@@ -19,7 +21,8 @@ import type {
   ServiceCheck,
 } from '../registry/types.js';
 import { type Clock, type RandomBytes, systemClock } from '../units.js';
-import { KnownRelays } from './known-relays.js';
+import { DirectoryNotices } from './directory-notices.js';
+import { type AnswersAt, KnownRelays } from './known-relays.js';
 import { Paced } from './paced.js';
 import { REFUSALS, type SignedAnswerResult, SignedRequests } from './signed-requests.js';
 
@@ -57,6 +60,14 @@ export interface RegistrationClientOptions {
   readonly reachability?: () => ReachabilityReport;
   /** The service addresses of other relays that this one is to check from now on. */
   readonly onChecks?: (checks: readonly ServiceCheck[]) => void;
+  /** What became of the challenges that the directory asked for; without it, it asks for none. */
+  readonly claims?: () => readonly ClaimResult[];
+  /** The keys of relays that this one is to challenge from now on. */
+  readonly onChallenges?: (challenges: readonly ClaimChallenge[]) => void;
+  /** Relays that challenge this one, as others claim its addresses as well. */
+  readonly onCheckers?: (checkers: readonly RelayRecord[]) => void;
+  /** Whether a relay answers authenticated probes at an address; without it none does. */
+  readonly answersAt?: AnswersAt;
   /** The relays to work with have changed: the directory's, and vanished ones in their grace. */
   readonly onRegistry: (registry: Registry) => void;
   /** The directory knows a later start: `record().start` must be at least this. */
@@ -88,7 +99,7 @@ export class RegistrationClient {
   readonly #known: KnownRelays;
   readonly #clock: Clock;
   readonly #random: RandomBytes;
-  readonly #logger: Logger;
+  readonly #notices: DirectoryNotices;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #state: RegistrationState = 'registering';
   #everRegistered = false;
@@ -98,12 +109,9 @@ export class RegistrationClient {
   /** Whether the directory appoints checks, so that it reads what is reported. */
   #appointed = false;
   #failures = 0;
-  #away: string | undefined;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #wake: (() => void) | undefined;
   readonly #paced: Paced;
-  /** Whether a registry that was named could not be fetched, which has been said. */
-  #unfetched = false;
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -113,9 +121,10 @@ export class RegistrationClient {
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
-    this.#logger = options.logger ?? pino({ enabled: false });
+    const { id, directoryUrl, logger = pino({ enabled: false }), answersAt } = options;
+    this.#notices = new DirectoryNotices(id, directoryUrl, logger);
     this.#requests = new SignedRequests({ ...options, clock, random });
-    this.#known = new KnownRelays({ clock });
+    this.#known = new KnownRelays({ clock, ...(answersAt && { answersAt }) });
     this.#paced = new Paced(BEAT_PACE_MS, clock, () => this.#wake?.());
     this.registered = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
@@ -135,7 +144,7 @@ export class RegistrationClient {
 
   /** What is wrong with the directory now, as a word or two; undefined while it answers. */
   get away(): string | undefined {
-    return this.#away;
+    return this.#notices.away;
   }
 
   /** Begins; may be called once. */
@@ -198,8 +207,8 @@ export class RegistrationClient {
       this.#eagerBeats = EAGER_BEATS;
       this.#settle?.resolve();
       this.#back();
-      this.#sayRegistered();
-      this.#appoint(answer.body.check);
+      this.#notices.registered();
+      this.#appoint(answer.body);
       return this.#heard(answer.body);
     }
     const problem = problemOf(answer.body);
@@ -208,7 +217,12 @@ export class RegistrationClient {
       this.#options.onStart(problem.lastStart + 1);
       return 'soon';
     }
-    return this.#refused(answer.status, problem);
+    const { checkers } = problem;
+    if (checkers === undefined) return this.#refused(answer.status, problem);
+    // They ask now, and the next try may be the one that succeeds.
+    this.#options.onCheckers?.(this.#canonical(checkers));
+    this.#refused(answer.status, problem);
+    return 'beat';
   }
 
   async #beat(): Promise<Next> {
@@ -222,7 +236,7 @@ export class RegistrationClient {
     if (!answer.ok) return 'retry';
     if (answer.status === 200 && beatAnswer.Check(answer.body)) {
       this.#back();
-      this.#appoint(answer.body.check);
+      this.#appoint(answer.body);
       return this.#heard(answer.body);
     }
     const problem = problemOf(answer.body);
@@ -236,8 +250,8 @@ export class RegistrationClient {
 
   /** What a relay says of itself whenever it says something. */
   #condition() {
-    const { load, draining, reachability } = this.#options;
-    const state = { load: load(), draining: draining() };
+    const { load, draining, reachability, claims } = this.#options;
+    const state = { load: load(), draining: draining(), ...(claims && { claims: claims() }) };
     if (reachability === undefined) return state;
     const { trunk, service } = reachability();
     // A directory that appoints no checks ignores the report, and may refuse a longer body.
@@ -248,9 +262,10 @@ export class RegistrationClient {
     };
   }
 
-  #appoint(checks: readonly ServiceCheck[] | undefined): void {
-    this.#appointed = checks !== undefined;
-    this.#options.onChecks?.(checks ?? []);
+  #appoint({ check, challenge }: Pick<Static<typeof RegistrationAnswer>, 'check' | 'challenge'>) {
+    this.#appointed = check !== undefined;
+    this.#options.onChecks?.(check ?? []);
+    this.#options.onChallenges?.(challenge ?? []);
   }
 
   /** Takes the registry where the answer has it, or fetches the one that it names. */
@@ -267,16 +282,13 @@ export class RegistrationClient {
       digest: registryVersion,
     });
     if (answer.ok && answer.status === 200 && registryBody.Check(answer.body)) {
-      if (this.#unfetched) this.#logger.info({ version: registryVersion }, 'registry fetched');
-      this.#unfetched = false;
-      return this.#take({ version: registryVersion, relays: answer.body.relays });
+      this.#notices.fetched(registryVersion);
+      return this.#take({ version: registryVersion, ...answer.body });
     }
     // The next beat names the newest. That the directory has answered beats stays true.
     const isOutdated = answer.ok && answer.status === 404;
-    if (!isOutdated && !this.#unfetched && this.#trying()) {
-      this.#unfetched = true;
-      const reason = answer.ok ? `answer ${answer.status}` : answer.reason;
-      this.#logger.warn({ reason }, 'the registry that the directory names cannot be fetched');
+    if (!isOutdated && this.#trying()) {
+      this.#notices.unfetched(answer.ok ? `answer ${answer.status}` : answer.reason);
     }
     return 'beat';
   }
@@ -294,20 +306,26 @@ export class RegistrationClient {
 
   /** Puts a directory's registry to use; the next beat confirms it. */
   #take(registry: Registry): Next {
-    const relays: RelayRecord[] = [];
-    for (const given of registry.relays) {
-      const canonical = canonicalRecord(given);
-      if (canonical.ok) relays.push(canonical.record);
-      else this.#logger.warn({ relay: given.id, reason: canonical.reason }, 'relay ignored');
-    }
-    this.#version = registry.version;
-    if (this.#known.update({ version: registry.version, relays })) this.#announce();
+    const { version, proved } = registry;
+    this.#version = version;
+    const relays = this.#canonical(registry.relays);
+    if (this.#known.update({ version, relays, proved })) this.#announce();
     // Then one early beat an interval: registries may change as fast as relays start.
     if (this.#eagerBeats > 0) return 'soon';
     const now = this.#clock.monotonic();
     if (now - this.#confirmedAtMs < LIMITS.beatMsMin) return 'beat';
     this.#confirmedAtMs = now;
     return 'soon';
+  }
+
+  #canonical(records: readonly RelayRecord[]): RelayRecord[] {
+    const relays: RelayRecord[] = [];
+    for (const given of records) {
+      const canonical = canonicalRecord(given);
+      if (canonical.ok) relays.push(canonical.record);
+      else this.#notices.ignored(given.id, canonical.reason);
+    }
+    return relays;
   }
 
   #announce(): void {
@@ -327,34 +345,17 @@ export class RegistrationClient {
   }
 
   #refused(status: number, { code, detail }: Problem): Next {
-    this.#note(`refused: ${status} ${code}`, detail);
+    this.#notices.failed(`refused: ${status} ${code}`, detail);
     return 'retry';
   }
 
   #gone({ reason, refusal = '' }: Extract<SignedAnswerResult, { ok: false }>): void {
-    if (this.#trying()) this.#note(REFUSALS.get(refusal) ?? 'unreachable', reason);
-  }
-
-  /** Each time it has become so, which an operator who starts a relay waits for. */
-  #sayRegistered(): void {
-    const { id, directoryUrl } = this.#options;
-    const fields = { event: 'registered', id, directory: directoryUrl };
-    this.#logger.info(fields, `relay ${id} is registered with the directory`);
-  }
-
-  /** Logs the first of a row of failures of one kind. */
-  #note(kind: string, detail: string | undefined): void {
-    if (this.#away === kind) return;
-    this.#away = kind;
-    const { directoryUrl } = this.#options;
-    this.#logger.warn({ directory: directoryUrl, reason: detail }, `directory ${kind}`);
+    if (this.#trying()) this.#notices.failed(REFUSALS.get(refusal) ?? 'unreachable', reason);
   }
 
   #back(): void {
     this.#failures = 0;
-    if (this.#away === undefined) return;
-    this.#away = undefined;
-    this.#logger.info({ directory: this.#options.directoryUrl }, 'directory back');
+    this.#notices.back();
   }
 
   #waitMs(next: Exclude<Next, 'end'>): number {

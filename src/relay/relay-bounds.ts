@@ -32,21 +32,7 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
       detail: 'peers are refused with 508: a table or queue of the data plane is full',
       met: refused('data-plane-full'),
     },
-    {
-      name: 'challenge-budget',
-      detail: 'strangers get no answer: their address has used up its budget',
-      met: () => stats.client.over_challenge_budget,
-    },
-    {
-      name: 'binding-budget',
-      detail: 'strangers get no answer to a Binding request: their address has used up its budget',
-      met: () => stats.client.over_binding_budget,
-    },
-    {
-      name: 'wrong-credentials',
-      detail: 'requests are dropped: too many wrong credentials came from their address or port',
-      met: () => stats.client.over_wrong_credential_budget,
-    },
+    ...strangerBounds(rules),
     {
       name: 'offers',
       detail: `offers are dropped: ${LIMITS.offersPerRelayMax} of one relay are remembered`,
@@ -70,6 +56,34 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
       met: () => stats.relaysLeftOut,
     },
     ...planeBounds(plane),
+  ];
+}
+
+/** The bounds of what those may ask who have not proved themselves. */
+function strangerBounds({ context: { stats }, claims }: RelayRules): Bound[] {
+  return [
+    {
+      name: 'challenge-budget',
+      detail: 'strangers get no answer: their address has used up its budget',
+      met: () => stats.client.over_challenge_budget,
+    },
+    {
+      name: 'binding-budget',
+      detail: 'strangers get no answer to a Binding request: their address has used up its budget',
+      met: () => stats.client.over_binding_budget,
+    },
+    {
+      name: 'wrong-credentials',
+      detail: 'requests are dropped: too many wrong credentials came from their address or port',
+      met: () => stats.client.over_wrong_credential_budget,
+    },
+    {
+      name: 'claim-challenges',
+      detail:
+        `challenges of this relay's addresses are dropped: ${LIMITS.claimAnswersPerSecond} a ` +
+        'second are looked at',
+      met: () => claims.responder.counts.over,
+    },
   ];
 }
 

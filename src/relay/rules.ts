@@ -12,6 +12,7 @@ import type { TrunkNews } from '../trunk/trunk-options.js';
 import type { Clock, RandomBytes } from '../units.js';
 import { Allocation } from './allocation.js';
 import { Answers } from './answers.js';
+import { RelayClaims } from './claims.js';
 import { ClientPort, REALM } from './client-port.js';
 import { CloseRequests } from './close-requests.js';
 import type { RelayContext } from './context.js';
@@ -69,6 +70,7 @@ export class RelayRules {
   readonly context: RelayContext;
   readonly finder: RegistryFinder;
   readonly reachability: RelayReachability;
+  readonly claims: RelayClaims;
   /** What answers to strangers are paid from. */
   readonly budgets: StrangerBudgets;
   readonly #clientPort: ClientPort;
@@ -79,18 +81,15 @@ export class RelayRules {
 
   constructor(options: RelayRulesOptions) {
     const { local, region, serviceAddresses, plane, clock, random } = options;
-    const legsMax = options.legsMax ?? LIMITS.legsMax;
+    const { onReachability: onChange = () => {}, legsMax = LIMITS.legsMax } = options;
     this.#onFault = options.onFault ?? (() => {});
     const proven = new ProvenPeers(plane, clock);
     const legs = new LegTable(legsMax, clock.monotonic(), proven);
-    const sockets: TrunkSocket[] = plane.trunkAddresses.map((address, socket) => ({
-      address,
-      local: options.trunkLocals?.[socket],
-    }));
+    const sockets = trunkSockets(options);
+    const means = { plane, sockets, clock, random, local, trunk: () => trunk, onChange };
     this.#sockets = sockets;
-    const { onReachability: onChange = () => {} } = options;
-    const means = { plane, sockets, clock, random };
-    this.reachability = new RelayReachability({ ...means, trunk: () => trunk, onChange });
+    this.claims = new RelayClaims(means);
+    this.reachability = new RelayReachability(means);
     const trunk: Trunk = new Trunk({
       local,
       plane,
@@ -108,7 +107,9 @@ export class RelayRules {
         if (news.type === 'reachability') onChange();
       },
       trunkMtuBytes: options.trunkMtuBytes ?? LIMITS.trunkMtuBytes,
-      onForeignResponse: (message, tuple) => this.reachability.checker.receive(message, tuple),
+      onForeignResponse: (message, tuple) =>
+        this.reachability.checker.receive(message, tuple) || this.claims.answered(message, tuple),
+      onChallenge: (message, tuple) => this.claims.challenged('trunk', message, tuple),
     });
     const stats = new RelayStats();
     const log = new LegLog(clock, local.id, options.logger);
@@ -145,6 +146,7 @@ export class RelayRules {
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
       nonces: issuer,
       budgets: this.budgets,
+      onChallenge: (message, tuple) => this.claims.challenged('client', message, tuple),
     });
   }
 
@@ -190,6 +192,7 @@ export class RelayRules {
     let more = false;
     this.#guarded(() => this.reachability.checker.tick());
     this.#guarded(() => this.context.proven.tick());
+    this.#guarded(() => this.claims.checker.tick());
     this.#guarded(() => {
       more = this.#timers.tick();
     });
@@ -232,4 +235,8 @@ function strangerBudgets({
 
 function nonceIssuer({ tenantRoot, clock }: RelayRulesOptions): NonceIssuer {
   return new NonceIssuer({ tenantRoot, clock, lifetimeSeconds: LIMITS.nonceSeconds });
+}
+
+function trunkSockets({ plane, trunkLocals }: RelayRulesOptions): TrunkSocket[] {
+  return plane.trunkAddresses.map((address, socket) => ({ address, local: trunkLocals?.[socket] }));
 }

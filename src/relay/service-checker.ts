@@ -1,12 +1,4 @@
-import {
-  type AddressFamily,
-  familyOf,
-  formatAddress,
-  parseAddress,
-  sameAddress,
-  type TransportAddress,
-} from '../address.js';
-import { isTurnpikeError } from '../errors.js';
+import { type AddressFamily, familyOf, sameAddress, type TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import {
@@ -18,7 +10,9 @@ import {
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
+import type { TrunkSocket } from '../trunk/remote-relay.js';
 import type { Clock, RandomBytes } from '../units.js';
+import { canonicalAddress, socketTo } from './checked-address.js';
 
 /**
  * Bytes of a check: as many as the longest answer to it (RFC 8489 section 14.2, IPv6), so that it
@@ -50,10 +44,7 @@ interface Checked {
 export interface ServiceCheckerOptions {
   readonly plane: Pick<DataPlane, 'send'>;
   /** This relay's trunk sockets, in the data plane's order. */
-  readonly sockets: readonly {
-    readonly address: TransportAddress;
-    readonly local: string | undefined;
-  }[];
+  readonly sockets: readonly TrunkSocket[];
   /** A relay of the registry. */
   readonly record: (id: string) => Pick<RelayRecord, 'start' | 'serviceAddresses'> | undefined;
   /** Whether some relay answers over the trunk by this family now. */
@@ -167,19 +158,16 @@ export class ServiceChecker {
   }
 
   #make({ id, address: text }: ServiceCheck): Checked | undefined {
-    const address = parsed(text);
-    if (address === undefined) return undefined;
-    const family = familyOf(address);
-    const socket = this.#options.sockets.findIndex((each) => familyOf(each.address) === family);
-    if (socket === -1) return undefined;
-    const local = this.#options.sockets[socket]?.local;
-    const { clock, random } = this.#options;
+    const { clock, random, sockets } = this.#options;
+    const address = canonicalAddress(text);
+    const from = address && socketTo(sockets, address);
+    if (address === undefined || from === undefined) return undefined;
     return {
       id,
       text,
       address,
-      family,
-      from: { socket, ...(local === undefined ? {} : { local }) },
+      family: familyOf(address),
+      from,
       pending: [],
       start: 0,
       // Spread over the interval, as many are appointed at once.
@@ -224,14 +212,4 @@ function isUnanswered({ unanswered }: Checked): boolean {
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
-}
-
-function parsed(text: string): TransportAddress | undefined {
-  try {
-    const address = parseAddress(text);
-    return formatAddress(address) === text ? address : undefined;
-  } catch (error) {
-    if (isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) return undefined;
-    throw error;
-  }
 }

@@ -206,6 +206,10 @@ export class Relay extends EventEmitter<RelayEvents> {
       draining: () => this.#rules.finder.draining,
       reachability: () => this.#rules.reachability.report(),
       onChecks: (checks) => this.#rules.reachability.checker.appoint(checks),
+      claims: () => this.#rules.claims.checker.results(),
+      onChallenges: (challenges) => this.#rules.claims.checker.appoint(challenges),
+      onCheckers: (checkers) => this.#rules.claims.responder.tell(checkers),
+      answersAt: (id, at) => this.#rules.context.trunk.answersAt(id, at),
       onRegistry: ({ relays }) => {
         this.#startIsKnown = true;
         this.#useRelays(relays);

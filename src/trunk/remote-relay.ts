@@ -114,10 +114,10 @@ export class RemoteRelay {
    * to tomorrow to receive with (PROTOCOL.md section 4).
    * @param now - Unix milliseconds
    * @param ways - what its ways come to
-   * @returns undefined when there is no path
+   * @returns undefined when there is no path, or nothing that the relay may send from
    */
   trunkPeer(now: UnixMs, ways: RelayWays['forPlane']): TrunkPeer | undefined {
-    if (this.path === undefined) return undefined;
+    if (this.path === undefined || this.record.trunkSources.length === 0) return undefined;
     const today = trunkEpoch(now);
     return {
       sources: this.record.trunkSources,

@@ -53,6 +53,8 @@ export interface TrunkOptions {
    * @returns whether it was waited for; one that was not is counted as malformed
    */
   readonly onForeignResponse?: (message: StunMessage, tuple: FiveTuple) => boolean;
+  /** A challenge of this relay's claims came; whether it is genuine is not known yet. */
+  readonly onChallenge?: (message: StunMessage, tuple: FiveTuple) => void;
   /** Something has become of the ways to a relay. */
   readonly onNews?: (remote: RemoteRelay, news: TrunkNews) => void;
   /** The longest bundle of this relay; default LIMITS.trunkMtuBytes. */

@@ -1,3 +1,4 @@
+import { formatAddress } from '../address.js';
 import { trunkEpoch } from '../auth/keys.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlaneEvent, PuntedDatagram } from '../native/types.js';
@@ -7,6 +8,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import { decodeMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
+import { isChallenge } from './claim-challenge.js';
 import type { TrunkControl } from './control.js';
 import { ControlChannel } from './control-channel.js';
 import { KnownRelay } from './known-relay.js';
@@ -77,6 +79,16 @@ export class Trunk {
     }
   }
 
+  /** Whether a relay answers probes at a trunk address, or at any of that IP. */
+  answersAt(id: string, { address, port }: { readonly address: string; readonly port?: number }) {
+    const ways = this.#byId.get(id)?.ways.ways ?? [];
+    return ways.some(({ path: { destination }, main }) => {
+      const isThere =
+        destination.address === address && (port ?? destination.port) === destination.port;
+      return isThere && main.isProven;
+    });
+  }
+
   /** A peer wants to be connected with a peer of the relay: it is looked at more closely. */
   expect(remote: RemoteRelay): void {
     this.#byId.get(remote.id)?.expect();
@@ -111,6 +123,7 @@ export class Trunk {
    */
   update(records: readonly RelayRecord[]): void {
     for (const known of this.#byId.values()) known.listed = false;
+    this.#cede(records);
     for (const record of records) {
       if (record.id === this.#options.local.id) continue;
       const known = this.#byId.get(record.id);
@@ -118,6 +131,19 @@ export class Trunk {
       else this.#add(record);
     }
     this.#forget();
+  }
+
+  /** One that is kept for its legs alone has no more the sources that the registry gives others. */
+  #cede(records: readonly RelayRecord[]): void {
+    const ids = new Set(records.map(({ id }) => id));
+    const kept = [...this.#byId.values()].filter(({ remote: { id } }) => !ids.has(id));
+    if (kept.length === 0) return;
+    const taken = new Set(records.flatMap(({ trunkSources }) => trunkSources.map(formatAddress)));
+    for (const known of kept) {
+      const { record } = known.remote;
+      const trunkSources = record.trunkSources.filter((each) => !taken.has(formatAddress(each)));
+      if (known.remote.update({ ...record, trunkSources })) this.#take(known);
+    }
   }
 
   #forget(): void {
@@ -248,6 +274,10 @@ export class Trunk {
     if (message.method === Method.Binding && message.messageClass !== 'request') {
       const waited = this.#options.onForeignResponse?.(message, tuple) ?? false;
       return waited ? undefined : 'trunk_control_malformed';
+    }
+    if (isChallenge(message)) {
+      this.#options.onChallenge?.(message, tuple);
+      return undefined;
     }
     const id = message.text(AttributeType.Username);
     const start = message.u64(AttributeType.RelayStart);

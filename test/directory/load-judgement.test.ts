@@ -28,7 +28,7 @@ function timesFairShare(relays: readonly Honest[], lie: Partial<RelayLoad> | und
   const ids = relays.map((_, index) => `r${index}-1`);
   for (const [index, id] of ids.entries()) {
     const load = { ...IDLE, legsMax: relays[index]?.legsMax ?? 0 };
-    table.register(relayRecord(id, index + 1, { region: 'here' }), load, false);
+    table.register(relayRecord(id, index + 1, { region: 'here' }), { load, draining: false });
   }
   const held = ids.map((): number[] => []);
   const given = ids.map(() => 0);

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { ClaimTable } from '../../src/directory/claims/claim-table.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import { LIMITS } from '../../src/limits.js';
 import { FakeClock, IDLE, publicKeyOf, relayRecord } from './fixtures.js';
@@ -14,9 +15,14 @@ function world() {
     register(id: string, host: number, changes = {}) {
       const record = relayRecord(id, host, changes);
       const refusal = table.refusal(record);
-      if (refusal === undefined) table.register(record, IDLE, false);
+      if (refusal === undefined) table.register(record, { load: IDLE, draining: false });
       clock.spread();
       return refusal;
+    },
+    /** What others claim of what it would register. */
+    rivals(id: string, host: number, changes = {}) {
+      const rivals = table.claims.rivals(relayRecord(id, host, changes));
+      return rivals.map(({ claim, by, silentMs }) => `${claim} ${by.id} ${silentMs ?? 'live'}`);
     },
     beat(id: string, changes = {}) {
       const beat = { start: START, registryVersion: null, load: IDLE, draining: false };
@@ -150,17 +156,88 @@ t.test('two relays cannot have one address', async (t) => {
   const w = world();
   w.register('fra-1', 1);
   const { serviceAddresses, trunkSources } = relayRecord('fra-1', 1);
-  t.same(w.register('nyc-1', 2, { serviceAddresses }), {
-    code: 'address-taken',
-    address: '10.0.0.1:3478',
-    by: 'fra-1',
-  });
-  t.match(w.register('nyc-1', 2, { trunkSources }), { address: '10.0.0.1:3480' });
-  t.match(w.register('nyc-1', 2, { trunkAddresses: trunkSources }), { by: 'fra-1' });
+  const rivals = (changes = {}) => w.rivals('nyc-1', 2, changes);
+  t.same(rivals(), []);
+  t.same(rivals({ serviceAddresses }), ['service 10.0.0.1:3478 fra-1 live']);
+  t.same(rivals({ trunkSources }), ['trunk 10.0.0.1:3480 fra-1 live']);
+  t.same(rivals({ trunkAddresses: trunkSources }), ['trunk 10.0.0.1:3480 fra-1 live']);
   w.table.deregister('fra-1');
-  t.equal(w.register('nyc-1', 2, { trunkSources }), undefined, 'a relay that left has none');
-  w.register('nyc-1', 3);
-  t.equal(w.register('fra-1', 1), undefined, 'nor has one that moved');
+  t.same(rivals({ trunkSources }), [], 'a relay that left has none');
+  w.register('fra-1', 3);
+  t.same(rivals({ trunkSources }), [], 'nor has one that moved');
+});
+
+t.test('a relay that fell silent keeps what it claimed until somebody takes it', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  w.pass(6_000);
+  const { serviceAddresses } = relayRecord('fra-1', 1);
+  const rivals = (id: string) => w.rivals(id, 9, { serviceAddresses });
+  t.same(rivals('nyc-1'), ['service 10.0.0.1:3478 fra-1 1000']);
+  t.same(rivals('fra-1'), [], 'it may come back');
+  w.register('fra-1', 1);
+  t.same(rivals('nyc-1'), ['service 10.0.0.1:3478 fra-1 live']);
+  w.pass(6_000);
+  w.register('nyc-1', 2, { serviceAddresses });
+  t.same(rivals('fra-1'), ['service 10.0.0.1:3478 nyc-1 live']);
+  t.same(w.rivals('sin-1', 1), [
+    'service 10.0.0.1:3478 nyc-1 live',
+    'trunk 10.0.0.1:3480 fra-1 1010',
+  ]);
+  w.table.deregister('fra-1');
+  t.same(w.rivals('sin-1', 1), ['service 10.0.0.1:3478 nyc-1 live'], 'a late goodbye counts');
+});
+
+t.test('who is registered for an address that another has ends its registration', async (t) => {
+  const w = world();
+  w.register('fra-1', 1);
+  w.register('nyc-1', 2);
+  const evicted = w.table.register(relayRecord('sin-1', 1), {
+    load: IDLE,
+    draining: false,
+    proved: true,
+  });
+  t.same(evicted, ['fra-1']);
+  t.same(w.table.beatRefusal('fra-1', START), { code: 'unknown-relay' });
+  w.clock.spread();
+  t.match(JSON.parse(w.table.registry().body.toString()), {
+    relays: [{ id: 'nyc-1' }, { id: 'sin-1' }],
+    proved: ['sin-1'],
+  });
+  t.ok(w.table.isProved(relayRecord('sin-1', 1, { start: START + 1 })));
+  t.notOk(w.table.isProved(relayRecord('sin-1', 3)));
+  t.notOk(w.table.isProved(relayRecord('nyc-1', 2)));
+});
+
+t.test('claims of silent relays are bounded', async (t) => {
+  const claims = new ClaimTable(new FakeClock());
+  const publicKey = publicKeyOf('any');
+  for (let host = 1; host <= 4 * LIMITS.relaysMax + 1; host += 1) {
+    claims.take(relayRecord(`r-${host}`, host, { publicKey }));
+    claims.lapse(`r-${host}`);
+  }
+  t.equal(claims.lapsed, 4 * LIMITS.relaysMax);
+  t.same(claims.rivals(relayRecord('late', 1, { publicKey })), []);
+  t.equal(claims.rivals(relayRecord('late', 2, { publicKey })).length, 2);
+});
+
+t.test('a port that a relay only sent from goes to the next relay of its host', async (t) => {
+  const claims = new ClaimTable(new FakeClock());
+  const host = (id: string, port: number) =>
+    relayRecord(id, 1, {
+      serviceAddresses: [{ address: '10.0.0.1', port: port + 1 }],
+      trunkAddresses: [{ address: '10.0.0.1', port }],
+      trunkSources: [
+        { address: '10.0.0.1', port },
+        { address: '10.0.0.1', port: 50_000 },
+      ],
+    });
+  claims.take(host('fra-1', 1_000));
+  t.equal(claims.rivals(host('fra-2', 2_000)).length, 1);
+  claims.lapse('fra-1');
+  t.same(claims.rivals(host('fra-2', 2_000)), []);
+  const elsewhere = relayRecord('nyc-1', 2, { trunkSources: host('x', 1).trunkSources });
+  t.equal(claims.rivals(elsewhere).length, 1, 'but to none of another');
 });
 
 t.test('the table holds 1,024 relays and refuses the next', async (t) => {

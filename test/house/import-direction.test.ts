@@ -20,6 +20,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'errors.ts',
       'health.ts',
       'bounds.ts',
+      'claim-limits.ts',
       'limits.ts',
       'line-window.ts',
       'metric-families.ts',

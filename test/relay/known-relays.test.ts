@@ -112,3 +112,74 @@ t.test('relays are bounded: the longest absent go first', async (t) => {
   t.notOk(known.relays().some(({ id }) => id === 'fra-1'));
   t.ok(known.relays().some(({ id }) => id === 'nyc-1'));
 });
+
+/** Relays that know each other, one of which may be pretended to be elsewhere. */
+function contested(options: { readonly answering: Set<string> }) {
+  const clock = new FakeClock();
+  const known = new KnownRelays({
+    clock,
+    answersAt: (id, { address, port }) =>
+      [...options.answering].some((at) =>
+        port === undefined ? at.startsWith(`${id} ${address}:`) : at === `${id} ${address}:${port}`,
+      ),
+  });
+  known.update(registry(fra, nyc));
+  return { clock, known };
+}
+
+const THIEF = relayRecord('evil-1', 9, {
+  serviceAddresses: fra.serviceAddresses,
+  trunkAddresses: [...fra.trunkAddresses, { address: '10.0.0.9', port: 3480 }],
+  trunkSources: [...fra.trunkSources, { address: '10.0.0.9', port: 3480 }],
+});
+
+t.test('a relay that answers at its address stays, whoever registers the address', async (t) => {
+  const answering = new Set(['fra-1 10.0.0.1:3480', 'evil-1 10.0.0.9:3480']);
+  const { clock, known } = contested({ answering });
+  t.equal(known.update(registry(THIEF, nyc)), false);
+  t.equal(ids(known), 'fra-1,nyc-1', 'the other one is not worked with');
+  inContact(known, clock, 10 * LIMITS.knownRelayGraceMs);
+  t.equal(ids(known), 'fra-1,nyc-1', 'for as long as it answers');
+  answering.delete('fra-1 10.0.0.1:3480');
+  t.equal(known.contact(), true);
+  t.equal(ids(known), 'evil-1,nyc-1', 'then it is replaced');
+  known.update(registry(fra, nyc));
+  t.equal(ids(known), 'fra-1,nyc-1', 'the thief answers nowhere that is in question');
+});
+
+t.test('a relay that has proved to be there takes the address at once', async (t) => {
+  const answering = new Set(['fra-1 10.0.0.1:3480']);
+  const { known } = contested({ answering });
+  const heir = relayRecord('fra-2', 1);
+  known.update({ ...registry(heir, nyc), proved: ['fra-2'] });
+  t.equal(ids(known), 'fra-2,nyc-1');
+});
+
+t.test('a service address goes with a trunk address of its IP', async (t) => {
+  const stolen = relayRecord('evil-1', 9, { serviceAddresses: fra.serviceAddresses });
+  const { known } = contested({ answering: new Set(['fra-1 10.0.0.1:3480']) });
+  known.update(registry(stolen, nyc));
+  t.equal(ids(known), 'fra-1,nyc-1');
+  const elsewhere = contested({ answering: new Set(['fra-1 10.0.0.7:3480']) });
+  elsewhere.known.update(registry(stolen, nyc));
+  t.equal(ids(elsewhere.known), 'evil-1,nyc-1');
+});
+
+t.test('a relay that waits is worked with once the other one is listed elsewhere', async (t) => {
+  const { known } = contested({ answering: new Set(['fra-1 10.0.0.1:3480']) });
+  known.update(registry(THIEF, nyc));
+  known.update(registry(THIEF, nyc, relayRecord('fra-1', 4, { start: fra.start + 1 })));
+  t.equal(ids(known), 'evil-1,fra-1,nyc-1');
+});
+
+t.test('no more relays than there can be are kept, whatever they answer', async (t) => {
+  const clock = new FakeClock();
+  const known = new KnownRelays({ clock, answersAt: () => true });
+  const { publicKey } = fra;
+  const many = Array.from({ length: LIMITS.relaysMax }, (_, host) =>
+    relayRecord(`r-${host}`, host + 1, { publicKey }),
+  );
+  known.update(registry(...many));
+  known.update(registry(...many.map((each) => ({ ...each, id: `x${each.id}` }))));
+  t.ok(known.relays().length <= LIMITS.relaysMax);
+});

@@ -45,7 +45,7 @@ export interface Problem {
   readonly retryAfterSeconds?: number;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
   /** Further members, such as `lastStart`. */
-  readonly members?: Readonly<Record<string, string | number>>;
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** The text of a problem document. */

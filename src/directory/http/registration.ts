@@ -12,6 +12,8 @@ import {
   RelayParams,
 } from '../../registry/schemas.js';
 import type { ReachabilityReport, RelayRecord } from '../../registry/types.js';
+import { addressOf } from '../claims/claim-table.js';
+import type { ClaimAnswer, Contests } from '../claims/contests.js';
 import type { Reachability } from '../reachability/reachability.js';
 import type { RelayRefusal, RelayTable } from '../relay-table.js';
 import type { Store } from '../store/memory.js';
@@ -24,6 +26,7 @@ import { type RelaySigningOptions, signRelayRoutes } from './relay-signing.js';
 export interface RegistrationRoutesOptions extends RelaySigningOptions {
   readonly relays: RelayTable;
   readonly reachability: Reachability;
+  readonly contests: Contests;
   readonly store: Store;
 }
 
@@ -62,12 +65,16 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
       const refusal = relays.refusal(checked.record);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
       const { record } = checked;
+      const claim = claimOf(record, options);
+      if (claim.state !== 'granted') return refuse(reply, claimProblem(claim), options);
+      const { proved } = claim;
       const reachability = reportOf(request.body);
-      store.publish({ kind: 'registered', record, load, draining, reachability });
-      const check = options.reachability.checksOf(record.id);
+      const { claims } = request.body;
+      store.publish({ kind: 'registered', record, load, draining, proved, reachability, claims });
+      const duties = dutiesOf(record.id, options);
       const registry = relays.registry();
-      if (request.body.fetchesRegistry !== true) return sendInline(reply, registry, { check });
-      return reply.send({ registryVersion: registry.version, check });
+      if (request.body.fetchesRegistry !== true) return sendInline(reply, registry, duties);
+      return reply.send({ registryVersion: registry.version, ...duties });
     },
   );
 }
@@ -88,16 +95,13 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { start, registryVersion, load, draining, fetchesRegistry } = request.body;
+      const { start, registryVersion, load, draining, fetchesRegistry, claims } = request.body;
       const refusal = relays.beatRefusal(id, start);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
-      const beat = { id, start, registryVersion, load, draining };
+      const beat = { id, start, registryVersion, load, draining, claims };
       store.publish({ kind: 'beat', beat: { ...beat, reachability: reportOf(request.body) } });
       const registry = relays.registry();
-      const answer = {
-        registryVersion: registry.version,
-        check: options.reachability.checksOf(id),
-      };
+      const answer = { registryVersion: registry.version, ...dutiesOf(id, options) };
       const has = registry.version === registryVersion;
       return has || fetchesRegistry === true
         ? reply.send(answer)
@@ -123,11 +127,34 @@ function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
       const { id } = request.params;
       const refusal = relays.beatRefusal(id, Number(request.query.start));
       if (refusal?.code === 'superseded') return refuse(reply, refusalProblem(refusal), options);
-      if (refusal === undefined) store.publish({ kind: 'deregistered', id });
+      // One that had fallen silent gives up what it claims all the same.
+      const isKnown = refusal === undefined || relays.claims.isLapsed(id);
+      if (isKnown) store.publish({ kind: 'deregistered', id });
       return reply.code(204).send(null);
     },
   );
 }
+
+/** What a relay is to do for the directory. */
+function dutiesOf(id: string, { reachability, contests }: RegistrationRoutesOptions) {
+  const challenge = contests.challengesOf(id);
+  const check = reachability.checksOf(id);
+  return challenge.length === 0 ? { check } : { check, challenge };
+}
+
+/** Who has the addresses that a relay registers. */
+function claimOf(record: RelayRecord, options: RegistrationRoutesOptions): Claim {
+  const { relays, contests } = options;
+  const rivals = relays.claims.rivals(record);
+  const [first] = rivals;
+  if (first === undefined) return { state: 'granted', proved: relays.isProved(record) };
+  const whose = `${addressOf(first.claim)} belongs to relay ${first.by.id}`;
+  return { ...contests.claim(record, rivals, relays.live()), whose };
+}
+
+type Claim =
+  | { readonly state: 'granted'; readonly proved: boolean }
+  | (ClaimAnswer & { readonly whose: string });
 
 function refuse(reply: FastifyReply, problem: Problem, { metrics }: RegistrationRoutesOptions) {
   metrics.relayRequestsRefused.inc({ code: problem.code });
@@ -157,6 +184,23 @@ function checkedRecord(id: string, record: RelayRecord, options: RegistrationRou
   return canonicalRecord(record);
 }
 
+const WHY = {
+  unproved: 'this relay did not answer there when others asked',
+  unchecked: 'there are no relays of two other regions to ask this one there',
+} as const;
+
+function claimProblem(claim: Exclude<Claim, { state: 'granted' }>): Problem {
+  const problem = (code: string, why: string) =>
+    ({ status: 409, code, detail: `${claim.whose}: ${why}` }) as const;
+  if (claim.state === 'busy') {
+    const detail = `${claim.whose}: too many other claims are looked into`;
+    return { status: 503, code: 'too-many-claims', detail, retryAfterSeconds: 5 };
+  }
+  if (claim.state === 'refused') return problem('address-taken', WHY[claim.why]);
+  const { checkers } = claim;
+  return { ...problem('address-contested', 'others ask this one there'), members: { checkers } };
+}
+
 function refusalProblem(refusal: RelayRefusal): Problem {
   switch (refusal.code) {
     case 'start-too-low':
@@ -166,12 +210,6 @@ function refusalProblem(refusal: RelayRefusal): Problem {
         code: refusal.code,
         detail: `a process of this relay that started at ${refusal.lastStart} is known`,
         members: { lastStart: refusal.lastStart },
-      };
-    case 'address-taken':
-      return {
-        status: 409,
-        code: refusal.code,
-        detail: `${refusal.address} belongs to relay ${refusal.by}`,
       };
     case 'registry-full':
       return {

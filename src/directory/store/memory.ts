@@ -1,4 +1,9 @@
-import type { ReachabilityReport, RelayLoad, RelayRecord } from '../../registry/types.js';
+import type {
+  ClaimResult,
+  ReachabilityReport,
+  RelayLoad,
+  RelayRecord,
+} from '../../registry/types.js';
 import type { RelayBeat } from '../relay-table.js';
 
 /** Something that a directory has accepted from a relay and that every directory should know. */
@@ -8,8 +13,12 @@ export type RelayFact =
       readonly record: RelayRecord;
       readonly load: RelayLoad;
       readonly draining: boolean;
+      /** Whether it has proved to be at addresses that others claim. */
+      readonly proved: boolean;
       /** Left out by a relay that does not say what it cannot reach. */
       readonly reachability?: ReachabilityReport | undefined;
+      /** Left out by a relay that makes no challenges. */
+      readonly claims?: readonly ClaimResult[] | undefined;
     }
   | { readonly kind: 'beat'; readonly beat: RelayBeat }
   | { readonly kind: 'deregistered'; readonly id: string };

@@ -1,0 +1,303 @@
+import { LIMITS } from '../../limits.js';
+import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
+import type { Clock } from '../../units.js';
+import type { LiveRelay } from '../relay-table.js';
+import { hasTrunk } from '../selection-terms.js';
+import type { Rival } from './claim-table.js';
+import { ClaimantPace } from './claimant-pace.js';
+import { type Inquiry, inquiryOf, type Question, type Target, targetKey } from './questions.js';
+
+/** What becomes of a registration whose addresses others claim. */
+export type ClaimAnswer =
+  /** It may be registered; `proved` where checkers have said that it is at the addresses. */
+  | { readonly state: 'granted'; readonly proved: boolean }
+  /** These relays are asking now; the claimant must be able to answer them. */
+  | { readonly state: 'contested'; readonly checkers: readonly RelayRecord[] }
+  /** The incumbent has the address: it was not proved lately, or there is nobody to ask. */
+  | { readonly state: 'refused'; readonly why: 'unproved' | 'unchecked' }
+  /** Too many claims are looked into. */
+  | { readonly state: 'busy' };
+
+/** How a contest ended. */
+export type ContestResult = 'proved' | 'unproved';
+
+/** What an operator is told. */
+export type ClaimNews = {
+  readonly relay: string;
+  readonly questions: readonly Question[];
+} & (
+  | { readonly kind: 'contested'; readonly checkers: readonly string[] }
+  | { readonly kind: 'unchecked' }
+  | { readonly kind: 'decided'; readonly result: ContestResult }
+);
+
+interface Contest {
+  readonly claimant: RelayRecord;
+  readonly inquiry: Inquiry;
+  /** Region by id. */
+  readonly checkers: ReadonlyMap<string, string>;
+  /** Checkers by target: those that were answered, and those that were not. */
+  readonly proved: Map<string, Set<string>>;
+  readonly missed: Map<string, Set<string>>;
+  readonly endsAtMs: number;
+}
+
+interface Grant {
+  readonly claims: ReadonlySet<string>;
+  readonly untilMs: number;
+}
+
+/** What it works with. */
+export interface ContestsOptions {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Regions that must agree. */
+const REGIONS_MIN = 2;
+
+/**
+ * Decides who has an address that two relays claim (docs/registration.md, Claims): relays of two
+ * regions, neither of them a party, challenge the claimant's key at the address itself. Without an
+ * answer the incumbent stays. Pure over a clock; only the directory's event loop touches it.
+ *
+ * Bounds: one contest of a claimant and `claimContestsMax` in all; `claimTargetsMax` addresses of a
+ * contest and `claimChallengesMax` of a checker, so that no claimant can keep the others out; who
+ * lost waits for a growing time (`ClaimantPace`).
+ */
+export class Contests {
+  /** Contests by how they ended, and claims that nobody could check. */
+  readonly counts = { proved: 0, unproved: 0, unchecked: 0 };
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #contests = new Map<string, Contest>();
+  readonly #grants = new Map<string, Grant>();
+  readonly #pace: ClaimantPace;
+  /** Relays that say what became of challenges, so that they can be checkers. */
+  readonly #able = new Set<string>();
+  #news: ClaimNews[] = [];
+
+  constructor({ clock, random }: ContestsOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#pace = new ClaimantPace(clock);
+  }
+
+  /** Contests under way. */
+  get size(): number {
+    return this.#contests.size;
+  }
+
+  /**
+   * Takes a registration that claims what others claim, and begins a contest where that is due.
+   * @param rivals - at least one
+   * @param relays - all live relays
+   */
+  claim(record: RelayRecord, rivals: readonly Rival[], relays: readonly LiveRelay[]): ClaimAnswer {
+    const now = this.#clock.monotonic();
+    const grant = this.#grants.get(record.id);
+    if (grant !== undefined && now < grant.untilMs) {
+      if (rivals.every(({ claim }) => grant.claims.has(claim))) {
+        return { state: 'granted', proved: true };
+      }
+    }
+    const running = this.#contests.get(record.id);
+    if (running !== undefined) return this.#asking(running, relays);
+    if (!this.#pace.mayClaim(record.id)) return { state: 'refused', why: 'unproved' };
+    if (this.#contests.size >= LIMITS.claimContestsMax) return { state: 'busy' };
+    const inquiry = inquiryOf(record, rivals);
+    const { questions, targets } = inquiry;
+    const isHopeless = questions.some(({ anyOf }) => anyOf.length === 0);
+    if (isHopeless || targets.size > LIMITS.claimTargetsMax) return this.#hopeless(record, inquiry);
+    const checkers = this.#checkers(record, rivals, [...targets.values()], relays);
+    if (checkers === 'busy') return { state: 'busy' };
+    if (checkers === undefined) return this.#unchecked(record, rivals, inquiry);
+    const contest: Contest = {
+      claimant: record,
+      inquiry,
+      checkers: new Map(checkers.map(({ record: { id, region } }) => [id, region])),
+      proved: new Map(),
+      missed: new Map(),
+      endsAtMs: now + LIMITS.claimContestMs,
+    };
+    this.#contests.set(record.id, contest);
+    const ids = [...contest.checkers.keys()];
+    this.#news.push({ kind: 'contested', relay: record.id, questions, checkers: ids });
+    return this.#asking(contest, relays);
+  }
+
+  /** The challenges that a relay is to make. */
+  challengesOf(checker: string): ClaimChallenge[] {
+    const challenges = new Map<string, ClaimChallenge>();
+    for (const { checkers, inquiry } of this.#contests.values()) {
+      if (!checkers.has(checker)) continue;
+      for (const { key, id, publicKey, address } of inquiry.targets.values()) {
+        challenges.set(key, { id, publicKey, address });
+      }
+    }
+    return [...challenges.values()];
+  }
+
+  /**
+   * Takes what a relay says became of its challenges.
+   * @param results - undefined from a relay that makes none
+   */
+  report(checker: string, results: readonly ClaimResult[] | undefined): void {
+    if (results === undefined) {
+      this.#able.delete(checker);
+      return;
+    }
+    this.#able.add(checker);
+    for (const contest of [...this.#contests.values()]) {
+      if (!contest.checkers.has(checker)) continue;
+      for (const { id, address, proved } of results) {
+        const key = targetKey(id, address);
+        if (!contest.inquiry.targets.has(key)) continue;
+        note(proved ? contest.proved : contest.missed, key, checker);
+      }
+      this.#weigh(contest);
+    }
+  }
+
+  /** Forgets that a relay can check: it is gone. */
+  forget(id: string): void {
+    this.#able.delete(id);
+  }
+
+  /** A relay was registered with what it had been granted. */
+  taken(id: string): void {
+    this.#grants.delete(id);
+  }
+
+  /**
+   * To be called a few times a second: ends contests whose time is over.
+   * @returns what has happened since the last call
+   */
+  sweep(): ClaimNews[] {
+    const now = this.#clock.monotonic();
+    for (const contest of [...this.#contests.values()]) {
+      if (now >= contest.endsAtMs) this.#end(contest, hasWon(contest) ? 'proved' : 'unproved');
+    }
+    for (const [id, { untilMs }] of this.#grants) if (now >= untilMs) this.#grants.delete(id);
+    const news = this.#news;
+    this.#news = [];
+    return news;
+  }
+
+  #asking({ checkers }: Contest, relays: readonly LiveRelay[]): ClaimAnswer {
+    const records = relays.filter(({ record: { id } }) => checkers.has(id));
+    return { state: 'contested', checkers: records.map(({ record }) => record) };
+  }
+
+  /** A claim to a port that no answer can come from, against one that has it, or to too much. */
+  #hopeless(record: RelayRecord, { questions }: Inquiry): ClaimAnswer {
+    this.#pace.lost(record.id);
+    this.counts.unproved += 1;
+    this.#news.push({ kind: 'decided', relay: record.id, questions, result: 'unproved' });
+    return { state: 'refused', why: 'unproved' };
+  }
+
+  /** With too few to ask an incumbent stays, but one that is silent not for ever. */
+  #unchecked(record: RelayRecord, rivals: readonly Rival[], inquiry: Inquiry): ClaimAnswer {
+    const isOver = ({ silentMs }: Rival) =>
+      silentMs !== undefined && silentMs >= LIMITS.claimHoldMs;
+    if (rivals.every(isOver)) return { state: 'granted', proved: false };
+    if (this.#pace.isNews(record.id)) {
+      this.counts.unchecked += 1;
+      const { questions } = inquiry;
+      this.#news.push({ kind: 'unchecked', relay: record.id, questions });
+    }
+    return { state: 'refused', why: 'unchecked' };
+  }
+
+  /** Relays to ask, of as many regions as there are; undefined where there are too few. */
+  #checkers(
+    claimant: RelayRecord,
+    rivals: readonly Rival[],
+    targets: readonly Target[],
+    relays: readonly LiveRelay[],
+  ): readonly LiveRelay[] | 'busy' | undefined {
+    const parties = new Set([claimant.id, ...rivals.map(({ by }) => by.id)]);
+    const families = [...new Set(targets.map(({ family }) => family))];
+    const able = relays.filter(
+      (relay) =>
+        !parties.has(relay.record.id) &&
+        !relay.draining &&
+        this.#able.has(relay.record.id) &&
+        families.every((family) => hasTrunk(relay, family)),
+    );
+    if (regionsOf(able).size < REGIONS_MIN) return undefined;
+    const free = able.filter(({ record: { id } }) => {
+      const load = this.challengesOf(id).length + targets.length;
+      return load <= LIMITS.claimChallengesMax;
+    });
+    const chosen = this.#ofMostRegions(free);
+    return regionsOf(chosen).size < REGIONS_MIN ? 'busy' : chosen;
+  }
+
+  #ofMostRegions(relays: readonly LiveRelay[]): LiveRelay[] {
+    const drawn = relays
+      .map((relay) => ({ relay, draw: this.#random() }))
+      .sort((a, b) => a.draw - b.draw)
+      .map(({ relay }) => relay);
+    const firsts: LiveRelay[] = [];
+    const others: LiveRelay[] = [];
+    const seen = new Set<string>();
+    for (const relay of drawn) {
+      const { region } = relay.record;
+      (seen.has(region) ? others : firsts).push(relay);
+      seen.add(region);
+    }
+    return [...firsts, ...others].slice(0, LIMITS.claimCheckers);
+  }
+
+  /** Ends a contest as soon as no further word can change it. */
+  #weigh(contest: Contest): void {
+    const { inquiry, checkers } = contest;
+    const isHeard = [...inquiry.targets.keys()].every((key) => {
+      const heard = new Set([
+        ...(contest.proved.get(key) ?? []),
+        ...(contest.missed.get(key) ?? []),
+      ]);
+      return heard.size === checkers.size;
+    });
+    const waits = inquiry.questions.some(({ unless }) => unless.length > 0);
+    if (hasWon(contest) && (isHeard || !waits)) this.#end(contest, 'proved');
+    else if (isHeard) this.#end(contest, hasWon(contest) ? 'proved' : 'unproved');
+  }
+
+  #end(contest: Contest, result: ContestResult): void {
+    const { claimant, inquiry } = contest;
+    this.#contests.delete(claimant.id);
+    this.counts[result] += 1;
+    if (result === 'proved') {
+      const untilMs = this.#clock.monotonic() + LIMITS.claimGrantMs;
+      const claims = new Set(inquiry.questions.map(({ claim }) => claim));
+      this.#grants.set(claimant.id, { claims, untilMs });
+      this.#pace.won(claimant.id);
+    } else this.#pace.lost(claimant.id);
+    const { questions } = inquiry;
+    this.#news.push({ kind: 'decided', relay: claimant.id, questions, result });
+  }
+}
+
+/** Whether checkers of two regions were answered at each address that is in question. */
+function hasWon({ inquiry, proved, checkers }: Contest): boolean {
+  const isProved = (key: string) => {
+    const regions = new Set([...(proved.get(key) ?? [])].map((id) => checkers.get(id)));
+    return regions.size >= REGIONS_MIN;
+  };
+  return inquiry.questions.every(
+    ({ anyOf, unless }) => anyOf.some(isProved) && !unless.some(isProved),
+  );
+}
+
+function regionsOf(relays: readonly LiveRelay[]): ReadonlySet<string> {
+  return new Set(relays.map(({ record }) => record.region));
+}
+
+function note(by: Map<string, Set<string>>, key: string, checker: string): void {
+  const said = by.get(key) ?? new Set();
+  by.set(key, said.add(checker));
+}

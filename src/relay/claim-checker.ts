@@ -1,0 +1,151 @@
+import { sameAddress, type TransportAddress } from '../address.js';
+import { isTurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane, FiveTuple } from '../native/types.js';
+import type { ClaimChallenge, ClaimResult } from '../registry/types.js';
+import type { StunMessage } from '../stun/message.js';
+import {
+  type ControlKeys,
+  controlKeys,
+  encodeChallenge,
+  isGenuine,
+} from '../trunk/claim-challenge.js';
+import { transactionKey } from '../trunk/control.js';
+import type { LocalRelay, TrunkSocket } from '../trunk/remote-relay.js';
+import type { Clock, RandomBytes } from '../units.js';
+import { canonicalAddress, socketTo } from './checked-address.js';
+
+interface Challenged {
+  readonly id: string;
+  readonly text: string;
+  readonly address: TransportAddress;
+  readonly keys: ControlKeys;
+  readonly from: Pick<FiveTuple, 'socket' | 'local'>;
+  readonly transactions: string[];
+  nextAtMs: number;
+  /** Undefined while it is asked. */
+  proved: boolean | undefined;
+}
+
+/** What it works with. */
+export interface ClaimCheckerOptions {
+  readonly local: LocalRelay;
+  readonly plane: Pick<DataPlane, 'send'>;
+  /** This relay's trunk sockets, in the data plane's order. */
+  readonly sockets: readonly TrunkSocket[];
+  /** Something is known now that the directory waits for. */
+  readonly onResult: () => void;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+/**
+ * Challenges the keys of relays at addresses that they claim, as the directory appoints it
+ * (PROTOCOL.md section 3). An answer counts that is of the relay's key and comes from that address.
+ *
+ * Bound: `claimChallengesMax` addresses at a time, each asked `claimChallengesSent` times.
+ */
+export class ClaimChecker {
+  readonly #options: ClaimCheckerOptions;
+  readonly #challenged = new Map<string, Challenged>();
+  readonly #byTransaction = new Map<string, Challenged>();
+
+  constructor(options: ClaimCheckerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes what is to be challenged from now on; what goes on is not disturbed. */
+  appoint(challenges: readonly ClaimChallenge[]): void {
+    const wanted = new Set<string>();
+    for (const challenge of challenges) {
+      if (wanted.size >= LIMITS.claimChallengesMax) break;
+      const key = `${challenge.id} ${challenge.address} ${challenge.publicKey}`;
+      if (!this.#challenged.has(key)) {
+        const made = this.#make(challenge);
+        if (made === undefined) continue;
+        this.#challenged.set(key, made);
+      }
+      wanted.add(key);
+    }
+    for (const [key, challenged] of this.#challenged) {
+      if (wanted.has(key)) continue;
+      this.#settle(challenged);
+      this.#challenged.delete(key);
+    }
+  }
+
+  /** What has been found out about what is to be challenged. */
+  results(): ClaimResult[] {
+    const results: ClaimResult[] = [];
+    for (const { id, text, proved } of this.#challenged.values()) {
+      if (proved !== undefined) results.push({ id, address: text, proved });
+    }
+    return results;
+  }
+
+  /** Sends the challenges that are due. */
+  tick(): void {
+    const { clock, local, plane, random } = this.#options;
+    const now = clock.monotonic();
+    for (const challenged of this.#challenged.values()) {
+      if (challenged.proved !== undefined || now < challenged.nextAtMs) continue;
+      if (challenged.transactions.length >= LIMITS.claimChallengesSent) {
+        this.#found(challenged, false);
+        continue;
+      }
+      challenged.nextAtMs = now + LIMITS.claimChallengeMs;
+      const transactionId = random(12);
+      const transaction = transactionKey(transactionId);
+      challenged.transactions.push(transaction);
+      this.#byTransaction.set(transaction, challenged);
+      const data = encodeChallenge(local, challenged.keys.sendKey, transactionId);
+      const tuple = { ...challenged.from, remote: challenged.address };
+      plane.send([{ side: 'trunk', tuple, data }]);
+    }
+  }
+
+  /**
+   * Takes a Binding response that a trunk socket received.
+   * @returns whether it answers a challenge of ours, be it right or wrong
+   */
+  receive(message: StunMessage, { remote }: FiveTuple): boolean {
+    const challenged = this.#byTransaction.get(transactionKey(message.transactionId));
+    if (challenged === undefined || !sameAddress(challenged.address, remote)) return false;
+    // Whoever does not understand it, or is another one, proves nothing. Another answer may come.
+    const { id, keys } = challenged;
+    if (message.messageClass === 'success' && isGenuine(message, id, keys.receiveKey)) {
+      this.#found(challenged, true);
+    }
+    return true;
+  }
+
+  #found(challenged: Challenged, proved: boolean): void {
+    challenged.proved = proved;
+    this.#settle(challenged);
+    this.#options.onResult();
+  }
+
+  #settle({ transactions }: Challenged): void {
+    for (const transaction of transactions) this.#byTransaction.delete(transaction);
+  }
+
+  #make({ id, publicKey, address: text }: ClaimChallenge): Challenged | undefined {
+    const { local, sockets, clock } = this.#options;
+    const address = canonicalAddress(text);
+    const from = address && socketTo(sockets, address);
+    if (address === undefined || from === undefined || id === local.id) return undefined;
+    const keys = this.#keysOf(id, publicKey);
+    if (keys === undefined) return undefined;
+    const nextAtMs = clock.monotonic();
+    return { id, text, address, keys, from, transactions: [], nextAtMs, proved: undefined };
+  }
+
+  #keysOf(id: string, publicKey: string): ControlKeys | undefined {
+    try {
+      return controlKeys(this.#options.local, id, publicKey);
+    } catch (error) {
+      if (isTurnpikeError(error, 'ERR_TURNPIKE_SECRET')) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { isTurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane, FiveTuple } from '../native/types.js';
+import type { RelayRecord } from '../registry/types.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import type { StunMessage } from '../stun/message.js';
+import { type ControlKeys, controlKeys, encodeProof, isGenuine } from '../trunk/claim-challenge.js';
+import type { LocalRelay, RemoteRelay } from '../trunk/remote-relay.js';
+import type { Clock } from '../units.js';
+
+/** What it works with. */
+export interface ClaimResponderOptions {
+  readonly local: LocalRelay;
+  readonly plane: Pick<DataPlane, 'send'>;
+  /** A relay of the registry. */
+  readonly remote: (id: string) => RemoteRelay | undefined;
+  readonly clock: Clock;
+}
+
+interface Checker {
+  readonly keys: ControlKeys;
+  readonly hosts: ReadonlySet<string>;
+}
+
+/**
+ * Answers challenges of this relay's claims (PROTOCOL.md section 3) on its trunk and its service
+ * addresses: who gets the answer knows that this relay is there. It changes nothing, keeps nothing,
+ * and is never longer than the challenge.
+ *
+ * Bounds: `claimAnswersPerSecond` challenges a second from hosts of the relay that they name, and
+ * as many from others, so that a flood of those does not hide the former.
+ */
+export class ClaimResponder {
+  /** Challenges answered, those that are forged or of unknown relays, and those over the bound. */
+  readonly counts = { answered: 0, refused: 0, over: 0 };
+  readonly #options: ClaimResponderOptions;
+  readonly #budgets = { known: new Budget(), other: new Budget() };
+  /** Relays that the directory told of, as the registry may not have them. */
+  #told: ReadonlyMap<string, Checker> = new Map();
+
+  constructor(options: ClaimResponderOptions) {
+    this.#options = options;
+  }
+
+  /** Takes relays that the directory has asked to challenge this one. */
+  tell(checkers: readonly RelayRecord[]): void {
+    const told = new Map<string, Checker>();
+    for (const record of checkers.slice(0, LIMITS.claimCheckers)) {
+      const keys = this.#keysOf(record);
+      if (keys !== undefined) told.set(record.id, { keys, hosts: hostsOf(record) });
+    }
+    this.#told = told;
+  }
+
+  /** Takes a challenge, genuine or not. */
+  receive(side: 'client' | 'trunk', message: StunMessage, tuple: FiveTuple): void {
+    const { local, plane } = this.#options;
+    const id = message.text(AttributeType.Username) ?? '';
+    const checker = this.#checker(id);
+    if (checker !== undefined && !this.#takes(checker, tuple)) {
+      this.counts.over += 1;
+      return;
+    }
+    if (checker === undefined || !isGenuine(message, id, checker.keys.receiveKey)) {
+      this.counts.refused += 1;
+      return;
+    }
+    this.counts.answered += 1;
+    const data = encodeProof(local, checker.keys.sendKey, message.transactionId);
+    if (data.length <= message.bytes.length) plane.send([{ side, tuple, data }]);
+  }
+
+  #checker(id: string): Checker | undefined {
+    const remote = this.#options.remote(id);
+    return remote === undefined
+      ? this.#told.get(id)
+      : { keys: remote, hosts: hostsOf(remote.record) };
+  }
+
+  #takes({ hosts }: Checker, { remote }: FiveTuple): boolean {
+    const budget = hosts.has(remote.address) ? this.#budgets.known : this.#budgets.other;
+    return budget.take(this.#options.clock.monotonic());
+  }
+
+  #keysOf({ id, publicKey }: RelayRecord): ControlKeys | undefined {
+    try {
+      return controlKeys(this.#options.local, id, publicKey);
+    } catch (error) {
+      if (isTurnpikeError(error, 'ERR_TURNPIKE_SECRET')) return undefined;
+      throw error;
+    }
+  }
+}
+
+class Budget {
+  #second = -1;
+  #count = 0;
+
+  take(now: number): boolean {
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) this.#count = 0;
+    this.#second = second;
+    this.#count += 1;
+    return this.#count <= LIMITS.claimAnswersPerSecond;
+  }
+}
+
+function hostsOf({ trunkSources }: RelayRecord): ReadonlySet<string> {
+  return new Set(trunkSources.map(({ address }) => address));
+}

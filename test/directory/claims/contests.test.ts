@@ -1,0 +1,275 @@
+import t from 'tap';
+import { type ClaimNews, Contests } from '../../../src/directory/claims/contests.js';
+import { RelayTable } from '../../../src/directory/relay-table.js';
+import { LIMITS } from '../../../src/limits.js';
+import type { RelayRecord } from '../../../src/registry/types.js';
+import { FakeClock, IDLE, relayRecord, seededRandom } from '../fixtures.js';
+
+/** Relays of several regions that can check, and whoever contends. */
+function world(...checkers: string[]) {
+  const clock = new FakeClock();
+  const table = new RelayTable(clock);
+  const contests = new Contests({ clock, random: seededRandom(1) });
+  const news: ClaimNews[] = [];
+  const alive = new Set<string>();
+  const w = {
+    clock,
+    table,
+    contests,
+    news,
+    /** Registers a relay if that is granted. */
+    register(record: RelayRecord) {
+      const rivals = table.claims.rivals(record);
+      const answer =
+        rivals.length === 0
+          ? ({ state: 'granted', proved: false } as const)
+          : contests.claim(record, rivals, table.live());
+      if (answer.state !== 'granted') return answer;
+      table.register(record, { load: IDLE, draining: false, proved: answer.proved });
+      contests.taken(record.id);
+      alive.add(record.id);
+      return answer;
+    },
+    state(record: RelayRecord) {
+      const answer = w.register(record);
+      return answer.state === 'refused' ? answer.why : answer.state;
+    },
+    /** What the checkers find: keys `id address`. */
+    answer(...proved: string[]) {
+      for (const id of alive) w.answerBy(id, proved);
+    },
+    answerBy(id: string, proved: readonly string[]) {
+      const results = contests.challengesOf(id).map(({ id: relay, address }) => ({
+        id: relay,
+        address,
+        proved: proved.includes(`${relay} ${address}`),
+      }));
+      contests.report(id, results);
+    },
+    pass(ms: number) {
+      for (let passed = 0; passed < ms; passed += 250) {
+        clock.advance(250);
+        for (const id of alive) beat(id);
+        for (const id of table.sweep()) alive.delete(id);
+        news.push(...contests.sweep());
+      }
+    },
+    silent(id: string) {
+      alive.delete(id);
+      w.pass(LIMITS.relayExpiryMs);
+    },
+    results: () => news.flatMap((each) => (each.kind === 'decided' ? each.result : each.kind)),
+  };
+  const beat = (id: string) => {
+    const { start = 0 } = table.recordOf(id) ?? {};
+    table.beat({ id, start, registryVersion: null, load: IDLE, draining: false });
+  };
+  for (const [index, id] of checkers.entries()) {
+    w.register(relayRecord(id, 100 + index));
+    contests.report(id, []);
+  }
+  return w;
+}
+
+const TRUE = relayRecord('fra-1', 1);
+const THIEF = relayRecord('evil-1', 9, {
+  serviceAddresses: TRUE.serviceAddresses,
+  trunkAddresses: [...TRUE.trunkAddresses, { address: '10.0.0.9', port: 3480 }],
+  trunkSources: [...TRUE.trunkSources, { address: '10.0.0.9', port: 3480 }],
+});
+const PROVED = ['fra-1 10.0.0.1:3478', 'fra-1 10.0.0.1:3480'];
+
+t.test('who registered first after a restart gives way to who proves to be there', async (t) => {
+  const w = world('nyc-1', 'sin-1', 'syd-1');
+  t.equal(w.state(THIEF), 'granted');
+  const answer = w.register(TRUE);
+  t.equal(answer.state, 'contested');
+  t.same(answer.state === 'contested' && answer.checkers.map(({ id }) => id).sort(), [
+    'nyc-1',
+    'sin-1',
+    'syd-1',
+  ]);
+  t.same(
+    w.contests.challengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`),
+    PROVED,
+  );
+  t.same(w.contests.challengesOf('evil-1'), [], 'a party is no checker');
+  w.answerBy('nyc-1', PROVED);
+  t.equal(w.state(TRUE), 'contested', 'one region is not enough');
+  w.answerBy('sin-1', PROVED);
+  const granted = w.register(TRUE);
+  t.same(granted, { state: 'granted', proved: true });
+  t.equal(w.table.recordOf('evil-1'), undefined);
+  t.same(w.contests.challengesOf('nyc-1'), []);
+
+  t.equal(w.state(THIEF), 'contested', 'the thief comes again');
+  w.answer();
+  t.equal(w.state(THIEF), 'unproved');
+  t.ok(w.table.recordOf('fra-1'), 'and the incumbent stays');
+  w.pass(1_000);
+  t.same(w.results(), ['contested', 'proved', 'contested', 'unproved']);
+  t.same(w.contests.counts, { proved: 1, unproved: 1, unchecked: 0 });
+});
+
+t.test('a relay that fell silent, or was cut off, keeps its addresses', async (t) => {
+  const w = world('nyc-1', 'sin-1');
+  w.register(TRUE);
+  w.silent('fra-1');
+  t.equal(w.table.recordOf('fra-1'), undefined);
+  t.equal(w.state(THIEF), 'contested');
+  w.answer();
+  t.equal(w.state(THIEF), 'unproved');
+  w.pass(24 * 3_600_000);
+  t.equal(w.state(THIEF), 'contested', 'for as long as there is somebody to ask');
+  w.pass(LIMITS.claimContestMs);
+  t.equal(w.state(THIEF), 'unproved', 'silence of checkers decides for nobody');
+  t.equal(w.state(TRUE), 'granted', 'it comes back as ever');
+});
+
+t.test('a relay that took over the host of a dead one gets its addresses', async (t) => {
+  const w = world('nyc-1', 'sin-1');
+  w.register(TRUE);
+  w.silent('fra-1');
+  const heir = relayRecord('fra-2', 1);
+  t.equal(w.state(heir), 'contested');
+  w.answer('fra-2 10.0.0.1:3478', 'fra-2 10.0.0.1:3480');
+  t.same(w.register(heir), { state: 'granted', proved: true });
+  t.equal(w.state(TRUE), 'contested', 'now the other has to prove it');
+});
+
+t.test('who says goodbye gives its addresses up at once', async (t) => {
+  const w = world('nyc-1', 'sin-1');
+  w.register(TRUE);
+  w.table.deregister('fra-1');
+  t.same(w.register(relayRecord('fra-2', 1)), { state: 'granted', proved: false });
+});
+
+t.test('every address in question must be proved', async (t) => {
+  const w = world('nyc-1', 'sin-1');
+  w.register(TRUE);
+  w.state(THIEF);
+  w.answer('evil-1 10.0.0.1:3478', 'evil-1 10.0.0.9:3480');
+  t.equal(w.state(THIEF), 'unproved');
+});
+
+t.test('two relays of one region, or a liar, decide nothing', async (t) => {
+  const w = world('nyc-1', 'nyc-2', 'nyc-3', 'sin-1');
+  w.register(TRUE);
+  w.state(THIEF);
+  const lie = w.contests.challengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`);
+  for (const liar of ['nyc-1', 'nyc-2', 'nyc-3']) w.answerBy(liar, lie);
+  w.answerBy('sin-1', []);
+  t.equal(w.state(THIEF), 'unproved');
+});
+
+t.test('with nobody to ask an incumbent stays, one that is silent for a while', async (t) => {
+  for (const checkers of [[], ['nyc-1'], ['nyc-1', 'nyc-2']]) {
+    const w = world(...checkers);
+    w.register(TRUE);
+    t.equal(w.state(THIEF), 'unchecked');
+    t.equal(w.state(THIEF), 'unchecked');
+    w.pass(LIMITS.claimHoldMs + 60_000);
+    t.equal(w.state(THIEF), 'unchecked', 'a live one for ever');
+    t.ok(w.results().length <= 2, 'said now and then');
+    w.silent('fra-1');
+    w.pass(LIMITS.claimHoldMs - 1_000);
+    t.equal(w.state(relayRecord('fra-2', 1)), 'unchecked');
+    w.pass(1_000);
+    t.same(w.register(relayRecord('fra-2', 1)), { state: 'granted', proved: false });
+  }
+  const old = world('nyc-1', 'sin-1');
+  for (const id of ['nyc-1', 'sin-1']) old.contests.report(id, undefined);
+  old.register(TRUE);
+  t.equal(old.state(THIEF), 'unchecked', 'old relays check nothing');
+});
+
+t.test('a port that only sends: a trunk address of the host stands in', async (t) => {
+  const lane = { address: '10.0.0.1', port: 50_000 };
+  const withLane = relayRecord('fra-1', 1, { trunkSources: [...TRUE.trunkSources, lane] });
+  const thief = relayRecord('evil-1', 9, { trunkSources: [lane] });
+  const first = world('nyc-1', 'sin-1');
+  first.register(thief);
+  t.equal(first.state(withLane), 'contested');
+  first.answer('fra-1 10.0.0.1:3480');
+  t.equal(first.state(withLane), 'granted');
+  t.equal(first.state(thief), 'unproved', 'nothing of it can answer there');
+  const taken = relayRecord('evil-1', 9, { trunkSources: TRUE.trunkAddresses });
+  t.equal(first.state(taken), 'unproved', 'nor does a port that sends beat an address');
+
+  const same = world('nyc-1', 'sin-1');
+  same.register(withLane);
+  const neighbour = relayRecord('evil-1', 9, {
+    trunkAddresses: [{ address: '10.0.0.1', port: 4_000 }],
+    trunkSources: [lane],
+  });
+  t.equal(same.state(neighbour), 'contested');
+  same.answer('evil-1 10.0.0.1:4000', 'fra-1 10.0.0.1:3480');
+  t.equal(same.state(neighbour), 'unproved', 'both are on that host: the incumbent stays');
+});
+
+t.test('who loses waits for a growing time, and is forgiven in the end', async (t) => {
+  const w = world('nyc-1', 'sin-1');
+  w.register(TRUE);
+  const waits: number[] = [];
+  for (let n = 0; n < 8; n += 1) {
+    let waited = 0;
+    while (w.state(THIEF) !== 'contested') {
+      w.pass(1_000);
+      waited += 1_000;
+    }
+    waits.push(waited);
+    w.answer();
+  }
+  t.same(waits, [0, 5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 120_000]);
+  w.pass(3 * LIMITS.claimRetryMsMax);
+  t.equal(w.state(THIEF), 'contested');
+  w.answer();
+  w.pass(LIMITS.claimRetryMsMin);
+  t.equal(w.state(THIEF), 'contested');
+});
+
+t.test('contests are bounded: in all, and of a claimant', async (t) => {
+  const w = world('nyc-1', 'sin-1', 'syd-1', 'lhr-1');
+  const thief = (n: number, address: string) =>
+    relayRecord(`evil-${n}`, 1_000 + n, { serviceAddresses: [{ address, port: 3478 }] });
+  w.register(TRUE);
+  for (let n = 0; n < LIMITS.claimContestsMax; n += 1) {
+    t.equal(w.state(thief(n, '10.0.0.1')), 'contested');
+  }
+  t.equal(w.contests.size, LIMITS.claimContestsMax);
+  t.equal(w.state(thief(999, '10.0.0.1')), 'busy');
+  t.ok(w.contests.challengesOf('nyc-1').length <= LIMITS.claimChallengesMax);
+  w.pass(LIMITS.claimContestMs);
+  t.equal(w.contests.size, 0);
+
+  const many = Array.from({ length: 33 }, (_, n) => ({ address: '10.9.0.1', port: n + 1 }));
+  const greedy = { serviceAddresses: many.slice(0, 16), trunkAddresses: many.slice(16) };
+  w.register(relayRecord('big-1', 50, greedy));
+  t.equal(w.state(relayRecord('evil-999', 1_999, greedy)), 'unproved', 'more than can be asked');
+});
+
+t.test('a claimant cannot keep the checkers from others', async (t) => {
+  const w = world('nyc-1', 'sin-1');
+  const ports = (from: number) =>
+    Array.from({ length: 16 }, (_, n) => ({ address: '10.0.0.1', port: from + n }));
+  const rich = { serviceAddresses: ports(100), trunkAddresses: ports(200) };
+  w.register(relayRecord('fra-1', 1, rich));
+  w.register(relayRecord('fra-3', 3));
+  t.equal(w.state(relayRecord('evil-1', 9, rich)), 'contested');
+  t.equal(w.state(relayRecord('fra-4', 3)), 'contested');
+  t.equal(w.state(relayRecord('evil-2', 8, rich)), 'busy');
+});
+
+t.test('a grant counts for what was asked, and not for ever', async (t) => {
+  const w = world('nyc-1', 'sin-1');
+  w.register(THIEF);
+  w.state(TRUE);
+  w.answer(...PROVED);
+  w.register(relayRecord('fra-3', 3));
+  const more = {
+    serviceAddresses: [...TRUE.serviceAddresses, { address: '10.0.0.3', port: 3478 }],
+  };
+  t.not(w.state(relayRecord('fra-1', 1, more)), 'granted');
+  w.pass(LIMITS.claimGrantMs);
+  t.equal(w.state(TRUE), 'contested');
+});

@@ -1,0 +1,292 @@
+import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import { registrationKey, relayKeyPair, relaySecret, tenantRoot } from '../../src/auth/keys.js';
+import { DirectoryClient, Peer } from '../../src/client/index.js';
+import { Directory } from '../../src/directory/index.js';
+import type { RelayRecord } from '../../src/registry/types.js';
+import { Relay } from '../../src/relay/index.js';
+import { RegistrationClient } from '../../src/relay/registration.js';
+
+t.setTimeout(180_000);
+
+const CLUSTER_SECRET = new Uint8Array(32).fill(9);
+const API_KEY = 'api-key-of-claims';
+const CONNECTIONS = 20;
+/** Each on a host of its own; the first is the one whose addresses are wanted. */
+const RELAYS = { 'fra-1': '127.0.0.21', 'nyc-1': '127.0.0.22', 'sin-1': '127.0.0.23' } as const;
+const THIEF = 'evil-1';
+
+/** A link to the directory that can be cut. */
+class Link {
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+  up = true;
+
+  private constructor(port: () => number) {
+    this.#server = createServer((near) => {
+      if (!this.up) {
+        near.destroy();
+        return;
+      }
+      const far = tcpConnect(port(), '127.0.0.1');
+      for (const [socket, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(socket);
+        socket.on('error', () => {});
+        socket.on('close', () => {
+          this.#sockets.delete(socket);
+          other.destroy();
+        });
+        socket.pipe(other);
+      }
+    });
+  }
+
+  static async open(port: () => number): Promise<Link> {
+    const link = new Link(port);
+    await new Promise<void>((resolve) => link.#server.listen(0, '127.0.0.1', resolve));
+    return link;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  }
+
+  cut(): void {
+    this.up = false;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+}
+
+interface Line {
+  readonly event?: string;
+  readonly relay?: string;
+  readonly result?: string;
+}
+
+/** A directory that can be started anew, and three relays of three regions. */
+class Cluster {
+  readonly relays = new Map<string, Relay>();
+  readonly links = new Map<string, Link>();
+  readonly lines: Line[] = [];
+  #directory: Directory | undefined;
+
+  static async open(t: Test): Promise<Cluster> {
+    const cluster = new Cluster();
+    t.teardown(() => cluster.#close());
+    await cluster.startDirectory();
+    for (const [id, host] of Object.entries(RELAYS)) {
+      const link = await Link.open(() => cluster.directory.address.port);
+      cluster.links.set(id, link);
+      const relay = await Relay.open({
+        id,
+        region: id.split('-')[0] ?? '',
+        listen: [`${host}:0`],
+        trunk: [`${host}:0`],
+        relaySecret: relaySecret(CLUSTER_SECRET, id),
+        tenantRoot: tenantRoot(CLUSTER_SECRET),
+        directoryUrl: link.url,
+        workers: 2,
+      });
+      cluster.relays.set(id, relay);
+    }
+    await cluster.untilListed(...Object.keys(RELAYS));
+    return cluster;
+  }
+
+  async startDirectory(): Promise<void> {
+    this.#directory = await Directory.open({
+      listen: { address: '127.0.0.1', port: 0 },
+      clusterSecret: CLUSTER_SECRET,
+      apiKeys: [{ key: API_KEY, tenant: 'default' }],
+      logger: pino(
+        { level: 'info' },
+        { write: (line: string) => this.lines.push(JSON.parse(line)) },
+      ),
+    });
+  }
+
+  get directory(): Directory {
+    if (this.#directory === undefined) throw new Error('no directory');
+    return this.#directory;
+  }
+
+  /** Starts another directory in its place, which knows nothing. */
+  async restartDirectory(): Promise<void> {
+    for (const link of this.links.values()) link.cut();
+    await this.directory.close();
+    await this.startDirectory();
+  }
+
+  get access() {
+    return new DirectoryClient({ directoryUrl: this.directory.url, apiKey: API_KEY });
+  }
+
+  async listed(): Promise<string[]> {
+    return (await this.access.listRelays()).map(({ id }) => id).sort();
+  }
+
+  /** Waits until exactly these relays may be chosen. */
+  async untilListed(...ids: string[]): Promise<void> {
+    await until(
+      `${ids} are listed`,
+      async () => (await this.listed()).join() === ids.sort().join(),
+    );
+  }
+
+  async untilLogged(wanted: Line): Promise<void> {
+    const matches = (line: Line) =>
+      Object.entries(wanted).every(([name, value]) => line[name as keyof Line] === value);
+    await until(JSON.stringify(wanted), async () => this.lines.some(matches));
+  }
+
+  get record(): RelayRecord {
+    const relay = this.relays.get('fra-1');
+    if (relay === undefined) throw new Error('no relay');
+    return relay.record;
+  }
+
+  async #close(): Promise<void> {
+    for (const link of this.links.values()) link.close();
+    for (const relay of this.relays.values()) await relay.close();
+    await this.directory.close();
+  }
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 600; tries += 1) {
+    if (await holds().catch(() => false)) return;
+    await delay(50);
+  }
+  throw new Error(`did not happen: ${what}`);
+}
+
+/** Somebody with the secret of another relay who registers the addresses of this one. */
+function thief(t: Test, cluster: Cluster): RegistrationClient {
+  const secret = relaySecret(CLUSTER_SECRET, THIEF);
+  const own = { address: '127.0.0.66', port: 3480 };
+  const { serviceAddresses, trunkAddresses, trunkSources } = cluster.record;
+  const record = {
+    id: THIEF,
+    region: 'evil',
+    start: Date.now(),
+    publicKey: Buffer.from(relayKeyPair(secret).publicKey).toString('base64'),
+    serviceAddresses,
+    trunkAddresses: [...trunkAddresses, own],
+    trunkSources: [...trunkSources, own],
+    recordsMax: 1,
+  };
+  const load = { legs: 0, legsMax: Number.MAX_SAFE_INTEGER, cpu: 0, packetsPerSecond: 0 };
+  const client = new RegistrationClient({
+    directoryUrl: cluster.directory.url,
+    id: THIEF,
+    registrationKey: registrationKey(secret),
+    record: () => record,
+    load: () => load,
+    draining: () => false,
+    reachability: () => ({ trunk: [], service: [] }),
+    claims: () => [],
+    onRegistry: () => {},
+    onStart: () => {},
+    onSuperseded: () => {},
+  });
+  t.teardown(() => client.stop());
+  client.start();
+  return client;
+}
+
+type Pair = readonly [Peer, Peer];
+
+/** Connections of which one peer is at fra-1. */
+async function connections(t: Test, cluster: Cluster): Promise<PromiseSettledResult<Pair>[]> {
+  const one = async (): Promise<Pair> => {
+    const peers = [{ region: 'fra' }, { region: 'nyc' }] as const;
+    const offer = await cluster.access.createConnection({ peers });
+    const pair = await Promise.all(offer.grants.map((grant) => Peer.open({ grant })));
+    for (const peer of pair) t.teardown(() => peer.close());
+    const [a, b] = pair;
+    if (a === undefined || b === undefined) throw new Error('two peers');
+    await Promise.all([a.connect(b.mappedAddress), b.connect(a.mappedAddress)]);
+    return [a, b];
+  };
+  return Promise.allSettled(Array.from({ length: CONNECTIONS }, one));
+}
+
+/** How many of the connections carry data both ways. */
+async function working(pairs: readonly Pair[]): Promise<number> {
+  const passes = (from: Peer, to: Peer) =>
+    new Promise<boolean>((resolve) => {
+      const timer = setInterval(() => from.send(Buffer.from('still here')), 100);
+      const end = (arrived: boolean) => {
+        clearInterval(timer);
+        clearTimeout(late);
+        to.off('message', came);
+        resolve(arrived);
+      };
+      const came = () => end(true);
+      const late = setTimeout(() => end(false), 3_000);
+      to.on('message', came);
+    });
+  const all = pairs.map(async ([a, b]) => {
+    if (a.state !== 'established' || b.state !== 'established') return false;
+    return (await Promise.all([passes(a, b), passes(b, a)])).every(Boolean);
+  });
+  return (await Promise.all(all)).filter(Boolean).length;
+}
+
+function made(results: readonly PromiseSettledResult<Pair>[]): Pair[] {
+  return results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+}
+
+t.test('who registers first after a restart has nothing of it', async (t) => {
+  const cluster = await Cluster.open(t);
+  const before = made(await connections(t, cluster));
+  t.equal(await working(before), CONNECTIONS);
+
+  await cluster.restartDirectory();
+  const stealing = thief(t, cluster);
+  await stealing.registered;
+  for (const id of ['nyc-1', 'sin-1'] as const) (cluster.links.get(id) as Link).up = true;
+  await cluster.untilListed(THIEF, 'nyc-1', 'sin-1');
+  t.comment('the true relay has no way to the directory, and the others keep it');
+  await delay(8_000);
+  t.equal(await working(before), CONNECTIONS, 'connections go on while the thief is listed');
+
+  t.comment('it is back, and proves that it is there');
+  (cluster.links.get('fra-1') as Link).up = true;
+  await cluster.untilListed('fra-1', 'nyc-1', 'sin-1');
+  await cluster.untilLogged({ event: 'claim-decided', relay: 'fra-1', result: 'proved' });
+  t.equal(await working(before), CONNECTIONS, 'those of before go on');
+  const after = await connections(t, cluster);
+  t.equal(await working(made(after)), CONNECTIONS, 'and as many new ones');
+  t.equal(stealing.state, 'registering');
+});
+
+t.test('who registers when the true relay is cut off from the directory', async (t) => {
+  const cluster = await Cluster.open(t);
+  const before = made(await connections(t, cluster));
+  const link = cluster.links.get('fra-1') as Link;
+  link.cut();
+  await cluster.untilLogged({ event: 'relay-expired', relay: 'fra-1' });
+  const stealing = thief(t, cluster);
+  await cluster.untilLogged({ event: 'claim-decided', relay: THIEF, result: 'unproved' });
+  await delay(3_000);
+  t.equal(stealing.everRegistered, false);
+  t.same(await cluster.listed(), ['nyc-1', 'sin-1']);
+  t.equal(await working(before), CONNECTIONS);
+
+  link.up = true;
+  await cluster.untilListed('fra-1', 'nyc-1', 'sin-1');
+  const after = made(await connections(t, cluster));
+  t.equal(await working([...before, ...after]), 2 * CONNECTIONS);
+});
