@@ -28,8 +28,9 @@ export const STRANGER_LIMITS = {
   challengeSourcesMax: 65_536,
   /**
    * Data plane: datagrams handed up in one turn of the event loop, so that others get theirs: of
-   * known senders and, after them, of strangers.
+   * relays, with the events; then of proven peers; then of strangers.
    */
+  relaysPerTurnMax: 32,
   puntedPerTurnMax: 64,
   strangersPerTurnMax: 32,
 } as const;

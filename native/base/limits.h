@@ -9,7 +9,7 @@ namespace turnpike {
 
 // Checked by the loader, so that an addon of another build is refused instead of misread. Raise it
 // whenever what the binding takes or returns changes. `CONTRACT` in native/locate.cjs is its twin.
-inline constexpr uint32_t kBindingContract = 10;
+inline constexpr uint32_t kBindingContract = 11;
 
 inline constexpr uint32_t kWorkersMax = 16;
 inline constexpr uint32_t kAddressesPerSideMax = 16;
@@ -76,6 +76,13 @@ inline constexpr uint32_t kSlotStrideBytes = 65'536 + 4'096 + 320;
 
 // Largest datagram handed up to TypeScript (LIMITS.puntBytesMax).
 inline constexpr uint32_t kPuntBytesMax = 2'048;
+// What of the free bytes of such a queue one source may hold, and one 5-tuple of it: a fourth and
+// an eighth; cells that count what each holds.
+inline constexpr uint32_t kFairShareOfSource = 4;
+inline constexpr uint32_t kFairShareOfSender = 8;
+inline constexpr uint32_t kFairShareCells = 32'768;
+// Client 5-tuples without a flow that a worker knows beside those with one.
+inline constexpr uint32_t kKnownClientsBeside = 8'192;
 inline constexpr uint32_t kPuntQueueBytesMin = 16 * 1024;
 inline constexpr uint32_t kPuntQueueBytesLimit = 1u << 28;
 // Bytes of control datagrams that wait in one worker to be sent.
@@ -106,9 +113,10 @@ inline constexpr uint32_t kRelayHostsMax = 32'768;
 inline constexpr uint16_t kSessionSequenceGapMax = 4'096;
 // PROTOCOL.md section 3: at most 10 answers a second per relay to data on unbound indexes.
 inline constexpr uint32_t kUnboundEventsPerSecond = 10;
-// Trunk datagrams from an unregistered port of a relay's address that one worker hands up, so that
-// TypeScript can tell whether a NAT is at work.
+// Trunk datagrams from an unregistered port of a relay's address that one worker hands up, for each
+// address, so that TypeScript can tell whether a NAT is at work; addresses told apart.
 inline constexpr uint32_t kUnlistedPerSecond = 10;
+inline constexpr uint32_t kUnlistedAddresses = 1'024;
 // A probe reply older than this is of no use, whatever clock it came from.
 inline constexpr uint64_t kProbeAgeNsMax = 60ull * 1'000'000'000;
 

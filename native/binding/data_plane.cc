@@ -323,7 +323,7 @@ Napi::Value DataPlaneObject::Drain(const Napi::CallbackInfo& info) {
   Napi::Uint8Array buffer = info[0].As<Napi::Uint8Array>();
   notifier_.Acknowledge();
   const uint32_t bytes = static_cast<uint32_t>(buffer.ByteLength()) & ~7u;
-  const Controller::DrainLimits limits{Argument(info, 1), Argument(info, 2)};
+  const Controller::DrainLimits limits{Argument(info, 1), Argument(info, 2), Argument(info, 3)};
   return Napi::Number::New(info.Env(), controller_->Drain(buffer.Data(), bytes, limits));
 }
 

@@ -29,6 +29,11 @@ uint8_t* ByteRing::Reserve(uint32_t length, uint64_t fill_limit) {
 
 void ByteRing::Commit() { head_.store(reserved_head_, std::memory_order_seq_cst); }
 
+uint64_t ByteRing::Free() const {
+  return capacity() -
+         (head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire));
+}
+
 ByteRing::Record ByteRing::Peek() {
   if (skipped_tail_ == head_.load(std::memory_order_acquire)) return {};
   std::memcpy(&peeked_length_, &bytes_[Offset(skipped_tail_)], sizeof(peeked_length_));

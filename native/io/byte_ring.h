@@ -24,6 +24,8 @@ class ByteRing {
   uint8_t* Reserve(uint32_t length, uint64_t fill_limit);
   uint8_t* Reserve(uint32_t length) { return Reserve(length, capacity()); }
   void Commit();
+  // Producer. Bytes that are not taken; an old look at the consumer may make it less.
+  uint64_t Free() const;
 
   // Consumer. The oldest record that was not skipped, or null data. Its bytes stay until Pop.
   Record Peek();

@@ -291,11 +291,11 @@ uint64_t Controller::SilentNs(uint32_t worker, uint64_t now_ns) const {
 uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits) {
   const auto& workers = pool_.workers();
   uint32_t used = 0;
-  for (const bool known : {true, false}) {
-    uint32_t* records_max = known ? &limits.known_max : &limits.strangers_max;
+  for (size_t punt_class = 0; punt_class < kPuntClasses; ++punt_class) {
     for (size_t i = 0; i < workers.size(); ++i) {
       PuntRing& punts = workers[(first_to_drain_ + i) % workers.size()]->punts();
-      used += punts.Drain(known, buffer + used, buffer_bytes - used, records_max);
+      used += punts.Drain(static_cast<PuntClass>(punt_class), buffer + used, buffer_bytes - used,
+                          &limits[punt_class]);
     }
   }
   ++first_to_drain_;

@@ -5,6 +5,7 @@
 // that is accepted here never fails there.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <memory>
@@ -86,12 +87,10 @@ class Controller {
   // How long a worker has owed one: what it was asked to do before has waited as long.
   uint64_t SilentNs(uint32_t worker, uint64_t now_ns) const;
 
-  // How many records to copy at most, of known senders and events, and of strangers.
-  struct DrainLimits {
-    uint32_t known_max;
-    uint32_t strangers_max;
-  };
-  // Copies what the workers handed up, that of known senders first; see PuntRing::Drain. Starts
+  // How many records to copy at most, by PuntClass: of relays with the events, of proven peers, of
+  // strangers.
+  using DrainLimits = std::array<uint32_t, kPuntClasses>;
+  // Copies what the workers handed up, class by class; see PuntRing::Drain. Starts
   // with another worker each time.
   uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits);
 

@@ -34,10 +34,12 @@
   /* Dropped: the kernel's send buffer or device queue was full; the kernel refused it. */    \
   X(SendBlocked, "send_blocked")                                                              \
   X(SendErrors, "send_errors")                                                                \
-  /* Dropped instead of handed up: the queue of known senders, or that of strangers, was */   \
-  /* full; longer than kPuntBytesMax. */                                                      \
+  /* Dropped instead of handed up: a queue of known senders, or that of strangers, was */     \
+  /* full; the sender held its share of it; longer than kPuntBytesMax. */                     \
   X(PuntQueueFull, "punt_queue_full")                                                         \
+  X(PuntOverShare, "punt_over_share")                                                         \
   X(StrangerQueueFull, "stranger_queue_full")                                                 \
+  X(StrangerOverShare, "stranger_over_share")                                                 \
   X(PuntOversize, "punt_oversize")                                                            \
   /* Events that did not fit the punt queue. */                                               \
   X(EventsDropped, "events_dropped")                                                          \

@@ -6,6 +6,10 @@ namespace turnpike {
 
 namespace {
 
+// Before each record; keeps it aligned.
+constexpr uint32_t kTicketBytes = 16;
+static_assert(sizeof(FairShare::Ticket) <= kTicketBytes && kTicketBytes % 8 == 0);
+
 PuntKind KindOf(Side side, bool known) {
   if (side == Side::kClient) {
     return known ? PuntKind::kClientDatagram : PuntKind::kStrangerClientDatagram;
@@ -15,18 +19,41 @@ PuntKind KindOf(Side side, bool known) {
 
 }  // namespace
 
-Status PuntRing::Allocate(uint32_t bytes) {
-  if (Status status = known_.Allocate(bytes); !status.ok()) return status;
-  return strangers_.Allocate(bytes);
+Status PuntRing::Allocate(uint32_t bytes, const SipKey& hash_key) {
+  for (Queue& queue : queues_) {
+    if (Status status = queue.ring.Allocate(bytes); !status.ok()) return status;
+    if (Status status = queue.shares.Allocate(hash_key); !status.ok()) return status;
+  }
+  return {};
 }
 
-PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packet, bool known) {
+uint8_t* PuntRing::Reserve(Queue& queue, const FairShare::Sender& sender, uint32_t length,
+                           PuntResult* result) {
+  const uint32_t bytes = kTicketBytes + length;
+  if (!queue.shares.Admits(sender, bytes, queue.ring.Free())) {
+    *result = PuntResult::kOverShare;
+    return nullptr;
+  }
+  uint8_t* record = queue.ring.Reserve(bytes);
+  if (record == nullptr) {
+    *result = PuntResult::kFull;
+    return nullptr;
+  }
+  const FairShare::Ticket ticket = queue.shares.Take(sender, bytes);
+  std::memcpy(record, &ticket, sizeof(ticket));
+  *result = PuntResult::kQueued;
+  return record + kTicketBytes;
+}
+
+PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packet,
+                                  PuntClass punt_class) {
   if (packet.length > kPuntBytesMax) return PuntResult::kOversize;
-  ByteRing& ring = known ? known_ : strangers_;
+  Queue& queue = QueueOf(punt_class);
   const uint32_t length = static_cast<uint32_t>(sizeof(PuntedDatagram)) + packet.length;
-  uint8_t* record = ring.Reserve(length);
-  if (record == nullptr) return PuntResult::kFull;
-  const PuntedDatagram head{KindOf(side, known),
+  PuntResult result;
+  uint8_t* record = Reserve(queue, queue.shares.SenderOf(*packet.tuple), length, &result);
+  if (record == nullptr) return result;
+  const PuntedDatagram head{KindOf(side, punt_class != PuntClass::kStrangers),
                             worker,
                             packet.tuple->socket,
                             packet.tuple->remote.port,
@@ -35,31 +62,38 @@ PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packe
                             packet.tuple->local};
   std::memcpy(record, &head, sizeof(head));
   std::memcpy(record + sizeof(head), packet.data, packet.length);
-  ring.Commit();
-  return PuntResult::kQueued;
+  queue.ring.Commit();
+  return result;
 }
 
-bool PuntRing::PushEvent(const PuntedEvent& event) {
-  uint8_t* record = known_.Reserve(sizeof(event));
-  if (record == nullptr) return false;
+PuntResult PuntRing::PushEvent(const PuntedEvent& event) {
+  Queue& queue = QueueOf(PuntClass::kRelays);
+  PuntResult result;
+  uint8_t* record = Reserve(queue, queue.shares.SenderOf(event.slot), sizeof(event), &result);
+  if (record == nullptr) return result;
   std::memcpy(record, &event, sizeof(event));
-  known_.Commit();
-  return true;
+  queue.ring.Commit();
+  return result;
 }
 
-uint32_t PuntRing::Drain(bool known, uint8_t* buffer, uint32_t buffer_bytes,
+uint32_t PuntRing::Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer_bytes,
                          uint32_t* records_max) {
-  ByteRing& ring = known ? known_ : strangers_;
+  Queue& queue = QueueOf(punt_class);
   uint32_t used = 0;
   while (*records_max > 0) {
-    const ByteRing::Record record = ring.Peek();
-    if (record.data == nullptr || record.length > buffer_bytes - used) break;
-    std::memcpy(buffer + used, record.data, record.length);
-    used += (record.length + 7) & ~7u;
+    const ByteRing::Record record = queue.ring.Peek();
+    if (record.data == nullptr) break;
+    const uint32_t length = record.length - kTicketBytes;
+    if (length > buffer_bytes - used) break;
+    FairShare::Ticket ticket;
+    std::memcpy(&ticket, record.data, sizeof(ticket));
+    queue.shares.GiveBack(ticket);
+    std::memcpy(buffer + used, record.data + kTicketBytes, length);
+    used += (length + 7) & ~7u;
     --*records_max;
-    ring.Skip();
+    queue.ring.Skip();
   }
-  ring.Pop();
+  queue.ring.Pop();
   return used;
 }
 

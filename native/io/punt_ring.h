@@ -1,13 +1,16 @@
-// What a worker hands up to TypeScript: datagrams that it answers, and events. Two rings for each
-// worker, for known senders and for strangers: anybody can send STUN, and that must neither silence
-// the trunk nor make a peer that has a leg wait. The worker pushes, the controlling thread drains.
+// What a worker hands up to TypeScript: datagrams that it answers, and events. Three queues for
+// each worker, for relays, for proven peers and for strangers: anybody can send STUN, and that must
+// neither silence the trunk nor make a peer that has a leg wait. Within each of them nobody holds
+// more than a share. The worker pushes, the controlling thread drains.
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "forward/forwarder.h"
 #include "io/byte_ring.h"
+#include "io/fair_share.h"
 
 namespace turnpike {
 
@@ -51,26 +54,42 @@ struct PuntedEvent {
 };
 static_assert(sizeof(PuntedDatagram) == 40 && sizeof(PuntedEvent) == 40);
 
-enum class PuntResult : uint8_t { kQueued, kFull, kOversize };
+// Whose datagrams wait together, in the order in which they are drained.
+enum class PuntClass : uint8_t { kRelays = 0, kProven = 1, kStrangers = 2 };
+inline constexpr size_t kPuntClasses = 3;
+
+enum class PuntResult : uint8_t { kQueued, kFull, kOverShare, kOversize };
 
 class PuntRing {
  public:
-  // Each of the two holds so much.
-  Status Allocate(uint32_t bytes);
+  // Each of the three holds so much.
+  Status Allocate(uint32_t bytes, const SipKey& hash_key);
 
-  // Worker. When its ring is full the newest is dropped: what waits longest is answered first.
-  PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet, bool known);
-  // Worker. Counts as known. False when full.
-  bool PushEvent(const PuntedEvent& event);
+  // Worker. When its queue is full, or its sender holds its share, the newest is dropped: what
+  // waits longest is answered first.
+  PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet, PuntClass punt_class);
+  // Worker. Counts for the relay in its slot. Whether it was dropped, and why.
+  PuntResult PushEvent(const PuntedEvent& event);
 
-  // Controlling thread. Copies whole records of one ring to `buffer`, each padded to 8 bytes, until
-  // the next one does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8.
+  // Controlling thread. Copies whole records of one queue to `buffer`, each padded to 8 bytes,
+  // until the next one does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8.
   // Returns the bytes written and takes the records off `records_max`.
-  uint32_t Drain(bool known, uint8_t* buffer, uint32_t buffer_bytes, uint32_t* records_max);
+  uint32_t Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer_bytes,
+                 uint32_t* records_max);
 
  private:
-  ByteRing known_;
-  ByteRing strangers_;
+  struct Queue {
+    ByteRing ring;
+    FairShare shares;
+  };
+
+  // Room for a record that counts for `sender`, its ticket before it; null where there is none.
+  static uint8_t* Reserve(Queue& queue, const FairShare::Sender& sender, uint32_t length,
+                          PuntResult* result);
+
+  Queue& QueueOf(PuntClass punt_class) { return queues_[static_cast<size_t>(punt_class)]; }
+
+  std::array<Queue, kPuntClasses> queues_;
 };
 
 }  // namespace turnpike

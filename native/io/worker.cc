@@ -36,7 +36,9 @@ Worker::~Worker() {
 Status Worker::Allocate() {
   tables_.session_traffic = options_.session_traffic;
   Status status = tables_.flows.Allocate(options_.client_flows_max, options_.hash_key);
-  if (status.ok()) status = known_clients_.Allocate(options_.client_flows_max, options_.hash_key);
+  if (status.ok())
+    status =
+        known_clients_.Allocate(options_.client_flows_max + kKnownClientsBeside, options_.hash_key);
   if (status.ok()) status = tables_.sessions.Allocate(options_.sessions_max);
   if (status.ok()) {
     status = tables_.peers.Allocate(options_.trunk_peers_max, options_.hash_key, options_.traffic);
@@ -49,7 +51,8 @@ Status Worker::Allocate() {
   if (status.ok()) status = batch_.Allocate();
   if (status.ok()) status = commands_.Allocate();
   if (status.ok()) status = control_sends_.Allocate(kSendQueueBytes);
-  if (status.ok()) status = punts_.Allocate(options_.punt_queue_bytes);
+  if (status.ok()) status = punts_.Allocate(options_.punt_queue_bytes, options_.hash_key);
+  if (status.ok()) status = unlisted_.Allocate(kUnlistedAddresses);
   if (!status.ok()) return status;
 
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);

@@ -160,7 +160,9 @@ class Worker {
   // Tells the sender of data that met no flow so, where that is allowed.
   void HintClosed(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);
-  bool IsKnown(Side side, const FiveTuple& tuple);
+  // Where a datagram waits: a relay's host counts as a relay on either side, as relays check each
+  // other's service addresses.
+  PuntClass ClassOf(Side side, const FiveTuple& tuple);
   // Hands up, within a budget, a trunk datagram from an unregistered port of a relay's address.
   void PuntUnlisted(const Packet& packet, const Now& now);
   void ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from);
@@ -176,7 +178,7 @@ class Worker {
   const WorkerOptions options_;
   CounterRow counters_;
   Tables tables_;
-  // Peers that have a leg: their requests do not wait behind strangers'.
+  // Peers that are proven: their requests do not wait behind strangers'.
   FixedTable<FiveTuple, Nothing> known_clients_;
   TrunkSealer sealer_;
   TrunkSealer path_sealer_;
@@ -199,9 +201,8 @@ class Worker {
   uint32_t readable_ports_ = 0;
   uint32_t turns_since_poll_ = 0;
   bool punted_ = false;
-  // Datagrams of unlisted ports handed up in the second that is counted.
-  uint64_t unlisted_second_ = 0;
-  uint32_t unlisted_ = 0;
+  // Budgets for datagrams of unlisted ports, by the address that they come from.
+  MappedArray<RateCell> unlisted_;
   // A path probe; made when the first one is sent.
   std::unique_ptr<uint8_t[]> probe_;
 

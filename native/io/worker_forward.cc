@@ -162,14 +162,18 @@ void Worker::HintClosed(const Packet& packet, const Now& now) {
 }
 
 void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
-  const bool known = IsKnown(side, *packet.tuple);
-  switch (punts_.PushDatagram(side, options_.index, packet, known)) {
+  const PuntClass punt_class = ClassOf(side, *packet.tuple);
+  const bool stranger = punt_class == PuntClass::kStrangers;
+  switch (punts_.PushDatagram(side, options_.index, packet, punt_class)) {
     case PuntResult::kQueued:
       counters_.Add(verdict);
       punted_ = true;
       break;
     case PuntResult::kFull:
-      counters_.Add(known ? Counter::kPuntQueueFull : Counter::kStrangerQueueFull);
+      counters_.Add(stranger ? Counter::kStrangerQueueFull : Counter::kPuntQueueFull);
+      break;
+    case PuntResult::kOverShare:
+      counters_.Add(stranger ? Counter::kStrangerOverShare : Counter::kPuntOverShare);
       break;
     case PuntResult::kOversize:
       counters_.Add(Counter::kPuntOversize);
@@ -177,20 +181,24 @@ void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
   }
 }
 
-bool Worker::IsKnown(Side side, const FiveTuple& tuple) {
-  if (side == Side::kTrunk) return tables_.peers.SlotOf(tuple.remote) != nullptr;
-  return known_clients_.Find(tuple) != nullptr;
+PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
+  if (side == Side::kClient && known_clients_.Find(tuple) != nullptr) return PuntClass::kProven;
+  const bool of_relay = (side == Side::kTrunk && tables_.peers.SlotOf(tuple.remote) != nullptr) ||
+                        options_.relay_hosts->Contain(tuple.remote);
+  return of_relay ? PuntClass::kRelays : PuntClass::kStrangers;
 }
 
 void Worker::PuntUnlisted(const Packet& packet, const Now& now) {
-  if (!tables_.peers.KnowsIp(packet.tuple->remote.ip)) return;
-  const uint64_t second = now.monotonic_ns / kNsPerSecond;
-  if (second != unlisted_second_) unlisted_ = 0;
-  unlisted_second_ = second;
-  if (unlisted_ >= kUnlistedPerSecond) return;
-  ++unlisted_;
+  const IpAddress& ip = packet.tuple->remote.ip;
+  if (!tables_.peers.KnowsIp(ip)) return;
+  SipHash13 hash(options_.hash_key);
+  hash.Update(ip.bytes.data(), ip.bytes.size());
+  RateCell& budget = unlisted_[hash.Finish() & (kUnlistedAddresses - 1)];
+  if (!budget.Take(now.monotonic_ns, kNsPerSecond / kUnlistedPerSecond, kUnlistedPerSecond)) return;
   // Whether it is handed up or not, it is one that was dropped.
-  if (punts_.PushDatagram(Side::kTrunk, options_.index, packet, false) == PuntResult::kQueued) {
+  const PuntClass punt_class = ClassOf(Side::kTrunk, *packet.tuple);
+  if (punts_.PushDatagram(Side::kTrunk, options_.index, packet, punt_class) ==
+      PuntResult::kQueued) {
     punted_ = true;
   }
 }
@@ -219,7 +227,7 @@ void Worker::ReportUnboundIndex(uint32_t slot, uint32_t session_index) {
 }
 
 void Worker::ReportEvent(const PuntedEvent& event) {
-  if (punts_.PushEvent(event)) {
+  if (punts_.PushEvent(event) == PuntResult::kQueued) {
     punted_ = true;
   } else {
     counters_.Add(Counter::kEventsDropped);

@@ -100,8 +100,8 @@ export interface NativePlane {
   removeKnownClient(worker: number): number;
   /** Asks each worker for a sign of life; how long each has owed one, or [] when closed. */
   workersSilentMs(): number[];
-  /** Copies punted records into `buffer`, those of known senders first; returns the bytes. */
-  drain(buffer: Uint8Array, knownMax: number, strangersMax: number): number;
+  /** Copies punted records into `buffer`: relays', proven peers', strangers'; returns the bytes. */
+  drain(buffer: Uint8Array, relaysMax: number, provenMax: number, strangersMax: number): number;
   /** Ports bound on a side, in the order of its addresses. */
   ports(side: number): number[];
   /** Ports that trunk data leaves from, of one trunk address. */

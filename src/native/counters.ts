@@ -151,10 +151,20 @@ export const COUNTERS = {
     dropped: true,
     means: 'to be handed up, of a known sender, and the queue was full',
   },
+  punt_over_share: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'to be handed up, of a known sender that held its share of the queue',
+  },
   stranger_queue_full: {
     unit: 'datagrams',
     dropped: true,
     means: 'to be handed up, of a stranger, and the queue was full',
+  },
+  stranger_over_share: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'to be handed up, of a stranger that held its share of the queue',
   },
   punt_oversize: {
     unit: 'datagrams',

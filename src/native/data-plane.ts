@@ -81,7 +81,7 @@ export class NativeDataPlane implements DataPlane {
     this.#counters = new SharedCounters(binding, checked);
     this.#legs = new LegCounters({ ...checked, fastPath: checked.xdpInterfaces.length > 0 });
     this.#drained = new Uint8Array(
-      (LIMITS.puntedPerTurnMax + LIMITS.strangersPerTurnMax) *
+      (LIMITS.relaysPerTurnMax + LIMITS.puntedPerTurnMax + LIMITS.strangersPerTurnMax) *
         (PUNT_HEAD_BYTES + binding.limits.puntBytesMax),
     );
     const nativeOptions = {
@@ -326,11 +326,16 @@ export class NativeDataPlane implements DataPlane {
   #drain(): void {
     this.#nextTurn = undefined;
     if (this.#closed !== undefined) return;
-    const { puntedPerTurnMax, strangersPerTurnMax } = LIMITS;
-    const bytes = this.#native.drain(this.#drained, puntedPerTurnMax, strangersPerTurnMax);
+    const { relaysPerTurnMax, puntedPerTurnMax, strangersPerTurnMax } = LIMITS;
+    const bytes = this.#native.drain(
+      this.#drained,
+      relaysPerTurnMax,
+      puntedPerTurnMax,
+      strangersPerTurnMax,
+    );
     if (bytes === 0) return;
     const { batch, known, strangers } = decodeBatch(this.#drained.subarray(0, bytes));
-    if (known >= puntedPerTurnMax || strangers >= strangersPerTurnMax) {
+    if (known >= Math.min(relaysPerTurnMax, puntedPerTurnMax) || strangers >= strangersPerTurnMax) {
       // There may be more; the host's timers and I/O come first.
       this.#nextTurn = setImmediate(() => this.#drain());
     }

@@ -24,8 +24,9 @@ export interface FiveTuple {
 export interface PuntedDatagram {
   readonly side: SocketSide;
   /**
-   * Whether its sender is one that the worker knows: a relay in a slot, a peer of `putKnownClient`.
-   * A batch has those first, and strangers' datagrams have a queue and a share of their own.
+   * Whether its sender is one that the worker knows: a relay in a slot, a host of `setRelayHosts`,
+   * a peer of `putKnownClient`. A batch has relays' first, then those of known peers; relays, known
+   * peers and strangers have a queue each, in which no sender holds more than a share.
    */
   readonly known: boolean;
   /** The worker that received it: entries for this 5-tuple belong there. */
@@ -349,7 +350,7 @@ export interface DataPlane {
   /**
    * Lets the requests of a peer go before those of strangers, in the worker that receives its
    * 5-tuple. Waits its turn where a queue is full; a peer that does not fit the worker's table
-   * (`clientFlowsMax`) stays a stranger.
+   * (`clientFlowsMax`, and 8,192 more) stays a stranger.
    */
   putKnownClient(worker: number, tuple: FiveTuple): void;
   /** Ends that; harmless when it is not there. */

@@ -101,6 +101,16 @@ function planeBounds(plane: DataPlane): Bound[] {
       met: counter('stranger_queue_full'),
     },
     {
+      name: 'requests-share',
+      detail: 'requests of a peer or relay are dropped: it sends faster than its share is answered',
+      met: counter('punt_over_share'),
+    },
+    {
+      name: 'strangers-share',
+      detail: 'requests of a stranger are dropped: it sends faster than its share is answered',
+      met: counter('stranger_over_share'),
+    },
+    {
       name: 'events-queue',
       detail: 'events of the data plane are dropped: they come faster than they are handled',
       met: counter('events_dropped'),

@@ -7,18 +7,23 @@ import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, until } from './planes.js';
 
 /** Sends from a process of its own, while this one's event loop stands still. */
-function floodWhileBlocked(options: { port: number; datagram: Uint8Array; count: number }): void {
+function floodWhileBlocked(options: {
+  port: number;
+  datagram: Uint8Array;
+  count: number;
+  from?: number;
+}): void {
   const program = `
-    const { port, hex, count } = JSON.parse(process.argv[1]);
+    const { port, hex, count, from } = JSON.parse(process.argv[1]);
     const socket = require('node:dgram').createSocket('udp4');
     const data = Buffer.from(hex, 'hex');
-    socket.bind(0, '127.0.0.1', async () => {
+    socket.bind(from, '127.0.0.1', async () => {
       for (let i = 0; i < count; i++) await new Promise((sent) => socket.send(data, port, sent));
       socket.close();
     });
   `;
-  const { port, datagram, count } = options;
-  const input = { port, count, hex: Buffer.from(datagram).toString('hex') };
+  const { port, datagram, count, from = 0 } = options;
+  const input = { port, count, from, hex: Buffer.from(datagram).toString('hex') };
   spawnSync(process.execPath, ['-e', program, JSON.stringify(input)]);
 }
 
@@ -71,6 +76,11 @@ t.test('each drop is counted under its name', async (t) => {
   await relay.plane.close();
 });
 
+/** What of strangers was dropped instead of handed up. */
+function strangersDropped(relay: TestPlane): number {
+  return relay.count('stranger_queue_full') + relay.count('stranger_over_share');
+}
+
 t.test('a full punt queue drops the newest, and the rest arrives', async (t) => {
   const relay = new TestPlane({ workers: 1, puntQueueBytes: 16_384 });
   const count = 2_000;
@@ -78,7 +88,7 @@ t.test('a full punt queue drops the newest, and the rest arrives', async (t) => 
   floodWhileBlocked({ port, datagram: bindingRequest(), count });
   await readAll(relay);
   const queued = relay.count('client_punted');
-  t.ok(queued > 0 && relay.count('stranger_queue_full') > 0, 'some fit, some did not');
+  t.ok(queued > 0 && strangersDropped(relay) > 0, 'some fit, some did not');
   await until(() => relay.punted.length === queued);
   const remote = await Remote.open();
   await relay.meet(remote);
@@ -99,8 +109,8 @@ t.test('strangers cannot fill the queue that relays use', async (t) => {
   const fromRelay = () =>
     relay.punted.filter(({ tuple }) => sameAddress(tuple.remote, other.address)).length;
   await until(() => fromRelay() === 10);
-  t.ok(relay.count('stranger_queue_full') > 0);
-  t.equal(relay.count('punt_queue_full'), 0);
+  t.ok(strangersDropped(relay) > 0);
+  t.equal(relay.count('punt_queue_full') + relay.count('punt_over_share'), 0);
   other.close();
   await relay.plane.close();
 });
@@ -122,7 +132,7 @@ t.test('a peer with a leg does not wait behind strangers', async (t) => {
     const ofPeer = () => relay.punted.filter(({ known }) => known);
     await until(() => ofPeer().length === 10);
     t.ok(ofPeer().every(({ tuple }) => sameAddress(tuple.remote, peer.address)));
-    t.ok(relay.count('stranger_queue_full') > 0 && before >= 0);
+    t.ok(strangersDropped(relay) > 0 && before >= 0);
     relay.plane.removeKnownClient(met.worker, met.tuple);
     await relay.settle(peer);
     relay.punted.length = 0;
@@ -131,6 +141,29 @@ t.test('a peer with a leg does not wait behind strangers', async (t) => {
     peer.close();
     await relay.plane.close();
   }
+});
+
+t.test('a known sender that floods takes nothing from other known ones', async (t) => {
+  const relay = new TestPlane({ workers: 1, puntQueueBytes: 65_536 });
+  const [flooding, other] = [await Remote.open(), await Remote.open()];
+  for (const remote of [flooding, other]) {
+    const { worker, tuple } = await relay.meet(remote);
+    relay.plane.putKnownClient(worker, tuple);
+    await relay.settle(remote);
+  }
+  relay.punted.length = 0;
+  const { port } = flooding.address;
+  flooding.close();
+  const to = relay.clientAddress().port;
+  floodWhileBlocked({ port: to, datagram: bindingRequest(), count: 2_000, from: port });
+  for (let i = 0; i < 10; i++) other.send(relay.clientAddress(), bindingRequest());
+  const ofOther = () =>
+    relay.punted.filter(({ known, tuple }) => known && sameAddress(tuple.remote, other.address));
+  await until(() => ofOther().length === 10);
+  t.ok(relay.count('punt_over_share') > 0);
+  t.equal(relay.count('punt_queue_full'), 0);
+  other.close();
+  await relay.plane.close();
 });
 
 t.test('in one batch those that are known come first', async (t) => {

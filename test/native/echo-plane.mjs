@@ -23,7 +23,7 @@ export function openEcho() {
   const loopback = Buffer.alloc(18);
   loopback.set([0xff, 0xff, 127, 0, 0, 1], 10);
   const echo = () => {
-    const bytes = plane.drain(drained, 10_000, 10_000);
+    const bytes = plane.drain(drained, 10_000, 10_000, 10_000);
     for (let offset = 0; offset < bytes; ) {
       const length = new DataView(drained.buffer).getUint16(offset + 6, true);
       copyTuple(drained.subarray(offset), scratch);

@@ -79,7 +79,7 @@ uint32_t WorkerOf(PlaneFixture& plane, Remote& remote) {
   remote.Send(plane.client_address(), test::FromHex("000100002112a4420102030405060708090a0b0c"));
   uint8_t buffer[4096];
   uint32_t bytes = 0;
-  WaitFor([&] { return (bytes = plane.controller->Drain(buffer, sizeof(buffer), {1, 1})) > 0; });
+  WaitFor([&] { return (bytes = plane.controller->Drain(buffer, sizeof(buffer), {1, 1, 1})) > 0; });
   PuntedDatagram head;
   std::memcpy(&head, buffer, sizeof(head));
   EXPECT_EQ(head.remote_port, remote.address().port);
@@ -199,7 +199,7 @@ TEST(Plane, ProbesTellTheRoundTrip) {
   EXPECT_EQ(left.controller->Probe(1, 77, nullptr), StatusCode::kOk);
   uint8_t buffer[1024];
   uint32_t bytes = 0;
-  WaitFor([&] { return (bytes = left.controller->Drain(buffer, sizeof(buffer), {1, 1})) > 0; });
+  WaitFor([&] { return (bytes = left.controller->Drain(buffer, sizeof(buffer), {1, 1, 1})) > 0; });
   PuntedEvent event;
   std::memcpy(&event, buffer, sizeof(event));
   EXPECT_EQ(event.kind, PuntKind::kProbeReply);
