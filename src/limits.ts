@@ -45,12 +45,14 @@ export const LIMITS = {
   offerIntervalMsMax: 8_000,
   /** An offer whose address a newer Connect changed waits so long, and longer each time. */
   offerRenewalMs: 50,
-  /** Transactions of our offers remembered; beyond it the oldest is forgotten. */
+  /** Transactions of our offers remembered; beyond it the tenant with most gives way. */
   offersSentMax: 262_144,
   /** The receiver remembers an offer this long. */
   offerRememberedMs: 30_000,
-  /** Offers remembered per sending relay; beyond it the newest is dropped and counted. */
+  /** Offers remembered per sending relay; beyond it the tenant with most gives way. */
   offersPerRelayMax: 16_384,
+  /** … and of all relays together. */
+  offersRememberedMax: 131_072,
   /** Default and longest LIFETIME of a leg. */
   lifetimeSeconds: 600,
   lifetimeSecondsMax: 3_600,

@@ -1,3 +1,4 @@
+import { FairTable } from '../fair-table.js';
 import { LIMITS, RFC } from '../limits.js';
 import { type CloseRequest, type LegName, transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
@@ -24,7 +25,8 @@ export class CloseRequests {
   readonly #trunk: Trunk;
   readonly #clock: Clock;
   readonly #random: RandomBytes;
-  readonly #byTransaction = new Map<string, Pending>();
+  /** Where they are very many, those of the tenant that has most give way. */
+  readonly #byTransaction = new FairTable<Pending>(LIMITS.closesPendingMax, 'newest');
   readonly #byName = new Map<string, Pending>();
   readonly #wheel: DeadlineWheel<Pending>;
   /** Closes that were sent once only, because too many awaited an answer. */
@@ -34,7 +36,7 @@ export class CloseRequests {
     this.#trunk = trunk;
     this.#clock = clock;
     this.#random = random;
-    this.#wheel = new DeadlineWheel(100, clock.monotonic());
+    this.#wheel = new DeadlineWheel(100, clock.monotonic(), ({ name }) => name.tenant);
   }
 
   /** Close requests that have not been answered. */
@@ -61,12 +63,11 @@ export class CloseRequests {
       requests: 0,
       counter: 0,
     };
-    if (this.#byTransaction.size < LIMITS.closesPendingMax) {
-      this.#byTransaction.set(transactionKey(pending.transactionId), pending);
-      this.#byName.set(legKey(name), pending);
-    } else {
-      this.unrepeated += 1;
-    }
+    const key = transactionKey(pending.transactionId);
+    const { kept, gaveWay } = this.#byTransaction.put(tenant, key, pending);
+    if (gaveWay) this.#drop(gaveWay);
+    if (kept) this.#byName.set(legKey(name), pending);
+    if (gaveWay || !kept) this.unrepeated += 1;
     this.#request(pending);
   }
 
@@ -99,7 +100,7 @@ export class CloseRequests {
     const { remote, name, transactionId, code } = pending;
     const control = { type: 'close', transactionId, subject: name, code } as const;
     pending.counter = this.#trunk.send(remote, control, pending.counter);
-    if (!this.#byTransaction.has(transactionKey(transactionId))) return;
+    if (!this.#byTransaction.get(transactionKey(transactionId))) return;
     this.#wheel.set(pending, this.#clock.monotonic() + RFC.rtoMs * 2 ** pending.requests);
     pending.requests += 1;
   }

@@ -1,3 +1,5 @@
+import { FairSet } from '../fair-set.js';
+
 /** Stands for a bucket in items that are due and have not been handed out yet. */
 const RIPE = -1;
 
@@ -17,19 +19,19 @@ export class DeadlineWheel<T extends Timed> {
   readonly #buckets = new Map<number, Set<T>>();
   #turned: number;
   /**
-   * Due items: in the order of their buckets, or, after a turn over a longer time than there are
-   * buckets for, in the order in which these were made. Those moved or cleared since are passed
-   * over.
+   * Due items, of each share in the order of their buckets, or, after a turn over a longer time
+   * than there are buckets for, in the order in which these were made.
    */
-  #ripe: T[] = [];
-  #handedOut = 0;
+  readonly #ripe: FairSet<T>;
 
   /**
    * @param bucketMs - resolution in milliseconds
    * @param now - monotonic milliseconds
+   * @param shareOf - whose an item is: where more are due than a turn takes, each share has its own
    */
-  constructor(bucketMs: number, now: number) {
+  constructor(bucketMs: number, now: number, shareOf: (item: T) => string = () => '') {
     this.#bucketMs = bucketMs;
+    this.#ripe = new FairSet(shareOf);
     this.#turned = Math.floor(now / bucketMs);
   }
 
@@ -53,12 +55,13 @@ export class DeadlineWheel<T extends Timed> {
     const items = this.#buckets.get(item.wheelBucket);
     items?.delete(item);
     if (items?.size === 0) this.#buckets.delete(item.wheelBucket);
+    if (item.wheelBucket === RIPE) this.#ripe.delete(item);
     item.wheelBucket = undefined;
   }
 
   /** Whether the last turn left items that were due already. */
   get ripe(): boolean {
-    return this.#handedOut < this.#ripe.length;
+    return this.#ripe.size > 0;
   }
 
   /**
@@ -68,15 +71,11 @@ export class DeadlineWheel<T extends Timed> {
   turn(now: number, itemsMax: number = Number.POSITIVE_INFINITY): T[] {
     this.#ripen(Math.floor(now / this.#bucketMs));
     const due: T[] = [];
-    while (this.ripe && due.length < itemsMax) {
-      const item = this.#ripe[this.#handedOut++] as T;
-      if (item.wheelBucket !== RIPE) continue;
+    while (due.length < itemsMax) {
+      const item = this.#ripe.take();
+      if (item === undefined) break;
       item.wheelBucket = undefined;
       due.push(item);
-    }
-    if (!this.ripe) {
-      this.#ripe = [];
-      this.#handedOut = 0;
     }
     return due;
   }
@@ -96,7 +95,7 @@ export class DeadlineWheel<T extends Timed> {
     this.#buckets.delete(bucket);
     for (const item of items) {
       item.wheelBucket = RIPE;
-      this.#ripe.push(item);
+      this.#ripe.add(item);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { FairSet } from '../fair-set.js';
 import { LIMITS } from '../limits.js';
 import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
@@ -26,12 +27,18 @@ function endOfOther(reason: EndReason): EndReason {
   return reason === 'closed_silent' ? 'closed_other_silent' : 'closed_by_other_side';
 }
 
+/** A leg that has lost its connection or its attempt, and what it lost. */
+interface Ending {
+  readonly leg: Leg;
+  readonly lost: LegState;
+  readonly reason?: EndReason;
+}
+
 /** The ends and set-backs of a leg: what must be undone, and who must be told. */
 export class LegLife {
   readonly #context: RelayContext;
-  /** Legs that lost their connection or their attempt, and what they lost. */
-  #ending: { readonly leg: Leg; readonly lost: LegState; readonly reason?: EndReason }[] = [];
-  #ended = 0;
+  /** They end a few at a time, in turns of the tenants. */
+  readonly #ending = new FairSet<Ending>(({ leg }) => leg.tenant);
 
   constructor(context: RelayContext) {
     this.#context = context;
@@ -119,7 +126,7 @@ export class LegLife {
   endAll(legs: readonly Leg[], reason: 'closed_relay_gone' | 'closed_silent'): void {
     if (legs.length === 0) return;
     for (const leg of legs) {
-      if (leg.state.type === 'established') this.#ending.push({ leg, lost: leg.state, reason });
+      if (leg.state.type === 'established') this.#ending.add({ leg, lost: leg.state, reason });
     }
     this.endSome();
   }
@@ -127,19 +134,20 @@ export class LegLife {
   /** Ends every attempt among those given because the other relay cannot be reached; as above. */
   failForUnreachable(legs: readonly Leg[]): void {
     for (const leg of legs) {
-      if (leg.state.type === 'connecting') this.#ending.push({ leg, lost: leg.state });
+      if (leg.state.type === 'connecting') this.#ending.add({ leg, lost: leg.state });
     }
     this.endSome();
   }
 
   /** Whether legs wait to be ended. */
   get moreToEnd(): boolean {
-    return this.#ended < this.#ending.length;
+    return this.#ending.size > 0;
   }
 
   /** Ends the next few of those that wait for it. */
   endSome(): void {
-    for (const { leg, lost, reason } of this.#nextToEnd()) {
+    for (let left = LIMITS.legsEndedAtOnce; left > 0 && this.moreToEnd; left--) {
+      const { leg, lost, reason } = this.#ending.take() as Ending;
       if (leg.state !== lost) continue;
       if (reason !== undefined) this.end(leg, reason);
       else if (lost.type === 'connecting') this.#failUnreachable(leg, lost.attempt);
@@ -152,15 +160,6 @@ export class LegLife {
     if (peerRelay === 'self' || peerRelay.unreachable === undefined) return;
     const phrase = unreachablePhrase(peerRelay.id, peerRelay.unreachable);
     this.failAttempt(leg, attempt, 'peer-relay-unreachable', phrase);
-  }
-
-  #nextToEnd() {
-    const next = this.#ending.slice(this.#ended, this.#ended + LIMITS.legsEndedAtOnce);
-    this.#ended += next.length;
-    if (this.moreToEnd) return next;
-    this.#ending = [];
-    this.#ended = 0;
-    return next;
   }
 
   #unpair(leg: Leg, pairing: Pairing, reason: EndReason): void {

@@ -61,11 +61,16 @@ export class LegTable {
   constructor(legsMax: number, now: number, plane: KnownClients) {
     this.#legsMax = legsMax;
     this.#plane = plane;
-    this.#wheel = new DeadlineWheel(BUCKET_MS, now);
+    this.#wheel = new DeadlineWheel(BUCKET_MS, now, ({ tenant }) => tenant);
   }
 
   get size(): number {
     return this.#byKey.size;
+  }
+
+  /** 5-tuples that hold legs, or channel numbers that rest. */
+  get tuples(): number {
+    return this.#byTuple.size;
   }
 
   get legsMax(): number {
@@ -142,6 +147,8 @@ export class LegTable {
     else this.#release(leg.tenant);
     const use = this.#byTuple.get(leg.tupleKey);
     if (use) use.legs -= 1;
+    // Else a tenant that opens and closes legs from many ports fills the table until the sweep.
+    if (use?.legs === 0 && use.channels.idle(now)) this.#byTuple.delete(leg.tupleKey);
     if (use?.legs === 0) this.#plane.removeKnownClient(use.origin.worker, use.origin.tuple);
     this.#unlink(leg);
   }

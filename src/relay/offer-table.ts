@@ -1,3 +1,4 @@
+import { FairTable, type Put } from '../fair-table.js';
 import { LIMITS } from '../limits.js';
 import { copiedTransactionId } from '../stun/message.js';
 import type { LegName, Offer } from '../trunk/control.js';
@@ -9,6 +10,8 @@ export interface CountedOffer extends Offer {
 }
 
 interface Remembered {
+  readonly sender: string;
+  readonly key: string;
   readonly offer: CountedOffer;
   readonly at: number;
   /** Answered with 403: it counts no more, but a repetition of it may be on its way. */
@@ -17,39 +20,60 @@ interface Remembered {
 
 /**
  * The newest offer of each leg of other relays, for 30 s, so that it does not matter which peer
- * connects first (PROTOCOL.md section 3). Bounded per sending relay: when full, the newest is
- * refused by silence and counted, so that one relay cannot crowd out another.
+ * connects first (PROTOCOL.md section 3). Bounded per sending relay, so that one relay cannot crowd
+ * out another, and in all. When it is full, the tenant that has most there gives way, or is refused
+ * by silence, so that no tenant crowds out another.
  */
 export class OfferTable {
-  /** Offers refused because their sender's share was full. */
+  /** Offers refused or forgotten early for want of room. */
   refused = 0;
-  readonly #bySender = new Map<string, Map<string, Remembered>>();
+  readonly #bySender = new Map<string, FairTable<Remembered>>();
+  readonly #all: FairTable<Remembered>;
   readonly #perSenderMax: number;
 
-  constructor(perSenderMax: number = LIMITS.offersPerRelayMax) {
+  constructor(
+    perSenderMax: number = LIMITS.offersPerRelayMax,
+    offersMax: number = LIMITS.offersRememberedMax,
+  ) {
     this.#perSenderMax = perSenderMax;
+    this.#all = new FairTable(offersMax, 'newest');
   }
 
   /** @returns `older` where an offer that was made after this one is known already */
   put(sender: string, offer: CountedOffer, now: number): 'remembered' | 'full' | 'older' {
-    let offers = this.#bySender.get(sender);
-    if (!offers) {
-      offers = new Map();
-      this.#bySender.set(sender, offers);
-    }
     const key = legKey(offer);
+    const offers = this.#offersOf(sender);
     const newest = offers.get(key);
     if (newest && newest.offer.counter > offer.counter) return 'older';
-    // Deleted first, so that the map stays in the order of arrival and expiry reads its head only.
-    offers.delete(key);
+    if (newest) this.#forget(newest);
     if (offers.size >= this.#perSenderMax) this.#expire(offers, now);
-    if (offers.size >= this.#perSenderMax) {
-      this.refused += 1;
-      return 'full';
-    }
     const transactionId = copiedTransactionId(offer.transactionId);
-    offers.set(key, { offer: { ...offer, transactionId }, at: now, refused: false });
-    return 'remembered';
+    const counted = { ...offer, transactionId };
+    const remembered = { sender, key, offer: counted, at: now, refused: false };
+    const isKept = this.#make(offers.put(offer.tenant, key, remembered));
+    if (isKept && this.#make(this.#all.put(offer.tenant, keyInAll(remembered), remembered))) {
+      return 'remembered';
+    }
+    this.#forget(remembered);
+    return 'full';
+  }
+
+  #offersOf(sender: string): FairTable<Remembered> {
+    const offers = this.#bySender.get(sender) ?? new FairTable(this.#perSenderMax, 'newest');
+    this.#bySender.set(sender, offers);
+    return offers;
+  }
+
+  /** Counts what one of the tables had no room for. @returns whether that was another offer */
+  #make({ kept, gaveWay }: Put<Remembered>): boolean {
+    if (gaveWay) this.#forget(gaveWay);
+    if (gaveWay || !kept) this.refused += 1;
+    return kept;
+  }
+
+  #forget(remembered: Remembered): void {
+    this.#bySender.get(remembered.sender)?.delete(remembered.key);
+    this.#all.delete(keyInAll(remembered));
   }
 
   /** The offer of a sender's leg, if it is still remembered. */
@@ -78,13 +102,15 @@ export class OfferTable {
 
   /** Forgets an offer, unless it was made after the message with the given counter. */
   deleteUpTo(sender: string, name: LegName, counter: number): void {
-    const offers = this.#bySender.get(sender);
-    const found = offers?.get(legKey(name));
-    if (found && found.offer.counter <= counter) offers?.delete(legKey(name));
+    const found = this.#bySender.get(sender)?.get(legKey(name));
+    if (found && found.offer.counter <= counter) this.#forget(found);
   }
 
   /** Forgets all of a sender's offers, as when it has started anew. */
   deleteAll(sender: string): void {
+    for (const [, remembered] of this.#bySender.get(sender)?.entries() ?? []) {
+      this.#forget(remembered);
+    }
     this.#bySender.delete(sender);
   }
 
@@ -96,10 +122,14 @@ export class OfferTable {
     }
   }
 
-  #expire(offers: Map<string, Remembered>, now: number): void {
-    for (const [key, { at }] of offers) {
-      if (now - at < LIMITS.offerRememberedMs) return;
-      offers.delete(key);
+  #expire(offers: FairTable<Remembered>, now: number): void {
+    for (const [, remembered] of offers.entries()) {
+      if (now - remembered.at < LIMITS.offerRememberedMs) return;
+      this.#forget(remembered);
     }
   }
+}
+
+function keyInAll({ sender, key }: Remembered): string {
+  return `${sender} ${key}`;
 }

@@ -1,3 +1,4 @@
+import { FairTable } from '../fair-table.js';
 import { LIMITS } from '../limits.js';
 import { transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
@@ -21,7 +22,11 @@ export class OutgoingOffers {
   readonly #trunk: Trunk;
   readonly #clock: Clock;
   readonly #random: RandomBytes;
-  readonly #byTransaction = new Map<string, Sent>();
+  /** Where they are very many, those of the tenant that has most give way. */
+  readonly #byTransaction = new FairTable<Sent>(LIMITS.offersSentMax, 'oldest');
+
+  /** Offers forgotten although they could still be answered. */
+  forgotten = 0;
 
   constructor(trunk: Trunk, clock: Clock, random: RandomBytes) {
     this.#trunk = trunk;
@@ -115,7 +120,7 @@ export class OutgoingOffers {
   /** Forgets transactions that no answer can come to any more. */
   expire(): void {
     const now = this.#clock.monotonic();
-    for (const [key, { at }] of this.#byTransaction) {
+    for (const [key, { at }] of this.#byTransaction.entries()) {
       if (now - at < LIMITS.connectMs + LIMITS.offerRememberedMs) return;
       this.#byTransaction.delete(key);
     }
@@ -123,11 +128,12 @@ export class OutgoingOffers {
 
   #remember(leg: Leg, { remote, transactionId }: OutgoingOffer): void {
     const at = this.#clock.monotonic();
-    if (this.#byTransaction.size >= LIMITS.offersSentMax) {
-      const [oldest] = this.#byTransaction.keys();
-      this.#byTransaction.delete(oldest as string);
-    }
-    this.#byTransaction.set(transactionKey(transactionId), { leg, remote, at });
+    const { gaveWay } = this.#byTransaction.put(leg.tenant, transactionKey(transactionId), {
+      leg,
+      remote,
+      at,
+    });
+    if (gaveWay) this.forgotten += 1;
   }
 }
 

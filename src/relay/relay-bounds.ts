@@ -7,7 +7,7 @@ import type { RelayRules } from './rules.js';
 
 /** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */
 export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
-  const { stats, legs, offers, closes, trunk } = rules.context;
+  const { stats, legs, trunk } = rules.context;
   const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
   return [
     {
@@ -33,16 +33,7 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
       met: refused('data-plane-full'),
     },
     ...strangerBounds(rules),
-    {
-      name: 'offers',
-      detail: `offers are dropped: ${LIMITS.offersPerRelayMax} of one relay are remembered`,
-      met: () => offers.refused,
-    },
-    {
-      name: 'close-requests',
-      detail: `closes are sent once only: ${LIMITS.closesPendingMax} await an answer`,
-      met: () => closes.unrepeated,
-    },
+    ...trunkBounds(rules),
     {
       name: 'control-window',
       detail:
@@ -83,6 +74,33 @@ function strangerBounds({ context: { stats }, claims }: RelayRules): Bound[] {
         `challenges of this relay's addresses are dropped: ${LIMITS.claimAnswersPerSecond} a ` +
         'second are looked at',
       met: () => claims.responder.counts.over,
+    },
+  ];
+}
+
+/** What tenants share between relays. */
+function trunkBounds({ context: { offers, closes }, outgoing }: RelayRules): Bound[] {
+  return [
+    {
+      name: 'offers',
+      detail:
+        `offers of the tenant with most are dropped: ${LIMITS.offersPerRelayMax} of one relay ` +
+        `are remembered, ${LIMITS.offersRememberedMax} in all`,
+      met: () => offers.refused,
+    },
+    {
+      name: 'offers-sent',
+      detail:
+        `answers to offers are not awaited of the tenant with most: ${LIMITS.offersSentMax} are ` +
+        'remembered',
+      met: () => outgoing.forgotten,
+    },
+    {
+      name: 'close-requests',
+      detail:
+        `closes of the tenant with most are sent once only: ${LIMITS.closesPendingMax} await an ` +
+        'answer',
+      met: () => closes.unrepeated,
     },
   ];
 }

@@ -68,6 +68,7 @@ export interface RelayRulesOptions {
  */
 export class RelayRules {
   readonly context: RelayContext;
+  readonly outgoing: OutgoingOffers;
   readonly finder: RegistryFinder;
   readonly reachability: RelayReachability;
   readonly claims: RelayClaims;
@@ -135,10 +136,10 @@ export class RelayRules {
     this.budgets = strangerBudgets(options);
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
     this.#life = new LegLife(context);
-    const outgoing = new OutgoingOffers(trunk, clock, random);
-    const pairing = new PairingRules(context, this.#life, outgoing);
+    this.outgoing = new OutgoingOffers(trunk, clock, random);
+    const pairing = new PairingRules(context, this.#life, this.outgoing);
     const trunkRules = new TrunkRules(context, this.#life, pairing);
-    this.#timers = new RelayTimers(context, this.#life, outgoing);
+    this.#timers = new RelayTimers(context, this.#life, this.outgoing);
     this.#clientPort = new ClientPort({
       context,
       pairing,

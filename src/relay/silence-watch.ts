@@ -1,3 +1,4 @@
+import { FairSet } from '../fair-set.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
 import type { Clock } from '../units.js';
@@ -31,8 +32,8 @@ const NOT_OWED = Number.POSITIVE_INFINITY;
  * of data that went to it since its last one. Signs of life are what the control plane has heard,
  * and packets that the data plane has counted. A peer that owes one for longer than it promised is
  * reminded, because the packet may have been lost on its way, or the sign. Of very many, each tick
- * reminds `remindedAtOnce`, those first that have waited longest for it; whoever is left out is
- * silent by the same rule.
+ * reminds `remindedAtOnce`, in turns of the tenants, those first that have waited longest for it;
+ * whoever is left out is silent by the same rule.
  *
  * Each tick looks at a slice: a fifth of all, but never more than `legsWatchedAtOnce`, so that a
  * full relay costs no more than a bounded share of the thread. What is looked at lies in columns of
@@ -49,8 +50,8 @@ export class SilenceWatch {
   #packets = new Uint32Array(2 * 64);
   /** Since when the peer owes a sign of life. */
   #owed = new Float64Array(64);
-  /** Those to be reminded, in the order in which they came to be. */
-  readonly #unreminded = new Set<Leg>();
+  /** Those to be reminded, of each tenant in the order in which they came to be. */
+  readonly #unreminded = new FairSet<Leg>(({ tenant }) => tenant);
   #next = 0;
   #passAt: number;
   /** How long the last pass over all legs took: what is seen came no earlier than so long ago. */
@@ -125,9 +126,9 @@ export class SilenceWatch {
 
   #remindSome(): void {
     let left: number = LIMITS.remindedAtOnce;
-    for (const leg of this.#unreminded) {
-      if (left === 0) return;
-      this.#unreminded.delete(leg);
+    while (left > 0) {
+      const leg = this.#unreminded.take();
+      if (leg === undefined) return;
       const owed = this.#owed[leg.watchPlace as number] as number;
       // It may have given a sign while it waited.
       if (owed === NOT_OWED || owed <= this.#heardAt(leg)) continue;

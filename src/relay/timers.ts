@@ -31,12 +31,12 @@ export class RelayTimers {
     trunk.tick();
     this.#life.endAll(silence.tick(), 'closed_silent');
     log.tick();
-    if (now - this.#sweptAt < SWEEP_MS) return more;
+    if (now - this.#sweptAt < SWEEP_MS) return more || this.#life.moreToEnd;
     this.#sweptAt = now;
     legs.sweep(now);
     offers.expire(now);
     this.#outgoing.expire();
-    return more;
+    return more || this.#life.moreToEnd;
   }
 
   /**

@@ -1,0 +1,100 @@
+import t from 'tap';
+import { FairSet } from '../src/fair-set.js';
+import { FairTable } from '../src/fair-table.js';
+import { Fifo } from '../src/fifo.js';
+
+t.test('things leave a queue in the order in which they came, or from anywhere', async (t) => {
+  const fifo = new Fifo<number>();
+  t.equal(fifo.first(), undefined);
+  for (let n = 1; n <= 6; n++) fifo.add(n);
+  t.equal(fifo.first(), 1);
+  t.ok(fifo.delete(3));
+  t.notOk(fifo.delete(3));
+  t.ok(fifo.delete(1));
+  t.equal(fifo.first(), 2);
+  fifo.delete(2);
+  fifo.add(2);
+  t.equal(fifo.first(), 4, 'what comes again is the last');
+  for (const n of [4, 5, 6, 2]) {
+    t.equal(fifo.first(), n);
+    fifo.delete(n);
+  }
+  t.equal(fifo.first(), undefined);
+  fifo.add(7);
+  t.equal(fifo.first(), 7, 'it can be used again when it was empty');
+  t.strictSame([...fifo], [7]);
+});
+
+t.test('turns go round among the shares', async (t) => {
+  const set = new FairSet<string>((item) => item[0] as string);
+  for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1']) set.add(item);
+  set.add('a1');
+  t.equal(set.size, 7, 'one is in it once');
+  set.delete('a2');
+  set.delete('a2');
+  const order: string[] = [];
+  for (let item = set.take(); item; item = set.take()) order.push(item);
+  t.strictSame(order, ['a1', 'b1', 'c1', 'a3', 'b2', 'a4']);
+  t.equal(set.size, 0);
+  set.add('a5');
+  set.delete('a5');
+  t.equal(set.take(), undefined);
+});
+
+t.test('who holds most of a full table gives way to who holds less', async (t) => {
+  const table = new FairTable<number>(6, 'newest');
+  for (let n = 1; n <= 6; n++)
+    t.strictSame(table.put('a', `a${n}`, n), { kept: true, gaveWay: undefined });
+  t.strictSame(table.put('a', 'a7', 7), { kept: false }, 'and gets nothing more itself');
+  t.strictSame(table.put('b', 'b1', 11), { kept: true, gaveWay: 1 }, 'its oldest goes');
+  table.put('b', 'b2', 12);
+  t.strictSame(table.put('b', 'b3', 13), { kept: true, gaveWay: 3 });
+  t.strictSame(table.put('b', 'b4', 14), { kept: false }, 'until both hold as much');
+  t.strictSame(table.put('c', 'c1', 21).kept, true);
+  t.equal(table.size, 6);
+  t.strictSame(table.put('c', 'c1', 22), { kept: true, gaveWay: undefined }, 'put anew');
+  t.equal(table.get('c1'), 22);
+  for (const [key] of table.entries()) table.delete(key);
+  t.equal(table.size, 0);
+  t.strictSame(table.put('a', 'a9', 9), { kept: true, gaveWay: undefined });
+});
+
+t.test('or loses its own oldest, where the newest counts', async (t) => {
+  const table = new FairTable<number>(3, 'oldest');
+  for (let n = 1; n <= 3; n++) table.put('a', `a${n}`, n);
+  t.strictSame(table.put('a', 'a4', 4), { kept: true, gaveWay: 1 });
+  t.strictSame(table.put('b', 'b1', 11), { kept: true, gaveWay: 2 });
+  t.strictSame(new FairTable<number>(0, 'oldest').put('a', 'a1', 1), { kept: false });
+});
+
+t.test('the sizes that a table keeps stay true through any order of calls', async (t) => {
+  const table = new FairTable<string>(40, 'oldest');
+  const held = new Map<string, string>();
+  let state = 7;
+  const random = (below: number) => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return Math.floor((state / 2 ** 31) * below);
+  };
+  const sizeOf = (share: string) => [...held.values()].filter((each) => each === share).length;
+  for (let step = 0; step < 5_000; step++) {
+    const key = `k${random(100)}`;
+    if (random(4) === 0) {
+      table.delete(key);
+      held.delete(key);
+      continue;
+    }
+    const share = `s${random(5)}`;
+    held.delete(key);
+    const most = Math.max(0, ...['s0', 's1', 's2', 's3', 's4'].map(sizeOf));
+    const before = new Map(held);
+    const { kept, gaveWay } = table.put(share, key, key);
+    if (gaveWay !== undefined) {
+      const loser = before.get(gaveWay) as string;
+      if (sizeOf(loser) !== most) t.fail(`step ${step}: ${loser} is not the largest`);
+      held.delete(gaveWay);
+    }
+    if (kept) held.set(key, share);
+    if (table.size !== held.size) t.fail(`step ${step}: ${table.size} is not ${held.size}`);
+  }
+  t.strictSame([...table.entries()].map(([key]) => key).sort(), [...held.keys()].sort());
+});
