@@ -270,6 +270,9 @@ export const LIMITS = {
   httpFarewellMs: 500,
   /** HTTP: a connection without a request for this long may be closed for another one. */
   httpFirstRequestMs: 1_000,
+  /** HTTP: requests with an API key served in a round of the event loop; of a tenant that wait. */
+  tenantRequestsAtOnce: 8,
+  tenantRequestsWaitingMax: 2_048,
   /** HTTP: connections open at once, if there are descriptors; beyond it new ones are dropped. */
   httpConnectionsMax: 8_192,
   /** Largest answer of a directory that a relay reads, in bytes. */

@@ -6,6 +6,7 @@ import { guardBounds, HTTP_GUARD, HttpGuard } from '../http/guard.js';
 import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
 import type { Clock } from '../units.js';
+import { TenantTurns } from './http/tenant-turns.js';
 import type { DirectoryMetrics } from './metrics.js';
 
 /**
@@ -23,14 +24,26 @@ export function shareOut(
   const sources = new Sources(trustedProxies);
   const connections = new ConnectionLedger(shares, sources, clock);
   const guard = new HttpGuard(HTTP_GUARD, (ip) => sources.nameOf(ip), clock);
+  const tenantTurns = new TenantTurns();
   const all = [
     ...connectionBoundsOf(metrics, connections, shares),
     ...requestBounds(metrics, shares),
     ...guardBounds(guard),
+    tenantBound(tenantTurns),
   ];
   const bounds = new BoundWatch(all, clock, logger);
   metrics.observeBounds(bounds);
-  return { connections, guard, socketsMax: shares.rendezvousMax, bounds };
+  return { connections, guard, socketsMax: shares.rendezvousMax, tenantTurns, bounds };
+}
+
+function tenantBound(turns: TenantTurns): Bound {
+  return {
+    name: 'tenant-requests',
+    detail:
+      `requests are refused with 429: ${LIMITS.tenantRequestsWaitingMax} of their tenant wait ` +
+      'for their turn',
+    met: () => turns.refused,
+  };
 }
 
 /** The bounds of connections and of relays. */

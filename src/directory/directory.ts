@@ -116,7 +116,7 @@ export class Directory {
     const state = { clusterSecret, relays, contests, metrics, clock };
     const broker = new ConnectionBroker({ ...state, view: reachability, random, logger });
     const shares = shareOut(options.trustedProxies, metrics, clock, logger);
-    const { connections, guard, socketsMax, bounds } = shares;
+    const { connections, guard, socketsMax, tenantTurns, bounds } = shares;
     const app = await createHttpServer({ tls, logger, metrics, connections, guard });
     const unmade = new UnmadeNotices(clock, logger);
     const create = (wish: ConnectionWish) => broker.create(wish);
@@ -126,7 +126,7 @@ export class Directory {
     await acceptWebSockets(app, { sockets, logger });
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
-      scope.addHook('onRequest', requireApiKey(keys, connections));
+      scope.addHook('onRequest', requireApiKey(keys, connections, tenantTurns));
       peerRoutes(scope, { broker, relays, reachability, clock });
       rendezvousRoute(scope, sockets, (request) => endRequest(guard, request));
     });

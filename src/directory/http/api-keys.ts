@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TurnpikeError } from '../../errors.js';
 import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { sendProblem } from './problem.js';
+import type { TenantTurns } from './tenant-turns.js';
 
 /** A key that peers or their servers present, and the tenant it stands for. */
 export interface ApiKey {
@@ -70,8 +71,15 @@ declare module 'fastify' {
   }
 }
 
-/** A hook that lets a request pass only with a known API key, and sets its tenant. */
-export function requireApiKey(keys: ApiKeys, connections: Pick<ConnectionLedger, 'hasKey'>) {
+/**
+ * A hook that lets a request pass only with a known API key, in its tenant's turn, and sets its
+ * tenant.
+ */
+export function requireApiKey(
+  keys: ApiKeys,
+  connections: Pick<ConnectionLedger, 'hasKey'>,
+  turns: TenantTurns,
+) {
   return async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -85,9 +93,17 @@ export function requireApiKey(keys: ApiKeys, connections: Pick<ConnectionLedger,
     }
     request.tenant = tenant;
     connections.hasKey(request.socket);
-    return undefined;
+    const isServed = await turns.take(tenant, () => request.socket.destroyed);
+    return isServed ? undefined : sendProblem(reply, CROWDED);
   };
 }
+
+const CROWDED = {
+  status: 429,
+  code: 'too-many-requests',
+  detail: 'too many requests of your tenant are under way',
+  retryAfterSeconds: 1,
+};
 
 const MISSING = {
   code: 'api-key-missing',
