@@ -17,7 +17,8 @@ import type { Vitals } from './vitals.js';
 /** Of each flood, at the same time: what a service has to live with. */
 const LEVEL = 0.02;
 const SAMPLES = 60;
-const SAMPLE_MS_MIN = 1_000;
+/** Each collects the garbage of every process: more often would be a load of its own. */
+const SAMPLE_MS_MIN = 3_000;
 /** What comes up in the beginning is no slope: this part of the samples is left out. */
 const WARM_UP = 0.25;
 /** Counters are read one after the other, while probes go on: some readings are of two moments. */
