@@ -30,12 +30,17 @@ export function emptyMovedBuild(folder: string, source: string): void {
  * Configures and builds what CMakeLists.txt describes.
  * @param folder - to build in, relative to the project's root
  * @param definitions - CMake variables, as `NAME=value`
+ * @param targets - what to build; everything by default
  * @returns whether it is built; its output is shown if not
  */
-export function buildWithCmake(folder: string, definitions: readonly string[]): boolean {
+export function buildWithCmake(
+  folder: string,
+  definitions: readonly string[],
+  targets: readonly string[] = ['all'],
+): boolean {
   const cmake = findCommand('cmake') ?? 'cmake';
   const defined = definitions.map((definition) => `-D${definition}`);
-  const build = ['--build', folder, '--parallel', '2'];
+  const build = ['--build', folder, '--parallel', '2', '--target', ...targets];
   emptyMovedBuild(folder, '.');
   return (
     run(cmake, ['-S', '.', '-B', folder, ...defined], { quiet: true }) &&

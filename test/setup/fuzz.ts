@@ -103,10 +103,11 @@ const cxx = process.env.CXX ?? 'clang++';
 function allNative(): boolean {
   const sources: { fuzz: string[] } = JSON.parse(readFileSync('native/sources.json', 'utf8'));
   const targets = sources.fuzz.map((file) => basename(file, '.cc'));
-  const built = buildWithCmake(FOLDER, [
+  const compilers = [
     `CMAKE_CXX_COMPILER=${cxx}`,
     `CMAKE_C_COMPILER=${cxx.replace('clang++', 'clang')}`,
-  ]);
+  ];
+  const built = buildWithCmake(FOLDER, compilers, targets);
   return built && targets.length > 0 && targets.every(fuzzNative);
 }
 
