@@ -140,7 +140,6 @@ export const TENANT_LEGS: readonly Flood[] = [
     name: 'churn',
     title: 'one tenant allocates, connects and closes, 64 connections at a time',
     attacked: 'relay',
-    quick: true,
     begin: churn,
   },
 ];
