@@ -131,12 +131,13 @@ def gone(world: World) -> None:
         closed_with(leg, 447)
 
 
-@scenario("trunk: a peer's close while connecting is said, and again when a success comes late")
+@scenario("trunk: a peer's close while connecting is said where an offer was matched")
 def close_while_connecting(world: World) -> None:
     with foreign(world) as relay:
         leg = reserved(world, relay)
         connecting = leg.begin_connect(FAR)
         request = next_offer(relay, leg)
+        equal(ask(relay, counter_offer(leg, MINE)).kind, Kind.SUCCESS)
         success(leg.refresh(0))
         leg.endpoint.exchanges.remove(connecting)
         wait(leg, lambda: len(closes(relay, leg)) > 0, 'the close was said')
@@ -144,6 +145,20 @@ def close_while_connecting(world: World) -> None:
         relay.say(HOME, Outgoing(Kind.SUCCESS, Method.REFRESH, message.transaction_id))
         time.sleep(0.3)
         relay.control.clear()
+        relay.say(HOME, accept(request, MINE))
+        wait(leg, lambda: len(closes(relay, leg)) > 0, 'the late success was answered')
+
+
+@scenario("trunk: a close while connecting is not said of an offer alone, but to a late success")
+def close_of_an_offer(world: World) -> None:
+    with foreign(world) as relay:
+        leg = reserved(world, relay)
+        connecting = leg.begin_connect(FAR)
+        request = next_offer(relay, leg)
+        success(leg.refresh(0))
+        leg.endpoint.exchanges.remove(connecting)
+        time.sleep(0.3)
+        equal(closes(relay, leg), [], 'closes before a success')
         relay.say(HOME, accept(request, MINE))
         wait(leg, lambda: len(closes(relay, leg)) > 0, 'the late success was answered')
 
