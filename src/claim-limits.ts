@@ -7,6 +7,8 @@ export const CLAIM_LIMITS = {
   /** Contests of addresses at a time, and how long one lasts at most. */
   claimContestsMax: 64,
   claimContestMs: 10_000,
+  /** A relay that waits for its own addresses can be asked to check for so long after it came. */
+  claimWaitingMs: 10_000,
   /** A contest that was won counts for this long: until the winner registers. */
   claimGrantMs: 30_000,
   /** Who lost a contest may begin the next after this long, doubled each time. */

@@ -216,7 +216,7 @@ export function hasRoom(relay: LiveRelay, legs: number): boolean {
 }
 
 /** Whether a relay has a trunk address of a family. */
-export function hasTrunk(relay: LiveRelay, family: AddressFamily): boolean {
+export function hasTrunk(relay: Pick<LiveRelay, 'record'>, family: AddressFamily): boolean {
   return relay.record.trunkAddresses.some((address) => familyOf(address) === family);
 }
 

@@ -177,4 +177,5 @@ export const RegistrationProblem = Type.Object({
   lastStart: Type.Optional(UnixMs),
   /** Of `address-contested`: relays whose challenges are to be answered. */
   checkers: Type.Optional(Type.Array(RelayRecordShape, { maxItems: LIMITS.claimCheckers })),
+  challenge: Type.Optional(Challenges),
 });

@@ -217,11 +217,13 @@ export class RegistrationClient {
       this.#options.onStart(problem.lastStart + 1);
       return 'soon';
     }
-    const { checkers } = problem;
-    if (checkers === undefined) return this.#refused(answer.status, problem);
+    const { checkers, challenge } = problem;
+    // A relay that waits for its own addresses may be asked about those of others.
+    this.#options.onChallenges?.(challenge ?? []);
+    this.#refused(answer.status, problem);
+    if (checkers === undefined) return challenge === undefined ? 'retry' : 'beat';
     // They ask now, and the next try may be the one that succeeds.
     this.#options.onCheckers?.(this.#canonical(checkers));
-    this.#refused(answer.status, problem);
     return 'beat';
   }
 

@@ -34,12 +34,18 @@ export type ClaimNews = {
 interface Contest {
   readonly claimant: RelayRecord;
   readonly inquiry: Inquiry;
-  /** Region by id. */
-  readonly checkers: ReadonlyMap<string, string>;
+  readonly checkers: ReadonlyMap<string, RelayRecord>;
   /** Checkers by target: those that were answered, and those that were not. */
   readonly proved: Map<string, Set<string>>;
   readonly missed: Map<string, Set<string>>;
   readonly endsAtMs: number;
+}
+
+/** A relay that may be asked to check: one that is registered, or that waits to be. */
+type Candidate = Pick<LiveRelay, 'record' | 'draining'>;
+
+interface Waiting extends Candidate {
+  readonly atMs: number;
 }
 
 interface Grant {
@@ -62,6 +68,9 @@ const REGIONS_MIN = 2;
  * regions, neither of them a party, challenge the claimant's key at the address itself. Without an
  * answer the incumbent stays. Pure over a clock; only the directory's event loop touches it.
  *
+ * Relays that wait for their own addresses can check those of others: after a restart somebody may
+ * have registered the addresses of all of them.
+ *
  * Bounds: one contest of a claimant and `claimContestsMax` in all; `claimTargetsMax` addresses of a
  * contest and `claimChallengesMax` of a checker, so that no claimant can keep the others out; who
  * lost waits for a growing time (`ClaimantPace`).
@@ -73,6 +82,7 @@ export class Contests {
   readonly #random: () => number;
   readonly #contests = new Map<string, Contest>();
   readonly #grants = new Map<string, Grant>();
+  readonly #waiting = new Map<string, Waiting>();
   readonly #pace: ClaimantPace;
   /** Relays that say what became of challenges, so that they can be checkers. */
   readonly #able = new Set<string>();
@@ -102,8 +112,11 @@ export class Contests {
         return { state: 'granted', proved: true };
       }
     }
+    if (this.#waiting.size < LIMITS.relaysMax || this.#waiting.has(record.id)) {
+      this.#waiting.set(record.id, { record, draining: false, atMs: now });
+    }
     const running = this.#contests.get(record.id);
-    if (running !== undefined) return this.#asking(running, relays);
+    if (running !== undefined) return asking(running);
     if (!this.#pace.mayClaim(record.id)) return { state: 'refused', why: 'unproved' };
     if (this.#contests.size >= LIMITS.claimContestsMax) return { state: 'busy' };
     const inquiry = inquiryOf(record, rivals);
@@ -116,7 +129,7 @@ export class Contests {
     const contest: Contest = {
       claimant: record,
       inquiry,
-      checkers: new Map(checkers.map(({ record: { id, region } }) => [id, region])),
+      checkers: new Map(checkers.map((checker) => [checker.record.id, checker.record])),
       proved: new Map(),
       missed: new Map(),
       endsAtMs: now + LIMITS.claimContestMs,
@@ -124,7 +137,7 @@ export class Contests {
     this.#contests.set(record.id, contest);
     const ids = [...contest.checkers.keys()];
     this.#news.push({ kind: 'contested', relay: record.id, questions, checkers: ids });
-    return this.#asking(contest, relays);
+    return asking(contest);
   }
 
   /** The challenges that a relay is to make. */
@@ -168,6 +181,7 @@ export class Contests {
   /** A relay was registered with what it had been granted. */
   taken(id: string): void {
     this.#grants.delete(id);
+    this.#waiting.delete(id);
   }
 
   /**
@@ -179,15 +193,13 @@ export class Contests {
     for (const contest of [...this.#contests.values()]) {
       if (now >= contest.endsAtMs) this.#end(contest, hasWon(contest) ? 'proved' : 'unproved');
     }
+    for (const [id, { atMs }] of this.#waiting) {
+      if (now - atMs >= LIMITS.claimWaitingMs) this.#waiting.delete(id);
+    }
     for (const [id, { untilMs }] of this.#grants) if (now >= untilMs) this.#grants.delete(id);
     const news = this.#news;
     this.#news = [];
     return news;
-  }
-
-  #asking({ checkers }: Contest, relays: readonly LiveRelay[]): ClaimAnswer {
-    const records = relays.filter(({ record: { id } }) => checkers.has(id));
-    return { state: 'contested', checkers: records.map(({ record }) => record) };
   }
 
   /** A claim to a port that no answer can come from, against one that has it, or to too much. */
@@ -217,10 +229,10 @@ export class Contests {
     rivals: readonly Rival[],
     targets: readonly Target[],
     relays: readonly LiveRelay[],
-  ): readonly LiveRelay[] | 'busy' | undefined {
+  ): readonly Candidate[] | 'busy' | undefined {
     const parties = new Set([claimant.id, ...rivals.map(({ by }) => by.id)]);
     const families = [...new Set(targets.map(({ family }) => family))];
-    const able = relays.filter(
+    const able = this.#candidates(relays).filter(
       (relay) =>
         !parties.has(relay.record.id) &&
         !relay.draining &&
@@ -236,13 +248,18 @@ export class Contests {
     return regionsOf(chosen).size < REGIONS_MIN ? 'busy' : chosen;
   }
 
-  #ofMostRegions(relays: readonly LiveRelay[]): LiveRelay[] {
+  #candidates(relays: readonly LiveRelay[]): Candidate[] {
+    const live = new Set(relays.map(({ record }) => record.id));
+    return [...relays, ...[...this.#waiting.values()].filter(({ record }) => !live.has(record.id))];
+  }
+
+  #ofMostRegions(relays: readonly Candidate[]): Candidate[] {
     const drawn = relays
       .map((relay) => ({ relay, draw: this.#random() }))
       .sort((a, b) => a.draw - b.draw)
       .map(({ relay }) => relay);
-    const firsts: LiveRelay[] = [];
-    const others: LiveRelay[] = [];
+    const firsts: Candidate[] = [];
+    const others: Candidate[] = [];
     const seen = new Set<string>();
     for (const relay of drawn) {
       const { region } = relay.record;
@@ -285,7 +302,7 @@ export class Contests {
 /** Whether checkers of two regions were answered at each address that is in question. */
 function hasWon({ inquiry, proved, checkers }: Contest): boolean {
   const isProved = (key: string) => {
-    const regions = new Set([...(proved.get(key) ?? [])].map((id) => checkers.get(id)));
+    const regions = new Set([...(proved.get(key) ?? [])].map((id) => checkers.get(id)?.region));
     return regions.size >= REGIONS_MIN;
   };
   return inquiry.questions.every(
@@ -293,7 +310,11 @@ function hasWon({ inquiry, proved, checkers }: Contest): boolean {
   );
 }
 
-function regionsOf(relays: readonly LiveRelay[]): ReadonlySet<string> {
+function asking({ checkers }: Contest): ClaimAnswer {
+  return { state: 'contested', checkers: [...checkers.values()] };
+}
+
+function regionsOf(relays: readonly Candidate[]): ReadonlySet<string> {
   return new Set(relays.map(({ record }) => record.region));
 }
 

@@ -11,7 +11,7 @@ import {
   RegistrationRequest,
   RelayParams,
 } from '../../registry/schemas.js';
-import type { ReachabilityReport, RelayRecord } from '../../registry/types.js';
+import type { ClaimChallenge, ReachabilityReport, RelayRecord } from '../../registry/types.js';
 import { addressOf } from '../claims/claim-table.js';
 import type { ClaimAnswer, Contests } from '../claims/contests.js';
 import type { Reachability } from '../reachability/reachability.js';
@@ -65,8 +65,10 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
       const refusal = relays.refusal(checked.record);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
       const { record } = checked;
-      const claim = claimOf(record, options);
-      if (claim.state !== 'granted') return refuse(reply, claimProblem(claim), options);
+      const claim = claimOf(record, request.body.claims, options);
+      if (claim.state !== 'granted') {
+        return refuse(reply, claimProblem(claim, dutiesOf(record.id, options)), options);
+      }
       const { proved } = claim;
       const reachability = reportOf(request.body);
       const { claims } = request.body;
@@ -143,12 +145,18 @@ function dutiesOf(id: string, { reachability, contests }: RegistrationRoutesOpti
 }
 
 /** Who has the addresses that a relay registers. */
-function claimOf(record: RelayRecord, options: RegistrationRoutesOptions): Claim {
+function claimOf(
+  record: RelayRecord,
+  results: RegistrationRequest['claims'],
+  options: RegistrationRoutesOptions,
+): Claim {
   const { relays, contests } = options;
   const rivals = relays.claims.rivals(record);
   const [first] = rivals;
   if (first === undefined) return { state: 'granted', proved: relays.isProved(record) };
   const whose = `${addressOf(first.claim)} belongs to relay ${first.by.id}`;
+  // One that waits for its own addresses may have been asked about those of others.
+  contests.report(record.id, results);
   return { ...contests.claim(record, rivals, relays.live()), whose };
 }
 
@@ -189,16 +197,21 @@ const WHY = {
   unchecked: 'there are no relays of two other regions to ask this one there',
 } as const;
 
-function claimProblem(claim: Exclude<Claim, { state: 'granted' }>): Problem {
+function claimProblem(
+  claim: Exclude<Claim, { state: 'granted' }>,
+  { challenge }: { readonly challenge?: readonly ClaimChallenge[] },
+): Problem {
+  const members = challenge === undefined ? {} : { challenge };
   const problem = (code: string, why: string) =>
-    ({ status: 409, code, detail: `${claim.whose}: ${why}` }) as const;
+    ({ status: 409, code, detail: `${claim.whose}: ${why}`, members }) as const;
   if (claim.state === 'busy') {
     const detail = `${claim.whose}: too many other claims are looked into`;
-    return { status: 503, code: 'too-many-claims', detail, retryAfterSeconds: 5 };
+    return { status: 503, code: 'too-many-claims', detail, retryAfterSeconds: 5, members };
   }
   if (claim.state === 'refused') return problem('address-taken', WHY[claim.why]);
   const { checkers } = claim;
-  return { ...problem('address-contested', 'others ask this one there'), members: { checkers } };
+  const contested = problem('address-contested', 'others ask this one there');
+  return { ...contested, members: { ...members, checkers } };
 }
 
 function refusalProblem(refusal: RelayRefusal): Problem {

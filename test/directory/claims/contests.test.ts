@@ -111,6 +111,32 @@ t.test('who registered first after a restart gives way to who proves to be there
   t.same(w.contests.counts, { proved: 1, unproved: 1, unchecked: 0 });
 });
 
+t.test('a thief of every address keeps nobody out: who waits can check', async (t) => {
+  const w = world();
+  const all = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relayRecord(id, index + 1));
+  const [fra = TRUE, nyc = TRUE, sin = TRUE] = all;
+  const thief = relayRecord('evil-1', 9, {
+    serviceAddresses: all.flatMap(({ serviceAddresses }) => serviceAddresses),
+    trunkAddresses: all.flatMap(({ trunkAddresses }) => trunkAddresses),
+    trunkSources: all.flatMap(({ trunkSources }) => trunkSources),
+  });
+  t.equal(w.state(thief), 'granted');
+  for (const { id } of all) w.contests.report(id, []);
+  t.equal(w.state(fra), 'unchecked');
+  t.equal(w.state(nyc), 'unchecked');
+  t.equal(w.state(sin), 'contested');
+  const proved = ['sin-1 10.0.0.3:3478', 'sin-1 10.0.0.3:3480'];
+  for (const id of ['fra-1', 'nyc-1']) w.answerBy(id, proved);
+  t.equal(w.state(sin), 'granted');
+  t.equal(w.table.recordOf('evil-1'), undefined);
+  t.equal(w.state(fra), 'granted', 'the thief has nothing more');
+  t.equal(w.state(nyc), 'granted');
+  w.silent('sin-1');
+  t.equal(w.state(relayRecord('sin-2', 3)), 'contested');
+  w.pass(LIMITS.claimWaitingMs);
+  t.notOk(w.contests.challengesOf('sin-2').length, 'who has ceased to wait is asked nothing');
+});
+
 t.test('a relay that fell silent, or was cut off, keeps its addresses', async (t) => {
   const w = world('nyc-1', 'sin-1');
   w.register(TRUE);
