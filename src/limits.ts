@@ -108,8 +108,6 @@ export const LIMITS = {
   pathMtuRaiseMs: 60_000,
   /** Peers are advised to send longer datagrams when those have passed for so long. */
   recommendedGrowthMs: 3_000,
-  /** Keys tried for trunk datagrams of ports that no relay has listed, a second. */
-  unlistedTriesPerSecond: 10,
   /** Lines about relays out of reach, or back, in ten seconds; the rest is counted. */
   reachabilityLinesMax: 20,
   ...STRANGER_LIMITS,

@@ -26,6 +26,9 @@ export const STRANGER_LIMITS = {
   challengesMax: 1_000_000,
   /** Sources remembered by the challenge budget. */
   challengeSourcesMax: 65_536,
+  /** Keys tried for trunk datagrams of ports that are not listed, a second: a relay's, and all. */
+  unlistedTriesPerSecond: 10,
+  unlistedTriesOfAllPerSecond: 1_000,
   /**
    * Data plane: datagrams handed up in one turn of the event loop, so that others get theirs: of
    * relays, with the events; then of proven peers; then of strangers.

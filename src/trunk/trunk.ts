@@ -288,7 +288,7 @@ export class Trunk {
     if (!remote.sendsFrom(tuple.remote)) {
       const isGenuine =
         isAt(remote, tuple.remote) &&
-        this.#unlisted.takeTry('control', this.#options.clock.monotonic()) &&
+        this.#unlisted.takeTry('control', remote, this.#options.clock.monotonic()) &&
         verifyIntegrity(message, 'sha256', remote.receiveKey);
       if (isGenuine) this.#say(known, known.unlisted(tuple.remote));
       return 'trunk_control_wrong_source';

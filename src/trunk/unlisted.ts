@@ -6,17 +6,19 @@ import type { RemoteRelay } from './remote-relay.js';
 
 /**
  * Finds out which relay sends from a port that it has not registered: its keys fit what comes. That
- * is no use for data, which stays dropped, but it tells the operator about a NAT.
+ * is no use for data, which stays dropped, but it tells the operator about a NAT. Each relay has a
+ * budget: who forges the address of one hides nothing of the others.
  */
 export class UnlistedSources {
   readonly #budgets = { data: new Tries(), control: new Tries() };
 
   /**
-   * Whether one more key may be tried in this second: to be asked when the source is a relay's IP.
-   * Data and control have a budget each, as a flood of the one would hide the other.
+   * Whether one more of a relay's keys may be tried in this second: to be asked when the source is
+   * that relay's IP. Data and control have a budget each, as a flood of the one would hide the
+   * other.
    */
-  takeTry(of: 'data' | 'control', now: number): boolean {
-    return this.#budgets[of].take(now);
+  takeTry(of: 'data' | 'control', remote: RemoteRelay, now: number): boolean {
+    return this.#budgets[of].take(remote, now);
   }
 
   /**
@@ -34,8 +36,7 @@ export class UnlistedSources {
     const { datagram } = decoded;
     for (const relay of relays) {
       const { remote } = relay;
-      if (!isAt(remote, tuple.remote)) continue;
-      if (!this.takeTry('data', now)) return undefined;
+      if (!isAt(remote, tuple.remote) || !this.takeTry('data', remote, now)) continue;
       if (verifyTrunkTag(data, datagram, remote.receiveDataKey(datagram.epoch))) return relay;
     }
     return undefined;
@@ -44,14 +45,22 @@ export class UnlistedSources {
 
 class Tries {
   #second = -1;
-  #count = 0;
+  #all = 0;
+  /** In this second, by relay. */
+  #counts = new WeakMap<RemoteRelay, number>();
 
-  take(now: number): boolean {
+  take(remote: RemoteRelay, now: number): boolean {
     const second = Math.floor(now / 1_000);
-    if (second !== this.#second) this.#count = 0;
-    this.#second = second;
-    if (this.#count >= LIMITS.unlistedTriesPerSecond) return false;
-    this.#count += 1;
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#all = 0;
+      this.#counts = new WeakMap();
+    }
+    const count = this.#counts.get(remote) ?? 0;
+    if (count >= LIMITS.unlistedTriesPerSecond) return false;
+    if (this.#all >= LIMITS.unlistedTriesOfAllPerSecond) return false;
+    this.#counts.set(remote, count + 1);
+    this.#all += 1;
     return true;
   }
 }

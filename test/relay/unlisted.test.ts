@@ -3,6 +3,8 @@ import { parseAddress } from '../../src/address.js';
 import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
 import { encodeControl } from '../../src/trunk/control.js';
 import { encodeTrunkDatagram } from '../../src/trunk/datagram.js';
+import type { RemoteRelay } from '../../src/trunk/remote-relay.js';
+import { UnlistedSources } from '../../src/trunk/unlisted.js';
 import { dualStack, FakePeer } from './world/index.js';
 
 type System = ReturnType<typeof dualStack>;
@@ -135,4 +137,18 @@ t.test('it explains that the relay is out of reach, as long as it goes on', asyn
     pass(31);
     t.same([...trunk.unreachable()], [{ id: 'nyc-1', reason: 'not-heard' }], 'and no longer');
   }
+});
+
+t.test('who forges the address of one relay hides nothing of another', async (t) => {
+  const sources = new UnlistedSources();
+  const { fra } = dualStack();
+  const [one] = [...fra.rules.context.trunk.relays()].map(({ remote }) => remote);
+  const other = Object.create(one ?? null) as RemoteRelay;
+  if (one === undefined) throw new Error('no relay is known');
+  let tries = 0;
+  while (sources.takeTry('data', one, 0)) tries += 1;
+  t.equal(tries, 10);
+  t.ok(sources.takeTry('data', other, 0));
+  t.ok(sources.takeTry('control', one, 0));
+  t.ok(sources.takeTry('data', one, 1_000), 'a second later');
 });
