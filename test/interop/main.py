@@ -31,6 +31,7 @@ from scenarios import (  # noqa: F401 - each registers its scenarios
     trunk_control,
     trunk_data,
     trunk_offers,
+    trunk_replay,
     vectors,
 )
 from scenarios.harness import SCENARIOS, Control, Scenario, World

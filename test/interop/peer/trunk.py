@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 import time
 from dataclasses import dataclass
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 from .keys import RelayKeys, control_key, data_key, epoch_now
 from .siphash import siphash24
-from .stun import Attr, Message, Outgoing
+from .stun import Attr, Kind, Message, Outgoing
 
 DATA, PROBE, PROBE_REPLY = 1, 2, 3
 HEADER_BYTES = 20
@@ -76,18 +76,34 @@ class Trunk:
         self.send_key = control_key(self.shared, keys.id, other)
         self.receive_key = control_key(self.shared, other, keys.id)
         self.lanes = {lane: int(time.time()) << 32 for lane in range(256)}
+        self.counts = False
+        """Whether it sends CONTROL-SEQUENCE, which a relay of version 0.1.0 does not."""
+        self.counter = 0
+        self.counters: Dict[bytes, int] = {}
 
     def sign(self, out: Outgoing, start: Optional[int] = None) -> bytes:
         """USERNAME, RELAY-START and integrity: they end every message."""
         out.text(Attr.USERNAME, self.id)
         out.add(Attr.RELAY_START, struct.pack('!Q', self.start if start is None else start))
+        if self.counts:
+            out.add(Attr.CONTROL_SEQUENCE, struct.pack('!QQ', self.other_start, self._count(out)))
         return out.integrity('sha256', self.send_key).pack()
+
+    def _count(self, out: Outgoing) -> int:
+        """A repeated request keeps its counter."""
+        known = self.counters.get(out.transaction_id)
+        if known is None or out.kind != Kind.REQUEST:
+            self.counter += 1
+            known = self.counters[out.transaction_id] = self.counter
+        return known
 
     def verify(self, message: Message) -> None:
         """Asserts what every message must have."""
         assert message.text(Attr.USERNAME) == self.other, message.text(Attr.USERNAME)
         assert message.number(Attr.RELAY_START) == self.other_start, 'RELAY-START'
         assert message.verify('sha256', self.receive_key), 'trunk integrity'
+        start, counter = struct.unpack('!QQ', message.get(Attr.CONTROL_SEQUENCE) or b'')
+        assert start == self.start and counter > 0, f'CONTROL-SEQUENCE {start} {counter}'
 
     def _data_key(self, sending: bool, epoch: int) -> bytes:
         if sending:
