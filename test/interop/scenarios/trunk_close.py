@@ -107,7 +107,7 @@ def later_start(world: World) -> None:
             session.alive()
         # From now on a-1 seals probes for a start that this relay only claims to have.
         relay.expects_faults = True
-        relay.say(HOME, Outgoing(Kind.REQUEST, Method.BINDING), relay.start + 1)
+        relay.say(HOME, Outgoing(Kind.REQUEST, Method.ALLOCATE), relay.start + 1)
         for session in sessions:
             leg = session.leg
             wait(leg, lambda: len(leg.endpoint.indications) > 0, 'Closed came')
