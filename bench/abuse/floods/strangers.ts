@@ -152,7 +152,6 @@ export const STRANGERS: readonly Flood[] = [
     name: 'invented-users',
     title: '5,000/s requests of invented users with genuine nonces, from 64 addresses',
     attacked: 'relay',
-    quick: true,
     begin: inventedUsers,
   },
   {
