@@ -150,10 +150,8 @@ class Cluster {
     await until(JSON.stringify(wanted), async () => this.lines.some(matches));
   }
 
-  get record(): RelayRecord {
-    const relay = this.relays.get('fra-1');
-    if (relay === undefined) throw new Error('no relay');
-    return relay.record;
+  records(ids: readonly string[]): RelayRecord[] {
+    return ids.flatMap((id) => this.relays.get(id)?.record ?? []);
   }
 
   async #close(): Promise<void> {
@@ -171,19 +169,19 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   throw new Error(`did not happen: ${what}`);
 }
 
-/** Somebody with the secret of another relay who registers the addresses of this one. */
-function thief(t: Test, cluster: Cluster): RegistrationClient {
+/** Somebody with the secret of another relay who registers the addresses of these. */
+function thief(t: Test, cluster: Cluster, ...victims: string[]): RegistrationClient {
   const secret = relaySecret(CLUSTER_SECRET, THIEF);
   const own = { address: '127.0.0.66', port: 3480 };
-  const { serviceAddresses, trunkAddresses, trunkSources } = cluster.record;
+  const records = cluster.records(victims);
   const record = {
     id: THIEF,
     region: 'evil',
     start: Date.now(),
     publicKey: Buffer.from(relayKeyPair(secret).publicKey).toString('base64'),
-    serviceAddresses,
-    trunkAddresses: [...trunkAddresses, own],
-    trunkSources: [...trunkSources, own],
+    serviceAddresses: records.flatMap(({ serviceAddresses }) => serviceAddresses),
+    trunkAddresses: [...records.flatMap(({ trunkAddresses }) => trunkAddresses), own],
+    trunkSources: [...records.flatMap(({ trunkSources }) => trunkSources), own],
     recordsMax: 1,
   };
   const load = { legs: 0, legsMax: Number.MAX_SAFE_INTEGER, cpu: 0, packetsPerSecond: 0 };
@@ -254,7 +252,7 @@ t.test('who registers first after a restart has nothing of it', async (t) => {
   t.equal(await working(before), CONNECTIONS);
 
   await cluster.restartDirectory();
-  const stealing = thief(t, cluster);
+  const stealing = thief(t, cluster, 'fra-1');
   await stealing.registered;
   for (const id of ['nyc-1', 'sin-1'] as const) (cluster.links.get(id) as Link).up = true;
   await cluster.untilListed(THIEF, 'nyc-1', 'sin-1');
@@ -278,7 +276,7 @@ t.test('who registers when the true relay is cut off from the directory', async 
   const link = cluster.links.get('fra-1') as Link;
   link.cut();
   await cluster.untilLogged({ event: 'relay-expired', relay: 'fra-1' });
-  const stealing = thief(t, cluster);
+  const stealing = thief(t, cluster, 'fra-1');
   await cluster.untilLogged({ event: 'claim-decided', relay: THIEF, result: 'unproved' });
   await delay(3_000);
   t.equal(stealing.everRegistered, false);
@@ -287,6 +285,17 @@ t.test('who registers when the true relay is cut off from the directory', async 
 
   link.up = true;
   await cluster.untilListed('fra-1', 'nyc-1', 'sin-1');
+  const after = made(await connections(t, cluster));
+  t.equal(await working([...before, ...after]), 2 * CONNECTIONS);
+});
+
+t.test('who registers the addresses of all relays after a restart', async (t) => {
+  const cluster = await Cluster.open(t);
+  const before = made(await connections(t, cluster));
+  await cluster.restartDirectory();
+  await thief(t, cluster, ...Object.keys(RELAYS)).registered;
+  for (const link of cluster.links.values()) link.up = true;
+  await cluster.untilListed(...Object.keys(RELAYS));
   const after = made(await connections(t, cluster));
   t.equal(await working([...before, ...after]), 2 * CONNECTIONS);
 });
