@@ -11,9 +11,12 @@ const DEFAULT_TENANT = 'default';
 
 /**
  * What a tenant may use, as parts of the relay's legs; ended legs whose numbers rest count.
- * There are twice as many numbers as legs: so `default`, too, leaves some.
+ * So `default`, too, leaves some.
  */
 const QUOTA = { default: 3 / 2, other: 1 / 2 } as const;
+
+/** Session indexes, and 5-tuples that remember channels, for each leg that a relay can hold. */
+const NUMBERS_PER_LEG = 2;
 
 /** Resolution of the legs' deadlines. */
 const BUCKET_MS = 100;
@@ -98,16 +101,23 @@ export class LegTable {
   /**
    * Why a new leg of the tenant would be refused, if it would. Legs that have ended count against
    * their tenant's quota while the numbers they used rest: else one tenant could use up the relay's
-   * session indexes with legs that it opens and closes.
+   * session indexes with legs that it opens and closes. A tenant other than `default` gets no more
+   * than what is left for all others: so some tenants together leave room for the next one.
    */
   refusal(tenant: string, now: number): Refusal | undefined {
     this.#endRests(now);
     if (this.#byKey.size >= this.#legsMax) return 'relay-full';
     // A 5-tuple's memory of used channels outlives its legs by a minute, so it has a bound too.
-    if (this.#byTuple.size >= 2 * this.#legsMax) return 'relay-full';
-    const share = tenant === DEFAULT_TENANT ? QUOTA.default : QUOTA.other;
+    if (this.#byTuple.size >= NUMBERS_PER_LEG * this.#legsMax) return 'relay-full';
     const used = this.#perTenant.get(tenant) ?? 0;
-    return used >= Math.floor(this.#legsMax * share) ? 'tenant-quota' : undefined;
+    return used >= this.#quota(tenant) ? 'tenant-quota' : undefined;
+  }
+
+  #quota(tenant: string): number {
+    if (tenant === DEFAULT_TENANT) return Math.floor(this.#legsMax * QUOTA.default);
+    const legsLeft = this.#legsMax - this.#byKey.size;
+    const numbersLeft = NUMBERS_PER_LEG * this.#legsMax - this.#byKey.size - this.#resting.length;
+    return Math.min(Math.floor(this.#legsMax * QUOTA.other), legsLeft, numbersLeft);
   }
 
   add(leg: Leg): void {

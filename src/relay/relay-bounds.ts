@@ -19,7 +19,8 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
       name: 'tenant-quota',
       detail:
         `peers are refused with 486: a tenant has ${Math.floor(legs.legsMax / 2)} legs at ` +
-        'most, with those that ended in the last minute; `default` has three times as many',
+        'most, with those that ended in the last minute, and no more than are left for others; ' +
+        '`default` has three times as many',
       met: refused('tenant-quota'),
     },
     {

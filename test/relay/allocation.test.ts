@@ -201,6 +201,22 @@ t.test('quotas: half for any tenant but default, then the relay is full', async 
   t.equal(allocate('call'), 508);
 });
 
+t.test('tenants that take all they can leave room for the next one', async (t) => {
+  const world = new World();
+  const fra = world.addRelay('fra-1', '192.0.2.10', { legsMax: 16 });
+  let port = 1_000;
+  const fill = (tenant: string) => {
+    for (let legs = 0; ; legs += 1) {
+      port += 1;
+      const connectionId = port.toString(16).padStart(32, '0');
+      const address = `203.0.113.7:${port}`;
+      const peer = new FakePeer(world, { address, relay: fra, role: 0, tenant, connectionId });
+      if (peer.allocate(fra.service)?.messageClass !== 'success') return legs;
+    }
+  };
+  t.same(['game', 'call', 'desk', 'iot'].map(fill), [8, 4, 2, 1]);
+});
+
 t.test('legs that have ended count against the quota while their numbers rest', async (t) => {
   const world = new World();
   const fra = world.addRelay('fra-1', '192.0.2.10', { legsMax: 4 });
