@@ -78,8 +78,5 @@ t.test('a crowd behind one address gets in while a neighbour floods', async (t) 
   const failed = opened.filter(({ status }) => status === 'rejected');
   t.strictSame(failed, [], 'everybody has an allocation');
   t.equal(relay.legs, CROWD);
-  t.match(
-    await relay.metrics(),
-    /turnpike_relay_bounds_met_total\{bound="challenge-budget"\} [1-9]/,
-  );
+  t.match(await relay.metrics(), /turnpike_relay_bounds_met_total\{bound="binding-budget"\} [1-9]/);
 });

@@ -303,7 +303,9 @@ TEST(Plane, ClosingUnderTrafficCountsAllItTookAndFreesItsPorts) {
     plane.pool.Close();
     plane.pool.Close();
     const uint64_t taken = plane.Count(Counter::kClientRxPackets);
-    EXPECT_EQ(plane.Count(Verdict::kClientPunted), taken);
+    EXPECT_EQ(plane.Count(Verdict::kClientPunted) + plane.Count(Counter::kStrangerOverShare) +
+                  plane.Count(Counter::kStrangerQueueFull),
+              taken);
     received += taken;
     EXPECT_TRUE(PlaneFixture(1, ToText(to)).status.ok());
   }
