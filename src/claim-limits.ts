@@ -19,6 +19,7 @@ export const CLAIM_LIMITS = {
   /** A challenge is repeated this often, so many times. */
   claimChallengeMs: 500,
   claimChallengesSent: 6,
-  /** Challenges that a relay looks at a second, of known hosts and of all others. */
+  /** Challenges that a relay looks at, and answers, a second: of known hosts, and of all others. */
+  claimTriesPerSecond: 2_000,
   claimAnswersPerSecond: 200,
 } as const;

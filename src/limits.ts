@@ -268,6 +268,8 @@ export const LIMITS = {
   httpFarewellMs: 500,
   /** HTTP: a connection without a request for this long may be closed for another one. */
   httpFirstRequestMs: 1_000,
+  /** Connections that one relay keeps; with one more the oldest is closed. */
+  connectionsOfRelayMax: 4,
   /** HTTP: requests with an API key served in a round of the event loop; of a tenant that wait. */
   tenantRequestsAtOnce: 8,
   tenantRequestsWaitingMax: 2_048,

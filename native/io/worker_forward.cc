@@ -182,10 +182,12 @@ void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
 }
 
 PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
-  if (side == Side::kClient && known_clients_.Find(tuple) != nullptr) return PuntClass::kProven;
-  const bool of_relay = (side == Side::kTrunk && tables_.peers.SlotOf(tuple.remote) != nullptr) ||
-                        options_.relay_hosts->Contain(tuple.remote);
-  return of_relay ? PuntClass::kRelays : PuntClass::kStrangers;
+  if (side == Side::kClient) {
+    return known_clients_.Find(tuple) != nullptr ? PuntClass::kProven : PuntClass::kStrangers;
+  }
+  if (tables_.peers.SlotOf(tuple.remote) != nullptr) return PuntClass::kRelays;
+  // Answers to checks come from where relays serve peers, and anybody can write such an address.
+  return options_.relay_hosts->Contain(tuple.remote) ? PuntClass::kProven : PuntClass::kStrangers;
 }
 
 void Worker::PuntUnlisted(const Packet& packet, const Now& now) {

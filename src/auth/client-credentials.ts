@@ -25,7 +25,7 @@ import { securityFeatures } from './nonce.js';
 export type IntegrityPreference = IntegrityKind | 'auto';
 
 /** Retries of one request: the first challenge, and a nonce that goes stale right after it. */
-const RETRIES_MAX = 2;
+const RETRIES_MAX = 3;
 
 /** How one request was signed: keep it with the transaction, and give it to `check`. */
 export interface Signature {

@@ -16,6 +16,8 @@ interface Connection {
   /** Undefined where many sources cannot be told apart: then it is one by itself. */
   readonly source: string | undefined;
   use: Use;
+  /** The relay whose genuine request it has carried. */
+  relay?: string;
   /** Has carried a request with an API key, so that its source is not held against it. */
   hasKey: boolean;
   sinceMs: number;
@@ -27,6 +29,8 @@ type Ends = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
 /** Of so many connections that there may be, one more is closed where one has to be. */
 const CONNECTIONS_A_BATCH = 256;
+/** A source has many connections where it has one of so many. */
+const LARGE_SOURCE = 16;
 
 /**
  * Every connection of the directory and what it is used for, so that those that merely wait never
@@ -46,6 +50,8 @@ export class ConnectionLedger {
   readonly #connections = new Map<string, Connection>();
   /** Those without a key, of each source. */
   readonly #bySource = new Map<string, Set<Connection>>();
+  /** Those of each relay, the oldest first. */
+  readonly #byRelay = new Map<string, Set<Connection>>();
   #relays = 0;
 
   constructor(bounds: ConnectionBounds, sources: Pick<Sources, 'nameOf'>, clock: Clock) {
@@ -101,13 +107,21 @@ export class ConnectionLedger {
     this.#leaveSource(connection);
   }
 
-  /** It has carried a relay's genuine request. */
-  isRelay(of: Ends): void {
+  /**
+   * It has carried a genuine request of a relay, which keeps its newest
+   * `LIMITS.connectionsOfRelayMax` connections: more would be the reserve of others.
+   */
+  isRelay(of: Ends, id: string): void {
     const connection = this.#connections.get(endsOf(of));
     if (connection === undefined || connection.use === 'relay') return;
     connection.use = 'relay';
+    connection.relay = id;
     this.#relays += 1;
     this.#leaveSource(connection);
+    const own = this.#byRelay.get(id) ?? new Set();
+    this.#byRelay.set(id, own.add(connection));
+    const [oldest] = own;
+    if (oldest !== undefined && own.size > LIMITS.connectionsOfRelayMax) this.#end(oldest);
   }
 
   /** The source of a connection that has not carried a relay's genuine request. */
@@ -125,7 +139,8 @@ export class ConnectionLedger {
   #hasRoomFor(source: string | undefined): boolean {
     const ofSource = source === undefined ? undefined : this.#bySource.get(source);
     if (ofSource !== undefined && ofSource.size >= this.#bounds.perSourceMax) {
-      const isClosed = this.#closeIdlest(ofSource, 1) > 0;
+      const isClosed =
+        this.#closeIdlest(ofSource, 1) > 0 || this.#closeIdlest(ofSource, 1, 'busy') > 0;
       // A crowd that comes at once has had no time to show its keys: it is let in to do so.
       const others = [...ofSource].filter(({ use }) => use !== 'new');
       const isFull = others.length >= this.#bounds.perSourceMax;
@@ -152,7 +167,8 @@ export class ConnectionLedger {
 
   /**
    * Ends some that nobody will miss: of the source with most connections without a key; where none
-   * of them is idle, of all. @returns whether there was one
+   * of them is idle, of all. A request that does not come to its end is taken for idle where its
+   * source has many, and wherever nothing else is left. @returns whether there was one
    */
   #closeSome(): boolean {
     const most = Math.ceil(this.#bounds.connectionsMax / CONNECTIONS_A_BATCH);
@@ -160,32 +176,50 @@ export class ConnectionLedger {
     for (const ofSource of this.#bySource.values()) {
       if (ofSource.size > largest.size) largest = ofSource;
     }
+    const isLarge = largest.size >= this.#bounds.connectionsMax / LARGE_SOURCE;
     const closed =
-      this.#closeIdlest(largest, most) || this.#closeIdlest(this.#connections.values(), 1);
+      this.#closeIdlest(largest, most) ||
+      (isLarge ? this.#closeIdlest(largest, most, 'busy') : 0) ||
+      this.#closeIdlest(this.#connections.values(), 1) ||
+      this.#closeIdlest(this.#connections.values(), 1, 'busy');
     this.closedIdle += closed;
     return closed > 0;
   }
 
-  /** Ends those that have been idle longest. @returns how many */
-  #closeIdlest(among: Iterable<Connection>, most: number): number {
+  /**
+   * Ends those that have been idle longest, or whose request has been under way longest.
+   * @returns how many
+   */
+  #closeIdlest(among: Iterable<Connection>, most: number, kind: 'idle' | 'busy' = 'idle'): number {
     const slow = this.#clock.monotonic() - LIMITS.httpFirstRequestMs;
-    const idle = [...among].filter(
-      ({ use, sinceMs }) => use === 'idle' || (use === 'new' && sinceMs <= slow),
-    );
+    const isChosen = ({ use, sinceMs }: Connection) =>
+      kind === 'busy'
+        ? use === 'busy' && sinceMs <= slow
+        : use === 'idle' || (use === 'new' && sinceMs <= slow);
+    const idle = [...among].filter(isChosen);
     const chosen = idle.sort((a, b) => a.sinceMs - b.sinceMs).slice(0, most);
-    for (const connection of chosen) {
-      this.#forget(connection);
-      connection.socket.destroy();
-    }
+    for (const connection of chosen) this.#end(connection);
     return chosen.length;
+  }
+
+  #end(connection: Connection): void {
+    this.#forget(connection);
+    connection.socket.destroy();
   }
 
   #forget(connection: Connection): void {
     if (connection.isGone) return;
     connection.isGone = true;
-    if (connection.use === 'relay') this.#relays -= 1;
+    if (connection.use === 'relay') this.#leaveRelay(connection);
     this.#connections.delete(connection.ends);
     this.#leaveSource(connection);
+  }
+
+  #leaveRelay(connection: Connection): void {
+    this.#relays -= 1;
+    const own = this.#byRelay.get(connection.relay ?? '');
+    own?.delete(connection);
+    if (own?.size === 0) this.#byRelay.delete(connection.relay ?? '');
   }
 
   #leaveSource(connection: Connection): void {

@@ -27,14 +27,16 @@ interface Checker {
  * addresses: who gets the answer knows that this relay is there. It changes nothing, keeps nothing,
  * and is never longer than the challenge.
  *
- * Bounds: `claimAnswersPerSecond` challenges a second from hosts of the relay that they name, and
- * as many from others, so that a flood of those does not hide the former.
+ * Bounds: `claimTriesPerSecond` challenges are looked at and `claimAnswersPerSecond` answered from
+ * hosts of the relay that they name, and as many from others, so that a flood of those does not hide
+ * the former, and one of forged ones no genuine one.
  */
 export class ClaimResponder {
   /** Challenges answered, those that are forged or of unknown relays, and those over the bound. */
   readonly counts = { answered: 0, refused: 0, over: 0 };
   readonly #options: ClaimResponderOptions;
-  readonly #budgets = { known: new Budget(), other: new Budget() };
+  readonly #known = new Budgets();
+  readonly #others = new Budgets();
   /** Relays that the directory told of, as the registry may not have them. */
   #told: ReadonlyMap<string, Checker> = new Map();
 
@@ -57,15 +59,9 @@ export class ClaimResponder {
     const { local, plane } = this.#options;
     const id = message.text(AttributeType.Username) ?? '';
     const checker = this.#checker(id);
-    if (checker !== undefined && !this.#takes(checker, tuple)) {
-      this.counts.over += 1;
-      return;
-    }
-    if (checker === undefined || !isGenuine(message, id, checker.keys.receiveKey)) {
-      this.counts.refused += 1;
-      return;
-    }
-    this.counts.answered += 1;
+    const verdict = checker ? this.#judge(message, id, checker, tuple) : 'refused';
+    this.counts[verdict] += 1;
+    if (checker === undefined || verdict !== 'answered') return;
     const data = encodeProof(local, checker.keys.sendKey, message.transactionId);
     if (data.length <= message.bytes.length) plane.send([{ side, tuple, data }]);
   }
@@ -77,9 +73,17 @@ export class ClaimResponder {
       : { keys: remote, hosts: hostsOf(remote.record) };
   }
 
-  #takes({ hosts }: Checker, { remote }: FiveTuple): boolean {
-    const budget = hosts.has(remote.address) ? this.#budgets.known : this.#budgets.other;
-    return budget.take(this.#options.clock.monotonic());
+  #judge(
+    message: StunMessage,
+    id: string,
+    { hosts, keys }: Checker,
+    { remote }: FiveTuple,
+  ): 'answered' | 'refused' | 'over' {
+    const { tries, answers } = hosts.has(remote.address) ? this.#known : this.#others;
+    const now = this.#options.clock.monotonic();
+    if (!tries.take(now)) return 'over';
+    if (!isGenuine(message, id, keys.receiveKey)) return 'refused';
+    return answers.take(now) ? 'answered' : 'over';
   }
 
   #keysOf({ id, publicKey }: RelayRecord): ControlKeys | undefined {
@@ -92,16 +96,26 @@ export class ClaimResponder {
   }
 }
 
+class Budgets {
+  readonly tries = new Budget(LIMITS.claimTriesPerSecond);
+  readonly answers = new Budget(LIMITS.claimAnswersPerSecond);
+}
+
 class Budget {
+  readonly #perSecond: number;
   #second = -1;
   #count = 0;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
 
   take(now: number): boolean {
     const second = Math.floor(now / 1_000);
     if (second !== this.#second) this.#count = 0;
     this.#second = second;
     this.#count += 1;
-    return this.#count <= LIMITS.claimAnswersPerSecond;
+    return this.#count <= this.#perSecond;
   }
 }
 

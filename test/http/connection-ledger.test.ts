@@ -58,7 +58,7 @@ t.test(
     const { ledger, open, many } = scene(20, 5);
     const rooms = many(10, (socket) => ledger.isRoom(socket));
     const busy = many(5, (socket) => ledger.request(socket, true));
-    const relays = many(5, (socket) => ledger.isRelay(socket));
+    const relays = many(5, (socket) => ledger.isRelay(socket, `r-${socket.remotePort}`));
     t.notOk([...rooms, ...busy, ...relays].some(({ destroyed }) => destroyed));
     t.ok(open().destroyed, 'then it is full');
     t.equal(ledger.refused, 1);
@@ -84,7 +84,8 @@ t.test('a connection that says nothing may go when it had its time', async (t) =
 
 t.test('what is closed leaves its place', async (t) => {
   const { ledger, many } = scene(20, 5);
-  for (const socket of many(5, (each) => ledger.isRelay(each))) socket.destroy();
+  for (const socket of many(5, (each) => ledger.isRelay(each, `r-${each.remotePort}`)))
+    socket.destroy();
   for (const socket of many(15, (each) => ledger.isRoom(each))) socket.destroy();
   t.equal(ledger.size, 0);
   t.notOk(many(20, (socket) => ledger.isRoom(socket)).some(({ destroyed }) => destroyed));
@@ -116,6 +117,27 @@ t.test('a source has its bound, but for those with a key', async (t) => {
   t.equal(ended(proxied), 0, 'behind a trusted proxy are many');
 });
 
+t.test('requests that never end keep nobody out', async (t) => {
+  const { clock, ledger, open, many } = scene(200, 5, 50);
+  const idle = many(20, (socket) => ledger.request(socket, false), '192.0.2.9');
+  for (const ip of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) {
+    many(50, (socket) => ledger.request(socket, true), ip);
+  }
+  clock.ms += LIMITS.httpFirstRequestMs;
+  t.notOk(open('192.0.2.8').destroyed, 'a newcomer');
+  t.notOk(open('192.0.2.1').destroyed, 'a neighbour of one of them');
+  t.equal(ended(many(100, (socket) => ledger.request(socket, false), '192.0.2.8')), 0);
+  t.equal(ended(idle), 0, 'nor does anybody go for them');
+});
+
+t.test('a relay has some connections, and no more', async (t) => {
+  const { ledger, many } = scene(40, 20);
+  const own = many(9, (socket) => ledger.isRelay(socket, 'evil-1'));
+  t.equal(ended(own), 9 - LIMITS.connectionsOfRelayMax);
+  t.ok(own[0]?.destroyed, 'the oldest have gone');
+  t.equal(ended(many(9, (socket) => ledger.isRelay(socket, `fra-${socket.remotePort}`))), 0);
+});
+
 t.test('a crowd that comes at once from one address is let in to show its keys', async (t) => {
   const { clock, open, many } = scene(100, 5, 10);
   t.equal(ended(many(60, () => {})), 0);
@@ -145,7 +167,7 @@ t.test('ends that come again before their close is known are another connection'
   const first = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
   const second = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
   ledger.accept(first);
-  ledger.isRelay(first);
+  ledger.isRelay(first, 'r-1');
   ledger.accept(second);
   ledger.request(second, true);
   first.destroy();

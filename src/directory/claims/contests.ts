@@ -122,7 +122,9 @@ export class Contests {
     const inquiry = inquiryOf(record, rivals);
     const { questions, targets } = inquiry;
     const isHopeless = questions.some(({ anyOf }) => anyOf.length === 0);
-    if (isHopeless || targets.size > LIMITS.claimTargetsMax) return this.#hopeless(record, inquiry);
+    // Of the claimant alone: what the incumbent lists must not make its rival's claim too long.
+    const own = [...targets.values()].filter(({ id }) => id === record.id);
+    if (isHopeless || own.length > LIMITS.claimTargetsMax) return this.#hopeless(record, inquiry);
     const checkers = this.#checkers(record, rivals, [...targets.values()], relays);
     if (checkers === 'busy') return { state: 'busy' };
     if (checkers === undefined) return this.#unchecked(record, rivals, inquiry);

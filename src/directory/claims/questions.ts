@@ -8,6 +8,9 @@ import {
 import type { ClaimChallenge, RelayRecord } from '../../registry/types.js';
 import { addressOf, claimKind, type Rival, trunkAddressesAt } from './claim-table.js';
 
+/** Trunk addresses of one host that are asked for a port that only sends. */
+const STAND_INS_MAX = 2;
+
 /** A relay and an address where its key is to be challenged. */
 export interface Target extends ClaimChallenge {
   readonly key: string;
@@ -33,8 +36,8 @@ export interface Inquiry {
 /**
  * What has to be shown for a claimant to have addresses that others claim. An address is proved by
  * an answer that comes from there. A port that a relay only sends from answers nothing: there a
- * trunk address of the same host stands in, unless the incumbent answers on that host as well, and
- * it never counts against a trunk address.
+ * trunk address of the same host stands in, unless the incumbent answers on that host as well. Who
+ * says that it is reached at what another one sends from must answer there.
  */
 export function inquiryOf(record: RelayRecord, rivals: readonly Rival[]): Inquiry {
   const targets = new Map<string, Target>();
@@ -50,10 +53,15 @@ export function inquiryOf(record: RelayRecord, rivals: readonly Rival[]): Inquir
     if (claimKind(record, claim) === 'address') {
       return { ...question, anyOf: [challenge(record, parseAddress(addressOf(claim)))] };
     }
-    if (claimKind(by, claim) === 'address') return { ...question, anyOf: [] };
     const standIns = (relay: RelayRecord) =>
-      trunkAddressesAt(relay, claim).map((address) => challenge(relay, address));
-    return { ...question, anyOf: standIns(record), unless: standIns(by) };
+      trunkAddressesAt(relay, claim)
+        .slice(0, STAND_INS_MAX)
+        .map((address) => challenge(relay, address));
+    const unless =
+      claimKind(by, claim) === 'address'
+        ? [challenge(by, parseAddress(addressOf(claim)))]
+        : standIns(by);
+    return { ...question, anyOf: standIns(record), unless };
   });
   return { questions, targets };
 }

@@ -116,7 +116,8 @@ function proveRequest(
   keys.set(id, key);
   request.answerKey = key;
   if (verdict === 'full') return TOO_MANY;
-  options.connections.isRelay(request.socket);
+  // One of those can be sent again by whoever has recorded it, so it says nothing of who is there.
+  if (!isNamedByDigest) options.connections.isRelay(request.socket, id);
   return undefined;
 }
 

@@ -222,6 +222,19 @@ t.test('a port that only sends: a trunk address of the host stands in', async (t
   const taken = relayRecord('evil-1', 9, { trunkSources: TRUE.trunkAddresses });
   t.equal(first.state(taken), 'unproved', 'nor does a port that sends beat an address');
 
+  // Who says that it is reached at what another one sends from is asked there.
+  const reached = relayRecord('evil-1', 9, { trunkAddresses: [lane], trunkSources: [lane] });
+  const restarted = world('nyc-1', 'sin-1');
+  restarted.register(reached);
+  t.equal(restarted.state(withLane), 'contested');
+  restarted.answer('fra-1 10.0.0.1:3480');
+  t.equal(restarted.state(withLane), 'granted');
+  const honest = world('nyc-1', 'sin-1');
+  honest.register(reached);
+  t.equal(honest.state(withLane), 'contested');
+  honest.answer('fra-1 10.0.0.1:3480', 'evil-1 10.0.0.1:50000');
+  t.equal(honest.state(withLane), 'unproved', 'one that answers there stays');
+
   const same = world('nyc-1', 'sin-1');
   same.register(withLane);
   const neighbour = relayRecord('evil-1', 9, {
