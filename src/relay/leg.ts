@@ -54,8 +54,9 @@ export interface OutgoingOffer {
   transactionId: Uint8Array;
   /** What `Trunk.send` returned for the transaction; 0 before. */
   counter: number;
-  /** Whether this transaction has been sent. */
+  /** Whether this transaction has been sent, and to which start of the other relay. */
   sent: boolean;
+  sentToStart: number;
   /** Whether a Connect has come since an offer was sent last. */
   owed: boolean;
   /** When one was sent last, monotonic milliseconds, and how long the next one waits. */

@@ -54,6 +54,8 @@ export class NonceRules {
     const { message, method, credential } = request;
     const seconds = this.#issuer.expiryOf(message.text(AttributeType.Nonce) ?? '');
     request.nonceSeconds = seconds;
+    // Of a relay whose clock is ahead: what it has seen could not be told from what is yet to come.
+    if (seconds > this.#issuedNow() + LIMITS.nonceAheadSeconds) return 0;
     if (leg) {
       const least = this.#attainable(leg.nonceFrom);
       if (seconds < least) return least;
@@ -68,7 +70,10 @@ export class NonceRules {
     }
     const used = this.#used[place] as number;
     const least = this.#attainable(Math.max(used + 1, this.#firstSeconds));
-    return seconds < least ? least : undefined;
+    if (seconds < least) return least;
+    // Be it refused: nobody may have it granted later.
+    this.#raise(place, seconds);
+    return undefined;
   }
 
   /** A leg has ended. */

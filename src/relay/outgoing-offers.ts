@@ -41,6 +41,7 @@ export class OutgoingOffers {
       transactionId: this.#random(12),
       counter: 0,
       sent: false,
+      sentToStart: 0,
       owed: true,
       sentAt: Number.NEGATIVE_INFINITY,
       waitMs: 0,
@@ -97,6 +98,7 @@ export class OutgoingOffers {
       sessionIndex: offer.sessionIndex,
     } as const;
     offer.counter = this.#trunk.send(offer.remote, control, offer.counter);
+    offer.sentToStart = offer.remote.start;
   }
 
   /** Sends an offer at once with which the other relay did nothing. */

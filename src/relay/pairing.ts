@@ -73,13 +73,15 @@ export class PairingRules {
   }
 
   /** Without a way to the other relay no attempt is of use. @returns whether it was refused */
-  #refuseUnreachable(request: ClientRequest, { peerRelay }: Leg): boolean {
+  #refuseUnreachable(request: ClientRequest, leg: Leg): boolean {
+    const { peerRelay } = leg;
     if (peerRelay === 'self') return false;
     const { trunk, answers } = this.#context;
     trunk.expect(peerRelay);
     const { id, unreachable } = peerRelay;
     if (unreachable === undefined) return false;
     const phrase = unreachablePhrase(id, unreachable);
+    leg.refuse(request.transactionId, 'peer-relay-unreachable', phrase);
     answers.refused(request, 'peer-relay-unreachable', { phrase });
     return true;
   }
@@ -327,6 +329,8 @@ export class PairingRules {
     if (!sent || sent.remote !== remote || !isConnecting(sent.leg)) return;
     const { offer } = sent.leg.state.attempt;
     if (!offer || !sameBytes(offer.transactionId, transactionId)) return;
+    // Else one that says so of its only start has offers sent as fast as it answers.
+    if (offer.sentToStart === remote.start) return;
     this.#outgoing.anew(sent.leg, sent.leg.state.attempt);
     this.#life.schedule(sent.leg);
   }

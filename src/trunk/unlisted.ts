@@ -31,6 +31,7 @@ export class UnlistedSources {
     relays: Iterable<T>,
     now: number,
   ): T | undefined {
+    if (this.#budgets.data.isSpent(now)) return undefined;
     const decoded = decodeTrunkDatagram(data);
     if (!decoded.ok) return undefined;
     const { datagram } = decoded;
@@ -49,16 +50,21 @@ class Tries {
   /** In this second, by relay. */
   #counts = new WeakMap<RemoteRelay, number>();
 
-  take(remote: RemoteRelay, now: number): boolean {
+  /** Whether no relay's keys may be tried in this second any more. */
+  isSpent(now: number): boolean {
     const second = Math.floor(now / 1_000);
     if (second !== this.#second) {
       this.#second = second;
       this.#all = 0;
       this.#counts = new WeakMap();
     }
+    return this.#all >= LIMITS.unlistedTriesOfAllPerSecond;
+  }
+
+  take(remote: RemoteRelay, now: number): boolean {
+    if (this.isSpent(now)) return false;
     const count = this.#counts.get(remote) ?? 0;
     if (count >= LIMITS.unlistedTriesPerSecond) return false;
-    if (this.#all >= LIMITS.unlistedTriesOfAllPerSecond) return false;
     this.#counts.set(remote, count + 1);
     this.#all += 1;
     return true;

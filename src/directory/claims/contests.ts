@@ -102,9 +102,13 @@ export class Contests {
   /**
    * Takes a registration that claims what others claim, and begins a contest where that is due.
    * @param rivals - at least one
-   * @param relays - all live relays
+   * @param relays - all live relays, asked for where they are needed
    */
-  claim(record: RelayRecord, rivals: readonly Rival[], relays: readonly LiveRelay[]): ClaimAnswer {
+  claim(
+    record: RelayRecord,
+    rivals: readonly Rival[],
+    relays: () => readonly LiveRelay[],
+  ): ClaimAnswer {
     const now = this.#clock.monotonic();
     const grant = this.#grants.get(record.id);
     if (grant !== undefined && now < grant.untilMs) {
@@ -125,7 +129,7 @@ export class Contests {
     // Of the claimant alone: what the incumbent lists must not make its rival's claim too long.
     const own = [...targets.values()].filter(({ id }) => id === record.id);
     if (isHopeless || own.length > LIMITS.claimTargetsMax) return this.#hopeless(record, inquiry);
-    const checkers = this.#checkers(record, rivals, [...targets.values()], relays);
+    const checkers = this.#checkers(record, rivals, [...targets.values()], relays());
     if (checkers === 'busy') return { state: 'busy' };
     if (checkers === undefined) return this.#unchecked(record, rivals, inquiry);
     const contest: Contest = {

@@ -94,6 +94,8 @@ export function requireApiKey(
     request.tenant = tenant;
     connections.hasKey(request.socket);
     const isServed = await turns.take(tenant, () => request.socket.destroyed);
+    // Nobody is left to answer, and the work would be done in nobody's turn.
+    if (request.socket.destroyed) return reply.hijack();
     return isServed ? undefined : sendProblem(reply, CROWDED);
   };
 }

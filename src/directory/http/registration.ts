@@ -157,7 +157,7 @@ function claimOf(
   const whose = `${addressOf(first.claim)} belongs to relay ${first.by.id}`;
   // One that waits for its own addresses may have been asked about those of others.
   contests.report(record.id, results);
-  return { ...contests.claim(record, rivals, relays.live()), whose };
+  return { ...contests.claim(record, rivals, () => relays.live()), whose };
 }
 
 type Claim =

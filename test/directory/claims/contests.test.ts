@@ -23,7 +23,7 @@ function world(...checkers: string[]) {
       const answer =
         rivals.length === 0
           ? ({ state: 'granted', proved: false } as const)
-          : contests.claim(record, rivals, table.live());
+          : contests.claim(record, rivals, () => table.live());
       if (answer.state !== 'granted') return answer;
       table.register(record, { load: IDLE, draining: false, proved: answer.proved });
       contests.taken(record.id);
