@@ -24,7 +24,10 @@ import { securityFeatures } from './nonce.js';
  */
 export type IntegrityPreference = IntegrityKind | 'auto';
 
-/** Retries of one request: the first challenge, and a nonce that goes stale right after it. */
+/**
+ * Retries of one request: the first challenge, a nonce that is older than what the relay has seen
+ * of the leg, and one that goes stale right after it.
+ */
 const RETRIES_MAX = 3;
 
 /** How one request was signed: keep it with the transaction, and give it to `check`. */

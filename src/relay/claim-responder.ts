@@ -28,8 +28,8 @@ interface Checker {
  * and is never longer than the challenge.
  *
  * Bounds: `claimTriesPerSecond` challenges are looked at and `claimAnswersPerSecond` answered from
- * hosts of the relay that they name, and as many from others, so that a flood of those does not hide
- * the former, and one of forged ones no genuine one.
+ * hosts of the relay that they name, and as many from others, so that a flood of those does not
+ * hide the former, and one of forged ones no genuine one.
  */
 export class ClaimResponder {
   /** Challenges answered, those that are forged or of unknown relays, and those over the bound. */
