@@ -16,7 +16,8 @@ t.setTimeout(300_000);
 t.test('after a minute of all floods at once every counter balances', async (t) => {
   const json = join(t.testdir(), 'soak.json');
   const argv = ['--import', 'tsx', 'bench/abuse/main.ts', '--soak', '1', '--json', json];
-  const bench = spawn(process.execPath, argv, { cwd: ROOT });
+  // What it counts does not depend on its speed, and tests beside it are to measure.
+  const bench = spawn('nice', ['-n', '10', process.execPath, ...argv], { cwd: ROOT });
   let said = '';
   for (const stream of [bench.stdout, bench.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
