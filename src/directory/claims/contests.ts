@@ -1,4 +1,5 @@
 import { LIMITS } from '../../limits.js';
+import { claimedAddresses } from '../../registry/record.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
 import type { Clock } from '../../units.js';
 import type { LiveRelay } from '../relay-table.js';
@@ -113,7 +114,9 @@ export class Contests {
     const grant = this.#grants.get(record.id);
     if (grant !== undefined && now < grant.untilMs) {
       if (rivals.every(({ claim }) => grant.claims.has(claim))) {
-        return { state: 'granted', proved: true };
+        // What nobody contested has not been asked about, so it is not proved.
+        const proved = claimedAddresses(record).every((claim) => grant.claims.has(claim));
+        return { state: 'granted', proved };
       }
     }
     if (this.#waiting.size < LIMITS.relaysMax || this.#waiting.has(record.id)) {
