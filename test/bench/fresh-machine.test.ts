@@ -66,7 +66,7 @@ t.test('each missing tool leaves out what depends on it', { skip }, async (t) =>
   t.match(reasonOf('pion', withoutRivals.output), /apt-get install golang-go/);
 });
 
-const EFFORT = ['--rounds', '2', '--seconds', '0.2'];
+const EFFORT = ['--rounds', '2', '--seconds', '0.4'];
 const CONTESTANTS = ['turnpike', 'turnpike-xdp', 'xdp-redirect', 'kernel-forwarding'];
 
 t.test('a machine with Node and a compiler alone measures', { skip }, async (t) => {
