@@ -21,6 +21,11 @@ export class FairSet<T> {
     return this.#size;
   }
 
+  /** How many of a share wait. */
+  countOf(share: string): number {
+    return this.#shares.get(share)?.size ?? 0;
+  }
+
   add(item: T): void {
     const share = this.#shareOf(item);
     let items = this.#shares.get(share);

@@ -1,10 +1,11 @@
 import { LIMITS, RFC } from '../limits.js';
-import type { DataPlane } from '../native/types.js';
+import { Tally } from '../tally.js';
 import type { LegName } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { DeadlineWheel } from './deadline-wheel.js';
 import { type Leg, legKey, type Origin, type SignsOfLife } from './leg.js';
 import { NumberPool } from './number-pool.js';
+import type { KnownClients } from './proven-peers.js';
 
 /** The tenant that may have all legs of a relay (PROTOCOL.md section 2, error 486). */
 const DEFAULT_TENANT = 'default';
@@ -36,9 +37,6 @@ interface TupleUse extends SignsOfLife {
   readonly channels: NumberPool;
 }
 
-/** Whom the data plane lets go before strangers. */
-type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
-
 /** Why a leg cannot be added. */
 export type Refusal = 'tenant-quota' | 'relay-full';
 
@@ -51,7 +49,7 @@ export class LegTable {
   readonly #byKey = new Map<string, Leg>();
   readonly #byTuple = new Map<string, TupleUse>();
   readonly #byRemote = new Map<RemoteRelay, Set<Leg>>();
-  readonly #perTenant = new Map<string, number>();
+  readonly #perTenant = new Tally();
   readonly #resting: { tenant: string; until: number }[] = [];
   readonly #wheel: DeadlineWheel<Leg>;
   readonly #plane: KnownClients;
@@ -109,8 +107,7 @@ export class LegTable {
     if (this.#byKey.size >= this.#legsMax) return 'relay-full';
     // A 5-tuple's memory of used channels outlives its legs by a minute, so it has a bound too.
     if (this.#byTuple.size >= NUMBERS_PER_LEG * this.#legsMax) return 'relay-full';
-    const used = this.#perTenant.get(tenant) ?? 0;
-    return used >= this.#quota(tenant) ? 'tenant-quota' : undefined;
+    return this.#perTenant.of(tenant) >= this.#quota(tenant) ? 'tenant-quota' : undefined;
   }
 
   #quota(tenant: string): number {
@@ -122,7 +119,7 @@ export class LegTable {
 
   add(leg: Leg): void {
     this.#byKey.set(leg.key, leg);
-    this.#perTenant.set(leg.tenant, (this.#perTenant.get(leg.tenant) ?? 0) + 1);
+    this.#perTenant.add(leg.tenant);
     let use = this.#byTuple.get(leg.tupleKey);
     if (use) this.#share(use, leg);
     else {
@@ -154,7 +151,7 @@ export class LegTable {
     if (!this.#byKey.delete(leg.key)) return;
     if (leg.channel !== undefined)
       this.#resting.push({ tenant: leg.tenant, until: now + LIMITS.quarantineMs });
-    else this.#release(leg.tenant);
+    else this.#perTenant.remove(leg.tenant);
     const use = this.#byTuple.get(leg.tupleKey);
     if (use) use.legs -= 1;
     // Else a tenant that opens and closes legs from many ports fills the table until the sweep.
@@ -163,16 +160,10 @@ export class LegTable {
     this.#unlink(leg);
   }
 
-  #release(tenant: string): void {
-    const count = (this.#perTenant.get(tenant) ?? 1) - 1;
-    if (count > 0) this.#perTenant.set(tenant, count);
-    else this.#perTenant.delete(tenant);
-  }
-
   #endRests(now: number): void {
     let ended = 0;
     while ((this.#resting[ended]?.until ?? Number.POSITIVE_INFINITY) <= now) {
-      this.#release((this.#resting[ended] as { tenant: string }).tenant);
+      this.#perTenant.remove((this.#resting[ended] as { tenant: string }).tenant);
       ended += 1;
     }
     if (ended > 0) this.#resting.splice(0, ended);

@@ -1,11 +1,12 @@
 import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
+import { Tally } from '../tally.js';
 import type { Clock } from '../units.js';
 import { type Origin, tupleKey } from './leg.js';
 
 /** Whom the data plane lets go before strangers. */
-type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
+export type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
 
 interface ProvenPeer {
   readonly origin: Origin;
@@ -28,7 +29,7 @@ export class ProvenPeers implements KnownClients {
   readonly #held = new Set<string>();
   /** Without a leg; those whose time ends first stand first. */
   readonly #recent = new Map<string, ProvenPeer>();
-  readonly #recentOfSource = new Map<string, number>();
+  readonly #recentOfSource = new Tally();
   readonly #sources = new Sources();
 
   constructor(plane: KnownClients, clock: Clock) {
@@ -95,10 +96,9 @@ export class ProvenPeers implements KnownClients {
       return true;
     }
     const source = this.#sources.nameOf(origin.tuple.remote.address) ?? '';
-    const ofSource = this.#recentOfSource.get(source) ?? 0;
-    if (ofSource >= LIMITS.provenPeersOfSourceMax) return false;
+    if (this.#recentOfSource.of(source) >= LIMITS.provenPeersOfSourceMax) return false;
     if (this.#recent.size >= LIMITS.provenPeersMax) this.#forgetOldest();
-    this.#recentOfSource.set(source, (this.#recentOfSource.get(source) ?? 0) + 1);
+    this.#recentOfSource.add(source);
     this.#recent.set(key, { origin, source, untilMs });
     if (!isTold) this.#plane.putKnownClient(origin.worker, origin.tuple);
     return true;
@@ -113,9 +113,7 @@ export class ProvenPeers implements KnownClients {
 
   #drop(key: string, { source }: ProvenPeer): void {
     this.#recent.delete(key);
-    const left = (this.#recentOfSource.get(source) ?? 1) - 1;
-    if (left > 0) this.#recentOfSource.set(source, left);
-    else this.#recentOfSource.delete(source);
+    this.#recentOfSource.remove(source);
   }
 
   #forget({ origin }: ProvenPeer): void {

@@ -29,6 +29,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'metric-families.ts',
       'process-metrics.ts',
       'stranger-limits.ts',
+      'tally.ts',
       'units.ts',
     ],
     mutual: true,

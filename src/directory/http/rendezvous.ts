@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { LIMITS } from '../../limits.js';
+import { Tally } from '../../tally.js';
 import type { Clock } from '../../units.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import {
@@ -39,7 +40,7 @@ export interface RendezvousOptions {
 export class RendezvousSockets {
   readonly #options: RendezvousOptions;
   readonly #sockets = new Set<RendezvousSocket>();
-  readonly #perTenant = new Map<string, number>();
+  readonly #perTenant = new Tally();
 
   constructor(options: RendezvousOptions) {
     this.#options = options;
@@ -53,7 +54,7 @@ export class RendezvousSockets {
   hasRoomFor(tenant: string): boolean {
     return (
       this.#sockets.size < this.#options.socketsMax &&
-      (this.#perTenant.get(tenant) ?? 0) < LIMITS.rendezvousSocketsPerTenantMax
+      this.#perTenant.of(tenant) < LIMITS.rendezvousSocketsPerTenantMax
     );
   }
 
@@ -69,10 +70,10 @@ export class RendezvousSockets {
     const from = request.socket.remoteAddress;
     const socket = new RendezvousSocket(webSocket, { tenant, from }, this.#options);
     this.#sockets.add(socket);
-    this.#count(tenant, 1);
+    this.#perTenant.add(tenant);
     webSocket.once('close', () => {
       this.#sockets.delete(socket);
-      this.#count(tenant, -1);
+      this.#perTenant.remove(tenant);
       this.#options.rooms.leave(socket);
     });
   }
@@ -87,12 +88,6 @@ export class RendezvousSockets {
     for (const socket of this.#sockets) {
       socket.fail('shutting-down', { retryAfterSeconds: RETRY_SECONDS });
     }
-  }
-
-  #count(tenant: string, change: 1 | -1): void {
-    const count = (this.#perTenant.get(tenant) ?? 0) + change;
-    if (count === 0) this.#perTenant.delete(tenant);
-    else this.#perTenant.set(tenant, count);
   }
 }
 

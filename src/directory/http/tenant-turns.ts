@@ -16,7 +16,6 @@ export class TenantTurns {
   /** Requests refused because too many of their tenant wait. */
   refused = 0;
   readonly #waiting = new FairSet<Waiting>(({ tenant }) => tenant);
-  readonly #perTenant = new Map<string, number>();
   #served = 0;
   #scheduled = false;
 
@@ -36,12 +35,10 @@ export class TenantTurns {
       this.#served += 1;
       return true;
     }
-    const waiting = this.#perTenant.get(tenant) ?? 0;
-    if (waiting >= LIMITS.tenantRequestsWaitingMax) {
+    if (this.#waiting.countOf(tenant) >= LIMITS.tenantRequestsWaitingMax) {
       this.refused += 1;
       return false;
     }
-    this.#perTenant.set(tenant, waiting + 1);
     await new Promise<void>((go) => this.#waiting.add({ tenant, isGone, go }));
     return true;
   }
@@ -61,9 +58,6 @@ export class TenantTurns {
     while (this.#served < LIMITS.tenantRequestsAtOnce) {
       const next = this.#waiting.take();
       if (next === undefined) return;
-      const left = (this.#perTenant.get(next.tenant) ?? 1) - 1;
-      if (left > 0) this.#perTenant.set(next.tenant, left);
-      else this.#perTenant.delete(next.tenant);
       if (!next.isGone()) this.#served += 1;
       next.go();
     }

@@ -1,4 +1,5 @@
 import { LIMITS } from '../../limits.js';
+import { Tally } from '../../tally.js';
 import type { Clock } from '../../units.js';
 import type { BrokerAnswer, ConnectionWish } from '../connection-broker.js';
 import type { NoRelay } from '../no-relay.js';
@@ -77,7 +78,7 @@ export class Rooms {
   readonly #options: RoomsOptions;
   readonly #rooms = new Map<string, Room>();
   readonly #roomOf = new Map<Member, Room>();
-  readonly #perTenant = new Map<string, number>();
+  readonly #perTenant = new Tally();
 
   constructor(options: RoomsOptions) {
     this.#options = options;
@@ -193,7 +194,7 @@ export class Rooms {
 
   #open(key: string, member: Member, join: JoinMessage): void {
     const { tenant } = member;
-    const ofTenant = this.#perTenant.get(tenant) ?? 0;
+    const ofTenant = this.#perTenant.of(tenant);
     if (this.#rooms.size >= LIMITS.roomsMax || ofTenant >= LIMITS.roomsPerTenantMax) {
       member.fail('room-limit', { retryAfterSeconds: ROOM_LIMIT_RETRY_SECONDS });
       return;
@@ -211,15 +212,13 @@ export class Rooms {
       third: undefined,
     };
     this.#rooms.set(key, room);
-    this.#perTenant.set(tenant, ofTenant + 1);
+    this.#perTenant.add(tenant);
     this.#seat(room, member, join);
   }
 
   #remove(room: Room): void {
     this.#rooms.delete(room.key);
-    const left = (this.#perTenant.get(room.tenant) ?? 1) - 1;
-    if (left === 0) this.#perTenant.delete(room.tenant);
-    else this.#perTenant.set(room.tenant, left);
+    this.#perTenant.remove(room.tenant);
   }
 
   #seat(room: Room, member: Member, { hints, member: token }: JoinMessage): void {
