@@ -1,3 +1,4 @@
+import { parseAddress } from '../../address.js';
 import { LIMITS } from '../../limits.js';
 import { claimedAddresses, claimsOf } from '../../registry/record.js';
 import type { RelayRecord } from '../../registry/types.js';
@@ -103,19 +104,13 @@ export function claimKind(record: RelayRecord, claim: string): 'address' | 'sour
 
 /** The trunk addresses of a record on the host of a claim. */
 export function trunkAddressesAt(record: RelayRecord, claim: string) {
-  const host = hostOf(claim);
+  const host = parseAddress(addressOf(claim)).address;
   return record.trunkAddresses.filter(({ address }) => address === host);
 }
 
 /** The text of a claim's address. */
 export function addressOf(claim: string): string {
   return claim.slice(claim.indexOf(' ') + 1);
-}
-
-function hostOf(claim: string): string {
-  return addressOf(claim)
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1');
 }
 
 /** The system gave a port of a relay that is gone to another relay of the same host. */

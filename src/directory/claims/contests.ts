@@ -290,7 +290,7 @@ export class Contests {
     });
     const waits = inquiry.questions.some(({ unless }) => unless.length > 0);
     if (hasWon(contest) && (isHeard || !waits)) this.#end(contest, 'proved');
-    else if (isHeard) this.#end(contest, hasWon(contest) ? 'proved' : 'unproved');
+    else if (isHeard) this.#end(contest, 'unproved');
   }
 
   #end(contest: Contest, result: ContestResult): void {
