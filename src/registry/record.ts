@@ -76,6 +76,11 @@ export function claimedAddresses(record: RelayRecord): string[] {
   return claimsOf(record).map(({ key }) => key);
 }
 
+/** Whether a relay sends trunk datagrams from an IP, be it from another port. */
+export function sendsFromHost({ trunkSources }: RelayRecord, ip: string): boolean {
+  return trunkSources.some(({ address }) => address === ip);
+}
+
 function parsed(given: TransportAddress): TransportAddress | undefined {
   try {
     return transportAddress(given.address, given.port);

@@ -1,19 +1,14 @@
 import { sameAddress, type TransportAddress } from '../address.js';
-import { isTurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { ClaimChallenge, ClaimResult } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
-import {
-  type ControlKeys,
-  controlKeys,
-  encodeChallenge,
-  isGenuine,
-} from '../trunk/claim-challenge.js';
+import { encodeChallenge, isGenuine } from '../trunk/claim-challenge.js';
 import { transactionKey } from '../trunk/control.js';
+import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/remote-relay.js';
 import type { Clock, RandomBytes } from '../units.js';
-import { canonicalAddress, socketTo } from './checked-address.js';
+import { appoint, canonicalAddress, socketTo } from './checked-address.js';
 
 interface Challenged {
   readonly id: string;
@@ -56,22 +51,12 @@ export class ClaimChecker {
 
   /** Takes what is to be challenged from now on; what goes on is not disturbed. */
   appoint(challenges: readonly ClaimChallenge[]): void {
-    const wanted = new Set<string>();
-    for (const challenge of challenges) {
-      if (wanted.size >= LIMITS.claimChallengesMax) break;
-      const key = `${challenge.id} ${challenge.address} ${challenge.publicKey}`;
-      if (!this.#challenged.has(key)) {
-        const made = this.#make(challenge);
-        if (made === undefined) continue;
-        this.#challenged.set(key, made);
-      }
-      wanted.add(key);
-    }
-    for (const [key, challenged] of this.#challenged) {
-      if (wanted.has(key)) continue;
-      this.#settle(challenged);
-      this.#challenged.delete(key);
-    }
+    appoint(this.#challenged, challenges, {
+      most: LIMITS.claimChallengesMax,
+      keyOf: ({ id, address, publicKey }) => `${id} ${address} ${publicKey}`,
+      make: (challenge) => this.#make(challenge),
+      drop: (challenged) => this.#settle(challenged),
+    });
   }
 
   /** What has been found out about what is to be challenged. */
@@ -134,18 +119,9 @@ export class ClaimChecker {
     const address = canonicalAddress(text);
     const from = address && socketTo(sockets, address);
     if (address === undefined || from === undefined || id === local.id) return undefined;
-    const keys = this.#keysOf(id, publicKey);
+    const keys = controlKeysOf(local, { id, publicKey });
     if (keys === undefined) return undefined;
     const nextAtMs = clock.monotonic();
     return { id, text, address, keys, from, transactions: [], nextAtMs, proved: undefined };
-  }
-
-  #keysOf(id: string, publicKey: string): ControlKeys | undefined {
-    try {
-      return controlKeys(this.#options.local, id, publicKey);
-    } catch (error) {
-      if (isTurnpikeError(error, 'ERR_TURNPIKE_SECRET')) return undefined;
-      throw error;
-    }
   }
 }

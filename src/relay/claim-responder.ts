@@ -1,10 +1,11 @@
-import { isTurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
+import { sendsFromHost } from '../registry/record.js';
 import type { RelayRecord } from '../registry/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
-import { type ControlKeys, controlKeys, encodeProof, isGenuine } from '../trunk/claim-challenge.js';
+import { encodeProof, isGenuine } from '../trunk/claim-challenge.js';
+import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import type { LocalRelay, RemoteRelay } from '../trunk/remote-relay.js';
 import type { Clock } from '../units.js';
 
@@ -19,7 +20,7 @@ export interface ClaimResponderOptions {
 
 interface Checker {
   readonly keys: ControlKeys;
-  readonly hosts: ReadonlySet<string>;
+  readonly record: RelayRecord;
 }
 
 /**
@@ -48,8 +49,8 @@ export class ClaimResponder {
   tell(checkers: readonly RelayRecord[]): void {
     const told = new Map<string, Checker>();
     for (const record of checkers.slice(0, LIMITS.claimCheckers)) {
-      const keys = this.#keysOf(record);
-      if (keys !== undefined) told.set(record.id, { keys, hosts: hostsOf(record) });
+      const keys = controlKeysOf(this.#options.local, record);
+      if (keys !== undefined) told.set(record.id, { keys, record });
     }
     this.#told = told;
   }
@@ -68,31 +69,20 @@ export class ClaimResponder {
 
   #checker(id: string): Checker | undefined {
     const remote = this.#options.remote(id);
-    return remote === undefined
-      ? this.#told.get(id)
-      : { keys: remote, hosts: hostsOf(remote.record) };
+    return remote === undefined ? this.#told.get(id) : { keys: remote, record: remote.record };
   }
 
   #judge(
     message: StunMessage,
     id: string,
-    { hosts, keys }: Checker,
+    { record, keys }: Checker,
     { remote }: FiveTuple,
   ): 'answered' | 'refused' | 'over' {
-    const { tries, answers } = hosts.has(remote.address) ? this.#known : this.#others;
+    const { tries, answers } = sendsFromHost(record, remote.address) ? this.#known : this.#others;
     const now = this.#options.clock.monotonic();
     if (!tries.take(now)) return 'over';
     if (!isGenuine(message, id, keys.receiveKey)) return 'refused';
     return answers.take(now) ? 'answered' : 'over';
-  }
-
-  #keysOf({ id, publicKey }: RelayRecord): ControlKeys | undefined {
-    try {
-      return controlKeys(this.#options.local, id, publicKey);
-    } catch (error) {
-      if (isTurnpikeError(error, 'ERR_TURNPIKE_SECRET')) return undefined;
-      throw error;
-    }
   }
 }
 
@@ -117,8 +107,4 @@ class Budget {
     this.#count += 1;
     return this.#count <= this.#perSecond;
   }
-}
-
-function hostsOf({ trunkSources }: RelayRecord): ReadonlySet<string> {
-  return new Set(trunkSources.map(({ address }) => address));
 }

@@ -10,9 +10,10 @@ import {
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
+import { transactionKey } from '../trunk/control.js';
 import type { TrunkSocket } from '../trunk/remote-relay.js';
 import type { Clock, RandomBytes } from '../units.js';
-import { canonicalAddress, socketTo } from './checked-address.js';
+import { appoint, canonicalAddress, socketTo } from './checked-address.js';
 
 /**
  * Bytes of a check: as many as the longest answer to it (RFC 8489 section 14.2, IPv6), so that it
@@ -75,22 +76,14 @@ export class ServiceChecker {
 
   /** Takes what is to be checked from now on; what goes on is not disturbed. */
   appoint(checks: readonly ServiceCheck[]): void {
-    const wanted = new Set<string>();
-    for (const check of checks) {
-      if (wanted.size >= LIMITS.serviceChecksMax) break;
-      const key = `${check.id} ${check.address}`;
-      if (!this.#checked.has(key)) {
-        const made = this.#make(check);
-        if (made === undefined) continue;
-        this.#checked.set(key, made);
-      }
-      wanted.add(key);
-    }
-    for (const [key, checked] of this.#checked) {
-      if (wanted.has(key)) continue;
-      for (const transaction of checked.pending) this.#byTransaction.delete(transaction);
-      this.#checked.delete(key);
-    }
+    appoint(this.#checked, checks, {
+      most: LIMITS.serviceChecksMax,
+      keyOf: ({ id, address }) => `${id} ${address}`,
+      make: (check) => this.#make(check),
+      drop: ({ pending }) => {
+        for (const transaction of pending) this.#byTransaction.delete(transaction);
+      },
+    });
   }
 
   /** Sends the requests that are due. */
@@ -113,7 +106,7 @@ export class ServiceChecker {
    * @returns whether it answers a request of ours
    */
   receive({ transactionId }: StunMessage, { remote }: FiveTuple): boolean {
-    const transaction = hex(transactionId);
+    const transaction = transactionKey(transactionId);
     const checked = this.#byTransaction.get(transaction);
     if (checked === undefined || !sameAddress(checked.address, remote)) return false;
     // What was asked before it is not waited for any more; what was asked since may still come.
@@ -190,7 +183,7 @@ export class ServiceChecker {
 
   #request(checked: Checked): { readonly tuple: FiveTuple; readonly data: Uint8Array } {
     const transactionId = this.#options.random(12);
-    const transaction = hex(transactionId);
+    const transaction = transactionKey(transactionId);
     checked.pending.push(transaction);
     this.#byTransaction.set(transaction, checked);
     if (checked.pending.length > PENDING_MAX) {
@@ -208,8 +201,4 @@ export class ServiceChecker {
 /** The last request may still be on its way. */
 function isUnanswered({ unanswered }: Checked): boolean {
   return unanswered > LIMITS.serviceCheckFailures;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

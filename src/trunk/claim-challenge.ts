@@ -1,11 +1,9 @@
-import { sharedSecret, trunkControlKey } from '../auth/keys.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { ControlSender } from './control.js';
-import type { LocalRelay } from './remote-relay.js';
 
 /**
  * A challenge before its integrity: as long as the longest answer, so that no answer is longer than
@@ -18,25 +16,6 @@ const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
   AttributeType.RelayStart,
   AttributeType.MessageIntegritySha256,
 ]);
-
-/** Trunk control keys of this relay and another one, 32 bytes each. */
-export interface ControlKeys {
-  readonly sendKey: Uint8Array;
-  readonly receiveKey: Uint8Array;
-}
-
-/**
- * The control keys of this relay and one that need not be in the registry.
- * @param publicKey - standard base64
- * @throws TurnpikeError ERR_TURNPIKE_SECRET for what is no usable public key
- */
-export function controlKeys(local: LocalRelay, id: string, publicKey: string): ControlKeys {
-  const shared = sharedSecret(local.privateKey, Buffer.from(publicKey, 'base64'));
-  return {
-    sendKey: trunkControlKey(shared, local.id, id),
-    receiveKey: trunkControlKey(shared, id, local.id),
-  };
-}
 
 /**
  * A challenge of a claim (PROTOCOL.md section 3): a Binding request that only the relay it is made

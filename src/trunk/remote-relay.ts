@@ -1,9 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { formatAddress, type TransportAddress } from '../address.js';
-import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../auth/keys.js';
+import { sharedSecret, trunkDataKey, trunkEpoch } from '../auth/keys.js';
 import type { TrunkKey, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { UnixMs } from '../units.js';
+import { type ControlKeys, controlKeys } from './control-keys.js';
 import type { UnreachableReason } from './reachability.js';
 import type { RelayWays } from './ways.js';
 
@@ -57,8 +58,7 @@ export class RemoteRelay {
 
   readonly #local: LocalRelay;
   #shared: Uint8Array;
-  #sendKey: Uint8Array;
-  #receiveKey: Uint8Array;
+  #keys: ControlKeys;
   #sources: ReadonlySet<string>;
 
   /**
@@ -73,19 +73,18 @@ export class RemoteRelay {
     this.record = record;
     this.#local = local;
     this.#shared = sharedSecret(local.privateKey, Buffer.from(record.publicKey, 'base64'));
-    this.#sendKey = trunkControlKey(this.#shared, local.id, record.id);
-    this.#receiveKey = trunkControlKey(this.#shared, record.id, local.id);
+    this.#keys = controlKeys(this.#shared, local.id, record.id);
     this.#sources = sourcesOf(record);
   }
 
   /** Trunk control key for messages to this relay, 32 bytes. */
   get sendKey(): Uint8Array {
-    return this.#sendKey;
+    return this.#keys.sendKey;
   }
 
   /** Trunk control key for messages from this relay, 32 bytes. */
   get receiveKey(): Uint8Array {
-    return this.#receiveKey;
+    return this.#keys.receiveKey;
   }
 
   /** Whether the registration lists the address as one the relay sends from. */
@@ -101,8 +100,7 @@ export class RemoteRelay {
     if (JSON.stringify(record) === JSON.stringify(this.record)) return false;
     if (record.publicKey !== this.record.publicKey) {
       this.#shared = sharedSecret(this.#local.privateKey, Buffer.from(record.publicKey, 'base64'));
-      this.#sendKey = trunkControlKey(this.#shared, this.#local.id, this.id);
-      this.#receiveKey = trunkControlKey(this.#shared, this.id, this.#local.id);
+      this.#keys = controlKeys(this.#shared, this.#local.id, this.id);
     }
     this.record = record;
     this.#sources = sourcesOf(record);

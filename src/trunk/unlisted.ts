@@ -1,6 +1,7 @@
 import { formatAddress, type TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { PuntedDatagram } from '../native/types.js';
+import { sendsFromHost } from '../registry/record.js';
 import { decodeTrunkDatagram, verifyTrunkTag } from './datagram.js';
 import type { RemoteRelay } from './remote-relay.js';
 
@@ -73,8 +74,7 @@ class Tries {
 
 /** Whether the relay sends from another port of the address. */
 export function isAt(remote: RemoteRelay, source: TransportAddress): boolean {
-  const ports = remote.record.trunkSources.filter(({ address }) => address === source.address);
-  return ports.length > 0 && !remote.sendsFrom(source);
+  return sendsFromHost(remote.record, source.address) && !remote.sendsFrom(source);
 }
 
 /** What is wrong with a source, for the log. */

@@ -7,12 +7,8 @@ import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
-import {
-  controlKeys,
-  encodeChallenge,
-  encodeProof,
-  isChallenge,
-} from '../../src/trunk/claim-challenge.js';
+import { encodeChallenge, encodeProof, isChallenge } from '../../src/trunk/claim-challenge.js';
+import { type ControlKeys, controlKeysOf } from '../../src/trunk/control-keys.js';
 import { CLUSTER_SECRET, type Flight, World, type WorldRelay } from './world/index.js';
 
 const NOWHERE = parseAddress('192.0.2.99:3480');
@@ -111,7 +107,7 @@ t.test('a relay that knows no registry answers those that it was told of', async
 t.test('what is wrong with a challenge, or with an answer', async (t) => {
   const { world: w, fra, nyc, sin, checker, challenge } = world();
   const keys = (from: WorldRelay, to: WorldRelay) =>
-    controlKeys(from.local, to.id, to.record.publicKey);
+    controlKeysOf(from.local, to.record) as ControlKeys;
   const id = new Uint8Array(12).fill(7);
   const to = fra.service;
   const ask = (data: Uint8Array) => {
@@ -205,12 +201,17 @@ t.test('challenges are bounded, and go to addresses alone', async (t) => {
 t.test('the vectors of PROTOCOL.md section 7', async (t) => {
   const local = (id: string) => {
     const { privateKey, publicKey } = relayKeyPair(relaySecret(CLUSTER_SECRET, id));
-    return { id, start: 1_795_334_400_123, privateKey, publicKey: Buffer.from(publicKey) };
+    return {
+      id,
+      start: 1_795_334_400_123,
+      privateKey,
+      publicKey: Buffer.from(publicKey).toString('base64'),
+    };
   };
   const [fra, nyc] = [local('fra-1'), local('nyc-1')];
   const id = Uint8Array.from({ length: 12 }, (_, index) => index);
-  const asking = controlKeys(fra, 'nyc-1', nyc.publicKey.toString('base64'));
-  const asked = controlKeys(nyc, 'fra-1', fra.publicKey.toString('base64'));
+  const asking = controlKeysOf(fra, nyc) as ControlKeys;
+  const asked = controlKeysOf(nyc, fra) as ControlKeys;
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   t.equal(hex(encodeChallenge(fra, asking.sendKey, id)), CHALLENGE);
   t.equal(hex(encodeProof(nyc, asked.sendKey, id)), PROOF);
