@@ -9,14 +9,14 @@ import { amplification, type FloodResult } from '../../bench/abuse/result.js';
 import { tableText } from '../../bench/abuse/table.js';
 import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { ROOT } from '../house/source-files.js';
+import { inTurn } from '../setup/bench-turn.js';
 
-// Six processes come up on what other tests leave of two cores.
-t.setTimeout(180_000);
+// Six processes come up, when other benches leave them a turn.
+t.setTimeout(600_000);
 
 function start(...args: readonly string[]) {
   const argv = ['--import', 'tsx', 'bench/abuse/main.ts', ...args];
-  // Nothing here is judged by its speed, and tests beside it are to measure.
-  const bench = spawn('nice', ['-n', '10', process.execPath, ...argv], { cwd: ROOT });
+  const bench = spawn(...inTurn('floods', [process.execPath, ...argv]), { cwd: ROOT });
   const said = { out: '', err: '' };
   bench.stdout.setEncoding('utf8').on('data', (text: string) => {
     said.out += text;

@@ -8,9 +8,10 @@ import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { labSupport } from '../../src/lab/index.js';
 import { namespaceNames } from '../../src/lab/namespaces.js';
 import { ROOT } from '../house/source-files.js';
+import { inTurn } from '../setup/bench-turn.js';
 import { findCommand } from '../setup/system-packages.js';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const support = labSupport();
 const skip = findCommand('cmake') === undefined ? 'needs cmake' : support.ok ? false : support.why;
@@ -36,7 +37,8 @@ function childrenOf(pid: number): { pid: number; name: string }[] {
 function start(folder: string): { bench: ChildProcess; output: () => string } {
   const args = ['--import', 'tsx', 'bench/load/main.ts', '--only', 'out-hot-100B', 'reflector'];
   const effort = ['--rounds', '3', '--seconds', '0.5'];
-  const bench = spawn(process.execPath, [...args, ...effort, '--out', folder], { cwd: ROOT });
+  const argv = [process.execPath, ...args, ...effort, '--out', folder];
+  const bench = spawn(...inTurn('measures', argv), { cwd: ROOT });
   let output = '';
   bench.stderr?.setEncoding('utf8').on('data', (text: string) => {
     output += text;

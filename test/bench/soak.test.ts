@@ -9,15 +9,15 @@ import { slopeOf } from '../../bench/abuse/slope.js';
 import type { SoakResult } from '../../bench/abuse/soak.js';
 import { soakText } from '../../bench/abuse/soak-text.js';
 import { ROOT } from '../house/source-files.js';
+import { inTurn } from '../setup/bench-turn.js';
 
-// A minute of it, six processes that come up, and what other tests leave of two cores.
-t.setTimeout(300_000);
+// A minute of it, six processes that come up, and the turns of other benches.
+t.setTimeout(600_000);
 
 t.test('after a minute of all floods at once every counter balances', async (t) => {
   const json = join(t.testdir(), 'soak.json');
   const argv = ['--import', 'tsx', 'bench/abuse/main.ts', '--soak', '1', '--json', json];
-  // What it counts does not depend on its speed, and tests beside it are to measure.
-  const bench = spawn('nice', ['-n', '10', process.execPath, ...argv], { cwd: ROOT });
+  const bench = spawn(...inTurn('floods', [process.execPath, ...argv]), { cwd: ROOT });
   let said = '';
   for (const stream of [bench.stdout, bench.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
