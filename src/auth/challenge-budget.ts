@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { TurnpikeError } from '../errors.js';
 import type { Clock, RandomBytes } from '../units.js';
-import { SourceHash } from './source-hash.js';
+import { SourcePlaces } from './source-places.js';
 
 export interface ChallengeBudgetOptions {
   /** Answers a source may cost per second. */
@@ -30,24 +30,19 @@ export interface ChallengeBudgetOptions {
  */
 export class ChallengeBudget {
   readonly #fullAtMs: Float64Array;
-  readonly #half: number;
   #tokenMs = 0;
   #burstMs = 0;
-  /** The buckets of the source that was asked about last. */
-  #first = 0;
-  #second = 0;
   readonly #clock: Clock;
-  readonly #hash: SourceHash;
+  readonly #places: SourcePlaces;
 
   /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when a number is below what makes a table */
   constructor(options: ChallengeBudgetOptions) {
     const { sourcesMax, clock, random = randomBytes } = options;
     if (!(sourcesMax >= 2)) throw nothing();
     this.limit(options);
-    this.#half = Math.floor(sourcesMax / 2);
-    this.#fullAtMs = new Float64Array(this.#half * 2).fill(Number.NEGATIVE_INFINITY);
+    this.#places = new SourcePlaces(random(8), sourcesMax);
+    this.#fullAtMs = new Float64Array(this.#places.size).fill(Number.NEGATIVE_INFINITY);
     this.#clock = clock;
-    this.#hash = new SourceHash(random(8));
   }
 
   /**
@@ -69,8 +64,9 @@ export class ChallengeBudget {
   take(ip: string, port = 0): boolean {
     const fullAt = this.#fullAfterOne(ip, port);
     if (fullAt === undefined) return false;
-    this.#fullAtMs[this.#first] = Math.max(this.#fullAtMs[this.#first] as number, fullAt);
-    this.#fullAtMs[this.#second] = Math.max(this.#fullAtMs[this.#second] as number, fullAt);
+    const { first, second } = this.#places;
+    this.#fullAtMs[first] = Math.max(this.#fullAtMs[first] as number, fullAt);
+    this.#fullAtMs[second] = Math.max(this.#fullAtMs[second] as number, fullAt);
     return true;
   }
 
@@ -82,11 +78,9 @@ export class ChallengeBudget {
   /** Finds the buckets. @returns when they will be full if one is taken; undefined for none left */
   #fullAfterOne(ip: string, port: number): number | undefined {
     const now = this.#clock.monotonic();
-    this.#hash.locate(ip, port);
-    this.#first = this.#hash.low % this.#half;
-    this.#second = this.#half + (this.#hash.high % this.#half);
-    const firstFullAt = this.#fullAtMs[this.#first] as number;
-    const secondFullAt = this.#fullAtMs[this.#second] as number;
+    this.#places.locate(ip, port);
+    const firstFullAt = this.#fullAtMs[this.#places.first] as number;
+    const secondFullAt = this.#fullAtMs[this.#places.second] as number;
     const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + this.#tokenMs;
     // A thousandth of a token forgives the rounding of a rate that is not a whole number of ms.
     return fullAt - now > this.#burstMs + this.#tokenMs / 1_000 ? undefined : fullAt;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, RandomBytes } from '../units.js';
-import { SourceHash } from './source-hash.js';
+import { SourcePlaces } from './source-places.js';
 
 /**
  * Sources (IPv4 address or IPv6 /64) from which somebody proved a credential lately, in a table
@@ -10,10 +10,9 @@ import { SourceHash } from './source-hash.js';
  */
 export class ProvenSources {
   readonly #provenAtMs: Float64Array;
-  readonly #half: number;
   readonly #memoryMs: number;
   readonly #clock: Clock;
-  readonly #hash: SourceHash;
+  readonly #places: SourcePlaces;
 
   constructor(options: {
     /** Marks of the table; memory is 8 bytes each. */
@@ -25,27 +24,30 @@ export class ProvenSources {
     readonly random?: RandomBytes;
   }) {
     const { sourcesMax, memoryMs, clock, random = randomBytes } = options;
-    this.#half = Math.floor(sourcesMax / 2);
-    this.#provenAtMs = new Float64Array(this.#half * 2).fill(Number.NEGATIVE_INFINITY);
+    this.#places = new SourcePlaces(random(8), sourcesMax);
+    this.#provenAtMs = new Float64Array(this.#places.size).fill(Number.NEGATIVE_INFINITY);
     this.#memoryMs = memoryMs;
     this.#clock = clock;
-    this.#hash = new SourceHash(random(8));
   }
 
   /** @param ip - canonical address of an authenticated request (address.ts) */
   add(ip: string): void {
+    this.#places.locate(ip, 0);
+    const { first, second } = this.#places;
     const now = this.#clock.monotonic();
-    for (const place of this.#places(ip)) this.#provenAtMs[place] = now;
+    this.#provenAtMs[first] = now;
+    this.#provenAtMs[second] = now;
   }
 
   /** Whether an authenticated request came from that source within the memory. */
   has(ip: string): boolean {
     const since = this.#clock.monotonic() - this.#memoryMs;
-    return this.#places(ip).every((place) => (this.#provenAtMs[place] as number) >= since);
-  }
-
-  #places(ip: string): readonly [number, number] {
-    this.#hash.locate(ip, 0);
-    return [this.#hash.low % this.#half, this.#half + (this.#hash.high % this.#half)];
+    this.#places.locate(ip, 0);
+    const { first, second } = this.#places;
+    const provenAtMs = Math.min(
+      this.#provenAtMs[first] as number,
+      this.#provenAtMs[second] as number,
+    );
+    return provenAtMs >= since;
   }
 }

@@ -1,3 +1,4 @@
+import { putLatest } from '../latest.js';
 import { LIMITS } from '../limits.js';
 import type { RelayLoad } from '../registry/types.js';
 import type { Clock } from '../units.js';
@@ -34,12 +35,7 @@ export class HandedOut {
   /** Counts a leg. */
   add(id: string): void {
     const legs = this.of(id) + 1;
-    this.#counts.delete(id);
-    this.#counts.set(id, { legs, atMs: this.#clock.monotonic() });
-    for (const oldest of this.#counts.keys()) {
-      if (this.#counts.size <= RELAYS_MAX) return;
-      this.#counts.delete(oldest);
-    }
+    putLatest(this.#counts, [id, { legs, atMs: this.#clock.monotonic() }], RELAYS_MAX);
   }
 
   /** Legs handed out lately, the older ones counted less. */

@@ -1,5 +1,3 @@
-import type { FiveTuple } from '../native/types.js';
-import type { StunMessage } from '../stun/message.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { ClaimChecker, type ClaimCheckerOptions } from './claim-checker.js';
 import { ClaimResponder } from './claim-responder.js';
@@ -22,15 +20,5 @@ export class RelayClaims {
     this.checker = new ClaimChecker({ ...options, onResult: options.onChange });
     const remote = (id: string) => options.trunk().get(id);
     this.responder = new ClaimResponder({ ...options, remote });
-  }
-
-  /** Takes a Binding response of a trunk socket. @returns whether it answers a challenge of ours */
-  answered(message: StunMessage, tuple: FiveTuple): boolean {
-    return this.checker.receive(message, tuple);
-  }
-
-  /** Takes a challenge of this relay, genuine or not. */
-  challenged(side: 'client' | 'trunk', message: StunMessage, tuple: FiveTuple): void {
-    this.responder.receive(side, message, tuple);
   }
 }

@@ -89,7 +89,8 @@ export class RelayRules {
     const sockets = trunkSockets(options);
     const means = { plane, sockets, clock, random, local, trunk: () => trunk, onChange };
     this.#sockets = sockets;
-    this.claims = new RelayClaims(means);
+    const claims = new RelayClaims(means);
+    this.claims = claims;
     this.reachability = new RelayReachability(means);
     const trunk: Trunk = new Trunk({
       local,
@@ -108,9 +109,9 @@ export class RelayRules {
         if (news.type === 'reachability') onChange();
       },
       trunkMtuBytes: options.trunkMtuBytes ?? LIMITS.trunkMtuBytes,
-      onForeignResponse: (message, tuple) =>
-        this.reachability.checker.receive(message, tuple) || this.claims.answered(message, tuple),
-      onChallenge: (message, tuple) => this.claims.challenged('trunk', message, tuple),
+      onForeignResponse: (...response) =>
+        this.reachability.checker.receive(...response) || claims.checker.receive(...response),
+      onChallenge: (message, tuple) => claims.responder.receive('trunk', message, tuple),
     });
     const stats = new RelayStats();
     const log = new LegLog(clock, local.id, options.logger);
@@ -147,7 +148,7 @@ export class RelayRules {
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
       nonces: issuer,
       budgets: this.budgets,
-      onChallenge: (message, tuple) => this.claims.challenged('client', message, tuple),
+      onChallenge: (message, tuple) => claims.responder.receive('client', message, tuple),
     });
   }
 

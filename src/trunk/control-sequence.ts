@@ -1,3 +1,4 @@
+import { putLatest } from '../latest.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
@@ -150,10 +151,8 @@ export class ControlSequences {
     const heard = this.#heard.get(id);
     if (!heard) return;
     this.#heard.delete(id);
-    this.#left.set(id, { start: heard.start, highest: heard.window.highest });
-    if (this.#left.size <= LIMITS.controlSendersLeftMax) return;
-    const [oldest] = this.#left.keys();
-    this.#left.delete(oldest as string);
+    const { start, window } = heard;
+    putLatest(this.#left, [id, { start, highest: window.highest }], LIMITS.controlSendersLeftMax);
   }
 
   #windowOf(from: string, start: number): CounterWindow {

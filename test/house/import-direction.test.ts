@@ -24,6 +24,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'health.ts',
       'bounds.ts',
       'claim-limits.ts',
+      'latest.ts',
       'limits.ts',
       'line-window.ts',
       'metric-families.ts',

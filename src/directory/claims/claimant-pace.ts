@@ -1,3 +1,4 @@
+import { putLatest } from '../../latest.js';
 import { LIMITS } from '../../limits.js';
 import type { Clock } from '../../units.js';
 
@@ -69,11 +70,6 @@ export class ClaimantPace {
   }
 
   #put(id: string, claimant: Claimant): void {
-    this.#claimants.delete(id);
-    this.#claimants.set(id, claimant);
-    for (const oldest of this.#claimants.keys()) {
-      if (this.#claimants.size <= CLAIMANTS_MAX) return;
-      this.#claimants.delete(oldest);
-    }
+    putLatest(this.#claimants, [id, claimant], CLAIMANTS_MAX);
   }
 }

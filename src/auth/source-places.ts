@@ -3,29 +3,40 @@ import { HalfSipHash } from './half-sip-hash.js';
 const IPV6_GROUPS = 8;
 
 /**
- * Hashes what counts as one source, an IPv4 address or an IPv6 /64, or one port of it, under a
- * secret key: tables of fixed size place sources by it, and nobody can aim at another's place.
+ * Where what counts as one source, an IPv4 address or an IPv6 /64, or one port of it, has its two
+ * places in a table of fixed size: one in each half, by a hash under a secret key, so that nobody
+ * can aim at another's.
  */
-export class SourceHash {
+export class SourcePlaces {
   readonly #hash: HalfSipHash;
   readonly #groups = new Uint16Array(IPV6_GROUPS);
+  readonly #half: number;
 
-  /** @param key - 8 bytes */
-  constructor(key: Uint8Array) {
+  /**
+   * @param key - 8 bytes
+   * @param most - places of the table, at least 2
+   */
+  constructor(key: Uint8Array, most: number) {
     this.#hash = new HalfSipHash(key);
+    this.#half = Math.floor(most / 2);
   }
 
-  /** The two words of the newest hash. */
-  get low(): number {
-    return this.#hash.low;
+  /** Places of the table: an even number. */
+  get size(): number {
+    return this.#half * 2;
   }
 
-  get high(): number {
-    return this.#hash.high;
+  /** The two places of the source that was located last. */
+  get first(): number {
+    return this.#hash.low % this.#half;
+  }
+
+  get second(): number {
+    return this.#half + (this.#hash.high % this.#half);
   }
 
   /**
-   * Hashes a source into `low` and `high`.
+   * Finds the places of a source.
    * @param ip - canonical address (address.ts)
    * @param port - 0 for the source as a whole
    */

@@ -1,0 +1,15 @@
+/**
+ * Puts an entry at the end of a map, or moves it there, and forgets the first where there are too
+ * many.
+ */
+export function putLatest<Key, Value>(
+  map: Map<Key, Value>,
+  [key, value]: readonly [Key, Value],
+  entriesMax: number,
+): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= entriesMax) return;
+  const [oldest] = map.keys();
+  map.delete(oldest as Key);
+}
