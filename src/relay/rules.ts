@@ -89,8 +89,7 @@ export class RelayRules {
     const sockets = trunkSockets(options);
     const means = { plane, sockets, clock, random, local, trunk: () => trunk, onChange };
     this.#sockets = sockets;
-    const claims = new RelayClaims(means);
-    this.claims = claims;
+    this.claims = new RelayClaims(means);
     this.reachability = new RelayReachability(means);
     const trunk: Trunk = new Trunk({
       local,
@@ -109,9 +108,9 @@ export class RelayRules {
         if (news.type === 'reachability') onChange();
       },
       trunkMtuBytes: options.trunkMtuBytes ?? LIMITS.trunkMtuBytes,
-      onForeignResponse: (...response) =>
-        this.reachability.checker.receive(...response) || claims.checker.receive(...response),
-      onChallenge: (message, tuple) => claims.responder.receive('trunk', message, tuple),
+      onForeignResponse: (...of) =>
+        this.reachability.checker.receive(...of) || this.claims.checker.receive(...of),
+      onChallenge: (message, tuple) => this.claims.responder.receive('trunk', message, tuple),
     });
     const stats = new RelayStats();
     const log = new LegLog(clock, local.id, options.logger);
@@ -148,7 +147,7 @@ export class RelayRules {
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
       nonces: issuer,
       budgets: this.budgets,
-      onChallenge: (message, tuple) => claims.responder.receive('client', message, tuple),
+      onChallenge: (message, tuple) => this.claims.responder.receive('client', message, tuple),
     });
   }
 
