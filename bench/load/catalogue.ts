@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { coturn } from './contestants/coturn.js';
 import { kernelForwarding } from './contestants/kernel-forwarding.js';
 import { npmTurnServer } from './contestants/npm-turn-server.js';
@@ -34,7 +35,8 @@ export function catalogue({ variants, turnServerFolder }: CatalogueOptions): Con
 
 /**
  * Reads a variant as the command line gives it: `NAME={"coalescingUs":0}`, the data plane's options
- * in JSON, with `addon` among them for another build.
+ * in JSON. Beside them `checkout` names another checkout, compiled there, whose data plane runs in
+ * place of this one's, as it is before a change; and `"xdp":true` has it forward by XDP.
  * @throws Error that says what is wrong with it
  */
 export function parseVariant(text: string): TurnpikeVariant {
@@ -49,15 +51,15 @@ export function parseVariant(text: string): TurnpikeVariant {
       cause,
     });
   }
-  const { addon, ...rest } = options;
-  // The relay would take the plain build instead.
-  if (typeof addon === 'string' && !existsSync(addon)) {
-    throw new Error(`the addon of variant ${name} is not there: ${addon}`);
+  const { checkout, xdp, ...rest } = options;
+  if (typeof checkout === 'string' && !existsSync(join(checkout, 'build', 'Release'))) {
+    throw new Error(`the checkout of variant ${name} is not there, or not compiled: ${checkout}`);
   }
   return {
     name: `turnpike-${name}`,
-    title: `Turnpike mmsg, ${text.slice(equals + 1)}`,
+    title: `Turnpike ${xdp === true ? 'XDP' : 'mmsg'}, ${text.slice(equals + 1)}`,
     options: rest,
-    ...(typeof addon === 'string' && { addon }),
+    ...(typeof checkout === 'string' && { checkout: resolve(checkout) }),
+    ...(xdp === true && { xdp }),
   };
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import t from 'tap';
 import { clientAddress, clientIps } from '../../bench/load/addresses.js';
 import { parseVariant } from '../../bench/load/catalogue.js';
@@ -41,15 +42,19 @@ t.test('loopback has fewer connections, and says so', async (t) => {
   t.equal(onLoopback(hot), hot);
 });
 
-t.test('a variant has the options of the data plane, and perhaps a build', async (t) => {
-  t.match(parseVariant('nowait={"coalescingUs":0,"addon":"package.json"}'), {
+t.test('a variant has the options of the data plane, and perhaps a checkout', async (t) => {
+  t.strictSame(parseVariant('nowait={"coalescingUs":0,"xdp":true}'), {
     name: 'turnpike-nowait',
+    title: 'Turnpike XDP, {"coalescingUs":0,"xdp":true}',
     options: { coalescingUs: 0 },
-    addon: 'package.json',
+    xdp: true,
   });
+  const checkout = t.testdir({ compiled: { build: { Release: {} } } });
+  const before = join(checkout, 'compiled');
+  t.match(parseVariant(`before=${JSON.stringify({ checkout: before })}`), { checkout: before });
   t.throws(() => parseVariant('{}'), /NAME=/);
   t.throws(() => parseVariant('a=b'), /not JSON/);
-  t.throws(() => parseVariant('old={"addon":"gone.node"}'), /is not there: gone.node/);
+  t.throws(() => parseVariant('old={"checkout":"gone"}'), /not there, or not compiled: gone/);
 });
 
 t.test('progress says how long it will take', async (t) => {

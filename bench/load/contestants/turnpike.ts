@@ -19,8 +19,8 @@ export interface TurnpikeVariant {
   readonly title: string;
   /** Options of the data plane. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Another build of the addon. */
-  readonly addon?: string;
+  /** Another checkout, compiled there, whose data plane it runs. */
+  readonly checkout?: string;
   /** Whether it forwards by XDP. */
   readonly xdp?: boolean;
 }
@@ -37,7 +37,7 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
     kind: 'turnpike',
     // What XDP redirects is counted by a program in XDP, and sent by one that BPF runs.
     missing: async () =>
-      (variant.addon === undefined ? addonObstacle() : undefined) ??
+      (variant.checkout === undefined ? addonObstacle() : undefined) ??
       (variant.xdp === true ? bpfObstacle() : undefined),
     unfit: (workload, scene) =>
       variant.xdp === true ? unfitForOurXdp(workload, scene) : undefined,
@@ -198,10 +198,9 @@ function relayProcess(
   spec: TurnpikeSpec,
   variant: TurnpikeVariant,
 ): ToolProcess {
-  const addon = variant.addon === undefined ? [] : ['env', `TURNPIKE_ADDON=${variant.addon}`];
-  const program = join(ROOT, 'bench/load/contestants/turnpike-relay.ts');
+  const program = join(variant.checkout ?? ROOT, 'bench/load/contestants/turnpike-relay.ts');
   const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
-  const argv = [...addon, ...node, JSON.stringify(spec)];
+  const argv = [...node, JSON.stringify(spec)];
   return new ToolProcess(scene.spawn(place, scene.cpus.server, argv), variant.name);
 }
 
