@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { describe } from './describe.js';
+import { describe } from './describe-value.js';
 import { isTurnpikeError, TurnpikeError } from './errors.js';
 
 /**

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { describe } from './describe.js';
+import { describe } from './describe-value.js';
 
 /**
  * Stable codes of every error that Turnpike throws or rejects with. Codes are API: they are added

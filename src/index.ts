@@ -7,6 +7,7 @@ export {
 export { type CredentialInput, mintCredential } from './auth/credentials.js';
 export { relaySecret, tenantRoot, tenantSecret } from './auth/keys.js';
 export * from './client/index.js';
+export { type Clock, systemClock } from './clock.js';
 export { type ApiKey, Directory, type DirectoryOptions, type TlsFiles } from './directory/index.js';
 export {
   isTurnpikeError,
@@ -15,8 +16,8 @@ export {
   type TurnpikeErrorDetails,
   type TurnpikeErrorReason,
 } from './errors.js';
-export type { Health, HealthReason } from './health.js';
+export type { Health, HealthReason } from './http/health.js';
 export type { OneOrMore } from './options/form.js';
+export type { RandomBytes } from './random.js';
 export type { RelayRecord } from './registry/types.js';
 export { Relay, type RelayEvents, type RelayOptions } from './relay/index.js';
-export { type Clock, type RandomBytes, systemClock } from './units.js';

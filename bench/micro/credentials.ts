@@ -7,12 +7,12 @@ import { mintCredential } from '../../src/auth/credentials.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { authenticate } from '../../src/auth/long-term.js';
 import { NonceIssuer } from '../../src/auth/nonce.js';
+import { systemClock } from '../../src/clock.js';
 import { LIMITS } from '../../src/limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
-import { systemClock } from '../../src/units.js';
 import { report } from './report.js';
 
 const REALM = 'turnpike';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import benny from 'benny';
+import { systemClock } from '../../src/clock.js';
 import { NOTHING_REPORTED } from '../../src/directory/reachability/view.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import { type Selection, selectRelays } from '../../src/directory/selection.js';
 import type { PeerHints } from '../../src/directory/selection-terms.js';
-import { systemClock } from '../../src/units.js';
 import { report } from './report.js';
 
 const RELAYS = [10, 100, 1_000];

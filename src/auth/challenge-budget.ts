@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
-import type { Clock, RandomBytes } from '../units.js';
+import type { RandomBytes } from '../random.js';
 import { SourcePlaces } from './source-places.js';
 
 export interface ChallengeBudgetOptions {

@@ -6,10 +6,10 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { types } from 'node:util';
-import { describe } from '../describe.js';
+import type { UnixMs } from '../clock.js';
+import { describe } from '../describe-value.js';
 import { TurnpikeError } from '../errors.js';
 import { NAME_PATTERN, SECRET_BYTES } from '../limits.js';
-import type { UnixMs } from '../units.js';
 
 const NAME = new RegExp(`^${NAME_PATTERN}$`);
 const TRUNK_DATA_KEY_BYTES = 16;

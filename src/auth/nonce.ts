@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS, SECRET_BYTES } from '../limits.js';
 import { hmac } from '../stun/hmac.js';
-import type { Clock } from '../units.js';
 import { BoundedCache } from './bounded-cache.js';
 import { nonceKey, trunkEpoch } from './keys.js';
 

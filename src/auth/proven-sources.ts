@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock, RandomBytes } from '../units.js';
+import type { Clock } from '../clock.js';
+import type { RandomBytes } from '../random.js';
 import { SourcePlaces } from './source-places.js';
 
 /**

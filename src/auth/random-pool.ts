@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import type { RandomBytes } from '../units.js';
+import type { RandomBytes } from '../random.js';
 
 /** Drawn from the system at once. */
 const POOL_BYTES = 8_192;

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileFault } from '../advice.js';
+import { fileFault } from '../errno-advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import { LIMITS } from '../limits.js';
 

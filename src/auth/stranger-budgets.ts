@@ -1,6 +1,7 @@
 import type { TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import type { Clock, RandomBytes } from '../units.js';
+import type { RandomBytes } from '../random.js';
 import { ChallengeBudget } from './challenge-budget.js';
 import { ProvenSources } from './proven-sources.js';
 

@@ -1,15 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatAddress, type TransportAddress, transportAddress } from '../address.js';
-import { bindAdvice } from '../advice.js';
+import { systemClock } from '../clock.js';
+import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
-import { type Health, healthAnswer } from '../health.js';
 import { ConnectionLedger } from '../http/connection-ledger.js';
 import { HTTP_GUARD, HttpGuard } from '../http/guard.js';
+import { type Health, healthAnswer } from '../http/health.js';
 import { SharedAnswer } from '../http/shared-answer.js';
 import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
-import { systemClock } from '../units.js';
 
 /** What the server shows of a relay or a directory. */
 export interface ObservedService {

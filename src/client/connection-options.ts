@@ -1,6 +1,6 @@
 import type { IntegrityPreference } from '../auth/client-credentials.js';
 import type { TurnpikeError } from '../errors.js';
-import type { RandomBytes } from '../units.js';
+import type { RandomBytes } from '../random.js';
 import type { ConnectionGrant } from './grant.js';
 import type { AnswerFault } from './requests.js';
 import type { Scheduler } from './scheduler.js';

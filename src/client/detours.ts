@@ -1,8 +1,8 @@
 import { formatAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { ErrorCode } from '../stun/error-codes.js';
-import type { Clock } from '../units.js';
 import type { ConnectionGrant } from './grant.js';
 
 /** Refusals that another relay need not share: it drains, or it is full. */

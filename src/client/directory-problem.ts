@@ -1,4 +1,4 @@
-import { connectAdvice } from '../advice.js';
+import { connectAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 
 /** How to reach a directory. */

@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import type { Clock } from '../units.js';
 
 /** Ends after which the same pair of relays would likely do no better, if they repeat. */
 const SUSPECT: ReadonlySet<string | undefined> = new Set(['other-relay-gone', 'other-side-silent']);

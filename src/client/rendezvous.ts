@@ -5,7 +5,7 @@ import { type TransportAddress, transportAddress } from '../address.js';
 import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
-import type { RandomBytes } from '../units.js';
+import type { RandomBytes } from '../random.js';
 import type { PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
 import { NEXT_FORMS, RENDEZVOUS_FORMS } from './forms.js';

@@ -1,5 +1,5 @@
+import { type Clock, systemClock } from '../clock.js';
 import { wrongArgument } from '../options/check.js';
-import { type Clock, systemClock } from '../units.js';
 
 /** Takes a timer back; calling it again, or after the timer fired, does nothing. */
 export type Cancel = () => void;

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
-import { bindAdvice } from '../advice.js';
+import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 

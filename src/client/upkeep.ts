@@ -1,5 +1,5 @@
 import { LIMITS } from '../limits.js';
-import type { RandomBytes } from '../units.js';
+import type { RandomBytes } from '../random.js';
 import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 
 /** Shorter lifetimes are treated as this one. */

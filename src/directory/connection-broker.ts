@@ -3,14 +3,15 @@ import type { TransportAddress } from '../address.js';
 import { mint } from '../auth/credentials.js';
 import { tenantRoot } from '../auth/keys.js';
 import { TenantSecrets } from '../auth/tenant-secrets.js';
-import type { Clock, RandomBytes } from '../units.js';
+import type { Clock } from '../clock.js';
+import type { RandomBytes } from '../random.js';
+import { uniformRandom } from '../random.js';
 import type { DirectoryMetrics } from './metrics.js';
 import type { NoRelay } from './no-relay.js';
 import type { ReachabilityView } from './reachability/view.js';
 import type { LiveRelay, RelayTable } from './relay-table.js';
 import { selectRelays } from './selection.js';
 import type { PeerHints } from './selection-terms.js';
-import { uniform } from './uniform.js';
 
 /** The realm of every credential that a directory hands out. */
 export const REALM = 'turnpike';
@@ -67,7 +68,7 @@ export class ConnectionBroker {
   constructor(options: ConnectionBrokerOptions) {
     this.#options = options;
     this.#tenantSecrets = new TenantSecrets(tenantRoot(options.clusterSecret));
-    this.#uniform = uniform(options.random);
+    this.#uniform = uniformRandom(options.random);
   }
 
   /** Picks the relays and mints the credentials. */

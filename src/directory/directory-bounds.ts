@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import { type Bound, BoundWatch } from '../bounds.js';
+import type { Clock } from '../clock.js';
 import { ConnectionLedger } from '../http/connection-ledger.js';
 import { type ConnectionBounds, connectionBounds, readDescriptors } from '../http/descriptors.js';
 import { guardBounds, HTTP_GUARD, HttpGuard } from '../http/guard.js';
 import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
-import type { Clock } from '../units.js';
+import { type Bound, BoundWatch } from '../logging/bound-watch.js';
 import { TenantTurns } from './http/tenant-turns.js';
 import type { DirectoryMetrics } from './metrics.js';
 

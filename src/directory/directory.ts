@@ -9,12 +9,13 @@ import {
   type TransportAddress,
   transportAddress,
 } from '../address.js';
-import { bindAdvice } from '../advice.js';
+import { systemClock } from '../clock.js';
+import { bindAdvice } from '../errno-advice.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
-import { type Health, healthOf } from '../health.js';
+import { type Health, healthOf } from '../http/health.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
-import { systemClock } from '../units.js';
+import { uniformRandom } from '../random.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
 import { shareOut } from './directory-bounds.js';
@@ -35,7 +36,6 @@ import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
 import { UnmadeNotices } from './rendezvous/unmade-notices.js';
 import { MemoryStore, type Store } from './store/memory.js';
-import { uniform } from './uniform.js';
 
 /** How often it is looked for what is due: silent relays, rooms and sockets. */
 const SWEEP_MS = 250;
@@ -107,10 +107,10 @@ export class Directory {
     const relays = new RelayTable(clock);
     const reachability = new Reachability({
       clock,
-      random: uniform(random),
+      random: uniformRandom(random),
       knows: (id, other) => relays.knows(id, other),
     });
-    const contests = new Contests({ clock, random: uniform(random) });
+    const contests = new Contests({ clock, random: uniformRandom(random) });
     const facts = new RelayFacts({ relays, reachability, contests, metrics, logger });
     const store = new MemoryStore();
     const state = { clusterSecret, relays, contests, metrics, clock };

@@ -1,7 +1,7 @@
-import { putLatest } from '../latest.js';
+import type { Clock } from '../clock.js';
+import { putMostRecent } from '../collections/lru.js';
 import { LIMITS } from '../limits.js';
 import type { RelayLoad } from '../registry/types.js';
-import type { Clock } from '../units.js';
 
 /** Relays of which it is remembered; only holders of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;
@@ -35,7 +35,7 @@ export class HandedOut {
   /** Counts a leg. */
   add(id: string): void {
     const legs = this.of(id) + 1;
-    putLatest(this.#counts, [id, { legs, atMs: this.#clock.monotonic() }], RELAYS_MAX);
+    putMostRecent(this.#counts, [id, { legs, atMs: this.#clock.monotonic() }], RELAYS_MAX);
   }
 
   /** Legs handed out lately, the older ones counted less. */

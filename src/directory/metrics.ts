@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { BoundWatch } from '../bounds.js';
-import { collect, single } from '../metric-families.js';
-import { addBuildInfo, metricsText } from '../process-metrics.js';
+import type { BoundWatch } from '../logging/bound-watch.js';
+import { collect, single } from '../metrics/families.js';
+import { addBuildInfo, metricsText } from '../metrics/process.js';
 import type { Contests } from './claims/contests.js';
 import { observeReachability } from './reachability/gauges.js';
 import type { Reachability } from './reachability/reachability.js';

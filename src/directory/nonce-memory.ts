@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import type { Clock } from '../units.js';
 
 /** Relays whose nonces are remembered; only holders of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;

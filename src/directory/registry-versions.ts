@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { Clock } from '../units.js';
 
 /** Versions that a confirming beat may name; an older one confirms nothing. */
 const VERSIONS_MAX = 64;

@@ -1,7 +1,7 @@
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import { claimedAddresses } from '../registry/record.js';
 import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
-import type { Clock } from '../units.js';
 import { ClaimTable } from './claims/claim-table.js';
 import { HandedOut, type LoadMeasure, loadMeasure, loadShare } from './load-judgement.js';
 import { RecordPace } from './record-pace.js';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import type { Clock } from '../units.js';
 import type { ConnectionBounds } from './descriptors.js';
 import type { Sources } from './sources.js';
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Bound } from '../bounds.js';
-import type { Clock } from '../units.js';
+import type { Clock } from '../clock.js';
+import type { Bound } from '../logging/bound-watch.js';
 
 /** What is allowed of the requests under way at an HTTP server. */
 export interface GuardLimits {

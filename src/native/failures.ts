@@ -1,6 +1,6 @@
 import { getSystemErrorName } from 'node:util';
 import { decodeAddress } from '../address.js';
-import { bindAdvice } from '../advice.js';
+import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import { type NativeFailure, Status } from './binding.js';
 

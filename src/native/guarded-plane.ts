@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { type AddressInput, type TransportAddress, toAddress } from '../address.js';
-import { describe } from '../describe.js';
+import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { SIDE_NUMBERS } from './binding.js';
 import { checkSendable } from './sendable.js';

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { canonicalIp, decodeAddress } from '../address.js';
-import { describe } from '../describe.js';
+import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import { SECRET_BYTES } from '../limits.js';
 import { type Checked, expectation, type OptionForm, type OptionForms } from './form.js';

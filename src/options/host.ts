@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Clock, RandomBytes } from '../units.js';
+import type { Clock } from '../clock.js';
+import type { RandomBytes } from '../random.js';
 import type { OptionForm } from './form.js';
 import { FORMS } from './forms.js';
 

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { UnixMs } from '../units.js';
+import type { UnixMs } from '../clock.js';
 
 /** The headers that sign a request or an answer (docs/registration.md, Signing). */
 export const SIGNING_HEADERS = {

@@ -1,5 +1,5 @@
+import type { UnixMs } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import type { UnixMs } from '../units.js';
 
 /**
  * Whether a relay's start may be what its clock said: starts lie in the past, as far as clocks

@@ -1,13 +1,13 @@
 import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
+import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { LegName } from '../trunk/control.js';
 import type { Trunk } from '../trunk/trunk.js';
-import type { RandomBytes } from '../units.js';
 import type { Leg, Origin, Signer } from './leg.js';
 import type { LegLog } from './leg-log.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';

@@ -1,13 +1,14 @@
 import { sameAddress, type TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
+import type { RandomBytes } from '../random.js';
 import type { ClaimChallenge, ClaimResult } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
 import { encodeChallenge, isGenuine } from '../trunk/claim-challenge.js';
 import { transactionKey } from '../trunk/control.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/remote-relay.js';
-import type { Clock, RandomBytes } from '../units.js';
 import { appoint, canonicalAddress, socketTo } from './checked-address.js';
 
 interface Challenged {

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import { sendsFromHost } from '../registry/record.js';
@@ -7,7 +8,6 @@ import type { StunMessage } from '../stun/message.js';
 import { encodeProof, isGenuine } from '../trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import type { LocalRelay, RemoteRelay } from '../trunk/remote-relay.js';
-import type { Clock } from '../units.js';
 
 /** What it works with. */
 export interface ClaimResponderOptions {

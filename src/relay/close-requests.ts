@@ -1,9 +1,10 @@
-import { FairTable } from '../fair-table.js';
+import type { Clock } from '../clock.js';
+import { FairTable } from '../collections/fair-table.js';
 import { LIMITS, RFC } from '../limits.js';
+import type { RandomBytes } from '../random.js';
 import { type CloseRequest, type LegName, transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
-import type { Clock, RandomBytes } from '../units.js';
 import { DeadlineWheel, type Timed } from './deadline-wheel.js';
 import { legKey } from './leg.js';
 

@@ -1,6 +1,7 @@
+import type { Clock } from '../clock.js';
 import type { DataPlane } from '../native/types.js';
+import type { RandomBytes } from '../random.js';
 import type { Trunk } from '../trunk/trunk.js';
-import type { Clock, RandomBytes } from '../units.js';
 import type { Answers } from './answers.js';
 import type { CloseRequests } from './close-requests.js';
 import type { LegLog } from './leg-log.js';

@@ -1,4 +1,4 @@
-import { FairSet } from '../fair-set.js';
+import { FairQueue } from '../collections/fair-queue.js';
 
 /** Stands for a bucket in items that are due and have not been handed out yet. */
 const RIPE = -1;
@@ -22,7 +22,7 @@ export class DeadlineWheel<T extends Timed> {
    * Due items, of each share in the order of their buckets, or, after a turn over a longer time
    * than there are buckets for, in the order in which these were made.
    */
-  readonly #ripe: FairSet<T>;
+  readonly #ripe: FairQueue<T>;
 
   /**
    * @param bucketMs - resolution in milliseconds
@@ -31,7 +31,7 @@ export class DeadlineWheel<T extends Timed> {
    */
   constructor(bucketMs: number, now: number, shareOf: (item: T) => string = () => '') {
     this.#bucketMs = bucketMs;
-    this.#ripe = new FairSet(shareOf);
+    this.#ripe = new FairQueue(shareOf);
     this.#turned = Math.floor(now / bucketMs);
   }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
 import type { Counters } from '../native/counters.js';
-import type { Clock } from '../units.js';
 
 /** How often the counters are looked at, and the drops spoken of, at most. */
 const CHECK_MS = 5_000;

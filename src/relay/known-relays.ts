@@ -1,9 +1,9 @@
 import type { TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import { type Claim, claimedAddresses, claimsOf } from '../registry/record.js';
 import { supersedes } from '../registry/starts.js';
 import type { Registry, RelayRecord } from '../registry/types.js';
-import type { Clock } from '../units.js';
 
 interface Known {
   readonly record: RelayRecord;

@@ -1,4 +1,4 @@
-import { FairSet } from '../fair-set.js';
+import { FairQueue } from '../collections/fair-queue.js';
 import { LIMITS } from '../limits.js';
 import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
@@ -38,7 +38,7 @@ interface Ending {
 export class LegLife {
   readonly #context: RelayContext;
   /** They end a few at a time, in turns of the tenants. */
-  readonly #ending = new FairSet<Ending>(({ leg }) => leg.tenant);
+  readonly #ending = new FairQueue<Ending>(({ leg }) => leg.tenant);
 
   constructor(context: RelayContext) {
     this.#context = context;

@@ -1,11 +1,11 @@
 import { type Logger, pino } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { AuthenticationFailure } from '../auth/long-term.js';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, LegTraffic } from '../native/types.js';
 import type { LegName } from '../trunk/control.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
-import type { Clock } from '../units.js';
 import type { Leg, Pairing } from './leg.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 import type { EndReason } from './stats.js';

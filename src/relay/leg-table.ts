@@ -1,5 +1,5 @@
+import { KeyCounter } from '../collections/key-counter.js';
 import { LIMITS, RFC } from '../limits.js';
-import { Tally } from '../tally.js';
 import type { LegName } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { DeadlineWheel } from './deadline-wheel.js';
@@ -49,7 +49,7 @@ export class LegTable {
   readonly #byKey = new Map<string, Leg>();
   readonly #byTuple = new Map<string, TupleUse>();
   readonly #byRemote = new Map<RemoteRelay, Set<Leg>>();
-  readonly #perTenant = new Tally();
+  readonly #perTenant = new KeyCounter();
   readonly #resting: { tenant: string; until: number }[] = [];
   readonly #wheel: DeadlineWheel<Leg>;
   readonly #plane: KnownClients;

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
+import type { Clock } from '../clock.js';
 import type { DataPlane } from '../native/types.js';
 import type { RelayLoad } from '../registry/types.js';
-import type { Clock } from '../units.js';
 import type { LegTable } from './leg-table.js';
 
 /** How busy this relay has been since it was last asked. */

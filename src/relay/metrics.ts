@@ -1,10 +1,10 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { formatAddress } from '../address.js';
-import type { BoundWatch } from '../bounds.js';
-import { collect, single } from '../metric-families.js';
+import type { BoundWatch } from '../logging/bound-watch.js';
+import { collect, single } from '../metrics/families.js';
+import { addBuildInfo, metricsText } from '../metrics/process.js';
 import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters.js';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
-import { addBuildInfo, metricsText } from '../process-metrics.js';
 import { REFUSALS } from './refusals.js';
 import type { RegistrationClient } from './registration.js';
 import type { RelayRules } from './rules.js';

@@ -1,9 +1,10 @@
 import type { NonceIssuer } from '../auth/nonce.js';
+import type { Clock } from '../clock.js';
 import { LIMITS, SECRET_BYTES } from '../limits.js';
+import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 import { Method } from '../stun/methods.js';
-import type { Clock, RandomBytes } from '../units.js';
 import type { ClientRequest } from './client-request.js';
 import { type Leg, legKey } from './leg.js';
 

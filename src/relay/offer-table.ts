@@ -1,4 +1,4 @@
-import { FairTable, type Put } from '../fair-table.js';
+import { FairTable, type Put } from '../collections/fair-table.js';
 import { LIMITS } from '../limits.js';
 import { copiedTransactionId } from '../stun/message.js';
 import type { LegName, Offer } from '../trunk/control.js';

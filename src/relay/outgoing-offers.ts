@@ -1,9 +1,10 @@
-import { FairTable } from '../fair-table.js';
+import type { Clock } from '../clock.js';
+import { FairTable } from '../collections/fair-table.js';
 import { LIMITS } from '../limits.js';
+import type { RandomBytes } from '../random.js';
 import { transactionKey } from '../trunk/control.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
-import type { Clock, RandomBytes } from '../units.js';
 import type { Attempt, Leg, OutgoingOffer } from './leg.js';
 
 interface Sent {

@@ -1,4 +1,4 @@
-import type { Clock } from '../units.js';
+import type { Clock } from '../clock.js';
 
 /** Does what is asked for at once, but not more often than every so many milliseconds. */
 export class Paced {

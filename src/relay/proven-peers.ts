@@ -1,8 +1,8 @@
+import type { Clock } from '../clock.js';
+import { KeyCounter } from '../collections/key-counter.js';
 import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
-import { Tally } from '../tally.js';
-import type { Clock } from '../units.js';
 import { type Origin, tupleKey } from './leg.js';
 
 /** Whom the data plane lets go before strangers. */
@@ -29,7 +29,7 @@ export class ProvenPeers implements KnownClients {
   readonly #held = new Set<string>();
   /** Without a leg; those whose time ends first stand first. */
   readonly #recent = new Map<string, ProvenPeer>();
-  readonly #recentOfSource = new Tally();
+  readonly #recentOfSource = new KeyCounter();
   readonly #sources = new Sources();
 
   constructor(plane: KnownClients, clock: Clock) {

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { type Logger, pino } from 'pino';
 import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { type Clock, systemClock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import type { RandomBytes } from '../random.js';
 import { canonicalRecord } from '../registry/record.js';
 import {
   BeatAnswer,
@@ -20,7 +22,6 @@ import type {
   RelayRecord,
   ServiceCheck,
 } from '../registry/types.js';
-import { type Clock, type RandomBytes, systemClock } from '../units.js';
 import { DirectoryNotices } from './directory-notices.js';
 import { type AnswersAt, KnownRelays } from './known-relays.js';
 import { Paced } from './paced.js';

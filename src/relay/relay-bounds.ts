@@ -1,5 +1,5 @@
-import type { Bound } from '../bounds.js';
 import { LIMITS } from '../limits.js';
+import type { Bound } from '../logging/bound-watch.js';
 import type { CounterName } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
 import type { RefusalReason } from './refusals.js';

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { canonicalIp, isWildcard, type TransportAddress } from '../address.js';
-import { type Health, type HealthReason, healthOf } from '../health.js';
+import { type Health, type HealthReason, healthOf } from '../http/health.js';
 import type { RegistrationClient } from './registration.js';
 import type { StuckWorker } from './worker-watch.js';
 

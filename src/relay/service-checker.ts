@@ -1,6 +1,8 @@
 import { type AddressFamily, familyOf, sameAddress, type TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
+import type { RandomBytes } from '../random.js';
 import {
   NOTHING_ANSWERS,
   type ReachabilityReport,
@@ -12,7 +14,6 @@ import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import { transactionKey } from '../trunk/control.js';
 import type { TrunkSocket } from '../trunk/remote-relay.js';
-import type { Clock, RandomBytes } from '../units.js';
 import { appoint, canonicalAddress, socketTo } from './checked-address.js';
 
 /**

@@ -7,9 +7,11 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createGunzip } from 'node:zlib';
-import { connectAdvice } from '../advice.js';
+import type { Clock } from '../clock.js';
+import { connectAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import type { RandomBytes } from '../random.js';
 import {
   NONCE_BYTES,
   parseSigning,
@@ -18,7 +20,6 @@ import {
   signAnswer,
   signRequest,
 } from '../registry/signing.js';
-import type { Clock, RandomBytes } from '../units.js';
 
 /** What a directory answered and signed, or why there is no such answer. */
 export type SignedAnswerResult =

@@ -1,7 +1,7 @@
-import { FairSet } from '../fair-set.js';
+import type { Clock } from '../clock.js';
+import { FairQueue } from '../collections/fair-queue.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
-import type { Clock } from '../units.js';
 import type { Leg, Pairing } from './leg.js';
 
 type Meters = Pick<DataPlane, 'flowMeter' | 'flowPackets' | 'sessionPackets'>;
@@ -51,7 +51,7 @@ export class SilenceWatch {
   /** Since when the peer owes a sign of life. */
   #owed = new Float64Array(64);
   /** Those to be reminded, of each tenant in the order in which they came to be. */
-  readonly #unreminded = new FairSet<Leg>(({ tenant }) => tenant);
+  readonly #unreminded = new FairQueue<Leg>(({ tenant }) => tenant);
   #next = 0;
   #passAt: number;
   /** How long the last pass over all legs took: what is seen came no earlier than so long ago. */

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import { LineWindow } from '../line-window.js';
+import { LineLimiter } from '../logging/line-limiter.js';
 import { isFault } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { TrunkNews } from '../trunk/trunk-options.js';
 import { unlistedText } from '../trunk/unlisted.js';
-import type { Clock } from '../units.js';
 
 const WINDOW_MS = 10_000;
 
@@ -13,11 +13,11 @@ type ReachabilityNews = Extract<TrunkNews, { type: 'reachability' }>;
 
 /** Tells the operator which relays are out of reach and why, once, and when they are back. */
 export class TrunkNotices {
-  readonly #window: LineWindow;
+  readonly #window: LineLimiter;
   readonly #logger: Logger;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#window = new LineWindow(LIMITS.reachabilityLinesMax, WINDOW_MS, clock);
+    this.#window = new LineLimiter(LIMITS.reachabilityLinesMax, WINDOW_MS, clock);
     this.#logger = logger;
   }
 

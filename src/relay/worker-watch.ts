@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
-import type { Clock } from '../units.js';
 
 /** How often the workers are asked for a sign of life. */
 const ASK_MS = 1_000;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { formatAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import type { DataPlane, XdpFinding, XdpStatus } from '../native/types.js';
-import type { Clock } from '../units.js';
 
 /** How often the fast path is looked at. */
 const CHECK_MS = 1_000;

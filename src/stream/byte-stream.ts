@@ -1,4 +1,4 @@
-import type { Clock } from '../units.js';
+import type { Clock } from '../clock.js';
 import { STREAM } from './bounds.js';
 import {
   decodeStreamMessage,

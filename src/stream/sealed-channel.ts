@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import type { Clock, RandomBytes } from '../units.js';
+import type { Clock } from '../clock.js';
+import type { RandomBytes } from '../random.js';
 import { STREAM } from './bounds.js';
 import { ReplayWindow } from './replay-window.js';
 import { openSealed, SEAL_BYTES, type SealKey, seal } from './seal.js';

@@ -1,4 +1,4 @@
-import { putLatest } from '../latest.js';
+import { putMostRecent } from '../collections/lru.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
@@ -152,7 +152,11 @@ export class ControlSequences {
     if (!heard) return;
     this.#heard.delete(id);
     const { start, window } = heard;
-    putLatest(this.#left, [id, { start, highest: window.highest }], LIMITS.controlSendersLeftMax);
+    putMostRecent(
+      this.#left,
+      [id, { start, highest: window.highest }],
+      LIMITS.controlSendersLeftMax,
+    );
   }
 
   #windowOf(from: string, start: number): CounterWindow {

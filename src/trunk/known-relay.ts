@@ -1,6 +1,6 @@
 import type { TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import type { Clock } from '../units.js';
 import { Liveness } from './liveness.js';
 import type { Interest } from './probe-plan.js';
 import type { Probed } from './prober.js';

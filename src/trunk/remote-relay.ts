@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { formatAddress, type TransportAddress } from '../address.js';
 import { sharedSecret, trunkDataKey, trunkEpoch } from '../auth/keys.js';
+import type { UnixMs } from '../clock.js';
 import type { TrunkKey, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { UnixMs } from '../units.js';
 import { type ControlKeys, controlKeys } from './control-keys.js';
 import type { UnreachableReason } from './reachability.js';
 import type { RelayWays } from './ways.js';

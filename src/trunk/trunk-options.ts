@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { StunMessage } from '../stun/message.js';
-import type { Clock } from '../units.js';
 import type { ControlOrder, TrunkControl } from './control.js';
 import type { UnreachableReason } from './reachability.js';
 import type { LocalRelay, RemoteRelay, TrunkSocket } from './remote-relay.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/units.js';
+import type { Clock } from '../../src/clock.js';
 
 /** A clock that stands still until told; its two times advance together, as a host's do. */
 export class TestClock implements Clock {

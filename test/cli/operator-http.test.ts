@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { openOperatorHttp } from '../../src/cli/operator-http.js';
-import { type Health, healthOf } from '../../src/health.js';
+import { type Health, healthOf } from '../../src/http/health.js';
 import { LIMITS } from '../../src/limits.js';
 
 const FINE = healthOf([]);

@@ -1,8 +1,8 @@
 import { isName, registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
+import type { Clock } from '../../src/clock.js';
 import { loadMeasure, loadShare } from '../../src/directory/load-judgement.js';
 import type { LiveRelay } from '../../src/directory/relay-table.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
-import type { Clock } from '../../src/units.js';
 
 /** The cluster secret of PROTOCOL.md section 7. */
 export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);

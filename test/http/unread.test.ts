@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { openOperatorHttp } from '../../src/cli/operator-http.js';
-import { healthOf } from '../../src/health.js';
 import { HTTP_GUARD } from '../../src/http/guard.js';
+import { healthOf } from '../../src/http/health.js';
 import { DirectoryHarness } from '../directory/http/harness.js';
 
 const CONNECTIONS = 100;

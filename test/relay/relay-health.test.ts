@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import t from 'tap';
-import { healthAnswer } from '../../src/health.js';
+import { healthAnswer } from '../../src/http/health.js';
 import { LIMITS } from '../../src/limits.js';
 import {
   BoundAddresses,

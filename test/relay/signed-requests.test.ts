@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
+import { type Clock, systemClock } from '../../src/clock.js';
 import { LIMITS } from '../../src/limits.js';
 import { signAnswer } from '../../src/registry/signing.js';
 import { SignedRequests } from '../../src/relay/signed-requests.js';
-import { type Clock, systemClock } from '../../src/units.js';
 import { FakeClock, keyOf } from '../directory/fixtures.js';
 
 const PATH = '/v1/relays/fra-1/beat';

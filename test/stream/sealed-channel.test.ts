@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
+import type { RandomBytes } from '../../src/random.js';
 import { ReplayWindow } from '../../src/stream/replay-window.js';
 import { openSealed, SEAL_BYTES, seal } from '../../src/stream/seal.js';
 import { SealedChannel } from '../../src/stream/sealed-channel.js';
-import type { RandomBytes } from '../../src/units.js';
 import { holds } from '../setup/holds.js';
 import { VirtualTime } from './simulated-path.js';
 

@@ -1,5 +1,5 @@
+import type { Clock } from '../../src/clock.js';
 import { ByteStream } from '../../src/stream/byte-stream.js';
-import type { Clock } from '../../src/units.js';
 
 /** What a path does to messages. */
 export interface PathFaults {

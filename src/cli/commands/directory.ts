@@ -1,6 +1,6 @@
+import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
 import { FORMS } from '../../options/forms.js';
-import { systemClock } from '../../units.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';

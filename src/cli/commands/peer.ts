@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../address.js';
+import { systemClock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { FORMS } from '../../options/forms.js';
-import { systemClock } from '../../units.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import type { PeerMode } from '../peer/link.js';

@@ -1,7 +1,7 @@
 import { dirname, resolve as resolvePath } from 'node:path';
 import { Value } from 'typebox/value';
 import { decodeAddress } from '../../address.js';
-import { describe } from '../../describe.js';
+import { describe } from '../../describe-value.js';
 import { TurnpikeError } from '../../errors.js';
 import { nearestName } from '../../options/nearest.js';
 import { type ConfigEntry, readConfigFile } from './config-file.js';

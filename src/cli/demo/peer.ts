@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatAddress } from '../../address.js';
 import { type JoinProgress, Peer } from '../../client/index.js';
+import { systemClock } from '../../clock.js';
 import { isTurnpikeError, type TurnpikeError } from '../../errors.js';
-import { systemClock } from '../../units.js';
 import type { PeerReport } from './events.js';
 import type { DemoPeerSettings, PeerRun } from './stage.js';
 import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../units.js';
+import type { Clock } from '../../clock.js';
 import type { TrafficCounts } from './events.js';
 
 /** What the demo sends in each direction: enough to see, little enough for a laptop. */

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../../address.js';
+import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { stampDifferenceMs, stampOf } from '../../stream/message.js';
 import { RoundTrip } from '../../stream/round-trip.js';
-import type { Clock } from '../../units.js';
 import {
   type DatagramFrame,
   decodeFrame,

@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { familyOf, formatAddress, type TransportAddress, transportAddress } from '../../address.js';
-import { bindAdvice } from '../../advice.js';
+import type { Clock } from '../../clock.js';
+import { bindAdvice } from '../../errno-advice.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
 
 /** What the local sockets of UDP mode tell. */
 export interface FlowEvents {

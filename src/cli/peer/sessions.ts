@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { formatAddress } from '../../address.js';
 import type { Peer, Reconnecting } from '../../client/index.js';
+import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
 import type { Link, PeerMode } from './link.js';
 
 /** What a mode needs of a `ReconnectingPeer`. */

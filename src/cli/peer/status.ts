@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { formatAddress } from '../../address.js';
-import type { Clock } from '../../units.js';
+import type { Clock } from '../../clock.js';
 import type { Terminal } from '../terminal.js';
 import type { Link, Traffic } from './link.js';
 

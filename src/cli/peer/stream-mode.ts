@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
+import type { RandomBytes } from '../../random.js';
 import { ByteStream } from '../../stream/byte-stream.js';
 import { CHANNEL_OVERHEAD_BYTES, SealedChannel } from '../../stream/sealed-channel.js';
-import type { Clock, RandomBytes } from '../../units.js';
 import { EXIT, SIGNAL_EXIT } from '../exit-codes.js';
 import { isDatagramFrame } from './datagram-frame.js';
 import { Counts, type Link, type PeerMode, type Traffic } from './link.js';

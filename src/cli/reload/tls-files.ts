@@ -2,9 +2,9 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import { readSmallFile } from '../../auth/small-file.js';
+import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
 import { givesOnce, sayReload } from './say-reload.js';
 
 /** Where certificate and key are. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { readSmallFile } from '../../auth/small-file.js';
+import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
 import { givesOnce, sayReload } from './say-reload.js';
 
 /** How one file of a command is read and put to use. */

@@ -1,8 +1,8 @@
 import { parseAddress } from '../../address.js';
+import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
 import { claimedAddresses, claimsOf } from '../../registry/record.js';
 import type { RelayRecord } from '../../registry/types.js';
-import type { Clock } from '../../units.js';
 
 /** Relays that fell silent whose claims are remembered; only holders of a secret can add one. */
 const LAPSED_MAX = 4 * LIMITS.relaysMax;

@@ -1,6 +1,6 @@
-import { putLatest } from '../../latest.js';
+import type { Clock } from '../../clock.js';
+import { putMostRecent } from '../../collections/lru.js';
 import { LIMITS } from '../../limits.js';
-import type { Clock } from '../../units.js';
 
 /** Claimants that are remembered; only holders of a relay secret can add one. */
 const CLAIMANTS_MAX = 4 * LIMITS.relaysMax;
@@ -70,6 +70,6 @@ export class ClaimantPace {
   }
 
   #put(id: string, claimant: Claimant): void {
-    putLatest(this.#claimants, [id, claimant], CLAIMANTS_MAX);
+    putMostRecent(this.#claimants, [id, claimant], CLAIMANTS_MAX);
   }
 }

@@ -1,7 +1,7 @@
+import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
 import { claimedAddresses } from '../../registry/record.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
-import type { Clock } from '../../units.js';
 import type { LiveRelay } from '../relay-table.js';
 import { hasTrunk } from '../selection-terms.js';
 import type { Rival } from './claim-table.js';

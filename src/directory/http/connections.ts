@@ -1,8 +1,8 @@
 import Type from 'typebox';
+import type { Clock } from '../../clock.js';
 import { SharedAnswer } from '../../http/shared-answer.js';
 import { LIMITS } from '../../limits.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
-import type { Clock } from '../../units.js';
 import type { ConnectionBroker } from '../connection-broker.js';
 import type { Reachability } from '../reachability/reachability.js';
 import type { RelayTable } from '../relay-table.js';

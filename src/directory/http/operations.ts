@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { type Health, healthAnswer } from '../../health.js';
+import { type Health, healthAnswer } from '../../http/health.js';
 import type { RelayTable } from '../relay-table.js';
 import type { App } from './app.js';
 

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { formatAddress } from '../../address.js';
+import type { Clock } from '../../clock.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
-import type { Clock } from '../../units.js';
 import type { Finding, Reachability } from '../reachability/reachability.js';
 import type { Doubt } from '../reachability/view.js';
 import type { LiveRelay } from '../relay-table.js';

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BoundedCache } from '../../auth/bounded-cache.js';
 import { isName, registrationKey, relaySecret } from '../../auth/keys.js';
+import type { Clock } from '../../clock.js';
 import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { LIMITS } from '../../limits.js';
 import {
@@ -11,7 +12,6 @@ import {
   signAnswer,
   signRequest,
 } from '../../registry/signing.js';
-import type { Clock } from '../../units.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import type { NonceMemory } from '../nonce-memory.js';
 import type { App } from './app.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../units.js';
+import type { Clock } from '../../clock.js';
 
 /** Of so many turns a stranger has one while any wait, and relays the others. */
 const TURNS_A_STRANGER = 4;

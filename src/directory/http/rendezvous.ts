@@ -2,10 +2,10 @@ import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
+import type { Clock } from '../../clock.js';
+import { KeyCounter } from '../../collections/key-counter.js';
 import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { LIMITS } from '../../limits.js';
-import { Tally } from '../../tally.js';
-import type { Clock } from '../../units.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import {
   type OutgoingMessage,
@@ -40,7 +40,7 @@ export interface RendezvousOptions {
 export class RendezvousSockets {
   readonly #options: RendezvousOptions;
   readonly #sockets = new Set<RendezvousSocket>();
-  readonly #perTenant = new Tally();
+  readonly #perTenant = new KeyCounter();
 
   constructor(options: RendezvousOptions) {
     this.#options = options;

@@ -1,4 +1,4 @@
-import { FairSet } from '../../fair-set.js';
+import { FairQueue } from '../../collections/fair-queue.js';
 import { LIMITS } from '../../limits.js';
 
 interface Waiting {
@@ -15,7 +15,7 @@ interface Waiting {
 export class TenantTurns {
   /** Requests refused because too many of their tenant wait. */
   refused = 0;
-  readonly #waiting = new FairSet<Waiting>(({ tenant }) => tenant);
+  readonly #waiting = new FairQueue<Waiting>(({ tenant }) => tenant);
   #served = 0;
   #scheduled = false;
 

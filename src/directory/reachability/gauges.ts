@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import { single } from '../../metric-families.js';
+import { single } from '../../metrics/families.js';
 import type { RelayTable } from '../relay-table.js';
 import type { Reachability } from './reachability.js';
 

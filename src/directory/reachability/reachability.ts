@@ -1,7 +1,7 @@
 import { formatAddress, type TransportAddress } from '../../address.js';
+import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
 import type { ReachabilityReport, ServiceCheck } from '../../registry/types.js';
-import type { Clock } from '../../units.js';
 import type { LiveRelay } from '../relay-table.js';
 import { Appointments } from './appointments.js';
 import { DampedFacts, type Fact } from './damped-facts.js';

@@ -1,6 +1,6 @@
+import type { Clock } from '../../clock.js';
+import { KeyCounter } from '../../collections/key-counter.js';
 import { LIMITS } from '../../limits.js';
-import { Tally } from '../../tally.js';
-import type { Clock } from '../../units.js';
 import type { BrokerAnswer, ConnectionWish } from '../connection-broker.js';
 import type { NoRelay } from '../no-relay.js';
 import type { PeerHints } from '../selection-terms.js';
@@ -78,7 +78,7 @@ export class Rooms {
   readonly #options: RoomsOptions;
   readonly #rooms = new Map<string, Room>();
   readonly #roomOf = new Map<Member, Room>();
-  readonly #perTenant = new Tally();
+  readonly #perTenant = new KeyCounter();
 
   constructor(options: RoomsOptions) {
     this.#options = options;

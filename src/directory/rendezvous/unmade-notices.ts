@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { LineWindow } from '../../line-window.js';
-import type { Clock } from '../../units.js';
+import type { Clock } from '../../clock.js';
+import { LineLimiter } from '../../logging/line-limiter.js';
 
 /** Lines in a second; the rest is counted. */
 const LINES_A_SECOND = 5;
@@ -22,11 +22,11 @@ export interface Unmade {
 export class UnmadeNotices {
   /** All that were noticed. */
   count = 0;
-  readonly #window: LineWindow;
+  readonly #window: LineLimiter;
   readonly #logger: Logger;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#window = new LineWindow(LINES_A_SECOND, 1_000, clock);
+    this.#window = new LineLimiter(LINES_A_SECOND, 1_000, clock);
     this.#logger = logger;
   }
 

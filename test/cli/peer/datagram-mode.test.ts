@@ -4,8 +4,8 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../../src/cli/peer/datagram-frame.js';
 import { DatagramMode } from '../../../src/cli/peer/datagram-mode.js';
+import { type Clock, systemClock } from '../../../src/clock.js';
 import { LIMITS } from '../../../src/limits.js';
-import { type Clock, systemClock } from '../../../src/units.js';
 import { fakeLink } from './fake-link.js';
 
 const ANY = { address: '127.0.0.1', port: 0 } as const;

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import type { CommandIo } from '../../../src/cli/command.js';
 import { StandardStreams } from '../../../src/cli/peer/standard-streams.js';
 import { StreamMode } from '../../../src/cli/peer/stream-mode.js';
-import { systemClock } from '../../../src/units.js';
+import { systemClock } from '../../../src/clock.js';
 import { fakeLink } from './fake-link.js';
 
 const KEY = new Uint8Array(32).fill(1);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TICK_MS, Traffic } from '../../../src/cli/demo/traffic.js';
 import { type ConnectionGrant, DirectoryClient, Peer } from '../../../src/client/index.js';
-import { systemClock } from '../../../src/units.js';
+import { systemClock } from '../../../src/clock.js';
 import { failureOf, serveRpc } from '../../lab/rpc.js';
 import type { PeerClosed, PeerFacts, PeerMethods } from '../peer-methods.js';
 import { Transcript } from './transcript.js';

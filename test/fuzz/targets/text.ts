@@ -12,6 +12,7 @@ import { decodeSecret } from '../../../src/auth/secret-file.js';
 import { parseConfig } from '../../../src/cli/config/config-file.js';
 import { directoryProblem } from '../../../src/client/directory-problem.js';
 import { parseGrant, parseOffer } from '../../../src/client/grant.js';
+import { systemClock } from '../../../src/clock.js';
 import { ApiKeys } from '../../../src/directory/http/api-keys.js';
 import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
 import { Sources } from '../../../src/http/sources.js';
@@ -22,7 +23,6 @@ import {
   RelayRecordShape,
 } from '../../../src/registry/schemas.js';
 import { parseSigning, SIGNING_HEADERS } from '../../../src/registry/signing.js';
-import { systemClock } from '../../../src/units.js';
 import { IDLE, relayRecord } from '../../directory/fixtures.js';
 import { assertThat, bytesOf, type FuzzTarget, jsonOf, outcomeOf, textOf } from '../target.js';
 

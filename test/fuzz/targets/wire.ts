@@ -2,6 +2,7 @@ import { parseAddress } from '../../../src/address.js';
 import { authenticate } from '../../../src/auth/long-term.js';
 import { NonceIssuer } from '../../../src/auth/nonce.js';
 import { decodeFrame, encodeFrame, foreignFrame } from '../../../src/cli/peer/datagram-frame.js';
+import { systemClock } from '../../../src/clock.js';
 import { decodeBatch } from '../../../src/native/codec.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
 import { AttributeType } from '../../../src/stun/attribute-types.js';
@@ -16,7 +17,6 @@ import {
   encodeTrunkDatagram,
   verifyTrunkTag,
 } from '../../../src/trunk/datagram.js';
-import { systemClock } from '../../../src/units.js';
 import { readEverything } from '../../stun/read-everything.js';
 import { assertThat, type FuzzTarget } from '../target.js';
 

@@ -6,11 +6,11 @@ import {
   type TransportAddress,
 } from '../../../src/address.js';
 import { relayKeyPair, relaySecret, tenantRoot } from '../../../src/auth/keys.js';
+import type { Clock } from '../../../src/clock.js';
 import type { OutgoingDatagram, ProbeWay } from '../../../src/native/types.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { RelayRules, type RelayRulesOptions } from '../../../src/relay/rules.js';
 import type { LocalRelay } from '../../../src/trunk/remote-relay.js';
-import type { Clock } from '../../../src/units.js';
 import { FakePlane } from './fake-plane.js';
 
 /** The cluster secret of PROTOCOL.md section 7. */

@@ -25,7 +25,7 @@ function processRegistry(): Registry {
 
 /** Says which program and version a registry is of. */
 export function addBuildInfo(registry: Registry, program: 'relay' | 'directory'): void {
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
   new Gauge({
     name: 'turnpike_build_info',

@@ -1,5 +1,5 @@
 /** How many things there are of each key. A key of which there are none takes no room. */
-export class Tally {
+export class KeyCounter {
   readonly #counts = new Map<string, number>();
 
   /** How many there are of a key. */

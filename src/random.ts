@@ -1,10 +1,11 @@
-import type { RandomBytes } from '../units.js';
+/** Returns `bytes` random bytes; passed in so that tests can fix them. */
+export type RandomBytes = (bytes: number) => Uint8Array;
 
 /** Bytes that are asked for at once: a selection draws a number for every relay. */
 const BULK_BYTES = 16_384;
 
 /** Makes a source of numbers in [0, 1) of one of bytes. */
-export function uniform(random: RandomBytes): () => number {
+export function uniformRandom(random: RandomBytes): () => number {
   let words = new DataView(new ArrayBuffer(0));
   let next = 0;
   return () => {

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import t from 'tap';
-import { BoundWatch } from '../src/bounds.js';
+import { BoundWatch } from '../../src/logging/bound-watch.js';
 
 function scene() {
   const log: Record<string, unknown>[] = [];

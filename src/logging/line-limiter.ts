@@ -1,7 +1,7 @@
-import type { Clock } from './units.js';
+import type { Clock } from '../clock.js';
 
 /** Bounds lines of a log: so many in each stretch of time, and the rest is counted. */
-export class LineWindow {
+export class LineLimiter {
   readonly #linesMax: number;
   readonly #windowMs: number;
   readonly #clock: Clock;

@@ -2,7 +2,7 @@
  * Puts an entry at the end of a map, or moves it there, and forgets the first where there are too
  * many.
  */
-export function putLatest<Key, Value>(
+export function putMostRecent<Key, Value>(
   map: Map<Key, Value>,
   [key, value]: readonly [Key, Value],
   entriesMax: number,

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { FairSet } from '../src/fair-set.js';
-import { FairTable } from '../src/fair-table.js';
-import { Fifo } from '../src/fifo.js';
+import { FairQueue } from '../../src/collections/fair-queue.js';
+import { FairTable } from '../../src/collections/fair-table.js';
+import { Fifo } from '../../src/collections/fifo.js';
 
 t.test('things leave a queue in the order in which they came, or from anywhere', async (t) => {
   const fifo = new Fifo<number>();
@@ -26,7 +26,7 @@ t.test('things leave a queue in the order in which they came, or from anywhere',
 });
 
 t.test('turns go round among the shares', async (t) => {
-  const set = new FairSet<string>((item) => item[0] as string);
+  const set = new FairQueue<string>((item) => item[0] as string);
   for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1']) set.add(item);
   set.add('a1');
   t.equal(set.size, 7, 'one is in it once');

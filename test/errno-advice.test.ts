@@ -1,5 +1,5 @@
 import t from 'tap';
-import { bindAdvice, connectAdvice, fileFault } from '../src/advice.js';
+import { bindAdvice, connectAdvice, fileFault } from '../src/errno-advice.js';
 
 const at = (port: number) => ({ address: '192.0.2.1', port });
 

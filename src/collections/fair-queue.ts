@@ -5,7 +5,7 @@ import { Fifo } from './fifo.js';
  * of a relay: who has one waits for one of each other's, not for all of them. Each operation costs
  * the same however many wait.
  */
-export class FairSet<T> {
+export class FairQueue<T> {
   readonly #shareOf: (item: T) => string;
   /** By share, each in the order in which its items came; and the shares, by whose turn is next. */
   readonly #shares = new Map<string, Fifo<T>>();

@@ -14,6 +14,3 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
 };
-
-/** Returns `bytes` random bytes; passed in so that tests can fix them. */
-export type RandomBytes = (bytes: number) => Uint8Array;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from './units.js';
+import type { Clock } from '../clock.js';
 
 /** How often the counts are looked at. */
 const CHECK_MS = 1_000;
