@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../clock.js';
 import type { DataPlane } from '../native/types.js';
+import type { LegTable } from '../overlay/leg-table.js';
 import type { RelayLoad } from '../registry/types.js';
-import type { LegTable } from './leg-table.js';
 
 /** How busy this relay has been since it was last asked. */
 export class LoadMeter {

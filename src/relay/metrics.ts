@@ -5,10 +5,10 @@ import { collect, single } from '../metrics/families.js';
 import { addBuildInfo, metricsText } from '../metrics/process.js';
 import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters.js';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
-import { REFUSALS } from './refusals.js';
+import { REFUSALS } from '../overlay/refusals.js';
+import type { OverlayStats } from '../overlay/stats.js';
 import type { RegistrationClient } from './registration.js';
 import type { RelayRules } from './rules.js';
-import type { RelayStats } from './stats.js';
 
 /** How the relay stands with its directory, as far as metrics show it. */
 export type Registered = Pick<RegistrationClient, 'state' | 'away'>;
@@ -232,7 +232,7 @@ function namesOfLeftOut(finding: XdpFinding): string[] {
   ];
 }
 
-function collectRefusals(registry: Registry, stats: RelayStats): void {
+function collectRefusals(registry: Registry, stats: OverlayStats): void {
   new Counter({
     name: 'turnpike_relay_refusals_total',
     help: 'Errors answered to authenticated peers.',

@@ -2,7 +2,7 @@ import { LIMITS } from '../limits.js';
 import type { Bound } from '../logging/bound-watch.js';
 import type { CounterName } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
-import type { RefusalReason } from './refusals.js';
+import type { RefusalReason } from '../overlay/refusals.js';
 import type { RelayRules } from './rules.js';
 
 /** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */

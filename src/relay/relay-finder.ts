@@ -1,9 +1,9 @@
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
+import type { RelayFinder } from '../overlay/allocation.js';
+import type { PeerRelay } from '../overlay/leg.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { includesAddress } from './addresses.js';
-import type { RelayFinder } from './allocation.js';
-import type { PeerRelay } from './leg.js';
 
 /** Finds relays by the service addresses they registered. */
 export class RegistryFinder implements RelayFinder {

@@ -6,32 +6,32 @@ import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
+import { Allocation } from '../overlay/allocation.js';
+import { CloseRequests } from '../overlay/close-requests.js';
+import type { OverlayContext } from '../overlay/context.js';
+import { LegLife } from '../overlay/leg-life.js';
+import { LegLog } from '../overlay/leg-log.js';
+import { LegNonces } from '../overlay/leg-nonces.js';
+import { LegTable } from '../overlay/leg-table.js';
+import { PairingRules } from '../overlay/pairing.js';
+import { ProvenClients } from '../overlay/proven-clients.js';
+import { ReceivedOffers } from '../overlay/received-offers.js';
+import { Responses } from '../overlay/responses.js';
+import { SentOffers } from '../overlay/sent-offers.js';
+import { SessionIndexes } from '../overlay/session-indexes.js';
+import { SilenceWatch } from '../overlay/silence-watch.js';
+import { OverlayStats } from '../overlay/stats.js';
+import { REALM, StunServer } from '../overlay/stun-server.js';
+import { LegTimers } from '../overlay/timers.js';
+import { TrunkMessages } from '../overlay/trunk-messages.js';
 import type { RandomBytes } from '../random.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay, RemoteRelay, TrunkSocket } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
 import type { TrunkNews } from '../trunk/trunk-options.js';
-import { Allocation } from './allocation.js';
-import { Answers } from './answers.js';
 import { RelayClaims } from './claims.js';
-import { ClientPort, REALM } from './client-port.js';
-import { CloseRequests } from './close-requests.js';
-import type { RelayContext } from './context.js';
-import { LegLife } from './leg-life.js';
-import { LegLog } from './leg-log.js';
-import { LegTable } from './leg-table.js';
-import { NonceRules } from './nonce-rules.js';
-import { OfferTable } from './offer-table.js';
-import { OutgoingOffers } from './outgoing-offers.js';
-import { PairingRules } from './pairing.js';
-import { ProvenPeers } from './proven-peers.js';
 import { RelayReachability } from './reachability.js';
 import { RegistryFinder } from './relay-finder.js';
-import { SessionIndexes } from './session-indexes.js';
-import { SilenceWatch } from './silence-watch.js';
-import { RelayStats } from './stats.js';
-import { RelayTimers } from './timers.js';
-import { TrunkRules } from './trunk-rules.js';
 
 export interface RelayRulesOptions {
   readonly local: LocalRelay;
@@ -68,15 +68,15 @@ export interface RelayRulesOptions {
  * timer, no directory. The service drives it; tests drive it with a plane of their own.
  */
 export class RelayRules {
-  readonly context: RelayContext;
-  readonly outgoing: OutgoingOffers;
+  readonly context: OverlayContext;
+  readonly outgoing: SentOffers;
   readonly finder: RegistryFinder;
   readonly reachability: RelayReachability;
   readonly claims: RelayClaims;
-  /** What answers to strangers are paid from. */
+  /** What responses to strangers are paid from. */
   readonly budgets: StrangerBudgets;
-  readonly #clientPort: ClientPort;
-  readonly #timers: RelayTimers;
+  readonly #clientPort: StunServer;
+  readonly #timers: LegTimers;
   readonly #life: LegLife;
   readonly #onFault: (error: unknown) => void;
   readonly #sockets: readonly TrunkSocket[];
@@ -85,7 +85,7 @@ export class RelayRules {
     const { local, region, serviceAddresses, plane, clock, random } = options;
     const { onReachability: onChange = () => {}, legsMax = LIMITS.legsMax } = options;
     this.#onFault = options.onFault ?? (() => {});
-    const proven = new ProvenPeers(plane, clock);
+    const proven = new ProvenClients(plane, clock);
     const legs = new LegTable(legsMax, clock.monotonic(), proven);
     const sockets = trunkSockets(options);
     const means = { plane, sockets, clock, random, local, trunk: () => trunk, onChange };
@@ -113,35 +113,35 @@ export class RelayRules {
         this.reachability.checker.receive(...of) || this.claims.checker.receive(...of),
       onChallenge: (message, tuple) => this.claims.responder.receive('trunk', message, tuple),
     });
-    const stats = new RelayStats();
+    const stats = new OverlayStats();
     const log = new LegLog(clock, local.id, options.logger);
-    const answers = new Answers({ plane, random, stats, log, trunk });
+    const responses = new Responses({ plane, random, stats, log, trunk });
     const issuer = nonceIssuer(options);
-    const context: RelayContext = {
+    const context: OverlayContext = {
       clock,
       random,
       plane,
       trunk,
       legs,
       proven,
-      offers: new OfferTable(),
-      nonces: new NonceRules({ issuer, clock, random }),
+      offers: new ReceivedOffers(),
+      nonces: new LegNonces({ issuer, clock, random }),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
-      answers,
+      responses,
       stats,
       log,
-      silence: new SilenceWatch(plane, clock, (leg) => answers.remind(leg)),
+      silence: new SilenceWatch(plane, clock, (leg) => responses.remind(leg)),
     };
     this.context = context;
     this.budgets = strangerBudgets(options);
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
     this.#life = new LegLife(context);
-    this.outgoing = new OutgoingOffers(trunk, clock, random);
+    this.outgoing = new SentOffers(trunk, clock, random);
     const pairing = new PairingRules(context, this.#life, this.outgoing);
-    const trunkRules = new TrunkRules(context, this.#life, pairing);
-    this.#timers = new RelayTimers(context, this.#life, this.outgoing);
-    this.#clientPort = new ClientPort({
+    const trunkRules = new TrunkMessages(context, this.#life, pairing);
+    this.#timers = new LegTimers(context, this.#life, this.outgoing);
+    this.#clientPort = new StunServer({
       context,
       pairing,
       allocation: new Allocation(context, this.#life, this.finder),

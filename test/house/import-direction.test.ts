@@ -10,6 +10,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
   { folders: ['cli'] },
   { folders: ['index.ts'] },
   { folders: ['directory', 'relay', 'client', 'stream', 'lab'] },
+  { folders: ['overlay'] },
   { folders: ['registry', 'trunk', 'auth', 'stun', 'native', 'http'], mutual: true },
   { folders: ['options'] },
   {

@@ -1,0 +1,32 @@
+import type { Clock } from '../clock.js';
+import type { DataPlane } from '../native/types.js';
+import type { RandomBytes } from '../random.js';
+import type { Trunk } from '../trunk/trunk.js';
+import type { CloseRequests } from './close-requests.js';
+import type { LegLog } from './leg-log.js';
+import type { LegNonces } from './leg-nonces.js';
+import type { LegTable } from './leg-table.js';
+import type { ProvenClients } from './proven-clients.js';
+import type { ReceivedOffers } from './received-offers.js';
+import type { Responses } from './responses.js';
+import type { SessionIndexes } from './session-indexes.js';
+import type { SilenceWatch } from './silence-watch.js';
+import type { OverlayStats } from './stats.js';
+
+/** What the rules of a relay work on; made once by the service, or by a test with a fake plane. */
+export interface OverlayContext {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly plane: DataPlane;
+  readonly trunk: Trunk;
+  readonly legs: LegTable;
+  readonly proven: ProvenClients;
+  readonly offers: ReceivedOffers;
+  readonly nonces: LegNonces;
+  readonly indexes: SessionIndexes;
+  readonly closes: CloseRequests;
+  readonly responses: Responses;
+  readonly stats: OverlayStats;
+  readonly log: LegLog;
+  readonly silence: SilenceWatch;
+}

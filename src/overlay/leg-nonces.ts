@@ -1,0 +1,103 @@
+import type { NonceIssuer } from '../auth/nonce.js';
+import type { Clock } from '../clock.js';
+import { LIMITS, SECRET_BYTES } from '../limits.js';
+import type { RandomBytes } from '../random.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { hmac } from '../stun/hmac.js';
+import { Method } from '../stun/methods.js';
+import { type Leg, legKey } from './leg.js';
+import type { LegRequest } from './leg-request.js';
+
+export interface LegNoncesOptions {
+  readonly issuer: NonceIssuer;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+/**
+ * Which nonces still count for a leg, so that nothing recorded in an earlier life of it changes a
+ * later one (PROTOCOL.md section 2, Recorded requests). A leg takes no nonce older than the one
+ * that made it, and is made by one that is newer than all that its name has seen before.
+ *
+ * What names have seen is remembered by a keyed hash in a table of fixed size: two names that share
+ * a place cost one of them another challenge, and nobody can aim for that without the key.
+ */
+export class LegNonces {
+  readonly #issuer: NonceIssuer;
+  readonly #clock: Clock;
+  readonly #key: Uint8Array;
+  /** By name: the latest expiry of a nonce that has been used, in Unix seconds. */
+  readonly #used = new Uint32Array(LIMITS.usedNoncesMax);
+  /** Later than what any process before this one issued. */
+  readonly #firstSeconds: number;
+
+  constructor({ issuer, clock, random }: LegNoncesOptions) {
+    this.#issuer = issuer;
+    this.#clock = clock;
+    this.#key = random(SECRET_BYTES);
+    this.#firstSeconds = this.#issuedNow() + 1;
+  }
+
+  /**
+   * A nonce for a challenge.
+   * @param leastSeconds - the expiry that it must have at least, as `wanted` returned it
+   */
+  issue(ip: string, leastSeconds = 0): string {
+    return this.#issuer.issue(ip, this.#attainable(Math.max(leastSeconds, this.#firstSeconds)));
+  }
+
+  /**
+   * Judges the nonce of an authenticated request.
+   * @param leg - the one that the request is about, if it is there
+   * @returns undefined where it counts, else which expiry a nonce must have at least, Unix seconds
+   */
+  wanted(request: LegRequest, leg: Leg | undefined): number | undefined {
+    const { message, method, credential } = request;
+    const seconds = this.#issuer.expiryOf(message.text(AttributeType.Nonce) ?? '');
+    request.nonceSeconds = seconds;
+    // Of a relay whose clock is ahead: what it has seen could not be told from what is yet to come.
+    if (seconds > this.#issuedNow() + LIMITS.nonceAheadSeconds) return 0;
+    if (leg) {
+      const least = this.#attainable(leg.nonceFrom);
+      if (seconds < least) return least;
+      leg.nonceNewest = Math.max(leg.nonceNewest, seconds);
+      return undefined;
+    }
+    const place = this.#placeOf(legKey(credential));
+    if (method !== Method.Allocate) {
+      // It is about a leg that is gone: no later one may hear it.
+      this.#raise(place, seconds);
+      return undefined;
+    }
+    const used = this.#used[place] as number;
+    const least = this.#attainable(Math.max(used + 1, this.#firstSeconds));
+    if (seconds < least) return least;
+    // Be it refused: nobody may have it granted later.
+    this.#raise(place, seconds);
+    return undefined;
+  }
+
+  /** A leg has ended. */
+  ended({ key, nonceNewest }: Leg): void {
+    this.#raise(this.#placeOf(key), nonceNewest);
+  }
+
+  #raise(place: number, seconds: number): void {
+    if (seconds > (this.#used[place] as number)) this.#used[place] = seconds;
+  }
+
+  /** After a clock was set back nobody must wait for what cannot be issued. */
+  #attainable(seconds: number): number {
+    return Math.min(seconds, this.#issuedNow() + LIMITS.nonceAheadSeconds);
+  }
+
+  #issuedNow(): number {
+    return Math.ceil(this.#clock.now() / 1_000 + LIMITS.nonceSeconds);
+  }
+
+  #placeOf(name: string): number {
+    const digest = hmac('sha256', this.#key, Buffer.from(name, 'latin1'), 'binary');
+    const bits = digest.charCodeAt(0) | (digest.charCodeAt(1) << 8) | (digest.charCodeAt(2) << 16);
+    return bits % LIMITS.usedNoncesMax;
+  }
+}

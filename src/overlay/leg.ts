@@ -1,0 +1,264 @@
+import type { TransportAddress } from '../address.js';
+import { formatAddress } from '../address.js';
+import type { Timed } from '../collections/timing-wheel.js';
+import { LIMITS } from '../limits.js';
+import type { FiveTuple } from '../native/types.js';
+import type { IntegrityKind } from '../stun/integrity.js';
+import type { LegName } from '../trunk/control.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { RefusalReason } from './refusals.js';
+
+/** `/`, 32 hex digits, `/` and the role: the end of a key, after the tenant. */
+const NAME_END_CHARACTERS = 35;
+
+/** What a leg has before it is in the table. */
+const NOT_HEARD: { heardAt: number } = { heardAt: Number.NEGATIVE_INFINITY };
+
+/** Where a peer's datagram came in: answers go back there, flow entries belong to that worker. */
+export interface Origin {
+  readonly worker: number;
+  readonly tuple: FiveTuple;
+}
+
+/** When a 5-tuple was last heard of, in monotonic milliseconds; its legs share one. */
+export interface SignsOfLife {
+  heardAt: number;
+}
+
+/** How to sign what is sent to a peer: as its last request was (PROTOCOL.md section 2). */
+export interface Signer {
+  readonly kind: IntegrityKind;
+  readonly key: Uint8Array;
+}
+
+/** The other end's relay: another one, or this one. */
+export type PeerRelay = RemoteRelay | 'self';
+
+/** A Connect in progress. */
+export interface Attempt {
+  /** The address the peer names for the other one: compared, never sent to. */
+  claimed: TransportAddress;
+  /** The newest transaction, which gets the answer, signed as the request was; a copy. */
+  transactionId: Uint8Array;
+  signer: Signer;
+  /** Monotonic milliseconds: past it, 447. */
+  readonly deadline: number;
+  readonly channel: number;
+  /** Toward another relay only. */
+  readonly offer: SentOffer | undefined;
+}
+
+/** Our side's offer to the other relay, repeated as the peer repeats its Connect. */
+export interface SentOffer {
+  readonly remote: RemoteRelay;
+  transactionId: Uint8Array;
+  /** What `Trunk.send` returned for the transaction; 0 before. */
+  counter: number;
+  /** Whether this transaction has been sent, and to which start of the other relay. */
+  sent: boolean;
+  sentToStart: number;
+  /** Whether a Connect has come since an offer was sent last. */
+  owed: boolean;
+  /** When one was sent last, monotonic milliseconds, and how long the next one waits. */
+  sentAt: number;
+  waitMs: number;
+  /** Of this transaction, since the other side was last heard of. */
+  repeats: number;
+  /** How often the peer's claim has changed. */
+  renewals: number;
+  /** Ours: what the other relay must write into records for this leg. */
+  readonly sessionIndex: number;
+  /** Whether records on the index are accepted already. */
+  bound: boolean;
+}
+
+/** An established connection, seen from one leg. */
+export interface Pairing {
+  readonly type: 'established';
+  readonly claimed: TransportAddress;
+  readonly channel: number;
+  /** Monotonic milliseconds, whole: when it was established, and when it expires. */
+  readonly since: number;
+  /** Moved on by Refresh. */
+  expiresAt: number;
+  /** The other end, where it is at this relay. */
+  readonly other: Leg | undefined;
+  /** The other end's relay, where it is another one. */
+  readonly remote: RemoteRelay | undefined;
+  /** What we write into records for the other relay; 0 without one. */
+  readonly remoteIndex: number;
+  /** The other relay's counter of the message that established it; 0 without one. */
+  readonly remoteCounter: number;
+}
+
+/** PROTOCOL.md section 2: reserved → connecting → established → closed, and back on 403 and 447. */
+export type LegState =
+  | { readonly type: 'reserved'; until: number }
+  | { readonly type: 'connecting'; readonly attempt: Attempt }
+  | Pairing
+  | { readonly type: 'closed' };
+
+/** How an attempt failed. */
+interface LegRefusal {
+  /** The transaction of its Connect. */
+  readonly connect: string;
+  readonly reason: RefusalReason;
+  readonly phrase: string | undefined;
+}
+
+/** What a leg is made from. */
+export interface LegStart {
+  readonly name: LegName;
+  readonly origin: Origin;
+  /** `tupleKey` of the origin. */
+  readonly tupleKey: string;
+  readonly peerRelay: PeerRelay;
+  readonly signer: Signer;
+  readonly lifetimeSeconds: number;
+  readonly state: LegState;
+}
+
+/**
+ * A peer's half of a connection at this relay. There may be a hundred thousand of them, so each
+ * holds little: its name is in its key, and every field is there from the start, which spares the
+ * engine a second object.
+ */
+export class Leg implements LegName, Timed {
+  readonly key: string;
+  /** The leg table lets the legs of a 5-tuple share one. */
+  origin: Origin;
+  tupleKey: string;
+  peerRelay: PeerRelay;
+  lifetimeSeconds: number;
+  state: LegState;
+  /** Taken at the first Connect and kept until the leg is closed, across failed attempts. */
+  channel: number | undefined = undefined;
+  /** As `channel`, for a leg whose other end is at another relay. */
+  sessionIndex: number | undefined = undefined;
+  wheelBucket: number | undefined = undefined;
+  /** The leg table gives all legs of a 5-tuple the same. */
+  signs: SignsOfLife = NOT_HEARD;
+  /** How long data may go to the peer unanswered; 0: its keepalives alone count. */
+  livenessMs = 0;
+  /** Its place among the legs that are watched for silence. */
+  watchPlace: number | undefined = undefined;
+  /** Expiry of the nonce that made it, and of the newest that it has seen: Unix seconds. */
+  nonceFrom = 0;
+  nonceNewest = 0;
+  /** The recommended payload that the peer was told last; 0 before the first. */
+  payloadBytesSaid = 0;
+  #signerKind: IntegrityKind;
+  /** One character for each byte: a string is half as large as a view of bytes. */
+  #signerKey: string;
+  /** Transactions of the newest Allocate and Connect, one character for each byte. */
+  #allocate = '';
+  #connect = '';
+  /** Those whose place another one has taken; undefined once the leg is connected. */
+  #replaced: string[] | undefined = undefined;
+  #refusal: LegRefusal | undefined = undefined;
+
+  constructor({ name, origin, tupleKey, peerRelay, signer, lifetimeSeconds, state }: LegStart) {
+    this.key = legKey(name);
+    this.origin = origin;
+    this.tupleKey = tupleKey;
+    this.peerRelay = peerRelay;
+    this.lifetimeSeconds = lifetimeSeconds;
+    this.state = state;
+    this.#signerKind = signer.kind;
+    this.#signerKey = binaryText(signer.key);
+  }
+
+  get tenant(): string {
+    return this.key.slice(0, -NAME_END_CHARACTERS);
+  }
+
+  get connectionId(): string {
+    return this.key.slice(1 - NAME_END_CHARACTERS, -2);
+  }
+
+  get role(): 0 | 1 {
+    return this.key.endsWith('1') ? 1 : 0;
+  }
+
+  /** Transaction id of the newest Connect or, before the first, of the newest Allocate. */
+  get turn(): Uint8Array {
+    return Buffer.from(this.#connect === '' ? this.#allocate : this.#connect, 'binary');
+  }
+
+  /**
+   * The newest Allocate counts, and the newest Connect: notes that one has come.
+   * @returns false where another one has taken its place since: somebody sends it again
+   */
+  takeTurn(method: 'allocate' | 'connect', transactionId: Uint8Array): boolean {
+    const turn = binaryText(transactionId);
+    const newest = method === 'allocate' ? this.#allocate : this.#connect;
+    if (turn === newest) return true;
+    if (this.state.type !== 'established' && !this.#replace(newest, turn)) return false;
+    if (method === 'allocate') this.#allocate = turn;
+    else this.#connect = turn;
+    return true;
+  }
+
+  #replace(newest: string, turn: string): boolean {
+    if (this.#replaced?.includes(turn)) return false;
+    if (newest === '') return true;
+    this.#replaced ??= [];
+    this.#replaced.push(newest);
+    if (this.#replaced.length > LIMITS.replacedRequestsMax) this.#replaced.shift();
+    return true;
+  }
+
+  /** Forgets what matters to a leg only until it is connected. */
+  settle(): void {
+    this.#replaced = undefined;
+    this.#refusal = undefined;
+  }
+
+  /** The attempt of a Connect has failed: the Connect is answered alike if it comes again. */
+  refuse(transactionId: Uint8Array, reason: RefusalReason, phrase: string | undefined): void {
+    this.#refusal = { connect: binaryText(transactionId), reason, phrase };
+  }
+
+  /** How the attempt of a Connect failed, if it was the last one that did. */
+  refusalOf(transactionId: Uint8Array): LegRefusal | undefined {
+    return this.#refusal?.connect === binaryText(transactionId) ? this.#refusal : undefined;
+  }
+
+  /** As the peer's last request was signed. */
+  get signer(): Signer {
+    return { kind: this.#signerKind, key: Buffer.from(this.#signerKey, 'binary') };
+  }
+
+  set signer({ kind, key }: Signer) {
+    this.#signerKind = kind;
+    this.#signerKey = binaryText(key);
+  }
+}
+
+function binaryText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('binary');
+}
+
+/** When an established leg ends that is not refreshed again, in whole monotonic milliseconds. */
+export function expiryOf({ lifetimeSeconds }: Leg, now: number): number {
+  return Math.round(now) + lifetimeSeconds * 1_000;
+}
+
+/** The name as a map key. Tenant names hold no slash, so no two names share a key. */
+export function legKey(name: LegName): string {
+  return `${name.tenant}/${name.connectionId}/${name.role}`;
+}
+
+/** The name of the leg at the other end of the same connection. */
+export function otherEnd(name: LegName): LegName {
+  return {
+    tenant: name.tenant,
+    connectionId: name.connectionId,
+    role: name.role === 0 ? 1 : 0,
+  };
+}
+
+/** The 5-tuple as a map key. */
+export function tupleKey(tuple: FiveTuple): string {
+  return `${tuple.socket}|${tuple.local ?? ''}|${formatAddress(tuple.remote)}`;
+}

@@ -1,0 +1,161 @@
+import type { TransportAddress } from '../address.js';
+import { LIMITS } from '../limits.js';
+import type { DataPlane } from '../native/types.js';
+import type { RandomBytes } from '../random.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { RefusalCause } from '../stun/error-codes.js';
+import { Method } from '../stun/methods.js';
+import { MessageWriter } from '../stun/writer.js';
+import type { LegName } from '../trunk/control.js';
+import type { Trunk } from '../trunk/trunk.js';
+import type { Leg, Origin, Signer } from './leg.js';
+import type { LegLog } from './leg-log.js';
+import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
+import type { OverlayStats } from './stats.js';
+
+/** Whom an answer goes to, and for which request. */
+export interface ReplyTarget {
+  readonly origin: Origin;
+  readonly method: number;
+  readonly transactionId: Uint8Array;
+  readonly signer: Signer;
+  /** Whose leg it is about, for the log. */
+  readonly credential: LegName;
+}
+
+/** What a refusal says besides its code. */
+interface Refusal {
+  readonly unknownAttributes?: readonly number[] | undefined;
+  readonly phrase?: string | undefined;
+}
+
+/** The code of a Closed indication (PROTOCOL.md section 2). */
+export type CloseCode = 300 | 408 | 437 | 447;
+
+/** What it is made from. */
+export interface ResponsesOptions {
+  readonly plane: Pick<DataPlane, 'send'>;
+  readonly random: RandomBytes;
+  readonly stats: OverlayStats;
+  readonly log: LegLog;
+  /** Knows the largest payload that passes to another relay. */
+  readonly trunk: Pick<Trunk, 'payloadBytesRecommended'>;
+}
+
+/** Everything that this relay says to an authenticated peer. */
+export class Responses {
+  readonly #plane: Pick<DataPlane, 'send'>;
+  readonly #random: RandomBytes;
+  readonly #stats: OverlayStats;
+  readonly #log: LegLog;
+  readonly #trunk: Pick<Trunk, 'payloadBytesRecommended'>;
+
+  constructor({ plane, random, stats, log, trunk }: ResponsesOptions) {
+    this.#trunk = trunk;
+    this.#plane = plane;
+    this.#random = random;
+    this.#stats = stats;
+    this.#log = log;
+  }
+
+  /** Allocate success: the NAT's address for this peer, and the leg's lifetime. */
+  allocated(to: ReplyTarget, leg: Leg): void {
+    const writer = this.#success(to)
+      .address(AttributeType.XorMappedAddress, leg.origin.tuple.remote)
+      .u32(AttributeType.Lifetime, leg.lifetimeSeconds);
+    this.#sign(to, writer);
+  }
+
+  /** Connect success: the channel to send on, and the payload that is recommended there. */
+  connected(to: ReplyTarget, leg: Leg, channel: number): void {
+    const payloadBytes = this.#trunk.payloadBytesRecommended(leg.peerRelay);
+    leg.payloadBytesSaid = payloadBytes;
+    const writer = this.#success(to)
+      .channelNumber(channel)
+      .u32(AttributeType.Lifetime, leg.lifetimeSeconds)
+      .u32(AttributeType.RecommendedPayload, payloadBytes);
+    this.#sign(to, writer);
+  }
+
+  /** Refresh success; 0 seconds when the leg is closed. */
+  refreshed(to: ReplyTarget, lifetimeSeconds: number, leg?: Leg): void {
+    const writer = this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds);
+    if (leg?.state.type === 'established') {
+      const payloadBytes = this.#trunk.payloadBytesRecommended(leg.peerRelay);
+      if (payloadBytes !== leg.payloadBytesSaid) {
+        leg.payloadBytesSaid = payloadBytes;
+        writer.u32(AttributeType.RecommendedPayload, payloadBytes);
+      }
+    }
+    this.#sign(to, writer);
+  }
+
+  /**
+   * An error after authentication, with its code; counted and logged by its reason. Its phrase is
+   * the code's own or another.
+   */
+  refused(
+    to: ReplyTarget,
+    reason: RefusalReason,
+    { unknownAttributes = [], phrase }: Refusal = {},
+  ): void {
+    const writer = this.#error(to, reason, phrase);
+    if (unknownAttributes.length > 0) {
+      writer.unknownAttributes(unknownAttributes.slice(0, LIMITS.unknownAttributesMax));
+    }
+    this.#sign(to, writer);
+  }
+
+  /** Nothing, to an Allocate or Connect whose place a later one has taken: it is a recording. */
+  outdated(): void {
+    this.#stats.client.outdated += 1;
+  }
+
+  /** 300: the relay is draining; another one's address, where one is known. */
+  redirected(to: ReplyTarget, alternate: TransportAddress | undefined): void {
+    const writer = this.#error(to, 'draining');
+    if (alternate) writer.address(AttributeType.AlternateServer, alternate);
+    this.#sign(to, writer);
+  }
+
+  /** The one indication that a connection has ended for another reason than the peer's wish. */
+  closed(leg: Leg, code: CloseCode, cause?: RefusalCause): void {
+    // The peer knows its own transactions of this life: a recorded one is of another.
+    const writer = new MessageWriter('indication', Method.Closed, leg.turn)
+      .connectionIdentifier(leg.connectionId)
+      .errorCode(code);
+    if (cause !== undefined) writer.u32(AttributeType.RefusalCause, cause);
+    this.#sign(leg, writer);
+  }
+
+  /**
+   * Asks a peer that promised a sign of life for one (PROTOCOL.md section 2, Liveness); twice, as
+   * the way to it seems to lose much.
+   */
+  remind({ origin }: Leg): void {
+    const data = new MessageWriter('indication', Method.Binding, this.#random(12)).finish();
+    const datagram = { side: 'client', tuple: origin.tuple, data } as const;
+    this.#plane.send([datagram, datagram]);
+  }
+
+  #error(to: ReplyTarget, reason: RefusalReason, phrase?: string): MessageWriter {
+    this.#stats.refusals.add(reason);
+    this.#log.refused(to.origin.tuple.remote, reason, to.credential);
+    const { method, transactionId } = to;
+    const writer = new MessageWriter('error', method, transactionId);
+    writer.errorCode(REFUSALS[reason], phrase);
+    return isOfThePair(reason)
+      ? writer.u32(AttributeType.RefusalCause, RefusalCause.relaysUnreachable)
+      : writer;
+  }
+
+  #success(to: ReplyTarget): MessageWriter {
+    return new MessageWriter('success', to.method, to.transactionId);
+  }
+
+  #sign(to: { readonly origin: Origin; readonly signer: Signer }, writer: MessageWriter): void {
+    const { kind, key } = to.signer;
+    const data = writer.integrity(kind, key).finish();
+    this.#plane.send([{ side: 'client', tuple: to.origin.tuple, data }]);
+  }
+}

@@ -1,0 +1,204 @@
+import t from 'tap';
+import { verifyIntegrity } from '../../src/stun/integrity.js';
+import { established, FakePeer, twoRelays, World } from '../relay/world/index.js';
+
+t.test('two peers at two relays are joined once both have sent matching Connects', async (t) => {
+  for (const kind of ['sha256', 'sha1'] as const) {
+    const { a, b, fra, nyc } = twoRelays({ a: { kind }, b: { kind } });
+    const allocated = a.allocate(nyc.service);
+    t.match(allocated?.messageClass, 'success');
+    t.same(allocated?.address(0x0020), a.address, 'the peer learns its NAT address');
+    t.equal(allocated?.lifetimeSeconds(), 600);
+    t.equal(b.allocate(fra.service)?.messageClass, 'success');
+    t.equal(a.connect(b.address), undefined, 'nothing is answered before both sides connect');
+    b.connect(a.address);
+    for (const peer of [a, b]) {
+      const answer = peer.connectAnswer;
+      t.equal(answer?.messageClass, 'success');
+      t.equal(answer?.channelNumber(), 0x4000);
+      t.equal(answer?.lifetimeSeconds(), 600);
+      t.ok(answer && verifyIntegrity(answer, kind, peer.key), 'integrity of the request’s kind');
+    }
+    t.equal(fra.plane.clientFlows.size, 1);
+    t.equal(nyc.plane.clientFlows.size, 1);
+    const [flow] = [...fra.plane.clientFlows.values()];
+    const [session] = [...nyc.plane.sessions.entries()];
+    t.match(flow, { type: 'trunk', sessionIndex: session?.[0] }, 'records carry nyc’s index');
+    t.same(session?.[1].tuple.remote, b.address);
+  }
+});
+
+t.test('it does not matter who comes first', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  a.connect(b.address);
+  world.pass(2_000);
+  b.allocate(fra.service);
+  b.connect(a.address);
+  t.equal(a.connectAnswer?.messageClass, 'success', 'the offer was remembered');
+  t.equal(b.connectAnswer?.messageClass, 'success');
+});
+
+t.test('both legs at one relay are joined inside it', async (t) => {
+  const world = new World();
+  const fra = world.addRelay('fra-1', '192.0.2.10');
+  const a = new FakePeer(world, { address: '203.0.113.7:40000', relay: fra, role: 0 });
+  const b = new FakePeer(world, { address: '203.0.113.7:40001', relay: fra, role: 1 });
+  a.allocate(fra.service);
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect(a.address);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+  t.equal(b.connectAnswer?.messageClass, 'success');
+  t.same(
+    [...fra.plane.clientFlows.values()].map((action) => action.type),
+    ['client', 'client'],
+  );
+  t.equal(fra.plane.sessions.size, 0, 'no trunk is involved');
+  a.refresh(0);
+  t.same(b.closed, [437]);
+  t.equal(fra.plane.clientFlows.size, 0);
+});
+
+t.test('addresses that do not match answer 403 to both, and both may try again', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect({ ...a.address, port: 1 });
+  t.equal(a.connectAnswer?.errorCode()?.code, 403);
+  t.equal(b.connectAnswer?.errorCode()?.code, 403);
+  t.equal(fra.plane.clientFlows.size + nyc.plane.clientFlows.size, 0);
+  world.pass(1_000);
+  b.connect(a.address);
+  a.connect(b.address);
+  world.pass(2_000);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+  t.equal(b.connectAnswer?.messageClass, 'success');
+});
+
+t.test('the newest Connect’s address counts before establishment', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect({ ...b.address, port: 1 });
+  a.connect(b.address);
+  world.pass(200);
+  b.connect(a.address);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+  t.equal(b.connectAnswer?.messageClass, 'success');
+});
+
+t.test('a Connect that is not matched answers 447 after 30 s and leaves the leg', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  a.connect(b.address);
+  world.pass(29_800);
+  t.equal(a.connectAnswer, undefined);
+  world.pass(400);
+  t.equal(a.connectAnswer?.errorCode()?.code, 447);
+  b.allocate(fra.service);
+  b.connect(a.address);
+  a.connect(b.address);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+});
+
+t.test('lost offers and lost answers are made good', async (t) => {
+  for (const lost of ['first offers', 'first answers'] as const) {
+    const { world, a, b, fra, nyc } = twoRelays();
+    a.allocate(nyc.service);
+    b.allocate(fra.service);
+    let left = 2;
+    world.lose = ({ to, data }) => {
+      const trunk = to.port === 3480;
+      const wanted = lost === 'first offers' ? data[0] === 0x00 : data[0] === 0x01;
+      if (!trunk || !wanted || left === 0) return false;
+      left -= 1;
+      return true;
+    };
+    for (let passed = 0; passed < 2_000; passed += 500) {
+      a.connect(b.address);
+      b.connect(a.address);
+      world.pass(500);
+    }
+    t.equal(a.connectAnswer?.messageClass, 'success', lost);
+    t.equal(b.connectAnswer?.messageClass, 'success', lost);
+  }
+});
+
+t.test('an established leg repeats its answer, and refuses another address', async (t) => {
+  const { a, b } = established();
+  const answer = a.connect(b.address);
+  t.equal(answer?.channelNumber(), 0x4000);
+  t.equal(a.connect({ ...b.address, port: 1 })?.errorCode()?.code, 446);
+});
+
+t.test('a peer that keeps changing its mind costs no memory and few offers', async (t) => {
+  const { world, a, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  for (let port = 1; port <= 1_000; port += 1) a.connect({ address: '198.51.100.9', port });
+  world.pass(1_000);
+  const offers = world.log.filter(({ from, to }) => from === fra.trunk && to.port === 3480);
+  t.ok(offers.length <= 4, `${offers.length} offers`);
+});
+
+t.test('an offer under way when it was refused spoils no later attempt', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect({ ...b.address, port: 1 });
+  const offer = world.log.findLast(({ from, to }) => from === fra.trunk && to === nyc.trunk);
+  // A repetition that leaves before the refusal comes, and arrives after it was sent.
+  world.lose = ({ from }) => {
+    if (from === b.address && offer) world.send(offer);
+    return false;
+  };
+  b.connect(a.address);
+  world.lose = () => false;
+  t.equal(b.connectAnswer?.errorCode()?.code, 403);
+  const before = b.inbox.length;
+  b.connect(a.address);
+  world.pass(600);
+  t.equal(b.inbox.length, before, 'the new attempt waits for the other peer');
+});
+
+t.test('a Connect without a leg, or from another 5-tuple, answers 437', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  t.equal(a.connect(b.address)?.errorCode()?.code, 437);
+  a.allocate(nyc.service);
+  const other = new FakePeer(world, { address: '203.0.113.7:9', relay: fra, role: 0 });
+  t.equal(other.connect(b.address)?.errorCode()?.code, 437);
+});
+
+t.test('a relay sends nothing to an address that a Connect names', async (t) => {
+  const { world, a, fra, nyc } = twoRelays();
+  const victim = { address: '192.0.2.99', port: 53 };
+  a.allocate(nyc.service);
+  a.connect(victim);
+  world.pass(31_000);
+  t.notOk(world.log.some(({ to }) => to.address === victim.address));
+  t.equal(fra.plane.sessions.size, 0);
+});
+
+t.test('another tenant’s identifier is another connection', async (t) => {
+  const { a, b, fra, nyc } = twoRelays({ b: { tenant: 'other' } });
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect(a.address);
+  t.equal(a.connectAnswer, undefined);
+  t.equal(b.connectAnswer, undefined);
+});
+
+t.test('full tables answer 508 and leave nothing behind', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  fra.plane.full = true;
+  a.connect(b.address);
+  b.connect(a.address);
+  t.equal(a.connectAnswer?.errorCode()?.code, 508);
+  world.pass(31_000);
+  t.equal(fra.plane.clientFlows.size + fra.plane.sessions.size, 0);
+  t.equal(nyc.plane.clientFlows.size + nyc.plane.sessions.size, 0);
+});

@@ -1,0 +1,85 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { tupleKey } from '../../src/overlay/leg.js';
+import { ProvenClients } from '../../src/overlay/proven-clients.js';
+import { FakePlane } from '../relay/world/fake-plane.js';
+import { established, FakePeer, ManualClock, twoRelays } from '../relay/world/index.js';
+
+function scene() {
+  const clock = new ManualClock();
+  const plane = new FakePlane({ client: [], trunk: [] }, () => {});
+  const proven = new ProvenClients(plane, clock);
+  const origin = (address: string, port: number) => ({
+    worker: 0,
+    tuple: { socket: 0, remote: { address, port } },
+  });
+  return { clock, plane, proven, origin };
+}
+
+t.test('a 5-tuple is proven while it holds a leg, and a minute longer', async (t) => {
+  const { world, a, fra, nyc } = twoRelays();
+  const { proven } = fra.rules.context;
+  const key = tupleKey({ socket: 0, remote: a.address });
+  a.challenge();
+  t.notOk(proven.has(key), 'not by a challenge');
+  const { password } = a.credential;
+  a.credential.password = 'wrong';
+  a.allocate(nyc.service);
+  t.notOk(proven.has(key), 'not by a USERNAME');
+  t.equal(fra.plane.knownClients.size, 0);
+  a.credential.password = password;
+  a.allocate(nyc.service);
+  t.ok(proven.has(key), 'by a leg that is only reserved');
+  t.equal(fra.plane.knownClients.size, 1);
+  world.pass(LIMITS.legReservedMs + 1_000);
+  t.equal(fra.rules.context.legs.size, 0);
+  t.ok(proven.has(key));
+  t.equal(fra.plane.knownClients.size, 1);
+  world.pass(LIMITS.provenPeerMs + 1_000);
+  t.notOk(proven.has(key));
+  t.equal(fra.plane.knownClients.size, 0);
+});
+
+t.test('an authenticated request proves a 5-tuple without a leg', async (t) => {
+  const { world, a, fra } = established();
+  const moved = new FakePeer(world, { address: '203.0.113.8:1', relay: fra, role: 0 });
+  const key = tupleKey({ socket: 0, remote: moved.address });
+  t.equal(moved.refresh(600)?.errorCode()?.code, 437);
+  t.ok(fra.rules.context.proven.has(key));
+  t.equal(fra.plane.knownClients.size, 2);
+  t.equal(a.refresh(600)?.messageClass, 'success');
+});
+
+t.test('one source proves so many 5-tuples without a leg, and pushes nobody out', async (t) => {
+  const { plane, proven, origin } = scene();
+  proven.proved(origin('198.51.100.1', 1));
+  for (let port = 1; port <= 20_000; port += 1) proven.proved(origin('203.0.113.7', port));
+  for (let n = 0; n < 20_000; n += 1) proven.proved(origin(`2001:db8::${n.toString(16)}`, 1));
+  t.equal(proven.recent, 1 + 2 * LIMITS.provenPeersOfSourceMax);
+  t.ok(proven.has(tupleKey(origin('198.51.100.1', 1).tuple)));
+  t.equal(plane.knownClients.size, proven.recent);
+});
+
+t.test('however many sources there are, the table has a bound', async (t) => {
+  const { clock, plane, proven, origin } = scene();
+  proven.putKnownClient(0, origin('198.51.100.1', 1).tuple);
+  for (let n = 0; n < 2 * LIMITS.provenPeersMax; n += 1) {
+    proven.proved(origin(`10.0.${n >> 8}.${n & 255}`, 1));
+  }
+  t.equal(proven.recent, LIMITS.provenPeersMax);
+  t.ok(proven.has(tupleKey(origin('198.51.100.1', 1).tuple)), 'one with a leg stays');
+  t.equal(plane.knownClients.size, LIMITS.provenPeersMax + 1);
+  clock.advance(LIMITS.provenPeerMs);
+  proven.tick();
+  t.equal(plane.knownClients.size, 1);
+});
+
+t.test('a 5-tuple that another worker receives is told to that one', async (t) => {
+  const { plane, proven, origin } = scene();
+  const { tuple } = origin('198.51.100.1', 1);
+  proven.proved({ worker: 0, tuple });
+  proven.putKnownClient(1, tuple);
+  t.same([...plane.knownClients], [`1 ${tupleKey(tuple)}`]);
+  proven.removeKnownClient(1, tuple);
+  t.ok(proven.has(tupleKey(tuple)));
+});

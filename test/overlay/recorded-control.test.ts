@@ -1,0 +1,322 @@
+import t from 'tap';
+import { sameAddress } from '../../src/address.js';
+import { sharedSecret, trunkControlKey } from '../../src/auth/keys.js';
+import { LIMITS } from '../../src/limits.js';
+import { decodeMessage } from '../../src/stun/message.js';
+import { decodeControl, encodeControl, type TrunkControl } from '../../src/trunk/control.js';
+import {
+  CONNECTION_ID,
+  established,
+  FakePeer,
+  type Flight,
+  twoRelays,
+  type World,
+  type WorldRelay,
+} from '../relay/world/index.js';
+
+type System = ReturnType<typeof twoRelays>;
+
+/** What relays have said to each other, from a place in the world's log on. */
+function trunkFlights({ world, fra, nyc }: System, from = 0): Flight[] {
+  const isTrunk = ({ to }: Flight) => sameAddress(to, fra.trunk) || sameAddress(to, nyc.trunk);
+  return world.log.slice(from).filter(isTrunk);
+}
+
+/** What a datagram between relays says. */
+function control({ data }: Flight): TrunkControl | undefined {
+  const decoded = decodeMessage(data);
+  return decoded.ok ? decodeControl(decoded.message) : undefined;
+}
+
+function replay(world: World, flights: readonly Flight[]): void {
+  for (const flight of flights) {
+    world.send(flight);
+    world.pump();
+  }
+}
+
+/** Joins the peers of a system, as in `established`, once more under the same identifier. */
+function join({ a, b, fra, nyc }: System): void {
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect(a.address);
+}
+
+/** All that an end, or a set-back, would change. */
+function state({ a, b, fra, nyc }: System) {
+  return {
+    peers: [a, b].map(({ closed, connectAnswer }) => [closed, connectAnswer?.messageClass]),
+    planes: [fra, nyc].map(({ plane }) => [plane.clientFlows.size, [...plane.sessions.keys()]]),
+    legs: [fra, nyc].map(({ rules }) => rules.context.legs.all().map((leg) => leg.state.type)),
+  };
+}
+
+t.test('what was recorded of a first life changes nothing in the second', async (t) => {
+  for (const whoCloses of ['a', 'b'] as const) {
+    const system = established();
+    const { world } = system;
+    system[whoCloses].refresh(0);
+    world.pass(2_000);
+    const recorded = trunkFlights(system);
+    t.same(
+      [...new Set(recorded.map((flight) => control(flight)?.type))].sort(),
+      ['close', 'close-done', 'offer', 'offer-accepted'],
+      'the recording has a message of each kind',
+    );
+    const { a, b, fra, nyc } = system;
+    a.allocate(nyc.service);
+    b.allocate(fra.service);
+    replay(world, recorded);
+    a.connect(b.address);
+    replay(world, recorded);
+    b.connect(a.address);
+    t.equal(a.connectAnswer?.messageClass, 'success');
+    t.equal(b.connectAnswer?.messageClass, 'success');
+    const before = state(system);
+    replay(world, recorded);
+    replay(world, [...recorded].reverse());
+    world.pass(2_000);
+    t.same(state(system), before);
+  }
+});
+
+t.test('nor does a recorded mismatch spoil a later attempt', async (t) => {
+  const system = twoRelays();
+  const { world, a, b, fra, nyc } = system;
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect({ ...a.address, port: 1 });
+  t.equal(a.connectAnswer?.errorCode()?.code, 403);
+  world.pass(2_000);
+  const recorded = trunkFlights(system);
+  t.ok(recorded.some((flight) => control(flight)?.type === 'offer-refused'));
+  a.connect(b.address);
+  replay(world, recorded);
+  b.connect(a.address);
+  replay(world, recorded);
+  world.pass(1_000);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+  t.equal(b.connectAnswer?.messageClass, 'success');
+  t.equal(nyc.rules.context.stats.legs.mismatched + fra.rules.context.stats.legs.mismatched, 2);
+});
+
+t.test('a recorded offer does not make a relay wait longer, or remember it again', async (t) => {
+  const system = twoRelays();
+  const { world, a, b, nyc, fra } = system;
+  a.allocate(nyc.service);
+  a.connect(b.address);
+  const recorded = trunkFlights(system);
+  a.refresh(0);
+  world.pass(LIMITS.offerRememberedMs + 1_000);
+  replay(world, recorded);
+  const before = world.log.length;
+  b.allocate(fra.service);
+  b.connect(a.address);
+  const said = trunkFlights(system, before).filter((flight) => sameAddress(flight.to, fra.trunk));
+  t.same(
+    said.map((flight) => control(flight)?.type),
+    ['offer'],
+    'nothing is accepted',
+  );
+});
+
+t.test('a request that is repeated is answered again', async (t) => {
+  const system = established();
+  const { world, b, fra, nyc } = system;
+  const of = (type: TrunkControl['type'], to: WorldRelay, from = 0) =>
+    trunkFlights(system, from).filter(
+      (flight) => control(flight)?.type === type && sameAddress(flight.to, to.trunk),
+    );
+  let before = world.log.length;
+  replay(world, of('offer', nyc).slice(0, 1));
+  t.equal(of('offer-accepted', fra, before).length, 1);
+  b.refresh(0);
+  before = world.log.length;
+  replay(world, of('close', fra).slice(0, 1));
+  t.equal(of('close-done', nyc, before).length, 1);
+});
+
+t.test('what is held back instead ends no later life either', async (t) => {
+  for (const type of ['offer', 'close'] as const) {
+    const system = twoRelays();
+    const { world, a, b, fra, nyc } = system;
+    const held: Flight[] = [];
+    world.lose = (flight) => {
+      const isHeld = sameAddress(flight.to, nyc.trunk) && control(flight)?.type === type;
+      if (isHeld) held.push(flight);
+      return isHeld;
+    };
+    a.allocate(nyc.service);
+    a.connect(b.address);
+    if (type === 'close') {
+      b.allocate(fra.service);
+      b.connect(a.address);
+    }
+    a.refresh(0);
+    t.not(held.length, 0);
+    world.lose = () => false;
+    b.refresh(0);
+    join(system);
+    world.pass(1_000);
+    t.equal(b.connectAnswer?.messageClass, 'success');
+    const before = state(system);
+    replay(world, held);
+    world.pass(2_000);
+    t.same(state(system), before, type);
+  }
+});
+
+t.test('a request for an earlier process is answered with the start of this one', async (t) => {
+  const system = established();
+  const { world, a, b, fra } = system;
+  b.refresh(0);
+  world.pass(2_000);
+  const recorded = trunkFlights(system).filter(({ to }) => sameAddress(to, system.nyc.trunk));
+  world.pass(2_000);
+  const nyc = world.addRelay('nyc-1', '192.0.2.20');
+  nyc.rules.updateRelays([fra.record, nyc.record]);
+  const { drops } = nyc.rules.context.trunk;
+  const before = world.log.length;
+  replay(world, recorded);
+  t.equal(drops.trunk_control_other_start, recorded.length);
+  const answers = trunkFlights({ ...system, nyc }, before).filter(({ from }) =>
+    sameAddress(from, nyc.trunk),
+  );
+  const requests = recorded.filter((one) => /^(offer|close)$/.test(control(one)?.type ?? ''));
+  t.equal(answers.length, requests.length, 'an answer is not answered');
+  t.ok(answers.every((answer) => control(answer)?.type === 'other-start'));
+  const bytes = (flights: Flight[]) => flights.reduce((sum, { data }) => sum + data.length, 0);
+  t.ok(bytes(answers) <= bytes(requests), 'nothing is made longer');
+  t.equal(fra.rules.context.trunk.get('nyc-1')?.start, nyc.local.start, 'that is how it is learnt');
+
+  // The one that started anew has not heard of the other's offer; it needs no second repetition.
+  const third = world.addRelay('nyc-1', '192.0.2.20');
+  t.not(third, nyc);
+  world.clock.advance(1_000);
+  const newest = world.addRelay('nyc-1', '192.0.2.20');
+  newest.rules.updateRelays([fra.record, newest.record]);
+  a.allocate(newest.service);
+  const c = new FakePeer(world, { address: '198.51.100.9:50001', relay: newest, role: 1 });
+  c.allocate(fra.service);
+  c.connect(a.address);
+  a.connect(c.address);
+  t.equal(a.connectAnswer?.messageClass, 'success', 'without time having passed');
+  t.equal(c.connectAnswer?.messageClass, 'success');
+});
+
+t.test('an offer for which there was no room counts as new when it is repeated', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  const { offers } = nyc.rules.context;
+  for (let n = 0; n < LIMITS.offersPerRelayMax; n += 1) {
+    offers.put(
+      'fra-1',
+      {
+        ...{ type: 'offer', transactionId: new Uint8Array(12), tenant: 'default', role: 0 },
+        ...{ connectionId: `e${n.toString(16).padStart(31, '0')}`, mapped: a.address },
+        ...{ claimed: b.address, sessionIndex: n, counter: 0 },
+      },
+      world.clock.monotonic(),
+    );
+  }
+  a.allocate(nyc.service);
+  a.connect(b.address);
+  t.equal(offers.refused, 1);
+  offers.deleteAll('fra-1');
+  world.pass(1_000);
+  b.allocate(fra.service);
+  b.connect(a.address);
+  t.equal(b.connectAnswer?.messageClass, 'success');
+});
+
+/** Says to nyc-1 what a relay of version 0.1.0 says, or what it would say with a counter. */
+function sayAsFra({ world, fra, nyc }: System, said: TrunkControl, counter?: number): void {
+  const publicKey = Buffer.from(nyc.record.publicKey, 'base64');
+  const key = trunkControlKey(sharedSecret(fra.local.privateKey, publicKey), fra.id, nyc.id);
+  const sequence = counter && { receiverStart: nyc.local.start, counter };
+  const data = encodeControl(
+    { id: fra.id, start: fra.local.start },
+    key,
+    said,
+    sequence || undefined,
+  );
+  world.send({ from: fra.trunk, to: nyc.trunk, data });
+  world.pump();
+}
+
+t.test('a relay of version 0.1.0 is served, and cannot be imitated by a newer one', async (t) => {
+  const system = twoRelays();
+  const { world, a, b, fra, nyc } = system;
+  const name = { tenant: 'default', connectionId: CONNECTION_ID, role: 0 } as const;
+  const offer: TrunkControl = {
+    ...{ type: 'offer', transactionId: world.random(12), ...name, sessionIndex: 7 },
+    ...{ mapped: a.address, claimed: b.address },
+  };
+  b.allocate(fra.service);
+  b.connect(a.address);
+  const ours = trunkFlights(system).findLast((flight) => control(flight)?.type === 'offer');
+  const { transactionId } = control(ours as Flight) as TrunkControl;
+  sayAsFra(system, offer);
+  sayAsFra(system, { type: 'offer-accepted', transactionId, sessionIndex: 7 });
+  t.equal(b.connectAnswer?.messageClass, 'success');
+  const close = () => ({ type: 'close', transactionId: world.random(12), subject: name }) as const;
+  sayAsFra(system, close());
+  t.same(b.closed, [437]);
+  const { drops } = nyc.rules.context.trunk;
+  sayAsFra(system, close(), 1);
+  sayAsFra(system, close());
+  t.equal(drops.trunk_control_uncounted, 1, 'whoever counts, counts everything');
+  sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
+  sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
+  t.equal(drops.trunk_control_repeated, 1);
+  sayAsFra(system, close(), LIMITS.controlWindow + 3);
+  sayAsFra(system, close(), 3);
+  t.equal(drops.trunk_control_too_old, 1);
+});
+
+t.test('a relay that leaves the registry and comes back is not new', async (t) => {
+  const system = established();
+  const { world, a, b, fra, nyc } = system;
+  a.refresh(0);
+  world.pass(70_000);
+  const recorded = trunkFlights(system);
+  for (const { rules, record } of [fra, nyc]) {
+    rules.updateRelays([record]);
+    world.pass(1_000);
+    t.equal([...rules.context.trunk.relays()].length, 0);
+  }
+  world.introduce();
+  world.pass(1_000);
+  join(system);
+  t.equal(a.connectAnswer?.messageClass, 'success', 'its counters go on');
+  t.equal(b.connectAnswer?.messageClass, 'success');
+  const before = state(system);
+  replay(world, recorded);
+  world.pass(1_000);
+  t.same(state(system), before);
+});
+
+t.test('a process whose clock was ahead is not believed when its time has come', async (t) => {
+  const system = established();
+  const { world, b, fra, nyc } = system;
+  const { trunk } = nyc.rules.context;
+  const records = (start: number) => [{ ...fra.record, start }, nyc.record];
+  const ahead = world.clock.now() + 3_600_000;
+  nyc.rules.updateRelays(records(ahead));
+  nyc.rules.updateRelays(records(fra.local.start + 1));
+  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1);
+  world.clock.advance(3_600_000);
+  world.pump();
+  const before = b.closed;
+  sayAsFra(
+    { ...system, fra: { ...fra, local: { ...fra.local, start: ahead } } },
+    {
+      ...{ type: 'close', transactionId: world.random(12) },
+      subject: { tenant: 'default', connectionId: CONNECTION_ID, role: 0 },
+    },
+  );
+  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1);
+  t.equal(trunk.drops.trunk_control_old_start, 1);
+  t.same(b.closed, before);
+});

@@ -1,0 +1,23 @@
+import t from 'tap';
+import { SessionIndexes } from '../../src/overlay/session-indexes.js';
+
+t.test('a place rests, and its next use has another index', async (t) => {
+  const indexes = new SessionIndexes(3);
+  t.same([indexes.take(0), indexes.take(0), indexes.take(0)], [0, 1, 2]);
+  t.equal(indexes.take(0), undefined, 'all places are taken');
+  indexes.free(1, 0);
+  t.equal(indexes.take(59_999), undefined);
+  t.equal(indexes.take(60_000), 5, 'place 1 of 4, second use');
+  indexes.free(5, 60_000);
+  t.equal(indexes.take(120_000), 9);
+});
+
+t.test('indexes stay within 32 bits and begin again after the last use', async (t) => {
+  const indexes = new SessionIndexes(2 ** 31);
+  const uses = [0, 1, 2].map((round) => {
+    const index = indexes.take(round * 60_000) as number;
+    indexes.free(index, round * 60_000);
+    return index;
+  });
+  t.same(uses, [0, 2 ** 31, 0]);
+});

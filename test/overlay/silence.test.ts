@@ -1,0 +1,269 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { RefusalCause } from '../../src/stun/error-codes.js';
+import { Method } from '../../src/stun/methods.js';
+import { flowKey } from '../relay/world/fake-plane.js';
+import { established, FakePeer, type World, type WorldRelay } from '../relay/world/index.js';
+
+const FAST = 'fast';
+
+/** Counts `packets` in the data planes, as if `peer` had sent them on its only leg. */
+function sends(peer: FakePeer, packets = 1): void {
+  const tuple = { socket: 0, remote: peer.address };
+  const { plane } = peer.relay;
+  for (const [key] of plane.clientFlows) {
+    if (!key.startsWith(flowKey({ worker: 1, tuple, channel: 0 }).slice(0, -1))) continue;
+    plane.packetsFrom.set(key, (plane.packetsFrom.get(key) ?? 0) + packets);
+  }
+}
+
+/** The same for what comes to `peer` over the trunk. */
+function receives(peer: FakePeer, packets = 1): void {
+  const { plane } = peer.relay;
+  for (const index of plane.sessions.keys()) {
+    plane.packetsTo.set(index, (plane.packetsTo.get(index) ?? 0) + packets);
+  }
+}
+
+/** A pair across a trunk, or within one relay. */
+function pair(kind: 'two relays' | 'one relay', promise?: typeof FAST) {
+  const system = established();
+  const { world, fra, nyc } = system;
+  const relayB = kind === 'two relays' ? nyc : fra;
+  const id = 'ff'.repeat(16);
+  const make = (address: string, relay: WorldRelay, role: 0 | 1) => {
+    const peer = new FakePeer(world, { address, relay, role, connectionId: id });
+    if (promise === FAST) peer.livenessSeconds = 1;
+    return peer;
+  };
+  for (const peer of [system.a, system.b]) peer.refresh(0);
+  world.pass(1_000);
+  const a = make('203.0.113.8:1000', fra, 0);
+  const b = make('198.51.100.8:2000', relayB, 1);
+  a.allocate(relayB.service);
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect(a.address);
+  const aSends = () => {
+    sends(a);
+    if (kind === 'two relays') receives(b);
+  };
+  const bSends = () => {
+    sends(b);
+    if (kind === 'two relays') receives(a);
+  };
+  return { world, a, b, aSends, bSends, fra, relayB };
+}
+
+/** Lets time pass, each half second with what `each` does. */
+function passWith(world: World, ms: number, each: () => void): void {
+  for (let passed = 0; passed < ms; passed += 500) {
+    each();
+    world.pass(500);
+  }
+}
+
+for (const kind of ['two relays', 'one relay'] as const) {
+  t.test(`${kind}: a peer that died under data is silent after 5 s`, async (t) => {
+    const { world, a, b, aSends, bSends, relayB } = pair(kind, FAST);
+    passWith(world, 20_000, () => {
+      aSends();
+      bSends();
+    });
+    t.strictSame([a.closed, b.closed], [[], []], 'both live');
+    b.die();
+    passWith(world, 4_000, aSends);
+    t.strictSame(a.closed, [], 'not at once');
+    passWith(world, 2_000, aSends);
+    t.strictSame(a.closed, [408], 'the other peer is silent');
+    t.strictSame(b.closed, [437], 'and is told, should it hear');
+    const closed = b.inbox.findLast(({ method }) => method === Method.Closed);
+    t.equal(closed?.u32(AttributeType.RefusalCause), RefusalCause.peerUnheard);
+    t.equal(relayB.rules.context.stats.legs.closed_silent, 1);
+    t.equal(relayB.plane.clientFlows.size, 0);
+  });
+
+  t.test(`${kind}: who keeps its promise lives, by whatever it sends`, async (t) => {
+    const { world, a, b, aSends } = pair(kind, FAST);
+    passWith(world, 30_000, () => {
+      aSends();
+      if (world.clock.now() % 1_000 === 0) b.indicate();
+    });
+    passWith(world, 30_000, () => {
+      aSends();
+      if (world.clock.now() % 2_000 === 0) b.refresh(600);
+    });
+    t.strictSame([a.closed, b.closed], [[], []]);
+  });
+
+  for (const gapMs of [1_000, 3_000, 600_000]) {
+    t.test(
+      `${kind}: a packet each ${gapMs / 1_000} s is enough, and needs an answer`,
+      async (t) => {
+        const { world, a, b, aSends } = pair(kind, FAST);
+        world.pass(20_000);
+        const sends = () => world.clock.now() % gapMs === 0 && aSends();
+        aSends();
+        passWith(world, 60_000, sends);
+        t.strictSame([a.closed, b.closed], [[], []], 'it answers the relay, as it must');
+        t.ok(b.reminders > 0);
+        b.die();
+        aSends();
+        passWith(world, 4_000, sends);
+        t.strictSame(a.closed, [], 'not at once');
+        passWith(world, 2_000, sends);
+        t.strictSame(a.closed, [408]);
+      },
+    );
+  }
+
+  t.test(`${kind}: an idle leg is asked nothing and keeps its keepalives`, async (t) => {
+    const { world, a, b } = pair(kind, FAST);
+    world.pass(120_000);
+    t.strictSame([a.reminders, b.reminders, a.closed, b.closed], [0, 0, [], []]);
+    b.die();
+    world.pass(30_000);
+    t.strictSame(a.closed, []);
+  });
+
+  t.test(`${kind}: what the newest request promises counts`, async (t) => {
+    const { world, a, b, aSends } = pair(kind, FAST);
+    b.livenessSeconds = 3;
+    b.connect(a.address);
+    b.livenessSeconds = undefined;
+    b.die();
+    passWith(world, 12_000, aSends);
+    t.strictSame(a.closed, [], 'fifteen seconds now');
+    passWith(world, 5_000, aSends);
+    t.strictSame(a.closed, [408]);
+    const old = pair(kind, FAST);
+    old.b.livenessSeconds = undefined;
+    old.b.connect(old.a.address);
+    old.b.die();
+    passWith(old.world, 30_000, old.aSends);
+    t.strictSame([old.a.closed, old.b.reminders], [[], 0], 'nothing is promised any more');
+  });
+
+  t.test(`${kind}: a peer without a promise only misses keepalives`, async (t) => {
+    const { world, a, b, aSends } = pair(kind);
+    passWith(world, 120_000, aSends);
+    t.strictSame([a.closed, b.closed], [[], []], 'every 15 s it says that it lives');
+    b.die();
+    passWith(world, 30_000, aSends);
+    t.strictSame(a.closed, [], 'two were missed');
+    passWith(world, 25_000, aSends);
+    t.strictSame(a.closed, [408]);
+  });
+
+  t.test(`${kind}: an idle peer that died ends long before its lifetime`, async (t) => {
+    const { world, a, b } = pair(kind);
+    world.pass(120_000);
+    a.die();
+    world.pass(LIMITS.peerSilentMs + 2_000);
+    t.strictSame(b.closed, [408]);
+  });
+
+  t.test(`${kind}: a host that stood still ends nobody`, async (t) => {
+    const { world, a, b, aSends } = pair(kind, FAST);
+    passWith(world, 3_000, aSends);
+    for (const ms of [10_000, 300_000]) {
+      world.clock.advance(ms);
+      aSends();
+      world.pass(500);
+      t.strictSame([a.closed, b.closed], [[], []], `${ms} ms`);
+      b.indicate();
+    }
+  });
+
+  t.test(`${kind}: counters that begin anew end nobody`, async (t) => {
+    const { world, a, b, aSends, bSends, fra, relayB } = pair(kind, FAST);
+    passWith(world, 10_000, () => {
+      aSends();
+      bSends();
+    });
+    for (const { plane } of [fra, relayB]) {
+      plane.packetsFrom.clear();
+      plane.packetsTo.clear();
+    }
+    world.pass(10_000);
+    t.strictSame([a.closed, b.closed], [[], []]);
+  });
+}
+
+t.test('data on one leg is a sign of life for all legs of its 5-tuple', async (t) => {
+  const { world, a, b, bSends, fra, relayB } = pair('two relays', FAST);
+  const second = (like: FakePeer) => {
+    const { role, relay } = like;
+    const connectionId = 'ee'.repeat(16);
+    const address = `${like.address.address}:${like.address.port}`;
+    const peer = new FakePeer(world, { address, relay, role, connectionId });
+    peer.die();
+    return peer;
+  };
+  const [a2, b2] = [second(a), second(b)];
+  a2.allocate(relayB.service);
+  b2.allocate(fra.service);
+  a2.connect(b2.address);
+  b2.connect(a2.address);
+  t.equal(a2.connectAnswer?.messageClass, 'success');
+  a.die();
+  b.die();
+  const onFirst = () => {
+    sends(a);
+    bSends();
+  };
+  passWith(world, 120_000, onFirst);
+  t.equal(fra.rules.context.legs.size, 2, 'the idle leg beside it lives');
+});
+
+t.test('legs that come and go leave the watch whole', async (t) => {
+  const { world, fra, relayB } = pair('two relays');
+  const peers: FakePeer[] = [];
+  for (let number = 0; number < 200; number++) {
+    const connectionId = number.toString(16).padStart(32, '0');
+    const a = new FakePeer(world, {
+      address: `203.0.113.9:${10_000 + number}`,
+      relay: fra,
+      role: 0,
+      connectionId,
+    });
+    const b = new FakePeer(world, {
+      address: `198.51.100.7:${10_000 + number}`,
+      relay: relayB,
+      role: 1,
+      connectionId,
+    });
+    a.allocate(relayB.service);
+    b.allocate(fra.service);
+    a.connect(b.address);
+    b.connect(a.address);
+    peers.push(a);
+    if (number % 3 === 0) a.refresh(0);
+    if (number % 7 === 1) a.die();
+  }
+  world.pass(60_000);
+  const living = peers.filter((_, number) => number % 3 !== 0 && number % 7 !== 1);
+  t.equal(fra.rules.context.legs.size, living.length + 1);
+  for (const peer of living) t.strictSame(peer.closed, []);
+});
+
+t.test('the counters of a leg that is idle and kept alive are left alone', async (t) => {
+  const { world, fra, a, aSends, bSends } = pair('two relays', FAST);
+  let looked = 0;
+  const { plane } = fra;
+  const count = plane.flowPackets.bind(plane);
+  plane.flowPackets = (meter) => {
+    looked += 1;
+    return count(meter);
+  };
+  world.pass(60_000);
+  const idle = looked;
+  t.ok(idle <= 60, 'at most around each keepalive');
+  passWith(world, 10_000, () => {
+    aSends();
+    bSends();
+  });
+  t.ok(looked >= idle + 10, 'but not while data flows');
+  t.strictSame(a.closed, []);
+});

@@ -1,0 +1,154 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+import { FakePeer, twoRelays, type World, type WorldRelay } from '../relay/world/index.js';
+
+const VICTIM = '203.0.113.7';
+
+/** Floods with the victim's address as source, from ports that are not the victim's. */
+class Forger {
+  readonly #world: World;
+  readonly #relay: WorldRelay;
+  #port = 20_000;
+
+  constructor(world: World, relay: WorldRelay) {
+    this.#world = world;
+    this.#relay = relay;
+  }
+
+  send(method: number, count: number, write: (writer: MessageWriter) => void = () => {}): void {
+    for (let n = 0; n < count; n += 1) {
+      this.#port = 20_000 + ((this.#port + 1) % 40_000);
+      const writer = new MessageWriter('request', method, this.#world.random(12));
+      write(writer);
+      this.#world.send({
+        from: { address: VICTIM, port: this.#port },
+        to: this.#relay.service,
+        data: writer.finish(),
+      });
+    }
+    this.#world.pump();
+  }
+}
+
+function scene() {
+  const { world, fra, nyc } = twoRelays();
+  const forger = new Forger(world, fra);
+  let port = 1;
+  /** One more peer at the victim's address. @returns whether it could allocate, by one attempt */
+  const sets = (write: (writer: MessageWriter) => void = () => {}) => {
+    port += 1;
+    const connectionId = port.toString(16).padStart(32, '0');
+    const address = `${VICTIM}:${port}`;
+    const peer = new FakePeer(world, { address, relay: fra, role: 0, connectionId });
+    if (peer.challenge(write) === undefined) return false;
+    return peer.allocate(nyc.service)?.messageClass === 'success';
+  };
+  return { world, fra, nyc, forger, sets };
+}
+
+t.test('forged Bindings take nothing from set-ups', async (t) => {
+  const { world, forger, sets, fra } = scene();
+  let made = 0;
+  // 12 s of 300 a second.
+  for (let n = 0; n < 120; n += 1) {
+    forger.send(Method.Binding, 30);
+    if (n % 2 === 0 && sets()) made += 1;
+    world.pass(100);
+  }
+  t.equal(made, 60);
+  forger.send(Method.Binding, LIMITS.challengesBurst);
+  t.ok(fra.rules.context.stats.client.over_binding_budget > 0, 'which are over their own budget');
+  t.equal(fra.rules.context.stats.client.over_challenge_budget, 0);
+});
+
+t.test(
+  'forged Allocates leave a padded set-up alone, and one where an address is proven',
+  async (t) => {
+    const { world, forger, sets, fra } = scene();
+    forger.send(Method.Allocate, LIMITS.challengesBurst + 1);
+    t.equal(sets(), false, 'a bare first request of an address where nobody is proven');
+    t.ok(sets((writer) => writer.paddedTo(LIMITS.challengeBytesMax)));
+    let made = 0;
+    // 30 s of 1,000 a second.
+    for (let n = 0; n < 300; n += 1) {
+      forger.send(Method.Allocate, 99);
+      if (n % 3 === 0 && sets()) made += 1;
+      world.pass(100);
+    }
+    t.equal(made, 100, 'bare ones, now that a peer is proven at the address');
+    world.pass(LIMITS.provenSourceMs, 10_000);
+    forger.send(Method.Allocate, LIMITS.challengesBurst + 1);
+    t.ok(fra.rules.context.stats.client.over_challenge_budget > 0, 'a proof is not for ever');
+  },
+);
+
+t.test('what is sent to a forged source is at most six times what came', async (t) => {
+  const { world, forger, sets } = scene();
+  sets((writer) => writer.paddedTo(LIMITS.challengeBytesMax));
+  for (const method of [Method.Binding, Method.Allocate, Method.Connect, Method.Refresh]) {
+    for (const write of [
+      () => {},
+      (writer: MessageWriter) => writer.u32(0x7fff, 0),
+      (writer: MessageWriter) => writer.text(AttributeType.Nonce, 'x').fingerprint(),
+      (writer: MessageWriter) => writer.integrity('sha1', new Uint8Array(16)),
+    ]) {
+      const before = world.log.length;
+      forger.send(method, 100, write);
+      const flights = world.log.slice(before);
+      const bytes = (toVictim: boolean) =>
+        flights
+          .filter(({ to }) => (to.address === VICTIM) === toVictim)
+          .reduce((sum, { data }) => sum + data.length, 0);
+      t.ok(bytes(true) <= 6 * bytes(false), `${method}: ${bytes(true)} for ${bytes(false)}`);
+    }
+  }
+});
+
+t.test('a proven peer is told its address although strangers forge it', async (t) => {
+  const { world, fra, nyc, forger } = scene();
+  const peer = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
+  peer.allocate(nyc.service);
+  forger.send(Method.Binding, 3 * LIMITS.challengesBurst);
+  const answer = peer.raw(Method.Binding, () => {});
+  t.same(answer?.address(AttributeType.XorMappedAddress), peer.address);
+  const stranger = new FakePeer(world, { address: `${VICTIM}:10`, relay: fra, role: 0 });
+  t.equal(
+    stranger.raw(Method.Binding, () => {}),
+    undefined,
+    'a stranger at the address is not',
+  );
+});
+
+t.test('who guesses behind a NAT does not lock out neighbours who prove themselves', async (t) => {
+  const { world, fra, nyc, sets } = scene();
+  const guesser = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
+  guesser.challenge();
+  let tries = 0;
+  for (let n = 0; n < 3_000; n += 1) {
+    const connectionId = n.toString(16).padStart(32, 'f');
+    guesser.credential.username = `9999999999:t${n}/${connectionId}/0`;
+    if (guesser.allocate(nyc.service)?.errorCode()?.code === 401) tries += 1;
+  }
+  t.equal(tries, LIMITS.wrongCredentialsOfPortBurst, 'the rest is not looked at');
+  t.ok(sets(), 'a bare first request of a neighbour');
+  t.equal(
+    fra.rules.context.stats.client.over_wrong_credential_budget,
+    3_000 - LIMITS.wrongCredentialsOfPortBurst,
+  );
+});
+
+t.test('a port that guessed too much still serves the credential that it has proved', async (t) => {
+  const { world, fra, nyc } = scene();
+  const peer = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
+  t.equal(peer.allocate(nyc.service)?.messageClass, 'success');
+  const { username } = peer.credential;
+  for (let n = 0; n < 200; n += 1) {
+    peer.credential.username = `9999999999:default/${n.toString(16).padStart(32, '0')}/0`;
+    peer.refresh(600);
+  }
+  peer.credential.username = username;
+  t.equal(peer.refresh(600)?.messageClass, 'success');
+});

@@ -1,0 +1,124 @@
+import t from 'tap';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+import { established, FakePeer, twoRelays } from '../relay/world/index.js';
+
+t.test('Binding tells the address, and pays from the budget', async (t) => {
+  const { a } = twoRelays();
+  const answer = a.raw(Method.Binding, () => {});
+  t.same(answer?.address(AttributeType.XorMappedAddress), a.address);
+  t.equal(a.raw(Method.Binding, (w) => w.u32(0x7fff, 0))?.errorCode()?.code, 420);
+  let answered = 2;
+  while (a.raw(Method.Binding, () => {})) answered += 1;
+  t.equal(answered, 2_000, 'the burst, and then silence');
+});
+
+t.test('a challenge is short and nothing is remembered for it', async (t) => {
+  const { a, fra } = twoRelays();
+  const answer = a.challenge();
+  t.equal(answer?.errorCode()?.code, 401);
+  t.ok(answer && answer.bytes.length <= 120);
+  t.equal(fra.rules.context.legs.size, 0);
+});
+
+t.test('over the budget the relay is silent, and later speaks again', async (t) => {
+  const { world, a, b, nyc, fra } = twoRelays();
+  b.relay = fra;
+  for (let n = 0; n < 2_000; n += 1) a.challenge();
+  t.equal(a.challenge(), undefined);
+  t.ok(b.challenge(), 'another source is not hindered');
+  world.pass(1_000);
+  t.ok(a.challenge());
+  t.equal(fra.rules.context.stats.client.over_challenge_budget, 1);
+  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'the authenticated pay nothing');
+});
+
+t.test('a wrong password is 401', async (t) => {
+  const { world, fra, nyc } = twoRelays();
+  const a = new FakePeer(world, { address: '203.0.113.7:1', relay: fra, role: 0 });
+  a.credential.password = 'wrong';
+  t.equal(a.allocate(nyc.service)?.errorCode()?.code, 401);
+});
+
+t.test('a credential that has expired starts nothing', async (t) => {
+  const { world, a, nyc } = twoRelays({ a: { lifeSeconds: 60 } });
+  world.pass(61_000, 1_000);
+  t.equal(a.allocate(nyc.service)?.errorCode()?.code, 401);
+});
+
+t.test('a reserved leg does not let an expired credential connect', async (t) => {
+  const { world, a, b, nyc } = twoRelays({ a: { lifeSeconds: 60 } });
+  a.allocate(nyc.service);
+  for (let n = 0; n < 4; n += 1) {
+    world.pass(20_000, 1_000);
+    t.equal(a.refresh(600)?.messageClass, 'success');
+  }
+  t.equal(a.connect(b.address)?.errorCode()?.code, 401);
+});
+
+t.test('a connection outlives its credential', async (t) => {
+  const { world, a, b, nyc } = established({ a: { lifeSeconds: 60 } });
+  world.pass(100_000, 1_000);
+  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a repeated Allocate');
+  t.equal(a.connect(b.address)?.messageClass, 'success', 'a repeated Connect');
+  t.equal(a.refresh(600)?.messageClass, 'success', 'a Refresh');
+  const moved = new FakePeer(world, {
+    address: '203.0.113.8:1',
+    relay: a.relay,
+    role: 0,
+    lifeSeconds: -60,
+  });
+  t.equal(moved.refresh(600)?.errorCode()?.code, 401, 'not from elsewhere');
+  t.equal(moved.refresh(0)?.messageClass, 'success', 'a close from elsewhere');
+  t.same(b.closed, [437]);
+  t.equal(a.refresh(600)?.errorCode()?.code, 437, 'and then there is no leg');
+});
+
+t.test('a nonce that has expired is 438 and costs nothing', async (t) => {
+  const { world, a, b, fra } = established();
+  world.pass(590_000, 5_000);
+  for (let n = 0; n < 6; n += 1) {
+    t.equal(a.refresh(3_600)?.messageClass, 'success');
+    b.refresh(3_600);
+    world.pass(1_000_000, 50_000);
+  }
+  t.equal(fra.rules.context.legs.size, 1);
+});
+
+t.test('CVE-2024-2169: responses and indications are never answered', async (t) => {
+  const { world, a, fra } = twoRelays();
+  for (const messageClass of ['success', 'error', 'indication'] as const) {
+    for (const method of [Method.Binding, Method.Allocate, Method.Connect, Method.Closed]) {
+      const data = new MessageWriter(messageClass, method, world.random(12)).finish();
+      world.send({ from: a.address, to: fra.service, data });
+    }
+  }
+  world.pump();
+  t.equal(a.inbox.length, 0);
+});
+
+t.test('an old request replayed from another address proves nothing', async (t) => {
+  const { world, a, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  const request = world.log.findLast(({ to }) => to.port === 3478);
+  const thief = new FakePeer(world, { address: '192.0.2.66:1', relay: fra, role: 0 });
+  if (request) world.send({ ...request, from: thief.address });
+  world.pump();
+  t.equal(thief.inbox[0]?.errorCode()?.code, 438, 'the nonce is another address’s');
+});
+
+t.test('random bytes never throw and are counted', async (t) => {
+  const { world, a, fra } = twoRelays();
+  const before = fra.rules.context.stats.client.malformed;
+  for (let n = 0; n < 2_000; n += 1) {
+    const data = world.random(20 + (n % 200)).slice();
+    data[0] = n % 2;
+    if (n % 3 === 0) data.set([0x21, 0x12, 0xa4, 0x42], 4);
+    world.send({ from: a.address, to: fra.service, data });
+    world.send({ from: a.address, to: fra.trunk, data });
+  }
+  world.pump();
+  t.ok(fra.rules.context.stats.client.malformed > before);
+  t.equal(fra.rules.context.trunk.drops.trunk_control_malformed, 2_000);
+});

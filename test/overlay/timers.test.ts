@@ -1,0 +1,39 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { FakePeer, twoRelays, type World, type WorldRelay } from '../relay/world/index.js';
+
+const LEGS = 2 * LIMITS.legsEndedAtOnce + 50;
+
+function reserve(world: World, fra: WorldRelay, nyc: WorldRelay): void {
+  for (let n = 0; n < LEGS; n += 1) {
+    const connectionId = n.toString(16).padStart(32, '0');
+    const address = `203.0.113.7:${n + 1}`;
+    new FakePeer(world, { address, relay: fra, role: 0, connectionId }).allocate(nyc.service);
+  }
+}
+
+t.test('legs that are due at once end in parts, with messages in between', async (t) => {
+  const { world, fra, nyc, a } = twoRelays();
+  reserve(world, fra, nyc);
+  const { legs } = fra.rules.context;
+  t.equal(legs.size, LEGS);
+  world.clock.advance(LIMITS.legReservedMs + 100);
+  t.ok(fra.rules.tick(), 'there is more');
+  t.equal(legs.size, LEGS - LIMITS.legsEndedAtOnce);
+  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a peer is served meanwhile');
+  t.ok(fra.rules.goOn());
+  t.notOk(fra.rules.goOn());
+  t.equal(legs.size, 1);
+  t.notOk(fra.rules.tick());
+});
+
+t.test('a leg that is due and not ended yet can still be kept', async (t) => {
+  const { world, fra, nyc, a } = twoRelays();
+  reserve(world, fra, nyc);
+  a.allocate(nyc.service);
+  world.clock.advance(LIMITS.legReservedMs + 100);
+  t.ok(fra.rules.tick());
+  t.equal(a.refresh(600)?.messageClass, 'success');
+  for (let more = true; more; ) more = fra.rules.goOn();
+  t.equal(fra.rules.context.legs.size, 1);
+});

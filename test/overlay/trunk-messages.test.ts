@@ -1,0 +1,340 @@
+import t from 'tap';
+import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
+import { LIMITS } from '../../src/limits.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { RefusalCause } from '../../src/stun/error-codes.js';
+import { encodeControl, type TrunkControl } from '../../src/trunk/control.js';
+import {
+  CONNECTION_ID,
+  established,
+  FakePeer,
+  twoRelays,
+  type World,
+  type WorldRelay,
+} from '../relay/world/index.js';
+
+const controlKeys = new Map<string, Uint8Array>();
+
+function controlKey(as: WorldRelay, to: WorldRelay): Uint8Array {
+  const name = `${as.id} ${to.id}`;
+  let key = controlKeys.get(name);
+  if (!key) {
+    const shared = sharedSecret(as.local.privateKey, Buffer.from(to.record.publicKey, 'base64'));
+    key = trunkControlKey(shared, as.id, to.id);
+    controlKeys.set(name, key);
+  }
+  return key;
+}
+
+/** Counters that the relays themselves do not reach. */
+let said = 1_000;
+
+/** Sends what `as` would say to `to`, from wherever the test wants, with what key it wants. */
+function say(
+  world: World,
+  {
+    as,
+    to,
+    from = as.trunk,
+    start = as.local.start,
+    key,
+  }: {
+    as: WorldRelay;
+    to: WorldRelay;
+    from?: { address: string; port: number };
+    start?: number;
+    key?: Uint8Array;
+  },
+  control: TrunkControl,
+): void {
+  const real = controlKey(as, to);
+  said += 1;
+  const sequence = { receiverStart: to.local.start, counter: said };
+  const data = encodeControl({ id: as.id, start }, key ?? real, control, sequence);
+  world.send({ from, to: to.trunk, data });
+  world.pump();
+}
+
+const close = (world: World): TrunkControl => ({
+  type: 'close',
+  transactionId: world.random(12),
+  subject: { tenant: 'default', connectionId: CONNECTION_ID, role: 0 },
+});
+
+t.test('forged control is dropped and counted by reason', async (t) => {
+  const { world, fra, nyc, b } = established();
+  const { drops } = nyc.rules.context.trunk;
+  say(world, { as: fra, to: nyc, key: new Uint8Array(32) }, close(world));
+  t.equal(drops.trunk_control_bad_integrity, 1);
+  say(world, { as: fra, to: nyc, from: { address: '192.0.2.66', port: 3480 } }, close(world));
+  t.equal(drops.trunk_control_wrong_source, 1);
+  say(world, { as: fra, to: nyc, start: fra.local.start - 1 }, close(world));
+  t.equal(drops.trunk_control_old_start, 1);
+  const stranger = world.addRelay('evil-1', '192.0.2.66');
+  say(world, { as: stranger, to: nyc }, close(world));
+  t.equal(drops.trunk_control_unknown_relay, 1);
+  t.same(b.closed, []);
+  say(world, { as: fra, to: nyc }, close(world));
+  t.same(b.closed, [437], 'the genuine one closes');
+});
+
+t.test('a start from the future is believed of the registry only, and not for ever', async (t) => {
+  const { world, fra, nyc, b } = established();
+  const { trunk } = nyc.rules.context;
+  const ahead = world.clock.now() + 86_400_000;
+  say(world, { as: fra, to: nyc, start: ahead }, close(world));
+  t.equal(trunk.drops.trunk_control_old_start, 1, 'a message of a process whose clock was ahead');
+  t.same(b.closed, [], 'ends nothing');
+
+  const records = (start: number) =>
+    [...trunk.relays()].map(({ remote }) =>
+      remote.id === fra.id ? { ...remote.record, start } : remote.record,
+    );
+  nyc.rules.updateRelays(records(ahead));
+  t.equal(trunk.get(fra.id)?.start, ahead, 'the directory lists that process');
+  nyc.rules.updateRelays(records(fra.local.start + 1));
+  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1, 'the next one, with a right clock');
+  nyc.rules.updateRelays(records(fra.local.start));
+  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1, 'an older one');
+});
+
+t.test('a relay cannot close or join what is not with it', async (t) => {
+  const { world, nyc, b } = established();
+  const third = world.addRelay('lon-1', '192.0.2.30');
+  world.introduce();
+  say(world, { as: third, to: nyc }, close(world));
+  t.same(b.closed, []);
+  const [index] = [...nyc.rules.context.legs.all()].map((leg) => leg.sessionIndex);
+  const subject = { sessionIndex: index ?? 0 };
+  say(world, { as: third, to: nyc }, { type: 'close', transactionId: world.random(12), subject });
+  t.same(b.closed, []);
+});
+
+t.test('a relay that refuses an offer is named to the peer, with its code', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  a.connect(b.address);
+  const offer = world.log.findLast(({ from, to }) => from === fra.trunk && to === nyc.trunk);
+  const transactionId = offer?.data.slice(8, 20) ?? new Uint8Array(12);
+  say(world, { as: nyc, to: fra }, { type: 'offer-refused', transactionId, code: 508 });
+  t.strictSame(a.connectAnswer?.errorCode(), { code: 447, reason: 'relay nyc-1 refuses with 508' });
+  t.equal(a.connectAnswer?.u32(AttributeType.RefusalCause), RefusalCause.relaysUnreachable);
+});
+
+t.test('an offer from a relay that the Allocate did not name does not count', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  const third = world.addRelay('lon-1', '192.0.2.30');
+  world.introduce();
+  b.allocate(fra.service);
+  b.connect(a.address);
+  say(
+    world,
+    { as: third, to: nyc },
+    {
+      type: 'offer',
+      transactionId: world.random(12),
+      tenant: 'default',
+      connectionId: CONNECTION_ID,
+      role: 0,
+      mapped: a.address,
+      claimed: b.address,
+      sessionIndex: 7,
+    },
+  );
+  t.equal(b.connectAnswer, undefined);
+  t.equal(nyc.plane.sessions.size, 0);
+});
+
+t.test('data on an unbound index closes the sender’s leg', async (t) => {
+  const { world, a, b, fra, nyc } = established();
+  const index = nyc.rules.context.legs.all()[0]?.sessionIndex ?? 0;
+  const slot = nyc.rules.context.trunk.get('fra-1')?.slot ?? 0;
+  world.lose = ({ to }) => to.port === 3480;
+  b.refresh(0);
+  world.lose = () => false;
+  nyc.rules.receive({
+    datagrams: [],
+    events: [{ type: 'unbound-index', slot, sessionIndex: index }],
+  });
+  world.pump();
+  t.same(a.closed, [437]);
+  t.equal(fra.rules.context.legs.size, 0);
+});
+
+t.test('a relay that started anew ends its connections with 447 and gets new keys', async (t) => {
+  const { world, a, b, fra, nyc } = established();
+  const before = nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key;
+  const start = fra.local.start + 5_000;
+  say(world, { as: fra, to: nyc, start }, { type: 'close-done', transactionId: world.random(12) });
+  t.same(b.closed, [447]);
+  t.same(a.closed, []);
+  const shared = sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64'));
+  const epoch = trunkEpoch(world.clock.now());
+  t.same(
+    nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key,
+    trunkDataKey({ shared, senderId: 'nyc-1', receiverId: 'fra-1', epoch, receiverStart: start }),
+  );
+  t.notSame(nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key, before);
+});
+
+t.test('a restart is also learnt from the registry', async (t) => {
+  const { fra, nyc, b } = established();
+  nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
+  t.same(b.closed.length, 0, 'still under way');
+  t.equal(nyc.rules.context.legs.size, 0);
+});
+
+t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) => {
+  const { world, a, fra } = established();
+  const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  const traffic = (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      fra.plane.recordsSent.set(slot, (fra.plane.recordsSent.get(slot) ?? 0) + 1);
+      world.pass(100);
+    }
+  };
+  world.answers = () => false;
+  world.pass(20_000);
+  t.same(a.closed, [], 'an idle connection is left alone');
+  const probes = fra.plane.probes.length;
+  traffic(4_900);
+  t.same(a.closed, []);
+  traffic(300);
+  t.same(a.closed, [447]);
+  t.ok(fra.plane.probes.length - probes >= 50, 'ten probes a second');
+});
+
+t.test('a dead relay is noticed whatever the traffic was like before', async (t) => {
+  for (const kind of ['sparse', 'only received'] as const) {
+    const { world, a, fra } = established();
+    const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+    for (let n = 1; n <= 3; n += 1) {
+      if (kind === 'sparse') fra.plane.recordsSent.set(slot, n);
+      else fra.plane.recordsReceived.set(slot, n);
+      world.pass(10_000);
+    }
+    t.same(a.closed, [], kind);
+    world.answers = () => false;
+    world.pass(5_300);
+    t.same(a.closed, [447], kind);
+  }
+});
+
+t.test('a relay that only stood still is told what was ended meanwhile', async (t) => {
+  const { world, a, b, fra, nyc } = established();
+  const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  world.answers = ({ from }) => from !== 'fra-1';
+  fra.plane.recordsSent.set(slot, 1);
+  world.pass(5_300);
+  t.same(a.closed, [447]);
+  t.equal(nyc.rules.context.legs.size, 1, 'nyc knows nothing of it');
+  world.answers = () => true;
+  world.pass(1_000);
+  t.same(b.closed, [437]);
+  t.equal(nyc.rules.context.legs.size, 0);
+});
+
+t.test('a relay that started anew begins with new replay windows', async (t) => {
+  const { fra, nyc } = established();
+  nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
+  t.same(nyc.plane.trunkPeersRemoved, [0], 'out of the data plane, and in again');
+  t.ok(nyc.plane.trunkPeers.has(0));
+});
+
+t.test('a relay that left the registry is kept while legs refer to it', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  fra.rules.updateRelays([fra.record]);
+  const before = fra.rules.context.trunk.get('nyc-1');
+  t.ok(before);
+  fra.rules.updateRelays([fra.record, nyc.record]);
+  t.equal(fra.rules.context.trunk.get('nyc-1'), before, 'and is the same when it returns');
+  b.allocate(fra.service);
+  a.connect(b.address);
+  b.connect(a.address);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+  fra.rules.updateRelays([fra.record]);
+  a.refresh(0);
+  world.pass(1_000);
+  t.equal(fra.rules.context.trunk.get('nyc-1'), undefined, 'and goes with the last leg');
+});
+
+t.test('the connections of a relay that is gone end a few hundred at a time', async (t) => {
+  const { world, fra, nyc } = twoRelays();
+  const peers = [];
+  for (let n = 0; n < 600; n += 1) {
+    const connectionId = n.toString(16).padStart(32, '0');
+    const pair = [
+      new FakePeer(world, { address: `203.0.113.7:${n + 1}`, relay: fra, role: 0, connectionId }),
+      new FakePeer(world, { address: `198.51.100.9:${n + 1}`, relay: nyc, role: 1, connectionId }),
+    ] as const;
+    pair[0].allocate(nyc.service);
+    pair[1].allocate(fra.service);
+    pair[0].connect(pair[1].address);
+    pair[1].connect(pair[0].address);
+    peers.push(pair[0]);
+  }
+  fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
+  world.pump();
+  const some = LIMITS.legsEndedAtOnce;
+  t.equal(peers.filter(({ closed }) => closed.length === 1).length, some);
+  world.pass(100);
+  t.equal(peers.filter(({ closed }) => closed.length === 1).length, 600);
+});
+
+t.test('a relay that answers its probes is not gone', async (t) => {
+  const { world, a, fra } = established();
+  const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  for (let n = 0; n < 100; n += 1) {
+    fra.plane.recordsSent.set(slot, n + 1);
+    world.pass(100);
+  }
+  t.same(a.closed, []);
+  t.equal(Math.round([...fra.rules.context.trunk.relays()][0]?.rttNs ?? 0), 1_000_000);
+});
+
+t.test('at midnight the data plane gets the new day’s keys', async (t) => {
+  const { world, fra } = established();
+  const epochs = () => fra.plane.trunkPeers.get(0)?.receiveKeys.map(({ epoch }) => epoch);
+  const [, today = 0] = epochs() ?? [];
+  t.same(epochs(), [today - 1, today, today + 1]);
+  world.pass(86_400_000, 43_200_000);
+  t.same(epochs(), [today, today + 1, today + 2]);
+});
+
+t.test('a leg that began anew under the same name ends the old connection', async (t) => {
+  const { world, a, b, fra, nyc } = established();
+  world.lose = ({ to }) => to.port === 3480;
+  a.refresh(0);
+  a.allocate(nyc.service);
+  world.lose = () => false;
+  a.connect(b.address);
+  world.pass(1_000);
+  t.same(b.closed, [437]);
+  b.allocate(fra.service);
+  b.connect(a.address);
+  world.pass(1_000);
+  t.equal(a.connectAnswer?.messageClass, 'success');
+  t.equal(b.connectAnswer?.messageClass, 'success');
+  world.pass(10_000);
+  t.same([a.closed, b.closed], [[], [437]], 'and no late close ends the new one');
+});
+
+t.test('offers are bounded for each sender, and forgotten after 30 s', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  const offer = (n: number): TrunkControl => ({
+    type: 'offer',
+    transactionId: world.random(12),
+    tenant: 'default',
+    connectionId: n.toString(16).padStart(32, '0'),
+    role: 0,
+    mapped: a.address,
+    claimed: b.address,
+    sessionIndex: n,
+  });
+  for (let n = 0; n < 16_385; n += 1) say(world, { as: fra, to: nyc }, offer(n));
+  t.equal(nyc.rules.context.offers.refused, 1);
+  world.pass(31_000, 1_000);
+  say(world, { as: fra, to: nyc }, offer(99_999));
+  t.equal(nyc.rules.context.offers.refused, 1);
+});
