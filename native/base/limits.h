@@ -48,7 +48,7 @@ inline constexpr uint32_t kBatchBytesLow = 128 * 1024;
 inline constexpr uint64_t kDropsCountedEveryNs = 100'000'000;
 // Datagrams that are looked up together, so that the cache misses of one hide behind the others'.
 inline constexpr uint32_t kChunkPackets = 64;
-// Datagrams that wait to leave through one socket.
+// Datagrams that wait to leave a worker.
 inline constexpr uint32_t kSendBatchDatagrams = 256;
 // Memory for those of them that cannot be made where they were received.
 inline constexpr uint32_t kSendRoomBytes = kSendBatchDatagrams * 1'536;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/units.h"
 #include "table/five_tuple.h"
@@ -20,20 +21,22 @@ class NarrowPaths {
 
   // Notes that segments longer than `segment_bytes_max` do not fit; when full the oldest goes.
   void Note(const IpAddress& ip, uint32_t segment_bytes_max, uint64_t now_ns) {
-    std::rotate(paths_.begin(), paths_.end() - 1, paths_.end());
-    paths_[0] = Path{ip, segment_bytes_max, now_ns + kKeptNs};
-    count_ = std::min(count_ + 1, paths_.size());
+    if (!paths_) paths_ = std::make_unique<Paths>();
+    std::rotate(paths_->begin(), paths_->end() - 1, paths_->end());
+    (*paths_)[0] = Path{ip, segment_bytes_max, now_ns + kKeptNs};
+    count_ = std::min(count_ + 1, paths_->size());
   }
 
   void Forget(uint64_t now_ns) {
     // The oldest is the last.
-    while (count_ > 0 && paths_[count_ - 1].until_ns <= now_ns) --count_;
+    while (count_ > 0 && (*paths_)[count_ - 1].until_ns <= now_ns) --count_;
   }
 
   // The longest segment for an address, at most `otherwise`.
   uint32_t LimitFor(const IpAddress& ip, uint32_t otherwise) const {
     for (size_t i = 0; i < count_; ++i) {
-      if (paths_[i].ip == ip) otherwise = std::min(otherwise, paths_[i].segment_bytes_max);
+      const Path& path = (*paths_)[i];
+      if (path.ip == ip) otherwise = std::min(otherwise, path.segment_bytes_max);
     }
     return otherwise;
   }
@@ -45,7 +48,10 @@ class NarrowPaths {
     uint64_t until_ns;
   };
 
-  std::array<Path, 16> paths_{};
+  using Paths = std::array<Path, 16>;
+
+  // Made when the first address is noted: most sockets never need it.
+  std::unique_ptr<Paths> paths_;
   size_t count_ = 0;
 };
 

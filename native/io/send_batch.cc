@@ -13,12 +13,13 @@ namespace turnpike {
 namespace {
 
 // Spreads destinations over a table; whoever makes them collide only makes one flush slower.
-uint32_t HashOf(const FiveTuple& path) {
+uint32_t HashOf(uint16_t place, const FiveTuple& path) {
   uint64_t high;
   uint64_t low;
   std::memcpy(&high, &path.remote.ip.bytes[0], 8);
   std::memcpy(&low, &path.remote.ip.bytes[8], 8);
-  const uint64_t mixed = (high ^ low ^ uint64_t{path.remote.port} << 16) * 0x9e3779b97f4a7c15;
+  const uint64_t rest = uint64_t{path.remote.port} << 16 | uint64_t{place} << 32;
+  const uint64_t mixed = (high ^ low ^ rest) * 0x9e3779b97f4a7c15;
   return static_cast<uint32_t>(mixed >> 40);
 }
 
@@ -42,8 +43,7 @@ iovec VectorOf(const Outgoing& outgoing) {
 
 }  // namespace
 
-SendBatch::SendBatch(const UdpSocket& socket, Side side)
-    : socket_(socket), side_(side), messages_(std::make_unique<Messages>()) {}
+SendBatch::SendBatch() : messages_(std::make_unique<Messages>()) {}
 
 uint8_t* SendBatch::TakeRoom(uint32_t bytes) {
   if (!room_) room_ = std::make_unique_for_overwrite<uint8_t[]>(kSendRoomBytes);
@@ -53,40 +53,62 @@ uint8_t* SendBatch::TakeRoom(uint32_t bytes) {
   return start;
 }
 
-void SendBatch::Add(const Outgoing& outgoing) {
+void SendBatch::Add(SendSocket& through, const Outgoing& outgoing) {
   const uint16_t index = static_cast<uint16_t>(count_++);
   entries_[index].outgoing = outgoing;
   entries_[index].next = kNone;
-  Place& place = PlaceOf(*outgoing.path);
-  if (place.round == round_) {
-    Group& group = groups_[place.group];
+  const uint16_t place = PlaceOf(through);
+  Bucket& bucket = BucketOf(place, *outgoing.path);
+  if (bucket.round == round_) {
+    Group& group = groups_[bucket.group];
     entries_[group.last].next = index;
     group.last = index;
     return;
   }
-  place = Place{round_, static_cast<uint16_t>(group_count_)};
-  groups_[group_count_++] = Group{index, index};
+  const uint16_t number = static_cast<uint16_t>(group_count_++);
+  bucket = Bucket{round_, number};
+  groups_[number] = Group{index, index, place, kNone};
+  Socket& socket = sockets_[place];
+  if (socket.first_group == kNone) {
+    socket.first_group = number;
+  } else {
+    groups_[socket.last_group].next = number;
+  }
+  socket.last_group = number;
 }
 
-SendBatch::Place& SendBatch::PlaceOf(const FiveTuple& path) {
-  // Ends because at most half of the places are taken in one round.
-  for (uint32_t position = HashOf(path);; ++position) {
-    Place& place = places_[position % places_.size()];
-    if (place.round != round_) return place;
-    const FiveTuple* const known = entries_[groups_[place.group].first].outgoing.path;
-    if (known == &path || *known == path) return place;
+uint16_t SendBatch::PlaceOf(SendSocket& socket) {
+  if (socket.place_ < socket_count_ && sockets_[socket.place_].socket == &socket) {
+    return socket.place_;
+  }
+  socket.place_ = static_cast<uint16_t>(socket_count_++);
+  sockets_[socket.place_] = Socket{&socket, kNone, kNone};
+  return socket.place_;
+}
+
+SendBatch::Bucket& SendBatch::BucketOf(uint16_t place, const FiveTuple& path) {
+  // Ends because at most half of the buckets are taken in one round.
+  for (uint32_t position = HashOf(place, path);; ++position) {
+    Bucket& bucket = buckets_[position % buckets_.size()];
+    if (bucket.round != round_) return bucket;
+    const Group& group = groups_[bucket.group];
+    if (group.place != place) continue;
+    const FiveTuple* const known = entries_[group.first].outgoing.path;
+    if (known == &path || *known == path) return bucket;
   }
 }
 
-void SendBatch::Build() {
+void SendBatch::Build(const Socket& socket) {
   messages_->count = 0;
   messages_->vector_count = 0;
-  for (uint32_t i = 0; i < group_count_; ++i) {
-    for (uint16_t next = groups_[i].first; next != kNone;) next = AppendRun(next);
+  for (uint16_t group = socket.first_group; group != kNone; group = groups_[group].next) {
+    for (uint16_t next = groups_[group].first; next != kNone;) {
+      next = AppendRun(*socket.socket, next);
+    }
   }
 }
 
-uint16_t SendBatch::AppendRun(uint16_t first) {
+uint16_t SendBatch::AppendRun(const SendSocket& socket, uint16_t first) {
   Messages& messages = *messages_;
   const uint32_t index = messages.count++;
   const Outgoing& head = entries_[first].outgoing;
@@ -102,10 +124,8 @@ uint16_t SendBatch::AppendRun(uint16_t first) {
 
   uint16_t next = entries_[first].next;
   // All segments have the first one's length, but the last may be shorter.
-  bool equal =
-      segment_bytes <= (narrow_paths_.empty()
-                            ? segment_bytes_max_
-                            : narrow_paths_.LimitFor(head.path->remote.ip, segment_bytes_max_));
+  bool equal = segment_bytes <=
+               socket.narrow_paths_.LimitFor(head.path->remote.ip, socket.segment_bytes_max_);
   while (next != kNone && equal && run.datagrams < kSegmentsMax) {
     const Outgoing& segment = entries_[next].outgoing;
     const uint32_t bytes = segment.length;
@@ -159,40 +179,48 @@ void SendBatch::AppendSegmentSize(msghdr* header, uint16_t segment_bytes) {
 }
 
 void SendBatch::Flush(CounterRow& counters) {
-  if (!narrow_paths_.empty()) narrow_paths_.Forget(ReadClock().monotonic_ns);
-  Build();
+  for (uint32_t i = 0; i < socket_count_; ++i) {
+    SendSocket& socket = *sockets_[i].socket;
+    if (!socket.narrow_paths_.empty()) socket.narrow_paths_.Forget(ReadClock().monotonic_ns);
+    Build(sockets_[i]);
+    Send(socket, counters);
+  }
+  Clear();
+}
+
+void SendBatch::Send(SendSocket& socket, CounterRow& counters) {
   uint32_t next = 0;
   while (next < messages_->count) {
-    const int sent =
-        sendmmsg(socket_.fd(), &messages_->headers[next], messages_->count - next, MSG_DONTWAIT);
+    const int sent = sendmmsg(socket.socket_.fd(), &messages_->headers[next],
+                              messages_->count - next, MSG_DONTWAIT);
     if (sent > 0) {
-      CountSent(next, static_cast<uint32_t>(sent), counters);
+      CountSent(socket, next, static_cast<uint32_t>(sent), counters);
       next += static_cast<uint32_t>(sent);
       continue;
     }
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == ENOBUFS) {
       CountDropped(next, counters);
-      break;
+      return;
     }
     // The error is the first message's alone: one poisoned datagram must not stop the others.
-    HandleRefusal(next++, errno, counters);
+    HandleRefusal(socket, next++, errno, counters);
   }
-  Clear();
 }
 
-int SendBatch::SendUnfragmented(const Outgoing& outgoing, CounterRow& counters) {
+int SendBatch::SendUnfragmented(SendSocket& through, const Outgoing& outgoing,
+                                CounterRow& counters) {
   if (!empty()) Flush(counters);
-  Add(outgoing);
-  Build();
+  Add(through, outgoing);
+  Build(sockets_[0]);
   int error = 0;
-  if (!socket_.ForbidFragments(true) ||
-      sendmsg(socket_.fd(), &messages_->headers[0].msg_hdr, MSG_DONTWAIT) < 0) {
+  if (!through.socket_.ForbidFragments(true) ||
+      sendmsg(through.socket_.fd(), &messages_->headers[0].msg_hdr, MSG_DONTWAIT) < 0) {
     error = errno;
   }
   // Before anything else leaves: data must not be lost for its length.
-  socket_.ForbidFragments(false);
-  if (error == 0) AddSent(1, outgoing.length, counters);
+  through.socket_.ForbidFragments(false);
+  if (error == 0) AddSent(through, 1, outgoing.length, counters);
   Clear();
   return error;
 }
@@ -201,12 +229,14 @@ void SendBatch::Clear() {
   count_ = 0;
   room_taken_ = 0;
   group_count_ = 0;
+  socket_count_ = 0;
   if (++round_ > 0) return;
-  places_.fill(Place{});
+  buckets_.fill(Bucket{});
   round_ = 1;
 }
 
-void SendBatch::HandleRefusal(uint32_t index, int error_number, CounterRow& counters) {
+void SendBatch::HandleRefusal(SendSocket& socket, uint32_t index, int error_number,
+                              CounterRow& counters) {
   const Run& run = messages_->runs[index];
   // EIO: the device cannot checksum segments. EINVAL, EMSGSIZE: they are longer than its MTU.
   const bool segments_refused =
@@ -217,17 +247,17 @@ void SendBatch::HandleRefusal(uint32_t index, int error_number, CounterRow& coun
     return;
   }
   counters.Add(Counter::kSegmentsRefused);
-  const bool sent = SendSingly(index, counters);
+  const bool sent = SendSingly(socket, index, counters);
   const Outgoing& first = entries_[run.first].outgoing;
   if (error_number == EIO) {
-    segment_bytes_max_ = 0;
+    socket.segment_bytes_max_ = 0;
   } else if (sent) {
     // Were the datagrams refused one by one too, it was not for their being segments.
-    narrow_paths_.Note(first.path->remote.ip, first.length - 1, ReadClock().monotonic_ns);
+    socket.narrow_paths_.Note(first.path->remote.ip, first.length - 1, ReadClock().monotonic_ns);
   }
 }
 
-bool SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
+bool SendBatch::SendSingly(const SendSocket& socket, uint32_t index, CounterRow& counters) {
   bool any_left = false;
   const Run& run = messages_->runs[index];
   msghdr header = messages_->headers[index].msg_hdr;
@@ -238,19 +268,20 @@ bool SendBatch::SendSingly(uint32_t index, CounterRow& counters) {
     iovec vector = VectorOf(outgoing);
     header.msg_iov = &vector;
     header.msg_iovlen = 1;
-    const ssize_t sent = sendmsg(socket_.fd(), &header, MSG_DONTWAIT);
+    const ssize_t sent = sendmsg(socket.socket_.fd(), &header, MSG_DONTWAIT);
     if (sent < 0) {
       const bool blocked = errno == EAGAIN || errno == ENOBUFS;
       counters.Add(blocked ? Counter::kSendBlocked : Counter::kSendErrors);
       continue;
     }
-    AddSent(1, outgoing.length, counters);
+    AddSent(socket, 1, outgoing.length, counters);
     any_left = true;
   }
   return any_left;
 }
 
-void SendBatch::CountSent(uint32_t first, uint32_t count, CounterRow& counters) const {
+void SendBatch::CountSent(const SendSocket& socket, uint32_t first, uint32_t count,
+                          CounterRow& counters) const {
   uint64_t datagrams = 0;
   uint64_t bytes = 0;
   uint64_t runs = 0;
@@ -260,12 +291,13 @@ void SendBatch::CountSent(uint32_t first, uint32_t count, CounterRow& counters) 
     bytes += run.bytes;
     if (run.datagrams > 1) ++runs;
   }
-  AddSent(datagrams, bytes, counters);
+  AddSent(socket, datagrams, bytes, counters);
   if (runs > 0) counters.Add(Counter::kSegmentedSends, runs);
 }
 
-void SendBatch::AddSent(uint64_t datagrams, uint64_t bytes, CounterRow& counters) const {
-  const bool client = side_ == Side::kClient;
+void SendBatch::AddSent(const SendSocket& socket, uint64_t datagrams, uint64_t bytes,
+                        CounterRow& counters) const {
+  const bool client = socket.side_ == Side::kClient;
   counters.Add(client ? Counter::kClientTxPackets : Counter::kTrunkTxPackets, datagrams);
   counters.Add(client ? Counter::kClientTxBytes : Counter::kTrunkTxBytes, bytes);
 }

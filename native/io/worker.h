@@ -101,13 +101,13 @@ class Worker {
   uint64_t applied() const { return applied_.load(std::memory_order_acquire); }
 
  private:
-  // One of the worker's sockets with what waits to leave through it.
+  // One of the worker's sockets.
   struct Port {
     Port(Side side_in, uint16_t index_in, UdpSocket socket_in)
         : side(side_in), index(index_in), socket(std::move(socket_in)), sends(socket, side_in) {}
 
     // Where data leaves.
-    SendBatch& data_sends(bool from_trunk_port) {
+    SendSocket& data_sends(bool from_trunk_port) {
       return lane != nullptr && !from_trunk_port ? lane->sends : sends;
     }
 
@@ -116,7 +116,7 @@ class Worker {
     const uint16_t index;
     UdpSocket socket;
     // Through the socket itself: what TypeScript answers, and replies to probes.
-    SendBatch sends;
+    SendSocket sends;
     // Of a trunk socket: the port that data leaves from in its place, or null.
     Port* lane = nullptr;
     bool is_lane = false;
@@ -168,7 +168,7 @@ class Worker {
   void ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from);
   void ReportUnboundIndex(uint32_t slot, uint32_t session_index);
   void ReportEvent(const PuntedEvent& event);
-  void Queue(SendBatch& sends, const Outgoing& outgoing);
+  void Queue(SendSocket& through, const Outgoing& outgoing);
   void QueueData(const Outgoing& outgoing);
   void QueueBundle(const Outgoing& outgoing);
   void FlushSends();
@@ -187,6 +187,8 @@ class Worker {
   ClosedHints closed_hints_;
   Pacer pacer_;
   PacketBatch batch_;
+  // What waits to leave, through all sockets.
+  SendBatch sends_;
   std::array<ClientLookup, kChunkPackets> lookups_;
   // Set by a pause for the turn after it: when it began, so what is read then is no older.
   uint64_t paused_since_ns_ = 0;

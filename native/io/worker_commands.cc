@@ -103,7 +103,7 @@ void Worker::SendProbe(const Command& command) {
 }
 
 void Worker::SendUnfragmented(Port& port, const Outgoing& outgoing) {
-  switch (port.sends.SendUnfragmented(outgoing, counters_)) {
+  switch (sends_.SendUnfragmented(port.sends, outgoing, counters_)) {
     case 0:
       counters_.Add(Counter::kProbesSent);
       break;

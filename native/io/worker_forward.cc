@@ -122,17 +122,14 @@ void Worker::QueueRecord(const TrunkRecord& record, const Now& now) {
     return;
   }
   if (bundler_.CloseBefore(record, &out)) QueueBundle(out);
-  SendBatch& sends =
-      by_side_[static_cast<size_t>(Side::kTrunk)][record.peer->path.socket]->data_sends(
-          record.peer->from_trunk_port);
-  if (sends.full()) sends.Flush(counters_);
+  if (sends_.full()) sends_.Flush(counters_);
   uint8_t* room = nullptr;
-  if (!record.headroom && !(room = sends.TakeRoom(SingleBytes(record)))) {
-    sends.Flush(counters_);
-    room = sends.TakeRoom(SingleBytes(record));
+  if (!record.headroom && !(room = sends_.TakeRoom(SingleBytes(record)))) {
+    sends_.Flush(counters_);
+    room = sends_.TakeRoom(SingleBytes(record));
   }
   forwarder_.SealAlone(record, room, &out);
-  sends.Add(out);
+  QueueData(out);
 }
 
 void Worker::CloseBundlesIfDue(const Now& now) {
@@ -236,9 +233,9 @@ void Worker::ReportEvent(const PuntedEvent& event) {
   }
 }
 
-void Worker::Queue(SendBatch& sends, const Outgoing& outgoing) {
-  if (sends.full()) sends.Flush(counters_);
-  sends.Add(outgoing);
+void Worker::Queue(SendSocket& through, const Outgoing& outgoing) {
+  if (sends_.full()) sends_.Flush(counters_);
+  sends_.Add(through, outgoing);
 }
 
 void Worker::QueueData(const Outgoing& outgoing) {
@@ -252,9 +249,7 @@ void Worker::QueueBundle(const Outgoing& outgoing) {
 }
 
 void Worker::FlushSends() {
-  for (const std::unique_ptr<Port>& port : ports_) {
-    if (!port->sends.empty()) port->sends.Flush(counters_);
-  }
+  if (!sends_.empty()) sends_.Flush(counters_);
   bundler_.Recycle();
 }
 

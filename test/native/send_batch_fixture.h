@@ -24,16 +24,25 @@ struct Socket : UdpSocket {
     EXPECT_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
   }
 
+  // Everything that waits, each with the port that it came from.
+  std::vector<std::pair<uint16_t, Bytes>> ReceiveAllFrom() {
+    std::vector<std::pair<uint16_t, Bytes>> datagrams;
+    for (pollfd ready{fd(), POLLIN, 0}; poll(&ready, 1, 20) == 1;) {
+      Bytes data(65'536);
+      SocketAddress source;
+      socklen_t source_bytes = sizeof(source);
+      const ssize_t length =
+          recvfrom(fd(), data.data(), data.size(), MSG_DONTWAIT, &source.any, &source_bytes);
+      if (length < 0) break;
+      data.resize(static_cast<size_t>(length));
+      datagrams.emplace_back(FromSocketAddress(source).port, std::move(data));
+    }
+    return datagrams;
+  }
   // Everything that waits.
   std::vector<Bytes> ReceiveAll() {
     std::vector<Bytes> datagrams;
-    for (pollfd ready{fd(), POLLIN, 0}; poll(&ready, 1, 20) == 1;) {
-      Bytes data(65'536);
-      const ssize_t length = recv(fd(), data.data(), data.size(), MSG_DONTWAIT);
-      if (length < 0) break;
-      data.resize(static_cast<size_t>(length));
-      datagrams.push_back(std::move(data));
-    }
+    for (auto& each : ReceiveAllFrom()) datagrams.push_back(std::move(each.second));
     return datagrams;
   }
 };
@@ -43,20 +52,24 @@ struct BatchFixture {
       : cells(new CounterCell[kCounterRowCells]{}), counters(cells.get()), from(true, address) {}
 
   void Add(const Endpoint& to, Bytes data, const IpAddress& local = {}) {
+    Add(socket, to, std::move(data), local);
+  }
+  void Add(SendSocket& through, const Endpoint& to, Bytes data, const IpAddress& local = {}) {
     kept.push_back(std::move(data));
     const Bytes& bytes = kept.back();
     FiveTuple& path = paths.emplace_back();
     path.remote = to;
     path.local = local;
     Outgoing out{Side::kClient, &path, bytes.data(), static_cast<uint32_t>(bytes.size())};
-    batch.Add(out);
+    batch.Add(through, out);
   }
   uint64_t Count(Counter counter) const { return cells[static_cast<uint8_t>(counter)].Get(); }
 
   std::unique_ptr<CounterCell[]> cells;
   CounterRow counters;
   Socket from;
-  SendBatch batch{from, Side::kClient};
+  SendSocket socket{from, Side::kClient};
+  SendBatch batch;
   std::vector<Bytes> kept = [] {
     std::vector<Bytes> empty;
     empty.reserve(kSendBatchDatagrams);

@@ -1,5 +1,6 @@
 // Batches sent over loopback sockets.
 #include <algorithm>
+#include <map>
 
 #include "io/packet_batch.h"
 #include "send_batch_fixture.h"
@@ -29,6 +30,42 @@ TEST(SendBatch, ManyDestinationsEachInOrder) {
   for (size_t i = 0; i < to.size(); ++i) EXPECT_TRUE(to[i]->ReceiveAll() == expected[i]);
   EXPECT_EQ(f.Count(Counter::kClientTxPackets), kSendBatchDatagrams);
   EXPECT_TRUE(f.Count(Counter::kSegmentedSends) > 0);
+}
+
+// Every socket to every destination, the sockets taking turns.
+TEST(SendBatch, ManySocketsShareABatchAndEachKeepsItsOrder) {
+  constexpr size_t kSockets = 4;
+  BatchFixture f;
+  std::vector<std::unique_ptr<Socket>> from;
+  std::vector<std::unique_ptr<SendSocket>> through;
+  std::vector<std::unique_ptr<Socket>> to;
+  std::map<std::pair<size_t, uint16_t>, std::vector<Bytes>> expected;
+  for (size_t i = 0; i < kSockets; ++i) {
+    from.push_back(std::make_unique<Socket>());
+    through.push_back(
+        std::make_unique<SendSocket>(*from[i], i == 0 ? Side::kTrunk : Side::kClient));
+    to.push_back(std::make_unique<Socket>());
+  }
+  for (int round = 0; round < 2; ++round) {
+    for (uint32_t i = 0; i < kSendBatchDatagrams; ++i) {
+      const size_t source = i % kSockets;
+      const size_t destination = i / kSockets % kSockets;
+      const Bytes data(30 + i % 3, static_cast<uint8_t>(i));
+      f.Add(*through[source], to[destination]->address(), data);
+      expected[{destination, from[source]->address().port}].push_back(data);
+    }
+    f.batch.Flush(f.counters);
+    f.kept.clear();
+  }
+  for (size_t i = 0; i < kSockets; ++i) {
+    std::map<uint16_t, std::vector<Bytes>> received;
+    for (auto& [port, data] : to[i]->ReceiveAllFrom()) received[port].push_back(data);
+    for (const auto& socket : from) {
+      EXPECT_TRUE((received[socket->address().port] == expected[{i, socket->address().port}]));
+    }
+  }
+  EXPECT_EQ(f.Count(Counter::kTrunkTxPackets), 2 * kSendBatchDatagrams / kSockets);
+  EXPECT_EQ(f.Count(Counter::kClientTxPackets), 2 * kSendBatchDatagrams / kSockets * 3);
 }
 
 TEST(SendBatch, EqualDatagramsTravelAsOne) {
@@ -63,7 +100,7 @@ TEST(SendBatch, CopiesThatLieInARowLeaveInARow) {
     expected.emplace_back(kBytes, static_cast<uint8_t>(expected.size()));
     uint8_t* const room = f.batch.TakeRoom(kBytes);
     std::copy(expected.back().begin(), expected.back().end(), room);
-    f.batch.Add(Outgoing{Side::kClient, &path, room, kBytes});
+    f.batch.Add(f.socket, Outgoing{Side::kClient, &path, room, kBytes});
   }
   f.batch.Flush(f.counters);
   EXPECT_TRUE(to.ReceiveAll() == expected);
