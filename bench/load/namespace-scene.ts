@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { Lab, type LabHost, type LabProcess, type LabWire } from '../../src/lab/index.js';
+import type { LabHost, LabProcess } from '../../src/lab/index.js';
 import { run, toolEnvironment } from '../../src/lab/tools.js';
+import { type LabWire, TestLab } from '../../test/lab/test-lab.js';
 import { clientIps } from './addresses.js';
 import type { CpuPlan, Place, Scene } from './scene.js';
 
@@ -21,11 +22,11 @@ export class NamespaceScene implements Scene {
   readonly cpus: CpuPlan;
   readonly nearNetwork = '10.1.0';
   readonly farNetwork = '10.2.0';
-  readonly #lab: Lab;
+  readonly #lab: TestLab;
   readonly #hosts: ReadonlyMap<string, LabHost>;
   readonly #links: readonly Link[];
 
-  private constructor(lab: Lab, cpus: CpuPlan, row: Row) {
+  private constructor(lab: TestLab, cpus: CpuPlan, row: Row) {
     this.#lab = lab;
     this.cpus = cpus;
     this.#hosts = row.hosts;
@@ -38,7 +39,7 @@ export class NamespaceScene implements Scene {
    * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE where that is not possible
    */
   static async create(cpus: CpuPlan, servers: number): Promise<NamespaceScene> {
-    const lab = Lab.create();
+    const lab = new TestLab();
     try {
       const names = ['near', ...Array.from({ length: servers }, (_, i) => `server${i}`), 'far'];
       const hosts = names.map((name) => lab.host(name, { families: [] }));

@@ -4,7 +4,6 @@ export { type LabSupport, labSupport } from './support.js';
 export {
   type LabHost,
   type LabNat,
-  type LabWire,
   NAT_BEHAVIOURS,
   type NatBehaviour,
 } from './topology.js';

@@ -8,11 +8,9 @@ import {
   namespaceSettings,
   nodeLines,
   parentLines,
-  wireEndLines,
-  wireLine,
 } from './links.js';
 import { newPrefix, reapStale } from './namespaces.js';
-import { type LinkLoss, lossRules, natRules } from './nat-rules.js';
+import { natRules } from './nat-rules.js';
 import {
   type LabProcess,
   type SpawnOptions,
@@ -21,13 +19,7 @@ import {
 } from './processes.js';
 import { labSupport } from './support.js';
 import { run } from './tools.js';
-import {
-  AddressPlan,
-  type LabHost,
-  type LabNat,
-  type LabWire,
-  type NatBehaviour,
-} from './topology.js';
+import { AddressPlan, type LabHost, type LabNat, type NatBehaviour } from './topology.js';
 
 const DUAL_STACK: readonly AddressFamily[] = [4, 6];
 
@@ -46,38 +38,30 @@ export interface HostOptions {
 
 /**
  * A small internet in network namespaces: public hosts and NATs around one router, hosts behind
- * the NATs. Declare nodes with `nat`, `host` and `wire`, make them with `up`, run programs in them
- * with `spawn`. `close` leaves nothing behind; so does the end of the process, whatever ends it.
+ * the NATs. Declare nodes with `nat` and `host`, make them with `up`, run programs in them with
+ * `spawn`. `close` leaves nothing behind; so does the end of the process, whatever ends it.
  */
 export class Lab {
-  readonly #guard = new NamespaceGuard();
+  readonly #guard: NamespaceGuard;
   readonly #plan: AddressPlan;
   readonly #prefix: string;
   readonly #processes = new Set<LabProcess>();
-  /** Percent by node, for nodes whose links lose packets. */
-  readonly #losses = new Map<LabHost | LabNat, number>();
-  readonly #nodes: (LabHost | LabNat)[] = [];
   #pendingNodes: (LabHost | LabNat)[] = [];
-  #pendingWires: LabWire[] = [];
-  readonly #wires: LabWire[] = [];
   #rising: Promise<void> | undefined;
   #isRouterUp = false;
   #isClosed = false;
-
-  private constructor(prefix: string) {
-    this.#prefix = prefix;
-    this.#plan = new AddressPlan(prefix);
-  }
 
   /**
    * An empty lab. Also removes what labs of dead processes left.
    * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE naming what is missing
    */
-  static create(): Lab {
+  constructor() {
     const support = labSupport();
     if (!support.ok) throw new TurnpikeError('ERR_TURNPIKE_PRIVILEGE', support.why);
     reapStale();
-    return new Lab(newPrefix());
+    this.#prefix = newPrefix();
+    this.#guard = new NamespaceGuard();
+    this.#plan = new AddressPlan(this.#prefix);
   }
 
   /**
@@ -102,77 +86,12 @@ export class Lab {
   }
 
   /**
-   * Declares a private link between two hosts that crosses neither NAT nor internet.
-   * @throws TurnpikeError ERR_TURNPIKE_LIMIT when full
-   */
-  wire(a: LabHost, b: LabHost): LabWire {
-    const wire = this.#plan.wire([a, b]);
-    this.#pendingWires.push(wire);
-    return wire;
-  }
-
-  /**
    * Makes everything declared since the last call.
    * @throws TurnpikeError ERR_TURNPIKE_LAB when a tool refuses; close the lab then
    */
   up(): Promise<void> {
     this.#rising = this.#rise();
     return this.#rising;
-  }
-
-  /**
-   * Makes a node's uplink lose packets at random, each way alike.
-   * @param percent - 0 to 100
-   * @throws TurnpikeError ERR_TURNPIKE_LAB
-   */
-  async setLoss(node: LabHost | LabNat, percent: number): Promise<void> {
-    if (percent > 0) this.#losses.set(node, percent);
-    else this.#losses.delete(node);
-    const parent = this.#parentOf(node);
-    const losses: LinkLoss[] = [...this.#losses]
-      .filter(([lossy]) => this.#parentOf(lossy) === parent)
-      .map(([lossy, lossyPercent]) => ({ downlink: lossy.downlink, percent: lossyPercent }));
-    // Segmentation offload would hand a whole run of datagrams to the rule as one packet.
-    await Promise.all([
-      ...this.#nodes.map((each) =>
-        run(['ip', '-n', each.namespace, 'link', 'set', each.uplink, 'gso_max_segs', '1']),
-      ),
-      run(['ip', 'netns', 'exec', parent, 'nft', '-f', '-'], lossRules(losses)),
-    ]);
-  }
-
-  /**
-   * Takes a node's uplink down, so that the node has no network (ENETUNREACH) and its parent no
-   * carrier, or up again. A silent break is `setLoss` with 100.
-   * @throws TurnpikeError ERR_TURNPIKE_LAB
-   */
-  async setLink(node: LabHost | LabNat, state: 'up' | 'down'): Promise<void> {
-    // The kernel forgets the routes over an interface that goes down, and its IPv6 addresses.
-    const batch = state === 'up' ? nodeLines(node) : [`link set dev ${node.uplink} down`];
-    await run(['ip', '-n', node.namespace, '-batch', '-'], lines(batch));
-  }
-
-  /**
-   * Makes the links that are up as XDP needs them, with `ethtool`: frames cross them with complete
-   * checksums, as they would a cable, and both ends poll, as veth drops what is redirected to an
-   * end that does not.
-   * @throws TurnpikeError ERR_TURNPIKE_LAB
-   */
-  async prepareForXdp(): Promise<void> {
-    const ends = this.#nodes.flatMap((node) => [
-      [node.namespace, node.uplink],
-      [this.#parentOf(node), node.downlink],
-    ]);
-    for (const wire of this.#wires) {
-      ends.push([wire.ends[0].namespace, wire.interfaces[0]]);
-      ends.push([wire.ends[1].namespace, wire.interfaces[1]]);
-    }
-    const settings = ['tx', 'off', 'gro', 'on'];
-    await Promise.all(
-      ends.map(([namespace = '', device = '']) =>
-        run(['ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, ...settings]),
-      ),
-    );
   }
 
   /**
@@ -204,21 +123,16 @@ export class Lab {
 
   async #rise(): Promise<void> {
     const nodes = this.#pendingNodes;
-    const wires = this.#pendingWires;
     this.#pendingNodes = [];
-    this.#pendingWires = [];
     await this.#makeNamespaces(nodes);
-    const links = nodes.map((node) => linkLine(node, this.#parentOf(node)));
-    await run(['ip', '-batch', '-'], lines([...links, ...wires.map(wireLine)]));
-    const addressing = this.#addressing(nodes, wires);
+    const links = nodes.map((node) => linkLine(node, this.parentOf(node)));
+    await run(['ip', '-batch', '-'], lines(links));
     await Promise.all([
-      ...[...addressing].map(([name, batch]) =>
+      ...[...this.#addressing(nodes)].map(([name, batch]) =>
         run(['ip', '-n', name, '-batch', '-'], lines(batch)),
       ),
       ...nodes.map((node) => (node.kind === 'nat' ? this.#loadNat(node) : undefined)),
     ]);
-    this.#nodes.push(...nodes);
-    this.#wires.push(...wires);
   }
 
   async #makeNamespaces(nodes: readonly (LabHost | LabNat)[]): Promise<void> {
@@ -245,18 +159,14 @@ export class Lab {
   }
 
   /** The `ip` lines of each namespace that gains a link. */
-  #addressing(nodes: readonly (LabHost | LabNat)[], wires: readonly LabWire[]) {
+  #addressing(nodes: readonly (LabHost | LabNat)[]) {
     const batches = new Map<string, string[]>();
     const add = (namespace: string, more: string[]) => {
       batches.set(namespace, [...(batches.get(namespace) ?? []), ...more]);
     };
     for (const node of nodes) {
       add(node.namespace, nodeLines(node));
-      add(this.#parentOf(node), parentLines(node));
-    }
-    for (const wire of wires) {
-      add(wire.ends[0].namespace, wireEndLines(wire, 0));
-      add(wire.ends[1].namespace, wireEndLines(wire, 1));
+      add(this.parentOf(node), parentLines(node));
     }
     return batches;
   }
@@ -265,7 +175,8 @@ export class Lab {
     return run(['ip', 'netns', 'exec', nat.namespace, 'nft', '-f', '-'], natRules(nat.behaviour));
   }
 
-  #parentOf(node: LabHost | LabNat): string {
+  /** The namespace at the other end of a node's uplink. */
+  protected parentOf(node: LabHost | LabNat): string {
     const nat = node.kind === 'host' ? node.behind : undefined;
     return nat?.namespace ?? this.#router;
   }

@@ -1,4 +1,4 @@
-import type { LabHost, LabNat, LabWire } from './topology.js';
+import type { LabHost, LabNat } from './topology.js';
 
 /** The namespace that stands for the internet: it only routes between the uplinks. */
 export const INTERNET = 'internet';
@@ -16,16 +16,6 @@ export function linkLine(node: LabHost | LabNat, parent: string): string {
   return (
     `link add name ${node.uplink} netns ${node.namespace} type veth ` +
     `peer name ${node.downlink} netns ${parent}`
-  );
-}
-
-/** The `ip -batch` line that makes a private wire between two hosts. */
-export function wireLine(wire: LabWire): string {
-  const [a, b] = wire.ends;
-  const [nameA, nameB] = wire.interfaces;
-  return (
-    `link add name ${nameA} netns ${a.namespace} type veth ` +
-    `peer name ${nameB} netns ${b.namespace}`
   );
 }
 
@@ -77,21 +67,10 @@ export function parentLines(node: LabHost | LabNat): string[] {
 }
 
 /**
- * One end of a wire.
- * @param wire - a wire whose link is there
- * @param end - which end
- * @returns `ip -batch` lines for that end's namespace
- */
-export function wireEndLines(wire: LabWire, end: 0 | 1): string[] {
-  const name = wire.interfaces[end];
-  return [...upLines(name), `addr replace ${wire.addresses[end]}/30 dev ${name}`];
-}
-
-/**
  * `addrgenmode none` keeps the kernel from making link-local addresses of its own, whose duplicate
  * address detection (RFC 4862 section 5.4) would take seconds.
  */
-function upLines(device: string): string[] {
+export function upLines(device: string): string[] {
   return [`link set dev ${device} addrgenmode none`, `link set dev ${device} up`];
 }
 

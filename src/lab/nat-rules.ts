@@ -96,34 +96,3 @@ table ip nat {
 }
 `;
 }
-
-/** Packets in a hundred that a link loses, each way. */
-export interface LinkLoss {
-  /** The parent's interface towards the node. */
-  readonly downlink: string;
-  /** 0 to 100; three decimals count. */
-  readonly percent: number;
-}
-
-/**
- * Replaces the loss of all links that hang off one forwarding namespace, in one transaction.
- * @param losses - one for each lossy link; none removes all loss
- * @returns text for `nft -f`
- */
-export function lossRules(losses: readonly LinkLoss[]): string {
-  const rules = losses.flatMap(({ downlink, percent }) => {
-    const share = Math.round(percent * 1_000);
-    const drop = share < 100_000 ? `numgen random mod 100000 < ${share} drop` : 'drop';
-    return [`    iifname "${downlink}" ${drop}`, `    oifname "${downlink}" ${drop}`];
-  });
-  return `
-table inet loss
-delete table inet loss
-table inet loss {
-  chain forward {
-    type filter hook forward priority filter - 10
-${rules.join('\n')}
-  }
-}
-`;
-}

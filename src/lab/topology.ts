@@ -12,7 +12,7 @@ export const NAT_BEHAVIOURS = [
 export type NatBehaviour = (typeof NAT_BEHAVIOURS)[number];
 
 /** Nodes of one kind that the address plan has room for. */
-export const NODES_PER_KIND_MAX = 200;
+const NODES_PER_KIND_MAX = 200;
 
 /** What every node of a lab has: a network namespace and one uplink to its parent. */
 interface LabNode {
@@ -46,15 +46,6 @@ export interface LabHost extends LabNode {
   readonly ephemeralPorts: readonly [number, number];
 }
 
-/** A private link between two hosts beside the internet, for what must not cross a NAT. */
-export interface LabWire {
-  readonly ends: readonly [LabHost, LabHost];
-  /** IPv4 addresses of the two ends. */
-  readonly addresses: readonly [string, string];
-  /** Interface names of the two ends. */
-  readonly interfaces: readonly [string, string];
-}
-
 /**
  * Hands out names and addresses. Public hosts are in 192.0.2.0/24 and 2001:db8:1::/64, NATs in
  * 203.0.113.0/24 and 2001:db8:2::/64 (documentation ranges, RFC 5737 and RFC 3849). Every LAN is
@@ -67,7 +58,6 @@ export class AddressPlan {
   readonly #hostsBehind = new Map<LabNat, number>();
   #hosts = 0;
   #nats = 0;
-  #wires = 0;
   #links = 0;
 
   /** @param prefix - begins every namespace's name */
@@ -108,16 +98,6 @@ export class AddressPlan {
       ...node,
       ephemeralPorts: lanPorts(number),
       addresses: pick(families, `192.168.1.${10 + number}`, `${behind.lanPrefix}${hex(number)}`),
-    };
-  }
-
-  /** @throws TurnpikeError ERR_TURNPIKE_LIMIT when full */
-  wire(ends: readonly [LabHost, LabHost]): LabWire {
-    const number = this.#next('wires', this.#wires++);
-    return {
-      ends,
-      addresses: [`172.31.${number}.1`, `172.31.${number}.2`],
-      interfaces: [`wire${number}`, `wire${number}`],
     };
   }
 

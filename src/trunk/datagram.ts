@@ -133,48 +133,6 @@ function decodeRecords(bytes: Uint8Array): TrunkRecord[] | undefined {
 }
 
 /**
- * Encodes a trunk datagram and tags it.
- * @param datagram - what to send; at least one record
- * @param key - the data key of its direction and epoch, 16 bytes
- */
-export function encodeTrunkDatagram(datagram: TrunkDatagram, key: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + bodyBytes(datagram));
-  const at = view(bytes);
-  at.setUint8(0, (VERSION << 4) | TYPES[datagram.type]);
-  at.setUint8(1, datagram.lane);
-  at.setUint16(2, datagram.epoch);
-  at.setBigUint64(4, datagram.sequence);
-  if (datagram.type === 'data') {
-    let offset = HEADER_BYTES;
-    for (const { sessionIndex, sessionSequence, payload } of datagram.records) {
-      at.setUint32(offset, sessionIndex);
-      at.setUint16(offset + 4, payload.length);
-      at.setUint16(offset + 6, sessionSequence);
-      bytes.set(payload, offset + RECORD_HEADER_BYTES);
-      offset += RECORD_HEADER_BYTES + payload.length;
-    }
-  } else {
-    at.setBigUint64(HEADER_BYTES, datagram.timestampNs);
-    at.setUint32(HEADER_BYTES + 8, datagram.number);
-    if (datagram.type === 'path-probe' || datagram.type === 'path-probe-reply') {
-      at.setUint8(HEADER_BYTES + 12, HEARD.indexOf(datagram.heard));
-      at.setUint16(HEADER_BYTES + 14, datagram.probeBytes);
-    }
-  }
-  bytes.set(trunkTag(bytes, datagram, key), TAGGED_HEADER_BYTES);
-  return bytes;
-}
-
-function bodyBytes(datagram: TrunkDatagram): number {
-  if (datagram.type === 'path-probe') return datagram.probeBytes - HEADER_BYTES;
-  if (datagram.type === 'path-probe-reply') return PATH_PROBE_BODY_BYTES;
-  if (datagram.type !== 'data') return PROBE_BODY_BYTES;
-  const bytes = (sum: number, { payload }: TrunkRecord) =>
-    sum + RECORD_HEADER_BYTES + payload.length;
-  return datagram.records.reduce(bytes, 0);
-}
-
-/**
  * The tag: SipHash-2-4 over bytes 0-11 and every record header, or the probe's body without its
  * padding.
  * @param bytes - the whole datagram; what stands in the tag's place does not matter

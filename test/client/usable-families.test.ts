@@ -37,7 +37,7 @@ t.test('relays on this host are reached', async (t) => {
 });
 
 t.test('a host says what it has routes in', SKIP, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   t.teardown(() => lab.close(0));
   const hosts = [[4], [6], [4, 6]].map((families) =>
     lab.host(`v${families.join('')}`, { families: families as (4 | 6)[] }),
@@ -47,7 +47,7 @@ t.test('a host says what it has routes in', SKIP, async (t) => {
 });
 
 t.test('without a default route, what counts is the way to the relays', SKIP, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   t.teardown(() => lab.close(0));
   const host = lab.host('lan', { families: [4] });
   await lab.up();
@@ -67,7 +67,7 @@ t.test('without a default route, what counts is the way to the relays', SKIP, as
 });
 
 t.test('a local IPv6 address does not stand for the internet beside IPv4', SKIP, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   t.teardown(() => lab.close(0));
   const host = lab.host('ula', { families: [4] });
   await lab.up();

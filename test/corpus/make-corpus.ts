@@ -5,8 +5,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
-import { encodeTrunkDatagram, type TrunkDatagram } from '../../src/trunk/datagram.js';
-
+import type { TrunkDatagram } from '../../src/trunk/datagram.js';
+import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 import { addPathProbes } from './path-probe-packets.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex') || '-';

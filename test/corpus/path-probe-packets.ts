@@ -1,4 +1,5 @@
-import { encodeTrunkDatagram, type TrunkDatagram } from '../../src/trunk/datagram.js';
+import type { TrunkDatagram } from '../../src/trunk/datagram.js';
+import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));

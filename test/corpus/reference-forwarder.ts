@@ -8,11 +8,11 @@ import type { Heard } from '../../src/native/types.js';
 import { decodeChannelData, encodeChannelData } from '../../src/stun/channel-data.js';
 import {
   decodeTrunkDatagram,
-  encodeTrunkDatagram,
   type TrunkDatagram,
   type TrunkRecord,
   verifyTrunkTag,
 } from '../../src/trunk/datagram.js';
+import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 
 /** Where a packet came from or goes to. */
 export interface Path {

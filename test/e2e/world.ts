@@ -9,13 +9,13 @@ import { formatAddress } from '../../src/address.js';
 import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
 import { type LogLine, parseObject, readLines, Supervised } from '../../src/cli/demo/supervised.js';
 import {
-  Lab,
   type LabHost,
   type LabProcess,
   labSupport,
   type NatBehaviour,
 } from '../../src/lab/index.js';
 import { run } from '../../src/lab/tools.js';
+import { TestLab } from '../lab/test-lab.js';
 import { PeerAgent } from './peer-agent.js';
 import type { DirectorySettings } from './peer-methods.js';
 
@@ -57,7 +57,7 @@ export function skipReason(): string | false {
  * test puts behind NATs.
  */
 export class World {
-  readonly lab: Lab;
+  readonly lab: TestLab;
   readonly directoryHost: LabHost;
   /** More of a relay's command line, by its id, for whenever it is started. */
   readonly relayOptions = new Map<string, readonly string[]>();
@@ -68,7 +68,7 @@ export class World {
   readonly #running = new Map<string, LabProcess>();
   readonly #logs = new Map<string, LogLine[]>();
 
-  private constructor(lab: Lab, secrets: string, relays: readonly RelayPlan[]) {
+  private constructor(lab: TestLab, secrets: string, relays: readonly RelayPlan[]) {
     this.lab = lab;
     this.#secrets = secrets;
     this.directoryHost = lab.host('directory');
@@ -86,7 +86,7 @@ export class World {
     t: { teardown(action: () => Promise<void>): void },
     relays: readonly RelayPlan[] = TWO_RELAYS,
   ): Promise<World> {
-    const lab = Lab.create();
+    const lab = new TestLab();
     const secrets = await mkdtemp(join(tmpdir(), 'turnpike-test-'));
     t.teardown(async () => {
       await lab.close(0);

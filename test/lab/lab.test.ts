@@ -9,6 +9,7 @@ import { isTurnpikeError } from '../../src/errors.js';
 import { Lab, labSupport } from '../../src/lab/index.js';
 import { missingTools } from '../../src/lab/support.js';
 import { Agent } from './agent.js';
+import { TestLab } from './test-lab.js';
 
 const support = labSupport();
 const skip = { skip: !support.ok && support.why };
@@ -39,7 +40,7 @@ t.test('says in one line what is missing', async (t) => {
   if (!support.ok) {
     t.notMatch(support.why, /\n/);
     try {
-      Lab.create();
+      new Lab();
       t.fail('a lab without support');
     } catch (error) {
       t.ok(isTurnpikeError(error, 'ERR_TURNPIKE_PRIVILEGE'));
@@ -55,7 +56,7 @@ t.test('an ordinary user is told to be root', skip, async (t) => {
 });
 
 t.test('refuses bad and repeated names', skip, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   t.teardown(() => lab.close());
   lab.host('a');
   t.throws(() => lab.host('a'), { code: 'ERR_TURNPIKE_LAB' });
@@ -65,7 +66,7 @@ t.test('refuses bad and repeated names', skip, async (t) => {
 });
 
 t.test('families, wires, loss and links', skip, async (t) => {
-  const lab = Lab.create();
+  const lab = new TestLab();
   t.teardown(() => lab.close());
   const dual = lab.host('dual');
   const v4 = lab.host('v4', { families: [4] });
@@ -117,7 +118,7 @@ t.test('families, wires, loss and links', skip, async (t) => {
 });
 
 t.test('close ends what heeds no SIGTERM, and may be repeated', skip, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   const host = lab.host('host');
   await lab.up();
   const ignore = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("up")';
@@ -133,7 +134,7 @@ t.test('close ends what heeds no SIGTERM, and may be repeated', skip, async (t) 
 });
 
 t.test('a lab that is closed while it comes up leaves nothing', skip, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   const host = lab.host('host');
   const rising = lab.up();
   await lab.close();
@@ -142,7 +143,7 @@ t.test('a lab that is closed while it comes up leaves nothing', skip, async (t) 
 });
 
 t.test('a lab that could not be made whole is removed all the same', skip, async (t) => {
-  const lab = Lab.create();
+  const lab = new TestLab();
   const host = lab.host('host');
   await lab.up();
   execFileSync('ip', ['netns', 'del', host.namespace]);
@@ -182,7 +183,7 @@ t.test('what a dead owner left is removed by the next lab', skip, async (t) => {
   const inside = spawn('ip', ['netns', 'exec', stale, 'sleep', '1000'], { stdio: 'ignore' });
   const ended = once(inside, 'exit');
   await until(() => readFileSync(`/proc/${inside.pid}/comm`, 'latin1').startsWith('sleep'));
-  const lab = Lab.create();
+  const lab = new Lab();
   t.teardown(() => lab.close());
   t.notOk(namespaceIsThere(stale));
   t.same(await ended, [null, 'SIGKILL']);

@@ -96,7 +96,7 @@ async function checkIpv6(t: Test, { inside, agent, outside: [a, b] }: Scene): Pr
 }
 
 t.test('NATs behave as they are called', skip, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   t.teardown(() => lab.close());
   const hosts = [lab.host('a'), lab.host('b')] as const;
   const boxes = NAT_BEHAVIOURS.map((behaviour) => {
@@ -115,7 +115,7 @@ t.test('NATs behave as they are called', skip, async (t) => {
 });
 
 t.test('two hosts behind one cone keep their mappings', skip, async (t) => {
-  const lab = Lab.create();
+  const lab = new Lab();
   t.teardown(() => lab.close());
   const hosts = [lab.host('a'), lab.host('b')];
   const nat = lab.nat('nat', { behaviour: 'port-restricted', families: [4] });

@@ -3,11 +3,8 @@ import { familyOf, type TransportAddress } from '../../src/address.js';
 import { trunkEpoch } from '../../src/auth/keys.js';
 import type { TrunkPeer } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
-import {
-  decodeTrunkDatagram,
-  encodeTrunkDatagram,
-  type TrunkDatagram,
-} from '../../src/trunk/datagram.js';
+import { decodeTrunkDatagram, type TrunkDatagram } from '../../src/trunk/datagram.js';
+import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 import { KEY, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
 const SLOT = 3;

@@ -2,9 +2,9 @@ import t from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
 import { encodeControl } from '../../src/trunk/control.js';
-import { encodeTrunkDatagram } from '../../src/trunk/datagram.js';
 import type { RemoteRelay } from '../../src/trunk/remote-relay.js';
 import { UnlistedSources } from '../../src/trunk/unlisted.js';
+import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 import { dualStack, FakePeer } from './world/index.js';
 
 type System = ReturnType<typeof dualStack>;

@@ -6,11 +6,11 @@ import t from 'tap';
 import { relayKeyPair, relaySecret, sharedSecret, trunkDataKey } from '../../src/auth/keys.js';
 import {
   decodeTrunkDatagram,
-  encodeTrunkDatagram,
   type TrunkDatagram,
   verifyTrunkTag,
 } from '../../src/trunk/datagram.js';
 import { sipHash24 } from '../../src/trunk/sip-hash.js';
+import { encodeTrunkDatagram } from './encode-datagram.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));

@@ -31,7 +31,7 @@ export class NamespaceStage implements Stage {
   /** @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE naming what is missing */
   constructor(nat: NatBehaviour) {
     this.#nat = nat;
-    this.#lab = Lab.create();
+    this.#lab = new Lab();
     this.broken = new Promise((_resolve, reject) => {
       this.#break = reject;
     });

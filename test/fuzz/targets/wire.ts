@@ -12,12 +12,9 @@ import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
 import { decodeControl, encodeControl } from '../../../src/trunk/control.js';
 import { decodeSequence } from '../../../src/trunk/control-sequence.js';
-import {
-  decodeTrunkDatagram,
-  encodeTrunkDatagram,
-  verifyTrunkTag,
-} from '../../../src/trunk/datagram.js';
+import { decodeTrunkDatagram, verifyTrunkTag } from '../../../src/trunk/datagram.js';
 import { readEverything } from '../../stun/read-everything.js';
+import { encodeTrunkDatagram } from '../../trunk/encode-datagram.js';
 import { assertThat, type FuzzTarget } from '../target.js';
 
 const KEY = new Uint8Array(32).fill(7);

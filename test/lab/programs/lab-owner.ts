@@ -1,7 +1,7 @@
 /** Makes a lab with a program in it, says what it made, and waits to be killed. */
 import { Lab } from '../../../src/lab/index.js';
 
-const lab = Lab.create();
+const lab = new Lab();
 const host = lab.host('host');
 await lab.up();
 const sleeper = lab.spawn(host, ['sleep', '1000'], { stdio: 'ignore' });

@@ -1,0 +1,161 @@
+import {
+  type HostOptions,
+  Lab,
+  type LabHost,
+  type LabNat,
+  type NatOptions,
+} from '../../src/lab/index.js';
+import { nodeLines, upLines } from '../../src/lab/links.js';
+import { run } from '../../src/lab/tools.js';
+
+/** A private link between two hosts beside the internet, for what must not cross a NAT. */
+export interface LabWire {
+  readonly ends: readonly [LabHost, LabHost];
+  /** IPv4 addresses of the two ends. */
+  readonly addresses: readonly [string, string];
+  /** Interface names of the two ends. */
+  readonly interfaces: readonly [string, string];
+}
+
+/** Wires that the lab has addresses for. */
+const WIRES_MAX = 256;
+
+/** A lab whose links can be broken, lose packets or suit XDP, and whose hosts can be wired. */
+export class TestLab extends Lab {
+  /** Percent by node, for nodes whose links lose packets. */
+  readonly #losses = new Map<LabHost | LabNat, number>();
+  readonly #nodes: (LabHost | LabNat)[] = [];
+  readonly #wires: LabWire[] = [];
+  #pendingNodes: (LabHost | LabNat)[] = [];
+  #pendingWires: LabWire[] = [];
+
+  override nat(name: string, options: NatOptions): LabNat {
+    const nat = super.nat(name, options);
+    this.#pendingNodes.push(nat);
+    return nat;
+  }
+
+  override host(name: string, options?: HostOptions): LabHost {
+    const host = super.host(name, options);
+    this.#pendingNodes.push(host);
+    return host;
+  }
+
+  /** Declares a private link between two hosts that crosses neither NAT nor internet. */
+  wire(a: LabHost, b: LabHost): LabWire {
+    const number = this.#wires.length + this.#pendingWires.length;
+    if (number >= WIRES_MAX) throw new Error(`a lab has at most ${WIRES_MAX} wires`);
+    const wire: LabWire = {
+      ends: [a, b],
+      addresses: [`172.31.${number}.1`, `172.31.${number}.2`],
+      interfaces: [`wire${number}`, `wire${number}`],
+    };
+    this.#pendingWires.push(wire);
+    return wire;
+  }
+
+  override async up(): Promise<void> {
+    const nodes = this.#pendingNodes;
+    const wires = this.#pendingWires;
+    this.#pendingNodes = [];
+    this.#pendingWires = [];
+    await super.up();
+    this.#nodes.push(...nodes);
+    await Promise.all(wires.map(makeWire));
+    this.#wires.push(...wires);
+  }
+
+  /**
+   * Makes a node's uplink lose packets at random, each way alike.
+   * @param percent - 0 to 100; three decimals count
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async setLoss(node: LabHost | LabNat, percent: number): Promise<void> {
+    if (percent > 0) this.#losses.set(node, percent);
+    else this.#losses.delete(node);
+    const parent = this.parentOf(node);
+    const losses = [...this.#losses].filter(([lossy]) => this.parentOf(lossy) === parent);
+    // Segmentation offload would hand a whole run of datagrams to the rule as one packet.
+    await Promise.all([
+      ...this.#nodes.map((each) =>
+        run(['ip', '-n', each.namespace, 'link', 'set', each.uplink, 'gso_max_segs', '1']),
+      ),
+      run(['ip', 'netns', 'exec', parent, 'nft', '-f', '-'], lossRules(losses)),
+    ]);
+  }
+
+  /**
+   * Takes a node's uplink down, so that the node has no network (ENETUNREACH) and its parent no
+   * carrier, or up again. A silent break is `setLoss` with 100.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async setLink(node: LabHost | LabNat, state: 'up' | 'down'): Promise<void> {
+    // The kernel forgets the routes over an interface that goes down, and its IPv6 addresses.
+    const batch = state === 'up' ? nodeLines(node) : [`link set dev ${node.uplink} down`];
+    await runBatch(node.namespace, batch);
+  }
+
+  /**
+   * Makes the links that are up as XDP needs them, with `ethtool`: frames cross them with complete
+   * checksums, as they would a cable, and both ends poll, as veth drops what is redirected to an
+   * end that does not.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async prepareForXdp(): Promise<void> {
+    const links = this.#nodes.flatMap((node) => [
+      [node.namespace, node.uplink],
+      [this.parentOf(node), node.downlink],
+    ]);
+    const wired = this.#wires.flatMap(({ ends, interfaces }) => [
+      [ends[0].namespace, interfaces[0]],
+      [ends[1].namespace, interfaces[1]],
+    ]);
+    const settings = ['tx', 'off', 'gro', 'on'];
+    await Promise.all(
+      [...links, ...wired].map(([namespace = '', device = '']) =>
+        run(['ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, ...settings]),
+      ),
+    );
+  }
+}
+
+async function makeWire({ ends: [a, b], addresses, interfaces }: LabWire): Promise<void> {
+  const [first, second] = interfaces;
+  const link = `link add name ${first} type veth peer name ${second} netns ${b.namespace}`;
+  await runBatch(a.namespace, [link]);
+  const address = (device: string, ip: string) => [
+    ...upLines(device),
+    `addr replace ${ip}/30 dev ${device}`,
+  ];
+  await Promise.all([
+    runBatch(a.namespace, address(first, addresses[0])),
+    runBatch(b.namespace, address(second, addresses[1])),
+  ]);
+}
+
+function runBatch(namespace: string, lines: readonly string[]): Promise<void> {
+  return run(['ip', '-n', namespace, '-batch', '-'], lines.map((line) => `${line}\n`).join(''));
+}
+
+/**
+ * Replaces the loss of all links that hang off one forwarding namespace, in one transaction.
+ * @param losses - each lossy link's node and the percent it loses; none removes all loss
+ * @returns text for `nft -f`
+ */
+function lossRules(losses: readonly (readonly [LabHost | LabNat, number])[]): string {
+  const rules = losses.flatMap(([{ downlink }, percent]) => {
+    const share = Math.round(percent * 1_000);
+    const drop = share < 100_000 ? `numgen random mod 100000 < ${share} drop` : 'drop';
+    return [`    iifname "${downlink}" ${drop}`, `    oifname "${downlink}" ${drop}`];
+  });
+  return `
+table inet loss
+delete table inet loss
+table inet loss {
+  chain forward {
+    type filter hook forward priority filter - 10
+${rules.join('\n')}
+  }
+}
+`;
+}
