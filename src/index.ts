@@ -17,7 +17,7 @@ export {
   type TurnpikeErrorReason,
 } from './errors.js';
 export type { Health, HealthReason } from './http/health.js';
-export type { OneOrMore } from './options/form.js';
+export type { OneOrMore } from './options/option-spec.js';
 export type { RandomBytes } from './random.js';
 export type { RelayRecord } from './registry/types.js';
 export { Relay, type RelayEvents, type RelayOptions } from './relay/index.js';

@@ -13,7 +13,7 @@ const {
   mintCredential,
   parseAddress,
   parseGrant,
-  parseOffer,
+  parseGrantPair,
   Peer,
   Relay,
   Rendezvous,
@@ -115,7 +115,7 @@ const OPTIONS = {
     onBatch: () => {},
   },
   peer: {
-    ...{ grant: parseOffer(offerJson()).grants[0], bind: undefined, integrity: 'auto', signal },
+    ...{ grant: parseGrantPair(offerJson()).grants[0], bind: undefined, integrity: 'auto', signal },
     ...{ lifetimeSeconds: 600, receiveQueueMessagesMax: 1, logger: undefined },
     ...{ scheduler: undefined, random: undefined },
   },
@@ -155,7 +155,7 @@ const CALLS: Readonly<Record<string, { readonly call: Call; readonly takes: read
     parseAddress: { call: (text) => parseAddress(text), takes: ['192.0.2.1:1'] },
     formatAddress: { call: (a) => formatAddress(a), takes: [{ address: '192.0.2.1', port: 1 }] },
     parseGrant: { call: (value) => parseGrant(value), takes: [OPTIONS.peer.grant] },
-    parseOffer: { call: (value) => parseOffer(value), takes: [offerJson()] },
+    parseGrantPair: { call: (value) => parseGrantPair(value), takes: [offerJson()] },
     isTurnpikeError: { call: (value, code) => isTurnpikeError(value, code), takes: [1, 'x'] },
     TurnpikeError: {
       call: (code, message, details) => new TurnpikeError(code, message, details),

@@ -1,8 +1,8 @@
 import { TurnpikeError } from '../errors.js';
 import { NAME_PATTERN, RFC } from '../limits.js';
 import { checkOptions } from '../options/check.js';
-import type { OptionForm } from '../options/form.js';
-import { FORMS } from '../options/forms.js';
+import type { OptionSpec } from '../options/option-spec.js';
+import { SPECS } from '../options/shared-specs.js';
 import { hmac } from '../stun/hmac.js';
 import { isName } from './keys.js';
 
@@ -54,10 +54,10 @@ export function parseUsername(text: string): Credential | undefined {
   };
 }
 
-/** The forms of `CredentialInput`: every member stands here. */
-const CREDENTIAL_FORMS = {
-  tenantSecret: { ...FORMS.secret, required: true },
-  tenant: { ...FORMS.name, required: true },
+/** The specs of `CredentialInput`: every member stands here. */
+const CREDENTIAL_SPECS = {
+  tenantSecret: { ...SPECS.secret, required: true },
+  tenant: { ...SPECS.name, required: true },
   connectionId: {
     kind: 'text',
     pattern: '^[0-9a-fA-F]{32}$',
@@ -66,7 +66,7 @@ const CREDENTIAL_FORMS = {
   },
   role: { kind: 'choice', choices: [0, 1], required: true },
   expiresAtSeconds: { kind: 'integer', minimum: 0, maximum: 1e15 - 1, required: true },
-} as const satisfies Record<keyof CredentialInput, OptionForm>;
+} as const satisfies Record<keyof CredentialInput, OptionSpec>;
 
 /**
  * Mints a peer's credential (PROTOCOL.md section 2), for servers that hold a tenant's secret.
@@ -74,8 +74,8 @@ const CREDENTIAL_FORMS = {
  * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CREDENTIAL as `mint`
  */
 export function mintCredential(input: CredentialInput): { username: string; password: string } {
-  const forms = CREDENTIAL_FORMS;
-  return mint(checkOptions<CredentialInput, typeof forms>('mintCredential', forms, input));
+  const specs = CREDENTIAL_SPECS;
+  return mint(checkOptions<CredentialInput, typeof specs>('mintCredential', specs, input));
 }
 
 /**

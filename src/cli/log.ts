@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { CommandIo } from './command.js';
-import { LogOutput, type LostLines } from './log-output.js';
+import { LogDestination, type LostLines } from './log-destination.js';
 import { Terminal } from './terminal.js';
 
 /** The log of a running command. */
@@ -41,10 +41,10 @@ export async function openLog(level: string, stderr: CommandIo['stderr']): Promi
 }
 
 /** What of a log's output the rest of the program uses. */
-type Output = Pick<LogOutput, 'write' | 'behind' | 'settle' | 'flushAtExit'>;
+type Output = Pick<LogDestination, 'write' | 'behind' | 'settle' | 'flushAtExit'>;
 
 function openOutput(stderr: CommandIo['stderr'], onLost: (lost: LostLines) => void): Output {
-  if (stderr === process.stderr) return new LogOutput(2, onLost);
+  if (stderr === process.stderr) return new LogDestination(2, onLost);
   return {
     write: (text) => void stderr.write(text),
     behind: false,

@@ -1,5 +1,5 @@
 import { TurnpikeError } from '../errors.js';
-import { FORMS } from '../options/forms.js';
+import { SPECS } from '../options/shared-specs.js';
 import type { ForwardingOptions } from '../relay/forwarding-options.js';
 import type { CommandContext } from './command.js';
 import type { OptionTable } from './config/option.js';
@@ -7,35 +7,35 @@ import type { OptionTable } from './config/option.js';
 /** The options of `turnpike relay` that say how its data plane forwards. */
 export const FORWARDING_TABLE = {
   workers: {
-    ...FORMS.workers,
+    ...SPECS.workers,
     placeholder: 'N',
     description: 'forwarding threads',
     defaultText: 'one per CPU, up to 4',
   },
   trunkMtu: {
-    ...FORMS.trunkMtuBytes,
+    ...SPECS.trunkMtuBytes,
     placeholder: 'BYTES',
     description: 'longest UDP payload that records to one relay are bundled into',
   },
   coalescing: {
-    ...FORMS.coalescingUs,
+    ...SPECS.coalescingUs,
     placeholder: 'US',
     description: 'microseconds that packets wait at most for company, only under load; 0: never',
   },
   busyPoll: {
-    ...FORMS.busyPollUs,
+    ...SPECS.busyPollUs,
     placeholder: 'US',
     description: 'microseconds that a thread asks for packets before it sleeps; costs CPU time',
     defaultText: 'off',
   },
   cpus: {
-    ...FORMS.cpus,
+    ...SPECS.cpus,
     placeholder: 'CPU',
     description: 'a CPU to pin a forwarding thread to, one option for each thread',
     defaultText: "the scheduler's choice",
   },
   xdp: {
-    ...FORMS.xdpInterfaces,
+    ...SPECS.xdpInterfaces,
     placeholder: 'DEVICE',
     description: 'network device in whose driver to forward (XDP), one option for each device',
     defaultText: 'none',

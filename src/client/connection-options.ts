@@ -2,11 +2,11 @@ import type { IntegrityPreference } from '../auth/client-credentials.js';
 import type { TurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
 import type { ConnectionGrant } from './grant.js';
-import type { AnswerFault } from './requests.js';
+import type { ResponseFault } from './requests.js';
 import type { Scheduler } from './scheduler.js';
 
 /** Why a STUN message from the relay's address was ignored. */
-export type MessageFault = AnswerFault | 'unexpected-message' | 'unauthenticated-closed';
+export type MessageFault = ResponseFault | 'unexpected-message' | 'unauthenticated-closed';
 
 export interface ConnectionOptions {
   readonly grant: ConnectionGrant;

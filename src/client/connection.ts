@@ -7,15 +7,21 @@ import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
-import { ClosedReports } from './closed-reports.js';
+import { ClosedIndications } from './closed-indications.js';
 import type { ConnectionOptions, MessageFault } from './connection-options.js';
 import { type ConnectionState, checkTransition, isHeld } from './connection-state.js';
+import { DataLiveness } from './data-liveness.js';
 import { keepalive, LegRequests } from './leg-requests.js';
-import { closedHere, legUnknown, notConnected, relayUnresponsive, unusable } from './rejection.js';
-import { RelayVerifier } from './relay-verifier.js';
+import { LegTimers } from './leg-timers.js';
+import {
+  closedHere,
+  legUnknown,
+  notConnected,
+  relayUnresponsive,
+  unusable,
+} from './peer-errors.js';
+import { RelayLiveness } from './relay-liveness.js';
 import { Requests } from './requests.js';
-import { TrafficWatch } from './traffic-watch.js';
-import { Upkeep } from './upkeep.js';
 
 /**
  * The peer's half of one connection (PROTOCOL.md section 2): the state machine over Allocate,
@@ -25,10 +31,10 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #requests: Requests;
   readonly #legRequests: LegRequests;
-  readonly #upkeep: Upkeep;
-  readonly #traffic: TrafficWatch;
-  readonly #verifier: RelayVerifier;
-  readonly #closedReports: ClosedReports;
+  readonly #timers: LegTimers;
+  readonly #data: DataLiveness;
+  readonly #relay: RelayLiveness;
+  readonly #closedIndications: ClosedIndications;
   #state: ConnectionState = 'opening';
   #channel: number | undefined;
   #mappedAddress: TransportAddress | undefined;
@@ -49,20 +55,20 @@ export class Connection {
       random,
       transmit: (bytes) => this.#transmit(bytes),
     });
-    this.#closedReports = new ClosedReports(this.#requests, grant, scheduler);
+    this.#closedIndications = new ClosedIndications(this.#requests, grant, scheduler);
     this.#legRequests = new LegRequests(grant, options);
-    this.#upkeep = new Upkeep({
+    this.#timers = new LegTimers({
       scheduler,
       random,
       onRefresh: () => void this.#refresh(),
       onKeepalive: () => this.#sendKeepalive(),
     });
-    this.#traffic = new TrafficWatch({
+    this.#data = new DataLiveness({
       scheduler,
       onQuiet: (sinceMs) => this.#askQuietRelay(sinceMs),
       onSignDue: () => this.#sendKeepalive(),
     });
-    this.#verifier = new RelayVerifier({
+    this.#relay = new RelayLiveness({
       scheduler,
       ask: (signal) => this.#requests.request(this.#legRequests.verify(), signal),
       answerMs: () => Math.max(LIMITS.relayAnswerMs, this.#requests.roundTrip.rtoMs),
@@ -99,7 +105,7 @@ export class Connection {
 
   /** False while the relay leaves a question unanswered: what is sent may arrive nowhere. */
   get responsive(): boolean {
-    return this.#verifier.responsive;
+    return this.#relay.responsive;
   }
 
   /**
@@ -113,8 +119,8 @@ export class Connection {
     if (mapped === undefined) throw unusable('Allocate', 'XOR-MAPPED-ADDRESS');
     this.#mappedAddress = mapped;
     this.#enter('allocated');
-    this.#upkeep.start();
-    this.#upkeep.refreshReserved();
+    this.#timers.start();
+    this.#timers.refreshReserved();
     return mapped;
   }
 
@@ -131,7 +137,7 @@ export class Connection {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `connect() while ${this.#state}`);
     }
     this.#enter('connecting');
-    this.#upkeep.refreshConnecting();
+    this.#timers.refreshConnecting();
     try {
       const request = this.#legRequests.connect(peerAddress);
       this.#established(await this.#requests.request(request, signal));
@@ -142,14 +148,14 @@ export class Connection {
 
   /** Call it for each datagram of data sent. */
   noteSent(): void {
-    this.#upkeep.noteSent();
-    this.#traffic.noteDataSent();
+    this.#timers.noteSent();
+    this.#data.noteDataSent();
   }
 
   /** Counts as a sign of the relay's life: call it for each datagram of data received. */
   noteReceived(): void {
-    this.#upkeep.noteReceived();
-    this.#traffic.noteDataReceived();
+    this.#timers.noteReceived();
+    this.#data.noteDataReceived();
     this.#noteHeard();
   }
 
@@ -159,8 +165,8 @@ export class Connection {
     if (message.messageClass === 'success' || message.messageClass === 'error') {
       const fault = this.#requests.receive(message);
       if (fault === undefined) {
-        this.#upkeep.noteReceived();
-        this.#traffic.noteAnswered();
+        this.#timers.noteReceived();
+        this.#data.noteAnswered();
         this.#noteHeard();
       }
       return fault;
@@ -171,7 +177,7 @@ export class Connection {
     if (message.method !== Method.Binding || this.#state !== 'established') {
       return 'unexpected-message';
     }
-    this.#traffic.noteReminder();
+    this.#data.noteReminder();
     return undefined;
   }
 
@@ -214,11 +220,11 @@ export class Connection {
 
   #noteHeard(): void {
     this.#sendError = undefined;
-    this.#verifier.noteHeard();
+    this.#relay.noteHeard();
   }
 
   #verify(withinMs = this.#patienceMs): void {
-    if (isHeld(this.#state)) this.#verifier.verify(withinMs);
+    if (isHeld(this.#state)) this.#relay.verify(withinMs);
   }
 
   /** Less before there is a connection, as another relay costs nothing, and after a refusal. */
@@ -263,7 +269,7 @@ export class Connection {
   }
 
   #receiveClosed(message: StunMessage): MessageFault | undefined {
-    const report = this.#closedReports.read(message);
+    const report = this.#closedIndications.read(message);
     if (report.type === 'other-connection') return 'unexpected-message';
     if (report.type === 'end') {
       // While we are closing ourselves this says only that the relay is done with the leg.
@@ -276,14 +282,14 @@ export class Connection {
   }
 
   #scheduleRefresh(grantedSeconds: number | undefined): void {
-    if (this.#state === 'allocated') this.#upkeep.refreshReserved();
-    else this.#upkeep.refreshWithin(grantedSeconds ?? this.#options.lifetimeSeconds);
+    if (this.#state === 'allocated') this.#timers.refreshReserved();
+    else this.#timers.refreshWithin(grantedSeconds ?? this.#options.lifetimeSeconds);
   }
 
   async #refresh(): Promise<void> {
     if (this.#refreshing || this.#closing !== undefined || this.#state === 'closed') return;
     if (this.#state !== 'established') {
-      if (this.#state === 'connecting') this.#upkeep.refreshConnecting();
+      if (this.#state === 'connecting') this.#timers.refreshConnecting();
       this.#verify();
       return;
     }
@@ -309,7 +315,7 @@ export class Connection {
   #verifyFailed(error: TurnpikeError | undefined): void {
     if (this.#closing !== undefined || !isHeld(this.#state)) return;
     if (error !== undefined) this.#refreshFailed(error);
-    else this.abandon(this.#closedReports.hintedReason ?? this.#unresponsive());
+    else this.abandon(this.#closedIndications.hintedReason ?? this.#unresponsive());
   }
 
   #unresponsive(): TurnpikeError {
@@ -336,7 +342,7 @@ export class Connection {
    */
   async #closeFormer(refusal: TurnpikeError): Promise<void> {
     this.#enter('closing');
-    this.#upkeep.stop();
+    this.#timers.stop();
     this.#stopWatching();
     this.#closeReason = this.#legGone(refusal);
     const wasBound = await this.#requests.request(this.#legRequests.closeFormer()).then(
@@ -347,7 +353,7 @@ export class Connection {
   }
 
   #legGone(refusal: TurnpikeError): TurnpikeError {
-    return this.#closedReports.hintedReason ?? legUnknown(this.#options.grant, false, refusal);
+    return this.#closedIndications.hintedReason ?? legUnknown(this.#options.grant, false, refusal);
   }
 
   async #close(): Promise<void> {
@@ -357,7 +363,7 @@ export class Connection {
       return;
     }
     this.#enter('closing');
-    this.#upkeep.stop();
+    this.#timers.stop();
     this.#stopWatching();
     this.#requests.failAll(closedHere());
     try {
@@ -372,15 +378,15 @@ export class Connection {
   #end(reason: TurnpikeError | undefined): void {
     if (this.#state === 'closed') return;
     this.#enter('closed');
-    this.#upkeep.stop();
+    this.#timers.stop();
     this.#stopWatching();
     this.#requests.failAll(reason ?? closedHere());
     this.#options.onClosed(reason);
   }
 
   #stopWatching(): void {
-    this.#traffic.stop();
-    this.#verifier.stop();
+    this.#data.stop();
+    this.#relay.stop();
   }
 
   #enter(next: ConnectionState): void {
@@ -393,8 +399,8 @@ export class Connection {
   }
 
   #transmit(bytes: Uint8Array): void {
-    this.#upkeep.noteSent();
-    this.#traffic.noteSent();
+    this.#timers.noteSent();
+    this.#data.noteSent();
     this.#options.transmit(bytes);
   }
 }

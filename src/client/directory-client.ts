@@ -4,7 +4,7 @@ import { type TransportAddress, transportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
-import type { Checked } from '../options/form.js';
+import type { Checked } from '../options/option-spec.js';
 import { AddressShape, Name } from '../registry/schemas.js';
 import {
   type DirectoryAccess,
@@ -12,10 +12,10 @@ import {
   directoryUnreachable,
   routeUrl,
 } from './directory-problem.js';
-import { ACCESS_FORMS, CALL_FORMS, REQUEST_FORMS } from './forms.js';
-import { type ConnectionOffer, parseOffer } from './grant.js';
+import { type GrantPair, parseGrantPair } from './grant.js';
 import { exchangeJson, type TextAnswer } from './http-json.js';
-import { aborted } from './rejection.js';
+import { ACCESS_SPECS, CALL_SPECS, REQUEST_SPECS } from './option-specs.js';
+import { aborted } from './peer-errors.js';
 
 /** What a peer, or its server, may tell the directory about it; everything is optional. */
 export interface PeerHints {
@@ -107,7 +107,7 @@ const relaysValidator = Compile(
   }),
 );
 
-type CheckedAccess = Checked<DirectoryAccess, typeof ACCESS_FORMS>;
+type CheckedAccess = Checked<DirectoryAccess, typeof ACCESS_SPECS>;
 
 /**
  * The directory's HTTP interface for peers and their servers (PROTOCOL.md section 5). Each call
@@ -124,7 +124,7 @@ export class DirectoryClient {
    * @throws TurnpikeError as `checkOptions`
    */
   constructor(access: DirectoryAccess) {
-    this.#access = checkOptions('DirectoryClient', ACCESS_FORMS, access);
+    this.#access = checkOptions('DirectoryClient', ACCESS_SPECS, access);
   }
 
   /**
@@ -135,18 +135,18 @@ export class DirectoryClient {
   async createConnection(
     request: ConnectionRequest,
     options: CallOptions = {},
-  ): Promise<ConnectionOffer> {
+  ): Promise<GrantPair> {
     const call = 'DirectoryClient#createConnection';
-    const forms = REQUEST_FORMS;
-    const body = checkOptions<ConnectionRequest, typeof forms>(call, forms, request);
-    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
-    return parseOffer(await this.#call('POST', 'v1/connections', body, signal));
+    const specs = REQUEST_SPECS;
+    const body = checkOptions<ConnectionRequest, typeof specs>(call, specs, request);
+    const { signal } = checkOptions<CallOptions, typeof CALL_SPECS>(call, CALL_SPECS, options);
+    return parseGrantPair(await this.#call('POST', 'v1/connections', body, signal));
   }
 
   /** Lists the relays that may be chosen: to measure latencies to. */
   async listRelays(options: CallOptions = {}): Promise<RelaySummary[]> {
     const call = 'DirectoryClient#listRelays';
-    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
+    const { signal } = checkOptions<CallOptions, typeof CALL_SPECS>(call, CALL_SPECS, options);
     const answer = await this.#call('GET', 'v1/relays', undefined, signal);
     if (!relaysValidator.Check(answer)) throw senseless('a malformed list of relays');
     try {

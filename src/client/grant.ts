@@ -23,11 +23,11 @@ const Common = {
   realm: Type.String({ minLength: 1, maxLength: RFC.realmCharactersMax }),
 };
 
-const OfferShape = Type.Object({ ...Common, peers: Type.Tuple([PeerHalf, PeerHalf]) });
+const GrantPairShape = Type.Object({ ...Common, peers: Type.Tuple([PeerHalf, PeerHalf]) });
 /** A grant as `parseGrant` takes it. */
 export const GrantShape = Type.Object({ ...Common, ...PeerHalf.properties });
 
-const offerValidator = Compile(OfferShape);
+const grantPairValidator = Compile(GrantPairShape);
 const grantValidator = Compile(GrantShape);
 
 /** What one peer needs to take its half of a connection: give each peer its own and only that. */
@@ -50,7 +50,7 @@ export interface ConnectionGrant {
 export type GrantInput = Omit<ConnectionGrant, 'peerRelay'> & { readonly peerRelay: AddressInput };
 
 /** The directory's answer: both halves, the first peer's first. */
-export interface ConnectionOffer {
+export interface GrantPair {
   readonly connectionId: string;
   readonly expiresAt: string;
   readonly grants: readonly [ConnectionGrant, ConnectionGrant];
@@ -62,8 +62,8 @@ export interface ConnectionOffer {
  * @returns both halves, addresses canonical; members it does not know are ignored
  * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY naming the member that is wrong
  */
-export function parseOffer(value: unknown): ConnectionOffer {
-  const offer = checked(offerValidator, value);
+export function parseGrantPair(value: unknown): GrantPair {
+  const offer = checked(grantPairValidator, value);
   const { connectionId, expiresAt, realm } = offer;
   const grant = (half: Static<typeof PeerHalf>) =>
     canonicalGrant({ connectionId, expiresAt, realm, ...half });

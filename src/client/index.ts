@@ -10,7 +10,7 @@ export {
   type RelaySummary,
 } from './directory-client.js';
 export type { DirectoryAccess } from './directory-problem.js';
-export { type ConnectionGrant, type ConnectionOffer, parseGrant, parseOffer } from './grant.js';
+export { type ConnectionGrant, type GrantPair, parseGrant, parseGrantPair } from './grant.js';
 export type { Introduction } from './introduction.js';
 export type {
   JoinOptions,

@@ -2,9 +2,9 @@ import { type AddressInput, type TransportAddress, toAddress } from '../address.
 import { TurnpikeError } from '../errors.js';
 import { checkOptions } from '../options/check.js';
 import type { CallOptions } from './directory-client.js';
-import { CALL_FORMS } from './forms.js';
 import type { ConnectionGrant } from './grant.js';
-import { aborted } from './rejection.js';
+import { CALL_SPECS } from './option-specs.js';
+import { aborted } from './peer-errors.js';
 
 /**
  * One connection that the rendezvous created for two members of a room: this peer's half, and the
@@ -57,7 +57,7 @@ export class Introduction {
    */
   async peerAddress(options: CallOptions = {}): Promise<TransportAddress> {
     const call = 'Introduction#peerAddress';
-    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
+    const { signal } = checkOptions<CallOptions, typeof CALL_SPECS>(call, CALL_SPECS, options);
     const over = this.#over.signal;
     let stop = () => {};
     const stopped = new Promise<never>((_, reject) => {

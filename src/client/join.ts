@@ -3,10 +3,10 @@ import { familyOf, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { optionsOf } from '../options/check.js';
-import { Detours } from './detours.js';
-import { MEET_FORMS, RENDEZVOUS_FORMS } from './forms.js';
+import { ConnectFailures } from './avoided-relays.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
+import { MEET_SPECS, RENDEZVOUS_SPECS } from './option-specs.js';
 import type { Peer } from './peer.js';
 import type { PeerOptions } from './peer-options.js';
 import { ReconnectingPeer } from './reconnecting-peer.js';
@@ -69,7 +69,7 @@ type OpenPeer = (options: PeerOptions) => Promise<Peer>;
 export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Peer> {
   const rendezvous = await Rendezvous.open(roomOptions(options));
   try {
-    const peer = await meet(rendezvous, optionsOf<MeetOptions>(MEET_FORMS, options), open);
+    const peer = await meet(rendezvous, optionsOf<MeetOptions>(MEET_SPECS, options), open);
     peer.once('close', () => rendezvous.close());
     return peer;
   } catch (error) {
@@ -93,7 +93,7 @@ export function joinAgainAndAgain(
       connect: async ({ avoid, signal: until }) => {
         rendezvous ??= await Rendezvous.open({ ...roomOptions(joining), signal: until });
         const always = joining.avoid ?? joining.hints?.avoid ?? [];
-        const meeting = optionsOf<MeetOptions>(MEET_FORMS, joining);
+        const meeting = optionsOf<MeetOptions>(MEET_SPECS, joining);
         const most = LIMITS.avoidedRelaysMax;
         const avoided = [...avoid, ...always].slice(0, most);
         return meet(rendezvous, { ...meeting, avoid: avoided, signal: until }, open);
@@ -114,7 +114,7 @@ export function joinAgainAndAgain(
 
 /** The part of `Peer.join`'s options that is the rendezvous's. */
 function roomOptions(options: JoinOptions): RendezvousOptions {
-  const room = optionsOf<RendezvousOptions>(RENDEZVOUS_FORMS, options);
+  const room = optionsOf<RendezvousOptions>(RENDEZVOUS_SPECS, options);
   const { region, bind } = options;
   const { family, families } = room.hints ?? {};
   const isFree = family === undefined && families === undefined;
@@ -143,9 +143,9 @@ export async function meet(
   rendezvous.on('retrying', onRetrying);
   try {
     const { scheduler = systemScheduler } = options;
-    const detours = new Detours(scheduler, options.avoid ?? rendezvous.hints.avoid);
+    const failures = new ConnectFailures(scheduler, options.avoid ?? rendezvous.hints.avoid);
     for (;;) {
-      const introduction = await rendezvous.next({ signal, avoid: detours.ids });
+      const introduction = await rendezvous.next({ signal, avoid: failures.ids });
       const { grant, over } = introduction;
       onProgress({ step: 'directory-answer', grant });
       try {
@@ -157,7 +157,7 @@ export async function meet(
           onRetrying(over.reason);
           continue;
         }
-        const final = detours.after(grant, error);
+        const final = failures.after(grant, error);
         if (final !== undefined) throw final;
         onRetrying(error as TurnpikeError);
       }

@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
+import { sourceTo } from './relay-socket.js';
 import type { Cancel, Scheduler } from './scheduler.js';
-import { sourceTo } from './socket.js';
 
 /** Told of what changed around an open peer. */
 export interface NetworkListener {

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { AddressInput } from '../address.js';
 import type { IntegrityPreference } from '../auth/client-credentials.js';
-import type { Checked } from '../options/form.js';
+import type { Checked } from '../options/option-spec.js';
 import type { RandomBytes } from '../random.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { MessageFault } from './connection-options.js';
-import type { PEER_FORMS } from './forms.js';
 import type { ConnectionGrant, GrantInput } from './grant.js';
+import type { PEER_SPECS } from './option-specs.js';
 import type { Scheduler } from './scheduler.js';
 
 export interface PeerOptions {
@@ -66,6 +66,6 @@ export interface PeerStats {
 }
 
 /** What a Peer works with: checked options. */
-export type CheckedPeerOptions = Omit<Checked<PeerOptions, typeof PEER_FORMS>, 'grant'> & {
+export type CheckedPeerOptions = Omit<Checked<PeerOptions, typeof PEER_SPECS>, 'grant'> & {
   readonly grant: ConnectionGrant;
 };

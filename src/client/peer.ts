@@ -11,7 +11,6 @@ import { decodeMessage } from '../stun/message.js';
 import { Connection } from './connection.js';
 import type { ConnectionState } from './connection-state.js';
 import type { CallOptions } from './directory-client.js';
-import { CALL_FORMS, JOIN_FORMS, MEET_FORMS, PEER_FORMS } from './forms.js';
 import type { ConnectionGrant } from './grant.js';
 import {
   type JoinOptions,
@@ -23,9 +22,10 @@ import {
   type ReconnectOptions,
 } from './join.js';
 import { MessageQueue } from './message-queue.js';
+import { CALL_SPECS, JOIN_SPECS, MEET_SPECS, PEER_SPECS } from './option-specs.js';
+import { aborted, addressChanged } from './peer-errors.js';
 import type { CheckedPeerOptions, IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
 import type { ReconnectingPeer } from './reconnecting-peer.js';
-import { aborted, addressChanged } from './rejection.js';
 import { type AddressLoss, isPassing, RelayPath } from './relay-path.js';
 import { Rendezvous } from './rendezvous.js';
 import { systemScheduler } from './scheduler.js';
@@ -106,9 +106,9 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    */
   static async open(options: PeerOptions): Promise<Peer> {
     try {
-      const checked = checkOptions<PeerOptions, typeof PEER_FORMS>(
+      const checked = checkOptions<PeerOptions, typeof PEER_SPECS>(
         'Peer.open',
-        PEER_FORMS,
+        PEER_SPECS,
         options,
       );
       return await Peer.#open(checked as CheckedPeerOptions);
@@ -156,9 +156,9 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   ): Promise<Peer | ReconnectingPeer> {
     const open = (peerOptions: PeerOptions) => Peer.open(peerOptions);
     try {
-      const checked = checkOptions<JoinOptions, typeof JOIN_FORMS>(
+      const checked = checkOptions<JoinOptions, typeof JOIN_SPECS>(
         'Peer.join',
-        JOIN_FORMS,
+        JOIN_SPECS,
         options,
       );
       const reconnect = checked.reconnect as boolean | ReconnectOptions | undefined;
@@ -176,9 +176,9 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    */
   static async meet(rendezvous: Rendezvous, options: MeetOptions = {}): Promise<Peer> {
     try {
-      const checked = checkOptions<MeetOptions, typeof MEET_FORMS>(
+      const checked = checkOptions<MeetOptions, typeof MEET_SPECS>(
         'Peer.meet',
-        MEET_FORMS,
+        MEET_SPECS,
         options,
       );
       if (!Rendezvous.isOne(rendezvous))
@@ -235,7 +235,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    */
   async connect(peerAddress: AddressInput, options: CallOptions = {}): Promise<void> {
     const call = 'Peer#connect';
-    const { signal } = checkOptions<CallOptions, typeof CALL_FORMS>(call, CALL_FORMS, options);
+    const { signal } = checkOptions<CallOptions, typeof CALL_SPECS>(call, CALL_SPECS, options);
     this.#peerAddress = toAddress(peerAddress);
     await this.#connection.connect(this.#peerAddress, signal);
     this.#logger?.debug({ channel: this.#connection.channel }, 'established');

@@ -3,12 +3,12 @@ import { types } from 'node:util';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { wrongArgument } from '../options/check.js';
+import { ConnectionLosses } from './avoided-relays.js';
 import type { Introduced, ReconnectOptions } from './join.js';
 import { MessageQueue } from './message-queue.js';
 import type { Peer } from './peer.js';
+import { aborted } from './peer-errors.js';
 import type { PeerStats } from './peer-options.js';
-import { aborted } from './rejection.js';
-import { RelayMemory } from './relay-memory.js';
 import { pause, type Scheduler } from './scheduler.js';
 
 /** Why there is no connection now, and when the next attempt begins. */
@@ -233,13 +233,13 @@ export class ReconnectingPeer
     // Waiting for the other side is no failure, however long it takes.
     let failingSinceMs = Number.POSITIVE_INFINITY;
     let avoid: readonly string[] = [];
-    const memory = new RelayMemory(scheduler);
+    const losses = new ConnectionLosses(scheduler);
     let attempt = 0;
     while (!stop.aborted) {
       let reason: TurnpikeError;
       const startedMs = scheduler.monotonic();
       try {
-        const avoided = [...new Set([...avoid, ...memory.ids])];
+        const avoided = [...new Set([...avoid, ...losses.ids])];
         const peer = await this.#connect(avoided, lostAtMs + giveUpMs);
         const { id } = peer.grant.relay;
         const madeAtMs = scheduler.monotonic();
@@ -247,7 +247,7 @@ export class ReconnectingPeer
         lostAtMs = scheduler.monotonic();
         // Connections that are made and lost at once are to be waited between as failures are.
         if (lostAtMs - madeAtMs >= LIMITS.peerSettledMs) attempt = 0;
-        memory.noteLoss(id, reason.reason);
+        losses.noteLoss(id, reason.reason);
         avoid = reason.reason === 'relay-unresponsive' ? [id] : [];
       } catch (error) {
         if (stop.aborted) return;

@@ -1,8 +1,8 @@
 import type { TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import { type NetworkWatch, networkWatch } from './network-watch.js';
+import { RelaySocket, type RelaySocketOptions } from './relay-socket.js';
 import type { Cancel, Scheduler } from './scheduler.js';
-import { RelaySocket, type RelaySocketOptions } from './socket.js';
 
 /** Errors of a send that say nothing about the way: the kernel is short of something for now. */
 const PASSING_ERRORS: ReadonlySet<string | undefined> = new Set([

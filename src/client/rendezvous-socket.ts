@@ -9,7 +9,7 @@ import {
 } from './directory-problem.js';
 import { readText } from './http-json.js';
 import { networkWatch } from './network-watch.js';
-import { aborted } from './rejection.js';
+import { aborted } from './peer-errors.js';
 import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 
 export interface RendezvousSocketOptions {

@@ -8,11 +8,11 @@ import { checkOptions } from '../options/check.js';
 import type { RandomBytes } from '../random.js';
 import type { PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
-import { NEXT_FORMS, RENDEZVOUS_FORMS } from './forms.js';
 import { parseGrant } from './grant.js';
 import { Introduction } from './introduction.js';
 import { JoinHints } from './join-hints.js';
-import { aborted } from './rejection.js';
+import { NEXT_SPECS, RENDEZVOUS_SPECS } from './option-specs.js';
+import { aborted } from './peer-errors.js';
 import { RendezvousSocket } from './rendezvous-socket.js';
 import { pause, type Scheduler, systemScheduler } from './scheduler.js';
 
@@ -99,9 +99,9 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
    */
   static async open(options: RendezvousOptions): Promise<Rendezvous> {
     try {
-      const checked = checkOptions<RendezvousOptions, typeof RENDEZVOUS_FORMS>(
+      const checked = checkOptions<RendezvousOptions, typeof RENDEZVOUS_SPECS>(
         'Rendezvous.open',
-        RENDEZVOUS_FORMS,
+        RENDEZVOUS_SPECS,
         options,
       );
       const rendezvous = new Rendezvous(checked);
@@ -125,7 +125,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
    */
   async next(options: NextOptions = {}): Promise<Introduction> {
     const call = 'Rendezvous#next';
-    const checked = checkOptions<NextOptions, typeof NEXT_FORMS>(call, NEXT_FORMS, options);
+    const checked = checkOptions<NextOptions, typeof NEXT_SPECS>(call, NEXT_SPECS, options);
     const { signal } = checked;
     this.#avoid = checked.avoid ?? this.#options.hints?.avoid ?? [];
     if (this.#waiter !== undefined) {

@@ -10,13 +10,13 @@ import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionGrant } from './grant.js';
-import { aborted, rejection } from './rejection.js';
+import { aborted, rejection } from './peer-errors.js';
 import { RoundTrip } from './retransmission.js';
 import type { Scheduler } from './scheduler.js';
 import { Transaction } from './transaction.js';
 
 /** Why an answer was ignored, as if it had never been received. */
-export type AnswerFault =
+export type ResponseFault =
   | 'unknown-transaction'
   | 'wrong-method'
   | 'malformed-error'
@@ -106,7 +106,7 @@ export class Requests {
   }
 
   /** Takes a response off the network. @returns why it was ignored, undefined when it counted. */
-  receive(message: StunMessage): AnswerFault | undefined {
+  receive(message: StunMessage): ResponseFault | undefined {
     const exchange = this.#exchanges.get(hex(message.transactionId));
     return exchange === undefined ? 'unknown-transaction' : exchange.receive(message);
   }
@@ -209,7 +209,7 @@ class Exchange {
     });
   }
 
-  receive(message: StunMessage): AnswerFault | undefined {
+  receive(message: StunMessage): ResponseFault | undefined {
     const fault = this.#judge(message);
     if (fault !== undefined) this.#noteIgnored(message, fault);
     return fault;
@@ -224,7 +224,7 @@ class Exchange {
     this.#refusal ??= cause;
   }
 
-  #judge(message: StunMessage): AnswerFault | undefined {
+  #judge(message: StunMessage): ResponseFault | undefined {
     if (message.method !== this.#request.method) return 'wrong-method';
     if (message.messageClass === 'error' && message.errorCode() === undefined) {
       return 'malformed-error';
@@ -280,7 +280,7 @@ class Exchange {
     this.#observer.ended(this.#id);
   }
 
-  #noteIgnored(message: StunMessage, fault: AnswerFault): void {
+  #noteIgnored(message: StunMessage, fault: ResponseFault): void {
     const code = message.messageClass === 'error' ? message.errorCode()?.code : undefined;
     const what = `${fault}${code === undefined ? '' : ` ${code}`}`;
     this.#ignored.set(what, (this.#ignored.get(what) ?? 0) + 1);

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
-import { step } from './socket.js';
+import { step } from './relay-socket.js';
 
 /**
  * Addresses that are far away from every host: f.root-servers.net's. They stand for relays that are

@@ -29,7 +29,7 @@ import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/ren
 import { createHttpServer, endRequest, renewTls, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
 import { NonceMemory } from './nonce-memory.js';
-import { type CheckedDirectoryOptions, DIRECTORY_FORMS, type DirectoryOptions } from './options.js';
+import { type CheckedDirectoryOptions, DIRECTORY_SPECS, type DirectoryOptions } from './options.js';
 import { Reachability } from './reachability/reachability.js';
 import { RelayFacts } from './relay-facts.js';
 import { RelayTable } from './relay-table.js';
@@ -85,8 +85,8 @@ export class Directory {
    */
   static async open(options: DirectoryOptions): Promise<Directory> {
     try {
-      const forms = DIRECTORY_FORMS;
-      return await Directory.#open(checkOptions('Directory.open', forms, options));
+      const specs = DIRECTORY_SPECS;
+      return await Directory.#open(checkOptions('Directory.open', specs, options));
     } catch (error) {
       throw asTurnpikeError('Directory.open', error);
     }
@@ -178,10 +178,10 @@ export class Directory {
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable keys; those before stay then
    */
   setApiKeys(apiKeys: readonly ApiKey[]): void {
-    const forms = { apiKeys: DIRECTORY_FORMS.apiKeys };
-    const checked = checkOptions<Pick<DirectoryOptions, 'apiKeys'>, typeof forms>(
+    const specs = { apiKeys: DIRECTORY_SPECS.apiKeys };
+    const checked = checkOptions<Pick<DirectoryOptions, 'apiKeys'>, typeof specs>(
       'Directory#setApiKeys',
-      forms,
+      specs,
       { apiKeys },
     );
     this.#keys.replace(checked.apiKeys);
@@ -193,8 +193,8 @@ export class Directory {
    *   without TLS; those before stay then
    */
   setTls(tls: TlsFiles): void {
-    const forms = DIRECTORY_FORMS.tls.options;
-    renewTls(this.#app, checkOptions<TlsFiles, typeof forms>('Directory#setTls', forms, tls));
+    const specs = DIRECTORY_SPECS.tls.options;
+    renewTls(this.#app, checkOptions<TlsFiles, typeof specs>('Directory#setTls', specs, tls));
   }
 
   /**

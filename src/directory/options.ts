@@ -1,7 +1,7 @@
 import type { AddressInput } from '../address.js';
-import type { Checked, OptionForm } from '../options/form.js';
-import { FORMS } from '../options/forms.js';
-import { HOST_FORMS, type HostOptions } from '../options/host.js';
+import { HOST_SPECS, type HostOptions } from '../options/host.js';
+import type { Checked, OptionSpec } from '../options/option-spec.js';
+import { SPECS } from '../options/shared-specs.js';
 import type { ApiKey } from './http/api-keys.js';
 import type { TlsFiles } from './http/server.js';
 
@@ -22,17 +22,17 @@ export interface DirectoryOptions extends HostOptions {
   readonly trustedProxies?: readonly string[] | undefined;
 }
 
-/** The forms of `DirectoryOptions`: every member stands here. */
-export const DIRECTORY_FORMS = {
-  listen: { ...FORMS.address, required: true },
-  clusterSecret: { ...FORMS.secret, required: true },
+/** The specs of `DirectoryOptions`: every member stands here. */
+export const DIRECTORY_SPECS = {
+  listen: { ...SPECS.address, required: true },
+  clusterSecret: { ...SPECS.secret, required: true },
   apiKeys: {
     kind: 'options',
     required: true,
     repeat: true,
     options: {
-      key: { ...FORMS.apiKey, required: true },
-      tenant: { ...FORMS.name, required: true },
+      key: { ...SPECS.apiKey, required: true },
+      tenant: { ...SPECS.name, required: true },
     },
   },
   tls: {
@@ -42,9 +42,9 @@ export const DIRECTORY_FORMS = {
       key: { kind: 'pem', required: true, confidential: true },
     },
   },
-  trustedProxies: FORMS.prefixes,
-  ...HOST_FORMS,
-} as const satisfies Record<keyof DirectoryOptions, OptionForm>;
+  trustedProxies: SPECS.prefixes,
+  ...HOST_SPECS,
+} as const satisfies Record<keyof DirectoryOptions, OptionSpec>;
 
 /** What `Directory.open` works with. */
-export type CheckedDirectoryOptions = Checked<DirectoryOptions, typeof DIRECTORY_FORMS>;
+export type CheckedDirectoryOptions = Checked<DirectoryOptions, typeof DIRECTORY_SPECS>;

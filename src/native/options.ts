@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
-import type { Checked } from '../options/form.js';
-import { DATA_PLANE_FORMS } from './forms.js';
+import type { Checked } from '../options/option-spec.js';
+import { DATA_PLANE_SPECS } from './option-specs.js';
 import type { DataPlaneOptions } from './types.js';
 
 /** Options with every default filled in and every value checked. */
 export type CheckedOptions = Omit<
-  Checked<DataPlaneOptions, typeof DATA_PLANE_FORMS>,
+  Checked<DataPlaneOptions, typeof DATA_PLANE_SPECS>,
   'workers' | 'xdp'
 > & {
   readonly workers: number;
@@ -23,10 +23,10 @@ export type CheckedOptions = Omit<
  * @throws TurnpikeError as `checkOptions` of src/options
  */
 export function checkedOptions(options: DataPlaneOptions): CheckedOptions {
-  const forms = DATA_PLANE_FORMS;
-  const { xdp, workers, ...rest } = checkOptions<DataPlaneOptions, typeof forms>(
+  const specs = DATA_PLANE_SPECS;
+  const { xdp, workers, ...rest } = checkOptions<DataPlaneOptions, typeof specs>(
     'openDataPlane',
-    forms,
+    specs,
     options,
   );
   const xdpInterfaces = xdp?.interfaces ?? [];

@@ -1,5 +1,5 @@
 import type { AddressInput, TransportAddress } from '../address.js';
-import type { OneOrMore } from '../options/form.js';
+import type { OneOrMore } from '../options/option-spec.js';
 import type { Counters } from './counters.js';
 
 /** Which of the two faces of a relay a socket belongs to. */

@@ -5,8 +5,8 @@ import { canonicalIp, decodeAddress } from '../address.js';
 import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import { SECRET_BYTES } from '../limits.js';
-import { type Checked, expectation, type OptionForm, type OptionForms } from './form.js';
 import { nearestName } from './nearest.js';
+import { type Checked, expectation, type OptionSpec, type OptionSpecs } from './option-spec.js';
 import { PlainCopyError, plainCopy } from './plain-copy.js';
 import { valueSchema } from './schema.js';
 
@@ -26,22 +26,22 @@ interface Place {
 }
 
 /**
- * Checks the options of a public call: each member by its form, none that is unknown. What is
+ * Checks the options of a public call: each member by its spec, none that is unknown. What is
  * returned is a copy, made of values read once: what the caller's object does later, or on being
  * read again, has no effect.
  * @param call - the public function, such as `Relay.open`, for messages
- * @param forms - the options it takes
+ * @param specs - the options it takes
  * @param given - what the caller gave; anything
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG naming everything wrong; ERR_TURNPIKE_ADDRESS or
  *   ERR_TURNPIKE_SECRET where that is all that is wrong
  */
-export function checkOptions<O, T extends OptionForms>(
+export function checkOptions<O, T extends OptionSpecs>(
   call: string,
-  forms: T,
+  specs: T,
   given: unknown,
 ): Checked<O, T> {
   const problems: Problem[] = [];
-  const values = checkMembers(forms, given, { path: '', problems });
+  const values = checkMembers(specs, given, { path: '', problems });
   if (problems.length === 0) return values as Checked<O, T>;
   const codes = new Set(problems.map(({ code }) => code));
   const [code] = codes.size === 1 ? codes : (['ERR_TURNPIKE_CONFIG'] as const);
@@ -52,10 +52,10 @@ export function checkOptions<O, T extends OptionForms>(
 
 /**
  * Those members of a larger object of options that a call takes.
- * @param forms - what it takes
+ * @param specs - what it takes
  */
-export function optionsOf<O>(forms: { readonly [K in keyof O]-?: OptionForm }, larger: O): O {
-  const names = Object.keys(forms) as (keyof O)[];
+export function optionsOf<O>(specs: { readonly [K in keyof O]-?: OptionSpec }, larger: O): O {
+  const names = Object.keys(specs) as (keyof O)[];
   return Object.fromEntries(names.map((name) => [name, larger[name]])) as O;
 }
 
@@ -65,7 +65,7 @@ export function wrongArgument(call: string, expects: string, given: unknown): Tu
   return new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }
 
-function checkMembers(forms: OptionForms, given: unknown, place: Place): Record<string, unknown> {
+function checkMembers(specs: OptionSpecs, given: unknown, place: Place): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   const read = members(given);
   if (read === undefined) {
@@ -73,8 +73,8 @@ function checkMembers(forms: OptionForms, given: unknown, place: Place): Record<
     tell(place, `${name}: expected an object of options, got ${describe(given)}`);
     return values;
   }
-  const known = Object.keys(forms);
-  for (const name of read.names.filter((each) => !Object.hasOwn(forms, each))) {
+  const known = Object.keys(specs);
+  for (const name of read.names.filter((each) => !Object.hasOwn(specs, each))) {
     const nearest = nearestName(name, known);
     const hint =
       nearest === undefined
@@ -82,11 +82,11 @@ function checkMembers(forms: OptionForms, given: unknown, place: Place): Record<
         : `did you mean ${quoted(join(place.path, nearest))}?`;
     tell(place, `unknown option ${quoted(join(place.path, name))}: ${hint}`);
   }
-  for (const [name, form] of Object.entries(forms)) {
+  for (const [name, spec] of Object.entries(specs)) {
     const path = join(place.path, name);
     const member = read.get(name);
     if (member.ok) {
-      values[name] = checkMember(form, member.value, { path, problems: place.problems });
+      values[name] = checkMember(spec, member.value, { path, problems: place.problems });
     } else {
       tell(place, `${quoted(path)} cannot be read: ${member.reason}`);
     }
@@ -94,18 +94,18 @@ function checkMembers(forms: OptionForms, given: unknown, place: Place): Record<
   return values;
 }
 
-function checkMember(form: OptionForm, value: unknown, place: Place): unknown {
+function checkMember(spec: OptionSpec, value: unknown, place: Place): unknown {
   if (value === undefined) {
-    if (form.required === true) {
-      tell(place, `missing option ${quoted(place.path)}: expected ${expected(form)}`);
+    if (spec.required === true) {
+      tell(place, `missing option ${quoted(place.path)}: expected ${expected(spec)}`);
     }
-    return form.repeat === true ? [] : form.default;
+    return spec.repeat === true ? [] : spec.default;
   }
-  return form.repeat === true ? checkList(form, value, place) : checkOne(form, value, place);
+  return spec.repeat === true ? checkList(spec, value, place) : checkOne(spec, value, place);
 }
 
-function checkList(form: OptionForm, value: unknown, place: Place): unknown[] {
-  const { itemsMin = form.required === true ? 1 : 0, itemsMax = ITEMS_MAX } = form;
+function checkList(spec: OptionSpec, value: unknown, place: Place): unknown[] {
+  const { itemsMin = spec.required === true ? 1 : 0, itemsMax = ITEMS_MAX } = spec;
   const isList = !types.isProxy(value) && Array.isArray(value);
   const count = isList ? value.length : 1;
   if (count < itemsMin || count > itemsMax) {
@@ -113,11 +113,11 @@ function checkList(form: OptionForm, value: unknown, place: Place): unknown[] {
     tell(place, `${quoted(place.path)}: expected ${range} of them, got ${count}`);
     return [];
   }
-  if (!isList) return [checkOne(form, value, place)];
+  if (!isList) return [checkOne(spec, value, place)];
   return Array.from({ length: count }, (_, index) => {
     const path = `${place.path}[${index}]`;
     try {
-      return checkOne(form, value[index], { ...place, path });
+      return checkOne(spec, value[index], { ...place, path });
     } catch {
       return tell(place, `${quoted(path)} cannot be read`);
     }
@@ -126,34 +126,34 @@ function checkList(form: OptionForm, value: unknown, place: Place): unknown[] {
 
 const ITEMS_MAX = 1_024;
 
-function checkOne(form: OptionForm, value: unknown, place: Place): unknown {
-  switch (form.kind) {
+function checkOne(spec: OptionSpec, value: unknown, place: Place): unknown {
+  switch (spec.kind) {
     case 'address':
-      return checkAddress(form, value, place);
+      return checkAddress(spec, value, place);
     case 'url':
-      return checkUrl(form, value, place);
+      return checkUrl(spec, value, place);
     case 'ip':
-      return checkIp(form, value, place);
+      return checkIp(spec, value, place);
     case 'secret':
       if (types.isUint8Array(value) && value.length === SECRET_BYTES) return new Uint8Array(value);
-      return refuse(form, value, place, { code: 'ERR_TURNPIKE_SECRET' });
+      return refuse(spec, value, place, { code: 'ERR_TURNPIKE_SECRET' });
     case 'pem':
       if (types.isUint8Array(value)) return Buffer.from(value);
-      return typeof value === 'string' ? value : refuse(form, value, place);
+      return typeof value === 'string' ? value : refuse(spec, value, place);
     case 'signal':
-      return isSignal(value) ? value : refuse(form, value, place);
+      return isSignal(value) ? value : refuse(spec, value, place);
     case 'function':
-      return typeof value === 'function' ? value : refuse(form, value, place);
+      return typeof value === 'function' ? value : refuse(spec, value, place);
     case 'methods':
-      return hasMethods(value, form.methods ?? []) ? value : refuse(form, value, place);
+      return hasMethods(value, spec.methods ?? []) ? value : refuse(spec, value, place);
     case 'options':
-      return checkMembers(form.options ?? {}, value, place);
+      return checkMembers(spec.options ?? {}, value, place);
     case 'data':
-      return checkData(form, value, place);
+      return checkData(spec, value, place);
     default:
       // A Proxy is not to be shown to a schema: it may throw at every touch.
-      if (typeof value === 'object' || !Value.Check(valueSchema(form), value)) {
-        return refuse(form, value, place, untrimmed(form, value));
+      if (typeof value === 'object' || !Value.Check(valueSchema(spec), value)) {
+        return refuse(spec, value, place, untrimmed(spec, value));
       }
       // Adding makes 0 of -0.
       return typeof value === 'number' ? value + 0 : value;
@@ -161,60 +161,60 @@ function checkOne(form: OptionForm, value: unknown, place: Place): unknown {
 }
 
 /** A key that was read from a file has the file's line break, which nobody sees in a message. */
-function untrimmed(form: OptionForm, value: unknown): { readonly reason?: string } {
-  if (typeof value !== 'string' || !Value.Check(valueSchema(form), value.trim())) return {};
+function untrimmed(spec: OptionSpec, value: unknown): { readonly reason?: string } {
+  if (typeof value !== 'string' || !Value.Check(valueSchema(spec), value.trim())) return {};
   return { reason: 'a line break or blanks are around it: trim it' };
 }
 
-function checkAddress(form: OptionForm, value: unknown, place: Place): unknown {
+function checkAddress(spec: OptionSpec, value: unknown, place: Place): unknown {
   const decoded = decodeAddress(value);
   const code = 'ERR_TURNPIKE_ADDRESS';
-  if (!decoded.ok) return refuse(form, value, place, { code, reason: decoded.reason });
-  if (decoded.address.port < (form.minimum ?? 0)) {
-    return refuse(form, value, place, { code, reason: 'the port must not be 0' });
+  if (!decoded.ok) return refuse(spec, value, place, { code, reason: decoded.reason });
+  if (decoded.address.port < (spec.minimum ?? 0)) {
+    return refuse(spec, value, place, { code, reason: 'the port must not be 0' });
   }
   return decoded.address;
 }
 
-function checkIp(form: OptionForm, value: unknown, place: Place): unknown {
+function checkIp(spec: OptionSpec, value: unknown, place: Place): unknown {
   try {
     return canonicalIp(value as string);
   } catch (error) {
     const { message } = error as TurnpikeError;
-    return refuse(form, value, place, { code: 'ERR_TURNPIKE_ADDRESS', reason: message });
+    return refuse(spec, value, place, { code: 'ERR_TURNPIKE_ADDRESS', reason: message });
   }
 }
 
-function checkUrl(form: OptionForm, value: unknown, place: Place): unknown {
+function checkUrl(spec: OptionSpec, value: unknown, place: Place): unknown {
   const text = isUrl(value) ? value.href : value;
-  if (!Value.Check(valueSchema(form), text) || !URL.canParse(text as string)) {
-    return refuse(form, value, place);
+  if (!Value.Check(valueSchema(spec), text) || !URL.canParse(text as string)) {
+    return refuse(spec, value, place);
   }
   return text;
 }
 
-function checkData(form: OptionForm, value: unknown, place: Place): unknown {
+function checkData(spec: OptionSpec, value: unknown, place: Place): unknown {
   let copy: unknown;
   try {
     copy = plainCopy(value);
   } catch (error) {
     if (!(error instanceof PlainCopyError)) throw error;
-    return refuse(form, value, place, { reason: error.message });
+    return refuse(spec, value, place, { reason: error.message });
   }
-  const schema = valueSchema(form) as TSchema;
-  const checked = form.lenient === true ? Value.Clean(schema, copy) : copy;
-  if (Value.Check(schema, checked)) return converted(form, checked, place);
+  const schema = valueSchema(spec) as TSchema;
+  const checked = spec.lenient === true ? Value.Clean(schema, copy) : copy;
+  if (Value.Check(schema, checked)) return converted(spec, checked, place);
   const [first] = Value.Errors(schema, checked);
   const where = first?.instancePath ?? '';
-  return refuse(form, value, place, { reason: `${where} ${first?.message ?? 'is wrong'}`.trim() });
+  return refuse(spec, value, place, { reason: `${where} ${first?.message ?? 'is wrong'}`.trim() });
 }
 
-function converted(form: OptionForm, value: unknown, place: Place): unknown {
+function converted(spec: OptionSpec, value: unknown, place: Place): unknown {
   try {
-    return form.convert === undefined ? value : form.convert(value);
+    return spec.convert === undefined ? value : spec.convert(value);
   } catch (error) {
     if (!isTurnpikeError(error)) throw error;
-    return refuse(form, value, place, { reason: error.message });
+    return refuse(spec, value, place, { reason: error.message });
   }
 }
 
@@ -224,25 +224,25 @@ interface Refusal {
 }
 
 function refuse(
-  form: OptionForm,
+  spec: OptionSpec,
   value: unknown,
   place: Place,
   { code, reason }: Refusal = {},
 ): undefined {
-  const secret = form.confidential === true && typeof value === 'string';
+  const secret = spec.confidential === true && typeof value === 'string';
   const got = secret ? `text of ${value.length} characters` : describe(value);
   const why = reason === undefined ? '' : `: ${reason}`;
-  tell(place, `${quoted(place.path)}: expected ${expected(form)}, got ${got}${why}`, code);
+  tell(place, `${quoted(place.path)}: expected ${expected(spec)}, got ${got}${why}`, code);
 }
 
 function tell(place: Place, text: string, code: TurnpikeErrorCode = 'ERR_TURNPIKE_CONFIG'): void {
   place.problems.push({ text, code });
 }
 
-function expected(form: OptionForm): string {
-  return form.kind === 'address'
-    ? `${expectation(form)} as text, or an object with address and port`
-    : expectation(form);
+function expected(spec: OptionSpec): string {
+  return spec.kind === 'address'
+    ? `${expectation(spec)} as text, or an object with address and port`
+    : expectation(spec);
 }
 
 function join(path: string, name: string): string {

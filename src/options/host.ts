@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
-import type { OptionForm } from './form.js';
-import { FORMS } from './forms.js';
+import type { OptionSpec } from './option-spec.js';
+import { SPECS } from './shared-specs.js';
 
 /** What every service takes of its host. */
 export interface HostOptions {
@@ -14,9 +14,9 @@ export interface HostOptions {
   readonly random?: RandomBytes | undefined;
 }
 
-/** The forms of `HostOptions`. */
-export const HOST_FORMS = {
-  logger: FORMS.logger,
-  clock: FORMS.clock,
-  random: FORMS.random,
-} as const satisfies Record<keyof HostOptions, OptionForm>;
+/** The specs of `HostOptions`. */
+export const HOST_SPECS = {
+  logger: SPECS.logger,
+  clock: SPECS.clock,
+  random: SPECS.random,
+} as const satisfies Record<keyof HostOptions, OptionSpec>;

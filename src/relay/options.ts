@@ -1,9 +1,9 @@
 import type { AddressInput } from '../address.js';
 import { LIMITS } from '../limits.js';
-import { DATA_PLANE_FORMS } from '../native/forms.js';
-import type { Checked, OneOrMore, OptionForm, OptionForms } from '../options/form.js';
-import { FORMS } from '../options/forms.js';
-import { HOST_FORMS, type HostOptions } from '../options/host.js';
+import { DATA_PLANE_SPECS } from '../native/option-specs.js';
+import { HOST_SPECS, type HostOptions } from '../options/host.js';
+import type { Checked, OneOrMore, OptionSpec, OptionSpecs } from '../options/option-spec.js';
+import { SPECS } from '../options/shared-specs.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { ForwardingOptions } from './forwarding-options.js';
@@ -41,17 +41,17 @@ export interface RelayOptions extends ForwardingOptions, HostOptions {
   readonly challengesBurst?: number | undefined;
 }
 
-/** The forms of `RelayOptions`: every member stands here. */
-export const RELAY_FORMS = {
-  id: { ...FORMS.name, required: true },
-  region: { ...FORMS.name, required: true },
-  listen: { ...FORMS.addresses, required: true },
-  trunk: { ...FORMS.addresses, required: true },
-  advertise: { ...FORMS.addresses, itemsMin: 0 },
-  advertiseTrunk: { ...FORMS.addresses, itemsMin: 0 },
-  relaySecret: { ...FORMS.secret, required: true },
-  tenantRoot: { ...FORMS.secret, required: true },
-  directoryUrl: FORMS.directoryUrl,
+/** The specs of `RelayOptions`: every member stands here. */
+export const RELAY_SPECS = {
+  id: { ...SPECS.name, required: true },
+  region: { ...SPECS.name, required: true },
+  listen: { ...SPECS.addresses, required: true },
+  trunk: { ...SPECS.addresses, required: true },
+  advertise: { ...SPECS.addresses, itemsMin: 0 },
+  advertiseTrunk: { ...SPECS.addresses, itemsMin: 0 },
+  relaySecret: { ...SPECS.secret, required: true },
+  tenantRoot: { ...SPECS.secret, required: true },
+  directoryUrl: SPECS.directoryUrl,
   relays: {
     kind: 'data',
     repeat: true,
@@ -66,22 +66,22 @@ export const RELAY_FORMS = {
     maximum: Math.min(LIMITS.clientFlowsLimit, LIMITS.sessionsLimit / 2),
     default: LIMITS.legsMax,
   },
-  challengesPerSecond: FORMS.challengesPerSecond,
-  challengesBurst: FORMS.challengesBurst,
-  workers: DATA_PLANE_FORMS.workers,
-  trunkMtuBytes: DATA_PLANE_FORMS.trunkMtuBytes,
-  coalescingUs: DATA_PLANE_FORMS.coalescingUs,
-  busyPollUs: DATA_PLANE_FORMS.busyPollUs,
-  cpus: DATA_PLANE_FORMS.cpus,
-  xdp: DATA_PLANE_FORMS.xdp,
-  ...HOST_FORMS,
-} as const satisfies Record<keyof RelayOptions, OptionForm>;
+  challengesPerSecond: SPECS.challengesPerSecond,
+  challengesBurst: SPECS.challengesBurst,
+  workers: DATA_PLANE_SPECS.workers,
+  trunkMtuBytes: DATA_PLANE_SPECS.trunkMtuBytes,
+  coalescingUs: DATA_PLANE_SPECS.coalescingUs,
+  busyPollUs: DATA_PLANE_SPECS.busyPollUs,
+  cpus: DATA_PLANE_SPECS.cpus,
+  xdp: DATA_PLANE_SPECS.xdp,
+  ...HOST_SPECS,
+} as const satisfies Record<keyof RelayOptions, OptionSpec>;
 
-/** The forms of what `Relay#setChallengeBudget` takes. */
-export const BUDGET_FORMS = {
-  perSecond: { ...FORMS.challengesPerSecond, required: true },
-  burst: { ...FORMS.challengesBurst, required: true },
-} as const satisfies OptionForms;
+/** The specs of what `Relay#setChallengeBudget` takes. */
+export const BUDGET_SPECS = {
+  perSecond: { ...SPECS.challengesPerSecond, required: true },
+  burst: { ...SPECS.challengesBurst, required: true },
+} as const satisfies OptionSpecs;
 
 /** What `Relay.open` works with. */
-export type CheckedRelayOptions = Checked<RelayOptions, typeof RELAY_FORMS>;
+export type CheckedRelayOptions = Checked<RelayOptions, typeof RELAY_SPECS>;

@@ -21,9 +21,9 @@ import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
 import {
-  BUDGET_FORMS,
+  BUDGET_SPECS,
   type CheckedRelayOptions,
-  RELAY_FORMS,
+  RELAY_SPECS,
   type RelayOptions,
 } from './options.js';
 import { RegistrationClient } from './registration.js';
@@ -81,7 +81,7 @@ export class Relay extends EventEmitter<RelayEvents> {
    */
   static async open(options: RelayOptions): Promise<Relay> {
     try {
-      return await Relay.#open(checkOptions('Relay.open', RELAY_FORMS, options));
+      return await Relay.#open(checkOptions('Relay.open', RELAY_SPECS, options));
     } catch (error) {
       throw asTurnpikeError('Relay.open', error);
     }
@@ -288,10 +288,10 @@ export class Relay extends EventEmitter<RelayEvents> {
    * @throws TurnpikeError as `checkOptions`
    */
   updateRelays(relays: readonly RelayRecord[]): void {
-    const forms = { relays: RELAY_FORMS.relays };
-    const checked = checkOptions<Pick<RelayOptions, 'relays'>, typeof forms>(
+    const specs = { relays: RELAY_SPECS.relays };
+    const checked = checkOptions<Pick<RelayOptions, 'relays'>, typeof specs>(
       'Relay#updateRelays',
-      forms,
+      specs,
       { relays },
     );
     this.#useRelays(checked.relays);
@@ -309,9 +309,9 @@ export class Relay extends EventEmitter<RelayEvents> {
    * @throws TurnpikeError as `checkOptions`
    */
   setChallengeBudget(budget: { readonly perSecond: number; readonly burst: number }): void {
-    const forms = BUDGET_FORMS;
+    const specs = BUDGET_SPECS;
     const call = 'Relay#setChallengeBudget';
-    this.#rules.budgets.limit(checkOptions<typeof budget, typeof forms>(call, forms, budget));
+    this.#rules.budgets.limit(checkOptions<typeof budget, typeof specs>(call, specs, budget));
   }
 
   /** Refuses new legs with 300 and an alternate relay; what is there goes on. */

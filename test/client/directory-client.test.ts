@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import t from 'tap';
-import { DirectoryClient, parseOffer } from '../../src/client/index.js';
+import { DirectoryClient, parseGrantPair } from '../../src/client/index.js';
 import { LIMITS } from '../../src/limits.js';
 import { API_KEY, httpServer, offerJson, type ScriptedAnswer } from './support/http-server.js';
 import { rejectionOf } from './support/until.js';
@@ -181,7 +181,7 @@ t.test('only http: and https: URLs lead to a directory', async (t) => {
   }
 });
 
-t.test('parseOffer takes what JSON.parse gives', async (t) => {
-  t.equal(parseOffer(offerJson()).grants.length, 2);
-  t.throws(() => parseOffer(undefined), { code: 'ERR_TURNPIKE_DIRECTORY' });
+t.test('parseGrantPair takes what JSON.parse gives', async (t) => {
+  t.equal(parseGrantPair(offerJson()).grants.length, 2);
+  t.throws(() => parseGrantPair(undefined), { code: 'ERR_TURNPIKE_DIRECTORY' });
 });

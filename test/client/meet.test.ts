@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { Detours } from '../../src/client/detours.js';
+import { ConnectFailures } from '../../src/client/avoided-relays.js';
 import { type JoinProgress, Peer, Rendezvous } from '../../src/client/index.js';
 import { TurnpikeError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
@@ -226,18 +226,18 @@ t.test(
     const clock = new FakeScheduler();
     const relay = await FakeRelay.open();
     t.teardown(() => relay.close());
-    const detours = new Detours(clock, ['given']);
+    const failures = new ConnectFailures(clock, ['given']);
     const silence = new TurnpikeError('ERR_TURNPIKE_RELAY_UNREACHABLE', 'silent');
     const grantOf = (id: string) => ({ ...relay.grant, relay: { ...relay.grant.relay, id } });
-    t.equal(detours.after(grantOf('a'), silence), undefined);
+    t.equal(failures.after(grantOf('a'), silence), undefined);
     clock.advance(60_000);
-    t.equal(detours.after(grantOf('b'), silence), undefined);
-    t.strictSame(detours.ids, ['given', 'a', 'b']);
+    t.equal(failures.after(grantOf('b'), silence), undefined);
+    t.strictSame(failures.ids, ['given', 'a', 'b']);
     clock.advance(LIMITS.detourMs - 59_000);
-    t.strictSame(detours.ids, ['given', 'b'], 'each is forgotten in its time');
-    t.equal(detours.after(grantOf('a'), silence), undefined, 'it may fail anew');
-    t.match(detours.after(grantOf('a'), silence), { message: /\(b, a\)/ }, 'but not twice');
-    t.equal(detours.after(grantOf('given'), silence), undefined);
+    t.strictSame(failures.ids, ['given', 'b'], 'each is forgotten in its time');
+    t.equal(failures.after(grantOf('a'), silence), undefined, 'it may fail anew');
+    t.match(failures.after(grantOf('a'), silence), { message: /\(b, a\)/ }, 'but not twice');
+    t.equal(failures.after(grantOf('given'), silence), undefined);
   },
 );
 

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
+import { ConnectionLosses } from '../../src/client/avoided-relays.js';
 import {
   Peer,
   type Reconnecting,
   ReconnectingPeer,
   type ReconnectOptions,
 } from '../../src/client/index.js';
-import { RelayMemory } from '../../src/client/relay-memory.js';
 import { TurnpikeError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
@@ -215,20 +215,20 @@ t.test(
   'a relay at which connections are lost again and again is avoided for a while',
   async (t) => {
     const clock = new FakeScheduler();
-    const memory = new RelayMemory(clock);
+    const losses = new ConnectionLosses(clock);
     for (const reason of ['other-side-left', 'other-side-left', undefined]) {
-      memory.noteLoss('a', reason);
+      losses.noteLoss('a', reason);
     }
-    memory.noteLoss('b', 'other-side-silent');
-    t.strictSame(memory.ids, []);
-    memory.noteLoss('b', 'other-relay-gone');
-    t.strictSame(memory.ids, ['b']);
+    losses.noteLoss('b', 'other-side-silent');
+    t.strictSame(losses.ids, []);
+    losses.noteLoss('b', 'other-relay-gone');
+    t.strictSame(losses.ids, ['b']);
     clock.advance(LIMITS.detourMs + 1);
-    t.strictSame(memory.ids, []);
+    t.strictSame(losses.ids, []);
     for (let n = 0; n < 20; n += 1) {
-      for (let times = 0; times < 2; times += 1) memory.noteLoss(`r${n}`, 'other-relay-gone');
+      for (let times = 0; times < 2; times += 1) losses.noteLoss(`r${n}`, 'other-relay-gone');
     }
-    t.equal(memory.ids.length, LIMITS.avoidedRelaysMax);
+    t.equal(losses.ids.length, LIMITS.avoidedRelaysMax);
   },
 );
 

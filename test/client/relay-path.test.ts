@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { transportAddress } from '../../src/address.js';
 import { hostAddresses, NetworkWatch } from '../../src/client/network-watch.js';
 import { isPassing, RelayPath } from '../../src/client/relay-path.js';
-import { sourceTo } from '../../src/client/socket.js';
+import { sourceTo } from '../../src/client/relay-socket.js';
 import { LIMITS } from '../../src/limits.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 import { delivered, until } from './support/until.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { TrafficWatch } from '../../src/client/traffic-watch.js';
+import { DataLiveness } from '../../src/client/data-liveness.js';
 import { LIMITS } from '../../src/limits.js';
 import { Leg } from '../../src/overlay/leg.js';
 import { SilenceWatch } from '../../src/overlay/silence-watch.js';
@@ -22,7 +22,7 @@ class SimulatedPeer {
   readonly leg: Leg;
   readonly #scheduler: FakeScheduler;
   readonly #arrives: () => boolean;
-  readonly #traffic: TrafficWatch;
+  readonly #traffic: DataLiveness;
   isAlive = true;
   asksAgainMs: number | undefined;
   to = 0;
@@ -42,7 +42,7 @@ class SimulatedPeer {
     this.leg.sessionIndex = index;
     this.leg.livenessMs = LIMITS.peerSilentUnderDataMs;
     this.leg.signs = { heardAt: scheduler.monotonic() };
-    this.#traffic = new TrafficWatch({
+    this.#traffic = new DataLiveness({
       scheduler,
       onQuiet: () => {
         this.asksAgainMs = scheduler.monotonic();

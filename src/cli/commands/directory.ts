@@ -1,6 +1,6 @@
 import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
-import { FORMS } from '../../options/forms.js';
+import { SPECS } from '../../options/shared-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
@@ -9,7 +9,7 @@ import { sayReload } from '../reload/say-reload.js';
 import { TlsFiles, type TlsPair } from '../reload/tls-files.js';
 import { watch } from '../reload/watch.js';
 import { FixedFile, WatchedText } from '../reload/watched-text.js';
-import { readApiKey, warnIfReadable } from '../secret-io.js';
+import { readApiKey, warnIfReadable } from '../secret-files.js';
 import { aborted } from '../signals.js';
 
 const DIRECTORY_OPTIONS = {
@@ -42,7 +42,7 @@ const DIRECTORY_OPTIONS = {
     description: "the certificate's private key in PEM",
   },
   trustedProxy: {
-    ...FORMS.prefixes,
+    ...SPECS.prefixes,
     placeholder: 'ADDRESSES',
     description: 'a proxy in front: limits per source do not apply to its connections',
   },

@@ -3,18 +3,18 @@ import { formatAddress } from '../../address.js';
 import { systemClock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
-import { FORMS } from '../../options/forms.js';
+import { SPECS } from '../../options/shared-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
-import type { PeerMode } from '../peer/link.js';
-import { readApiKey, warnIfReadable } from '../secret-io.js';
+import type { PeerMode } from '../peer/peer-mode.js';
+import { readApiKey, warnIfReadable } from '../secret-files.js';
 
 /** A stream that was cut waits this long for the other side before its end is an error. */
 const STREAM_RECONNECT_SECONDS = 60;
 
 const PEER_OPTIONS = {
   directory: {
-    ...FORMS.directoryUrl,
+    ...SPECS.directoryUrl,
     placeholder: 'URL',
     description: 'the directory where both sides meet',
     required: true,
@@ -26,7 +26,7 @@ const PEER_OPTIONS = {
     required: true,
   },
   room: {
-    ...FORMS.room,
+    ...SPECS.room,
     placeholder: 'NAME',
     description: 'the name under which the two sides find each other',
     required: true,
@@ -115,7 +115,7 @@ export const peerCommand = defineCommand({
     const { options, logger, terminal, io, stop, sourceOf } = context;
     const { Peer } = await import('../../client/index.js');
     const { logProgress } = await import('../peer/join-progress.js');
-    const { runSessions } = await import('../peer/sessions.js');
+    const { runMode } = await import('../peer/mode-runner.js');
     const { StatusReporter } = await import('../peer/status.js');
     checkMode(context);
     await warnIfReadable(options.apiKeyFile, logger);
@@ -135,7 +135,7 @@ export const peerCommand = defineCommand({
     });
     const reconnectSeconds = options.reconnectSeconds ?? (isStream ? STREAM_RECONNECT_SECONDS : 0);
     try {
-      return await runSessions({
+      return await runMode({
         join: (signal) =>
           Peer.join({
             ...{ directoryUrl: directory, apiKey, room, region, signal },
@@ -180,9 +180,9 @@ async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise
   const { udpListen, udpForward, roomKeyFile } = options;
   const address = udpListen ?? udpForward;
   if (address !== undefined) {
-    const { DatagramMode } = await import('../peer/datagram-mode.js');
+    const { UdpMode } = await import('../peer/udp-mode.js');
     const type = udpListen === undefined ? 'forward' : 'listen';
-    const mode = await DatagramMode.open({ local: { type, address }, clock: systemClock, logger });
+    const mode = await UdpMode.open({ local: { type, address }, clock: systemClock, logger });
     const local = mode.localAddress === undefined ? undefined : formatAddress(mode.localAddress);
     const what =
       type === 'listen' ? `taking UDP at ${local}` : `handing UDP to ${formatAddress(address)}`;

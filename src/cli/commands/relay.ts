@@ -1,7 +1,7 @@
 import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
-import { FORMS } from '../../options/forms.js';
+import { SPECS } from '../../options/shared-specs.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey } from '../config/option.js';
@@ -10,36 +10,36 @@ import { openOperatorHttp } from '../operator-http.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
 import { sayReload } from '../reload/say-reload.js';
 import { FixedFile } from '../reload/watched-text.js';
-import { warnIfReadable } from '../secret-io.js';
+import { warnIfReadable } from '../secret-files.js';
 import { aborted } from '../signals.js';
 
 const RELAY_OPTIONS = {
   id: {
-    ...FORMS.name,
+    ...SPECS.name,
     placeholder: 'ID',
     description: 'name of this relay, unique in the cluster',
     required: true,
   },
   region: {
-    ...FORMS.name,
+    ...SPECS.name,
     placeholder: 'REGION',
     description: 'where it is, such as `fra`',
     required: true,
   },
   listen: {
-    ...FORMS.addresses,
+    ...SPECS.addresses,
     placeholder: 'A:P',
     description: 'UDP address for peers; one for IPv4, one for IPv6',
     required: true,
   },
   trunk: {
-    ...FORMS.addresses,
+    ...SPECS.addresses,
     placeholder: 'A:P',
     description: 'UDP address for other relays',
     required: true,
   },
   directory: {
-    ...FORMS.directoryUrl,
+    ...SPECS.directoryUrl,
     placeholder: 'URL',
     description: 'the directory to register with',
     required: true,
@@ -56,22 +56,22 @@ const RELAY_OPTIONS = {
   },
   ...FORWARDING_TABLE,
   challengesPerSecond: {
-    ...FORMS.challengesPerSecond,
+    ...SPECS.challengesPerSecond,
     placeholder: 'N',
     description: 'answers to strangers that one address may cost per second',
   },
   challengesBurst: {
-    ...FORMS.challengesBurst,
+    ...SPECS.challengesBurst,
     placeholder: 'N',
     description: 'the same at once',
   },
   advertise: {
-    ...FORMS.addresses,
+    ...SPECS.addresses,
     placeholder: 'A:P',
     description: 'what peers are told instead of --listen, in the same order',
   },
   advertiseTrunk: {
-    ...FORMS.addresses,
+    ...SPECS.addresses,
     placeholder: 'A:P',
     description: 'what relays are told instead of --trunk, in the same order',
   },

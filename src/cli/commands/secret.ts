@@ -3,7 +3,7 @@ import { TurnpikeError } from '../../errors.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
-import { warnIfReadable } from '../secret-io.js';
+import { warnIfReadable } from '../secret-files.js';
 
 const CLUSTER_SECRET = {
   clusterSecretFile: {

@@ -1,15 +1,15 @@
 import type { TransportAddress } from '../../address.js';
 import {
-  expectation as formExpectation,
-  type OptionForm,
+  type OptionSpec,
+  expectation as specExpectation,
   type TextKind,
-} from '../../options/form.js';
+} from '../../options/option-spec.js';
 
 /**
- * One option: its form, and the words around it. From its line in a command's table come the flag,
+ * One option: its spec, and the words around it. From its line in a command's table come the flag,
  * the YAML key, the environment variable, the JSON schema, the help text and docs/cli.md.
  */
-export interface OptionDefinition extends OptionForm {
+export interface OptionDefinition extends OptionSpec {
   readonly kind: TextKind;
   /** What the option does: a phrase without a full stop. */
   readonly description: string;
@@ -92,5 +92,5 @@ export function optionVariable(path: readonly string[], name: string): string {
 export function expectation(option: OptionDefinition): string {
   return option.kind === 'text' && option.words === undefined
     ? 'text (put quotes around a number in YAML)'
-    : formExpectation(option);
+    : specExpectation(option);
 }

@@ -2,7 +2,7 @@ import Type, { type TSchema } from 'typebox';
 import { valueSchema } from '../../options/schema.js';
 import { COMMON_OPTIONS, type OptionTable, optionKey } from './option.js';
 
-/** Values of one option that may repeat, where its form does not say it. */
+/** Values of one option that may repeat, where its spec does not say it. */
 const ITEMS_MAX = 1_024;
 
 /**

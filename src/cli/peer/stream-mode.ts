@@ -6,10 +6,10 @@ import type { RandomBytes } from '../../random.js';
 import { ByteStream } from '../../stream/byte-stream.js';
 import { CHANNEL_OVERHEAD_BYTES, SealedChannel } from '../../stream/sealed-channel.js';
 import { EXIT, SIGNAL_EXIT } from '../exit-codes.js';
-import { isDatagramFrame } from './datagram-frame.js';
-import { Counts, type Link, type PeerMode, type Traffic } from './link.js';
-import { SequenceMeter } from './sequence-meter.js';
+import { LossMeter } from './loss-meter.js';
+import { Counts, type Link, type PeerMode, type Traffic } from './peer-mode.js';
 import type { StandardStreams } from './standard-streams.js';
+import { isUdpFrame } from './udp-frame.js';
 
 /** Quiet after which the path is probed. */
 const QUIET_MS = 4 * LIMITS.peerPingMs;
@@ -36,7 +36,7 @@ export class StreamMode implements PeerMode {
   readonly #stream: ByteStream;
   readonly #streamId: Uint8Array;
   readonly #dropped = new Counts();
-  readonly #meter = new SequenceMeter();
+  readonly #meter = new LossMeter();
   readonly #tick: NodeJS.Timeout;
   #resolve: (exitCode: number) => void = () => {};
   #reject: (error: Error) => void = () => {};
@@ -206,7 +206,7 @@ export class StreamMode implements PeerMode {
   /** Payloads of UDP mode, and no hello of ours, show that the two sides are of two modes. */
   #onForeign(datagram: Uint8Array): void {
     this.#dropped.add('foreign');
-    if (!isDatagramFrame(datagram) || this.#channel?.keyed === true) return;
+    if (!isUdpFrame(datagram) || this.#channel?.keyed === true) return;
     if (++this.#foreign < LIMITS.foreignFramesMax) return;
     this.#mistaken(
       new TurnpikeError(

@@ -29,7 +29,7 @@ export class ApiKeys {
 
   /**
    * Takes other keys in place of those before; where it throws those before stay.
-   * @param keys - by their forms (`DIRECTORY_FORMS`)
+   * @param keys - by their specs (`DIRECTORY_SPECS`)
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for one key for two tenants; no message holds a key
    */
   replace(keys: readonly ApiKey[]): void {

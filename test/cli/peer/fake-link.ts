@@ -1,4 +1,4 @@
-import type { Link } from '../../../src/cli/peer/link.js';
+import type { Link } from '../../../src/cli/peer/peer-mode.js';
 
 const ADDRESS = { address: '192.0.2.1', port: 1 } as const;
 

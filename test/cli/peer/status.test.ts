@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Traffic } from '../../../src/cli/peer/link.js';
+import type { Traffic } from '../../../src/cli/peer/peer-mode.js';
 import { statusBetween, statusLine } from '../../../src/cli/peer/status.js';
 import { Terminal } from '../../../src/cli/terminal.js';
 import { fakeLink } from './fake-link.js';

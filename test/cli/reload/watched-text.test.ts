@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { FixedFile, WatchedText } from '../../../src/cli/reload/watched-text.js';
-import { readApiKey } from '../../../src/cli/secret-io.js';
+import { readApiKey } from '../../../src/cli/secret-files.js';
 import { LIMITS } from '../../../src/limits.js';
 
 const KEYS = ['first-key-0123456789', 'second-key-0123456789'] as const;

@@ -11,7 +11,7 @@ import { NONCE_CHARACTERS, NonceIssuer, securityFeatures } from '../../../src/au
 import { decodeSecret } from '../../../src/auth/secret-file.js';
 import { parseConfig } from '../../../src/cli/config/config-file.js';
 import { directoryProblem } from '../../../src/client/directory-problem.js';
-import { parseGrant, parseOffer } from '../../../src/client/grant.js';
+import { parseGrant, parseGrantPair } from '../../../src/client/grant.js';
 import { systemClock } from '../../../src/clock.js';
 import { ApiKeys } from '../../../src/directory/http/api-keys.js';
 import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
@@ -228,7 +228,7 @@ const answers: FuzzTarget = {
     assertThat(problem.code === 'ERR_TURNPIKE_DIRECTORY', 'another error');
     const parsed = jsonOf(input);
     if (parsed === undefined) return 'no JSON';
-    const offer = outcomeOf(() => parseOffer(parsed.value));
+    const offer = outcomeOf(() => parseGrantPair(parsed.value));
     return `${offer} ${outcomeOf(() => parseGrant(parsed.value))}`;
   },
 };

@@ -1,7 +1,7 @@
 import { parseAddress } from '../../../src/address.js';
 import { authenticate } from '../../../src/auth/long-term.js';
 import { NonceIssuer } from '../../../src/auth/nonce.js';
-import { decodeFrame, encodeFrame, foreignFrame } from '../../../src/cli/peer/datagram-frame.js';
+import { decodeFrame, encodeFrame, foreignFrame } from '../../../src/cli/peer/udp-frame.js';
 import { systemClock } from '../../../src/clock.js';
 import { decodeBatch } from '../../../src/native/codec.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';

@@ -8,7 +8,7 @@ export type FlowEnd = 'listen' | 'forward';
  * Frames of UDP mode (docs/cli.md). All but hello have a counter that every frame raises. Datagrams
  * keep their bounds and get no protection: they are the application's to encrypt.
  */
-export type DatagramFrame =
+export type UdpFrame =
   | {
       readonly type: 'hello';
       readonly version: number;
@@ -63,7 +63,7 @@ const LENGTHS = {
 const ENDS: readonly FlowEnd[] = ['listen', 'forward'];
 
 /** A frame in bytes; `decodeFrame` is its inverse. */
-export function encodeFrame(frame: DatagramFrame): Uint8Array {
+export function encodeFrame(frame: UdpFrame): Uint8Array {
   if (frame.type === 'hello') return encodeHello(frame);
   const length = LENGTHS[frame.type];
   const payload = frame.type === 'data' ? frame.payload : new Uint8Array();
@@ -80,7 +80,7 @@ export function encodeFrame(frame: DatagramFrame): Uint8Array {
   return bytes;
 }
 
-function encodeHello(frame: DatagramFrame & { type: 'hello' }): Uint8Array {
+function encodeHello(frame: UdpFrame & { type: 'hello' }): Uint8Array {
   const bytes = Buffer.alloc(HELLO_BYTES);
   bytes[0] = TYPE.hello;
   bytes[1] = frame.version;
@@ -92,7 +92,7 @@ function encodeHello(frame: DatagramFrame & { type: 'hello' }): Uint8Array {
 }
 
 /** @returns undefined when the bytes are no frame of this version; `foreignFrame` says what */
-export function decodeFrame(bytes: Uint8Array): DatagramFrame | undefined {
+export function decodeFrame(bytes: Uint8Array): UdpFrame | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view[0] === TYPE.hello) return decodeHello(view);
   if (view.length < FRAME_HEADER_BYTES) return undefined;
@@ -123,7 +123,7 @@ export function decodeFrame(bytes: Uint8Array): DatagramFrame | undefined {
 }
 
 /** A later version may have a longer hello: what it begins with stays. */
-function decodeHello(view: Buffer): DatagramFrame | undefined {
+function decodeHello(view: Buffer): UdpFrame | undefined {
   if (view.length < HELLO_BYTES) return undefined;
   const end = ENDS[view[2] ?? ENDS.length];
   const version = view[1] ?? 0;
@@ -147,7 +147,7 @@ export function foreignFrame(bytes: Uint8Array): ForeignFrame {
 }
 
 /** Whether a payload is of UDP mode, of any version: a byte stream's side asks. */
-export function isDatagramFrame(bytes: Uint8Array): boolean {
+export function isUdpFrame(bytes: Uint8Array): boolean {
   const [type = 0] = bytes;
   return type >= 0x10 && type <= 0x2f;
 }

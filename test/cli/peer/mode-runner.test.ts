@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
 import t from 'tap';
-import type { Link, PeerMode, Traffic } from '../../../src/cli/peer/link.js';
 import {
   type LastingPeer,
-  runSessions,
-  type SessionsOptions,
-} from '../../../src/cli/peer/sessions.js';
+  type RunModeOptions,
+  runMode,
+} from '../../../src/cli/peer/mode-runner.js';
+import type { Link, PeerMode, Traffic } from '../../../src/cli/peer/peer-mode.js';
 import type { Peer } from '../../../src/client/index.js';
 import { TurnpikeError } from '../../../src/errors.js';
 import { LIMITS } from '../../../src/limits.js';
@@ -93,10 +93,10 @@ function connection(number: number): Peer {
   return { ...facts, send: () => true } as unknown as Peer;
 }
 
-function run(more: Partial<SessionsOptions> = {}) {
+function run(more: Partial<RunModeOptions> = {}) {
   const [mode, peer] = [new FakeMode(), new FakePeer()];
   const log: string[] = [];
-  const result = runSessions({
+  const result = runMode({
     join: async () => peer,
     mode,
     logger: pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line).event) }),

@@ -5,7 +5,7 @@ import type { Peer, Reconnecting } from '../../client/index.js';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
-import type { Link, PeerMode } from './link.js';
+import type { Link, PeerMode } from './peer-mode.js';
 
 /** What a mode needs of a `ReconnectingPeer`. */
 export interface LastingPeer {
@@ -19,7 +19,7 @@ export interface LastingPeer {
   close(): Promise<void>;
 }
 
-export interface SessionsOptions {
+export interface RunModeOptions {
   /** Meets the other side, for as long as it takes. */
   readonly join: (signal: AbortSignal) => Promise<LastingPeer>;
   readonly mode: PeerMode;
@@ -37,7 +37,7 @@ export interface SessionsOptions {
  * @returns the exit code: the mode has finished, or a signal came
  * @throws what the mode fails with, and what makes a connection impossible
  */
-export async function runSessions(options: SessionsOptions): Promise<number> {
+export async function runMode(options: RunModeOptions): Promise<number> {
   const { join, mode, stop } = options;
   const done = new AbortController();
   const ends = Promise.race([stopped(mode, stop, done.signal), mode.finished]);
@@ -70,12 +70,12 @@ function stopped(mode: PeerMode, stop: AbortSignal, done: AbortSignal): Promise<
 class Sessions {
   /** Rejects when the peer gave up. */
   readonly failed: Promise<never>;
-  readonly #options: SessionsOptions;
+  readonly #options: RunModeOptions;
   readonly #peer: LastingPeer;
   #attachedAtMs = 0;
   #isOver = false;
 
-  constructor(options: SessionsOptions, peer: LastingPeer, ends: Promise<unknown>) {
+  constructor(options: RunModeOptions, peer: LastingPeer, ends: Promise<unknown>) {
     this.#options = options;
     this.#peer = peer;
     const over = () => {

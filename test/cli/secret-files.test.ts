@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
-import { readApiKey, warnIfReadable } from '../../src/cli/secret-io.js';
+import { readApiKey, warnIfReadable } from '../../src/cli/secret-files.js';
 
 const KEY = 'mDp0Yk2cQ1rN7uZ5tXw8aB3eF6hJ9lO4sV0yC2gI1kM=';
 

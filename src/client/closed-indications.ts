@@ -4,7 +4,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
-import { closedByRelay } from './rejection.js';
+import { closedByRelay } from './peer-errors.js';
 import type { Requests } from './requests.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -12,7 +12,7 @@ import type { Scheduler } from './scheduler.js';
 const HINT_MS = 2 * LIMITS.relayUnresponsiveMs;
 
 /** What a Closed indication is worth (PROTOCOL.md section 2). */
-export type ClosedReport =
+export type ClosedVerdict =
   /** It is of this connection, and its end. */
   | { readonly type: 'end'; readonly reason: TurnpikeError }
   /** Anybody can have sent it, or have recorded it: the relay is asked. */
@@ -26,7 +26,7 @@ export type ClosedReport =
  * that was recorded when the same credential had another leg is authentic as well: only the
  * transaction, which is the newest Connect or Allocate, tells whether it is of this leg.
  */
-export class ClosedReports {
+export class ClosedIndications {
   readonly #requests: Requests;
   readonly #grant: ConnectionGrant;
   readonly #scheduler: Scheduler;
@@ -47,7 +47,7 @@ export class ClosedReports {
   }
 
   /** Judges one. */
-  read(message: StunMessage): ClosedReport {
+  read(message: StunMessage): ClosedVerdict {
     if (!this.#requests.isAuthentic(message)) {
       // "Data of yours met no leg here": without attributes there is no more to say.
       return { type: message.attributes.length === 0 ? 'hint' : 'forged' };

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { LIMITS } from '../limits.js';
-import type { OptionForm } from '../options/form.js';
-import { FORMS } from '../options/forms.js';
+import type { OptionSpec } from '../options/option-spec.js';
+import { SPECS } from '../options/shared-specs.js';
 import { AvoidedRelays, Families, Latencies } from '../registry/schemas.js';
 import type { CallOptions, ConnectionRequest, PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
@@ -10,27 +10,27 @@ import type { JoinOptions, MeetOptions } from './join.js';
 import type { PeerOptions } from './peer-options.js';
 import type { NextOptions, RendezvousOptions } from './rendezvous.js';
 
-/** The forms of `DirectoryAccess`. */
-export const ACCESS_FORMS = {
-  directoryUrl: { ...FORMS.directoryUrl, required: true },
-  apiKey: { ...FORMS.apiKey, required: true },
+/** The specs of `DirectoryAccess`. */
+export const ACCESS_SPECS = {
+  directoryUrl: { ...SPECS.directoryUrl, required: true },
+  apiKey: { ...SPECS.apiKey, required: true },
   ca: { kind: 'pem', confidential: true },
-} as const satisfies Record<keyof DirectoryAccess, OptionForm>;
+} as const satisfies Record<keyof DirectoryAccess, OptionSpec>;
 
-/** The forms of `CallOptions`. */
-export const CALL_FORMS = {
-  signal: FORMS.signal,
-} as const satisfies Record<keyof CallOptions, OptionForm>;
+/** The specs of `CallOptions`. */
+export const CALL_SPECS = {
+  signal: SPECS.signal,
+} as const satisfies Record<keyof CallOptions, OptionSpec>;
 
-/** The forms of `PeerHints`. */
-export const HINTS_FORMS = {
+/** The specs of `PeerHints`. */
+export const HINTS_SPECS = {
   address: { kind: 'ip' },
   latencies: {
     kind: 'data',
     schema: Latencies,
     words: `0 to 60,000 ms by relay or region id, ${LIMITS.latenciesMax} of them at most`,
   },
-  region: FORMS.name,
+  region: SPECS.name,
   family: { kind: 'choice', choices: [4, 6] },
   families: { kind: 'data', schema: Families, words: 'a list of 4, 6 or both' },
   avoid: {
@@ -38,24 +38,24 @@ export const HINTS_FORMS = {
     schema: AvoidedRelays,
     words: `a list of ${LIMITS.avoidedRelaysMax} relay ids at most`,
   },
-} as const satisfies Record<keyof PeerHints, OptionForm>;
+} as const satisfies Record<keyof PeerHints, OptionSpec>;
 
-/** The forms of `ConnectionRequest`. */
-export const REQUEST_FORMS = {
+/** The specs of `ConnectionRequest`. */
+export const REQUEST_SPECS = {
   peers: {
     kind: 'options',
-    options: HINTS_FORMS,
+    options: HINTS_SPECS,
     required: true,
     repeat: true,
     itemsMin: 2,
     itemsMax: 2,
   },
   ttlSeconds: { kind: 'integer', minimum: 1, maximum: LIMITS.ttlSecondsMax },
-} as const satisfies Record<keyof ConnectionRequest, OptionForm>;
+} as const satisfies Record<keyof ConnectionRequest, OptionSpec>;
 
 /** What a Peer is opened with, but for its grant. */
-const OPENING_FORMS = {
-  bind: FORMS.address,
+const OPENING_SPECS = {
+  bind: SPECS.address,
   integrity: {
     kind: 'choice',
     choices: ['auto', 'sha256', 'sha1'],
@@ -79,15 +79,15 @@ const OPENING_FORMS = {
     maximum: LIMITS.receiveQueueMessagesLimit,
     default: LIMITS.receiveQueueMessagesMax,
   },
-  signal: FORMS.signal,
-  logger: FORMS.logger,
-  scheduler: FORMS.scheduler,
-  random: FORMS.random,
-} as const satisfies Partial<Record<keyof PeerOptions, OptionForm>>;
+  signal: SPECS.signal,
+  logger: SPECS.logger,
+  scheduler: SPECS.scheduler,
+  random: SPECS.random,
+} as const satisfies Partial<Record<keyof PeerOptions, OptionSpec>>;
 
-/** The forms of `PeerOptions`. */
-export const PEER_FORMS = {
-  ...OPENING_FORMS,
+/** The specs of `PeerOptions`. */
+export const PEER_SPECS = {
+  ...OPENING_SPECS,
   grant: {
     kind: 'data',
     schema: GrantShape,
@@ -97,30 +97,30 @@ export const PEER_FORMS = {
     confidential: true,
     words: "a peer's half of the directory's answer (`createConnection`)",
   },
-} as const satisfies Record<keyof PeerOptions, OptionForm>;
+} as const satisfies Record<keyof PeerOptions, OptionSpec>;
 
-/** The forms of `MeetOptions`. */
-export const MEET_FORMS = {
-  ...OPENING_FORMS,
-  avoid: HINTS_FORMS.avoid,
+/** The specs of `MeetOptions`. */
+export const MEET_SPECS = {
+  ...OPENING_SPECS,
+  avoid: HINTS_SPECS.avoid,
   onProgress: { kind: 'function' },
-} as const satisfies Record<keyof MeetOptions, OptionForm>;
+} as const satisfies Record<keyof MeetOptions, OptionSpec>;
 
-/** The forms of `RendezvousOptions`. */
-export const RENDEZVOUS_FORMS = {
-  ...ACCESS_FORMS,
-  room: { ...FORMS.room, required: true },
-  hints: { kind: 'options', options: HINTS_FORMS },
+/** The specs of `RendezvousOptions`. */
+export const RENDEZVOUS_SPECS = {
+  ...ACCESS_SPECS,
+  room: { ...SPECS.room, required: true },
+  hints: { kind: 'options', options: HINTS_SPECS },
   member: {
     kind: 'text',
     pattern: '^[A-Za-z0-9_-]{16,64}$',
     words: '16 to 64 characters of A-Z, a-z, 0-9, "_" and "-"',
   },
-  signal: FORMS.signal,
-  logger: FORMS.logger,
-  scheduler: FORMS.scheduler,
-  random: FORMS.random,
-} as const satisfies Record<keyof RendezvousOptions, OptionForm>;
+  signal: SPECS.signal,
+  logger: SPECS.logger,
+  scheduler: SPECS.scheduler,
+  random: SPECS.random,
+} as const satisfies Record<keyof RendezvousOptions, OptionSpec>;
 
 /** `ReconnectOptions`, or whether to reconnect by the defaults. */
 const Reconnect = Type.Union([
@@ -134,20 +134,20 @@ const Reconnect = Type.Union([
   ),
 ]);
 
-/** The forms of `NextOptions`. */
-export const NEXT_FORMS = {
-  signal: FORMS.signal,
-  avoid: HINTS_FORMS.avoid,
-} as const satisfies Record<keyof NextOptions, OptionForm>;
+/** The specs of `NextOptions`. */
+export const NEXT_SPECS = {
+  signal: SPECS.signal,
+  avoid: HINTS_SPECS.avoid,
+} as const satisfies Record<keyof NextOptions, OptionSpec>;
 
-/** The forms of `JoinOptions`. */
-export const JOIN_FORMS = {
-  region: FORMS.name,
+/** The specs of `JoinOptions`. */
+export const JOIN_SPECS = {
+  region: SPECS.name,
   reconnect: {
     kind: 'data',
     schema: Reconnect,
     words: 'true, false or an object of giveUpMs (whole milliseconds) and fromStart (a boolean)',
   },
-  ...RENDEZVOUS_FORMS,
-  ...MEET_FORMS,
-} as const satisfies Record<keyof JoinOptions, OptionForm>;
+  ...RENDEZVOUS_SPECS,
+  ...MEET_SPECS,
+} as const satisfies Record<keyof JoinOptions, OptionSpec>;

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { LossMeter } from '../../../src/cli/peer/loss-meter.js';
 import {
   decodeFrame,
   encodeFrame,
   FRAMES_VERSION,
   foreignFrame,
-  isDatagramFrame,
-} from '../../../src/cli/peer/datagram-frame.js';
-import { SequenceMeter } from '../../../src/cli/peer/sequence-meter.js';
+  isUdpFrame,
+} from '../../../src/cli/peer/udp-frame.js';
 import { holds } from '../../setup/holds.js';
 
 const u32 = fc.nat({ max: 2 ** 32 - 1 });
@@ -73,8 +73,8 @@ t.test('what is no frame tells what sent it', async (t) => {
   t.equal(foreignFrame(Uint8Array.of(0x11, 0, 0, 0, 0)), 'version-1');
   t.equal(foreignFrame(Uint8Array.of(0x40)), 'unknown');
   t.equal(foreignFrame(new Uint8Array()), 'unknown');
-  t.ok(isDatagramFrame(encodeFrame({ type: 'ping', sequence: 1, stamp: 1 })));
-  t.notOk(isDatagramFrame(Uint8Array.of(0x02)));
+  t.ok(isUdpFrame(encodeFrame({ type: 'ping', sequence: 1, stamp: 1 })));
+  t.notOk(isUdpFrame(Uint8Array.of(0x02)));
 });
 
 t.test('anything else is no frame', async (t) => {
@@ -88,7 +88,7 @@ t.test('anything else is no frame', async (t) => {
 });
 
 t.test('a meter sees gaps, not reordering, across a wrap', async (t) => {
-  const meter = new SequenceMeter();
+  const meter = new LossMeter();
   for (const sequence of [2 ** 32 - 2, 0, 2 ** 32 - 1, 3, 2]) meter.add(sequence);
   t.equal(meter.expected, 6);
   t.equal(meter.received, 5, '1 is missing');

@@ -1,13 +1,13 @@
 import { LIMITS } from '../limits.js';
-import type { OptionForm } from '../options/form.js';
-import { FORMS } from '../options/forms.js';
+import type { OptionSpec } from '../options/option-spec.js';
+import { SPECS } from '../options/shared-specs.js';
 import type { DataPlaneOptions } from './types.js';
 
-/** The forms of `DataPlaneOptions`: every member stands here. */
-export const DATA_PLANE_FORMS = {
-  clientAddresses: { ...FORMS.addresses, required: true },
-  trunkAddresses: { ...FORMS.addresses, itemsMin: 0 },
-  workers: FORMS.workers,
+/** The specs of `DataPlaneOptions`: every member stands here. */
+export const DATA_PLANE_SPECS = {
+  clientAddresses: { ...SPECS.addresses, required: true },
+  trunkAddresses: { ...SPECS.addresses, itemsMin: 0 },
+  workers: SPECS.workers,
   clientFlowsMax: {
     kind: 'integer',
     minimum: 1,
@@ -38,23 +38,23 @@ export const DATA_PLANE_FORMS = {
     maximum: 2 ** 31 - 1,
     default: LIMITS.socketBufferBytes,
   },
-  trunkMtuBytes: FORMS.trunkMtuBytes,
-  coalescingUs: FORMS.coalescingUs,
-  busyPollUs: FORMS.busyPollUs,
+  trunkMtuBytes: SPECS.trunkMtuBytes,
+  coalescingUs: SPECS.coalescingUs,
+  busyPollUs: SPECS.busyPollUs,
   closedHintsPerSecond: {
     kind: 'integer',
     minimum: 0,
     maximum: LIMITS.closedHintsPerSecondMax,
     default: 0,
   },
-  cpus: FORMS.cpus,
+  cpus: SPECS.cpus,
   xdp: {
     kind: 'options',
     options: {
-      interfaces: { ...FORMS.xdpInterfaces, required: true },
+      interfaces: { ...SPECS.xdpInterfaces, required: true },
       generic: { kind: 'boolean', default: false },
       strict: { kind: 'boolean', default: false },
     },
   },
   onBatch: { kind: 'function', required: true },
-} as const satisfies Record<keyof DataPlaneOptions, OptionForm>;
+} as const satisfies Record<keyof DataPlaneOptions, OptionSpec>;

@@ -2,7 +2,7 @@ import { LIMITS } from '../limits.js';
 import type { StunMessage } from '../stun/message.js';
 import type { Cancel, Scheduler } from './scheduler.js';
 
-export interface RelayVerifierOptions {
+export interface RelayLivenessOptions {
   readonly scheduler: Scheduler;
   /** Sends a Refresh until it is answered, or until the signal. */
   readonly ask: (signal: AbortSignal) => Promise<StunMessage>;
@@ -23,8 +23,8 @@ export interface RelayVerifierOptions {
  * forge. However many such suspicions there are, one Refresh is under way at a time and at most one
  * begins each second.
  */
-export class RelayVerifier {
-  readonly #options: RelayVerifierOptions;
+export class RelayLiveness {
+  readonly #options: RelayLivenessOptions;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #startedAtMs = Number.NEGATIVE_INFINITY;
   #stop: AbortController | undefined;
@@ -35,7 +35,7 @@ export class RelayVerifier {
   #responsive = true;
   #closed = false;
 
-  constructor(options: RelayVerifierOptions) {
+  constructor(options: RelayLivenessOptions) {
     this.#options = options;
   }
 

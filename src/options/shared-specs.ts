@@ -1,11 +1,11 @@
 import { LIMITS } from '../limits.js';
-import type { OptionForms } from './form.js';
+import type { OptionSpecs } from './option-spec.js';
 
 /**
- * The forms of options that more than one place takes: the library and the command line, or several
+ * The specs of options that more than one place takes: the library and the command line, or several
  * calls of the library. Data alone, because `turnpike --help` loads it.
  */
-export const FORMS = {
+export const SPECS = {
   address: { kind: 'address' },
   addresses: {
     kind: 'address',
@@ -58,7 +58,7 @@ export const FORMS = {
   },
   busyPollUs: { kind: 'integer', minimum: 0, maximum: LIMITS.busyPollUsMax, default: 0 },
   cpus: { kind: 'integer', minimum: 0, maximum: LIMITS.cpusMax - 1, repeat: true },
-  /** Of the form that Linux gives them: no space, no slash, 15 characters at most. */
+  /** As Linux names them: no space, no slash, 15 characters at most. */
   xdpInterfaces: {
     kind: 'text',
     pattern: '^[^\\s/]+$',
@@ -84,4 +84,4 @@ export const FORMS = {
   clock: { kind: 'methods', methods: ['now', 'monotonic'] },
   scheduler: { kind: 'methods', methods: ['now', 'monotonic', 'after'] },
   random: { kind: 'function' },
-} as const satisfies OptionForms;
+} as const satisfies OptionSpecs;

@@ -2,7 +2,7 @@
  * Tells loss from gaps in a counter that the sender raises by one for each message. 32 bits of it
  * are on the wire, so it wraps.
  */
-export class SequenceMeter {
+export class LossMeter {
   #highest: number | undefined;
   #expected = 0;
   #received = 0;

@@ -2,8 +2,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../../src/cli/peer/datagram-frame.js';
-import { DatagramMode } from '../../../src/cli/peer/datagram-mode.js';
+import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../../src/cli/peer/udp-frame.js';
+import { UdpMode } from '../../../src/cli/peer/udp-mode.js';
 import { type Clock, systemClock } from '../../../src/clock.js';
 import { LIMITS } from '../../../src/limits.js';
 import { fakeLink } from './fake-link.js';
@@ -15,11 +15,11 @@ async function openMode(
   type: 'listen' | 'forward',
   port = 0,
   clock: Clock = systemClock,
-): Promise<DatagramMode> {
+): Promise<UdpMode> {
   const warnings: string[] = [];
   const logger = pino({}, { write: (line) => warnings.push(line) });
   const local = { type, address: { ...ANY, port } };
-  const mode = await DatagramMode.open({ local, clock, logger });
+  const mode = await UdpMode.open({ local, clock, logger });
   t.teardown(() => mode.close());
   return mode;
 }
@@ -32,15 +32,15 @@ async function openSocket(t: Test): Promise<Socket> {
 }
 
 /** Joins two modes by a path without faults, and waits until they have agreed. */
-async function connect(a: DatagramMode, b: DatagramMode): Promise<void> {
-  const link = (to: DatagramMode) =>
+async function connect(a: UdpMode, b: UdpMode): Promise<void> {
+  const link = (to: UdpMode) =>
     fakeLink({ send: (payload) => setImmediate(() => to.receive(Uint8Array.from(payload))) });
   a.attach(link(b));
   b.attach(link(a));
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-function portOf(mode: DatagramMode): number {
+function portOf(mode: UdpMode): number {
   const { port } = mode.localAddress ?? { port: 0 };
   return port;
 }
@@ -204,7 +204,7 @@ t.test('frames that overtake each other reach the applications that they are for
   service.on('message', (data, { address, port }) => service.send(data, port, address));
   const a = await openMode(t, 'listen');
   const b = await openMode(t, 'forward', service.address().port);
-  const shuffled = (to: DatagramMode) =>
+  const shuffled = (to: UdpMode) =>
     fakeLink({
       send: (payload) => {
         const copy = Uint8Array.from(payload);
@@ -268,7 +268,7 @@ t.test('bad input is counted and never fatal', async (t) => {
   const [a, b] = [await openMode(t, 'listen'), await openMode(t, 'forward', gone.address().port)];
   const application = await openSocket(t);
   const send = (bytes: number) => application.send(Buffer.alloc(bytes), portOf(a), '127.0.0.1');
-  const dropped = async (mode: DatagramMode, name: string) => {
+  const dropped = async (mode: UdpMode, name: string) => {
     while (mode.traffic().dropped[name] === undefined) await new Promise(setImmediate);
     t.equal(mode.traffic().dropped[name], 1, name);
   };

@@ -1,7 +1,7 @@
 import { LIMITS } from '../limits.js';
 import type { Cancel, Scheduler } from './scheduler.js';
 
-export interface TrafficWatchOptions {
+export interface DataLivenessOptions {
   readonly scheduler: Scheduler;
   /**
    * Traffic has been without a sign of the relay's life for LIMITS.relayQuietMs: time to ask.
@@ -23,8 +23,8 @@ export interface TrafficWatchOptions {
  *
  * Two timers at most run, however many packets there are, and none on an idle leg.
  */
-export class TrafficWatch {
-  readonly #options: TrafficWatchOptions;
+export class DataLiveness {
+  readonly #options: DataLivenessOptions;
   #owedSinceMs: number | undefined;
   #dataAtMs = Number.NEGATIVE_INFINITY;
   #sentAtMs = Number.NEGATIVE_INFINITY;
@@ -33,7 +33,7 @@ export class TrafficWatch {
   #cancelSign: Cancel | undefined;
   #stopped = false;
 
-  constructor(options: TrafficWatchOptions) {
+  constructor(options: DataLivenessOptions) {
     this.#options = options;
   }
 

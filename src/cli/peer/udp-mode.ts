@@ -6,27 +6,27 @@ import { TurnpikeError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { stampDifferenceMs, stampOf } from '../../stream/message.js';
 import { RoundTrip } from '../../stream/round-trip.js';
+import { LossMeter } from './loss-meter.js';
+import { Counts, type Link, type PeerMode, type Traffic } from './peer-mode.js';
+import { type Flows, ForwardFlows, ListenFlows } from './udp-flows.js';
 import {
-  type DatagramFrame,
   decodeFrame,
   encodeFrame,
   type FlowEnd,
   FRAME_HEADER_BYTES,
   FRAMES_VERSION,
   foreignFrame,
-} from './datagram-frame.js';
-import { type Flows, ForwardFlows, ListenFlows } from './flows.js';
-import { Counts, type Link, type PeerMode, type Traffic } from './link.js';
-import { SequenceMeter } from './sequence-meter.js';
+  type UdpFrame,
+} from './udp-frame.js';
 
-export interface DatagramModeOptions {
+export interface UdpModeOptions {
   /** `listen`: where local applications send to; `forward`: where the local service listens. */
   readonly local: { readonly type: FlowEnd; readonly address: TransportAddress };
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-type Hello = DatagramFrame & { type: 'hello' };
+type Hello = UdpFrame & { type: 'hello' };
 
 /**
  * UDP mode of `turnpike peer`: what a local application sends to the listening side comes out at
@@ -34,14 +34,14 @@ type Hello = DatagramFrame & { type: 'hello' };
  * each has a flow number. The two sides agree on frames and instances by a hello on each
  * connection before any datagram goes, because a side that was started anew numbers anew.
  */
-export class DatagramMode implements PeerMode {
+export class UdpMode implements PeerMode {
   readonly finished: Promise<number>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #end: FlowEnd;
   readonly #instance = randomBytes(4).readUInt32BE() || 1;
   readonly #dropped = new Counts();
-  readonly #meter = new SequenceMeter();
+  readonly #meter = new LossMeter();
   readonly #roundTrip = new RoundTrip();
   readonly #sweeps: NodeJS.Timeout;
   #flows: Flows | undefined;
@@ -60,7 +60,7 @@ export class DatagramMode implements PeerMode {
   #saidFull = false;
   #sums = { bytesIn: 0, bytesOut: 0, expectedOut: 0, receivedOut: 0 };
 
-  private constructor({ local, clock, logger }: DatagramModeOptions) {
+  private constructor({ local, clock, logger }: UdpModeOptions) {
     this.#clock = clock;
     this.#logger = logger;
     this.#end = local.type;
@@ -76,9 +76,9 @@ export class DatagramMode implements PeerMode {
    * Opens the local socket; the forwarding side opens one for each flow.
    * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address`
    */
-  static async open(options: DatagramModeOptions): Promise<DatagramMode> {
+  static async open(options: UdpModeOptions): Promise<UdpMode> {
     const { local, clock } = options;
-    const mode = new DatagramMode(options);
+    const mode = new UdpMode(options);
     const events = {
       onDatagram: (flow: number, payload: Uint8Array) => mode.#fromApplication(flow, payload),
       onEnded: (flow: number) => mode.#sendEnd(flow),
@@ -191,7 +191,7 @@ export class DatagramMode implements PeerMode {
     if (!ready) this.#sendHello(instance);
   }
 
-  #onData({ flow, payload }: DatagramFrame & { type: 'data' }): void {
+  #onData({ flow, payload }: UdpFrame & { type: 'data' }): void {
     // Before the hello it is not known whose numbers these are.
     if (this.#otherInstance === undefined) return this.#dropped.add('before-hello');
     this.#sums.bytesIn += payload.length;
@@ -288,7 +288,7 @@ export class DatagramMode implements PeerMode {
     );
   }
 
-  #onPong({ stamp, expected, received }: DatagramFrame & { type: 'pong' }): void {
+  #onPong({ stamp, expected, received }: UdpFrame & { type: 'pong' }): void {
     const nowStamp = stampOf(this.#clock.monotonic());
     this.#roundTrip.add(Math.max(0, stampDifferenceMs(nowStamp, stamp)));
     if (this.#pong !== undefined) {

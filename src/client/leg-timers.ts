@@ -5,7 +5,7 @@ import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 /** Shorter lifetimes are treated as this one. */
 const LIFETIME_SECONDS_MIN = 10;
 
-export interface UpkeepOptions {
+export interface LegTimersOptions {
   readonly scheduler: Scheduler;
   readonly random: RandomBytes;
   /** Time to refresh the leg, or to ask a silent relay whether it is there. */
@@ -15,13 +15,13 @@ export interface UpkeepOptions {
 }
 
 /** The timers that keep a leg: refresh before expiry, keepalive, and a watch on the relay. */
-export class Upkeep {
-  readonly #options: UpkeepOptions;
+export class LegTimers {
+  readonly #options: LegTimersOptions;
   readonly #keepalive: IdleTimer;
   readonly #silence: IdleTimer;
   #cancelRefresh: Cancel | undefined;
 
-  constructor(options: UpkeepOptions) {
+  constructor(options: LegTimersOptions) {
     const { scheduler, onRefresh, onKeepalive } = options;
     this.#options = options;
     this.#keepalive = new IdleTimer(scheduler, LIMITS.keepaliveMs, onKeepalive);

@@ -29,7 +29,7 @@ export interface LostLines {
  * every process that has inherited them. A file is written by the thread pool: a disk that hangs
  * then holds one of its threads and not the event loop.
  */
-export class LogOutput {
+export class LogDestination {
   readonly #fd: number;
   readonly #isFile: boolean;
   readonly #onLost: (lost: LostLines) => void;

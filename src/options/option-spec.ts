@@ -31,9 +31,9 @@ export type OptionKind =
 
 /**
  * What values an option takes: its kind, its bounds and its default. The command line and the
- * library check by the same form (`valueSchema`), so that neither takes what the other refuses.
+ * library check by the same spec (`valueSchema`), so that neither takes what the other refuses.
  */
-export interface OptionForm {
+export interface OptionSpec {
   readonly kind: OptionKind;
   readonly required?: true;
   /** Takes a list, or one value in place of a list of one; the checked value is a list. */
@@ -56,7 +56,7 @@ export interface OptionForm {
   /** What the object of `methods` must have. */
   readonly methods?: readonly string[];
   /** The members of `options`. */
-  readonly options?: OptionForms;
+  readonly options?: OptionSpecs;
   /** The JSON schema of `data`. */
   readonly schema?: object;
   /** Makes of `data` that fits its schema what is worked with; what it throws is a refusal. */
@@ -68,7 +68,7 @@ export interface OptionForm {
 }
 
 /** Options by name. */
-export type OptionForms = Readonly<Record<string, OptionForm>>;
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 /** A list, or one value in place of a list of one. */
 export type OneOrMore<T> = T | readonly T[];
@@ -89,7 +89,7 @@ type Given =
   | { readonly default: unknown }
   | { readonly repeat: true };
 
-/** Options `O` after `checkOptions` by the forms `T`: converted, with their defaults. */
+/** Options `O` after `checkOptions` by the specs `T`: converted, with their defaults. */
 export type Checked<O, T> = {
   readonly [K in keyof O]-?: K extends keyof T
     ? T[K] extends Given
@@ -99,9 +99,9 @@ export type Checked<O, T> = {
 };
 
 /** What a sound value looks like, to complete "expected …". */
-export function expectation(form: OptionForm): string {
-  if (form.words !== undefined) return form.words;
-  switch (form.kind) {
+export function expectation(spec: OptionSpec): string {
+  if (spec.words !== undefined) return spec.words;
+  switch (spec.kind) {
     case 'address':
       return 'IP:PORT or [IPv6]:PORT';
     case 'url':
@@ -115,9 +115,9 @@ export function expectation(form: OptionForm): string {
     case 'boolean':
       return 'true or false';
     case 'choice':
-      return `one of ${(form.choices ?? []).join(', ')}`;
+      return `one of ${(spec.choices ?? []).join(', ')}`;
     case 'integer':
-      return integerExpectation(form);
+      return integerExpectation(spec);
     case 'secret':
       return '32 bytes (a Uint8Array)';
     case 'pem':
@@ -127,9 +127,9 @@ export function expectation(form: OptionForm): string {
     case 'function':
       return 'a function';
     case 'methods':
-      return `an object with the methods ${(form.methods ?? []).join(', ')}`;
+      return `an object with the methods ${(spec.methods ?? []).join(', ')}`;
     case 'options':
-      return `an object with ${Object.keys(form.options ?? {}).join(', ')}`;
+      return `an object with ${Object.keys(spec.options ?? {}).join(', ')}`;
     case 'ip':
       return 'an IP address without a port';
     case 'data':
@@ -137,7 +137,7 @@ export function expectation(form: OptionForm): string {
   }
 }
 
-function integerExpectation({ minimum, maximum }: OptionForm): string {
+function integerExpectation({ minimum, maximum }: OptionSpec): string {
   if (minimum !== undefined && maximum !== undefined) {
     return `a whole number from ${minimum} to ${maximum}`;
   }

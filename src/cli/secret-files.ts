@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { readSmallFile } from '../auth/small-file.js';
 import { TurnpikeError } from '../errors.js';
-import { FORMS } from '../options/forms.js';
+import { SPECS } from '../options/shared-specs.js';
 
 /**
  * Warns about a secret file that others than its owner may read.
@@ -32,7 +32,7 @@ export async function readApiKey(
 ): Promise<string> {
   const text = await readSmallFile({ path, source, again, code: 'ERR_TURNPIKE_SECRET' });
   const key = text.trim();
-  const { pattern, lengthMin, lengthMax, words } = FORMS.apiKey;
+  const { pattern, lengthMin, lengthMax, words } = SPECS.apiKey;
   const isKey = new RegExp(pattern).test(key);
   if (isKey && key.length >= lengthMin && key.length <= lengthMax) return key;
   const found = /\s/.test(key) ? 'more than one line or word' : `${key.length} characters`;
