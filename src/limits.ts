@@ -154,68 +154,11 @@ export const LIMITS = {
   puntBytesMax: 2_048,
   /** Largest application payload that fits a 1,500-byte link on every leg. */
   payloadBytesRecommended: 1_424,
-  /** A relay that recommends less is not believed: what fits `trunkMtuBytesMin`, less its heads. */
-  payloadBytesRecommendedMin: 480,
-  /** Largest application payload at all: a trunk datagram over IPv4 less its header and record. */
-  payloadBytesMax: 65_479,
   /** Silence after which a peer sends a Binding indication. */
   keepaliveMs: 15_000,
   /** Default life of a directory answer's credentials, and the longest. */
   ttlSeconds: 600,
   ttlSecondsMax: 86_400,
-  /** A peer that waits for signalling refreshes its reserved leg this often (legReservedMs). */
-  reservedRefreshMs: 12_000,
-  /** A peer whose Connect waits for the other side asks its relay this often. */
-  connectingRefreshMs: 4_000,
-  /** A relay that does not answer for so long before there is a connection is given up. */
-  relayAbsentMs: 3_000,
-  /** A peer that heard nothing from its relay for this long asks it with a Refresh. */
-  relaySilenceMs: 30_000,
-  /** A relay that leaves an Allocate without any answer for so long is not there. */
-  peerOpenMs: 3_000,
-  peerOpenMsMin: 500,
-  peerOpenMsMax: 60_000,
-  /** A relay that did not serve a peer is avoided for this long. */
-  detourMs: 120_000,
-  /** With traffic, a peer that heard nothing from its relay for this long asks it … */
-  relayQuietMs: 2_000,
-  /** … and closes the connection when traffic, or a question, had no answer for this long. */
-  relayUnresponsiveMs: 5_000,
-  /** Questions of one verification are this far apart; verifications begin no closer than that. */
-  verifyRepeatMs: 500,
-  verifyIntervalMs: 1_000,
-  /** An answer that takes longer than this, or the round trip, makes the relay unresponsive. */
-  relayAnswerMs: 1_000,
-  /** A peer sends something this often (LIVENESS) until so long after data came. */
-  livenessMs: 1_000,
-  livenessSignsMs: 3_000,
-  /** … and this often for a second after a reminder of the relay's. */
-  remindedSignMs: 250,
-  /** How often a peer looks at its host's addresses, and how long one may be missing. */
-  networkLookMs: 1_000,
-  networkLookMsMin: 100,
-  addressGoneMs: 3_000,
-  /** A look that comes so much too late says that the host slept. */
-  wakeGapMs: 3_000,
-  /** A peer tells a relay that forgot its address to close the old leg, for this long. */
-  formerLegMs: 1_000,
-  /** Allocates and Connects that a peer knows as its own, to tell its relay's Closed by. */
-  ownRequestsMax: 64,
-  /** A peer waits this much longer than connectMs for the relay's own 447. */
-  connectGraceMs: 2_000,
-  /** Messages a peer holds for async iteration; beyond it the newest is dropped and counted. */
-  receiveQueueMessagesMax: 1_024,
-  receiveQueueMessagesLimit: 1_048_576,
-  /** Datagrams a peer's socket may owe the kernel; beyond it the newest is dropped and counted. */
-  sendQueueDatagramsMax: 1_024,
-  /** A peer's socket buffers, clamped by the kernel. */
-  peerSocketBufferBytes: 4_194_304,
-  /** A directory that does not answer a client in this time is unreachable. */
-  directoryAnswerMs: 10_000,
-  /** … and a peer that joins a room waits this long to learn where the relays are. */
-  relayListMs: 2_000,
-  /** Longest answer of a directory that a client reads. */
-  directoryAnswerBytesMax: 1_048_576,
   /** A relay beats at a random interval between these two. */
   beatMsMin: 1_000,
   beatMsMax: 2_000,
@@ -293,8 +236,6 @@ export const LIMITS = {
   rendezvousSocketsPerTenantMax: 2_048,
   roomsMax: 4_096,
   roomsPerTenantMax: 2_048,
-  /** Rendezvous: longest room name in characters. */
-  roomCharactersMax: 128,
   /** Rendezvous: largest message in bytes; messages at once and per second of one socket. */
   rendezvousBytesMax: 4_096,
   rendezvousBurst: 20,
@@ -314,8 +255,6 @@ export const LIMITS = {
   reloadSettleMs: 10_000,
   /** Command line: an expiring certificate is warned of from this long before. */
   certificateWarningMs: 14 * 86_400_000,
-  /** `turnpike relay --http`: connections open at once. */
-  relayHttpConnectionsMax: 64,
   /** A forwarding thread that has given no sign of life for this long is stuck. */
   workerSilentSeconds: 5,
   /** A file that an option names: a secret, a key, a certificate, a configuration. */
@@ -323,9 +262,6 @@ export const LIMITS = {
   /** The same: how long its first read may take (somebody may type into a pipe), and later ones. */
   fileFirstMs: 60_000,
   fileAgainMs: 5_000,
-  /** API key length in characters. */
-  apiKeyCharactersMin: 16,
-  apiKeyCharactersMax: 512,
   /** Silence of a peer that ends its leg: more than three keepalives are missing. */
   peerSilentMs: 50_000,
   /** The same under data to the peer, for each second of its LIVENESS. */
@@ -337,39 +273,6 @@ export const LIMITS = {
   /** Log of a relay: lines a second about ended legs, and about refusals; the rest is counted. */
   legLinesPerSecond: 20,
   refusalLinesPerSecond: 200,
-  /** Log: bytes that wait to be written; beyond it lines are left out and counted. */
-  logBufferBytesMax: 1_048_576,
-  /** Log: how long the end of a program waits for its last lines to be written. */
-  logFarewellMs: 500,
-  /** End of a program: how long a reader, a disk or a name server that hangs may hold it. */
-  exitMs: 1_000,
-  /** `turnpike relay`: a drain that takes longer than this is cut short. */
-  stopMs: 4_500,
-  /** Any command, after a signal that stops it: ended however it is. */
-  overdueMs: 10_000,
-  /** `turnpike peer`: pings over the path, and silence after which the path counts as dead. */
-  peerPingMs: 1_000,
-  peerSilenceMs: 15_000,
-  /** UDP through `turnpike peer`: a hello is repeated this often until both sides are ready. */
-  udpHelloMs: 250,
-  /** `turnpike peer --udp-listen`: flows at once; beyond it a new one is dropped and counted. */
-  udpFlowsMax: 256,
-  /** … and the silence that ends one, and how often it is looked for. */
-  udpFlowIdleMs: 60_000,
-  udpFlowSweepMs: 5_000,
-  /** `turnpike peer`: payloads of the other mode that show a mistake, and none of this one. */
-  foreignFramesMax: 3,
-  /** `turnpike peer`: a mistake of both sides ends this one so much later: both learn it. */
-  mistakeLingerMs: 1_500,
-  /** `turnpike peer`: first and longest wait before it tries to connect again. */
-  peerBackoffMsMin: 500,
-  /** … which begin anew after a connection that lasted so long. */
-  peerSettledMs: 10_000,
-  peerBackoffMsMax: 10_000,
-  /** The longest time after which a peer may be told to give up: a timer can wait no longer. */
-  peerGiveUpMsMax: 2_147_483_647,
-  /** `turnpike peer`: a finished stream waits this long for the other side to know. */
-  streamLingerMs: 2_000,
   /** Data plane: threads by default at most and at all, addresses of a side, slots for relays. */
   workersDefaultMax: 4,
   workersMax: 16,

@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LIMITS } from '../limits.js';
+
+/** How long a reader, a disk or a name server that hangs may hold the end of a program. */
+export const EXIT_PATIENCE_MS = 1_000;
 
 /**
  * Requests that the thread pool may never finish: a disk that hangs, a named pipe that nobody opens
@@ -17,7 +19,7 @@ const POLL_MS = 5;
  * in place of code 0, else SIGKILL, so that who restarts it on failure tells them apart.
  */
 export async function leave(code: number): Promise<never> {
-  const end = performance.now() + LIMITS.exitMs;
+  const end = performance.now() + EXIT_PATIENCE_MS;
   while (poolHangs() && performance.now() < end) await delay(POLL_MS);
   // The last listener: what others do at the exit is done then.
   if (poolHangs()) process.once('exit', () => dieBySignal(code === 0 ? 'SIGTERM' : 'SIGKILL'));
@@ -46,7 +48,7 @@ export function outputTaken(output: Writable, stop?: AbortSignal): Promise<boole
     if (output.writableLength === 0 || output.destroyed) return resolve(true);
     output.write('', () => resolve(true));
     output.once('close', () => resolve(true));
-    const onStop = () => setTimeout(() => resolve(false), LIMITS.exitMs);
+    const onStop = () => setTimeout(() => resolve(false), EXIT_PATIENCE_MS);
     if (stop?.aborted) onStop();
     else stop?.addEventListener('abort', onStop, { once: true });
   });

@@ -1,6 +1,11 @@
 import { constants, fstatSync, openSync, readFileSync, write, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LIMITS } from '../limits.js';
+
+/** Bytes of log that wait to be written; beyond it lines are left out and counted. */
+export const LOG_BUFFER_BYTES_MAX = 1_048_576;
+
+/** How long the end of a program waits for its last lines to be written. */
+export const LOG_FLUSH_MS = 500;
 
 /** How soon a descriptor that takes nothing now is tried again, and one that failed. */
 const BUSY_RETRY_MS = 50;
@@ -62,7 +67,7 @@ export class LogDestination {
   /** Takes one or more whole lines. */
   write(text: string): void {
     const bytes = Buffer.byteLength(text);
-    if (this.#bytes + bytes > LIMITS.logBufferBytesMax) {
+    if (this.#bytes + bytes > LOG_BUFFER_BYTES_MAX) {
       this.#lost += 1;
       return;
     }
@@ -73,7 +78,7 @@ export class LogDestination {
 
   /** Resolves when all is written, or when that takes longer than a program's end may. */
   async settle(): Promise<void> {
-    const end = performance.now() + LIMITS.logFarewellMs;
+    const end = performance.now() + LOG_FLUSH_MS;
     while (this.behind && performance.now() < end) {
       this.#writeOn();
       await delay(SETTLE_POLL_MS);
@@ -83,7 +88,7 @@ export class LogDestination {
   /** The last attempt, at the exit of the process: for what no `settle` has waited for. */
   flushAtExit(): void {
     clearTimeout(this.#retry);
-    const end = performance.now() + LIMITS.logFarewellMs;
+    const end = performance.now() + LOG_FLUSH_MS;
     // Its callback comes no more. Where it hangs, all after it would.
     while (this.#underWay) {
       if (this.#poolHasWritten()) this.#underWay = false;
@@ -168,7 +173,7 @@ export class LogDestination {
 
   /** Only where there is room for it, so that the line is not lost itself. */
   #tellLost(): void {
-    if (this.#lost > 0 && this.#bytes > LIMITS.logBufferBytesMax / 2) return;
+    if (this.#lost > 0 && this.#bytes > LOG_BUFFER_BYTES_MAX / 2) return;
     const lost = { lines: this.#lost, reason: this.#failure };
     this.#lost = 0;
     // Lines that are lost from now on are those of another failure.

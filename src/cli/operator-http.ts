@@ -11,6 +11,9 @@ import { SharedAnswer } from '../http/shared-answer.js';
 import { Sources } from '../http/sources.js';
 import { LIMITS } from '../limits.js';
 
+/** Connections open at once. */
+export const CONNECTIONS_MAX = 64;
+
 /** What the server shows of a relay or a directory. */
 export interface ObservedService {
   health(): Health;
@@ -77,9 +80,9 @@ export async function openOperatorHttp(
 
 /** A scraper gone wild must take neither a probe's turn nor descriptors that registration needs. */
 const BOUNDS = {
-  connectionsMax: LIMITS.relayHttpConnectionsMax,
+  connectionsMax: CONNECTIONS_MAX,
   relaysReserve: 0,
-  perSourceMax: LIMITS.relayHttpConnectionsMax,
+  perSourceMax: CONNECTIONS_MAX,
   rendezvousMax: 0,
 };
 

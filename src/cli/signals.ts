@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Logger } from 'pino';
-import { LIMITS } from '../limits.js';
 import { EXIT, SIGNAL_EXIT } from './exit-codes.js';
+
+/** A command that has not ended this long after a signal is ended. */
+export const STOP_MS_MAX = 10_000;
 
 /** Signals caught for the length of a command. */
 export interface SignalTrap {
@@ -45,14 +47,14 @@ export function trapSignals(
   let stoppedAt = 0;
   let overdue: NodeJS.Timeout | undefined;
   const onOverdue = () => {
-    const text = `not stopped within ${LIMITS.overdueMs} ms: leaving`;
+    const text = `not stopped within ${STOP_MS_MAX} ms: leaving`;
     logger?.error({ event: 'stop-timeout' }, text);
     exit(EXIT.failed);
   };
   const onStop = (signal: NodeJS.Signals) => {
     if (!controller.signal.aborted) {
       stoppedAt = performance.now();
-      overdue = setTimeout(onOverdue, LIMITS.overdueMs).unref();
+      overdue = setTimeout(onOverdue, STOP_MS_MAX).unref();
       controller.abort(signal);
     } else if (signal !== controller.signal.reason || performance.now() - stoppedAt > ECHO_MS) {
       exit(SIGNAL_EXIT[signal] ?? 1);

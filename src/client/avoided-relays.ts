@@ -5,6 +5,9 @@ import { LIMITS } from '../limits.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { ConnectionGrant } from './grant.js';
 
+/** A relay that did not serve a peer is avoided for this long. */
+export const AVOIDED_MS = 120_000;
+
 /** Refusals that another relay need not share: it drains, or it is full. */
 const OWN_RELAY: ReadonlySet<number | undefined> = new Set([
   ErrorCode.TryAlternate,
@@ -72,7 +75,7 @@ export class ConnectFailures {
   }
 
   #forgetOld(): void {
-    const sinceMs = this.#clock.monotonic() - LIMITS.detourMs;
+    const sinceMs = this.#clock.monotonic() - AVOIDED_MS;
     for (const [id, { atMs }] of this.#faults) if (atMs < sinceMs) this.#faults.delete(id);
     if (this.#unreachablePairAtMs < sinceMs) this.#unreachablePairs = 0;
   }
@@ -97,12 +100,12 @@ export class ConnectFailures {
 /** Ends after which the same pair of relays would likely do no better, if they repeat. */
 const SUSPECT: ReadonlySet<string | undefined> = new Set(['other-relay-gone', 'other-side-silent']);
 
-/** How many of those, within LIMITS.detourMs of each other, make a relay one to avoid. */
+/** How many of those, within AVOIDED_MS of each other, make a relay one to avoid. */
 const REPEATED = 2;
 
 /**
  * Relays at which connection after connection was lost to the other side's relay or silence, so
- * that the next one is made elsewhere: at most LIMITS.avoidedRelaysMax, each for LIMITS.detourMs
+ * that the next one is made elsewhere: at most LIMITS.avoidedRelaysMax, each for AVOIDED_MS
  * after its last loss.
  */
 export class ConnectionLosses {
@@ -133,7 +136,7 @@ export class ConnectionLosses {
   }
 
   #forgetOld(): void {
-    const sinceMs = this.#clock.monotonic() - LIMITS.detourMs;
+    const sinceMs = this.#clock.monotonic() - AVOIDED_MS;
     for (const [id, { atMs }] of this.#losses) if (atMs < sinceMs) this.#losses.delete(id);
   }
 }

@@ -1,15 +1,15 @@
 import type { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
 import { closedByRelay } from './peer-errors.js';
+import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
 import type { Requests } from './requests.js';
 import type { Scheduler } from './scheduler.js';
 
 /** How long what a hint said explains an end that was found by asking. */
-const HINT_MS = 2 * LIMITS.relayUnresponsiveMs;
+const HINT_MS = 2 * RELAY_UNRESPONSIVE_MS;
 
 /** What a Closed indication is worth (PROTOCOL.md section 2). */
 export type ClosedVerdict =

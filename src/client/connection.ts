@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import { ClientCredentials } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS, RFC } from '../limits.js';
+import { RFC } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
@@ -10,9 +10,8 @@ import { Method } from '../stun/methods.js';
 import { ClosedIndications } from './closed-indications.js';
 import type { ConnectionOptions, MessageFault } from './connection-options.js';
 import { type ConnectionState, checkTransition, isHeld } from './connection-state.js';
-import { DataLiveness } from './data-liveness.js';
+import { LegLiveness } from './leg-liveness.js';
 import { keepalive, LegRequests } from './leg-requests.js';
-import { LegTimers } from './leg-timers.js';
 import {
   closedHere,
   legUnknown,
@@ -20,7 +19,6 @@ import {
   relayUnresponsive,
   unusable,
 } from './peer-errors.js';
-import { RelayLiveness } from './relay-liveness.js';
 import { Requests } from './requests.js';
 
 /**
@@ -31,9 +29,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #requests: Requests;
   readonly #legRequests: LegRequests;
-  readonly #timers: LegTimers;
-  readonly #data: DataLiveness;
-  readonly #relay: RelayLiveness;
+  readonly #liveness: LegLiveness;
   readonly #closedIndications: ClosedIndications;
   #state: ConnectionState = 'opening';
   #channel: number | undefined;
@@ -41,8 +37,6 @@ export class Connection {
   #refreshing = false;
   #closing: Promise<void> | undefined;
   #closeReason: TurnpikeError | undefined;
-  /** Why sending fails, since the relay was last heard. */
-  #sendError: NodeJS.ErrnoException | undefined;
 
   constructor(options: ConnectionOptions) {
     const { grant, integrity, scheduler, random } = options;
@@ -57,25 +51,17 @@ export class Connection {
     });
     this.#closedIndications = new ClosedIndications(this.#requests, grant, scheduler);
     this.#legRequests = new LegRequests(grant, options);
-    this.#timers = new LegTimers({
+    this.#liveness = new LegLiveness({
       scheduler,
       random,
-      onRefresh: () => void this.#refresh(),
-      onKeepalive: () => this.#sendKeepalive(),
-    });
-    this.#data = new DataLiveness({
-      scheduler,
-      onQuiet: (sinceMs) => this.#askQuietRelay(sinceMs),
-      onSignDue: () => this.#sendKeepalive(),
-    });
-    this.#relay = new RelayLiveness({
-      scheduler,
-      ask: (signal) => this.#requests.request(this.#legRequests.verify(), signal),
-      answerMs: () => Math.max(LIMITS.relayAnswerMs, this.#requests.roundTrip.rtoMs),
-      onUnresponsive: () => options.onResponsive(false),
-      onResponsive: () => options.onResponsive(true),
-      onAnswered: (answer) => this.#refreshed(answer),
-      onFailed: (error) => this.#verifyFailed(error as TurnpikeError | undefined),
+      state: () => this.#state,
+      ask: (signal) => this.#requests.request(this.#legRequests.livenessCheck(), signal),
+      rtoMs: () => this.#requests.roundTrip.rtoMs,
+      onRefreshDue: () => void this.#refresh(),
+      onSignDue: () => this.#transmit(keepalive(random(12))),
+      onResponsive: (responsive) => options.onResponsive(responsive),
+      onAnswered: (response) => this.#refreshed(response),
+      onFailed: (error) => this.#livenessFailed(error as TurnpikeError | undefined),
     });
   }
 
@@ -105,7 +91,7 @@ export class Connection {
 
   /** False while the relay leaves a question unanswered: what is sent may arrive nowhere. */
   get responsive(): boolean {
-    return this.#relay.responsive;
+    return this.#liveness.responsive;
   }
 
   /**
@@ -119,8 +105,8 @@ export class Connection {
     if (mapped === undefined) throw unusable('Allocate', 'XOR-MAPPED-ADDRESS');
     this.#mappedAddress = mapped;
     this.#enter('allocated');
-    this.#timers.start();
-    this.#timers.refreshReserved();
+    this.#liveness.timers.start();
+    this.#liveness.timers.refreshReserved();
     return mapped;
   }
 
@@ -137,7 +123,7 @@ export class Connection {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `connect() while ${this.#state}`);
     }
     this.#enter('connecting');
-    this.#timers.refreshConnecting();
+    this.#liveness.timers.refreshConnecting();
     try {
       const request = this.#legRequests.connect(peerAddress);
       this.#established(await this.#requests.request(request, signal));
@@ -148,15 +134,12 @@ export class Connection {
 
   /** Call it for each datagram of data sent. */
   noteSent(): void {
-    this.#timers.noteSent();
-    this.#data.noteDataSent();
+    this.#liveness.noteDataSent();
   }
 
   /** Counts as a sign of the relay's life: call it for each datagram of data received. */
   noteReceived(): void {
-    this.#timers.noteReceived();
-    this.#data.noteDataReceived();
-    this.#noteHeard();
+    this.#liveness.noteDataReceived();
   }
 
   /** Takes a STUN message from the relay's address. @returns why it was ignored, if it was. */
@@ -164,11 +147,7 @@ export class Connection {
     if (this.#state === 'closed') return 'unexpected-message';
     if (message.messageClass === 'success' || message.messageClass === 'error') {
       const fault = this.#requests.receive(message);
-      if (fault === undefined) {
-        this.#timers.noteReceived();
-        this.#data.noteAnswered();
-        this.#noteHeard();
-      }
+      if (fault === undefined) this.#liveness.noteAnswered();
       return fault;
     }
     // RFC 8489 section 6.3: no request is answered; two responders would loop (CVE-2024-2169).
@@ -177,25 +156,25 @@ export class Connection {
     if (message.method !== Method.Binding || this.#state !== 'established') {
       return 'unexpected-message';
     }
-    this.#data.noteReminder();
+    this.#liveness.noteReminder();
     return undefined;
   }
 
   /** The network says that nothing listens at the relay's address: the end, if no answer comes. */
   refused(cause: NodeJS.ErrnoException): void {
-    this.#sendError = cause;
+    this.#liveness.noteSendError(cause);
     this.#requests.refused(cause);
-    this.#verify();
+    this.#liveness.check();
   }
 
   /** A datagram could not be sent, for a reason that may pass. */
   sendFailed(cause: NodeJS.ErrnoException): void {
-    this.#sendError = cause;
+    this.#liveness.noteSendError(cause);
   }
 
   /** Something happened after which the relay may not hear this peer, or not know it, any more. */
   suspect(): void {
-    this.#verify();
+    this.#liveness.check();
   }
 
   /**
@@ -216,29 +195,6 @@ export class Connection {
     if (this.#state === 'closed') return;
     this.#requests.fireAndForget(this.#legRequests.close());
     this.#end(reason);
-  }
-
-  #noteHeard(): void {
-    this.#sendError = undefined;
-    this.#relay.noteHeard();
-  }
-
-  #verify(withinMs = this.#patienceMs): void {
-    if (isHeld(this.#state)) this.#relay.verify(withinMs);
-  }
-
-  /** Less before there is a connection, as another relay costs nothing, and after a refusal. */
-  get #patienceMs(): number {
-    const isRefused = this.#sendError?.code === 'ECONNREFUSED';
-    const isSparing = this.#state === 'established' && !isRefused;
-    return isSparing ? LIMITS.relayUnresponsiveMs : LIMITS.relayAbsentMs;
-  }
-
-  /** However late this is noticed, the relay gets the time that it would have had. */
-  #askQuietRelay(sinceMs: number): void {
-    const leastMs = LIMITS.relayUnresponsiveMs - LIMITS.relayQuietMs;
-    const passedMs = this.#options.scheduler.monotonic() - sinceMs;
-    this.#verify(Math.max(LIMITS.relayUnresponsiveMs - passedMs, leastMs));
   }
 
   #established(answer: StunMessage): void {
@@ -277,20 +233,21 @@ export class Connection {
       return undefined;
     }
     const isOfData = message.attributes.length === 0;
-    if (report.type === 'hint' && !(isOfData && this.#state !== 'established')) this.#verify();
+    if (report.type === 'hint' && !(isOfData && this.#state !== 'established'))
+      this.#liveness.check();
     return 'unauthenticated-closed';
   }
 
   #scheduleRefresh(grantedSeconds: number | undefined): void {
-    if (this.#state === 'allocated') this.#timers.refreshReserved();
-    else this.#timers.refreshWithin(grantedSeconds ?? this.#options.lifetimeSeconds);
+    if (this.#state === 'allocated') this.#liveness.timers.refreshReserved();
+    else this.#liveness.timers.refreshWithin(grantedSeconds ?? this.#options.lifetimeSeconds);
   }
 
   async #refresh(): Promise<void> {
     if (this.#refreshing || this.#closing !== undefined || this.#state === 'closed') return;
     if (this.#state !== 'established') {
-      if (this.#state === 'connecting') this.#timers.refreshConnecting();
-      this.#verify();
+      if (this.#state === 'connecting') this.#liveness.timers.refreshConnecting();
+      this.#liveness.check();
       return;
     }
     this.#refreshing = true;
@@ -312,14 +269,15 @@ export class Connection {
     if (payloadBytes !== undefined) this.#options.onRecommendedPayload(payloadBytes);
   }
 
-  #verifyFailed(error: TurnpikeError | undefined): void {
+  #livenessFailed(error: TurnpikeError | undefined): void {
     if (this.#closing !== undefined || !isHeld(this.#state)) return;
     if (error !== undefined) this.#refreshFailed(error);
     else this.abandon(this.#closedIndications.hintedReason ?? this.#unresponsive());
   }
 
   #unresponsive(): TurnpikeError {
-    return relayUnresponsive(this.#options.grant, this.#patienceMs, this.#sendError);
+    const { patienceMs, sendError } = this.#liveness;
+    return relayUnresponsive(this.#options.grant, patienceMs, sendError);
   }
 
   #refreshFailed(error: TurnpikeError): void {
@@ -342,8 +300,7 @@ export class Connection {
    */
   async #closeFormer(refusal: TurnpikeError): Promise<void> {
     this.#enter('closing');
-    this.#timers.stop();
-    this.#stopWatching();
+    this.#liveness.stop();
     this.#closeReason = this.#legGone(refusal);
     const wasBound = await this.#requests.request(this.#legRequests.closeFormer()).then(
       () => true,
@@ -363,8 +320,7 @@ export class Connection {
       return;
     }
     this.#enter('closing');
-    this.#timers.stop();
-    this.#stopWatching();
+    this.#liveness.stop();
     this.#requests.failAll(closedHere());
     try {
       await this.#requests.request(this.#legRequests.close());
@@ -378,15 +334,9 @@ export class Connection {
   #end(reason: TurnpikeError | undefined): void {
     if (this.#state === 'closed') return;
     this.#enter('closed');
-    this.#timers.stop();
-    this.#stopWatching();
+    this.#liveness.stop();
     this.#requests.failAll(reason ?? closedHere());
     this.#options.onClosed(reason);
-  }
-
-  #stopWatching(): void {
-    this.#data.stop();
-    this.#relay.stop();
   }
 
   #enter(next: ConnectionState): void {
@@ -394,13 +344,8 @@ export class Connection {
     this.#state = next;
   }
 
-  #sendKeepalive(): void {
-    this.#transmit(keepalive(this.#options.random(12)));
-  }
-
   #transmit(bytes: Uint8Array): void {
-    this.#timers.noteSent();
-    this.#data.noteSent();
+    this.#liveness.noteSent();
     this.#options.transmit(bytes);
   }
 }

@@ -1,14 +1,25 @@
-import { LIMITS } from '../limits.js';
 import type { Cancel, Scheduler } from './scheduler.js';
+
+/** With data under way, a relay that was not heard for this long is asked. */
+export const RELAY_QUIET_MS = 2_000;
+
+/** LIVENESS of PROTOCOL.md section 2: the longest time between two signs of life under data. */
+export const LIVENESS_MS = 1_000;
+
+/** A peer sends signs of life until this long after data came. */
+export const SIGNS_AFTER_DATA_MS = 3_000;
+
+/** Signs of life are this far apart in the second after a relay's reminder. */
+export const REMINDED_SIGN_MS = 250;
 
 export interface DataLivenessOptions {
   readonly scheduler: Scheduler;
   /**
-   * Traffic has been without a sign of the relay's life for LIMITS.relayQuietMs: time to ask.
+   * Traffic has been without a sign of the relay's life for RELAY_QUIET_MS: time to ask.
    * @param sinceMs - monotonic time at which that began
    */
   readonly onQuiet: (sinceMs: number) => void;
-  /** A sign of our own life is due: data came, and nothing was sent for LIMITS.livenessMs. */
+  /** A sign of our own life is due: data came, and nothing was sent for LIVENESS_MS. */
   readonly onSignDue: () => void;
 }
 
@@ -19,7 +30,7 @@ export interface DataLivenessOptions {
  *   that does not come in time is asked for. So a peer that only sends asks now and then, one that
  *   only receives asks once when the data stops, and an idle leg asks nothing.
  * - Data that comes makes us owe the relay a sign of life (LIVENESS, PROTOCOL.md section 2): one in
- *   each second until LIMITS.livenessSignsMs after the last of it, because some may be lost.
+ *   each second until SIGNS_AFTER_DATA_MS after the last of it, because some may be lost.
  *
  * Two timers at most run, however many packets there are, and none on an idle leg.
  */
@@ -57,7 +68,7 @@ export class DataLiveness {
   noteDataReceived(): void {
     this.#dataAtMs = this.#options.scheduler.monotonic();
     this.#owed(this.#dataAtMs);
-    if (this.#cancelSign === undefined && !this.#stopped) this.#armSign(LIMITS.livenessMs);
+    if (this.#cancelSign === undefined && !this.#stopped) this.#armSign(LIVENESS_MS);
   }
 
   /**
@@ -87,7 +98,7 @@ export class DataLiveness {
 
   #owed(sinceMs: number): void {
     this.#owedSinceMs = sinceMs;
-    if (this.#cancelQuiet === undefined && !this.#stopped) this.#armQuiet(LIMITS.relayQuietMs);
+    if (this.#cancelQuiet === undefined && !this.#stopped) this.#armQuiet(RELAY_QUIET_MS);
   }
 
   #armQuiet(delayMs: number): void {
@@ -100,7 +111,7 @@ export class DataLiveness {
     if (sinceMs === undefined) return;
     const quietMs = this.#options.scheduler.monotonic() - sinceMs;
     // Whole milliseconds: a timer cannot wait for less, and rounding must not make it spin.
-    if (quietMs < LIMITS.relayQuietMs) this.#armQuiet(Math.ceil(LIMITS.relayQuietMs - quietMs));
+    if (quietMs < RELAY_QUIET_MS) this.#armQuiet(Math.ceil(RELAY_QUIET_MS - quietMs));
     else this.#options.onQuiet(sinceMs);
   }
 
@@ -111,10 +122,10 @@ export class DataLiveness {
   #checkSign(): void {
     this.#cancelSign = undefined;
     const nowMs = this.#options.scheduler.monotonic();
-    const isReminded = nowMs - this.#remindedAtMs < LIMITS.livenessMs;
-    const intervalMs = isReminded ? LIMITS.remindedSignMs : LIMITS.livenessMs;
+    const isReminded = nowMs - this.#remindedAtMs < LIVENESS_MS;
+    const intervalMs = isReminded ? REMINDED_SIGN_MS : LIVENESS_MS;
     if (nowMs - this.#sentAtMs >= intervalMs) this.#options.onSignDue();
-    if (nowMs - this.#dataAtMs >= LIMITS.livenessSignsMs) return;
+    if (nowMs - this.#dataAtMs >= SIGNS_AFTER_DATA_MS) return;
     const waitMs = intervalMs - (nowMs - this.#sentAtMs);
     this.#armSign(Math.min(intervalMs, Math.max(1, Math.ceil(waitMs))));
   }

@@ -13,7 +13,7 @@ import {
   routeUrl,
 } from './directory-problem.js';
 import { type GrantPair, parseGrantPair } from './grant.js';
-import { exchangeJson, type TextAnswer } from './http-json.js';
+import { DIRECTORY_ANSWER_MS, exchangeJson, type TextAnswer } from './http-json.js';
 import { ACCESS_SPECS, CALL_SPECS, REQUEST_SPECS } from './option-specs.js';
 import { aborted } from './peer-errors.js';
 
@@ -111,7 +111,7 @@ type CheckedAccess = Checked<DirectoryAccess, typeof ACCESS_SPECS>;
 
 /**
  * The directory's HTTP interface for peers and their servers (PROTOCOL.md section 5). Each call
- * is given up after LIMITS.directoryAnswerMs. All of them throw TurnpikeError:
+ * is given up after DIRECTORY_ANSWER_MS. All of them throw TurnpikeError:
  * ERR_TURNPIKE_DIRECTORY for a problem that the directory reported (`status`,
  * `retryAfterSeconds`) or an answer that makes no sense, ERR_TURNPIKE_DIRECTORY_UNREACHABLE when
  * it did not answer, ERR_TURNPIKE_ABORTED.
@@ -184,7 +184,7 @@ export class DirectoryClient {
     signal: AbortSignal | undefined,
   ): Promise<TextAnswer> {
     const { apiKey, ca } = this.#access;
-    const deadline = AbortSignal.timeout(LIMITS.directoryAnswerMs);
+    const deadline = AbortSignal.timeout(DIRECTORY_ANSWER_MS);
     const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
     try {
       return await exchangeJson({ method, url, apiKey, body, ca, signal: either });

@@ -1,6 +1,11 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { LIMITS } from '../limits.js';
+
+/** A directory that does not answer a client in this time is unreachable. */
+export const DIRECTORY_ANSWER_MS = 10_000;
+
+/** The longest answer of a directory that a client reads. */
+export const DIRECTORY_ANSWER_BYTES_MAX = 1_048_576;
 
 export interface JsonRequest {
   readonly method: 'GET' | 'POST';
@@ -21,7 +26,7 @@ export interface TextAnswer {
  * One HTTP exchange on a connection of its own. Redirects are not followed: they would carry the
  * API key elsewhere. (The built-in `fetch` cannot take a certificate authority.)
  * @throws the system's, TLS's or the signal's error; RangeError for an answer longer than
- *   LIMITS.directoryAnswerBytesMax
+ *   DIRECTORY_ANSWER_BYTES_MAX
  */
 export function exchangeJson(request: JsonRequest): Promise<TextAnswer> {
   const { method, url, apiKey, body, ca, signal } = request;
@@ -49,14 +54,14 @@ export function exchangeJson(request: JsonRequest): Promise<TextAnswer> {
 
 /**
  * Reads a body.
- * @throws RangeError beyond LIMITS.directoryAnswerBytesMax; the stream's own error
+ * @throws RangeError beyond DIRECTORY_ANSWER_BYTES_MAX; the stream's own error
  */
 export async function readText(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > LIMITS.directoryAnswerBytesMax) throw new RangeError('the answer is too long');
+    if (bytes > DIRECTORY_ANSWER_BYTES_MAX) throw new RangeError('the answer is too long');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -1,8 +1,10 @@
 import type { AddressFamily } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { DirectoryClient, type PeerHints, type RelaySummary } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
 import { dependsOnRelays, servicesAnywhere, usableFamilies } from './usable-families.js';
+
+/** A peer that joins a room waits this long to learn where the relays are. */
+export const RELAY_LIST_MS = 2_000;
 
 /**
  * What a peer tells the directory about itself when it joins: the hints that it was given, the
@@ -43,7 +45,7 @@ export class JoinHints {
   /** Not asked for by every host of a crowd: most need not know. */
   #relays(until: AbortSignal): Promise<readonly RelaySummary[]> {
     const { directoryUrl, apiKey, ca } = this.#access;
-    const signal = AbortSignal.any([until, AbortSignal.timeout(LIMITS.relayListMs)]);
+    const signal = AbortSignal.any([until, AbortSignal.timeout(RELAY_LIST_MS)]);
     return new DirectoryClient({ directoryUrl, apiKey, ca }).listRelays({ signal }).catch(() => []);
   }
 

@@ -6,6 +6,7 @@ import { optionsOf } from '../options/check.js';
 import { ConnectFailures } from './avoided-relays.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
+import { RECEIVE_QUEUE_MESSAGES } from './message-queue.js';
 import { MEET_SPECS, RENDEZVOUS_SPECS } from './option-specs.js';
 import type { Peer } from './peer.js';
 import type { PeerOptions } from './peer-options.js';
@@ -106,7 +107,7 @@ export function joinAgainAndAgain(
       onNotYet: (error) => options.onProgress?.({ step: 'retrying', error }),
       scheduler,
       random: Math.random,
-      receiveQueueMessagesMax: options.receiveQueueMessagesMax ?? LIMITS.receiveQueueMessagesMax,
+      receiveQueueMessagesMax: options.receiveQueueMessagesMax ?? RECEIVE_QUEUE_MESSAGES,
     },
     signal,
   );

@@ -1,18 +1,30 @@
 import type { TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionOptions } from './connection-options.js';
+import { LIVENESS_MS } from './data-liveness.js';
 import type { ConnectionGrant } from './grant.js';
 import type { RequestOptions } from './requests.js';
 import {
   allocateWaitsMs,
   closeWaitsMs,
   connectWaitsMs,
+  livenessCheckWaitsMs,
   standardWaitsMs,
-  verifyWaitsMs,
 } from './retransmission.js';
+
+/** A relay that leaves an Allocate without any answer for this long is not there, by default. */
+export const OPEN_TIMEOUT_MS = 3_000;
+
+/** The shortest that `openTimeoutMs` may be. */
+export const OPEN_TIMEOUT_MS_MIN = 500;
+
+/** The longest that `openTimeoutMs` may be. */
+export const OPEN_TIMEOUT_MS_MAX = 60_000;
+
+/** A peer tells a relay that forgot its address to close the old leg, for this long. */
+export const FORMER_LEG_MS = 1_000;
 
 /** IANA's number of UDP, the only REQUESTED-TRANSPORT of PROTOCOL.md. */
 const UDP = 17;
@@ -48,7 +60,7 @@ export class LegRequests {
           .connectionRole(role)
           .address(AttributeType.XorPeerRelayAddress, peerRelay)
           .u32(AttributeType.Lifetime, this.#lifetimeSeconds)
-          .u32(AttributeType.Liveness, LIMITS.livenessMs / 1_000),
+          .u32(AttributeType.Liveness, LIVENESS_MS / 1_000),
       waitsMs: () => allocateWaitsMs(this.#openTimeoutMs),
       timed: true,
     };
@@ -61,7 +73,7 @@ export class LegRequests {
       write: (writer) =>
         this.#identify(writer)
           .address(AttributeType.XorPeerAddress, peerAddress)
-          .u32(AttributeType.Liveness, LIMITS.livenessMs / 1_000),
+          .u32(AttributeType.Liveness, LIVENESS_MS / 1_000),
       waitsMs: connectWaitsMs,
       timed: false,
     };
@@ -72,13 +84,13 @@ export class LegRequests {
   }
 
   /** A Refresh that a relay which lives answers at once, repeated for as long as anyone waits. */
-  verify(): RequestOptions {
-    return this.#refresh(this.#lifetimeSeconds, verifyWaitsMs);
+  livenessCheck(): RequestOptions {
+    return this.#refresh(this.#lifetimeSeconds, livenessCheckWaitsMs);
   }
 
   /** LIFETIME 0, for a leg that the relay holds for a former address of ours. */
   closeFormer(): RequestOptions {
-    return this.#refresh(0, () => [LIMITS.formerLegMs / 2, LIMITS.formerLegMs / 2]);
+    return this.#refresh(0, () => [FORMER_LEG_MS / 2, FORMER_LEG_MS / 2]);
   }
 
   /** LIFETIME 0. */

@@ -2,6 +2,15 @@ import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 
+/** A peer that waits for signalling refreshes its reserved leg this often. */
+export const RESERVED_REFRESH_MS = 12_000;
+
+/** A peer whose Connect waits for the other side asks its relay this often. */
+export const CONNECTING_REFRESH_MS = 4_000;
+
+/** Without data, a relay that was not heard for this long is asked with a Refresh. */
+export const RELAY_SILENCE_MS = 30_000;
+
 /** Shorter lifetimes are treated as this one. */
 const LIFETIME_SECONDS_MIN = 10;
 
@@ -27,7 +36,7 @@ export class LegTimers {
     this.#keepalive = new IdleTimer(scheduler, LIMITS.keepaliveMs, onKeepalive);
     // A relay that was restarted, or killed, says nothing: only an answer to a Refresh proves that
     // the leg is there still.
-    this.#silence = new IdleTimer(scheduler, LIMITS.relaySilenceMs, onRefresh);
+    this.#silence = new IdleTimer(scheduler, RELAY_SILENCE_MS, onRefresh);
   }
 
   start(): void {
@@ -53,7 +62,7 @@ export class LegTimers {
 
   /** The leg waits for a Connect: the relay drops it after LIMITS.legReservedMs. */
   refreshReserved(): void {
-    this.#refreshAfter(LIMITS.reservedRefreshMs * (0.75 + this.#jitter() / 4));
+    this.#refreshAfter(RESERVED_REFRESH_MS * (0.75 + this.#jitter() / 4));
   }
 
   /**
@@ -69,7 +78,7 @@ export class LegTimers {
 
   /** A Connect keeps the leg, and says nothing while it waits: so the relay is asked beside it. */
   refreshConnecting(): void {
-    this.#refreshAfter(LIMITS.connectingRefreshMs * (0.75 + this.#jitter() / 4));
+    this.#refreshAfter(CONNECTING_REFRESH_MS * (0.75 + this.#jitter() / 4));
   }
 
   #refreshAfter(delayMs: number): void {

@@ -1,3 +1,9 @@
+/** Messages held for async iteration by default; beyond it the newest is dropped and counted. */
+export const RECEIVE_QUEUE_MESSAGES = 1_024;
+
+/** The most that `receiveQueueMessagesMax` may be. */
+export const RECEIVE_QUEUE_MESSAGES_MAX = 1_048_576;
+
 /**
  * A bounded queue between a producer that cannot wait and consumers that iterate. Each item goes
  * to one consumer. At the bound the newest item is refused, as a socket's own buffer would do.

@@ -1,8 +1,16 @@
 import { networkInterfaces } from 'node:os';
 import type { TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { sourceTo } from './relay-socket.js';
 import type { Cancel, Scheduler } from './scheduler.js';
+
+/** A look that comes this much too late says that the host slept. */
+export const WAKE_GAP_MS = 3_000;
+
+/** The host's addresses are looked at this often. */
+export const NETWORK_LOOK_MS = 1_000;
+
+/** Looks at the host's addresses are at least this far apart. */
+export const NETWORK_LOOK_MS_MIN = 100;
 
 /** Told of what changed around an open peer. */
 export interface NetworkListener {
@@ -90,7 +98,7 @@ export class NetworkWatch {
    * a second. Thousands of peers in a process do not all do something at the same moment so.
    */
   inTurn(callback: () => void): void {
-    const delayMs = Math.min(this.#turns, LIMITS.networkLookMs);
+    const delayMs = Math.min(this.#turns, NETWORK_LOOK_MS);
     this.#turns += 1;
     if (delayMs === 0) callback();
     else this.#scheduler.after(delayMs, callback);
@@ -114,7 +122,7 @@ export class NetworkWatch {
    */
   look(): void {
     const sinceMs = this.#scheduler.monotonic() - this.#readAtMs;
-    if (this.#listeners.size > 0 && sinceMs >= LIMITS.networkLookMsMin) this.#look();
+    if (this.#listeners.size > 0 && sinceMs >= NETWORK_LOOK_MS_MIN) this.#look();
   }
 
   #look(): void {
@@ -138,7 +146,7 @@ export class NetworkWatch {
   #arm(): void {
     this.#lookedAtMs = this.#scheduler.monotonic();
     this.#lookedAtWallMs = this.#scheduler.now();
-    this.#cancel = this.#scheduler.after(LIMITS.networkLookMs, () => this.#onTime());
+    this.#cancel = this.#scheduler.after(NETWORK_LOOK_MS, () => this.#onTime());
   }
 
   #onTime(): void {
@@ -146,7 +154,7 @@ export class NetworkWatch {
     const wallMs = this.#scheduler.now() - this.#lookedAtWallMs;
     this.#arm();
     // A step of the wall clock looks the same; then it is one Refresh too many.
-    if (Math.max(passedMs, wallMs) > LIMITS.networkLookMs + LIMITS.wakeGapMs) {
+    if (Math.max(passedMs, wallMs) > NETWORK_LOOK_MS + WAKE_GAP_MS) {
       for (const listener of [...this.#listeners]) listener.onWake();
     }
     this.#look();

@@ -7,7 +7,10 @@ import type { CallOptions, ConnectionRequest, PeerHints } from './directory-clie
 import type { DirectoryAccess } from './directory-problem.js';
 import { GrantShape, parseGrant } from './grant.js';
 import type { JoinOptions, MeetOptions } from './join.js';
+import { OPEN_TIMEOUT_MS, OPEN_TIMEOUT_MS_MAX, OPEN_TIMEOUT_MS_MIN } from './leg-requests.js';
+import { RECEIVE_QUEUE_MESSAGES, RECEIVE_QUEUE_MESSAGES_MAX } from './message-queue.js';
 import type { PeerOptions } from './peer-options.js';
+import { GIVE_UP_MS_MAX } from './reconnecting-peer.js';
 import type { NextOptions, RendezvousOptions } from './rendezvous.js';
 
 /** The specs of `DirectoryAccess`. */
@@ -63,9 +66,9 @@ const OPENING_SPECS = {
   },
   openTimeoutMs: {
     kind: 'integer',
-    minimum: LIMITS.peerOpenMsMin,
-    maximum: LIMITS.peerOpenMsMax,
-    default: LIMITS.peerOpenMs,
+    minimum: OPEN_TIMEOUT_MS_MIN,
+    maximum: OPEN_TIMEOUT_MS_MAX,
+    default: OPEN_TIMEOUT_MS,
   },
   lifetimeSeconds: {
     kind: 'integer',
@@ -76,8 +79,8 @@ const OPENING_SPECS = {
   receiveQueueMessagesMax: {
     kind: 'integer',
     minimum: 1,
-    maximum: LIMITS.receiveQueueMessagesLimit,
-    default: LIMITS.receiveQueueMessagesMax,
+    maximum: RECEIVE_QUEUE_MESSAGES_MAX,
+    default: RECEIVE_QUEUE_MESSAGES,
   },
   signal: SPECS.signal,
   logger: SPECS.logger,
@@ -127,7 +130,7 @@ const Reconnect = Type.Union([
   Type.Boolean(),
   Type.Object(
     {
-      giveUpMs: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.peerGiveUpMsMax })),
+      giveUpMs: Type.Optional(Type.Integer({ minimum: 1, maximum: GIVE_UP_MS_MAX })),
       fromStart: Type.Optional(Type.Boolean()),
     },
     { additionalProperties: false },

@@ -9,6 +9,12 @@ import type { ConnectionGrant, GrantInput } from './grant.js';
 import type { PEER_SPECS } from './option-specs.js';
 import type { Scheduler } from './scheduler.js';
 
+/** A relay that recommends shorter payloads is not believed: what fits the shortest trunk MTU. */
+export const PAYLOAD_BYTES_RECOMMENDED_MIN = 480;
+
+/** The largest payload: a trunk datagram over IPv4 less its header and record. */
+export const PAYLOAD_BYTES_MAX = 65_479;
+
 export interface PeerOptions {
   /** This peer's half of the directory's answer. */
   readonly grant: GrantInput;

@@ -25,6 +25,7 @@ import { MessageQueue } from './message-queue.js';
 import { CALL_SPECS, JOIN_SPECS, MEET_SPECS, PEER_SPECS } from './option-specs.js';
 import { aborted, addressChanged } from './peer-errors.js';
 import type { CheckedPeerOptions, IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
+import { PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_RECOMMENDED_MIN } from './peer-options.js';
 import type { ReconnectingPeer } from './reconnecting-peer.js';
 import { type AddressLoss, isPassing, RelayPath } from './relay-path.js';
 import { Rendezvous } from './rendezvous.js';
@@ -57,7 +58,7 @@ interface PeerEvents {
 export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint8Array> {
   readonly grant: ConnectionGrant;
   /** The largest payload that `send` takes. */
-  readonly payloadBytesMax: number = LIMITS.payloadBytesMax;
+  readonly payloadBytesMax: number = PAYLOAD_BYTES_MAX;
   readonly #connection: Connection;
   readonly #queue: MessageQueue<Uint8Array>;
   readonly #logger: Logger | undefined;
@@ -244,7 +245,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   /**
    * Sends one payload; it is copied, so the caller may reuse the memory.
    * @returns false when it was dropped and counted in `sendDrops`: not established, closed, or the
-   *   kernel has LIMITS.sendQueueDatagramsMax datagrams of ours unsent
+   *   kernel has SEND_QUEUE_DATAGRAMS_MAX datagrams of ours unsent
    * @throws TurnpikeError ERR_TURNPIKE_PAYLOAD_TOO_LARGE beyond `payloadBytesMax`,
    *   ERR_TURNPIKE_CONFIG for anything but a Uint8Array
    */
@@ -357,9 +358,8 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
 
   /** What makes no sense is ignored: a relay may be wrong, and 0 would stop the application. */
   #recommended(payloadBytes: number): void {
-    const { payloadBytesRecommendedMin, payloadBytesMax } = LIMITS;
-    if (payloadBytes < payloadBytesRecommendedMin) return;
-    const bytes = Math.min(payloadBytes, payloadBytesMax);
+    if (payloadBytes < PAYLOAD_BYTES_RECOMMENDED_MIN) return;
+    const bytes = Math.min(payloadBytes, PAYLOAD_BYTES_MAX);
     if (bytes === this.#payloadBytesRecommended) return;
     this.#payloadBytesRecommended = bytes;
     this.emit('recommended-payload', bytes);

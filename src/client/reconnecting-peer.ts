@@ -4,12 +4,26 @@ import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { wrongArgument } from '../options/check.js';
 import { ConnectionLosses } from './avoided-relays.js';
+import { DIRECTORY_ANSWER_MS } from './http-json.js';
 import type { Introduced, ReconnectOptions } from './join.js';
 import { MessageQueue } from './message-queue.js';
 import type { Peer } from './peer.js';
 import { aborted } from './peer-errors.js';
 import type { PeerStats } from './peer-options.js';
+import { PAYLOAD_BYTES_MAX } from './peer-options.js';
 import { pause, type Scheduler } from './scheduler.js';
+
+/** The most that `giveUpMs` may be: a timer can wait no longer. */
+export const GIVE_UP_MS_MAX = 2_147_483_647;
+
+/** The waits between attempts begin anew after a connection that lasted this long. */
+export const SETTLED_MS = 10_000;
+
+/** The longest wait before another attempt to connect. */
+export const BACKOFF_MS_MAX = 10_000;
+
+/** The first wait before another attempt to connect. */
+export const BACKOFF_MS_MIN = 500;
 
 /** Why there is no connection now, and when the next attempt begins. */
 export interface Reconnecting {
@@ -86,7 +100,7 @@ export class ReconnectingPeer
   implements AsyncIterable<Uint8Array>
 {
   /** The largest payload that `send` takes. */
-  readonly payloadBytesMax: number = LIMITS.payloadBytesMax;
+  readonly payloadBytesMax: number = PAYLOAD_BYTES_MAX;
   readonly #options: ReconnectingPeerOptions;
   readonly #queue: MessageQueue<Uint8Array>;
   readonly #stop = new AbortController();
@@ -246,7 +260,7 @@ export class ReconnectingPeer
         reason = await this.#live(peer, onFirst);
         lostAtMs = scheduler.monotonic();
         // Connections that are made and lost at once are to be waited between as failures are.
-        if (lostAtMs - madeAtMs >= LIMITS.peerSettledMs) attempt = 0;
+        if (lostAtMs - madeAtMs >= SETTLED_MS) attempt = 0;
         losses.noteLoss(id, reason.reason);
         avoid = reason.reason === 'relay-unresponsive' ? [id] : [];
       } catch (error) {
@@ -257,7 +271,7 @@ export class ReconnectingPeer
         avoid = [];
         const nowMs = scheduler.monotonic();
         // An attempt that waited long in the room was no failure until its end.
-        const waited = nowMs - startedMs > 2 * LIMITS.directoryAnswerMs;
+        const waited = nowMs - startedMs > 2 * DIRECTORY_ANSWER_MS;
         failingSinceMs = waited ? nowMs : Math.min(failingSinceMs, nowMs);
         if (first) this.#options.onNotYet(reason);
       }
@@ -341,7 +355,7 @@ export class ReconnectingPeer
 
 /** Half to the whole of an interval that doubles with each attempt. */
 function backoffMs(attempt: number, random: number): number {
-  const longest = Math.min(LIMITS.peerBackoffMsMin * 2 ** attempt, LIMITS.peerBackoffMsMax);
+  const longest = Math.min(BACKOFF_MS_MIN * 2 ** attempt, BACKOFF_MS_MAX);
   return Math.round((longest / 2) * (1 + random));
 }
 

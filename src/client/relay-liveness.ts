@@ -1,13 +1,24 @@
-import { LIMITS } from '../limits.js';
 import type { StunMessage } from '../stun/message.js';
 import type { Cancel, Scheduler } from './scheduler.js';
+
+/** A relay that leaves data, or a check, without an answer for this long is gone. */
+export const RELAY_UNRESPONSIVE_MS = 5_000;
+
+/** A relay that does not answer for this long before there is a connection is given up. */
+export const RELAY_ABSENT_MS = 3_000;
+
+/** Checks of a relay begin no closer together than this. */
+export const CHECK_INTERVAL_MS = 1_000;
+
+/** A relay whose answer takes longer than this, or than the round trip, counts as unresponsive. */
+export const RELAY_ANSWER_MS = 1_000;
 
 export interface RelayLivenessOptions {
   readonly scheduler: Scheduler;
   /** Sends a Refresh until it is answered, or until the signal. */
   readonly ask: (signal: AbortSignal) => Promise<StunMessage>;
-  /** How long an answer may be expected to take, milliseconds. */
-  readonly answerMs: () => number;
+  /** The retransmission timeout now, milliseconds: how long an answer may take. */
+  readonly rtoMs: () => number;
   /** The relay has not answered the first Refresh in time: it may be gone. */
   readonly onUnresponsive: () => void;
   /** It showed life after all. */
@@ -48,7 +59,7 @@ export class RelayLiveness {
    * Asks, unless it is doing so already.
    * @param withinMs - how long the relay has to answer, milliseconds; the earliest end counts
    */
-  verify(withinMs: number = LIMITS.relayUnresponsiveMs): void {
+  check(withinMs: number = RELAY_UNRESPONSIVE_MS): void {
     if (this.#closed) return;
     const deadlineMs = this.#nowMs + withinMs;
     const isEarlier = deadlineMs < this.#deadlineMs;
@@ -56,7 +67,7 @@ export class RelayLiveness {
     if (this.#stop !== undefined) {
       if (isEarlier) this.#armDeadline();
     } else if (this.#cancelStart === undefined) {
-      const waitMs = this.#startedAtMs + LIMITS.verifyIntervalMs - this.#nowMs;
+      const waitMs = this.#startedAtMs + CHECK_INTERVAL_MS - this.#nowMs;
       if (waitMs <= 0) this.#start();
       else this.#cancelStart = this.#options.scheduler.after(waitMs, () => this.#start());
     }
@@ -84,8 +95,8 @@ export class RelayLiveness {
     this.#heard = false;
     const stop = new AbortController();
     this.#stop = stop;
-    const { scheduler, ask, answerMs, onAnswered, onFailed } = this.#options;
-    this.#cancelReport = scheduler.after(answerMs(), () => {
+    const { scheduler, ask, rtoMs, onAnswered, onFailed } = this.#options;
+    this.#cancelReport = scheduler.after(Math.max(RELAY_ANSWER_MS, rtoMs()), () => {
       if (!this.#heard) this.#report(false);
     });
     this.#armDeadline();
@@ -112,7 +123,7 @@ export class RelayLiveness {
       const lateMs = this.#nowMs - armedAtMs - waitMs;
       this.#settle();
       // The host stood still meanwhile: what the relay answered may wait unread in the socket.
-      if (lateMs > LIMITS.verifyIntervalMs) this.verify();
+      if (lateMs > CHECK_INTERVAL_MS) this.check();
       else if (!this.#heard) this.#options.onFailed(undefined);
     });
   }

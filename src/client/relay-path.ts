@@ -1,8 +1,10 @@
 import type { TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { type NetworkWatch, networkWatch } from './network-watch.js';
 import { RelaySocket, type RelaySocketOptions } from './relay-socket.js';
 import type { Cancel, Scheduler } from './scheduler.js';
+
+/** A local address that is missing for this long is lost. */
+export const ADDRESS_GONE_MS = 3_000;
 
 /** Errors of a send that say nothing about the way: the kernel is short of something for now. */
 const PASSING_ERRORS: ReadonlySet<string | undefined> = new Set([
@@ -153,7 +155,7 @@ export class RelayPath {
     if (other === undefined || isOver || to === from) {
       await other?.close();
       const missingMs = this.#options.scheduler.monotonic() - sinceMs;
-      if (!isOver && missingMs >= LIMITS.addressGoneMs) this.#lose({ from, to: undefined });
+      if (!isOver && missingMs >= ADDRESS_GONE_MS) this.#lose({ from, to: undefined });
       return;
     }
     const former = this.#socket;

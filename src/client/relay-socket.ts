@@ -2,7 +2,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
+
+/** A peer's socket buffers, clamped by the kernel. */
+export const SOCKET_BUFFER_BYTES = 4_194_304;
+
+/** Datagrams that a socket may owe the kernel; beyond it the newest is dropped and counted. */
+export const SEND_QUEUE_DATAGRAMS_MAX = 1_024;
 
 export interface RelaySocketOptions {
   /** Where everything goes to, and the only source that is listened to. */
@@ -38,8 +43,8 @@ export class RelaySocket {
     const { relay, bind } = options;
     const socket = createSocket({
       type: familyOf(relay) === 6 ? 'udp6' : 'udp4',
-      recvBufferSize: LIMITS.peerSocketBufferBytes,
-      sendBufferSize: LIMITS.peerSocketBufferBytes,
+      recvBufferSize: SOCKET_BUFFER_BYTES,
+      sendBufferSize: SOCKET_BUFFER_BYTES,
     });
     try {
       await step(socket, (done) => socket.bind(bind?.port ?? 0, bind?.address, done)).catch(
@@ -68,11 +73,11 @@ export class RelaySocket {
 
   /**
    * @param datagram - must not change until it was sent
-   * @returns false when the kernel is LIMITS.sendQueueDatagramsMax datagrams behind: dropped
+   * @returns false when the kernel is SEND_QUEUE_DATAGRAMS_MAX datagrams behind: dropped
    */
   send(datagram: Uint8Array): boolean {
     if (this.#closed !== undefined) return false;
-    if (this.#socket.getSendQueueCount() >= LIMITS.sendQueueDatagramsMax) return false;
+    if (this.#socket.getSendQueueCount() >= SEND_QUEUE_DATAGRAMS_MAX) return false;
     this.#socket.send(datagram, this.#onSent);
     return true;
   }

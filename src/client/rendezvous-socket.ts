@@ -7,7 +7,7 @@ import {
   directoryUnreachable,
   routeUrl,
 } from './directory-problem.js';
-import { readText } from './http-json.js';
+import { DIRECTORY_ANSWER_BYTES_MAX, DIRECTORY_ANSWER_MS, readText } from './http-json.js';
 import { networkWatch } from './network-watch.js';
 import { aborted } from './peer-errors.js';
 import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
@@ -40,8 +40,8 @@ export class RendezvousSocket {
     if (signal?.aborted) throw aborted(signal);
     const socket = new WebSocket(url, {
       headers: { authorization: `Bearer ${access.apiKey}` },
-      handshakeTimeout: LIMITS.directoryAnswerMs,
-      maxPayload: LIMITS.directoryAnswerBytesMax,
+      handshakeTimeout: DIRECTORY_ANSWER_MS,
+      maxPayload: DIRECTORY_ANSWER_BYTES_MAX,
       perMessageDeflate: false,
       ...(access.ca === undefined ? {} : { ca: access.ca }),
     });

@@ -15,6 +15,9 @@ import { RoundTrip } from './retransmission.js';
 import type { Scheduler } from './scheduler.js';
 import { Transaction } from './transaction.js';
 
+/** Allocates and Connects that a peer knows as its own, to tell its relay's Closed by. */
+export const OWN_REQUESTS_MAX = 64;
+
 /** Why an answer was ignored, as if it had never been received. */
 export type ResponseFault =
   | 'unknown-transaction'
@@ -123,7 +126,7 @@ export class Requests {
 
   #remember(id: string): void {
     this.#made.add(id);
-    if (this.#made.size <= LIMITS.ownRequestsMax) return;
+    if (this.#made.size <= OWN_REQUESTS_MAX) return;
     const [oldest] = this.#made;
     this.#made.delete(oldest as string);
   }

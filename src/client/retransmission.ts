@@ -1,4 +1,11 @@
 import { LIMITS, RFC } from '../limits.js';
+import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
+
+/** A peer waits this much longer than a Connect may take, for the relay's own 447. */
+export const CONNECT_GRACE_MS = 2_000;
+
+/** Refreshes of one check of a relay are this far apart. */
+export const CHECK_REPEAT_MS = 500;
 
 /** Waits of a Connect that are as long as the first. */
 const CONNECTS_SOON = 3;
@@ -51,7 +58,7 @@ export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
     spentMs += waitMs;
     if (waitsMs.length >= CONNECTS_SOON) waitMs = Math.min(waitMs * 2, 1_000);
   }
-  waitsMs.push(Math.max(0, LIMITS.connectMs - spentMs) + LIMITS.connectGraceMs);
+  waitsMs.push(Math.max(0, LIMITS.connectMs - spentMs) + CONNECT_GRACE_MS);
   return waitsMs;
 }
 
@@ -60,9 +67,9 @@ export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
  * that a path that loses one packet in ten, each way, is not taken for a dead relay. Whoever asks
  * ends it before they are over.
  */
-export function verifyWaitsMs(): number[] {
-  const questions = 2 * (LIMITS.relayUnresponsiveMs / LIMITS.verifyRepeatMs);
-  return Array.from({ length: questions }, () => LIMITS.verifyRepeatMs);
+export function livenessCheckWaitsMs(): number[] {
+  const questions = 2 * (RELAY_UNRESPONSIVE_MS / CHECK_REPEAT_MS);
+  return Array.from({ length: questions }, () => CHECK_REPEAT_MS);
 }
 
 /**

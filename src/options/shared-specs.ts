@@ -1,6 +1,15 @@
 import { LIMITS } from '../limits.js';
 import type { OptionSpecs } from './option-spec.js';
 
+/** The longest name of a room. */
+export const ROOM_CHARACTERS_MAX = 128;
+
+/** The shortest API key. */
+export const API_KEY_CHARACTERS_MIN = 16;
+
+/** The longest API key. */
+export const API_KEY_CHARACTERS_MAX = 512;
+
 /**
  * The specs of options that more than one place takes: the library and the command line, or several
  * calls of the library. Data alone, because `turnpike --help` loads it.
@@ -20,10 +29,10 @@ export const SPECS = {
   apiKey: {
     kind: 'text',
     pattern: '^[A-Za-z0-9._~+/-]+=*$',
-    lengthMin: LIMITS.apiKeyCharactersMin,
-    lengthMax: LIMITS.apiKeyCharactersMax,
+    lengthMin: API_KEY_CHARACTERS_MIN,
+    lengthMax: API_KEY_CHARACTERS_MAX,
     words:
-      `${LIMITS.apiKeyCharactersMin} to ${LIMITS.apiKeyCharactersMax} letters, digits or ` +
+      `${API_KEY_CHARACTERS_MIN} to ${API_KEY_CHARACTERS_MAX} letters, digits or ` +
       '"._~+/-", then "=" perhaps (`turnpike secret new` makes one)',
     confidential: true,
   },
@@ -40,8 +49,8 @@ export const SPECS = {
     kind: 'text',
     pattern: '^\\P{Cc}+$',
     lengthMin: 1,
-    lengthMax: LIMITS.roomCharactersMax,
-    words: `text of 1 to ${LIMITS.roomCharactersMax} characters, none of them a control character`,
+    lengthMax: ROOM_CHARACTERS_MAX,
+    words: `text of 1 to ${ROOM_CHARACTERS_MAX} characters, none of them a control character`,
   },
   workers: { kind: 'integer', minimum: 1, maximum: LIMITS.workersMax },
   trunkMtuBytes: {

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { LOG_BUFFER_BYTES_MAX } from '../../src/cli/log-destination.js';
 
 t.setTimeout(120_000);
 
@@ -256,5 +256,5 @@ t.test('servers run with a log that cannot be written at all', async (t) => {
     child.kill('SIGTERM');
     t.strictSame(await once(child, 'exit'), [0, null]);
   }
-  t.ok(LIMITS.logBufferBytesMax < MANY * 100, 'more was said than the buffer holds');
+  t.ok(LOG_BUFFER_BYTES_MAX < MANY * 100, 'more was said than the buffer holds');
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { parseAddress } from '../../src/address.js';
+import { PAYLOAD_BYTES_MAX } from '../../src/client/peer-options.js';
 import { LIMITS } from '../../src/limits.js';
 import { openSystem } from './loopback-system.js';
 
@@ -49,7 +50,7 @@ t.test('two relays', async (t) => {
       t.ok((await echoed(application, port, sent)).equals(sent), `${length} bytes`);
     }
     const statusBefore = a.log.length;
-    application.send(Buffer.alloc(LIMITS.payloadBytesMax), port, '127.0.0.1');
+    application.send(Buffer.alloc(PAYLOAD_BYTES_MAX), port, '127.0.0.1');
     while (!a.log.slice(statusBefore).some(({ event }) => event === 'status')) await sleep(50);
     const again = randomBytes(100);
     t.ok((await echoed(application, port, again)).equals(again), 'after an oversized datagram');

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { PAYLOAD_BYTES_MAX } from '../../src/client/peer-options.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { scene } from './support/scene.js';
 import { rejectionOf, until } from './support/until.js';
@@ -75,7 +75,7 @@ t.test('a full queue drops the newest and counts them', async (t) => {
 t.test('what is too large is refused, what fits arrives', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
-  t.equal(peer.payloadBytesMax, LIMITS.payloadBytesMax);
+  t.equal(peer.payloadBytesMax, PAYLOAD_BYTES_MAX);
   t.throws(() => peer.send(new Uint8Array(peer.payloadBytesMax + 1)), {
     code: 'ERR_TURNPIKE_PAYLOAD_TOO_LARGE',
   });

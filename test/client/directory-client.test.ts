@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import t from 'tap';
+import { DIRECTORY_ANSWER_BYTES_MAX } from '../../src/client/http-json.js';
 import { DirectoryClient, parseGrantPair } from '../../src/client/index.js';
-import { LIMITS } from '../../src/limits.js';
 import { API_KEY, httpServer, offerJson, type ScriptedAnswer } from './support/http-server.js';
 import { rejectionOf } from './support/until.js';
 
@@ -108,7 +108,7 @@ t.test('answers that make no sense are the directory’s fault', async (t) => {
         peers: [{ ...offer.peers[0], peerRelay: { address: 'x.y', port: 1 } }, offer.peers[1]],
       }),
     },
-    { status: 201, body: ' '.repeat(LIMITS.directoryAnswerBytesMax + 1) },
+    { status: 201, body: ' '.repeat(DIRECTORY_ANSWER_BYTES_MAX + 1) },
     { status: 302, body: '' },
     { status: 502, body: '<html>', type: 'text/html' },
   ];

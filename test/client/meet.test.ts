@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { ConnectFailures } from '../../src/client/avoided-relays.js';
+import { AVOIDED_MS, ConnectFailures } from '../../src/client/avoided-relays.js';
 import { type JoinProgress, Peer, Rendezvous } from '../../src/client/index.js';
 import { TurnpikeError } from '../../src/errors.js';
-import { LIMITS } from '../../src/limits.js';
 import { Method } from '../../src/stun/methods.js';
 import { FakeRelay } from './support/fake-relay.js';
 import { type FakeMember, fakeRendezvous } from './support/fake-rendezvous.js';
@@ -233,7 +232,7 @@ t.test(
     clock.advance(60_000);
     t.equal(failures.after(grantOf('b'), silence), undefined);
     t.strictSame(failures.ids, ['given', 'a', 'b']);
-    clock.advance(LIMITS.detourMs - 59_000);
+    clock.advance(AVOIDED_MS - 59_000);
     t.strictSame(failures.ids, ['given', 'b'], 'each is forgotten in its time');
     t.equal(failures.after(grantOf('a'), silence), undefined, 'it may fail anew');
     t.match(failures.after(grantOf('a'), silence), { message: /\(b, a\)/ }, 'but not twice');

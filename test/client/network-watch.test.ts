@@ -1,6 +1,9 @@
 import t from 'tap';
-import { hostAddresses, NetworkWatch } from '../../src/client/network-watch.js';
-import { LIMITS } from '../../src/limits.js';
+import {
+  hostAddresses,
+  NETWORK_LOOK_MS_MIN,
+  NetworkWatch,
+} from '../../src/client/network-watch.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 
 /** A watch over addresses that the test sets, and what a listener heard. */
@@ -47,7 +50,7 @@ t.test('who cannot send looks at once, but not for each packet', async (t) => {
   for (let n = 0; n < 1_000; n += 1) watch.look();
   t.strictSame(heard, ['changed']);
   t.equal(host.reads, 2);
-  scheduler.advance(LIMITS.networkLookMsMin);
+  scheduler.advance(NETWORK_LOOK_MS_MIN);
   watch.look();
   t.equal(host.reads, 3);
 });

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { ConnectionLosses } from '../../src/client/avoided-relays.js';
+import { AVOIDED_MS, ConnectionLosses } from '../../src/client/avoided-relays.js';
 import {
   Peer,
   type Reconnecting,
   ReconnectingPeer,
   type ReconnectOptions,
 } from '../../src/client/index.js';
+import { SETTLED_MS } from '../../src/client/reconnecting-peer.js';
 import { TurnpikeError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
@@ -197,7 +198,7 @@ t.test('connections that are lost at once are waited between, ever longer', asyn
   );
   const peer = await opening;
   for (let n = 1; n <= 5; n += 1) {
-    if (n === 5) scheduler.advance(LIMITS.peerSettledMs);
+    if (n === 5) scheduler.advance(SETTLED_MS);
     relay.send(relay.closed(n <= 2 ? 447 : 437));
     await until('it was lost', () => states.length === n);
     scheduler.advance(states[n - 1]?.waitMs ?? 0);
@@ -223,7 +224,7 @@ t.test(
     t.strictSame(losses.ids, []);
     losses.noteLoss('b', 'other-relay-gone');
     t.strictSame(losses.ids, ['b']);
-    clock.advance(LIMITS.detourMs + 1);
+    clock.advance(AVOIDED_MS + 1);
     t.strictSame(losses.ids, []);
     for (let n = 0; n < 20; n += 1) {
       for (let times = 0; times < 2; times += 1) losses.noteLoss(`r${n}`, 'other-relay-gone');

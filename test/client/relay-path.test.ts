@@ -2,10 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { transportAddress } from '../../src/address.js';
-import { hostAddresses, NetworkWatch } from '../../src/client/network-watch.js';
+import { hostAddresses, NETWORK_LOOK_MS, NetworkWatch } from '../../src/client/network-watch.js';
 import { isPassing, RelayPath } from '../../src/client/relay-path.js';
 import { sourceTo } from '../../src/client/relay-socket.js';
-import { LIMITS } from '../../src/limits.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 import { delivered, until } from './support/until.js';
 
@@ -44,7 +43,7 @@ async function pathsOf(t: Test, count: number, bind?: string) {
     });
     t.teardown(() => path.close());
   }
-  const look = async (ms: number = LIMITS.networkLookMs) => {
+  const look = async (ms: number = NETWORK_LOOK_MS) => {
     scheduler.advance(ms);
     await delivered();
   };

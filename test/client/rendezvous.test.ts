@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { transportAddress } from '../../src/address.js';
 import { Rendezvous, type RendezvousOptions } from '../../src/client/index.js';
+import { NETWORK_LOOK_MS } from '../../src/client/network-watch.js';
 import { LIMITS } from '../../src/limits.js';
 import { type FakeMember, type FakeRendezvous, fakeRendezvous } from './support/fake-rendezvous.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
@@ -203,7 +204,7 @@ t.test('a socket is tried at once when the host comes back from elsewhere', asyn
   const coming = rendezvous.next();
   const wake = () => {
     scheduler.skip(0, 60_000);
-    scheduler.advance(LIMITS.networkLookMs);
+    scheduler.advance(NETWORK_LOOK_MS);
   };
   wake();
   await member.pinged(1);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { DataLiveness } from '../../src/client/data-liveness.js';
+import { CHECK_REPEAT_MS } from '../../src/client/retransmission.js';
 import { LIMITS } from '../../src/limits.js';
 import { Leg } from '../../src/overlay/leg.js';
 import { SilenceWatch } from '../../src/overlay/silence-watch.js';
@@ -74,7 +75,7 @@ class SimulatedPeer {
   step(nowMs: number): void {
     if (nowMs % LIMITS.keepaliveMs === 0) this.sign();
     if (this.asksAgainMs === undefined || nowMs < this.asksAgainMs) return;
-    this.asksAgainMs = nowMs + LIMITS.verifyRepeatMs;
+    this.asksAgainMs = nowMs + CHECK_REPEAT_MS;
     if (!this.sign() || !this.#arrives()) return;
     this.asksAgainMs = undefined;
     this.#traffic.noteAnswered();

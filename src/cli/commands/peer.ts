@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../address.js';
 import { systemClock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import type { PeerMode } from '../peer/peer-mode.js';
+import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../peer/udp-flows.js';
 import { readApiKey, warnIfReadable } from '../secret-files.js';
 
 /** A stream that was cut waits this long for the other side before its end is an error. */
@@ -107,9 +107,9 @@ export const peerCommand = defineCommand({
       "the other side's stream ends both. A connection that is lost is replaced, and no byte " +
       'is lost or doubled; cut short by a signal, the exit code is 130 or 143.',
     "UDP payloads are carried as they are: encrypting them is the application's part. A listener " +
-      `serves up to ${LIMITS.udpFlowsMax} local applications at once, each with a socket of its ` +
+      `serves up to ${UDP_FLOWS_MAX} local applications at once, each with a socket of its ` +
       'own at the forwarding side; one that is silent for ' +
-      `${LIMITS.udpFlowIdleMs / 1_000} s is forgotten.`,
+      `${UDP_FLOW_IDLE_MS / 1_000} s is forgotten.`,
   ],
   run: async (context) => {
     const { options, logger, terminal, io, stop, sourceOf } = context;

@@ -1,6 +1,5 @@
 import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
 import { TurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
 import { SPECS } from '../../options/shared-specs.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
@@ -12,6 +11,9 @@ import { sayReload } from '../reload/say-reload.js';
 import { FixedFile } from '../reload/watched-text.js';
 import { warnIfReadable } from '../secret-files.js';
 import { aborted } from '../signals.js';
+
+/** A drain that takes longer than this is cut short. */
+export const RELAY_STOP_MS = 4_500;
 
 const RELAY_OPTIONS = {
   id: {
@@ -188,9 +190,9 @@ function superseded(relay: Relay): Promise<never> {
 /** Ends the process itself when the relay's orderly close takes longer than an operator waits. */
 async function closeInTime({ logger, leave }: RelayContext, relay: Relay): Promise<void> {
   const timer = setTimeout(() => {
-    logger.error({ event: 'stop-timeout' }, `not closed within ${LIMITS.stopMs} ms: leaving`);
+    logger.error({ event: 'stop-timeout' }, `not closed within ${RELAY_STOP_MS} ms: leaving`);
     leave(EXIT.failed);
-  }, LIMITS.stopMs);
+  }, RELAY_STOP_MS);
   await relay.close();
   clearTimeout(timer);
 }

@@ -4,8 +4,11 @@ import { formatAddress } from '../../address.js';
 import type { Peer, Reconnecting } from '../../client/index.js';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
 import type { Link, PeerMode } from './peer-mode.js';
+import { PING_MS } from './peer-mode.js';
+
+/** A path on which the other side was not heard for this long is given up. */
+export const PATH_SILENCE_MS = 15_000;
 
 /** What a mode needs of a `ReconnectingPeer`. */
 export interface LastingPeer {
@@ -83,10 +86,7 @@ class Sessions {
       clearInterval(silence);
     };
     ends.then(over, over);
-    const silence = setInterval(
-      () => this.#checkSilence(),
-      options.silenceCheckMs ?? LIMITS.peerPingMs,
-    );
+    const silence = setInterval(() => this.#checkSilence(), options.silenceCheckMs ?? PING_MS);
     peer.on('message', (payload) => options.mode.receive(payload));
     peer.on('connected', (connected) => this.#attach(connected));
     peer.on('reconnecting', (state) => void this.#reconnecting(state));
@@ -132,8 +132,8 @@ class Sessions {
     const { clock, mode } = this.#options;
     if (this.#peer.current === undefined) return;
     const quietMs = clock.monotonic() - Math.max(this.#attachedAtMs, mode.lastHeardMs);
-    if (quietMs < LIMITS.peerSilenceMs) return;
-    const text = `nothing heard from the other side for ${LIMITS.peerSilenceMs / 1_000} s`;
+    if (quietMs < PATH_SILENCE_MS) return;
+    const text = `nothing heard from the other side for ${PATH_SILENCE_MS / 1_000} s`;
     void this.#peer.reconnect(new TurnpikeError('ERR_TURNPIKE_TIMEOUT', text));
   }
 }

@@ -1,5 +1,14 @@
 import type { TransportAddress } from '../../address.js';
 
+/** Payloads of the other mode, and none of this one, that show a mistake. */
+export const FOREIGN_FRAMES_MAX = 3;
+
+/** A mistake of both sides ends this one so much later, for the other to learn it. */
+export const MISTAKE_LINGER_MS = 1_500;
+
+/** Pings over the path are this far apart. */
+export const PING_MS = 1_000;
+
 /** One established connection, as the modes of `turnpike peer` see it. */
 export interface Link {
   /** 32 hex digits. */

@@ -7,12 +7,23 @@ import { ByteStream } from '../../stream/byte-stream.js';
 import { CHANNEL_OVERHEAD_BYTES, SealedChannel } from '../../stream/sealed-channel.js';
 import { EXIT, SIGNAL_EXIT } from '../exit-codes.js';
 import { LossMeter } from './loss-meter.js';
-import { Counts, type Link, type PeerMode, type Traffic } from './peer-mode.js';
+import {
+  Counts,
+  FOREIGN_FRAMES_MAX,
+  type Link,
+  MISTAKE_LINGER_MS,
+  type PeerMode,
+  PING_MS,
+  type Traffic,
+} from './peer-mode.js';
 import type { StandardStreams } from './standard-streams.js';
 import { isUdpFrame } from './udp-frame.js';
 
+/** A finished stream waits this long for the other side to know. */
+export const STREAM_LINGER_MS = 2_000;
+
 /** Quiet after which the path is probed. */
-const QUIET_MS = 4 * LIMITS.peerPingMs;
+const QUIET_MS = 4 * PING_MS;
 
 /** Hellos of another key, and none of ours, that show that the keys differ. */
 const BAD_HELLOS_MAX = 8;
@@ -64,7 +75,7 @@ export class StreamMode implements PeerMode {
       this.#reject = reject;
     });
     this.finished.catch(() => {});
-    this.#tick = setInterval(() => this.#onTick(), LIMITS.peerPingMs);
+    this.#tick = setInterval(() => this.#onTick(), PING_MS);
     options.streams.start({
       onInput: (bytes) => this.#onInput(bytes),
       onInputEnd: () => {
@@ -207,7 +218,7 @@ export class StreamMode implements PeerMode {
   #onForeign(datagram: Uint8Array): void {
     this.#dropped.add('foreign');
     if (!isUdpFrame(datagram) || this.#channel?.keyed === true) return;
-    if (++this.#foreign < LIMITS.foreignFramesMax) return;
+    if (++this.#foreign < FOREIGN_FRAMES_MAX) return;
     this.#mistaken(
       new TurnpikeError(
         'ERR_TURNPIKE_CONFIG',
@@ -219,7 +230,7 @@ export class StreamMode implements PeerMode {
 
   /** Ends the command, but not before the other side has learnt the same from our hellos. */
   #mistaken(error: TurnpikeError): void {
-    this.#failing ??= setTimeout(() => this.#reject(error), LIMITS.mistakeLingerMs);
+    this.#failing ??= setTimeout(() => this.#reject(error), MISTAKE_LINGER_MS);
   }
 
   /** Does everything that the last change made possible, and sets the clock for the rest. */
@@ -270,7 +281,7 @@ export class StreamMode implements PeerMode {
     const nowMs = this.#options.clock.monotonic();
     if (this.#completeSinceMs !== undefined) {
       const quietSinceMs = Math.max(this.#completeSinceMs, this.#lastHeardMs);
-      if (nowMs - quietSinceMs >= LIMITS.streamLingerMs) this.#resolve(EXIT.ok);
+      if (nowMs - quietSinceMs >= STREAM_LINGER_MS) this.#resolve(EXIT.ok);
     } else if (nowMs - this.#lastHeardMs >= QUIET_MS) {
       this.#stream.sendProbe();
     }

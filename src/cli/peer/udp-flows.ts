@@ -1,9 +1,15 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { familyOf, formatAddress, type TransportAddress, transportAddress } from '../../address.js';
+import { SOCKET_BUFFER_BYTES } from '../../client/relay-socket.js';
 import type { Clock } from '../../clock.js';
 import { bindAdvice } from '../../errno-advice.js';
 import { TurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
+
+/** Flows at once; beyond it a new one is dropped and counted. */
+export const UDP_FLOWS_MAX = 256;
+
+/** A flow that is silent for this long ends. */
+export const UDP_FLOW_IDLE_MS = 60_000;
 
 /** What the local sockets of UDP mode tell. */
 export interface FlowEvents {
@@ -35,7 +41,7 @@ export interface Flows {
   end(flow: number): void;
   /** The other side was started anew: its flow numbers mean others than before. */
   reset(): void;
-  /** Forgets flows that have been idle for LIMITS.udpFlowIdleMs. To be called every few seconds. */
+  /** Forgets flows that have been idle for UDP_FLOW_IDLE_MS. To be called every few seconds. */
   sweep(): void;
   close(): Promise<void>;
 }
@@ -47,7 +53,7 @@ interface ListenFlow {
 }
 
 /**
- * Numbers of 16 bits. At most LIMITS.udpFlowsMax are in use and each for LIMITS.udpFlowIdleMs at
+ * Numbers of 16 bits. At most UDP_FLOWS_MAX are in use and each for UDP_FLOW_IDLE_MS at
  * least, so they come round after hours, when the other side has long been told that a flow ended.
  */
 const FLOW_NUMBERS = 65_536;
@@ -120,7 +126,7 @@ export class ListenFlows implements Flows {
   reset(): void {}
 
   sweep(): void {
-    const idleSinceMs = this.#options.clock.monotonic() - LIMITS.udpFlowIdleMs;
+    const idleSinceMs = this.#options.clock.monotonic() - UDP_FLOW_IDLE_MS;
     for (const [key, { flow, lastMs }] of this.#byApplication) {
       if (lastMs > idleSinceMs) continue;
       this.#byApplication.delete(key);
@@ -144,8 +150,8 @@ export class ListenFlows implements Flows {
   }
 
   #open(key: string, from: { address: string; port: number }): ListenFlow | undefined {
-    if (this.#byNumber.size >= LIMITS.udpFlowsMax) this.sweep();
-    if (this.#byNumber.size >= LIMITS.udpFlowsMax) return undefined;
+    if (this.#byNumber.size >= UDP_FLOWS_MAX) this.sweep();
+    if (this.#byNumber.size >= UDP_FLOWS_MAX) return undefined;
     while (this.#byNumber.has(this.#next)) this.#next = (this.#next + 1) % FLOW_NUMBERS;
     const opened = { flow: this.#next, application: { ...from }, lastMs: 0 };
     this.#next = (this.#next + 1) % FLOW_NUMBERS;
@@ -200,7 +206,7 @@ export class ForwardFlows implements Flows {
   }
 
   sweep(): void {
-    const idleSinceMs = this.#options.clock.monotonic() - LIMITS.udpFlowIdleMs;
+    const idleSinceMs = this.#options.clock.monotonic() - UDP_FLOW_IDLE_MS;
     for (const [flow, { lastMs }] of [...this.#flows]) {
       if (lastMs <= idleSinceMs) this.end(flow);
     }
@@ -214,7 +220,7 @@ export class ForwardFlows implements Flows {
   #open(flow: number): ForwardFlow {
     // The listening side has no more than so many: the one that was used least is not among them.
     const [oldest] = this.#flows.keys();
-    if (this.#flows.size >= LIMITS.udpFlowsMax && oldest !== undefined) this.end(oldest);
+    if (this.#flows.size >= UDP_FLOWS_MAX && oldest !== undefined) this.end(oldest);
     const { address, events } = this.#options;
     const socket = newSocket(address);
     const opened: ForwardFlow = { socket, waiting: [], lastMs: 0 };
@@ -255,7 +261,7 @@ export class ForwardFlows implements Flows {
 }
 
 function newSocket(address: TransportAddress): Socket {
-  const bytes = LIMITS.peerSocketBufferBytes;
+  const bytes = SOCKET_BUFFER_BYTES;
   return createSocket({
     type: familyOf(address) === 6 ? 'udp6' : 'udp4',
     recvBufferSize: bytes,

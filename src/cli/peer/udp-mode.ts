@@ -3,12 +3,25 @@ import type { Logger } from 'pino';
 import type { TransportAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
 import { stampDifferenceMs, stampOf } from '../../stream/message.js';
 import { RoundTrip } from '../../stream/round-trip.js';
 import { LossMeter } from './loss-meter.js';
-import { Counts, type Link, type PeerMode, type Traffic } from './peer-mode.js';
-import { type Flows, ForwardFlows, ListenFlows } from './udp-flows.js';
+import {
+  Counts,
+  FOREIGN_FRAMES_MAX,
+  type Link,
+  MISTAKE_LINGER_MS,
+  type PeerMode,
+  PING_MS,
+  type Traffic,
+} from './peer-mode.js';
+import {
+  type Flows,
+  ForwardFlows,
+  ListenFlows,
+  UDP_FLOW_IDLE_MS,
+  UDP_FLOWS_MAX,
+} from './udp-flows.js';
 import {
   decodeFrame,
   encodeFrame,
@@ -18,6 +31,12 @@ import {
   foreignFrame,
   type UdpFrame,
 } from './udp-frame.js';
+
+/** Idle flows are looked for this often. */
+export const UDP_FLOW_SWEEP_MS = 5_000;
+
+/** A hello of UDP mode is repeated this often until both sides are ready. */
+export const UDP_HELLO_MS = 250;
 
 export interface UdpModeOptions {
   /** `listen`: where local applications send to; `forward`: where the local service listens. */
@@ -69,7 +88,7 @@ export class UdpMode implements PeerMode {
     });
     // Nobody waits for it while the path is being made.
     this.finished.catch(() => {});
-    this.#sweeps = setInterval(() => this.sweep(), LIMITS.udpFlowSweepMs);
+    this.#sweeps = setInterval(() => this.sweep(), UDP_FLOW_SWEEP_MS);
   }
 
   /**
@@ -121,9 +140,9 @@ export class UdpMode implements PeerMode {
     this.#sendHello(0);
     this.#hellos = setInterval(() => {
       if (!this.#ready) this.#sendHello(this.#otherInstance ?? 0);
-    }, LIMITS.udpHelloMs);
+    }, UDP_HELLO_MS);
     this.#ping();
-    this.#pings = setInterval(() => this.#ping(), LIMITS.peerPingMs);
+    this.#pings = setInterval(() => this.#ping(), PING_MS);
   }
 
   detach(): void {
@@ -145,7 +164,7 @@ export class UdpMode implements PeerMode {
     else this.#onPong(frame);
   }
 
-  /** Forgets idle flows; called every LIMITS.udpFlowSweepMs. */
+  /** Forgets idle flows; called every UDP_FLOW_SWEEP_MS. */
   sweep(): void {
     this.#flows?.sweep();
   }
@@ -210,7 +229,7 @@ export class UdpMode implements PeerMode {
     if (kind === 'unknown' || this.#ready) return;
     // So that the other side learns what this one is.
     this.#sendHello(0);
-    if (++this.#foreign < LIMITS.foreignFramesMax) return;
+    if (++this.#foreign < FOREIGN_FRAMES_MAX) return;
     this.#mistaken(
       kind === 'stream'
         ? 'the other side carries a byte stream, this one UDP: give both --udp-listen or ' +
@@ -223,7 +242,7 @@ export class UdpMode implements PeerMode {
   #mistaken(message: string): void {
     this.#failing ??= setTimeout(() => {
       this.#fail(new TurnpikeError('ERR_TURNPIKE_CONFIG', message));
-    }, LIMITS.mistakeLingerMs);
+    }, MISTAKE_LINGER_MS);
   }
 
   #onDropped(reason: string): void {
@@ -231,9 +250,9 @@ export class UdpMode implements PeerMode {
     if (reason !== 'flows-full' || this.#saidFull) return;
     this.#saidFull = true;
     this.#logger.warn(
-      { event: 'flows-full', flows: LIMITS.udpFlowsMax },
-      `${LIMITS.udpFlowsMax} local applications are served already: others wait until one of ` +
-        `them has been silent for ${LIMITS.udpFlowIdleMs / 1_000} s`,
+      { event: 'flows-full', flows: UDP_FLOWS_MAX },
+      `${UDP_FLOWS_MAX} local applications are served already: others wait until one of ` +
+        `them has been silent for ${UDP_FLOW_IDLE_MS / 1_000} s`,
     );
   }
 

@@ -3,13 +3,13 @@ import { pino } from 'pino';
 import t from 'tap';
 import {
   type LastingPeer,
+  PATH_SILENCE_MS,
   type RunModeOptions,
   runMode,
 } from '../../../src/cli/peer/mode-runner.js';
 import type { Link, PeerMode, Traffic } from '../../../src/cli/peer/peer-mode.js';
 import type { Peer } from '../../../src/client/index.js';
 import { TurnpikeError } from '../../../src/errors.js';
-import { LIMITS } from '../../../src/limits.js';
 
 const LOST = new TurnpikeError('ERR_TURNPIKE_CLOSED', 'lost', { reason: 'other-side-left' });
 
@@ -185,7 +185,7 @@ t.test('a path on which nothing is heard is given up', async (t) => {
   const clock = { now: () => 0, monotonic: () => performance.now() + skippedMs };
   const { mode, peer, result } = run({ clock, silenceCheckMs: 5 });
   await turn();
-  skippedMs = LIMITS.peerSilenceMs;
+  skippedMs = PATH_SILENCE_MS;
   while (peer.reasons.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
   t.match(peer.reasons[0], { code: 'ERR_TURNPIKE_TIMEOUT', message: /nothing heard/ });
   mode.finish(0);

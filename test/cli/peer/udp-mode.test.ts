@@ -2,10 +2,11 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { FOREIGN_FRAMES_MAX } from '../../../src/cli/peer/peer-mode.js';
+import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../../src/cli/peer/udp-flows.js';
 import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../../src/cli/peer/udp-frame.js';
 import { UdpMode } from '../../../src/cli/peer/udp-mode.js';
 import { type Clock, systemClock } from '../../../src/clock.js';
-import { LIMITS } from '../../../src/limits.js';
 import { fakeLink } from './fake-link.js';
 
 const ANY = { address: '127.0.0.1', port: 0 } as const;
@@ -101,10 +102,10 @@ t.test('an idle flow is forgotten at both sides; a late answer reaches nobody el
   await connect(a, b);
   first.send('1', portOf(a), '127.0.0.1');
   const [, fromFirst] = await once(service, 'message');
-  nowMs = LIMITS.udpFlowIdleMs - 1;
+  nowMs = UDP_FLOW_IDLE_MS - 1;
   service.send('still there', fromFirst.port, fromFirst.address);
   t.equal(await receivedBy(first), 'still there', 'an answer keeps a flow, too');
-  nowMs += LIMITS.udpFlowIdleMs;
+  nowMs += UDP_FLOW_IDLE_MS;
   a.sweep();
   while (b.flows > 0) await new Promise(setImmediate);
   t.equal(a.flows, 0, 'both forget together');
@@ -119,7 +120,7 @@ t.test('an idle flow is forgotten at both sides; a late answer reaches nobody el
   service.send('for the second', fromSecond.port, fromSecond.address);
   while (heard.length === 0) await new Promise(setImmediate);
   t.strictSame(heard, ['for the second']);
-  nowMs += 2 * LIMITS.udpFlowIdleMs;
+  nowMs += 2 * UDP_FLOW_IDLE_MS;
   b.sweep();
   t.equal(b.flows, 0, 'and each by itself, should the other not say so');
 });
@@ -134,7 +135,7 @@ t.test('a service that goes on to send keeps no flow of an application that is g
   application.send('1', portOf(a), '127.0.0.1');
   const [, from] = await once(service, 'message');
   for (let n = 0; n < 3; n++) {
-    nowMs += LIMITS.udpFlowIdleMs / 2;
+    nowMs += UDP_FLOW_IDLE_MS / 2;
     service.send('one way', from.port, from.address);
     t.equal(await receivedBy(application), 'one way');
     for (const mode of [a, b]) mode.sweep();
@@ -142,7 +143,7 @@ t.test('a service that goes on to send keeps no flow of an application that is g
   }
   // Without a path what the service sends reaches nobody, and the listening side forgets.
   for (const mode of [a, b]) mode.detach();
-  nowMs += LIMITS.udpFlowIdleMs;
+  nowMs += UDP_FLOW_IDLE_MS;
   service.send('lost', from.port, from.address);
   while (b.traffic().dropped['no-path'] === undefined) await new Promise(setImmediate);
   a.sweep();
@@ -167,10 +168,10 @@ t.test('the 257th application waits until another is idle', async (t) => {
     socket.send('x', portOf(a), '127.0.0.1');
     while (a.flows === flows) await new Promise(setImmediate);
   }
-  t.equal(a.flows, LIMITS.udpFlowsMax);
+  t.equal(a.flows, UDP_FLOWS_MAX);
   last?.send('x', portOf(a), '127.0.0.1');
   while (a.traffic().dropped['flows-full'] === undefined) await new Promise(setImmediate);
-  nowMs += LIMITS.udpFlowIdleMs;
+  nowMs += UDP_FLOW_IDLE_MS;
   const arrived = once(service, 'message', { signal: AbortSignal.timeout(10_000) });
   last?.send('y', portOf(a), '127.0.0.1');
   t.ok(await arrived);
@@ -232,7 +233,7 @@ t.test('a mistake of both sides ends this one with the reason', async (t) => {
     const mode = await openMode(t, type);
     const sent: Uint8Array[] = [];
     mode.attach(fakeLink({ send: (bytes) => sent.push(bytes) }));
-    for (let count = 0; count < LIMITS.foreignFramesMax; count++) mode.receive(payload);
+    for (let count = 0; count < FOREIGN_FRAMES_MAX; count++) mode.receive(payload);
     t.ok(
       sent.some(([first]) => first === 0x20),
       'the other side can tell, too',

@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { DIRECTORY_ANSWER_MS } from '../../../src/client/http-json.js';
 import { Directory } from '../../../src/directory/index.js';
-import { LIMITS } from '../../../src/limits.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
 
 /** On one core beside the directory's, these too have to be served. */
@@ -51,7 +51,7 @@ t.test('hundreds of relays start at once, and peers are served', async (t) => {
   while (settled < RELAYS) {
     const body = JSON.stringify({ peers: [{ region: 'r1' }, { region: 'r2' }] });
     const asked = performance.now();
-    const signal = AbortSignal.timeout(LIMITS.directoryAnswerMs);
+    const signal = AbortSignal.timeout(DIRECTORY_ANSWER_MS);
     const request = { method: 'POST', headers, body, signal };
     const { status } = await fetch(`${directory.url}/v1/connections`, request);
     slowestMs = Math.max(slowestMs, performance.now() - asked);
