@@ -36,7 +36,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   limits.Set("trunkMtuBytesMin", Number::New(env, turnpike::kTrunkMtuBytesMin));
   limits.Set("coalescingUsMax", Number::New(env, turnpike::kCoalescingUsMax));
   limits.Set("busyPollUsMax", Number::New(env, turnpike::kBusyPollUsMax));
-  limits.Set("closedHintsPerSecondMax", Number::New(env, turnpike::kClosedHintsPerSecondMax));
+  limits.Set("closedIndicationsPerSecondMax",
+             Number::New(env, turnpike::kClosedIndicationsPerSecondMax));
   limits.Set("cpusMax", Number::New(env, turnpike::kCpusMax));
   exports.Set("limits", limits);
   return exports;

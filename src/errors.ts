@@ -29,9 +29,9 @@ export type TurnpikeErrorCode =
   | 'ERR_TURNPIKE_RELAY_UNREACHABLE'
   | 'ERR_TURNPIKE_RENDEZVOUS'
   | 'ERR_TURNPIKE_SECRET'
-  | 'ERR_TURNPIKE_SLOT_EMPTY'
   | 'ERR_TURNPIKE_STUN'
-  | 'ERR_TURNPIKE_TIMEOUT';
+  | 'ERR_TURNPIKE_TIMEOUT'
+  | 'ERR_TURNPIKE_UNKNOWN_RELAY';
 
 /**
  * Why a peer's connection ended or was not made, where there is more to say than the code does. As

@@ -112,8 +112,8 @@ export const LIMITS = {
   reachabilityLinesMax: 20,
   ...STRANGER_LIMITS,
   /** Bare Closed indications that a relay sends in all, per second. */
-  closedHintsPerSecond: 2_000,
-  closedHintsPerSecondMax: 1_000_000,
+  closedIndicationsPerSecond: 2_000,
+  closedIndicationsPerSecondMax: 1_000_000,
   /** A nonce's life. */
   nonceSeconds: 3_600,
   /** How far ahead a nonce is issued that must be newer than another; less than clockSkewMs. */
@@ -273,7 +273,7 @@ export const LIMITS = {
   /** Log of a relay: lines a second about ended legs, and about refusals; the rest is counted. */
   legLinesPerSecond: 20,
   refusalLinesPerSecond: 200,
-  /** Data plane: threads by default at most and at all, addresses of a side, slots for relays. */
+  /** Data plane: threads by default at most and at all, addresses of a side, other relays. */
   workersDefaultMax: 4,
   workersMax: 16,
   addressesPerSideMax: 16,

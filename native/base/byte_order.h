@@ -25,9 +25,9 @@ inline void StoreLe64(uint8_t* bytes, uint64_t value) {
 }
 
 // The number whose low byte, on any machine, is the first of `value` in network order.
-inline uint16_t ToBe16(uint16_t value) { return __builtin_bswap16(value); }
-inline uint32_t ToBe32(uint32_t value) { return __builtin_bswap32(value); }
-inline uint64_t ToBe64(uint64_t value) { return __builtin_bswap64(value); }
+inline uint16_t SwapBytes16(uint16_t value) { return __builtin_bswap16(value); }
+inline uint32_t SwapBytes32(uint32_t value) { return __builtin_bswap32(value); }
+inline uint64_t SwapBytes64(uint64_t value) { return __builtin_bswap64(value); }
 
 template <typename Integer>
 class BigEndian {

@@ -70,9 +70,10 @@ inline constexpr uint32_t kCpusMax = 1'024;
 inline constexpr uint32_t kHeadroomBytes = 64;
 // Largest UDP payload: IPv6 without jumbograms, 65,535 - 8.
 inline constexpr uint32_t kDatagramBytesMax = 65'527;
-// Distance between two packet slots. No power of two, so that the first lines of all slots do not
-// fall into the same cache sets; a multiple of the cache line. Pages never touched cost nothing.
-inline constexpr uint32_t kSlotStrideBytes = 65'536 + 4'096 + 320;
+// Distance between two receive buffers. No power of two, so that the first lines of all of them do
+// not fall into the same cache sets; a multiple of the cache line. Pages never touched cost
+// nothing.
+inline constexpr uint32_t kBufferStrideBytes = 65'536 + 4'096 + 320;
 
 // Largest datagram handed up to TypeScript (LIMITS.puntBytesMax).
 inline constexpr uint32_t kPuntBytesMax = 2'048;
@@ -101,10 +102,10 @@ inline constexpr int kFinishPollsMax = 200;
 
 // Bare Closed indications to sources of data that met no flow (PROTOCOL.md section 2): all sources
 // together at most, per second and worker for one source, at once for one; sources remembered.
-inline constexpr uint32_t kClosedHintsPerSecondMax = 1'000'000;
-inline constexpr uint64_t kHintsPerSourcePerSecond = 10;
-inline constexpr uint64_t kHintsPerSourceBurst = 20;
-inline constexpr uint32_t kHintSourcesMax = 8'192;
+inline constexpr uint32_t kClosedIndicationsPerSecondMax = 1'000'000;
+inline constexpr uint64_t kClosedIndicationsPerSourcePerSecond = 10;
+inline constexpr uint64_t kClosedIndicationsPerSourceBurst = 20;
+inline constexpr uint32_t kClosedIndicationSourcesMax = 8'192;
 // Addresses of known relays that are never answered so.
 inline constexpr uint32_t kRelayHostsMax = 32'768;
 

@@ -22,8 +22,8 @@ enum class StatusCode : uint8_t {
   kBind = 6,
   // The system refused memory, a thread or a descriptor.
   kSystem = 7,
-  // The slot of an entry or probe holds no relay.
-  kSlotEmpty = 8,
+  // An entry or a probe names a relay that is not there.
+  kUnknownRelay = 8,
   // An option asks for what this host does not have.
   kOption = 9,
 };

@@ -136,7 +136,7 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.trunk_peers_max};
   xdp.addresses = XdpAddresses{pool_.addresses(Side::kClient), pool_.addresses(Side::kTrunk),
                                pool_.lane_ports()};
-  xdp.first_sequence = NextFirstSequence();
+  xdp.initial_sequence = NextInitialSequence();
   xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
   xdp.traffic = plane.traffic + size_t{plane.workers} * plane.trunk_peers_max;
   xdp.legs.flows = options.leg_flows;
@@ -184,7 +184,7 @@ Napi::Value DataPlaneObject::PutClientFlowToTrunk(const Napi::CallbackInfo& info
   const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   FlowAction action;
   action.kind = FlowAction::Kind::kTrunk;
-  action.slot = Argument(info, 2);
+  action.relay_index = Argument(info, 2);
   action.session_index = Argument(info, 3);
   return ToValue(info, controller_->PutClientFlow(Argument(info, 0), key, action));
 }
@@ -228,7 +228,7 @@ Napi::Value DataPlaneObject::FlowCounter(const Napi::CallbackInfo& info) {
 Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   SessionAction action;
-  action.slot = Argument(info, 1);
+  action.relay_index = Argument(info, 1);
   action.channel = static_cast<uint16_t>(Argument(info, 2));
   action.tuple = ReadTuple(scratch_);
   return ToValue(info, controller_->PutSession(Argument(info, 0), action));
@@ -254,9 +254,10 @@ Napi::Value DataPlaneObject::RemoveTrunkPeer(const Napi::CallbackInfo& info) {
 Napi::Value DataPlaneObject::SetRelayHosts(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
-  std::vector<Endpoint> hosts;
-  for (size_t at = 0; at + kEndpointBytes <= bytes.ByteLength(); at += kEndpointBytes) {
-    hosts.push_back(ReadEndpoint(bytes.Data() + at));
+  std::vector<TransportAddress> hosts;
+  for (size_t at = 0; at + kTransportAddressBytes <= bytes.ByteLength();
+       at += kTransportAddressBytes) {
+    hosts.push_back(ReadTransportAddress(bytes.Data() + at));
   }
   pool_.relay_hosts().Set(hosts);
   return ToValue(info, StatusCode::kOk);
@@ -264,14 +265,14 @@ Napi::Value DataPlaneObject::SetRelayHosts(const Napi::CallbackInfo& info) {
 
 Napi::Value DataPlaneObject::Probe(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  const uint32_t slot = Argument(info, 0);
+  const uint32_t relay_index = Argument(info, 0);
   const uint32_t number = Argument(info, 1);
-  if (!info[2].IsNumber()) return ToValue(info, controller_->Probe(slot, number, nullptr));
+  if (!info[2].IsNumber()) return ToValue(info, controller_->Probe(relay_index, number, nullptr));
   ProbeSpec spec;
   spec.path = ReadTuple(scratch_);
   spec.bytes = static_cast<uint16_t>(Argument(info, 2));
   if (info[3].IsNumber()) spec.worker = Argument(info, 3);
-  return ToValue(info, controller_->Probe(slot, number, &spec));
+  return ToValue(info, controller_->Probe(relay_index, number, &spec));
 }
 
 Napi::Value DataPlaneObject::Send(const Napi::CallbackInfo& info) {
@@ -329,7 +330,7 @@ Napi::Value DataPlaneObject::Drain(const Napi::CallbackInfo& info) {
 
 Napi::Value DataPlaneObject::Ports(const Napi::CallbackInfo& info) {
   const Side side = Argument(info, 0) == 0 ? Side::kClient : Side::kTrunk;
-  const std::vector<Endpoint>& addresses = pool_.addresses(side);
+  const std::vector<TransportAddress>& addresses = pool_.addresses(side);
   Napi::Array ports = Napi::Array::New(info.Env(), addresses.size());
   for (uint32_t i = 0; i < addresses.size(); ++i) {
     ports.Set(i, Napi::Number::New(info.Env(), addresses[i].port));

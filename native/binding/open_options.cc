@@ -34,14 +34,14 @@ bool ReadMemory(const Napi::Object& options, const char* name, napi_typedarray_t
 }
 
 bool ReadAddresses(const Napi::Object& options, const char* name, size_t addresses_min,
-                   std::vector<Endpoint>* addresses) {
+                   std::vector<TransportAddress>* addresses) {
   const Napi::Value value = options.Get(name);
   if (!value.IsTypedArray()) return false;
   const Napi::Uint8Array bytes = value.As<Napi::Uint8Array>();
-  const size_t count = bytes.ByteLength() / kEndpointBytes;
+  const size_t count = bytes.ByteLength() / kTransportAddressBytes;
   if (count < addresses_min || count > kAddressesPerSideMax) return false;
   for (size_t i = 0; i < count; ++i) {
-    addresses->push_back(ReadEndpoint(bytes.Data() + i * kEndpointBytes));
+    addresses->push_back(ReadTransportAddress(bytes.Data() + i * kTransportAddressBytes));
   }
   return true;
 }
@@ -87,8 +87,8 @@ bool ReadSizes(const Napi::Object& object, PlaneOptions* plane) {
                     &plane->trunk_mtu_bytes) &&
          ReadNumber(object, "coalescingUs", 0, kCoalescingUsMax, &plane->coalescing_us) &&
          ReadNumber(object, "busyPollUs", 0, kBusyPollUsMax, &plane->busy_poll_us) &&
-         ReadNumber(object, "closedHintsPerSecond", 0, kClosedHintsPerSecondMax,
-                    &plane->closed_hints_per_second) &&
+         ReadNumber(object, "closedIndicationsPerSecond", 0, kClosedIndicationsPerSecondMax,
+                    &plane->closed_indications_per_second) &&
          ReadCpus(object, &plane->cpus);
 }
 

@@ -9,8 +9,8 @@ namespace {
 constexpr uint32_t kCountsOffset = 40;
 constexpr uint32_t kListsOffset = 60;
 constexpr uint32_t kKeyBytes = 18;
-constexpr uint32_t kWayBytes = kEndpointBytes + 4;
-static_assert(kListsOffset + kTrunkSourcesMax * kEndpointBytes +
+constexpr uint32_t kWayBytes = kTransportAddressBytes + 4;
+static_assert(kListsOffset + kTrunkSourcesMax * kTransportAddressBytes +
                   (kSendKeysMax + kReceiveKeysMax) * kKeyBytes + kTrunkWaysMax * kWayBytes <=
               kScratchBytes);
 
@@ -23,9 +23,9 @@ uint16_t ReadU16(const uint8_t* bytes) {
 // A way: the remote endpoint, the socket, what is heard by it.
 TrunkWay ReadWay(const uint8_t* bytes) {
   TrunkWay way;
-  way.remote = ReadEndpoint(bytes);
-  way.socket = ReadU16(bytes + kEndpointBytes);
-  way.heard = static_cast<Heard>(bytes[kEndpointBytes + 2]);
+  way.remote = ReadTransportAddress(bytes);
+  way.socket = ReadU16(bytes + kTransportAddressBytes);
+  way.heard = static_cast<Heard>(bytes[kTransportAddressBytes + 2]);
   return way;
 }
 
@@ -39,8 +39,8 @@ const uint8_t* ReadKeys(const uint8_t* bytes, uint16_t count, TrunkKeyring<kKeys
 
 }  // namespace
 
-Endpoint ReadEndpoint(const uint8_t* bytes) {
-  Endpoint endpoint;
+TransportAddress ReadTransportAddress(const uint8_t* bytes) {
+  TransportAddress endpoint;
   std::memcpy(endpoint.ip.bytes.data(), bytes, 16);
   endpoint.port = ReadU16(bytes + 16);
   return endpoint;
@@ -48,7 +48,7 @@ Endpoint ReadEndpoint(const uint8_t* bytes) {
 
 FiveTuple ReadTuple(const uint8_t* bytes) {
   FiveTuple tuple;
-  tuple.remote = ReadEndpoint(bytes);
+  tuple.remote = ReadTransportAddress(bytes);
   std::memcpy(tuple.local.bytes.data(), bytes + 18, 16);
   tuple.socket = ReadU16(bytes + 34);
   return tuple;
@@ -70,8 +70,8 @@ bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
   spec->lane_offset = static_cast<uint8_t>(lane_offset);
   spec->path = ReadTuple(scratch);
   const uint8_t* next = scratch + kListsOffset;
-  for (uint16_t i = 0; i < sources; ++i, next += kEndpointBytes) {
-    spec->sources.push_back(ReadEndpoint(next));
+  for (uint16_t i = 0; i < sources; ++i, next += kTransportAddressBytes) {
+    spec->sources.push_back(ReadTransportAddress(next));
   }
   next = ReadKeys(next, send_keys, &spec->send_keys);
   next = ReadKeys(next, receive_keys, &spec->receive_keys);

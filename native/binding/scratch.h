@@ -13,10 +13,10 @@ inline constexpr uint32_t kScratchBytes = 2'048;
 // Where a second 5-tuple starts.
 inline constexpr uint32_t kSecondTupleOffset = 40;
 // Bytes of one endpoint in a list of them.
-inline constexpr uint32_t kEndpointBytes = 18;
+inline constexpr uint32_t kTransportAddressBytes = 18;
 
 FiveTuple ReadTuple(const uint8_t* bytes);
-Endpoint ReadEndpoint(const uint8_t* bytes);
+TransportAddress ReadTransportAddress(const uint8_t* bytes);
 
 // Reads a relay: its path, then 16-bit counts of sources, send keys and receive keys, the most
 // records of a datagram, its lane's offset, the longest bundle, the closed lanes (32 bits), the

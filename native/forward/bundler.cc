@@ -5,11 +5,11 @@
 
 namespace turnpike {
 
-Status Bundler::Allocate(uint32_t slots, uint32_t mtu_bytes) {
+Status Bundler::Allocate(uint32_t relays_max, uint32_t mtu_bytes) {
   // Whole cache lines, and not a power of two, so that bundles do not share cache sets.
   stride_bytes_ = (mtu_bytes + 127) / 64 * 64 | 64;
-  open_of_slot_ = std::make_unique<uint16_t[]>(slots);
-  std::fill_n(open_of_slot_.get(), slots, kNone);
+  open_of_relay_ = std::make_unique<uint16_t[]>(relays_max);
+  std::fill_n(open_of_relay_.get(), relays_max, kNone);
   open_.reserve(kBundlesMax);
   closed_.reserve(kBundlesMax);
   free_.reserve(kBundlesMax);
@@ -20,7 +20,7 @@ Status Bundler::Allocate(uint32_t slots, uint32_t mtu_bytes) {
 bool Bundler::Add(const TrunkRecord& record, uint64_t since_ns, Outgoing* out) {
   bool closed = false;
   const uint32_t record_bytes = sizeof(RecordHeader) + record.payload_bytes;
-  if (const uint16_t index = open_of_slot_[record.slot]; index != kNone) {
+  if (const uint16_t index = open_of_relay_[record.relay_index]; index != kNone) {
     const Bundle& bundle = bundles_[index];
     if (bundle.length + record_bytes > record.peer->bundle_bytes_max ||
         bundle.records >= record.peer->records_max) {
@@ -28,8 +28,8 @@ bool Bundler::Add(const TrunkRecord& record, uint64_t since_ns, Outgoing* out) {
       closed = true;
     }
   }
-  if (open_of_slot_[record.slot] == kNone) Open(record, since_ns);
-  const uint16_t index = open_of_slot_[record.slot];
+  if (open_of_relay_[record.relay_index] == kNone) Open(record, since_ns);
+  const uint16_t index = open_of_relay_[record.relay_index];
   Bundle& bundle = bundles_[index];
   uint8_t* end = BytesOf(index) + bundle.length;
   std::memcpy(end, &record.header, sizeof(record.header));
@@ -41,7 +41,7 @@ bool Bundler::Add(const TrunkRecord& record, uint64_t since_ns, Outgoing* out) {
 }
 
 bool Bundler::CloseBefore(const TrunkRecord& record, Outgoing* out) {
-  const uint16_t index = open_of_slot_[record.slot];
+  const uint16_t index = open_of_relay_[record.relay_index];
   if (index == kNone || bundles_[index].serial != record.flow->bundle_serial) return false;
   Close(index, out);
   return true;
@@ -62,19 +62,19 @@ void Bundler::Open(const TrunkRecord& record, uint64_t since_ns) {
   const uint16_t index = free_.back();
   free_.pop_back();
   open_.push_back(index);
-  open_of_slot_[record.slot] = index;
+  open_of_relay_[record.relay_index] = index;
   const TrunkPeer& peer = *record.peer;
-  bundles_[index] = Bundle{record.slot,         next_serial_++,   0,
+  bundles_[index] = Bundle{record.relay_index,  next_serial_++,   0,
                            sizeof(TrunkHeader), since_ns,         record.key,
                            peer.path,           peer.lane_offset, peer.from_trunk_port};
 }
 
 void Bundler::Close(uint16_t index, Outgoing* out) {
   const Bundle& bundle = bundles_[index];
-  sealer_.SealRecords(bundle.key, bundle.lane_offset, BytesOf(index), bundle.length);
+  authenticator_.AuthenticateRecords(bundle.key, bundle.lane_offset, BytesOf(index), bundle.length);
   *out =
       Outgoing{Side::kTrunk, &bundle.path, BytesOf(index), bundle.length, bundle.from_trunk_port};
-  open_of_slot_[bundle.slot] = kNone;
+  open_of_relay_[bundle.relay_index] = kNone;
   open_.erase(std::find(open_.begin(), open_.end(), index));
   closed_.push_back(index);
 }

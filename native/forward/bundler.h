@@ -13,18 +13,18 @@
 #include "base/limits.h"
 #include "base/mapped_array.h"
 #include "forward/forwarder.h"
-#include "forward/trunk_sealer.h"
+#include "forward/trunk_authenticator.h"
 
 namespace turnpike {
 
 // One worker's bundles; used by that worker only.
 class Bundler {
  public:
-  // `sealer` outlives the bundler.
-  explicit Bundler(TrunkSealer& sealer) : sealer_(sealer) {}
+  // `authenticator` outlives the bundler.
+  explicit Bundler(TrunkAuthenticator& authenticator) : authenticator_(authenticator) {}
 
-  // For `slots` relays, none of whose bundles is longer than `mtu_bytes`.
-  Status Allocate(uint32_t slots, uint32_t mtu_bytes);
+  // For `relays_max` relays, none of whose bundles is longer than `mtu_bytes`.
+  Status Allocate(uint32_t relays_max, uint32_t mtu_bytes);
 
   // Whether a record is worth copying: whether two of its size fit one datagram that its relay
   // takes. All others leave alone, straight from where they were received.
@@ -53,7 +53,7 @@ class Bundler {
 
  private:
   struct Bundle {
-    uint32_t slot;
+    uint32_t relay_index;
     uint32_t serial;
     uint32_t records;
     uint32_t length;
@@ -70,12 +70,12 @@ class Bundler {
 
   static constexpr uint16_t kNone = 0xffff;
 
-  TrunkSealer& sealer_;
+  TrunkAuthenticator& authenticator_;
   size_t stride_bytes_ = 0;
   MappedArray<uint8_t> bytes_;
   Bundle bundles_[kBundlesMax];
-  // By slot: the open bundle, or kNone.
-  std::unique_ptr<uint16_t[]> open_of_slot_;
+  // By relay: the open bundle, or kNone.
+  std::unique_ptr<uint16_t[]> open_of_relay_;
   // The oldest first.
   std::vector<uint16_t> open_;
   std::vector<uint16_t> closed_;

@@ -4,7 +4,7 @@
 
 #include "wire/channel_data.h"
 #include "wire/demux.h"
-#include "wire/stun_peek.h"
+#include "wire/stun_header.h"
 
 namespace turnpike {
 
@@ -32,7 +32,7 @@ void Forwarder::ClassifyClient(const Packet& packet, ClientLookup* lookup) const
   }
   switch (DemuxClient(packet.data, packet.length)) {
     case Protocol::kStun: {
-      const StunKind kind = PeekStun(packet.data, packet.length);
+      const StunKind kind = ClassifyStun(packet.data, packet.length);
       lookup->verdict = kind == StunKind::kMalformed  ? Verdict::kStunMalformed
                         : kind == StunKind::kResponse ? Verdict::kClientStunResponse
                                                       : Verdict::kClientPunted;
@@ -87,37 +87,39 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
 
 Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
                               TrunkRecord* record) {
-  const TrunkPeer* peer = tables_.peers.Get(flow.action.slot);
+  const TrunkPeer* peer = tables_.peers.Get(flow.action.relay_index);
   if (peer == nullptr || peer->generation != flow.action.generation) return Verdict::kTrunkNoPeer;
   const std::optional<TrunkKey> key = peer->send_keys.NewestUntil(now.trunk_epoch);
   if (!key) return Verdict::kTrunkNoKey;
   const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
   record->peer = peer;
-  record->slot = flow.action.slot;
+  record->relay_index = flow.action.relay_index;
   record->key = *key;
   record->flow = &flow;
   record->payload = packet.data + sizeof(ChannelDataHeader);
   record->payload_bytes = header->payload_bytes.Get();
   const uint16_t session_sequence =
-      flow.action.shared_cell == 0 ? flow.next_session_sequence++
-                                   : tables_.shared_cells.NextSequence(flow.action.shared_cell);
+      flow.action.sequence_cell == 0
+          ? flow.next_session_sequence++
+          : tables_.shared_sequences.NextSequence(flow.action.sequence_cell);
   record->header =
       RecordHeader::Of(flow.action.session_index, record->payload_bytes, session_sequence);
   record->headroom = packet.headroom;
-  tables_.peers.Traffic(flow.action.slot).records_sent.Add(1);
+  tables_.peers.Traffic(flow.action.relay_index).records_sent.Add(1);
   flow.traffic.Add(record->payload_bytes, now.monotonic_second);
   return Verdict::kClientToTrunk;
 }
 
-void Forwarder::SealAlone(const TrunkRecord& record, uint8_t* room, Outgoing* out) {
+void Forwarder::MakeSingleRecordDatagram(const TrunkRecord& record, uint8_t* room, Outgoing* out) {
   uint8_t* start = room;
   if (record.headroom) {
-    start = record.payload - kSingleHeadBytes;
+    start = record.payload - kSingleRecordHeadBytes;
   } else {
-    std::memcpy(room + kSingleHeadBytes, record.payload, record.payload_bytes);
+    std::memcpy(room + kSingleRecordHeadBytes, record.payload, record.payload_bytes);
   }
-  sealer_.SealSingle(record.key, record.peer->lane_offset, record.header, start);
-  *out = Outgoing{Side::kTrunk, &record.peer->path, start, SingleBytes(record),
+  authenticator_.AuthenticateSingleRecord(record.key, record.peer->lane_offset, record.header,
+                                          start);
+  *out = Outgoing{Side::kTrunk, &record.peer->path, start, SingleRecordBytes(record),
                   record.peer->from_trunk_port};
 }
 
@@ -142,8 +144,9 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   switch (DemuxTrunk(packet.data, packet.length)) {
     case Protocol::kStun:
       // Responses too: they answer the offers that TypeScript sent.
-      return PeekStun(packet.data, packet.length) == StunKind::kMalformed ? Verdict::kStunMalformed
-                                                                          : Verdict::kTrunkPunted;
+      return ClassifyStun(packet.data, packet.length) == StunKind::kMalformed
+                 ? Verdict::kStunMalformed
+                 : Verdict::kTrunkPunted;
     case Protocol::kTrunk:
       break;
     default:
@@ -155,9 +158,9 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   const bool probe = IsProbe(type);
   if (!probe && type != TrunkType::kData) return Verdict::kTrunkUnknownType;
 
-  const uint32_t* slot = tables_.peers.SlotOf(packet.tuple->remote);
-  if (slot == nullptr) return Verdict::kTrunkUnknownSource;
-  TrunkPeer& peer = *tables_.peers.Get(*slot);
+  const uint32_t* relay_index = tables_.peers.RelayIndexOf(packet.tuple->remote);
+  if (relay_index == nullptr) return Verdict::kTrunkUnknownSource;
+  TrunkPeer& peer = *tables_.peers.Get(*relay_index);
   const uint16_t epoch = header->key_epoch.Get();
   const SipKey* key = EpochIsNear(epoch, now.trunk_epoch) ? peer.receive_keys.Find(epoch) : nullptr;
   if (key == nullptr) return Verdict::kTrunkWrongEpoch;
@@ -171,13 +174,13 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   if (tag != LoadLe64(header->tag)) return Verdict::kTrunkWrongTag;
   const uint8_t lane = header->lane;
   const uint64_t sequence = header->sequence.Get();
-  const ReplayVerdict replay =
-      type >= TrunkType::kPathProbe
-          ? tables_.peers.AcceptProbe(*slot, lane, sequence)
-          : tables_.peers.Window(*slot, lane).Accept(peer.shared->highest_sequence[lane], sequence);
+  const ReplayVerdict replay = type >= TrunkType::kPathProbe
+                                   ? tables_.peers.AcceptProbe(*relay_index, lane, sequence)
+                                   : tables_.peers.Window(*relay_index, lane)
+                                         .Accept(peer.shared->highest_sequence[lane], sequence);
   if (replay != ReplayVerdict::kFresh) return VerdictOf(replay);
 
-  opened->slot = *slot;
+  opened->relay_index = *relay_index;
   if (type == TrunkType::kData) {
     opened->records = RecordCursor(packet.data, packet.length);
     return Verdict::kTrunkData;
@@ -199,7 +202,7 @@ Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const 
     body->reserved = 0;
   }
   const TrunkType type = plain ? TrunkType::kProbeReply : TrunkType::kPathProbeReply;
-  if (!SealProbe(peer, type, now, packet.data)) return Verdict::kTrunkNoKey;
+  if (!AuthenticateProbe(peer, type, now, packet.data)) return Verdict::kTrunkNoKey;
   const size_t bytes = plain ? kProbeDatagramBytes : kPathProbeBytes;
   *out = Outgoing{Side::kTrunk, packet.tuple, packet.data, static_cast<uint32_t>(bytes), true};
   return Verdict::kTrunkProbe;
@@ -223,12 +226,13 @@ Verdict Forwarder::OpenProbeReply(const Packet& packet, const Now& now, OpenedTr
   return Verdict::kTrunkProbeReply;
 }
 
-bool Forwarder::SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now,
-                          uint8_t* datagram) {
+bool Forwarder::AuthenticateProbe(const TrunkPeer& peer, TrunkType type, const Now& now,
+                                  uint8_t* datagram) {
   const std::optional<TrunkKey> key = peer.send_keys.NewestUntil(now.trunk_epoch);
   if (!key) return false;
-  TrunkSealer& sealer = type < TrunkType::kPathProbe ? sealer_ : path_sealer_;
-  sealer.SealProbe(*key, type, datagram);
+  TrunkAuthenticator& authenticator =
+      type < TrunkType::kPathProbe ? authenticator_ : path_probe_authenticator_;
+  authenticator.AuthenticateProbe(*key, type, datagram);
   return true;
 }
 
@@ -236,18 +240,18 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
                                  Outgoing* out) {
   const uint32_t index = record->session_index.Get();
   Session& session = tables_.sessions.At(index);
-  const TrunkPeer& peer = *tables_.peers.Get(opened.slot);
-  if (session.action.index != index || session.action.slot != opened.slot ||
+  const TrunkPeer& peer = *tables_.peers.Get(opened.relay_index);
+  if (session.action.index != index || session.action.relay_index != opened.relay_index ||
       session.action.generation != peer.generation) {
     return Verdict::kTrunkUnbound;
   }
-  TrunkTraffic& traffic = tables_.peers.Traffic(opened.slot);
+  TrunkTraffic& traffic = tables_.peers.Traffic(opened.relay_index);
   traffic.records_received.Add(1);
   const uint16_t sequence = record->session_sequence.Get();
   const SequenceStep step =
-      tables_.shared_cells.sessions == nullptr
+      tables_.shared_sequences.sessions == nullptr
           ? session.sequence.Step(sequence)
-          : tables_.shared_cells.Step(tables_.sessions.PlaceOf(index), sequence);
+          : tables_.shared_sequences.Step(tables_.sessions.PlaceOf(index), sequence);
   if (step.missing > 0) traffic.records_lost.Add(step.missing);
   if (step.late) traffic.records_lost.TakeBackOne();
 
@@ -261,21 +265,21 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   return Verdict::kTrunkToClient;
 }
 
-bool Forwarder::MakeProbe(uint32_t slot, uint32_t number, const FiveTuple* path, const Now& now,
-                          uint8_t* data, Outgoing* out) {
-  const TrunkPeer* peer = tables_.peers.Get(slot);
+bool Forwarder::MakeProbe(uint32_t relay_index, uint32_t number, const FiveTuple* path,
+                          const Now& now, uint8_t* data, Outgoing* out) {
+  const TrunkPeer* peer = tables_.peers.Get(relay_index);
   if (peer == nullptr) return false;
   auto* body = reinterpret_cast<ProbeBody*>(data + sizeof(TrunkHeader));
   body->timestamp_ns.Set(now.monotonic_ns);
   body->number.Set(number);
   *out =
       Outgoing{Side::kTrunk, path == nullptr ? &peer->path : path, data, kProbeDatagramBytes, true};
-  return SealProbe(*peer, TrunkType::kProbe, now, data);
+  return AuthenticateProbe(*peer, TrunkType::kProbe, now, data);
 }
 
-bool Forwarder::MakePathProbe(uint32_t slot, uint32_t number, const FiveTuple& path, uint16_t bytes,
-                              const Now& now, uint8_t* data, Outgoing* out) {
-  const TrunkPeer* peer = tables_.peers.Get(slot);
+bool Forwarder::MakePathProbe(uint32_t relay_index, uint32_t number, const FiveTuple& path,
+                              uint16_t bytes, const Now& now, uint8_t* data, Outgoing* out) {
+  const TrunkPeer* peer = tables_.peers.Get(relay_index);
   if (peer == nullptr) return false;
   auto* body = reinterpret_cast<PathProbeBody*>(data + sizeof(TrunkHeader));
   body->timestamp_ns.Set(now.monotonic_ns);
@@ -284,7 +288,7 @@ bool Forwarder::MakePathProbe(uint32_t slot, uint32_t number, const FiveTuple& p
   body->reserved = 0;
   body->probe_bytes.Set(bytes);
   *out = Outgoing{Side::kTrunk, &path, data, bytes, true};
-  return SealProbe(*peer, TrunkType::kPathProbe, now, data);
+  return AuthenticateProbe(*peer, TrunkType::kPathProbe, now, data);
 }
 
 }  // namespace turnpike

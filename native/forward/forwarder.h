@@ -5,12 +5,12 @@
 #include <cstdint>
 
 #include "base/units.h"
-#include "forward/trunk_sealer.h"
+#include "forward/trunk_authenticator.h"
 #include "forward/verdict.h"
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
-#include "table/session_index.h"
-#include "table/shared_cells.h"
+#include "table/session_table.h"
+#include "table/shared_sequences.h"
 #include "table/trunk_peers.h"
 #include "wire/trunk_datagram.h"
 
@@ -30,7 +30,7 @@ struct Packet {
 // ChannelData that leaves for another relay, before it has its place in a datagram.
 struct TrunkRecord {
   const TrunkPeer* peer;
-  uint32_t slot;
+  uint32_t relay_index;
   TrunkKey key;
   Flow* flow;
   RecordHeader header;
@@ -41,8 +41,8 @@ struct TrunkRecord {
 };
 
 // The length of a datagram of this record alone.
-inline uint32_t SingleBytes(const TrunkRecord& record) {
-  return kSingleHeadBytes + record.payload_bytes;
+inline uint32_t SingleRecordBytes(const TrunkRecord& record) {
+  return kSingleRecordHeadBytes + record.payload_bytes;
 }
 
 // What becomes of ChannelData: `outgoing` after kClientToClient, `record` after kClientToTrunk.
@@ -56,7 +56,7 @@ struct Tables {
   FlowTable flows;
   SessionTable sessions;
   TrunkPeers peers;
-  SharedCells shared_cells;
+  SharedSequences shared_sequences;
   // By the place of a session: what this worker has sent to its peer.
   LegTraffic* session_traffic = nullptr;
 };
@@ -74,7 +74,7 @@ struct ClientLookup {
 
 // A trunk datagram that passed every check.
 struct OpenedTrunk {
-  uint32_t slot = 0;
+  uint32_t relay_index = 0;
   RecordCursor records;
   // For kTrunkProbeReply.
   uint32_t probe_number = 0;
@@ -86,9 +86,12 @@ struct OpenedTrunk {
 
 class Forwarder {
  public:
-  // The sealers, of data and of path probes, outlive the forwarder.
-  Forwarder(Tables& tables, TrunkSealer& sealer, TrunkSealer& path_sealer)
-      : tables_(tables), sealer_(sealer), path_sealer_(path_sealer) {}
+  // The authenticators, of data and of path probes, outlive the forwarder.
+  Forwarder(Tables& tables, TrunkAuthenticator& authenticator,
+            TrunkAuthenticator& path_probe_authenticator)
+      : tables_(tables),
+        authenticator_(authenticator),
+        path_probe_authenticator_(path_probe_authenticator) {}
 
   // Client side, first half: what the datagram is; asks the cache for its flow.
   void ClassifyClient(const Packet& packet, ClientLookup* lookup) const;
@@ -102,9 +105,9 @@ class Forwarder {
   Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }
   // What becomes of the datagram of a flow that was looked for.
   Verdict ForwardClient(const Packet& packet, Flow* flow, const Now& now, ClientResult* result);
-  // Makes a datagram of one record: with headroom in place, else a copy in the SingleBytes at
+  // Makes a datagram of one record: with headroom in place, else a copy in the SingleRecordBytes at
   // `room`.
-  void SealAlone(const TrunkRecord& record, uint8_t* room, Outgoing* out);
+  void MakeSingleRecordDatagram(const TrunkRecord& record, uint8_t* room, Outgoing* out);
 
   // Trunk side, before: asks the cache for the sessions that a datagram seems to be for.
   void PrefetchSessions(const Packet& packet) const;
@@ -116,13 +119,13 @@ class Forwarder {
   Verdict ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
                         Outgoing* out);
 
-  // Writes a probe to the relay in `slot` into kProbeDatagramBytes at `data`; false without a relay
+  // Writes a probe to a relay into kProbeDatagramBytes at `data`; false without a relay
   // there or without a key for it. It takes the relay's path unless `path`, which outlives it,
   // names another way.
-  bool MakeProbe(uint32_t slot, uint32_t number, const FiveTuple* path, const Now& now,
+  bool MakeProbe(uint32_t relay_index, uint32_t number, const FiveTuple* path, const Now& now,
                  uint8_t* data, Outgoing* out);
   // The same for a path probe of `bytes` bytes, all of which are zero or a former probe's.
-  bool MakePathProbe(uint32_t slot, uint32_t number, const FiveTuple& path, uint16_t bytes,
+  bool MakePathProbe(uint32_t relay_index, uint32_t number, const FiveTuple& path, uint16_t bytes,
                      const Now& now, uint8_t* data, Outgoing* out);
 
  private:
@@ -130,11 +133,11 @@ class Forwarder {
   Verdict OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now, Outgoing* out);
   Verdict OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const;
   // Seals a probe or its reply, whose body is written; false without a key.
-  bool SealProbe(const TrunkPeer& peer, TrunkType type, const Now& now, uint8_t* datagram);
+  bool AuthenticateProbe(const TrunkPeer& peer, TrunkType type, const Now& now, uint8_t* datagram);
 
   Tables& tables_;
-  TrunkSealer& sealer_;
-  TrunkSealer& path_sealer_;
+  TrunkAuthenticator& authenticator_;
+  TrunkAuthenticator& path_probe_authenticator_;
 };
 
 }  // namespace turnpike

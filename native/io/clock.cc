@@ -32,7 +32,7 @@ Now ReadClock() {
              TrunkEpochOf(static_cast<uint64_t>(std::max<time_t>(wall.tv_sec, 0)))};
 }
 
-uint64_t NextFirstSequence() {
+uint64_t NextInitialSequence() {
   // The largest lead of the wall clock over the monotonic one that any plane of this process
   // started with: with it the start never falls behind, however the wall clock is set.
   static std::atomic<uint64_t> lead_max{0};

@@ -12,6 +12,6 @@ Now ReadClock();
 // Where a plane's lane counters start: Unix time × 2^32, the fraction of the second included, so
 // that a relay that restarts within one second still starts above everything it has sent. Within
 // this process it is above any earlier plane's even if the clock was set back meanwhile.
-uint64_t NextFirstSequence();
+uint64_t NextInitialSequence();
 
 }  // namespace turnpike

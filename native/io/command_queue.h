@@ -9,15 +9,15 @@
 #include "base/limits.h"
 #include "base/mapped_array.h"
 #include "table/flow_table.h"
-#include "table/session_index.h"
-#include "table/shared_cells.h"
+#include "table/session_table.h"
+#include "table/shared_sequences.h"
 #include "table/trunk_peers.h"
 
 namespace turnpike {
 
 struct Command {
   enum class Kind : uint8_t {
-    kShareCells,
+    kShareSequences,
     kPutFlow,
     kRemoveFlow,
     kPutSession,
@@ -33,7 +33,7 @@ struct Command {
   };
 
   Kind kind;
-  // Session index or slot.
+  // A session index, or the index of a relay.
   uint32_t index = 0;
   // kProbe: a path probe of so many bytes, or a plain probe where it is 0; from the trunk address,
   // or from the worker's own port. Without a path it takes the relay's.
@@ -45,7 +45,7 @@ struct Command {
   FlowKey flow_key;
   FlowAction flow_action;
   SessionAction session_action;
-  SharedCells shared_cells;
+  SharedSequences shared_sequences;
   // Owned by the command until the worker takes it.
   TrunkPeer* peer = nullptr;
 };

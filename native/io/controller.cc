@@ -23,7 +23,7 @@ Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
       sessions_max_(options.sessions_max),
       client_flows_max_(options.client_flows_max),
       trunk_mtu_bytes_(options.trunk_mtu_bytes),
-      slots_(options.trunk_peers_max),
+      relays_(options.trunk_peers_max),
       beats_(options.workers) {}
 
 Status Controller::Allocate(const PlaneOptions& options) {
@@ -42,8 +42,8 @@ Status Controller::Allocate(const PlaneOptions& options) {
 void Controller::UseFastPath(FastPath* fast_path) {
   fast_path_ = fast_path;
   Command command{};
-  command.kind = Command::Kind::kShareCells;
-  command.shared_cells = fast_path->shared_cells();
+  command.kind = Command::Kind::kShareSequences;
+  command.shared_sequences = fast_path->shared_sequences();
   PushToAll(command);
 }
 
@@ -52,9 +52,9 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   if (workers.first == workers.end || !IsChannel(key.channel)) return StatusCode::kInvalid;
   if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
   if (action.kind == FlowAction::Kind::kTrunk) {
-    if (action.slot >= slots_.size()) return StatusCode::kInvalid;
-    action.generation = slots_[action.slot].generation;
-    if (action.generation == 0) return StatusCode::kSlotEmpty;
+    if (action.relay_index >= relays_.size()) return StatusCode::kInvalid;
+    action.generation = relays_[action.relay_index].generation;
+    if (action.generation == 0) return StatusCode::kUnknownRelay;
   } else {
     if (!IsChannel(action.channel)) return StatusCode::kInvalid;
     if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
@@ -70,7 +70,7 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
     // It has one entry for the flow and counts it as the first of these workers would.
     const uint32_t number = flows_[workers.first]->NumberOf(flows_[workers.first]->Find(key));
     const uint32_t place = workers.first * client_flows_max_ + number;
-    action.shared_cell = fast_path_->PutFlow(key, action, place);
+    action.sequence_cell = fast_path_->PutFlow(key, action, place);
   }
   Command command{};
   command.kind = Command::Kind::kPutFlow;
@@ -112,10 +112,10 @@ const LegTraffic* Controller::FlowTraffic(uint32_t worker, uint32_t number) cons
 }
 
 StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
-  if (!IsSession(index) || action.slot >= slots_.size()) return StatusCode::kInvalid;
+  if (!IsSession(index) || action.relay_index >= relays_.size()) return StatusCode::kInvalid;
   if (!IsChannel(action.channel)) return StatusCode::kInvalid;
-  action.generation = slots_[action.slot].generation;
-  if (action.generation == 0) return StatusCode::kSlotEmpty;
+  action.generation = relays_[action.relay_index].generation;
+  if (action.generation == 0) return StatusCode::kUnknownRelay;
   if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   Command command{};
@@ -139,8 +139,8 @@ StatusCode Controller::RemoveSession(uint32_t index) {
   return StatusCode::kOk;
 }
 
-StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
-  if (slot >= slots_.size()) return StatusCode::kInvalid;
+StatusCode Controller::PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& spec) {
+  if (relay_index >= relays_.size()) return StatusCode::kInvalid;
   if (spec.sources.size() > kTrunkSourcesMax || spec.ways.size() > kTrunkWaysMax ||
       spec.lane_offset >= kProbeLaneFirst || spec.lane_offset % kWorkersMax != 0 ||
       (spec.bundle_bytes_max != 0 && spec.bundle_bytes_max < kTrunkMtuBytesMin)) {
@@ -148,7 +148,7 @@ StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
   }
   if (!AddressFits(Side::kTrunk, spec.path)) return StatusCode::kAddress;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
-  Slot& state = slots_[slot];
+  RelayEntry& state = relays_[relay_index];
   if (state.generation == 0) {
     state.generation = next_generation_++;
     // New for each relay: a worker that has yet to hear of the removal of the last one must not
@@ -158,23 +158,24 @@ StatusCode Controller::PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec) {
   for (uint32_t worker = 0; worker < flows_.size(); ++worker) {
     Command command{};
     command.kind = Command::Kind::kPutPeer;
-    command.index = slot;
+    command.index = relay_index;
     command.peer = MakePeer(spec, state).release();
-    if (worker == 0 && fast_path_ != nullptr) fast_path_->PutPeer(slot, *command.peer);
+    if (worker == 0 && fast_path_ != nullptr) fast_path_->PutPeer(relay_index, *command.peer);
     Push(worker, command);
   }
   return StatusCode::kOk;
 }
 
-std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec, const Slot& slot) const {
+std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec,
+                                                const RelayEntry& relay_index) const {
   auto peer = std::make_unique<TrunkPeer>();
-  peer->generation = slot.generation;
+  peer->generation = relay_index.generation;
   peer->path = spec.path;
   peer->sources = spec.sources;
   peer->send_keys = spec.send_keys;
   peer->receive_keys = spec.receive_keys;
   peer->records_max = spec.records_max;
-  peer->shared = slot.shared;
+  peer->shared = relay_index.shared;
   peer->lane_offset = spec.lane_offset;
   peer->bundle_bytes_max = spec.bundle_bytes_max == 0
                                ? trunk_mtu_bytes_
@@ -184,25 +185,25 @@ std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec, const
   return peer;
 }
 
-StatusCode Controller::RemoveTrunkPeer(uint32_t slot) {
-  if (slot >= slots_.size()) return StatusCode::kInvalid;
-  if (slots_[slot].generation == 0) return StatusCode::kOk;
+StatusCode Controller::RemoveTrunkPeer(uint32_t relay_index) {
+  if (relay_index >= relays_.size()) return StatusCode::kInvalid;
+  if (relays_[relay_index].generation == 0) return StatusCode::kOk;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
-  slots_[slot] = Slot{};
-  if (fast_path_ != nullptr) fast_path_->RemovePeer(slot);
+  relays_[relay_index] = RelayEntry{};
+  if (fast_path_ != nullptr) fast_path_->RemovePeer(relay_index);
   Command command{};
   command.kind = Command::Kind::kRemovePeer;
-  command.index = slot;
+  command.index = relay_index;
   PushToAll(command);
   return StatusCode::kOk;
 }
 
-StatusCode Controller::Probe(uint32_t slot, uint32_t number, const ProbeSpec* spec) {
-  if (slot >= slots_.size()) return StatusCode::kInvalid;
-  if (slots_[slot].generation == 0) return StatusCode::kSlotEmpty;
+StatusCode Controller::Probe(uint32_t relay_index, uint32_t number, const ProbeSpec* spec) {
+  if (relay_index >= relays_.size()) return StatusCode::kInvalid;
+  if (relays_[relay_index].generation == 0) return StatusCode::kUnknownRelay;
   Command command{};
   command.kind = Command::Kind::kProbe;
-  command.index = slot;
+  command.index = relay_index;
   command.probe_number = number;
   uint32_t worker = 0;
   if (spec != nullptr) {
@@ -293,7 +294,7 @@ uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits l
   uint32_t used = 0;
   for (size_t punt_class = 0; punt_class < kPuntClasses; ++punt_class) {
     for (size_t i = 0; i < workers.size(); ++i) {
-      PuntRing& punts = workers[(first_to_drain_ + i) % workers.size()]->punts();
+      PuntQueue& punts = workers[(first_to_drain_ + i) % workers.size()]->punts();
       used += punts.Drain(static_cast<PuntClass>(punt_class), buffer + used, buffer_bytes - used,
                           &limits[punt_class]);
     }
@@ -305,7 +306,7 @@ uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits l
 // A socket sends to its own family only; a port of 0 cannot be sent to; a source is chosen only
 // where the socket is bound to a wildcard.
 bool Controller::AddressFits(Side side, const FiveTuple& path) const {
-  const std::vector<Endpoint>& addresses = pool_.addresses(side);
+  const std::vector<TransportAddress>& addresses = pool_.addresses(side);
   if (path.socket >= addresses.size() || path.remote.port == 0) return false;
   const IpAddress& bound = addresses[path.socket].ip;
   if (path.remote.ip.IsIpv4() != bound.IsIpv4() || path.remote.ip.IsWildcard()) return false;

@@ -21,7 +21,7 @@ namespace turnpike {
 // A relay as the caller describes it.
 struct TrunkPeerSpec {
   FiveTuple path;
-  std::vector<Endpoint> sources;
+  std::vector<TransportAddress> sources;
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
   uint32_t records_max = 1;
@@ -66,10 +66,10 @@ class Controller {
   const LegTraffic* FlowTraffic(uint32_t worker, uint32_t number) const;
   StatusCode PutSession(uint32_t index, SessionAction action);
   StatusCode RemoveSession(uint32_t index);
-  StatusCode PutTrunkPeer(uint32_t slot, const TrunkPeerSpec& spec);
-  StatusCode RemoveTrunkPeer(uint32_t slot);
+  StatusCode PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& spec);
+  StatusCode RemoveTrunkPeer(uint32_t relay_index);
   // A plain probe by the relay's path, or one by the way that `spec` names.
-  StatusCode Probe(uint32_t slot, uint32_t number, const ProbeSpec* spec);
+  StatusCode Probe(uint32_t relay_index, uint32_t number, const ProbeSpec* spec);
   // Sends a datagram once all workers have carried out what was queued until now.
   StatusCode Send(Side side, const FiveTuple& path, const uint8_t* data, uint32_t length);
 
@@ -90,12 +90,12 @@ class Controller {
   // How many records to copy at most, by PuntClass: of relays with the events, of proven peers, of
   // strangers.
   using DrainLimits = std::array<uint32_t, kPuntClasses>;
-  // Copies what the workers handed up, class by class; see PuntRing::Drain. Starts
+  // Copies what the workers handed up, class by class; see PuntQueue::Drain. Starts
   // with another worker each time.
   uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits);
 
  private:
-  struct Slot {
+  struct RelayEntry {
     // 0 when empty.
     uint32_t generation = 0;
     std::shared_ptr<TrunkPeerShared> shared;
@@ -109,7 +109,8 @@ class Controller {
 
   StatusCode PushKnownClient(Command::Kind kind, uint32_t worker, const FiveTuple& tuple);
   // A worker's own copy of a relay.
-  std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec, const Slot& slot) const;
+  std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec,
+                                      const RelayEntry& relay_index) const;
   bool AddressFits(Side side, const FiveTuple& path) const;
   // Whether an index has a place in the tables.
   bool IsSession(uint32_t index) const;
@@ -134,7 +135,7 @@ class Controller {
   const uint32_t trunk_mtu_bytes_;
   // The flows that each worker holds or is about to.
   std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;
-  std::vector<Slot> slots_;
+  std::vector<RelayEntry> relays_;
   std::vector<AwaitedBeat> beats_;
   uint32_t next_generation_ = 1;
   uint32_t first_to_drain_ = 0;

@@ -52,8 +52,8 @@
   X(ControlSendDropped, "control_send_dropped")                                               \
   /* Bare Closed indications: sent to sources of data that met no flow; not sent because */   \
   /* the budget of the source, or of all, was used up. */                                     \
-  X(ClosedHintsSent, "closed_hints_sent")                                                     \
-  X(ClosedHintsOverBudget, "closed_hints_over_budget")
+  X(ClosedIndicationsSent, "closed_indications_sent")                                         \
+  X(ClosedIndicationsOverBudget, "closed_indications_over_budget")
 
 namespace turnpike {
 

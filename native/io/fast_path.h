@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "table/flow_table.h"
-#include "table/session_index.h"
-#include "table/shared_cells.h"
+#include "table/session_table.h"
+#include "table/shared_sequences.h"
 #include "table/trunk_peers.h"
 
 namespace turnpike {
@@ -17,7 +17,7 @@ class FastPath {
   virtual ~FastPath() = default;
 
   // The cells that it counts sequences in. They stay as long as the workers run.
-  virtual SharedCells shared_cells() = 0;
+  virtual SharedSequences shared_sequences() = 0;
 
   // Each as in Controller; nothing fails, since the workers have the entry as well. PutFlow returns
   // the flow's cell, or 0 when it has none.
@@ -26,8 +26,8 @@ class FastPath {
   virtual void RemoveFlow(const FlowKey& key) = 0;
   virtual void PutSession(const SessionAction& action) = 0;
   virtual void RemoveSession(uint32_t index) = 0;
-  virtual void PutPeer(uint32_t slot, const TrunkPeer& peer) = 0;
-  virtual void RemovePeer(uint32_t slot) = 0;
+  virtual void PutPeer(uint32_t relay_index, const TrunkPeer& peer) = 0;
+  virtual void RemovePeer(uint32_t relay_index) = 0;
 };
 
 }  // namespace turnpike

@@ -125,7 +125,7 @@ uint16_t SendBatch::AppendRun(const SendSocket& socket, uint16_t first) {
   uint16_t next = entries_[first].next;
   // All segments have the first one's length, but the last may be shorter.
   bool equal = segment_bytes <=
-               socket.narrow_paths_.LimitFor(head.path->remote.ip, socket.segment_bytes_max_);
+               socket.oversize_segments_.LimitFor(head.path->remote.ip, socket.segment_bytes_max_);
   while (next != kNone && equal && run.datagrams < kSegmentsMax) {
     const Outgoing& segment = entries_[next].outgoing;
     const uint32_t bytes = segment.length;
@@ -181,7 +181,8 @@ void SendBatch::AppendSegmentSize(msghdr* header, uint16_t segment_bytes) {
 void SendBatch::Flush(CounterRow& counters) {
   for (uint32_t i = 0; i < socket_count_; ++i) {
     SendSocket& socket = *sockets_[i].socket;
-    if (!socket.narrow_paths_.empty()) socket.narrow_paths_.Forget(ReadClock().monotonic_ns);
+    if (!socket.oversize_segments_.empty())
+      socket.oversize_segments_.Forget(ReadClock().monotonic_ns);
     Build(sockets_[i]);
     Send(socket, counters);
   }
@@ -253,7 +254,8 @@ void SendBatch::HandleRefusal(SendSocket& socket, uint32_t index, int error_numb
     socket.segment_bytes_max_ = 0;
   } else if (sent) {
     // Were the datagrams refused one by one too, it was not for their being segments.
-    socket.narrow_paths_.Note(first.path->remote.ip, first.length - 1, ReadClock().monotonic_ns);
+    socket.oversize_segments_.Note(first.path->remote.ip, first.length - 1,
+                                   ReadClock().monotonic_ns);
   }
 }
 

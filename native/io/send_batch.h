@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "forward/outgoing.h"
 #include "io/counters.h"
-#include "io/narrow_paths.h"
+#include "io/oversize_segments.h"
 #include "io/socket_address.h"
 #include "io/udp_socket.h"
 
@@ -34,7 +34,7 @@ class SendSocket {
   uint16_t place_ = 0;
   // The longest segment that may be part of a run; 0 where the device can make none.
   uint32_t segment_bytes_max_ = kSegmentBytesMax;
-  NarrowPaths narrow_paths_;
+  OversizeSegments oversize_segments_;
 };
 
 class SendBatch {

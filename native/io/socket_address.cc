@@ -6,7 +6,7 @@
 
 namespace turnpike {
 
-socklen_t ToSocketAddress(const Endpoint& endpoint, SocketAddress* address) {
+socklen_t ToSocketAddress(const TransportAddress& endpoint, SocketAddress* address) {
   if (endpoint.ip.IsIpv4()) {
     std::memset(&address->v4, 0, sizeof(address->v4));
     address->v4.sin_family = AF_INET;
@@ -21,8 +21,8 @@ socklen_t ToSocketAddress(const Endpoint& endpoint, SocketAddress* address) {
   return sizeof(address->v6);
 }
 
-Endpoint FromSocketAddress(const SocketAddress& address) {
-  Endpoint endpoint;
+TransportAddress FromSocketAddress(const SocketAddress& address) {
+  TransportAddress endpoint;
   if (address.any.sa_family == AF_INET) {
     endpoint.ip = IpAddress::FromIpv4(reinterpret_cast<const uint8_t*>(&address.v4.sin_addr));
     endpoint.port = ntohs(address.v4.sin_port);
@@ -33,7 +33,7 @@ Endpoint FromSocketAddress(const SocketAddress& address) {
   return endpoint;
 }
 
-std::string ToText(const Endpoint& endpoint) {
+std::string ToText(const TransportAddress& endpoint) {
   char text[INET6_ADDRSTRLEN] = {};
   const std::string port = ":" + std::to_string(endpoint.port);
   if (endpoint.ip.IsIpv4()) {

@@ -17,10 +17,10 @@ union SocketAddress {
 };
 
 // Writes the endpoint in its own family; returns the length in bytes.
-socklen_t ToSocketAddress(const Endpoint& endpoint, SocketAddress* address);
-Endpoint FromSocketAddress(const SocketAddress& address);
+socklen_t ToSocketAddress(const TransportAddress& endpoint, SocketAddress* address);
+TransportAddress FromSocketAddress(const SocketAddress& address);
 
 // `192.0.2.1:3478` or `[2001:db8::1]:3478`.
-std::string ToText(const Endpoint& endpoint);
+std::string ToText(const TransportAddress& endpoint);
 
 }  // namespace turnpike

@@ -37,7 +37,7 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
       address_(other.address_),
       kernel_drops_(other.kernel_drops_) {}
 
-Status UdpSocket::OpenFirst(const Endpoint& address, uint32_t buffer_bytes) {
+Status UdpSocket::OpenFirst(const TransportAddress& address, uint32_t buffer_bytes) {
   // SO_REUSEPORT comes only after the bind: with it, bind would quietly join the group of another
   // process of the same user, and the kernel would split the packets between the two. It would
   // even choose such a port for port 0.
@@ -50,14 +50,14 @@ Status UdpSocket::AllowSharing() {
   return Failed("cannot share the port among workers", errno);
 }
 
-Status UdpSocket::OpenShared(const Endpoint& address, uint32_t buffer_bytes) {
+Status UdpSocket::OpenShared(const TransportAddress& address, uint32_t buffer_bytes) {
   if (Status status = Create(address, buffer_bytes); !status.ok()) return status;
   if (Status status = AllowSharing(); !status.ok()) return status;
   return Bind();
 }
 
-Status UdpSocket::OpenLane(const Endpoint& address, uint32_t buffer_bytes) {
-  Endpoint free_port = address;
+Status UdpSocket::OpenLane(const TransportAddress& address, uint32_t buffer_bytes) {
+  TransportAddress free_port = address;
   free_port.port = 0;
   if (Status status = Create(free_port, buffer_bytes); !status.ok()) return status;
   // No relay sends data here. Whatever else comes the kernel drops for nothing.
@@ -95,7 +95,7 @@ uint32_t UdpSocket::TakeDrops() {
   return drops - std::exchange(kernel_drops_, drops);
 }
 
-Status UdpSocket::Create(const Endpoint& address, uint32_t buffer_bytes) {
+Status UdpSocket::Create(const TransportAddress& address, uint32_t buffer_bytes) {
   address_ = address;
   const bool ipv4 = address.ip.IsIpv4();
   fd_ = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

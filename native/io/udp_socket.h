@@ -18,14 +18,14 @@ class UdpSocket {
 
   // Binds the first socket of an address (port 0: a free one), alone: nobody else, not even a
   // process of the same user that would share the port, may hold it already.
-  Status OpenFirst(const Endpoint& address, uint32_t buffer_bytes);
+  Status OpenFirst(const TransportAddress& address, uint32_t buffer_bytes);
   // After OpenFirst: lets the other workers' sockets of this address in.
   Status AllowSharing();
   // Binds a socket that sends data, to a free port of the IP that OpenFirst bound. It receives
   // replies to path probes and nothing else.
-  Status OpenLane(const Endpoint& address, uint32_t buffer_bytes);
+  Status OpenLane(const TransportAddress& address, uint32_t buffer_bytes);
   // Binds a further worker's socket to the address that OpenFirst bound, with its real port.
-  Status OpenShared(const Endpoint& address, uint32_t buffer_bytes);
+  Status OpenShared(const TransportAddress& address, uint32_t buffer_bytes);
 
   // From here on what does not fit the way whole is not sent, or dropped on it, and the way's MTU
   // as the kernel believes it does not count (RFC 8899 section 4.2: probes are not fragmented).
@@ -42,17 +42,17 @@ class UdpSocket {
 
   int fd() const { return fd_; }
   // The address bound, with its real port.
-  const Endpoint& address() const { return address_; }
+  const TransportAddress& address() const { return address_; }
   bool wildcard() const { return address_.ip.IsWildcard(); }
 
  private:
-  Status Create(const Endpoint& address, uint32_t buffer_bytes);
+  Status Create(const TransportAddress& address, uint32_t buffer_bytes);
   Status Bind();
   Status Failed(const char* what, int error_number) const;
   bool SetOption(int level, int option, int value) const;
 
   int fd_ = -1;
-  Endpoint address_;
+  TransportAddress address_;
   uint32_t kernel_drops_ = 0;
 };
 

@@ -22,11 +22,12 @@ constexpr uint32_t kWakeToken = 0xffffffff;
 Worker::Worker(const WorkerOptions& options)
     : options_(options),
       counters_(options.counters),
-      sealer_(options.index, options.first_sequence),
-      path_sealer_(static_cast<uint8_t>(kProbeLaneFirst + options.index), options.first_sequence),
-      forwarder_(tables_, sealer_, path_sealer_),
-      bundler_(sealer_),
-      pacer_(uint64_t{options.coalescing_us} * kNsPerUs) {}
+      authenticator_(options.index, options.initial_sequence),
+      path_probe_authenticator_(static_cast<uint8_t>(kProbeLaneFirst + options.index),
+                                options.initial_sequence),
+      forwarder_(tables_, authenticator_, path_probe_authenticator_),
+      bundler_(authenticator_),
+      coalescer_(uint64_t{options.coalescing_us} * kNsPerUs) {}
 
 Worker::~Worker() {
   if (wake_fd_ >= 0) close(wake_fd_);
@@ -45,8 +46,8 @@ Status Worker::Allocate() {
   }
   if (status.ok()) status = bundler_.Allocate(options_.trunk_peers_max, options_.trunk_mtu_bytes);
   if (status.ok()) {
-    status = closed_hints_.Allocate(options_.hash_key, options_.closed_hints_per_second,
-                                    options_.relay_hosts);
+    status = closed_indications_.Allocate(options_.hash_key, options_.closed_indications_per_second,
+                                          options_.relay_hosts);
   }
   if (status.ok()) status = batch_.Allocate();
   if (status.ok()) status = commands_.Allocate();
@@ -148,9 +149,9 @@ void Worker::Wait(int timeout_ms) {
     return;
   }
   if (const uint64_t messages = std::exchange(messages_since_empty_, 0); messages > 0) {
-    pacer_.Count(static_cast<uint32_t>(messages), ReadClock().monotonic_ns);
+    coalescer_.Count(static_cast<uint32_t>(messages), ReadClock().monotonic_ns);
   }
-  if (const uint64_t pause_ns = pacer_.TakePause(); pause_ns > 0) {
+  if (const uint64_t pause_ns = coalescer_.TakePause(); pause_ns > 0) {
     Pause(pause_ns);
     return;
   }

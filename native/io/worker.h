@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "forward/bundler.h"
-#include "forward/closed_hints.h"
+#include "forward/closed_indications.h"
 #include "forward/forwarder.h"
 #include "io/byte_ring.h"
 #include "io/command_queue.h"
 #include "io/counters.h"
-#include "io/pacer.h"
-#include "io/packet_batch.h"
-#include "io/punt_ring.h"
+#include "io/punt_queue.h"
+#include "io/receive_batch.h"
+#include "io/receive_coalescer.h"
 #include "io/send_batch.h"
 #include "io/udp_socket.h"
 
@@ -44,10 +44,10 @@ struct WorkerOptions {
   uint32_t trunk_mtu_bytes;
   uint32_t coalescing_us;
   uint32_t busy_poll_us;
-  uint32_t closed_hints_per_second;
+  uint32_t closed_indications_per_second;
   SipKey hash_key;
-  uint64_t first_sequence;
-  // kCounterRowCells cells, one element for each slot, and one for each flow and for each place of
+  uint64_t initial_sequence;
+  // kCounterRowCells cells, one element for each relay, and one for each flow and for each place of
   // a session; all outlive the worker.
   CounterCell* counters;
   TrunkTraffic* traffic;
@@ -88,7 +88,7 @@ class Worker {
   // Controlling thread.
   CommandQueue& commands() { return commands_; }
   ByteRing& control_sends() { return control_sends_; }
-  PuntRing& punts() { return punts_; }
+  PuntQueue& punts() { return punts_; }
   void WakeIfAsleep();
   void Stop();
 
@@ -158,7 +158,7 @@ class Worker {
   void CloseBundlesIfDue(const Now& now);
   void CloseBundles();
   // Tells the sender of data that met no flow so, where that is allowed.
-  void HintClosed(const Packet& packet, const Now& now);
+  void SendClosedIndication(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);
   // Where a datagram waits: a relay's host counts as a relay on either side, as relays check each
   // other's service addresses.
@@ -166,7 +166,7 @@ class Worker {
   // Hands up, within a budget, a trunk datagram from an unregistered port of a relay's address.
   void PuntUnlisted(const Packet& packet, const Now& now);
   void ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from);
-  void ReportUnboundIndex(uint32_t slot, uint32_t session_index);
+  void ReportUnboundIndex(uint32_t relay_index, uint32_t session_index);
   void ReportEvent(const PuntedEvent& event);
   void Queue(SendSocket& through, const Outgoing& outgoing);
   void QueueData(const Outgoing& outgoing);
@@ -180,13 +180,13 @@ class Worker {
   Tables tables_;
   // Peers that are proven: their requests do not wait behind strangers'.
   FixedTable<FiveTuple, Nothing> known_clients_;
-  TrunkSealer sealer_;
-  TrunkSealer path_sealer_;
+  TrunkAuthenticator authenticator_;
+  TrunkAuthenticator path_probe_authenticator_;
   Forwarder forwarder_;
   Bundler bundler_;
-  ClosedHints closed_hints_;
-  Pacer pacer_;
-  PacketBatch batch_;
+  ClosedIndications closed_indications_;
+  ReceiveCoalescer coalescer_;
+  ReceiveBatch batch_;
   // What waits to leave, through all sockets.
   SendBatch sends_;
   std::array<ClientLookup, kChunkPackets> lookups_;
@@ -204,13 +204,13 @@ class Worker {
   uint32_t turns_since_poll_ = 0;
   bool punted_ = false;
   // Budgets for datagrams of unlisted ports, by the address that they come from.
-  MappedArray<RateCell> unlisted_;
+  MappedArray<RateLimiter> unlisted_;
   // A path probe; made when the first one is sent.
   std::unique_ptr<uint8_t[]> probe_;
 
   CommandQueue commands_;
   ByteRing control_sends_;
-  PuntRing punts_;
+  PuntQueue punts_;
   const std::vector<std::unique_ptr<Worker>>* workers_ = nullptr;
 
   // Written by this thread, read by all; on a line of their own.

@@ -20,8 +20,8 @@ Worker::Progress Worker::ApplyCommands() {
 
 void Worker::Apply(Command& command) {
   switch (command.kind) {
-    case Command::Kind::kShareCells:
-      tables_.shared_cells = command.shared_cells;
+    case Command::Kind::kShareSequences:
+      tables_.shared_sequences = command.shared_sequences;
       break;
     case Command::Kind::kPutFlow:
       ApplyPutFlow(command);
@@ -38,7 +38,7 @@ void Worker::Apply(Command& command) {
       }
       break;
     case Command::Kind::kPutPeer:
-      // Bundles know their relay by its slot, which this may give to another one.
+      // Bundles know their relay by its index, which this may give to another one.
       CloseBundles();
       command.peer->from_trunk_port = (command.peer->lanes_closed >> options_.index & 1) != 0;
       tables_.peers.Put(command.index, std::unique_ptr<TrunkPeer>(command.peer));

@@ -7,13 +7,13 @@
 namespace turnpike {
 
 void Worker::Receive(Port& port) {
-  const PacketBatch::Result result = batch_.Receive(port.socket, port.index);
-  if (result != PacketBatch::Result::kMore) {
+  const ReceiveBatch::Result result = batch_.Receive(port.socket, port.index);
+  if (result != ReceiveBatch::Result::kMore) {
     // Drained: epoll says when there is more.
     port.readable = false;
     --readable_ports_;
   }
-  if (result == PacketBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
+  if (result == ReceiveBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
   messages_since_empty_ += batch_.messages();
   const Now now = ReadClock();
   // What a lane's filter refuses counts as dropped there.
@@ -70,7 +70,7 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     counters_.Add(verdict);
     if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
     if (verdict == Verdict::kClientToClient) QueueData(result.outgoing);
-    if (verdict == Verdict::kChannelUnknown) HintClosed(batch_[i], now);
+    if (verdict == Verdict::kChannelUnknown) SendClosedIndication(batch_[i], now);
   }
 }
 
@@ -104,8 +104,8 @@ void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
     counters_.Add(verdict);
     if (verdict == Verdict::kTrunkToClient) {
       QueueData(out);
-    } else if (tables_.peers.Get(opened.slot)->shared->TakeUnboundEvent(now.monotonic_ns)) {
-      ReportUnboundIndex(opened.slot, record->session_index.Get());
+    } else if (tables_.peers.Get(opened.relay_index)->shared->TakeUnboundEvent(now.monotonic_ns)) {
+      ReportUnboundIndex(opened.relay_index, record->session_index.Get());
     }
   }
 }
@@ -124,18 +124,19 @@ void Worker::QueueRecord(const TrunkRecord& record, const Now& now) {
   if (bundler_.CloseBefore(record, &out)) QueueBundle(out);
   if (sends_.full()) sends_.Flush(counters_);
   uint8_t* room = nullptr;
-  if (!record.headroom && !(room = sends_.TakeRoom(SingleBytes(record)))) {
+  if (!record.headroom && !(room = sends_.TakeRoom(SingleRecordBytes(record)))) {
     sends_.Flush(counters_);
-    room = sends_.TakeRoom(SingleBytes(record));
+    room = sends_.TakeRoom(SingleRecordBytes(record));
   }
-  forwarder_.SealAlone(record, room, &out);
+  forwarder_.MakeSingleRecordDatagram(record, room, &out);
   QueueData(out);
 }
 
 void Worker::CloseBundlesIfDue(const Now& now) {
   if (bundler_.empty()) return;
-  const bool company_expected = readable_ports_ > 0 && pacer_.limit_ns() > 0;
-  if (company_expected && now.monotonic_ns - bundler_.oldest_since_ns() < pacer_.limit_ns()) return;
+  const bool company_expected = readable_ports_ > 0 && coalescer_.limit_ns() > 0;
+  if (company_expected && now.monotonic_ns - bundler_.oldest_since_ns() < coalescer_.limit_ns())
+    return;
   CloseBundles();
 }
 
@@ -143,17 +144,17 @@ void Worker::CloseBundles() {
   for (Outgoing out; bundler_.CloseOldest(&out);) QueueBundle(out);
 }
 
-void Worker::HintClosed(const Packet& packet, const Now& now) {
+void Worker::SendClosedIndication(const Packet& packet, const Now& now) {
   Outgoing out;
-  switch (closed_hints_.Answer(packet, now, &out)) {
-    case ClosedHints::Result::kSent:
-      counters_.Add(Counter::kClosedHintsSent);
+  switch (closed_indications_.Answer(packet, now, &out)) {
+    case ClosedIndications::Result::kSent:
+      counters_.Add(Counter::kClosedIndicationsSent);
       QueueData(out);
       break;
-    case ClosedHints::Result::kOverBudget:
-      counters_.Add(Counter::kClosedHintsOverBudget);
+    case ClosedIndications::Result::kOverBudget:
+      counters_.Add(Counter::kClosedIndicationsOverBudget);
       break;
-    case ClosedHints::Result::kWithheld:
+    case ClosedIndications::Result::kWithheld:
       break;
   }
 }
@@ -182,7 +183,7 @@ PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
   if (side == Side::kClient) {
     return known_clients_.Find(tuple) != nullptr ? PuntClass::kProven : PuntClass::kStrangers;
   }
-  if (tables_.peers.SlotOf(tuple.remote) != nullptr) return PuntClass::kRelays;
+  if (tables_.peers.RelayIndexOf(tuple.remote) != nullptr) return PuntClass::kRelays;
   // Answers to checks come from where relays serve peers, and anybody can write such an address.
   return options_.relay_hosts->Contain(tuple.remote) ? PuntClass::kProven : PuntClass::kStrangers;
 }
@@ -192,7 +193,7 @@ void Worker::PuntUnlisted(const Packet& packet, const Now& now) {
   if (!tables_.peers.KnowsIp(ip)) return;
   SipHash13 hash(options_.hash_key);
   hash.Update(ip.bytes.data(), ip.bytes.size());
-  RateCell& budget = unlisted_[hash.Finish() & (kUnlistedAddresses - 1)];
+  RateLimiter& budget = unlisted_[hash.Finish() & (kUnlistedAddresses - 1)];
   if (!budget.Take(now.monotonic_ns, kNsPerSecond / kUnlistedPerSecond, kUnlistedPerSecond)) return;
   // Whether it is handed up or not, it is one that was dropped.
   const PuntClass punt_class = ClassOf(Side::kTrunk, *packet.tuple);
@@ -205,7 +206,7 @@ void Worker::PuntUnlisted(const Packet& packet, const Now& now) {
 void Worker::ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from) {
   PuntedEvent event{};
   event.kind = opened.of_path ? PuntKind::kPathProbeReply : PuntKind::kProbeReply;
-  event.slot = opened.slot;
+  event.relay_index = opened.relay_index;
   event.number = opened.probe_number;
   event.rtt_ns = opened.rtt_ns;
   if (opened.of_path) {
@@ -217,10 +218,10 @@ void Worker::ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from) 
   ReportEvent(event);
 }
 
-void Worker::ReportUnboundIndex(uint32_t slot, uint32_t session_index) {
+void Worker::ReportUnboundIndex(uint32_t relay_index, uint32_t session_index) {
   PuntedEvent event{};
   event.kind = PuntKind::kUnboundIndex;
-  event.slot = slot;
+  event.relay_index = relay_index;
   event.number = session_index;
   ReportEvent(event);
 }

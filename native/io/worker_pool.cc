@@ -51,7 +51,7 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     return Status::System("cannot read random bytes", errno);
   }
   if (Status status = relay_hosts_.Allocate(hash_key); !status.ok()) return status;
-  const uint64_t first_sequence = NextFirstSequence();
+  const uint64_t initial_sequence = NextInitialSequence();
   for (uint32_t i = 0; i < options.workers; ++i) {
     WorkerOptions worker{};
     worker.index = static_cast<uint8_t>(i);
@@ -62,10 +62,10 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.trunk_mtu_bytes = options.trunk_mtu_bytes;
     worker.coalescing_us = options.coalescing_us;
     worker.busy_poll_us = options.busy_poll_us;
-    worker.closed_hints_per_second =
-        (options.closed_hints_per_second + options.workers - 1) / options.workers;
+    worker.closed_indications_per_second =
+        (options.closed_indications_per_second + options.workers - 1) / options.workers;
     worker.hash_key = hash_key;
-    worker.first_sequence = first_sequence;
+    worker.initial_sequence = initial_sequence;
     worker.counters = options.counters + i * kCounterRowCells;
     worker.session_traffic =
         options.session_traffic + size_t{i} * SessionTable::Places(options.sessions_max);
@@ -79,7 +79,8 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
   return {};
 }
 
-Status WorkerPool::OpenAddress(Side side, const Endpoint& address, const PlaneOptions& options) {
+Status WorkerPool::OpenAddress(Side side, const TransportAddress& address,
+                               const PlaneOptions& options) {
   const auto give = [&](size_t worker, UdpSocket socket) {
     if (options.busy_poll_us > 0) socket.PreferBusyPoll(options.busy_poll_us);
     return workers_[worker]->AddSocket(side, std::move(socket));
@@ -88,7 +89,7 @@ Status WorkerPool::OpenAddress(Side side, const Endpoint& address, const PlaneOp
   Status status = first.OpenFirst(address, options.socket_buffer_bytes);
   if (status.ok() && workers_.size() > 1) status = first.AllowSharing();
   if (!status.ok()) return status;
-  const Endpoint bound = first.address();
+  const TransportAddress bound = first.address();
   status = give(0, std::move(first));
   for (size_t i = 1; status.ok() && i < workers_.size(); ++i) {
     UdpSocket shared;
@@ -100,7 +101,7 @@ Status WorkerPool::OpenAddress(Side side, const Endpoint& address, const PlaneOp
   return side == Side::kTrunk ? OpenLanes(bound, options) : Status{};
 }
 
-Status WorkerPool::OpenLanes(const Endpoint& bound, const PlaneOptions& options) {
+Status WorkerPool::OpenLanes(const TransportAddress& bound, const PlaneOptions& options) {
   std::vector<uint16_t>& ports = lane_ports_.emplace_back();
   // One worker's traffic is no more than one receive queue's. A registration lists so many sources;
   // the workers beyond send from the trunk address itself.

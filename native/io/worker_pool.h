@@ -13,8 +13,8 @@
 namespace turnpike {
 
 struct PlaneOptions {
-  std::vector<Endpoint> client_addresses;
-  std::vector<Endpoint> trunk_addresses;
+  std::vector<TransportAddress> client_addresses;
+  std::vector<TransportAddress> trunk_addresses;
   uint32_t workers = 1;
   uint32_t client_flows_max = 0;
   uint32_t sessions_max = 0;
@@ -27,7 +27,7 @@ struct PlaneOptions {
   // How long a worker asks its sockets again and again before it sleeps; 0: it sleeps at once.
   uint32_t busy_poll_us = 0;
   // Bare Closed indications to sources of data that met no flow, all workers together; 0: none.
-  uint32_t closed_hints_per_second = 0;
+  uint32_t closed_indications_per_second = 0;
   // CPUs that workers are pinned to, in turn; empty: the scheduler's choice.
   std::vector<uint32_t> cpus;
   // workers + 1 rows of kCounterRowCells, and workers × trunk_peers_max; both outlive the pool. The
@@ -57,7 +57,7 @@ class WorkerPool {
   RelayHosts& relay_hosts() { return relay_hosts_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   // The addresses bound on a side, with real ports.
-  const std::vector<Endpoint>& addresses(Side side) const {
+  const std::vector<TransportAddress>& addresses(Side side) const {
     return addresses_[static_cast<size_t>(side)];
   }
   // The ports that trunk data leaves from, by trunk address.
@@ -65,14 +65,14 @@ class WorkerPool {
 
  private:
   Status MakeWorkers(const PlaneOptions& options, Notifier* notifier);
-  Status OpenAddress(Side side, const Endpoint& address, const PlaneOptions& options);
+  Status OpenAddress(Side side, const TransportAddress& address, const PlaneOptions& options);
   // Gives every worker a source port of its own for trunk data from the address bound last.
-  Status OpenLanes(const Endpoint& bound, const PlaneOptions& options);
+  Status OpenLanes(const TransportAddress& bound, const PlaneOptions& options);
   Status StartThreads(const std::vector<uint32_t>& cpus);
 
   RelayHosts relay_hosts_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<Endpoint> addresses_[2];
+  std::vector<TransportAddress> addresses_[2];
   std::vector<std::vector<uint16_t>> lane_ports_;
   // A close off the main thread and the end of the environment may meet.
   std::mutex close_mutex_;

@@ -35,17 +35,19 @@ struct IpAddress {
   bool operator==(const IpAddress& other) const { return bytes == other.bytes; }
 };
 
-struct Endpoint {
+struct TransportAddress {
   IpAddress ip;
   // Host order.
   uint16_t port = 0;
 
-  bool operator==(const Endpoint& other) const { return ip == other.ip && port == other.port; }
+  bool operator==(const TransportAddress& other) const {
+    return ip == other.ip && port == other.port;
+  }
 };
 
 // The 5-tuple of a datagram, with the index of our socket's address in place of the address.
 struct FiveTuple {
-  Endpoint remote;
+  TransportAddress remote;
   // The IP that the datagram came to where the socket is bound to a wildcard, else none.
   IpAddress local;
   uint16_t socket = 0;

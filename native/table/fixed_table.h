@@ -22,12 +22,12 @@ class FixedTable {
   // `hash_key` must be random: keys come from the network, and whoever can predict the hash can
   // make every probe long.
   Status Allocate(uint32_t entries_max, const SipKey& hash_key) {
-    uint64_t slots = 2;
-    while (slots < 2 * uint64_t{entries_max}) slots *= 2;
-    mask_ = static_cast<uint32_t>(slots - 1);
+    uint64_t buckets = 2;
+    while (buckets < 2 * uint64_t{entries_max}) buckets *= 2;
+    mask_ = static_cast<uint32_t>(buckets - 1);
     entries_max_ = entries_max;
     hash_key_ = hash_key;
-    if (Status status = index_.Allocate(slots); !status.ok()) return status;
+    if (Status status = index_.Allocate(buckets); !status.ok()) return status;
     return entries_.Allocate(entries_max);
   }
 
@@ -42,9 +42,9 @@ class FixedTable {
 
   // Once that line has come: asks for the entry that the probe will most likely end at.
   void PrefetchEntry(uint32_t hash) const {
-    const Slot& slot = index_[hash & mask_];
-    if (slot.entry == 0) return;
-    const auto* entry = reinterpret_cast<const uint8_t*>(&entries_[slot.entry - 1]);
+    const Bucket& bucket = index_[hash & mask_];
+    if (bucket.entry == 0) return;
+    const auto* entry = reinterpret_cast<const uint8_t*>(&entries_[bucket.entry - 1]);
     for (size_t line = 0; line < sizeof(Entry); line += 64) __builtin_prefetch(entry + line);
   }
 
@@ -62,7 +62,7 @@ class FixedTable {
     if (index_[position].entry != 0) return &EntryAt(position).value;
     if (size_ == entries_max_) return nullptr;
     const uint32_t entry = TakeEntry();
-    index_[position] = Slot{hash, entry};
+    index_[position] = Bucket{hash, entry};
     entries_[entry - 1].key = key;
     entries_[entry - 1].value = Value{};
     ++size_;
@@ -97,9 +97,9 @@ class FixedTable {
   static constexpr size_t EntryBytes() { return sizeof(Entry); }
 
  private:
-  struct Slot {
+  struct Bucket {
     uint32_t hash;
-    // Place in the pool plus one; 0 is an empty slot.
+    // Place in the pool plus one; 0 is an empty bucket.
     uint32_t entry;
   };
   struct Entry {
@@ -111,8 +111,8 @@ class FixedTable {
 
   Entry& EntryAt(uint32_t position) { return entries_[index_[position].entry - 1]; }
 
-  // The slot that holds `key`, or the empty one where it belongs. Ends because at most half of the
-  // slots are taken.
+  // The bucket that holds `key`, or the empty one where it belongs. Ends because at most half of
+  // the buckets are taken.
   uint32_t Probe(const Key& key, uint32_t hash) {
     uint32_t position = hash & mask_;
     while (index_[position].entry != 0) {
@@ -134,7 +134,7 @@ class FixedTable {
       index_[gap] = index_[next];
       gap = next;
     }
-    index_[gap] = Slot{0, 0};
+    index_[gap] = Bucket{0, 0};
   }
 
   uint32_t TakeEntry() {
@@ -149,7 +149,7 @@ class FixedTable {
     free_ = entry;
   }
 
-  MappedArray<Slot> index_;
+  MappedArray<Bucket> index_;
   MappedArray<Entry> entries_;
   SipKey hash_key_;
   uint32_t mask_ = 0;

@@ -21,12 +21,12 @@ struct FlowAction {
   Kind kind = Kind::kNone;
   // kClient: the peer's channel.
   uint16_t channel = 0;
-  // kTrunk: the relay, which of the relays that had its slot, and that relay's session index.
-  uint32_t slot = 0;
+  // kTrunk: the relay, which of the relays that had that index, and that relay's session index.
+  uint32_t relay_index = 0;
   uint32_t generation = 0;
   uint32_t session_index = 0;
   // kTrunk: the cell that counts this direction's records where a fast path does too, else 0.
-  uint32_t shared_cell = 0;
+  uint32_t sequence_cell = 0;
   // kClient: the peer.
   FiveTuple tuple;
 };

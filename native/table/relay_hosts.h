@@ -26,7 +26,7 @@ class RelayHosts {
 
   // Controlling thread: the relays known from now on. Port 0 stands for every port of that IP.
   // With more than kRelayHostsMax of them every address counts as a relay's.
-  void Set(const std::vector<Endpoint>& hosts) {
+  void Set(const std::vector<TransportAddress>& hosts) {
     const uint32_t next = 1 - current_.load(std::memory_order_relaxed);
     MappedArray<std::atomic<uint64_t>>& set = sets_[next];
     for (uint32_t i = 0; i < kPlaces; ++i) {
@@ -45,10 +45,10 @@ class RelayHosts {
   }
 
   // Any thread: whether a relay may be there.
-  bool Contain(const Endpoint& remote) const {
+  bool Contain(const TransportAddress& remote) const {
     if (all_.load(std::memory_order_relaxed)) return true;
     const uint32_t current = current_.load(std::memory_order_acquire);
-    return Find(current, HashOf(remote)) || Find(current, HashOf(Endpoint{remote.ip, 0}));
+    return Find(current, HashOf(remote)) || Find(current, HashOf(TransportAddress{remote.ip, 0}));
   }
 
  private:
@@ -57,7 +57,7 @@ class RelayHosts {
   static_assert((kPlaces & (kPlaces - 1)) == 0);
 
   // Never 0, which is an empty place.
-  uint64_t HashOf(const Endpoint& endpoint) const {
+  uint64_t HashOf(const TransportAddress& endpoint) const {
     SipHash13 hash(hash_key_);
     hash.Update(endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
     hash.UpdateWord(endpoint.port, 2);

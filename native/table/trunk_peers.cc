@@ -17,42 +17,42 @@ bool TrunkPeerShared::TakeUnboundEvent(uint64_t monotonic_ns) {
   }
 }
 
-Status TrunkPeers::Allocate(uint32_t slots, const SipKey& hash_key, TrunkTraffic* traffic) {
-  slots_ = slots;
+Status TrunkPeers::Allocate(uint32_t relays_max, const SipKey& hash_key, TrunkTraffic* traffic) {
+  relays_max_ = relays_max;
   traffic_ = traffic;
-  peers_ = std::make_unique<std::unique_ptr<TrunkPeer>[]>(slots);
-  if (Status status = windows_.Allocate(slots); !status.ok()) return status;
-  return sources_.Allocate(2 * slots * kTrunkSourcesMax, hash_key);
+  peers_ = std::make_unique<std::unique_ptr<TrunkPeer>[]>(relays_max);
+  if (Status status = windows_.Allocate(relays_max); !status.ok()) return status;
+  return sources_.Allocate(2 * relays_max * kTrunkSourcesMax, hash_key);
 }
 
-void TrunkPeers::Put(uint32_t slot, std::unique_ptr<TrunkPeer> peer) {
-  ForgetSources(slot);
-  for (const Endpoint& source : peer->sources) {
-    // Never null: the table has room for every slot's most sources.
-    *sources_.FindOrInsert(source) = slot;
+void TrunkPeers::Put(uint32_t relay_index, std::unique_ptr<TrunkPeer> peer) {
+  ForgetSources(relay_index);
+  for (const TransportAddress& source : peer->sources) {
+    // Never null: the table has room for the most sources of every relay.
+    *sources_.FindOrInsert(source) = relay_index;
     CountIp(source.ip);
   }
-  peers_[slot] = std::move(peer);
+  peers_[relay_index] = std::move(peer);
 }
 
-void TrunkPeers::Remove(uint32_t slot) {
-  ForgetSources(slot);
-  peers_[slot].reset();
+void TrunkPeers::Remove(uint32_t relay_index) {
+  ForgetSources(relay_index);
+  peers_[relay_index].reset();
   // The pages come back as zeros, which is a window's valid start.
-  madvise(&windows_[slot], sizeof(Windows), MADV_DONTNEED);
+  madvise(&windows_[relay_index], sizeof(Windows), MADV_DONTNEED);
 }
 
-void TrunkPeers::ForgetSources(uint32_t slot) {
-  if (peers_[slot] == nullptr) return;
-  for (const Endpoint& source : peers_[slot]->sources) {
+void TrunkPeers::ForgetSources(uint32_t relay_index) {
+  if (peers_[relay_index] == nullptr) return;
+  for (const TransportAddress& source : peers_[relay_index]->sources) {
     const uint32_t* holder = sources_.Find(source);
-    if (holder != nullptr && *holder == slot) sources_.Erase(source);
+    if (holder != nullptr && *holder == relay_index) sources_.Erase(source);
     UncountIp(source.ip);
   }
 }
 
 void TrunkPeers::CountIp(const IpAddress& ip) {
-  const Endpoint mark{ip, 0};
+  const TransportAddress mark{ip, 0};
   uint32_t* count = sources_.Find(mark);
   if (count == nullptr) {
     count = sources_.FindOrInsert(mark);
@@ -62,7 +62,7 @@ void TrunkPeers::CountIp(const IpAddress& ip) {
 }
 
 void TrunkPeers::UncountIp(const IpAddress& ip) {
-  const Endpoint mark{ip, 0};
+  const TransportAddress mark{ip, 0};
   uint32_t* count = sources_.Find(mark);
   if (count != nullptr && --*count == 0) sources_.Erase(mark);
 }

@@ -73,18 +73,18 @@ struct TrunkPeerShared {
 struct TrunkWay {
   // From which of our trunk sockets, and to which of the relay's trunk addresses.
   uint16_t socket = 0;
-  Endpoint remote;
+  TransportAddress remote;
   // What we tell the relay about our own probes by this way.
   Heard heard = Heard::kUnknown;
 };
 
 // One relay, as one worker owns it. Made by the controlling thread, handed over whole.
 struct TrunkPeer {
-  // Tells apart the relays that hold a slot one after the other; never 0.
+  // Tells apart the relays that have an index one after the other; never 0.
   uint32_t generation = 0;
   // Where trunk data goes: remote, local source if chosen, trunk socket.
   FiveTuple path;
-  std::vector<Endpoint> sources;
+  std::vector<TransportAddress> sources;
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
   // The most records that it accepts in one datagram.
@@ -104,7 +104,7 @@ struct TrunkPeer {
   Heard HeardBy(const FiveTuple& tuple) const;
 };
 
-// Traffic of one slot as one worker saw it, in memory that JavaScript reads.
+// Traffic with one relay as one worker saw it, in memory that JavaScript reads.
 struct TrunkTraffic {
   CounterCell records_sent;
   CounterCell records_received;
@@ -112,33 +112,37 @@ struct TrunkTraffic {
 };
 static_assert(sizeof(TrunkTraffic) == 24);
 
-// The slots of one worker; used by that worker only.
+// The relays as one worker knows them; used by that worker only.
 class TrunkPeers {
  public:
-  // `traffic` has one element for each slot and outlives the table.
-  Status Allocate(uint32_t slots, const SipKey& hash_key, TrunkTraffic* traffic);
+  // `traffic` has one element for each relay and outlives the table.
+  Status Allocate(uint32_t relays_max, const SipKey& hash_key, TrunkTraffic* traffic);
 
-  // Adds or replaces a relay. A source address that another slot held goes to this one: the newest
+  // Adds or replaces a relay. A source address that another relay had goes to this one: the newest
   // registration is the one that counts.
-  void Put(uint32_t slot, std::unique_ptr<TrunkPeer> peer);
+  void Put(uint32_t relay_index, std::unique_ptr<TrunkPeer> peer);
   // Removes a relay and forgets its replay windows.
-  void Remove(uint32_t slot);
+  void Remove(uint32_t relay_index);
 
-  // The relay in a slot, or null.
-  TrunkPeer* Get(uint32_t slot) { return slot < slots_ ? peers_[slot].get() : nullptr; }
-  // The slot whose relay sends from `source`, or null.
-  const uint32_t* SlotOf(const Endpoint& source) { return sources_.Find(source); }
+  // The relay of an index, or null.
+  TrunkPeer* Get(uint32_t relay_index) {
+    return relay_index < relays_max_ ? peers_[relay_index].get() : nullptr;
+  }
+  // The index of the relay that sends from `source`, or null.
+  const uint32_t* RelayIndexOf(const TransportAddress& source) { return sources_.Find(source); }
   // Whether some relay sends from a port of this address.
-  bool KnowsIp(const IpAddress& ip) { return sources_.Find(Endpoint{ip, 0}) != nullptr; }
-  ReplayWindow& Window(uint32_t slot, uint8_t lane) { return windows_[slot].lanes[lane]; }
+  bool KnowsIp(const IpAddress& ip) { return sources_.Find(TransportAddress{ip, 0}) != nullptr; }
+  ReplayWindow& Window(uint32_t relay_index, uint8_t lane) {
+    return windows_[relay_index].lanes[lane];
+  }
   // Takes the sequence of a path probe or its reply, in a window of this worker alone. They come to
   // several ports, and so to several workers, out of order: what one has seen says nothing to
   // another. A worker takes none twice.
-  ReplayVerdict AcceptProbe(uint32_t slot, uint8_t lane, uint64_t sequence) {
-    Windows& windows = windows_[slot];
+  ReplayVerdict AcceptProbe(uint32_t relay_index, uint8_t lane, uint64_t sequence) {
+    Windows& windows = windows_[relay_index];
     return windows.probe_lanes[lane].Accept(windows.highest_probe[lane], sequence);
   }
-  TrunkTraffic& Traffic(uint32_t slot) { return traffic_[slot]; }
+  TrunkTraffic& Traffic(uint32_t relay_index) { return traffic_[relay_index]; }
 
  private:
   // Whole pages, so that those of a removed relay can be given back to the kernel.
@@ -149,16 +153,16 @@ class TrunkPeers {
     std::atomic<uint64_t> highest_probe[kLanes];
   };
 
-  void ForgetSources(uint32_t slot);
+  void ForgetSources(uint32_t relay_index);
   // Counts the sources at an address, under port 0, which no source has.
   void CountIp(const IpAddress& ip);
   void UncountIp(const IpAddress& ip);
 
-  uint32_t slots_ = 0;
+  uint32_t relays_max_ = 0;
   std::unique_ptr<std::unique_ptr<TrunkPeer>[]> peers_;
   MappedArray<Windows> windows_;
-  // By source the slot; by address and port 0 the number of sources there.
-  FixedTable<Endpoint, uint32_t> sources_;
+  // By source the relay's index; by address and port 0 the number of sources there.
+  FixedTable<TransportAddress, uint32_t> sources_;
   TrunkTraffic* traffic_ = nullptr;
 };
 

@@ -46,9 +46,9 @@ struct RecordHeader {
   static RecordHeader Of(uint32_t session_index, uint16_t payload_bytes,
                          uint16_t session_sequence) {
     RecordHeader header;
-    StoreLe64(reinterpret_cast<uint8_t*>(&header), uint64_t{ToBe16(session_sequence)} << 48 |
-                                                       uint64_t{ToBe16(payload_bytes)} << 32 |
-                                                       ToBe32(session_index));
+    StoreLe64(reinterpret_cast<uint8_t*>(&header), uint64_t{SwapBytes16(session_sequence)} << 48 |
+                                                       uint64_t{SwapBytes16(payload_bytes)} << 32 |
+                                                       SwapBytes32(session_index));
     return header;
   }
 };

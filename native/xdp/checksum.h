@@ -7,7 +7,7 @@
 #ifndef TURNPIKE_XDP_CHECKSUM_H_
 #define TURNPIKE_XDP_CHECKSUM_H_
 
-#include "xdp/shared.h"
+#include "xdp/map_structs.h"
 
 #define TP_INLINE static inline __attribute__((always_inline))
 

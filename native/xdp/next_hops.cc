@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "xdp/clock.h"
+#include "xdp/coarse_clock.h"
 
 namespace turnpike {
 
@@ -24,8 +24,8 @@ Status NextHops::Open(int destinations_map, uint32_t destinations, int hops_map,
   if (getrandom(&hash_key, sizeof(hash_key), 0) != sizeof(hash_key)) {
     return Status::System("cannot read random bytes", errno);
   }
-  numbers_ = RestingNumbers(destinations - 1);
-  hop_numbers_ = RestingNumbers(hops - 1);
+  numbers_ = IdPool(destinations - 1);
+  hop_numbers_ = IdPool(hops - 1);
   Status status = netlink_.Open();
   if (status.ok()) status = shared_destinations_.Map(destinations_map, destinations);
   if (status.ok()) status = shared_hops_.Map(hops_map, hops);
@@ -42,7 +42,7 @@ uint32_t NextHops::Acquire(const IpAddress& remote, const IpAddress& local) {
     ++destinations_[*known].references;
     return *known;
   }
-  const uint32_t number = numbers_.Take(MonotonicNs());
+  const uint32_t number = numbers_.Take(CoarseMonotonicNs());
   if (number == 0) return 0;
   *by_address_.FindOrInsert(key) = number;
   destinations_[number] = Destination{key, 1, 0};
@@ -54,7 +54,7 @@ void NextHops::Release(uint32_t number) {
   if (number == 0 || --destinations_[number].references > 0) return;
   by_address_.Erase(destinations_[number].key);
   SetDestination(number, 0, 0);
-  numbers_.GiveBack(number, MonotonicNs());
+  numbers_.GiveBack(number, CoarseMonotonicNs());
 }
 
 void NextHops::SetDevices(std::vector<Device> devices) {
@@ -142,7 +142,7 @@ uint32_t NextHops::HopOf(uint32_t ifindex, const IpAddress& ip) {
     if (hops_[*known].round != round_) AskAboutHop(*known);
     return *known;
   }
-  const uint32_t number = hop_numbers_.Take(MonotonicNs());
+  const uint32_t number = hop_numbers_.Take(CoarseMonotonicNs());
   if (number == 0) return 0;
   *by_neighbour_.FindOrInsert(key) = number;
   hops_[number].key = key;
@@ -164,7 +164,7 @@ void NextHops::ReleaseHop(uint32_t number) {
   if (number == 0 || --hops_[number].references > 0) return;
   by_neighbour_.Erase(hops_[number].key);
   WriteHop(number, Neighbour{});
-  hop_numbers_.GiveBack(number, MonotonicNs());
+  hop_numbers_.GiveBack(number, CoarseMonotonicNs());
 }
 
 void NextHops::WriteHop(uint32_t number, const Neighbour& neighbour) {

@@ -12,9 +12,9 @@
 
 #include "table/fixed_table.h"
 #include "xdp/bpf_map.h"
+#include "xdp/id_pool.h"
+#include "xdp/map_structs.h"
 #include "xdp/netlink.h"
-#include "xdp/resting_numbers.h"
-#include "xdp/shared.h"
 
 namespace turnpike {
 
@@ -92,8 +92,8 @@ class NextHops {
   FixedTable<HopKey, uint32_t> by_neighbour_;
   MappedArray<Destination> destinations_;
   MappedArray<Hop> hops_;
-  RestingNumbers numbers_;
-  RestingNumbers hop_numbers_;
+  IdPool numbers_;
+  IdPool hop_numbers_;
   std::deque<uint32_t> waiting_;
   // The last destination of a sweep over all of them, and how many are left of it.
   uint32_t swept_ = 0;

@@ -5,7 +5,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "xdp/shared.h"
+#include "xdp/map_structs.h"
 
 /* The CPUs that XDP runs on read words at any address, and the compiler would take bytes. */
 #define TP_PACKED

@@ -3,7 +3,7 @@
 #ifndef TURNPIKE_XDP_PLATFORM_USER_H_
 #define TURNPIKE_XDP_PLATFORM_USER_H_
 
-#include "xdp/shared.h"
+#include "xdp/map_structs.h"
 
 #define TP_PACKED __attribute__((packed))
 #define TP_FORGET(number) (void)(number)
@@ -13,9 +13,9 @@ struct tp_world {
   void* self;
   struct tp_flow* (*flow)(void* self, const struct tp_flow_key* key);
   struct tp_session* (*session)(void* self, __u32 index);
-  struct tp_peer* (*peer)(void* self, __u32 slot);
+  struct tp_peer* (*peer)(void* self, __u32 relay_index);
   struct tp_window* (*window)(void* self, const struct tp_window_key* key);
-  struct tp_traffic* (*traffic)(void* self, __u32 slot);
+  struct tp_traffic* (*traffic)(void* self, __u32 relay_index);
   struct tp_destination* (*destination)(void* self, __u32 index);
   struct tp_hop* (*hop)(void* self, __u32 index);
   __u32* (*flow_cell)(void* self, __u32 index);

@@ -6,13 +6,14 @@
 #ifndef TURNPIKE_XDP_REWRITE_H_
 #define TURNPIKE_XDP_REWRITE_H_
 
-#include "xdp/frame.h"
-#include "xdp/sequence.h"
+#include "xdp/replay_window.h"
+#include "xdp/session_sequence.h"
 #include "xdp/tag.h"
+#include "xdp/transmit.h"
 
 #define TP_TRUNK_DATA 0x11
 
-TP_INLINE void tp_count_sides(struct tp_cpu* cpu, const struct tp_leaving* out,
+TP_INLINE void tp_count_sides(struct tp_cpu* cpu, const struct tp_outgoing* out,
                               const struct tp_view* view, int from_trunk, int to_trunk) {
   const __u32 sent = view->payload - out->old_head + out->head_bytes;
   if (from_trunk) {
@@ -35,7 +36,7 @@ TP_INLINE void tp_carry(__u64* carried, __u32 payload) {
 /* ChannelData, or the datagram of a relayed address, that leaves with other headers only. */
 TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
                              const struct tp_flow* flow, struct tp_cpu* cpu) {
-  struct tp_leaving out = {};
+  struct tp_outgoing out = {};
   const __u32 kind = flow->kind;
   __u32 counter = TP_COUNT_CLIENT_TO_CLIENT;
   out.path = &flow->path;
@@ -50,26 +51,26 @@ TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
     out.head[0] = tp_channel_head(flow->channel, view->payload - out.old_head);
   }
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
-  if (carried == 0 || !tp_may_leave(context, view, &out)) return XDP_PASS;
+  if (carried == 0 || !tp_can_transmit(context, view, &out)) return XDP_PASS;
   tp_carry(carried, view->payload - out.old_head);
   cpu->counts[counter] += 1;
   tp_count_sides(cpu, &out, view, 0, 0);
-  return tp_leave(context, view, &out, cpu);
+  return tp_transmit(context, view, &out, cpu);
 }
 
 /* ChannelData that becomes a trunk datagram with one record. */
 TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view,
                                 const struct tp_flow* flow, struct tp_cpu* cpu) {
   const __u32 cpu_number = tp_cpu_number(context);
-  const struct tp_peer* peer = tp_find_peer(context, &flow->slot);
-  struct tp_traffic* traffic = tp_find_traffic(context, &flow->slot);
+  const struct tp_peer* peer = tp_find_peer(context, &flow->relay_index);
+  struct tp_traffic* traffic = tp_find_traffic(context, &flow->relay_index);
   __u32* cell = tp_find_flow_cell(context, &flow->cell);
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
   if (peer == 0 || traffic == 0 || cell == 0 || carried == 0) return XDP_PASS;
   if (peer->generation != flow->generation || peer->lane_first == 0) return XDP_PASS;
   if (cpu_number >= TP_LANES || cpu->next_sequence == 0) return XDP_PASS;
   const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
-  struct tp_leaving out = {};
+  struct tp_outgoing out = {};
   out.path = &peer->path;
   /* Chosen by the CPU and not by the session: the other relay then receives all of a lane in one
    * queue, in order, however much its queues differ in speed. */
@@ -77,7 +78,7 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   out.old_head = TP_CHANNEL_DATA_BYTES;
   out.old_sum = view->head;
   out.head_bytes = TP_TRUNK_BYTES;
-  if (!tp_may_leave(context, view, &out)) return XDP_PASS;
+  if (!tp_can_transmit(context, view, &out)) return XDP_PASS;
 
   const __u64 sequence = cpu->next_sequence++;
   const __u32 session_sequence = __sync_fetch_and_add(cell, 1) & 0xffff;
@@ -93,14 +94,14 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   tp_carry(carried, payload);
   cpu->counts[TP_COUNT_CLIENT_TO_TRUNK] += 1;
   tp_count_sides(cpu, &out, view, 0, 1);
-  return tp_leave(context, view, &out, cpu);
+  return tp_transmit(context, view, &out, cpu);
 }
 
 /* Whether a datagram from a relay, whose 28 bytes of header are in `head`, may be taken now. */
 TP_INLINE int tp_take_sequence(struct tp_context* context, const struct tp_flow* source,
                                const __u32 head[7], struct tp_cpu* cpu) {
   struct tp_window_key key = {};
-  key.slot = source->slot;
+  key.relay_index = source->relay_index;
   key.generation = source->generation;
   key.lane = (TP_BE32(head[0]) >> 16) & 0xff;
   struct tp_window* window = tp_find_window(context, &key);
@@ -143,7 +144,7 @@ TP_INLINE void tp_step(__u32* cell, __u16 sequence, struct tp_traffic* traffic) 
 /* A trunk datagram with one record, from a relay. */
 TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* view,
                                   const struct tp_flow* source, struct tp_cpu* cpu) {
-  struct tp_leaving out = {};
+  struct tp_outgoing out = {};
   __u32 head[7];
   if (view->first != TP_TRUNK_DATA || !tp_load_trunk_head(context, view, head)) return XDP_PASS;
   const __u32 payload = TP_BE32(head[6]) >> 16;
@@ -151,10 +152,10 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   if (payload != view->payload - TP_TRUNK_BYTES) return XDP_PASS;
   const __u32 index = TP_BE32(head[5]);
   const struct tp_session* session = tp_find_session(context, &index);
-  const struct tp_peer* peer = tp_find_peer(context, &source->slot);
-  struct tp_traffic* traffic = tp_find_traffic(context, &source->slot);
+  const struct tp_peer* peer = tp_find_peer(context, &source->relay_index);
+  struct tp_traffic* traffic = tp_find_traffic(context, &source->relay_index);
   if (session == 0 || peer == 0 || traffic == 0) return XDP_PASS;
-  if (peer->generation != source->generation || session->slot != source->slot ||
+  if (peer->generation != source->generation || session->relay_index != source->relay_index ||
       session->generation != source->generation) {
     return XDP_PASS;
   }
@@ -168,7 +169,7 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   out.head_bytes = TP_CHANNEL_DATA_BYTES;
   out.head[0] = tp_channel_head(session->channel, payload);
   for (int i = 0; i < 7; ++i) out.old_sum += head[i];
-  if (!tp_may_leave(context, view, &out)) return XDP_PASS;
+  if (!tp_can_transmit(context, view, &out)) return XDP_PASS;
 
   /* One comparison of whole words: its time does not tell how many bytes of a guess were right. */
   if (tp_tag(key, &head[0], &head[5]) != tp_join64(&head[3])) {
@@ -183,7 +184,7 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   tp_carry(carried, payload);
   cpu->counts[TP_COUNT_TRUNK_TO_CLIENT] += 1;
   tp_count_sides(cpu, &out, view, 1, 0);
-  return tp_leave(context, view, &out, cpu);
+  return tp_transmit(context, view, &out, cpu);
 }
 
 /* What becomes of a frame: XDP_PASS leaves it as it came. */

@@ -47,20 +47,20 @@ constexpr Meaning kMeanings[] = {
 }  // namespace
 
 void XdpCounters::Open(const tp_program& program, CounterCell* cells, TrunkTraffic* traffic,
-                       uint32_t slots) {
+                       uint32_t relays_max) {
   cpus_map_ = program.cpus;
   traffics_map_ = program.traffics;
   cells_ = cells;
   traffic_ = traffic;
   by_cpu_.resize(PossibleCpus());
   traffic_by_cpu_.resize(by_cpu_.size());
-  traffic_counted_.resize(slots);
+  traffic_counted_.resize(relays_max);
 }
 
-Status XdpCounters::StartLanes(uint64_t first_sequence) {
+Status XdpCounters::StartLanes(uint64_t initial_sequence) {
   for (tp_cpu& cpu : by_cpu_) {
     cpu = tp_cpu{};
-    cpu.next_sequence = first_sequence;
+    cpu.next_sequence = initial_sequence;
   }
   const uint32_t zero = 0;
   const int error = UpdateBpfMap(cpus_map_, &zero, by_cpu_.data());
@@ -81,19 +81,19 @@ void XdpCounters::Collect() {
   counted_ = now;
 }
 
-void XdpCounters::CollectTraffic(uint32_t slot) {
-  if (LookUpBpfMap(traffics_map_, &slot, traffic_by_cpu_.data()) != 0) return;
+void XdpCounters::CollectTraffic(uint32_t relay_index) {
+  if (LookUpBpfMap(traffics_map_, &relay_index, traffic_by_cpu_.data()) != 0) return;
   tp_traffic now{};
   for (const tp_traffic& cpu : traffic_by_cpu_) {
     now.sent += cpu.sent;
     now.received += cpu.received;
     now.lost += cpu.lost;
   }
-  tp_traffic& counted = traffic_counted_[slot];
-  traffic_[slot].records_sent.Add(now.sent - counted.sent);
-  traffic_[slot].records_received.Add(now.received - counted.received);
-  for (; counted.lost > now.lost; --counted.lost) traffic_[slot].records_lost.TakeBackOne();
-  traffic_[slot].records_lost.Add(static_cast<uint64_t>(now.lost - counted.lost));
+  tp_traffic& counted = traffic_counted_[relay_index];
+  traffic_[relay_index].records_sent.Add(now.sent - counted.sent);
+  traffic_[relay_index].records_received.Add(now.received - counted.received);
+  for (; counted.lost > now.lost; --counted.lost) traffic_[relay_index].records_lost.TakeBackOne();
+  traffic_[relay_index].records_lost.Add(static_cast<uint64_t>(now.lost - counted.lost));
   counted = now;
 }
 

@@ -7,24 +7,25 @@
 
 #include "io/counters.h"
 #include "table/trunk_peers.h"
-#include "xdp/program.h"
-#include "xdp/shared.h"
+#include "xdp/map_structs.h"
+#include "xdp/program_loader.h"
 
 namespace turnpike {
 
 // One thread at a time: the owner has a lock around it.
 class XdpCounters {
  public:
-  // `cells` are one row, `traffic` one element for each slot; both outlive this. Either is written
+  // `cells` are one row, `traffic` one element for each relay; both outlive this. Either is written
   // by nobody else.
-  void Open(const tp_program& program, CounterCell* cells, TrunkTraffic* traffic, uint32_t slots);
+  void Open(const tp_program& program, CounterCell* cells, TrunkTraffic* traffic,
+            uint32_t relays_max);
 
   // Starts every CPU's lane at a sequence, before any device has the program.
-  Status StartLanes(uint64_t first_sequence);
+  Status StartLanes(uint64_t initial_sequence);
   // Adds what was counted since the last call.
   void Collect();
   // The same of one relay's traffic.
-  void CollectTraffic(uint32_t slot);
+  void CollectTraffic(uint32_t relay_index);
 
  private:
   int cpus_map_ = 0;

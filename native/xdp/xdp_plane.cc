@@ -12,7 +12,7 @@
 #include <algorithm>
 
 #include "base/units.h"
-#include "xdp/clock.h"
+#include "xdp/coarse_clock.h"
 #include "xdp/devices.h"
 
 namespace turnpike {
@@ -59,10 +59,10 @@ Status XdpPlane::Load(const XdpOptions& options) {
   if (const int error = tp_program_load(&sizes, &program_, &step); error != 0) {
     return LoadFailed(step, -error);
   }
-  slots_ = options.sizes.trunk_peers_max;
-  counters_.Open(program_, options.counters, options.traffic, slots_);
+  relays_max_ = options.sizes.trunk_peers_max;
+  counters_.Open(program_, options.counters, options.traffic, relays_max_);
   Status status = tables_.Open(program_, options.sizes, options.addresses, options.legs);
-  if (status.ok()) status = counters_.StartLanes(options.first_sequence);
+  if (status.ok()) status = counters_.StartLanes(options.initial_sequence);
   if (status.ok()) status = events_.Open();
   if (!status.ok()) return status;
   BeginDay();
@@ -73,7 +73,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
 }
 
 void XdpPlane::FillScope(const XdpAddresses& addresses) {
-  const auto add = [this](Side side, size_t index, const Endpoint& bound) -> HostSocket& {
+  const auto add = [this](Side side, size_t index, const TransportAddress& bound) -> HostSocket& {
     HostSocket socket;
     socket.number = SocketNumber(side, static_cast<uint16_t>(index));
     socket.is_ipv4 = bound.ip.IsIpv4();
@@ -196,16 +196,16 @@ void XdpPlane::RemoveSession(uint32_t index) {
   tables_.RemoveSession(index);
 }
 
-void XdpPlane::PutPeer(uint32_t slot, const TrunkPeer& peer) {
+void XdpPlane::PutPeer(uint32_t relay_index, const TrunkPeer& peer) {
   const std::lock_guard lock(mutex_);
-  tables_.PutPeer(slot, peer);
+  tables_.PutPeer(relay_index, peer);
   if (tables_.next_hops().waiting()) Wake();
 }
 
-void XdpPlane::RemovePeer(uint32_t slot) {
+void XdpPlane::RemovePeer(uint32_t relay_index) {
   const std::lock_guard lock(mutex_);
-  counters_.CollectTraffic(slot);
-  tables_.RemovePeer(slot);
+  counters_.CollectTraffic(relay_index);
+  tables_.RemovePeer(relay_index);
 }
 
 std::vector<std::string> XdpPlane::AttachedDevices() {
@@ -269,7 +269,7 @@ void XdpPlane::RefreshAddresses() {
 }
 
 void XdpPlane::LookAtHost() {
-  if (!host_rules_.Look(scope_, MonotonicNs())) return;
+  if (!host_rules_.Look(scope_, CoarseMonotonicNs())) return;
   uint32_t sockets = 0;
   std::vector<std::string> devices;
   for (const Finding& finding : host_rules_.findings()) {
@@ -298,15 +298,15 @@ void XdpPlane::BeginDay() {
 void XdpPlane::Collect() {
   counters_.Collect();
   tables_.CountLegs();
-  for (uint32_t slot = 0; slot < slots_; ++slot) {
-    if (tables_.HasPeer(slot)) counters_.CollectTraffic(slot);
+  for (uint32_t relay_index = 0; relay_index < relays_max_; ++relay_index) {
+    if (tables_.HasPeer(relay_index)) counters_.CollectTraffic(relay_index);
   }
 }
 
 void XdpPlane::Upkeep() {
   uint64_t next_tick_ns = 0;
   while (!stop_) {
-    const uint64_t now_ns = MonotonicNs();
+    const uint64_t now_ns = CoarseMonotonicNs();
     const bool tick = now_ns >= next_tick_ns;
     if (tick) next_tick_ns = now_ns + uint64_t{kTickMs} * 1'000'000;
     UpkeepTurn(tick);
@@ -327,8 +327,8 @@ void XdpPlane::UpkeepTurn(bool tick) {
         [&next_hops](const Neighbour& neighbour) { next_hops.OnNeighbour(neighbour); });
     // What leaves through a link that has gone is lost, so links do not wait.
     if (changes.links) RefreshDevices();
-    if (changes.any) refresh_pace_.OnNews();
-    if (refresh_pace_.Due(MonotonicNs())) {
+    if (changes.any) refresh_throttle_.OnNews();
+    if (refresh_throttle_.Due(CoarseMonotonicNs())) {
       RefreshDevices();
       RefreshAddresses();
       next_hops.ResolveAllAgain();

@@ -17,7 +17,7 @@
 
 #include "io/fast_path.h"
 #include "xdp/host/host_rules.h"
-#include "xdp/refresh_pace.h"
+#include "xdp/refresh_throttle.h"
 #include "xdp/xdp_counters.h"
 #include "xdp/xdp_tables.h"
 
@@ -33,8 +33,8 @@ struct XdpOptions {
   XdpSizes sizes;
   XdpAddresses addresses;
   // Where the CPUs' lanes start (PROTOCOL.md section 4).
-  uint64_t first_sequence = 0;
-  // A row and an element for each slot, written by nobody else; both outlive the plane.
+  uint64_t initial_sequence = 0;
+  // A row and an element for each relay, written by nobody else; both outlive the plane.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
   // What legs carry, written by nobody else: for each worker's flow, and for each session's place.
@@ -57,13 +57,13 @@ class XdpPlane : public FastPath {
   // process dies.
   void Close();
 
-  SharedCells shared_cells() override { return tables_.shared_cells(); }
+  SharedSequences shared_sequences() override { return tables_.shared_sequences(); }
   uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) override;
   void RemoveFlow(const FlowKey& key) override;
   void PutSession(const SessionAction& action) override;
   void RemoveSession(uint32_t index) override;
-  void PutPeer(uint32_t slot, const TrunkPeer& peer) override;
-  void RemovePeer(uint32_t slot) override;
+  void PutPeer(uint32_t relay_index, const TrunkPeer& peer) override;
+  void RemovePeer(uint32_t relay_index) override;
 
   // Whether the devices have the program only by the kernel's emulation.
   bool generic() const { return generic_; }
@@ -113,7 +113,7 @@ class XdpPlane : public FastPath {
 
   tp_program program_{};
   bool generic_ = false;
-  uint32_t slots_ = 0;
+  uint32_t relays_max_ = 0;
   NetlinkEvents events_;
 
   // The upkeep thread's, once it runs.
@@ -126,7 +126,7 @@ class XdpPlane : public FastPath {
   std::vector<Attached> attached_;
   XdpTables tables_;
   XdpCounters counters_;
-  RefreshPace refresh_pace_;
+  RefreshThrottle refresh_throttle_;
   Findings findings_;
   uint32_t ticks_ = 0;
   int today_ = -1;

@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "xdp/checksum.h"
-#include "xdp/clock.h"
+#include "xdp/coarse_clock.h"
 
 namespace turnpike {
 
@@ -26,7 +26,8 @@ tp_address ToShared(const IpAddress& ip) {
   return address;
 }
 
-tp_flow_key MakeKey(const Endpoint& remote, const Endpoint& local, uint16_t channel) {
+tp_flow_key MakeKey(const TransportAddress& remote, const TransportAddress& local,
+                    uint16_t channel) {
   tp_flow_key key{};
   key.remote = ToShared(remote.ip);
   key.local = ToShared(local.ip);
@@ -89,7 +90,7 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   bound_[static_cast<size_t>(Side::kTrunk)] = std::move(addresses.trunks);
   trunk_lane_ports_ = std::move(addresses.trunk_lane_ports);
   peers_.resize(sizes.trunk_peers_max);
-  cell_numbers_ = RestingNumbers(maps.flow_cells - 1);
+  cell_numbers_ = IdPool(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
   cpus_ = PossibleCpus();
   places_.resize(maps.flow_cells);
@@ -117,7 +118,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
   tp_flow flow{};
   if (action.kind == FlowAction::Kind::kTrunk) {
     flow.kind = TP_TO_TRUNK;
-    flow.slot = action.slot;
+    flow.relay_index = action.relay_index;
     flow.generation = action.generation;
     flow.session_index = htonl(action.session_index);
     const bool same = known && before.kind == TP_TO_TRUNK && before.generation == flow.generation &&
@@ -130,7 +131,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
     flow.path = MakePath(action.tuple);
   }
   flow.socket = SocketNumber(Side::kClient, key.tuple.socket);
-  flow.cell = cell_numbers_.Take(MonotonicNs());
+  flow.cell = cell_numbers_.Take(CoarseMonotonicNs());
   EraseFlow(shared_key);
   // Without a cell it goes by the sockets.
   if (flow.cell == 0) {
@@ -142,12 +143,12 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
   places_[flow.cell] = place;
   if (UpdateBpfMap(program_.flows, &shared_key, &flow) == 0) return flow.cell;
   next_hops_.Release(flow.path.destination);
-  cell_numbers_.GiveBack(flow.cell, MonotonicNs());
+  cell_numbers_.GiveBack(flow.cell, CoarseMonotonicNs());
   return 0;
 }
 
 void XdpTables::CountLegs() {
-  const uint64_t second = MonotonicNs() / kNsPerSecond;
+  const uint64_t second = CoarseMonotonicNs() / kNsPerSecond;
   for (uint32_t cell = 1; cell <= cell_numbers_.highest(); ++cell) {
     CountLeg(&flows_carried_[cell], second, &legs_.flows[places_[cell]]);
   }
@@ -163,14 +164,14 @@ void XdpTables::EraseFlow(const tp_flow_key& key) {
   if (LookUpBpfMap(program_.flows, &key, &flow) != 0) return;
   DeleteFromBpfMap(program_.flows, &key);
   next_hops_.Release(flow.path.destination);
-  if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, MonotonicNs());
+  if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, CoarseMonotonicNs());
 }
 
 void XdpTables::PutSession(const SessionAction& action) {
   tp_session before;
   const bool known = LookUpBpfMap(program_.sessions, &action.index, &before) == 0;
   tp_session session{};
-  session.slot = action.slot;
+  session.relay_index = action.relay_index;
   session.generation = action.generation;
   session.cell = action.index & session_mask_;
   session.channel = TP_BE16(action.channel);
@@ -195,8 +196,8 @@ void XdpTables::RemoveSession(uint32_t index) {
   next_hops_.Release(session.path.destination);
 }
 
-void XdpTables::PutPeer(uint32_t slot, const TrunkPeer& peer) {
-  Peer& held = peers_[slot];
+void XdpTables::PutPeer(uint32_t relay_index, const TrunkPeer& peer) {
+  Peer& held = peers_[relay_index];
   const uint32_t destination_before = held.destination;
   const bool is_same = held.present && held.peer.generation == peer.generation;
   if (!is_same) held.lane_set = 0;
@@ -211,28 +212,28 @@ void XdpTables::PutPeer(uint32_t slot, const TrunkPeer& peer) {
   held.peer.shared = peer.shared;
   held.peer.lane_offset = peer.lane_offset;
   held.peer.lanes_closed = peer.lanes_closed;
-  const Endpoint local = LocalOf(Side::kTrunk, peer.path);
+  const TransportAddress local = LocalOf(Side::kTrunk, peer.path);
   held.destination = next_hops_.Acquire(peer.path.remote.ip, local.ip);
-  WritePeer(slot);
-  WriteSources(slot);
+  WritePeer(relay_index);
+  WriteSources(relay_index);
   next_hops_.Release(destination_before);
 }
 
-void XdpTables::RemovePeer(uint32_t slot) {
-  Peer& held = peers_[slot];
+void XdpTables::RemovePeer(uint32_t relay_index) {
+  Peer& held = peers_[relay_index];
   if (!held.present) return;
   EraseSources(held);
-  DeleteFromBpfMap(program_.peers, &slot);
+  DeleteFromBpfMap(program_.peers, &relay_index);
   next_hops_.Release(held.destination);
-  EraseWindows(slot, held.peer.generation);
+  EraseWindows(relay_index, held.peer.generation);
   held = Peer{};
 }
 
 void XdpTables::SetToday(uint16_t today) {
   today_ = today;
   __atomic_store_n(&settings_[0].today, today, __ATOMIC_RELAXED);
-  for (uint32_t slot = 0; slot < peers_.size(); ++slot) {
-    if (peers_[slot].present) WritePeer(slot);
+  for (uint32_t relay_index = 0; relay_index < peers_.size(); ++relay_index) {
+    if (peers_[relay_index].present) WritePeer(relay_index);
   }
 }
 
@@ -243,16 +244,16 @@ void XdpTables::LeaveOut(uint32_t sockets) {
 void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
   if (addresses == local_addresses_) return;
   local_addresses_ = std::move(addresses);
-  for (uint32_t slot = 0; slot < peers_.size(); ++slot) {
-    if (!peers_[slot].present) continue;
-    WriteSources(slot);
-    WritePeer(slot);
+  for (uint32_t relay_index = 0; relay_index < peers_.size(); ++relay_index) {
+    if (!peers_[relay_index].present) continue;
+    WriteSources(relay_index);
+    WritePeer(relay_index);
   }
 }
 
-void XdpTables::WritePeer(uint32_t slot) {
-  const Peer& held = peers_[slot];
-  const Endpoint local = LocalOf(Side::kTrunk, held.peer.path);
+void XdpTables::WritePeer(uint32_t relay_index) {
+  const Peer& held = peers_[relay_index];
+  const TransportAddress local = LocalOf(Side::kTrunk, held.peer.path);
   tp_peer shared{};
   shared.generation = held.peer.generation;
   const bool can_send =
@@ -282,25 +283,26 @@ void XdpTables::WritePeer(uint32_t slot) {
   shared.path.socket = SocketNumber(Side::kTrunk, held.peer.path.socket);
   tp_set_path_sums(&shared.path);
   // Without room for the new one the old one goes, as the workers have the new one.
-  if (UpdateBpfMap(program_.peers, &slot, &shared) != 0) DeleteFromBpfMap(program_.peers, &slot);
+  if (UpdateBpfMap(program_.peers, &relay_index, &shared) != 0)
+    DeleteFromBpfMap(program_.peers, &relay_index);
 }
 
-void XdpTables::WriteSources(uint32_t slot) {
-  Peer& held = peers_[slot];
+void XdpTables::WriteSources(uint32_t relay_index) {
+  Peer& held = peers_[relay_index];
   EraseSources(held);
   tp_flow flow{};
   flow.kind = TP_TRUNK_SOURCE;
-  flow.slot = slot;
+  flow.relay_index = relay_index;
   flow.generation = held.peer.generation;
-  const auto put = [&](const Endpoint& source, const IpAddress& ip, uint16_t port) {
+  const auto put = [&](const TransportAddress& source, const IpAddress& ip, uint16_t port) {
     if (source.ip.IsIpv4() != ip.IsIpv4()) return;
-    const tp_flow_key key = MakeKey(source, Endpoint{ip, port}, 0);
+    const tp_flow_key key = MakeKey(source, TransportAddress{ip, port}, 0);
     if (UpdateBpfMap(program_.flows, &key, &flow) == 0) held.sources.push_back(key);
   };
-  const std::vector<Endpoint>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
-  for (const Endpoint& source : held.peer.sources) {
+  const std::vector<TransportAddress>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
+  for (const TransportAddress& source : held.peer.sources) {
     for (size_t i = 0; i < sockets.size(); ++i) {
-      const Endpoint& bound = sockets[i];
+      const TransportAddress& bound = sockets[i];
       flow.socket = SocketNumber(Side::kTrunk, static_cast<uint16_t>(i));
       if (!bound.ip.IsWildcard()) {
         put(source, bound.ip, bound.port);
@@ -316,16 +318,16 @@ void XdpTables::WriteSources(uint32_t slot) {
 void XdpTables::EraseSources(Peer& peer) {
   for (const tp_flow_key& key : peer.sources) {
     tp_flow flow;
-    // A source that another slot holds by now is that one's.
+    // A source that another relay has by now is that one's.
     if (LookUpBpfMap(program_.flows, &key, &flow) != 0) continue;
     if (flow.generation == peer.peer.generation) DeleteFromBpfMap(program_.flows, &key);
   }
   peer.sources.clear();
 }
 
-void XdpTables::EraseWindows(uint32_t slot, uint32_t generation) {
+void XdpTables::EraseWindows(uint32_t relay_index, uint32_t generation) {
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
-    const tp_window_key key{slot, generation, lane};
+    const tp_window_key key{relay_index, generation, lane};
     DeleteFromBpfMap(program_.windows, &key);
   }
 }
@@ -345,7 +347,7 @@ void XdpTables::ShareWindows() {
 // A replay that the program passes up finds workers that never saw its number. What they would
 // otherwise take at any later time they so take no longer than the program's window remembers.
 void XdpTables::ShareWindow(const tp_window_key& key) {
-  const Peer& held = peers_[key.slot];
+  const Peer& held = peers_[key.relay_index];
   tp_window window;
   if (!held.present || held.peer.generation != key.generation) return;
   if (LookUpLockedBpfMap(program_.windows, &key, &window) != 0) return;
@@ -358,12 +360,12 @@ void XdpTables::ShareWindow(const tp_window_key& key) {
   }
 }
 
-const Endpoint& XdpTables::BoundTo(Side side, uint16_t socket) const {
+const TransportAddress& XdpTables::BoundTo(Side side, uint16_t socket) const {
   return bound_[static_cast<size_t>(side)][socket];
 }
 
-Endpoint XdpTables::LocalOf(Side side, const FiveTuple& tuple) const {
-  Endpoint local = BoundTo(side, tuple.socket);
+TransportAddress XdpTables::LocalOf(Side side, const FiveTuple& tuple) const {
+  TransportAddress local = BoundTo(side, tuple.socket);
   if (!tuple.local.IsNone()) local.ip = tuple.local;
   // Where the kernel would choose the address, the fast path leaves it to the kernel.
   if (local.ip.IsWildcard()) local.ip = IpAddress{};
@@ -380,8 +382,8 @@ tp_flow_key XdpTables::KeyOf(const FlowKey& key) const {
 }
 
 tp_path XdpTables::MakePath(const FiveTuple& tuple) {
-  const Endpoint local = LocalOf(Side::kClient, tuple);
-  const Endpoint& remote = tuple.remote;
+  const TransportAddress local = LocalOf(Side::kClient, tuple);
+  const TransportAddress& remote = tuple.remote;
   tp_path path{};
   path.socket = SocketNumber(Side::kClient, tuple.socket);
   path.remote = ToShared(remote.ip);

@@ -7,11 +7,11 @@
 
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
-#include "table/session_index.h"
-#include "table/shared_cells.h"
+#include "table/session_table.h"
+#include "table/shared_sequences.h"
 #include "table/trunk_peers.h"
 #include "xdp/next_hops.h"
-#include "xdp/program.h"
+#include "xdp/program_loader.h"
 
 namespace turnpike {
 
@@ -23,8 +23,8 @@ struct XdpSizes {
 
 // Bound on each side, with real ports.
 struct XdpAddresses {
-  std::vector<Endpoint> clients;
-  std::vector<Endpoint> trunks;
+  std::vector<TransportAddress> clients;
+  std::vector<TransportAddress> trunks;
   // Ports of their own that trunk data leaves from, for each trunk address; none is its port alone.
   std::vector<std::vector<uint16_t>> trunk_lane_ports;
 };
@@ -50,7 +50,9 @@ class XdpTables {
               const XdpLegs& legs);
 
   // The cells of flows and sessions.
-  SharedCells shared_cells() { return SharedCells{flow_cells_.memory(), session_cells_.memory()}; }
+  SharedSequences shared_sequences() {
+    return SharedSequences{flow_cells_.memory(), session_cells_.memory()};
+  }
 
   // Returns the flow's cell, or 0.
   uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place);
@@ -58,8 +60,8 @@ class XdpTables {
   void PutSession(const SessionAction& action);
   void RemoveSession(uint32_t index);
   // A relay with its keys. `peer.shared` is told of what the program has taken.
-  void PutPeer(uint32_t slot, const TrunkPeer& peer);
-  void RemovePeer(uint32_t slot);
+  void PutPeer(uint32_t relay_index, const TrunkPeer& peer);
+  void RemovePeer(uint32_t relay_index);
 
   // Adds what the program has counted of each leg since the last call.
   void CountLegs();
@@ -77,8 +79,8 @@ class XdpTables {
   void SetLocalAddresses(std::vector<IpAddress> addresses);
 
   NextHops& next_hops() { return next_hops_; }
-  // Whether a relay is in the slot.
-  bool HasPeer(uint32_t slot) const { return peers_[slot].present; }
+  // Whether there is a relay of this index.
+  bool HasPeer(uint32_t relay_index) const { return peers_[relay_index].present; }
 
  private:
   struct Peer {
@@ -91,23 +93,23 @@ class XdpTables {
     uint32_t lane_set = 0;
   };
 
-  const Endpoint& BoundTo(Side side, uint16_t socket) const;
+  const TransportAddress& BoundTo(Side side, uint16_t socket) const;
   // Our address of a 5-tuple; an IP of none where it is not known.
-  Endpoint LocalOf(Side side, const FiveTuple& tuple) const;
+  TransportAddress LocalOf(Side side, const FiveTuple& tuple) const;
   // Whether the rules of the host are known for packets of our address of a 5-tuple.
   bool IsKnown(Side side, const FiveTuple& tuple) const;
   tp_flow_key KeyOf(const FlowKey& key) const;
   // A path to a client with its destination, which is acquired.
   tp_path MakePath(const FiveTuple& tuple);
   void EraseFlow(const tp_flow_key& key);
-  void WritePeer(uint32_t slot);
-  void WriteSources(uint32_t slot);
+  void WritePeer(uint32_t relay_index);
+  void WriteSources(uint32_t relay_index);
   void EraseSources(Peer& peer);
-  void EraseWindows(uint32_t slot, uint32_t generation);
+  void EraseWindows(uint32_t relay_index, uint32_t generation);
   void ShareWindow(const tp_window_key& key);
 
   tp_program program_{};
-  std::vector<Endpoint> bound_[2];
+  std::vector<TransportAddress> bound_[2];
   std::vector<std::vector<uint16_t>> trunk_lane_ports_;
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;
@@ -126,7 +128,7 @@ class XdpTables {
   // By cell: the place of its flow among the counters of legs.
   std::vector<uint32_t> places_;
   XdpLegs legs_;
-  RestingNumbers cell_numbers_;
+  IdPool cell_numbers_;
 };
 
 }  // namespace turnpike

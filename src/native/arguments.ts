@@ -49,8 +49,8 @@ export class ArgumentChecks {
     within('channel', channel, CHANNEL_MIN, CHANNEL_MAX);
   }
 
-  slot(slot: number): void {
-    within('slot', slot, 0, this.#sizes.trunkPeersMax - 1);
+  relayIndex(relayIndex: number): void {
+    within('relayIndex', relayIndex, 0, this.#sizes.trunkPeersMax - 1);
   }
 
   sessionIndex(index: number): void {

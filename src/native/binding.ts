@@ -15,7 +15,7 @@ export const Status = {
   Address: 5,
   Bind: 6,
   System: 7,
-  SlotEmpty: 8,
+  UnknownRelay: 8,
   Option: 9,
 } as const;
 
@@ -43,7 +43,7 @@ export interface NativeOptions {
   readonly trunkMtuBytes: number;
   readonly coalescingUs: number;
   readonly busyPollUs: number;
-  readonly closedHintsPerSecond: number;
+  readonly closedIndicationsPerSecond: number;
   readonly cpus: readonly number[];
   /** Devices of the fast path, and whether the kernel's emulation of XDP will do. */
   readonly xdpInterfaces: readonly string[];
@@ -76,21 +76,26 @@ export interface NativeFinding {
 
 /** One native data plane. Methods return a status; their 5-tuples are in the scratch memory. */
 export interface NativePlane {
-  putClientFlowToTrunk(worker: number, channel: number, slot: number, sessionIndex: number): number;
+  putClientFlowToTrunk(
+    worker: number,
+    channel: number,
+    relayIndex: number,
+    sessionIndex: number,
+  ): number;
   putClientFlowToClient(worker: number, channel: number, toChannel: number): number;
   removeClientFlow(worker: number, channel: number): number;
   /** The number of a flow's entry in its worker, or -1. */
   flowNumber(worker: number, channel: number): number;
   /** Of the flow with that number: its packets (0), payload bytes (1) or newest second (2). */
   flowCounter(worker: number, number: number, field: number): number;
-  putSession(sessionIndex: number, slot: number, channel: number): number;
+  putSession(sessionIndex: number, relayIndex: number, channel: number): number;
   removeSession(sessionIndex: number): number;
-  putTrunkPeer(slot: number): number;
-  removeTrunkPeer(slot: number): number;
+  putTrunkPeer(relayIndex: number): number;
+  removeTrunkPeer(relayIndex: number): number;
   /** Takes 18 bytes for each address. */
   setRelayHosts(hosts: Uint8Array): number;
   /** By the way in the scratch memory, where `bytes` are given; of those 0 is a plain probe. */
-  probe(slot: number, number: number, bytes?: number, worker?: number): number;
+  probe(relayIndex: number, number: number, bytes?: number, worker?: number): number;
   send(side: number, data: Uint8Array): number;
   /** From here to `release` workers are not woken for each command and datagram. */
   hold(): number;
@@ -147,7 +152,7 @@ export interface NativeBinding {
     readonly trunkMtuBytesMin: number;
     readonly coalescingUsMax: number;
     readonly busyPollUsMax: number;
-    readonly closedHintsPerSecondMax: number;
+    readonly closedIndicationsPerSecondMax: number;
     readonly cpusMax: number;
   };
 }

@@ -12,7 +12,7 @@ import type {
   TrunkPeer,
 } from './types.js';
 
-/** Layouts shared with native/binding/scratch.cc and native/io/punt_ring.h, in host byte order. */
+/** Layouts shared with native/binding/scratch.cc and native/io/punt_queue.h, in host byte order. */
 const LITTLE_ENDIAN = endianness() === 'LE';
 
 /** Bytes of one address in a list of them: IP (16, IPv4 mapped), port (16 bits). */
@@ -256,16 +256,16 @@ function decodeTuple(bytes: Uint8Array, view: DataView, offset: number): FiveTup
 
 function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPlaneEvent {
   const kind = bytes[offset];
-  const slot = view.getUint32(offset + 4, LITTLE_ENDIAN);
+  const relayIndex = view.getUint32(offset + 4, LITTLE_ENDIAN);
   const number = view.getUint32(offset + 8, LITTLE_ENDIAN);
   if (kind === PuntKind.UnboundIndex) {
-    return { type: 'unbound-index', slot, sessionIndex: number };
+    return { type: 'unbound-index', relayIndex, sessionIndex: number };
   }
   const rttNs = Number(view.getBigUint64(offset + 16, LITTLE_ENDIAN));
-  if (kind === PuntKind.ProbeReply) return { type: 'probe-reply', slot, number, rttNs };
+  if (kind === PuntKind.ProbeReply) return { type: 'probe-reply', relayIndex, number, rttNs };
   return {
     type: 'path-probe-reply',
-    slot,
+    relayIndex,
     number,
     rttNs,
     socket: view.getUint16(offset + 14, LITTLE_ENDIAN),

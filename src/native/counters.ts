@@ -70,7 +70,7 @@ export const COUNTERS = {
   trunk_no_peer: {
     unit: 'records',
     dropped: true,
-    means: "the slot of the entry holds no relay or another one than at the entry's time",
+    means: 'the relay of the entry is gone, or another one has its index',
   },
   trunk_no_key: {
     unit: 'records',
@@ -86,7 +86,7 @@ export const COUNTERS = {
   trunk_unknown_source: {
     unit: 'datagrams',
     dropped: true,
-    means: 'a trunk datagram from an address and port that no slot lists',
+    means: 'a trunk datagram from an address and port that no relay lists',
   },
   trunk_wrong_epoch: {
     unit: 'datagrams',
@@ -184,11 +184,11 @@ export const COUNTERS = {
     dropped: true,
     means: 'datagrams given to `send` for which a worker had no room',
   },
-  closed_hints_sent: {
+  closed_indications_sent: {
     unit: 'datagrams',
     means: 'bare Closed indications sent to sources of data that met no entry',
   },
-  closed_hints_over_budget: {
+  closed_indications_over_budget: {
     unit: 'datagrams',
     means: 'such indications not sent, as a budget was used up',
   },

@@ -26,7 +26,7 @@ import type {
 } from './types.js';
 import { xdpFinding } from './xdp-finding.js';
 
-/** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_ring.h. */
+/** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_queue.h. */
 const PUNT_HEAD_BYTES = 40;
 /** PROTOCOL.md section 4: a path probe without padding. */
 const PATH_PROBE_BYTES = 36;
@@ -63,7 +63,7 @@ export class NativeDataPlane implements DataPlane {
   readonly #onBatch: (batch: DataPlaneBatch) => void;
   readonly #drained: Uint8Array;
   readonly #check: ArgumentChecks;
-  readonly #slots = new Set<number>();
+  readonly #relays = new Set<number>();
   readonly #backlog = new CommandBacklog();
   #nextTurn: NodeJS.Immediate | undefined;
   #closed: Promise<void> | undefined;
@@ -138,12 +138,12 @@ export class NativeDataPlane implements DataPlane {
     this.#checkRoom('putClientFlow');
     this.#scratch.tuple(tuple);
     if (action.type === 'trunk') {
-      const { slot, sessionIndex } = action;
-      this.#check.slot(slot);
+      const { relayIndex, sessionIndex } = action;
+      this.#check.relayIndex(relayIndex);
       this.#check.sessionIndex(sessionIndex);
       checkStatus(
         'putClientFlow',
-        this.#native.putClientFlowToTrunk(worker, channel, slot, sessionIndex),
+        this.#native.putClientFlowToTrunk(worker, channel, relayIndex, sessionIndex),
       );
     } else {
       this.#check.channel(action.channel);
@@ -166,13 +166,13 @@ export class NativeDataPlane implements DataPlane {
     );
   }
 
-  putSession(sessionIndex: number, { slot, tuple, channel }: SessionAction): void {
+  putSession(sessionIndex: number, { relayIndex, tuple, channel }: SessionAction): void {
     this.#check.sessionIndex(sessionIndex);
-    this.#check.slot(slot);
+    this.#check.relayIndex(relayIndex);
     this.#check.channel(channel);
     this.#checkRoom('putSession');
     this.#scratch.tuple(tuple);
-    checkStatus('putSession', this.#native.putSession(sessionIndex, slot, channel));
+    checkStatus('putSession', this.#native.putSession(sessionIndex, relayIndex, channel));
   }
 
   removeSession(sessionIndex: number): void {
@@ -184,37 +184,37 @@ export class NativeDataPlane implements DataPlane {
     );
   }
 
-  putTrunkPeer(slot: number, peer: TrunkPeer): void {
-    this.#check.slot(slot);
+  putTrunkPeer(relayIndex: number, peer: TrunkPeer): void {
+    this.#check.relayIndex(relayIndex);
     this.#check.trunkPeer(peer);
     this.#backlog.give(
       'putTrunkPeer',
       () => this.#scratch.trunkPeer(peer),
-      () => this.#native.putTrunkPeer(slot),
+      () => this.#native.putTrunkPeer(relayIndex),
     );
-    if (this.#slots.has(slot)) return;
-    this.#slots.add(slot);
-    this.#counters.startTraffic(slot);
+    if (this.#relays.has(relayIndex)) return;
+    this.#relays.add(relayIndex);
+    this.#counters.startTraffic(relayIndex);
   }
 
-  removeTrunkPeer(slot: number): void {
-    this.#check.slot(slot);
+  removeTrunkPeer(relayIndex: number): void {
+    this.#check.relayIndex(relayIndex);
     this.#backlog.give(
       'removeTrunkPeer',
       () => {},
-      () => this.#native.removeTrunkPeer(slot),
+      () => this.#native.removeTrunkPeer(relayIndex),
     );
-    this.#slots.delete(slot);
+    this.#relays.delete(relayIndex);
   }
 
   setRelayHosts(hosts: readonly TransportAddress[]): void {
     checkStatus('setRelayHosts', this.#native.setRelayHosts(encodeAddresses(hosts)));
   }
 
-  probe(slot: number, number: number, way?: ProbeWay): void {
-    this.#check.slot(slot);
+  probe(relayIndex: number, number: number, way?: ProbeWay): void {
+    this.#check.relayIndex(relayIndex);
     this.#check.probeNumber(number);
-    const status = this.#backlog.empty ? this.#probe(slot, number, way) : Status.QueueFull;
+    const status = this.#backlog.empty ? this.#probe(relayIndex, number, way) : Status.QueueFull;
     // A probe that cannot be sent now is one that got lost.
     if (status !== Status.QueueFull) checkStatus('probe', status);
   }
@@ -241,13 +241,13 @@ export class NativeDataPlane implements DataPlane {
     return this.#native.workersSilentMs();
   }
 
-  #probe(slot: number, number: number, way: ProbeWay | undefined): number {
-    if (way === undefined) return this.#native.probe(slot, number);
+  #probe(relayIndex: number, number: number, way: ProbeWay | undefined): number {
+    if (way === undefined) return this.#native.probe(relayIndex, number);
     const { tuple, bytes, worker } = way;
     this.#check.probeBytes(bytes, PATH_PROBE_BYTES);
     if (worker !== undefined) this.#check.worker(worker);
     this.#scratch.tuple(tuple);
-    return this.#native.probe(slot, number, bytes ?? 0, worker);
+    return this.#native.probe(relayIndex, number, bytes ?? 0, worker);
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {
@@ -262,9 +262,9 @@ export class NativeDataPlane implements DataPlane {
     return this.#counters.totals();
   }
 
-  trunkPeerTraffic(slot: number): TrunkPeerTraffic {
-    this.#check.slot(slot);
-    return this.#counters.trafficOf(slot);
+  trunkPeerTraffic(relayIndex: number): TrunkPeerTraffic {
+    this.#check.relayIndex(relayIndex);
+    return this.#counters.trafficOf(relayIndex);
   }
 
   flowTraffic(flow: ClientFlow): LegTraffic | undefined {

@@ -12,7 +12,7 @@ const CODES: Readonly<Record<number, TurnpikeErrorCode>> = {
   [Status.Address]: 'ERR_TURNPIKE_ADDRESS',
   [Status.Bind]: 'ERR_TURNPIKE_BIND',
   [Status.System]: 'ERR_TURNPIKE_NATIVE',
-  [Status.SlotEmpty]: 'ERR_TURNPIKE_SLOT_EMPTY',
+  [Status.UnknownRelay]: 'ERR_TURNPIKE_UNKNOWN_RELAY',
   [Status.Option]: 'ERR_TURNPIKE_CONFIG',
 };
 
@@ -21,7 +21,7 @@ const REASONS: Readonly<Record<number, string>> = {
   [Status.QueueFull]: 'the command queue of a worker is full; nothing was changed',
   [Status.Closed]: 'the data plane is closed',
   [Status.Invalid]: 'a value is out of its bounds',
-  [Status.SlotEmpty]: 'the slot holds no relay',
+  [Status.UnknownRelay]: 'there is no relay of that index',
   [Status.Address]: 'no socket there can reach or receive from that address',
 };
 

@@ -67,8 +67,9 @@ function guardedCalls(plane: DataPlane): Calls {
     putSession: (index: number, action: SessionAction) =>
       plane.putSession(index, withTuple(action, 'action')),
     removeSession: (index: number) => plane.removeSession(index),
-    putTrunkPeer: (slot: number, peer: TrunkPeer) => plane.putTrunkPeer(slot, trunkPeerOf(peer)),
-    removeTrunkPeer: (slot: number) => plane.removeTrunkPeer(slot),
+    putTrunkPeer: (relayIndex: number, peer: TrunkPeer) =>
+      plane.putTrunkPeer(relayIndex, trunkPeerOf(peer)),
+    removeTrunkPeer: (relayIndex: number) => plane.removeTrunkPeer(relayIndex),
     setRelayHosts: (hosts: readonly TransportAddress[]) =>
       plane.setRelayHosts(listOf('hosts', hosts).map(toAddress)),
     putKnownClient: (worker: number, tuple: FiveTuple) =>
@@ -76,8 +77,8 @@ function guardedCalls(plane: DataPlane): Calls {
     removeKnownClient: (worker: number, tuple: FiveTuple) =>
       plane.removeKnownClient(worker, tupleOf(tuple)),
     workersSilentMs: () => plane.workersSilentMs(),
-    probe: (slot: number, number: number, way?: ProbeWay) =>
-      plane.probe(slot, number, way === undefined ? undefined : withTuple(way, 'way')),
+    probe: (relayIndex: number, number: number, way?: ProbeWay) =>
+      plane.probe(relayIndex, number, way === undefined ? undefined : withTuple(way, 'way')),
     send: (datagrams: readonly OutgoingDatagram[]) => {
       const { clientAddresses, trunkAddresses } = plane;
       const all = listOf('datagrams', datagrams).map(datagramOf);
@@ -87,7 +88,7 @@ function guardedCalls(plane: DataPlane): Calls {
       plane.send(all);
     },
     counters: () => plane.counters(),
-    trunkPeerTraffic: (slot: number) => plane.trunkPeerTraffic(slot),
+    trunkPeerTraffic: (relayIndex: number) => plane.trunkPeerTraffic(relayIndex),
     flowTraffic: (flow: ClientFlow) => plane.flowTraffic(flowOf(flow)),
     sessionTraffic: (index: number) => plane.sessionTraffic(index),
     flowMeter: (flow: ClientFlow) => plane.flowMeter(flowOf(flow)),

@@ -41,10 +41,10 @@ export const DATA_PLANE_SPECS = {
   trunkMtuBytes: SPECS.trunkMtuBytes,
   coalescingUs: SPECS.coalescingUs,
   busyPollUs: SPECS.busyPollUs,
-  closedHintsPerSecond: {
+  closedIndicationsPerSecond: {
     kind: 'integer',
     minimum: 0,
-    maximum: LIMITS.closedHintsPerSecondMax,
+    maximum: LIMITS.closedIndicationsPerSecondMax,
     default: 0,
   },
   cpus: SPECS.cpus,

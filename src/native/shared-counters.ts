@@ -14,8 +14,8 @@ export interface SharedCountersOptions {
 }
 
 /**
- * Memory that the workers count in and JavaScript reads: a row of counters for each worker, one
- * for the controlling thread and one for the fast path, and the traffic of each slot as each worker
+ * Memory that the workers count in and JavaScript reads: a row of counters for each worker, one for
+ * the controlling thread and one for the fast path, and the traffic with each relay as each worker
  * and the fast path saw it.
  */
 export class SharedCounters {
@@ -26,7 +26,7 @@ export class SharedCounters {
   readonly #names: readonly string[];
   readonly #rowCells: number;
   readonly #options: SharedCountersOptions;
-  /** What a slot had counted when its present relay came. */
+  /** What had been counted for an index when its present relay came. */
   readonly #baselines = new Map<number, readonly number[]>();
 
   constructor(binding: NativeBinding, options: SharedCountersOptions) {
@@ -52,26 +52,26 @@ export class SharedCounters {
     return totals as Counters;
   }
 
-  /** A new relay starts in a slot: counts from here. */
-  startTraffic(slot: number): void {
-    this.#baselines.set(slot, this.#sums(slot));
+  /** An index has a new relay: counts from here. */
+  startTraffic(relayIndex: number): void {
+    this.#baselines.set(relayIndex, this.#sums(relayIndex));
   }
 
-  /** Traffic with the slot's present relay. */
-  trafficOf(slot: number): TrunkPeerTraffic {
-    const baseline = this.#baselines.get(slot);
+  /** Traffic with the present relay of an index. */
+  trafficOf(relayIndex: number): TrunkPeerTraffic {
+    const baseline = this.#baselines.get(relayIndex);
     // A late record takes back a loss, so a sum may fall a little below its baseline.
-    const [recordsSent = 0, recordsReceived = 0, recordsLost = 0] = this.#sums(slot).map(
+    const [recordsSent = 0, recordsReceived = 0, recordsLost = 0] = this.#sums(relayIndex).map(
       (sum, column) => Math.max(0, sum - (baseline?.[column] ?? 0)),
     );
     return { recordsSent, recordsReceived, recordsLost };
   }
 
-  #sums(slot: number): number[] {
+  #sums(relayIndex: number): number[] {
     const { workers, trunkPeersMax } = this.#options;
     const sums = new Array<number>(TRAFFIC_CELLS).fill(0);
     for (let worker = 0; worker <= workers; worker++) {
-      const first = (worker * trunkPeersMax + slot) * TRAFFIC_CELLS;
+      const first = (worker * trunkPeersMax + relayIndex) * TRAFFIC_CELLS;
       for (let column = 0; column < TRAFFIC_CELLS; column++) {
         sums[column] = (sums[column] ?? 0) + Number(Atomics.load(this.traffic, first + column));
       }

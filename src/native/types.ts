@@ -24,7 +24,7 @@ export interface FiveTuple {
 export interface PuntedDatagram {
   readonly side: SocketSide;
   /**
-   * Whether its sender is one that the worker knows: a relay in a slot, a host of `setRelayHosts`,
+   * Whether its sender is one that the worker knows: a relay, a host of `setRelayHosts`,
    * a peer of `putKnownClient`. A batch has relays' first, then those of known peers; relays, known
    * peers and strangers have a queue each, in which no sender holds more than a share.
    */
@@ -50,16 +50,16 @@ export interface OutgoingDatagram {
 /** What workers report that is no datagram. */
 export type DataPlaneEvent =
   | {
-      /** A plain trunk probe came back from the relay in `slot`. */
+      /** A plain trunk probe came back from the relay. */
       readonly type: 'probe-reply';
-      readonly slot: number;
+      readonly relayIndex: number;
       readonly number: number;
       readonly rttNs: number;
     }
   | {
       /** A path probe came back (PROTOCOL.md section 4). */
       readonly type: 'path-probe-reply';
-      readonly slot: number;
+      readonly relayIndex: number;
       readonly number: number;
       readonly rttNs: number;
       /** The trunk socket that it came to, or whose lane port. */
@@ -69,9 +69,9 @@ export type DataPlaneEvent =
       readonly heard: Heard;
     }
   | {
-      /** Valid trunk data on a session index that is not bound; at most 10 a second per slot. */
+      /** Valid trunk data on a session index that is not bound; at most 10 a second per relay. */
       readonly type: 'unbound-index';
-      readonly slot: number;
+      readonly relayIndex: number;
       readonly sessionIndex: number;
     };
 
@@ -92,7 +92,7 @@ export interface TrunkKey {
   readonly key: Uint8Array;
 }
 
-/** Another relay as the data plane sees it; lives in a slot chosen by the caller. */
+/** Another relay as the data plane sees it; the caller chooses its index. */
 export interface TrunkPeer {
   /** Every address and port that the relay may send from, at most 64. */
   readonly sources: readonly TransportAddress[];
@@ -146,9 +146,9 @@ export interface ProbeWay {
 /** What becomes of a peer's ChannelData. */
 export type ClientAction =
   | {
-      /** To another relay: a trunk record in `slot`'s name, bound to its `sessionIndex`. */
+      /** To another relay: a trunk record with its `sessionIndex`. */
       readonly type: 'trunk';
-      readonly slot: number;
+      readonly relayIndex: number;
       readonly sessionIndex: number;
     }
   | {
@@ -174,7 +174,7 @@ export interface ClientFlow {
 /** What becomes of a trunk record. */
 export interface SessionAction {
   /** The only relay that may use the index. */
-  readonly slot: number;
+  readonly relayIndex: number;
   readonly tuple: FiveTuple;
   readonly channel: number;
 }
@@ -193,7 +193,7 @@ export interface DataPlaneOptions {
    * power of two that n does not exceed, so that each use of a place can have an index of its own.
    */
   readonly sessionsMax?: number | undefined;
-  /** Slots for other relays; default 1,024. */
+  /** Other relays at most; default 1,024. */
   readonly trunkPeersMax?: number | undefined;
   /** Bytes of each worker's queue of punted datagrams; default 1 MiB. */
   readonly puntQueueBytes?: number | undefined;
@@ -217,7 +217,7 @@ export interface DataPlaneOptions {
    * worker at most, the addresses given to `setRelayHosts` none, and no datagram under 20 bytes is
    * answered.
    */
-  readonly closedHintsPerSecond?: number | undefined;
+  readonly closedIndicationsPerSecond?: number | undefined;
   /** CPUs that the workers are pinned to, in turn; default none: the scheduler chooses. */
   readonly cpus?: readonly number[] | undefined;
   /**
@@ -283,7 +283,7 @@ export interface XdpStatus {
   readonly reason?: string;
 }
 
-/** Per-slot traffic, read from shared memory. */
+/** Traffic with one relay, read from shared memory. */
 export interface TrunkPeerTraffic {
   readonly recordsSent: number;
   readonly recordsReceived: number;
@@ -326,8 +326,8 @@ export interface DataPlane {
   /**
    * Adds or replaces an entry.
    * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full, ERR_TURNPIKE_QUEUE_FULL when
-   *   a worker's command queue is, ERR_TURNPIKE_SLOT_EMPTY where the slot holds no relay,
-   *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; nothing has changed then, in any worker
+   *   a worker's command queue is, ERR_TURNPIKE_UNKNOWN_RELAY where there is no relay of that
+   *   index, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; nothing has changed then, in any worker
    */
   putClientFlow(flow: ClientFlow, action: ClientAction): void;
   /** Removes an entry; harmless when it is not there. Waits its turn where a queue is full. */
@@ -337,9 +337,9 @@ export interface DataPlane {
   /** Unbinds a session index; as removeClientFlow. */
   removeSession(sessionIndex: number): void;
   /** Adds or replaces a relay; its replay windows and sequences go on when it was there. */
-  putTrunkPeer(slot: number, peer: TrunkPeer): void;
+  putTrunkPeer(relayIndex: number, peer: TrunkPeer): void;
   /** Removes a relay; its sessions must have been removed before. */
-  removeTrunkPeer(slot: number): void;
+  removeTrunkPeer(relayIndex: number): void;
   /**
    * The addresses that relays send from or listen at, none of which ever gets a bare Closed
    * indication; port 0 stands for every port of its IP. Replaces those before. Beyond 32,768 of
@@ -362,18 +362,18 @@ export interface DataPlane {
   workersSilentMs(): readonly number[];
   /**
    * Sends one trunk probe; the answer arrives as a `probe-reply` or `path-probe-reply` event.
-   * @param slot - holds the relay
+   * @param relayIndex - of the relay
    * @param number - comes back with the answer
    * @param way - default: a plain probe to the relay's `destination`, from `socket`
    * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT or ERR_TURNPIKE_ADDRESS for a way that cannot be
    */
-  probe(slot: number, number: number, way?: ProbeWay): void;
+  probe(relayIndex: number, number: number, way?: ProbeWay): void;
   /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */
   send(datagrams: readonly OutgoingDatagram[]): void;
 
   /** Totals over all workers, by counter name. Cheap; reads shared memory. */
   counters(): Counters;
-  trunkPeerTraffic(slot: number): TrunkPeerTraffic;
+  trunkPeerTraffic(relayIndex: number): TrunkPeerTraffic;
   /** What a peer's entry has forwarded; undefined when there is none. Reads shared memory. */
   flowTraffic(flow: ClientFlow): LegTraffic | undefined;
   /** What has left to a peer on a session index: of the newest use of the index's place. */

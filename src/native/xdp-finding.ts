@@ -2,7 +2,7 @@ import type { TransportAddress } from '../address.js';
 import type { NativeFinding } from './binding.js';
 import type { XdpFinding } from './types.js';
 
-/** Where the bits of the trunk's sockets begin; TP_SOCKETS_PER_SIDE in native/xdp/shared.h. */
+/** Where the bits of the trunk's sockets begin; TP_SOCKETS_PER_SIDE in native/xdp/map_structs.h. */
 const TRUNK_BIT = 16;
 
 /**

@@ -205,8 +205,8 @@ export class PairingRules {
     if (!offer || offer.bound) return offer !== undefined;
     try {
       const { tuple } = leg.origin;
-      const { slot } = offer.remote;
-      this.#context.plane.putSession(offer.sessionIndex, { slot, tuple, channel });
+      const { relayIndex } = offer.remote;
+      this.#context.plane.putSession(offer.sessionIndex, { relayIndex, tuple, channel });
     } catch (error) {
       this.#rethrowUnlessFull(error);
       this.#life.failAttempt(leg, attempt, 'data-plane-full');
@@ -307,7 +307,7 @@ export class PairingRules {
       const { worker, tuple } = leg.origin;
       this.#context.plane.putClientFlow(
         { worker, tuple, channel: attempt.channel },
-        { type: 'trunk', slot: remote.slot, sessionIndex: remoteIndex },
+        { type: 'trunk', relayIndex: remote.relayIndex, sessionIndex: remoteIndex },
       );
     } catch (error) {
       this.#rethrowUnlessFull(error);

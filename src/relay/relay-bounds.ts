@@ -140,9 +140,9 @@ function planeBounds(plane: DataPlane): Bound[] {
       met: counter('control_send_dropped'),
     },
     {
-      name: 'closed-hints',
+      name: 'closed-indications',
       detail: 'senders of data that meets no leg are not told so: the budget for it is used up',
-      met: counter('closed_hints_over_budget'),
+      met: counter('closed_indications_over_budget'),
     },
   ];
 }

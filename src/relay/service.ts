@@ -99,7 +99,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       clientFlowsMax: legsMax,
       sessionsMax: 2 * legsMax,
       trunkPeersMax: LIMITS.relaysMax,
-      closedHintsPerSecond: LIMITS.closedHintsPerSecond,
+      closedIndicationsPerSecond: LIMITS.closedIndicationsPerSecond,
       ...forwardingOptions(options),
       onBatch: (batch) => receive(batch),
     });

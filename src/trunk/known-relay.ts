@@ -44,8 +44,8 @@ export class KnownRelay implements Probed {
     this.liveness = new Liveness(clock.monotonic());
   }
 
-  get slot(): number {
-    return this.remote.slot;
+  get relayIndex(): number {
+    return this.remote.relayIndex;
   }
 
   get interest(): Interest {

@@ -22,7 +22,7 @@ const OUTSTANDING_MAX = 512;
 
 /** A relay whose ways are probed. */
 export interface Probed {
-  readonly slot: number;
+  readonly relayIndex: number;
   readonly ways: RelayWays;
   readonly interest: Interest;
 }
@@ -272,13 +272,13 @@ export class Prober {
     target.bytes = bytes;
     this.#waiting.add(entry);
     const number = this.#number(relay, { entry, at: now, bytes, plain: false });
-    this.#plane.probe(relay.probed.slot, number, { ...way.probeWay(worker), bytes });
+    this.#plane.probe(relay.probed.relayIndex, number, { ...way.probeWay(worker), bytes });
   }
 
   #sendPlain(entry: Entry, now: number): void {
     const { relay, way, worker } = entry;
     const number = this.#number(relay, { entry, at: now, bytes: 0, plain: true });
-    this.#plane.probe(relay.probed.slot, number, way.probeWay(worker));
+    this.#plane.probe(relay.probed.relayIndex, number, way.probeWay(worker));
   }
 
   #number(relay: Relay, sent: Sent): number {

@@ -35,12 +35,12 @@ export interface TrunkPath {
 }
 
 /**
- * Another relay as this one knows it: its registration, the keys shared with it and its slot in
+ * Another relay as this one knows it: its registration, the keys shared with it and its index in
  * the data plane. Lives as long as the registry, or a leg, knows the relay.
  */
 export class RemoteRelay {
   readonly id: string;
-  readonly slot: number;
+  readonly relayIndex: number;
   /** The newest RELAY-START seen, in the registry or in an authentic message. */
   start: number;
   record: RelayRecord;
@@ -64,11 +64,11 @@ export class RemoteRelay {
   /**
    * @param local - this relay
    * @param record - the other relay's registration
-   * @param slot - its slot in the data plane
+   * @param relayIndex - its index in the data plane
    */
-  constructor(local: LocalRelay, record: RelayRecord, slot: number) {
+  constructor(local: LocalRelay, record: RelayRecord, relayIndex: number) {
     this.id = record.id;
-    this.slot = slot;
+    this.relayIndex = relayIndex;
     this.start = record.start;
     this.record = record;
     this.#local = local;

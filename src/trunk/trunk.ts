@@ -39,7 +39,7 @@ export class Trunk {
   };
   readonly #options: TrunkOptions;
   readonly #byId = new Map<string, KnownRelay>();
-  readonly #bySlot: (KnownRelay | undefined)[] = [];
+  readonly #byIndex: (KnownRelay | undefined)[] = [];
   readonly #prober: Prober;
   readonly #localWays: LocalWays;
   readonly #unlisted = new UnlistedSources();
@@ -154,13 +154,13 @@ export class Trunk {
 
   #add(record: RelayRecord): void {
     const { local, clock } = this.#options;
-    let slot = this.#bySlot.indexOf(undefined);
-    if (slot < 0) slot = this.#bySlot.length;
-    if (slot >= LIMITS.relaysMax) return;
-    const remote = new RemoteRelay(local, record, slot);
+    let relayIndex = this.#byIndex.indexOf(undefined);
+    if (relayIndex < 0) relayIndex = this.#byIndex.length;
+    if (relayIndex >= LIMITS.relaysMax) return;
+    const remote = new RemoteRelay(local, record, relayIndex);
     const known = new KnownRelay(remote, this.#localWays, clock);
     this.#byId.set(remote.id, known);
-    this.#bySlot[slot] = known;
+    this.#byIndex[relayIndex] = known;
     this.#take(known);
   }
 
@@ -195,7 +195,7 @@ export class Trunk {
     known.silent = false;
     // Out and in again: its sequences may begin lower than the old process's ended, if its clock
     // was set back, and the old replay windows would drop all it sends.
-    this.#options.plane.removeTrunkPeer(known.remote.slot);
+    this.#options.plane.removeTrunkPeer(known.remote.relayIndex);
     known.ways.restart(known.remote.record);
     this.#take(known);
   }
@@ -205,8 +205,8 @@ export class Trunk {
     const { remote, ways } = known;
     known.told = ways.signature;
     const peer = remote.trunkPeer(clock.now(), ways.forPlane);
-    if (peer) plane.putTrunkPeer(remote.slot, peer);
-    else plane.removeTrunkPeer(remote.slot);
+    if (peer) plane.putTrunkPeer(remote.relayIndex, peer);
+    else plane.removeTrunkPeer(remote.relayIndex);
   }
 
   /** Decides anew about a relay's ways, and tells whoever must know. */
@@ -232,8 +232,8 @@ export class Trunk {
     if (known) this.#prober.remove(known);
     this.#byId.delete(remote.id);
     this.#channel.leave(remote);
-    this.#bySlot[remote.slot] = undefined;
-    this.#options.plane.removeTrunkPeer(remote.slot);
+    this.#byIndex[remote.relayIndex] = undefined;
+    this.#options.plane.removeTrunkPeer(remote.relayIndex);
   }
 
   /** Tells the data plane anew: our own RELAY-START, which the keys depend on, has changed. */
@@ -321,7 +321,7 @@ export class Trunk {
 
   /** Takes what the workers saw. */
   event(event: DataPlaneEvent): void {
-    const known = this.#bySlot[event.slot];
+    const known = this.#byIndex[event.relayIndex];
     if (!known) return;
     if (event.type === 'unbound-index') {
       this.#options.onUnboundIndex(known.remote, event.sessionIndex);
@@ -337,7 +337,7 @@ export class Trunk {
     for (const known of this.#byId.values()) {
       const { remote, liveness } = known;
       if (remote.connections > 0) {
-        const { recordsSent, recordsReceived } = plane.trunkPeerTraffic(remote.slot);
+        const { recordsSent, recordsReceived } = plane.trunkPeerTraffic(remote.relayIndex);
         liveness.traffic(now, recordsSent + recordsReceived);
         if (liveness.gone(now)) {
           liveness.reset(now);

@@ -14,7 +14,7 @@ const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
 
 const TODAY = 325;
 const NOW_NS = 5_000_000_000_000n;
-/** What we send with, and what the relay in slot 2 sends us with, by epoch. */
+/** What we send with, and what the relay of index 2 sends us with, by epoch. */
 const SEND_KEY = bytes('b061b39e3bbaae73e8f5b0764d95dc90');
 const KEYS: Record<number, Uint8Array> = {
   323: bytes('33333333333333333333333333333333'),
@@ -93,10 +93,10 @@ add(
   '# run this file, line after line on the same tables.',
   '#',
   '# today EPOCH | now MONOTONIC_NS | lane LANE FIRST_SEQUENCE',
-  '# peer SLOT SOCKET DESTINATION; then its lists: source A:P | send EPOCH KEY | receive EPOCH KEY',
+  '# peer RELAY SOCKET DESTINATION; its lists: source A:P | send EPOCH KEY | receive EPOCH KEY',
   '# way SOCKET REMOTE HEARD, of the peer above: unknown, answered or unanswered',
-  '# flow SOCKET REMOTE CHANNEL trunk SLOT INDEX | flow … client SOCKET REMOTE CHANNEL',
-  '# session INDEX SLOT SOCKET REMOTE CHANNEL',
+  '# flow SOCKET REMOTE CHANNEL trunk RELAY INDEX | flow … client SOCKET REMOTE CHANNEL',
+  '# session INDEX RELAY SOCKET REMOTE CHANNEL',
   '# client|trunk NAME SOCKET SOURCE HEX VERDICT [RESULT…], a RESULT being what leaves,',
   '# `> SIDE SOCKET DESTINATION HEX`, or `! VERDICT` of a record that does not. `-` is no bytes.',
   `today ${TODAY}`,

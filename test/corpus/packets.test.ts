@@ -56,7 +56,7 @@ class Corpus {
         break;
       case 'session':
         forwarder.sessions.set(Number(first), {
-          slot: Number(second),
+          relayIndex: Number(second),
           path: parsePath(third, fourth),
           channel: Number(fifth),
         });
@@ -71,7 +71,7 @@ class Corpus {
       parsePath(socket, remote),
       Number(channel),
       type === 'trunk'
-        ? { type, slot: Number(first), sessionIndex: Number(second) }
+        ? { type, relayIndex: Number(first), sessionIndex: Number(second) }
         : { type: 'client', path: parsePath(first, second), channel: Number(third) },
     );
   }

@@ -42,7 +42,7 @@ function addProbes({
   relay,
   today,
 }: PathProbeContext): void {
-  /** As the relay in slot 2 sends it, from the lane of its worker 0. */
+  /** As the relay of index 2 sends it, from the lane of its worker 0. */
   const pathProbe = (overrides: Partial<TrunkDatagram & { type: 'path-probe' }> = {}) =>
     tagged({
       type: 'path-probe',

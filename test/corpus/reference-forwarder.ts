@@ -30,7 +30,7 @@ export interface Peer {
 }
 
 type FlowAction =
-  | { readonly type: 'trunk'; readonly slot: number; readonly sessionIndex: number }
+  | { readonly type: 'trunk'; readonly relayIndex: number; readonly sessionIndex: number }
   | { readonly type: 'client'; readonly path: Path; readonly channel: number };
 
 /** What becomes of a packet, as the corpus writes it. */
@@ -68,8 +68,8 @@ export class ReferenceForwarder {
   nextPathSequence = 0n;
   readonly peers = new Map<number, Peer>();
   readonly flows = new Map<string, FlowAction & { nextSessionSequence: number }>();
-  readonly sessions = new Map<number, { slot: number; path: Path; channel: number }>();
-  /** Sequences seen, and the highest, by slot and lane. */
+  readonly sessions = new Map<number, { relayIndex: number; path: Path; channel: number }>();
+  /** Sequences seen, and the highest, by relay and lane. */
   readonly #seen = new Map<string, { highest: bigint; all: Set<bigint> }>();
 
   putFlow(path: Path, channel: number, action: FlowAction): void {
@@ -97,7 +97,7 @@ export class ReferenceForwarder {
     const sessionSequence = flow.nextSessionSequence;
     const { sessionIndex } = flow;
     const record = { sessionIndex, sessionSequence, payload: message.payload };
-    const sent = this.#sendToPeer(flow.slot, { type: 'data', records: [record] });
+    const sent = this.#sendToPeer(flow.relayIndex, { type: 'data', records: [record] });
     if (sent === undefined) return drop('trunk_no_key');
     flow.nextSessionSequence++;
     return { verdict: 'client_to_trunk', results: [sent] };
@@ -117,34 +117,38 @@ export class ReferenceForwarder {
       peer.sources.some((source) => sameAddress(source, path.remote)),
     );
     if (found === undefined) return drop('trunk_unknown_source');
-    const [slot, peer] = found;
+    const [relayIndex, peer] = found;
     const key = peer.receiveKeys.get(datagram.epoch);
     if (key === undefined || Math.abs(datagram.epoch - this.today) > 1) {
       return drop('trunk_wrong_epoch');
     }
     if (!verifyTrunkTag(bytes, datagram, key)) return drop('trunk_wrong_tag');
-    const replay = this.#replay(slot, datagram);
+    const replay = this.#replay(relayIndex, datagram);
     if (replay !== undefined) return drop(replay);
-    return this.#open(slot, datagram, path);
+    return this.#open(relayIndex, datagram, path);
   }
 
-  #open(slot: number, datagram: TrunkDatagram, from: Path): Outcome {
+  #open(relayIndex: number, datagram: TrunkDatagram, from: Path): Outcome {
     if (datagram.type === 'data') {
-      const results = datagram.records.map((record) => this.#record(slot, record));
+      const results = datagram.records.map((record) => this.#record(relayIndex, record));
       return { verdict: 'trunk_data', results };
     }
     const { timestampNs, number } = datagram;
     if (datagram.type === 'probe') {
-      const reply = this.#sendToPeer(slot, { type: 'probe-reply', timestampNs, number }, from);
+      const reply = this.#sendToPeer(
+        relayIndex,
+        { type: 'probe-reply', timestampNs, number },
+        from,
+      );
       return reply === undefined
         ? drop('trunk_no_key')
         : { verdict: 'trunk_probe', results: [reply] };
     }
     if (datagram.type === 'path-probe') {
       const { probeBytes } = datagram;
-      const heard = this.#heardBy(slot, from);
+      const heard = this.#heardBy(relayIndex, from);
       const body = { type: 'path-probe-reply', timestampNs, number, heard, probeBytes } as const;
-      const reply = this.#sendToPeer(slot, body, from);
+      const reply = this.#sendToPeer(relayIndex, body, from);
       return reply === undefined
         ? drop('trunk_no_key')
         : { verdict: 'trunk_probe', results: [reply] };
@@ -154,22 +158,22 @@ export class ReferenceForwarder {
   }
 
   /** What is heard by the way to the address, whatever the port, unless two ways differ in it. */
-  #heardBy(slot: number, { socket, remote }: Path): Heard {
-    const ways = (this.peers.get(slot)?.ways ?? []).filter(
+  #heardBy(relayIndex: number, { socket, remote }: Path): Heard {
+    const ways = (this.peers.get(relayIndex)?.ways ?? []).filter(
       (way) => way.path.socket === socket && way.path.remote.address === remote.address,
     );
     const exact = ways.find((way) => way.path.remote.port === remote.port);
     return (exact ?? ways.at(-1))?.heard ?? 'unknown';
   }
 
-  #record(slot: number, { sessionIndex, payload }: TrunkRecord): string {
+  #record(relayIndex: number, { sessionIndex, payload }: TrunkRecord): string {
     const session = this.sessions.get(sessionIndex);
-    if (session?.slot !== slot) return '! trunk_unbound';
+    if (session?.relayIndex !== relayIndex) return '! trunk_unbound';
     return leave('client', session.path, encodeChannelData(session.channel, payload));
   }
 
-  #replay(slot: number, { type, lane, sequence }: TrunkDatagram): string | undefined {
-    const key = `${slot} ${lane} ${type.startsWith('path-')}`;
+  #replay(relayIndex: number, { type, lane, sequence }: TrunkDatagram): string | undefined {
+    const key = `${relayIndex} ${lane} ${type.startsWith('path-')}`;
     const seen = this.#seen.get(key) ?? { highest: 0n, all: new Set<bigint>() };
     this.#seen.set(key, seen);
     if (sequence === 0n || seen.highest - sequence >= 4_096n) return 'trunk_too_old';
@@ -180,7 +184,7 @@ export class ReferenceForwarder {
   }
 
   #sendToPeer(
-    slot: number,
+    relayIndex: number,
     body:
       | { type: 'data'; records: TrunkRecord[] }
       | { type: 'probe-reply'; timestampNs: bigint; number: number }
@@ -191,9 +195,9 @@ export class ReferenceForwarder {
           heard: Heard;
           probeBytes: number;
         },
-    path = this.peers.get(slot)?.path as Path,
+    path = this.peers.get(relayIndex)?.path as Path,
   ): string | undefined {
-    const peer = this.peers.get(slot) as Peer;
+    const peer = this.peers.get(relayIndex) as Peer;
     const epoch = Math.max(...[...peer.sendKeys.keys()].filter((day) => day <= this.today));
     const key = peer.sendKeys.get(epoch);
     if (key === undefined) return undefined;

@@ -38,7 +38,7 @@ const DATAGRAM = { side: 'client', tuple: TUPLE, data: new Uint8Array(20) } as c
 const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   putTrunkPeer: [0, PEER],
   putClientFlow: [FLOW, CLIENT],
-  putSession: [1, { slot: 0, tuple: TUPLE, channel: 0x4000 }],
+  putSession: [1, { relayIndex: 0, tuple: TUPLE, channel: 0x4000 }],
   putKnownClient: [0, TUPLE],
   setRelayHosts: [['127.0.0.1:5000', { address: '::1', port: 0 }]],
   probe: [0, 1, { tuple: { socket: 0, remote: '127.0.0.1:5000' }, worker: 0, bytes: 100 }],

@@ -26,23 +26,25 @@ struct Sent {
 };
 
 struct BundlerFixture {
-  explicit BundlerFixture(uint32_t records_max = 1'000) : fixture(1, 500), bundler(fixture.sealer) {
-    EXPECT_TRUE(bundler.Allocate(ForwarderFixture::kSlots, kMtuBytes).ok());
-    for (uint32_t slot = 1; slot <= 2; ++slot) {
+  explicit BundlerFixture(uint32_t records_max = 1'000)
+      : fixture(1, 500), bundler(fixture.authenticator) {
+    EXPECT_TRUE(bundler.Allocate(ForwarderFixture::kRelays, kMtuBytes).ok());
+    for (uint32_t relay_index = 1; relay_index <= 2; ++relay_index) {
       TrunkPeer peer;
-      peer.path = test::ToTuple(0, "192.0.2." + std::to_string(slot) + ":3480");
+      peer.path = test::ToTuple(0, "192.0.2." + std::to_string(relay_index) + ":3480");
       peer.send_keys.Add(325, kKey);
       peer.records_max = records_max;
       peer.bundle_bytes_max = kMtuBytes;
-      fixture.PutPeer(slot, std::move(peer));
+      fixture.PutPeer(relay_index, std::move(peer));
     }
   }
 
   // Sends ChannelData as the worker does; what has to leave meanwhile is in `sent`.
-  void Send(uint32_t session, size_t payload_bytes, uint32_t slot = 1) {
+  void Send(uint32_t session, size_t payload_bytes, uint32_t relay_index = 1) {
     const FlowKey key{test::ToTuple(0, "203.0.113.7:4000"),
                       static_cast<uint16_t>(0x4000 + session)};
-    if (fixture.tables.flows.Find(key) == nullptr) fixture.PutFlowToTrunk(key, slot, session);
+    if (fixture.tables.flows.Find(key) == nullptr)
+      fixture.PutFlowToTrunk(key, relay_index, session);
     Bytes data(4 + payload_bytes, static_cast<uint8_t>(sends_++));
     PrependChannelData(data.data() + 4, key.channel, static_cast<uint16_t>(payload_bytes));
     buffers_.push_back(std::make_unique<PacketBuffer>(data.data(), data.size(), key.tuple));
@@ -58,7 +60,7 @@ struct BundlerFixture {
       return;
     }
     if (bundler.CloseBefore(result.record, &out)) Take(out);
-    fixture.forwarder.SealAlone(result.record, nullptr, &out);
+    fixture.forwarder.MakeSingleRecordDatagram(result.record, nullptr, &out);
     Take(out);
   }
 
@@ -186,9 +188,9 @@ TEST(Bundler, WithoutHeadroomTheDatagramIsACopy) {
   packet.headroom = false;
   ClientResult result;
   f.fixture.forwarder.ForwardClient(packet, f.fixture.tables.flows.Find(key), kNow, &result);
-  Bytes whole(kSingleHeadBytes + 3);
+  Bytes whole(kSingleRecordHeadBytes + 3);
   Outgoing out;
-  f.fixture.forwarder.SealAlone(result.record, whole.data(), &out);
+  f.fixture.forwarder.MakeSingleRecordDatagram(result.record, whole.data(), &out);
   EXPECT_TRUE(out.data == whole.data());
   EXPECT_EQ(out.length, whole.size());
   EXPECT_TRUE(RecordsFill(whole.data(), whole.size()));

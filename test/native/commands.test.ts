@@ -56,19 +56,22 @@ t.test('values that no worker may see are refused', async (t) => {
     [() => plane.putClientFlow({ ...flow, channel: 0x5000 }, toClient), 'channel'],
     [() => plane.putClientFlow({ ...flow, channel: 0x1_4000 }, toClient), 'channel'],
     [() => plane.putClientFlow(flow, { ...toClient, channel: 0 }), 'channel'],
-    [() => plane.putClientFlow(flow, { type: 'trunk', slot: 4, sessionIndex: 1 }), 'slot'],
     [
-      () => plane.putClientFlow(flow, { type: 'trunk', slot: 1, sessionIndex: 2 ** 32 }),
+      () => plane.putClientFlow(flow, { type: 'trunk', relayIndex: 4, sessionIndex: 1 }),
+      'relayIndex',
+    ],
+    [
+      () => plane.putClientFlow(flow, { type: 'trunk', relayIndex: 1, sessionIndex: 2 ** 32 }),
       'sessionIndex',
     ],
-    [() => plane.putSession(1, { slot: 4, tuple, channel }), 'slot'],
-    [() => plane.putSession(1, { slot: 1, tuple, channel: 1 }), 'channel'],
-    [() => plane.putSession(1.5, { slot: 1, tuple, channel }), 'sessionIndex'],
-    [() => plane.putSession(64 + 48, { slot: 1, tuple, channel }), 'sessionsMax'],
+    [() => plane.putSession(1, { relayIndex: 4, tuple, channel }), 'relayIndex'],
+    [() => plane.putSession(1, { relayIndex: 1, tuple, channel: 1 }), 'channel'],
+    [() => plane.putSession(1.5, { relayIndex: 1, tuple, channel }), 'sessionIndex'],
+    [() => plane.putSession(64 + 48, { relayIndex: 1, tuple, channel }), 'sessionsMax'],
     [() => plane.removeSession(50), 'sessionsMax'],
-    [() => plane.probe(4, 1), 'slot'],
+    [() => plane.probe(4, 1), 'relayIndex'],
     [() => plane.probe(1, -1), 'number'],
-    [() => plane.trunkPeerTraffic(4), 'slot'],
+    [() => plane.trunkPeerTraffic(4), 'relayIndex'],
     [() => plane.putTrunkPeer(2, { ...peer, sources: Array(65).fill(remote) }), 'sources'],
     [
       () => plane.putTrunkPeer(2, { ...peer, receiveKeys: Array(4).fill(peer.sendKeys[0]) }),
@@ -87,9 +90,12 @@ t.test('values that no worker may see are refused', async (t) => {
     const error = { code: 'ERR_TURNPIKE_ARGUMENT', message: new RegExp(says) };
     t.throws(call, error, String(call));
   }
-  const empty = { code: 'ERR_TURNPIKE_SLOT_EMPTY', message: /the slot holds no relay/ };
-  t.throws(() => plane.putClientFlow(flow, { type: 'trunk', slot: 2, sessionIndex: 1 }), empty);
-  t.throws(() => plane.putSession(1, { slot: 2, tuple, channel }), empty);
+  const empty = { code: 'ERR_TURNPIKE_UNKNOWN_RELAY', message: /the relayIndex holds no relay/ };
+  t.throws(
+    () => plane.putClientFlow(flow, { type: 'trunk', relayIndex: 2, sessionIndex: 1 }),
+    empty,
+  );
+  t.throws(() => plane.putSession(1, { relayIndex: 2, tuple, channel }), empty);
   t.throws(() => plane.probe(2, 1), empty);
   await plane.close();
 });
@@ -120,7 +126,7 @@ t.test('addresses that a socket cannot reach are refused', async (t) => {
     const wrong = { ...tuple, remote: address, ...rest };
     const code = { code: 'ERR_TURNPIKE_ADDRESS' };
     t.throws(() => plane.send([{ side: 'client', tuple: wrong, data: KEY }]), code, name);
-    t.throws(() => plane.putSession(1, { slot: 1, tuple: wrong, channel }), code, name);
+    t.throws(() => plane.putSession(1, { relayIndex: 1, tuple: wrong, channel }), code, name);
     t.throws(() => plane.putClientFlow({ worker: 0, tuple: wrong, channel }, toClient), code, name);
   }
   await plane.close();
@@ -146,8 +152,8 @@ t.test('tables are full exactly at their size', async (t) => {
   t.throws(() => plane.probe(2, 0), beyond);
   t.throws(() => plane.trunkPeerTraffic(2), beyond);
   plane.putTrunkPeer(1, peer);
-  plane.putSession(1, { slot: 1, tuple, channel });
-  t.throws(() => plane.putSession(3, { slot: 1, tuple, channel }), beyond);
+  plane.putSession(1, { relayIndex: 1, tuple, channel });
+  t.throws(() => plane.putSession(3, { relayIndex: 1, tuple, channel }), beyond);
   t.throws(() => plane.removeSession(3), beyond);
   await plane.close();
 });

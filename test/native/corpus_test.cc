@@ -54,15 +54,16 @@ class Corpus {
                                                           ToNumber(ReadWord(words)));
     }
     if (kind == "peer") {
-      slot_ = static_cast<uint32_t>(ToNumber(ReadWord(words)));
-      peers_[slot_].path = ReadTuple(words);
+      relay_index_ = static_cast<uint32_t>(ToNumber(ReadWord(words)));
+      peers_[relay_index_].path = ReadTuple(words);
     }
-    if (kind == "source") peers_[slot_].sources.push_back(test::ToEndpoint(ReadWord(words)));
+    if (kind == "source")
+      peers_[relay_index_].sources.push_back(test::ToTransportAddress(ReadWord(words)));
     if (kind == "send" || kind == "receive") {
       const uint16_t epoch = static_cast<uint16_t>(ToNumber(ReadWord(words)));
       const SipKey key = ReadKey(words);
-      EXPECT_TRUE(kind == "send" ? peers_[slot_].send_keys.Add(epoch, key)
-                                 : peers_[slot_].receive_keys.Add(epoch, key));
+      EXPECT_TRUE(kind == "send" ? peers_[relay_index_].send_keys.Add(epoch, key)
+                                 : peers_[relay_index_].receive_keys.Add(epoch, key));
     }
     if (kind == "way") SetUpWay(words);
     if (kind == "flow") SetUpFlow(words);
@@ -72,18 +73,18 @@ class Corpus {
   void SetUpWay(std::istream& words) {
     const FiveTuple tuple = ReadTuple(words);
     const std::string heard = ReadWord(words);
-    peers_[slot_].ways.push_back(TrunkWay{tuple.socket, tuple.remote,
-                                          heard == "answered"     ? Heard::kAnswered
-                                          : heard == "unanswered" ? Heard::kUnanswered
-                                                                  : Heard::kUnknown});
+    peers_[relay_index_].ways.push_back(TrunkWay{tuple.socket, tuple.remote,
+                                                 heard == "answered"     ? Heard::kAnswered
+                                                 : heard == "unanswered" ? Heard::kUnanswered
+                                                                         : Heard::kUnknown});
   }
 
   void SetUpFlow(std::istream& words) {
     const FiveTuple tuple = ReadTuple(words);
     const FlowKey key{tuple, static_cast<uint16_t>(ToNumber(ReadWord(words)))};
     if (ReadWord(words) == "trunk") {
-      const uint32_t slot = static_cast<uint32_t>(ToNumber(ReadWord(words)));
-      fixture_->PutFlowToTrunk(key, slot, static_cast<uint32_t>(ToNumber(ReadWord(words))));
+      const uint32_t relay_index = static_cast<uint32_t>(ToNumber(ReadWord(words)));
+      fixture_->PutFlowToTrunk(key, relay_index, static_cast<uint32_t>(ToNumber(ReadWord(words))));
     } else {
       const FiveTuple to = ReadTuple(words);
       fixture_->PutFlowToClient(key, to, static_cast<uint16_t>(ToNumber(ReadWord(words))));
@@ -92,14 +93,14 @@ class Corpus {
 
   void SetUpSession(std::istream& words) {
     const uint32_t index = static_cast<uint32_t>(ToNumber(ReadWord(words)));
-    const uint32_t slot = static_cast<uint32_t>(ToNumber(ReadWord(words)));
+    const uint32_t relay_index = static_cast<uint32_t>(ToNumber(ReadWord(words)));
     const FiveTuple to = ReadTuple(words);
-    fixture_->PutSession(index, slot, to, static_cast<uint16_t>(ToNumber(ReadWord(words))));
+    fixture_->PutSession(index, relay_index, to, static_cast<uint16_t>(ToNumber(ReadWord(words))));
   }
 
   void RunPacket(bool client, std::istream& words, const std::string& line) {
     // The peers' lists are complete when the first packet comes.
-    for (auto& [slot, peer] : peers_) fixture_->PutPeer(slot, std::move(peer));
+    for (auto& [relay_index, peer] : peers_) fixture_->PutPeer(relay_index, std::move(peer));
     peers_.clear();
     ++packets_;
     const std::string name = ReadWord(words);
@@ -143,7 +144,7 @@ class Corpus {
   Now now_{};
   std::unique_ptr<test::ForwarderFixture> fixture_;
   std::map<uint32_t, TrunkPeer> peers_;
-  uint32_t slot_ = 0;
+  uint32_t relay_index_ = 0;
   int packets_ = 0;
 };
 

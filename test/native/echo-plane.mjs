@@ -41,7 +41,7 @@ export function openEcho() {
     trunkMtuBytes: 1452,
     coalescingUs: 50,
     busyPollUs: 0,
-    closedHintsPerSecond: 0,
+    closedIndicationsPerSecond: 0,
     cpus: [],
     xdpInterfaces: [],
     xdpGeneric: false,

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "forward/forwarder.h"
-#include "io/punt_ring.h"
+#include "io/punt_queue.h"
 #include "support.h"
 
 namespace turnpike {
@@ -19,7 +19,7 @@ constexpr uint32_t kDrainedBytes = 1u << 21;
 
 FiveTuple TupleOf(const std::string& endpoint) {
   FiveTuple tuple;
-  tuple.remote = test::ToEndpoint(endpoint);
+  tuple.remote = test::ToTransportAddress(endpoint);
   return tuple;
 }
 
@@ -50,10 +50,10 @@ class Scene {
     return records_max - left;
   }
 
-  PuntRing& ring() { return ring_; }
+  PuntQueue& ring() { return ring_; }
 
  private:
-  PuntRing ring_;
+  PuntQueue ring_;
   uint8_t datagram_[kDatagramBytes]{};
   std::vector<uint8_t> drained_ = std::vector<uint8_t>(kDrainedBytes);
 };
@@ -133,18 +133,18 @@ TEST(FairShare, ARelayThatFloodsEventsLeavesRoomForOthers) {
   Scene scene;
   PuntedEvent event{};
   event.kind = PuntKind::kPathProbeReply;
-  event.slot = 7;
+  event.relay_index = 7;
   uint32_t queued = 0;
   while (scene.ring().PushEvent(event) == PuntResult::kQueued) ++queued;
   EXPECT_GT(queued, 10u);
-  event.slot = 8;
+  event.relay_index = 8;
   EXPECT_EQ(scene.ring().PushEvent(event), PuntResult::kQueued);
   EXPECT_EQ(scene.Push(TupleOf("192.0.2.1:1"), PuntClass::kRelays), PuntResult::kQueued);
   EXPECT_EQ(scene.Drain(PuntClass::kRelays, 10'000), queued + 2);
 }
 
 TEST(FairShare, TheLongestDatagramFitsTheSmallestQueue) {
-  PuntRing ring;
+  PuntQueue ring;
   EXPECT_TRUE(ring.Allocate(kPuntQueueBytesMin, kKey).ok());
   std::vector<uint8_t> data(kPuntBytesMax);
   const FiveTuple tuple = TupleOf("192.0.2.1:1");

@@ -10,8 +10,8 @@
 
 namespace turnpike::test {
 
-// A datagram in memory with the headroom that a worker's slots have, and nothing behind it, so that
-// a sanitizer sees any step outside.
+// A datagram in memory with the headroom that a worker's receive buffers have, and nothing behind
+// it, so that a sanitizer sees any step outside.
 class PacketBuffer {
  public:
   PacketBuffer(const uint8_t* data, size_t length, const FiveTuple& tuple)
@@ -29,34 +29,35 @@ class PacketBuffer {
 };
 
 struct ForwarderFixture {
-  static constexpr uint32_t kSlots = 8;
+  static constexpr uint32_t kRelays = 8;
 
-  ForwarderFixture(uint8_t lane, uint64_t first_sequence)
-      : traffic(new TrunkTraffic[kSlots]{}),
+  ForwarderFixture(uint8_t lane, uint64_t initial_sequence)
+      : traffic(new TrunkTraffic[kRelays]{}),
         session_traffic(new LegTraffic[64]{}),
-        sealer(lane, first_sequence),
-        path_sealer(static_cast<uint8_t>(kProbeLaneFirst + lane % kWorkersMax), first_sequence),
-        forwarder(tables, sealer, path_sealer) {
+        authenticator(lane, initial_sequence),
+        path_probe_authenticator(static_cast<uint8_t>(kProbeLaneFirst + lane % kWorkersMax),
+                                 initial_sequence),
+        forwarder(tables, authenticator, path_probe_authenticator) {
     const SipKey hash_key{1, 2};
     if (!tables.flows.Allocate(64, hash_key).ok() || !tables.sessions.Allocate(64).ok() ||
-        !tables.peers.Allocate(kSlots, hash_key, traffic.get()).ok()) {
+        !tables.peers.Allocate(kRelays, hash_key, traffic.get()).ok()) {
       std::abort();
     }
     tables.session_traffic = session_traffic.get();
   }
 
   // Fills the generation and the shared part; the rest of `peer` is the caller's.
-  void PutPeer(uint32_t slot, TrunkPeer peer) {
-    peer.generation = slot + 1;
+  void PutPeer(uint32_t relay_index, TrunkPeer peer) {
+    peer.generation = relay_index + 1;
     peer.shared = std::make_shared<TrunkPeerShared>();
-    tables.peers.Put(slot, std::make_unique<TrunkPeer>(std::move(peer)));
+    tables.peers.Put(relay_index, std::make_unique<TrunkPeer>(std::move(peer)));
   }
 
-  void PutFlowToTrunk(const FlowKey& key, uint32_t slot, uint32_t session_index) {
+  void PutFlowToTrunk(const FlowKey& key, uint32_t relay_index, uint32_t session_index) {
     FlowAction& action = tables.flows.FindOrInsert(key)->action;
     action.kind = FlowAction::Kind::kTrunk;
-    action.slot = slot;
-    action.generation = slot + 1;
+    action.relay_index = relay_index;
+    action.generation = relay_index + 1;
     action.session_index = session_index;
   }
 
@@ -67,8 +68,9 @@ struct ForwarderFixture {
     action.channel = channel;
   }
 
-  void PutSession(uint32_t index, uint32_t slot, const FiveTuple& to, uint16_t channel) {
-    tables.sessions.At(index).action = SessionAction{index, slot, slot + 1, to, channel};
+  void PutSession(uint32_t index, uint32_t relay_index, const FiveTuple& to, uint16_t channel) {
+    tables.sessions.At(index).action =
+        SessionAction{index, relay_index, relay_index + 1, to, channel};
   }
 
   // All of the client side; a record leaves alone.
@@ -80,7 +82,8 @@ struct ForwarderFixture {
     ClientResult result;
     const Verdict verdict =
         forwarder.ForwardClient(packet, forwarder.FindFlow(lookup), now, &result);
-    if (verdict == Verdict::kClientToTrunk) forwarder.SealAlone(result.record, nullptr, out);
+    if (verdict == Verdict::kClientToTrunk)
+      forwarder.MakeSingleRecordDatagram(result.record, nullptr, out);
     if (verdict == Verdict::kClientToClient) *out = result.outgoing;
     return verdict;
   }
@@ -88,8 +91,8 @@ struct ForwarderFixture {
   std::unique_ptr<TrunkTraffic[]> traffic;
   std::unique_ptr<LegTraffic[]> session_traffic;
   Tables tables;
-  TrunkSealer sealer;
-  TrunkSealer path_sealer;
+  TrunkAuthenticator authenticator;
+  TrunkAuthenticator path_probe_authenticator;
   Forwarder forwarder;
 };
 

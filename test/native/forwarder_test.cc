@@ -18,7 +18,7 @@ const SipKey kKey{3, 4};
 TrunkPeer MakePeer(const std::string& address) {
   TrunkPeer peer;
   peer.path = test::ToTuple(0, address);
-  peer.sources = {test::ToEndpoint(address)};
+  peer.sources = {test::ToTransportAddress(address)};
   peer.send_keys.Add(325, kKey);
   peer.receive_keys.Add(325, kKey);
   return peer;
@@ -58,7 +58,7 @@ TEST(Forwarder, SequencesOfLaneAndSessionCountUp) {
   EXPECT_EQ(sender.traffic[1].records_sent.Get(), 70'000u);
 }
 
-TEST(Forwarder, ASlotsNextRelayGetsNothingOfTheLast) {
+TEST(Forwarder, ARelayIndexsNextRelayGetsNothingOfTheLast) {
   ForwarderFixture fixture(0, 1);
   fixture.PutPeer(1, MakePeer("192.0.2.1:3480"));
   fixture.PutFlowToTrunk(MakeFlow(), 1, 77);
@@ -97,11 +97,12 @@ TEST(Forwarder, TheNewestPutOwnsASourceAddress) {
   ForwarderFixture fixture(0, 1);
   fixture.PutPeer(1, MakePeer("192.0.2.1:3480"));
   fixture.PutPeer(2, MakePeer("192.0.2.1:3480"));
-  EXPECT_EQ(*fixture.tables.peers.SlotOf(test::ToEndpoint("192.0.2.1:3480")), 2u);
+  EXPECT_EQ(*fixture.tables.peers.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")), 2u);
   fixture.tables.peers.Remove(1);
-  EXPECT_EQ(*fixture.tables.peers.SlotOf(test::ToEndpoint("192.0.2.1:3480")), 2u);
+  EXPECT_EQ(*fixture.tables.peers.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")), 2u);
   fixture.tables.peers.Remove(2);
-  EXPECT_TRUE(fixture.tables.peers.SlotOf(test::ToEndpoint("192.0.2.1:3480")) == nullptr);
+  EXPECT_TRUE(fixture.tables.peers.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")) ==
+              nullptr);
 }
 
 TEST(Forwarder, KeyOfTheDay) {

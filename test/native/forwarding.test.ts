@@ -19,14 +19,20 @@ async function connect(families: {
   left.joinPlane(3, right);
   right.joinPlane(5, left);
   const ends = [
-    { plane: left, slot: 3, remote: await Remote.open(families.left), ours: 11, theirs: 22 },
-    { plane: right, slot: 5, remote: await Remote.open(families.right), ours: 22, theirs: 11 },
+    { plane: left, relayIndex: 3, remote: await Remote.open(families.left), ours: 11, theirs: 22 },
+    {
+      plane: right,
+      relayIndex: 5,
+      remote: await Remote.open(families.right),
+      ours: 22,
+      theirs: 11,
+    },
   ] as const;
-  for (const { plane, slot, remote, ours, theirs } of ends) {
+  for (const { plane, relayIndex, remote, ours, theirs } of ends) {
     const { tuple, worker } = await plane.meet(remote);
     const flow = { worker, tuple, channel: CHANNEL };
-    plane.plane.putClientFlow(flow, { type: 'trunk', slot, sessionIndex: theirs });
-    plane.plane.putSession(ours, { slot, tuple, channel: CHANNEL });
+    plane.plane.putClientFlow(flow, { type: 'trunk', relayIndex, sessionIndex: theirs });
+    plane.plane.putSession(ours, { relayIndex, tuple, channel: CHANNEL });
     await plane.settle(remote);
   }
   const close = async () => {
@@ -120,7 +126,7 @@ t.test('a relay replaced goes on, a relay removed does not', async (t) => {
   await right.settle(b);
   a.send(left.clientAddress(), hello('on an index of the relay before'));
   await until(() => right.count('trunk_unbound') === 1);
-  const index = { type: 'unbound-index', slot: 5, sessionIndex: 22 };
+  const index = { type: 'unbound-index', relayIndex: 5, sessionIndex: 22 };
   await until(() => right.events.length > 0);
   t.same(right.events, [index]);
   t.same(right.plane.trunkPeerTraffic(5), { recordsSent: 0, recordsReceived: 0, recordsLost: 0 });
@@ -132,7 +138,7 @@ t.test('probes come back with their number and a round trip', async (t) => {
   for (const number of [0, 1, 0xffff_ffff]) left.plane.probe(3, number);
   await until(() => left.events.length === 3);
   for (const [index, number] of [0, 1, 0xffff_ffff].entries()) {
-    t.match(left.events[index], { type: 'probe-reply', slot: 3, number });
+    t.match(left.events[index], { type: 'probe-reply', relayIndex: 3, number });
   }
   const [first] = left.events;
   t.ok(first?.type === 'probe-reply' && first.rttNs > 0);

@@ -1,9 +1,9 @@
 // libFuzzer: any bytes to the client side of a forwarder.
-#include "forward/closed_hints.h"
+#include "forward/closed_indications.h"
 #include "forwarder_fixture.h"
-#include "wire/stun_peek.h"
+#include "wire/stun_header.h"
 
-using turnpike::ClosedHints;
+using turnpike::ClosedIndications;
 using turnpike::FlowKey;
 using turnpike::Now;
 using turnpike::Outgoing;
@@ -12,10 +12,10 @@ using turnpike::TrunkPeer;
 namespace {
 
 // What data that met no flow earns is a STUN indication no longer than the data.
-void CheckHint(const turnpike::Packet& packet) {
+void CheckClosedIndication(const turnpike::Packet& packet) {
   static turnpike::RelayHosts relays;
-  static ClosedHints* const hints = [] {
-    auto* made = new ClosedHints;
+  static ClosedIndications* const hints = [] {
+    auto* made = new ClosedIndications;
     if (!relays.Allocate({1, 2}).ok() || !made->Allocate({1, 2}, 1'000, &relays).ok()) {
       std::abort();
     }
@@ -24,9 +24,9 @@ void CheckHint(const turnpike::Packet& packet) {
   static uint64_t now_ns = 0;
   now_ns += turnpike::kNsPerSecond;
   Outgoing out{};
-  if (hints->Answer(packet, Now{now_ns, 325}, &out) != ClosedHints::Result::kSent) return;
+  if (hints->Answer(packet, Now{now_ns, 325}, &out) != ClosedIndications::Result::kSent) return;
   if (out.length > packet.length ||
-      turnpike::PeekStun(out.data, out.length) != turnpike::StunKind::kRequestOrIndication) {
+      turnpike::ClassifyStun(out.data, out.length) != turnpike::StunKind::kRequestOrIndication) {
     __builtin_trap();
   }
 }
@@ -53,6 +53,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // What leaves must be what another relay takes.
     if (!turnpike::RecordsFill(out.data, out.length)) __builtin_trap();
   }
-  if (verdict == turnpike::Verdict::kChannelUnknown) CheckHint(buffer.packet());
+  if (verdict == turnpike::Verdict::kChannelUnknown) CheckClosedIndication(buffer.packet());
   return 0;
 }

@@ -19,7 +19,7 @@ turnpike::test::ForwarderFixture* MakeFixture() {
   auto* fixture = new turnpike::test::ForwarderFixture(1, 1);
   TrunkPeer peer;
   peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480");
-  peer.sources = {turnpike::test::ToEndpoint("192.0.2.1:3480")};
+  peer.sources = {turnpike::test::ToTransportAddress("192.0.2.1:3480")};
   peer.send_keys.Add(325, kKey);
   peer.receive_keys.Add(325, kKey);
   peer.ways = {turnpike::TrunkWay{0, peer.path.remote, turnpike::Heard::kAnswered}};

@@ -15,8 +15,8 @@ t.test('both directions of legs across a trunk, whichever worker has them', asyn
     const [seenA, seenB] = [await left.meet(a), await right.meet(b)];
     const flowA = { ...seenA, channel: CHANNEL };
     t.equal(left.plane.flowTraffic(flowA), undefined, 'no entry, no traffic');
-    left.plane.putClientFlow(flowA, { type: 'trunk', slot: 3, sessionIndex: index });
-    right.plane.putSession(index, { slot: 5, tuple: seenB.tuple, channel: CHANNEL });
+    left.plane.putClientFlow(flowA, { type: 'trunk', relayIndex: 3, sessionIndex: index });
+    right.plane.putSession(index, { relayIndex: 5, tuple: seenB.tuple, channel: CHANNEL });
     await left.settle(a);
     await right.settle(b);
     const nothing = { packets: 0, payloadBytes: 0, idleSeconds: undefined };

@@ -118,7 +118,7 @@ inline int AttachPass(const char* device) {
 // A UDP socket of the namespace that this thread is in when it is made.
 class Udp {
  public:
-  explicit Udp(const std::string& text) : address_(ToEndpoint(text)) {
+  explicit Udp(const std::string& text) : address_(ToTransportAddress(text)) {
     SocketAddress address;
     const socklen_t length = ToSocketAddress(address_, &address);
     fd_ = socket(address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -128,13 +128,13 @@ class Udp {
   Udp(const Udp&) = delete;
   Udp& operator=(const Udp&) = delete;
 
-  void Send(const Endpoint& to, const Bytes& data) {
+  void Send(const TransportAddress& to, const Bytes& data) {
     SocketAddress address;
     const socklen_t length = ToSocketAddress(to, &address);
     sendto(fd_, data.data(), data.size(), 0, &address.any, length);
   }
   // The next datagram within some milliseconds, and its sender; false when none came.
-  bool Receive(Bytes* data, Endpoint* from, int timeout_ms) {
+  bool Receive(Bytes* data, TransportAddress* from, int timeout_ms) {
     pollfd polled{fd_, POLLIN, 0};
     if (poll(&polled, 1, timeout_ms) != 1) return false;
     SocketAddress address;
@@ -147,14 +147,14 @@ class Udp {
   }
   void Drain() {
     Bytes data;
-    Endpoint from;
+    TransportAddress from;
     while (Receive(&data, &from, 0)) {
     }
   }
-  const Endpoint& address() const { return address_; }
+  const TransportAddress& address() const { return address_; }
 
  private:
-  Endpoint address_;
+  TransportAddress address_;
   int fd_ = -1;
 };
 

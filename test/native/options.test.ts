@@ -36,9 +36,9 @@ const BAD: readonly (readonly [option: string, message: string, values: readonly
     outside(limits.trunkMtuBytesMin, limits.datagramBytesMax),
   ],
   [
-    'closedHintsPerSecond`',
-    range(0, limits.closedHintsPerSecondMax),
-    outside(0, limits.closedHintsPerSecondMax),
+    'closedIndicationsPerSecond`',
+    range(0, limits.closedIndicationsPerSecondMax),
+    outside(0, limits.closedIndicationsPerSecondMax),
   ],
   ['workers`', range(1, limits.workersMax), outside(1, limits.workersMax)],
   ['clientFlowsMax`', range(1, limits.clientFlowsMax), outside(1, limits.clientFlowsMax)],

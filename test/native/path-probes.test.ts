@@ -7,7 +7,7 @@ import { decodeTrunkDatagram, type TrunkDatagram } from '../../src/trunk/datagra
 import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 import { KEY, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
-const SLOT = 3;
+const RELAY_INDEX = 3;
 const CHANNEL = 0x4000;
 const today = () => trunkEpoch(Date.now());
 
@@ -43,11 +43,11 @@ for (const address of [V4, V6]) {
   t.test(`IPv${familyOf(address)}: a padded probe is answered by its way`, async (t) => {
     const left = new TestPlane({ trunkAddresses: [address] });
     const right = new TestPlane({ trunkAddresses: [address] });
-    left.joinPlane(SLOT, right);
+    left.joinPlane(RELAY_INDEX, right);
     const from = left.trunkAddress();
     const lanes = left.plane.trunkLanePorts[0]?.map((port) => ({ ...from, port })) ?? [];
     right.plane.putTrunkPeer(
-      SLOT,
+      RELAY_INDEX,
       peerAt(from, {
         sources: [from, ...lanes],
         ways: [{ socket: 0, remote: from, heard: 'unanswered' }],
@@ -58,16 +58,16 @@ for (const address of [V4, V6]) {
     witness.close();
     const remote = right.trunkAddress();
     const tuple = { socket: 0, remote };
-    left.plane.probe(SLOT, 1, { tuple, bytes: 36 });
-    left.plane.probe(SLOT, 2, { tuple, bytes: 1_452 });
-    left.plane.probe(SLOT, 3, { tuple, bytes: 9_000, worker: 0 });
-    left.plane.probe(SLOT, 4, { tuple, bytes: 36, worker: 1 });
-    left.plane.probe(SLOT, 5, { tuple });
+    left.plane.probe(RELAY_INDEX, 1, { tuple, bytes: 36 });
+    left.plane.probe(RELAY_INDEX, 2, { tuple, bytes: 1_452 });
+    left.plane.probe(RELAY_INDEX, 3, { tuple, bytes: 9_000, worker: 0 });
+    left.plane.probe(RELAY_INDEX, 4, { tuple, bytes: 36, worker: 1 });
+    left.plane.probe(RELAY_INDEX, 5, { tuple });
     await until(() => left.events.length === 5);
     const replies = left.events.filter(({ type }) => type === 'path-probe-reply');
     t.same(
-      replies.map(({ slot }) => slot),
-      [SLOT, SLOT, SLOT, SLOT],
+      replies.map(({ relayIndex }) => relayIndex),
+      [RELAY_INDEX, RELAY_INDEX, RELAY_INDEX, RELAY_INDEX],
     );
     for (const number of [1, 2, 3, 4]) {
       const reply = replies.find((each) => 'number' in each && each.number === number);
@@ -85,17 +85,17 @@ t.test('a probe leaves from the port asked for, whole or not at all', async (t) 
   const relay = await Remote.open();
   const tuple = { socket: 0, remote: relay.address };
   const way = { socket: 0, remote: relay.address, heard: 'answered' as const };
-  test.plane.putTrunkPeer(SLOT, peerAt(relay.address, { ways: [way] }));
+  test.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, { ways: [way] }));
   const ports = test.plane.trunkLanePorts[0] ?? [];
-  test.plane.probe(SLOT, 7, { tuple, bytes: 1_200, worker: 1 });
+  test.plane.probe(RELAY_INDEX, 7, { tuple, bytes: 1_200, worker: 1 });
   const lane = await arrived(relay);
   t.equal(lane.source.port, ports[1]);
   t.match(lane, { bytes: 1_200, datagram: { type: 'path-probe', number: 7, heard: 'answered' } });
   t.equal(lane.datagram.lane, 113, 'the lane of worker 1 for probes');
-  test.plane.probe(SLOT, 8, { tuple, bytes: 36 });
+  test.plane.probe(RELAY_INDEX, 8, { tuple, bytes: 36 });
   t.equal((await arrived(relay)).source.port, test.trunkAddress().port);
   // Loopback's MTU is 65,536.
-  test.plane.probe(SLOT, 9, { tuple, bytes: 65_527 });
+  test.plane.probe(RELAY_INDEX, 9, { tuple, bytes: 65_527 });
   await until(() => test.count('probes_too_long') === 1);
   t.equal(test.count('send_errors'), 0);
   t.equal(test.count('probes_sent'), 2);
@@ -106,10 +106,10 @@ t.test('a probe leaves from the port asked for, whole or not at all', async (t) 
     { tuple, bytes: 36, worker: 2 },
     { tuple, worker: -1 },
   ]) {
-    t.throws(() => test.plane.probe(SLOT, 1, bad), { code: 'ERR_TURNPIKE_ARGUMENT' });
+    t.throws(() => test.plane.probe(RELAY_INDEX, 1, bad), { code: 'ERR_TURNPIKE_ARGUMENT' });
   }
   const elsewhere = { socket: 0, remote: { address: '::1', port: 9 } };
-  t.throws(() => test.plane.probe(SLOT, 1, { tuple: elsewhere, bytes: 36 }), {
+  t.throws(() => test.plane.probe(RELAY_INDEX, 1, { tuple: elsewhere, bytes: 36 }), {
     code: 'ERR_TURNPIKE_ADDRESS',
   });
   relay.close();
@@ -121,11 +121,11 @@ t.test('data leaves in the lanes, from the ports and in the bundles asked for', 
   const relay = await Remote.open();
   const peer = await Remote.open();
   const put = (more: Partial<TrunkPeer>) =>
-    plane.plane.putTrunkPeer(SLOT, peerAt(relay.address, more));
+    plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, more));
   put({});
   const { tuple, worker } = await plane.meet(peer);
   const flow = { worker, tuple, channel: CHANNEL };
-  plane.plane.putClientFlow(flow, { type: 'trunk', slot: SLOT, sessionIndex: 1 });
+  plane.plane.putClientFlow(flow, { type: 'trunk', relayIndex: RELAY_INDEX, sessionIndex: 1 });
   await plane.settle(peer);
   const send = async () => {
     await plane.settle(peer);
@@ -172,7 +172,7 @@ t.test('trunk datagrams of an unregistered port are handed up, few a second', as
   await until(() => plane.count('trunk_unknown_source') === 1);
   t.same(plane.punted, [], 'no relay is known at that address');
 
-  plane.plane.putTrunkPeer(SLOT, peerAt(relay.address));
+  plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address));
   await plane.settle(relay);
   for (let i = 0; i < 100; i++) stranger.send(plane.trunkAddress(), probe);
   await until(() => plane.count('trunk_unknown_source') === 101);
@@ -182,7 +182,7 @@ t.test('trunk datagrams of an unregistered port are handed up, few a second', as
   t.match(plane.punted[0], { side: 'trunk', tuple: { remote: stranger.address } });
   t.same(Buffer.from(plane.punted[0]?.data ?? []), Buffer.from(probe));
 
-  plane.plane.removeTrunkPeer(SLOT);
+  plane.plane.removeTrunkPeer(RELAY_INDEX);
   await plane.settle(relay);
   const before = plane.punted.length;
   stranger.send(plane.trunkAddress(), probe);
@@ -196,7 +196,7 @@ t.test('trunk datagrams of an unregistered port are handed up, few a second', as
 t.test('a lane port takes replies to its probes and nothing else', async (t) => {
   const plane = new TestPlane();
   const relay = await Remote.open();
-  plane.plane.putTrunkPeer(SLOT, peerAt(relay.address));
+  plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address));
   await plane.settle(relay);
   const to = { ...plane.trunkAddress(), port: plane.plane.trunkLanePorts[0]?.[0] ?? 0 };
   const data = { type: 'data', records: [{ sessionIndex: 1, sessionSequence: 0, payload: KEY }] };

@@ -17,8 +17,8 @@ struct PlaneFixture {
   explicit PlaneFixture(uint32_t workers, const std::string& client = "127.0.0.1:0",
                         const std::string& trunk = "127.0.0.1:0",
                         uint32_t socket_buffer_bytes = 1 << 20) {
-    options.client_addresses = {ToEndpoint(client)};
-    options.trunk_addresses = {ToEndpoint(trunk)};
+    options.client_addresses = {ToTransportAddress(client)};
+    options.trunk_addresses = {ToTransportAddress(trunk)};
     options.workers = workers;
     options.client_flows_max = 64;
     options.sessions_max = 48;
@@ -39,8 +39,8 @@ struct PlaneFixture {
     if (!controller->Allocate(options).ok()) std::abort();
   }
 
-  Endpoint client_address() const { return pool.addresses(Side::kClient)[0]; }
-  Endpoint trunk_address() const { return pool.addresses(Side::kTrunk)[0]; }
+  TransportAddress client_address() const { return pool.addresses(Side::kClient)[0]; }
+  TransportAddress trunk_address() const { return pool.addresses(Side::kTrunk)[0]; }
 
   // A counter's sum over all workers.
   uint64_t Count(Counter counter) const {

@@ -23,15 +23,15 @@ using test::WaitFor;
 class Remote {
  public:
   Remote() {
-    EXPECT_TRUE(socket_.OpenFirst(test::ToEndpoint("127.0.0.1:0"), 1 << 20).ok());
+    EXPECT_TRUE(socket_.OpenFirst(test::ToTransportAddress("127.0.0.1:0"), 1 << 20).ok());
     // One datagram for each call, as peers receive.
     const int off = 0;
     EXPECT_EQ(setsockopt(socket_.fd(), SOL_UDP, UDP_GRO, &off, sizeof(off)), 0);
   }
 
-  const Endpoint& address() const { return socket_.address(); }
+  const TransportAddress& address() const { return socket_.address(); }
 
-  void Send(const Endpoint& to, const Bytes& data) {
+  void Send(const TransportAddress& to, const Bytes& data) {
     SocketAddress address;
     const socklen_t length = ToSocketAddress(to, &address);
     EXPECT_EQ(sendto(socket_.fd(), data.data(), data.size(), 0, &address.any, length),
@@ -54,8 +54,8 @@ class Remote {
 
 const SipKey kKey{8, 9};
 
-void Join(PlaneFixture& plane, uint32_t slot, const Endpoint& other,
-          std::vector<Endpoint> sources = {}) {
+void Join(PlaneFixture& plane, uint32_t relay_index, const TransportAddress& other,
+          std::vector<TransportAddress> sources = {}) {
   TrunkPeerSpec spec;
   spec.path.remote = other;
   spec.sources = std::move(sources);
@@ -63,15 +63,15 @@ void Join(PlaneFixture& plane, uint32_t slot, const Endpoint& other,
   spec.send_keys.Add(today, kKey);
   spec.receive_keys.Add(today, kKey);
   spec.records_max = 100;
-  EXPECT_EQ(plane.controller->PutTrunkPeer(slot, spec), StatusCode::kOk);
+  EXPECT_EQ(plane.controller->PutTrunkPeer(relay_index, spec), StatusCode::kOk);
 }
 
-void Join(PlaneFixture& plane, uint32_t slot, const PlaneFixture& other) {
-  std::vector<Endpoint> sources = {other.trunk_address()};
+void Join(PlaneFixture& plane, uint32_t relay_index, const PlaneFixture& other) {
+  std::vector<TransportAddress> sources = {other.trunk_address()};
   for (const uint16_t port : other.pool.lane_ports()[0]) {
     sources.push_back({other.trunk_address().ip, port});
   }
-  Join(plane, slot, other.trunk_address(), std::move(sources));
+  Join(plane, relay_index, other.trunk_address(), std::move(sources));
 }
 
 // A STUN request, which the plane hands up; tells the worker that receives this socket.
@@ -93,7 +93,7 @@ FlowKey FlowOf(const Remote& remote) {
   return key;
 }
 
-// Two relays that know each other: the right one is in slot 1 of the left, the left one in slot 2
+// Two relays that know each other: the right one has index 1 at the left, the left one has index 2
 // of the right.
 struct Pair {
   Pair() {
@@ -134,17 +134,17 @@ TEST(Plane, TwoRelaysTwoWorkersManyPeers) {
   Remote b[kPairs];
   std::set<uint32_t> workers;
   for (uint32_t i = 0; i < kPairs; ++i) {
-    const auto put = [&](PlaneFixture& plane, Remote& remote, uint32_t slot) {
+    const auto put = [&](PlaneFixture& plane, Remote& remote, uint32_t relay_index) {
       const uint32_t worker = WorkerOf(plane, remote);
       workers.insert(worker);
       FlowAction action;
       action.kind = FlowAction::Kind::kTrunk;
-      action.slot = slot;
+      action.relay_index = relay_index;
       action.session_index = i;
       const FlowKey key = FlowOf(remote);
       EXPECT_EQ(plane.controller->PutClientFlow(worker, key, action), StatusCode::kOk);
       SessionAction session;
-      session.slot = slot;
+      session.relay_index = relay_index;
       session.tuple = key.tuple;
       session.channel = key.channel;
       EXPECT_EQ(plane.controller->PutSession(i, session), StatusCode::kOk);
@@ -171,7 +171,7 @@ TEST(Plane, TwoRelaysTwoWorkersManyPeers) {
 
 TEST(Plane, ADatagramWaitsForTheCommandsBeforeIt) {
   PlaneFixture plane(3);
-  Join(plane, 0, test::ToEndpoint("127.0.0.1:9"));
+  Join(plane, 0, test::ToTransportAddress("127.0.0.1:9"));
   Remote remote;
   FiveTuple path;
   path.remote = remote.address();
@@ -203,7 +203,7 @@ TEST(Plane, ProbesTellTheRoundTrip) {
   PuntedEvent event;
   std::memcpy(&event, buffer, sizeof(event));
   EXPECT_EQ(event.kind, PuntKind::kProbeReply);
-  EXPECT_EQ(event.slot, 1u);
+  EXPECT_EQ(event.relay_index, 1u);
   EXPECT_EQ(event.number, 77u);
   EXPECT_TRUE(event.rtt_ns > 0);
 }
@@ -217,9 +217,9 @@ TEST(Plane, LimitsAreKnownAtOnce) {
   EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kLimit);
   EXPECT_EQ(plane.controller->PutClientFlow(1, key, action), StatusCode::kInvalid);
   action.kind = FlowAction::Kind::kTrunk;
-  action.slot = 1;
-  EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kSlotEmpty);
-  action.slot = 4;
+  action.relay_index = 1;
+  EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kUnknownRelay);
+  action.relay_index = 4;
   EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kInvalid);
   EXPECT_EQ(plane.controller->PutSession(48, SessionAction{}), StatusCode::kInvalid);
   EXPECT_EQ(plane.controller->PutSession(64 + 48, SessionAction{}), StatusCode::kInvalid);
@@ -263,7 +263,7 @@ TEST(Plane, APortInUseIsAnError) {
 TEST(Plane, WhatWasSentBeforeTheCloseStillLeaves) {
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(3);
-    Join(plane, 0, test::ToEndpoint("127.0.0.1:9"));
+    Join(plane, 0, test::ToTransportAddress("127.0.0.1:9"));
     Remote remote;
     FiveTuple path;
     path.remote = remote.address();
@@ -296,7 +296,7 @@ TEST(Plane, ClosingUnderTrafficCountsAllItTookAndFreesItsPorts) {
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(2);
     Remote remote;
-    const Endpoint to = plane.client_address();
+    const TransportAddress to = plane.client_address();
     for (int i = 0; i < 200; ++i) {
       remote.Send(to, test::FromHex("000100002112a4420102030405060708090a0b0c"));
     }

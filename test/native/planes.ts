@@ -62,9 +62,9 @@ export class TestPlane {
   }
 
   /** Makes the relay that sends from, and listens on, `address` known, with a key of today. */
-  join(slot: number, address: TransportAddress, sources = [address]): void {
+  join(relayIndex: number, address: TransportAddress, sources = [address]): void {
     const keys = [{ epoch: trunkEpoch(Date.now()), key: KEY }];
-    this.plane.putTrunkPeer(slot, {
+    this.plane.putTrunkPeer(relayIndex, {
       sources,
       socket: 0,
       destination: address,
@@ -75,10 +75,10 @@ export class TestPlane {
   }
 
   /** Makes another plane of this process known. */
-  joinPlane(slot: number, other: TestPlane): void {
+  joinPlane(relayIndex: number, other: TestPlane): void {
     const address = other.trunkAddress();
     const lanes = other.plane.trunkLanePorts[0] as readonly number[];
-    this.join(slot, address, [address, ...lanes.map((port) => ({ ...address, port }))]);
+    this.join(relayIndex, address, [address, ...lanes.map((port) => ({ ...address, port }))]);
   }
 
   /** Learns a socket's 5-tuple and worker by letting it send a request. */

@@ -19,7 +19,7 @@ namespace turnpike::test {
 
 struct Socket : UdpSocket {
   explicit Socket(bool segments_come_apart = true, const std::string& address = "127.0.0.1:0") {
-    EXPECT_TRUE(OpenFirst(ToEndpoint(address), 4 << 20).ok());
+    EXPECT_TRUE(OpenFirst(ToTransportAddress(address), 4 << 20).ok());
     const int value = segments_come_apart ? 0 : 1;
     EXPECT_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
   }
@@ -51,10 +51,11 @@ struct BatchFixture {
   explicit BatchFixture(const std::string& address = "127.0.0.1:0")
       : cells(new CounterCell[kCounterRowCells]{}), counters(cells.get()), from(true, address) {}
 
-  void Add(const Endpoint& to, Bytes data, const IpAddress& local = {}) {
+  void Add(const TransportAddress& to, Bytes data, const IpAddress& local = {}) {
     Add(socket, to, std::move(data), local);
   }
-  void Add(SendSocket& through, const Endpoint& to, Bytes data, const IpAddress& local = {}) {
+  void Add(SendSocket& through, const TransportAddress& to, Bytes data,
+           const IpAddress& local = {}) {
     kept.push_back(std::move(data));
     const Bytes& bytes = kept.back();
     FiveTuple& path = paths.emplace_back();

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "io/packet_batch.h"
+#include "io/receive_batch.h"
 #include "send_batch_fixture.h"
 
 namespace turnpike {
@@ -74,9 +74,9 @@ TEST(SendBatch, EqualDatagramsTravelAsOne) {
   for (int i = 0; i < 16; ++i) f.Add(to.address(), Bytes(1'200, static_cast<uint8_t>(i)));
   f.Add(to.address(), Bytes(7, 99));
   f.batch.Flush(f.counters);
-  PacketBatch received;
+  ReceiveBatch received;
   EXPECT_TRUE(received.Allocate().ok());
-  EXPECT_TRUE(received.Receive(to, 3) == PacketBatch::Result::kDrained);
+  EXPECT_TRUE(received.Receive(to, 3) == ReceiveBatch::Result::kDrained);
   EXPECT_EQ(received.messages(), 1u);
   EXPECT_EQ(received.NextChunk(), 17u);
   for (uint32_t i = 0; i < 17; ++i) {
@@ -147,8 +147,8 @@ TEST(SendBatch, APoisonedDestinationStopsNothing) {
   for (int i = 0; i < 3; ++i) {
     f.Add(to.address(), Bytes(10, 1));
     // Broadcast without permission: EACCES, for the run as a whole.
-    f.Add(test::ToEndpoint("255.255.255.255:9"), Bytes(10, 2));
-    f.Add(test::ToEndpoint("255.255.255.255:9"), Bytes(10, 2));
+    f.Add(test::ToTransportAddress("255.255.255.255:9"), Bytes(10, 2));
+    f.Add(test::ToTransportAddress("255.255.255.255:9"), Bytes(10, 2));
   }
   f.batch.Flush(f.counters);
   EXPECT_EQ(to.ReceiveAll().size(), 3u);

@@ -69,7 +69,7 @@ TEST(SendRefusals, WhereNoSegmentsCanBeMadeNoneIsTriedAgain) {
   if (lite < 0) GTEST_SKIP() << "this kernel has no UDP-Lite";
   EXPECT_TRUE(dup2(lite, f.from.fd()) >= 0);
   close(lite);
-  const Endpoint to = test::ToEndpoint("127.0.0.1:9");
+  const TransportAddress to = test::ToTransportAddress("127.0.0.1:9");
   for (const size_t bytes : {1'000, 100, 100}) {
     for (uint8_t i = 0; i < 20; ++i) f.Add(to, Bytes(bytes, i));
     f.batch.Flush(f.counters);
@@ -107,7 +107,7 @@ TEST(SendRefusals, APathThatWidenedGetsSegmentsAgain) {
     EXPECT_TRUE(Ip("route del fd78::3/128 dev a0"));
   }
   EXPECT_EQ(link.refused(), 1u);
-  usleep(NarrowPaths::kKeptNs / kNsPerUs);
+  usleep(OversizeSegments::kKeptNs / kNsPerUs);
   EXPECT_EQ(link.Run(*link.narrow, 1'400), 20u);
   EXPECT_EQ(link.segmented(), 1u);
 }
@@ -116,7 +116,7 @@ TEST(SendRefusals, WhatIsRefusedOneByOneTooSaysNothingOfSegments) {
   Link link;
   if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   // EINVAL, as this host has no such address to send from.
-  EXPECT_EQ(link.Run(*link.wide, 1'000, test::ToEndpoint("[fd78::99]:1").ip), 0u);
+  EXPECT_EQ(link.Run(*link.wide, 1'000, test::ToTransportAddress("[fd78::99]:1").ip), 0u);
   EXPECT_EQ(link.batch->Count(Counter::kSendErrors), 20u);
   EXPECT_EQ(link.Run(*link.wide, 1'000), 20u);
   EXPECT_EQ(link.segmented(), 1u);

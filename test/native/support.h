@@ -35,10 +35,10 @@ inline std::string ToHex(const uint8_t* data, size_t length) {
 }
 
 // `192.0.2.1:3478` or `[2001:db8::1]:3478`.
-inline Endpoint ToEndpoint(const std::string& text) {
+inline TransportAddress ToTransportAddress(const std::string& text) {
   const size_t colon = text.rfind(':');
   std::string ip = text.substr(0, colon);
-  Endpoint endpoint;
+  TransportAddress endpoint;
   endpoint.port = static_cast<uint16_t>(std::strtoul(text.c_str() + colon + 1, nullptr, 10));
   if (ip.front() == '[') {
     ip = ip.substr(1, ip.size() - 2);
@@ -53,7 +53,7 @@ inline Endpoint ToEndpoint(const std::string& text) {
 
 inline FiveTuple ToTuple(uint16_t socket, const std::string& remote) {
   FiveTuple tuple;
-  tuple.remote = ToEndpoint(remote);
+  tuple.remote = ToTransportAddress(remote);
   tuple.socket = socket;
   return tuple;
 }

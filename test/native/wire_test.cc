@@ -3,7 +3,7 @@
 #include "support.h"
 #include "wire/channel_data.h"
 #include "wire/demux.h"
-#include "wire/stun_peek.h"
+#include "wire/stun_header.h"
 #include "wire/trunk_datagram.h"
 
 namespace turnpike {
@@ -49,10 +49,10 @@ TEST(Wire, StunClasses) {
   for (const auto& type : types) {
     message[0] = type.high;
     message[1] = type.low;
-    EXPECT_EQ(PeekStun(message.data(), message.size()), type.kind);
+    EXPECT_EQ(ClassifyStun(message.data(), message.size()), type.kind);
   }
   for (size_t length = 0; length < message.size(); ++length) {
-    EXPECT_EQ(PeekStun(message.data(), length), StunKind::kMalformed);
+    EXPECT_EQ(ClassifyStun(message.data(), length), StunKind::kMalformed);
   }
 }
 

@@ -34,27 +34,27 @@ struct Connection {
     peer.send_keys.Add(Today(), kKey);
     peer.receive_keys.Add(Today(), kKey);
     peer.shared = std::make_shared<TrunkPeerShared>();
-    plane.PutPeer(kSlot, peer);
+    plane.PutPeer(kRelayIndex, peer);
     FiveTuple tuple;
     tuple.remote = client->address();
     FlowAction action;
     action.kind = FlowAction::Kind::kTrunk;
-    action.slot = kSlot;
+    action.relay_index = kRelayIndex;
     action.generation = 7;
     action.session_index = 99;
     plane.PutFlow(FlowKey{tuple, 0x4000}, action, kPlace);
-    plane.PutSession(SessionAction{5, kSlot, 7, tuple, 0x4000});
+    plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4000});
   }
 
   // Sends until the next hop is known and what is sent arrives at the other end.
-  bool ToOther(Bytes* datagram, Endpoint* from) {
+  bool ToOther(Bytes* datagram, TransportAddress* from) {
     for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
       client->Send(service->address(), XdpScene::ChannelData(0x4000, kHello));
       if (other->Receive(datagram, from, 50)) return true;
     }
     return false;
   }
-  bool ToClient(Bytes* message, Endpoint* from) {
+  bool ToClient(Bytes* message, TransportAddress* from) {
     for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
       other->Send(trunk->address(), MakeTrunk(++sequence, kHello));
       if (client->Receive(message, from, 50)) return true;
@@ -63,7 +63,7 @@ struct Connection {
   }
   void ExpectBothWays() {
     Bytes bytes;
-    Endpoint from;
+    TransportAddress from;
     EXPECT_TRUE(ToOther(&bytes, &from));
     EXPECT_TRUE(from == trunk->address());
     EXPECT_EQ(bytes.size(), 28 + kHello.size());

@@ -58,7 +58,7 @@ class XdpCorpus {
   }
 
   // An address in the family that the mix gives it.
-  Endpoint Mixed(Endpoint endpoint, bool relay) const {
+  TransportAddress Mixed(TransportAddress endpoint, bool relay) const {
     const bool ipv4 = endpoint.ip.IsIpv4();
     if ((mix_ >> (relay ? 2 : ipv4 ? 0 : 1) & 1) == 0) return endpoint;
     if (!ipv4) {
@@ -66,22 +66,23 @@ class XdpCorpus {
       endpoint.ip = IpAddress::FromIpv4(bytes);
       return endpoint;
     }
-    const IpAddress prefix = ToEndpoint("[2001:db8:4::]:0").ip;
+    const IpAddress prefix = ToTransportAddress("[2001:db8:4::]:0").ip;
     std::memcpy(endpoint.ip.bytes.data(), prefix.bytes.data(), 12);
     return endpoint;
   }
 
   // Our address of a socket, in the family of who talks to it.
-  Endpoint Local(const std::string& socket, const Endpoint& remote, bool relay) const {
+  TransportAddress Local(const std::string& socket, const TransportAddress& remote,
+                         bool relay) const {
     const std::string port = relay ? ":3480" : ":3478";
-    if (remote.ip.IsIpv4()) return ToEndpoint("198.51.100.1" + socket + port);
-    return ToEndpoint("[2001:db8:5::" + socket + "]" + port);
+    if (remote.ip.IsIpv4()) return ToTransportAddress("198.51.100.1" + socket + port);
+    return ToTransportAddress("[2001:db8:5::" + socket + "]" + port);
   }
 
   void SetUp(const std::string& kind, std::istream& words) {
     if (kind == "today") path_.SetToday(static_cast<uint16_t>(Number(words)));
     if (kind == "peer") SetUpPeer(words);
-    if (kind == "source") sources_.push_back(Mixed(ToEndpoint(Word(words)), true));
+    if (kind == "source") sources_.push_back(Mixed(ToTransportAddress(Word(words)), true));
     if (kind == "send") {
       // The day of the corpus; user space chooses among those given.
       if (Number(words) != 325) return;
@@ -106,12 +107,12 @@ class XdpCorpus {
 
   void FinishPeer() {
     if (peer_.generation == 0) return;
-    path_.PutPeer(slot_, peer_);
-    for (const Endpoint& source : sources_) {
+    path_.PutPeer(relay_index_, peer_);
+    for (const TransportAddress& source : sources_) {
       tp_flow flow{};
       flow.kind = TP_TRUNK_SOURCE;
-      flow.slot = slot_;
-      flow.generation = slot_ + 1;
+      flow.relay_index = relay_index_;
+      flow.generation = relay_index_ + 1;
       path_.PutFlow(ToKey(source, Local("0", source, true), 0), flow);
     }
     peer_ = tp_peer{};
@@ -121,10 +122,10 @@ class XdpCorpus {
 
   void SetUpPeer(std::istream& words) {
     FinishPeer();
-    slot_ = Number(words);
+    relay_index_ = Number(words);
     const std::string socket = Word(words);
-    const Endpoint to = Mixed(ToEndpoint(Word(words)), true);
-    peer_.generation = slot_ + 1;
+    const TransportAddress to = Mixed(ToTransportAddress(Word(words)), true);
+    peer_.generation = relay_index_ + 1;
     peer_.path = ToPath(Local(socket, to, true), to);
     SpreadSourcePorts(&peer_);
   }
@@ -132,18 +133,18 @@ class XdpCorpus {
   void SetUpFlow(std::istream& words) {
     FinishPeer();
     const std::string socket = Word(words);
-    const Endpoint remote = Mixed(ToEndpoint(Word(words)), false);
+    const TransportAddress remote = Mixed(ToTransportAddress(Word(words)), false);
     const uint16_t channel = static_cast<uint16_t>(Number(words));
     tp_flow flow{};
     if (Word(words) == "trunk") {
       flow.kind = TP_TO_TRUNK;
-      flow.slot = Number(words);
-      flow.generation = flow.slot + 1;
+      flow.relay_index = Number(words);
+      flow.generation = flow.relay_index + 1;
       flow.session_index = TP_BE32(Number(words));
       flow.cell = cells_++;
     } else {
       const std::string to_socket = Word(words);
-      const Endpoint to = Mixed(ToEndpoint(Word(words)), false);
+      const TransportAddress to = Mixed(ToTransportAddress(Word(words)), false);
       flow.kind = TP_TO_CLIENT;
       flow.channel = TP_BE16(Number(words));
       flow.path = ToPath(Local(to_socket, to, false), to);
@@ -154,11 +155,11 @@ class XdpCorpus {
   void SetUpSession(std::istream& words) {
     const uint32_t index = Number(words);
     tp_session session{};
-    session.slot = Number(words);
-    session.generation = session.slot + 1;
+    session.relay_index = Number(words);
+    session.generation = session.relay_index + 1;
     session.cell = index;
     const std::string socket = Word(words);
-    const Endpoint to = Mixed(ToEndpoint(Word(words)), false);
+    const TransportAddress to = Mixed(ToTransportAddress(Word(words)), false);
     session.channel = TP_BE16(Number(words));
     session.path = ToPath(Local(socket, to, false), to);
     path_.PutSession(index, session);
@@ -167,7 +168,7 @@ class XdpCorpus {
   void RunPacket(bool client, std::istream& words, const std::string& line, const Look& look) {
     Word(words);
     const std::string socket = Word(words);
-    const Endpoint from = Mixed(ToEndpoint(Word(words)), !client);
+    const TransportAddress from = Mixed(ToTransportAddress(Word(words)), !client);
     const Bytes data = FromHex(Word(words));
     const std::string verdict = Word(words);
     std::string results;
@@ -209,7 +210,7 @@ class XdpCorpus {
     Word(words);
     const bool to_relay = Word(words) == "trunk";
     const std::string socket = Word(words);
-    const Endpoint to = Mixed(ToEndpoint(Word(words)), to_relay);
+    const TransportAddress to = Mixed(ToTransportAddress(Word(words)), to_relay);
     Bytes expected = FromHex(Word(words));
     if (to_relay) Renumber(&expected, lane);
     if (passage.action != XDP_TX) return Complain(line, "was not sent");
@@ -219,7 +220,7 @@ class XdpCorpus {
       Complain(line, "gave " + ToHex(received.payload.data(), received.payload.size()));
     }
     EXPECT_EQ(ToText(received.to), ToText(to));
-    const Endpoint local = Local(socket, to, to_relay);
+    const TransportAddress local = Local(socket, to, to_relay);
     EXPECT_EQ(ToText(received.from), ToText(to_relay ? SourceOf(lane, local) : local));
     EXPECT_EQ(received.hop_limit, 64);
     EXPECT_TRUE(std::memcmp(passage.frame.data(), kNeighbourMac, 6) == 0);
@@ -244,10 +245,10 @@ class XdpCorpus {
   XdpPath& path_;
   const uint32_t mix_;
   tp_peer peer_{};
-  uint32_t slot_ = 0;
+  uint32_t relay_index_ = 0;
   uint32_t receive_keys_ = 0;
   uint32_t cells_ = 0;
-  std::vector<Endpoint> sources_;
+  std::vector<TransportAddress> sources_;
   uint64_t sent_ = 0;
   int forwarded_ = 0;
   int dropped_ = 0;

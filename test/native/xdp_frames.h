@@ -38,7 +38,8 @@ inline uint16_t UdpSum(const uint8_t* ip) {
   return InternetSum(udp, length, addresses + 17u + length);
 }
 
-inline void AppendIp(Bytes* frame, const Endpoint& from, const Endpoint& to, size_t udp_bytes) {
+inline void AppendIp(Bytes* frame, const TransportAddress& from, const TransportAddress& to,
+                     size_t udp_bytes) {
   const size_t start = frame->size();
   if (from.ip.IsIpv4()) {
     Put16(frame, 0x4500);
@@ -63,7 +64,8 @@ inline void AppendIp(Bytes* frame, const Endpoint& from, const Endpoint& to, siz
 }
 
 // A frame to the relay. Both addresses are of one family.
-inline Bytes MakeFrame(const Endpoint& from, const Endpoint& to, const Bytes& payload) {
+inline Bytes MakeFrame(const TransportAddress& from, const TransportAddress& to,
+                       const Bytes& payload) {
   Bytes frame(kRelayMac, kRelayMac + 6);
   frame.insert(frame.end(), kNeighbourMac, kNeighbourMac + 6);
   Put16(&frame, from.ip.IsIpv4() ? 0x0800 : 0x86dd);
@@ -85,8 +87,8 @@ inline Bytes MakeFrame(const Endpoint& from, const Endpoint& to, const Bytes& pa
 struct Received {
   // Empty when everything a receiver checks is right, else what is not.
   std::string fault;
-  Endpoint from;
-  Endpoint to;
+  TransportAddress from;
+  TransportAddress to;
   uint8_t hop_limit = 0;
   Bytes payload;
 };

@@ -23,7 +23,7 @@ inline bool Shell(const std::string& command) {
 inline HostSocket SocketAt(uint16_t number, const std::string& address) {
   HostSocket socket;
   socket.number = number;
-  const Endpoint bound = ToEndpoint(address);
+  const TransportAddress bound = ToTransportAddress(address);
   socket.is_ipv4 = bound.ip.IsIpv4();
   socket.ips = {bound.ip};
   socket.ports = {bound.port};

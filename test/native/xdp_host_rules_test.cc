@@ -286,7 +286,7 @@ TEST(XdpHostRules, AVirtualServiceIsReadByItsAddress) {
   EXPECT_EQ(found("UDP  0A4D0102:0D96 rr\n"), 0u);
   EXPECT_EQ(found("FWM  00000001 rr\n"), 1u << 3);
   EXPECT_EQ(found("UDP  nonsense\nUDP\n\n"), 0u);
-  scope.sockets[0].ips = {ToEndpoint("[fd77:1::1]:1").ip};
+  scope.sockets[0].ips = {ToTransportAddress("[fd77:1::1]:1").ip};
   EXPECT_EQ(found("UDP  [fd77:0001:0000:0000:0000:0000:0000:0001]:0D96 rr\n"), 1u << 3);
 }
 

@@ -71,7 +71,7 @@ struct Scene {
     connection->other->Drain();
     connection->client->Send(connection->service->address(), XdpScene::ChannelData(0x4000, kHello));
     Bytes bytes;
-    Endpoint from;
+    TransportAddress from;
     EXPECT_FALSE(connection->other->Receive(&bytes, &from, 50));
   }
 
@@ -98,7 +98,7 @@ TEST(XdpHost, ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
   scene.ExpectLeftOut(kClients, __LINE__);
   usleep(20'000);
   Bytes bytes;
-  Endpoint from;
+  TransportAddress from;
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   scene.connection->client->Send(scene.connection->service->address(), message);
   EXPECT_TRUE(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
@@ -120,7 +120,7 @@ TEST(XdpHost, TranslationsOfTheLastProcessAreFoundAtTheStart) {
   const Inside inside(world.relay_host);
   Udp trunk("10.77.2.1:3480");
   EXPECT_TRUE(Shell(Nft(kPostrouting, "ip saddr 10.77.2.1 udp sport 3480 snat ip to 10.77.1.1")));
-  trunk.Send(ToEndpoint("10.77.2.2:3480"), kHello);
+  trunk.Send(ToTransportAddress("10.77.2.2:3480"), kHello);
   EXPECT_TRUE(Shell(kNoTable));
   XdpPlane plane;
   EXPECT_TRUE(plane.Open(world.Options()).ok());
@@ -167,7 +167,7 @@ TEST(XdpHost, ARuleBySourceOrProtocolIsFollowed) {
     scene.Do("ip route add blackhole default table 100 && ip rule add " + rule + " lookup 100");
     scene.connection->service->Drain();
     Bytes bytes;
-    Endpoint from;
+    TransportAddress from;
     bool left = false;
     for (int waited_ms = 0; waited_ms < kWaitMs && !left; waited_ms += 50) {
       scene.connection->client->Send(scene.connection->service->address(),

@@ -28,7 +28,8 @@ inline tp_address ToAddress(const IpAddress& ip) {
 }
 
 // A path from one of our addresses by way of a destination.
-inline tp_path ToPath(const Endpoint& local, const Endpoint& remote, uint32_t destination = 0) {
+inline tp_path ToPath(const TransportAddress& local, const TransportAddress& remote,
+                      uint32_t destination = 0) {
   tp_path path{};
   path.remote = ToAddress(remote.ip);
   path.local = ToAddress(local.ip);
@@ -40,7 +41,8 @@ inline tp_path ToPath(const Endpoint& local, const Endpoint& remote, uint32_t de
   return path;
 }
 
-inline tp_flow_key ToKey(const Endpoint& remote, const Endpoint& local, uint16_t channel) {
+inline tp_flow_key ToKey(const TransportAddress& remote, const TransportAddress& local,
+                         uint16_t channel) {
   tp_flow_key key{};
   key.remote = ToAddress(remote.ip);
   key.local = ToAddress(local.ip);
@@ -58,7 +60,7 @@ inline void SpreadSourcePorts(tp_peer* peer) {
 }
 
 // Where a trunk datagram of a CPU's lane comes from.
-inline Endpoint SourceOf(uint8_t lane, Endpoint trunk) {
+inline TransportAddress SourceOf(uint8_t lane, TransportAddress trunk) {
   trunk.port = static_cast<uint16_t>(kFirstSourcePort + (lane - TP_LANE_FIRST) % TP_SOURCE_PORTS);
   return trunk;
 }
@@ -79,7 +81,7 @@ class XdpPath {
   virtual ~XdpPath() = default;
   virtual void PutFlow(const tp_flow_key& key, const tp_flow& flow) = 0;
   virtual void PutSession(uint32_t index, const tp_session& session) = 0;
-  virtual void PutPeer(uint32_t slot, const tp_peer& peer) = 0;
+  virtual void PutPeer(uint32_t relay_index, const tp_peer& peer) = 0;
   virtual void PutDestination(uint32_t index, const tp_destination& destination) = 0;
   virtual void PutHop(uint32_t index, const tp_hop& hop) = 0;
   virtual void SetToday(uint16_t today) = 0;
@@ -88,7 +90,7 @@ class XdpPath {
   // Runs one frame; `lane` is set to the lane that a trunk datagram made of it has.
   virtual Passage Run(const Bytes& frame, uint8_t* lane) = 0;
   virtual uint64_t Count(tp_counter counter) = 0;
-  virtual tp_traffic Traffic(uint32_t slot) = 0;
+  virtual tp_traffic Traffic(uint32_t relay_index) = 0;
 
   Passage Run(const Bytes& frame) {
     uint8_t lane;
@@ -126,7 +128,7 @@ class UserPath : public XdpPath {
   void PutSession(uint32_t index, const tp_session& session) override {
     sessions_[index] = session;
   }
-  void PutPeer(uint32_t slot, const tp_peer& peer) override { peers_[slot] = peer; }
+  void PutPeer(uint32_t relay_index, const tp_peer& peer) override { peers_[relay_index] = peer; }
   void PutDestination(uint32_t index, const tp_destination& destination) override {
     destinations_[index] = destination;
   }
@@ -135,7 +137,7 @@ class UserPath : public XdpPath {
   void SetNextSequence(uint64_t sequence) override { cpu_.next_sequence = sequence; }
   void LeaveOut(uint32_t sockets) override { settings_.left_out = sockets; }
   uint64_t Count(tp_counter counter) override { return cpu_.counts[counter]; }
-  tp_traffic Traffic(uint32_t slot) override { return traffic_[slot]; }
+  tp_traffic Traffic(uint32_t relay_index) override { return traffic_[relay_index]; }
 
   using XdpPath::Run;
   Passage Run(const Bytes& frame, uint8_t* lane) override {

@@ -15,8 +15,8 @@ TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string client : {"10.77.1.", "fd77:1::"}) {
     for (const std::string trunk : {"10.77.2.", "fd77:2::"}) {
-      const uint64_t sent_before = world.traffic[kSlot].records_sent.Get();
-      const uint64_t received_before = world.traffic[kSlot].records_received.Get();
+      const uint64_t sent_before = world.traffic[kRelayIndex].records_sent.Get();
+      const uint64_t received_before = world.traffic[kRelayIndex].records_received.Get();
       {
         Connection connection(world, client, trunk);
         connection.ExpectBothWays();
@@ -24,8 +24,9 @@ TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
       // Of this connection alone, and all of it.
       const LegTraffic& from_peer = world.flow_traffic[kPlace];
       const LegTraffic& to_peer = world.session_traffic[5];
-      EXPECT_EQ(from_peer.packets(), world.traffic[kSlot].records_sent.Get() - sent_before);
-      EXPECT_EQ(to_peer.packets(), world.traffic[kSlot].records_received.Get() - received_before);
+      EXPECT_EQ(from_peer.packets(), world.traffic[kRelayIndex].records_sent.Get() - sent_before);
+      EXPECT_EQ(to_peer.packets(),
+                world.traffic[kRelayIndex].records_received.Get() - received_before);
       EXPECT_TRUE(from_peer.packets() > 0 && to_peer.packets() > 0);
       EXPECT_EQ(from_peer.payload_bytes(), from_peer.packets() * kHello.size());
       EXPECT_EQ(to_peer.payload_bytes(), to_peer.packets() * kHello.size());
@@ -35,8 +36,8 @@ TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
   EXPECT_TRUE(world.Count(static_cast<Counter>(Verdict::kClientToTrunk)) >= 4);
   EXPECT_TRUE(world.Count(static_cast<Counter>(Verdict::kTrunkToClient)) >= 4);
   EXPECT_TRUE(world.Count(Counter::kClientRxPackets) >= 4);
-  EXPECT_TRUE(world.traffic[kSlot].records_sent.Get() >= 4);
-  EXPECT_TRUE(world.traffic[kSlot].records_received.Get() >= 4);
+  EXPECT_TRUE(world.traffic[kRelayIndex].records_sent.Get() >= 4);
+  EXPECT_TRUE(world.traffic[kRelayIndex].records_received.Get() >= 4);
   EXPECT_EQ(world.Count(Counter::kSendErrors), 0u);
 }
 
@@ -47,7 +48,7 @@ TEST(XdpPlane, TrunkDataLeavesFromThePortsThatAreAnnounced) {
     const std::vector<uint16_t> ports{50'001, 50'002, 50'003};
     Connection connection(world, "10.77.1.", net, ports);
     Bytes bytes;
-    Endpoint from;
+    TransportAddress from;
     EXPECT_TRUE(connection.ToOther(&bytes, &from));
     EXPECT_TRUE(from.ip == connection.trunk->address().ip);
     EXPECT_TRUE(std::count(ports.begin(), ports.end(), from.port) == 1);
@@ -63,7 +64,7 @@ TEST(XdpPlane, AnotherWayTakesAnotherLaneOfEachCpu) {
   const uint32_t sets = std::max(TP_LANES / PossibleCpus(), 1u);
   const auto expect_set = [&](uint32_t set) {
     Bytes bytes;
-    Endpoint from;
+    TransportAddress from;
     connection.other->Drain();
     EXPECT_TRUE(connection.ToOther(&bytes, &from) && bytes.size() >= sizeof(TrunkHeader));
     const auto* header = reinterpret_cast<const TrunkHeader*>(bytes.data());
@@ -72,12 +73,12 @@ TEST(XdpPlane, AnotherWayTakesAnotherLaneOfEachCpu) {
   };
   expect_set(0);
   // What is put again for another reason keeps its lane.
-  connection.plane.PutPeer(kSlot, connection.peer);
+  connection.plane.PutPeer(kRelayIndex, connection.peer);
   expect_set(0);
   uint32_t changes = 0;
   for (const int offset : {16, 32, 96, 0}) {
     connection.peer.lane_offset = static_cast<uint8_t>(offset);
-    connection.plane.PutPeer(kSlot, connection.peer);
+    connection.plane.PutPeer(kRelayIndex, connection.peer);
     expect_set(++changes % sets);
   }
 }
@@ -90,7 +91,7 @@ TEST(XdpPlane, WhatItDoesNotKnowReachesTheSockets) {
   connection.service->Drain();
   connection.trunk->Drain();
   Bytes bytes;
-  Endpoint from;
+  TransportAddress from;
   const auto client_sends = [&](const Bytes& data) {
     connection.client->Send(connection.service->address(), data);
     const bool came = connection.service->Receive(&bytes, &from, kWaitMs);
@@ -129,16 +130,16 @@ TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
   connection.trunk->Drain();
   const RefusedCall updates{__NR_bpf, 0, BPF_MAP_UPDATE_ELEM};
   Bytes bytes;
-  Endpoint from;
+  TransportAddress from;
   FiveTuple tuple;
   tuple.remote = connection.client->address();
   WhileRefused(updates, [&] {
-    connection.plane.PutSession(SessionAction{5, kSlot, 7, tuple, 0x4001});
+    connection.plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4001});
   });
   const Bytes datagram = MakeTrunk(++connection.sequence, kHello);
   connection.other->Send(connection.trunk->address(), datagram);
   EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
-  WhileRefused(updates, [&] { connection.plane.PutPeer(kSlot, connection.peer); });
+  WhileRefused(updates, [&] { connection.plane.PutPeer(kRelayIndex, connection.peer); });
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   connection.client->Send(connection.service->address(), message);
   EXPECT_TRUE(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);
@@ -156,7 +157,7 @@ TEST(XdpPlane, ReplaysAreDroppedAndCounted) {
     forged[12] ^= 1;
     connection.other->Send(connection.trunk->address(), forged);
     Bytes bytes;
-    Endpoint from;
+    TransportAddress from;
     EXPECT_FALSE(connection.client->Receive(&bytes, &from, 200));
   }
   EXPECT_EQ(world.Count(static_cast<Counter>(Verdict::kTrunkReplayed)), 1u);
@@ -182,7 +183,7 @@ TEST(XdpPlane, ANeighbourThatChangesIsFollowed) {
 TEST(XdpPlane, NewsOfRoutesAreLookedAtOnceASecond) {
   constexpr uint64_t kSecond = 1'000'000'000;
   uint64_t now = 5 * kSecond;
-  RefreshPace pace;
+  RefreshThrottle pace;
   EXPECT_FALSE(pace.Due(now));
   pace.OnNews();
   EXPECT_TRUE(pace.Due(now));
@@ -208,7 +209,7 @@ TEST(XdpPlane, ARouteThatChangesIsFollowed) {
   const Inside inside(world.relay_host);
   EXPECT_TRUE(Ip("route add blackhole 10.77.2.2/32"));
   Bytes bytes;
-  Endpoint from;
+  TransportAddress from;
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   bool left = false;
   for (int waited_ms = 0; waited_ms < kWaitMs && !left; waited_ms += 50) {
@@ -252,7 +253,7 @@ TEST(XdpPlane, ARouteIntoATunnelIsNone) {
   EXPECT_TRUE(netlink.Open().ok());
   Route route;
   const auto found = [&](const char* ip) {
-    return netlink.FindRoute(ToEndpoint(World::Text(ip, 1)).ip, IpAddress{}, &route);
+    return netlink.FindRoute(ToTransportAddress(World::Text(ip, 1)).ip, IpAddress{}, &route);
   };
   EXPECT_TRUE(found("10.98.0.1"));
   EXPECT_FALSE(found("10.99.0.1"));

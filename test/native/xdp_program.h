@@ -11,7 +11,7 @@
 #include <cerrno>
 
 #include "xdp/bpf_map.h"
-#include "xdp/program.h"
+#include "xdp/program_loader.h"
 #include "xdp_path.h"
 
 namespace turnpike::test {
@@ -51,7 +51,9 @@ class ProgramPath : public XdpPath {
   void PutSession(uint32_t index, const tp_session& session) override {
     Put(program_.sessions, &index, &session);
   }
-  void PutPeer(uint32_t slot, const tp_peer& peer) override { Put(program_.peers, &slot, &peer); }
+  void PutPeer(uint32_t relay_index, const tp_peer& peer) override {
+    Put(program_.peers, &relay_index, &peer);
+  }
   void PutDestination(uint32_t index, const tp_destination& destination) override {
     Put(program_.destinations, &index, &destination);
   }
@@ -75,9 +77,9 @@ class ProgramPath : public XdpPath {
     Put(program_.cpus, &kZero, cpus.data());
   }
   uint64_t Count(tp_counter counter) override { return Cpus()[cpu_].counts[counter]; }
-  tp_traffic Traffic(uint32_t slot) override {
+  tp_traffic Traffic(uint32_t relay_index) override {
     std::vector<tp_traffic> traffic(PossibleCpus());
-    LookUpBpfMap(program_.traffics, &slot, traffic.data());
+    LookUpBpfMap(program_.traffics, &relay_index, traffic.data());
     return traffic[cpu_];
   }
 

@@ -72,7 +72,7 @@ TEST(XdpProgram, EveryKindAndLengthGivesTheSameBytesInTheKernel) {
                             MakeFrame(scene.peer, scene.relayed, data)};
     for (const Bytes& frame : frames) CheckSame("a frame", program.Run(frame), user.Run(frame));
   }
-  EXPECT_EQ(program.Traffic(XdpScene::kSlot).lost, user.Traffic(XdpScene::kSlot).lost);
+  EXPECT_EQ(program.Traffic(XdpScene::kRelayIndex).lost, user.Traffic(XdpScene::kRelayIndex).lost);
   EXPECT_TRUE(program.Count(TP_COUNT_TRUNK_TO_CLIENT) > 50);
 }
 

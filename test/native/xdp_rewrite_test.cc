@@ -62,8 +62,8 @@ TEST(XdpRewrite, WhatIsNotPlainIpIsPassedUp) {
 TEST(XdpRewrite, Ipv6BesidesPlainUdpIsPassedUp) {
   UserPath path;
   XdpScene scene(path);
-  scene.client = ToEndpoint("[2001:db8::7]:40000");
-  scene.service = ToEndpoint("[2001:db8::1]:3478");
+  scene.client = ToTransportAddress("[2001:db8::7]:40000");
+  scene.service = ToTransportAddress("[2001:db8::1]:3478");
   const XdpScene six = scene;
   tp_flow flow{};
   flow.kind = TP_TO_CLIENT;
@@ -119,7 +119,7 @@ TEST(XdpRewrite, WhatHasNoWayOutIsPassedUp) {
   passes(scene.FromClient(kHello));
   // Nothing was counted as taken meanwhile.
   EXPECT_EQ(path.Run(scene.FromRelay(1, kHello)).action, static_cast<int>(XDP_TX));
-  EXPECT_EQ(path.Traffic(XdpScene::kSlot).sent, 1u);
+  EXPECT_EQ(path.Traffic(XdpScene::kRelayIndex).sent, 1u);
 }
 
 TEST(XdpRewrite, AnotherInterfaceIsARedirect) {
@@ -217,7 +217,7 @@ TEST(XdpRewrite, SequencesCountEachRecordOnce) {
   }
   // 5 and 6 are missing, then 5 comes late.
   for (const uint16_t step : {4, 7, 5}) path.Run(scene.FromRelay(100 + step, kHello, step));
-  const tp_traffic traffic = path.Traffic(XdpScene::kSlot);
+  const tp_traffic traffic = path.Traffic(XdpScene::kRelayIndex);
   EXPECT_EQ(traffic.sent, 3u);
   EXPECT_EQ(traffic.received, 3u);
   EXPECT_EQ(traffic.lost, 1);
@@ -230,7 +230,7 @@ TEST(XdpRewrite, ACpuSendsFromOnePortWhateverTheSession) {
     for (uint32_t session_index = 1; session_index < 4; ++session_index) {
       tp_flow flow{};
       flow.kind = TP_TO_TRUNK;
-      flow.slot = XdpScene::kSlot;
+      flow.relay_index = XdpScene::kRelayIndex;
       flow.generation = 9;
       flow.session_index = TP_BE32(session_index);
       path.PutFlow(ToKey(scene.client, scene.service, 0x4000), flow);
@@ -245,7 +245,7 @@ TEST(XdpRewrite, ACpuSendsFromOnePortWhateverTheSession) {
 TEST(XdpRewrite, NothingIsTakenFromAPortThatOnlySends) {
   UserPath path;
   XdpScene scene(path);
-  const Endpoint sending = SourceOf(TP_LANE_FIRST, scene.trunk);
+  const TransportAddress sending = SourceOf(TP_LANE_FIRST, scene.trunk);
   const Bytes frame = MakeFrame(scene.relay, sending, scene.Trunk(1, kHello));
   const Passage passage = path.Run(frame);
   EXPECT_EQ(passage.action, static_cast<int>(XDP_PASS));

@@ -9,7 +9,7 @@ namespace turnpike::test {
 struct XdpScene {
   static constexpr SipKey kKey{0x1122334455667788, 0x99aabbccddeeff00};
   static constexpr uint16_t kToday = 325;
-  static constexpr uint32_t kSlot = 2;
+  static constexpr uint32_t kRelayIndex = 2;
 
   explicit XdpScene(XdpPath& with) : path(with) {
     path.SetToday(kToday);
@@ -25,10 +25,10 @@ struct XdpScene {
     other.path = ToPath(trunk, relay);
     other.path.socket = TP_SOCKETS_PER_SIDE;
     SpreadSourcePorts(&other);
-    path.PutPeer(kSlot, other);
+    path.PutPeer(kRelayIndex, other);
     tp_flow source{};
     source.kind = TP_TRUNK_SOURCE;
-    source.slot = kSlot;
+    source.relay_index = kRelayIndex;
     source.generation = 9;
     source.socket = TP_SOCKETS_PER_SIDE;
     path.PutFlow(ToKey(relay, trunk, 0), source);
@@ -38,7 +38,7 @@ struct XdpScene {
     to_trunk.session_index = TP_BE32(77);
     path.PutFlow(ToKey(client, service, 0x4000), to_trunk);
     tp_session session{};
-    session.slot = kSlot;
+    session.relay_index = kRelayIndex;
     session.generation = 9;
     session.channel = TP_BE16(0x4000);
     session.path = ToPath(service, client);
@@ -91,12 +91,12 @@ struct XdpScene {
   }
 
   XdpPath& path;
-  Endpoint client = ToEndpoint("203.0.113.7:40000");
-  Endpoint service = ToEndpoint("198.51.100.1:3478");
-  Endpoint trunk = ToEndpoint("198.51.100.1:3480");
-  Endpoint relay = ToEndpoint("192.0.2.20:3480");
-  Endpoint relayed = ToEndpoint("198.51.100.1:50000");
-  Endpoint peer = ToEndpoint("192.0.2.99:6000");
+  TransportAddress client = ToTransportAddress("203.0.113.7:40000");
+  TransportAddress service = ToTransportAddress("198.51.100.1:3478");
+  TransportAddress trunk = ToTransportAddress("198.51.100.1:3480");
+  TransportAddress relay = ToTransportAddress("192.0.2.20:3480");
+  TransportAddress relayed = ToTransportAddress("198.51.100.1:50000");
+  TransportAddress peer = ToTransportAddress("192.0.2.99:6000");
 };
 
 }  // namespace turnpike::test

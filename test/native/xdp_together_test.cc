@@ -34,17 +34,17 @@ struct Together {
     spec.sources = {other->address()};
     spec.send_keys.Add(Today(), kKey);
     spec.receive_keys.Add(Today(), kKey);
-    EXPECT_TRUE(plane->controller->PutTrunkPeer(kSlot, spec) == StatusCode::kOk);
+    EXPECT_TRUE(plane->controller->PutTrunkPeer(kRelayIndex, spec) == StatusCode::kOk);
     FiveTuple tuple;
     tuple.remote = client->address();
     FlowAction action;
     action.kind = FlowAction::Kind::kTrunk;
-    action.slot = kSlot;
+    action.relay_index = kRelayIndex;
     action.session_index = 99;
     EXPECT_TRUE(plane->controller->PutClientFlow(0, FlowKey{tuple, 0x4000}, action) ==
                 StatusCode::kOk);
     SessionAction session;
-    session.slot = kSlot;
+    session.relay_index = kRelayIndex;
     session.tuple = tuple;
     session.channel = 0x4000;
     EXPECT_TRUE(plane->controller->PutSession(5, session) == StatusCode::kOk);
@@ -61,7 +61,7 @@ struct Together {
   Bytes Forward(const Bytes& message) {
     client->Send(plane->client_address(), message);
     Bytes datagram;
-    Endpoint from;
+    TransportAddress from;
     EXPECT_TRUE(other->Receive(&datagram, &from, kWaitMs));
     EXPECT_TRUE(datagram.size() >= 28);
     datagram.resize(std::max<size_t>(datagram.size(), 28));
@@ -108,7 +108,7 @@ TEST(XdpTogether, WhatIsReceivedEitherWayIsNoLoss) {
     Together together(world);
     const auto take = [&together](uint32_t count) {
       Bytes bytes;
-      Endpoint from;
+      TransportAddress from;
       for (uint32_t i = 0; i < count; ++i)
         EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
     };
@@ -126,8 +126,8 @@ TEST(XdpTogether, WhatIsReceivedEitherWayIsNoLoss) {
       if (i < kRounds) usleep(5'000);
     }
     together.xdp->Close();
-    const TrunkTraffic& by_worker = together.plane->traffic[kSlot];
-    const TrunkTraffic& by_program = world.traffic[kSlot];
+    const TrunkTraffic& by_worker = together.plane->traffic[kRelayIndex];
+    const TrunkTraffic& by_program = world.traffic[kRelayIndex];
     EXPECT_TRUE(by_program.records_received.Get() >= kRounds);
     EXPECT_EQ(by_worker.records_received.Get() + by_program.records_received.Get(), records);
     EXPECT_EQ(by_worker.records_lost.Get() + by_program.records_lost.Get(), 0u);
@@ -135,12 +135,12 @@ TEST(XdpTogether, WhatIsReceivedEitherWayIsNoLoss) {
 }
 
 // Sends a datagram as the other relay, without a checksum: the fast path leaves it to the sockets.
-void SendWithoutChecksum(const Endpoint& to, const Bytes& datagram) {
+void SendWithoutChecksum(const TransportAddress& to, const Bytes& datagram) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
   SocketAddress from;
-  const socklen_t from_length = ToSocketAddress(ToEndpoint("10.77.2.2:3480"), &from);
+  const socklen_t from_length = ToSocketAddress(ToTransportAddress("10.77.2.2:3480"), &from);
   EXPECT_EQ(bind(fd, &from.any, from_length), 0);
   SocketAddress address;
   const socklen_t length = ToSocketAddress(to, &address);
@@ -153,7 +153,7 @@ TEST(XdpTogether, WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Together together(world);
   Bytes bytes;
-  Endpoint from;
+  TransportAddress from;
   const auto by_worker = [&] { return together.plane->Count(Verdict::kTrunkToClient); };
   // Until the program has taken one.
   uint64_t sequence = 10'000;

@@ -15,7 +15,7 @@
 namespace turnpike::test {
 
 inline constexpr SipKey kKey{11, 22};
-inline constexpr uint32_t kSlot = 1;
+inline constexpr uint32_t kRelayIndex = 1;
 // Where the flow of a connection is counted.
 inline constexpr uint32_t kPlace = 700;
 inline constexpr int kWaitMs = 5'000;
@@ -45,10 +45,10 @@ class World {
     options.interfaces = interfaces;
     options.generic_allowed = generic_allowed;
     options.sizes = XdpSizes{1'000, 1'000, 4};
-    options.addresses.clients = {ToEndpoint(Text(client, 3478))};
-    options.addresses.trunks = {ToEndpoint(Text(trunk, 3480))};
+    options.addresses.clients = {ToTransportAddress(Text(client, 3478))};
+    options.addresses.trunks = {ToTransportAddress(Text(trunk, 3480))};
     options.addresses.trunk_lane_ports = {{}};
-    options.first_sequence = 1'000;
+    options.initial_sequence = 1'000;
     options.counters = counters;
     options.traffic = traffic;
     options.legs = XdpLegs{flow_traffic, session_traffic};

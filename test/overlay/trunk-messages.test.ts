@@ -148,13 +148,13 @@ t.test('an offer from a relay that the Allocate did not name does not count', as
 t.test('data on an unbound index closes the sender’s leg', async (t) => {
   const { world, a, b, fra, nyc } = established();
   const index = nyc.rules.context.legs.all()[0]?.sessionIndex ?? 0;
-  const slot = nyc.rules.context.trunk.get('fra-1')?.slot ?? 0;
+  const relayIndex = nyc.rules.context.trunk.get('fra-1')?.relayIndex ?? 0;
   world.lose = ({ to }) => to.port === 3480;
   b.refresh(0);
   world.lose = () => false;
   nyc.rules.receive({
     datagrams: [],
-    events: [{ type: 'unbound-index', slot, sessionIndex: index }],
+    events: [{ type: 'unbound-index', relayIndex, sessionIndex: index }],
   });
   world.pump();
   t.same(a.closed, [437]);
@@ -186,10 +186,10 @@ t.test('a restart is also learnt from the registry', async (t) => {
 
 t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) => {
   const { world, a, fra } = established();
-  const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
   const traffic = (ms: number) => {
     for (let passed = 0; passed < ms; passed += 100) {
-      fra.plane.recordsSent.set(slot, (fra.plane.recordsSent.get(slot) ?? 0) + 1);
+      fra.plane.recordsSent.set(relayIndex, (fra.plane.recordsSent.get(relayIndex) ?? 0) + 1);
       world.pass(100);
     }
   };
@@ -207,10 +207,10 @@ t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) =
 t.test('a dead relay is noticed whatever the traffic was like before', async (t) => {
   for (const kind of ['sparse', 'only received'] as const) {
     const { world, a, fra } = established();
-    const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+    const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
     for (let n = 1; n <= 3; n += 1) {
-      if (kind === 'sparse') fra.plane.recordsSent.set(slot, n);
-      else fra.plane.recordsReceived.set(slot, n);
+      if (kind === 'sparse') fra.plane.recordsSent.set(relayIndex, n);
+      else fra.plane.recordsReceived.set(relayIndex, n);
       world.pass(10_000);
     }
     t.same(a.closed, [], kind);
@@ -222,9 +222,9 @@ t.test('a dead relay is noticed whatever the traffic was like before', async (t)
 
 t.test('a relay that only stood still is told what was ended meanwhile', async (t) => {
   const { world, a, b, fra, nyc } = established();
-  const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
   world.answers = ({ from }) => from !== 'fra-1';
-  fra.plane.recordsSent.set(slot, 1);
+  fra.plane.recordsSent.set(relayIndex, 1);
   world.pass(5_300);
   t.same(a.closed, [447]);
   t.equal(nyc.rules.context.legs.size, 1, 'nyc knows nothing of it');
@@ -284,9 +284,9 @@ t.test('the connections of a relay that is gone end a few hundred at a time', as
 
 t.test('a relay that answers its probes is not gone', async (t) => {
   const { world, a, fra } = established();
-  const slot = fra.rules.context.trunk.get('nyc-1')?.slot ?? 0;
+  const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
   for (let n = 0; n < 100; n += 1) {
-    fra.plane.recordsSent.set(slot, n + 1);
+    fra.plane.recordsSent.set(relayIndex, n + 1);
     world.pass(100);
   }
   t.same(a.closed, []);

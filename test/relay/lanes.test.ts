@@ -17,10 +17,10 @@ function fourWorkers(answers: World['answers'] = () => true) {
   const nyc = world.addRelay('nyc-1', '192.0.2.20');
   const closed: string[] = [];
   const put = fra.plane.putTrunkPeer.bind(fra.plane);
-  fra.plane.putTrunkPeer = (slot, peer) => {
+  fra.plane.putTrunkPeer = (relayIndex, peer) => {
     const now = String(peer.lanesClosed);
     if (closed.at(-1) !== now) closed.push(now);
-    put(slot, peer);
+    put(relayIndex, peer);
   };
   world.introduce();
   const remote = () => {

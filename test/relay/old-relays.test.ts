@@ -90,11 +90,11 @@ t.test('nor is its connection ended before that is known', async (t) => {
     if (!remote) throw new Error('nyc-1 is not known');
     remote.connections = 1;
     for (let n = 1; n <= 300; n++) {
-      fra.plane.recordsSent.set(remote.slot, n);
+      fra.plane.recordsSent.set(remote.relayIndex, n);
       world.pass(100);
     }
     t.equal(remote.unreachable, undefined);
-    t.notOk(fra.plane.trunkPeersRemoved.includes(remote.slot));
+    t.notOk(fra.plane.trunkPeersRemoved.includes(remote.relayIndex));
     remote.connections = 0;
   }
 });

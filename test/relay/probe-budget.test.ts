@@ -28,7 +28,7 @@ t.test('probes stay within their budget at any size of the registry', async (t) 
     const probes = second();
     t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
   }
-  const asked = new Set(fra.plane.probes.map(({ slot }) => slot));
+  const asked = new Set(fra.plane.probes.map(({ relayIndex }) => relayIndex));
   t.equal(asked.size, 1_023, 'and nobody is left out');
 });
 
@@ -69,7 +69,7 @@ t.test('one that shares connections has its ports asked before all others', asyn
     if (!remote) throw new Error(`${id} is not known`);
     remote.connections = 1;
     world.pass(700);
-    t.same(fra.plane.trunkPeers.get(remote.slot)?.lanesClosed, [], id);
+    t.same(fra.plane.trunkPeers.get(remote.relayIndex)?.lanesClosed, [], id);
   }
 });
 
@@ -86,8 +86,8 @@ t.test('one that joins is asked soon, whatever else is new', async (t) => {
     ...others.slice(1),
     { ...fra.record, ...template, ...joining },
   ]);
-  const slot = fra.rules.context.trunk.get('joined')?.slot;
+  const relayIndex = fra.rules.context.trunk.get('joined')?.relayIndex;
   const before = fra.plane.probes.length;
   world.pass(1_000);
-  t.ok(fra.plane.probes.slice(before).some((probe) => probe.slot === slot));
+  t.ok(fra.plane.probes.slice(before).some((probe) => probe.relayIndex === relayIndex));
 });

@@ -74,7 +74,7 @@ t.test('connections move to the way that answers, in another lane', async (t) =>
   remote().connections = 1;
   world.answers = ({ remote: to }) => to.address.includes(':');
   for (let n = 1; n <= 40; n++) {
-    fra.plane.recordsSent.set(remote().slot, n);
+    fra.plane.recordsSent.set(remote().relayIndex, n);
     world.pass(100);
   }
   t.equal(remote().path?.destination.address, '2001:db8::20');

@@ -16,7 +16,7 @@ import { clientAddress } from '../addresses.js';
 import { CHANNEL, TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 
 /** The one relay beyond the trunk. */
-const SLOT = 0;
+const RELAY_INDEX = 0;
 
 /** Puts an entry, as often as the workers' queues are full. */
 async function put(action: () => void): Promise<void> {
@@ -51,10 +51,10 @@ async function putFlow(plane: DataPlane, spec: TurnpikeSpec, flow: number): Prom
   const isOut = spec.leg === 'client-trunk';
   const client = isOut ? near : far;
   if (isOut || spec.bothWays) {
-    await putClientFlow(client, { type: 'trunk', slot: SLOT, sessionIndex: flow });
+    await putClientFlow(client, { type: 'trunk', relayIndex: RELAY_INDEX, sessionIndex: flow });
   }
   if (!isOut || spec.bothWays) {
-    await put(() => plane.putSession(flow, { slot: SLOT, ...client }));
+    await put(() => plane.putSession(flow, { relayIndex: RELAY_INDEX, ...client }));
   }
 }
 
@@ -71,7 +71,7 @@ async function main(spec: TurnpikeSpec): Promise<void> {
   const epoch = trunkEpoch(Date.now());
   const keys = [epoch - 1, epoch, epoch + 1].filter((day) => day >= 0);
   await put(() =>
-    plane.putTrunkPeer(SLOT, {
+    plane.putTrunkPeer(RELAY_INDEX, {
       sources: [spec.peerSource],
       socket: 0,
       destination: spec.peerDestination,

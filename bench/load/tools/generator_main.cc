@@ -69,7 +69,7 @@ int Main(int argc, char** argv) {
     options.head.source_mac = MacOf(interface);
     options.head.destination_mac = ParseMac(arguments.Text("next-hop"));
   }
-  const uint64_t first_sequence = arguments.Number("first-sequence", 0);
+  const uint64_t initial_sequence = arguments.Number("first-sequence", 0);
   PinToCpu(static_cast<int>(arguments.Real("cpu", -1)));
   arguments.CheckAllUsed();
   // Sleeps end when they should, not up to 50 us later.
@@ -78,7 +78,7 @@ int Main(int argc, char** argv) {
   std::signal(SIGINT, [](int) { stop = true; });
 
   FrameSet frames(options);
-  frames.set_next_sequence(first_sequence);
+  frames.set_next_sequence(initial_sequence);
   std::unique_ptr<Sender> sender;
   if (interface.empty()) {
     sender = std::make_unique<SocketSender>(frames);

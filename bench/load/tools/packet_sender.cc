@@ -49,18 +49,18 @@ PacketSender::PacketSender(const FrameSet& frames, const std::string& interface)
       head.gso_bytes = static_cast<uint16_t>(frames[i].segment_bytes);
     }
   }
-  for (size_t slot = 0; slot < kSendBatchMax; ++slot) {
-    messages_[slot].msg_hdr.msg_iov = vectors_[slot];
-    messages_[slot].msg_hdr.msg_iovlen = 2;
+  for (size_t position = 0; position < kSendBatchMax; ++position) {
+    messages_[position].msg_hdr.msg_iov = vectors_[position];
+    messages_[position].msg_hdr.msg_iovlen = 2;
   }
 }
 
 PacketSender::~PacketSender() { close(fd_); }
 
-void PacketSender::Describe(size_t index, size_t slot) {
+void PacketSender::Describe(size_t index, size_t position) {
   const Frame& frame = frames_[index];
-  vectors_[slot][0] = iovec{&heads_[index], sizeof(OffloadHead)};
-  vectors_[slot][1] = iovec{frame.bytes, kFrameHeadBytes + frame.payload_bytes};
+  vectors_[position][0] = iovec{&heads_[index], sizeof(OffloadHead)};
+  vectors_[position][1] = iovec{frame.bytes, kFrameHeadBytes + frame.payload_bytes};
 }
 
 size_t PacketSender::Send(size_t first, size_t count) {

@@ -32,7 +32,7 @@ class PacketSender : public Sender {
   size_t Send(size_t first, size_t count) override;
 
  private:
-  void Describe(size_t frame, size_t slot);
+  void Describe(size_t frame, size_t position);
 
   const FrameSet& frames_;
   int fd_;

@@ -45,7 +45,7 @@ class Sink {
   void TakeDatagram(uint8_t* bytes, size_t length, uint64_t arrived_ns);
   void TakePayload(const uint8_t* payload, size_t length, uint64_t arrived_ns);
 
-  struct Slot {
+  struct RelayEntry {
     uint8_t data[kDatagramBytes];
     alignas(cmsghdr) uint8_t control[64];
   };
@@ -53,7 +53,7 @@ class Sink {
   Content content_;
   bool wants_latency_;
   std::vector<pollfd> sockets_;
-  std::vector<Slot> slots_{kBatch};
+  std::vector<RelayEntry> relays_{kBatch};
   SequenceCheck check_;
   Histogram latency_;
   uint64_t datagrams_ = 0;
@@ -98,18 +98,18 @@ void Sink::Receive(int fd) {
   mmsghdr messages[kBatch]{};
   iovec vectors[kBatch];
   for (size_t i = 0; i < kBatch; ++i) {
-    vectors[i] = iovec{slots_[i].data, kDatagramBytes};
+    vectors[i] = iovec{relays_[i].data, kDatagramBytes};
     msghdr& header = messages[i].msg_hdr;
     header.msg_iov = &vectors[i];
     header.msg_iovlen = 1;
     if (!wants_latency_) continue;
-    header.msg_control = slots_[i].control;
-    header.msg_controllen = sizeof(slots_[i].control);
+    header.msg_control = relays_[i].control;
+    header.msg_controllen = sizeof(relays_[i].control);
   }
   const int count = recvmmsg(fd, messages, kBatch, MSG_DONTWAIT, nullptr);
   for (int i = 0; i < count; ++i) {
     const uint64_t arrived_ns = wants_latency_ ? ArrivalNs(messages[i].msg_hdr) : 0;
-    TakeDatagram(slots_[i].data, messages[i].msg_len, arrived_ns);
+    TakeDatagram(relays_[i].data, messages[i].msg_len, arrived_ns);
   }
 }
 

@@ -8,10 +8,10 @@
 
 #include "base/units.h"
 #include "xdp/host/bpf_hooks.h"
+#include "xdp/host/conntrack.h"
 #include "xdp/host/device_hooks.h"
 #include "xdp/host/proc_files.h"
 #include "xdp/host/routing_rules.h"
-#include "xdp/host/translations.h"
 #include "xdp/host/xfrm_policies.h"
 
 namespace turnpike {
@@ -58,7 +58,7 @@ void HostRules::Open(bool filters_count) {
                filters_count ? Groups{RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE} : Groups{});
   routes_.FilterLists();
   // Nothing was looked at yet.
-  for (RefreshPace& pace : paces_) pace.OnNews();
+  for (RefreshThrottle& pace : paces_) pace.OnNews();
 }
 
 std::array<int, 4> HostRules::event_fds() const {
@@ -77,7 +77,7 @@ bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
   }
   if (scope != scope_) {
     scope_ = scope;
-    for (RefreshPace& pace : paces_) pace.OnNews();
+    for (RefreshThrottle& pace : paces_) pace.OnNews();
     next_translations_look_ns_ = 0;
   }
   if (monotonic_ns >= next_slow_look_ns_) {
@@ -160,7 +160,7 @@ void HostRules::OnRulesGone(const Findings& before, const Findings& now) {
 bool HostRules::AreTranslationsDue() const { return now_ns_ >= next_translations_look_ns_; }
 
 void HostRules::LookAtRemembered(const HostScope& scope, Findings* findings) {
-  const DumpResult result = LookAtTranslations(&netfilter_, scope, findings);
+  const DumpResult result = LookAtConntrack(&netfilter_, scope, findings);
   if (result != DumpResult::kOk) {
     findings->clear();
     // Unknown, so that what can be said is that a flow without packets is forgotten by then.

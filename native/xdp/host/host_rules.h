@@ -8,10 +8,10 @@
 #include <cstdint>
 
 #include "xdp/host/findings.h"
-#include "xdp/host/legacy_tables.h"
 #include "xdp/host/netlink_dump.h"
 #include "xdp/host/nft_ruleset.h"
-#include "xdp/refresh_pace.h"
+#include "xdp/host/xt_tables.h"
+#include "xdp/refresh_throttle.h"
 
 namespace turnpike {
 
@@ -45,8 +45,8 @@ class HostRules {
   NetlinkDump routing_;
   NetlinkDump routes_;
   NftRuleset nft_;
-  LegacyTables legacy_;
-  std::array<RefreshPace, kPlaces> paces_;
+  XtTables legacy_;
+  std::array<RefreshThrottle, kPlaces> paces_;
   std::array<Findings, kPlaces> found_;
   Findings all_;
   HostScope scope_;

@@ -12,14 +12,14 @@ namespace {
 
 constexpr uint32_t kNoRegister = ~0u;
 // A load that does not tell its length fills no more than this many registers of 32 bits.
-constexpr uint32_t kSlotsOfALoad = 4;
+constexpr uint32_t kPositionsOfALoad = 4;
 
 bool Is(const std::string& name, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* each) { return name == each; });
 }
 
 // Registers of 16 bytes are four of 4 bytes each.
-uint32_t SlotOf(Attributes number) {
+uint32_t RelayIndexOf(Attributes number) {
   const uint32_t value = number.Be32();
   if (!number.present() || value == NFT_REG_VERDICT) return kNoRegister;
   return value <= NFT_REG_4 ? (value - NFT_REG_1) * 4 : value - NFT_REG32_00;
@@ -129,9 +129,9 @@ bool NftRule::ReadComparison(const std::string& name, Attributes data) {
 }
 
 void NftRule::ReadImmediate(Attributes data) {
-  const uint32_t slot = SlotOf(data.Find(NFTA_IMMEDIATE_DREG));
+  const uint32_t relay_index = RelayIndexOf(data.Find(NFTA_IMMEDIATE_DREG));
   const Attributes immediate = data.Find(NFTA_IMMEDIATE_DATA);
-  if (slot != kNoRegister) return Load(slot, {Known(ValueOf(immediate))}, true);
+  if (relay_index != kNoRegister) return Load(relay_index, {Known(ValueOf(immediate))}, true);
   const Attributes verdict = immediate.Find(NFTA_DATA_VERDICT);
   const auto code = static_cast<int32_t>(verdict.Find(NFTA_VERDICT_CODE).Be32());
   if (code == NFT_JUMP || code == NFT_GOTO) {
@@ -147,46 +147,46 @@ void NftRule::ReadPayload(Attributes data) {
   if (data.Find(NFTA_PAYLOAD_SREG).present()) {
     return effect_.Add(Touches(FindingKind::kMangle, "a change of bytes"));
   }
-  const uint32_t slot = SlotOf(data.Find(NFTA_PAYLOAD_DREG));
+  const uint32_t relay_index = RelayIndexOf(data.Find(NFTA_PAYLOAD_DREG));
   const uint32_t base = data.Find(NFTA_PAYLOAD_BASE).Be32();
   const uint32_t offset = data.Find(NFTA_PAYLOAD_OFFSET).Be32();
   const uint32_t length = data.Find(NFTA_PAYLOAD_LEN).Be32();
   const bool known = base == NFT_PAYLOAD_NETWORK_HEADER || base == NFT_PAYLOAD_TRANSPORT_HEADER;
-  if (!known || length > 64) return Forget(slot);
+  if (!known || length > 64) return Forget(relay_index);
   const auto header =
       base == NFT_PAYLOAD_NETWORK_HEADER ? PacketHeader::kNetwork : PacketHeader::kTransport;
-  Load(slot, model_.Part(header, offset, length));
+  Load(relay_index, model_.Part(header, offset, length));
 }
 
 void NftRule::ReadMeta(Attributes data) {
   // What is set is about the packet's way in this host, and marks are looked at where routing asks
   // for them.
   if (data.Find(NFTA_META_SREG).present()) return;
-  const uint32_t slot = SlotOf(data.Find(NFTA_META_DREG));
+  const uint32_t relay_index = RelayIndexOf(data.Find(NFTA_META_DREG));
   const bool ipv4 = model_.socket.is_ipv4;
   switch (data.Find(NFTA_META_KEY).Be32()) {
     case NFT_META_NFPROTO:
-      return Load(slot, {Known({static_cast<uint8_t>(ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)})});
+      return Load(relay_index, {Known({static_cast<uint8_t>(ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)})});
     case NFT_META_L4PROTO:
-      return Load(slot, {Known({IPPROTO_UDP})});
+      return Load(relay_index, {Known({IPPROTO_UDP})});
     case NFT_META_PROTOCOL:
-      return Load(slot, {ipv4 ? Known({0x08, 0x00}) : Known({0x86, 0xdd})});
+      return Load(relay_index, {ipv4 ? Known({0x08, 0x00}) : Known({0x86, 0xdd})});
     case NFT_META_IIFNAME:
-      return model_.inward ? Load(slot, model_.DeviceNames()) : Forget(slot);
+      return model_.inward ? Load(relay_index, model_.DeviceNames()) : Forget(relay_index);
     case NFT_META_OIFNAME:
-      return model_.inward ? Forget(slot) : Load(slot, model_.DeviceNames());
+      return model_.inward ? Forget(relay_index) : Load(relay_index, model_.DeviceNames());
     case NFT_META_IIF:
-      return model_.inward ? Load(slot, model_.DeviceIndexes()) : Forget(slot);
+      return model_.inward ? Load(relay_index, model_.DeviceIndexes()) : Forget(relay_index);
     case NFT_META_OIF:
-      return model_.inward ? Forget(slot) : Load(slot, model_.DeviceIndexes());
+      return model_.inward ? Forget(relay_index) : Load(relay_index, model_.DeviceIndexes());
     default:
-      Forget(slot);
+      Forget(relay_index);
   }
 }
 
 void NftRule::ReadBitwise(Attributes data) {
-  const uint32_t to = SlotOf(data.Find(NFTA_BITWISE_DREG));
-  const Register* from = Find(SlotOf(data.Find(NFTA_BITWISE_SREG)));
+  const uint32_t to = RelayIndexOf(data.Find(NFTA_BITWISE_DREG));
+  const Register* from = Find(RelayIndexOf(data.Find(NFTA_BITWISE_SREG)));
   const std::vector<uint8_t> mask = ValueOf(data.Find(NFTA_BITWISE_MASK));
   const std::vector<uint8_t> flipped = ValueOf(data.Find(NFTA_BITWISE_XOR));
   const bool masks = data.Find(NFTA_BITWISE_OP).Be32() == 0 && !mask.empty() &&
@@ -198,7 +198,7 @@ void NftRule::ReadBitwise(Attributes data) {
 }
 
 void NftRule::ReadCompare(Attributes data) {
-  const Register* loaded = Find(SlotOf(data.Find(NFTA_CMP_SREG)));
+  const Register* loaded = Find(RelayIndexOf(data.Find(NFTA_CMP_SREG)));
   if (loaded == nullptr) return;
   may_match_ =
       MayHold(loaded->candidates, loaded->mask, ToComparison(data.Find(NFTA_CMP_OP).Be32()),
@@ -206,7 +206,7 @@ void NftRule::ReadCompare(Attributes data) {
 }
 
 void NftRule::ReadRange(Attributes data) {
-  const Register* loaded = Find(SlotOf(data.Find(NFTA_RANGE_SREG)));
+  const Register* loaded = Find(RelayIndexOf(data.Find(NFTA_RANGE_SREG)));
   if (loaded == nullptr) return;
   const std::vector<uint8_t> from = ValueOf(data.Find(NFTA_RANGE_FROM_DATA));
   const std::vector<uint8_t> to = ValueOf(data.Find(NFTA_RANGE_TO_DATA));
@@ -273,10 +273,10 @@ void NftRule::Load(uint32_t number, Candidates candidates, bool is_constant) {
 void NftRule::Forget(uint32_t number) {
   if (number == kNoRegister) return;
   // Also what began before it and reaches into it.
-  const uint32_t first = number < kSlotsOfALoad ? 0 : number - kSlotsOfALoad + 1;
+  const uint32_t first = number < kPositionsOfALoad ? 0 : number - kPositionsOfALoad + 1;
   for (auto it = registers_.lower_bound(first); it != registers_.end();) {
-    const uint32_t slots = static_cast<uint32_t>(it->second.candidates[0].value.size() + 3) / 4;
-    const bool overlaps = it->first < number + kSlotsOfALoad && it->first + slots > number;
+    const uint32_t relays = static_cast<uint32_t>(it->second.candidates[0].value.size() + 3) / 4;
+    const bool overlaps = it->first < number + kPositionsOfALoad && it->first + relays > number;
     it = overlaps ? registers_.erase(it) : std::next(it);
   }
 }
@@ -287,7 +287,7 @@ const NftRule::Register* NftRule::Find(uint32_t number) const {
 }
 
 bool NftRule::Constant(Attributes number, std::vector<uint8_t>* bytes) const {
-  const Register* loaded = number.present() ? Find(SlotOf(number)) : nullptr;
+  const Register* loaded = number.present() ? Find(RelayIndexOf(number)) : nullptr;
   if (loaded == nullptr || !loaded->is_constant) return false;
   *bytes = loaded->candidates[0].value;
   return true;

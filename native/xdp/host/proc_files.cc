@@ -12,7 +12,7 @@ namespace turnpike {
 namespace {
 
 // `0A4D0101:0D96` or `[fd77:0001:…]:0D96`.
-bool ReadService(const std::string& text, Endpoint* service) {
+bool ReadService(const std::string& text, TransportAddress* service) {
   const size_t colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return false;
   service->port = static_cast<uint16_t>(std::strtoul(text.c_str() + colon + 1, nullptr, 16));
@@ -25,7 +25,7 @@ bool ReadService(const std::string& text, Endpoint* service) {
   return true;
 }
 
-bool IsOf(const HostSocket& socket, const Endpoint& service) {
+bool IsOf(const HostSocket& socket, const TransportAddress& service) {
   return std::count(socket.ips.begin(), socket.ips.end(), service.ip) > 0 &&
          std::count(socket.ports.begin(), socket.ports.end(), service.port) > 0;
 }
@@ -45,7 +45,7 @@ void LookAtIpvs(std::istream& text, const HostScope& scope, Findings* findings) 
     std::string kind;
     std::string service;
     words >> kind >> service;
-    Endpoint endpoint;
+    TransportAddress endpoint;
     const bool by_mark = kind == "FWM";
     if (!by_mark && (kind != "UDP" || !ReadService(service, &endpoint))) continue;
     for (const HostSocket& socket : scope.sockets) {

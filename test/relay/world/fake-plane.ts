@@ -32,8 +32,8 @@ export class FakePlane implements DataPlane {
   readonly sessions = new Map<number, SessionAction>();
   readonly trunkPeers = new Map<number, TrunkPeer>();
   readonly trunkPeersRemoved: number[] = [];
-  readonly probes: { slot: number; number: number; way?: ProbeWay | undefined }[] = [];
-  /** Records sent and received, by slot; a test writes them. */
+  readonly probes: { relayIndex: number; number: number; way?: ProbeWay | undefined }[] = [];
+  /** Records sent and received, by relay; a test writes them. */
   readonly recordsSent = new Map<number, number>();
   readonly recordsReceived = new Map<number, number>();
   readonly knownClients = new Set<string>();
@@ -44,7 +44,8 @@ export class FakePlane implements DataPlane {
   readonly packetsTo = new Map<number, number>();
   readonly #meters: string[] = [];
   /** What the network makes of a probe. */
-  onProbe: (probe: { slot: number; number: number; way?: ProbeWay | undefined }) => void = () => {};
+  onProbe: (probe: { relayIndex: number; number: number; way?: ProbeWay | undefined }) => void =
+    () => {};
   /** Makes every put fail, as when tables are full. */
   full = false;
   readonly #onSend: (datagram: OutgoingDatagram) => void;
@@ -76,12 +77,12 @@ export class FakePlane implements DataPlane {
     this.sessions.delete(sessionIndex);
   }
 
-  putTrunkPeer(slot: number, peer: TrunkPeer): void {
-    this.trunkPeers.set(slot, peer);
+  putTrunkPeer(relayIndex: number, peer: TrunkPeer): void {
+    this.trunkPeers.set(relayIndex, peer);
   }
 
-  removeTrunkPeer(slot: number): void {
-    if (this.trunkPeers.delete(slot)) this.trunkPeersRemoved.push(slot);
+  removeTrunkPeer(relayIndex: number): void {
+    if (this.trunkPeers.delete(relayIndex)) this.trunkPeersRemoved.push(relayIndex);
   }
 
   setRelayHosts(): void {}
@@ -98,8 +99,8 @@ export class FakePlane implements DataPlane {
     return this.silentMs;
   }
 
-  probe(slot: number, number: number, way?: ProbeWay): void {
-    const probe = { slot, number, way };
+  probe(relayIndex: number, number: number, way?: ProbeWay): void {
+    const probe = { relayIndex, number, way };
     this.probes.push(probe);
     this.onProbe(probe);
   }
@@ -112,10 +113,10 @@ export class FakePlane implements DataPlane {
     return Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0n])) as Counters;
   }
 
-  trunkPeerTraffic(slot: number) {
+  trunkPeerTraffic(relayIndex: number) {
     return {
-      recordsSent: this.recordsSent.get(slot) ?? 0,
-      recordsReceived: this.recordsReceived.get(slot) ?? 0,
+      recordsSent: this.recordsSent.get(relayIndex) ?? 0,
+      recordsReceived: this.recordsReceived.get(relayIndex) ?? 0,
       recordsLost: 0,
     };
   }

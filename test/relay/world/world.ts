@@ -174,7 +174,7 @@ export class World {
 
   #probed(
     { id: from, rules, trunk, record }: WorldRelay,
-    { slot, number, way }: { slot: number; number: number; way?: ProbeWay | undefined },
+    { relayIndex, number, way }: { relayIndex: number; number: number; way?: ProbeWay | undefined },
   ): void {
     const remote = way?.tuple.remote;
     const relay = [...this.relays.values()].find(({ record }) =>
@@ -194,10 +194,10 @@ export class World {
         datagrams: [],
         events: [
           way.bytes === undefined
-            ? { type: 'probe-reply', slot, number, rttNs }
+            ? { type: 'probe-reply', relayIndex, number, rttNs }
             : {
                 type: 'path-probe-reply',
-                slot,
+                relayIndex,
                 number,
                 rttNs,
                 socket: way.tuple.socket,

@@ -7,10 +7,10 @@
 
 namespace turnpike {
 
-class RestingNumbers {
+class IdPool {
  public:
   // Numbers up to `last`.
-  explicit RestingNumbers(uint32_t last = 0) : last_(last) {}
+  explicit IdPool(uint32_t last = 0) : last_(last) {}
 
   // A free number, or 0 when there is none that has rested.
   uint32_t Take(uint64_t monotonic_ns) {

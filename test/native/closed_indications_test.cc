@@ -1,5 +1,5 @@
 // What data that met no flow earns its sender.
-#include "forward/closed_hints.h"
+#include "forward/closed_indications.h"
 
 #include <gtest/gtest.h>
 
@@ -8,15 +8,15 @@
 #include <string>
 
 #include "forwarder_fixture.h"
-#include "wire/stun_peek.h"
+#include "wire/stun_header.h"
 
 namespace turnpike {
 namespace {
 
 using test::PacketBuffer;
-using test::ToEndpoint;
+using test::ToTransportAddress;
 using test::ToTuple;
-using Result = ClosedHints::Result;
+using Result = ClosedIndications::Result;
 
 const SipKey kKey{3, 4};
 // ChannelData of 16 bytes: 20 with its header, the shortest that earns a hint.
@@ -34,12 +34,12 @@ struct Scene {
   }
 
   RelayHosts relays;
-  ClosedHints hints;
+  ClosedIndications hints;
   std::unique_ptr<PacketBuffer> packet;
   Outgoing out{};
 };
 
-TEST(ClosedHints, AHintIsABareClosedIndicationToTheSource) {
+TEST(ClosedIndications, ItIsBareAndGoesToTheSource) {
   Scene scene(1'000);
   std::set<std::string> ids;
   for (uint64_t i = 0; i < 10; ++i) {
@@ -48,20 +48,20 @@ TEST(ClosedHints, AHintIsABareClosedIndicationToTheSource) {
     EXPECT_TRUE(scene.out.path == scene.packet->packet().tuple);
     EXPECT_TRUE(scene.out.side == Side::kClient);
     EXPECT_EQ(test::ToHex(scene.out.data, 8), std::string("02f100002112a442"));
-    EXPECT_TRUE(PeekStun(scene.out.data, scene.out.length) == StunKind::kRequestOrIndication);
+    EXPECT_TRUE(ClassifyStun(scene.out.data, scene.out.length) == StunKind::kRequestOrIndication);
     ids.insert(test::ToHex(scene.out.data + 8, 12));
   }
   EXPECT_EQ(ids.size(), size_t{10});
 }
 
-TEST(ClosedHints, NothingIsLongerThanWhatCame) {
+TEST(ClosedIndications, NothingIsLongerThanWhatCame) {
   Scene scene(1'000);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 19), Result::kWithheld);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 4), Result::kWithheld);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 20), Result::kSent);
 }
 
-TEST(ClosedHints, WithoutABudgetNothingIsSent) {
+TEST(ClosedIndications, WithoutABudgetNothingIsSent) {
   Scene scene(0);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0), Result::kWithheld);
 }
@@ -74,24 +74,25 @@ uint32_t Sent(Scene& scene, uint32_t count, uint64_t now_ns,
   return sent;
 }
 
-TEST(ClosedHints, OneSourceHasItsShareWhateverItsPort) {
+TEST(ClosedIndications, OneSourceHasItsShareWhateverItsPort) {
   Scene scene(1'000'000);
   const auto one_host = [](uint32_t i) { return "203.0.113.7:" + std::to_string(1'024 + i); };
-  EXPECT_EQ(Sent(scene, 1'000, 0, one_host), uint32_t{kHintsPerSourceBurst});
-  EXPECT_EQ(Sent(scene, 1'000, kNsPerSecond, one_host), uint32_t{kHintsPerSourcePerSecond});
+  EXPECT_EQ(Sent(scene, 1'000, 0, one_host), uint32_t{kClosedIndicationsPerSourceBurst});
+  EXPECT_EQ(Sent(scene, 1'000, kNsPerSecond, one_host),
+            uint32_t{kClosedIndicationsPerSourcePerSecond});
   EXPECT_EQ(scene.Answer("203.0.113.8:4000", kNsPerSecond), Result::kSent);
 }
 
-TEST(ClosedHints, AnIpv6NetworkOf64BitsIsOneSource) {
+TEST(ClosedIndications, AnIpv6NetworkOf64BitsIsOneSource) {
   Scene scene(1'000'000);
   const auto one_network = [](uint32_t i) {
     return "[2001:db8::" + std::to_string(i % 10) + "]:" + std::to_string(1'024 + i);
   };
-  EXPECT_EQ(Sent(scene, 1'000, 0, one_network), uint32_t{kHintsPerSourceBurst});
+  EXPECT_EQ(Sent(scene, 1'000, 0, one_network), uint32_t{kClosedIndicationsPerSourceBurst});
   EXPECT_EQ(scene.Answer("[2001:db8:0:1::1]:4000", 0), Result::kSent);
 }
 
-TEST(ClosedHints, AllSourcesTogetherHaveABudget) {
+TEST(ClosedIndications, AllSourcesTogetherHaveABudget) {
   Scene scene(100);
   const auto anybody = [](uint32_t i) {
     return "198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":4000";
@@ -102,32 +103,32 @@ TEST(ClosedHints, AllSourcesTogetherHaveABudget) {
   EXPECT_EQ(scene.Answer("192.0.2.99:4000", 3'600 * kNsPerSecond), Result::kOverBudget);
 }
 
-TEST(ClosedHints, ARelayIsNeverAnswered) {
+TEST(ClosedIndications, ARelayIsNeverAnswered) {
   Scene scene(1'000'000);
-  scene.relays.Set(
-      {ToEndpoint("192.0.2.10:0"), ToEndpoint("127.0.0.1:3478"), ToEndpoint("[2001:db8::1]:0")});
+  scene.relays.Set({ToTransportAddress("192.0.2.10:0"), ToTransportAddress("127.0.0.1:3478"),
+                    ToTransportAddress("[2001:db8::1]:0")});
   for (const char* relay :
        {"192.0.2.10:3478", "192.0.2.10:9", "127.0.0.1:3478", "[2001:db8::1]:3480"}) {
     EXPECT_EQ(scene.Answer(relay, 0), Result::kWithheld);
   }
   EXPECT_EQ(scene.Answer("127.0.0.1:3479", 0), Result::kSent);
   EXPECT_EQ(scene.Answer("192.0.2.11:3478", 0), Result::kSent);
-  scene.relays.Set({ToEndpoint("192.0.2.11:0")});
+  scene.relays.Set({ToTransportAddress("192.0.2.11:0")});
   EXPECT_EQ(scene.Answer("192.0.2.10:3478", 0), Result::kSent);
   EXPECT_EQ(scene.Answer("192.0.2.11:3478", 0), Result::kWithheld);
 }
 
-TEST(ClosedHints, ManyRelaysAreAllKnownAndTooManyStopTheHints) {
+TEST(ClosedIndications, ManyRelaysAreAllKnownAndTooManyStopThemAll) {
   Scene scene(1'000'000);
-  std::vector<Endpoint> hosts;
+  std::vector<TransportAddress> hosts;
   for (uint32_t i = 0; i < kRelayHostsMax; ++i) {
     const uint8_t ip[4] = {10, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
-    hosts.push_back(Endpoint{IpAddress::FromIpv4(ip), 0});
+    hosts.push_back(TransportAddress{IpAddress::FromIpv4(ip), 0});
   }
   scene.relays.Set(hosts);
-  for (const Endpoint& host : hosts) EXPECT_TRUE(scene.relays.Contain({host.ip, 3478}));
+  for (const TransportAddress& host : hosts) EXPECT_TRUE(scene.relays.Contain({host.ip, 3478}));
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0), Result::kSent);
-  hosts.push_back(ToEndpoint("192.0.2.1:0"));
+  hosts.push_back(ToTransportAddress("192.0.2.1:0"));
   scene.relays.Set(hosts);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", kNsPerSecond), Result::kWithheld);
   scene.relays.Set({});

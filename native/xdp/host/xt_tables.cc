@@ -1,4 +1,4 @@
-#include "xdp/host/legacy_tables.h"
+#include "xdp/host/xt_tables.h"
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/x_tables.h>
@@ -11,7 +11,7 @@
 #include <fstream>
 #include <set>
 
-#include "xdp/host/legacy_walk.h"
+#include "xdp/host/xt_walk.h"
 
 namespace turnpike {
 
@@ -29,7 +29,7 @@ void ReadDevice(const char* name, const unsigned char* mask, std::string* text, 
   while (*bytes < IFNAMSIZ && mask[*bytes] != 0) ++*bytes;
 }
 
-void ReadSelectors(const ipt_entry& entry, LegacyRule* rule) {
+void ReadSelectors(const ipt_entry& entry, XtRule* rule) {
   rule->source = BytesOf(entry.ip.src);
   rule->source_mask = BytesOf(entry.ip.smsk);
   rule->destination = BytesOf(entry.ip.dst);
@@ -40,7 +40,7 @@ void ReadSelectors(const ipt_entry& entry, LegacyRule* rule) {
   rule->inversions = entry.ip.invflags;
 }
 
-void ReadSelectors(const ip6t_entry& entry, LegacyRule* rule) {
+void ReadSelectors(const ip6t_entry& entry, XtRule* rule) {
   rule->source = BytesOf(entry.ipv6.src);
   rule->source_mask = BytesOf(entry.ipv6.smsk);
   rule->destination = BytesOf(entry.ipv6.dst);
@@ -53,9 +53,9 @@ void ReadSelectors(const ip6t_entry& entry, LegacyRule* rule) {
 }
 
 // A match or target: its size, name and revision, then its data.
-LegacyRule::Extension ReadExtension(const uint8_t* bytes, size_t length) {
+XtRule::Extension ReadExtension(const uint8_t* bytes, size_t length) {
   constexpr size_t kHead = sizeof(xt_entry_target);
-  LegacyRule::Extension extension;
+  XtRule::Extension extension;
   const auto* name = reinterpret_cast<const char*>(bytes) + 2;
   extension.name = std::string(name, strnlen(name, XT_EXTENSION_MAXNAMELEN));
   extension.data.assign(bytes + kHead, bytes + length);
@@ -64,7 +64,7 @@ LegacyRule::Extension ReadExtension(const uint8_t* bytes, size_t length) {
 
 // False for bytes that are no table.
 template <typename Entry>
-bool ReadRules(const std::vector<uint8_t>& bytes, std::vector<LegacyRule>* rules) {
+bool ReadRules(const std::vector<uint8_t>& bytes, std::vector<XtRule>* rules) {
   constexpr size_t kHead = sizeof(xt_entry_target);
   for (size_t at = 0; at < bytes.size();) {
     Entry entry;
@@ -73,7 +73,7 @@ bool ReadRules(const std::vector<uint8_t>& bytes, std::vector<LegacyRule>* rules
     const size_t target = entry.target_offset;
     const size_t next = entry.next_offset;
     if (target < sizeof(entry) || next < target + kHead || next > bytes.size() - at) return false;
-    LegacyRule rule;
+    XtRule rule;
     rule.start = static_cast<uint32_t>(at);
     rule.next = static_cast<uint32_t>(at + next);
     ReadSelectors(entry, &rule);
@@ -118,13 +118,13 @@ bool ReadBytes(int level, int info_option, int entries_option, const std::string
 
 }  // namespace
 
-bool LegacyTables::Read() {
+bool XtTables::Read() {
   tables_.clear();
   const bool ipv4 = ReadFamily(true);
   return ReadFamily(false) && ipv4;
 }
 
-bool LegacyTables::ReadFamily(bool is_ipv4) {
+bool XtTables::ReadFamily(bool is_ipv4) {
   const std::string path =
       std::string("/proc/thread-self/net/") + (is_ipv4 ? "ip_tables_names" : "ip6_tables_names");
   // Without the module there is no such file. To ask for a table would make it.
@@ -136,7 +136,7 @@ bool LegacyTables::ReadFamily(bool is_ipv4) {
   return ok;
 }
 
-bool LegacyTables::ReadTable(bool is_ipv4, const std::string& name) {
+bool XtTables::ReadTable(bool is_ipv4, const std::string& name) {
   Table table;
   table.is_ipv4 = is_ipv4;
   table.name = name;
@@ -159,7 +159,7 @@ bool LegacyTables::ReadTable(bool is_ipv4, const std::string& name) {
   return false;
 }
 
-Findings LegacyTables::Look(const HostScope& scope) const {
+Findings XtTables::Look(const HostScope& scope) const {
   Findings findings;
   for (const Table& table : tables_) {
     for (const HostSocket& socket : scope.sockets) {
@@ -169,8 +169,8 @@ Findings LegacyTables::Look(const HostScope& scope) const {
   return findings;
 }
 
-void LegacyTables::LookAtTable(const Table& table, const HostSocket& socket, const HostScope& scope,
-                               Findings* findings) const {
+void XtTables::LookAtTable(const Table& table, const HostSocket& socket, const HostScope& scope,
+                           Findings* findings) const {
   const auto add = [&](const RuleEffect& effect) {
     if (effect.weight == RuleEffect::Weight::kNone) return;
     AddFinding(findings, Finding{effect.kind,
@@ -184,13 +184,13 @@ void LegacyTables::LookAtTable(const Table& table, const HostSocket& socket, con
     if (table.entries[hook] == ~0u) continue;
     PacketModel model{socket, scope};
     model.inward = hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_IN;
-    add(LegacyWalk(table.rules, model).From(table.entries[hook]));
+    add(XtWalk(table.rules, model).From(table.entries[hook]));
   }
   PacketModel anyone{socket, scope};
   anyone.end_known = false;
-  for (const LegacyRule& rule : table.rules) {
+  for (const XtRule& rule : table.rules) {
     Translation translation;
-    const LegacyRule::Extension& target = rule.target;
+    const XtRule::Extension& target = rule.target;
     if (MayMatch(rule, anyone) &&
         XtTranslation(target.name, target.data.data(), target.data.size(), &translation) &&
         translation.MayReach(socket)) {

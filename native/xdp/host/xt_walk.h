@@ -7,23 +7,23 @@
 #include <set>
 #include <vector>
 
-#include "xdp/host/legacy_tables.h"
+#include "xdp/host/xt_tables.h"
 
 namespace turnpike {
 
 // Whether no selector excludes the packet.
-bool MayMatch(const LegacyRule& rule, const PacketModel& model);
+bool MayMatch(const XtRule& rule, const PacketModel& model);
 
-class LegacyWalk {
+class XtWalk {
  public:
-  LegacyWalk(const std::vector<LegacyRule>& rules, const PacketModel& model)
+  XtWalk(const std::vector<XtRule>& rules, const PacketModel& model)
       : rules_(rules), model_(model) {}
 
   // The heaviest effect of a chain that begins at an offset, and of those that it may go on in.
   RuleEffect From(uint32_t offset);
 
  private:
-  const std::vector<LegacyRule>& rules_;
+  const std::vector<XtRule>& rules_;
   const PacketModel& model_;
   std::set<uint32_t> walked_;
 };

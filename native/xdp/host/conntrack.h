@@ -8,7 +8,7 @@
 namespace turnpike {
 
 // Adds the sockets whose packets are translated, of a list as netlink has it.
-DumpResult LookAtTranslations(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
+DumpResult LookAtConntrack(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
 
 // For how long conntrack remembers a flow that has no packets, in nanoseconds.
 uint64_t TranslationsRememberedNs();

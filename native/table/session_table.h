@@ -13,9 +13,9 @@ namespace turnpike {
 struct SessionAction {
   // The whole index: its low bits are the place in the table, the high ones change at every use.
   uint32_t index = 0;
-  // The only relay that may use the index, and which of the relays that had its slot; generation 0
+  // The only relay that may use the session, and which of the relays of that index; generation 0
   // is an unbound index.
-  uint32_t slot = 0;
+  uint32_t relay_index = 0;
   uint32_t generation = 0;
   FiveTuple tuple;
   uint16_t channel = 0;

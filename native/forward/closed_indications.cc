@@ -1,4 +1,4 @@
-#include "forward/closed_hints.h"
+#include "forward/closed_indications.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "wire/stun_peek.h"
+#include "wire/stun_header.h"
 
 namespace turnpike {
 
 namespace {
 
-constexpr uint64_t kSourceIntervalNs = kNsPerSecond / kHintsPerSourcePerSecond;
+constexpr uint64_t kSourceIntervalNs = kNsPerSecond / kClosedIndicationsPerSourcePerSecond;
 
 // What a budget counts as one source: an IPv4 address or an IPv6 /64.
 uint64_t SourceHash(const SipKey& key, const IpAddress& ip) {
@@ -23,8 +23,8 @@ uint64_t SourceHash(const SipKey& key, const IpAddress& ip) {
 
 }  // namespace
 
-Status ClosedHints::Allocate(const SipKey& hash_key, uint32_t per_second,
-                             const RelayHosts* relays) {
+Status ClosedIndications::Allocate(const SipKey& hash_key, uint32_t per_second,
+                                   const RelayHosts* relays) {
   relays_ = relays;
   hash_key_ = hash_key;
   if (per_second == 0) return {};
@@ -34,16 +34,17 @@ Status ClosedHints::Allocate(const SipKey& hash_key, uint32_t per_second,
   if (getrandom(&random_key_, sizeof(random_key_), 0) != sizeof(random_key_)) {
     return Status::System("cannot read random bytes", errno);
   }
-  return sources_.Allocate(kHintSourcesMax);
+  return sources_.Allocate(kClosedIndicationSourcesMax);
 }
 
-ClosedHints::Result ClosedHints::Answer(const Packet& packet, const Now& now, Outgoing* out) {
+ClosedIndications::Result ClosedIndications::Answer(const Packet& packet, const Now& now,
+                                                    Outgoing* out) {
   if (interval_ns_ == 0 || packet.length < kStunHeaderBytes) return Result::kWithheld;
-  const Endpoint& source = packet.tuple->remote;
+  const TransportAddress& source = packet.tuple->remote;
   if (relays_->Contain(source)) return Result::kWithheld;
   const uint64_t hash = SourceHash(hash_key_, source.ip);
-  if (!sources_[hash & (kHintSourcesMax - 1)].Take(now.monotonic_ns, kSourceIntervalNs,
-                                                   kHintsPerSourceBurst) ||
+  if (!sources_[hash & (kClosedIndicationSourcesMax - 1)].Take(now.monotonic_ns, kSourceIntervalNs,
+                                                               kClosedIndicationsPerSourceBurst) ||
       !total_.Take(now.monotonic_ns, interval_ns_, burst_)) {
     return Result::kOverBudget;
   }
@@ -53,7 +54,7 @@ ClosedHints::Result ClosedHints::Answer(const Packet& packet, const Now& now, Ou
   return Result::kSent;
 }
 
-uint64_t ClosedHints::Random() {
+uint64_t ClosedIndications::Random() {
   SipHash24 hash(random_key_);
   hash.UpdateWord(++random_counter_, 8);
   return hash.Finish();

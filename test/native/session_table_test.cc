@@ -1,13 +1,14 @@
+#include "table/session_table.h"
+
 #include <gtest/gtest.h>
 
-#include "table/session_index.h"
-#include "table/shared_cells.h"
-#include "xdp/sequence.h"
+#include "table/shared_sequences.h"
+#include "xdp/session_sequence.h"
 
 namespace turnpike {
 namespace {
 
-// Loss as a slot's traffic counts it.
+// Loss as the traffic with a relay counts it.
 int Lost(SessionSequence& session, std::initializer_list<uint16_t> sequences) {
   int lost = 0;
   for (uint16_t sequence : sequences) {
@@ -48,7 +49,7 @@ TEST(Session, TheFirstMayBeAnything) {
 TEST(Session, ASharedCellCountsAsTheWorkersAndTheProgramDo) {
   SessionSequence own;
   uint64_t memory[2] = {};
-  const SharedCells cells{nullptr, reinterpret_cast<uint8_t*>(memory)};
+  const SharedSequences cells{nullptr, reinterpret_cast<uint8_t*>(memory)};
   uint32_t program_cell = 0;
   uint32_t random = 1;
   for (int i = 0; i < 10'000; ++i) {
@@ -68,7 +69,7 @@ TEST(Session, ASharedCellCountsAsTheWorkersAndTheProgramDo) {
 
 TEST(Session, AFlowsSharedCellCountsOn) {
   uint64_t memory[3] = {0, 0, 0xffff};
-  const SharedCells cells{reinterpret_cast<uint8_t*>(memory), nullptr};
+  const SharedSequences cells{reinterpret_cast<uint8_t*>(memory), nullptr};
   EXPECT_EQ(cells.NextSequence(2), 0xffff);
   EXPECT_EQ(cells.NextSequence(2), 0);
 }

@@ -1,4 +1,4 @@
-#include "io/packet_batch.h"
+#include "io/receive_batch.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,12 +24,13 @@ bool Is(const cmsghdr* part, int level, int type) {
 
 }  // namespace
 
-Status PacketBatch::Allocate() {
-  if (Status status = slots_.Allocate(size_t{kBatchMessages} * kSlotStrideBytes); !status.ok()) {
+Status ReceiveBatch::Allocate() {
+  if (Status status = buffers_.Allocate(size_t{kBatchMessages} * kBufferStrideBytes);
+      !status.ok()) {
     return status;
   }
   for (size_t i = 0; i < kBatchMessages; ++i) {
-    vectors_[i].iov_base = &slots_[i * kSlotStrideBytes + kHeadroomBytes];
+    vectors_[i].iov_base = &buffers_[i * kBufferStrideBytes + kHeadroomBytes];
     vectors_[i].iov_len = kDatagramBytesMax;
     msghdr& header = headers_[i].msg_hdr;
     header = msghdr{};
@@ -41,7 +42,7 @@ Status PacketBatch::Allocate() {
   return {};
 }
 
-PacketBatch::Result PacketBatch::Receive(const UdpSocket& socket, uint16_t socket_index) {
+ReceiveBatch::Result ReceiveBatch::Receive(const UdpSocket& socket, uint16_t socket_index) {
   count_ = 0;
   next_message_ = 0;
   next_offset_ = 0;
@@ -68,7 +69,7 @@ PacketBatch::Result PacketBatch::Receive(const UdpSocket& socket, uint16_t socke
   return result;
 }
 
-void PacketBatch::ReadControl(msghdr& header, Message* message) {
+void ReceiveBatch::ReadControl(msghdr& header, Message* message) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (Is(part, SOL_UDP, UDP_GRO)) {
       const int segment_bytes = ReadPart<int>(part);
@@ -85,7 +86,7 @@ void PacketBatch::ReadControl(msghdr& header, Message* message) {
   }
 }
 
-void PacketBatch::AdaptTo(uint64_t bytes) {
+void ReceiveBatch::AdaptTo(uint64_t bytes) {
   if (bytes > kBatchBytesHigh) {
     messages_max_ = std::max(kBatchMessagesMin, messages_max_ / 2);
   } else if (bytes < kBatchBytesLow) {
@@ -93,7 +94,7 @@ void PacketBatch::AdaptTo(uint64_t bytes) {
   }
 }
 
-uint32_t PacketBatch::NextChunk() {
+uint32_t ReceiveBatch::NextChunk() {
   uint32_t packets = 0;
   while (packets < kChunkPackets && next_message_ < count_) {
     const Message& message = messages_[next_message_];
@@ -102,7 +103,7 @@ uint32_t PacketBatch::NextChunk() {
     packet.length = std::min(message.segment_bytes, message.length - next_offset_);
     packet.tuple = &message.tuple;
     packet.headroom = next_offset_ == 0;
-    // Each slot begins on a page of its own; the walks to those pages go on side by side.
+    // Each buffer begins on a page of its own; the walks to those pages go on side by side.
     __builtin_prefetch(packet.data);
     next_offset_ += packet.length;
     if (next_offset_ < message.length) continue;

@@ -16,7 +16,7 @@ inline constexpr uint32_t kStunMagicCookie = 0x2112a442;
 
 // RFC 8489 section 5: a 20-byte header, the length of the rest (a multiple of four, exactly the
 // datagram's over UDP) and the magic cookie. The class is bits 4 and 8 of the type.
-inline StunKind PeekStun(const uint8_t* data, size_t length) {
+inline StunKind ClassifyStun(const uint8_t* data, size_t length) {
   struct Header {
     Be16 type;
     Be16 body_bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "xdp/program.h"
+#include "xdp/program_loader.h"
 
 #include "xdp/generated/relay.lskel.h"
 

@@ -1,4 +1,4 @@
-// The datagrams of one receive call, each in a slot with room before it. With UDP_GRO the kernel
+// The datagrams of one receive call, each in a buffer with room before it. With UDP_GRO the kernel
 // hands over runs of equal datagrams of one sender as one message; here they come apart again.
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace turnpike {
 
-class PacketBatch {
+class ReceiveBatch {
  public:
   enum class Result : uint8_t { kDrained, kMore, kFailed };
 
@@ -51,7 +51,7 @@ class PacketBatch {
   // Fewer messages where they are long, more where they are short.
   void AdaptTo(uint64_t bytes);
 
-  MappedArray<uint8_t> slots_;
+  MappedArray<uint8_t> buffers_;
   uint32_t messages_max_ = kBatchMessages;
   uint32_t count_ = 0;
   // Where NextChunk goes on.

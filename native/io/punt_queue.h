@@ -42,7 +42,7 @@ struct PuntedEvent {
   // kPathProbeReply only.
   Heard heard;
   uint8_t reserved[2];
-  uint32_t slot;
+  uint32_t relay_index;
   // kProbeReply, kPathProbeReply: the probe's number. kUnboundIndex: the session index.
   uint32_t number;
   // kPathProbeReply only: where it came from, and by which trunk socket.
@@ -60,7 +60,7 @@ inline constexpr size_t kPuntClasses = 3;
 
 enum class PuntResult : uint8_t { kQueued, kFull, kOverShare, kOversize };
 
-class PuntRing {
+class PuntQueue {
  public:
   // Each of the three holds so much.
   Status Allocate(uint32_t bytes, const SipKey& hash_key);
@@ -68,7 +68,7 @@ class PuntRing {
   // Worker. When its queue is full, or its sender holds its share, the newest is dropped: what
   // waits longest is answered first.
   PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet, PuntClass punt_class);
-  // Worker. Counts for the relay in its slot. Whether it was dropped, and why.
+  // Worker. Counts for its relay. Whether it was dropped, and why.
   PuntResult PushEvent(const PuntedEvent& event);
 
   // Controlling thread. Copies whole records of one queue to `buffer`, each padded to 8 bytes,

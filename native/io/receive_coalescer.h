@@ -8,10 +8,10 @@
 
 namespace turnpike {
 
-class Pacer {
+class ReceiveCoalescer {
  public:
   // `limit_ns` is the longest pause; 0 means never.
-  explicit Pacer(uint64_t limit_ns) : limit_ns_(limit_ns) {}
+  explicit ReceiveCoalescer(uint64_t limit_ns) : limit_ns_(limit_ns) {}
 
   // A turn has read `messages` and left the sockets empty.
   void Count(uint32_t messages, uint64_t now_ns) {

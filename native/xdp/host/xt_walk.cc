@@ -1,4 +1,4 @@
-#include "xdp/host/legacy_walk.h"
+#include "xdp/host/xt_walk.h"
 
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
@@ -39,7 +39,7 @@ bool MayMatchDevice(const std::string& name, size_t bytes, bool inverted, const 
   });
 }
 
-bool TakesAll(const LegacyRule& rule) {
+bool TakesAll(const XtRule& rule) {
   const auto zero = [](const std::vector<uint8_t>& bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
   };
@@ -49,7 +49,7 @@ bool TakesAll(const LegacyRule& rule) {
 
 }  // namespace
 
-bool MayMatch(const LegacyRule& rule, const PacketModel& model) {
+bool MayMatch(const XtRule& rule, const PacketModel& model) {
   const auto inverted = [&rule](int bit) { return (rule.inversions & bit) != 0; };
   if (rule.protocol != 0 && (rule.protocol == kUdp) == inverted(XT_INV_PROTO)) return false;
   if (model.end_known) {
@@ -69,16 +69,15 @@ bool MayMatch(const LegacyRule& rule, const PacketModel& model) {
          });
 }
 
-RuleEffect LegacyWalk::From(uint32_t offset) {
+RuleEffect XtWalk::From(uint32_t offset) {
   RuleEffect effect;
   // A chain ends with a verdict for all; another's head stands behind it, or its first rule.
-  for (auto rule =
-           std::lower_bound(rules_.begin(), rules_.end(), offset,
-                            [](const LegacyRule&each, uint32_t at) { return each.start < at; });
+  for (auto rule = std::lower_bound(rules_.begin(), rules_.end(), offset,
+                                    [](const XtRule&each, uint32_t at) { return each.start < at; });
        rule != rules_.end() && rule->target.name != XT_ERROR_TARGET; ++rule) {
     if (!walked_.insert(rule->start).second) return effect;
     if (!MayMatch(*rule, model_)) continue;
-    const LegacyRule::Extension& target = rule->target;
+    const XtRule::Extension& target = rule->target;
     if (target.name != XT_STANDARD_TARGET) {
       effect.Add(XtTargetEffect(target.name));
       continue;

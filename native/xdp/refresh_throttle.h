@@ -8,7 +8,7 @@
 
 namespace turnpike {
 
-class RefreshPace {
+class RefreshThrottle {
  public:
   void OnNews() { news_ = true; }
   // Whether it is time; then the news count as looked at.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loads the BPF program and its maps. */
-#ifndef TURNPIKE_XDP_PROGRAM_H_
-#define TURNPIKE_XDP_PROGRAM_H_
+#ifndef TURNPIKE_XDP_PROGRAM_LOADER_H_
+#define TURNPIKE_XDP_PROGRAM_LOADER_H_
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,7 +7,11 @@ import { Remote, TestPlane, until, V6 } from './planes.js';
 const DATA = encodeChannelData(0x4000, Buffer.alloc(100));
 
 t.test('data that meets no leg earns one bare Closed indication', async (t) => {
-  const relay = new TestPlane({ closedHintsPerSecond: 1_000, clientAddresses: [V6], workers: 1 });
+  const relay = new TestPlane({
+    closedIndicationsPerSecond: 1_000,
+    clientAddresses: [V6],
+    workers: 1,
+  });
   const peer = await Remote.open(V6);
   const ids = new Set<string>();
   for (let n = 0; n < 3; n += 1) {
@@ -20,14 +24,14 @@ t.test('data that meets no leg earns one bare Closed indication', async (t) => {
     ids.add(Buffer.from(decoded.message.transactionId).toString('hex'));
   }
   t.equal(ids.size, 3, 'each under an id of its own');
-  t.equal(relay.count('closed_hints_sent'), 3);
+  t.equal(relay.count('closed_indications_sent'), 3);
   t.equal(relay.count('channel_unknown'), 3);
   peer.close();
   await relay.plane.close();
 });
 
 t.test('a known 5-tuple learns of a channel that is not its own', async (t) => {
-  const relay = new TestPlane({ closedHintsPerSecond: 1_000 });
+  const relay = new TestPlane({ closedIndicationsPerSecond: 1_000 });
   const [peer, other] = [await Remote.open(), await Remote.open()];
   const { tuple, worker } = await relay.meet(peer);
   const to = { socket: 0, remote: other.address };
@@ -40,27 +44,27 @@ t.test('a known 5-tuple learns of a channel that is not its own', async (t) => {
   t.equal((await other.receive()).length, DATA.length, 'what has a leg is forwarded');
   peer.send(relay.clientAddress(), encodeChannelData(0x4002, Buffer.alloc(100)));
   t.equal((await peer.receive()).length, 20);
-  t.equal(relay.count('closed_hints_sent'), 1);
+  t.equal(relay.count('closed_indications_sent'), 1);
   for (const remote of [peer, other]) remote.close();
   await relay.plane.close();
 });
 
 t.test('a flood from one source is answered within its budget', async (t) => {
-  const relay = new TestPlane({ closedHintsPerSecond: 100_000, workers: 1 });
+  const relay = new TestPlane({ closedIndicationsPerSecond: 100_000, workers: 1 });
   const peer = await Remote.open();
   for (let n = 0; n < 200; n += 1) peer.send(relay.clientAddress(), DATA);
   await until(() => relay.count('channel_unknown') === 200);
-  const sent = relay.count('closed_hints_sent');
+  const sent = relay.count('closed_indications_sent');
   t.ok(sent >= 20, `${sent}`);
   t.ok(sent < 200, `${sent}`);
-  t.equal(relay.count('closed_hints_over_budget'), 200 - sent);
+  t.equal(relay.count('closed_indications_over_budget'), 200 - sent);
   peer.close();
   await relay.plane.close();
 });
 
 t.test('nothing is sent to relays, nor by a plane that was not asked to', async (t) => {
   const [asked, silent] = [
-    new TestPlane({ closedHintsPerSecond: 1_000, workers: 1 }),
+    new TestPlane({ closedIndicationsPerSecond: 1_000, workers: 1 }),
     new TestPlane({ workers: 1 }),
   ];
   const peer = await Remote.open();
@@ -77,7 +81,7 @@ t.test('nothing is sent to relays, nor by a plane that was not asked to', async 
     [peer, ...relays].map(({ waiting }) => waiting),
     [0, 0, 0],
   );
-  t.equal(asked.count('closed_hints_sent'), 1);
+  t.equal(asked.count('closed_indications_sent'), 1);
   t.throws(() => asked.plane.setRelayHosts([{ address: 'nowhere', port: 1 }]), {
     code: 'ERR_TURNPIKE_ADDRESS',
   });
@@ -87,14 +91,14 @@ t.test('nothing is sent to relays, nor by a plane that was not asked to', async 
 
 t.test('two planes that answer each other once never loop', async (t) => {
   const planes = [
-    new TestPlane({ closedHintsPerSecond: 100_000, workers: 1 }),
-    new TestPlane({ closedHintsPerSecond: 100_000, workers: 1 }),
+    new TestPlane({ closedIndicationsPerSecond: 100_000, workers: 1 }),
+    new TestPlane({ closedIndicationsPerSecond: 100_000, workers: 1 }),
   ] as const;
   // As if forged: data that seems to come from the other plane's own socket.
   const [a, b] = planes;
   a.plane.send([{ side: 'client', tuple: { socket: 0, remote: b.clientAddress() }, data: DATA }]);
   await until(() => a.punted.length === 1);
-  t.equal(b.count('closed_hints_sent'), 1);
-  t.equal(a.count('closed_hints_sent'), 0, 'an indication is handed up, not answered');
+  t.equal(b.count('closed_indications_sent'), 1);
+  t.equal(a.count('closed_indications_sent'), 0, 'an indication is handed up, not answered');
   await Promise.all(planes.map(({ plane }) => plane.close()));
 });

@@ -13,7 +13,7 @@
 
 namespace turnpike {
 
-class NarrowPaths {
+class OversizeSegments {
  public:
   static constexpr uint64_t kKeptNs = kNsPerSecond;
 

@@ -9,12 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "table/session_index.h"
+#include "table/session_table.h"
 
 namespace turnpike {
 
 // Memory of a fast path, or null where there is none. Any thread.
-struct SharedCells {
+struct SharedSequences {
   uint8_t* flows = nullptr;
   uint8_t* sessions = nullptr;
 
@@ -37,7 +37,7 @@ struct SharedCells {
 
  private:
   static constexpr size_t kStrideBytes = 8;
-  // TP_SESSION_STARTED in xdp/sequence.h.
+  // TP_SESSION_STARTED in xdp/session_sequence.h.
   static constexpr uint32_t kStarted = 0x10000;
 
   static std::atomic<uint32_t>& At(uint8_t* cells, uint32_t number) {

@@ -1,4 +1,4 @@
-#include "io/punt_ring.h"
+#include "io/punt_queue.h"
 
 #include <cstring>
 
@@ -19,7 +19,7 @@ PuntKind KindOf(Side side, bool known) {
 
 }  // namespace
 
-Status PuntRing::Allocate(uint32_t bytes, const SipKey& hash_key) {
+Status PuntQueue::Allocate(uint32_t bytes, const SipKey& hash_key) {
   for (Queue& queue : queues_) {
     if (Status status = queue.ring.Allocate(bytes); !status.ok()) return status;
     if (Status status = queue.shares.Allocate(hash_key); !status.ok()) return status;
@@ -27,8 +27,8 @@ Status PuntRing::Allocate(uint32_t bytes, const SipKey& hash_key) {
   return {};
 }
 
-uint8_t* PuntRing::Reserve(Queue& queue, const FairShare::Sender& sender, uint32_t length,
-                           PuntResult* result) {
+uint8_t* PuntQueue::Reserve(Queue& queue, const FairShare::Sender& sender, uint32_t length,
+                            PuntResult* result) {
   const uint32_t bytes = kTicketBytes + length;
   if (!queue.shares.Admits(sender, bytes, queue.ring.Free())) {
     *result = PuntResult::kOverShare;
@@ -45,8 +45,8 @@ uint8_t* PuntRing::Reserve(Queue& queue, const FairShare::Sender& sender, uint32
   return record + kTicketBytes;
 }
 
-PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packet,
-                                  PuntClass punt_class) {
+PuntResult PuntQueue::PushDatagram(Side side, uint8_t worker, const Packet& packet,
+                                   PuntClass punt_class) {
   if (packet.length > kPuntBytesMax) return PuntResult::kOversize;
   Queue& queue = QueueOf(punt_class);
   const uint32_t length = static_cast<uint32_t>(sizeof(PuntedDatagram)) + packet.length;
@@ -66,18 +66,19 @@ PuntResult PuntRing::PushDatagram(Side side, uint8_t worker, const Packet& packe
   return result;
 }
 
-PuntResult PuntRing::PushEvent(const PuntedEvent& event) {
+PuntResult PuntQueue::PushEvent(const PuntedEvent& event) {
   Queue& queue = QueueOf(PuntClass::kRelays);
   PuntResult result;
-  uint8_t* record = Reserve(queue, queue.shares.SenderOf(event.slot), sizeof(event), &result);
+  uint8_t* record =
+      Reserve(queue, queue.shares.SenderOf(event.relay_index), sizeof(event), &result);
   if (record == nullptr) return result;
   std::memcpy(record, &event, sizeof(event));
   queue.ring.Commit();
   return result;
 }
 
-uint32_t PuntRing::Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer_bytes,
-                         uint32_t* records_max) {
+uint32_t PuntQueue::Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer_bytes,
+                          uint32_t* records_max) {
   Queue& queue = QueueOf(punt_class);
   uint32_t used = 0;
   while (*records_max > 0) {

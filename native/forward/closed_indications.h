@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mapped_array.h"
+#include "base/rate_limiter.h"
 #include "base/siphash.h"
 #include "base/units.h"
 #include "forward/forwarder.h"
@@ -15,24 +16,8 @@
 
 namespace turnpike {
 
-// A bucket of the generic cell rate algorithm (ITU-T I.371): when the next one would be due if all
-// came at the rate.
-class RateCell {
- public:
-  // Takes one of `burst` at once and one every `interval_ns`; false when there is none.
-  bool Take(uint64_t now_ns, uint64_t interval_ns, uint64_t burst) {
-    const uint64_t due_ns = due_ns_ > now_ns ? due_ns_ : now_ns;
-    if (due_ns - now_ns > (burst - 1) * interval_ns) return false;
-    due_ns_ = due_ns + interval_ns;
-    return true;
-  }
-
- private:
-  uint64_t due_ns_ = 0;
-};
-
 // One worker's.
-class ClosedHints {
+class ClosedIndications {
  public:
   enum class Result : uint8_t { kSent, kOverBudget, kWithheld };
 
@@ -52,8 +37,8 @@ class ClosedHints {
   uint64_t interval_ns_ = 0;
   uint64_t burst_ = 0;
   const RelayHosts* relays_ = nullptr;
-  RateCell total_;
-  MappedArray<RateCell> sources_;
+  RateLimiter total_;
+  MappedArray<RateLimiter> sources_;
 };
 
 }  // namespace turnpike

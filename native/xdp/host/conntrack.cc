@@ -1,4 +1,4 @@
-#include "xdp/host/translations.h"
+#include "xdp/host/conntrack.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -66,7 +66,7 @@ bool IsOf(const HostSocket& socket, const Attributes& flow) {
 
 }  // namespace
 
-DumpResult LookAtTranslations(NetlinkDump* netlink, const HostScope& scope, Findings* findings) {
+DumpResult LookAtConntrack(NetlinkDump* netlink, const HostScope& scope, Findings* findings) {
   for (const uint32_t translated : {IPS_SRC_NAT, IPS_DST_NAT}) {
     Question question;
     question.status_bits = question.mask_bits = htonl(translated);

@@ -9,7 +9,7 @@
 namespace turnpike {
 
 // The monotonic clock as of the last tick: good to some milliseconds.
-inline uint64_t MonotonicNs() {
+inline uint64_t CoarseMonotonicNs() {
   timespec time;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
   return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);

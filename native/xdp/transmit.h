@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A frame on its way out: whether it may leave, and the write of its new headers. */
-#ifndef TURNPIKE_XDP_FRAME_H_
-#define TURNPIKE_XDP_FRAME_H_
+#ifndef TURNPIKE_XDP_TRANSMIT_H_
+#define TURNPIKE_XDP_TRANSMIT_H_
 
 #include "xdp/parse.h"
 
 /* Header of a trunk datagram (20) and of its only record (8). */
 #define TP_TRUNK_BYTES 28
 
-/* What leaves. The first half is the caller's to set, the second tp_may_leave's. */
-struct tp_leaving {
+/* What leaves. The first half is the caller's to set, the second tp_can_transmit's. */
+struct tp_outgoing {
   const struct tp_path* path;
   __be16 source_port;
   /* Sum of the old_head bytes that make way for the first head_bytes of `head`. */
@@ -84,8 +84,8 @@ TP_INLINE int tp_is_left_out(const struct tp_view* view, __u16 socket) {
 }
 
 /* Whether the hop is known and the packet fits its way; then the rest of `out` is filled in. */
-TP_INLINE int tp_may_leave(struct tp_context* context, const struct tp_view* view,
-                           struct tp_leaving* out) {
+TP_INLINE int tp_can_transmit(struct tp_context* context, const struct tp_view* view,
+                              struct tp_outgoing* out) {
   const struct tp_path* path = out->path;
   if (tp_is_left_out(view, path->socket)) return 0;
   const struct tp_destination* to = tp_find_destination(context, &path->destination);
@@ -109,7 +109,7 @@ TP_INLINE int tp_may_leave(struct tp_context* context, const struct tp_view* vie
   return out->ifindex != 0;
 }
 
-TP_INLINE void tp_write_ethernet(struct tp_ethernet* ethernet, const struct tp_leaving* out) {
+TP_INLINE void tp_write_ethernet(struct tp_ethernet* ethernet, const struct tp_outgoing* out) {
   __u32 words[2];
   __u8* bytes = (__u8*)ethernet;
   tp_split64(out->remote_mac, words);
@@ -121,7 +121,7 @@ TP_INLINE void tp_write_ethernet(struct tp_ethernet* ethernet, const struct tp_l
   ethernet->type = out->path->is_ipv4 ? TP_BE16(TP_ETHERTYPE_IPV4) : TP_BE16(TP_ETHERTYPE_IPV6);
 }
 
-TP_INLINE void tp_write_ipv4(struct tp_ipv4* ip, const struct tp_leaving* out, __be16 id) {
+TP_INLINE void tp_write_ipv4(struct tp_ipv4* ip, const struct tp_outgoing* out, __be16 id) {
   const struct tp_path* path = out->path;
   const __be16 length = TP_BE16(TP_IPV4_BYTES + out->udp_length);
   ip->version_and_words = 0x45;
@@ -137,7 +137,7 @@ TP_INLINE void tp_write_ipv4(struct tp_ipv4* ip, const struct tp_leaving* out, _
   ip->destination = path->remote.words[3];
 }
 
-TP_INLINE void tp_write_ipv6(struct tp_ipv6* ip, const struct tp_leaving* out) {
+TP_INLINE void tp_write_ipv6(struct tp_ipv6* ip, const struct tp_outgoing* out) {
   ip->version_class_flow = TP_BE32(0x60000000);
   ip->payload_length = TP_BE16(out->udp_length);
   ip->next_header = TP_PROTOCOL_UDP;
@@ -149,7 +149,7 @@ TP_INLINE void tp_write_ipv6(struct tp_ipv6* ip, const struct tp_leaving* out) {
 }
 
 /* The UDP checksum of what leaves, from the one that came. */
-TP_INLINE __u16 tp_new_checksum(const struct tp_view* view, const struct tp_leaving* out) {
+TP_INLINE __u16 tp_new_checksum(const struct tp_view* view, const struct tp_outgoing* out) {
   /* The length counts twice: in the header and in the pseudo-header. */
   const __u64 before = tp_tuple_sum(&view->key.remote, &view->key.local, view->key.remote_port,
                                     view->key.local_port) +
@@ -160,7 +160,7 @@ TP_INLINE __u16 tp_new_checksum(const struct tp_view* view, const struct tp_leav
 }
 
 /* Writes UDP's header and what stands before the payload; 0 when the frame has no room. */
-TP_INLINE int tp_write_udp(__u8* start, __u8* end, const struct tp_leaving* out, __u16 checksum) {
+TP_INLINE int tp_write_udp(__u8* start, __u8* end, const struct tp_outgoing* out, __u16 checksum) {
   struct tp_udp* udp = (struct tp_udp*)start;
   if (start + TP_UDP_BYTES > end) return 0;
   udp->source = out->source_port;
@@ -180,7 +180,7 @@ TP_INLINE int tp_write_udp(__u8* start, __u8* end, const struct tp_leaving* out,
 /* Writes the new headers before the payload, which stays where it is; 0 when that failed, and the
  * frame may be half written. */
 TP_INLINE int tp_write(struct tp_context* context, const struct tp_view* view,
-                       const struct tp_leaving* out, struct tp_cpu* cpu) {
+                       const struct tp_outgoing* out, struct tp_cpu* cpu) {
   const __u32 is_ipv4 = out->path->is_ipv4;
   const __u32 ip_bytes = is_ipv4 ? TP_IPV4_BYTES : TP_IPV6_BYTES;
   const __u32 headers = TP_ETHERNET_BYTES + ip_bytes + TP_UDP_BYTES + out->head_bytes;
@@ -205,8 +205,8 @@ TP_INLINE int tp_write(struct tp_context* context, const struct tp_view* view,
 }
 
 /* Rewrites the frame and sends it. */
-TP_INLINE int tp_leave(struct tp_context* context, const struct tp_view* view,
-                       const struct tp_leaving* out, struct tp_cpu* cpu) {
+TP_INLINE int tp_transmit(struct tp_context* context, const struct tp_view* view,
+                          const struct tp_outgoing* out, struct tp_cpu* cpu) {
   if (!tp_write(context, view, out, cpu)) {
     cpu->counts[TP_COUNT_REWRITE_FAILED] += 1;
     return XDP_DROP;

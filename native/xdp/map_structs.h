@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layouts that the BPF program and user space share. C, as both compile it; integers are in the
  * host's order unless their type says `be`. */
-#ifndef TURNPIKE_XDP_SHARED_H_
-#define TURNPIKE_XDP_SHARED_H_
+#ifndef TURNPIKE_XDP_MAP_STRUCTS_H_
+#define TURNPIKE_XDP_MAP_STRUCTS_H_
 
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -82,8 +82,8 @@ struct tp_path {
 
 struct tp_flow {
   __u32 kind;
-  /* TP_TO_TRUNK, TP_TRUNK_SOURCE: the relay, and which of those that had its slot. */
-  __u32 slot;
+  /* TP_TO_TRUNK, TP_TRUNK_SOURCE: the relay, and which of those that had its index. */
+  __u32 relay_index;
   __u32 generation;
   /* TP_TO_TRUNK. */
   __be32 session_index;
@@ -97,7 +97,7 @@ struct tp_flow {
 };
 
 struct tp_session {
-  __u32 slot;
+  __u32 relay_index;
   __u32 generation;
   __u32 cell;
   __be16 channel;
@@ -131,7 +131,7 @@ struct tp_peer {
 
 /* One lane of one relay. The generation keeps a window from outliving the relay it is about. */
 struct tp_window_key {
-  __u32 slot;
+  __u32 relay_index;
   __u32 generation;
   __u32 lane;
 };

@@ -11,7 +11,7 @@
 namespace turnpike {
 
 // A rule of either family's layout.
-struct LegacyRule {
+struct XtRule {
   // Offsets from the start of the table's entries.
   uint32_t start = 0;
   uint32_t next = 0;
@@ -29,7 +29,7 @@ struct LegacyRule {
   Extension target;
 };
 
-class LegacyTables {
+class XtTables {
  public:
   // Reads the tables that exist now, of both families. False where there are some, or may be, and
   // they cannot be read.
@@ -43,7 +43,7 @@ class LegacyTables {
     std::string name;
     // Where each hook's rules begin; ~0 where the table has none there.
     uint32_t entries[5] = {};
-    std::vector<LegacyRule> rules;
+    std::vector<XtRule> rules;
   };
 
   bool ReadFamily(bool is_ipv4);

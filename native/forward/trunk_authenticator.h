@@ -12,30 +12,31 @@
 namespace turnpike {
 
 // All of a datagram of one record but its payload.
-inline constexpr uint32_t kSingleHeadBytes = sizeof(TrunkHeader) + sizeof(RecordHeader);
+inline constexpr uint32_t kSingleRecordHeadBytes = sizeof(TrunkHeader) + sizeof(RecordHeader);
 
-class TrunkSealer {
+class TrunkAuthenticator {
  public:
-  // `first_sequence` is where the lane's counter starts. Data may leave in further lanes, `offset`
-  // above this one: one counter for all of them rises in each.
-  TrunkSealer(uint8_t lane, uint64_t first_sequence)
-      : lane_(lane), next_sequence_(first_sequence) {}
+  // `initial_sequence` is where the lane's counter starts. Data may leave in further lanes,
+  // `offset` above this one: one counter for all of them rises in each.
+  TrunkAuthenticator(uint8_t lane, uint64_t initial_sequence)
+      : lane_(lane), next_sequence_(initial_sequence) {}
 
   // Seals a datagram of `length` bytes whose records are written.
-  void SealRecords(const TrunkKey& key, uint8_t offset, uint8_t* datagram, size_t length) {
+  void AuthenticateRecords(const TrunkKey& key, uint8_t offset, uint8_t* datagram, size_t length) {
     SipHash24 tag = Begin(key, TrunkType::kData, offset, datagram);
     AddRecords(datagram, length, &tag);
     End(tag, datagram);
   }
-  // Seals the kSingleHeadBytes at `head`, and writes all of them.
-  void SealSingle(const TrunkKey& key, uint8_t offset, const RecordHeader& record, uint8_t* head) {
+  // Seals the kSingleRecordHeadBytes at `head`, and writes all of them.
+  void AuthenticateSingleRecord(const TrunkKey& key, uint8_t offset, const RecordHeader& record,
+                                uint8_t* head) {
     SipHash24 tag = Begin(key, TrunkType::kData, offset, head);
     std::memcpy(head + sizeof(TrunkHeader), &record, sizeof(record));
     tag.Update(&record, sizeof(record));
     End(tag, head);
   }
   // Seals a probe or its reply, whose body is written.
-  void SealProbe(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
+  void AuthenticateProbe(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
     SipHash24 tag = Begin(key, type, 0, datagram);
     tag.Update(datagram + sizeof(TrunkHeader), ProbeBodyBytes(type));
     End(tag, datagram);
@@ -56,8 +57,8 @@ class TrunkSealer {
     SipHash24 tag(key.key);
     tag.UpdateWord(header->version_and_type, 1);
     tag.UpdateWord(lane, 1);
-    tag.UpdateWord(ToBe16(key.epoch), 2);
-    tag.UpdateWord(ToBe64(sequence), 8);
+    tag.UpdateWord(SwapBytes16(key.epoch), 2);
+    tag.UpdateWord(SwapBytes64(sequence), 8);
     return tag;
   }
   void End(SipHash24& tag, uint8_t* datagram) {
