@@ -3,7 +3,7 @@ import { FairTable } from '../collections/fair-table.js';
 import { type Timed, TimingWheel } from '../collections/timing-wheel.js';
 import { LIMITS, RFC } from '../limits.js';
 import type { RandomBytes } from '../random.js';
-import { type CloseRequest, type LegName, transactionKey } from '../trunk/control.js';
+import { type CloseRequest, type LegName, transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { legKey } from './leg.js';

@@ -4,7 +4,7 @@ import type { AuthenticationFailure } from '../auth/long-term.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, LegTraffic } from '../native/types.js';
-import type { LegName } from '../trunk/control.js';
+import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
 import type { Leg, Pairing } from './leg.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';

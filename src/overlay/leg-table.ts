@@ -1,7 +1,7 @@
 import { KeyCounter } from '../collections/key-counter.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
 import { LIMITS, RFC } from '../limits.js';
-import type { LegName } from '../trunk/control.js';
+import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { type Leg, legKey, type Origin, type SignsOfLife } from './leg.js';
 import { NumberPool } from './number-pool.js';

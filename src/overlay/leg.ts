@@ -4,7 +4,7 @@ import type { Timed } from '../collections/timing-wheel.js';
 import { LIMITS } from '../limits.js';
 import type { FiveTuple } from '../native/types.js';
 import type { IntegrityKind } from '../stun/integrity.js';
-import type { LegName } from '../trunk/control.js';
+import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { RefusalReason } from './refusals.js';
 

@@ -3,7 +3,7 @@ import { isTurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId } from '../stun/message.js';
-import type { Offer, OfferAccepted, OfferRefused } from '../trunk/control.js';
+import type { Offer, OfferAccepted, OfferRefused } from '../trunk/control-message.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { livenessMsOf } from './allocation.js';

@@ -1,7 +1,7 @@
 import { FairTable, type Put } from '../collections/fair-table.js';
 import { LIMITS } from '../limits.js';
 import { copiedTransactionId } from '../stun/message.js';
-import type { LegName, Offer } from '../trunk/control.js';
+import type { LegName, Offer } from '../trunk/control-message.js';
 import { legKey } from './leg.js';
 
 /** An offer with the counter of its message; 0 from a relay that does not count. */

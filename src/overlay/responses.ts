@@ -6,7 +6,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
-import type { LegName } from '../trunk/control.js';
+import type { LegName } from '../trunk/control-message.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Leg, Origin, Signer } from './leg.js';
 import type { LegLog } from './leg-log.js';

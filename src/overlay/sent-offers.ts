@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import { FairTable } from '../collections/fair-table.js';
 import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
-import { transactionKey } from '../trunk/control.js';
+import { transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Attempt, Leg, SentOffer } from './leg.js';

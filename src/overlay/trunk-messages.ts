@@ -1,7 +1,7 @@
 import { LIMITS } from '../limits.js';
-import type { CloseRequest, ControlOrder, TrunkControl } from '../trunk/control.js';
+import type { CloseRequest, ControlMessage, ControlOrder } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
-import type { TrunkNews } from '../trunk/trunk-options.js';
+import type { PathEvent } from '../trunk/trunk-options.js';
 import type { OverlayContext } from './context.js';
 import { type Leg, otherEnd } from './leg.js';
 import type { LegLife } from './leg-life.js';
@@ -24,9 +24,9 @@ export class TrunkMessages {
   /**
    * Carries out one authentic control message. One that is repeated, which only requests are here,
    * is answered and changes nothing.
-   * @returns as `TrunkOptions.onControl`
+   * @returns as `TrunkOptions.onControlMessage`
    */
-  control(remote: RemoteRelay, control: TrunkControl, order: ControlOrder): 'left' | undefined {
+  control(remote: RemoteRelay, control: ControlMessage, order: ControlOrder): 'left' | undefined {
     const { transactionId } = control;
     switch (control.type) {
       case 'offer':
@@ -89,7 +89,7 @@ export class TrunkMessages {
   }
 
   /** Attempts to connect with peers of a relay that cannot be reached fail at once: 447. */
-  news(remote: RemoteRelay, news: TrunkNews): void {
+  news(remote: RemoteRelay, news: PathEvent): void {
     if (news.type !== 'reachability' || news.reason === undefined) return;
     const { legs } = this.#context;
     this.#life.failForUnreachable(

@@ -6,10 +6,10 @@ import type { RandomBytes } from '../random.js';
 import type { ClaimChallenge, ClaimResult } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
 import { encodeChallenge, isGenuine } from '../trunk/claim-challenge.js';
-import { transactionKey } from '../trunk/control.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
+import { transactionKey } from '../trunk/control-message.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/remote-relay.js';
-import { appoint, canonicalAddress, socketTo } from './checked-address.js';
+import { appoint, canonicalAddress, socketTo } from './appointments.js';
 
 interface Challenged {
   readonly id: string;

@@ -7,7 +7,7 @@ import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
 import { REFUSALS } from '../overlay/refusals.js';
 import type { OverlayStats } from '../overlay/stats.js';
-import type { RegistrationClient } from './registration.js';
+import type { RegistrationClient } from './registration-client.js';
 import type { RelayRules } from './rules.js';
 
 /** How the relay stands with its directory, as far as metrics show it. */
@@ -136,7 +136,7 @@ export class RelayMetrics {
     collect(
       gauge,
       'turnpike_relay_trunk_mtu_bytes',
-      'UDP payload that passes the way in use to each relay.',
+      'UDP payload that passes the path in use to each relay.',
       'relay',
       () =>
         [...trunk.relays()].flatMap(({ remote, mtuBytes }) =>
@@ -145,10 +145,10 @@ export class RelayMetrics {
     );
     collect(
       total,
-      'turnpike_relay_trunk_way_switches_total',
-      'Changes of the way in use to each relay.',
+      'turnpike_relay_trunk_path_switches_total',
+      'Changes of the path in use to each relay.',
       'relay',
-      () => [...trunk.relays()].map(({ remote, waySwitches }) => [remote.id, waySwitches]),
+      () => [...trunk.relays()].map(({ remote, pathSwitches }) => [remote.id, pathSwitches]),
     );
     collect(
       total,

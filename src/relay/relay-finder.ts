@@ -3,7 +3,7 @@ import type { RelayFinder } from '../overlay/allocation.js';
 import type { PeerRelay } from '../overlay/leg.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { Trunk } from '../trunk/trunk.js';
-import { includesAddress } from './addresses.js';
+import { includesAddress } from './advertised-addresses.js';
 
 /** Finds relays by the service addresses they registered. */
 export class RegistryFinder implements RelayFinder {

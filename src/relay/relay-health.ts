@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { canonicalIp, isWildcard, type TransportAddress } from '../address.js';
 import { type Health, type HealthReason, healthOf } from '../http/health.js';
-import type { RegistrationClient } from './registration.js';
-import type { StuckWorker } from './worker-watch.js';
+import type { RegistrationClient } from './registration-client.js';
+import type { StuckWorker } from './worker-watchdog.js';
 
 /** Relays out of reach that are named; the rest is counted. */
 const NAMED_MAX = 8;

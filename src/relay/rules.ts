@@ -28,9 +28,9 @@ import type { RandomBytes } from '../random.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay, RemoteRelay, TrunkSocket } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
-import type { TrunkNews } from '../trunk/trunk-options.js';
+import type { PathEvent } from '../trunk/trunk-options.js';
 import { RelayClaims } from './claims.js';
-import { RelayReachability } from './reachability.js';
+import { ReachabilityReporter } from './reachability-report.js';
 import { RegistryFinder } from './relay-finder.js';
 
 export interface RelayRulesOptions {
@@ -55,8 +55,8 @@ export interface RelayRulesOptions {
   readonly onReachability?: () => void;
   /** For what becomes of legs and requests; default silent. */
   readonly logger?: Logger;
-  /** What an operator may want to know of the ways to another relay. */
-  readonly onTrunk?: (remote: RemoteRelay, news: TrunkNews) => void;
+  /** What an operator may want to know of the paths to another relay. */
+  readonly onTrunk?: (remote: RemoteRelay, news: PathEvent) => void;
   /** The longest bundle; default LIMITS.trunkMtuBytes. */
   readonly trunkMtuBytes?: number;
   /** A fault of ours met while handling one message; the others are not hindered by it. */
@@ -71,7 +71,7 @@ export class RelayRules {
   readonly context: OverlayContext;
   readonly outgoing: SentOffers;
   readonly finder: RegistryFinder;
-  readonly reachability: RelayReachability;
+  readonly reachability: ReachabilityReporter;
   readonly claims: RelayClaims;
   /** What responses to strangers are paid from. */
   readonly budgets: StrangerBudgets;
@@ -91,7 +91,7 @@ export class RelayRules {
     const means = { plane, sockets, clock, random, local, trunk: () => trunk, onChange };
     this.#sockets = sockets;
     this.claims = new RelayClaims(means);
-    this.reachability = new RelayReachability(means);
+    this.reachability = new ReachabilityReporter(means);
     const trunk: Trunk = new Trunk({
       local,
       plane,
@@ -100,10 +100,10 @@ export class RelayRules {
       inUse: (remote) => legs.hasRemote(remote),
       onRelayLost: (remote, why) => trunkRules.relayLost(remote, why),
       onRelayBack: (remote) => trunkRules.relayBack(remote),
-      onControl: (remote, control, order) => trunkRules.control(remote, control, order),
+      onControlMessage: (remote, control, order) => trunkRules.control(remote, control, order),
       onDrop: (source, drop) => log.trunkDropped(source, drop),
       onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
-      onNews: (remote, news) => {
+      onPathEvent: (remote, news) => {
         trunkRules.news(remote, news);
         options.onTrunk?.(remote, news);
         if (news.type === 'reachability') onChange();

@@ -15,8 +15,8 @@ import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { checkOptions } from '../options/check.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/remote-relay.js';
-import { advertisedAddresses, checkAdvertised, wildcardSources } from './addresses.js';
-import { ForwardingNotices } from './forwarding-notices.js';
+import { advertisedAddresses, checkAdvertised, wildcardSources } from './advertised-addresses.js';
+import { ForwardingLog } from './forwarding-log.js';
 import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
 import { RelayMetrics } from './metrics.js';
@@ -26,15 +26,15 @@ import {
   RELAY_SPECS,
   type RelayOptions,
 } from './options.js';
-import { RegistrationClient } from './registration.js';
+import { RegistrationClient } from './registration-client.js';
 import { relayBounds } from './relay-bounds.js';
 import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
 import { RelayRules } from './rules.js';
-import { TrunkNotices } from './trunk-notices.js';
-import { TrunkSources } from './trunk-sources.js';
-import { WorkerWatch } from './worker-watch.js';
-import { XdpNotices } from './xdp-notices.js';
+import { TrunkLog } from './trunk-log.js';
+import { WildcardSourceWatch } from './wildcard-source-watch.js';
+import { WorkerWatchdog } from './worker-watchdog.js';
+import { XdpLog } from './xdp-log.js';
 
 /** How often the rules are given the time. */
 const TICK_MS = 100;
@@ -64,7 +64,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #registration: RegistrationClient | undefined;
   readonly #metrics: RelayMetrics;
   readonly #timer: NodeJS.Timeout;
-  readonly #workers: WorkerWatch;
+  readonly #workers: WorkerWatchdog;
   readonly #addresses: BoundAddresses;
   #goingOn: NodeJS.Immediate | undefined;
   readonly #logger: Logger;
@@ -137,13 +137,13 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#local = { id: options.id, start: clock.now(), privateKey: keys.privateKey };
     this.#startIsKnown = options.directoryUrl === undefined;
     const { legsMax } = options;
-    const ownSources = new TrunkSources({
+    const ownSources = new WildcardSourceWatch({
       read: () => wildcardSources(plane.trunkAddresses, this.trunkAddresses),
       apply: (locals) => this.#rules.setTrunkLocals(locals),
       clock,
       logger,
     });
-    const trunkNotices = new TrunkNotices(clock, logger);
+    const trunkNotices = new TrunkLog(clock, logger);
     this.#rules = new RelayRules({
       ...options,
       local: this.#local,
@@ -174,9 +174,9 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#metrics = new RelayMetrics(this.#rules, plane, () => this.#registration);
     this.#useRelays(options.relays);
     this.#registration = this.#register(options, clock);
-    this.#workers = new WorkerWatch(plane, clock, logger);
+    this.#workers = new WorkerWatchdog(plane, clock, logger);
     this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
-    const notices = [ForwardingNotices, XdpNotices].map((each) => new each(plane, clock, logger));
+    const notices = [ForwardingLog, XdpLog].map((each) => new each(plane, clock, logger));
     const watches = [this.#workers, ownSources, trunkNotices, this.#watchBounds(clock)];
     this.#timer = setInterval(() => {
       this.#after(this.#rules.tick());

@@ -3,7 +3,7 @@ import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
-import type { ControlSender } from './control.js';
+import type { ControlSender } from './control-message.js';
 
 /**
  * A challenge before its integrity: as long as the longest answer, so that no answer is longer than

@@ -1,13 +1,17 @@
 import type { DataPlane } from '../native/types.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
-import { decodeControl, encodeControl, type TrunkControl } from './control.js';
+import {
+  type ControlMessage,
+  decodeControlMessage,
+  encodeControlMessage,
+} from './control-message.js';
 import { type ControlSequence, ControlSequences, decodeSequence } from './control-sequence.js';
 import type { LocalRelay, RemoteRelay } from './remote-relay.js';
 import type { TrunkDrop, TrunkOptions } from './trunk-options.js';
 
 /** What it works with. */
-type ChannelOptions = Pick<TrunkOptions, 'local' | 'onControl'> & {
+type ChannelOptions = Pick<TrunkOptions, 'local' | 'onControlMessage'> & {
   readonly plane: Pick<DataPlane, 'send'>;
 };
 
@@ -18,13 +22,13 @@ type ChannelOptions = Pick<TrunkOptions, 'local' | 'onControl'> & {
 export class ControlChannel {
   readonly #local: LocalRelay;
   readonly #plane: Pick<DataPlane, 'send'>;
-  readonly #onControl: TrunkOptions['onControl'];
+  readonly #onControlMessage: TrunkOptions['onControlMessage'];
   readonly #sequences = new ControlSequences();
 
-  constructor({ local, plane, onControl }: ChannelOptions) {
+  constructor({ local, plane, onControlMessage }: ChannelOptions) {
     this.#local = local;
     this.#plane = plane;
-    this.#onControl = onControl;
+    this.#onControlMessage = onControlMessage;
   }
 
   /**
@@ -32,11 +36,11 @@ export class ControlChannel {
    * @param before - what it returned when the same message was sent before; 0 for a new one
    * @returns its counter, to be given when it is sent again
    */
-  send(remote: RemoteRelay, control: TrunkControl, before: number): number {
+  send(remote: RemoteRelay, control: ControlMessage, before: number): number {
     if (remote.path === undefined) return before;
     const counter = this.#sequences.next(remote.id, before);
     const sequence = { receiverStart: remote.start, counter };
-    this.#write(remote, encodeControl(this.#local, remote.sendKey, control, sequence));
+    this.#write(remote, encodeControlMessage(this.#local, remote.sendKey, control, sequence));
     return counter;
   }
 
@@ -67,12 +71,12 @@ export class ControlChannel {
     message: StunMessage,
     sequence: ControlSequence | undefined,
   ): TrunkDrop | undefined {
-    const control = decodeControl(message);
+    const control = decodeControlMessage(message);
     if (!control) return 'trunk_control_malformed';
     if (!sequence) {
       // A process counts all that it says, or nothing.
       if (this.#sequences.counts(remote.id, remote.start)) return 'trunk_control_uncounted';
-      this.#onControl(remote, control, { counter: 0, repeated: false });
+      this.#onControlMessage(remote, control, { counter: 0, repeated: false });
       return undefined;
     }
     const { counter } = sequence;
@@ -81,7 +85,7 @@ export class ControlChannel {
     const repeated = verdict === 'repeated';
     const isRequest = control.type === 'offer' || control.type === 'close';
     if (repeated && !isRequest) return 'trunk_control_repeated';
-    const done = this.#onControl(remote, control, { counter, repeated });
+    const done = this.#onControlMessage(remote, control, { counter, repeated });
     if (done === 'left' && !repeated) this.#sequences.untake(remote.id, counter);
     return undefined;
   }
@@ -100,7 +104,7 @@ export class ControlChannel {
     const { messageClass, method, transactionId, bytes } = message;
     if (messageClass !== 'request') return;
     if (method !== Method.Connect && method !== Method.Refresh) return;
-    const answer = encodeControl(
+    const answer = encodeControlMessage(
       this.#local,
       remote.sendKey,
       {

@@ -42,7 +42,7 @@ export function decodeSequence(message: StunMessage): ControlSequence | undefine
 }
 
 /** Which counters of one sender have been seen: the highest, and each one in a window below it. */
-export class CounterWindow {
+export class ReplayWindow {
   #highest: number;
   /** Nothing up to here is taken. */
   readonly #floor: number;
@@ -101,7 +101,7 @@ function placeOf(counter: number): { word: number; bit: number } {
 interface Heard {
   /** RELAY-START of the process that the counters are of. */
   readonly start: number;
-  readonly window: CounterWindow;
+  readonly window: ReplayWindow;
 }
 
 /**
@@ -139,7 +139,7 @@ export class ControlSequences {
     return this.#windowOf(from, start).take(counter);
   }
 
-  /** Takes a counter back (`CounterWindow.forget`). */
+  /** Takes a counter back (`ReplayWindow.forget`). */
   untake(from: string, counter: number): void {
     this.#heard.get(from)?.window.forget(counter);
   }
@@ -159,11 +159,11 @@ export class ControlSequences {
     );
   }
 
-  #windowOf(from: string, start: number): CounterWindow {
+  #windowOf(from: string, start: number): ReplayWindow {
     const heard = this.#heard.get(from);
     if (heard?.start === start) return heard.window;
     const left = this.#left.get(from);
-    const window = new CounterWindow(left?.start === start ? left.highest : 0);
+    const window = new ReplayWindow(left?.start === start ? left.highest : 0);
     this.#left.delete(from);
     this.#heard.set(from, { start, window });
     return window;

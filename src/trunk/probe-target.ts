@@ -1,8 +1,9 @@
 import { LIMITS } from '../limits.js';
 
 /**
- * What the answers say of a source port's probes by a way. `suspect`: one is overdue. `failing`: so
- * many are that something else should be used. `dead`: for so long that it counts as lost.
+ * What the answers say of a source port's probes by a path. `suspect`: one answer is overdue.
+ * `failing`: so many are that something else should be used. `dead`: for so long that it counts as
+ * lost.
  */
 export type Standing = 'unmeasured' | 'answered' | 'suspect' | 'failing' | 'dead';
 
@@ -19,7 +20,7 @@ const CHANCE = 0.00001;
 /** Send times remembered; the oldest of those that were not answered is always among them. */
 const SENT_MAX = 64;
 
-/** What is probed: a way from one of our source ports. Times are monotonic milliseconds. */
+/** What is probed: a path from one of our source ports. Times are monotonic milliseconds. */
 export class ProbeTarget {
   /** When it was probed last. */
   askedAt = Number.NEGATIVE_INFINITY;
@@ -63,7 +64,7 @@ export class ProbeTarget {
     this.#lostShare += (lost - this.#lostShare) * LOST_WEIGHT;
   }
 
-  /** Losses in a row that say more than that some are lost on the way. */
+  /** Losses in a row that say more than that some are lost in transit. */
   get #lossesMin(): number {
     const share = Math.min(this.#lostShare + LOST_SHARE_MARGIN, LOST_SHARE_MAX);
     return Math.ceil(Math.log(CHANCE) / Math.log(share));

@@ -2,15 +2,15 @@ import { sameAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneEvent } from '../native/types.js';
 import { PATH_PROBE_BYTES } from './datagram.js';
+import type { Path, RelayPaths } from './paths.js';
 import {
   chooseProbes,
   classOf,
   type Interest,
   type ProbeClass,
   type TargetView,
-} from './probe-plan.js';
+} from './probe-schedule.js';
 import type { ProbeTarget } from './probe-target.js';
-import type { RelayWays, Way } from './ways.js';
 
 export type ProbeReply = Extract<
   DataPlaneEvent,
@@ -20,19 +20,19 @@ export type ProbeReply = Extract<
 /** Numbers remembered of one relay's probes; the oldest are given up. */
 const OUTSTANDING_MAX = 512;
 
-/** A relay whose ways are probed. */
+/** A relay whose paths are probed. */
 export interface Probed {
   readonly relayIndex: number;
-  readonly ways: RelayWays;
+  readonly paths: RelayPaths;
   readonly interest: Interest;
 }
 
 export interface ProberEvents {
-  /** The way in use was probed from the trunk address. */
+  /** The path in use was probed from the trunk address. */
   readonly onAsked: (relay: Probed) => void;
-  /** A probe from the trunk address by the way was answered. */
-  readonly onAnswer: (relay: Probed, way: Way) => void;
-  /** Something about the relay's ways has changed. */
+  /** A probe from the trunk address by the path was answered. */
+  readonly onAnswer: (relay: Probed, path: Path) => void;
+  /** Something about the relay's paths has changed. */
   readonly onChange: (relay: Probed) => void;
 }
 
@@ -46,7 +46,7 @@ interface Sent {
 /** One target in its place among all. */
 interface Entry {
   readonly relay: Relay;
-  readonly way: Way;
+  readonly path: Path;
   readonly kind: TargetView['kind'];
   readonly worker: number | undefined;
   readonly target: ProbeTarget;
@@ -62,7 +62,7 @@ interface Relay {
   interest: Interest;
 }
 
-/** Probes every way to every relay, from every source port, within the budget (probe-plan.ts). */
+/** Probes every path to every relay, from every source port, within the budget (probe-plan.ts). */
 export class Prober {
   readonly #plane: DataPlane;
   readonly #events: ProberEvents;
@@ -88,7 +88,7 @@ export class Prober {
     this.#events = events;
   }
 
-  /** Takes a relay, or its ways anew after those have changed. */
+  /** Takes a relay, or its paths anew after those have changed. */
   put(probed: Probed): void {
     const relay = this.#relays.get(probed) ?? {
       probed,
@@ -99,10 +99,10 @@ export class Prober {
     };
     this.#relays.set(probed, relay);
     const gone = new Set(relay.entries.keys());
-    for (const way of probed.ways.ways) {
-      this.#put(relay, way, 'main', gone);
-      this.#put(relay, way, 'size', gone);
-      for (const worker of way.lanes.keys()) this.#put(relay, way, 'lane', gone, worker);
+    for (const path of probed.paths.all) {
+      this.#put(relay, path, 'main', gone);
+      this.#put(relay, path, 'size', gone);
+      for (const worker of path.lanes.keys()) this.#put(relay, path, 'lane', gone, worker);
     }
     for (const key of gone) this.#drop(relay, key);
     this.#place(relay);
@@ -115,17 +115,17 @@ export class Prober {
     this.#relays.delete(probed);
   }
 
-  #put(relay: Relay, way: Way, kind: Entry['kind'], gone: Set<string>, worker?: number): void {
-    const key = `${way.key} ${kind} ${worker ?? ''}`;
+  #put(relay: Relay, path: Path, kind: Entry['kind'], gone: Set<string>, worker?: number): void {
+    const key = `${path.key} ${kind} ${worker ?? ''}`;
     gone.delete(key);
     const known = relay.entries.get(key);
-    if (known?.way === way) return;
+    if (known?.path === path) return;
     if (known) this.#drop(relay, key);
-    const lane = worker === undefined ? undefined : way.lanes[worker];
-    const target = lane ?? (kind === 'size' ? way.size : way.main);
+    const lane = worker === undefined ? undefined : path.lanes[worker];
+    const target = lane ?? (kind === 'size' ? path.size : path.main);
     const entry: Entry = {
       relay,
-      way,
+      path,
       kind,
       worker,
       target,
@@ -148,13 +148,13 @@ export class Prober {
 
   /** Puts each of a relay's targets into the class that it belongs to now. */
   #place({ probed, entries }: Relay): void {
-    const { ways, interest } = probed;
-    const isNeeded = ways.inUse?.main.standing !== 'answered';
+    const { paths, interest } = probed;
+    const isNeeded = paths.inUse?.main.standing !== 'answered';
     for (const entry of entries.values()) {
-      const { target, kind, way } = entry;
-      const isInUse = way === ways.inUse;
-      const isAnswered = way.main.standing === 'answered';
-      const isSearching = way.mtu.isSearching && ways.speech.kind !== 'plain';
+      const { target, kind, path } = entry;
+      const isInUse = path === paths.inUse;
+      const isAnswered = path.main.standing === 'answered';
+      const isSearching = path.mtu.isSearching && paths.probeSupport.kind !== 'plain';
       const of = classOf({ target, kind, isInUse, interest, isNeeded, isAnswered, isSearching });
       if (of === entry.of) continue;
       this.#queues[entry.of].delete(entry);
@@ -197,16 +197,16 @@ export class Prober {
   #judgeWaiting(now: number): void {
     const changed = new Set<Relay>();
     for (const entry of this.#waiting) {
-      const { relay, target, way, kind } = entry;
+      const { relay, target, path, kind } = entry;
       if (target.unanswered === 0) {
         this.#waiting.delete(entry);
         continue;
       }
       if (kind === 'size') {
-        if (target.waitingMs(now) < way.main.patienceMs) continue;
+        if (target.waitingMs(now) < path.main.patienceMs) continue;
         // Where short ones are lost as well it was not for its length.
-        if (way.main.standing === 'answered') way.mtu.lost(target.bytes, now);
-        else way.mtu.forgive();
+        if (path.main.standing === 'answered') path.mtu.lost(target.bytes, now);
+        else path.mtu.forgive();
         target.giveUp();
       } else if (!target.check(now)) {
         if (target.standing === 'dead') this.#waiting.delete(entry);
@@ -225,32 +225,32 @@ export class Prober {
 
   /** @returns the datagrams sent */
   #ask(entry: Entry, now: number): number {
-    const { relay, way, kind, target } = entry;
-    const { ways } = relay.probed;
-    if (ways.speech.kind === 'plain') return this.#askOld(entry, now);
+    const { relay, path, kind, target } = entry;
+    const { paths } = relay.probed;
+    if (paths.probeSupport.kind === 'plain') return this.#askOld(entry, now);
     if (kind === 'main') {
-      if (way === ways.inUse) this.#events.onAsked(relay.probed);
+      if (path === paths.inUse) this.#events.onAsked(relay.probed);
       const overdue = target.waitingMs(now) >= target.patienceMs;
-      const twin = ways.speech.kind === 'unknown' && way === ways.inUse && overdue;
+      const twin = paths.probeSupport.kind === 'unknown' && path === paths.inUse && overdue;
       this.#send(entry, now, PATH_PROBE_BYTES);
       if (!twin) return 1;
-      ways.speech.askedBoth();
+      paths.probeSupport.askedBoth();
       this.#sendPlain(entry, now);
       return 2;
     }
-    if (way.main.standing !== 'answered' || (kind === 'size' && target.unanswered > 0)) {
+    if (path.main.standing !== 'answered' || (kind === 'size' && target.unanswered > 0)) {
       target.askedAt = now;
       return 0;
     }
-    this.#send(entry, now, kind === 'size' ? way.mtu.next(now) : PATH_PROBE_BYTES);
+    this.#send(entry, now, kind === 'size' ? path.mtu.next(now) : PATH_PROBE_BYTES);
     return 1;
   }
 
   /** An old relay: plain probes, and a path probe in place of one for the size. */
   #askOld(entry: Entry, now: number): number {
-    const { relay, way, kind, target } = entry;
-    const isPossible = kind !== 'lane' || way.main.standing === 'answered';
-    if (way !== relay.probed.ways.inUse || !isPossible) {
+    const { relay, path, kind, target } = entry;
+    const isPossible = kind !== 'lane' || path.main.standing === 'answered';
+    if (path !== relay.probed.paths.inUse || !isPossible) {
       target.askedAt = now;
       return 0;
     }
@@ -267,18 +267,18 @@ export class Prober {
   }
 
   #send(entry: Entry, now: number, bytes: number): void {
-    const { relay, way, worker, target } = entry;
+    const { relay, path, worker, target } = entry;
     target.asked(now);
     target.bytes = bytes;
     this.#waiting.add(entry);
     const number = this.#number(relay, { entry, at: now, bytes, plain: false });
-    this.#plane.probe(relay.probed.relayIndex, number, { ...way.probeWay(worker), bytes });
+    this.#plane.probe(relay.probed.relayIndex, number, { ...path.probeAddresses(worker), bytes });
   }
 
   #sendPlain(entry: Entry, now: number): void {
-    const { relay, way, worker } = entry;
+    const { relay, path, worker } = entry;
     const number = this.#number(relay, { entry, at: now, bytes: 0, plain: true });
-    this.#plane.probe(relay.probed.relayIndex, number, way.probeWay(worker));
+    this.#plane.probe(relay.probed.relayIndex, number, path.probeAddresses(worker));
   }
 
   #number(relay: Relay, sent: Sent): number {
@@ -295,28 +295,28 @@ export class Prober {
     const sent = relay?.sent.get(event.number);
     if (!relay || !sent || sent.plain !== (event.type === 'probe-reply')) return;
     const { entry, at, bytes } = sent;
-    const { way, target, kind } = entry;
-    const { speech } = probed.ways;
+    const { path, target, kind } = entry;
+    const { probeSupport } = probed.paths;
     if (event.type === 'path-probe-reply') {
-      // By another way than it was asked it says nothing of this one.
-      const { socket, destination } = way.path;
+      // By another path than it was asked it says nothing of this one.
+      const { socket, destination } = path.addresses;
       if (event.socket !== socket || !sameAddress(event.remote, destination)) return;
-      speech.pathAnswered();
-      way.said(event.heard, now);
+      probeSupport.pathAnswered();
+      path.said(event.heard, now);
     } else {
-      speech.plainAnswered();
+      probeSupport.plainAnswered();
     }
     relay.sent.delete(event.number);
-    // Before it is known to be old, a plain answer says of no way that it works.
-    if (!sent.plain || speech.kind === 'plain') {
+    // Before it is known to be old, a plain answer says of no path that it works.
+    if (!sent.plain || probeSupport.kind === 'plain') {
       if (kind === 'size') {
         target.giveUp();
-        way.mtu.answered(bytes, now);
+        path.mtu.answered(bytes, now);
       } else {
         target.answered(at, event.rttNs);
       }
     }
-    if (kind === 'main') this.#events.onAnswer(probed, way);
+    if (kind === 'main') this.#events.onAnswer(probed, path);
     this.#changed(relay);
   }
 }

@@ -1,7 +1,7 @@
-import type { RelayWays } from './ways.js';
+import type { RelayPaths } from './paths.js';
 
 /**
- * Why no way to a relay serves both directions. `no-answer`: it answers no probe. `not-heard`: it
+ * Why no path to a relay serves both directions. `no-answer`: it answers no probe. `not-heard`: it
  * answers, but says that it gets no answers from here. `unlisted-source`: either, while what it
  * sends comes from a port that it has not registered. `no-common-family`: the registrations leave
  * nothing to send by, which is a property of the two and no fault.
@@ -23,17 +23,17 @@ export function isFault(reason: UnreachableReason | undefined): reason is Unreac
 
 /**
  * Why a relay cannot be reached, if that is known: one that is not measured yet is reachable. An
- * old relay is judged by the way in use, as it is asked by no other (PROTOCOL.md section 4).
- * @param ways - all that lead to it
+ * old relay is judged by the path in use, as it is asked by no other (PROTOCOL.md section 4).
+ * @param paths - all that lead to it
  * @param at - monotonic milliseconds, and whether it was seen to send from an unregistered port
  */
 export function unreachableReason(
-  { ways, inUse, speech }: Pick<RelayWays, 'ways' | 'inUse' | 'speech'>,
+  { all, inUse, probeSupport }: Pick<RelayPaths, 'all' | 'inUse' | 'probeSupport'>,
   { now, isUnlisted }: { readonly now: number; readonly isUnlisted: boolean },
 ): UnreachableReason | undefined {
-  if (ways.length === 0) return 'no-common-family';
-  const judged = speech.kind === 'plain' && inUse ? [inUse] : ways;
-  if (speech.mayBeOld || !judged.every((way) => way.isLost(now))) return undefined;
+  if (all.length === 0) return 'no-common-family';
+  const judged = probeSupport.kind === 'plain' && inUse ? [inUse] : all;
+  if (probeSupport.mayBeOld || !judged.every((path) => path.isLost(now))) return undefined;
   if (isUnlisted) return 'unlisted-source';
   return judged.some(({ main }) => main.isGood) ? 'not-heard' : 'no-answer';
 }

@@ -5,8 +5,8 @@ import type { UnixMs } from '../clock.js';
 import type { TrunkKey, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import { type ControlKeys, controlKeys } from './control-keys.js';
+import type { RelayPaths } from './paths.js';
 import type { UnreachableReason } from './reachability.js';
-import type { RelayWays } from './ways.js';
 
 /** What this relay is to the others. */
 export interface LocalRelay {
@@ -27,8 +27,8 @@ export interface TrunkSocket {
   local: string | undefined;
 }
 
-/** The way to another relay: our socket and its address, of one family. */
-export interface TrunkPath {
+/** The path to another relay: our socket and its address, of one family. */
+export interface PathAddresses {
   readonly socket: number;
   readonly local?: string;
   readonly destination: TransportAddress;
@@ -49,9 +49,9 @@ export class RemoteRelay {
    * recorded of it is not believed when that time has come.
    */
   startDisowned = Number.NEGATIVE_INFINITY;
-  /** The way in use; undefined when no trunk address family is in common. */
-  path: TrunkPath | undefined;
-  /** Why no way serves, while none does. */
+  /** The path in use; undefined when no trunk address family is in common. */
+  path: PathAddresses | undefined;
+  /** Why no path serves, while none does. */
   unreachable: UnreachableReason | undefined;
   /** Established connections that cross this trunk; the probes' pace follows it. */
   connections = 0;
@@ -111,10 +111,10 @@ export class RemoteRelay {
    * The data plane's view of this relay: keys for today and tomorrow to send with, for yesterday
    * to tomorrow to receive with (PROTOCOL.md section 4).
    * @param now - Unix milliseconds
-   * @param ways - what its ways come to
+   * @param paths - what its paths come to
    * @returns undefined when there is no path, or nothing that the relay may send from
    */
-  trunkPeer(now: UnixMs, ways: RelayWays['forPlane']): TrunkPeer | undefined {
+  trunkPeer(now: UnixMs, paths: RelayPaths['forPlane']): TrunkPeer | undefined {
     if (this.path === undefined || this.record.trunkSources.length === 0) return undefined;
     const today = trunkEpoch(now);
     return {
@@ -125,7 +125,7 @@ export class RemoteRelay {
         .filter((epoch) => epoch >= 0)
         .map((epoch) => this.#dataKey('receive', epoch)),
       recordsMax: this.record.recordsMax,
-      ...ways,
+      ...paths,
     };
   }
 

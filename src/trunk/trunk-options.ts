@@ -2,7 +2,7 @@ import type { TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { StunMessage } from '../stun/message.js';
-import type { ControlOrder, TrunkControl } from './control.js';
+import type { ControlMessage, ControlOrder } from './control-message.js';
 import type { UnreachableReason } from './reachability.js';
 import type { LocalRelay, RemoteRelay, TrunkSocket } from './remote-relay.js';
 
@@ -38,9 +38,9 @@ export interface TrunkOptions {
    * An authentic control message.
    * @returns `left` where nothing was made of it and a repetition may count as new
    */
-  readonly onControl: (
+  readonly onControlMessage: (
     remote: RemoteRelay,
-    control: TrunkControl,
+    control: ControlMessage,
     order: ControlOrder,
   ) => 'left' | undefined;
   /** A control datagram was dropped. */
@@ -55,20 +55,20 @@ export interface TrunkOptions {
   readonly onForeignResponse?: (message: StunMessage, tuple: FiveTuple) => boolean;
   /** A challenge of this relay's claims came; whether it is genuine is not known yet. */
   readonly onChallenge?: (message: StunMessage, tuple: FiveTuple) => void;
-  /** Something has become of the ways to a relay. */
-  readonly onNews?: (remote: RemoteRelay, news: TrunkNews) => void;
+  /** Something has become of the paths to a relay. */
+  readonly onPathEvent?: (remote: RemoteRelay, news: PathEvent) => void;
   /** The longest bundle of this relay; default LIMITS.trunkMtuBytes. */
   readonly trunkMtuBytes?: number;
 }
 
-/** What may become of the ways to a relay; without a reason it can be reached. */
-export type TrunkNews =
+/** What may become of the paths to a relay; without a reason it can be reached. */
+export type PathEvent =
   | {
       readonly type: 'reachability';
       readonly reason: UnreachableReason | undefined;
       readonly before: UnreachableReason | undefined;
     }
-  | { readonly type: 'way'; readonly from: string; readonly to: string }
+  | { readonly type: 'path'; readonly from: string; readonly to: string }
   | { readonly type: 'lanes-closed'; readonly workers: readonly number[] }
   | { readonly type: 'mtu'; readonly bytes: number }
   | { readonly type: 'unlisted-source'; readonly source: TransportAddress };
@@ -76,9 +76,9 @@ export type TrunkNews =
 /** What is known of a relay, for those who show it. */
 export interface TrunkRelayView {
   readonly remote: RemoteRelay;
-  /** Median of the last round trips by the way in use, while that is measured. */
+  /** Median of the last round trips by the path in use, while that is measured. */
   readonly rttNs: number | undefined;
-  /** The longest datagram that passes the way in use, in bytes of UDP payload, once measured. */
+  /** The longest datagram that passes the path in use, in bytes of UDP payload, once measured. */
   readonly mtuBytes: number | undefined;
-  readonly waySwitches: number;
+  readonly pathSwitches: number;
 }

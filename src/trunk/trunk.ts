@@ -2,22 +2,22 @@ import { formatAddress } from '../address.js';
 import { trunkEpoch } from '../auth/keys.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlaneEvent, PuntedDatagram } from '../native/types.js';
-import { isPlausibleStart, supersedes } from '../registry/starts.js';
+import { isPlausibleStart, supersedes } from '../registry/incarnation.js';
 import type { RelayRecord } from '../registry/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import { decodeMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { isChallenge } from './claim-challenge.js';
-import type { TrunkControl } from './control.js';
 import { ControlChannel } from './control-channel.js';
+import type { ControlMessage } from './control-message.js';
 import { KnownRelay } from './known-relay.js';
+import type { LocalPathOptions } from './paths.js';
 import { Prober } from './prober.js';
 import { isFault, type UnreachableRelay } from './reachability.js';
 import { RemoteRelay } from './remote-relay.js';
-import type { TrunkDrop, TrunkNews, TrunkOptions, TrunkRelayView } from './trunk-options.js';
-import { isAt, UnlistedSources } from './unlisted.js';
-import type { LocalWays } from './ways.js';
+import type { PathEvent, TrunkDrop, TrunkOptions, TrunkRelayView } from './trunk-options.js';
+import { isAt, UnregisteredSources } from './unregistered-sources.js';
 
 /** First half of a trunk datagram's first byte (PROTOCOL.md section 4). */
 const TRUNK_VERSION = 1;
@@ -41,8 +41,8 @@ export class Trunk {
   readonly #byId = new Map<string, KnownRelay>();
   readonly #byIndex: (KnownRelay | undefined)[] = [];
   readonly #prober: Prober;
-  readonly #localWays: LocalWays;
-  readonly #unlisted = new UnlistedSources();
+  readonly #localPaths: LocalPathOptions;
+  readonly #unlisted = new UnregisteredSources();
   readonly #channel: ControlChannel;
   #epoch: number;
 
@@ -50,15 +50,15 @@ export class Trunk {
     this.#options = options;
     this.#channel = new ControlChannel(options);
     const { plane, sockets, clock, trunkMtuBytes = LIMITS.trunkMtuBytes } = options;
-    this.#localWays = {
+    this.#localPaths = {
       sockets,
       lanes: sockets.map((_, socket) => plane.trunkLanePorts[socket]?.length ?? 0),
       mtuBytesMax: Math.max(trunkMtuBytes, LIMITS.trunkMtuBytes),
     };
     this.#prober = new Prober(plane, {
       onAsked: (probed) => (probed as KnownRelay).liveness.probed(),
-      onAnswer: (probed, way) => {
-        const isAlive = way.serves || probed.ways.speech.kind === 'unknown';
+      onAnswer: (probed, path) => {
+        const isAlive = path.serves || probed.paths.probeSupport.kind === 'unknown';
         if (isAlive) this.#answered(probed as KnownRelay, clock.monotonic());
       },
       onChange: (probed) => this.#judge(probed as KnownRelay, clock.monotonic()),
@@ -81,8 +81,8 @@ export class Trunk {
 
   /** Whether a relay answers probes at a trunk address, or at any of that IP. */
   answersAt(id: string, { address, port }: { readonly address: string; readonly port?: number }) {
-    const ways = this.#byId.get(id)?.ways.ways ?? [];
-    return ways.some(({ path: { destination }, main }) => {
+    const paths = this.#byId.get(id)?.paths.all ?? [];
+    return paths.some(({ addresses: { destination }, main }) => {
       const isThere =
         destination.address === address && (port ?? destination.port) === destination.port;
       return isThere && main.isProven;
@@ -106,13 +106,13 @@ export class Trunk {
 
   /** Every known relay. */
   *relays(): Iterable<TrunkRelayView> {
-    for (const { remote, ways } of this.#byId.values()) {
-      const { main, mtu } = ways.inUse ?? {};
+    for (const { remote, paths } of this.#byId.values()) {
+      const { main, mtu } = paths.inUse ?? {};
       yield {
         remote,
         rttNs: main?.standing === 'answered' ? main.rttNs : undefined,
         mtuBytes: mtu?.measured ? mtu.bytes : undefined,
-        waySwitches: ways.switches,
+        pathSwitches: paths.switches,
       };
     }
   }
@@ -158,16 +158,16 @@ export class Trunk {
     if (relayIndex < 0) relayIndex = this.#byIndex.length;
     if (relayIndex >= LIMITS.relaysMax) return;
     const remote = new RemoteRelay(local, record, relayIndex);
-    const known = new KnownRelay(remote, this.#localWays, clock);
+    const known = new KnownRelay(remote, this.#localPaths, clock);
     this.#byId.set(remote.id, known);
     this.#byIndex[relayIndex] = known;
     this.#take(known);
   }
 
-  /** Takes ways that may be others than before, and tells the data plane. */
+  /** Takes paths that may be others than before, and tells the data plane. */
   #take(known: KnownRelay): void {
     this.#prober.put(known);
-    known.remote.path = known.ways.inUse?.path;
+    known.remote.path = known.paths.inUse?.addresses;
     this.#install(known);
     this.#say(known, known.reach(this.#options.clock.monotonic()));
   }
@@ -184,7 +184,7 @@ export class Trunk {
       return this.#restart(known, record.start);
     }
     if (!changed) return;
-    known.ways.update(record);
+    known.paths.update(record);
     this.#take(known);
   }
 
@@ -196,28 +196,28 @@ export class Trunk {
     // Out and in again: its sequences may begin lower than the old process's ended, if its clock
     // was set back, and the old replay windows would drop all it sends.
     this.#options.plane.removeTrunkPeer(known.remote.relayIndex);
-    known.ways.restart(known.remote.record);
+    known.paths.restart(known.remote.record);
     this.#take(known);
   }
 
   #install(known: KnownRelay): void {
     const { plane, clock } = this.#options;
-    const { remote, ways } = known;
-    known.told = ways.signature;
-    const peer = remote.trunkPeer(clock.now(), ways.forPlane);
+    const { remote, paths } = known;
+    known.told = paths.signature;
+    const peer = remote.trunkPeer(clock.now(), paths.forPlane);
     if (peer) plane.putTrunkPeer(remote.relayIndex, peer);
     else plane.removeTrunkPeer(remote.relayIndex);
   }
 
-  /** Decides anew about a relay's ways, and tells whoever must know. */
+  /** Decides anew about a relay's paths, and tells whoever must know. */
   #judge(known: KnownRelay, now: number): void {
     const news = known.judge(now);
-    if (known.ways.signature !== known.told) this.#install(known);
+    if (known.paths.signature !== known.told) this.#install(known);
     this.#say(known, news);
   }
 
-  #say({ remote }: KnownRelay, news: readonly TrunkNews[]): void {
-    for (const each of news) this.#options.onNews?.(remote, each);
+  #say({ remote }: KnownRelay, news: readonly PathEvent[]): void {
+    for (const each of news) this.#options.onPathEvent?.(remote, each);
   }
 
   #answered(known: KnownRelay, now: number): void {
@@ -244,7 +244,7 @@ export class Trunk {
   /** Tells the data plane anew: what our sockets send from has changed. */
   renewPaths(): void {
     for (const known of this.#byId.values()) {
-      known.ways.update(known.remote.record);
+      known.paths.update(known.remote.record);
       this.#take(known);
     }
   }
@@ -254,7 +254,7 @@ export class Trunk {
    * @param before - what it returned when the same message was sent before
    * @returns its counter, to be given when it is sent again
    */
-  send(remote: RemoteRelay, control: TrunkControl, before = 0): number {
+  send(remote: RemoteRelay, control: ControlMessage, before = 0): number {
     return this.#channel.send(remote, control, before);
   }
 
@@ -345,7 +345,7 @@ export class Trunk {
           this.#options.onRelayLost(remote, 'silent');
         }
       }
-      if (known.ways.isOpening) this.#judge(known, now);
+      if (known.paths.isOpening) this.#judge(known, now);
       else this.#say(known, known.reach(now));
     }
     this.#prober.tick(now);

@@ -7,7 +7,7 @@ import { DirectoryClient, Peer } from '../../src/client/index.js';
 import { Directory } from '../../src/directory/index.js';
 import type { RelayRecord } from '../../src/registry/types.js';
 import { Relay } from '../../src/relay/index.js';
-import { RegistrationClient } from '../../src/relay/registration.js';
+import { RegistrationClient } from '../../src/relay/registration-client.js';
 
 t.setTimeout(180_000);
 

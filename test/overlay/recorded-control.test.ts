@@ -3,7 +3,11 @@ import { sameAddress } from '../../src/address.js';
 import { sharedSecret, trunkControlKey } from '../../src/auth/keys.js';
 import { LIMITS } from '../../src/limits.js';
 import { decodeMessage } from '../../src/stun/message.js';
-import { decodeControl, encodeControl, type TrunkControl } from '../../src/trunk/control.js';
+import {
+  type ControlMessage,
+  decodeControlMessage,
+  encodeControlMessage,
+} from '../../src/trunk/control-message.js';
 import {
   CONNECTION_ID,
   established,
@@ -23,9 +27,9 @@ function trunkFlights({ world, fra, nyc }: System, from = 0): Flight[] {
 }
 
 /** What a datagram between relays says. */
-function control({ data }: Flight): TrunkControl | undefined {
+function control({ data }: Flight): ControlMessage | undefined {
   const decoded = decodeMessage(data);
-  return decoded.ok ? decodeControl(decoded.message) : undefined;
+  return decoded.ok ? decodeControlMessage(decoded.message) : undefined;
 }
 
 function replay(world: World, flights: readonly Flight[]): void {
@@ -125,7 +129,7 @@ t.test('a recorded offer does not make a relay wait longer, or remember it again
 t.test('a request that is repeated is answered again', async (t) => {
   const system = established();
   const { world, b, fra, nyc } = system;
-  const of = (type: TrunkControl['type'], to: WorldRelay, from = 0) =>
+  const of = (type: ControlMessage['type'], to: WorldRelay, from = 0) =>
     trunkFlights(system, from).filter(
       (flight) => control(flight)?.type === type && sameAddress(flight.to, to.trunk),
     );
@@ -231,11 +235,11 @@ t.test('an offer for which there was no room counts as new when it is repeated',
 });
 
 /** Says to nyc-1 what a relay of version 0.1.0 says, or what it would say with a counter. */
-function sayAsFra({ world, fra, nyc }: System, said: TrunkControl, counter?: number): void {
+function sayAsFra({ world, fra, nyc }: System, said: ControlMessage, counter?: number): void {
   const publicKey = Buffer.from(nyc.record.publicKey, 'base64');
   const key = trunkControlKey(sharedSecret(fra.local.privateKey, publicKey), fra.id, nyc.id);
   const sequence = counter && { receiverStart: nyc.local.start, counter };
-  const data = encodeControl(
+  const data = encodeControlMessage(
     { id: fra.id, start: fra.local.start },
     key,
     said,
@@ -249,14 +253,14 @@ t.test('a relay of version 0.1.0 is served, and cannot be imitated by a newer on
   const system = twoRelays();
   const { world, a, b, fra, nyc } = system;
   const name = { tenant: 'default', connectionId: CONNECTION_ID, role: 0 } as const;
-  const offer: TrunkControl = {
+  const offer: ControlMessage = {
     ...{ type: 'offer', transactionId: world.random(12), ...name, sessionIndex: 7 },
     ...{ mapped: a.address, claimed: b.address },
   };
   b.allocate(fra.service);
   b.connect(a.address);
   const ours = trunkFlights(system).findLast((flight) => control(flight)?.type === 'offer');
-  const { transactionId } = control(ours as Flight) as TrunkControl;
+  const { transactionId } = control(ours as Flight) as ControlMessage;
   sayAsFra(system, offer);
   sayAsFra(system, { type: 'offer-accepted', transactionId, sessionIndex: 7 });
   t.equal(b.connectAnswer?.messageClass, 'success');

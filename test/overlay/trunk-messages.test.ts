@@ -3,7 +3,7 @@ import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../s
 import { LIMITS } from '../../src/limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { RefusalCause } from '../../src/stun/error-codes.js';
-import { encodeControl, type TrunkControl } from '../../src/trunk/control.js';
+import { type ControlMessage, encodeControlMessage } from '../../src/trunk/control-message.js';
 import {
   CONNECTION_ID,
   established,
@@ -45,17 +45,17 @@ function say(
     start?: number;
     key?: Uint8Array;
   },
-  control: TrunkControl,
+  control: ControlMessage,
 ): void {
   const real = controlKey(as, to);
   said += 1;
   const sequence = { receiverStart: to.local.start, counter: said };
-  const data = encodeControl({ id: as.id, start }, key ?? real, control, sequence);
+  const data = encodeControlMessage({ id: as.id, start }, key ?? real, control, sequence);
   world.send({ from, to: to.trunk, data });
   world.pump();
 }
 
-const close = (world: World): TrunkControl => ({
+const close = (world: World): ControlMessage => ({
   type: 'close',
   transactionId: world.random(12),
   subject: { tenant: 'default', connectionId: CONNECTION_ID, role: 0 },
@@ -322,7 +322,7 @@ t.test('a leg that began anew under the same name ends the old connection', asyn
 
 t.test('offers are bounded for each sender, and forgotten after 30 s', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
-  const offer = (n: number): TrunkControl => ({
+  const offer = (n: number): ControlMessage => ({
     type: 'offer',
     transactionId: world.random(12),
     tenant: 'default',

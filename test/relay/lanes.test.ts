@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
-import type { TrunkNews } from '../../src/trunk/trunk-options.js';
+import type { PathEvent } from '../../src/trunk/trunk-options.js';
 import { World } from './world/index.js';
 
 const WORKERS = [0, 1, 2, 3];
@@ -9,7 +9,7 @@ const WORKERS = [0, 1, 2, 3];
 function fourWorkers(answers: World['answers'] = () => true) {
   const world = new World();
   world.answers = answers;
-  const news: TrunkNews[] = [];
+  const news: PathEvent[] = [];
   const fra = world.addRelay('fra-1', '192.0.2.10', {
     lanePorts: WORKERS.map((worker) => 4_001 + worker),
     onTrunk: (_, each) => news.push(each),

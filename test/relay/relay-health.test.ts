@@ -7,7 +7,7 @@ import {
   type RelayHealthFacts,
   relayHealth,
 } from '../../src/relay/relay-health.js';
-import { WorkerWatch } from '../../src/relay/worker-watch.js';
+import { WorkerWatchdog } from '../../src/relay/worker-watchdog.js';
 import { TestClock } from '../auth/test-clock.js';
 
 const registered = { state: 'registered', everRegistered: true, away: undefined } as const;
@@ -68,7 +68,7 @@ t.test('a worker that owes a sign of life for too long is stuck, until it gives 
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   let silentMs = [0, 0];
   const clock = new TestClock();
-  const watch = new WorkerWatch({ workersSilentMs: () => silentMs }, clock, logger);
+  const watch = new WorkerWatchdog({ workersSilentMs: () => silentMs }, clock, logger);
   const pass = (seconds: number) => {
     for (let tick = 0; tick < seconds * 10; tick += 1) {
       clock.advance(100);
@@ -94,7 +94,7 @@ t.test('a worker that owes a sign of life for too long is stuck, until it gives 
 t.test('a process that was stopped as a whole has no stuck workers', async (t) => {
   let silentMs = [0];
   const clock = new TestClock();
-  const watch = new WorkerWatch(
+  const watch = new WorkerWatchdog(
     { workersSilentMs: () => silentMs },
     clock,
     pino({ enabled: false }),

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { Directory } from '../../../src/directory/index.js';
-import { RegistrationClient } from '../../../src/relay/registration.js';
+import { RegistrationClient } from '../../../src/relay/registration-client.js';
 import {
   API_KEY,
   API_KEYS,

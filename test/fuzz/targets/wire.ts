@@ -10,7 +10,7 @@ import { decodeChannelData, encodeChannelData } from '../../../src/stun/channel-
 import { decodeMessage } from '../../../src/stun/message.js';
 import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
-import { decodeControl, encodeControl } from '../../../src/trunk/control.js';
+import { decodeControlMessage, encodeControlMessage } from '../../../src/trunk/control-message.js';
 import { decodeSequence } from '../../../src/trunk/control-sequence.js';
 import { decodeTrunkDatagram, verifyTrunkTag } from '../../../src/trunk/datagram.js';
 import { readEverything } from '../../stun/read-everything.js';
@@ -94,17 +94,17 @@ const control: FuzzTarget = {
         { type: 'close', transactionId: ID, subject: { sessionIndex: 7 } },
       ] as const
     ).map((each) =>
-      encodeControl({ id: 'fra-1', start: 1 }, KEY, each, { receiverStart: 1, counter: 1 }),
+      encodeControlMessage({ id: 'fra-1', start: 1 }, KEY, each, { receiverStart: 1, counter: 1 }),
     ),
   run: (input) => {
     const decoded = decodeMessage(input);
     if (!decoded.ok) return decoded.reason;
-    const found = decodeControl(decoded.message);
+    const found = decodeControlMessage(decoded.message);
     const sequence = decodeSequence(decoded.message);
     const place = typeof sequence === 'object' ? 'placed' : String(sequence);
     if (found === undefined) return `none ${place}`;
-    const again = decodeMessage(encodeControl({ id: 'fra-1', start: 1 }, KEY, found));
-    const same = again.ok ? decodeControl(again.message) : undefined;
+    const again = decodeMessage(encodeControlMessage({ id: 'fra-1', start: 1 }, KEY, found));
+    const same = again.ok ? decodeControlMessage(again.message) : undefined;
     assertThat(same?.type === found.type, 'encodes to another');
     return `${found.type} ${place}`;
   },

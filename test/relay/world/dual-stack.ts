@@ -1,11 +1,11 @@
 import { parseAddress } from '../../../src/address.js';
-import type { TrunkNews } from '../../../src/trunk/trunk-options.js';
+import type { PathEvent } from '../../../src/trunk/trunk-options.js';
 import { World } from './world.js';
 
 /** A relay with an IPv4 and an IPv6 trunk address, and another one of which it knows. */
 export function dualStack() {
   const world = new World();
-  const news: TrunkNews[] = [];
+  const news: PathEvent[] = [];
   const six = (n: number) => parseAddress(`[2001:db8::${n}]:3480`);
   const fra = world.addRelay('fra-1', '192.0.2.10', {
     trunkToo: six(10),

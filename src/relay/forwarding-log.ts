@@ -1,0 +1,59 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
+import type { Counters } from '../native/counters.js';
+
+/** How often the counters are looked at, and the drops spoken of, at most. */
+const CHECK_MS = 5_000;
+const DROPS_NOTICE_MS = 60_000;
+
+type Plane = {
+  counters(): Pick<Counters, 'segments_refused' | 'receive_dropped'>;
+};
+
+/** Tells the operator what the data plane met on this host. */
+export class ForwardingLog {
+  readonly #plane: Plane;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #checkedAt: number;
+  #segmentsSaid = false;
+  #dropsSaidAt = Number.NEGATIVE_INFINITY;
+  #dropsSaid = 0n;
+
+  constructor(plane: Plane, clock: Clock, logger: Logger) {
+    this.#plane = plane;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#checkedAt = clock.monotonic();
+  }
+
+  /** Looks, if it is time to, and logs what is new. */
+  check(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#checkedAt < CHECK_MS) return;
+    this.#checkedAt = now;
+    this.#checkCounters(now);
+  }
+
+  #checkCounters(now: number): void {
+    const { segments_refused, receive_dropped } = this.#plane.counters();
+    if (segments_refused > 0n && !this.#segmentsSaid) {
+      this.#segmentsSaid = true;
+      this.#logger.warn(
+        { event: 'segments-refused' },
+        'the kernel or a device refuses segments (UDP_SEGMENT), to some address at least; those ' +
+          'datagrams leave one by one, which costs more CPU time',
+      );
+    }
+    if (receive_dropped > this.#dropsSaid && now - this.#dropsSaidAt >= DROPS_NOTICE_MS) {
+      const datagrams = Number(receive_dropped - this.#dropsSaid);
+      this.#dropsSaid = receive_dropped;
+      this.#dropsSaidAt = now;
+      this.#logger.warn(
+        { event: 'receive-dropped', datagrams },
+        'the kernel dropped datagrams before they could be read: more workers, or larger receive ' +
+          'buffers (net.core.rmem_max), would take them, unless their checksums were wrong',
+      );
+    }
+  }
+}

@@ -1,0 +1,399 @@
+import { randomBytes } from 'node:crypto';
+import { type Logger, pino } from 'pino';
+import type { Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type Clock, systemClock } from '../clock.js';
+import { TurnpikeError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { RandomBytes } from '../random.js';
+import { canonicalRecord } from '../registry/record.js';
+import {
+  BeatAnswer,
+  RegistrationAnswer,
+  RegistrationProblem,
+  RegistryBody,
+} from '../registry/schemas.js';
+import type {
+  ClaimChallenge,
+  ClaimResult,
+  ReachabilityReport,
+  Registry,
+  RelayLoad,
+  RelayRecord,
+  ServiceCheck,
+} from '../registry/types.js';
+import { DirectoryLog } from './directory-log.js';
+import { type AnswersAt, RelayMembership } from './relay-membership.js';
+import { REFUSALS, type SignedAnswerResult, SignedRequests } from './signed-requests.js';
+import { Throttle } from './throttle.js';
+
+/** How long a clean close waits for the directory. */
+const DEREGISTER_MS = 1_000;
+/** A beat that confirms a new registry follows it after this long, at random up to twice it. */
+const CONFIRM_MS = 75;
+/**
+ * The first beats come after so little, too: relays of a new cluster start together, and none can
+ * be chosen before all know it.
+ */
+const EAGER_BEATS = 8;
+/** Between two beats that were asked for. */
+const BEAT_PACE_MS = 500;
+/** Entries of each kind in a report that nobody may read. */
+const UNREAD_REPORT_MAX = 32;
+
+const registrationAnswer = Compile(RegistrationAnswer);
+const beatAnswer = Compile(BeatAnswer);
+const registryBody = Compile(RegistryBody);
+const registrationProblem = Compile(RegistrationProblem);
+
+/** What a registration is made from. */
+export interface RegistrationClientOptions {
+  /** `http://` or `https://`, without a path unless a proxy strips it. */
+  readonly directoryUrl: string;
+  readonly id: string;
+  /** 32 bytes (PROTOCOL.md section 1). */
+  readonly registrationKey: Uint8Array;
+  /** The record to register, read anew each time. */
+  readonly record: () => RelayRecord;
+  readonly load: () => RelayLoad;
+  readonly draining: () => boolean;
+  /** What this relay cannot reach now; without it the directory is told nothing of it. */
+  readonly reachability?: () => ReachabilityReport;
+  /** The service addresses of other relays that this one is to check from now on. */
+  readonly onChecks?: (checks: readonly ServiceCheck[]) => void;
+  /** What became of the challenges that the directory asked for; without it, it asks for none. */
+  readonly claims?: () => readonly ClaimResult[];
+  /** The keys of relays that this one is to challenge from now on. */
+  readonly onChallenges?: (challenges: readonly ClaimChallenge[]) => void;
+  /** Relays that challenge this one, as others claim its addresses as well. */
+  readonly onCheckers?: (checkers: readonly RelayRecord[]) => void;
+  /** Whether a relay answers authenticated probes at an address; without it none does. */
+  readonly answersAt?: AnswersAt;
+  /** The relays to work with have changed: the directory's, and vanished ones in their grace. */
+  readonly onRegistry: (registry: Registry) => void;
+  /** The directory knows a later start: `record().start` must be at least this. */
+  readonly onStart: (lowest: number) => void;
+  /** A later process has this relay's id; beats have ended (ERR_TURNPIKE_RELAY_ID_TAKEN). */
+  readonly onSuperseded: () => void;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+  readonly logger?: Logger;
+}
+
+export type RegistrationState =
+  /** Not yet, or no longer, known to a directory; trying. */
+  'registering' | 'registered' | 'superseded' | 'stopped';
+
+/** What to do after a step: beat in a second or two, soon, or after a growing wait; or no more. */
+type Next = 'beat' | 'soon' | 'retry' | 'end';
+
+/**
+ * Keeps a relay registered with a directory (docs/registration.md): registers, beats, takes the
+ * registry, registers again when the directory has forgotten it, and goes on trying while it is
+ * away. Once made it never throws: a relay forwards whether or not there is a directory.
+ */
+export class RegistrationClient {
+  /** Settles at the first registration; rejects when stopped or superseded before it. */
+  readonly registered: Promise<void>;
+  readonly #options: RegistrationClientOptions;
+  readonly #requests: SignedRequests;
+  readonly #known: RelayMembership;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  readonly #notices: DirectoryLog;
+  #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #state: RegistrationState = 'registering';
+  #everRegistered = false;
+  /** The directory's version of the registry that was put to use. */
+  #version: string | null = null;
+  #eagerBeats = 0;
+  /** Whether the directory appoints checks, so that it reads what is reported. */
+  #appointed = false;
+  #failures = 0;
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #wake: (() => void) | undefined;
+  readonly #throttle: Throttle;
+  #running: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when `directoryUrl` is no HTTP URL */
+  constructor(options: RegistrationClientOptions) {
+    const { clock = systemClock, random = randomBytes } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#random = random;
+    const { id, directoryUrl, logger = pino({ enabled: false }), answersAt } = options;
+    this.#notices = new DirectoryLog(id, directoryUrl, logger);
+    this.#requests = new SignedRequests({ ...options, clock, random });
+    this.#known = new RelayMembership({ clock, ...(answersAt && { answersAt }) });
+    this.#throttle = new Throttle(BEAT_PACE_MS, clock, () => this.#wake?.());
+    this.registered = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    // Whoever does not wait for it is not to be ended by its rejection.
+    this.registered.catch(() => {});
+  }
+
+  get state(): RegistrationState {
+    return this.#state;
+  }
+
+  /** Whether a directory has known this relay since its start. */
+  get everRegistered(): boolean {
+    return this.#everRegistered;
+  }
+
+  /** What is wrong with the directory now, as a word or two; undefined while it answers. */
+  get away(): string | undefined {
+    return this.#notices.away;
+  }
+
+  /** Begins; may be called once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Beats at once, or half a second after the last time: what it says has changed. */
+  beatSoon(): void {
+    this.#throttle.ask();
+  }
+
+  /** Ends the beats and tells the directory; takes at most a second. May be called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const registered = this.#state === 'registered';
+    if (this.#state !== 'superseded') this.#state = 'stopped';
+    this.#throttle.end();
+    this.#requests.abort();
+    this.#wake?.();
+    this.#settle?.reject(new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the relay was closed'));
+    await this.#running;
+    if (registered) {
+      await this.#requests.send({
+        method: 'DELETE',
+        path: `${this.#path('registration')}?start=${this.#options.record().start}`,
+        timeoutMs: DEREGISTER_MS,
+      });
+    }
+    this.#requests.close();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#trying()) {
+      const next = await (this.#state === 'registered' ? this.#beat() : this.#register());
+      if (next === 'end' || !this.#trying()) return;
+      await this.#sleep(this.#waitMs(next));
+    }
+  }
+
+  #trying(): boolean {
+    return this.#state === 'registering' || this.#state === 'registered';
+  }
+
+  async #register(): Promise<Next> {
+    const { record } = this.#options;
+    const answer = await this.#send('PUT', 'registration', {
+      record: record(),
+      fetchesRegistry: true,
+      ...this.#condition(),
+    });
+    if (!answer.ok) return 'retry';
+    if (answer.status === 200 && registrationAnswer.Check(answer.body)) {
+      this.#state = 'registered';
+      this.#everRegistered = true;
+      this.#eagerBeats = EAGER_BEATS;
+      this.#settle?.resolve();
+      this.#back();
+      this.#notices.registered();
+      this.#appoint(answer.body);
+      return this.#heard(answer.body);
+    }
+    const problem = problemOf(answer.body);
+    if (problem.code === 'start-too-low' && problem.lastStart !== undefined) {
+      if (this.#everRegistered) return this.#superseded();
+      this.#options.onStart(problem.lastStart + 1);
+      return 'soon';
+    }
+    const { checkers, challenge } = problem;
+    // A relay that waits for its own addresses may be asked about those of others.
+    this.#options.onChallenges?.(challenge ?? []);
+    this.#refused(answer.status, problem);
+    if (checkers === undefined) return challenge === undefined ? 'retry' : 'beat';
+    // They ask now, and the next try may be the one that succeeds.
+    this.#options.onCheckers?.(this.#canonical(checkers));
+    return 'beat';
+  }
+
+  async #beat(): Promise<Next> {
+    this.#eagerBeats = Math.max(this.#eagerBeats - 1, 0);
+    const answer = await this.#send('POST', 'beat', {
+      start: this.#options.record().start,
+      registryVersion: this.#version,
+      fetchesRegistry: true,
+      ...this.#condition(),
+    });
+    if (!answer.ok) return 'retry';
+    if (answer.status === 200 && beatAnswer.Check(answer.body)) {
+      this.#back();
+      this.#appoint(answer.body);
+      return this.#heard(answer.body);
+    }
+    const problem = problemOf(answer.body);
+    if (problem.code === 'superseded') return this.#superseded();
+    if (problem.code === 'unknown-relay') {
+      this.#state = 'registering';
+      return 'soon';
+    }
+    return this.#refused(answer.status, problem);
+  }
+
+  /** What a relay says of itself whenever it says something. */
+  #condition() {
+    const { load, draining, reachability, claims } = this.#options;
+    const state = { load: load(), draining: draining(), ...(claims && { claims: claims() }) };
+    if (reachability === undefined) return state;
+    const { trunk, service } = reachability();
+    // A directory that appoints no checks ignores the report, and may refuse a longer body.
+    const most = this.#appointed ? LIMITS.relaysMax : UNREAD_REPORT_MAX;
+    return {
+      ...state,
+      reachability: { trunk: trunk.slice(0, most), service: service.slice(0, most) },
+    };
+  }
+
+  #appoint({ check, challenge }: Pick<Static<typeof RegistrationAnswer>, 'check' | 'challenge'>) {
+    this.#appointed = check !== undefined;
+    this.#options.onChecks?.(check ?? []);
+    this.#options.onChallenges?.(challenge ?? []);
+  }
+
+  /** Takes the registry where the answer has it, or fetches the one that it names. */
+  async #heard({ registry, registryVersion }: Static<typeof RegistrationAnswer>): Promise<Next> {
+    if (registry !== undefined) return this.#take(registry);
+    if (registryVersion === undefined || registryVersion === this.#version) {
+      if (this.#known.contact()) this.#announce();
+      return this.#eagerBeats > 0 ? 'soon' : 'beat';
+    }
+    const answer = await this.#requests.send({
+      method: 'GET',
+      path: this.#path(`registry/${registryVersion}`),
+      timeoutMs: LIMITS.directoryRequestMs,
+      digest: registryVersion,
+    });
+    if (answer.ok && answer.status === 200 && registryBody.Check(answer.body)) {
+      this.#notices.fetched(registryVersion);
+      return this.#take({ version: registryVersion, ...answer.body });
+    }
+    // The next beat names the newest. That the directory has answered beats stays true.
+    const isOutdated = answer.ok && answer.status === 404;
+    if (!isOutdated && this.#trying()) {
+      this.#notices.unfetched(answer.ok ? `answer ${answer.status}` : answer.reason);
+    }
+    return 'beat';
+  }
+
+  async #send(method: 'PUT' | 'POST', resource: string, body: unknown) {
+    const answer = await this.#requests.send({
+      method,
+      path: this.#path(resource),
+      body,
+      timeoutMs: LIMITS.directoryRequestMs,
+    });
+    if (!answer.ok) this.#gone(answer);
+    return answer;
+  }
+
+  /** Puts a directory's registry to use; the next beat confirms it. */
+  #take(registry: Registry): Next {
+    const { version, proved } = registry;
+    this.#version = version;
+    const relays = this.#canonical(registry.relays);
+    if (this.#known.update({ version, relays, proved })) this.#announce();
+    // Then one early beat an interval: registries may change as fast as relays start.
+    if (this.#eagerBeats > 0) return 'soon';
+    const now = this.#clock.monotonic();
+    if (now - this.#confirmedAtMs < LIMITS.beatMsMin) return 'beat';
+    this.#confirmedAtMs = now;
+    return 'soon';
+  }
+
+  #canonical(records: readonly RelayRecord[]): RelayRecord[] {
+    const relays: RelayRecord[] = [];
+    for (const given of records) {
+      const canonical = canonicalRecord(given);
+      if (canonical.ok) relays.push(canonical.record);
+      else this.#notices.ignored(given.id, canonical.reason);
+    }
+    return relays;
+  }
+
+  #announce(): void {
+    this.#options.onRegistry({ version: this.#version ?? '', relays: this.#known.relays() });
+  }
+
+  #superseded(): Next {
+    this.#state = 'superseded';
+    const { id, onSuperseded } = this.#options;
+    const error = new TurnpikeError(
+      'ERR_TURNPIKE_RELAY_ID_TAKEN',
+      `a later process has registered as relay ${id}`,
+    );
+    this.#settle?.reject(error);
+    onSuperseded();
+    return 'end';
+  }
+
+  #refused(status: number, { code, detail }: Problem): Next {
+    this.#notices.failed(`refused: ${status} ${code}`, detail);
+    return 'retry';
+  }
+
+  #gone({ reason, refusal = '' }: Extract<SignedAnswerResult, { ok: false }>): void {
+    if (this.#trying()) this.#notices.failed(REFUSALS.get(refusal) ?? 'unreachable', reason);
+  }
+
+  #back(): void {
+    this.#failures = 0;
+    this.#notices.back();
+  }
+
+  #waitMs(next: Exclude<Next, 'end'>): number {
+    const share = Buffer.from(this.#random(4)).readUInt32BE() / 2 ** 32;
+    if (next === 'soon') return CONFIRM_MS * (1 + share);
+    if (next === 'beat') return LIMITS.beatMsMin + share * (LIMITS.beatMsMax - LIMITS.beatMsMin);
+    const wait = Math.min(
+      LIMITS.directoryBackoffMsMin * 2 ** this.#failures,
+      LIMITS.directoryBackoffMsMax,
+    );
+    this.#failures += 1;
+    return wait * (0.5 + share / 2);
+  }
+
+  /** Waits, or until `beatSoon` or `stop`. */
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#wake = done;
+    });
+  }
+
+  #path(resource: string): string {
+    return `/v1/relays/${this.#options.id}/${resource}`;
+  }
+}
+
+type Problem = Static<typeof RegistrationProblem>;
+
+/** The code is the directory's own: `malformed-answer` where there is none. */
+function problemOf(body: unknown): Problem {
+  return registrationProblem.Check(body) ? body : { code: 'malformed-answer' };
+}

@@ -1,0 +1,172 @@
+import type { TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
+import { LIMITS } from '../limits.js';
+import { supersedes } from '../registry/incarnation.js';
+import { type Claim, claimedAddresses, claimsOf } from '../registry/record.js';
+import type { Registry, RelayRecord } from '../registry/types.js';
+
+interface Known {
+  readonly record: RelayRecord;
+  /** Time of contact with a directory since the relay vanished; undefined while it is listed. */
+  absentMs: number | undefined;
+  /** It is listed, but another relay answers at one of its addresses: it is not worked with. */
+  waits: boolean;
+}
+
+/**
+ * Whether a relay answers authenticated probes at a trunk address, or at any of that IP where there
+ * is no port.
+ */
+export type AnswersAt = (
+  id: string,
+  at: Pick<TransportAddress, 'address'> & { readonly port?: number },
+) => boolean;
+
+/** What it is made from. */
+export interface RelayMembershipOptions {
+  readonly clock: Clock;
+  /** Default LIMITS.knownRelayGraceMs. */
+  readonly graceMs?: number;
+  /** Default: none does. */
+  readonly answersAt?: AnswersAt;
+}
+
+/**
+ * The relays that this relay works with: those of the last registry, and for a grace period those
+ * that vanished from it. A directory that has just restarted lists only the relays that have come
+ * back so far, and connections with the others must not suffer for it. The grace is counted in
+ * time of contact: while no directory answers, nothing is forgotten.
+ *
+ * Where the registry gives an address to another relay than before, the one that vanished stays for
+ * as long as it answers there, and the other waits: who registers first after a restart may be
+ * anybody that has a relay's secret. Not so where the directory had the other one prove that it is
+ * there.
+ *
+ * Bound: `relaysMax` relays; beyond it the longest absent are forgotten first.
+ */
+export class RelayMembership {
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+  readonly #answersAt: AnswersAt;
+  readonly #known = new Map<string, Known>();
+  #proved: ReadonlySet<string> = new Set();
+  #contactAtMs: number;
+
+  constructor({
+    clock,
+    graceMs = LIMITS.knownRelayGraceMs,
+    answersAt = () => false,
+  }: RelayMembershipOptions) {
+    this.#clock = clock;
+    this.#graceMs = graceMs;
+    this.#answersAt = answersAt;
+    this.#contactAtMs = clock.monotonic();
+  }
+
+  /**
+   * Takes a directory's registry.
+   * @returns whether `relays` changed
+   */
+  update(registry: Registry): boolean {
+    const before = this.#fingerprint();
+    this.#age();
+    this.#proved = new Set(registry.proved);
+    const listed = new Set<string>();
+    for (const record of registry.relays) {
+      listed.add(record.id);
+      const known = this.#known.get(record.id);
+      const stale =
+        known !== undefined && !supersedes(known.record.start, record.start, this.#clock.now());
+      const newest = stale ? known.record : record;
+      this.#known.set(record.id, { record: newest, absentMs: undefined, waits: false });
+    }
+    for (const [id, known] of this.#known) if (!listed.has(id)) known.absentMs ??= 0;
+    this.#forget(this.#settle());
+    return this.#fingerprint() !== before;
+  }
+
+  /**
+   * Notes that a directory answered and had nothing new.
+   * @returns whether `relays` changed
+   */
+  contact(): boolean {
+    const before = this.#shape();
+    this.#age();
+    this.#forget(this.#settle());
+    return this.#shape() !== before;
+  }
+
+  /** The relays known now, by id; no two have an address in common. */
+  relays(): RelayRecord[] {
+    return [...this.#known.values()]
+      .filter(({ waits }) => !waits)
+      .map(({ record }) => record)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /**
+   * Decides between relays that vanished and those that are listed for their addresses.
+   * @returns those that stay although others are listed
+   */
+  #settle(): ReadonlySet<string> {
+    const held = new Set<string>();
+    const listed: Known[] = [];
+    const absent: RelayRecord[] = [];
+    for (const known of this.#known.values()) {
+      known.waits = false;
+      if (known.absentMs === undefined) listed.push(known);
+      else absent.push(known.record);
+    }
+    if (absent.length === 0) return held;
+    const byClaim = new Map<string, Known>();
+    for (const known of listed) {
+      for (const claim of claimedAddresses(known.record)) byClaim.set(claim, known);
+    }
+    for (const record of absent) {
+      const contested = claimsOf(record).filter(({ key }) => byClaim.has(key));
+      if (contested.length === 0) continue;
+      const rivals = new Set(contested.flatMap(({ key }) => byClaim.get(key) ?? []));
+      const isProved = [...rivals].some((rival) => this.#proved.has(rival.record.id));
+      if (!isProved && contested.every((claim) => this.#holds(record.id, claim))) {
+        held.add(record.id);
+        for (const rival of rivals) rival.waits = true;
+      } else this.#known.delete(record.id);
+    }
+    return held;
+  }
+
+  /** Whether a relay answers there, or, where no probe goes, at a trunk address of that IP. */
+  #holds(id: string, { kind, address }: Claim): boolean {
+    return this.#answersAt(id, kind === 'trunk' ? address : { address: address.address });
+  }
+
+  /** Adds the time since the last contact, unless it was too long to have been contact. */
+  #age(): void {
+    const now = this.#clock.monotonic();
+    const passedMs = Math.min(now - this.#contactAtMs, LIMITS.relayExpiryMs);
+    this.#contactAtMs = now;
+    for (const known of this.#known.values()) {
+      if (known.absentMs !== undefined) known.absentMs += passedMs;
+    }
+  }
+
+  #forget(held: ReadonlySet<string>): void {
+    const absent = [...this.#known.values()]
+      .filter(({ absentMs }) => absentMs !== undefined)
+      .sort((a, b) => (b.absentMs ?? 0) - (a.absentMs ?? 0));
+    for (const { record, absentMs = 0 } of absent) {
+      const isFull = this.#known.size > LIMITS.relaysMax;
+      if (absentMs < this.#graceMs && !isFull) return;
+      if (isFull || !held.has(record.id)) this.#known.delete(record.id);
+    }
+  }
+
+  #fingerprint(): string {
+    return JSON.stringify(this.relays());
+  }
+
+  /** Cheaper, and enough where no record has changed. */
+  #shape(): string {
+    return [...this.#known].map(([id, { waits }]) => (waits ? '' : id)).join();
+  }
+}

@@ -1,0 +1,95 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
+import { LIMITS } from '../limits.js';
+import { LineLimiter } from '../logging/line-limiter.js';
+import { isFault } from '../trunk/reachability.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { PathEvent } from '../trunk/trunk-options.js';
+import { unregisteredSourceText } from '../trunk/unregistered-sources.js';
+
+const WINDOW_MS = 10_000;
+
+type ReachabilityNews = Extract<PathEvent, { type: 'reachability' }>;
+
+/** Tells the operator which relays are out of reach and why, once, and when they are back. */
+export class TrunkLog {
+  readonly #window: LineLimiter;
+  readonly #logger: Logger;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#window = new LineLimiter(LIMITS.reachabilityLinesMax, WINDOW_MS, clock);
+    this.#logger = logger;
+  }
+
+  /** Logs one piece of news. Where all relays fall silent at once the rest is counted. */
+  say(remote: RemoteRelay, news: PathEvent): void {
+    this.check();
+    if (!this.#window.take()) return;
+    const relay = remote.id;
+    switch (news.type) {
+      case 'reachability':
+        return this.#reachability(remote, news);
+      case 'unlisted-source': {
+        const { address, port } = news.source;
+        const fields = { event: 'relay-source-unlisted', relay, address, port };
+        return this.#logger.warn(fields, unregisteredSourceText(relay, news.source));
+      }
+      case 'path': {
+        const { from, to } = news;
+        const fields = { event: 'relay-path', relay, from, to };
+        return this.#logger.info(fields, `another path to ${relay} is in use`);
+      }
+      case 'lanes-closed': {
+        const fields = { event: 'relay-ports-filtered', relay, workers: news.workers };
+        const text = `${relay} answers the trunk port but not all of the further source ports: `;
+        return this.#logger.warn(fields, `${text}does a firewall let them through?`);
+      }
+      case 'mtu': {
+        const fields = { event: 'relay-path-mtu', relay, bytes: news.bytes };
+        const text = `datagrams of ${news.bytes} bytes pass the path to ${relay}`;
+        return this.#logger.info(fields, text);
+      }
+    }
+  }
+
+  /** Speaks of what was left out, when its time has passed. */
+  check(): void {
+    const lines = this.#window.next() ? this.#window.takeLeftOut() : 0;
+    if (lines === 0) return;
+    const fields = { event: 'relays-notices-left-out', lines };
+    this.#logger.warn(fields, `${lines} more lines about paths to relays were left out`);
+  }
+
+  #reachability({ id, record }: RemoteRelay, { reason, before }: ReachabilityNews): void {
+    if (reason === undefined) {
+      if (!isFault(before)) return;
+      return this.#logger.info({ event: 'relay-reachable', relay: id }, `${id} answers again`);
+    }
+    const fields = { event: 'relay-unreachable', relay: id, reason };
+    const ports = [...new Set(record.trunkAddresses.map(({ port }) => port))].join(', ');
+    switch (reason) {
+      case 'no-answer':
+        return this.#logger.warn(
+          fields,
+          `no probe answer from ${id} for 5 s: is UDP ${ports} open?`,
+        );
+      case 'not-heard':
+        return this.#logger.warn(
+          fields,
+          `${id} answers probes but gets no answers to its own for 5 s: does anything between ` +
+            'here and there change source ports, or let one direction through only?',
+        );
+      case 'unlisted-source':
+        return this.#logger.warn(
+          fields,
+          `${id} is out of reach: what it sends comes from ports that it has not registered`,
+        );
+      case 'no-common-family':
+        // As the two were set up, so nothing to mend.
+        return this.#logger.debug(
+          { ...fields, event: 'relay-no-common-family' },
+          `no address family in common with ${id}`,
+        );
+    }
+  }
+}

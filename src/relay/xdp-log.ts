@@ -1,0 +1,112 @@
+import type { Logger } from 'pino';
+import { formatAddress } from '../address.js';
+import type { Clock } from '../clock.js';
+import type { DataPlane, XdpFinding, XdpStatus } from '../native/types.js';
+
+/** How often the fast path is looked at. */
+const CHECK_MS = 1_000;
+
+/** How many findings one line of the log names; its fields have all of them. */
+const SPOKEN_OF_MAX = 8;
+
+/** Tells the operator how the fast path (XDP) runs, and what it leaves to the sockets and why. */
+export class XdpLog {
+  readonly #plane: Pick<DataPlane, 'xdp'>;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #checkedAt: number;
+  #attached: readonly string[];
+  #leftOut = '';
+  #passedBySaid: ReadonlySet<string> = new Set();
+
+  constructor(plane: Pick<DataPlane, 'xdp'>, clock: Clock, logger: Logger) {
+    this.#plane = plane;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#checkedAt = clock.monotonic();
+    const status = plane.xdp;
+    this.#attached = status.attached;
+    if (status.interfaces.length === 0) return;
+    this.#sayMode(status);
+    this.#checkRules(status);
+  }
+
+  /** Looks, if it is time to, and logs what is new. */
+  check(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#checkedAt < CHECK_MS) return;
+    this.#checkedAt = now;
+    const status = this.#plane.xdp;
+    this.#checkDevices(status);
+    this.#checkRules(status);
+  }
+
+  #sayMode({ mode, interfaces, reason }: XdpStatus): void {
+    const devices = interfaces.join(', ');
+    const fields = { event: 'xdp', mode, interfaces };
+    if (mode === 'native') {
+      this.#logger.info(fields, `forwarding by XDP on ${devices}`);
+    } else if (mode === 'generic') {
+      this.#logger.warn(fields, `forwarding by the kernel's slow emulation of XDP on ${devices}`);
+    } else {
+      this.#logger.warn({ ...fields, reason }, `no XDP, forwarding by sockets: ${reason}`);
+    }
+  }
+
+  #checkRules({ mode, leftOut, passedBy }: XdpStatus): void {
+    const text = describe(leftOut);
+    if (text !== this.#leftOut) {
+      this.#leftOut = text;
+      const fields = { event: 'xdp', mode, leftOut: leftOut.map(toFields) };
+      if (text === '') this.#logger.info(fields, 'nothing is left to the sockets any more');
+      else this.#logger.warn(fields, `XDP leaves to the sockets what this host changes: ${text}`);
+    }
+    const news = passedBy.filter(({ what }) => !this.#passedBySaid.has(what));
+    this.#passedBySaid = new Set(passedBy.map(({ what }) => what));
+    if (news.length === 0) return;
+    this.#logger.warn(
+      { event: 'xdp', mode, passedBy: news.map(toFields) },
+      'packets that go by XDP are not seen by rules of this host that may drop or delay them ' +
+        `(--xdp-strict leaves them to the sockets): ${describe(news)}`,
+    );
+  }
+
+  #checkDevices({ attached, leftOut }: XdpStatus): void {
+    const before = this.#attached;
+    this.#attached = attached;
+    const known = new Set(leftOut.map(({ device }) => device));
+    for (const device of before.filter((name) => !attached.includes(name) && !known.has(name))) {
+      this.#logger.warn(
+        { event: 'xdp-device-lost', device },
+        `no XDP on ${device}, forwarding by sockets: the device is gone, or what came in its ` +
+          'place does not take the program; it is tried again when links change',
+      );
+    }
+    for (const device of attached.filter((name) => !before.includes(name))) {
+      this.#logger.info(
+        { event: 'xdp-device-back', device },
+        `forwarding by XDP on ${device} again`,
+      );
+    }
+  }
+}
+
+/** What a finding is about: a device, or addresses of sockets. */
+function subjects({ clientAddresses, trunkAddresses, device }: XdpFinding): string[] {
+  if (device !== undefined) return [device];
+  return [
+    ...clientAddresses.map(formatAddress),
+    ...trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
+  ];
+}
+
+/** One line, however many there are. */
+function describe(findings: readonly XdpFinding[]): string {
+  const texts = findings.map((finding) => `${subjects(finding).join(', ')}: ${finding.what}`);
+  const rest = texts.length - SPOKEN_OF_MAX;
+  return [...texts.slice(0, SPOKEN_OF_MAX), ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ');
+}
+
+function toFields(finding: XdpFinding) {
+  return { kind: finding.kind, what: finding.what, about: subjects(finding) };
+}

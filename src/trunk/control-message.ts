@@ -1,0 +1,246 @@
+import type { TransportAddress } from '../address.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
+import type { StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
+import { MessageWriter } from '../stun/writer.js';
+import { type ControlSequence, encodeSequence } from './control-sequence.js';
+
+/** Who a connection's leg is, as relays name it to each other. */
+export interface LegName {
+  readonly tenant: string;
+  /** 32 lower-case hex digits. */
+  readonly connectionId: string;
+  /** The role of the sender's own peer. */
+  readonly role: 0 | 1;
+}
+
+/** A relay's proposal to join its peer's leg with the receiver's (PROTOCOL.md section 3). */
+export interface Offer extends LegName {
+  readonly type: 'offer';
+  readonly transactionId: Uint8Array;
+  /** Where the sender saw its own peer. */
+  readonly mapped: TransportAddress;
+  /** Where that peer says the other one is. */
+  readonly claimed: TransportAddress;
+  /** What the receiver must write into records it sends to the sender. */
+  readonly sessionIndex: number;
+}
+
+export interface OfferAccepted {
+  readonly type: 'offer-accepted';
+  readonly transactionId: Uint8Array;
+  readonly sessionIndex: number;
+}
+
+export interface OfferRefused {
+  readonly type: 'offer-refused';
+  readonly transactionId: Uint8Array;
+  readonly code: number;
+}
+
+/** Ends a connection, by its name or by the index that data arrived on. */
+export interface CloseRequest {
+  readonly type: 'close';
+  readonly transactionId: Uint8Array;
+  readonly subject: LegName | { readonly sessionIndex: number };
+  /** 408: the sender's peer is silent. Left out, or unknown: 437. */
+  readonly code?: 408 | undefined;
+}
+
+export interface CloseDone {
+  readonly type: 'close-done';
+  readonly transactionId: Uint8Array;
+}
+
+/**
+ * The receiver of a request is another process than the one that it was meant for, and has done
+ * nothing (PROTOCOL.md section 3). RELAY-START of the answer says which.
+ */
+export interface OtherStart {
+  readonly type: 'other-start';
+  readonly transactionId: Uint8Array;
+  readonly request: 'offer' | 'close';
+}
+
+/** Every message that relays exchange on the trunk port. */
+export type ControlMessage =
+  | Offer
+  | OfferAccepted
+  | OfferRefused
+  | CloseRequest
+  | CloseDone
+  | OtherStart;
+
+/** Where a message stands among those of its sender. */
+export interface ControlOrder {
+  /** The sender's counter; 0 from a relay of version 0.1.0, which does not count. */
+  readonly counter: number;
+  /** It was taken before: it is answered as the state is now, and changes nothing. */
+  readonly repeated: boolean;
+}
+
+/** A transaction as a map key. */
+export function transactionKey(transactionId: Uint8Array): string {
+  return Buffer.from(transactionId).toString('latin1');
+}
+
+/** The sender's half of what every trunk control message carries. */
+export interface ControlSender {
+  readonly id: string;
+  /** RELAY-START, Unix milliseconds. */
+  readonly start: number;
+}
+
+const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
+  AttributeType.Username,
+  AttributeType.RelayStart,
+  AttributeType.MessageIntegritySha256,
+  AttributeType.Fingerprint,
+  AttributeType.Tenant,
+  AttributeType.ConnectionIdentifier,
+  AttributeType.ConnectionRole,
+  AttributeType.XorMappedAddress,
+  AttributeType.XorPeerAddress,
+  AttributeType.SessionIndex,
+  AttributeType.Lifetime,
+  AttributeType.ErrorCode,
+]);
+
+/**
+ * Encodes a trunk control message (PROTOCOL.md section 3).
+ * @param sender - this relay
+ * @param key - trunk control key from this relay to the receiver, 32 bytes
+ * @param sequence - left out by relays of version 0.1.0
+ * @returns the datagram
+ */
+export function encodeControlMessage(
+  sender: ControlSender,
+  key: Uint8Array,
+  control: ControlMessage,
+  sequence?: ControlSequence,
+): Uint8Array {
+  const writer = writerFor(control)
+    .text(AttributeType.Username, sender.id)
+    .u64(AttributeType.RelayStart, BigInt(sender.start));
+  switch (control.type) {
+    case 'offer':
+      writeName(writer, control)
+        .address(AttributeType.XorMappedAddress, control.mapped)
+        .address(AttributeType.XorPeerAddress, control.claimed)
+        .u32(AttributeType.SessionIndex, control.sessionIndex);
+      break;
+    case 'offer-accepted':
+      writer.u32(AttributeType.SessionIndex, control.sessionIndex);
+      break;
+    case 'offer-refused':
+      writer.errorCode(control.code);
+      break;
+    case 'close':
+      writer.u32(AttributeType.Lifetime, 0);
+      if ('tenant' in control.subject) writeName(writer, control.subject);
+      else writer.u32(AttributeType.SessionIndex, control.subject.sessionIndex);
+      if (control.code !== undefined) writer.errorCode(control.code);
+      break;
+    case 'other-start':
+      // Without a phrase, so that it is shorter than what it answers.
+      writer.errorCode(ErrorCode.StaleNonce, '');
+      break;
+    case 'close-done':
+      break;
+  }
+  if (sequence) writer.bytes(AttributeType.ControlSequence, encodeSequence(sequence));
+  return writer.integrity('sha256', key).finish();
+}
+
+function writerFor(control: ControlMessage): MessageWriter {
+  switch (control.type) {
+    case 'offer':
+      return new MessageWriter('request', Method.Connect, control.transactionId);
+    case 'offer-accepted':
+      return new MessageWriter('success', Method.Connect, control.transactionId);
+    case 'offer-refused':
+      return new MessageWriter('error', Method.Connect, control.transactionId);
+    case 'close':
+      return new MessageWriter('request', Method.Refresh, control.transactionId);
+    case 'close-done':
+      return new MessageWriter('success', Method.Refresh, control.transactionId);
+    case 'other-start': {
+      const method = control.request === 'offer' ? Method.Connect : Method.Refresh;
+      return new MessageWriter('error', method, control.transactionId);
+    }
+  }
+}
+
+function writeName(writer: MessageWriter, name: LegName): MessageWriter {
+  return writer
+    .text(AttributeType.Tenant, name.tenant)
+    .connectionIdentifier(name.connectionId)
+    .connectionRole(name.role);
+}
+
+/**
+ * Reads a message whose integrity has been verified.
+ * @returns the control message, or undefined when it is none that this version knows: the caller
+ *   drops it and counts
+ */
+export function decodeControlMessage(message: StunMessage): ControlMessage | undefined {
+  if (message.unknownRequired(KNOWN_ATTRIBUTES).length > 0) return undefined;
+  const { messageClass, method, transactionId } = message;
+  if (method === Method.Connect) {
+    if (messageClass === 'request') return decodeOffer(message);
+    if (messageClass === 'success') {
+      const sessionIndex = message.u32(AttributeType.SessionIndex);
+      return sessionIndex === undefined
+        ? undefined
+        : { type: 'offer-accepted', transactionId, sessionIndex };
+    }
+    if (messageClass === 'error') {
+      const error = message.errorCode();
+      if (error?.code === ErrorCode.StaleNonce) {
+        return { type: 'other-start', transactionId, request: 'offer' };
+      }
+      return error && { type: 'offer-refused', transactionId, code: error.code };
+    }
+  }
+  if (method === Method.Refresh) {
+    if (messageClass === 'request') return decodeClose(message);
+    if (messageClass === 'success') return { type: 'close-done', transactionId };
+    if (messageClass === 'error' && message.errorCode()?.code === ErrorCode.StaleNonce) {
+      return { type: 'other-start', transactionId, request: 'close' };
+    }
+  }
+  return undefined;
+}
+
+function decodeName(message: StunMessage): LegName | undefined {
+  const tenant = message.text(AttributeType.Tenant);
+  const connectionId = message.connectionIdentifier();
+  const role = message.connectionRole();
+  if (tenant === undefined || connectionId === undefined || role === undefined) return undefined;
+  return { tenant, connectionId, role };
+}
+
+function decodeOffer(message: StunMessage): Offer | undefined {
+  const name = decodeName(message);
+  const mapped = message.address(AttributeType.XorMappedAddress);
+  const claimed = message.address(AttributeType.XorPeerAddress);
+  const sessionIndex = message.u32(AttributeType.SessionIndex);
+  if (!name || !mapped || !claimed || sessionIndex === undefined) return undefined;
+  const { transactionId } = message;
+  return { type: 'offer', transactionId, ...name, mapped, claimed, sessionIndex };
+}
+
+function decodeClose(message: StunMessage): CloseRequest | undefined {
+  if (message.lifetimeSeconds() !== 0) return undefined;
+  const { transactionId } = message;
+  const name = decodeName(message);
+  const silent = message.errorCode()?.code === ErrorCode.PeerSilent;
+  const code = silent ? { code: ErrorCode.PeerSilent } : {};
+  if (name) return { type: 'close', transactionId, subject: name, ...code };
+  if (message.has(AttributeType.ConnectionIdentifier)) return undefined;
+  const sessionIndex = message.u32(AttributeType.SessionIndex);
+  return sessionIndex === undefined
+    ? undefined
+    : { type: 'close', transactionId, subject: { sessionIndex }, ...code };
+}

@@ -1,0 +1,185 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import type { RelayRecord } from '../../src/registry/types.js';
+import { RelayMembership } from '../../src/relay/relay-membership.js';
+import { FakeClock, relayRecord } from '../directory/fixtures.js';
+
+const fra = relayRecord('fra-1', 1);
+const nyc = relayRecord('nyc-1', 2);
+const sin = relayRecord('sin-1', 3);
+
+function registry(...relays: RelayRecord[]) {
+  return { version: relays.map(({ id }) => id).join(), relays };
+}
+
+function ids(known: RelayMembership): string {
+  return known
+    .relays()
+    .map(({ id }) => id)
+    .join();
+}
+
+/** Lets time pass as it does while a directory answers each beat. */
+function inContact(known: RelayMembership, clock: FakeClock, ms: number): void {
+  for (let passed = 0; passed < ms; passed += 1_500) {
+    clock.advance(Math.min(1_500, ms - passed));
+    known.contact();
+  }
+}
+
+t.test(
+  'a relay that vanishes stays known for the grace, in contact with a directory',
+  async (t) => {
+    const clock = new FakeClock();
+    const known = new RelayMembership({ clock });
+    t.equal(known.update(registry(fra, nyc)), true);
+    t.equal(known.update(registry(nyc, fra)), false, 'order does not matter');
+    t.equal(known.update(registry(fra)), false, 'nothing is forgotten yet');
+    inContact(known, clock, LIMITS.knownRelayGraceMs - 1_500);
+    t.equal(ids(known), 'fra-1,nyc-1');
+    clock.advance(1_500);
+    t.equal(known.contact(), true);
+    t.equal(ids(known), 'fra-1');
+  },
+);
+
+t.test('nothing is forgotten while no directory answers', async (t) => {
+  const clock = new FakeClock();
+  const known = new RelayMembership({ clock });
+  known.update(registry(fra, nyc));
+  known.update(registry(fra));
+  clock.advance(86_400_000);
+  t.equal(known.contact(), false, 'a day away counts as a moment');
+  t.equal(ids(known), 'fra-1,nyc-1');
+});
+
+t.test('a restarted directory lists relays as they come back', async (t) => {
+  const clock = new FakeClock();
+  const known = new RelayMembership({ clock });
+  known.update(registry(fra, nyc, sin));
+  clock.advance(600_000);
+  known.update(registry(fra));
+  inContact(known, clock, 10_000);
+  known.update(registry(fra, nyc));
+  inContact(known, clock, LIMITS.knownRelayGraceMs);
+  t.equal(ids(known), 'fra-1,nyc-1', 'the one that came back counts anew, the third is gone');
+});
+
+t.test('a later start replaces a record, an earlier one does not', async (t) => {
+  const known = new RelayMembership({ clock: new FakeClock() });
+  known.update(registry({ ...fra, start: 20 }));
+  t.equal(known.update(registry({ ...fra, start: 10 })), false);
+  t.equal(known.relays()[0]?.start, 20);
+  t.equal(known.update(registry({ ...fra, start: 30 })), true);
+  t.equal(known.relays()[0]?.start, 30);
+});
+
+t.test('a start from the future does not outlast the clock that it came from', async (t) => {
+  const clock = new FakeClock();
+  const now = clock.now();
+  const known = new RelayMembership({ clock });
+  const ahead = now + 86_400_000;
+  known.update(registry({ ...fra, start: ahead }));
+  t.equal(known.relays()[0]?.start, ahead);
+  t.equal(known.update(registry({ ...fra, start: ahead - 1 })), false, 'no more likely');
+  t.equal(known.update(registry({ ...fra, start: now })), true, 'its next process');
+  t.equal(known.relays()[0]?.start, now);
+  t.equal(known.update(registry({ ...fra, start: now - 1 })), false);
+});
+
+t.test('an address that a live relay has names no vanished one', async (t) => {
+  const known = new RelayMembership({ clock: new FakeClock() });
+  known.update(registry(fra, nyc));
+  known.update(registry(fra, { ...sin, trunkSources: nyc.trunkSources }));
+  t.equal(ids(known), 'fra-1,sin-1');
+});
+
+t.test('relays are bounded: the longest absent go first', async (t) => {
+  const clock = new FakeClock();
+  const known = new RelayMembership({ clock });
+  known.update(registry(fra));
+  known.update(registry(nyc));
+  clock.advance(1_000);
+  const many = Array.from({ length: LIMITS.relaysMax - 1 }, (_, index) => ({
+    ...sin,
+    id: `r-${index}`,
+    serviceAddresses: [{ address: '192.0.2.1', port: index + 1 }],
+    trunkAddresses: [{ address: '192.0.2.2', port: index + 1 }],
+    trunkSources: [{ address: '192.0.2.2', port: index + 1 }],
+  }));
+  known.update(registry(...many));
+  t.equal(known.relays().length, LIMITS.relaysMax);
+  t.notOk(known.relays().some(({ id }) => id === 'fra-1'));
+  t.ok(known.relays().some(({ id }) => id === 'nyc-1'));
+});
+
+/** Relays that know each other, one of which may be pretended to be elsewhere. */
+function contested(options: { readonly answering: Set<string> }) {
+  const clock = new FakeClock();
+  const known = new RelayMembership({
+    clock,
+    answersAt: (id, { address, port }) =>
+      [...options.answering].some((at) =>
+        port === undefined ? at.startsWith(`${id} ${address}:`) : at === `${id} ${address}:${port}`,
+      ),
+  });
+  known.update(registry(fra, nyc));
+  return { clock, known };
+}
+
+const THIEF = relayRecord('evil-1', 9, {
+  serviceAddresses: fra.serviceAddresses,
+  trunkAddresses: [...fra.trunkAddresses, { address: '10.0.0.9', port: 3480 }],
+  trunkSources: [...fra.trunkSources, { address: '10.0.0.9', port: 3480 }],
+});
+
+t.test('a relay that answers at its address stays, whoever registers the address', async (t) => {
+  const answering = new Set(['fra-1 10.0.0.1:3480', 'evil-1 10.0.0.9:3480']);
+  const { clock, known } = contested({ answering });
+  t.equal(known.update(registry(THIEF, nyc)), false);
+  t.equal(ids(known), 'fra-1,nyc-1', 'the other one is not worked with');
+  inContact(known, clock, 10 * LIMITS.knownRelayGraceMs);
+  t.equal(ids(known), 'fra-1,nyc-1', 'for as long as it answers');
+  answering.delete('fra-1 10.0.0.1:3480');
+  t.equal(known.contact(), true);
+  t.equal(ids(known), 'evil-1,nyc-1', 'then it is replaced');
+  known.update(registry(fra, nyc));
+  t.equal(ids(known), 'fra-1,nyc-1', 'the thief answers nowhere that is in question');
+});
+
+t.test('a relay that has proved to be there takes the address at once', async (t) => {
+  const answering = new Set(['fra-1 10.0.0.1:3480']);
+  const { known } = contested({ answering });
+  const heir = relayRecord('fra-2', 1);
+  known.update({ ...registry(heir, nyc), proved: ['fra-2'] });
+  t.equal(ids(known), 'fra-2,nyc-1');
+});
+
+t.test('a service address goes with a trunk address of its IP', async (t) => {
+  const stolen = relayRecord('evil-1', 9, { serviceAddresses: fra.serviceAddresses });
+  const { known } = contested({ answering: new Set(['fra-1 10.0.0.1:3480']) });
+  known.update(registry(stolen, nyc));
+  t.equal(ids(known), 'fra-1,nyc-1');
+  const elsewhere = contested({ answering: new Set(['fra-1 10.0.0.7:3480']) });
+  elsewhere.known.update(registry(stolen, nyc));
+  t.equal(ids(elsewhere.known), 'evil-1,nyc-1');
+});
+
+t.test('a relay that waits is worked with once the other one is listed elsewhere', async (t) => {
+  const { known } = contested({ answering: new Set(['fra-1 10.0.0.1:3480']) });
+  known.update(registry(THIEF, nyc));
+  known.update(registry(THIEF, nyc, relayRecord('fra-1', 4, { start: fra.start + 1 })));
+  t.equal(ids(known), 'evil-1,fra-1,nyc-1');
+});
+
+t.test('no more relays than there can be are kept, whatever they answer', async (t) => {
+  const clock = new FakeClock();
+  const known = new RelayMembership({ clock, answersAt: () => true });
+  const { publicKey } = fra;
+  const many = Array.from({ length: LIMITS.relaysMax }, (_, host) =>
+    relayRecord(`r-${host}`, host + 1, { publicKey }),
+  );
+  known.update(registry(...many));
+  known.update(registry(...many.map((each) => ({ ...each, id: `x${each.id}` }))));
+  t.ok(known.relays().length <= LIMITS.relaysMax);
+});

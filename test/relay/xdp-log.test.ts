@@ -1,0 +1,130 @@
+import { pino } from 'pino';
+import t from 'tap';
+import type { XdpFinding, XdpStatus } from '../../src/native/types.js';
+import { RelayMetrics } from '../../src/relay/metrics.js';
+import { XdpLog } from '../../src/relay/xdp-log.js';
+import { World } from './world/index.js';
+
+interface Line {
+  readonly event: string;
+  readonly msg: string;
+  readonly device?: string;
+}
+
+function setUp(status: Partial<XdpStatus> = {}) {
+  const lines: Line[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const plane: { xdp: XdpStatus } = {
+    xdp: {
+      mode: 'native',
+      interfaces: ['eth0', 'eth1'],
+      attached: ['eth0', 'eth1'],
+      leftOut: [],
+      passedBy: [],
+      ...status,
+    },
+  };
+  let now = 0;
+  const clock = { now: () => now, monotonic: () => now };
+  const notices = new XdpLog(plane, clock, logger);
+  const taken = () => lines.splice(0).map(({ msg }) => msg);
+  const after = (ms: number, changed: Partial<XdpStatus> = {}) => {
+    plane.xdp = { ...plane.xdp, ...changed };
+    now += ms;
+    notices.check();
+    return taken();
+  };
+  return { taken, after };
+}
+
+const nat: XdpFinding = {
+  kind: 'nat',
+  what: 'nftables dnat in inet t c',
+  clientAddresses: [{ address: '192.0.2.1', port: 3478 }],
+  trunkAddresses: [{ address: '2001:db8::1', port: 3480 }],
+};
+
+const filter = (what: string): XdpFinding => ({ ...nat, kind: 'filter', what, trunkAddresses: [] });
+
+t.test('where no XDP was asked for nothing is said', async (t) => {
+  const { taken, after } = setUp({ mode: 'off', interfaces: [], attached: [] });
+  t.same(taken(), []);
+  t.same(after(10_000), []);
+});
+
+t.test('how it runs is said once', async (t) => {
+  const { taken, after } = setUp();
+  t.same(taken(), ['forwarding by XDP on eth0, eth1']);
+  t.same(after(10_000), []);
+  t.match(setUp({ mode: 'generic' }).taken(), ["forwarding by the kernel's slow emulation of XDP"]);
+  t.same(setUp({ mode: 'off', reason: 'no rights' }).taken(), [
+    'no XDP, forwarding by sockets: no rights',
+  ]);
+});
+
+t.test('what is left to the sockets is said in one line, at the start and on change', async (t) => {
+  const { taken, after } = setUp({ leftOut: [nat] });
+  const line =
+    'XDP leaves to the sockets what this host changes: ' +
+    '192.0.2.1:3478, trunk [2001:db8::1]:3480: nftables dnat in inet t c';
+  t.same(taken(), ['forwarding by XDP on eth0, eth1', line]);
+  t.same(after(1_000), []);
+  t.same(after(999, { leftOut: [] }), [], 'not looked at yet');
+  t.same(after(1), ['nothing is left to the sockets any more']);
+  const device = { ...nat, kind: 'tc' as const, what: 'filters', device: 'eth0' };
+  t.match(after(1_000, { leftOut: [device, nat] }), [/ changes: eth0: filters; 192\.0\.2\.1/]);
+  const many = Array.from({ length: 20 }, (_, index) => ({ ...nat, what: `rule ${index}` }));
+  t.match(after(1_000, { leftOut: many }), [/rule 7; and 12 more$/]);
+});
+
+t.test('filters that are passed by are named once each', async (t) => {
+  const { taken, after } = setUp({ passedBy: [filter('drop in a')] });
+  t.match(taken(), [/^forwarding/, /--xdp-strict .*: 192\.0\.2\.1:3478: drop in a$/]);
+  t.same(after(5_000), []);
+  const both = [filter('drop in a'), filter('drop in b')];
+  t.match(after(1_000, { passedBy: both }), [/: 192\.0\.2\.1:3478: drop in b$/]);
+  t.same(after(1_000, { passedBy: [filter('drop in b')] }), []);
+});
+
+t.test('a device that goes or comes back is spoken of each time', async (t) => {
+  const { taken, after } = setUp();
+  taken();
+  t.match(after(1_000, { attached: ['eth1'] }), [/^no XDP on eth0, /]);
+  t.same(after(1_000), []);
+  t.same(after(1_000, { attached: ['eth0', 'eth1'] }), ['forwarding by XDP on eth0 again']);
+});
+
+t.test('a device that is left out by a rule is not lost', async (t) => {
+  const { taken, after } = setUp();
+  taken();
+  const leftOut = [{ ...nat, clientAddresses: [], device: 'eth0', what: 'filters' }];
+  t.match(after(1_000, { attached: ['eth1'], leftOut }), [/^XDP leaves to the sockets/]);
+  t.same(after(1_000, { attached: ['eth0', 'eth1'], leftOut: [] }), [
+    'forwarding by XDP on eth0 again',
+    'nothing is left to the sockets any more',
+  ]);
+});
+
+t.test('the metric counts what is left out, not what leaves it out', async (t) => {
+  const fra = new World().addRelay('fra-1', '192.0.2.10');
+  const address = { address: '192.0.2.10', port: 3478 };
+  const other = { address: '192.0.2.10', port: 3480 };
+  const finding = (kind: XdpFinding['kind'], device?: string): XdpFinding => ({
+    kind,
+    what: 'a rule',
+    clientAddresses: device === undefined ? [address] : [],
+    trunkAddresses: [],
+    ...(device !== undefined && { device }),
+  });
+  const leftOut = [
+    finding('nat'),
+    { ...finding('nat'), trunkAddresses: [other] },
+    finding('tc'),
+    finding('tc', 'eth1'),
+    finding('tc', 'eth1'),
+  ];
+  const plane = Object.create(fra.plane, { xdp: { value: { ...fra.plane.xdp, leftOut } } });
+  const text = await new RelayMetrics(fra.rules, plane).text();
+  t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 2');
+  t.match(text, 'turnpike_relay_xdp_left_out{reason="tc"} 2');
+});

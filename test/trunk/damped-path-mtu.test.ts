@@ -1,0 +1,41 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { DampedPathMtu } from '../../src/trunk/damped-path-mtu.js';
+
+const HELD = LIMITS.recommendedGrowthMs;
+const found = (bytes: number) => ({ bytes, measured: true });
+
+t.test('the first that is measured counts at once, and so does any that is smaller', async (t) => {
+  const size = new DampedPathMtu();
+  t.equal(size.bytes, undefined);
+  size.take({ bytes: 1_200, measured: false }, 0);
+  t.equal(size.bytes, 1_200);
+  size.take(found(1_452), 100);
+  t.equal(size.bytes, 1_452);
+  size.take(found(508), 200);
+  t.equal(size.bytes, 508);
+});
+
+t.test('a longer one counts when it has held, and only as far as it has', async (t) => {
+  const size = new DampedPathMtu();
+  size.take(found(508), 0);
+  size.take(found(1_200), 1_000);
+  size.take(found(1_452), 2_000);
+  size.take(found(1_452), 1_000 + HELD - 1);
+  t.equal(size.bytes, 508);
+  size.take(found(1_452), 1_000 + HELD);
+  t.equal(size.bytes, 1_200);
+  size.take(found(1_452), 2_000 + HELD);
+  size.take(found(1_452), 2_000 + 2 * HELD);
+  t.equal(size.bytes, 1_452);
+});
+
+t.test('one that comes and goes never counts', async (t) => {
+  const size = new DampedPathMtu();
+  size.take(found(1_000), 0);
+  for (let now = 0; now < 10 * HELD; now += HELD / 2) {
+    size.take(found(1_452), now);
+    size.take(found(1_000), now + HELD / 4);
+    t.equal(size.bytes, 1_000);
+  }
+});

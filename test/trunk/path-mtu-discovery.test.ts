@@ -1,0 +1,128 @@
+import t from 'tap';
+import { LIMITS } from '../../src/limits.js';
+import { PathMtuDiscovery } from '../../src/trunk/path-mtu-discovery.js';
+
+/** Probes until nothing is searched, over a way that passes `passes` bytes. @returns probes */
+function search(mtu: PathMtuDiscovery, passes: number, now: number): number {
+  for (let probes = 0; probes < 200; probes++) {
+    if (probes > 0 && !mtu.isSearching) return probes;
+    const bytes = mtu.next(now);
+    if (bytes <= passes) mtu.answered(bytes, now);
+    else mtu.lost(bytes, now);
+  }
+  throw new Error(`no end at ${mtu.bytes}`);
+}
+
+t.test('the longest datagram that passes is found, and never a longer one', async (t) => {
+  for (const passes of [1_452, 1_451, 1_400, 1_372, 1_352, 1_280, 1_200, 1_199, 900, 508]) {
+    const mtu = new PathMtuDiscovery(1_452);
+    t.equal(mtu.bytes, 1_200, 'before anything is known');
+    t.notOk(mtu.measured);
+    const probes = search(mtu, passes, 0);
+    t.ok(mtu.bytes <= passes && mtu.bytes > passes - 9, `${mtu.bytes} of ${passes}`);
+    t.ok(probes <= 30, `${probes} probes`);
+  }
+  const jumbo = new PathMtuDiscovery(8_952);
+  search(jumbo, 8_000, 0);
+  t.ok(jumbo.bytes <= 8_000 && jumbo.bytes > 7_991);
+});
+
+t.test('a way that became narrower is noticed after three losses, and searched anew', async (t) => {
+  const mtu = new PathMtuDiscovery(1_452);
+  search(mtu, 1_452, 0);
+  t.equal(mtu.bytes, 1_452);
+  for (const lost of [1, 2]) {
+    mtu.lost(mtu.next(1_000), 1_000);
+    t.equal(mtu.bytes, 1_452, `${lost} lost`);
+    t.ok(mtu.isSearching, 'and asked again soon');
+  }
+  mtu.lost(mtu.next(1_000), 1_000);
+  t.equal(mtu.bytes, 1_200);
+  search(mtu, 1_372, 2_000);
+  t.ok(mtu.bytes <= 1_372 && mtu.bytes > 1_363);
+});
+
+t.test('a wrong result does not stay: a longer datagram is tried again', async (t) => {
+  const mtu = new PathMtuDiscovery(1_452);
+  search(mtu, 1_300, 0);
+  const narrow = mtu.bytes;
+  t.equal(mtu.next(LIMITS.pathMtuRaiseMs - 1), narrow, 'not at once');
+  t.equal(mtu.next(LIMITS.pathMtuRaiseMs), 1_452);
+  mtu.answered(1_452, LIMITS.pathMtuRaiseMs);
+  t.equal(mtu.bytes, 1_452);
+  t.notOk(mtu.isSearching);
+});
+
+t.test('one lost probe of a way that passes it changes nothing', async (t) => {
+  const mtu = new PathMtuDiscovery(1_452);
+  search(mtu, 1_452, 0);
+  mtu.lost(1_452, 0);
+  mtu.answered(1_452, 0);
+  mtu.lost(1_452, 0);
+  mtu.lost(1_452, 0);
+  t.equal(mtu.bytes, 1_452);
+});
+
+t.test('where nothing passes the smallest is used, and each is tried again', async (t) => {
+  const mtu = new PathMtuDiscovery(1_452);
+  const seen = new Set<number>();
+  for (let probe = 0; probe < 30; probe++) {
+    seen.add(mtu.bytes);
+    mtu.lost(mtu.next(0), 0);
+  }
+  t.same([...seen], [1_200, 800, LIMITS.trunkMtuBytesMin], 'down, and never up again');
+  t.notOk(mtu.isSearching, 'without haste');
+  search(mtu, 1_000, 0);
+  t.ok(mtu.bytes <= 1_000 && mtu.bytes > 991, 'and what passes later is found');
+});
+
+t.test('a narrow way keeps what passes, whatever longer ones do', async (t) => {
+  for (const passes of [1_100, 900, 700, 520]) {
+    const mtu = new PathMtuDiscovery(1_452);
+    search(mtu, passes, 0);
+    const found = mtu.bytes;
+    for (let now = 1_000; now < 30 * LIMITS.pathMtuRaiseMs; now += 1_000) {
+      const bytes = mtu.next(now);
+      if (bytes <= passes) mtu.answered(bytes, now);
+      else mtu.lost(bytes, now);
+      if (mtu.bytes !== found) t.fail(`${mtu.bytes} after ${now} ms on a way of ${passes}`);
+    }
+    t.equal(mtu.bytes, found);
+  }
+});
+
+t.test('losses of different sizes do not add up', async (t) => {
+  const mtu = new PathMtuDiscovery(1_452);
+  search(mtu, 1_452, 0);
+  mtu.lost(1_452, 0);
+  mtu.lost(1_452, 0);
+  mtu.lost(1_200, 0);
+  t.equal(mtu.bytes, 1_452, 'a shorter one says nothing of it');
+  mtu.forgive();
+  mtu.lost(1_452, 0);
+  mtu.lost(1_452, 0);
+  t.equal(mtu.bytes, 1_452, 'nor do those of a time when nothing passed');
+  mtu.lost(1_452, 0);
+  t.equal(mtu.bytes, 1_200);
+});
+
+t.test('what a relay is asked that knows no sizes says nothing of them', async (t) => {
+  const mtu = new PathMtuDiscovery(1_452);
+  for (let probe = 0; probe < 3; probe++) mtu.lost(36, 0);
+  mtu.answered(36, 0);
+  t.equal(mtu.bytes, 1_200);
+  t.notOk(mtu.measured);
+});
+
+t.test('a longer one is looked for with few probes where nothing has changed', async (t) => {
+  const mtu = new PathMtuDiscovery(1_452);
+  search(mtu, 1_372, 0);
+  const later = 2 * LIMITS.pathMtuRaiseMs;
+  let probes = 0;
+  for (; probes === 0 || mtu.isSearching; probes++) {
+    const bytes = mtu.next(later);
+    if (bytes <= 1_372) mtu.answered(bytes, later);
+    else mtu.lost(bytes, later);
+  }
+  t.equal(probes, 6);
+});

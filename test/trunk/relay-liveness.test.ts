@@ -1,0 +1,34 @@
+import t from 'tap';
+import { RelayLiveness } from '../../src/trunk/relay-liveness.js';
+
+/** Probes every 100 ms for a while, with a record sent each time if `busy`. */
+function run(liveness: RelayLiveness, from: number, ms: number, busy: boolean): number | undefined {
+  for (let now = from; now < from + ms; now += 100) {
+    liveness.probed();
+    if (busy) liveness.traffic(now, now + 1);
+    if (liveness.gone(now)) return now;
+  }
+  return undefined;
+}
+
+t.test('5 s without a reply under traffic, and not before', async (t) => {
+  t.equal(run(new RelayLiveness(0), 0, 10_000, true), 5_000);
+});
+
+t.test('an idle relay is never gone', async (t) => {
+  t.equal(run(new RelayLiveness(0), 0, 60_000, false), undefined);
+});
+
+t.test('the 5 s begin when traffic does', async (t) => {
+  const liveness = new RelayLiveness(0);
+  run(liveness, 0, 20_000, false);
+  t.equal(run(liveness, 20_000, 10_000, true), 25_000);
+});
+
+t.test('our own stall is not taken for the other’s silence', async (t) => {
+  const liveness = new RelayLiveness(0);
+  liveness.traffic(0, 1);
+  liveness.probed();
+  liveness.traffic(4_900, 2);
+  t.notOk(liveness.gone(9_000), 'only one probe went unanswered');
+});
