@@ -29,13 +29,13 @@ table inet firewall {
   chain input {
     type filter hook input priority filter
     ct state { established, related, untracked } accept
-    iifname "wan" drop
+    iifname "wan" counter drop
   }
   chain forward {
     type filter hook forward priority filter
     ct state { established, related } accept
     iifname "wan" ct status dnat accept
-    iifname "wan" drop
+    iifname "wan" counter drop
   }
 }
 `;

@@ -2,12 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { LabHost } from '../../src/lab/index.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import type { RemoteError } from '../lab/rpc.js';
 import { endOf } from './connection-end.js';
 import { joinBoth, type PeerAgent, type RemotePair } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
-t.setTimeout(2 * PATIENCE_MS);
+setPatience(t, 2 * PATIENCE_MS);
 
 const SKIP = { skip: skipReason() };
 

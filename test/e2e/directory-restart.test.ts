@@ -1,10 +1,11 @@
 import t from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { exchange, joinBoth, settled } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
 const FLOW = { packetsPerSecond: 200, payloadBytes: 200, pingIntervalMs: 100 };
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test('a killed directory interrupts nothing', { skip: skipReason() }, async (t) => {
   const world = await World.create(t);

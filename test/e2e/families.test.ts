@@ -1,5 +1,6 @@
 import t from 'tap';
 import { type AddressFamily, familyOf } from '../../src/address.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { exchange, joinBoth } from './peer-agent.js';
 import { PATIENCE_MS, type RelayPlan, skipReason, World } from './world.js';
 
@@ -27,7 +28,7 @@ const RELAYS: readonly RelayPlan[] = ([4, 6] as const).flatMap((family) =>
   })),
 );
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test('IPv4 and IPv6 legs and trunks, in any mix', { skip: skipReason() }, async (t) => {
   const world = await World.create(t, RELAYS);

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { parseObject, readLines } from '../../src/cli/demo/supervised.js';
 import type { LabHost, LabProcess } from '../../src/lab/index.js';
 import { spawnTypeScript } from '../lab/agent.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
@@ -46,7 +47,7 @@ function startPeer(t: Test, world: World, host: LabHost, mode: string): Promise<
   });
 }
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 /**
  * iperf3 measures over UDP but arranges the measurement over TCP to the same address and port. The

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { joinBoth, type RemotePair } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 /** Packets that both have received so far, the lesser number of the two. */
 async function receivedByBoth([a, b]: RemotePair): Promise<number> {

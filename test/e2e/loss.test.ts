@@ -1,11 +1,12 @@
 import t from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { exchange, joinBoth } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
 const LOSS_PERCENT = 2;
 const PACKETS = 1_000;
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test(
   'two lossy access links slow nothing down but the data',

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { NAT_BEHAVIOURS } from '../../src/lab/index.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { exchange, joinBoth } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
@@ -7,7 +8,7 @@ import { PATIENCE_MS, skipReason, World } from './world.js';
 const PACKETS = 40;
 const FLOW = { payloadBytes: 200 };
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test('peers behind every pair of NATs talk', { skip: skipReason() }, async (t) => {
   const world = await World.create(t);

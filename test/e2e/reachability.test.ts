@@ -2,10 +2,11 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { PeerHints } from '../../src/client/index.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import type { PeerAgent } from './peer-agent.js';
 import { PATIENCE_MS, type RelayPlan, skipReason, World } from './world.js';
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 const RELAYS: readonly RelayPlan[] = ['west', 'east', 'south'].map((region) => ({
   id: `relay-${region}`,

@@ -1,8 +1,9 @@
 import t from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { exchange, joinBoth } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test('relays on the same host and on different ones', { skip: skipReason() }, async (t) => {
   const world = await World.create(t);

@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { parseObject, readLines } from '../../src/cli/demo/supervised.js';
 import type { LabHost, LabProcess } from '../../src/lab/index.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 const HALF_BYTES = 256 * 1_024;
 

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { settled } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
@@ -8,7 +9,7 @@ const PACKETS = 3;
 /** Two CPUs carry a thousand of these: two packets and two pings a second on each. */
 const FLOW = { packetsPerSecond: 2, payloadBytes: 100, pingIntervalMs: 500 };
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test(`${CONNECTIONS} connections at once`, { skip: skipReason() }, async (t) => {
   const world = await World.create(t);

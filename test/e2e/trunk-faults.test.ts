@@ -2,10 +2,11 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { run } from '../../src/lab/tools.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import type { PeerAgent } from './peer-agent.js';
-import { PATIENCE_MS, type RelayPlan, skipReason, World } from './world.js';
+import { PATIENCE_MS, RELAY_HTTP, type RelayPlan, readUrl, skipReason, World } from './world.js';
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 const REGIONS = ['west', 'east', 'south', 'shut', 'nat'] as const;
 type Region = (typeof REGIONS)[number];
@@ -53,9 +54,7 @@ async function untilSaid(t: Test, world: World, by: Region, event: string, of: r
 
 /** `turnpike_relay_trunk_reachable` of a relay, by the other's region. */
 async function reachable(world: World, region: Region): Promise<Record<string, number>> {
-  const script =
-    'const answer = await fetch("http://127.0.0.1:9100/metrics"); console.log(await answer.text())';
-  const argv = [process.execPath, '--input-type=module', '-e', script];
+  const argv = readUrl(`http://${RELAY_HTTP}/metrics`);
   const { child } = world.lab.spawn(world.relayHost(idOf(region)), argv);
   if (child.stdout === null) throw new Error('no output');
   const rows = (await text(child.stdout)).matchAll(
@@ -73,7 +72,6 @@ t.test('which pairs break, who says so, and that it heals', { skip: skipReason()
   const world = await World.create(t, RELAYS);
   const host = world.lab.host('peer');
   await world.lab.up();
-  for (const { id } of RELAYS) world.relayOptions.set(id, ['--http', '127.0.0.1:9100']);
   const openShut = await world.dropUdp(world.relayHost('relay-shut'), 3480);
   const east = world.relayHost('relay-east').addresses[4];
   await nft(

@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import type { LabHost } from '../../src/lab/index.js';
 import { run } from '../../src/lab/tools.js';
+import { type KeptTest, setPatience } from '../lab/keep-on-failure.js';
 import { exchange, joinBoth } from './peer-agent.js';
 import { PATIENCE_MS, type RelayPlan, skipReason, World } from './world.js';
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 const relays = (trunkFamilies: readonly (4 | 6)[]): readonly RelayPlan[] => [
   { id: 'relay-a', region: 'west', families: [4], trunkFamilies },
@@ -18,7 +19,7 @@ const nft = (host: LabHost, rules: string) =>
 
 /** Two relays on a network that a test spoils, with a peer of each. */
 async function open(
-  t: { teardown(action: () => Promise<void>): void },
+  t: KeptTest,
   { families = [4], spoil }: { families?: (4 | 6)[]; spoil?: (world: World) => Promise<unknown> },
 ) {
   const world = await World.create(t, relays(families));

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { endOf } from './connection-end.js';
 import { joinBoth } from './peer-agent.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
-t.setTimeout(2 * PATIENCE_MS);
+setPatience(t, 2 * PATIENCE_MS);
 
 t.test('a default route that moves to another uplink', { skip: skipReason() }, async (t) => {
   const world = await World.create(t);

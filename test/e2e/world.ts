@@ -15,6 +15,7 @@ import {
   type NatBehaviour,
 } from '../../src/lab/index.js';
 import { run } from '../../src/lab/tools.js';
+import { closeAfter, type KeptTest } from '../lab/keep-on-failure.js';
 import { TestLab } from '../lab/test-lab.js';
 import { PeerAgent } from './peer-agent.js';
 import type { DirectorySettings } from './peer-methods.js';
@@ -25,6 +26,12 @@ export const TURNPIKE = fileURLToPath(new URL('../../dist/cli/main.js', import.m
 const DIRECTORY_PORT = 8443;
 const SERVICE_PORT = 3478;
 const TRUNK_PORT = 3480;
+
+/** Where each relay serves operators, in a namespace of its own. */
+export const RELAY_HTTP = '127.0.0.1:9100';
+
+/** A Node program that prints what a URL answers. */
+const READ_URL = 'fetch(process.argv[1]).then((answer) => answer.text()).then(console.log)';
 
 /** How long a file of these tests may take: a machine that is busy with others is no failure. */
 export const PATIENCE_MS = 180_000;
@@ -80,20 +87,16 @@ export class World {
 
   /**
    * A world whose nodes are declared but not up: declare peers' hosts in `lab`, then `start`.
-   * @param t - the test at whose end the world is closed
+   * @param t - the test at whose end the world is closed, and with whose failure it is kept
    */
-  static async create(
-    t: { teardown(action: () => Promise<void>): void },
-    relays: readonly RelayPlan[] = TWO_RELAYS,
-  ): Promise<World> {
+  static async create(t: KeptTest, relays: readonly RelayPlan[] = TWO_RELAYS): Promise<World> {
     const lab = new TestLab();
+    closeAfter(t, lab);
     const secrets = await mkdtemp(join(tmpdir(), 'turnpike-test-'));
-    t.teardown(async () => {
-      await lab.close(0);
-      await rm(secrets, { recursive: true, force: true });
-    });
+    t.teardown(() => rm(secrets, { recursive: true, force: true }));
     const world = new World(lab, secrets, relays);
     world.#writeSecrets();
+    world.#keepMetrics();
     return world;
   }
 
@@ -127,6 +130,7 @@ export class World {
       ...addresses('--trunk', plan.trunkFamilies ?? families, TRUNK_PORT),
       ...['--directory', this.accessFrom(host).directoryUrl],
       ...['--relay-secret-file', this.secretFile(id)],
+      ...['--http', RELAY_HTTP],
       ...(this.relayOptions.get(id) ?? []),
     ]);
   }
@@ -208,6 +212,13 @@ export class World {
     return join(this.#secrets, name);
   }
 
+  #keepMetrics(): void {
+    const ask = (name: string, { namespace }: LabHost, url: string) =>
+      this.lab.evidence.ask({ namespace, title: `metrics-${name}`, argv: readUrl(url) });
+    ask('directory', this.directoryHost, `http://[::1]:${DIRECTORY_PORT}/metrics`);
+    for (const [id, host] of this.#relayHosts) ask(id, host, `http://${RELAY_HTTP}/metrics`);
+  }
+
   async #run(name: string, host: LabHost, args: readonly string[]): Promise<void> {
     const process = this.turnpike(host, args);
     const lines = this.#logs.get(name) ?? [];
@@ -231,6 +242,11 @@ export class World {
       write(id, relaySecret(cluster, id), tenantRoot(cluster));
     }
   }
+}
+
+/** A program, with its arguments, that prints what a URL answers. */
+export function readUrl(url: string): string[] {
+  return [process.execPath, '-e', READ_URL, url];
 }
 
 function addressOf(host: LabHost, family: AddressFamily, port: number): TransportAddress {

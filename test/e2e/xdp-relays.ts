@@ -5,16 +5,11 @@ import { toolEnvironment } from '../../src/lab/tools.js';
 import { openDataPlane } from '../../src/native/index.js';
 import { findCommand } from '../setup/system-packages.js';
 import type { PeerAgent, RemotePeer } from './peer-agent.js';
-import { skipReason, type World } from './world.js';
-
-const METRICS = '127.0.0.1:9100';
+import { RELAY_HTTP, readUrl, skipReason, type World } from './world.js';
 
 /** The names of a relay's two devices: towards peers, and towards the other relay. */
 const CLIENT_DEVICE = 'eth0';
 const TRUNK_DEVICE = 'wire0';
-
-/** A Node program that prints what a URL answers. */
-const READ_URL = 'fetch(process.argv[1]).then((answer) => answer.text()).then(console.log)';
 
 /** How often one looks for what is to come, and how often in vain before it counts as lost. */
 const LOOK_MS = 20;
@@ -62,7 +57,7 @@ export class WiredRelay {
   setUp(by: 'xdp' | 'sockets'): void {
     const devices = by === 'xdp' ? [CLIENT_DEVICE, TRUNK_DEVICE] : [];
     this.#world.relayOptions.set(this.id, [
-      ...['--trunk', `${this.#trunk}:3480`, '--http', METRICS],
+      ...['--trunk', `${this.#trunk}:3480`],
       ...devices.flatMap((device) => ['--xdp', device]),
     ]);
   }
@@ -103,7 +98,7 @@ export class WiredRelay {
   }
 
   #metrics(): Promise<string> {
-    return this.inside([process.execPath, '-e', READ_URL, `http://${METRICS}/metrics`]);
+    return this.inside(readUrl(`http://${RELAY_HTTP}/metrics`));
   }
 
   /** Runs a program in the relay's host; returns what it says. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';
 import { PATIENCE_MS, type RelayPlan, World } from './world.js';
 import { connectAll, grown, talk, WiredRelay, xdpSkipReason } from './xdp-relays.js';
@@ -14,7 +15,7 @@ const RELAYS: readonly RelayPlan[] = [
 
 const skip = xdpSkipReason() || (findCommand('nft') === undefined && 'needs nft');
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test(
   'a relay leaves to its sockets what rules change, and takes it back',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { PATIENCE_MS, type RelayPlan, World } from './world.js';
 import {
   type Connections,
@@ -27,7 +28,7 @@ const RELAYS: readonly RelayPlan[] = [
 
 const BOTH_DEVICES = ['eth0', 'wire0'];
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 /** What goes each way at a relay when every connection says so much each way. */
 function each(messages: number): Forwarded {

@@ -25,9 +25,9 @@ export function spawnTypeScript(
   program: string,
   args: readonly string[] = [],
 ): LabProcess {
-  return lab.spawn(host, [process.execPath, '--import', 'tsx', program, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const started = lab.spawn(host, [process.execPath, '--import', 'tsx', program, ...args]);
+  started.child.stderr?.on('data', (text: Buffer) => process.stderr.write(text));
+  return started;
 }
 
 /** Test code's end of a `udp-agent` process. */

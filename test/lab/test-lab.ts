@@ -3,10 +3,13 @@ import {
   Lab,
   type LabHost,
   type LabNat,
+  type LabProcess,
   type NatOptions,
+  type SpawnOptions,
 } from '../../src/lab/index.js';
 import { nodeLines, upLines } from '../../src/lab/links.js';
 import { run } from '../../src/lab/tools.js';
+import { Evidence } from './evidence.js';
 
 /** A private link between two hosts beside the internet, for what must not cross a NAT. */
 export interface LabWire {
@@ -22,6 +25,7 @@ const WIRES_MAX = 256;
 
 /** A lab whose links can be broken, lose packets or suit XDP, and whose hosts can be wired. */
 export class TestLab extends Lab {
+  readonly evidence = new Evidence();
   /** Percent by node, for nodes whose links lose packets. */
   readonly #losses = new Map<LabHost | LabNat, number>();
   readonly #nodes: (LabHost | LabNat)[] = [];
@@ -60,9 +64,20 @@ export class TestLab extends Lab {
     this.#pendingNodes = [];
     this.#pendingWires = [];
     await super.up();
+    for (const node of nodes) {
+      const parent = this.parentOf(node);
+      this.evidence.watch(parent, parent.split('-').slice(4).join('-'));
+      this.evidence.watch(node.namespace, node.name);
+    }
     this.#nodes.push(...nodes);
     await Promise.all(wires.map(makeWire));
     this.#wires.push(...wires);
+  }
+
+  override spawn(host: LabHost, argv: readonly string[], options?: SpawnOptions): LabProcess {
+    const labProcess = super.spawn(host, argv, options);
+    this.evidence.record(host.name, argv, labProcess);
+    return labProcess;
   }
 
   /**
@@ -145,7 +160,8 @@ function runBatch(namespace: string, lines: readonly string[]): Promise<void> {
 function lossRules(losses: readonly (readonly [LabHost | LabNat, number])[]): string {
   const rules = losses.flatMap(([{ downlink }, percent]) => {
     const share = Math.round(percent * 1_000);
-    const drop = share < 100_000 ? `numgen random mod 100000 < ${share} drop` : 'drop';
+    const drop =
+      share < 100_000 ? `numgen random mod 100000 < ${share} counter drop` : 'counter drop';
     return [`    iifname "${downlink}" ${drop}`, `    oifname "${downlink}" ${drop}`];
   });
   return `

@@ -1,0 +1,178 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import type { LabProcess } from '../../src/lab/index.js';
+import { toolEnvironment } from '../../src/lab/tools.js';
+import { BoundedText } from './bounded-text.js';
+
+/** Bytes of one file of a kept failure. */
+export const KEPT_FILE_BYTES = 256 * 1_024;
+/** Kept failures; the oldest gives way to the next. */
+export const KEPT_FAILURES = 16;
+/** Programs of one failure: those that started last. */
+const PROGRAMS_MAX = 64;
+/** Lines of each program that are also shown at once, and their columns. */
+const SHOWN_LINES = 6;
+const SHOWN_COLUMNS = 300;
+const COMMAND_TIMEOUT_MS = 5_000;
+
+/** Shell commands that tell the state of a network namespace. */
+const NAMESPACE_STATE = [
+  'ip -s -d link',
+  'ip addr',
+  'ip rule',
+  'ip -4 route show table all',
+  'ip -6 route show table all',
+  'ip neigh',
+  'ss -u -a -n -p -m',
+  'ss -t -a -n -p',
+  'nft list ruleset',
+  'cat /proc/net/snmp',
+  'cat /proc/net/snmp6',
+  'cat /proc/net/softnet_stat',
+  'cat /proc/net/stat/nf_conntrack',
+  'for path in /sys/class/net/*; do echo "$path"; ethtool -S "$(basename "$path")"; done',
+];
+
+/** Shell commands that tell what else the machine did. */
+const MACHINE_STATE = [
+  'cat /proc/loadavg',
+  'cat /proc/pressure/cpu',
+  'ps -eo pid,ppid,stat,ni,pcpu,etimes,args --sort=-pcpu | head -n 60 | cut -c 1-300',
+];
+
+interface Program {
+  readonly name: string;
+  readonly argv: readonly string[];
+  readonly labProcess: LabProcess;
+  readonly output: BoundedText;
+  end: string;
+}
+
+interface Question {
+  readonly namespace: string;
+  readonly title: string;
+  readonly argv: readonly string[];
+}
+
+/** Records what the programs of a lab say, and writes it down with the state of its networks. */
+export class Evidence {
+  /** Names of hosts and NATs by their network namespaces. */
+  readonly #namespaces = new Map<string, string>();
+  readonly #programs: Program[] = [];
+  readonly #questions: Question[] = [];
+
+  /** Includes the state of a network namespace, under a name of the lab's. */
+  watch(namespace: string, name: string): void {
+    this.#namespaces.set(namespace, name);
+  }
+
+  /**
+   * Includes what a program prints from now on. Its output still waits for whoever reads it.
+   * @param name - of its host
+   */
+  record(name: string, argv: readonly string[], labProcess: LabProcess): void {
+    const program = { name, argv, labProcess, output: new BoundedText(KEPT_FILE_BYTES), end: '' };
+    const { stdout, stderr } = labProcess.child;
+    for (const stream of [stdout, stderr]) if (stream !== null) copyPushed(stream, program.output);
+    void labProcess.ended.then(({ code, signal }) => {
+      program.end = `ended with ${signal ?? `status ${code}`}`;
+    });
+    this.#programs.push(program);
+    if (this.#programs.length > PROGRAMS_MAX) this.#programs.shift();
+  }
+
+  /** Includes what a program answers that is run in a network namespace when it is needed. */
+  ask(question: Question): void {
+    this.#questions.push(question);
+  }
+
+  /**
+   * Writes all of it down, a file for each namespace, program and question.
+   * @param folder - where to; it is made
+   * @returns the last lines of each program
+   */
+  async write(folder: string): Promise<string[]> {
+    mkdirSync(folder, { recursive: true });
+    const save = (name: string, text: string) => writeFileSync(join(folder, `${name}.txt`), text);
+    const bounded = (text: string) => new BoundedText(KEPT_FILE_BYTES).add(text).text();
+    await Promise.all([
+      ...[...this.#namespaces].map(async ([namespace, name]) =>
+        save(`network-${name}`, bounded(await run(inNamespace(namespace, shell(NAMESPACE_STATE))))),
+      ),
+      ...this.#questions.map(async ({ namespace, title, argv }) =>
+        save(title, bounded(await run(inNamespace(namespace, argv)))),
+      ),
+      run(shell(MACHINE_STATE)).then((text) => save('machine', bounded(text))),
+    ]);
+    return this.#programs.flatMap((program, index) => {
+      const { name, argv, labProcess, output, end } = program;
+      const state = end === '' ? `runs as ${labProcess.pid}\n${status(labProcess.pid)}` : end;
+      save(`program-${index}-${name}`, `${argv.join(' ')}\n${state}\n\n${output.text()}`);
+      return lastLines(output.text()).map((line) => `${name}: ${line}`);
+    });
+  }
+}
+
+/**
+ * A folder for what is kept of a failure; the oldest others are removed.
+ * @param parent - holds those of all tests
+ */
+export function failureFolder(parent: string): string {
+  mkdirSync(parent, { recursive: true });
+  const before = readdirSync(parent).sort();
+  for (const name of before.slice(0, Math.max(before.length - KEPT_FAILURES + 1, 0))) {
+    rmSync(join(parent, name), { recursive: true, force: true });
+  }
+  const time = new Date().toISOString().replace(/[-:]/g, '').replace('.', '-');
+  const test = basename(process.argv[1] ?? '').replace(/\.test\.ts$/, '');
+  return join(parent, `${time}-${test}-${process.pid}`);
+}
+
+/** Copies what a stream receives, whoever reads it and whenever. */
+function copyPushed(stream: Readable, into: BoundedText): void {
+  const push = stream.push.bind(stream);
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (typeof chunk === 'string' || Buffer.isBuffer(chunk)) into.add(String(chunk));
+    return push(chunk, encoding);
+  };
+}
+
+function shell(commands: readonly string[]): string[] {
+  const script = commands.map((command) => `echo; echo '# ${command}'; ${command} 2>&1`);
+  return ['sh', '-c', script.join('\n')];
+}
+
+function inNamespace(namespace: string, argv: readonly string[]): string[] {
+  return ['ip', 'netns', 'exec', namespace, ...argv];
+}
+
+async function run([program = '', ...rest]: readonly string[]): Promise<string> {
+  const options = {
+    env: toolEnvironment(),
+    maxBuffer: 16 * KEPT_FILE_BYTES,
+    timeout: COMMAND_TIMEOUT_MS,
+  };
+  try {
+    const { stdout, stderr } = await promisify(execFile)(program, rest, options);
+    return `${stdout}${stderr}`;
+  } catch (error) {
+    const { stdout = '', message } = error as Error & { stdout?: string };
+    return `${stdout}\n${message}\n`;
+  }
+}
+
+function status(pid: number | undefined): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function lastLines(text: string): string[] {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.slice(-SHOWN_LINES).map((line) => line.slice(0, SHOWN_COLUMNS));
+}
