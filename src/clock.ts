@@ -1,6 +1,9 @@
 /** Milliseconds since the Unix epoch. */
 export type UnixMs = number;
 
+/** How far the clocks of two hosts of a cluster may differ. */
+export const CLOCK_SKEW_MS_MAX = 60_000;
+
 /** Passed in wherever a rule needs the time, so that tests own it. */
 export interface Clock {
   /** Wall clock, milliseconds since the Unix epoch. */

@@ -4,7 +4,6 @@
  */
 
 import { CLAIM_LIMITS } from './claim-limits.js';
-import { STRANGER_LIMITS } from './stranger-limits.js';
 
 /** Tenant, relay and region names (PROTOCOL.md, terms). */
 export const NAME_PATTERN = '[a-z0-9][a-z0-9.-]{0,62}';
@@ -12,56 +11,12 @@ export const NAME_PATTERN = '[a-z0-9][a-z0-9.-]{0,62}';
 /** Bytes of every secret and of a key where no other length is said. */
 export const SECRET_BYTES = 32;
 
-/** Constants fixed by RFC 8489 and RFC 8656. */
-export const RFC = {
-  /** RFC 8489 section 6.2.1: first retransmission timeout. */
-  rtoMs: 500,
-  /** RFC 8489 section 6.2.1: requests sent before giving up (Rc). */
-  requestsMax: 7,
-  /** RFC 8489 section 6.2.1: the last wait, in RTOs (Rm). */
-  lastWaitRtos: 16,
-  /** RFC 8656 section 12: first and last channel number. */
-  channelMin: 0x4000,
-  channelMax: 0x4fff,
-  /** RFC 8489 section 14.3: longest USERNAME in bytes. */
-  usernameBytesMax: 508,
-  /** RFC 8489 section 14.9 and 14.10: longest REALM and NONCE in characters. */
-  realmCharactersMax: 127,
-  nonceCharactersMax: 127,
-} as const;
-
 /** Turnpike's own limits and defaults (PROTOCOL.md). */
 export const LIMITS = {
-  /** A leg without a Connect is dropped this long after its last Allocate or Refresh. */
-  legReservedMs: 30_000,
-  /** A Connect that is not matched in this time answers 447. */
-  connectMs: 30_000,
-  /**
-   * Trunk offers for repeated Connects are this far apart at least: for so many repetitions, and
-   * in the end.
-   */
-  offerIntervalMs: 500,
-  offerRepeatsSoon: 3,
-  offerIntervalMsMax: 8_000,
-  /** An offer whose address a newer Connect changed waits so long, and longer each time. */
-  offerRenewalMs: 50,
-  /** Transactions of our offers remembered; beyond it the tenant with most gives way. */
-  offersSentMax: 262_144,
-  /** The receiver remembers an offer this long. */
-  offerRememberedMs: 30_000,
-  /** Offers remembered per sending relay; beyond it the tenant with most gives way. */
-  offersPerRelayMax: 16_384,
-  /** … and of all relays together. */
-  offersRememberedMax: 131_072,
-  /** Default and longest LIFETIME of a leg. */
-  lifetimeSeconds: 600,
-  lifetimeSecondsMax: 3_600,
   /** Counters of trunk control messages that a relay remembers of another; a power of two. */
   controlWindow: 65_536,
   /** Relays that left whose last counter is remembered; beyond it the one gone longest is not. */
   controlSendersLeftMax: 4_096,
-  /** A freed session index or channel is not reused for this long. */
-  quarantineMs: 60_000,
   /** A relay whose probes go unanswered this long while it carries traffic is gone. */
   relayGoneMs: 5_000,
   /** Probe interval to relays that share connections. */
@@ -110,52 +65,23 @@ export const LIMITS = {
   recommendedGrowthMs: 3_000,
   /** Lines about relays out of reach, or back, in ten seconds; the rest is counted. */
   reachabilityLinesMax: 20,
-  ...STRANGER_LIMITS,
   /** Bare Closed indications that a relay sends in all, per second. */
   closedIndicationsPerSecond: 2_000,
   closedIndicationsPerSecondMax: 1_000_000,
-  /** A nonce's life. */
-  nonceSeconds: 3_600,
-  /** How far ahead a nonce is issued that must be newer than another; less than clockSkewMs. */
-  nonceAheadSeconds: 30,
-  /** Places for the newest nonce that legs of a name have seen; 4 bytes each. */
-  usedNoncesMax: 262_144,
-  /** Allocates and Connects that others have replaced, known of a leg until it is connected. */
-  replacedRequestsMax: 32,
-  /** Largest challenge in bytes. */
-  challengeBytesMax: 120,
-  /** Longest realm in UTF-8 bytes: one more word and a challenge would exceed its limit. */
-  realmBytesMax: 20,
-  /** Attributes of one STUN message; ours have at most 16, and more means an attack. */
-  stunAttributesMax: 64,
-  /** Legs of one relay; half of them for any tenant but `default`. */
-  legsMax: 131_072,
   /** Relays that a registry may hold. */
   relaysMax: 1_024,
   /** Records in one trunk datagram that this relay accepts: as many as a datagram can hold. */
   recordsMax: 8_185,
   /** Trunk source addresses that a registration may list. */
   trunkSourcesMax: 64,
-  /** Types that one 420 answer lists. */
-  unknownAttributesMax: 16,
-  /** Legs lost to a relay's silence that are remembered until it answers again. */
-  lostLegsMax: 131_072,
-  /** Legs ended in one go, before other work has its turn. */
-  legsEndedAtOnce: 100,
   /** A relay that stops tells its peers and the other relays so for at most this long. */
   farewellMs: 3_000,
   /** … and waits for the other relays' answers for at most this long. */
   farewellAnswersMs: 1_000,
-  /** Times a relay says that a connection is closed before it leaves it to the data. */
-  closeRequestsMax: 6,
-  /** Close requests awaiting an answer; beyond it they are sent once. */
-  closesPendingMax: 131_072,
   /** Largest datagram handed up to TypeScript. */
   puntBytesMax: 2_048,
   /** Largest application payload that fits a 1,500-byte link on every leg. */
   payloadBytesRecommended: 1_424,
-  /** Silence after which a peer sends a Binding indication. */
-  keepaliveMs: 15_000,
   /** Default life of a directory answer's credentials, and the longest. */
   ttlSeconds: 600,
   ttlSecondsMax: 86_400,
@@ -176,8 +102,6 @@ export const LIMITS = {
   recordChangeMs: 5_000,
   /** A relay that vanished from the registry stays known to relays this long. */
   knownRelayGraceMs: 30_000,
-  /** How far the clocks of a relay and a directory may differ. */
-  clockSkewMs: 60_000,
   /** How far ahead of the directory's clock a RELAY-START may lie. */
   startAheadMs: 86_400_000,
   /** Request nonces that a directory remembers of one relay inside the clock skew window. */
@@ -257,22 +181,6 @@ export const LIMITS = {
   certificateWarningMs: 14 * 86_400_000,
   /** A forwarding thread that has given no sign of life for this long is stuck. */
   workerSilentSeconds: 5,
-  /** A file that an option names: a secret, a key, a certificate, a configuration. */
-  smallFileBytesMax: 262_144,
-  /** The same: how long its first read may take (somebody may type into a pipe), and later ones. */
-  fileFirstMs: 60_000,
-  fileAgainMs: 5_000,
-  /** Silence of a peer that ends its leg: more than three keepalives are missing. */
-  peerSilentMs: 50_000,
-  /** The same under data to the peer, for each second of its LIVENESS. */
-  peerSilentUnderDataMs: 5_000,
-  /** Legs looked at for silence in one go, before other work has its turn. */
-  legsWatchedAtOnce: 8_192,
-  /** Of those, how many are reminded; two datagrams each. */
-  remindedAtOnce: 256,
-  /** Log of a relay: lines a second about ended legs, and about refusals; the rest is counted. */
-  legLinesPerSecond: 20,
-  refusalLinesPerSecond: 200,
   /** Data plane: threads by default at most and at all, addresses of a side, other relays. */
   workersDefaultMax: 4,
   workersMax: 16,

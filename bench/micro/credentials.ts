@@ -6,9 +6,10 @@ import { CredentialVerifier } from '../../src/auth/credential-verifier.js';
 import { mintCredential } from '../../src/auth/credentials.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { authenticate } from '../../src/auth/long-term.js';
-import { NonceIssuer } from '../../src/auth/nonce.js';
+import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../../src/auth/nonce.js';
+import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { systemClock } from '../../src/clock.js';
-import { LIMITS } from '../../src/limits.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
@@ -22,12 +23,12 @@ const TENANT_SECRET = tenantSecret(TENANT_ROOT, 'default');
 const nonceIssuer = new NonceIssuer({
   tenantRoot: Buffer.alloc(32, 2),
   clock: systemClock,
-  lifetimeSeconds: LIMITS.nonceSeconds,
+  lifetimeSeconds: NONCE_LIFETIME_SECONDS,
 });
 const budget = new ChallengeBudget({
-  perSecond: LIMITS.challengesPerSecond,
-  burst: LIMITS.challengesBurst,
-  sourcesMax: LIMITS.challengeSourcesMax,
+  perSecond: STRANGER_LIMITS.challengesPerSecond,
+  burst: STRANGER_LIMITS.challengesBurst,
+  sourcesMax: STRANGER_LIMITS.sourcesMax,
   clock: systemClock,
 });
 
@@ -82,7 +83,7 @@ function serve(verifier: CredentialVerifier, bytes: Uint8Array): Uint8Array {
   if (!result.ok) throw new Error(result.challenge.failure);
   return new MessageWriter('success', message.method, message.transactionId)
     .address(AttributeType.XorMappedAddress, { address: IP, port: 40_000 })
-    .u32(AttributeType.Lifetime, LIMITS.lifetimeSeconds)
+    .u32(AttributeType.Lifetime, LEG_LIMITS.lifetimeSeconds)
     .integrity(result.kind, result.key)
     .finish();
 }

@@ -1,5 +1,4 @@
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { padded } from '../stun/bytes.js';
 import { ErrorCode, reasonPhrase } from '../stun/error-codes.js';
@@ -8,6 +7,12 @@ import { HEADER_BYTES, type StunMessage } from '../stun/message.js';
 import { MessageWriter } from '../stun/writer.js';
 import { type Challenge, OFFERED_ALGORITHMS } from './long-term.js';
 import { NONCE_CHARACTERS } from './nonce.js';
+
+/** The longest challenge in bytes: a stranger may have it sent to any address. */
+export const CHALLENGE_BYTES_MAX = 120;
+
+/** The longest realm in UTF-8 bytes: one more word and a challenge would exceed its limit. */
+export const REALM_BYTES_MAX = 20;
 
 const ATTRIBUTE_HEADER_BYTES = 4;
 
@@ -23,11 +28,11 @@ export interface ChallengeOptions {
 /**
  * The answer to a request that is not authenticated: 401 and 438 carry REALM, NONCE and
  * PASSWORD-ALGORITHMS, 400 carries none of them (RFC 8489 section 9.2.4). It is at most
- * LIMITS.challengeBytesMax long, because a stranger may have it sent to any address; where the
+ * CHALLENGE_BYTES_MAX long, because a stranger may have it sent to any address; where the
  * reason phrase would make it longer, the phrase is left out.
  * @param request - the request to answer
  * @returns the message
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG when the realm is longer than LIMITS.realmBytesMax
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG when the realm is longer than REALM_BYTES_MAX
  */
 export function buildChallenge(request: StunMessage, options: ChallengeOptions): Uint8Array {
   return write(request, options, reasonThatFits(options));
@@ -44,11 +49,11 @@ export function challengeBytes(options: Omit<ChallengeOptions, 'nonce'>): number
 
 function reasonThatFits(options: Omit<ChallengeOptions, 'nonce'>): string {
   for (const reason of [reasonPhrase(options.code), '']) {
-    if (bytesWith(options, reason) <= LIMITS.challengeBytesMax) return reason;
+    if (bytesWith(options, reason) <= CHALLENGE_BYTES_MAX) return reason;
   }
   throw new TurnpikeError(
     'ERR_TURNPIKE_CONFIG',
-    `a realm has at most ${LIMITS.realmBytesMax} bytes: ${JSON.stringify(options.realm)}`,
+    `a realm has at most ${REALM_BYTES_MAX} bytes: ${JSON.stringify(options.realm)}`,
   );
 }
 

@@ -1,11 +1,12 @@
-import { RFC } from '../limits.js';
 import {
   AttributeType,
+  NONCE_CHARACTERS_MAX,
   type PasswordAlgorithm,
   PasswordAlgorithmNumber,
   passwordAlgorithmOf,
+  REALM_CHARACTERS_MAX,
 } from '../stun/attribute-types.js';
-import { ErrorCode } from '../stun/error-codes.js';
+import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
 import {
   type IntegrityKind,
   integrityKind,
@@ -47,7 +48,7 @@ export type AnswerVerdict =
   /** It is the server's, success or error: the transaction is over. */
   | { readonly type: 'authentic' }
   /** It was a challenge: send the request again, signed anew, as a new transaction. */
-  | { readonly type: 'retry'; readonly code: 401 | 438 }
+  | { readonly type: 'retry'; readonly code: ErrorCodeOf<'Unauthenticated' | 'StaleNonce'> }
   /** The server does not accept us; the transaction is over. */
   | {
       readonly type: 'rejected';
@@ -138,7 +139,11 @@ export class ClientCredentials {
   }
 
   /** Takes a 401 or 438 over, if this transaction may still be challenged. */
-  #take(answer: StunMessage, code: 401 | 438, signature: Signature): AnswerVerdict {
+  #take(
+    answer: StunMessage,
+    code: ErrorCodeOf<'Unauthenticated' | 'StaleNonce'>,
+    signature: Signature,
+  ): AnswerVerdict {
     if (signature.challenged) return { type: 'ignored', why: 'already-challenged' };
     const challenge = readChallenge(answer, this.#preference);
     if (challenge === undefined) return { type: 'ignored', why: 'malformed-challenge' };
@@ -192,8 +197,8 @@ function readChallenge(
 ): ServerChallenge | 'algorithm-not-offered' | undefined {
   const realm = answer.text(AttributeType.Realm);
   const nonce = answer.text(AttributeType.Nonce);
-  if (realm === undefined || realm.length > RFC.realmCharactersMax) return undefined;
-  if (nonce === undefined || nonce.length > RFC.nonceCharactersMax) return undefined;
+  if (realm === undefined || realm.length > REALM_CHARACTERS_MAX) return undefined;
+  if (nonce === undefined || nonce.length > NONCE_CHARACTERS_MAX) return undefined;
   const hasList = answer.has(AttributeType.PasswordAlgorithms);
   const offered = answer.passwordAlgorithms() ?? [];
   const known = offered.map(passwordAlgorithmOf).filter((algorithm) => algorithm !== undefined);

@@ -1,10 +1,14 @@
 import { TurnpikeError } from '../errors.js';
-import { NAME_PATTERN, RFC } from '../limits.js';
+import { NAME_PATTERN } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
+import { USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 import { isName } from './keys.js';
+
+/** The realm of every credential of the overlay (PROTOCOL.md section 5). */
+export const OVERLAY_REALM = 'turnpike';
 
 /** What a peer's username says (PROTOCOL.md section 2); trust it once its password is proved. */
 export interface Credential {
@@ -41,7 +45,7 @@ const USERNAME = new RegExp(
  * @returns undefined when it is not of that form, or longer than RFC 8489 section 14.3 allows
  */
 export function parseUsername(text: string): Credential | undefined {
-  if (Buffer.byteLength(text, 'utf8') > RFC.usernameBytesMax) return undefined;
+  if (Buffer.byteLength(text, 'utf8') > USERNAME_BYTES_MAX) return undefined;
   const match = USERNAME.exec(text);
   if (match === null) return undefined;
   const [, expiry, tenant, connectionId, role] = match as unknown as [string, ...string[]];

@@ -4,7 +4,7 @@ import {
   PasswordAlgorithmNumber,
   passwordAlgorithmOf,
 } from '../stun/attribute-types.js';
-import { ErrorCode } from '../stun/error-codes.js';
+import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
 import { type IntegrityKind, integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { type NonceIssuer, securityFeatures } from './nonce.js';
@@ -39,7 +39,7 @@ export type ChallengeCost = 'none' | 'longer' | 'always' | 'unpayable';
 
 /** What to answer to a request that is not authenticated: see `buildChallenge`. */
 export interface Challenge {
-  readonly code: 400 | 401 | 438;
+  readonly code: ErrorCodeOf<'BadRequest' | 'Unauthenticated' | 'StaleNonce'>;
   readonly failure: AuthenticationFailure;
   readonly cost: ChallengeCost;
 }

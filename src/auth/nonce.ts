@@ -1,10 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../clock.js';
+import { CLOCK_SKEW_MS_MAX, type Clock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS, SECRET_BYTES } from '../limits.js';
+import { SECRET_BYTES } from '../limits.js';
 import { hmac } from '../stun/hmac.js';
 import { BoundedCache } from './bounded-cache.js';
 import { nonceKey, trunkEpoch } from './keys.js';
+
+/** How long a nonce stays fresh (PROTOCOL.md section 2). */
+export const NONCE_LIFETIME_SECONDS = 3_600;
 
 /** Starts every NONCE of a server of RFC 8489 (section 9.2). */
 const NONCE_COOKIE = 'obMatJos2';
@@ -130,7 +133,7 @@ export class NonceIssuer {
     if (known === undefined) this.#genuine.set(name, expected);
     const leftSeconds = expirySeconds - nowSeconds;
     // One that lives longer than ours do comes from a clock that was ahead.
-    const leftSecondsMax = this.#lifetimeSeconds + LIMITS.clockSkewMs / 1_000;
+    const leftSecondsMax = this.#lifetimeSeconds + CLOCK_SKEW_MS_MAX / 1_000;
     return leftSeconds > 0 && leftSeconds <= leftSecondsMax ? 'fresh' : 'stale';
   }
 

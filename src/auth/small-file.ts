@@ -3,7 +3,15 @@ import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileFault } from '../errno-advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
-import { LIMITS } from '../limits.js';
+
+/** The longest file that an option names: a secret, a key, a certificate, a configuration. */
+export const SMALL_FILE_BYTES_MAX = 262_144;
+
+/** How long the first read may take: somebody may type into a pipe. */
+export const FIRST_READ_MS = 60_000;
+
+/** How long a later read may take. */
+const LATER_READ_MS = 5_000;
 
 /** Which file is read, and as what. */
 export interface SmallFile {
@@ -27,7 +35,7 @@ const hanging = new Set<string>();
 /**
  * Reads a text file that a person or a script made: without its byte order mark, if it has one. A
  * file whose disk or server does not answer, or a pipe that nobody writes to, is given up.
- * @returns the text, of LIMITS.smallFileBytesMax at most
+ * @returns the text, of SMALL_FILE_BYTES_MAX at most
  * @throws TurnpikeError of the given code with `errno`, naming the option, the file and what is
  *   wrong: it is absent, a folder, empty, too large, not to be read or not in time (`ETIMEDOUT`);
  *   ESPIPE for a pipe that is to be read again
@@ -45,8 +53,8 @@ export async function readSmallFile(file: SmallFile): Promise<string> {
       ...(errno === undefined ? {} : { errno }),
     });
   }
-  if (bytes.length > LIMITS.smallFileBytesMax) {
-    const most = LIMITS.smallFileBytesMax;
+  if (bytes.length > SMALL_FILE_BYTES_MAX) {
+    const most = SMALL_FILE_BYTES_MAX;
     throw new TurnpikeError(code, `${where}: it is larger than ${most} bytes: is it this file?`);
   }
   const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
@@ -61,7 +69,7 @@ async function inTime(
   again: boolean,
 ): Promise<Buffer> {
   if (hanging.has(path)) throw fault('ETIMEDOUT');
-  const ms = again ? LIMITS.fileAgainMs : LIMITS.fileFirstMs;
+  const ms = again ? LATER_READ_MS : FIRST_READ_MS;
   const reading = read(performance.now() + ms).finally(() => hanging.delete(path));
   const timer = new AbortController();
   const late = delay(ms, undefined, { signal: timer.signal }).then(() => {
@@ -87,7 +95,7 @@ async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffe
     const mayBegin = isPipe && (await hasName(file));
     const chunks: Buffer[] = [];
     let length = 0;
-    while (length <= LIMITS.smallFileBytesMax) {
+    while (length <= SMALL_FILE_BYTES_MAX) {
       const chunk = await readSome(file);
       // A writer of a pipe with a name may come yet; one without had its writers when it was made.
       const waits = chunk === undefined || (mayBegin && chunk.length === 0 && length === 0);
@@ -111,7 +119,7 @@ async function hasName(pipe: FileHandle): Promise<boolean> {
 
 /** @returns undefined while a pipe has nothing, empty at the end */
 async function readSome(file: FileHandle): Promise<Buffer | undefined> {
-  const buffer = Buffer.allocUnsafe(LIMITS.smallFileBytesMax / 4);
+  const buffer = Buffer.allocUnsafe(SMALL_FILE_BYTES_MAX / 4);
   try {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
     return buffer.subarray(0, bytesRead);

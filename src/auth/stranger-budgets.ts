@@ -1,9 +1,9 @@
 import type { TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import { ChallengeBudget } from './challenge-budget.js';
 import { ProvenSources } from './proven-sources.js';
+import { STRANGER_LIMITS } from './stranger-limits.js';
 
 /** What a source may cost, per second and at once. */
 export interface AnswerRate {
@@ -29,7 +29,7 @@ export class StrangerBudgets {
 
   constructor(options: AnswerRate & { readonly clock: Clock; readonly random: RandomBytes }) {
     const { clock, random, perSecond, burst } = options;
-    const sourcesMax = LIMITS.challengeSourcesMax;
+    const sourcesMax = STRANGER_LIMITS.sourcesMax;
     const budget = (rate: AnswerRate) =>
       new ChallengeBudget({ ...rate, sourcesMax, clock, random });
     const given = { perSecond, burst };
@@ -39,16 +39,16 @@ export class StrangerBudgets {
     this.#challengesOfProven = budget(ofProven(given));
     this.#wrongAnswered = budget(given);
     this.#wrongTried = budget({
-      perSecond: LIMITS.wrongCredentialsPerSecond,
-      burst: LIMITS.wrongCredentialsBurst,
+      perSecond: STRANGER_LIMITS.wrongCredentialsPerSecond,
+      burst: STRANGER_LIMITS.wrongCredentialsBurst,
     });
     this.#wrongOfPort = budget({
-      perSecond: LIMITS.wrongCredentialsOfPortPerSecond,
-      burst: LIMITS.wrongCredentialsOfPortBurst,
+      perSecond: STRANGER_LIMITS.wrongCredentialsOfPortPerSecond,
+      burst: STRANGER_LIMITS.wrongCredentialsOfPortBurst,
     });
     this.#proven = new ProvenSources({
       sourcesMax,
-      memoryMs: LIMITS.provenSourceMs,
+      memoryMs: STRANGER_LIMITS.provenSourceMs,
       clock,
       random,
     });
@@ -99,6 +99,6 @@ export class StrangerBudgets {
 }
 
 function ofProven({ perSecond, burst }: AnswerRate): AnswerRate {
-  const factor = LIMITS.provenSourceFactor;
+  const factor = STRANGER_LIMITS.provenSourceFactor;
   return { perSecond: perSecond * factor, burst: burst * factor };
 }

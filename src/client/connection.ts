@@ -1,7 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import { ClientCredentials } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
-import { RFC } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
@@ -199,9 +198,7 @@ export class Connection {
 
   #established(answer: StunMessage): void {
     const channel = answer.channelNumber();
-    if (channel === undefined || channel < RFC.channelMin || channel > RFC.channelMax) {
-      throw unusable('Connect', 'CHANNEL-NUMBER');
-    }
+    if (channel === undefined) throw unusable('Connect', 'CHANNEL-NUMBER');
     this.#channel = channel;
     this.#enter('established');
     this.#refreshed(answer);

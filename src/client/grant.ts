@@ -2,9 +2,9 @@ import Type, { type Static, type TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { type AddressInput, canonicalIp, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
-import { RFC } from '../limits.js';
 import { plainCopy } from '../options/plain-copy.js';
 import { AddressShape, Name } from '../registry/schemas.js';
+import { REALM_CHARACTERS_MAX, USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 
 const GrantAddress = Type.Union([AddressShape, Type.String({ maxLength: 64 })]);
 
@@ -13,14 +13,14 @@ const PeerHalf = Type.Object({
   role: Type.Union([Type.Literal(0), Type.Literal(1)]),
   relay: Type.Object({ id: Name, region: Name, ...AddressShape.properties }),
   peerRelay: GrantAddress,
-  username: Type.String({ minLength: 1, maxLength: RFC.usernameBytesMax }),
-  password: Type.String({ minLength: 1, maxLength: RFC.usernameBytesMax }),
+  username: Type.String({ minLength: 1, maxLength: USERNAME_BYTES_MAX }),
+  password: Type.String({ minLength: 1, maxLength: USERNAME_BYTES_MAX }),
 });
 
 const Common = {
   connectionId: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   expiresAt: Type.String({ maxLength: 64 }),
-  realm: Type.String({ minLength: 1, maxLength: RFC.realmCharactersMax }),
+  realm: Type.String({ minLength: 1, maxLength: REALM_CHARACTERS_MAX }),
 };
 
 const GrantPairShape = Type.Object({ ...Common, peers: Type.Tuple([PeerHalf, PeerHalf]) });

@@ -1,4 +1,4 @@
-import { LIMITS } from '../limits.js';
+import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import type { RandomBytes } from '../random.js';
 import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 
@@ -33,7 +33,7 @@ export class LegTimers {
   constructor(options: LegTimersOptions) {
     const { scheduler, onRefresh, onKeepalive } = options;
     this.#options = options;
-    this.#keepalive = new IdleTimer(scheduler, LIMITS.keepaliveMs, onKeepalive);
+    this.#keepalive = new IdleTimer(scheduler, LEG_LIMITS.keepaliveMs, onKeepalive);
     // A relay that was restarted, or killed, says nothing: only an answer to a Refresh proves that
     // the leg is there still.
     this.#silence = new IdleTimer(scheduler, RELAY_SILENCE_MS, onRefresh);
@@ -60,7 +60,7 @@ export class LegTimers {
     this.#silence.touch();
   }
 
-  /** The leg waits for a Connect: the relay drops it after LIMITS.legReservedMs. */
+  /** The leg waits for a Connect: the relay drops it after LEG_LIMITS.reservedMs. */
   refreshReserved(): void {
     this.#refreshAfter(RESERVED_REFRESH_MS * (0.75 + this.#jitter() / 4));
   }
@@ -72,7 +72,7 @@ export class LegTimers {
   refreshWithin(lifetimeSeconds: number): void {
     // Whatever the relay grants, neither a storm of Refresh nor a timer beyond what timers can do.
     const lifetime = Math.max(LIFETIME_SECONDS_MIN, lifetimeSeconds);
-    const boundedMs = Math.min(lifetime, LIMITS.lifetimeSecondsMax) * 1_000;
+    const boundedMs = Math.min(lifetime, LEG_LIMITS.lifetimeSecondsMax) * 1_000;
     this.#refreshAfter(boundedMs * (0.5 + this.#jitter() / 4));
   }
 

@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { LIMITS } from '../limits.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
+import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { AvoidedRelays, Families, Latencies } from '../registry/schemas.js';
 import type { CallOptions, ConnectionRequest, PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
@@ -73,8 +74,8 @@ const OPENING_SPECS = {
   lifetimeSeconds: {
     kind: 'integer',
     minimum: 1,
-    maximum: LIMITS.lifetimeSecondsMax,
-    default: LIMITS.lifetimeSeconds,
+    maximum: LEG_LIMITS.lifetimeSecondsMax,
+    default: LEG_LIMITS.lifetimeSeconds,
   },
   receiveQueueMessagesMax: {
     kind: 'integer',

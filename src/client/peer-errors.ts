@@ -1,31 +1,34 @@
 import { formatAddress, type TransportAddress } from '../address.js';
 import { TurnpikeError, type TurnpikeErrorReason } from '../errors.js';
-import { LIMITS } from '../limits.js';
+import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import { RefusalCause, reasonPhrase } from '../stun/error-codes.js';
+import { ErrorCode, RefusalCause, reasonPhrase } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
 import type { AddressLoss } from './relay-path.js';
 
 /** What each error code of PROTOCOL.md section 2 means to the peer that receives it. */
 const MEANINGS: Readonly<Record<number, string>> = {
-  300: 'the relay is draining and takes no new connections',
-  400: 'the relay could not read the request',
-  401: 'the relay did not accept the credentials: they are wrong or have expired',
-  403:
+  [ErrorCode.TryAlternate]: 'the relay is draining and takes no new connections',
+  [ErrorCode.BadRequest]: 'the relay could not read the request',
+  [ErrorCode.Unauthenticated]:
+    'the relay did not accept the credentials: they are wrong or have expired',
+  [ErrorCode.Forbidden]:
     'forbidden: unknown peer relay, credentials of another connection, or the addresses that the ' +
     'two peers named do not match',
-  420: 'the relay does not know an attribute of the request',
-  437:
+  [ErrorCode.UnknownAttribute]: 'the relay does not know an attribute of the request',
+  [ErrorCode.AllocationMismatch]:
     'the connection is unknown to the relay, bound to another socket, or was closed by the other ' +
     'side',
-  438: 'the relay kept calling the nonce stale',
-  440: 'the two relays have no address family in common',
-  442: 'the relay does not relay this transport protocol',
-  446: 'this connection is already connected to another address or relay',
-  447: 'the other peer did not connect in time, or its relay is gone',
-  486: "the tenant's quota at the relay is reached",
-  508: 'the relay is full',
+  [ErrorCode.StaleNonce]: 'the relay kept calling the nonce stale',
+  [ErrorCode.AddressFamilyNotSupported]: 'the two relays have no address family in common',
+  [ErrorCode.UnsupportedTransportProtocol]: 'the relay does not relay this transport protocol',
+  [ErrorCode.ConnectionAlreadyExists]:
+    'this connection is already connected to another address or relay',
+  [ErrorCode.ConnectionTimeoutOrFailure]:
+    'the other peer did not connect in time, or its relay is gone',
+  [ErrorCode.AllocationQuotaReached]: "the tenant's quota at the relay is reached",
+  [ErrorCode.InsufficientCapacity]: 'the relay is full',
 };
 
 /** What REFUSAL-CAUSE 1 means; the relay's own words say which it is. */
@@ -36,10 +39,16 @@ const PAIR_MEANING =
 const CLOSED_MEANINGS: Readonly<
   Record<number, { readonly text: string; readonly reason: TurnpikeErrorReason }>
 > = {
-  300: { text: 'it is draining', reason: 'relay-draining' },
-  408: { text: 'the other peer is silent', reason: 'other-side-silent' },
-  437: { text: 'the other side closed it, or it expired', reason: 'other-side-left' },
-  447: { text: 'the other relay is gone', reason: 'other-relay-gone' },
+  [ErrorCode.TryAlternate]: { text: 'it is draining', reason: 'relay-draining' },
+  [ErrorCode.PeerSilent]: { text: 'the other peer is silent', reason: 'other-side-silent' },
+  [ErrorCode.AllocationMismatch]: {
+    text: 'the other side closed it, or it expired',
+    reason: 'other-side-left',
+  },
+  [ErrorCode.ConnectionTimeoutOrFailure]: {
+    text: 'the other relay is gone',
+    reason: 'other-relay-gone',
+  },
 };
 
 /** What REFUSAL-CAUSE 2 means: the relay closes because the peer is silent, which it is not. */
@@ -69,7 +78,7 @@ export function rejection(
   answer: StunMessage,
   grant: ConnectionGrant,
 ): TurnpikeError {
-  const { code, reason } = answer.errorCode() ?? { code: 500, reason: '' };
+  const { code, reason } = answer.errorCode() ?? { code: ErrorCode.ServerError, reason: '' };
   const alternate = answer.address(AttributeType.AlternateServer);
   const hint = alternate === undefined ? '' : `; it names ${formatAddress(alternate)} instead`;
   const details = { stunCode: code, address: formatAddress(grant.relay) };
@@ -135,7 +144,7 @@ export function legUnknown(
     : 'the relay does not know the connection any more: the other side closed it, it expired, or ' +
       'the relay was started anew';
   return new TurnpikeError('ERR_TURNPIKE_CLOSED', text, {
-    stunCode: 437,
+    stunCode: ErrorCode.AllocationMismatch,
     reason: wasBound ? 'nat-address-changed' : 'connection-unknown',
     address: formatAddress(grant.relay),
     cause,
@@ -189,7 +198,7 @@ export function notConnected(to: TransportAddress, cause: TurnpikeError): Turnpi
   const address = formatAddress(to);
   return new TurnpikeError(
     'ERR_TURNPIKE_TIMEOUT',
-    `not connected to ${address} in ${LIMITS.connectMs / 1_000} s: ${cause.message}`,
+    `not connected to ${address} in ${LEG_LIMITS.connectMs / 1_000} s: ${cause.message}`,
     { cause, address },
   );
 }

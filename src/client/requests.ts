@@ -1,7 +1,7 @@
 import { formatAddress } from '../address.js';
+import { CHALLENGE_BYTES_MAX } from '../auth/challenge.js';
 import { type ClientCredentials, isAuthentic, type Signature } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
@@ -198,7 +198,7 @@ class Exchange {
     this.#request.write(writer);
     this.#signature = credentials.sign(writer, this.#signature);
     // A challenge that is no longer than its request costs its source nothing at the relay.
-    if (this.#signature.proof === undefined) writer.paddedTo(LIMITS.challengeBytesMax);
+    if (this.#signature.proof === undefined) writer.paddedTo(CHALLENGE_BYTES_MAX);
     this.#observer.signed(this.#signature);
     this.#id = hex(transactionId);
     this.#observer.started(this.#id);

@@ -1,4 +1,5 @@
-import { LIMITS, RFC } from '../limits.js';
+import { LEG_LIMITS } from '../overlay/leg-limits.js';
+import { LAST_WAIT_RTOS, REQUESTS_MAX, RTO_MS } from '../stun/retransmission.js';
 import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
 
 /** A peer waits this much longer than a Connect may take, for the relay's own 447. */
@@ -17,8 +18,8 @@ const CONNECTS_SOON = 3;
  * @returns how long to wait after each transmission; when the last wait ends, the request failed
  */
 export function standardWaitsMs(rtoMs: number): number[] {
-  return Array.from({ length: RFC.requestsMax }, (_, sent) =>
-    sent === RFC.requestsMax - 1 ? rtoMs * RFC.lastWaitRtos : rtoMs * 2 ** sent,
+  return Array.from({ length: REQUESTS_MAX }, (_, sent) =>
+    sent === REQUESTS_MAX - 1 ? rtoMs * LAST_WAIT_RTOS : rtoMs * 2 ** sent,
   );
 }
 
@@ -53,12 +54,12 @@ export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
   const waitsMs: number[] = [];
   let spentMs = elapsedMs;
   let waitMs = Math.min(rtoMs, 1_000);
-  while (spentMs + waitMs < LIMITS.connectMs) {
+  while (spentMs + waitMs < LEG_LIMITS.connectMs) {
     waitsMs.push(waitMs);
     spentMs += waitMs;
     if (waitsMs.length >= CONNECTS_SOON) waitMs = Math.min(waitMs * 2, 1_000);
   }
-  waitsMs.push(Math.max(0, LIMITS.connectMs - spentMs) + CONNECT_GRACE_MS);
+  waitsMs.push(Math.max(0, LEG_LIMITS.connectMs - spentMs) + CONNECT_GRACE_MS);
   return waitsMs;
 }
 
@@ -94,8 +95,8 @@ export class RoundTrip {
   }
 
   get rtoMs(): number {
-    if (this.#smoothedMs === undefined) return RFC.rtoMs;
-    return Math.max(RFC.rtoMs, this.#smoothedMs + 4 * this.#variationMs);
+    if (this.#smoothedMs === undefined) return RTO_MS;
+    return Math.max(RTO_MS, this.#smoothedMs + 4 * this.#variationMs);
   }
 
   sample(roundTripMs: number): void {

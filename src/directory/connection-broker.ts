@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { mint } from '../auth/credentials.js';
+import { mint, OVERLAY_REALM } from '../auth/credentials.js';
 import { tenantRoot } from '../auth/keys.js';
 import { TenantSecrets } from '../auth/tenant-secrets.js';
 import type { Clock } from '../clock.js';
@@ -12,9 +12,6 @@ import type { ReachabilityView } from './reachability/view.js';
 import type { LiveRelay, RelayTable } from './relay-table.js';
 import { selectRelays } from './selection.js';
 import type { PeerHints } from './selection-terms.js';
-
-/** The realm of every credential that a directory hands out. */
-export const REALM = 'turnpike';
 
 /** One peer's half of a connection, as PROTOCOL.md section 5 writes it. */
 export interface ConnectionHalf {
@@ -105,7 +102,7 @@ export class ConnectionBroker {
     const connection: BrokeredConnection = {
       connectionId,
       expiresAt: new Date(expiresAtSeconds * 1_000).toISOString().replace('.000Z', 'Z'),
-      realm: REALM,
+      realm: OVERLAY_REALM,
       peers: [half(0), half(1)],
     };
     return { ok: true, connection };

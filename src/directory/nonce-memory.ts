@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { CLOCK_SKEW_MS_MAX, type Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 
 /** Relays whose nonces are remembered; only holders of a relay secret can add one. */
@@ -33,7 +33,7 @@ export class NonceMemory {
     if (nonces.has(nonce)) return 'seen';
     if (nonces.size >= LIMITS.noncesPerRelayMax) return 'full';
     // A time up to the skew ahead stays acceptable for twice the skew.
-    nonces.set(nonce, now + 2 * LIMITS.clockSkewMs);
+    nonces.set(nonce, now + 2 * CLOCK_SKEW_MS_MAX);
     return 'fresh';
   }
 

@@ -1,5 +1,4 @@
 import type { TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { ArgumentChecks } from './arguments.js';
 import { type NativeBinding, type NativePlane, SIDE_NUMBERS, Status } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
@@ -25,6 +24,15 @@ import type {
   XdpStatus,
 } from './types.js';
 import { xdpFinding } from './xdp-finding.js';
+
+/** Datagrams handed up in one turn of the event loop: of relays, with the events … */
+const RELAYS_PER_TURN_MAX = 32;
+
+/** … then of proven peers … */
+const PROVEN_PER_TURN_MAX = 64;
+
+/** … and then of strangers. */
+export const STRANGERS_PER_TURN_MAX = 32;
 
 /** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_queue.h. */
 const PUNT_HEAD_BYTES = 40;
@@ -81,7 +89,7 @@ export class NativeDataPlane implements DataPlane {
     this.#counters = new SharedCounters(binding, checked);
     this.#legs = new LegCounters({ ...checked, fastPath: checked.xdpInterfaces.length > 0 });
     this.#drained = new Uint8Array(
-      (LIMITS.relaysPerTurnMax + LIMITS.puntedPerTurnMax + LIMITS.strangersPerTurnMax) *
+      (RELAYS_PER_TURN_MAX + PROVEN_PER_TURN_MAX + STRANGERS_PER_TURN_MAX) *
         (PUNT_HEAD_BYTES + binding.limits.puntBytesMax),
     );
     const nativeOptions = {
@@ -326,16 +334,18 @@ export class NativeDataPlane implements DataPlane {
   #drain(): void {
     this.#nextTurn = undefined;
     if (this.#closed !== undefined) return;
-    const { relaysPerTurnMax, puntedPerTurnMax, strangersPerTurnMax } = LIMITS;
     const bytes = this.#native.drain(
       this.#drained,
-      relaysPerTurnMax,
-      puntedPerTurnMax,
-      strangersPerTurnMax,
+      RELAYS_PER_TURN_MAX,
+      PROVEN_PER_TURN_MAX,
+      STRANGERS_PER_TURN_MAX,
     );
     if (bytes === 0) return;
     const { batch, known, strangers } = decodeBatch(this.#drained.subarray(0, bytes));
-    if (known >= Math.min(relaysPerTurnMax, puntedPerTurnMax) || strangers >= strangersPerTurnMax) {
+    if (
+      known >= Math.min(RELAYS_PER_TURN_MAX, PROVEN_PER_TURN_MAX) ||
+      strangers >= STRANGERS_PER_TURN_MAX
+    ) {
       // There may be more; the host's timers and I/O come first.
       this.#nextTurn = setImmediate(() => this.#drain());
     }

@@ -76,18 +76,6 @@ export const SPECS = {
     repeat: true,
     words: 'the name of a network device',
   },
-  challengesPerSecond: {
-    kind: 'integer',
-    minimum: 1,
-    maximum: LIMITS.challengesMax,
-    default: LIMITS.challengesPerSecond,
-  },
-  challengesBurst: {
-    kind: 'integer',
-    minimum: 1,
-    maximum: LIMITS.challengesMax,
-    default: LIMITS.challengesBurst,
-  },
   signal: { kind: 'signal' },
   logger: { kind: 'methods', methods: ['debug', 'info', 'warn', 'error'] },
   clock: { kind: 'methods', methods: ['now', 'monotonic'] },

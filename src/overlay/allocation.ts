@@ -1,9 +1,9 @@
 import { familyOf, type TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { OverlayContext } from './context.js';
 import { expiryOf, Leg, type PeerRelay } from './leg.js';
 import type { LegLife } from './leg-life.js';
+import { LEG_LIMITS } from './leg-limits.js';
 import type { LegRequest } from './leg-request.js';
 
 /** IANA's protocol number of UDP, for REQUESTED-TRANSPORT. */
@@ -85,7 +85,7 @@ export class Allocation {
       peerRelay,
       signer,
       lifetimeSeconds: lifetimeOf(request),
-      state: { type: 'reserved', until: clock.monotonic() + LIMITS.legReservedMs },
+      state: { type: 'reserved', until: clock.monotonic() + LEG_LIMITS.reservedMs },
     });
     leg.livenessMs = livenessMsOf(request);
     leg.nonceFrom = request.nonceSeconds;
@@ -122,7 +122,7 @@ export class Allocation {
 
   #extend(leg: Leg): void {
     const now = this.#context.clock.monotonic();
-    if (leg.state.type === 'reserved') leg.state.until = now + LIMITS.legReservedMs;
+    if (leg.state.type === 'reserved') leg.state.until = now + LEG_LIMITS.reservedMs;
     if (leg.state.type === 'established') {
       // Never sooner: who wants that has it by not refreshing, and a recording must not have it.
       leg.state.expiresAt = Math.max(leg.state.expiresAt, expiryOf(leg, now));
@@ -133,8 +133,8 @@ export class Allocation {
 
 /** RFC 8656 section 7.2: at least the default, at most the maximum. */
 function lifetimeOf({ message }: LegRequest): number {
-  const wanted = message.lifetimeSeconds() ?? LIMITS.lifetimeSeconds;
-  return Math.min(Math.max(wanted, LIMITS.lifetimeSeconds), LIMITS.lifetimeSecondsMax);
+  const wanted = message.lifetimeSeconds() ?? LEG_LIMITS.lifetimeSeconds;
+  return Math.min(Math.max(wanted, LEG_LIMITS.lifetimeSeconds), LEG_LIMITS.lifetimeSecondsMax);
 }
 
 /**
@@ -143,5 +143,5 @@ function lifetimeOf({ message }: LegRequest): number {
  */
 export function livenessMsOf({ message }: LegRequest): number {
   const seconds = message.u32(AttributeType.Liveness) ?? 0;
-  return Math.min(seconds * LIMITS.peerSilentUnderDataMs, LIMITS.peerSilentMs);
+  return Math.min(seconds * LEG_LIMITS.peerSilentUnderDataMs, LEG_LIMITS.peerSilentMs);
 }

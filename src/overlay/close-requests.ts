@@ -1,12 +1,19 @@
 import type { Clock } from '../clock.js';
 import { FairTable } from '../collections/fair-table.js';
 import { type Timed, TimingWheel } from '../collections/timing-wheel.js';
-import { LIMITS, RFC } from '../limits.js';
 import type { RandomBytes } from '../random.js';
+import { RTO_MS } from '../stun/retransmission.js';
 import { type CloseRequest, type LegName, transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { legKey } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
+
+/** Times that another relay is told that a connection is closed, while it does not answer. */
+const CLOSE_REQUESTS_MAX = 6;
+
+/** Close requests awaiting an answer; those beyond it are sent once. */
+export const CLOSES_PENDING_MAX = 131_072;
 
 interface Pending extends Timed {
   readonly remote: RemoteRelay;
@@ -27,7 +34,7 @@ export class CloseRequests {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   /** Where they are very many, those of the tenant that has most give way. */
-  readonly #byTransaction = new FairTable<Pending>(LIMITS.closesPendingMax, 'newest');
+  readonly #byTransaction = new FairTable<Pending>(CLOSES_PENDING_MAX, 'newest');
   readonly #byName = new Map<string, Pending>();
   readonly #wheel: TimingWheel<Pending>;
   /** Closes that were sent once only, because too many awaited an answer. */
@@ -91,8 +98,8 @@ export class CloseRequests {
 
   /** Repeats the next few of those that are due. */
   repeatSome(): void {
-    for (const pending of this.#wheel.turn(this.#clock.monotonic(), LIMITS.legsEndedAtOnce)) {
-      if (pending.requests < LIMITS.closeRequestsMax) this.#request(pending);
+    for (const pending of this.#wheel.turn(this.#clock.monotonic(), LEG_LIMITS.endedAtOnce)) {
+      if (pending.requests < CLOSE_REQUESTS_MAX) this.#request(pending);
       else this.#drop(pending);
     }
   }
@@ -102,7 +109,7 @@ export class CloseRequests {
     const control = { type: 'close', transactionId, subject: name, code } as const;
     pending.counter = this.#trunk.send(remote, control, pending.counter);
     if (!this.#byTransaction.get(transactionKey(transactionId))) return;
-    this.#wheel.set(pending, this.#clock.monotonic() + RFC.rtoMs * 2 ** pending.requests);
+    this.#wheel.set(pending, this.#clock.monotonic() + RTO_MS * 2 ** pending.requests);
     pending.requests += 1;
   }
 

@@ -1,10 +1,10 @@
 import { FairQueue } from '../collections/fair-queue.js';
-import { LIMITS } from '../limits.js';
-import { RefusalCause } from '../stun/error-codes.js';
+import { ErrorCode, RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
 import type { OverlayContext } from './context.js';
 import type { Attempt, Leg, LegState, Pairing } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
 import type { RefusalReason } from './refusals.js';
 import type { CloseCode, ReplyTarget } from './responses.js';
 import type { EndReason } from './stats.js';
@@ -12,13 +12,13 @@ import type { EndReason } from './stats.js';
 /** What the peer is told, by why its connection ended; nothing when it asked for it itself. */
 const CLOSE_CODES: Record<EndReason, CloseCode | undefined> = {
   closed_by_peer: undefined,
-  closed_by_other_side: 437,
-  closed_expired: 437,
-  closed_relay_gone: 447,
-  closed_draining: 300,
+  closed_by_other_side: ErrorCode.AllocationMismatch,
+  closed_expired: ErrorCode.AllocationMismatch,
+  closed_relay_gone: ErrorCode.ConnectionTimeoutOrFailure,
+  closed_draining: ErrorCode.TryAlternate,
   // Should it still hear us: it learns that we do not hear it.
-  closed_silent: 437,
-  closed_other_silent: 408,
+  closed_silent: ErrorCode.AllocationMismatch,
+  closed_other_silent: ErrorCode.PeerSilent,
 };
 
 /** What the other end of a leg ended of, where both are at this relay. */
@@ -69,7 +69,7 @@ export class LegLife {
   reserve(leg: Leg): void {
     leg.state = {
       type: 'reserved',
-      until: this.#context.clock.monotonic() + LIMITS.legReservedMs,
+      until: this.#context.clock.monotonic() + LEG_LIMITS.reservedMs,
     };
     this.schedule(leg);
   }
@@ -104,7 +104,7 @@ export class LegLife {
     if (state.type === 'established') this.#unpair(leg, state, reason);
     if (state.type === 'connecting') this.#abandon(leg, state.attempt);
     const code = CLOSE_CODES[reason];
-    if (code !== undefined && (state.type === 'established' || code === 300)) {
+    if (code !== undefined && (state.type === 'established' || code === ErrorCode.TryAlternate)) {
       const cause = reason === 'closed_silent' ? RefusalCause.peerUnheard : undefined;
       responses.closed(leg, code, cause);
     }
@@ -120,7 +120,7 @@ export class LegLife {
   }
 
   /**
-   * Ends every established leg among those given: some now, the rest `LIMITS.legsEndedAtOnce` at a
+   * Ends every established leg among those given: some now, the rest `LEG_LIMITS.endedAtOnce` at a
    * time, so that a relay with a hundred thousand of them does not stand still.
    */
   endAll(legs: readonly Leg[], reason: 'closed_relay_gone' | 'closed_silent'): void {
@@ -146,7 +146,7 @@ export class LegLife {
 
   /** Ends the next few of those that wait for it. */
   endSome(): void {
-    for (let left = LIMITS.legsEndedAtOnce; left > 0 && this.moreToEnd; left--) {
+    for (let left = LEG_LIMITS.endedAtOnce; left > 0 && this.moreToEnd; left--) {
       const { leg, lost, reason } = this.#ending.take() as Ending;
       if (leg.state !== lost) continue;
       if (reason !== undefined) this.end(leg, reason);
@@ -176,7 +176,7 @@ export class LegLife {
     remote.connections -= 1;
     indexes.unlinkRemote(remote, remoteIndex);
     if (tellsOtherRelay(reason))
-      closes.send(remote, leg, reason === 'closed_silent' ? 408 : undefined);
+      closes.send(remote, leg, reason === 'closed_silent' ? ErrorCode.PeerSilent : undefined);
   }
 
   #abandon(leg: Leg, { offer }: Attempt): void {

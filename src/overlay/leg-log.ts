@@ -2,13 +2,18 @@ import { type Logger, pino } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { AuthenticationFailure } from '../auth/long-term.js';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane, LegTraffic } from '../native/types.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
 import type { Leg, Pairing } from './leg.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 import type { EndReason } from './stats.js';
+
+/** Lines a second about legs that have ended; the rest is counted. */
+const LEG_LINES_PER_SECOND = 20;
+
+/** Lines a second of each kind about refusals and drops; the rest is counted. */
+export const REFUSAL_LINES_PER_SECOND = 200;
 
 /** Lines of one kind: so many a second, and as many at once as four seconds have. */
 class LineBudget {
@@ -57,11 +62,11 @@ const NOTHING: LegTraffic = { packets: 0, payloadBytes: 0, idleSeconds: undefine
 
 /** Kinds of lines that traffic causes, each with a budget of its own: none hides another. */
 const KINDS = {
-  'leg-ended': { level: 'info', perSecond: LIMITS.legLinesPerSecond },
-  refused: { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
-  'not-authenticated': { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
-  dropped: { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
-  'trunk-dropped': { level: 'debug', perSecond: LIMITS.refusalLinesPerSecond },
+  'leg-ended': { level: 'info', perSecond: LEG_LINES_PER_SECOND },
+  refused: { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
+  'not-authenticated': { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
+  dropped: { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
+  'trunk-dropped': { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
 } as const;
 
 type Kind = keyof typeof KINDS;

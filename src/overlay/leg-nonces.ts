@@ -1,12 +1,18 @@
-import type { NonceIssuer } from '../auth/nonce.js';
+import { NONCE_LIFETIME_SECONDS, type NonceIssuer } from '../auth/nonce.js';
 import type { Clock } from '../clock.js';
-import { LIMITS, SECRET_BYTES } from '../limits.js';
+import { SECRET_BYTES } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 import { Method } from '../stun/methods.js';
 import { type Leg, legKey } from './leg.js';
 import type { LegRequest } from './leg-request.js';
+
+/** A nonce that must be newer than another one may expire so much later than usual. */
+export const NONCE_AHEAD_SECONDS = 30;
+
+/** Places for the newest nonce that was seen under a leg's name; 4 bytes each. */
+export const USED_NONCES_MAX = 262_144;
 
 export interface LegNoncesOptions {
   readonly issuer: NonceIssuer;
@@ -27,7 +33,7 @@ export class LegNonces {
   readonly #clock: Clock;
   readonly #key: Uint8Array;
   /** By name: the latest expiry of a nonce that has been used, in Unix seconds. */
-  readonly #used = new Uint32Array(LIMITS.usedNoncesMax);
+  readonly #used = new Uint32Array(USED_NONCES_MAX);
   /** Later than what any process before this one issued. */
   readonly #firstSeconds: number;
 
@@ -56,7 +62,7 @@ export class LegNonces {
     const seconds = this.#issuer.expiryOf(message.text(AttributeType.Nonce) ?? '');
     request.nonceSeconds = seconds;
     // Of a relay whose clock is ahead: what it has seen could not be told from what is yet to come.
-    if (seconds > this.#issuedNow() + LIMITS.nonceAheadSeconds) return 0;
+    if (seconds > this.#issuedNow() + NONCE_AHEAD_SECONDS) return 0;
     if (leg) {
       const least = this.#attainable(leg.nonceFrom);
       if (seconds < least) return least;
@@ -88,16 +94,16 @@ export class LegNonces {
 
   /** After a clock was set back nobody must wait for what cannot be issued. */
   #attainable(seconds: number): number {
-    return Math.min(seconds, this.#issuedNow() + LIMITS.nonceAheadSeconds);
+    return Math.min(seconds, this.#issuedNow() + NONCE_AHEAD_SECONDS);
   }
 
   #issuedNow(): number {
-    return Math.ceil(this.#clock.now() / 1_000 + LIMITS.nonceSeconds);
+    return Math.ceil(this.#clock.now() / 1_000 + NONCE_LIFETIME_SECONDS);
   }
 
   #placeOf(name: string): number {
     const digest = hmac('sha256', this.#key, Buffer.from(name, 'latin1'), 'binary');
     const bits = digest.charCodeAt(0) | (digest.charCodeAt(1) << 8) | (digest.charCodeAt(2) << 16);
-    return bits % LIMITS.usedNoncesMax;
+    return bits % USED_NONCES_MAX;
   }
 }

@@ -1,9 +1,10 @@
 import { KeyCounter } from '../collections/key-counter.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
-import { LIMITS, RFC } from '../limits.js';
+import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { type Leg, legKey, type Origin, type SignsOfLife } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
 import { NumberPool } from './number-pool.js';
 import type { KnownClients } from './proven-clients.js';
 
@@ -24,9 +25,9 @@ const BUCKET_MS = 100;
 
 /** The channel numbers of every 5-tuple. */
 const CHANNELS = {
-  first: RFC.channelMin,
-  last: RFC.channelMax,
-  quarantineMs: LIMITS.quarantineMs,
+  first: CHANNEL_MIN,
+  last: CHANNEL_MAX,
+  quarantineMs: LEG_LIMITS.quarantineMs,
 } as const;
 
 interface TupleUse extends SignsOfLife {
@@ -150,7 +151,7 @@ export class LegTable {
     this.#wheel.clear(leg);
     if (!this.#byKey.delete(leg.key)) return;
     if (leg.channel !== undefined)
-      this.#resting.push({ tenant: leg.tenant, until: now + LIMITS.quarantineMs });
+      this.#resting.push({ tenant: leg.tenant, until: now + LEG_LIMITS.quarantineMs });
     else this.#perTenant.remove(leg.tenant);
     const use = this.#byTuple.get(leg.tupleKey);
     if (use) use.legs -= 1;
@@ -206,7 +207,7 @@ export class LegTable {
 
   /** Takes the next few of the legs that are due. */
   due(now: number): Leg[] {
-    return this.#wheel.turn(now, LIMITS.legsEndedAtOnce);
+    return this.#wheel.turn(now, LEG_LIMITS.endedAtOnce);
   }
 
   /** Whether legs are due that have not been taken. */

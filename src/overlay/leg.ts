@@ -1,12 +1,14 @@
 import type { TransportAddress } from '../address.js';
 import { formatAddress } from '../address.js';
 import type { Timed } from '../collections/timing-wheel.js';
-import { LIMITS } from '../limits.js';
 import type { FiveTuple } from '../native/types.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { RefusalReason } from './refusals.js';
+
+/** Replaced Allocates and Connects that are remembered of a leg until it is connected. */
+export const REPLACED_REQUESTS_MAX = 32;
 
 /** `/`, 32 hex digits, `/` and the role: the end of a key, after the tenant. */
 const NAME_END_CHARACTERS = 35;
@@ -204,7 +206,7 @@ export class Leg implements LegName, Timed {
     if (newest === '') return true;
     this.#replaced ??= [];
     this.#replaced.push(newest);
-    if (this.#replaced.length > LIMITS.replacedRequestsMax) this.#replaced.shift();
+    if (this.#replaced.length > REPLACED_REQUESTS_MAX) this.#replaced.shift();
     return true;
   }
 

@@ -1,7 +1,7 @@
 import { sameAddress, type TransportAddress } from '../address.js';
 import { isTurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
 import { copiedTransactionId } from '../stun/message.js';
 import type { Offer, OfferAccepted, OfferRefused } from '../trunk/control-message.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
@@ -10,6 +10,7 @@ import { livenessMsOf } from './allocation.js';
 import type { OverlayContext } from './context.js';
 import { type Attempt, expiryOf, type Leg, otherEnd, type Pairing } from './leg.js';
 import { connectTarget, type LegLife } from './leg-life.js';
+import { LEG_LIMITS } from './leg-limits.js';
 import type { LegRequest } from './leg-request.js';
 import type { CountedOffer } from './received-offers.js';
 import type { SentOffers } from './sent-offers.js';
@@ -126,7 +127,7 @@ export class PairingRules {
         claimed,
         transactionId: copiedTransactionId(request.transactionId),
         signer: request.signer,
-        deadline: now + LIMITS.connectMs,
+        deadline: now + LEG_LIMITS.connectMs,
         channel: leg.channel,
         offer,
       },
@@ -272,7 +273,11 @@ export class PairingRules {
   }
 
   #refuse(remote: RemoteRelay, { transactionId }: Offer): void {
-    this.#context.trunk.send(remote, { type: 'offer-refused', transactionId, code: 403 });
+    this.#context.trunk.send(remote, {
+      type: 'offer-refused',
+      transactionId,
+      code: ErrorCode.Forbidden,
+    });
   }
 
   /**
@@ -345,7 +350,8 @@ export class PairingRules {
     const { attempt } = sent.leg.state;
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
     this.#context.offers.deleteUpTo(remote.id, otherEnd(sent.leg), counter);
-    if (code === 403) return this.#life.failAttempt(sent.leg, attempt, 'address-mismatch');
+    if (code === ErrorCode.Forbidden)
+      return this.#life.failAttempt(sent.leg, attempt, 'address-mismatch');
     const phrase = `relay ${remote.id} refuses with ${code}`;
     this.#life.failAttempt(sent.leg, attempt, 'refused-by-peer-relay', phrase);
   }

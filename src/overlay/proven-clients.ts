@@ -1,9 +1,17 @@
 import type { Clock } from '../clock.js';
 import { KeyCounter } from '../collections/key-counter.js';
 import { Sources } from '../http/sources.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import { type Origin, tupleKey } from './leg.js';
+
+/** A 5-tuple is proven for so long after its last authenticated request, or its last leg. */
+export const PROVEN_CLIENT_MS = 60_000;
+
+/** Proven 5-tuples without a leg: in all … */
+export const PROVEN_CLIENTS_MAX = 8_192;
+
+/** … and of one source (IPv4 address or IPv6 /64). */
+export const PROVEN_CLIENTS_OF_SOURCE_MAX = 512;
 
 /** Whom the data plane lets go before strangers. */
 export type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
@@ -87,7 +95,7 @@ export class ProvenClients implements KnownClients {
 
   /** @returns false when the source has its share already */
   #remember(key: string, origin: Origin, { isTold = false } = {}): boolean {
-    const untilMs = this.#clock.monotonic() + LIMITS.provenPeerMs;
+    const untilMs = this.#clock.monotonic() + PROVEN_CLIENT_MS;
     const known = this.#recent.get(key);
     if (known !== undefined) {
       known.untilMs = untilMs;
@@ -96,8 +104,8 @@ export class ProvenClients implements KnownClients {
       return true;
     }
     const source = this.#sources.nameOf(origin.tuple.remote.address) ?? '';
-    if (this.#recentOfSource.of(source) >= LIMITS.provenPeersOfSourceMax) return false;
-    if (this.#recent.size >= LIMITS.provenPeersMax) this.#forgetOldest();
+    if (this.#recentOfSource.of(source) >= PROVEN_CLIENTS_OF_SOURCE_MAX) return false;
+    if (this.#recent.size >= PROVEN_CLIENTS_MAX) this.#forgetOldest();
     this.#recentOfSource.add(source);
     this.#recent.set(key, { origin, source, untilMs });
     if (!isTold) this.#plane.putKnownClient(origin.worker, origin.tuple);

@@ -1,8 +1,16 @@
 import { FairTable, type Put } from '../collections/fair-table.js';
-import { LIMITS } from '../limits.js';
 import { copiedTransactionId } from '../stun/message.js';
 import type { LegName, Offer } from '../trunk/control-message.js';
 import { legKey } from './leg.js';
+
+/** An offer of another relay is remembered this long. */
+export const OFFER_REMEMBERED_MS = 30_000;
+
+/** Offers remembered of one relay; beyond it the tenant with most gives way. */
+export const OFFERS_OF_RELAY_MAX = 16_384;
+
+/** Offers remembered of all relays together; beyond it the tenant with most gives way. */
+export const OFFERS_REMEMBERED_MAX = 131_072;
 
 /** An offer with the counter of its message; 0 from a relay that does not count. */
 export interface CountedOffer extends Offer {
@@ -32,8 +40,8 @@ export class ReceivedOffers {
   readonly #perSenderMax: number;
 
   constructor(
-    perSenderMax: number = LIMITS.offersPerRelayMax,
-    offersMax: number = LIMITS.offersRememberedMax,
+    perSenderMax: number = OFFERS_OF_RELAY_MAX,
+    offersMax: number = OFFERS_REMEMBERED_MAX,
   ) {
     this.#perSenderMax = perSenderMax;
     this.#all = new FairTable(offersMax, 'newest');
@@ -97,7 +105,7 @@ export class ReceivedOffers {
 
   #find(sender: string, name: LegName, now: number): Remembered | undefined {
     const found = this.#bySender.get(sender)?.get(legKey(name));
-    return found && now - found.at < LIMITS.offerRememberedMs ? found : undefined;
+    return found && now - found.at < OFFER_REMEMBERED_MS ? found : undefined;
   }
 
   /** Forgets an offer, unless it was made after the message with the given counter. */
@@ -124,7 +132,7 @@ export class ReceivedOffers {
 
   #expire(offers: FairTable<Remembered>, now: number): void {
     for (const [, remembered] of offers.entries()) {
-      if (now - remembered.at < LIMITS.offerRememberedMs) return;
+      if (now - remembered.at < OFFER_REMEMBERED_MS) return;
       this.#forget(remembered);
     }
   }

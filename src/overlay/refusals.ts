@@ -1,32 +1,34 @@
+import { ErrorCode } from '../stun/error-codes.js';
+
 /**
  * Why an authenticated request is refused, with the STUN code that its peer is answered
  * (PROTOCOL.md section 2). Each is a counter and a line of the log at level debug.
  */
 export const REFUSALS = {
-  draining: 300,
+  draining: ErrorCode.TryAlternate,
   /** An attribute that the method needs is not there, or of another form. */
-  'attribute-missing': 400,
-  'unknown-method': 400,
-  'unknown-attribute': 420,
+  'attribute-missing': ErrorCode.BadRequest,
+  'unknown-method': ErrorCode.BadRequest,
+  'unknown-attribute': ErrorCode.UnknownAttribute,
   /** The identifier or the role is another one than the credential's. */
-  'credential-of-another-leg': 403,
-  'unknown-peer-relay': 403,
+  'credential-of-another-leg': ErrorCode.Forbidden,
+  'unknown-peer-relay': ErrorCode.Forbidden,
   /** A peer named another NAT address than the one the other's relay sees. */
-  'address-mismatch': 403,
-  'leg-of-another-address': 437,
-  'no-such-leg': 437,
-  'no-common-family': 440,
-  'transport-not-udp': 442,
+  'address-mismatch': ErrorCode.Forbidden,
+  'leg-of-another-address': ErrorCode.AllocationMismatch,
+  'no-such-leg': ErrorCode.AllocationMismatch,
+  'no-common-family': ErrorCode.AddressFamilyNotSupported,
+  'transport-not-udp': ErrorCode.UnsupportedTransportProtocol,
   /** Connected, or about to be, to another address or relay. */
-  'connected-elsewhere': 446,
-  'not-connected-in-time': 447,
+  'connected-elsewhere': ErrorCode.ConnectionAlreadyExists,
+  'not-connected-in-time': ErrorCode.ConnectionTimeoutOrFailure,
   /** No way to the other peer's relay answers. */
-  'peer-relay-unreachable': 447,
-  'refused-by-peer-relay': 447,
-  'tenant-quota': 486,
-  'relay-full': 508,
-  'channels-used-up': 508,
-  'data-plane-full': 508,
+  'peer-relay-unreachable': ErrorCode.ConnectionTimeoutOrFailure,
+  'refused-by-peer-relay': ErrorCode.ConnectionTimeoutOrFailure,
+  'tenant-quota': ErrorCode.AllocationQuotaReached,
+  'relay-full': ErrorCode.InsufficientCapacity,
+  'channels-used-up': ErrorCode.InsufficientCapacity,
+  'data-plane-full': ErrorCode.InsufficientCapacity,
 } as const;
 
 /**

@@ -1,9 +1,8 @@
 import type { TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import { RefusalCause } from '../stun/error-codes.js';
+import { type ErrorCodeOf, RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { LegName } from '../trunk/control-message.js';
@@ -12,6 +11,9 @@ import type { Leg, Origin, Signer } from './leg.js';
 import type { LegLog } from './leg-log.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
 import type { OverlayStats } from './stats.js';
+
+/** Types that one UNKNOWN-ATTRIBUTES lists. */
+const UNKNOWN_ATTRIBUTES_MAX = 16;
 
 /** Whom an answer goes to, and for which request. */
 export interface ReplyTarget {
@@ -30,7 +32,9 @@ interface Refusal {
 }
 
 /** The code of a Closed indication (PROTOCOL.md section 2). */
-export type CloseCode = 300 | 408 | 437 | 447;
+export type CloseCode = ErrorCodeOf<
+  'TryAlternate' | 'PeerSilent' | 'AllocationMismatch' | 'ConnectionTimeoutOrFailure'
+>;
 
 /** What it is made from. */
 export interface ResponsesOptions {
@@ -101,7 +105,7 @@ export class Responses {
   ): void {
     const writer = this.#error(to, reason, phrase);
     if (unknownAttributes.length > 0) {
-      writer.unknownAttributes(unknownAttributes.slice(0, LIMITS.unknownAttributesMax));
+      writer.unknownAttributes(unknownAttributes.slice(0, UNKNOWN_ATTRIBUTES_MAX));
     }
     this.#sign(to, writer);
   }

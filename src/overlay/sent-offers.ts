@@ -1,11 +1,25 @@
 import type { Clock } from '../clock.js';
 import { FairTable } from '../collections/fair-table.js';
-import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Attempt, Leg, SentOffer } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
+import { OFFER_REMEMBERED_MS } from './received-offers.js';
+
+/** How often the trunk's offers are repeated, and how many are remembered. */
+export const SENT_OFFER_LIMITS = {
+  /** Offers for repeated Connects are at least this far apart, for so many repetitions. */
+  intervalMs: 500,
+  repeatsSoon: 3,
+  /** The longest interval: it doubles with each further repetition. */
+  intervalMsMax: 8_000,
+  /** An offer whose address a newer Connect changed waits so long, and longer each time. */
+  renewalMs: 50,
+  /** Transactions of our offers remembered; beyond it the tenant with most gives way. */
+  rememberedMax: 262_144,
+} as const;
 
 interface Sent {
   readonly leg: Leg;
@@ -24,7 +38,7 @@ export class SentOffers {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   /** Where they are very many, those of the tenant that has most give way. */
-  readonly #byTransaction = new FairTable<Sent>(LIMITS.offersSentMax, 'oldest');
+  readonly #byTransaction = new FairTable<Sent>(SENT_OFFER_LIMITS.rememberedMax, 'oldest');
 
   /** Offers forgotten although they could still be answered. */
   forgotten = 0;
@@ -63,7 +77,10 @@ export class SentOffers {
     offer.transactionId = this.#random(12);
     offer.counter = 0;
     offer.sent = false;
-    offer.waitMs = Math.min(LIMITS.offerRenewalMs * 2 ** offer.renewals, LIMITS.offerIntervalMs);
+    offer.waitMs = Math.min(
+      SENT_OFFER_LIMITS.renewalMs * 2 ** offer.renewals,
+      SENT_OFFER_LIMITS.intervalMs,
+    );
     offer.renewals += 1;
     this.#remember(leg, offer);
   }
@@ -71,7 +88,7 @@ export class SentOffers {
   /** The other side has just come: waits are as short again as after a first offer. */
   hasten(offer: SentOffer): void {
     offer.repeats = 0;
-    offer.waitMs = Math.min(offer.waitMs, LIMITS.offerIntervalMs);
+    offer.waitMs = Math.min(offer.waitMs, SENT_OFFER_LIMITS.intervalMs);
   }
 
   /** When the offer may be sent again, monotonic milliseconds. */
@@ -124,7 +141,7 @@ export class SentOffers {
   expire(): void {
     const now = this.#clock.monotonic();
     for (const [key, { at }] of this.#byTransaction.entries()) {
-      if (now - at < LIMITS.connectMs + LIMITS.offerRememberedMs) return;
+      if (now - at < LEG_LIMITS.connectMs + OFFER_REMEMBERED_MS) return;
       this.#byTransaction.delete(key);
     }
   }
@@ -142,6 +159,6 @@ export class SentOffers {
 
 /** How long the next offer waits at least: short at first, then twice as long each time. */
 function waitMsAfter(repeats: number): number {
-  const doublings = Math.max(0, repeats - LIMITS.offerRepeatsSoon);
-  return Math.min(LIMITS.offerIntervalMs * 2 ** doublings, LIMITS.offerIntervalMsMax);
+  const doublings = Math.max(0, repeats - SENT_OFFER_LIMITS.repeatsSoon);
+  return Math.min(SENT_OFFER_LIMITS.intervalMs * 2 ** doublings, SENT_OFFER_LIMITS.intervalMsMax);
 }

@@ -1,6 +1,6 @@
-import { LIMITS } from '../limits.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Leg } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
 import { NumberPool } from './number-pool.js';
 
 /**
@@ -18,7 +18,7 @@ export class SessionIndexes {
   constructor(sessionsMax: number) {
     this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
     this.#uses = new Uint32Array(sessionsMax);
-    const { quarantineMs } = LIMITS;
+    const { quarantineMs } = LEG_LIMITS;
     this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1, quarantineMs });
   }
 

@@ -1,8 +1,14 @@
 import type { Clock } from '../clock.js';
 import { FairQueue } from '../collections/fair-queue.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
 import type { Leg, Pairing } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
+
+/** Legs looked at for silence in one go, before other work has its turn. */
+const LEGS_WATCHED_AT_ONCE = 8_192;
+
+/** Of those, how many are reminded; two datagrams each. */
+export const REMINDED_AT_ONCE = 256;
 
 type Meters = Pick<DataPlane, 'flowMeter' | 'flowPackets' | 'sessionPackets'>;
 
@@ -113,7 +119,7 @@ export class SilenceWatch {
     this.#tickAt = now;
     const silent: Leg[] = [];
     const share = Math.ceil(this.#legs.length / TICKS_OF_A_PASS);
-    for (let left = Math.min(share, LIMITS.legsWatchedAtOnce); left > 0; left--) {
+    for (let left = Math.min(share, LEGS_WATCHED_AT_ONCE); left > 0; left--) {
       if (this.#next >= this.#legs.length) this.#endPass(now);
       const leg = this.#legs[this.#next] as Leg;
       if (this.#isSilent(leg, this.#next, now)) silent.push(leg);
@@ -125,7 +131,7 @@ export class SilenceWatch {
   }
 
   #remindSome(): void {
-    let left: number = LIMITS.remindedAtOnce;
+    let left: number = REMINDED_AT_ONCE;
     while (left > 0) {
       const leg = this.#unreminded.take();
       if (leg === undefined) return;
@@ -152,7 +158,7 @@ export class SilenceWatch {
     const hasPromised = leg.livenessMs > 0;
     const fed = hasPromised && this.#isFed(place);
     const mayOwe = hasPromised && (fed || this.#owed[place] !== NOT_OWED);
-    if (!mayOwe && now - this.#heardAt(leg) < LIMITS.keepaliveMs) return false;
+    if (!mayOwe && now - this.#heardAt(leg) < LEG_LIMITS.keepaliveMs) return false;
     const from = this.#plane.flowPackets(this.#meters[2 * place + FROM] as number);
     if (from !== this.#packets[2 * place + FROM]) {
       this.#packets[2 * place + FROM] = from;
@@ -160,7 +166,7 @@ export class SilenceWatch {
       leg.signs.heardAt = Math.max(leg.signs.heardAt, now - this.#passMs);
     }
     const heardAt = this.#heardAt(leg);
-    if (now - heardAt >= LIMITS.peerSilentMs) return true;
+    if (now - heardAt >= LEG_LIMITS.peerSilentMs) return true;
     return mayOwe && this.#isOverdue(leg, place, { fed, heardAt, now });
   }
 

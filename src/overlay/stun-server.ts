@@ -1,11 +1,13 @@
 import { buildChallenge, challengeBytes } from '../auth/challenge.js';
 import type { CredentialVerifier } from '../auth/credential-verifier.js';
 import type { Credential } from '../auth/credentials.js';
+import { OVERLAY_REALM } from '../auth/credentials.js';
 import { type AuthenticationFailure, authenticate, type Challenge } from '../auth/long-term.js';
 import type { NonceIssuer } from '../auth/nonce.js';
 import type { StrangerBudgets } from '../auth/stranger-budgets.js';
 import type { FiveTuple, PuntedDatagram } from '../native/types.js';
 import { AttributeType, AUTHENTICATION_ATTRIBUTES } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
 import { decodeMessage, type StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
@@ -15,9 +17,6 @@ import type { OverlayContext } from './context.js';
 import { type Origin, tupleKey } from './leg.js';
 import type { LegRequest } from './leg-request.js';
 import type { PairingRules } from './pairing.js';
-
-/** The realm of every Turnpike relay (PROTOCOL.md section 5). */
-export const REALM = 'turnpike';
 
 /** What the overlay's methods understand beyond authentication. */
 const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
@@ -105,7 +104,7 @@ export class StunServer {
     const writer =
       unknown.length > 0
         ? new MessageWriter('error', Method.Binding, transactionId)
-            .errorCode(420)
+            .errorCode(ErrorCode.UnknownAttribute)
             .unknownAttributes(unknown)
         : new MessageWriter('success', Method.Binding, transactionId).address(
             AttributeType.XorMappedAddress,
@@ -122,7 +121,7 @@ export class StunServer {
     const result = authenticate(message, {
       ip: remote.address,
       nonceIssuer: nonces,
-      realm: REALM,
+      realm: OVERLAY_REALM,
       keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
       // Whoever is remembered costs one hash: neighbours of one that guesses go on.
       mayTry: (username) => verifier.knows(username) || budgets.mayTry(remote),
@@ -144,14 +143,25 @@ export class StunServer {
       nonceSeconds: 0,
     };
     if (this.#expired(request)) {
-      this.#unauthenticated(message, origin, { code: 401, failure: 'expired' });
-      return this.#challenge(message, origin, { code: 401, cost: 'longer' });
+      this.#unauthenticated(message, origin, {
+        code: ErrorCode.Unauthenticated,
+        failure: 'expired',
+      });
+      return this.#challenge(message, origin, { code: ErrorCode.Unauthenticated, cost: 'longer' });
     }
     const { legs, proven, clock } = this.#options.context;
     const leastSeconds = this.#options.context.nonces.wanted(request, legs.get(credential));
     if (leastSeconds !== undefined) {
-      this.#unauthenticated(message, origin, { code: 438, failure: 'earlier-nonce' });
-      return this.#challenge(message, origin, { code: 438, cost: 'longer' }, leastSeconds);
+      this.#unauthenticated(message, origin, {
+        code: ErrorCode.StaleNonce,
+        failure: 'earlier-nonce',
+      });
+      return this.#challenge(
+        message,
+        origin,
+        { code: ErrorCode.StaleNonce, cost: 'longer' },
+        leastSeconds,
+      );
     }
     legs.heard(request.tupleKey, clock.monotonic());
     budgets.proved(remote);
@@ -230,14 +240,15 @@ export class StunServer {
     leastSeconds?: number,
   ): void {
     const fingerprint = message.has(AttributeType.Fingerprint);
-    const longer = challengeBytes({ code, realm: REALM, fingerprint }) > message.bytes.length;
+    const longer =
+      challengeBytes({ code, realm: OVERLAY_REALM, fingerprint }) > message.bytes.length;
     if (cost === 'unpayable') return this.#overBudget(origin, 'wrong-credential');
     if (cost === 'always' && !this.#pays(origin, 'wrong-credential')) return;
     if (cost === 'longer' && longer && !this.#pays(origin, 'challenge')) return;
     const { stats } = this.#options.context;
     stats.client.challenges += 1;
     const nonce = this.#options.context.nonces.issue(origin.tuple.remote.address, leastSeconds);
-    this.#send(origin, buildChallenge(message, { code, realm: REALM, nonce, fingerprint }));
+    this.#send(origin, buildChallenge(message, { code, realm: OVERLAY_REALM, nonce, fingerprint }));
   }
 
   #pays(origin: Origin, payment: Payment): boolean {

@@ -1,4 +1,4 @@
-import { LIMITS } from '../limits.js';
+import { ErrorCode } from '../stun/error-codes.js';
 import type { CloseRequest, ControlMessage, ControlOrder } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { PathEvent } from '../trunk/trunk-options.js';
@@ -6,6 +6,9 @@ import type { OverlayContext } from './context.js';
 import { type Leg, otherEnd } from './leg.js';
 import type { LegLife } from './leg-life.js';
 import type { PairingRules } from './pairing.js';
+
+/** Legs lost to a relay's silence that are remembered until it answers again. */
+const LOST_LEGS_MAX = 131_072;
 
 /** What other relays may ask of this one (PROTOCOL.md section 3). */
 export class TrunkMessages {
@@ -61,7 +64,7 @@ export class TrunkMessages {
    */
   #close(remote: RemoteRelay, { subject, code }: CloseRequest, counter: number): void {
     const { offers, legs, indexes } = this.#context;
-    const reason = code === 408 ? 'closed_other_silent' : 'closed_by_other_side';
+    const reason = code === ErrorCode.PeerSilent ? 'closed_other_silent' : 'closed_by_other_side';
     if ('sessionIndex' in subject) {
       const leg = indexes.byRemoteIndex(remote, subject.sessionIndex);
       if (leg) this.#life.end(leg, reason);
@@ -83,7 +86,7 @@ export class TrunkMessages {
     const lost = this.#context.legs
       .withRemote(remote)
       .filter(({ state }) => state.type === 'established');
-    if (why === 'silent') this.#lost.set(remote, lost.slice(0, LIMITS.lostLegsMax));
+    if (why === 'silent') this.#lost.set(remote, lost.slice(0, LOST_LEGS_MAX));
     else this.#lost.delete(remote);
     this.#life.endAll(lost, 'closed_relay_gone');
   }

@@ -1,5 +1,4 @@
-import type { UnixMs } from '../clock.js';
-import { LIMITS } from '../limits.js';
+import { CLOCK_SKEW_MS_MAX, type UnixMs } from '../clock.js';
 
 /**
  * Whether a relay's start may be what its clock said: starts lie in the past, as far as clocks
@@ -7,7 +6,7 @@ import { LIMITS } from '../limits.js';
  * @param now - of this host
  */
 export function isPlausibleStart(start: UnixMs, now: UnixMs): boolean {
-  return start <= now + LIMITS.clockSkewMs;
+  return start <= now + CLOCK_SKEW_MS_MAX;
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { AddressInput } from '../address.js';
+import { CHALLENGE_SPECS } from '../auth/option-specs.js';
 import { LIMITS } from '../limits.js';
 import { DATA_PLANE_SPECS } from '../native/option-specs.js';
 import { HOST_SPECS, type HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore, OptionSpec, OptionSpecs } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
+import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { ForwardingOptions } from './forwarding-options.js';
@@ -64,10 +66,10 @@ export const RELAY_SPECS = {
     kind: 'integer',
     minimum: 1,
     maximum: Math.min(LIMITS.clientFlowsLimit, LIMITS.sessionsLimit / 2),
-    default: LIMITS.legsMax,
+    default: LEG_LIMITS.legsMax,
   },
-  challengesPerSecond: SPECS.challengesPerSecond,
-  challengesBurst: SPECS.challengesBurst,
+  challengesPerSecond: CHALLENGE_SPECS.challengesPerSecond,
+  challengesBurst: CHALLENGE_SPECS.challengesBurst,
   workers: DATA_PLANE_SPECS.workers,
   trunkMtuBytes: DATA_PLANE_SPECS.trunkMtuBytes,
   coalescingUs: DATA_PLANE_SPECS.coalescingUs,
@@ -79,8 +81,8 @@ export const RELAY_SPECS = {
 
 /** The specs of what `Relay#setChallengeBudget` takes. */
 export const BUDGET_SPECS = {
-  perSecond: { ...SPECS.challengesPerSecond, required: true },
-  burst: { ...SPECS.challengesBurst, required: true },
+  perSecond: { ...CHALLENGE_SPECS.challengesPerSecond, required: true },
+  burst: { ...CHALLENGE_SPECS.challengesBurst, required: true },
 } as const satisfies OptionSpecs;
 
 /** What `Relay.open` works with. */

@@ -2,7 +2,10 @@ import { LIMITS } from '../limits.js';
 import type { Bound } from '../logging/bound-watch.js';
 import type { CounterName } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
+import { CLOSES_PENDING_MAX } from '../overlay/close-requests.js';
+import { OFFERS_OF_RELAY_MAX, OFFERS_REMEMBERED_MAX } from '../overlay/received-offers.js';
 import type { RefusalReason } from '../overlay/refusals.js';
+import { SENT_OFFER_LIMITS } from '../overlay/sent-offers.js';
 import type { RelayRules } from './rules.js';
 
 /** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */
@@ -85,21 +88,21 @@ function trunkBounds({ context: { offers, closes }, outgoing }: RelayRules): Bou
     {
       name: 'offers',
       detail:
-        `offers of the tenant with most are dropped: ${LIMITS.offersPerRelayMax} of one relay ` +
-        `are remembered, ${LIMITS.offersRememberedMax} in all`,
+        `offers of the tenant with most are dropped: ${OFFERS_OF_RELAY_MAX} of one relay ` +
+        `are remembered, ${OFFERS_REMEMBERED_MAX} in all`,
       met: () => offers.refused,
     },
     {
       name: 'offers-sent',
       detail:
-        `answers to offers are not awaited of the tenant with most: ${LIMITS.offersSentMax} are ` +
-        'remembered',
+        'answers to offers are not awaited of the tenant with most: ' +
+        `${SENT_OFFER_LIMITS.rememberedMax} are remembered`,
       met: () => outgoing.forgotten,
     },
     {
       name: 'close-requests',
       detail:
-        `closes of the tenant with most are sent once only: ${LIMITS.closesPendingMax} await an ` +
+        `closes of the tenant with most are sent once only: ${CLOSES_PENDING_MAX} await an ` +
         'answer',
       met: () => closes.unrepeated,
     },

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { CredentialVerifier } from '../auth/credential-verifier.js';
-import { NonceIssuer } from '../auth/nonce.js';
+import { OVERLAY_REALM } from '../auth/credentials.js';
+import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../auth/nonce.js';
 import { StrangerBudgets } from '../auth/stranger-budgets.js';
+import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
@@ -10,6 +12,7 @@ import { Allocation } from '../overlay/allocation.js';
 import { CloseRequests } from '../overlay/close-requests.js';
 import type { OverlayContext } from '../overlay/context.js';
 import { LegLife } from '../overlay/leg-life.js';
+import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { LegLog } from '../overlay/leg-log.js';
 import { LegNonces } from '../overlay/leg-nonces.js';
 import { LegTable } from '../overlay/leg-table.js';
@@ -21,7 +24,7 @@ import { SentOffers } from '../overlay/sent-offers.js';
 import { SessionIndexes } from '../overlay/session-indexes.js';
 import { SilenceWatch } from '../overlay/silence-watch.js';
 import { OverlayStats } from '../overlay/stats.js';
-import { REALM, StunServer } from '../overlay/stun-server.js';
+import { StunServer } from '../overlay/stun-server.js';
 import { LegTimers } from '../overlay/timers.js';
 import { TrunkMessages } from '../overlay/trunk-messages.js';
 import type { RandomBytes } from '../random.js';
@@ -44,11 +47,11 @@ export interface RelayRulesOptions {
   readonly plane: DataPlane;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** Default LIMITS.legsMax. */
+  /** Default LEG_LIMITS.legsMax. */
   readonly legsMax?: number;
   /** Session indexes of the data plane; default twice the legs. */
   readonly sessionsMax?: number;
-  /** Default LIMITS.challengesPerSecond and LIMITS.challengesBurst. */
+  /** Default STRANGER_LIMITS.challengesPerSecond and STRANGER_LIMITS.challengesBurst. */
   readonly challengesPerSecond?: number;
   readonly challengesBurst?: number;
   /** Another relay, or its service address, began to answer, or ceased to. */
@@ -83,7 +86,7 @@ export class RelayRules {
 
   constructor(options: RelayRulesOptions) {
     const { local, region, serviceAddresses, plane, clock, random } = options;
-    const { onReachability: onChange = () => {}, legsMax = LIMITS.legsMax } = options;
+    const { onReachability: onChange = () => {}, legsMax = LEG_LIMITS.legsMax } = options;
     this.#onFault = options.onFault ?? (() => {});
     const proven = new ProvenClients(plane, clock);
     const legs = new LegTable(legsMax, clock.monotonic(), proven);
@@ -145,7 +148,7 @@ export class RelayRules {
       context,
       pairing,
       allocation: new Allocation(context, this.#life, this.finder),
-      verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: REALM }),
+      verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: OVERLAY_REALM }),
       nonces: issuer,
       budgets: this.budgets,
       onChallenge: (message, tuple) => this.claims.responder.receive('client', message, tuple),
@@ -211,7 +214,7 @@ export class RelayRules {
   }
 
   /**
-   * Ends all legs with Closed 300, `LIMITS.legsEndedAtOnce` at each step, because the relay is
+   * Ends all legs with Closed 300, `LEG_LIMITS.endedAtOnce` at each step, because the relay is
    * about to stop: established ones first, as their peers have the most to lose.
    * @yields the number of legs that are left
    */
@@ -221,14 +224,14 @@ export class RelayRules {
     const others = legs.filter(({ state }) => state.type !== 'established');
     for (const [index, leg] of [...established, ...others].entries()) {
       this.#life.end(leg, 'closed_draining');
-      if ((index + 1) % LIMITS.legsEndedAtOnce === 0) yield this.context.legs.size;
+      if ((index + 1) % LEG_LIMITS.endedAtOnce === 0) yield this.context.legs.size;
     }
   }
 }
 
 function strangerBudgets({
-  challengesPerSecond: perSecond = LIMITS.challengesPerSecond,
-  challengesBurst: burst = LIMITS.challengesBurst,
+  challengesPerSecond: perSecond = STRANGER_LIMITS.challengesPerSecond,
+  challengesBurst: burst = STRANGER_LIMITS.challengesBurst,
   clock,
   random,
 }: RelayRulesOptions): StrangerBudgets {
@@ -236,7 +239,7 @@ function strangerBudgets({
 }
 
 function nonceIssuer({ tenantRoot, clock }: RelayRulesOptions): NonceIssuer {
-  return new NonceIssuer({ tenantRoot, clock, lifetimeSeconds: LIMITS.nonceSeconds });
+  return new NonceIssuer({ tenantRoot, clock, lifetimeSeconds: NONCE_LIFETIME_SECONDS });
 }
 
 function trunkSockets({ plane, trunkLocals }: RelayRulesOptions): TrunkSocket[] {

@@ -71,3 +71,12 @@ export function passwordAlgorithmOf(number: number | undefined): PasswordAlgorit
   if (number === PasswordAlgorithmNumber.md5) return 'md5';
   return number === PasswordAlgorithmNumber.sha256 ? 'sha256' : undefined;
 }
+
+/** RFC 8489 section 14.3: the longest USERNAME in bytes. */
+export const USERNAME_BYTES_MAX = 508;
+
+/** RFC 8489 section 14.9: the longest REALM in characters. */
+export const REALM_CHARACTERS_MAX = 127;
+
+/** RFC 8489 section 14.10: the longest NONCE in characters. */
+export const NONCE_CHARACTERS_MAX = 127;

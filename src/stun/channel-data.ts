@@ -1,11 +1,21 @@
-import { RFC } from '../limits.js';
 import { readU16, writeU16 } from './bytes.js';
+
+/** RFC 8656 section 12: the first channel number … */
+export const CHANNEL_MIN = 0x4000;
+
+/** … and the last. */
+export const CHANNEL_MAX = 0x4fff;
 
 /** RFC 8656 section 12.4: channel number and length. */
 export const CHANNEL_DATA_HEADER_BYTES = 4;
 
 /** Over UDP padding is allowed though not required (RFC 8656 section 12.5). */
 const PADDING_BYTES_MAX = 3;
+
+/** Whether a number is one of a channel (RFC 8656 section 12). */
+export function isChannel(channel: number): boolean {
+  return channel >= CHANNEL_MIN && channel <= CHANNEL_MAX;
+}
 
 /** One ChannelData message. */
 export interface ChannelData {
@@ -21,7 +31,7 @@ export interface ChannelData {
 export function decodeChannelData(datagram: Uint8Array): ChannelData | undefined {
   if (datagram.length < CHANNEL_DATA_HEADER_BYTES) return undefined;
   const channel = readU16(datagram, 0);
-  if (channel < RFC.channelMin || channel > RFC.channelMax) return undefined;
+  if (!isChannel(channel)) return undefined;
   const end = CHANNEL_DATA_HEADER_BYTES + readU16(datagram, 2);
   const padding = datagram.length - end;
   if (padding < 0 || padding > PADDING_BYTES_MAX) return undefined;

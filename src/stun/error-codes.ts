@@ -17,6 +17,9 @@ export const ErrorCode = {
   InsufficientCapacity: 508,
 } as const;
 
+/** The number, or numbers, of named error codes. */
+export type ErrorCodeOf<Name extends keyof typeof ErrorCode> = (typeof ErrorCode)[Name];
+
 /** Values of REFUSAL-CAUSE: what a code leaves open. */
 export const RefusalCause = {
   /** Of 447: it is the two relays that cannot be connected, or one refuses; not the peers. */

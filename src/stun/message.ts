@@ -1,11 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import type { TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { decodeAddress } from './address-coding.js';
 import { AttributeType, COMPREHENSION_OPTIONAL_MIN, XOR_ADDRESS_TYPES } from './attribute-types.js';
 import { padded, readU16, readU32 } from './bytes.js';
+import { isChannel } from './channel-data.js';
 import { fingerprintOf } from './fingerprint.js';
 import { classOf, type MessageClass, methodOf } from './methods.js';
+
+/** Attributes of one STUN message; ours have at most 16, and more means an attack. */
+export const ATTRIBUTES_MAX = 64;
 
 /** RFC 8489 section 5. */
 export const MAGIC_COOKIE = 0x2112a442;
@@ -116,10 +119,11 @@ export class StunMessage {
     return value === undefined ? undefined : strictText(value);
   }
 
-  /** CHANNEL-NUMBER (RFC 8656 section 18.1), any 16-bit number: the range is the caller's check. */
+  /** CHANNEL-NUMBER (RFC 8656 section 18.1); undefined for one outside the range of channels. */
   channelNumber(): number | undefined {
     const value = this.get(AttributeType.ChannelNumber);
-    return value?.length === 4 ? readU16(value, 0) : undefined;
+    const channel = value?.length === 4 ? readU16(value, 0) : undefined;
+    return channel !== undefined && isChannel(channel) ? channel : undefined;
   }
 
   /** LIFETIME in seconds (RFC 8656 section 18.2). */
@@ -228,7 +232,7 @@ function scanAttributes(bytes: Uint8Array, into: RawAttribute[]): DecodeFailure 
     const next = start + padded(end - start);
     if (next > bytes.length) return 'attribute-overrun';
     count += 1;
-    if (count > LIMITS.stunAttributesMax) return 'too-many-attributes';
+    if (count > ATTRIBUTES_MAX) return 'too-many-attributes';
     if (type === AttributeType.Fingerprint) {
       if (next !== bytes.length) return 'fingerprint-not-last';
       const wrong = end - start !== 4 || readU32(bytes, start) !== fingerprintOf(bytes, offset);

@@ -1,6 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import { ErrorCode } from '../stun/error-codes.js';
+import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
@@ -45,7 +45,7 @@ export interface CloseRequest {
   readonly transactionId: Uint8Array;
   readonly subject: LegName | { readonly sessionIndex: number };
   /** 408: the sender's peer is silent. Left out, or unknown: 437. */
-  readonly code?: 408 | undefined;
+  readonly code?: ErrorCodeOf<'PeerSilent'> | undefined;
 }
 
 export interface CloseDone {

@@ -1,9 +1,14 @@
 import { formatAddress, type TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import type { PuntedDatagram } from '../native/types.js';
 import { sendsFromHost } from '../registry/record.js';
 import { decodeTrunkDatagram, verifyTrunkTag } from './datagram.js';
 import type { RemoteRelay } from './remote-relay.js';
+
+/** Keys tried for trunk datagrams of ports that are not listed, a second: a relay's … */
+const UNLISTED_TRIES_PER_SECOND = 10;
+
+/** … and of all relays. */
+const UNLISTED_TRIES_OF_ALL_PER_SECOND = 1_000;
 
 /**
  * Finds out which relay sends from a port that it has not registered: its keys fit what comes. That
@@ -59,13 +64,13 @@ class Tries {
       this.#all = 0;
       this.#counts = new WeakMap();
     }
-    return this.#all >= LIMITS.unlistedTriesOfAllPerSecond;
+    return this.#all >= UNLISTED_TRIES_OF_ALL_PER_SECOND;
   }
 
   take(remote: RemoteRelay, now: number): boolean {
     if (this.isSpent(now)) return false;
     const count = this.#counts.get(remote) ?? 0;
-    if (count >= LIMITS.unlistedTriesPerSecond) return false;
+    if (count >= UNLISTED_TRIES_PER_SECOND) return false;
     this.#counts.set(remote, count + 1);
     this.#all += 1;
     return true;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ChallengeBudget } from '../../src/auth/challenge-budget.js';
+import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { isTurnpikeError } from '../../src/errors.js';
-import { LIMITS } from '../../src/limits.js';
 import { TestClock } from './test-clock.js';
 
 /** Fixed, so that a test never meets a rare collision. */
@@ -42,9 +42,9 @@ t.test('a source spends its burst at once, then its rate', async (t) => {
 
 t.test('the defaults allow what PROTOCOL.md says', async (t) => {
   const { clock, spend } = budget({
-    perSecond: LIMITS.challengesPerSecond,
-    burst: LIMITS.challengesBurst,
-    sourcesMax: LIMITS.challengeSourcesMax,
+    perSecond: STRANGER_LIMITS.challengesPerSecond,
+    burst: STRANGER_LIMITS.challengesBurst,
+    sourcesMax: STRANGER_LIMITS.sourcesMax,
   });
   t.equal(spend('192.0.2.1'), 2_000);
   clock.advance(1_000);

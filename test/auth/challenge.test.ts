@@ -1,9 +1,13 @@
 import t from 'tap';
-import { buildChallenge, challengeBytes } from '../../src/auth/challenge.js';
+import {
+  buildChallenge,
+  CHALLENGE_BYTES_MAX,
+  challengeBytes,
+  REALM_BYTES_MAX,
+} from '../../src/auth/challenge.js';
 import { OFFERED_ALGORITHMS } from '../../src/auth/long-term.js';
-import { NonceIssuer } from '../../src/auth/nonce.js';
+import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../../src/auth/nonce.js';
 import { isTurnpikeError } from '../../src/errors.js';
-import { LIMITS } from '../../src/limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decoded, TRANSACTION_ID } from '../stun/messages.js';
 import { REALM, request } from './support.js';
@@ -14,7 +18,7 @@ const REQUEST = decoded(request());
 const nonce = new NonceIssuer({
   tenantRoot: Buffer.alloc(32, 1),
   clock: new TestClock(),
-  lifetimeSeconds: LIMITS.nonceSeconds,
+  lifetimeSeconds: NONCE_LIFETIME_SECONDS,
 }).issue('2001:db8:1234:5678:11:2233:4455:6677');
 
 t.test(
@@ -40,13 +44,13 @@ t.test(
   },
 );
 
-t.test('a challenge is at most LIMITS.challengeBytesMax long (reflection by 401)', async (t) => {
-  const longest = 'r'.repeat(LIMITS.realmBytesMax);
+t.test('a challenge is at most CHALLENGE_BYTES_MAX long (reflection by 401)', async (t) => {
+  const longest = 'r'.repeat(REALM_BYTES_MAX);
   for (const realm of [REALM, '', longest]) {
     for (const code of [400, 401, 438] as const) {
       for (const fingerprint of [false, true]) {
         const bytes = buildChallenge(REQUEST, { code, realm, nonce, fingerprint });
-        t.ok(bytes.length <= LIMITS.challengeBytesMax, `${code} ${bytes.length} bytes`);
+        t.ok(bytes.length <= CHALLENGE_BYTES_MAX, `${code} ${bytes.length} bytes`);
         t.equal(challengeBytes({ code, realm, fingerprint }), bytes.length, 'foretold');
       }
     }
@@ -70,7 +74,7 @@ t.test('400 has neither REALM nor NONCE', async (t) => {
 });
 
 t.test('a realm that is too long is refused', async (t) => {
-  const realm = 'r'.repeat(LIMITS.realmBytesMax + 1);
+  const realm = 'r'.repeat(REALM_BYTES_MAX + 1);
   const error = t.throws(() =>
     buildChallenge(REQUEST, { code: 401, realm, nonce, fingerprint: true }),
   );

@@ -3,8 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { readSmallFile } from '../../src/auth/small-file.js';
-import { LIMITS } from '../../src/limits.js';
+import { FIRST_READ_MS, readSmallFile, SMALL_FILE_BYTES_MAX } from '../../src/auth/small-file.js';
 
 const folder = t.testdir();
 const read = (path: string) =>
@@ -18,7 +17,7 @@ t.test('a byte order mark is none of the text', async (t) => {
 t.test('what cannot be read names the option, the file and what is wrong', async (t) => {
   mkdirSync(join(folder, 'folder'));
   writeFileSync(join(folder, 'empty'), ' \n');
-  writeFileSync(join(folder, 'large'), 'x'.repeat(LIMITS.smallFileBytesMax + 1));
+  writeFileSync(join(folder, 'large'), 'x'.repeat(SMALL_FILE_BYTES_MAX + 1));
   for (const [path, errno, says] of [
     ['absent', 'ENOENT', /there is no such file/],
     ['folder', 'EISDIR', /it is a folder/],
@@ -59,7 +58,7 @@ t.test('a pipe that its writer left empty is empty, and one that writes late is 
   ] as const) {
     const line = `exec "$0" --import tsx --input-type=module -e "$1" <(${writer})`;
     // Shorter than the time that a first read may take.
-    const timeout = LIMITS.fileFirstMs / 2;
+    const timeout = FIRST_READ_MS / 2;
     const said = execFileSync('bash', ['-c', line, process.execPath, program], { timeout });
     t.match(said.toString(), says);
   }

@@ -6,7 +6,7 @@ import {
   RoundTrip,
   standardWaitsMs,
 } from '../../src/client/retransmission.js';
-import { LIMITS } from '../../src/limits.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 
 const sum = (waits: readonly number[]) => waits.reduce((total, wait) => total + wait, 0);
 
@@ -26,7 +26,7 @@ t.test('Connect is never more than 1 s apart and ends after 30 s and a grace', a
     const last = waits.at(-1) ?? 0;
     t.ok(waits.slice(0, -1).every((wait) => wait <= 1_000));
     t.ok(last <= 1_000 + CONNECT_GRACE_MS);
-    const endMs = Math.max(LIMITS.connectMs, elapsedMs) + CONNECT_GRACE_MS;
+    const endMs = Math.max(LEG_LIMITS.connectMs, elapsedMs) + CONNECT_GRACE_MS;
     t.equal(elapsedMs + sum(waits), endMs);
   }
 });

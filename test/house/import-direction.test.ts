@@ -26,7 +26,6 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'logging',
       'metrics',
       'random.ts',
-      'stranger-limits.ts',
     ],
     mutual: true,
   },

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { sameAddress } from '../../src/address.js';
 import { LIMITS } from '../../src/limits.js';
+import { STRANGERS_PER_TURN_MAX } from '../../src/native/data-plane.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, until } from './planes.js';
 
@@ -178,7 +179,7 @@ t.test('in one batch those that are known come first', async (t) => {
   peer.send(relay.clientAddress(), datagram);
   await until(() => relay.punted.some(({ known }) => known));
   const position = relay.punted.findIndex(({ known }) => known);
-  t.ok(position <= 3 * LIMITS.strangersPerTurnMax, `after ${position} of 500 strangers`);
+  t.ok(position <= 3 * STRANGERS_PER_TURN_MAX, `after ${position} of 500 strangers`);
   peer.close();
   await relay.plane.close();
 });
@@ -206,8 +207,8 @@ t.test('a backlog is handed up in turns of bounded length', async (t) => {
   floodWhileBlocked({ port: relay.clientAddress().port, datagram: bindingRequest(), count });
   await readAll(relay);
   await until(() => punted.length === relay.count('client_punted'));
-  t.ok(punted.length > LIMITS.strangersPerTurnMax, 'more than one turn takes');
-  t.ok(batches.every((length) => length <= LIMITS.strangersPerTurnMax));
+  t.ok(punted.length > STRANGERS_PER_TURN_MAX, 'more than one turn takes');
+  t.ok(batches.every((length) => length <= STRANGERS_PER_TURN_MAX));
   await relay.plane.close();
 });
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { CHALLENGE_BYTES_MAX } from '../../src/auth/challenge.js';
+import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import type { MessageWriter } from '../../src/stun/writer.js';
@@ -18,13 +19,13 @@ function member(world: World, relay: WorldRelay, index: number): FakePeer {
 
 /** The first request as the library sends it. */
 function hello(peer: FakePeer) {
-  return peer.challenge((writer) => writer.paddedTo(LIMITS.challengeBytesMax));
+  return peer.challenge((writer) => writer.paddedTo(CHALLENGE_BYTES_MAX));
 }
 
 /** Spends the budgets of the gateway for challenges and for Binding answers. */
 function exhaust(neighbour: FakePeer, write: (writer: MessageWriter) => void = () => {}): void {
   for (const method of [Method.Allocate, Method.Binding]) {
-    for (let n = 0; n < LIMITS.challengesBurst; n += 1) neighbour.raw(method, write);
+    for (let n = 0; n < STRANGER_LIMITS.challengesBurst; n += 1) neighbour.raw(method, write);
     if (neighbour.raw(method, write)) throw new Error('there is budget left');
   }
 }
@@ -70,10 +71,10 @@ t.test('a wrong password pays, however long the request', async (t) => {
     while (guesser.allocate(nyc.service)?.errorCode()?.code === 401) answered += 1;
     return answered;
   };
-  t.equal(guesses(1), LIMITS.wrongCredentialsOfPortBurst, 'of one port');
-  let all = LIMITS.wrongCredentialsOfPortBurst;
+  t.equal(guesses(1), STRANGER_LIMITS.wrongCredentialsOfPortBurst, 'of one port');
+  let all = STRANGER_LIMITS.wrongCredentialsOfPortBurst;
   for (let port = 2; port < 60; port += 1) all += guesses(port);
-  t.equal(all, LIMITS.challengesBurst, 'of one address');
+  t.equal(all, STRANGER_LIMITS.challengesBurst, 'of one address');
 });
 
 t.test('a gateway that gets another address is challenged anew, for nothing', async (t) => {

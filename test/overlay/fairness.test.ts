@@ -1,8 +1,12 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { type Timed, TimingWheel } from '../../src/collections/timing-wheel.js';
-import { LIMITS } from '../../src/limits.js';
-import { type CountedOffer, ReceivedOffers } from '../../src/overlay/received-offers.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import {
+  type CountedOffer,
+  OFFER_REMEMBERED_MS,
+  ReceivedOffers,
+} from '../../src/overlay/received-offers.js';
 import { FakePeer, twoRelays } from '../relay/world/index.js';
 
 const idOf = (n: number) => n.toString(16).padStart(32, '0');
@@ -33,7 +37,7 @@ t.test('one tenant’s offers leave room for those of others, of one relay and o
     }
     for (let n = 0; n < 20; n++) t.ok(table.get('relay-0', offerOf('small', n), 2), name);
     t.equal(table.put('relay-0', offerOf('greedy', 5_000), 3), 'full', name);
-    table.expire(LIMITS.offerRememberedMs + 10);
+    table.expire(OFFER_REMEMBERED_MS + 10);
     t.equal(table.put('relay-0', offerOf('greedy', 5_001), 40_000), 'remembered', name);
   }
 });
@@ -67,12 +71,12 @@ t.test('a tenant whose attempts all run out at once leaves another’s on time',
     peer.allocate(nyc.service);
     peer.connect(parseAddress('198.51.100.9:9'));
   }
-  world.clock.advance(LIMITS.connectMs + 200);
+  world.clock.advance(LEG_LIMITS.connectMs + 200);
   fra.rules.tick();
   world.pump();
   t.equal(victim.connectAnswer?.errorCode()?.code, 447, 'in the first part of what is due');
   const answered = peers.filter(({ connectAnswer }) => connectAnswer !== undefined).length;
-  t.ok(answered <= 2 * LIMITS.legsEndedAtOnce, `${answered} of 1,001`);
+  t.ok(answered <= 2 * LEG_LIMITS.endedAtOnce, `${answered} of 1,001`);
 });
 
 t.test('5-tuples of legs that were opened and closed are forgotten at once', async (t) => {

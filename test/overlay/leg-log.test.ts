@@ -1,8 +1,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
-import { LegLog } from '../../src/overlay/leg-log.js';
+import { LegLog, REFUSAL_LINES_PER_SECOND } from '../../src/overlay/leg-log.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
@@ -181,7 +180,7 @@ t.test('lines are bounded in rate, and a line says how many were left out', asyn
   const peer = { address: '203.0.113.7', port: 1 };
   for (let i = 0; i < 10_000; i++) log.refused(peer, 'no-such-leg', undefined);
   const written = lines.length;
-  t.equal(written, 4 * LIMITS.refusalLinesPerSecond);
+  t.equal(written, 4 * REFUSAL_LINES_PER_SECOND);
   clock.advance(1_000);
   log.tick();
   t.match(lines.at(-1), { event: 'lines-omitted', of: 'refused', lines: 10_000 - written });
@@ -190,7 +189,7 @@ t.test('lines are bounded in rate, and a line says how many were left out', asyn
   log.tick();
   t.equal(lines.length, written + 1, 'said once');
   for (let i = 0; i < 10_000; i++) log.refused(peer, 'no-such-leg', undefined);
-  t.equal(lines.length, written + 1 + 2 * LIMITS.refusalLinesPerSecond, 'and goes on');
+  t.equal(lines.length, written + 1 + 2 * REFUSAL_LINES_PER_SECOND, 'and goes on');
 });
 
 t.test('a flood of one kind hides none of another', async (t) => {

@@ -1,7 +1,12 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
 import { tupleKey } from '../../src/overlay/leg.js';
-import { ProvenClients } from '../../src/overlay/proven-clients.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import {
+  PROVEN_CLIENT_MS,
+  PROVEN_CLIENTS_MAX,
+  PROVEN_CLIENTS_OF_SOURCE_MAX,
+  ProvenClients,
+} from '../../src/overlay/proven-clients.js';
 import { FakePlane } from '../relay/world/fake-plane.js';
 import { established, FakePeer, ManualClock, twoRelays } from '../relay/world/index.js';
 
@@ -31,11 +36,11 @@ t.test('a 5-tuple is proven while it holds a leg, and a minute longer', async (t
   a.allocate(nyc.service);
   t.ok(proven.has(key), 'by a leg that is only reserved');
   t.equal(fra.plane.knownClients.size, 1);
-  world.pass(LIMITS.legReservedMs + 1_000);
+  world.pass(LEG_LIMITS.reservedMs + 1_000);
   t.equal(fra.rules.context.legs.size, 0);
   t.ok(proven.has(key));
   t.equal(fra.plane.knownClients.size, 1);
-  world.pass(LIMITS.provenPeerMs + 1_000);
+  world.pass(PROVEN_CLIENT_MS + 1_000);
   t.notOk(proven.has(key));
   t.equal(fra.plane.knownClients.size, 0);
 });
@@ -55,7 +60,7 @@ t.test('one source proves so many 5-tuples without a leg, and pushes nobody out'
   proven.proved(origin('198.51.100.1', 1));
   for (let port = 1; port <= 20_000; port += 1) proven.proved(origin('203.0.113.7', port));
   for (let n = 0; n < 20_000; n += 1) proven.proved(origin(`2001:db8::${n.toString(16)}`, 1));
-  t.equal(proven.recent, 1 + 2 * LIMITS.provenPeersOfSourceMax);
+  t.equal(proven.recent, 1 + 2 * PROVEN_CLIENTS_OF_SOURCE_MAX);
   t.ok(proven.has(tupleKey(origin('198.51.100.1', 1).tuple)));
   t.equal(plane.knownClients.size, proven.recent);
 });
@@ -63,13 +68,13 @@ t.test('one source proves so many 5-tuples without a leg, and pushes nobody out'
 t.test('however many sources there are, the table has a bound', async (t) => {
   const { clock, plane, proven, origin } = scene();
   proven.putKnownClient(0, origin('198.51.100.1', 1).tuple);
-  for (let n = 0; n < 2 * LIMITS.provenPeersMax; n += 1) {
+  for (let n = 0; n < 2 * PROVEN_CLIENTS_MAX; n += 1) {
     proven.proved(origin(`10.0.${n >> 8}.${n & 255}`, 1));
   }
-  t.equal(proven.recent, LIMITS.provenPeersMax);
+  t.equal(proven.recent, PROVEN_CLIENTS_MAX);
   t.ok(proven.has(tupleKey(origin('198.51.100.1', 1).tuple)), 'one with a leg stays');
-  t.equal(plane.knownClients.size, LIMITS.provenPeersMax + 1);
-  clock.advance(LIMITS.provenPeerMs);
+  t.equal(plane.knownClients.size, PROVEN_CLIENTS_MAX + 1);
+  clock.advance(PROVEN_CLIENT_MS);
   proven.tick();
   t.equal(plane.knownClients.size, 1);
 });

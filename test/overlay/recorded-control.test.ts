@@ -2,6 +2,7 @@ import t from 'tap';
 import { sameAddress } from '../../src/address.js';
 import { sharedSecret, trunkControlKey } from '../../src/auth/keys.js';
 import { LIMITS } from '../../src/limits.js';
+import { OFFER_REMEMBERED_MS, OFFERS_OF_RELAY_MAX } from '../../src/overlay/received-offers.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import {
   type ControlMessage,
@@ -113,7 +114,7 @@ t.test('a recorded offer does not make a relay wait longer, or remember it again
   a.connect(b.address);
   const recorded = trunkFlights(system);
   a.refresh(0);
-  world.pass(LIMITS.offerRememberedMs + 1_000);
+  world.pass(OFFER_REMEMBERED_MS + 1_000);
   replay(world, recorded);
   const before = world.log.length;
   b.allocate(fra.service);
@@ -213,7 +214,7 @@ t.test('a request for an earlier process is answered with the start of this one'
 t.test('an offer for which there was no room counts as new when it is repeated', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   const { offers } = nyc.rules.context;
-  for (let n = 0; n < LIMITS.offersPerRelayMax; n += 1) {
+  for (let n = 0; n < OFFERS_OF_RELAY_MAX; n += 1) {
     offers.put(
       'fra-1',
       {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { sameAddress } from '../../src/address.js';
-import { LIMITS } from '../../src/limits.js';
+import { NONCE_AHEAD_SECONDS } from '../../src/overlay/leg-nonces.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
@@ -218,7 +218,7 @@ t.test('a clock that is set back makes nobody ask for ever', async (t) => {
 
 t.test('many short lives within one second', async (t) => {
   const { world, a, nyc } = twoRelays();
-  for (let life = 0; life < LIMITS.nonceAheadSeconds; life += 1) {
+  for (let life = 0; life < NONCE_AHEAD_SECONDS; life += 1) {
     t.equal(a.allocate(nyc.service)?.messageClass, 'success');
     t.equal(a.refresh(0)?.messageClass, 'success');
   }

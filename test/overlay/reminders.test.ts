@@ -1,7 +1,7 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
 import { Leg } from '../../src/overlay/leg.js';
-import { SilenceWatch } from '../../src/overlay/silence-watch.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { REMINDED_AT_ONCE, SilenceWatch } from '../../src/overlay/silence-watch.js';
 import { FakeScheduler } from '../client/support/fake-scheduler.js';
 
 const TICK_MS = 100;
@@ -30,7 +30,7 @@ function owing(count: number) {
       state: { type: 'closed' },
     });
     leg.sessionIndex = index;
-    leg.livenessMs = LIMITS.peerSilentUnderDataMs;
+    leg.livenessMs = LEG_LIMITS.peerSilentUnderDataMs;
     leg.signs = { heardAt: scheduler.monotonic() };
     watch.add(leg, { channel: 0x4000, other: undefined });
     return leg;
@@ -56,16 +56,16 @@ function owing(count: number) {
 }
 
 t.test('a tick reminds so many and no more, each once before any twice', async (t) => {
-  const { legs, reminders, pass } = owing(20 * LIMITS.remindedAtOnce);
+  const { legs, reminders, pass } = owing(20 * REMINDED_AT_ONCE);
   const { perTick, silent } = pass(4_200);
-  t.equal(Math.max(...perTick), LIMITS.remindedAtOnce);
+  t.equal(Math.max(...perTick), REMINDED_AT_ONCE);
   t.strictSame(silent, []);
   const counts = legs.map((leg) => reminders.get(leg) ?? 0);
   t.ok(Math.max(...counts) - Math.min(...counts) <= 1, 'in turn');
 });
 
 t.test('one that was left out is held silent all the same', async (t) => {
-  const { legs, reminders, pass } = owing(60 * LIMITS.remindedAtOnce);
+  const { legs, reminders, pass } = owing(60 * REMINDED_AT_ONCE);
   t.strictSame(pass(4_000).silent, []);
   // Each tick looks at a share of those that are left, so the last ones take longer.
   const { silent } = pass(6_000);
@@ -75,7 +75,7 @@ t.test('one that was left out is held silent all the same', async (t) => {
 });
 
 t.test('one that gave a sign while it waited its turn is not reminded', async (t) => {
-  const { legs, reminders, pass, scheduler } = owing(20 * LIMITS.remindedAtOnce);
+  const { legs, reminders, pass, scheduler } = owing(20 * REMINDED_AT_ONCE);
   pass(2_600);
   const before = reminders.size;
   t.ok(before > 0 && before < legs.length);

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { DataLiveness } from '../../src/client/data-liveness.js';
 import { CHECK_REPEAT_MS } from '../../src/client/retransmission.js';
-import { LIMITS } from '../../src/limits.js';
 import { Leg } from '../../src/overlay/leg.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { SilenceWatch } from '../../src/overlay/silence-watch.js';
 import { FakeScheduler } from '../client/support/fake-scheduler.js';
 import { seededRandom } from '../directory/fixtures.js';
@@ -41,7 +41,7 @@ class SimulatedPeer {
       state: { type: 'closed' },
     });
     this.leg.sessionIndex = index;
-    this.leg.livenessMs = LIMITS.peerSilentUnderDataMs;
+    this.leg.livenessMs = LEG_LIMITS.peerSilentUnderDataMs;
     this.leg.signs = { heardAt: scheduler.monotonic() };
     this.#traffic = new DataLiveness({
       scheduler,
@@ -73,7 +73,7 @@ class SimulatedPeer {
 
   /** A question to the relay, repeated until it is answered; and keepalives. */
   step(nowMs: number): void {
-    if (nowMs % LIMITS.keepaliveMs === 0) this.sign();
+    if (nowMs % LEG_LIMITS.keepaliveMs === 0) this.sign();
     if (this.asksAgainMs === undefined || nowMs < this.asksAgainMs) return;
     this.asksAgainMs = nowMs + CHECK_REPEAT_MS;
     if (!this.sign() || !this.#arrives()) return;

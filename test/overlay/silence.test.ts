@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { RefusalCause } from '../../src/stun/error-codes.js';
 import { Method } from '../../src/stun/methods.js';
@@ -160,7 +160,7 @@ for (const kind of ['two relays', 'one relay'] as const) {
     const { world, a, b } = pair(kind);
     world.pass(120_000);
     a.die();
-    world.pass(LIMITS.peerSilentMs + 2_000);
+    world.pass(LEG_LIMITS.peerSilentMs + 2_000);
     t.strictSame(b.closed, [408]);
   });
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { CHALLENGE_BYTES_MAX } from '../../src/auth/challenge.js';
+import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
@@ -59,7 +60,7 @@ t.test('forged Bindings take nothing from set-ups', async (t) => {
     world.pass(100);
   }
   t.equal(made, 60);
-  forger.send(Method.Binding, LIMITS.challengesBurst);
+  forger.send(Method.Binding, STRANGER_LIMITS.challengesBurst);
   t.ok(fra.rules.context.stats.client.over_binding_budget > 0, 'which are over their own budget');
   t.equal(fra.rules.context.stats.client.over_challenge_budget, 0);
 });
@@ -68,9 +69,9 @@ t.test(
   'forged Allocates leave a padded set-up alone, and one where an address is proven',
   async (t) => {
     const { world, forger, sets, fra } = scene();
-    forger.send(Method.Allocate, LIMITS.challengesBurst + 1);
+    forger.send(Method.Allocate, STRANGER_LIMITS.challengesBurst + 1);
     t.equal(sets(), false, 'a bare first request of an address where nobody is proven');
-    t.ok(sets((writer) => writer.paddedTo(LIMITS.challengeBytesMax)));
+    t.ok(sets((writer) => writer.paddedTo(CHALLENGE_BYTES_MAX)));
     let made = 0;
     // 30 s of 1,000 a second.
     for (let n = 0; n < 300; n += 1) {
@@ -79,15 +80,15 @@ t.test(
       world.pass(100);
     }
     t.equal(made, 100, 'bare ones, now that a peer is proven at the address');
-    world.pass(LIMITS.provenSourceMs, 10_000);
-    forger.send(Method.Allocate, LIMITS.challengesBurst + 1);
+    world.pass(STRANGER_LIMITS.provenSourceMs, 10_000);
+    forger.send(Method.Allocate, STRANGER_LIMITS.challengesBurst + 1);
     t.ok(fra.rules.context.stats.client.over_challenge_budget > 0, 'a proof is not for ever');
   },
 );
 
 t.test('what is sent to a forged source is at most six times what came', async (t) => {
   const { world, forger, sets } = scene();
-  sets((writer) => writer.paddedTo(LIMITS.challengeBytesMax));
+  sets((writer) => writer.paddedTo(CHALLENGE_BYTES_MAX));
   for (const method of [Method.Binding, Method.Allocate, Method.Connect, Method.Refresh]) {
     for (const write of [
       () => {},
@@ -111,7 +112,7 @@ t.test('a proven peer is told its address although strangers forge it', async (t
   const { world, fra, nyc, forger } = scene();
   const peer = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
   peer.allocate(nyc.service);
-  forger.send(Method.Binding, 3 * LIMITS.challengesBurst);
+  forger.send(Method.Binding, 3 * STRANGER_LIMITS.challengesBurst);
   const answer = peer.raw(Method.Binding, () => {});
   t.same(answer?.address(AttributeType.XorMappedAddress), peer.address);
   const stranger = new FakePeer(world, { address: `${VICTIM}:10`, relay: fra, role: 0 });
@@ -132,11 +133,11 @@ t.test('who guesses behind a NAT does not lock out neighbours who prove themselv
     guesser.credential.username = `9999999999:t${n}/${connectionId}/0`;
     if (guesser.allocate(nyc.service)?.errorCode()?.code === 401) tries += 1;
   }
-  t.equal(tries, LIMITS.wrongCredentialsOfPortBurst, 'the rest is not looked at');
+  t.equal(tries, STRANGER_LIMITS.wrongCredentialsOfPortBurst, 'the rest is not looked at');
   t.ok(sets(), 'a bare first request of a neighbour');
   t.equal(
     fra.rules.context.stats.client.over_wrong_credential_budget,
-    3_000 - LIMITS.wrongCredentialsOfPortBurst,
+    3_000 - STRANGER_LIMITS.wrongCredentialsOfPortBurst,
   );
 });
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { FakePeer, twoRelays, type World, type WorldRelay } from '../relay/world/index.js';
 
-const LEGS = 2 * LIMITS.legsEndedAtOnce + 50;
+const LEGS = 2 * LEG_LIMITS.endedAtOnce + 50;
 
 function reserve(world: World, fra: WorldRelay, nyc: WorldRelay): void {
   for (let n = 0; n < LEGS; n += 1) {
@@ -17,9 +17,9 @@ t.test('legs that are due at once end in parts, with messages in between', async
   reserve(world, fra, nyc);
   const { legs } = fra.rules.context;
   t.equal(legs.size, LEGS);
-  world.clock.advance(LIMITS.legReservedMs + 100);
+  world.clock.advance(LEG_LIMITS.reservedMs + 100);
   t.ok(fra.rules.tick(), 'there is more');
-  t.equal(legs.size, LEGS - LIMITS.legsEndedAtOnce);
+  t.equal(legs.size, LEGS - LEG_LIMITS.endedAtOnce);
   t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a peer is served meanwhile');
   t.ok(fra.rules.goOn());
   t.notOk(fra.rules.goOn());
@@ -31,7 +31,7 @@ t.test('a leg that is due and not ended yet can still be kept', async (t) => {
   const { world, fra, nyc, a } = twoRelays();
   reserve(world, fra, nyc);
   a.allocate(nyc.service);
-  world.clock.advance(LIMITS.legReservedMs + 100);
+  world.clock.advance(LEG_LIMITS.reservedMs + 100);
   t.ok(fra.rules.tick());
   t.equal(a.refresh(600)?.messageClass, 'success');
   for (let more = true; more; ) more = fra.rules.goOn();

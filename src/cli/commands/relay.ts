@@ -1,4 +1,5 @@
 import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
+import { CHALLENGE_SPECS } from '../../auth/option-specs.js';
 import { TurnpikeError } from '../../errors.js';
 import { SPECS } from '../../options/shared-specs.js';
 import type { Relay } from '../../relay/index.js';
@@ -58,12 +59,12 @@ const RELAY_OPTIONS = {
   },
   ...FORWARDING_TABLE,
   challengesPerSecond: {
-    ...SPECS.challengesPerSecond,
+    ...CHALLENGE_SPECS.challengesPerSecond,
     placeholder: 'N',
     description: 'answers to strangers that one address may cost per second',
   },
   challengesBurst: {
-    ...SPECS.challengesBurst,
+    ...CHALLENGE_SPECS.challengesBurst,
     placeholder: 'N',
     description: 'the same at once',
   },

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BoundedCache } from '../../auth/bounded-cache.js';
 import { isName, registrationKey, relaySecret } from '../../auth/keys.js';
-import type { Clock } from '../../clock.js';
+import { CLOCK_SKEW_MS_MAX, type Clock } from '../../clock.js';
 import type { ConnectionLedger } from '../../http/connection-ledger.js';
 import { LIMITS } from '../../limits.js';
 import {
@@ -66,7 +66,7 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
   scope.addHook('onRequest', async (request, reply) => {
     request.signing = parseSigning((name) => request.headers[name]) ?? null;
     if (request.signing === null) return refuse(reply, UNSIGNED);
-    if (Math.abs(request.signing.timeMs - clock.now()) > LIMITS.clockSkewMs) {
+    if (Math.abs(request.signing.timeMs - clock.now()) > CLOCK_SKEW_MS_MAX) {
       return refuse(reply, CLOCK_SKEW);
     }
     const stranger = options.connections.strangerOf(request.socket);
@@ -155,7 +155,7 @@ const UNSIGNED: Problem = {
 const CLOCK_SKEW: Problem = {
   status: 401,
   code: 'clock-skew',
-  detail: `the request's time is more than ${LIMITS.clockSkewMs / 1_000} s from the directory's`,
+  detail: `the request's time is more than ${CLOCK_SKEW_MS_MAX / 1_000} s from the directory's`,
 };
 
 const WRONG_SIGNATURE: Problem = {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
+import { CLOCK_SKEW_MS_MAX } from '../../../src/clock.js';
 import { LIMITS } from '../../../src/limits.js';
 import { FakeClock, IDLE, keyOf, publicKeyOf, relayRecord } from '../fixtures.js';
 import { DirectoryHarness } from './harness.js';
@@ -131,7 +132,7 @@ t.test('what does not prove the relay’s key is refused, unsigned', async (t) =
   await h.register(fra);
   const body = { start: fra.start, registryVersion: null, load: IDLE, draining: true };
   const beat = (forgery: object) => h.signed('fra-1', 'POST', 'beat', body, forgery);
-  const skew = LIMITS.clockSkewMs;
+  const skew = CLOCK_SKEW_MS_MAX;
   const cases: [string, string, object][] = [
     ['another relay’s key', 'wrong-signature', { key: keyOf('nyc-1') }],
     ['a changed body', 'wrong-signature', { body: JSON.stringify({ ...body, start: 1 }) }],

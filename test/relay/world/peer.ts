@@ -1,7 +1,7 @@
 import { formatAddress, parseAddress, type TransportAddress } from '../../../src/address.js';
 import { mintCredential } from '../../../src/auth/credentials.js';
 import { tenantRoot, tenantSecret } from '../../../src/auth/keys.js';
-import { LIMITS } from '../../../src/limits.js';
+import { LEG_LIMITS } from '../../../src/overlay/leg-limits.js';
 import {
   AttributeType,
   type PasswordAlgorithm,
@@ -71,7 +71,7 @@ export class FakePeer {
   /** Sends a Binding indication every 15 s. */
   keepAlive(): void {
     const now = this.#world.clock.monotonic();
-    if (now - this.#keptAliveAt >= LIMITS.keepaliveMs) this.indicate();
+    if (now - this.#keptAliveAt >= LEG_LIMITS.keepaliveMs) this.indicate();
   }
 
   indicate(): void {

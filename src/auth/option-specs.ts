@@ -1,0 +1,18 @@
+import type { OptionSpecs } from '../options/option-spec.js';
+import { STRANGER_LIMITS } from './stranger-limits.js';
+
+/** What a relay may spend on answers to strangers. Data alone, as `options/shared-specs.ts`. */
+export const CHALLENGE_SPECS = {
+  challengesPerSecond: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: STRANGER_LIMITS.challengesMax,
+    default: STRANGER_LIMITS.challengesPerSecond,
+  },
+  challengesBurst: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: STRANGER_LIMITS.challengesMax,
+    default: STRANGER_LIMITS.challengesBurst,
+  },
+} as const satisfies OptionSpecs;
