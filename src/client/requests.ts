@@ -11,7 +11,7 @@ import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionGrant } from './grant.js';
 import { aborted, rejection } from './peer-errors.js';
-import { RoundTrip } from './retransmission.js';
+import { RelayRoundTrip } from './retransmission.js';
 import type { Scheduler } from './scheduler.js';
 import { Transaction } from './transaction.js';
 
@@ -68,7 +68,7 @@ export class Requests {
   #lastSignature: Signature | undefined;
   /** Transactions of Allocates and Connects, the newest last. */
   readonly #made = new Set<string>();
-  readonly roundTrip = new RoundTrip();
+  readonly roundTrip = new RelayRoundTrip();
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -169,7 +169,7 @@ interface ExchangeObserver {
 class Exchange {
   readonly #shared: RequestsOptions;
   readonly #request: RequestOptions;
-  readonly #roundTrip: RoundTrip;
+  readonly #roundTrip: RelayRoundTrip;
   readonly #observer: ExchangeObserver;
   readonly #startedAtMs: number;
   readonly #ignored = new Map<string, number>();
@@ -181,7 +181,7 @@ class Exchange {
   constructor(
     shared: RequestsOptions,
     request: RequestOptions,
-    roundTrip: RoundTrip,
+    roundTrip: RelayRoundTrip,
     observer: ExchangeObserver,
   ) {
     this.#shared = shared;
@@ -275,7 +275,7 @@ class Exchange {
   #measure(): void {
     const transaction = this.#transaction;
     if (!this.#request.timed || transaction?.transmissions !== 1) return;
-    this.#roundTrip.sample(transaction.elapsedMs);
+    this.#roundTrip.add(transaction.elapsedMs);
   }
 
   #end(): void {

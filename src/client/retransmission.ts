@@ -1,4 +1,5 @@
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
+import { RoundTrip } from '../round-trip.js';
 import { LAST_WAIT_RTOS, REQUESTS_MAX, RTO_MS } from '../stun/retransmission.js';
 import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
 
@@ -81,32 +82,10 @@ export function closeWaitsMs(): number[] {
   return [500, 1_000, 500];
 }
 
-/**
- * The retransmission timeout as RFC 6298 estimates it, never under the 500 ms of RFC 8489 section
- * 6.2.1. Samples must come from requests that were sent once (Karn's rule).
- */
-export class RoundTrip {
-  #smoothedMs: number | undefined;
-  #variationMs = 0;
-
-  /** Smoothed round trip to the relay in milliseconds; undefined before the first sample. */
-  get smoothedMs(): number | undefined {
-    return this.#smoothedMs;
-  }
-
+/** The round trip to a relay, by requests that were sent once. */
+export class RelayRoundTrip extends RoundTrip {
+  /** The retransmission timeout, never under the 500 ms of RFC 8489 section 6.2.1. */
   get rtoMs(): number {
-    if (this.#smoothedMs === undefined) return RTO_MS;
-    return Math.max(RTO_MS, this.#smoothedMs + 4 * this.#variationMs);
-  }
-
-  sample(roundTripMs: number): void {
-    if (this.#smoothedMs === undefined) {
-      this.#smoothedMs = roundTripMs;
-      this.#variationMs = roundTripMs / 2;
-      return;
-    }
-    const error = roundTripMs - this.#smoothedMs;
-    this.#variationMs += (Math.abs(error) - this.#variationMs) / 4;
-    this.#smoothedMs += error / 8;
+    return this.timeoutMs({ firstMs: RTO_MS, minMs: RTO_MS });
   }
 }

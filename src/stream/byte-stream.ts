@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.js';
-import { STREAM } from './bounds.js';
 import {
   decodeStreamMessage,
   encodeStreamMessage,
@@ -8,6 +7,9 @@ import {
 } from './message.js';
 import { ReceiveWindow, type SegmentVerdict } from './receive-window.js';
 import { SendWindow } from './send-window.js';
+
+/** Bytes written and not yet sent, from which on no more should be written. */
+export const QUEUE_BYTES_MAX = 262_144;
 
 /** What became of a received message. */
 export type StreamVerdict = SegmentVerdict | 'control' | 'malformed';
@@ -46,7 +48,7 @@ export class ByteStream {
 
   /** Whether more bytes should be written now. */
   get writable(): boolean {
-    return this.#sending.queuedBytes < STREAM.queueBytesMax;
+    return this.#sending.queuedBytes < QUEUE_BYTES_MAX;
   }
 
   /** Bytes written that were never sent. */

@@ -1,13 +1,21 @@
 import type { Clock } from '../clock.js';
-import { STREAM } from './bounds.js';
 import { type Ack, type Segment, type SequenceRange, stampOf } from './message.js';
+
+/** Segments that a receiver holds. */
+export const SEGMENTS_MAX = 1_024;
+
+/** Selective ranges in one Ack. */
+export const ACK_RANGES_MAX = 32;
+
+/** The longest that an Ack is held back. */
+export const ACK_DELAY_MS = 10;
 
 /** What became of a segment. */
 export type SegmentVerdict = 'accepted' | 'duplicate' | 'beyond-window';
 
 /**
  * The receiving half of a byte stream: puts segments in order, holds at most
- * `STREAM.segmentsMax` that nobody has read, and knows when an Ack is due.
+ * `SEGMENTS_MAX` that nobody has read, and knows when an Ack is due.
  */
 export class ReceiveWindow {
   readonly #clock: Clock;
@@ -20,7 +28,7 @@ export class ReceiveWindow {
   #unacknowledged = 0;
   #ackDueMs: number | undefined;
   #echo: { readonly stamp: number; readonly atMs: number } | undefined;
-  #lastWindow: number = STREAM.segmentsMax;
+  #lastWindow: number = SEGMENTS_MAX;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -61,7 +69,7 @@ export class ReceiveWindow {
     this.#unacknowledged++;
     // RFC 9000 section 13.2.2: an Ack for every second segment, at once when one is missing.
     if (!inOrder || segment.final || this.#unacknowledged >= 2) this.requestAck();
-    else this.#ackDueMs ??= this.#clock.monotonic() + STREAM.ackDelayMs;
+    else this.#ackDueMs ??= this.#clock.monotonic() + ACK_DELAY_MS;
     return 'accepted';
   }
 
@@ -69,8 +77,8 @@ export class ReceiveWindow {
   read(): Uint8Array | undefined {
     const bytes = this.#ready.shift();
     // The sender was told to stop: tell it to go on as soon as it is worth it.
-    const reopened = this.#window >= STREAM.segmentsMax / 2;
-    if (reopened && this.#lastWindow < STREAM.segmentsMax / 4) this.requestAck();
+    const reopened = this.#window >= SEGMENTS_MAX / 2;
+    if (reopened && this.#lastWindow < SEGMENTS_MAX / 4) this.requestAck();
     return bytes;
   }
 
@@ -99,7 +107,7 @@ export class ReceiveWindow {
    * a sequence once allowed is never taken back.
    */
   get #window(): number {
-    return STREAM.segmentsMax - this.#ready.length;
+    return SEGMENTS_MAX - this.#ready.length;
   }
 
   #moveReady(): void {
@@ -117,7 +125,7 @@ export class ReceiveWindow {
     for (const sequence of [...this.#early.keys()].sort((a, b) => a - b)) {
       const open = ranges.at(-1);
       if (open !== undefined && open.last === sequence - 1) open.last = sequence;
-      else if (ranges.length === STREAM.ackRangesMax) break;
+      else if (ranges.length === ACK_RANGES_MAX) break;
       else ranges.push({ first: sequence, last: sequence });
     }
     return ranges;

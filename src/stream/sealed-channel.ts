@@ -1,9 +1,14 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
-import { STREAM } from './bounds.js';
 import { ReplayWindow } from './replay-window.js';
 import { openSealed, SEAL_BYTES, type SealKey, seal } from './seal.js';
+
+/** A hello is repeated this often until it is answered, milliseconds. */
+export const HELLO_INTERVAL_MS = 250;
+
+/** Counters below the highest that are still accepted, once each. */
+export const REPLAY_COUNTERS = 4_096;
 
 /** First byte of every message between two `turnpike peer`s in stream mode. */
 export const CHANNEL_TYPE = { hello: 0x01, sealed: 0x02 } as const;
@@ -54,7 +59,7 @@ interface Hello {
 export class SealedChannel {
   readonly #options: SealedChannelOptions;
   readonly #salt: Uint8Array;
-  readonly #replays = new ReplayWindow(STREAM.replayWindow);
+  readonly #replays = new ReplayWindow(REPLAY_COUNTERS);
   #otherHello: Hello | undefined;
   #keys: { readonly send: SealKey; readonly receive: SealKey } | undefined;
   #otherKeyed = false;
@@ -86,7 +91,7 @@ export class SealedChannel {
   poll(): void {
     const nowMs = this.#options.clock.monotonic();
     if (this.deadlineMs === undefined || nowMs < this.deadlineMs) return;
-    this.#helloDueMs = nowMs + STREAM.helloIntervalMs;
+    this.#helloDueMs = nowMs + HELLO_INTERVAL_MS;
     this.#sendHello();
   }
 

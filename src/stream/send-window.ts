@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.js';
-import { STREAM } from './bounds.js';
 import { ByteQueue } from './byte-queue.js';
 import { Congestion } from './congestion.js';
 import { type Ack, type Probe, type Segment, stampDifferenceMs, stampOf } from './message.js';
-import { RoundTrip } from './round-trip.js';
+import { SEGMENTS_MAX } from './receive-window.js';
+import { SegmentRoundTrip } from './segment-round-trip.js';
 
 /** RFC 9002 section 6.1.1: later transmissions that must have arrived before one counts as lost. */
 const PACKET_THRESHOLD = 3;
@@ -28,7 +28,7 @@ interface Flight {
  * acknowledged, and decides what to send when (loss detection and probes of RFC 9002 section 6).
  */
 export class SendWindow {
-  readonly roundTrip = new RoundTrip();
+  readonly roundTrip = new SegmentRoundTrip();
   readonly #clock: Clock;
   readonly #segmentBytesMax: number;
   readonly #congestion = new Congestion();
@@ -37,7 +37,7 @@ export class SendWindow {
   #ended = false;
   #finalCut = false;
   #nextSequence = 0;
-  #limit: number = STREAM.segmentsMax;
+  #limit: number = SEGMENTS_MAX;
   #nextOrder = 1;
   #newestArrivedOrder = 0;
   /** When the next segment that later ones have overtaken counts as lost. */

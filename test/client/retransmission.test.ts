@@ -3,7 +3,7 @@ import {
   CONNECT_GRACE_MS,
   closeWaitsMs,
   connectWaitsMs,
-  RoundTrip,
+  RelayRoundTrip,
   standardWaitsMs,
 } from '../../src/client/retransmission.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
@@ -36,13 +36,13 @@ t.test('closing takes at most 2 s', async (t) => {
 });
 
 t.test('the timeout follows the round trip, but not under 500 ms', async (t) => {
-  const roundTrip = new RoundTrip();
+  const roundTrip = new RelayRoundTrip();
   t.equal(roundTrip.smoothedMs, undefined);
   t.equal(roundTrip.rtoMs, 500);
-  roundTrip.sample(400);
+  roundTrip.add(400);
   t.equal(roundTrip.smoothedMs, 400);
   t.equal(roundTrip.rtoMs, 1_200);
-  for (let n = 0; n < 100; n += 1) roundTrip.sample(20);
+  for (let n = 0; n < 100; n += 1) roundTrip.add(20);
   t.ok(Math.abs((roundTrip.smoothedMs ?? 0) - 20) < 1);
   t.equal(roundTrip.rtoMs, 500);
 });

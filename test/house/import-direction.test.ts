@@ -9,6 +9,7 @@ import { type SourceFile, sourceFiles } from './source-files.js';
 const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean }[] = [
   { folders: ['cli'] },
   { folders: ['index.ts'] },
+  { folders: ['udp-tunnel'] },
   { folders: ['directory', 'relay', 'client', 'stream', 'lab'] },
   { folders: ['overlay'] },
   { folders: ['registry', 'trunk', 'auth', 'stun', 'native', 'http'], mutual: true },
@@ -26,6 +27,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'logging',
       'metrics',
       'random.ts',
+      'round-trip.ts',
     ],
     mutual: true,
   },

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { STREAM } from '../../src/stream/bounds.js';
+import { QUEUE_BYTES_MAX } from '../../src/stream/byte-stream.js';
+import { SEGMENTS_MAX } from '../../src/stream/receive-window.js';
 import { holds } from '../setup/holds.js';
 import { MESSAGE_BYTES_MAX, randomOf, SimulatedPair } from './simulated-path.js';
 
@@ -84,9 +85,9 @@ t.test('a reader that stops holds the sender and memory back, and both go on', a
   pair.b.reading = false;
   pair.connect();
   pair.run(() => false, 60_000);
-  const held = STREAM.segmentsMax * MESSAGE_BYTES_MAX;
+  const held = SEGMENTS_MAX * MESSAGE_BYTES_MAX;
   t.notOk(pair.a.stream.writable, 'the writer is told to wait');
-  t.ok(pair.a.stream.queuedBytes <= STREAM.queueBytesMax + 10_000);
+  t.ok(pair.a.stream.queuedBytes <= QUEUE_BYTES_MAX + 10_000);
   t.ok(input.length > held + pair.a.stream.queuedBytes, 'the rest was never taken');
   pair.b.reading = true;
   pair.b.pump();

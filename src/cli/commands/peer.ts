@@ -3,10 +3,10 @@ import { formatAddress } from '../../address.js';
 import { systemClock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { SPECS } from '../../options/shared-specs.js';
+import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../udp-tunnel/flows.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import type { PeerMode } from '../peer/peer-mode.js';
-import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../peer/udp-flows.js';
 import { readApiKey, warnIfReadable } from '../secret-files.js';
 
 /** A stream that was cut waits this long for the other side before its end is an error. */
@@ -180,9 +180,9 @@ async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise
   const { udpListen, udpForward, roomKeyFile } = options;
   const address = udpListen ?? udpForward;
   if (address !== undefined) {
-    const { UdpMode } = await import('../peer/udp-mode.js');
+    const { UdpTunnel } = await import('../../udp-tunnel/udp-tunnel.js');
     const type = udpListen === undefined ? 'forward' : 'listen';
-    const mode = await UdpMode.open({ local: { type, address }, clock: systemClock, logger });
+    const mode = await UdpTunnel.open({ local: { type, address }, clock: systemClock, logger });
     const local = mode.localAddress === undefined ? undefined : formatAddress(mode.localAddress);
     const what =
       type === 'listen' ? `taking UDP at ${local}` : `handing UDP to ${formatAddress(address)}`;
@@ -197,5 +197,5 @@ async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise
   await warnIfReadable(path, logger);
   const roomKey = await readSecretFile(path, sourceOf('roomKeyFile'));
   const streams = new StandardStreams(io);
-  return new StreamMode({ streams, roomKey, clock: systemClock, random: randomBytes, logger });
+  return new StreamMode({ streams, roomKey, clock: systemClock, random: randomBytes });
 }

@@ -4,8 +4,8 @@ import { formatAddress } from '../../address.js';
 import type { Peer, Reconnecting } from '../../client/index.js';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
+import { PING_MS } from '../../stream/path.js';
 import type { Link, PeerMode } from './peer-mode.js';
-import { PING_MS } from './peer-mode.js';
 
 /** A path on which the other side was not heard for this long is given up. */
 export const PATH_SILENCE_MS = 15_000;

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import { formatAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
+import type { Traffic } from '../../stream/path.js';
 import type { Terminal } from '../terminal.js';
-import type { Link, Traffic } from './peer-mode.js';
+import type { Link } from './peer-mode.js';
 
 /** What is reported at each interval; the fields of the `status` log line. */
 export interface Status {

@@ -7,9 +7,10 @@ import {
   type RunModeOptions,
   runMode,
 } from '../../../src/cli/peer/mode-runner.js';
-import type { Link, PeerMode, Traffic } from '../../../src/cli/peer/peer-mode.js';
+import type { Link, PeerMode } from '../../../src/cli/peer/peer-mode.js';
 import type { Peer } from '../../../src/client/index.js';
 import { TurnpikeError } from '../../../src/errors.js';
+import type { Traffic } from '../../../src/stream/path.js';
 
 const LOST = new TurnpikeError('ERR_TURNPIKE_CLOSED', 'lost', { reason: 'other-side-left' });
 

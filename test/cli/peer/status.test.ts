@@ -1,7 +1,8 @@
 import t from 'tap';
-import type { Traffic } from '../../../src/cli/peer/peer-mode.js';
+import type {} from '../../../src/cli/peer/peer-mode.js';
 import { statusBetween, statusLine } from '../../../src/cli/peer/status.js';
 import { Terminal } from '../../../src/cli/terminal.js';
+import type { Traffic } from '../../../src/stream/path.js';
 import { fakeLink } from './fake-link.js';
 
 const NOTHING: Traffic = {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { PassThrough, Writable } from 'node:stream';
-import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import type { CommandIo } from '../../../src/cli/command.js';
 import { StandardStreams } from '../../../src/cli/peer/standard-streams.js';
@@ -38,7 +37,6 @@ function openSide(t: Test, options: SideOptions = {}): Side {
     roomKey: options.roomKey ?? KEY,
     clock: systemClock,
     random: randomBytes,
-    logger: pino({ enabled: false }),
   });
   t.teardown(() => mode.close());
   return { mode, stdin, output };

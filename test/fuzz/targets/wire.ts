@@ -1,7 +1,6 @@
 import { parseAddress } from '../../../src/address.js';
 import { authenticate } from '../../../src/auth/long-term.js';
 import { NonceIssuer } from '../../../src/auth/nonce.js';
-import { decodeFrame, encodeFrame, foreignFrame } from '../../../src/cli/peer/udp-frame.js';
 import { systemClock } from '../../../src/clock.js';
 import { decodeBatch } from '../../../src/native/codec.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
@@ -13,6 +12,7 @@ import { MessageWriter } from '../../../src/stun/writer.js';
 import { decodeControlMessage, encodeControlMessage } from '../../../src/trunk/control-message.js';
 import { decodeSequence } from '../../../src/trunk/control-sequence.js';
 import { decodeTrunkDatagram, verifyTrunkTag } from '../../../src/trunk/datagram.js';
+import { decodeFrame, encodeFrame, foreignFrame } from '../../../src/udp-tunnel/frame.js';
 import { readEverything } from '../../stun/read-everything.js';
 import { encodeTrunkDatagram } from '../../trunk/encode-datagram.js';
 import { assertThat, type FuzzTarget } from '../target.js';

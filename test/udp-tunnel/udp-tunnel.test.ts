@@ -2,12 +2,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { FOREIGN_FRAMES_MAX } from '../../../src/cli/peer/peer-mode.js';
-import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../../src/cli/peer/udp-flows.js';
-import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../../src/cli/peer/udp-frame.js';
-import { UdpMode } from '../../../src/cli/peer/udp-mode.js';
-import { type Clock, systemClock } from '../../../src/clock.js';
-import { fakeLink } from './fake-link.js';
+import { type Clock, systemClock } from '../../src/clock.js';
+import { FOREIGN_FRAMES_MAX } from '../../src/stream/path.js';
+import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../src/udp-tunnel/flows.js';
+import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../src/udp-tunnel/frame.js';
+import { UdpTunnel } from '../../src/udp-tunnel/udp-tunnel.js';
+import { fakeLink } from '../cli/peer/fake-link.js';
 
 const ANY = { address: '127.0.0.1', port: 0 } as const;
 
@@ -16,11 +16,11 @@ async function openMode(
   type: 'listen' | 'forward',
   port = 0,
   clock: Clock = systemClock,
-): Promise<UdpMode> {
+): Promise<UdpTunnel> {
   const warnings: string[] = [];
   const logger = pino({}, { write: (line) => warnings.push(line) });
   const local = { type, address: { ...ANY, port } };
-  const mode = await UdpMode.open({ local, clock, logger });
+  const mode = await UdpTunnel.open({ local, clock, logger });
   t.teardown(() => mode.close());
   return mode;
 }
@@ -33,15 +33,15 @@ async function openSocket(t: Test): Promise<Socket> {
 }
 
 /** Joins two modes by a path without faults, and waits until they have agreed. */
-async function connect(a: UdpMode, b: UdpMode): Promise<void> {
-  const link = (to: UdpMode) =>
+async function connect(a: UdpTunnel, b: UdpTunnel): Promise<void> {
+  const link = (to: UdpTunnel) =>
     fakeLink({ send: (payload) => setImmediate(() => to.receive(Uint8Array.from(payload))) });
   a.attach(link(b));
   b.attach(link(a));
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-function portOf(mode: UdpMode): number {
+function portOf(mode: UdpTunnel): number {
   const { port } = mode.localAddress ?? { port: 0 };
   return port;
 }
@@ -205,7 +205,7 @@ t.test('frames that overtake each other reach the applications that they are for
   service.on('message', (data, { address, port }) => service.send(data, port, address));
   const a = await openMode(t, 'listen');
   const b = await openMode(t, 'forward', service.address().port);
-  const shuffled = (to: UdpMode) =>
+  const shuffled = (to: UdpTunnel) =>
     fakeLink({
       send: (payload) => {
         const copy = Uint8Array.from(payload);
@@ -269,7 +269,7 @@ t.test('bad input is counted and never fatal', async (t) => {
   const [a, b] = [await openMode(t, 'listen'), await openMode(t, 'forward', gone.address().port)];
   const application = await openSocket(t);
   const send = (bytes: number) => application.send(Buffer.alloc(bytes), portOf(a), '127.0.0.1');
-  const dropped = async (mode: UdpMode, name: string) => {
+  const dropped = async (mode: UdpTunnel, name: string) => {
     while (mode.traffic().dropped[name] === undefined) await new Promise(setImmediate);
     t.equal(mode.traffic().dropped[name], 1, name);
   };

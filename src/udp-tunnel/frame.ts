@@ -5,8 +5,9 @@ export const FRAMES_VERSION = 2;
 export type FlowEnd = 'listen' | 'forward';
 
 /**
- * Frames of UDP mode (docs/cli.md). All but hello have a counter that every frame raises. Datagrams
- * keep their bounds and get no protection: they are the application's to encrypt.
+ * Frames of a UDP tunnel (docs/udp-tunnel.md). All but hello have a counter that every frame
+ * raises. Datagrams keep their bounds and get no protection: encrypting them is the application's
+ * part.
  */
 export type UdpFrame =
   | {
@@ -146,7 +147,7 @@ export function foreignFrame(bytes: Uint8Array): ForeignFrame {
   return type >= 0x10 && type <= 0x12 ? 'version-1' : 'unknown';
 }
 
-/** Whether a payload is of UDP mode, of any version: a byte stream's side asks. */
+/** Whether a payload is of a UDP tunnel, of any version: a byte stream's side asks. */
 export function isUdpFrame(bytes: Uint8Array): boolean {
   const [type = 0] = bytes;
   return type >= 0x10 && type <= 0x2f;

@@ -1,27 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { TransportAddress } from '../../address.js';
-import type { Clock } from '../../clock.js';
-import { TurnpikeError } from '../../errors.js';
-import { stampDifferenceMs, stampOf } from '../../stream/message.js';
-import { RoundTrip } from '../../stream/round-trip.js';
-import { LossMeter } from './loss-meter.js';
+import type { TransportAddress } from '../address.js';
+import type { Clock } from '../clock.js';
+import { TurnpikeError } from '../errors.js';
+import { RoundTrip } from '../round-trip.js';
+import { LossMeter } from '../stream/loss-meter.js';
+import { stampDifferenceMs, stampOf } from '../stream/message.js';
 import {
-  Counts,
+  DropCounts,
   FOREIGN_FRAMES_MAX,
-  type Link,
-  MISTAKE_LINGER_MS,
-  type PeerMode,
+  LingeringMistake,
+  type Path,
   PING_MS,
   type Traffic,
-} from './peer-mode.js';
-import {
-  type Flows,
-  ForwardFlows,
-  ListenFlows,
-  UDP_FLOW_IDLE_MS,
-  UDP_FLOWS_MAX,
-} from './udp-flows.js';
+} from '../stream/path.js';
+import { type Flows, ForwardFlows, ListenFlows, UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from './flows.js';
 import {
   decodeFrame,
   encodeFrame,
@@ -30,15 +23,15 @@ import {
   FRAMES_VERSION,
   foreignFrame,
   type UdpFrame,
-} from './udp-frame.js';
+} from './frame.js';
 
 /** Idle flows are looked for this often. */
 export const UDP_FLOW_SWEEP_MS = 5_000;
 
-/** A hello of UDP mode is repeated this often until both sides are ready. */
+/** A hello is repeated this often until both sides are ready. */
 export const UDP_HELLO_MS = 250;
 
-export interface UdpModeOptions {
+export interface UdpTunnelOptions {
   /** `listen`: where local applications send to; `forward`: where the local service listens. */
   readonly local: { readonly type: FlowEnd; readonly address: TransportAddress };
   readonly clock: Clock;
@@ -48,25 +41,26 @@ export interface UdpModeOptions {
 type Hello = UdpFrame & { type: 'hello' };
 
 /**
- * UDP mode of `turnpike peer`: what a local application sends to the listening side comes out at
- * the other side, datagram for datagram, and answers go back to that application and to no other:
- * each has a flow number. The two sides agree on frames and instances by a hello on each
- * connection before any datagram goes, because a side that was started anew numbers anew.
+ * The UDP tunnel of `turnpike peer --udp-…`: what a local application sends to the listening side
+ * comes out at the other side, datagram for datagram, and answers go back to that application and
+ * to no other: each has a flow number. The two sides agree on frames and instances by a hello on
+ * each connection before any datagram goes, because a side that was started anew numbers anew.
  */
-export class UdpMode implements PeerMode {
-  readonly finished: Promise<number>;
+export class UdpTunnel {
+  /** Rejects when the two sides do not fit, or a local socket fails; never resolves. */
+  readonly finished: Promise<never>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #end: FlowEnd;
   readonly #instance = randomBytes(4).readUInt32BE() || 1;
-  readonly #dropped = new Counts();
+  readonly #dropped = new DropCounts();
   readonly #meter = new LossMeter();
   readonly #roundTrip = new RoundTrip();
   readonly #sweeps: NodeJS.Timeout;
   #flows: Flows | undefined;
   #fail: (error: Error) => void = () => {};
-  #failing: NodeJS.Timeout | undefined;
-  #link: Link | undefined;
+  readonly #mistake = new LingeringMistake((error) => this.#fail(error));
+  #path: Path | undefined;
   #pings: NodeJS.Timeout | undefined;
   #hellos: NodeJS.Timeout | undefined;
   /** The other side's, as of its last hello on any connection. */
@@ -79,7 +73,7 @@ export class UdpMode implements PeerMode {
   #saidFull = false;
   #sums = { bytesIn: 0, bytesOut: 0, expectedOut: 0, receivedOut: 0 };
 
-  private constructor({ local, clock, logger }: UdpModeOptions) {
+  private constructor({ local, clock, logger }: UdpTunnelOptions) {
     this.#clock = clock;
     this.#logger = logger;
     this.#end = local.type;
@@ -95,26 +89,26 @@ export class UdpMode implements PeerMode {
    * Opens the local socket; the forwarding side opens one for each flow.
    * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address`
    */
-  static async open(options: UdpModeOptions): Promise<UdpMode> {
+  static async open(options: UdpTunnelOptions): Promise<UdpTunnel> {
     const { local, clock } = options;
-    const mode = new UdpMode(options);
+    const tunnel = new UdpTunnel(options);
     const events = {
-      onDatagram: (flow: number, payload: Uint8Array) => mode.#fromApplication(flow, payload),
-      onEnded: (flow: number) => mode.#sendEnd(flow),
-      onDropped: (reason: string) => mode.#onDropped(reason),
-      onFailure: (error: Error) => mode.#fail(error),
+      onDatagram: (flow: number, payload: Uint8Array) => tunnel.#fromApplication(flow, payload),
+      onEnded: (flow: number) => tunnel.#sendEnd(flow),
+      onDropped: (reason: string) => tunnel.#onDropped(reason),
+      onFailure: (error: Error) => tunnel.#fail(error),
     };
     const flowsOptions = { address: local.address, clock, events };
     try {
-      mode.#flows =
+      tunnel.#flows =
         local.type === 'listen'
           ? await ListenFlows.open(flowsOptions)
           : new ForwardFlows(flowsOptions);
     } catch (error) {
-      clearInterval(mode.#sweeps);
+      clearInterval(tunnel.#sweeps);
       throw error;
     }
-    return mode;
+    return tunnel;
   }
 
   /** Where the listening side is bound; undefined at the forwarding side. */
@@ -131,8 +125,8 @@ export class UdpMode implements PeerMode {
     return this.#lastHeardMs;
   }
 
-  attach(link: Link): void {
-    this.#link = link;
+  attach(path: Path): void {
+    this.#path = path;
     this.#ready = false;
     this.#foreign = 0;
     this.#meter.restart();
@@ -146,7 +140,7 @@ export class UdpMode implements PeerMode {
   }
 
   detach(): void {
-    this.#link = undefined;
+    this.#path = undefined;
     this.#ready = false;
     clearInterval(this.#hellos);
     clearInterval(this.#pings);
@@ -169,6 +163,7 @@ export class UdpMode implements PeerMode {
     this.#flows?.sweep();
   }
 
+  /** A signal ends the command; there is nothing to tell the other side. */
   interrupt(): number {
     return 0;
   }
@@ -187,7 +182,7 @@ export class UdpMode implements PeerMode {
   async close(): Promise<void> {
     this.detach();
     clearInterval(this.#sweeps);
-    clearTimeout(this.#failing);
+    this.#mistake.cancel();
     await this.#flows?.close();
   }
 
@@ -238,11 +233,9 @@ export class UdpMode implements PeerMode {
     );
   }
 
-  /** Ends the command, but not before the other side has learnt the same. */
+  /** Ends the tunnel, but not before the other side has learnt the same. */
   #mistaken(message: string): void {
-    this.#failing ??= setTimeout(() => {
-      this.#fail(new TurnpikeError('ERR_TURNPIKE_CONFIG', message));
-    }, MISTAKE_LINGER_MS);
+    this.#mistake.note(new TurnpikeError('ERR_TURNPIKE_CONFIG', message));
   }
 
   #onDropped(reason: string): void {
@@ -258,27 +251,27 @@ export class UdpMode implements PeerMode {
 
   /** @returns whether it was sent */
   #fromApplication(flow: number, payload: Uint8Array): boolean {
-    const link = this.#link;
-    if (link === undefined || !this.#ready) {
+    const path = this.#path;
+    if (path === undefined || !this.#ready) {
       this.#dropped.add('no-path');
       return false;
     }
-    if (payload.length + FRAME_HEADER_BYTES > link.payloadBytesMax) {
+    if (payload.length + FRAME_HEADER_BYTES > path.payloadBytesMax) {
       this.#dropped.add('oversized');
       return false;
     }
     this.#sums.bytesOut += payload.length;
-    link.send(encodeFrame({ type: 'data', sequence: this.#nextSequence(), flow, payload }));
+    path.send(encodeFrame({ type: 'data', sequence: this.#nextSequence(), flow, payload }));
     return true;
   }
 
   #sendEnd(flow: number): void {
     if (!this.#ready) return;
-    this.#link?.send(encodeFrame({ type: 'end', sequence: this.#nextSequence(), flow }));
+    this.#path?.send(encodeFrame({ type: 'end', sequence: this.#nextSequence(), flow }));
   }
 
   #sendHello(echo: number): void {
-    this.#link?.send(
+    this.#path?.send(
       encodeFrame({
         type: 'hello',
         version: FRAMES_VERSION,
@@ -292,11 +285,11 @@ export class UdpMode implements PeerMode {
 
   #ping(): void {
     const stamp = stampOf(this.#clock.monotonic());
-    this.#link?.send(encodeFrame({ type: 'ping', sequence: this.#nextSequence(), stamp }));
+    this.#path?.send(encodeFrame({ type: 'ping', sequence: this.#nextSequence(), stamp }));
   }
 
   #answer(stamp: number): void {
-    this.#link?.send(
+    this.#path?.send(
       encodeFrame({
         type: 'pong',
         sequence: this.#nextSequence(),

@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { familyOf, formatAddress, type TransportAddress, transportAddress } from '../../address.js';
-import { SOCKET_BUFFER_BYTES } from '../../client/relay-socket.js';
-import type { Clock } from '../../clock.js';
-import { bindAdvice } from '../../errno-advice.js';
-import { TurnpikeError } from '../../errors.js';
+import { familyOf, formatAddress, type TransportAddress, transportAddress } from '../address.js';
+import { SOCKET_BUFFER_BYTES } from '../client/relay-socket.js';
+import type { Clock } from '../clock.js';
+import { bindAdvice } from '../errno-advice.js';
+import { TurnpikeError } from '../errors.js';
 
 /** Flows at once; beyond it a new one is dropped and counted. */
 export const UDP_FLOWS_MAX = 256;
@@ -11,7 +11,7 @@ export const UDP_FLOWS_MAX = 256;
 /** A flow that is silent for this long ends. */
 export const UDP_FLOW_IDLE_MS = 60_000;
 
-/** What the local sockets of UDP mode tell. */
+/** What the local sockets of a UDP tunnel tell. */
 export interface FlowEvents {
   /** A datagram of a local application, or of the local service. @returns whether it was sent on */
   readonly onDatagram: (flow: number, payload: Uint8Array) => boolean;

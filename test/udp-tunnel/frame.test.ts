@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { LossMeter } from '../../../src/cli/peer/loss-meter.js';
+import { LossMeter } from '../../src/stream/loss-meter.js';
 import {
   decodeFrame,
   encodeFrame,
   FRAMES_VERSION,
   foreignFrame,
   isUdpFrame,
-} from '../../../src/cli/peer/udp-frame.js';
-import { holds } from '../../setup/holds.js';
+} from '../../src/udp-tunnel/frame.js';
+import { holds } from '../setup/holds.js';
 
 const u32 = fc.nat({ max: 2 ** 32 - 1 });
 const frame = fc.oneof(
