@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import benny from 'benny';
 import { systemClock } from '../../src/clock.js';
-import { NOTHING_REPORTED } from '../../src/directory/reachability/view.js';
+import { NO_DOUBTS } from '../../src/directory/reachability/doubts.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
-import { type Selection, selectRelays } from '../../src/directory/selection.js';
-import type { PeerHints } from '../../src/directory/selection-terms.js';
+import type { PeerHints } from '../../src/directory/selection/score.js';
+import { type Selection, selectRelays } from '../../src/directory/selection/select.js';
 import { report } from './report.js';
 
 const RELAYS = [10, 100, 1_000];
@@ -54,7 +54,7 @@ function select(table: RelayTable, peers: readonly [PeerHints, PeerHints]): Sele
   const selection = selectRelays({
     relays: table.live(),
     peers,
-    view: NOTHING_REPORTED,
+    view: NO_DOUBTS,
     random: Math.random,
   });
   if (!selection.ok) throw new Error('no relay can serve');

@@ -4,11 +4,11 @@ import { formatAddress, type TransportAddress, transportAddress } from '../addre
 import { systemClock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
-import { ConnectionLedger } from '../http/connection-ledger.js';
-import { HTTP_GUARD, HttpGuard } from '../http/guard.js';
+import { CachedResponse } from '../http/cached-response.js';
+import { ClientSources } from '../http/client-sources.js';
+import { ConnectionLimiter } from '../http/connection-limiter.js';
 import { type Health, healthAnswer } from '../http/health.js';
-import { SharedAnswer } from '../http/shared-answer.js';
-import { Sources } from '../http/sources.js';
+import { REQUEST_LIMITS, RequestLimiter } from '../http/request-limiter.js';
 import { LIMITS } from '../limits.js';
 
 /** Connections open at once. */
@@ -37,14 +37,18 @@ export async function openOperatorHttp(
   listen: TransportAddress,
   service: ObservedService,
 ): Promise<OperatorHttp> {
-  const sources = new Sources();
-  const connections = new ConnectionLedger(BOUNDS, sources, systemClock);
-  const guard = new HttpGuard(HTTP_GUARD, (ip) => sources.nameOf(ip), systemClock);
-  const metrics = new SharedAnswer(() => service.metrics());
+  const sources = new ClientSources();
+  const connections = new ConnectionLimiter(BOUNDS, sources, systemClock);
+  const requestLimiter = new RequestLimiter(
+    REQUEST_LIMITS,
+    (ip) => sources.nameOf(ip),
+    systemClock,
+  );
+  const metrics = new CachedResponse(() => service.metrics());
   const server = createServer(TIMES, (request, response) => {
     connections.request(request.socket, true);
     response.once('close', () => connections.request(request.socket, false));
-    if (!isTaken(guard, request, response)) return;
+    if (!isTaken(requestLimiter, request, response)) return;
     void answer({ service, metrics }, request.method ?? '', request.url ?? '', response);
   });
   server.on('connection', (socket) => connections.accept(socket));
@@ -65,7 +69,7 @@ export async function openOperatorHttp(
     });
     server.listen(listen.port, listen.address, resolve);
   });
-  const sweep = setInterval(() => guard.sweep(), SWEEP_MS);
+  const sweep = setInterval(() => requestLimiter.sweep(), SWEEP_MS);
   const bound = server.address() as AddressInfo;
   return {
     url: `http://${formatAddress(transportAddress(bound.address, bound.port))}`,
@@ -102,17 +106,21 @@ const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
 ]);
 
 /** No request of this server has a body to read. */
-function isTaken(guard: HttpGuard, request: IncomingMessage, response: ServerResponse): boolean {
+function isTaken(
+  requestLimiter: RequestLimiter,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
   const { socket } = request;
-  const verdict = guard.begin(socket, 0);
+  const verdict = requestLimiter.begin(socket, 0);
   if (verdict === 'crowded') response.writeHead(429, { 'retry-after': '1' }).end();
   if (verdict !== 'taken') return false;
-  response.once('close', () => guard.end(socket, 0));
+  response.once('close', () => requestLimiter.end(socket, 0));
   return true;
 }
 
 async function answer(
-  { service, metrics }: { service: ObservedService; metrics: SharedAnswer },
+  { service, metrics }: { service: ObservedService; metrics: CachedResponse },
   method: string,
   url: string,
   response: ServerResponse,

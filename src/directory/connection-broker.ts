@@ -7,11 +7,11 @@ import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
 import { uniformRandom } from '../random.js';
 import type { DirectoryMetrics } from './metrics.js';
-import type { NoRelay } from './no-relay.js';
-import type { ReachabilityView } from './reachability/view.js';
+import type { RelayDoubts } from './reachability/doubts.js';
 import type { LiveRelay, RelayTable } from './relay-table.js';
-import { selectRelays } from './selection.js';
-import type { PeerHints } from './selection-terms.js';
+import type { NoRelay } from './selection/no-relay-reason.js';
+import type { PeerHints } from './selection/score.js';
+import { selectRelays } from './selection/select.js';
 
 /** One peer's half of a connection, as PROTOCOL.md section 5 writes it. */
 export interface ConnectionHalf {
@@ -49,7 +49,7 @@ export interface ConnectionWish {
 export interface ConnectionBrokerOptions {
   readonly clusterSecret: Uint8Array;
   readonly relays: RelayTable;
-  readonly view: ReachabilityView;
+  readonly view: RelayDoubts;
   readonly metrics: DirectoryMetrics;
   readonly clock: Clock;
   readonly random: RandomBytes;

@@ -18,24 +18,23 @@ import { checkOptions } from '../options/check.js';
 import { uniformRandom } from '../random.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
-import { shareOut } from './directory-bounds.js';
 import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
-import { peerRoutes } from './http/connections.js';
-import { operationsRoutes } from './http/operations.js';
-import { registrationRoutes } from './http/registration.js';
-import { RelayTurns } from './http/relay-turns.js';
-import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous.js';
+import { peerRoutes } from './http/connection-routes.js';
+import { operationsRoutes } from './http/health-routes.js';
+import { registrationRoutes } from './http/registration-routes.js';
+import { RelayRequestQueue } from './http/relay-request-queue.js';
+import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous-sockets.js';
 import { createHttpServer, endRequest, renewTls, type TlsFiles } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
-import { NonceMemory } from './nonce-memory.js';
 import { type CheckedDirectoryOptions, DIRECTORY_SPECS, type DirectoryOptions } from './options.js';
 import { Reachability } from './reachability/reachability.js';
-import { RelayFacts } from './relay-facts.js';
+import { type RelayEvent, RelayEvents } from './relay-events.js';
 import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
-import { UnmadeNotices } from './rendezvous/unmade-notices.js';
-import { MemoryStore, type Store } from './store/memory.js';
+import { UnmadeConnectionLog } from './rendezvous/unmade-connection-log.js';
+import { ReplayFilter } from './replay-filter.js';
+import { createResourceLimits } from './resource-limits.js';
 
 /** How often it is looked for what is due: silent relays, rooms and sockets. */
 const SWEEP_MS = 250;
@@ -50,7 +49,6 @@ export class Directory {
   /** `http://host:port` or `https://…`; for a wildcard listener, of the loopback address. */
   readonly url: string;
   readonly #app: App;
-  readonly #store: Store;
   readonly #keys: ApiKeys;
   readonly #relays: RelayTable;
   readonly #metrics: DirectoryMetrics;
@@ -59,7 +57,6 @@ export class Directory {
 
   private constructor(parts: {
     app: App;
-    store: Store;
     keys: ApiKeys;
     relays: RelayTable;
     metrics: DirectoryMetrics;
@@ -70,7 +67,6 @@ export class Directory {
     this.address = transportAddress(bound.address, bound.port);
     this.url = `${parts.scheme}://${formatAddress(reachable(this.address))}`;
     this.#app = parts.app;
-    this.#store = parts.store;
     this.#keys = parts.keys;
     this.#relays = parts.relays;
     this.#metrics = parts.metrics;
@@ -111,14 +107,13 @@ export class Directory {
       knows: (id, other) => relays.knows(id, other),
     });
     const contests = new Contests({ clock, random: uniformRandom(random) });
-    const facts = new RelayFacts({ relays, reachability, contests, metrics, logger });
-    const store = new MemoryStore();
+    const relayEvents = new RelayEvents({ relays, reachability, contests, metrics, logger });
     const state = { clusterSecret, relays, contests, metrics, clock };
     const broker = new ConnectionBroker({ ...state, view: reachability, random, logger });
-    const shares = shareOut(options.trustedProxies, metrics, clock, logger);
-    const { connections, guard, socketsMax, tenantTurns, bounds } = shares;
-    const app = await createHttpServer({ tls, logger, metrics, connections, guard });
-    const unmade = new UnmadeNotices(clock, logger);
+    const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
+    const { connections, requestLimiter, socketsMax, tenantRequests, bounds } = shares;
+    const app = await createHttpServer({ tls, logger, metrics, connections, requestLimiter });
+    const unmade = new UnmadeConnectionLog(clock, logger);
     const create = (wish: ConnectionWish) => broker.create(wish);
     const rooms = new Rooms({ create, clock, onUnmade: (each) => unmade.notice(each) });
     const common = { connections, clock, metrics };
@@ -126,30 +121,31 @@ export class Directory {
     await acceptWebSockets(app, { sockets, logger });
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
-      scope.addHook('onRequest', requireApiKey(keys, connections, tenantTurns));
+      scope.addHook('onRequest', requireApiKey(keys, connections, tenantRequests));
       peerRoutes(scope, { broker, relays, reachability, clock });
-      rendezvousRoute(scope, sockets, (request) => endRequest(guard, request));
+      rendezvousRoute(scope, sockets, (request) => endRequest(requestLimiter, request));
     });
-    const turns = new RelayTurns(clock);
+    const relayRequests = new RelayRequestQueue(clock);
     app.register(async (scope: App) => {
-      const nonces = new NonceMemory(clock);
-      registrationRoutes(scope, { ...state, reachability, store, turns, nonces, connections });
+      const nonces = new ReplayFilter(clock);
+      const apply = (event: RelayEvent) => relayEvents.apply(event);
+      const guards = { nonces, relayRequests, connections };
+      registrationRoutes(scope, { ...state, ...guards, reachability, apply });
     });
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
     operationsRoutes(app, { relays, health });
-    metrics.observe({ relays, reachability, contests, rooms, sockets, turns, unmade });
-    await store.open((fact) => facts.apply(fact));
+    metrics.observe({ relays, reachability, contests, rooms, sockets, relayRequests, unmade });
     await listenOn(app, listen);
     const sweep = setInterval(() => {
-      guard.sweep();
+      requestLimiter.sweep();
       sockets.sweep();
       rooms.sweep();
-      facts.sweep(turns.heardUntilMs());
+      relayEvents.sweep(relayRequests.heardUntilMs());
       bounds.check();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
-    const directory = new Directory({ app, store, keys, relays, metrics, sweep, scheme });
+    const directory = new Directory({ app, keys, relays, metrics, sweep, scheme });
     opened = directory;
     try {
       directory.#announce(logger);
@@ -230,7 +226,6 @@ export class Directory {
   async #close(): Promise<void> {
     clearInterval(this.#sweep);
     await this.#app.close();
-    await this.#store.close();
   }
 }
 

@@ -95,10 +95,10 @@ export class DirectoryMetrics {
     contests: Contests;
     rooms: Sized;
     sockets: Sized;
-    turns: Sized;
+    relayRequests: Sized;
     unmade: { readonly count: number };
   }): void {
-    const { relays, reachability, contests, rooms, sockets, turns, unmade } = sources;
+    const { relays, reachability, contests, rooms, sockets, relayRequests, unmade } = sources;
     observeReachability({ relays, reachability, registry: this.#registry });
     const gauge = { type: Gauge, registry: this.#registry };
     const total = { type: Counter, registry: this.#registry };
@@ -134,7 +134,7 @@ export class DirectoryMetrics {
       gauge,
       'turnpike_directory_relay_requests_waiting',
       'Requests of relays that wait for their turn.',
-      () => turns.size,
+      () => relayRequests.size,
     );
     single(
       gauge,

@@ -3,9 +3,9 @@ import { LIMITS } from '../limits.js';
 import { claimedAddresses } from '../registry/record.js';
 import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
 import { ClaimTable } from './claims/claim-table.js';
-import { HandedOut, type LoadMeasure, loadMeasure, loadShare } from './load-judgement.js';
-import { RecordPace } from './record-pace.js';
+import { RecordChangeLimiter } from './record-change-limiter.js';
 import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
+import { type LoadMeasure, loadMeasure, loadShare, RecentLegs } from './selection/load.js';
 
 /** Why a registration or a beat is refused; the codes of docs/registration.md. */
 export type RelayRefusal =
@@ -75,8 +75,8 @@ export class RelayTable {
   readonly #entries = new Map<string, Entry>();
   readonly #starts = new Map<string, number>();
   readonly #versions: RegistryVersions;
-  readonly #pace: RecordPace;
-  readonly #handedOut: HandedOut;
+  readonly #pace: RecordChangeLimiter;
+  readonly #recentLegs: RecentLegs;
   #measure: LoadMeasure = loadMeasure([]);
   #measuredAtMs = Number.NEGATIVE_INFINITY;
   /** Of who is there, drains or is confirmed. */
@@ -87,8 +87,8 @@ export class RelayTable {
     this.#clock = clock;
     this.claims = new ClaimTable(clock);
     this.#versions = new RegistryVersions(clock);
-    this.#pace = new RecordPace(clock);
-    this.#handedOut = new HandedOut(clock);
+    this.#pace = new RecordChangeLimiter(clock);
+    this.#recentLegs = new RecentLegs(clock);
     this.#sweptAtMs = clock.monotonic();
   }
 
@@ -201,7 +201,7 @@ export class RelayTable {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     entry.assignedSinceBeat += 1;
-    this.#handedOut.add(id);
+    this.#recentLegs.add(id);
   }
 
   /**
@@ -288,7 +288,7 @@ export class RelayTable {
 
   #reported({ record, load, assignedSinceBeat, assignedBeforeBeat }: Entry) {
     const legsAssigned = assignedSinceBeat + assignedBeforeBeat;
-    return { load, legsAssigned, handedOut: this.#handedOut.of(record.id) };
+    return { load, legsAssigned, recentLegs: this.#recentLegs.of(record.id) };
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import { KeyCounter } from '../collections/key-counter.js';
-import { Sources } from '../http/sources.js';
+import { ClientSources } from '../http/client-sources.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import { type Origin, tupleKey } from './leg.js';
 
@@ -38,7 +38,7 @@ export class ProvenClients implements KnownClients {
   /** Without a leg; those whose time ends first stand first. */
   readonly #recent = new Map<string, ProvenClient>();
   readonly #recentOfSource = new KeyCounter();
-  readonly #sources = new Sources();
+  readonly #sources = new ClientSources();
 
   constructor(plane: KnownClients, clock: Clock) {
     this.#plane = plane;

@@ -1,7 +1,7 @@
 import { isName, registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
 import type { Clock } from '../../src/clock.js';
-import { loadMeasure, loadShare } from '../../src/directory/load-judgement.js';
 import type { LiveRelay } from '../../src/directory/relay-table.js';
+import { loadMeasure, loadShare } from '../../src/directory/selection/load.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
 
 /** The cluster secret of PROTOCOL.md section 7. */
@@ -77,7 +77,7 @@ export function liveRelay(
   changes: Partial<Omit<LiveRelay, 'record'>> & { record?: Partial<RelayRecord> } = {},
 ): LiveRelay {
   const { load = IDLE, legsAssigned = 0 } = changes;
-  const reported = { load, legsAssigned, handedOut: 0 };
+  const reported = { load, legsAssigned, recentLegs: 0 };
   return {
     load,
     draining: false,

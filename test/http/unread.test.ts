@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { openOperatorHttp } from '../../src/cli/operator-http.js';
-import { HTTP_GUARD } from '../../src/http/guard.js';
 import { healthOf } from '../../src/http/health.js';
+import { REQUEST_LIMITS } from '../../src/http/request-limiter.js';
 import { DirectoryHarness } from '../directory/http/harness.js';
 
 const CONNECTIONS = 100;
@@ -66,7 +66,7 @@ t.test('answers that nobody reads are held up to a bound', async (t) => {
   const http = await openOperatorHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
   t.teardown(() => http.close());
   const { port } = new URL(http.url);
-  const requests = HTTP_GUARD.perConnectionMax;
+  const requests = REQUEST_LIMITS.perConnectionMax;
   const sockets = Array.from({ length: 3 }, () => {
     const socket = connect(Number(port), '127.0.0.1');
     socket.on('error', () => {});

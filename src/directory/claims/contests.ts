@@ -3,10 +3,16 @@ import { LIMITS } from '../../limits.js';
 import { claimedAddresses } from '../../registry/record.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
 import type { LiveRelay } from '../relay-table.js';
-import { hasTrunk } from '../selection-terms.js';
+import { hasTrunk } from '../selection/score.js';
+import {
+  type ChallengePlan,
+  planChallenges,
+  type Question,
+  type Target,
+  targetKey,
+} from './challenge-plan.js';
+import { ClaimBackoff } from './claim-backoff.js';
 import type { Rival } from './claim-table.js';
-import { ClaimantPace } from './claimant-pace.js';
-import { type Inquiry, inquiryOf, type Question, type Target, targetKey } from './questions.js';
 
 /** What becomes of a registration whose addresses others claim. */
 export type ClaimAnswer =
@@ -34,7 +40,7 @@ export type ClaimNews = {
 
 interface Contest {
   readonly claimant: RelayRecord;
-  readonly inquiry: Inquiry;
+  readonly plan: ChallengePlan;
   readonly checkers: ReadonlyMap<string, RelayRecord>;
   /** Checkers by target: those that were answered, and those that were not. */
   readonly proved: Map<string, Set<string>>;
@@ -74,7 +80,7 @@ const REGIONS_MIN = 2;
  *
  * Bounds: one contest of a claimant and `claimContestsMax` in all; `claimTargetsMax` addresses of a
  * contest and `claimChallengesMax` of a checker, so that no claimant can keep the others out; who
- * lost waits for a growing time (`ClaimantPace`).
+ * lost waits for a growing time (`ClaimBackoff`).
  */
 export class Contests {
   /** Contests by how they ended, and claims that nobody could check. */
@@ -84,7 +90,7 @@ export class Contests {
   readonly #contests = new Map<string, Contest>();
   readonly #grants = new Map<string, Grant>();
   readonly #waiting = new Map<string, Waiting>();
-  readonly #pace: ClaimantPace;
+  readonly #pace: ClaimBackoff;
   /** Relays that say what became of challenges, so that they can be checkers. */
   readonly #able = new Set<string>();
   #news: ClaimNews[] = [];
@@ -92,7 +98,7 @@ export class Contests {
   constructor({ clock, random }: ContestsOptions) {
     this.#clock = clock;
     this.#random = random;
-    this.#pace = new ClaimantPace(clock);
+    this.#pace = new ClaimBackoff(clock);
   }
 
   /** Contests under way. */
@@ -126,18 +132,18 @@ export class Contests {
     if (running !== undefined) return asking(running);
     if (!this.#pace.mayClaim(record.id)) return { state: 'refused', why: 'unproved' };
     if (this.#contests.size >= LIMITS.claimContestsMax) return { state: 'busy' };
-    const inquiry = inquiryOf(record, rivals);
-    const { questions, targets } = inquiry;
+    const plan = planChallenges(record, rivals);
+    const { questions, targets } = plan;
     const isHopeless = questions.some(({ anyOf }) => anyOf.length === 0);
     // Of the claimant alone: what the incumbent lists must not make its rival's claim too long.
     const own = [...targets.values()].filter(({ id }) => id === record.id);
-    if (isHopeless || own.length > LIMITS.claimTargetsMax) return this.#hopeless(record, inquiry);
+    if (isHopeless || own.length > LIMITS.claimTargetsMax) return this.#hopeless(record, plan);
     const checkers = this.#checkers(record, rivals, [...targets.values()], relays());
     if (checkers === 'busy') return { state: 'busy' };
-    if (checkers === undefined) return this.#unchecked(record, rivals, inquiry);
+    if (checkers === undefined) return this.#unchecked(record, rivals, plan);
     const contest: Contest = {
       claimant: record,
-      inquiry,
+      plan,
       checkers: new Map(checkers.map((checker) => [checker.record.id, checker.record])),
       proved: new Map(),
       missed: new Map(),
@@ -152,9 +158,9 @@ export class Contests {
   /** The challenges that a relay is to make. */
   challengesOf(checker: string): ClaimChallenge[] {
     const challenges = new Map<string, ClaimChallenge>();
-    for (const { checkers, inquiry } of this.#contests.values()) {
+    for (const { checkers, plan } of this.#contests.values()) {
       if (!checkers.has(checker)) continue;
-      for (const { key, id, publicKey, address } of inquiry.targets.values()) {
+      for (const { key, id, publicKey, address } of plan.targets.values()) {
         challenges.set(key, { id, publicKey, address });
       }
     }
@@ -175,7 +181,7 @@ export class Contests {
       if (!contest.checkers.has(checker)) continue;
       for (const { id, address, proved } of results) {
         const key = targetKey(id, address);
-        if (!contest.inquiry.targets.has(key)) continue;
+        if (!contest.plan.targets.has(key)) continue;
         note(proved ? contest.proved : contest.missed, key, checker);
       }
       this.#weigh(contest);
@@ -212,7 +218,7 @@ export class Contests {
   }
 
   /** A claim to a port that no answer can come from, against one that has it, or to too much. */
-  #hopeless(record: RelayRecord, { questions }: Inquiry): ClaimAnswer {
+  #hopeless(record: RelayRecord, { questions }: ChallengePlan): ClaimAnswer {
     this.#pace.lost(record.id);
     this.counts.unproved += 1;
     this.#news.push({ kind: 'decided', relay: record.id, questions, result: 'unproved' });
@@ -220,13 +226,13 @@ export class Contests {
   }
 
   /** With too few to ask an incumbent stays, but one that is silent not for ever. */
-  #unchecked(record: RelayRecord, rivals: readonly Rival[], inquiry: Inquiry): ClaimAnswer {
+  #unchecked(record: RelayRecord, rivals: readonly Rival[], plan: ChallengePlan): ClaimAnswer {
     const isOver = ({ silentMs }: Rival) =>
       silentMs !== undefined && silentMs >= LIMITS.claimHoldMs;
     if (rivals.every(isOver)) return { state: 'granted', proved: false };
     if (this.#pace.isNews(record.id)) {
       this.counts.unchecked += 1;
-      const { questions } = inquiry;
+      const { questions } = plan;
       this.#news.push({ kind: 'unchecked', relay: record.id, questions });
     }
     return { state: 'refused', why: 'unchecked' };
@@ -280,41 +286,41 @@ export class Contests {
 
   /** Ends a contest as soon as no further word can change it. */
   #weigh(contest: Contest): void {
-    const { inquiry, checkers } = contest;
-    const isHeard = [...inquiry.targets.keys()].every((key) => {
+    const { plan, checkers } = contest;
+    const isHeard = [...plan.targets.keys()].every((key) => {
       const heard = new Set([
         ...(contest.proved.get(key) ?? []),
         ...(contest.missed.get(key) ?? []),
       ]);
       return heard.size === checkers.size;
     });
-    const waits = inquiry.questions.some(({ unless }) => unless.length > 0);
+    const waits = plan.questions.some(({ unless }) => unless.length > 0);
     if (hasWon(contest) && (isHeard || !waits)) this.#end(contest, 'proved');
     else if (isHeard) this.#end(contest, 'unproved');
   }
 
   #end(contest: Contest, result: ContestResult): void {
-    const { claimant, inquiry } = contest;
+    const { claimant, plan } = contest;
     this.#contests.delete(claimant.id);
     this.counts[result] += 1;
     if (result === 'proved') {
       const untilMs = this.#clock.monotonic() + LIMITS.claimGrantMs;
-      const claims = new Set(inquiry.questions.map(({ claim }) => claim));
+      const claims = new Set(plan.questions.map(({ claim }) => claim));
       this.#grants.set(claimant.id, { claims, untilMs });
       this.#pace.won(claimant.id);
     } else this.#pace.lost(claimant.id);
-    const { questions } = inquiry;
+    const { questions } = plan;
     this.#news.push({ kind: 'decided', relay: claimant.id, questions, result });
   }
 }
 
 /** Whether checkers of two regions were answered at each address that is in question. */
-function hasWon({ inquiry, proved, checkers }: Contest): boolean {
+function hasWon({ plan, proved, checkers }: Contest): boolean {
   const isProved = (key: string) => {
     const regions = new Set([...(proved.get(key) ?? [])].map((id) => checkers.get(id)?.region));
     return regions.size >= REGIONS_MIN;
   };
-  return inquiry.questions.every(
+  return plan.questions.every(
     ({ anyOf, unless }) => anyOf.some(isProved) && !unless.some(isProved),
   );
 }

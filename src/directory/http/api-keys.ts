@@ -1,9 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TurnpikeError } from '../../errors.js';
-import type { ConnectionLedger } from '../../http/connection-ledger.js';
+import type { ConnectionLimiter } from '../../http/connection-limiter.js';
 import { sendProblem } from './problem.js';
-import type { TenantTurns } from './tenant-turns.js';
+import type { TenantRequestQueue } from './tenant-request-queue.js';
 
 /** A key that peers or their servers present, and the tenant it stands for. */
 export interface ApiKey {
@@ -77,8 +77,8 @@ declare module 'fastify' {
  */
 export function requireApiKey(
   keys: ApiKeys,
-  connections: Pick<ConnectionLedger, 'hasKey'>,
-  turns: TenantTurns,
+  connections: Pick<ConnectionLimiter, 'hasKey'>,
+  tenantRequests: TenantRequestQueue,
 ) {
   return async (
     request: FastifyRequest,
@@ -93,7 +93,7 @@ export function requireApiKey(
     }
     request.tenant = tenant;
     connections.hasKey(request.socket);
-    const isServed = await turns.take(tenant, () => request.socket.destroyed);
+    const isServed = await tenantRequests.take(tenant, () => request.socket.destroyed);
     // Nobody is left to answer, and the work would be done in nobody's turn.
     if (request.socket.destroyed) return reply.hijack();
     return isServed ? undefined : sendProblem(reply, CROWDED);

@@ -2,8 +2,8 @@ import Type, { type Static } from 'typebox';
 import { formatAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
+import type { Doubt } from '../reachability/doubts.js';
 import type { Finding, Reachability } from '../reachability/reachability.js';
-import type { Doubt } from '../reachability/view.js';
 import type { LiveRelay } from '../relay-table.js';
 
 const Verdict = Type.Union(

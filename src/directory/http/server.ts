@@ -10,8 +10,8 @@ import fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { TurnpikeError } from '../../errors.js';
-import type { ConnectionLedger } from '../../http/connection-ledger.js';
-import type { HttpGuard } from '../../http/guard.js';
+import type { ConnectionLimiter } from '../../http/connection-limiter.js';
+import type { RequestLimiter } from '../../http/request-limiter.js';
 import { LIMITS } from '../../limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import { NO_ROUTE } from '../metrics.js';
@@ -29,8 +29,8 @@ export interface HttpServerOptions {
   readonly tls: TlsFiles | undefined;
   readonly logger: Logger;
   readonly metrics: DirectoryMetrics;
-  readonly connections: ConnectionLedger;
-  readonly guard: HttpGuard;
+  readonly connections: ConnectionLimiter;
+  readonly requestLimiter: RequestLimiter;
 }
 
 /**
@@ -72,7 +72,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler);
   app.server.headersTimeout = LIMITS.httpHeadersMs;
-  keepLedger(app, options.connections, options.guard);
+  limitConnections(app, options.connections, options.requestLimiter);
   endAllSockets(app);
   app.removeContentTypeParser('text/plain');
   answerErrors(app, options.logger);
@@ -81,14 +81,18 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
   return app;
 }
 
-function keepLedger(app: App, connections: ConnectionLedger, guard: HttpGuard): void {
+function limitConnections(
+  app: App,
+  connections: ConnectionLimiter,
+  requestLimiter: RequestLimiter,
+): void {
   app.decorateRequest('bodyBytesHeld', NONE);
   app.server.on('connection', (socket: Socket) => connections.accept(socket));
   app.addHook('onRequest', async (request, reply) => {
     const { socket } = request;
     connections.request(socket, true);
     const bytes = bodyBytesOf(request);
-    const verdict = guard.begin(socket, bytes);
+    const verdict = requestLimiter.begin(socket, bytes);
     if (verdict === 'cut') return reply.hijack();
     if (verdict === 'crowded') return sendProblem(reply, CROWDED);
     request.bodyBytesHeld = bytes;
@@ -96,14 +100,14 @@ function keepLedger(app: App, connections: ConnectionLedger, guard: HttpGuard): 
   });
   app.addHook('onResponse', async (request) => {
     connections.request(request.socket, false);
-    endRequest(guard, request);
+    endRequest(requestLimiter, request);
   });
 }
 
 /** A request counts no more: it was answered, or has become something else. */
-export function endRequest(guard: HttpGuard, request: FastifyRequest): void {
+export function endRequest(requestLimiter: RequestLimiter, request: FastifyRequest): void {
   if (request.bodyBytesHeld === NONE) return;
-  guard.end(request.socket, request.bodyBytesHeld);
+  requestLimiter.end(request.socket, request.bodyBytesHeld);
   request.bodyBytesHeld = NONE;
 }
 
@@ -116,7 +120,7 @@ function bodyBytesOf({ headers }: FastifyRequest): number {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the guard counts of its body; `NONE` where it does not count the request. */
+    /** What the requestLimiter counts of its body; `NONE` where it does not count the request. */
     bodyBytesHeld: number;
   }
 }

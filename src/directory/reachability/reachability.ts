@@ -4,11 +4,11 @@ import { LIMITS } from '../../limits.js';
 import type { ReachabilityReport, ServiceCheck } from '../../registry/types.js';
 import type { LiveRelay } from '../relay-table.js';
 import { Appointments } from './appointments.js';
-import { DampedFacts, type Fact } from './damped-facts.js';
+import type { Doubt, RelayDoubts } from './doubts.js';
+import { type Evidence, EvidenceCounter } from './evidence.js';
+import { type Condition, DampedConditions } from './flap-damping.js';
 import { Reports, serviceKey } from './reports.js';
-import { type Evidence, Tally } from './tally.js';
-import { TrunkFamilies } from './trunk-families.js';
-import type { Doubt, ReachabilityView } from './view.js';
+import { TrunkFamilyCounts } from './trunk-family-counts.js';
 
 /** A doubt, or none, with what it rests on. */
 export interface Finding {
@@ -71,17 +71,17 @@ const SETTLED_MS =
  * suspicion. A relay that does not reach more than half of the others is cut off itself, and
  * accuses nobody. Pure over a clock; only the directory's event loop touches it.
  */
-export class Reachability implements ReachabilityView {
+export class Reachability implements RelayDoubts {
   readonly #clock: Clock;
   readonly #knows: ReachabilityOptions['knows'];
   readonly #reports = new Reports();
   readonly #appointments: Appointments;
-  readonly #verdicts = new DampedFacts<Evidence>();
-  readonly #suspicions = new DampedFacts<Evidence>();
-  readonly #cutOff = new DampedFacts<CutOffChange>();
+  readonly #verdicts = new DampedConditions<Evidence>();
+  readonly #suspicions = new DampedConditions<Evidence>();
+  readonly #cutOff = new DampedConditions<CutOffChange>();
   #relays: ReadonlyMap<string, LiveRelay> = new Map();
   /** The relays that report and are not cut off themselves, by family. */
-  #able = new TrunkFamilies([]);
+  #able = new TrunkFamilyCounts([]);
   #credible: ReadonlySet<string> = new Set();
   /** What ended between two sweeps, for the log. */
   readonly #endedEarly: DoubtChange[] = [];
@@ -119,14 +119,14 @@ export class Reachability implements ReachabilityView {
   renewed(id: string): void {
     const now = this.#clock.monotonic();
     this.#reports.forgetAbout(id, now);
-    for (const [facts, doubt] of [
+    for (const [conditions, doubt] of [
       [this.#verdicts, 'unreachable'],
       [this.#suspicions, 'suspected'],
     ] as const) {
-      for (const [key, fact] of facts.all()) {
-        if (fact.detail.id !== id) continue;
-        facts.end(key, now);
-        this.#endedEarly.push(endOf(fact, doubt, now));
+      for (const [key, condition] of conditions.all()) {
+        if (condition.detail.id !== id) continue;
+        conditions.end(key, now);
+        this.#endedEarly.push(endOf(condition, doubt, now));
       }
     }
     this.#cutOff.end(id, now);
@@ -177,7 +177,7 @@ export class Reachability implements ReachabilityView {
 
   /** What is said about a relay's trunk, and the verdict. */
   trunkOf(id: string): Finding {
-    return { ...this.#state(trunkKey(id)), evidence: this.#trunkTally(id) };
+    return { ...this.#state(trunkKey(id)), evidence: this.#trunkEvidence(id) };
   }
 
   /** How many relays say that they do not reach a relay's trunk. */
@@ -191,7 +191,7 @@ export class Reachability implements ReachabilityView {
     const key = serviceKey(id, text);
     const appointed = [...this.#appointments.checkersOf(key).values()];
     const checked = appointed.some((sinceMs) => this.#isSettled(sinceMs));
-    return { ...this.#state(key), evidence: this.#serviceTally(id, text), checked };
+    return { ...this.#state(key), evidence: this.#serviceEvidence(id, text), checked };
   }
 
   /** Whether a relay says that it reaches hardly any other. */
@@ -244,7 +244,7 @@ export class Reachability implements ReachabilityView {
   /** Finds the relays that are cut off themselves. */
   #weighReporters(now: number): CutOffChange[] {
     const changes: CutOffChange[] = [];
-    const all = new TrunkFamilies(this.#relays.values());
+    const all = new TrunkFamilyCounts(this.#relays.values());
     for (const [id, relay] of this.#relays) {
       const others = all.inCommonWith(relay) - 1;
       const unreached = this.#reports.accusing(id);
@@ -263,13 +263,13 @@ export class Reachability implements ReachabilityView {
       ({ record: { id } }) => this.#reports.reports(id) && !this.isCutOff(id),
     );
     this.#credible = new Set(able.map(({ record }) => record.id));
-    this.#able = new TrunkFamilies(able);
+    this.#able = new TrunkFamilyCounts(able);
     const changes: DoubtChange[] = [];
     for (const [id, said] of this.#reports.aboutTrunks) {
       // So few cannot be more than half: in a cluster that is split most relays are cut off.
       const most = Math.min(said.size, this.#credible.size);
       if (!this.#relays.has(id) || 2 * most <= this.#ableToTell(id)) continue;
-      changes.push(...this.#weigh(trunkKey(id), this.#trunkTally(id), now));
+      changes.push(...this.#weigh(trunkKey(id), this.#trunkEvidence(id), now));
     }
     return changes;
   }
@@ -279,8 +279,8 @@ export class Reachability implements ReachabilityView {
     for (const { record } of this.#relays.values()) {
       for (const each of record.serviceAddresses) {
         const address = formatAddress(each);
-        const tally = this.#serviceTally(record.id, address);
-        changes.push(...this.#weigh(serviceKey(record.id, address), tally, now));
+        const counter = this.#serviceEvidence(record.id, address);
+        changes.push(...this.#weigh(serviceKey(record.id, address), counter, now));
       }
     }
     return changes;
@@ -290,18 +290,18 @@ export class Reachability implements ReachabilityView {
   #weigh(key: string, evidence: Evidence, now: number): DoubtChange[] {
     if (2 * evidence.accusers <= evidence.observers) return [];
     const doubt = evidence.regions.size >= 2 ? 'unreachable' : 'suspected';
-    const facts = doubt === 'unreachable' ? this.#verdicts : this.#suspicions;
-    const begins = facts.state(key, evidence, now);
+    const conditions = doubt === 'unreachable' ? this.#verdicts : this.#suspicions;
+    const begins = conditions.state(key, evidence, now);
     return begins ? [{ kind: 'begins', doubt, evidence, lastedMs: 0 }] : [];
   }
 
   /** Ends what is stated no longer; what is about relays that are gone ends without a word. */
   #end(now: number): DoubtChange[] {
-    const ended = (facts: DampedFacts<Evidence>, doubt: DoubtChange['doubt']) =>
-      facts
+    const ended = (conditions: DampedConditions<Evidence>, doubt: DoubtChange['doubt']) =>
+      conditions
         .sweep(now)
         .filter(([, { detail }]) => this.#relays.has(detail.id))
-        .map(([, fact]) => endOf(fact, doubt, now));
+        .map(([, condition]) => endOf(condition, doubt, now));
     return [...ended(this.#verdicts, 'unreachable'), ...ended(this.#suspicions, 'suspected')];
   }
 
@@ -312,14 +312,14 @@ export class Reachability implements ReachabilityView {
     return this.#able.inCommonWith(relay) - (this.#credible.has(id) ? 1 : 0);
   }
 
-  #trunkTally(id: string): Tally {
-    const tally = new Tally(id, undefined);
+  #trunkEvidence(id: string): EvidenceCounter {
+    const counter = new EvidenceCounter(id, undefined);
     for (const [reporter, statement] of this.#reports.aboutTrunks.get(id) ?? []) {
       const region = this.#relays.get(reporter)?.record.region ?? '';
-      tally.add(statement, { region, credible: this.#credible.has(reporter) });
+      counter.add(statement, { region, credible: this.#credible.has(reporter) });
     }
-    tally.setObservers(this.#ableToTell(id));
-    return tally;
+    counter.setObservers(this.#ableToTell(id));
+    return counter;
   }
 
   /** Whether a checker that was appointed then has had the time to find out and to say so. */
@@ -327,8 +327,8 @@ export class Reachability implements ReachabilityView {
     return this.#clock.monotonic() - sinceMs >= SETTLED_MS;
   }
 
-  #serviceTally(id: string, address: string): Tally {
-    const tally = new Tally(id, address);
+  #serviceEvidence(id: string, address: string): EvidenceCounter {
+    const counter = new EvidenceCounter(id, address);
     const key = serviceKey(id, address);
     let able = 0;
     for (const [checker, sinceMs] of this.#appointments.checkersOf(key)) {
@@ -338,10 +338,10 @@ export class Reachability implements ReachabilityView {
       const told = statement !== undefined || this.#isSettled(sinceMs);
       if (credible && told) able += 1;
       const region = this.#relays.get(checker)?.record.region ?? '';
-      if (statement !== undefined) tally.add(statement, { region, credible });
+      if (statement !== undefined) counter.add(statement, { region, credible });
     }
-    tally.setObservers(able);
-    return tally;
+    counter.setObservers(able);
+    return counter;
   }
 
   #condemnedAll(): boolean | undefined {
@@ -356,7 +356,7 @@ export class Reachability implements ReachabilityView {
 const NO_CHANGES: ReachabilityChanges = { doubts: [], cutOff: [], allCondemned: undefined };
 
 function endOf(
-  { detail, sinceMs }: Fact<Evidence>,
+  { detail, sinceMs }: Condition<Evidence>,
   doubt: DoubtChange['doubt'],
   now: number,
 ): DoubtChange {

@@ -4,7 +4,7 @@ import {
   type ReachabilityReport,
   UNKNOWN_REASON,
 } from '../../registry/types.js';
-import { DampedFacts } from './damped-facts.js';
+import { DampedConditions } from './flap-damping.js';
 
 /** What a reporter said of another relay or of an address, and since when. */
 export interface Statement {
@@ -25,7 +25,7 @@ interface Reporter {
   /** How many of these are accusations. */
   accusing: number;
   /** By relay: what is listed, and for a while what was. */
-  readonly trunkFacts: DampedFacts<undefined>;
+  readonly trunkConditions: DampedConditions<undefined>;
   /** The reason and the time by id and address, of the newest report. */
   service: Map<string, { readonly reason: string; readonly sinceMs: number }>;
 }
@@ -82,13 +82,13 @@ export class Reports {
     for (const statement of reporter.trunk.values()) if (accuses(statement)) reporter.accusing += 1;
     for (const other of before.keys()) {
       if (reporter.trunk.has(other)) continue;
-      reporter.trunkFacts.release(other, nowMs);
+      reporter.trunkConditions.release(other, nowMs);
       this.#unsay(reporter.id, other);
     }
   }
 
   #stated(
-    { id, trunkFacts }: Reporter,
+    { id, trunkConditions }: Reporter,
     other: string,
     said: {
       readonly reason: string;
@@ -98,8 +98,8 @@ export class Reports {
   ): Statement {
     const { before, nowMs } = said;
     if (before !== undefined && said.reason === before.reason) return before;
-    if (trunkFacts.hold(other, undefined, nowMs)) this.#began(id, other);
-    const sinceMs = trunkFacts.get(other)?.sinceMs ?? nowMs;
+    if (trunkConditions.hold(other, undefined, nowMs)) this.#began(id, other);
+    const sinceMs = trunkConditions.get(other)?.sinceMs ?? nowMs;
     const statement = { reporter: id, reason: worded(said.reason), sinceMs };
     let about = this.#about.get(other);
     if (about === undefined) {
@@ -130,14 +130,14 @@ export class Reports {
     if (reporter === undefined) return;
     this.#reporters.delete(id);
     for (const other of reporter.trunk.keys()) this.#unsay(id, other);
-    for (const [other] of reporter.trunkFacts.all()) this.#ended(id, other);
+    for (const [other] of reporter.trunkConditions.all()) this.#ended(id, other);
   }
 
   /** Forgets what others said about a relay: it has started anew. */
   forgetAbout(id: string, nowMs: number): void {
     this.withdraw(id, nowMs);
-    for (const { id: reporter, trunkFacts, service } of this.#reporters.values()) {
-      if (trunkFacts.end(id, nowMs)) this.#ended(reporter, id);
+    for (const { id: reporter, trunkConditions, service } of this.#reporters.values()) {
+      if (trunkConditions.end(id, nowMs)) this.#ended(reporter, id);
       for (const key of service.keys()) if (key.startsWith(`${id} `)) service.delete(key);
     }
   }
@@ -148,7 +148,7 @@ export class Reports {
       const reporter = this.#reporters.get(name);
       if (reporter === undefined) continue;
       reporter.trunk.delete(id);
-      reporter.trunkFacts.release(id, nowMs);
+      reporter.trunkConditions.release(id, nowMs);
       if (accuses(statement)) reporter.accusing -= 1;
     }
     this.#about.delete(id);
@@ -161,7 +161,7 @@ export class Reports {
 
   /** Whether a relay says, or said just now, that it does not reach another. */
   apart(reporter: string, other: string): boolean {
-    return this.#reporters.get(reporter)?.trunkFacts.get(other) !== undefined;
+    return this.#reporters.get(reporter)?.trunkConditions.get(other) !== undefined;
   }
 
   /** How many relays' trunks a relay accuses now. */
@@ -187,8 +187,8 @@ export class Reports {
 
   /** Ends what was not reported again. */
   sweep(nowMs: number): void {
-    for (const { id, trunkFacts } of this.#reporters.values()) {
-      for (const [other] of trunkFacts.sweep(nowMs)) this.#ended(id, other);
+    for (const { id, trunkConditions } of this.#reporters.values()) {
+      for (const [other] of trunkConditions.sweep(nowMs)) this.#ended(id, other);
     }
   }
 
@@ -199,7 +199,7 @@ export class Reports {
       id,
       trunk: new Map(),
       accusing: 0,
-      trunkFacts: new DampedFacts(),
+      trunkConditions: new DampedConditions(),
       service: new Map(),
     };
     this.#reporters.set(id, reporter);

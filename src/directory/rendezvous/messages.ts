@@ -4,9 +4,9 @@ import { isUnicast, type TransportAddress, transportAddress } from '../../addres
 import { isTurnpikeError } from '../../errors.js';
 import { AddressText, Port } from '../../registry/schemas.js';
 import type { ConnectionHalf } from '../connection-broker.js';
-import { PeerShape, peerHints } from '../http/hints.js';
-import type { NoRelayReason } from '../no-relay.js';
-import type { PeerHints } from '../selection-terms.js';
+import { PeerShape, peerHints } from '../http/peer-hints.js';
+import type { NoRelayReason } from '../selection/no-relay-reason.js';
+import type { PeerHints } from '../selection/score.js';
 
 /** The codes of docs/rendezvous.md with the WebSocket close code that follows each. */
 export const RENDEZVOUS_ERRORS = {

@@ -2,15 +2,15 @@ import type { Clock } from '../../clock.js';
 import { KeyCounter } from '../../collections/key-counter.js';
 import { LIMITS } from '../../limits.js';
 import type { BrokerAnswer, ConnectionWish } from '../connection-broker.js';
-import type { NoRelay } from '../no-relay.js';
-import type { PeerHints } from '../selection-terms.js';
+import type { NoRelay } from '../selection/no-relay-reason.js';
+import type { PeerHints } from '../selection/score.js';
 import type {
   AddressMessage,
   JoinMessage,
   OutgoingMessage,
   RendezvousErrorCode,
 } from './messages.js';
-import type { Unmade } from './unmade-notices.js';
+import type { UnmadeConnection } from './unmade-connection-log.js';
 
 /** A peer's socket, as rooms see it. */
 export interface Member {
@@ -63,7 +63,7 @@ interface Room {
 export interface RoomsOptions {
   readonly create: (wish: ConnectionWish) => BrokerAnswer;
   /** A member asks for another connection before the one that it has was in use. */
-  readonly onUnmade?: (unmade: Unmade) => void;
+  readonly onUnmade?: (unmade: UnmadeConnection) => void;
   readonly clock: Clock;
 }
 

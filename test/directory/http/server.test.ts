@@ -8,10 +8,10 @@ import { systemClock } from '../../../src/clock.js';
 import { createHttpServer } from '../../../src/directory/http/server.js';
 import { Directory } from '../../../src/directory/index.js';
 import { DirectoryMetrics } from '../../../src/directory/metrics.js';
-import { ConnectionLedger } from '../../../src/http/connection-ledger.js';
-import { connectionBounds } from '../../../src/http/descriptors.js';
-import { HTTP_GUARD, HttpGuard } from '../../../src/http/guard.js';
-import { Sources } from '../../../src/http/sources.js';
+import { ClientSources } from '../../../src/http/client-sources.js';
+import { ConnectionLimiter } from '../../../src/http/connection-limiter.js';
+import { connectionBounds } from '../../../src/http/file-descriptors.js';
+import { REQUEST_LIMITS, RequestLimiter } from '../../../src/http/request-limiter.js';
 import { LIMITS } from '../../../src/limits.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
 import { OTHER_CERT, OTHER_KEY, TEST_CERT, TEST_KEY } from '../tls-fixture.js';
@@ -141,9 +141,9 @@ t.test('what is not HTTP gets a problem and the end of its connection', async (t
 
 t.test('what is slow is given up, and looked for every second', async (t) => {
   const metrics = new DirectoryMetrics();
-  const sources = new Sources();
-  const connections = new ConnectionLedger(connectionBounds(undefined), sources, systemClock);
-  const guard = new HttpGuard(HTTP_GUARD, () => undefined, systemClock);
+  const sources = new ClientSources();
+  const connections = new ConnectionLimiter(connectionBounds(undefined), sources, systemClock);
+  const guard = new RequestLimiter(REQUEST_LIMITS, () => undefined, systemClock);
   const tls = { cert: TEST_CERT, key: TEST_KEY };
   for (const each of [undefined, tls]) {
     const app = await createHttpServer({
@@ -151,7 +151,7 @@ t.test('what is slow is given up, and looked for every second', async (t) => {
       logger: pino({ enabled: false }),
       metrics,
       connections,
-      guard,
+      requestLimiter: guard,
     });
     t.match(app.server, {
       headersTimeout: LIMITS.httpHeadersMs,

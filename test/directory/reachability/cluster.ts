@@ -1,7 +1,7 @@
 import { formatAddress } from '../../../src/address.js';
 import { Reachability } from '../../../src/directory/reachability/reachability.js';
 import type { LiveRelay } from '../../../src/directory/relay-table.js';
-import { hasTrunk } from '../../../src/directory/selection-terms.js';
+import { hasTrunk } from '../../../src/directory/selection/score.js';
 import type { ReachabilityReport } from '../../../src/registry/types.js';
 import { FakeClock, liveRelay, seededRandom } from '../fixtures.js';
 

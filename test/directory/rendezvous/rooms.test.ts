@@ -1,10 +1,10 @@
 import t from 'tap';
 import type { BrokerAnswer, ConnectionWish } from '../../../src/directory/connection-broker.js';
-import type { NoRelay } from '../../../src/directory/no-relay.js';
 import type { OutgoingMessage } from '../../../src/directory/rendezvous/messages.js';
 import { type Member, Rooms } from '../../../src/directory/rendezvous/rooms.js';
-import type { Unmade } from '../../../src/directory/rendezvous/unmade-notices.js';
-import type { PeerHints } from '../../../src/directory/selection-terms.js';
+import type { UnmadeConnection } from '../../../src/directory/rendezvous/unmade-connection-log.js';
+import type { NoRelay } from '../../../src/directory/selection/no-relay-reason.js';
+import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { LIMITS } from '../../../src/limits.js';
 import { FakeClock } from '../fixtures.js';
 
@@ -73,7 +73,7 @@ function world() {
     const peers = [half(0), half(1)] as const;
     return { ok: true, connection: { connectionId, expiresAt: '', realm: 'turnpike', peers } };
   };
-  const unmade: Unmade[] = [];
+  const unmade: UnmadeConnection[] = [];
   const rooms = new Rooms({ create, clock, onUnmade: (each) => unmade.push(each) });
   return {
     clock,

@@ -15,7 +15,7 @@ import { parseGrant, parseGrantPair } from '../../../src/client/grant.js';
 import { systemClock } from '../../../src/clock.js';
 import { ApiKeys } from '../../../src/directory/http/api-keys.js';
 import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
-import { Sources } from '../../../src/http/sources.js';
+import { ClientSources } from '../../../src/http/client-sources.js';
 import { canonicalRecord } from '../../../src/registry/record.js';
 import {
   BeatRequest,
@@ -77,7 +77,7 @@ const proxies: FuzzTarget = {
   run: (input) => {
     const prefix = textOf(input);
     const outcome = outcomeOf(() => {
-      const sources = new Sources([prefix]);
+      const sources = new ClientSources([prefix]);
       for (const ip of [IP, '::ffff:10.0.0.1', '2001:db8::1']) sources.nameOf(ip);
     });
     return outcome;

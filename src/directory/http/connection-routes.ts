@@ -1,0 +1,123 @@
+import Type from 'typebox';
+import type { Clock } from '../../clock.js';
+import { CachedResponse } from '../../http/cached-response.js';
+import { LIMITS } from '../../limits.js';
+import { AddressText, Name, Port } from '../../registry/schemas.js';
+import type { ConnectionBroker } from '../connection-broker.js';
+import type { Reachability } from '../reachability/reachability.js';
+import type { RelayTable } from '../relay-table.js';
+import type { App } from './app.js';
+import { type HintsResult, PeerShape, peerHints } from './peer-hints.js';
+import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
+import { listRelays, RelaysAnswer } from './relay-listing.js';
+
+const ConnectionRequest = Type.Object(
+  {
+    peers: Type.Tuple([PeerShape, PeerShape]),
+    ttlSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LIMITS.ttlSecondsMax,
+        default: LIMITS.ttlSeconds,
+        description: 'How long the credentials may start the connection; made, it lives on.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const RelayAddress = { address: AddressText, port: Port };
+
+const Half = Type.Object({
+  role: Type.Union([Type.Literal(0), Type.Literal(1)]),
+  relay: Type.Object({ id: Name, region: Name, ...RelayAddress }),
+  peerRelay: Type.Object(RelayAddress),
+  username: Type.String(),
+  password: Type.String(),
+});
+
+const ConnectionAnswer = Type.Object(
+  {
+    connectionId: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    expiresAt: Type.String({ format: 'date-time' }),
+    realm: Type.String(),
+    peers: Type.Tuple([Half, Half]),
+  },
+  { description: 'Both halves. Give each peer its own and only that.' },
+);
+
+/** What the peers' routes work with. */
+export interface PeerRoutesOptions {
+  readonly broker: ConnectionBroker;
+  readonly relays: RelayTable;
+  readonly reachability: Reachability;
+  readonly clock: Clock;
+}
+
+/** The routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
+export function peerRoutes(app: App, options: PeerRoutesOptions): void {
+  const { broker, relays, reachability, clock } = options;
+  app.post(
+    '/v1/connections',
+    {
+      schema: {
+        summary: 'Create a connection for two peers',
+        body: ConnectionRequest,
+        response: { 201: ConnectionAnswer, ...PROBLEM_RESPONSES },
+        security: [{ apiKey: [] }],
+      },
+    },
+    async (request, reply) => {
+      const [first, second] = request.body.peers.map(peerHints);
+      if (!first?.ok || !second?.ok) {
+        return sendProblem(reply, wrongHints([first, second]));
+      }
+      const answer = broker.create({
+        tenant: request.tenant,
+        peers: [first.hints, second.hints],
+        ttlSeconds: request.body.ttlSeconds ?? LIMITS.ttlSeconds,
+      });
+      if (!answer.ok) {
+        const { reason, detail } = answer.noRelay;
+        return sendProblem(reply, {
+          status: 503,
+          code: 'no-relay',
+          detail: `no relay can serve these peers now: ${detail}`,
+          retryAfterSeconds: LIMITS.noRelayRetrySeconds,
+          members: { reason },
+        });
+      }
+      const { connection } = answer;
+      // The passwords in the answer must not stay in a cache (RFC 9111 section 5.2.2.5).
+      return reply
+        .code(201)
+        .header('cache-control', 'no-store')
+        .send({ ...connection, peers: [connection.peers[0], connection.peers[1]] });
+    },
+  );
+  const listing = new CachedResponse(
+    () => JSON.stringify({ relays: listRelays(relays.live(), reachability, clock) }),
+    () => relays.changes,
+  );
+  app.get(
+    '/v1/relays',
+    {
+      schema: {
+        summary:
+          'List the relays that may be chosen, to measure latencies to, and who reaches them',
+        response: { 200: Type.Unsafe<Buffer>(RelaysAnswer), ...PROBLEM_RESPONSES },
+        security: [{ apiKey: [] }],
+      },
+    },
+    async (_request, reply) => reply.type('application/json').send(await listing.get()),
+  );
+}
+
+function wrongHints(results: readonly (HintsResult | undefined)[]): Problem {
+  const errors = results.flatMap((result, index) =>
+    result === undefined || result.ok
+      ? []
+      : [{ pointer: `/peers/${index}${result.pointer}`, detail: result.detail }],
+  );
+  return { status: 400, code: 'invalid-request', detail: 'body does not match its schema', errors };
+}

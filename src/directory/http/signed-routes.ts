@@ -1,0 +1,178 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BoundedCache } from '../../auth/bounded-cache.js';
+import { isName, registrationKey, relaySecret } from '../../auth/keys.js';
+import { CLOCK_SKEW_MS_MAX, type Clock } from '../../clock.js';
+import type { ConnectionLimiter } from '../../http/connection-limiter.js';
+import { LIMITS } from '../../limits.js';
+import {
+  parseSigning,
+  SIGNING_HEADERS,
+  type Signing,
+  sameSignature,
+  signAnswer,
+  signRequest,
+} from '../../registry/signing.js';
+import type { DirectoryMetrics } from '../metrics.js';
+import type { ReplayFilter } from '../replay-filter.js';
+import type { App } from './app.js';
+import { type Problem, sendProblem } from './problem.js';
+import type { RelayRequestQueue } from './relay-request-queue.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its answer is known by its digest, which a signed answer has named: it is not signed. */
+    isNamedByDigest?: boolean;
+  }
+
+  interface FastifyRequest {
+    /** The body as it came, which is what a signature covers. */
+    rawBody: Buffer;
+    /** The signing headers of a relay's request, null when they are missing or malformed. */
+    signing: Signing | null;
+    /** The key to sign the answer with, once the request has proved that it knows it. */
+    answerKey: Uint8Array | null;
+  }
+}
+
+/** What signing needs. */
+export interface RelaySigningOptions {
+  readonly clusterSecret: Uint8Array;
+  readonly nonces: ReplayFilter;
+  readonly clock: Clock;
+  readonly metrics: DirectoryMetrics;
+  readonly connections: Pick<ConnectionLimiter, 'isRelay' | 'strangerOf'>;
+  readonly relayRequests: RelayRequestQueue;
+}
+
+/**
+ * Makes every route of a scope `/v1/relays/:id/…` ask for a signed request and sign its answer
+ * (docs/registration.md, Signing). What can be refused by its headers is refused before the body
+ * is read, and nothing of the body is looked at before the signature was right but whether it is
+ * JSON.
+ */
+export function signRelayRoutes(scope: App, options: RelaySigningOptions): void {
+  const { clock, metrics } = options;
+  const keys = new BoundedCache<Uint8Array>(4 * LIMITS.relaysMax);
+  scope.decorateRequest('signing', null);
+  scope.decorateRequest('answerKey', null);
+  keepRawBody(scope);
+
+  const refuse = (reply: FastifyReply, problem: Problem) => {
+    metrics.relayRequestsRefused.inc({ code: problem.code });
+    metrics.refuse(problem.code);
+    return sendProblem(reply, problem);
+  };
+
+  scope.addHook('onRequest', async (request, reply) => {
+    request.signing = parseSigning((name) => request.headers[name]) ?? null;
+    if (request.signing === null) return refuse(reply, UNSIGNED);
+    if (Math.abs(request.signing.timeMs - clock.now()) > CLOCK_SKEW_MS_MAX) {
+      return refuse(reply, CLOCK_SKEW);
+    }
+    const stranger = options.connections.strangerOf(request.socket);
+    await options.relayRequests.take(stranger, () => request.socket.destroyed);
+    // Nobody is left to answer.
+    return request.socket.destroyed ? reply.hijack() : undefined;
+  });
+
+  scope.addHook('preValidation', async (request, reply) => {
+    const problem = proveRequest(request, options, keys);
+    return problem === undefined ? undefined : refuse(reply, problem);
+  });
+
+  scope.addHook('onSend', async (request, reply, payload) => {
+    const { signing, answerKey } = request;
+    if (signing === null || answerKey === null) return payload;
+    if (request.routeOptions.config.isNamedByDigest && reply.statusCode === 200) return payload;
+    const text = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : '';
+    // RFC 9110 section 15.3.5: whatever a serializer made of it, a 204 has no body.
+    const body = reply.statusCode === 204 ? '' : text;
+    const timeMs = clock.now();
+    const answer = { ...described(request, signing), timeMs, status: reply.statusCode, body };
+    reply.header(SIGNING_HEADERS.time, String(timeMs));
+    reply.header(SIGNING_HEADERS.nonce, signing.nonce);
+    reply.header(SIGNING_HEADERS.signature, signAnswer(answerKey, answer));
+    return body;
+  });
+}
+
+/** Checks signature and nonce; sets `answerKey` when both are good. */
+function proveRequest(
+  request: FastifyRequest,
+  options: RelaySigningOptions,
+  keys: BoundedCache<Uint8Array>,
+): Problem | undefined {
+  const { id } = request.params as { id: string };
+  const { signing } = request;
+  if (signing === null || !isName(id)) return UNSIGNED;
+  const key = keys.get(id) ?? registrationKey(relaySecret(options.clusterSecret, id));
+  const expected = signRequest(key, { ...described(request, signing), body: request.rawBody });
+  if (!sameSignature(expected, signing.signature)) return WRONG_SIGNATURE;
+  // To fetch again what is known by its digest changes nothing, so it takes no nonce.
+  const { isNamedByDigest = false } = request.routeOptions.config;
+  const verdict = isNamedByDigest ? 'fresh' : options.nonces.accept(id, signing.nonce);
+  if (verdict === 'seen') return REPLAYED;
+  // Only of those that exist: who invents ids makes nobody's key be forgotten.
+  keys.set(id, key);
+  request.answerKey = key;
+  if (verdict === 'full') return TOO_MANY;
+  // One of those can be sent again by whoever has recorded it, so it says nothing of who is there.
+  if (!isNamedByDigest) options.connections.isRelay(request.socket, id);
+  return undefined;
+}
+
+function described(request: FastifyRequest, signing: Signing) {
+  return {
+    method: request.method,
+    path: request.raw.url ?? '',
+    timeMs: signing.timeMs,
+    nonce: signing.nonce,
+  };
+}
+
+function keepRawBody(scope: App): void {
+  const parseJson = scope.getDefaultJsonParser('error', 'error');
+  scope.decorateRequest('rawBody');
+  scope.addHook('onRequest', async (request) => {
+    request.rawBody = Buffer.alloc(0);
+  });
+  scope.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (request, body: Buffer, done) => {
+      request.rawBody = body;
+      parseJson(request, body.toString('utf8'), done);
+    },
+  );
+}
+
+const UNSIGNED: Problem = {
+  status: 401,
+  code: 'unsigned',
+  detail: 'signing headers are missing or malformed',
+};
+
+const CLOCK_SKEW: Problem = {
+  status: 401,
+  code: 'clock-skew',
+  detail: `the request's time is more than ${CLOCK_SKEW_MS_MAX / 1_000} s from the directory's`,
+};
+
+const WRONG_SIGNATURE: Problem = {
+  status: 401,
+  code: 'wrong-signature',
+  detail: 'the signature is not one of this relay: wrong relay secret, or a changed request',
+};
+
+const REPLAYED: Problem = {
+  status: 401,
+  code: 'replayed',
+  detail: 'a request with this nonce has been answered',
+};
+
+const TOO_MANY: Problem = {
+  status: 429,
+  code: 'too-many-requests',
+  detail: 'more requests than nonces can be remembered',
+  retryAfterSeconds: 30,
+};

@@ -1,0 +1,92 @@
+import type { Logger } from 'pino';
+import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
+import type { Contests } from './claims/contests.js';
+import { logClaims } from './claims/log-claims.js';
+import type { DirectoryMetrics } from './metrics.js';
+import { logReachability } from './reachability/log-reachability.js';
+import type { Reachability } from './reachability/reachability.js';
+import type { RelayBeat, RelayTable } from './relay-table.js';
+
+/** What a directory has accepted from a relay. */
+export type RelayEvent =
+  | {
+      readonly kind: 'registered';
+      readonly record: RelayRecord;
+      readonly load: RelayLoad;
+      readonly draining: boolean;
+      /** Whether it has proved to be at addresses that others claim. */
+      readonly proved: boolean;
+      /** Left out by a relay that does not say what it cannot reach. */
+      readonly reachability?: ReachabilityReport | undefined;
+      /** Left out by a relay that makes no challenges. */
+      readonly claims?: readonly ClaimResult[] | undefined;
+    }
+  | { readonly kind: 'beat'; readonly beat: RelayBeat }
+  | { readonly kind: 'deregistered'; readonly id: string };
+
+/** What events are applied to. */
+export interface RelayEventsOptions {
+  readonly relays: RelayTable;
+  readonly reachability: Reachability;
+  readonly contests: Contests;
+  readonly metrics: DirectoryMetrics;
+  readonly logger: Logger;
+}
+
+/** Applies what relays say, and their silence, to what the directory knows of them. */
+export class RelayEvents {
+  readonly #options: RelayEventsOptions;
+
+  constructor(options: RelayEventsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a event that some directory has accepted. */
+  apply(event: RelayEvent): void {
+    const { relays, reachability, contests, logger } = this.#options;
+    switch (event.kind) {
+      case 'registered': {
+        const { record, load, draining, proved } = event;
+        logger.info({ relay: record.id, start: record.start }, 'relay registered');
+        if (relays.recordOf(record.id)?.start !== record.start) reachability.renewed(record.id);
+        for (const id of relays.register(record, { load, draining, proved })) this.#forget(id);
+        reachability.report(record.id, event.reachability);
+        contests.report(record.id, event.claims);
+        contests.taken(record.id);
+        return;
+      }
+      case 'beat':
+        relays.beat(event.beat);
+        reachability.report(event.beat.id, event.beat.reachability);
+        contests.report(event.beat.id, event.beat.claims);
+        return;
+      case 'deregistered':
+        logger.info({ relay: event.id }, 'relay deregistered');
+        relays.deregister(event.id);
+        this.#forget(event.id);
+    }
+  }
+
+  #forget(id: string): void {
+    this.#options.reachability.forget(id);
+    this.#options.contests.forget(id);
+  }
+
+  /**
+   * To be called a few times a second: forgets silent relays, and weighs what the others say.
+   * @param heardUntilMs - until when what has come was heard, by the monotonic clock
+   */
+  sweep(heardUntilMs: number): void {
+    const { relays, reachability, contests, metrics, logger } = this.#options;
+    for (const id of relays.sweep(heardUntilMs)) {
+      metrics.relaysExpired.inc();
+      logger.warn({ event: 'relay-expired', relay: id }, 'relay expired: no beat');
+      this.#forget(id);
+    }
+    logClaims(contests.sweep(), logger);
+    const changes = reachability.sweep(relays.live());
+    for (const { kind, doubt } of changes.doubts)
+      if (kind === 'begins') metrics.doubts.inc({ doubt });
+    logReachability(changes, (id) => relays.recordOf(id), logger);
+  }
+}

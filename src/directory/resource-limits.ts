@@ -1,0 +1,139 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
+import { ClientSources } from '../http/client-sources.js';
+import { ConnectionLimiter } from '../http/connection-limiter.js';
+import {
+  type ConnectionBounds,
+  connectionBounds,
+  readDescriptors,
+} from '../http/file-descriptors.js';
+import { REQUEST_LIMITS, RequestLimiter, requestLimiterBounds } from '../http/request-limiter.js';
+import { LIMITS } from '../limits.js';
+import { type Bound, BoundWatch } from '../logging/bound-watch.js';
+import { TenantRequestQueue } from './http/tenant-request-queue.js';
+import type { DirectoryMetrics } from './metrics.js';
+
+/**
+ * What connections may be used for, by the descriptors that there are.
+ * @param trustedProxies - as `DirectoryOptions` has them
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a proxy that is no address and no prefix
+ */
+export function createResourceLimits(
+  trustedProxies: readonly string[],
+  metrics: DirectoryMetrics,
+  clock: Clock,
+  logger: Logger,
+) {
+  const shares = connectionBounds(readDescriptors());
+  const sources = new ClientSources(trustedProxies);
+  const connections = new ConnectionLimiter(shares, sources, clock);
+  const requestLimiter = new RequestLimiter(REQUEST_LIMITS, (ip) => sources.nameOf(ip), clock);
+  const tenantRequests = new TenantRequestQueue();
+  const all = [
+    ...connectionBoundsOf(metrics, connections, shares),
+    ...requestBounds(metrics, shares),
+    ...requestLimiterBounds(requestLimiter),
+    tenantBound(tenantRequests),
+  ];
+  const bounds = new BoundWatch(all, clock, logger);
+  metrics.observeBounds(bounds);
+  return { connections, requestLimiter, socketsMax: shares.rendezvousMax, tenantRequests, bounds };
+}
+
+function tenantBound(requests: TenantRequestQueue): Bound {
+  return {
+    name: 'tenant-requests',
+    detail:
+      `requests are refused with 429: ${LIMITS.tenantRequestsWaitingMax} of their tenant wait ` +
+      'for their turn',
+    met: () => requests.refused,
+  };
+}
+
+/** The bounds of connections and of relays. */
+function connectionBoundsOf(
+  metrics: DirectoryMetrics,
+  limiter: ConnectionLimiter,
+  { connectionsMax, relaysReserve, perSourceMax }: ConnectionBounds,
+): Bound[] {
+  const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
+  return [
+    {
+      name: 'connections',
+      detail:
+        `connections are refused: ${connectionsMax} can be open; a higher limit of open ` +
+        'files (ulimit -n) allows more',
+      met: () => limiter.refused,
+    },
+    {
+      name: 'idle-connections',
+      detail:
+        `idle connections are closed for new ones: of ${connectionsMax} ${relaysReserve} are ` +
+        'kept for relays',
+      met: () => limiter.closedIdle,
+    },
+    {
+      name: 'source-connections',
+      detail:
+        `one address has ${perSourceMax} connections without an API key, as many as it may: ` +
+        'its idle ones are closed, or new ones refused; for a proxy give --trusted-proxy',
+      met: () => limiter.ofSource,
+    },
+    {
+      name: 'record-changes',
+      detail:
+        `a relay registers changes all the time: ${LIMITS.recordChangesBurst} are taken, and ` +
+        `one every ${LIMITS.recordChangeMs / 1_000} s`,
+      met: refused('too-many-changes'),
+    },
+  ];
+}
+
+/** The bounds of what peers and relays ask for. */
+function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionBounds): Bound[] {
+  const isShort = rendezvousMax < LIMITS.rendezvousSocketsMax;
+  const moreFiles = isShort ? '; a higher limit of open files (ulimit -n) allows more' : '';
+  const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
+  return [
+    {
+      name: 'rendezvous-sockets',
+      detail:
+        `peers cannot wait for others: ${rendezvousMax} sockets can be open, ` +
+        `${LIMITS.rendezvousSocketsPerTenantMax} of a tenant${moreFiles}`,
+      met: refused('socket-limit'),
+    },
+    {
+      name: 'rooms',
+      detail:
+        `peers cannot open rooms: there can be ${LIMITS.roomsMax}, ` +
+        `${LIMITS.roomsPerTenantMax} of a tenant`,
+      met: refused('room-limit'),
+    },
+    {
+      name: 'rendezvous-messages',
+      detail:
+        `peers are cut off: ${LIMITS.rendezvousPerSecond} messages a second are taken from ` +
+        'each',
+      met: refused('rate-limited'),
+    },
+    {
+      name: 'relays',
+      detail: `relays are refused: ${LIMITS.relaysMax} can be registered`,
+      met: refused('registry-full'),
+    },
+    {
+      name: 'claims',
+      detail:
+        `relays that claim addresses of others wait: ${LIMITS.claimContestsMax} such claims are ` +
+        'looked into at a time',
+      met: refused('too-many-claims'),
+    },
+    {
+      name: 'relay-requests',
+      detail:
+        `relays' requests are refused: ${LIMITS.noncesPerRelayMax} of one relay are ` +
+        'remembered',
+      met: refused('too-many-requests'),
+    },
+  ];
+}

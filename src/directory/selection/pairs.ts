@@ -1,0 +1,184 @@
+import type { AddressFamily } from '../../address.js';
+import type { RelayDoubts } from '../reachability/doubts.js';
+import type { LiveRelay } from '../relay-table.js';
+import {
+  hasRoom,
+  hasTrunk,
+  loadMs,
+  type PairFault,
+  type PairScore,
+  type PeerHints,
+  type PeerLeg,
+  pairFault,
+  sharedMs,
+  trunkMs,
+} from './score.js';
+
+/** Relays of each trunk family that are tried for a peer: pairs are quadratic in it. */
+const SHORTLIST = 8;
+/** Further partners tried for each relay of a shortlist where pairs are lacking. */
+const PARTNERS = 2;
+/** Loads that differ by less than this are alike when a shortlist is drawn. */
+const LOAD_STEP_MS = 10;
+/** More than any leg costs, so that exceptions decide first. */
+const EXCEPTION_COST_MS = 1_000_000;
+
+/** The relays that can serve a peer, and how. */
+export type PeerLegs = ReadonlyMap<LiveRelay, PeerLeg>;
+
+export interface Pair {
+  readonly relays: readonly [LiveRelay, LiveRelay];
+  readonly legs: readonly [PeerLeg, PeerLeg];
+  readonly score: PairScore;
+  readonly exceptionWeight: number;
+}
+
+/** What pairs are made from. */
+export interface PairInput {
+  readonly legs: readonly [PeerLegs, PeerLegs];
+  readonly peers: readonly [PeerHints, PeerHints];
+  readonly view: RelayDoubts;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Two relays that are no pair, and why. */
+export interface RefusedPair {
+  readonly relays: readonly [string, string];
+  readonly fault: PairFault;
+}
+
+/** The pairs that are possible, best first, and those that were considered and are not. */
+export interface Pairs {
+  readonly pairs: readonly Pair[];
+  readonly refused: readonly RefusedPair[];
+}
+
+/**
+ * Pairs of two peers' relays: of a shortlist for each peer and, where the relays on the shortlists
+ * do not reach each other, of the best partners that they do reach.
+ */
+export function scoredPairs(input: PairInput): Pairs {
+  const [firsts, seconds] = shortlists(input);
+  const found = new Map<string, Pair>();
+  const refused: RefusedPair[] = [];
+  for (const a of firsts) {
+    for (const b of seconds) {
+      const fault = a === b ? undefined : pairFault(a, b, input.view);
+      if (fault !== undefined) refused.push({ relays: [a.record.id, b.record.id], fault });
+      else addPair(found, a, b, input);
+    }
+  }
+  if (refused.length > 0 && lacksPairs(found, input)) {
+    for (const a of firsts) for (const b of partners(a, 1, input)) addPair(found, a, b, input);
+    for (const b of seconds) for (const a of partners(b, 0, input)) addPair(found, a, b, input);
+  }
+  const pairs = [...found.values()].sort(
+    (x, y) => x.exceptionWeight - y.exceptionWeight || x.score.totalMs - y.score.totalMs,
+  );
+  return { pairs, refused };
+}
+
+function shortlists({ legs, random }: PairInput) {
+  const shareable = [...legs[0].keys()].filter((relay) => legs[1].has(relay) && hasRoom(relay, 2));
+  const both = (relay: LiveRelay) => legCost(legs[0], relay) + legCost(legs[1], relay);
+  const middle = cheapest(shareable, both, SHORTLIST, random);
+  return legs.map((ofPeer) => {
+    // Per trunk family, so that a pair with a family in common is among them if there is one.
+    const ofFamily = (family: AddressFamily) =>
+      cheapest(
+        [...ofPeer.keys()].filter((relay) => hasTrunk(relay, family)),
+        (relay) => legCost(ofPeer, relay),
+        SHORTLIST,
+        random,
+      );
+    return new Set([...ofFamily(4), ...ofFamily(6), ...middle]);
+  }) as [Set<LiveRelay>, Set<LiveRelay>];
+}
+
+/** Whether no pair of two relays is found that is without avoidable exceptions. */
+function lacksPairs(found: ReadonlyMap<string, Pair>, { legs }: PairInput): boolean {
+  const least = legs.map((ofPeer) =>
+    [...ofPeer.values()].reduce((min, leg) => Math.min(min, leg.exceptionWeight), Infinity),
+  );
+  const [first = 0, second = 0] = least;
+  return ![...found.values()].some(
+    ({ relays: [a, b], exceptionWeight }) => a !== b && exceptionWeight <= first + second,
+  );
+}
+
+/** The best relays for one of the peers that form a pair with the relay of the other. */
+function partners(relay: LiveRelay, peer: 0 | 1, { legs, view, random }: PairInput) {
+  const able = [...legs[peer].keys()].filter(
+    (other) => other !== relay && pairFault(relay, other, view) === undefined,
+  );
+  return cheapest(able, (other) => legCost(legs[peer], other), PARTNERS, random);
+}
+
+function addPair(found: Map<string, Pair>, a: LiveRelay, b: LiveRelay, input: PairInput): void {
+  const key = `${a.record.id} ${b.record.id}`;
+  const [legA, legB] = [input.legs[0].get(a), input.legs[1].get(b)];
+  if (found.has(key) || legA === undefined || legB === undefined) return;
+  if (a === b && !hasRoom(a, 2)) return;
+  found.set(key, {
+    relays: [a, b],
+    legs: [legA, legB],
+    score: pairScore(a, b, [legA, legB], input.peers),
+    exceptionWeight: legA.exceptionWeight + legB.exceptionWeight,
+  });
+}
+
+function pairScore(
+  a: LiveRelay,
+  b: LiveRelay,
+  [legA, legB]: readonly [PeerLeg, PeerLeg],
+  peers: readonly [PeerHints, PeerHints],
+): PairScore {
+  const trunk = trunkMs(a, b, peers);
+  const load = [loadMs(a), loadMs(b)] as const;
+  const shared = a === b ? sharedMs(a, peers) : 0;
+  return {
+    relays: [a.record.id, b.record.id],
+    legMs: [legA.costMs, legB.costMs],
+    trunkMs: trunk,
+    loadMs: load,
+    sharedMs: shared,
+    totalMs: legA.costMs + legB.costMs + trunk + load[0] + load[1] + shared,
+    exceptions: [legA.exceptions, legB.exceptions],
+  };
+}
+
+/** What a leg costs when a shortlist is drawn: exceptions first. */
+function legCost(legs: PeerLegs, relay: LiveRelay): number {
+  const leg = legs.get(relay);
+  return leg === undefined ? 0 : leg.costMs + leg.exceptionWeight * EXCEPTION_COST_MS;
+}
+
+interface Ranked {
+  readonly relay: LiveRelay;
+  readonly cost: number;
+  readonly draw: number;
+}
+
+/** The `count` relays of least cost and load; equals in random order. */
+function cheapest(
+  relays: readonly LiveRelay[],
+  cost: (relay: LiveRelay) => number,
+  count: number,
+  random: () => number,
+): LiveRelay[] {
+  const before = (a: Ranked, b: Ranked) =>
+    a.cost < b.cost || (a.cost === b.cost && a.draw < b.draw);
+  const ranked: Ranked[] = [];
+  for (const relay of relays) {
+    const load = Math.floor(loadMs(relay) / LOAD_STEP_MS) * LOAD_STEP_MS;
+    const next = { relay, cost: cost(relay) + load, draw: random() };
+    const last = ranked.at(-1);
+    if (ranked.length === count && last !== undefined && !before(next, last)) continue;
+    // Few are kept of many, so inserting beats sorting all.
+    const place = ranked.findIndex((each) => before(next, each));
+    ranked.splice(place === -1 ? ranked.length : place, 0, next);
+    if (ranked.length > count) ranked.pop();
+  }
+  return ranked.map(({ relay }) => relay);
+}

@@ -1,0 +1,39 @@
+import t from 'tap';
+import { CLOCK_SKEW_MS_MAX } from '../../src/clock.js';
+import { ReplayFilter } from '../../src/directory/replay-filter.js';
+import { LIMITS } from '../../src/limits.js';
+import { FakeClock } from './fixtures.js';
+
+t.test('a nonce passes once while its time could be accepted', async (t) => {
+  const clock = new FakeClock();
+  const memory = new ReplayFilter(clock);
+  t.equal(memory.accept('fra-1', 'a'), 'fresh');
+  t.equal(memory.accept('fra-1', 'a'), 'seen');
+  t.equal(memory.accept('nyc-1', 'a'), 'fresh', 'relays have their own');
+  clock.advance(2 * CLOCK_SKEW_MS_MAX - 1);
+  t.equal(memory.accept('fra-1', 'a'), 'seen');
+  clock.advance(1);
+  t.equal(memory.accept('fra-1', 'a'), 'fresh');
+});
+
+t.test('full is refused, never forgotten', async (t) => {
+  const clock = new FakeClock();
+  const memory = new ReplayFilter(clock);
+  for (let count = 0; count < LIMITS.noncesPerRelayMax; count += 1) {
+    memory.accept('fra-1', `n${count}`);
+  }
+  t.equal(memory.accept('fra-1', 'more'), 'full');
+  t.equal(memory.accept('fra-1', 'n0'), 'seen');
+  t.equal(memory.accept('nyc-1', 'more'), 'fresh');
+  clock.advance(2 * CLOCK_SKEW_MS_MAX);
+  t.equal(memory.accept('fra-1', 'more'), 'fresh');
+});
+
+t.test('relays are bounded; silent ones make room', async (t) => {
+  const clock = new FakeClock();
+  const memory = new ReplayFilter(clock);
+  for (let count = 0; count < 4 * LIMITS.relaysMax; count += 1) memory.accept(`r${count}`, 'a');
+  t.equal(memory.accept('late', 'a'), 'full');
+  clock.advance(2 * CLOCK_SKEW_MS_MAX);
+  t.equal(memory.accept('late', 'a'), 'fresh');
+});

@@ -1,0 +1,207 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import t from 'tap';
+import { ClientSources } from '../../src/http/client-sources.js';
+import { ConnectionLimiter } from '../../src/http/connection-limiter.js';
+import { connectionBounds, readDescriptors } from '../../src/http/file-descriptors.js';
+import { LIMITS } from '../../src/limits.js';
+
+class FakeSocket extends EventEmitter {
+  destroyed = false;
+  constructor(
+    readonly remotePort: number,
+    readonly remoteAddress: string,
+  ) {
+    super();
+  }
+  destroy() {
+    this.destroyed = true;
+    this.emit('close');
+  }
+}
+
+function scene(connectionsMax: number, relaysReserve: number, perSourceMax = connectionsMax) {
+  const clock = { ms: 0, now: () => 0, monotonic: () => clock.ms };
+  const bounds = { connectionsMax, relaysReserve, perSourceMax, rendezvousMax: connectionsMax };
+  const ledger = new ConnectionLimiter(bounds, new ClientSources(['10.0.0.0/8']), clock);
+  let port = 0;
+  const open = (ip = '192.0.2.1') => {
+    port += 1;
+    const socket = new FakeSocket(port, ip);
+    ledger.accept(socket as unknown as Socket);
+    return socket as FakeSocket & Socket;
+  };
+  const many = (count: number, use: (socket: FakeSocket & Socket) => void, ip?: string) =>
+    Array.from({ length: count }, () => {
+      clock.ms += 1;
+      const socket = open(ip);
+      use(socket);
+      return socket;
+    });
+  return { clock, ledger, open, many };
+}
+
+t.test('idle connections make room, the longest idle first', async (t) => {
+  const { ledger, open, many } = scene(20, 5);
+  const idle = many(15, (socket) => ledger.request(socket, false));
+  const newcomer = open();
+  t.ok(idle[0]?.destroyed, 'the first');
+  t.equal(idle.filter(({ destroyed }) => destroyed).length, 1);
+  t.notOk(newcomer.destroyed);
+  t.equal(ledger.closedIdle, 1);
+  t.equal(ledger.size, 15);
+});
+
+t.test(
+  'neither rooms nor requests under way are ended, and relays have their reserve',
+  async (t) => {
+    const { ledger, open, many } = scene(20, 5);
+    const rooms = many(10, (socket) => ledger.isRoom(socket));
+    const busy = many(5, (socket) => ledger.request(socket, true));
+    const relays = many(5, (socket) => ledger.isRelay(socket, `r-${socket.remotePort}`));
+    t.notOk([...rooms, ...busy, ...relays].some(({ destroyed }) => destroyed));
+    t.ok(open().destroyed, 'then it is full');
+    t.equal(ledger.refused, 1);
+    for (const socket of busy) ledger.request(socket, false);
+    for (const socket of relays) ledger.request(socket, false);
+    t.notOk(open().destroyed, 'until something is idle');
+    t.notOk(
+      relays.some(({ destroyed }) => destroyed),
+      'which a relay never is',
+    );
+  },
+);
+
+t.test('a connection that says nothing may go when it had its time', async (t) => {
+  const { clock, ledger, open, many } = scene(20, 5);
+  const silent = many(20, () => {});
+  t.ok(open().destroyed, 'all of them are new');
+  clock.ms += LIMITS.httpFirstRequestMs;
+  t.notOk(open().destroyed);
+  t.equal(silent.filter(({ destroyed }) => destroyed).length, 1);
+  t.equal(ledger.size, 20);
+});
+
+t.test('what is closed leaves its place', async (t) => {
+  const { ledger, many } = scene(20, 5);
+  for (const socket of many(5, (each) => ledger.isRelay(each, `r-${each.remotePort}`)))
+    socket.destroy();
+  for (const socket of many(15, (each) => ledger.isRoom(each))) socket.destroy();
+  t.equal(ledger.size, 0);
+  t.notOk(many(20, (socket) => ledger.isRoom(socket)).some(({ destroyed }) => destroyed));
+});
+
+const ended = (sockets: readonly FakeSocket[]) => sockets.filter((each) => each.destroyed).length;
+
+t.test('those of the source with most go, however long others have been idle', async (t) => {
+  const { ledger, many } = scene(20, 5);
+  const idle = (socket: Socket) => ledger.request(socket, false);
+  const few = many(3, idle);
+  const crowd = many(12, idle, '192.0.2.2');
+  t.notOk(many(12, idle, '192.0.2.3').at(-1)?.destroyed);
+  t.equal(ended(few), 0);
+  t.ok(ended(crowd) >= 6, 'until others have as many');
+});
+
+t.test('a source has its bound, but for those with a key', async (t) => {
+  const { ledger, open, many } = scene(100, 5, 10);
+  const busy = many(10, (socket) => ledger.request(socket, true));
+  t.ok(open().destroyed, 'none of them is idle');
+  ledger.request(busy[3] as Socket, false);
+  t.notOk(open().destroyed);
+  t.ok(busy[3]?.destroyed, 'the idle one has gone for it');
+  t.notOk(open('192.0.2.2').destroyed, 'another source is another');
+  for (const socket of busy) ledger.hasKey(socket);
+  t.equal(ended(many(8, (socket) => ledger.request(socket, true))), 0);
+  const proxied = many(40, (socket) => ledger.request(socket, true), '10.1.2.3');
+  t.equal(ended(proxied), 0, 'behind a trusted proxy are many');
+});
+
+t.test('requests that never end keep nobody out', async (t) => {
+  const { clock, ledger, open, many } = scene(200, 5, 50);
+  const idle = many(20, (socket) => ledger.request(socket, false), '192.0.2.9');
+  for (const ip of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) {
+    many(50, (socket) => ledger.request(socket, true), ip);
+  }
+  const before = ended(idle);
+  clock.ms += LIMITS.httpFirstRequestMs;
+  t.notOk(open('192.0.2.8').destroyed, 'a newcomer');
+  t.notOk(open('192.0.2.1').destroyed, 'a neighbour of one of them');
+  t.equal(ended(many(40, (socket) => ledger.request(socket, false), '192.0.2.8')), 0);
+  t.equal(ended(idle), before, 'nor does anybody go for them');
+});
+
+t.test('a relay has some connections, and no more', async (t) => {
+  const { ledger, many } = scene(40, 20);
+  const own = many(9, (socket) => ledger.isRelay(socket, 'evil-1'));
+  t.equal(ended(own), 9 - LIMITS.connectionsOfRelayMax);
+  t.ok(own[0]?.destroyed, 'the oldest have gone');
+  t.equal(ended(many(9, (socket) => ledger.isRelay(socket, `fra-${socket.remotePort}`))), 0);
+});
+
+t.test('a crowd that comes at once from one address is let in to show its keys', async (t) => {
+  const { clock, open, many } = scene(100, 5, 10);
+  t.equal(ended(many(60, () => {})), 0);
+  clock.ms += LIMITS.httpFirstRequestMs;
+  const silent = many(1, () => {});
+  t.notOk(silent[0]?.destroyed, 'one that said nothing in its time has gone for it');
+  t.notOk(open('192.0.2.2').destroyed);
+});
+
+t.test('what was reset before it was accepted leaves nothing behind', async (t) => {
+  const { ledger, open } = scene(20, 5);
+  for (let n = 0; n < 100; n += 1) {
+    const socket = new FakeSocket(0, '');
+    Object.assign(socket, { remoteAddress: undefined, remotePort: undefined });
+    ledger.accept(socket as unknown as Socket);
+    t.ok(socket.destroyed);
+  }
+  t.equal(ledger.size, 0);
+  const busy = Array.from({ length: 20 }, () => open());
+  for (const socket of busy) ledger.request(socket, true);
+  t.ok(open().destroyed, 'nothing is idle');
+  t.match(ledger, { closedIdle: 0, ofSource: 1 });
+});
+
+t.test('ends that come again before their close is known are another connection', async (t) => {
+  const { ledger } = scene(20, 5);
+  const first = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
+  const second = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
+  ledger.accept(first);
+  ledger.isRelay(first, 'r-1');
+  ledger.accept(second);
+  ledger.request(second, true);
+  first.destroy();
+  t.equal(ledger.size, 1);
+  second.destroy();
+  t.equal(ledger.size, 0);
+});
+
+t.test('an IPv6 source is a /64', async (t) => {
+  const { ledger, open, many } = scene(100, 5, 10);
+  const busy = (socket: Socket) => ledger.request(socket, true);
+  for (let n = 0; n < 10; n += 1) many(1, busy, `2001:db8:0:1::${n}`);
+  t.ok(open('2001:db8::1:ffff:0:0:1').destroyed);
+  t.notOk(open('2001:db8:0:2::1').destroyed);
+  t.notOk(open('::ffff:192.0.2.9').destroyed);
+});
+
+t.test('bounds follow from the descriptors', async (t) => {
+  t.strictSame(connectionBounds({ limit: 1_048_576, used: 30 }), {
+    connectionsMax: LIMITS.httpConnectionsMax,
+    relaysReserve: LIMITS.relaysMax,
+    perSourceMax: LIMITS.httpConnectionsMax / 4,
+    rendezvousMax: LIMITS.rendezvousSocketsMax,
+  });
+  t.strictSame(connectionBounds(undefined), connectionBounds({ limit: 100_000, used: 0 }));
+  const few = connectionBounds({ limit: 256, used: 24 });
+  t.strictSame(few, {
+    connectionsMax: 200,
+    relaysReserve: 50,
+    perSourceMax: 50,
+    rendezvousMax: 100,
+  });
+  t.ok(connectionBounds({ limit: 64, used: 60 }).connectionsMax > 0, 'never none');
+  const { limit = 0, used = 0 } = readDescriptors() ?? {};
+  t.ok(limit > used && used > 3, `${used} of ${limit}`);
+});
