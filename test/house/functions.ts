@@ -1,5 +1,14 @@
+import { createRequire } from 'node:module';
+import treeSitter, { type Node } from '@vscode/tree-sitter-wasm';
 import ts from 'typescript';
 import type { SourceFile } from './source-files.js';
+
+const { Language, Parser } = treeSitter;
+const GRAMMAR = '@vscode/tree-sitter-wasm/wasm/tree-sitter-cpp.wasm';
+
+await Parser.init();
+const parser = new Parser();
+parser.setLanguage(await Language.load(createRequire(import.meta.url).resolve(GRAMMAR)));
 
 /** Where a function stands and how long it is. */
 export interface FunctionSpan {
@@ -29,46 +38,26 @@ export function typescriptFunctions(file: SourceFile): FunctionSpan[] {
   return spans;
 }
 
-/** Comments and literals may hold braces; they become blanks so that lines still count. */
-function withoutCommentsAndLiterals(text: string): string {
-  const tokens =
-    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])'|^[ \t]*#[^\n]*/gm;
-  return text.replace(tokens, (token) => token.replace(/[^\n]/g, ' '));
-}
-
-const TYPE_OR_SCOPE = /\b(namespace|class|struct|union|enum)\b|extern\s*$/;
-
-/** The head of a brace block is a function's when it has parameters and names no type or scope. */
-function isFunctionHead(head: string): boolean {
-  return head.includes(')') && !TYPE_OR_SCOPE.test(head.replace(/\([^()]*\)/g, ''));
+/** Pointers, references and parameters stand around a function's name. */
+function nameOf(node: Node): string {
+  if (node.type === 'reference_declarator') return nameOf(node.lastNamedChild ?? node);
+  const inner = node.childForFieldName('declarator');
+  return inner === null ? node.text : nameOf(inner);
 }
 
 /**
- * Lists the outermost functions of a C or C++ file by matching braces.
- * @param file - the file, formatted with the project's .clang-format
+ * Lists the functions of a C or C++ file, with those in classes.
+ * @param file - the file; it is parsed, not compiled
  */
 export function nativeFunctions(file: SourceFile): FunctionSpan[] {
-  const code = withoutCommentsAndLiterals(file.text);
-  const spans: FunctionSpan[] = [];
-  const open: { head: string; line: number; isFunction: boolean }[] = [];
-  let head = '';
-  let line = 1;
-  for (const character of code) {
-    if (character === '{') {
-      const inside = open.some((block) => block.isFunction);
-      const trimmed = head.trim();
-      const headLines = trimmed.split('\n').length - 1;
-      const isFunction = !inside && isFunctionHead(trimmed);
-      open.push({ head: trimmed, line: line - headLines, isFunction });
-    } else if (character === '}') {
-      const block = open.pop();
-      if (block?.isFunction === true) {
-        const name = /([\w:~]+)\s*\(/.exec(block.head)?.[1] ?? 'operator';
-        spans.push({ name, line: block.line, lines: line - block.line + 1 });
-      }
-    }
-    head = '{};'.includes(character) ? '' : head + character;
-    line += character === '\n' ? 1 : 0;
-  }
+  const tree = parser.parse(file.text);
+  const definitions = tree?.rootNode.descendantsOfType('function_definition') ?? [];
+  const spans = definitions
+    .filter((node) => node !== null)
+    .map((node) => {
+      const [first, last] = [node.startPosition.row, node.endPosition.row];
+      return { name: nameOf(node), line: first + 1, lines: last - first + 1 };
+    });
+  tree?.delete();
   return spans;
 }

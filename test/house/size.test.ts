@@ -54,6 +54,12 @@ t.test('the measure of C++ functions sees functions and only those', async (t) =
     '  int Count() const { return count_; }',
     '  int count_ = 0;',
     '};',
+    'TP_INLINE const int &Last(void) {',
+    '  const auto last = [](int a) {',
+    '    return a;',
+    '  };',
+    '  return last(1);',
+    '}',
     'static int Add(int a,',
     '               int b) {',
     '  if (a > b) {  // a } in a comment',
@@ -65,6 +71,7 @@ t.test('the measure of C++ functions sees functions and only those', async (t) =
   ].join('\n');
   t.strictSame(nativeFunctions({ path: 'a.cc', text, lines: text.split('\n') }), [
     { name: 'Count', line: 3, lines: 1 },
-    { name: 'Add', line: 6, lines: 7 },
+    { name: 'Last', line: 6, lines: 6 },
+    { name: 'Add', line: 12, lines: 7 },
   ]);
 });
