@@ -7,7 +7,7 @@ import type { Target, TargetRelay } from './flood.js';
 import { pinTo } from './pin.js';
 import type { VictimMethods } from './victim-process.js';
 
-export const REGIONS = ['a', 'b'] as const;
+const REGIONS = ['a', 'b'] as const;
 
 export interface StageOptions {
   readonly cpus: CpuPlan;

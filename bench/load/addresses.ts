@@ -2,9 +2,9 @@
 import type { TransportAddress } from '../../src/address.js';
 
 /** Ports of one address before the next address comes; twin of the generator's default. */
-export const PORTS_PER_ADDRESS = 20_000;
+const PORTS_PER_ADDRESS = 20_000;
 /** Port of the first flow on each address. */
-export const FIRST_PORT = 10_000;
+const FIRST_PORT = 10_000;
 /**
  * A client's address and port.
  * @param network - the scene's network at that end

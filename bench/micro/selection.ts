@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import benny from 'benny';
 import { systemClock } from '../../src/clock.js';
-import { NO_DOUBTS } from '../../src/directory/reachability/doubts.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import type { PeerHints } from '../../src/directory/selection/score.js';
 import { type Selection, selectRelays } from '../../src/directory/selection/select.js';
+import { NO_DOUBTS } from '../../test/directory/no-doubts.js';
 import { report } from './report.js';
 
 const RELAYS = [10, 100, 1_000];

@@ -10,7 +10,7 @@ import {
 import { EXIT_MEANINGS } from './exit-codes.js';
 
 /** How the sources of an option go together. */
-export const PRECEDENCE =
+const PRECEDENCE =
   'A flag wins over its environment variable, that over the --config file, that over the ' +
   'default. Keys of the file are the long flags without the dashes in front.';
 
@@ -67,7 +67,7 @@ export function ruleText({ type, options }: OptionRule): string {
 }
 
 /** Breaks prose into lines of at most `columns`. */
-export function wrap(text: string, columns: number): string {
+function wrap(text: string, columns: number): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);

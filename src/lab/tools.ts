@@ -11,7 +11,7 @@ export const SEARCH_PATH = searchPath(process.env.PATH ?? '');
  * beside each `bin`. Where neither /usr/bin nor /bin is on the PATH, nothing of theirs is added.
  * @param path - as PATH
  */
-export function searchPath(path: string): string {
+function searchPath(path: string): string {
   const folders = path.split(delimiter).filter((folder) => folder !== '');
   const beside = folders
     .filter((folder) => basename(folder) === 'bin')

@@ -58,20 +58,20 @@ export const RelayRecordShape = Type.Object({
   recordsMax: Type.Integer({ minimum: 1, maximum: 65_535 }),
 });
 
-export const RelayLoadShape = Type.Object({
+const RelayLoadShape = Type.Object({
   legs: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   legsMax: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   cpu: Type.Number({ minimum: 0, maximum: 1 }),
   packetsPerSecond: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
 });
 
-export const RegistryVersion = Type.String({ pattern: '^[\\w.-]{1,128}$' });
+const RegistryVersion = Type.String({ pattern: '^[\\w.-]{1,128}$' });
 
 /** Left out where it is empty, and by directories that decide no claims. */
 const Proved = Type.Optional(Type.Array(Name, { maxItems: LIMITS.relaysMax }));
 
 /** Its static type is `Registry`, whose arrays are read-only, so that no answer copies them. */
-export const RegistryShape = Type.Unsafe<Registry>(
+const RegistryShape = Type.Unsafe<Registry>(
   Type.Object({
     version: RegistryVersion,
     relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }),
@@ -88,7 +88,7 @@ const AddressAndPort = Type.String({ minLength: 3, maxLength: 53 });
 const Reason = Type.String();
 
 /** A kind that is left out says nothing, as the whole does where it is left out. */
-export const ReachabilityShape = Type.Object({
+const ReachabilityShape = Type.Object({
   trunk: Type.Optional(
     Type.Array(Type.Object({ id: Name, reason: Reason }), { maxItems: LIMITS.relaysMax }),
   ),

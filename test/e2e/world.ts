@@ -47,7 +47,7 @@ export interface RelayPlan {
 }
 
 /** Two relays far apart: most tests want no others. */
-export const TWO_RELAYS: readonly RelayPlan[] = [
+const TWO_RELAYS: readonly RelayPlan[] = [
   { id: 'relay-a', region: 'west' },
   { id: 'relay-b', region: 'east' },
 ];

@@ -7,6 +7,8 @@ const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
 const LINE_COLUMNS_MAX = 100;
 
+t.setTimeout(300_000);
+
 const FOLDERS = ['src', 'native', 'test', 'bench'];
 const typescript = sourceFiles(FOLDERS, ['.ts']);
 const native = sourceFiles(FOLDERS, ['.cc', '.c', '.h']);

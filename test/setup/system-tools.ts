@@ -20,7 +20,7 @@ const SETPRIV: SystemTool = { name: 'setpriv', debianPackage: 'util-linux' };
 export const ADDON_TOOLS: readonly SystemTool[] = [GXX, MAKE, PYTHON];
 
 /** What builds C++ without Node. */
-export const CPP_TOOLS: readonly SystemTool[] = [CMAKE, MAKE, CXX];
+const CPP_TOOLS: readonly SystemTool[] = [CMAKE, MAKE, CXX];
 
 /** What builds the C++ tests. */
 export const CPP_TEST_TOOLS: readonly SystemTool[] = [

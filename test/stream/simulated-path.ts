@@ -63,7 +63,7 @@ export class VirtualTime {
 export const MESSAGE_BYTES_MAX = 200;
 
 /** One end of a simulated pair: writes its input, reads its output when it may. */
-export class SimulatedEnd {
+class SimulatedEnd {
   readonly stream: ByteStream;
   readonly received: Uint8Array[] = [];
   readonly #time: VirtualTime;

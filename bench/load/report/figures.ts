@@ -14,7 +14,7 @@ export interface LoadFigures {
 }
 
 /** The contestant that every ratio of a workload refers to. */
-export const FLOOR = 'reflector';
+const FLOOR = 'reflector';
 
 /**
  * A contestant's figures at a load.

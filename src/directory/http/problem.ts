@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply } from 'fastify';
 import Type from 'typebox';
 
 /** RFC 9457 problem details, for documentation; `code` is stable, `detail` is for people. */
-export const ProblemShape = Type.Object(
+const ProblemShape = Type.Object(
   {
     type: Type.String({ description: 'about:blank: the status says it all (RFC 9457, 4.2.1).' }),
     title: Type.String(),
@@ -49,7 +49,7 @@ export interface Problem {
 }
 
 /** The text of a problem document. */
-export function problemText(problem: Problem): string {
+function problemText(problem: Problem): string {
   const { members, ...rest } = problem;
   return JSON.stringify({
     type: 'about:blank',

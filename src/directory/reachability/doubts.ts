@@ -15,10 +15,3 @@ export interface RelayDoubts {
   /** Whether neither of two relays says that it does not reach the other. */
   reach(a: string, b: string): boolean;
 }
-
-/** The view of a directory to which nobody has reported anything. */
-export const NO_DOUBTS: RelayDoubts = {
-  relayDoubt: () => 'none',
-  addressDoubt: () => 'none',
-  reach: () => true,
-};

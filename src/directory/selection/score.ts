@@ -84,7 +84,7 @@ export function familiesOf(peer: PeerHints): readonly AddressFamily[] {
 export const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
 
 /** The latency that a peer measured to a relay, or to the relay's region. */
-export function measuredMs(relay: LiveRelay, peer: PeerHints): number | undefined {
+function measuredMs(relay: LiveRelay, peer: PeerHints): number | undefined {
   return peer.latencies?.get(relay.record.id) ?? peer.latencies?.get(relay.record.region);
 }
 

@@ -13,7 +13,7 @@ import { type MessageClass, Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
 
 /** A nonce whose cookie announces password algorithms (RFC 8489 section 9.2). */
-export const NONCE_WITH_ALGORITHMS = 'obMatJos2gAABfirst';
+const NONCE_WITH_ALGORITHMS = 'obMatJos2gAABfirst';
 export const NONCE_PLAIN = 'plain-nonce';
 
 export const CONNECTION_ID = '000102030405060708090a0b0c0d0e0f';

@@ -1,14 +1,11 @@
 import t from 'tap';
 import { formatAddress } from '../../../src/address.js';
-import {
-  type Doubt,
-  NO_DOUBTS,
-  type RelayDoubts,
-} from '../../../src/directory/reachability/doubts.js';
+import type { Doubt, RelayDoubts } from '../../../src/directory/reachability/doubts.js';
 import type { LiveRelay } from '../../../src/directory/relay-table.js';
 import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import { liveRelay, seededRandom } from '../fixtures.js';
+import { NO_DOUBTS } from '../no-doubts.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
 function select(

@@ -1,11 +1,11 @@
 import t from 'tap';
-import { NO_DOUBTS } from '../../../src/directory/reachability/doubts.js';
 import { RelayTable } from '../../../src/directory/relay-table.js';
 import { loadMeasure, loadShare, RecentLegs } from '../../../src/directory/selection/load.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import { LIMITS } from '../../../src/limits.js';
 import type { RelayLoad } from '../../../src/registry/types.js';
 import { FakeClock, IDLE, relayRecord, seededRandom } from '../fixtures.js';
+import { NO_DOUBTS } from '../no-doubts.js';
 
 interface Honest {
   readonly legsMax: number;

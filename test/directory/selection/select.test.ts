@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { familyOf } from '../../../src/address.js';
-import { NO_DOUBTS } from '../../../src/directory/reachability/doubts.js';
 import type { LiveRelay } from '../../../src/directory/relay-table.js';
 import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import { IDLE, liveRelay, seededRandom } from '../fixtures.js';
+import { NO_DOUBTS } from '../no-doubts.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
 function select(relays: LiveRelay[], peers: [PeerHints, PeerHints] = [{}, {}], seed = 1) {
