@@ -2,52 +2,37 @@ import { TurnpikeError } from '../errors.js';
 import { SPECS } from '../options/shared-specs.js';
 import type { ForwardingOptions } from '../relay/forwarding-options.js';
 import type { CommandContext } from './command.js';
-import type { OptionTable } from './config/option.js';
+import { flag, type OptionTable, option } from './config/option.js';
 
 /** The options of `turnpike relay` that say how its data plane forwards. */
 export const FORWARDING_TABLE = {
-  workers: {
-    ...SPECS.workers,
-    placeholder: 'N',
-    description: 'forwarding threads',
-    defaultText: 'one per CPU, up to 4',
-  },
-  trunkMtu: {
-    ...SPECS.trunkMtuBytes,
-    placeholder: 'BYTES',
-    description: 'longest UDP payload that records to one relay are bundled into',
-  },
-  coalescing: {
-    ...SPECS.coalescingUs,
-    placeholder: 'US',
-    description: 'microseconds that packets wait at most for company, only under load; 0: never',
-  },
-  busyPoll: {
-    ...SPECS.busyPollUs,
-    placeholder: 'US',
-    description: 'microseconds that a thread asks for packets before it sleeps; costs CPU time',
-    defaultText: 'off',
-  },
-  cpus: {
-    ...SPECS.cpus,
+  workers: option(SPECS.workers, 'forwarding threads', { defaultText: 'one per CPU, up to 4' }),
+  trunkMtu: option(
+    SPECS.trunkMtuBytes,
+    'longest UDP payload that records to one relay are bundled into',
+    { placeholder: 'BYTES' },
+  ),
+  coalescing: option(
+    SPECS.coalescingUs,
+    'microseconds that packets wait at most for company, only under load; 0: never',
+    { placeholder: 'US' },
+  ),
+  busyPoll: option(
+    SPECS.busyPollUs,
+    'microseconds that a thread asks for packets before it sleeps; costs CPU time',
+    { placeholder: 'US', defaultText: 'off' },
+  ),
+  cpus: option(SPECS.cpus, 'a CPU to pin a forwarding thread to, one option for each thread', {
     placeholder: 'CPU',
-    description: 'a CPU to pin a forwarding thread to, one option for each thread',
     defaultText: "the scheduler's choice",
-  },
-  xdp: {
-    ...SPECS.xdpInterfaces,
-    placeholder: 'DEVICE',
-    description: 'network device in whose driver to forward (XDP), one option for each device',
-    defaultText: 'none',
-  },
-  xdpGeneric: {
-    kind: 'boolean',
-    description: "with --xdp: take the kernel's slow emulation where a driver knows no XDP",
-  },
-  xdpStrict: {
-    kind: 'boolean',
-    description: 'with --xdp: leave to the sockets also what rules of the host may drop or delay',
-  },
+  }),
+  xdp: option(
+    SPECS.xdpInterfaces,
+    'network device in whose driver to forward (XDP), one option for each device',
+    { placeholder: 'DEVICE', defaultText: 'none' },
+  ),
+  xdpGeneric: flag("with --xdp: take the kernel's slow emulation where a driver knows no XDP"),
+  xdpStrict: flag('with --xdp: leave to the sockets also what rules of the host may drop or delay'),
 } as const satisfies OptionTable;
 
 type Given = Pick<CommandContext<typeof FORWARDING_TABLE>, 'options' | 'sourceOf'>;

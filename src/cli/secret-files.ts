@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../auth/secret-file.js';
 import { readSmallFile } from '../auth/small-file.js';
 import { TurnpikeError } from '../errors.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -40,4 +41,30 @@ export async function readApiKey(
     'ERR_TURNPIKE_SECRET',
     `${source} ${path}: expected one line of ${words}, found ${found}`,
   );
+}
+
+/** A secret file that an option names. */
+export interface SecretFile {
+  readonly path: string;
+  /** What named it, for messages. */
+  readonly source: string;
+  readonly logger: Logger;
+}
+
+/**
+ * Reads a secret; warns about a file that others may read.
+ * @throws as `readSecretFile`
+ */
+export async function readSecret({ path, source, logger }: SecretFile): Promise<Uint8Array> {
+  await warnIfReadable(path, logger);
+  return readSecretFile(path, source);
+}
+
+/**
+ * Reads the two secrets of a relay; warns about a file that others may read.
+ * @throws as `readRelaySecretFile`
+ */
+export async function readRelaySecret({ path, source, logger }: SecretFile): Promise<RelaySecrets> {
+  await warnIfReadable(path, logger);
+  return readRelaySecretFile(path, source);
 }

@@ -23,6 +23,7 @@ export const SPECS = {
     itemsMax: LIMITS.addressesPerSideMax,
   },
   directoryUrl: { kind: 'url' },
+  file: { kind: 'file' },
   name: { kind: 'name' },
   secret: { kind: 'secret' },
   /** RFC 6750 section 2.1: what may stand after `Bearer `. */

@@ -13,16 +13,12 @@ import { TurnpikeError } from '../errors.js';
  * What a relay tells others to use, for each address it is bound to: the advertised address of the
  * same place in the list, or the bound one. An advertised port of 0 stands for the bound port.
  * @param bound - with real ports
- * @param advertised - none, or one for each bound address
- * @param option - the option's name, for messages
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG when a wildcard has none, or families differ
+ * @param advertised - none, or one for each bound address: `checkAdvertised` has passed them
  */
 export function advertisedAddresses(
   bound: readonly TransportAddress[],
   advertised: readonly TransportAddress[],
-  option: string,
 ): TransportAddress[] {
-  checkAdvertised(bound, advertised, option);
   return bound.map((address, index) => {
     const other = advertised[index];
     if (!other) return address;
@@ -30,34 +26,52 @@ export function advertisedAddresses(
   });
 }
 
-/** As `advertisedAddresses`, before anything is bound. */
+/** How messages name the options of bound and advertised addresses, and what gave their values. */
+export interface AdvertisedNames {
+  readonly bound: string;
+  readonly advertised: string;
+  readonly sourceOf?: (option: 'bound' | 'advertised') => string;
+}
+
+/**
+ * Checks, before anything is bound, that a relay can tell others where it is.
+ * @param bound - the addresses to bind
+ * @param advertised - what others are told instead: none, or one for each, in order
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG when a wildcard has none, the counts or families
+ *   differ, or nobody can send to an advertised address
+ */
 export function checkAdvertised(
   bound: readonly TransportAddress[],
   advertised: readonly TransportAddress[],
-  option: string,
+  names: AdvertisedNames,
 ): void {
-  if (advertised.length > 0 && advertised.length !== bound.length) {
-    throw new TurnpikeError(
-      'ERR_TURNPIKE_CONFIG',
-      `${option}: ${advertised.length} given for ${bound.length} addresses; they pair in order`,
+  const fail = (option: 'bound' | 'advertised', what: string) => {
+    const source = names.sourceOf?.(option) ?? names[option];
+    return new TurnpikeError('ERR_TURNPIKE_CONFIG', `${source}: ${what}`);
+  };
+  const wildcard = bound.find(isWildcard);
+  if (advertised.length === 0 && wildcard !== undefined) {
+    throw fail(
+      'bound',
+      `${formatAddress(wildcard)} is a wildcard that nobody can be told; give ` +
+        `${names.advertised} with the address that the others reach it at`,
     );
   }
-  for (const [index, address] of bound.entries()) {
-    const other = advertised[index];
-    const text = formatAddress(address);
-    if (!other && isWildcard(address)) {
-      throw new TurnpikeError(
-        'ERR_TURNPIKE_CONFIG',
-        `${text} is a wildcard, which nobody can send to: give ${option} the address to announce`,
-      );
-    }
-    if (other && (isWildcard(other) || familyOf(other) !== familyOf(address))) {
-      throw new TurnpikeError(
-        'ERR_TURNPIKE_CONFIG',
-        `${option} ${formatAddress(other)} does not fit ${text}: it must be a real address of ` +
-          'the same family',
-      );
-    }
+  if (advertised.length !== 0 && advertised.length !== bound.length) {
+    throw fail(
+      'advertised',
+      `${advertised.length} given for ${bound.length} of ${names.bound}; give one for each, in ` +
+        'the same order',
+    );
+  }
+  for (const [index, address] of advertised.entries()) {
+    const own = bound[index] ?? address;
+    if (!isWildcard(address) && familyOf(address) === familyOf(own)) continue;
+    throw fail(
+      'advertised',
+      `${formatAddress(address)} is no address that others can reach instead of ` +
+        `${formatAddress(own)}: it must be a real address of the same family`,
+    );
   }
 }
 

@@ -89,8 +89,9 @@ export class Relay extends EventEmitter<RelayEvents> {
 
   static async #open(options: CheckedRelayOptions): Promise<Relay> {
     const { listen, trunk, legsMax } = options;
-    checkAdvertised(listen, options.advertise, 'advertise');
-    checkAdvertised(trunk, options.advertiseTrunk, 'advertiseTrunk');
+    checkAdvertised(listen, options.advertise, { bound: 'listen', advertised: 'advertise' });
+    const trunkNames = { bound: 'trunk', advertised: 'advertiseTrunk' };
+    checkAdvertised(trunk, options.advertiseTrunk, trunkNames);
     // What arrives while the rules are being made is lost, as a datagram may be.
     let receive: (batch: DataPlaneBatch) => void = () => {};
     const plane = openPlane({
@@ -124,16 +125,8 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.id = options.id;
     this.#logger = logger;
     this.#plane = plane;
-    this.serviceAddresses = advertisedAddresses(
-      plane.clientAddresses,
-      options.advertise,
-      'advertise',
-    );
-    this.trunkAddresses = advertisedAddresses(
-      plane.trunkAddresses,
-      options.advertiseTrunk,
-      'advertiseTrunk',
-    );
+    this.serviceAddresses = advertisedAddresses(plane.clientAddresses, options.advertise);
+    this.trunkAddresses = advertisedAddresses(plane.trunkAddresses, options.advertiseTrunk);
     this.#local = { id: options.id, start: clock.now(), privateKey: keys.privateKey };
     this.#startIsKnown = options.directoryUrl === undefined;
     const { legsMax } = options;

@@ -1,5 +1,8 @@
 import { defineCommand } from '../command.js';
+import { flag, option } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
+
+const NATS = ['port-restricted', 'symmetric', 'full-cone', 'address-restricted'] as const;
 
 /** `turnpike demo` */
 export const demoCommand = defineCommand({
@@ -11,25 +14,19 @@ export const demoCommand = defineCommand({
     'with --nat (root) everything runs in network namespaces behind real NATs. Nothing is left ' +
     'behind.',
   options: {
-    nat: {
-      kind: 'choice',
-      placeholder: 'KIND',
-      description: 'put both peers behind NATs of this kind, in network namespaces (root)',
-      choices: ['port-restricted', 'symmetric', 'full-cone', 'address-restricted'],
-      defaultText: 'no NAT, loopback',
-    },
-    seconds: {
-      kind: 'integer',
-      placeholder: 'N',
-      description: 'end by itself after this long',
-      minimum: 1,
-      maximum: 86_400,
-      defaultText: 'until Ctrl-C',
-    },
-    json: {
-      kind: 'boolean',
-      description: 'print JSON lines, also on a terminal',
-    },
+    nat: option(
+      { kind: 'choice', choices: NATS },
+      'put both peers behind NATs of this kind, in network namespaces (root)',
+      { placeholder: 'KIND', defaultText: 'no NAT, loopback' },
+    ),
+    seconds: option(
+      { kind: 'integer', minimum: 1, maximum: 86_400 },
+      'end by itself after this long',
+      {
+        defaultText: 'until Ctrl-C',
+      },
+    ),
+    json: flag('print JSON lines, also on a terminal'),
   },
   examples: [
     { purpose: 'for an ordinary user, until Ctrl-C', line: 'turnpike demo' },

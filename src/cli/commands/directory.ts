@@ -2,56 +2,36 @@ import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import type { OptionTable } from '../config/option.js';
+import { type OptionTable, option, required } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
 import { openOperatorHttp } from '../operator-http.js';
 import { sayReload } from '../reload/say-reload.js';
 import { TlsFiles, type TlsPair } from '../reload/tls-files.js';
 import { watch } from '../reload/watch.js';
 import { FixedFile, WatchedText } from '../reload/watched-text.js';
-import { readApiKey, warnIfReadable } from '../secret-files.js';
+import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
 import { aborted } from '../signals.js';
 
 const DIRECTORY_OPTIONS = {
-  listen: {
-    kind: 'address',
-    placeholder: 'A:P',
-    description: 'where to serve HTTP, or HTTPS with --tls-cert',
-    required: true,
-  },
-  clusterSecretFile: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: 'the cluster secret: one line of base64, from `turnpike secret new`',
-    required: true,
-  },
-  apiKeyFile: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: 'the API key of tenant `default`: one line, which peers present',
-    required: true,
-  },
-  tlsCert: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: 'certificate chain in PEM',
-  },
-  tlsKey: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: "the certificate's private key in PEM",
-  },
-  trustedProxy: {
-    ...SPECS.prefixes,
-    placeholder: 'ADDRESSES',
-    description: 'a proxy in front: limits per source do not apply to its connections',
-  },
-  http: {
-    kind: 'address',
-    placeholder: 'A:P',
-    description: 'serve /metrics, which names tenants, /healthz and /readyz here',
+  listen: required(SPECS.address, 'where to serve HTTP, or HTTPS with --tls-cert'),
+  clusterSecretFile: required(
+    SPECS.file,
+    'the cluster secret: one line of base64, from `turnpike secret new`',
+  ),
+  apiKeyFile: required(
+    SPECS.file,
+    'the API key of tenant `default`: one line, which peers present',
+  ),
+  tlsCert: option(SPECS.file, 'certificate chain in PEM'),
+  tlsKey: option(SPECS.file, "the certificate's private key in PEM"),
+  trustedProxy: option(
+    SPECS.prefixes,
+    'a proxy in front: limits per source do not apply to its connections',
+    { placeholder: 'ADDRESSES' },
+  ),
+  http: option(SPECS.address, 'serve /metrics, which names tenants, /healthz and /readyz here', {
     defaultText: 'off',
-  },
+  }),
 } as const satisfies OptionTable;
 
 type DirectoryContext = CommandContext<typeof DIRECTORY_OPTIONS>;
@@ -91,17 +71,16 @@ export const directoryCommand = defineCommand({
   run: async (context) => {
     const { options, logger, stop } = context;
     const { Directory } = await import('../../directory/index.js');
-    const { readSecretFile } = await import('../../auth/secret-file.js');
     const { listen, clusterSecretFile, apiKeyFile } = options;
-    await warnIfReadable(clusterSecretFile, logger);
     await warnIfReadable(apiKeyFile, logger);
     const paths = tlsPathsOf(options);
     const tls = paths === undefined ? undefined : await TlsFiles.read(paths, systemClock, logger);
     if (paths !== undefined) await warnIfReadable(paths.key, logger);
     const key = await readApiKey(apiKeyFile, { source: context.sourceOf('apiKeyFile') });
+    const source = context.sourceOf('clusterSecretFile');
     const directory = await Directory.open({
       listen,
-      clusterSecret: await readSecretFile(clusterSecretFile, context.sourceOf('clusterSecretFile')),
+      clusterSecret: await readSecret({ path: clusterSecretFile, source, logger }),
       apiKeys: [{ key, tenant: 'default' }],
       trustedProxies: options.trustedProxy,
       ...(tls === undefined ? {} : { tls: tls.pair }),

@@ -5,69 +5,44 @@ import { TurnpikeError } from '../../errors.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../udp-tunnel/flows.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import type { OptionTable } from '../config/option.js';
+import { type OptionTable, option, required } from '../config/option.js';
 import type { PeerMode } from '../peer/peer-mode.js';
-import { readApiKey, warnIfReadable } from '../secret-files.js';
+import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
 
 /** A stream that was cut waits this long for the other side before its end is an error. */
 const STREAM_RECONNECT_SECONDS = 60;
 
 const PEER_OPTIONS = {
-  directory: {
-    ...SPECS.directoryUrl,
-    placeholder: 'URL',
-    description: 'the directory where both sides meet',
-    required: true,
-  },
-  apiKeyFile: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: 'the API key of a tenant: one line, the same tenant on both sides',
-    required: true,
-  },
-  room: {
-    ...SPECS.room,
+  directory: required(SPECS.directoryUrl, 'the directory where both sides meet'),
+  apiKeyFile: required(
+    SPECS.file,
+    'the API key of a tenant: one line, the same tenant on both sides',
+  ),
+  room: required(SPECS.room, 'the name under which the two sides find each other', {
     placeholder: 'NAME',
-    description: 'the name under which the two sides find each other',
-    required: true,
-  },
-  region: {
-    kind: 'name',
-    placeholder: 'NAME',
-    description: "the region that this side's relay should be in, while one there can serve",
-  },
-  roomKeyFile: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description:
-      'key that seals the byte stream: one line of base64, the same on both sides, never sent',
-  },
-  udpListen: {
-    kind: 'address',
-    placeholder: 'A:P',
-    description: 'carry UDP instead of a byte stream: take datagrams here',
-  },
-  udpForward: {
-    kind: 'address',
-    placeholder: 'A:P',
-    description: 'carry UDP instead of a byte stream: hand datagrams to this address',
-  },
-  statusSeconds: {
-    kind: 'integer',
-    placeholder: 'N',
-    description: 'seconds between status lines in the log (a terminal shows one live line instead)',
-    default: 10,
-    minimum: 1,
-    maximum: 86_400,
-  },
-  reconnectSeconds: {
-    kind: 'integer',
-    placeholder: 'N',
-    description: 'give up when a lost connection is not back after this long; 0: never',
-    defaultText: `${STREAM_RECONNECT_SECONDS} for a byte stream, 0 for UDP`,
-    minimum: 0,
-    maximum: 86_400,
-  },
+  }),
+  region: option(
+    SPECS.name,
+    "the region that this side's relay should be in, while one there can serve",
+  ),
+  roomKeyFile: option(
+    SPECS.file,
+    'key that seals the byte stream: one line of base64, the same on both sides, never sent',
+  ),
+  udpListen: option(SPECS.address, 'carry UDP instead of a byte stream: take datagrams here'),
+  udpForward: option(
+    SPECS.address,
+    'carry UDP instead of a byte stream: hand datagrams to this address',
+  ),
+  statusSeconds: option(
+    { kind: 'integer', default: 10, minimum: 1, maximum: 86_400 },
+    'seconds between status lines in the log (a terminal shows one live line instead)',
+  ),
+  reconnectSeconds: option(
+    { kind: 'integer', minimum: 0, maximum: 86_400 },
+    'give up when a lost connection is not back after this long; 0: never',
+    { defaultText: `${STREAM_RECONNECT_SECONDS} for a byte stream, 0 for UDP` },
+  ),
 } as const satisfies OptionTable;
 
 type PeerContext = CommandContext<typeof PEER_OPTIONS>;
@@ -114,7 +89,7 @@ export const peerCommand = defineCommand({
   run: async (context) => {
     const { options, logger, terminal, io, stop, sourceOf } = context;
     const { Peer } = await import('../../client/index.js');
-    const { logProgress } = await import('../peer/join-progress.js');
+    const { logJoinProgress } = await import('../peer/peer-log.js');
     const { runMode } = await import('../peer/mode-runner.js');
     const { StatusReporter } = await import('../peer/status.js');
     checkMode(context);
@@ -143,7 +118,7 @@ export const peerCommand = defineCommand({
               fromStart: true,
               ...(reconnectSeconds === 0 ? {} : { giveUpMs: reconnectSeconds * 1_000 }),
             },
-            onProgress: (progress) => logProgress(logger, progress),
+            onProgress: (progress) => logJoinProgress(logger, progress),
           }),
         mode,
         logger,
@@ -190,12 +165,10 @@ async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise
     logger.warn("UDP payloads are carried as they are: encrypting them is the application's part");
     return mode;
   }
-  const { readSecretFile } = await import('../../auth/secret-file.js');
   const { StandardStreams } = await import('../peer/standard-streams.js');
   const { StreamMode } = await import('../peer/stream-mode.js');
-  const path = roomKeyFile ?? '';
-  await warnIfReadable(path, logger);
-  const roomKey = await readSecretFile(path, sourceOf('roomKeyFile'));
+  const file = { path: roomKeyFile ?? '', source: sourceOf('roomKeyFile'), logger };
+  const roomKey = await readSecret(file);
   const streams = new StandardStreams(io);
   return new StreamMode({ streams, roomKey, clock: systemClock, random: randomBytes });
 }

@@ -1,89 +1,47 @@
-import { formatAddress, isWildcard, type TransportAddress } from '../../address.js';
+import { formatAddress } from '../../address.js';
 import { CHALLENGE_SPECS } from '../../auth/option-specs.js';
-import { TurnpikeError } from '../../errors.js';
+import type { RelaySecrets } from '../../auth/secret-file.js';
 import { SPECS } from '../../options/shared-specs.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import { type OptionTable, optionKey } from '../config/option.js';
+import { type OptionTable, option, optionKey, required } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
 import { openOperatorHttp } from '../operator-http.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
 import { sayReload } from '../reload/say-reload.js';
 import { FixedFile } from '../reload/watched-text.js';
-import { warnIfReadable } from '../secret-files.js';
+import { readRelaySecret, readSecret } from '../secret-files.js';
 import { aborted } from '../signals.js';
 
 /** A drain that takes longer than this is cut short. */
 export const RELAY_STOP_MS = 4_500;
 
 const RELAY_OPTIONS = {
-  id: {
-    ...SPECS.name,
-    placeholder: 'ID',
-    description: 'name of this relay, unique in the cluster',
-    required: true,
-  },
-  region: {
-    ...SPECS.name,
-    placeholder: 'REGION',
-    description: 'where it is, such as `fra`',
-    required: true,
-  },
-  listen: {
-    ...SPECS.addresses,
-    placeholder: 'A:P',
-    description: 'UDP address for peers; one for IPv4, one for IPv6',
-    required: true,
-  },
-  trunk: {
-    ...SPECS.addresses,
-    placeholder: 'A:P',
-    description: 'UDP address for other relays',
-    required: true,
-  },
-  directory: {
-    ...SPECS.directoryUrl,
-    placeholder: 'URL',
-    description: 'the directory to register with',
-    required: true,
-  },
-  relaySecretFile: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: "two lines from `turnpike secret relay ID`: this relay's secret, tenant root",
-  },
-  clusterSecretFile: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: 'the cluster secret, to derive both from; convenient, but more to steal',
-  },
+  id: required(SPECS.name, 'name of this relay, unique in the cluster', { placeholder: 'ID' }),
+  region: required(SPECS.name, 'where it is, such as `fra`', { placeholder: 'REGION' }),
+  listen: required(SPECS.addresses, 'UDP address for peers; one for IPv4, one for IPv6'),
+  trunk: required(SPECS.addresses, 'UDP address for other relays'),
+  directory: required(SPECS.directoryUrl, 'the directory to register with'),
+  relaySecretFile: option(
+    SPECS.file,
+    "two lines from `turnpike secret relay ID`: this relay's secret, tenant root",
+  ),
+  clusterSecretFile: option(
+    SPECS.file,
+    'the cluster secret, to derive both from; convenient, but more to steal',
+  ),
   ...FORWARDING_TABLE,
-  challengesPerSecond: {
-    ...CHALLENGE_SPECS.challengesPerSecond,
-    placeholder: 'N',
-    description: 'answers to strangers that one address may cost per second',
-  },
-  challengesBurst: {
-    ...CHALLENGE_SPECS.challengesBurst,
-    placeholder: 'N',
-    description: 'the same at once',
-  },
-  advertise: {
-    ...SPECS.addresses,
-    placeholder: 'A:P',
-    description: 'what peers are told instead of --listen, in the same order',
-  },
-  advertiseTrunk: {
-    ...SPECS.addresses,
-    placeholder: 'A:P',
-    description: 'what relays are told instead of --trunk, in the same order',
-  },
-  http: {
-    kind: 'address',
-    placeholder: 'A:P',
-    description: 'serve /metrics, /healthz and /readyz here',
-    defaultText: 'off',
-  },
+  challengesPerSecond: option(
+    CHALLENGE_SPECS.challengesPerSecond,
+    'answers to strangers that one address may cost per second',
+  ),
+  challengesBurst: option(CHALLENGE_SPECS.challengesBurst, 'the same at once'),
+  advertise: option(SPECS.addresses, 'what peers are told instead of --listen, in the same order'),
+  advertiseTrunk: option(
+    SPECS.addresses,
+    'what relays are told instead of --trunk, in the same order',
+  ),
+  http: option(SPECS.address, 'serve /metrics, /healthz and /readyz here', { defaultText: 'off' }),
 } as const satisfies OptionTable;
 
 type RelayContext = CommandContext<typeof RELAY_OPTIONS>;
@@ -120,7 +78,7 @@ export const relayCommand = defineCommand({
   reloadable: ['challengesPerSecond', 'challengesBurst'],
   run: async (context) => {
     const { options, logger, stop } = context;
-    const advertised = checkAdvertised(context);
+    await checkAddresses(context);
     const forwarding = forwardingOf(context);
     const { Relay } = await import('../../relay/index.js');
     const secrets = await readSecrets(context);
@@ -129,7 +87,8 @@ export const relayCommand = defineCommand({
       region: options.region,
       listen: options.listen,
       trunk: options.trunk,
-      ...advertised,
+      advertise: options.advertise,
+      advertiseTrunk: options.advertiseTrunk,
       ...secrets,
       directoryUrl: options.directory,
       ...forwarding,
@@ -198,67 +157,30 @@ async function closeInTime({ logger, leave }: RelayContext, relay: Relay): Promi
   clearTimeout(timer);
 }
 
-interface Advertised {
-  readonly advertise?: readonly TransportAddress[];
-  readonly advertiseTrunk?: readonly TransportAddress[];
+/** Refuses before anything is opened what others could not be told. */
+async function checkAddresses({ options, sourceOf }: RelayContext): Promise<void> {
+  const { checkAdvertised } = await import('../../relay/advertised-addresses.js');
+  const check = (bound: 'listen' | 'trunk', advertised: 'advertise' | 'advertiseTrunk') =>
+    checkAdvertised(options[bound], options[advertised], {
+      bound: `--${optionKey(bound)}`,
+      advertised: `--${optionKey(advertised)}`,
+      sourceOf: (which) => sourceOf(which === 'bound' ? bound : advertised),
+    });
+  check('listen', 'advertise');
+  check('trunk', 'advertiseTrunk');
 }
 
-function checkAdvertised(context: RelayContext): Advertised {
-  const { listen, advertise, trunk, advertiseTrunk } = context.options;
-  checkPairs(context, 'listen', 'advertise');
-  checkPairs(context, 'trunk', 'advertiseTrunk');
-  return {
-    ...(advertise.length === listen.length && { advertise }),
-    ...(advertiseTrunk.length === trunk.length && { advertiseTrunk }),
-  };
-}
-
-function checkPairs(
-  { options, sourceOf }: RelayContext,
-  bound: 'listen' | 'trunk',
-  told: 'advertise' | 'advertiseTrunk',
-): void {
-  const wildcard = options[bound].find(isWildcard);
-  const count = options[told].length;
-  if (count === 0 && wildcard !== undefined) {
-    throw new TurnpikeError(
-      'ERR_TURNPIKE_CONFIG',
-      `${sourceOf(bound)}: ${formatAddress(wildcard)} is a wildcard that nobody can be told; ` +
-        `give --${optionKey(told)} with the address that the others reach it at`,
-    );
+async function readSecrets({ options, logger, sourceOf }: RelayContext): Promise<RelaySecrets> {
+  const { id, relaySecretFile, clusterSecretFile = '' } = options;
+  const file = (name: 'relaySecretFile' | 'clusterSecretFile', path: string) => ({
+    path,
+    source: sourceOf(name),
+    logger,
+  });
+  if (relaySecretFile !== undefined) {
+    return readRelaySecret(file('relaySecretFile', relaySecretFile));
   }
-  if (count !== 0 && count !== options[bound].length) {
-    throw new TurnpikeError(
-      'ERR_TURNPIKE_CONFIG',
-      `${sourceOf(told)}: ${count} given for ${options[bound].length} of --${bound}; ` +
-        'give one for each, in the same order',
-    );
-  }
-  const unusable = options[told].find((address) => isWildcard(address) || address.port === 0);
-  if (unusable !== undefined) {
-    throw new TurnpikeError(
-      'ERR_TURNPIKE_CONFIG',
-      `${sourceOf(told)}: ${formatAddress(unusable)} is no address that others can reach`,
-    );
-  }
-}
-
-async function readSecrets({
-  options,
-  logger,
-  sourceOf,
-}: RelayContext): Promise<{ relaySecret: Uint8Array; tenantRoot: Uint8Array }> {
-  const files = await import('../../auth/secret-file.js');
-  if (options.relaySecretFile !== undefined) {
-    await warnIfReadable(options.relaySecretFile, logger);
-    return files.readRelaySecretFile(options.relaySecretFile, sourceOf('relaySecretFile'));
-  }
-  const path = options.clusterSecretFile ?? '';
-  await warnIfReadable(path, logger);
-  const keys = await import('../../auth/keys.js');
-  const clusterSecret = await files.readSecretFile(path, sourceOf('clusterSecretFile'));
-  return {
-    relaySecret: keys.relaySecret(clusterSecret, options.id),
-    tenantRoot: keys.tenantRoot(clusterSecret),
-  };
+  const { relaySecret, tenantRoot } = await import('../../auth/keys.js');
+  const clusterSecret = await readSecret(file('clusterSecretFile', clusterSecretFile));
+  return { relaySecret: relaySecret(clusterSecret, id), tenantRoot: tenantRoot(clusterSecret) };
 }

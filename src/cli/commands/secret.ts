@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { TurnpikeError } from '../../errors.js';
+import { SPECS } from '../../options/shared-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import type { OptionTable } from '../config/option.js';
+import { type OptionTable, required } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
-import { warnIfReadable } from '../secret-files.js';
+import { readSecret } from '../secret-files.js';
 
 const CLUSTER_SECRET = {
-  clusterSecretFile: {
-    kind: 'file',
-    placeholder: 'FILE',
-    description: 'the cluster secret: one line of base64, from `turnpike secret new`',
-    required: true,
-  },
+  clusterSecretFile: required(
+    SPECS.file,
+    'the cluster secret: one line of base64, from `turnpike secret new`',
+  ),
 } as const satisfies OptionTable;
 
 /** `turnpike secret new` */
@@ -88,7 +87,6 @@ async function derivationInput(
   context: CommandContext<typeof CLUSTER_SECRET>,
 ): Promise<{ clusterSecret: Uint8Array; name: string }> {
   const { isName } = await import('../../auth/keys.js');
-  const { readSecretFile } = await import('../../auth/secret-file.js');
   const [name = ''] = context.arguments;
   if (!isName(name)) {
     throw new TurnpikeError(
@@ -97,9 +95,9 @@ async function derivationInput(
         'digit, at most 63 characters',
     );
   }
-  const path = context.options.clusterSecretFile;
-  await warnIfReadable(path, context.logger);
-  return { clusterSecret: await readSecretFile(path, context.sourceOf('clusterSecretFile')), name };
+  const { options, sourceOf, logger } = context;
+  const file = { path: options.clusterSecretFile, source: sourceOf('clusterSecretFile'), logger };
+  return { clusterSecret: await readSecret(file), name };
 }
 
 function printSecrets(

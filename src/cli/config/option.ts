@@ -24,6 +24,48 @@ export interface OptionDefinition extends OptionSpec {
 /** A command's options by their names in code; `clusterSecretFile` is `--cluster-secret-file`. */
 export type OptionTable = Readonly<Record<string, OptionDefinition>>;
 
+/** How help names the values of a kind, where the option says nothing else. */
+const PLACEHOLDERS: Partial<Record<TextKind, string>> = {
+  address: 'A:P',
+  file: 'FILE',
+  integer: 'N',
+  name: 'NAME',
+  url: 'URL',
+};
+
+type Spec = OptionSpec & { readonly kind: TextKind };
+type More = Partial<Omit<OptionDefinition, 'kind' | 'description' | 'required'>>;
+type None = Record<never, never>;
+
+/**
+ * A line of a command's table.
+ * @param spec - the values that the option takes
+ * @param description - what the option does: a phrase without a full stop
+ * @param more - what else is to be said of it
+ */
+export function option<const S extends Spec, const M extends More = None>(
+  spec: S,
+  description: string,
+  more?: M,
+) {
+  const placeholder = PLACEHOLDERS[spec.kind];
+  return { ...spec, ...(placeholder && { placeholder }), description, ...(more as M) };
+}
+
+/** As `option`, of one that must be given. */
+export function required<const S extends Spec, const M extends More = None>(
+  spec: S,
+  description: string,
+  more?: M,
+) {
+  return { ...option(spec, description, more), required: true } as const;
+}
+
+/** The line of an option that takes no value. */
+export function flag(description: string) {
+  return { kind: 'boolean', description } as const;
+}
+
 type Scalar<D extends OptionDefinition> = D['kind'] extends 'address'
   ? TransportAddress
   : D['kind'] extends 'integer'
