@@ -1,14 +1,15 @@
 import type { Clock } from '../clock.js';
-import type { DataPlane } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { CloseRequests } from './close-requests.js';
+import type { Forwarding, OverlayPlane } from './forwarding.js';
 import type { LegLog } from './leg-log.js';
 import type { LegNonces } from './leg-nonces.js';
 import type { LegTable } from './leg-table.js';
 import type { ProvenClients } from './proven-clients.js';
 import type { ReceivedOffers } from './received-offers.js';
 import type { Responses } from './responses.js';
+import type { SentOffers } from './sent-offers.js';
 import type { SessionIndexes } from './session-indexes.js';
 import type { SilenceWatch } from './silence-watch.js';
 import type { OverlayStats } from './stats.js';
@@ -17,11 +18,14 @@ import type { OverlayStats } from './stats.js';
 export interface OverlayContext {
   readonly clock: Clock;
   readonly random: RandomBytes;
-  readonly plane: DataPlane;
+  /** Datagrams to peers; entries of legs go through `forwarding`. */
+  readonly plane: Pick<OverlayPlane, 'send'>;
+  readonly forwarding: Forwarding;
   readonly trunk: Trunk;
   readonly legs: LegTable;
   readonly proven: ProvenClients;
   readonly offers: ReceivedOffers;
+  readonly sentOffers: SentOffers;
   readonly nonces: LegNonces;
   readonly indexes: SessionIndexes;
   readonly closes: CloseRequests;

@@ -2,12 +2,12 @@ import { type Logger, pino } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { AuthenticationFailure } from '../auth/long-term.js';
 import type { Clock } from '../clock.js';
-import type { DataPlane, LegTraffic } from '../native/types.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
+import type { Carried } from './forwarding.js';
 import type { Leg, Pairing } from './leg.js';
+import type { EndReason } from './leg-states.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
-import type { EndReason } from './stats.js';
 
 /** Lines a second about legs that have ended; the rest is counted. */
 const LEG_LINES_PER_SECOND = 20;
@@ -52,14 +52,6 @@ export type ClientDrop =
   | 'over-challenge-budget'
   | 'over-wrong-credentials';
 
-/** What a leg has carried, by direction. */
-export interface Carried {
-  readonly fromPeer: LegTraffic;
-  readonly toPeer: LegTraffic;
-}
-
-const NOTHING: LegTraffic = { packets: 0, payloadBytes: 0, idleSeconds: undefined };
-
 /** Kinds of lines that traffic causes, each with a budget of its own: none hides another. */
 const KINDS = {
   'leg-ended': { level: 'info', perSecond: LEG_LINES_PER_SECOND },
@@ -100,14 +92,9 @@ export class LegLog {
     this.#saidOmittedAt = clock.monotonic();
   }
 
-  /**
-   * What the end of a leg will say, or undefined where it says nothing. To be asked while the data
-   * plane still has the leg's entries.
-   */
-  carried(plane: DataPlane, leg: Leg, pairing: Pairing): Carried | undefined {
-    if (!this.#says('leg-ended')) return undefined;
-    const fromPeer = plane.flowTraffic({ ...leg.origin, channel: pairing.channel }) ?? NOTHING;
-    return { fromPeer, toPeer: toPeer(plane, leg, pairing) };
+  /** Whether the end of one more leg may be logged; to be asked once for each. */
+  saysEnd(): boolean {
+    return this.#says('leg-ended');
   }
 
   /** A leg that was established has ended. */
@@ -204,12 +191,6 @@ export class LegLog {
 /** A logger need not be pino's: one that cannot tell its level is told everything. */
 function isEnabled(logger: Logger, level: 'info' | 'debug'): boolean {
   return typeof logger.isLevelEnabled !== 'function' || logger.isLevelEnabled(level);
-}
-
-/** What leaves to a peer comes on its session, or is what the other peer of this relay sent. */
-function toPeer(plane: DataPlane, leg: Leg, { other }: Pairing): LegTraffic {
-  if (other === undefined) return plane.sessionTraffic(leg.sessionIndex ?? 0);
-  return plane.flowTraffic({ ...other.origin, channel: other.channel ?? 0 }) ?? NOTHING;
 }
 
 function nameOf({ tenant, connectionId, role }: LegName): LegName {

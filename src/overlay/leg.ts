@@ -5,6 +5,7 @@ import type { FiveTuple } from '../native/types.js';
 import type { IntegrityKind } from '../stun/integrity.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import { type LegEvent, stateAfter } from './leg-states.js';
 import type { RefusalReason } from './refusals.js';
 
 /** Replaced Allocates and Connects that are remembered of a leg until it is connected. */
@@ -93,9 +94,9 @@ export interface Pairing {
   readonly remoteCounter: number;
 }
 
-/** PROTOCOL.md section 2: reserved → connecting → established → closed, and back on 403 and 447. */
+/** What a leg holds in each state; `leg-states.ts` says what follows what. */
 export type LegState =
-  | { readonly type: 'reserved'; until: number }
+  | { readonly type: 'reserved'; expiresAt: number }
   | { readonly type: 'connecting'; readonly attempt: Attempt }
   | Pairing
   | { readonly type: 'closed' };
@@ -108,6 +109,13 @@ interface LegRefusal {
   readonly phrase: string | undefined;
 }
 
+/** A leg whose Connect waits for the other side. */
+export type ConnectingLeg = Leg & { readonly state: { type: 'connecting'; attempt: Attempt } };
+
+export function isConnecting(leg: Leg): leg is ConnectingLeg {
+  return leg.state.type === 'connecting';
+}
+
 /** What a leg is made from. */
 export interface LegStart {
   readonly name: LegName;
@@ -117,7 +125,8 @@ export interface LegStart {
   readonly peerRelay: PeerRelay;
   readonly signer: Signer;
   readonly lifetimeSeconds: number;
-  readonly state: LegState;
+  /** When it ends if nothing follows its Allocate, in monotonic milliseconds. */
+  readonly expiresAt: number;
 }
 
 /**
@@ -132,7 +141,6 @@ export class Leg implements LegName, Timed {
   tupleKey: string;
   peerRelay: PeerRelay;
   lifetimeSeconds: number;
-  state: LegState;
   /** Taken at the first Connect and kept until the leg is closed, across failed attempts. */
   channel: number | undefined = undefined;
   /** As `channel`, for a leg whose other end is at another relay. */
@@ -149,6 +157,7 @@ export class Leg implements LegName, Timed {
   nonceNewest = 0;
   /** The recommended payload that the peer was told last; 0 before the first. */
   payloadBytesSaid = 0;
+  #state: LegState;
   #signerKind: IntegrityKind;
   /** One character for each byte: a string is half as large as a view of bytes. */
   #signerKey: string;
@@ -159,15 +168,39 @@ export class Leg implements LegName, Timed {
   #replaced: string[] | undefined = undefined;
   #refusal: LegRefusal | undefined = undefined;
 
-  constructor({ name, origin, tupleKey, peerRelay, signer, lifetimeSeconds, state }: LegStart) {
+  constructor(start: LegStart) {
+    const { name, origin, tupleKey, peerRelay, signer, lifetimeSeconds, expiresAt } = start;
     this.key = legKey(name);
     this.origin = origin;
     this.tupleKey = tupleKey;
     this.peerRelay = peerRelay;
     this.lifetimeSeconds = lifetimeSeconds;
-    this.state = state;
+    this.#state = { type: 'reserved', expiresAt };
     this.#signerKind = signer.kind;
     this.#signerKey = binaryText(signer.key);
+  }
+
+  get state(): LegState {
+    return this.#state;
+  }
+
+  /**
+   * Takes the state that an event leads to.
+   * @throws Error where the event leads elsewhere: a fault of this relay
+   */
+  enter(event: LegEvent, next: LegState): void {
+    const to = stateAfter(this.#state.type, event);
+    if (to !== next.type) throw new Error(`impossible: ${event} leads to ${to}, not ${next.type}`);
+    this.#state = next;
+  }
+
+  /** Moves the end of a leg that nothing else happens to; the state stays. */
+  prolong(event: LegEvent, expiresAt: number): void {
+    const to = stateAfter(this.#state.type, event);
+    if (to !== this.#state.type || !('expiresAt' in this.#state)) {
+      throw new Error(`impossible: ${event} does not prolong a leg that is ${this.#state.type}`);
+    }
+    this.#state.expiresAt = expiresAt;
   }
 
   get tenant(): string {

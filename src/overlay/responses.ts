@@ -1,14 +1,15 @@
 import type { TransportAddress } from '../address.js';
-import type { DataPlane } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import { type ErrorCodeOf, RefusalCause } from '../stun/error-codes.js';
+import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { Trunk } from '../trunk/trunk.js';
+import type { OverlayPlane } from './forwarding.js';
 import type { Leg, Origin, Signer } from './leg.js';
 import type { LegLog } from './leg-log.js';
+import type { CloseCode } from './leg-states.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
 import type { OverlayStats } from './stats.js';
 
@@ -21,8 +22,8 @@ export interface ReplyTarget {
   readonly method: number;
   readonly transactionId: Uint8Array;
   readonly signer: Signer;
-  /** Whose leg it is about, for the log. */
-  readonly credential: LegName;
+  /** The leg that it is about, be it there or not. */
+  readonly leg: LegName;
 }
 
 /** What a refusal says besides its code. */
@@ -31,14 +32,9 @@ interface Refusal {
   readonly phrase?: string | undefined;
 }
 
-/** The code of a Closed indication (PROTOCOL.md section 2). */
-export type CloseCode = ErrorCodeOf<
-  'TryAlternate' | 'PeerSilent' | 'AllocationMismatch' | 'ConnectionTimeoutOrFailure'
->;
-
 /** What it is made from. */
 export interface ResponsesOptions {
-  readonly plane: Pick<DataPlane, 'send'>;
+  readonly plane: Pick<OverlayPlane, 'send'>;
   readonly random: RandomBytes;
   readonly stats: OverlayStats;
   readonly log: LegLog;
@@ -48,7 +44,7 @@ export interface ResponsesOptions {
 
 /** Everything that this relay says to an authenticated peer. */
 export class Responses {
-  readonly #plane: Pick<DataPlane, 'send'>;
+  readonly #plane: Pick<OverlayPlane, 'send'>;
   readonly #random: RandomBytes;
   readonly #stats: OverlayStats;
   readonly #log: LegLog;
@@ -144,7 +140,7 @@ export class Responses {
 
   #error(to: ReplyTarget, reason: RefusalReason, phrase?: string): MessageWriter {
     this.#stats.refusals.add(reason);
-    this.#log.refused(to.origin.tuple.remote, reason, to.credential);
+    this.#log.refused(to.origin.tuple.remote, reason, to.leg);
     const { method, transactionId } = to;
     const writer = new MessageWriter('error', method, transactionId);
     writer.errorCode(REFUSALS[reason], phrase);

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import { FairQueue } from '../collections/fair-queue.js';
-import type { DataPlane } from '../native/types.js';
+import { flowOf, type OverlayPlane } from './forwarding.js';
 import type { Leg, Pairing } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 
@@ -10,7 +10,7 @@ const LEGS_WATCHED_AT_ONCE = 8_192;
 /** Of those, how many are reminded; two datagrams each. */
 export const REMINDED_AT_ONCE = 256;
 
-type Meters = Pick<DataPlane, 'flowMeter' | 'flowPackets' | 'sessionPackets'>;
+type Meters = Pick<OverlayPlane, 'flowMeter' | 'flowPackets' | 'sessionPackets'>;
 
 /** Legs are looked at this often, in milliseconds, where they are not very many. */
 const PASS_MS = 500;
@@ -79,9 +79,7 @@ export class SilenceWatch {
   /** Watches a leg that has just been established; its entries are in the data plane. */
   add(leg: Leg, { channel, other }: Pick<Pairing, 'channel' | 'other'>): void {
     const from = this.#plane.flowMeter({ ...leg.origin, channel });
-    const to = other
-      ? this.#plane.flowMeter({ ...other.origin, channel: other.channel ?? 0 })
-      : -1 - (leg.sessionIndex ?? 0);
+    const to = other ? this.#plane.flowMeter(flowOf(other)) : -1 - (leg.sessionIndex ?? 0);
     if (from === undefined || to === undefined) return;
     const place = this.#legs.push(leg) - 1;
     leg.watchPlace = place;

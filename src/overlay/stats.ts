@@ -59,13 +59,3 @@ export class OverlayStats {
   /** Messages and timers that met a fault of ours; anything but 0 is worth a report. */
   faults = 0;
 }
-
-/** Why a connection ended. */
-export type EndReason =
-  | 'closed_by_peer'
-  | 'closed_by_other_side'
-  | 'closed_expired'
-  | 'closed_relay_gone'
-  | 'closed_draining'
-  | 'closed_silent'
-  | 'closed_other_silent';

@@ -12,11 +12,12 @@ import { decodeMessage, type StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import { isChallenge } from '../trunk/claim-challenge.js';
-import type { Allocation } from './allocation.js';
+import type { Allocate } from './allocate.js';
+import type { Connect } from './connect.js';
 import type { OverlayContext } from './context.js';
 import { type Origin, tupleKey } from './leg.js';
 import type { LegRequest } from './leg-request.js';
-import type { PairingRules } from './pairing.js';
+import type { Refresh } from './refresh.js';
 
 /** What the overlay's methods understand beyond authentication. */
 const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
@@ -34,8 +35,9 @@ const BINDING_ANSWER_BYTES_MIN = 32;
 
 export interface StunServerOptions {
   readonly context: OverlayContext;
-  readonly allocation: Allocation;
-  readonly pairing: PairingRules;
+  readonly allocate: Allocate;
+  readonly connect: Connect;
+  readonly refresh: Refresh;
   readonly verifier: CredentialVerifier;
   readonly nonces: NonceIssuer;
   readonly budgets: StrangerBudgets;
@@ -136,6 +138,7 @@ export class StunServer {
       origin,
       message,
       credential,
+      leg: credential,
       method: message.method,
       transactionId: message.transactionId,
       signer: { kind: result.kind, key: result.key },
@@ -182,7 +185,7 @@ export class StunServer {
   }
 
   #dispatch(request: LegRequest): void {
-    const { allocation, pairing, context } = this.#options;
+    const { allocate, connect, refresh, context } = this.#options;
     const { responses } = context;
     const { message } = request;
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
@@ -201,11 +204,11 @@ export class StunServer {
     }
     switch (request.method) {
       case Method.Allocate:
-        return allocation.allocate(request);
+        return allocate.handle(request);
       case Method.Connect:
-        return pairing.connect(request);
+        return connect.handle(request);
       case Method.Refresh:
-        return allocation.refresh(request);
+        return refresh.handle(request);
       default:
         return responses.refused(request, 'unknown-method');
     }

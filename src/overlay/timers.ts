@@ -1,7 +1,7 @@
 import type { OverlayContext } from './context.js';
 import type { Leg } from './leg.js';
-import type { LegLife } from './leg-life.js';
-import type { SentOffers } from './sent-offers.js';
+import type { LegEndings } from './leg-endings.js';
+import type { LegTransitions } from './leg-transitions.js';
 
 /** How often 5-tuples and forgotten transactions are looked through. */
 const SWEEP_MS = 5_000;
@@ -9,14 +9,14 @@ const SWEEP_MS = 5_000;
 /** What happens by itself as time passes; called every 100 ms or so. */
 export class LegTimers {
   readonly #context: OverlayContext;
-  readonly #life: LegLife;
-  readonly #outgoing: SentOffers;
+  readonly #transitions: LegTransitions;
+  readonly #endings: LegEndings;
   #sweptAt: number;
 
-  constructor(context: OverlayContext, life: LegLife, outgoing: SentOffers) {
+  constructor(context: OverlayContext, transitions: LegTransitions, endings: LegEndings) {
     this.#context = context;
-    this.#life = life;
-    this.#outgoing = outgoing;
+    this.#transitions = transitions;
+    this.#endings = endings;
     this.#sweptAt = context.clock.monotonic();
   }
 
@@ -29,14 +29,14 @@ export class LegTimers {
     const now = clock.monotonic();
     const more = this.goOn();
     trunk.tick();
-    this.#life.endAll(silence.tick(), 'closed_silent');
+    this.#endings.endAll(silence.tick(), 'closed_silent');
     log.tick();
-    if (now - this.#sweptAt < SWEEP_MS) return more || this.#life.moreToEnd;
+    if (now - this.#sweptAt < SWEEP_MS) return more || this.#endings.more;
     this.#sweptAt = now;
     legs.sweep(now);
     offers.expire(now);
-    this.#outgoing.expire();
-    return more || this.#life.moreToEnd;
+    this.#context.sentOffers.expire();
+    return more || this.#endings.more;
   }
 
   /**
@@ -46,26 +46,26 @@ export class LegTimers {
   goOn(): boolean {
     const { clock, legs, closes } = this.#context;
     const now = clock.monotonic();
-    this.#life.endSome();
+    this.#endings.endSome();
     for (const leg of legs.due(now)) this.#due(leg, now);
     closes.repeatSome();
-    return this.#life.moreToEnd || legs.moreDue || closes.moreDue;
+    return this.#endings.more || legs.moreDue || closes.moreDue;
   }
 
   #due(leg: Leg, now: number): void {
     const { state } = leg;
     switch (state.type) {
       case 'reserved':
-        return this.#life.end(leg, 'closed_expired');
+        return this.#transitions.end(leg, 'closed_expired');
       case 'established':
-        return this.#life.end(leg, 'closed_expired');
+        return this.#transitions.end(leg, 'closed_expired');
       case 'connecting': {
         const { attempt } = state;
         if (now >= attempt.deadline) {
-          return this.#life.failAttempt(leg, attempt, 'not-connected-in-time');
+          return this.#transitions.fail(leg, attempt, 'not-connected-in-time');
         }
-        this.#outgoing.send(leg, attempt);
-        return this.#life.schedule(leg);
+        this.#context.sentOffers.send(leg, attempt);
+        return this.#transitions.schedule(leg);
       }
       case 'closed':
         return;

@@ -4,8 +4,9 @@ import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { PathEvent } from '../trunk/trunk-options.js';
 import type { OverlayContext } from './context.js';
 import { type Leg, otherEnd } from './leg.js';
-import type { LegLife } from './leg-life.js';
-import type { PairingRules } from './pairing.js';
+import type { LegEndings } from './leg-endings.js';
+import type { LegTransitions } from './leg-transitions.js';
+import type { OfferRules } from './offers.js';
 
 /** Legs lost to a relay's silence that are remembered until it answers again. */
 const LOST_LEGS_MAX = 131_072;
@@ -13,15 +14,20 @@ const LOST_LEGS_MAX = 131_072;
 /** What other relays may ask of this one (PROTOCOL.md section 3). */
 export class TrunkMessages {
   readonly #context: OverlayContext;
-  readonly #life: LegLife;
-  readonly #pairing: PairingRules;
+  readonly #transitions: LegTransitions;
+  readonly #endings: LegEndings;
+  readonly #offers: OfferRules;
   /** What was lost to the silence of relays that have not answered since; goes with the relay. */
   readonly #lost = new WeakMap<RemoteRelay, readonly Leg[]>();
 
-  constructor(context: OverlayContext, life: LegLife, pairing: PairingRules) {
+  constructor(
+    context: OverlayContext,
+    rules: { transitions: LegTransitions; endings: LegEndings; offers: OfferRules },
+  ) {
     this.#context = context;
-    this.#life = life;
-    this.#pairing = pairing;
+    this.#transitions = rules.transitions;
+    this.#endings = rules.endings;
+    this.#offers = rules.offers;
   }
 
   /**
@@ -33,14 +39,14 @@ export class TrunkMessages {
     const { transactionId } = control;
     switch (control.type) {
       case 'offer':
-        if (order.repeated) this.#pairing.onOfferRepeated(remote, control);
-        else return this.#pairing.onOffer(remote, { ...control, counter: order.counter });
+        if (order.repeated) this.#offers.repeated(remote, control);
+        else return this.#offers.offered(remote, { ...control, counter: order.counter });
         break;
       case 'offer-accepted':
-        this.#pairing.onOfferAccepted(remote, { ...control, counter: order.counter });
+        this.#offers.accepted(remote, { ...control, counter: order.counter });
         break;
       case 'offer-refused':
-        this.#pairing.onOfferRefused(remote, { ...control, counter: order.counter });
+        this.#offers.refused(remote, { ...control, counter: order.counter });
         break;
       case 'close':
         if (!order.repeated) this.#close(remote, control, order.counter);
@@ -50,7 +56,7 @@ export class TrunkMessages {
         this.#context.closes.done(remote, transactionId);
         break;
       case 'other-start':
-        if (control.request === 'offer') this.#pairing.onOtherStart(remote, transactionId);
+        if (control.request === 'offer') this.#offers.lostByRestart(remote, transactionId);
         // A relay that started anew has nothing to close.
         else this.#context.closes.done(remote, transactionId);
     }
@@ -67,13 +73,13 @@ export class TrunkMessages {
     const reason = code === ErrorCode.PeerSilent ? 'closed_other_silent' : 'closed_by_other_side';
     if ('sessionIndex' in subject) {
       const leg = indexes.byRemoteIndex(remote, subject.sessionIndex);
-      if (leg) this.#life.end(leg, reason);
+      if (leg) this.#transitions.end(leg, reason);
       return;
     }
     offers.deleteUpTo(remote.id, subject, counter);
     const leg = legs.get(otherEnd(subject));
     if (leg?.state.type !== 'established' || leg.peerRelay !== remote) return;
-    if (counter >= leg.state.remoteCounter) this.#life.end(leg, reason);
+    if (counter >= leg.state.remoteCounter) this.#transitions.end(leg, reason);
   }
 
   /**
@@ -88,14 +94,14 @@ export class TrunkMessages {
       .filter(({ state }) => state.type === 'established');
     if (why === 'silent') this.#lost.set(remote, lost.slice(0, LOST_LEGS_MAX));
     else this.#lost.delete(remote);
-    this.#life.endAll(lost, 'closed_relay_gone');
+    this.#endings.endAll(lost, 'closed_relay_gone');
   }
 
   /** Attempts to connect with peers of a relay that cannot be reached fail at once: 447. */
   news(remote: RemoteRelay, news: PathEvent): void {
     if (news.type !== 'reachability' || news.reason === undefined) return;
     const { legs } = this.#context;
-    this.#life.failForUnreachable(
+    this.#endings.failForUnreachable(
       legs.withRemote(remote).filter(({ state }) => state.type === 'connecting'),
     );
   }

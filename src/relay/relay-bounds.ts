@@ -83,7 +83,7 @@ function strangerBounds({ context: { stats }, claims }: RelayRules): Bound[] {
 }
 
 /** What tenants share between relays. */
-function trunkBounds({ context: { offers, closes }, outgoing }: RelayRules): Bound[] {
+function trunkBounds({ context: { offers, sentOffers, closes } }: RelayRules): Bound[] {
   return [
     {
       name: 'offers',
@@ -97,7 +97,7 @@ function trunkBounds({ context: { offers, closes }, outgoing }: RelayRules): Bou
       detail:
         'answers to offers are not awaited of the tenant with most: ' +
         `${SENT_OFFER_LIMITS.rememberedMax} are remembered`,
-      met: () => outgoing.forgotten,
+      met: () => sentOffers.forgotten,
     },
     {
       name: 'close-requests',

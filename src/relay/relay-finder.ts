@@ -1,5 +1,5 @@
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
-import type { RelayFinder } from '../overlay/allocation.js';
+import type { RelayFinder } from '../overlay/allocate.js';
 import type { PeerRelay } from '../overlay/leg.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { Trunk } from '../trunk/trunk.js';

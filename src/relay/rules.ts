@@ -8,17 +8,22 @@ import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
-import { Allocation } from '../overlay/allocation.js';
+import { Allocate } from '../overlay/allocate.js';
 import { CloseRequests } from '../overlay/close-requests.js';
+import { Connect } from '../overlay/connect.js';
 import type { OverlayContext } from '../overlay/context.js';
-import { LegLife } from '../overlay/leg-life.js';
+import { Forwarding } from '../overlay/forwarding.js';
+import { LegEndings } from '../overlay/leg-endings.js';
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { LegLog } from '../overlay/leg-log.js';
 import { LegNonces } from '../overlay/leg-nonces.js';
 import { LegTable } from '../overlay/leg-table.js';
-import { PairingRules } from '../overlay/pairing.js';
+import { LegTransitions } from '../overlay/leg-transitions.js';
+import { OfferRules } from '../overlay/offers.js';
+import { LegPairing } from '../overlay/pairing.js';
 import { ProvenClients } from '../overlay/proven-clients.js';
 import { ReceivedOffers } from '../overlay/received-offers.js';
+import { Refresh } from '../overlay/refresh.js';
 import { Responses } from '../overlay/responses.js';
 import { SentOffers } from '../overlay/sent-offers.js';
 import { SessionIndexes } from '../overlay/session-indexes.js';
@@ -72,7 +77,6 @@ export interface RelayRulesOptions {
  */
 export class RelayRules {
   readonly context: OverlayContext;
-  readonly outgoing: SentOffers;
   readonly finder: RegistryFinder;
   readonly reachability: ReachabilityReporter;
   readonly claims: RelayClaims;
@@ -80,7 +84,7 @@ export class RelayRules {
   readonly budgets: StrangerBudgets;
   readonly #clientPort: StunServer;
   readonly #timers: LegTimers;
-  readonly #life: LegLife;
+  readonly #transitions: LegTransitions;
   readonly #onFault: (error: unknown) => void;
   readonly #sockets: readonly TrunkSocket[];
 
@@ -127,7 +131,9 @@ export class RelayRules {
       trunk,
       legs,
       proven,
+      forwarding: new Forwarding(plane),
       offers: new ReceivedOffers(),
+      sentOffers: new SentOffers(trunk, clock, random),
       nonces: new LegNonces({ issuer, clock, random }),
       indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
       closes: new CloseRequests(trunk, clock, random),
@@ -139,15 +145,18 @@ export class RelayRules {
     this.context = context;
     this.budgets = strangerBudgets(options);
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
-    this.#life = new LegLife(context);
-    this.outgoing = new SentOffers(trunk, clock, random);
-    const pairing = new PairingRules(context, this.#life, this.outgoing);
-    const trunkRules = new TrunkMessages(context, this.#life, pairing);
-    this.#timers = new LegTimers(context, this.#life, this.outgoing);
+    const transitions = new LegTransitions(context);
+    const endings = new LegEndings(transitions);
+    const pairing = new LegPairing(context, transitions);
+    const offers = new OfferRules(context, transitions, pairing);
+    const trunkRules = new TrunkMessages(context, { transitions, endings, offers });
+    this.#transitions = transitions;
+    this.#timers = new LegTimers(context, transitions, endings);
     this.#clientPort = new StunServer({
       context,
-      pairing,
-      allocation: new Allocation(context, this.#life, this.finder),
+      allocate: new Allocate(context, transitions, this.finder),
+      connect: new Connect(context, transitions, pairing),
+      refresh: new Refresh(context, transitions),
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: OVERLAY_REALM }),
       nonces: issuer,
       budgets: this.budgets,
@@ -223,7 +232,7 @@ export class RelayRules {
     const established = legs.filter(({ state }) => state.type === 'established');
     const others = legs.filter(({ state }) => state.type !== 'established');
     for (const [index, leg] of [...established, ...others].entries()) {
-      this.#life.end(leg, 'closed_draining');
+      this.#transitions.end(leg, 'closed_draining');
       if ((index + 1) % LEG_LIMITS.endedAtOnce === 0) yield this.context.legs.size;
     }
   }

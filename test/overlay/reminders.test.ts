@@ -27,7 +27,7 @@ function owing(count: number) {
       peerRelay: 'self',
       signer: { kind: 'sha256', key: new Uint8Array(32) },
       lifetimeSeconds: 600,
-      state: { type: 'closed' },
+      expiresAt: 0,
     });
     leg.sessionIndex = index;
     leg.livenessMs = LEG_LIMITS.peerSilentUnderDataMs;

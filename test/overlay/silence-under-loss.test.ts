@@ -38,7 +38,7 @@ class SimulatedPeer {
       peerRelay: 'self',
       signer: { kind: 'sha256', key: new Uint8Array(32) },
       lifetimeSeconds: 600,
-      state: { type: 'closed' },
+      expiresAt: 0,
     });
     this.leg.sessionIndex = index;
     this.leg.livenessMs = LEG_LIMITS.peerSilentUnderDataMs;

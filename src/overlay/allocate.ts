@@ -1,0 +1,99 @@
+import { familyOf, type TransportAddress } from '../address.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import type { OverlayContext } from './context.js';
+import { Leg, type PeerRelay } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
+import { type LegRequest, lifetimeOf, livenessMsOf } from './leg-request.js';
+import type { LegTransitions } from './leg-transitions.js';
+
+/** IANA's protocol number of UDP, for REQUESTED-TRANSPORT. */
+const UDP = 17;
+
+/** What the rules of Allocate need to know of the relays around. */
+export interface RelayFinder {
+  /** The relay that serves peers at the address, if any is known. */
+  find(address: TransportAddress): PeerRelay | undefined;
+  /** Where a peer of this relay should go instead, while draining. */
+  alternate(family: 4 | 6): TransportAddress | undefined;
+  readonly draining: boolean;
+}
+
+/** Allocate (PROTOCOL.md section 2): reserves a leg, or keeps the one that this 5-tuple holds. */
+export class Allocate {
+  readonly #context: OverlayContext;
+  readonly #transitions: LegTransitions;
+  readonly #finder: RelayFinder;
+
+  constructor(context: OverlayContext, transitions: LegTransitions, finder: RelayFinder) {
+    this.#context = context;
+    this.#transitions = transitions;
+    this.#finder = finder;
+  }
+
+  handle(request: LegRequest): void {
+    const { responses, legs } = this.#context;
+    const { message } = request;
+    const transport = message.requestedTransport();
+    const named = message.address(AttributeType.XorPeerRelayAddress);
+    if (transport === undefined || named === undefined || message.connectionRole() === undefined) {
+      return responses.refused(request, 'attribute-missing');
+    }
+    if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
+      return responses.refused(request, 'attribute-missing');
+    }
+    if (transport !== UDP) return responses.refused(request, 'transport-not-udp');
+    const leg = legs.get(request.leg);
+    if (leg && leg.tupleKey !== request.tupleKey) {
+      return responses.refused(request, 'leg-of-another-address');
+    }
+    const peerRelay = this.#finder.find(named);
+    if (peerRelay === undefined) return responses.refused(request, 'unknown-peer-relay');
+    if (peerRelay !== 'self' && peerRelay.path === undefined) {
+      return responses.refused(request, 'no-common-family');
+    }
+    if (leg) this.#again(request, leg, peerRelay);
+    else this.#reserve(request, peerRelay);
+  }
+
+  #again(request: LegRequest, leg: Leg, peerRelay: PeerRelay): void {
+    const { responses, legs } = this.#context;
+    if (!leg.takeTurn('allocate', request.transactionId)) return responses.outdated();
+    if (leg.peerRelay !== peerRelay) {
+      if (leg.state.type !== 'reserved') return responses.refused(request, 'connected-elsewhere');
+      legs.setPeerRelay(leg, peerRelay);
+    }
+    leg.signer = request.signer;
+    leg.lifetimeSeconds = lifetimeOf(request);
+    leg.livenessMs = livenessMsOf(request);
+    this.#transitions.prolong(leg, 'allocate');
+    responses.allocated(request, leg);
+  }
+
+  #reserve(request: LegRequest, peerRelay: PeerRelay): void {
+    const { legs, responses, clock, closes, stats } = this.#context;
+    const { leg: name, origin, signer, tupleKey } = request;
+    if (this.#finder.draining) {
+      return responses.redirected(request, this.#finder.alternate(familyOf(origin.tuple.remote)));
+    }
+    const refusal = legs.refusal(name.tenant, clock.monotonic());
+    if (refusal !== undefined) return responses.refused(request, refusal);
+    const leg = new Leg({
+      name,
+      origin,
+      tupleKey,
+      peerRelay,
+      signer,
+      lifetimeSeconds: lifetimeOf(request),
+      expiresAt: clock.monotonic() + LEG_LIMITS.reservedMs,
+    });
+    leg.livenessMs = livenessMsOf(request);
+    leg.nonceFrom = request.nonceSeconds;
+    leg.nonceNewest = request.nonceSeconds;
+    leg.takeTurn('allocate', request.transactionId);
+    closes.cancel(leg);
+    legs.add(leg);
+    stats.legs.allocated += 1;
+    this.#transitions.schedule(leg);
+    responses.allocated(request, leg);
+  }
+}

@@ -1,0 +1,117 @@
+import { sameAddress, type TransportAddress } from '../address.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { copiedTransactionId } from '../stun/message.js';
+import { unreachablePhrase } from '../trunk/reachability.js';
+import type { OverlayContext } from './context.js';
+import { type Attempt, isConnecting, type Leg, type Pairing } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
+import { type LegRequest, livenessMsOf } from './leg-request.js';
+import type { LegTransitions } from './leg-transitions.js';
+import type { LegPairing } from './pairing.js';
+
+/**
+ * Connect (PROTOCOL.md section 2): a peer asks to be joined with the peer at the given address,
+ * which is compared and nothing else. Answered when that is decided.
+ */
+export class Connect {
+  readonly #context: OverlayContext;
+  readonly #transitions: LegTransitions;
+  readonly #pairing: LegPairing;
+
+  constructor(context: OverlayContext, transitions: LegTransitions, pairing: LegPairing) {
+    this.#context = context;
+    this.#transitions = transitions;
+    this.#pairing = pairing;
+  }
+
+  handle(request: LegRequest): void {
+    const { responses, legs } = this.#context;
+    const claimed = request.message.address(AttributeType.XorPeerAddress);
+    if (claimed === undefined) return responses.refused(request, 'attribute-missing');
+    const leg = legs.get(request.leg);
+    if (!leg) return responses.refused(request, 'no-such-leg');
+    if (leg.tupleKey !== request.tupleKey) {
+      return responses.refused(request, 'leg-of-another-address');
+    }
+    if (!leg.takeTurn('connect', request.transactionId)) return responses.outdated();
+    const refusal = leg.state.type === 'reserved' && leg.refusalOf(request.transactionId);
+    if (refusal) return responses.refused(request, refusal.reason, { phrase: refusal.phrase });
+    leg.signer = request.signer;
+    leg.livenessMs = livenessMsOf(request);
+    switch (leg.state.type) {
+      case 'established':
+        return this.#confirm(request, leg, leg.state, claimed);
+      case 'connecting':
+        this.#renew(request, leg, leg.state.attempt, claimed);
+        break;
+      default:
+        if (this.#refuseUnreachable(request, leg)) return;
+        if (!this.#begin(request, leg, claimed)) {
+          return responses.refused(request, 'channels-used-up');
+        }
+    }
+    if (isConnecting(leg)) this.#pairing.match(leg);
+    // Not for an attempt that has just failed.
+    if (isConnecting(leg)) this.#pairing.offer(leg);
+  }
+
+  /** Without a way to the other relay no attempt is of use. @returns whether it was refused */
+  #refuseUnreachable(request: LegRequest, leg: Leg): boolean {
+    const { peerRelay } = leg;
+    if (peerRelay === 'self') return false;
+    const { trunk, responses } = this.#context;
+    trunk.expect(peerRelay);
+    const { id, unreachable } = peerRelay;
+    if (unreachable === undefined) return false;
+    const phrase = unreachablePhrase(id, unreachable);
+    leg.refuse(request.transactionId, 'peer-relay-unreachable', phrase);
+    responses.refused(request, 'peer-relay-unreachable', { phrase });
+    return true;
+  }
+
+  #confirm(request: LegRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {
+    const { responses } = this.#context;
+    if (!sameAddress(claimed, pairing.claimed)) {
+      return responses.refused(request, 'connected-elsewhere');
+    }
+    responses.connected(request, leg, pairing.channel);
+  }
+
+  /** The newest Connect gets the answer, and its address counts. */
+  #renew(request: LegRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
+    attempt.transactionId = copiedTransactionId(request.transactionId);
+    attempt.signer = request.signer;
+    const { offer } = attempt;
+    if (offer) offer.owed = true;
+    if (sameAddress(claimed, attempt.claimed)) return;
+    attempt.claimed = claimed;
+    if (offer) this.#context.sentOffers.renew(leg, offer);
+  }
+
+  /** Starts an attempt. @returns false when the relay has no channel or session index left */
+  #begin(request: LegRequest, leg: Leg, claimed: TransportAddress): boolean {
+    const { legs, indexes, clock, closes, sentOffers } = this.#context;
+    const now = clock.monotonic();
+    closes.cancel(leg);
+    leg.channel ??= legs.takeChannel(leg, now);
+    if (leg.channel === undefined) return false;
+    const remote = leg.peerRelay === 'self' ? undefined : leg.peerRelay;
+    if (remote) {
+      leg.sessionIndex ??= indexes.take(now);
+      if (leg.sessionIndex === undefined) return false;
+    }
+    const offer =
+      remote && leg.sessionIndex !== undefined
+        ? sentOffers.begin(leg, { remote, sessionIndex: leg.sessionIndex })
+        : undefined;
+    this.#transitions.connect(leg, {
+      claimed,
+      transactionId: copiedTransactionId(request.transactionId),
+      signer: request.signer,
+      deadline: now + LEG_LIMITS.connectMs,
+      channel: leg.channel,
+      offer,
+    });
+    return true;
+  }
+}

@@ -1,0 +1,149 @@
+import { Method } from '../stun/methods.js';
+import type { OverlayContext } from './context.js';
+import { type Attempt, expiryOf, type Leg, type Pairing } from './leg.js';
+import { LEG_LIMITS } from './leg-limits.js';
+import { type EndReason, LEG_ENDS } from './leg-states.js';
+import type { RefusalReason } from './refusals.js';
+import type { ReplyTarget } from './responses.js';
+
+/**
+ * Every change of a leg's state, as `leg-states.ts` allows it, with what follows from it: the next
+ * deadline, what is forwarded, and who is told.
+ */
+export class LegTransitions {
+  readonly #context: OverlayContext;
+
+  constructor(context: OverlayContext) {
+    this.#context = context;
+  }
+
+  /** Sets the leg's deadline from its state. */
+  schedule(leg: Leg): void {
+    const { legs } = this.#context;
+    switch (leg.state.type) {
+      case 'reserved':
+      case 'established':
+        legs.schedule(leg, leg.state.expiresAt);
+        break;
+      case 'connecting': {
+        const { deadline, offer } = leg.state.attempt;
+        const waits = offer && !offer.sent;
+        legs.schedule(leg, waits ? Math.min(deadline, offer.sentAt + offer.waitMs) : deadline);
+        break;
+      }
+      case 'closed':
+        break;
+    }
+  }
+
+  /** The peer's Allocate or Refresh keeps the leg. */
+  prolong(leg: Leg, event: 'allocate' | 'refresh'): void {
+    const now = this.#context.clock.monotonic();
+    if (leg.state.type === 'reserved') leg.prolong(event, now + LEG_LIMITS.reservedMs);
+    // Never sooner: a peer that wants that does not refresh, and a recording must not have it.
+    else if (leg.state.type === 'established') {
+      leg.prolong(event, Math.max(leg.state.expiresAt, expiryOf(leg, now)));
+    }
+    this.schedule(leg);
+  }
+
+  /** The peer's first Connect starts an attempt. */
+  connect(leg: Leg, attempt: Attempt): void {
+    leg.enter('connect', { type: 'connecting', attempt });
+    this.schedule(leg);
+  }
+
+  /** Both sides' Connects match: answers this leg's. */
+  pair(leg: Leg, attempt: Attempt, to: Omit<Pairing, 'type' | 'channel' | 'since' | 'expiresAt'>) {
+    const { channel } = attempt;
+    const { clock, silence, stats, responses } = this.#context;
+    const since = Math.round(clock.monotonic());
+    const pairing: Pairing = {
+      type: 'established',
+      ...to,
+      channel,
+      since,
+      expiresAt: expiryOf(leg, since),
+    };
+    leg.enter('paired', pairing);
+    leg.settle();
+    this.schedule(leg);
+    silence.add(leg, pairing);
+    stats.legs.established += 1;
+    responses.connected(connectTarget(leg, attempt), leg, channel);
+  }
+
+  /**
+   * The attempt has failed: answers the pending Connect with an error; the leg is reserved again.
+   * The other relay is told where it may hold the connection for established already.
+   */
+  fail(leg: Leg, attempt: Attempt, reason: RefusalReason, phrase?: string): void {
+    const { responses, stats, forwarding, closes, clock } = this.#context;
+    const { offer } = attempt;
+    responses.refused(connectTarget(leg, attempt), reason, { phrase });
+    leg.refuse(attempt.transactionId, reason, phrase);
+    if (reason === 'address-mismatch') stats.legs.mismatched += 1;
+    else stats.legs.not_established += 1;
+    if (offer?.bound) {
+      forwarding.unbindSession(offer.sessionIndex);
+      closes.send(offer.remote, leg);
+    }
+    const expiresAt = clock.monotonic() + LEG_LIMITS.reservedMs;
+    leg.enter('failed', { type: 'reserved', expiresAt });
+    this.schedule(leg);
+  }
+
+  /**
+   * Ends the leg and, where both are here, the other one. The peer and the other relay are told as
+   * `LEG_ENDS` says. Harmless for a leg that has ended.
+   */
+  end(leg: Leg, reason: EndReason): void {
+    const { legs, responses, indexes, forwarding, clock, nonces, stats } = this.#context;
+    const { state } = leg;
+    if (state.type === 'closed') return;
+    const { closed, tells } = LEG_ENDS[reason];
+    leg.enter(reason, { type: 'closed' });
+    if (state.type === 'established') this.#unpair(leg, state, reason);
+    if (state.type === 'connecting') this.#abandon(leg, state.attempt);
+    if (closed !== undefined && (tells === 'all' || state.type === tells)) {
+      responses.closed(leg, closed.code, closed.cause);
+    }
+    const now = clock.monotonic();
+    if (leg.channel !== undefined) legs.freeChannel(leg, leg.channel, now);
+    if (leg.sessionIndex !== undefined) {
+      forwarding.unbindSession(leg.sessionIndex);
+      indexes.free(leg.sessionIndex, now);
+    }
+    legs.delete(leg, now);
+    stats.legs.ended += 1;
+    nonces.ended(leg);
+  }
+
+  #unpair(leg: Leg, pairing: Pairing, reason: EndReason): void {
+    const { forwarding, closes, stats, indexes, silence, log } = this.#context;
+    const { other, remote, remoteIndex } = pairing;
+    const { ofOtherLeg, request } = LEG_ENDS[reason];
+    // Before the entries go, of which each is one direction of either leg.
+    const carried = log.saysEnd() ? forwarding.carried(leg, pairing) : undefined;
+    silence.remove(leg);
+    stats.legs[reason] += 1;
+    if (other) this.end(other, ofOtherLeg);
+    forwarding.stop(leg);
+    if (carried) log.ended(leg, pairing, reason, carried);
+    if (!remote) return;
+    remote.connections -= 1;
+    indexes.unlinkRemote(remote, remoteIndex);
+    if (request !== undefined) closes.send(remote, leg, request.code);
+  }
+
+  #abandon(leg: Leg, { offer }: Attempt): void {
+    // Unless it is bound the other relay has only an offer, which ends by itself.
+    if (offer?.bound) this.#context.closes.send(offer.remote, leg);
+  }
+}
+
+/** The pending Connect of an attempt, as something to answer. */
+function connectTarget(leg: Leg, { transactionId, signer }: Attempt): ReplyTarget {
+  const { origin } = leg;
+  return { origin, method: Method.Connect, transactionId, signer, leg };
+}

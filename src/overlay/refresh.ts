@@ -1,0 +1,39 @@
+import { AttributeType } from '../stun/attribute-types.js';
+import type { OverlayContext } from './context.js';
+import { type LegRequest, lifetimeOf } from './leg-request.js';
+import type { LegTransitions } from './leg-transitions.js';
+
+/**
+ * Refresh (PROTOCOL.md section 2): keeps a leg; or with LIFETIME 0 closes it, from any 5-tuple that
+ * proves the credential.
+ */
+export class Refresh {
+  readonly #context: OverlayContext;
+  readonly #transitions: LegTransitions;
+
+  constructor(context: OverlayContext, transitions: LegTransitions) {
+    this.#context = context;
+    this.#transitions = transitions;
+  }
+
+  handle(request: LegRequest): void {
+    const { legs, responses } = this.#context;
+    const { message } = request;
+    if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
+      return responses.refused(request, 'attribute-missing');
+    }
+    const leg = legs.get(request.leg);
+    if (!leg) return responses.refused(request, 'no-such-leg');
+    if (message.lifetimeSeconds() === 0) {
+      responses.refreshed(request, 0);
+      return this.#transitions.end(leg, 'closed_by_peer');
+    }
+    if (leg.tupleKey !== request.tupleKey) {
+      return responses.refused(request, 'leg-of-another-address');
+    }
+    leg.signer = request.signer;
+    leg.lifetimeSeconds = lifetimeOf(request);
+    this.#transitions.prolong(leg, 'refresh');
+    responses.refreshed(request, leg.lifetimeSeconds, leg);
+  }
+}
