@@ -12,12 +12,9 @@ import { decodeMessage, type StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import { isChallenge } from '../trunk/claim-challenge.js';
-import type { Allocate } from './allocate.js';
-import type { Connect } from './connect.js';
-import type { OverlayContext } from './context.js';
 import { type Origin, tupleKey } from './leg.js';
 import type { LegRequest } from './leg-request.js';
-import type { Refresh } from './refresh.js';
+import type { Overlay } from './overlay.js';
 
 /** What the overlay's methods understand beyond authentication. */
 const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
@@ -34,10 +31,7 @@ const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
 const BINDING_ANSWER_BYTES_MIN = 32;
 
 export interface StunServerOptions {
-  readonly context: OverlayContext;
-  readonly allocate: Allocate;
-  readonly connect: Connect;
-  readonly refresh: Refresh;
+  readonly overlay: Overlay;
   readonly verifier: CredentialVerifier;
   readonly nonces: NonceIssuer;
   readonly budgets: StrangerBudgets;
@@ -68,7 +62,7 @@ export class StunServer {
 
   /** Handles one datagram. Never throws for anything in it. */
   receive({ worker, tuple, data }: PuntedDatagram): void {
-    const { stats, log } = this.#options.context;
+    const { stats, log } = this.#options.overlay.context;
     if (isKeepalive(data)) return this.#indicated(tuple);
     const decoded = decodeMessage(data);
     if (!decoded.ok) {
@@ -90,13 +84,13 @@ export class StunServer {
 
   /** It keeps a NAT's mapping alive, and says that the peer lives. */
   #indicated(tuple: FiveTuple): void {
-    const { stats, legs, clock } = this.#options.context;
+    const { stats, legs, clock } = this.#options.overlay.context;
     stats.client.indications += 1;
     legs.heard(tupleKey(tuple), clock.monotonic());
   }
 
   #binding(message: StunMessage, origin: Origin): void {
-    const { legs, clock } = this.#options.context;
+    const { legs, clock } = this.#options.overlay.context;
     legs.heard(tupleKey(origin.tuple), clock.monotonic());
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
     const { transactionId, bytes } = message;
@@ -152,8 +146,8 @@ export class StunServer {
       });
       return this.#challenge(message, origin, { code: ErrorCode.Unauthenticated, cost: 'longer' });
     }
-    const { legs, proven, clock } = this.#options.context;
-    const leastSeconds = this.#options.context.nonces.wanted(request, legs.get(credential));
+    const { legs, proven, clock } = this.#options.overlay.context;
+    const leastSeconds = this.#options.overlay.context.nonces.wanted(request, legs.get(credential));
     if (leastSeconds !== undefined) {
       this.#unauthenticated(message, origin, {
         code: ErrorCode.StaleNonce,
@@ -177,7 +171,7 @@ export class StunServer {
     { tuple }: Origin,
     { code, failure }: { code: number; failure: AuthenticationFailure | 'expired' },
   ): void {
-    const { stats, log } = this.#options.context;
+    const { stats, log } = this.#options.overlay.context;
     stats.authentication.add(failure);
     // The first request of everybody carries no credential.
     const username = message.text(AttributeType.Username);
@@ -185,7 +179,7 @@ export class StunServer {
   }
 
   #dispatch(request: LegRequest): void {
-    const { allocate, connect, refresh, context } = this.#options;
+    const { allocate, connect, refresh, context } = this.#options.overlay;
     const { responses } = context;
     const { message } = request;
     const unknown = message.unknownRequired(KNOWN_ATTRIBUTES);
@@ -221,7 +215,7 @@ export class StunServer {
    * connection is over when the Closed indication was lost.
    */
   #expired({ credential, message, method, tupleKey: from }: LegRequest): boolean {
-    const { clock, legs } = this.#options.context;
+    const { clock, legs } = this.#options.overlay.context;
     if (clock.now() < credential.expiresAtSeconds * 1_000) return false;
     if (!this.#namesOwnLeg(message, credential)) return true;
     const leg = legs.get(credential);
@@ -248,9 +242,12 @@ export class StunServer {
     if (cost === 'unpayable') return this.#overBudget(origin, 'wrong-credential');
     if (cost === 'always' && !this.#pays(origin, 'wrong-credential')) return;
     if (cost === 'longer' && longer && !this.#pays(origin, 'challenge')) return;
-    const { stats } = this.#options.context;
+    const { stats } = this.#options.overlay.context;
     stats.client.challenges += 1;
-    const nonce = this.#options.context.nonces.issue(origin.tuple.remote.address, leastSeconds);
+    const nonce = this.#options.overlay.context.nonces.issue(
+      origin.tuple.remote.address,
+      leastSeconds,
+    );
     this.#send(origin, buildChallenge(message, { code, realm: OVERLAY_REALM, nonce, fingerprint }));
   }
 
@@ -261,7 +258,8 @@ export class StunServer {
   }
 
   #isPaid({ tuple }: Origin, payment: Payment): boolean {
-    const { budgets, context } = this.#options;
+    const { budgets, overlay } = this.#options;
+    const { context } = overlay;
     switch (payment) {
       case 'binding':
         return budgets.binding(tuple.remote, context.proven.has(tupleKey(tuple)));
@@ -273,13 +271,13 @@ export class StunServer {
   }
 
   #overBudget({ tuple }: Origin, payment: Payment): void {
-    const { stats, log } = this.#options.context;
+    const { stats, log } = this.#options.overlay.context;
     stats.client[OVER_BUDGET[payment].count] += 1;
     log.dropped(tuple.remote, OVER_BUDGET[payment].reason);
   }
 
   #send(origin: Origin, data: Uint8Array): void {
-    this.#options.context.plane.send([{ side: 'client', tuple: origin.tuple, data }]);
+    this.#options.overlay.context.plane.send([{ side: 'client', tuple: origin.tuple, data }]);
   }
 }
 

@@ -8,30 +8,12 @@ import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
-import { Allocate } from '../overlay/allocate.js';
-import { CloseRequests } from '../overlay/close-requests.js';
-import { Connect } from '../overlay/connect.js';
 import type { OverlayContext } from '../overlay/context.js';
-import { Forwarding } from '../overlay/forwarding.js';
-import { LegEndings } from '../overlay/leg-endings.js';
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { LegLog } from '../overlay/leg-log.js';
-import { LegNonces } from '../overlay/leg-nonces.js';
-import { LegTable } from '../overlay/leg-table.js';
-import { LegTransitions } from '../overlay/leg-transitions.js';
-import { OfferRules } from '../overlay/offers.js';
-import { LegPairing } from '../overlay/pairing.js';
+import { Overlay } from '../overlay/overlay.js';
 import { ProvenClients } from '../overlay/proven-clients.js';
-import { ReceivedOffers } from '../overlay/received-offers.js';
-import { Refresh } from '../overlay/refresh.js';
-import { Responses } from '../overlay/responses.js';
-import { SentOffers } from '../overlay/sent-offers.js';
-import { SessionIndexes } from '../overlay/session-indexes.js';
-import { SilenceWatch } from '../overlay/silence-watch.js';
-import { OverlayStats } from '../overlay/stats.js';
 import { StunServer } from '../overlay/stun-server.js';
-import { LegTimers } from '../overlay/timers.js';
-import { TrunkMessages } from '../overlay/trunk-messages.js';
 import type { RandomBytes } from '../random.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay, RemoteRelay, TrunkSocket } from '../trunk/remote-relay.js';
@@ -76,15 +58,13 @@ export interface RelayRulesOptions {
  * timer, no directory. The service drives it; tests drive it with a plane of their own.
  */
 export class RelayRules {
-  readonly context: OverlayContext;
+  readonly overlay: Overlay;
   readonly finder: RegistryFinder;
   readonly reachability: ReachabilityReporter;
   readonly claims: RelayClaims;
   /** What responses to strangers are paid from. */
   readonly budgets: StrangerBudgets;
-  readonly #clientPort: StunServer;
-  readonly #timers: LegTimers;
-  readonly #transitions: LegTransitions;
+  readonly #stunServer: StunServer;
   readonly #onFault: (error: unknown) => void;
   readonly #sockets: readonly TrunkSocket[];
 
@@ -92,8 +72,7 @@ export class RelayRules {
     const { local, region, serviceAddresses, plane, clock, random } = options;
     const { onReachability: onChange = () => {}, legsMax = LEG_LIMITS.legsMax } = options;
     this.#onFault = options.onFault ?? (() => {});
-    const proven = new ProvenClients(plane, clock);
-    const legs = new LegTable(legsMax, clock.monotonic(), proven);
+    const log = new LegLog(clock, local.id, options.logger);
     const sockets = trunkSockets(options);
     const means = { plane, sockets, clock, random, local, trunk: () => trunk, onChange };
     this.#sockets = sockets;
@@ -104,14 +83,15 @@ export class RelayRules {
       plane,
       sockets,
       clock,
-      inUse: (remote) => legs.hasRemote(remote),
-      onRelayLost: (remote, why) => trunkRules.relayLost(remote, why),
-      onRelayBack: (remote) => trunkRules.relayBack(remote),
-      onControlMessage: (remote, control, order) => trunkRules.control(remote, control, order),
+      inUse: (remote) => this.context.legs.hasRemote(remote),
+      onRelayLost: (remote, why) => this.overlay.messages.relayLost(remote, why),
+      onRelayBack: (remote) => this.overlay.messages.relayBack(remote),
+      onControlMessage: (remote, control, order) =>
+        this.overlay.messages.control(remote, control, order),
       onDrop: (source, drop) => log.trunkDropped(source, drop),
-      onUnboundIndex: (remote, index) => trunkRules.unboundIndex(remote, index),
+      onUnboundIndex: (remote, index) => this.overlay.messages.unboundIndex(remote, index),
       onPathEvent: (remote, news) => {
-        trunkRules.news(remote, news);
+        this.overlay.messages.news(remote, news);
         options.onTrunk?.(remote, news);
         if (news.type === 'reachability') onChange();
       },
@@ -120,43 +100,23 @@ export class RelayRules {
         this.reachability.checker.receive(...of) || this.claims.checker.receive(...of),
       onChallenge: (message, tuple) => this.claims.responder.receive('trunk', message, tuple),
     });
-    const stats = new OverlayStats();
-    const log = new LegLog(clock, local.id, options.logger);
-    const responses = new Responses({ plane, random, stats, log, trunk });
     const issuer = nonceIssuer(options);
-    const context: OverlayContext = {
-      clock,
-      random,
-      plane,
-      trunk,
-      legs,
-      proven,
-      forwarding: new Forwarding(plane),
-      offers: new ReceivedOffers(),
-      sentOffers: new SentOffers(trunk, clock, random),
-      nonces: new LegNonces({ issuer, clock, random }),
-      indexes: new SessionIndexes(options.sessionsMax ?? 2 * legsMax),
-      closes: new CloseRequests(trunk, clock, random),
-      responses,
-      stats,
-      log,
-      silence: new SilenceWatch(plane, clock, (leg) => responses.remind(leg)),
-    };
-    this.context = context;
     this.budgets = strangerBudgets(options);
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
-    const transitions = new LegTransitions(context);
-    const endings = new LegEndings(transitions);
-    const pairing = new LegPairing(context, transitions);
-    const offers = new OfferRules(context, transitions, pairing);
-    const trunkRules = new TrunkMessages(context, { transitions, endings, offers });
-    this.#transitions = transitions;
-    this.#timers = new LegTimers(context, transitions, endings);
-    this.#clientPort = new StunServer({
-      context,
-      allocate: new Allocate(context, transitions, this.finder),
-      connect: new Connect(context, transitions, pairing),
-      refresh: new Refresh(context, transitions),
+    this.overlay = new Overlay({
+      plane,
+      trunk,
+      finder: this.finder,
+      proven: new ProvenClients(plane, clock),
+      issuer,
+      log,
+      clock,
+      random,
+      legsMax,
+      sessionsMax: options.sessionsMax ?? 2 * legsMax,
+    });
+    this.#stunServer = new StunServer({
+      overlay: this.overlay,
       verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: OVERLAY_REALM }),
       nonces: issuer,
       budgets: this.budgets,
@@ -164,12 +124,17 @@ export class RelayRules {
     });
   }
 
+  /** What the overlay holds. */
+  get context(): OverlayContext {
+    return this.overlay.context;
+  }
+
   /** Takes what the data plane handed up. Never throws. */
   receive({ datagrams, events }: DataPlaneBatch): void {
     const { trunk } = this.context;
     for (const datagram of datagrams) {
-      const port = datagram.side === 'client' ? this.#clientPort : trunk;
-      this.#guarded(() => port.receive(datagram));
+      const reader = datagram.side === 'client' ? this.#stunServer : trunk;
+      this.#guarded(() => reader.receive(datagram));
     }
     for (const event of events) this.#guarded(() => trunk.event(event));
   }
@@ -208,7 +173,7 @@ export class RelayRules {
     this.#guarded(() => this.context.proven.tick());
     this.#guarded(() => this.claims.checker.tick());
     this.#guarded(() => {
-      more = this.#timers.tick();
+      more = this.overlay.timers.tick();
     });
     return more;
   }
@@ -217,24 +182,9 @@ export class RelayRules {
   goOn(): boolean {
     let more = false;
     this.#guarded(() => {
-      more = this.#timers.goOn();
+      more = this.overlay.timers.goOn();
     });
     return more;
-  }
-
-  /**
-   * Ends all legs with Closed 300, `LEG_LIMITS.endedAtOnce` at each step, because the relay is
-   * about to stop: established ones first, as their peers have the most to lose.
-   * @yields the number of legs that are left
-   */
-  *closeAll(): Generator<number> {
-    const legs = this.context.legs.all();
-    const established = legs.filter(({ state }) => state.type === 'established');
-    const others = legs.filter(({ state }) => state.type !== 'established');
-    for (const [index, leg] of [...established, ...others].entries()) {
-      this.#transitions.end(leg, 'closed_draining');
-      if ((index + 1) % LEG_LIMITS.endedAtOnce === 0) yield this.context.legs.size;
-    }
   }
 }
 

@@ -327,7 +327,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.drain();
     const { closes } = this.#rules.context;
     const silentAt = performance.now() + LIMITS.farewellMs;
-    for (const left of this.#rules.closeAll()) {
+    for (const left of this.#rules.overlay.closeAll()) {
       if (performance.now() > silentAt) {
         this.#logger.warn({ left }, 'no time to tell the rest of the peers that the relay stops');
         break;

@@ -253,7 +253,7 @@ t.test('a draining relay answers 300 and names another; what is there goes on', 
   t.equal(answer?.errorCode()?.code, 300);
   t.same(answer?.address(AttributeType.AlternateServer), nyc.service);
   t.equal(a.refresh(600)?.messageClass, 'success');
-  t.same([...fra.rules.closeAll()], [], 'few enough for one step');
+  t.same([...fra.rules.overlay.closeAll()], [], 'few enough for one step');
   world.pump();
   t.same(a.closed, [300]);
   t.same(b.closed, [437]);
