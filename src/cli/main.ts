@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { leave } from './leave.js';
+import { exitProcess } from './exit.js';
 import { holdSignals } from './signals.js';
 
 holdSignals(process.argv[2]);
@@ -18,4 +18,4 @@ stderr.on('error', () => {});
 const exitCode = await runProgram(process.argv.slice(2), { stdin, stdout, stderr, env });
 
 // An open stdin would otherwise keep the process alive.
-await leave(exitCode);
+await exitProcess(exitCode);

@@ -3,9 +3,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Logger } from 'pino';
 import type { CommandDefinition, CommandIo } from './command.js';
 import { COMMANDS } from './commands/index.js';
+import { exitProcess, outputTaken } from './exit.js';
 import { EXIT, exitCodeOf, SIGNAL_EXIT } from './exit-codes.js';
 import { allOptions, exitCodeHelp, flagText, helpFooter, optionHelp } from './help.js';
-import { leave, outputTaken } from './leave.js';
 import type { ConfigReload, ReloadListener } from './reload/config-reload.js';
 import { type HangUp, inheritedIgnore, trapSignals } from './signals.js';
 
@@ -169,7 +169,7 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   const { ConfigReload } = await import('./reload/config-reload.js');
   const reload = new ConfigReload({ input, command, config, logger });
   const hangUp = hangUpOf(command, io, reload);
-  const end = (code: number) => void log.close().then(() => leave(code));
+  const end = (code: number) => void log.close().then(() => exitProcess(code));
   const trap = trapSignals(end, { hangUp, logger });
   const onCrash = (error: unknown) => {
     logFailure(logger, error);

@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url';
 import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import { formatAddress } from '../../src/address.js';
 import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
-import { type LogLine, parseObject, readLines, Supervised } from '../../src/cli/demo/supervised.js';
+import {
+  LoggedProcess,
+  type LogLine,
+  parseObject,
+  readLines,
+} from '../../src/cli/demo/logged-process.js';
 import {
   type LabHost,
   type LabProcess,
@@ -224,7 +229,7 @@ export class World {
     const lines = this.#logs.get(name) ?? [];
     this.#logs.set(name, lines);
     readLines(process.child.stderr, (line) => lines.push(parseObject(line) ?? { msg: line }));
-    const log = new Supervised(name, process);
+    const log = new LoggedProcess(name, process);
     this.#running.set(name, process);
     await Promise.race([log.listening, log.ended]);
   }

@@ -10,7 +10,7 @@ import { TARGETS } from './targets/index.js';
 /** Parsers that no stranger and no file reaches, or that another target runs through. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'src/stun/address-coding.ts decodeAddress': 'every address of target stun',
-  'src/cli/demo/supervised.ts parseObject': 'lines of our own programs',
+  'src/cli/demo/logged-process.ts parseObject': 'lines of our own programs',
 };
 
 /** Numbers in [0, 1) that follow from a seed (the generator mulberry32). */

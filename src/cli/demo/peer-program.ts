@@ -4,9 +4,9 @@
  */
 import { createInterface } from 'node:readline';
 import { isTurnpikeError } from '../../errors.js';
+import type { DemoPeerSettings } from './environment.js';
 import type { PeerReport } from './events.js';
 import { runDemoPeer } from './peer.js';
-import type { DemoPeerSettings } from './stage.js';
 
 const stop = new AbortController();
 

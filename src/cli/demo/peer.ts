@@ -3,8 +3,8 @@ import { formatAddress } from '../../address.js';
 import { type JoinProgress, Peer } from '../../client/index.js';
 import { systemClock } from '../../clock.js';
 import { isTurnpikeError, type TurnpikeError } from '../../errors.js';
+import type { DemoPeerSettings, PeerRun } from './environment.js';
 import type { PeerReport } from './events.js';
-import type { DemoPeerSettings, PeerRun } from './stage.js';
 import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';
 
 /** What the other side still had on its way when both were told to stop arrives in this time. */

@@ -1,6 +1,6 @@
 import type { CommandIo } from '../command.js';
 import type { DemoEvent } from './events.js';
-import { StoryTeller } from './story-teller.js';
+import { TextPresenter } from './text-presenter.js';
 
 /** Shows what happens, as it happens. */
 export interface Presenter {
@@ -16,7 +16,7 @@ export function openPresenter(json: boolean, { stdout, env }: Pick<CommandIo, 's
   const write = (text: string) => void stdout.write(text);
   if (json) return { show: (event: DemoEvent) => write(`${JSON.stringify(event)}\n`) };
   const isTerminal = stdout.isTTY === true && env.TERM !== 'dumb';
-  return new StoryTeller({
+  return new TextPresenter({
     write,
     isTerminal,
     hasColours: isTerminal && (env.NO_COLOR ?? '') === '',

@@ -30,30 +30,11 @@ export class Progress {
   readonly #peers: Record<Side, Step> = { A: 'Directory answer', B: 'Directory answer' };
 
   note(event: DemoEvent): void {
-    switch (event.event) {
-      case 'started':
-        this.#stage = event.nat === null ? 'Directory' : 'Network';
-        return;
-      case 'network':
-        this.#stage = 'Directory';
-        return;
-      case 'directory':
-        this.#stage = 'Relays';
-        return;
-      case 'relay':
-        this.#relays++;
-        if (this.#relays === 2) this.#stage = 'Directory answer';
-        return;
-      case 'waiting':
-      case 'answer':
-      case 'nat-address':
-      case 'connect':
-      case 'established':
-        this.#peers[event.peer] = PEER_STEPS[event.event];
-        return;
-      default:
-        return;
-    }
+    if ('peer' in event) this.#peers[event.peer] = PEER_STEPS[event.event];
+    else if (event.event === 'started' && event.nat === null) this.#stage = 'Directory';
+    else if (event.event === 'network') this.#stage = 'Directory';
+    else if (event.event === 'directory') this.#stage = 'Relays';
+    else if (event.event === 'relay' && ++this.#relays === 2) this.#stage = 'Directory answer';
   }
 
   /** The earliest step that is not done: of two peers, that of the one behind. */

@@ -3,12 +3,12 @@
  * output, and ends with 0 on SIGTERM. A named pipe that it is given too takes a thread of the pool.
  */
 import { open } from 'node:fs';
-import { leave } from '../../../src/cli/leave.js';
+import { exitProcess } from '../../../src/cli/exit.js';
 import { openLog } from '../../../src/cli/log.js';
 import { aborted, trapSignals } from '../../../src/cli/signals.js';
 
 const { logger, close } = await openLog('info', process.stderr);
-const trap = trapSignals((code) => void leave(code));
+const trap = trapSignals((code) => void exitProcess(code));
 
 function say(lines: number): void {
   for (let line = 0; line < lines; line++)
@@ -23,4 +23,4 @@ process.stdin.on('data', (text) => say(Number(text)));
 await aborted(trap.stop);
 logger.info({ event: 'stopped' }, 'stopped');
 await close();
-await leave(0);
+await exitProcess(0);

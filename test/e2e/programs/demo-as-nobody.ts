@@ -1,6 +1,6 @@
 /** Runs `turnpike demo --nat` as an ordinary user, and prints the code of the error. */
-import '../../../src/cli/demo/namespace-stage.js';
-import { runDemo } from '../../../src/cli/demo.js';
+import '../../../src/cli/demo/namespace-environment.js';
+import { runDemo } from '../../../src/cli/demo/demo.js';
 
 // The modules are loaded by now: that user may not be allowed to read them.
 process.setuid?.('nobody');

@@ -16,7 +16,7 @@ export interface LogLine {
 }
 
 /** A Turnpike process whose log its parent reads. */
-export class Supervised {
+export class LoggedProcess {
   /** Resolves with the log line that says that it listens. */
   readonly listening: Promise<LogLine>;
   /** Rejects when the process ends, with the reason that it gave; never resolves. */

@@ -3,15 +3,15 @@ import { formatAddress, type TransportAddress } from '../../address.js';
 import { relaySecret, tenantRoot } from '../../auth/keys.js';
 import { Directory } from '../../directory/index.js';
 import { Relay } from '../../relay/index.js';
+import { type Environment, type PeerRun, PLACES } from './environment.js';
 import type { DemoEvent, Side } from './events.js';
 import { runDemoPeer } from './peer.js';
-import { type PeerRun, PLACES, type Stage } from './stage.js';
 
 /** Loopback, on a port that the system chooses: any user may, and nothing else is disturbed. */
 const LISTEN: TransportAddress = { address: '127.0.0.1', port: 0 };
 
 /** Everything in this process: what an ordinary user may run. */
-export class LoopbackStage implements Stage {
+export class LoopbackEnvironment implements Environment {
   readonly #clusterSecret = randomBytes(32);
   readonly #apiKey = randomBytes(32).toString('base64');
   readonly #relays: Relay[] = [];

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { relaySecret, tenantRoot } from '../../auth/keys.js';
 import { TurnpikeError } from '../../errors.js';
 import { Lab, type LabHost, type LabProcess, type NatBehaviour } from '../../lab/index.js';
+import { type DemoPeerSettings, type Environment, type PeerRun, PLACES } from './environment.js';
 import type { DemoEvent, PeerReport, Side } from './events.js';
+import { LoggedProcess, parseObject, readLines } from './logged-process.js';
 import { openSecret } from './secret-handle.js';
-import { type DemoPeerSettings, type PeerRun, PLACES, type Stage } from './stage.js';
-import { parseObject, readLines, Supervised } from './supervised.js';
 
 const DIRECTORY_PORT = 8443;
 const SERVICE_PORT = 3478;
@@ -18,7 +18,7 @@ const TURNPIKE = fileURLToPath(new URL('../main.js', import.meta.url));
 const PEER_PROGRAM = fileURLToPath(new URL('./peer-program.js', import.meta.url));
 
 /** Each part a process of its own in a network namespace of its own, the peers behind NATs. */
-export class NamespaceStage implements Stage {
+export class NamespaceEnvironment implements Environment {
   readonly #nat: NatBehaviour;
   readonly #lab: Lab;
   readonly #clusterSecret = randomBytes(32);
@@ -63,7 +63,8 @@ export class NamespaceStage implements Stage {
 
   async runPeer(side: Side, { report, stop }: PeerRun): Promise<void> {
     const host = this.#peerHosts[side];
-    if (host === undefined) throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'the stage is not open');
+    if (host === undefined)
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'the environment is not open');
     const { region } = PLACES[side];
     const settings: DemoPeerSettings = {
       directoryUrl: this.#directoryUrl,
@@ -122,7 +123,7 @@ export class NamespaceStage implements Stage {
     host: LabHost,
     secrets: readonly string[],
     args: readonly string[],
-  ): Promise<Supervised> {
+  ): Promise<LoggedProcess> {
     const handles: FileHandle[] = [];
     try {
       for (const secret of secrets) handles.push(await openSecret(`${secret}\n`));
@@ -130,7 +131,7 @@ export class NamespaceStage implements Stage {
       const labProcess = this.#lab.spawn(host, [process.execPath, TURNPIKE, ...args], {
         stdio: ['ignore', 'ignore', 'pipe', ...descriptors],
       });
-      const supervised = new Supervised(host.name, labProcess);
+      const supervised = new LoggedProcess(host.name, labProcess);
       supervised.ended.catch(this.#break);
       return supervised;
     } finally {

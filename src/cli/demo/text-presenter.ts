@@ -1,9 +1,8 @@
 import type { NatBehaviour } from '../../lab/index.js';
 import type { DemoEvent, DirectionTotals, PeerStep, Side } from './events.js';
 import { bytes, count, milliseconds, percent, rate } from './numbers.js';
-import type { Presenter } from './presenter.js';
 
-export interface StoryTellerOptions {
+export interface TextPresenterOptions {
   readonly write: (text: string) => void;
   /** Whether a line may be written over. */
   readonly isTerminal: boolean;
@@ -24,20 +23,17 @@ const SGR: Readonly<Record<Style, readonly [number, number]>> = {
 const LABEL_COLUMNS = 18;
 
 type StepOf<E extends PeerStep['event']> = Extract<PeerStep, { event: E }>;
-type Pair<T> = Partial<Record<Side, T>>;
 
 /** Tells the demo to people: a line for each step, the path, then the traffic. */
-export class StoryTeller implements Presenter {
-  readonly #options: StoryTellerOptions;
+export class TextPresenter {
+  readonly #options: TextPresenterOptions;
   #nat: NatBehaviour | null = null;
-  readonly #answers: Pair<StepOf<'answer'>> = {};
-  readonly #nats: Pair<StepOf<'nat-address'>> = {};
-  readonly #connects: Pair<StepOf<'connect'>> = {};
-  readonly #established: Pair<StepOf<'established'>> = {};
+  /** What the peers told of their steps, by side and event. */
+  readonly #told = new Map<string, PeerStep>();
   /** Whether the cursor stands on a line that will be written over. */
   #isOnLiveLine = false;
 
-  constructor(options: StoryTellerOptions) {
+  constructor(options: TextPresenterOptions) {
     this.#options = options;
   }
 
@@ -72,54 +68,58 @@ export class StoryTeller implements Presenter {
   }
 
   /** Each step is told once, when both peers have taken it. */
-  #peerStep(side: Side, event: PeerStep): void {
-    switch (event.event) {
-      case 'waiting':
-        return;
-      case 'answer': {
-        const pair = complete(this.#answers, side, event);
-        if (pair === undefined) return;
-        const connection = `(connection ${pair.A.connectionId.slice(0, 8)}…)`;
-        const text = `A uses ${pair.A.relayId}, B uses ${pair.B.relayId}`;
-        return this.#step('Directory answer', `${text} ${this.#style('dim', connection)}`);
-      }
-      case 'nat-address': {
-        const pair = complete(this.#nats, side, event);
-        if (pair === undefined) return;
-        const label = this.#nat === null ? 'Addresses' : 'NAT addresses';
-        return this.#step(label, `A is seen as ${pair.A.address}, B as ${pair.B.address}`);
-      }
-      case 'connect': {
-        const pair = complete(this.#connects, side, event);
-        if (pair === undefined) return;
-        return this.#step(
-          'Connect',
-          `A names ${pair.A.peerAddress}, B names ${pair.B.peerAddress}`,
-        );
-      }
-      case 'established': {
-        const pair = complete(this.#established, side, event);
-        if (pair === undefined) return;
-        const elapsedMs = Math.max(pair.A.elapsedMs, pair.B.elapsedMs);
-        this.#step('Established', `${milliseconds(elapsedMs)} after the directory's answer`);
-        return this.#path(pair);
-      }
+  #peerStep(side: Side, step: PeerStep): void {
+    this.#told.set(`${side} ${step.event}`, step);
+    const answers = this.#both('answer', step);
+    if (answers !== undefined) {
+      const { A, B } = answers;
+      const connection = this.#style('dim', `(connection ${A.connectionId.slice(0, 8)}…)`);
+      this.#step('Directory answer', `A uses ${A.relayId}, B uses ${B.relayId} ${connection}`);
+    }
+    const nats = this.#both('nat-address', step);
+    if (nats !== undefined) {
+      const label = this.#nat === null ? 'Addresses' : 'NAT addresses';
+      this.#step(label, `A is seen as ${nats.A.address}, B as ${nats.B.address}`);
+    }
+    const connects = this.#both('connect', step);
+    if (connects !== undefined) {
+      const { A, B } = connects;
+      this.#step('Connect', `A names ${A.peerAddress}, B names ${B.peerAddress}`);
+    }
+    const ends = this.#both('established', step);
+    if (ends !== undefined) {
+      const elapsedMs = Math.max(ends.A.elapsedMs, ends.B.elapsedMs);
+      this.#step('Established', `${milliseconds(elapsedMs)} after the directory's answer`);
+      this.#path(ends.A.local, ends.B.local);
     }
   }
 
-  #path(peers: Record<Side, StepOf<'established'>>): void {
-    const { A: a, B: b } = this.#answers;
-    const { A: natA, B: natB } = this.#nats;
-    if (a === undefined || b === undefined || natA === undefined || natB === undefined) return;
-    const nat = (side: Side, step: StepOf<'nat-address'>) =>
-      this.#nat === null ? [] : [[`NAT ${side}`, step.address]];
+  /**
+   * What both peers told of a step; undefined before both have taken it.
+   * @param newest - where it is given, undefined as well unless it is of that step
+   */
+  #both<E extends PeerStep['event']>(
+    event: E,
+    newest?: PeerStep,
+  ): Record<Side, StepOf<E>> | undefined {
+    if (newest !== undefined && newest.event !== event) return undefined;
+    const A = this.#told.get(`A ${event}`) as StepOf<E> | undefined;
+    const B = this.#told.get(`B ${event}`) as StepOf<E> | undefined;
+    return A === undefined || B === undefined ? undefined : { A, B };
+  }
+
+  #path(localA: string, localB: string): void {
+    const relays = this.#both('answer');
+    const nats = this.#both('nat-address');
+    if (relays === undefined || nats === undefined) return;
+    const nat = (side: Side) => (this.#nat === null ? [] : [[`NAT ${side}`, nats[side].address]]);
     const hops = [
-      ['peer A', peers.A.local],
-      ...nat('A', natA),
-      [a.relayId, a.relay],
-      [b.relayId, b.relay],
-      ...nat('B', natB),
-      ['peer B', peers.B.local],
+      ['peer A', localA],
+      ...nat('A'),
+      [relays.A.relayId, relays.A.relay],
+      [relays.B.relayId, relays.B.relay],
+      ...nat('B'),
+      ['peer B', localB],
     ];
     const rows = hops.map(([name = '', address = ''], index) => {
       const arrow = index === 0 ? ' ' : '↕';
@@ -177,11 +177,4 @@ function trafficLine(event: Extract<DemoEvent, { event: 'traffic' }>): string {
     `${count(packets)} packets/s  ` +
     `RTT ${event.rttMs === null ? '–' : milliseconds(event.rttMs)}  loss ${percent(loss)}`
   );
-}
-
-/** Notes one peer's step; the pair when the other has taken it too. */
-function complete<T>(pair: Pair<T>, side: Side, step: T): Record<Side, T> | undefined {
-  pair[side] = step;
-  const { A, B } = pair;
-  return A === undefined || B === undefined ? undefined : { A, B };
 }

@@ -17,7 +17,7 @@ export interface PeerRun {
 }
 
 /** Where a demo plays: it owns the directory, the relays and what the peers run in. */
-export interface Stage {
+export interface Environment {
   /** Opens the network, the directory and the relays, and shows each. */
   open(show: (event: DemoEvent) => void): Promise<void>;
   /** Resolves when the peer has finished; rejects when it could not. */

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTurnpikeError, TurnpikeError } from '../errors.js';
-import type { NatBehaviour } from '../lab/index.js';
-import type { CommandIo } from './command.js';
-import type { DemoEvent, PeerReport, Side, TrafficCounts } from './demo/events.js';
-import { openPresenter, type Presenter } from './demo/presenter.js';
-import { Progress } from './demo/progress.js';
-import { summaryOf, TrafficScore } from './demo/rates.js';
-import type { Stage } from './demo/stage.js';
+import { isTurnpikeError, TurnpikeError } from '../../errors.js';
+import type { NatBehaviour } from '../../lab/index.js';
+import type { CommandIo } from '../command.js';
+import type { Environment } from './environment.js';
+import type { DemoEvent, PeerReport, Side, TrafficCounts } from './events.js';
+import { openPresenter, type Presenter } from './presenter.js';
+import { Progress } from './progress.js';
+import { summaryOf, TrafficScore } from './rates.js';
 
 /** What `turnpike demo` is given. */
 export interface DemoOptions {
@@ -69,12 +69,12 @@ class Demo {
   async run(): Promise<void> {
     const onStop = () => this.end();
     this.#stop.addEventListener('abort', onStop);
-    let stage: Stage | undefined;
+    let environment: Environment | undefined;
     try {
-      stage = await openStage(this.#options.nat);
+      environment = await openEnvironment(this.#options.nat);
       this.#show({ event: 'started', nat: this.#options.nat ?? null });
-      await Promise.race([stage.open((event) => this.#show(event)), this.#stopped()]);
-      await this.#runPeers(stage);
+      await Promise.race([environment.open((event) => this.#show(event)), this.#stopped()]);
+      await this.#runPeers(environment);
       const { A, B } = this.#finished;
       if (A !== undefined && B !== undefined) this.#show(summaryOf({ A, B }));
     } catch (error) {
@@ -82,7 +82,7 @@ class Demo {
       if (!this.#stop.aborted) throw this.#failed(error);
     } finally {
       this.#stop.removeEventListener('abort', onStop);
-      await stage?.close();
+      await environment?.close();
     }
   }
 
@@ -95,14 +95,14 @@ class Demo {
     });
   }
 
-  async #runPeers(stage: Stage): Promise<void> {
+  async #runPeers(environment: Environment): Promise<void> {
     const runPeer = (side: Side) => {
       const report = (heard: PeerReport) => this.#heard(side, heard);
-      return stage.runPeer(side, { report, stop: this.#over.signal });
+      return environment.runPeer(side, { report, stop: this.#over.signal });
     };
     const peers = Promise.all([runPeer('A'), runPeer('B')]);
     try {
-      await Promise.race([peers, stage.broken, this.#deadline()]);
+      await Promise.race([peers, environment.broken, this.#deadline()]);
     } finally {
       this.#over.abort();
       await peers.catch(() => {});
@@ -154,12 +154,12 @@ class Demo {
   }
 }
 
-/** Loads only the stage that is asked for: one needs the addon in this process, one does not. */
-async function openStage(nat: NatBehaviour | undefined): Promise<Stage> {
+/** Loads only the environment that is asked for: only one of them needs the addon here. */
+async function openEnvironment(nat: NatBehaviour | undefined): Promise<Environment> {
   if (nat === undefined) {
-    const { LoopbackStage } = await import('./demo/loopback-stage.js');
-    return new LoopbackStage();
+    const { LoopbackEnvironment } = await import('./loopback-environment.js');
+    return new LoopbackEnvironment();
   }
-  const { NamespaceStage } = await import('./demo/namespace-stage.js');
-  return new NamespaceStage(nat);
+  const { NamespaceEnvironment } = await import('./namespace-environment.js');
+  return new NamespaceEnvironment(nat);
 }

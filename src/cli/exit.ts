@@ -18,7 +18,7 @@ const POLL_MS = 5;
  * where something hangs in it, no exit code can be had, and the process ends by a signal: SIGTERM
  * in place of code 0, else SIGKILL, so that who restarts it on failure tells them apart.
  */
-export async function leave(code: number): Promise<never> {
+export async function exitProcess(code: number): Promise<never> {
   const end = performance.now() + EXIT_PATIENCE_MS;
   while (poolHangs() && performance.now() < end) await delay(POLL_MS);
   // The last listener: what others do at the exit is done then.

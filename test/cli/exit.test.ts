@@ -8,12 +8,12 @@ import t, { type Test } from 'tap';
 
 t.setTimeout(120_000);
 
-const LEAVE = new URL('../../src/cli/leave.ts', import.meta.url);
+const LEAVE = new URL('../../src/cli/exit.ts', import.meta.url);
 const CHATTY = fileURLToPath(new URL('programs/chatty.ts', import.meta.url));
 
-/** Runs a program that has `leave` and `outputTaken`; how it ended. */
+/** Runs a program that has `exitProcess` and `outputTaken`; how it ended. */
 async function run(t: Test, program: string, stdout: number | 'ignore' = 'ignore') {
-  const text = `import { leave, outputTaken } from '${LEAVE.href}';\n${program}`;
+  const text = `import { exitProcess, outputTaken } from '${LEAVE.href}';\n${program}`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', text], {
     stdio: ['ignore', stdout, 'inherit'],
   });
@@ -30,15 +30,19 @@ function fifo(t: Test): string {
 
 t.test('the exit does not wait for a file that hangs', async (t) => {
   const open = `import { open } from 'node:fs';\nopen('${fifo(t)}', 'r', () => {});\n`;
-  t.strictSame(await run(t, `${open}await leave(0);`), [null, 'SIGTERM']);
-  t.strictSame(await run(t, `${open}await leave(3);`), [null, 'SIGKILL'], 'a failure stays one');
+  t.strictSame(await run(t, `${open}await exitProcess(0);`), [null, 'SIGTERM']);
+  t.strictSame(
+    await run(t, `${open}await exitProcess(3);`),
+    [null, 'SIGKILL'],
+    'a failure stays one',
+  );
   const ignored = "process.on('SIGTERM', () => {});\n";
-  t.strictSame(await run(t, `${ignored}${open}await leave(0);`), [null, 'SIGTERM']);
+  t.strictSame(await run(t, `${ignored}${open}await exitProcess(0);`), [null, 'SIGTERM']);
 });
 
 t.test('what ends in time leaves the exit code as it is', async (t) => {
   const read = "import { readFile } from 'node:fs';\nreadFile('/etc/passwd', () => {});\n";
-  t.strictSame(await run(t, `${read}await leave(3);`), [3, null]);
+  t.strictSame(await run(t, `${read}await exitProcess(3);`), [3, null]);
 });
 
 /** A pipe that is full, and that nobody reads. */
@@ -63,7 +67,7 @@ t.test('a reader that stalls holds an interrupted program for a moment only', as
     "process.stdout.write('x'.repeat(100_000));\n" +
     'const stop = new AbortController();\n' +
     'setTimeout(() => stop.abort(), 200);\n' +
-    'await leave((await outputTaken(process.stdout, stop.signal)) ? 0 : 7);';
+    'await exitProcess((await outputTaken(process.stdout, stop.signal)) ? 0 : 7);';
   t.strictSame(await run(t, program, stalled(t)), [7, null]);
 });
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { DemoEvent, Side } from '../../../src/cli/demo/events.js';
 import { Progress } from '../../../src/cli/demo/progress.js';
-import { StoryTeller } from '../../../src/cli/demo/story-teller.js';
+import { TextPresenter } from '../../../src/cli/demo/text-presenter.js';
 
 const HOST: Readonly<Record<Side, number>> = { A: 1, B: 2 };
 
@@ -57,7 +57,7 @@ function tell(
   options: { isTerminal?: boolean; hasColours?: boolean; columns?: number } = {},
 ): string {
   let text = '';
-  const teller = new StoryTeller({
+  const teller = new TextPresenter({
     write: (more) => {
       text += more;
     },
