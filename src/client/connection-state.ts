@@ -7,19 +7,39 @@ export type ConnectionState =
   | 'closing'
   | 'closed';
 
-/** What may follow what; anything else is a bug of ours. */
-const NEXT: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
-  opening: ['allocated', 'closed'],
-  allocated: ['connecting', 'closing', 'closed'],
-  connecting: ['established', 'allocated', 'closing', 'closed'],
-  established: ['closing', 'closed'],
-  closing: ['closed'],
-  closed: [],
+/**
+ * What may follow each state, and what leads there; anything else is a bug of ours. docs/liveness.md
+ * shows this table.
+ */
+export const CONNECTION_TRANSITIONS: Readonly<
+  Record<ConnectionState, Partial<Record<ConnectionState, string>>>
+> = {
+  opening: {
+    allocated: 'Allocate succeeds',
+    closed: 'Allocate fails or is aborted, or `close`',
+  },
+  allocated: {
+    connecting: '`connect`',
+    closing: '`close`',
+    closed: 'the relay ends or forgets the leg, or does not answer',
+  },
+  connecting: {
+    established: 'Connect succeeds',
+    allocated: 'Connect is refused with 403 or 447, is not answered, or is aborted',
+    closing: '`close`',
+    closed: 'Connect is refused otherwise, or as from `allocated`',
+  },
+  established: {
+    closing: '`close`, or the relay knows the leg no more for this address (437)',
+    closed: 'the relay ends the leg, or does not answer',
+  },
+  closing: { closed: 'the relay answers the close, or does not in time' },
+  closed: {},
 };
 
 /** @throws Error where the one state never follows the other: a bug of ours */
 export function checkTransition(from: ConnectionState, to: ConnectionState): void {
-  if (NEXT[from].includes(to)) return;
+  if (CONNECTION_TRANSITIONS[from][to] !== undefined) return;
   throw new Error(`impossible: a connection goes from ${from} to ${to}`);
 }
 
