@@ -6,22 +6,22 @@ export const EXIT_PATIENCE_MS = 1_000;
 
 /**
  * Requests that the thread pool may never finish: a disk that hangs, a named pipe that nobody opens
- * at the other end, a name server that is away. `exit()` joins the pool's threads, and so waits as
- * long as they do.
+ * at the other end, a name server that is away. `exit()` joins the pool's threads and so waits for
+ * them.
  */
 const POOLED = /^(FSReq|GetAddrInfo|GetNameInfo)/;
 
 const POLL_MS = 5;
 
 /**
- * Ends the process with a code. What the thread pool has under way may end first, for a short time;
- * where something hangs in it, no exit code can be had, and the process ends by a signal: SIGTERM
- * in place of code 0, else SIGKILL, so that who restarts it on failure tells them apart.
+ * Ends the process with a code, after waiting up to `EXIT_PATIENCE_MS` for the thread pool. If
+ * something hangs in the pool, `exit()` would hang too; the process then kills itself: by SIGTERM
+ * in place of code 0, else by SIGKILL, so that a supervisor can tell success from failure.
  */
 export async function exitProcess(code: number): Promise<never> {
   const end = performance.now() + EXIT_PATIENCE_MS;
   while (poolHangs() && performance.now() < end) await delay(POLL_MS);
-  // The last listener: what others do at the exit is done then.
+  // Registered last, so that it runs after every other exit listener.
   if (poolHangs()) process.once('exit', () => dieBySignal(code === 0 ? 'SIGTERM' : 'SIGKILL'));
   process.exit(code);
 }

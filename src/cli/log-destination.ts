@@ -25,14 +25,13 @@ export interface LostLines {
 }
 
 /**
- * Where a log is written, so that it can never stop what it speaks of: a write neither blocks nor
- * throws, whatever the descriptor is. Lines wait in a bounded buffer while a disk is full, a pipe
- * has no reader or a terminal is stopped; those beyond it are counted and left out, and `onLost` is
- * told when lines are taken again.
+ * The destination of a log. A write neither blocks nor throws, whatever the descriptor is: lines
+ * wait in a bounded buffer while a disk is full, a pipe has no reader or a terminal is stopped.
+ * Lines beyond the bound are counted and left out; `onLost` is called when writing goes on.
  *
- * Pipes and terminals are opened anew, as their non-blocking mode would otherwise be shared with
- * every process that has inherited them. A file is written by the thread pool: a disk that hangs
- * then holds one of its threads and not the event loop.
+ * Pipes and terminals are opened again, because O_NONBLOCK on the inherited description would
+ * affect every process that shares it. A file is written by the thread pool: a disk that hangs then
+ * blocks one of its threads and not the event loop.
  */
 export class LogDestination {
   readonly #fd: number;
@@ -89,7 +88,7 @@ export class LogDestination {
   flushAtExit(): void {
     clearTimeout(this.#retry);
     const end = performance.now() + LOG_FLUSH_MS;
-    // Its callback comes no more. Where it hangs, all after it would.
+    // Its callback does not come any more. If this write hangs, every later one would.
     while (this.#underWay) {
       if (this.#poolHasWritten()) this.#underWay = false;
       else if (performance.now() >= end) return;
@@ -124,7 +123,7 @@ export class LogDestination {
   #poolHasWritten(): boolean {
     const chunk = this.#chunk as Buffer;
     const by = positionOf(this.#fd) - this.#positionBefore;
-    // Less than nothing: the file was cut meanwhile, and the end of it is elsewhere.
+    // Negative after the file was truncated: the write has ended at another offset.
     if (!(by < 0 || by >= chunk.length)) return false;
     this.#written(chunk.length);
     return true;
@@ -176,7 +175,7 @@ export class LogDestination {
     if (this.#lost > 0 && this.#bytes > LOG_BUFFER_BYTES_MAX / 2) return;
     const lost = { lines: this.#lost, reason: this.#failure };
     this.#lost = 0;
-    // Lines that are lost from now on are those of another failure.
+    // Lines lost from now on have another cause.
     this.#failure = 'EAGAIN';
     if (lost.lines > 0) this.#onLost(lost);
   }

@@ -62,7 +62,7 @@ function sayLost(logger: Logger, { lines, reason }: LostLines): void {
   );
 }
 
-/** Node's own warnings become lines too: it would write them itself, and wait for that. */
+/** Logs Node's own warnings as lines: Node would write them to stderr itself, and block. */
 function sayWarnings(logger: Logger, output: Output): () => void {
   const onExit = () => output.flushAtExit();
   process.on('exit', onExit);
@@ -88,7 +88,7 @@ async function readableLines(
     singleLine: true,
   };
   const pretty = prettyFactory(options);
-  // A person reads what happened; the members are for programs, and for whoever looks for a fault.
+  // Info lines show their text alone; the members matter to programs, and in warnings.
   const plain = prettyFactory({ ...options, hideObject: true });
   return {
     write: (line) => terminal.write(line.startsWith('{"level":30,') ? plain(line) : pretty(line)),

@@ -7,12 +7,12 @@ const { runProgram } = await import('./program.js');
 
 const { stdin, stdout, stderr, env } = process;
 
-// A reader that went away (`turnpike demo | head`) is no failure of ours, but nothing more can be
-// said to it. Commands that must know watch for it themselves.
+// A reader that went away (`turnpike demo | head`) is no failure. Commands that must know of it
+// listen themselves.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
-// Where nothing can be said, a full disk or whatever else, that is no reason to stop either.
+// A failing stderr (a full disk, for example) does not end the program.
 stderr.on('error', () => {});
 
 const exitCode = await runProgram(process.argv.slice(2), { stdin, stdout, stderr, env });

@@ -113,7 +113,7 @@ function buildCommand({ definition, word, action, io }: BuildInput): Command {
   return command;
 }
 
-/** A repeated flag that takes one value is more likely a slip than a wish for the last one. */
+/** Refuses a flag that takes one value and is repeated: that is more likely a mistake. */
 function onlyOnce(): (value: string, before: string | undefined) => string {
   return (value, before) => {
     if (before !== undefined) throw new InvalidArgumentError('It is given twice.');

@@ -17,18 +17,18 @@ export interface SignalTrap {
 /** What a command does at SIGHUP: a callback reloads. */
 export type HangUp = 'stop' | 'ignore' | (() => void);
 
-/** SIGQUIT too: its default would write all secrets into a core file. */
+/** SIGQUIT too, because its default action writes a core file, which holds the secrets. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
 
 /**
- * At SIGUSR1 Node would open a debugger's port, at SIGUSR2 it would end. Both are what other
- * servers reopen logs at, so an operator may send them by habit.
+ * Operators may send these by habit, because other servers reopen their logs at them. By default
+ * Node opens a debugger's port at SIGUSR1 and ends at SIGUSR2.
  */
 const MEANINGLESS = ['SIGUSR1', 'SIGUSR2'] as const;
 
 /**
- * A terminal's Ctrl-C reaches npm and what it runs, and npm passes it on: the same signal again so
- * soon is not a second wish.
+ * Ctrl-C in a terminal reaches npm and its child, and npm passes it on: the same signal within this
+ * time is no second request, milliseconds.
  */
 const ECHO_MS = 250;
 
@@ -87,8 +87,8 @@ const IGNORED =
   'it ends nothing and reloads nothing';
 
 /**
- * Before the program is loaded, which takes a while: what would end the process, or open a
- * debugger, by mistake does nothing. The command's own trap comes in addition.
+ * Ignores, while the program is being loaded, signals that would end the process or open a debugger
+ * by mistake. `trapSignals` adds the command's own handlers later.
  * @param command - the first word of the command line
  */
 export function holdSignals(command: string | undefined): void {
@@ -98,8 +98,8 @@ export function holdSignals(command: string | undefined): void {
 
 /**
  * Whether a signal is to stay ignored because whoever started this process ignores it, as `nohup`
- * and `trap '' HUP` do. Node gives up what a process inherits before any of our code runs, so the
- * parent is asked too.
+ * and `trap '' HUP` do. Node resets inherited dispositions before any of our code runs, so those of
+ * the parent are read too.
  */
 export function inheritedIgnore(signal: keyof typeof constants.signals): boolean {
   const mask = 1n << BigInt((constants.signals[signal] ?? 1) - 1);

@@ -17,7 +17,7 @@ export interface TerminalSize {
   readonly rows: number | undefined;
 }
 
-/** Fewer rows are not worth giving one away. */
+/** On fewer rows no status line is pinned. */
 const ROWS_MIN = 4;
 
 /**
@@ -44,7 +44,7 @@ export class Terminal {
    */
   pin(): void {
     this.#isPinned = true;
-    // However the process ends, its terminal must scroll as a whole again.
+    // Gives the scrolling region back, however the process ends.
     process.once('exit', () => {
       if (this.#pinnedRows === undefined) return;
       try {

@@ -8,19 +8,19 @@ import type { ConnectionGrant } from './grant.js';
 /** A relay that did not serve a peer is avoided for this long. */
 export const AVOIDED_MS = 120_000;
 
-/** Refusals that another relay need not share: it drains, or it is full. */
+/** Refusals that concern this relay alone: it drains, or it is full. */
 const OWN_RELAY: ReadonlySet<number | undefined> = new Set([
   ErrorCode.TryAlternate,
   ErrorCode.InsufficientCapacity,
 ]);
 
-/** What a relay did that is to be avoided: it gave no answer, it refused, or its pair failed. */
+/** Why a relay is avoided: it did not answer, it refused, or its pair of relays failed. */
 type Fault = 'silent' | 'refused' | 'pair';
 
 /**
- * The relays that did not serve this peer while it tried to connect, so that it asks the directory
- * for others: a bounded list. A relay that is given again all the same is tried once more. What
- * happened long ago counts no more, as a peer may wait in its room for hours.
+ * The relays that did not serve this peer while it connects, at most `avoidedRelaysMax`: the peer
+ * asks the directory for others. A relay that the directory gives again is tried once more. An
+ * entry expires after `AVOIDED_MS`, because a peer may wait in its room for hours.
  */
 export class ConnectFailures {
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -29,7 +29,7 @@ export class ConnectFailures {
   #unreachablePairs = 0;
   #unreachablePairAtMs = 0;
 
-  /** @param always - relays to avoid from the start and whatever happens */
+  /** @param always - relays to avoid that never expire */
   constructor(clock: Pick<Clock, 'monotonic'>, always: readonly string[] = []) {
     this.#clock = clock;
     this.#always = always.slice(0, LIMITS.avoidedRelaysMax);
@@ -97,16 +97,16 @@ export class ConnectFailures {
   }
 }
 
-/** Ends after which the same pair of relays would likely do no better, if they repeat. */
+/** Reasons that, repeated, show that the pair of relays does not work for these peers. */
 const SUSPECT: ReadonlySet<string | undefined> = new Set(['other-relay-gone', 'other-side-silent']);
 
 /** How many of those, within AVOIDED_MS of each other, make a relay one to avoid. */
 const REPEATED = 2;
 
 /**
- * Relays at which connection after connection was lost to the other side's relay or silence, so
- * that the next one is made elsewhere: at most LIMITS.avoidedRelaysMax, each for AVOIDED_MS
- * after its last loss.
+ * Relays at which several connections in a row were lost because the other side's relay is gone or
+ * the other side is silent, so that the next one is made elsewhere: at most
+ * LIMITS.avoidedRelaysMax, each for AVOIDED_MS after its last loss.
  */
 export class ConnectionLosses {
   readonly #clock: Pick<Clock, 'monotonic'>;

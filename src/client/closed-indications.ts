@@ -8,17 +8,17 @@ import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
 import type { Requests } from './requests.js';
 import type { Scheduler } from './scheduler.js';
 
-/** How long what a hint said explains an end that was found by asking. */
+/** An authentic hint explains an end that a Refresh finds within this time. */
 const HINT_MS = 2 * RELAY_UNRESPONSIVE_MS;
 
-/** What a Closed indication is worth (PROTOCOL.md section 2). */
+/** What follows from a Closed indication (PROTOCOL.md section 2). */
 export type ClosedVerdict =
-  /** It is of this connection, and its end. */
+  /** It is authentic and of this leg: the connection has ended. */
   | { readonly type: 'end'; readonly reason: TurnpikeError }
-  /** Anybody can have sent it, or have recorded it: the relay is asked. */
+  /** It may be forged or recorded: the relay is asked with a Refresh. */
   | { readonly type: 'hint' }
   | { readonly type: 'other-connection' }
-  /** It says nothing. */
+  /** Its integrity is wrong: it is ignored. */
   | { readonly type: 'forged' };
 
 /**
@@ -38,7 +38,7 @@ export class ClosedIndications {
     this.#scheduler = scheduler;
   }
 
-  /** What the last authentic hint gave as the reason, if it was lately. */
+  /** The reason of the last authentic hint, if it is not older than `HINT_MS`. */
   get hintedReason(): TurnpikeError | undefined {
     const hinted = this.#hinted;
     return hinted && this.#scheduler.monotonic() - hinted.atMs < HINT_MS
@@ -46,7 +46,7 @@ export class ClosedIndications {
       : undefined;
   }
 
-  /** Judges one. */
+  /** Classifies one. */
   read(message: StunMessage): ClosedVerdict {
     if (!this.#requests.isAuthentic(message)) {
       // "Data of yours met no leg here": without attributes there is no more to say.

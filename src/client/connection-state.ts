@@ -8,8 +8,8 @@ export type ConnectionState =
   | 'closed';
 
 /**
- * What may follow each state, and what leads there; anything else is a bug of ours. docs/liveness.md
- * shows this table.
+ * What may follow each state, and what leads there; anything else is a bug of ours.
+ * docs/liveness.md shows this table.
  */
 export const CONNECTION_TRANSITIONS: Readonly<
   Record<ConnectionState, Partial<Record<ConnectionState, string>>>

@@ -159,7 +159,7 @@ export class Connection {
     return undefined;
   }
 
-  /** The network says that nothing listens at the relay's address: the end, if no answer comes. */
+  /** The network reports that nothing listens at the relay's address (ICMP): asks the relay. */
   refused(cause: NodeJS.ErrnoException): void {
     this.#liveness.noteSendError(cause);
     this.#requests.refused(cause);
@@ -171,7 +171,7 @@ export class Connection {
     this.#liveness.noteSendError(cause);
   }
 
-  /** Something happened after which the relay may not hear this peer, or not know it, any more. */
+  /** The path or the NAT may have changed: asks the relay whether it has the leg. */
   suspect(): void {
     this.#liveness.check();
   }
@@ -225,7 +225,7 @@ export class Connection {
     const report = this.#closedIndications.read(message);
     if (report.type === 'other-connection') return 'unexpected-message';
     if (report.type === 'end') {
-      // While we are closing ourselves this says only that the relay is done with the leg.
+      // During our own close this only confirms that the relay has freed the leg.
       this.#end(this.#state === 'closing' ? this.#closeReason : report.reason);
       return undefined;
     }
@@ -322,7 +322,7 @@ export class Connection {
     try {
       await this.#requests.request(this.#legRequests.close());
     } catch {
-      // The relay is away or has forgotten the leg already: either way it is closed for us.
+      // The relay is away or has forgotten the leg: nothing is left to close.
     }
     this.#end(this.#closeReason);
   }

@@ -19,18 +19,18 @@ export interface DataLivenessOptions {
    * @param sinceMs - monotonic time at which that began
    */
   readonly onQuiet: (sinceMs: number) => void;
-  /** A sign of our own life is due: data came, and nothing was sent for LIVENESS_MS. */
+  /** A datagram to the relay is due: data came, and nothing was sent for LIVENESS_MS. */
   readonly onSignDue: () => void;
 }
 
 /**
- * Watches a leg while data flows, both ways at once:
+ * Watches a leg while data flows, in both directions:
  *
- * - Data that was sent, or that came and stopped coming, makes the relay owe a sign of life. One
- *   that does not come in time is asked for. So a peer that only sends asks now and then, one that
- *   only receives asks once when the data stops, and an idle leg asks nothing.
- * - Data that comes makes us owe the relay a sign of life (LIVENESS, PROTOCOL.md section 2): one in
- *   each second until SIGNS_AFTER_DATA_MS after the last of it, because some may be lost.
+ * - After data is sent, or stops coming, the relay must be heard within `RELAY_QUIET_MS`; otherwise
+ *   it is asked. A peer that only sends asks from time to time, one that only receives asks once
+ *   when the data stops, and an idle leg asks nothing.
+ * - After data comes, the relay must hear this peer (LIVENESS, PROTOCOL.md section 2): it sends
+ *   something each second until `SIGNS_AFTER_DATA_MS` after the last of it, as some may be lost.
  *
  * Two timers at most run, however many packets there are, and none on an idle leg.
  */
@@ -72,8 +72,8 @@ export class DataLiveness {
   }
 
   /**
-   * The relay reminds us of the sign of life that we owe: data, or our signs, were lost. So there
-   * are some closer together now; never closer than that, as anybody can forge a reminder.
+   * The relay has not heard this peer: signs were lost. They are sent every `REMINDED_SIGN_MS` for
+   * a while, and no faster, because anybody can forge a reminder.
    */
   noteReminder(): void {
     if (this.#stopped) return;

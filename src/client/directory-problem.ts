@@ -69,7 +69,7 @@ function isProblem(text: string): boolean {
   return problemMembers(text).code !== undefined;
 }
 
-/** The error of an answer that no directory gives: of a proxy, or of another server. */
+/** The error of an answer that is not a directory's: of a proxy, or of another server. */
 function strangerProblem(status: number, text: string): TurnpikeError {
   const what = /^\s*</.test(text) ? 'with a web page' : 'with what is no answer of a directory';
   const hint =

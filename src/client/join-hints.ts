@@ -15,7 +15,7 @@ export class JoinHints {
   readonly #access: DirectoryAccess;
   readonly #given: PeerHints;
   #measured: readonly AddressFamily[] = [];
-  /** A directory of version 0.1.0 refuses a join for `families` and `avoid`. */
+  /** Whether the directory has refused a join for `families` and `avoid`, as version 0.1.0 does. */
   #isPlain = false;
   #joined: { readonly avoid: string; readonly isPlain: boolean; readonly isSaying: boolean } = {
     avoid: '',
@@ -42,7 +42,7 @@ export class JoinHints {
     this.#measured = await usableFamilies(addresses, anywhere);
   }
 
-  /** Not asked for by every host of a crowd: most need not know. */
+  /** Asked for only where the answer depends on it, to spare the directory a crowd's requests. */
   #relays(until: AbortSignal): Promise<readonly RelaySummary[]> {
     const { directoryUrl, apiKey, ca } = this.#access;
     const signal = AbortSignal.any([until, AbortSignal.timeout(RELAY_LIST_MS)]);

@@ -153,7 +153,7 @@ export async function meet(
         return await establish(introduction, options, open);
       } catch (error) {
         if (signal?.aborted) throw error;
-        // The other side left or began anew: only a failure of our own ends it for the caller.
+        // The other side left or started again, which is no failure of this one: wait for it.
         if (over.aborted) {
           onRetrying(over.reason);
           continue;
@@ -199,7 +199,7 @@ async function establish(
   return peer;
 }
 
-/** The other side has no use for the connection any more: so it ends here too. */
+/** Closes the peer when the rendezvous says that the connection is over. */
 function closeWhenOver(peer: Peer, over: AbortSignal): void {
   const onOver = () => {
     const { message } = over.reason as TurnpikeError;

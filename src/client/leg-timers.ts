@@ -34,8 +34,8 @@ export class LegTimers {
     const { scheduler, onRefresh, onKeepalive } = options;
     this.#options = options;
     this.#keepalive = new IdleTimer(scheduler, LEG_LIMITS.keepaliveMs, onKeepalive);
-    // A relay that was restarted, or killed, says nothing: only an answer to a Refresh proves that
-    // the leg is there still.
+    // A relay that was restarted or killed says nothing: only an answer to a Refresh proves that it
+    // has the leg.
     this.#silence = new IdleTimer(scheduler, RELAY_SILENCE_MS, onRefresh);
   }
 
@@ -70,13 +70,13 @@ export class LegTimers {
    * fails can be repeated in time, and peers that connected together do not refresh together.
    */
   refreshWithin(lifetimeSeconds: number): void {
-    // Whatever the relay grants, neither a storm of Refresh nor a timer beyond what timers can do.
+    // Bounded, because a relay may grant 0 (a storm of Refreshes) or more than a timer can wait.
     const lifetime = Math.max(LIFETIME_SECONDS_MIN, lifetimeSeconds);
     const boundedMs = Math.min(lifetime, LEG_LIMITS.lifetimeSecondsMax) * 1_000;
     this.#refreshAfter(boundedMs * (0.5 + this.#jitter() / 4));
   }
 
-  /** A Connect keeps the leg, and says nothing while it waits: so the relay is asked beside it. */
+  /** A Connect is not answered while it waits, so Refreshes ask whether the relay is there. */
   refreshConnecting(): void {
     this.#refreshAfter(CONNECTING_REFRESH_MS * (0.75 + this.#jitter() / 4));
   }

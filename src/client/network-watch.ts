@@ -59,7 +59,9 @@ export class NetworkWatch {
   #addresses: ReadonlySet<string> = new Set();
   #lookedAtMs = 0;
   #readAtMs = Number.NEGATIVE_INFINITY;
-  /** The wall clock at the same moment: it goes on while the host sleeps, the other may not. */
+  /**
+   * The wall clock at `#lookedAtMs`: it advances while the host sleeps, the monotonic one may not.
+   */
   #lookedAtWallMs = 0;
   #cancel: Cancel | undefined;
   /** What was asked for since the last look, by IP address. */
@@ -94,8 +96,8 @@ export class NetworkWatch {
   }
 
   /**
-   * Calls back: the first who asks after a look at once, the others a millisecond apart each, up to
-   * a second. Thousands of peers in a process do not all do something at the same moment so.
+   * Calls back: the first caller after a look at once, each further one a millisecond later, up to
+   * a second, so that thousands of peers of a process do not act at the same moment.
    */
   inTurn(callback: () => void): void {
     const delayMs = Math.min(this.#turns, NETWORK_LOOK_MS);
@@ -153,7 +155,7 @@ export class NetworkWatch {
     const passedMs = this.#scheduler.monotonic() - this.#lookedAtMs;
     const wallMs = this.#scheduler.now() - this.#lookedAtWallMs;
     this.#arm();
-    // A step of the wall clock looks the same; then it is one Refresh too many.
+    // A step of the wall clock looks the same and costs one Refresh too many.
     if (Math.max(passedMs, wallMs) > NETWORK_LOOK_MS + WAKE_GAP_MS) {
       for (const listener of [...this.#listeners]) listener.onWake();
     }

@@ -65,7 +65,7 @@ export interface ReconnectingPeerOptions {
   readonly receiveQueueMessagesMax: number;
 }
 
-/** Errors that another attempt would only meet again: a mistake, or a refusal of who we are. */
+/** Errors that another attempt would meet again: a mistake, or credentials that are refused. */
 const FINAL: ReadonlySet<string> = new Set([
   'ERR_TURNPIKE_ADDRESS',
   'ERR_TURNPIKE_CONFIG',
@@ -88,10 +88,9 @@ function isFinal(error: unknown, first: boolean): boolean {
 
 /**
  * A peer that outlives its connections: when one ends, whatever the reason, it meets the other side
- * in the same room again and goes on, until `close`, a refusal or `giveUpMs`. What is sent while
- * there is no connection is dropped and counted, as UDP would; nothing is kept for later, because
- * an application's datagrams are stale by then. Made by `Peer.join` with `reconnect`. It keeps the
- * process alive.
+ * in the same room again, until `close`, a refusal or `giveUpMs`. Payloads sent while there is no
+ * connection are dropped and counted, as UDP would; none is kept, because datagrams become stale.
+ * Made by `Peer.join` with `reconnect`. It keeps the process alive.
  *
  * Payloads are delivered as by `Peer`: events, or async iteration over all connections.
  */
@@ -259,7 +258,7 @@ export class ReconnectingPeer
         const madeAtMs = scheduler.monotonic();
         reason = await this.#live(peer, onFirst);
         lostAtMs = scheduler.monotonic();
-        // Connections that are made and lost at once are to be waited between as failures are.
+        // A connection that is lost at once counts as a failed attempt for the backoff.
         if (lostAtMs - madeAtMs >= SETTLED_MS) attempt = 0;
         losses.noteLoss(id, reason.reason);
         avoid = reason.reason === 'relay-unresponsive' ? [id] : [];
@@ -270,7 +269,7 @@ export class ReconnectingPeer
         reason = error as TurnpikeError;
         avoid = [];
         const nowMs = scheduler.monotonic();
-        // An attempt that waited long in the room was no failure until its end.
+        // Time that an attempt waited in the room for the other side is no time of failure.
         const waited = nowMs - startedMs > 2 * DIRECTORY_ANSWER_MS;
         failingSinceMs = waited ? nowMs : Math.min(failingSinceMs, nowMs);
         if (first) this.#options.onNotYet(reason);

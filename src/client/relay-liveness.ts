@@ -21,7 +21,7 @@ export interface RelayLivenessOptions {
   readonly rtoMs: () => number;
   /** The relay has not answered the first Refresh in time: it may be gone. */
   readonly onUnresponsive: () => void;
-  /** It showed life after all. */
+  /** The relay was heard again. */
   readonly onResponsive: () => void;
   readonly onAnswered: (answer: StunMessage) => void;
   /** The relay refused, or did not answer in time: `error` is undefined then. */
@@ -29,10 +29,9 @@ export interface RelayLivenessOptions {
 }
 
 /**
- * Asks a relay whether it still has the leg, as often as anything suggests that it may not: traffic
- * without an answer, a failed send, a changed network, a bare Closed indication that anybody can
- * forge. However many such suspicions there are, one Refresh is under way at a time and at most one
- * begins each second.
+ * Asks a relay by a Refresh whether it still has the leg, whenever something suggests that it may
+ * not: data without an answer, a failed send, a changed network, a bare Closed indication (which
+ * anybody can forge). One Refresh is under way at a time, and at most one begins each second.
  */
 export class RelayLiveness {
   readonly #options: RelayLivenessOptions;
@@ -122,7 +121,7 @@ export class RelayLiveness {
     this.#cancelDeadline = this.#options.scheduler.after(waitMs, () => {
       const lateMs = this.#nowMs - armedAtMs - waitMs;
       this.#settle();
-      // The host stood still meanwhile: what the relay answered may wait unread in the socket.
+      // The process or the host was suspended: the answer may wait unread in the socket.
       if (lateMs > CHECK_INTERVAL_MS) this.check();
       else if (!this.#heard) this.#options.onFailed(undefined);
     });

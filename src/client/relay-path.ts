@@ -20,7 +20,7 @@ export function isPassing({ code }: NodeJS.ErrnoException): boolean {
   return PASSING_ERRORS.has(code);
 }
 
-/** What an address of ours that is gone leaves. */
+/** The loss of this host's address, and what replaces it. */
 export interface AddressLoss {
   readonly from: string;
   /** The address that packets leave from now; undefined where there is no way at all. */
@@ -32,24 +32,23 @@ export interface RelayPathOptions extends Omit<RelaySocketOptions, 'onError'> {
   readonly network?: NetworkWatch | undefined;
   /** Every error that the system reports for the socket, refusals among them. */
   readonly onError: (cause: NodeJS.ErrnoException) => void;
-  /** Something happened after which the relay may not hear us, or not know us, any more. */
+  /** The path may have changed: the relay may not hear this peer any more. */
   readonly onSuspect: () => void;
   /** The socket's own address is gone. What is sent from now on leaves by another, if any. */
   readonly onAddressLost: (loss: AddressLoss) => void;
 }
 
 /**
- * The way to one relay: a socket, and an eye on whether the host still has the address that the
- * kernel gave it when it was connected. It never changes by itself: a socket whose address is gone
- * sends nothing any more (EADDRNOTAVAIL, ENETUNREACH, or silence), so a last word to the relay
- * needs another.
+ * The path to one relay: a connected socket, and a watch on whether the host still has the socket's
+ * local address. A connected socket keeps its address: once the host has lost it, sends fail
+ * (EADDRNOTAVAIL, ENETUNREACH) or vanish, so the close of the leg needs another socket.
  */
 export class RelayPath {
   readonly #options: RelayPathOptions;
   readonly #network: NetworkWatch;
   #socket: RelaySocket;
   #endWatch: Cancel;
-  /** The socket's address, where the host listed it: one that it never did cannot go. */
+  /** The socket's address, if the host lists it among its own; only such an address can be lost. */
   #address: string | undefined;
   #missingSinceMs: number | undefined;
   /** Where packets to the relay left from at the last look. */
@@ -102,7 +101,7 @@ export class RelayPath {
   onError(cause: NodeJS.ErrnoException): void {
     if (this.#closed !== undefined) return;
     this.#options.onError(cause);
-    // Only a refused port is the other end's own word (RFC 1122 section 4.2.3.9).
+    // A refused port says nothing of the path (RFC 1122 section 4.2.3.9).
     if (cause.code === 'ECONNREFUSED' || isPassing(cause)) return;
     this.#options.onSuspect();
     // Each packet fails so: once per examination is enough.
@@ -125,7 +124,7 @@ export class RelayPath {
     this.#network.inTurn(() => void this.#examine(address, sinceMs));
   }
 
-  /** Packets leave by the socket's own address still, but perhaps by another network now. */
+  /** The address is there, but the route may leave by another network now. */
   async #checkRoute(): Promise<void> {
     const from = await this.#network.sourceTo(this.#options.relay);
     if (from === this.#routedFrom || from === 'unknown') return;

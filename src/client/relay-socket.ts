@@ -92,7 +92,7 @@ export class RelaySocket {
 
   #listen(options: RelaySocketOptions): void {
     const { onDatagram, onForeign, onError } = options;
-    // Compared as the kernel spells it: what came before `connect` may be from anyone.
+    // Datagrams that came before `connect` may be from anyone. Compared as the kernel spells it.
     const { address, port } = this.#socket.remoteAddress();
     this.#socket.on('message', (datagram, from) => {
       if (from.port === port && from.address === address) onDatagram(datagram);

@@ -73,10 +73,10 @@ export class RendezvousSocket {
 
   #listen({ scheduler, onMessage, onClosed }: RendezvousSocketOptions): void {
     const socket = this.#socket;
-    // The directory pings every 5 s: silence means that it, or the way to it, is gone.
+    // The directory pings every 5 s: silence means that it, or the path to it, is gone.
     const silence = new IdleTimer(scheduler, LIMITS.rendezvousSilenceMs, () => socket.terminate());
     silence.start();
-    // … and in a new network the old way is likely gone: so it is asked at once.
+    // After a change of network the old path is likely gone: the directory is pinged at once.
     let cancelCheck: Cancel | undefined;
     const heard = () => {
       silence.touch();

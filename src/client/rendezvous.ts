@@ -46,7 +46,7 @@ interface RendezvousEvents {
   'peer-left': [];
 }
 
-/** What ends `next` when the socket is lost: nothing, so that it opens another. */
+/** A connection; undefined when the socket was lost, so that `next` opens another. */
 type Arrival = Introduction | undefined;
 
 /** What `Rendezvous.next` asks for. */
@@ -305,7 +305,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     this.#ready = false;
-    // Once both addresses are known the directory has done its part.
+    // Once both addresses are exchanged the connection needs the directory no more.
     if (this.#current?.complete === false) this.#current.end('the directory went away');
     this.#waiter?.resolve(undefined);
   }

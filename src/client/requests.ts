@@ -78,8 +78,6 @@ export class Requests {
    * Sends a request until it is answered.
    * @returns the success response, its integrity verified
    * @throws TurnpikeError ERR_TURNPIKE_REJECTED with `stunCode`; ERR_TURNPIKE_RELAY_UNREACHABLE
-   *   when no believable answer came; ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_STUN for an answer with
-   *   required attributes that we do not know
    */
   request(options: RequestOptions, signal?: AbortSignal): Promise<StunMessage> {
     return new Promise((resolve, reject) => {
@@ -137,8 +135,8 @@ export class Requests {
   }
 
   /**
-   * The network says that nothing listens at the relay's address. Anybody can say so, and an answer
-   * disproves it: it only explains why none came.
+   * The network reports that nothing listens at the relay's address. The report may be forged, so
+   * it only explains a timeout.
    */
   refused(cause: unknown): void {
     for (const exchange of [...this.#exchanges.values()]) exchange.refused(cause);
@@ -197,7 +195,7 @@ class Exchange {
     const writer = new MessageWriter('request', this.#request.method, transactionId);
     this.#request.write(writer);
     this.#signature = credentials.sign(writer, this.#signature);
-    // A challenge that is no longer than its request costs its source nothing at the relay.
+    // A relay answers without limit what is at least as long as its challenge (no amplification).
     if (this.#signature.proof === undefined) writer.paddedTo(CHALLENGE_BYTES_MAX);
     this.#observer.signed(this.#signature);
     this.#id = hex(transactionId);

@@ -5,8 +5,8 @@ import { type AddressFamily, familyOf, type TransportAddress } from '../address.
 import { step } from './relay-socket.js';
 
 /**
- * Addresses that are far away from every host: f.root-servers.net's. They stand for relays that are
- * not known. Nothing is sent there, as connecting a UDP socket only asks the routing table.
+ * Addresses in the public internet (f.root-servers.net's), which stand for relays that are not
+ * known. Nothing is sent there, as connecting a UDP socket only asks the routing table.
  */
 const ANYWHERE: Readonly<Record<AddressFamily, TransportAddress>> = {
   4: { address: '192.5.5.241', port: 9 },
@@ -36,7 +36,6 @@ export async function servicesAnywhere(): Promise<ServicesAnywhere> {
  * fc00::/7) counts toward addresses that are just as local; toward others only where no family has
  * a better one.
  * @param relays - where the relays are; a family in which none is given is judged by the route to
- *   the internet
  * @param anywhere - how the families serve toward the internet; looked at now by default
  * @returns empty where there is no route at all: then nothing is known
  */

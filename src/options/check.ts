@@ -33,7 +33,6 @@ interface Place {
  * @param specs - the options it takes
  * @param given - what the caller gave; anything
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG naming everything wrong; ERR_TURNPIKE_ADDRESS or
- *   ERR_TURNPIKE_SECRET where that is all that is wrong
  */
 export function checkOptions<O, T extends OptionSpecs>(
   call: string,
@@ -151,16 +150,18 @@ function checkOne(spec: OptionSpec, value: unknown, place: Place): unknown {
     case 'data':
       return checkData(spec, value, place);
     default:
-      // A Proxy is not to be shown to a schema: it may throw at every touch.
+      // A Proxy may throw at every access, so it never reaches the schema.
       if (typeof value === 'object' || !Value.Check(valueSchema(spec), value)) {
         return refuse(spec, value, place, untrimmed(spec, value));
       }
-      // Adding makes 0 of -0.
+      // `+ 0` turns -0 into 0.
       return typeof value === 'number' ? value + 0 : value;
   }
 }
 
-/** A key that was read from a file has the file's line break, which nobody sees in a message. */
+/**
+ * Names the line break that a key read from a file often ends with, as a message cannot show it.
+ */
 function untrimmed(spec: OptionSpec, value: unknown): { readonly reason?: string } {
   if (typeof value !== 'string' || !Value.Check(valueSchema(spec), value.trim())) return {};
   return { reason: 'a line break or blanks are around it: trim it' };
@@ -285,7 +286,7 @@ function members(given: unknown): Members | undefined {
 }
 
 function isSignal(value: unknown): boolean {
-  // A Proxy of one passes `instanceof`, but none of its methods works.
+  // A Proxy of an AbortSignal passes `instanceof`, but its methods throw.
   return !types.isProxy(value) && value instanceof AbortSignal;
 }
 

@@ -27,7 +27,7 @@ function longerName(typed: string, known: Iterable<string>): string | undefined 
 
 const PART_CHARACTERS_MIN = 3;
 
-/** Case and separators are the commonest slips of all: `udpListen`, `UDP_LISTEN`. */
+/** Ignores case and separators, the commonest slips: `udpListen`, `UDP_LISTEN`. */
 function fold(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/g, '');
 }

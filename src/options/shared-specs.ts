@@ -37,7 +37,7 @@ export const SPECS = {
       '"._~+/-", then "=" perhaps (`turnpike secret new` makes one)',
     confidential: true,
   },
-  /** Whether it is one is for who takes it to say. */
+  /** The pattern is loose: the consumer parses the prefix. */
   prefixes: {
     kind: 'text',
     pattern: '^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$',

@@ -159,7 +159,7 @@ export class ByteStream {
       if (message === undefined) break;
       this.#transmit(message);
     }
-    // The other side may leave only when it knows, and nothing else may be left to tell it.
+    // The other side leaves only when it knows that this one is complete.
     if (this.complete && !this.#saidComplete) this.#receiving.requestAck();
     const ackDueMs = this.#receiving.ackDueMs;
     if (ackDueMs !== undefined && ackDueMs <= nowMs) this.acknowledge();

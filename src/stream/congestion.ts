@@ -8,7 +8,7 @@ export const WINDOW_MIN = 2;
 
 /**
  * How many segments may be under way: NewReno as QUIC has it (RFC 9002 section 7), counted in
- * segments. Netcat shares the path with others, so it must give way to them (RFC 8085 section 3.1).
+ * segments. The stream shares the path with other traffic (RFC 8085 section 3.1).
  */
 export class Congestion {
   #window: number = WINDOW_FIRST;

@@ -4,7 +4,7 @@ export const PING_MS = 1_000;
 /** Payloads of the other kind of tunnel, and none of this one, that show a mistake. */
 export const FOREIGN_FRAMES_MAX = 3;
 
-/** A mistake of both sides ends this one so much later, for the other to learn it. */
+/** After a mistake of both sides this one goes on for this long, so that the other learns it. */
 export const MISTAKE_LINGER_MS = 1_500;
 
 /** One established connection, as what goes over it sees it. */

@@ -76,13 +76,13 @@ export class ReceiveWindow {
   /** The next bytes in order; undefined when there are none now. */
   read(): Uint8Array | undefined {
     const bytes = this.#ready.shift();
-    // The sender was told to stop: tell it to go on as soon as it is worth it.
+    // The sender was told that the window is nearly shut: tell it once half is open again.
     const reopened = this.#window >= SEGMENTS_MAX / 2;
     if (reopened && this.#lastWindow < SEGMENTS_MAX / 4) this.requestAck();
     return bytes;
   }
 
-  /** Makes an Ack due at once, whatever the clock says. */
+  /** Makes an Ack due at once. */
   requestAck(): void {
     this.#ackDueMs = 0;
   }

@@ -39,7 +39,7 @@ export interface Flows {
   deliver(flow: number, payload: Uint8Array): void;
   /** The other side has no such flow any more. */
   end(flow: number): void;
-  /** The other side was started anew: its flow numbers mean others than before. */
+  /** The other side was restarted: its flow numbers mean other flows than before. */
   reset(): void;
   /** Forgets flows that have been idle for UDP_FLOW_IDLE_MS. To be called every few seconds. */
   sweep(): void;
@@ -108,7 +108,7 @@ export class ListenFlows implements Flows {
     const { clock, events } = this.#options;
     const known = this.#byNumber.get(flow);
     if (known === undefined || this.#closed) {
-      // A service goes on to send to an application that is gone, which must not keep the flow.
+      // The service still sends to an application that is gone: the other side ends the flow.
       events.onEnded(flow);
       return events.onDropped('application-unknown');
     }
@@ -218,7 +218,7 @@ export class ForwardFlows implements Flows {
   }
 
   #open(flow: number): ForwardFlow {
-    // The listening side has no more than so many: the one that was used least is not among them.
+    // The listening side has at most as many, so the least recently used has ended there.
     const [oldest] = this.#flows.keys();
     if (this.#flows.size >= UDP_FLOWS_MAX && oldest !== undefined) this.end(oldest);
     const { address, events } = this.#options;
@@ -227,7 +227,7 @@ export class ForwardFlows implements Flows {
     this.#flows.set(flow, opened);
     const isOpen = () => this.#flows.get(flow) === opened;
     socket.on('message', (payload) => {
-      // What the listening side cannot hear of keeps no flow: it would forget its end meanwhile.
+      // A datagram that was not sent on does not prolong the flow: the listening side ends it.
       if (isOpen() && events.onDatagram(flow, payload)) this.#touch(flow, opened);
     });
     // A connected socket reports the ICMP errors of a service that does not listen.

@@ -206,7 +206,7 @@ export class UdpTunnel {
   }
 
   #onData({ flow, payload }: UdpFrame & { type: 'data' }): void {
-    // Before the hello it is not known whose numbers these are.
+    // Before the hello it is unknown which instance numbered the flow.
     if (this.#otherInstance === undefined) return this.#dropped.add('before-hello');
     this.#sums.bytesIn += payload.length;
     this.#flows?.deliver(flow, payload);
@@ -217,7 +217,7 @@ export class UdpTunnel {
     if (this.#ready) this.#flows?.end(flow);
   }
 
-  /** What is no frame of ours tells of a mistake, once there is enough of it. */
+  /** Several payloads that are no frames of this version show a mistake. */
   #onForeign(bytes: Uint8Array): void {
     this.#dropped.add('unknown-frame');
     const kind = foreignFrame(bytes);

@@ -35,7 +35,7 @@ const ESTABLISH_MS_MAX = 30_000;
  */
 export async function runDemo(options: DemoOptions, io: DemoIo): Promise<void> {
   const demo = new Demo(options, openPresenter(options.json, io), io.stop);
-  // A reader that has seen enough (`turnpike demo | head`) ends it: nobody else would.
+  // A reader that goes away (`turnpike demo | head`) ends the demo.
   const onGone = () => demo.end();
   io.stdout.once('error', onGone);
   try {
@@ -78,7 +78,7 @@ class Demo {
       const { A, B } = this.#finished;
       if (A !== undefined && B !== undefined) this.#show(summaryOf({ A, B }));
     } catch (error) {
-      // What a signal interrupts, such as a process that is told to end as well, has not failed.
+      // After a signal, children that end are no failure.
       if (!this.#stop.aborted) throw this.#failed(error);
     } finally {
       this.#stop.removeEventListener('abort', onStop);

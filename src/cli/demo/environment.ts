@@ -16,7 +16,7 @@ export interface PeerRun {
   readonly stop: AbortSignal;
 }
 
-/** Where a demo plays: it owns the directory, the relays and what the peers run in. */
+/** Where a demo runs: it owns the directory, the relays and what the peers run in. */
 export interface Environment {
   /** Opens the network, the directory and the relays, and shows each. */
   open(show: (event: DemoEvent) => void): Promise<void>;

@@ -17,7 +17,7 @@ export class LoopbackEnvironment implements Environment {
   readonly #relays: Relay[] = [];
   #directory: Directory | undefined;
   #opening: Promise<void> | undefined;
-  /** What is in this process ends with it, so nothing can break alone. */
+  /** Never settles: all parts run in this process. */
   readonly broken = new Promise<never>(() => {});
 
   open(show: (event: DemoEvent) => void): Promise<void> {
@@ -32,7 +32,7 @@ export class LoopbackEnvironment implements Environment {
   }
 
   async close(): Promise<void> {
-    // What it is opening now would otherwise be open when the rest is closed.
+    // Otherwise what is being opened now would stay open.
     await this.#opening?.catch(() => {});
     await Promise.all(this.#relays.map((relay) => relay.close()));
     await this.#directory?.close();

@@ -7,7 +7,7 @@ import type { DemoPeerSettings, PeerRun } from './environment.js';
 import type { PeerReport } from './events.js';
 import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';
 
-/** What the other side still had on its way when both were told to stop arrives in this time. */
+/** Packets in flight when both sides are told to stop arrive within this time. */
 const DRAIN_MS = 250;
 
 /**

@@ -17,7 +17,7 @@ const HEADER_BYTES = 16;
 /** How often `tick` wants to be called: timers are no finer than this. */
 export const TICK_MS = 2;
 
-/** A process that was stopped for a while drops what it owes beyond this, and does not burst. */
+/** After a pause of the process, packets due beyond this are skipped, so that no burst is sent. */
 const PACKETS_PER_TICK_MAX = 64;
 
 export interface TrafficOptions {
