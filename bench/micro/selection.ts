@@ -4,15 +4,20 @@ import { systemClock } from '../../src/clock.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import type { PeerHints } from '../../src/directory/selection/score.js';
 import { type Selection, selectRelays } from '../../src/directory/selection/select.js';
-import { NO_DOUBTS } from '../../test/directory/no-doubts.js';
+import { Snapshots } from '../../src/directory/snapshot.js';
 import { report } from './report.js';
 
 const RELAYS = [10, 100, 1_000];
 const REGIONS = Array.from({ length: 20 }, (_, index) => `region-${index}`);
 const LEGS_MAX = 10_000;
 
-/** A table of relays that all know one another, each with another load. */
-function tableOf(relays: number): RelayTable {
+interface Fleet {
+  readonly table: RelayTable;
+  readonly snapshots: Snapshots;
+}
+
+/** Relays that all know one another, each with another load. */
+function fleetOf(relays: number): Fleet {
   const table = new RelayTable(systemClock);
   const ids = Array.from({ length: relays }, (_, index) => `relay-${index}`);
   const loadOf = (index: number) => {
@@ -38,7 +43,7 @@ function tableOf(relays: number): RelayTable {
   for (const [index, id] of ids.entries()) {
     table.beat({ id, start: 1, registryVersion, load: loadOf(index), draining: false });
   }
-  return table;
+  return { table, snapshots: new Snapshots(table) };
 }
 
 /** A peer that measured every region; `near` is the one it is in. */
@@ -50,13 +55,10 @@ function measuredFrom(near: number): PeerHints {
 }
 
 /** As the directory does it for a connection: every live relay, the two peers' hints, chance. */
-function select(table: RelayTable, peers: readonly [PeerHints, PeerHints]): Selection {
-  const selection = selectRelays({
-    relays: table.live(),
-    peers,
-    view: NO_DOUBTS,
-    random: Math.random,
-  });
+function select({ table, snapshots }: Fleet, peers: readonly [PeerHints, PeerHints]): Selection {
+  const snapshot = snapshots.current();
+  const load = table.localLoad.estimate(snapshot.relays);
+  const selection = selectRelays({ snapshot, load, peers, random: Math.random });
   if (!selection.ok) throw new Error('no relay can serve');
   return selection;
 }
@@ -69,12 +71,12 @@ export function benchSelection(): Promise<unknown> {
     { ...bob, region: 'region-8' },
   ] as const;
   const cases = RELAYS.flatMap((relays) => {
-    const table = tableOf(relays);
+    const fleet = fleetOf(relays);
     const of = `of ${relays} relays`;
     return [
-      benny.add(`pair ${of}, peers without hints`, () => select(table, [{}, {}])),
-      benny.add(`pair ${of}, latencies to every region`, () => select(table, [ann, bob])),
-      benny.add(`pair ${of}, and a region for each peer`, () => select(table, bound)),
+      benny.add(`pair ${of}, peers without hints`, () => select(fleet, [{}, {}])),
+      benny.add(`pair ${of}, latencies to every region`, () => select(fleet, [ann, bob])),
+      benny.add(`pair ${of}, and a region for each peer`, () => select(fleet, bound)),
     ];
   });
   return benny.suite('Selection', ...cases, ...report());

@@ -7,11 +7,11 @@ import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
 import { uniformRandom } from '../random.js';
 import type { DirectoryMetrics } from './metrics.js';
-import type { RelayDoubts } from './reachability/doubts.js';
-import type { LiveRelay, RelayTable } from './relay-table.js';
+import type { LocalLoad } from './selection/local-load.js';
 import type { NoRelay } from './selection/no-relay-reason.js';
-import type { PeerHints } from './selection/score.js';
+import type { Candidate, PeerHints } from './selection/score.js';
 import { selectRelays } from './selection/select.js';
+import type { Snapshots } from './snapshot.js';
 
 /** One peer's half of a connection, as PROTOCOL.md section 5 writes it. */
 export interface ConnectionHalf {
@@ -48,8 +48,8 @@ export interface ConnectionWish {
 /** What the broker works with. */
 export interface ConnectionBrokerOptions {
   readonly clusterSecret: Uint8Array;
-  readonly relays: RelayTable;
-  readonly view: RelayDoubts;
+  readonly snapshots: Snapshots;
+  readonly localLoad: LocalLoad;
   readonly metrics: DirectoryMetrics;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -70,9 +70,11 @@ export class ConnectionBroker {
 
   /** Picks the relays and mints the credentials. */
   create(wish: ConnectionWish): BrokerAnswer {
-    const { relays, view, clock, random, metrics, logger } = this.#options;
+    const { snapshots, localLoad, clock, random, metrics, logger } = this.#options;
     const { peers } = wish;
-    const selection = selectRelays({ relays: relays.live(), peers, view, random: this.#uniform });
+    const snapshot = snapshots.current();
+    const load = localLoad.estimate(snapshot.relays);
+    const selection = selectRelays({ snapshot, load, peers, random: this.#uniform });
     metrics.connections.inc({
       tenant: wish.tenant,
       result: selection.ok ? 'created' : 'no-relay',
@@ -85,7 +87,7 @@ export class ConnectionBroker {
     const secret = this.#tenantSecrets.get(wish.tenant);
     const half = (role: 0 | 1): ConnectionHalf => {
       const relay = selection.relays[role];
-      relays.assign(relay.record.id);
+      localLoad.assign(relay.record.id);
       return {
         role,
         relay: namedAddress(relay, selection.addresses[role]),
@@ -109,6 +111,6 @@ export class ConnectionBroker {
   }
 }
 
-function namedAddress(relay: LiveRelay, address: TransportAddress): ConnectionHalf['relay'] {
+function namedAddress(relay: Candidate, address: TransportAddress): ConnectionHalf['relay'] {
   return { id: relay.record.id, region: relay.record.region, ...address };
 }

@@ -35,6 +35,7 @@ import { Rooms } from './rendezvous/rooms.js';
 import { UnmadeConnectionLog } from './rendezvous/unmade-connection-log.js';
 import { ReplayFilter } from './replay-filter.js';
 import { createResourceLimits } from './resource-limits.js';
+import { Snapshots } from './snapshot.js';
 
 /** How often it is looked for what is due: silent relays, rooms and sockets. */
 const SWEEP_MS = 250;
@@ -50,7 +51,7 @@ export class Directory {
   readonly url: string;
   readonly #app: App;
   readonly #keys: ApiKeys;
-  readonly #relays: RelayTable;
+  readonly #snapshots: Snapshots;
   readonly #metrics: DirectoryMetrics;
   readonly #sweep: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
@@ -58,7 +59,7 @@ export class Directory {
   private constructor(parts: {
     app: App;
     keys: ApiKeys;
-    relays: RelayTable;
+    snapshots: Snapshots;
     metrics: DirectoryMetrics;
     sweep: NodeJS.Timeout;
     scheme: 'http' | 'https';
@@ -68,7 +69,7 @@ export class Directory {
     this.url = `${parts.scheme}://${formatAddress(reachable(this.address))}`;
     this.#app = parts.app;
     this.#keys = parts.keys;
-    this.#relays = parts.relays;
+    this.#snapshots = parts.snapshots;
     this.#metrics = parts.metrics;
     this.#sweep = parts.sweep;
   }
@@ -107,9 +108,11 @@ export class Directory {
       knows: (id, other) => relays.knows(id, other),
     });
     const contests = new Contests({ clock, random: uniformRandom(random) });
-    const relayEvents = new RelayEvents({ relays, reachability, contests, metrics, logger });
-    const state = { clusterSecret, relays, contests, metrics, clock };
-    const broker = new ConnectionBroker({ ...state, view: reachability, random, logger });
+    const snapshots = new Snapshots(relays, reachability);
+    const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
+    const relayEvents = new RelayEvents({ ...state, reachability, logger });
+    const { localLoad } = relays;
+    const broker = new ConnectionBroker({ ...state, localLoad, random, logger });
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
     const { connections, requestLimiter, socketsMax, tenantRequests, bounds } = shares;
     const app = await createHttpServer({ tls, logger, metrics, connections, requestLimiter });
@@ -122,7 +125,7 @@ export class Directory {
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
       scope.addHook('onRequest', requireApiKey(keys, connections, tenantRequests));
-      peerRoutes(scope, { broker, relays, reachability, clock });
+      peerRoutes(scope, { broker, relays, snapshots, reachability, clock });
       rendezvousRoute(scope, sockets, (request) => endRequest(requestLimiter, request));
     });
     const relayRequests = new RelayRequestQueue(clock);
@@ -135,7 +138,7 @@ export class Directory {
     let opened: Directory | undefined;
     const health = () => opened?.health() ?? healthOf([]);
     operationsRoutes(app, { relays, health });
-    metrics.observe({ relays, reachability, contests, rooms, sockets, relayRequests, unmade });
+    metrics.observe({ ...state, reachability, rooms, sockets, relayRequests, unmade });
     await listenOn(app, listen);
     const sweep = setInterval(() => {
       requestLimiter.sweep();
@@ -145,7 +148,7 @@ export class Directory {
       bounds.check();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
-    const directory = new Directory({ app, keys, relays, metrics, sweep, scheme });
+    const directory = new Directory({ app, keys, snapshots, metrics, sweep, scheme });
     opened = directory;
     try {
       directory.#announce(logger);
@@ -202,7 +205,7 @@ export class Directory {
       const detail = 'the directory stops';
       return healthOf([{ code: 'closing', detail, stops: 'readiness' }]);
     }
-    const relays = this.#relays.live();
+    const { relays } = this.#snapshots.current();
     if (relays.some(({ draining, confirmed }) => confirmed && !draining)) return healthOf([]);
     const detail = `none of ${relays.length} registered relays can be chosen`;
     return healthOf([{ code: 'no-relays', detail, stops: 'nothing' }]);

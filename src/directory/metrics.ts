@@ -3,9 +3,11 @@ import type { BoundWatch } from '../logging/bound-watch.js';
 import { collect, single } from '../metrics/families.js';
 import { addBuildInfo, metricsText } from '../metrics/process.js';
 import type { Contests } from './claims/contests.js';
+import { isCondemned } from './reachability/doubts.js';
 import { observeReachability } from './reachability/gauges.js';
 import type { Reachability } from './reachability/reachability.js';
-import type { LiveRelay, RelayTable } from './relay-table.js';
+import type { RelayTable } from './relay-table.js';
+import type { LiveRelay, Snapshots } from './snapshot.js';
 
 interface Sized {
   readonly size: number;
@@ -91,6 +93,7 @@ export class DirectoryMetrics {
   /** Adds gauges that are read when `/metrics` is. */
   observe(sources: {
     relays: RelayTable;
+    snapshots: Snapshots;
     reachability: Reachability;
     contests: Contests;
     rooms: Sized;
@@ -98,11 +101,12 @@ export class DirectoryMetrics {
     relayRequests: Sized;
     unmade: { readonly count: number };
   }): void {
-    const { relays, reachability, contests, rooms, sockets, relayRequests, unmade } = sources;
-    observeReachability({ relays, reachability, registry: this.#registry });
+    const { relays, snapshots, reachability, contests, rooms, sockets, relayRequests, unmade } =
+      sources;
+    observeReachability({ snapshots, reachability, registry: this.#registry });
     const gauge = { type: Gauge, registry: this.#registry };
     const total = { type: Counter, registry: this.#registry };
-    const states = () => statesOf(relays.live(), reachability);
+    const states = () => statesOf(snapshots.current().relays);
     const ofRelays = 'Live relays, by whether they may be chosen.';
     collect(gauge, 'turnpike_directory_relays', ofRelays, 'state', states);
     collect(
@@ -157,10 +161,11 @@ export class DirectoryMetrics {
 }
 
 /** How many relays may be chosen, and how many not, for which reason. */
-function statesOf(live: readonly LiveRelay[], reachability: Reachability) {
+function statesOf(live: readonly LiveRelay[]) {
   const states = { ready: 0, unreachable: 0, unconfirmed: 0, draining: 0 };
   for (const relay of live) {
-    const ready = reachability.isCondemned(relay) ? 'unreachable' : 'ready';
+    const { length } = relay.record.serviceAddresses;
+    const ready = isCondemned(length, relay.doubts) ? 'unreachable' : 'ready';
     const state = relay.confirmed ? ready : 'unconfirmed';
     states[relay.draining ? 'draining' : state] += 1;
   }

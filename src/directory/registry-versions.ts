@@ -4,6 +4,7 @@ import { gzip } from 'node:zlib';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { RelayRecord } from '../registry/types.js';
+import type { RegistryContents } from './snapshot.js';
 
 /** Versions that a confirming beat may name; an older one confirms nothing. */
 const VERSIONS_MAX = 64;
@@ -38,6 +39,28 @@ export class PublishedRegistry {
   }
 }
 
+/** A version that a relay may have put to use. */
+export interface KnownVersion {
+  /** Orders the versions of this process; from 1. */
+  readonly sequence: number;
+  readonly contents: RegistryContents;
+}
+
+/** The set is made for the first question: many versions are never asked about. */
+class Contents implements RegistryContents {
+  readonly #relays: readonly RelayRecord[];
+  #records: ReadonlySet<RelayRecord> | undefined;
+
+  constructor(relays: readonly RelayRecord[]) {
+    this.#relays = relays;
+  }
+
+  holds(record: RelayRecord): boolean {
+    this.#records ??= new Set(this.#relays);
+    return this.#records.has(record);
+  }
+}
+
 /**
  * The registry's contents and the order of its versions. A version is a digest of the records, so
  * a restarted directory with the same relays has the same version; a sequence number orders the
@@ -52,7 +75,7 @@ export class RegistryVersions {
   readonly #proved = new Set<string>();
   /** The first sequence that holds the present record of an id. */
   readonly #firsts = new Map<string, number>();
-  readonly #sequences = new Map<string, number>();
+  readonly #known = new Map<string, KnownVersion>();
   readonly #published = new Map<string, PublishedRegistry>();
   #sequence = 0;
   #current: PublishedRegistry | undefined;
@@ -91,7 +114,7 @@ export class RegistryVersions {
     this.#current = new PublishedRegistry(relays, [...this.#proved].sort());
     this.#changed = false;
     this.#madeAtMs = this.#clock.monotonic();
-    this.#publish(this.#current);
+    this.#publish(this.#current, relays);
     return this.#current;
   }
 
@@ -100,9 +123,9 @@ export class RegistryVersions {
     return this.#published.get(version);
   }
 
-  /** The sequence number of a version that a relay names; 0 for none or a forgotten one. */
-  sequenceOf(version: string | null): number {
-    return version === null ? 0 : (this.#sequences.get(version) ?? 0);
+  /** A version that a relay names; undefined for none or a forgotten one. */
+  known(version: string | null): KnownVersion | undefined {
+    return version === null ? undefined : this.#known.get(version);
   }
 
   /** The sequence number from which on versions hold the present record of `id`. */
@@ -115,11 +138,12 @@ export class RegistryVersions {
     return this.#clock.monotonic() - this.#madeAtMs >= spreadMs;
   }
 
-  #publish(registry: PublishedRegistry): void {
+  #publish(registry: PublishedRegistry, relays: readonly RelayRecord[]): void {
     const { version } = registry;
     this.#sequence += 1;
     // A version that comes back is the newest again: whoever names it holds the same records.
-    replace(this.#sequences, version, this.#sequence, VERSIONS_MAX);
+    const known = { sequence: this.#sequence, contents: new Contents(relays) };
+    replace(this.#known, version, known, VERSIONS_MAX);
     replace(this.#published, version, registry, PUBLISHED_MAX);
     for (const id of this.#records.keys()) {
       if (!this.#firsts.has(id)) this.#firsts.set(id, this.#sequence);

@@ -6,6 +6,7 @@ import type { DirectoryMetrics } from './metrics.js';
 import { logReachability } from './reachability/log-reachability.js';
 import type { Reachability } from './reachability/reachability.js';
 import type { RelayBeat, RelayTable } from './relay-table.js';
+import type { Snapshots } from './snapshot.js';
 
 /** What a directory has accepted from a relay. */
 export type RelayEvent =
@@ -27,6 +28,7 @@ export type RelayEvent =
 /** What events are applied to. */
 export interface RelayEventsOptions {
   readonly relays: RelayTable;
+  readonly snapshots: Snapshots;
   readonly reachability: Reachability;
   readonly contests: Contests;
   readonly metrics: DirectoryMetrics;
@@ -77,14 +79,14 @@ export class RelayEvents {
    * @param heardUntilMs - until when what has come was heard, by the monotonic clock
    */
   sweep(heardUntilMs: number): void {
-    const { relays, reachability, contests, metrics, logger } = this.#options;
+    const { relays, snapshots, reachability, contests, metrics, logger } = this.#options;
     for (const id of relays.sweep(heardUntilMs)) {
       metrics.relaysExpired.inc();
       logger.warn({ event: 'relay-expired', relay: id }, 'relay expired: no beat');
       this.#forget(id);
     }
     logClaims(contests.sweep(), logger);
-    const changes = reachability.sweep(relays.live());
+    const changes = reachability.sweep(snapshots.current().relays);
     for (const { kind, doubt } of changes.doubts)
       if (kind === 'begins') metrics.doubts.inc({ doubt });
     logReachability(changes, (id) => relays.recordOf(id), logger);

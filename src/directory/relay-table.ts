@@ -5,7 +5,8 @@ import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '..
 import { ClaimTable } from './claims/claim-table.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
 import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
-import { type LoadMeasure, loadMeasure, loadShare, RecentLegs } from './selection/load.js';
+import { LocalLoad } from './selection/local-load.js';
+import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
 
 /** Why a registration or a beat is refused; the codes of docs/registration.md. */
 export type RelayRefusal =
@@ -29,23 +30,6 @@ export interface RelayBeat {
   readonly claims?: readonly ClaimResult[] | undefined;
 }
 
-/** A live relay as selection and listing see it. */
-export interface LiveRelay {
-  readonly record: RelayRecord;
-  readonly load: RelayLoad;
-  readonly draining: boolean;
-  /** Whether every live relay knows it, so that it may be chosen. */
-  readonly confirmed: boolean;
-  /** Legs handed out since the load was measured: it is not in the load yet. */
-  readonly legsAssigned: number;
-  /** How busy it is, 0 to 1, as far as its word can be taken (`loadShare`). */
-  readonly loadShare: number;
-  /** The newest version of the registry that it has put to use, by sequence number. */
-  readonly registryKnown: number;
-  /** The first version that holds its present record; infinite before there is one. */
-  readonly listedSince: number;
-}
-
 interface Entry {
   record: RelayRecord;
   load: RelayLoad;
@@ -55,10 +39,9 @@ interface Entry {
   confirmed: boolean;
   registeredAtMs: number;
   lastBeatMs: number;
-  /** Registry versions up to this one are known to the relay. */
+  /** Registry versions up to this one are known to the relay, and what that one holds. */
   versionKnown: number;
-  assignedSinceBeat: number;
-  assignedBeforeBeat: number;
+  registry: RegistryContents | undefined;
 }
 
 /**
@@ -68,17 +51,19 @@ interface Entry {
  * Bounds: `relaysMax` relays; beyond it a new id is refused. Starts outlive their relay, four
  * times as many, the longest unused forgotten first.
  */
-export class RelayTable {
+export class RelayTable implements RelayStates {
   /** Who has which address. */
   readonly claims: ClaimTable;
+  /** The legs that this directory has handed out. */
+  readonly localLoad: LocalLoad;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #starts = new Map<string, number>();
   readonly #versions: RegistryVersions;
   readonly #pace: RecordChangeLimiter;
-  readonly #recentLegs: RecentLegs;
-  #measure: LoadMeasure = loadMeasure([]);
-  #measuredAtMs = Number.NEGATIVE_INFINITY;
+  /** Live relays that may not be chosen yet. */
+  readonly #unconfirmed = new Set<string>();
+  #changed = new Set<string>();
   /** Of who is there, drains or is confirmed. */
   #changes = 0;
   #sweptAtMs: number;
@@ -88,7 +73,7 @@ export class RelayTable {
     this.claims = new ClaimTable(clock);
     this.#versions = new RegistryVersions(clock);
     this.#pace = new RecordChangeLimiter(clock);
-    this.#recentLegs = new RecentLegs(clock);
+    this.localLoad = new LocalLoad(clock);
     this.#sweptAtMs = clock.monotonic();
   }
 
@@ -132,6 +117,7 @@ export class RelayTable {
     this.#rememberStart(record.id, record.start);
     if (former !== undefined && !this.#isChange(record)) {
       Object.assign(former, { load, draining, lastBeatMs: now });
+      this.#changed.add(record.id);
       return [];
     }
     const evicted = this.#evict(record);
@@ -147,9 +133,11 @@ export class RelayTable {
       registeredAtMs: now,
       lastBeatMs: now,
       versionKnown: 0,
-      assignedSinceBeat: 0,
-      assignedBeforeBeat: 0,
+      registry: undefined,
     });
+    this.#unconfirmed.add(record.id);
+    this.#changed.add(record.id);
+    this.localLoad.add(record.id);
     this.claims.take(record);
     this.#versions.put(record, proved);
     return evicted;
@@ -174,19 +162,20 @@ export class RelayTable {
   beat(beat: RelayBeat): void {
     const entry = this.#entries.get(beat.id);
     if (entry === undefined) return;
+    const { load, draining } = beat;
     entry.lastBeatMs = this.#clock.monotonic();
-    entry.load = beat.load;
-    if (entry.draining !== beat.draining) this.#changes += 1;
-    entry.draining = beat.draining;
+    if (isOtherLoad(entry.load, load) || entry.draining !== draining) this.#changed.add(beat.id);
+    entry.load = load;
+    if (entry.draining !== draining) this.#changes += 1;
+    entry.draining = draining;
     this.#versions.current();
-    entry.versionKnown = Math.max(
-      entry.versionKnown,
-      this.#versions.sequenceOf(beat.registryVersion),
-    );
-    // Peers take a moment to allocate: what was assigned just before this beat may be in its
-    // load or may not, so it counts until the next one.
-    entry.assignedBeforeBeat = entry.assignedSinceBeat;
-    entry.assignedSinceBeat = 0;
+    const known = this.#versions.known(beat.registryVersion);
+    if (known !== undefined && known.sequence > entry.versionKnown) {
+      entry.versionKnown = known.sequence;
+      entry.registry = known.contents;
+      this.#changed.add(beat.id);
+    }
+    this.localLoad.reported(beat.id);
     this.#confirm();
   }
 
@@ -194,14 +183,6 @@ export class RelayTable {
   deregister(id: string): void {
     this.claims.release(id);
     this.#remove(id);
-  }
-
-  /** Counts a leg as the relay's until its own load shows it. */
-  assign(id: string): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    entry.assignedSinceBeat += 1;
-    this.#recentLegs.add(id);
   }
 
   /**
@@ -261,34 +242,18 @@ export class RelayTable {
     return this.#entries.get(id)?.record;
   }
 
-  /** All live relays, by id. */
-  live(): LiveRelay[] {
+  stateOf(id: string): RelayState | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    const { record, load, draining, confirmed, registry } = entry;
+    return { record, load, draining, confirmed, registry };
+  }
+
+  takeChanged(): Iterable<string> {
     this.#confirm();
-    const measure = this.#loadMeasure();
-    return [...this.#entries.values()].map((entry) => ({
-      record: entry.record,
-      load: entry.load,
-      draining: entry.draining,
-      confirmed: entry.confirmed,
-      legsAssigned: entry.assignedSinceBeat + entry.assignedBeforeBeat,
-      loadShare: loadShare(this.#reported(entry), measure),
-      registryKnown: entry.versionKnown,
-      listedSince: this.#versions.firstSequenceOf(entry.record.id),
-    }));
-  }
-
-  #loadMeasure(): LoadMeasure {
-    const now = this.#clock.monotonic();
-    if (now - this.#measuredAtMs >= MEASURE_MS) {
-      this.#measuredAtMs = now;
-      this.#measure = loadMeasure([...this.#entries.values()].map((each) => this.#reported(each)));
-    }
-    return this.#measure;
-  }
-
-  #reported({ record, load, assignedSinceBeat, assignedBeforeBeat }: Entry) {
-    const legsAssigned = assignedSinceBeat + assignedBeforeBeat;
-    return { load, legsAssigned, recentLegs: this.#recentLegs.of(record.id) };
+    const changed = this.#changed;
+    if (changed.size > 0) this.#changed = new Set();
+    return changed;
   }
 
   /**
@@ -298,15 +263,20 @@ export class RelayTable {
    * later knows it before it is chosen itself.
    */
   #confirm(): void {
+    if (this.#unconfirmed.size === 0) return;
     let known = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries.values()) known = Math.min(known, entry.versionKnown);
     const now = this.#clock.monotonic();
-    for (const [id, entry] of this.#entries) {
-      if (entry.confirmed) continue;
+    for (const id of this.#unconfirmed) {
+      const entry = this.#entries.get(id);
+      if (entry === undefined) continue;
       entry.confirmed =
         this.#versions.firstSequenceOf(id) <= known ||
         now - entry.registeredAtMs >= LIMITS.relayConfirmMs;
-      if (entry.confirmed) this.#changes += 1;
+      if (!entry.confirmed) continue;
+      this.#unconfirmed.delete(id);
+      this.#changed.add(id);
+      this.#changes += 1;
     }
   }
 
@@ -319,6 +289,9 @@ export class RelayTable {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
+    this.#unconfirmed.delete(id);
+    this.#changed.add(id);
+    this.localLoad.delete(id);
     this.#changes += 1;
     this.#versions.delete(id);
   }
@@ -335,8 +308,6 @@ export class RelayTable {
   }
 }
 
-/** How often the relays' loads are compared with each other. */
-const MEASURE_MS = 250;
 /** A gap between sweeps that no timer's lateness explains. */
 const STALL_MS = 1_500;
 
@@ -346,4 +317,9 @@ function sameClaims(a: RelayRecord, b: RelayRecord): boolean {
 
 function sameRecord(a: RelayRecord, b: RelayRecord): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Whether selection would notice: rates of packets do not enter it. */
+function isOtherLoad(a: RelayLoad, b: RelayLoad): boolean {
+  return a.legs !== b.legs || a.legsMax !== b.legsMax || a.cpu !== b.cpu;
 }

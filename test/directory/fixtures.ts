@@ -1,7 +1,9 @@
 import { isName, registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
 import type { Clock } from '../../src/clock.js';
-import type { LiveRelay } from '../../src/directory/relay-table.js';
+import { NO_DOUBTS } from '../../src/directory/reachability/doubts.js';
 import { loadMeasure, loadShare } from '../../src/directory/selection/load.js';
+import type { LoadEstimate } from '../../src/directory/selection/local-load.js';
+import type { LiveRelay } from '../../src/directory/snapshot.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
 
 /** The cluster secret of PROTOCOL.md section 7. */
@@ -76,18 +78,28 @@ export function liveRelay(
   host: number,
   changes: Partial<Omit<LiveRelay, 'record'>> & { record?: Partial<RelayRecord> } = {},
 ): LiveRelay {
-  const { load = IDLE, legsAssigned = 0 } = changes;
-  const reported = { load, legsAssigned, recentLegs: 0 };
   return {
-    load,
+    load: IDLE,
     draining: false,
     confirmed: true,
-    legsAssigned,
-    loadShare: loadShare(reported, loadMeasure([reported])),
-    registryKnown: 1,
-    listedSince: 1,
+    registry: { holds: () => true },
+    doubts: NO_DOUBTS,
     ...changes,
     record: relayRecord(id, host, changes.record),
+  };
+}
+
+/** Loads as each relay reports its own, and these legs that were handed out since. */
+export function loadEstimate(assigned: Readonly<Record<string, number>> = {}): LoadEstimate {
+  return {
+    of: ({ record, load }) => {
+      const legsAssigned = assigned[record.id] ?? 0;
+      const reported = { load, legsAssigned, recentLegs: 0 };
+      return {
+        legsFree: load.legsMax - load.legs - legsAssigned,
+        share: loadShare(reported, loadMeasure([reported])),
+      };
+    },
   };
 }
 

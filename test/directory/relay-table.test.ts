@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ClaimTable } from '../../src/directory/claims/claim-table.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
+import { Snapshots } from '../../src/directory/snapshot.js';
 import { LIMITS } from '../../src/limits.js';
 import { FakeClock, IDLE, publicKeyOf, relayRecord } from './fixtures.js';
 
@@ -9,6 +10,7 @@ const START = 1_700_000_000_000;
 function world() {
   const clock = new FakeClock();
   const table = new RelayTable(clock);
+  const snapshots = new Snapshots(table);
   return {
     clock,
     table,
@@ -33,7 +35,7 @@ function world() {
       this.beat(id, { registryVersion: table.registry().version });
     },
     ready() {
-      const ready = table.live().filter(({ confirmed }) => confirmed);
+      const ready = snapshots.current().relays.filter(({ confirmed }) => confirmed);
       return ready.map(({ record }) => record.id).join();
     },
     /** Time passes as it does when sweeps come on time. */
@@ -260,14 +262,14 @@ t.test('the table holds 1,024 relays and refuses the next', async (t) => {
 t.test('legs handed out count until a load shows them', async (t) => {
   const w = world();
   w.register('fra-1', 1);
-  const assigned = () => w.table.live()[0]?.legsAssigned;
-  w.table.assign('fra-1');
-  w.table.assign('fra-1');
-  w.table.assign('gone');
+  const assigned = () => w.table.localLoad.legsAssigned('fra-1');
+  w.table.localLoad.assign('fra-1');
+  w.table.localLoad.assign('fra-1');
+  w.table.localLoad.assign('gone');
   t.equal(assigned(), 2);
   w.beat('fra-1');
   t.equal(assigned(), 2, 'peers may not have allocated before this beat');
-  w.table.assign('fra-1');
+  w.table.localLoad.assign('fra-1');
   t.equal(assigned(), 3);
   w.beat('fra-1');
   t.equal(assigned(), 1);

@@ -2,8 +2,8 @@ import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
 import { claimedAddresses } from '../../registry/record.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
-import type { LiveRelay } from '../relay-table.js';
 import { hasTrunk } from '../selection/score.js';
+import type { LiveRelay } from '../snapshot.js';
 import {
   type ChallengePlan,
   planChallenges,

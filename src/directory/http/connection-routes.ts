@@ -6,6 +6,7 @@ import { AddressText, Name, Port } from '../../registry/schemas.js';
 import type { ConnectionBroker } from '../connection-broker.js';
 import type { Reachability } from '../reachability/reachability.js';
 import type { RelayTable } from '../relay-table.js';
+import type { Snapshots } from '../snapshot.js';
 import type { App } from './app.js';
 import { type HintsResult, PeerShape, peerHints } from './peer-hints.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
@@ -50,13 +51,14 @@ const ConnectionAnswer = Type.Object(
 export interface PeerRoutesOptions {
   readonly broker: ConnectionBroker;
   readonly relays: RelayTable;
+  readonly snapshots: Snapshots;
   readonly reachability: Reachability;
   readonly clock: Clock;
 }
 
 /** The routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
 export function peerRoutes(app: App, options: PeerRoutesOptions): void {
-  const { broker, relays, reachability, clock } = options;
+  const { broker, relays, snapshots, reachability, clock } = options;
   app.post(
     '/v1/connections',
     {
@@ -96,7 +98,7 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
     },
   );
   const listing = new CachedResponse(
-    () => JSON.stringify({ relays: listRelays(relays.live(), reachability, clock) }),
+    () => JSON.stringify({ relays: listRelays(snapshots.current().relays, reachability, clock) }),
     () => relays.changes,
   );
   app.get(

@@ -17,6 +17,7 @@ import type { ClaimAnswer, Contests } from '../claims/contests.js';
 import type { Reachability } from '../reachability/reachability.js';
 import type { RelayEvent } from '../relay-events.js';
 import type { RelayRefusal, RelayTable } from '../relay-table.js';
+import type { Snapshots } from '../snapshot.js';
 import type { App } from './app.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
 import { registryRoute, sendInline } from './registry-route.js';
@@ -25,6 +26,7 @@ import { type RelaySigningOptions, signRelayRoutes } from './signed-routes.js';
 /** What the relays' routes work with. */
 export interface RegistrationRoutesOptions extends RelaySigningOptions {
   readonly relays: RelayTable;
+  readonly snapshots: Snapshots;
   readonly reachability: Reachability;
   readonly contests: Contests;
   /** Takes what a relay said, once it is accepted. */
@@ -151,14 +153,14 @@ function claimOf(
   results: RegistrationRequest['claims'],
   options: RegistrationRoutesOptions,
 ): Claim {
-  const { relays, contests } = options;
+  const { relays, snapshots, contests } = options;
   const rivals = relays.claims.rivals(record);
   const [first] = rivals;
   if (first === undefined) return { state: 'granted', proved: relays.isProved(record) };
   const whose = `${addressOf(first.claim)} belongs to relay ${first.by.id}`;
   // One that waits for its own addresses may have been asked about those of others.
   contests.report(record.id, results);
-  return { ...contests.claim(record, rivals, () => relays.live()), whose };
+  return { ...contests.claim(record, rivals, () => snapshots.current().relays), whose };
 }
 
 type Claim =

@@ -2,9 +2,10 @@ import Type, { type Static } from 'typebox';
 import { formatAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
+import type { RelayRecord } from '../../registry/types.js';
 import type { Doubt } from '../reachability/doubts.js';
 import type { Finding, Reachability } from '../reachability/reachability.js';
-import type { LiveRelay } from '../relay-table.js';
+import type { LiveRelay, RegistryContents } from '../snapshot.js';
 
 const Verdict = Type.Union(
   [
@@ -63,7 +64,9 @@ export const RelaysAnswer = Type.Object({
 /** What `GET /v1/relays` lists of the relays that may be chosen. */
 export function listRelays(relays: readonly LiveRelay[], reachability: Reachability, clock: Clock) {
   const confirmed = relays.filter((relay) => relay.confirmed);
-  const known = confirmed.map(({ registryKnown }) => registryKnown).sort((a, b) => a - b);
+  const registries = new Map<RegistryContents | undefined, number>();
+  for (const { registry } of confirmed)
+    registries.set(registry, (registries.get(registry) ?? 0) + 1);
   return confirmed
     .filter(({ draining }) => !draining)
     .map((relay) => {
@@ -75,7 +78,7 @@ export function listRelays(relays: readonly LiveRelay[], reachability: Reachabil
         reachability: {
           ...described(relay, reachability, clock),
           ...present('cutOff', reachability.isCutOff(id)),
-          ...present('unknownTo', countBelow(known, relay.listedSince)),
+          ...present('unknownTo', countUnknown(registries, relay.record)),
         },
       };
     });
@@ -136,8 +139,12 @@ function present<Value>(name: string, value: Value): Record<string, Value> {
   return value ? { [name]: value } : {};
 }
 
-/** How many of ascending numbers are below one. */
-function countBelow(ascending: readonly number[], limit: number): number {
-  const first = ascending.findIndex((each) => each >= limit);
-  return first === -1 ? ascending.length : first;
+/** How many relays have put a registry to use, or none, that does not hold a record. */
+function countUnknown(
+  registries: ReadonlyMap<RegistryContents | undefined, number>,
+  record: RelayRecord,
+): number {
+  let count = 0;
+  for (const [registry, relays] of registries) if (!registry?.holds(record)) count += relays;
+  return count;
 }

@@ -1,8 +1,8 @@
 import { type AddressFamily, familyOf, formatAddress } from '../../address.js';
 import { LIMITS } from '../../limits.js';
 import type { ServiceCheck } from '../../registry/types.js';
-import type { LiveRelay } from '../relay-table.js';
 import { hasTrunk } from '../selection/score.js';
+import type { LiveRelay } from '../snapshot.js';
 import { serviceKey } from './reports.js';
 
 interface Target extends ServiceCheck {

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import { single } from '../../metrics/families.js';
-import type { RelayTable } from '../relay-table.js';
+import type { Snapshots } from '../snapshot.js';
 import type { Reachability } from './reachability.js';
 
 /**
@@ -8,11 +8,11 @@ import type { Reachability } from './reachability.js';
  * about it, and at most one for each kind: there are no rows for pairs.
  */
 export function observeReachability(sources: {
-  readonly relays: RelayTable;
+  readonly snapshots: Snapshots;
   readonly reachability: Reachability;
   readonly registry: Registry;
 }): void {
-  const { relays, reachability, registry } = sources;
+  const { snapshots, reachability, registry } = sources;
   const registers = [registry];
   new Gauge({
     name: 'turnpike_directory_relay_unreached_by',
@@ -21,7 +21,7 @@ export function observeReachability(sources: {
     registers,
     collect() {
       this.reset();
-      for (const { record } of relays.live()) {
+      for (const { record } of snapshots.current().relays) {
         const relay = record.id;
         const trunk = reachability.trunkSaid(relay);
         const service = record.serviceAddresses.map(

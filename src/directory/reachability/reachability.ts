@@ -1,10 +1,10 @@
 import { formatAddress, type TransportAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
-import type { ReachabilityReport, ServiceCheck } from '../../registry/types.js';
-import type { LiveRelay } from '../relay-table.js';
+import type { ReachabilityReport, RelayRecord, ServiceCheck } from '../../registry/types.js';
+import type { DoubtSource, LiveRelay } from '../snapshot.js';
 import { Appointments } from './appointments.js';
-import type { Doubt, RelayDoubts } from './doubts.js';
+import { type Doubt, isCondemned, NO_DOUBTS, type RelayDoubts } from './doubts.js';
 import { type Evidence, EvidenceCounter } from './evidence.js';
 import { type Condition, DampedConditions } from './flap-damping.js';
 import { Reports, serviceKey } from './reports.js';
@@ -71,7 +71,7 @@ const SETTLED_MS =
  * suspicion. A relay that does not reach more than half of the others is cut off itself, and
  * accuses nobody. Pure over a clock; only the directory's event loop touches it.
  */
-export class Reachability implements RelayDoubts {
+export class Reachability implements DoubtSource {
   readonly #clock: Clock;
   readonly #knows: ReachabilityOptions['knows'];
   readonly #reports = new Reports();
@@ -85,6 +85,8 @@ export class Reachability implements RelayDoubts {
   #credible: ReadonlySet<string> = new Set();
   /** What ended between two sweeps, for the log. */
   readonly #endedEarly: DoubtChange[] = [];
+  /** Relays about which a doubt began or ended. */
+  #changed = new Set<string>();
   #allCondemned = false;
   #weighedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -126,6 +128,7 @@ export class Reachability implements RelayDoubts {
       for (const [key, condition] of conditions.all()) {
         if (condition.detail.id !== id) continue;
         conditions.end(key, now);
+        this.#changed.add(id);
         this.#endedEarly.push(endOf(condition, doubt, now));
       }
     }
@@ -142,13 +145,23 @@ export class Reachability implements RelayDoubts {
   }
 
   addressDoubt(id: string, address: TransportAddress): Doubt {
-    // The selection asks for every relay; on most days there is nothing to look up.
-    if (this.#verdicts.empty && this.#suspicions.empty) return 'none';
     return this.#doubt(serviceKey(id, formatAddress(address)));
   }
 
-  reach(a: string, b: string): boolean {
-    return !this.#reports.apart(a, b) && !this.#reports.apart(b, a);
+  doubtsOf({ id, serviceAddresses }: RelayRecord): RelayDoubts {
+    const unreached = this.#reports.unreachedOf(id);
+    const isQuiet = this.#verdicts.empty && this.#suspicions.empty;
+    // On most days there is nothing to look up.
+    if (isQuiet) return unreached.size === 0 ? NO_DOUBTS : { ...NO_DOUBTS, unreached };
+    const addresses = serviceAddresses.map((address) => this.addressDoubt(id, address));
+    const doubted = addresses.some((doubt) => doubt !== 'none');
+    return { trunk: this.relayDoubt(id), addresses: doubted ? addresses : [], unreached };
+  }
+
+  takeChanged(): Iterable<string> {
+    const changed = new Set([...this.#changed, ...this.#reports.takeChanged()]);
+    this.#changed.clear();
+    return changed;
   }
 
   /**
@@ -197,16 +210,6 @@ export class Reachability implements RelayDoubts {
   /** Whether a relay says that it reaches hardly any other. */
   isCutOff(id: string): boolean {
     return this.#cutOff.get(id) !== undefined;
-  }
-
-  /** Whether verdicts leave a relay nothing by which it could serve. */
-  isCondemned({ record }: LiveRelay): boolean {
-    return (
-      this.relayDoubt(record.id) === 'unreachable' ||
-      record.serviceAddresses.every(
-        (address) => this.addressDoubt(record.id, address) === 'unreachable',
-      )
-    );
   }
 
   /** Whether verdicts are against every relay, so that they count for nothing. */
@@ -292,16 +295,20 @@ export class Reachability implements RelayDoubts {
     const doubt = evidence.regions.size >= 2 ? 'unreachable' : 'suspected';
     const conditions = doubt === 'unreachable' ? this.#verdicts : this.#suspicions;
     const begins = conditions.state(key, evidence, now);
-    return begins ? [{ kind: 'begins', doubt, evidence, lastedMs: 0 }] : [];
+    if (!begins) return [];
+    this.#changed.add(evidence.id);
+    return [{ kind: 'begins', doubt, evidence, lastedMs: 0 }];
   }
 
   /** Ends what is stated no longer; what is about relays that are gone ends without a word. */
   #end(now: number): DoubtChange[] {
-    const ended = (conditions: DampedConditions<Evidence>, doubt: DoubtChange['doubt']) =>
-      conditions
-        .sweep(now)
+    const ended = (conditions: DampedConditions<Evidence>, doubt: DoubtChange['doubt']) => {
+      const all = conditions.sweep(now);
+      for (const [, { detail }] of all) this.#changed.add(detail.id);
+      return all
         .filter(([, { detail }]) => this.#relays.has(detail.id))
         .map(([, condition]) => endOf(condition, doubt, now));
+    };
     return [...ended(this.#verdicts, 'unreachable'), ...ended(this.#suspicions, 'suspected')];
   }
 
@@ -346,7 +353,11 @@ export class Reachability implements RelayDoubts {
 
   #condemnedAll(): boolean | undefined {
     const relays = [...this.#relays.values()];
-    const all = relays.length > 0 && relays.every((relay) => this.isCondemned(relay));
+    const all =
+      relays.length > 0 &&
+      relays.every(({ record }) =>
+        isCondemned(record.serviceAddresses.length, this.doubtsOf(record)),
+      );
     if (all === this.#allCondemned) return undefined;
     this.#allCondemned = all;
     return all;

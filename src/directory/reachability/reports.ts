@@ -4,6 +4,7 @@ import {
   type ReachabilityReport,
   UNKNOWN_REASON,
 } from '../../registry/types.js';
+import { NO_DOUBTS } from './doubts.js';
 import { DampedConditions } from './flap-damping.js';
 
 /** What a reporter said of another relay or of an address, and since when. */
@@ -49,6 +50,8 @@ export class Reports {
   /** What the newest reports say about each relay's trunk, by reporter. */
   readonly #about = new Map<string, Map<string, Statement>>();
   #pairsApart = 0;
+  /** Reporters for which `unreachedOf` has changed. */
+  #changed = new Set<string>();
 
   /** Takes a relay's newest report, in place of the one before. */
   take(id: string, report: ReachabilityReport, judge: ReportJudge): void {
@@ -117,10 +120,12 @@ export class Reports {
   }
 
   #began(reporter: string, other: string): void {
+    this.#changed.add(reporter);
     if (!this.apart(other, reporter)) this.#pairsApart += 1;
   }
 
   #ended(reporter: string, other: string): void {
+    this.#changed.add(reporter);
     if (!this.apart(other, reporter)) this.#pairsApart -= 1;
   }
 
@@ -162,6 +167,22 @@ export class Reports {
   /** Whether a relay says, or said just now, that it does not reach another. */
   apart(reporter: string, other: string): boolean {
     return this.#reporters.get(reporter)?.trunkConditions.get(other) !== undefined;
+  }
+
+  /** The relays that a relay says, or said just now, that it does not reach. */
+  unreachedOf(reporter: string): ReadonlySet<string> {
+    const conditions = this.#reporters.get(reporter)?.trunkConditions;
+    if (conditions === undefined || conditions.empty) return NO_DOUBTS.unreached;
+    const unreached = new Set<string>();
+    for (const [other] of conditions.all()) unreached.add(other);
+    return unreached.size === 0 ? NO_DOUBTS.unreached : unreached;
+  }
+
+  /** @returns the reporters whose `unreachedOf` has changed since the last call */
+  takeChanged(): Iterable<string> {
+    const changed = this.#changed;
+    if (changed.size > 0) this.#changed = new Set();
+    return changed;
   }
 
   /** How many relays' trunks a relay accuses now. */

@@ -1,5 +1,5 @@
-import type { LiveRelay } from '../relay-table.js';
 import { BOTH_FAMILIES, hasTrunk } from '../selection/score.js';
+import type { LiveRelay } from '../snapshot.js';
 
 /** How many relays of a set have a trunk address family in common with another relay. */
 export class TrunkFamilyCounts {

@@ -49,7 +49,7 @@ export class RecentLegs {
 
 /** What a relay says of itself, and what the directory knows beside it. */
 export interface ReportedLoad {
-  readonly load: RelayLoad;
+  readonly load: Pick<RelayLoad, 'legs' | 'legsMax' | 'cpu'>;
   /** Legs handed out since that load was measured. */
   readonly legsAssigned: number;
   /** Legs handed out lately (`RecentLegs`). */

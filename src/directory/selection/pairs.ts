@@ -1,7 +1,6 @@
 import type { AddressFamily } from '../../address.js';
-import type { RelayDoubts } from '../reachability/doubts.js';
-import type { LiveRelay } from '../relay-table.js';
 import {
+  type Candidate,
   hasRoom,
   hasTrunk,
   loadMs,
@@ -9,6 +8,7 @@ import {
   type PairScore,
   type PeerHints,
   type PeerLeg,
+  type PeerLegs,
   pairFault,
   sharedMs,
   trunkMs,
@@ -23,11 +23,8 @@ const LOAD_STEP_MS = 10;
 /** More than any leg costs, so that exceptions decide first. */
 const EXCEPTION_COST_MS = 1_000_000;
 
-/** The relays that can serve a peer, and how. */
-export type PeerLegs = ReadonlyMap<LiveRelay, PeerLeg>;
-
 export interface Pair {
-  readonly relays: readonly [LiveRelay, LiveRelay];
+  readonly relays: readonly [Candidate, Candidate];
   readonly legs: readonly [PeerLeg, PeerLeg];
   readonly score: PairScore;
   readonly exceptionWeight: number;
@@ -37,7 +34,6 @@ export interface Pair {
 export interface PairInput {
   readonly legs: readonly [PeerLegs, PeerLegs];
   readonly peers: readonly [PeerHints, PeerHints];
-  readonly view: RelayDoubts;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -64,7 +60,7 @@ export function scoredPairs(input: PairInput): Pairs {
   const refused: RefusedPair[] = [];
   for (const a of firsts) {
     for (const b of seconds) {
-      const fault = a === b ? undefined : pairFault(a, b, input.view);
+      const fault = a === b ? undefined : pairFault(a, b);
       if (fault !== undefined) refused.push({ relays: [a.record.id, b.record.id], fault });
       else addPair(found, a, b, input);
     }
@@ -80,26 +76,28 @@ export function scoredPairs(input: PairInput): Pairs {
 }
 
 function shortlists({ legs, random }: PairInput) {
-  const shareable = [...legs[0].keys()].filter((relay) => legs[1].has(relay) && hasRoom(relay, 2));
-  const both = (relay: LiveRelay) => legCost(legs[0], relay) + legCost(legs[1], relay);
+  const shareable = legs[0].list
+    .map(({ relay }) => relay)
+    .filter((relay) => legs[1].byIndex[relay.index] !== undefined && hasRoom(relay, 2));
+  const both = (relay: Candidate) => legCost(legs[0], relay) + legCost(legs[1], relay);
   const middle = cheapest(shareable, both, SHORTLIST, random);
   return legs.map((ofPeer) => {
     // Per trunk family, so that a pair with a family in common is among them if there is one.
     const ofFamily = (family: AddressFamily) =>
       cheapest(
-        [...ofPeer.keys()].filter((relay) => hasTrunk(relay, family)),
+        ofPeer.list.map(({ relay }) => relay).filter((relay) => hasTrunk(relay, family)),
         (relay) => legCost(ofPeer, relay),
         SHORTLIST,
         random,
       );
     return new Set([...ofFamily(4), ...ofFamily(6), ...middle]);
-  }) as [Set<LiveRelay>, Set<LiveRelay>];
+  }) as [Set<Candidate>, Set<Candidate>];
 }
 
 /** Whether no pair of two relays is found that is without avoidable exceptions. */
 function lacksPairs(found: ReadonlyMap<string, Pair>, { legs }: PairInput): boolean {
   const least = legs.map((ofPeer) =>
-    [...ofPeer.values()].reduce((min, leg) => Math.min(min, leg.exceptionWeight), Infinity),
+    ofPeer.list.reduce((min, leg) => Math.min(min, leg.exceptionWeight), Infinity),
   );
   const [first = 0, second = 0] = least;
   return ![...found.values()].some(
@@ -108,16 +106,16 @@ function lacksPairs(found: ReadonlyMap<string, Pair>, { legs }: PairInput): bool
 }
 
 /** The best relays for one of the peers that form a pair with the relay of the other. */
-function partners(relay: LiveRelay, peer: 0 | 1, { legs, view, random }: PairInput) {
-  const able = [...legs[peer].keys()].filter(
-    (other) => other !== relay && pairFault(relay, other, view) === undefined,
-  );
+function partners(relay: Candidate, peer: 0 | 1, { legs, random }: PairInput) {
+  const able = legs[peer].list
+    .map((leg) => leg.relay)
+    .filter((other) => other !== relay && pairFault(relay, other) === undefined);
   return cheapest(able, (other) => legCost(legs[peer], other), PARTNERS, random);
 }
 
-function addPair(found: Map<string, Pair>, a: LiveRelay, b: LiveRelay, input: PairInput): void {
+function addPair(found: Map<string, Pair>, a: Candidate, b: Candidate, input: PairInput): void {
   const key = `${a.record.id} ${b.record.id}`;
-  const [legA, legB] = [input.legs[0].get(a), input.legs[1].get(b)];
+  const [legA, legB] = [input.legs[0].byIndex[a.index], input.legs[1].byIndex[b.index]];
   if (found.has(key) || legA === undefined || legB === undefined) return;
   if (a === b && !hasRoom(a, 2)) return;
   found.set(key, {
@@ -129,8 +127,8 @@ function addPair(found: Map<string, Pair>, a: LiveRelay, b: LiveRelay, input: Pa
 }
 
 function pairScore(
-  a: LiveRelay,
-  b: LiveRelay,
+  a: Candidate,
+  b: Candidate,
   [legA, legB]: readonly [PeerLeg, PeerLeg],
   peers: readonly [PeerHints, PeerHints],
 ): PairScore {
@@ -149,32 +147,36 @@ function pairScore(
 }
 
 /** What a leg costs when a shortlist is drawn: exceptions first. */
-function legCost(legs: PeerLegs, relay: LiveRelay): number {
-  const leg = legs.get(relay);
+function legCost(legs: PeerLegs, relay: Candidate): number {
+  const leg = legs.byIndex[relay.index];
   return leg === undefined ? 0 : leg.costMs + leg.exceptionWeight * EXCEPTION_COST_MS;
 }
 
 interface Ranked {
-  readonly relay: LiveRelay;
+  readonly relay: Candidate;
   readonly cost: number;
   readonly draw: number;
 }
 
 /** The `count` relays of least cost and load; equals in random order. */
 function cheapest(
-  relays: readonly LiveRelay[],
-  cost: (relay: LiveRelay) => number,
+  relays: readonly Candidate[],
+  cost: (relay: Candidate) => number,
   count: number,
   random: () => number,
-): LiveRelay[] {
+): Candidate[] {
   const before = (a: Ranked, b: Ranked) =>
     a.cost < b.cost || (a.cost === b.cost && a.draw < b.draw);
   const ranked: Ranked[] = [];
   for (const relay of relays) {
     const load = Math.floor(loadMs(relay) / LOAD_STEP_MS) * LOAD_STEP_MS;
-    const next = { relay, cost: cost(relay) + load, draw: random() };
-    const last = ranked.at(-1);
-    if (ranked.length === count && last !== undefined && !before(next, last)) continue;
+    const costMs = cost(relay) + load;
+    const draw = random();
+    const last = ranked.length === count ? ranked[count - 1] : undefined;
+    // Most are dearer than all that are kept.
+    if (last !== undefined && costMs > last.cost) continue;
+    const next = { relay, cost: costMs, draw };
+    if (last !== undefined && !before(next, last)) continue;
     // Few are kept of many, so inserting beats sorting all.
     const place = ranked.findIndex((each) => before(next, each));
     ranked.splice(place === -1 ? ranked.length : place, 0, next);

@@ -1,6 +1,7 @@
 import { type AddressFamily, familyOf, type TransportAddress } from '../../address.js';
-import type { Doubt, RelayDoubts } from '../reachability/doubts.js';
-import type { LiveRelay } from '../relay-table.js';
+import type { RelayRecord } from '../../registry/types.js';
+import type { Doubt } from '../reachability/doubts.js';
+import type { LiveRelay } from '../snapshot.js';
 
 /** What a peer told of itself; every member is optional (PROTOCOL.md section 5). */
 export interface PeerHints {
@@ -67,13 +68,33 @@ export interface PairScore {
  */
 export type Exception = keyof typeof EXCEPTIONS;
 
+/** A relay that may be chosen, with the load that this directory takes it to have. */
+export interface Candidate {
+  /** Its place among the candidates of this selection. */
+  readonly index: number;
+  readonly record: RelayRecord;
+  readonly relay: LiveRelay;
+  /** How many more legs it has room for. */
+  readonly legsFree: number;
+  /** How busy it is, 0 to 1, as far as its word can be taken. */
+  readonly loadShare: number;
+}
+
 /** How a relay would serve a peer. */
 export interface PeerLeg {
+  readonly relay: Candidate;
   readonly address: TransportAddress;
   readonly costMs: number;
   readonly exceptions: readonly Exception[];
   /** The sum of what the exceptions weigh. */
   readonly exceptionWeight: number;
+}
+
+/** The relays that can serve a peer, and how. */
+export interface PeerLegs {
+  readonly list: readonly PeerLeg[];
+  /** By the candidate's index; undefined for one that cannot serve the peer. */
+  readonly byIndex: readonly (PeerLeg | undefined)[];
 }
 
 /** The families that a peer may be served with. */
@@ -84,7 +105,7 @@ export function familiesOf(peer: PeerHints): readonly AddressFamily[] {
 export const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
 
 /** The latency that a peer measured to a relay, or to the relay's region. */
-function measuredMs(relay: LiveRelay, peer: PeerHints): number | undefined {
+function measuredMs(relay: Candidate, peer: PeerHints): number | undefined {
   return peer.latencies?.get(relay.record.id) ?? peer.latencies?.get(relay.record.region);
 }
 
@@ -92,29 +113,29 @@ function measuredMs(relay: LiveRelay, peer: PeerHints): number | undefined {
  * How each relay that has an address for a peer would serve it. The address is one without a doubt
  * where there is one, then of the family that the peer was seen with, else of IPv4.
  */
-export function peerLegs(
-  relays: readonly LiveRelay[],
-  peer: PeerHints,
-  view: RelayDoubts,
-): Map<LiveRelay, PeerLeg> {
+export function peerLegs(relays: readonly Candidate[], peer: PeerHints): PeerLegs {
   const measured = relays.map((relay) => measuredMs(relay, peer));
   const known = measured.filter((ms) => ms !== undefined);
   const unmeasured = known.length === 0 ? 0 : Math.max(...known) + SCORE_WEIGHTS.unmeasuredMs;
-  const legs = new Map<LiveRelay, PeerLeg>();
+  const list: PeerLeg[] = [];
+  const byIndex = new Array<PeerLeg | undefined>(relays.length).fill(undefined);
   const wish = familyWish(peer);
   for (const [index, relay] of relays.entries()) {
-    const served = servedAddress(relay, wish, view);
+    const served = servedAddress(relay, wish);
     if (served === undefined) continue;
     const { address, doubt, inferior } = served;
-    const exceptions = exceptionsOf(relay, peer, worse(doubt, view.relayDoubt(relay.record.id)));
-    legs.set(relay, {
+    const exceptions = exceptionsOf(relay, peer, worse(doubt, relay.relay.doubts.trunk));
+    const leg = {
+      relay,
       address,
       costMs: (measured[index] ?? unmeasured) + (inferior ? SCORE_WEIGHTS.otherFamilyMs : 0),
       exceptions,
       exceptionWeight: exceptions.reduce((sum, exception) => sum + EXCEPTIONS[exception], 0),
-    });
+    };
+    list.push(leg);
+    byIndex[index] = leg;
   }
-  return legs;
+  return { list, byIndex };
 }
 
 interface Served {
@@ -142,19 +163,20 @@ function familyWish(peer: PeerHints): FamilyWish {
 }
 
 function servedAddress(
-  relay: LiveRelay,
+  relay: Candidate,
   { families, preferred, seen, says }: FamilyWish,
-  view: RelayDoubts,
 ): Served | undefined {
-  const { id, serviceAddresses } = relay.record;
+  const { addresses } = relay.relay.doubts;
+  const { serviceAddresses } = relay.record;
   let best: Served | undefined;
   let bestRank = Number.POSITIVE_INFINITY;
   let hasPreferred = false;
-  for (const address of serviceAddresses) {
+  for (let index = 0; index < serviceAddresses.length; index += 1) {
+    const address = serviceAddresses[index] as TransportAddress;
     const family = familyOf(address);
     if (!families.includes(family)) continue;
     if (family === preferred) hasPreferred = true;
-    const doubt = view.addressDoubt(id, address);
+    const doubt = addresses.length === 0 ? 'none' : (addresses[index] ?? 'none');
     const rank = 2 * DOUBTS.indexOf(doubt) + (family === preferred ? 0 : 1);
     if (rank >= bestRank) continue;
     best = { address, doubt, inferior: false };
@@ -174,7 +196,7 @@ function worse(a: Doubt, b: Doubt): Doubt {
   return DOUBTS.indexOf(a) >= DOUBTS.indexOf(b) ? a : b;
 }
 
-function exceptionsOf(relay: LiveRelay, peer: PeerHints, doubt: Doubt): Exception[] {
+function exceptionsOf(relay: Candidate, peer: PeerHints, doubt: Doubt): Exception[] {
   const { id, region } = relay.record;
   const exceptions: Exception[] = [];
   if (peer.region !== undefined && peer.region !== region) exceptions.push('otherRegion');
@@ -187,7 +209,7 @@ function exceptionsOf(relay: LiveRelay, peer: PeerHints, doubt: Doubt): Exceptio
  * What the way between two relays costs. A peer that measured both gives a lower bound: by the
  * triangle inequality they are at least as far apart as its two latencies differ.
  */
-export function trunkMs(a: LiveRelay, b: LiveRelay, peers: readonly PeerHints[]): number {
+export function trunkMs(a: Candidate, b: Candidate, peers: readonly PeerHints[]): number {
   if (a === b) return 0;
   let bound: number | undefined;
   for (const peer of peers) {
@@ -199,24 +221,24 @@ export function trunkMs(a: LiveRelay, b: LiveRelay, peers: readonly PeerHints[])
 }
 
 /** What a relay's load costs, from 0 to `SCORE_WEIGHTS.loadMs`. */
-export function loadMs(relay: LiveRelay): number {
+export function loadMs(relay: Candidate): number {
   return SCORE_WEIGHTS.loadMs * relay.loadShare ** 2;
 }
 
 /** What it costs that both peers use one relay: little where both measured it. */
-export function sharedMs(relay: LiveRelay, peers: readonly PeerHints[]): number {
+export function sharedMs(relay: Candidate, peers: readonly PeerHints[]): number {
   return peers.every((peer) => measuredMs(relay, peer) !== undefined)
     ? SCORE_WEIGHTS.sharedMs
     : SCORE_WEIGHTS.sharedUnmeasuredMs;
 }
 
 /** Whether a relay has room for so many more legs. */
-export function hasRoom(relay: LiveRelay, legs: number): boolean {
-  return relay.load.legs + relay.legsAssigned + legs <= relay.load.legsMax;
+export function hasRoom(relay: Candidate, legs: number): boolean {
+  return legs <= relay.legsFree;
 }
 
 /** Whether a relay has a trunk address of a family. */
-export function hasTrunk(relay: Pick<LiveRelay, 'record'>, family: AddressFamily): boolean {
+export function hasTrunk(relay: { readonly record: RelayRecord }, family: AddressFamily): boolean {
   return relay.record.trunkAddresses.some((address) => familyOf(address) === family);
 }
 
@@ -228,13 +250,21 @@ export type PairFault = 'noCommonFamily' | 'unknownToEachOther' | 'unreachable';
  *   that one has not confirmed a registry with the other (else 403), or that one says it does not
  *   reach the other (else 447)
  */
-export function pairFault(a: LiveRelay, b: LiveRelay, view: RelayDoubts): PairFault | undefined {
+export function pairFault(a: Candidate, b: Candidate): PairFault | undefined {
   const common = BOTH_FAMILIES.some((family) => hasTrunk(a, family) && hasTrunk(b, family));
   if (!common) return 'noCommonFamily';
-  if (a.registryKnown < b.listedSince || b.registryKnown < a.listedSince) {
-    return 'unknownToEachOther';
-  }
-  return view.reach(a.record.id, b.record.id) ? undefined : 'unreachable';
+  if (!knows(a, b) || !knows(b, a)) return 'unknownToEachOther';
+  return reaches(a, b) && reaches(b, a) ? undefined : 'unreachable';
+}
+
+/** Whether a relay has put a registry to use that holds another's present record. */
+function knows({ relay }: Candidate, other: Candidate): boolean {
+  return relay.registry?.holds(other.record) === true;
+}
+
+/** Whether a relay does not say that it does not reach another. */
+function reaches({ relay }: Candidate, other: Candidate): boolean {
+  return !relay.doubts.unreached.has(other.record.id);
 }
 
 function seenFamily(peer: PeerHints): AddressFamily | undefined {

@@ -1,13 +1,15 @@
 import type { TransportAddress } from '../../address.js';
-import type { RelayDoubts } from '../reachability/doubts.js';
-import type { LiveRelay } from '../relay-table.js';
+import type { LiveRelay, Snapshot } from '../snapshot.js';
+import type { LoadEstimate } from './local-load.js';
 import { type NoRelay, noRelayReason } from './no-relay-reason.js';
-import { type Pair, type PeerLegs, type RefusedPair, scoredPairs } from './pairs.js';
+import { type Pair, type RefusedPair, scoredPairs } from './pairs.js';
 import {
+  type Candidate,
   type Exception,
   hasRoom,
   type PairScore,
   type PeerHints,
+  type PeerLegs,
   peerLegs,
   SCORE_WEIGHTS,
 } from './score.js';
@@ -17,16 +19,18 @@ const EXPLAINED_PAIRS = 5;
 
 /** What selection depends on, and nothing else. */
 export interface SelectionInput {
-  readonly relays: readonly LiveRelay[];
+  readonly snapshot: Snapshot;
+  /** What this directory adds to the loads in the snapshot. */
+  readonly load: LoadEstimate;
   readonly peers: readonly [PeerHints, PeerHints];
-  /** Who reaches whom. */
-  readonly view: RelayDoubts;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
 /** The answer to "why this relay?". */
 export interface SelectionExplanation {
+  /** The number of the snapshot that it was made from. */
+  readonly snapshot: number;
   /** Relays that nobody was offered, and why. */
   readonly excluded: ExcludedRelays;
   /** Relays to be given only where nothing else can serve, for each peer, by the reason. */
@@ -58,7 +62,7 @@ export type HeldBack = Readonly<Record<Exclude<Exception, 'otherRegion'>, readon
 export type Selection =
   | {
       readonly ok: true;
-      readonly relays: readonly [LiveRelay, LiveRelay];
+      readonly relays: readonly [Candidate, Candidate];
       readonly addresses: readonly [TransportAddress, TransportAddress];
       readonly explanation: SelectionExplanation;
     }
@@ -75,16 +79,19 @@ export type Selection =
  * burst to one relay. Two different relays are preferred; one serves both where the peers' own
  * latencies say so by more than `SCORE_WEIGHTS.sharedMs`, or where no other pair can.
  *
+ * It is a function of its input: it reads no clock, and chance comes from `random` alone.
+ *
  * A peer's `family` and `families` bind, and so does it that two relays reach each other. A peer
  * is given a relay outside its `region`, one that is suspected, one that it avoids or one under a
  * verdict (in this order, each only if the former does not help) where nothing else can serve.
  * @returns the relays in the peers' order with an explanation
  */
 export function selectRelays(input: SelectionInput): Selection {
-  const { relays, peers, view, random } = input;
-  const { usable, excluded } = usableRelays(relays);
-  const legs = [peerLegs(usable, peers[0], view), peerLegs(usable, peers[1], view)] as const;
-  const { pairs, refused } = scoredPairs({ legs, peers, view, random });
+  const { snapshot, load, peers, random } = input;
+  const { relays } = snapshot;
+  const { usable, excluded } = usableRelays(relays, load);
+  const legs = [peerLegs(usable, peers[0]), peerLegs(usable, peers[1])] as const;
+  const { pairs, refused } = scoredPairs({ legs, peers, random });
   const best = pairs[0];
   const contenders = pairs.filter(
     ({ exceptionWeight, score }) =>
@@ -93,9 +100,10 @@ export function selectRelays(input: SelectionInput): Selection {
   );
   const chosen = lessLoadedOfTwo(contenders, random);
   const explanation: SelectionExplanation = {
+    snapshot: snapshot.number,
     excluded,
     heldBack: [heldBack(legs[0]), heldBack(legs[1])],
-    candidates: [legs[0].size, legs[1].size],
+    candidates: [legs[0].list.length, legs[1].list.length],
     regionKept: [regionKept(0, peers, chosen), regionKept(1, peers, chosen)],
     pairs: pairs.length,
     pairsRefused: refused.length,
@@ -116,23 +124,28 @@ export function selectRelays(input: SelectionInput): Selection {
   return { ok: true, relays: chosen.relays, addresses, explanation };
 }
 
-function usableRelays(relays: readonly LiveRelay[]) {
-  const usable: LiveRelay[] = [];
+function usableRelays(relays: readonly LiveRelay[], load: LoadEstimate) {
+  const usable: Candidate[] = [];
   const excluded = { unconfirmed: [] as string[], draining: [] as string[], full: [] as string[] };
   for (const relay of relays) {
     if (relay.draining) excluded.draining.push(relay.record.id);
     else if (!relay.confirmed) excluded.unconfirmed.push(relay.record.id);
-    else if (!hasRoom(relay, 1)) excluded.full.push(relay.record.id);
-    else usable.push(relay);
+    else {
+      const { record } = relay;
+      const { legsFree, share } = load.of(relay);
+      const candidate = { index: usable.length, record, relay, legsFree, loadShare: share };
+      if (hasRoom(candidate, 1)) usable.push(candidate);
+      else excluded.full.push(record.id);
+    }
   }
   return { usable, excluded };
 }
 
 function heldBack(legs: PeerLegs): HeldBack {
   const held = { suspected: [] as string[], avoided: [] as string[], unreachable: [] as string[] };
-  for (const [{ record }, { exceptions }] of legs) {
+  for (const { relay, exceptions } of legs.list) {
     for (const exception of exceptions) {
-      if (exception !== 'otherRegion') held[exception].push(record.id);
+      if (exception !== 'otherRegion') held[exception].push(relay.record.id);
     }
   }
   return held;

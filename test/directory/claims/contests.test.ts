@@ -1,6 +1,7 @@
 import t from 'tap';
 import { type ClaimNews, Contests } from '../../../src/directory/claims/contests.js';
 import { RelayTable } from '../../../src/directory/relay-table.js';
+import { Snapshots } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { FakeClock, IDLE, relayRecord, seededRandom } from '../fixtures.js';
@@ -9,6 +10,7 @@ import { FakeClock, IDLE, relayRecord, seededRandom } from '../fixtures.js';
 function world(...checkers: string[]) {
   const clock = new FakeClock();
   const table = new RelayTable(clock);
+  const snapshots = new Snapshots(table);
   const contests = new Contests({ clock, random: seededRandom(1) });
   const news: ClaimNews[] = [];
   const alive = new Set<string>();
@@ -23,7 +25,7 @@ function world(...checkers: string[]) {
       const answer =
         rivals.length === 0
           ? ({ state: 'granted', proved: false } as const)
-          : contests.claim(record, rivals, () => table.live());
+          : contests.claim(record, rivals, () => snapshots.current().relays);
       if (answer.state !== 'granted') return answer;
       table.register(record, { load: IDLE, draining: false, proved: answer.proved });
       contests.taken(record.id);

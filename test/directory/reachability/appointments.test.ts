@@ -2,7 +2,7 @@ import t from 'tap';
 import { formatAddress } from '../../../src/address.js';
 import { Appointments } from '../../../src/directory/reachability/appointments.js';
 import { serviceKey } from '../../../src/directory/reachability/reports.js';
-import type { LiveRelay } from '../../../src/directory/relay-table.js';
+import type { LiveRelay } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
 import { liveRelay, publicKeyOf, seededRandom } from '../fixtures.js';
 

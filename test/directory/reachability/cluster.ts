@@ -1,7 +1,7 @@
 import { formatAddress } from '../../../src/address.js';
 import { Reachability } from '../../../src/directory/reachability/reachability.js';
-import type { LiveRelay } from '../../../src/directory/relay-table.js';
 import { hasTrunk } from '../../../src/directory/selection/score.js';
+import type { LiveRelay } from '../../../src/directory/snapshot.js';
 import type { ReachabilityReport } from '../../../src/registry/types.js';
 import { FakeClock, liveRelay, seededRandom } from '../fixtures.js';
 
@@ -64,6 +64,12 @@ export class Cluster {
       }
       this.#note();
     }
+  }
+
+  /** Whether neither of two relays says that it does not reach the other. */
+  reach(a: string, b: string): boolean {
+    const unreached = (id: string) => this.view.doubtsOf(this.#relay(id).record).unreached;
+    return !unreached(a).has(b) && !unreached(b).has(a);
   }
 
   /** The doubt about a relay's only service address. */

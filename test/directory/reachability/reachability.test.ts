@@ -21,7 +21,7 @@ t.test('a service port that answers nobody: a verdict, once, and its end', async
   cluster.pass(2_500);
   t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
   t.equal(cluster.view.relayDoubt('fra-1'), 'none', 'its trunk is another matter');
-  t.ok(cluster.view.reach('fra-1', 'nyc-1'));
+  t.ok(cluster.reach('fra-1', 'nyc-1'));
   cluster.pass(60_000);
   t.same(cluster.log, [`unreachable begins: fra-1 ${address}`]);
   const record = cluster.relays[0]?.record.serviceAddresses[0];
@@ -37,9 +37,9 @@ t.test('a trunk port that is shut: no pair, a verdict on its relay alone', async
   const cluster = new Cluster(THREE);
   cluster.faults = { trunks: ['fra-1'] };
   cluster.pass(2_500);
-  t.notOk(cluster.view.reach('fra-1', 'nyc-1'));
-  t.notOk(cluster.view.reach('sin-1', 'fra-1'));
-  t.ok(cluster.view.reach('nyc-1', 'sin-1'));
+  t.notOk(cluster.reach('fra-1', 'nyc-1'));
+  t.notOk(cluster.reach('sin-1', 'fra-1'));
+  t.ok(cluster.reach('nyc-1', 'sin-1'));
   t.same(
     THREE.map((id) => cluster.view.relayDoubt(id)),
     ['unreachable', 'none', 'none'],
@@ -53,7 +53,7 @@ t.test('a trunk port that is shut: no pair, a verdict on its relay alone', async
   t.equal(cluster.view.countPairsApart(), 2);
   cluster.faults = {};
   cluster.pass(2 * LIMITS.reachabilityHoldMs);
-  t.ok(cluster.view.reach('fra-1', 'nyc-1'));
+  t.ok(cluster.reach('fra-1', 'nyc-1'));
   t.equal(cluster.view.relayDoubt('fra-1'), 'none');
 });
 
@@ -67,7 +67,7 @@ t.test('two relays: neither can be condemned by the other alone', async (t) => {
   t.same(cluster.log, [`suspected begins: fra-1 ${address}`]);
   cluster.faults = { trunks: ['fra-1'] };
   cluster.pass(20_000);
-  t.notOk(cluster.view.reach('fra-1', 'nyc-1'));
+  t.notOk(cluster.reach('fra-1', 'nyc-1'));
   t.same(
     ['fra-1', 'nyc-1'].map((id) => [cluster.view.relayDoubt(id), cluster.serviceDoubt(id)]),
     [
@@ -98,7 +98,7 @@ t.test('a relay that lies harms itself alone', async (t) => {
     t.equal(cluster.view.relayDoubt(id), 'none');
     t.equal(cluster.serviceDoubt(id), 'none');
   }
-  t.ok(cluster.view.reach('nyc-1', 'sin-1'));
+  t.ok(cluster.reach('nyc-1', 'sin-1'));
   t.same(cluster.log, ['cut off begins: fra-1']);
 });
 
@@ -214,7 +214,7 @@ t.test('time in which the directory stood still ends nothing', async (t) => {
   const before = cluster.log.length;
   cluster.clock.advance(60_000);
   cluster.view.sweep(cluster.relays);
-  t.notOk(cluster.view.reach('fra-1', 'nyc-1'));
+  t.notOk(cluster.reach('fra-1', 'nyc-1'));
   t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable');
   t.equal(cluster.log.length, before);
 });
@@ -238,7 +238,7 @@ t.test('a report that names relays without a common family says nothing', async 
     const trunk = ['fra-1', 'sin-1'].map((id) => ({ id, reason: 'no-common-family' }));
     cluster.view.report('nyc-1', { trunk, service: [] });
     t.equal(cluster.view.countPairsApart(), 0);
-    t.ok(cluster.view.reach('fra-1', 'nyc-1'), 'selection asks the registrations');
+    t.ok(cluster.reach('fra-1', 'nyc-1'), 'selection asks the registrations');
     cluster.pass(500);
   }
   t.same(cluster.log, []);
@@ -250,8 +250,8 @@ t.test('a cluster that is split in half: no verdicts, no pairs across, and it he
   cluster.faults = { split: new Set(ids.slice(0, 12)) };
   cluster.pass(10_000);
   t.equal(cluster.view.countPairsApart(), 12 * 12);
-  t.notOk(cluster.view.reach(ids[0] as string, ids[12] as string));
-  t.ok(cluster.view.reach(ids[0] as string, ids[1] as string));
+  t.notOk(cluster.reach(ids[0] as string, ids[12] as string));
+  t.ok(cluster.reach(ids[0] as string, ids[1] as string));
   t.ok(
     ids.every((id) => cluster.view.isCutOff(id)),
     'each says that it does not reach 12 of 23',

@@ -1,38 +1,48 @@
 import t from 'tap';
 import { formatAddress } from '../../../src/address.js';
-import type { Doubt, RelayDoubts } from '../../../src/directory/reachability/doubts.js';
-import type { LiveRelay } from '../../../src/directory/relay-table.js';
+import type { Doubt } from '../../../src/directory/reachability/doubts.js';
 import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
-import { liveRelay, seededRandom } from '../fixtures.js';
-import { NO_DOUBTS } from '../no-doubts.js';
+import type { LiveRelay } from '../../../src/directory/snapshot.js';
+import type { RelayRecord } from '../../../src/registry/types.js';
+import { liveRelay, loadEstimate, seededRandom } from '../fixtures.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
-function select(
-  relays: LiveRelay[],
-  peers: [PeerHints, PeerHints],
-  seed: number,
-  view: RelayDoubts,
-) {
-  return selectRelays({ relays, peers, view, random: seededRandom(seed) });
+/** What is said against relays and addresses by text, and pairs that do not reach each other. */
+interface Said {
+  readonly relays?: Record<string, Doubt>;
+  readonly addresses?: Record<string, Doubt>;
+  readonly apart?: readonly string[];
 }
 
-/** Doubts about relays and addresses by text, and pairs that do not reach each other. */
-function viewOf(facts: {
-  relays?: Record<string, Doubt>;
-  addresses?: Record<string, Doubt>;
-  apart?: string[];
-}): RelayDoubts {
+const NOTHING_SAID: Said = {};
+
+function doubted(relay: LiveRelay, { relays, addresses, apart = [] }: Said): LiveRelay {
+  const { id, serviceAddresses } = relay.record;
+  const pairs = apart.map((pair) => pair.split(' '));
+  const unreached = pairs.flatMap(([from = '', to = '']) => (from === id ? [to] : []));
   return {
-    relayDoubt: (id) => facts.relays?.[id] ?? 'none',
-    addressDoubt: (_id, address) => facts.addresses?.[formatAddress(address)] ?? 'none',
-    reach: (a, b) => !facts.apart?.some((pair) => pair === `${a} ${b}` || pair === `${b} ${a}`),
+    ...relay,
+    doubts: {
+      trunk: relays?.[id] ?? 'none',
+      addresses: serviceAddresses.map((each) => addresses?.[formatAddress(each)] ?? 'none'),
+      unreached: new Set(unreached),
+    },
   };
 }
 
-function everyChoice(relays: LiveRelay[], peers: [PeerHints, PeerHints], view: RelayDoubts) {
+function select(relays: LiveRelay[], peers: [PeerHints, PeerHints], seed: number, said: Said) {
+  return selectRelays({
+    snapshot: { number: 1, relays: relays.map((relay) => doubted(relay, said)) },
+    load: loadEstimate(),
+    peers,
+    random: seededRandom(seed),
+  });
+}
+
+function everyChoice(relays: LiveRelay[], peers: [PeerHints, PeerHints], said: Said) {
   const choices = SEEDS.map((seed) => {
-    const selection = select(relays, peers, seed, view);
+    const selection = select(relays, peers, seed, said);
     return selection.ok
       ? selection.addresses.map(({ address }) => address).join()
       : selection.noRelay.reason;
@@ -45,17 +55,17 @@ const THERE = '10.0.0.2';
 
 t.test('relays that do not reach each other are no pair', async (t) => {
   const three = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
-  const view = viewOf({ apart: ['fra-1 nyc-1', 'fra-1 sin-1'] });
-  t.same(everyChoice(three, [{}, {}], view), ['10.0.0.2,10.0.0.3', '10.0.0.3,10.0.0.2']);
+  const said: Said = { apart: ['fra-1 nyc-1', 'fra-1 sin-1'] };
+  t.same(everyChoice(three, [{}, {}], said), ['10.0.0.2,10.0.0.3', '10.0.0.3,10.0.0.2']);
   const near = latencies({ 'fra-1': 1, 'nyc-1': 50, 'sin-1': 50 });
   const far = latencies({ 'fra-1': 90, 'nyc-1': 1, 'sin-1': 20 });
-  const selection = select(three, [near, far], 1, view);
+  const selection = select(three, [near, far], 1, said);
   t.ok(selection.ok);
   t.notSame(selection.explanation.chosen?.relays, ['fra-1', 'nyc-1'], 'however near they are');
   t.same(selection.explanation.refused[0], { relays: ['fra-1', 'nyc-1'], fault: 'unreachable' });
   t.equal(selection.explanation.pairsRefused, 4);
   const two = three.slice(0, 2);
-  t.same(everyChoice(two, [{}, {}], view), [`${HERE},${HERE}`, `${THERE},${THERE}`]);
+  t.same(everyChoice(two, [{}, {}], said), [`${HERE},${HERE}`, `${THERE},${THERE}`]);
 });
 
 t.test('partners are found beyond shortlists that do not reach each other', async (t) => {
@@ -68,24 +78,24 @@ t.test('partners are found beyond shortlists that do not reach each other', asyn
     latencies({ near: 300, far: 5, link: 250 }),
   ];
   for (const seed of SEEDS) {
-    const selection = select([...near, ...far, link], peers, seed, viewOf({ apart }));
+    const selection = select([...near, ...far, link], peers, seed, { apart });
     t.ok(selection.ok && selection.relays[0] !== selection.relays[1]);
   }
 });
 
 t.test('a relay under a verdict is given only where nothing else can serve', async (t) => {
   const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
-  const view = viewOf({ relays: { 'fra-1': 'unreachable' } });
+  const said: Said = { relays: { 'fra-1': 'unreachable' } };
   const near = latencies({ 'fra-1': 1, 'nyc-1': 200, 'sin-1': 300 });
   for (const peer of [{}, near, { region: 'fra' }, { avoid: new Set(['nyc-1', 'sin-1']) }]) {
-    t.notMatch(everyChoice(relays, [peer, peer], view).join(), HERE);
+    t.notMatch(everyChoice(relays, [peer, peer], said).join(), HERE);
   }
-  t.same(everyChoice(relays.slice(0, 1), [{}, {}], view), [`${HERE},${HERE}`]);
-  const all = viewOf({
+  t.same(everyChoice(relays.slice(0, 1), [{}, {}], said), [`${HERE},${HERE}`]);
+  const all: Said = {
     relays: { 'fra-1': 'unreachable', 'nyc-1': 'unreachable', 'sin-1': 'unreachable' },
-  });
+  };
   t.equal(everyChoice(relays, [{}, {}], all).length, 6, 'as if there were no verdicts');
-  const { explanation } = select(relays, [{}, {}], 1, view);
+  const { explanation } = select(relays, [{}, {}], 1, said);
   t.same(explanation.heldBack[0], { suspected: [], avoided: [], unreachable: ['fra-1'] });
 });
 
@@ -96,76 +106,75 @@ t.test('an address under a verdict leaves the relay its other family', async (t)
     return liveRelay(id, host, { record });
   };
   const relays = [dual('fra-1', 1), dual('nyc-1', 2)];
-  const view = viewOf({ addresses: { [`${HERE}:3478`]: 'unreachable' } });
+  const said: Said = { addresses: { [`${HERE}:3478`]: 'unreachable' } };
   const four: PeerHints = { families: [4] };
   const six: PeerHints = { families: [6] };
   const both: PeerHints = { families: [4, 6] };
-  t.same(everyChoice(relays, [four, four], view), [`${THERE},${THERE}`]);
-  t.ok(everyChoice(relays, [six, six], view).includes('2001:db8::1,2001:db8::2'));
-  for (const choice of everyChoice(relays, [both, both], view)) t.notMatch(choice, HERE);
-  t.ok(everyChoice(relays, [both, both], view).some((choice) => /2001:db8::1\b/.test(choice)));
+  t.same(everyChoice(relays, [four, four], said), [`${THERE},${THERE}`]);
+  t.ok(everyChoice(relays, [six, six], said).includes('2001:db8::1,2001:db8::2'));
+  for (const choice of everyChoice(relays, [both, both], said)) t.notMatch(choice, HERE);
+  t.ok(everyChoice(relays, [both, both], said).some((choice) => /2001:db8::1\b/.test(choice)));
   t.same(
-    everyChoice(relays, [{}, {}], view),
+    everyChoice(relays, [{}, {}], said),
     [`${THERE},${THERE}`],
     'a peer that may lack IPv6 is given IPv4 that answers',
   );
-  t.same(everyChoice(relays.slice(0, 1), [four, four], view), [`${HERE},${HERE}`]);
+  t.same(everyChoice(relays.slice(0, 1), [four, four], said), [`${HERE},${HERE}`]);
 });
 
 t.test('suspicion weighs more than a region and less than avoidance', async (t) => {
   const relays = ['fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));
-  const view = viewOf({ addresses: { [`${HERE}:3478`]: 'suspected' } });
-  t.same(everyChoice(relays, [{}, {}], view), [`${THERE},${THERE}`]);
-  t.same(everyChoice(relays, [{ region: 'fra' }, {}], view), [`${THERE},${THERE}`]);
-  t.same(everyChoice(relays, [{ avoid: new Set(['nyc-1']) }, {}], view), [`${HERE},${THERE}`]);
+  const said: Said = { addresses: { [`${HERE}:3478`]: 'suspected' } };
+  t.same(everyChoice(relays, [{}, {}], said), [`${THERE},${THERE}`]);
+  t.same(everyChoice(relays, [{ region: 'fra' }, {}], said), [`${THERE},${THERE}`]);
+  t.same(everyChoice(relays, [{ avoid: new Set(['nyc-1']) }, {}], said), [`${HERE},${THERE}`]);
 });
 
 t.test('families bind, and a relay without one of them is not given', async (t) => {
   const four = liveRelay('four', 1);
   const six = liveRelay('six', 2, { record: { serviceAddresses: v6(2, 3478) } });
-  t.same(everyChoice([four, six], [{ families: [6] }, { families: [4] }], NO_DOUBTS), [
+  t.same(everyChoice([four, six], [{ families: [6] }, { families: [4] }], NOTHING_SAID), [
     `2001:db8::2,${HERE}`,
   ]);
-  t.same(everyChoice([four], [{ families: [6] }, {}], NO_DOUBTS), ['no-family']);
+  t.same(everyChoice([four], [{ families: [6] }, {}], NOTHING_SAID), ['no-family']);
   const mapped: PeerHints = { families: [6], address: '192.0.2.9' };
-  t.same(everyChoice([six], [mapped, mapped], NO_DOUBTS), ['2001:db8::2,2001:db8::2']);
+  t.same(everyChoice([six], [mapped, mapped], NOTHING_SAID), ['2001:db8::2,2001:db8::2']);
 });
 
 t.test('an avoided relay is given only where no other can serve', async (t) => {
   const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
   const avoid = new Set(['fra-1']);
   const near = latencies({ 'fra-1': 1, 'nyc-1': 200, 'sin-1': 300 });
-  for (const choice of everyChoice(relays, [{ ...near, avoid }, {}], NO_DOUBTS)) {
+  for (const choice of everyChoice(relays, [{ ...near, avoid }, {}], NOTHING_SAID)) {
     t.notMatch(choice, /^10\.0\.0\.1,/);
   }
   const region = { avoid, region: 'fra' };
-  t.notMatch(everyChoice(relays, [region, {}], NO_DOUBTS).join(';'), /(^|;)10\.0\.0\.1,/);
-  t.same(everyChoice(relays.slice(0, 1), [{ avoid }, { avoid }], NO_DOUBTS), [`${HERE},${HERE}`]);
+  t.notMatch(everyChoice(relays, [region, {}], NOTHING_SAID).join(';'), /(^|;)10\.0\.0\.1,/);
+  t.same(everyChoice(relays.slice(0, 1), [{ avoid }, { avoid }], NOTHING_SAID), [
+    `${HERE},${HERE}`,
+  ]);
   t.same(
-    everyChoice(
-      relays.slice(0, 2),
-      [{ avoid: new Set(['fra-1', 'nyc-1']) }, { avoid }],
-      viewOf({}),
-    ),
+    everyChoice(relays.slice(0, 2), [{ avoid: new Set(['fra-1', 'nyc-1']) }, { avoid }], {}),
     [`${HERE},${THERE}`, `${THERE},${THERE}`].slice(0, 1),
     'each peer’s wishes are kept for themselves',
   );
 });
 
 t.test('relays that do not know each other are no pair', async (t) => {
-  const late = liveRelay('nyc-1', 2, { listedSince: 2 });
-  const relays = [liveRelay('fra-1', 1), late];
+  const late = liveRelay('nyc-1', 2);
+  const without = { holds: ({ id }: RelayRecord) => id !== 'nyc-1' };
+  const relays = [liveRelay('fra-1', 1, { registry: without }), late];
   const peers: [PeerHints, PeerHints] = [{ region: 'fra' }, { region: 'nyc' }];
-  t.same(everyChoice(relays, peers, NO_DOUBTS), [`${HERE},${HERE}`, `${THERE},${THERE}`]);
-  const knowing = [liveRelay('fra-1', 1, { registryKnown: 2 }), late];
-  t.same(everyChoice(knowing, peers, NO_DOUBTS), [`${HERE},${THERE}`]);
+  t.same(everyChoice(relays, peers, NOTHING_SAID), [`${HERE},${HERE}`, `${THERE},${THERE}`]);
+  const knowing = [liveRelay('fra-1', 1), late];
+  t.same(everyChoice(knowing, peers, NOTHING_SAID), [`${HERE},${THERE}`]);
 });
 
 t.test('where no pair can serve, the reason is told', async (t) => {
   const four = liveRelay('four', 1);
   const six = liveRelay('six', 2, { record: v6Only(2) });
-  const reach = (relays: LiveRelay[], peers: [PeerHints, PeerHints], view = NO_DOUBTS) => {
-    const selection = select(relays, peers, 1, view);
+  const reach = (relays: LiveRelay[], peers: [PeerHints, PeerHints], said = NOTHING_SAID) => {
+    const selection = select(relays, peers, 1, said);
     return selection.ok ? 'served' : `${selection.noRelay.reason}: ${selection.noRelay.detail}`;
   };
   t.equal(reach([], [{}, {}]), 'no-relays: no relay is registered');
@@ -176,6 +185,6 @@ t.test('where no pair can serve, the reason is told', async (t) => {
   const both = liveRelay('four', 1, { record: dualTrunk });
   const peers: [PeerHints, PeerHints] = [{ family: 4 }, { family: 6 }];
   t.equal(reach([both, six], peers), 'served');
-  const apart = viewOf({ apart: ['four six'] });
+  const apart = { apart: ['four six'] };
   t.match(reach([both, six], peers, apart), /^no-pair: .* do not reach each other/);
 });

@@ -1,15 +1,18 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { familyOf } from '../../../src/address.js';
-import type { LiveRelay } from '../../../src/directory/relay-table.js';
 import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
-import { IDLE, liveRelay, seededRandom } from '../fixtures.js';
-import { NO_DOUBTS } from '../no-doubts.js';
+import type { LiveRelay } from '../../../src/directory/snapshot.js';
+import { IDLE, liveRelay, loadEstimate, seededRandom } from '../fixtures.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
+/** Legs that were handed out of late. */
+const LOAD = loadEstimate({ 'fra-4': 10 });
+
 function select(relays: LiveRelay[], peers: [PeerHints, PeerHints] = [{}, {}], seed = 1) {
-  return selectRelays({ relays, peers, view: NO_DOUBTS, random: seededRandom(seed) });
+  const random = seededRandom(seed);
+  return selectRelays({ snapshot: { number: 1, relays }, load: LOAD, peers, random });
 }
 
 function chosen(relays: LiveRelay[], peers?: [PeerHints, PeerHints], seed?: number): string {
@@ -36,7 +39,7 @@ t.test('no relay serves', async (t) => {
     liveRelay('fra-1', 1, { draining: true }),
     liveRelay('fra-2', 2, { confirmed: false }),
     liveRelay('fra-3', 3, { load: { ...IDLE, legs: 1_000 } }),
-    liveRelay('fra-4', 4, { load: { ...IDLE, legs: 990 }, legsAssigned: 10 }),
+    liveRelay('fra-4', 4, { load: { ...IDLE, legs: 990 } }),
   ];
   const selection = select(relays);
   t.notOk(selection.ok);
@@ -216,7 +219,7 @@ t.test('whatever is chosen can serve, and something is chosen if anything can', 
               b.record.trunkAddresses.some((other) => familyOf(own) === familyOf(other)),
             ));
       if (!selection.ok) return !relays.some((a) => relays.some((b) => pairs(a, b)));
-      const [a, b] = selection.relays;
+      const [{ relay: a }, { relay: b }] = selection.relays;
       return (
         pairs(a, b) &&
         a.record.serviceAddresses.includes(selection.addresses[0]) &&
