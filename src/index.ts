@@ -4,7 +4,6 @@ export {
   parseAddress,
   type TransportAddress,
 } from './address.js';
-export { type CredentialInput, mintCredential } from './auth/credentials.js';
 export { relaySecret, tenantRoot, tenantSecret } from './auth/keys.js';
 export * from './client/index.js';
 export { type Clock, systemClock } from './clock.js';
@@ -18,6 +17,7 @@ export {
 } from './errors.js';
 export type { Health, HealthReason } from './http/health.js';
 export type { OneOrMore } from './options/option-spec.js';
+export { type CredentialInput, mintCredential } from './overlay/leg-credentials.js';
 export type { RandomBytes } from './random.js';
 export type { RelayRecord } from './registry/types.js';
 export { Relay, type RelayEvents, type RelayOptions } from './relay/index.js';

@@ -2,13 +2,13 @@ import benny from 'benny';
 import { buildChallenge } from '../../src/auth/challenge.js';
 import { ChallengeBudget } from '../../src/auth/challenge-budget.js';
 import { ClientCredentials } from '../../src/auth/client-credentials.js';
-import { CredentialVerifier } from '../../src/auth/credential-verifier.js';
-import { mintCredential } from '../../src/auth/credentials.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { authenticate } from '../../src/auth/long-term.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../../src/auth/nonce.js';
 import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
+import { TenantVerifier } from '../../src/auth/tenant-verifier.js';
 import { systemClock } from '../../src/clock.js';
+import { legNameOf, mintCredential } from '../../src/overlay/leg-credentials.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
@@ -72,7 +72,7 @@ function signedBy(integrity: 'sha1' | 'sha256'): Uint8Array {
 }
 
 /** All that an authenticated request costs the codec and the credentials, answer included. */
-function serve(verifier: CredentialVerifier, bytes: Uint8Array): Uint8Array {
+function serve(verifier: TenantVerifier<unknown>, bytes: Uint8Array): Uint8Array {
   const message = read(bytes);
   const result = authenticate(message, {
     ip: IP,
@@ -92,8 +92,16 @@ function serve(verifier: CredentialVerifier, bytes: Uint8Array): Uint8Array {
 export function benchCredentials(): Promise<unknown> {
   const sha1 = signedBy('sha1');
   const sha256 = signedBy('sha256');
-  const verifier = new CredentialVerifier({ tenantRoot: TENANT_ROOT, realm: REALM });
-  const coldVerifier = new CredentialVerifier({ tenantRoot: TENANT_ROOT, realm: REALM });
+  const verifier = new TenantVerifier({
+    tenantRoot: TENANT_ROOT,
+    realm: REALM,
+    claimsOf: legNameOf,
+  });
+  const coldVerifier = new TenantVerifier({
+    tenantRoot: TENANT_ROOT,
+    realm: REALM,
+    claimsOf: legNameOf,
+  });
   let connection = 0;
   return benny.suite(
     'Credentials',

@@ -1,5 +1,5 @@
-import { mintCredential } from '../../src/auth/credentials.js';
 import { tenantRoot, tenantSecret } from '../../src/auth/keys.js';
+import { mintCredential } from '../../src/overlay/leg-credentials.js';
 import { longTermKey } from '../../src/stun/integrity.js';
 
 /** A secret that is none: the relays of a measurement serve nobody else. */

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { mint, OVERLAY_REALM } from '../auth/credentials.js';
 import { tenantRoot } from '../auth/keys.js';
 import { TenantSecrets } from '../auth/tenant-secrets.js';
 import type { Clock } from '../clock.js';
+import { mint, OVERLAY_REALM } from '../overlay/leg-credentials.js';
 import type { RandomBytes } from '../random.js';
 import { uniformRandom } from '../random.js';
 import type { DirectoryMetrics } from './metrics.js';

@@ -6,7 +6,6 @@ import type { Forwarding, OverlayPlane } from './forwarding.js';
 import type { LegLog } from './leg-log.js';
 import type { LegNonces } from './leg-nonces.js';
 import type { LegTable } from './leg-table.js';
-import type { ProvenClients } from './proven-clients.js';
 import type { ReceivedOffers } from './received-offers.js';
 import type { Responses } from './responses.js';
 import type { SentOffers } from './sent-offers.js';
@@ -23,7 +22,6 @@ export interface OverlayContext {
   readonly forwarding: Forwarding;
   readonly trunk: Trunk;
   readonly legs: LegTable;
-  readonly proven: ProvenClients;
   readonly offers: ReceivedOffers;
   readonly sentOffers: SentOffers;
   readonly nonces: LegNonces;

@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
-import type { AuthenticationFailure } from '../auth/long-term.js';
 import type { Clock } from '../clock.js';
+import type { ChallengeReason, ClientDrop, RequestLog } from '../stun-server/server-context.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
 import type { Carried } from './forwarding.js';
@@ -45,13 +45,6 @@ class LineBudget {
   }
 }
 
-/** Why what came from a peer's address gets no answer. */
-export type ClientDrop =
-  | 'malformed'
-  | 'over-binding-budget'
-  | 'over-challenge-budget'
-  | 'over-wrong-credentials';
-
 /** Kinds of lines that traffic causes, each with a budget of its own: none hides another. */
 const KINDS = {
   'leg-ended': { level: 'info', perSecond: LEG_LINES_PER_SECOND },
@@ -70,7 +63,7 @@ const NAMES = Object.keys(KINDS) as Kind[];
  * established, and one at level debug for whatever was refused or dropped. Each kind is bounded in
  * rate, and a line says how many were left out.
  */
-export class LegLog {
+export class LegLog implements RequestLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #relay: string;
@@ -135,7 +128,7 @@ export class LegLog {
   unauthenticated(
     peer: TransportAddress,
     code: number,
-    reason: AuthenticationFailure | 'expired',
+    reason: ChallengeReason,
     username: string | undefined,
   ): void {
     if (!this.#says('not-authenticated')) return;

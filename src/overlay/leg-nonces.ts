@@ -2,11 +2,11 @@ import { NONCE_LIFETIME_SECONDS, type NonceIssuer } from '../auth/nonce.js';
 import type { Clock } from '../clock.js';
 import { SECRET_BYTES } from '../limits.js';
 import type { RandomBytes } from '../random.js';
-import { AttributeType } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 import { Method } from '../stun/methods.js';
+import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
+import type { LegName } from '../trunk/control-message.js';
 import { type Leg, legKey } from './leg.js';
-import type { LegRequest } from './leg-request.js';
 
 /** A nonce that must be newer than another one may expire so much later than usual. */
 export const NONCE_AHEAD_SECONDS = 30;
@@ -57,10 +57,10 @@ export class LegNonces {
    * @param leg - the one that the request is about, if it is there
    * @returns undefined where it counts, else which expiry a nonce must have at least, Unix seconds
    */
-  wanted(request: LegRequest, leg: Leg | undefined): number | undefined {
-    const { message, method, credential } = request;
-    const seconds = this.#issuer.expiryOf(message.text(AttributeType.Nonce) ?? '');
-    request.nonceSeconds = seconds;
+  wanted(
+    { method, principal, nonceSeconds: seconds }: AuthenticatedRequest<LegName>,
+    leg: Leg | undefined,
+  ): number | undefined {
     // Of a relay whose clock is ahead: what it has seen could not be told from what is yet to come.
     if (seconds > this.#issuedNow() + NONCE_AHEAD_SECONDS) return 0;
     if (leg) {
@@ -69,7 +69,7 @@ export class LegNonces {
       leg.nonceNewest = Math.max(leg.nonceNewest, seconds);
       return undefined;
     }
-    const place = this.#placeOf(legKey(credential));
+    const place = this.#placeOf(legKey(principal.claims));
     if (method !== Method.Allocate) {
       // It is about a leg that is gone: no later one may hear it.
       this.#raise(place, seconds);

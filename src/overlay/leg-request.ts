@@ -1,16 +1,11 @@
-import type { Credential } from '../auth/credentials.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import type { StunMessage } from '../stun/message.js';
+import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
+import type { LegName } from '../trunk/control-message.js';
 import { LEG_LIMITS } from './leg-limits.js';
-import type { ReplyTarget } from './responses.js';
 
-/** A request whose integrity has been verified, with what proved it. */
-export interface LegRequest extends ReplyTarget {
-  readonly message: StunMessage;
-  readonly credential: Credential;
-  readonly tupleKey: string;
-  /** When its nonce expires, Unix seconds; the rules of nonces fill it in. */
-  nonceSeconds: number;
+/** A peer's request, authenticated, and the leg that it is about, be it there or not. */
+export interface LegRequest extends AuthenticatedRequest<LegName> {
+  readonly leg: LegName;
 }
 
 /** RFC 8656 section 7.2: at least the default, at most the maximum. */

@@ -1,12 +1,13 @@
 import { KeyCounter } from '../collections/key-counter.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
 import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
+import type { Origin } from '../stun-server/origin.js';
+import type { KnownClients } from '../stun-server/proven-clients.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
-import { type Leg, legKey, type Origin, type SignsOfLife } from './leg.js';
+import { type Leg, legKey, type SignsOfLife } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import { NumberPool } from './number-pool.js';
-import type { KnownClients } from './proven-clients.js';
 
 /** The tenant that may have all legs of a relay (PROTOCOL.md section 2, error 486). */
 const DEFAULT_TENANT = 'default';

@@ -1,8 +1,8 @@
 import type { TransportAddress } from '../address.js';
-import { formatAddress } from '../address.js';
 import type { Timed } from '../collections/timing-wheel.js';
-import type { FiveTuple } from '../native/types.js';
 import type { IntegrityKind } from '../stun/integrity.js';
+import type { Signer } from '../stun-server/authenticated-request.js';
+import type { Origin } from '../stun-server/origin.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { type LegEvent, stateAfter } from './leg-states.js';
@@ -17,21 +17,9 @@ const NAME_END_CHARACTERS = 35;
 /** What a leg has before it is in the table. */
 const NOT_HEARD: { heardAt: number } = { heardAt: Number.NEGATIVE_INFINITY };
 
-/** Where a peer's datagram came in: answers go back there, flow entries belong to that worker. */
-export interface Origin {
-  readonly worker: number;
-  readonly tuple: FiveTuple;
-}
-
 /** When a 5-tuple was last heard of, in monotonic milliseconds; its legs share one. */
 export interface SignsOfLife {
   heardAt: number;
-}
-
-/** How to sign what is sent to a peer: as its last request was (PROTOCOL.md section 2). */
-export interface Signer {
-  readonly kind: IntegrityKind;
-  readonly key: Uint8Array;
 }
 
 /** The other end's relay: another one, or this one. */
@@ -291,9 +279,4 @@ export function otherEnd(name: LegName): LegName {
     connectionId: name.connectionId,
     role: name.role === 0 ? 1 : 0,
   };
-}
-
-/** The 5-tuple as a map key. */
-export function tupleKey(tuple: FiveTuple): string {
-  return `${tuple.socket}|${tuple.local ?? ''}|${formatAddress(tuple.remote)}`;
 }

@@ -1,21 +1,35 @@
 import type { NonceIssuer } from '../auth/nonce.js';
+import { TenantVerifier } from '../auth/tenant-verifier.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
+import { Method } from '../stun/methods.js';
+import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
+import type {
+  AuthenticatedMethods,
+  MethodEntry,
+  Objection,
+} from '../stun-server/authenticated-usage.js';
+import type { ProvenClients } from '../stun-server/proven-clients.js';
+import type { LegName } from '../trunk/control-message.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { Allocate, type RelayFinder } from './allocate.js';
 import { CloseRequests } from './close-requests.js';
 import { Connect } from './connect.js';
 import type { OverlayContext } from './context.js';
+import { isExpired } from './credential-expiry.js';
 import { Forwarding, type OverlayPlane } from './forwarding.js';
+import { legNameOf, OVERLAY_REALM } from './leg-credentials.js';
 import { LegEndings } from './leg-endings.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import type { LegLog } from './leg-log.js';
 import { LegNonces } from './leg-nonces.js';
+import type { LegRequest } from './leg-request.js';
 import { LegTable } from './leg-table.js';
 import { LegTransitions } from './leg-transitions.js';
 import { OfferRules } from './offers.js';
 import { LegPairing } from './pairing.js';
-import type { ProvenClients } from './proven-clients.js';
 import { ReceivedOffers } from './received-offers.js';
 import { Refresh } from './refresh.js';
 import { Responses } from './responses.js';
@@ -26,8 +40,20 @@ import { OverlayStats } from './stats.js';
 import { LegTimers } from './timers.js';
 import { TrunkMessages } from './trunk-messages.js';
 
+/** Attributes of every request about a leg. */
+const LEG_ATTRIBUTES: readonly number[] = [
+  AttributeType.ConnectionIdentifier,
+  AttributeType.ConnectionRole,
+];
+
+/** Handles the requests of one method, once they are known to name their credential's leg. */
+interface LegHandler {
+  handle(request: LegRequest): void;
+}
+
 /** What the overlay works on. */
 export interface OverlayOptions {
+  readonly tenantRoot: Uint8Array;
   readonly plane: OverlayPlane;
   readonly trunk: Trunk;
   readonly finder: RelayFinder;
@@ -45,12 +71,12 @@ export interface OverlayOptions {
  * The rules of legs, connections and offers as a whole: requests of peers, messages of other relays
  * and time go in; what comes of them goes out by `OverlayPlane` and `Trunk`. No socket, no timer.
  */
-export class Overlay {
+export class Overlay implements AuthenticatedMethods<LegName> {
   readonly context: OverlayContext;
+  readonly realm = OVERLAY_REALM;
+  readonly verifier: TenantVerifier<LegName>;
   /** Requests of peers. */
-  readonly allocate: Allocate;
-  readonly connect: Connect;
-  readonly refresh: Refresh;
+  readonly methods: ReadonlyMap<number, MethodEntry<LegName>>;
   /** What other relays say of legs. */
   readonly messages: TrunkMessages;
   /** What time brings. */
@@ -64,11 +90,80 @@ export class Overlay {
     const pairing = new LegPairing(this.context, transitions);
     const offers = new OfferRules(this.context, transitions, pairing);
     this.#transitions = transitions;
-    this.allocate = new Allocate(this.context, transitions, options.finder);
-    this.connect = new Connect(this.context, transitions, pairing);
-    this.refresh = new Refresh(this.context, transitions);
+    this.verifier = new TenantVerifier({ ...options, realm: this.realm, claimsOf: legNameOf });
+    const allocate = new Allocate(this.context, transitions, options.finder);
+    const connect = new Connect(this.context, transitions, pairing);
+    const refresh = new Refresh(this.context, transitions);
+    const entry = (handler: LegHandler, attributes: readonly number[]) => ({
+      attributes: [...LEG_ATTRIBUTES, ...attributes],
+      handle: (request: AuthenticatedRequest<LegName>) => this.#handle(request, handler),
+    });
+    const { XorPeerRelayAddress, RequestedTransport, XorPeerAddress, Lifetime } = AttributeType;
+    this.methods = new Map([
+      [Method.Allocate, entry(allocate, [XorPeerRelayAddress, RequestedTransport, Lifetime])],
+      [Method.Connect, entry(connect, [XorPeerAddress])],
+      [Method.Refresh, entry(refresh, [Lifetime])],
+    ]);
     this.messages = new TrunkMessages(this.context, { transitions, endings, offers });
     this.timers = new LegTimers(this.context, transitions, endings);
+  }
+
+  /** Every authenticated request is of the overlay. */
+  takes(): boolean {
+    return true;
+  }
+
+  issueNonce(ip: string, leastSeconds?: number): string {
+    return this.context.nonces.issue(ip, leastSeconds);
+  }
+
+  /** An expired credential, and a nonce that an earlier leg of the name has seen. */
+  objection(request: AuthenticatedRequest<LegName>): Objection | undefined {
+    const { legs, clock, nonces } = this.context;
+    const leg = legs.get(request.principal.claims);
+    if (isExpired(request, leg, clock.now())) {
+      return { code: ErrorCode.Unauthenticated, reason: 'expired' };
+    }
+    const leastSeconds = nonces.wanted(request, leg);
+    if (leastSeconds === undefined) return undefined;
+    return { code: ErrorCode.StaleNonce, reason: 'earlier-nonce', leastSeconds };
+  }
+
+  refuseAttributes(
+    request: AuthenticatedRequest<LegName>,
+    unknownAttributes: readonly number[],
+  ): void {
+    const { responses } = this.context;
+    responses.refused(legRequest(request), 'unknown-attribute', { unknownAttributes });
+  }
+
+  refuseMethod(request: AuthenticatedRequest<LegName>): void {
+    this.#handle(request, {
+      handle: (named) => this.context.responses.refused(named, 'unknown-method'),
+    });
+  }
+
+  /** A request must name the leg that its credential names. */
+  #handle(authenticated: AuthenticatedRequest<LegName>, handler: LegHandler): void {
+    const request = legRequest(authenticated);
+    const { responses } = this.context;
+    const { message, leg } = request;
+    const identifier = message.connectionIdentifier();
+    const role = message.connectionRole();
+    if (identifier === undefined) return responses.refused(request, 'attribute-missing');
+    if (message.has(AttributeType.ConnectionRole) && role === undefined) {
+      return responses.refused(request, 'attribute-missing');
+    }
+    if (identifier !== leg.connectionId || (role ?? leg.role) !== leg.role) {
+      return responses.refused(request, 'credential-of-another-leg');
+    }
+    handler.handle(request);
+  }
+
+  /** Something came from a 5-tuple: a sign of life of all its legs. */
+  heard(tupleKey: string): void {
+    const { legs, clock } = this.context;
+    legs.heard(tupleKey, clock.monotonic());
   }
 
   /**
@@ -87,6 +182,10 @@ export class Overlay {
   }
 }
 
+function legRequest(request: AuthenticatedRequest<LegName>): LegRequest {
+  return { ...request, leg: request.principal.claims };
+}
+
 function contextOf(options: OverlayOptions): OverlayContext {
   const { plane, trunk, proven, issuer, log, clock, random, legsMax, sessionsMax } = options;
   const stats = new OverlayStats();
@@ -97,7 +196,6 @@ function contextOf(options: OverlayOptions): OverlayContext {
     plane,
     trunk,
     legs: new LegTable(legsMax, clock.monotonic(), proven),
-    proven,
     forwarding: new Forwarding(plane),
     offers: new ReceivedOffers(),
     sentOffers: new SentOffers(trunk, clock, random),

@@ -4,10 +4,12 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
+import type { Signer } from '../stun-server/authenticated-request.js';
+import type { Origin } from '../stun-server/origin.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { OverlayPlane } from './forwarding.js';
-import type { Leg, Origin, Signer } from './leg.js';
+import type { Leg } from './leg.js';
 import type { LegLog } from './leg-log.js';
 import type { CloseCode } from './leg-states.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
@@ -108,7 +110,7 @@ export class Responses {
 
   /** Nothing, to an Allocate or Connect whose place a later one has taken: it is a recording. */
   outdated(): void {
-    this.#stats.client.outdated += 1;
+    this.#stats.outdated += 1;
   }
 
   /** 300: the relay is draining; another one's address, where one is known. */

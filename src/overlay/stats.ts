@@ -1,43 +1,12 @@
-import type { AuthenticationFailure } from '../auth/long-term.js';
+import { Counts } from '../collections/counts.js';
 import type { RefusalReason } from './refusals.js';
 
-/** Counts by name, each from the first time it is one. */
-class Counts<Name extends string> {
-  readonly #counts = new Map<Name, number>();
-
-  add(name: Name): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
-  }
-
-  of(name: Name): number {
-    return this.#counts.get(name) ?? 0;
-  }
-
-  entries(): Iterable<[Name, number]> {
-    return this.#counts;
-  }
-}
-
-/** Counts of the control plane, by name; each becomes a metric. */
+/** Counts of the overlay, by name; each becomes a metric. */
 export class OverlayStats {
-  /** Requests and indications from peers, and what was dropped of them without an answer. */
-  readonly client = {
-    requests: 0,
-    indications: 0,
-    malformed: 0,
-    over_binding_budget: 0,
-    over_challenge_budget: 0,
-    over_wrong_credential_budget: 0,
-    challenges: 0,
-    /** Allocates and Connects that came again after a later one. */
-    outdated: 0,
-  };
+  /** Allocates and Connects that came again after a later one. */
+  outdated = 0;
   /** Errors answered to authenticated peers. */
   readonly refusals = new Counts<RefusalReason>();
-  /** Relays of a registry that found no place. */
-  relaysLeftOut = 0;
-  /** Requests that were not authenticated, whether that was answered or not. */
-  readonly authentication = new Counts<AuthenticationFailure | 'expired'>();
   /** Legs by what became of them: a connection within one relay counts twice. */
   readonly legs = {
     /** Reserved by an Allocate, and ended, connected or not: the difference are those held now. */
@@ -55,7 +24,4 @@ export class OverlayStats {
     not_established: 0,
     mismatched: 0,
   };
-
-  /** Messages and timers that met a fault of ours; anything but 0 is worth a report. */
-  faults = 0;
 }

@@ -29,6 +29,7 @@ export class RelayMetrics {
     registration: () => Registered | undefined = () => undefined,
   ) {
     const { stats, legs, log } = rules.context;
+    const { client, authentication } = rules.server.stats;
     const gauge = { type: Gauge, registry: this.#registry };
     const total = { type: Counter, registry: this.#registry };
     addBuildInfo(this.#registry, 'relay');
@@ -41,7 +42,7 @@ export class RelayMetrics {
       'turnpike_relay_client_messages_total',
       'STUN messages from peers.',
       'kind',
-      () => Object.entries(stats.client),
+      () => Object.entries({ ...client, outdated: stats.outdated }),
     );
     collectRefusals(this.#registry, stats);
     collect(
@@ -49,7 +50,7 @@ export class RelayMetrics {
       'turnpike_relay_authentication_failures_total',
       'Requests that were not authenticated; the first of every peer has no-integrity.',
       'reason',
-      () => stats.authentication.entries(),
+      () => authentication.entries(),
     );
     collect(
       total,
@@ -65,7 +66,7 @@ export class RelayMetrics {
       total,
       'turnpike_relay_faults_total',
       'Messages and timers that met a fault of the relay itself.',
-      () => stats.faults,
+      () => rules.faults,
     );
     this.#collectTrunk(rules);
     collectXdp(gauge, plane);

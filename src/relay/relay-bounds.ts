@@ -48,14 +48,14 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
     {
       name: 'relays',
       detail: `relays of the registry are left out: ${LIMITS.relaysMax} can be known`,
-      met: () => stats.relaysLeftOut,
+      met: () => rules.relaysLeftOut,
     },
     ...planeBounds(plane),
   ];
 }
 
 /** The bounds of what those may ask who have not proved themselves. */
-function strangerBounds({ context: { stats }, claims }: RelayRules): Bound[] {
+function strangerBounds({ server: { stats }, claims }: RelayRules): Bound[] {
   return [
     {
       name: 'challenge-budget',

@@ -1,7 +1,5 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { CredentialVerifier } from '../auth/credential-verifier.js';
-import { OVERLAY_REALM } from '../auth/credentials.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../auth/nonce.js';
 import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
@@ -12,10 +10,15 @@ import type { OverlayContext } from '../overlay/context.js';
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { LegLog } from '../overlay/leg-log.js';
 import { Overlay } from '../overlay/overlay.js';
-import { ProvenClients } from '../overlay/proven-clients.js';
-import { StunServer } from '../overlay/stun-server.js';
 import type { RandomBytes } from '../random.js';
 import type { RelayRecord } from '../registry/types.js';
+import { AuthenticatedUsage, knownAttributes } from '../stun-server/authenticated-usage.js';
+import { BindingUsage } from '../stun-server/binding-usage.js';
+import { ProvenClients } from '../stun-server/proven-clients.js';
+import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
+import { StunServer } from '../stun-server/stun-server.js';
+import type { Usage } from '../stun-server/usage.js';
+import { isChallenge } from '../trunk/claim-challenge.js';
 import type { LocalRelay, RemoteRelay, TrunkSocket } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
 import type { PathEvent } from '../trunk/trunk-options.js';
@@ -59,6 +62,12 @@ export interface RelayRulesOptions {
  */
 export class RelayRules {
   readonly overlay: Overlay;
+  /** What the usages of the clients' port share. */
+  readonly server: ServerContext;
+  /** Messages and timers that met a fault of ours; anything but 0 is worth a report. */
+  faults = 0;
+  /** Relays of a registry that found no place. */
+  relaysLeftOut = 0;
   readonly finder: RegistryFinder;
   readonly reachability: ReachabilityReporter;
   readonly claims: RelayClaims;
@@ -101,13 +110,15 @@ export class RelayRules {
       onChallenge: (message, tuple) => this.claims.responder.receive('trunk', message, tuple),
     });
     const issuer = nonceIssuer(options);
+    const proven = new ProvenClients(plane, clock);
     this.budgets = strangerBudgets(options);
     this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
     this.overlay = new Overlay({
       plane,
       trunk,
       finder: this.finder,
-      proven: new ProvenClients(plane, clock),
+      tenantRoot: options.tenantRoot,
+      proven,
       issuer,
       log,
       clock,
@@ -115,13 +126,19 @@ export class RelayRules {
       legsMax,
       sessionsMax: options.sessionsMax ?? 2 * legsMax,
     });
-    this.#stunServer = new StunServer({
-      overlay: this.overlay,
-      verifier: new CredentialVerifier({ tenantRoot: options.tenantRoot, realm: OVERLAY_REALM }),
-      nonces: issuer,
+    this.server = {
+      plane,
       budgets: this.budgets,
-      onChallenge: (message, tuple) => this.claims.responder.receive('client', message, tuple),
-    });
+      proven,
+      stats: new ServerStats(),
+      log,
+      onHeard: (tuple) => this.overlay.heard(tuple),
+    };
+    this.#stunServer = new StunServer(this.server, [
+      claimUsage(this.claims),
+      new BindingUsage(this.server, knownAttributes(this.overlay.methods)),
+      new AuthenticatedUsage(this.server, this.overlay, issuer),
+    ]);
   }
 
   /** What the overlay holds. */
@@ -144,7 +161,7 @@ export class RelayRules {
     try {
       action();
     } catch (error) {
-      this.context.stats.faults += 1;
+      this.faults += 1;
       this.#onFault(error);
     }
   }
@@ -158,7 +175,7 @@ export class RelayRules {
   /** Takes the relays that are known now. */
   updateRelays(records: readonly RelayRecord[]): void {
     // This relay's own is passed over.
-    this.context.stats.relaysLeftOut += Math.max(records.length - 1 - LIMITS.relaysMax, 0);
+    this.relaysLeftOut += Math.max(records.length - 1 - LIMITS.relaysMax, 0);
     this.context.trunk.update(records);
     this.finder.update(records);
   }
@@ -170,7 +187,7 @@ export class RelayRules {
   tick(): boolean {
     let more = false;
     this.#guarded(() => this.reachability.checker.tick());
-    this.#guarded(() => this.context.proven.tick());
+    this.#guarded(() => this.server.proven.tick());
     this.#guarded(() => this.claims.checker.tick());
     this.#guarded(() => {
       more = this.overlay.timers.tick();
@@ -186,6 +203,14 @@ export class RelayRules {
     });
     return more;
   }
+}
+
+/** Other relays challenge this one's claims on the port of clients, too. */
+function claimUsage({ responder }: RelayClaims): Usage {
+  return {
+    takes: isChallenge,
+    receive: (message, { tuple }) => responder.receive('client', message, tuple),
+  };
 }
 
 function strangerBudgets({

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { mintCredential } from '../../src/auth/credentials.js';
 import type { AuthenticationFailure, AuthenticationResult } from '../../src/auth/long-term.js';
+import { mintCredential } from '../../src/overlay/leg-credentials.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { longTermKey, userHash } from '../../src/stun/integrity.js';
 import type { StunMessage } from '../../src/stun/message.js';

@@ -1,10 +1,10 @@
 import { buildChallenge } from '../../src/auth/challenge.js';
 import { ClientCredentials, type IntegrityPreference } from '../../src/auth/client-credentials.js';
-import { CredentialVerifier } from '../../src/auth/credential-verifier.js';
-import { mintCredential } from '../../src/auth/credentials.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { type AuthenticationResult, authenticate } from '../../src/auth/long-term.js';
 import { NonceIssuer } from '../../src/auth/nonce.js';
+import { TenantVerifier } from '../../src/auth/tenant-verifier.js';
+import { legNameOf, mintCredential } from '../../src/overlay/leg-credentials.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import type { StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
@@ -28,7 +28,11 @@ export const CREDENTIAL = mintCredential({
 export class TestServer {
   readonly clock = new TestClock();
   readonly nonceIssuer: NonceIssuer;
-  readonly verifier = new CredentialVerifier({ tenantRoot: TENANT_ROOT, realm: REALM });
+  readonly verifier = new TenantVerifier({
+    tenantRoot: TENANT_ROOT,
+    realm: REALM,
+    claimsOf: legNameOf,
+  });
   /** How often a key was asked for. */
   keysAsked = 0;
 

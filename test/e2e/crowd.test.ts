@@ -1,9 +1,9 @@
 import { createSocket } from 'node:dgram';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { mintCredential } from '../../src/auth/credentials.js';
 import { relaySecret, tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { Peer } from '../../src/client/index.js';
+import { mintCredential } from '../../src/overlay/leg-credentials.js';
 import { Relay } from '../../src/relay/index.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';

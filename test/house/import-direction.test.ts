@@ -12,6 +12,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
   { folders: ['udp-tunnel'] },
   { folders: ['directory', 'relay', 'client', 'stream', 'lab'] },
   { folders: ['overlay'] },
+  { folders: ['stun-server'] },
   { folders: ['registry', 'trunk', 'auth', 'stun', 'native', 'http'], mutual: true },
   { folders: ['options'] },
   {

@@ -100,7 +100,7 @@ t.test('after a restart of the relay all get in again, for nothing', async (t) =
   world.introduce();
   const neighbour = member(world, again, 5_000);
   exhaust(neighbour);
-  const { challenges } = again.rules.context.stats.client;
+  const { challenges } = again.rules.server.stats.client;
   const codes = peers.map((peer) => {
     peer.relay = again;
     const refreshed = peer.refresh(600)?.errorCode()?.code;
@@ -111,6 +111,6 @@ t.test('after a restart of the relay all get in again, for nothing', async (t) =
     peers.map(() => [437, 'success']),
     'told that the leg is gone, and in again',
   );
-  const made = again.rules.context.stats.client.challenges - challenges;
+  const made = again.rules.server.stats.client.challenges - challenges;
   t.equal(made, peers.length, 'each was given a nonce that is newer than the relay’s start');
 });

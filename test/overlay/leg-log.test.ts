@@ -228,6 +228,6 @@ t.test('a logger that is not pino, and cannot tell its level, is told', async (t
   world.introduce();
   const peer = new FakePeer(world, { address: '203.0.113.7:40000', relay: fra, role: 0 });
   peer.allocate(fra.service);
-  t.equal(fra.rules.context.stats.faults, 0);
+  t.equal(fra.rules.faults, 0);
   t.not(said.length, 0);
 });

@@ -158,7 +158,7 @@ t.test('a recorded Connect of an earlier address does not count again', async (t
   world.pass(1_000);
   t.equal(b.connectAnswer?.messageClass, 'success');
   t.equal(a.connectAnswer?.messageClass, 'success');
-  t.equal(fra.rules.context.stats.client.outdated, 1);
+  t.equal(fra.rules.context.stats.outdated, 1);
 });
 
 t.test('a Connect that was refused begins nothing when it comes again', async (t) => {

@@ -125,7 +125,7 @@ t.test('what is wrong with a challenge, or with an answer', async (t) => {
     ['with an attribute that must be known', odd(nyc, sendKey, id)],
   ];
   for (const [what, data] of noAnswer) t.equal(ask(data), 0, what);
-  t.equal(fra.rules.context.stats.client.challenges, 0);
+  t.equal(fra.rules.server.stats.client.challenges, 0);
 
   checker.appoint([challenge(fra, NOWHERE)]);
   w.pass(100);

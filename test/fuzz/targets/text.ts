@@ -6,9 +6,9 @@ import {
   parseAddress,
   transportAddress,
 } from '../../../src/address.js';
-import { parseUsername } from '../../../src/auth/credentials.js';
 import { NONCE_CHARACTERS, NonceIssuer, securityFeatures } from '../../../src/auth/nonce.js';
 import { decodeSecret } from '../../../src/auth/secret-file.js';
+import { parseTenantUsername } from '../../../src/auth/tenant-credentials.js';
 import { parseConfig } from '../../../src/cli/config/config-file.js';
 import { directoryProblem } from '../../../src/client/directory-problem.js';
 import { parseGrant, parseGrantPair } from '../../../src/client/grant.js';
@@ -16,6 +16,7 @@ import { systemClock } from '../../../src/clock.js';
 import { ApiKeys } from '../../../src/directory/http/api-keys.js';
 import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
 import { ClientSources } from '../../../src/http/client-sources.js';
+import { parseUsername } from '../../../src/overlay/leg-credentials.js';
 import { canonicalRecord } from '../../../src/registry/record.js';
 import {
   BeatRequest,
@@ -90,8 +91,16 @@ const username: FuzzTarget = {
   seeds: () => [bytesOf(`1800000000:default/${'00'.repeat(16)}/0`)],
   words: [':', '/', '/name=value', '-', '0', '00000000000000000000'],
   run: (input) => {
-    const credential = parseUsername(textOf(input));
-    if (credential === undefined) return 'none';
+    const text = textOf(input);
+    const credential = parseUsername(text);
+    const parsed = parseTenantUsername(text);
+    if (parsed === undefined) {
+      assertThat(credential === undefined, 'a leg without a tenant');
+      return 'none';
+    }
+    assertThat(text.endsWith(`:${parsed.tenant}/${parsed.subject}`), 'a subject of its own');
+    if (credential === undefined) return 'no leg';
+    assertThat(credential.tenant === parsed.tenant, 'two tenants');
     assertThat(/^[a-z0-9][a-z0-9.-]{0,62}$/.test(credential.tenant), 'no tenant');
     assertThat(/^[0-9a-f]{32}$/.test(credential.connectionId), 'no identifier');
     assertThat(Number.isSafeInteger(credential.expiresAtSeconds), 'no time');

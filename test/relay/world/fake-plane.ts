@@ -13,7 +13,7 @@ import type {
   TrunkPeer,
   XdpStatus,
 } from '../../../src/native/types.js';
-import { tupleKey } from '../../../src/overlay/leg.js';
+import { tupleKey } from '../../../src/stun-server/origin.js';
 
 /** A data plane that remembers what it was told, for tests of the rules above it. */
 export class FakePlane implements DataPlane {

@@ -1,6 +1,6 @@
 import { formatAddress, parseAddress, type TransportAddress } from '../../../src/address.js';
-import { mintCredential } from '../../../src/auth/credentials.js';
 import { tenantRoot, tenantSecret } from '../../../src/auth/keys.js';
+import { mintCredential } from '../../../src/overlay/leg-credentials.js';
 import { LEG_LIMITS } from '../../../src/overlay/leg-limits.js';
 import {
   AttributeType,

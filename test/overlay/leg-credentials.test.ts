@@ -1,7 +1,8 @@
 import t from 'tap';
-import { mintCredential, parseUsername, passwordFor } from '../../src/auth/credentials.js';
 import { tenantRoot, tenantSecret } from '../../src/auth/keys.js';
+import { passwordFor } from '../../src/auth/tenant-credentials.js';
 import { isTurnpikeError } from '../../src/errors.js';
+import { mintCredential, parseUsername } from '../../src/overlay/leg-credentials.js';
 
 const CONNECTION_ID = '000102030405060708090a0b0c0d0e0f';
 const USERNAME = `1800000000:default/${CONNECTION_ID}/0`;

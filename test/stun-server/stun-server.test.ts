@@ -30,7 +30,7 @@ t.test('over the budget the relay is silent, and later speaks again', async (t) 
   t.ok(b.challenge(), 'another source is not hindered');
   world.pass(1_000);
   t.ok(a.challenge());
-  t.equal(fra.rules.context.stats.client.over_challenge_budget, 1);
+  t.equal(fra.rules.server.stats.client.over_challenge_budget, 1);
   t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'the authenticated pay nothing');
 });
 
@@ -110,7 +110,7 @@ t.test('an old request replayed from another address proves nothing', async (t) 
 
 t.test('random bytes never throw and are counted', async (t) => {
   const { world, a, fra } = twoRelays();
-  const before = fra.rules.context.stats.client.malformed;
+  const before = fra.rules.server.stats.client.malformed;
   for (let n = 0; n < 2_000; n += 1) {
     const data = world.random(20 + (n % 200)).slice();
     data[0] = n % 2;
@@ -119,6 +119,6 @@ t.test('random bytes never throw and are counted', async (t) => {
     world.send({ from: a.address, to: fra.trunk, data });
   }
   world.pump();
-  t.ok(fra.rules.context.stats.client.malformed > before);
+  t.ok(fra.rules.server.stats.client.malformed > before);
   t.equal(fra.rules.context.trunk.drops.trunk_control_malformed, 2_000);
 });

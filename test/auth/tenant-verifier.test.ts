@@ -1,11 +1,12 @@
 import t from 'tap';
-import { CredentialVerifier } from '../../src/auth/credential-verifier.js';
-import { mintCredential } from '../../src/auth/credentials.js';
 import { tenantSecret } from '../../src/auth/keys.js';
+import { TenantVerifier } from '../../src/auth/tenant-verifier.js';
+import { legNameOf, mintCredential } from '../../src/overlay/leg-credentials.js';
 import { longTermKey } from '../../src/stun/integrity.js';
 
 const ROOT = Buffer.alloc(32, 4);
-const verifier = () => new CredentialVerifier({ tenantRoot: ROOT, realm: 'turnpike' });
+const verifier = () =>
+  new TenantVerifier({ tenantRoot: ROOT, realm: 'turnpike', claimsOf: legNameOf });
 
 function credential(tenant: string, id: number) {
   return mintCredential({

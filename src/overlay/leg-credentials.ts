@@ -1,24 +1,19 @@
+import { isName } from '../auth/keys.js';
+import { parseTenantUsername, passwordFor } from '../auth/tenant-credentials.js';
 import { TurnpikeError } from '../errors.js';
-import { NAME_PATTERN } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
-import { USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
-import { hmac } from '../stun/hmac.js';
-import { isName } from './keys.js';
+import type { LegName } from '../trunk/control-message.js';
 
 /** The realm of every credential of the overlay (PROTOCOL.md section 5). */
 export const OVERLAY_REALM = 'turnpike';
 
-/** What a peer's username says (PROTOCOL.md section 2); trust it once its password is proved. */
-export interface Credential {
+/** What a credential names, besides when it expires. */
+export interface LegCredential extends LegName {
   readonly username: string;
   /** Unix seconds after which it starts no connection any more. */
   readonly expiresAtSeconds: number;
-  readonly tenant: string;
-  /** 32 lower-case hex digits. */
-  readonly connectionId: string;
-  readonly role: 0 | 1;
 }
 
 /** What a credential is minted from. */
@@ -34,28 +29,30 @@ export interface CredentialInput {
 }
 
 /** Fields after the role are reserved: their form is checked, their content ignored. */
-const USERNAME = new RegExp(
-  `^(\\d{1,15}):(${NAME_PATTERN})/([0-9a-fA-F]{32})/([01])(?:/[^/=]+=[^/]*)*$`,
-);
+const SUBJECT = /^([0-9a-fA-F]{32})\/([01])(?:\/[^/=]+=[^/]*)*$/;
 
 /**
- * Parses `expiry:tenant/identifier/role` (PROTOCOL.md section 2). Checks form only: whether it has
- * expired, and whether the password is right, is for the caller.
- * @param text - the USERNAME of a request
- * @returns undefined when it is not of that form, or longer than RFC 8489 section 14.3 allows
+ * Reads the leg that a tenant's credential names: `identifier/role` (PROTOCOL.md section 2).
+ * @returns undefined when the subject is not of that form
  */
-export function parseUsername(text: string): Credential | undefined {
-  if (Buffer.byteLength(text, 'utf8') > USERNAME_BYTES_MAX) return undefined;
-  const match = USERNAME.exec(text);
+export function legNameOf(tenant: string, subject: string): LegName | undefined {
+  const match = SUBJECT.exec(subject);
   if (match === null) return undefined;
-  const [, expiry, tenant, connectionId, role] = match as unknown as [string, ...string[]];
-  return {
-    username: text,
-    expiresAtSeconds: Number(expiry),
-    tenant: tenant as string,
-    connectionId: (connectionId as string).toLowerCase(),
-    role: role === '1' ? 1 : 0,
-  };
+  const [, connectionId, role] = match as unknown as [string, string, string];
+  return { tenant, connectionId: connectionId.toLowerCase(), role: role === '1' ? 1 : 0 };
+}
+
+/**
+ * Parses `expiry:tenant/identifier/role` (PROTOCOL.md section 2). Checks form only, as
+ * `parseTenantUsername`.
+ * @param text - the USERNAME of a request
+ * @returns undefined when it is not of that form
+ */
+export function parseUsername(text: string): LegCredential | undefined {
+  const parsed = parseTenantUsername(text);
+  const name = parsed && legNameOf(parsed.tenant, parsed.subject);
+  if (parsed === undefined || name === undefined) return undefined;
+  return { username: text, expiresAtSeconds: parsed.expiresAtSeconds, ...name };
 }
 
 /** The specs of `CredentialInput`: every member stands here. */
@@ -94,12 +91,4 @@ export function mint(input: CredentialInput): { username: string; password: stri
     throw new TurnpikeError('ERR_TURNPIKE_CREDENTIAL', `cannot mint a credential for ${username}`);
   }
   return { username, password: passwordFor(input.tenantSecret, username) };
-}
-
-/**
- * The password that belongs to a username: base64, padded, of HMAC-SHA-256 (PROTOCOL.md section 2).
- * @param tenantSecret - of the tenant that the username names
- */
-export function passwordFor(tenantSecret: Uint8Array, username: string): string {
-  return hmac('sha256', tenantSecret, Buffer.from(username, 'utf8'), 'base64');
 }

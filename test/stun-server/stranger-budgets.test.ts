@@ -61,8 +61,8 @@ t.test('forged Bindings take nothing from set-ups', async (t) => {
   }
   t.equal(made, 60);
   forger.send(Method.Binding, STRANGER_LIMITS.challengesBurst);
-  t.ok(fra.rules.context.stats.client.over_binding_budget > 0, 'which are over their own budget');
-  t.equal(fra.rules.context.stats.client.over_challenge_budget, 0);
+  t.ok(fra.rules.server.stats.client.over_binding_budget > 0, 'which are over their own budget');
+  t.equal(fra.rules.server.stats.client.over_challenge_budget, 0);
 });
 
 t.test(
@@ -82,7 +82,7 @@ t.test(
     t.equal(made, 100, 'bare ones, now that a peer is proven at the address');
     world.pass(STRANGER_LIMITS.provenSourceMs, 10_000);
     forger.send(Method.Allocate, STRANGER_LIMITS.challengesBurst + 1);
-    t.ok(fra.rules.context.stats.client.over_challenge_budget > 0, 'a proof is not for ever');
+    t.ok(fra.rules.server.stats.client.over_challenge_budget > 0, 'a proof is not for ever');
   },
 );
 
@@ -136,7 +136,7 @@ t.test('who guesses behind a NAT does not lock out neighbours who prove themselv
   t.equal(tries, STRANGER_LIMITS.wrongCredentialsOfPortBurst, 'the rest is not looked at');
   t.ok(sets(), 'a bare first request of a neighbour');
   t.equal(
-    fra.rules.context.stats.client.over_wrong_credential_budget,
+    fra.rules.server.stats.client.over_wrong_credential_budget,
     3_000 - STRANGER_LIMITS.wrongCredentialsOfPortBurst,
   );
 });

@@ -1,12 +1,12 @@
 import t from 'tap';
-import { tupleKey } from '../../src/overlay/leg.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { tupleKey } from '../../src/stun-server/origin.js';
 import {
   PROVEN_CLIENT_MS,
   PROVEN_CLIENTS_MAX,
   PROVEN_CLIENTS_OF_SOURCE_MAX,
   ProvenClients,
-} from '../../src/overlay/proven-clients.js';
+} from '../../src/stun-server/proven-clients.js';
 import { FakePlane } from '../relay/world/fake-plane.js';
 import { established, FakePeer, ManualClock, twoRelays } from '../relay/world/index.js';
 
@@ -23,7 +23,7 @@ function scene() {
 
 t.test('a 5-tuple is proven while it holds a leg, and a minute longer', async (t) => {
   const { world, a, fra, nyc } = twoRelays();
-  const { proven } = fra.rules.context;
+  const { proven } = fra.rules.server;
   const key = tupleKey({ socket: 0, remote: a.address });
   a.challenge();
   t.notOk(proven.has(key), 'not by a challenge');
@@ -50,7 +50,7 @@ t.test('an authenticated request proves a 5-tuple without a leg', async (t) => {
   const moved = new FakePeer(world, { address: '203.0.113.8:1', relay: fra, role: 0 });
   const key = tupleKey({ socket: 0, remote: moved.address });
   t.equal(moved.refresh(600)?.errorCode()?.code, 437);
-  t.ok(fra.rules.context.proven.has(key));
+  t.ok(fra.rules.server.proven.has(key));
   t.equal(fra.plane.knownClients.size, 2);
   t.equal(a.refresh(600)?.messageClass, 'success');
 });

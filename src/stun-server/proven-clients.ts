@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import { KeyCounter } from '../collections/key-counter.js';
 import { ClientSources } from '../http/client-sources.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
-import { type Origin, tupleKey } from './leg.js';
+import { type Origin, tupleKey } from './origin.js';
 
 /** A 5-tuple is proven for so long after its last authenticated request, or its last leg. */
 export const PROVEN_CLIENT_MS = 60_000;
