@@ -1,3 +1,4 @@
+import { Help } from 'commander';
 import type { CommandDefinition } from './command.js';
 import {
   COMMON_OPTIONS,
@@ -66,27 +67,16 @@ export function ruleText({ type, options }: OptionRule): string {
   }
 }
 
-/** Breaks prose into lines of at most `columns`. */
-function wrap(text: string, columns: number): string {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > columns) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines.join('\n');
-}
-
 /** What stands below the options in a command's help. */
 export function helpFooter(command: CommandDefinition, columns: number): string {
+  const wrap = (text: string) => new Help().boxWrap(text, columns);
   const sections = [
-    ...[...(command.rules ?? []).map(ruleText), ...(command.notes ?? [])].map((paragraph) =>
-      wrap(paragraph, columns),
-    ),
+    ...(command.rules ?? []).map(ruleText).map(wrap),
+    ...(command.notes ?? []).map(wrap),
     `Examples:\n${command.examples
       .map(({ purpose, line }) => `  # ${purpose}\n  ${line.replaceAll('\n', '\n  ')}`)
       .join('\n')}`,
-    wrap(PRECEDENCE, columns),
+    wrap(PRECEDENCE),
     exitCodeHelp(),
   ];
   return `\n${sections.join('\n\n')}\n`;

@@ -1,5 +1,5 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { readBody, sendRequest } from '../http/client-request.js';
 
 /** A directory that does not answer a client in this time is unreachable. */
 export const DIRECTORY_ANSWER_MS = 10_000;
@@ -23,46 +23,28 @@ export interface TextAnswer {
 }
 
 /**
- * One HTTP exchange on a connection of its own. Redirects are not followed: they would carry the
- * API key elsewhere. (The built-in `fetch` cannot take a certificate authority.)
- * @throws the system's, TLS's or the signal's error; RangeError for an answer longer than
- *   DIRECTORY_ANSWER_BYTES_MAX
+ * One HTTP exchange on a connection of its own.
+ * @throws as `sendRequest`; RangeError for an answer longer than `DIRECTORY_ANSWER_BYTES_MAX`
  */
-export function exchangeJson(request: JsonRequest): Promise<TextAnswer> {
+export async function exchangeJson(request: JsonRequest): Promise<TextAnswer> {
   const { method, url, apiKey, body, ca, signal } = request;
-  const payload = body === undefined ? undefined : JSON.stringify(body);
-  const options: RequestOptions & { ca?: string | Buffer } = {
-    method,
-    signal,
-    agent: false,
-    headers: {
-      accept: 'application/json, application/problem+json',
-      authorization: `Bearer ${apiKey}`,
-      ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(ca === undefined ? {} : { ca }),
+  const headers = {
+    accept: 'application/json, application/problem+json',
+    authorization: `Bearer ${apiKey}`,
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
   };
-  const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  return new Promise((resolve, reject) => {
-    const outgoing = send(url, options, (answer) => {
-      readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
-    });
-    outgoing.on('error', reject);
-    outgoing.end(payload);
-  });
+  const options = { method, signal, headers, agent: false, ...(ca === undefined ? {} : { ca }) };
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const answer = await sendRequest(url, options, payload);
+  return { status: answer.statusCode ?? 0, text: await readText(answer) };
 }
 
 /**
  * Reads a body.
- * @throws RangeError beyond DIRECTORY_ANSWER_BYTES_MAX; the stream's own error
+ * @throws RangeError beyond `DIRECTORY_ANSWER_BYTES_MAX`; as `readBody`
  */
 export async function readText(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > DIRECTORY_ANSWER_BYTES_MAX) throw new RangeError('the answer is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  const body = await readBody(answer, DIRECTORY_ANSWER_BYTES_MAX);
+  if (body === undefined) throw new RangeError('the answer is too long');
+  return body.toString('utf8');
 }

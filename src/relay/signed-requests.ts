@@ -1,15 +1,10 @@
 import { createHash } from 'node:crypto';
-import {
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { createGunzip } from 'node:zlib';
+import { Agent as HttpAgent, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type { Clock } from '../clock.js';
 import { connectAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
+import { readBody, sendRequest } from '../http/client-request.js';
 import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import {
@@ -147,8 +142,9 @@ export class SignedRequests {
     const nonce = Buffer.from(random(NONCE_BYTES)).toString('hex');
     const timeMs = clock.now();
     const body = request.body === undefined ? '' : JSON.stringify(request.body);
-    const response = await this.#roundTrip(path, body, {
+    const options: RequestOptions = {
       method,
+      agent: this.#agent,
       signal,
       headers: {
         [SIGNING_HEADERS.time]: String(timeMs),
@@ -158,8 +154,9 @@ export class SignedRequests {
         ...(body === '' ? {} : { 'content-length': Buffer.byteLength(body) }),
         ...(request.digest === undefined ? {} : { 'accept-encoding': 'gzip' }),
       },
-    });
-    const answer = await boundedBody(response);
+    };
+    const response = await sendRequest(`${this.#base}${path}`, options, body);
+    const answer = await readBody(response, LIMITS.registryBytesMax);
     if (answer === undefined) return { ok: false, reason: 'the answer is too large' };
     if (request.digest !== undefined && response.statusCode === 200) {
       const hash = createHash('sha256').update(answer).digest('hex');
@@ -175,19 +172,6 @@ export class SignedRequests {
       ? { ok: true, status, body: parsedJson(answer) }
       : unsigned(status, answer);
   }
-
-  /**
-   * Not `fetch`: it refuses some ports a directory may well have, and its connections cannot be
-   * ended when the relay closes.
-   */
-  #roundTrip(path: string, body: string, options: RequestOptions): Promise<IncomingMessage> {
-    const send = this.#base.startsWith('https:') ? httpsRequest : httpRequest;
-    return new Promise((resolve, reject) => {
-      send(`${this.#base}${path}`, { ...options, agent: this.#agent }, resolve)
-        .on('error', reject)
-        .end(body);
-    });
-  }
 }
 
 function unsigned(status: number, body: Buffer): SignedAnswerResult {
@@ -198,25 +182,6 @@ function unsigned(status: number, body: Buffer): SignedAnswerResult {
     reason: `answer ${status}${hint} is not signed by a directory`,
     ...(status === 401 && code !== undefined && { refusal: code }),
   };
-}
-
-/** @throws Error of zlib for what is no gzip */
-async function boundedBody(response: IncomingMessage): Promise<Buffer | undefined> {
-  const isGzip = response.headers['content-encoding'] === 'gzip';
-  const plain = isGzip ? response.pipe(createGunzip()) : response;
-  // An answer that breaks off ends the unpacking, too.
-  if (isGzip) response.once('error', (error) => plain.destroy(error));
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of plain) {
-    bytes += chunk.length;
-    if (bytes > LIMITS.registryBytesMax) {
-      response.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** The code of an unsigned problem document. */
