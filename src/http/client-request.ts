@@ -3,8 +3,9 @@ import { request as httpsRequest, type RequestOptions as TlsRequestOptions } fro
 import { createGunzip } from 'node:zlib';
 
 /**
- * Sends an HTTP or HTTPS request. Redirects are not followed: they would carry credentials elsewhere.
- * Not `fetch`: it takes neither an agent nor a certificate authority, and refuses some ports.
+ * Sends an HTTP or HTTPS request. Redirects are not followed: they would carry credentials
+ * elsewhere. Not `fetch`: it takes neither an agent nor a certificate authority, and refuses some
+ * ports.
  * @param body - as it is sent; nothing when left out
  * @returns the response, as soon as its headers are there
  * @throws the system's, TLS's or the signal's error

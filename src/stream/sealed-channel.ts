@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../clock.js';
+import { ReplayWindow } from '../collections/replay-window.js';
 import type { RandomBytes } from '../random.js';
-import { ReplayWindow } from './replay-window.js';
 import { openSealed, SEAL_BYTES, type SealKey, seal } from './seal.js';
 
 /** A hello is repeated this often until it is answered, milliseconds. */
@@ -59,7 +59,7 @@ interface Hello {
 export class SealedChannel {
   readonly #options: SealedChannelOptions;
   readonly #salt: Uint8Array;
-  readonly #replays = new ReplayWindow(REPLAY_COUNTERS);
+  readonly #replays = new ReplayWindow(REPLAY_COUNTERS, -1);
   #otherHello: Hello | undefined;
   #keys: { readonly send: SealKey; readonly receive: SealKey } | undefined;
   #otherKeyed = false;
@@ -109,7 +109,7 @@ export class SealedChannel {
     const opened = openSealed(this.#keys.receive, datagram);
     if (opened === undefined) return { type: 'bad-seal' };
     // Only after the tag: else a forged counter could push the window past genuine messages.
-    if (!this.#replays.accept(opened.counter)) return { type: 'replay' };
+    if (this.#replays.take(opened.counter) !== 'new') return { type: 'replay' };
     this.#otherKeyed = true;
     return { type: 'plain', ...opened };
   }

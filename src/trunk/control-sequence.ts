@@ -1,10 +1,10 @@
 import { putMostRecent } from '../collections/lru.js';
+import { type CounterVerdict, ReplayWindow } from '../collections/replay-window.js';
 import { LIMITS } from '../limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 
 const VALUE_BYTES = 16;
-const WORD_BITS = 32;
 const WINDOW = LIMITS.controlWindow;
 
 /** What CONTROL-SEQUENCE says (PROTOCOL.md section 3). */
@@ -14,9 +14,6 @@ export interface ControlSequence {
   /** Counts what the sender has said to this receiver, from 1. */
   readonly counter: number;
 }
-
-/** What a counter says of its message. */
-export type CounterVerdict = 'new' | 'repeated' | 'too-old';
 
 /** The value of CONTROL-SEQUENCE. */
 export function encodeSequence({ receiverStart, counter }: ControlSequence): Uint8Array {
@@ -39,63 +36,6 @@ export function decodeSequence(message: StunMessage): ControlSequence | undefine
   const counter = Number(view.getBigUint64(8));
   const isCounter = counter > 0 && Number.isSafeInteger(counter);
   return isCounter ? { receiverStart, counter } : 'malformed';
-}
-
-/** Which counters of one sender have been seen: the highest, and each one in a window below it. */
-export class ReplayWindow {
-  #highest: number;
-  /** Nothing up to here is taken. */
-  readonly #floor: number;
-  #seen: Uint32Array | undefined;
-
-  /** @param floor - the highest counter that may have been seen before */
-  constructor(floor = 0) {
-    this.#floor = floor;
-    this.#highest = floor;
-  }
-
-  get highest(): number {
-    return this.#highest;
-  }
-
-  /** Judges a counter and remembers it. */
-  take(counter: number): CounterVerdict {
-    if (counter <= this.#floor || this.#highest - counter >= WINDOW) return 'too-old';
-    this.#seen ??= new Uint32Array(WINDOW / WORD_BITS);
-    if (counter > this.#highest) this.#advance(this.#seen, counter);
-    const { word, bit } = placeOf(counter);
-    const bits = this.#seen[word] as number;
-    if ((bits & bit) !== 0) return 'repeated';
-    this.#seen[word] = bits | bit;
-    return 'new';
-  }
-
-  /** Takes a counter back: nothing was made of its message, so a repetition is as good. */
-  forget(counter: number): void {
-    const { word, bit } = placeOf(counter);
-    if (this.#seen && this.#highest - counter < WINDOW) {
-      this.#seen[word] = (this.#seen[word] as number) & ~bit;
-    }
-  }
-
-  /** Makes the places of all counters after the highest empty, up to a new highest. */
-  #advance(seen: Uint32Array, highest: number): void {
-    if (highest - this.#highest >= WINDOW) seen.fill(0);
-    else {
-      for (let counter = this.#highest + 1; counter <= highest; ) {
-        const { word, bit } = placeOf(counter);
-        const whole = counter % WORD_BITS === 0 && highest - counter >= WORD_BITS;
-        seen[word] = whole ? 0 : (seen[word] as number) & ~bit;
-        counter += whole ? WORD_BITS : 1;
-      }
-    }
-    this.#highest = highest;
-  }
-}
-
-function placeOf(counter: number): { word: number; bit: number } {
-  const place = counter % WINDOW;
-  return { word: Math.trunc(place / WORD_BITS), bit: 1 << (place % WORD_BITS) };
 }
 
 interface Heard {
@@ -163,7 +103,7 @@ export class ControlSequences {
     const heard = this.#heard.get(from);
     if (heard?.start === start) return heard.window;
     const left = this.#left.get(from);
-    const window = new ReplayWindow(left?.start === start ? left.highest : 0);
+    const window = new ReplayWindow(WINDOW, left?.start === start ? left.highest : 0);
     this.#left.delete(from);
     this.#heard.set(from, { start, window });
     return window;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { ReplayWindow } from '../../src/collections/replay-window.js';
 import { LIMITS } from '../../src/limits.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { MessageWriter } from '../../src/stun/writer.js';
@@ -7,7 +8,6 @@ import {
   ControlSequences,
   decodeSequence,
   encodeSequence,
-  ReplayWindow,
 } from '../../src/trunk/control-sequence.js';
 
 const WINDOW = LIMITS.controlWindow;
@@ -17,7 +17,7 @@ t.test('each counter is new once, and none below the window is', async (t) => {
     fc.property(
       fc.array(fc.oneof(fc.integer({ min: -80, max: 80 }), fc.integer({ min: -1, max: 2 }), big())),
       (steps) => {
-        const window = new ReplayWindow();
+        const window = new ReplayWindow(WINDOW);
         const seen = new Set<number>();
         let at = 1;
         for (const step of steps) {
@@ -32,7 +32,7 @@ t.test('each counter is new once, and none below the window is', async (t) => {
     ),
     { numRuns: 300 },
   );
-  const window = new ReplayWindow(7);
+  const window = new ReplayWindow(WINDOW, 7);
   t.equal(window.take(7), 'too-old', 'what was before the window');
   t.equal(window.take(8), 'new');
   window.forget(8);

@@ -1,0 +1,70 @@
+const WORD_BITS = 32;
+
+/** What a counter says of its message. */
+export type CounterVerdict = 'new' | 'repeated' | 'too-old';
+
+/**
+ * Which counters of one sender have been seen: the highest, and each one in a window below it. A
+ * counter is taken once (RFC 6479 has the same ring of words).
+ */
+export class ReplayWindow {
+  readonly #size: number;
+  #highest: number;
+  /** Nothing up to here is taken. */
+  readonly #floor: number;
+  #seen: Uint32Array | undefined;
+
+  /**
+   * @param size - counters below the highest that are told apart
+   * @param floor - the highest counter that may have been seen before; counters begin above it
+   */
+  constructor(size: number, floor = 0) {
+    this.#size = size;
+    this.#floor = floor;
+    this.#highest = floor;
+  }
+
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** Judges a counter and remembers it. */
+  take(counter: number): CounterVerdict {
+    if (counter <= this.#floor || this.#highest - counter >= this.#size) return 'too-old';
+    this.#seen ??= new Uint32Array(Math.ceil(this.#size / WORD_BITS));
+    if (counter > this.#highest) this.#advance(this.#seen, counter);
+    const { word, bit } = this.#placeOf(counter);
+    const bits = this.#seen[word] as number;
+    if ((bits & bit) !== 0) return 'repeated';
+    this.#seen[word] = bits | bit;
+    return 'new';
+  }
+
+  /** Takes a counter back: nothing was made of its message, so a repetition is as good. */
+  forget(counter: number): void {
+    const { word, bit } = this.#placeOf(counter);
+    if (this.#seen && this.#highest - counter < this.#size) {
+      this.#seen[word] = (this.#seen[word] as number) & ~bit;
+    }
+  }
+
+  /** Makes the places of all counters after the highest empty, up to a new highest. */
+  #advance(seen: Uint32Array, highest: number): void {
+    if (highest - this.#highest >= this.#size) seen.fill(0);
+    else {
+      for (let counter = this.#highest + 1; counter <= highest; ) {
+        const { word, bit } = this.#placeOf(counter);
+        const isWhole = bit === 1 && (word + 1) * WORD_BITS <= this.#size;
+        const clearsWord = isWhole && highest - counter >= WORD_BITS;
+        seen[word] = clearsWord ? 0 : (seen[word] as number) & ~bit;
+        counter += clearsWord ? WORD_BITS : 1;
+      }
+    }
+    this.#highest = highest;
+  }
+
+  #placeOf(counter: number): { word: number; bit: number } {
+    const place = counter % this.#size;
+    return { word: Math.trunc(place / WORD_BITS), bit: 1 << (place % WORD_BITS) };
+  }
+}
