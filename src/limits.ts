@@ -117,10 +117,6 @@ export const LIMITS = {
   directoryBackoffMsMax: 5_000,
   /** Seconds after which a peer is told to ask again when no relay can serve. */
   noRelayRetrySeconds: 2,
-  /** Latencies that a peer may report. */
-  latenciesMax: 256,
-  /** Relays that a peer may ask not to be given. */
-  avoidedRelaysMax: 8,
   /** HTTP: largest body of a peer's request and of a relay's, and of the headers, in bytes. */
   httpBodyBytesMax: 32_768,
   registrationBodyBytesMax: 196_608,
@@ -173,12 +169,6 @@ export const LIMITS = {
   /** Rendezvous: wait for the first join, and for the other side. */
   rendezvousJoinMs: 10_000,
   roomWaitMs: 600_000,
-  /** Command line: files that may change are looked at this often. */
-  reloadWatchMs: 2_000,
-  /** Command line: certificate and key that do not fit together for this long are said to. */
-  reloadSettleMs: 10_000,
-  /** Command line: an expiring certificate is warned of from this long before. */
-  certificateWarningMs: 14 * 86_400_000,
   /** A forwarding thread that has given no sign of life for this long is stuck. */
   workerSilentSeconds: 5,
   /** Data plane: threads by default at most and at all, addresses of a side, other relays. */

@@ -1,7 +1,7 @@
 import { formatAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
+import { AVOIDED_RELAYS_MAX } from '../registry/schemas.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { ConnectionGrant } from './grant.js';
 
@@ -32,7 +32,7 @@ export class ConnectFailures {
   /** @param always - relays to avoid that never expire */
   constructor(clock: Pick<Clock, 'monotonic'>, always: readonly string[] = []) {
     this.#clock = clock;
-    this.#always = always.slice(0, LIMITS.avoidedRelaysMax);
+    this.#always = always.slice(0, AVOIDED_RELAYS_MAX);
   }
 
   /** Ids for the hint `avoid`. */
@@ -59,7 +59,7 @@ export class ConnectFailures {
     // a pair that would do could be excluded.
     this.#unreachablePairs += 1;
     this.#unreachablePairAtMs = this.#clock.monotonic();
-    if (this.#unreachablePairs > LIMITS.avoidedRelaysMax) return error;
+    if (this.#unreachablePairs > AVOIDED_RELAYS_MAX) return error;
     if ((this.#unreachablePairs + grant.role) % 2 === 0) this.#note(id, 'pair');
     return undefined;
   }
@@ -69,7 +69,7 @@ export class ConnectFailures {
     const before = this.#faults.get(id)?.fault ?? 'pair';
     if (before !== 'pair') return false;
     const isListed = this.#faults.has(id) || this.#always.includes(id);
-    if (!isListed && this.ids.length >= LIMITS.avoidedRelaysMax) return false;
+    if (!isListed && this.ids.length >= AVOIDED_RELAYS_MAX) return false;
     this.#faults.set(id, { fault, atMs: this.#clock.monotonic() });
     return true;
   }
@@ -106,7 +106,7 @@ const REPEATED = 2;
 /**
  * Relays at which several connections in a row were lost because the other side's relay is gone or
  * the other side is silent, so that the next one is made elsewhere: at most
- * LIMITS.avoidedRelaysMax, each for AVOIDED_MS after its last loss.
+ * AVOIDED_RELAYS_MAX, each for AVOIDED_MS after its last loss.
  */
 export class ConnectionLosses {
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -124,7 +124,7 @@ export class ConnectionLosses {
     this.#losses.delete(id);
     this.#losses.set(id, { times, atMs: this.#clock.monotonic() });
     const [oldest] = this.#losses.keys();
-    if (this.#losses.size > LIMITS.avoidedRelaysMax && oldest !== undefined) {
+    if (this.#losses.size > AVOIDED_RELAYS_MAX && oldest !== undefined) {
       this.#losses.delete(oldest);
     }
   }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { familyOf, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { optionsOf } from '../options/check.js';
+import { AVOIDED_RELAYS_MAX } from '../registry/schemas.js';
 import { ConnectFailures } from './avoided-relays.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
@@ -95,7 +95,7 @@ export function joinAgainAndAgain(
         rendezvous ??= await Rendezvous.open({ ...roomOptions(joining), signal: until });
         const always = joining.avoid ?? joining.hints?.avoid ?? [];
         const meeting = optionsOf<MeetOptions>(MEET_SPECS, joining);
-        const most = LIMITS.avoidedRelaysMax;
+        const most = AVOIDED_RELAYS_MAX;
         const avoided = [...avoid, ...always].slice(0, most);
         return meet(rendezvous, { ...meeting, avoid: avoided, signal: until }, open);
       },

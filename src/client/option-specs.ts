@@ -3,7 +3,13 @@ import { LIMITS } from '../limits.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
-import { AvoidedRelays, Families, Latencies } from '../registry/schemas.js';
+import {
+  AVOIDED_RELAYS_MAX,
+  AvoidedRelays,
+  Families,
+  LATENCIES_MAX,
+  Latencies,
+} from '../registry/schemas.js';
 import type { CallOptions, ConnectionRequest, PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
 import { GrantShape, parseGrant } from './grant.js';
@@ -32,7 +38,7 @@ export const HINTS_SPECS = {
   latencies: {
     kind: 'data',
     schema: Latencies,
-    words: `0 to 60,000 ms by relay or region id, ${LIMITS.latenciesMax} of them at most`,
+    words: `0 to 60,000 ms by relay or region id, ${LATENCIES_MAX} of them at most`,
   },
   region: SPECS.name,
   family: { kind: 'choice', choices: [4, 6] },
@@ -40,7 +46,7 @@ export const HINTS_SPECS = {
   avoid: {
     kind: 'data',
     schema: AvoidedRelays,
-    words: `a list of ${LIMITS.avoidedRelaysMax} relay ids at most`,
+    words: `a list of ${AVOIDED_RELAYS_MAX} relay ids at most`,
   },
 } as const satisfies Record<keyof PeerHints, OptionSpec>;
 

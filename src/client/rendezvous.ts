@@ -3,7 +3,6 @@ import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import { type TransportAddress, transportAddress } from '../address.js';
 import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import type { RandomBytes } from '../random.js';
 import type { PeerHints } from './directory-client.js';
@@ -15,6 +14,12 @@ import { NEXT_SPECS, RENDEZVOUS_SPECS } from './option-specs.js';
 import { aborted } from './peer-errors.js';
 import { RendezvousSocket } from './rendezvous-socket.js';
 import { pause, type Scheduler, systemScheduler } from './scheduler.js';
+
+/** The first wait before a lost socket to the directory is opened again. */
+export const REOPEN_MS_MIN = 500;
+
+/** The longest such wait. */
+export const REOPEN_MS_MAX = 5_000;
 
 export interface RendezvousOptions extends DirectoryAccess {
   /** 1 to 128 characters; peers of one tenant that name the same room meet. */
@@ -185,7 +190,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   }
 
   async #reopen(signal: AbortSignal | undefined): Promise<void> {
-    let waitMs: number = LIMITS.directoryBackoffMsMin;
+    let waitMs: number = REOPEN_MS_MIN;
     for (;;) {
       try {
         await this.#open(signal);
@@ -196,7 +201,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
         const jitter = 0.5 + (this.#random(1)[0] ?? 0) / 0x1ff;
         const askedMs = (error.retryAfterSeconds ?? 0) * 1_000;
         await pause(this.#scheduler, Math.max(askedMs, waitMs * jitter), signal);
-        waitMs = Math.min(waitMs * 2, LIMITS.directoryBackoffMsMax);
+        waitMs = Math.min(waitMs * 2, REOPEN_MS_MAX);
       }
     }
   }

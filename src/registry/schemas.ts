@@ -2,6 +2,12 @@ import Type, { type Static } from 'typebox';
 import { LIMITS, NAME_PATTERN } from '../limits.js';
 import type { Registry } from './types.js';
 
+/** Relays that a peer may ask not to be given. */
+export const AVOIDED_RELAYS_MAX = 8;
+
+/** Latencies that a peer may report. */
+export const LATENCIES_MAX = 256;
+
 /**
  * The shapes that relays and directories exchange (docs/registration.md). Unknown members are let
  * through, so that a newer relay can register with an older directory; `canonicalRecord` drops
@@ -24,7 +30,7 @@ export const Latencies = Type.Record(
   Type.Number({ minimum: 0, maximum: 60_000 }),
   {
     additionalProperties: false,
-    maxProperties: LIMITS.latenciesMax,
+    maxProperties: LATENCIES_MAX,
     description: 'Relay or region id to milliseconds, as the peer measured.',
   },
 );
@@ -38,7 +44,7 @@ export const Families = Type.Array(Type.Union([Type.Literal(4), Type.Literal(6)]
 
 /** Relays that a peer would rather not be given. */
 export const AvoidedRelays = Type.Array(Name, {
-  maxItems: LIMITS.avoidedRelaysMax,
+  maxItems: AVOIDED_RELAYS_MAX,
   description: 'Ids of relays that it is not given while another can serve.',
 });
 

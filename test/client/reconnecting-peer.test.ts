@@ -9,7 +9,7 @@ import {
 } from '../../src/client/index.js';
 import { SETTLED_MS } from '../../src/client/reconnecting-peer.js';
 import { TurnpikeError } from '../../src/errors.js';
-import { LIMITS } from '../../src/limits.js';
+import { AVOIDED_RELAYS_MAX } from '../../src/registry/schemas.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { API_KEY, cluster } from './support/cluster.js';
 import { fakeRendezvous } from './support/fake-rendezvous.js';
@@ -229,7 +229,7 @@ t.test(
     for (let n = 0; n < 20; n += 1) {
       for (let times = 0; times < 2; times += 1) losses.noteLoss(`r${n}`, 'other-relay-gone');
     }
-    t.equal(losses.ids.length, LIMITS.avoidedRelaysMax);
+    t.equal(losses.ids.length, AVOIDED_RELAYS_MAX);
   },
 );
 

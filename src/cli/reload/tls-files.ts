@@ -4,8 +4,13 @@ import type { Logger } from 'pino';
 import { readSmallFile } from '../../auth/small-file.js';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
 import { givesOnce, sayReload } from './say-reload.js';
+
+/** An expiring certificate is warned of from this long before. */
+export const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
+
+/** A certificate and a key that do not fit together for this long are reported. */
+export const TLS_SETTLE_MS = 10_000;
 
 /** Where certificate and key are. */
 export interface TlsPaths {
@@ -111,7 +116,7 @@ export class TlsFiles {
     const text = error instanceof Error ? error.message : String(error);
     const now = this.#clock.monotonic();
     if (this.#fault?.text !== text) this.#fault = { text, sinceMs: now, said: false };
-    const lasts = now - this.#fault.sinceMs >= LIMITS.reloadSettleMs;
+    const lasts = now - this.#fault.sinceMs >= TLS_SETTLE_MS;
     if (!asked && (this.#fault.said || !lasts)) return;
     this.#fault.said = true;
     const detail = `the certificate valid to ${dateOf(this.#inUse.validToMs)} stays`;
@@ -122,7 +127,7 @@ export class TlsFiles {
   #sayExpiry(): void {
     const now = this.#clock.now();
     const left = this.#inUse.validToMs - now;
-    if (left > LIMITS.certificateWarningMs || now - this.#expirySaidAtMs < DAY_MS) return;
+    if (left > CERTIFICATE_WARNING_MS || now - this.#expirySaidAtMs < DAY_MS) return;
     this.#expirySaidAtMs = now;
     const notAfter = dateOf(this.#inUse.validToMs);
     if (left > 0) {

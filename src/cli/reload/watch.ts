@@ -1,7 +1,8 @@
-import { LIMITS } from '../../limits.js';
+/** Files that may change are looked at this often. */
+export const RELOAD_WATCH_MS = 2_000;
 
 /**
- * Looks again and again, `LIMITS.reloadWatchMs` after it has looked.
+ * Looks again and again, `RELOAD_WATCH_MS` after it has looked.
  * @param look - must not reject
  * @returns ends it
  */
@@ -10,7 +11,7 @@ export function watch(look: () => Promise<void>): () => void {
   let ended = false;
   const next = () => {
     if (ended) return;
-    timer = setTimeout(() => void look().then(next), LIMITS.reloadWatchMs);
+    timer = setTimeout(() => void look().then(next), RELOAD_WATCH_MS);
     timer.unref();
   };
   next();

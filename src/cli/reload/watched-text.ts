@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { readSmallFile } from '../../auth/small-file.js';
 import type { Clock } from '../../clock.js';
-import { LIMITS } from '../../limits.js';
 import { givesOnce, sayReload } from './say-reload.js';
+import { RELOAD_WATCH_MS } from './watch.js';
 
 /** How one file of a command is read and put to use. */
 export interface WatchedTextOptions<Value> {
@@ -67,7 +67,7 @@ export class WatchedText<Value> {
   #stands(value: string): boolean {
     const now = this.#options.clock.monotonic();
     if (this.#candidate?.value !== value) this.#candidate = { value, sinceMs: now };
-    return now - this.#candidate.sinceMs >= LIMITS.reloadWatchMs;
+    return now - this.#candidate.sinceMs >= RELOAD_WATCH_MS;
   }
 
   #note(error: unknown, asked: boolean): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { TlsFiles, type TlsPair } from '../../../src/cli/reload/tls-files.js';
-import { LIMITS } from '../../../src/limits.js';
+import { RELOAD_WATCH_MS } from '../../../src/cli/reload/watch.js';
 import { makePem, type Pem } from './pem.js';
 
 const [first, second] = [makePem('first', 400), makePem('second', 400)];
@@ -29,7 +29,7 @@ async function scene(t: Test, pem: Pem = first) {
   const files = await TlsFiles.read(paths, clock, logger);
   const taken: TlsPair[] = [];
   const take = (pair: TlsPair) => void taken.push(pair);
-  const look = async (passedMs: number = LIMITS.reloadWatchMs) => {
+  const look = async (passedMs: number = RELOAD_WATCH_MS) => {
     clock.ms += passedMs;
     await files.check(take);
   };

@@ -3,9 +3,9 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { RELOAD_WATCH_MS } from '../../../src/cli/reload/watch.js';
 import { FixedFile, WatchedText } from '../../../src/cli/reload/watched-text.js';
 import { readApiKey } from '../../../src/cli/secret-files.js';
-import { LIMITS } from '../../../src/limits.js';
 
 const KEYS = ['first-key-0123456789', 'second-key-0123456789'] as const;
 
@@ -21,7 +21,7 @@ function scene(t: Test) {
   const options = { item: 'api-key-file', what, read, take, clock, logger };
   const watched = new WatchedText(path, KEYS[0], options);
   const look = async () => {
-    clock.ms += LIMITS.reloadWatchMs;
+    clock.ms += RELOAD_WATCH_MS;
     await watched.check();
   };
   return { path, log, taken, watched, look, logger };
