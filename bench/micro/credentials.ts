@@ -1,10 +1,10 @@
 import benny from 'benny';
 import { buildChallenge } from '../../src/auth/challenge.js';
-import { ChallengeBudget } from '../../src/auth/challenge-budget.js';
 import { ClientCredentials } from '../../src/auth/client-credentials.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { authenticate } from '../../src/auth/long-term.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../../src/auth/nonce.js';
+import { SourceBudget } from '../../src/auth/source-budget.js';
 import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { TenantVerifier } from '../../src/auth/tenant-verifier.js';
 import { systemClock } from '../../src/clock.js';
@@ -25,7 +25,7 @@ const nonceIssuer = new NonceIssuer({
   clock: systemClock,
   lifetimeSeconds: NONCE_LIFETIME_SECONDS,
 });
-const budget = new ChallengeBudget({
+const budget = new SourceBudget({
   perSecond: STRANGER_LIMITS.challengesPerSecond,
   burst: STRANGER_LIMITS.challengesBurst,
   sourcesMax: STRANGER_LIMITS.sourcesMax,

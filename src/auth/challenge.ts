@@ -5,7 +5,7 @@ import { ErrorCode, reasonPhrase } from '../stun/error-codes.js';
 import { FINGERPRINT_BYTES } from '../stun/fingerprint.js';
 import { HEADER_BYTES, type StunMessage } from '../stun/message.js';
 import { MessageWriter } from '../stun/writer.js';
-import { type Challenge, OFFERED_ALGORITHMS } from './long-term.js';
+import { type Challenge, PASSWORD_ALGORITHMS } from './long-term.js';
 import { NONCE_CHARACTERS } from './nonce.js';
 
 /** The longest challenge in bytes: a stranger may have it sent to any address. */
@@ -63,7 +63,7 @@ function bytesWith(options: Omit<ChallengeOptions, 'nonce'>, reason: string): nu
   let bytes = HEADER_BYTES + attribute(4 + Buffer.byteLength(reason));
   if (code !== ErrorCode.BadRequest) {
     bytes += attribute(Buffer.byteLength(realm)) + attribute(NONCE_CHARACTERS);
-    bytes += attribute(4 * OFFERED_ALGORITHMS.length);
+    bytes += attribute(4 * PASSWORD_ALGORITHMS.length);
   }
   return fingerprint ? bytes + FINGERPRINT_BYTES : bytes;
 }
@@ -74,7 +74,7 @@ function write(request: StunMessage, options: ChallengeOptions, reason: string):
   writer.errorCode(code, reason);
   if (code !== ErrorCode.BadRequest) {
     writer.text(AttributeType.Realm, realm).text(AttributeType.Nonce, nonce);
-    writer.passwordAlgorithms(OFFERED_ALGORITHMS);
+    writer.passwordAlgorithms(PASSWORD_ALGORITHMS);
   }
   if (fingerprint) writer.fingerprint();
   return writer.finish();

@@ -10,7 +10,7 @@ import type { StunMessage } from '../stun/message.js';
 import { type NonceIssuer, securityFeatures } from './nonce.js';
 
 /** What PASSWORD-ALGORITHMS says in every challenge of ours, in order of preference. */
-export const OFFERED_ALGORITHMS: readonly number[] = [
+export const PASSWORD_ALGORITHMS: readonly number[] = [
   PasswordAlgorithmNumber.sha256,
   PasswordAlgorithmNumber.md5,
 ];
@@ -129,10 +129,10 @@ function chosenAlgorithm(message: StunMessage, nonce: string): PasswordAlgorithm
   // The rule holds for nonces with the cookie; one without is none of ours and fails by itself.
   if (!securityFeatures(nonce).passwordAlgorithms) return 'md5';
   const list = message.passwordAlgorithms();
-  const asOffered =
-    list?.length === OFFERED_ALGORITHMS.length &&
-    list.every((number, index) => number === OFFERED_ALGORITHMS[index]);
-  return asOffered ? passwordAlgorithmOf(message.passwordAlgorithm()) : undefined;
+  const isOurs =
+    list?.length === PASSWORD_ALGORITHMS.length &&
+    list.every((number, index) => number === PASSWORD_ALGORITHMS[index]);
+  return isOurs ? passwordAlgorithmOf(message.passwordAlgorithm()) : undefined;
 }
 
 const COSTS: Partial<Record<AuthenticationFailure, ChallengeCost>> = {

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { CLOCK_SKEW_MS_MAX, type Clock } from '../clock.js';
+import { BoundedCache } from '../collections/bounded-cache.js';
 import { TurnpikeError } from '../errors.js';
 import { SECRET_BYTES } from '../limits.js';
 import { hmac } from '../stun/hmac.js';
-import { BoundedCache } from './bounded-cache.js';
 import { nonceKey, trunkEpoch } from './keys.js';
 
 /** How long a nonce stays fresh (PROTOCOL.md section 2). */

@@ -1,8 +1,8 @@
 import type { TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
-import { ChallengeBudget } from './challenge-budget.js';
 import { ProvenSources } from './proven-sources.js';
+import { SourceBudget } from './source-budget.js';
 import { STRANGER_LIMITS } from './stranger-limits.js';
 
 /** What a source may cost, per second and at once. */
@@ -18,20 +18,19 @@ export interface AnswerRate {
  * one of them leaves the others alone.
  */
 export class StrangerBudgets {
-  readonly #bindings: ChallengeBudget;
-  readonly #bindingsOfPort: ChallengeBudget;
-  readonly #challenges: ChallengeBudget;
-  readonly #challengesOfProven: ChallengeBudget;
-  readonly #wrongAnswered: ChallengeBudget;
-  readonly #wrongTried: ChallengeBudget;
-  readonly #wrongOfPort: ChallengeBudget;
+  readonly #bindings: SourceBudget;
+  readonly #bindingsOfPort: SourceBudget;
+  readonly #challenges: SourceBudget;
+  readonly #challengesOfProven: SourceBudget;
+  readonly #wrongAnswered: SourceBudget;
+  readonly #wrongTried: SourceBudget;
+  readonly #wrongOfPort: SourceBudget;
   readonly #proven: ProvenSources;
 
   constructor(options: AnswerRate & { readonly clock: Clock; readonly random: RandomBytes }) {
     const { clock, random, perSecond, burst } = options;
     const sourcesMax = STRANGER_LIMITS.sourcesMax;
-    const budget = (rate: AnswerRate) =>
-      new ChallengeBudget({ ...rate, sourcesMax, clock, random });
+    const budget = (rate: AnswerRate) => new SourceBudget({ ...rate, sourcesMax, clock, random });
     const given = { perSecond, burst };
     this.#bindings = budget(given);
     this.#bindingsOfPort = budget(given);

@@ -1,4 +1,4 @@
-import { BoundedCache } from './bounded-cache.js';
+import { BoundedCache } from '../collections/bounded-cache.js';
 import { tenantSecret } from './keys.js';
 
 /** Tenant secrets remembered. */

@@ -1,6 +1,6 @@
+import { BoundedCache } from '../collections/bounded-cache.js';
 import type { PasswordAlgorithm } from '../stun/attribute-types.js';
 import { longTermKey } from '../stun/integrity.js';
-import { BoundedCache } from './bounded-cache.js';
 import type { Principal } from './principal.js';
 import { parseTenantUsername, passwordFor } from './tenant-credentials.js';
 import { TenantSecrets } from './tenant-secrets.js';

@@ -5,9 +5,9 @@ import { unreachablePhrase } from '../trunk/reachability.js';
 import type { OverlayContext } from './context.js';
 import { type Attempt, isConnecting, type Leg, type Pairing } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
+import type { LegPairing } from './leg-pairing.js';
 import { type LegRequest, livenessMsOf } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
-import type { LegPairing } from './pairing.js';
 
 /**
  * Connect (PROTOCOL.md section 2): a peer asks to be joined with the peer at the given address,

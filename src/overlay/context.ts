@@ -6,12 +6,12 @@ import type { Forwarding, OverlayPlane } from './forwarding.js';
 import type { LegLog } from './leg-log.js';
 import type { LegNonces } from './leg-nonces.js';
 import type { LegTable } from './leg-table.js';
+import type { OverlayStats } from './overlay-stats.js';
 import type { ReceivedOffers } from './received-offers.js';
 import type { Responses } from './responses.js';
 import type { SentOffers } from './sent-offers.js';
 import type { SessionIndexes } from './session-indexes.js';
 import type { SilenceWatch } from './silence-watch.js';
-import type { OverlayStats } from './stats.js';
 
 /** What the rules of a relay work on; made once by the service, or by a test with a fake plane. */
 export interface OverlayContext {

@@ -1,4 +1,5 @@
 import { KeyCounter } from '../collections/key-counter.js';
+import { NumberPool } from '../collections/number-pool.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
 import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import type { Origin } from '../stun-server/origin.js';
@@ -7,7 +8,6 @@ import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { type Leg, legKey, type SignsOfLife } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
-import { NumberPool } from './number-pool.js';
 
 /** The tenant that may have all legs of a relay (PROTOCOL.md section 2, error 486). */
 const DEFAULT_TENANT = 'default';

@@ -25,19 +25,19 @@ import { LegEndings } from './leg-endings.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import type { LegLog } from './leg-log.js';
 import { LegNonces } from './leg-nonces.js';
+import { LegPairing } from './leg-pairing.js';
 import type { LegRequest } from './leg-request.js';
 import { LegTable } from './leg-table.js';
+import { LegTimers } from './leg-timers.js';
 import { LegTransitions } from './leg-transitions.js';
-import { OfferRules } from './offers.js';
-import { LegPairing } from './pairing.js';
+import { OfferRules } from './offer-rules.js';
+import { OverlayStats } from './overlay-stats.js';
 import { ReceivedOffers } from './received-offers.js';
 import { Refresh } from './refresh.js';
 import { Responses } from './responses.js';
 import { SentOffers } from './sent-offers.js';
 import { SessionIndexes } from './session-indexes.js';
 import { SilenceWatch } from './silence-watch.js';
-import { OverlayStats } from './stats.js';
-import { LegTimers } from './timers.js';
 import { TrunkMessages } from './trunk-messages.js';
 
 /** Attributes of every request about a leg. */

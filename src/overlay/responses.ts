@@ -12,8 +12,8 @@ import type { OverlayPlane } from './forwarding.js';
 import type { Leg } from './leg.js';
 import type { LegLog } from './leg-log.js';
 import type { CloseCode } from './leg-states.js';
+import type { OverlayStats } from './overlay-stats.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
-import type { OverlayStats } from './stats.js';
 
 /** Types that one UNKNOWN-ATTRIBUTES lists. */
 const UNKNOWN_ATTRIBUTES_MAX = 16;

@@ -1,7 +1,7 @@
+import { NumberPool } from '../collections/number-pool.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Leg } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
-import { NumberPool } from './number-pool.js';
 
 /**
  * The session indexes given to other relays, and the legs that theirs stand for. The high bits of

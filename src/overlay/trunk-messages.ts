@@ -6,7 +6,7 @@ import type { OverlayContext } from './context.js';
 import { type Leg, otherEnd } from './leg.js';
 import type { LegEndings } from './leg-endings.js';
 import type { LegTransitions } from './leg-transitions.js';
-import type { OfferRules } from './offers.js';
+import type { OfferRules } from './offer-rules.js';
 
 /** Legs lost to a relay's silence that are remembered until it answers again. */
 const LOST_LEGS_MAX = 131_072;

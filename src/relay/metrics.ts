@@ -5,8 +5,8 @@ import { collect, single } from '../metrics/families.js';
 import { addBuildInfo, metricsText } from '../metrics/process.js';
 import { COUNTERS, type CounterName, type CounterUnit } from '../native/counters.js';
 import { type DataPlane, XDP_FINDING_KINDS, type XdpFinding } from '../native/types.js';
+import type { OverlayStats } from '../overlay/overlay-stats.js';
 import { REFUSALS } from '../overlay/refusals.js';
-import type { OverlayStats } from '../overlay/stats.js';
 import type { RegistrationClient } from './registration-client.js';
 import type { RelayRules } from './rules.js';
 

@@ -5,7 +5,7 @@ import {
   challengeBytes,
   REALM_BYTES_MAX,
 } from '../../src/auth/challenge.js';
-import { OFFERED_ALGORITHMS } from '../../src/auth/long-term.js';
+import { PASSWORD_ALGORITHMS } from '../../src/auth/long-term.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../../src/auth/nonce.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
@@ -35,7 +35,7 @@ t.test(
         t.equal(challenge.errorCode()?.code, code);
         t.equal(challenge.text(Realm), REALM);
         t.equal(challenge.text(Nonce), nonce);
-        t.strictSame(challenge.passwordAlgorithms(), OFFERED_ALGORITHMS);
+        t.strictSame(challenge.passwordAlgorithms(), PASSWORD_ALGORITHMS);
         t.equal(challenge.has(Fingerprint), fingerprint);
         t.notOk(challenge.has(AttributeType.Username));
         t.notOk(challenge.has(AttributeType.MessageIntegrity));

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BoundedCache } from '../../auth/bounded-cache.js';
 import { isName, registrationKey, relaySecret } from '../../auth/keys.js';
 import { CLOCK_SKEW_MS_MAX, type Clock } from '../../clock.js';
+import { BoundedCache } from '../../collections/bounded-cache.js';
 import type { ConnectionLimiter } from '../../http/connection-limiter.js';
 import { LIMITS } from '../../limits.js';
 import {

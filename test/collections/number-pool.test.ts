@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { NumberPool } from '../../src/overlay/number-pool.js';
+import { NumberPool } from '../../src/collections/number-pool.js';
 
 t.test('no number is held twice, nor given again within its rest', async (_t) => {
   fc.assert(

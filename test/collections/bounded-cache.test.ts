@@ -1,5 +1,5 @@
 import t from 'tap';
-import { BoundedCache } from '../../src/auth/bounded-cache.js';
+import { BoundedCache } from '../../src/collections/bounded-cache.js';
 
 t.test('remembers at least the latest half, and never more than its bound', async (t) => {
   const cache = new BoundedCache<number>(100);

@@ -4,7 +4,7 @@ import { TurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
 import { SourcePlaces } from './source-places.js';
 
-export interface ChallengeBudgetOptions {
+export interface SourceBudgetOptions {
   /** Answers a source may cost per second. */
   readonly perSecond: number;
   /** Answers a source may cost at once. */
@@ -29,7 +29,7 @@ export interface ChallengeBudgetOptions {
  * A bucket is one number, the time at which it will be full again (the generic cell rate algorithm
  * of ITU-T I.371), so a packet costs two hashes' worth of arithmetic and no allocation that lasts.
  */
-export class ChallengeBudget {
+export class SourceBudget {
   readonly #fullAtMs: Float64Array;
   #tokenMs = 0;
   #burstMs = 0;
@@ -37,7 +37,7 @@ export class ChallengeBudget {
   readonly #places: SourcePlaces;
 
   /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when a number is below what makes a table */
-  constructor(options: ChallengeBudgetOptions) {
+  constructor(options: SourceBudgetOptions) {
     const { sourcesMax, clock, random = randomBytes } = options;
     if (!(sourcesMax >= 2)) throw nothing();
     this.limit(options);
@@ -50,7 +50,7 @@ export class ChallengeBudget {
    * Sets what a source may cost from now on.
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG when that is nothing
    */
-  limit({ perSecond, burst }: Pick<ChallengeBudgetOptions, 'perSecond' | 'burst'>): void {
+  limit({ perSecond, burst }: Pick<SourceBudgetOptions, 'perSecond' | 'burst'>): void {
     if (!(perSecond > 0 && burst >= 1)) throw nothing();
     this.#tokenMs = 1_000 / perSecond;
     this.#burstMs = burst * this.#tokenMs;

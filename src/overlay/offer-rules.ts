@@ -3,8 +3,8 @@ import type { Offer, OfferAccepted, OfferRefused } from '../trunk/control-messag
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { OverlayContext } from './context.js';
 import { type ConnectingLeg, isConnecting, type Leg, otherEnd, type Pairing } from './leg.js';
+import { type LegPairing, offerMatches } from './leg-pairing.js';
 import type { LegTransitions } from './leg-transitions.js';
-import { type LegPairing, offerMatches } from './pairing.js';
 import type { CountedOffer } from './received-offers.js';
 
 /** The rules of trunk offers: other relays' to this one, and answers to its own (PROTOCOL.md 3). */

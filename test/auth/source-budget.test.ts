@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ChallengeBudget } from '../../src/auth/challenge-budget.js';
+import { SourceBudget } from '../../src/auth/source-budget.js';
 import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { TestClock } from './test-clock.js';
@@ -7,9 +7,9 @@ import { TestClock } from './test-clock.js';
 /** Fixed, so that a test never meets a rare collision. */
 const random = (bytes: number) => Buffer.alloc(bytes, 0x5a);
 
-function budget(options: Partial<ConstructorParameters<typeof ChallengeBudget>[0]> = {}) {
+function budget(options: Partial<ConstructorParameters<typeof SourceBudget>[0]> = {}) {
   const clock = new TestClock();
-  const table = new ChallengeBudget({
+  const table = new SourceBudget({
     perSecond: 100,
     burst: 20,
     sourcesMax: 1_024,
@@ -21,7 +21,7 @@ function budget(options: Partial<ConstructorParameters<typeof ChallengeBudget>[0
 }
 
 /** Takes until refused. @returns how often it could */
-function spend(table: ChallengeBudget, ip: string): number {
+function spend(table: SourceBudget, ip: string): number {
   let taken = 0;
   while (taken < 10_000 && table.take(ip)) taken += 1;
   return taken;
