@@ -80,8 +80,6 @@ export const LIMITS = {
   farewellAnswersMs: 1_000,
   /** Largest datagram handed up to TypeScript. */
   puntBytesMax: 2_048,
-  /** Largest application payload that fits a 1,500-byte link on every leg. */
-  payloadBytesRecommended: 1_424,
   /** Default life of a directory answer's credentials, and the longest. */
   ttlSeconds: 600,
   ttlSecondsMax: 86_400,

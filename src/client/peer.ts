@@ -4,9 +4,12 @@ import { types } from 'node:util';
 import type { Logger } from 'pino';
 import { type AddressInput, formatAddress, type TransportAddress, toAddress } from '../address.js';
 import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { checkOptions, wrongArgument } from '../options/check.js';
-import { decodeChannelData, encodeChannelData } from '../stun/channel-data.js';
+import {
+  decodeChannelData,
+  encodeChannelData,
+  PAYLOAD_BYTES_RECOMMENDED,
+} from '../stun/channel-data.js';
 import { decodeMessage } from '../stun/message.js';
 import { Connection } from './connection.js';
 import type { ConnectionState } from './connection-state.js';
@@ -65,7 +68,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   readonly #ignored = new Map<IgnoredReason, number>();
   #path: RelayPath | undefined;
   #peerAddress: TransportAddress | undefined;
-  #payloadBytesRecommended: number = LIMITS.payloadBytesRecommended;
+  #payloadBytesRecommended: number = PAYLOAD_BYTES_RECOMMENDED;
   #packetsSent = 0;
   #packetsReceived = 0;
   #bytesSent = 0;

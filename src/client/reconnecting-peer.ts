@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { types } from 'node:util';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { wrongArgument } from '../options/check.js';
+import { PAYLOAD_BYTES_RECOMMENDED } from '../stun/channel-data.js';
 import { ConnectionLosses } from './avoided-relays.js';
 import { DIRECTORY_ANSWER_MS } from './http-json.js';
 import type { Introduced, ReconnectOptions } from './join.js';
@@ -171,7 +171,7 @@ export class ReconnectingPeer
 
   /** As `Peer.payloadBytesRecommended`, of the connection of now. */
   get payloadBytesRecommended(): number {
-    return this.#current?.payloadBytesRecommended ?? LIMITS.payloadBytesRecommended;
+    return this.#current?.payloadBytesRecommended ?? PAYLOAD_BYTES_RECOMMENDED;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { familyOf, type TransportAddress } from '../address.js';
+import { familyOf } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { OverlayContext } from './context.js';
 import { Leg, type PeerRelay } from './leg.js';
@@ -9,25 +9,17 @@ import type { LegTransitions } from './leg-transitions.js';
 /** IANA's protocol number of UDP, for REQUESTED-TRANSPORT. */
 const UDP = 17;
 
-/** What the rules of Allocate need to know of the relays around. */
-export interface RelayFinder {
-  /** The relay that serves peers at the address, if any is known. */
-  find(address: TransportAddress): PeerRelay | undefined;
-  /** Where a peer of this relay should go instead, while draining. */
-  alternate(family: 4 | 6): TransportAddress | undefined;
-  readonly draining: boolean;
-}
-
 /** Allocate (PROTOCOL.md section 2): reserves a leg, or keeps the one that this 5-tuple holds. */
 export class Allocate {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
-  readonly #finder: RelayFinder;
+  readonly #isDraining: () => boolean;
 
-  constructor(context: OverlayContext, transitions: LegTransitions, finder: RelayFinder) {
+  /** @param isDraining - whether the relay takes no new legs */
+  constructor(context: OverlayContext, transitions: LegTransitions, isDraining: () => boolean) {
     this.#context = context;
     this.#transitions = transitions;
-    this.#finder = finder;
+    this.#isDraining = isDraining;
   }
 
   handle(request: LegRequest): void {
@@ -46,7 +38,7 @@ export class Allocate {
     if (leg && leg.tupleKey !== request.tupleKey) {
       return responses.refused(request, 'leg-of-another-address');
     }
-    const peerRelay = this.#finder.find(named);
+    const peerRelay = this.#context.trunk.relays.serving(named);
     if (peerRelay === undefined) return responses.refused(request, 'unknown-peer-relay');
     if (peerRelay !== 'self' && peerRelay.path === undefined) {
       return responses.refused(request, 'no-common-family');
@@ -72,8 +64,9 @@ export class Allocate {
   #reserve(request: LegRequest, peerRelay: PeerRelay): void {
     const { legs, responses, clock, closes, stats } = this.#context;
     const { leg: name, origin, signer, tupleKey } = request;
-    if (this.#finder.draining) {
-      return responses.redirected(request, this.#finder.alternate(familyOf(origin.tuple.remote)));
+    if (this.#isDraining()) {
+      const { relays } = this.#context.trunk;
+      return responses.redirected(request, relays.alternate(familyOf(origin.tuple.remote)));
     }
     const refusal = legs.refusal(name.tenant, clock.monotonic());
     if (refusal !== undefined) return responses.refused(request, refusal);

@@ -59,8 +59,8 @@ export class Connect {
   #refuseUnreachable(request: LegRequest, leg: Leg): boolean {
     const { peerRelay } = leg;
     if (peerRelay === 'self') return false;
-    const { trunk, responses } = this.#context;
-    trunk.expect(peerRelay);
+    const { responses } = this.#context;
+    peerRelay.expectConnection();
     const { id, unreachable } = peerRelay;
     if (unreachable === undefined) return false;
     const phrase = unreachablePhrase(id, unreachable);

@@ -28,7 +28,7 @@ export class LegTimers {
     const { clock, legs, trunk, offers, silence, log } = this.#context;
     const now = clock.monotonic();
     const more = this.goOn();
-    trunk.tick();
+    trunk.relays.tick();
     this.#endings.endAll(silence.tick(), 'closed_silent');
     log.tick();
     if (now - this.#sweptAt < SWEEP_MS) return more || this.#endings.more;

@@ -135,7 +135,7 @@ export class OfferRules {
   lostByRestart(remote: RemoteRelay, transactionId: Uint8Array): void {
     const leg = this.#offeredLeg(remote, transactionId);
     // Else one that says so of its only start has offers sent as fast as it answers.
-    if (leg === undefined || leg.state.attempt.offer?.sentToStart === remote.start) return;
+    if (leg === undefined || leg.state.attempt.offer?.sentToStart === remote.incarnation) return;
     this.#context.sentOffers.anew(leg, leg.state.attempt);
     this.#transitions.schedule(leg);
   }

@@ -14,7 +14,7 @@ import type {
 import type { ProvenClients } from '../stun-server/proven-clients.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { Trunk } from '../trunk/trunk.js';
-import { Allocate, type RelayFinder } from './allocate.js';
+import { Allocate } from './allocate.js';
 import { CloseRequests } from './close-requests.js';
 import { Connect } from './connect.js';
 import type { OverlayContext } from './context.js';
@@ -56,7 +56,8 @@ export interface OverlayOptions {
   readonly tenantRoot: Uint8Array;
   readonly plane: OverlayPlane;
   readonly trunk: Trunk;
-  readonly finder: RelayFinder;
+  /** Whether the relay takes no new legs. */
+  readonly isDraining: () => boolean;
   readonly proven: ProvenClients;
   readonly issuer: NonceIssuer;
   readonly log: LegLog;
@@ -91,7 +92,7 @@ export class Overlay implements AuthenticatedMethods<LegName> {
     const offers = new OfferRules(this.context, transitions, pairing);
     this.#transitions = transitions;
     this.verifier = new TenantVerifier({ ...options, realm: this.realm, claimsOf: legNameOf });
-    const allocate = new Allocate(this.context, transitions, options.finder);
+    const allocate = new Allocate(this.context, transitions, options.isDraining);
     const connect = new Connect(this.context, transitions, pairing);
     const refresh = new Refresh(this.context, transitions);
     const entry = (handler: LegHandler, attributes: readonly number[]) => ({
@@ -189,7 +190,7 @@ function legRequest(request: AuthenticatedRequest<LegName>): LegRequest {
 function contextOf(options: OverlayOptions): OverlayContext {
   const { plane, trunk, proven, issuer, log, clock, random, legsMax, sessionsMax } = options;
   const stats = new OverlayStats();
-  const responses = new Responses({ plane, random, stats, log, trunk });
+  const responses = new Responses({ plane, random, stats, log });
   return {
     clock,
     random,

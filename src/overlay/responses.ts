@@ -1,13 +1,13 @@
 import type { TransportAddress } from '../address.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { PAYLOAD_BYTES_RECOMMENDED } from '../stun/channel-data.js';
 import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { Signer } from '../stun-server/authenticated-request.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { LegName } from '../trunk/control-message.js';
-import type { Trunk } from '../trunk/trunk.js';
 import type { OverlayPlane } from './forwarding.js';
 import type { Leg } from './leg.js';
 import type { LegLog } from './leg-log.js';
@@ -40,8 +40,6 @@ export interface ResponsesOptions {
   readonly random: RandomBytes;
   readonly stats: OverlayStats;
   readonly log: LegLog;
-  /** Knows the largest payload that passes to another relay. */
-  readonly trunk: Pick<Trunk, 'payloadBytesRecommended'>;
 }
 
 /** Everything that this relay says to an authenticated peer. */
@@ -50,10 +48,8 @@ export class Responses {
   readonly #random: RandomBytes;
   readonly #stats: OverlayStats;
   readonly #log: LegLog;
-  readonly #trunk: Pick<Trunk, 'payloadBytesRecommended'>;
 
-  constructor({ plane, random, stats, log, trunk }: ResponsesOptions) {
-    this.#trunk = trunk;
+  constructor({ plane, random, stats, log }: ResponsesOptions) {
     this.#plane = plane;
     this.#random = random;
     this.#stats = stats;
@@ -70,7 +66,7 @@ export class Responses {
 
   /** Connect success: the channel to send on, and the payload that is recommended there. */
   connected(to: ReplyTarget, leg: Leg, channel: number): void {
-    const payloadBytes = this.#trunk.payloadBytesRecommended(leg.peerRelay);
+    const payloadBytes = payloadBytesRecommended(leg);
     leg.payloadBytesSaid = payloadBytes;
     const writer = this.#success(to)
       .channelNumber(channel)
@@ -83,7 +79,7 @@ export class Responses {
   refreshed(to: ReplyTarget, lifetimeSeconds: number, leg?: Leg): void {
     const writer = this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds);
     if (leg?.state.type === 'established') {
-      const payloadBytes = this.#trunk.payloadBytesRecommended(leg.peerRelay);
+      const payloadBytes = payloadBytesRecommended(leg);
       if (payloadBytes !== leg.payloadBytesSaid) {
         leg.payloadBytesSaid = payloadBytes;
         writer.u32(AttributeType.RecommendedPayload, payloadBytes);
@@ -160,4 +156,9 @@ export class Responses {
     const data = writer.integrity(kind, key).finish();
     this.#plane.send([{ side: 'client', tuple: to.origin.tuple, data }]);
   }
+}
+
+/** Bytes; peers of one relay cross no trunk. */
+function payloadBytesRecommended({ peerRelay }: Leg): number {
+  return peerRelay === 'self' ? PAYLOAD_BYTES_RECOMMENDED : peerRelay.payloadBytesRecommended;
 }

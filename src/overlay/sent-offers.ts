@@ -116,7 +116,7 @@ export class SentOffers {
       sessionIndex: offer.sessionIndex,
     } as const;
     offer.counter = this.#trunk.send(offer.remote, control, offer.counter);
-    offer.sentToStart = offer.remote.start;
+    offer.sentToStart = offer.remote.incarnation;
   }
 
   /** Sends an offer at once with which the other relay did nothing. */

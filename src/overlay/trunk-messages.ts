@@ -1,7 +1,7 @@
 import { ErrorCode } from '../stun/error-codes.js';
 import type { CloseRequest, ControlMessage, ControlOrder } from '../trunk/control-message.js';
+import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
-import type { PathEvent } from '../trunk/trunk-options.js';
 import type { OverlayContext } from './context.js';
 import { type Leg, otherEnd } from './leg.js';
 import type { LegEndings } from './leg-endings.js';

@@ -7,7 +7,7 @@ import {
 } from '../address.js';
 import { isTurnpikeError } from '../errors.js';
 import type { FiveTuple } from '../native/types.js';
-import type { TrunkSocket } from '../trunk/remote-relay.js';
+import type { TrunkSocket } from '../trunk/local-relay.js';
 
 /** An address as the directory writes it; undefined for any other text. */
 export function canonicalAddress(text: string): TransportAddress | undefined {

@@ -8,7 +8,7 @@ import type { StunMessage } from '../stun/message.js';
 import { encodeChallenge, isGenuine } from '../trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import { transactionKey } from '../trunk/control-message.js';
-import type { LocalRelay, TrunkSocket } from '../trunk/remote-relay.js';
+import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import { appoint, canonicalAddress, socketTo } from './appointments.js';
 
 interface Challenged {
@@ -30,7 +30,7 @@ export interface ClaimCheckerOptions {
   /** This relay's trunk sockets, in the data plane's order. */
   readonly sockets: readonly TrunkSocket[];
   /** Something is known now that the directory waits for. */
-  readonly onResult: () => void;
+  readonly onChange: () => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -108,7 +108,7 @@ export class ClaimChecker {
   #found(challenged: Challenged, proved: boolean): void {
     challenged.proved = proved;
     this.#settle(challenged);
-    this.#options.onResult();
+    this.#options.onChange();
   }
 
   #settle({ transactions }: Challenged): void {

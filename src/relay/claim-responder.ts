@@ -7,14 +7,15 @@ import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 import { encodeProof, isGenuine } from '../trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
-import type { LocalRelay, RemoteRelay } from '../trunk/remote-relay.js';
+import type { LocalRelay } from '../trunk/local-relay.js';
+import type { RemoteRelays } from '../trunk/remote-relays.js';
 
 /** What it works with. */
 export interface ClaimResponderOptions {
   readonly local: LocalRelay;
   readonly plane: Pick<DataPlane, 'send'>;
-  /** A relay of the registry. */
-  readonly remote: (id: string) => RemoteRelay | undefined;
+  /** The relays of the registry. */
+  readonly relays: Pick<RemoteRelays, 'get'>;
   readonly clock: Clock;
 }
 
@@ -68,7 +69,7 @@ export class ClaimResponder {
   }
 
   #checker(id: string): Checker | undefined {
-    const remote = this.#options.remote(id);
+    const remote = this.#options.relays.get(id);
     return remote === undefined ? this.#told.get(id) : { keys: remote, record: remote.record };
   }
 

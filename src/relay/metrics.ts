@@ -122,7 +122,7 @@ export class RelayMetrics {
       'turnpike_relay_trunk_connections',
       'Connections with each relay.',
       'relay',
-      () => [...trunk.relays()].map(({ remote }) => [remote.id, remote.connections]),
+      () => Array.from(trunk.relays.all(), ({ id, connections }) => [id, connections]),
     );
     collect(
       gauge,
@@ -130,8 +130,8 @@ export class RelayMetrics {
       'Median of the last round trip times to each relay, while measured.',
       'relay',
       () =>
-        [...trunk.relays()].flatMap(({ remote, rttNs }) =>
-          rttNs === undefined ? [] : [[remote.id, rttNs / 1e9] as const],
+        [...trunk.relays.all()].flatMap(({ id, rttNs }) =>
+          rttNs === undefined ? [] : [[id, rttNs / 1e9] as const],
         ),
     );
     collect(
@@ -140,8 +140,8 @@ export class RelayMetrics {
       'UDP payload that passes the path in use to each relay.',
       'relay',
       () =>
-        [...trunk.relays()].flatMap(({ remote, mtuBytes }) =>
-          mtuBytes === undefined ? [] : [[remote.id, mtuBytes] as const],
+        [...trunk.relays.all()].flatMap(({ id, mtuBytes }) =>
+          mtuBytes === undefined ? [] : [[id, mtuBytes] as const],
         ),
     );
     collect(
@@ -149,21 +149,21 @@ export class RelayMetrics {
       'turnpike_relay_trunk_path_switches_total',
       'Changes of the path in use to each relay.',
       'relay',
-      () => [...trunk.relays()].map(({ remote, pathSwitches }) => [remote.id, pathSwitches]),
+      () => Array.from(trunk.relays.all(), ({ id, paths }) => [id, paths.switches]),
     );
     collect(
       total,
       'turnpike_relay_service_checks_total',
       'Checks of service addresses of other relays, as the directory appoints them.',
       'event',
-      () => Object.entries(rules.reachability.checker.counts),
+      () => Object.entries(rules.serviceChecker.counts),
     );
     collect(
       total,
       'turnpike_relay_claim_challenges_total',
       'Challenges that this relay was to answer, to prove that it is at its addresses.',
       'event',
-      () => Object.entries(rules.claims.responder.counts),
+      () => Object.entries(rules.claimResponder.counts),
     );
   }
 
@@ -190,7 +190,7 @@ export class RelayMetrics {
       () => truth(registration()?.away === undefined && registration() !== undefined),
     );
     single(gauge, 'turnpike_relay_draining', '1 while no new peers are taken, else 0.', () =>
-      truth(rules.finder.draining),
+      truth(rules.draining),
     );
     collect(
       gauge,
@@ -198,8 +198,7 @@ export class RelayMetrics {
       '1 where a relay can be reached, else 0.',
       'relay',
       () => {
-        const relays = [...trunk.relays()].map(({ remote }) => remote);
-        return relays
+        return [...trunk.relays.all()]
           .filter(({ unreachable }) => unreachable !== 'no-common-family')
           .map(({ id, unreachable }) => [id, truth(unreachable === undefined)]);
       },

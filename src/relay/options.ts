@@ -33,6 +33,12 @@ export interface RelayOptions extends ForwardingOptions, HostOptions {
   readonly tenantRoot: Uint8Array;
   /** The directory to register with; without one the relay knows `relays` only. */
   readonly directoryUrl?: string | URL | undefined;
+  /**
+   * RELAY-START, Unix milliseconds: what other relays agree with this one holds for as long as it
+   * stays the same (PROTOCOL.md section 3). Higher than an earlier one of the same id. Default: now
+   * by the clock.
+   */
+  readonly incarnation?: number | undefined;
   /** Relays known from the start; default none. */
   readonly relays?: readonly RelayRecord[] | undefined;
   /** Legs at once, 1 to 8,388,608; default 131,072. */
@@ -54,6 +60,7 @@ export const RELAY_SPECS = {
   relaySecret: { ...SPECS.secret, required: true },
   tenantRoot: { ...SPECS.secret, required: true },
   directoryUrl: SPECS.directoryUrl,
+  incarnation: { kind: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
   relays: {
     kind: 'data',
     repeat: true,

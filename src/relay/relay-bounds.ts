@@ -55,7 +55,7 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
 }
 
 /** The bounds of what those may ask who have not proved themselves. */
-function strangerBounds({ server: { stats }, claims }: RelayRules): Bound[] {
+function strangerBounds({ server: { stats }, claimResponder }: RelayRules): Bound[] {
   return [
     {
       name: 'challenge-budget',
@@ -77,7 +77,7 @@ function strangerBounds({ server: { stats }, claims }: RelayRules): Bound[] {
       detail:
         `challenges of this relay's addresses are dropped: ${LIMITS.claimAnswersPerSecond} a ` +
         'second are looked at',
-      met: () => claims.responder.counts.over,
+      met: () => claimResponder.counts.over,
     },
   ];
 }

@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
-import { supersedes } from '../registry/incarnation.js';
+import { incarnationOf, supersedes } from '../registry/incarnation.js';
 import { type Claim, claimedAddresses, claimsOf } from '../registry/record.js';
 import type { Registry, RelayRecord } from '../registry/types.js';
 
@@ -76,7 +76,8 @@ export class RelayMembership {
       listed.add(record.id);
       const known = this.#known.get(record.id);
       const stale =
-        known !== undefined && !supersedes(known.record.start, record.start, this.#clock.now());
+        known !== undefined &&
+        !supersedes(incarnationOf(known.record), incarnationOf(record), this.#clock.now());
       const newest = stale ? known.record : record;
       this.#known.set(record.id, { record: newest, absentMs: undefined, waits: false });
     }

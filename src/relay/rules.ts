@@ -11,7 +11,7 @@ import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { LegLog } from '../overlay/leg-log.js';
 import { Overlay } from '../overlay/overlay.js';
 import type { RandomBytes } from '../random.js';
-import type { RelayRecord } from '../registry/types.js';
+import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
 import { AuthenticatedUsage, knownAttributes } from '../stun-server/authenticated-usage.js';
 import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
@@ -19,12 +19,13 @@ import { type ServerContext, ServerStats } from '../stun-server/server-context.j
 import { StunServer } from '../stun-server/stun-server.js';
 import type { Usage } from '../stun-server/usage.js';
 import { isChallenge } from '../trunk/claim-challenge.js';
-import type { LocalRelay, RemoteRelay, TrunkSocket } from '../trunk/remote-relay.js';
+import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
+import type { PathEvent } from '../trunk/path-event.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
-import type { PathEvent } from '../trunk/trunk-options.js';
-import { RelayClaims } from './claims.js';
-import { ReachabilityReporter } from './reachability-report.js';
-import { RegistryFinder } from './relay-finder.js';
+import { ClaimChecker } from './claim-checker.js';
+import { ClaimResponder } from './claim-responder.js';
+import { ServiceAddressChecker } from './service-address-checker.js';
 
 export interface RelayRulesOptions {
   readonly local: LocalRelay;
@@ -68,9 +69,14 @@ export class RelayRules {
   faults = 0;
   /** Relays of a registry that found no place. */
   relaysLeftOut = 0;
-  readonly finder: RegistryFinder;
-  readonly reachability: ReachabilityReporter;
-  readonly claims: RelayClaims;
+  /** Whether new legs are refused with 300, as the relay is to stop. */
+  draining = false;
+  /** Finds out whether service addresses of other relays answer. */
+  readonly serviceChecker: ServiceAddressChecker;
+  /** Finds out whether other relays are where they claim to be. */
+  readonly claimChecker: ClaimChecker;
+  /** Proves that this relay is where it claims to be. */
+  readonly claimResponder: ClaimResponder;
   /** What responses to strangers are paid from. */
   readonly budgets: StrangerBudgets;
   readonly #stunServer: StunServer;
@@ -78,20 +84,15 @@ export class RelayRules {
   readonly #sockets: readonly TrunkSocket[];
 
   constructor(options: RelayRulesOptions) {
-    const { local, region, serviceAddresses, plane, clock, random } = options;
+    const { local, plane, clock, random } = options;
     const { onReachability: onChange = () => {}, legsMax = LEG_LIMITS.legsMax } = options;
     this.#onFault = options.onFault ?? (() => {});
     const log = new LegLog(clock, local.id, options.logger);
     const sockets = trunkSockets(options);
-    const means = { plane, sockets, clock, random, local, trunk: () => trunk, onChange };
     this.#sockets = sockets;
-    this.claims = new RelayClaims(means);
-    this.reachability = new ReachabilityReporter(means);
-    const trunk: Trunk = new Trunk({
-      local,
-      plane,
+    const trunk = new Trunk({
+      ...options,
       sockets,
-      clock,
       inUse: (remote) => this.context.legs.hasRemote(remote),
       onRelayLost: (remote, why) => this.overlay.messages.relayLost(remote, why),
       onRelayBack: (remote) => this.overlay.messages.relayBack(remote),
@@ -104,19 +105,22 @@ export class RelayRules {
         options.onTrunk?.(remote, news);
         if (news.type === 'reachability') onChange();
       },
-      trunkMtuBytes: options.trunkMtuBytes ?? LIMITS.trunkMtuBytes,
       onForeignResponse: (...of) =>
-        this.reachability.checker.receive(...of) || this.claims.checker.receive(...of),
-      onChallenge: (message, tuple) => this.claims.responder.receive('trunk', message, tuple),
+        this.serviceChecker.receive(...of) || this.claimChecker.receive(...of),
+      onChallenge: (message, tuple) => this.claimResponder.receive('trunk', message, tuple),
     });
+    const { relays } = trunk;
+    const means = { plane, sockets, clock, random, local, relays, onChange };
+    this.serviceChecker = new ServiceAddressChecker(means);
+    this.claimChecker = new ClaimChecker(means);
+    this.claimResponder = new ClaimResponder(means);
     const issuer = nonceIssuer(options);
     const proven = new ProvenClients(plane, clock);
     this.budgets = strangerBudgets(options);
-    this.finder = new RegistryFinder({ id: local.id, region, serviceAddresses }, trunk);
     this.overlay = new Overlay({
       plane,
       trunk,
-      finder: this.finder,
+      isDraining: () => this.draining,
       tenantRoot: options.tenantRoot,
       proven,
       issuer,
@@ -135,7 +139,7 @@ export class RelayRules {
       onHeard: (tuple) => this.overlay.heard(tuple),
     };
     this.#stunServer = new StunServer(this.server, [
-      claimUsage(this.claims),
+      claimUsage(this.claimResponder),
       new BindingUsage(this.server, knownAttributes(this.overlay.methods)),
       new AuthenticatedUsage(this.server, this.overlay, issuer),
     ]);
@@ -169,15 +173,20 @@ export class RelayRules {
   /** Takes the IPs that trunk sockets bound to a wildcard send from now. */
   setTrunkLocals(locals: readonly (string | undefined)[]): void {
     for (const [index, socket] of this.#sockets.entries()) socket.local = locals[index];
-    this.context.trunk.renewPaths();
+    this.context.trunk.relays.renewPaths();
+  }
+
+  /** What this relay cannot reach of the others, for the directory (docs/registration.md). */
+  reachability(): ReachabilityReport {
+    const { relays } = this.context.trunk;
+    return { trunk: [...relays.unreachable()], service: this.serviceChecker.unanswered() };
   }
 
   /** Takes the relays that are known now. */
   updateRelays(records: readonly RelayRecord[]): void {
     // This relay's own is passed over.
     this.relaysLeftOut += Math.max(records.length - 1 - LIMITS.relaysMax, 0);
-    this.context.trunk.update(records);
-    this.finder.update(records);
+    this.context.trunk.relays.update(records);
   }
 
   /**
@@ -186,9 +195,9 @@ export class RelayRules {
    */
   tick(): boolean {
     let more = false;
-    this.#guarded(() => this.reachability.checker.tick());
+    this.#guarded(() => this.serviceChecker.tick());
     this.#guarded(() => this.server.proven.tick());
-    this.#guarded(() => this.claims.checker.tick());
+    this.#guarded(() => this.claimChecker.tick());
     this.#guarded(() => {
       more = this.overlay.timers.tick();
     });
@@ -206,7 +215,7 @@ export class RelayRules {
 }
 
 /** Other relays challenge this one's claims on the port of clients, too. */
-function claimUsage({ responder }: RelayClaims): Usage {
+function claimUsage(responder: ClaimResponder): Usage {
   return {
     takes: isChallenge,
     receive: (message, { tuple }) => responder.receive('client', message, tuple),

@@ -3,17 +3,14 @@ import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
-import {
-  NOTHING_ANSWERS,
-  type ReachabilityReport,
-  type RelayRecord,
-  type ServiceCheck,
-} from '../registry/types.js';
+import type { Incarnation } from '../registry/incarnation.js';
+import { NOTHING_ANSWERS, type ReachabilityReport, type ServiceCheck } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import { transactionKey } from '../trunk/control-message.js';
-import type { TrunkSocket } from '../trunk/remote-relay.js';
+import type { TrunkSocket } from '../trunk/local-relay.js';
+import type { RemoteRelays } from '../trunk/remote-relays.js';
 import { appoint, canonicalAddress, socketTo } from './appointments.js';
 
 /**
@@ -34,8 +31,8 @@ interface Checked {
   readonly from: Pick<FiveTuple, 'socket' | 'local'>;
   /** Transactions under way, the oldest first. */
   readonly pending: string[];
-  /** RELAY-START of the process that was asked last. */
-  start: number;
+  /** That was asked last; undefined before the first time. */
+  incarnation: Incarnation | undefined;
   nextAtMs: number;
   /** Requests sent since the last answer. */
   unanswered: number;
@@ -47,10 +44,8 @@ export interface ServiceAddressCheckerOptions {
   readonly plane: Pick<DataPlane, 'send'>;
   /** This relay's trunk sockets, in the data plane's order. */
   readonly sockets: readonly TrunkSocket[];
-  /** A relay of the registry. */
-  readonly record: (id: string) => Pick<RelayRecord, 'start' | 'serviceAddresses'> | undefined;
-  /** Whether some relay answers over the trunk by this family now. */
-  readonly trunkAnswers: (family: AddressFamily) => boolean;
+  /** The relays of the registry. */
+  readonly relays: Pick<RemoteRelays, 'get' | 'answers'>;
   /** An address began to answer, or ceased to. */
   readonly onChange: () => void;
   readonly clock: Clock;
@@ -144,7 +139,7 @@ export class ServiceAddressChecker {
   #answers(family: AddressFamily): boolean {
     const since = this.#options.clock.monotonic() - 2 * LIMITS.serviceCheckMs;
     return (
-      this.#options.trunkAnswers(family) ||
+      this.#options.relays.answers(family) ||
       [...this.#checked.values()].some(
         (each) => each.family === family && each.answeredAtMs >= since,
       )
@@ -163,7 +158,7 @@ export class ServiceAddressChecker {
       family: familyOf(address),
       from,
       pending: [],
-      start: 0,
+      incarnation: undefined,
       // Spread over the interval, as many are appointed at once.
       nextAtMs: clock.monotonic() + ((random(1)[0] ?? 0) / 256) * LIMITS.serviceCheckMs,
       unanswered: 0,
@@ -173,13 +168,13 @@ export class ServiceAddressChecker {
 
   /** Whether the registry lists the address; a relay that started anew has all before it. */
   #isListed(checked: Checked): boolean {
-    const record = this.#options.record(checked.id);
-    if (record !== undefined && record.start !== checked.start) {
-      checked.start = record.start;
+    const remote = this.#options.relays.get(checked.id);
+    if (remote !== undefined && remote.incarnation !== checked.incarnation) {
+      checked.incarnation = remote.incarnation;
       checked.unanswered = 0;
     }
     const { address } = checked;
-    return record?.serviceAddresses.some((each) => sameAddress(each, address)) === true;
+    return remote?.record.serviceAddresses.some((each) => sameAddress(each, address)) === true;
   }
 
   #request(checked: Checked): { readonly tuple: FiveTuple; readonly data: Uint8Array } {

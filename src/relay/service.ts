@@ -14,11 +14,12 @@ import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { checkOptions } from '../options/check.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { LocalRelay } from '../trunk/remote-relay.js';
+import type { LocalRelay } from '../trunk/local-relay.js';
 import { advertisedAddresses, checkAdvertised, wildcardSources } from './advertised-addresses.js';
 import { ForwardingLog } from './forwarding-log.js';
 import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
+import { LocalIncarnation } from './local-incarnation.js';
 import { RelayMetrics } from './metrics.js';
 import {
   BUDGET_SPECS,
@@ -59,7 +60,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly #plane: DataPlane;
   readonly #rules: RelayRules;
-  readonly #local: LocalRelay;
+  readonly #incarnation: LocalIncarnation;
   readonly #record: () => RelayRecord;
   readonly #registration: RegistrationClient | undefined;
   readonly #metrics: RelayMetrics;
@@ -68,10 +69,6 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #addresses: BoundAddresses;
   #goingOn: NodeJS.Immediate | undefined;
   readonly #logger: Logger;
-  /** RELAY-START may be set anew until others can know it: the host's clock may be put right. */
-  #startIsKnown: boolean;
-  /** RELAY-START is never lower than a previous one, even where the host's clock went back. */
-  #lowestStart = 0;
   #closed: Promise<void> | undefined;
 
   /**
@@ -125,11 +122,15 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.id = options.id;
     this.#logger = logger;
     this.#plane = plane;
+    const { id, region, directoryUrl, legsMax } = options;
     this.serviceAddresses = advertisedAddresses(plane.clientAddresses, options.advertise);
     this.trunkAddresses = advertisedAddresses(plane.trunkAddresses, options.advertiseTrunk);
-    this.#local = { id: options.id, start: clock.now(), privateKey: keys.privateKey };
-    this.#startIsKnown = options.directoryUrl === undefined;
-    const { legsMax } = options;
+    this.#incarnation = new LocalIncarnation({
+      chosen: options.incarnation,
+      isPublic: directoryUrl === undefined,
+      clock,
+      onChange: () => this.#rules.context.trunk.relays.renewKeys(),
+    });
     const ownSources = new WildcardSourceWatch({
       read: () => wildcardSources(plane.trunkAddresses, this.trunkAddresses),
       apply: (locals) => this.#rules.setTrunkLocals(locals),
@@ -139,7 +140,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     const trunkNotices = new TrunkLog(clock, logger);
     this.#rules = new RelayRules({
       ...options,
-      local: this.#local,
+      local: localRelay(id, keys, this.#incarnation),
       serviceAddresses: this.serviceAddresses,
       trunkLocals: ownSources.locals,
       plane,
@@ -154,9 +155,9 @@ export class Relay extends EventEmitter<RelayEvents> {
     });
     const trunkSources = withLanes(this.trunkAddresses, plane.trunkLanePorts);
     this.#record = () => ({
-      id: options.id,
-      region: options.region,
-      start: this.#local.start,
+      id,
+      region,
+      start: this.#incarnation.value,
       publicKey: Buffer.from(keys.publicKey).toString('base64'),
       serviceAddresses: this.serviceAddresses,
       trunkAddresses: this.trunkAddresses,
@@ -192,25 +193,22 @@ export class Relay extends EventEmitter<RelayEvents> {
       id,
       registrationKey: registrationKey(relaySecret),
       record: () => {
-        if (!this.#startIsKnown) this.#setStart(Math.max(clock.now(), this.#lowestStart));
+        this.#incarnation.toRegister();
         return this.#record();
       },
       load: () => meter.read(),
-      draining: () => this.#rules.finder.draining,
-      reachability: () => this.#rules.reachability.report(),
-      onChecks: (checks) => this.#rules.reachability.checker.appoint(checks),
-      claims: () => this.#rules.claims.checker.results(),
-      onChallenges: (challenges) => this.#rules.claims.checker.appoint(challenges),
-      onCheckers: (checkers) => this.#rules.claims.responder.tell(checkers),
-      answersAt: (id, at) => this.#rules.context.trunk.answersAt(id, at),
+      draining: () => this.#rules.draining,
+      reachability: () => this.#rules.reachability(),
+      onChecks: (checks) => this.#rules.serviceChecker.appoint(checks),
+      claims: () => this.#rules.claimChecker.results(),
+      onChallenges: (challenges) => this.#rules.claimChecker.appoint(challenges),
+      onCheckers: (checkers) => this.#rules.claimResponder.tell(checkers),
+      answersAt: (id, at) => this.#rules.context.trunk.relays.get(id)?.answersAt(at) ?? false,
       onRegistry: ({ relays }) => {
-        this.#startIsKnown = true;
+        this.#incarnation.settle();
         this.#useRelays(relays);
       },
-      onStart: (lowest) => {
-        this.#lowestStart = lowest;
-        this.#setStart(Math.max(this.#local.start, lowest));
-      },
+      onStart: (lowest) => this.#incarnation.raise(lowest),
       onSuperseded: () => this.#superseded(),
       clock,
       logger: this.#logger,
@@ -226,12 +224,6 @@ export class Relay extends EventEmitter<RelayEvents> {
       this.#goingOn = undefined;
       this.#after(this.#rules.goOn());
     });
-  }
-
-  #setStart(start: number): void {
-    if (start === this.#local.start) return;
-    this.#local.start = start;
-    this.#rules.context.trunk.renewKeys();
   }
 
   #superseded(): void {
@@ -263,11 +255,11 @@ export class Relay extends EventEmitter<RelayEvents> {
     const { trunk } = this.#rules.context;
     return relayHealth({
       closing: this.#closed !== undefined,
-      draining: this.#rules.finder.draining,
+      draining: this.#rules.draining,
       stuck: this.#workers.stuck(),
       lostAddresses: this.#addresses.lost(),
       registration: this.#registration,
-      unreachable: [...trunk.unreachable()],
+      unreachable: [...trunk.relays.unreachable()],
     });
   }
 
@@ -309,7 +301,7 @@ export class Relay extends EventEmitter<RelayEvents> {
 
   /** Refuses new legs with 300 and an alternate relay; what is there goes on. */
   drain(): void {
-    this.#rules.finder.draining = true;
+    this.#rules.draining = true;
     this.#registration?.beatSoon();
   }
 
@@ -341,6 +333,20 @@ export class Relay extends EventEmitter<RelayEvents> {
     clearImmediate(this.#goingOn);
     await this.#plane.close();
   }
+}
+
+function localRelay(
+  id: string,
+  { privateKey }: Pick<LocalRelay, 'privateKey'>,
+  own: LocalIncarnation,
+): LocalRelay {
+  return {
+    id,
+    privateKey,
+    get incarnation() {
+      return own.value;
+    },
+  };
 }
 
 /** Every address and port that trunk traffic leaves from, as others see them. */

@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import { LineLimiter } from '../logging/line-limiter.js';
+import type { PathEvent } from '../trunk/path-event.js';
 import { isFault } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
-import type { PathEvent } from '../trunk/trunk-options.js';
 import { unregisteredSourceText } from '../trunk/unregistered-sources.js';
 
 const WINDOW_MS = 10_000;

@@ -1,5 +1,8 @@
 import { readU16, writeU16 } from './bytes.js';
 
+/** Largest application payload that fits a link of 1,500 bytes on every leg. */
+export const PAYLOAD_BYTES_RECOMMENDED = 1_424;
+
 /** RFC 8656 section 12: the first channel number … */
 export const CHANNEL_MIN = 0x4000;
 

@@ -44,8 +44,8 @@ export function encodeProof(
   return named(writer, sender).integrity('sha256', key).finish();
 }
 
-function named(writer: MessageWriter, { id, start }: ControlSender): MessageWriter {
-  return writer.text(AttributeType.Username, id).u64(AttributeType.RelayStart, BigInt(start));
+function named(writer: MessageWriter, { id, incarnation }: ControlSender): MessageWriter {
+  return writer.text(AttributeType.Username, id).u64(AttributeType.RelayStart, BigInt(incarnation));
 }
 
 /** Whether a request is a challenge, genuine or not: no other Binding request names a start. */

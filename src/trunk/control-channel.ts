@@ -1,4 +1,5 @@
 import type { DataPlane } from '../native/types.js';
+import type { Incarnation } from '../registry/incarnation.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import {
@@ -7,7 +8,8 @@ import {
   encodeControlMessage,
 } from './control-message.js';
 import { type ControlSequence, ControlSequences, decodeSequence } from './control-sequence.js';
-import type { LocalRelay, RemoteRelay } from './remote-relay.js';
+import type { LocalRelay } from './local-relay.js';
+import type { RemoteRelay } from './remote-relay.js';
 import type { TrunkDrop, TrunkOptions } from './trunk-options.js';
 
 /** What it works with. */
@@ -39,25 +41,27 @@ export class ControlChannel {
   send(remote: RemoteRelay, control: ControlMessage, before: number): number {
     if (remote.path === undefined) return before;
     const counter = this.#sequences.next(remote.id, before);
-    const sequence = { receiverStart: remote.start, counter };
+    const sequence = { receiverIncarnation: remote.incarnation, counter };
     this.#write(remote, encodeControlMessage(this.#local, remote.sendKey, control, sequence));
     return counter;
   }
 
   /**
    * Reads for which process of this relay a message is, and answers a request that is for another.
-   * @param start - RELAY-START of its sender
+   * @param sender - the incarnation that its sender names
    * @returns its sequence, undefined where it has none, or why it is dropped
    */
   addressee(
     remote: RemoteRelay,
     message: StunMessage,
-    start: number,
+    sender: Incarnation,
   ): ControlSequence | undefined | TrunkDrop {
     const sequence = decodeSequence(message);
     if (sequence === 'malformed') return 'trunk_control_malformed';
-    if (sequence === undefined || sequence.receiverStart === this.#local.start) return sequence;
-    this.#sayStart(remote, message, start);
+    if (sequence === undefined || sequence.receiverIncarnation === this.#local.incarnation) {
+      return sequence;
+    }
+    this.#sayIncarnation(remote, message, sender);
     return 'trunk_control_other_start';
   }
 
@@ -75,12 +79,12 @@ export class ControlChannel {
     if (!control) return 'trunk_control_malformed';
     if (!sequence) {
       // A process counts all that it says, or nothing.
-      if (this.#sequences.counts(remote.id, remote.start)) return 'trunk_control_uncounted';
+      if (this.#sequences.counts(remote.id, remote.incarnation)) return 'trunk_control_uncounted';
       this.#onControlMessage(remote, control, { counter: 0, repeated: false });
       return undefined;
     }
     const { counter } = sequence;
-    const verdict = this.#sequences.take(remote.id, remote.start, counter);
+    const verdict = this.#sequences.take(remote.id, remote.incarnation, counter);
     if (verdict === 'too-old') return 'trunk_control_too_old';
     const repeated = verdict === 'repeated';
     const isRequest = control.type === 'offer' || control.type === 'close';
@@ -100,7 +104,7 @@ export class ControlChannel {
    * here. The answer names the sender's start as the request did, be it known here or not, and is
    * never the longer one of the two.
    */
-  #sayStart(remote: RemoteRelay, message: StunMessage, start: number): void {
+  #sayIncarnation(remote: RemoteRelay, message: StunMessage, sender: Incarnation): void {
     const { messageClass, method, transactionId, bytes } = message;
     if (messageClass !== 'request') return;
     if (method !== Method.Connect && method !== Method.Refresh) return;
@@ -112,7 +116,7 @@ export class ControlChannel {
         transactionId,
         request: method === Method.Connect ? 'offer' : 'close',
       },
-      { receiverStart: start, counter: this.#sequences.next(remote.id, 0) },
+      { receiverIncarnation: sender, counter: this.#sequences.next(remote.id, 0) },
     );
     if (answer.length <= bytes.length) this.#write(remote, answer);
   }

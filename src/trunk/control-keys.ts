@@ -1,6 +1,6 @@
 import { sharedSecret, trunkControlKey } from '../auth/keys.js';
 import { isTurnpikeError } from '../errors.js';
-import type { LocalRelay } from './remote-relay.js';
+import type { LocalRelay } from './local-relay.js';
 
 /** Trunk control keys of this relay and another one, 32 bytes each. */
 export interface ControlKeys {

@@ -1,4 +1,5 @@
 import type { TransportAddress } from '../address.js';
+import type { Incarnation } from '../registry/incarnation.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
@@ -88,8 +89,7 @@ export function transactionKey(transactionId: Uint8Array): string {
 /** The sender's half of what every trunk control message carries. */
 export interface ControlSender {
   readonly id: string;
-  /** RELAY-START, Unix milliseconds. */
-  readonly start: number;
+  readonly incarnation: Incarnation;
 }
 
 const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
@@ -122,7 +122,7 @@ export function encodeControlMessage(
 ): Uint8Array {
   const writer = writerFor(control)
     .text(AttributeType.Username, sender.id)
-    .u64(AttributeType.RelayStart, BigInt(sender.start));
+    .u64(AttributeType.RelayStart, BigInt(sender.incarnation));
   switch (control.type) {
     case 'offer':
       writeName(writer, control)

@@ -1,6 +1,7 @@
 import { putMostRecent } from '../collections/lru.js';
 import { type CounterVerdict, ReplayWindow } from '../collections/replay-window.js';
 import { LIMITS } from '../limits.js';
+import { type Incarnation, incarnation } from '../registry/incarnation.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 
@@ -9,16 +10,16 @@ const WINDOW = LIMITS.controlWindow;
 
 /** What CONTROL-SEQUENCE says (PROTOCOL.md section 3). */
 export interface ControlSequence {
-  /** RELAY-START of the receiver, as its sender knows it. */
-  readonly receiverStart: number;
+  /** The receiver's, as its sender knows it. */
+  readonly receiverIncarnation: Incarnation;
   /** Counts what the sender has said to this receiver, from 1. */
   readonly counter: number;
 }
 
 /** The value of CONTROL-SEQUENCE. */
-export function encodeSequence({ receiverStart, counter }: ControlSequence): Uint8Array {
+export function encodeSequence({ receiverIncarnation, counter }: ControlSequence): Uint8Array {
   const value = Buffer.alloc(VALUE_BYTES);
-  value.writeBigUInt64BE(BigInt(receiverStart));
+  value.writeBigUInt64BE(BigInt(receiverIncarnation));
   value.writeBigUInt64BE(BigInt(counter), 8);
   return value;
 }
@@ -32,15 +33,15 @@ export function decodeSequence(message: StunMessage): ControlSequence | undefine
   if (value === undefined) return undefined;
   if (value.length !== VALUE_BYTES) return 'malformed';
   const view = new DataView(value.buffer, value.byteOffset, VALUE_BYTES);
-  const receiverStart = Number(view.getBigUint64(0));
+  const receiverIncarnation = incarnation(Number(view.getBigUint64(0)));
   const counter = Number(view.getBigUint64(8));
   const isCounter = counter > 0 && Number.isSafeInteger(counter);
-  return isCounter ? { receiverStart, counter } : 'malformed';
+  return isCounter ? { receiverIncarnation, counter } : 'malformed';
 }
 
 interface Heard {
-  /** RELAY-START of the process that the counters are of. */
-  readonly start: number;
+  /** That the counters are of. */
+  readonly incarnation: Incarnation;
   readonly window: ReplayWindow;
 }
 
@@ -55,7 +56,10 @@ export class ControlSequences {
   #sentFloor = 0;
   readonly #heard = new Map<string, Heard>();
   /** The highest counters of relays that are known no more, in the order in which they left. */
-  readonly #left = new Map<string, { readonly start: number; readonly highest: number }>();
+  readonly #left = new Map<
+    string,
+    { readonly incarnation: Incarnation; readonly highest: number }
+  >();
 
   /**
    * The counter for a message to a relay.
@@ -69,14 +73,14 @@ export class ControlSequences {
     return last + 1;
   }
 
-  /** Whether messages of that process have counters. */
-  counts(from: string, start: number): boolean {
-    return this.#heard.get(from)?.start === start || this.#left.get(from)?.start === start;
+  /** Whether messages of that incarnation have counters. */
+  counts(from: string, of: Incarnation): boolean {
+    return this.#heard.get(from)?.incarnation === of || this.#left.get(from)?.incarnation === of;
   }
 
   /** Judges the counter of an authentic message and remembers it. */
-  take(from: string, start: number, counter: number): CounterVerdict {
-    return this.#windowOf(from, start).take(counter);
+  take(from: string, of: Incarnation, counter: number): CounterVerdict {
+    return this.#windowOf(from, of).take(counter);
   }
 
   /** Takes a counter back (`ReplayWindow.forget`). */
@@ -91,21 +95,21 @@ export class ControlSequences {
     const heard = this.#heard.get(id);
     if (!heard) return;
     this.#heard.delete(id);
-    const { start, window } = heard;
+    const { incarnation, window } = heard;
     putMostRecent(
       this.#left,
-      [id, { start, highest: window.highest }],
+      [id, { incarnation, highest: window.highest }],
       LIMITS.controlSendersLeftMax,
     );
   }
 
-  #windowOf(from: string, start: number): ReplayWindow {
+  #windowOf(from: string, of: Incarnation): ReplayWindow {
     const heard = this.#heard.get(from);
-    if (heard?.start === start) return heard.window;
+    if (heard?.incarnation === of) return heard.window;
     const left = this.#left.get(from);
-    const window = new ReplayWindow(WINDOW, left?.start === start ? left.highest : 0);
+    const window = new ReplayWindow(WINDOW, left?.incarnation === of ? left.highest : 0);
     this.#left.delete(from);
-    this.#heard.set(from, { start, window });
+    this.#heard.set(from, { incarnation: of, window });
     return window;
   }
 }

@@ -1,11 +1,11 @@
-import { familyOf, formatAddress } from '../address.js';
+import { familyOf, formatAddress, type TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { Heard, ProbeWay, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
+import type { TrunkSocket } from './local-relay.js';
 import { PathMtuDiscovery } from './path-mtu-discovery.js';
 import { ProbeSupport } from './probe-support.js';
 import { ProbeTarget } from './probe-target.js';
-import type { PathAddresses, TrunkSocket } from './remote-relay.js';
 
 /** Data lanes of a worker (PROTOCOL.md section 4). */
 const LANE_SETS = 7;
@@ -14,6 +14,14 @@ const LANE_SETS = 7;
  * another lane, and there are few of those.
  */
 const LANES_OPEN_MS = 100;
+
+/** What a path leads from and to: one of our sockets and an address of another relay. */
+export interface PathAddresses {
+  readonly socket: number;
+  /** The local IP where the socket is bound to a wildcard and one must be chosen. */
+  readonly local?: string;
+  readonly destination: TransportAddress;
+}
 
 /** One of our trunk addresses and one of another relay's, and all that probes have shown of it. */
 export class Path {
@@ -127,7 +135,7 @@ export class RelayPaths {
   }
 
   /** Decides which path and which ports are in use. */
-  judge(now: number): void {
+  choose(now: number): void {
     const inUse = this.inUse;
     if (inUse === undefined) return;
     const next = this.#choose(inUse, now);

@@ -2,7 +2,7 @@ import { sameAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneEvent } from '../native/types.js';
 import { PATH_PROBE_BYTES } from './datagram.js';
-import type { Path, RelayPaths } from './paths.js';
+import type { Path } from './paths.js';
 import {
   chooseProbes,
   classOf,
@@ -11,6 +11,7 @@ import {
   type TargetView,
 } from './probe-schedule.js';
 import type { ProbeTarget } from './probe-target.js';
+import type { RemoteRelay } from './remote-relay.js';
 
 export type ProbeReply = Extract<
   DataPlaneEvent,
@@ -20,20 +21,13 @@ export type ProbeReply = Extract<
 /** Numbers remembered of one relay's probes; the oldest are given up. */
 const OUTSTANDING_MAX = 512;
 
-/** A relay whose paths are probed. */
-export interface Probed {
-  readonly relayIndex: number;
-  readonly paths: RelayPaths;
-  readonly interest: Interest;
-}
-
 export interface ProberEvents {
   /** The path in use was probed from the trunk address. */
-  readonly onAsked: (relay: Probed) => void;
+  readonly onAsked: (remote: RemoteRelay) => void;
   /** A probe from the trunk address by the path was answered. */
-  readonly onAnswer: (relay: Probed, path: Path) => void;
+  readonly onAnswer: (remote: RemoteRelay, path: Path) => void;
   /** Something about the relay's paths has changed. */
-  readonly onChange: (relay: Probed) => void;
+  readonly onChange: (remote: RemoteRelay) => void;
 }
 
 interface Sent {
@@ -54,8 +48,9 @@ interface Entry {
   of: ProbeClass;
 }
 
+/** A relay's targets, and its probes that may still be answered. */
 interface Relay {
-  readonly probed: Probed;
+  readonly remote: RemoteRelay;
   readonly entries: Map<string, Entry>;
   readonly sent: Map<number, Sent>;
   number: number;
@@ -66,7 +61,7 @@ interface Relay {
 export class Prober {
   readonly #plane: DataPlane;
   readonly #events: ProberEvents;
-  readonly #relays = new Map<Probed, Relay>();
+  readonly #relays = new Map<RemoteRelay, Relay>();
   readonly #queues: Record<ProbeClass, Set<Entry>> = {
     live: new Set(),
     'live-size': new Set(),
@@ -89,17 +84,17 @@ export class Prober {
   }
 
   /** Takes a relay, or its paths anew after those have changed. */
-  put(probed: Probed): void {
-    const relay = this.#relays.get(probed) ?? {
-      probed,
+  put(remote: RemoteRelay): void {
+    const relay = this.#relays.get(remote) ?? {
+      remote,
       entries: new Map(),
       sent: new Map(),
       number: 0,
       interest: 'none',
     };
-    this.#relays.set(probed, relay);
+    this.#relays.set(remote, relay);
     const gone = new Set(relay.entries.keys());
-    for (const path of probed.paths.all) {
+    for (const path of remote.paths.all) {
       this.#put(relay, path, 'main', gone);
       this.#put(relay, path, 'size', gone);
       for (const worker of path.lanes.keys()) this.#put(relay, path, 'lane', gone, worker);
@@ -108,11 +103,11 @@ export class Prober {
     this.#place(relay);
   }
 
-  remove(probed: Probed): void {
-    const relay = this.#relays.get(probed);
+  remove(remote: RemoteRelay): void {
+    const relay = this.#relays.get(remote);
     if (!relay) return;
     for (const key of [...relay.entries.keys()]) this.#drop(relay, key);
-    this.#relays.delete(probed);
+    this.#relays.delete(remote);
   }
 
   #put(relay: Relay, path: Path, kind: Entry['kind'], gone: Set<string>, worker?: number): void {
@@ -147,8 +142,8 @@ export class Prober {
   }
 
   /** Puts each of a relay's targets into the class that it belongs to now. */
-  #place({ probed, entries }: Relay): void {
-    const { paths, interest } = probed;
+  #place({ remote, entries }: Relay): void {
+    const { paths, interest } = remote;
     const isNeeded = paths.inUse?.main.standing !== 'answered';
     for (const entry of entries.values()) {
       const { target, kind, path } = entry;
@@ -167,7 +162,7 @@ export class Prober {
   tick(now: number): void {
     this.#judgeWaiting(now);
     for (const relay of this.#relays.values()) {
-      const { interest } = relay.probed;
+      const { interest } = relay.remote;
       if (interest === relay.interest) continue;
       relay.interest = interest;
       this.#place(relay);
@@ -219,17 +214,17 @@ export class Prober {
   }
 
   #changed(relay: Relay): void {
-    this.#events.onChange(relay.probed);
+    this.#events.onChange(relay.remote);
     this.#place(relay);
   }
 
   /** @returns the datagrams sent */
   #ask(entry: Entry, now: number): number {
     const { relay, path, kind, target } = entry;
-    const { paths } = relay.probed;
+    const { paths } = relay.remote;
     if (paths.probeSupport.kind === 'plain') return this.#askOld(entry, now);
     if (kind === 'main') {
-      if (path === paths.inUse) this.#events.onAsked(relay.probed);
+      if (path === paths.inUse) this.#events.onAsked(relay.remote);
       const overdue = target.waitingMs(now) >= target.patienceMs;
       const twin = paths.probeSupport.kind === 'unknown' && path === paths.inUse && overdue;
       this.#send(entry, now, PATH_PROBE_BYTES);
@@ -250,7 +245,7 @@ export class Prober {
   #askOld(entry: Entry, now: number): number {
     const { relay, path, kind, target } = entry;
     const isPossible = kind !== 'lane' || path.main.standing === 'answered';
-    if (path !== relay.probed.paths.inUse || !isPossible) {
+    if (path !== relay.remote.paths.inUse || !isPossible) {
       target.askedAt = now;
       return 0;
     }
@@ -259,7 +254,7 @@ export class Prober {
       this.#send(entry, now, PATH_PROBE_BYTES);
       return 1;
     }
-    if (kind === 'main') this.#events.onAsked(relay.probed);
+    if (kind === 'main') this.#events.onAsked(relay.remote);
     target.asked(now);
     this.#waiting.add(entry);
     this.#sendPlain(entry, now);
@@ -272,13 +267,13 @@ export class Prober {
     target.bytes = bytes;
     this.#waiting.add(entry);
     const number = this.#number(relay, { entry, at: now, bytes, plain: false });
-    this.#plane.probe(relay.probed.relayIndex, number, { ...path.probeAddresses(worker), bytes });
+    this.#plane.probe(relay.remote.relayIndex, number, { ...path.probeAddresses(worker), bytes });
   }
 
   #sendPlain(entry: Entry, now: number): void {
     const { relay, path, worker } = entry;
     const number = this.#number(relay, { entry, at: now, bytes: 0, plain: true });
-    this.#plane.probe(relay.probed.relayIndex, number, path.probeAddresses(worker));
+    this.#plane.probe(relay.remote.relayIndex, number, path.probeAddresses(worker));
   }
 
   #number(relay: Relay, sent: Sent): number {
@@ -290,13 +285,13 @@ export class Prober {
   }
 
   /** A probe has come back. */
-  reply(probed: Probed, event: ProbeReply, now: number): void {
-    const relay = this.#relays.get(probed);
+  reply(remote: RemoteRelay, event: ProbeReply, now: number): void {
+    const relay = this.#relays.get(remote);
     const sent = relay?.sent.get(event.number);
     if (!relay || !sent || sent.plain !== (event.type === 'probe-reply')) return;
     const { entry, at, bytes } = sent;
     const { path, target, kind } = entry;
-    const { probeSupport } = probed.paths;
+    const { probeSupport } = remote.paths;
     if (event.type === 'path-probe-reply') {
       // By another path than it was asked it says nothing of this one.
       const { socket, destination } = path.addresses;
@@ -316,7 +311,7 @@ export class Prober {
         target.answered(at, event.rttNs);
       }
     }
-    if (kind === 'main') this.#events.onAnswer(probed, path);
+    if (kind === 'main') this.#events.onAnswer(remote, path);
     this.#changed(relay);
   }
 }

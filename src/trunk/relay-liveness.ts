@@ -17,6 +17,8 @@ export class RelayLiveness {
   #trafficSince: number | undefined;
   #lastTraffic = Number.NEGATIVE_INFINITY;
   #records = 0;
+  /** Whether it was held gone, and has not answered since. */
+  #heldGone = false;
 
   constructor(now: number) {
     this.#lastReply = now;
@@ -27,12 +29,18 @@ export class RelayLiveness {
     this.#unanswered += 1;
   }
 
-  /** A probe's reply has arrived by a path that serves. */
-  replied(now: number): void {
+  /**
+   * A probe's reply has arrived by a path that serves.
+   * @returns whether the relay was held gone until now
+   */
+  replied(now: number): boolean {
+    const isBack = this.#heldGone;
+    this.#heldGone = false;
     this.#unanswered = 0;
     this.#lastReply = now;
     const recent = now - this.#lastTraffic <= TRAFFIC_RECENT_MS;
     this.#trafficSince = recent ? now : undefined;
+    return isBack;
   }
 
   /** Records sent to and received from the relay so far, as the data plane counts them. */
@@ -49,8 +57,17 @@ export class RelayLiveness {
     return now - Math.max(this.#lastReply, this.#trafficSince) >= LIMITS.relayGoneMs;
   }
 
-  /** Begins anew, as after the relay's connections have been ended. */
+  /** Whether the relay is to be held gone from now on: its connections end, and it begins anew. */
+  becomesGone(now: number): boolean {
+    if (!this.gone(now)) return false;
+    this.reset(now);
+    this.#heldGone = true;
+    return true;
+  }
+
+  /** Begins anew, as with another incarnation of the relay. */
   reset(now: number): void {
+    this.#heldGone = false;
     this.#unanswered = 0;
     this.#lastReply = now;
     this.#trafficSince = undefined;

@@ -1,10 +1,9 @@
 import type { TransportAddress } from '../address.js';
-import type { Clock } from '../clock.js';
-import type { DataPlane, FiveTuple } from '../native/types.js';
+import type { FiveTuple } from '../native/types.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ControlMessage, ControlOrder } from './control-message.js';
-import type { UnreachableReason } from './reachability.js';
-import type { LocalRelay, RemoteRelay, TrunkSocket } from './remote-relay.js';
+import type { RemoteRelay } from './remote-relay.js';
+import type { RemoteRelaysOptions } from './remote-relays.js';
 
 /** Why a trunk control datagram was dropped; the names of the counters. */
 export type TrunkDrop =
@@ -22,18 +21,7 @@ export type TrunkDrop =
   /** Its counter is below the window. */
   | 'trunk_control_too_old';
 
-export interface TrunkOptions {
-  readonly local: LocalRelay;
-  readonly plane: DataPlane;
-  /** This relay's trunk sockets, in the data plane's order. */
-  readonly sockets: readonly TrunkSocket[];
-  readonly clock: Clock;
-  /** Whether anything of this relay still refers to the other one. */
-  readonly inUse: (remote: RemoteRelay) => boolean;
-  /** A relay started anew or is gone: its connections must end. Called before further messages. */
-  readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
-  /** A relay that was held gone for its silence has answered a probe. */
-  readonly onRelayBack: (remote: RemoteRelay) => void;
+export interface TrunkOptions extends Omit<RemoteRelaysOptions, 'onForgotten'> {
   /**
    * An authentic control message.
    * @returns `left` where nothing was made of it and a repetition may count as new
@@ -55,30 +43,4 @@ export interface TrunkOptions {
   readonly onForeignResponse?: (message: StunMessage, tuple: FiveTuple) => boolean;
   /** A challenge of this relay's claims came; whether it is genuine is not known yet. */
   readonly onChallenge?: (message: StunMessage, tuple: FiveTuple) => void;
-  /** Something has become of the paths to a relay. */
-  readonly onPathEvent?: (remote: RemoteRelay, news: PathEvent) => void;
-  /** The longest bundle of this relay; default LIMITS.trunkMtuBytes. */
-  readonly trunkMtuBytes?: number;
-}
-
-/** What may become of the paths to a relay; without a reason it can be reached. */
-export type PathEvent =
-  | {
-      readonly type: 'reachability';
-      readonly reason: UnreachableReason | undefined;
-      readonly before: UnreachableReason | undefined;
-    }
-  | { readonly type: 'path'; readonly from: string; readonly to: string }
-  | { readonly type: 'lanes-closed'; readonly workers: readonly number[] }
-  | { readonly type: 'mtu'; readonly bytes: number }
-  | { readonly type: 'unlisted-source'; readonly source: TransportAddress };
-
-/** What is known of a relay, for those who show it. */
-export interface TrunkRelayView {
-  readonly remote: RemoteRelay;
-  /** Median of the last round trips by the path in use, while that is measured. */
-  readonly rttNs: number | undefined;
-  /** The longest datagram that passes the path in use, in bytes of UDP payload, once measured. */
-  readonly mtuBytes: number | undefined;
-  readonly pathSwitches: number;
 }

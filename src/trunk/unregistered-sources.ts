@@ -1,6 +1,5 @@
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { PuntedDatagram } from '../native/types.js';
-import { sendsFromHost } from '../registry/record.js';
 import { decodeTrunkDatagram, verifyTrunkTag } from './datagram.js';
 import type { RemoteRelay } from './remote-relay.js';
 
@@ -32,19 +31,19 @@ export class UnregisteredSources {
    * @param relays - all that are known
    * @returns the relay that has made it, if one at that IP has
    */
-  find<T extends { readonly remote: RemoteRelay }>(
+  find(
     { tuple, data }: PuntedDatagram,
-    relays: Iterable<T>,
+    relays: Iterable<RemoteRelay>,
     now: number,
-  ): T | undefined {
+  ): RemoteRelay | undefined {
     if (this.#budgets.data.isSpent(now)) return undefined;
     const decoded = decodeTrunkDatagram(data);
     if (!decoded.ok) return undefined;
     const { datagram } = decoded;
-    for (const relay of relays) {
-      const { remote } = relay;
-      if (!isAt(remote, tuple.remote) || !this.takeTry('data', remote, now)) continue;
-      if (verifyTrunkTag(data, datagram, remote.receiveDataKey(datagram.epoch))) return relay;
+    for (const remote of relays) {
+      if (!remote.isUnregisteredPort(tuple.remote)) continue;
+      if (!this.takeTry('data', remote, now)) continue;
+      if (verifyTrunkTag(data, datagram, remote.receiveDataKey(datagram.epoch))) return remote;
     }
     return undefined;
   }
@@ -75,11 +74,6 @@ class Tries {
     this.#all += 1;
     return true;
   }
-}
-
-/** Whether the relay sends from another port of the address. */
-export function isAt(remote: RemoteRelay, source: TransportAddress): boolean {
-  return sendsFromHost(remote.record, source.address) && !remote.sendsFrom(source);
 }
 
 /** What is wrong with a source, for the log. */

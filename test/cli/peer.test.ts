@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { PAYLOAD_BYTES_MAX } from '../../src/client/peer-options.js';
-import { LIMITS } from '../../src/limits.js';
+import { PAYLOAD_BYTES_RECOMMENDED } from '../../src/stun/channel-data.js';
 import { openSystem } from './loopback-system.js';
 
 t.setTimeout(120_000);
@@ -45,7 +45,7 @@ t.test('two relays', async (t) => {
     const { port } = parseAddress(String(local));
     await Promise.all([a.logged({ event: 'connected' }), b.logged({ event: 'connected' })]);
     t.match(a.logText, /encrypting them is the application's part/);
-    for (const length of [0, 1, 1_200, LIMITS.payloadBytesRecommended - 7]) {
+    for (const length of [0, 1, 1_200, PAYLOAD_BYTES_RECOMMENDED - 7]) {
       const sent = randomBytes(length);
       t.ok((await echoed(application, port, sent)).equals(sent), `${length} bytes`);
     }

@@ -242,7 +242,7 @@ t.test('legs that have ended count against the quota while their numbers rest', 
 
 t.test('a draining relay answers 300 and names another; what is there goes on', async (t) => {
   const { world, a, b, fra, nyc } = established();
-  fra.rules.finder.draining = true;
+  fra.rules.draining = true;
   const late = new FakePeer(world, {
     address: '203.0.113.50:1',
     relay: fra,

@@ -3,6 +3,7 @@ import { sameAddress } from '../../src/address.js';
 import { sharedSecret, trunkControlKey } from '../../src/auth/keys.js';
 import { LIMITS } from '../../src/limits.js';
 import { OFFER_REMEMBERED_MS, OFFERS_OF_RELAY_MAX } from '../../src/overlay/received-offers.js';
+import { incarnation } from '../../src/registry/incarnation.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import {
   type ControlMessage,
@@ -194,7 +195,11 @@ t.test('a request for an earlier process is answered with the start of this one'
   t.ok(answers.every((answer) => control(answer)?.type === 'other-start'));
   const bytes = (flights: Flight[]) => flights.reduce((sum, { data }) => sum + data.length, 0);
   t.ok(bytes(answers) <= bytes(requests), 'nothing is made longer');
-  t.equal(fra.rules.context.trunk.get('nyc-1')?.start, nyc.local.start, 'that is how it is learnt');
+  t.equal(
+    fra.rules.context.trunk.relays.get('nyc-1')?.incarnation,
+    nyc.local.incarnation,
+    'that is how it is learnt',
+  );
 
   // The one that started anew has not heard of the other's offer; it needs no second repetition.
   const third = world.addRelay('nyc-1', '192.0.2.20');
@@ -239,13 +244,8 @@ t.test('an offer for which there was no room counts as new when it is repeated',
 function sayAsFra({ world, fra, nyc }: System, said: ControlMessage, counter?: number): void {
   const publicKey = Buffer.from(nyc.record.publicKey, 'base64');
   const key = trunkControlKey(sharedSecret(fra.local.privateKey, publicKey), fra.id, nyc.id);
-  const sequence = counter && { receiverStart: nyc.local.start, counter };
-  const data = encodeControlMessage(
-    { id: fra.id, start: fra.local.start },
-    key,
-    said,
-    sequence || undefined,
-  );
+  const sequence = counter && { receiverIncarnation: nyc.local.incarnation, counter };
+  const data = encodeControlMessage(fra.local, key, said, sequence || undefined);
   world.send({ from: fra.trunk, to: nyc.trunk, data });
   world.pump();
 }
@@ -289,7 +289,7 @@ t.test('a relay that leaves the registry and comes back is not new', async (t) =
   for (const { rules, record } of [fra, nyc]) {
     rules.updateRelays([record]);
     world.pass(1_000);
-    t.equal([...rules.context.trunk.relays()].length, 0);
+    t.equal([...rules.context.trunk.relays.all()].length, 0);
   }
   world.introduce();
   world.pass(1_000);
@@ -309,19 +309,19 @@ t.test('a process whose clock was ahead is not believed when its time has come',
   const records = (start: number) => [{ ...fra.record, start }, nyc.record];
   const ahead = world.clock.now() + 3_600_000;
   nyc.rules.updateRelays(records(ahead));
-  nyc.rules.updateRelays(records(fra.local.start + 1));
-  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1);
+  nyc.rules.updateRelays(records(fra.local.incarnation + 1));
+  t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1);
   world.clock.advance(3_600_000);
   world.pump();
   const before = b.closed;
   sayAsFra(
-    { ...system, fra: { ...fra, local: { ...fra.local, start: ahead } } },
+    { ...system, fra: { ...fra, local: { ...fra.local, incarnation: incarnation(ahead) } } },
     {
       ...{ type: 'close', transactionId: world.random(12) },
       subject: { tenant: 'default', connectionId: CONNECTION_ID, role: 0 },
     },
   );
-  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1);
+  t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1);
   t.equal(trunk.drops.trunk_control_old_start, 1);
   t.same(b.closed, before);
 });

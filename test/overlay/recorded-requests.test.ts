@@ -249,10 +249,10 @@ t.test('another 5-tuple of the peer may close after its address has changed', as
 t.test('a refused Allocate is not granted when it is sent again', async (t) => {
   const system = twoRelays();
   const { world, a, fra, nyc } = system;
-  fra.rules.finder.draining = true;
+  fra.rules.draining = true;
   t.equal(a.allocate(nyc.service)?.errorCode()?.code, 300);
   const recorded = requestsOf(system, a);
-  fra.rules.finder.draining = false;
+  fra.rules.draining = false;
   replay(world, recorded);
   t.same(fra.rules.context.legs.all(), []);
   t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'the peer itself may ask again');

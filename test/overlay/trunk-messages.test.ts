@@ -1,6 +1,7 @@
 import t from 'tap';
 import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { incarnation } from '../../src/registry/incarnation.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { RefusalCause } from '../../src/stun/error-codes.js';
 import { type ControlMessage, encodeControlMessage } from '../../src/trunk/control-message.js';
@@ -36,7 +37,7 @@ function say(
     as,
     to,
     from = as.trunk,
-    start = as.local.start,
+    start = as.local.incarnation,
     key,
   }: {
     as: WorldRelay;
@@ -49,8 +50,13 @@ function say(
 ): void {
   const real = controlKey(as, to);
   said += 1;
-  const sequence = { receiverStart: to.local.start, counter: said };
-  const data = encodeControlMessage({ id: as.id, start }, key ?? real, control, sequence);
+  const sequence = { receiverIncarnation: to.local.incarnation, counter: said };
+  const data = encodeControlMessage(
+    { id: as.id, incarnation: incarnation(start) },
+    key ?? real,
+    control,
+    sequence,
+  );
   world.send({ from, to: to.trunk, data });
   world.pump();
 }
@@ -68,7 +74,7 @@ t.test('forged control is dropped and counted by reason', async (t) => {
   t.equal(drops.trunk_control_bad_integrity, 1);
   say(world, { as: fra, to: nyc, from: { address: '192.0.2.66', port: 3480 } }, close(world));
   t.equal(drops.trunk_control_wrong_source, 1);
-  say(world, { as: fra, to: nyc, start: fra.local.start - 1 }, close(world));
+  say(world, { as: fra, to: nyc, start: fra.local.incarnation - 1 }, close(world));
   t.equal(drops.trunk_control_old_start, 1);
   const stranger = world.addRelay('evil-1', '192.0.2.66');
   say(world, { as: stranger, to: nyc }, close(world));
@@ -87,15 +93,19 @@ t.test('a start from the future is believed of the registry only, and not for ev
   t.same(b.closed, [], 'ends nothing');
 
   const records = (start: number) =>
-    [...trunk.relays()].map(({ remote }) =>
-      remote.id === fra.id ? { ...remote.record, start } : remote.record,
+    [...trunk.relays.all()].map(({ id, record }) =>
+      id === fra.id ? { ...record, start } : record,
     );
   nyc.rules.updateRelays(records(ahead));
-  t.equal(trunk.get(fra.id)?.start, ahead, 'the directory lists that process');
-  nyc.rules.updateRelays(records(fra.local.start + 1));
-  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1, 'the next one, with a right clock');
-  nyc.rules.updateRelays(records(fra.local.start));
-  t.equal(trunk.get(fra.id)?.start, fra.local.start + 1, 'an older one');
+  t.equal(trunk.relays.get(fra.id)?.incarnation, ahead, 'the directory lists that process');
+  nyc.rules.updateRelays(records(fra.local.incarnation + 1));
+  t.equal(
+    trunk.relays.get(fra.id)?.incarnation,
+    fra.local.incarnation + 1,
+    'the next one, with a right clock',
+  );
+  nyc.rules.updateRelays(records(fra.local.incarnation));
+  t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1, 'an older one');
 });
 
 t.test('a relay cannot close or join what is not with it', async (t) => {
@@ -148,7 +158,7 @@ t.test('an offer from a relay that the Allocate did not name does not count', as
 t.test('data on an unbound index closes the sender’s leg', async (t) => {
   const { world, a, b, fra, nyc } = established();
   const index = nyc.rules.context.legs.all()[0]?.sessionIndex ?? 0;
-  const relayIndex = nyc.rules.context.trunk.get('fra-1')?.relayIndex ?? 0;
+  const relayIndex = nyc.rules.context.trunk.relays.get('fra-1')?.relayIndex ?? 0;
   world.lose = ({ to }) => to.port === 3480;
   b.refresh(0);
   world.lose = () => false;
@@ -164,7 +174,7 @@ t.test('data on an unbound index closes the sender’s leg', async (t) => {
 t.test('a relay that started anew ends its connections with 447 and gets new keys', async (t) => {
   const { world, a, b, fra, nyc } = established();
   const before = nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key;
-  const start = fra.local.start + 5_000;
+  const start = fra.local.incarnation + 5_000;
   say(world, { as: fra, to: nyc, start }, { type: 'close-done', transactionId: world.random(12) });
   t.same(b.closed, [447]);
   t.same(a.closed, []);
@@ -186,7 +196,7 @@ t.test('a restart is also learnt from the registry', async (t) => {
 
 t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) => {
   const { world, a, fra } = established();
-  const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
+  const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
   const traffic = (ms: number) => {
     for (let passed = 0; passed < ms; passed += 100) {
       fra.plane.recordsSent.set(relayIndex, (fra.plane.recordsSent.get(relayIndex) ?? 0) + 1);
@@ -207,7 +217,7 @@ t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) =
 t.test('a dead relay is noticed whatever the traffic was like before', async (t) => {
   for (const kind of ['sparse', 'only received'] as const) {
     const { world, a, fra } = established();
-    const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
+    const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
     for (let n = 1; n <= 3; n += 1) {
       if (kind === 'sparse') fra.plane.recordsSent.set(relayIndex, n);
       else fra.plane.recordsReceived.set(relayIndex, n);
@@ -222,7 +232,7 @@ t.test('a dead relay is noticed whatever the traffic was like before', async (t)
 
 t.test('a relay that only stood still is told what was ended meanwhile', async (t) => {
   const { world, a, b, fra, nyc } = established();
-  const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
+  const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
   world.answers = ({ from }) => from !== 'fra-1';
   fra.plane.recordsSent.set(relayIndex, 1);
   world.pass(5_300);
@@ -245,10 +255,10 @@ t.test('a relay that left the registry is kept while legs refer to it', async (t
   const { world, a, b, fra, nyc } = twoRelays();
   a.allocate(nyc.service);
   fra.rules.updateRelays([fra.record]);
-  const before = fra.rules.context.trunk.get('nyc-1');
+  const before = fra.rules.context.trunk.relays.get('nyc-1');
   t.ok(before);
   fra.rules.updateRelays([fra.record, nyc.record]);
-  t.equal(fra.rules.context.trunk.get('nyc-1'), before, 'and is the same when it returns');
+  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), before, 'and is the same when it returns');
   b.allocate(fra.service);
   a.connect(b.address);
   b.connect(a.address);
@@ -256,7 +266,7 @@ t.test('a relay that left the registry is kept while legs refer to it', async (t
   fra.rules.updateRelays([fra.record]);
   a.refresh(0);
   world.pass(1_000);
-  t.equal(fra.rules.context.trunk.get('nyc-1'), undefined, 'and goes with the last leg');
+  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), undefined, 'and goes with the last leg');
 });
 
 t.test('the connections of a relay that is gone end a few hundred at a time', async (t) => {
@@ -284,13 +294,13 @@ t.test('the connections of a relay that is gone end a few hundred at a time', as
 
 t.test('a relay that answers its probes is not gone', async (t) => {
   const { world, a, fra } = established();
-  const relayIndex = fra.rules.context.trunk.get('nyc-1')?.relayIndex ?? 0;
+  const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
   for (let n = 0; n < 100; n += 1) {
     fra.plane.recordsSent.set(relayIndex, n + 1);
     world.pass(100);
   }
   t.same(a.closed, []);
-  t.equal(Math.round([...fra.rules.context.trunk.relays()][0]?.rttNs ?? 0), 1_000_000);
+  t.equal(Math.round([...fra.rules.context.trunk.relays.all()][0]?.rttNs ?? 0), 1_000_000);
 });
 
 t.test('at midnight the data plane gets the new day’s keys', async (t) => {

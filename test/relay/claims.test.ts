@@ -2,6 +2,7 @@ import t from 'tap';
 import { formatAddress, parseAddress, type TransportAddress } from '../../src/address.js';
 import { relayKeyPair, relaySecret } from '../../src/auth/keys.js';
 import { LIMITS } from '../../src/limits.js';
+import { incarnation } from '../../src/registry/incarnation.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
@@ -24,7 +25,7 @@ function world({ introduced = true } = {}) {
   const nyc = world.addRelay('nyc-1', '192.0.2.20', { onReachability });
   const sin = world.addRelay('sin-1', '192.0.2.30');
   if (introduced) world.introduce();
-  const { checker } = nyc.rules.claims;
+  const checker = nyc.rules.claimChecker;
   const challenge = ({ id, record }: WorldRelay, address: TransportAddress) => ({
     id,
     publicKey: record.publicKey,
@@ -51,7 +52,7 @@ t.test('a relay proves that it is at its service and its trunk address', async (
   t.ok(results() >= 2, 'the directory is to be told at once');
   w.pass(5_000);
   t.equal(challengesIn(w.log).length, 2, 'and it is not asked again');
-  t.same(fra.rules.claims.responder.counts, { answered: 2, refused: 0, over: 0 });
+  t.same(fra.rules.claimResponder.counts, { answered: 2, refused: 0, over: 0 });
   const lengths = w.log
     .filter(({ to }) => to.port === 3480 && to.address === '192.0.2.20')
     .filter(({ from }) => from.address === '192.0.2.10')
@@ -76,8 +77,8 @@ t.test('another relay at the address, or none, proves nothing', async (t) => {
     [false, false, false],
   );
   t.equal(challengesIn(w.log).length, 3 * LIMITS.claimChallengesSent);
-  t.equal(sin.rules.claims.responder.counts.answered, 0);
-  t.equal(sin.rules.claims.responder.counts.refused, 2 * LIMITS.claimChallengesSent);
+  t.equal(sin.rules.claimResponder.counts.answered, 0);
+  t.equal(sin.rules.claimResponder.counts.refused, 2 * LIMITS.claimChallengesSent);
   const text = await new RelayMetrics(sin.rules, sin.plane).text();
   t.match(text, 'turnpike_relay_claim_challenges_total{event="refused"} 12');
 });
@@ -96,7 +97,7 @@ t.test('a relay that knows no registry answers those that it was told of', async
   checker.appoint([challenge(fra, fra.service)]);
   w.pass(1_000);
   t.same(checker.results(), []);
-  fra.rules.claims.responder.tell([
+  fra.rules.claimResponder.tell([
     { ...nyc.record, id: 'bad-1', publicKey: Buffer.alloc(32).toString('base64') },
     nyc.record,
   ]);
@@ -121,7 +122,10 @@ t.test('what is wrong with a challenge, or with an answer', async (t) => {
   const noAnswer: [string, Uint8Array][] = [
     ['of another key', encodeChallenge(nyc.local, keys(sin, fra).sendKey, id)],
     ['to another relay', encodeChallenge(nyc.local, keys(nyc, sin).sendKey, id)],
-    ['of an unknown relay', encodeChallenge({ id: 'who-1', start: 1 }, sendKey, id)],
+    [
+      'of an unknown relay',
+      encodeChallenge({ id: 'who-1', incarnation: incarnation(1) }, sendKey, id),
+    ],
     ['with an attribute that must be known', odd(nyc, sendKey, id)],
   ];
   for (const [what, data] of noAnswer) t.equal(ask(data), 0, what);
@@ -154,7 +158,7 @@ t.test('what is wrong with a challenge, or with an answer', async (t) => {
 function odd({ local }: WorldRelay, key: Uint8Array, id: Uint8Array): Uint8Array {
   return new MessageWriter('request', Method.Binding, id)
     .text(AttributeType.Username, local.id)
-    .u64(AttributeType.RelayStart, BigInt(local.start))
+    .u64(AttributeType.RelayStart, BigInt(local.incarnation))
     .u32(AttributeType.SessionIndex, 1)
     .paddedTo(100)
     .integrity('sha256', key)
@@ -203,7 +207,7 @@ t.test('the vectors of PROTOCOL.md section 7', async (t) => {
     const { privateKey, publicKey } = relayKeyPair(relaySecret(CLUSTER_SECRET, id));
     return {
       id,
-      start: 1_795_334_400_123,
+      incarnation: incarnation(1_795_334_400_123),
       privateKey,
       publicKey: Buffer.from(publicKey).toString('base64'),
     };

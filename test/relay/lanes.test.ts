@@ -1,6 +1,7 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
-import type { PathEvent } from '../../src/trunk/trunk-options.js';
+import { incarnation } from '../../src/registry/incarnation.js';
+import type { PathEvent } from '../../src/trunk/path-event.js';
 import { World } from './world/index.js';
 
 const WORKERS = [0, 1, 2, 3];
@@ -24,7 +25,7 @@ function fourWorkers(answers: World['answers'] = () => true) {
   };
   world.introduce();
   const remote = () => {
-    const known = fra.rules.context.trunk.get('nyc-1');
+    const known = fra.rules.context.trunk.relays.get('nyc-1');
     if (!known) throw new Error('nyc-1 is not known');
     return known;
   };
@@ -51,7 +52,7 @@ t.test('a port that never was answered carries nothing, at no time', async (t) =
   t.same(peer()?.lanesClosed, [1]);
   t.match(news, [{ type: 'lanes-closed', workers: [1] }]);
   // The other relay starts anew: nothing that was learnt is forgotten to the worse.
-  nyc.local.start += 1;
+  nyc.local.incarnation = incarnation(nyc.local.incarnation + 1);
   fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pass(20_000);
   t.ok(closed.every((now) => isClosed(now, 1)));

@@ -1,17 +1,18 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
+import { incarnation } from '../../src/registry/incarnation.js';
 import { seededRandom } from '../directory/fixtures.js';
 import { dualStack, type ProbeFlight, twoRelays, World } from './world/index.js';
 
 t.test('an old relay is measured by plain probes', async (t) => {
   const { world, fra, nyc } = twoRelays();
   world.answers = ({ bytes }) => bytes === undefined;
-  nyc.local.start += 1;
+  nyc.local.incarnation = incarnation(nyc.local.incarnation + 1);
   fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pass(20_000);
-  t.same([...fra.rules.context.trunk.unreachable()], []);
+  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
   t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined);
-  t.equal([...fra.rules.context.trunk.relays()][0]?.rttNs, 1e6);
+  t.equal([...fra.rules.context.trunk.relays.all()][0]?.rttNs, 1e6);
   world.answers = () => true;
   world.pass(30_000);
   t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'it was none after all');
@@ -19,7 +20,7 @@ t.test('an old relay is measured by plain probes', async (t) => {
 
 t.test('an old one with several ways is judged by the one that it is asked by', async (t) => {
   const { world, fra, news, peer } = dualStack();
-  const unreachable = () => [...fra.rules.context.trunk.unreachable()];
+  const unreachable = () => [...fra.rules.context.trunk.relays.unreachable()];
   world.answers = ({ bytes }) => bytes === undefined;
   world.pass(20_000);
   t.strictSame([unreachable(), peer()?.bundleBytesMax], [[], undefined], 'known to be old');
@@ -52,7 +53,7 @@ t.test('an old relay is never held unreachable at 30 % loss each way', async (t)
     world.introduce();
     for (let seconds = 0; seconds < 30; seconds++) {
       world.pass(1_000);
-      const unreachable = [...fra.rules.context.trunk.unreachable()];
+      const unreachable = [...fra.rules.context.trunk.relays.unreachable()];
       if (unreachable.length > 0) t.fail(`seed ${seed}, second ${seconds}`);
     }
     t.same(news, []);
@@ -74,7 +75,8 @@ t.test('nor are a hundred of them, which are asked less often', async (t) => {
   const held = new Set<string>();
   for (let seconds = 0; seconds < 120; seconds++) {
     world.pass(1_000);
-    for (const { id } of fra.rules.context.trunk.unreachable()) held.add(`${id} at ${seconds} s`);
+    for (const { id } of fra.rules.context.trunk.relays.unreachable())
+      held.add(`${id} at ${seconds} s`);
   }
   t.same([...held], []);
   const sizes = [...fra.plane.trunkPeers.values()].map(({ bundleBytesMax }) => bundleBytesMax);
@@ -86,7 +88,7 @@ t.test('nor is its connection ended before that is known', async (t) => {
     const { world, fra } = twoRelays();
     let plain = 0;
     world.answers = ({ bytes }) => bytes === undefined && plain++ % 4 < answered;
-    const remote = fra.rules.context.trunk.get('nyc-1');
+    const remote = fra.rules.context.trunk.relays.get('nyc-1');
     if (!remote) throw new Error('nyc-1 is not known');
     remote.connections = 1;
     for (let n = 1; n <= 300; n++) {
@@ -103,9 +105,9 @@ t.test('a relay that answers neither kind is unreachable after 5 s as any other'
   const { world, fra } = twoRelays();
   world.answers = () => false;
   world.pass(4_000);
-  t.same([...fra.rules.context.trunk.unreachable()], []);
+  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
   world.pass(2_000);
-  t.same([...fra.rules.context.trunk.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
+  t.same([...fra.rules.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
 });
 
 t.test('a new relay at 30 % loss is soon known for one', async (t) => {
@@ -115,6 +117,6 @@ t.test('a new relay at 30 % loss is soon known for one', async (t) => {
     world.answers = (probe) => answers({ ...probe, bytes: undefined });
     world.pass(60_000);
     t.not(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined);
-    t.same([...fra.rules.context.trunk.unreachable()], []);
+    t.same([...fra.rules.context.trunk.relays.unreachable()], []);
   }
 });

@@ -51,8 +51,8 @@ t.test('so they do when peers ask for relays that do not answer', async (t) => {
   const { trunk } = fra.rules.context;
   for (let n = 0; n < 20; n++) {
     for (const { id } of others) {
-      const remote = trunk.get(id);
-      if (remote) trunk.expect(remote);
+      const remote = trunk.relays.get(id);
+      remote?.expectConnection();
     }
     const probes = second();
     t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
@@ -65,7 +65,7 @@ t.test('one that shares connections has its ports asked before all others', asyn
   for (let n = 0; n < 20; n++) second();
   // One after the other, as those of the first are asked again before long.
   for (const { id } of others.slice(-3)) {
-    const remote = fra.rules.context.trunk.get(id);
+    const remote = fra.rules.context.trunk.relays.get(id);
     if (!remote) throw new Error(`${id} is not known`);
     remote.connections = 1;
     world.pass(700);
@@ -86,7 +86,7 @@ t.test('one that joins is asked soon, whatever else is new', async (t) => {
     ...others.slice(1),
     { ...fra.record, ...template, ...joining },
   ]);
-  const relayIndex = fra.rules.context.trunk.get('joined')?.relayIndex;
+  const relayIndex = fra.rules.context.trunk.relays.get('joined')?.relayIndex;
   const before = fra.plane.probes.length;
   world.pass(1_000);
   t.ok(fra.plane.probes.slice(before).some((probe) => probe.relayIndex === relayIndex));

@@ -22,7 +22,7 @@ function checking() {
   });
   const nyc = world.addRelay('nyc-1', '192.0.2.20');
   world.introduce();
-  const { checker } = fra.rules.reachability;
+  const checker = fra.rules.serviceChecker;
   return {
     world,
     fra,
@@ -98,7 +98,7 @@ t.test('who hears nothing at all says so', async (t) => {
   const hosts = [20, 30].map((host) => `192.0.2.${host}`);
   const others = hosts.map((ip, index) => world.addRelay(`nyc-${index}`, ip));
   world.introduce();
-  const { checker } = fra.rules.reachability;
+  const checker = fra.rules.serviceChecker;
   checker.appoint(others.map(({ id, service }) => ({ id, address: formatAddress(service) })));
   const pass = (seconds: number) => {
     for (let step = 0; step < seconds * 10; step += 1) {
@@ -125,7 +125,7 @@ t.test('who checks one relay alone does not blame itself', async (t) => {
   const fra = world.addRelay('fra-1', '192.0.2.10');
   const nyc = world.addRelay('nyc-1', '192.0.2.20');
   world.introduce();
-  const { checker } = fra.rules.reachability;
+  const checker = fra.rules.serviceChecker;
   checker.appoint([{ id: nyc.id, address: formatAddress(nyc.service) }]);
   world.lose = () => true;
   world.answers = () => false;

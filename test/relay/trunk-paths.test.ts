@@ -4,7 +4,7 @@ import { parseAddress } from '../../src/address.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
 import { TrunkLog } from '../../src/relay/trunk-log.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
-import type { PathEvent } from '../../src/trunk/trunk-options.js';
+import type { PathEvent } from '../../src/trunk/path-event.js';
 import { dualStack, FakePeer, twoRelays, World } from './world/index.js';
 
 const phrase = (answer: ReturnType<FakePeer['connect']>) => {
@@ -19,13 +19,16 @@ t.test(
     a.allocate(nyc.service);
     world.answers = ({ from }) => from !== 'fra-1';
     world.pass(2_000);
-    t.same([...fra.rules.context.trunk.unreachable()], [], 'not before it is sure');
+    t.same([...fra.rules.context.trunk.relays.unreachable()], [], 'not before it is sure');
     world.pass(6_000);
-    t.same([...fra.rules.context.trunk.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
+    t.same(
+      [...fra.rules.context.trunk.relays.unreachable()],
+      [{ id: 'nyc-1', reason: 'no-answer' }],
+    );
     t.same(phrase(a.connect(b.address)), [447, 'no way to relay nyc-1 answers for 5 s']);
     world.answers = () => true;
     world.pass(3_000);
-    t.same([...fra.rules.context.trunk.unreachable()], []);
+    t.same([...fra.rules.context.trunk.relays.unreachable()], []);
     t.equal(a.connect(b.address), undefined, 'pending, as the other peer is not there');
   },
 );
@@ -58,8 +61,8 @@ t.test('a relay that answers but does not hear is unreachable as well', async (t
   // What nyc-1 sends of its own accord is dropped, its answers are not: a NAT that changes ports.
   world.answers = ({ from }) => from !== 'nyc-1';
   world.pass(9_000);
-  t.same([...fra.rules.context.trunk.unreachable()], [{ id: 'nyc-1', reason: 'not-heard' }]);
-  t.same([...nyc.rules.context.trunk.unreachable()], [{ id: 'fra-1', reason: 'no-answer' }]);
+  t.same([...fra.rules.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'not-heard' }]);
+  t.same([...nyc.rules.context.trunk.relays.unreachable()], [{ id: 'fra-1', reason: 'no-answer' }]);
   t.same(phrase(a.connect(b.address)), [447, 'relay nyc-1 gets no answers from here']);
   t.equal(b.connect(a.address)?.errorCode()?.code, 447);
 });
@@ -80,7 +83,7 @@ t.test('connections move to the way that answers, in another lane', async (t) =>
   t.equal(remote().path?.destination.address, '2001:db8::20');
   t.match(peer(), { socket: 1, laneSet: 1, destination: { address: '2001:db8::20' } });
   t.match(peer()?.ways, [{ heard: 'unanswered' }, { heard: 'answered' }]);
-  t.same([...fra.rules.context.trunk.unreachable()], []);
+  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
   t.equal(remote().connections, 1, 'nothing has ended');
   t.match(news, [{ type: 'path' }]);
   world.answers = () => true;
@@ -115,12 +118,12 @@ t.test('one wrong round trip changes nothing', async (t) => {
   world.rttMs = () => (spikes++ === 0 ? 59_000 : 20);
   world.pass(30_000);
   t.equal(remote().path?.socket, 0);
-  t.equal([...fra.rules.context.trunk.relays()][0]?.rttNs, 20e6);
+  t.equal([...fra.rules.context.trunk.relays.all()][0]?.rttNs, 20e6);
 });
 
 t.test('the round trip is not shown when it is not measured', async (t) => {
   const { world, fra } = twoRelays();
-  const rtt = () => [...fra.rules.context.trunk.relays()][0]?.rttNs;
+  const rtt = () => [...fra.rules.context.trunk.relays.all()][0]?.rttNs;
   t.equal(rtt(), undefined);
   world.pass(1_000);
   t.equal(rtt(), 1e6);
@@ -170,10 +173,10 @@ t.test('two relays without a common family are a property, no alarm', async (t) 
   world.introduce();
   world.pass(60_000);
   const { trunk } = fra.rules.context;
-  t.same([...trunk.unreachable()], []);
+  t.same([...trunk.relays.unreachable()], []);
   t.match(news, [{ type: 'reachability', reason: 'no-common-family' }], 'said once');
   t.equal(fra.plane.probes.length, 0);
-  t.same(fra.rules.reachability.report().trunk, [], 'the directory knows the registrations');
+  t.same(fra.rules.reachability().trunk, [], 'the directory knows the registrations');
   const shown = async () => (await new RelayMetrics(fra.rules, fra.plane).text()).split('\n');
   const row = 'turnpike_relay_trunk_reachable{relay="six-1"}';
   t.notOk(
@@ -184,7 +187,7 @@ t.test('two relays without a common family are a property, no alarm', async (t) 
   const write = (line: string) => void lines.push(JSON.parse(line));
   const logger = pino({ level: 'debug' }, { write });
   const notices = new TrunkLog(world.clock, logger);
-  const remote = trunk.get('six-1');
+  const remote = trunk.relays.get('six-1');
   if (!remote) throw new Error('six-1 is not known');
   for (const each of news) notices.say(remote, each);
   t.match(lines, [{ level: 20, event: 'relay-no-common-family', relay: 'six-1' }]);
@@ -193,13 +196,13 @@ t.test('two relays without a common family are a property, no alarm', async (t) 
   fra.rules.updateRelays([fra.record, moved]);
   t.equal(remote.unreachable, undefined);
   world.pass(10_000);
-  t.same([...trunk.unreachable()], [{ id: 'six-1', reason: 'no-answer' }]);
+  t.same([...trunk.relays.unreachable()], [{ id: 'six-1', reason: 'no-answer' }]);
   t.ok((await shown()).includes(`${row} 0`));
   for (const each of news.slice(1)) notices.say(remote, each);
   t.match(lines.slice(1), [{ level: 40, event: 'relay-unreachable' }], 'and no line of its return');
   fra.rules.updateRelays([fra.record, six.record]);
   t.equal(remote.unreachable, 'no-common-family');
-  t.same([...trunk.unreachable()], []);
+  t.same([...trunk.relays.unreachable()], []);
 });
 
 t.test('a Connect whose relays have no family in common any more is told so', async (t) => {
@@ -209,5 +212,5 @@ t.test('a Connect whose relays have no family in common any more is told so', as
   fra.rules.updateRelays([fra.record, { ...nyc.record, trunkAddresses }]);
   t.same(phrase(a.connect(b.address)), [447, 'no address family in common with relay nyc-1']);
   world.pass(10_000);
-  t.same([...fra.rules.context.trunk.unreachable()], []);
+  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
 });

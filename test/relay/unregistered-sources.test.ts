@@ -13,7 +13,7 @@ type System = ReturnType<typeof dualStack>;
 function probe({ world, fra, nyc }: System, key?: Uint8Array): Uint8Array {
   const epoch = trunkEpoch(world.clock.now());
   const shared = sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64'));
-  const ends = { senderId: 'nyc-1', receiverId: 'fra-1', receiverStart: fra.local.start };
+  const ends = { senderId: 'nyc-1', receiverId: 'fra-1', receiverStart: fra.local.incarnation };
   return encodeTrunkDatagram(
     { type: 'probe', lane: 0, epoch, sequence: 1n, timestampNs: 1n, number: 1 },
     key ?? trunkDataKey({ shared, epoch, ...ends }),
@@ -23,8 +23,7 @@ function probe({ world, fra, nyc }: System, key?: Uint8Array): Uint8Array {
 /** A control message of nyc-1, with its own key or another one. */
 function control({ world, fra, nyc }: System, key?: Uint8Array): Uint8Array {
   const shared = sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64'));
-  const { id, start } = nyc.local;
-  return encodeControlMessage({ id, start }, key ?? trunkControlKey(shared, 'nyc-1', 'fra-1'), {
+  return encodeControlMessage(nyc.local, key ?? trunkControlKey(shared, 'nyc-1', 'fra-1'), {
     type: 'close-done',
     transactionId: world.random(12),
   });
@@ -42,7 +41,7 @@ t.test('a relay that sends from a port it has not registered is named, once', as
     senderId: 'nyc-1',
     receiverId: 'fra-1',
     epoch: trunkEpoch(world.clock.now()),
-    receiverStart: fra.local.start,
+    receiverStart: fra.local.incarnation,
   });
   const epoch = trunkEpoch(world.clock.now());
   const record = { sessionIndex: 1, sessionSequence: 0, payload: new Uint8Array(3) };
@@ -119,11 +118,11 @@ t.test('it explains that the relay is out of reach, as long as it goes on', asyn
       }
     };
     pass(5, '192.0.2.20:40111');
-    t.same([...trunk.unreachable()], [], 'one that is reached is not accused');
+    t.same([...trunk.relays.unreachable()], [], 'one that is reached is not accused');
     // What nyc-1 sends of its own accord has another port: it gets no answers, and says so.
     world.answers = ({ from }) => from !== 'nyc-1';
     pass(9, '192.0.2.20:40112');
-    t.same([...trunk.unreachable()], [{ id: 'nyc-1', reason: 'unlisted-source' }]);
+    t.same([...trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'unlisted-source' }]);
     t.same(
       news.filter(({ type }) => type === 'reachability'),
       [{ type: 'reachability', reason: 'unlisted-source', before: undefined }],
@@ -135,14 +134,18 @@ t.test('it explains that the relay is out of reach, as long as it goes on', asyn
       reason: 'relay nyc-1 sends from a port that it has not registered',
     });
     pass(31);
-    t.same([...trunk.unreachable()], [{ id: 'nyc-1', reason: 'not-heard' }], 'and no longer');
+    t.same(
+      [...trunk.relays.unreachable()],
+      [{ id: 'nyc-1', reason: 'not-heard' }],
+      'and no longer',
+    );
   }
 });
 
 t.test('who forges the address of one relay hides nothing of another', async (t) => {
   const sources = new UnregisteredSources();
   const { fra } = dualStack();
-  const [one] = [...fra.rules.context.trunk.relays()].map(({ remote }) => remote);
+  const [one] = fra.rules.context.trunk.relays.all();
   const other = Object.create(one ?? null) as RemoteRelay;
   if (one === undefined) throw new Error('no relay is known');
   let tries = 0;

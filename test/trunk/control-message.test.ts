@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { addressFromBytes, parseAddress } from '../../src/address.js';
 import { relayKeyPair, relaySecret, sharedSecret, trunkControlKey } from '../../src/auth/keys.js';
+import { incarnation } from '../../src/registry/incarnation.js';
 import { verifyIntegrity } from '../../src/stun/integrity.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import {
@@ -53,7 +54,7 @@ const control: fc.Arbitrary<ControlMessage> = fc.oneof(
 
 const sequence = fc.option(
   fc.record({
-    receiverStart: fc.nat(Number.MAX_SAFE_INTEGER),
+    receiverIncarnation: fc.nat(Number.MAX_SAFE_INTEGER).map(incarnation),
     counter: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   }),
   { nil: undefined },
@@ -65,7 +66,7 @@ t.test('decoding what was encoded gives it back', async () => {
   fc.assert(
     fc.property(control, sequence, (given, place) => {
       const data = encodeControlMessage(
-        { id: 'fra-1', start: 1_795_334_400_123 },
+        { id: 'fra-1', incarnation: incarnation(1_795_334_400_123) },
         key,
         given,
         place,
@@ -79,12 +80,17 @@ t.test('decoding what was encoded gives it back', async () => {
   );
 });
 
-const sequenced = { receiverStart: 1_795_334_400_123, counter: 1 };
+const sequenced = { receiverIncarnation: incarnation(1_795_334_400_123), counter: 1 };
 
 t.test('a message with one byte changed is not authentic, or does not decode', async () => {
   fc.assert(
     fc.property(control, fc.nat(), fc.integer({ min: 1, max: 255 }), (given, place, change) => {
-      const data = encodeControlMessage({ id: 'fra-1', start: 1 }, key, given, sequenced);
+      const data = encodeControlMessage(
+        { id: 'fra-1', incarnation: incarnation(1) },
+        key,
+        given,
+        sequenced,
+      );
       const at = place % data.length;
       data[at] = (data[at] as number) ^ change;
       const decoded = decodeMessage(data);
@@ -129,8 +135,8 @@ t.test('the vectors of PROTOCOL.md section 7', async (t) => {
   const vectors = protocol.split('\n').filter((line) => line.includes('trunk control message'));
   t.equal(vectors.length, said.length);
   for (const [place, [control, counter]] of said.entries()) {
-    const sequence = { receiverStart: 1_795_334_400_123, counter };
-    const sender = { id: 'fra-1', start: 1_795_334_400_000 };
+    const sequence = { receiverIncarnation: incarnation(1_795_334_400_123), counter };
+    const sender = { id: 'fra-1', incarnation: incarnation(1_795_334_400_000) };
     const data = encodeControlMessage(sender, vectorKey, control, sequence);
     t.match(vectors[place], ` ${Buffer.from(data).toString('hex')} `);
     const decoded = decodeMessage(data);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ReplayWindow } from '../../src/collections/replay-window.js';
 import { LIMITS } from '../../src/limits.js';
+import { incarnation } from '../../src/registry/incarnation.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import {
@@ -11,6 +12,8 @@ import {
 } from '../../src/trunk/control-sequence.js';
 
 const WINDOW = LIMITS.controlWindow;
+const FIRST = incarnation(5);
+const SECOND = incarnation(6);
 
 t.test('each counter is new once, and none below the window is', async (t) => {
   fc.assert(
@@ -58,21 +61,21 @@ t.test('a repetition keeps its counter as long as it is far from too old', async
 
 t.test('nothing is forgotten of a relay that leaves', async (t) => {
   const sequences = new ControlSequences();
-  t.equal(sequences.take('nyc-1', 5, 40), 'new');
+  t.equal(sequences.take('nyc-1', FIRST, 40), 'new');
   const sent = sequences.next('nyc-1', sequences.next('nyc-1', 0) - 1);
   sequences.leave('nyc-1');
   t.ok(sequences.next('nyc-1', 0) > sent);
-  t.ok(sequences.counts('nyc-1', 5));
-  t.equal(sequences.take('nyc-1', 5, 40), 'too-old');
-  t.equal(sequences.take('nyc-1', 5, 41), 'new');
+  t.ok(sequences.counts('nyc-1', FIRST));
+  t.equal(sequences.take('nyc-1', FIRST, 40), 'too-old');
+  t.equal(sequences.take('nyc-1', FIRST, 41), 'new');
   sequences.leave('nyc-1');
-  t.equal(sequences.take('nyc-1', 6, 1), 'new', 'unless it has started anew');
+  t.equal(sequences.take('nyc-1', SECOND, 1), 'new', 'unless it has started anew');
   for (let n = 0; n <= LIMITS.controlSendersLeftMax + 1; n += 1) {
-    sequences.take(`r-${n}`, 5, 1);
+    sequences.take(`r-${n}`, FIRST, 1);
     sequences.leave(`r-${n}`);
   }
-  t.notOk(sequences.counts('r-0', 5), 'but for the one that left longest ago, of thousands');
-  t.ok(sequences.counts(`r-${LIMITS.controlSendersLeftMax}`, 5));
+  t.notOk(sequences.counts('r-0', FIRST), 'but for the one that left longest ago, of thousands');
+  t.ok(sequences.counts(`r-${LIMITS.controlSendersLeftMax}`, FIRST));
 });
 
 t.test('CONTROL-SEQUENCE of another form is malformed', async (t) => {
@@ -82,7 +85,10 @@ t.test('CONTROL-SEQUENCE of another form is malformed', async (t) => {
     const decoded = decodeMessage(writer.finish());
     return decoded.ok ? decodeSequence(decoded.message) : undefined;
   };
-  const sequence = { receiverStart: 1_795_334_400_123, counter: Number.MAX_SAFE_INTEGER };
+  const sequence = {
+    receiverIncarnation: incarnation(1_795_334_400_123),
+    counter: Number.MAX_SAFE_INTEGER,
+  };
   t.same(read(encodeSequence(sequence)), sequence);
   t.equal(read(undefined), undefined);
   for (const value of ['', '00'.repeat(15), '00'.repeat(17), '00'.repeat(16), 'ff'.repeat(16)]) {

@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
-import { LIMITS } from '../../limits.js';
 import type { RandomBytes } from '../../random.js';
 import { PING_MS, type Traffic } from '../../stream/path.js';
 import { SealedStream } from '../../stream/sealed-stream.js';
+import { PAYLOAD_BYTES_RECOMMENDED } from '../../stun/channel-data.js';
 import { isUdpFrame } from '../../udp-tunnel/frame.js';
 import { EXIT, SIGNAL_EXIT } from '../exit-codes.js';
 import type { Link, PeerMode } from './peer-mode.js';
@@ -44,7 +44,7 @@ export class StreamMode implements PeerMode {
     this.finished.catch(() => {});
     this.#stream = new SealedStream({
       ...{ roomKey, clock, random },
-      payloadBytesMax: LIMITS.payloadBytesRecommended,
+      payloadBytesMax: PAYLOAD_BYTES_RECOMMENDED,
       isUdpTunnel: isUdpFrame,
       onFailed: (error) => this.#reject(error),
     });

@@ -3,6 +3,7 @@ import { authenticate } from '../../../src/auth/long-term.js';
 import { NonceIssuer } from '../../../src/auth/nonce.js';
 import { systemClock } from '../../../src/clock.js';
 import { decodeBatch } from '../../../src/native/codec.js';
+import { incarnation } from '../../../src/registry/incarnation.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
 import { AttributeType } from '../../../src/stun/attribute-types.js';
 import { decodeChannelData, encodeChannelData } from '../../../src/stun/channel-data.js';
@@ -18,6 +19,7 @@ import { encodeTrunkDatagram } from '../../trunk/encode-datagram.js';
 import { assertThat, type FuzzTarget } from '../target.js';
 
 const KEY = new Uint8Array(32).fill(7);
+const SENDER = { id: 'fra-1', incarnation: incarnation(1) };
 const METHODS: ReadonlySet<number> = new Set(Object.values(Method));
 const DATA_KEY = new Uint8Array(16).fill(7);
 const ID = new Uint8Array(12).fill(5);
@@ -94,7 +96,10 @@ const control: FuzzTarget = {
         { type: 'close', transactionId: ID, subject: { sessionIndex: 7 } },
       ] as const
     ).map((each) =>
-      encodeControlMessage({ id: 'fra-1', start: 1 }, KEY, each, { receiverStart: 1, counter: 1 }),
+      encodeControlMessage(SENDER, KEY, each, {
+        receiverIncarnation: SENDER.incarnation,
+        counter: 1,
+      }),
     ),
   run: (input) => {
     const decoded = decodeMessage(input);
@@ -103,7 +108,7 @@ const control: FuzzTarget = {
     const sequence = decodeSequence(decoded.message);
     const place = typeof sequence === 'object' ? 'placed' : String(sequence);
     if (found === undefined) return `none ${place}`;
-    const again = decodeMessage(encodeControlMessage({ id: 'fra-1', start: 1 }, KEY, found));
+    const again = decodeMessage(encodeControlMessage(SENDER, KEY, found));
     const same = again.ok ? decodeControlMessage(again.message) : undefined;
     assertThat(same?.type === found.type, 'encodes to another');
     return `${found.type} ${place}`;

@@ -1,5 +1,5 @@
 import { parseAddress } from '../../../src/address.js';
-import type { PathEvent } from '../../../src/trunk/trunk-options.js';
+import type { PathEvent } from '../../../src/trunk/path-event.js';
 import { World } from './world.js';
 
 /** A relay with an IPv4 and an IPv6 trunk address, and another one of which it knows. */
@@ -14,7 +14,7 @@ export function dualStack() {
   const nyc = world.addRelay('nyc-1', '192.0.2.20', { trunkToo: six(20) });
   world.introduce();
   const remote = () => {
-    const known = fra.rules.context.trunk.get('nyc-1');
+    const known = fra.rules.context.trunk.relays.get('nyc-1');
     if (!known) throw new Error('nyc-1 is not known');
     return known;
   };

@@ -8,9 +8,10 @@ import {
 import { relayKeyPair, relaySecret, tenantRoot } from '../../../src/auth/keys.js';
 import type { Clock } from '../../../src/clock.js';
 import type { OutgoingDatagram, ProbeWay } from '../../../src/native/types.js';
+import { type Incarnation, incarnation } from '../../../src/registry/incarnation.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { RelayRules, type RelayRulesOptions } from '../../../src/relay/rules.js';
-import type { LocalRelay } from '../../../src/trunk/remote-relay.js';
+import type { LocalRelay } from '../../../src/trunk/local-relay.js';
 import { FakePlane } from './fake-plane.js';
 
 /** The cluster secret of PROTOCOL.md section 7. */
@@ -43,7 +44,7 @@ export interface WorldRelay {
   readonly id: string;
   readonly rules: RelayRules;
   readonly plane: FakePlane;
-  readonly local: LocalRelay;
+  readonly local: LocalRelay & { incarnation: Incarnation };
   readonly service: TransportAddress;
   readonly trunk: TransportAddress;
   readonly record: RelayRecord;
@@ -106,7 +107,7 @@ export class World {
   ): WorldRelay {
     const secret = relaySecret(CLUSTER_SECRET, id);
     const keys = relayKeyPair(secret);
-    const local = { id, start: this.clock.now(), privateKey: keys.privateKey };
+    const local = { id, incarnation: incarnation(this.clock.now()), privateKey: keys.privateKey };
     const service = parseAddress(`${ip}:3478`);
     const trunk = parseAddress(`${options.trunkIp ?? ip}:3480`);
     const trunks = options.trunkToo ? [trunk, options.trunkToo] : [trunk];
@@ -127,7 +128,7 @@ export class World {
     const record = {
       id,
       region: 'here',
-      start: local.start,
+      start: local.incarnation,
       publicKey: Buffer.from(keys.publicKey).toString('base64'),
       serviceAddresses: [service],
       trunkAddresses: trunks,

@@ -1,14 +1,18 @@
 import t from 'tap';
-import { World } from './world/index.js';
+import { World } from '../relay/world/index.js';
 
 t.test('a relay that drains names another that it reaches, where there is one', async (t) => {
   const world = new World();
   const fra = world.addRelay('fra-1', '192.0.2.10');
   world.addRelay('apart-1', '192.0.2.20', { trunkIp: '[2001:db8::20]' });
   world.introduce();
-  t.equal(fra.rules.finder.alternate(4)?.address, '192.0.2.20', 'better than nothing');
+  t.equal(
+    fra.rules.context.trunk.relays.alternate(4)?.address,
+    '192.0.2.20',
+    'better than nothing',
+  );
   world.addRelay('nyc-1', '192.0.2.30');
   world.introduce();
-  t.equal(fra.rules.finder.alternate(4)?.address, '192.0.2.30');
-  t.equal(fra.rules.finder.alternate(6), undefined);
+  t.equal(fra.rules.context.trunk.relays.alternate(4)?.address, '192.0.2.30');
+  t.equal(fra.rules.context.trunk.relays.alternate(6), undefined);
 });
