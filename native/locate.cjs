@@ -9,7 +9,7 @@ const { delimiter, dirname, isAbsolute, join, resolve, sep } = require('node:pat
 const ROOT = dirname(__dirname);
 
 /** What this build's TypeScript expects of an addon; `kBindingContract` in base/limits.h. */
-const CONTRACT = 11;
+const CONTRACT = 12;
 
 /** What node-gyp printed where compiling failed during an installation, which npm does not show. */
 const COMPILE_LOG = join(ROOT, 'build', 'compile.log');

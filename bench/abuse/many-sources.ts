@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../../src/address.js';
 import { openDataPlane } from '../../src/native/index.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import type { DataPlane, DataPlaneBatch } from '../../src/native/types.js';
 import type { Tally } from './flood.js';
 
@@ -43,7 +44,7 @@ export class ManySources {
     this.#plane.send(
       datagrams.map(({ from, port, to, data }) => ({
         side: 'trunk' as const,
-        tuple: { socket: port, local: from, remote: to },
+        tuple: { handle: listenerHandle('trunk', port), local: from, remote: to },
         data,
       })),
     );

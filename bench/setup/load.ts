@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../../src/address.js';
 import { openDataPlane } from '../../src/native/index.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import type { DataPlane, DataPlaneBatch } from '../../src/native/types.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
@@ -177,7 +178,7 @@ export class Load {
   #send(leg: number, role: 0 | 1, data: Uint8Array): void {
     const { source, socket } = sourceOf(leg);
     const local = this.#ips[source] ?? '';
-    const tuple = { socket, local, remote: this.#relays[role] };
+    const tuple = { handle: listenerHandle('trunk', socket), local, remote: this.#relays[role] };
     this.#plane.send([{ side: 'trunk', tuple, data }]);
   }
 

@@ -9,7 +9,7 @@ namespace turnpike {
 
 // Checked by the loader, so that an addon of another build is refused instead of misread. Raise it
 // whenever what the binding takes or returns changes. `CONTRACT` in native/locate.cjs is its twin.
-inline constexpr uint32_t kBindingContract = 11;
+inline constexpr uint32_t kBindingContract = 12;
 
 inline constexpr uint32_t kWorkersMax = 16;
 inline constexpr uint32_t kAddressesPerSideMax = 16;
@@ -93,6 +93,7 @@ inline constexpr uint32_t kCommandQueueLength = 16'384;
 // Work of one turn of a worker's loop, so that neither commands nor a busy socket starve the rest.
 inline constexpr uint32_t kCommandsPerTurn = 1'024;
 inline constexpr uint32_t kControlSendsPerTurn = 64;
+inline constexpr uint32_t kReceivesPerTurn = 64;
 // Turns in which sockets known to be readable are read before the others are asked.
 inline constexpr uint32_t kTurnsBetweenPolls = 8;
 // How long a worker sleeps at most while a control datagram waits for another worker.

@@ -50,7 +50,9 @@ FiveTuple ReadTuple(const uint8_t* bytes) {
   FiveTuple tuple;
   tuple.remote = ReadTransportAddress(bytes);
   std::memcpy(tuple.local.bytes.data(), bytes + 18, 16);
-  tuple.socket = ReadU16(bytes + 34);
+  const uint64_t high = ReadU16(bytes + 38);
+  const uint32_t low = ReadU16(bytes + 34) | uint32_t{ReadU16(bytes + 36)} << 16;
+  tuple.handle = TransportHandle::FromNumber(high << 32 | low);
   return tuple;
 }
 

@@ -72,8 +72,7 @@ void Bundler::Open(const TrunkRecord& record, uint64_t since_ns) {
 void Bundler::Close(uint16_t index, Outgoing* out) {
   const Bundle& bundle = bundles_[index];
   authenticator_.AuthenticateRecords(bundle.key, bundle.lane_offset, BytesOf(index), bundle.length);
-  *out =
-      Outgoing{Side::kTrunk, &bundle.path, BytesOf(index), bundle.length, bundle.from_trunk_port};
+  *out = Outgoing{&bundle.path, BytesOf(index), bundle.length, bundle.from_trunk_port};
   open_of_relay_[bundle.relay_index] = kNone;
   open_.erase(std::find(open_.begin(), open_.end(), index));
   closed_.push_back(index);

@@ -50,7 +50,7 @@ ClosedIndications::Result ClosedIndications::Answer(const Packet& packet, const 
   }
   const uint64_t random[2] = {Random(), Random()};
   WriteBareIndication(packet.data, kClosedIndication, random);
-  *out = Outgoing{Side::kClient, packet.tuple, packet.data, kStunHeaderBytes};
+  *out = Outgoing{packet.tuple, packet.data, kStunHeaderBytes};
   return Result::kSent;
 }
 

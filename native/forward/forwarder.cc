@@ -80,7 +80,7 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   flow->traffic.Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
-  result->outgoing = Outgoing{Side::kClient, &flow->action.tuple, start,
+  result->outgoing = Outgoing{&flow->action.tuple, start,
                               static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
   return Verdict::kClientToClient;
 }
@@ -119,8 +119,8 @@ void Forwarder::MakeSingleRecordDatagram(const TrunkRecord& record, uint8_t* roo
   }
   authenticator_.AuthenticateSingleRecord(record.key, record.peer->lane_offset, record.header,
                                           start);
-  *out = Outgoing{Side::kTrunk, &record.peer->path, start, SingleRecordBytes(record),
-                  record.peer->from_trunk_port};
+  *out =
+      Outgoing{&record.peer->path, start, SingleRecordBytes(record), record.peer->from_trunk_port};
 }
 
 void Forwarder::PrefetchSessions(const Packet& packet) const {
@@ -204,7 +204,7 @@ Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const 
   const TrunkType type = plain ? TrunkType::kProbeReply : TrunkType::kPathProbeReply;
   if (!AuthenticateProbe(peer, type, now, packet.data)) return Verdict::kTrunkNoKey;
   const size_t bytes = plain ? kProbeDatagramBytes : kPathProbeBytes;
-  *out = Outgoing{Side::kTrunk, packet.tuple, packet.data, static_cast<uint32_t>(bytes), true};
+  *out = Outgoing{packet.tuple, packet.data, static_cast<uint32_t>(bytes), true};
   return Verdict::kTrunkProbe;
 }
 
@@ -260,7 +260,7 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   tables_.session_traffic[tables_.sessions.PlaceOf(index)].Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
   const uint8_t* start = PrependChannelData(payload, session.action.channel, payload_bytes);
-  *out = Outgoing{Side::kClient, &session.action.tuple, start,
+  *out = Outgoing{&session.action.tuple, start,
                   static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};
   return Verdict::kTrunkToClient;
 }
@@ -272,8 +272,7 @@ bool Forwarder::MakeProbe(uint32_t relay_index, uint32_t number, const FiveTuple
   auto* body = reinterpret_cast<ProbeBody*>(data + sizeof(TrunkHeader));
   body->timestamp_ns.Set(now.monotonic_ns);
   body->number.Set(number);
-  *out =
-      Outgoing{Side::kTrunk, path == nullptr ? &peer->path : path, data, kProbeDatagramBytes, true};
+  *out = Outgoing{path == nullptr ? &peer->path : path, data, kProbeDatagramBytes, true};
   return AuthenticateProbe(*peer, TrunkType::kProbe, now, data);
 }
 
@@ -287,7 +286,7 @@ bool Forwarder::MakePathProbe(uint32_t relay_index, uint32_t number, const FiveT
   body->heard = static_cast<uint8_t>(peer->HeardBy(path));
   body->reserved = 0;
   body->probe_bytes.Set(bytes);
-  *out = Outgoing{Side::kTrunk, &path, data, bytes, true};
+  *out = Outgoing{&path, data, bytes, true};
   return AuthenticateProbe(*peer, TrunkType::kPathProbe, now, data);
 }
 

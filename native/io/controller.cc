@@ -70,7 +70,8 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
     // It has one entry for the flow and counts it as the first of these workers would.
     const uint32_t number = flows_[workers.first]->NumberOf(flows_[workers.first]->Find(key));
     const uint32_t place = workers.first * client_flows_max_ + number;
-    action.sequence_cell = fast_path_->PutFlow(key, action, place);
+    const uint32_t cell = fast_path_->PutFlow(key, action, place);
+    if (action.kind == FlowAction::Kind::kTrunk) action.sequence_cell = cell;
   }
   Command command{};
   command.kind = Command::Kind::kPutFlow;
@@ -213,7 +214,8 @@ StatusCode Controller::Probe(uint32_t relay_index, uint32_t number, const ProbeS
     if (!fits) return StatusCode::kInvalid;
     if (spec->worker) {
       worker = *spec->worker;
-      if (worker >= pool_.lane_ports()[spec->path.socket].size()) return StatusCode::kInvalid;
+      if (worker >= pool_.lane_ports()[spec->path.handle.index()].size())
+        return StatusCode::kInvalid;
     }
     command.probe_bytes = spec->bytes;
     command.probe_from_lane = spec->worker.has_value();
@@ -242,7 +244,6 @@ StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* dat
   ControlDatagram head{};
   for (size_t i = 0; i < workers.size(); ++i) head.barrier[i] = workers[i]->commands().pushed();
   head.path = path;
-  head.side = side;
   std::memcpy(record, &head, sizeof(head));
   if (length > 0) std::memcpy(record + sizeof(head), data, length);
   worker.control_sends().Commit();
@@ -307,8 +308,10 @@ uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits l
 // where the socket is bound to a wildcard.
 bool Controller::AddressFits(Side side, const FiveTuple& path) const {
   const std::vector<TransportAddress>& addresses = pool_.addresses(side);
-  if (path.socket >= addresses.size() || path.remote.port == 0) return false;
-  const IpAddress& bound = addresses[path.socket].ip;
+  if (!path.handle.IsListener() || path.handle.side() != side || path.remote.port == 0)
+    return false;
+  if (path.handle.index() >= addresses.size()) return false;
+  const IpAddress& bound = addresses[path.handle.index()].ip;
   if (path.remote.ip.IsIpv4() != bound.IsIpv4() || path.remote.ip.IsWildcard()) return false;
   return path.local.IsNone() || (bound.IsWildcard() && path.local.IsIpv4() == bound.IsIpv4());
 }

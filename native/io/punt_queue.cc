@@ -55,9 +55,10 @@ PuntResult PuntQueue::PushDatagram(Side side, uint8_t worker, const Packet& pack
   if (record == nullptr) return result;
   const PuntedDatagram head{KindOf(side, punt_class != PuntClass::kStrangers),
                             worker,
-                            packet.tuple->socket,
                             packet.tuple->remote.port,
                             static_cast<uint16_t>(packet.length),
+                            0,
+                            packet.tuple->handle.ToNumber(),
                             packet.tuple->remote.ip,
                             packet.tuple->local};
   std::memcpy(record, &head, sizeof(head));

@@ -30,9 +30,11 @@ enum class PuntKind : uint8_t {
 struct PuntedDatagram {
   PuntKind kind;
   uint8_t worker;
-  uint16_t socket;
   uint16_t remote_port;
   uint16_t data_bytes;
+  uint16_t reserved;
+  // The number of the handle of the socket that it came by.
+  uint64_t handle;
   IpAddress remote;
   IpAddress local;
 };
@@ -52,7 +54,7 @@ struct PuntedEvent {
   uint64_t rtt_ns;
   IpAddress remote;
 };
-static_assert(sizeof(PuntedDatagram) == 40 && sizeof(PuntedEvent) == 40);
+static_assert(sizeof(PuntedDatagram) == 48 && sizeof(PuntedEvent) == 40);
 
 // Whose datagrams wait together, in the order in which they are drained.
 enum class PuntClass : uint8_t { kRelays = 0, kProven = 1, kStrangers = 2 };

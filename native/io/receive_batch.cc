@@ -42,7 +42,7 @@ Status ReceiveBatch::Allocate() {
   return {};
 }
 
-ReceiveBatch::Result ReceiveBatch::Receive(const UdpSocket& socket, uint16_t socket_index) {
+ReceiveBatch::Result ReceiveBatch::Receive(const UdpSocket& socket, TransportHandle handle) {
   count_ = 0;
   next_message_ = 0;
   next_offset_ = 0;
@@ -58,7 +58,7 @@ ReceiveBatch::Result ReceiveBatch::Receive(const UdpSocket& socket, uint16_t soc
     Message& message = messages_[i];
     message.tuple.remote = FromSocketAddress(remotes_[i]);
     message.tuple.local = IpAddress{};
-    message.tuple.socket = socket_index;
+    message.tuple.handle = handle;
     message.length = headers_[i].msg_len;
     message.segment_bytes = message.length;
     if (headers_[i].msg_hdr.msg_controllen > 0) ReadControl(headers_[i].msg_hdr, &message);

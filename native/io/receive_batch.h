@@ -21,9 +21,9 @@ class ReceiveBatch {
 
   Status Allocate();
 
-  // Receives what is there without waiting, at most kBatchMessages. `socket_index` goes into the
+  // Receives what is there without waiting, at most kBatchMessages. `handle` goes into the
   // tuples. kDrained: there was no more than this; the socket says when there is.
-  Result Receive(const UdpSocket& socket, uint16_t socket_index);
+  Result Receive(const UdpSocket& socket, TransportHandle handle);
 
   // Takes the next datagrams, at most kChunkPackets, out of what was received. Returns how many, 0
   // at the end; operator[] has them until the next call. A datagram of the same message as the one

@@ -15,8 +15,8 @@
 namespace turnpike {
 
 namespace {
-// epoll data of the wake descriptor; ports have their place in the list.
-constexpr uint32_t kWakeToken = 0xffffffff;
+// Events that one look at the sockets takes; the others' turn comes with the next.
+constexpr int kPollEvents = 64;
 }  // namespace
 
 Worker::Worker(const WorkerOptions& options)
@@ -56,41 +56,37 @@ Status Worker::Allocate() {
   if (status.ok()) status = unlisted_.Allocate(kUnlistedAddresses);
   if (!status.ok()) return status;
 
+  endpoints_.resize(TransportHandle::kListeners);
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd_ < 0) return Status::System("cannot create an epoll instance", errno);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return Status::System("cannot create an eventfd", errno);
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u32 = kWakeToken;
+  event.data.ptr = nullptr;
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0) return {};
   return Status::System("cannot watch an eventfd", errno);
 }
 
-Status Worker::AddSocket(Side side, UdpSocket socket) {
-  std::vector<Port*>& of_side = by_side_[static_cast<size_t>(side)];
-  Port* port = AddPort(side, static_cast<uint16_t>(of_side.size()), std::move(socket));
-  if (port == nullptr) return Status::System("cannot watch a socket", errno);
-  of_side.push_back(port);
-  return {};
+Status Worker::AddListener(TransportHandle handle, UdpSocket socket) {
+  auto& place = endpoints_[handle.id()];
+  place = std::make_unique<Endpoint>(handle, handle.side(), std::move(socket));
+  return Watch(*place) ? Status{} : Status::System("cannot watch a socket", errno);
 }
 
-Status Worker::AddLane(UdpSocket socket) {
-  Port& trunk = *by_side_[static_cast<size_t>(Side::kTrunk)].back();
-  trunk.lane = AddPort(Side::kTrunk, trunk.index, std::move(socket));
-  if (trunk.lane == nullptr) return Status::System("cannot watch a socket", errno);
-  trunk.lane->is_lane = true;
-  return {};
+Status Worker::AddLane(TransportHandle trunk, UdpSocket socket) {
+  lanes_.push_back(std::make_unique<Endpoint>(trunk, Side::kTrunk, std::move(socket)));
+  Endpoint& lane = *lanes_.back();
+  lane.is_lane = true;
+  EndpointOf(trunk)->lane = &lane;
+  return Watch(lane) ? Status{} : Status::System("cannot watch a socket", errno);
 }
 
-Worker::Port* Worker::AddPort(Side side, uint16_t index, UdpSocket socket) {
-  auto port = std::make_unique<Port>(side, index, std::move(socket));
+bool Worker::Watch(Endpoint& endpoint) {
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u32 = static_cast<uint32_t>(ports_.size());
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, port->socket.fd(), &event) != 0) return nullptr;
-  ports_.push_back(std::move(port));
-  return ports_.back().get();
+  event.data.ptr = &endpoint;
+  return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, endpoint.socket.fd(), &event) == 0;
 }
 
 void Worker::WakeIfAsleep() {
@@ -114,8 +110,8 @@ void Worker::Run() {
     const Progress sends = SendControl();
     const bool more = commands == Progress::kMore || sends == Progress::kMore;
     Wait(more ? 0 : sends == Progress::kHeld ? kBarrierPollMs : -1);
-    for (const std::unique_ptr<Port>& port : ports_) {
-      if (port->readable) Receive(*port);
+    for (size_t left = std::min<size_t>(readable_.size(), kReceivesPerTurn); left > 0; --left) {
+      Receive(readable_.TakeFirst());
     }
     paused_since_ns_ = 0;
     if (std::exchange(punted_, false)) options_.notifier->Notify();
@@ -139,7 +135,7 @@ void Worker::Finish() {
 }
 
 void Worker::Wait(int timeout_ms) {
-  if (readable_ports_ > 0) {
+  if (readable_.size() > 0) {
     if (++turns_since_poll_ < kTurnsBetweenPolls) return;
     timeout_ms = 0;
   }
@@ -189,19 +185,17 @@ void Worker::Sleep(int timeout_ms) {
 }
 
 bool Worker::PollOnce(int timeout_ms) {
-  // Clients' addresses, trunk addresses, and a lane for each of those.
-  epoll_event events[3 * kAddressesPerSideMax + 1];
-  const int count = epoll_wait(epoll_fd_, events, static_cast<int>(std::size(events)), timeout_ms);
+  epoll_event events[kPollEvents];
+  const int count = epoll_wait(epoll_fd_, events, kPollEvents, timeout_ms);
   for (int i = 0; i < count; ++i) {
-    if (events[i].data.u32 == kWakeToken) {
+    if (events[i].data.ptr == nullptr) {
       uint64_t wakes;
       [[maybe_unused]] const ssize_t got = read(wake_fd_, &wakes, sizeof(wakes));
       continue;
     }
-    Port& port = *ports_[events[i].data.u32];
-    if (!std::exchange(port.readable, true)) ++readable_ports_;
+    readable_.Add(*static_cast<Endpoint*>(events[i].data.ptr));
   }
-  return readable_ports_ > 0;
+  return readable_.size() > 0;
 }
 
 }  // namespace turnpike

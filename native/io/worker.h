@@ -14,11 +14,11 @@
 #include "io/byte_ring.h"
 #include "io/command_queue.h"
 #include "io/counters.h"
+#include "io/endpoint.h"
 #include "io/punt_queue.h"
 #include "io/receive_batch.h"
 #include "io/receive_coalescer.h"
 #include "io/send_batch.h"
-#include "io/udp_socket.h"
 
 namespace turnpike {
 
@@ -63,7 +63,6 @@ struct WorkerOptions {
 struct ControlDatagram {
   std::array<uint64_t, kWorkersMax> barrier;
   FiveTuple path;
-  Side side;
 };
 
 class Worker {
@@ -75,10 +74,10 @@ class Worker {
 
   // Controlling thread, before the start: in this order.
   Status Allocate();
-  Status AddSocket(Side side, UdpSocket socket);
-  // The socket that trunk data leaves through in place of the trunk socket added last, so that it
-  // has a source port of its own and its own receive queue at the other relay.
-  Status AddLane(UdpSocket socket);
+  Status AddListener(TransportHandle handle, UdpSocket socket);
+  // The socket that trunk data leaves through in place of a trunk address's, so that it has a
+  // source port of its own and its own receive queue at the other relay.
+  Status AddLane(TransportHandle trunk, UdpSocket socket);
   // `workers` are all of the plane and outlive the run.
   void SetPeers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
 
@@ -101,29 +100,6 @@ class Worker {
   uint64_t applied() const { return applied_.load(std::memory_order_acquire); }
 
  private:
-  // One of the worker's sockets.
-  struct Port {
-    Port(Side side_in, uint16_t index_in, UdpSocket socket_in)
-        : side(side_in), index(index_in), socket(std::move(socket_in)), sends(socket, side_in) {}
-
-    // Where data leaves.
-    SendSocket& data_sends(bool from_trunk_port) {
-      return lane != nullptr && !from_trunk_port ? lane->sends : sends;
-    }
-
-    const Side side;
-    // The address's; a lane has that of its trunk address.
-    const uint16_t index;
-    UdpSocket socket;
-    // Through the socket itself: what TypeScript answers, and replies to probes.
-    SendSocket sends;
-    // Of a trunk socket: the port that data leaves from in its place, or null.
-    Port* lane = nullptr;
-    bool is_lane = false;
-    bool readable = false;
-    // When what the kernel dropped was counted last.
-    uint64_t drops_counted_ns = 0;
-  };
   enum class Progress : uint8_t { kDone, kMore, kHeld };
 
   // After the loop: what was asked before the stop is still carried out and said.
@@ -134,10 +110,15 @@ class Worker {
   void ApplyPutFlow(const Command& command);
   void ApplyPutSession(const Command& command);
   void SendProbe(const Command& command);
-  // Through `port`, unfragmented, and counts what became of it.
-  void SendUnfragmented(Port& port, const Outgoing& outgoing);
-  // Watches a socket; returns its place in the list, or null.
-  Port* AddPort(Side side, uint16_t index, UdpSocket socket);
+  // Through `endpoint`, unfragmented, and counts what became of it.
+  void SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
+  // Has epoll tell when there is something to read.
+  bool Watch(Endpoint& endpoint);
+  // The endpoint of a handle, or null where it is closed.
+  Endpoint* EndpointOf(TransportHandle handle) const {
+    Endpoint* const endpoint = endpoints_[handle.id()].get();
+    return endpoint != nullptr && endpoint->handle == handle ? endpoint : nullptr;
+  }
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
   // Until a socket may have something: asks, pauses or sleeps.
@@ -148,8 +129,8 @@ class Worker {
   bool SpinUntilReadable();
   // Returns whether something came; commands that only wake the worker do not count.
   bool PollOnce(int timeout_ms);
-  void Receive(Port& port);
-  void CountDrops(Port& port, const Now& now);
+  void Receive(Endpoint& endpoint);
+  void CountDrops(Endpoint& endpoint, const Now& now);
   void ForwardClientChunk(uint32_t count, const Now& now);
   void ForwardTrunkChunk(uint32_t count, const Now& now);
   void ForwardRecords(OpenedTrunk& opened, const Now& now);
@@ -195,12 +176,12 @@ class Worker {
   // Read since the sockets were last empty.
   uint32_t messages_since_empty_ = 0;
 
-  // In the order of epoll's data; by_side_ finds one by its index on its side.
-  std::vector<std::unique_ptr<Port>> ports_;
-  std::array<std::vector<Port*>, 2> by_side_;
+  // By the id of the handle; null where there is none.
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::unique_ptr<Endpoint>> lanes_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
-  uint32_t readable_ports_ = 0;
+  ReadableEndpoints readable_;
   uint32_t turns_since_poll_ = 0;
   bool punted_ = false;
   // Budgets for datagrams of unlisted ports, by the address that they come from.

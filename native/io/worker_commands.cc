@@ -65,8 +65,7 @@ void Worker::Apply(Command& command) {
 void Worker::ApplyPutFlow(const Command& command) {
   // Never null: the controlling thread counts along and refuses what does not fit.
   Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
-  const bool same_session = flow->action.generation == command.flow_action.generation &&
-                            flow->action.session_index == command.flow_action.session_index;
+  const bool same_session = flow->action.IsSameSession(command.flow_action);
   flow->action = command.flow_action;
   // A repeated put must not look like loss at the other relay.
   if (!same_session) flow->next_session_sequence = 0;
@@ -98,12 +97,12 @@ void Worker::SendProbe(const Command& command) {
     counters_.Add(Verdict::kTrunkNoKey);
     return;
   }
-  Port& trunk = *by_side_[static_cast<size_t>(Side::kTrunk)][out.path->socket];
+  Endpoint& trunk = *EndpointOf(out.path->handle);
   SendUnfragmented(command.probe_from_lane && trunk.lane != nullptr ? *trunk.lane : trunk, out);
 }
 
-void Worker::SendUnfragmented(Port& port, const Outgoing& outgoing) {
-  switch (sends_.SendUnfragmented(port.sends, outgoing, counters_)) {
+void Worker::SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing) {
+  switch (sends_.SendUnfragmented(endpoint.sends, outgoing, counters_)) {
     case 0:
       counters_.Add(Counter::kProbesSent);
       break;
@@ -133,8 +132,8 @@ Worker::Progress Worker::SendControl() {
       progress = Progress::kHeld;
       break;
     }
-    Queue(by_side_[static_cast<size_t>(head->side)][head->path.socket]->sends,
-          Outgoing{head->side, &head->path, record.data + sizeof(*head),
+    Queue(EndpointOf(head->path.handle)->sends,
+          Outgoing{&head->path, record.data + sizeof(*head),
                    record.length - static_cast<uint32_t>(sizeof(*head))});
     counters_.Add(Counter::kControlSent);
     control_sends_.Skip();

@@ -6,30 +6,27 @@
 
 namespace turnpike {
 
-void Worker::Receive(Port& port) {
-  const ReceiveBatch::Result result = batch_.Receive(port.socket, port.index);
-  if (result != ReceiveBatch::Result::kMore) {
-    // Drained: epoll says when there is more.
-    port.readable = false;
-    --readable_ports_;
-  }
+void Worker::Receive(Endpoint& endpoint) {
+  const ReceiveBatch::Result result = batch_.Receive(endpoint.socket, endpoint.handle);
+  // Once it is drained epoll says when there is more.
+  if (result == ReceiveBatch::Result::kMore) readable_.Add(endpoint);
   if (result == ReceiveBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
   messages_since_empty_ += batch_.messages();
   const Now now = ReadClock();
   // What a lane's filter refuses counts as dropped there.
-  if (!port.is_lane) CountDrops(port, now);
+  if (!endpoint.is_lane) CountDrops(endpoint, now);
   uint64_t packets = 0;
   uint64_t bytes = 0;
   while (const uint32_t count = batch_.NextChunk()) {
     packets += count;
     for (uint32_t i = 0; i < count; ++i) bytes += batch_[i].length;
-    if (port.side == Side::kClient) {
+    if (endpoint.side == Side::kClient) {
       ForwardClientChunk(count, now);
     } else {
       ForwardTrunkChunk(count, now);
     }
   }
-  const bool client = port.side == Side::kClient;
+  const bool client = endpoint.side == Side::kClient;
   counters_.Add(client ? Counter::kClientRxPackets : Counter::kTrunkRxPackets, packets);
   counters_.Add(client ? Counter::kClientRxBytes : Counter::kTrunkRxBytes, bytes);
   CloseBundlesIfDue(now);
@@ -38,10 +35,10 @@ void Worker::Receive(Port& port) {
 }
 
 // Only now and then, and with the next datagram at the latest: asking is a system call.
-void Worker::CountDrops(Port& port, const Now& now) {
-  if (now.monotonic_ns - port.drops_counted_ns < kDropsCountedEveryNs) return;
-  port.drops_counted_ns = now.monotonic_ns;
-  if (const uint32_t drops = port.socket.TakeDrops(); drops > 0) {
+void Worker::CountDrops(Endpoint& endpoint, const Now& now) {
+  if (now.monotonic_ns - endpoint.drops_counted_ns < kDropsCountedEveryNs) return;
+  endpoint.drops_counted_ns = now.monotonic_ns;
+  if (const uint32_t drops = endpoint.socket.TakeDrops(); drops > 0) {
     counters_.Add(Counter::kReceiveDropped, drops);
   }
 }
@@ -134,7 +131,7 @@ void Worker::QueueRecord(const TrunkRecord& record, const Now& now) {
 
 void Worker::CloseBundlesIfDue(const Now& now) {
   if (bundler_.empty()) return;
-  const bool company_expected = readable_ports_ > 0 && coalescer_.limit_ns() > 0;
+  const bool company_expected = readable_.size() > 0 && coalescer_.limit_ns() > 0;
   if (company_expected && now.monotonic_ns - bundler_.oldest_since_ns() < coalescer_.limit_ns())
     return;
   CloseBundles();
@@ -211,7 +208,7 @@ void Worker::ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from) 
   event.rtt_ns = opened.rtt_ns;
   if (opened.of_path) {
     event.heard = opened.heard;
-    event.socket = from.socket;
+    event.socket = from.handle.index();
     event.remote = from.remote.ip;
     event.remote_port = from.remote.port;
   }
@@ -240,8 +237,7 @@ void Worker::Queue(SendSocket& through, const Outgoing& outgoing) {
 }
 
 void Worker::QueueData(const Outgoing& outgoing) {
-  Port& port = *by_side_[static_cast<size_t>(outgoing.side)][outgoing.path->socket];
-  Queue(port.data_sends(outgoing.from_trunk_port), outgoing);
+  Queue(EndpointOf(outgoing.path->handle)->data_sends(outgoing.from_trunk_port), outgoing);
 }
 
 void Worker::QueueBundle(const Outgoing& outgoing) {

@@ -81,9 +81,12 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
 
 Status WorkerPool::OpenAddress(Side side, const TransportAddress& address,
                                const PlaneOptions& options) {
+  std::vector<TransportAddress>& addresses = addresses_[static_cast<size_t>(side)];
+  const TransportHandle handle =
+      TransportHandle::OfListener(side, static_cast<uint32_t>(addresses.size()));
   const auto give = [&](size_t worker, UdpSocket socket) {
     if (options.busy_poll_us > 0) socket.PreferBusyPoll(options.busy_poll_us);
-    return workers_[worker]->AddSocket(side, std::move(socket));
+    return workers_[worker]->AddListener(handle, std::move(socket));
   };
   UdpSocket first;
   Status status = first.OpenFirst(address, options.socket_buffer_bytes);
@@ -97,11 +100,12 @@ Status WorkerPool::OpenAddress(Side side, const TransportAddress& address,
     if (status.ok()) status = give(i, std::move(shared));
   }
   if (!status.ok()) return status;
-  addresses_[static_cast<size_t>(side)].push_back(bound);
-  return side == Side::kTrunk ? OpenLanes(bound, options) : Status{};
+  addresses.push_back(bound);
+  return side == Side::kTrunk ? OpenLanes(handle, bound, options) : Status{};
 }
 
-Status WorkerPool::OpenLanes(const TransportAddress& bound, const PlaneOptions& options) {
+Status WorkerPool::OpenLanes(TransportHandle trunk, const TransportAddress& bound,
+                             const PlaneOptions& options) {
   std::vector<uint16_t>& ports = lane_ports_.emplace_back();
   // One worker's traffic is no more than one receive queue's. A registration lists so many sources;
   // the workers beyond send from the trunk address itself.
@@ -112,7 +116,7 @@ Status WorkerPool::OpenLanes(const TransportAddress& bound, const PlaneOptions& 
       return status;
     }
     ports.push_back(lane.address().port);
-    if (Status status = workers_[i]->AddLane(std::move(lane)); !status.ok()) return status;
+    if (Status status = workers_[i]->AddLane(trunk, std::move(lane)); !status.ok()) return status;
   }
   return {};
 }

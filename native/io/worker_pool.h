@@ -66,8 +66,9 @@ class WorkerPool {
  private:
   Status MakeWorkers(const PlaneOptions& options, Notifier* notifier);
   Status OpenAddress(Side side, const TransportAddress& address, const PlaneOptions& options);
-  // Gives every worker a source port of its own for trunk data from the address bound last.
-  Status OpenLanes(const TransportAddress& bound, const PlaneOptions& options);
+  // Gives every worker a source port of its own for trunk data from an address that was bound.
+  Status OpenLanes(TransportHandle trunk, const TransportAddress& bound,
+                   const PlaneOptions& options);
   Status StartThreads(const std::vector<uint32_t>& cpus);
 
   RelayHosts relay_hosts_;

@@ -7,9 +7,9 @@
 #include <cstring>
 #include <type_traits>
 
-namespace turnpike {
+#include "table/transport_handle.h"
 
-enum class Side : uint8_t { kClient = 0, kTrunk = 1 };
+namespace turnpike {
 
 // An IP address; IPv4 is held IPv4-mapped (RFC 4291 section 2.5.5.2), all zero means none.
 struct IpAddress {
@@ -45,15 +45,15 @@ struct TransportAddress {
   }
 };
 
-// The 5-tuple of a datagram, with the index of our socket's address in place of the address.
+// The 5-tuple of a datagram, with the socket's handle in place of our address and the transport.
 struct FiveTuple {
   TransportAddress remote;
   // The IP that the datagram came to where the socket is bound to a wildcard, else none.
   IpAddress local;
-  uint16_t socket = 0;
+  TransportHandle handle;
 
   bool operator==(const FiveTuple& other) const {
-    return remote == other.remote && local == other.local && socket == other.socket;
+    return remote == other.remote && local == other.local && handle == other.handle;
   }
 };
 

@@ -21,14 +21,25 @@ struct FlowAction {
   Kind kind = Kind::kNone;
   // kClient: the peer's channel.
   uint16_t channel = 0;
-  // kTrunk: the relay, which of the relays that had that index, and that relay's session index.
-  uint32_t relay_index = 0;
-  uint32_t generation = 0;
-  uint32_t session_index = 0;
-  // kTrunk: the cell that counts this direction's records where a fast path does too, else 0.
-  uint32_t sequence_cell = 0;
-  // kClient: the peer.
-  FiveTuple tuple;
+  union {
+    // kClient: the peer.
+    FiveTuple tuple = {};
+    // kTrunk.
+    struct {
+      // The relay, which of the relays that had that index, and that relay's session index.
+      uint32_t relay_index;
+      uint32_t generation;
+      uint32_t session_index;
+      // Counts this direction's records where a fast path does too, else 0.
+      uint32_t sequence_cell;
+    };
+  };
+
+  // Whether both count the records of one session of one relay.
+  bool IsSameSession(const FlowAction& other) const {
+    return kind == Kind::kTrunk && other.kind == Kind::kTrunk && generation == other.generation &&
+           session_index == other.session_index;
+  }
 };
 
 struct Flow {
@@ -37,6 +48,8 @@ struct Flow {
   uint16_t next_session_sequence = 0;
   // kTrunk: the bundle that took the newest record that was bundled; see Bundler.
   uint32_t bundle_serial = 0;
+  // The monotonic second after which it forwards nothing more; 0: none.
+  uint64_t expires_second = 0;
   // From the peer.
   LegTraffic traffic;
 };

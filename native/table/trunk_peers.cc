@@ -70,7 +70,7 @@ void TrunkPeers::UncountIp(const IpAddress& ip) {
 Heard TrunkPeer::HeardBy(const FiveTuple& tuple) const {
   Heard heard = Heard::kUnknown;
   for (const TrunkWay& way : ways) {
-    if (way.socket != tuple.socket || !(way.remote.ip == tuple.remote.ip)) continue;
+    if (tuple.handle.index() != way.socket || !(way.remote.ip == tuple.remote.ip)) continue;
     if (way.remote.port == tuple.remote.port) return way.heard;
     heard = way.heard;
   }

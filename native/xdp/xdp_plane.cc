@@ -75,7 +75,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
 void XdpPlane::FillScope(const XdpAddresses& addresses) {
   const auto add = [this](Side side, size_t index, const TransportAddress& bound) -> HostSocket& {
     HostSocket socket;
-    socket.number = SocketNumber(side, static_cast<uint16_t>(index));
+    socket.number = TransportHandle::OfListener(side, static_cast<uint32_t>(index)).id();
     socket.is_ipv4 = bound.ip.IsIpv4();
     socket.is_wildcard = bound.ip.IsWildcard();
     if (!socket.is_wildcard) socket.ips = {bound.ip};

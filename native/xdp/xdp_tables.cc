@@ -38,7 +38,6 @@ tp_flow_key MakeKey(const TransportAddress& remote, const TransportAddress& loca
 }
 
 static_assert(TP_SOURCE_PORTS >= kWorkersMax);
-static_assert(TP_SOCKETS_PER_SIDE >= kAddressesPerSideMax);
 
 uint32_t Destinations(const XdpSizes& sizes) {
   return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;
@@ -111,7 +110,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
   tp_flow before;
   const bool known = LookUpBpfMap(program_.flows, &shared_key, &before) == 0;
   if (!known) legs_.flows[place].Clear();
-  if (!IsKnown(Side::kClient, key.tuple)) {
+  if (!IsKnown(key.tuple)) {
     EraseFlow(shared_key);
     return 0;
   }
@@ -130,7 +129,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
     flow.channel = TP_BE16(action.channel);
     flow.path = MakePath(action.tuple);
   }
-  flow.socket = SocketNumber(Side::kClient, key.tuple.socket);
+  flow.socket = key.tuple.handle.id();
   flow.cell = cell_numbers_.Take(CoarseMonotonicNs());
   EraseFlow(shared_key);
   // Without a cell it goes by the sockets.
@@ -212,7 +211,7 @@ void XdpTables::PutPeer(uint32_t relay_index, const TrunkPeer& peer) {
   held.peer.shared = peer.shared;
   held.peer.lane_offset = peer.lane_offset;
   held.peer.lanes_closed = peer.lanes_closed;
-  const TransportAddress local = LocalOf(Side::kTrunk, peer.path);
+  const TransportAddress local = LocalOf(peer.path);
   held.destination = next_hops_.Acquire(peer.path.remote.ip, local.ip);
   WritePeer(relay_index);
   WriteSources(relay_index);
@@ -253,11 +252,10 @@ void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
 
 void XdpTables::WritePeer(uint32_t relay_index) {
   const Peer& held = peers_[relay_index];
-  const TransportAddress local = LocalOf(Side::kTrunk, held.peer.path);
+  const TransportAddress local = LocalOf(held.peer.path);
   tp_peer shared{};
   shared.generation = held.peer.generation;
-  const bool can_send =
-      SendKey(held.peer, today_, &shared) && IsKnown(Side::kTrunk, held.peer.path);
+  const bool can_send = SendKey(held.peer, today_, &shared) && IsKnown(held.peer.path);
   // Their numbers beyond the upper half are nobody's lanes, so all CPUs change at once or none.
   const uint32_t lane_sets = std::max(TP_LANES / cpus_, 1u);
   shared.lane_first =
@@ -268,7 +266,7 @@ void XdpTables::WritePeer(uint32_t relay_index) {
     if (key == nullptr) continue;
     shared.receive[i] = tp_receive_key{tp_key{key->k0, key->k1}, epoch, 1};
   }
-  const std::vector<uint16_t>& lanes = trunk_lane_ports_[held.peer.path.socket];
+  const std::vector<uint16_t>& lanes = trunk_lane_ports_[held.peer.path.handle.index()];
   for (size_t i = 0; i < TP_SOURCE_PORTS; ++i) {
     const size_t lane = lanes.empty() ? 0 : i % lanes.size();
     const bool closed = lanes.empty() || (held.peer.lanes_closed >> lane & 1) != 0;
@@ -280,7 +278,7 @@ void XdpTables::WritePeer(uint32_t relay_index) {
   shared.path.local_port = TP_BE16(local.port);
   shared.path.destination = held.destination;
   shared.path.is_ipv4 = held.peer.path.remote.ip.IsIpv4();
-  shared.path.socket = SocketNumber(Side::kTrunk, held.peer.path.socket);
+  shared.path.socket = held.peer.path.handle.id();
   tp_set_path_sums(&shared.path);
   // Without room for the new one the old one goes, as the workers have the new one.
   if (UpdateBpfMap(program_.peers, &relay_index, &shared) != 0)
@@ -303,7 +301,7 @@ void XdpTables::WriteSources(uint32_t relay_index) {
   for (const TransportAddress& source : held.peer.sources) {
     for (size_t i = 0; i < sockets.size(); ++i) {
       const TransportAddress& bound = sockets[i];
-      flow.socket = SocketNumber(Side::kTrunk, static_cast<uint16_t>(i));
+      flow.socket = TransportHandle::OfListener(Side::kTrunk, static_cast<uint32_t>(i)).id();
       if (!bound.ip.IsWildcard()) {
         put(source, bound.ip, bound.port);
         continue;
@@ -360,39 +358,39 @@ void XdpTables::ShareWindow(const tp_window_key& key) {
   }
 }
 
-const TransportAddress& XdpTables::BoundTo(Side side, uint16_t socket) const {
-  return bound_[static_cast<size_t>(side)][socket];
+const TransportAddress& XdpTables::BoundTo(TransportHandle listener) const {
+  return bound_[static_cast<size_t>(listener.side())][listener.index()];
 }
 
-TransportAddress XdpTables::LocalOf(Side side, const FiveTuple& tuple) const {
-  TransportAddress local = BoundTo(side, tuple.socket);
+TransportAddress XdpTables::LocalOf(const FiveTuple& tuple) const {
+  TransportAddress local = BoundTo(tuple.handle);
   if (!tuple.local.IsNone()) local.ip = tuple.local;
   // Where the kernel would choose the address, the fast path leaves it to the kernel.
   if (local.ip.IsWildcard()) local.ip = IpAddress{};
   return local;
 }
 
-bool XdpTables::IsKnown(Side side, const FiveTuple& tuple) const {
-  return !BoundTo(side, tuple.socket).ip.IsWildcard() ||
+bool XdpTables::IsKnown(const FiveTuple& tuple) const {
+  return !BoundTo(tuple.handle).ip.IsWildcard() ||
          std::count(local_addresses_.begin(), local_addresses_.end(), tuple.local) > 0;
 }
 
 tp_flow_key XdpTables::KeyOf(const FlowKey& key) const {
-  return MakeKey(key.tuple.remote, LocalOf(Side::kClient, key.tuple), key.channel);
+  return MakeKey(key.tuple.remote, LocalOf(key.tuple), key.channel);
 }
 
 tp_path XdpTables::MakePath(const FiveTuple& tuple) {
-  const TransportAddress local = LocalOf(Side::kClient, tuple);
+  const TransportAddress local = LocalOf(tuple);
   const TransportAddress& remote = tuple.remote;
   tp_path path{};
-  path.socket = SocketNumber(Side::kClient, tuple.socket);
+  path.socket = tuple.handle.id();
   path.remote = ToShared(remote.ip);
   path.local = ToShared(local.ip);
   path.remote_port = TP_BE16(remote.port);
   path.local_port = TP_BE16(local.port);
   path.is_ipv4 = remote.ip.IsIpv4();
   // Destination 0 cannot be reached.
-  if (IsKnown(Side::kClient, tuple)) path.destination = next_hops_.Acquire(remote.ip, local.ip);
+  if (IsKnown(tuple)) path.destination = next_hops_.Acquire(remote.ip, local.ip);
   tp_set_path_sums(&path);
   return path;
 }

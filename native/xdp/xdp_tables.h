@@ -29,10 +29,8 @@ struct XdpAddresses {
   std::vector<std::vector<uint16_t>> trunk_lane_ports;
 };
 
-// A socket of the data plane as the program numbers them.
-constexpr uint16_t SocketNumber(Side side, uint16_t socket) {
-  return static_cast<uint16_t>((side == Side::kTrunk ? TP_SOCKETS_PER_SIDE : 0) + socket);
-}
+// The program numbers the sockets of listeners as their handles' ids do.
+static_assert(TP_SOCKETS_PER_SIDE == kAddressesPerSideMax);
 
 // What legs carry by the program: by the place of a flow, and by that of a session.
 struct XdpLegs {
@@ -72,7 +70,7 @@ class XdpTables {
 
   // Begins a day: other keys are used and accepted.
   void SetToday(uint16_t today);
-  // The sockets, one bit each by SocketNumber, whose packets are theirs alone from now on.
+  // The sockets, one bit each by the id of its handle, whose packets are theirs alone from now on.
   void LeaveOut(uint32_t sockets);
   // The addresses of this host, for sockets that are bound to all of them. What comes to another
   // one is left to those sockets.
@@ -93,11 +91,11 @@ class XdpTables {
     uint32_t lane_set = 0;
   };
 
-  const TransportAddress& BoundTo(Side side, uint16_t socket) const;
+  const TransportAddress& BoundTo(TransportHandle listener) const;
   // Our address of a 5-tuple; an IP of none where it is not known.
-  TransportAddress LocalOf(Side side, const FiveTuple& tuple) const;
+  TransportAddress LocalOf(const FiveTuple& tuple) const;
   // Whether the rules of the host are known for packets of our address of a 5-tuple.
-  bool IsKnown(Side side, const FiveTuple& tuple) const;
+  bool IsKnown(const FiveTuple& tuple) const;
   tp_flow_key KeyOf(const FlowKey& key) const;
   // A path to a client with its destination, which is acquired.
   tp_path MakePath(const FiveTuple& tuple);

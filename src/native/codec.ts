@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 import { addressBytes, addressFromBytes, type TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
+import { isTransportHandle, listenerHandle, type TransportHandle } from './transport-handle.js';
 import type {
   DataPlaneBatch,
   DataPlaneEvent,
@@ -25,7 +26,8 @@ const WAY_TAIL_BYTES = 4;
 /** Workers at most, and so lanes that one set of them has (native/base/limits.h). */
 const LANES_OF_SET = 16;
 /** Bytes before the data of a punted datagram, and of a punted event. */
-const PUNT_HEAD_BYTES = 40;
+const PUNT_HEAD_BYTES = 48;
+const EVENT_BYTES = 40;
 
 const PuntKind = {
   ClientDatagram: 0,
@@ -108,7 +110,8 @@ export class Scratch {
   trunkPeer(peer: TrunkPeer): void {
     const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = peer;
     const { laneSet = 0, bundleBytesMax = 0, lanesClosed = [], ways = [] } = peer;
-    this.#tuple(0, { socket, remote: destination, ...(local !== undefined && { local }) });
+    const handle = listenerHandle('trunk', socket);
+    this.#tuple(0, { handle, remote: destination, ...(local !== undefined && { local }) });
     this.#u16(SECOND_OFFSET, sources.length);
     this.#u16(SECOND_OFFSET + 2, sendKeys.length);
     this.#u16(SECOND_OFFSET + 4, receiveKeys.length);
@@ -129,14 +132,16 @@ export class Scratch {
     }
   }
 
-  #tuple(offset: number, { socket, remote, local }: FiveTuple): void {
-    if (!isU16(socket)) {
-      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a socket's index: ${socket}`);
+  #tuple(offset: number, { handle, remote, local }: FiveTuple): void {
+    if (!isTransportHandle(handle)) {
+      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a transport handle: ${handle}`);
     }
     const localOffset = this.#endpoint(offset, remote);
     if (local === undefined) this.bytes.fill(0, localOffset, localOffset + 16);
     else setIp(this.bytes, localOffset, local);
-    this.#u16(localOffset + 16, socket);
+    this.#u16(localOffset + 16, handle % 2 ** 16);
+    this.#u16(localOffset + 18, Math.floor(handle / 2 ** 16) % 2 ** 16);
+    this.#u16(localOffset + 20, Math.floor(handle / 2 ** 32));
   }
 
   #endpoint(offset: number, { address, port }: TransportAddress): number {
@@ -216,9 +221,9 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
     const kind = kept[offset];
     if (EVENT_KINDS.has(kind)) {
       events.push(decodeEvent(kept, view, offset));
-      offset += PUNT_HEAD_BYTES;
+      offset += EVENT_BYTES;
     } else {
-      const dataBytes = view.getUint16(offset + 6, LITTLE_ENDIAN);
+      const dataBytes = view.getUint16(offset + 4, LITTLE_ENDIAN);
       datagrams.push(decodeDatagram(kept, view, offset, dataBytes));
       offset += PUNT_HEAD_BYTES + ((dataBytes + 7) & ~7);
     }
@@ -247,11 +252,11 @@ function decodeDatagram(
 }
 
 function decodeTuple(bytes: Uint8Array, view: DataView, offset: number): FiveTuple {
-  const socket = view.getUint16(offset + 2, LITTLE_ENDIAN);
-  const port = view.getUint16(offset + 4, LITTLE_ENDIAN);
-  const remote = decodeAddress(bytes, offset + 8, port);
-  if (isNone(bytes, offset + 24)) return { socket, remote };
-  return { socket, remote, local: decodeAddress(bytes, offset + 24, 0).address };
+  const port = view.getUint16(offset + 2, LITTLE_ENDIAN);
+  const handle = Number(view.getBigUint64(offset + 8, LITTLE_ENDIAN)) as TransportHandle;
+  const remote = decodeAddress(bytes, offset + 16, port);
+  if (isNone(bytes, offset + 32)) return { handle, remote };
+  return { handle, remote, local: decodeAddress(bytes, offset + 32, 0).address };
 }
 
 function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPlaneEvent {

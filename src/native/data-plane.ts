@@ -35,7 +35,7 @@ const PROVEN_PER_TURN_MAX = 64;
 export const STRANGERS_PER_TURN_MAX = 32;
 
 /** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_queue.h. */
-const PUNT_HEAD_BYTES = 40;
+const PUNT_HEAD_BYTES = 48;
 /** PROTOCOL.md section 4: a path probe without padding. */
 const PATH_PROBE_BYTES = 36;
 

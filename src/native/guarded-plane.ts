@@ -130,9 +130,9 @@ function withTuple<T extends { readonly tuple: FiveTuple }>(given: T, name: stri
 }
 
 function tupleOf(tuple: FiveTuple): FiveTuple {
-  const { socket, remote, local } = objectOf('tuple', tuple);
+  const { handle, remote, local } = objectOf('tuple', tuple);
   return {
-    socket,
+    handle,
     remote: toAddress(remote),
     ...(local !== undefined && { local: textOf('local', local) }),
   };

@@ -11,6 +11,13 @@ export {
   type CounterUnit,
 } from './counters.js';
 export type { OpenDataPlane } from './guarded-plane.js';
+export {
+  listenerHandle,
+  listenerOf,
+  type Transport,
+  type TransportHandle,
+  transportOf,
+} from './transport-handle.js';
 export type * from './types.js';
 
 /**

@@ -3,6 +3,7 @@ import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { Status } from './binding.js';
 import { checkStatus } from './failures.js';
+import { listenerOf } from './transport-handle.js';
 import type { OutgoingDatagram } from './types.js';
 
 const NO_ADDRESS = '::';
@@ -14,7 +15,7 @@ const NO_ADDRESS = '::';
  *   of the side can send to it
  */
 export function checkSendable(
-  { tuple, data }: OutgoingDatagram,
+  { side, tuple, data }: OutgoingDatagram,
   bound: readonly TransportAddress[],
 ): void {
   const most = LIMITS.trunkMtuBytesMax;
@@ -22,8 +23,9 @@ export function checkSendable(
     const message = `data must be a Uint8Array of at most ${most} bytes`;
     throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', message);
   }
-  const { socket, remote, local = NO_ADDRESS } = tuple;
-  const own = bound[socket];
+  const { handle, remote, local = NO_ADDRESS } = tuple;
+  const listener = listenerOf(handle);
+  const own = listener?.side === side ? bound[listener.index] : undefined;
   const source = toAddress({ address: local, port: 0 });
   const fits =
     own !== undefined &&

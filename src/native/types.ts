@@ -1,17 +1,18 @@
 import type { AddressInput, TransportAddress } from '../address.js';
 import type { OneOrMore } from '../options/option-spec.js';
 import type { Counters } from './counters.js';
+import type { TransportHandle } from './transport-handle.js';
 
 /** Which of the two faces of a relay a socket belongs to. */
 export type SocketSide = 'client' | 'trunk';
 
 /**
- * The 5-tuple of a datagram (the protocol is always UDP). `socket` is the index of the address in
- * the list given at open, of the side in question. `local` is the local IP that the datagram came
- * to, present only where that socket is bound to a wildcard address; answers leave from it.
+ * The 5-tuple of a datagram. `handle` names the socket that it came by, and so our address and the
+ * transport (`transportOf`). `local` is the local IP that the datagram came to, present only where
+ * that socket is bound to a wildcard address; answers leave from it.
  */
 export interface FiveTuple {
-  readonly socket: number;
+  readonly handle: TransportHandle;
   readonly remote: TransportAddress;
   readonly local?: string;
 }

@@ -6,6 +6,7 @@ import {
   type TransportAddress,
 } from '../address.js';
 import { isTurnpikeError } from '../errors.js';
+import { listenerHandle } from '../native/transport-handle.js';
 import type { FiveTuple } from '../native/types.js';
 import type { TrunkSocket } from '../trunk/local-relay.js';
 
@@ -65,9 +66,9 @@ export function appoint<Appointed, Task>(
 export function socketTo(
   sockets: readonly TrunkSocket[],
   address: TransportAddress,
-): Pick<FiveTuple, 'socket' | 'local'> | undefined {
+): Pick<FiveTuple, 'handle' | 'local'> | undefined {
   const socket = sockets.findIndex((each) => familyOf(each.address) === familyOf(address));
   if (socket === -1) return undefined;
   const local = sockets[socket]?.local;
-  return { socket, ...(local === undefined ? {} : { local }) };
+  return { handle: listenerHandle('trunk', socket), ...(local === undefined ? {} : { local }) };
 }

@@ -16,7 +16,7 @@ interface Challenged {
   readonly text: string;
   readonly address: TransportAddress;
   readonly keys: ControlKeys;
-  readonly from: Pick<FiveTuple, 'socket' | 'local'>;
+  readonly from: Pick<FiveTuple, 'handle' | 'local'>;
   readonly transactions: string[];
   nextAtMs: number;
   /** Undefined while it is asked. */

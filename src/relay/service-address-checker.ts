@@ -28,7 +28,7 @@ interface Checked {
   readonly address: TransportAddress;
   readonly family: AddressFamily;
   /** The trunk socket that asks, and the local IP where it is bound to a wildcard. */
-  readonly from: Pick<FiveTuple, 'socket' | 'local'>;
+  readonly from: Pick<FiveTuple, 'handle' | 'local'>;
   /** Transactions under way, the oldest first. */
   readonly pending: string[];
   /** That was asked last; undefined before the first time. */

@@ -9,5 +9,5 @@ export interface Origin {
 
 /** The 5-tuple as a map key. */
 export function tupleKey(tuple: FiveTuple): string {
-  return `${tuple.socket}|${tuple.local ?? ''}|${formatAddress(tuple.remote)}`;
+  return `${tuple.handle}|${tuple.local ?? ''}|${formatAddress(tuple.remote)}`;
 }

@@ -1,3 +1,4 @@
+import { listenerHandle } from '../native/transport-handle.js';
 import type { DataPlane } from '../native/types.js';
 import type { Incarnation } from '../registry/incarnation.js';
 import type { StunMessage } from '../stun/message.js';
@@ -123,7 +124,8 @@ export class ControlChannel {
 
   #write(remote: RemoteRelay, data: Uint8Array): void {
     if (remote.path === undefined) return;
-    const { destination, ...from } = remote.path;
-    this.#plane.send([{ side: 'trunk', tuple: { ...from, remote: destination }, data }]);
+    const { destination, socket, ...local } = remote.path;
+    const tuple = { handle: listenerHandle('trunk', socket), remote: destination, ...local };
+    this.#plane.send([{ side: 'trunk', tuple, data }]);
   }
 }

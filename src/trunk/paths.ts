@@ -1,5 +1,6 @@
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
 import { LIMITS } from '../limits.js';
+import { listenerHandle } from '../native/transport-handle.js';
 import type { Heard, ProbeWay, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { TrunkSocket } from './local-relay.js';
@@ -72,7 +73,8 @@ export class Path {
   /** How a probe from a source port leaves. */
   probeAddresses(worker: number | undefined): ProbeWay {
     const { socket, local, destination } = this.addresses;
-    const tuple = { socket, remote: destination, ...(local !== undefined && { local }) };
+    const handle = listenerHandle('trunk', socket);
+    const tuple = { handle, remote: destination, ...(local !== undefined && { local }) };
     return { tuple, ...(worker !== undefined && { worker }) };
   }
 }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { Remote, TestPlane, until, V4 } from './planes.js';
 
@@ -14,9 +15,13 @@ t.test('entries in every worker forward the first packet, whoever receives it', 
   t.teardown(() => {
     for (const remote of [sink, ...remotes]) remote.close();
   });
-  const toSink = { socket: 0, remote: sink.address };
+  const toSink = { handle: listenerHandle('client', 0), remote: sink.address };
   const flows = remotes.map(({ address }) => {
-    return { worker: 'any', tuple: { socket: 0, remote: address }, channel: CHANNEL } as const;
+    return {
+      worker: 'any',
+      tuple: { handle: listenerHandle('client', 0), remote: address },
+      channel: CHANNEL,
+    } as const;
   });
   for (const flow of flows) {
     plane.putClientFlow(flow, { type: 'client', tuple: toSink, channel: CHANNEL });
@@ -48,7 +53,10 @@ t.test('a worker whose table is full keeps an entry out of all', async (t) => {
   const test = new TestPlane({ clientAddresses: [V4], workers: 2, clientFlowsMax: 1 });
   const { plane } = test;
   t.teardown(() => plane.close());
-  const tuple = (port: number) => ({ socket: 0, remote: { address: '127.0.0.1', port } });
+  const tuple = (port: number) => ({
+    handle: listenerHandle('client', 0),
+    remote: { address: '127.0.0.1', port },
+  });
   const action = { type: 'client', tuple: tuple(9), channel: CHANNEL } as const;
   plane.putClientFlow({ worker: 1, tuple: tuple(1), channel: CHANNEL }, action);
   t.throws(

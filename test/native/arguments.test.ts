@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import { formatAddress } from '../../src/address.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { type OpenDataPlane, openDataPlane } from '../../src/native/index.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 
 const KEY = new Uint8Array(16).fill(7);
 
@@ -24,7 +25,7 @@ const WRONG: readonly unknown[] = [
   ...[{}, [], [null], () => {}, throws, new Map(), new Uint8Array(2)],
 ];
 
-const TUPLE = { socket: 0, remote: '127.0.0.1:4000' };
+const TUPLE = { handle: listenerHandle('client', 0), remote: '127.0.0.1:4000' };
 const FLOW = { worker: 0, tuple: TUPLE, channel: 0x4000 };
 const CLIENT = { type: 'client', tuple: TUPLE, channel: 0x4001 } as const;
 const PEER = {
@@ -41,7 +42,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   putSession: [1, { relayIndex: 0, tuple: TUPLE, channel: 0x4000 }],
   putKnownClient: [0, TUPLE],
   setRelayHosts: [['127.0.0.1:5000', { address: '::1', port: 0 }]],
-  probe: [0, 1, { tuple: { socket: 0, remote: '127.0.0.1:5000' }, worker: 0, bytes: 100 }],
+  probe: [0, 1, { tuple: { ...TUPLE, handle: listenerHandle('trunk', 0) }, worker: 0, bytes: 100 }],
   send: [[DATAGRAM]],
   workersSilentMs: [],
   counters: [],

@@ -31,7 +31,8 @@ struct BundlerFixture {
     EXPECT_TRUE(bundler.Allocate(ForwarderFixture::kRelays, kMtuBytes).ok());
     for (uint32_t relay_index = 1; relay_index <= 2; ++relay_index) {
       TrunkPeer peer;
-      peer.path = test::ToTuple(0, "192.0.2." + std::to_string(relay_index) + ":3480");
+      peer.path =
+          test::ToTuple(0, "192.0.2." + std::to_string(relay_index) + ":3480", Side::kTrunk);
       peer.send_keys.Add(325, kKey);
       peer.records_max = records_max;
       peer.bundle_bytes_max = kMtuBytes;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
@@ -34,7 +35,7 @@ t.test('a known 5-tuple learns of a channel that is not its own', async (t) => {
   const relay = new TestPlane({ closedIndicationsPerSecond: 1_000 });
   const [peer, other] = [await Remote.open(), await Remote.open()];
   const { tuple, worker } = await relay.meet(peer);
-  const to = { socket: 0, remote: other.address };
+  const to = { handle: listenerHandle('client', 0), remote: other.address };
   relay.plane.putClientFlow(
     { worker, tuple, channel: 0x4000 },
     { type: 'client', channel: 0x4001, tuple: to },
@@ -96,7 +97,13 @@ t.test('two planes that answer each other once never loop', async (t) => {
   ] as const;
   // As if forged: data that seems to come from the other plane's own socket.
   const [a, b] = planes;
-  a.plane.send([{ side: 'client', tuple: { socket: 0, remote: b.clientAddress() }, data: DATA }]);
+  a.plane.send([
+    {
+      side: 'client',
+      tuple: { handle: listenerHandle('client', 0), remote: b.clientAddress() },
+      data: DATA,
+    },
+  ]);
   await until(() => a.punted.length === 1);
   t.equal(b.count('closed_indications_sent'), 1);
   t.equal(a.count('closed_indications_sent'), 0, 'an indication is handed up, not answered');

@@ -46,7 +46,7 @@ TEST(ClosedIndications, ItIsBareAndGoesToTheSource) {
     EXPECT_EQ(scene.Answer("203.0.113.7:4000", i * kNsPerSecond), Result::kSent);
     EXPECT_EQ(scene.out.length, 20u);
     EXPECT_TRUE(scene.out.path == scene.packet->packet().tuple);
-    EXPECT_TRUE(scene.out.side == Side::kClient);
+    EXPECT_TRUE(scene.out.path->handle.side() == Side::kClient);
     EXPECT_EQ(test::ToHex(scene.out.data, 8), std::string("02f100002112a442"));
     EXPECT_TRUE(ClassifyStun(scene.out.data, scene.out.length) == StunKind::kRequestOrIndication);
     ids.insert(test::ToHex(scene.out.data + 8, 12));

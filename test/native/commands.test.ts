@@ -3,11 +3,12 @@ import type { TransportAddress } from '../../src/address.js';
 import { LIMITS } from '../../src/limits.js';
 import { openDataPlane } from '../../src/native/index.js';
 import { loadBinding } from '../../src/native/load.js';
+import { listenerHandle, type TransportHandle } from '../../src/native/transport-handle.js';
 import type { ClientAction, TrunkPeer } from '../../src/native/types.js';
 import { KEY, Remote, TestPlane, V4 } from './planes.js';
 
 const remote = { address: '127.0.0.1', port: 9 };
-const tuple = { socket: 0, remote };
+const tuple = { handle: listenerHandle('client', 0), remote };
 const channel = 0x4000;
 const toClient: ClientAction = { type: 'client', tuple, channel };
 const peer: TrunkPeer = {
@@ -118,8 +119,8 @@ t.test('addresses that a socket cannot reach are refused', async (t) => {
     ['the wildcard', { address: '0.0.0.0', port: 9 }],
     ['a name', { address: 'localhost', port: 9 }],
     ['a zone', { address: 'fe80::1%eth0', port: 9 }],
-    ['no such socket', remote, { socket: 1 }],
-    ['a negative socket', remote, { socket: -1 }],
+    ['no such socket', remote, { handle: listenerHandle('client', 1) }],
+    ['no handle', remote, { handle: -1 as TransportHandle }],
     ['a source where the socket has one', remote, { local: '127.0.0.1' }],
   ];
   for (const [name, address, rest] of bad) {
@@ -136,7 +137,7 @@ t.test('tables are full exactly at their size', async (t) => {
   const { plane } = new TestPlane({ clientFlowsMax: 3, sessionsMax: 3, trunkPeersMax: 2 });
   const flow = (port: number) => ({
     worker: 1,
-    tuple: { socket: 0, remote: { ...remote, port } },
+    tuple: { handle: listenerHandle('client', 0), remote: { ...remote, port } },
     channel,
   });
   const full = { code: 'ERR_TURNPIKE_LIMIT' };
@@ -165,7 +166,11 @@ t.test(
     const a = await Remote.open();
     let put = 0;
     for (let port = 1; port <= 40_000; port++) {
-      const flow = { worker: 0, tuple: { socket: 0, remote: { ...remote, port } }, channel };
+      const flow = {
+        worker: 0,
+        tuple: { handle: listenerHandle('client', 0), remote: { ...remote, port } },
+        channel,
+      };
       try {
         relay.plane.putClientFlow(flow, toClient);
         put++;
@@ -186,7 +191,7 @@ t.test('removals in one go are all carried out, and nothing is added meanwhile',
   const a = await Remote.open();
   const flow = (port: number) => ({
     worker: 0,
-    tuple: { socket: 0, remote: { ...remote, port } },
+    tuple: { handle: listenerHandle('client', 0), remote: { ...remote, port } },
     channel,
   });
   for (let first = 1; first <= 40_000; first += 10_000) {

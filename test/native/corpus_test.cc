@@ -29,10 +29,10 @@ class Corpus {
   int packets() const { return packets_; }
 
  private:
-  FiveTuple ReadTuple(std::istream& words) {
+  FiveTuple ReadTuple(std::istream& words, Side side = Side::kClient) {
     std::string socket, remote;
     words >> socket >> remote;
-    return test::ToTuple(static_cast<uint16_t>(ToNumber(socket)), remote);
+    return test::ToTuple(static_cast<uint16_t>(ToNumber(socket)), remote, side);
   }
 
   std::string ReadWord(std::istream& words) {
@@ -55,7 +55,7 @@ class Corpus {
     }
     if (kind == "peer") {
       relay_index_ = static_cast<uint32_t>(ToNumber(ReadWord(words)));
-      peers_[relay_index_].path = ReadTuple(words);
+      peers_[relay_index_].path = ReadTuple(words, Side::kTrunk);
     }
     if (kind == "source")
       peers_[relay_index_].sources.push_back(test::ToTransportAddress(ReadWord(words)));
@@ -71,9 +71,9 @@ class Corpus {
   }
 
   void SetUpWay(std::istream& words) {
-    const FiveTuple tuple = ReadTuple(words);
+    const FiveTuple tuple = ReadTuple(words, Side::kTrunk);
     const std::string heard = ReadWord(words);
-    peers_[relay_index_].ways.push_back(TrunkWay{tuple.socket, tuple.remote,
+    peers_[relay_index_].ways.push_back(TrunkWay{tuple.handle.index(), tuple.remote,
                                                  heard == "answered"     ? Heard::kAnswered
                                                  : heard == "unanswered" ? Heard::kUnanswered
                                                                          : Heard::kUnknown});
@@ -104,7 +104,7 @@ class Corpus {
     peers_.clear();
     ++packets_;
     const std::string name = ReadWord(words);
-    const FiveTuple tuple = ReadTuple(words);
+    const FiveTuple tuple = ReadTuple(words, client ? Side::kClient : Side::kTrunk);
     const auto data = test::FromHex(ReadWord(words));
     std::string expected;
     std::getline(words >> std::ws, expected);
@@ -136,8 +136,8 @@ class Corpus {
   }
 
   std::string Describe(const Outgoing& out) {
-    return std::string(" > ") + (out.side == Side::kClient ? "client " : "trunk ") +
-           std::to_string(out.path->socket) + " " + ToText(out.path->remote) + " " +
+    return std::string(" > ") + (out.path->handle.side() == Side::kClient ? "client " : "trunk ") +
+           std::to_string(out.path->handle.index()) + " " + ToText(out.path->remote) + " " +
            test::ToHex(out.data, out.length);
   }
 

@@ -6,14 +6,14 @@ import { isMainThread, parentPort } from 'node:worker_threads';
 
 const { addon } = createRequire(import.meta.url)('../../native/locate.cjs').loadAddon();
 const WORKERS = 2;
-const HEAD_BYTES = 40;
+const HEAD_BYTES = 48;
 
 /** Copies a record's 5-tuple to where `send` reads one (src/native/codec.ts has the layouts). */
 function copyTuple(record, scratch) {
-  scratch.set(record.subarray(8, 24), 0);
-  scratch.set(record.subarray(4, 6), 16);
-  scratch.set(record.subarray(24, 40), 18);
-  scratch.set(record.subarray(2, 4), 34);
+  scratch.set(record.subarray(16, 32), 0);
+  scratch.set(record.subarray(2, 4), 16);
+  scratch.set(record.subarray(32, 48), 18);
+  scratch.set(record.subarray(8, 14), 34);
 }
 
 export function openEcho() {
@@ -25,7 +25,7 @@ export function openEcho() {
   const echo = () => {
     const bytes = plane.drain(drained, 10_000, 10_000, 10_000);
     for (let offset = 0; offset < bytes; ) {
-      const length = new DataView(drained.buffer).getUint16(offset + 6, true);
+      const length = new DataView(drained.buffer).getUint16(offset + 4, true);
       copyTuple(drained.subarray(offset), scratch);
       plane.send(0, drained.subarray(offset + HEAD_BYTES, offset + HEAD_BYTES + length));
       offset += HEAD_BYTES + ((length + 7) & ~7);

@@ -17,7 +17,7 @@ const SipKey kKey{3, 4};
 
 TrunkPeer MakePeer(const std::string& address) {
   TrunkPeer peer;
-  peer.path = test::ToTuple(0, address);
+  peer.path = test::ToTuple(0, address, Side::kTrunk);
   peer.sources = {test::ToTransportAddress(address)};
   peer.send_keys.Add(325, kKey);
   peer.receive_keys.Add(325, kKey);
@@ -37,7 +37,8 @@ Verdict SendOne(ForwarderFixture& fixture, Outgoing* out = nullptr, const Now& n
 // Gives what `sender` made to `receiver`, as arriving from the sender's address.
 Verdict Deliver(ForwarderFixture& receiver, const Outgoing& out, const std::string& source,
                 OpenedTrunk* opened, std::unique_ptr<PacketBuffer>* buffer) {
-  *buffer = std::make_unique<PacketBuffer>(out.data, out.length, test::ToTuple(0, source));
+  *buffer =
+      std::make_unique<PacketBuffer>(out.data, out.length, test::ToTuple(0, source, Side::kTrunk));
   Outgoing reply;
   return receiver.forwarder.OpenTrunk((*buffer)->packet(), kNow, opened, &reply);
 }
@@ -214,11 +215,13 @@ TEST(Forwarder, ProbeAndReply) {
   Outgoing probe;
   EXPECT_TRUE(a.forwarder.MakeProbe(1, 42, nullptr, kNow, datagram, &probe));
   EXPECT_FALSE(a.forwarder.MakeProbe(3, 42, nullptr, kNow, datagram, &probe));
-  const PacketBuffer at_b(probe.data, probe.length, test::ToTuple(0, "192.0.2.1:3480"));
+  const PacketBuffer at_b(probe.data, probe.length,
+                          test::ToTuple(0, "192.0.2.1:3480", Side::kTrunk));
   OpenedTrunk opened;
   Outgoing reply;
   EXPECT_EQ(b.forwarder.OpenTrunk(at_b.packet(), kNow, &opened, &reply), Verdict::kTrunkProbe);
-  const PacketBuffer at_a(reply.data, reply.length, test::ToTuple(0, "192.0.2.2:3480"));
+  const PacketBuffer at_a(reply.data, reply.length,
+                          test::ToTuple(0, "192.0.2.2:3480", Side::kTrunk));
   const Now later{kNow.monotonic_ns + 1'234, kNow.trunk_epoch};
   EXPECT_EQ(a.forwarder.OpenTrunk(at_a.packet(), later, &opened, &probe),
             Verdict::kTrunkProbeReply);

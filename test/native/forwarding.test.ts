@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { TransportAddress } from '../../src/address.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
@@ -86,7 +87,7 @@ t.test('both peers on one relay', async (t) => {
   const b = await Remote.open(V6);
   const atA = await relay.meet(a, 0);
   const atB = await relay.meet(b, 1);
-  t.equal(atB.tuple.socket, 1);
+  t.equal(atB.tuple.handle, listenerHandle('client', 1));
   const put = (from: typeof atA, channel: number, to: typeof atA, toChannel: number) =>
     relay.plane.putClientFlow(
       { ...from, channel },

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static turnpike::test::ForwarderFixture* const fixture = [] {
     auto* made = new turnpike::test::ForwarderFixture(1, 1);
     TrunkPeer peer;
-    peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480");
+    peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480", turnpike::Side::kTrunk);
     peer.send_keys.Add(325, {1, 2});
     made->PutPeer(1, std::move(peer));
     const auto tuple = turnpike::test::ToTuple(0, "203.0.113.7:4000");

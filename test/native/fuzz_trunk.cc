@@ -18,7 +18,7 @@ constexpr SipKey kKey{1, 2};
 turnpike::test::ForwarderFixture* MakeFixture() {
   auto* fixture = new turnpike::test::ForwarderFixture(1, 1);
   TrunkPeer peer;
-  peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480");
+  peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480", turnpike::Side::kTrunk);
   peer.sources = {turnpike::test::ToTransportAddress("192.0.2.1:3480")};
   peer.send_keys.Add(325, kKey);
   peer.receive_keys.Add(325, kKey);
@@ -48,8 +48,8 @@ void MakeAuthentic(uint8_t* data, size_t size) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static turnpike::test::ForwarderFixture* const fixture = MakeFixture();
   if (size == 0) return 0;
-  const turnpike::test::PacketBuffer buffer(data + 1, size - 1,
-                                            turnpike::test::ToTuple(0, "192.0.2.1:3480"));
+  const turnpike::test::PacketBuffer buffer(
+      data + 1, size - 1, turnpike::test::ToTuple(0, "192.0.2.1:3480", turnpike::Side::kTrunk));
   if (data[0] % 2 == 0) MakeAuthentic(buffer.packet().data, size - 1);
   OpenedTrunk opened;
   Outgoing out{};

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { guarded } from '../../src/native/guarded-plane.js';
 import { openDataPlane } from '../../src/native/index.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import type { DataPlane, TrunkPeer } from '../../src/native/types.js';
 
 const KEY = new Uint8Array(16).fill(7);
@@ -41,7 +42,11 @@ function open(t: Test, clientAddresses: string | string[]) {
 }
 
 const data = new Uint8Array(20);
-const to = (remote: string, more = {}) => ({ socket: 0, remote, ...more });
+const to = (remote: string, more = {}) => ({
+  handle: listenerHandle('client', 0),
+  remote,
+  ...more,
+});
 
 t.test('a send of which one datagram is refused sends none', async (t) => {
   const plane = open(t, '127.0.0.1:0');
@@ -51,7 +56,10 @@ t.test('a send of which one datagram is refused sends none', async (t) => {
     [{ ...sound, tuple: to('[::1]:9') }, 'ERR_TURNPIKE_ADDRESS'],
     [{ ...sound, tuple: to('0.0.0.0:9') }, 'ERR_TURNPIKE_ADDRESS'],
     [{ ...sound, tuple: to('127.0.0.1:0') }, 'ERR_TURNPIKE_ADDRESS'],
-    [{ ...sound, tuple: to('127.0.0.1:9', { socket: 1 }) }, 'ERR_TURNPIKE_ADDRESS'],
+    [
+      { ...sound, tuple: to('127.0.0.1:9', { handle: listenerHandle('client', 1) }) },
+      'ERR_TURNPIKE_ADDRESS',
+    ],
     [{ ...sound, tuple: to('127.0.0.1:9', { local: '127.0.0.1' }) }, 'ERR_TURNPIKE_ADDRESS'],
     [{ ...sound, tuple: to('127.0.0.1:9', { local: 'x' }) }, 'ERR_TURNPIKE_ADDRESS'],
   ] as const;
@@ -72,7 +80,7 @@ t.test('what a socket of every address can send to is let through', async (t) =>
   const side = 'client';
   plane.send([
     { side, tuple: to('127.0.0.1:9', { local: '127.0.0.1' }), data },
-    { side, tuple: { ...to('[::1]:9', { local: '::1' }), socket: 1 }, data },
+    { side, tuple: { ...to('[::1]:9', { local: '::1' }), handle: listenerHandle(side, 1) }, data },
   ]);
   const across = { side, tuple: to('127.0.0.1:9', { local: '::1' }), data } as const;
   t.throws(() => plane.send([across]), { code: 'ERR_TURNPIKE_ADDRESS' });

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { formatAddress } from '../../src/address.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, V4, V6 } from './planes.js';
 
@@ -53,7 +54,7 @@ t.test('close is idempotent, and every call after it says so', async (t) => {
   const { plane } = new TestPlane();
   const closing = plane.close();
   t.equal(plane.close(), closing);
-  const tuple = { socket: 0, remote: { address: '127.0.0.1', port: 9 } };
+  const tuple = { handle: listenerHandle('client', 0), remote: { address: '127.0.0.1', port: 9 } };
   const flow = { worker: 0, tuple, channel: 0x4000 };
   const peer = {
     sources: [],

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { familyOf, type TransportAddress } from '../../src/address.js';
 import { trunkEpoch } from '../../src/auth/keys.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import type { TrunkPeer } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { decodeTrunkDatagram, type TrunkDatagram } from '../../src/trunk/datagram.js';
@@ -57,7 +58,7 @@ for (const address of [V4, V6]) {
     await right.settle(witness);
     witness.close();
     const remote = right.trunkAddress();
-    const tuple = { socket: 0, remote };
+    const tuple = { handle: listenerHandle('trunk', 0), remote };
     left.plane.probe(RELAY_INDEX, 1, { tuple, bytes: 36 });
     left.plane.probe(RELAY_INDEX, 2, { tuple, bytes: 1_452 });
     left.plane.probe(RELAY_INDEX, 3, { tuple, bytes: 9_000, worker: 0 });
@@ -83,7 +84,7 @@ for (const address of [V4, V6]) {
 t.test('a probe leaves from the port asked for, whole or not at all', async (t) => {
   const test = new TestPlane();
   const relay = await Remote.open();
-  const tuple = { socket: 0, remote: relay.address };
+  const tuple = { handle: listenerHandle('trunk', 0), remote: relay.address };
   const way = { socket: 0, remote: relay.address, heard: 'answered' as const };
   test.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, { ways: [way] }));
   const ports = test.plane.trunkLanePorts[0] ?? [];
@@ -108,7 +109,7 @@ t.test('a probe leaves from the port asked for, whole or not at all', async (t) 
   ]) {
     t.throws(() => test.plane.probe(RELAY_INDEX, 1, bad), { code: 'ERR_TURNPIKE_ARGUMENT' });
   }
-  const elsewhere = { socket: 0, remote: { address: '::1', port: 9 } };
+  const elsewhere = { handle: listenerHandle('trunk', 0), remote: { address: '::1', port: 9 } };
   t.throws(() => test.plane.probe(RELAY_INDEX, 1, { tuple: elsewhere, bytes: 36 }), {
     code: 'ERR_TURNPIKE_ADDRESS',
   });

@@ -57,6 +57,7 @@ const SipKey kKey{8, 9};
 void Join(PlaneFixture& plane, uint32_t relay_index, const TransportAddress& other,
           std::vector<TransportAddress> sources = {}) {
   TrunkPeerSpec spec;
+  spec.path.handle = TransportHandle::OfListener(Side::kTrunk, 0);
   spec.path.remote = other;
   spec.sources = std::move(sources);
   const uint16_t today = ReadClock().trunk_epoch;
@@ -88,6 +89,7 @@ uint32_t WorkerOf(PlaneFixture& plane, Remote& remote) {
 
 FlowKey FlowOf(const Remote& remote) {
   FlowKey key;
+  key.tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
   key.tuple.remote = remote.address();
   key.channel = 0x4000;
   return key;
@@ -174,6 +176,7 @@ TEST(Plane, ADatagramWaitsForTheCommandsBeforeIt) {
   Join(plane, 0, test::ToTransportAddress("127.0.0.1:9"));
   Remote remote;
   FiveTuple path;
+  path.handle = TransportHandle::OfListener(Side::kClient, 0);
   path.remote = remote.address();
   for (int round = 0; round < 200; ++round) {
     SessionAction action;
@@ -266,6 +269,7 @@ TEST(Plane, WhatWasSentBeforeTheCloseStillLeaves) {
     Join(plane, 0, test::ToTransportAddress("127.0.0.1:9"));
     Remote remote;
     FiveTuple path;
+    path.handle = TransportHandle::OfListener(Side::kClient, 0);
     path.remote = remote.address();
     constexpr uint8_t kDatagrams = 100;
     for (uint8_t i = 0; i < kDatagrams; ++i) {

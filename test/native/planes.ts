@@ -7,6 +7,7 @@ import { familyOf, type TransportAddress, transportAddress } from '../../src/add
 import { trunkEpoch } from '../../src/auth/keys.js';
 import type { CounterName } from '../../src/native/counters.js';
 import { openDataPlane } from '../../src/native/index.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import type {
   DataPlane,
   DataPlaneEvent,
@@ -93,7 +94,8 @@ export class TestPlane {
   /** Until every worker has carried out every command: a datagram to `remote` waits for that. */
   async settle(remote: Remote, socket = 0): Promise<void> {
     const marker = Buffer.from('settled');
-    this.plane.send([{ side: 'client', tuple: { socket, remote: remote.address }, data: marker }]);
+    const tuple = { handle: listenerHandle('client', socket), remote: remote.address };
+    this.plane.send([{ side: 'client', tuple, data: marker }]);
     await remote.receive();
   }
 }

@@ -61,7 +61,7 @@ struct BatchFixture {
     FiveTuple& path = paths.emplace_back();
     path.remote = to;
     path.local = local;
-    Outgoing out{Side::kClient, &path, bytes.data(), static_cast<uint32_t>(bytes.size())};
+    Outgoing out{&path, bytes.data(), static_cast<uint32_t>(bytes.size())};
     batch.Add(through, out);
   }
   uint64_t Count(Counter counter) const { return cells[static_cast<uint8_t>(counter)].Get(); }

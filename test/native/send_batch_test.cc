@@ -76,14 +76,15 @@ TEST(SendBatch, EqualDatagramsTravelAsOne) {
   f.batch.Flush(f.counters);
   ReceiveBatch received;
   EXPECT_TRUE(received.Allocate().ok());
-  EXPECT_TRUE(received.Receive(to, 3) == ReceiveBatch::Result::kDrained);
+  EXPECT_TRUE(received.Receive(to, TransportHandle::OfListener(Side::kClient, 3)) ==
+              ReceiveBatch::Result::kDrained);
   EXPECT_EQ(received.messages(), 1u);
   EXPECT_EQ(received.NextChunk(), 17u);
   for (uint32_t i = 0; i < 17; ++i) {
     EXPECT_EQ(received[i].length, i < 16 ? 1'200u : 7u);
     EXPECT_EQ(received[i].data[0], i < 16 ? i : 99u);
     EXPECT_EQ(received[i].headroom, i == 0);
-    EXPECT_EQ(received[i].tuple->socket, 3);
+    EXPECT_EQ(received[i].tuple->handle.id(), 3);
     EXPECT_TRUE(received[i].tuple->remote == f.from.address());
   }
   EXPECT_EQ(received.NextChunk(), 0u);
@@ -100,7 +101,7 @@ TEST(SendBatch, CopiesThatLieInARowLeaveInARow) {
     expected.emplace_back(kBytes, static_cast<uint8_t>(expected.size()));
     uint8_t* const room = f.batch.TakeRoom(kBytes);
     std::copy(expected.back().begin(), expected.back().end(), room);
-    f.batch.Add(f.socket, Outgoing{Side::kClient, &path, room, kBytes});
+    f.batch.Add(f.socket, Outgoing{&path, room, kBytes});
   }
   f.batch.Flush(f.counters);
   EXPECT_TRUE(to.ReceiveAll() == expected);

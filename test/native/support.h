@@ -51,10 +51,11 @@ inline TransportAddress ToTransportAddress(const std::string& text) {
   return endpoint;
 }
 
-inline FiveTuple ToTuple(uint16_t socket, const std::string& remote) {
+// Of a listener for clients, by its index.
+inline FiveTuple ToTuple(uint16_t socket, const std::string& remote, Side side = Side::kClient) {
   FiveTuple tuple;
   tuple.remote = ToTransportAddress(remote);
-  tuple.socket = socket;
+  tuple.handle = TransportHandle::OfListener(side, socket);
   return tuple;
 }
 

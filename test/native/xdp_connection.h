@@ -29,6 +29,7 @@ struct Connection {
     status = plane.Open(options);
     if (!status.ok()) ADD_FAILURE() << status.message;
     peer.generation = 7;
+    peer.path.handle = TransportHandle::OfListener(Side::kTrunk, 0);
     peer.path.remote = other->address();
     peer.sources = {other->address()};
     peer.send_keys.Add(Today(), kKey);
@@ -36,6 +37,7 @@ struct Connection {
     peer.shared = std::make_shared<TrunkPeerShared>();
     plane.PutPeer(kRelayIndex, peer);
     FiveTuple tuple;
+    tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
     tuple.remote = client->address();
     FlowAction action;
     action.kind = FlowAction::Kind::kTrunk;

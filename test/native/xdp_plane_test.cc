@@ -113,6 +113,7 @@ TEST(XdpPlane, WhatItDoesNotKnowReachesTheSockets) {
   EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == bundle);
   // A removed flow and a removed session.
   FiveTuple tuple;
+  tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
   tuple.remote = connection.client->address();
   connection.plane.RemoveFlow(FlowKey{tuple, 0x4000});
   client_sends(XdpScene::ChannelData(0x4000, kHello));
@@ -132,6 +133,7 @@ TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
   Bytes bytes;
   TransportAddress from;
   FiveTuple tuple;
+  tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
   tuple.remote = connection.client->address();
   WhileRefused(updates, [&] {
     connection.plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4001});

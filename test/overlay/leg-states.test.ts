@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { Leg } from '../../src/overlay/leg.js';
 import {
   type EndReason,
@@ -58,7 +59,10 @@ t.test('every state but closed has a way out, and every event a state', async (t
 t.test('a leg takes no state that the table does not have', async (t) => {
   const leg = new Leg({
     name: { tenant: 'default', connectionId: '0'.repeat(32), role: 0 },
-    origin: { worker: 0, tuple: { socket: 0, remote: { address: '192.0.2.1', port: 1 } } },
+    origin: {
+      worker: 0,
+      tuple: { handle: listenerHandle('client', 0), remote: { address: '192.0.2.1', port: 1 } },
+    },
     tupleKey: '',
     peerRelay: 'self',
     signer: { kind: 'sha256', key: new Uint8Array(32) },

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { Leg } from '../../src/overlay/leg.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { REMINDED_AT_ONCE, SilenceWatch } from '../../src/overlay/silence-watch.js';
@@ -22,7 +23,10 @@ function owing(count: number) {
   const legs = Array.from({ length: count }, (_, index) => {
     const leg = new Leg({
       name: { tenant: 'default', connectionId: '0'.repeat(32), role: 0 },
-      origin: { worker: 0, tuple: { socket: 0, remote: { address: '192.0.2.1', port: 1 } } },
+      origin: {
+        worker: 0,
+        tuple: { handle: listenerHandle('client', 0), remote: { address: '192.0.2.1', port: 1 } },
+      },
       tupleKey: String(index),
       peerRelay: 'self',
       signer: { kind: 'sha256', key: new Uint8Array(32) },

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { DataLiveness } from '../../src/client/data-liveness.js';
 import { CHECK_REPEAT_MS } from '../../src/client/retransmission.js';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { Leg } from '../../src/overlay/leg.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { SilenceWatch } from '../../src/overlay/silence-watch.js';
@@ -33,7 +34,13 @@ class SimulatedPeer {
     this.#arrives = arrives;
     this.leg = new Leg({
       name: { tenant: 'default', connectionId: '0'.repeat(32), role: 0 },
-      origin: { worker: 0, tuple: { socket: 0, remote: { address: '192.0.2.1', port: index } } },
+      origin: {
+        worker: 0,
+        tuple: {
+          handle: listenerHandle('client', 0),
+          remote: { address: '192.0.2.1', port: index },
+        },
+      },
       tupleKey: String(index),
       peerRelay: 'self',
       signer: { kind: 'sha256', key: new Uint8Array(32) },

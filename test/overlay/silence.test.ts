@@ -1,4 +1,5 @@
 import t from 'tap';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { RefusalCause } from '../../src/stun/error-codes.js';
@@ -10,7 +11,7 @@ const FAST = 'fast';
 
 /** Counts `packets` in the data planes, as if `peer` had sent them on its only leg. */
 function sends(peer: FakePeer, packets = 1): void {
-  const tuple = { socket: 0, remote: peer.address };
+  const tuple = { handle: listenerHandle('client', 0), remote: peer.address };
   const { plane } = peer.relay;
   for (const [key] of plane.clientFlows) {
     if (!key.startsWith(flowKey({ worker: 1, tuple, channel: 0 }).slice(0, -1))) continue;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { listenerHandle } from '../../src/native/transport-handle.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { tupleKey } from '../../src/stun-server/origin.js';
 import {
@@ -16,7 +17,7 @@ function scene() {
   const proven = new ProvenClients(plane, clock);
   const origin = (address: string, port: number) => ({
     worker: 0,
-    tuple: { socket: 0, remote: { address, port } },
+    tuple: { handle: listenerHandle('client', 0), remote: { address, port } },
   });
   return { clock, plane, proven, origin };
 }
@@ -24,7 +25,7 @@ function scene() {
 t.test('a 5-tuple is proven while it holds a leg, and a minute longer', async (t) => {
   const { world, a, fra, nyc } = twoRelays();
   const { proven } = fra.rules.server;
-  const key = tupleKey({ socket: 0, remote: a.address });
+  const key = tupleKey({ handle: listenerHandle('client', 0), remote: a.address });
   a.challenge();
   t.notOk(proven.has(key), 'not by a challenge');
   const { password } = a.credential;
@@ -48,7 +49,7 @@ t.test('a 5-tuple is proven while it holds a leg, and a minute longer', async (t
 t.test('an authenticated request proves a 5-tuple without a leg', async (t) => {
   const { world, a, fra } = established();
   const moved = new FakePeer(world, { address: '203.0.113.8:1', relay: fra, role: 0 });
-  const key = tupleKey({ socket: 0, remote: moved.address });
+  const key = tupleKey({ handle: listenerHandle('client', 0), remote: moved.address });
   t.equal(moved.refresh(600)?.errorCode()?.code, 437);
   t.ok(fra.rules.server.proven.has(key));
   t.equal(fra.plane.knownClients.size, 2);

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { trunkEpoch } from '../../../src/auth/keys.js';
 import { TurnpikeError } from '../../../src/errors.js';
 import { openDataPlane } from '../../../src/native/index.js';
+import { listenerHandle } from '../../../src/native/transport-handle.js';
 import type {
   ClientAction,
   DataPlane,
@@ -33,7 +34,7 @@ async function put(action: () => void): Promise<void> {
 }
 
 function remote(network: string, flow: number): FiveTuple {
-  return { socket: 0, remote: clientAddress(network, flow) };
+  return { handle: listenerHandle('client', 0), remote: clientAddress(network, flow) };
 }
 
 async function putFlow(plane: DataPlane, spec: TurnpikeSpec, flow: number): Promise<void> {

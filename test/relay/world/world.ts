@@ -7,6 +7,7 @@ import {
 } from '../../../src/address.js';
 import { relayKeyPair, relaySecret, tenantRoot } from '../../../src/auth/keys.js';
 import type { Clock } from '../../../src/clock.js';
+import { listenerHandle, listenerOf } from '../../../src/native/transport-handle.js';
 import type { OutgoingDatagram, ProbeWay } from '../../../src/native/types.js';
 import { type Incarnation, incarnation } from '../../../src/registry/incarnation.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
@@ -188,7 +189,8 @@ export class World {
     const back = [...(relay?.plane.trunkPeers.values() ?? [])].find(({ sources }) =>
       sources.some((source) => sameAddress(source, trunk)),
     );
-    const ours = record.trunkAddresses[way.tuple.socket]?.address;
+    const socket = listenerOf(way.tuple.handle)?.index ?? 0;
+    const ours = record.trunkAddresses[socket]?.address;
     const heard = back?.ways?.find((each) => each.remote.address === ours)?.heard;
     this.#replies.push(() =>
       rules.receive({
@@ -201,7 +203,7 @@ export class World {
                 relayIndex,
                 number,
                 rttNs,
-                socket: way.tuple.socket,
+                socket,
                 remote,
                 heard: heard ?? 'unknown',
               },
@@ -223,7 +225,7 @@ export class World {
           ? 'trunk'
           : undefined;
       if (side === undefined) continue;
-      const tuple = { socket: 0, remote: from };
+      const tuple = { handle: listenerHandle('client', 0), remote: from };
       const handed = this.#batchOf(data);
       rules.receive({
         datagrams: [{ side, known: false, worker: 1, tuple, data: handed }],
