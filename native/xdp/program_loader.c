@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xdp/program_loader.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
 #include "xdp/generated/relay.lskel.h"
 
-int tp_program_load(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
+/* The kernel's verifier gives up where it is interrupted; libbpf tries as often. */
+#define ATTEMPTS_MAX 5
+
+static int load_once(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
   *step = "allocate memory";
   struct relay_bpf* skeleton = relay_bpf__open();
   if (skeleton == 0) return -ENOMEM;
@@ -23,6 +30,20 @@ int tp_program_load(const struct tp_sizes* sizes, struct tp_program* program, co
   /* The descriptors have another owner now. */
   skel_free(skeleton);
   return 0;
+}
+
+int tp_program_load(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
+  /* The verifier returns EAGAIN when the thread has a signal to handle. Blocked ones wait. */
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = -EAGAIN;
+  for (int i = 0; i < ATTEMPTS_MAX && error == -EAGAIN; ++i) {
+    error = load_once(sizes, program, step);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, 0);
+  return error;
 }
 
 void tp_program_close(struct tp_program* program) {

@@ -3,8 +3,12 @@
 #include "xdp_program.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <thread>
 
 #include "xdp/xdp_counters.h"
 #include "xdp_corpus.h"
@@ -24,6 +28,38 @@ void CheckSame(const std::string& what, const Passage& program, const Passage& u
   if (program.action == user.action && program.frame == user.frame) return;
   ADD_FAILURE() << what + "\n  the program: " + std::to_string(program.action) + " " +
                        ToHex(program.frame.data(), program.frame.size());
+}
+
+// Sends a signal to the thread that made it, over and over, while it lives.
+class Interruptions {
+ public:
+  Interruptions() : target_(pthread_self()) {
+    struct sigaction handle {};
+    handle.sa_handler = [](int) {};
+    sigaction(SIGUSR1, &handle, &before_);
+    thread_ = std::thread([this] {
+      while (!stop_) pthread_kill(target_, SIGUSR1);
+    });
+  }
+  ~Interruptions() {
+    stop_ = true;
+    thread_.join();
+    sigaction(SIGUSR1, &before_, nullptr);
+  }
+
+ private:
+  const pthread_t target_;
+  struct sigaction before_ {};
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+TEST(XdpProgram, ItLoadsWhileSignalsCome) {
+  const Interruptions interruptions;
+  for (int i = 0; i < 10; ++i) {
+    const ProgramPath program;
+    ASSERT_LOADED(program);
+  }
 }
 
 TEST(XdpProgram, TheCorpusGivesTheSameBytesInTheKernel) {
