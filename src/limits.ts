@@ -5,12 +5,6 @@
 
 import { CLAIM_LIMITS } from './claim-limits.js';
 
-/** Tenant, relay and region names (PROTOCOL.md, terms). */
-export const NAME_PATTERN = '[a-z0-9][a-z0-9.-]{0,62}';
-
-/** Bytes of every secret and of a key where no other length is said. */
-export const SECRET_BYTES = 32;
-
 /** Turnpike's own limits and defaults (PROTOCOL.md). */
 export const LIMITS = {
   /** Counters of trunk control messages that a relay remembers of another; a power of two. */

@@ -39,7 +39,7 @@ export function buildChallenge(request: StunMessage, options: ChallengeOptions):
 }
 
 /**
- * How long the challenge will be, so that who gets none costs no writing.
+ * The length of the challenge, known before it is written: one that is not paid for costs nothing.
  * @returns bytes
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG as `buildChallenge`
  */

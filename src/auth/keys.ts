@@ -9,7 +9,8 @@ import { types } from 'node:util';
 import type { UnixMs } from '../clock.js';
 import { describe } from '../describe-value.js';
 import { TurnpikeError } from '../errors.js';
-import { NAME_PATTERN, SECRET_BYTES } from '../limits.js';
+import { NAME_PATTERN } from '../names.js';
+import { SECRET_BYTES } from '../secret-bytes.js';
 
 const NAME = new RegExp(`^${NAME_PATTERN}$`);
 const TRUNK_DATA_KEY_BYTES = 16;

@@ -78,9 +78,9 @@ export interface AuthenticationContext {
  * before any key is derived; the RFC looks at the nonce last, which would let a flood from invented
  * sources buy three HMACs for each packet.
  *
- * A nonce that was issued and has expired is looked at last, as the RFC says: its 438 costs no
- * budget, and must therefore be had only by who proves the credential. Else whoever once held an
- * address could for ever have challenges sent to it.
+ * The age of a nonce is checked last, as the RFC says. The 438 to a stale nonce is paid from no
+ * budget, so it goes only to a client that has proved its credential: otherwise anybody who once
+ * held an address could have challenges sent to it without limit.
  *
  * Keeps no state, and never throws for anything in the message.
  */
@@ -105,7 +105,7 @@ export function authenticate(
   if (username !== undefined && context.mayTry?.(username) === false) {
     return refused(ErrorCode.Unauthenticated, 'not-tried');
   }
-  // Our nonces do not ask for USERHASH, so nobody whom we know is named by one.
+  // The nonces of this server do not ask for USERHASH, so no user is looked up by one.
   const key = username === undefined ? undefined : context.keyFor(username, algorithm);
   if (username === undefined || key === undefined) {
     return refused(ErrorCode.Unauthenticated, 'unknown-user');
@@ -119,8 +119,8 @@ export function authenticate(
 
 /**
  * The password algorithm of a request (RFC 8489 section 9.2.4): MD5 where neither attribute is
- * there, as with a client of RFC 5389; else both must be, the list must be the one we sent (who
- * strips SHA-256 from our challenge is found out here), and the choice must be in it.
+ * there, as with a client of RFC 5389; else both must be, the list must be the one we sent (an
+ * attacker who strips SHA-256 from the challenge is detected here), and the choice must be in it.
  */
 function chosenAlgorithm(message: StunMessage, nonce: string): PasswordAlgorithm | undefined {
   const hasList = message.has(AttributeType.PasswordAlgorithms);

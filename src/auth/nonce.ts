@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { CLOCK_SKEW_MS_MAX, type Clock } from '../clock.js';
 import { BoundedCache } from '../collections/bounded-cache.js';
 import { TurnpikeError } from '../errors.js';
-import { SECRET_BYTES } from '../limits.js';
+import { SECRET_BYTES } from '../secret-bytes.js';
 import { hmac } from '../stun/hmac.js';
 import { nonceKey, trunkEpoch } from './keys.js';
 
@@ -128,11 +128,11 @@ export class NonceIssuer {
     const name = `${expirySeconds} ${ip}`;
     const known = this.#genuine.get(name);
     const expected = known ?? this.#nonce(ip, expirySeconds);
-    // Comparing the text, not what it decodes to, leaves base64 no second spelling.
+    // The text is compared, not what it decodes to: base64 has several spellings of the same bytes.
     if (!sameText(nonce, expected)) return 'invalid';
     if (known === undefined) this.#genuine.set(name, expected);
     const leftSeconds = expirySeconds - nowSeconds;
-    // One that lives longer than ours do comes from a clock that was ahead.
+    // A nonce that expires later than any issued now is from a clock that was ahead.
     const leftSecondsMax = this.#lifetimeSeconds + CLOCK_SKEW_MS_MAX / 1_000;
     return leftSeconds > 0 && leftSeconds <= leftSecondsMax ? 'fresh' : 'stale';
   }

@@ -1,5 +1,5 @@
 import { TurnpikeError } from '../errors.js';
-import { SECRET_BYTES } from '../limits.js';
+import { SECRET_BYTES } from '../secret-bytes.js';
 import { readSmallFile } from './small-file.js';
 
 /** What names a file where no option does. */

@@ -60,7 +60,7 @@ export class SourceBudget {
    * Pays for one answer.
    * @param ip - canonical source address (address.ts)
    * @param port - for a budget of that port alone; 0 for that of the source
-   * @returns false when there is nothing left: say nothing
+   * @returns false when there is nothing left: send no response
    */
   take(ip: string, port = 0): boolean {
     const fullAt = this.#fullAfterOne(ip, port);

@@ -12,10 +12,10 @@ export interface AnswerRate {
 }
 
 /**
- * What pays for answers to requests that nobody has proved (PROTOCOL.md section 2). A source is an
- * IPv4 address or an IPv6 /64, which anybody can write into a datagram: so each kind of answer has
- * a budget of its own, and who has proved a credential lately is paid for elsewhere. What spends
- * one of them leaves the others alone.
+ * Budgets for responses to unauthenticated requests (PROTOCOL.md section 2), one for each source,
+ * an IPv4 address or an IPv6 /64. Anybody can forge a source address, so each kind of response has a
+ * budget of its own: a flood of one kind leaves the others. Sources and 5-tuples from which a
+ * credential was proved lately have larger ones, or their own.
  */
 export class StrangerBudgets {
   readonly #bindings: SourceBudget;

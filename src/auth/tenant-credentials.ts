@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '../limits.js';
+import { NAME_PATTERN } from '../names.js';
 import { USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 

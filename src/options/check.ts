@@ -4,7 +4,7 @@ import { Value } from 'typebox/value';
 import { canonicalIp, decodeAddress } from '../address.js';
 import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
-import { SECRET_BYTES } from '../limits.js';
+import { SECRET_BYTES } from '../secret-bytes.js';
 import { nearestName } from './nearest.js';
 import { type Checked, expectation, type OptionSpec, type OptionSpecs } from './option-spec.js';
 import { PlainCopyError, plainCopy } from './plain-copy.js';

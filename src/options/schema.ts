@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox';
-import { NAME_PATTERN } from '../limits.js';
+import { NAME_PATTERN } from '../names.js';
 import { expectation, type OptionSpec } from './option-spec.js';
 
 /** Longest text where a spec does not say it, in characters. */

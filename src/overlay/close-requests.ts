@@ -26,8 +26,8 @@ interface Pending extends Timed {
 }
 
 /**
- * Tells other relays that a connection is closed, again and again until they answer, as RFC 8489
- * section 6.2.1 retransmits: a lost close would leave the other peer talking to nobody.
+ * Tells other relays that a connection is closed, and retransmits as RFC 8489 section 6.2.1 until
+ * they answer: where a close is lost the other peer goes on sending to a leg that is gone.
  */
 export class CloseRequests {
   readonly #trunk: Trunk;

@@ -13,7 +13,7 @@ import type { SentOffers } from './sent-offers.js';
 import type { SessionIndexes } from './session-indexes.js';
 import type { SilenceWatch } from './silence-watch.js';
 
-/** What the rules of a relay work on; made once by the service, or by a test with a fake plane. */
+/** What the rules of the overlay share; `Overlay` makes it. */
 export interface OverlayContext {
   readonly clock: Clock;
   readonly random: RandomBytes;

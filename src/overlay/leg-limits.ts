@@ -1,4 +1,4 @@
-/** Times and numbers of legs that both ends know, relay and peer (PROTOCOL.md section 2). */
+/** Lifetimes and bounds of legs. PROTOCOL.md section 2 has those that a peer relies on. */
 export const LEG_LIMITS = {
   /** A leg without a Connect ends this long after its last Allocate or Refresh. */
   reservedMs: 30_000,

@@ -1,7 +1,7 @@
 import { NONCE_LIFETIME_SECONDS, type NonceIssuer } from '../auth/nonce.js';
 import type { Clock } from '../clock.js';
-import { SECRET_BYTES } from '../limits.js';
 import type { RandomBytes } from '../random.js';
+import { SECRET_BYTES } from '../secret-bytes.js';
 import { hmac } from '../stun/hmac.js';
 import { Method } from '../stun/methods.js';
 import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
@@ -61,7 +61,7 @@ export class LegNonces {
     { method, principal, nonceSeconds: seconds }: AuthenticatedRequest<LegName>,
     leg: Leg | undefined,
   ): number | undefined {
-    // Of a relay whose clock is ahead: what it has seen could not be told from what is yet to come.
+    // Issued by a relay whose clock is ahead: it would count as newer than nonces to come.
     if (seconds > this.#issuedNow() + NONCE_AHEAD_SECONDS) return 0;
     if (leg) {
       const least = this.#attainable(leg.nonceFrom);
@@ -71,14 +71,14 @@ export class LegNonces {
     }
     const place = this.#placeOf(legKey(principal.claims));
     if (method !== Method.Allocate) {
-      // It is about a leg that is gone: no later one may hear it.
+      // Its leg is gone: mark the nonce as used, so that a recording cannot reach a later leg.
       this.#raise(place, seconds);
       return undefined;
     }
     const used = this.#used[place] as number;
     const least = this.#attainable(Math.max(used + 1, this.#firstSeconds));
     if (seconds < least) return least;
-    // Be it refused: nobody may have it granted later.
+    // Also where the Allocate is refused afterwards: a recording of it must not be granted later.
     this.#raise(place, seconds);
     return undefined;
   }
@@ -92,7 +92,7 @@ export class LegNonces {
     if (seconds > (this.#used[place] as number)) this.#used[place] = seconds;
   }
 
-  /** After a clock was set back nobody must wait for what cannot be issued. */
+  /** After the clock was set back, a nonce is not held to an expiry that none can have now. */
   #attainable(seconds: number): number {
     return Math.min(seconds, this.#issuedNow() + NONCE_AHEAD_SECONDS);
   }

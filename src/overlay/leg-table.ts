@@ -13,8 +13,8 @@ import { LEG_LIMITS } from './leg-limits.js';
 const DEFAULT_TENANT = 'default';
 
 /**
- * What a tenant may use, as parts of the relay's legs; ended legs whose numbers rest count.
- * So `default`, too, leaves some.
+ * A tenant's quota as a share of the relay's legs. Ended legs whose numbers rest count, so that
+ * `default` has a quota, too.
  */
 const QUOTA = { default: 3 / 2, other: 1 / 2 } as const;
 
@@ -34,7 +34,7 @@ const CHANNELS = {
 interface TupleUse extends SignsOfLife {
   legs: number;
   readonly origin: Origin;
-  /** As its first leg holds it. */
+  /** The same string object as its first leg's, so that legs share it. */
   readonly key: string;
   readonly channels: NumberPool;
 }
@@ -44,7 +44,7 @@ export type Refusal = 'tenant-quota' | 'relay-full';
 
 /**
  * Every leg of this relay, by name, by 5-tuple, by other relay and by deadline, and the channel
- * numbers of each 5-tuple. It keeps the indexes true; what a leg may do is decided elsewhere.
+ * numbers of each 5-tuple. The indexes agree with each other; the rules of legs are elsewhere.
  */
 export class LegTable {
   readonly #legsMax: number;
@@ -99,10 +99,10 @@ export class LegTable {
   }
 
   /**
-   * Why a new leg of the tenant would be refused, if it would. Legs that have ended count against
-   * their tenant's quota while the numbers they used rest: else one tenant could use up the relay's
-   * session indexes with legs that it opens and closes. A tenant other than `default` gets no more
-   * than what is left for all others: so some tenants together leave room for the next one.
+   * Why a new leg of the tenant is refused; undefined where there is room. Legs that have ended
+   * count against their tenant's quota while their numbers rest: otherwise one tenant could use up
+   * the relay's session indexes by opening and closing legs. A tenant other than `default` may have as
+   * many legs as are still free at most, so that a few tenants leave room for the next one.
    */
   refusal(tenant: string, now: number): Refusal | undefined {
     this.#endRests(now);
@@ -141,7 +141,7 @@ export class LegTable {
     if (use) use.heardAt = now;
   }
 
-  /** What is equal for the legs of a 5-tuple is held once. */
+  /** Legs of one 5-tuple share its key and origin in memory. */
   #share(use: TupleUse, leg: Leg): void {
     use.legs += 1;
     leg.tupleKey = use.key;
@@ -156,7 +156,7 @@ export class LegTable {
     else this.#perTenant.remove(leg.tenant);
     const use = this.#byTuple.get(leg.tupleKey);
     if (use) use.legs -= 1;
-    // Else a tenant that opens and closes legs from many ports fills the table until the sweep.
+    // At once, because legs opened and closed from many ports would fill the table until the sweep.
     if (use?.legs === 0 && use.channels.idle(now)) this.#byTuple.delete(leg.tupleKey);
     if (use?.legs === 0) this.#plane.removeKnownClient(use.origin.worker, use.origin.tuple);
     this.#unlink(leg);
@@ -201,7 +201,7 @@ export class LegTable {
     this.#byTuple.get(leg.tupleKey)?.channels.free(channel, now);
   }
 
-  /** Sets the moment at which the leg is next looked at, in monotonic milliseconds. */
+  /** Sets the leg's only deadline, in monotonic milliseconds. */
   schedule(leg: Leg, at: number): void {
     this.#wheel.set(leg, at);
   }

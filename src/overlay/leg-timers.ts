@@ -6,7 +6,7 @@ import type { LegTransitions } from './leg-transitions.js';
 /** How often 5-tuples and forgotten transactions are looked through. */
 const SWEEP_MS = 5_000;
 
-/** What happens by itself as time passes; called every 100 ms or so. */
+/** Deadlines, silence and periodic work of the overlay; the service calls it every 100 ms. */
 export class LegTimers {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;

@@ -118,9 +118,9 @@ export interface LegStart {
 }
 
 /**
- * A peer's half of a connection at this relay. There may be a hundred thousand of them, so each
- * holds little: its name is in its key, and every field is there from the start, which spares the
- * engine a second object.
+ * A peer's half of a connection at this relay. A relay holds up to a hundred thousand, so a leg is
+ * small: its name is read from its key, and all fields exist from the start, so that V8 allocates
+ * one object.
  */
 export class Leg implements LegName, Timed {
   readonly key: string;
@@ -209,8 +209,8 @@ export class Leg implements LegName, Timed {
   }
 
   /**
-   * The newest Allocate counts, and the newest Connect: notes that one has come.
-   * @returns false where another one has taken its place since: somebody sends it again
+   * Notes an Allocate or Connect: only the newest of each counts.
+   * @returns false for one that a newer one has replaced: a late copy, or a recording
    */
   takeTurn(method: 'allocate' | 'connect', transactionId: Uint8Array): boolean {
     const turn = binaryText(transactionId);
@@ -231,13 +231,13 @@ export class Leg implements LegName, Timed {
     return true;
   }
 
-  /** Forgets what matters to a leg only until it is connected. */
+  /** Frees what a leg needs only until it is connected. */
   settle(): void {
     this.#replaced = undefined;
     this.#refusal = undefined;
   }
 
-  /** The attempt of a Connect has failed: the Connect is answered alike if it comes again. */
+  /** Remembers how an attempt failed: a copy of its Connect gets the same response. */
   refuse(transactionId: Uint8Array, reason: RefusalReason, phrase: string | undefined): void {
     this.#refusal = { connect: binaryText(transactionId), reason, phrase };
   }

@@ -42,7 +42,7 @@ export interface ResponsesOptions {
   readonly log: LegLog;
 }
 
-/** Everything that this relay says to an authenticated peer. */
+/** Responses and indications to authenticated peers. */
 export class Responses {
   readonly #plane: Pick<OverlayPlane, 'send'>;
   readonly #random: RandomBytes;
@@ -104,7 +104,7 @@ export class Responses {
     this.#sign(to, writer);
   }
 
-  /** Nothing, to an Allocate or Connect whose place a later one has taken: it is a recording. */
+  /** Counts an Allocate or Connect that a newer one has replaced: it gets no response. */
   outdated(): void {
     this.#stats.outdated += 1;
   }
@@ -116,9 +116,9 @@ export class Responses {
     this.#sign(to, writer);
   }
 
-  /** The one indication that a connection has ended for another reason than the peer's wish. */
+  /** Closed: tells the peer that its connection has ended, unless it asked for that. */
   closed(leg: Leg, code: CloseCode, cause?: RefusalCause): void {
-    // The peer knows its own transactions of this life: a recorded one is of another.
+    // The id of the leg's own request: a recorded indication has that of an earlier leg.
     const writer = new MessageWriter('indication', Method.Closed, leg.turn)
       .connectionIdentifier(leg.connectionId)
       .errorCode(code);
@@ -127,8 +127,8 @@ export class Responses {
   }
 
   /**
-   * Asks a peer that promised a sign of life for one (PROTOCOL.md section 2, Liveness); twice, as
-   * the way to it seems to lose much.
+   * Asks a peer for the sign of life that it promised (PROTOCOL.md section 2, Liveness). Two
+   * datagrams, because the path seems to lose packets.
    */
   remind({ origin }: Leg): void {
     const data = new MessageWriter('indication', Method.Binding, this.#random(12)).finish();

@@ -69,8 +69,8 @@ export class SentOffers {
   }
 
   /**
-   * Puts a new transaction in the old one's place: the peer's claim has changed. It is sent soon,
-   * but not as fast as a peer can change its mind.
+   * Starts a new transaction, because the peer's claim has changed. It is sent after a short delay
+   * that grows with each change.
    */
   renew(leg: Leg, offer: SentOffer): void {
     this.#byTransaction.delete(transactionKey(offer.transactionId));
@@ -119,7 +119,7 @@ export class SentOffers {
     offer.sentToStart = offer.remote.incarnation;
   }
 
-  /** Sends an offer at once with which the other relay did nothing. */
+  /** Sends an offer again at once, because the other relay has discarded it. */
   anew(leg: Leg, { offer, claimed }: Attempt): void {
     if (!offer) return;
     offer.owed = true;
@@ -127,7 +127,7 @@ export class SentOffers {
     this.send(leg, { offer, claimed });
   }
 
-  /** Forgets an offer: nothing that still could be answered to it matters. */
+  /** Forgets an offer: no later answer to it would change anything. */
   forget({ transactionId }: SentOffer): void {
     this.#byTransaction.delete(transactionKey(transactionId));
   }

@@ -19,7 +19,7 @@ const TICKS_OF_A_PASS = 5;
 /** The longest that a pass counts for, in milliseconds: what happened in it is dated by that. */
 const PASS_MS_MAX = 2_000;
 
-/** A pause of the control thread, in milliseconds, after which everybody is given time anew. */
+/** After a pause of the control thread this long, in milliseconds, every peer has its time anew. */
 const STANDSTILL_MS = 1_500;
 
 /** Numbers of a watched leg: packets from its peer, and to it. */
@@ -29,7 +29,7 @@ const TO = 1;
 /** The part of a peer's time after which it is reminded at each look: twice what it promised. */
 const REMINDED_FROM = 0.4;
 
-/** When a sign of life is owed since that is not owed. */
+/** Stands for the time since which a sign of life is owed, where none is. */
 const NOT_OWED = Number.POSITIVE_INFINITY;
 
 /**
@@ -38,10 +38,10 @@ const NOT_OWED = Number.POSITIVE_INFINITY;
  * of data that went to it since its last one. Signs of life are what the control plane has heard,
  * and packets that the data plane has counted. A peer that owes one for longer than it promised is
  * reminded, because the packet may have been lost on its way, or the sign. Of very many, each tick
- * reminds `remindedAtOnce`, in turns of the tenants, those first that have waited longest for it;
- * whoever is left out is silent by the same rule.
+ * reminds `REMINDED_AT_ONCE`, in turns of the tenants, those first that have waited longest for it;
+ * a peer that is left out is held silent by the same rule.
  *
- * Each tick looks at a slice: a fifth of all, but never more than `legsWatchedAtOnce`, so that a
+ * Each tick looks at a slice: a fifth of all, but never more than `LEGS_WATCHED_AT_ONCE`, so that a
  * full relay costs no more than a bounded share of the thread. What is looked at lies in columns of
  * numbers; a leg's place in them is its own, and the last one takes the place of one that leaves.
  */
@@ -112,7 +112,7 @@ export class SilenceWatch {
    */
   tick(): Leg[] {
     const now = this.#clock.monotonic();
-    // This host, or this thread, stood still, and so did what peers have sent meanwhile.
+    // This thread was stopped, so signs of life of that time have not been read yet.
     if (now - this.#tickAt > STANDSTILL_MS) this.#since = now;
     this.#tickAt = now;
     const silent: Leg[] = [];

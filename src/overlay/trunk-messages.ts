@@ -11,7 +11,7 @@ import type { OfferRules } from './offer-rules.js';
 /** Legs lost to a relay's silence that are remembered until it answers again. */
 const LOST_LEGS_MAX = 131_072;
 
-/** What other relays may ask of this one (PROTOCOL.md section 3). */
+/** Carries out the control messages of other relays about legs (PROTOCOL.md section 3). */
 export class TrunkMessages {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
@@ -87,7 +87,7 @@ export class TrunkMessages {
    * Attempts go on: their offers are repeated, and find the relay or run out.
    */
   relayLost(remote: RemoteRelay, why: 'restarted' | 'silent'): void {
-    // One that was only silent repeats its offers, and those would be known already.
+    // A relay that was only silent repeats its offers, so they stay remembered.
     if (why === 'restarted') this.#context.offers.deleteAll(remote.id);
     const lost = this.#context.legs
       .withRemote(remote)
@@ -107,8 +107,8 @@ export class TrunkMessages {
   }
 
   /**
-   * A relay that only stood still still has its ends of the connections that were ended here, and
-   * its peers would talk to nobody: it is told which.
+   * A relay that was only stopped for a while still holds its ends of the connections that were
+   * ended here: it is told which, so that its peers learn of the end.
    */
   relayBack(remote: RemoteRelay): void {
     const { legs, closes } = this.#context;

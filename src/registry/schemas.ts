@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
-import { LIMITS, NAME_PATTERN } from '../limits.js';
+import { LIMITS } from '../limits.js';
+import { NAME_PATTERN } from '../names.js';
 import type { Registry } from './types.js';
 
 /** Relays that a peer may ask not to be given. */

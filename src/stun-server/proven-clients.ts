@@ -13,7 +13,7 @@ export const PROVEN_CLIENTS_MAX = 8_192;
 /** … and of one source (IPv4 address or IPv6 /64). */
 export const PROVEN_CLIENTS_OF_SOURCE_MAX = 512;
 
-/** Whom the data plane lets go before strangers. */
+/** The part of a data plane that gives clients priority over strangers. */
 export type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
 
 interface ProvenClient {
@@ -24,12 +24,12 @@ interface ProvenClient {
 
 /**
  * Which client 5-tuples are proven: an authenticated request came from there lately, or a leg is
- * held there, be it only reserved. What comes from them is answered before strangers' requests, so
- * each one is told to the worker that receives it. A USERNAME alone proves nothing.
+ * held there, even one that is only reserved. Their requests are handled before strangers', so the
+ * worker that receives a proven 5-tuple is told of it. A USERNAME alone proves nothing.
  *
  * Legs are bounded by the leg table. Proven 5-tuples without one are bounded in all, where the one
- * that was heard longest ago is forgotten, and for each source, which gets no more: who holds one
- * credential cannot push out others by sending from many ports.
+ * that was heard longest ago is forgotten, and for each source, whose further 5-tuples stay
+ * unproven: the holder of one credential cannot evict others by sending from many ports.
  */
 export class ProvenClients implements KnownClients {
   readonly #plane: KnownClients;

@@ -44,8 +44,8 @@ export const XOR_ADDRESS_TYPES: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * The comprehension-required attributes that any authenticated request may carry: what a method's
- * set of known attributes starts from (`StunMessage.unknownRequired`).
+ * The comprehension-required attributes that any authenticated request may carry: part of what each
+ * usage understands (`StunMessage.unknownRequired`).
  */
 export const AUTHENTICATION_ATTRIBUTES: readonly number[] = [
   AttributeType.Username,

@@ -183,7 +183,7 @@ export class StunMessage {
 
   /**
    * The comprehension-required types that the receiver does not know (RFC 8489 section 6.3.1).
-   * @param known - what the method understands, AUTHENTICATION_ATTRIBUTES included
+   * @param known - what the usage understands, AUTHENTICATION_ATTRIBUTES included
    * @returns each unknown type once, in order of appearance; empty when the message is fine
    */
   unknownRequired(known: ReadonlySet<number>): number[] {
