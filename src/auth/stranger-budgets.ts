@@ -13,8 +13,8 @@ export interface AnswerRate {
 
 /**
  * Budgets for responses to unauthenticated requests (PROTOCOL.md section 2), one for each source,
- * an IPv4 address or an IPv6 /64. Anybody can forge a source address, so each kind of response has a
- * budget of its own: a flood of one kind leaves the others. Sources and 5-tuples from which a
+ * an IPv4 address or an IPv6 /64. Anybody can forge a source address, so each kind of response has
+ * a budget of its own: a flood of one kind leaves the others. Sources and 5-tuples from which a
  * credential was proved lately have larger ones, or their own.
  */
 export class StrangerBudgets {

@@ -101,8 +101,8 @@ export class LegTable {
   /**
    * Why a new leg of the tenant is refused; undefined where there is room. Legs that have ended
    * count against their tenant's quota while their numbers rest: otherwise one tenant could use up
-   * the relay's session indexes by opening and closing legs. A tenant other than `default` may have as
-   * many legs as are still free at most, so that a few tenants leave room for the next one.
+   * the relay's session indexes by opening and closing legs. A tenant other than `default` may have
+   * as many legs as are still free at most, so that a few tenants leave room for the next one.
    */
   refusal(tenant: string, now: number): Refusal | undefined {
     this.#endRests(now);
