@@ -7,58 +7,6 @@ import { CLAIM_LIMITS } from './claim-limits.js';
 
 /** Turnpike's own limits and defaults (PROTOCOL.md). */
 export const LIMITS = {
-  /** Counters of trunk control messages that a relay remembers of another; a power of two. */
-  controlWindow: 65_536,
-  /** Relays that left whose last counter is remembered; beyond it the one gone longest is not. */
-  controlSendersLeftMax: 4_096,
-  /** A relay whose probes go unanswered this long while it carries traffic is gone. */
-  relayGoneMs: 5_000,
-  /** Probe interval to relays that share connections. */
-  probeIntervalMs: 100,
-  /** The same of one of our further source ports, and how many known and new ones in 100 ms. */
-  probeLaneIntervalMs: 2_000,
-  probeLanesAtOnce: 64,
-  /** Probe interval to relays that share none. */
-  probeIdleIntervalMs: 1_000,
-  /** The same of what is overdue or new, and of what is not in use; both within the budget. */
-  probeUrgentIntervalMs: 250,
-  probeSecondaryIntervalMs: 5_000,
-  /** Probes a second to relays that share no connections: urgent and in use, and all others. */
-  probesFirstPerSecond: 66,
-  probesSecondaryPerSecond: 14,
-  /** How much of a second's probes may leave at once. */
-  probesBurstSeconds: 0.25,
-  /** A probe without an answer is overdue after this long, or after twice its round trip. */
-  probePatienceMs: 500,
-  /** A way that never answered gives way to one that did after this long. */
-  firstAnswerMs: 300,
-  /** A way that has not answered for this long, and so many probes, is left for another one. */
-  wayFailingMs: 1_500,
-  probesLostFailing: 3,
-  /** Probes that must be lost at least before a way counts as dead (relayGoneMs). */
-  probesLostDead: 5,
-  /** Plain probes that must be lost, too, before a relay that may be old counts as lost. */
-  plainProbesLostGone: 16,
-  /** What an old relay must have answered and missed to be held one. */
-  oldRelayPlainAnswers: 3,
-  oldRelayPathsMissed: 5,
-  /** Another way is taken that is better by both of these for so long. */
-  wayBetterMs: 5,
-  wayBetterShare: 0.2,
-  wayBetterForMs: 10_000,
-  /** Ways to one relay that are measured. */
-  waysMax: 16,
-  /**
-   * Sizes tried where the longest does not pass, as UDP payload: RFC 8899's BASE_PLPMTU, a lower
-   * one, and `trunkMtuBytesMin`; and when a longer datagram than passes is tried again.
-   */
-  pathMtuBaseBytes: 1_200,
-  pathMtuLowerBytes: 800,
-  pathMtuRaiseMs: 60_000,
-  /** Peers are advised to send longer datagrams when those have passed for so long. */
-  recommendedGrowthMs: 3_000,
-  /** Lines about relays out of reach, or back, in ten seconds; the rest is counted. */
-  reachabilityLinesMax: 20,
   /** Bare Closed indications that a relay sends in all, per second. */
   closedIndicationsPerSecond: 2_000,
   closedIndicationsPerSecondMax: 1_000_000,
@@ -68,17 +16,12 @@ export const LIMITS = {
   recordsMax: 8_185,
   /** Trunk source addresses that a registration may list. */
   trunkSourcesMax: 64,
-  /** A relay that stops tells its peers and the other relays so for at most this long. */
-  farewellMs: 3_000,
-  /** … and waits for the other relays' answers for at most this long. */
-  farewellAnswersMs: 1_000,
   /** Largest datagram handed up to TypeScript. */
   puntBytesMax: 2_048,
   /** Default life of a directory answer's credentials, and the longest. */
   ttlSeconds: 600,
   ttlSecondsMax: 86_400,
   /** A relay beats at a random interval between these two. */
-  beatMsMin: 1_000,
   beatMsMax: 2_000,
   /** A relay that has not beaten for this long is forgotten by the directory. */
   relayExpiryMs: 5_000,
@@ -92,21 +35,12 @@ export const LIMITS = {
   /** Changed records of one relay: at once, and then one in so long. */
   recordChangesBurst: 8,
   recordChangeMs: 5_000,
-  /** A relay that vanished from the registry stays known to relays this long. */
-  knownRelayGraceMs: 30_000,
   /** How far ahead of the directory's clock a RELAY-START may lie. */
   startAheadMs: 86_400_000,
   /** Request nonces that a directory remembers of one relay inside the clock skew window. */
   noncesPerRelayMax: 512,
   /** Service or trunk addresses that a registration may list. */
   relayAddressesMax: 16,
-  /** A relay's request to the directory is given up after this long. */
-  directoryRequestMs: 5_000,
-  /** A relay's connection to the directory is made anew after this long. */
-  directoryConnectionMs: 60_000,
-  /** First and longest wait of a relay before it tries an unreachable directory again. */
-  directoryBackoffMsMin: 500,
-  directoryBackoffMsMax: 5_000,
   /** Seconds after which a peer is told to ask again when no relay can serve. */
   noRelayRetrySeconds: 2,
   /** HTTP: largest body of a peer's request and of a relay's, and of the headers, in bytes. */
@@ -130,8 +64,6 @@ export const LIMITS = {
   tenantRequestsWaitingMax: 2_048,
   /** HTTP: connections open at once, if there are descriptors; beyond it new ones are dropped. */
   httpConnectionsMax: 8_192,
-  /** Largest answer of a directory that a relay reads, in bytes. */
-  registryBytesMax: 16_777_216,
   /** Relays that check one service address, and addresses that one relay checks. */
   serviceCheckers: 3,
   serviceChecksMax: 32,
@@ -161,8 +93,6 @@ export const LIMITS = {
   /** Rendezvous: wait for the first join, and for the other side. */
   rendezvousJoinMs: 10_000,
   roomWaitMs: 600_000,
-  /** A forwarding thread that has given no sign of life for this long is stuck. */
-  workerSilentSeconds: 5,
   /** Data plane: threads by default at most and at all, addresses of a side, other relays. */
   workersDefaultMax: 4,
   workersMax: 16,

@@ -1,18 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { type Logger, pino } from 'pino';
 import type { Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { type Clock, systemClock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import { canonicalRecord } from '../registry/record.js';
-import {
-  BeatAnswer,
-  RegistrationAnswer,
-  RegistrationProblem,
-  RegistryBody,
-} from '../registry/schemas.js';
+import type { RegistrationAnswer } from '../registry/schemas.js';
 import type {
   ClaimChallenge,
   ClaimResult,
@@ -23,9 +17,26 @@ import type {
   ServiceCheck,
 } from '../registry/types.js';
 import { DirectoryLog } from './directory-log.js';
+import {
+  beatAnswer,
+  type Problem,
+  problemOf,
+  registrationAnswer,
+  registryBody,
+} from './registration-answers.js';
 import { type AnswersAt, RelayMembership } from './relay-membership.js';
-import { REFUSALS, type SignedAnswerResult, SignedRequests } from './signed-requests.js';
+import {
+  DIRECTORY_BACKOFF_MS_MAX,
+  DIRECTORY_BACKOFF_MS_MIN,
+  DIRECTORY_REQUEST_MS,
+  REFUSALS,
+  type SignedAnswerResult,
+  SignedRequests,
+} from './signed-requests.js';
 import { Throttle } from './throttle.js';
+
+/** A relay beats at a random interval of at least this, and at most BEAT_MS_MAX. */
+export const BEAT_MS_MIN = 1_000;
 
 /** How long a clean close waits for the directory. */
 const DEREGISTER_MS = 1_000;
@@ -40,11 +51,6 @@ const EAGER_BEATS = 8;
 const BEAT_PACE_MS = 500;
 /** Entries of each kind in a report that nobody may read. */
 const UNREAD_REPORT_MAX = 32;
-
-const registrationAnswer = Compile(RegistrationAnswer);
-const beatAnswer = Compile(BeatAnswer);
-const registryBody = Compile(RegistryBody);
-const registrationProblem = Compile(RegistrationProblem);
 
 /** What a registration is made from. */
 export interface RegistrationClientOptions {
@@ -281,7 +287,7 @@ export class RegistrationClient {
     const answer = await this.#requests.send({
       method: 'GET',
       path: this.#path(`registry/${registryVersion}`),
-      timeoutMs: LIMITS.directoryRequestMs,
+      timeoutMs: DIRECTORY_REQUEST_MS,
       digest: registryVersion,
     });
     if (answer.ok && answer.status === 200 && registryBody.Check(answer.body)) {
@@ -301,7 +307,7 @@ export class RegistrationClient {
       method,
       path: this.#path(resource),
       body,
-      timeoutMs: LIMITS.directoryRequestMs,
+      timeoutMs: DIRECTORY_REQUEST_MS,
     });
     if (!answer.ok) this.#gone(answer);
     return answer;
@@ -316,7 +322,7 @@ export class RegistrationClient {
     // Then one early beat an interval: registries may change as fast as relays start.
     if (this.#eagerBeats > 0) return 'soon';
     const now = this.#clock.monotonic();
-    if (now - this.#confirmedAtMs < LIMITS.beatMsMin) return 'beat';
+    if (now - this.#confirmedAtMs < BEAT_MS_MIN) return 'beat';
     this.#confirmedAtMs = now;
     return 'soon';
   }
@@ -364,11 +370,8 @@ export class RegistrationClient {
   #waitMs(next: Exclude<Next, 'end'>): number {
     const share = Buffer.from(this.#random(4)).readUInt32BE() / 2 ** 32;
     if (next === 'soon') return CONFIRM_MS * (1 + share);
-    if (next === 'beat') return LIMITS.beatMsMin + share * (LIMITS.beatMsMax - LIMITS.beatMsMin);
-    const wait = Math.min(
-      LIMITS.directoryBackoffMsMin * 2 ** this.#failures,
-      LIMITS.directoryBackoffMsMax,
-    );
+    if (next === 'beat') return BEAT_MS_MIN + share * (LIMITS.beatMsMax - BEAT_MS_MIN);
+    const wait = Math.min(DIRECTORY_BACKOFF_MS_MIN * 2 ** this.#failures, DIRECTORY_BACKOFF_MS_MAX);
     this.#failures += 1;
     return wait * (0.5 + share / 2);
   }
@@ -389,11 +392,4 @@ export class RegistrationClient {
   #path(resource: string): string {
     return `/v1/relays/${this.#options.id}/${resource}`;
   }
-}
-
-type Problem = Static<typeof RegistrationProblem>;
-
-/** The code is the directory's own: `malformed-answer` where there is none. */
-function problemOf(body: unknown): Problem {
-  return registrationProblem.Check(body) ? body : { code: 'malformed-answer' };
 }

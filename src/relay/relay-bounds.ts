@@ -6,6 +6,7 @@ import { CLOSES_PENDING_MAX } from '../overlay/close-requests.js';
 import { OFFERS_OF_RELAY_MAX, OFFERS_REMEMBERED_MAX } from '../overlay/received-offers.js';
 import type { RefusalReason } from '../overlay/refusals.js';
 import { SENT_OFFER_LIMITS } from '../overlay/sent-offers.js';
+import { CONTROL_WINDOW } from '../trunk/control-sequence.js';
 import type { RelayRules } from './rules.js';
 
 /** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */
@@ -41,7 +42,7 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
     {
       name: 'control-window',
       detail:
-        `messages of relays are dropped: they were sent before ${LIMITS.controlWindow} ` +
+        `messages of relays are dropped: they were sent before ${CONTROL_WINDOW} ` +
         'others that have come already',
       met: () => trunk.drops.trunk_control_too_old,
     },

@@ -5,6 +5,9 @@ import { incarnationOf, supersedes } from '../registry/incarnation.js';
 import { type Claim, claimedAddresses, claimsOf } from '../registry/record.js';
 import type { Registry, RelayRecord } from '../registry/types.js';
 
+/** A relay that vanished from the registry stays known to relays this long. */
+export const VANISHED_RELAY_GRACE_MS = 30_000;
+
 interface Known {
   readonly record: RelayRecord;
   /** Time of contact with a directory since the relay vanished; undefined while it is listed. */
@@ -25,7 +28,7 @@ export type AnswersAt = (
 /** What it is made from. */
 export interface RelayMembershipOptions {
   readonly clock: Clock;
-  /** Default LIMITS.knownRelayGraceMs. */
+  /** Default VANISHED_RELAY_GRACE_MS. */
   readonly graceMs?: number;
   /** Default: none does. */
   readonly answersAt?: AnswersAt;
@@ -54,7 +57,7 @@ export class RelayMembership {
 
   constructor({
     clock,
-    graceMs = LIMITS.knownRelayGraceMs,
+    graceMs = VANISHED_RELAY_GRACE_MS,
     answersAt = () => false,
   }: RelayMembershipOptions) {
     this.#clock = clock;

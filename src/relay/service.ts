@@ -37,6 +37,11 @@ import { WildcardSourceWatch } from './wildcard-source-watch.js';
 import { WorkerWatchdog } from './worker-watchdog.js';
 import { XdpLog } from './xdp-log.js';
 
+/** A relay that stops tells its peers and the other relays so for at most this long … */
+export const FAREWELL_MS_MAX = 3_000;
+/** … and waits for the other relays' answers for at most this long. */
+export const FAREWELL_ANSWERS_MS_MAX = 1_000;
+
 /** How often the rules are given the time. */
 const TICK_MS = 100;
 
@@ -318,7 +323,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   async #close(): Promise<void> {
     this.drain();
     const { closes } = this.#rules.context;
-    const silentAt = performance.now() + LIMITS.farewellMs;
+    const silentAt = performance.now() + FAREWELL_MS_MAX;
     for (const left of this.#rules.overlay.closeAll()) {
       if (performance.now() > silentAt) {
         this.#logger.warn({ left }, 'no time to tell the rest of the peers that the relay stops');
@@ -326,7 +331,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       }
       await nextTurn();
     }
-    const answered = performance.now() + LIMITS.farewellAnswersMs;
+    const answered = performance.now() + FAREWELL_ANSWERS_MS_MAX;
     await this.#registration?.stop();
     while (closes.pending > 0 && performance.now() < answered) await setTimeout(FAREWELL_POLL_MS);
     clearInterval(this.#timer);

@@ -5,7 +5,6 @@ import type { Clock } from '../clock.js';
 import { connectAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 import { readBody, sendRequest } from '../http/client-request.js';
-import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import {
   NONCE_BYTES,
@@ -15,6 +14,17 @@ import {
   signAnswer,
   signRequest,
 } from '../registry/signing.js';
+
+/** A relay's request to the directory is given up after this long. */
+export const DIRECTORY_REQUEST_MS = 5_000;
+/** First wait of a relay before it tries an unreachable directory again. */
+export const DIRECTORY_BACKOFF_MS_MIN = 500;
+/** Longest wait of a relay before it tries an unreachable directory again. */
+export const DIRECTORY_BACKOFF_MS_MAX = 5_000;
+/** A relay's connection to the directory is made anew after this long. */
+export const DIRECTORY_CONNECTION_MS = 60_000;
+/** Largest answer of a directory that a relay reads. */
+export const REGISTRY_BYTES_MAX = 16_777_216;
 
 /** What a directory answered and signed, or why there is no such answer. */
 export type SignedAnswerResult =
@@ -95,7 +105,7 @@ export class SignedRequests {
    */
   #lookAgain(): void {
     const now = this.#options.clock.monotonic();
-    if (now - this.#agentSinceMs < LIMITS.directoryConnectionMs) return;
+    if (now - this.#agentSinceMs < DIRECTORY_CONNECTION_MS) return;
     if (this.#controllers.size > 0) return;
     this.#agent.destroy();
     this.#agent = this.#newAgent();
@@ -156,7 +166,7 @@ export class SignedRequests {
       },
     };
     const response = await sendRequest(`${this.#base}${path}`, options, body);
-    const answer = await readBody(response, LIMITS.registryBytesMax);
+    const answer = await readBody(response, REGISTRY_BYTES_MAX);
     if (answer === undefined) return { ok: false, reason: 'the answer is too large' };
     if (request.digest !== undefined && response.statusCode === 200) {
       const hash = createHash('sha256').update(answer).digest('hex');

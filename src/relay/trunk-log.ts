@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import { LineLimiter } from '../logging/line-limiter.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import { isFault } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { unregisteredSourceText } from '../trunk/unregistered-sources.js';
+
+/** Lines about paths to relays in ten seconds; the rest is counted. */
+export const PATH_LINES_MAX = 20;
 
 const WINDOW_MS = 10_000;
 
@@ -17,7 +19,7 @@ export class TrunkLog {
   readonly #logger: Logger;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#window = new LineLimiter(LIMITS.reachabilityLinesMax, WINDOW_MS, clock);
+    this.#window = new LineLimiter(PATH_LINES_MAX, WINDOW_MS, clock);
     this.#logger = logger;
   }
 

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane } from '../native/types.js';
+
+/** A forwarding thread that has given no sign of life for this long is stuck. */
+export const WORKER_SILENT_SECONDS = 5;
 
 /** How often the workers are asked for a sign of life. */
 const ASK_MS = 1_000;
@@ -46,12 +48,12 @@ export class WorkerWatchdog {
   }
 
   #say(worker: number, before: number, seconds: number): void {
-    if (seconds === LIMITS.workerSilentSeconds) {
+    if (seconds === WORKER_SILENT_SECONDS) {
       this.#logger.error(
         { event: 'worker-stuck', worker, seconds },
         `forwarding thread ${worker} has done nothing for ${seconds} s`,
       );
-    } else if (seconds === 0 && before >= LIMITS.workerSilentSeconds) {
+    } else if (seconds === 0 && before >= WORKER_SILENT_SECONDS) {
       this.#logger.warn(
         { event: 'worker-back', worker, seconds: before },
         `forwarding thread ${worker} works again after ${before} s`,
@@ -62,7 +64,7 @@ export class WorkerWatchdog {
   /** Those that are stuck now. */
   stuck(): StuckWorker[] {
     return this.#owedSeconds.flatMap((seconds, worker) =>
-      seconds >= LIMITS.workerSilentSeconds ? [{ worker, seconds }] : [],
+      seconds >= WORKER_SILENT_SECONDS ? [{ worker, seconds }] : [],
     );
   }
 }

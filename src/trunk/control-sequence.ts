@@ -1,12 +1,16 @@
 import { putMostRecent } from '../collections/lru.js';
 import { type CounterVerdict, ReplayWindow } from '../collections/replay-window.js';
-import { LIMITS } from '../limits.js';
 import { type Incarnation, incarnation } from '../registry/incarnation.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 
+/** Counters of control messages that a relay remembers of another; a power of two. */
+export const CONTROL_WINDOW = 65_536;
+/** Relays that left whose last counter is remembered; then the one gone longest is forgotten. */
+export const CONTROL_SENDERS_LEFT_MAX = 4_096;
+
 const VALUE_BYTES = 16;
-const WINDOW = LIMITS.controlWindow;
+const WINDOW = CONTROL_WINDOW;
 
 /** What CONTROL-SEQUENCE says (PROTOCOL.md section 3). */
 export interface ControlSequence {
@@ -99,7 +103,7 @@ export class ControlSequences {
     putMostRecent(
       this.#left,
       [id, { incarnation, highest: window.highest }],
-      LIMITS.controlSendersLeftMax,
+      CONTROL_SENDERS_LEFT_MAX,
     );
   }
 

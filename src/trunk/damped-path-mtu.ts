@@ -1,10 +1,12 @@
-import { LIMITS } from '../limits.js';
 import type { PathMtuDiscovery } from './path-mtu-discovery.js';
+
+/** Peers are advised to send longer datagrams when those have passed for so long. */
+export const MTU_GROWTH_MS = 3_000;
 
 /**
  * The datagram size that peers are advised by, in bytes of UDP payload: that of the path in use,
  * which may change many times while a longer one is searched. A smaller one counts at once, a
- * longer one when nothing smaller was found for `LIMITS.recommendedGrowthMs`.
+ * longer one when nothing smaller was found for `MTU_GROWTH_MS`.
  */
 export class DampedPathMtu {
   #bytes: number | undefined;
@@ -28,7 +30,7 @@ export class DampedPathMtu {
     }
     this.#growing ??= { since: now, bytes };
     this.#growing.bytes = Math.min(this.#growing.bytes, bytes);
-    if (now - this.#growing.since < LIMITS.recommendedGrowthMs) return;
+    if (now - this.#growing.since < MTU_GROWTH_MS) return;
     this.#bytes = this.#growing.bytes;
     this.#growing = undefined;
   }

@@ -1,11 +1,18 @@
 import { LIMITS } from '../limits.js';
 
+/** BASE_PLPMTU (RFC 8899 section 5.1.2), as UDP payload. */
+export const PATH_MTU_BASE_BYTES = 1_200;
+/** Tried where BASE_PLPMTU does not pass. */
+export const PATH_MTU_LOWER_BYTES = 800;
+/** PMTU_RAISE_TIMER (RFC 8899 section 5.1.1): when a longer datagram is tried again. */
+export const PATH_MTU_RAISE_MS = 60_000;
+
 /** RFC 8899 section 5.1.2: MAX_PROBES, losses of one size in a row that count. */
 const LOSSES_MAX = 3;
 /** Steps smaller than this gain nothing. */
 const STEP_BYTES = 8;
 /** Tried where the longest does not pass; the first is used while nothing is known. */
-const LOWER_BYTES = [LIMITS.pathMtuBaseBytes, LIMITS.pathMtuLowerBytes, LIMITS.trunkMtuBytesMin];
+const LOWER_BYTES = [PATH_MTU_BASE_BYTES, PATH_MTU_LOWER_BYTES, LIMITS.trunkMtuBytesMin];
 
 /**
  * The longest datagram that passes a path whole, by probes of that size (RFC 8899, DPLPMTUD). Sizes
@@ -69,7 +76,7 @@ export class PathMtuDiscovery {
     if (this.#passed === 0) {
       return this.#candidates.find((bytes) => bytes < this.#failed) ?? this.#max;
     }
-    const isDue = now - this.#searchedAt >= LIMITS.pathMtuRaiseMs;
+    const isDue = now - this.#searchedAt >= PATH_MTU_RAISE_MS;
     if (this.#isFound && this.#lost.times === 0 && this.#passed < this.#max && isDue) {
       this.#failedBefore = this.#failed;
       this.#failed = Number.POSITIVE_INFINITY;

@@ -1,5 +1,4 @@
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import { listenerHandle } from '../native/transport-handle.js';
 import type { Heard, ProbeWay, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
@@ -7,6 +6,18 @@ import type { TrunkSocket } from './local-relay.js';
 import { PathMtuDiscovery } from './path-mtu-discovery.js';
 import { ProbeSupport } from './probe-support.js';
 import { ProbeTarget } from './probe-target.js';
+import { RELAY_GONE_MS } from './relay-liveness.js';
+
+/** A path that never answered is left for one that did after this long. */
+export const FIRST_ANSWER_MS = 300;
+/** A path is better than the one in use if its round trip is shorter by this much … */
+export const PATH_BETTER_MS = 5;
+/** … and by this share … */
+export const PATH_BETTER_SHARE = 0.2;
+/** … for this long. */
+export const PATH_BETTER_FOR_MS = 10_000;
+/** Paths to one relay that are probed; the rest is not used. */
+export const PATHS_MAX = 16;
 
 /** Data lanes of a worker (PROTOCOL.md section 4). */
 const LANE_SETS = 7;
@@ -60,7 +71,7 @@ export class Path {
   /** Whether it is known, and for long enough, that it does not. */
   isLost(now: number): boolean {
     if (this.main.standing === 'dead') return true;
-    return this.theirs === 'unanswered' && now - this.theirsSince >= LIMITS.relayGoneMs;
+    return this.theirs === 'unanswered' && now - this.theirsSince >= RELAY_GONE_MS;
   }
 
   /** The other relay has said what it hears. */
@@ -95,7 +106,7 @@ export interface LocalPathOptions {
 
 /** Every path to one relay, and which of them is in use. */
 export class RelayPaths {
-  /** At most LIMITS.waysMax. */
+  /** At most PATHS_MAX. */
   all: readonly Path[] = [];
   /** Undefined when no trunk address family is in common. */
   inUse: Path | undefined;
@@ -166,16 +177,16 @@ export class RelayPaths {
     const best = others.toSorted((a, b) => rttOf(a) - rttOf(b))[0];
     if (best === undefined) return inUse;
     const neverAnswered =
-      inUse.main.rttNs === undefined && inUse.main.waitingMs(now) >= LIMITS.firstAnswerMs;
+      inUse.main.rttNs === undefined && inUse.main.waitingMs(now) >= FIRST_ANSWER_MS;
     if (!inUse.serves || neverAnswered) return best;
     const gainNs = rttOf(inUse) - rttOf(best);
     const isBetter =
       inUse.main.rttNs !== undefined &&
-      gainNs > LIMITS.wayBetterMs * 1e6 &&
-      gainNs > LIMITS.wayBetterShare * rttOf(inUse);
+      gainNs > PATH_BETTER_MS * 1e6 &&
+      gainNs > PATH_BETTER_SHARE * rttOf(inUse);
     if (!isBetter) this.#better = undefined;
     else if (this.#better?.path !== best) this.#better = { path: best, since: now };
-    else if (now - this.#better.since >= LIMITS.wayBetterForMs) return best;
+    else if (now - this.#better.since >= PATH_BETTER_FOR_MS) return best;
     return inUse;
   }
 
@@ -248,5 +259,5 @@ function pathsTo(record: RelayRecord, sockets: readonly TrunkSocket[]): PathAddr
         .filter((to) => familyOf(to) === familyOf(address))
         .map((destination) => ({ socket, destination, ...(local !== undefined && { local }) })),
     )
-    .slice(0, LIMITS.waysMax);
+    .slice(0, PATHS_MAX);
 }

@@ -1,5 +1,17 @@
-import { LIMITS } from '../limits.js';
 import type { ProbeTarget } from './probe-target.js';
+
+/** Probe interval of the path in use to a relay that shares connections. */
+export const PROBE_INTERVAL_MS = 100;
+/** Probe interval of one of our further source ports to such a relay. */
+export const PROBE_LANE_INTERVAL_MS = 2_000;
+/** Probes from further source ports in one tick: known ones, and as many new ones. */
+export const PROBE_LANES_AT_ONCE_MAX = 64;
+/** Probe interval of the path in use to a relay that shares no connections. */
+export const PROBE_IDLE_INTERVAL_MS = 1_000;
+/** Probe interval of what is overdue or new, within the budget. */
+export const PROBE_URGENT_INTERVAL_MS = 250;
+/** Probe interval of paths that are not in use, within the budget. */
+export const PROBE_SECONDARY_INTERVAL_MS = 5_000;
 
 /**
  * Outside of the budget, for relays that share connections: `live`: the path in use, and a further
@@ -22,14 +34,14 @@ export type ProbeClass =
 
 /** Shortest time between two probes of one target, in milliseconds. */
 const INTERVAL_MS: Record<ProbeClass, number> = {
-  live: LIMITS.probeIntervalMs,
-  'live-size': LIMITS.probeIdleIntervalMs,
-  'live-new': LIMITS.probeUrgentIntervalMs,
-  'live-lane': LIMITS.probeLaneIntervalMs,
-  urgent: LIMITS.probeUrgentIntervalMs,
-  detail: LIMITS.probeUrgentIntervalMs,
-  primary: LIMITS.probeIdleIntervalMs,
-  secondary: LIMITS.probeSecondaryIntervalMs,
+  live: PROBE_INTERVAL_MS,
+  'live-size': PROBE_IDLE_INTERVAL_MS,
+  'live-new': PROBE_URGENT_INTERVAL_MS,
+  'live-lane': PROBE_LANE_INTERVAL_MS,
+  urgent: PROBE_URGENT_INTERVAL_MS,
+  detail: PROBE_URGENT_INTERVAL_MS,
+  primary: PROBE_IDLE_INTERVAL_MS,
+  secondary: PROBE_SECONDARY_INTERVAL_MS,
 };
 
 /** Whether a relay shares connections, or is expected to, as a peer asked for one. */
@@ -116,8 +128,8 @@ export function chooseProbes<T extends { readonly askedAt: number }>(
   return [
     ...due('live', Number.POSITIVE_INFINITY),
     ...due('live-size', Number.POSITIVE_INFINITY),
-    ...due('live-new', LIMITS.probeLanesAtOnce),
-    ...due('live-lane', LIMITS.probeLanesAtOnce),
+    ...due('live-new', PROBE_LANES_AT_ONCE_MAX),
+    ...due('live-lane', PROBE_LANES_AT_ONCE_MAX),
     ...urgent,
     ...detailsTaken,
     ...primary.slice(0, left - detailsTaken.length),

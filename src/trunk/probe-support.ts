@@ -1,4 +1,9 @@
-import { LIMITS } from '../limits.js';
+/** Plain probes that must be lost, too, before a relay that may be old counts as lost. */
+export const PLAIN_PROBES_LOST_MAX = 16;
+/** Plain probes that a relay has answered before it is taken for an old one … */
+export const OLD_RELAY_PLAIN_ANSWERS_MIN = 3;
+/** … and path probes that it has not. */
+export const OLD_RELAY_PATHS_MISSED_MIN = 5;
 
 /**
  * Which probes another relay understands: one of a release before path probes answers plain ones
@@ -18,7 +23,7 @@ export class ProbeSupport {
 
   /** Whether it may be an old relay that lives, so that unanswered path probes mean nothing. */
   get mayBeOld(): boolean {
-    return this.#kind === 'unknown' && this.#plainUnanswered < LIMITS.plainProbesLostGone;
+    return this.#kind === 'unknown' && this.#plainUnanswered < PLAIN_PROBES_LOST_MAX;
   }
 
   /** A path probe is overdue, and both kinds have been sent now. */
@@ -35,8 +40,8 @@ export class ProbeSupport {
     this.#plainUnanswered = 0;
     this.#plainAnswered += 1;
     const isOld =
-      this.#plainAnswered >= LIMITS.oldRelayPlainAnswers &&
-      this.#pathsMissed >= LIMITS.oldRelayPathsMissed;
+      this.#plainAnswered >= OLD_RELAY_PLAIN_ANSWERS_MIN &&
+      this.#pathsMissed >= OLD_RELAY_PATHS_MISSED_MIN;
     if (this.#kind === 'unknown' && isOld) this.#kind = 'plain';
   }
 }

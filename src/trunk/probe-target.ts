@@ -1,4 +1,13 @@
-import { LIMITS } from '../limits.js';
+import { RELAY_GONE_MS } from './relay-liveness.js';
+
+/** A probe without an answer is overdue after this long, or after twice its round trip. */
+export const PROBE_PATIENCE_MS_MIN = 500;
+/** A path that has not answered for this long, and so many probes, is left for another one. */
+export const PATH_FAILING_MS = 1_500;
+/** Probes that must be lost before a path is left for another one. */
+export const PROBES_LOST_FAILING_MIN = 3;
+/** Probes that must be lost before a path counts as dead (RELAY_GONE_MS). */
+export const PROBES_LOST_DEAD_MIN = 5;
 
 /**
  * What the answers say of a source port's probes by a path. `suspect`: one answer is overdue.
@@ -84,7 +93,7 @@ export class ProbeTarget {
   /** How long an answer may take. */
   get patienceMs(): number {
     const rttMs = (this.rttNs ?? 0) / 1e6;
-    return Math.min(Math.max(2 * rttMs + 200, LIMITS.probePatienceMs), LIMITS.relayGoneMs);
+    return Math.min(Math.max(2 * rttMs + 200, PROBE_PATIENCE_MS_MIN), RELAY_GONE_MS);
   }
 
   /** Looks what has become of it. @returns whether its standing has changed */
@@ -93,12 +102,12 @@ export class ProbeTarget {
     const waiting = this.waitingMs(now);
     const { unanswered } = this;
     const losses = this.#lossesMin;
-    const failingMs = Math.max(LIMITS.wayFailingMs, 2 * this.patienceMs);
-    if (waiting >= LIMITS.relayGoneMs && unanswered >= Math.max(LIMITS.probesLostDead, losses)) {
+    const failingMs = Math.max(PATH_FAILING_MS, 2 * this.patienceMs);
+    if (waiting >= RELAY_GONE_MS && unanswered >= Math.max(PROBES_LOST_DEAD_MIN, losses)) {
       this.standing = 'dead';
     } else if (
       waiting >= failingMs &&
-      unanswered >= Math.max(LIMITS.probesLostFailing, Math.ceil(losses / 2))
+      unanswered >= Math.max(PROBES_LOST_FAILING_MIN, Math.ceil(losses / 2))
     ) {
       if (before !== 'dead') this.standing = 'failing';
     } else if (waiting >= this.patienceMs && before === 'answered') {

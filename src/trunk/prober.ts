@@ -1,5 +1,4 @@
 import { sameAddress } from '../address.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneEvent } from '../native/types.js';
 import { PATH_PROBE_BYTES } from './datagram.js';
 import type { Path } from './paths.js';
@@ -12,6 +11,13 @@ import {
 } from './probe-schedule.js';
 import type { ProbeTarget } from './probe-target.js';
 import type { RemoteRelay } from './remote-relay.js';
+
+/** Probes to relays that share no connections: urgent ones and of paths in use. */
+export const PROBES_FIRST_PER_SECOND = 66;
+/** All other probes to relays that share no connections. */
+export const PROBES_SECONDARY_PER_SECOND = 14;
+/** Share of a second's probes that may leave at once. */
+export const PROBES_BURST_SECONDS = 0.25;
 
 export type ProbeReply = Extract<
   DataPlaneEvent,
@@ -182,11 +188,10 @@ export class Prober {
   #fill(now: number): void {
     const seconds = (now - (this.#filledAt ?? now - 1_000)) / 1_000;
     this.#filledAt = now;
-    const { probesFirstPerSecond, probesSecondaryPerSecond, probesBurstSeconds } = LIMITS;
     const fill = (tokens: number, perSecond: number) =>
-      Math.min(tokens + seconds * perSecond, perSecond * probesBurstSeconds);
-    this.#first = fill(this.#first, probesFirstPerSecond);
-    this.#secondary = fill(this.#secondary, probesSecondaryPerSecond);
+      Math.min(tokens + seconds * perSecond, perSecond * PROBES_BURST_SECONDS);
+    this.#first = fill(this.#first, PROBES_FIRST_PER_SECOND);
+    this.#secondary = fill(this.#secondary, PROBES_SECONDARY_PER_SECOND);
   }
 
   #judgeWaiting(now: number): void {

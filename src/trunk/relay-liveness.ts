@@ -1,4 +1,5 @@
-import { LIMITS } from '../limits.js';
+/** A relay whose probes go unanswered this long while it carries traffic is gone. */
+export const RELAY_GONE_MS = 5_000;
 
 /** A connection that carried a record this recently carries traffic. */
 const TRAFFIC_RECENT_MS = 30_000;
@@ -54,7 +55,7 @@ export class RelayLiveness {
   /** Whether the relay is to be held gone. */
   gone(now: number): boolean {
     if (this.#trafficSince === undefined || this.#unanswered < UNANSWERED_MIN) return false;
-    return now - Math.max(this.#lastReply, this.#trafficSince) >= LIMITS.relayGoneMs;
+    return now - Math.max(this.#lastReply, this.#trafficSince) >= RELAY_GONE_MS;
   }
 
   /** Whether the relay is to be held gone from now on: its connections end, and it begins anew. */

@@ -1,7 +1,6 @@
 import t from 'tap';
 import { sameAddress } from '../../src/address.js';
 import { sharedSecret, trunkControlKey } from '../../src/auth/keys.js';
-import { LIMITS } from '../../src/limits.js';
 import { OFFER_REMEMBERED_MS, OFFERS_OF_RELAY_MAX } from '../../src/overlay/received-offers.js';
 import { incarnation } from '../../src/registry/incarnation.js';
 import { decodeMessage } from '../../src/stun/message.js';
@@ -10,6 +9,7 @@ import {
   decodeControlMessage,
   encodeControlMessage,
 } from '../../src/trunk/control-message.js';
+import { CONTROL_WINDOW } from '../../src/trunk/control-sequence.js';
 import {
   CONNECTION_ID,
   established,
@@ -275,7 +275,7 @@ t.test('a relay of version 0.1.0 is served, and cannot be imitated by a newer on
   sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
   sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
   t.equal(drops.trunk_control_repeated, 1);
-  sayAsFra(system, close(), LIMITS.controlWindow + 3);
+  sayAsFra(system, close(), CONTROL_WINDOW + 3);
   sayAsFra(system, close(), 3);
   t.equal(drops.trunk_control_too_old, 1);
 });

@@ -1,13 +1,12 @@
 import { pino } from 'pino';
 import t from 'tap';
 import { healthAnswer } from '../../src/http/health.js';
-import { LIMITS } from '../../src/limits.js';
 import {
   BoundAddresses,
   type RelayHealthFacts,
   relayHealth,
 } from '../../src/relay/relay-health.js';
-import { WorkerWatchdog } from '../../src/relay/worker-watchdog.js';
+import { WORKER_SILENT_SECONDS, WorkerWatchdog } from '../../src/relay/worker-watchdog.js';
 import { TestClock } from '../auth/test-clock.js';
 
 const registered = { state: 'registered', everRegistered: true, away: undefined } as const;
@@ -77,10 +76,10 @@ t.test('a worker that owes a sign of life for too long is stuck, until it gives 
   };
   pass(10);
   silentMs = [0, 1];
-  pass(LIMITS.workerSilentSeconds - 1);
+  pass(WORKER_SILENT_SECONDS - 1);
   t.strictSame(watch.stuck(), []);
   pass(10);
-  t.strictSame(watch.stuck(), [{ worker: 1, seconds: LIMITS.workerSilentSeconds + 9 }]);
+  t.strictSame(watch.stuck(), [{ worker: 1, seconds: WORKER_SILENT_SECONDS + 9 }]);
   silentMs = [0, 0];
   pass(1);
   t.strictSame(watch.stuck(), []);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { LIMITS } from '../../src/limits.js';
 import type { RelayRecord } from '../../src/registry/types.js';
-import { RelayMembership } from '../../src/relay/relay-membership.js';
+import { RelayMembership, VANISHED_RELAY_GRACE_MS } from '../../src/relay/relay-membership.js';
 import { FakeClock, relayRecord } from '../directory/fixtures.js';
 
 const fra = relayRecord('fra-1', 1);
@@ -35,7 +35,7 @@ t.test(
     t.equal(known.update(registry(fra, nyc)), true);
     t.equal(known.update(registry(nyc, fra)), false, 'order does not matter');
     t.equal(known.update(registry(fra)), false, 'nothing is forgotten yet');
-    inContact(known, clock, LIMITS.knownRelayGraceMs - 1_500);
+    inContact(known, clock, VANISHED_RELAY_GRACE_MS - 1_500);
     t.equal(ids(known), 'fra-1,nyc-1');
     clock.advance(1_500);
     t.equal(known.contact(), true);
@@ -61,7 +61,7 @@ t.test('a restarted directory lists relays as they come back', async (t) => {
   known.update(registry(fra));
   inContact(known, clock, 10_000);
   known.update(registry(fra, nyc));
-  inContact(known, clock, LIMITS.knownRelayGraceMs);
+  inContact(known, clock, VANISHED_RELAY_GRACE_MS);
   t.equal(ids(known), 'fra-1,nyc-1', 'the one that came back counts anew, the third is gone');
 });
 
@@ -138,7 +138,7 @@ t.test('a relay that answers at its address stays, whoever registers the address
   const { clock, known } = contested({ answering });
   t.equal(known.update(registry(THIEF, nyc)), false);
   t.equal(ids(known), 'fra-1,nyc-1', 'the other one is not worked with');
-  inContact(known, clock, 10 * LIMITS.knownRelayGraceMs);
+  inContact(known, clock, 10 * VANISHED_RELAY_GRACE_MS);
   t.equal(ids(known), 'fra-1,nyc-1', 'for as long as it answers');
   answering.delete('fra-1 10.0.0.1:3480');
   t.equal(known.contact(), true);

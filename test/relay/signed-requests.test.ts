@@ -5,9 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { type Clock, systemClock } from '../../src/clock.js';
-import { LIMITS } from '../../src/limits.js';
 import { signAnswer } from '../../src/registry/signing.js';
-import { SignedRequests } from '../../src/relay/signed-requests.js';
+import {
+  DIRECTORY_CONNECTION_MS,
+  DIRECTORY_REQUEST_MS,
+  REGISTRY_BYTES_MAX,
+  SignedRequests,
+} from '../../src/relay/signed-requests.js';
 import { FakeClock, keyOf } from '../directory/fixtures.js';
 
 const PATH = '/v1/relays/fra-1/beat';
@@ -117,7 +121,7 @@ t.test('the reason of an unsigned refusal is told, and only as a word', async (t
 t.test('silence ends by the time given, or by abort', async (t) => {
   const requests = await impostor(t, () => {});
   t.match(await requests.send({ ...REQUEST, timeoutMs: 20 }), { reason: 'no answer in time' });
-  const given = requests.send({ ...REQUEST, timeoutMs: LIMITS.directoryRequestMs });
+  const given = requests.send({ ...REQUEST, timeoutMs: DIRECTORY_REQUEST_MS });
   requests.abort();
   t.match(await given, { ok: false });
 });
@@ -143,7 +147,7 @@ t.test('a connection to the directory is made anew now and then', async (t) => {
   const requests = await impostor(t, answer, clock);
   const send = async () => t.match(await requests.send(REQUEST), { ok: true });
   await send();
-  clock.advance(LIMITS.directoryConnectionMs - 1);
+  clock.advance(DIRECTORY_CONNECTION_MS - 1);
   await send();
   t.equal(ports.size, 1, 'the same connection');
   // Its name may have another address by now, though the old one answers.
@@ -159,7 +163,7 @@ t.test('an answer that was named by its digest is believed by it alone', async (
   const digest = createHash('sha256').update(body).digest('hex');
   const fetched = { method: 'GET', path: PATH, timeoutMs: 5_000, digest } as const;
   const gzip = { 'content-encoding': 'gzip' };
-  const zeros = gzipSync(Buffer.alloc(LIMITS.registryBytesMax + 1));
+  const zeros = gzipSync(Buffer.alloc(REGISTRY_BYTES_MAX + 1));
   const cases: Record<string, [Answerer, object]> = {
     'as it is': [(_, response) => response.end(body), { ok: true, body: { relays: [] } }],
     compressed: [

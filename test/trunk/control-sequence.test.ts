@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { ReplayWindow } from '../../src/collections/replay-window.js';
-import { LIMITS } from '../../src/limits.js';
 import { incarnation } from '../../src/registry/incarnation.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import {
+  CONTROL_SENDERS_LEFT_MAX,
+  CONTROL_WINDOW,
   ControlSequences,
   decodeSequence,
   encodeSequence,
 } from '../../src/trunk/control-sequence.js';
 
-const WINDOW = LIMITS.controlWindow;
+const WINDOW = CONTROL_WINDOW;
 const FIRST = incarnation(5);
 const SECOND = incarnation(6);
 
@@ -70,12 +71,12 @@ t.test('nothing is forgotten of a relay that leaves', async (t) => {
   t.equal(sequences.take('nyc-1', FIRST, 41), 'new');
   sequences.leave('nyc-1');
   t.equal(sequences.take('nyc-1', SECOND, 1), 'new', 'unless it has started anew');
-  for (let n = 0; n <= LIMITS.controlSendersLeftMax + 1; n += 1) {
+  for (let n = 0; n <= CONTROL_SENDERS_LEFT_MAX + 1; n += 1) {
     sequences.take(`r-${n}`, FIRST, 1);
     sequences.leave(`r-${n}`);
   }
   t.notOk(sequences.counts('r-0', FIRST), 'but for the one that left longest ago, of thousands');
-  t.ok(sequences.counts(`r-${LIMITS.controlSendersLeftMax}`, FIRST));
+  t.ok(sequences.counts(`r-${CONTROL_SENDERS_LEFT_MAX}`, FIRST));
 });
 
 t.test('CONTROL-SEQUENCE of another form is malformed', async (t) => {

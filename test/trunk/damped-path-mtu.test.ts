@@ -1,8 +1,7 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
-import { DampedPathMtu } from '../../src/trunk/damped-path-mtu.js';
+import { DampedPathMtu, MTU_GROWTH_MS } from '../../src/trunk/damped-path-mtu.js';
 
-const HELD = LIMITS.recommendedGrowthMs;
+const HELD = MTU_GROWTH_MS;
 const found = (bytes: number) => ({ bytes, measured: true });
 
 t.test('the first that is measured counts at once, and so does any that is smaller', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { LIMITS } from '../../src/limits.js';
-import { PathMtuDiscovery } from '../../src/trunk/path-mtu-discovery.js';
+import { PATH_MTU_RAISE_MS, PathMtuDiscovery } from '../../src/trunk/path-mtu-discovery.js';
 
 /** Probes until nothing is searched, over a way that passes `passes` bytes. @returns probes */
 function search(mtu: PathMtuDiscovery, passes: number, now: number): number {
@@ -46,9 +46,9 @@ t.test('a wrong result does not stay: a longer datagram is tried again', async (
   const mtu = new PathMtuDiscovery(1_452);
   search(mtu, 1_300, 0);
   const narrow = mtu.bytes;
-  t.equal(mtu.next(LIMITS.pathMtuRaiseMs - 1), narrow, 'not at once');
-  t.equal(mtu.next(LIMITS.pathMtuRaiseMs), 1_452);
-  mtu.answered(1_452, LIMITS.pathMtuRaiseMs);
+  t.equal(mtu.next(PATH_MTU_RAISE_MS - 1), narrow, 'not at once');
+  t.equal(mtu.next(PATH_MTU_RAISE_MS), 1_452);
+  mtu.answered(1_452, PATH_MTU_RAISE_MS);
   t.equal(mtu.bytes, 1_452);
   t.notOk(mtu.isSearching);
 });
@@ -81,7 +81,7 @@ t.test('a narrow way keeps what passes, whatever longer ones do', async (t) => {
     const mtu = new PathMtuDiscovery(1_452);
     search(mtu, passes, 0);
     const found = mtu.bytes;
-    for (let now = 1_000; now < 30 * LIMITS.pathMtuRaiseMs; now += 1_000) {
+    for (let now = 1_000; now < 30 * PATH_MTU_RAISE_MS; now += 1_000) {
       const bytes = mtu.next(now);
       if (bytes <= passes) mtu.answered(bytes, now);
       else mtu.lost(bytes, now);
@@ -117,7 +117,7 @@ t.test('what a relay is asked that knows no sizes says nothing of them', async (
 t.test('a longer one is looked for with few probes where nothing has changed', async (t) => {
   const mtu = new PathMtuDiscovery(1_452);
   search(mtu, 1_372, 0);
-  const later = 2 * LIMITS.pathMtuRaiseMs;
+  const later = 2 * PATH_MTU_RAISE_MS;
   let probes = 0;
   for (; probes === 0 || mtu.isSearching; probes++) {
     const bytes = mtu.next(later);

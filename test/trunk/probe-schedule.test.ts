@@ -1,6 +1,10 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
-import { chooseProbes, classOf, type ProbeClass } from '../../src/trunk/probe-schedule.js';
+import {
+  chooseProbes,
+  classOf,
+  PROBE_LANES_AT_ONCE_MAX,
+  type ProbeClass,
+} from '../../src/trunk/probe-schedule.js';
 import { ProbeTarget } from '../../src/trunk/probe-target.js';
 
 type Target = { name: string; askedAt: number };
@@ -28,7 +32,7 @@ t.test('what carries connections is asked on time whatever the budget', async (t
   t.equal(chooseProbes(queues({ 'live-size': live }), 1_000, none).length, 100);
   t.equal(chooseProbes(queues({ 'live-lane': live }), 1_999, none).length, 0);
   const lanes = chooseProbes(queues({ 'live-lane': live }), 2_000, none);
-  t.equal(lanes.length, LIMITS.probeLanesAtOnce, 'which are many where there are many workers');
+  t.equal(lanes.length, PROBE_LANES_AT_ONCE_MAX, 'which are many where there are many workers');
 });
 
 t.test('the rest shares the budget: the urgent first, but never all of it', async (t) => {
