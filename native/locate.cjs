@@ -8,8 +8,8 @@ const { delimiter, dirname, isAbsolute, join, resolve, sep } = require('node:pat
 
 const ROOT = dirname(__dirname);
 
-/** What this build's TypeScript expects of an addon; `kBindingContract` in base/limits.h. */
-const CONTRACT = 12;
+/** The `kBindingContract` of this build; an addon of another build has another one. */
+const CONTRACT = require('./contract.json').contract;
 
 /** What node-gyp printed where compiling failed during an installation, which npm does not show. */
 const COMPILE_LOG = join(ROOT, 'build', 'compile.log');

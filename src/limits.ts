@@ -7,17 +7,10 @@ import { CLAIM_LIMITS } from './claim-limits.js';
 
 /** Turnpike's own limits and defaults (PROTOCOL.md). */
 export const LIMITS = {
-  /** Bare Closed indications that a relay sends in all, per second. */
-  closedIndicationsPerSecond: 2_000,
-  closedIndicationsPerSecondMax: 1_000_000,
   /** Relays that a registry may hold. */
   relaysMax: 1_024,
   /** Records in one trunk datagram that this relay accepts: as many as a datagram can hold. */
   recordsMax: 8_185,
-  /** Trunk source addresses that a registration may list. */
-  trunkSourcesMax: 64,
-  /** Largest datagram handed up to TypeScript. */
-  puntBytesMax: 2_048,
   /** Default life of a directory answer's credentials, and the longest. */
   ttlSeconds: 600,
   ttlSecondsMax: 86_400,
@@ -93,29 +86,4 @@ export const LIMITS = {
   /** Rendezvous: wait for the first join, and for the other side. */
   rendezvousJoinMs: 10_000,
   roomWaitMs: 600_000,
-  /** Data plane: threads by default at most and at all, addresses of a side, other relays. */
-  workersDefaultMax: 4,
-  workersMax: 16,
-  addressesPerSideMax: 16,
-  trunkPeersLimit: 65_536,
-  /** Data plane: entries of its tables by default, and what options may ask for. */
-  clientFlowsLimit: 16_777_216,
-  sessionsLimit: 16_777_216,
-  clientFlowsMax: 262_144,
-  sessionsMax: 262_144,
-  /** Data plane: bytes of a worker's queue of punted datagrams, and of each socket's buffers. */
-  puntQueueBytes: 1_048_576,
-  puntQueueBytesMin: 16_384,
-  puntQueueBytesLimit: 268_435_456,
-  socketBufferBytes: 4_194_304,
-  /** Data plane: UDP payload of a bundled trunk datagram, by default and at least. */
-  trunkMtuBytes: 1_452,
-  trunkMtuBytesMin: 508,
-  trunkMtuBytesMax: 65_527,
-  /** Data plane: how long packets wait at most for company, and that only under load. */
-  coalescingUs: 50,
-  coalescingUsMax: 1_000,
-  /** Data plane: how long an idle worker may ask for packets; the largest CPU number, plus one. */
-  busyPollUsMax: 1_000_000,
-  cpusMax: 1_024,
 } as const;

@@ -1,6 +1,6 @@
 #include "binding/data_plane.h"
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "binding/open_options.h"
 #include "binding/scratch.h"
 #include "io/clock.h"
@@ -181,7 +181,7 @@ void DataPlaneObject::OnEnvironmentEnd(void* plane) {
 
 Napi::Value DataPlaneObject::PutClientFlowToTrunk(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   FlowAction action;
   action.kind = FlowAction::Kind::kTrunk;
   action.relay_index = Argument(info, 2);
@@ -191,22 +191,22 @@ Napi::Value DataPlaneObject::PutClientFlowToTrunk(const Napi::CallbackInfo& info
 
 Napi::Value DataPlaneObject::PutClientFlowToClient(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   FlowAction action;
   action.kind = FlowAction::Kind::kClient;
   action.channel = static_cast<uint16_t>(Argument(info, 2));
-  action.tuple = ReadTuple(scratch_ + kSecondTupleOffset);
+  action.tuple = Read<FlowCommand>(scratch_).to;
   return ToValue(info, controller_->PutClientFlow(Argument(info, 0), key, action));
 }
 
 Napi::Value DataPlaneObject::RemoveClientFlow(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   return ToValue(info, controller_->RemoveClientFlow(Argument(info, 0), key));
 }
 
 Napi::Value DataPlaneObject::FlowNumber(const Napi::CallbackInfo& info) {
-  const FlowKey key{ReadTuple(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   uint32_t number = 0;
   const bool found = open_ && controller_->FlowNumber(Argument(info, 0), key, &number);
   return Napi::Number::New(info.Env(), found ? static_cast<double>(number) : -1);
@@ -217,10 +217,10 @@ Napi::Value DataPlaneObject::FlowCounter(const Napi::CallbackInfo& info) {
       open_ ? controller_->FlowTraffic(Argument(info, 0), Argument(info, 1)) : nullptr;
   uint64_t value = 0;
   if (traffic != nullptr) {
-    const uint32_t field = Argument(info, 2);
-    value = field == 0   ? traffic->packets()
-            : field == 1 ? traffic->payload_bytes()
-                         : traffic->last_second();
+    const auto field = static_cast<LegField>(Argument(info, 2));
+    value = field == LegField::kPackets        ? traffic->packets()
+            : field == LegField::kPayloadBytes ? traffic->payload_bytes()
+                                               : traffic->last_second();
   }
   return Napi::Number::New(info.Env(), static_cast<double>(value));
 }
@@ -230,7 +230,7 @@ Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {
   SessionAction action;
   action.relay_index = Argument(info, 1);
   action.channel = static_cast<uint16_t>(Argument(info, 2));
-  action.tuple = ReadTuple(scratch_);
+  action.tuple = Read<FiveTuple>(scratch_);
   return ToValue(info, controller_->PutSession(Argument(info, 0), action));
 }
 
@@ -255,9 +255,9 @@ Napi::Value DataPlaneObject::SetRelayHosts(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
   std::vector<TransportAddress> hosts;
-  for (size_t at = 0; at + kTransportAddressBytes <= bytes.ByteLength();
-       at += kTransportAddressBytes) {
-    hosts.push_back(ReadTransportAddress(bytes.Data() + at));
+  for (size_t at = 0; at + sizeof(TransportAddress) <= bytes.ByteLength();
+       at += sizeof(TransportAddress)) {
+    hosts.push_back(Read<TransportAddress>(bytes.Data() + at));
   }
   pool_.relay_hosts().Set(hosts);
   return ToValue(info, StatusCode::kOk);
@@ -269,7 +269,7 @@ Napi::Value DataPlaneObject::Probe(const Napi::CallbackInfo& info) {
   const uint32_t number = Argument(info, 1);
   if (!info[2].IsNumber()) return ToValue(info, controller_->Probe(relay_index, number, nullptr));
   ProbeSpec spec;
-  spec.path = ReadTuple(scratch_);
+  spec.path = Read<FiveTuple>(scratch_);
   spec.bytes = static_cast<uint16_t>(Argument(info, 2));
   if (info[3].IsNumber()) spec.worker = Argument(info, 3);
   return ToValue(info, controller_->Probe(relay_index, number, &spec));
@@ -280,7 +280,7 @@ Napi::Value DataPlaneObject::Send(const Napi::CallbackInfo& info) {
   if (!info[1].IsTypedArray()) return ToValue(info, StatusCode::kInvalid);
   const Napi::Uint8Array data = info[1].As<Napi::Uint8Array>();
   const Side side = Argument(info, 0) == 0 ? Side::kClient : Side::kTrunk;
-  return ToValue(info, controller_->Send(side, ReadTuple(scratch_), data.Data(),
+  return ToValue(info, controller_->Send(side, Read<FiveTuple>(scratch_), data.Data(),
                                          static_cast<uint32_t>(data.ByteLength())));
 }
 
@@ -298,12 +298,13 @@ Napi::Value DataPlaneObject::Release(const Napi::CallbackInfo& info) {
 
 Napi::Value DataPlaneObject::PutKnownClient(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  return ToValue(info, controller_->PutKnownClient(Argument(info, 0), ReadTuple(scratch_)));
+  return ToValue(info, controller_->PutKnownClient(Argument(info, 0), Read<FiveTuple>(scratch_)));
 }
 
 Napi::Value DataPlaneObject::RemoveKnownClient(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  return ToValue(info, controller_->RemoveKnownClient(Argument(info, 0), ReadTuple(scratch_)));
+  return ToValue(info,
+                 controller_->RemoveKnownClient(Argument(info, 0), Read<FiveTuple>(scratch_)));
 }
 
 Napi::Value DataPlaneObject::WorkersSilentMs(const Napi::CallbackInfo& info) {

@@ -1,6 +1,6 @@
 #include "binding/open_options.h"
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "binding/scratch.h"
 
 namespace turnpike {
@@ -38,10 +38,10 @@ bool ReadAddresses(const Napi::Object& options, const char* name, size_t address
   const Napi::Value value = options.Get(name);
   if (!value.IsTypedArray()) return false;
   const Napi::Uint8Array bytes = value.As<Napi::Uint8Array>();
-  const size_t count = bytes.ByteLength() / kTransportAddressBytes;
+  const size_t count = bytes.ByteLength() / sizeof(TransportAddress);
   if (count < addresses_min || count > kAddressesPerSideMax) return false;
   for (size_t i = 0; i < count; ++i) {
-    addresses->push_back(ReadTransportAddress(bytes.Data() + i * kTransportAddressBytes));
+    addresses->push_back(Read<TransportAddress>(bytes.Data() + i * sizeof(TransportAddress)));
   }
   return true;
 }

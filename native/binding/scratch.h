@@ -1,26 +1,25 @@
-// Reads the fixed layouts that src/native/codec.ts writes: host byte order, no pointers. One buffer
-// shared by both sides saves an object and its properties for each command.
+// Reads what src/native/codec.ts writes before a call, into memory that both sides share: one
+// buffer saves an object and its properties for each command. src/native/interface.ts has the
+// layouts.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "io/controller.h"
+#include "table/interface_structs.h"
 
 namespace turnpike {
 
-// Bytes of the shared buffer: the largest layout, that of a relay, fits.
-inline constexpr uint32_t kScratchBytes = 2'048;
-// Where a second 5-tuple starts.
-inline constexpr uint32_t kSecondTupleOffset = 40;
-// Bytes of one endpoint in a list of them.
-inline constexpr uint32_t kTransportAddressBytes = 18;
+// A struct out of memory of any alignment.
+template <typename Struct>
+Struct Read(const uint8_t* bytes) {
+  Struct result;
+  std::memcpy(&result, bytes, sizeof(result));
+  return result;
+}
 
-FiveTuple ReadTuple(const uint8_t* bytes);
-TransportAddress ReadTransportAddress(const uint8_t* bytes);
-
-// Reads a relay: its path, then 16-bit counts of sources, send keys and receive keys, the most
-// records of a datagram, its lane's offset, the longest bundle, the closed lanes (32 bits), the
-// count of ways; then the lists. False when a count is over its bound.
+// Reads a TrunkPeerCommand with its lists. False when a count or a number is over its bound.
 bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec);
 
 }  // namespace turnpike

@@ -10,12 +10,15 @@
 #include <memory>
 #include <vector>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "forward/forwarder.h"
 #include "forward/trunk_authenticator.h"
 
 namespace turnpike {
+
+// Bundles that are being filled or wait to leave, in one worker.
+inline constexpr uint32_t kBundlesMax = 256;
 
 // One worker's bundles; used by that worker only.
 class Bundler {

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "base/rate_limiter.h"
 #include "base/siphash.h"
@@ -15,6 +15,10 @@
 #include "table/relay_hosts.h"
 
 namespace turnpike {
+
+inline constexpr uint64_t kClosedIndicationsPerSourcePerSecond = 10;
+inline constexpr uint64_t kClosedIndicationsPerSourceBurst = 20;
+inline constexpr uint32_t kClosedIndicationSourcesMax = 8'192;
 
 // One worker's.
 class ClosedIndications {

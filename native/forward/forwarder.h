@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
+#include "base/counter_names.h"
 #include "base/units.h"
 #include "forward/trunk_authenticator.h"
-#include "forward/verdict.h"
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
 #include "table/session_table.h"
@@ -15,6 +15,12 @@
 #include "wire/trunk_datagram.h"
 
 namespace turnpike {
+
+// Free bytes before each received datagram, so that ChannelData (4 bytes of header) becomes a
+// trunk datagram (28) where it lies.
+inline constexpr uint32_t kHeadroomBytes = 64;
+// A probe reply older than this is of no use, whatever clock it came from.
+inline constexpr uint64_t kProbeAgeNsMax = 60ull * 1'000'000'000;
 
 // A received datagram.
 struct Packet {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "table/flow_table.h"
 #include "table/session_table.h"

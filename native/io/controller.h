@@ -41,10 +41,6 @@ struct ProbeSpec {
   std::optional<uint32_t> worker;
 };
 
-// Stands for all workers where a flow is put or removed: nobody knows which of them will receive a
-// 5-tuple that has sent nothing yet.
-inline constexpr uint32_t kEveryWorker = UINT32_MAX;
-
 class Controller {
  public:
   // `pool` is open and outlives the controller.
@@ -57,7 +53,8 @@ class Controller {
   // the controller's last call.
   void UseFastPath(FastPath* fast_path);
 
-  // In one worker or in every one; all of them take it, or none.
+  // In one worker, or with kEveryWorker in every one, as nobody knows which of them will receive a
+  // 5-tuple that has sent nothing yet; all of them take it, or none.
   StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action);
   StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
   // The number that a worker counts a flow's traffic under; false when there is no such flow.

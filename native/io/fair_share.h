@@ -8,12 +8,18 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "base/siphash.h"
 #include "table/five_tuple.h"
 
 namespace turnpike {
+
+// What of the free bytes of such a queue one source may hold, and one 5-tuple of it: a fourth and
+// an eighth; cells that count what each holds.
+inline constexpr uint32_t kFairShareOfSource = 4;
+inline constexpr uint32_t kFairShareOfSender = 8;
+inline constexpr uint32_t kFairShareCells = 32'768;
 
 // Counts bytes in cells that senders are hashed to, under a secret key. A sender has a cell in each
 // of two rows, and holds what the lower one says: it pays for others only where both of its cells

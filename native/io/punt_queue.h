@@ -11,50 +11,9 @@
 #include "forward/forwarder.h"
 #include "io/byte_ring.h"
 #include "io/fair_share.h"
+#include "table/interface_structs.h"
 
 namespace turnpike {
-
-enum class PuntKind : uint8_t {
-  kClientDatagram = 0,
-  kTrunkDatagram = 1,
-  kProbeReply = 2,
-  kUnboundIndex = 3,
-  // The same of senders that the worker does not know.
-  kStrangerClientDatagram = 4,
-  kStrangerTrunkDatagram = 5,
-  kPathProbeReply = 6
-};
-
-// The head of a punted datagram, its bytes behind it. src/native/codec.ts reads the same layout, in
-// the host's byte order.
-struct PuntedDatagram {
-  PuntKind kind;
-  uint8_t worker;
-  uint16_t remote_port;
-  uint16_t data_bytes;
-  uint16_t reserved;
-  // The number of the handle of the socket that it came by.
-  uint64_t handle;
-  IpAddress remote;
-  IpAddress local;
-};
-
-struct PuntedEvent {
-  PuntKind kind;
-  // kPathProbeReply only.
-  Heard heard;
-  uint8_t reserved[2];
-  uint32_t relay_index;
-  // kProbeReply, kPathProbeReply: the probe's number. kUnboundIndex: the session index.
-  uint32_t number;
-  // kPathProbeReply only: where it came from, and by which trunk socket.
-  uint16_t remote_port;
-  uint16_t socket;
-  // kProbeReply, kPathProbeReply.
-  uint64_t rtt_ns;
-  IpAddress remote;
-};
-static_assert(sizeof(PuntedDatagram) == 48 && sizeof(PuntedEvent) == 40);
 
 // Whose datagrams wait together, in the order in which they are drained.
 enum class PuntClass : uint8_t { kRelays = 0, kProven = 1, kStrangers = 2 };

@@ -7,13 +7,26 @@
 #include <array>
 #include <cstdint>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "forward/forwarder.h"
 #include "io/socket_address.h"
 #include "io/udp_socket.h"
 
 namespace turnpike {
+
+// Messages that one system call receives. Where they are super-frames fewer are asked for, so that
+// the working set of a turn stays in the second-level cache.
+inline constexpr uint32_t kBatchMessages = 64;
+inline constexpr uint32_t kBatchMessagesMin = 8;
+inline constexpr uint32_t kBatchBytesHigh = 512 * 1024;
+inline constexpr uint32_t kBatchBytesLow = 128 * 1024;
+// Datagrams that are looked up together, so that the cache misses of one hide behind the others'.
+inline constexpr uint32_t kChunkPackets = 64;
+// Distance between two receive buffers. No power of two, so that the first lines of all of them do
+// not fall into the same cache sets; a multiple of the cache line. Pages never touched cost
+// nothing.
+inline constexpr uint32_t kBufferStrideBytes = 65'536 + 4'096 + 320;
 
 class ReceiveBatch {
  public:

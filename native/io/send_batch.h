@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "forward/outgoing.h"
 #include "io/counters.h"
 #include "io/oversize_segments.h"
@@ -18,6 +18,17 @@
 #include "io/udp_socket.h"
 
 namespace turnpike {
+
+// Datagrams that wait to leave a worker.
+inline constexpr uint32_t kSendBatchDatagrams = 256;
+// Memory for those of them that cannot be made where they were received.
+inline constexpr uint32_t kSendRoomBytes = kSendBatchDatagrams * 1'536;
+// Segments and bytes of one segmented send: UDP_MAX_SEGMENTS of kernels before 6.9, and what one
+// IPv4 packet holds.
+inline constexpr uint32_t kSegmentsMax = 64;
+inline constexpr uint32_t kSegmentRunBytesMax = 65'507;
+// Longer datagrams do not fit an Ethernet frame, and the kernel fragments no segment.
+inline constexpr uint32_t kSegmentBytesMax = 1'472;
 
 // A socket as the batches of its worker send through it, and what sending has taught of it.
 class SendSocket {

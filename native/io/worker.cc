@@ -17,6 +17,19 @@ namespace turnpike {
 namespace {
 // Events that one look at the sockets takes; the others' turn comes with the next.
 constexpr int kPollEvents = 64;
+
+// Client 5-tuples without a flow that a worker knows beside those with one.
+constexpr uint32_t kKnownClientsBeside = 8'192;
+// Bytes of control datagrams that wait in one worker to be sent.
+constexpr uint32_t kSendQueueBytes = 1u << 20;
+// Reads of sockets in one turn, so that commands wait for no more.
+constexpr uint32_t kReceivesPerTurn = 64;
+// Turns in which sockets known to be readable are read before the others are asked.
+constexpr uint32_t kTurnsBetweenPolls = 8;
+// How long a worker sleeps at most while a control datagram waits for another worker.
+constexpr int kBarrierPollMs = 1;
+// Such sleeps of a worker that has been told to stop.
+constexpr int kFinishPollsMax = 200;
 }  // namespace
 
 Worker::Worker(const WorkerOptions& options)

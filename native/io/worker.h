@@ -22,6 +22,8 @@
 
 namespace turnpike {
 
+inline constexpr uint32_t kUnlistedAddresses = 1'024;
+
 // Tells the controlling thread that a punt ring has something, once until it looks.
 struct Notifier {
   void (*call)(void* context) = nullptr;

@@ -6,6 +6,14 @@
 
 namespace turnpike {
 
+namespace {
+
+// Work of one turn of a worker's loop, so that neither commands nor a busy socket starve the rest.
+constexpr uint32_t kCommandsPerTurn = 1'024;
+constexpr uint32_t kControlSendsPerTurn = 64;
+
+}  // namespace
+
 Worker::Progress Worker::ApplyCommands() {
   Command command;
   for (uint32_t i = 0; i < kCommandsPerTurn; ++i) {

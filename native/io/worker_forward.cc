@@ -6,6 +6,16 @@
 
 namespace turnpike {
 
+namespace {
+
+// How often a busy worker asks the kernel what it dropped.
+constexpr uint64_t kDropsCountedEveryNs = 100'000'000;
+// Trunk datagrams from an unregistered port of a relay's address that one worker hands up, for each
+// address, so that TypeScript can tell whether a NAT is at work; addresses told apart.
+constexpr uint32_t kUnlistedPerSecond = 10;
+
+}  // namespace
+
 void Worker::Receive(Endpoint& endpoint) {
   const ReceiveBatch::Result result = batch_.Receive(endpoint.socket, endpoint.handle);
   // Once it is drained epoll says when there is more.

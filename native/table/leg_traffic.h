@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "base/interface.h"
+
 namespace turnpike {
 
 // Plain words with atomic loads and stores, as entries of tables are copied.
@@ -33,8 +35,8 @@ class LegTraffic {
   }
 
  private:
-  // A packet changes one word of two: src/native/leg-counters.ts knows the layout.
-  static constexpr int kPacketsBits = 40;
+  // Packets and second share a word, so that a packet changes two words and not three.
+  static constexpr int kPacketsBits = kLegPacketsBits;
   static constexpr uint64_t kPacketsMask = (uint64_t{1} << kPacketsBits) - 1;
 
   static uint64_t Load(const uint64_t& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
@@ -45,6 +47,5 @@ class LegTraffic {
   uint64_t packets_and_second_ = 0;
   uint64_t payload_bytes_ = 0;
 };
-static_assert(sizeof(LegTraffic) == 16);
 
 }  // namespace turnpike

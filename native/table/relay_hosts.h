@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "base/siphash.h"
 #include "table/five_tuple.h"
 
 namespace turnpike {
+
+// Addresses of known relays that are never answered so.
+inline constexpr uint32_t kRelayHostsMax = 32'768;
 
 // A set of hashes. Two sets take turns: one is read while the other is made. A reader that is held
 // up while the set is made twice may read a mixture; it then answers wrongly about one datagram.

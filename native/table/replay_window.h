@@ -14,9 +14,13 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/limits.h"
+#include "base/interface.h"
 
 namespace turnpike {
+
+// PROTOCOL.md section 4 asks for at least 1,024. A lane's counter is shared by all relays that the
+// sender talks to, so the distance between two of our datagrams grows with its other traffic.
+inline constexpr uint32_t kReplayWindowBits = 4'096;
 
 enum class ReplayVerdict : uint8_t { kFresh, kReplayed, kTooOld };
 

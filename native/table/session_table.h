@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "table/five_tuple.h"
 

@@ -35,10 +35,11 @@ struct SharedSequences {
     }
   }
 
+  // Set in the cell of a session that has had a record; the low 16 bits are its sequence.
+  static constexpr uint32_t kStarted = 0x10000;
+
  private:
   static constexpr size_t kStrideBytes = 8;
-  // TP_SESSION_STARTED in xdp/session_sequence.h.
-  static constexpr uint32_t kStarted = 0x10000;
 
   static std::atomic<uint32_t>& At(uint8_t* cells, uint32_t number) {
     return *reinterpret_cast<std::atomic<uint32_t>*>(cells + size_t{number} * kStrideBytes);

@@ -4,11 +4,9 @@
 
 #include <cstdint>
 
-#include "base/limits.h"
+#include "base/interface.h"
 
 namespace turnpike {
-
-enum class Side : uint8_t { kClient = 0, kTrunk = 1 };
 
 enum class Transport : uint8_t { kNone = 0, kUdp = 1 };
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/counter_cell.h"
-#include "base/limits.h"
+#include "base/interface.h"
 #include "base/mapped_array.h"
 #include "base/siphash.h"
 #include "table/five_tuple.h"
@@ -18,6 +18,10 @@
 #include "wire/trunk_datagram.h"
 
 namespace turnpike {
+
+inline constexpr uint32_t kProbeLaneFirst = kWorkersMax * kLaneSets;
+// PROTOCOL.md section 3: at most 10 answers a second per relay to data on unbound indexes.
+inline constexpr uint32_t kUnboundEventsPerSecond = 10;
 
 // A key of PROTOCOL.md section 4 and the day that it belongs to.
 struct TrunkKey {
@@ -110,7 +114,6 @@ struct TrunkTraffic {
   CounterCell records_received;
   CounterCell records_lost;
 };
-static_assert(sizeof(TrunkTraffic) == 24);
 
 // The relays as one worker knows them; used by that worker only.
 class TrunkPeers {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/byte_order.h"
+#include "base/interface.h"
 #include "base/siphash.h"
 
 namespace turnpike {
@@ -62,10 +63,6 @@ static_assert(sizeof(ProbeBody) == 12 && alignof(ProbeBody) == 1);
 
 inline constexpr size_t kProbeDatagramBytes = sizeof(TrunkHeader) + sizeof(ProbeBody);
 
-// Whether the sender of a path probe or reply gets answers to its own probes by the same way. What
-// it does not say is 0, and so is any number that is not listed.
-enum class Heard : uint8_t { kUnknown = 0, kAnswered = 1, kUnanswered = 2 };
-
 struct PathProbeBody {
   Be64 timestamp_ns;
   Be32 number;
@@ -83,6 +80,7 @@ static_assert(sizeof(PathProbeBody) == 16 && alignof(PathProbeBody) == 1);
 
 // All of a path probe but its padding, and all of its reply.
 inline constexpr size_t kPathProbeBytes = sizeof(TrunkHeader) + sizeof(PathProbeBody);
+static_assert(kPathProbeBytes == kPathProbeBytesMin);
 
 inline bool IsProbe(TrunkType type) {
   return type >= TrunkType::kProbe && type <= TrunkType::kPathProbeReply;

@@ -7,28 +7,23 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-/* PROTOCOL.md section 4: a lane is the sender's sending context. Workers have the lower half, the
- * CPUs that run the program the upper one, each as many of it as there is room for; a CPU beyond it
- * forwards nothing to a trunk. */
-#define TP_LANE_FIRST 128
-#define TP_LANES 128
+#include "xdp/limits.h"
 
-/* A CPU sends to the trunk from one port of these: at least kWorkersMax, and a power of two. */
-#define TP_SOURCE_PORTS 16
+/* A lane is a sequence of datagrams with a counter of its own (PROTOCOL.md section 4). Workers have
+ * the lower half of the lanes, the CPUs that run the program have the TP_LANES from TP_LANE_FIRST
+ * on, each CPU as many as there is room for. A CPU for which none is left sends nothing to a trunk.
+ */
 
-/* Yesterday's, today's and tomorrow's key, as kReceiveKeysMax. */
-#define TP_RECEIVE_KEYS 3
+/* Source ports for trunk data, of which each CPU has one: those of the workers. A power of two. */
+#define TP_SOURCE_PORTS TP_WORKERS_MAX
 
 /* One word of the replay window is cleared whole when the newest sequence enters it, so what is
  * surely remembered is one word less: 4,032. What is further behind the newest is too old. */
 #define TP_WINDOW_WORDS 64
 #define TP_WINDOW_REMEMBERED (TP_WINDOW_WORDS * 64 - 64)
 
-/* The sockets of a data plane are numbered: those for clients, then those for the trunk. */
-#define TP_SOCKETS_PER_SIDE 16
-
-/* As kSessionSequenceGapMax in base/limits.h. */
-#define TP_SEQUENCE_GAP_MAX 4096
+/* The sockets of a data plane are numbered: the TP_SOCKETS_PER_SIDE for clients, then those for the
+ * trunk. */
 
 /* What becomes of a datagram that matches a flow. */
 enum tp_kind {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
 #include "xdp/checksum.h"
 #include "xdp/coarse_clock.h"
+#include "xdp/session_sequence.h"
 
 namespace turnpike {
 
@@ -37,7 +37,8 @@ tp_flow_key MakeKey(const TransportAddress& remote, const TransportAddress& loca
   return key;
 }
 
-static_assert(TP_SOURCE_PORTS >= kWorkersMax);
+static_assert((TP_SOURCE_PORTS & (TP_SOURCE_PORTS - 1)) == 0);
+static_assert(TP_SESSION_STARTED == SharedSequences::kStarted);
 
 uint32_t Destinations(const XdpSizes& sizes) {
   return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;

@@ -1,33 +1,39 @@
 import { TurnpikeError } from '../errors.js';
-import { SPECS } from '../options/shared-specs.js';
+import { FORWARDING_SPECS } from '../native/option-specs.js';
 import type { ForwardingOptions } from '../relay/forwarding-options.js';
 import type { CommandContext } from './command.js';
 import { flag, type OptionTable, option } from './config/option.js';
 
 /** The options of `turnpike relay` that say how its data plane forwards. */
 export const FORWARDING_TABLE = {
-  workers: option(SPECS.workers, 'forwarding threads', { defaultText: 'one per CPU, up to 4' }),
+  workers: option(FORWARDING_SPECS.workers, 'forwarding threads', {
+    defaultText: 'one per CPU, up to 4',
+  }),
   trunkMtu: option(
-    SPECS.trunkMtuBytes,
+    FORWARDING_SPECS.trunkMtuBytes,
     'longest UDP payload that records to one relay are bundled into',
     { placeholder: 'BYTES' },
   ),
   coalescing: option(
-    SPECS.coalescingUs,
+    FORWARDING_SPECS.coalescingUs,
     'microseconds that packets wait at most for company, only under load; 0: never',
     { placeholder: 'US' },
   ),
   busyPoll: option(
-    SPECS.busyPollUs,
+    FORWARDING_SPECS.busyPollUs,
     'microseconds that a thread asks for packets before it sleeps; costs CPU time',
     { placeholder: 'US', defaultText: 'off' },
   ),
-  cpus: option(SPECS.cpus, 'a CPU to pin a forwarding thread to, one option for each thread', {
-    placeholder: 'CPU',
-    defaultText: "the scheduler's choice",
-  }),
+  cpus: option(
+    FORWARDING_SPECS.cpus,
+    'a CPU to pin a forwarding thread to, one option for each thread',
+    {
+      placeholder: 'CPU',
+      defaultText: "the scheduler's choice",
+    },
+  ),
   xdp: option(
-    SPECS.xdpInterfaces,
+    FORWARDING_SPECS.xdpInterfaces,
     'network device in whose driver to forward (XDP), one option for each device',
     { placeholder: 'DEVICE', defaultText: 'none' },
   ),

@@ -1,6 +1,5 @@
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
-import type { NativeBinding } from './binding.js';
+import { DATA_PLANE_LIMITS, EVERY_WORKER } from './interface.js';
 import type { ClientFlow, TrunkKey, TrunkPeer } from './types.js';
 
 const KEY_BYTES = 16;
@@ -8,9 +7,6 @@ const KEY_BYTES = 16;
 const CHANNEL_MIN = 0x4000;
 const CHANNEL_MAX = 0x4fff;
 const U32_MAX = 0xffff_ffff;
-
-/** What the addon takes for every worker; `kEveryWorker` in io/controller.h. */
-const EVERY_WORKER = U32_MAX;
 
 /** Sizes of an open plane that calls are checked by. */
 export interface PlaneSizes {
@@ -24,12 +20,10 @@ export interface PlaneSizes {
  * Each throws TurnpikeError ERR_TURNPIKE_ARGUMENT that names the value and its bounds.
  */
 export class ArgumentChecks {
-  readonly #limits: NativeBinding['limits'];
   readonly #sizes: PlaneSizes;
   readonly #sessionPlaces: number;
 
-  constructor(limits: NativeBinding['limits'], sizes: PlaneSizes) {
-    this.#limits = limits;
+  constructor(sizes: PlaneSizes) {
     this.#sizes = sizes;
     this.#sessionPlaces = 2 ** Math.ceil(Math.log2(sizes.sessionsMax));
   }
@@ -67,19 +61,20 @@ export class ArgumentChecks {
   }
 
   /** A path probe of so many bytes; undefined stands for a plain one. */
-  probeBytes(bytes: number | undefined, bytesMin: number): void {
-    if (bytes !== undefined) within('bytes', bytes, bytesMin, LIMITS.trunkMtuBytesMax);
+  probeBytes(bytes: number | undefined): void {
+    const { pathProbeBytesMin, datagramBytesMax } = DATA_PLANE_LIMITS;
+    if (bytes !== undefined) within('bytes', bytes, pathProbeBytesMin, datagramBytesMax);
   }
 
   datagram(data: Uint8Array): void {
-    const { datagramBytesMax } = this.#limits;
+    const { datagramBytesMax } = DATA_PLANE_LIMITS;
     if (data instanceof Uint8Array && data.length <= datagramBytesMax) return;
     refuse(`data must be a Uint8Array of at most ${datagramBytesMax} bytes`);
   }
 
   trunkPeer(peer: TrunkPeer): void {
     const { sources, sendKeys, receiveKeys, recordsMax } = peer;
-    const { trunkSourcesMax, sendKeysMax, receiveKeysMax } = this.#limits;
+    const { trunkSourcesMax, sendKeysMax, receiveKeysMax } = DATA_PLANE_LIMITS;
     atMost('sources', sources, trunkSourcesMax);
     atMost('sendKeys', sendKeys, sendKeysMax);
     atMost('receiveKeys', receiveKeys, receiveKeysMax);
@@ -93,7 +88,7 @@ export class ArgumentChecks {
   }
 
   #ways({ bundleBytesMax, laneSet = 0, lanesClosed = [], ways = [] }: TrunkPeer): void {
-    const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkWaysMax } = this.#limits;
+    const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkWaysMax } = DATA_PLANE_LIMITS;
     if (bundleBytesMax !== undefined) {
       within('bundleBytesMax', bundleBytesMax, trunkMtuBytesMin, datagramBytesMax);
     }

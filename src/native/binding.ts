@@ -1,23 +1,10 @@
 /**
  * The addon as native/binding defines it: numbers, typed arrays and status codes, no objects on hot
- * calls. Only this folder uses it; everything else uses `DataPlane`.
+ * calls. Only this folder uses it; everything else uses `DataPlane`. After a change here
+ * `npm run build:interface` gives the addon another contract number.
  */
 
 import type { XdpFindingKind } from './types.js';
-
-/** What a call came to; `StatusCode` in native/base/status.h. */
-export const Status = {
-  Ok: 0,
-  Limit: 1,
-  QueueFull: 2,
-  Closed: 3,
-  Invalid: 4,
-  Address: 5,
-  Bind: 6,
-  System: 7,
-  UnknownRelay: 8,
-  Option: 9,
-} as const;
 
 /** What the constructor of a native plane throws: an Error with these. */
 export interface NativeFailure {
@@ -31,7 +18,7 @@ export interface NativeFailure {
 
 /** Memory and sizes that a native plane is made with. */
 export interface NativeOptions {
-  /** 18 bytes for each address (codec.ts). */
+  /** TRANSPORT_ADDRESS for each address. */
   readonly clientAddresses: Uint8Array;
   readonly trunkAddresses: Uint8Array;
   readonly workers: number;
@@ -60,9 +47,6 @@ export interface NativeOptions {
   readonly notify: () => void;
 }
 
-/** Sides as the addon numbers them. */
-export const SIDE_NUMBERS = { client: 0, trunk: 1 } as const;
-
 /** What the fast path found in the host's rules; `Finding` in native/xdp/host/findings.h. */
 export interface NativeFinding {
   readonly kind: XdpFindingKind;
@@ -86,13 +70,13 @@ export interface NativePlane {
   removeClientFlow(worker: number, channel: number): number;
   /** The number of a flow's entry in its worker, or -1. */
   flowNumber(worker: number, channel: number): number;
-  /** Of the flow with that number: its packets (0), payload bytes (1) or newest second (2). */
+  /** One of LegField, of the flow with that number. */
   flowCounter(worker: number, number: number, field: number): number;
   putSession(sessionIndex: number, relayIndex: number, channel: number): number;
   removeSession(sessionIndex: number): number;
   putTrunkPeer(relayIndex: number): number;
   removeTrunkPeer(relayIndex: number): number;
-  /** Takes 18 bytes for each address. */
+  /** Takes TRANSPORT_ADDRESS for each address. */
   setRelayHosts(hosts: Uint8Array): number;
   /** By the way in the scratch memory, where `bytes` are given; of those 0 is a plain probe. */
   probe(relayIndex: number, number: number, bytes?: number, worker?: number): number;
@@ -127,32 +111,6 @@ export interface NativePlane {
 /** The addon's exports. */
 export interface NativeBinding {
   readonly DataPlane: new (options: NativeOptions) => NativePlane;
+  /** `kBindingContract` of native/base/interface.h. */
   readonly contract: number;
-  /** In the order of a row of counters. */
-  readonly counterNames: readonly string[];
-  /** Bounds of native/base/limits.h. */
-  readonly limits: {
-    readonly workersMax: number;
-    readonly addressesPerSideMax: number;
-    readonly clientFlowsMax: number;
-    readonly sessionsMax: number;
-    readonly trunkPeersMax: number;
-    readonly trunkSourcesMax: number;
-    readonly trunkWaysMax: number;
-    readonly laneSets: number;
-    readonly sendKeysMax: number;
-    readonly receiveKeysMax: number;
-    readonly puntBytesMax: number;
-    readonly puntQueueBytesMin: number;
-    readonly puntQueueBytesMax: number;
-    readonly commandQueueLength: number;
-    readonly counterRowCells: number;
-    readonly scratchBytes: number;
-    readonly datagramBytesMax: number;
-    readonly trunkMtuBytesMin: number;
-    readonly coalescingUsMax: number;
-    readonly busyPollUsMax: number;
-    readonly closedIndicationsPerSecondMax: number;
-    readonly cpusMax: number;
-  };
 }

@@ -2,6 +2,19 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 import { addressBytes, addressFromBytes, type TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
+import {
+  DATA_PLANE_LIMITS,
+  FIVE_TUPLE,
+  FLOW_COMMAND,
+  HEARD_NUMBERS,
+  PUNTED_DATAGRAM,
+  PUNTED_EVENT,
+  PuntKind,
+  TRANSPORT_ADDRESS,
+  TRUNK_KEY,
+  TRUNK_PEER_COMMAND,
+  TRUNK_WAY,
+} from './interface.js';
 import { isTransportHandle, listenerHandle, type TransportHandle } from './transport-handle.js';
 import type {
   DataPlaneBatch,
@@ -9,35 +22,11 @@ import type {
   FiveTuple,
   Heard,
   PuntedDatagram,
-  TrunkKey,
   TrunkPeer,
 } from './types.js';
 
-/** Layouts shared with native/binding/scratch.cc and native/io/punt_queue.h, in host byte order. */
+/** Layouts are in host byte order. */
 const LITTLE_ENDIAN = endianness() === 'LE';
-
-/** Bytes of one address in a list of them: IP (16, IPv4 mapped), port (16 bits). */
-const ENDPOINT_BYTES = 18;
-/** Where a second 5-tuple, or the counts of a relay's lists, start. */
-const SECOND_OFFSET = 40;
-const LISTS_OFFSET = 60;
-/** Bytes of a way behind its endpoint. */
-const WAY_TAIL_BYTES = 4;
-/** Workers at most, and so lanes that one set of them has (native/base/limits.h). */
-const LANES_OF_SET = 16;
-/** Bytes before the data of a punted datagram, and of a punted event. */
-const PUNT_HEAD_BYTES = 48;
-const EVENT_BYTES = 40;
-
-const PuntKind = {
-  ClientDatagram: 0,
-  TrunkDatagram: 1,
-  ProbeReply: 2,
-  UnboundIndex: 3,
-  StrangerClientDatagram: 4,
-  StrangerTrunkDatagram: 5,
-  PathProbeReply: 6,
-} as const;
 
 const EVENT_KINDS: ReadonlySet<number | undefined> = new Set([
   PuntKind.ProbeReply,
@@ -45,8 +34,7 @@ const EVENT_KINDS: ReadonlySet<number | undefined> = new Set([
   PuntKind.PathProbeReply,
 ]);
 
-/** In the order of their numbers on the wire (PROTOCOL.md section 4). */
-const HEARD: readonly Heard[] = ['unknown', 'answered', 'unanswered'];
+const HEARD = Object.keys(HEARD_NUMBERS) as readonly Heard[];
 
 function setIpv4(bytes: Uint8Array, offset: number, text: string): void {
   bytes.fill(0, offset, offset + 10);
@@ -79,14 +67,26 @@ function isU16(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 0xffff;
 }
 
+function setAddress(
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  { address, port }: TransportAddress,
+): void {
+  if (!isU16(port)) {
+    throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a port number: ${port}`);
+  }
+  setIp(bytes, offset + TRANSPORT_ADDRESS.at.ip, address);
+  view.setUint16(offset + TRANSPORT_ADDRESS.at.port, port, LITTLE_ENDIAN);
+}
+
 /** Writes what the next native call is about into memory that the addon reads. */
 export class Scratch {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** @param bytesMax - the addon's size of it */
-  constructor(bytesMax: number) {
-    this.bytes = new Uint8Array(bytesMax);
+  constructor() {
+    this.bytes = new Uint8Array(DATA_PLANE_LIMITS.scratchBytes);
     this.#view = new DataView(this.bytes.buffer);
   }
 
@@ -95,12 +95,12 @@ export class Scratch {
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when it is none
    */
   tuple(tuple: FiveTuple): void {
-    this.#tuple(0, tuple);
+    this.#tuple(FLOW_COMMAND.at.tuple, tuple);
   }
 
   /** Writes the 5-tuple that a flow leads to. Throws as `tuple` does. */
   secondTuple(tuple: FiveTuple): void {
-    this.#tuple(SECOND_OFFSET, tuple);
+    this.#tuple(FLOW_COMMAND.at.to, tuple);
   }
 
   /**
@@ -110,25 +110,33 @@ export class Scratch {
   trunkPeer(peer: TrunkPeer): void {
     const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = peer;
     const { laneSet = 0, bundleBytesMax = 0, lanesClosed = [], ways = [] } = peer;
+    const { at } = TRUNK_PEER_COMMAND;
     const handle = listenerHandle('trunk', socket);
-    this.#tuple(0, { handle, remote: destination, ...(local !== undefined && { local }) });
-    this.#u16(SECOND_OFFSET, sources.length);
-    this.#u16(SECOND_OFFSET + 2, sendKeys.length);
-    this.#u16(SECOND_OFFSET + 4, receiveKeys.length);
-    this.#u16(SECOND_OFFSET + 6, Math.min(recordsMax, 0xffff));
-    this.#u16(SECOND_OFFSET + 8, laneSet * LANES_OF_SET);
-    this.#u16(SECOND_OFFSET + 10, bundleBytesMax);
+    this.#tuple(at.path, { handle, remote: destination, ...(local !== undefined && { local }) });
+    this.#u16(at.sources, sources.length);
+    this.#u16(at.sendKeys, sendKeys.length);
+    this.#u16(at.receiveKeys, receiveKeys.length);
+    this.#u16(at.recordsMax, Math.min(recordsMax, 0xffff));
+    this.#u16(at.laneOffset, laneSet * DATA_PLANE_LIMITS.workersMax);
+    this.#u16(at.bundleBytesMax, bundleBytesMax);
     const closed = lanesClosed.reduce((bits, worker) => bits | (1 << worker), 0);
-    this.#view.setUint32(SECOND_OFFSET + 12, closed >>> 0, LITTLE_ENDIAN);
-    this.#u16(SECOND_OFFSET + 16, ways.length);
-    let offset = LISTS_OFFSET;
-    for (const source of sources) offset = this.#endpoint(offset, source);
-    for (const key of [...sendKeys, ...receiveKeys]) offset = this.#key(offset, key);
+    this.#view.setUint32(at.lanesClosed, closed >>> 0, LITTLE_ENDIAN);
+    this.#u16(at.ways, ways.length);
+    let offset = TRUNK_PEER_COMMAND.bytes;
+    for (const source of sources) {
+      this.#address(offset, source);
+      offset += TRANSPORT_ADDRESS.bytes;
+    }
+    for (const { epoch, key } of [...sendKeys, ...receiveKeys]) {
+      this.#u16(offset + TRUNK_KEY.at.epoch, epoch);
+      this.bytes.set(key, offset + TRUNK_KEY.at.key);
+      offset += TRUNK_KEY.bytes;
+    }
     for (const way of ways) {
-      offset = this.#endpoint(offset, way.remote);
-      this.#u16(offset, way.socket);
-      this.#u16(offset + 2, HEARD.indexOf(way.heard));
-      offset += WAY_TAIL_BYTES;
+      this.#address(offset + TRUNK_WAY.at.remote, way.remote);
+      this.#u16(offset + TRUNK_WAY.at.socket, way.socket);
+      this.bytes[offset + TRUNK_WAY.at.heard] = HEARD_NUMBERS[way.heard];
+      offset += TRUNK_WAY.bytes;
     }
   }
 
@@ -136,27 +144,18 @@ export class Scratch {
     if (!isTransportHandle(handle)) {
       throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a transport handle: ${handle}`);
     }
-    const localOffset = this.#endpoint(offset, remote);
+    this.#address(offset + FIVE_TUPLE.at.remote, remote);
+    const localOffset = offset + FIVE_TUPLE.at.local;
     if (local === undefined) this.bytes.fill(0, localOffset, localOffset + 16);
     else setIp(this.bytes, localOffset, local);
-    this.#u16(localOffset + 16, handle % 2 ** 16);
-    this.#u16(localOffset + 18, Math.floor(handle / 2 ** 16) % 2 ** 16);
-    this.#u16(localOffset + 20, Math.floor(handle / 2 ** 32));
+    const handleOffset = offset + FIVE_TUPLE.at.handle;
+    this.#u16(handleOffset, handle % 2 ** 16);
+    this.#u16(handleOffset + 2, Math.floor(handle / 2 ** 16) % 2 ** 16);
+    this.#u16(handleOffset + 4, Math.floor(handle / 2 ** 32));
   }
 
-  #endpoint(offset: number, { address, port }: TransportAddress): number {
-    if (!isU16(port)) {
-      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a port number: ${port}`);
-    }
-    setIp(this.bytes, offset, address);
-    this.#u16(offset + 16, port);
-    return offset + ENDPOINT_BYTES;
-  }
-
-  #key(offset: number, { epoch, key }: TrunkKey): number {
-    this.#u16(offset, epoch);
-    this.bytes.set(key, offset + 2);
-    return offset + 2 + key.length;
+  #address(offset: number, address: TransportAddress): void {
+    setAddress(this.bytes, this.#view, offset, address);
   }
 
   #u16(offset: number, value: number): void {
@@ -169,14 +168,10 @@ export class Scratch {
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when one is no address
  */
 export function encodeAddresses(addresses: readonly TransportAddress[]): Uint8Array {
-  const bytes = new Uint8Array(addresses.length * ENDPOINT_BYTES);
+  const bytes = new Uint8Array(addresses.length * TRANSPORT_ADDRESS.bytes);
   const view = new DataView(bytes.buffer);
-  for (const [index, { address, port }] of addresses.entries()) {
-    if (!isU16(port)) {
-      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a port number: ${port}`);
-    }
-    setIp(bytes, index * ENDPOINT_BYTES, address);
-    view.setUint16(index * ENDPOINT_BYTES + 16, port, LITTLE_ENDIAN);
+  for (const [index, address] of addresses.entries()) {
+    setAddress(bytes, view, index * TRANSPORT_ADDRESS.bytes, address);
   }
   return bytes;
 }
@@ -221,11 +216,11 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
     const kind = kept[offset];
     if (EVENT_KINDS.has(kind)) {
       events.push(decodeEvent(kept, view, offset));
-      offset += EVENT_BYTES;
+      offset += PUNTED_EVENT.bytes;
     } else {
-      const dataBytes = view.getUint16(offset + 4, LITTLE_ENDIAN);
+      const dataBytes = view.getUint16(offset + PUNTED_DATAGRAM.at.dataBytes, LITTLE_ENDIAN);
       datagrams.push(decodeDatagram(kept, view, offset, dataBytes));
-      offset += PUNT_HEAD_BYTES + ((dataBytes + 7) & ~7);
+      offset += PUNTED_DATAGRAM.bytes + ((dataBytes + 7) & ~7);
     }
   }
   const strangers = datagrams.reduce((count, { known }) => (known ? count : count + 1), 0);
@@ -239,42 +234,48 @@ function decodeDatagram(
   offset: number,
   dataBytes: number,
 ): PuntedDatagram {
-  const data = offset + PUNT_HEAD_BYTES;
+  const data = offset + PUNTED_DATAGRAM.bytes;
   const kind = bytes[offset];
   const stranger = kind === PuntKind.StrangerClientDatagram;
   return {
     side: stranger || kind === PuntKind.ClientDatagram ? 'client' : 'trunk',
     known: kind === PuntKind.ClientDatagram || kind === PuntKind.TrunkDatagram,
-    worker: view.getUint8(offset + 1),
+    worker: view.getUint8(offset + PUNTED_DATAGRAM.at.worker),
     tuple: decodeTuple(bytes, view, offset),
     data: bytes.subarray(data, data + dataBytes),
   };
 }
 
 function decodeTuple(bytes: Uint8Array, view: DataView, offset: number): FiveTuple {
-  const port = view.getUint16(offset + 2, LITTLE_ENDIAN);
-  const handle = Number(view.getBigUint64(offset + 8, LITTLE_ENDIAN)) as TransportHandle;
-  const remote = decodeAddress(bytes, offset + 16, port);
-  if (isNone(bytes, offset + 32)) return { handle, remote };
-  return { handle, remote, local: decodeAddress(bytes, offset + 32, 0).address };
+  const { at } = PUNTED_DATAGRAM;
+  const handle = Number(view.getBigUint64(offset + at.handle, LITTLE_ENDIAN)) as TransportHandle;
+  const port = view.getUint16(offset + at.remotePort, LITTLE_ENDIAN);
+  const remote = decodeAddress(bytes, offset + at.remote, port);
+  if (isNone(bytes, offset + at.local)) return { handle, remote };
+  return { handle, remote, local: decodeAddress(bytes, offset + at.local, 0).address };
 }
 
 function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPlaneEvent {
   const kind = bytes[offset];
-  const relayIndex = view.getUint32(offset + 4, LITTLE_ENDIAN);
-  const number = view.getUint32(offset + 8, LITTLE_ENDIAN);
+  const { at } = PUNTED_EVENT;
+  const relayIndex = view.getUint32(offset + at.relayIndex, LITTLE_ENDIAN);
+  const number = view.getUint32(offset + at.number, LITTLE_ENDIAN);
   if (kind === PuntKind.UnboundIndex) {
     return { type: 'unbound-index', relayIndex, sessionIndex: number };
   }
-  const rttNs = Number(view.getBigUint64(offset + 16, LITTLE_ENDIAN));
+  const rttNs = Number(view.getBigUint64(offset + at.rttNs, LITTLE_ENDIAN));
   if (kind === PuntKind.ProbeReply) return { type: 'probe-reply', relayIndex, number, rttNs };
   return {
     type: 'path-probe-reply',
     relayIndex,
     number,
     rttNs,
-    socket: view.getUint16(offset + 14, LITTLE_ENDIAN),
-    remote: decodeAddress(bytes, offset + 24, view.getUint16(offset + 12, LITTLE_ENDIAN)),
-    heard: HEARD[bytes[offset + 1] ?? 0] ?? 'unknown',
+    socket: view.getUint16(offset + at.socket, LITTLE_ENDIAN),
+    remote: decodeAddress(
+      bytes,
+      offset + at.remote,
+      view.getUint16(offset + at.remotePort, LITTLE_ENDIAN),
+    ),
+    heard: HEARD[bytes[offset + at.heard] ?? 0] ?? 'unknown',
   };
 }

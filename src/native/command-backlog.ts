@@ -1,5 +1,5 @@
-import { Status } from './binding.js';
 import { checkStatus } from './failures.js';
+import { Status } from './interface.js';
 
 /** How soon a full queue is tried again; a worker empties one in less. */
 const RETRY_MS = 1;

@@ -1,10 +1,11 @@
 import type { TransportAddress } from '../address.js';
 import { ArgumentChecks } from './arguments.js';
-import { type NativeBinding, type NativePlane, SIDE_NUMBERS, Status } from './binding.js';
+import type { NativeBinding, NativePlane } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { CommandBacklog } from './command-backlog.js';
 import type { Counters } from './counters.js';
 import { checkStatus, openFailure } from './failures.js';
+import { DATA_PLANE_LIMITS, PUNTED_DATAGRAM, SIDE_NUMBERS, Status } from './interface.js';
 import { LegCounters } from './leg-counters.js';
 import { checkedOptions } from './options.js';
 import { SharedCounters } from './shared-counters.js';
@@ -33,11 +34,6 @@ const PROVEN_PER_TURN_MAX = 64;
 
 /** … and then of strangers. */
 export const STRANGERS_PER_TURN_MAX = 32;
-
-/** Head of a record in the drained bytes; `PuntedDatagram` in native/io/punt_queue.h. */
-const PUNT_HEAD_BYTES = 48;
-/** PROTOCOL.md section 4: a path probe without padding. */
-const PATH_PROBE_BYTES = 36;
 
 /** What all workers' entries of one flow have carried; undefined where there is none. */
 function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
@@ -83,14 +79,14 @@ export class NativeDataPlane implements DataPlane {
    */
   constructor(binding: NativeBinding, options: DataPlaneOptions) {
     const checked = checkedOptions(options);
-    this.#check = new ArgumentChecks(binding.limits, checked);
+    this.#check = new ArgumentChecks(checked);
     this.#onBatch = checked.onBatch;
-    this.#scratch = new Scratch(binding.limits.scratchBytes);
-    this.#counters = new SharedCounters(binding, checked);
+    this.#scratch = new Scratch();
+    this.#counters = new SharedCounters(checked);
     this.#legs = new LegCounters({ ...checked, fastPath: checked.xdpInterfaces.length > 0 });
     this.#drained = new Uint8Array(
       (RELAYS_PER_TURN_MAX + PROVEN_PER_TURN_MAX + STRANGERS_PER_TURN_MAX) *
-        (PUNT_HEAD_BYTES + binding.limits.puntBytesMax),
+        (PUNTED_DATAGRAM.bytes + DATA_PLANE_LIMITS.puntBytesMax),
     );
     const nativeOptions = {
       ...checked,
@@ -252,7 +248,7 @@ export class NativeDataPlane implements DataPlane {
   #probe(relayIndex: number, number: number, way: ProbeWay | undefined): number {
     if (way === undefined) return this.#native.probe(relayIndex, number);
     const { tuple, bytes, worker } = way;
-    this.#check.probeBytes(bytes, PATH_PROBE_BYTES);
+    this.#check.probeBytes(bytes);
     if (worker !== undefined) this.#check.worker(worker);
     this.#scratch.tuple(tuple);
     return this.#native.probe(relayIndex, number, bytes ?? 0, worker);

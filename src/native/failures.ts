@@ -2,7 +2,8 @@ import { getSystemErrorName } from 'node:util';
 import { decodeAddress } from '../address.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
-import { type NativeFailure, Status } from './binding.js';
+import type { NativeFailure } from './binding.js';
+import { Status } from './interface.js';
 
 const CODES: Readonly<Record<number, TurnpikeErrorCode>> = {
   [Status.Limit]: 'ERR_TURNPIKE_LIMIT',

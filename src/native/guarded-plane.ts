@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { type AddressInput, type TransportAddress, toAddress } from '../address.js';
 import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
-import { SIDE_NUMBERS } from './binding.js';
+import { HEARD_NUMBERS, SIDE_NUMBERS } from './interface.js';
 import { checkSendable } from './sendable.js';
 import type {
   ClientAction,
@@ -37,7 +37,7 @@ type LenientCall<F> = F extends (...given: infer A) => infer R
  */
 export type OpenDataPlane = { readonly [K in keyof DataPlane]: LenientCall<DataPlane[K]> };
 
-const HEARD: readonly Heard[] = ['unknown', 'answered', 'unanswered'];
+const HEARD = Object.keys(HEARD_NUMBERS) as readonly Heard[];
 
 /**
  * Puts the checks of an embedder's calls before a data plane, so that a relay, whose own calls are

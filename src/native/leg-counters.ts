@@ -1,17 +1,17 @@
 import { endianness } from 'node:os';
+import { DATA_PLANE_LIMITS, LEG_TRAFFIC, LegField } from './interface.js';
 import type { LegTraffic } from './types.js';
 
-/** 64-bit words of a cell: packets (40 bits) and the second of the newest (24), payload bytes. */
-const CELL_WORDS = 2;
-const PACKETS_BITS = 40n;
+const WORD_BYTES = 8;
+/** 64-bit words of a cell. */
+const CELL_WORDS = LEG_TRAFFIC.bytes / WORD_BYTES;
+const PAYLOAD_BYTES_WORD = LEG_TRAFFIC.at.payloadBytes / WORD_BYTES;
+const PACKETS_BITS = BigInt(DATA_PLANE_LIMITS.legPacketsBits);
 const PACKETS_MASK = (1n << PACKETS_BITS) - 1n;
-const SECONDS_MODULUS = 2 ** 24;
+const SECONDS_MODULUS = 2 ** (64 - DATA_PLANE_LIMITS.legPacketsBits);
 
 /** Where the low half of a 64-bit word is, among halves. */
 const LOW_HALF = endianness() === 'LE' ? 0 : 1;
-
-/** What the addon is asked for of a flow's own entry. */
-const Field = { Packets: 0, PayloadBytes: 1, LastSecond: 2 } as const;
 
 /** A counter of a worker's flow entry, by the entry's number and a field. */
 type FlowCounter = (worker: number, number: number, field: number) => number;
@@ -29,7 +29,7 @@ export interface LegCountersOptions {
  * What each leg carries. A worker counts what comes from a peer in the flow's own entry, which the
  * packet needs in any case, so that is asked of the addon. What goes to a peer any worker may have,
  * and each has a cell for it in memory that is read here; a fast path has one for each flow and one
- * for each session beside those. The layout is that of native/table/leg_traffic.h.
+ * for each session beside those.
  */
 export class LegCounters {
   /** The fast path's, by flow; and the workers' and the fast path's, by session. */
@@ -44,7 +44,7 @@ export class LegCounters {
 
   constructor({ workers, clientFlowsMax, sessionsMax, fastPath }: LegCountersOptions) {
     const words = (cells: number) =>
-      new BigUint64Array(new SharedArrayBuffer(Math.max(cells, 1) * CELL_WORDS * 8));
+      new BigUint64Array(new SharedArrayBuffer(Math.max(cells, 1) * CELL_WORDS * WORD_BYTES));
     this.#clientFlowsMax = clientFlowsMax;
     this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
     this.#fastPath = fastPath;
@@ -62,7 +62,7 @@ export class LegCounters {
   /** Packets of a flow so far, modulo 2^32. */
   flowPackets(meter: number, counter: FlowCounter): number {
     const beside = this.#fastPath ? packetsAt(this.#flowHalves, meter) : 0;
-    return (this.#own(meter, counter, Field.Packets) + beside) >>> 0;
+    return (this.#own(meter, counter, LegField.Packets) + beside) >>> 0;
   }
 
   /** Packets of a session so far, modulo 2^32. */
@@ -80,9 +80,9 @@ export class LegCounters {
   flowTraffic(meter: number, counter: FlowCounter, nowSeconds: number): LegTraffic {
     const sum = new Sum(nowSeconds);
     sum.add(
-      this.#own(meter, counter, Field.Packets),
-      this.#own(meter, counter, Field.PayloadBytes),
-      this.#own(meter, counter, Field.LastSecond),
+      this.#own(meter, counter, LegField.Packets),
+      this.#own(meter, counter, LegField.PayloadBytes),
+      this.#own(meter, counter, LegField.LastSecond),
     );
     if (this.#fastPath) sum.addCell(this.flows, meter);
     return sum.traffic();
@@ -131,7 +131,7 @@ class Sum {
 
   addCell(words: BigUint64Array, cell: number): void {
     const counted = Atomics.load(words, cell * CELL_WORDS);
-    const payloadBytes = Number(Atomics.load(words, cell * CELL_WORDS + 1));
+    const payloadBytes = Number(Atomics.load(words, cell * CELL_WORDS + PAYLOAD_BYTES_WORD));
     this.add(Number(counted & PACKETS_MASK), payloadBytes, Number(counted >> PACKETS_BITS));
   }
 

@@ -1,57 +1,117 @@
 import { LIMITS } from '../limits.js';
-import type { OptionSpec } from '../options/option-spec.js';
-import { SPECS } from '../options/shared-specs.js';
+import type { OptionSpec, OptionSpecs } from '../options/option-spec.js';
+import { DATA_PLANE_LIMITS } from './interface.js';
 import type { DataPlaneOptions } from './types.js';
+
+const {
+  workersMax,
+  addressesPerSideMax,
+  cpusMax,
+  clientFlowsLimit,
+  sessionsLimit,
+  trunkPeersLimit,
+  puntQueueBytesMin,
+  puntQueueBytesLimit,
+  trunkMtuBytesMin,
+  datagramBytesMax,
+  coalescingUsMax,
+  busyPollUsMax,
+  closedIndicationsPerSecondMax,
+} = DATA_PLANE_LIMITS;
+
+/** Worker threads by default: one for each CPU, and at most so many. */
+export const WORKERS_DEFAULT_MAX = 4;
+/** Client flows of each worker by default. */
+export const CLIENT_FLOWS_DEFAULT = 262_144;
+/** Sessions by default. */
+export const SESSIONS_DEFAULT = 262_144;
+/** Default of a worker's queue of punted datagrams, in bytes. */
+export const PUNT_QUEUE_DEFAULT_BYTES = 1_048_576;
+/** Default of each socket's receive buffer and send buffer, in bytes; the kernel clamps it. */
+export const SOCKET_BUFFER_DEFAULT_BYTES = 4_194_304;
+/** Longest UDP payload of a bundled trunk datagram by default, in bytes. */
+export const TRUNK_MTU_DEFAULT_BYTES = 1_452;
+/** Longest pause of a loaded worker by default, in microseconds. */
+export const COALESCING_DEFAULT_US = 50;
+
+/** The specs of data plane options that a relay and the command line take too. */
+export const FORWARDING_SPECS = {
+  addresses: { kind: 'address', repeat: true, itemsMin: 1, itemsMax: addressesPerSideMax },
+  workers: { kind: 'integer', minimum: 1, maximum: workersMax },
+  trunkMtuBytes: {
+    kind: 'integer',
+    minimum: trunkMtuBytesMin,
+    maximum: datagramBytesMax,
+    default: TRUNK_MTU_DEFAULT_BYTES,
+  },
+  coalescingUs: {
+    kind: 'integer',
+    minimum: 0,
+    maximum: coalescingUsMax,
+    default: COALESCING_DEFAULT_US,
+  },
+  busyPollUs: { kind: 'integer', minimum: 0, maximum: busyPollUsMax, default: 0 },
+  cpus: { kind: 'integer', minimum: 0, maximum: cpusMax - 1, repeat: true },
+  /** As Linux names them: no space, no slash, 15 characters at most. */
+  xdpInterfaces: {
+    kind: 'text',
+    pattern: '^[^\\s/]+$',
+    lengthMin: 1,
+    lengthMax: 15,
+    repeat: true,
+    words: 'the name of a network device',
+  },
+} as const satisfies OptionSpecs;
 
 /** The specs of `DataPlaneOptions`: every member stands here. */
 export const DATA_PLANE_SPECS = {
-  clientAddresses: { ...SPECS.addresses, required: true },
-  trunkAddresses: { ...SPECS.addresses, itemsMin: 0 },
-  workers: SPECS.workers,
+  clientAddresses: { ...FORWARDING_SPECS.addresses, required: true },
+  trunkAddresses: { ...FORWARDING_SPECS.addresses, itemsMin: 0 },
+  workers: FORWARDING_SPECS.workers,
   clientFlowsMax: {
     kind: 'integer',
     minimum: 1,
-    maximum: LIMITS.clientFlowsLimit,
-    default: LIMITS.clientFlowsMax,
+    maximum: clientFlowsLimit,
+    default: CLIENT_FLOWS_DEFAULT,
   },
   sessionsMax: {
     kind: 'integer',
     minimum: 1,
-    maximum: LIMITS.sessionsLimit,
-    default: LIMITS.sessionsMax,
+    maximum: sessionsLimit,
+    default: SESSIONS_DEFAULT,
   },
   trunkPeersMax: {
     kind: 'integer',
     minimum: 1,
-    maximum: LIMITS.trunkPeersLimit,
+    maximum: trunkPeersLimit,
     default: LIMITS.relaysMax,
   },
   puntQueueBytes: {
     kind: 'integer',
-    minimum: LIMITS.puntQueueBytesMin,
-    maximum: LIMITS.puntQueueBytesLimit,
-    default: LIMITS.puntQueueBytes,
+    minimum: puntQueueBytesMin,
+    maximum: puntQueueBytesLimit,
+    default: PUNT_QUEUE_DEFAULT_BYTES,
   },
   socketBufferBytes: {
     kind: 'integer',
     minimum: 1,
     maximum: 2 ** 31 - 1,
-    default: LIMITS.socketBufferBytes,
+    default: SOCKET_BUFFER_DEFAULT_BYTES,
   },
-  trunkMtuBytes: SPECS.trunkMtuBytes,
-  coalescingUs: SPECS.coalescingUs,
-  busyPollUs: SPECS.busyPollUs,
+  trunkMtuBytes: FORWARDING_SPECS.trunkMtuBytes,
+  coalescingUs: FORWARDING_SPECS.coalescingUs,
+  busyPollUs: FORWARDING_SPECS.busyPollUs,
   closedIndicationsPerSecond: {
     kind: 'integer',
     minimum: 0,
-    maximum: LIMITS.closedIndicationsPerSecondMax,
+    maximum: closedIndicationsPerSecondMax,
     default: 0,
   },
-  cpus: SPECS.cpus,
+  cpus: FORWARDING_SPECS.cpus,
   xdp: {
     kind: 'options',
     options: {
-      interfaces: { ...SPECS.xdpInterfaces, required: true },
+      interfaces: { ...FORWARDING_SPECS.xdpInterfaces, required: true },
       generic: { kind: 'boolean', default: false },
       strict: { kind: 'boolean', default: false },
     },

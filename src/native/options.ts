@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import type { Checked } from '../options/option-spec.js';
-import { DATA_PLANE_SPECS } from './option-specs.js';
+import { DATA_PLANE_SPECS, WORKERS_DEFAULT_MAX } from './option-specs.js';
 import type { DataPlaneOptions } from './types.js';
 
 /** Options with every default filled in and every value checked. */
@@ -36,7 +35,7 @@ export function checkedOptions(options: DataPlaneOptions): CheckedOptions {
   }
   return {
     ...rest,
-    workers: workers ?? Math.min(LIMITS.workersDefaultMax, availableParallelism()),
+    workers: workers ?? Math.min(WORKERS_DEFAULT_MAX, availableParallelism()),
     xdpInterfaces,
     xdpGeneric: xdp?.generic ?? false,
     xdpStrict: xdp?.strict ?? false,

@@ -1,8 +1,7 @@
 import { familyOf, isWildcard, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
-import { Status } from './binding.js';
 import { checkStatus } from './failures.js';
+import { DATA_PLANE_LIMITS, Status } from './interface.js';
 import { listenerOf } from './transport-handle.js';
 import type { OutgoingDatagram } from './types.js';
 
@@ -18,7 +17,7 @@ export function checkSendable(
   { side, tuple, data }: OutgoingDatagram,
   bound: readonly TransportAddress[],
 ): void {
-  const most = LIMITS.trunkMtuBytesMax;
+  const most = DATA_PLANE_LIMITS.datagramBytesMax;
   if (!(data instanceof Uint8Array && data.length <= most)) {
     const message = `data must be a Uint8Array of at most ${most} bytes`;
     throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', message);

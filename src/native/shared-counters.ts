@@ -1,11 +1,14 @@
-import type { NativeBinding } from './binding.js';
-import type { Counters } from './counters.js';
+import { COUNTERS, type CounterName, type Counters } from './counters.js';
+import { TRUNK_TRAFFIC } from './interface.js';
 import type { TrunkPeerTraffic } from './types.js';
 
 /** Rows start on cache lines; the memory itself may start up to seven cells before one. */
 const ALIGNMENT_CELLS = 7;
-/** records sent, received, lost. */
-const TRAFFIC_CELLS = 3;
+/** Records sent, received, lost. */
+const TRAFFIC_CELLS = TRUNK_TRAFFIC.bytes / 8;
+const NAMES = Object.keys(COUNTERS) as readonly CounterName[];
+/** Cells of a row: whole cache lines. */
+const ROW_CELLS = Math.ceil(NAMES.length / 8) * 8;
 
 /** Sizes that the shared memory follows from. */
 export interface SharedCountersOptions {
@@ -23,29 +26,25 @@ export class SharedCounters {
   readonly traffic: BigUint64Array;
   /** Set once the addon has said where it put the first row. */
   offset = 0;
-  readonly #names: readonly string[];
-  readonly #rowCells: number;
   readonly #options: SharedCountersOptions;
   /** What had been counted for an index when its present relay came. */
   readonly #baselines = new Map<number, readonly number[]>();
 
-  constructor(binding: NativeBinding, options: SharedCountersOptions) {
+  constructor(options: SharedCountersOptions) {
     const { workers, trunkPeersMax } = options;
-    this.#names = binding.counterNames;
-    this.#rowCells = binding.limits.counterRowCells;
     this.#options = options;
     const cells = (count: number) => new BigUint64Array(new SharedArrayBuffer(count * 8));
-    this.counters = cells((workers + 2) * this.#rowCells + ALIGNMENT_CELLS);
+    this.counters = cells((workers + 2) * ROW_CELLS + ALIGNMENT_CELLS);
     this.traffic = cells((workers + 1) * trunkPeersMax * TRAFFIC_CELLS);
   }
 
   /** Totals over all rows, by counter name. */
   totals(): Counters {
     const totals: Record<string, bigint> = {};
-    for (const [column, name] of this.#names.entries()) {
+    for (const [column, name] of NAMES.entries()) {
       let total = 0n;
       for (let row = 0; row < this.#options.workers + 2; row++) {
-        total += Atomics.load(this.counters, this.offset + row * this.#rowCells + column);
+        total += Atomics.load(this.counters, this.offset + row * ROW_CELLS + column);
       }
       totals[name] = total;
     }

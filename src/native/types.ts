@@ -34,9 +34,9 @@ export interface PuntedDatagram {
   readonly worker: number;
   readonly tuple: FiveTuple;
   /**
-   * The UDP payload, at most `LIMITS.puntBytesMax` bytes. Valid after the callback returns, but a
-   * view of memory that its whole batch shares, up to 64 datagrams: whoever keeps a datagram, or
-   * any view of it, keeps them all. Copy what is to be kept.
+   * The UDP payload, at most 2,048 bytes. Valid after the callback returns, but a view of memory
+   * that its whole batch shares, up to 64 datagrams: whoever keeps a datagram, or any view of it,
+   * keeps them all. Copy what is to be kept.
    */
   readonly data: Uint8Array;
 }

@@ -1,4 +1,3 @@
-import { LIMITS } from '../limits.js';
 import type { OptionSpecs } from './option-spec.js';
 
 /** The longest name of a room. */
@@ -16,12 +15,6 @@ export const API_KEY_CHARACTERS_MAX = 512;
  */
 export const SPECS = {
   address: { kind: 'address' },
-  addresses: {
-    kind: 'address',
-    repeat: true,
-    itemsMin: 1,
-    itemsMax: LIMITS.addressesPerSideMax,
-  },
   directoryUrl: { kind: 'url' },
   file: { kind: 'file' },
   name: { kind: 'name' },
@@ -52,30 +45,6 @@ export const SPECS = {
     lengthMin: 1,
     lengthMax: ROOM_CHARACTERS_MAX,
     words: `text of 1 to ${ROOM_CHARACTERS_MAX} characters, none of them a control character`,
-  },
-  workers: { kind: 'integer', minimum: 1, maximum: LIMITS.workersMax },
-  trunkMtuBytes: {
-    kind: 'integer',
-    minimum: LIMITS.trunkMtuBytesMin,
-    maximum: LIMITS.trunkMtuBytesMax,
-    default: LIMITS.trunkMtuBytes,
-  },
-  coalescingUs: {
-    kind: 'integer',
-    minimum: 0,
-    maximum: LIMITS.coalescingUsMax,
-    default: LIMITS.coalescingUs,
-  },
-  busyPollUs: { kind: 'integer', minimum: 0, maximum: LIMITS.busyPollUsMax, default: 0 },
-  cpus: { kind: 'integer', minimum: 0, maximum: LIMITS.cpusMax - 1, repeat: true },
-  /** As Linux names them: no space, no slash, 15 characters at most. */
-  xdpInterfaces: {
-    kind: 'text',
-    pattern: '^[^\\s/]+$',
-    lengthMin: 1,
-    lengthMax: 15,
-    repeat: true,
-    words: 'the name of a network device',
   },
   signal: { kind: 'signal' },
   logger: { kind: 'methods', methods: ['debug', 'info', 'warn', 'error'] },

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { LIMITS } from '../limits.js';
 import { NAME_PATTERN } from '../names.js';
+import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import type { Registry } from './types.js';
 
 /** Relays that a peer may ask not to be given. */
@@ -61,7 +62,7 @@ export const RelayRecordShape = Type.Object({
   publicKey: Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' }),
   serviceAddresses: addresses(LIMITS.relayAddressesMax),
   trunkAddresses: addresses(LIMITS.relayAddressesMax),
-  trunkSources: addresses(LIMITS.trunkSourcesMax),
+  trunkSources: addresses(DATA_PLANE_LIMITS.trunkSourcesMax),
   recordsMax: Type.Integer({ minimum: 1, maximum: 65_535 }),
 });
 

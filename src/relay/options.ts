@@ -1,7 +1,8 @@
 import type { AddressInput } from '../address.js';
 import { CHALLENGE_SPECS } from '../auth/option-specs.js';
 import { LIMITS } from '../limits.js';
-import { DATA_PLANE_SPECS } from '../native/option-specs.js';
+import { DATA_PLANE_LIMITS } from '../native/interface.js';
+import { DATA_PLANE_SPECS, FORWARDING_SPECS } from '../native/option-specs.js';
 import { HOST_SPECS, type HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore, OptionSpec, OptionSpecs } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -53,10 +54,10 @@ export interface RelayOptions extends ForwardingOptions, HostOptions {
 export const RELAY_SPECS = {
   id: { ...SPECS.name, required: true },
   region: { ...SPECS.name, required: true },
-  listen: { ...SPECS.addresses, required: true },
-  trunk: { ...SPECS.addresses, required: true },
-  advertise: { ...SPECS.addresses, itemsMin: 0 },
-  advertiseTrunk: { ...SPECS.addresses, itemsMin: 0 },
+  listen: { ...FORWARDING_SPECS.addresses, required: true },
+  trunk: { ...FORWARDING_SPECS.addresses, required: true },
+  advertise: { ...FORWARDING_SPECS.addresses, itemsMin: 0 },
+  advertiseTrunk: { ...FORWARDING_SPECS.addresses, itemsMin: 0 },
   relaySecret: { ...SPECS.secret, required: true },
   tenantRoot: { ...SPECS.secret, required: true },
   directoryUrl: SPECS.directoryUrl,
@@ -72,7 +73,7 @@ export const RELAY_SPECS = {
   legsMax: {
     kind: 'integer',
     minimum: 1,
-    maximum: Math.min(LIMITS.clientFlowsLimit, LIMITS.sessionsLimit / 2),
+    maximum: Math.min(DATA_PLANE_LIMITS.clientFlowsLimit, DATA_PLANE_LIMITS.sessionsLimit / 2),
     default: LEG_LIMITS.legsMax,
   },
   challengesPerSecond: CHALLENGE_SPECS.challengesPerSecond,

@@ -51,7 +51,7 @@ export interface RelayRulesOptions {
   readonly logger?: Logger;
   /** What an operator may want to know of the paths to another relay. */
   readonly onTrunk?: (remote: RemoteRelay, news: PathEvent) => void;
-  /** The longest bundle; default LIMITS.trunkMtuBytes. */
+  /** The longest bundle; default TRUNK_MTU_DEFAULT_BYTES. */
   readonly trunkMtuBytes?: number;
   /** A fault of ours met while handling one message; the others are not hindered by it. */
   readonly onFault?: (error: unknown) => void;

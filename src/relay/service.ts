@@ -44,6 +44,8 @@ export const FAREWELL_ANSWERS_MS_MAX = 1_000;
 
 /** How often the rules are given the time. */
 const TICK_MS = 100;
+/** Bare Closed indications that a relay sends in one second, all in all. */
+export const CLOSED_INDICATIONS_PER_SECOND = 2_000;
 
 /** How often a relay that stops looks whether the others have answered. */
 const FAREWELL_POLL_MS = 10;
@@ -102,7 +104,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       clientFlowsMax: legsMax,
       sessionsMax: 2 * legsMax,
       trunkPeersMax: LIMITS.relaysMax,
-      closedIndicationsPerSecond: LIMITS.closedIndicationsPerSecond,
+      closedIndicationsPerSecond: CLOSED_INDICATIONS_PER_SECOND,
       ...forwardingOptions(options),
       onBatch: (batch) => receive(batch),
     });

@@ -1,4 +1,4 @@
-import { LIMITS } from '../limits.js';
+import { DATA_PLANE_LIMITS } from '../native/interface.js';
 
 /** BASE_PLPMTU (RFC 8899 section 5.1.2), as UDP payload. */
 export const PATH_MTU_BASE_BYTES = 1_200;
@@ -12,7 +12,7 @@ const LOSSES_MAX = 3;
 /** Steps smaller than this gain nothing. */
 const STEP_BYTES = 8;
 /** Tried where the longest does not pass; the first is used while nothing is known. */
-const LOWER_BYTES = [PATH_MTU_BASE_BYTES, PATH_MTU_LOWER_BYTES, LIMITS.trunkMtuBytesMin];
+const LOWER_BYTES = [PATH_MTU_BASE_BYTES, PATH_MTU_LOWER_BYTES, DATA_PLANE_LIMITS.trunkMtuBytesMin];
 
 /**
  * The longest datagram that passes a path whole, by probes of that size (RFC 8899, DPLPMTUD). Sizes
@@ -35,7 +35,7 @@ export class PathMtuDiscovery {
   #searchedAt = Number.NEGATIVE_INFINITY;
   #turn = 0;
 
-  /** @param max - the longest size of interest, at least LIMITS.trunkMtuBytesMin */
+  /** @param max - the longest size of interest, at least DATA_PLANE_LIMITS.trunkMtuBytesMin */
   constructor(max: number) {
     this.#max = max;
     this.#candidates = [max, ...LOWER_BYTES.filter((bytes) => bytes < max)];
@@ -50,7 +50,7 @@ export class PathMtuDiscovery {
   get bytes(): number {
     if (this.#passed > 0) return this.#passed;
     const open = LOWER_BYTES.find((bytes) => bytes < this.#failed);
-    return Math.min(open ?? LIMITS.trunkMtuBytesMin, this.#max);
+    return Math.min(open ?? DATA_PLANE_LIMITS.trunkMtuBytesMin, this.#max);
   }
 
   /** Whether a search is under way, or the size in use is in doubt. */
@@ -91,7 +91,7 @@ export class PathMtuDiscovery {
 
   /** A probe of so many bytes was answered. */
   answered(bytes: number, now: number): void {
-    if (bytes < LIMITS.trunkMtuBytesMin || bytes < this.#passed) return;
+    if (bytes < DATA_PLANE_LIMITS.trunkMtuBytesMin || bytes < this.#passed) return;
     if (bytes >= this.#lost.bytes) this.forgive();
     const wasFound = this.#isFound;
     this.#passed = Math.min(bytes, this.#max);
@@ -103,7 +103,8 @@ export class PathMtuDiscovery {
 
   /** A probe of so many bytes was not answered, while short ones were. */
   lost(bytes: number, now: number): void {
-    if (bytes < LIMITS.trunkMtuBytesMin || bytes < this.#passed || bytes >= this.#failed) return;
+    if (bytes < DATA_PLANE_LIMITS.trunkMtuBytesMin || bytes < this.#passed || bytes >= this.#failed)
+      return;
     const times = bytes === this.#lost.bytes ? this.#lost.times + 1 : 1;
     this.#lost = { bytes, times };
     if (times < LOSSES_MAX) return;

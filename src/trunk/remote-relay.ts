@@ -1,6 +1,6 @@
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { Clock, UnixMs } from '../clock.js';
-import { LIMITS } from '../limits.js';
+import { TRUNK_MTU_DEFAULT_BYTES } from '../native/option-specs.js';
 import type { TrunkPeer } from '../native/types.js';
 import { type Incarnation, incarnationOf } from '../registry/incarnation.js';
 import { sendsFromHost } from '../registry/record.js';
@@ -210,7 +210,7 @@ export class RemoteRelay {
     if (workers.length > 0) events.push({ type: 'lanes-closed', workers });
     const mtu = paths.inUse?.mtu;
     if (mtu?.measured && !mtu.isSearching && this.#reportedMtu !== mtu.bytes) {
-      const isNarrow = mtu.bytes < LIMITS.trunkMtuBytes || this.#reportedMtu !== undefined;
+      const isNarrow = mtu.bytes < TRUNK_MTU_DEFAULT_BYTES || this.#reportedMtu !== undefined;
       this.#reportedMtu = mtu.bytes;
       if (isNarrow) events.push({ type: 'mtu', bytes: mtu.bytes });
     }

@@ -7,6 +7,7 @@ import {
 } from '../address.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
+import { TRUNK_MTU_DEFAULT_BYTES } from '../native/option-specs.js';
 import type { DataPlane } from '../native/types.js';
 import { type Incarnation, incarnationOf, supersedes } from '../registry/incarnation.js';
 import type { RelayRecord } from '../registry/types.js';
@@ -38,7 +39,7 @@ export interface RemoteRelaysOptions {
   readonly onForgotten: (remote: RemoteRelay) => void;
   /** Something has become of the paths to a relay. */
   readonly onPathEvent: (remote: RemoteRelay, event: PathEvent) => void;
-  /** The longest bundle of this relay; default LIMITS.trunkMtuBytes. */
+  /** The longest bundle of this relay; default TRUNK_MTU_DEFAULT_BYTES. */
   readonly trunkMtuBytes?: number;
 }
 
@@ -64,11 +65,11 @@ export class RemoteRelays {
 
   constructor(options: RemoteRelaysOptions) {
     this.#options = options;
-    const { plane, sockets, clock, trunkMtuBytes = LIMITS.trunkMtuBytes } = options;
+    const { plane, sockets, clock, trunkMtuBytes = TRUNK_MTU_DEFAULT_BYTES } = options;
     this.#paths = {
       sockets,
       lanes: sockets.map((_, socket) => plane.trunkLanePorts[socket]?.length ?? 0),
-      mtuBytesMax: Math.max(trunkMtuBytes, LIMITS.trunkMtuBytes),
+      mtuBytesMax: Math.max(trunkMtuBytes, TRUNK_MTU_DEFAULT_BYTES),
     };
     this.#rotation = new TrunkKeyRotation(clock.now());
     this.#prober = new Prober(plane, {

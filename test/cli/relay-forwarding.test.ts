@@ -1,7 +1,7 @@
 import t from 'tap';
 import { resolveConfig } from '../../src/cli/config/resolve.js';
 import { FORWARDING_TABLE, forwardingOf } from '../../src/cli/relay-forwarding.js';
-import { LIMITS } from '../../src/limits.js';
+import { COALESCING_DEFAULT_US, TRUNK_MTU_DEFAULT_BYTES } from '../../src/native/option-specs.js';
 import { FORWARDING_NAMES, forwardingOptions } from '../../src/relay/forwarding-options.js';
 
 type Options = Parameters<typeof forwardingOf>[0]['options'];
@@ -40,10 +40,9 @@ t.test('every forwarding option of the command line reaches the data plane', asy
 });
 
 t.test('without any of them the defaults count', async (t) => {
-  const { trunkMtuBytes, coalescingUs } = LIMITS;
   t.strictSame(await planeOptions({}), {
-    trunkMtuBytes,
-    coalescingUs,
+    trunkMtuBytes: TRUNK_MTU_DEFAULT_BYTES,
+    coalescingUs: COALESCING_DEFAULT_US,
     busyPollUs: 0,
     cpus: [],
   });

@@ -1,18 +1,19 @@
 /**
- * Makes docs/limits.md of the bounds that src exports and of those in native/base/limits.h:
+ * Makes docs/limits.md of the bounds that src exports and of those that native's headers have:
  * `node --import tsx test/house/limits-page.ts`.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
-import { ROOT, readSource, type SourceFile, sourceFiles } from './source-files.js';
+import { ROOT, type SourceFile, sourceFiles } from './source-files.js';
 
 const LIMITS_PAGE = 'docs/limits.md';
 const LIMITS_COMMAND = 'node --import tsx test/house/limits-page.ts';
 
 const BOUND = /^[A-Z][A-Z0-9_]*$/;
-const NATIVE_FILE = 'native/base/limits.h';
+/** Made from a file of src, whose bounds stand there. */
+const NATIVE_COPY = 'native/base/interface.h';
 const NATIVE_BOUND = /((?:^\/\/.*\n)*)^inline constexpr \w+ (k\w+) = ([^;]+);/gm;
 
 /** Units that stand at the end of a name, before `Min` or `Max`. */
@@ -49,10 +50,7 @@ async function limitsPage(): Promise<string> {
     ...[...sections].flatMap(([folder, lines]) => ['', `## ${folder}`, ...lines]),
     '',
     '## native',
-    '',
-    `\`${NATIVE_FILE}\``,
-    '',
-    ...rows(nativeBounds()),
+    ...nativeSections(),
     '',
   ].join('\n');
 }
@@ -119,14 +117,22 @@ function comment(node: ts.Node): string {
   return cell(text);
 }
 
-function nativeBounds(): Bound[] {
-  return [...readSource(NATIVE_FILE).text.matchAll(NATIVE_BOUND)].map(
-    ([, about = '', name = '', value = '']) => ({
-      name,
-      value: `\`${cell(value)}\``,
-      about: cell(about.replace(/^\/\/ ?/gm, '')),
-    }),
-  );
+/** A table for each header that has bounds. */
+function nativeSections(): string[] {
+  return sourceFiles(['native'], ['.h'])
+    .filter(({ path }) => path !== NATIVE_COPY && !path.includes('/generated/'))
+    .flatMap((file) => {
+      const bounds = nativeBounds(file.text);
+      return bounds.length === 0 ? [] : ['', `\`${file.path}\``, '', ...rows(bounds)];
+    });
+}
+
+function nativeBounds(text: string): Bound[] {
+  return [...text.matchAll(NATIVE_BOUND)].map(([, about = '', name = '', value = '']) => ({
+    name,
+    value: `\`${cell(value)}\``,
+    about: cell(about.replace(/^\/\/ ?/gm, '')),
+  }));
 }
 
 /** Text in a cell of a table. */

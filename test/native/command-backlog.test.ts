@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { Status } from '../../src/native/binding.js';
 import { CommandBacklog } from '../../src/native/command-backlog.js';
+import { Status } from '../../src/native/interface.js';
 
 /** A queue that can be full. */
 function scene() {

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { sameAddress } from '../../src/address.js';
-import { LIMITS } from '../../src/limits.js';
 import { STRANGERS_PER_TURN_MAX } from '../../src/native/data-plane.js';
+import { DATA_PLANE_LIMITS } from '../../src/native/interface.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, until } from './planes.js';
 
@@ -221,11 +221,11 @@ t.test('a datagram over the punt limit is dropped, one at it is handed up', asyn
     message.writeUInt16BE(bytes - 20, 2);
     return message;
   };
-  remote.send(relay.clientAddress(), ofSize(LIMITS.puntBytesMax + 4));
+  remote.send(relay.clientAddress(), ofSize(DATA_PLANE_LIMITS.puntBytesMax + 4));
   await until(() => relay.count('punt_oversize') === 1);
-  remote.send(relay.clientAddress(), ofSize(LIMITS.puntBytesMax));
+  remote.send(relay.clientAddress(), ofSize(DATA_PLANE_LIMITS.puntBytesMax));
   await until(() => relay.punted.length === 1);
-  t.same(Buffer.from(relay.punted[0]?.data ?? []), ofSize(LIMITS.puntBytesMax));
+  t.same(Buffer.from(relay.punted[0]?.data ?? []), ofSize(DATA_PLANE_LIMITS.puntBytesMax));
   remote.close();
   await relay.plane.close();
 });

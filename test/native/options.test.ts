@@ -3,10 +3,8 @@ import { inspect } from 'node:util';
 import t from 'tap';
 import { isTurnpikeError } from '../../src/errors.js';
 import { openDataPlane } from '../../src/native/index.js';
-import { loadBinding } from '../../src/native/load.js';
+import { DATA_PLANE_LIMITS as limits } from '../../src/native/interface.js';
 import { Remote, TestPlane, V4 } from './planes.js';
-
-const { limits } = loadBinding();
 
 /** What a plane says of a value that a caller from JavaScript may give; undefined if it opens. */
 function refusal(option: string, value: unknown): string | undefined {
@@ -41,13 +39,13 @@ const BAD: readonly (readonly [option: string, message: string, values: readonly
     outside(0, limits.closedIndicationsPerSecondMax),
   ],
   ['workers`', range(1, limits.workersMax), outside(1, limits.workersMax)],
-  ['clientFlowsMax`', range(1, limits.clientFlowsMax), outside(1, limits.clientFlowsMax)],
-  ['sessionsMax`', range(1, limits.sessionsMax), outside(1, limits.sessionsMax)],
-  ['trunkPeersMax`', range(1, limits.trunkPeersMax), outside(1, limits.trunkPeersMax)],
+  ['clientFlowsMax`', range(1, limits.clientFlowsLimit), outside(1, limits.clientFlowsLimit)],
+  ['sessionsMax`', range(1, limits.sessionsLimit), outside(1, limits.sessionsLimit)],
+  ['trunkPeersMax`', range(1, limits.trunkPeersLimit), outside(1, limits.trunkPeersLimit)],
   [
     'puntQueueBytes`',
-    range(limits.puntQueueBytesMin, limits.puntQueueBytesMax),
-    outside(limits.puntQueueBytesMin, limits.puntQueueBytesMax),
+    range(limits.puntQueueBytesMin, limits.puntQueueBytesLimit),
+    outside(limits.puntQueueBytesMin, limits.puntQueueBytesLimit),
   ],
   ['cpus`', cpus, ['0', null, { 0: 0 }, new Set([0]), -1]],
   ['cpus[1]`', cpus, outside(0, limits.cpusMax - 1).map((cpu) => [0, cpu])],

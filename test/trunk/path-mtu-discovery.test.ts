@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { DATA_PLANE_LIMITS } from '../../src/native/interface.js';
 import { PATH_MTU_RAISE_MS, PathMtuDiscovery } from '../../src/trunk/path-mtu-discovery.js';
 
 /** Probes until nothing is searched, over a way that passes `passes` bytes. @returns probes */
@@ -70,7 +70,7 @@ t.test('where nothing passes the smallest is used, and each is tried again', asy
     seen.add(mtu.bytes);
     mtu.lost(mtu.next(0), 0);
   }
-  t.same([...seen], [1_200, 800, LIMITS.trunkMtuBytesMin], 'down, and never up again');
+  t.same([...seen], [1_200, 800, DATA_PLANE_LIMITS.trunkMtuBytesMin], 'down, and never up again');
   t.notOk(mtu.isSearching, 'without haste');
   search(mtu, 1_000, 0);
   t.ok(mtu.bytes <= 1_000 && mtu.bytes > 991, 'and what passes later is found');

@@ -1,6 +1,7 @@
 import { formatAddress } from '../../address.js';
 import { CHALLENGE_SPECS } from '../../auth/option-specs.js';
 import type { RelaySecrets } from '../../auth/secret-file.js';
+import { FORWARDING_SPECS } from '../../native/option-specs.js';
 import { SPECS } from '../../options/shared-specs.js';
 import type { Relay } from '../../relay/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
@@ -19,8 +20,8 @@ export const RELAY_STOP_MS = 4_500;
 const RELAY_OPTIONS = {
   id: required(SPECS.name, 'name of this relay, unique in the cluster', { placeholder: 'ID' }),
   region: required(SPECS.name, 'where it is, such as `fra`', { placeholder: 'REGION' }),
-  listen: required(SPECS.addresses, 'UDP address for peers; one for IPv4, one for IPv6'),
-  trunk: required(SPECS.addresses, 'UDP address for other relays'),
+  listen: required(FORWARDING_SPECS.addresses, 'UDP address for peers; one for IPv4, one for IPv6'),
+  trunk: required(FORWARDING_SPECS.addresses, 'UDP address for other relays'),
   directory: required(SPECS.directoryUrl, 'the directory to register with'),
   relaySecretFile: option(
     SPECS.file,
@@ -36,9 +37,12 @@ const RELAY_OPTIONS = {
     'answers to strangers that one address may cost per second',
   ),
   challengesBurst: option(CHALLENGE_SPECS.challengesBurst, 'the same at once'),
-  advertise: option(SPECS.addresses, 'what peers are told instead of --listen, in the same order'),
+  advertise: option(
+    FORWARDING_SPECS.addresses,
+    'what peers are told instead of --listen, in the same order',
+  ),
   advertiseTrunk: option(
-    SPECS.addresses,
+    FORWARDING_SPECS.addresses,
     'what relays are told instead of --trunk, in the same order',
   ),
   http: option(SPECS.address, 'serve /metrics, /healthz and /readyz here', { defaultText: 'off' }),

@@ -1,0 +1,214 @@
+// Every counter, and the verdicts, which come first. Made from src/native/interface.ts and
+// counters.ts by `npm run build:interface`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace turnpike {
+
+enum class Verdict : uint8_t {
+  // records: a peer's ChannelData that left to another relay.
+  kClientToTrunk,
+  // records: a peer's ChannelData that left to another peer of this plane.
+  kClientToClient,
+  // records: a trunk record that left to a peer as ChannelData.
+  kTrunkToClient,
+  // datagrams: STUN from a peer, handed up.
+  kClientPunted,
+  // datagrams: STUN from a relay, handed up.
+  kTrunkPunted,
+  // datagrams: trunk data that passed every check.
+  kTrunkData,
+  // datagrams: a trunk probe of a relay, answered.
+  kTrunkProbe,
+  // datagrams: the answer to a trunk probe of ours.
+  kTrunkProbeReply,
+  // Dropped datagrams: source port 0, which cannot be answered.
+  kSourcePortZero,
+  // Dropped datagrams: neither STUN nor ChannelData on the client side, or empty.
+  kClientUnknownProtocol,
+  // Dropped datagrams: neither STUN nor a trunk datagram on the trunk side, or empty.
+  kTrunkUnknownProtocol,
+  // Dropped datagrams: first byte of STUN without a STUN header of the datagram's length.
+  kStunMalformed,
+  // Dropped datagrams: a STUN response on the client side, where nothing is asked.
+  kClientStunResponse,
+  // Dropped datagrams: ChannelData whose length is not the datagram's.
+  kChannelDataMalformed,
+  // Dropped datagrams: ChannelData of a 5-tuple and channel without an entry.
+  kChannelUnknown,
+  // Dropped records: the relay of the entry is gone, or another one has its index.
+  kTrunkNoPeer,
+  // Dropped records: no send key for today or a day before; a probe without one counts too.
+  kTrunkNoKey,
+  // Dropped datagrams: a trunk datagram too short, or with records that do not fill it.
+  kTrunkMalformed,
+  // Dropped datagrams: a trunk type not known here.
+  kTrunkUnknownType,
+  // Dropped datagrams: a trunk datagram from an address and port that no relay lists.
+  kTrunkUnknownSource,
+  // Dropped datagrams: a trunk datagram of a day without a receive key.
+  kTrunkWrongEpoch,
+  // Dropped datagrams: a trunk tag that is not right.
+  kTrunkWrongTag,
+  // Dropped datagrams: a trunk sequence seen before.
+  kTrunkReplayed,
+  // Dropped datagrams: a trunk sequence below the window of 4,096.
+  kTrunkTooOld,
+  // Dropped records: a record on a session index that is not bound to its sender.
+  kTrunkUnbound,
+  // Dropped datagrams: a probe reply to the future or to what is older than 60 s.
+  kTrunkProbeStale,
+};
+
+// A verdict's counter has the verdict's number.
+enum class Counter : uint8_t {
+  kClientToTrunk,
+  kClientToClient,
+  kTrunkToClient,
+  kClientPunted,
+  kTrunkPunted,
+  kTrunkData,
+  kTrunkProbe,
+  kTrunkProbeReply,
+  kSourcePortZero,
+  kClientUnknownProtocol,
+  kTrunkUnknownProtocol,
+  kStunMalformed,
+  kClientStunResponse,
+  kChannelDataMalformed,
+  kChannelUnknown,
+  kTrunkNoPeer,
+  kTrunkNoKey,
+  kTrunkMalformed,
+  kTrunkUnknownType,
+  kTrunkUnknownSource,
+  kTrunkWrongEpoch,
+  kTrunkWrongTag,
+  kTrunkReplayed,
+  kTrunkTooOld,
+  kTrunkUnbound,
+  kTrunkProbeStale,
+  // datagrams: received on the client side.
+  kClientRxPackets,
+  // bytes: received on the client side.
+  kClientRxBytes,
+  // datagrams: sent on the client side.
+  kClientTxPackets,
+  // bytes: sent on the client side.
+  kClientTxBytes,
+  // datagrams: received on the trunk side.
+  kTrunkRxPackets,
+  // bytes: received on the trunk side.
+  kTrunkRxBytes,
+  // datagrams: sent on the trunk side.
+  kTrunkTxPackets,
+  // bytes: sent on the trunk side.
+  kTrunkTxBytes,
+  // operations: receive calls that failed, but for those that found nothing.
+  kReceiveErrors,
+  // Dropped datagrams: by the kernel, as a socket's receive buffer was full.
+  kReceiveDropped,
+  // operations: sends of several datagrams of equal length in one message.
+  kSegmentedSends,
+  // operations: such sends that the kernel or device refused; the datagrams left one by one.
+  kSegmentsRefused,
+  // datagrams: trunk datagrams sent with more than one record.
+  kBundlesSent,
+  // operations: turns of a worker that began later, to have more to do at once.
+  kCoalescingPauses,
+  // Dropped datagrams: the send buffer or the device queue was full.
+  kSendBlocked,
+  // Dropped datagrams: the kernel refused to send it.
+  kSendErrors,
+  // Dropped datagrams: to be handed up, of a known sender, and the queue was full.
+  kPuntQueueFull,
+  // Dropped datagrams: to be handed up, of a known sender that held its share of the queue.
+  kPuntOverShare,
+  // Dropped datagrams: to be handed up, of a stranger, and the queue was full.
+  kStrangerQueueFull,
+  // Dropped datagrams: to be handed up, of a stranger that held its share of the queue.
+  kStrangerOverShare,
+  // Dropped datagrams: to be handed up and longer than 2,048 bytes.
+  kPuntOversize,
+  // operations: events that did not fit the queue.
+  kEventsDropped,
+  // operations: puts and removes that a worker carried out.
+  kCommandsApplied,
+  // datagrams: trunk probes sent.
+  kProbesSent,
+  // datagrams: path probes longer than the device's MTU, which were not sent.
+  kProbesTooLong,
+  // datagrams: datagrams given to `send` that left.
+  kControlSent,
+  // Dropped datagrams: datagrams given to `send` for which a worker had no room.
+  kControlSendDropped,
+  // datagrams: bare Closed indications sent to sources of data that met no entry.
+  kClosedIndicationsSent,
+  // datagrams: such indications not sent, as a budget was used up.
+  kClosedIndicationsOverBudget,
+};
+
+inline constexpr const char* kCounterNames[] = {
+    "client_to_trunk",
+    "client_to_client",
+    "trunk_to_client",
+    "client_punted",
+    "trunk_punted",
+    "trunk_data",
+    "trunk_probe",
+    "trunk_probe_reply",
+    "source_port_zero",
+    "client_unknown_protocol",
+    "trunk_unknown_protocol",
+    "stun_malformed",
+    "client_stun_response",
+    "channel_data_malformed",
+    "channel_unknown",
+    "trunk_no_peer",
+    "trunk_no_key",
+    "trunk_malformed",
+    "trunk_unknown_type",
+    "trunk_unknown_source",
+    "trunk_wrong_epoch",
+    "trunk_wrong_tag",
+    "trunk_replayed",
+    "trunk_too_old",
+    "trunk_unbound",
+    "trunk_probe_stale",
+    "client_rx_packets",
+    "client_rx_bytes",
+    "client_tx_packets",
+    "client_tx_bytes",
+    "trunk_rx_packets",
+    "trunk_rx_bytes",
+    "trunk_tx_packets",
+    "trunk_tx_bytes",
+    "receive_errors",
+    "receive_dropped",
+    "segmented_sends",
+    "segments_refused",
+    "bundles_sent",
+    "coalescing_pauses",
+    "send_blocked",
+    "send_errors",
+    "punt_queue_full",
+    "punt_over_share",
+    "stranger_queue_full",
+    "stranger_over_share",
+    "punt_oversize",
+    "events_dropped",
+    "commands_applied",
+    "probes_sent",
+    "probes_too_long",
+    "control_sent",
+    "control_send_dropped",
+    "closed_indications_sent",
+    "closed_indications_over_budget",
+};
+inline constexpr size_t kCounterCount = 55;
+
+inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
+
+}  // namespace turnpike

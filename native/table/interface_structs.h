@@ -1,0 +1,121 @@
+// Memory that TypeScript writes and C++ reads, or the other way. Made from src/native/interface.ts
+// and counters.ts by `npm run build:interface`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/interface.h"
+#include "table/five_tuple.h"
+
+namespace turnpike {
+
+static_assert(sizeof(TransportAddress) == 18);
+static_assert(offsetof(TransportAddress, ip) == 0);
+static_assert(offsetof(TransportAddress, port) == 16);
+static_assert(sizeof(FiveTuple) == 40);
+static_assert(offsetof(FiveTuple, remote) == 0);
+static_assert(offsetof(FiveTuple, local) == 18);
+static_assert(offsetof(FiveTuple, handle) == 34);
+
+// The scratch memory of a call about a flow: its 5-tuple, and the one that it leads to.
+struct FlowCommand {
+  FiveTuple tuple;
+  FiveTuple to;
+};
+static_assert(sizeof(FlowCommand) == 80);
+static_assert(offsetof(FlowCommand, tuple) == 0);
+static_assert(offsetof(FlowCommand, to) == 40);
+
+// The scratch memory of `putTrunkPeer`. Behind it come its lists without gaps: `sources`
+// TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` TRUNK_KEY, `ways` TRUNK_WAY.
+struct TrunkPeerCommand {
+  FiveTuple path;
+  uint16_t sources;
+  uint16_t send_keys;
+  uint16_t receive_keys;
+  uint16_t records_max;
+  uint16_t lane_offset;
+  uint16_t bundle_bytes_max;
+  uint32_t lanes_closed;
+  uint16_t ways;
+};
+static_assert(sizeof(TrunkPeerCommand) == 60);
+static_assert(offsetof(TrunkPeerCommand, path) == 0);
+static_assert(offsetof(TrunkPeerCommand, sources) == 40);
+static_assert(offsetof(TrunkPeerCommand, send_keys) == 42);
+static_assert(offsetof(TrunkPeerCommand, receive_keys) == 44);
+static_assert(offsetof(TrunkPeerCommand, records_max) == 46);
+static_assert(offsetof(TrunkPeerCommand, lane_offset) == 48);
+static_assert(offsetof(TrunkPeerCommand, bundle_bytes_max) == 50);
+static_assert(offsetof(TrunkPeerCommand, lanes_closed) == 52);
+static_assert(offsetof(TrunkPeerCommand, ways) == 56);
+
+// A key of PROTOCOL.md section 4 and the day that it is of.
+struct TrunkKeyEntry {
+  uint16_t epoch;
+  uint8_t key[16];
+};
+static_assert(sizeof(TrunkKeyEntry) == 18);
+static_assert(offsetof(TrunkKeyEntry, epoch) == 0);
+static_assert(offsetof(TrunkKeyEntry, key) == 2);
+
+// A way to a relay: its address, our trunk socket, and what we hear by it.
+struct TrunkWayEntry {
+  TransportAddress remote;
+  uint16_t socket;
+  Heard heard;
+  uint8_t reserved;
+};
+static_assert(sizeof(TrunkWayEntry) == 22);
+static_assert(offsetof(TrunkWayEntry, remote) == 0);
+static_assert(offsetof(TrunkWayEntry, socket) == 18);
+static_assert(offsetof(TrunkWayEntry, heard) == 20);
+static_assert(offsetof(TrunkWayEntry, reserved) == 21);
+
+// The head of a punted datagram; its bytes follow, padded to a multiple of 8.
+struct PuntedDatagram {
+  PuntKind kind;
+  uint8_t worker;
+  uint16_t remote_port;
+  uint16_t data_bytes;
+  uint16_t reserved;
+  uint64_t handle;
+  IpAddress remote;
+  IpAddress local;
+};
+static_assert(sizeof(PuntedDatagram) == 48);
+static_assert(offsetof(PuntedDatagram, kind) == 0);
+static_assert(offsetof(PuntedDatagram, worker) == 1);
+static_assert(offsetof(PuntedDatagram, remote_port) == 2);
+static_assert(offsetof(PuntedDatagram, data_bytes) == 4);
+static_assert(offsetof(PuntedDatagram, reserved) == 6);
+static_assert(offsetof(PuntedDatagram, handle) == 8);
+static_assert(offsetof(PuntedDatagram, remote) == 16);
+static_assert(offsetof(PuntedDatagram, local) == 32);
+
+// An event. `number` is that of the probe, or the session index that is not bound; `heard`,
+// `remotePort`, `socket` and `remote` are of path probes alone, `rttNs` of all probes.
+struct PuntedEvent {
+  PuntKind kind;
+  Heard heard;
+  uint16_t reserved;
+  uint32_t relay_index;
+  uint32_t number;
+  uint16_t remote_port;
+  uint16_t socket;
+  uint64_t rtt_ns;
+  IpAddress remote;
+};
+static_assert(sizeof(PuntedEvent) == 40);
+static_assert(offsetof(PuntedEvent, kind) == 0);
+static_assert(offsetof(PuntedEvent, heard) == 1);
+static_assert(offsetof(PuntedEvent, reserved) == 2);
+static_assert(offsetof(PuntedEvent, relay_index) == 4);
+static_assert(offsetof(PuntedEvent, number) == 8);
+static_assert(offsetof(PuntedEvent, remote_port) == 12);
+static_assert(offsetof(PuntedEvent, socket) == 14);
+static_assert(offsetof(PuntedEvent, rtt_ns) == 16);
+static_assert(offsetof(PuntedEvent, remote) == 24);
+
+}  // namespace turnpike
