@@ -8,8 +8,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { ROOT, type SourceFile, sourceFiles } from './source-files.js';
 
-const LIMITS_PAGE = 'docs/limits.md';
-const LIMITS_COMMAND = 'node --import tsx test/house/limits-page.ts';
+export const LIMITS_PAGE = 'docs/limits.md';
+export const LIMITS_COMMAND = 'node --import tsx test/house/limits-page.ts';
 
 const BOUND = /^[A-Z][A-Z0-9_]*$/;
 /** Made from a file of src, whose bounds stand there. */
@@ -32,7 +32,7 @@ interface Bound {
 }
 
 /** @returns the page's text */
-async function limitsPage(): Promise<string> {
+export async function limitsPage(): Promise<string> {
   const sections = new Map<string, string[]>();
   for (const file of sourceFiles(['src'], ['.ts'])) {
     const bounds = await boundsOf(file);
