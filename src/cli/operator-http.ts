@@ -8,8 +8,8 @@ import { CachedResponse } from '../http/cached-response.js';
 import { ClientSources } from '../http/client-sources.js';
 import { ConnectionLimiter } from '../http/connection-limiter.js';
 import { type Health, healthAnswer } from '../http/health.js';
+import { HTTP_LIMITS } from '../http/http-limits.js';
 import { REQUEST_LIMITS, RequestLimiter } from '../http/request-limiter.js';
-import { LIMITS } from '../limits.js';
 
 /** Connections open at once. */
 export const CONNECTIONS_MAX = 64;
@@ -91,10 +91,10 @@ const BOUNDS = {
 };
 
 const TIMES = {
-  headersTimeout: LIMITS.httpHeadersMs,
-  requestTimeout: LIMITS.httpHeadersMs,
-  keepAliveTimeout: LIMITS.httpKeepAliveMs,
-  connectionsCheckingInterval: LIMITS.httpTimeoutCheckMs,
+  headersTimeout: HTTP_LIMITS.headersMs,
+  requestTimeout: HTTP_LIMITS.headersMs,
+  keepAliveTimeout: HTTP_LIMITS.keepAliveMs,
+  connectionsCheckingInterval: HTTP_LIMITS.timeoutCheckMs,
 };
 
 /** How often it is looked for readers that do not read. */

@@ -1,7 +1,7 @@
 import Type from 'typebox';
-import { LIMITS } from '../limits.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
+import { CREDENTIAL_TTL_SECONDS_MAX } from '../overlay/leg-credentials.js';
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import {
   AVOIDED_RELAYS_MAX,
@@ -60,7 +60,7 @@ export const REQUEST_SPECS = {
     itemsMin: 2,
     itemsMax: 2,
   },
-  ttlSeconds: { kind: 'integer', minimum: 1, maximum: LIMITS.ttlSecondsMax },
+  ttlSeconds: { kind: 'integer', minimum: 1, maximum: CREDENTIAL_TTL_SECONDS_MAX },
 } as const satisfies Record<keyof ConnectionRequest, OptionSpec>;
 
 /** What a Peer is opened with, but for its grant. */

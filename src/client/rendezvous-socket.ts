@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
-import { LIMITS } from '../limits.js';
+import { WEB_SOCKET_LIMITS } from '../http/web-socket-limits.js';
 import {
   type DirectoryAccess,
   directoryProblem,
@@ -74,7 +74,7 @@ export class RendezvousSocket {
   #listen({ scheduler, onMessage, onClosed }: RendezvousSocketOptions): void {
     const socket = this.#socket;
     // The directory pings every 5 s: silence means that it, or the path to it, is gone.
-    const silence = new IdleTimer(scheduler, LIMITS.rendezvousSilenceMs, () => socket.terminate());
+    const silence = new IdleTimer(scheduler, WEB_SOCKET_LIMITS.silenceMs, () => socket.terminate());
     silence.start();
     // After a change of network the old path is likely gone: the directory is pinged at once.
     let cancelCheck: Cancel | undefined;
@@ -85,7 +85,7 @@ export class RendezvousSocket {
     };
     const check = () => {
       if (cancelCheck !== undefined || socket.readyState !== WebSocket.OPEN) return;
-      cancelCheck = scheduler.after(LIMITS.rendezvousProbeMs, () => socket.terminate());
+      cancelCheck = scheduler.after(WEB_SOCKET_LIMITS.probeMs, () => socket.terminate());
       socket.ping();
     };
     const network = networkWatch(scheduler);

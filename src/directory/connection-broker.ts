@@ -13,6 +13,9 @@ import type { Candidate, PeerHints } from './selection/score.js';
 import { selectRelays } from './selection/select.js';
 import type { Snapshots } from './snapshot.js';
 
+/** Default time in which credentials may start a connection. */
+export const CREDENTIAL_TTL_SECONDS = 600;
+
 /** One peer's half of a connection, as PROTOCOL.md section 5 writes it. */
 export interface ConnectionHalf {
   readonly role: 0 | 1;

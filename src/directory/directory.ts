@@ -12,8 +12,8 @@ import {
 import { systemClock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
+import { CONNECTIONS_MAX } from '../http/file-descriptors.js';
 import { type Health, healthOf } from '../http/health.js';
-import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import { uniformRandom } from '../random.js';
 import { Contests } from './claims/contests.js';
@@ -234,7 +234,7 @@ export class Directory {
 
 async function listenOn(app: App, listen: TransportAddress): Promise<void> {
   try {
-    const backlog = LIMITS.httpConnectionsMax;
+    const backlog = CONNECTIONS_MAX;
     await app.listen({ host: listen.address, port: listen.port, backlog });
   } catch (cause) {
     await app.close();

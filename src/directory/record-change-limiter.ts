@@ -1,6 +1,11 @@
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 
+/** Changed records of one relay at once. */
+export const RECORD_CHANGES_BURST = 8;
+/** Time for each further changed record of one relay. */
+export const RECORD_CHANGE_INTERVAL_MS = 5_000;
+
 /** Relays whose changes are counted; only holders of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;
 
@@ -23,14 +28,14 @@ export class RecordChangeLimiter {
   /** @returns how long the relay has to wait with its next change, in milliseconds; 0 for not */
   waitMs(id: string): number {
     const debtMs = (this.#wholeAtMs.get(id) ?? 0) - this.#clock.monotonic();
-    const mostMs = (LIMITS.recordChangesBurst - 1) * LIMITS.recordChangeMs;
+    const mostMs = (RECORD_CHANGES_BURST - 1) * RECORD_CHANGE_INTERVAL_MS;
     return Math.max(debtMs - mostMs, 0);
   }
 
   /** Counts a change. */
   changed(id: string): void {
     const now = this.#clock.monotonic();
-    const wholeAtMs = Math.max(this.#wholeAtMs.get(id) ?? now, now) + LIMITS.recordChangeMs;
+    const wholeAtMs = Math.max(this.#wholeAtMs.get(id) ?? now, now) + RECORD_CHANGE_INTERVAL_MS;
     this.#wholeAtMs.delete(id);
     this.#wholeAtMs.set(id, wholeAtMs);
     for (const [other, atMs] of this.#wholeAtMs) {

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { RegistryContents } from './snapshot.js';
+
+/** Time for each relay to fetch a version of the registry before the next one is made. */
+export const REGISTRY_SPREAD_MS_PER_RELAY = 1.5;
 
 /** Versions that a confirming beat may name; an older one confirms nothing. */
 const VERSIONS_MAX = 64;
@@ -134,7 +136,7 @@ export class RegistryVersions {
   }
 
   #isDue(): boolean {
-    const spreadMs = this.#records.size * LIMITS.registrySpreadMsPerRelay;
+    const spreadMs = this.#records.size * REGISTRY_SPREAD_MS_PER_RELAY;
     return this.#clock.monotonic() - this.#madeAtMs >= spreadMs;
   }
 

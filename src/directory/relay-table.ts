@@ -8,6 +8,9 @@ import { type PublishedRegistry, RegistryVersions } from './registry-versions.js
 import { LocalLoad } from './selection/local-load.js';
 import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
 
+/** Longest wait for every relay to confirm a registry before its new relay is chosen. */
+export const RELAY_CONFIRM_MS_MAX = 3_000;
+
 /** Why a registration or a beat is refused; the codes of docs/registration.md. */
 export type RelayRefusal =
   | { readonly code: 'start-too-low'; readonly lastStart: number }
@@ -272,7 +275,7 @@ export class RelayTable implements RelayStates {
       if (entry === undefined) continue;
       entry.confirmed =
         this.#versions.firstSequenceOf(id) <= known ||
-        now - entry.registeredAtMs >= LIMITS.relayConfirmMs;
+        now - entry.registeredAtMs >= RELAY_CONFIRM_MS_MAX;
       if (!entry.confirmed) continue;
       this.#unconfirmed.delete(id);
       this.#changed.add(id);

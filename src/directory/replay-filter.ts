@@ -1,6 +1,9 @@
 import { CLOCK_SKEW_MS_MAX, type Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 
+/** Request nonces of one relay that are remembered inside the clock skew window. */
+export const NONCES_PER_RELAY_MAX = 512;
+
 /** Relays whose nonces are remembered; only holders of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;
 
@@ -31,7 +34,7 @@ export class ReplayFilter {
       nonces.delete(old);
     }
     if (nonces.has(nonce)) return 'seen';
-    if (nonces.size >= LIMITS.noncesPerRelayMax) return 'full';
+    if (nonces.size >= NONCES_PER_RELAY_MAX) return 'full';
     // A time up to the skew ahead stays acceptable for twice the skew.
     nonces.set(nonce, now + 2 * CLOCK_SKEW_MS_MAX);
     return 'fresh';

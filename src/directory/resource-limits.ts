@@ -8,10 +8,15 @@ import {
   readDescriptors,
 } from '../http/file-descriptors.js';
 import { REQUEST_LIMITS, RequestLimiter, requestLimiterBounds } from '../http/request-limiter.js';
+import { WEB_SOCKET_LIMITS } from '../http/web-socket-limits.js';
 import { LIMITS } from '../limits.js';
 import { type Bound, BoundWatch } from '../logging/bound-watch.js';
-import { TenantRequestQueue } from './http/tenant-request-queue.js';
+import { CLAIM_LIMITS } from './claims/claim-limits.js';
+import { TENANT_REQUESTS_WAITING_MAX, TenantRequestQueue } from './http/tenant-request-queue.js';
 import type { DirectoryMetrics } from './metrics.js';
+import { RECORD_CHANGE_INTERVAL_MS, RECORD_CHANGES_BURST } from './record-change-limiter.js';
+import { RENDEZVOUS_LIMITS } from './rendezvous/rendezvous-limits.js';
+import { NONCES_PER_RELAY_MAX } from './replay-filter.js';
 
 /**
  * What connections may be used for, by the descriptors that there are.
@@ -44,7 +49,7 @@ function tenantBound(requests: TenantRequestQueue): Bound {
   return {
     name: 'tenant-requests',
     detail:
-      `requests are refused with 429: ${LIMITS.tenantRequestsWaitingMax} of their tenant wait ` +
+      `requests are refused with 429: ${TENANT_REQUESTS_WAITING_MAX} of their tenant wait ` +
       'for their turn',
     met: () => requests.refused,
   };
@@ -82,8 +87,8 @@ function connectionBoundsOf(
     {
       name: 'record-changes',
       detail:
-        `a relay registers changes all the time: ${LIMITS.recordChangesBurst} are taken, and ` +
-        `one every ${LIMITS.recordChangeMs / 1_000} s`,
+        `a relay registers changes all the time: ${RECORD_CHANGES_BURST} are taken, and ` +
+        `one every ${RECORD_CHANGE_INTERVAL_MS / 1_000} s`,
       met: refused('too-many-changes'),
     },
   ];
@@ -91,7 +96,7 @@ function connectionBoundsOf(
 
 /** The bounds of what peers and relays ask for. */
 function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionBounds): Bound[] {
-  const isShort = rendezvousMax < LIMITS.rendezvousSocketsMax;
+  const isShort = rendezvousMax < WEB_SOCKET_LIMITS.socketsMax;
   const moreFiles = isShort ? '; a higher limit of open files (ulimit -n) allows more' : '';
   const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
   return [
@@ -99,21 +104,21 @@ function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionB
       name: 'rendezvous-sockets',
       detail:
         `peers cannot wait for others: ${rendezvousMax} sockets can be open, ` +
-        `${LIMITS.rendezvousSocketsPerTenantMax} of a tenant${moreFiles}`,
+        `${RENDEZVOUS_LIMITS.socketsPerTenantMax} of a tenant${moreFiles}`,
       met: refused('socket-limit'),
     },
     {
       name: 'rooms',
       detail:
-        `peers cannot open rooms: there can be ${LIMITS.roomsMax}, ` +
-        `${LIMITS.roomsPerTenantMax} of a tenant`,
+        `peers cannot open rooms: there can be ${RENDEZVOUS_LIMITS.roomsMax}, ` +
+        `${RENDEZVOUS_LIMITS.roomsPerTenantMax} of a tenant`,
       met: refused('room-limit'),
     },
     {
       name: 'rendezvous-messages',
       detail:
-        `peers are cut off: ${LIMITS.rendezvousPerSecond} messages a second are taken from ` +
-        'each',
+        `peers are cut off: ${RENDEZVOUS_LIMITS.messagesPerSecond} messages a second are taken ` +
+        'from each',
       met: refused('rate-limited'),
     },
     {
@@ -124,15 +129,13 @@ function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionB
     {
       name: 'claims',
       detail:
-        `relays that claim addresses of others wait: ${LIMITS.claimContestsMax} such claims are ` +
+        `relays that claim addresses of others wait: ${CLAIM_LIMITS.contestsMax} such claims are ` +
         'looked into at a time',
       met: refused('too-many-claims'),
     },
     {
       name: 'relay-requests',
-      detail:
-        `relays' requests are refused: ${LIMITS.noncesPerRelayMax} of one relay are ` +
-        'remembered',
+      detail: `relays' requests are refused: ${NONCES_PER_RELAY_MAX} of one relay are remembered`,
       met: refused('too-many-requests'),
     },
   ];

@@ -1,8 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { ClientSources } from './client-sources.js';
 import type { ConnectionBounds } from './file-descriptors.js';
+
+/** A connection without a request for this long may be closed for another one. */
+export const FIRST_REQUEST_MS = 1_000;
+/** Connections that one relay keeps; with one more the oldest is closed. */
+export const CONNECTIONS_PER_RELAY_MAX = 4;
 
 /**
  * `new`: no request yet. `busy`: a request is under way. `idle`: kept alive between two requests.
@@ -109,7 +113,7 @@ export class ConnectionLimiter {
 
   /**
    * It has carried a genuine request of a relay, which keeps its newest
-   * `LIMITS.connectionsOfRelayMax` connections: more would be the reserve of others.
+   * `CONNECTIONS_PER_RELAY_MAX` connections: more would be the reserve of others.
    */
   isRelay(of: Ends, id: string): void {
     const connection = this.#connections.get(endsOf(of));
@@ -121,7 +125,7 @@ export class ConnectionLimiter {
     const own = this.#byRelay.get(id) ?? new Set();
     this.#byRelay.set(id, own.add(connection));
     const [oldest] = own;
-    if (oldest !== undefined && own.size > LIMITS.connectionsOfRelayMax) this.#end(oldest);
+    if (oldest !== undefined && own.size > CONNECTIONS_PER_RELAY_MAX) this.#end(oldest);
   }
 
   /** The source of a connection that has not carried a relay's genuine request. */
@@ -191,7 +195,7 @@ export class ConnectionLimiter {
    * @returns how many
    */
   #closeIdlest(among: Iterable<Connection>, most: number, kind: 'idle' | 'busy' = 'idle'): number {
-    const slow = this.#clock.monotonic() - LIMITS.httpFirstRequestMs;
+    const slow = this.#clock.monotonic() - FIRST_REQUEST_MS;
     const isChosen = ({ use, sinceMs }: Connection) =>
       kind === 'busy'
         ? use === 'busy' && sinceMs <= slow

@@ -1,5 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { LIMITS } from '../limits.js';
+import { WEB_SOCKET_LIMITS } from './web-socket-limits.js';
+
+/** Connections open at once, if there are descriptors; beyond it new ones are refused. */
+export const CONNECTIONS_MAX = 8_192;
 
 /** Descriptors for files, timers and answers under way besides connections. */
 const SPARE = 32;
@@ -32,12 +36,12 @@ export interface Descriptors {
 export function connectionBounds(descriptors: Descriptors | undefined): ConnectionBounds {
   const { limit, used } = descriptors ?? { limit: Number.POSITIVE_INFINITY, used: 0 };
   const free = Math.max(limit - used - SPARE, CONNECTIONS_MIN);
-  const connectionsMax = Math.min(free, LIMITS.httpConnectionsMax);
+  const connectionsMax = Math.min(free, CONNECTIONS_MAX);
   return {
     connectionsMax,
     relaysReserve: Math.min(Math.floor(connectionsMax / 4), LIMITS.relaysMax),
     perSourceMax: Math.max(Math.floor(connectionsMax / 4), CONNECTIONS_MIN),
-    rendezvousMax: Math.min(Math.floor(connectionsMax / 2), LIMITS.rendezvousSocketsMax),
+    rendezvousMax: Math.min(Math.floor(connectionsMax / 2), WEB_SOCKET_LIMITS.socketsMax),
   };
 }
 

@@ -6,6 +6,9 @@ import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import type { LegName } from '../trunk/control-message.js';
 
+/** Longest time in which credentials may start a connection. */
+export const CREDENTIAL_TTL_SECONDS_MAX = 86_400;
+
 /** The realm of every credential of the overlay (PROTOCOL.md section 5). */
 export const OVERLAY_REALM = 'turnpike';
 

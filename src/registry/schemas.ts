@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { LIMITS } from '../limits.js';
 import { NAME_PATTERN } from '../names.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
+import { CHECK_LIMITS } from './check-limits.js';
 import type { Registry } from './types.js';
 
 /** Relays that a peer may ask not to be given. */
@@ -122,7 +123,7 @@ const Challenges = Type.Array(
 /** What became of them; left out by a relay that makes none. */
 const ClaimResults = Type.Optional(
   Type.Array(Type.Object({ id: Name, address: AddressAndPort, proved: Type.Boolean() }), {
-    maxItems: LIMITS.claimChallengesMax,
+    maxItems: CHECK_LIMITS.claimChallengesMax,
   }),
 );
 
@@ -184,6 +185,8 @@ export const RegistrationProblem = Type.Object({
   detail: Type.Optional(Type.String()),
   lastStart: Type.Optional(UnixMs),
   /** Of `address-contested`: relays whose challenges are to be answered. */
-  checkers: Type.Optional(Type.Array(RelayRecordShape, { maxItems: LIMITS.claimCheckers })),
+  checkers: Type.Optional(
+    Type.Array(RelayRecordShape, { maxItems: CHECK_LIMITS.claimCheckersMax }),
+  ),
   challenge: Type.Optional(Challenges),
 });

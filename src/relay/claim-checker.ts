@@ -1,8 +1,8 @@
 import { sameAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
+import { CHECK_LIMITS } from '../registry/check-limits.js';
 import type { ClaimChallenge, ClaimResult } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
 import { encodeChallenge, isGenuine } from '../trunk/claim-challenge.js';
@@ -10,6 +10,11 @@ import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import { appoint, canonicalAddress, socketTo } from './appointments.js';
+
+/** Time between two challenges of one address. */
+export const CLAIM_CHALLENGE_INTERVAL_MS = 500;
+/** Challenges of one address without an answer. */
+export const CLAIM_CHALLENGES_MAX = 6;
 
 interface Challenged {
   readonly id: string;
@@ -53,7 +58,7 @@ export class ClaimChecker {
   /** Takes what is to be challenged from now on; what goes on is not disturbed. */
   appoint(challenges: readonly ClaimChallenge[]): void {
     appoint(this.#challenged, challenges, {
-      most: LIMITS.claimChallengesMax,
+      most: CHECK_LIMITS.claimChallengesMax,
       keyOf: ({ id, address, publicKey }) => `${id} ${address} ${publicKey}`,
       make: (challenge) => this.#make(challenge),
       drop: (challenged) => this.#settle(challenged),
@@ -75,11 +80,11 @@ export class ClaimChecker {
     const now = clock.monotonic();
     for (const challenged of this.#challenged.values()) {
       if (challenged.proved !== undefined || now < challenged.nextAtMs) continue;
-      if (challenged.transactions.length >= LIMITS.claimChallengesSent) {
+      if (challenged.transactions.length >= CLAIM_CHALLENGES_MAX) {
         this.#found(challenged, false);
         continue;
       }
-      challenged.nextAtMs = now + LIMITS.claimChallengeMs;
+      challenged.nextAtMs = now + CLAIM_CHALLENGE_INTERVAL_MS;
       const transactionId = random(12);
       const transaction = transactionKey(transactionId);
       challenged.transactions.push(transaction);

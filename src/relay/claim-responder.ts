@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
+import { CHECK_LIMITS } from '../registry/check-limits.js';
 import { sendsFromHost } from '../registry/record.js';
 import type { RelayRecord } from '../registry/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
@@ -9,6 +9,11 @@ import { encodeProof, isGenuine } from '../trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import type { LocalRelay } from '../trunk/local-relay.js';
 import type { RemoteRelays } from '../trunk/remote-relays.js';
+
+/** Challenges that a relay looks at, a second. */
+export const CLAIM_TRIES_PER_SECOND = 2_000;
+/** Challenges that a relay answers a second: of known hosts, and of all others. */
+export const CLAIM_ANSWERS_PER_SECOND = 200;
 
 /** What it works with. */
 export interface ClaimResponderOptions {
@@ -49,7 +54,7 @@ export class ClaimResponder {
   /** Takes relays that the directory has asked to challenge this one. */
   tell(checkers: readonly RelayRecord[]): void {
     const told = new Map<string, Checker>();
-    for (const record of checkers.slice(0, LIMITS.claimCheckers)) {
+    for (const record of checkers.slice(0, CHECK_LIMITS.claimCheckersMax)) {
       const keys = controlKeysOf(this.#options.local, record);
       if (keys !== undefined) told.set(record.id, { keys, record });
     }
@@ -88,8 +93,8 @@ export class ClaimResponder {
 }
 
 class Budgets {
-  readonly tries = new Budget(LIMITS.claimTriesPerSecond);
-  readonly answers = new Budget(LIMITS.claimAnswersPerSecond);
+  readonly tries = new Budget(CLAIM_TRIES_PER_SECOND);
+  readonly answers = new Budget(CLAIM_ANSWERS_PER_SECOND);
 }
 
 class Budget {

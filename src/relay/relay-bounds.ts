@@ -7,6 +7,7 @@ import { OFFERS_OF_RELAY_MAX, OFFERS_REMEMBERED_MAX } from '../overlay/received-
 import type { RefusalReason } from '../overlay/refusals.js';
 import { SENT_OFFER_LIMITS } from '../overlay/sent-offers.js';
 import { CONTROL_WINDOW } from '../trunk/control-sequence.js';
+import { CLAIM_ANSWERS_PER_SECOND } from './claim-responder.js';
 import type { RelayRules } from './rules.js';
 
 /** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */
@@ -76,7 +77,7 @@ function strangerBounds({ server: { stats }, claimResponder }: RelayRules): Boun
     {
       name: 'claim-challenges',
       detail:
-        `challenges of this relay's addresses are dropped: ${LIMITS.claimAnswersPerSecond} a ` +
+        `challenges of this relay's addresses are dropped: ${CLAIM_ANSWERS_PER_SECOND} a ` +
         'second are looked at',
       met: () => claimResponder.counts.over,
     },

@@ -1,8 +1,8 @@
 import { type AddressFamily, familyOf, sameAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
+import { CHECK_LIMITS } from '../registry/check-limits.js';
 import type { Incarnation } from '../registry/incarnation.js';
 import { NOTHING_ANSWERS, type ReachabilityReport, type ServiceCheck } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
@@ -20,7 +20,7 @@ import { appoint, canonicalAddress, socketTo } from './appointments.js';
 const CHECK_BYTES = 44;
 
 /** Transactions of one address that may still be answered. */
-const PENDING_MAX = LIMITS.serviceCheckFailures + 1;
+const PENDING_MAX = CHECK_LIMITS.serviceCheckFailures + 1;
 
 interface Checked {
   readonly id: string;
@@ -73,7 +73,7 @@ export class ServiceAddressChecker {
   /** Takes what is to be checked from now on; what goes on is not disturbed. */
   appoint(checks: readonly ServiceCheck[]): void {
     appoint(this.#checked, checks, {
-      most: LIMITS.serviceChecksMax,
+      most: CHECK_LIMITS.serviceChecksMax,
       keyOf: ({ id, address }) => `${id} ${address}`,
       make: (check) => this.#make(check),
       drop: ({ pending }) => {
@@ -88,7 +88,7 @@ export class ServiceAddressChecker {
     const now = clock.monotonic();
     for (const checked of this.#checked.values()) {
       if (!this.#isListed(checked) || now < checked.nextAtMs) continue;
-      checked.nextAtMs = now + LIMITS.serviceCheckMs;
+      checked.nextAtMs = now + CHECK_LIMITS.serviceCheckIntervalMs;
       const before = isUnanswered(checked);
       plane.send([{ side: 'trunk', ...this.#request(checked) }]);
       this.counts.asked += 1;
@@ -137,7 +137,7 @@ export class ServiceAddressChecker {
 
   /** Whether anything of an address family answers this relay. */
   #answers(family: AddressFamily): boolean {
-    const since = this.#options.clock.monotonic() - 2 * LIMITS.serviceCheckMs;
+    const since = this.#options.clock.monotonic() - 2 * CHECK_LIMITS.serviceCheckIntervalMs;
     return (
       this.#options.relays.answers(family) ||
       [...this.#checked.values()].some(
@@ -160,7 +160,8 @@ export class ServiceAddressChecker {
       pending: [],
       incarnation: undefined,
       // Spread over the interval, as many are appointed at once.
-      nextAtMs: clock.monotonic() + ((random(1)[0] ?? 0) / 256) * LIMITS.serviceCheckMs,
+      nextAtMs:
+        clock.monotonic() + ((random(1)[0] ?? 0) / 256) * CHECK_LIMITS.serviceCheckIntervalMs,
       unanswered: 0,
       answeredAtMs: Number.NEGATIVE_INFINITY,
     };
@@ -196,5 +197,5 @@ export class ServiceAddressChecker {
 
 /** The last request may still be on its way. */
 function isUnanswered({ unanswered }: Checked): boolean {
-  return unanswered > LIMITS.serviceCheckFailures;
+  return unanswered > CHECK_LIMITS.serviceCheckFailures;
 }

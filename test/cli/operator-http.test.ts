@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { openOperatorHttp } from '../../src/cli/operator-http.js';
+import { FIRST_REQUEST_MS } from '../../src/http/connection-limiter.js';
 import { type Health, healthOf } from '../../src/http/health.js';
-import { LIMITS } from '../../src/limits.js';
 
 const FINE = healthOf([]);
 const ANY = { address: '127.0.0.1', port: 0 } as const;
@@ -65,7 +65,7 @@ t.test('connections that ask nothing keep no probe out', async (t) => {
     return socket;
   };
   const idle = await Promise.all(Array.from({ length: 80 }, (_, n) => open(n)));
-  await new Promise((resolve) => setTimeout(resolve, LIMITS.httpFirstRequestMs + 200));
+  await new Promise((resolve) => setTimeout(resolve, FIRST_REQUEST_MS + 200));
   t.equal((await fetch(`${http.url}/readyz`)).status, 200, 'the oldest goes');
   const ended = idle.filter((socket) => !socket.destroyed).map((socket) => once(socket, 'close'));
   await Promise.all(ended);

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { RegistryVersions } from '../../src/directory/registry-versions.js';
-import { LIMITS } from '../../src/limits.js';
+import {
+  REGISTRY_SPREAD_MS_PER_RELAY,
+  RegistryVersions,
+} from '../../src/directory/registry-versions.js';
 import { FakeClock, relayRecord } from './fixtures.js';
 
 function world(relays: number) {
@@ -33,7 +35,7 @@ t.test('changes are collected for as long as a version takes to spread', async (
     seen.add(versions.current().version);
     clock.advance(250);
   }
-  const spreadMs = 1_000 * LIMITS.registrySpreadMsPerRelay;
+  const spreadMs = 1_000 * REGISTRY_SPREAD_MS_PER_RELAY;
   t.equal(seen.size, 1 + Math.ceil(15_000 / spreadMs) - 1);
   put(0, 1);
   clock.advance(spreadMs);
@@ -48,7 +50,7 @@ t.test('a record counts as held from the first version that holds it', async (t)
   put(0, 2);
   versions.current();
   t.equal(versions.firstSequenceOf('r-0'), Number.POSITIVE_INFINITY, 'no version holds it yet');
-  clock.advance(1_000 * LIMITS.registrySpreadMsPerRelay);
+  clock.advance(1_000 * REGISTRY_SPREAD_MS_PER_RELAY);
   t.equal(versions.firstSequenceOf('r-0'), Number.POSITIVE_INFINITY, 'nobody asked');
   const after = sequenceOf(versions.current().version);
   t.ok(after > before);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { ClaimTable } from '../../src/directory/claims/claim-table.js';
+import { RECORD_CHANGES_BURST } from '../../src/directory/record-change-limiter.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import { Snapshots } from '../../src/directory/snapshot.js';
 import { LIMITS } from '../../src/limits.js';
@@ -290,7 +291,7 @@ t.test('a relay that changes all the time is paced, whatever it does in between'
   const { clock, table, register } = world();
   let start = START;
   const change = () => register('fra-1', 1, { start: ++start });
-  for (let n = 0; n < LIMITS.recordChangesBurst; n += 1) t.equal(change(), undefined);
+  for (let n = 0; n < RECORD_CHANGES_BURST; n += 1) t.equal(change(), undefined);
   t.match(change(), { code: 'too-many-changes' });
   table.deregister('fra-1');
   t.match(change(), { code: 'too-many-changes' }, 'to leave and come back is a change');

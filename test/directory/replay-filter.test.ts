@@ -1,6 +1,6 @@
 import t from 'tap';
 import { CLOCK_SKEW_MS_MAX } from '../../src/clock.js';
-import { ReplayFilter } from '../../src/directory/replay-filter.js';
+import { NONCES_PER_RELAY_MAX, ReplayFilter } from '../../src/directory/replay-filter.js';
 import { LIMITS } from '../../src/limits.js';
 import { FakeClock } from './fixtures.js';
 
@@ -19,7 +19,7 @@ t.test('a nonce passes once while its time could be accepted', async (t) => {
 t.test('full is refused, never forgotten', async (t) => {
   const clock = new FakeClock();
   const memory = new ReplayFilter(clock);
-  for (let count = 0; count < LIMITS.noncesPerRelayMax; count += 1) {
+  for (let count = 0; count < NONCES_PER_RELAY_MAX; count += 1) {
     memory.accept('fra-1', `n${count}`);
   }
   t.equal(memory.accept('fra-1', 'more'), 'full');

@@ -18,7 +18,6 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
   {
     folders: [
       'address.ts',
-      'claim-limits.ts',
       'clock.ts',
       'collections',
       'describe-value.ts',

@@ -2,8 +2,17 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import t from 'tap';
 import { ClientSources } from '../../src/http/client-sources.js';
-import { ConnectionLimiter } from '../../src/http/connection-limiter.js';
-import { connectionBounds, readDescriptors } from '../../src/http/file-descriptors.js';
+import {
+  CONNECTIONS_PER_RELAY_MAX,
+  ConnectionLimiter,
+  FIRST_REQUEST_MS,
+} from '../../src/http/connection-limiter.js';
+import {
+  CONNECTIONS_MAX,
+  connectionBounds,
+  readDescriptors,
+} from '../../src/http/file-descriptors.js';
+import { WEB_SOCKET_LIMITS } from '../../src/http/web-socket-limits.js';
 import { LIMITS } from '../../src/limits.js';
 
 class FakeSocket extends EventEmitter {
@@ -76,7 +85,7 @@ t.test('a connection that says nothing may go when it had its time', async (t) =
   const { clock, ledger, open, many } = scene(20, 5);
   const silent = many(20, () => {});
   t.ok(open().destroyed, 'all of them are new');
-  clock.ms += LIMITS.httpFirstRequestMs;
+  clock.ms += FIRST_REQUEST_MS;
   t.notOk(open().destroyed);
   t.equal(silent.filter(({ destroyed }) => destroyed).length, 1);
   t.equal(ledger.size, 20);
@@ -124,7 +133,7 @@ t.test('requests that never end keep nobody out', async (t) => {
     many(50, (socket) => ledger.request(socket, true), ip);
   }
   const before = ended(idle);
-  clock.ms += LIMITS.httpFirstRequestMs;
+  clock.ms += FIRST_REQUEST_MS;
   t.notOk(open('192.0.2.8').destroyed, 'a newcomer');
   t.notOk(open('192.0.2.1').destroyed, 'a neighbour of one of them');
   t.equal(ended(many(40, (socket) => ledger.request(socket, false), '192.0.2.8')), 0);
@@ -134,7 +143,7 @@ t.test('requests that never end keep nobody out', async (t) => {
 t.test('a relay has some connections, and no more', async (t) => {
   const { ledger, many } = scene(40, 20);
   const own = many(9, (socket) => ledger.isRelay(socket, 'evil-1'));
-  t.equal(ended(own), 9 - LIMITS.connectionsOfRelayMax);
+  t.equal(ended(own), 9 - CONNECTIONS_PER_RELAY_MAX);
   t.ok(own[0]?.destroyed, 'the oldest have gone');
   t.equal(ended(many(9, (socket) => ledger.isRelay(socket, `fra-${socket.remotePort}`))), 0);
 });
@@ -142,7 +151,7 @@ t.test('a relay has some connections, and no more', async (t) => {
 t.test('a crowd that comes at once from one address is let in to show its keys', async (t) => {
   const { clock, open, many } = scene(100, 5, 10);
   t.equal(ended(many(60, () => {})), 0);
-  clock.ms += LIMITS.httpFirstRequestMs;
+  clock.ms += FIRST_REQUEST_MS;
   const silent = many(1, () => {});
   t.notOk(silent[0]?.destroyed, 'one that said nothing in its time has gone for it');
   t.notOk(open('192.0.2.2').destroyed);
@@ -188,10 +197,10 @@ t.test('an IPv6 source is a /64', async (t) => {
 
 t.test('bounds follow from the descriptors', async (t) => {
   t.strictSame(connectionBounds({ limit: 1_048_576, used: 30 }), {
-    connectionsMax: LIMITS.httpConnectionsMax,
+    connectionsMax: CONNECTIONS_MAX,
     relaysReserve: LIMITS.relaysMax,
-    perSourceMax: LIMITS.httpConnectionsMax / 4,
-    rendezvousMax: LIMITS.rendezvousSocketsMax,
+    perSourceMax: CONNECTIONS_MAX / 4,
+    rendezvousMax: WEB_SOCKET_LIMITS.socketsMax,
   });
   t.strictSame(connectionBounds(undefined), connectionBounds({ limit: 100_000, used: 0 }));
   const few = connectionBounds({ limit: 256, used: 24 });

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { formatAddress, parseAddress, type TransportAddress } from '../../src/address.js';
 import { relayKeyPair, relaySecret } from '../../src/auth/keys.js';
-import { LIMITS } from '../../src/limits.js';
+import { CHECK_LIMITS } from '../../src/registry/check-limits.js';
 import { incarnation } from '../../src/registry/incarnation.js';
+import { CLAIM_CHALLENGES_MAX } from '../../src/relay/claim-checker.js';
+import { CLAIM_ANSWERS_PER_SECOND } from '../../src/relay/claim-responder.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
@@ -76,9 +78,9 @@ t.test('another relay at the address, or none, proves nothing', async (t) => {
     checker.results().map(({ proved }) => proved),
     [false, false, false],
   );
-  t.equal(challengesIn(w.log).length, 3 * LIMITS.claimChallengesSent);
+  t.equal(challengesIn(w.log).length, 3 * CLAIM_CHALLENGES_MAX);
   t.equal(sin.rules.claimResponder.counts.answered, 0);
-  t.equal(sin.rules.claimResponder.counts.refused, 2 * LIMITS.claimChallengesSent);
+  t.equal(sin.rules.claimResponder.counts.refused, 2 * CLAIM_CHALLENGES_MAX);
   const text = await new RelayMetrics(sin.rules, sin.plane).text();
   t.match(text, 'turnpike_relay_claim_challenges_total{event="refused"} 12');
 });
@@ -168,7 +170,7 @@ function odd({ local }: WorldRelay, key: Uint8Array, id: Uint8Array): Uint8Array
 t.test('a flood of forged challenges does not hide those of known hosts', async (t) => {
   const { world: w, fra, nyc, checker, challenge } = world();
   const forged = encodeChallenge(nyc.local, new Uint8Array(32), new Uint8Array(12));
-  for (let n = 0; n < 3 * LIMITS.claimAnswersPerSecond; n += 1) {
+  for (let n = 0; n < 3 * CLAIM_ANSWERS_PER_SECOND; n += 1) {
     w.send({ from: parseAddress(`198.51.100.${n % 250}:999`), to: fra.service, data: forged });
   }
   checker.appoint([challenge(fra, fra.service)]);
@@ -195,10 +197,10 @@ t.test('challenges are bounded, and go to addresses alone', async (t) => {
   }));
   checker.appoint(many);
   w.pass(100);
-  t.equal(challengesIn(w.log).length, LIMITS.claimChallengesMax);
+  t.equal(challengesIn(w.log).length, CHECK_LIMITS.claimChallengesMax);
   checker.appoint([]);
   w.pass(5_000);
-  t.equal(challengesIn(w.log).length, LIMITS.claimChallengesMax);
+  t.equal(challengesIn(w.log).length, CHECK_LIMITS.claimChallengesMax);
   t.same(checker.results(), []);
 });
 

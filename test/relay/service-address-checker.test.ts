@@ -1,6 +1,6 @@
 import t from 'tap';
 import { formatAddress, parseAddress, type TransportAddress } from '../../src/address.js';
-import { LIMITS } from '../../src/limits.js';
+import { CHECK_LIMITS } from '../../src/registry/check-limits.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
@@ -162,7 +162,7 @@ t.test('checks are bounded, and those that go on are not disturbed', async (t) =
   pass(3);
   world.lose = losing([NYC]);
   pass(5);
-  const many = Array.from({ length: 2 * LIMITS.serviceChecksMax }, (_, index) => ({
+  const many = Array.from({ length: 2 * CHECK_LIMITS.serviceChecksMax }, (_, index) => ({
     id: `r-${index}`,
     address: `10.0.0.${index}:3478`,
   }));
@@ -216,7 +216,11 @@ t.test('checks are counted by what became of them', async (t) => {
   const { asked, answered, unanswered } = checker.counts;
   t.equal(asked, 30);
   t.equal(answered, 10);
-  t.equal(unanswered + LIMITS.serviceCheckFailures + 1, 20, 'the last ones may still be answered');
+  t.equal(
+    unanswered + CHECK_LIMITS.serviceCheckFailures + 1,
+    20,
+    'the last ones may still be answered',
+  );
   world.lose = () => false;
   pass(2);
   t.match(checker.counts, { asked: 32, answered: 12, unanswered: 20 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { putMostRecent } from '../../collections/lru.js';
 import { LIMITS } from '../../limits.js';
+import { CLAIM_LIMITS } from './claim-limits.js';
 
 /** Claimants that are remembered; only holders of a relay secret can add one. */
 const CLAIMANTS_MAX = 4 * LIMITS.relaysMax;
@@ -44,23 +45,23 @@ export class ClaimBackoff {
   lost(id: string): void {
     const now = this.#clock.monotonic();
     const { fromMs, waitMs, saidMs } = this.#of(id);
-    const isForgotten = now - fromMs >= LIMITS.claimRetryMsMax;
-    const next = isForgotten ? LIMITS.claimRetryMsMin : 2 * waitMs;
-    const wait = Math.min(Math.max(next, LIMITS.claimRetryMsMin), LIMITS.claimRetryMsMax);
+    const isForgotten = now - fromMs >= CLAIM_LIMITS.retryMsMax;
+    const next = isForgotten ? CLAIM_LIMITS.retryMsMin : 2 * waitMs;
+    const wait = Math.min(Math.max(next, CLAIM_LIMITS.retryMsMin), CLAIM_LIMITS.retryMsMax);
     this.#put(id, { fromMs: now + wait, waitMs: wait, saidMs });
   }
 
   /** Its claim was proved: the next one waits the shortest time only. */
   won(id: string): void {
     const { saidMs } = this.#of(id);
-    this.#put(id, { fromMs: this.#clock.monotonic() + LIMITS.claimRetryMsMin, waitMs: 0, saidMs });
+    this.#put(id, { fromMs: this.#clock.monotonic() + CLAIM_LIMITS.retryMsMin, waitMs: 0, saidMs });
   }
 
   /** Whether it is worth a line that nobody can check: once in the longest wait. */
   isNews(id: string): boolean {
     const now = this.#clock.monotonic();
     const claimant = this.#of(id);
-    if (now - claimant.saidMs < LIMITS.claimRetryMsMax) return false;
+    if (now - claimant.saidMs < CLAIM_LIMITS.retryMsMax) return false;
     this.#put(id, { ...claimant, saidMs: now });
     return true;
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
+import { CHECK_LIMITS } from '../../registry/check-limits.js';
 import { claimedAddresses } from '../../registry/record.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
 import { hasTrunk } from '../selection/score.js';
@@ -12,6 +13,7 @@ import {
   targetKey,
 } from './challenge-plan.js';
 import { ClaimBackoff } from './claim-backoff.js';
+import { CLAIM_LIMITS } from './claim-limits.js';
 import type { Rival } from './claim-table.js';
 
 /** What becomes of a registration whose addresses others claim. */
@@ -131,13 +133,13 @@ export class Contests {
     const running = this.#contests.get(record.id);
     if (running !== undefined) return asking(running);
     if (!this.#pace.mayClaim(record.id)) return { state: 'refused', why: 'unproved' };
-    if (this.#contests.size >= LIMITS.claimContestsMax) return { state: 'busy' };
+    if (this.#contests.size >= CLAIM_LIMITS.contestsMax) return { state: 'busy' };
     const plan = planChallenges(record, rivals);
     const { questions, targets } = plan;
     const isHopeless = questions.some(({ anyOf }) => anyOf.length === 0);
     // Of the claimant alone: what the incumbent lists must not make its rival's claim too long.
     const own = [...targets.values()].filter(({ id }) => id === record.id);
-    if (isHopeless || own.length > LIMITS.claimTargetsMax) return this.#hopeless(record, plan);
+    if (isHopeless || own.length > CLAIM_LIMITS.targetsMax) return this.#hopeless(record, plan);
     const checkers = this.#checkers(record, rivals, [...targets.values()], relays());
     if (checkers === 'busy') return { state: 'busy' };
     if (checkers === undefined) return this.#unchecked(record, rivals, plan);
@@ -147,7 +149,7 @@ export class Contests {
       checkers: new Map(checkers.map((checker) => [checker.record.id, checker.record])),
       proved: new Map(),
       missed: new Map(),
-      endsAtMs: now + LIMITS.claimContestMs,
+      endsAtMs: now + CLAIM_LIMITS.contestMs,
     };
     this.#contests.set(record.id, contest);
     const ids = [...contest.checkers.keys()];
@@ -209,7 +211,7 @@ export class Contests {
       if (now >= contest.endsAtMs) this.#end(contest, hasWon(contest) ? 'proved' : 'unproved');
     }
     for (const [id, { atMs }] of this.#waiting) {
-      if (now - atMs >= LIMITS.claimWaitingMs) this.#waiting.delete(id);
+      if (now - atMs >= CLAIM_LIMITS.waitingMs) this.#waiting.delete(id);
     }
     for (const [id, { untilMs }] of this.#grants) if (now >= untilMs) this.#grants.delete(id);
     const news = this.#news;
@@ -228,7 +230,7 @@ export class Contests {
   /** With too few to ask an incumbent stays, but one that is silent not for ever. */
   #unchecked(record: RelayRecord, rivals: readonly Rival[], plan: ChallengePlan): ClaimAnswer {
     const isOver = ({ silentMs }: Rival) =>
-      silentMs !== undefined && silentMs >= LIMITS.claimHoldMs;
+      silentMs !== undefined && silentMs >= CLAIM_LIMITS.holdMs;
     if (rivals.every(isOver)) return { state: 'granted', proved: false };
     if (this.#pace.isNews(record.id)) {
       this.counts.unchecked += 1;
@@ -257,7 +259,7 @@ export class Contests {
     if (regionsOf(able).size < REGIONS_MIN) return undefined;
     const free = able.filter(({ record: { id } }) => {
       const load = this.challengesOf(id).length + targets.length;
-      return load <= LIMITS.claimChallengesMax;
+      return load <= CHECK_LIMITS.claimChallengesMax;
     });
     const chosen = this.#ofMostRegions(free);
     return regionsOf(chosen).size < REGIONS_MIN ? 'busy' : chosen;
@@ -281,7 +283,7 @@ export class Contests {
       (seen.has(region) ? others : firsts).push(relay);
       seen.add(region);
     }
-    return [...firsts, ...others].slice(0, LIMITS.claimCheckers);
+    return [...firsts, ...others].slice(0, CHECK_LIMITS.claimCheckersMax);
   }
 
   /** Ends a contest as soon as no further word can change it. */
@@ -304,7 +306,7 @@ export class Contests {
     this.#contests.delete(claimant.id);
     this.counts[result] += 1;
     if (result === 'proved') {
-      const untilMs = this.#clock.monotonic() + LIMITS.claimGrantMs;
+      const untilMs = this.#clock.monotonic() + CLAIM_LIMITS.grantMs;
       const claims = new Set(plan.questions.map(({ claim }) => claim));
       this.#grants.set(claimant.id, { claims, untilMs });
       this.#pace.won(claimant.id);

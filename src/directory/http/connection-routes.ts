@@ -1,11 +1,12 @@
 import Type from 'typebox';
 import type { Clock } from '../../clock.js';
 import { CachedResponse } from '../../http/cached-response.js';
-import { LIMITS } from '../../limits.js';
+import { CREDENTIAL_TTL_SECONDS_MAX } from '../../overlay/leg-credentials.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
-import type { ConnectionBroker } from '../connection-broker.js';
+import { type ConnectionBroker, CREDENTIAL_TTL_SECONDS } from '../connection-broker.js';
 import type { Reachability } from '../reachability/reachability.js';
 import type { RelayTable } from '../relay-table.js';
+import { NO_RELAY_RETRY_SECONDS } from '../selection/no-relay-reason.js';
 import type { Snapshots } from '../snapshot.js';
 import type { App } from './app.js';
 import { type HintsResult, PeerShape, peerHints } from './peer-hints.js';
@@ -18,8 +19,8 @@ const ConnectionRequest = Type.Object(
     ttlSeconds: Type.Optional(
       Type.Integer({
         minimum: 1,
-        maximum: LIMITS.ttlSecondsMax,
-        default: LIMITS.ttlSeconds,
+        maximum: CREDENTIAL_TTL_SECONDS_MAX,
+        default: CREDENTIAL_TTL_SECONDS,
         description: 'How long the credentials may start the connection; made, it lives on.',
       }),
     ),
@@ -77,7 +78,7 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
       const answer = broker.create({
         tenant: request.tenant,
         peers: [first.hints, second.hints],
-        ttlSeconds: request.body.ttlSeconds ?? LIMITS.ttlSeconds,
+        ttlSeconds: request.body.ttlSeconds ?? CREDENTIAL_TTL_SECONDS,
       });
       if (!answer.ok) {
         const { reason, detail } = answer.noRelay;
@@ -85,7 +86,7 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
           status: 503,
           code: 'no-relay',
           detail: `no relay can serve these peers now: ${detail}`,
-          retryAfterSeconds: LIMITS.noRelayRetrySeconds,
+          retryAfterSeconds: NO_RELAY_RETRY_SECONDS,
           members: { reason },
         });
       }

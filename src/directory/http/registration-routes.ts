@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { relayKeyPair, relaySecret } from '../../auth/keys.js';
+import { HTTP_LIMITS } from '../../http/http-limits.js';
 import { LIMITS } from '../../limits.js';
 import { canonicalRecord } from '../../registry/record.js';
 import {
@@ -15,6 +16,7 @@ import type { ClaimChallenge, ReachabilityReport, RelayRecord } from '../../regi
 import { addressOf } from '../claims/claim-table.js';
 import type { ClaimAnswer, Contests } from '../claims/contests.js';
 import type { Reachability } from '../reachability/reachability.js';
+import { RECORD_CHANGE_INTERVAL_MS } from '../record-change-limiter.js';
 import type { RelayEvent } from '../relay-events.js';
 import type { RelayRefusal, RelayTable } from '../relay-table.js';
 import type { Snapshots } from '../snapshot.js';
@@ -22,6 +24,9 @@ import type { App } from './app.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
 import { registryRoute, sendInline } from './registry-route.js';
 import { type RelaySigningOptions, signRelayRoutes } from './signed-routes.js';
+
+/** How far ahead of the directory's clock a RELAY-START may lie. */
+export const START_AHEAD_MS_MAX = 86_400_000;
 
 /** What the relays' routes work with. */
 export interface RegistrationRoutesOptions extends RelaySigningOptions {
@@ -49,7 +54,7 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
   scope.put(
     '/v1/relays/:id/registration',
     {
-      bodyLimit: LIMITS.registrationBodyBytesMax,
+      bodyLimit: HTTP_LIMITS.registrationBodyBytesMax,
       schema: {
         summary: 'Register a relay',
         params: RelayParams,
@@ -89,7 +94,7 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
   scope.post(
     '/v1/relays/:id/beat',
     {
-      bodyLimit: LIMITS.registrationBodyBytesMax,
+      bodyLimit: HTTP_LIMITS.registrationBodyBytesMax,
       schema: {
         summary: 'Tell that a relay is alive, and how busy',
         params: RelayParams,
@@ -189,7 +194,7 @@ function checkedRecord(id: string, record: RelayRecord, options: RegistrationRou
   if (record.publicKey !== Buffer.from(publicKey).toString('base64')) {
     return { ok: false, reason: 'record.publicKey does not follow from the id' } as const;
   }
-  if (record.start > clock.now() + LIMITS.startAheadMs) {
+  if (record.start > clock.now() + START_AHEAD_MS_MAX) {
     return { ok: false, reason: 'record.start is too far in the future' } as const;
   }
   return canonicalRecord(record);
@@ -238,7 +243,7 @@ function refusalProblem(refusal: RelayRefusal): Problem {
       return {
         status: 429,
         code: refusal.code,
-        detail: `a relay may change its record every ${LIMITS.recordChangeMs / 1_000} s`,
+        detail: `a relay may change its record every ${RECORD_CHANGE_INTERVAL_MS / 1_000} s`,
         retryAfterSeconds: Math.ceil(refusal.retryAfterMs / 1_000),
       };
     case 'unknown-relay':

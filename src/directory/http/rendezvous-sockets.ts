@@ -5,7 +5,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../../clock.js';
 import { KeyCounter } from '../../collections/key-counter.js';
 import type { ConnectionLimiter } from '../../http/connection-limiter.js';
-import { LIMITS } from '../../limits.js';
+import { WEB_SOCKET_LIMITS } from '../../http/web-socket-limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import {
   type OutgoingMessage,
@@ -13,6 +13,7 @@ import {
   RENDEZVOUS_ERRORS,
   type RendezvousErrorCode,
 } from '../rendezvous/messages.js';
+import { RENDEZVOUS_LIMITS } from '../rendezvous/rendezvous-limits.js';
 import type { Member, Rooms } from '../rendezvous/rooms.js';
 import type { App } from './app.js';
 import { sendProblem } from './problem.js';
@@ -54,7 +55,7 @@ export class RendezvousSockets {
   hasRoomFor(tenant: string): boolean {
     return (
       this.#sockets.size < this.#options.socketsMax &&
-      this.#perTenant.of(tenant) < LIMITS.rendezvousSocketsPerTenantMax
+      this.#perTenant.of(tenant) < RENDEZVOUS_LIMITS.socketsPerTenantMax
     );
   }
 
@@ -99,7 +100,7 @@ class RendezvousSocket implements Member {
   readonly #options: RendezvousOptions;
   readonly #openedAtMs: number;
   #pingedAtMs: number;
-  #tokens: number = LIMITS.rendezvousBurst;
+  #tokens: number = RENDEZVOUS_LIMITS.messagesBurst;
   #tokensAtMs: number;
   #joined = false;
 
@@ -129,7 +130,7 @@ class RendezvousSocket implements Member {
     const socket = this.#webSocket;
     if (socket.readyState !== socket.OPEN) return;
     socket.send(JSON.stringify(message));
-    if (socket.bufferedAmount > LIMITS.rendezvousBacklogBytesMax) this.drop();
+    if (socket.bufferedAmount > RENDEZVOUS_LIMITS.backlogBytesMax) this.drop();
   }
 
   fail(
@@ -163,11 +164,11 @@ class RendezvousSocket implements Member {
   /** Ends a socket that is silent or has not joined; keeps the others alive. */
   sweep(): void {
     const now = this.#options.clock.monotonic();
-    if (now - this.heardAtMs >= LIMITS.rendezvousSilenceMs) {
+    if (now - this.heardAtMs >= WEB_SOCKET_LIMITS.silenceMs) {
       this.drop();
-    } else if (!this.#joined && now - this.#openedAtMs >= LIMITS.rendezvousJoinMs) {
+    } else if (!this.#joined && now - this.#openedAtMs >= RENDEZVOUS_LIMITS.joinMs) {
       this.fail('join-timeout');
-    } else if (now - this.#pingedAtMs >= LIMITS.rendezvousPingMs) {
+    } else if (now - this.#pingedAtMs >= RENDEZVOUS_LIMITS.pingIntervalMs) {
       this.ping();
     }
   }
@@ -194,8 +195,8 @@ class RendezvousSocket implements Member {
 
   #takeToken(): boolean {
     const now = this.heardAtMs;
-    const gained = ((now - this.#tokensAtMs) / 1_000) * LIMITS.rendezvousPerSecond;
-    this.#tokens = Math.min(LIMITS.rendezvousBurst, this.#tokens + gained);
+    const gained = ((now - this.#tokensAtMs) / 1_000) * RENDEZVOUS_LIMITS.messagesPerSecond;
+    this.#tokens = Math.min(RENDEZVOUS_LIMITS.messagesBurst, this.#tokens + gained);
     this.#tokensAtMs = now;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
@@ -210,7 +211,7 @@ export async function acceptWebSockets(
   app: App,
   { sockets, logger }: { sockets: RendezvousSockets; logger: Logger },
 ): Promise<void> {
-  const options = { maxPayload: LIMITS.rendezvousBytesMax, closeTimeout: CLOSE_MS };
+  const options = { maxPayload: RENDEZVOUS_LIMITS.messageBytesMax, closeTimeout: CLOSE_MS };
   await app.register(websocket, {
     options,
     // A broken frame is its sender's matter: ws has answered it with a close frame by now, and

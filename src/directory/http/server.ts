@@ -11,8 +11,8 @@ import fastify, {
 import type { Logger } from 'pino';
 import { TurnpikeError } from '../../errors.js';
 import type { ConnectionLimiter } from '../../http/connection-limiter.js';
+import { HTTP_LIMITS } from '../../http/http-limits.js';
 import type { RequestLimiter } from '../../http/request-limiter.js';
-import { LIMITS } from '../../limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
 import { NO_ROUTE } from '../metrics.js';
 import type { App } from './app.js';
@@ -40,13 +40,13 @@ export interface HttpServerOptions {
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<App> {
   const limits = {
-    maxHeaderSize: LIMITS.httpHeaderBytesMax,
-    connectionsCheckingInterval: LIMITS.httpTimeoutCheckMs,
+    maxHeaderSize: HTTP_LIMITS.headerBytesMax,
+    connectionsCheckingInterval: HTTP_LIMITS.timeoutCheckMs,
   };
   const common = {
-    bodyLimit: LIMITS.httpBodyBytesMax,
-    requestTimeout: LIMITS.httpRequestMs,
-    keepAliveTimeout: LIMITS.httpKeepAliveMs,
+    bodyLimit: HTTP_LIMITS.bodyBytesMax,
+    requestTimeout: HTTP_LIMITS.requestMs,
+    keepAliveTimeout: HTTP_LIMITS.keepAliveMs,
     forceCloseConnections: true,
     clientErrorHandler: answerParserError,
     frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) =>
@@ -63,7 +63,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
           https: {
             ...limits,
             // The handshake comes before what headersTimeout covers, and may take two minutes else.
-            handshakeTimeout: LIMITS.httpHeadersMs,
+            handshakeTimeout: HTTP_LIMITS.headersMs,
             cert: Buffer.from(tls.cert),
             key: Buffer.from(tls.key),
           },
@@ -71,7 +71,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
   const app = bare
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler);
-  app.server.headersTimeout = LIMITS.httpHeadersMs;
+  app.server.headersTimeout = HTTP_LIMITS.headersMs;
   limitConnections(app, options.connections, options.requestLimiter);
   endAllSockets(app);
   app.removeContentTypeParser('text/plain');
@@ -114,8 +114,8 @@ export function endRequest(requestLimiter: RequestLimiter, request: FastifyReque
 /** How long a request's body may become; as long as is allowed where it does not say. */
 function bodyBytesOf({ headers }: FastifyRequest): number {
   const { 'content-length': length, 'transfer-encoding': encoding } = headers;
-  if (encoding !== undefined) return LIMITS.registrationBodyBytesMax;
-  return Math.min(Number(length ?? 0), LIMITS.registrationBodyBytesMax);
+  if (encoding !== undefined) return HTTP_LIMITS.registrationBodyBytesMax;
+  return Math.min(Number(length ?? 0), HTTP_LIMITS.registrationBodyBytesMax);
 }
 
 declare module 'fastify' {
@@ -169,7 +169,7 @@ function endAllSockets(app: App): void {
     // Those that are in the middle of an answer may end it; the rest go with the server.
     setTimeout(() => {
       for (const socket of sockets) socket.destroy();
-    }, LIMITS.httpFarewellMs).unref();
+    }, HTTP_LIMITS.farewellMs).unref();
   });
 }
 

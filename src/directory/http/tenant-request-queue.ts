@@ -1,5 +1,9 @@
 import { FairQueue } from '../../collections/fair-queue.js';
-import { LIMITS } from '../../limits.js';
+
+/** Requests with an API key served in a round of the event loop. */
+export const TENANT_REQUESTS_AT_ONCE = 8;
+/** Requests of one tenant that wait; beyond it one is answered 429. */
+export const TENANT_REQUESTS_WAITING_MAX = 2_048;
 
 interface Waiting {
   readonly tenant: string;
@@ -31,11 +35,11 @@ export class TenantRequestQueue {
    */
   async take(tenant: string, isGone: () => boolean): Promise<boolean> {
     this.#schedule();
-    if (this.size === 0 && this.#served < LIMITS.tenantRequestsAtOnce) {
+    if (this.size === 0 && this.#served < TENANT_REQUESTS_AT_ONCE) {
       this.#served += 1;
       return true;
     }
-    if (this.#waiting.countOf(tenant) >= LIMITS.tenantRequestsWaitingMax) {
+    if (this.#waiting.countOf(tenant) >= TENANT_REQUESTS_WAITING_MAX) {
       this.refused += 1;
       return false;
     }
@@ -55,7 +59,7 @@ export class TenantRequestQueue {
   }
 
   #round(): void {
-    while (this.#served < LIMITS.tenantRequestsAtOnce) {
+    while (this.#served < TENANT_REQUESTS_AT_ONCE) {
       const next = this.#waiting.take();
       if (next === undefined) return;
       if (!next.isGone()) this.#served += 1;

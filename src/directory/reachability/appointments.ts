@@ -1,9 +1,14 @@
 import { type AddressFamily, familyOf, formatAddress } from '../../address.js';
-import { LIMITS } from '../../limits.js';
+import { CHECK_LIMITS } from '../../registry/check-limits.js';
 import type { ServiceCheck } from '../../registry/types.js';
 import { hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
 import { serviceKey } from './reports.js';
+
+/** Relays that check one service address. */
+export const SERVICE_CHECKERS_MAX = 3;
+/** Each service address gets one new checker in this time. */
+export const SERVICE_CHECK_ROTATION_MS = 60_000;
 
 interface Target extends ServiceCheck {
   readonly key: string;
@@ -70,7 +75,7 @@ export class Appointments {
   #fill(relays: readonly LiveRelay[], byId: ReadonlyMap<string, LiveRelay>, nowMs: number): void {
     let left = FILLED_MAX;
     for (const target of [...this.#targets.values()]) {
-      while (left > 0 && target.checkers.size < LIMITS.serviceCheckers) {
+      while (left > 0 && target.checkers.size < SERVICE_CHECKERS_MAX) {
         left -= 1;
         const found = this.#find(target, relays, byId);
         if (found === undefined) {
@@ -135,9 +140,9 @@ export class Appointments {
     for (const relay of relays) {
       const { id, region } = relay.record;
       const checks = this.#byChecker.get(id)?.size ?? 0;
-      if (checks >= LIMITS.serviceChecksMax || target.checkers.has(id)) continue;
+      if (checks >= CHECK_LIMITS.serviceChecksMax || target.checkers.has(id)) continue;
       const same = regions.has(region) ? 2 : region === target.region ? 1 : 0;
-      const cost = same * LIMITS.serviceChecksMax + checks + this.#options.random();
+      const cost = same * CHECK_LIMITS.serviceChecksMax + checks + this.#options.random();
       if (cost >= least || !this.#isAble(relay, target)) continue;
       best = id;
       least = cost;
@@ -154,7 +159,7 @@ export class Appointments {
   #rotate(relays: readonly LiveRelay[], byId: ReadonlyMap<string, LiveRelay>, nowMs: number): void {
     const passedMs = nowMs - (this.#turnedAtMs ?? nowMs);
     this.#turnedAtMs = nowMs;
-    const share = Math.min(passedMs / LIMITS.serviceCheckRotationMs, 1);
+    const share = Math.min(passedMs / SERVICE_CHECK_ROTATION_MS, 1);
     this.#due = Math.min(this.#due + share * this.#targets.size, FILLED_MAX);
     for (const target of [...this.#targets.values()].slice(0, Math.floor(this.#due))) {
       this.#due -= 1;

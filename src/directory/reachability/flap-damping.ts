@@ -1,4 +1,9 @@
-import { LIMITS } from '../../limits.js';
+/**
+ * What is reported counts for this long after the last report, twice as long each time it returns.
+ */
+export const HOLD_MS = 5_000;
+/** The longest such time. */
+export const HOLD_MS_MAX = 120_000;
 
 /** Something that holds now. */
 export interface Condition<Detail> {
@@ -59,7 +64,7 @@ export class DampedConditions<Detail> {
   #state(key: string, detail: Detail, nowMs: number): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) {
-      const holdMs = LIMITS.reachabilityHoldMs;
+      const holdMs = HOLD_MS;
       this.#entries.set(key, { sinceMs: nowMs, detail, seenMs: nowMs, holdMs, endedMs: undefined });
       return true;
     }
@@ -68,7 +73,7 @@ export class DampedConditions<Detail> {
     if (entry.endedMs === undefined) return false;
     entry.sinceMs = nowMs;
     entry.endedMs = undefined;
-    entry.holdMs = Math.min(2 * entry.holdMs, LIMITS.reachabilityHoldMsMax);
+    entry.holdMs = Math.min(2 * entry.holdMs, HOLD_MS_MAX);
     return true;
   }
 

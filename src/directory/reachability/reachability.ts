@@ -1,6 +1,7 @@
 import { formatAddress, type TransportAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
+import { CHECK_LIMITS } from '../../registry/check-limits.js';
 import type { ReachabilityReport, RelayRecord, ServiceCheck } from '../../registry/types.js';
 import type { DoubtSource, LiveRelay } from '../snapshot.js';
 import { Appointments } from './appointments.js';
@@ -60,7 +61,9 @@ export interface ReachabilityOptions {
 const WEIGH_MS = 500;
 /** How long an appointed checker has to find out and to say so. */
 const SETTLED_MS =
-  (LIMITS.serviceCheckFailures + 1) * LIMITS.serviceCheckMs + LIMITS.beatMsMax + WEIGH_MS;
+  (CHECK_LIMITS.serviceCheckFailures + 1) * CHECK_LIMITS.serviceCheckIntervalMs +
+  LIMITS.beatMsMax +
+  WEIGH_MS;
 
 /**
  * Who reaches whom, as the relays measured it (docs/registration.md, Reachability). Relays report

@@ -1,8 +1,12 @@
 import type { Clock } from '../../clock.js';
 import { KeyCounter } from '../../collections/key-counter.js';
-import { LIMITS } from '../../limits.js';
-import type { BrokerAnswer, ConnectionWish } from '../connection-broker.js';
-import type { NoRelay } from '../selection/no-relay-reason.js';
+import { WEB_SOCKET_LIMITS } from '../../http/web-socket-limits.js';
+import {
+  type BrokerAnswer,
+  type ConnectionWish,
+  CREDENTIAL_TTL_SECONDS,
+} from '../connection-broker.js';
+import { NO_RELAY_RETRY_SECONDS, type NoRelay } from '../selection/no-relay-reason.js';
 import type { PeerHints } from '../selection/score.js';
 import type {
   AddressMessage,
@@ -10,6 +14,7 @@ import type {
   OutgoingMessage,
   RendezvousErrorCode,
 } from './messages.js';
+import { RENDEZVOUS_LIMITS } from './rendezvous-limits.js';
 import type { UnmadeConnection } from './unmade-connection-log.js';
 
 /** A peer's socket, as rooms see it. */
@@ -161,7 +166,8 @@ export class Rooms {
     for (const room of [...this.#rooms.values()]) {
       this.#judgeThird(room, now);
       for (const { member, readySinceMs } of [...room.seats]) {
-        if (readySinceMs === undefined || now - readySinceMs < LIMITS.roomWaitMs) continue;
+        if (readySinceMs === undefined || now - readySinceMs < RENDEZVOUS_LIMITS.roomWaitMs)
+          continue;
         this.#expel(member, 'room-expired', { reason: waitedFor(room) });
       }
       if (room.retryAtMs !== undefined && now >= room.retryAtMs) this.#connect(room);
@@ -195,7 +201,10 @@ export class Rooms {
   #open(key: string, member: Member, join: JoinMessage): void {
     const { tenant } = member;
     const ofTenant = this.#perTenant.of(tenant);
-    if (this.#rooms.size >= LIMITS.roomsMax || ofTenant >= LIMITS.roomsPerTenantMax) {
+    if (
+      this.#rooms.size >= RENDEZVOUS_LIMITS.roomsMax ||
+      ofTenant >= RENDEZVOUS_LIMITS.roomsPerTenantMax
+    ) {
       member.fail('room-limit', { retryAfterSeconds: ROOM_LIMIT_RETRY_SECONDS });
       return;
     }
@@ -262,7 +271,7 @@ export class Rooms {
     const answer = this.#options.create({
       tenant: room.tenant,
       peers: avoidingTogether(first.hints, second.hints),
-      ttlSeconds: LIMITS.ttlSeconds,
+      ttlSeconds: CREDENTIAL_TTL_SECONDS,
     });
     if (!answer.ok) {
       this.#unserved(room, answer.noRelay);
@@ -292,7 +301,7 @@ export class Rooms {
         code: 'no-relay',
         message: `no relay can serve now: ${detail}`,
         reason,
-        retryAfterSeconds: LIMITS.noRelayRetrySeconds,
+        retryAfterSeconds: NO_RELAY_RETRY_SECONDS,
       });
     }
   }
@@ -304,7 +313,7 @@ export class Rooms {
     const silent = room.seats.filter(({ member }) => member.heardAtMs <= third.sinceMs);
     if (silent.length === 0) {
       this.#expel(third.member, 'room-full');
-    } else if (now - third.sinceMs >= LIMITS.rendezvousProbeMs) {
+    } else if (now - third.sinceMs >= WEB_SOCKET_LIMITS.probeMs) {
       for (const { member } of silent) {
         this.leave(member);
         member.drop();
@@ -349,7 +358,7 @@ function settle(room: Room): void {
 /** What a member of the room has waited for in vain. */
 function waitedFor({ name, seats, noRelay }: Room): string {
   const room = `room ${JSON.stringify(name)}`;
-  const time = `within ${LIMITS.roomWaitMs / 1_000} s`;
+  const time = `within ${RENDEZVOUS_LIMITS.roomWaitMs / 1_000} s`;
   if (seats.length < 2) return `no other peer came to ${room} ${time}`;
   if (noRelay !== undefined) return `no relay could serve ${room} ${time}: ${noRelay.detail}`;
   return `the other peer in ${room} did not ask for a new connection ${time}`;

@@ -3,6 +3,9 @@ import { putMostRecent } from '../../collections/lru.js';
 import { LIMITS } from '../../limits.js';
 import type { RelayLoad } from '../../registry/types.js';
 
+/** Time constant with which legs that were handed out stop to count as recent. */
+export const RECENT_LEGS_DECAY_MS = 60_000;
+
 /** Relays of which it is remembered; only holders of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;
 /** With fewer legs handed out a relay says nothing about how long legs last. */
@@ -43,7 +46,7 @@ export class RecentLegs {
     const count = this.#counts.get(id);
     if (count === undefined) return 0;
     const passedMs = this.#clock.monotonic() - count.atMs;
-    return count.legs * Math.exp(-passedMs / LIMITS.legsHandedOutMs);
+    return count.legs * Math.exp(-passedMs / RECENT_LEGS_DECAY_MS);
   }
 }
 

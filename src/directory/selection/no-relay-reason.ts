@@ -2,6 +2,9 @@ import type { RefusedPair } from './pairs.js';
 import { familiesOf, type PeerHints } from './score.js';
 import type { ExcludedRelays } from './select.js';
 
+/** Time after which a peer is told to ask again when no relay can serve. */
+export const NO_RELAY_RETRY_SECONDS = 2;
+
 /**
  * Why no relay can serve two peers: none is registered; none of those registered may be chosen
  * now; none has an address of a family that a peer can use; or no two of those that could serve

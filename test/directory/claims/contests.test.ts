@@ -1,8 +1,10 @@
 import t from 'tap';
+import { CLAIM_LIMITS } from '../../../src/directory/claims/claim-limits.js';
 import { type ClaimNews, Contests } from '../../../src/directory/claims/contests.js';
 import { RelayTable } from '../../../src/directory/relay-table.js';
 import { Snapshots } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
+import { CHECK_LIMITS } from '../../../src/registry/check-limits.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { FakeClock, IDLE, relayRecord, seededRandom } from '../fixtures.js';
 
@@ -135,7 +137,7 @@ t.test('a thief of every address keeps nobody out: who waits can check', async (
   t.equal(w.state(nyc), 'granted');
   w.silent('sin-1');
   t.equal(w.state(relayRecord('sin-2', 3)), 'contested');
-  w.pass(LIMITS.claimWaitingMs);
+  w.pass(CLAIM_LIMITS.waitingMs);
   t.notOk(w.contests.challengesOf('sin-2').length, 'who has ceased to wait is asked nothing');
 });
 
@@ -149,7 +151,7 @@ t.test('a relay that fell silent, or was cut off, keeps its addresses', async (t
   t.equal(w.state(THIEF), 'unproved');
   w.pass(24 * 3_600_000);
   t.equal(w.state(THIEF), 'contested', 'for as long as there is somebody to ask');
-  w.pass(LIMITS.claimContestMs);
+  w.pass(CLAIM_LIMITS.contestMs);
   t.equal(w.state(THIEF), 'unproved', 'silence of checkers decides for nobody');
   t.equal(w.state(TRUE), 'granted', 'it comes back as ever');
 });
@@ -196,11 +198,11 @@ t.test('with nobody to ask an incumbent stays, one that is silent for a while', 
     w.register(TRUE);
     t.equal(w.state(THIEF), 'unchecked');
     t.equal(w.state(THIEF), 'unchecked');
-    w.pass(LIMITS.claimHoldMs + 60_000);
+    w.pass(CLAIM_LIMITS.holdMs + 60_000);
     t.equal(w.state(THIEF), 'unchecked', 'a live one for ever');
     t.ok(w.results().length <= 2, 'said now and then');
     w.silent('fra-1');
-    w.pass(LIMITS.claimHoldMs - 1_000);
+    w.pass(CLAIM_LIMITS.holdMs - 1_000);
     t.equal(w.state(relayRecord('fra-2', 1)), 'unchecked');
     w.pass(1_000);
     t.same(w.register(relayRecord('fra-2', 1)), { state: 'granted', proved: false });
@@ -262,10 +264,10 @@ t.test('who loses waits for a growing time, and is forgiven in the end', async (
     w.answer();
   }
   t.same(waits, [0, 5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 120_000]);
-  w.pass(3 * LIMITS.claimRetryMsMax);
+  w.pass(3 * CLAIM_LIMITS.retryMsMax);
   t.equal(w.state(THIEF), 'contested');
   w.answer();
-  w.pass(LIMITS.claimRetryMsMin);
+  w.pass(CLAIM_LIMITS.retryMsMin);
   t.equal(w.state(THIEF), 'contested');
 });
 
@@ -274,13 +276,13 @@ t.test('contests are bounded: in all, and of a claimant', async (t) => {
   const thief = (n: number, address: string) =>
     relayRecord(`evil-${n}`, 1_000 + n, { serviceAddresses: [{ address, port: 3478 }] });
   w.register(TRUE);
-  for (let n = 0; n < LIMITS.claimContestsMax; n += 1) {
+  for (let n = 0; n < CLAIM_LIMITS.contestsMax; n += 1) {
     t.equal(w.state(thief(n, '10.0.0.1')), 'contested');
   }
-  t.equal(w.contests.size, LIMITS.claimContestsMax);
+  t.equal(w.contests.size, CLAIM_LIMITS.contestsMax);
   t.equal(w.state(thief(999, '10.0.0.1')), 'busy');
-  t.ok(w.contests.challengesOf('nyc-1').length <= LIMITS.claimChallengesMax);
-  w.pass(LIMITS.claimContestMs);
+  t.ok(w.contests.challengesOf('nyc-1').length <= CHECK_LIMITS.claimChallengesMax);
+  w.pass(CLAIM_LIMITS.contestMs);
   t.equal(w.contests.size, 0);
 
   const many = Array.from({ length: 33 }, (_, n) => ({ address: '10.9.0.1', port: n + 1 }));
@@ -311,6 +313,6 @@ t.test('a grant counts for what was asked, and not for ever', async (t) => {
     serviceAddresses: [...TRUE.serviceAddresses, { address: '10.0.0.3', port: 3478 }],
   };
   t.not(w.state(relayRecord('fra-1', 1, more)), 'granted');
-  w.pass(LIMITS.claimGrantMs);
+  w.pass(CLAIM_LIMITS.grantMs);
   t.equal(w.state(TRUE), 'contested');
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { formatAddress } from '../../../src/address.js';
+import { HOLD_MS } from '../../../src/directory/reachability/flap-damping.js';
 import { LIMITS } from '../../../src/limits.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { API_KEY, IDLE, relayRecord } from '../fixtures.js';
@@ -138,8 +139,7 @@ t.test('a service port that is shut is known, shown and logged, and so is its en
   t.equal(more, undefined, 'said once');
 
   fleet.reports = { 'fra-1': NOTHING, 'nyc-1': NOTHING, 'sin-1': NOTHING };
-  for (let second = 0; second * 1_000 <= LIMITS.reachabilityHoldMs; second += 1)
-    await fleet.beats();
+  for (let second = 0; second * 1_000 <= HOLD_MS; second += 1) await fleet.beats();
   t.equal(await fleet.given(), 'fra-1,nyc-1,sin-1');
   t.equal(fleet.events('relay-reachable').length, 1);
   t.notMatch(await fleet.metrics(), 'turnpike_directory_relay_unreached_by{relay="fra-1"');

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { CLOCK_SKEW_MS_MAX } from '../../../src/clock.js';
-import { LIMITS } from '../../../src/limits.js';
+import { RECORD_CHANGES_BURST } from '../../../src/directory/record-change-limiter.js';
+import { NONCES_PER_RELAY_MAX } from '../../../src/directory/replay-filter.js';
+import { HTTP_LIMITS } from '../../../src/http/http-limits.js';
 import { FakeClock, IDLE, keyOf, publicKeyOf, relayRecord } from '../fixtures.js';
 import { DirectoryHarness } from './harness.js';
 
@@ -79,24 +81,24 @@ t.test('to fetch the registry takes nothing of what is remembered of a relay', a
   const h = await DirectoryHarness.open(t);
   const asks = { load: IDLE, draining: false, fetchesRegistry: true };
   const { body } = await h.signed('fra-1', 'PUT', 'registration', { record: fra, ...asks });
-  for (let n = 0; n < LIMITS.noncesPerRelayMax; n += 1) {
+  for (let n = 0; n < NONCES_PER_RELAY_MAX; n += 1) {
     await h.signed('fra-1', 'GET', `registry/${body.registryVersion}`, undefined);
   }
   t.equal((await h.beat('fra-1', null)).status, 200);
-  for (let n = 2; n < LIMITS.noncesPerRelayMax; n += 1) await h.beat('fra-1', null);
+  for (let n = 2; n < NONCES_PER_RELAY_MAX; n += 1) await h.beat('fra-1', null);
   const full = await h.beat('fra-1', null);
   t.match(full, { status: 429, genuine: true, body: { code: 'too-many-requests' } });
 });
 
 t.test('a relay whose record changes all the time is told to wait', async (t) => {
   const h = await DirectoryHarness.open(t);
-  for (let n = 1; n <= LIMITS.recordChangesBurst; n += 1) {
+  for (let n = 1; n <= RECORD_CHANGES_BURST; n += 1) {
     t.equal((await h.register({ ...fra, start: n })).status, 200);
   }
   const refused = await h.register({ ...fra, start: 100 });
   t.match(refused, { status: 429, genuine: true, body: { code: 'too-many-changes' } });
   t.equal(refused.headers.get('retry-after'), '5');
-  const beat = await h.beat('fra-1', null, { start: LIMITS.recordChangesBurst });
+  const beat = await h.beat('fra-1', null, { start: RECORD_CHANGES_BURST });
   t.equal(beat.status, 200, 'it stays registered as it was');
 });
 
@@ -207,7 +209,9 @@ t.test('hostile bodies', async (t) => {
   t.match(await h.register(fra, { body: polluted }), { status: 400, genuine: false });
   const nested = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
   t.match(await h.register(fra, { body: nested }), { status: 401, genuine: false });
-  const large = await h.register(fra, { body: ' '.repeat(LIMITS.registrationBodyBytesMax + 1) });
+  const large = await h.register(fra, {
+    body: ' '.repeat(HTTP_LIMITS.registrationBodyBytesMax + 1),
+  });
   t.match(large, { status: 413, genuine: false });
   const headers = { 'content-type': 'application/octet-stream' };
   t.match(await h.register(fra, { headers }), { status: 415, genuine: false });

@@ -11,8 +11,9 @@ import { DirectoryMetrics } from '../../../src/directory/metrics.js';
 import { ClientSources } from '../../../src/http/client-sources.js';
 import { ConnectionLimiter } from '../../../src/http/connection-limiter.js';
 import { connectionBounds } from '../../../src/http/file-descriptors.js';
+import { HTTP_LIMITS } from '../../../src/http/http-limits.js';
 import { REQUEST_LIMITS, RequestLimiter } from '../../../src/http/request-limiter.js';
-import { LIMITS } from '../../../src/limits.js';
+import { CREDENTIAL_TTL_SECONDS_MAX } from '../../../src/overlay/leg-credentials.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
 import { OTHER_CERT, OTHER_KEY, TEST_CERT, TEST_KEY } from '../tls-fixture.js';
 import { DirectoryHarness } from './harness.js';
@@ -119,7 +120,7 @@ t.test('the OpenAPI document describes what is validated', async (t) => {
   ]);
   const { post } = body.paths['/v1/connections'];
   const { properties } = post.requestBody.content['application/json'].schema;
-  t.equal(properties.ttlSeconds.maximum, LIMITS.ttlSecondsMax);
+  t.equal(properties.ttlSeconds.maximum, CREDENTIAL_TTL_SECONDS_MAX);
   t.ok(post.responses['4XX'].content['application/problem+json'].schema.properties.code);
   t.same(post.security, [{ apiKey: [] }]);
 });
@@ -154,9 +155,9 @@ t.test('what is slow is given up, and looked for every second', async (t) => {
       requestLimiter: guard,
     });
     t.match(app.server, {
-      headersTimeout: LIMITS.httpHeadersMs,
-      requestTimeout: LIMITS.httpRequestMs,
-      keepAliveTimeout: LIMITS.httpKeepAliveMs,
+      headersTimeout: HTTP_LIMITS.headersMs,
+      requestTimeout: HTTP_LIMITS.requestMs,
+      keepAliveTimeout: HTTP_LIMITS.keepAliveMs,
       connectionsCheckingInterval: 1_000,
     });
     await app.close();

@@ -1,13 +1,16 @@
 import { setImmediate as nextRound } from 'node:timers/promises';
 import t from 'tap';
-import { TenantRequestQueue } from '../../../src/directory/http/tenant-request-queue.js';
-import { LIMITS } from '../../../src/limits.js';
+import {
+  TENANT_REQUESTS_AT_ONCE,
+  TENANT_REQUESTS_WAITING_MAX,
+  TenantRequestQueue,
+} from '../../../src/directory/http/tenant-request-queue.js';
 
 const here = () => false;
 
 t.test('without a crowd nobody waits', async (t) => {
   const queue = new TenantRequestQueue();
-  const served = Array.from({ length: LIMITS.tenantRequestsAtOnce }, () => queue.take('a', here));
+  const served = Array.from({ length: TENANT_REQUESTS_AT_ONCE }, () => queue.take('a', here));
   t.equal(queue.size, 0);
   t.ok((await Promise.all(served)).every((each) => each));
 });
@@ -21,7 +24,7 @@ t.test('a tenant that asks much waits for itself', async (t) => {
   await nextRound();
   await nextRound();
   t.equal(small, 4, 'all of the small one in the next round');
-  t.ok(flood <= 3 * LIMITS.tenantRequestsAtOnce, `${flood} of 1,000`);
+  t.ok(flood <= 3 * TENANT_REQUESTS_AT_ONCE, `${flood} of 1,000`);
   while (queue.size > 0) await nextRound();
   await nextRound();
   t.equal(flood, 1_000, 'and all of the other in the end');
@@ -30,8 +33,8 @@ t.test('a tenant that asks much waits for itself', async (t) => {
 t.test('who has gone takes nobody’s turn, and too many are refused', async (t) => {
   const queue = new TenantRequestQueue();
   let gone = 0;
-  for (let n = 0; n < LIMITS.tenantRequestsAtOnce; n++) await queue.take('a', here);
-  for (let n = 0; n < LIMITS.tenantRequestsWaitingMax; n++) {
+  for (let n = 0; n < TENANT_REQUESTS_AT_ONCE; n++) await queue.take('a', here);
+  for (let n = 0; n < TENANT_REQUESTS_WAITING_MAX; n++) {
     void queue.take('a', () => true).then(() => (gone += 1));
   }
   t.equal(await queue.take('a', here), false);
@@ -41,5 +44,5 @@ t.test('who has gone takes nobody’s turn, and too many are refused', async (t)
   await nextRound();
   t.ok(await other);
   t.equal(queue.size, 0, 'all that were gone went in one round');
-  t.equal(gone, LIMITS.tenantRequestsWaitingMax);
+  t.equal(gone, TENANT_REQUESTS_WAITING_MAX);
 });

@@ -1,9 +1,13 @@
 import t from 'tap';
 import { formatAddress } from '../../../src/address.js';
-import { Appointments } from '../../../src/directory/reachability/appointments.js';
+import {
+  Appointments,
+  SERVICE_CHECKERS_MAX,
+} from '../../../src/directory/reachability/appointments.js';
 import { serviceKey } from '../../../src/directory/reachability/reports.js';
 import type { LiveRelay } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
+import { CHECK_LIMITS } from '../../../src/registry/check-limits.js';
 import { liveRelay, publicKeyOf, seededRandom } from '../fixtures.js';
 
 const PUBLIC_KEY = publicKeyOf('any');
@@ -44,7 +48,7 @@ t.test('each address has three checkers, of different regions, and not its own',
   turn();
   for (const each of relays) {
     const found = checkers(each);
-    t.equal(found.length, LIMITS.serviceCheckers);
+    t.equal(found.length, SERVICE_CHECKERS_MAX);
     const seen = new Set([each.record.region, ...found.map((id) => id.split('-')[0])]);
     t.equal(seen.size, 4, found.join());
   }
@@ -58,8 +62,11 @@ t.test('a lone relay of another region is not asked to check them all', async (t
   const { turn, appointments, checkers } = appointing(relays);
   turn(4);
   const checks = appointments.checksOf('nyc-1').length;
-  t.ok(checks <= LIMITS.serviceChecksMax && checks > LIMITS.serviceChecksMax / 2, String(checks));
-  for (const each of relays) t.equal(checkers(each).length, LIMITS.serviceCheckers);
+  t.ok(
+    checks <= CHECK_LIMITS.serviceChecksMax && checks > CHECK_LIMITS.serviceChecksMax / 2,
+    String(checks),
+  );
+  for (const each of relays) t.equal(checkers(each).length, SERVICE_CHECKERS_MAX);
 });
 
 t.test('at 1,024 relays no relay checks more than its bound, and all are checked', async (t) => {
@@ -69,8 +76,8 @@ t.test('at 1,024 relays no relay checks more than its bound, and all are checked
   const { turn, appointments, checkers } = appointing(relays);
   turn(30);
   const loads = relays.map(({ record }) => appointments.checksOf(record.id).length);
-  t.ok(Math.max(...loads) <= LIMITS.serviceChecksMax);
-  t.ok(relays.every((each) => checkers(each).length === 2 * LIMITS.serviceCheckers));
+  t.ok(Math.max(...loads) <= CHECK_LIMITS.serviceChecksMax);
+  t.ok(relays.every((each) => checkers(each).length === 2 * SERVICE_CHECKERS_MAX));
 });
 
 t.test('where there are too few, checks are bounded and everybody has some', async (t) => {
@@ -78,7 +85,7 @@ t.test('where there are too few, checks are bounded and everybody has some', asy
   const { turn, appointments } = appointing(relays);
   turn(5);
   for (const { record } of relays) {
-    t.equal(appointments.checksOf(record.id).length, LIMITS.serviceChecksMax);
+    t.equal(appointments.checksOf(record.id).length, CHECK_LIMITS.serviceChecksMax);
   }
 });
 
@@ -94,9 +101,9 @@ t.test('checkers change one at a time, and all in some minutes', async (t) => {
   for (let seconds = 0; seconds < 600; seconds += 1) {
     turn(1);
     const now = checkers(first);
-    t.equal(now.length, LIMITS.serviceCheckers);
+    t.equal(now.length, SERVICE_CHECKERS_MAX);
     const kept = now.filter((id) => before.includes(id)).length;
-    if (kept < LIMITS.serviceCheckers - 1) t.fail(`${before.join()} -> ${now.join()}`);
+    if (kept < SERVICE_CHECKERS_MAX - 1) t.fail(`${before.join()} -> ${now.join()}`);
     for (const id of now) seen.add(id);
     before = now;
   }

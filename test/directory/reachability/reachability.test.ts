@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LIMITS } from '../../../src/limits.js';
+import { HOLD_MS, HOLD_MS_MAX } from '../../../src/directory/reachability/flap-damping.js';
 import { Cluster } from './cluster.js';
 
 const THREE = ['fra-1', 'nyc-1', 'sin-1'];
@@ -28,7 +28,7 @@ t.test('a service port that answers nobody: a verdict, once, and its end', async
   const found = record && cluster.view.serviceOf('fra-1', record);
   t.match(found?.evidence, { said: 2, observers: 2, accusers: 2 });
   cluster.faults = {};
-  cluster.pass(LIMITS.reachabilityHoldMs + 2_500);
+  cluster.pass(HOLD_MS + 2_500);
   t.equal(cluster.serviceDoubt('fra-1'), 'none');
   t.same(cluster.log.slice(1), [`unreachable ends: fra-1 ${address}`]);
 });
@@ -52,7 +52,7 @@ t.test('a trunk port that is shut: no pair, a verdict on its relay alone', async
   t.same(cluster.log.sort(), ['cut off begins: fra-1', 'unreachable begins: fra-1 trunk']);
   t.equal(cluster.view.countPairsApart(), 2);
   cluster.faults = {};
-  cluster.pass(2 * LIMITS.reachabilityHoldMs);
+  cluster.pass(2 * HOLD_MS);
   t.ok(cluster.reach('fra-1', 'nyc-1'));
   t.equal(cluster.view.relayDoubt('fra-1'), 'none');
 });
@@ -167,7 +167,7 @@ t.test('a verdict ends when those who reported are gone, or say no more', async 
       for (const id of ['nyc-1', 'sin-1', 'syd-1']) cluster.view.forget(id);
       cluster.faults = {};
     }
-    cluster.pass(LIMITS.reachabilityHoldMs + 3_000);
+    cluster.pass(HOLD_MS + 3_000);
     t.equal(cluster.view.relayDoubt('fra-1'), 'none', way);
     t.ok(cluster.log.includes('unreachable ends: fra-1 trunk'));
   }
@@ -185,7 +185,7 @@ t.test('what comes and goes is held longer each time, and not for ever', async (
   const begins = cluster.log.filter((line) => line.startsWith('unreachable begins')).length;
   t.ok(begins <= 3, `told ${begins} times in 72 s`);
   t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
-  cluster.pass(LIMITS.reachabilityHoldMsMax);
+  cluster.pass(HOLD_MS_MAX);
   t.equal(cluster.serviceDoubt('fra-1'), 'none');
 });
 
@@ -260,7 +260,7 @@ t.test('a cluster that is split in half: no verdicts, no pairs across, and it he
   t.match(cluster.view.trunkOf(ids[0] as string).evidence, { said: 12, accusers: 0, observers: 0 });
   t.ok(ids.every((id) => cluster.view.relayDoubt(id) === 'none'));
   cluster.faults = {};
-  cluster.pass(2 * LIMITS.reachabilityHoldMs);
+  cluster.pass(2 * HOLD_MS);
   t.equal(cluster.view.countPairsApart(), 0);
   t.notOk(ids.some((id) => cluster.view.isCutOff(id)));
 });

@@ -1,11 +1,12 @@
 import t from 'tap';
 import type { BrokerAnswer, ConnectionWish } from '../../../src/directory/connection-broker.js';
 import type { OutgoingMessage } from '../../../src/directory/rendezvous/messages.js';
+import { RENDEZVOUS_LIMITS } from '../../../src/directory/rendezvous/rendezvous-limits.js';
 import { type Member, Rooms } from '../../../src/directory/rendezvous/rooms.js';
 import type { UnmadeConnection } from '../../../src/directory/rendezvous/unmade-connection-log.js';
 import type { NoRelay } from '../../../src/directory/selection/no-relay-reason.js';
 import type { PeerHints } from '../../../src/directory/selection/score.js';
-import { LIMITS } from '../../../src/limits.js';
+import { WEB_SOCKET_LIMITS } from '../../../src/http/web-socket-limits.js';
 import { FakeClock } from '../fixtures.js';
 
 class FakeMember implements Member {
@@ -290,7 +291,7 @@ t.test('a third peer takes the place of a member that does not answer', async (t
   join(third);
   pass(250);
   b.answer();
-  pass(LIMITS.rendezvousProbeMs - 251);
+  pass(WEB_SOCKET_LIMITS.probeMs - 251);
   t.equal(third.news, '');
   pass(1);
   t.ok(a.dropped);
@@ -304,7 +305,7 @@ t.test('a third peer that goes is forgotten', async (t) => {
   join(third);
   join(third);
   rooms.leave(third);
-  pass(LIMITS.rendezvousProbeMs);
+  pass(WEB_SOCKET_LIMITS.probeMs);
   t.notOk(a.dropped);
   t.equal(third.news, '');
 });
@@ -341,21 +342,21 @@ t.test('waiting ends after ten minutes', async (t) => {
   const w = world();
   const a = w.peer();
   w.join(a);
-  w.pass(LIMITS.roomWaitMs - 1);
+  w.pass(RENDEZVOUS_LIMITS.roomWaitMs - 1);
   t.equal(a.news, 'waiting');
   w.pass(1);
   t.equal(a.news, 'failed room-expired');
   t.equal(a.failedBecause, 'no other peer came to room "lunch" within 600 s');
   t.equal(w.rooms.size, 0);
   const { b, pass } = paired(true);
-  pass(10 * LIMITS.roomWaitMs);
+  pass(10 * RENDEZVOUS_LIMITS.roomWaitMs);
   t.equal(b.news, '', 'a pair that has its connection may stay');
 });
 
 t.test('who waited in vain is told for what', async (t) => {
   const { a, b, join, pass } = paired(true);
   join(a);
-  pass(LIMITS.roomWaitMs);
+  pass(RENDEZVOUS_LIMITS.roomWaitMs);
   t.match(a.failedBecause, 'the other peer in room "lunch" did not ask for a new connection');
   t.notMatch(b.news, 'failed');
   const w = world();
@@ -363,14 +364,15 @@ t.test('who waited in vain is told for what', async (t) => {
   const [c, d] = [w.peer(), w.peer()];
   w.join(c);
   w.join(d);
-  w.pass(LIMITS.roomWaitMs);
+  w.pass(RENDEZVOUS_LIMITS.roomWaitMs);
   t.match(c.failedBecause, 'no relay could serve room "lunch" within 600 s: peer 0 can use IPv6');
   t.match(d.failedBecause, /"lunch"/);
 });
 
 t.test('rooms are bounded for a tenant and in all', async (t) => {
   const w = world();
-  for (let count = 0; count < LIMITS.roomsPerTenantMax; count += 1) w.join(w.peer(), `r${count}`);
+  for (let count = 0; count < RENDEZVOUS_LIMITS.roomsPerTenantMax; count += 1)
+    w.join(w.peer(), `r${count}`);
   const late = w.peer();
   w.join(late, 'late');
   t.equal(late.news, 'failed room-limit');
@@ -378,5 +380,5 @@ t.test('rooms are bounded for a tenant and in all', async (t) => {
   w.join(other, 'late');
   t.equal(other.news, 'waiting');
   w.rooms.leave(other);
-  t.equal(w.rooms.size, LIMITS.roomsPerTenantMax);
+  t.equal(w.rooms.size, RENDEZVOUS_LIMITS.roomsPerTenantMax);
 });

@@ -1,6 +1,11 @@
 import t from 'tap';
 import { RelayTable } from '../../../src/directory/relay-table.js';
-import { loadMeasure, loadShare, RecentLegs } from '../../../src/directory/selection/load.js';
+import {
+  loadMeasure,
+  loadShare,
+  RECENT_LEGS_DECAY_MS,
+  RecentLegs,
+} from '../../../src/directory/selection/load.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import { Snapshots } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
@@ -133,7 +138,7 @@ t.test(
     recentLegs.add('a');
     recentLegs.add('a');
     t.equal(recentLegs.of('a'), 2);
-    clock.advance(LIMITS.legsHandedOutMs);
+    clock.advance(RECENT_LEGS_DECAY_MS);
     t.ok(Math.abs(recentLegs.of('a') - 2 / Math.E) < 1e-9);
     for (let n = 0; n < 4 * LIMITS.relaysMax; n += 1) recentLegs.add(`r-${n}`);
     t.equal(recentLegs.of('a'), 0);
