@@ -3,12 +3,15 @@
 // and closes when told to.
 import { createRequire } from 'node:module';
 import { isMainThread, parentPort } from 'node:worker_threads';
+import { COUNTERS } from '../../dist/native/counters.js';
+import { DATA_PLANE_LIMITS, PUNTED_DATAGRAM } from '../../dist/native/interface.js';
 
 const { addon } = createRequire(import.meta.url)('../../native/locate.cjs').loadAddon();
 const WORKERS = 2;
-const HEAD_BYTES = 48;
+const HEAD_BYTES = PUNTED_DATAGRAM.bytes;
+const ROW_CELLS = Math.ceil(Object.keys(COUNTERS).length / 8) * 8;
 
-/** Copies a record's 5-tuple to where `send` reads one (src/native/codec.ts has the layouts). */
+/** Copies a record's 5-tuple to where `send` reads one (src/native/interface.ts has the layouts). */
 function copyTuple(record, scratch) {
   scratch.set(record.subarray(16, 32), 0);
   scratch.set(record.subarray(2, 4), 16);
@@ -18,7 +21,7 @@ function copyTuple(record, scratch) {
 
 export function openEcho() {
   const shared = (cells) => new BigUint64Array(new SharedArrayBuffer(cells * 8));
-  const scratch = new Uint8Array(addon.limits.scratchBytes);
+  const scratch = new Uint8Array(DATA_PLANE_LIMITS.scratchBytes);
   const drained = Buffer.alloc(1 << 20);
   const loopback = Buffer.alloc(18);
   loopback.set([0xff, 0xff, 127, 0, 0, 1], 10);
@@ -46,9 +49,9 @@ export function openEcho() {
     xdpInterfaces: [],
     xdpGeneric: false,
     xdpStrict: false,
-    puntQueueBytes: addon.limits.puntQueueBytesMin,
+    puntQueueBytes: DATA_PLANE_LIMITS.puntQueueBytesMin,
     socketBufferBytes: 65_536,
-    counters: shared((WORKERS + 2) * addon.limits.counterRowCells + 7),
+    counters: shared((WORKERS + 2) * ROW_CELLS + 7),
     traffic: shared((WORKERS + 1) * 3),
     legFlows: shared(WORKERS * 2 * 16),
     legSessions: shared(WORKERS * 2 * 16),
