@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ROOT, sourceFiles } from '../house/source-files.js';
 
-/** There `event` is a peer's or a data plane's, or a report of the demo to its output. */
-const NO_LOG = /^src\/(client|native|lab|cli\/demo)/;
+/** There `event` is a peer's, a data plane's or a leg's, or a report of the demo to its output. */
+const NO_LOG = /^src\/(client|native|lab|cli\/demo|overlay\/leg-transitions)/;
 
 /** What Node's emitters are asked for. */
 const EMITTED = new Set(['close', 'message']);
