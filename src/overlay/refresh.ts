@@ -25,8 +25,10 @@ export class Refresh {
     const leg = legs.get(request.leg);
     if (!leg) return responses.refused(request, 'no-such-leg');
     if (message.lifetimeSeconds() === 0) {
-      responses.refreshed(request, 0);
-      return this.#transitions.end(leg, 'closed_by_peer');
+      // A datagram leaves after the changes asked for before it: who has this response sends
+      // nothing more through the leg.
+      this.#transitions.end(leg, 'closed_by_peer');
+      return responses.refreshed(request, 0);
     }
     if (leg.tupleKey !== request.tupleKey) {
       return responses.refused(request, 'leg-of-another-address');
