@@ -11,7 +11,7 @@ const WORKERS = 2;
 const HEAD_BYTES = PUNTED_DATAGRAM.bytes;
 const ROW_CELLS = Math.ceil(Object.keys(COUNTERS).length / 8) * 8;
 
-/** Copies a record's 5-tuple to where `send` reads one (src/native/interface.ts has the layouts). */
+/** Copies a record's 5-tuple to where `send` reads one (layouts: src/native/interface.ts). */
 function copyTuple(record, scratch) {
   scratch.set(record.subarray(16, 32), 0);
   scratch.set(record.subarray(2, 4), 16);

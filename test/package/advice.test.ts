@@ -13,7 +13,9 @@ function adviceOf(modules: string, cwd: string): string {
   const folder = join(modules, 'turnpike');
   mkdirSync(folder, { recursive: true });
   mkdirSync(cwd, { recursive: true });
-  cpSync(join(ROOT, 'native', 'locate.cjs'), join(folder, 'native', 'locate.cjs'));
+  for (const file of ['locate.cjs', 'contract.json']) {
+    cpSync(join(ROOT, 'native', file), join(folder, 'native', file));
+  }
   const source = `console.log(require('${join(folder, 'native', 'locate.cjs')}').advice())`;
   const { INIT_CWD: _, ...env } = process.env;
   return execFileSync(process.execPath, ['-e', source], { cwd, env, encoding: 'utf8' });

@@ -3,6 +3,7 @@ import { authenticate } from '../../../src/auth/long-term.js';
 import { NonceIssuer } from '../../../src/auth/nonce.js';
 import { systemClock } from '../../../src/clock.js';
 import { decodeBatch } from '../../../src/native/codec.js';
+import { PUNTED_DATAGRAM, PUNTED_EVENT, PuntKind } from '../../../src/native/interface.js';
 import { incarnation } from '../../../src/registry/incarnation.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
 import { AttributeType } from '../../../src/stun/attribute-types.js';
@@ -187,25 +188,45 @@ const stream: FuzzTarget = {
   },
 };
 
-const PUNT_HEAD_BYTES = 40;
+const EVENT_KINDS: readonly (number | undefined)[] = [
+  PuntKind.ProbeReply,
+  PuntKind.UnboundIndex,
+  PuntKind.PathProbeReply,
+];
+/** Of a datagram of the target at most. */
+const PUNTED_DATA_BYTES_MAX = 64;
 
 /** Whole records, as the addon copies them: a peer has no part in how they are laid out. */
+function wholeRecords(input: Uint8Array): Uint8Array {
+  const bytes = input.slice();
+  const view = new DataView(bytes.buffer);
+  let end = 0;
+  while (end < bytes.length) {
+    const isEvent = EVENT_KINDS.includes(bytes[end]);
+    const headEnd = end + (isEvent ? PUNTED_EVENT : PUNTED_DATAGRAM).bytes;
+    if (headEnd > bytes.length) break;
+    if (isEvent) {
+      end = headEnd;
+      continue;
+    }
+    const lengthAt = end + PUNTED_DATAGRAM.at.dataBytes;
+    const room = Math.min((bytes.length - headEnd) & ~7, PUNTED_DATA_BYTES_MAX);
+    const dataBytes = view.getUint16(lengthAt, true) % (room + 1);
+    view.setUint16(lengthAt, dataBytes, true);
+    end = headEnd + ((dataBytes + 7) & ~7);
+  }
+  return bytes.subarray(0, end);
+}
+
 const punts: FuzzTarget = {
   name: 'punted-batch',
   about: 'what the data plane hands up, of any sender and with any bytes in it',
-  seeds: () => [new Uint8Array(PUNT_HEAD_BYTES), Uint8Array.of(3, ...new Uint8Array(39))],
+  seeds: () => [
+    new Uint8Array(PUNTED_DATAGRAM.bytes),
+    Uint8Array.of(PuntKind.UnboundIndex, ...new Uint8Array(PUNTED_EVENT.bytes - 1)),
+  ],
   run: (input) => {
-    const records = Math.floor(input.length / PUNT_HEAD_BYTES);
-    const bytes = new Uint8Array(records * PUNT_HEAD_BYTES);
-    bytes.set(input.subarray(0, bytes.length));
-    const view = new DataView(bytes.buffer);
-    for (let record = 0; record < records; record++) {
-      const at = record * PUNT_HEAD_BYTES;
-      // Each holds nothing or one more head.
-      const isLast = record === records - 1;
-      view.setUint16(at + 6, isLast ? 0 : view.getUint16(at + 6) % 2 === 0 ? 0 : 40, true);
-    }
-    const { batch, known, strangers } = decodeBatch(bytes);
+    const { batch, known, strangers } = decodeBatch(wholeRecords(input));
     const count = batch.datagrams.length + batch.events.length;
     assertThat(known + strangers === count, 'not all are counted');
     return `${Math.min(batch.datagrams.length, 3)} ${Math.min(batch.events.length, 3)}`;
