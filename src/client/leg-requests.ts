@@ -1,5 +1,5 @@
 import type { TransportAddress } from '../address.js';
-import { AttributeType } from '../stun/attribute-types.js';
+import { AttributeType, UDP_PROTOCOL } from '../stun/attribute-types.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionOptions } from './connection-options.js';
@@ -25,9 +25,6 @@ export const OPEN_TIMEOUT_MS_MAX = 60_000;
 
 /** A peer tells a relay that forgot its address to close the old leg, for this long. */
 export const FORMER_LEG_MS = 1_000;
-
-/** IANA's number of UDP, the only REQUESTED-TRANSPORT of PROTOCOL.md. */
-const UDP = 17;
 
 /** An indication has no answer and needs no integrity (PROTOCOL.md section 2). */
 export function keepalive(transactionId: Uint8Array): Uint8Array {
@@ -56,7 +53,7 @@ export class LegRequests {
       name: 'Allocate',
       write: (writer) =>
         this.#identify(writer)
-          .requestedTransport(UDP)
+          .requestedTransport(UDP_PROTOCOL)
           .connectionRole(role)
           .address(AttributeType.XorPeerRelayAddress, peerRelay)
           .u32(AttributeType.Lifetime, this.#lifetimeSeconds)

@@ -1,11 +1,9 @@
 import { TurnpikeError } from '../errors.js';
+import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import { DATA_PLANE_LIMITS, EVERY_WORKER } from './interface.js';
 import type { ClientFlow, TrunkKey, TrunkPeer } from './types.js';
 
 const KEY_BYTES = 16;
-/** RFC 8656 section 12. */
-const CHANNEL_MIN = 0x4000;
-const CHANNEL_MAX = 0x4fff;
 const U32_MAX = 0xffff_ffff;
 
 /** Sizes of an open plane that calls are checked by. */

@@ -34,7 +34,8 @@ const EVENT_KINDS: ReadonlySet<number | undefined> = new Set([
   PuntKind.PathProbeReply,
 ]);
 
-const HEARD = Object.keys(HEARD_NUMBERS) as readonly Heard[];
+/** What a relay says of the answers to its own probes, by number. */
+export const HEARD = Object.keys(HEARD_NUMBERS) as readonly Heard[];
 
 function setIpv4(bytes: Uint8Array, offset: number, text: string): void {
   bytes.fill(0, offset, offset + 10);

@@ -2,14 +2,14 @@ import { types } from 'node:util';
 import { type AddressInput, type TransportAddress, toAddress } from '../address.js';
 import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
-import { HEARD_NUMBERS, SIDE_NUMBERS } from './interface.js';
+import { HEARD } from './codec.js';
+import { SIDE_NUMBERS } from './interface.js';
 import { checkSendable } from './sendable.js';
 import type {
   ClientAction,
   ClientFlow,
   DataPlane,
   FiveTuple,
-  Heard,
   OutgoingDatagram,
   ProbeWay,
   SessionAction,
@@ -36,8 +36,6 @@ type LenientCall<F> = F extends (...given: infer A) => infer R
  * for any other value of a wrong kind, whatever else the method says.
  */
 export type OpenDataPlane = { readonly [K in keyof DataPlane]: LenientCall<DataPlane[K]> };
-
-const HEARD = Object.keys(HEARD_NUMBERS) as readonly Heard[];
 
 /**
  * Puts the checks of an embedder's calls before a data plane, so that a relay, whose own calls are

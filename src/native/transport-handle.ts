@@ -1,4 +1,5 @@
 import { TurnpikeError } from '../errors.js';
+import { DATA_PLANE_LIMITS } from './interface.js';
 import type { SocketSide } from './types.js';
 
 declare const BRAND: unique symbol;
@@ -24,8 +25,8 @@ const TRANSPORT_UNIT = 2 ** 45;
 const HANDLES_END = 2 ** 48;
 /** In place of a worker, where every worker has a socket. */
 const EVERY_WORKER = 31;
-/** Addresses of one side at most; ids of the trunk's begin there. */
-const ADDRESSES_PER_SIDE_MAX = 16;
+/** Ids of the trunk's addresses begin behind those of the clients'. */
+const ADDRESSES_PER_SIDE_MAX = DATA_PLANE_LIMITS.addressesPerSideMax;
 
 /**
  * The handle of an address that was given at open.

@@ -1,13 +1,10 @@
 import { familyOf } from '../address.js';
-import { AttributeType } from '../stun/attribute-types.js';
+import { AttributeType, UDP_PROTOCOL } from '../stun/attribute-types.js';
 import type { OverlayContext } from './context.js';
 import { Leg, type PeerRelay } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import { type LegRequest, lifetimeOf, livenessMsOf } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
-
-/** IANA's protocol number of UDP, for REQUESTED-TRANSPORT. */
-const UDP = 17;
 
 /** Allocate (PROTOCOL.md section 2): reserves a leg, or keeps the one that this 5-tuple holds. */
 export class Allocate {
@@ -33,7 +30,7 @@ export class Allocate {
     if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
       return responses.refused(request, 'attribute-missing');
     }
-    if (transport !== UDP) return responses.refused(request, 'transport-not-udp');
+    if (transport !== UDP_PROTOCOL) return responses.refused(request, 'transport-not-udp');
     const leg = legs.get(request.leg);
     if (leg && leg.tupleKey !== request.tupleKey) {
       return responses.refused(request, 'leg-of-another-address');

@@ -1,4 +1,4 @@
-import { Counts } from '../collections/counts.js';
+import { KeyCounter } from '../collections/key-counter.js';
 import type { RefusalReason } from './refusals.js';
 
 /** Counts of the overlay, by name; each becomes a metric. */
@@ -6,7 +6,7 @@ export class OverlayStats {
   /** Allocates and Connects that came again after a later one. */
   outdated = 0;
   /** Errors answered to authenticated peers. */
-  readonly refusals = new Counts<RefusalReason>();
+  readonly refusals = new KeyCounter<RefusalReason>();
   /** Legs by what became of them: a connection within one relay counts twice. */
   readonly legs = {
     /** Reserved by an Allocate, and ended, connected or not: the difference are those held now. */

@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import type { AuthenticationFailure } from '../auth/long-term.js';
 import type { StrangerBudgets } from '../auth/stranger-budgets.js';
-import { Counts } from '../collections/counts.js';
+import { KeyCounter } from '../collections/key-counter.js';
 import type { DataPlane } from '../native/types.js';
 import { type Origin, tupleKey } from './origin.js';
 import type { ProvenClients } from './proven-clients.js';
@@ -29,7 +29,7 @@ export class ServerStats {
     challenges: 0,
   };
   /** Requests that were not authenticated, whether that was answered or not. */
-  readonly authentication = new Counts<ChallengeReason>();
+  readonly authentication = new KeyCounter<ChallengeReason>();
 }
 
 /** What the log is told of clients' messages. */

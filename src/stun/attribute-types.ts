@@ -80,3 +80,6 @@ export const REALM_CHARACTERS_MAX = 127;
 
 /** RFC 8489 section 14.10: the longest NONCE in characters. */
 export const NONCE_CHARACTERS_MAX = 127;
+
+/** IANA's protocol number of UDP, for REQUESTED-TRANSPORT (RFC 8656 section 18.8). */
+export const UDP_PROTOCOL = 17;

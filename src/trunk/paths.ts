@@ -1,4 +1,5 @@
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
+import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { listenerHandle } from '../native/transport-handle.js';
 import type { Heard, ProbeWay, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
@@ -17,10 +18,8 @@ export const PATH_BETTER_SHARE = 0.2;
 /** … for this long. */
 export const PATH_BETTER_FOR_MS = 10_000;
 /** Paths to one relay that are probed; the rest is not used. */
-export const PATHS_MAX = 16;
+export const PATHS_MAX = DATA_PLANE_LIMITS.trunkWaysMax;
 
-/** Data lanes of a worker (PROTOCOL.md section 4). */
-const LANE_SETS = 7;
 /**
  * Ports whose first answers arrive within this time are taken into use together: each change takes
  * another lane, and there are few of those.
@@ -167,7 +166,7 @@ export class RelayPaths {
 
   /** What is still under way in the lanes of before would come too late there. */
   #advance(): void {
-    this.laneSet = (this.laneSet + 1) % LANE_SETS;
+    this.laneSet = (this.laneSet + 1) % DATA_PLANE_LIMITS.laneSets;
   }
 
   #choose(inUse: Path, now: number): Path {
