@@ -10,6 +10,7 @@ import { tableText } from '../../bench/abuse/table.js';
 import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { ROOT } from '../house/source-files.js';
 import { inTurn } from '../setup/bench-turn.js';
+import { isAlive } from '../setup/is-alive.js';
 
 // Six processes come up, when other benches leave them a turn.
 t.setTimeout(600_000);
@@ -45,15 +46,6 @@ function childrenOf(parent: number | undefined): number[] {
         return false;
       }
     });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 t.test('a flood is measured beside the same time without it', async (t) => {

@@ -9,6 +9,7 @@ import { labSupport } from '../../src/lab/index.js';
 import { namespaceNames } from '../../src/lab/namespaces.js';
 import { ROOT } from '../house/source-files.js';
 import { inTurn } from '../setup/bench-turn.js';
+import { isAlive } from '../setup/is-alive.js';
 import { findCommand } from '../setup/system-packages.js';
 
 t.setTimeout(600_000);
@@ -94,12 +95,3 @@ t.test('a contestant that dies costs itself, and the run goes on', { skip }, asy
   const { omissions } = JSON.parse(readFileSync(join(folder, 'bench.json'), 'utf8'));
   t.match(omissions, [{ what: /GRO→GSO reflector in out-hot-100B/, why: /ended/ }]);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

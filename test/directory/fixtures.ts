@@ -102,14 +102,3 @@ export function loadEstimate(assigned: Readonly<Record<string, number>> = {}): L
     },
   };
 }
-
-/** Uniform numbers in [0, 1) that follow from a seed (the generator mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

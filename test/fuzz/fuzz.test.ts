@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ROOT, sourceFiles } from '../house/source-files.js';
+import { seededRandom } from '../setup/seeded-random.js';
 import { readCorpus } from './corpus.js';
 import { fuzz } from './fuzzer.js';
 import { assertThat, type FuzzTarget } from './target.js';
@@ -12,17 +13,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'src/stun/address-coding.ts decodeAddress': 'every address of target stun',
   'src/cli/demo/logged-process.ts parseObject': 'lines of our own programs',
 };
-
-/** Numbers in [0, 1) that follow from a seed (the generator mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 t.test('every parser has a target', async (t) => {
   const targets = sourceFiles(['test/fuzz/targets'], ['.ts']);
@@ -47,7 +37,7 @@ t.test('every parser has a target', async (t) => {
 t.test('each target takes its seeds, what is kept, and a moment of changes', async (t) => {
   for (const target of TARGETS) {
     const corpus = readCorpus(target.name);
-    const { runs, fault } = fuzz(target, { seconds: 0.1, random: seeded(1), corpus });
+    const { runs, fault } = fuzz(target, { seconds: 0.1, random: seededRandom(1), corpus });
     t.equal(fault?.error, undefined, `${target.name}: ${runs} inputs, ${corpus.length} kept`);
     t.ok(runs > corpus.length);
   }
@@ -77,7 +67,7 @@ t.test('a parser that believes a length is found, and its input shortened', asyn
       return 'fine';
     },
   };
-  const { fault } = fuzz(believing, { seconds: 30, random: seeded(2), corpus: [] });
+  const { fault } = fuzz(believing, { seconds: 30, random: seededRandom(2), corpus: [] });
   t.match(fault?.error, { message: 'reads behind its input' });
   t.equal(fault?.input.length, 1, 'one byte is enough');
 });
@@ -91,10 +81,10 @@ t.test('what has a new outcome is kept, shortened', async (t) => {
     run: (input) =>
       ['a', 'b', 'c'].filter((letter) => Buffer.from(input).includes(letter)).join(''),
   };
-  const { found } = fuzz(counting, { seconds: 0.3, random: seeded(3), corpus: [] });
+  const { found } = fuzz(counting, { seconds: 0.3, random: seededRandom(3), corpus: [] });
   const texts = found.map((input) => Buffer.from(input).toString());
   t.equal(texts.length, 7, 'each of the eight but that of the seed');
   t.ok(texts.includes('a'));
-  const again = fuzz(counting, { seconds: 0.1, random: seeded(4), corpus: found });
+  const again = fuzz(counting, { seconds: 0.1, random: seededRandom(4), corpus: found });
   t.strictSame(again.found, [], 'and nothing is new beside what is kept');
 });

@@ -15,8 +15,8 @@ import {
   established,
   FakePeer,
   type Flight,
+  join,
   twoRelays,
-  type World,
   type WorldRelay,
 } from '../relay/world/index.js';
 
@@ -32,21 +32,6 @@ function trunkFlights({ world, fra, nyc }: System, from = 0): Flight[] {
 function control({ data }: Flight): ControlMessage | undefined {
   const decoded = decodeMessage(data);
   return decoded.ok ? decodeControlMessage(decoded.message) : undefined;
-}
-
-function replay(world: World, flights: readonly Flight[]): void {
-  for (const flight of flights) {
-    world.send(flight);
-    world.pump();
-  }
-}
-
-/** Joins the peers of a system, as in `established`, once more under the same identifier. */
-function join({ a, b, fra, nyc }: System): void {
-  a.allocate(nyc.service);
-  b.allocate(fra.service);
-  a.connect(b.address);
-  b.connect(a.address);
 }
 
 /** All that an end, or a set-back, would change. */
@@ -73,15 +58,15 @@ t.test('what was recorded of a first life changes nothing in the second', async 
     const { a, b, fra, nyc } = system;
     a.allocate(nyc.service);
     b.allocate(fra.service);
-    replay(world, recorded);
+    world.replay(recorded);
     a.connect(b.address);
-    replay(world, recorded);
+    world.replay(recorded);
     b.connect(a.address);
     t.equal(a.connectAnswer?.messageClass, 'success');
     t.equal(b.connectAnswer?.messageClass, 'success');
     const before = state(system);
-    replay(world, recorded);
-    replay(world, [...recorded].reverse());
+    world.replay(recorded);
+    world.replay([...recorded].reverse());
     world.pass(2_000);
     t.same(state(system), before);
   }
@@ -99,9 +84,9 @@ t.test('nor does a recorded mismatch spoil a later attempt', async (t) => {
   const recorded = trunkFlights(system);
   t.ok(recorded.some((flight) => control(flight)?.type === 'offer-refused'));
   a.connect(b.address);
-  replay(world, recorded);
+  world.replay(recorded);
   b.connect(a.address);
-  replay(world, recorded);
+  world.replay(recorded);
   world.pass(1_000);
   t.equal(a.connectAnswer?.messageClass, 'success');
   t.equal(b.connectAnswer?.messageClass, 'success');
@@ -116,7 +101,7 @@ t.test('a recorded offer does not make a relay wait longer, or remember it again
   const recorded = trunkFlights(system);
   a.refresh(0);
   world.pass(OFFER_REMEMBERED_MS + 1_000);
-  replay(world, recorded);
+  world.replay(recorded);
   const before = world.log.length;
   b.allocate(fra.service);
   b.connect(a.address);
@@ -136,11 +121,11 @@ t.test('a request that is repeated is answered again', async (t) => {
       (flight) => control(flight)?.type === type && sameAddress(flight.to, to.trunk),
     );
   let before = world.log.length;
-  replay(world, of('offer', nyc).slice(0, 1));
+  world.replay(of('offer', nyc).slice(0, 1));
   t.equal(of('offer-accepted', fra, before).length, 1);
   b.refresh(0);
   before = world.log.length;
-  replay(world, of('close', fra).slice(0, 1));
+  world.replay(of('close', fra).slice(0, 1));
   t.equal(of('close-done', nyc, before).length, 1);
 });
 
@@ -168,7 +153,7 @@ t.test('what is held back instead ends no later life either', async (t) => {
     world.pass(1_000);
     t.equal(b.connectAnswer?.messageClass, 'success');
     const before = state(system);
-    replay(world, held);
+    world.replay(held);
     world.pass(2_000);
     t.same(state(system), before, type);
   }
@@ -185,7 +170,7 @@ t.test('a request for an earlier process is answered with the start of this one'
   nyc.rules.updateRelays([fra.record, nyc.record]);
   const { drops } = nyc.rules.context.trunk;
   const before = world.log.length;
-  replay(world, recorded);
+  world.replay(recorded);
   t.equal(drops.trunk_control_other_start, recorded.length);
   const answers = trunkFlights({ ...system, nyc }, before).filter(({ from }) =>
     sameAddress(from, nyc.trunk),
@@ -297,7 +282,7 @@ t.test('a relay that leaves the registry and comes back is not new', async (t) =
   t.equal(a.connectAnswer?.messageClass, 'success', 'its counters go on');
   t.equal(b.connectAnswer?.messageClass, 'success');
   const before = state(system);
-  replay(world, recorded);
+  world.replay(recorded);
   world.pass(1_000);
   t.same(state(system), before);
 });

@@ -4,7 +4,7 @@ import { NONCE_AHEAD_SECONDS } from '../../src/overlay/leg-nonces.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
-import { established, FakePeer, type Flight, twoRelays, type World } from '../relay/world/index.js';
+import { established, FakePeer, type Flight, join, twoRelays } from '../relay/world/index.js';
 
 type System = ReturnType<typeof twoRelays>;
 
@@ -20,20 +20,6 @@ function requestsOf({ world }: System, { address, relay }: FakePeer, from = 0): 
     .slice(from)
     .filter((flight) => sameAddress(flight.from, address) && sameAddress(flight.to, relay.service))
     .filter((flight) => decode(flight).messageClass === 'request');
-}
-
-function replay(world: World, flights: readonly Flight[]): void {
-  for (const flight of flights) {
-    world.send(flight);
-    world.pump();
-  }
-}
-
-function join({ a, b, fra, nyc }: System): void {
-  a.allocate(nyc.service);
-  b.allocate(fra.service);
-  a.connect(b.address);
-  b.connect(a.address);
 }
 
 /** Whether the peers are joined, and what legs there are. */
@@ -65,14 +51,14 @@ t.test('what a peer said in a first life changes nothing in the second', async (
     const { system, recorded } = twoLives(pauseMs);
     const { world, a, b } = system;
     t.equal(recorded.length, 9, 'all of it was recorded');
-    replay(world, recorded);
+    world.replay(recorded);
     t.same(state(system).legs, [[], []], 'no recorded Allocate makes a leg');
     join(system);
     t.equal(a.connectAnswer?.messageClass, 'success', `after ${pauseMs} ms`);
     t.equal(b.connectAnswer?.messageClass, 'success');
     const before = state(system);
-    replay(world, recorded);
-    replay(world, [...recorded].reverse());
+    world.replay(recorded);
+    world.replay([...recorded].reverse());
     world.pass(1_000);
     t.same(state(system), before);
     t.equal(a.refresh(0)?.messageClass, 'success', 'the peer itself can still close');
@@ -83,10 +69,10 @@ t.test('nor in the middle of the second set-up', async (t) => {
   const { system, recorded } = twoLives(1_000);
   const { world, a, b, fra, nyc } = system;
   a.allocate(nyc.service);
-  replay(world, recorded);
+  world.replay(recorded);
   b.allocate(fra.service);
   a.connect(b.address);
-  replay(world, recorded);
+  world.replay(recorded);
   b.connect(a.address);
   t.equal(a.connectAnswer?.messageClass, 'success');
   t.equal(b.connectAnswer?.messageClass, 'success');
@@ -99,14 +85,14 @@ t.test('nor when the relay has started anew between the two', async (t) => {
   const again = world.addRelay('fra-1', '192.0.2.10');
   world.introduce();
   a.relay = again;
-  replay(world, recorded);
+  world.replay(recorded);
   t.same(again.rules.context.legs.all(), []);
   a.allocate(nyc.service);
   b.allocate(fra.service);
   a.connect(b.address);
   b.connect(a.address);
   t.equal(a.connectAnswer?.messageClass, 'success');
-  replay(world, recorded);
+  world.replay(recorded);
   t.same(
     again.rules.context.legs.all().map((leg) => leg.state.type),
     ['established'],
@@ -124,7 +110,7 @@ t.test('a close that found no leg is not heard by a later one', async (t) => {
   system.b.refresh(0);
   join(system);
   const before = state(system);
-  replay(world, recorded);
+  world.replay(recorded);
   t.same(state(system), before);
 });
 
@@ -151,7 +137,7 @@ t.test('a recorded Connect of an earlier address does not count again', async (t
   a.connect({ ...b.address, port: 1 });
   const recorded = requestsOf(system, a).slice(-1);
   a.connect(b.address);
-  replay(world, recorded);
+  world.replay(recorded);
   world.pass(1_000);
   b.allocate(fra.service);
   b.connect(a.address);
@@ -173,7 +159,7 @@ t.test('a Connect that was refused begins nothing when it comes again', async (t
   const answers = a.inbox.length;
   world.pass(1_000);
   b.connect(a.address);
-  replay(world, recorded);
+  world.replay(recorded);
   t.equal(a.inbox.length, answers + 1);
   t.equal(a.inbox.at(-1)?.errorCode()?.code, 403, 'it is answered as it was');
   t.same(b.inbox.filter((one) => one.errorCode()?.code === 403).length, 1, 'and spoils nothing');
@@ -188,7 +174,7 @@ t.test('a recorded Allocate does not bring back the relay that it named', async 
   a.allocate(fra.service);
   const recorded = requestsOf(system, a).slice(-1);
   a.allocate(nyc.service);
-  replay(world, recorded);
+  world.replay(recorded);
   const [leg] = fra.rules.context.legs.all();
   t.equal(leg && leg.peerRelay !== 'self' ? leg.peerRelay.id : 'self', 'nyc-1');
 });
@@ -200,7 +186,7 @@ t.test('a recorded Refresh of a shorter lifetime takes nothing away', async (t) 
   const recorded = requestsOf(system, a).slice(-1);
   t.equal(a.refresh(3_600)?.lifetimeSeconds(), 3_600);
   const before = state(system);
-  replay(world, recorded);
+  world.replay(recorded);
   t.same(state(system), before);
 });
 
@@ -253,7 +239,7 @@ t.test('a refused Allocate is not granted when it is sent again', async (t) => {
   t.equal(a.allocate(nyc.service)?.errorCode()?.code, 300);
   const recorded = requestsOf(system, a);
   fra.rules.draining = false;
-  replay(world, recorded);
+  world.replay(recorded);
   t.same(fra.rules.context.legs.all(), []);
   t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'the peer itself may ask again');
 });

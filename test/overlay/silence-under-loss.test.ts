@@ -6,7 +6,7 @@ import { Leg } from '../../src/overlay/leg.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { SilenceWatch } from '../../src/overlay/silence-watch.js';
 import { FakeScheduler } from '../client/support/fake-scheduler.js';
-import { seededRandom } from '../directory/fixtures.js';
+import { seededRandom } from '../setup/seeded-random.js';
 
 /** As many as make a look at each leg come twice a second. */
 const LEGS = 5;

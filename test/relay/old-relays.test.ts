@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { incarnation } from '../../src/registry/incarnation.js';
-import { seededRandom } from '../directory/fixtures.js';
+import { seededRandom } from '../setup/seeded-random.js';
 import { dualStack, type ProbeFlight, twoRelays, World } from './world/index.js';
 
 t.test('an old relay is measured by plain probes', async (t) => {

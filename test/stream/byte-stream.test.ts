@@ -3,13 +3,14 @@ import t from 'tap';
 import { QUEUE_BYTES_MAX } from '../../src/stream/byte-stream.js';
 import { SEGMENTS_MAX } from '../../src/stream/receive-window.js';
 import { holds } from '../setup/holds.js';
-import { MESSAGE_BYTES_MAX, randomOf, SimulatedPair } from './simulated-path.js';
+import { seededRandom } from '../setup/seeded-random.js';
+import { MESSAGE_BYTES_MAX, SimulatedPair } from './simulated-path.js';
 
 const HOUR_MS = 3_600_000;
 const PERFECT = { loss: 0, duplication: 0, jitterMs: 0, seed: 1 };
 
 function bytesOf(length: number, seed: number): Uint8Array {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   return Uint8Array.from({ length }, () => Math.floor(random() * 256));
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/clock.js';
 import { ByteStream } from '../../src/stream/byte-stream.js';
+import { seededRandom } from '../setup/seeded-random.js';
 
 /** What a path does to messages. */
 export interface PathFaults {
@@ -9,17 +10,6 @@ export interface PathFaults {
   /** Messages take 10 ms and up to this much more, so they overtake each other. */
   readonly jitterMs: number;
   readonly seed: number;
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 interface Event {
@@ -129,7 +119,7 @@ export class SimulatedPair {
 
   constructor(inputs: { readonly a: Uint8Array; readonly b: Uint8Array }, faults: PathFaults) {
     this.#faults = faults;
-    this.#random = randomOf(faults.seed);
+    this.#random = seededRandom(faults.seed);
     this.a = new SimulatedEnd(this.time, inputs.a, (message) => this.#carry(message, () => this.b));
     this.b = new SimulatedEnd(this.time, inputs.b, (message) => this.#carry(message, () => this.a));
   }

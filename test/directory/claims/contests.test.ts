@@ -6,7 +6,8 @@ import { Snapshots } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
 import { CHECK_LIMITS } from '../../../src/registry/check-limits.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
-import { FakeClock, IDLE, relayRecord, seededRandom } from '../fixtures.js';
+import { seededRandom } from '../../setup/seeded-random.js';
+import { FakeClock, IDLE, relayRecord } from '../fixtures.js';
 
 /** Relays of several regions that can check, and whoever contends. */
 function world(...checkers: string[]) {

@@ -8,7 +8,8 @@ import { serviceKey } from '../../../src/directory/reachability/reports.js';
 import type { LiveRelay } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
 import { CHECK_LIMITS } from '../../../src/registry/check-limits.js';
-import { liveRelay, publicKeyOf, seededRandom } from '../fixtures.js';
+import { seededRandom } from '../../setup/seeded-random.js';
+import { liveRelay, publicKeyOf } from '../fixtures.js';
 
 const PUBLIC_KEY = publicKeyOf('any');
 

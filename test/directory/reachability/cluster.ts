@@ -3,7 +3,8 @@ import { Reachability } from '../../../src/directory/reachability/reachability.j
 import { hasTrunk } from '../../../src/directory/selection/score.js';
 import type { LiveRelay } from '../../../src/directory/snapshot.js';
 import type { ReachabilityReport } from '../../../src/registry/types.js';
-import { FakeClock, liveRelay, seededRandom } from '../fixtures.js';
+import { seededRandom } from '../../setup/seeded-random.js';
+import { FakeClock, liveRelay } from '../fixtures.js';
 
 const BEAT_MS = 1_500;
 const SWEEP_MS = 250;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Reports } from '../../../src/directory/reachability/reports.js';
 import { NOTHING_ANSWERS } from '../../../src/registry/types.js';
-import { seededRandom } from '../fixtures.js';
+import { seededRandom } from '../../setup/seeded-random.js';
 
 const IDS = ['fra-1', 'fra-2', 'nyc-1', 'nyc-2', 'sin-1', 'tok-1'] as const;
 const REASONS = ['no-answer', NOTHING_ANSWERS, 'one-way'];

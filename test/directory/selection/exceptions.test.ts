@@ -5,7 +5,8 @@ import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import type { LiveRelay } from '../../../src/directory/snapshot.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
-import { liveRelay, loadEstimate, seededRandom } from '../fixtures.js';
+import { seededRandom } from '../../setup/seeded-random.js';
+import { liveRelay, loadEstimate } from '../fixtures.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
 /** What is said against relays and addresses by text, and pairs that do not reach each other. */

@@ -10,7 +10,8 @@ import { selectRelays } from '../../../src/directory/selection/select.js';
 import { Snapshots } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';
 import type { RelayLoad } from '../../../src/registry/types.js';
-import { FakeClock, IDLE, relayRecord, seededRandom } from '../fixtures.js';
+import { seededRandom } from '../../setup/seeded-random.js';
+import { FakeClock, IDLE, relayRecord } from '../fixtures.js';
 
 // Millions of selections, on processors that others use as well.
 t.setTimeout(180_000);

@@ -4,7 +4,8 @@ import { familyOf } from '../../../src/address.js';
 import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import type { LiveRelay } from '../../../src/directory/snapshot.js';
-import { IDLE, liveRelay, loadEstimate, seededRandom } from '../fixtures.js';
+import { seededRandom } from '../../setup/seeded-random.js';
+import { IDLE, liveRelay, loadEstimate } from '../fixtures.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
 /** Legs that were handed out of late. */

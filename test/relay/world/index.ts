@@ -39,10 +39,14 @@ export function twoRelays(options: { a?: More; b?: More } = {}) {
 /** As `twoRelays`, with both legs allocated and joined. */
 export function established(options: { a?: More; b?: More } = {}) {
   const system = twoRelays(options);
-  const { a, b, fra, nyc } = system;
+  join(system);
+  return system;
+}
+
+/** Allocates and joins the legs of a system, once more where they had been joined. */
+export function join({ a, b, fra, nyc }: ReturnType<typeof twoRelays>): void {
   a.allocate(nyc.service);
   b.allocate(fra.service);
   a.connect(b.address);
   b.connect(a.address);
-  return system;
 }

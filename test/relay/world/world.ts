@@ -154,6 +154,14 @@ export class World {
     this.#queue.push(flight);
   }
 
+  /** Sends recorded datagrams again, each when what the one before led to is over. */
+  replay(flights: readonly Flight[]): void {
+    for (const flight of flights) {
+      this.send(flight);
+      this.pump();
+    }
+  }
+
   /** Delivers everything under way, and what is sent because of it. */
   pump(): void {
     for (const reply of this.#replies.splice(0)) reply();
