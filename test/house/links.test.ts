@@ -15,7 +15,7 @@ const documents = [
 
 /** The text without its code blocks. */
 function prose({ text }: SourceFile): string {
-  return text.replace(/^```[^]*?^```$/gm, '');
+  return text.replace(/^```[\s\S]*?^```$/gm, '');
 }
 
 /** The anchors of a document, as code hosts make them of its headings. */
@@ -56,7 +56,9 @@ t.test('documents name files and folders that there are', async (t) => {
       [...document.text.matchAll(paths)]
         .map(([, path = '']) => path)
         .filter((path) => !MADE.test(path))
-        .filter((path) => !['', '.h', '.cc', '.ts'].some((end) => existsSync(join(ROOT, path + end))))
+        .filter(
+          (path) => !['', '.h', '.cc', '.ts'].some((end) => existsSync(join(ROOT, path + end))),
+        )
         .map((path) => `${document.path}: ${path}`),
     );
   t.strictSame(missing, []);
