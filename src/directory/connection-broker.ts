@@ -13,10 +13,10 @@ import type { Candidate, PeerHints } from './selection/score.js';
 import { selectRelays } from './selection/select.js';
 import type { Snapshots } from './snapshot.js';
 
-/** Default time in which credentials may start a connection. */
+/** Default time in which credentials can start a connection. */
 export const CREDENTIAL_TTL_SECONDS = 600;
 
-/** One peer's half of a connection, as PROTOCOL.md section 5 writes it. */
+/** One peer's half of a connection (PROTOCOL.md section 5). */
 export interface ConnectionHalf {
   readonly role: 0 | 1;
   readonly relay: TransportAddress & { readonly id: string; readonly region: string };
@@ -25,7 +25,7 @@ export interface ConnectionHalf {
   readonly password: string;
 }
 
-/** A connection to be: both halves, the first peer's first. */
+/** A new connection: both halves, role 0 first. */
 export interface BrokeredConnection {
   /** 32 lower-case hex digits. */
   readonly connectionId: string;
@@ -35,20 +35,20 @@ export interface BrokeredConnection {
   readonly peers: readonly [ConnectionHalf, ConnectionHalf];
 }
 
-/** A connection, or why none can be made now. */
+/** A connection, or the reason why no relay can serve it. */
 export type BrokerAnswer =
   | { readonly ok: true; readonly connection: BrokeredConnection }
   | { readonly ok: false; readonly noRelay: NoRelay };
 
-/** What a connection is made from. */
+/** A request for a connection. */
 export interface ConnectionWish {
   readonly tenant: string;
   readonly peers: readonly [PeerHints, PeerHints];
-  /** How long the credentials may start the connection. */
+  /** Time in which the credentials can start the connection, s. */
   readonly ttlSeconds: number;
 }
 
-/** What the broker works with. */
+/** Dependencies of `ConnectionBroker`. */
 export interface ConnectionBrokerOptions {
   readonly clusterSecret: Uint8Array;
   readonly snapshots: Snapshots;
@@ -59,7 +59,10 @@ export interface ConnectionBrokerOptions {
   readonly logger: Logger;
 }
 
-/** Makes connections: picks the relays, mints the credentials. Keeps nothing of them. */
+/**
+ * Creates connections: selects the relays and mints the credentials. Keeps no state of a
+ * connection.
+ */
 export class ConnectionBroker {
   readonly #options: ConnectionBrokerOptions;
   readonly #tenantSecrets: TenantSecrets;
@@ -71,7 +74,10 @@ export class ConnectionBroker {
     this.#uniform = uniformRandom(options.random);
   }
 
-  /** Picks the relays and mints the credentials. */
+  /**
+   * Selects two relays and mints both peers' credentials.
+   * @returns the connection, or the reason why no relay can serve the peers
+   */
   create(wish: ConnectionWish): BrokerAnswer {
     const { snapshots, localLoad, clock, random, metrics, logger } = this.#options;
     const { peers } = wish;

@@ -37,17 +37,17 @@ import { ReplayFilter } from './replay-filter.js';
 import { createResourceLimits } from './resource-limits.js';
 import { Snapshots } from './snapshot.js';
 
-/** How often it is looked for what is due: silent relays, rooms and sockets. */
+/** Interval of the sweep over silent relays, rooms, sockets and bounds. */
 const SWEEP_MS = 250;
 
 /**
- * The directory: knows the relays that are alive, picks a pair of them for two peers, and mints the
- * peers' credentials (PROTOCOL.md section 5).
+ * The directory: keeps the live relays, selects a pair of them for two peers, and mints the peers'
+ * credentials (PROTOCOL.md section 5).
  */
 export class Directory {
-  /** Where it listens; the port is the one the system chose if 0 was asked for. */
+  /** The listening address; with port 0 the port that the kernel chose. */
   readonly address: TransportAddress;
-  /** `http://host:port` or `https://…`; for a wildcard listener, of the loopback address. */
+  /** `http://host:port` or `https://host:port`; the loopback address for a wildcard listener. */
   readonly url: string;
   readonly #app: App;
   readonly #keys: ApiKeys;
@@ -76,9 +76,9 @@ export class Directory {
 
   /**
    * Opens a directory.
-   * @returns when it listens
+   * @returns the directory, once it listens
    * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for unusable API keys or TLS
-   *   files; ERR_TURNPIKE_BIND with `errno` and `address` when it cannot listen
+   *   files; ERR_TURNPIKE_BIND with `errno` and `address` if it cannot listen
    */
   static async open(options: DirectoryOptions): Promise<Directory> {
     try {
@@ -153,7 +153,7 @@ export class Directory {
     try {
       directory.#announce(logger);
     } catch (error) {
-      // A logger of the caller's threw: nothing may stay open.
+      // The caller's logger threw: close everything that is open.
       await directory.close();
       throw error;
     }
@@ -172,9 +172,10 @@ export class Directory {
   }
 
   /**
-   * Takes other API keys in place of those before, for requests from now on. Rendezvous sockets
-   * that are open stay.
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable keys; those before stay then
+   * Replaces the API keys, for requests from now on. Open rendezvous sockets stay open.
+   * @param apiKeys - as `DirectoryOptions.apiKeys`
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for unusable keys. The keys before
+   *   stay in use then.
    */
   setApiKeys(apiKeys: readonly ApiKey[]): void {
     const specs = { apiKeys: DIRECTORY_SPECS.apiKeys };
@@ -187,9 +188,9 @@ export class Directory {
   }
 
   /**
-   * Takes a renewed certificate and key, for connections from now on; those that are open go on.
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for unusable files, or when the directory was opened
-   *   without TLS; those before stay then
+   * Replaces certificate and key, for connections from now on. Open connections keep theirs.
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for unusable files, or if the
+   *   directory was opened without TLS. The certificate before stays in use then.
    */
   setTls(tls: TlsFiles): void {
     const specs = DIRECTORY_SPECS.tls.options;
@@ -197,8 +198,8 @@ export class Directory {
   }
 
   /**
-   * Whether the directory lives and serves. That there are no relays is a reason that stops
-   * nothing: they come by themselves, and a directory that is held not ready gets none.
+   * Returns liveness and readiness. A lack of relays is reported but affects neither: relays cannot
+   * register while a load balancer holds the directory not ready.
    */
   health(): Health {
     if (this.#closing !== undefined) {
@@ -212,15 +213,17 @@ export class Directory {
   }
 
   /**
-   * Everything the directory counts, as docs/metrics.md lists it. It names tenants and relays, so
-   * it is for the operator: the server for peers and relays does not show it.
-   * @returns Prometheus' text format
+   * Returns all metrics in Prometheus' text format (docs/metrics.md). They name tenants and relays,
+   * so the server for peers and relays does not serve them.
    */
   metrics(): Promise<string> {
     return this.#metrics.text();
   }
 
-  /** Stops listening, ends every socket and clears every timer. May be called again. */
+  /**
+   * Stops listening, closes every socket and clears every timer. Repeated calls return the same
+   * promise.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -249,7 +252,7 @@ async function listenOn(app: App, listen: TransportAddress): Promise<void> {
   }
 }
 
-/** An address by which this host reaches a listener: a wildcard is none. */
+/** Returns an address by which this host reaches a listener: loopback for a wildcard. */
 function reachable(address: TransportAddress): TransportAddress {
   if (!isWildcard(address)) return address;
   const loopback = address.address.includes(':') ? '::1' : '127.0.0.1';

@@ -5,24 +5,24 @@ import { SPECS } from '../options/shared-specs.js';
 import type { ApiKey } from './http/api-keys.js';
 import type { TlsFiles } from './http/server.js';
 
-/** What a directory is opened with. */
+/** Options of `Directory.open`. */
 export interface DirectoryOptions extends HostOptions {
-  /** Where to serve HTTP, or HTTPS with `tls`; port 0 takes a free one. */
+  /** Address of the HTTP server, or HTTPS with `tls`; port 0 takes a free one. */
   readonly listen: AddressInput;
-  /** 32 bytes, the same at every directory of a cluster. */
+  /** The cluster secret, 32 bytes; the same at every directory of a cluster. */
   readonly clusterSecret: Uint8Array;
-  /** The keys that peers and their servers present: at least one, at most 1,024. */
+  /** The API keys of tenants: at least one, at most 1,024. */
   readonly apiKeys: readonly ApiKey[];
-  /** Certificate and key; default none: plain HTTP, which is for loopback or behind a proxy. */
+  /** Certificate and key. Default none: plain HTTP, for loopback or behind a proxy. */
   readonly tls?: TlsFiles | undefined;
   /**
-   * Addresses and prefixes of proxies in front of it, such as `10.0.0.0/8`: limits per source do
-   * not apply to their connections. Default none.
+   * Addresses and prefixes of reverse proxies, such as `10.0.0.0/8`. Limits per source do not apply
+   * to their connections. Default none.
    */
   readonly trustedProxies?: readonly string[] | undefined;
 }
 
-/** The specs of `DirectoryOptions`: every member stands here. */
+/** Specs of `DirectoryOptions`; the type requires one for each member. */
 export const DIRECTORY_SPECS = {
   listen: { ...SPECS.address, required: true },
   clusterSecret: { ...SPECS.secret, required: true },
@@ -46,5 +46,5 @@ export const DIRECTORY_SPECS = {
   ...HOST_SPECS,
 } as const satisfies Record<keyof DirectoryOptions, OptionSpec>;
 
-/** What `Directory.open` works with. */
+/** Validated options of `Directory.open`. */
 export type CheckedDirectoryOptions = Checked<DirectoryOptions, typeof DIRECTORY_SPECS>;

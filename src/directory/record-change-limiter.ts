@@ -1,20 +1,20 @@
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 
-/** Changed records of one relay at once. */
+/** Changed records of one relay in a burst. */
 export const RECORD_CHANGES_BURST = 8;
-/** Time for each further changed record of one relay. */
+/** Interval of further changed records of one relay. */
 export const RECORD_CHANGE_INTERVAL_MS = 5_000;
 
-/** Relays whose changes are counted; only holders of a relay secret can add one. */
+/** Maximum relays whose changes are counted. Only the holder of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;
 
 /**
- * How often a relay may change its record. Each change is a version of the registry that every
- * relay fetches, so one that changes all the time would keep all busy. It outlives the
- * registration: to deregister first changes nothing.
+ * Limits how often a relay may change its record. Each change makes a version of the registry that
+ * every relay fetches. The limit outlives the registration, so deregistering first does not evade
+ * it.
  *
- * Each entry is the time at which that relay's allowance is whole again (the generic cell rate
+ * Each entry is the time at which the relay's allowance is full again (the generic cell rate
  * algorithm of ITU-T I.371).
  */
 export class RecordChangeLimiter {
@@ -25,14 +25,16 @@ export class RecordChangeLimiter {
     this.#clock = clock;
   }
 
-  /** @returns how long the relay has to wait with its next change, in milliseconds; 0 for not */
+  /** Returns the time until the relay's next change is allowed, ms; 0 if it is allowed now. */
   waitMs(id: string): number {
     const debtMs = (this.#wholeAtMs.get(id) ?? 0) - this.#clock.monotonic();
     const mostMs = (RECORD_CHANGES_BURST - 1) * RECORD_CHANGE_INTERVAL_MS;
     return Math.max(debtMs - mostMs, 0);
   }
 
-  /** Counts a change. */
+  /**
+   * Counts a change. Forgets the oldest relays beyond the bound, and those with a full allowance.
+   */
   changed(id: string): void {
     const now = this.#clock.monotonic();
     const wholeAtMs = Math.max(this.#wholeAtMs.get(id) ?? now, now) + RECORD_CHANGE_INTERVAL_MS;

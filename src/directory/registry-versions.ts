@@ -5,21 +5,21 @@ import type { Clock } from '../clock.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { RegistryContents } from './snapshot.js';
 
-/** Time for each relay to fetch a version of the registry before the next one is made. */
+/** Time per relay to fetch a registry version before the next one is made. */
 export const REGISTRY_SPREAD_MS_PER_RELAY = 1.5;
 
-/** Versions that a confirming beat may name; an older one confirms nothing. */
+/** Number of versions that a beat can confirm; an older one confirms nothing. */
 const VERSIONS_MAX = 64;
-/** Versions that are still handed out: a relay asks for the one that it was just told of. */
+/** Number of versions that can be fetched: a relay fetches the one that it was just told. */
 const PUBLISHED_MAX = 16;
 
 const compressed = promisify(gzip);
 
-/** A version of the registry as it is handed out: made once, whoever asks for it. */
+/** A version of the registry, serialized and compressed once for all relays. */
 export class PublishedRegistry {
-  /** The SHA-256 of `body`, in hex. */
+  /** The SHA-256 of `body`, hex. */
   readonly version: string;
-  /** `{"relays":[<record>, …]}`, records by id, and `"proved":[<id>, …]` where there are such. */
+  /** `{"relays":[<record>, …]}`, sorted by id, and `"proved":[<id>, …]` if any are proved. */
   readonly body: Buffer;
   #gzipped: Promise<Buffer> | undefined;
 
@@ -29,7 +29,7 @@ export class PublishedRegistry {
     this.version = createHash('sha256').update(this.body).digest('hex');
   }
 
-  /** `body` compressed (RFC 1952). */
+  /** Returns `body` as gzip (RFC 1952). A failure is not cached. */
   gzipped(): Promise<Buffer> {
     if (this.#gzipped === undefined) {
       this.#gzipped = compressed(this.body);
@@ -43,12 +43,12 @@ export class PublishedRegistry {
 
 /** A version that a relay may have put to use. */
 export interface KnownVersion {
-  /** Orders the versions of this process; from 1. */
+  /** Order of the version in this process, from 1. */
   readonly sequence: number;
   readonly contents: RegistryContents;
 }
 
-/** The set is made for the first question: many versions are never asked about. */
+/** The contents of a version. The set is built on first use: most versions are never queried. */
 class Contents implements RegistryContents {
   readonly #relays: readonly RelayRecord[];
   #records: ReadonlySet<RelayRecord> | undefined;
@@ -64,18 +64,18 @@ class Contents implements RegistryContents {
 }
 
 /**
- * The registry's contents and the order of its versions. A version is a digest of the records, so
- * a restarted directory with the same relays has the same version; a sequence number orders the
- * versions of this process, which is what confirmation needs.
+ * The registry's records and the order of its versions. A version is the digest of the records and
+ * the proved ids, so a restarted directory with the same relays has the same version. Sequence
+ * numbers order the versions of this process, for confirmation.
  *
  * Every relay fetches every version, so changes are collected: the next version is made when it is
- * asked for, but no sooner after the last than what its spreading takes.
+ * asked for, but not before the relays had time to fetch the last (`REGISTRY_SPREAD_MS_PER_RELAY`).
  */
 export class RegistryVersions {
   readonly #clock: Clock;
   readonly #records = new Map<string, RelayRecord>();
   readonly #proved = new Set<string>();
-  /** The first sequence that holds the present record of an id. */
+  /** The first sequence number whose version holds the present record, by id. */
   readonly #firsts = new Map<string, number>();
   readonly #known = new Map<string, KnownVersion>();
   readonly #published = new Map<string, PublishedRegistry>();
@@ -88,12 +88,15 @@ export class RegistryVersions {
     this.#clock = clock;
   }
 
-  /** Versions so far. */
+  /** Number of versions made. */
   get made(): number {
     return this.#sequence;
   }
 
-  /** @param proved - whether its relay has proved to be at addresses that others claim */
+  /**
+   * Adds or replaces a record.
+   * @param proved - whether the relay has proved to be at its contested addresses
+   */
   put(record: RelayRecord, proved = false): void {
     this.#records.set(record.id, record);
     if (proved) this.#proved.add(record.id);
@@ -102,6 +105,7 @@ export class RegistryVersions {
     this.#changed = true;
   }
 
+  /** Removes a relay's record. */
   delete(id: string): void {
     this.#records.delete(id);
     this.#proved.delete(id);
@@ -109,7 +113,7 @@ export class RegistryVersions {
     this.#changed = true;
   }
 
-  /** The newest version; it holds all records but those of the last moments. */
+  /** Returns the newest version. It may lack changes of the current interval. */
   current(): PublishedRegistry {
     if (this.#current !== undefined && !(this.#changed && this.#isDue())) return this.#current;
     const relays = [...this.#records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -120,17 +124,22 @@ export class RegistryVersions {
     return this.#current;
   }
 
-  /** A version that was current a short while ago, or is. */
+  /** Returns a version of the last `PUBLISHED_MAX`, by digest. */
   published(version: string): PublishedRegistry | undefined {
     return this.#published.get(version);
   }
 
-  /** A version that a relay names; undefined for none or a forgotten one. */
+  /**
+   * Returns a version of the last `VERSIONS_MAX` that a relay names; undefined for none or another.
+   */
   known(version: string | null): KnownVersion | undefined {
     return version === null ? undefined : this.#known.get(version);
   }
 
-  /** The sequence number from which on versions hold the present record of `id`. */
+  /**
+   * Returns the sequence number from which on versions hold the present record of `id`; infinity if
+   * none does.
+   */
   firstSequenceOf(id: string): number {
     return this.#firsts.get(id) ?? Number.POSITIVE_INFINITY;
   }
@@ -143,7 +152,7 @@ export class RegistryVersions {
   #publish(registry: PublishedRegistry, relays: readonly RelayRecord[]): void {
     const { version } = registry;
     this.#sequence += 1;
-    // A version that comes back is the newest again: whoever names it holds the same records.
+    // A version that recurs becomes the newest again: it holds the same records.
     const known = { sequence: this.#sequence, contents: new Contents(relays) };
     replace(this.#known, version, known, VERSIONS_MAX);
     replace(this.#published, version, registry, PUBLISHED_MAX);
@@ -153,7 +162,7 @@ export class RegistryVersions {
   }
 }
 
-/** Makes an entry the newest of a map, and forgets the oldest beyond `most`. */
+/** Makes an entry the newest of a map, and deletes the oldest beyond `most`. */
 function replace<V>(map: Map<string, V>, key: string, value: V, most: number): void {
   map.delete(key);
   map.set(key, value);

@@ -8,24 +8,24 @@ import type { Reachability } from './reachability/reachability.js';
 import type { RelayBeat, RelayTable } from './relay-table.js';
 import type { Snapshots } from './snapshot.js';
 
-/** What a directory has accepted from a relay. */
+/** An accepted message of a relay. */
 export type RelayEvent =
   | {
       readonly kind: 'registered';
       readonly record: RelayRecord;
       readonly load: RelayLoad;
       readonly draining: boolean;
-      /** Whether it has proved to be at addresses that others claim. */
+      /** Whether it has proved to be at its contested addresses. */
       readonly proved: boolean;
-      /** Left out by a relay that does not say what it cannot reach. */
+      /** Absent from a relay that does not report reachability. */
       readonly reachability?: ReachabilityReport | undefined;
-      /** Left out by a relay that makes no challenges. */
+      /** Absent from a relay that makes no challenges. */
       readonly claims?: readonly ClaimResult[] | undefined;
     }
   | { readonly kind: 'beat'; readonly beat: RelayBeat }
   | { readonly kind: 'deregistered'; readonly id: string };
 
-/** What events are applied to. */
+/** The state to which events are applied. */
 export interface RelayEventsOptions {
   readonly relays: RelayTable;
   readonly snapshots: Snapshots;
@@ -35,7 +35,7 @@ export interface RelayEventsOptions {
   readonly logger: Logger;
 }
 
-/** Applies what relays say, and their silence, to what the directory knows of them. */
+/** Applies relays' messages, and their silence, to the directory's state. */
 export class RelayEvents {
   readonly #options: RelayEventsOptions;
 
@@ -43,7 +43,7 @@ export class RelayEvents {
     this.#options = options;
   }
 
-  /** Takes a event that some directory has accepted. */
+  /** Applies an accepted event. */
   apply(event: RelayEvent): void {
     const { relays, reachability, contests, logger } = this.#options;
     switch (event.kind) {
@@ -75,8 +75,9 @@ export class RelayEvents {
   }
 
   /**
-   * To be called a few times a second: forgets silent relays, and weighs what the others say.
-   * @param heardUntilMs - until when what has come was heard, by the monotonic clock
+   * Expires silent relays, ends contests and weighs reachability reports. To be called a few times
+   * a second.
+   * @param heardUntilMs - time up to which all received requests have been processed, monotonic ms
    */
   sweep(heardUntilMs: number): void {
     const { relays, snapshots, reachability, contests, metrics, logger } = this.#options;

@@ -8,10 +8,10 @@ import { type PublishedRegistry, RegistryVersions } from './registry-versions.js
 import { LocalLoad } from './selection/local-load.js';
 import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
 
-/** Longest wait for every relay to confirm a registry before its new relay is chosen. */
+/** Maximum wait for every relay to confirm a registry before a new relay in it is chosen. */
 export const RELAY_CONFIRM_MS_MAX = 3_000;
 
-/** Why a registration or a beat is refused; the codes of docs/registration.md. */
+/** The reason why a registration or a beat is refused; the codes of docs/registration.md. */
 export type RelayRefusal =
   | { readonly code: 'start-too-low'; readonly lastStart: number }
   | { readonly code: 'superseded'; readonly lastStart: number }
@@ -19,17 +19,17 @@ export type RelayRefusal =
   | { readonly code: 'too-many-changes'; readonly retryAfterMs: number }
   | { readonly code: 'unknown-relay' };
 
-/** What a relay says of itself with each beat. */
+/** A relay's beat. */
 export interface RelayBeat {
   readonly id: string;
   readonly start: number;
-  /** The newest registry the relay has put to use. */
+  /** The newest registry version that the relay has put to use; null before the first. */
   readonly registryVersion: string | null;
   readonly load: RelayLoad;
   readonly draining: boolean;
-  /** Left out by a relay that does not say what it cannot reach. */
+  /** Absent from a relay that does not report reachability. */
   readonly reachability?: ReachabilityReport | undefined;
-  /** Left out by a relay that makes no challenges. */
+  /** Absent from a relay that makes no challenges. */
   readonly claims?: readonly ClaimResult[] | undefined;
 }
 
@@ -37,25 +37,25 @@ interface Entry {
   record: RelayRecord;
   load: RelayLoad;
   draining: boolean;
-  /** Whether it has proved to be at addresses that others claimed. */
+  /** Whether it has proved to be at its contested addresses. */
   proved: boolean;
   confirmed: boolean;
   registeredAtMs: number;
   lastBeatMs: number;
-  /** Registry versions up to this one are known to the relay, and what that one holds. */
+  /** Sequence number and contents of the newest registry version that the relay has confirmed. */
   versionKnown: number;
   registry: RegistryContents | undefined;
 }
 
 /**
- * The relays that are alive, by this process's monotonic clock: soft state that beats keep and
- * silence ends. Only the directory's event loop touches it.
+ * The live relays: soft state that beats refresh and silence expires, by this process's monotonic
+ * clock. Only the directory's event loop calls it.
  *
- * Bounds: `relaysMax` relays; beyond it a new id is refused. Starts outlive their relay, four
- * times as many, the longest unused forgotten first.
+ * Bounds: `LIMITS.relaysMax` relays; a further id is refused. The starts of expired relays are
+ * remembered, up to four times as many in all; the least recently registered is forgotten.
  */
 export class RelayTable implements RelayStates {
-  /** Who has which address. */
+  /** Holder of each claimed address. */
   readonly claims: ClaimTable;
   /** The legs that this directory has handed out. */
   readonly localLoad: LocalLoad;
@@ -64,10 +64,10 @@ export class RelayTable implements RelayStates {
   readonly #starts = new Map<string, number>();
   readonly #versions: RegistryVersions;
   readonly #pace: RecordChangeLimiter;
-  /** Live relays that may not be chosen yet. */
+  /** Ids of live relays that may not be chosen yet. */
   readonly #unconfirmed = new Set<string>();
   #changed = new Set<string>();
-  /** Of who is there, drains or is confirmed. */
+  /** Counts changes of presence, draining or confirmation. */
   #changes = 0;
   #sweptAtMs: number;
 
@@ -84,14 +84,14 @@ export class RelayTable implements RelayStates {
     return this.#entries.size;
   }
 
-  /** A count of changes of which relays are listed. */
+  /** Counter that rises with each change of the list of relays that may be chosen. */
   get changes(): number {
     return this.#changes;
   }
 
   /**
+   * Returns why a record may not be registered; undefined if it may, apart from rivals in `claims`.
    * @param record - a canonical record
-   * @returns why it may not be registered, undefined when it may, if `claims` knows no rivals
    */
   refusal(record: RelayRecord): RelayRefusal | undefined {
     const lastStart = this.#starts.get(record.id);
@@ -106,10 +106,10 @@ export class RelayTable implements RelayStates {
   }
 
   /**
-   * Takes a registration that `refusal` has let pass. Its addresses are its relay's from now on.
-   * @param state - what it says of itself, and whether it has proved to be at addresses that others
-   *   claim
-   * @returns the ids of relays that had one of the addresses and are forgotten therefore
+   * Registers a record that `refusal` accepts, and assigns its addresses to its relay.
+   * @param state - load and draining as reported; whether it has proved to be at contested
+   *   addresses
+   * @returns the ids of live relays that held one of the addresses and are now removed
    */
   register(
     record: RelayRecord,
@@ -153,7 +153,9 @@ export class RelayTable implements RelayStates {
     return [...evicted];
   }
 
-  /** Whether a beat or a deregistration comes from the process that is registered. */
+  /**
+   * Returns why a beat or a deregistration is refused: it must come from the registered process.
+   */
   beatRefusal(id: string, start: number): RelayRefusal | undefined {
     const lastStart = this.#starts.get(id);
     if (lastStart !== undefined && start < lastStart) return { code: 'superseded', lastStart };
@@ -161,7 +163,7 @@ export class RelayTable implements RelayStates {
     return entry?.record.start === start ? undefined : { code: 'unknown-relay' };
   }
 
-  /** Takes a beat that `beatRefusal` has let pass. */
+  /** Applies a beat that `beatRefusal` accepts. */
   beat(beat: RelayBeat): void {
     const entry = this.#entries.get(beat.id);
     if (entry === undefined) return;
@@ -182,17 +184,17 @@ export class RelayTable implements RelayStates {
     this.#confirm();
   }
 
-  /** Forgets a relay that said it closes, and what it claimed. */
+  /** Removes a relay that closes, and releases its claims. */
   deregister(id: string): void {
     this.claims.release(id);
     this.#remove(id);
   }
 
   /**
-   * Forgets relays that were silent for `relayExpiryMs`. To be called a few times a second: a gap
-   * between two calls means that this process stood still and heard nobody, so the gap is credited
-   * to every relay. Nor is a relay silent whose beat has come and waits for its turn.
-   * @param heardUntilMs - until when what has come was heard, by the monotonic clock
+   * Expires relays that were silent for `LIMITS.relayExpiryMs`. To be called a few times a second.
+   * A long gap between two calls means that this process stood still and received nothing, so every
+   * relay is credited with the gap. A beat that waits in a queue counts as received.
+   * @param heardUntilMs - time up to which all received requests have been processed, monotonic ms
    * @returns the ids of relays that expired
    */
   sweep(heardUntilMs = this.#clock.monotonic()): string[] {
@@ -213,34 +215,34 @@ export class RelayTable implements RelayStates {
     return expired;
   }
 
-  /** Versions of the registry so far. */
+  /** Number of registry versions made. */
   get versionsMade(): number {
     return this.#versions.made;
   }
 
-  /** The registry as it is handed to relays. */
+  /** Returns the newest registry version for relays. */
   registry(): PublishedRegistry {
     return this.#versions.current();
   }
 
-  /** The registry of a version that a relay was told of a moment ago. */
+  /** Returns a recent registry version by its digest. */
   registryOf(version: string): PublishedRegistry | undefined {
     return this.#versions.published(version);
   }
 
-  /** Whether a live relay has confirmed a registry that holds another's present record. */
+  /** Returns whether a live relay has confirmed a registry with another's present record. */
   knows(id: string, other: string): boolean {
     const known = this.#entries.get(id)?.versionKnown;
     return known !== undefined && known >= this.#versions.firstSequenceOf(other);
   }
 
-  /** Whether a live relay that has proved to be at its addresses registers the same. */
+  /** Returns whether a proved live relay registers the same claims again. */
   isProved(record: RelayRecord): boolean {
     const entry = this.#entries.get(record.id);
     return entry?.proved === true && sameClaims(entry.record, record);
   }
 
-  /** A live relay's registration. */
+  /** Returns a live relay's registration. */
   recordOf(id: string): RelayRecord | undefined {
     return this.#entries.get(id)?.record;
   }
@@ -260,10 +262,10 @@ export class RelayTable implements RelayStates {
   }
 
   /**
-   * A relay may be chosen once every live relay knows it, or after `relayConfirmMs`: otherwise its
-   * pair's other relay might refuse its trunk messages (PROTOCOL.md section 5). After that time it
-   * is paired only with relays that do know it. Once confirmed it stays so: a relay that comes
-   * later knows it before it is chosen itself.
+   * Confirms relays. A relay may be chosen once every live relay has confirmed a registry with it,
+   * or after `RELAY_CONFIRM_MS_MAX`: otherwise the other relay of a pair might drop its trunk
+   * messages (PROTOCOL.md section 5). After that time it is paired only with relays that know it. A
+   * confirmed relay stays confirmed: a later relay learns of it before it is chosen itself.
    */
   #confirm(): void {
     if (this.#unconfirmed.size === 0) return;
@@ -311,7 +313,7 @@ export class RelayTable implements RelayStates {
   }
 }
 
-/** A gap between sweeps that no timer's lateness explains. */
+/** Minimum gap between sweeps that counts as a stall of the process, ms. */
 const STALL_MS = 1_500;
 
 function sameClaims(a: RelayRecord, b: RelayRecord): boolean {
@@ -322,7 +324,7 @@ function sameRecord(a: RelayRecord, b: RelayRecord): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** Whether selection would notice: rates of packets do not enter it. */
+/** Returns whether the change affects selection, which does not read packet rates. */
 function isOtherLoad(a: RelayLoad, b: RelayLoad): boolean {
   return a.legs !== b.legs || a.legsMax !== b.legsMax || a.cpu !== b.cpu;
 }

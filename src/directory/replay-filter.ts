@@ -1,20 +1,20 @@
 import { CLOCK_SKEW_MS_MAX, type Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 
-/** Request nonces of one relay that are remembered inside the clock skew window. */
+/** Maximum request nonces of one relay that are remembered within the clock skew window. */
 export const NONCES_PER_RELAY_MAX = 512;
 
-/** Relays whose nonces are remembered; only holders of a relay secret can add one. */
+/** Maximum relays whose nonces are remembered. Only the holder of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;
 
 /**
- * The nonces of genuine requests, for as long as their time would still be accepted, so that a
- * recorded request cannot be sent again. Bounded for each relay and in the number of relays; at
- * either bound a request is refused, never an old nonce forgotten.
+ * Remembers the nonces of genuine requests for as long as their time is acceptable, so that a
+ * recorded request is not accepted again. At the bound per relay, or of relays, a request is
+ * refused; an unexpired nonce is never forgotten.
  */
 export class ReplayFilter {
   readonly #clock: Clock;
-  /** Nonce to the monotonic time at which it may be forgotten, oldest first. */
+  /** Monotonic time (ms) at which a nonce may be forgotten, by nonce, oldest first. */
   readonly #relays = new Map<string, Map<string, number>>();
 
   constructor(clock: Clock) {
@@ -22,8 +22,8 @@ export class ReplayFilter {
   }
 
   /**
-   * Remembers the nonce of a request whose signature was right and whose time is in the window.
-   * @returns `seen` for a replay, `full` when nothing more can be remembered
+   * Remembers the nonce of a request whose signature and time are valid.
+   * @returns `fresh`; `seen` for a replay; `full` at a bound
    */
   accept(relayId: string, nonce: string): 'fresh' | 'seen' | 'full' {
     const now = this.#clock.monotonic();
@@ -35,7 +35,7 @@ export class ReplayFilter {
     }
     if (nonces.has(nonce)) return 'seen';
     if (nonces.size >= NONCES_PER_RELAY_MAX) return 'full';
-    // A time up to the skew ahead stays acceptable for twice the skew.
+    // A time that lies the maximum skew ahead stays acceptable for twice the skew.
     nonces.set(nonce, now + 2 * CLOCK_SKEW_MS_MAX);
     return 'fresh';
   }

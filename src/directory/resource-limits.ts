@@ -19,9 +19,10 @@ import { RENDEZVOUS_LIMITS } from './rendezvous/rendezvous-limits.js';
 import { NONCES_PER_RELAY_MAX } from './replay-filter.js';
 
 /**
- * What connections may be used for, by the descriptors that there are.
- * @param trustedProxies - as `DirectoryOptions` has them
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a proxy that is no address and no prefix
+ * Divides the file descriptors of the process among connections, and creates the limiters.
+ * @param trustedProxies - as in `DirectoryOptions`
+ * @returns the limiters, the maximum number of rendezvous sockets, and the watch over all bounds
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a proxy that is neither an address nor a prefix
  */
 export function createResourceLimits(
   trustedProxies: readonly string[],
@@ -55,7 +56,7 @@ function tenantBound(requests: TenantRequestQueue): Bound {
   };
 }
 
-/** The bounds of connections and of relays. */
+/** Returns the bounds of connections and of record changes. */
 function connectionBoundsOf(
   metrics: DirectoryMetrics,
   limiter: ConnectionLimiter,
@@ -94,7 +95,7 @@ function connectionBoundsOf(
   ];
 }
 
-/** The bounds of what peers and relays ask for. */
+/** Returns the bounds of peers' and relays' requests. */
 function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionBounds): Bound[] {
   const isShort = rendezvousMax < WEB_SOCKET_LIMITS.socketsMax;
   const moreFiles = isShort ? '; a higher limit of open files (ulimit -n) allows more' : '';

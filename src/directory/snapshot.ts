@@ -1,13 +1,13 @@
 import type { RelayLoad, RelayRecord } from '../registry/types.js';
 import { NO_DOUBTS, type RelayDoubts } from './reachability/doubts.js';
 
-/** What a version of the registry holds; its version is the digest of its records. */
+/** The contents of a registry version. */
 export interface RegistryContents {
-  /** Whether it holds this record, and not another one of the same relay. */
+  /** Returns whether it holds this record, and not another one of the same relay. */
   holds(record: RelayRecord): boolean;
 }
 
-/** What a relay registered and reported, as far as selection reads it. */
+/** A relay's registration and reports, as far as selection reads them. */
 export interface RelayState {
   readonly record: RelayRecord;
   /** As the newest beat reported it. */
@@ -15,19 +15,19 @@ export interface RelayState {
   readonly draining: boolean;
   /** Whether every live relay knows it, so that it may be chosen. */
   readonly confirmed: boolean;
-  /** The newest registry that it has put to use; undefined before its first beat names one. */
+  /** The newest registry that it has put to use; undefined before a beat names one. */
   readonly registry: RegistryContents | undefined;
 }
 
-/** A row of a snapshot. It is replaced, never changed: snapshots share the rows that stay. */
+/** A row of a snapshot. It is immutable: snapshots share unchanged rows. */
 export interface LiveRelay extends RelayState {
-  /** What other relays say against it, and it against them. */
+  /** Reports about it and by it. */
   readonly doubts: RelayDoubts;
 }
 
 /**
- * All live relays at one moment. It holds nothing but what relays reported and what follows from
- * it: no monotonic time of this process, and no leg that only this process has handed out.
+ * All live relays at one moment. It holds only what relays reported and what follows from that: no
+ * monotonic time and no handed out legs of this process, so that two instances could agree on it.
  */
 export interface Snapshot {
   /** Rises with each snapshot of this process. */
@@ -35,28 +35,27 @@ export interface Snapshot {
   readonly relays: readonly LiveRelay[];
 }
 
-/** What part of the rows comes from, with a note of what has changed. */
+/** Source of a row's state, with change tracking. */
 export interface RelayStates {
-  /** @returns undefined for a relay that is not live */
+  /** Returns the state of a relay; undefined if it is not live. */
   stateOf(id: string): RelayState | undefined;
-  /** @returns relays whose state was replaced since the last call */
+  /** Returns the relays whose state was replaced since the last call. */
   takeChanged(): Iterable<string>;
 }
 
-/** Where the doubts of the rows come from. */
+/** Source of a row's doubts, with change tracking. */
 export interface DoubtSource {
   doubtsOf(record: RelayRecord): RelayDoubts;
-  /** @returns relays whose doubts were replaced since the last call */
+  /** Returns the relays whose doubts were replaced since the last call. */
   takeChanged(): Iterable<string>;
 }
 
 const NOTHING_REPORTED: DoubtSource = { doubtsOf: () => NO_DOUBTS, takeChanged: () => [] };
 
 /**
- * Publishes snapshots. A writer only notes which relay has changed; the next reader gets a snapshot
- * with those rows replaced, however many changes there were. That costs the changed rows and one
- * shallow copy of the list. Who holds an older snapshot goes on with it. Only the directory's event
- * loop touches it.
+ * Publishes immutable snapshots. A writer only marks the changed relay. The next reader gets a
+ * snapshot with those rows replaced, at the cost of the changed rows and a shallow copy of the
+ * list. Readers of an older snapshot keep it. Only the directory's event loop calls it.
  */
 export class Snapshots {
   readonly #states: RelayStates;
@@ -69,7 +68,7 @@ export class Snapshots {
     this.#doubts = doubts;
   }
 
-  /** The newest snapshot: the one before, where nothing has changed. */
+  /** Returns the newest snapshot; the same object if nothing has changed. */
   current(): Snapshot {
     const changed = new Set([...this.#states.takeChanged(), ...this.#doubts.takeChanged()]);
     if (changed.size === 0) return this.#current;
@@ -83,7 +82,7 @@ export class Snapshots {
   }
 }
 
-/** Member by member: a spread would give rows hidden classes of their own. */
+/** Built member by member: a spread would give each row a hidden class of its own. */
 function rowOf(
   { record, load, draining, confirmed, registry }: RelayState,
   doubts: RelayDoubts,

@@ -8,36 +8,41 @@ import {
 import type { ClaimChallenge, RelayRecord } from '../../registry/types.js';
 import { addressOf, claimKind, type Rival, trunkAddressesAt } from './claim-table.js';
 
-/** Trunk addresses of one host that are asked for a port that only sends. */
+/** Maximum trunk addresses challenged on one host in place of a send-only source port. */
 const STAND_INS_MAX = 2;
 
-/** A relay and an address where its key is to be challenged. */
+/** A relay and an address at which its key is challenged. */
 export interface Target extends ClaimChallenge {
   readonly key: string;
   readonly family: AddressFamily;
 }
 
-/** One address that two relays claim, and what would show that the claimant has it. */
+/** A claim that two relays make to one address, and the answers that decide it. */
 export interface Question {
   readonly claim: string;
   readonly by: string;
-  /** Keys of targets of the claimant, one of which must be proved. */
+  /** Target keys of the claimant; at least one must be proved. */
   readonly anyOf: readonly string[];
-  /** Keys of targets of the incumbent, none of which may be proved. */
+  /** Target keys of the incumbent; none may be proved. */
   readonly unless: readonly string[];
 }
 
-/** What a contest asks. */
+/** The challenges of one contest and the claims that they decide. */
 export interface ChallengePlan {
   readonly questions: readonly Question[];
   readonly targets: ReadonlyMap<string, Target>;
 }
 
 /**
- * What has to be shown for a claimant to have addresses that others claim. An address is proved by
- * an answer that comes from there. A port that a relay only sends from answers nothing: there a
- * trunk address of the same host stands in, unless the incumbent answers on that host as well. Who
- * says that it is reached at what another one sends from must answer there.
+ * Returns the challenges that decide a claimant's contested addresses.
+ *
+ * A claim to a listed address is proved by an answer from that address. A source port only sends
+ * and answers no challenge: a trunk address of the same host stands in for it, unless the incumbent
+ * answers on that host too. If the incumbent lists the address as its own, an answer of the
+ * incumbent from there disproves the claim.
+ *
+ * @param record - the claimant's registration
+ * @param rivals - the claims of other relays to its addresses
  */
 export function planChallenges(record: RelayRecord, rivals: readonly Rival[]): ChallengePlan {
   const targets = new Map<string, Target>();
@@ -66,7 +71,7 @@ export function planChallenges(record: RelayRecord, rivals: readonly Rival[]): C
   return { questions, targets };
 }
 
-/** A map key for a relay at an address. */
+/** Returns the map key of a relay at an address. */
 export function targetKey(id: string, address: string): string {
   return `${id} ${address}`;
 }

@@ -3,15 +3,15 @@ import { putMostRecent } from '../../collections/lru.js';
 import { LIMITS } from '../../limits.js';
 import { CLAIM_LIMITS } from './claim-limits.js';
 
-/** Claimants that are remembered; only holders of a relay secret can add one. */
+/** Maximum remembered claimants. Only the holder of a relay secret can add one. */
 const CLAIMANTS_MAX = 4 * LIMITS.relaysMax;
 
 interface Claimant {
-  /** It may begin a contest from then on. */
+  /** Earliest time of the next contest, monotonic ms. */
   readonly fromMs: number;
-  /** The wait after its last contest. */
+  /** Back-off after the last contest, ms. */
   readonly waitMs: number;
-  /** When it was last said that nobody can check. */
+  /** Time of the last report that no relay can check the claim, monotonic ms. */
   readonly saidMs: number;
 }
 
@@ -22,11 +22,12 @@ const UNKNOWN: Claimant = {
 };
 
 /**
- * How often a relay may have its claims checked: who lost waits for `claimRetryMsMin`, twice as
- * long after each further loss, up to `claimRetryMsMax`. Losses are forgotten after as long a time
- * without one. It outlives registrations.
+ * Limits how often a relay may contest addresses. A lost contest starts a back-off of
+ * `CLAIM_LIMITS.retryMsMin`, which doubles with each further loss up to `CLAIM_LIMITS.retryMsMax`.
+ * The back-off returns to the minimum once `retryMsMax` has passed since its end. It outlives
+ * registrations, so deregistering does not reset it.
  *
- * Bound: `CLAIMANTS_MAX` relays; beyond it the longest unused is forgotten.
+ * Bound: `CLAIMANTS_MAX` relays; the least recently used is forgotten.
  */
 export class ClaimBackoff {
   readonly #clock: Clock;
@@ -36,12 +37,12 @@ export class ClaimBackoff {
     this.#clock = clock;
   }
 
-  /** Whether a contest may begin now. */
+  /** Returns whether a contest of the relay may begin now. */
   mayClaim(id: string): boolean {
     return this.#clock.monotonic() >= this.#of(id).fromMs;
   }
 
-  /** Its claim was not proved. */
+  /** Records a lost contest and doubles the back-off. */
   lost(id: string): void {
     const now = this.#clock.monotonic();
     const { fromMs, waitMs, saidMs } = this.#of(id);
@@ -51,13 +52,15 @@ export class ClaimBackoff {
     this.#put(id, { fromMs: now + wait, waitMs: wait, saidMs });
   }
 
-  /** Its claim was proved: the next one waits the shortest time only. */
+  /** Records a won contest: the next one may begin after the minimum back-off. */
   won(id: string): void {
     const { saidMs } = this.#of(id);
     this.#put(id, { fromMs: this.#clock.monotonic() + CLAIM_LIMITS.retryMsMin, waitMs: 0, saidMs });
   }
 
-  /** Whether it is worth a line that nobody can check: once in the longest wait. */
+  /**
+   * Returns whether an unchecked claim should be logged: at most once in `retryMsMax` per relay.
+   */
   isNews(id: string): boolean {
     const now = this.#clock.monotonic();
     const claimant = this.#of(id);

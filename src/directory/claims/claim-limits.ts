@@ -1,19 +1,19 @@
-/** What bounds the claims of relays to addresses (docs/registration.md). */
+/** Bounds of relays' claims to addresses (docs/registration.md, Claims). */
 export const CLAIM_LIMITS = {
-  /** Addresses of one contest. */
+  /** Maximum addresses of the claimant in one contest. */
   targetsMax: 32,
-  /** Contests at a time. */
+  /** Maximum contests under way. */
   contestsMax: 64,
-  /** Longest time of a contest. */
+  /** Maximum duration of a contest. */
   contestMs: 10_000,
-  /** A relay that waits for its own addresses can check others for so long after it came. */
+  /** Time after its last attempt to register in which a contested relay can check others. */
   waitingMs: 10_000,
-  /** A contest that was won counts for this long: until the winner registers. */
+  /** Time in which the winner of a contest can register the addresses. */
   grantMs: 30_000,
-  /** Who lost a contest may begin the next after this long, doubled each time. */
+  /** Initial back-off after a lost contest; doubles with each further loss. */
   retryMsMin: 5_000,
-  /** The longest such wait. */
+  /** Maximum back-off after a lost contest. */
   retryMsMax: 120_000,
-  /** Where nobody can check, the claim of a silent relay ends after this long. */
+  /** Time after which a silent relay loses a claim that no relay can check. */
   holdMs: 120_000,
 } as const;

@@ -4,15 +4,15 @@ import { LIMITS } from '../../limits.js';
 import { claimedAddresses, claimsOf } from '../../registry/record.js';
 import type { RelayRecord } from '../../registry/types.js';
 
-/** Relays that fell silent whose claims are remembered; only holders of a secret can add one. */
+/** Maximum remembered expired relays. Only the holder of a relay secret can add one. */
 const LAPSED_MAX = 4 * LIMITS.relaysMax;
 
-/** Somebody else's claim to an address that a record claims. */
+/** Another relay's claim to an address that a record claims. */
 export interface Rival {
-  /** As `claimedAddresses` has it. */
+  /** The claim's key, as `claimedAddresses` returns it. */
   readonly claim: string;
   readonly by: RelayRecord;
-  /** For how long its relay has been silent, in milliseconds; undefined for a live one. */
+  /** Time since the relay expired, ms; undefined for a live relay. */
   readonly silentMs: number | undefined;
 }
 
@@ -22,33 +22,33 @@ interface Lapsed {
 }
 
 /**
- * Which relay has which address. A relay that says goodbye gives its addresses up; one that only
- * fell silent keeps its claims, and who wants such an address has to prove that it is there.
+ * Maps claimed addresses to relays. A relay that deregisters releases its addresses. A relay that
+ * expires keeps its claims: another relay must prove that it is at such an address.
  *
- * Bound: claims of `LAPSED_MAX` silent relays; beyond it those longest silent are forgotten.
+ * Bound: claims of `LAPSED_MAX` expired relays; the longest expired is forgotten.
  */
 export class ClaimTable {
   readonly #clock: Clock;
   readonly #live = new Map<string, RelayRecord>();
   readonly #lapsed = new Map<string, Lapsed>();
-  /** Live and lapsed: no claim has two holders. */
+  /** Holder's id by claim, of live and of expired relays. A claim has one holder. */
   readonly #holders = new Map<string, string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Relays that fell silent whose claims are remembered. */
+  /** Number of expired relays whose claims are remembered. */
   get lapsed(): number {
     return this.#lapsed.size;
   }
 
-  /** Whether a relay fell silent that has claims. */
+  /** Returns whether a relay has expired and still has claims. */
   isLapsed(id: string): boolean {
     return this.#lapsed.has(id);
   }
 
-  /** What others claim of a record's addresses. */
+  /** Returns the claims of other relays to a record's addresses. */
   rivals(record: RelayRecord): Rival[] {
     const rivals: Rival[] = [];
     for (const claim of claimedAddresses(record)) {
@@ -65,14 +65,14 @@ export class ClaimTable {
     return rivals;
   }
 
-  /** A live relay has these addresses from now on, whoever had them. */
+  /** Assigns a record's addresses to its live relay, whichever relay held them. */
   take(record: RelayRecord): void {
     this.release(record.id);
     this.#live.set(record.id, record);
     for (const claim of claimedAddresses(record)) this.#holders.set(claim, record.id);
   }
 
-  /** A relay gives its addresses up. */
+  /** Releases the addresses of a relay. */
   release(id: string): void {
     const record = this.#live.get(id) ?? this.#lapsed.get(id)?.record;
     if (record === undefined) return;
@@ -83,7 +83,7 @@ export class ClaimTable {
     }
   }
 
-  /** A relay fell silent. */
+  /** Marks a relay as expired; its claims stay. */
   lapse(id: string): void {
     const record = this.#live.get(id);
     if (record === undefined) return;
@@ -96,24 +96,27 @@ export class ClaimTable {
   }
 }
 
-/** How a record names an address: as one where it is reached, or only as one it sends from. */
+/** Returns whether a record lists the claimed address or only sends from it. */
 export function claimKind(record: RelayRecord, claim: string): 'address' | 'source' {
   const kind = claimsOf(record).find(({ key }) => key === claim)?.kind;
   return kind === 'source' ? 'source' : 'address';
 }
 
-/** The trunk addresses of a record on the host of a claim. */
+/** Returns the trunk addresses of a record on the host of a claim. */
 export function trunkAddressesAt(record: RelayRecord, claim: string) {
   const host = parseAddress(addressOf(claim)).address;
   return record.trunkAddresses.filter(({ address }) => address === host);
 }
 
-/** The text of a claim's address. */
+/** Returns the address of a claim, as text. */
 export function addressOf(claim: string): string {
   return claim.slice(claim.indexOf(' ') + 1);
 }
 
-/** The system gave a port of a relay that is gone to another relay of the same host. */
+/**
+ * Returns whether both relays only send from the port and share the host: the kernel has then
+ * reassigned an ephemeral port, and there is no contest.
+ */
 function isReusedPort(claim: string, gone: RelayRecord, record: RelayRecord): boolean {
   return (
     claimKind(gone, claim) === 'source' &&

@@ -16,21 +16,21 @@ import { ClaimBackoff } from './claim-backoff.js';
 import { CLAIM_LIMITS } from './claim-limits.js';
 import type { Rival } from './claim-table.js';
 
-/** What becomes of a registration whose addresses others claim. */
+/** The decision about a registration whose addresses other relays claim. */
 export type ClaimAnswer =
-  /** It may be registered; `proved` where checkers have said that it is at the addresses. */
+  /** The relay may be registered. `proved`: checkers confirmed all its addresses. */
   | { readonly state: 'granted'; readonly proved: boolean }
-  /** These relays are asking now; the claimant must be able to answer them. */
+  /** A contest is under way. The claimant must accept challenges from these checkers. */
   | { readonly state: 'contested'; readonly checkers: readonly RelayRecord[] }
-  /** The incumbent has the address: it was not proved lately, or there is nobody to ask. */
+  /** The incumbent keeps the address: not proved lately, or no relays can check it. */
   | { readonly state: 'refused'; readonly why: 'unproved' | 'unchecked' }
-  /** Too many claims are looked into. */
+  /** Too many contests are under way. */
   | { readonly state: 'busy' };
 
-/** How a contest ended. */
+/** The outcome of a contest. */
 export type ContestResult = 'proved' | 'unproved';
 
-/** What an operator is told. */
+/** An event for the operator's log. */
 export type ClaimNews = {
   readonly relay: string;
   readonly questions: readonly Question[];
@@ -44,13 +44,13 @@ interface Contest {
   readonly claimant: RelayRecord;
   readonly plan: ChallengePlan;
   readonly checkers: ReadonlyMap<string, RelayRecord>;
-  /** Checkers by target: those that were answered, and those that were not. */
+  /** Ids of checkers by target key: those that got an answer, and those that got none. */
   readonly proved: Map<string, Set<string>>;
   readonly missed: Map<string, Set<string>>;
   readonly endsAtMs: number;
 }
 
-/** A relay that may be asked to check: one that is registered, or that waits to be. */
+/** A relay that can be a checker: a registered one, or one that waits to be registered. */
 type Candidate = Pick<LiveRelay, 'record' | 'draining'>;
 
 interface Waiting extends Candidate {
@@ -62,30 +62,32 @@ interface Grant {
   readonly untilMs: number;
 }
 
-/** What it works with. */
+/** Dependencies of `Contests`. */
 export interface ContestsOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
-/** Regions that must agree. */
+/** Minimum number of regions whose checkers must agree. */
 const REGIONS_MIN = 2;
 
 /**
- * Decides who has an address that two relays claim (docs/registration.md, Claims): relays of two
- * regions, neither of them a party, challenge the claimant's key at the address itself. Without an
- * answer the incumbent stays. Pure over a clock; only the directory's event loop touches it.
+ * Decides which relay has an address that two relays claim (docs/registration.md, Claims). Checkers
+ * of two regions, none of them a party, challenge the claimant's key at the address. If they get no
+ * answer, the incumbent keeps the address. Time comes from `clock` alone. Only the directory's
+ * event loop calls it.
  *
- * Relays that wait for their own addresses can check those of others: after a restart somebody may
- * have registered the addresses of all of them.
+ * Relays that wait for their own addresses can be checkers: after a restart another relay may have
+ * registered the addresses of all of them.
  *
- * Bounds: one contest of a claimant and `claimContestsMax` in all; `claimTargetsMax` addresses of a
- * contest and `claimChallengesMax` of a checker, so that no claimant can keep the others out; who
- * lost waits for a growing time (`ClaimBackoff`).
+ * Bounds: one contest of a claimant and `CLAIM_LIMITS.contestsMax` in all;
+ * `CLAIM_LIMITS.targetsMax` claimant's addresses of a contest; `CHECK_LIMITS.claimChallengesMax`
+ * challenges of a checker. A claimant that lost backs off (`ClaimBackoff`), so that it cannot keep
+ * others out.
  */
 export class Contests {
-  /** Contests by how they ended, and claims that nobody could check. */
+  /** Number of contests by outcome, and of claims that no relays could check. */
   readonly counts = { proved: 0, unproved: 0, unchecked: 0 };
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -93,7 +95,7 @@ export class Contests {
   readonly #grants = new Map<string, Grant>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #pace: ClaimBackoff;
-  /** Relays that say what became of challenges, so that they can be checkers. */
+  /** Ids of the relays that report results of challenges and so can be checkers. */
   readonly #able = new Set<string>();
   #news: ClaimNews[] = [];
 
@@ -103,15 +105,16 @@ export class Contests {
     this.#pace = new ClaimBackoff(clock);
   }
 
-  /** Contests under way. */
+  /** Number of contests under way. */
   get size(): number {
     return this.#contests.size;
   }
 
   /**
-   * Takes a registration that claims what others claim, and begins a contest where that is due.
-   * @param rivals - at least one
-   * @param relays - all live relays, asked for where they are needed
+   * Decides about a registration whose addresses others claim. Begins a contest if one is due.
+   * @param record - the claimant's registration
+   * @param rivals - the contested claims, at least one
+   * @param relays - returns all live relays; called only if checkers are chosen
    */
   claim(
     record: RelayRecord,
@@ -122,7 +125,7 @@ export class Contests {
     const grant = this.#grants.get(record.id);
     if (grant !== undefined && now < grant.untilMs) {
       if (rivals.every(({ claim }) => grant.claims.has(claim))) {
-        // What nobody contested has not been asked about, so it is not proved.
+        // Addresses that nobody contested were not challenged, so they are not proved.
         const proved = claimedAddresses(record).every((claim) => grant.claims.has(claim));
         return { state: 'granted', proved };
       }
@@ -137,7 +140,8 @@ export class Contests {
     const plan = planChallenges(record, rivals);
     const { questions, targets } = plan;
     const isHopeless = questions.some(({ anyOf }) => anyOf.length === 0);
-    // Of the claimant alone: what the incumbent lists must not make its rival's claim too long.
+    // Counts the claimant's targets only: the incumbent's list must not exceed the claimant's
+    // bound.
     const own = [...targets.values()].filter(({ id }) => id === record.id);
     if (isHopeless || own.length > CLAIM_LIMITS.targetsMax) return this.#hopeless(record, plan);
     const checkers = this.#checkers(record, rivals, [...targets.values()], relays());
@@ -157,7 +161,7 @@ export class Contests {
     return asking(contest);
   }
 
-  /** The challenges that a relay is to make. */
+  /** Returns the challenges that a checker makes, of all contests. */
   challengesOf(checker: string): ClaimChallenge[] {
     const challenges = new Map<string, ClaimChallenge>();
     for (const { checkers, plan } of this.#contests.values()) {
@@ -170,8 +174,8 @@ export class Contests {
   }
 
   /**
-   * Takes what a relay says became of its challenges.
-   * @param results - undefined from a relay that makes none
+   * Takes a checker's results of its challenges.
+   * @param results - undefined from a relay that makes no challenges
    */
   report(checker: string, results: readonly ClaimResult[] | undefined): void {
     if (results === undefined) {
@@ -190,20 +194,20 @@ export class Contests {
     }
   }
 
-  /** Forgets that a relay can check: it is gone. */
+  /** Removes a relay that is gone from the possible checkers. */
   forget(id: string): void {
     this.#able.delete(id);
   }
 
-  /** A relay was registered with what it had been granted. */
+  /** Ends a relay's grant and its waiting, after its registration. */
   taken(id: string): void {
     this.#grants.delete(id);
     this.#waiting.delete(id);
   }
 
   /**
-   * To be called a few times a second: ends contests whose time is over.
-   * @returns what has happened since the last call
+   * Ends contests whose time is over. To be called a few times a second.
+   * @returns the events since the last call
    */
   sweep(): ClaimNews[] {
     const now = this.#clock.monotonic();
@@ -219,7 +223,7 @@ export class Contests {
     return news;
   }
 
-  /** A claim to a port that no answer can come from, against one that has it, or to too much. */
+  /** Refuses a claim that cannot be proved: no target could answer, or too many are contested. */
   #hopeless(record: RelayRecord, { questions }: ChallengePlan): ClaimAnswer {
     this.#pace.lost(record.id);
     this.counts.unproved += 1;
@@ -227,7 +231,10 @@ export class Contests {
     return { state: 'refused', why: 'unproved' };
   }
 
-  /** With too few to ask an incumbent stays, but one that is silent not for ever. */
+  /**
+   * Decides without checkers: a live incumbent keeps the address, and so does one that expired less
+   * than `CLAIM_LIMITS.holdMs` ago.
+   */
   #unchecked(record: RelayRecord, rivals: readonly Rival[], plan: ChallengePlan): ClaimAnswer {
     const isOver = ({ silentMs }: Rival) =>
       silentMs !== undefined && silentMs >= CLAIM_LIMITS.holdMs;
@@ -240,7 +247,10 @@ export class Contests {
     return { state: 'refused', why: 'unchecked' };
   }
 
-  /** Relays to ask, of as many regions as there are; undefined where there are too few. */
+  /**
+   * Chooses checkers from as many regions as possible.
+   * @returns undefined if able relays are of too few regions; `busy` if too few have capacity
+   */
   #checkers(
     claimant: RelayRecord,
     rivals: readonly Rival[],
@@ -286,7 +296,7 @@ export class Contests {
     return [...firsts, ...others].slice(0, CHECK_LIMITS.claimCheckersMax);
   }
 
-  /** Ends a contest as soon as no further word can change it. */
+  /** Ends a contest once no further result can change its outcome. */
   #weigh(contest: Contest): void {
     const { plan, checkers } = contest;
     const isHeard = [...plan.targets.keys()].every((key) => {
@@ -316,7 +326,7 @@ export class Contests {
   }
 }
 
-/** Whether checkers of two regions were answered at each address that is in question. */
+/** Returns whether checkers of two regions confirmed every contested claim. */
 function hasWon({ plan, proved, checkers }: Contest): boolean {
   const isProved = (key: string) => {
     const regions = new Set([...(proved.get(key) ?? [])].map((id) => checkers.get(id)?.region));

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import { addressOf } from './claim-table.js';
 import type { ClaimNews } from './contests.js';
 
-/** Addresses that a line names; a relay may have 96. */
+/** Maximum addresses named in a line; a relay may have 96. */
 const NAMED_MAX = 8;
 
-/** Says in the log who claims whose address, who is asked, and how that ended. */
+/** Logs contests: claimant, incumbents, checkers and outcome. */
 export function logClaims(news: readonly ClaimNews[], logger: Logger): void {
   for (const each of news) {
     const { relay, questions } = each;

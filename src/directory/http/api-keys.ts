@@ -5,32 +5,34 @@ import type { ConnectionLimiter } from '../../http/connection-limiter.js';
 import { sendProblem } from './problem.js';
 import type { TenantRequestQueue } from './tenant-request-queue.js';
 
-/** A key that peers or their servers present, and the tenant it stands for. */
+/** An API key of a tenant's peers or servers. */
 export interface ApiKey {
   readonly key: string;
   readonly tenant: string;
 }
 
-/** RFC 6750 section 2.1: what may stand after `Bearer `. */
+/** The value of an Authorization header with a bearer token (RFC 6750 section 2.1). */
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
  * The API keys of a directory. Both sides of a comparison are hashed under a key of this process,
- * and every known key is compared, so time tells neither how much of a key was right nor which one.
+ * and every known key is compared, so that timing reveals neither a prefix of a key nor which key
+ * matched.
  */
 export class ApiKeys {
   readonly #pepper = randomBytes(32);
   #known: readonly { readonly hash: Buffer; readonly tenant: string }[] = [];
 
-  /** Throws as `replace`. */
+  /** @throws TurnpikeError as `replace` */
   constructor(keys: readonly ApiKey[]) {
     this.replace(keys);
   }
 
   /**
-   * Takes other keys in place of those before; where it throws those before stay.
-   * @param keys - by their specs (`DIRECTORY_SPECS`)
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for one key for two tenants; no message holds a key
+   * Replaces the keys. If it throws, the keys before stay.
+   * @param keys - valid by `DIRECTORY_SPECS`
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for one key for two tenants; no message contains a
+   *   key
    */
   replace(keys: readonly ApiKey[]): void {
     const tenants = new Map<string, string>();
@@ -45,8 +47,9 @@ export class ApiKeys {
   }
 
   /**
+   * Returns the tenant of a request.
    * @param authorization - the Authorization header
-   * @returns the tenant, undefined when the header is missing, malformed or names no known key
+   * @returns undefined if the header is missing, malformed or names no known key
    */
   tenantOf(authorization: string | undefined): string | undefined {
     const token = BEARER.exec(authorization ?? '')?.[1];
@@ -66,14 +69,15 @@ export class ApiKeys {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The tenant of the request's API key; empty on routes that ask for none. */
+    /** The tenant of the request's API key; empty on routes without one. */
     tenant: string;
   }
 }
 
 /**
- * A hook that lets a request pass only with a known API key, in its tenant's turn, and sets its
- * tenant.
+ * Returns a hook that authenticates a request by its API key, waits for the tenant's turn and sets
+ * `request.tenant`. It answers 401 without a known key and 429 if too many requests of the tenant
+ * wait.
  */
 export function requireApiKey(
   keys: ApiKeys,
@@ -94,7 +98,7 @@ export function requireApiKey(
     request.tenant = tenant;
     connections.hasKey(request.socket);
     const isServed = await tenantRequests.take(tenant, () => request.socket.destroyed);
-    // Nobody is left to answer, and the work would be done in nobody's turn.
+    // The client is gone: skip the work.
     if (request.socket.destroyed) return reply.hijack();
     return isServed ? undefined : sendProblem(reply, CROWDED);
   };

@@ -48,7 +48,7 @@ const ConnectionAnswer = Type.Object(
   { description: 'Both halves. Give each peer its own and only that.' },
 );
 
-/** What the peers' routes work with. */
+/** Dependencies of the peers' routes. */
 export interface PeerRoutesOptions {
   readonly broker: ConnectionBroker;
   readonly relays: RelayTable;
@@ -57,7 +57,7 @@ export interface PeerRoutesOptions {
   readonly clock: Clock;
 }
 
-/** The routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
+/** Adds the routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
 export function peerRoutes(app: App, options: PeerRoutesOptions): void {
   const { broker, relays, snapshots, reachability, clock } = options;
   app.post(
@@ -91,7 +91,7 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
         });
       }
       const { connection } = answer;
-      // The passwords in the answer must not stay in a cache (RFC 9111 section 5.2.2.5).
+      // The response holds passwords, so no cache may store it (RFC 9111 section 5.2.2.5).
       return reply
         .code(201)
         .header('cache-control', 'no-store')

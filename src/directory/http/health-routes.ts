@@ -17,7 +17,7 @@ const ProbeAnswer = Type.Object({
 });
 const PROBE_RESPONSES = { 200: ProbeAnswer, 503: ProbeAnswer };
 
-/** What the operators' routes work with. */
+/** Dependencies of the operators' routes. */
 export interface OperationsRoutesOptions {
   readonly relays: RelayTable;
   readonly health: () => Health;
@@ -29,8 +29,8 @@ const PROBES = [
 ] as const;
 
 /**
- * The routes that load balancers call, without a key. What is measured names tenants, so it is not
- * among them: `Directory.metrics` has it.
+ * Adds the probes that load balancers call without a key. Metrics name tenants and are not served
+ * here: `Directory.metrics` returns them.
  */
 export function operationsRoutes(app: App, options: OperationsRoutesOptions): void {
   const { relays, health } = options;

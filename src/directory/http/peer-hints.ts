@@ -4,7 +4,7 @@ import { isTurnpikeError } from '../../errors.js';
 import { AddressText, AvoidedRelays, Families, Latencies, Name } from '../../registry/schemas.js';
 import type { PeerHints } from '../selection/score.js';
 
-/** A peer of `POST /v1/connections` and of the rendezvous' `join`. */
+/** A peer in `POST /v1/connections` and in the rendezvous' `join`. */
 export const PeerShape = Type.Object(
   {
     address: Type.Optional(
@@ -25,21 +25,20 @@ export const PeerShape = Type.Object(
   { additionalProperties: false },
 );
 
-/** A peer's hints, or what is wrong with them. */
+/** A peer's hints, or the error in them. */
 export type HintsResult =
   | { readonly ok: true; readonly hints: PeerHints }
   | {
       readonly ok: false;
-      /** JSON Pointer (RFC 6901) into the peer. */
+      /** JSON Pointer (RFC 6901) to the member at fault, relative to the peer. */
       readonly pointer: string;
       readonly detail: string;
     };
 
 /**
- * Reads a peer's hints.
+ * Parses a peer's hints and checks what the schema cannot: that `address` is an IP address and that
+ * `family` is one of `families`.
  * @param peer - one that matches `PeerShape`
- * @returns what a schema cannot refuse: an address that is none, a family that is not among the
- *   peer's own
  */
 export function peerHints(peer: Static<typeof PeerShape>): HintsResult {
   const { address, latencies, region, family, families, avoid } = peer;
@@ -49,7 +48,7 @@ export function peerHints(peer: Static<typeof PeerShape>): HintsResult {
   try {
     const hints = {
       ...(address === undefined ? {} : { address: canonicalIp(address) }),
-      // A map: a relay may be named `constructor`, which every plain object seems to have.
+      // A map, since a relay may be named `constructor`, which every plain object inherits.
       ...(latencies === undefined ? {} : { latencies: new Map(Object.entries(latencies)) }),
       ...(region === undefined ? {} : { region }),
       ...(family === undefined ? {} : { family }),

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply } from 'fastify';
 import Type from 'typebox';
 
-/** RFC 9457 problem details, for documentation; `code` is stable, `detail` is for people. */
+/** Schema of problem details (RFC 9457). `code` is stable; `detail` is for people. */
 const ProblemShape = Type.Object(
   {
     type: Type.String({ description: 'about:blank: the status says it all (RFC 9457, 4.2.1).' }),
@@ -24,7 +24,7 @@ const ProblemShape = Type.Object(
   { additionalProperties: true, description: 'Problem details (RFC 9457).' },
 );
 
-/** The responses that every route may give besides its own. */
+/** Responses that every route may give besides its own. */
 export const PROBLEM_RESPONSES = {
   '4xx': {
     description: 'Refused.',
@@ -36,7 +36,7 @@ export const PROBLEM_RESPONSES = {
   },
 } as const;
 
-/** A problem to be answered. */
+/** A problem document to send. */
 export interface Problem {
   readonly status: number;
   readonly code: string;
@@ -44,11 +44,11 @@ export interface Problem {
   /** Also sent as Retry-After (RFC 9110 section 10.2.3). */
   readonly retryAfterSeconds?: number;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
-  /** Further members, such as `lastStart`. */
+  /** Extension members, such as `lastStart` (RFC 9457 section 3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** The text of a problem document. */
+/** Returns the JSON text of a problem document. */
 function problemText(problem: Problem): string {
   const { members, ...rest } = problem;
   return JSON.stringify({
@@ -59,7 +59,7 @@ function problemText(problem: Problem): string {
   });
 }
 
-/** Answers a request with a problem document. */
+/** Sends a problem document as the response. */
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.retryAfterSeconds !== undefined) {
     reply.header('retry-after', problem.retryAfterSeconds);
@@ -71,10 +71,10 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
     .send(problemText(problem));
 }
 
-/** Faults that a problem document lists: a hostile body has thousands. */
+/** Maximum validation errors in a problem document; a hostile body can cause thousands. */
 const ERRORS_MAX = 16;
 
-/** What to say for each error that fastify itself raises; the rest goes by its status. */
+/** Problem codes of errors that fastify raises; other errors get a code by their status. */
 const FASTIFY_CODES: Readonly<Record<string, string>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
@@ -85,8 +85,8 @@ const FASTIFY_CODES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Turns what a hook, parser or handler threw into a problem.
- * @returns a 4xx for the client's faults, else a 500 that says nothing of the inside
+ * Maps an error of a hook, parser or handler to a problem.
+ * @returns a 4xx for errors of the client, else a 500 without details of the cause
  */
 export function problemOf(error: FastifyError): Problem {
   if (error.validation !== undefined) {
@@ -96,7 +96,7 @@ export function problemOf(error: FastifyError): Problem {
       detail: `${error.validationContext ?? 'request'} does not match its schema`,
       errors: error.validation.slice(0, ERRORS_MAX).map((fault) => ({
         pointer: fault.instancePath,
-        // The schema `false` of members that are not foreseen says nothing to a person.
+        // An unknown member fails the schema `false`, whose message is of no use to people.
         detail: fault.keyword === 'boolean' ? 'is not allowed here' : (fault.message ?? 'wrong'),
       })),
     };
@@ -110,13 +110,13 @@ export function problemOf(error: FastifyError): Problem {
 }
 
 /**
- * Answers what Node's parser refused before it was a request: malformed, headers too large or too
- * slow. The socket is not usable afterwards.
+ * Answers a request that Node's HTTP parser rejected: malformed, with too large a header section,
+ * or too slow. Closes the socket.
  */
 export function answerParserError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   if (TLS_FAILURE.test(error.code ?? '')) {
-    // Nothing can be said before the handshake is done, and waiting to say it would take for ever.
+    // Before the handshake ends no response can be sent, and `destroySoon` would wait for ever.
     socket.destroy();
     return;
   }

@@ -25,22 +25,22 @@ import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
 import { registryRoute, sendInline } from './registry-route.js';
 import { type RelaySigningOptions, signRelayRoutes } from './signed-routes.js';
 
-/** How far ahead of the directory's clock a RELAY-START may lie. */
+/** Maximum distance of a RELAY-START ahead of the directory's clock. */
 export const START_AHEAD_MS_MAX = 86_400_000;
 
-/** What the relays' routes work with. */
+/** Dependencies of the relays' routes. */
 export interface RegistrationRoutesOptions extends RelaySigningOptions {
   readonly relays: RelayTable;
   readonly snapshots: Snapshots;
   readonly reachability: Reachability;
   readonly contests: Contests;
-  /** Takes what a relay said, once it is accepted. */
+  /** Applies an accepted event. */
   readonly apply: (event: RelayEvent) => void;
 }
 
 const SECURITY = [{ relaySignature: [] }];
 
-/** The routes that relays call (docs/registration.md). `scope` is theirs alone. */
+/** Adds the routes that relays call (docs/registration.md). `scope` holds these routes only. */
 export function registrationRoutes(scope: App, options: RegistrationRoutesOptions): void {
   signRelayRoutes(scope, options);
   registerRoute(scope, options);
@@ -137,7 +137,7 @@ function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
       const { id } = request.params;
       const refusal = relays.beatRefusal(id, Number(request.query.start));
       if (refusal?.code === 'superseded') return refuse(reply, refusalProblem(refusal), options);
-      // One that had fallen silent gives up what it claims all the same.
+      // A relay that has expired releases its claims all the same.
       const isKnown = refusal === undefined || relays.claims.isLapsed(id);
       if (isKnown) apply({ kind: 'deregistered', id });
       return reply.code(204).send(null);
@@ -145,14 +145,14 @@ function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
   );
 }
 
-/** What a relay is to do for the directory. */
+/** Returns what a relay checks and challenges for the directory. */
 function dutiesOf(id: string, { reachability, contests }: RegistrationRoutesOptions) {
   const challenge = contests.challengesOf(id);
   const check = reachability.checksOf(id);
   return challenge.length === 0 ? { check } : { check, challenge };
 }
 
-/** Who has the addresses that a relay registers. */
+/** Decides whether the relay may register its addresses. */
 function claimOf(
   record: RelayRecord,
   results: RegistrationRequest['claims'],
@@ -163,7 +163,7 @@ function claimOf(
   const [first] = rivals;
   if (first === undefined) return { state: 'granted', proved: relays.isProved(record) };
   const whose = `${addressOf(first.claim)} belongs to relay ${first.by.id}`;
-  // One that waits for its own addresses may have been asked about those of others.
+  // A relay that waits for its own addresses may be a checker of another contest.
   contests.report(record.id, results);
   return { ...contests.claim(record, rivals, () => snapshots.current().relays), whose };
 }
@@ -178,14 +178,17 @@ function refuse(reply: FastifyReply, problem: Problem, { metrics }: Registration
   return sendProblem(reply, problem);
 }
 
-/** What a relay says that it cannot reach; of what it leaves out, nothing. */
+/**
+ * Returns the relays and service addresses that a relay does not reach; undefined if it does not
+ * report.
+ */
 function reportOf({ reachability }: Pick<BeatRequest, 'reachability'>) {
   if (reachability === undefined) return undefined;
   const { trunk = [], service = [] } = reachability;
   return { trunk, service } satisfies ReachabilityReport;
 }
 
-/** Checks what the path, the cluster secret and the clock say about a record. */
+/** Validates a record against the path, the cluster secret and the clock. */
 function checkedRecord(id: string, record: RelayRecord, options: RegistrationRoutesOptions) {
   const { clusterSecret, clock } = options;
   if (record.id !== id)

@@ -7,9 +7,9 @@ import type { App } from './app.js';
 import { PROBLEM_RESPONSES, sendProblem } from './problem.js';
 
 /**
- * `GET /v1/relays/{id}/registry/{version}`: the registry that a signed answer named. It is the same
- * bytes for every relay, made and compressed once, and needs no signature: its version is its
- * digest.
+ * Adds `GET /v1/relays/{id}/registry/{version}`: the registry that a signed response named. Every
+ * relay gets the same bytes, serialized and compressed once. The response needs no signature,
+ * because the version is its digest.
  */
 export function registryRoute(scope: App, relays: Pick<RelayTable, 'registryOf'>): void {
   scope.get(
@@ -37,13 +37,13 @@ export function registryRoute(scope: App, relays: Pick<RelayTable, 'registryOf'>
 }
 
 /**
- * Answers a relay that takes the registry in the answer itself, without making its text anew.
- * @param members - the answer's other members
+ * Sends a response with the registry inside, reusing the registry's serialized text.
+ * @param members - the other members of the response
  */
 export function sendInline(reply: FastifyReply, registry: PublishedRegistry, members: object) {
   const { version, body } = registry;
   const head = `{"registry":{"version":"${version}",`;
-  // `body` is an object and so is what `members` makes: their braces become commas.
+  // Joins two JSON objects: the brace between them becomes a comma.
   const rest = JSON.stringify(members).slice(1);
   const text = `${head}${body.toString('utf8', 1)}${rest === '}' ? '' : ','}${rest}`;
   return reply

@@ -37,7 +37,7 @@ const Said = Type.Object({
   ),
 });
 
-/** What is said about who reaches a relay. Parts of which nothing is said are left out. */
+/** What other relays report of a relay. Parts without a report are left out. */
 const ReachabilityShape = Type.Object({
   verdict: Verdict,
   trunk: Type.Optional(Said),
@@ -61,7 +61,7 @@ export const RelaysAnswer = Type.Object({
   ),
 });
 
-/** What `GET /v1/relays` lists of the relays that may be chosen. */
+/** Returns the relays of `GET /v1/relays`: those that may be chosen. */
 export function listRelays(relays: readonly LiveRelay[], reachability: Reachability, clock: Clock) {
   const confirmed = relays.filter((relay) => relay.confirmed);
   const registries = new Map<RegistryContents | undefined, number>();
@@ -100,7 +100,7 @@ function described({ record }: LiveRelay, reachability: Reachability, clock: Clo
   };
 }
 
-/** A relay is as good as its trunk and the best of its service addresses. */
+/** Combines the trunk's doubt with those of the service addresses: the best address counts. */
 function overall(trunk: Finding, services: readonly (Finding & { checked: boolean })[]): Verdict {
   const best = services.map(({ doubt }) => doubt);
   const all = (...doubts: Doubt[]) => best.every((doubt) => doubts.includes(doubt));
@@ -134,12 +134,12 @@ function verdictOf(doubt: Doubt): Verdict {
   return doubt === 'none' ? 'reachable' : doubt;
 }
 
-/** A member only where it says something. */
+/** Returns an object with the member, or an empty one if the value is falsy. */
 function present<Value>(name: string, value: Value): Record<string, Value> {
   return value ? { [name]: value } : {};
 }
 
-/** How many relays have put a registry to use, or none, that does not hold a record. */
+/** Counts the relays whose registry in use lacks a record; a relay without a registry counts. */
 function countUnknown(
   registries: ReadonlyMap<RegistryContents | undefined, number>,
   record: RelayRecord,

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.js';
 
-/** Of so many turns a stranger has one while any wait, and relays the others. */
+/** One of this many turns goes to a stranger's request if one waits; relays have the others. */
 const TURNS_A_STRANGER = 4;
 
 interface Waiting {
@@ -10,13 +10,13 @@ interface Waiting {
 }
 
 /**
- * Where relays' requests wait for their turn. Peers' requests do not: in each round of the event
- * loop all of those that have come are served, and then one of the relays', so that a thousand
- * relays that start together do not keep a peer waiting. It is one because a round also accepts but
- * one connection: where rounds are long, connections wait.
+ * Queue of relays' requests. At most one is served in a round of the event loop, after the peers'
+ * requests of that round, so that a thousand relays that start together do not delay peers.
+ * One, because Node also accepts only one connection in a round: longer rounds would delay them.
  *
- * A connection that has carried a relay's genuine request is a relay's. What comes on others may be
- * anybody's: their sources take turns, so that one that asks much waits for itself.
+ * A connection that carried a genuine signed request counts as a relay's. Requests on other
+ * connections are strangers'. Strangers' sources take turns, so that a source with many requests
+ * delays only itself.
  */
 export class RelayRequestQueue {
   readonly #clock: Clock;
@@ -30,15 +30,16 @@ export class RelayRequestQueue {
     this.#clock = clock;
   }
 
-  /** Requests that wait. */
+  /** Number of requests that wait. */
   get size(): number {
     return this.#relays.length + this.#strangersWaiting;
   }
 
   /**
-   * Waits for a turn, a round at least.
-   * @param stranger - the source of a connection that has not proved to be a relay's
-   * @param isGone - whether the other end has given up: then it takes nobody's turn
+   * Waits for the request's turn, at least until the next round.
+   * @param stranger - the source of a connection that has not carried a genuine request; undefined
+   *   for a relay's
+   * @param isGone - whether the client has disconnected: then the request takes no turn
    */
   take(stranger: string | undefined, isGone: () => boolean): Promise<void> {
     return new Promise((go) => {
@@ -50,7 +51,9 @@ export class RelayRequestQueue {
     });
   }
 
-  /** Since when the longest waiting request of a relay waits, by the monotonic clock. */
+  /**
+   * Returns the time at which the first waiting request of a relay came, or else now; monotonic ms.
+   */
   heardUntilMs(): number {
     return this.#relays[0]?.sinceMs ?? this.#clock.monotonic();
   }
@@ -80,13 +83,13 @@ export class RelayRequestQueue {
     if (release(this.#relays) === 0 && !strangerFirst) this.#releaseStranger();
   }
 
-  /** @returns whether a request went */
+  /** @returns whether a request was released */
   #releaseStranger(): boolean {
     for (const [source, queue] of this.#strangers) {
       const before = queue.length;
       const released = release(queue);
       this.#strangersWaiting -= before - queue.length;
-      // Its next turn comes after those of the others.
+      // Its source goes to the end of the round robin.
       this.#strangers.delete(source);
       if (queue.length > 0) this.#strangers.set(source, queue);
       if (released > 0) return true;
@@ -95,7 +98,10 @@ export class RelayRequestQueue {
   }
 }
 
-/** Lets those that are gone go, and then one more. @returns how many of the latter: 1 or 0 */
+/**
+ * Releases the requests in front whose clients are gone, and the first other one.
+ * @returns 1 if a request of a present client was released, else 0
+ */
 function release(queue: Waiting[]): number {
   const at = queue.findIndex(({ isGone }) => !isGone());
   const released = queue.splice(0, at === -1 ? queue.length : at + 1);

@@ -18,15 +18,15 @@ import type { Member, Rooms } from '../rendezvous/rooms.js';
 import type { App } from './app.js';
 import { sendProblem } from './problem.js';
 
-/** How long a socket that was closed has to say so before it is cut. */
+/** Time for the close handshake before the socket is destroyed (RFC 6455 section 7.1.1). */
 const CLOSE_MS = 1_000;
-/** When to come back after `shutting-down` and `socket-limit`. */
+/** `retryAfterSeconds` of `shutting-down` and `socket-limit`. */
 const RETRY_SECONDS = 2;
 
-/** What the rendezvous' sockets work with. */
+/** Dependencies of `RendezvousSockets`. */
 export interface RendezvousOptions {
   readonly rooms: Rooms;
-  /** Sockets in all. */
+  /** Maximum open sockets. */
   readonly socketsMax: number;
   readonly connections: Pick<ConnectionLimiter, 'isRoom'>;
   readonly clock: Clock;
@@ -35,8 +35,8 @@ export interface RendezvousOptions {
 }
 
 /**
- * The sockets of the rendezvous: bounded in number, in size and rate of messages, in what waits to
- * be sent, and in silence. What the messages mean is for `Rooms`.
+ * The rendezvous' WebSockets. Bounds their number, the size and rate of messages, the send backlog
+ * and the time of silence. `Rooms` handles the messages.
  */
 export class RendezvousSockets {
   readonly #options: RendezvousOptions;
@@ -51,7 +51,7 @@ export class RendezvousSockets {
     return this.#sockets.size;
   }
 
-  /** Whether a tenant may open another socket. */
+  /** Returns whether a tenant may open another socket. */
   hasRoomFor(tenant: string): boolean {
     return (
       this.#sockets.size < this.#options.socketsMax &&
@@ -59,12 +59,12 @@ export class RendezvousSockets {
     );
   }
 
-  /** Counts a socket that was not let in. */
+  /** Counts a refused socket. */
   refuse(): void {
     this.#options.metrics.refuse('socket-limit');
   }
 
-  /** Takes an open WebSocket until it closes. */
+  /** Serves an open WebSocket until it closes. */
   add(webSocket: WebSocket, request: Pick<FastifyRequest, 'tenant' | 'socket'>): void {
     const { tenant } = request;
     this.#options.connections.isRoom(request.socket);
@@ -79,12 +79,12 @@ export class RendezvousSockets {
     });
   }
 
-  /** To be called a few times a second. */
+  /** Closes or pings sockets that are due. To be called a few times a second. */
   sweep(): void {
     for (const socket of this.#sockets) socket.sweep();
   }
 
-  /** Tells every socket that the directory stops. */
+  /** Tells every socket that the directory stops, and closes it. */
   close(): void {
     for (const socket of this.#sockets) {
       socket.fail('shutting-down', { retryAfterSeconds: RETRY_SECONDS });
@@ -161,7 +161,7 @@ class RendezvousSocket implements Member {
     this.#webSocket.terminate();
   }
 
-  /** Ends a socket that is silent or has not joined; keeps the others alive. */
+  /** Destroys a silent socket, closes one that has not joined in time, and pings the others. */
   sweep(): void {
     const now = this.#options.clock.monotonic();
     if (now - this.heardAtMs >= WEB_SOCKET_LIMITS.silenceMs) {
@@ -206,7 +206,10 @@ class RendezvousSocket implements Member {
 
 const RATE_RETRY_SECONDS = 10;
 
-/** Adds WebSockets to the server. At its close sockets are told, and cut a second later. */
+/**
+ * Registers the WebSocket plugin. When the server closes, sockets get an error message and a close
+ * frame; `CLOSE_MS` later they are destroyed.
+ */
 export async function acceptWebSockets(
   app: App,
   { sockets, logger }: { sockets: RendezvousSockets; logger: Logger },
@@ -214,8 +217,8 @@ export async function acceptWebSockets(
   const options = { maxPayload: RENDEZVOUS_LIMITS.messageBytesMax, closeTimeout: CLOSE_MS };
   await app.register(websocket, {
     options,
-    // A broken frame is its sender's matter: ws has answered it with a close frame by now, and
-    // cuts the socket when that is not answered.
+    // ws answers a malformed frame with a close frame itself, and destroys the socket after
+    // `CLOSE_MS`.
     errorHandler: (error) => logger.debug({ err: error }, 'rendezvous socket failed'),
     preClose(done) {
       sockets.close();
@@ -226,8 +229,9 @@ export async function acceptWebSockets(
 }
 
 /**
- * The rendezvous' route; its scope asks for an API key.
- * @param endRequest - a request has become a WebSocket, whose bounds are its own
+ * Adds the rendezvous' route. The scope's hook authenticates by API key.
+ * @param endRequest - called when a request has become a WebSocket and no longer counts as a
+ *   request
  */
 export function rendezvousRoute(
   scope: App,
@@ -249,7 +253,7 @@ export function rendezvousRoute(
       });
     },
     handler: async (_request, reply) =>
-      // RFC 9110 section 15.5.22.
+      // RFC 9110 section 15.5.22: a 426 names the protocol to upgrade to.
       sendProblem(reply.header('upgrade', 'websocket'), {
         status: 426,
         code: 'upgrade-required',

@@ -18,13 +18,13 @@ import { NO_ROUTE } from '../metrics.js';
 import type { App } from './app.js';
 import { answerParserError, problemOf, sendProblem } from './problem.js';
 
-/** Certificate and key, PEM. */
+/** Certificate chain and private key, PEM. */
 export interface TlsFiles {
   readonly cert: string | Uint8Array;
   readonly key: string | Uint8Array;
 }
 
-/** What the server is made from. */
+/** Dependencies of the HTTP server. */
 export interface HttpServerOptions {
   readonly tls: TlsFiles | undefined;
   readonly logger: Logger;
@@ -34,9 +34,9 @@ export interface HttpServerOptions {
 }
 
 /**
- * Makes the HTTP server without its routes: strict validation by the routes' own schemas, bounded
- * and timed requests, problem documents for every error, OpenAPI at `/docs/json`.
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG when TLS cannot be had with the files given
+ * Creates the HTTP server without its routes: strict validation by the routes' schemas, limits on
+ * requests and their time, problem documents for every error, OpenAPI at `/docs/json`.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<App> {
   const limits = {
@@ -54,7 +54,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
   };
   const { tls } = options;
   if (tls !== undefined) checkTls(tls);
-  // Both servers have the one face that routes see; only their types differ.
+  // Both servers have the interface that routes use; only their types differ.
   const bare: FastifyInstance =
     tls === undefined
       ? fastify({ ...common, http: limits })
@@ -62,7 +62,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
           ...common,
           https: {
             ...limits,
-            // The handshake comes before what headersTimeout covers, and may take two minutes else.
+            // `headersTimeout` starts after the handshake, and Node's default for it is two
+            // minutes.
             handshakeTimeout: HTTP_LIMITS.headersMs,
             cert: Buffer.from(tls.cert),
             key: Buffer.from(tls.key),
@@ -104,14 +105,14 @@ function limitConnections(
   });
 }
 
-/** A request counts no more: it was answered, or has become something else. */
+/** Ends the accounting of a request that was answered or has become a WebSocket. */
 export function endRequest(requestLimiter: RequestLimiter, request: FastifyRequest): void {
   if (request.bodyBytesHeld === NONE) return;
   requestLimiter.end(request.socket, request.bodyBytesHeld);
   request.bodyBytesHeld = NONE;
 }
 
-/** How long a request's body may become; as long as is allowed where it does not say. */
+/** Returns the body length that is reserved for a request, bytes: the maximum if it is chunked. */
 function bodyBytesOf({ headers }: FastifyRequest): number {
   const { 'content-length': length, 'transfer-encoding': encoding } = headers;
   if (encoding !== undefined) return HTTP_LIMITS.registrationBodyBytesMax;
@@ -120,7 +121,7 @@ function bodyBytesOf({ headers }: FastifyRequest): number {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the requestLimiter counts of its body; `NONE` where it does not count the request. */
+    /** Body bytes that the request limiter counts; `NONE` if it does not count the request. */
     bodyBytesHeld: number;
   }
 }
@@ -135,9 +136,9 @@ const CROWDED = {
 };
 
 /**
- * Gives the server another certificate, for connections from now on.
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG when TLS cannot be had with these files, or the server
- *   speaks plain HTTP; nothing has changed then
+ * Replaces the certificate, for connections from now on.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files, or the server is plain
+ *   HTTP; the certificate before stays then
  */
 export function renewTls(app: App, { cert, key }: TlsFiles): void {
   if (!(app.server instanceof TlsServer)) {
@@ -158,7 +159,10 @@ function checkTls({ cert, key }: TlsFiles): void {
   }
 }
 
-/** Node's own closing does not know sockets whose TLS handshake is not done: it waits for them. */
+/**
+ * Destroys every socket at close. Node's own close waits for sockets whose TLS handshake is not
+ * done.
+ */
 function endAllSockets(app: App): void {
   const sockets = new Set<Socket>();
   app.server.on('connection', (socket: Socket) => {
@@ -166,7 +170,7 @@ function endAllSockets(app: App): void {
     socket.on('close', () => sockets.delete(socket));
   });
   app.addHook('preClose', async () => {
-    // Those that are in the middle of an answer may end it; the rest go with the server.
+    // Leaves time for responses that are being sent.
     setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, HTTP_LIMITS.farewellMs).unref();
@@ -191,7 +195,7 @@ function answerErrors(app: App, logger: Logger): void {
     if (allowed.size === 0) {
       return sendProblem(reply, { status: 404, code: 'not-found', detail: 'no such resource' });
     }
-    // RFC 9110 section 15.5.6: a 405 says what is allowed.
+    // RFC 9110 section 15.5.6: a 405 lists the allowed methods.
     return sendProblem(reply.header('allow', [...allowed].sort().join(', ')), {
       status: 405,
       code: 'method-not-allowed',
@@ -231,7 +235,7 @@ async function describe(app: App): Promise<void> {
       },
     },
   });
-  // Made once: the routes do not change any more, and every reader that does not read holds it.
+  // Serialized once, so that slow readers share one buffer.
   let text: Buffer | undefined;
   app.get('/docs/json', { schema: { hide: true } }, async (_request, reply) => {
     text ??= Buffer.from(JSON.stringify(app.swagger()));

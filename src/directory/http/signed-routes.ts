@@ -20,21 +20,24 @@ import type { RelayRequestQueue } from './relay-request-queue.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Its answer is known by its digest, which a signed answer has named: it is not signed. */
+    /**
+     * Whether the response is verified by its digest, which a signed response named: it is
+     * unsigned.
+     */
     isNamedByDigest?: boolean;
   }
 
   interface FastifyRequest {
-    /** The body as it came, which is what a signature covers. */
+    /** The body's bytes as received; the signature covers them. */
     rawBody: Buffer;
-    /** The signing headers of a relay's request, null when they are missing or malformed. */
+    /** The signing headers of a relay's request; null if they are missing or malformed. */
     signing: Signing | null;
-    /** The key to sign the answer with, once the request has proved that it knows it. */
+    /** The key that signs the response, once the request's signature is verified. */
     answerKey: Uint8Array | null;
   }
 }
 
-/** What signing needs. */
+/** Dependencies of signing. */
 export interface RelaySigningOptions {
   readonly clusterSecret: Uint8Array;
   readonly nonces: ReplayFilter;
@@ -45,10 +48,9 @@ export interface RelaySigningOptions {
 }
 
 /**
- * Makes every route of a scope `/v1/relays/:id/…` ask for a signed request and sign its answer
- * (docs/registration.md, Signing). What can be refused by its headers is refused before the body
- * is read, and nothing of the body is looked at before the signature was right but whether it is
- * JSON.
+ * Makes every route of the scope (`/v1/relays/:id/…`) require a signed request and sign its
+ * response (docs/registration.md, Signing). Errors in the headers are answered before the body is
+ * read. Until the signature is verified, the body is parsed as JSON and nothing else.
  */
 export function signRelayRoutes(scope: App, options: RelaySigningOptions): void {
   const { clock, metrics } = options;
@@ -71,7 +73,7 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
     }
     const stranger = options.connections.strangerOf(request.socket);
     await options.relayRequests.take(stranger, () => request.socket.destroyed);
-    // Nobody is left to answer.
+    // The client is gone: skip the work.
     return request.socket.destroyed ? reply.hijack() : undefined;
   });
 
@@ -85,7 +87,7 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
     if (signing === null || answerKey === null) return payload;
     if (request.routeOptions.config.isNamedByDigest && reply.statusCode === 200) return payload;
     const text = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : '';
-    // RFC 9110 section 15.3.5: whatever a serializer made of it, a 204 has no body.
+    // RFC 9110 section 15.3.5: a 204 has no body, whatever the serializer returned.
     const body = reply.statusCode === 204 ? '' : text;
     const timeMs = clock.now();
     const answer = { ...described(request, signing), timeMs, status: reply.statusCode, body };
@@ -96,7 +98,9 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
   });
 }
 
-/** Checks signature and nonce; sets `answerKey` when both are good. */
+/**
+ * Verifies signature and nonce; sets `answerKey` if the signature is right and the nonce is new.
+ */
 function proveRequest(
   request: FastifyRequest,
   options: RelaySigningOptions,
@@ -108,15 +112,15 @@ function proveRequest(
   const key = keys.get(id) ?? registrationKey(relaySecret(options.clusterSecret, id));
   const expected = signRequest(key, { ...described(request, signing), body: request.rawBody });
   if (!sameSignature(expected, signing.signature)) return WRONG_SIGNATURE;
-  // To fetch again what is known by its digest changes nothing, so it takes no nonce.
+  // A repeated fetch of a digest's bytes changes nothing, so its nonce is not checked.
   const { isNamedByDigest = false } = request.routeOptions.config;
   const verdict = isNamedByDigest ? 'fresh' : options.nonces.accept(id, signing.nonce);
   if (verdict === 'seen') return REPLAYED;
-  // Only of those that exist: who invents ids makes nobody's key be forgotten.
+  // Only verified ids enter the cache, so that invented ids evict no key.
   keys.set(id, key);
   request.answerKey = key;
   if (verdict === 'full') return TOO_MANY;
-  // One of those can be sent again by whoever has recorded it, so it says nothing of who is there.
+  // Such a request can be replayed, so it does not prove that the connection is a relay's.
   if (!isNamedByDigest) options.connections.isRelay(request.socket, id);
   return undefined;
 }

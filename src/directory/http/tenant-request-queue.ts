@@ -1,8 +1,8 @@
 import { FairQueue } from '../../collections/fair-queue.js';
 
-/** Requests with an API key served in a round of the event loop. */
+/** Maximum requests with an API key served in a round of the event loop. */
 export const TENANT_REQUESTS_AT_ONCE = 8;
-/** Requests of one tenant that wait; beyond it one is answered 429. */
+/** Maximum waiting requests of one tenant; a further one is answered 429. */
 export const TENANT_REQUESTS_WAITING_MAX = 2_048;
 
 interface Waiting {
@@ -12,26 +12,26 @@ interface Waiting {
 }
 
 /**
- * Where requests with an API key wait while more have come than one round of the event loop serves:
- * the tenants take turns, so that one that asks much, over however many connections and from
- * however many addresses, waits for itself. Without a crowd nobody waits.
+ * Queue of requests with an API key beyond what one round of the event loop serves. Tenants take
+ * turns, so that a tenant with many requests, over any number of connections and addresses, delays
+ * only itself. Without overload no request waits.
  */
 export class TenantRequestQueue {
-  /** Requests refused because too many of their tenant wait. */
+  /** Number of requests refused at the bound. */
   refused = 0;
   readonly #waiting = new FairQueue<Waiting>(({ tenant }) => tenant);
   #served = 0;
   #scheduled = false;
 
-  /** Requests that wait. */
+  /** Number of requests that wait. */
   get size(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Waits for a turn.
-   * @param isGone - whether the other end has given up: then it takes nobody's turn
-   * @returns false at once where too many of the tenant wait already
+   * Waits for the request's turn.
+   * @param isGone - whether the client has disconnected: then the request takes no turn
+   * @returns false at once if too many requests of the tenant wait already
    */
   async take(tenant: string, isGone: () => boolean): Promise<boolean> {
     this.#schedule();

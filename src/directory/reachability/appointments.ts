@@ -5,42 +5,44 @@ import { hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
 import { serviceKey } from './reports.js';
 
-/** Relays that check one service address. */
+/** Checkers of one service address. */
 export const SERVICE_CHECKERS_MAX = 3;
-/** Each service address gets one new checker in this time. */
+/** Time in which each service address gets one new checker. */
 export const SERVICE_CHECK_ROTATION_MS = 60_000;
 
 interface Target extends ServiceCheck {
   readonly key: string;
   readonly family: AddressFamily;
   readonly region: string;
-  /** Checkers, the longest appointed first, with the time since when. */
+  /** Appointment time by checker, monotonic ms; the longest appointed first. */
   readonly checkers: Map<string, number>;
 }
 
-/** Vacancies filled in one turn: each looks at every relay. */
+/** Maximum vacancies filled in one turn; each costs a pass over all relays. */
 const FILLED_MAX = 64;
 
-/** What appointments are made from. */
+/** Dependencies of `Appointments`. */
 export interface AppointmentsOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Whether a relay reports what it cannot reach, so that it can be a checker. */
+  /** Returns whether a relay reports reachability, so that it can be a checker. */
   readonly reports: (id: string) => boolean;
 }
 
 /**
- * Which relays check whose service addresses: `serviceCheckers` for each address, from different
- * regions where there are such, and one of them replaced every `serviceCheckRotationMs`.
+ * Appoints relays to check other relays' service addresses: `SERVICE_CHECKERS_MAX` for each
+ * address, from different regions if possible. One checker of each address is replaced every
+ * `SERVICE_CHECK_ROTATION_MS`.
  *
- * Bounds: a relay checks at most `serviceChecksMax` addresses. Where that is not enough for all,
- * some addresses have fewer checkers, in turn. A turn fills at most `FILLED_MAX` vacancies.
+ * Bounds: a relay checks at most `CHECK_LIMITS.serviceChecksMax` addresses. If that is not enough
+ * for all, some addresses have fewer checkers, in turn. A turn fills at most `FILLED_MAX`
+ * vacancies.
  */
 export class Appointments {
   readonly #options: AppointmentsOptions;
   readonly #targets = new Map<string, Target>();
   readonly #byChecker = new Map<string, Map<string, ServiceCheck>>();
-  /** Share of a replacement that is due, carried to the next turn. */
+  /** Replacements that are due, with the fraction carried to the next turn. */
   #due = 0;
   #turnedAtMs: number | undefined;
 
@@ -48,22 +50,25 @@ export class Appointments {
     this.#options = options;
   }
 
-  /** What a relay is to check. */
+  /** Returns the service addresses that a relay checks. */
   checksOf(checker: string): ServiceCheck[] {
     return [...(this.#byChecker.get(checker)?.values() ?? [])];
   }
 
-  /** Who checks an address, and since when. */
+  /**
+   * Returns the appointment time (monotonic ms) of each checker of an address.
+   * @param key - as `serviceKey`
+   */
   checkersOf(key: string): ReadonlyMap<string, number> {
     return this.#targets.get(key)?.checkers ?? NOBODY;
   }
 
-  /** Whether a relay is to check an address. */
+  /** Returns whether a relay is appointed to check an address. */
   isAppointed(checker: string, key: string): boolean {
     return this.#byChecker.get(checker)?.has(key) === true;
   }
 
-  /** To be called a few times a second: takes the relays as they are now. */
+  /** Adapts the appointments to the live relays. To be called a few times a second. */
   turn(relays: readonly LiveRelay[], nowMs: number): void {
     const byId = new Map(relays.map((relay) => [relay.record.id, relay]));
     this.#retarget(relays);
@@ -79,7 +84,7 @@ export class Appointments {
         left -= 1;
         const found = this.#find(target, relays, byId);
         if (found === undefined) {
-          // Those for which nobody can be found must not use up every turn.
+          // Addresses that no relay can check must not use up every turn.
           this.#toTheEnd(target);
           break;
         }
@@ -127,7 +132,10 @@ export class Appointments {
     );
   }
 
-  /** The relay whose word would add most: of a region that has none yet, then the least busy. */
+  /**
+   * Finds the best checker: of a region without one first, then of another region than the
+   * target's, then the one with fewest checks.
+   */
   #find(
     target: Target,
     relays: readonly LiveRelay[],
@@ -155,7 +163,7 @@ export class Appointments {
     this.#targets.set(target.key, target);
   }
 
-  /** Replaces as many checkers as the time that passed asks for, in turn over all addresses. */
+  /** Replaces as many checkers as the elapsed time requires, in turn over all addresses. */
   #rotate(relays: readonly LiveRelay[], byId: ReadonlyMap<string, LiveRelay>, nowMs: number): void {
     const passedMs = nowMs - (this.#turnedAtMs ?? nowMs);
     this.#turnedAtMs = nowMs;

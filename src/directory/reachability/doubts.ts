@@ -1,23 +1,23 @@
 /**
- * What other relays say about a relay or a service address: nothing against it; that it does not
- * answer, but too few of them say so for a verdict; or a verdict that it is unreachable.
+ * What the reports say of a relay or a service address: nothing against it (`none`); unreachable,
+ * but too few regions report it for a verdict (`suspected`); or a verdict (`unreachable`).
  */
 export type Doubt = 'none' | 'suspected' | 'unreachable';
 
-/** What a snapshot holds of who reaches a relay. */
+/** The reachability of a relay, as a snapshot holds it. */
 export interface RelayDoubts {
-  /** About all of the relay. */
+  /** Doubt about the relay's trunk. */
   readonly trunk: Doubt;
-  /** About each of its service addresses, in the record's order; left out where there is none. */
+  /** Doubt about each service address, in the record's order; empty if there is none. */
   readonly addresses: readonly Doubt[];
-  /** The relays that it says it does not reach, by id. */
+  /** Ids of the relays that this relay reports as unreached. */
   readonly unreached: ReadonlySet<string>;
 }
 
-/** Of a relay about which nobody has reported anything, and which reaches all. */
+/** The reachability of a relay without reports about it or by it. */
 export const NO_DOUBTS: RelayDoubts = { trunk: 'none', addresses: [], unreached: new Set() };
 
-/** Whether verdicts leave a relay nothing by which it could serve. */
+/** Returns whether verdicts exclude every way to serve: the trunk, or all service addresses. */
 export function isCondemned(addressCount: number, { trunk, addresses }: RelayDoubts): boolean {
   if (trunk === 'unreachable') return true;
   return addresses.length === addressCount && addresses.every((doubt) => doubt === 'unreachable');

@@ -1,32 +1,34 @@
 import { accuses, type Statement } from './reports.js';
 
-/** Statements that are kept as they were said; more are counted. */
+/** Maximum statements kept verbatim; further ones are counted. */
 const KEPT_MAX = 4;
 
-/** Who says what about one relay's trunk or one service address. */
+/** The statements about one relay's trunk or one service address. */
 export interface Evidence {
   readonly id: string;
-  /** The service address; undefined where it is about the trunk. */
+  /** The service address; undefined for the trunk. */
   readonly address: string | undefined;
-  /** How many say that they do not reach it. */
+  /** Number of relays that report that they do not reach it. */
   readonly said: number;
-  /** What some of them say. */
+  /** Up to `KEPT_MAX` of their statements. */
   readonly statements: readonly Statement[];
-  /** How many could tell, and how many of those say that they do not reach it. */
+  /**
+   * Number of credible relays that can tell, and of those that report that they do not reach it.
+   */
   readonly observers: number;
   readonly accusers: number;
-  /** The accusers' regions. */
+  /** Regions of the accusers. */
   readonly regions: ReadonlySet<string>;
 }
 
-/** Counts who says what about one relay's trunk or one service address. */
+/** Counts the statements about one relay's trunk or one service address. */
 export class EvidenceCounter implements Evidence {
   said = 0;
   observers = 0;
   accusers = 0;
   readonly statements: Statement[] = [];
   readonly regions = new Set<string>();
-  /** Relays that could tell, but say something that is no accusation. */
+  /** Number of credible relays whose statement accuses nobody. */
   #abstaining = 0;
 
   constructor(
@@ -34,7 +36,10 @@ export class EvidenceCounter implements Evidence {
     readonly address: string | undefined,
   ) {}
 
-  /** @param by - the reporter's region, and whether it is not cut off itself */
+  /**
+   * Counts a statement.
+   * @param by - the reporter's region, and whether the reporter is not cut off itself
+   */
   add(statement: Statement, by: { readonly region: string; readonly credible: boolean }): void {
     this.said += 1;
     if (this.statements.length < KEPT_MAX) this.statements.push(statement);
@@ -47,7 +52,10 @@ export class EvidenceCounter implements Evidence {
     this.regions.add(by.region);
   }
 
-  /** @param able - relays that report, are not cut off, and are asked about this */
+  /**
+   * Sets the number of observers.
+   * @param able - number of credible relays that report about this trunk or address
+   */
   setObservers(able: number): void {
     this.observers = able - this.#abstaining;
   }

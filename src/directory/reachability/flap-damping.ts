@@ -1,15 +1,13 @@
-/**
- * What is reported counts for this long after the last report, twice as long each time it returns.
- */
+/** Initial hold time after the last report; doubles each time the condition returns. */
 export const HOLD_MS = 5_000;
-/** The longest such time. */
+/** Maximum hold time. */
 export const HOLD_MS_MAX = 120_000;
 
-/** Something that holds now. */
+/** A condition that holds now. */
 export interface Condition<Detail> {
-  /** Monotonic time at which it began. */
+  /** Monotonic time at which it began, ms. */
   readonly sinceMs: number;
-  /** What was last said of it. */
+  /** The detail of its last statement. */
   readonly detail: Detail;
 }
 
@@ -18,26 +16,28 @@ interface Entry<Detail> {
   detail: Detail;
   seenMs: number;
   holdMs: number;
-  /** When it ended; undefined while it holds. */
+  /** Monotonic time at which it ended, ms; undefined while it holds. */
   endedMs: number | undefined;
 }
 
-/** How many holds a condition that ended is remembered, so that its return is noticed. */
+/**
+ * Hold times for which an ended condition is remembered, so that its return doubles the hold time.
+ */
 const REMEMBERED_HOLDS = 4;
 
 /**
  * Conditions that hold while they are stated, and for a hold time after the last statement. The
- * hold time doubles each time a condition returns, as in route flap damping (RFC 2439), so that
- * what comes and goes does not change the answer each time.
+ * hold time doubles each time a condition returns, as in route flap damping (RFC 2439), so that a
+ * flapping report does not flip the answer each time.
  */
 export class DampedConditions<Detail> {
   readonly #entries = new Map<string, Entry<Detail>>();
-  /** Keys of those that a sweep has to look at: not those that stay stated. */
+  /** Keys that a sweep checks: all but those that are held. */
   readonly #lapsing = new Set<string>();
 
   /**
-   * A condition is stated now.
-   * @returns whether it begins with this
+   * States a condition once; it lapses a hold time later.
+   * @returns whether the condition begins
    */
   state(key: string, detail: Detail, nowMs: number): boolean {
     this.#lapsing.add(key);
@@ -45,15 +45,15 @@ export class DampedConditions<Detail> {
   }
 
   /**
-   * A condition is stated until it is released: no sweep looks at it meanwhile.
-   * @returns whether it begins with this
+   * States a condition until it is released; sweeps skip it meanwhile.
+   * @returns whether the condition begins
    */
   hold(key: string, detail: Detail, nowMs: number): boolean {
     this.#lapsing.delete(key);
     return this.#state(key, detail, nowMs);
   }
 
-  /** What was held is stated no longer. */
+  /** Ends the statement of a held condition; it lapses a hold time later. */
   release(key: string, nowMs: number): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
@@ -77,7 +77,10 @@ export class DampedConditions<Detail> {
     return true;
   }
 
-  /** Ends a condition at once. @returns whether it held */
+  /**
+   * Ends a condition at once.
+   * @returns whether it held
+   */
   end(key: string, nowMs: number): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.endedMs !== undefined) return false;
@@ -86,25 +89,25 @@ export class DampedConditions<Detail> {
     return true;
   }
 
-  /** Whether nothing was stated lately. */
+  /** Whether no condition holds or is remembered. */
   get empty(): boolean {
     return this.#entries.size === 0;
   }
 
-  /** The condition, if it holds. */
+  /** Returns the condition if it holds. */
   get(key: string): Condition<Detail> | undefined {
     const entry = this.#entries.get(key);
     return entry?.endedMs === undefined ? entry : undefined;
   }
 
-  /** Every condition that holds. */
+  /** Iterates over every condition that holds. */
   *all(): Iterable<[key: string, condition: Condition<Detail>]> {
     for (const [key, entry] of this.#entries) if (entry.endedMs === undefined) yield [key, entry];
   }
 
   /**
-   * Ends what was not stated for its while, and forgets what ended long ago.
-   * @returns what ended
+   * Ends conditions whose hold time is over, and forgets those that ended long ago.
+   * @returns the conditions that ended
    */
   sweep(nowMs: number): [key: string, condition: Condition<Detail>][] {
     const ended: [string, Condition<Detail>][] = [];

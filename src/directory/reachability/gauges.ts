@@ -4,8 +4,8 @@ import type { Snapshots } from '../snapshot.js';
 import type { Reachability } from './reachability.js';
 
 /**
- * Adds what `/metrics` shows of who reaches whom. A relay has rows only while something is said
- * about it, and at most one for each kind: there are no rows for pairs.
+ * Registers the reachability gauges of `/metrics`. A relay has a row only while a report is about
+ * it, and at most one per kind. There are no rows for pairs.
  */
 export function observeReachability(sources: {
   readonly snapshots: Snapshots;

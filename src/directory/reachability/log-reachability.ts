@@ -5,8 +5,8 @@ import type { Evidence } from './evidence.js';
 import type { CutOffChange, DoubtChange, ReachabilityChanges } from './reachability.js';
 
 /**
- * Says in the log what changed about who reaches whom, each change once, and what to look at.
- * @param recordOf - a live relay's registration
+ * Logs each change of reachability once, with a hint for the operator.
+ * @param recordOf - returns a live relay's registration
  */
 export function logReachability(
   changes: ReachabilityChanges,
@@ -70,7 +70,7 @@ function logCutOff(
   logger.warn({ event: 'relay-cut-off', relay: id, unreached, others }, text);
 }
 
-/** "answers none of its 2 checkers", "answers only 1 of 3 relays". */
+/** Returns "answers none of its 2 checkers", "answers only 1 of 3 other relays" and so on. */
 function answers({ address, observers, accusers, statements }: Evidence): string {
   const able = address === undefined ? `${observers} other relays` : `its ${observers} checkers`;
   const by = statements.map(({ reporter, reason }) => `${reporter}: ${reason}`).join(', ');

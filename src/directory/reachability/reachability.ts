@@ -11,10 +11,10 @@ import { type Condition, DampedConditions } from './flap-damping.js';
 import { Reports, serviceKey } from './reports.js';
 import { TrunkFamilyCounts } from './trunk-family-counts.js';
 
-/** A doubt, or none, with what it rests on. */
+/** A doubt and its evidence. */
 export interface Finding {
   readonly doubt: Doubt;
-  /** Monotonic time since when; of no meaning where there is no doubt. */
+  /** Monotonic time at which the doubt began, ms; 0 without a doubt. */
   readonly sinceMs: number;
   readonly evidence: Evidence;
 }
@@ -24,11 +24,11 @@ export interface DoubtChange {
   readonly kind: 'begins' | 'ends';
   readonly doubt: Exclude<Doubt, 'none'>;
   readonly evidence: Evidence;
-  /** How long it lasted, in milliseconds; 0 for one that begins. */
+  /** Duration of an ended doubt, ms; 0 for one that begins. */
   readonly lastedMs: number;
 }
 
-/** A relay that says it reaches hardly any other began to say so, or ended. */
+/** Begin or end of a relay's report that it reaches hardly any other relay. */
 export interface CutOffChange {
   readonly kind: 'begins' | 'ends';
   readonly id: string;
@@ -36,43 +36,44 @@ export interface CutOffChange {
   readonly others: number;
 }
 
-/** What changed at a sweep, for the log. */
+/** The changes of one sweep, for the log. */
 export interface ReachabilityChanges {
   readonly doubts: readonly DoubtChange[];
   readonly cutOff: readonly CutOffChange[];
-  /** Whether verdicts are now against every relay; undefined when that did not change. */
+  /** Whether verdicts are now against every relay; undefined if that did not change. */
   readonly allCondemned: boolean | undefined;
 }
 
-/** What it works with. */
+/** Dependencies of `Reachability`. */
 export interface ReachabilityOptions {
-  /** Its monotonic time counts. */
+  /** Only its monotonic time is read. */
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /**
-   * Whether a relay has confirmed a registry that holds another's present record: what it says of
-   * a former process counts for nothing.
+   * Returns whether a relay has confirmed a registry with another's present record. Reports about a
+   * former process count for nothing.
    */
   readonly knows: (relay: string, other: string) => boolean;
 }
 
-/** How often reports are weighed. */
+/** Interval of weighing the reports. */
 const WEIGH_MS = 500;
-/** How long an appointed checker has to find out and to say so. */
+/** Time that an appointed checker has for its first result, ms. */
 const SETTLED_MS =
   (CHECK_LIMITS.serviceCheckFailures + 1) * CHECK_LIMITS.serviceCheckIntervalMs +
   LIMITS.beatMsMax +
   WEIGH_MS;
 
 /**
- * Who reaches whom, as the relays measured it (docs/registration.md, Reachability). Relays report
- * which relays they do not reach, and which of the service addresses that they were appointed to
- * check do not answer.
+ * Derives verdicts about relays from the relays' own measurements (docs/registration.md,
+ * Reachability). A relay reports the relays that it does not reach, and those of the service
+ * addresses appointed to it that do not answer.
  *
- * A verdict needs accusers in two regions, and more than half of those who can tell. Fewer make a
- * suspicion. A relay that does not reach more than half of the others is cut off itself, and
- * accuses nobody. Pure over a clock; only the directory's event loop touches it.
+ * A doubt needs accusers that are more than half of the relays that can tell. With accusers in two
+ * regions it is a verdict (`unreachable`), else a suspicion. A relay that does not reach more than
+ * half of the others is cut off itself and accuses nobody. Time comes from `clock` alone. Only the
+ * directory's event loop calls it.
  */
 export class Reachability implements DoubtSource {
   readonly #clock: Clock;
@@ -83,12 +84,12 @@ export class Reachability implements DoubtSource {
   readonly #suspicions = new DampedConditions<Evidence>();
   readonly #cutOff = new DampedConditions<CutOffChange>();
   #relays: ReadonlyMap<string, LiveRelay> = new Map();
-  /** The relays that report and are not cut off themselves, by family. */
+  /** Credible relays by trunk family: those that report and are not cut off. */
   #able = new TrunkFamilyCounts([]);
   #credible: ReadonlySet<string> = new Set();
-  /** What ended between two sweeps, for the log. */
+  /** Doubts that ended between two sweeps, for the log. */
   readonly #endedEarly: DoubtChange[] = [];
-  /** Relays about which a doubt began or ended. */
+  /** Ids of the relays about which a doubt began or ended. */
   #changed = new Set<string>();
   #allCondemned = false;
   #weighedAtMs = Number.NEGATIVE_INFINITY;
@@ -100,8 +101,8 @@ export class Reachability implements DoubtSource {
   }
 
   /**
-   * Takes what a relay reported with a registration or a beat.
-   * @param report - undefined from a relay that says nothing of it
+   * Takes a relay's report from a registration or a beat.
+   * @param report - undefined from a relay that does not report
    */
   report(id: string, report: ReachabilityReport | undefined): void {
     if (report === undefined) {
@@ -115,12 +116,12 @@ export class Reachability implements DoubtSource {
     });
   }
 
-  /** Forgets what a relay reported: it is gone. */
+  /** Forgets the reports of a relay that is gone. */
   forget(id: string): void {
     this.#reports.forget(id);
   }
 
-  /** Forgets what others said about a relay: it has started anew. */
+  /** Ends all doubts about a relay that has restarted. */
   renewed(id: string): void {
     const now = this.#clock.monotonic();
     this.#reports.forgetAbout(id, now);
@@ -138,7 +139,7 @@ export class Reachability implements DoubtSource {
     this.#cutOff.end(id, now);
   }
 
-  /** The service addresses that a relay is to check. */
+  /** Returns the service addresses that a relay checks. */
   checksOf(id: string): ServiceCheck[] {
     return this.#appointments.checksOf(id);
   }
@@ -154,7 +155,7 @@ export class Reachability implements DoubtSource {
   doubtsOf({ id, serviceAddresses }: RelayRecord): RelayDoubts {
     const unreached = this.#reports.unreachedOf(id);
     const isQuiet = this.#verdicts.empty && this.#suspicions.empty;
-    // On most days there is nothing to look up.
+    // The common case: no doubts to look up.
     if (isQuiet) return unreached.size === 0 ? NO_DOUBTS : { ...NO_DOUBTS, unreached };
     const addresses = serviceAddresses.map((address) => this.addressDoubt(id, address));
     const doubted = addresses.some((doubt) => doubt !== 'none');
@@ -168,8 +169,9 @@ export class Reachability implements DoubtSource {
   }
 
   /**
-   * To be called a few times a second: appoints checkers and weighs the reports.
+   * Appoints checkers and weighs the reports. To be called a few times a second.
    * @param relays - all live relays
+   * @returns the changes since the last call
    */
   sweep(relays: readonly LiveRelay[]): ReachabilityChanges {
     const now = this.#clock.monotonic();
@@ -191,17 +193,17 @@ export class Reachability implements DoubtSource {
     return { doubts, cutOff, allCondemned: this.#condemnedAll() };
   }
 
-  /** What is said about a relay's trunk, and the verdict. */
+  /** Returns the doubt about a relay's trunk, with its evidence. */
   trunkOf(id: string): Finding {
     return { ...this.#state(trunkKey(id)), evidence: this.#trunkEvidence(id) };
   }
 
-  /** How many relays say that they do not reach a relay's trunk. */
+  /** Returns the number of relays that report that they do not reach a relay's trunk. */
   trunkSaid(id: string): number {
     return this.#reports.aboutTrunks.get(id)?.size ?? 0;
   }
 
-  /** What is said about a service address, and whether a checker had the time to find out. */
+  /** Returns the doubt about a service address. `checked`: a checker had time for a result. */
   serviceOf(id: string, address: TransportAddress): Finding & { readonly checked: boolean } {
     const text = formatAddress(address);
     const key = serviceKey(id, text);
@@ -210,22 +212,24 @@ export class Reachability implements DoubtSource {
     return { ...this.#state(key), evidence: this.#serviceEvidence(id, text), checked };
   }
 
-  /** Whether a relay says that it reaches hardly any other. */
+  /** Returns whether a relay reports that it reaches hardly any other relay. */
   isCutOff(id: string): boolean {
     return this.#cutOff.get(id) !== undefined;
   }
 
-  /** Whether verdicts are against every relay, so that they count for nothing. */
+  /** Whether verdicts are against every relay, so that selection has no better one. */
   get allCondemned(): boolean {
     return this.#allCondemned;
   }
 
-  /** Pairs of relays that do not reach each other. */
+  /**
+   * Returns the number of pairs of relays of which one reports that it does not reach the other.
+   */
   countPairsApart(): number {
     return this.#reports.countPairs();
   }
 
-  /** Doubts that hold now, of each kind. */
+  /** Iterates over all doubts; a verdict hides the suspicion of the same subject. */
   *doubts(): Iterable<{ readonly doubt: Exclude<Doubt, 'none'>; readonly evidence: Evidence }> {
     for (const [, { detail }] of this.#verdicts.all()) {
       yield { doubt: 'unreachable', evidence: detail };
@@ -247,7 +251,7 @@ export class Reachability implements DoubtSource {
     return { doubt: 'none', sinceMs: 0 };
   }
 
-  /** Finds the relays that are cut off themselves. */
+  /** Finds the relays that are cut off. */
   #weighReporters(now: number): CutOffChange[] {
     const changes: CutOffChange[] = [];
     const all = new TrunkFamilyCounts(this.#relays.values());
@@ -272,7 +276,7 @@ export class Reachability implements DoubtSource {
     this.#able = new TrunkFamilyCounts(able);
     const changes: DoubtChange[] = [];
     for (const [id, said] of this.#reports.aboutTrunks) {
-      // So few cannot be more than half: in a cluster that is split most relays are cut off.
+      // Skips relays with too few reports: in a split cluster most relays are cut off.
       const most = Math.min(said.size, this.#credible.size);
       if (!this.#relays.has(id) || 2 * most <= this.#ableToTell(id)) continue;
       changes.push(...this.#weigh(trunkKey(id), this.#trunkEvidence(id), now));
@@ -292,7 +296,7 @@ export class Reachability implements DoubtSource {
     return changes;
   }
 
-  /** States a verdict or a suspicion, where the evidence is enough for it. */
+  /** States a verdict or a suspicion if the evidence suffices. */
   #weigh(key: string, evidence: Evidence, now: number): DoubtChange[] {
     if (2 * evidence.accusers <= evidence.observers) return [];
     const doubt = evidence.regions.size >= 2 ? 'unreachable' : 'suspected';
@@ -303,7 +307,9 @@ export class Reachability implements DoubtSource {
     return [{ kind: 'begins', doubt, evidence, lastedMs: 0 }];
   }
 
-  /** Ends what is stated no longer; what is about relays that are gone ends without a word. */
+  /**
+   * Ends doubts whose hold time is over. Doubts about relays that are gone end without a log event.
+   */
   #end(now: number): DoubtChange[] {
     const ended = (conditions: DampedConditions<Evidence>, doubt: DoubtChange['doubt']) => {
       const all = conditions.sweep(now);
@@ -315,7 +321,7 @@ export class Reachability implements DoubtSource {
     return [...ended(this.#verdicts, 'unreachable'), ...ended(this.#suspicions, 'suspected')];
   }
 
-  /** How many could tell whether a relay's trunk answers. */
+  /** Returns the number of credible relays that can tell whether a relay's trunk answers. */
   #ableToTell(id: string): number {
     const relay = this.#relays.get(id);
     if (relay === undefined) return 0;
@@ -332,7 +338,7 @@ export class Reachability implements DoubtSource {
     return counter;
   }
 
-  /** Whether a checker that was appointed then has had the time to find out and to say so. */
+  /** Returns whether a checker appointed at `sinceMs` had the time for a first result. */
   #isSettled(sinceMs: number): boolean {
     return this.#clock.monotonic() - sinceMs >= SETTLED_MS;
   }
@@ -344,7 +350,7 @@ export class Reachability implements DoubtSource {
     for (const [checker, sinceMs] of this.#appointments.checkersOf(key)) {
       const credible = !this.isCutOff(checker);
       const statement = this.#reports.ofService(checker, key);
-      // Who was appointed just now has nothing to say yet, neither for nor against it.
+      // A checker that was just appointed has no result yet and does not count.
       const told = statement !== undefined || this.#isSettled(sinceMs);
       if (credible && told) able += 1;
       const region = this.#relays.get(checker)?.record.region ?? '';
@@ -377,7 +383,7 @@ function endOf(
   return { kind: 'ends', doubt, evidence: detail, lastedMs: now - sinceMs };
 }
 
-/** No relay's name holds a space, so none is a service address's key. */
+/** Returns the key of a relay's trunk. A relay's name has no space, so it is no `serviceKey`. */
 function trunkKey(id: string): string {
   return id;
 }

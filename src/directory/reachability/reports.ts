@@ -7,53 +7,57 @@ import {
 import { NO_DOUBTS } from './doubts.js';
 import { DampedConditions } from './flap-damping.js';
 
-/** What a reporter said of another relay or of an address, and since when. */
+/** One reporter's statement about another relay's trunk or a service address. */
 export interface Statement {
   readonly reporter: string;
   readonly reason: string;
   readonly sinceMs: number;
 }
 
-/** Whether what a relay says counts against what it names, and not rather against itself. */
+/**
+ * Returns whether a statement accuses the relay it names. `NOTHING_ANSWERS` points to the
+ * reporter's own network.
+ */
 export function accuses({ reason }: Statement): boolean {
   return reason !== NOTHING_ANSWERS;
 }
 
 interface Reporter {
   readonly id: string;
-  /** What the newest report lists, by relay. */
+  /** Statements of the newest report, by relay. */
   trunk: Map<string, Statement>;
-  /** How many of these are accusations. */
+  /** Number of these that are accusations. */
   accusing: number;
-  /** By relay: what is listed, and for a while what was. */
+  /** By relay: the listed ones, and for a hold time those that were listed. */
   readonly trunkConditions: DampedConditions<undefined>;
-  /** The reason and the time by id and address, of the newest report. */
+  /** Reason and time of the newest report's statements, by `serviceKey`. */
   service: Map<string, { readonly reason: string; readonly sinceMs: number }>;
 }
 
-/** What a report is read by. */
+/** Context in which a report is read. */
 export interface ReportJudge {
   readonly nowMs: number;
-  /** Whether the reporter knows the relay of that id, as it is now. */
+  /** Returns whether the reporter knows the present process of a relay. */
   readonly isKnown: (id: string) => boolean;
-  /** Whether the reporter is to check an address. */
+  /** Returns whether the reporter is appointed to check an address. */
   readonly isAppointed: (key: string) => boolean;
 }
 
 /**
- * What relays reported last. Memory is bounded by the relays: a reporter names each relay once,
- * and an address only where it was appointed to check it. What the directory asks again and again
- * is counted as reports come: a cluster that is split in half says half a million things at once.
+ * The newest report of each relay. Memory is bounded by the number of relays: a reporter has one
+ * statement about each relay, and one about each address that it is appointed to check. Sums that
+ * the directory reads often are kept up to date, because a cluster split in half makes half a
+ * million statements.
  */
 export class Reports {
   readonly #reporters = new Map<string, Reporter>();
-  /** What the newest reports say about each relay's trunk, by reporter. */
+  /** Statements of the newest reports about each relay's trunk, by reporter. */
   readonly #about = new Map<string, Map<string, Statement>>();
   #pairsApart = 0;
-  /** Reporters for which `unreachedOf` has changed. */
+  /** Ids of the reporters whose `unreachedOf` has changed. */
   #changed = new Set<string>();
 
-  /** Takes a relay's newest report, in place of the one before. */
+  /** Replaces a relay's report by a newer one. */
   take(id: string, report: ReachabilityReport, judge: ReportJudge): void {
     const reporter = this.#reporter(id);
     this.#takeTrunk(reporter, report.trunk, judge);
@@ -77,7 +81,7 @@ export class Reports {
     reporter.trunk = new Map();
     reporter.accusing = 0;
     for (const { id: other, reason } of listed) {
-      // The registrations say as much, and selection looks there.
+      // The registrations show a missing common family, and selection reads them.
       if (other === reporter.id || !isKnown(other) || reason === NO_COMMON_FAMILY) continue;
       const statement = this.#stated(reporter, other, { reason, before: before.get(other), nowMs });
       reporter.trunk.set(other, statement);
@@ -129,7 +133,7 @@ export class Reports {
     if (!this.apart(other, reporter)) this.#pairsApart -= 1;
   }
 
-  /** Forgets what a relay said: it is gone, or is one that says nothing. */
+  /** Forgets the report of a relay that is gone or does not report. */
   forget(id: string): void {
     const reporter = this.#reporters.get(id);
     if (reporter === undefined) return;
@@ -138,7 +142,7 @@ export class Reports {
     for (const [other] of reporter.trunkConditions.all()) this.#ended(id, other);
   }
 
-  /** Forgets what others said about a relay: it has started anew. */
+  /** Forgets the statements about a relay that has restarted. */
   forgetAbout(id: string, nowMs: number): void {
     this.withdraw(id, nowMs);
     for (const { id: reporter, trunkConditions, service } of this.#reporters.values()) {
@@ -147,7 +151,7 @@ export class Reports {
     }
   }
 
-  /** What the newest reports say about a relay that is gone counts no longer. */
+  /** Withdraws the statements about a relay that is gone. */
   withdraw(id: string, nowMs: number): void {
     for (const [name, statement] of this.#about.get(id) ?? []) {
       const reporter = this.#reporters.get(name);
@@ -159,17 +163,22 @@ export class Reports {
     this.#about.delete(id);
   }
 
-  /** Whether a relay says what it cannot reach. */
+  /** Returns whether a relay reports reachability. */
   reports(id: string): boolean {
     return this.#reporters.has(id);
   }
 
-  /** Whether a relay says, or said just now, that it does not reach another. */
+  /**
+   * Returns whether a relay reports, or reported within the hold time, that it does not reach
+   * another.
+   */
   apart(reporter: string, other: string): boolean {
     return this.#reporters.get(reporter)?.trunkConditions.get(other) !== undefined;
   }
 
-  /** The relays that a relay says, or said just now, that it does not reach. */
+  /**
+   * Returns the ids of relays that a relay reports, or reported within the hold time, as unreached.
+   */
   unreachedOf(reporter: string): ReadonlySet<string> {
     const conditions = this.#reporters.get(reporter)?.trunkConditions;
     if (conditions === undefined || conditions.empty) return NO_DOUBTS.unreached;
@@ -178,35 +187,38 @@ export class Reports {
     return unreached.size === 0 ? NO_DOUBTS.unreached : unreached;
   }
 
-  /** @returns the reporters whose `unreachedOf` has changed since the last call */
+  /** Returns the reporters whose `unreachedOf` has changed since the last call. */
   takeChanged(): Iterable<string> {
     const changed = this.#changed;
     if (changed.size > 0) this.#changed = new Set();
     return changed;
   }
 
-  /** How many relays' trunks a relay accuses now. */
+  /** Returns the number of relays' trunks that a relay accuses now. */
   accusing(reporter: string): number {
     return this.#reporters.get(reporter)?.accusing ?? 0;
   }
 
-  /** What is said now about the trunks of relays, by relay and reporter. */
+  /** Present statements about relays' trunks, by relay and reporter. */
   get aboutTrunks(): ReadonlyMap<string, ReadonlyMap<string, Statement>> {
     return this.#about;
   }
 
-  /** What a relay says now about a service address; undefined where it has nothing against it. */
+  /** Returns a checker's statement about a service address; undefined if it has none. */
   ofService(reporter: string, key: string): Statement | undefined {
     const said = this.#reporters.get(reporter)?.service.get(key);
     return said === undefined ? undefined : { reporter, ...said };
   }
 
-  /** Pairs of relays of which one says, or said just now, that it does not reach the other. */
+  /**
+   * Returns the number of pairs of relays of which one reports, or reported within the hold time,
+   * that it does not reach the other.
+   */
   countPairs(): number {
     return this.#pairsApart;
   }
 
-  /** Ends what was not reported again. */
+  /** Ends the conditions whose hold time is over. */
   sweep(nowMs: number): void {
     for (const { id, trunkConditions } of this.#reporters.values()) {
       for (const [other] of trunkConditions.sweep(nowMs)) this.#ended(id, other);
@@ -228,12 +240,12 @@ export class Reports {
   }
 }
 
-/** A reason as it may be shown and logged. */
+/** Returns a reason that is safe to show and log: a short word, else `UNKNOWN_REASON`. */
 function worded(reason: string): string {
   return /^[a-z0-9][a-z0-9-]{0,31}$/.test(reason) ? reason : UNKNOWN_REASON;
 }
 
-/** A map key for a relay's service address. */
+/** Returns the map key of a relay's service address. */
 export function serviceKey(id: string, address: string): string {
   return `${id} ${address}`;
 }

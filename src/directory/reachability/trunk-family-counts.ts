@@ -1,9 +1,9 @@
 import { BOTH_FAMILIES, hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
 
-/** How many relays of a set have a trunk address family in common with another relay. */
+/** Counts the relays of a set that have a trunk address family in common with another relay. */
 export class TrunkFamilyCounts {
-  /** By which families they have. */
+  /** Number of relays by bit mask of families. */
   readonly #counts = new Map<number, number>();
 
   constructor(relays: Iterable<LiveRelay>) {
@@ -13,7 +13,10 @@ export class TrunkFamilyCounts {
     }
   }
 
-  /** Those that can be expected to reach it; itself counts, where it is one of them. */
+  /**
+   * Returns how many relays of the set have a family in common with a relay; it counts itself if it
+   * is in the set.
+   */
   inCommonWith(relay: LiveRelay): number {
     const families = familiesOf(relay);
     let count = 0;
@@ -22,7 +25,7 @@ export class TrunkFamilyCounts {
   }
 }
 
-/** One bit for each family that the relay's trunk has. */
+/** Returns a bit mask with one bit for each family that the relay's trunk has. */
 function familiesOf(relay: LiveRelay): number {
   return BOTH_FAMILIES.reduce(
     (bits, family, index) => (hasTrunk(relay, family) ? bits | (1 << index) : bits),

@@ -8,7 +8,7 @@ import { PeerShape, peerHints } from '../http/peer-hints.js';
 import type { NoRelayReason } from '../selection/no-relay-reason.js';
 import type { PeerHints } from '../selection/score.js';
 
-/** The codes of docs/rendezvous.md with the WebSocket close code that follows each. */
+/** The error codes of docs/rendezvous.md, with WebSocket close code and message. */
 export const RENDEZVOUS_ERRORS = {
   'bad-message': { close: 1008, message: 'not a message of the rendezvous' },
   'room-full': { close: 4009, message: 'two other peers are in the room' },
@@ -23,7 +23,7 @@ export const RENDEZVOUS_ERRORS = {
 /** An error after which the socket is closed. */
 export type RendezvousErrorCode = keyof typeof RENDEZVOUS_ERRORS;
 
-/** What the directory sends. */
+/** A message that the directory sends. */
 export type OutgoingMessage =
   | { readonly type: 'waiting' }
   | { readonly type: 'peer-ready' }
@@ -39,28 +39,28 @@ export type OutgoingMessage =
       readonly type: 'error';
       readonly code: RendezvousErrorCode | 'no-relay';
       readonly message: string;
-      /** Of `no-relay`: why, as in the problem of `POST /v1/connections`. */
+      /** Only with `no-relay`: the reason, as in the problem of `POST /v1/connections`. */
       readonly reason?: NoRelayReason;
       readonly retryAfterSeconds?: number;
     };
 
-/** A peer that wants a connection with whoever else is in the room. */
+/** A peer's request for a connection with the other peer in the room. */
 export interface JoinMessage {
   readonly type: 'join';
-  /** In Unicode's normal form C, so that a name typed on two systems is one name. */
+  /** In Unicode normalization form C, so that equal names from two systems are equal. */
   readonly room: string;
   readonly member: string | undefined;
   readonly hints: PeerHints;
 }
 
-/** A peer's NAT address for the other. */
+/** A peer's NAT address, for the other peer. */
 export interface AddressMessage {
   readonly type: 'address';
   readonly connectionId: string;
   readonly address: TransportAddress;
 }
 
-/** What a peer sends, or what is wrong with it. */
+/** A message of a peer, or the error in it. */
 export type IncomingMessage =
   | { readonly ok: true; readonly message: JoinMessage | AddressMessage }
   | { readonly ok: false; readonly reason: string };
@@ -89,8 +89,8 @@ const join = Compile(JoinShape);
 const address = Compile(AddressMessageShape);
 
 /**
- * Reads a message from a peer. Nothing of it is passed on as it came: what another peer will see
- * is written anew from what is parsed here.
+ * Parses a message of a peer. Messages to the other peer are built from the parsed values, so no
+ * unvalidated byte is forwarded.
  * @param text - one text frame
  */
 export function parseIncoming(text: string): IncomingMessage {

@@ -1,23 +1,23 @@
-/** What bounds rooms and the sockets of peers that wait in them (docs/rendezvous.md). */
+/** Bounds of rooms and of the sockets of peers that wait in them (docs/rendezvous.md). */
 export const RENDEZVOUS_LIMITS = {
-  /** Sockets of one tenant. */
+  /** Maximum sockets of one tenant. */
   socketsPerTenantMax: 2_048,
-  /** Rooms in all. */
+  /** Maximum rooms. */
   roomsMax: 4_096,
-  /** Rooms of one tenant. */
+  /** Maximum rooms of one tenant. */
   roomsPerTenantMax: 2_048,
-  /** Largest message. */
+  /** Maximum message length. */
   messageBytesMax: 4_096,
-  /** Messages of one socket at once. */
+  /** Messages of one socket in a burst. */
   messagesBurst: 20,
-  /** Messages of one socket a second, in the long run. */
+  /** Messages of one socket per second, sustained. */
   messagesPerSecond: 5,
-  /** Bytes that wait for a socket that does not read; beyond it the socket is dropped. */
+  /** Maximum send backlog of a socket; beyond it the socket is destroyed. */
   backlogBytesMax: 65_536,
-  /** Time between two pings. */
+  /** Interval of pings. */
   pingIntervalMs: 5_000,
-  /** Time for the first join. */
+  /** Time from opening to the first join. */
   joinMs: 10_000,
-  /** Time that a peer waits for the other one. */
+  /** Maximum time that a peer waits for the other one. */
   roomWaitMs: 600_000,
 } as const;

@@ -17,19 +17,19 @@ import type {
 import { RENDEZVOUS_LIMITS } from './rendezvous-limits.js';
 import type { UnmadeConnection } from './unmade-connection-log.js';
 
-/** A peer's socket, as rooms see it. */
+/** A peer's socket, as `Rooms` uses it. */
 export interface Member {
   readonly tenant: string;
-  /** Monotonic time of the last thing heard from it. */
+  /** Monotonic time of the last message or frame from it, ms. */
   readonly heardAtMs: number;
   send(message: OutgoingMessage): void;
   /** Sends the error and closes the socket. */
   fail(code: RendezvousErrorCode, details?: { reason?: string; retryAfterSeconds?: number }): void;
-  /** The IP address that it comes from; undefined once it is gone. */
+  /** The socket's IP address; undefined once it is closed. */
   readonly from?: string | undefined;
-  /** Asks for a sign of life. */
+  /** Sends a ping. */
   ping(): void;
-  /** Ends the socket without a word: nobody is there to read it. */
+  /** Destroys the socket without a close frame: the peer is silent. */
   drop(): void;
 }
 
@@ -37,9 +37,9 @@ interface Seat {
   readonly member: Member;
   readonly token: string | undefined;
   hints: PeerHints;
-  /** When it became ready for a connection; undefined while it has one. */
+  /** Monotonic time at which it asked for a connection, ms; undefined while it has one. */
   readySinceMs: number | undefined;
-  /** Whether its address for the present connection has been passed on. */
+  /** Whether its address for the present connection has been forwarded. */
   addressPassed: boolean;
 }
 
@@ -47,37 +47,37 @@ interface Room {
   readonly key: string;
   readonly name: string;
   readonly tenant: string;
-  /** One or two, the longest present first. */
+  /** One or two, in order of arrival. */
   readonly seats: Seat[];
   connectionId: string | undefined;
-  /** When the newest connection was made. */
+  /** Monotonic time of the newest connection, ms. */
   connectedAtMs: number;
-  /** When to try again, after no relay could serve. */
+  /** When to retry after no relay could serve, monotonic ms. */
   retryAtMs: number | undefined;
-  /** Why no relay could serve, as the members were told. */
+  /** The reason why no relay could serve, as sent to the members. */
   noRelay: NoRelay | undefined;
-  /** When a connection that one member does not want is replaced. */
+  /** When to replace a connection that one member rejects, monotonic ms. */
   renewAtMs: number | undefined;
-  /** A third peer, while it is found out whether the two are still there. */
+  /** A third peer, while the two members are probed for life. */
   third:
     | { readonly member: Member; readonly join: JoinMessage; readonly sinceMs: number }
     | undefined;
 }
 
-/** What rooms work with. */
+/** Dependencies of `Rooms`. */
 export interface RoomsOptions {
   readonly create: (wish: ConnectionWish) => BrokerAnswer;
-  /** A member asks for another connection before the one that it has was in use. */
+  /** Called when a member asks for another connection before its present one was in use. */
   readonly onUnmade?: (unmade: UnmadeConnection) => void;
   readonly clock: Clock;
 }
 
 /**
- * The rooms where peers without signalling meet (docs/rendezvous.md). A room exists exactly as long
- * as somebody is in it.
+ * The rooms where peers without signalling of their own meet (docs/rendezvous.md). A room exists
+ * while a member is in it.
  *
- * Bounds: `roomsMax` rooms, `roomsPerTenantMax` of a tenant, two members and one third waiting to
- * be seated in each; beyond them the newcomer is refused.
+ * Bounds: `RENDEZVOUS_LIMITS.roomsMax` rooms, `roomsPerTenantMax` of a tenant; two members and one
+ * waiting third peer in each. A further peer is refused.
  */
 export class Rooms {
   readonly #options: RoomsOptions;
@@ -93,7 +93,7 @@ export class Rooms {
     return this.#rooms.size;
   }
 
-  /** A member is ready: for the first time, or for another connection. */
+  /** Makes a member ready for its first or for another connection. */
   join(member: Member, join: JoinMessage): void {
     const present = this.#roomOf.get(member);
     if (present === undefined) {
@@ -105,7 +105,7 @@ export class Rooms {
       return;
     }
     const seat = seatOf(present, member);
-    // Without a seat it waits for one, with what it said first.
+    // A third peer waits for a seat with its first hints.
     if (seat === undefined) return;
     seat.hints = join.hints;
     if (isUnmade(present)) {
@@ -117,7 +117,9 @@ export class Rooms {
     this.#ready(present, seat);
   }
 
-  /** Passes a member's NAT address on to the other member, if it is of the present connection. */
+  /**
+   * Forwards a member's NAT address to the other member, if it belongs to the present connection.
+   */
   address(member: Member, { connectionId, address }: AddressMessage): void {
     const room = this.#roomOf.get(member);
     if (room === undefined) {
@@ -131,11 +133,11 @@ export class Rooms {
     seat.addressPassed = true;
     const { address: ip, port } = address;
     other.member.send({ type: 'address', connectionId, address: ip, port });
-    // Both go on with it: whoever asked for another has taken this one for the answer.
+    // Both members use this connection: it satisfies the request to replace it.
     if (room.renewAtMs !== undefined && !isUnmade(room)) settle(room);
   }
 
-  /** A member's socket is gone. */
+  /** Removes a member whose socket is closed. */
   leave(member: Member): void {
     const room = this.#roomOf.get(member);
     if (room === undefined) return;
@@ -160,7 +162,7 @@ export class Rooms {
     if (room.seats.length === 0) this.#remove(room);
   }
 
-  /** To be called a few times a second: what is due by time. */
+  /** Handles all timeouts of rooms. To be called a few times a second. */
   sweep(): void {
     const now = this.#options.clock.monotonic();
     for (const room of [...this.#rooms.values()]) {
@@ -176,14 +178,14 @@ export class Rooms {
   }
 
   #enter(member: Member, join: JoinMessage): void {
-    // A tenant's name holds no zero byte, so no two pairs of names make one key.
+    // A tenant's name has no zero byte, so the key is unambiguous.
     const key = `${member.tenant}\0${join.room}`;
     const room = this.#rooms.get(key);
     const former = room?.seats.find(({ token }) => token !== undefined && token === join.member);
     if (room === undefined) {
       this.#open(key, member, join);
     } else if (former !== undefined) {
-      // It comes back to its own seat; who waited to see whether the seat was free is answered.
+      // The member returns to its own seat, so the third peer that waits for a seat is refused.
       if (room.third !== undefined) this.#expel(room.third.member, 'room-full');
       this.#expel(former.member, 'replaced');
       this.#enter(member, join);
@@ -238,8 +240,8 @@ export class Rooms {
   }
 
   /**
-   * Makes a member ready, and the connection if both are. Before both addresses have been passed
-   * on, a connection cannot be in use, so one member's wish for another is enough.
+   * Marks a member as ready, and connects the room if both are. One member's request is enough to
+   * replace a connection that cannot be in use, because not both addresses were forwarded.
    */
   #ready(room: Room, seat: Seat): void {
     const now = this.#options.clock.monotonic();
@@ -288,7 +290,7 @@ export class Rooms {
     }
   }
 
-  /** Tells both why no relay can serve, once for each reason, and tries again soon. */
+  /** Tells both members why no relay can serve, once per reason, and schedules a retry. */
   #unserved(room: Room, noRelay: NoRelay): void {
     room.retryAtMs = this.#options.clock.monotonic() + RETRY_MS;
     const told = room.noRelay?.reason === noRelay.reason;
@@ -306,7 +308,7 @@ export class Rooms {
     }
   }
 
-  /** Decides about a third peer once the two have answered, or had the time to. */
+  /** Decides about a third peer after the two members have answered the ping or timed out. */
   #judgeThird(room: Room, now: number): void {
     const { third } = room;
     if (third === undefined) return;
@@ -334,28 +336,28 @@ export class Rooms {
   }
 }
 
-/** How soon two members are tried again that no relay could serve: relays come within seconds. */
+/** Retry interval after no relay could serve, ms. */
 const RETRY_MS = 500;
 
-/** A tenant that has filled its rooms should not hurry. */
+/** Retry time for a tenant that has filled its rooms, s. */
 const ROOM_LIMIT_RETRY_SECONDS = 30;
 
-/** How soon after a connection was made one member alone may have it replaced. */
+/** Minimum age of a connection before one member alone can have it replaced, ms. */
 const RENEWAL_MS = 1_000;
 
-/** Whether the room's connection cannot be in use: both addresses have not been passed on. */
+/** Returns whether the room's connection cannot be in use: not both addresses were forwarded. */
 function isUnmade(room: Room): boolean {
   return room.connectionId !== undefined && !room.seats.every((seat) => seat.addressPassed);
 }
 
-/** Both members have a connection and wait for none. */
+/** Marks both members as connected. */
 function settle(room: Room): void {
   room.noRelay = undefined;
   room.renewAtMs = undefined;
   for (const seat of room.seats) seat.readySinceMs = undefined;
 }
 
-/** What a member of the room has waited for in vain. */
+/** Returns the reason of `room-expired`: what the member waited for. */
 function waitedFor({ name, seats, noRelay }: Room): string {
   const room = `room ${JSON.stringify(name)}`;
   const time = `within ${RENDEZVOUS_LIMITS.roomWaitMs / 1_000} s`;
@@ -372,7 +374,7 @@ function otherSeat(room: Room, seat: Seat): Seat | undefined {
   return room.seats.find((each) => each !== seat);
 }
 
-/** What one of them avoids is no help to the other either, as long as there is another relay. */
+/** Merges both peers' `avoid`: a relay that one peer avoids does not help the other. */
 function avoidingTogether(first: PeerHints, second: PeerHints): [PeerHints, PeerHints] {
   const avoid = new Set([...(first.avoid ?? []), ...(second.avoid ?? [])]);
   if (avoid.size === 0) return [first, second];

@@ -2,25 +2,25 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../clock.js';
 import { LineLimiter } from '../../logging/line-limiter.js';
 
-/** Lines in a second; the rest is counted. */
+/** Maximum lines per second; omitted ones are counted. */
 const LINES_A_SECOND = 5;
 
-/** A connection that a peer asked to have replaced before it was in use. */
+/** A connection that a peer asked to replace before it was in use. */
 export interface UnmadeConnection {
   readonly connectionId: string;
   readonly tenant: string;
-  /** Where the peer's WebSocket comes from; undefined once it is closed. */
+  /** The IP address of the peer's WebSocket; undefined once it is closed. */
   readonly from: string | undefined;
-  /** The relays that it does not want any more, by id. */
+  /** Ids of the relays that it asks to avoid. */
   readonly avoid: readonly string[];
 }
 
 /**
- * Says which peers cannot use the connections that they are given: most often a firewall between a
- * peer and its relay, which no relay can know of.
+ * Logs peers that cannot use their connections. The usual cause is a firewall between a peer and
+ * its relay, which no relay can detect.
  */
 export class UnmadeConnectionLog {
-  /** All that were noticed. */
+  /** Number of such connections. */
   count = 0;
   readonly #window: LineLimiter;
   readonly #logger: Logger;
@@ -30,6 +30,7 @@ export class UnmadeConnectionLog {
     this.#logger = logger;
   }
 
+  /** Counts a connection, and logs it within the rate limit. */
   notice({ connectionId, tenant, from, avoid }: UnmadeConnection): void {
     this.count += 1;
     if (!this.#window.take()) return;

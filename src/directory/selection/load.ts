@@ -3,16 +3,16 @@ import { putMostRecent } from '../../collections/lru.js';
 import { LIMITS } from '../../limits.js';
 import type { RelayLoad } from '../../registry/types.js';
 
-/** Time constant with which legs that were handed out stop to count as recent. */
+/** Time constant of the decay of recently handed out legs. */
 export const RECENT_LEGS_DECAY_MS = 60_000;
 
-/** Relays of which it is remembered; only holders of a relay secret can add one. */
+/** Maximum remembered relays. Only the holder of a relay secret can add one. */
 const RELAYS_MAX = 4 * LIMITS.relaysMax;
-/** With fewer legs handed out a relay says nothing about how long legs last. */
+/** Minimum recent legs of a relay that counts in `legsHeldPerRecentLeg`. */
 const TELLING_LEGS = 4;
-/** It is not held to have more legs than a second relay says it has, times this. */
+/** Maximum expected legs, as a multiple of the second largest reported number. */
 const LEGS_MOST = 2;
-/** A relay may need this share of the processors that the median relay needs for a leg. */
+/** Minimum CPU per leg that a relay is charged, as a share of the median relay's. */
 const CPU_LEAST = 0.7;
 
 interface Count {
@@ -21,11 +21,11 @@ interface Count {
 }
 
 /**
- * How many legs the directory has handed out to each relay lately: a count that decays with the
- * time constant `legsHandedOutMs`. It outlives the registration, so that to register anew does not
- * make a relay look idle.
+ * Counts the legs recently handed out to each relay, with exponential decay
+ * (`RECENT_LEGS_DECAY_MS`). The count outlives the registration, so registering again does not make
+ * a relay look idle.
  *
- * Bound: `RELAYS_MAX` relays; beyond it the longest unused is forgotten.
+ * Bound: `RELAYS_MAX` relays; the least recently counted is forgotten.
  */
 export class RecentLegs {
   readonly #clock: Clock;
@@ -41,7 +41,7 @@ export class RecentLegs {
     putMostRecent(this.#counts, [id, { legs, atMs: this.#clock.monotonic() }], RELAYS_MAX);
   }
 
-  /** Legs handed out lately, the older ones counted less. */
+  /** Returns the decayed number of legs handed out to a relay. */
   of(id: string): number {
     const count = this.#counts.get(id);
     if (count === undefined) return 0;
@@ -50,28 +50,31 @@ export class RecentLegs {
   }
 }
 
-/** What a relay says of itself, and what the directory knows beside it. */
+/** A relay's reported load, and what the directory knows beside it. */
 export interface ReportedLoad {
   readonly load: Pick<RelayLoad, 'legs' | 'legsMax' | 'cpu'>;
-  /** Legs handed out since that load was measured. */
+  /** Legs handed out that the report does not show yet. */
   readonly legsAssigned: number;
-  /** Legs handed out lately (`RecentLegs`). */
+  /** Decayed number of legs handed out (`RecentLegs`). */
   readonly recentLegs: number;
 }
 
-/** What all relays report, as a measure for each of them. No single relay can move it far. */
+/**
+ * Figures over all relays, against which each relay's report is judged. No single relay can move
+ * them far.
+ */
 export interface LoadMeasure {
-  /** The second largest of each figure: the largest that is not one relay's word alone. */
+  /** The second largest of each figure, so that one false report does not set it. */
   readonly legsMax: number;
   readonly legs: number;
   readonly cpu: number;
-  /** Legs held for each one handed out lately, of the median relay: how long legs last. */
+  /** Median of legs held per recent leg: how long legs last. */
   readonly legsHeldPerRecentLeg: number;
-  /** Share of the processors for each share of the legs, of the median relay. */
+  /** Median of CPU per share of legs in use. */
   readonly cpuPerShare: number;
 }
 
-/** The measure of these relays. */
+/** Computes the measure of these relays. */
 export function loadMeasure(relays: readonly ReportedLoad[]): LoadMeasure {
   const legsMax = second(relays.map(({ load }) => load.legsMax));
   const telling = relays.filter(({ recentLegs }) => recentLegs >= TELLING_LEGS);
@@ -88,11 +91,10 @@ export function loadMeasure(relays: readonly ReportedLoad[]): LoadMeasure {
 }
 
 /**
- * How busy a relay is, as far as its word can be taken. A size counts up to the next largest one.
- * Legs count at least as many as a median relay holds of as many handed out, and processors at
- * least 0.7 of what that one needs for them, neither far beyond what a second relay reports: so one
- * that always says it is idle gets about what an idle one gets.
- * @returns a share from 0 to 1
+ * Returns how busy a relay is, 0 to 1, without trusting its report alone. Its `legsMax` counts up
+ * to the second largest. Its legs count at least as many as the median relay holds per recent leg,
+ * and its CPU at least `CPU_LEAST` of the median relay's CPU per leg. Both floors are capped by the
+ * second largest report. A relay that always reports idle gets about as many legs as an idle one.
  */
 export function loadShare(reported: ReportedLoad, measure: LoadMeasure): number {
   const { load, recentLegs } = reported;
@@ -112,7 +114,10 @@ function second(values: readonly number[]): number {
   return next;
 }
 
-/** The upper one where there are two: a relay that says 0 beside one other does not halve it. */
+/**
+ * Returns the median, the upper one of two: a relay that reports 0 beside one other must not halve
+ * it.
+ */
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -2,34 +2,35 @@ import type { Clock } from '../../clock.js';
 import type { LiveRelay } from '../snapshot.js';
 import { type LoadMeasure, loadMeasure, loadShare, RecentLegs } from './load.js';
 
-/** How often the relays' loads are compared with each other, and what was assigned fades. */
+/** Interval of measuring all relays' loads. */
 const MEASURE_INTERVAL_MS = 250;
 
-/** What selection takes for a relay's load: what is reported, and what no report shows yet. */
+/** The load that selection reads: reported load and legs that no report shows yet. */
 export interface LoadEstimate {
   of(relay: LiveRelay): EstimatedLoad;
 }
 
-/** The load that a directory takes a relay to have. */
+/** A relay's estimated load. */
 export interface EstimatedLoad {
-  /** How many more legs it has room for. */
+  /** Number of further legs that it has room for. */
   readonly legsFree: number;
-  /** How busy it is, 0 to 1, as far as its word can be taken (`loadShare`). */
+  /** Share of its capacity in use, 0 to 1 (`loadShare`). */
   readonly share: number;
 }
 
 interface Entry {
   assignedSinceBeat: number;
   assignedBeforeBeat: number;
-  /** As it was estimated last, and from what; undefined where that no longer holds. */
+  /** Last estimate and its inputs; undefined if invalid. */
   estimated: EstimatedLoad | undefined;
   relay: LiveRelay | undefined;
   measure: LoadMeasure | undefined;
 }
 
 /**
- * What this directory alone knows of the relays' loads: the legs that it handed out and that no
- * report shows yet. It lies over the snapshots and is no part of them.
+ * Estimates relays' loads from the reports and the legs that this directory handed out since. It
+ * complements the snapshots and is not part of them, because other instances do not know these
+ * legs.
  */
 export class LocalLoad implements LoadEstimate {
   readonly #clock: Clock;
@@ -43,7 +44,7 @@ export class LocalLoad implements LoadEstimate {
     this.#recentLegs = new RecentLegs(clock);
   }
 
-  /** A relay was registered: no leg of it is assigned. */
+  /** Adds a registered relay, without assigned legs. */
   add(id: string): void {
     this.#entries.set(id, {
       assignedSinceBeat: 0,
@@ -54,12 +55,12 @@ export class LocalLoad implements LoadEstimate {
     });
   }
 
-  /** A relay is gone. Its recent legs are remembered (`RecentLegs`). */
+  /** Removes a relay. Its recent legs stay counted (`RecentLegs`). */
   delete(id: string): void {
     this.#entries.delete(id);
   }
 
-  /** Counts a leg as the relay's until its own load shows it. */
+  /** Counts a leg as the relay's until a report shows it. */
   assign(id: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
@@ -69,8 +70,8 @@ export class LocalLoad implements LoadEstimate {
   }
 
   /**
-   * A beat has reported the relay's load. Peers take a moment to allocate: what was assigned just
-   * before this beat may be in its load or may not, so it counts until the next one.
+   * Takes note of a relay's beat. Peers need a moment to allocate, so a leg that was assigned just
+   * before this beat may be missing from its load: it counts until the next beat.
    */
   reported(id: string): void {
     const entry = this.#entries.get(id);
@@ -80,13 +81,16 @@ export class LocalLoad implements LoadEstimate {
     entry.estimated = undefined;
   }
 
-  /** Legs handed out since a relay's load was measured: they are not in the load yet. */
+  /** Returns the number of legs handed out that the relay's report may not show yet. */
   legsAssigned(id: string): number {
     const entry = this.#entries.get(id);
     return entry === undefined ? 0 : entry.assignedSinceBeat + entry.assignedBeforeBeat;
   }
 
-  /** Compares the relays' loads, where that is due. @param relays - of the newest snapshot */
+  /**
+   * Measures the relays' loads if that is due.
+   * @param relays - of the newest snapshot
+   */
   estimate(relays: readonly LiveRelay[]): LoadEstimate {
     const now = this.#clock.monotonic();
     if (now - this.#measuredAtMs >= MEASURE_INTERVAL_MS) {

@@ -2,13 +2,12 @@ import type { RefusedPair } from './pairs.js';
 import { familiesOf, type PeerHints } from './score.js';
 import type { ExcludedRelays } from './select.js';
 
-/** Time after which a peer is told to ask again when no relay can serve. */
+/** `retryAfterSeconds` when no relay can serve. */
 export const NO_RELAY_RETRY_SECONDS = 2;
 
 /**
- * Why no relay can serve two peers: none is registered; none of those registered may be chosen
- * now; none has an address of a family that a peer can use; or no two of those that could serve
- * can be a pair.
+ * The reason why no relay can serve two peers: none is registered; none may be chosen now; none has
+ * an address of a family that a peer can use; no two form a pair and none serves both.
  */
 export type NoRelayReason = 'no-relays' | 'none-ready' | 'no-family' | 'no-pair';
 
@@ -18,18 +17,18 @@ export interface NoRelay {
   readonly detail: string;
 }
 
-/** What selection found. */
+/** The result of a failed selection. */
 export interface NoRelayInput {
-  /** Live relays. */
+  /** Number of live relays. */
   readonly registered: number;
   readonly excluded: ExcludedRelays;
-  /** How many relays each peer could be served by. */
+  /** Number of relays that could serve each peer. */
   readonly candidates: readonly [number, number];
   readonly peers: readonly [PeerHints, PeerHints];
   readonly refused: readonly RefusedPair[];
 }
 
-/** Says why a selection found no pair. */
+/** Returns the reason why a selection found no pair. */
 export function noRelayReason(found: NoRelayInput): NoRelay {
   const { registered, excluded, candidates, peers } = found;
   if (registered === 0) return { reason: 'no-relays', detail: 'no relay is registered' };

@@ -14,13 +14,13 @@ import {
   trunkMs,
 } from './score.js';
 
-/** Relays of each trunk family that are tried for a peer: pairs are quadratic in it. */
+/** Relays per trunk family that are tried for a peer; the number of pairs is quadratic in it. */
 const SHORTLIST = 8;
-/** Further partners tried for each relay of a shortlist where pairs are lacking. */
+/** Further partners tried for each relay of a shortlist if pairs are lacking. */
 const PARTNERS = 2;
-/** Loads that differ by less than this are alike when a shortlist is drawn. */
+/** Granularity in which loads are compared for a shortlist, ms. */
 const LOAD_STEP_MS = 10;
-/** More than any leg costs, so that exceptions decide first. */
+/** Weight of an exception in a shortlist, ms; exceeds the cost of any leg. */
 const EXCEPTION_COST_MS = 1_000_000;
 
 export interface Pair {
@@ -30,7 +30,7 @@ export interface Pair {
   readonly exceptionWeight: number;
 }
 
-/** What pairs are made from. */
+/** Input of `scoredPairs`. */
 export interface PairInput {
   readonly legs: readonly [PeerLegs, PeerLegs];
   readonly peers: readonly [PeerHints, PeerHints];
@@ -38,21 +38,21 @@ export interface PairInput {
   readonly random: () => number;
 }
 
-/** Two relays that are no pair, and why. */
+/** Two relays that cannot be a pair, and the reason. */
 export interface RefusedPair {
   readonly relays: readonly [string, string];
   readonly fault: PairFault;
 }
 
-/** The pairs that are possible, best first, and those that were considered and are not. */
+/** The possible pairs, best first, and the considered ones that are impossible. */
 export interface Pairs {
   readonly pairs: readonly Pair[];
   readonly refused: readonly RefusedPair[];
 }
 
 /**
- * Pairs of two peers' relays: of a shortlist for each peer and, where the relays on the shortlists
- * do not reach each other, of the best partners that they do reach.
+ * Scores pairs of the two peers' relays. It tries the pairs of a shortlist for each peer. If relays
+ * of the shortlists cannot pair, it adds the best partners with which each of them can.
  */
 export function scoredPairs(input: PairInput): Pairs {
   const [firsts, seconds] = shortlists(input);
@@ -82,7 +82,7 @@ function shortlists({ legs, random }: PairInput) {
   const both = (relay: Candidate) => legCost(legs[0], relay) + legCost(legs[1], relay);
   const middle = cheapest(shareable, both, SHORTLIST, random);
   return legs.map((ofPeer) => {
-    // Per trunk family, so that a pair with a family in common is among them if there is one.
+    // Per trunk family, so that a pair with a common family is found if there is one.
     const ofFamily = (family: AddressFamily) =>
       cheapest(
         ofPeer.list.map(({ relay }) => relay).filter((relay) => hasTrunk(relay, family)),
@@ -94,7 +94,7 @@ function shortlists({ legs, random }: PairInput) {
   }) as [Set<Candidate>, Set<Candidate>];
 }
 
-/** Whether no pair of two relays is found that is without avoidable exceptions. */
+/** Returns whether no pair of two different relays has the least possible exceptions. */
 function lacksPairs(found: ReadonlyMap<string, Pair>, { legs }: PairInput): boolean {
   const least = legs.map((ofPeer) =>
     ofPeer.list.reduce((min, leg) => Math.min(min, leg.exceptionWeight), Infinity),
@@ -105,7 +105,7 @@ function lacksPairs(found: ReadonlyMap<string, Pair>, { legs }: PairInput): bool
   );
 }
 
-/** The best relays for one of the peers that form a pair with the relay of the other. */
+/** Returns the best relays for one peer that can pair with the other peer's relay. */
 function partners(relay: Candidate, peer: 0 | 1, { legs, random }: PairInput) {
   const able = legs[peer].list
     .map((leg) => leg.relay)
@@ -146,7 +146,7 @@ function pairScore(
   };
 }
 
-/** What a leg costs when a shortlist is drawn: exceptions first. */
+/** Returns a leg's cost for a shortlist, ms; exceptions outweigh latency. */
 function legCost(legs: PeerLegs, relay: Candidate): number {
   const leg = legs.byIndex[relay.index];
   return leg === undefined ? 0 : leg.costMs + leg.exceptionWeight * EXCEPTION_COST_MS;
@@ -158,7 +158,7 @@ interface Ranked {
   readonly draw: number;
 }
 
-/** The `count` relays of least cost and load; equals in random order. */
+/** Returns the `count` relays of least cost and load, with ties in random order. */
 function cheapest(
   relays: readonly Candidate[],
   cost: (relay: Candidate) => number,
@@ -173,11 +173,11 @@ function cheapest(
     const costMs = cost(relay) + load;
     const draw = random();
     const last = ranked.length === count ? ranked[count - 1] : undefined;
-    // Most are dearer than all that are kept.
+    // Most relays cost more than all that are kept.
     if (last !== undefined && costMs > last.cost) continue;
     const next = { relay, cost: costMs, draw };
     if (last !== undefined && !before(next, last)) continue;
-    // Few are kept of many, so inserting beats sorting all.
+    // Few of many are kept, so inserting is faster than sorting all.
     const place = ranked.findIndex((each) => before(next, each));
     ranked.splice(place === -1 ? ranked.length : place, 0, next);
     if (ranked.length > count) ranked.pop();

@@ -3,115 +3,116 @@ import type { RelayRecord } from '../../registry/types.js';
 import type { Doubt } from '../reachability/doubts.js';
 import type { LiveRelay } from '../snapshot.js';
 
-/** What a peer told of itself; every member is optional (PROTOCOL.md section 5). */
+/** A peer's hints; every member is optional (PROTOCOL.md section 5). */
 export interface PeerHints {
-  /** Its public IP address, canonical. */
+  /** The peer's public IP address, canonical text. */
   readonly address?: string;
-  /** The address family it must be served with. */
+  /** The address family that it must be served with. */
   readonly family?: AddressFamily;
-  /** The address families it can use; it is served with no other. */
+  /** The address families that it can use; it is served with no other. */
   readonly families?: readonly AddressFamily[];
-  /** The region it must be served from while a relay there can. */
+  /** The region that must serve it while a relay there can. */
   readonly region?: string;
-  /** Relay or region id to milliseconds, as the peer measured. */
+  /** Measured latency in ms, by relay id or region. */
   readonly latencies?: ReadonlyMap<string, number>;
-  /** Relays that it is not given while another can serve. */
+  /** Ids of relays to avoid while another can serve. */
   readonly avoid?: ReadonlySet<string>;
 }
 
 /**
- * The score is in milliseconds, lower is better. Latency is what a user notices, so the other
- * terms say how much latency they are worth.
+ * Weights of the score. The score is in ms, lower is better; the other terms are expressed as the
+ * latency that they are worth.
  */
 export const SCORE_WEIGHTS = {
-  /** A fully loaded relay is as bad as this much latency; load counts squared, little at first. */
+  /** Cost of full load; load counts squared. */
   loadMs: 100,
-  /** A relay that a peer did not measure, over the worst that it did. */
+  /** Cost of a relay that the peer did not measure, over its worst measured one. */
   unmeasuredMs: 50,
-  /** A millisecond between relays counts for this much: their networks are steadier than peers'. */
+  /** Weight of a ms between relays: relays' networks are steadier than peers'. */
   trunkWeight: 0.9,
-  /** Between regions whose distance no peer's latencies tell. */
+  /** Distance of two regions if no peer's latencies show it. */
   regionsApartMs: 20,
-  /** Two relays are the product; both peers on one relay must save more than this. */
+  /** Cost of one relay for both peers, if both measured it. */
   sharedMs: 10,
-  /** The same where the peers' latencies do not tell that sharing is good. */
+  /** Cost of one relay for both peers, if a peer did not measure it. */
   sharedUnmeasuredMs: 1_000,
-  /** A relay without an address of the family that the peer was seen with. */
+  /** Cost of an address of another family than the peer was seen with. */
   otherFamilyMs: 5_000,
-  /** Pairs this close to the best are as good; the choice among them spreads load. */
+  /** Pairs within this of the best are equal; load and chance choose among them. */
   toleranceMs: 5,
 } as const;
 
 /**
- * What a peer is given only where nothing else can serve, each worth more than both legs can have
- * of those above it. No latency outweighs one.
+ * Weights of exceptions: properties that a peer's relay has only if no other can serve. Each weight
+ * exceeds what both legs can sum up of the smaller ones. No latency outweighs one.
  */
 const EXCEPTIONS = { otherRegion: 1, suspected: 10, avoided: 100, unreachable: 1_000 } as const;
 
-/** The terms of one pair's score, in milliseconds. */
+/** The terms of one pair's score, in ms. */
 export interface PairScore {
   readonly relays: readonly [string, string];
-  /** Peer to its relay, each. */
+  /** Latency from each peer to its relay. */
   readonly legMs: readonly [number, number];
-  /** Between the relays. */
+  /** Latency between the relays. */
   readonly trunkMs: number;
   readonly loadMs: readonly [number, number];
   readonly sharedMs: number;
   readonly totalMs: number;
-  /** What each peer would have to put up with; decides before `totalMs` does. */
+  /** Exceptions of each peer's leg; compared before `totalMs`. */
   readonly exceptions: readonly [readonly Exception[], readonly Exception[]];
 }
 
 /**
- * Why a relay is given to a peer only where nothing else can serve: it is not in the peer's
- * region, one of too few says it does not answer, the peer avoids it, or a verdict is against it.
+ * Why a relay serves a peer only if no other can: it is outside the peer's region, it is suspected,
+ * the peer avoids it, or a verdict says that it is unreachable.
  */
 export type Exception = keyof typeof EXCEPTIONS;
 
-/** A relay that may be chosen, with the load that this directory takes it to have. */
+/** A relay that may be chosen, with its estimated load. */
 export interface Candidate {
-  /** Its place among the candidates of this selection. */
+  /** Index among the candidates of this selection. */
   readonly index: number;
   readonly record: RelayRecord;
   readonly relay: LiveRelay;
-  /** How many more legs it has room for. */
+  /** Number of further legs that it has room for. */
   readonly legsFree: number;
-  /** How busy it is, 0 to 1, as far as its word can be taken. */
+  /** Share of its capacity in use, 0 to 1 (`loadShare`). */
   readonly loadShare: number;
 }
 
-/** How a relay would serve a peer. */
+/** A leg that a relay could serve for a peer. */
 export interface PeerLeg {
   readonly relay: Candidate;
   readonly address: TransportAddress;
   readonly costMs: number;
   readonly exceptions: readonly Exception[];
-  /** The sum of what the exceptions weigh. */
+  /** Sum of the exceptions' weights. */
   readonly exceptionWeight: number;
 }
 
-/** The relays that can serve a peer, and how. */
+/** The legs that relays could serve for a peer. */
 export interface PeerLegs {
   readonly list: readonly PeerLeg[];
-  /** By the candidate's index; undefined for one that cannot serve the peer. */
+  /** By the candidate's index; undefined if it cannot serve the peer. */
   readonly byIndex: readonly (PeerLeg | undefined)[];
 }
 
-/** The families that a peer may be served with. */
+/** Returns the families that a peer may be served with. */
 export function familiesOf(peer: PeerHints): readonly AddressFamily[] {
   return peer.family === undefined ? (peer.families ?? BOTH_FAMILIES) : [peer.family];
 }
 
 export const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
 
-/** The latency that a peer measured to a relay, or to the relay's region. */
+/** Returns the latency that a peer measured to a relay or its region, ms. */
 function measuredMs(relay: Candidate, peer: PeerHints): number | undefined {
   return peer.latencies?.get(relay.record.id) ?? peer.latencies?.get(relay.record.region);
 }
 
 /**
- * How each relay that has an address for a peer would serve it. The address is one without a doubt
- * where there is one, then of the family that the peer was seen with, else of IPv4.
+ * Returns the possible legs of a peer, one for each relay that has an address for it. Of several
+ * addresses the one with the least doubt is taken, then one of the family that the peer was seen
+ * with, or else IPv4.
  */
 export function peerLegs(relays: readonly Candidate[], peer: PeerHints): PeerLegs {
   const measured = relays.map((relay) => measuredMs(relay, peer));
@@ -145,13 +146,13 @@ interface Served {
   readonly inferior: boolean;
 }
 
-/** Which families a peer is served with. */
+/** The families that a peer can be served with. */
 interface FamilyWish {
   readonly families: readonly AddressFamily[];
   readonly preferred: AddressFamily;
-  /** The peer was seen with the preferred one. */
+  /** Whether the peer was seen with the preferred family. */
   readonly seen: boolean;
-  /** The peer says which families it can use. */
+  /** Whether the peer states its families. */
   readonly says: boolean;
 }
 
@@ -183,13 +184,13 @@ function servedAddress(
     bestRank = rank;
   }
   if (best === undefined || familyOf(best.address) === preferred) return best;
-  // A peer that does not say which families it can use may lack this one. A relay that has an
-  // address of one family only is offered all the same.
+  // A peer that does not state its families may lack this one. There is no penalty if the relay has
+  // addresses of this family only and the peer's family is unknown.
   const unsure = !says && (seen || hasPreferred);
   return { ...best, inferior: unsure };
 }
 
-/** From the least to the most. */
+/** In rising order. */
 const DOUBTS: readonly Doubt[] = ['none', 'suspected', 'unreachable'];
 
 function worse(a: Doubt, b: Doubt): Doubt {
@@ -206,8 +207,8 @@ function exceptionsOf(relay: Candidate, peer: PeerHints, doubt: Doubt): Exceptio
 }
 
 /**
- * What the way between two relays costs. A peer that measured both gives a lower bound: by the
- * triangle inequality they are at least as far apart as its two latencies differ.
+ * Returns the cost of the trunk between two relays, ms. A peer that measured both gives a lower
+ * bound by the triangle inequality: the difference of its two latencies.
  */
 export function trunkMs(a: Candidate, b: Candidate, peers: readonly PeerHints[]): number {
   if (a === b) return 0;
@@ -220,35 +221,35 @@ export function trunkMs(a: Candidate, b: Candidate, peers: readonly PeerHints[])
   return SCORE_WEIGHTS.trunkWeight * (bound ?? apart);
 }
 
-/** What a relay's load costs, from 0 to `SCORE_WEIGHTS.loadMs`. */
+/** Returns the cost of a relay's load, 0 to `SCORE_WEIGHTS.loadMs`. */
 export function loadMs(relay: Candidate): number {
   return SCORE_WEIGHTS.loadMs * relay.loadShare ** 2;
 }
 
-/** What it costs that both peers use one relay: little where both measured it. */
+/** Returns the cost of one relay for both peers, ms: low if both measured it. */
 export function sharedMs(relay: Candidate, peers: readonly PeerHints[]): number {
   return peers.every((peer) => measuredMs(relay, peer) !== undefined)
     ? SCORE_WEIGHTS.sharedMs
     : SCORE_WEIGHTS.sharedUnmeasuredMs;
 }
 
-/** Whether a relay has room for so many more legs. */
+/** Returns whether a relay has room for this many more legs. */
 export function hasRoom(relay: Candidate, legs: number): boolean {
   return legs <= relay.legsFree;
 }
 
-/** Whether a relay has a trunk address of a family. */
+/** Returns whether a relay has a trunk address of a family. */
 export function hasTrunk(relay: { readonly record: RelayRecord }, family: AddressFamily): boolean {
   return relay.record.trunkAddresses.some((address) => familyOf(address) === family);
 }
 
-/** Why two different relays cannot be a pair; undefined when they can. */
+/** Why two different relays cannot be a pair. */
 export type PairFault = 'noCommonFamily' | 'unknownToEachOther' | 'unreachable';
 
 /**
- * @returns that they have no trunk address family in common (else 440, PROTOCOL.md section 2),
- *   that one has not confirmed a registry with the other (else 403), or that one says it does not
- *   reach the other (else 447)
+ * Returns why two different relays cannot be a pair; undefined if they can. They have no trunk
+ * address family in common (a relay would answer 440, PROTOCOL.md section 2), one has not confirmed
+ * a registry with the other (403), or one reports that it does not reach the other (447).
  */
 export function pairFault(a: Candidate, b: Candidate): PairFault | undefined {
   const common = BOTH_FAMILIES.some((family) => hasTrunk(a, family) && hasTrunk(b, family));
@@ -257,12 +258,12 @@ export function pairFault(a: Candidate, b: Candidate): PairFault | undefined {
   return reaches(a, b) && reaches(b, a) ? undefined : 'unreachable';
 }
 
-/** Whether a relay has put a registry to use that holds another's present record. */
+/** Returns whether a relay has put a registry to use that holds another's present record. */
 function knows({ relay }: Candidate, other: Candidate): boolean {
   return relay.registry?.holds(other.record) === true;
 }
 
-/** Whether a relay does not say that it does not reach another. */
+/** Returns whether a relay does not report another as unreached. */
 function reaches({ relay }: Candidate, other: Candidate): boolean {
   return !relay.doubts.unreached.has(other.record.id);
 }

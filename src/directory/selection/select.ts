@@ -14,48 +14,48 @@ import {
   SCORE_WEIGHTS,
 } from './score.js';
 
-/** Best pairs, and pairs that are none, that an explanation lists. */
+/** Number of best pairs, and of refused ones, in an explanation. */
 const EXPLAINED_PAIRS = 5;
 
-/** What selection depends on, and nothing else. */
+/** The complete input of a selection. */
 export interface SelectionInput {
   readonly snapshot: Snapshot;
-  /** What this directory adds to the loads in the snapshot. */
+  /** Estimates loads beyond what the snapshot holds. */
   readonly load: LoadEstimate;
   readonly peers: readonly [PeerHints, PeerHints];
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
-/** The answer to "why this relay?". */
+/** Explains a selection, for the debug log. */
 export interface SelectionExplanation {
-  /** The number of the snapshot that it was made from. */
+  /** Number of the snapshot that was read. */
   readonly snapshot: number;
-  /** Relays that nobody was offered, and why. */
+  /** Ids of relays that no peer could be given, by reason. */
   readonly excluded: ExcludedRelays;
-  /** Relays to be given only where nothing else can serve, for each peer, by the reason. */
+  /** Ids of relays that each peer gets only if no other can serve, by exception. */
   readonly heldBack: readonly [HeldBack, HeldBack];
-  /** How many relays each peer could be served by. */
+  /** Number of relays that could serve each peer. */
   readonly candidates: readonly [number, number];
   /** Whether each peer's `region` was kept. */
   readonly regionKept: readonly [boolean, boolean];
   readonly pairs: number;
-  /** How many pairs were considered and are none, and some of them. */
+  /** Number of considered pairs that are impossible, and some of them. */
   readonly pairsRefused: number;
   readonly refused: readonly RefusedPair[];
-  /** Pairs within the tolerance of the best, among which chance and load decided. */
+  /** Number of pairs within the tolerance of the best, among which load and chance chose. */
   readonly contenders: number;
-  /** The best pairs by score. */
+  /** Scores of the best pairs. */
   readonly best: readonly PairScore[];
   readonly chosen: PairScore | undefined;
 }
 
-/** Ids by the reason. */
+/** Ids by reason. */
 export type ExcludedRelays = Readonly<
   Record<'unconfirmed' | 'draining' | 'full', readonly string[]>
 >;
 
-/** Ids by the exception that giving them would be. */
+/** Ids by exception. */
 export type HeldBack = Readonly<Record<Exclude<Exception, 'otherRegion'>, readonly string[]>>;
 
 /** A relay and its service address for each of two peers, or why there is none. */
@@ -73,18 +73,19 @@ export type Selection =
     };
 
 /**
- * Picks a relay for each of two peers. The pair with the least latency over both legs and the
- * trunk wins, load added as latency; among pairs as good as the best, two are drawn and the less
- * loaded taken (Mitzenmacher, "The power of two choices", 2001), so that stale loads do not send a
- * burst to one relay. Two different relays are preferred; one serves both where the peers' own
- * latencies say so by more than `SCORE_WEIGHTS.sharedMs`, or where no other pair can.
+ * Selects a relay for each of two peers. The pair with the least latency over both legs and the
+ * trunk wins, where load counts as latency. Of the pairs within the tolerance, two are drawn and
+ * the less loaded one is taken (Mitzenmacher, "The power of two choices", 2001), so that stale
+ * loads do not send a burst to one relay. Two different relays are preferred: one serves both peers
+ * only if their latencies favour it by more than `SCORE_WEIGHTS.sharedMs`, or if no pair of two is
+ * possible.
  *
- * It is a function of its input: it reads no clock, and chance comes from `random` alone.
+ * The result depends on the input alone: no clock is read, and chance comes from `random`.
  *
- * A peer's `family` and `families` bind, and so does it that two relays reach each other. A peer
- * is given a relay outside its `region`, one that is suspected, one that it avoids or one under a
- * verdict (in this order, each only if the former does not help) where nothing else can serve.
- * @returns the relays in the peers' order with an explanation
+ * A peer's `family` and `families` are binding, and two relays must reach each other. A relay
+ * outside the peer's `region`, a suspected one, an avoided one, or one under a verdict serves only
+ * if no other can; in this order of preference.
+ * @returns the relays and addresses in the peers' order, or the reason, each with an explanation
  */
 export function selectRelays(input: SelectionInput): Selection {
   const { snapshot, load, peers, random } = input;
