@@ -1,9 +1,9 @@
-/** An answer is as good as new for so long. */
+/** Maximum age of a cached response, ms. */
 const FRESH_MS = 100;
 
 /**
- * An answer that is the same for everybody who asks at about the same time: it is made once, and
- * its bytes are held once, however many ask and do not read it.
+ * Caches a response that is the same for all clients. It is serialized once, and slow readers share
+ * one buffer.
  */
 export class CachedResponse {
   readonly #make: () => Promise<string> | string;
@@ -13,15 +13,18 @@ export class CachedResponse {
   #changesSeen = 0;
 
   /**
-   * @param make - makes the text
-   * @param changes - a count of what no answer may be late with
+   * @param make - makes the response's text
+   * @param changes - returns a counter; the cached response expires when it changes
    */
   constructor(make: () => Promise<string> | string, changes: () => number = () => 0) {
     this.#make = make;
     this.#changes = changes;
   }
 
-  /** @returns the bytes of an answer of the last tenth of a second, and since the last change */
+  /**
+   * Returns the response: at most `FRESH_MS` old, and made since the last change.
+   * @throws what `make` throws; a failure is not cached
+   */
   get(): Promise<Buffer> {
     const now = performance.now();
     const changes = this.#changes();

@@ -3,12 +3,12 @@ import { request as httpsRequest, type RequestOptions as TlsRequestOptions } fro
 import { createGunzip } from 'node:zlib';
 
 /**
- * Sends an HTTP or HTTPS request. Redirects are not followed: they would carry credentials
- * elsewhere. Not `fetch`: it takes neither an agent nor a certificate authority, and refuses some
- * ports.
- * @param body - as it is sent; nothing when left out
- * @returns the response, as soon as its headers are there
- * @throws the system's, TLS's or the signal's error
+ * Sends an HTTP or HTTPS request. Redirects are not followed, because they would carry credentials
+ * to another host. `fetch` does not fit: it takes neither an agent nor a certificate authority, and
+ * refuses some ports.
+ * @param body - the request's content; none if absent
+ * @returns the response, once its headers have arrived
+ * @throws the error of the system, of TLS or of the signal
  */
 export function sendRequest(
   url: string | URL,
@@ -22,10 +22,10 @@ export function sendRequest(
 }
 
 /**
- * Reads the body of a response, and unpacks it where it is gzip.
- * @param bytesMax - of the body, unpacked
- * @returns undefined for a longer one, whose connection is closed then
- * @throws the stream's own error; zlib's for what is no gzip
+ * Reads the content of a response, and decompresses gzip.
+ * @param bytesMax - maximum length after decompression
+ * @returns undefined for longer content; the connection is closed then
+ * @throws the stream's error; zlib's error for malformed gzip
  */
 export async function readBody(
   response: IncomingMessage,
@@ -33,7 +33,7 @@ export async function readBody(
 ): Promise<Buffer | undefined> {
   const isGzip = response.headers['content-encoding'] === 'gzip';
   const plain = isGzip ? response.pipe(createGunzip()) : response;
-  // An answer that breaks off ends the unpacking, too.
+  // A broken response also ends the decompression.
   if (isGzip) response.once('error', (error) => plain.destroy(error));
   const chunks: Buffer[] = [];
   let bytes = 0;

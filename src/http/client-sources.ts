@@ -1,27 +1,27 @@
 import { BlockList, isIP } from 'node:net';
 import { TurnpikeError } from '../errors.js';
 
-/** Hextets of an IPv6 prefix that one subscriber has: /64. */
+/** Number of 16-bit groups in an IPv6 /64, the prefix of one subscriber. */
 const PREFIX_GROUPS = 4;
 
 /**
- * Tells the sources of connections apart: an IPv4 address, an IPv6 /64. Behind a trusted proxy are
- * many sources that cannot be told apart, so its connections have none.
+ * Names the source of a connection: an IPv4 address or an IPv6 /64. Connections of a trusted proxy
+ * have no source, because it carries many indistinguishable ones.
  */
 export class ClientSources {
   readonly #proxies = new BlockList();
 
   /**
    * @param trustedProxies - addresses and prefixes: `192.0.2.1`, `2001:db8::/32`
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for what is neither
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for any other text
    */
   constructor(trustedProxies: readonly string[] = []) {
     for (const proxy of trustedProxies) this.#trust(proxy);
   }
 
   /**
-   * @param ip - a socket's remote address; undefined once it is closed
-   * @returns a name of the source, undefined for a trusted proxy
+   * Returns the name of a source; undefined for a trusted proxy, empty for a closed socket.
+   * @param ip - a socket's remote address; undefined once the socket is closed
    */
   nameOf(ip: string | undefined): string | undefined {
     if (ip === undefined) return '';
@@ -45,7 +45,7 @@ export class ClientSources {
   }
 }
 
-/** The first 64 bits of an IPv6 address in a socket's spelling, without its zone. */
+/** Returns the /64 of an IPv6 address as a socket spells it, without its zone. */
 function prefixOf(ip: string): string {
   const [head = '', tail] = (ip.split('%', 1)[0] ?? '').split('::');
   const groups = head === '' ? [] : head.split(':');

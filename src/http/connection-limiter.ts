@@ -3,58 +3,64 @@ import type { Clock } from '../clock.js';
 import type { ClientSources } from './client-sources.js';
 import type { ConnectionBounds } from './file-descriptors.js';
 
-/** A connection without a request for this long may be closed for another one. */
+/**
+ * Age from which a connection without a first request, or a slow request, may be closed for others.
+ */
 export const FIRST_REQUEST_MS = 1_000;
-/** Connections that one relay keeps; with one more the oldest is closed. */
+/** Connections of one relay; with a further one the oldest is closed. */
 export const CONNECTIONS_PER_RELAY_MAX = 4;
 
 /**
- * `new`: no request yet. `busy`: a request is under way. `idle`: kept alive between two requests.
- * `relay`: has carried a relay's genuine request. `room`: a peer of the rendezvous.
+ * State of a connection. `new`: no request yet. `busy`: a request is under way. `idle`: kept alive
+ * between requests. `relay`: has carried a relay's genuine request. `room`: a rendezvous socket.
  */
 type Use = 'new' | 'busy' | 'idle' | 'relay' | 'room';
 
 interface Connection {
   readonly socket: Socket;
   readonly ends: string;
-  /** Undefined where many sources cannot be told apart: then it is one by itself. */
+  /** Undefined for a trusted proxy: then the connection counts for no source. */
   readonly source: string | undefined;
   use: Use;
-  /** The relay whose genuine request it has carried. */
+  /** The id of the relay whose genuine request it has carried. */
   relay?: string;
-  /** Has carried a request with an API key, so that its source is not held against it. */
+  /** Whether it has carried a request with an API key, so that it does not count for its source. */
   hasKey: boolean;
   sinceMs: number;
   isGone: boolean;
 }
 
-/** The ends of a connection, which name it: its TLS socket is another object than its own. */
+/**
+ * Identifies a connection: with TLS the request's socket is another object than the accepted one.
+ */
 type Ends = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
-/** Of so many connections that there may be, one more is closed where one has to be. */
+/** Closing idle connections frees 1/256 of all at a time. */
 const CONNECTIONS_A_BATCH = 256;
-/** A source has many connections where it has one of so many. */
+/** A source with at least 1/16 of all connections is large. */
 const LARGE_SOURCE = 16;
 
 /**
- * Every connection of the directory and what it is used for, so that those that merely wait never
- * keep others out. Who came first has no right to stay: where there is no room, those go that have
- * been idle longest, of the source that has most. A source's connections without an API key are
- * bounded by themselves, and relays have a reserve.
+ * Tracks every connection of the directory, so that idle ones never keep new ones out. At the bound
+ * it closes connections that have been idle longest, first of the source with most connections.
+ * Connections without an API key are bounded per source, and a reserve is kept for relays.
  */
 export class ConnectionLimiter {
-  /** Idle connections closed for newer ones; connections refused because none was idle. */
+  /**
+   * Connections closed for newer ones, idle or slow; connections refused because none could be
+   * closed.
+   */
   closedIdle = 0;
   refused = 0;
-  /** Either, because the source had as many as one may have. */
+  /** Connections closed or refused because their source was at its bound. */
   ofSource = 0;
   readonly #bounds: ConnectionBounds;
   readonly #sources: Pick<ClientSources, 'nameOf'>;
   readonly #clock: Clock;
   readonly #connections = new Map<string, Connection>();
-  /** Those without a key, of each source. */
+  /** Connections that count for a source, by source. */
   readonly #bySource = new Map<string, Set<Connection>>();
-  /** Those of each relay, the oldest first. */
+  /** Relays' connections by id, the oldest first. */
   readonly #byRelay = new Map<string, Set<Connection>>();
   #relays = 0;
 
@@ -68,9 +74,9 @@ export class ConnectionLimiter {
     return this.#connections.size;
   }
 
-  /** Takes a connection that was just accepted, or ends it. */
+  /** Admits a connection that was just accepted, or destroys it. */
   accept(socket: Socket): void {
-    // One that was reset before it was accepted has no ends any more: it is none.
+    // A connection that was reset before it was accepted has no remote address.
     if (socket.remoteAddress === undefined) {
       socket.destroy();
       return;
@@ -84,7 +90,7 @@ export class ConnectionLimiter {
     const sinceMs = this.#clock.monotonic();
     const fresh = { use: 'new', hasKey: false, isGone: false } as const;
     const connection: Connection = { socket, ends, source, sinceMs, ...fresh };
-    // Its ends may come again before its close is known.
+    // The kernel may reuse the ends before Node reports the close.
     const former = this.#connections.get(ends);
     if (former !== undefined) this.#forget(former);
     this.#connections.set(ends, connection);
@@ -95,7 +101,7 @@ export class ConnectionLimiter {
     socket.once('close', () => this.#forget(connection));
   }
 
-  /** A request has come, or its answer has gone. */
+  /** Notes that a request has begun or that its response has been sent. */
   request(of: Ends, underWay: boolean): void {
     const connection = this.#connections.get(endsOf(of));
     if (connection === undefined || connection.use === 'relay' || connection.use === 'room') return;
@@ -103,7 +109,7 @@ export class ConnectionLimiter {
     connection.sinceMs = this.#clock.monotonic();
   }
 
-  /** It has carried a request with an API key. */
+  /** Notes that a connection has carried a request with an API key. */
   hasKey(of: Ends): void {
     const connection = this.#connections.get(endsOf(of));
     if (connection === undefined || connection.hasKey) return;
@@ -112,8 +118,8 @@ export class ConnectionLimiter {
   }
 
   /**
-   * It has carried a genuine request of a relay, which keeps its newest
-   * `CONNECTIONS_PER_RELAY_MAX` connections: more would be the reserve of others.
+   * Notes that a connection has carried a relay's genuine request. A relay keeps its newest
+   * `CONNECTIONS_PER_RELAY_MAX` connections, so that it does not use up the reserve of others.
    */
   isRelay(of: Ends, id: string): void {
     const connection = this.#connections.get(endsOf(of));
@@ -128,13 +134,16 @@ export class ConnectionLimiter {
     if (oldest !== undefined && own.size > CONNECTIONS_PER_RELAY_MAX) this.#end(oldest);
   }
 
-  /** The source of a connection that has not carried a relay's genuine request. */
+  /**
+   * Returns the source of a connection, or its ends without one; undefined for a relay's
+   * connection.
+   */
   strangerOf(of: Ends): string | undefined {
     const connection = this.#connections.get(endsOf(of));
     return connection?.use === 'relay' ? undefined : (connection?.source ?? endsOf(of));
   }
 
-  /** A peer waits there. */
+  /** Notes that a connection has become a rendezvous socket. */
   isRoom(of: Ends): void {
     const connection = this.#connections.get(endsOf(of));
     if (connection !== undefined && connection.use !== 'relay') connection.use = 'room';
@@ -145,7 +154,7 @@ export class ConnectionLimiter {
     if (ofSource !== undefined && ofSource.size >= this.#bounds.perSourceMax) {
       const isClosed =
         this.#closeIdlest(ofSource, 1) > 0 || this.#closeIdlest(ofSource, 1, 'busy') > 0;
-      // A crowd that comes at once has had no time to show its keys: it is let in to do so.
+      // Connections of a burst have had no time to present API keys, so new ones do not count here.
       const others = [...ofSource].filter(({ use }) => use !== 'new');
       const isFull = others.length >= this.#bounds.perSourceMax;
       if (isClosed || isFull) {
@@ -158,21 +167,21 @@ export class ConnectionLimiter {
     return false;
   }
 
-  /** Whether there is room for one more, which is made where something can go. */
+  /** Returns whether there is room for a new connection, closing others if needed. */
   #hasRoom(): boolean {
     const others = this.#connections.size - this.#relays;
     const free = Math.max(this.#bounds.relaysReserve - this.#relays, 0);
     if (others < this.#bounds.connectionsMax - this.#relays - free || this.#closeSome()) {
       return true;
     }
-    // A relay cannot be told from others yet: the reserve is open to whoever soon asks something.
+    // A new relay cannot be recognized yet, so the reserve is open to fresh connections.
     return this.#connections.size < this.#bounds.connectionsMax;
   }
 
   /**
-   * Ends some that nobody will miss: of the source with most connections without a key; where none
-   * of them is idle, of all. A request that does not come to its end is taken for idle where its
-   * source has many, and wherever nothing else is left. @returns whether there was one
+   * Closes idle connections: first of the source with most connections, else of all. Slow requests
+   * count as idle if the source is large, or if nothing else is left.
+   * @returns whether a connection was closed
    */
   #closeSome(): boolean {
     const most = Math.ceil(this.#bounds.connectionsMax / CONNECTIONS_A_BATCH);
@@ -191,8 +200,9 @@ export class ConnectionLimiter {
   }
 
   /**
-   * Ends those that have been idle longest, or whose request has been under way longest.
-   * @returns how many
+   * Closes the connections that have been idle longest, or whose request has been under way
+   * longest.
+   * @returns the number of closed connections
    */
   #closeIdlest(among: Iterable<Connection>, most: number, kind: 'idle' | 'busy' = 'idle'): number {
     const slow = this.#clock.monotonic() - FIRST_REQUEST_MS;

@@ -2,36 +2,36 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { LIMITS } from '../limits.js';
 import { WEB_SOCKET_LIMITS } from './web-socket-limits.js';
 
-/** Connections open at once, if there are descriptors; beyond it new ones are refused. */
+/** Maximum open connections if descriptors suffice; beyond it new ones are refused. */
 export const CONNECTIONS_MAX = 8_192;
 
-/** Descriptors for files, timers and answers under way besides connections. */
+/** Descriptors reserved for everything but connections. */
 const SPARE = 32;
-/** Connections that a directory takes however few descriptors it has. */
+/** Connections accepted even if descriptors are short. */
 const CONNECTIONS_MIN = 16;
 
-/** What a directory may open, from what the system lets it. */
+/** Bounds of a directory's connections. */
 export interface ConnectionBounds {
-  /** Connections in all. */
+  /** Maximum open connections. */
   readonly connectionsMax: number;
-  /** Of these, kept for relays. */
+  /** Number of these that are reserved for relays. */
   readonly relaysReserve: number;
-  /** Of these, at most for peers that wait in rooms. */
+  /** Maximum number of these that are rendezvous sockets. */
   readonly rendezvousMax: number;
-  /** Of one source (an IPv4 address, an IPv6 /64), without an API key. */
+  /** Maximum of one source (an IPv4 address, an IPv6 /64) without an API key. */
   readonly perSourceMax: number;
 }
 
-/** Descriptors of this process: how many it may have, and has. */
+/** File descriptors of this process: the limit, and the number in use. */
 export interface Descriptors {
   readonly limit: number;
   readonly used: number;
 }
 
 /**
- * Shares descriptors out: a quarter is kept for relays, because all depends on them, and at most
- * half goes to peers that wait in rooms, because they stay long.
- * @param descriptors - undefined where the system does not say
+ * Divides the descriptors: a quarter is reserved for relays, because everything depends on them; at
+ * most half are rendezvous sockets, because these stay open long.
+ * @param descriptors - undefined if unknown
  */
 export function connectionBounds(descriptors: Descriptors | undefined): ConnectionBounds {
   const { limit, used } = descriptors ?? { limit: Number.POSITIVE_INFINITY, used: 0 };
@@ -45,7 +45,10 @@ export function connectionBounds(descriptors: Descriptors | undefined): Connecti
   };
 }
 
-/** RLIMIT_NOFILE, which Node raises to the hard limit at its start, and what is open. */
+/**
+ * Reads RLIMIT_NOFILE, whose soft limit Node raises to the hard one at start, and the number of
+ * open descriptors; undefined without `/proc`.
+ */
 export function readDescriptors(): Descriptors | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');

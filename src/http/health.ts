@@ -1,23 +1,23 @@
-/** Something that keeps a service from its work, or that its operator should know. */
+/** A reason why a service is not healthy, or a warning for its operator. */
 export interface HealthReason {
-  /** Stable: match on it. */
+  /** Stable code. */
   readonly code: string;
-  /** For people. */
+  /** Text for people. */
   readonly detail: string;
-  /** What it takes from the service: its life, its readiness, or nothing. */
+  /** What it negates: liveness, readiness, or nothing. */
   readonly stops: 'liveness' | 'readiness' | 'nothing';
 }
 
-/** How a relay or a directory is. */
+/** Health of a relay or a directory. */
 export interface Health {
-  /** False where only a restart helps. */
+  /** False if only a restart helps. */
   readonly live: boolean;
-  /** Whether it can be given work. */
+  /** Whether it can take new work. */
   readonly ready: boolean;
   readonly reasons: readonly HealthReason[];
 }
 
-/** What a probe is answered: `/healthz` asks for liveness, `/readyz` for readiness. */
+/** The response to a probe: `/healthz` asks for liveness, `/readyz` for readiness. */
 export interface HealthAnswer {
   readonly status: 200 | 503;
   readonly body: {
@@ -26,14 +26,14 @@ export interface HealthAnswer {
   };
 }
 
-/** Sums up reasons: who is not alive is not ready either. */
+/** Derives the health from its reasons. A service that is not live is not ready either. */
 export function healthOf(reasons: readonly HealthReason[]): Health {
   const live = reasons.every(({ stops }) => stops !== 'liveness');
   const ready = live && reasons.every(({ stops }) => stops !== 'readiness');
   return { live, ready, reasons };
 }
 
-/** The answer to a probe: 503 where what it asks for is missing; all reasons in any case. */
+/** Returns the response to a probe: 503 if the asked property is false; all reasons in any case. */
 export function healthAnswer(health: Health, asked: 'live' | 'ready'): HealthAnswer {
   const ok = health[asked];
   const body = { status: ok ? 'ok' : 'failed', reasons: health.reasons } as const;

@@ -2,21 +2,21 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import type { Bound } from '../logging/bound-watch.js';
 
-/** What is allowed of the requests under way at an HTTP server. */
+/** Limits of the requests under way at an HTTP server. */
 export interface RequestLimits {
-  /** Requests under way on a connection: one, and those that a client sent without waiting. */
+  /** Maximum requests under way on a connection, pipelined ones included. */
   readonly perConnectionMax: number;
-  /** Requests under way of a source. */
+  /** Maximum requests under way of a source. */
   readonly perSourceMax: number;
-  /** Bytes that all requests' bodies may have. */
+  /** Maximum bytes of the bodies of all requests under way. */
   readonly bodyBytesMax: number;
-  /** Bytes of answers that wait to be read, of all connections. */
+  /** Maximum bytes of unread responses, of all connections. */
   readonly unreadBytesMax: number;
-  /** A connection of which nothing was read for so long, while something waits, is cut. */
+  /** Time after which a connection that reads nothing of a waiting response is destroyed. */
   readonly unreadMs: number;
 }
 
-/** What the servers of relays and directories allow. */
+/** The limits of relays' and directories' servers. */
 export const REQUEST_LIMITS: RequestLimits = {
   perConnectionMax: 4,
   perSourceMax: 2_048,
@@ -25,19 +25,19 @@ export const REQUEST_LIMITS: RequestLimits = {
   unreadMs: 5_000,
 };
 
-/** `taken`: go on. `cut`: the connection is gone. `crowded`: its source has too many under way. */
+/**
+ * `taken`: the request is accepted. `cut`: its connection was destroyed. `crowded`: its source has
+ * too many requests under way.
+ */
 export type RequestVerdict = 'taken' | 'cut' | 'crowded';
 
-/**
- * A socket as Node's HTTP server has it. Its parser is in no documentation, so it is done without
- * where it is missing.
- */
+/** A socket of Node's HTTP server. Its parser is undocumented, so it may be absent. */
 type HttpSocket = Socket & { readonly parser?: { onIncoming?: () => number } | null };
 
 /**
- * Takes the place of what handles the next request that a parser finds. Else all that was read with
- * one request becomes requests, two thousand of them, though their connection is gone. The number
- * is what Node's own handler returns where another protocol begins: the parser stops there.
+ * Replaces the handler of further requests on a destroyed connection. Otherwise Node would create
+ * up to two thousand requests from the bytes already read. Node's own handler returns 2 for an
+ * upgrade, which stops the parser.
  */
 const parseNoMore = () => 2;
 
@@ -46,30 +46,31 @@ interface Busy {
   readonly source: string | undefined;
   underWay: number;
   bodyBytes: number;
-  /** Bytes read by the other end when something was last read, and when that was. */
+  /** Bytes that the client had read at the last progress, and the time of it, monotonic ms. */
   readBytes: number;
   readAtMs: number;
 }
 
 /**
- * Bounds what the connections of an HTTP server can hold by asking: requests that are sent without
- * waiting for answers, bodies that do not end, answers that nobody reads. Where a bound of all is
- * met, those of the source that holds most are cut, so that whoever asks little is never refused
- * for what others do.
+ * Bounds the memory that connections of an HTTP server can hold: pipelined requests, unfinished
+ * bodies, unread responses. At a global bound it destroys connections of the source that holds
+ * most, so that other sources are not affected.
  */
 export class RequestLimiter {
-  /** Connections cut, by why; requests refused because their source had too many under way. */
+  /**
+   * Connections destroyed, by cause; requests refused because their source had too many under way.
+   */
   readonly counts = { pipelined: 0, bodies: 0, unread: 0, crowded: 0 };
   readonly #limits: RequestLimits;
   readonly #sourceOf: (ip: string | undefined) => string | undefined;
   readonly #clock: Clock;
   readonly #known = new WeakMap<Socket, Busy>();
-  /** Those with a request under way. */
+  /** Connections with a request under way. */
   readonly #busy = new Set<Busy>();
   readonly #perSource = new Map<string, number>();
   #bodyBytes = 0;
 
-  /** @param sourceOf - names the source of an address, undefined for one that is not bounded */
+  /** @param sourceOf - returns the source of an IP address; undefined for one without a bound */
   constructor(
     limits: RequestLimits,
     sourceOf: (ip: string | undefined) => string | undefined,
@@ -81,8 +82,8 @@ export class RequestLimiter {
   }
 
   /**
-   * A request has come. Unless it is `taken`, it does not count and `end` is not to be called.
-   * @param bodyBytes - how long its body may become
+   * Accounts for a request. If it is not `taken`, it does not count and `end` must not be called.
+   * @param bodyBytes - maximum length of its body
    */
   begin(socket: Socket, bodyBytes: number): RequestVerdict {
     if (socket.destroyed) return 'cut';
@@ -110,7 +111,10 @@ export class RequestLimiter {
     return socket.destroyed ? 'cut' : 'taken';
   }
 
-  /** An answer has left. */
+  /**
+   * Ends the accounting of a request whose response was sent.
+   * @param bodyBytes - as given to `begin`
+   */
   end(socket: Socket, bodyBytes: number): void {
     const busy = this.#known.get(socket);
     if (busy === undefined || !this.#busy.has(busy)) return;
@@ -121,7 +125,7 @@ export class RequestLimiter {
     if (busy.underWay === 0) this.#busy.delete(busy);
   }
 
-  /** To be called a few times a second: cuts those that do not read. */
+  /** Destroys connections that do not read. To be called a few times a second. */
   sweep(): void {
     const now = this.#clock.monotonic();
     let unread = 0;
@@ -179,9 +183,11 @@ export class RequestLimiter {
   }
 
   /**
-   * Cuts what holds most of the source that holds most, and again, until an eighth of the bound is
-   * free: one over it at a time would have all looked through for each.
-   * @returns how many were cut
+   * Destroys the largest holders of the source that holds most, repeatedly, until an eighth of the
+   * bound is free, so that a full pass is not needed for each.
+   * @param most - the bound
+   * @param held - returns what a connection holds, in the bound's unit
+   * @returns the number of destroyed connections
    */
   #cutDown(most: number, held: (busy: Busy) => number): number {
     const bySource = new Map<string | Busy, Busy[]>();
@@ -213,12 +219,15 @@ export class RequestLimiter {
   }
 }
 
-/** Only the first of a connection's answers is in its socket; those behind it count as much. */
+/**
+ * Returns the unread bytes of a connection. Only its first response is in the socket's buffer; each
+ * pipelined one counts as much.
+ */
 function unreadOf({ socket, underWay }: Busy): number {
   return socket.writableLength * underWay;
 }
 
-/** The bounds of a limiter, as `BoundWatch` logs and counts it. */
+/** Returns a limiter's bounds for `BoundWatch`. */
 export function requestLimiterBounds({ counts }: Pick<RequestLimiter, 'counts'>): Bound[] {
   return [
     {

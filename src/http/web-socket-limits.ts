@@ -1,9 +1,9 @@
-/** What a directory and its peers agree on about the sockets of rooms (docs/rendezvous.md). */
+/** Limits of rendezvous sockets that directories and peers share (docs/rendezvous.md). */
 export const WEB_SOCKET_LIMITS = {
-  /** Sockets of peers that wait in rooms. */
+  /** Maximum rendezvous sockets. */
   socketsMax: 4_096,
-  /** Silence that ends a socket, at either end. */
+  /** Silence after which either end closes the socket. */
   silenceMs: 15_000,
-  /** Time in which the members of a full room answer a ping. */
+  /** Time in which the members of a full room must answer a ping. */
   probeMs: 2_000,
 } as const;
