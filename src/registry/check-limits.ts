@@ -1,13 +1,13 @@
-/** What bounds the checks that the directory appoints relays to; both programs know them. */
+/** Limits of the checks that the directory appoints to relays; shared by both. */
 export const CHECK_LIMITS = {
-  /** Relays that check one claimant. */
+  /** Checkers of one claimant. */
   claimCheckersMax: 4,
-  /** Addresses that one relay challenges for claims. */
+  /** Maximum addresses that one relay challenges. */
   claimChallengesMax: 64,
-  /** Service addresses that one relay checks. */
+  /** Maximum service addresses that one relay checks. */
   serviceChecksMax: 32,
-  /** Time between two checks of one service address. */
+  /** Interval of checks of one service address. */
   serviceCheckIntervalMs: 1_000,
-  /** Checks in vain after which a service address does not answer. */
+  /** Unanswered checks in a row after which a service address counts as not answering. */
   serviceCheckFailures: 3,
 } as const;

@@ -2,14 +2,14 @@ import { formatAddress, isUnicast, type TransportAddress, transportAddress } fro
 import { isTurnpikeError } from '../errors.js';
 import type { RelayRecord } from './types.js';
 
-/** A record whose addresses are canonical, or why it is none. */
+/** A record with canonical addresses, or the reason against it. */
 export type CanonicalRecord =
   | { readonly ok: true; readonly record: RelayRecord }
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Checks what a schema cannot: addresses parse, are unicast, and are listed once. Members that a
- * record does not have are dropped.
+ * Validates what the schema cannot: addresses parse and are unicast. Drops duplicate addresses and
+ * unknown members.
  * @param record - one that matches `RelayRecordShape`
  * @returns the record with canonical addresses, or the reason against it
  */
@@ -45,17 +45,17 @@ export function canonicalRecord(record: RelayRecord): CanonicalRecord {
 
 /** An address that a record claims for its relay alone. */
 export interface Claim {
-  /** A map key: no two relays may share one. */
+  /** Map key: no two relays may have the same. */
   readonly key: string;
-  /** What the address is to the relay; `source`: it only sends from there. */
+  /** How the relay uses the address; `source`: it only sends from there. */
   readonly kind: 'service' | 'trunk' | 'source';
   readonly address: TransportAddress;
 }
 
 /**
- * The addresses that a record claims for its relay alone, each once. A datagram's source names the
- * relay that sent it (PROTOCOL.md section 4) and a service address names the relay that a peer
- * wants, so no two relays may have one.
+ * Returns the addresses that a record claims for its relay alone, without duplicates. A datagram's
+ * source identifies the relay that sent it (PROTOCOL.md section 4), and a service address
+ * identifies the relay that a peer asks for, so no two relays may have one.
  */
 export function claimsOf(record: RelayRecord): Claim[] {
   const claims = new Map<string, Claim>();
@@ -71,12 +71,12 @@ export function claimsOf(record: RelayRecord): Claim[] {
   return [...claims.values()];
 }
 
-/** The keys of `claimsOf`. */
+/** Returns the keys of `claimsOf`. */
 export function claimedAddresses(record: RelayRecord): string[] {
   return claimsOf(record).map(({ key }) => key);
 }
 
-/** Whether a relay sends trunk datagrams from an IP, be it from another port. */
+/** Returns whether a relay sends trunk datagrams from an IP address, whatever the port. */
 export function sendsFromHost({ trunkSources }: RelayRecord, ip: string): boolean {
   return trunkSources.some(({ address }) => address === ip);
 }

@@ -5,10 +5,10 @@ import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { CHECK_LIMITS } from './check-limits.js';
 import type { Registry } from './types.js';
 
-/** Relays that a peer may ask not to be given. */
+/** Maximum relays that a peer may ask to avoid. */
 export const AVOIDED_RELAYS_MAX = 8;
 
-/** Latencies that a peer may report. */
+/** Maximum latencies that a peer may report. */
 export const LATENCIES_MAX = 256;
 
 /**
@@ -17,17 +17,17 @@ export const LATENCIES_MAX = 256;
  * them.
  */
 
-/** Tenant, relay and region names (PROTOCOL.md, Terms). */
+/** A tenant, relay or region name (PROTOCOL.md, Terms). */
 export const Name = Type.String({ pattern: `^${NAME_PATTERN}$` });
 
-/** 45 characters is the longest text of an IPv6 address. */
+/** An IP address; 45 characters is the longest IPv6 text. */
 export const AddressText = Type.String({ minLength: 2, maxLength: 45 });
 
 export const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
 
 export const AddressShape = Type.Object({ address: AddressText, port: Port });
 
-/** Relay or region id to a round trip in milliseconds. */
+/** Round trip in ms, by relay id or region. */
 export const Latencies = Type.Record(
   Type.String({ pattern: `^${NAME_PATTERN}$` }),
   Type.Number({ minimum: 0, maximum: 60_000 }),
@@ -45,13 +45,13 @@ export const Families = Type.Array(Type.Union([Type.Literal(4), Type.Literal(6)]
   description: 'The address families that it can use; it is served with no other.',
 });
 
-/** Relays that a peer would rather not be given. */
+/** Relays that a peer asks to avoid. */
 export const AvoidedRelays = Type.Array(Name, {
   maxItems: AVOIDED_RELAYS_MAX,
   description: 'Ids of relays that it is not given while another can serve.',
 });
 
-/** Unix milliseconds that a number holds exactly. */
+/** Unix ms, exact in a number. */
 const UnixMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
 const addresses = (maxItems: number) => Type.Array(AddressShape, { minItems: 1, maxItems });
@@ -76,10 +76,10 @@ const RelayLoadShape = Type.Object({
 
 const RegistryVersion = Type.String({ pattern: '^[\\w.-]{1,128}$' });
 
-/** Left out where it is empty, and by directories that decide no claims. */
+/** Absent if empty, and from directories that decide no claims. */
 const Proved = Type.Optional(Type.Array(Name, { maxItems: LIMITS.relaysMax }));
 
-/** Its static type is `Registry`, whose arrays are read-only, so that no answer copies them. */
+/** The static type is `Registry` with read-only arrays, so that responses are not copied. */
 const RegistryShape = Type.Unsafe<Registry>(
   Type.Object({
     version: RegistryVersion,
@@ -90,13 +90,16 @@ const RegistryShape = Type.Unsafe<Registry>(
 
 export const RelayParams = Type.Object({ id: Name });
 
-/** `[` IPv6 `]:` port is the longest. */
+/** `IP:PORT` or `[IPv6]:PORT`, 53 characters at most. */
 const AddressAndPort = Type.String({ minLength: 3, maxLength: 53 });
 
-/** A word, else taken for UNKNOWN_REASON: a newer relay's reasons must not cost it its beats. */
+/**
+ * Any text, so that a newer relay's reasons do not fail its beats; other texts than short words
+ * become UNKNOWN_REASON.
+ */
 const Reason = Type.String();
 
-/** A kind that is left out says nothing, as the whole does where it is left out. */
+/** An absent member means no report of that kind. */
 const ReachabilityShape = Type.Object({
   trunk: Type.Optional(
     Type.Array(Type.Object({ id: Name, reason: Reason }), { maxItems: LIMITS.relaysMax }),
@@ -108,10 +111,10 @@ const ReachabilityShape = Type.Object({
   ),
 });
 
-/** No bound on its length: a relay takes as many of them as it can check. */
+/** Unbounded here: a relay takes as many as it can check. */
 const Checks = Type.Array(Type.Object({ id: Name, address: AddressAndPort }));
 
-/** No bound on its length either. */
+/** Unbounded here, as `Checks`. */
 const Challenges = Type.Array(
   Type.Object({
     id: Name,
@@ -120,14 +123,14 @@ const Challenges = Type.Array(
   }),
 );
 
-/** What became of them; left out by a relay that makes none. */
+/** Results of challenges; absent from a relay that makes none. */
 const ClaimResults = Type.Optional(
   Type.Array(Type.Object({ id: Name, address: AddressAndPort, proved: Type.Boolean() }), {
     maxItems: CHECK_LIMITS.claimChallengesMax,
   }),
 );
 
-/** Left out by a relay that takes the registry in the answers only. */
+/** Absent from a relay that takes the registry inside responses only. */
 const FetchesRegistry = Type.Optional(Type.Boolean());
 
 export const RegistrationRequest = Type.Object({
@@ -140,7 +143,7 @@ export const RegistrationRequest = Type.Object({
 });
 export type RegistrationRequest = Static<typeof RegistrationRequest>;
 
-/** What is fetched by its version: the records alone. */
+/** The registry that is fetched by its version. */
 export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
   Type.Object({
     relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }),
@@ -150,7 +153,7 @@ export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
 
 export const RegistryParams = Type.Object({ id: Name, version: RegistryVersion });
 
-/** One of the two is there: the registry, for a relay that does not fetch it, or its version. */
+/** Has either the registry, for a relay that does not fetch it, or its version. */
 export const RegistrationAnswer = Type.Object({
   registryVersion: Type.Optional(RegistryVersion),
   registry: Type.Optional(RegistryShape),
@@ -176,15 +179,15 @@ export const BeatAnswer = Type.Object({
   challenge: Type.Optional(Challenges),
 });
 
-/** A query holds text: the start of the process that deregisters, in decimal. */
+/** The incarnation that deregisters, in decimal. */
 export const DeregistrationQuery = Type.Object({ start: Type.String({ pattern: '^\\d{1,16}$' }) });
 
-/** The part of a problem document that a relay acts upon (RFC 9457). */
+/** The members of a problem document that a relay reads (RFC 9457). */
 export const RegistrationProblem = Type.Object({
   code: Type.String(),
   detail: Type.Optional(Type.String()),
   lastStart: Type.Optional(UnixMs),
-  /** Of `address-contested`: relays whose challenges are to be answered. */
+  /** Only with `address-contested`: the relays whose challenges the claimant must answer. */
   checkers: Type.Optional(
     Type.Array(RelayRecordShape, { maxItems: CHECK_LIMITS.claimCheckersMax }),
   ),

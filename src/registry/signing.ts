@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { UnixMs } from '../clock.js';
 
-/** The headers that sign a request or an answer (docs/registration.md, Signing). */
+/** The signing headers of a request or a response (docs/registration.md, Signing). */
 export const SIGNING_HEADERS = {
   time: 'turnpike-time',
   nonce: 'turnpike-nonce',
@@ -12,9 +12,9 @@ export const NONCE_BYTES = 16;
 const NONCE_PATTERN = /^[0-9a-f]{32}$/;
 const TIME_PATTERN = /^\d{1,16}$/;
 
-/** What the signature of a request covers. */
+/** What a request's signature covers. */
 export interface SignedRequest {
-  /** Upper case. */
+  /** In upper case. */
   readonly method: string;
   /** Path and query, from `/v1` on. */
   readonly path: string;
@@ -24,14 +24,14 @@ export interface SignedRequest {
   readonly body: string | Uint8Array;
 }
 
-/** What the signature of an answer covers: the request it answers, too. */
+/** What a response's signature covers, its request included. */
 export interface SignedAnswer extends SignedRequest {
   readonly status: number;
 }
 
 /**
+ * Returns the signature header of a request.
  * @param key - the relay's registration key, 32 bytes
- * @returns the value of the signature header of a request
  */
 export function signRequest(key: Uint8Array, request: SignedRequest): string {
   const { method, path, timeMs, nonce, body } = request;
@@ -39,10 +39,10 @@ export function signRequest(key: Uint8Array, request: SignedRequest): string {
 }
 
 /**
- * An answer's first line differs from a request's, so that neither passes for the other, and it
- * holds the request's nonce, so that an earlier answer does not pass either.
+ * Returns the signature header of a response. Its first line differs from a request's, so that
+ * neither passes for the other. It covers the request's nonce, so that an earlier response does not
+ * pass.
  * @param key - the relay's registration key, 32 bytes
- * @returns the value of the signature header of an answer
  */
 export function signAnswer(key: Uint8Array, answer: SignedAnswer): string {
   const { method, path, status, timeMs, nonce, body } = answer;
@@ -56,7 +56,7 @@ export function sameSignature(expected: string, given: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** The signing headers of a message, parsed. */
+/** The parsed signing headers. */
 export interface Signing {
   readonly timeMs: UnixMs;
   readonly nonce: string;
@@ -64,8 +64,9 @@ export interface Signing {
 }
 
 /**
- * @param header - gives a header's value by its lower-case name; anything but text is absence
- * @returns the three headers, undefined when one is missing or malformed
+ * Parses the three signing headers; undefined if one is missing or malformed.
+ * @param header - returns a header by its lower-case name; values that are no string count as
+ *   missing
  */
 export function parseSigning(header: (name: string) => unknown): Signing | undefined {
   const time = header(SIGNING_HEADERS.time);
