@@ -6,8 +6,8 @@ import { MessageWriter } from '../stun/writer.js';
 import type { ControlSender } from './control-message.js';
 
 /**
- * A challenge before its integrity: as long as the longest answer, so that no answer is longer than
- * its request. A header, a name of 63 bytes, RELAY-START.
+ * Length of a challenge before its integrity: that of the longest response, so that no response is
+ * longer than its request. A STUN header, a USERNAME of 63 bytes, RELAY-START.
  */
 const UNSIGNED_BYTES = 20 + 68 + 12;
 
@@ -18,10 +18,11 @@ const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * A challenge of a claim (PROTOCOL.md section 3): a Binding request that only the relay it is made
- * for can answer.
+ * Encodes a challenge (PROTOCOL.md section 3): a Binding request that only the challenged relay can
+ * answer.
  * @param sender - this relay
- * @param key - trunk control key from this relay to the claimant
+ * @param key - trunk control key from this relay to the claimant, 32 bytes
+ * @param transactionId - 12 bytes
  */
 export function encodeChallenge(
   sender: ControlSender,
@@ -34,7 +35,10 @@ export function encodeChallenge(
     .finish();
 }
 
-/** The answer to a challenge; `key` is that from this relay to the one that asks. */
+/**
+ * Encodes the response to a challenge.
+ * @param key - trunk control key from this relay to the challenger, 32 bytes
+ */
 export function encodeProof(
   sender: ControlSender,
   key: Uint8Array,
@@ -48,14 +52,20 @@ function named(writer: MessageWriter, { id, incarnation }: ControlSender): Messa
   return writer.text(AttributeType.Username, id).u64(AttributeType.RelayStart, BigInt(incarnation));
 }
 
-/** Whether a request is a challenge, genuine or not: no other Binding request names a start. */
+/**
+ * Returns whether a message is a challenge, not yet verified: only challenges are Binding requests
+ * with RELAY-START and USERNAME.
+ */
 export function isChallenge(message: StunMessage): boolean {
   const { messageClass, method } = message;
   if (messageClass !== 'request' || method !== Method.Binding) return false;
   return message.has(AttributeType.RelayStart) && message.has(AttributeType.Username);
 }
 
-/** Whether a challenge, or an answer to one, is the named relay's. */
+/**
+ * Returns whether a challenge, or a response to one, is from the named relay.
+ * @param key - trunk control key from that relay to this one, 32 bytes
+ */
 export function isGenuine(message: StunMessage, id: string, key: Uint8Array): boolean {
   return (
     message.text(AttributeType.Username) === id &&

@@ -13,14 +13,15 @@ import type { LocalRelay } from './local-relay.js';
 import type { RemoteRelay } from './remote-relay.js';
 import type { TrunkDrop, TrunkOptions } from './trunk-options.js';
 
-/** What it works with. */
+/** Dependencies of `ControlChannel`. */
 type ChannelOptions = Pick<TrunkOptions, 'local' | 'onControlMessage'> & {
   readonly plane: Pick<DataPlane, 'send'>;
 };
 
 /**
- * Control messages of relays whose integrity has been verified, and their order: each is for one
- * process of its receiver, and is taken once (PROTOCOL.md section 3, Recorded messages).
+ * Sends control messages, and checks receiver and sequence of those received, whose integrity has
+ * been verified. Each message is for one incarnation of its receiver and is processed once
+ * (PROTOCOL.md section 3, Recorded messages).
  */
 export class ControlChannel {
   readonly #local: LocalRelay;
@@ -35,9 +36,10 @@ export class ControlChannel {
   }
 
   /**
-   * Sends a message, if there is a path; like any datagram it may be lost.
-   * @param before - what it returned when the same message was sent before; 0 for a new one
-   * @returns its counter, to be given when it is sent again
+   * Sends a message if there is a path. Like any datagram it may be lost.
+   * @param before - the returned counter of an earlier transmission of this message; 0 for a new
+   *   one
+   * @returns its counter, for a retransmission
    */
   send(remote: RemoteRelay, control: ControlMessage, before: number): number {
     if (remote.path === undefined) return before;
@@ -48,9 +50,10 @@ export class ControlChannel {
   }
 
   /**
-   * Reads for which process of this relay a message is, and answers a request that is for another.
-   * @param sender - the incarnation that its sender names
-   * @returns its sequence, undefined where it has none, or why it is dropped
+   * Checks that a message is for the present incarnation of this relay. Answers a request for
+   * another one with 438.
+   * @param sender - the incarnation in the message's RELAY-START
+   * @returns its sequence; undefined without one; or why the message is dropped
    */
   addressee(
     remote: RemoteRelay,
@@ -67,9 +70,10 @@ export class ControlChannel {
   }
 
   /**
-   * Hands on what was not said before; a request in any case, since its answer may be lost.
+   * Passes on a message that was not processed before, and requests in any case, because their
+   * response may have been lost.
    * @param sequence - as `addressee` returned it
-   * @returns why it is dropped, if it is
+   * @returns why the message is dropped; undefined if it is not
    */
   receive(
     remote: RemoteRelay,
@@ -79,7 +83,7 @@ export class ControlChannel {
     const control = decodeControlMessage(message);
     if (!control) return 'trunk_control_malformed';
     if (!sequence) {
-      // A process counts all that it says, or nothing.
+      // A process sends all its messages with a counter, or none.
       if (this.#sequences.counts(remote.id, remote.incarnation)) return 'trunk_control_uncounted';
       this.#onControlMessage(remote, control, { counter: 0, repeated: false });
       return undefined;
@@ -95,15 +99,15 @@ export class ControlChannel {
     return undefined;
   }
 
-  /** A relay is known no more. */
+  /** Forgets a relay, but for its last counters. */
   leave(remote: RemoteRelay): void {
     this.#sequences.leave(remote.id);
   }
 
   /**
-   * Tells the sender of a request that was meant for another process of this relay which one is
-   * here. The answer names the sender's start as the request did, be it known here or not, and is
-   * never the longer one of the two.
+   * Answers 438 to a request for another incarnation of this relay, so that its sender learns the
+   * present one. The response repeats the RELAY-START of the request, known or not, and is never
+   * longer than the request.
    */
   #sayIncarnation(remote: RemoteRelay, message: StunMessage, sender: Incarnation): void {
     const { messageClass, method, transactionId, bytes } = message;

@@ -2,15 +2,16 @@ import { sharedSecret, trunkControlKey } from '../auth/keys.js';
 import { isTurnpikeError } from '../errors.js';
 import type { LocalRelay } from './local-relay.js';
 
-/** Trunk control keys of this relay and another one, 32 bytes each. */
+/** Trunk control keys between this relay and another, 32 bytes each (PROTOCOL.md section 3). */
 export interface ControlKeys {
   readonly sendKey: Uint8Array;
   readonly receiveKey: Uint8Array;
 }
 
 /**
- * @param shared - of the X25519 keys of the two, 32 bytes
- * @param id - of the other relay
+ * Derives the control keys from a shared secret.
+ * @param shared - X25519 shared secret, 32 bytes
+ * @param id - the other relay's id
  */
 export function controlKeys(shared: Uint8Array, localId: string, id: string): ControlKeys {
   return {
@@ -20,9 +21,9 @@ export function controlKeys(shared: Uint8Array, localId: string, id: string): Co
 }
 
 /**
- * The control keys of this relay and one that need not be in the registry.
- * @param publicKey - standard base64
- * @returns undefined for what is no usable public key
+ * Derives the control keys of this relay and one that need not be in the registry.
+ * @param publicKey - X25519, standard base64
+ * @returns undefined if the public key is not usable
  */
 export function controlKeysOf(
   local: LocalRelay,

@@ -7,7 +7,7 @@ import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import { type ControlSequence, encodeSequence } from './control-sequence.js';
 
-/** Who a connection's leg is, as relays name it to each other. */
+/** Names a connection's leg between relays. */
 export interface LegName {
   readonly tenant: string;
   /** 32 lower-case hex digits. */
@@ -16,15 +16,15 @@ export interface LegName {
   readonly role: 0 | 1;
 }
 
-/** A relay's proposal to join its peer's leg with the receiver's (PROTOCOL.md section 3). */
+/** A relay's offer to connect its peer's leg with the receiver's (PROTOCOL.md section 3). */
 export interface Offer extends LegName {
   readonly type: 'offer';
   readonly transactionId: Uint8Array;
-  /** Where the sender saw its own peer. */
+  /** The sender's peer as the sender sees it. */
   readonly mapped: TransportAddress;
-  /** Where that peer says the other one is. */
+  /** The other peer as the sender's peer names it. */
   readonly claimed: TransportAddress;
-  /** What the receiver must write into records it sends to the sender. */
+  /** The session index that the receiver writes into records to the sender. */
   readonly sessionIndex: number;
 }
 
@@ -40,12 +40,12 @@ export interface OfferRefused {
   readonly code: number;
 }
 
-/** Ends a connection, by its name or by the index that data arrived on. */
+/** Closes a connection, by its name or by the session index of received data. */
 export interface CloseRequest {
   readonly type: 'close';
   readonly transactionId: Uint8Array;
   readonly subject: LegName | { readonly sessionIndex: number };
-  /** 408: the sender's peer is silent. Left out, or unknown: 437. */
+  /** 408: the sender's peer is silent. Absent or another code: 437. */
   readonly code?: ErrorCodeOf<'PeerSilent'> | undefined;
 }
 
@@ -55,8 +55,8 @@ export interface CloseDone {
 }
 
 /**
- * The receiver of a request is another process than the one that it was meant for, and has done
- * nothing (PROTOCOL.md section 3). RELAY-START of the answer says which.
+ * Response to a request for another incarnation of the receiver, which had no effect (PROTOCOL.md
+ * section 3). Its RELAY-START is the receiver's present incarnation.
  */
 export interface OtherStart {
   readonly type: 'other-start';
@@ -64,7 +64,7 @@ export interface OtherStart {
   readonly request: 'offer' | 'close';
 }
 
-/** Every message that relays exchange on the trunk port. */
+/** A control message on the trunk port. */
 export type ControlMessage =
   | Offer
   | OfferAccepted
@@ -73,20 +73,22 @@ export type ControlMessage =
   | CloseDone
   | OtherStart;
 
-/** Where a message stands among those of its sender. */
+/** The position of a message in its sender's sequence. */
 export interface ControlOrder {
-  /** The sender's counter; 0 from a relay of version 0.1.0, which does not count. */
+  /** The sender's counter; 0 from a relay of version 0.1.0, which has none. */
   readonly counter: number;
-  /** It was taken before: it is answered as the state is now, and changes nothing. */
+  /**
+   * Whether it was processed before: then it is answered by the present state and changes nothing.
+   */
   readonly repeated: boolean;
 }
 
-/** A transaction as a map key. */
+/** Returns the map key of a transaction. */
 export function transactionKey(transactionId: Uint8Array): string {
   return Buffer.from(transactionId).toString('latin1');
 }
 
-/** The sender's half of what every trunk control message carries. */
+/** The sender's identity, part of every trunk control message. */
 export interface ControlSender {
   readonly id: string;
   readonly incarnation: Incarnation;
@@ -111,7 +113,7 @@ const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
  * Encodes a trunk control message (PROTOCOL.md section 3).
  * @param sender - this relay
  * @param key - trunk control key from this relay to the receiver, 32 bytes
- * @param sequence - left out by relays of version 0.1.0
+ * @param sequence - absent as from relays of version 0.1.0
  * @returns the datagram
  */
 export function encodeControlMessage(
@@ -143,7 +145,7 @@ export function encodeControlMessage(
       if (control.code !== undefined) writer.errorCode(control.code);
       break;
     case 'other-start':
-      // Without a phrase, so that it is shorter than what it answers.
+      // Without a reason phrase, so that the response is shorter than its request.
       writer.errorCode(ErrorCode.StaleNonce, '');
       break;
     case 'close-done':
@@ -180,9 +182,8 @@ function writeName(writer: MessageWriter, name: LegName): MessageWriter {
 }
 
 /**
- * Reads a message whose integrity has been verified.
- * @returns the control message, or undefined when it is none that this version knows: the caller
- *   drops it and counts
+ * Decodes a message whose integrity has been verified.
+ * @returns undefined if this version does not know it; the caller drops and counts it
  */
 export function decodeControlMessage(message: StunMessage): ControlMessage | undefined {
   if (message.unknownRequired(KNOWN_ATTRIBUTES).length > 0) return undefined;

@@ -4,23 +4,23 @@ import { type Incarnation, incarnation } from '../registry/incarnation.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 
-/** Counters of control messages that a relay remembers of another; a power of two. */
+/** Size of the replay window of another relay's control messages; a power of two. */
 export const CONTROL_WINDOW = 65_536;
-/** Relays that left whose last counter is remembered; then the one gone longest is forgotten. */
+/** Maximum relays that left whose last counter is remembered; the longest gone is forgotten. */
 export const CONTROL_SENDERS_LEFT_MAX = 4_096;
 
 const VALUE_BYTES = 16;
 const WINDOW = CONTROL_WINDOW;
 
-/** What CONTROL-SEQUENCE says (PROTOCOL.md section 3). */
+/** The value of CONTROL-SEQUENCE (PROTOCOL.md section 3). */
 export interface ControlSequence {
-  /** The receiver's, as its sender knows it. */
+  /** The receiver's incarnation as the sender knows it. */
   readonly receiverIncarnation: Incarnation;
-  /** Counts what the sender has said to this receiver, from 1. */
+  /** Number of the message among those from this sender to this receiver, from 1. */
   readonly counter: number;
 }
 
-/** The value of CONTROL-SEQUENCE. */
+/** Encodes the value of CONTROL-SEQUENCE. */
 export function encodeSequence({ receiverIncarnation, counter }: ControlSequence): Uint8Array {
   const value = Buffer.alloc(VALUE_BYTES);
   value.writeBigUInt64BE(BigInt(receiverIncarnation));
@@ -29,8 +29,8 @@ export function encodeSequence({ receiverIncarnation, counter }: ControlSequence
 }
 
 /**
- * Reads CONTROL-SEQUENCE of a message whose integrity has been verified.
- * @returns undefined where there is none, as of a relay of version 0.1.0
+ * Decodes CONTROL-SEQUENCE of a message whose integrity has been verified.
+ * @returns undefined if it is absent, as from a relay of version 0.1.0
  */
 export function decodeSequence(message: StunMessage): ControlSequence | undefined | 'malformed' {
   const value = message.get(AttributeType.ControlSequence);
@@ -44,31 +44,31 @@ export function decodeSequence(message: StunMessage): ControlSequence | undefine
 }
 
 interface Heard {
-  /** That the counters are of. */
+  /** The incarnation to which the counters belong. */
   readonly incarnation: Incarnation;
   readonly window: ReplayWindow;
 }
 
 /**
- * The counters of what this relay says to others, and of what they say to it. They outlive what
- * else is known of a relay: one that leaves the registry and comes back goes on counting, and what
- * was recorded before is still old.
+ * Counters of sent and received control messages, by relay. They outlive the relay's entry: a relay
+ * that leaves the registry and returns continues to count, and messages recorded before stay old.
  */
 export class ControlSequences {
   readonly #sent = new Map<string, number>();
-  /** Higher than any counter used toward a relay that has been forgotten. */
+  /** Maximum of the last counters sent to relays that have been forgotten. */
   #sentFloor = 0;
   readonly #heard = new Map<string, Heard>();
-  /** The highest counters of relays that are known no more, in the order in which they left. */
+  /** Highest counters of forgotten relays, in the order in which they left. */
   readonly #left = new Map<
     string,
     { readonly incarnation: Incarnation; readonly highest: number }
   >();
 
   /**
-   * The counter for a message to a relay.
-   * @param before - the one that the same message was sent with before; 0 where it is new. It stays
-   *   the same, so that the receiver knows the repetition, unless it would soon be too old
+   * Returns the counter of a message to a relay.
+   * @param before - the counter of an earlier transmission of this message; 0 for a new one. It is
+   *   reused, so that the receiver recognizes the retransmission, unless it would soon fall out of
+   *   the receiver's window.
    */
   next(to: string, before: number): number {
     const last = this.#sent.get(to) ?? this.#sentFloor;
@@ -77,22 +77,22 @@ export class ControlSequences {
     return last + 1;
   }
 
-  /** Whether messages of that incarnation have counters. */
+  /** Returns whether messages of this incarnation have had counters. */
   counts(from: string, of: Incarnation): boolean {
     return this.#heard.get(from)?.incarnation === of || this.#left.get(from)?.incarnation === of;
   }
 
-  /** Judges the counter of an authentic message and remembers it. */
+  /** Checks an authenticated message's counter against the replay window, and marks it as seen. */
   take(from: string, of: Incarnation, counter: number): CounterVerdict {
     return this.#windowOf(from, of).take(counter);
   }
 
-  /** Takes a counter back (`ReplayWindow.forget`). */
+  /** Marks a counter as not seen (`ReplayWindow.forget`). */
   untake(from: string, counter: number): void {
     this.#heard.get(from)?.window.forget(counter);
   }
 
-  /** Keeps only what must not be forgotten of a relay that is known no more. */
+  /** Reduces a forgotten relay's state to the last counters. */
   leave(id: string): void {
     this.#sentFloor = Math.max(this.#sentFloor, this.#sent.get(id) ?? 0);
     this.#sent.delete(id);

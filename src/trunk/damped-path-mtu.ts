@@ -1,25 +1,29 @@
 import type { PathMtuDiscovery } from './path-mtu-discovery.js';
 
-/** Peers are advised to send longer datagrams when those have passed for so long. */
+/** Time for which a longer datagram size must hold before it is recommended to peers. */
 export const MTU_GROWTH_MS = 3_000;
 
 /**
- * The datagram size that peers are advised by, in bytes of UDP payload: that of the path in use,
- * which may change many times while a longer one is searched. A smaller one counts at once, a
- * longer one when nothing smaller was found for `MTU_GROWTH_MS`.
+ * The datagram size recommended to peers, in bytes of UDP payload. It follows the size of the path
+ * in use, which may change often during a search. A smaller size, and the first measured one, take
+ * effect at once. A larger one takes effect after `MTU_GROWTH_MS`, as the smallest seen in that
+ * time.
  */
 export class DampedPathMtu {
   #bytes: number | undefined;
   #measured = false;
-  /** The smallest since it could grow. */
+  /** The smallest larger size since growth began. */
   #growing: { readonly since: number; bytes: number } | undefined;
 
-  /** Undefined before the first look. */
+  /** The recommended size, bytes of UDP payload; undefined before the first `take`. */
   get bytes(): number | undefined {
     return this.#bytes;
   }
 
-  /** Looks at the path in use. */
+  /**
+   * Takes the present size of the path in use.
+   * @param now - monotonic ms
+   */
   take({ bytes, measured }: Pick<PathMtuDiscovery, 'bytes' | 'measured'>, now: number): void {
     const isFirst = measured && !this.#measured;
     this.#measured ||= measured;

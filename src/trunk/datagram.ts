@@ -2,15 +2,15 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Heard } from '../native/types.js';
 import { sipHash24 } from './sip-hash.js';
 
-/** PROTOCOL.md section 4. */
+/** Version in the upper half of a datagram's first byte (PROTOCOL.md section 4). */
 const VERSION = 1;
 const HEADER_BYTES = 20;
 const RECORD_HEADER_BYTES = 8;
 const PROBE_BODY_BYTES = 12;
 const PATH_PROBE_BODY_BYTES = 16;
-/** A path probe without padding, and its reply. */
+/** Length of a path probe without padding, and of its reply, bytes. */
 export const PATH_PROBE_BYTES = HEADER_BYTES + PATH_PROBE_BODY_BYTES;
-/** The part of the header that the tag covers; the tag follows it. */
+/** Length of the header's part that the tag covers; the tag follows it. */
 const TAGGED_HEADER_BYTES = 12;
 
 const TYPES = {
@@ -21,13 +21,13 @@ const TYPES = {
   'path-probe-reply': 5,
 } as const;
 
-/** In the order of their numbers; any other number says nothing. */
+/** Indexed by the number on the wire; other numbers mean `unknown`. */
 const HEARD: readonly Heard[] = ['unknown', 'answered', 'unanswered'];
 
 /** One payload of one connection. */
 export interface TrunkRecord {
   readonly sessionIndex: number;
-  /** Counts the records of one direction of one connection, modulo 65,536. */
+  /** Number of the record in its direction of the connection, modulo 65,536. */
   readonly sessionSequence: number;
   readonly payload: Uint8Array;
 }
@@ -37,11 +37,11 @@ interface TrunkHeader {
   readonly lane: number;
   /** Whole days since 2026-01-01 UTC. */
   readonly epoch: number;
-  /** 64 bits, counted for each lane. */
+  /** 64 bits, counted per lane. */
   readonly sequence: bigint;
 }
 
-/** A trunk datagram without its tag. */
+/** A decoded trunk datagram, without its tag. */
 export type TrunkDatagram =
   | (TrunkHeader & { readonly type: 'data'; readonly records: readonly TrunkRecord[] })
   | (TrunkHeader & {
@@ -53,13 +53,13 @@ export type TrunkDatagram =
       readonly type: 'path-probe' | 'path-probe-reply';
       readonly timestampNs: bigint;
       readonly number: number;
-      /** Whether the sender gets answers to its own probes by this way. */
+      /** Whether the sender gets replies to its own probes on this path. */
       readonly heard: Heard;
-      /** UDP payload of the probe, its padding included. */
+      /** UDP payload of the probe with padding, bytes. */
       readonly probeBytes: number;
     });
 
-/** Why bytes are no trunk datagram; the data plane's names for it. */
+/** Why bytes are not a trunk datagram, as the data plane's counters name it. */
 export type TrunkDatagramFault =
   | 'trunk_unknown_protocol'
   | 'trunk_unknown_type'
@@ -72,8 +72,8 @@ export type DecodedTrunkDatagram =
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /**
- * Decodes a trunk datagram; its tag is not checked. Never throws.
- * @param bytes - the UDP payload; payloads of records are views of it
+ * Decodes a trunk datagram without verifying its tag. Never throws.
+ * @param bytes - the UDP payload; the payloads of records are views of it
  */
 export function decodeTrunkDatagram(bytes: Uint8Array): DecodedTrunkDatagram {
   const first = bytes[0] ?? 0;
@@ -112,7 +112,9 @@ export function decodeTrunkDatagram(bytes: Uint8Array): DecodedTrunkDatagram {
   return { ok: false, fault: 'trunk_malformed' };
 }
 
-/** The records, which must be there and fill the datagram exactly, or undefined. */
+/**
+ * Decodes the records; undefined unless there is at least one and they fill the datagram exactly.
+ */
 function decodeRecords(bytes: Uint8Array): TrunkRecord[] | undefined {
   const at = view(bytes);
   const records: TrunkRecord[] = [];
@@ -133,9 +135,9 @@ function decodeRecords(bytes: Uint8Array): TrunkRecord[] | undefined {
 }
 
 /**
- * The tag: SipHash-2-4 over bytes 0-11 and every record header, or the probe's body without its
- * padding.
- * @param bytes - the whole datagram; what stands in the tag's place does not matter
+ * Returns the tag: SipHash-2-4 over bytes 0-11 and every record header, or over bytes 0-11 and the
+ * probe's body without padding.
+ * @param bytes - the datagram, with any tag
  * @param datagram - the same, decoded
  * @param key - 16 bytes
  */
@@ -156,10 +158,10 @@ function trunkTag(bytes: Uint8Array, datagram: TrunkDatagram, key: Uint8Array): 
 }
 
 /**
- * Whether a decoded datagram carries the right tag, compared in constant time.
+ * Returns whether a datagram has the right tag, compared in constant time.
  * @param bytes - the UDP payload
- * @param datagram - what decodeTrunkDatagram made of it
- * @param key - the data key of its direction and epoch, 16 bytes
+ * @param datagram - the result of `decodeTrunkDatagram`
+ * @param key - data key of its direction and epoch, 16 bytes
  */
 export function verifyTrunkTag(
   bytes: Uint8Array,

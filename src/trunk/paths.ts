@@ -9,40 +9,39 @@ import { ProbeSupport } from './probe-support.js';
 import { ProbeTarget } from './probe-target.js';
 import { RELAY_GONE_MS } from './relay-liveness.js';
 
-/** A path that never answered is left for one that did after this long. */
+/** Time after which an unanswered first path is left for one that is answered. */
 export const FIRST_ANSWER_MS = 300;
-/** A path is better than the one in use if its round trip is shorter by this much … */
+/** Minimum gain in round trip for which another path is taken. */
 export const PATH_BETTER_MS = 5;
-/** … and by this share … */
+/** Minimum gain in round trip for which another path is taken, as a share. */
 export const PATH_BETTER_SHARE = 0.2;
-/** … for this long. */
+/** Time for which a gain in round trip must last before the path is changed. */
 export const PATH_BETTER_FOR_MS = 10_000;
-/** Paths to one relay that are probed; the rest is not used. */
+/** Maximum paths to one relay; further ones are not used. */
 export const PATHS_MAX = DATA_PLANE_LIMITS.trunkWaysMax;
 
 /**
- * Ports whose first answers arrive within this time are taken into use together: each change takes
- * another lane, and there are few of those.
+ * Time in which source ports with a first reply are collected, ms: each change uses up a lane set.
  */
 const LANES_OPEN_MS = 100;
 
-/** What a path leads from and to: one of our sockets and an address of another relay. */
+/** The ends of a path: one of this relay's sockets and a trunk address of another relay. */
 export interface PathAddresses {
   readonly socket: number;
-  /** The local IP where the socket is bound to a wildcard and one must be chosen. */
+  /** Source IP if the socket is bound to a wildcard and the kernel must not choose. */
   readonly local?: string;
   readonly destination: TransportAddress;
 }
 
-/** One of our trunk addresses and one of another relay's, and all that probes have shown of it. */
+/** A path to another relay, and the results of its probes. */
 export class Path {
   readonly main = new ProbeTarget();
-  /** By worker: from its own port. */
+  /** By worker: probes from the worker's own source port. */
   readonly lanes: readonly ProbeTarget[];
   readonly size = new ProbeTarget();
   readonly mtu: PathMtuDiscovery;
   readonly key: string;
-  /** What the other relay says of the answers to its own probes, and since when. */
+  /** Whether the other relay gets replies to its own probes, and since when (monotonic ms). */
   theirs: Heard = 'unknown';
   theirsSince = 0;
 
@@ -56,7 +55,7 @@ export class Path {
     this.key = keyOf(addresses);
   }
 
-  /** What the other relay is told about our probes. */
+  /** What the other relay is told about this relay's probes. */
   get heard(): Heard {
     if (this.main.standing === 'unmeasured') return 'unknown';
     return this.main.isGood ? 'answered' : 'unanswered';
@@ -67,20 +66,20 @@ export class Path {
     return this.main.isGood && this.theirs !== 'unanswered';
   }
 
-  /** Whether it is known, and for long enough, that it does not. */
+  /** Returns whether the path has not served for `RELAY_GONE_MS`. */
   isLost(now: number): boolean {
     if (this.main.standing === 'dead') return true;
     return this.theirs === 'unanswered' && now - this.theirsSince >= RELAY_GONE_MS;
   }
 
-  /** The other relay has said what it hears. */
+  /** Takes the other relay's report about its own probes. */
   said(theirs: Heard, now: number): void {
     if (theirs === this.theirs) return;
     this.theirs = theirs;
     this.theirsSince = now;
   }
 
-  /** How a probe from a source port leaves. */
+  /** Returns how a probe is sent: by the trunk port, or by a worker's own source port. */
   probeAddresses(worker: number | undefined): ProbeWay {
     const { socket, local, destination } = this.addresses;
     const handle = listenerHandle('trunk', socket);
@@ -89,33 +88,33 @@ export class Path {
   }
 }
 
-/** Also what it leaves from: from another address it is another path. */
+/** Returns the map key of a path. It includes the source address. */
 function keyOf({ socket, local, destination }: PathAddresses): string {
   return `${socket} ${local ?? ''} ${formatAddress(destination)}`;
 }
 
-/** What the paths to a relay are made of on our side. */
+/** This relay's half of the paths. */
 export interface LocalPathOptions {
   readonly sockets: readonly TrunkSocket[];
-  /** By socket: how many workers have a port of their own. */
+  /** By socket: number of workers with a source port of their own. */
   readonly lanes: readonly number[];
-  /** The longest datagram of interest. */
+  /** Upper limit of path MTU discovery, bytes of UDP payload. */
   readonly mtuBytesMax: number;
 }
 
-/** Every path to one relay, and which of them is in use. */
+/** All paths to one relay, and the choice among them. */
 export class RelayPaths {
-  /** At most PATHS_MAX. */
+  /** At most `PATHS_MAX`. */
   all: readonly Path[] = [];
-  /** Undefined when no trunk address family is in common. */
+  /** Undefined without a common trunk address family. */
   inUse: Path | undefined;
   probeSupport = new ProbeSupport();
   laneSet = 0;
-  /** Times that another path came into use. */
+  /** Number of changes of the path in use. */
   switches = 0;
   #closed: readonly number[] = [];
   #filtered: readonly number[] = [];
-  /** When the first of the ports was answered that are to be taken into use. */
+  /** Time of the first reply among the ports that are about to be used, monotonic ms. */
   #openingSince: number | undefined;
   #better: { readonly path: Path; readonly since: number } | undefined;
   #local: LocalPathOptions;
@@ -124,7 +123,7 @@ export class RelayPaths {
     this.#local = local;
   }
 
-  /** Takes the paths that a registration makes possible; those that were there stay as they are. */
+  /** Updates the paths for a registration. Paths that persist keep their measurements. */
   update(record: RelayRecord): void {
     const before = new Map(this.all.map((path) => [path.key, path]));
     this.all = pathsTo(record, this.#local.sockets).map(
@@ -139,14 +138,14 @@ export class RelayPaths {
     this.#filtered = [];
   }
 
-  /** A relay started anew: what it was asked before says nothing of it. */
+  /** Discards all measurements after a restart of the relay. */
   restart(record: RelayRecord): void {
     this.all = [];
     this.probeSupport = new ProbeSupport();
     this.update(record);
   }
 
-  /** Decides which path and which ports are in use. */
+  /** Chooses the path and the source ports in use. */
   choose(now: number): void {
     const inUse = this.inUse;
     if (inUse === undefined) return;
@@ -164,7 +163,10 @@ export class RelayPaths {
     }
   }
 
-  /** What is still under way in the lanes of before would come too late there. */
+  /**
+   * Takes the next lane set: datagrams in flight on the former path must not fall behind a lane's
+   * replay window.
+   */
   #advance(): void {
     this.laneSet = (this.laneSet + 1) % DATA_PLANE_LIMITS.laneSets;
   }
@@ -197,29 +199,29 @@ export class RelayPaths {
     return [...new Set([...this.#closed, ...unproven])].sort((a, b) => a - b);
   }
 
-  /** Workers whose own port is not known to be answered: their data leaves from the trunk port. */
+  /** Workers without a reply to their own source port: their data leaves from the trunk port. */
   get closedLanes(): readonly number[] {
     return this.#closed;
   }
 
-  /** Those whose own port is not answered while the trunk address is. */
+  /** Workers whose own source port gets no replies while the trunk port does. */
   get filteredLanes(): readonly number[] {
     return this.#filtered;
   }
 
-  /** Whether ports have been answered that are to be taken into use when their time has come. */
+  /** Whether source ports have been answered that are not used yet. */
   get isOpening(): boolean {
     const { inUse } = this;
     if (inUse?.main.standing !== 'answered') return false;
     return this.#closed.some((worker) => inUse.lanes[worker]?.isProven);
   }
 
-  /** The longest datagram that passes the path in use; undefined where that cannot be known. */
+  /** The path MTU of the path in use, bytes of UDP payload; undefined if it cannot be measured. */
   get mtuBytes(): number | undefined {
     return this.probeSupport.kind === 'plain' ? undefined : this.inUse?.mtu.bytes;
   }
 
-  /** What the data plane is told of them, besides the path. */
+  /** The part of `TrunkPeer` that depends on the paths, without addresses. */
   get forPlane(): Pick<TrunkPeer, 'laneSet' | 'lanesClosed' | 'ways' | 'bundleBytesMax'> {
     const { mtuBytes } = this;
     return {
@@ -234,14 +236,17 @@ export class RelayPaths {
     };
   }
 
-  /** Changes whenever the data plane must be told anew. */
+  /** Changes whenever the data plane needs an update. */
   get signature(): string {
     const heard = this.all.map((path) => path.heard);
     return JSON.stringify([this.inUse?.key, this.laneSet, this.#closed, heard, this.mtuBytes]);
   }
 }
 
-/** A firewall may let the trunk port through alone: another one counts once it was answered. */
+/**
+ * Returns the workers whose source port has not been answered. A firewall may pass the trunk port
+ * only, so another port is used only after a reply.
+ */
 function unprovenLanes({ lanes }: Path): readonly number[] {
   return lanes.flatMap((lane, worker) => (lane.isProven ? [] : [worker]));
 }
@@ -250,7 +255,7 @@ function rttOf(path: Path): number {
   return path.main.rttNs ?? Number.POSITIVE_INFINITY;
 }
 
-/** Our sockets, in order, with each of the relay's trunk addresses of the same family. */
+/** Returns this relay's sockets, in order, each with the relay's trunk addresses of its family. */
 function pathsTo(record: RelayRecord, sockets: readonly TrunkSocket[]): PathAddresses[] {
   return sockets
     .flatMap(({ address, local }, socket) =>

@@ -1,26 +1,30 @@
 import type { ProbeTarget } from './probe-target.js';
 
-/** Probe interval of the path in use to a relay that shares connections. */
+/** Probe interval of the path in use to a relay with common connections. */
 export const PROBE_INTERVAL_MS = 100;
-/** Probe interval of one of our further source ports to such a relay. */
+/** Probe interval of a worker's own source port toward such a relay. */
 export const PROBE_LANE_INTERVAL_MS = 2_000;
-/** Probes from further source ports in one tick: known ones, and as many new ones. */
+/**
+ * Maximum probes from workers' source ports in one tick: of known ports, and as many of new ones.
+ */
 export const PROBE_LANES_AT_ONCE_MAX = 64;
-/** Probe interval of the path in use to a relay that shares no connections. */
+/** Probe interval of the path in use to a relay without common connections. */
 export const PROBE_IDLE_INTERVAL_MS = 1_000;
-/** Probe interval of what is overdue or new, within the budget. */
+/** Probe interval of overdue or new targets, within the budget. */
 export const PROBE_URGENT_INTERVAL_MS = 250;
 /** Probe interval of paths that are not in use, within the budget. */
 export const PROBE_SECONDARY_INTERVAL_MS = 5_000;
 
 /**
- * Outside of the budget, for relays that share connections: `live`: the path in use, and a further
- * port that is overdue. `live-size`: the size. `live-new`: a search for it, and new further ports.
- * `live-lane`: the other further ports.
+ * Class of a probe target.
  *
- * Within the budget: `urgent`: what is overdue or new, and a relay that connections are expected
- * with. `detail`: the same of further ports, and a search for the size. `primary`: the path in use
- * to any other relay. `secondary`: all the rest.
+ * For relays with common connections, outside the budget: `live`: the path in use, and a worker's
+ * port whose reply is overdue. `live-size`: its path MTU. `live-new`: an MTU search, and new ports.
+ * `live-lane`: other ports.
+ *
+ * Within the budget: `urgent`: overdue or new paths, and a relay with which connections are
+ * expected. `detail`: the same for ports, and an MTU search. `primary`: the path in use to another
+ * relay. `secondary`: everything else.
  */
 export type ProbeClass =
   | 'live'
@@ -32,7 +36,7 @@ export type ProbeClass =
   | 'primary'
   | 'secondary';
 
-/** Shortest time between two probes of one target, in milliseconds. */
+/** Minimum interval of two probes of one target, ms. */
 const INTERVAL_MS: Record<ProbeClass, number> = {
   live: PROBE_INTERVAL_MS,
   'live-size': PROBE_IDLE_INTERVAL_MS,
@@ -44,25 +48,25 @@ const INTERVAL_MS: Record<ProbeClass, number> = {
   secondary: PROBE_SECONDARY_INTERVAL_MS,
 };
 
-/** Whether a relay shares connections, or is expected to, as a peer asked for one. */
+/** Whether connections with a relay exist, or are expected because a peer has asked for one. */
 export type Interest = 'none' | 'expected' | 'shared';
 
-/** What is to be known of a target to say how often it is asked. */
+/** State of a target that determines its class. */
 export interface TargetView {
   readonly target: ProbeTarget;
   readonly kind: 'main' | 'lane' | 'size';
   /** Whether its path is the one in use. */
   readonly isInUse: boolean;
   readonly interest: Interest;
-  /** Whether the path in use to its relay does not answer as it should. */
+  /** Whether the path in use to its relay is not answered. */
   readonly isNeeded: boolean;
-  /** Whether its path is answered from the trunk address. */
+  /** Whether its path is answered on the trunk port. */
   readonly isAnswered: boolean;
-  /** `size` only: whether a search goes on. */
+  /** Only for `size`: whether a search is under way. */
   readonly isSearching: boolean;
 }
 
-/** Which class a target belongs to at present. */
+/** Returns the class of a target. */
 export function classOf({ target, kind, ...view }: TargetView): ProbeClass {
   const { isInUse, interest, isNeeded, isAnswered, isSearching } = view;
   const isShared = interest === 'shared';
@@ -86,24 +90,24 @@ export function classOf({ target, kind, ...view }: TargetView): ProbeClass {
   return standing === 'answered' || standing === 'dead' ? 'secondary' : 'detail';
 }
 
-/** Targets by class, each class in the order in which they were asked. */
+/** Targets by class, each in order of the last probe. */
 export type ProbeQueues<T extends { readonly askedAt: number }> = Record<ProbeClass, Iterable<T>>;
 
-/** Datagrams that may be sent now for relays that share nothing. */
+/** Probes that the budget allows now. */
 export interface ProbeTokens {
-  /** At most two thirds are for the urgent while others are due; those share the rest. */
+  /** While `primary` or `detail` targets are due, `urgent` gets two thirds at most. */
   readonly first: number;
   readonly secondary: number;
 }
 
 /**
- * Decides whom to probe now, and by which path. What carries connections is asked on time; the rest
- * shares a budget, so that a registry of any size costs no more than that. Within a class the one
- * that was asked longest ago is first.
- * @param queues - every target, in its class
- * @param now - monotonic milliseconds
- * @param tokens - what the budget has
- * @returns those to be asked, with their classes
+ * Chooses the targets to probe now. Targets with connections are probed on time. All others share a
+ * budget, so that the cost does not depend on the size of the registry. Within a class the least
+ * recently probed target comes first.
+ * @param queues - all targets, by class
+ * @param now - monotonic ms
+ * @param tokens - probes that the budget allows
+ * @returns the chosen targets with their classes
  */
 export function chooseProbes<T extends { readonly askedAt: number }>(
   queues: ProbeQueues<T>,

@@ -1,14 +1,14 @@
-/** Plain probes that must be lost, too, before a relay that may be old counts as lost. */
+/** Plain probes lost in a row before a relay of unknown version counts as lost. */
 export const PLAIN_PROBES_LOST_MAX = 16;
-/** Plain probes that a relay has answered before it is taken for an old one … */
+/** Minimum answered plain probes for which a relay counts as an old version. */
 export const OLD_RELAY_PLAIN_ANSWERS_MIN = 3;
-/** … and path probes that it has not. */
+/** Minimum unanswered path probes for which a relay counts as an old version. */
 export const OLD_RELAY_PATHS_MISSED_MIN = 5;
 
 /**
- * Which probes another relay understands: one of a release before path probes answers plain ones
- * alone (PROTOCOL.md section 4). Found out anew when it starts anew, as it may have been updated;
- * one lost datagram, or several, decide nothing.
+ * Detects which probes another relay supports: versions without path probes answer plain probes
+ * only (PROTOCOL.md section 4). It is detected again after a restart, which may be an upgrade.
+ * Several replies decide, so that packet loss does not.
  */
 export class ProbeSupport {
   #kind: 'unknown' | 'paths' | 'plain' = 'unknown';
@@ -16,26 +16,30 @@ export class ProbeSupport {
   #plainAnswered = 0;
   #plainUnanswered = 0;
 
-  /** `plain`: a relay of a release that answers no path probes. */
+  /** `plain`: a version that does not answer path probes. */
   get kind(): 'unknown' | 'paths' | 'plain' {
     return this.#kind;
   }
 
-  /** Whether it may be an old relay that lives, so that unanswered path probes mean nothing. */
+  /**
+   * Whether it may be an old version that is alive, so that unanswered path probes prove nothing.
+   */
   get mayBeOld(): boolean {
     return this.#kind === 'unknown' && this.#plainUnanswered < PLAIN_PROBES_LOST_MAX;
   }
 
-  /** A path probe is overdue, and both kinds have been sent now. */
+  /** Notes that a path probe is overdue and that both kinds have been sent. */
   askedBoth(): void {
     this.#pathsMissed += 1;
     this.#plainUnanswered += 1;
   }
 
+  /** Notes a reply to a path probe. */
   pathAnswered(): void {
     this.#kind = 'paths';
   }
 
+  /** Notes a reply to a plain probe. */
   plainAnswered(): void {
     this.#plainUnanswered = 0;
     this.#plainAnswered += 1;

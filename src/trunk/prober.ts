@@ -12,11 +12,11 @@ import {
 import type { ProbeTarget } from './probe-target.js';
 import type { RemoteRelay } from './remote-relay.js';
 
-/** Probes to relays that share no connections: urgent ones and of paths in use. */
+/** Probes to relays without common connections: urgent ones and of paths in use. */
 export const PROBES_FIRST_PER_SECOND = 66;
-/** All other probes to relays that share no connections. */
+/** All other probes to relays without common connections. */
 export const PROBES_SECONDARY_PER_SECOND = 14;
-/** Share of a second's probes that may leave at once. */
+/** Burst of probes, as a share of a second's probes. */
 export const PROBES_BURST_SECONDS = 0.25;
 
 export type ProbeReply = Extract<
@@ -24,15 +24,15 @@ export type ProbeReply = Extract<
   { type: 'probe-reply' } | { type: 'path-probe-reply' }
 >;
 
-/** Numbers remembered of one relay's probes; the oldest are given up. */
+/** Maximum outstanding probes of one relay; the oldest are given up. */
 const OUTSTANDING_MAX = 512;
 
 export interface ProberEvents {
-  /** The path in use was probed from the trunk address. */
+  /** The path in use was probed from the trunk port. */
   readonly onAsked: (remote: RemoteRelay) => void;
-  /** A probe from the trunk address by the path was answered. */
+  /** A probe of the path from the trunk port was answered. */
   readonly onAnswer: (remote: RemoteRelay, path: Path) => void;
-  /** Something about the relay's paths has changed. */
+  /** The standing of one of the relay's paths has changed, or a reply has arrived. */
   readonly onChange: (remote: RemoteRelay) => void;
 }
 
@@ -43,7 +43,7 @@ interface Sent {
   readonly plain: boolean;
 }
 
-/** One target in its place among all. */
+/** A target with its class. */
 interface Entry {
   readonly relay: Relay;
   readonly path: Path;
@@ -54,7 +54,7 @@ interface Entry {
   of: ProbeClass;
 }
 
-/** A relay's targets, and its probes that may still be answered. */
+/** A relay's targets and outstanding probes. */
 interface Relay {
   readonly remote: RemoteRelay;
   readonly entries: Map<string, Entry>;
@@ -63,7 +63,9 @@ interface Relay {
   interest: Interest;
 }
 
-/** Probes every path to every relay, from every source port, within the budget (probe-plan.ts). */
+/**
+ * Probes every path to every relay from every source port, within the budget (probe-schedule.ts).
+ */
 export class Prober {
   readonly #plane: DataPlane;
   readonly #events: ProberEvents;
@@ -78,7 +80,7 @@ export class Prober {
     primary: new Set(),
     secondary: new Set(),
   };
-  /** Those that an answer is owed to. */
+  /** Targets with outstanding replies. */
   readonly #waiting = new Set<Entry>();
   #first = 0;
   #secondary = 0;
@@ -89,7 +91,7 @@ export class Prober {
     this.#events = events;
   }
 
-  /** Takes a relay, or its paths anew after those have changed. */
+  /** Adds a relay, or updates its targets after its paths have changed. */
   put(remote: RemoteRelay): void {
     const relay = this.#relays.get(remote) ?? {
       remote,
@@ -109,6 +111,7 @@ export class Prober {
     this.#place(relay);
   }
 
+  /** Removes a relay and its targets. */
   remove(remote: RemoteRelay): void {
     const relay = this.#relays.get(remote);
     if (!relay) return;
@@ -147,7 +150,7 @@ export class Prober {
     this.#waiting.delete(entry);
   }
 
-  /** Puts each of a relay's targets into the class that it belongs to now. */
+  /** Assigns each of a relay's targets to its present class. */
   #place({ remote, entries }: Relay): void {
     const { paths, interest } = remote;
     const isNeeded = paths.inUse?.main.standing !== 'answered';
@@ -164,7 +167,10 @@ export class Prober {
     }
   }
 
-  /** Looks which answers are overdue and sends the probes that are due. */
+  /**
+   * Detects overdue replies and sends the probes that are due.
+   * @param now - monotonic ms
+   */
   tick(now: number): void {
     this.#judgeWaiting(now);
     for (const relay of this.#relays.values()) {
@@ -179,7 +185,7 @@ export class Prober {
       const cost = this.#ask(entry, now);
       if (of === 'urgent' || of === 'detail' || of === 'primary') this.#first -= cost;
       if (of === 'secondary') this.#secondary -= cost;
-      // Behind those of its class that were asked before.
+      // To the end of its class.
       this.#queues[entry.of].delete(entry);
       this.#queues[entry.of].add(entry);
     }
@@ -204,7 +210,7 @@ export class Prober {
       }
       if (kind === 'size') {
         if (target.waitingMs(now) < path.main.patienceMs) continue;
-        // Where short ones are lost as well it was not for its length.
+        // If small probes are lost too, the cause is not the size.
         if (path.main.standing === 'answered') path.mtu.lost(target.bytes, now);
         else path.mtu.forgive();
         target.giveUp();
@@ -223,7 +229,7 @@ export class Prober {
     this.#place(relay);
   }
 
-  /** @returns the datagrams sent */
+  /** Sends the probe of a target. @returns the number of datagrams sent */
   #ask(entry: Entry, now: number): number {
     const { relay, path, kind, target } = entry;
     const { paths } = relay.remote;
@@ -246,7 +252,7 @@ export class Prober {
     return 1;
   }
 
-  /** An old relay: plain probes, and a path probe in place of one for the size. */
+  /** Probes an old version: by plain probes, and by path probes in place of those for the MTU. */
   #askOld(entry: Entry, now: number): number {
     const { relay, path, kind, target } = entry;
     const isPossible = kind !== 'lane' || path.main.standing === 'answered';
@@ -289,7 +295,7 @@ export class Prober {
     return relay.number;
   }
 
-  /** A probe has come back. */
+  /** Takes a reply to a probe. */
   reply(remote: RemoteRelay, event: ProbeReply, now: number): void {
     const relay = this.#relays.get(remote);
     const sent = relay?.sent.get(event.number);
@@ -298,7 +304,7 @@ export class Prober {
     const { path, target, kind } = entry;
     const { probeSupport } = remote.paths;
     if (event.type === 'path-probe-reply') {
-      // By another path than it was asked it says nothing of this one.
+      // A reply by another path than the probe's proves nothing about this one.
       const { socket, destination } = path.addresses;
       if (event.socket !== socket || !sameAddress(event.remote, destination)) return;
       probeSupport.pathAnswered();
@@ -307,7 +313,7 @@ export class Prober {
       probeSupport.plainAnswered();
     }
     relay.sent.delete(event.number);
-    // Before it is known to be old, a plain answer says of no path that it works.
+    // Until the version is known, a plain reply does not prove that the path works.
     if (!sent.plain || probeSupport.kind === 'plain') {
       if (kind === 'size') {
         target.giveUp();

@@ -2,13 +2,13 @@ import type { RelayPaths } from './paths.js';
 
 /**
  * Why no path to a relay serves both directions. `no-answer`: it answers no probe. `not-heard`: it
- * answers, but says that it gets no answers from here. `unlisted-source`: either, while what it
- * sends comes from a port that it has not registered. `no-common-family`: the registrations leave
- * nothing to send by, which is a property of the two and no fault.
+ * answers, but reports that it gets no replies from here. `unlisted-source`: either of these, and
+ * its datagrams come from a port that it has not registered. `no-common-family`: there is no common
+ * trunk address family, which is not a fault.
  */
 export type UnreachableReason = 'no-answer' | 'not-heard' | 'unlisted-source' | 'no-common-family';
 
-/** Those of which something is to be mended. */
+/** The reasons that are faults. */
 export type UnreachableFault = Exclude<UnreachableReason, 'no-common-family'>;
 
 export interface UnreachableRelay {
@@ -16,16 +16,16 @@ export interface UnreachableRelay {
   readonly reason: UnreachableFault;
 }
 
-/** Whether a relay is out of reach for something that is to be mended. */
+/** Returns whether a reason is a fault. */
 export function isFault(reason: UnreachableReason | undefined): reason is UnreachableFault {
   return reason !== undefined && reason !== 'no-common-family';
 }
 
 /**
- * Why a relay cannot be reached, if that is known: one that is not measured yet is reachable. An
- * old relay is judged by the path in use, as it is asked by no other (PROTOCOL.md section 4).
- * @param paths - all that lead to it
- * @param at - monotonic milliseconds, and whether it was seen to send from an unregistered port
+ * Returns why a relay cannot be reached; undefined if it can, or is not measured yet. An old
+ * version is judged by the path in use alone, because only that is probed (PROTOCOL.md section 4).
+ * @param paths - all paths to the relay
+ * @param at - `now`: monotonic ms; `isUnlisted`: whether it sends from an unregistered port
  */
 export function unreachableReason(
   { all, inUse, probeSupport }: Pick<RelayPaths, 'all' | 'inUse' | 'probeSupport'>,
@@ -38,7 +38,7 @@ export function unreachableReason(
   return judged.some(({ main }) => main.isGood) ? 'not-heard' : 'no-answer';
 }
 
-/** The reason phrase of the 447 that a peer gets (PROTOCOL.md section 2). */
+/** Returns the reason phrase of the 447 to a peer (PROTOCOL.md section 2). */
 export function unreachablePhrase(id: string, reason: UnreachableReason): string {
   switch (reason) {
     case 'no-answer':

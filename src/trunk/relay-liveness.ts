@@ -1,16 +1,17 @@
-/** A relay whose probes go unanswered this long while it carries traffic is gone. */
+/** Silence after which a relay with traffic, or a path to it, counts as lost. */
 export const RELAY_GONE_MS = 5_000;
 
-/** A connection that carried a record this recently carries traffic. */
+/** Time after the last record during which a relay counts as one with traffic, ms. */
 const TRAFFIC_RECENT_MS = 30_000;
 
-/** Probes that must have gone unanswered, so that our own stall is not taken for the other's. */
+/**
+ * Minimum unanswered probes, so that a stall of this process is not taken for the other's silence.
+ */
 const UNANSWERED_MIN = 20;
 
 /**
- * Whether another relay still answers (PROTOCOL.md section 3: a relay that answered no probe for
- * 5 s while a connection with it carries traffic is gone). Pure over the times it is given, which
- * are monotonic milliseconds.
+ * Detects whether another relay is gone: it answered no probe for 5 s while a connection with it
+ * carries traffic (PROTOCOL.md section 3). Times are passed in, monotonic ms.
  */
 export class RelayLiveness {
   #unanswered = 0;
@@ -18,21 +19,21 @@ export class RelayLiveness {
   #trafficSince: number | undefined;
   #lastTraffic = Number.NEGATIVE_INFINITY;
   #records = 0;
-  /** Whether it was held gone, and has not answered since. */
+  /** Whether it was declared gone and has not answered since. */
   #heldGone = false;
 
   constructor(now: number) {
     this.#lastReply = now;
   }
 
-  /** A probe has been sent. */
+  /** Notes that a probe was sent. */
   probed(): void {
     this.#unanswered += 1;
   }
 
   /**
-   * A probe's reply has arrived by a path that serves.
-   * @returns whether the relay was held gone until now
+   * Notes a reply by a path that serves.
+   * @returns whether the relay had been declared gone
    */
   replied(now: number): boolean {
     const isBack = this.#heldGone;
@@ -44,7 +45,7 @@ export class RelayLiveness {
     return isBack;
   }
 
-  /** Records sent to and received from the relay so far, as the data plane counts them. */
+  /** Takes the data plane's total of records sent to and received from the relay. */
   traffic(now: number, records: number): void {
     if (records === this.#records) return;
     this.#records = records;
@@ -52,13 +53,13 @@ export class RelayLiveness {
     this.#lastTraffic = now;
   }
 
-  /** Whether the relay is to be held gone. */
+  /** Returns whether the relay counts as gone. */
   gone(now: number): boolean {
     if (this.#trafficSince === undefined || this.#unanswered < UNANSWERED_MIN) return false;
     return now - Math.max(this.#lastReply, this.#trafficSince) >= RELAY_GONE_MS;
   }
 
-  /** Whether the relay is to be held gone from now on: its connections end, and it begins anew. */
+  /** Returns whether the relay has just become gone: its connections must end. Resets the state. */
   becomesGone(now: number): boolean {
     if (!this.gone(now)) return false;
     this.reset(now);
@@ -66,7 +67,7 @@ export class RelayLiveness {
     return true;
   }
 
-  /** Begins anew, as with another incarnation of the relay. */
+  /** Resets the state, as for another incarnation of the relay. */
   reset(now: number): void {
     this.#heldGone = false;
     this.#unanswered = 0;

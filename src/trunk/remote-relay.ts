@@ -15,14 +15,14 @@ import { isFault, type UnreachableReason, unreachableReason } from './reachabili
 import { RelayLiveness } from './relay-liveness.js';
 import { TrunkKeys } from './trunk-key-rotation.js';
 
-/** How long a relay that a peer wants to be connected with is probed more closely. */
+/** Time of closer probing after a peer has asked for a connection with a relay, ms. */
 const EXPECTED_MS = 5_000;
-/** How long data from an unregistered port explains that a relay is out of reach. */
+/** Time for which data from an unregistered port explains that a relay is unreachable, ms. */
 const UNREGISTERED_SOURCE_MS = 30_000;
-/** A trunk datagram's header and the header of its record. */
+/** Length of a trunk datagram's header and one record header, bytes. */
 const SINGLE_RECORD_BYTES = 28;
 
-/** What an entry is made from, besides the other relay's registration. */
+/** Dependencies of a `RemoteRelay`, besides its registration. */
 export interface RemoteRelayOptions {
   readonly local: LocalRelay;
   readonly paths: LocalPathOptions;
@@ -32,23 +32,23 @@ export interface RemoteRelayOptions {
 }
 
 /**
- * Another relay: all that this one knows of it. What it registered, its incarnation, the keys
- * shared with it, the paths to it, whether it is alive, and its index in the data plane. An entry
- * of `RemoteRelays`, which changes it; it lives as long as the registry, or a leg, knows the relay.
+ * Everything known of another relay: registration, incarnation, shared keys, paths, liveness and
+ * index in the data plane. `RemoteRelays` owns and updates it. It exists while the registry lists
+ * the relay or a leg refers to it.
  */
 export class RemoteRelay {
   readonly id: string;
   readonly relayIndex: number;
-  /** The highest one seen, in the registry or in an authentic message. */
+  /** The highest incarnation seen, in the registry or in an authentic message. */
   incarnation: Incarnation;
   /**
-   * An incarnation of a clock that was ahead, after a lower one has taken its place: what was
-   * recorded of it is not believed when that time has come.
+   * An incarnation of a clock that was ahead, after a lower one has replaced it. It stays rejected,
+   * so that messages recorded from it are not accepted when its time has come.
    */
   incarnationDisowned = Number.NEGATIVE_INFINITY;
-  /** Whether the registry has it; one that is not listed goes when nothing refers to it. */
+  /** Whether the registry lists it; an unlisted one is removed when nothing refers to it. */
   listed = true;
-  /** Established connections that cross this trunk; the probes' pace follows it. */
+  /** Number of established connections over this trunk; it determines the probe interval. */
   connections = 0;
   readonly paths: RelayPaths;
   readonly liveness: RelayLiveness;
@@ -62,12 +62,12 @@ export class RemoteRelay {
   #expectedUntil = Number.NEGATIVE_INFINITY;
   #reportedMtu: number | undefined;
   #unregisteredSourceAt = Number.NEGATIVE_INFINITY;
-  /** Whether an unregistered port was reported since the relay could be reached. */
+  /** Whether an unregistered port was reported since the relay was last reachable. */
   #reportedUnregistered = false;
 
   /**
    * @param record - the other relay's registration
-   * @throws TurnpikeError ERR_TURNPIKE_SECRET where its public key is none
+   * @throws TurnpikeError ERR_TURNPIKE_SECRET if its public key is not usable
    */
   constructor(record: RelayRecord, { local, paths, clock, relayIndex }: RemoteRelayOptions) {
     this.id = record.id;
@@ -83,7 +83,7 @@ export class RemoteRelay {
     this.#sources = sourcesOf(record);
   }
 
-  /** What it registered last. */
+  /** The latest registration. */
   get record(): RelayRecord {
     return this.#record;
   }
@@ -98,36 +98,39 @@ export class RemoteRelay {
     return this.#keys.control.receiveKey;
   }
 
-  /** The key that the relay authenticates data with on a day, 16 bytes. */
+  /**
+   * Returns the key that authenticates the relay's data of a day, 16 bytes.
+   * @param epoch - whole days since 2026-01-01 UTC
+   */
   receiveDataKey(epoch: number): Uint8Array {
     return this.#keys.receiveDataKey(epoch).key;
   }
 
-  /** The path in use; undefined when no trunk address family is in common. */
+  /** The path in use; undefined without a common trunk address family. */
   get path(): PathAddresses | undefined {
     return this.paths.inUse?.addresses;
   }
 
-  /** Why no path serves, while none does. */
+  /** Why no path serves; undefined if one does. */
   get unreachable(): UnreachableReason | undefined {
     return this.#unreachable;
   }
 
-  /** Median of the last round trips by the path in use, while that is measured. */
+  /** Median round trip of the path in use, ns; undefined while it is not answered. */
   get rttNs(): number | undefined {
     const main = this.paths.inUse?.main;
     return main?.standing === 'answered' ? main.rttNs : undefined;
   }
 
-  /** The longest datagram that passes the path in use, in bytes of UDP payload, once measured. */
+  /** Measured MTU of the path in use, bytes of UDP payload; undefined before the measurement. */
   get mtuBytes(): number | undefined {
     const mtu = this.paths.inUse?.mtu;
     return mtu?.measured ? mtu.bytes : undefined;
   }
 
   /**
-   * The largest payload that is recommended to peers whose connection crosses the trunk to this
-   * relay: known to pass in one datagram. Bytes, at most PAYLOAD_BYTES_RECOMMENDED.
+   * Largest payload recommended to peers whose connection crosses this trunk, bytes: it fits one
+   * trunk datagram of the path. At most PAYLOAD_BYTES_RECOMMENDED.
    */
   get payloadBytesRecommended(): number {
     const mtuBytes = this.paths.mtuBytes === undefined ? undefined : this.#mtu.bytes;
@@ -135,28 +138,32 @@ export class RemoteRelay {
     return Math.min(PAYLOAD_BYTES_RECOMMENDED, fits);
   }
 
-  /** How closely the relay is to be probed. */
+  /** How closely the relay is probed. */
   get interest(): Interest {
     if (this.connections > 0) return 'shared';
     return this.#clock.monotonic() < this.#expectedUntil ? 'expected' : 'none';
   }
 
-  /** A peer wants to be connected with a peer of the relay: it is probed more closely. */
+  /** Notes that a peer has asked for a connection with a peer of the relay. */
   expectConnection(): void {
     this.#expectedUntil = this.#clock.monotonic() + EXPECTED_MS;
   }
 
-  /** Whether the registration lists the address as one the relay sends from. */
+  /** Returns whether the registration lists the address as a trunk source. */
   sendsFrom(source: TransportAddress): boolean {
     return this.#sources.has(formatAddress(source));
   }
 
-  /** Whether the relay sends from that IP, but has not registered the port. */
+  /**
+   * Returns whether the address has an IP of the relay's trunk sources, but an unregistered port.
+   */
   isUnregisteredPort(source: TransportAddress): boolean {
     return sendsFromHost(this.#record, source.address) && !this.sendsFrom(source);
   }
 
-  /** Whether the relay answers probes at a trunk address, or at any of that IP. */
+  /**
+   * Returns whether the relay answers probes at a trunk address, or at any port of an IP address.
+   */
   answersAt({ address, port }: { readonly address: string; readonly port?: number }): boolean {
     return this.paths.all.some(({ addresses: { destination }, main }) => {
       const isThere =
@@ -166,8 +173,8 @@ export class RemoteRelay {
   }
 
   /**
-   * Takes a newer registration of the same relay; paths stay as they are until `paths.update`.
-   * @returns whether anything is different
+   * Takes a newer registration. The paths change only with `paths.update`.
+   * @returns whether it differs
    */
   update(record: RelayRecord): boolean {
     if (JSON.stringify(record) === JSON.stringify(this.#record)) return false;
@@ -180,9 +187,9 @@ export class RemoteRelay {
   }
 
   /**
-   * The data plane's view of this relay (PROTOCOL.md section 4).
-   * @param now - Unix milliseconds
-   * @returns undefined when there is no path, or nothing that the relay may send from
+   * Returns the data plane's view of this relay (PROTOCOL.md section 4).
+   * @param now - Unix ms
+   * @returns undefined without a path or without sources
    */
   trunkPeer(now: UnixMs): TrunkPeer | undefined {
     const { trunkSources, recordsMax } = this.#record;
@@ -196,7 +203,11 @@ export class RemoteRelay {
     };
   }
 
-  /** Chooses anew which path, ports and size are in use. @returns what has changed */
+  /**
+   * Chooses path, source ports and MTU anew.
+   * @param now - monotonic ms
+   * @returns the changes
+   */
   choosePath(now: number): PathEvent[] {
     const { paths } = this;
     const before = paths.inUse;
@@ -217,7 +228,11 @@ export class RemoteRelay {
     return [...events, ...this.checkReachability(now)];
   }
 
-  /** Decides whether the relay can be reached, as time has passed. @returns what has changed */
+  /**
+   * Updates whether the relay is reachable.
+   * @param now - monotonic ms
+   * @returns the changes
+   */
   checkReachability(now: number): PathEvent[] {
     const { mtu } = this.paths.inUse ?? {};
     if (mtu) this.#mtu.take(mtu, now);
@@ -230,17 +245,19 @@ export class RemoteRelay {
     return isNews(before, reason) ? [{ type: 'reachability', reason, before }] : [];
   }
 
-  /** Notes that something authentic came from a port that the relay has not registered. */
+  /** Notes an authentic datagram from a port that the relay has not registered. */
   noteUnregisteredSource(source: TransportAddress): PathEvent[] {
     this.#unregisteredSourceAt = this.#clock.monotonic();
-    // Once, until it has been reached again: such a NAT takes another port each time.
+    // Reported once until the relay is reachable again: such a NAT uses a new port each time.
     if (this.#reportedUnregistered) return [];
     this.#reportedUnregistered = true;
     return [{ type: 'unlisted-source', source }];
   }
 }
 
-/** Another reason for the same fault is no news. */
+/**
+ * Returns whether reachability changed in kind; another reason of the same fault is not reported.
+ */
 function isNews(before: UnreachableReason | undefined, now: UnreachableReason | undefined) {
   return isFault(before) !== isFault(now) || (before === undefined) !== (now === undefined);
 }

@@ -21,43 +21,45 @@ import { TrunkKeyRotation } from './trunk-key-rotation.js';
 
 export interface RemoteRelaysOptions {
   readonly local: LocalRelay;
-  /** This relay's, of the form of a relay's id. */
+  /** This relay's region, of the same form as a relay id. */
   readonly region: string;
-  /** Where peers reach this relay, as advertised. */
+  /** This relay's advertised addresses for peers. */
   readonly serviceAddresses: readonly TransportAddress[];
   readonly plane: DataPlane;
   /** This relay's trunk sockets, in the data plane's order. */
   readonly sockets: readonly TrunkSocket[];
   readonly clock: Clock;
-  /** Whether anything of this relay still refers to the other one. */
+  /** Returns whether a leg refers to the other relay. */
   readonly inUse: (remote: RemoteRelay) => boolean;
-  /** A relay started anew or is gone: its connections must end. Called before further messages. */
+  /**
+   * Called when a relay has restarted or is gone, before further messages: its connections must
+   * end.
+   */
   readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
-  /** A relay that was held gone for its silence has answered a probe. */
+  /** Called when a relay that was gone has answered a probe. */
   readonly onRelayBack: (remote: RemoteRelay) => void;
-  /** A relay is known no more. */
+  /** Called when a relay's entry was removed. */
   readonly onForgotten: (remote: RemoteRelay) => void;
-  /** Something has become of the paths to a relay. */
+  /** Called for each change of a relay's paths. */
   readonly onPathEvent: (remote: RemoteRelay, event: PathEvent) => void;
-  /** The longest bundle of this relay; default TRUNK_MTU_DEFAULT_BYTES. */
+  /** Maximum length of this relay's trunk datagrams, bytes; default TRUNK_MTU_DEFAULT_BYTES. */
   readonly trunkMtuBytes?: number;
 }
 
 /**
- * The other relays that this one knows, an entry each (`RemoteRelay`): found by id, by index in the
- * data plane and by service address. It keeps the entries true: takes registrations, has paths
- * probed, tells the data plane, and says when a relay started anew, is gone or is back. Nothing
- * assumes that every relay of a cluster is among them.
+ * All known other relays, by id, by data plane index and by service address. It takes
+ * registrations, has paths probed, updates the data plane, and reports relays that have restarted,
+ * are gone or are back. It does not assume that it knows every relay of the cluster.
  *
- * Bound: `relaysMax` relays; beyond it one is not taken.
+ * Bound: `LIMITS.relaysMax` relays; further ones are not taken.
  */
 export class RemoteRelays {
   readonly #options: RemoteRelaysOptions;
   readonly #byId = new Map<string, RemoteRelay>();
   readonly #byIndex: (RemoteRelay | undefined)[] = [];
-  /** By service address, those that are listed, in the registry's order. */
+  /** Listed relays by service address, in the registry's order. */
   #byService: ReadonlyMap<string, RemoteRelay> = new Map();
-  /** What the data plane was told of each one's paths. */
+  /** The paths' signature that the data plane has, by relay. */
   readonly #installed = new Map<RemoteRelay, string>();
   readonly #paths: LocalPathOptions;
   readonly #prober: Prober;
@@ -79,31 +81,31 @@ export class RemoteRelays {
     });
   }
 
+  /** Returns a relay by its id. */
   get(id: string): RemoteRelay | undefined {
     return this.#byId.get(id);
   }
 
-  /** The relay of an index in the data plane. */
+  /** Returns a relay by its index in the data plane. */
   atIndex(relayIndex: number): RemoteRelay | undefined {
     return this.#byIndex[relayIndex];
   }
 
-  /** The relay that serves peers at an address: this one, another one, or none that is known. */
+  /** Returns the relay with a service address: this one, another, or undefined if it is unknown. */
   serving(address: TransportAddress): RemoteRelay | 'self' | undefined {
     if (this.#options.serviceAddresses.some((own) => sameAddress(own, address))) return 'self';
     return this.#byService.get(formatAddress(address));
   }
 
   /**
-   * Where a peer should go instead of this relay: to one of the region that is reached from here,
-   * else to another that is, else to any.
-   * @returns a service address of the family
+   * Returns an alternate server for a peer (RFC 8489 section 14.15): a service address of a
+   * reachable relay of this region, else of another reachable relay, else of any.
    */
   alternate(family: AddressFamily): TransportAddress | undefined {
     const listed = [...new Set(this.#byService.values())];
     const reached = listed.filter(({ unreachable }) => unreachable === undefined);
     const near = reached.filter(({ record }) => record.region === this.#options.region);
-    // One that is not reached from here may still be reached by the peer, if there is no other.
+    // An unreachable relay may still be reachable by the peer.
     for (const { record } of [...near, ...reached, ...listed]) {
       const address = record.serviceAddresses.find((each) => familyOf(each) === family);
       if (address) return address;
@@ -111,19 +113,19 @@ export class RemoteRelays {
     return undefined;
   }
 
-  /** All that are known. */
+  /** Iterates over all known relays. */
   all(): Iterable<RemoteRelay> {
     return this.#byId.values();
   }
 
-  /** Those that this relay should reach but cannot now, and why. */
+  /** Iterates over the relays that cannot be reached due to a fault. */
   *unreachable(): Iterable<UnreachableRelay> {
     for (const { id, unreachable } of this.all()) {
       if (isFault(unreachable)) yield { id, reason: unreachable };
     }
   }
 
-  /** Whether some relay answers by a path of an address family now. */
+  /** Returns whether any relay answers on a path of an address family now. */
   answers(family: AddressFamily): boolean {
     for (const { path, rttNs, unreachable } of this.all()) {
       if (rttNs === undefined || path === undefined || isFault(unreachable)) continue;
@@ -133,8 +135,8 @@ export class RemoteRelays {
   }
 
   /**
-   * Takes the relays that the registry now holds; ours among them is passed over. A relay that is
-   * no longer listed is kept while legs refer to it.
+   * Takes the registry's relays; this relay's own record is skipped. A relay that is no longer
+   * listed is kept while legs refer to it.
    */
   update(records: readonly RelayRecord[]): void {
     for (const remote of this.all()) remote.listed = false;
@@ -152,7 +154,7 @@ export class RemoteRelays {
     this.#forget();
   }
 
-  /** One that is kept for its legs alone has no more the sources that the registry gives others. */
+  /** Removes sources of unlisted relays that the registry now gives to others. */
   #cedeSources(records: readonly RelayRecord[]): void {
     const ids = new Set(records.map(({ id }) => id));
     const kept = [...this.all()].filter(({ id }) => !ids.has(id));
@@ -208,19 +210,19 @@ export class RemoteRelays {
     this.#options.onForgotten(remote);
   }
 
-  /** A relay is in another incarnation: nothing that was agreed with it holds. */
+  /** Resets a relay to another incarnation: keys, counters and connections are void. */
   restarted(remote: RemoteRelay, incarnation: Incarnation): void {
     this.#options.onRelayLost(remote, 'restarted');
     remote.incarnation = incarnation;
     remote.liveness.reset(this.#options.clock.monotonic());
-    // Out and in again: its sequences may begin lower than the old process's ended, if its clock
-    // was set back, and the old replay windows would drop all it sends.
+    // Removed and added again: if the relay's clock was set back, its sequences may restart below
+    // the old replay windows, which would drop everything.
     this.#options.plane.removeTrunkPeer(remote.relayIndex);
     remote.paths.restart(remote.record);
     this.#takePaths(remote);
   }
 
-  /** Takes paths that may be others than before, and tells the data plane. */
+  /** Updates the prober and the data plane after a change of paths. */
   #takePaths(remote: RemoteRelay): void {
     this.#prober.put(remote);
     this.#install(remote);
@@ -241,12 +243,12 @@ export class RemoteRelays {
     this.report(remote, events);
   }
 
-  /** Says what has become of a relay's paths. */
+  /** Reports changes of a relay's paths. */
   report(remote: RemoteRelay, events: readonly PathEvent[]): void {
     for (const event of events) this.#options.onPathEvent(remote, event);
   }
 
-  /** A probe by a path was answered: the relay lives, if the answer says so. */
+  /** Takes a reply by a path: the relay is alive if the path serves. */
   #answered(remote: RemoteRelay, path: Path): void {
     const saysAlive = path.serves || remote.paths.probeSupport.kind === 'unknown';
     if (!saysAlive) return;
@@ -254,18 +256,20 @@ export class RemoteRelays {
     if (isBack) this.#options.onRelayBack(remote);
   }
 
-  /** A probe has come back. */
+  /** Takes a reply to a probe. */
   probeReply(reply: ProbeReply): void {
     const remote = this.atIndex(reply.relayIndex);
     if (remote) this.#prober.reply(remote, reply, this.#options.clock.monotonic());
   }
 
-  /** Tells the data plane anew: our own incarnation, which the keys depend on, has changed. */
+  /**
+   * Renews the keys of all relays in the data plane, after a change of this relay's incarnation.
+   */
   renewKeys(): void {
     for (const remote of this.all()) this.#install(remote);
   }
 
-  /** Tells the data plane anew: what our sockets send from has changed. */
+  /** Renews the paths to all relays, after a change of this relay's source addresses. */
   renewPaths(): void {
     for (const remote of this.all()) {
       remote.paths.update(remote.record);
@@ -273,7 +277,10 @@ export class RemoteRelays {
     }
   }
 
-  /** Sends the probes that are due, ends relays that are gone, renews keys at midnight UTC. */
+  /**
+   * Sends the probes that are due, ends relays that are gone, and renews keys at midnight UTC. To
+   * be called every 100 ms or so.
+   */
   tick(): void {
     const { clock } = this.#options;
     const now = clock.monotonic();

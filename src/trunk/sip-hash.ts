@@ -26,11 +26,11 @@ function compress(state: State, word: bigint): State {
 }
 
 /**
- * SipHash-2-4 of Aumasson and Bernstein, "SipHash: a fast short-input PRF" (INDOCRYPT 2012). Clear
- * rather than fast: the data plane has its own.
+ * SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012). Not for
+ * the packet path: the data plane has its own.
  * @param key - 16 bytes
  * @param message - the bytes to hash
- * @returns the eight bytes that the reference code writes
+ * @returns 8 bytes, in the reference code's order
  */
 export function sipHash24(key: Uint8Array, message: Uint8Array): Uint8Array {
   const keyView = new DataView(key.buffer, key.byteOffset, 16);
@@ -42,7 +42,7 @@ export function sipHash24(key: Uint8Array, message: Uint8Array): Uint8Array {
     k0 ^ 0x6c7967656e657261n,
     k1 ^ 0x7465646279746573n,
   ];
-  // The last word holds what is left and, in its top byte, the length.
+  // The last word holds the remaining bytes and, in its top byte, the length.
   const words = new DataView(new ArrayBuffer((Math.floor(message.length / 8) + 1) * 8));
   new Uint8Array(words.buffer).set(message);
   words.setUint8(words.byteLength - 1, message.length & 0xff);

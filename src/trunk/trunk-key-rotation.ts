@@ -7,8 +7,8 @@ import { type ControlKeys, controlKeys } from './control-keys.js';
 import type { LocalRelay } from './local-relay.js';
 
 /**
- * When the data keys change: an epoch is a day of UTC (PROTOCOL.md section 4). At midnight the data
- * plane is given the keys of the new day.
+ * Decides when the data keys change: an epoch is a day of UTC (PROTOCOL.md section 4), so the data
+ * plane gets new keys at midnight.
  */
 export class TrunkKeyRotation {
   #epoch: number;
@@ -17,7 +17,7 @@ export class TrunkKeyRotation {
     this.#epoch = trunkEpoch(now);
   }
 
-  /** Whether another day has begun since it was asked last, so that keys are to be renewed. */
+  /** Returns whether the day has changed since the last call. */
   isDue(now: UnixMs): boolean {
     const epoch = trunkEpoch(now);
     if (epoch === this.#epoch) return false;
@@ -26,17 +26,17 @@ export class TrunkKeyRotation {
   }
 }
 
-/** The keys shared with another relay, all derived from the X25519 keys of the two. */
+/** The keys shared with another relay, derived from both X25519 keys. */
 export class TrunkKeys {
-  /** For control messages, 32 bytes each. */
+  /** Keys of control messages, 32 bytes each. */
   readonly control: ControlKeys;
   readonly #local: LocalRelay;
   readonly #remoteId: string;
   readonly #shared: Uint8Array;
 
   /**
-   * @param remote - the other relay's id and public key, as it registered them
-   * @throws TurnpikeError ERR_TURNPIKE_SECRET where that is no public key
+   * @param remote - the other relay's registered id and public key
+   * @throws TurnpikeError ERR_TURNPIKE_SECRET if the public key is not usable
    */
   constructor(local: LocalRelay, remote: Pick<RelayRecord, 'id' | 'publicKey'>) {
     this.#local = local;
@@ -46,8 +46,9 @@ export class TrunkKeys {
   }
 
   /**
-   * Data keys for the data plane: those of today and tomorrow to send with, of yesterday to
-   * tomorrow to receive with, as the clocks of two relays differ.
+   * Returns the data plane's keys: to send, those of today and tomorrow; to receive, those of
+   * yesterday, today and tomorrow, because relays' clocks differ.
+   * @param now - Unix ms
    * @param remote - the other relay's incarnation
    */
   dataKeys(now: UnixMs, remote: Incarnation): Pick<TrunkPeer, 'sendKeys' | 'receiveKeys'> {
@@ -60,7 +61,10 @@ export class TrunkKeys {
     };
   }
 
-  /** The key that the other relay authenticates data with on a day. */
+  /**
+   * Returns the key that authenticates the other relay's data of a day.
+   * @param epoch - whole days since 2026-01-01 UTC
+   */
   receiveDataKey(epoch: number): TrunkKey {
     const { id: receiverId, incarnation: receiverStart } = this.#local;
     return this.#dataKey({ epoch, senderId: this.#remoteId, receiverId, receiverStart });

@@ -18,12 +18,13 @@ import { RemoteRelays } from './remote-relays.js';
 import type { TrunkDrop, TrunkOptions } from './trunk-options.js';
 import { UnregisteredSources } from './unregistered-sources.js';
 
-/** First half of a trunk datagram's first byte (PROTOCOL.md section 4). */
+/** Version in the upper half of a trunk datagram's first byte (PROTOCOL.md section 4). */
 const TRUNK_VERSION = 1;
 
 /**
- * What comes in on the trunk port: it finds the relay that sent it, checks that it is authentic and
- * new, and hands it on. What a control message means is for `TrunkOptions.onControlMessage`.
+ * Receives the trunk port's datagrams that the data plane does not handle: finds the relay that
+ * sent a control message, verifies its integrity, incarnation and sequence, and passes it on.
+ * `TrunkOptions.onControlMessage` interprets it.
  */
 export class Trunk {
   readonly drops: Record<TrunkDrop, number> = {
@@ -37,7 +38,7 @@ export class Trunk {
     trunk_control_repeated: 0,
     trunk_control_too_old: 0,
   };
-  /** The other relays, whose messages it takes. */
+  /** The other relays. */
   readonly relays: RemoteRelays;
   readonly #options: TrunkOptions;
   readonly #unregistered = new UnregisteredSources();
@@ -51,15 +52,18 @@ export class Trunk {
   }
 
   /**
-   * Sends a control message, if there is a path; like any datagram it may be lost.
-   * @param before - what it returned when the same message was sent before
-   * @returns its counter, to be given when it is sent again
+   * Sends a control message if there is a path. Like any datagram it may be lost.
+   * @param before - the returned counter of an earlier transmission of this message; 0 for a new
+   *   one
+   * @returns its counter, for a retransmission
    */
   send(remote: RemoteRelay, control: ControlMessage, before = 0): number {
     return this.#channel.send(remote, control, before);
   }
 
-  /** Checks a datagram that the trunk port received and hands on what is authentic. */
+  /**
+   * Verifies a datagram of the trunk port and passes on an authentic message; drops are counted.
+   */
   receive(datagram: PuntedDatagram): void {
     if ((datagram.data[0] ?? 0) >> 4 === TRUNK_VERSION) return this.#receiveUnregistered(datagram);
     const drop = this.#receive(datagram);
@@ -98,14 +102,18 @@ export class Trunk {
     if (start > BigInt(Number.MAX_SAFE_INTEGER)) return 'trunk_control_malformed';
     const sender = incarnation(Number(start));
     if (!this.#isCredible(remote, sender)) return 'trunk_control_old_start';
-    // Before a later incarnation is believed: it may have been recorded in an earlier one of ours.
+    // Before a later incarnation is accepted: the message may be a recording for an earlier one of
+    // ours.
     const sequence = this.#channel.addressee(remote, message, sender);
     if (typeof sequence === 'string') return sequence;
     if (sender > remote.incarnation) this.relays.restarted(remote, sender);
     return this.#channel.receive(remote, message, sequence);
   }
 
-  /** A control message from an unregistered port of a relay, which may show a NAT. */
+  /**
+   * Reports a genuine control message from an unregistered port of a relay: a NAT may be in
+   * between.
+   */
   #checkUnregistered(remote: RemoteRelay, message: StunMessage, source: TransportAddress): void {
     const isGenuine =
       remote.isUnregisteredPort(source) &&
@@ -115,9 +123,9 @@ export class Trunk {
   }
 
   /**
-   * Whether a message may be of an incarnation. One of a clock that was ahead stays authentic:
-   * recorded and sent again it would end the connections of every later one. So the future is
-   * believed of the registry only.
+   * Returns whether a message's incarnation is credible. A message of a clock that was ahead stays
+   * authentic: replayed, it would end the connections of every later incarnation. So an incarnation
+   * in the future is accepted only from the registry.
    */
   #isCredible(remote: RemoteRelay, sender: Incarnation): boolean {
     if (sender <= remote.incarnation) return sender === remote.incarnation;
@@ -126,14 +134,14 @@ export class Trunk {
     return isPlausible(sender, this.#options.clock.now());
   }
 
-  /** Takes what the workers saw. */
+  /** Takes an event of the data plane. */
   event(event: DataPlaneEvent): void {
     if (event.type !== 'unbound-index') return this.relays.probeReply(event);
     const remote = this.relays.atIndex(event.relayIndex);
     if (remote) this.#options.onUnboundIndex(remote, event.sessionIndex);
   }
 
-  /** A trunk datagram from a port that no relay has registered. */
+  /** Takes a trunk datagram from a port that no relay has registered. */
   #receiveUnregistered(datagram: PuntedDatagram): void {
     const now = this.#options.clock.monotonic();
     const remote = this.#unregistered.find(datagram, this.relays.all(), now);

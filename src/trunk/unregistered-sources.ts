@@ -3,33 +3,34 @@ import type { PuntedDatagram } from '../native/types.js';
 import { decodeTrunkDatagram, verifyTrunkTag } from './datagram.js';
 import type { RemoteRelay } from './remote-relay.js';
 
-/** Keys tried for trunk datagrams of ports that are not listed, a second: a relay's … */
+/** Keys tried per second for trunk datagrams of unregistered ports, per relay. */
 const UNLISTED_TRIES_PER_SECOND = 10;
 
-/** … and of all relays. */
+/** Keys tried per second for trunk datagrams of unregistered ports, of all relays. */
 const UNLISTED_TRIES_OF_ALL_PER_SECOND = 1_000;
 
 /**
- * Finds out which relay sends from a port that it has not registered: its keys fit what comes. That
- * is no use for data, which stays dropped, but it tells the operator about a NAT. Each relay has a
- * budget: who forges the address of one hides nothing of the others.
+ * Identifies the relay that sends from an unregistered port, by its keys. The data stays dropped,
+ * but the operator learns of a NAT. Each relay has a budget, so that forged packets from one
+ * relay's address do not hide another relay.
  */
 export class UnregisteredSources {
   readonly #budgets = { data: new Tries(), control: new Tries() };
 
   /**
-   * Whether one more of a relay's keys may be tried in this second: to be asked when the source is
-   * that relay's IP. Data and control have a budget each, as a flood of the one would hide the
-   * other.
+   * Returns whether another key of a relay may be tried this second. To be called if the source has
+   * that relay's IP. Data and control have separate budgets, so that a flood of one does not hide
+   * the other.
    */
   takeTry(of: 'data' | 'control', remote: RemoteRelay, now: number): boolean {
     return this.#budgets[of].take(remote, now);
   }
 
   /**
-   * @param datagram - trunk data or a probe, which no registration accounts for
-   * @param relays - all that are known
-   * @returns the relay that has made it, if one at that IP has
+   * Returns the relay with the datagram's source IP whose key verifies the datagram.
+   * @param datagram - trunk data or a probe from an unregistered port
+   * @param relays - all known relays
+   * @param now - monotonic ms
    */
   find(
     { tuple, data }: PuntedDatagram,
@@ -52,10 +53,10 @@ export class UnregisteredSources {
 class Tries {
   #second = -1;
   #all = 0;
-  /** In this second, by relay. */
+  /** Tries in this second, by relay. */
   #counts = new WeakMap<RemoteRelay, number>();
 
-  /** Whether no relay's keys may be tried in this second any more. */
+  /** Returns whether the budget of all relays is used up for this second. */
   isSpent(now: number): boolean {
     const second = Math.floor(now / 1_000);
     if (second !== this.#second) {
@@ -76,7 +77,7 @@ class Tries {
   }
 }
 
-/** What is wrong with a source, for the log. */
+/** Describes an unregistered source, for the log. */
 export function unregisteredSourceText(id: string, source: TransportAddress): string {
   return (
     `data of ${id} comes from ${formatAddress(source)}, which it has not registered: ` +
