@@ -10,10 +10,10 @@ import {
 import { TurnpikeError } from '../errors.js';
 
 /**
- * What a relay tells others to use, for each address it is bound to: the advertised address of the
- * same place in the list, or the bound one. An advertised port of 0 stands for the bound port.
- * @param bound - with real ports
- * @param advertised - none, or one for each bound address: `checkAdvertised` has passed them
+ * Returns the address that others use, for each bound address: the advertised one at the same
+ * index, else the bound one. An advertised port 0 means the bound port.
+ * @param bound - with the ports that the kernel chose
+ * @param advertised - empty, or one for each bound address, as `checkAdvertised` accepts it
  */
 export function advertisedAddresses(
   bound: readonly TransportAddress[],
@@ -26,7 +26,7 @@ export function advertisedAddresses(
   });
 }
 
-/** How messages name the options of bound and advertised addresses, and what gave their values. */
+/** Names of both options in messages, and where their values come from. */
 export interface AdvertisedNames {
   readonly bound: string;
   readonly advertised: string;
@@ -34,11 +34,11 @@ export interface AdvertisedNames {
 }
 
 /**
- * Checks, before anything is bound, that a relay can tell others where it is.
+ * Checks before binding that a relay can advertise its addresses.
  * @param bound - the addresses to bind
- * @param advertised - what others are told instead: none, or one for each, in order
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG when a wildcard has none, the counts or families
- *   differ, or nobody can send to an advertised address
+ * @param advertised - the addresses for others: empty, or one for each, in order
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG if a wildcard has no advertised address, counts or
+ *   families differ, or an advertised address is a wildcard
  */
 export function checkAdvertised(
   bound: readonly TransportAddress[],
@@ -76,9 +76,10 @@ export function checkAdvertised(
 }
 
 /**
- * The IP that each socket bound to a wildcard must send from: the announced one, where this host
- * has it. Behind a NAT that maps one to one it has not, and the kernel chooses.
- * @returns undefined for every other socket
+ * Returns the source IP of each socket that is bound to a wildcard: the advertised one, if this
+ * host has it. Behind a one-to-one NAT the host has not, and the kernel chooses.
+ * @param announced - the advertised addresses, one for each socket
+ * @returns undefined for each socket whose source the kernel chooses
  */
 export function wildcardSources(
   bound: readonly TransportAddress[],
@@ -92,7 +93,7 @@ export function wildcardSources(
   });
 }
 
-/** Whether one of the addresses is the given one. */
+/** Returns whether one of the addresses is the given one. */
 export function includesAddress(
   addresses: readonly TransportAddress[],
   address: TransportAddress,

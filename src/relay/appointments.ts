@@ -10,7 +10,7 @@ import { listenerHandle } from '../native/transport-handle.js';
 import type { FiveTuple } from '../native/types.js';
 import type { TrunkSocket } from '../trunk/local-relay.js';
 
-/** An address as the directory writes it; undefined for any other text. */
+/** Parses an address in the directory's spelling; undefined for any other text. */
 export function canonicalAddress(text: string): TransportAddress | undefined {
   try {
     const address = parseAddress(text);
@@ -21,20 +21,20 @@ export function canonicalAddress(text: string): TransportAddress | undefined {
   }
 }
 
-/** What the directory appoints to be done, and how. */
+/** How tasks are made from appointments. */
 export interface Appointments<Appointed, Task> {
   readonly most: number;
-  /** A map key. */
+  /** Returns an appointment's map key. */
   readonly keyOf: (appointed: Appointed) => string;
-  /** @returns undefined for what cannot be done */
+  /** Returns undefined for an impossible task. */
   readonly make: (appointed: Appointed) => Task | undefined;
-  /** A task is withdrawn. */
+  /** Ends a withdrawn task. */
   readonly drop: (task: Task) => void;
 }
 
 /**
- * Makes tasks out of what is appointed from now on, the first `most` of them, and drops all others;
- * what goes on is not disturbed.
+ * Updates the tasks to the present appointments: keeps running ones, makes new ones up to `most` in
+ * all, and drops the others.
  */
 export function appoint<Appointed, Task>(
   tasks: Map<string, Task>,
@@ -60,8 +60,8 @@ export function appoint<Appointed, Task>(
 }
 
 /**
- * What a request to an address leaves from: the first trunk socket of its family, and the local IP
- * where that is bound to a wildcard.
+ * Returns the source of a request to an address: the first trunk socket of its family, with the
+ * source IP if that is bound to a wildcard; undefined without such a socket.
  */
 export function socketTo(
   sockets: readonly TrunkSocket[],

@@ -11,9 +11,9 @@ import { transactionKey } from '../trunk/control-message.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import { appoint, canonicalAddress, socketTo } from './appointments.js';
 
-/** Time between two challenges of one address. */
+/** Interval of challenges to one address. */
 export const CLAIM_CHALLENGE_INTERVAL_MS = 500;
-/** Challenges of one address without an answer. */
+/** Unanswered challenges after which an address is unproved. */
 export const CLAIM_CHALLENGES_MAX = 6;
 
 interface Challenged {
@@ -24,27 +24,29 @@ interface Challenged {
   readonly from: Pick<FiveTuple, 'handle' | 'local'>;
   readonly transactions: string[];
   nextAtMs: number;
-  /** Undefined while it is asked. */
+  /** Undefined while challenges are under way. */
   proved: boolean | undefined;
 }
 
-/** What it works with. */
+/** Dependencies of `ClaimChecker`. */
 export interface ClaimCheckerOptions {
   readonly local: LocalRelay;
   readonly plane: Pick<DataPlane, 'send'>;
   /** This relay's trunk sockets, in the data plane's order. */
   readonly sockets: readonly TrunkSocket[];
-  /** Something is known now that the directory waits for. */
+  /** Called when there is a new result for the directory. */
   readonly onChange: () => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
 
 /**
- * Challenges the keys of relays at addresses that they claim, as the directory appoints it
- * (PROTOCOL.md section 3). An answer counts that is of the relay's key and comes from that address.
+ * Challenges the keys of relays at the addresses that they claim, as the directory appoints
+ * (PROTOCOL.md section 3). A response counts if it is authenticated by the relay's key and comes
+ * from that address.
  *
- * Bound: `claimChallengesMax` addresses at a time, each asked `claimChallengesSent` times.
+ * Bound: `CHECK_LIMITS.claimChallengesMax` addresses at a time, with `CLAIM_CHALLENGES_MAX`
+ * challenges each.
  */
 export class ClaimChecker {
   readonly #options: ClaimCheckerOptions;
@@ -55,7 +57,7 @@ export class ClaimChecker {
     this.#options = options;
   }
 
-  /** Takes what is to be challenged from now on; what goes on is not disturbed. */
+  /** Takes the challenges to make from now on; those under way continue. */
   appoint(challenges: readonly ClaimChallenge[]): void {
     appoint(this.#challenged, challenges, {
       most: CHECK_LIMITS.claimChallengesMax,
@@ -65,7 +67,7 @@ export class ClaimChecker {
     });
   }
 
-  /** What has been found out about what is to be challenged. */
+  /** Returns the results so far. */
   results(): ClaimResult[] {
     const results: ClaimResult[] = [];
     for (const { id, text, proved } of this.#challenged.values()) {
@@ -97,12 +99,12 @@ export class ClaimChecker {
 
   /**
    * Takes a Binding response that a trunk socket received.
-   * @returns whether it answers a challenge of ours, be it right or wrong
+   * @returns whether it responds to a challenge, whatever its result
    */
   receive(message: StunMessage, { remote }: FiveTuple): boolean {
     const challenged = this.#byTransaction.get(transactionKey(message.transactionId));
     if (challenged === undefined || !sameAddress(challenged.address, remote)) return false;
-    // Whoever does not understand it, or is another one, proves nothing. Another answer may come.
+    // An error, or a response without integrity, proves nothing; another response may follow.
     const { id, keys } = challenged;
     if (message.messageClass === 'success' && isGenuine(message, id, keys.receiveKey)) {
       this.#found(challenged, true);

@@ -10,12 +10,12 @@ import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import type { LocalRelay } from '../trunk/local-relay.js';
 import type { RemoteRelays } from '../trunk/remote-relays.js';
 
-/** Challenges that a relay looks at, a second. */
+/** Challenges verified per second: from known hosts, and as many from others. */
 export const CLAIM_TRIES_PER_SECOND = 2_000;
-/** Challenges that a relay answers a second: of known hosts, and of all others. */
+/** Challenges answered per second: from known hosts, and as many from others. */
 export const CLAIM_ANSWERS_PER_SECOND = 200;
 
-/** What it works with. */
+/** Dependencies of `ClaimResponder`. */
 export interface ClaimResponderOptions {
   readonly local: LocalRelay;
   readonly plane: Pick<DataPlane, 'send'>;
@@ -30,28 +30,28 @@ interface Checker {
 }
 
 /**
- * Answers challenges of this relay's claims (PROTOCOL.md section 3) on its trunk and its service
- * addresses: who gets the answer knows that this relay is there. It changes nothing, keeps nothing,
- * and is never longer than the challenge.
+ * Answers challenges of this relay's claims (PROTOCOL.md section 3) on trunk and service addresses.
+ * A response proves that this relay is at the address. It changes no state and is never longer than
+ * the challenge.
  *
- * Bounds: `claimTriesPerSecond` challenges are looked at and `claimAnswersPerSecond` answered from
- * hosts of the relay that they name, and as many from others, so that a flood of those does not
- * hide the former, and one of forged ones no genuine one.
+ * Bounds: `CLAIM_TRIES_PER_SECOND` challenges are verified and `CLAIM_ANSWERS_PER_SECOND` answered
+ * from hosts of the named relay, and as many from others, so that a flood from other hosts does not
+ * starve known relays, and forged challenges do not use up the responses.
  */
 export class ClaimResponder {
-  /** Challenges answered, those that are forged or of unknown relays, and those over the bound. */
+  /** Number of challenges answered; forged or from unknown relays; and over the bound. */
   readonly counts = { answered: 0, refused: 0, over: 0 };
   readonly #options: ClaimResponderOptions;
   readonly #known = new Budgets();
   readonly #others = new Budgets();
-  /** Relays that the directory told of, as the registry may not have them. */
+  /** Relays that the directory named as checkers, which the registry may lack. */
   #told: ReadonlyMap<string, Checker> = new Map();
 
   constructor(options: ClaimResponderOptions) {
     this.#options = options;
   }
 
-  /** Takes relays that the directory has asked to challenge this one. */
+  /** Takes the relays that the directory has appointed to challenge this one. */
   tell(checkers: readonly RelayRecord[]): void {
     const told = new Map<string, Checker>();
     for (const record of checkers.slice(0, CHECK_LIMITS.claimCheckersMax)) {
@@ -61,7 +61,7 @@ export class ClaimResponder {
     this.#told = told;
   }
 
-  /** Takes a challenge, genuine or not. */
+  /** Takes a challenge, not yet verified. */
   receive(side: 'client' | 'trunk', message: StunMessage, tuple: FiveTuple): void {
     const { local, plane } = this.#options;
     const id = message.text(AttributeType.Username) ?? '';

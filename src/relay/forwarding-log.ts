@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../native/counters.js';
 
-/** How often the counters are looked at, and the drops spoken of, at most. */
+/** Interval of reading the counters, and minimum interval of lines about drops, ms. */
 const CHECK_MS = 5_000;
 const DROPS_NOTICE_MS = 60_000;
 
@@ -10,7 +10,7 @@ type Plane = {
   counters(): Pick<Counters, 'segments_refused' | 'receive_dropped'>;
 };
 
-/** Tells the operator what the data plane met on this host. */
+/** Logs refused segments and kernel drops of the data plane's sockets. */
 export class ForwardingLog {
   readonly #plane: Plane;
   readonly #clock: Clock;
@@ -27,7 +27,7 @@ export class ForwardingLog {
     this.#checkedAt = clock.monotonic();
   }
 
-  /** Looks, if it is time to, and logs what is new. */
+  /** Reads the counters if that is due, and logs changes. */
   check(): void {
     const now = this.#clock.monotonic();
     if (now - this.#checkedAt < CHECK_MS) return;

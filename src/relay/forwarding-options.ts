@@ -1,6 +1,6 @@
 import type { DataPlaneOptions } from '../native/types.js';
 
-/** Those options of the data plane that say how it forwards. */
+/** Names of the data plane's options that a relay passes on. */
 export const FORWARDING_NAMES = [
   'workers',
   'trunkMtuBytes',
@@ -10,15 +10,12 @@ export const FORWARDING_NAMES = [
   'xdp',
 ] as const;
 
-/** How the data plane forwards: those of its options that a relay passes on as they are. */
+/** The data plane's options that a relay passes on unchanged. */
 export type ForwardingOptions = {
   readonly [Name in (typeof FORWARDING_NAMES)[number]]?: DataPlaneOptions[Name] | undefined;
 };
 
-/**
- * Takes a relay's forwarding options out of a larger object.
- * @returns those that were given
- */
+/** Returns the forwarding options of a larger object, without undefined ones. */
 export function forwardingOptions(
   options: ForwardingOptions,
 ): Pick<DataPlaneOptions, (typeof FORWARDING_NAMES)[number]> {

@@ -4,7 +4,7 @@ import type { DataPlane } from '../native/types.js';
 import type { LegTable } from '../overlay/leg-table.js';
 import type { RelayLoad } from '../registry/types.js';
 
-/** How busy this relay has been since it was last asked. */
+/** Measures this relay's load between two reads. */
 export class LoadMeter {
   readonly #plane: Pick<DataPlane, 'counters'>;
   readonly #legs: LegTable;
@@ -21,7 +21,7 @@ export class LoadMeter {
     this.#packets = this.#received();
   }
 
-  /** Load since the last reading; shares are of all the host's processors. */
+  /** Returns the load since the last read. CPU is a share of all processors of the host, 0 to 1. */
   read(): RelayLoad {
     const now = this.#clock.monotonic();
     const seconds = Math.max((now - this.#at) / 1_000, 0.001);

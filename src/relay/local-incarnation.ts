@@ -1,28 +1,28 @@
 import type { Clock } from '../clock.js';
 import { type Incarnation, incarnation } from '../registry/incarnation.js';
 
-/** What it is made from. */
+/** Dependencies of `LocalIncarnation`. */
 export interface LocalIncarnationOptions {
-  /** Chosen by whoever opens the relay; left out, it is the time by the clock. */
+  /** The incarnation from the options; undefined for the clock's time. */
   readonly chosen: number | undefined;
-  /** Whether other relays are told of it at once, as without a directory. */
+  /** Whether other relays learn of it at once, as without a directory. */
   readonly isPublic: boolean;
   readonly clock: Clock;
-  /** It is another one than before. */
+  /** Called when it has changed. */
   readonly onChange: () => void;
 }
 
 /**
- * This relay's incarnation. It is chosen once, but for two cases before other relays can know it:
- * one from the clock is chosen anew with each try to register, as the host's clock may be put right
- * meanwhile, and it is raised above an earlier one that the directory remembers.
+ * This relay's incarnation. It is chosen once and changes only before other relays can know it: one
+ * from the clock is chosen again at each attempt to register, in case the host's clock was
+ * corrected meanwhile, and it is raised above an earlier one that the directory remembers.
  */
 export class LocalIncarnation {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   #value: Incarnation;
   #lowest = 0;
-  /** Whether it stays as it is from now on. */
+  /** Whether it can no longer follow the clock. */
   #isSettled: boolean;
 
   constructor({ chosen, isPublic, clock, onChange }: LocalIncarnationOptions) {
@@ -36,18 +36,21 @@ export class LocalIncarnation {
     return this.#value;
   }
 
-  /** The one to register now. */
+  /** Returns the incarnation for the next attempt to register. */
   toRegister(): Incarnation {
     if (!this.#isSettled) this.#set(Math.max(this.#clock.now(), this.#lowest));
     return this.#value;
   }
 
-  /** Other relays can know it. */
+  /** Notes that other relays can know the incarnation. */
   settle(): void {
     this.#isSettled = true;
   }
 
-  /** The directory remembers a higher one: it must be at least this. */
+  /**
+   * Raises the incarnation above one that the directory remembers.
+   * @param lowest - minimum, Unix ms
+   */
   raise(lowest: number): void {
     this.#lowest = lowest;
     this.#set(Math.max(this.#value, lowest));

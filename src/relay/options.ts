@@ -11,46 +11,45 @@ import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { ForwardingOptions } from './forwarding-options.js';
 
-/** What a relay is opened with. */
+/** Options of `Relay.open`. */
 export interface RelayOptions extends ForwardingOptions, HostOptions {
-  /** Name of the relay: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
+  /** The relay's id: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
   readonly id: string;
-  /** Name of the region, of the same form. */
+  /** The region's name, of the same form. */
   readonly region: string;
   /** UDP addresses for peers, 1 to 16; port 0 takes a free one. */
   readonly listen: OneOrMore<AddressInput>;
   /** UDP addresses for other relays, 1 to 16; port 0 takes a free one. */
   readonly trunk: OneOrMore<AddressInput>;
   /**
-   * What to announce for each of `listen`, in order; needed where one is a wildcard. Port 0 stands
-   * for the bound port. Default: the bound addresses.
+   * Addresses to advertise in place of `listen`, in the same order; required if one of those is a
+   * wildcard. Port 0 means the bound port. Default: the bound addresses.
    */
   readonly advertise?: OneOrMore<AddressInput> | undefined;
   /** As `advertise`, for `trunk`. */
   readonly advertiseTrunk?: OneOrMore<AddressInput> | undefined;
-  /** 32 bytes (PROTOCOL.md section 1). */
+  /** The relay secret, 32 bytes (PROTOCOL.md section 1). */
   readonly relaySecret: Uint8Array;
-  /** 32 bytes (PROTOCOL.md section 1). */
+  /** The tenant root, 32 bytes (PROTOCOL.md section 1). */
   readonly tenantRoot: Uint8Array;
-  /** The directory to register with; without one the relay knows `relays` only. */
+  /** URL of the directory to register with; without one the relay knows only `relays`. */
   readonly directoryUrl?: string | URL | undefined;
   /**
-   * RELAY-START, Unix milliseconds: what other relays agree with this one holds for as long as it
-   * stays the same (PROTOCOL.md section 3). Higher than an earlier one of the same id. Default: now
-   * by the clock.
+   * RELAY-START, Unix ms (PROTOCOL.md section 3). State shared with other relays is valid while it
+   * is the same. Must be higher than an earlier one of the same id. Default: the clock's time.
    */
   readonly incarnation?: number | undefined;
-  /** Relays known from the start; default none. */
+  /** Relays known from the start. Default none. */
   readonly relays?: readonly RelayRecord[] | undefined;
-  /** Legs at once, 1 to 8,388,608; default 131,072. */
+  /** Maximum legs, 1 to 8,388,608. Default 131,072. */
   readonly legsMax?: number | undefined;
-  /** Answers to strangers per source and second; default 100. */
+  /** Responses to unauthenticated requests per source and second. Default 100. */
   readonly challengesPerSecond?: number | undefined;
-  /** Answers to strangers per source at once; default 2,000. */
+  /** Responses to unauthenticated requests per source in a burst. Default 2,000. */
   readonly challengesBurst?: number | undefined;
 }
 
-/** The specs of `RelayOptions`: every member stands here. */
+/** Specs of `RelayOptions`; the type requires one for each member. */
 export const RELAY_SPECS = {
   id: { ...SPECS.name, required: true },
   region: { ...SPECS.name, required: true },
@@ -87,11 +86,11 @@ export const RELAY_SPECS = {
   ...HOST_SPECS,
 } as const satisfies Record<keyof RelayOptions, OptionSpec>;
 
-/** The specs of what `Relay#setChallengeBudget` takes. */
+/** Specs of `Relay#setChallengeBudget`. */
 export const BUDGET_SPECS = {
   perSecond: { ...CHALLENGE_SPECS.challengesPerSecond, required: true },
   burst: { ...CHALLENGE_SPECS.challengesBurst, required: true },
 } as const satisfies OptionSpecs;
 
-/** What `Relay.open` works with. */
+/** Validated options of `Relay.open`. */
 export type CheckedRelayOptions = Checked<RelayOptions, typeof RELAY_SPECS>;

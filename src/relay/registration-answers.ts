@@ -7,7 +7,7 @@ import {
   RegistryBody,
 } from '../registry/schemas.js';
 
-/** Checks of what a directory answers; each says whether a body has the form. */
+/** Validators of the directory's responses. */
 export const registrationAnswer = Compile(RegistrationAnswer);
 export const beatAnswer = Compile(BeatAnswer);
 export const registryBody = Compile(RegistryBody);
@@ -15,7 +15,7 @@ const registrationProblem = Compile(RegistrationProblem);
 
 export type Problem = Static<typeof RegistrationProblem>;
 
-/** The code is the directory's own: `malformed-answer` where there is none. */
+/** Returns the problem in a response; code `malformed-answer` if it has none. */
 export function problemOf(body: unknown): Problem {
   return registrationProblem.Check(body) ? body : { code: 'malformed-answer' };
 }

@@ -35,51 +35,51 @@ import {
 } from './signed-requests.js';
 import { Throttle } from './throttle.js';
 
-/** A relay beats at a random interval of at least this, and at most BEAT_MS_MAX. */
+/** Minimum interval of a relay's beats; the interval is random up to `LIMITS.beatMsMax`. */
 export const BEAT_MS_MIN = 1_000;
 
-/** How long a clean close waits for the directory. */
+/** Maximum time that a clean close waits for the directory, ms. */
 const DEREGISTER_MS = 1_000;
-/** A beat that confirms a new registry follows it after this long, at random up to twice it. */
+/** Minimum delay of a beat that confirms a registry, ms; random up to twice as much. */
 const CONFIRM_MS = 75;
 /**
- * The first beats come after so little, too: relays of a new cluster start together, and none can
- * be chosen before all know it.
+ * Number of first beats with that short delay: none of a new cluster's relays can be chosen until
+ * all know it.
  */
 const EAGER_BEATS = 8;
-/** Between two beats that were asked for. */
+/** Minimum interval of beats by `beatSoon`, ms. */
 const BEAT_PACE_MS = 500;
-/** Entries of each kind in a report that nobody may read. */
+/** Maximum entries of each kind in a report to a directory that may not read it. */
 const UNREAD_REPORT_MAX = 32;
 
-/** What a registration is made from. */
+/** Dependencies of a `RegistrationClient`. */
 export interface RegistrationClientOptions {
-  /** `http://` or `https://`, without a path unless a proxy strips it. */
+  /** `http://` or `https://`, with a path only if a proxy strips it. */
   readonly directoryUrl: string;
   readonly id: string;
-  /** 32 bytes (PROTOCOL.md section 1). */
+  /** The registration key, 32 bytes (PROTOCOL.md section 1). */
   readonly registrationKey: Uint8Array;
-  /** The record to register, read anew each time. */
+  /** Returns the record; called for each request. */
   readonly record: () => RelayRecord;
   readonly load: () => RelayLoad;
   readonly draining: () => boolean;
-  /** What this relay cannot reach now; without it the directory is told nothing of it. */
+  /** Returns what this relay cannot reach now. Default: no report. */
   readonly reachability?: () => ReachabilityReport;
-  /** The service addresses of other relays that this one is to check from now on. */
+  /** Called with the service addresses of other relays to check from now on. */
   readonly onChecks?: (checks: readonly ServiceCheck[]) => void;
-  /** What became of the challenges that the directory asked for; without it, it asks for none. */
+  /** Returns results of challenges. Without it the directory appoints none. */
   readonly claims?: () => readonly ClaimResult[];
-  /** The keys of relays that this one is to challenge from now on. */
+  /** Called with the relays' keys to challenge from now on. */
   readonly onChallenges?: (challenges: readonly ClaimChallenge[]) => void;
-  /** Relays that challenge this one, as others claim its addresses as well. */
+  /** Called with the relays that challenge this one, because others claim its addresses too. */
   readonly onCheckers?: (checkers: readonly RelayRecord[]) => void;
-  /** Whether a relay answers authenticated probes at an address; without it none does. */
+  /** Returns whether a relay answers authenticated probes at an address. Default: none does. */
   readonly answersAt?: AnswersAt;
-  /** The relays to work with have changed: the directory's, and vanished ones in their grace. */
+  /** Called when the relays in use changed: the registry's, and vanished ones in their grace. */
   readonly onRegistry: (registry: Registry) => void;
-  /** The directory knows a later start: `record().start` must be at least this. */
+  /** Called when `record().start` must be at least `lowest`: the directory knows a later start. */
   readonly onStart: (lowest: number) => void;
-  /** A later process has this relay's id; beats have ended (ERR_TURNPIKE_RELAY_ID_TAKEN). */
+  /** Called after a later process took the id (ERR_TURNPIKE_RELAY_ID_TAKEN); beats have ended. */
   readonly onSuperseded: () => void;
   readonly clock?: Clock;
   readonly random?: RandomBytes;
@@ -87,19 +87,19 @@ export interface RegistrationClientOptions {
 }
 
 export type RegistrationState =
-  /** Not yet, or no longer, known to a directory; trying. */
+  /** Not registered, or no longer; attempts continue. */
   'registering' | 'registered' | 'superseded' | 'stopped';
 
-/** What to do after a step: beat in a second or two, soon, or after a growing wait; or no more. */
+/** The next step: a beat after 1 to 2 s, soon, after a growing back-off, or none. */
 type Next = 'beat' | 'soon' | 'retry' | 'end';
 
 /**
  * Keeps a relay registered with a directory (docs/registration.md): registers, beats, takes the
- * registry, registers again when the directory has forgotten it, and goes on trying while it is
- * away. Once made it never throws: a relay forwards whether or not there is a directory.
+ * registry, registers again if forgotten, and retries while the directory is away. No method
+ * throws: a relay forwards with or without a directory.
  */
 export class RegistrationClient {
-  /** Settles at the first registration; rejects when stopped or superseded before it. */
+  /** Resolves at the first registration; rejects if stopped or superseded before. */
   readonly registered: Promise<void>;
   readonly #options: RegistrationClientOptions;
   readonly #requests: SignedRequests;
@@ -110,10 +110,10 @@ export class RegistrationClient {
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #state: RegistrationState = 'registering';
   #everRegistered = false;
-  /** The directory's version of the registry that was put to use. */
+  /** The directory's version of the registry in use; null before the first. */
   #version: string | null = null;
   #eagerBeats = 0;
-  /** Whether the directory appoints checks, so that it reads what is reported. */
+  /** Whether the directory appoints checks, and so reads reports. */
   #appointed = false;
   #failures = 0;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -122,7 +122,7 @@ export class RegistrationClient {
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when `directoryUrl` is no HTTP URL */
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG if `directoryUrl` is not an HTTP URL */
   constructor(options: RegistrationClientOptions) {
     const { clock = systemClock, random = randomBytes } = options;
     this.#options = options;
@@ -136,7 +136,7 @@ export class RegistrationClient {
     this.registered = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    // Whoever does not wait for it is not to be ended by its rejection.
+    // Without a handler, a rejection that nobody awaits would end the process.
     this.registered.catch(() => {});
   }
 
@@ -144,27 +144,27 @@ export class RegistrationClient {
     return this.#state;
   }
 
-  /** Whether a directory has known this relay since its start. */
+  /** Whether a directory has registered this relay since its start. */
   get everRegistered(): boolean {
     return this.#everRegistered;
   }
 
-  /** What is wrong with the directory now, as a word or two; undefined while it answers. */
+  /** The directory's present failure, in a few words; undefined while it answers. */
   get away(): string | undefined {
     return this.#notices.away;
   }
 
-  /** Begins; may be called once. */
+  /** Starts to register and beat. Repeated calls have no effect. */
   start(): void {
     this.#running ??= this.#run();
   }
 
-  /** Beats at once, or half a second after the last time: what it says has changed. */
+  /** Beats at once, or `BEAT_PACE_MS` after the last such beat: the report has changed. */
   beatSoon(): void {
     this.#throttle.ask();
   }
 
-  /** Ends the beats and tells the directory; takes at most a second. May be called again. */
+  /** Ends the beats and deregisters within `DEREGISTER_MS`. May be called again. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -225,11 +225,11 @@ export class RegistrationClient {
       return 'soon';
     }
     const { checkers, challenge } = problem;
-    // A relay that waits for its own addresses may be asked about those of others.
+    // A relay that waits for its own addresses may be a checker of another contest.
     this.#options.onChallenges?.(challenge ?? []);
     this.#refused(answer.status, problem);
     if (checkers === undefined) return challenge === undefined ? 'retry' : 'beat';
-    // They ask now, and the next try may be the one that succeeds.
+    // Checkers ask now, and the next attempt may succeed.
     this.#options.onCheckers?.(this.#canonical(checkers));
     return 'beat';
   }
@@ -257,7 +257,7 @@ export class RegistrationClient {
     return this.#refused(answer.status, problem);
   }
 
-  /** What a relay says of itself whenever it says something. */
+  /** Returns the state that each registration and beat reports. */
   #condition() {
     const { load, draining, reachability, claims } = this.#options;
     const state = { load: load(), draining: draining(), ...(claims && { claims: claims() }) };
@@ -277,7 +277,7 @@ export class RegistrationClient {
     this.#options.onChallenges?.(challenge ?? []);
   }
 
-  /** Takes the registry where the answer has it, or fetches the one that it names. */
+  /** Takes the registry in a response, or fetches the version that it names. */
   async #heard({ registry, registryVersion }: Static<typeof RegistrationAnswer>): Promise<Next> {
     if (registry !== undefined) return this.#take(registry);
     if (registryVersion === undefined || registryVersion === this.#version) {
@@ -294,7 +294,7 @@ export class RegistrationClient {
       this.#notices.fetched(registryVersion);
       return this.#take({ version: registryVersion, ...answer.body });
     }
-    // The next beat names the newest. That the directory has answered beats stays true.
+    // The next beat's response names the newest version; the directory counts as answering.
     const isOutdated = answer.ok && answer.status === 404;
     if (!isOutdated && this.#trying()) {
       this.#notices.unfetched(answer.ok ? `answer ${answer.status}` : answer.reason);
@@ -313,13 +313,13 @@ export class RegistrationClient {
     return answer;
   }
 
-  /** Puts a directory's registry to use; the next beat confirms it. */
+  /** Puts a registry to use; the next beat confirms it. */
   #take(registry: Registry): Next {
     const { version, proved } = registry;
     this.#version = version;
     const relays = this.#canonical(registry.relays);
     if (this.#known.update({ version, relays, proved })) this.#announce();
-    // Then one early beat an interval: registries may change as fast as relays start.
+    // Then at most one early beat per interval: versions change as fast as relays start.
     if (this.#eagerBeats > 0) return 'soon';
     const now = this.#clock.monotonic();
     if (now - this.#confirmedAtMs < BEAT_MS_MIN) return 'beat';
@@ -376,7 +376,7 @@ export class RegistrationClient {
     return wait * (0.5 + share / 2);
   }
 
-  /** Waits, or until `beatSoon` or `stop`. */
+  /** Waits for a time, ms, or until `beatSoon` or `stop`. */
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {

@@ -10,7 +10,7 @@ import { CONTROL_WINDOW } from '../trunk/control-sequence.js';
 import { CLAIM_ANSWERS_PER_SECOND } from './claim-responder.js';
 import type { RelayRules } from './rules.js';
 
-/** Every bound of a relay that peers or relays can meet (ARCHITECTURE.md has the table). */
+/** Returns every bound that peers or relays can meet (table in ARCHITECTURE.md). */
 export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
   const { stats, legs, trunk } = rules.context;
   const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
@@ -56,7 +56,7 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
   ];
 }
 
-/** The bounds of what those may ask who have not proved themselves. */
+/** Returns the bounds of unauthenticated requests. */
 function strangerBounds({ server: { stats }, claimResponder }: RelayRules): Bound[] {
   return [
     {
@@ -84,7 +84,7 @@ function strangerBounds({ server: { stats }, claimResponder }: RelayRules): Boun
   ];
 }
 
-/** What tenants share between relays. */
+/** Returns the bounds of state that tenants share toward other relays. */
 function trunkBounds({ context: { offers, sentOffers, closes } }: RelayRules): Bound[] {
   return [
     {

@@ -4,24 +4,24 @@ import { type Health, type HealthReason, healthOf } from '../http/health.js';
 import type { RegistrationClient } from './registration-client.js';
 import type { StuckWorker } from './worker-watchdog.js';
 
-/** Relays out of reach that are named; the rest is counted. */
+/** Maximum unreachable relays named in a reason; further ones are counted. */
 const NAMED_MAX = 8;
 
-/** What a relay's health is judged by. */
+/** The facts from which a relay's health follows. */
 export interface RelayHealthFacts {
   readonly closing: boolean;
   readonly draining: boolean;
   readonly stuck: readonly StuckWorker[];
-  /** Addresses of this host that sockets are bound to and that it has no more. */
+  /** Addresses of bound sockets that this host no longer has. */
   readonly lostAddresses: readonly string[];
-  /** Undefined where the relay has no directory. */
+  /** Undefined without a directory. */
   readonly registration: Pick<RegistrationClient, 'state' | 'everRegistered' | 'away'> | undefined;
   readonly unreachable: readonly { readonly id: string; readonly reason: string }[];
 }
 
 /**
- * Whether a relay lives and can take peers. A directory or other relays that are lost later are
- * reasons that stop nothing: else their outage would take every relay out of service.
+ * Returns a relay's liveness and readiness. The loss of the directory or of other relays is
+ * reported but affects neither: otherwise such an outage would take every relay out of service.
  */
 export function relayHealth(facts: RelayHealthFacts): Health {
   const { closing, draining, stuck, lostAddresses, registration, unreachable } = facts;
@@ -65,18 +65,18 @@ function readiness(code: string, detail: string): HealthReason {
   return { code, detail, stops: 'readiness' };
 }
 
-/** Watches that a host keeps the addresses that sockets are bound to. */
+/** Detects bound addresses that the host has lost. */
 export class BoundAddresses {
   readonly #ips: readonly string[];
 
-  /** @param bound - those that the host does not have now, as with IP_FREEBIND, do not count */
+  /** @param bound - addresses that the host lacks now, as with IP_FREEBIND, are not watched */
   constructor(bound: readonly TransportAddress[]) {
     const present = hostIps();
     const fixed = bound.filter((address) => !isWildcard(address)).map(({ address }) => address);
     this.#ips = [...new Set(fixed)].filter((ip) => present.has(ip));
   }
 
-  /** Those that the host has no more. */
+  /** Returns the IP addresses that the host no longer has. */
   lost(): string[] {
     const present = hostIps();
     return this.#ips.filter((ip) => !present.has(ip));

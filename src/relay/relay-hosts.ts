@@ -3,12 +3,12 @@ import type { TransportAddress } from '../address.js';
 import type { RelayRecord } from '../registry/types.js';
 
 /**
- * Where relays send from and listen, for `DataPlane.setRelayHosts`: nothing that answers strangers
- * may answer a relay, or two relays could be made to talk to each other for ever (CVE-2024-2169).
- * A relay counts with every port of its hosts, since a NAT in front of one may choose any; on
- * loopback only its own ports count, because its peers live there too.
- * @param records - the relays known now, this one among them
- * @returns each address once
+ * Returns the addresses of relays for `DataPlane.setRelayHosts`. The data plane does not answer
+ * unauthenticated requests from them, so that two relays cannot be made to answer each other in a
+ * loop (CVE-2024-2169). A relay counts with all ports of its hosts, since a NAT may choose any; on
+ * loopback only with its own ports, because its peers are there too.
+ * @param records - the known relays, this one included
+ * @returns addresses without duplicates; port 0 means all ports
  */
 export function relayHosts(records: readonly RelayRecord[]): TransportAddress[] {
   const hosts = new Map<string, TransportAddress>();
@@ -21,7 +21,7 @@ export function relayHosts(records: readonly RelayRecord[]): TransportAddress[] 
   return [...hosts.values()];
 }
 
-/** RFC 6890: 127.0.0.0/8 and ::1. */
+/** Returns whether an IP address is loopback: 127.0.0.0/8 or ::1 (RFC 6890). */
 function isLoopback(address: string): boolean {
   return isIPv4(address) ? address.startsWith('127.') : address === '::1';
 }

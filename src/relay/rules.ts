@@ -30,9 +30,9 @@ import { ServiceAddressChecker } from './service-address-checker.js';
 export interface RelayRulesOptions {
   readonly local: LocalRelay;
   readonly region: string;
-  /** The IP that each trunk socket sends from, where it is bound to a wildcard. */
+  /** Source IP of each trunk socket that is bound to a wildcard. */
   readonly trunkLocals?: readonly (string | undefined)[];
-  /** As advertised. */
+  /** This relay's advertised addresses for peers. */
   readonly serviceAddresses: readonly TransportAddress[];
   readonly tenantRoot: Uint8Array;
   readonly plane: DataPlane;
@@ -45,39 +45,41 @@ export interface RelayRulesOptions {
   /** Default STRANGER_LIMITS.challengesPerSecond and STRANGER_LIMITS.challengesBurst. */
   readonly challengesPerSecond?: number;
   readonly challengesBurst?: number;
-  /** Another relay, or its service address, began to answer, or ceased to. */
+  /** Called when another relay or its service address becomes reachable or unreachable. */
   readonly onReachability?: () => void;
-  /** For what becomes of legs and requests; default silent. */
+  /** For events of legs and requests; default silent. */
   readonly logger?: Logger;
-  /** What an operator may want to know of the paths to another relay. */
+  /** Called for each change of the paths to another relay. */
   readonly onTrunk?: (remote: RemoteRelay, news: PathEvent) => void;
-  /** The longest bundle; default TRUNK_MTU_DEFAULT_BYTES. */
+  /** Maximum length of trunk datagrams, bytes; default TRUNK_MTU_DEFAULT_BYTES. */
   readonly trunkMtuBytes?: number;
-  /** A fault of ours met while handling one message; the others are not hindered by it. */
+  /** Called on an internal error in one message; processing continues. */
   readonly onFault?: (error: unknown) => void;
 }
 
 /**
- * All rules of a relay over a data plane, a clock and randomness that are given: no socket, no
- * timer, no directory. The service drives it; tests drive it with a plane of their own.
+ * The rules of a relay, over a given data plane, clock and source of randomness: no socket, no
+ * timer, no directory. `Relay` drives it, and tests do with a data plane of their own.
  */
 export class RelayRules {
   readonly overlay: Overlay;
-  /** What the usages of the clients' port share. */
+  /** State shared by the usages of the client port. */
   readonly server: ServerContext;
-  /** Messages and timers that met a fault of ours; anything but 0 is worth a report. */
+  /**
+   * Number of internal errors in messages and timers; a value other than 0 deserves a bug report.
+   */
   faults = 0;
-  /** Relays of a registry that found no place. */
+  /** Number of relays in registries beyond the bound. */
   relaysLeftOut = 0;
-  /** Whether new legs are refused with 300, as the relay is to stop. */
+  /** Whether new legs are refused with 300 because the relay is to stop. */
   draining = false;
-  /** Finds out whether service addresses of other relays answer. */
+  /** Checks whether service addresses of other relays answer. */
   readonly serviceChecker: ServiceAddressChecker;
-  /** Finds out whether other relays are where they claim to be. */
+  /** Checks whether other relays are at the addresses that they claim. */
   readonly claimChecker: ClaimChecker;
-  /** Proves that this relay is where it claims to be. */
+  /** Proves that this relay is at the addresses that it claims. */
   readonly claimResponder: ClaimResponder;
-  /** What responses to strangers are paid from. */
+  /** Budgets of responses to unauthenticated requests. */
   readonly budgets: StrangerBudgets;
   readonly #stunServer: StunServer;
   readonly #onFault: (error: unknown) => void;
@@ -145,12 +147,12 @@ export class RelayRules {
     ]);
   }
 
-  /** What the overlay holds. */
+  /** The overlay's state. */
   get context(): OverlayContext {
     return this.overlay.context;
   }
 
-  /** Takes what the data plane handed up. Never throws. */
+  /** Processes a batch of the data plane. Never throws. */
   receive({ datagrams, events }: DataPlaneBatch): void {
     const { trunk } = this.context;
     for (const datagram of datagrams) {
@@ -160,7 +162,7 @@ export class RelayRules {
     for (const event of events) this.#guarded(() => trunk.event(event));
   }
 
-  /** One message that meets a fault of ours must not take the relay down with it. */
+  /** Contains an internal error: one message must not end the relay. */
   #guarded(action: () => void): void {
     try {
       action();
@@ -170,28 +172,28 @@ export class RelayRules {
     }
   }
 
-  /** Takes the IPs that trunk sockets bound to a wildcard send from now. */
+  /** Sets the source IPs of the trunk sockets that are bound to a wildcard. */
   setTrunkLocals(locals: readonly (string | undefined)[]): void {
     for (const [index, socket] of this.#sockets.entries()) socket.local = locals[index];
     this.context.trunk.relays.renewPaths();
   }
 
-  /** What this relay cannot reach of the others, for the directory (docs/registration.md). */
+  /** Returns what this relay cannot reach, for the directory (docs/registration.md). */
   reachability(): ReachabilityReport {
     const { relays } = this.context.trunk;
     return { trunk: [...relays.unreachable()], service: this.serviceChecker.unanswered() };
   }
 
-  /** Takes the relays that are known now. */
+  /** Takes the relays of the registry. */
   updateRelays(records: readonly RelayRecord[]): void {
-    // This relay's own is passed over.
+    // The registry holds this relay's own record too.
     this.relaysLeftOut += Math.max(records.length - 1 - LIMITS.relaysMax, 0);
     this.context.trunk.relays.update(records);
   }
 
   /**
-   * Does what is due; called every 100 ms or so. Never throws.
-   * @returns whether so much was due that `goOn` should be called soon
+   * Does what is due. To be called every 100 ms or so. Never throws.
+   * @returns whether work is left for `goOn`
    */
   tick(): boolean {
     let more = false;
@@ -204,7 +206,7 @@ export class RelayRules {
     return more;
   }
 
-  /** Goes on with what `tick` left. Never throws. @returns as `tick` */
+  /** Continues the work that `tick` left. Never throws. @returns as `tick` */
   goOn(): boolean {
     let more = false;
     this.#guarded(() => {
@@ -214,7 +216,7 @@ export class RelayRules {
   }
 }
 
-/** Other relays challenge this one's claims on the port of clients, too. */
+/** Takes other relays' challenges on the client port. */
 function claimUsage(responder: ClaimResponder): Usage {
   return {
     takes: isChallenge,

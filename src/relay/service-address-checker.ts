@@ -14,12 +14,12 @@ import type { RemoteRelays } from '../trunk/remote-relays.js';
 import { appoint, canonicalAddress, socketTo } from './appointments.js';
 
 /**
- * Bytes of a check: as many as the longest answer to it (RFC 8489 section 14.2, IPv6), so that it
- * costs nothing from the other relay's budget for strangers (PROTOCOL.md section 2).
+ * Length of a check: that of the longest response (RFC 8489 section 14.2, IPv6), so that the other
+ * relay answers it without a budget (PROTOCOL.md section 2).
  */
 const CHECK_BYTES = 44;
 
-/** Transactions of one address that may still be answered. */
+/** Maximum outstanding transactions of one address. */
 const PENDING_MAX = CHECK_LIMITS.serviceCheckFailures + 1;
 
 interface Checked {
@@ -27,40 +27,43 @@ interface Checked {
   readonly text: string;
   readonly address: TransportAddress;
   readonly family: AddressFamily;
-  /** The trunk socket that asks, and the local IP where it is bound to a wildcard. */
+  /** The trunk socket that asks, and its source IP if it is bound to a wildcard. */
   readonly from: Pick<FiveTuple, 'handle' | 'local'>;
-  /** Transactions under way, the oldest first. */
+  /** Outstanding transactions, the oldest first. */
   readonly pending: string[];
-  /** That was asked last; undefined before the first time. */
+  /** The relay's incarnation at the last check; undefined before the first. */
   incarnation: Incarnation | undefined;
   nextAtMs: number;
-  /** Requests sent since the last answer. */
+  /** Number of requests since the last response. */
   unanswered: number;
   answeredAtMs: number;
 }
 
-/** What a checker works with. */
+/** Dependencies of `ServiceAddressChecker`. */
 export interface ServiceAddressCheckerOptions {
   readonly plane: Pick<DataPlane, 'send'>;
   /** This relay's trunk sockets, in the data plane's order. */
   readonly sockets: readonly TrunkSocket[];
   /** The relays of the registry. */
   readonly relays: Pick<RemoteRelays, 'get' | 'answers'>;
-  /** An address began to answer, or ceased to. */
+  /** Called when an address begins to answer or ceases to. */
   readonly onChange: () => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
 
 /**
- * Checks the service addresses of other relays that the directory appointed this relay to check: a
- * Binding request (RFC 8489) from a trunk socket, once a second to each; any answer will do.
+ * Checks the service addresses of other relays that the directory appoints: a Binding request (RFC
+ * 8489) from a trunk socket, once a second to each. Any Binding response from the address counts.
  *
- * Bound: `serviceChecksMax` addresses; more are left alone. Only addresses that the registry lists
- * are sent anything, whatever the directory appoints.
+ * Bound: `CHECK_LIMITS.serviceChecksMax` addresses; further ones are not checked. Requests go only
+ * to addresses in the registry, whatever the directory appoints.
  */
 export class ServiceAddressChecker {
-  /** Requests sent, and what became of them; those of a check that was withdrawn are neither. */
+  /**
+   * Number of requests sent, and of those answered and unanswered. Requests of withdrawn checks are
+   * in neither of the latter.
+   */
   readonly counts = { asked: 0, answered: 0, unanswered: 0 };
   readonly #options: ServiceAddressCheckerOptions;
   readonly #checked = new Map<string, Checked>();
@@ -70,7 +73,7 @@ export class ServiceAddressChecker {
     this.#options = options;
   }
 
-  /** Takes what is to be checked from now on; what goes on is not disturbed. */
+  /** Takes the checks to make from now on; those under way continue. */
   appoint(checks: readonly ServiceCheck[]): void {
     appoint(this.#checked, checks, {
       most: CHECK_LIMITS.serviceChecksMax,
@@ -99,13 +102,13 @@ export class ServiceAddressChecker {
 
   /**
    * Takes a Binding response that a trunk socket received.
-   * @returns whether it answers a request of ours
+   * @returns whether it responds to a check
    */
   receive({ transactionId }: StunMessage, { remote }: FiveTuple): boolean {
     const transaction = transactionKey(transactionId);
     const checked = this.#byTransaction.get(transaction);
     if (checked === undefined || !sameAddress(checked.address, remote)) return false;
-    // What was asked before it is not waited for any more; what was asked since may still come.
+    // Older requests count as unanswered; responses to newer ones may still arrive.
     const settled = checked.pending.splice(0, checked.pending.indexOf(transaction) + 1);
     for (const each of settled) this.#byTransaction.delete(each);
     this.counts.answered += 1;
@@ -117,7 +120,7 @@ export class ServiceAddressChecker {
     return true;
   }
 
-  /** The addresses that do not answer. */
+  /** Returns the addresses that do not answer. */
   unanswered(): ReachabilityReport['service'] {
     return [...this.#checked.values()].filter(isUnanswered).map(({ id, text, family }) => ({
       id,
@@ -127,15 +130,15 @@ export class ServiceAddressChecker {
   }
 
   /**
-   * Whether it may be this relay that nothing reaches: nothing of that family answers, of more
-   * relays than one. Of one alone it says nothing that it is the only one.
+   * Returns whether this relay's own network may be at fault: no address of that family answers,
+   * and these belong to more than one relay. With one relay this would prove nothing.
    */
   #canBlameItself(family: AddressFamily): boolean {
     const ofFamily = [...this.#checked.values()].filter((each) => each.family === family);
     return new Set(ofFamily.map(({ id }) => id)).size > 1 && !this.#answers(family);
   }
 
-  /** Whether anything of an address family answers this relay. */
+  /** Returns whether any relay or checked address of a family answers this relay. */
   #answers(family: AddressFamily): boolean {
     const since = this.#options.clock.monotonic() - 2 * CHECK_LIMITS.serviceCheckIntervalMs;
     return (
@@ -159,7 +162,7 @@ export class ServiceAddressChecker {
       from,
       pending: [],
       incarnation: undefined,
-      // Spread over the interval, as many are appointed at once.
+      // Spread over the interval, because many checks are appointed at once.
       nextAtMs:
         clock.monotonic() + ((random(1)[0] ?? 0) / 256) * CHECK_LIMITS.serviceCheckIntervalMs,
       unanswered: 0,
@@ -167,7 +170,7 @@ export class ServiceAddressChecker {
     };
   }
 
-  /** Whether the registry lists the address; a relay that started anew has all before it. */
+  /** Returns whether the registry lists the address. A restart of the relay resets its failures. */
   #isListed(checked: Checked): boolean {
     const remote = this.#options.relays.get(checked.id);
     if (remote !== undefined && remote.incarnation !== checked.incarnation) {
@@ -195,7 +198,7 @@ export class ServiceAddressChecker {
   }
 }
 
-/** The last request may still be on its way. */
+/** Returns whether the address counts as not answering; the last request may be under way. */
 function isUnanswered({ unanswered }: Checked): boolean {
   return unanswered > CHECK_LIMITS.serviceCheckFailures;
 }

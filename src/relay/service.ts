@@ -37,33 +37,33 @@ import { WildcardSourceWatch } from './wildcard-source-watch.js';
 import { WorkerWatchdog } from './worker-watchdog.js';
 import { XdpLog } from './xdp-log.js';
 
-/** A relay that stops tells its peers and the other relays so for at most this long … */
+/** Maximum time in which a closing relay notifies its peers and the other relays. */
 export const FAREWELL_MS_MAX = 3_000;
-/** … and waits for the other relays' answers for at most this long. */
+/** Maximum time for which a closing relay waits for the other relays' responses. */
 export const FAREWELL_ANSWERS_MS_MAX = 1_000;
 
-/** How often the rules are given the time. */
+/** Interval of `RelayRules.tick`, ms. */
 const TICK_MS = 100;
-/** Bare Closed indications that a relay sends in one second, all in all. */
+/** Closed indications without a leg that a relay sends per second, in all. */
 export const CLOSED_INDICATIONS_PER_SECOND = 2_000;
 
-/** How often a relay that stops looks whether the others have answered. */
+/** Interval at which a closing relay checks for the other relays' responses, ms. */
 const FAREWELL_POLL_MS = 10;
 
-/** `superseded`: a later process registered under the same id (ERR_TURNPIKE_RELAY_ID_TAKEN). */
+/** `superseded`: a later process has registered the same id (ERR_TURNPIKE_RELAY_ID_TAKEN). */
 export interface RelayEvents {
   superseded: [error: TurnpikeError];
 }
 
 /**
- * A relay: reserves legs for peers, joins them with those of other relays, and forwards between
- * them in native threads. An open relay keeps the process alive, as a server does.
+ * A relay: reserves legs for peers, connects them with those of other relays, and forwards between
+ * them in native threads. An open relay keeps the process alive.
  */
 export class Relay extends EventEmitter<RelayEvents> {
   readonly id: string;
-  /** Where peers reach the relay, as announced. */
+  /** Advertised addresses for peers. */
   readonly serviceAddresses: readonly TransportAddress[];
-  /** Where other relays reach it, as announced. */
+  /** Advertised addresses for other relays. */
   readonly trunkAddresses: readonly TransportAddress[];
   readonly #plane: DataPlane;
   readonly #rules: RelayRules;
@@ -79,9 +79,10 @@ export class Relay extends EventEmitter<RelayEvents> {
   #closed: Promise<void> | undefined;
 
   /**
-   * Binds the sockets, starts the threads and, with a directory, begins to register.
-   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for options that do not fit
-   *   together, ERR_TURNPIKE_BIND with `errno` and `address`, ERR_TURNPIKE_ADDON
+   * Binds the sockets, starts the threads and, with a directory, starts to register.
+   * @returns the relay; it may not be registered yet
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for contradictory options;
+   *   ERR_TURNPIKE_BIND with `errno` and `address`; ERR_TURNPIKE_ADDON
    */
   static async open(options: RelayOptions): Promise<Relay> {
     try {
@@ -96,7 +97,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     checkAdvertised(listen, options.advertise, { bound: 'listen', advertised: 'advertise' });
     const trunkNames = { bound: 'trunk', advertised: 'advertiseTrunk' };
     checkAdvertised(trunk, options.advertiseTrunk, trunkNames);
-    // What arrives while the rules are being made is lost, as a datagram may be.
+    // Datagrams that arrive before the rules exist are dropped; clients retransmit.
     let receive: (batch: DataPlaneBatch) => void = () => {};
     const plane = openPlane({
       clientAddresses: listen,
@@ -169,7 +170,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       serviceAddresses: this.serviceAddresses,
       trunkAddresses: this.trunkAddresses,
       trunkSources,
-      // The program in the drivers splits no bundles, and what it does not take is slower.
+      // The XDP program accepts single-record datagrams only; others take the slower sockets.
       recordsMax: plane.xdp.mode === 'off' ? LIMITS.recordsMax : 1,
     });
     this.#metrics = new RelayMetrics(this.#rules, plane, () => this.#registration);
@@ -224,7 +225,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     return client;
   }
 
-  /** Goes on as soon as messages have had their turn, where very much is due at once. */
+  /** Continues unfinished work after pending messages had their turn. */
   #after(more: boolean): void {
     if (!more) return;
     this.#goingOn ??= setImmediate(() => {
@@ -239,24 +240,24 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.emit('superseded', new TurnpikeError('ERR_TURNPIKE_RELAY_ID_TAKEN', message));
   }
 
-  /** What this relay registers, for another relay's `relays` where there is no directory. */
+  /** This relay's registration, for other relays' `relays` option without a directory. */
   get record(): RelayRecord {
     return this.#record();
   }
 
-  /** Legs held now. */
+  /** Number of legs. */
   get legs(): number {
     return this.#rules.context.legs.size;
   }
 
-  /** Totals of the data plane, by counter name. */
+  /** Returns the data plane's counters, by name. */
   counters(): Counters {
     return this.#plane.counters();
   }
 
   /**
-   * Whether the relay lives and can take peers, and what is wrong. Ready once it was registered, or
-   * at once without a directory; a directory or relays lost later are reasons that stop nothing.
+   * Returns liveness and readiness, with reasons. The relay is ready once it was registered, or at
+   * once without a directory. A directory or relays lost later are reported but affect neither.
    */
   health(): Health {
     const { trunk } = this.#rules.context;
@@ -270,13 +271,13 @@ export class Relay extends EventEmitter<RelayEvents> {
     });
   }
 
-  /** Everything measured, in Prometheus' text format. */
+  /** Returns all metrics in Prometheus' text format (docs/metrics.md). */
   metrics(): Promise<string> {
     return this.#metrics.text();
   }
 
   /**
-   * Takes relays that are known by other means than a directory, in place of those before.
+   * Replaces the known relays, for a relay without a directory.
    * @throws TurnpikeError as `checkOptions`
    */
   updateRelays(relays: readonly RelayRecord[]): void {
@@ -295,9 +296,8 @@ export class Relay extends EventEmitter<RelayEvents> {
   }
 
   /**
-   * Sets what answers to strangers may cost a source from now on (PROTOCOL.md section 2).
-   * @param perSecond - answers
-   * @param burst - answers at once
+   * Sets the budget of responses to unauthenticated requests of a source (PROTOCOL.md section 2).
+   * @param budget - `perSecond`: responses per second; `burst`: responses in a burst
    * @throws TurnpikeError as `checkOptions`
    */
   setChallengeBudget(budget: { readonly perSecond: number; readonly burst: number }): void {
@@ -306,16 +306,16 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#rules.budgets.limit(checkOptions<typeof budget, typeof specs>(call, specs, budget));
   }
 
-  /** Refuses new legs with 300 and an alternate relay; what is there goes on. */
+  /** Refuses new legs with 300 and an alternate relay. Existing legs continue. */
   drain(): void {
     this.#rules.draining = true;
     this.#registration?.beatSoon();
   }
 
   /**
-   * Tells every peer Closed 300, the other relays that their connections are over and the
-   * directory goodbye, then frees threads and sockets. Idempotent; takes at most a few seconds,
-   * even when the directory is away.
+   * Sends every peer Closed 300, closes its connections at the other relays and deregisters, then
+   * frees threads and sockets. Takes a few seconds at most, even if the directory is away. Repeated
+   * calls return the same promise.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -356,7 +356,7 @@ function localRelay(
   };
 }
 
-/** Every address and port that trunk traffic leaves from, as others see them. */
+/** Returns every address and port that trunk datagrams leave from, as others see them. */
 function withLanes(
   addresses: readonly TransportAddress[],
   lanePorts: readonly (readonly number[])[],

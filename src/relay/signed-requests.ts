@@ -15,30 +15,30 @@ import {
   signRequest,
 } from '../registry/signing.js';
 
-/** A relay's request to the directory is given up after this long. */
+/** Timeout of a relay's request to the directory. */
 export const DIRECTORY_REQUEST_MS = 5_000;
-/** First wait of a relay before it tries an unreachable directory again. */
+/** Initial back-off of a relay after a failed request to the directory. */
 export const DIRECTORY_BACKOFF_MS_MIN = 500;
-/** Longest wait of a relay before it tries an unreachable directory again. */
+/** Maximum back-off of a relay after failed requests to the directory. */
 export const DIRECTORY_BACKOFF_MS_MAX = 5_000;
-/** A relay's connection to the directory is made anew after this long. */
+/** Age at which a relay's connection to the directory is replaced. */
 export const DIRECTORY_CONNECTION_MS = 60_000;
-/** Largest answer of a directory that a relay reads. */
+/** Maximum response of a directory that a relay reads. */
 export const REGISTRY_BYTES_MAX = 16_777_216;
 
-/** What a directory answered and signed, or why there is no such answer. */
+/** A directory's signed response, or why there is none. */
 export type SignedAnswerResult =
   | { readonly ok: true; readonly status: number; readonly body: unknown }
   | {
       readonly ok: false;
       readonly reason: string;
-      /** What an unsigned 401 calls its problem: for the log only, it is not believed. */
+      /** Problem code of an unsigned 401; only for the log, because it is not authenticated. */
       readonly refusal?: string;
     };
 
 /**
- * What the log says of a directory that cannot prove itself because it does not know this relay,
- * by the code of its 401: it is there, and somebody must do something.
+ * Log texts by the problem code of an unsigned 401. A directory that does not know this relay's key
+ * cannot sign, but is there, and the operator must act.
  */
 export const REFUSALS: ReadonlyMap<string, string> = new Map([
   [
@@ -48,18 +48,18 @@ export const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['clock-skew', "refuses the time in this relay's requests: check the clocks of both"],
 ]);
 
-/** One request to a directory. */
+/** A request to a directory. */
 export interface DirectoryRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Path and query, from `/v1` on. */
   readonly path: string;
   readonly body?: unknown;
   readonly timeoutMs: number;
-  /** The answer's SHA-256 in hex, where a signed answer has told it: it comes without signature. */
+  /** SHA-256 of an unsigned response, hex, as a signed response named it. */
   readonly digest?: string;
 }
 
-/** What requests are made from. */
+/** Dependencies of `SignedRequests`. */
 export interface SignedRequestsOptions {
   readonly directoryUrl: string;
   readonly registrationKey: Uint8Array;
@@ -68,20 +68,19 @@ export interface SignedRequestsOptions {
 }
 
 /**
- * Sends signed requests to a directory and believes only signed answers to them
- * (docs/registration.md, Signing). Nothing a network does makes it throw: whatever is not a
- * genuine answer is none.
+ * Sends signed requests to a directory and accepts only signed responses (docs/registration.md,
+ * Signing). Network errors never make it throw: a response that is not genuine is a failure.
  */
 export class SignedRequests {
   readonly #options: SignedRequestsOptions;
-  /** Without a slash at the end, and with the protocol in lower case. */
+  /** The URL without a slash at the end. */
   readonly #base: string;
   #agent: HttpAgent;
   #agentSinceMs: number;
-  /** Those of the requests under way. */
+  /** Controllers of the requests under way. */
   readonly #controllers = new Set<AbortController>();
 
-  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when `directoryUrl` is no HTTP URL */
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG if `directoryUrl` is not an HTTP URL */
   constructor(options: SignedRequestsOptions) {
     const url = URL.canParse(options.directoryUrl) ? new URL(options.directoryUrl) : undefined;
     if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
@@ -100,8 +99,8 @@ export class SignedRequests {
   }
 
   /**
-   * Ends a connection that has lasted long, so that the directory's name is resolved anew: a name
-   * that was given another address while the old one still answers would never be followed.
+   * Replaces a connection of age `DIRECTORY_CONNECTION_MS`, so that the directory's name is
+   * resolved again. Otherwise a changed address would not be followed while the former one answers.
    */
   #lookAgain(): void {
     const now = this.#options.clock.monotonic();
@@ -112,18 +111,18 @@ export class SignedRequests {
     this.#agentSinceMs = now;
   }
 
-  /** Gives up the requests under way. */
+  /** Aborts the requests under way. */
   abort(): void {
     for (const controller of this.#controllers) controller.abort();
   }
 
-  /** Gives up the requests under way and ends idle connections; `send` still works. */
+  /** Aborts the requests under way and closes idle connections; `send` still works. */
   close(): void {
     this.abort();
     this.#agent.destroy();
   }
 
-  /** Sends one request and waits for its answer, at most `timeoutMs`. */
+  /** Sends a request and waits for the response, at most `timeoutMs`. Never rejects. */
   async send(request: DirectoryRequest): Promise<SignedAnswerResult> {
     this.#lookAgain();
     const controller = new AbortController();
@@ -194,7 +193,7 @@ function unsigned(status: number, body: Buffer): SignedAnswerResult {
   };
 }
 
-/** The code of an unsigned problem document. */
+/** Returns the code of an unsigned problem document. */
 function problemCode(body: Buffer): string | undefined {
   const problem = parsedJson(body.subarray(0, 4_096));
   const code = (problem as { code?: unknown } | null | undefined)?.code;
@@ -209,7 +208,7 @@ function parsedJson(body: Buffer): unknown {
   }
 }
 
-/** The system's name of a failure where there is one. */
+/** Returns the system's error code, else the message, with advice. */
 function reasonOf(error: unknown, isTls: boolean): string {
   const { message, code } = error as NodeJS.ErrnoException;
   return `${code ?? message}${connectAdvice(code, isTls)}`;

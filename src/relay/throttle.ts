@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 
-/** Does what is asked for at once, but not more often than every so many milliseconds. */
+/** Runs an action at once, but not more often than once in an interval. */
 export class Throttle {
   readonly #paceMs: number;
   readonly #clock: Clock;
@@ -14,7 +14,9 @@ export class Throttle {
     this.#action = action;
   }
 
-  /** Now, or when it is time again; what is asked for until then is the same. */
+  /**
+   * Runs the action now, or at the end of the interval. Further calls until then have no effect.
+   */
   ask(): void {
     if (this.#timer !== undefined) return;
     const waitMs = this.#doneAtMs + this.#paceMs - this.#clock.monotonic();
@@ -22,7 +24,7 @@ export class Throttle {
     else this.#timer = setTimeout(() => this.#do(), waitMs);
   }
 
-  /** What was asked for is not done any more. */
+  /** Cancels a pending action. */
   end(): void {
     clearTimeout(this.#timer);
   }

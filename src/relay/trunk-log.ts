@@ -6,14 +6,16 @@ import { isFault } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { unregisteredSourceText } from '../trunk/unregistered-sources.js';
 
-/** Lines about paths to relays in ten seconds; the rest is counted. */
+/** Maximum lines about paths to relays in ten seconds; omitted ones are counted. */
 export const PATH_LINES_MAX = 20;
 
 const WINDOW_MS = 10_000;
 
 type ReachabilityNews = Extract<PathEvent, { type: 'reachability' }>;
 
-/** Tells the operator which relays are out of reach and why, once, and when they are back. */
+/**
+ * Logs changes of the paths to other relays: which are unreachable and why, and when they are back.
+ */
 export class TrunkLog {
   readonly #window: LineLimiter;
   readonly #logger: Logger;
@@ -23,7 +25,7 @@ export class TrunkLog {
     this.#logger = logger;
   }
 
-  /** Logs one piece of news. Where all relays fall silent at once the rest is counted. */
+  /** Logs one event, within the rate limit: all relays may become unreachable at once. */
   say(remote: RemoteRelay, news: PathEvent): void {
     this.check();
     if (!this.#window.take()) return;
@@ -54,7 +56,7 @@ export class TrunkLog {
     }
   }
 
-  /** Speaks of what was left out, when its time has passed. */
+  /** Logs the number of omitted lines when their time window is over. */
   check(): void {
     const lines = this.#window.next() ? this.#window.takeLeftOut() : 0;
     if (lines === 0) return;
@@ -87,7 +89,7 @@ export class TrunkLog {
           `${id} is out of reach: what it sends comes from ports that it has not registered`,
         );
       case 'no-common-family':
-        // As the two were set up, so nothing to mend.
+        // A property of both registrations, not a fault.
         return this.#logger.debug(
           { ...fields, event: 'relay-no-common-family' },
           `no address family in common with ${id}`,

@@ -1,25 +1,24 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 
-/** How often this host's addresses are looked at. */
+/** Interval of reading this host's addresses, ms. */
 const CHECK_MS = 1_000;
 
-/** One IP for each trunk socket, undefined where the kernel chooses. */
+/** Source IP of each trunk socket; undefined if the kernel chooses. */
 export type TrunkLocals = readonly (string | undefined)[];
 
 export interface WildcardSourceWatchOptions {
-  /** What they are now; `wildcardSources`. */
+  /** Returns the present ones (`wildcardSources`). */
   readonly read: () => TrunkLocals;
-  /** Called with what has changed. */
+  /** Called with all of them after a change. */
   readonly apply: (locals: TrunkLocals) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
- * Follows which addresses trunk data must leave from where sockets are bound to a wildcard: the
- * announced one may come to this host after the relay has started (DHCP, a floating address), or
- * leave it.
+ * Follows changes of the source IP of trunk sockets that are bound to a wildcard: the advertised
+ * address may be added to this host, or removed, while the relay runs (DHCP, a floating address).
  */
 export class WildcardSourceWatch {
   readonly #options: WildcardSourceWatchOptions;
@@ -32,12 +31,12 @@ export class WildcardSourceWatch {
     this.#checkedAt = options.clock.monotonic();
   }
 
-  /** Those last seen. */
+  /** Those last read. */
   get locals(): TrunkLocals {
     return this.#locals;
   }
 
-  /** Looks, if it is time to. */
+  /** Reads the host's addresses if that is due. */
   check(): void {
     const { read, apply, clock, logger } = this.#options;
     const now = clock.monotonic();

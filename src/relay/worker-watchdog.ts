@@ -2,28 +2,28 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import type { DataPlane } from '../native/types.js';
 
-/** A forwarding thread that has given no sign of life for this long is stuck. */
+/** Time without a sign of life after which a forwarding thread counts as stuck. */
 export const WORKER_SILENT_SECONDS = 5;
 
-/** How often the workers are asked for a sign of life. */
+/** Interval of asking the workers for a sign of life, ms. */
 const ASK_MS = 1_000;
 
-/** A worker that has given none for too long. */
+/** A worker without a sign of life. */
 export interface StuckWorker {
   readonly worker: number;
   readonly seconds: number;
 }
 
 /**
- * Sees when a thread of the data plane makes no progress. It counts the seconds in which this
- * thread asked and the worker owed an answer, so a process that was stopped as a whole and goes on
- * is not taken for one with stuck threads.
+ * Detects threads of the data plane that make no progress. It counts the seconds in which this
+ * thread asked and the worker did not answer. So a process that was stopped as a whole does not
+ * count as one with stuck threads.
  */
 export class WorkerWatchdog {
   readonly #plane: Pick<DataPlane, 'workersSilentMs'>;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  /** Seconds in a row in which a worker owed a sign of life. */
+  /** By worker: consecutive seconds without a sign of life. */
   #owedSeconds: number[] = [];
   #askedAt = Number.NEGATIVE_INFINITY;
 
@@ -33,7 +33,7 @@ export class WorkerWatchdog {
     this.#logger = logger;
   }
 
-  /** Asks, if it is time to; called every 100 ms or so. */
+  /** Asks for signs of life if that is due. To be called every 100 ms or so. */
   check(): void {
     const now = this.#clock.monotonic();
     if (now - this.#askedAt < ASK_MS) return;
@@ -61,7 +61,7 @@ export class WorkerWatchdog {
     }
   }
 
-  /** Those that are stuck now. */
+  /** Returns the workers that are stuck now. */
   stuck(): StuckWorker[] {
     return this.#owedSeconds.flatMap((seconds, worker) =>
       seconds >= WORKER_SILENT_SECONDS ? [{ worker, seconds }] : [],

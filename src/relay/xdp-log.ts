@@ -3,13 +3,13 @@ import { formatAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import type { DataPlane, XdpFinding, XdpStatus } from '../native/types.js';
 
-/** How often the fast path is looked at. */
+/** Interval of reading the XDP status, ms. */
 const CHECK_MS = 1_000;
 
-/** How many findings one line of the log names; its fields have all of them. */
+/** Maximum findings named in a line; the fields hold all of them. */
 const SPOKEN_OF_MAX = 8;
 
-/** Tells the operator how the fast path (XDP) runs, and what it leaves to the sockets and why. */
+/** Logs the state of XDP, and which traffic it leaves to the sockets and why. */
 export class XdpLog {
   readonly #plane: Pick<DataPlane, 'xdp'>;
   readonly #clock: Clock;
@@ -31,7 +31,7 @@ export class XdpLog {
     this.#checkRules(status);
   }
 
-  /** Looks, if it is time to, and logs what is new. */
+  /** Reads the status if that is due, and logs changes. */
   check(): void {
     const now = this.#clock.monotonic();
     if (now - this.#checkedAt < CHECK_MS) return;
@@ -91,7 +91,7 @@ export class XdpLog {
   }
 }
 
-/** What a finding is about: a device, or addresses of sockets. */
+/** Returns the subject of a finding: a device, or addresses of sockets. */
 function subjects({ clientAddresses, trunkAddresses, device }: XdpFinding): string[] {
   if (device !== undefined) return [device];
   return [
@@ -100,7 +100,7 @@ function subjects({ clientAddresses, trunkAddresses, device }: XdpFinding): stri
   ];
 }
 
-/** One line, however many there are. */
+/** Joins the findings in one line of bounded length. */
 function describe(findings: readonly XdpFinding[]): string {
   const texts = findings.map((finding) => `${subjects(finding).join(', ')}: ${finding.what}`);
   const rest = texts.length - SPOKEN_OF_MAX;
