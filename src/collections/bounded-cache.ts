@@ -1,19 +1,19 @@
 /**
- * What was computed lately, by name. Two generations: when the young one is full it becomes the old
- * one, and what was in the old one and not asked for since is forgotten. Unlike a map whose oldest
- * entry is deleted for each new one, it never walks over the holes that deletion leaves.
+ * A cache of bounded size, in two generations. When the young one is full it becomes the old one,
+ * and entries of the former old one that were not used since are dropped. In contrast to a map that
+ * deletes its oldest entry for each new one, it never iterates over deleted entries.
  */
 export class BoundedCache<Value> {
   readonly #generationMax: number;
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();
 
-  /** @param entriesMax - entries held at most; half of them are sure to be the latest */
+  /** @param entriesMax - maximum entries; at least the newest half stays */
   constructor(entriesMax: number) {
     this.#generationMax = Math.ceil(entriesMax / 2);
   }
 
-  /** The value remembered under a name, if it is still. */
+  /** Returns the cached value of a name; undefined if there is none. */
   get(name: string): Value | undefined {
     const young = this.#young.get(name);
     if (young !== undefined) return young;
@@ -22,7 +22,7 @@ export class BoundedCache<Value> {
     return old;
   }
 
-  /** Remembers a value. */
+  /** Caches a value. */
   set(name: string, value: Value): void {
     if (this.#young.size >= this.#generationMax) {
       this.#old = this.#young;

@@ -1,18 +1,17 @@
 import { Fifo } from './fifo.js';
 
 /**
- * Things that wait for their turn, which goes round among those whose they are, such as the tenants
- * of a relay: who has one waits for one of each other's, not for all of them. Each operation costs
- * the same however many wait.
+ * A queue with round robin among shares, such as the tenants of a relay: an item waits for one item
+ * of each other share, not for all items. All operations take constant time.
  */
 export class FairQueue<T> {
   readonly #shareOf: (item: T) => string;
-  /** By share, each in the order in which its items came; and the shares, by whose turn is next. */
+  /** Items by share, in order of arrival; and the shares, in order of their turns. */
   readonly #shares = new Map<string, Fifo<T>>();
   readonly #turns = new Fifo<string>();
   #size = 0;
 
-  /** @param shareOf - whose an item is; does not change while it waits */
+  /** @param shareOf - returns the share of an item; constant while the item waits */
   constructor(shareOf: (item: T) => string) {
     this.#shareOf = shareOf;
   }
@@ -21,11 +20,12 @@ export class FairQueue<T> {
     return this.#size;
   }
 
-  /** How many of a share wait. */
+  /** Returns the number of a share's items. */
   countOf(share: string): number {
     return this.#shares.get(share)?.size ?? 0;
   }
 
+  /** Adds an item at the end of its share. */
   add(item: T): void {
     const share = this.#shareOf(item);
     let items = this.#shares.get(share);
@@ -39,6 +39,7 @@ export class FairQueue<T> {
     this.#size += items.size;
   }
 
+  /** Removes an item; no effect if it is absent. */
   delete(item: T): void {
     const share = this.#shareOf(item);
     const items = this.#shares.get(share);
@@ -47,7 +48,7 @@ export class FairQueue<T> {
     if (items.size === 0) this.#leave(share);
   }
 
-  /** Takes the next one out. */
+  /** Removes and returns the next item; undefined if the queue is empty. */
   take(): T | undefined {
     const share = this.#turns.first();
     if (share === undefined) return undefined;

@@ -1,10 +1,10 @@
 import { Fifo } from './fifo.js';
 
-/** What became of an entry that was put. */
+/** The result of `FairTable.put`. */
 export interface Put<V> {
-  /** False where it was refused. */
+  /** False if the entry was refused. */
   readonly kept: boolean;
-  /** An entry that has made room for it. */
+  /** The entry that was removed to make room. */
   readonly gaveWay?: V | undefined;
 }
 
@@ -14,22 +14,25 @@ interface Entry<V> {
 }
 
 /**
- * A table of bounded size that several share, such as the tenants of a relay. When it is full, who
- * holds most gives way to who holds less, by its oldest entry: so nobody can fill it for the
- * others. Who holds most itself loses, by what was said at the start, the entry that it brings or
- * its own oldest. Each operation costs the same however many entries and shares there are.
+ * A map of bounded size that several shares use, such as the tenants of a relay. At the bound the
+ * largest share loses its oldest entry to a smaller one, so that no share can fill the map. If the
+ * largest share itself puts an entry, it loses that one or its oldest one, as configured. All
+ * operations take constant time.
  */
 export class FairTable<V> {
   readonly #entriesMax: number;
   readonly #atBound: 'newest' | 'oldest';
-  /** In the order in which they were put. */
+  /** In order of insertion. */
   readonly #entries = new Map<string, Entry<V>>();
   readonly #keys = new Map<string, Fifo<string>>();
-  /** Shares by the number of their entries. */
+  /** Shares by their number of entries. */
   readonly #bySize = new Map<number, Fifo<string>>();
   #sizeMax = 0;
 
-  /** @param atBound - which of its entries the largest share loses when it puts one */
+  /**
+   * @param entriesMax - maximum entries
+   * @param atBound - the entry that the largest share loses when it puts one
+   */
   constructor(entriesMax: number, atBound: 'newest' | 'oldest') {
     this.#entriesMax = entriesMax;
     this.#atBound = atBound;
@@ -43,7 +46,7 @@ export class FairTable<V> {
     return this.#entries.get(key)?.value;
   }
 
-  /** Puts an entry, or puts it anew in place of the one with its key. */
+  /** Puts an entry at the end; replaces the one with the same key. */
   put(share: string, key: string, value: V): Put<V> {
     this.delete(key);
     let gaveWay: V | undefined;
@@ -64,7 +67,7 @@ export class FairTable<V> {
     return { kept: true, gaveWay };
   }
 
-  /** @returns what was deleted */
+  /** Deletes an entry. @returns its value; undefined if there was none */
   delete(key: string): V | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
@@ -77,7 +80,7 @@ export class FairTable<V> {
     return entry.value;
   }
 
-  /** All entries, those first that were put first; the one just given may be deleted. */
+  /** Iterates in order of insertion; the current entry may be deleted. */
   *entries(): Iterable<[key: string, value: V]> {
     for (const [key, { value }] of this.#entries) yield [key, value];
   }
@@ -100,7 +103,7 @@ export class FairTable<V> {
       this.#bySize.set(after, ofThatSize);
     }
     if (after > this.#sizeMax) this.#sizeMax = after;
-    // Sizes change by one, so the next largest is no further away.
+    // Sizes change by one, so the next largest is one smaller.
     else if (before === this.#sizeMax && !this.#bySize.has(before)) this.#sizeMax = after;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Things in the order in which they came, each of which may leave at any time. A Set of its own
- * keeps the places of what has left its head for a while, and looks at all of them each time that
- * its first item is asked for; this one goes on from where it was.
+ * A first-in, first-out queue from which any item can be deleted in constant time. A plain Set
+ * keeps deleted entries for a while and skips them each time its first item is read; this class
+ * keeps an iterator instead.
  */
 export class Fifo<T> {
   readonly #items = new Set<T>();
@@ -12,18 +12,18 @@ export class Fifo<T> {
     return this.#items.size;
   }
 
-  /** Adds an item at the end; it stays in its place if it is there. */
+  /** Adds an item at the end; an item that is present keeps its place. */
   add(item: T): void {
     this.#items.add(item);
   }
 
-  /** @returns whether it was there */
+  /** Deletes an item. @returns whether it was present */
   delete(item: T): boolean {
     if (item === this.#first) this.#first = undefined;
     return this.#items.delete(item);
   }
 
-  /** The one that came first. */
+  /** Returns the oldest item; undefined if the queue is empty. */
   first(): T | undefined {
     if (this.#items.size === 0) return undefined;
     this.#first ??= this.#advance();

@@ -1,8 +1,8 @@
-/** How many things there are of each key. A key of which there are none takes no room. */
+/** Counts by key. A key with a count of zero uses no memory. */
 export class KeyCounter<Key extends string = string> {
   readonly #counts = new Map<Key, number>();
 
-  /** How many there are of a key. */
+  /** Returns the count of a key. */
   of(key: Key): number {
     return this.#counts.get(key) ?? 0;
   }
@@ -17,7 +17,7 @@ export class KeyCounter<Key extends string = string> {
     else this.#counts.delete(key);
   }
 
-  /** Those of which there are any. */
+  /** Returns the keys with a count above zero. */
   entries(): Iterable<[Key, number]> {
     return this.#counts;
   }

@@ -1,6 +1,6 @@
 /**
- * Puts an entry at the end of a map, or moves it there, and forgets the first where there are too
- * many.
+ * Puts an entry at the end of a map, or moves it there. Deletes the first entry if there are more
+ * than `entriesMax`.
  */
 export function putMostRecent<Key, Value>(
   map: Map<Key, Value>,

@@ -1,9 +1,9 @@
-/** The numbers of a pool. */
+/** The range of a pool. */
 export interface NumberRange {
   readonly first: number;
-  /** Included. */
+  /** Inclusive. */
   readonly last: number;
-  /** How long a freed number rests. */
+  /** Time before a freed number is taken again, ms. */
   readonly quarantineMs: number;
 }
 
@@ -13,13 +13,13 @@ interface Freed {
 }
 
 /**
- * Numbers of a range, each given to one holder at a time and not given again for a while after it
- * was freed (PROTOCOL.md section 3: 60 s, so that late packets of the old holder reach nobody).
+ * Allocates numbers of a range. A freed number is not taken again for `quarantineMs` (60 s in
+ * PROTOCOL.md section 3), so that late packets of the former holder reach no new one.
  */
 export class NumberPool {
   readonly #range: NumberRange;
   #next: number;
-  /** Undefined until the first is freed: most 5-tuples have one connection in their life. */
+  /** Undefined until the first number is freed: most 5-tuples only ever have one connection. */
   #freed: Freed[] | undefined = undefined;
   #freedHead = 0;
   #held = 0;
@@ -30,12 +30,12 @@ export class NumberPool {
     this.#next = range.first;
   }
 
-  /** Numbers held now. */
+  /** Number of numbers held. */
   get held(): number {
     return this.#held;
   }
 
-  /** Whether nothing is held or resting at `now`, so that the pool may be forgotten. */
+  /** Returns whether no number is held or in quarantine, so that the pool can be deleted. */
   idle(now: number): boolean {
     const newest = this.#freed?.at(-1);
     return (
@@ -44,8 +44,9 @@ export class NumberPool {
   }
 
   /**
-   * @param now - monotonic milliseconds
-   * @returns a number, or undefined when all are held or resting
+   * Takes a number.
+   * @param now - monotonic ms
+   * @returns undefined if all numbers are held or in quarantine
    */
   take(now: number): number | undefined {
     const rested = this.#takeRested(now);
@@ -65,7 +66,11 @@ export class NumberPool {
     return oldest.value;
   }
 
-  /** Gives a number back. */
+  /**
+   * Frees a number.
+   * @param now - monotonic ms
+   * @throws RangeError for a number outside the range
+   */
   free(value: number, now: number): void {
     const { first, last } = this.#range;
     if (value < first || value > last) throw new RangeError(`not of this pool: ${value}`);

@@ -1,22 +1,22 @@
 const WORD_BITS = 32;
 
-/** What a counter says of its message. */
+/** Result of `ReplayWindow.take`. */
 export type CounterVerdict = 'new' | 'repeated' | 'too-old';
 
 /**
- * Which counters of one sender have been seen: the highest, and each one in a window below it. A
- * counter is taken once (RFC 6479 has the same ring of words).
+ * The replay window of one sender: the highest counter, and one bit for each counter in a window
+ * below it. A counter is taken once. RFC 6479 has the same ring of words.
  */
 export class ReplayWindow {
   readonly #size: number;
   #highest: number;
-  /** Nothing up to here is taken. */
+  /** Counters up to this one are too old. */
   readonly #floor: number;
   #seen: Uint32Array | undefined;
 
   /**
-   * @param size - counters below the highest that are told apart
-   * @param floor - the highest counter that may have been seen before; counters begin above it
+   * @param size - number of counters below the highest that are tracked
+   * @param floor - the highest counter that may have been seen before; only higher ones are taken
    */
   constructor(size: number, floor = 0) {
     this.#size = size;
@@ -28,7 +28,7 @@ export class ReplayWindow {
     return this.#highest;
   }
 
-  /** Judges a counter and remembers it. */
+  /** Checks a counter and marks it as seen. */
   take(counter: number): CounterVerdict {
     if (counter <= this.#floor || this.#highest - counter >= this.#size) return 'too-old';
     this.#seen ??= new Uint32Array(Math.ceil(this.#size / WORD_BITS));
@@ -40,7 +40,7 @@ export class ReplayWindow {
     return 'new';
   }
 
-  /** Takes a counter back: nothing was made of its message, so a repetition is as good. */
+  /** Marks a counter as not seen: its message had no effect, so a retransmission counts as new. */
   forget(counter: number): void {
     const { word, bit } = this.#placeOf(counter);
     if (this.#seen && this.#highest - counter < this.#size) {
@@ -48,7 +48,7 @@ export class ReplayWindow {
     }
   }
 
-  /** Makes the places of all counters after the highest empty, up to a new highest. */
+  /** Clears the bits of all counters above the highest, up to a new highest. */
   #advance(seen: Uint32Array, highest: number): void {
     if (highest - this.#highest >= this.#size) seen.fill(0);
     else {

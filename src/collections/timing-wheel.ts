@@ -1,33 +1,32 @@
 import { FairQueue } from './fair-queue.js';
 
-/** Stands for a bucket in items that are due and have not been handed out yet. */
+/** Value of `wheelBucket` in items that are due but not returned yet. */
 const RIPE = -1;
 
-/** Something with one deadline at a time. The wheel alone writes `wheelBucket`. */
+/** An item with at most one deadline. Only the wheel writes `wheelBucket`. */
 export interface Timed {
   wheelBucket?: number | undefined;
 }
 
 /**
- * Deadlines of many items in buckets of time: setting, moving and clearing one costs the same for
- * a hundred items and for a hundred thousand, and a turn touches only what is due (Varghese and
- * Lauck, "Hashed and hierarchical timing wheels", 1987). An item fires up to one bucket late,
- * never early.
+ * Deadlines of many items, in buckets of time. Setting, moving and clearing a deadline takes
+ * constant time, and a turn visits due items only (Varghese and Lauck, "Hashed and hierarchical
+ * timing wheels", 1987). An item fires up to one bucket late, never early.
  */
 export class TimingWheel<T extends Timed> {
   readonly #bucketMs: number;
   readonly #buckets = new Map<number, Set<T>>();
   #turned: number;
   /**
-   * Due items, of each share in the order of their buckets, or, after a turn over a longer time
-   * than there are buckets for, in the order in which these were made.
+   * Due items by share, in order of their buckets; after a gap longer than the number of buckets,
+   * in the order in which the buckets were created.
    */
   readonly #ripe: FairQueue<T>;
 
   /**
-   * @param bucketMs - resolution in milliseconds
-   * @param now - monotonic milliseconds
-   * @param shareOf - whose an item is: where more are due than a turn takes, each share has its own
+   * @param bucketMs - resolution, ms
+   * @param now - monotonic ms
+   * @param shareOf - returns an item's share: if more are due than a turn takes, shares take turns
    */
   constructor(bucketMs: number, now: number, shareOf: (item: T) => string = () => '') {
     this.#bucketMs = bucketMs;
@@ -35,7 +34,10 @@ export class TimingWheel<T extends Timed> {
     this.#turned = Math.floor(now / bucketMs);
   }
 
-  /** Sets the item's only deadline, in monotonic milliseconds. */
+  /**
+   * Sets the item's only deadline.
+   * @param at - monotonic ms
+   */
   set(item: T, at: number): void {
     const bucket = Math.max(Math.ceil(at / this.#bucketMs), this.#turned + 1);
     if (item.wheelBucket === bucket) return;
@@ -49,7 +51,7 @@ export class TimingWheel<T extends Timed> {
     item.wheelBucket = bucket;
   }
 
-  /** Takes the item out; harmless when it has no deadline. */
+  /** Clears the item's deadline, if it has one. */
   clear(item: T): void {
     if (item.wheelBucket === undefined) return;
     const items = this.#buckets.get(item.wheelBucket);
@@ -59,14 +61,14 @@ export class TimingWheel<T extends Timed> {
     item.wheelBucket = undefined;
   }
 
-  /** Whether the last turn left items that were due already. */
+  /** Whether the last turn left items that are due. */
   get ripe(): boolean {
     return this.#ripe.size > 0;
   }
 
   /**
-   * Takes out and returns items that are due at `now`.
-   * @param itemsMax - the most to return; the rest waits for the next turn
+   * Removes and returns items that are due at `now` (monotonic ms).
+   * @param itemsMax - maximum items to return; the rest waits for the next turn
    */
   turn(now: number, itemsMax: number = Number.POSITIVE_INFINITY): T[] {
     this.#ripen(Math.floor(now / this.#bucketMs));
