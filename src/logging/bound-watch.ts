@@ -1,26 +1,26 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 
-/** How often the counts are looked at. */
+/** Interval of reading the counts, ms. */
 const CHECK_MS = 1_000;
-/** A bound that has not been met for this long is over. */
+/** Time without a further count after which a bound is no longer met, ms. */
 const OVER_MS = 10_000;
-/** One bound is spoken of this often at most. */
+/** Minimum interval of lines about one bound, ms. */
 const SAY_MS = 60_000;
 
-/** Something that has a limit, and what was refused, dropped or forgotten at it. */
+/** A limit, with a count of what was refused, dropped or forgotten at it. */
 export interface Bound {
-  /** Stable: the log's and the metric's name of it. */
+  /** Stable name in the log and in metrics. */
   readonly name: string;
-  /** What happens at it, in words with the limit. */
+  /** What happens at the bound, with its value. */
   readonly detail: string;
-  /** Times that it was met since the start. */
+  /** Returns how often it was met since the start. */
   readonly met: () => number;
 }
 
 interface Watched {
   readonly bound: Bound;
-  /** The count when it was looked at last, and when what is going on began. */
+  /** The count at the last read, and the count before the present episode. */
   seen: number;
   countBefore: number;
   metAtMs: number;
@@ -29,8 +29,8 @@ interface Watched {
 }
 
 /**
- * Says in the log when a bound is met, and when that is over: once each, however often it is met
- * meanwhile. Whatever meets a bound only counts.
+ * Logs when a bound begins to be met and when that has ended: one line each, however often it is
+ * met in between. The code at the bound only counts.
  */
 export class BoundWatch {
   readonly #watched: Watched[];
@@ -51,12 +51,12 @@ export class BoundWatch {
     }));
   }
 
-  /** Names and counts, for metrics. */
+  /** Returns names and counts, for metrics. */
   counts(): (readonly [name: string, met: number])[] {
     return this.#watched.map(({ bound }) => [bound.name, bound.met()]);
   }
 
-  /** Looks, if it is time to, and logs what is new. */
+  /** Reads the counts if that is due, and logs changes. */
   check(): void {
     const now = this.#clock.monotonic();
     if (now - this.#checkedAtMs < CHECK_MS) return;

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 
-/** Bounds lines of a log: so many in each stretch of time, and the rest is counted. */
+/** Limits lines of a log to a number per time window, and counts omitted ones. */
 export class LineLimiter {
   readonly #linesMax: number;
   readonly #windowMs: number;
@@ -15,7 +15,7 @@ export class LineLimiter {
     this.#clock = clock;
   }
 
-  /** Begins the next stretch when the last is over. @returns whether it was */
+  /** Starts the next window if the last one is over. @returns whether it did */
   next(): boolean {
     const now = this.#clock.monotonic();
     if (now - this.#beganAtMs < this.#windowMs) return false;
@@ -24,7 +24,7 @@ export class LineLimiter {
     return true;
   }
 
-  /** Whether one more may be written; if not, it counts as left out. */
+  /** Returns whether another line may be written; if not, counts it as omitted. */
   take(): boolean {
     this.next();
     const isRoom = this.#lines < this.#linesMax;
@@ -33,7 +33,7 @@ export class LineLimiter {
     return isRoom;
   }
 
-  /** How many were left out since this was asked last. */
+  /** Returns the number of lines omitted since the last call. */
   takeLeftOut(): number {
     const leftOut = this.#leftOut;
     this.#leftOut = 0;
