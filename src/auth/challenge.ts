@@ -8,10 +8,10 @@ import { MessageWriter } from '../stun/writer.js';
 import { type Challenge, PASSWORD_ALGORITHMS } from './long-term.js';
 import { NONCE_CHARACTERS } from './nonce.js';
 
-/** The longest challenge in bytes: a stranger may have it sent to any address. */
+/** Maximum length of a challenge: a forged source can have it sent to any address. */
 export const CHALLENGE_BYTES_MAX = 120;
 
-/** The longest realm in UTF-8 bytes: one more word and a challenge would exceed its limit. */
+/** Maximum length of a realm in UTF-8; four bytes more would exceed CHALLENGE_BYTES_MAX. */
 export const REALM_BYTES_MAX = 20;
 
 const ATTRIBUTE_HEADER_BYTES = 4;
@@ -21,26 +21,25 @@ export interface ChallengeOptions {
   readonly realm: string;
   /** A fresh nonce for the request's source. */
   readonly nonce: string;
-  /** Whether to end with FINGERPRINT, as the request did. */
+  /** Whether to add FINGERPRINT, as the request has. */
   readonly fingerprint: boolean;
 }
 
 /**
- * The answer to a request that is not authenticated: 401 and 438 carry REALM, NONCE and
- * PASSWORD-ALGORITHMS, 400 carries none of them (RFC 8489 section 9.2.4). It is at most
- * CHALLENGE_BYTES_MAX long, because a stranger may have it sent to any address; where the
- * reason phrase would make it longer, the phrase is left out.
+ * Builds the response to an unauthenticated request: 401 and 438 carry REALM, NONCE and
+ * PASSWORD-ALGORITHMS, 400 carries none of them (RFC 8489 section 9.2.4). It has at most
+ * CHALLENGE_BYTES_MAX bytes, because a forged source can have it sent to any address. The reason
+ * phrase is left out if it does not fit.
  * @param request - the request to answer
  * @returns the message
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG when the realm is longer than REALM_BYTES_MAX
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a realm longer than REALM_BYTES_MAX
  */
 export function buildChallenge(request: StunMessage, options: ChallengeOptions): Uint8Array {
   return write(request, options, reasonThatFits(options));
 }
 
 /**
- * The length of the challenge, known before it is written: one that is not paid for costs nothing.
- * @returns bytes
+ * Returns the length of a challenge in bytes, so that it can be paid for before it is built.
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG as `buildChallenge`
  */
 export function challengeBytes(options: Omit<ChallengeOptions, 'nonce'>): number {

@@ -19,54 +19,54 @@ import type { MessageWriter } from '../stun/writer.js';
 import { securityFeatures } from './nonce.js';
 
 /**
- * `sha256`: SHA-256 or nothing. `sha1`: as a client of RFC 5389, MD5 and MESSAGE-INTEGRITY. `auto`:
- * what RFC 8489 section 9.2.5 says, the first algorithm of the server's list that we know and
- * MESSAGE-INTEGRITY-SHA256, or as `sha1` where the server has no list.
+ * Integrity that a client uses. `sha256`: SHA-256 only. `sha1`: MD5 and MESSAGE-INTEGRITY, as a
+ * client of RFC 5389. `auto`: the first known algorithm of the server's list with
+ * MESSAGE-INTEGRITY-SHA256 (RFC 8489 section 9.2.5), or as `sha1` without a list.
  */
 export type IntegrityPreference = IntegrityKind | 'auto';
 
 /**
- * Retries of one request: the first challenge, a nonce that is older than what the relay has seen
- * of the leg, and one that goes stale right after it.
+ * Maximum retries of one request: for the first challenge, for a nonce older than the leg's newest
+ * one, and for one that expires meanwhile.
  */
 const RETRIES_MAX = 3;
 
-/** How one request was signed: keep it with the transaction, and give it to `check`. */
+/** How one request was signed; kept with the transaction for `check`. */
 export interface Signature {
-  /** Undefined where the request went out unsigned because there was no challenge yet. */
+  /** Undefined if the request was unsigned, before the first challenge. */
   readonly proof:
     | { readonly kind: IntegrityKind; readonly key: Uint8Array; readonly realm: string }
     | undefined;
-  /** How often this request had been challenged before. */
+  /** Number of earlier attempts that were challenged. */
   readonly retries: number;
-  /** Set by `check` once a challenge was taken: a transaction takes one. */
+  /** Set by `check` after a challenge: a transaction accepts one. */
   challenged: boolean;
 }
 
-/** What to do with an answer. */
+/** What to do after a response. */
 export type AnswerVerdict =
-  /** It is the server's, success or error: the transaction is over. */
+  /** A genuine success or error response: the transaction ends. */
   | { readonly type: 'authentic' }
-  /** It was a challenge: send the request again, signed anew, as a new transaction. */
+  /** A challenge: sign and send the request again, as a new transaction. */
   | { readonly type: 'retry'; readonly code: ErrorCodeOf<'Unauthenticated' | 'StaleNonce'> }
-  /** The server does not accept us; the transaction is over. */
+  /** The server rejects the credential or the request: the transaction ends. */
   | {
       readonly type: 'rejected';
       readonly code: number;
       readonly why: 'error' | 'wrong-credentials' | 'algorithm-not-offered' | 'challenged-again';
     }
-  /** Treat as if never received; retransmissions go on (RFC 8489 section 9.2.5). */
+  /** Discard the response; retransmissions continue (RFC 8489 section 9.2.5). */
   | {
       readonly type: 'ignored';
       readonly why: 'integrity' | 'bid-down' | 'malformed-challenge' | 'already-challenged';
     };
 
-/** What a server's newest challenge said. */
+/** The content of a server's newest challenge. */
 interface ServerChallenge {
   readonly realm: string;
   readonly nonce: string;
   readonly anonymous: boolean;
-  /** PASSWORD-ALGORITHMS as received, to be sent back byte for byte. */
+  /** PASSWORD-ALGORITHMS as received, to be returned byte for byte. */
   readonly algorithmList: Uint8Array | undefined;
   readonly algorithm: PasswordAlgorithm;
   readonly kind: IntegrityKind;
@@ -76,7 +76,7 @@ const IGNORED_INTEGRITY: AnswerVerdict = { type: 'ignored', why: 'integrity' };
 
 /**
  * The client's side of the long-term credential mechanism (RFC 8489 sections 9.2.3 and 9.2.5) with
- * one server: signs requests once the server has challenged, judges answers, and renews the nonce.
+ * one server: signs requests after a challenge, checks responses, and renews the nonce.
  */
 export class ClientCredentials {
   readonly username: string;
@@ -96,9 +96,10 @@ export class ClientCredentials {
   }
 
   /**
-   * Appends what authenticates a request, or nothing before the first challenge. Only FINGERPRINT
-   * may be written after it.
-   * @param after - the signature of the attempt that was answered `retry`
+   * Appends the authentication attributes to a request; none before the first challenge. Only
+   * FINGERPRINT may follow.
+   * @param after - the signature of the attempt whose response was `retry`
+   * @returns the signature, for `check`
    */
   sign(writer: MessageWriter, after?: Signature): Signature {
     const retries = after === undefined ? 0 : after.retries + 1;
@@ -118,9 +119,9 @@ export class ClientCredentials {
   }
 
   /**
-   * Judges an answer whose transaction id matched.
+   * Checks a response whose transaction id matched.
    * @param answer - class success or error
-   * @param signature - what `sign` returned for the request
+   * @param signature - as `sign` returned it for the request
    */
   check(answer: StunMessage, signature: Signature): AnswerVerdict {
     const code = answer.messageClass === 'error' ? answer.errorCode()?.code : undefined;
@@ -133,12 +134,12 @@ export class ClientCredentials {
       if (!isChallenge) return { type: 'authentic' };
     }
     if (isChallenge) return this.#take(answer, code, signature);
-    // Before a challenge no answer can carry integrity; an error tells why there will be none.
+    // Before a challenge no response has integrity; an error response ends the transaction.
     if (proof === undefined && code !== undefined) return { type: 'rejected', code, why: 'error' };
     return IGNORED_INTEGRITY;
   }
 
-  /** Takes a 401 or 438 over, if this transaction may still be challenged. */
+  /** Takes a 401 or 438, unless the transaction has already been challenged. */
   #take(
     answer: StunMessage,
     code: ErrorCodeOf<'Unauthenticated' | 'StaleNonce'>,
@@ -150,7 +151,7 @@ export class ClientCredentials {
     if (challenge === 'algorithm-not-offered') return { type: 'rejected', code, why: challenge };
     signature.challenged = true;
     if (code === ErrorCode.Unauthenticated && signature.proof?.realm === challenge.realm) {
-      // RFC 8489 section 9.2.5: nothing about the credential would change, so do not ask again.
+      // RFC 8489 section 9.2.5: the same credential would fail again, so do not retry.
       return { type: 'rejected', code, why: 'wrong-credentials' };
     }
     this.#challenge = challenge;
@@ -169,8 +170,8 @@ export class ClientCredentials {
 }
 
 /**
- * Whether a message from the server, an indication for instance, carries integrity of the kind and
- * under the key of a signed request.
+ * Returns whether a message of the server, such as an indication, has integrity of the kind and key
+ * of a signed request.
  */
 export function isAuthentic(message: StunMessage, signature: Signature): boolean {
   const { proof } = signature;
@@ -181,7 +182,9 @@ export function isAuthentic(message: StunMessage, signature: Signature): boolean
   );
 }
 
-/** A nonce that announces algorithms, without the list: somebody on the path took it out. */
+/**
+ * Returns whether a nonce announces password algorithms but the list is missing: a bid-down attack.
+ */
 function algorithmsStripped(answer: StunMessage): boolean {
   const nonce = answer.text(AttributeType.Nonce);
   return (
@@ -208,7 +211,7 @@ function readChallenge(
   }
   const algorithm = preference === 'auto' ? known[0] : known.find((name) => name === 'sha256');
   if (algorithm === undefined) return 'algorithm-not-offered';
-  // Copied, because the datagram's buffer is not ours to keep; slice would make a Buffer's view.
+  // Copied, because the datagram's buffer is reused; `slice` of a Buffer is a view.
   const algorithmList = new Uint8Array(answer.get(AttributeType.PasswordAlgorithms) ?? []);
   return { realm, nonce, anonymous, algorithmList, algorithm, kind: 'sha256' };
 }

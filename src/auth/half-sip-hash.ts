@@ -1,7 +1,7 @@
 /**
- * HalfSipHash-2-4 with 64 bits of output, over one block of three 32-bit words: a keyed hash whose
- * collisions nobody can aim without the key, made of 32-bit steps that JavaScript does fast.
- * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", and their reference code.
+ * HalfSipHash-2-4 with 64 bits of output, over three 32-bit words. A keyed hash: without the key
+ * nobody can aim collisions. Its 32-bit steps are fast in JavaScript. Source: Aumasson and
+ * Bernstein, "SipHash: a fast short-input PRF", and their reference code.
  */
 export class HalfSipHash {
   readonly #k0: number;
@@ -17,7 +17,7 @@ export class HalfSipHash {
     this.#k1 = view.getInt32(4, true);
   }
 
-  /** Hashes the 12 bytes of three little-endian words into `low` and `high`. */
+  /** Hashes three little-endian words (12 bytes) into `low` and `high`. */
   hash(a: number, b: number, c: number): void {
     const k0 = this.#k0;
     const k1 = this.#k1;

@@ -18,24 +18,24 @@ const EPOCH_ZERO_MS = Date.UTC(2026, 0, 1);
 const EPOCH_MS = 86_400_000;
 const EPOCH_MAX = 0xffff;
 
-/** RFC 8410: what stands before the 32 raw bytes in PKCS #8 and SubjectPublicKeyInfo. */
+/** DER prefixes of raw X25519 keys in PKCS #8 and SubjectPublicKeyInfo (RFC 8410). */
 const X25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
 const X25519_SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
 
-/** A relay's X25519 pair. */
+/** A relay's X25519 key pair. */
 export interface RelayKeyPair {
   readonly privateKey: KeyObject;
   /** 32 raw bytes. */
   readonly publicKey: Uint8Array;
 }
 
-/** Whether a text may name a tenant or a relay. */
+/** Returns whether a value is a name of a tenant, relay or region. */
 export function isName(text: unknown): boolean {
   return typeof text === 'string' && NAME.test(text);
 }
 
 /**
- * Tenant root, 32 bytes, from the cluster secret (PROTOCOL.md section 1).
+ * Derives the tenant root, 32 bytes, from the cluster secret (PROTOCOL.md section 1).
  * @param clusterSecret - 32 bytes
  * @throws TurnpikeError ERR_TURNPIKE_SECRET for anything else
  */
@@ -45,10 +45,11 @@ export function tenantRoot(clusterSecret: Uint8Array): Uint8Array {
 }
 
 /**
- * Tenant secret, 32 bytes, from the tenant root (PROTOCOL.md section 1).
+ * Derives a tenant secret, 32 bytes, from the tenant root (PROTOCOL.md section 1).
  * @param root - 32 bytes
  * @param tenant - a name
- * @throws TurnpikeError ERR_TURNPIKE_SECRET, ERR_TURNPIKE_CONFIG for what is no name
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET for another root; ERR_TURNPIKE_CONFIG for an invalid
+ *   name
  */
 export function tenantSecret(root: Uint8Array, tenant: string): Uint8Array {
   requireSecret('tenantSecret', 'the tenant root', root);
@@ -57,10 +58,11 @@ export function tenantSecret(root: Uint8Array, tenant: string): Uint8Array {
 }
 
 /**
- * Relay secret, 32 bytes, from the cluster secret (PROTOCOL.md section 1).
+ * Derives a relay secret, 32 bytes, from the cluster secret (PROTOCOL.md section 1).
  * @param clusterSecret - 32 bytes
  * @param relayId - a name
- * @throws TurnpikeError ERR_TURNPIKE_SECRET, ERR_TURNPIKE_CONFIG for what is no name
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET for another secret; ERR_TURNPIKE_CONFIG for an invalid
+ *   name
  */
 export function relaySecret(clusterSecret: Uint8Array, relayId: string): Uint8Array {
   requireSecret('relaySecret', 'the cluster secret', clusterSecret);
@@ -69,9 +71,9 @@ export function relaySecret(clusterSecret: Uint8Array, relayId: string): Uint8Ar
 }
 
 /**
- * Key of the nonces that expire on one day, 32 bytes: the same at every relay of a cluster, before
- * and after a restart (PROTOCOL.md section 2).
- * @param root - tenant root
+ * Derives the key of the nonces that expire on one day, 32 bytes. It is the same at every relay of
+ * a cluster and after a restart (PROTOCOL.md section 2).
+ * @param root - tenant root, 32 bytes
  * @param day - `trunkEpoch` of the nonces' expiry
  */
 export function nonceKey(root: Uint8Array, day: number): Uint8Array {
@@ -80,15 +82,18 @@ export function nonceKey(root: Uint8Array, day: number): Uint8Array {
   return hkdf(root, Buffer.concat([joined(['turnpike nonce v1', '']), bytes]), SECRET_BYTES);
 }
 
-/** Key of a relay's requests to directories, 32 bytes (PROTOCOL.md sections 1 and 5). */
+/**
+ * Derives the key of a relay's requests to directories, 32 bytes (PROTOCOL.md sections 1 and 5).
+ * @param secret - the relay secret, 32 bytes
+ */
 export function registrationKey(secret: Uint8Array): Uint8Array {
   return derive(secret, ['turnpike registration v1']);
 }
 
 /**
- * A relay's X25519 pair (RFC 7748), derived so that it needs no storage of its own and the
- * directory can compute the public half (PROTOCOL.md section 1).
- * @param secret - the relay secret
+ * Derives a relay's X25519 key pair (RFC 7748). It needs no storage of its own, and the directory
+ * can compute the public key (PROTOCOL.md section 1).
+ * @param secret - the relay secret, 32 bytes
  */
 export function relayKeyPair(secret: Uint8Array): RelayKeyPair {
   const raw = derive(secret, ['turnpike x25519 v1']);
@@ -102,10 +107,10 @@ export function relayKeyPair(secret: Uint8Array): RelayKeyPair {
 }
 
 /**
- * X25519 of two relays: the same 32 bytes at both.
+ * Returns the X25519 shared secret of two relays, 32 bytes, the same at both.
  * @param peerPublicKey - 32 raw bytes, from the registry
- * @throws TurnpikeError ERR_TURNPIKE_SECRET when it is no usable public key: another length, or a
- *   point of small order, with which the secret would be known to all (RFC 7748 section 6.1)
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET for an unusable public key: one of another length, or a
+ *   point of small order, whose shared secret is public (RFC 7748 section 6.1)
  */
 export function sharedSecret(privateKey: KeyObject, peerPublicKey: Uint8Array): Uint8Array {
   try {
@@ -118,8 +123,9 @@ export function sharedSecret(privateKey: KeyObject, peerPublicKey: Uint8Array): 
 }
 
 /**
- * Key of trunk control messages from one relay to another, 32 bytes (PROTOCOL.md section 3).
- * @param shared - `sharedSecret` of the two
+ * Derives the key of trunk control messages from one relay to another, 32 bytes (PROTOCOL.md
+ * section 3).
+ * @param shared - `sharedSecret` of the two relays
  */
 export function trunkControlKey(
   shared: Uint8Array,
@@ -129,7 +135,7 @@ export function trunkControlKey(
   return derive(shared, ['turnpike trunk control v1', senderId, receiverId]);
 }
 
-/** What a trunk data key depends on. */
+/** The inputs of a trunk data key. */
 export interface TrunkDataKeyInput {
   /** `sharedSecret` of the two relays. */
   readonly shared: Uint8Array;
@@ -137,11 +143,14 @@ export interface TrunkDataKeyInput {
   readonly receiverId: string;
   /** `trunkEpoch` of the day. */
   readonly epoch: number;
-  /** The receiver's RELAY-START, Unix milliseconds. */
+  /** The receiver's RELAY-START, Unix ms. */
   readonly receiverStart: UnixMs;
 }
 
-/** SipHash key of trunk data from one relay to another, 16 bytes (PROTOCOL.md section 4). */
+/**
+ * Derives the SipHash key of trunk data from one relay to another, 16 bytes (PROTOCOL.md section
+ * 4).
+ */
 export function trunkDataKey(input: TrunkDataKeyInput): Uint8Array {
   const epoch = Buffer.alloc(2);
   epoch.writeUInt16BE(input.epoch);
@@ -153,8 +162,9 @@ export function trunkDataKey(input: TrunkDataKeyInput): Uint8Array {
 }
 
 /**
- * The key epoch of a moment: whole days since 2026-01-01 UTC (PROTOCOL.md section 4), held within
- * the 16 bits of the wire for a host whose clock is far off.
+ * Returns the key epoch of a time: whole days since 2026-01-01 UTC (PROTOCOL.md section 4), clamped
+ * to the 16 bits on the wire.
+ * @param unixMs - Unix ms
  */
 export function trunkEpoch(unixMs: UnixMs): number {
   return Math.min(Math.max(Math.floor((unixMs - EPOCH_ZERO_MS) / EPOCH_MS), 0), EPOCH_MAX);
@@ -179,7 +189,9 @@ function derive(secret: Uint8Array, context: readonly string[]): Uint8Array {
   return hkdf(secret, joined(context), SECRET_BYTES);
 }
 
-/** Parts with a zero byte between them; no part can hold one, so no two lists collide. */
+/**
+ * Joins parts with zero bytes. No part contains one, so different lists never give the same bytes.
+ */
 function joined(parts: readonly string[]): Buffer {
   return Buffer.from(parts.join('\0'), 'utf8');
 }

@@ -9,13 +9,13 @@ import { type IntegrityKind, integrityKind, verifyIntegrity } from '../stun/inte
 import type { StunMessage } from '../stun/message.js';
 import { type NonceIssuer, securityFeatures } from './nonce.js';
 
-/** What PASSWORD-ALGORITHMS says in every challenge of ours, in order of preference. */
+/** PASSWORD-ALGORITHMS of every challenge, in order of preference. */
 export const PASSWORD_ALGORITHMS: readonly number[] = [
   PasswordAlgorithmNumber.sha256,
   PasswordAlgorithmNumber.md5,
 ];
 
-/** Why a request was not authenticated; each is a counter's name at the relay. */
+/** Why a request is not authenticated; each value is also a counter's label. */
 export type AuthenticationFailure =
   | 'no-integrity'
   | 'attribute-missing'
@@ -26,18 +26,18 @@ export type AuthenticationFailure =
   | 'wrong-integrity'
   | 'stale-nonce'
   | 'not-tried'
-  /** Genuine and fresh, but of an earlier life of the leg. */
+  /** A genuine, fresh nonce that is older than one already used for the leg. */
   | 'earlier-nonce';
 
 /**
- * When the answer is paid from the source's budget: `none` for a peer that has proved a credential;
- * `longer` where it is longer than the request, so that nobody is sent more than somebody sent;
- * `always` where a credential was tried and was wrong, which bounds guessing. `unpayable`: too many
- * were wrong, and this one was not looked at.
+ * When a challenge is paid from the source's budget. `none`: never, for a client that has proved a
+ * credential. `longer`: if it is longer than its request, which limits amplification. `always`:
+ * always, since a wrong credential was tried, which limits guessing. `unpayable`: the credential
+ * was not checked, because too many were wrong.
  */
 export type ChallengeCost = 'none' | 'longer' | 'always' | 'unpayable';
 
-/** What to answer to a request that is not authenticated: see `buildChallenge`. */
+/** The response to an unauthenticated request (`buildChallenge`). */
 export interface Challenge {
   readonly code: ErrorCodeOf<'BadRequest' | 'Unauthenticated' | 'StaleNonce'>;
   readonly failure: AuthenticationFailure;
@@ -48,7 +48,7 @@ export type AuthenticationResult =
   | {
       readonly ok: true;
       readonly username: string;
-      /** The integrity that was checked, and that the answer must carry. */
+      /** The kind of integrity that was verified; the response must have the same. */
       readonly kind: IntegrityKind;
       readonly key: Uint8Array;
       readonly algorithm: PasswordAlgorithm;
@@ -56,33 +56,33 @@ export type AuthenticationResult =
   | { readonly ok: false; readonly challenge: Challenge };
 
 export interface AuthenticationContext {
-  /** Canonical source address of the request. */
+  /** Canonical source IP address of the request. */
   readonly ip: string;
   readonly nonceIssuer: NonceIssuer;
   readonly realm: string;
   /**
-   * The long-term key of a user; undefined when there is no such user. Called only for a request
-   * whose nonce was issued to this source, so that invented sources cost no key derivation.
+   * Returns a user's long-term key; undefined for an unknown user. Called only if the nonce was
+   * issued to this source, so that forged sources cost no key derivation.
    */
   readonly keyFor: (username: string, algorithm: PasswordAlgorithm) => Uint8Array | undefined;
   /**
-   * Whether the credential is looked at, which costs the relay keys and hashes; default always.
-   * Asked when the nonce is known to be genuine.
+   * Returns whether the credential may be checked, which costs key derivation and hashes. Default:
+   * always. Called only if the nonce is genuine.
    */
   readonly mayTry?: (username: string) => boolean;
 }
 
 /**
- * The server's side of the long-term credential mechanism: the checks of RFC 8489 section 9.2.4 in
- * its order, with one exception. A nonce that was never issued to this source is answered 438
- * before any key is derived; the RFC looks at the nonce last, which would let a flood from invented
- * sources buy three HMACs for each packet.
+ * The server's side of the long-term credential mechanism: the checks of RFC 8489 section 9.2.4, in
+ * its order with one exception. A nonce that was not issued to this source is answered 438 before
+ * any key is derived. The RFC checks the nonce last, so that a flood from forged sources would cost
+ * three HMACs per packet.
  *
- * The age of a nonce is checked last, as the RFC says. The 438 to a stale nonce is paid from no
- * budget, so it goes only to a client that has proved its credential: otherwise anybody who once
- * held an address could have challenges sent to it without limit.
+ * The age of a nonce is checked last, as in the RFC. The 438 to a stale nonce is paid from no
+ * budget, so it goes only to a client that has proved its credential. Otherwise anybody who once
+ * held an address could have unlimited challenges sent to it.
  *
- * Keeps no state, and never throws for anything in the message.
+ * Keeps no state. Never throws for anything in the message.
  */
 export function authenticate(
   message: StunMessage,
@@ -105,7 +105,7 @@ export function authenticate(
   if (username !== undefined && context.mayTry?.(username) === false) {
     return refused(ErrorCode.Unauthenticated, 'not-tried');
   }
-  // The nonces of this server do not ask for USERHASH, so no user is looked up by one.
+  // The nonces of this server do not offer USERHASH, so no user is looked up by it.
   const key = username === undefined ? undefined : context.keyFor(username, algorithm);
   if (username === undefined || key === undefined) {
     return refused(ErrorCode.Unauthenticated, 'unknown-user');
@@ -118,15 +118,16 @@ export function authenticate(
 }
 
 /**
- * The password algorithm of a request (RFC 8489 section 9.2.4): MD5 where neither attribute is
- * there, as with a client of RFC 5389; else both must be, the list must be the one we sent (an
- * attacker who strips SHA-256 from the challenge is detected here), and the choice must be in it.
+ * Returns the password algorithm of a request (RFC 8489 section 9.2.4); undefined for a bid-down.
+ * MD5 if both attributes are absent, as from a client of RFC 5389. Otherwise both must be present,
+ * the list must be the one that was sent (which detects an attacker who strips SHA-256 from the
+ * challenge), and the choice must be in it.
  */
 function chosenAlgorithm(message: StunMessage, nonce: string): PasswordAlgorithm | undefined {
   const hasList = message.has(AttributeType.PasswordAlgorithms);
   const hasChoice = message.has(AttributeType.PasswordAlgorithm);
   if (!hasList && !hasChoice) return 'md5';
-  // The rule holds for nonces with the cookie; one without is none of ours and fails by itself.
+  // The rule applies to nonces with the nonce cookie; one without is not ours and fails later.
   if (!securityFeatures(nonce).passwordAlgorithms) return 'md5';
   const list = message.passwordAlgorithms();
   const isOurs =

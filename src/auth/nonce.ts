@@ -6,50 +6,52 @@ import { SECRET_BYTES } from '../secret-bytes.js';
 import { hmac } from '../stun/hmac.js';
 import { nonceKey, trunkEpoch } from './keys.js';
 
-/** How long a nonce stays fresh (PROTOCOL.md section 2). */
+/** Lifetime of a nonce (PROTOCOL.md section 2). */
 export const NONCE_LIFETIME_SECONDS = 3_600;
 
-/** Starts every NONCE of a server of RFC 8489 (section 9.2). */
+/** First characters of every NONCE of an RFC 8489 server (section 9.2). */
 const NONCE_COOKIE = 'obMatJos2';
 const FEATURE_CHARACTERS = 4;
-/** The cookie and the security features: the 13 characters that RFC 8489 calls nonce cookie. */
+/**
+ * Length of the cookie with the security features: the 13 characters of RFC 8489's nonce cookie.
+ */
 const PREFIX_CHARACTERS = NONCE_COOKIE.length + FEATURE_CHARACTERS;
 
 /**
- * RFC 8489 section 9.2 counts security features from the most significant bit, its appendix B and
- * errata 6290 from the least significant one, and implementations of both readings exist. We set
- * "Password algorithms" in both places and honour it in either; the other reading sees an
- * unassigned bit.
+ * Bits of the security features. RFC 8489 section 9.2 counts them from the most significant bit,
+ * its appendix B and erratum 6290 from the least significant one, and implementations of both
+ * exist. "Password algorithms" is set in both places and accepted in either; the other reading sees
+ * an unassigned bit.
  */
 const PASSWORD_ALGORITHMS_BITS = 0x80_0001;
 const USERNAME_ANONYMITY_BITS = 0x40_0002;
 const NONCE_PREFIX = NONCE_COOKIE + base64Of24Bits(PASSWORD_ALGORITHMS_BITS);
 
 const EXPIRY_BYTES = 5;
-/** 128 bits: forging one takes 2^127 tries. */
+/** 128 bits: a forgery takes 2^127 attempts on average. */
 const MAC_BYTES = 16;
 const BODY_CHARACTERS = ((EXPIRY_BYTES + MAC_BYTES) * 4) / 3;
-/** Length of every nonce of ours. */
+/** Length of every nonce of this server. */
 export const NONCE_CHARACTERS = PREFIX_CHARACTERS + BODY_CHARACTERS;
-/** Genuine nonces remembered: a peer shows its own several times while it connects. */
+/** Maximum cached genuine nonces: a client sends its nonce several times while it connects. */
 const CACHED_NONCES_MAX = 8_192;
-/** Yesterday's, today's and tomorrow's key, and room for the day to change. */
+/** Keys of yesterday, today and tomorrow, and one for the change of the day. */
 const KEYS_MAX = 4;
 const EXPIRY_SECONDS_MAX = 2 ** (EXPIRY_BYTES * 8) - 1;
 
-/** What a NONCE says its server supports (RFC 8489 section 18.1). */
+/** The features that a server announces in its NONCE (RFC 8489 section 18.1). */
 export interface SecurityFeatures {
   readonly passwordAlgorithms: boolean;
   readonly usernameAnonymity: boolean;
 }
 
-/** What `NonceIssuer.check` finds. */
+/** Result of `NonceIssuer.check`. */
 export type NonceState = 'fresh' | 'stale' | 'invalid';
 
 /**
- * Reads the security features out of a NONCE.
+ * Decodes the security features of a NONCE.
  * @param nonce - a NONCE of any server
- * @returns all false where the nonce does not start with a nonce cookie
+ * @returns all false unless the nonce starts with the nonce cookie
  */
 export function securityFeatures(nonce: string): SecurityFeatures {
   const features = nonce.slice(NONCE_COOKIE.length, PREFIX_CHARACTERS);
@@ -62,10 +64,11 @@ export function securityFeatures(nonce: string): SecurityFeatures {
 }
 
 /**
- * Issues and checks nonces without remembering any (PROTOCOL.md section 2): a nonce is the nonce
- * cookie and the base64 of expiry and HMAC-SHA-256 over expiry and source IP address. The port is
- * left out because a NAT may change it between two requests. The key follows from the tenant root
- * and the day of the expiry, so a nonce outlives a restart of the relay that made it.
+ * Issues and checks nonces without storing them (PROTOCOL.md section 2). A nonce is the nonce
+ * cookie, then the base64 of the expiry and of an HMAC-SHA-256 over expiry and source IP address.
+ * The port is not covered, because a NAT may change it between two requests. The key derives from
+ * the tenant root and the day of the expiry, so a nonce stays valid after a restart and at other
+ * relays.
  */
 export class NonceIssuer {
   readonly #root: Uint8Array;
@@ -76,7 +79,7 @@ export class NonceIssuer {
 
   /**
    * @param options.tenantRoot - 32 bytes, copied
-   * @param options.lifetimeSeconds - how long a nonce stays fresh
+   * @param options.lifetimeSeconds - lifetime of a nonce
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a root of another length
    */
   constructor(options: {
@@ -87,16 +90,17 @@ export class NonceIssuer {
     if (options.tenantRoot.length !== SECRET_BYTES) {
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `a tenant root has ${SECRET_BYTES} bytes`);
     }
-    // Not `slice`, which makes a view where the root is a Buffer.
+    // Not `slice`, which returns a view of a Buffer.
     this.#root = new Uint8Array(options.tenantRoot);
     this.#clock = options.clock;
     this.#lifetimeSeconds = options.lifetimeSeconds;
   }
 
   /**
+   * Issues a nonce.
    * @param ip - canonical source address (address.ts)
-   * @param leastSeconds - an expiry that it must have at least, Unix seconds
-   * @returns 41 characters
+   * @param leastSeconds - minimum expiry, Unix seconds
+   * @returns NONCE_CHARACTERS characters
    */
   issue(ip: string, leastSeconds = 0): string {
     const expiry = Math.ceil(this.#nowSeconds() + this.#lifetimeSeconds);
@@ -104,8 +108,7 @@ export class NonceIssuer {
   }
 
   /**
-   * When a nonce expires that `check` has found genuine.
-   * @returns Unix seconds; its issue is as long before it as a nonce lives
+   * Returns the expiry of a nonce that `check` found genuine, Unix seconds; 0 for a malformed one.
    */
   expiryOf(nonce: string): number {
     const body = Buffer.from(nonce.slice(PREFIX_CHARACTERS, PREFIX_CHARACTERS + 8), 'base64');
@@ -113,8 +116,8 @@ export class NonceIssuer {
   }
 
   /**
-   * Tells a nonce of this cluster for this source that is still fresh, or is not (stale), from
-   * anything else. The comparison takes constant time.
+   * Checks a nonce for a source address: `fresh`; `stale` if it is genuine but has expired, or
+   * expires later than any that may be issued now; else `invalid`. Compares in constant time.
    * @param ip - canonical source address
    * @param nonce - the request's NONCE
    */
@@ -128,7 +131,7 @@ export class NonceIssuer {
     const name = `${expirySeconds} ${ip}`;
     const known = this.#genuine.get(name);
     const expected = known ?? this.#nonce(ip, expirySeconds);
-    // The text is compared, not what it decodes to: base64 has several spellings of the same bytes.
+    // Compares the text, because base64 has several spellings of the same bytes.
     if (!sameText(nonce, expected)) return 'invalid';
     if (known === undefined) this.#genuine.set(name, expected);
     const leftSeconds = expirySeconds - nowSeconds;
@@ -164,7 +167,7 @@ function dayOf(unixSeconds: number): number {
   return trunkEpoch(unixSeconds * 1_000);
 }
 
-/** Whether two texts are equal, in a time that does not tell where they differ. */
+/** Compares two texts in a time that does not depend on where they differ. */
 function sameText(given: string, expected: string): boolean {
   const givenBytes = Buffer.from(given, 'utf8');
   const expectedBytes = Buffer.from(expected, 'latin1');

@@ -1,7 +1,10 @@
 import type { OptionSpecs } from '../options/option-spec.js';
 import { STRANGER_LIMITS } from './stranger-limits.js';
 
-/** What a relay may spend on answers to strangers. Data alone, as `options/shared-specs.ts`. */
+/**
+ * Specs of the budget of responses to unauthenticated requests. Data only, as
+ * `options/shared-specs.ts`.
+ */
 export const CHALLENGE_SPECS = {
   challengesPerSecond: {
     kind: 'integer',

@@ -1,11 +1,11 @@
-/** Who an authenticated request comes from, and by which credential that was proved. */
+/** The authenticated sender of a request, and the credential that proved it. */
 export interface Principal<Claims> {
-  /** The kind of credential. `tenant`: its password follows from the secret of a tenant. */
+  /** Kind of credential. `tenant`: the password derives from a tenant secret. */
   readonly credential: 'tenant';
   readonly username: string;
   readonly tenant: string;
-  /** When the credential expires, Unix seconds. What still works then is for the usage to say. */
+  /** Expiry of the credential, Unix seconds. Each usage decides what is still allowed after it. */
   readonly expiresAtSeconds: number;
-  /** What else the credential names, as the usage reads it. */
+  /** Further content of the credential, in the usage's form. */
   readonly claims: Claims;
 }

@@ -4,10 +4,10 @@ import type { RandomBytes } from '../random.js';
 import { SourcePlaces } from './source-places.js';
 
 /**
- * Sources (IPv4 address or IPv6 /64) from which somebody proved a credential lately, in a table
- * that never grows. It holds no addresses: a source is marked in one place of each half, and counts
- * while both marks are fresh. So nobody's mark can be pushed out; two others' marks together may
- * stand for a third source by chance, which then has a larger budget than strangers.
+ * Sources (IPv4 address or IPv6 /64) from which a credential was proved recently, in a table of
+ * fixed size. It stores no addresses: a source is marked at one place in each half of the table,
+ * and counts while both marks are recent. So no mark can be evicted. By chance the marks of two
+ * other sources may cover a third one, which then has a larger budget.
  */
 export class ProvenSources {
   readonly #provenAtMs: Float64Array;
@@ -16,12 +16,12 @@ export class ProvenSources {
   readonly #places: SourcePlaces;
 
   constructor(options: {
-    /** Marks of the table; memory is 8 bytes each. */
+    /** Number of marks; 8 bytes each. */
     readonly sourcesMax: number;
-    /** How long a proof counts. */
+    /** Time for which a proof counts, ms. */
     readonly memoryMs: number;
     readonly clock: Clock;
-    /** For the key of the hash; the host's by default. */
+    /** Source of the hash key; default the system's. */
     readonly random?: RandomBytes;
   }) {
     const { sourcesMax, memoryMs, clock, random = randomBytes } = options;
@@ -31,7 +31,7 @@ export class ProvenSources {
     this.#clock = clock;
   }
 
-  /** @param ip - canonical address of an authenticated request (address.ts) */
+  /** Marks the source of an authenticated request. @param ip - canonical address (address.ts) */
   add(ip: string): void {
     this.#places.locate(ip, 0);
     const { first, second } = this.#places;
@@ -40,7 +40,7 @@ export class ProvenSources {
     this.#provenAtMs[second] = now;
   }
 
-  /** Whether an authenticated request came from that source within the memory. */
+  /** Returns whether an authenticated request came from a source within `memoryMs`. */
   has(ip: string): boolean {
     const since = this.#clock.monotonic() - this.#memoryMs;
     this.#places.locate(ip, 0);

@@ -1,12 +1,12 @@
 import { randomFillSync } from 'node:crypto';
 import type { RandomBytes } from '../random.js';
 
-/** Drawn from the system at once. */
+/** Bytes drawn from the system at a time. */
 const POOL_BYTES = 8_192;
 
 /**
- * The system's randomness, drawn in large pieces: for a transaction id the call costs fifty times
- * what the bytes do. What was handed out is wiped from the pool.
+ * Returns the system's random source with a pool: a system call for each transaction id would cost
+ * fifty times as much as its bytes. Bytes that were handed out are erased from the pool.
  */
 export function pooledRandom(): RandomBytes {
   const pool = new Uint8Array(POOL_BYTES);

@@ -2,19 +2,19 @@ import { TurnpikeError } from '../errors.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
 import { readSmallFile } from './small-file.js';
 
-/** What names a file where no option does. */
+/** Default name of the file in messages. */
 const SOURCE = 'secret file';
 
-/** What `turnpike secret relay` writes. */
+/** The content of a file that `turnpike secret relay` writes. */
 export interface RelaySecrets {
   readonly relaySecret: Uint8Array;
   readonly tenantRoot: Uint8Array;
 }
 
 /**
- * Reads a file of one secret: one line of standard base64, 32 bytes.
- * @param source - the option that named the file, for messages
- * @throws TurnpikeError ERR_TURNPIKE_SECRET naming the file and what is wrong, never its content
+ * Reads a file with one secret: one line of standard base64, 32 bytes.
+ * @param source - the option that names the file, for messages
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET with the file and the fault, never its content
  */
 export async function readSecretFile(path: string, source = SOURCE): Promise<Uint8Array> {
   const [secret] = await readSecrets(path, source, ['secret']);
@@ -23,7 +23,8 @@ export async function readSecretFile(path: string, source = SOURCE): Promise<Uin
 
 /**
  * Reads a relay's secret file: the relay secret on the first line, the tenant root on the second.
- * @throws TurnpikeError ERR_TURNPIKE_SECRET naming the file and what is wrong, never its content
+ * @param source - the option that names the file, for messages
+ * @throws TurnpikeError ERR_TURNPIKE_SECRET with the file and the fault, never its content
  */
 export async function readRelaySecretFile(path: string, source = SOURCE): Promise<RelaySecrets> {
   const [relaySecret, tenantRoot] = await readSecrets(path, source, [
@@ -34,8 +35,8 @@ export async function readRelaySecretFile(path: string, source = SOURCE): Promis
 }
 
 /**
- * Decodes one secret of standard base64.
- * @param line - without line end; blanks around it are ignored
+ * Decodes a secret in standard base64.
+ * @param line - without line end; surrounding white space is ignored
  * @returns undefined unless it is padded base64 of 32 bytes
  */
 export function decodeSecret(line: string): Uint8Array | undefined {

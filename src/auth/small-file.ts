@@ -4,41 +4,41 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileFault } from '../errno-advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 
-/** The longest file that an option names: a secret, a key, a certificate, a configuration. */
+/** Maximum length of a file that an option names: a secret, key, certificate or configuration. */
 export const SMALL_FILE_BYTES_MAX = 262_144;
 
-/** How long the first read may take: somebody may type into a pipe. */
+/** Timeout of the first read of a file: a person may type into a pipe. */
 export const FIRST_READ_MS = 60_000;
 
-/** How long a later read may take. */
+/** Timeout of a later read of a file. */
 const LATER_READ_MS = 5_000;
 
-/** Which file is read, and as what. */
+/** A file to read. */
 export interface SmallFile {
   readonly path: string;
-  /** What named it, such as `--api-key-file` or `secret file`; stands before the path. */
+  /** What names the file, such as `--api-key-file` or `secret file`; stands before the path. */
   readonly source: string;
   /** The code of every error. */
   readonly code: TurnpikeErrorCode;
-  /** Whether an empty one means something. */
+  /** Whether an empty file is allowed. */
   readonly mayBeEmpty?: boolean;
-  /** It was read before: what gives its content once is refused, and what hangs given up soon. */
+  /** Whether it was read before: then a pipe is refused, and the timeout is short. */
   readonly again?: boolean;
 }
 
-/** How often a pipe is asked whether somebody has written. */
+/** Interval of polling a pipe, ms. */
 const PIPE_POLL_MS = 10;
 
-/** Reads that were given up and have not ended: each holds a thread of the pool. */
+/** Paths whose read has timed out but not ended: each holds a thread of libuv's pool. */
 const hanging = new Set<string>();
 
 /**
- * Reads a text file that a person or a script made: without its byte order mark, if it has one. A
- * file whose disk or server does not answer, or a pipe that nobody writes to, is given up.
- * @returns the text, of SMALL_FILE_BYTES_MAX at most
- * @throws TurnpikeError of the given code with `errno`, naming the option, the file and what is
- *   wrong: it is absent, a folder, empty, too large, not to be read or not in time (`ETIMEDOUT`);
- *   ESPIPE for a pipe that is to be read again
+ * Reads a text file, without a byte order mark. Times out if the file's disk or server does not
+ * respond, or if nothing is written to a pipe.
+ * @returns the text, at most SMALL_FILE_BYTES_MAX bytes
+ * @throws TurnpikeError with the given code and `errno`, with the option, the file and the fault:
+ *   it is absent, a directory, empty, too large, not readable or timed out (`ETIMEDOUT`); ESPIPE
+ *   for a pipe that would be read again
  */
 export async function readSmallFile(file: SmallFile): Promise<string> {
   const { path, source, code, mayBeEmpty = false } = file;
@@ -62,7 +62,10 @@ export async function readSmallFile(file: SmallFile): Promise<string> {
   return text;
 }
 
-/** At most one read of a path hangs: more of them would use up the threads of the pool. */
+/**
+ * Runs a read with a timeout. One hanging read per path at most, so that they do not use up libuv's
+ * thread pool.
+ */
 async function inTime(
   path: string,
   read: (end: number) => Promise<Buffer>,
@@ -85,7 +88,10 @@ async function inTime(
   }
 }
 
-/** Opened so that a pipe without a writer does not hold a thread of the pool, or an exit. */
+/**
+ * Reads a file. It is opened without blocking, so that a pipe without a writer holds no thread and
+ * does not delay the exit.
+ */
 async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffer> {
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
   const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -97,7 +103,8 @@ async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffe
     let length = 0;
     while (length <= SMALL_FILE_BYTES_MAX) {
       const chunk = await readSome(file);
-      // A writer of a pipe with a name may come yet; one without had its writers when it was made.
+      // A named pipe may get its first writer later; an anonymous one had its writers from the
+      // start.
       const waits = chunk === undefined || (mayBegin && chunk.length === 0 && length === 0);
       if (!waits && chunk.length === 0) break;
       if (waits && performance.now() >= end) throw fault('ETIMEDOUT');
@@ -111,13 +118,13 @@ async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffe
   }
 }
 
-/** Whether a pipe is one of the file system, and not one such as `<(…)` makes. */
+/** Returns whether a pipe is a file in the file system, and not an anonymous one as of `<(…)`. */
 async function hasName(pipe: FileHandle): Promise<boolean> {
   const link = await readlink(`/proc/self/fd/${pipe.fd}`).catch(() => '');
   return !link.startsWith('pipe:');
 }
 
-/** @returns undefined while a pipe has nothing, empty at the end */
+/** Reads the next bytes. @returns undefined if a pipe has none yet, empty at the end */
 async function readSome(file: FileHandle): Promise<Buffer | undefined> {
   const buffer = Buffer.allocUnsafe(SMALL_FILE_BYTES_MAX / 4);
   try {

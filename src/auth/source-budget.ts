@@ -5,29 +5,29 @@ import type { RandomBytes } from '../random.js';
 import { SourcePlaces } from './source-places.js';
 
 export interface SourceBudgetOptions {
-  /** Answers a source may cost per second. */
+  /** Responses per source and second. */
   readonly perSecond: number;
-  /** Answers a source may cost at once. */
+  /** Responses per source in a burst. */
   readonly burst: number;
-  /** Buckets of the table; memory is 8 bytes each. */
+  /** Number of buckets; 8 bytes each. */
   readonly sourcesMax: number;
   readonly clock: Clock;
-  /** For the key of the hash; the host's by default. */
+  /** Source of the hash key; default the system's. */
   readonly random?: RandomBytes;
 }
 
 /**
- * Token buckets that pay for answers to strangers (PROTOCOL.md section 2), one per IPv4 address or
- * IPv6 /64, or per port of those, in a table that never grows.
+ * Token buckets of responses to unauthenticated requests (PROTOCOL.md section 2), one per IPv4
+ * address or IPv6 /64, or per port of these, in a table of fixed size.
  *
- * The table holds no addresses, so nothing is ever evicted and a flood of invented sources can
- * push nobody's state out. A source has one bucket in each half of the table, chosen by a hash
- * with a secret key, and may spend while either has tokens; spending draws from both. Two sources
- * disturb each other only where both buckets are another's too, which no attacker can aim for, and
- * which chance brings about once in (sourcesMax / 2)² pairs.
+ * The table stores no addresses, so nothing is evicted, and a flood of forged sources removes no
+ * other source's state. A source has one bucket in each half of the table, chosen by a keyed hash.
+ * It may spend while either bucket has tokens, and spends from both. Two sources affect each other
+ * only if they share both buckets. Without the key nobody can aim at that; chance causes it for one
+ * in (sourcesMax / 2)² pairs.
  *
- * A bucket is one number, the time at which it will be full again (the generic cell rate algorithm
- * of ITU-T I.371), so a packet costs two hashes' worth of arithmetic and no allocation that lasts.
+ * A bucket is one number: the time at which it is full again (the generic cell rate algorithm of
+ * ITU-T I.371). A packet costs two hashes' worth of arithmetic and no lasting allocation.
  */
 export class SourceBudget {
   readonly #fullAtMs: Float64Array;
@@ -36,7 +36,7 @@ export class SourceBudget {
   readonly #clock: Clock;
   readonly #places: SourcePlaces;
 
-  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG when a number is below what makes a table */
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG for a rate, burst or table size that is too small */
   constructor(options: SourceBudgetOptions) {
     const { sourcesMax, clock, random = randomBytes } = options;
     if (!(sourcesMax >= 2)) throw nothing();
@@ -47,8 +47,8 @@ export class SourceBudget {
   }
 
   /**
-   * Sets what a source may cost from now on.
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG when that is nothing
+   * Sets the rate from now on.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a rate of zero or a burst below 1
    */
   limit({ perSecond, burst }: Pick<SourceBudgetOptions, 'perSecond' | 'burst'>): void {
     if (!(perSecond > 0 && burst >= 1)) throw nothing();
@@ -57,10 +57,10 @@ export class SourceBudget {
   }
 
   /**
-   * Pays for one answer.
+   * Takes a token for one response.
    * @param ip - canonical source address (address.ts)
-   * @param port - for a budget of that port alone; 0 for that of the source
-   * @returns false when there is nothing left: send no response
+   * @param port - for that port's own bucket; 0 for the source's
+   * @returns false without a token: send no response
    */
   take(ip: string, port = 0): boolean {
     const fullAt = this.#fullAfterOne(ip, port);
@@ -71,19 +71,22 @@ export class SourceBudget {
     return true;
   }
 
-  /** Whether `take` would pay now. */
+  /** Returns whether `take` would succeed now. */
   has(ip: string, port = 0): boolean {
     return this.#fullAfterOne(ip, port) !== undefined;
   }
 
-  /** Finds the buckets. @returns when they will be full if one is taken; undefined for none left */
+  /**
+   * Locates the buckets.
+   * @returns the time at which they are full after taking one token; undefined without a token
+   */
   #fullAfterOne(ip: string, port: number): number | undefined {
     const now = this.#clock.monotonic();
     this.#places.locate(ip, port);
     const firstFullAt = this.#fullAtMs[this.#places.first] as number;
     const secondFullAt = this.#fullAtMs[this.#places.second] as number;
     const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + this.#tokenMs;
-    // A thousandth of a token forgives the rounding of a rate that is not a whole number of ms.
+    // A thousandth of a token covers the rounding of rates that are not a whole number of ms.
     return fullAt - now > this.#burstMs + this.#tokenMs / 1_000 ? undefined : fullAt;
   }
 }

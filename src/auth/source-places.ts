@@ -3,9 +3,8 @@ import { HalfSipHash } from './half-sip-hash.js';
 const IPV6_GROUPS = 8;
 
 /**
- * Where what counts as one source, an IPv4 address or an IPv6 /64, or one port of it, has its two
- * places in a table of fixed size: one in each half, by a hash under a secret key, so that nobody
- * can aim at another's.
+ * Locates a source (an IPv4 address or an IPv6 /64, or one port of it) in a table of fixed size. It
+ * has one place in each half, by a keyed hash, so that nobody can aim at another source's places.
  */
 export class SourcePlaces {
   readonly #hash: HalfSipHash;
@@ -14,29 +13,30 @@ export class SourcePlaces {
 
   /**
    * @param key - 8 bytes
-   * @param most - places of the table, at least 2
+   * @param most - number of places, at least 2
    */
   constructor(key: Uint8Array, most: number) {
     this.#hash = new HalfSipHash(key);
     this.#half = Math.floor(most / 2);
   }
 
-  /** Places of the table: an even number. */
+  /** Number of places, even. */
   get size(): number {
     return this.#half * 2;
   }
 
-  /** The two places of the source that was located last. */
+  /** The place in the first half of the source that was located last. */
   get first(): number {
     return this.#hash.low % this.#half;
   }
 
+  /** The place in the second half of the source that was located last. */
   get second(): number {
     return this.#half + (this.#hash.high % this.#half);
   }
 
   /**
-   * Finds the places of a source.
+   * Locates a source.
    * @param ip - canonical address (address.ts)
    * @param port - 0 for the source as a whole
    */
@@ -71,7 +71,9 @@ function ipv4Word(ip: string): number {
   return (word << 8) | octet;
 }
 
-/** The eight groups of canonical IPv6 text (lower case, no zone), without making strings. */
+/**
+ * Parses the eight groups of canonical IPv6 text (lower case, no zone) without creating strings.
+ */
 function parseGroups(ip: string, groups: Uint16Array): void {
   groups.fill(0);
   let index = 0;
@@ -84,7 +86,7 @@ function parseGroups(ip: string, groups: Uint16Array): void {
     } else if (ip.charCodeAt(i + 1) !== COLON) {
       index += 1;
     } else {
-      // The text starts with the gap when there is no group before it.
+      // A gap at the start has no group before it.
       gapStart = i === 0 ? 0 : index + 1;
       index = gapStart;
       i += 1;

@@ -5,17 +5,17 @@ import { ProvenSources } from './proven-sources.js';
 import { SourceBudget } from './source-budget.js';
 import { STRANGER_LIMITS } from './stranger-limits.js';
 
-/** What a source may cost, per second and at once. */
+/** Responses per second and in a burst. */
 export interface AnswerRate {
   readonly perSecond: number;
   readonly burst: number;
 }
 
 /**
- * Budgets for responses to unauthenticated requests (PROTOCOL.md section 2), one for each source,
- * an IPv4 address or an IPv6 /64. Anybody can forge a source address, so each kind of response has
- * a budget of its own: a flood of one kind leaves the others. Sources and 5-tuples from which a
- * credential was proved lately have larger ones, or their own.
+ * Budgets of responses to unauthenticated requests (PROTOCOL.md section 2), per source: an IPv4
+ * address or an IPv6 /64. Anybody can forge a source address, so each kind of response has a
+ * separate budget: a flood of one kind leaves the others. Sources from which a credential was
+ * proved recently have larger budgets, and proven 5-tuples their own.
  */
 export class StrangerBudgets {
   readonly #bindings: SourceBudget;
@@ -54,8 +54,8 @@ export class StrangerBudgets {
   }
 
   /**
-   * Sets what a source may cost from now on.
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG when that is nothing
+   * Sets the rate from now on.
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a rate of zero or a burst below 1
    */
   limit(rate: AnswerRate): void {
     this.#bindings.limit(rate);
@@ -65,31 +65,35 @@ export class StrangerBudgets {
     this.#wrongAnswered.limit(rate);
   }
 
-  /** An authenticated request came from the source. */
+  /** Notes that an authenticated request came from the source. */
   proved({ address }: TransportAddress): void {
     this.#proven.add(address);
   }
 
   /**
-   * Pays for a Binding answer that is longer than its request.
-   * @param isProven - whether this very 5-tuple is a proven peer's, which has a budget to itself
+   * Pays for a Binding response that is longer than its request.
+   * @param isProven - whether the 5-tuple is proven, and so has a budget of its own
+   * @returns false if the budget is used up
    */
   binding({ address, port }: TransportAddress, isProven: boolean): boolean {
     return isProven ? this.#bindingsOfPort.take(address, port) : this.#bindings.take(address);
   }
 
-  /** Pays for a challenge that is longer than its request. */
+  /**
+   * Pays for a challenge that is longer than its request.
+   * @returns false if the budget is used up
+   */
   challenge({ address }: TransportAddress): boolean {
     const isProven = this.#proven.has(address);
     return (isProven ? this.#challengesOfProven : this.#challenges).take(address);
   }
 
-  /** Whether a credential that may be wrong is looked at: before any key is derived for it. */
+  /** Returns whether a credential may be checked; to be called before any key is derived for it. */
   mayTry({ address, port }: TransportAddress): boolean {
     return this.#wrongOfPort.has(address, port) && this.#wrongTried.has(address);
   }
 
-  /** A credential was tried and is wrong. @returns whether that may be answered */
+  /** Counts a wrong credential. @returns whether it may be answered */
   wrong({ address, port }: TransportAddress): boolean {
     this.#wrongOfPort.take(address, port);
     this.#wrongTried.take(address);

@@ -1,19 +1,19 @@
-/** What requests that nobody has proved may cost a relay (PROTOCOL.md section 2). */
+/** Limits of unauthenticated requests at a relay (PROTOCOL.md section 2). */
 export const STRANGER_LIMITS = {
-  /** Answers that a source may cost per second, and at once (IPv4 address or IPv6 /64). */
+  /** Responses per source (IPv4 address or IPv6 /64), per second and in a burst. */
   challengesPerSecond: 100,
   challengesBurst: 2_000,
-  /** The most of either that an option may ask for. */
+  /** Maximum of either that an option may set. */
   challengesMax: 1_000_000,
   /** Places of each table of sources. */
   sourcesMax: 65_536,
   /**
-   * A source that proved a credential within this time has a larger budget for challenges, by this
-   * factor: its neighbours' first requests get in although somebody forges its address.
+   * Within this time after a proved credential, a source has a budget for challenges that is larger
+   * by this factor, so that its neighbours' first requests succeed while its address is forged.
    */
   provenSourceMs: 600_000,
   provenSourceFactor: 10,
-  /** Wrong credentials that are looked at: of one source, and of one port of it. */
+  /** Wrong credentials that are checked, of one source and of one port of it. */
   wrongCredentialsPerSecond: 1_000,
   wrongCredentialsBurst: 2_000,
   wrongCredentialsOfPortPerSecond: 5,

@@ -2,23 +2,23 @@ import { NAME_PATTERN } from '../names.js';
 import { USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 
-/** What the USERNAME of a tenant's credential says; trust it once its password is proved. */
+/** The content of a tenant credential's USERNAME; trustworthy once the password is proved. */
 export interface TenantUsername {
   readonly username: string;
   /** Unix seconds. */
   readonly expiresAtSeconds: number;
   readonly tenant: string;
-  /** What follows the tenant's name: whom or what the credential is for. */
+  /** The part after the tenant's name: the purpose of the credential. */
   readonly subject: string;
 }
 
 const USERNAME = new RegExp(`^(\\d{1,15}):(${NAME_PATTERN})/([^]*)$`);
 
 /**
- * Parses `expiry:tenant/subject` (PROTOCOL.md section 2). Checks form only: whether it has expired,
- * and whether the password is right, is for the caller.
+ * Parses `expiry:tenant/subject` (PROTOCOL.md section 2). Checks the form only; the caller checks
+ * expiry and password.
  * @param text - the USERNAME of a request
- * @returns undefined when it is not of that form, or longer than RFC 8489 section 14.3 allows
+ * @returns undefined for another form, or more bytes than RFC 8489 section 14.3 allows
  */
 export function parseTenantUsername(text: string): TenantUsername | undefined {
   if (Buffer.byteLength(text, 'utf8') > USERNAME_BYTES_MAX) return undefined;
@@ -29,8 +29,8 @@ export function parseTenantUsername(text: string): TenantUsername | undefined {
 }
 
 /**
- * The password that belongs to a username: base64, padded, of HMAC-SHA-256 (PROTOCOL.md section 2).
- * @param tenantSecret - of the tenant that the username names
+ * Returns the password of a username: padded base64 of HMAC-SHA-256 (PROTOCOL.md section 2).
+ * @param tenantSecret - secret of the tenant in the username, 32 bytes
  */
 export function passwordFor(tenantSecret: Uint8Array, username: string): string {
   return hmac('sha256', tenantSecret, Buffer.from(username, 'utf8'), 'base64');

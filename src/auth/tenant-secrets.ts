@@ -1,10 +1,10 @@
 import { BoundedCache } from '../collections/bounded-cache.js';
 import { tenantSecret } from './keys.js';
 
-/** Tenant secrets remembered. */
+/** Maximum cached tenant secrets. */
 const CACHED_TENANTS_MAX = 1_024;
 
-/** The tenants' secrets, each derived once as long as it is asked for. */
+/** Derives tenant secrets and caches those in use. */
 export class TenantSecrets {
   readonly #root: Uint8Array;
   readonly #known = new BoundedCache<Uint8Array>(CACHED_TENANTS_MAX);
@@ -15,8 +15,8 @@ export class TenantSecrets {
   }
 
   /**
-   * The secret of a tenant (PROTOCOL.md section 1), remembered from now on.
-   * @returns 32 bytes that all callers share
+   * Returns the secret of a tenant (PROTOCOL.md section 1), and caches it.
+   * @returns 32 bytes, shared by all callers
    */
   get(tenant: string): Uint8Array {
     const known = this.#known.get(tenant);
@@ -26,7 +26,7 @@ export class TenantSecrets {
     return secret;
   }
 
-  /** As `get`, of a name that anybody may have made up: it is not remembered. */
+  /** As `get`, for an unproved name: does not cache it, so that forged names evict nothing. */
   peek(tenant: string): Uint8Array {
     return this.#known.get(tenant) ?? tenantSecret(this.#root, tenant);
   }

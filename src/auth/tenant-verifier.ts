@@ -5,7 +5,7 @@ import type { Principal } from './principal.js';
 import { parseTenantUsername, passwordFor } from './tenant-credentials.js';
 import { TenantSecrets } from './tenant-secrets.js';
 
-/** Users remembered; a peer's Allocate, Connects and Refreshes share one. */
+/** Maximum cached users; all requests of a peer for a connection have the same username. */
 const CACHED_USERS_MAX = 8_192;
 
 interface User<Claims> {
@@ -14,19 +14,21 @@ interface User<Claims> {
 }
 
 /**
- * Derives the keys of tenants' credentials from the tenant root alone, so that a relay needs no
- * call to the directory (PROTOCOL.md section 2). What was derived is remembered, in bounded caches,
- * once somebody has proved it: names that a stranger invents push out nothing of those who do.
+ * Derives the keys of tenants' credentials from the tenant root alone, without a request to the
+ * directory (PROTOCOL.md section 2). Keys are cached once they have proved a request, so that
+ * forged names evict nothing.
  */
 export class TenantVerifier<Claims> {
   readonly #realm: string;
   readonly #claimsOf: (tenant: string, subject: string) => Claims | undefined;
   readonly #tenantSecrets: TenantSecrets;
   readonly #users = new BoundedCache<User<Claims>>(CACHED_USERS_MAX);
-  /** Asked about last, and not remembered yet. */
+  /** The user of the last look-up, not cached yet. */
   #candidate: User<Claims> | undefined;
 
-  /** @param options.claimsOf - reads what follows the tenant's name; undefined for another form */
+  /**
+   * @param options.claimsOf - parses the part after the tenant's name; undefined for another form
+   */
   constructor(options: {
     readonly tenantRoot: Uint8Array;
     readonly realm: string;
@@ -38,8 +40,8 @@ export class TenantVerifier<Claims> {
   }
 
   /**
-   * The long-term key of a username: what `authenticate` takes as `keyFor`.
-   * @returns undefined when the username is not of the form of such a credential
+   * Returns the long-term key of a username, as `authenticate` needs it (`keyFor`).
+   * @returns undefined if the username has not the form of such a credential
    */
   keyFor(username: string, algorithm: PasswordAlgorithm): Uint8Array | undefined {
     const user = this.#user(username);
@@ -52,14 +54,14 @@ export class TenantVerifier<Claims> {
     return key;
   }
 
-  /** Whether somebody has proved the username lately: its keys need no derivation. */
+  /** Returns whether a username has been proved recently, so that its keys are cached. */
   knows(username: string): boolean {
     return this.#users.get(username) !== undefined;
   }
 
   /**
-   * Remembers a username whose key has proved a request.
-   * @returns who that is; undefined when the username is not of the form of such a credential
+   * Caches a username whose key has proved a request.
+   * @returns the principal; undefined if the username has not the form of such a credential
    */
   proved(username: string): Principal<Claims> | undefined {
     const user = this.#user(username);
