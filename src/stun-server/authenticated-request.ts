@@ -3,13 +3,13 @@ import type { IntegrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import type { Origin } from './origin.js';
 
-/** How to sign what is sent to a client: as its last request was (PROTOCOL.md section 2). */
+/** Integrity of messages to a client: as in its last request (PROTOCOL.md section 2). */
 export interface Signer {
   readonly kind: IntegrityKind;
   readonly key: Uint8Array;
 }
 
-/** A request whose integrity has been verified, and who sent it. */
+/** A request whose integrity has been verified, with its sender. */
 export interface AuthenticatedRequest<Claims> {
   readonly message: StunMessage;
   readonly method: number;
@@ -19,6 +19,6 @@ export interface AuthenticatedRequest<Claims> {
   readonly tupleKey: string;
   readonly principal: Principal<Claims>;
   readonly signer: Signer;
-  /** When its nonce expires, Unix seconds. */
+  /** Expiry of its nonce, Unix seconds. */
   readonly nonceSeconds: number;
 }

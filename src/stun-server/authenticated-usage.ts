@@ -18,36 +18,36 @@ import type { Usage } from './usage.js';
 
 /** One method of a usage. */
 export interface MethodEntry<Claims> {
-  /** The comprehension-required attributes that it understands beside those of authentication. */
+  /** Comprehension-required attributes that it knows, besides those of authentication. */
   readonly attributes: readonly number[];
   readonly handle: (request: AuthenticatedRequest<Claims>) => void;
 }
 
-/** Why a usage has a request challenged although its credential was proved. */
+/** Why a usage challenges a request although its credential was proved. */
 export interface Objection {
   readonly code: ErrorCodeOf<'Unauthenticated' | 'StaleNonce'>;
   readonly reason: ChallengeReason;
-  /** The expiry that the next nonce must have at least, Unix seconds. */
+  /** Minimum expiry of the next nonce, Unix seconds. */
   readonly leastSeconds?: number;
 }
 
-/** The methods of a usage whose every request is authenticated, over credentials of one kind. */
+/** The methods of a usage that authenticates every request, by credentials of one kind. */
 export interface AuthenticatedMethods<Claims> {
   readonly realm: string;
   readonly verifier: TenantVerifier<Claims>;
   readonly methods: ReadonlyMap<number, MethodEntry<Claims>>;
   takes(message: StunMessage): boolean;
-  /** A nonce for a challenge to a source address. */
+  /** Returns a nonce for a challenge to a source address. */
   issueNonce(ip: string, leastSeconds?: number): string;
-  /** The usage's own judgement of a proved request; undefined where it may go on. */
+  /** Returns the usage's own objection to an authenticated request; undefined if there is none. */
   objection(request: AuthenticatedRequest<Claims>): Objection | undefined;
   /** Answers 420. */
   refuseAttributes(request: AuthenticatedRequest<Claims>, unknown: readonly number[]): void;
-  /** Answers a method that the table does not have. */
+  /** Answers a method that is not in the table. */
   refuseMethod(request: AuthenticatedRequest<Claims>): void;
 }
 
-/** The comprehension-required attributes that a request to one of the methods may carry. */
+/** Returns the comprehension-required attributes that requests of these methods may have. */
 export function knownAttributes<Claims>(
   methods: ReadonlyMap<number, MethodEntry<Claims>>,
 ): ReadonlySet<number> {
@@ -56,9 +56,9 @@ export function knownAttributes<Claims>(
 }
 
 /**
- * A usage behind the long-term credential mechanism (RFC 8489 section 9.2). Before a request is
- * authenticated nothing is remembered, and a challenge that is longer than its request is paid from
- * a budget of the source's (PROTOCOL.md section 2).
+ * A usage with the long-term credential mechanism (RFC 8489 section 9.2). It keeps no state of a
+ * request before that is authenticated. A challenge that is longer than its request is paid from
+ * the source's budget (PROTOCOL.md section 2).
  */
 export class AuthenticatedUsage<Claims> implements Usage {
   readonly #context: ServerContext;
@@ -66,7 +66,7 @@ export class AuthenticatedUsage<Claims> implements Usage {
   readonly #nonces: NonceIssuer;
   readonly #known: ReadonlySet<number>;
 
-  /** @param nonces - check the nonces of requests */
+  /** @param nonces - checks the nonces of requests */
   constructor(context: ServerContext, usage: AuthenticatedMethods<Claims>, nonces: NonceIssuer) {
     this.#context = context;
     this.#usage = usage;
@@ -94,7 +94,7 @@ export class AuthenticatedUsage<Claims> implements Usage {
     this.#dispatch(request);
   }
 
-  /** Reads who sent a request; challenges one that is not authenticated. */
+  /** Authenticates a request; challenges it and returns undefined if that fails. */
   #authenticated(message: StunMessage, origin: Origin): AuthenticatedRequest<Claims> | undefined {
     const { realm, verifier } = this.#usage;
     const { budgets } = this.#context;
@@ -104,7 +104,7 @@ export class AuthenticatedUsage<Claims> implements Usage {
       nonceIssuer: this.#nonces,
       realm,
       keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
-      // Whoever is remembered costs one hash: neighbours of one that guesses go on.
+      // A cached username costs one hash, so clients behind the same address as a guesser continue.
       mayTry: (username) => verifier.knows(username) || budgets.mayTry(remote),
     });
     if (!result.ok) {
@@ -135,7 +135,7 @@ export class AuthenticatedUsage<Claims> implements Usage {
     entry.handle(request);
   }
 
-  /** Counts and logs that a request is not authenticated. The first of every client is not. */
+  /** Counts and logs an unauthenticated request. Every client's first request is one. */
   #note(message: StunMessage, origin: Origin, code: number, reason: ChallengeReason): void {
     const { stats, log } = this.#context;
     stats.authentication.add(reason);

@@ -7,18 +7,18 @@ import { type Origin, tupleKey } from './origin.js';
 import { pays, respond, type ServerContext } from './server-context.js';
 import type { Usage } from './usage.js';
 
-/** A header and XOR-MAPPED-ADDRESS of an IPv4 address. */
+/** A header and XOR-MAPPED-ADDRESS of an IPv4 address, bytes. */
 const BINDING_RESPONSE_BYTES_MIN = 32;
 
 /**
- * Binding requests without authentication (RFC 8489 section 12): tells a client its address. A
- * response that is longer than its request is paid from a budget of the source's.
+ * Binding requests without authentication (RFC 8489 section 12). A response that is longer than its
+ * request is paid from the source's budget.
  */
 export class BindingUsage implements Usage {
   readonly #context: ServerContext;
   readonly #known: ReadonlySet<number>;
 
-  /** @param known - the comprehension-required attributes that any usage of this server knows */
+  /** @param known - comprehension-required attributes that any usage of this server knows */
   constructor(context: ServerContext, known: ReadonlySet<number>) {
     this.#context = context;
     this.#known = known;
@@ -32,7 +32,7 @@ export class BindingUsage implements Usage {
     this.#context.onHeard(tupleKey(origin.tuple));
     const unknown = message.unknownRequired(this.#known);
     const { transactionId, bytes } = message;
-    // The common ones, whose response is longer in any case, pay before it is written.
+    // Short requests, the common case, always get a longer response: pay before it is built.
     const short = bytes.length < BINDING_RESPONSE_BYTES_MIN;
     if (short && !pays(this.#context, origin, 'binding')) return;
     const writer =

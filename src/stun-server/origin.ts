@@ -1,13 +1,16 @@
 import { formatAddress } from '../address.js';
 import type { FiveTuple } from '../native/types.js';
 
-/** Where a client's datagram came in: responses go back there, entries belong to that worker. */
+/**
+ * The origin of a client's datagram: responses go to this 5-tuple, and entries belong to this
+ * worker.
+ */
 export interface Origin {
   readonly worker: number;
   readonly tuple: FiveTuple;
 }
 
-/** The 5-tuple as a map key. */
+/** Returns the map key of a 5-tuple. */
 export function tupleKey(tuple: FiveTuple): string {
   return `${tuple.handle}|${tuple.local ?? ''}|${formatAddress(tuple.remote)}`;
 }

@@ -4,16 +4,16 @@ import { ClientSources } from '../http/client-sources.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import { type Origin, tupleKey } from './origin.js';
 
-/** A 5-tuple is proven for so long after its last authenticated request, or its last leg. */
+/** Time for which a 5-tuple stays proven after its last authenticated request or its last leg. */
 export const PROVEN_CLIENT_MS = 60_000;
 
-/** Proven 5-tuples without a leg: in all … */
+/** Maximum proven 5-tuples without a leg. */
 export const PROVEN_CLIENTS_MAX = 8_192;
 
-/** … and of one source (IPv4 address or IPv6 /64). */
+/** Maximum proven 5-tuples without a leg of one source (IPv4 address or IPv6 /64). */
 export const PROVEN_CLIENTS_OF_SOURCE_MAX = 512;
 
-/** The part of a data plane that gives clients priority over strangers. */
+/** The data plane's methods that give clients priority over strangers. */
 export type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
 
 interface ProvenClient {
@@ -23,19 +23,19 @@ interface ProvenClient {
 }
 
 /**
- * Which client 5-tuples are proven: an authenticated request came from there lately, or a leg is
- * held there, even one that is only reserved. Their requests are handled before strangers', so the
- * worker that receives a proven 5-tuple is told of it. A USERNAME alone proves nothing.
+ * The proven 5-tuples: an authenticated request came from there recently, or a leg exists there,
+ * established or reserved. Their requests are processed before strangers', so the worker that
+ * receives such a 5-tuple is told. A USERNAME alone proves nothing.
  *
- * Legs are bounded by the leg table. Proven 5-tuples without one are bounded in all, where the one
- * that was heard longest ago is forgotten, and for each source, whose further 5-tuples stay
- * unproven: the holder of one credential cannot evict others by sending from many ports.
+ * 5-tuples with legs are bounded by the leg table. Those without are bounded in all, where the one
+ * heard least recently is forgotten, and per source, whose further 5-tuples stay unproven: the
+ * holder of one credential cannot evict others by sending from many ports.
  */
 export class ProvenClients implements KnownClients {
   readonly #plane: KnownClients;
   readonly #clock: Clock;
   readonly #held = new Set<string>();
-  /** Without a leg; those whose time ends first stand first. */
+  /** Proven 5-tuples without a leg, in order of expiry. */
   readonly #recent = new Map<string, ProvenClient>();
   readonly #recentOfSource = new KeyCounter();
   readonly #sources = new ClientSources();
@@ -45,25 +45,25 @@ export class ProvenClients implements KnownClients {
     this.#clock = clock;
   }
 
-  /** Proven 5-tuples without a leg. */
+  /** Number of proven 5-tuples without a leg. */
   get recent(): number {
     return this.#recent.size;
   }
 
-  /** Whether a 5-tuple is proven now. @param key - its `tupleKey` */
+  /** Returns whether a 5-tuple is proven now. @param key - its `tupleKey` */
   has(key: string): boolean {
     if (this.#held.has(key)) return true;
     const peer = this.#recent.get(key);
     return peer !== undefined && this.#clock.monotonic() < peer.untilMs;
   }
 
-  /** An authenticated request came from a 5-tuple. */
+  /** Notes an authenticated request from a 5-tuple. */
   proved(origin: Origin): void {
     const key = tupleKey(origin.tuple);
     if (!this.#held.has(key)) this.#remember(key, origin);
   }
 
-  /** A 5-tuple holds its first leg. */
+  /** Notes that a 5-tuple has its first leg. */
   putKnownClient(worker: number, tuple: FiveTuple): void {
     const key = tupleKey(tuple);
     this.#held.add(key);
@@ -74,7 +74,7 @@ export class ProvenClients implements KnownClients {
     this.#plane.putKnownClient(worker, tuple);
   }
 
-  /** A 5-tuple holds no leg any more; it stays proven for a while. */
+  /** Notes that a 5-tuple has no leg any more; it stays proven for `PROVEN_CLIENT_MS`. */
   removeKnownClient(worker: number, tuple: FiveTuple): void {
     const key = tupleKey(tuple);
     if (!this.#held.delete(key)) return;
@@ -83,7 +83,7 @@ export class ProvenClients implements KnownClients {
     }
   }
 
-  /** Forgets those whose time is over. */
+  /** Forgets 5-tuples whose time is over. */
   tick(): void {
     const now = this.#clock.monotonic();
     for (const [key, peer] of this.#recent) {
@@ -93,7 +93,7 @@ export class ProvenClients implements KnownClients {
     }
   }
 
-  /** @returns false when the source has its share already */
+  /** Adds or renews a 5-tuple. @returns false if its source is at its bound */
   #remember(key: string, origin: Origin, { isTold = false } = {}): boolean {
     const untilMs = this.#clock.monotonic() + PROVEN_CLIENT_MS;
     const known = this.#recent.get(key);

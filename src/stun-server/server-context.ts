@@ -6,19 +6,19 @@ import type { DataPlane } from '../native/types.js';
 import { type Origin, tupleKey } from './origin.js';
 import type { ProvenClients } from './proven-clients.js';
 
-/** Why what came from a client's address gets no response. */
+/** Why a client's datagram gets no response. */
 export type ClientDrop =
   | 'malformed'
   | 'over-binding-budget'
   | 'over-challenge-budget'
   | 'over-wrong-credentials';
 
-/** Why a request is challenged, or answered 400. */
+/** Why a request is challenged or answered 400. */
 export type ChallengeReason = AuthenticationFailure | 'expired';
 
-/** Counts of what came from clients, by name; each becomes a metric. */
+/** Counters of clients' messages; each becomes a metric. */
 export class ServerStats {
-  /** Requests and indications, and what was dropped of them without a response. */
+  /** Requests and indications received, and datagrams dropped without a response. */
   readonly client = {
     requests: 0,
     indications: 0,
@@ -28,15 +28,15 @@ export class ServerStats {
     over_wrong_credential_budget: 0,
     challenges: 0,
   };
-  /** Requests that were not authenticated, whether that was answered or not. */
+  /** Unauthenticated requests, answered or not, by reason. */
   readonly authentication = new KeyCounter<ChallengeReason>();
 }
 
-/** What the log is told of clients' messages. */
+/** The log of clients' messages. */
 export interface RequestLog {
-  /** What came from an address was dropped without a response. */
+  /** A datagram was dropped without a response. */
   dropped(client: TransportAddress, reason: ClientDrop): void;
-  /** A request is challenged, or answered 400, because it is not authenticated. */
+  /** An unauthenticated request is challenged or answered 400. */
   unauthenticated(
     client: TransportAddress,
     code: number,
@@ -45,29 +45,29 @@ export interface RequestLog {
   ): void;
 }
 
-/** What every usage of the port works on. */
+/** State shared by the usages of the client port. */
 export interface ServerContext {
   readonly plane: Pick<DataPlane, 'send'>;
-  /** What responses to strangers are paid from. */
+  /** Budgets of responses to unauthenticated requests. */
   readonly budgets: StrangerBudgets;
   readonly proven: ProvenClients;
   readonly stats: ServerStats;
   readonly log: RequestLog;
-  /** Something came from a 5-tuple that says that its client lives. */
+  /** Called for each message that shows that a 5-tuple's client is alive. */
   readonly onHeard: (tupleKey: string) => void;
 }
 
-/** How it is counted and logged that a budget has nothing left. */
+/** Counter and reason of a drop, by budget. */
 const OVER_BUDGET = {
   binding: { count: 'over_binding_budget', reason: 'over-binding-budget' },
   challenge: { count: 'over_challenge_budget', reason: 'over-challenge-budget' },
   'wrong-credential': { count: 'over_wrong_credential_budget', reason: 'over-wrong-credentials' },
 } as const;
 
-/** What a response to a request that nobody has proved is paid from. */
+/** The budget that pays for a response to an unauthenticated request. */
 export type Payment = keyof typeof OVER_BUDGET;
 
-/** Pays for one response. @returns false where nothing is left, which is counted and logged */
+/** Pays for one response. @returns false if the budget is used up, which is counted and logged */
 export function pays(context: ServerContext, origin: Origin, payment: Payment): boolean {
   if (isPaid(context, origin, payment)) return true;
   dropOverBudget(context, origin, payment);
@@ -95,7 +95,7 @@ export function dropOverBudget(
   log.dropped(tuple.remote, OVER_BUDGET[payment].reason);
 }
 
-/** Sends a message back to where a request came from. */
+/** Sends a response to a request's origin. */
 export function respond({ plane }: ServerContext, { tuple }: Origin, data: Uint8Array): void {
   plane.send([{ side: 'client', tuple, data }]);
 }

@@ -5,14 +5,14 @@ import type { ServerContext } from './server-context.js';
 import type { Usage } from './usage.js';
 
 /**
- * Reads what clients send that is not data, and gives each request to the usage that it belongs to.
- * No usage knows another one.
+ * Receives clients' datagrams that are not data, and passes each request to its usage. Usages do
+ * not depend on each other.
  */
 export class StunServer {
   readonly #context: ServerContext;
   readonly #usages: readonly Usage[];
 
-  /** @param usages - the first that takes a request gets it */
+  /** @param usages - the first one that takes a request gets it */
   constructor(context: ServerContext, usages: readonly Usage[]) {
     this.#context = context;
     this.#usages = usages;
@@ -30,7 +30,7 @@ export class StunServer {
     }
     const { message } = decoded;
     if (message.messageClass !== 'request') {
-      // Responses are never answered (CVE-2024-2169), and the data plane hands up none.
+      // Responses are not answered (CVE-2024-2169), and the data plane passes none up.
       return this.#indicated(tuple);
     }
     stats.client.requests += 1;
@@ -39,14 +39,17 @@ export class StunServer {
     }
   }
 
-  /** An indication keeps a NAT's mapping alive, and shows that the client lives. */
+  /** Handles an indication: it keeps a NAT mapping alive and shows that the client is alive. */
   #indicated(tuple: FiveTuple): void {
     this.#context.stats.client.indications += 1;
     this.#context.onHeard(tupleKey(tuple));
   }
 }
 
-/** A Binding indication without attributes, the most frequent datagram of all; needs no decoder. */
+/**
+ * Returns whether a datagram is a Binding indication without attributes: the most frequent control
+ * datagram, recognized without decoding.
+ */
 function isKeepalive(data: Uint8Array): boolean {
   return data.length === 20 && data[0] === 0x00 && data[1] === 0x11 && data[4] === 0x21;
 }
