@@ -46,7 +46,7 @@ export async function limitsPage(): Promise<string> {
     '',
     'Each constant stands in the file of what it bounds. This page is made of their declarations',
     `and comments by \`${LIMITS_COMMAND}\`; a test compares it.`,
-    'What happens at a bound is in [ARCHITECTURE.md](../ARCHITECTURE.md#control-plane).',
+    'What happens at a bound is in [ARCHITECTURE.md](../ARCHITECTURE.md#bounds).',
     ...[...sections].flatMap(([folder, lines]) => ['', `## ${folder}`, ...lines]),
     '',
     '## native',
