@@ -6,13 +6,13 @@ import { LEG_LIMITS } from './leg-limits.js';
 import { type LegRequest, lifetimeOf, livenessMsOf } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
-/** Allocate (PROTOCOL.md section 2): reserves a leg, or keeps the one that this 5-tuple holds. */
+/** Handles Allocate (PROTOCOL.md section 2): reserves a leg, or refreshes the 5-tuple's own. */
 export class Allocate {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
   readonly #isDraining: () => boolean;
 
-  /** @param isDraining - whether the relay takes no new legs */
+  /** @param isDraining - returns whether new legs are refused */
   constructor(context: OverlayContext, transitions: LegTransitions, isDraining: () => boolean) {
     this.#context = context;
     this.#transitions = transitions;

@@ -9,10 +9,10 @@ import type { Trunk } from '../trunk/trunk.js';
 import { legKey } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 
-/** Times that another relay is told that a connection is closed, while it does not answer. */
+/** Maximum transmissions of a close request, as in RFC 8489 section 6.2.1. */
 const CLOSE_REQUESTS_MAX = 6;
 
-/** Close requests awaiting an answer; those beyond it are sent once. */
+/** Maximum close requests that await a response; further ones are sent once. */
 export const CLOSES_PENDING_MAX = 131_072;
 
 interface Pending extends Timed {
@@ -21,23 +21,23 @@ interface Pending extends Timed {
   readonly transactionId: Uint8Array;
   readonly code: CloseRequest['code'];
   requests: number;
-  /** What `Trunk.send` returned for it; 0 before. */
+  /** The counter that `Trunk.send` returned; 0 before the first transmission. */
   counter: number;
 }
 
 /**
- * Tells other relays that a connection is closed, and retransmits as RFC 8489 section 6.2.1 until
- * they answer: where a close is lost the other peer goes on sending to a leg that is gone.
+ * Requests to other relays to close a connection, retransmitted as in RFC 8489 section 6.2.1. If a
+ * close were lost, the other peer would continue to send to a leg that no longer exists.
  */
 export class CloseRequests {
   readonly #trunk: Trunk;
   readonly #clock: Clock;
   readonly #random: RandomBytes;
-  /** Where they are very many, those of the tenant that has most give way. */
+  /** At the bound the tenant with most requests loses one. */
   readonly #byTransaction = new FairTable<Pending>(CLOSES_PENDING_MAX, 'newest');
   readonly #byName = new Map<string, Pending>();
   readonly #wheel: TimingWheel<Pending>;
-  /** Closes that were sent once only, because too many awaited an answer. */
+  /** Number of closes that were not retransmitted, because of the bound. */
   unrepeated = 0;
 
   constructor(trunk: Trunk, clock: Clock, random: RandomBytes) {
@@ -47,14 +47,14 @@ export class CloseRequests {
     this.#wheel = new TimingWheel(100, clock.monotonic(), ({ name }) => name.tenant);
   }
 
-  /** Close requests that have not been answered. */
+  /** Number of close requests that await a response. */
   get pending(): number {
     return this.#byTransaction.size;
   }
 
   /**
-   * Tells the other relay that the named leg, one of ours, is closed.
-   * @param code - why, for its peer; left out where 437 says it
+   * Requests the close of a connection, by the name of this relay's leg.
+   * @param code - the reason for the other peer; absent for 437
    */
   send(
     remote: RemoteRelay,
@@ -79,24 +79,27 @@ export class CloseRequests {
     this.#request(pending);
   }
 
-  /** Stops repeating: the leg lives again, and a late close must not end its new connection. */
+  /**
+   * Stops retransmitting, because the leg exists again: a late close must not end its new
+   * connection.
+   */
   cancel(name: LegName): void {
     const pending = this.#byName.get(legKey(name));
     if (pending) this.#drop(pending);
   }
 
-  /** The other relay has answered. */
+  /** Takes the other relay's response. */
   done(remote: RemoteRelay, transactionId: Uint8Array): void {
     const pending = this.#byTransaction.get(transactionKey(transactionId));
     if (pending?.remote === remote) this.#drop(pending);
   }
 
-  /** Whether requests are due that have not been repeated. */
+  /** Whether retransmissions are due that `repeatSome` has left. */
   get moreDue(): boolean {
     return this.#wheel.ripe;
   }
 
-  /** Repeats the next few of those that are due. */
+  /** Retransmits the next requests that are due, at most `LEG_LIMITS.endedAtOnce`. */
   repeatSome(): void {
     for (const pending of this.#wheel.turn(this.#clock.monotonic(), LEG_LIMITS.endedAtOnce)) {
       if (pending.requests < CLOSE_REQUESTS_MAX) this.#request(pending);

@@ -10,8 +10,8 @@ import { type LegRequest, livenessMsOf } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /**
- * Connect (PROTOCOL.md section 2): a peer asks to be joined with the peer at the given address,
- * which is compared and nothing else. Answered when that is decided.
+ * Handles Connect (PROTOCOL.md section 2): a peer asks to be connected with the peer at an address.
+ * The address is only compared. The response follows when the outcome is known.
  */
 export class Connect {
   readonly #context: OverlayContext;
@@ -51,11 +51,11 @@ export class Connect {
         }
     }
     if (isConnecting(leg)) this.#pairing.match(leg);
-    // Not for an attempt that has just failed.
+    // The match may have failed the attempt.
     if (isConnecting(leg)) this.#pairing.offer(leg);
   }
 
-  /** Without a way to the other relay no attempt is of use. @returns whether it was refused */
+  /** Refuses a Connect at once if the other relay is unreachable. @returns whether it did */
   #refuseUnreachable(request: LegRequest, leg: Leg): boolean {
     const { peerRelay } = leg;
     if (peerRelay === 'self') return false;
@@ -77,7 +77,7 @@ export class Connect {
     responses.connected(request, leg, pairing.channel);
   }
 
-  /** The newest Connect gets the answer, and its address counts. */
+  /** Lets the newest Connect's transaction get the response, and its address count. */
   #renew(request: LegRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
     attempt.transactionId = copiedTransactionId(request.transactionId);
     attempt.signer = request.signer;
@@ -88,7 +88,7 @@ export class Connect {
     if (offer) this.#context.sentOffers.renew(leg, offer);
   }
 
-  /** Starts an attempt. @returns false when the relay has no channel or session index left */
+  /** Starts an attempt. @returns false if no channel or session index is left */
   #begin(request: LegRequest, leg: Leg, claimed: TransportAddress): boolean {
     const { legs, indexes, clock, closes, sentOffers } = this.#context;
     const now = clock.monotonic();

@@ -13,11 +13,11 @@ import type { SentOffers } from './sent-offers.js';
 import type { SessionIndexes } from './session-indexes.js';
 import type { SilenceWatch } from './silence-watch.js';
 
-/** What the rules of the overlay share; `Overlay` makes it. */
+/** State and services that the overlay's rules share; `Overlay` creates it. */
 export interface OverlayContext {
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** Datagrams to peers; entries of legs go through `forwarding`. */
+  /** Sends datagrams to peers; legs' entries are managed by `forwarding`. */
   readonly plane: Pick<OverlayPlane, 'send'>;
   readonly forwarding: Forwarding;
   readonly trunk: Trunk;

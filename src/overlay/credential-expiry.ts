@@ -4,13 +4,13 @@ import type { LegName } from '../trunk/control-message.js';
 import type { Leg } from './leg.js';
 
 /**
- * Whether a credential has expired for what is asked (PROTOCOL.md section 2). An expired credential
- * starts nothing, but keeps and ends what it has started: a Refresh, or a repeated Allocate or
- * Connect, for a leg that this 5-tuple holds, and a close from any 5-tuple. A Refresh that finds no
- * leg passes as well, to be told so: 437 is how a peer learns that its connection is over when the
- * Closed indication was lost.
- * @param leg - the one that the credential names, if it is there
- * @param nowMs - wall clock
+ * Returns whether a credential has expired for a request (PROTOCOL.md section 2). An expired
+ * credential starts nothing, but keeps and ends what it has started: it is valid for a Refresh, or
+ * a repeated Allocate or Connect, of a leg that this 5-tuple holds, and for a close from any
+ * 5-tuple. It is also valid for a Refresh that finds no leg, since the 437 tells a peer that its
+ * connection has ended if the Closed indication was lost.
+ * @param leg - the leg that the credential names, if it exists
+ * @param nowMs - wall clock, Unix ms
  */
 export function isExpired(
   { message, method, tupleKey: from, principal }: AuthenticatedRequest<LegName>,
@@ -21,7 +21,7 @@ export function isExpired(
   if (message.connectionIdentifier() !== principal.claims.connectionId) return true;
   if (!leg) return method !== Method.Refresh;
   if (method === Method.Refresh && message.lifetimeSeconds() === 0) return false;
-  // A leg that has a channel has seen a Connect before.
+  // A leg with a channel has had a Connect, so this one is a repetition.
   if (method === Method.Connect && leg.channel === undefined) return true;
   return leg.tupleKey !== from;
 }

@@ -6,28 +6,28 @@ import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import type { LegName } from '../trunk/control-message.js';
 
-/** Longest time in which credentials may start a connection. */
+/** Maximum time in which credentials can start a connection. */
 export const CREDENTIAL_TTL_SECONDS_MAX = 86_400;
 
-/** The realm of every credential of the overlay (PROTOCOL.md section 5). */
+/** Realm of the overlay's credentials (PROTOCOL.md section 5). */
 export const OVERLAY_REALM = 'turnpike';
 
-/** What a credential names, besides when it expires. */
+/** The leg that a credential names, and its expiry. */
 export interface LegCredential extends LegName {
   readonly username: string;
-  /** Unix seconds after which it starts no connection any more. */
+  /** Unix seconds after which it cannot start a connection. */
   readonly expiresAtSeconds: number;
 }
 
-/** What a credential is minted from. */
+/** Input of a credential. */
 export interface CredentialInput {
-  /** 32 bytes. */
+  /** The tenant secret, 32 bytes. */
   readonly tenantSecret: Uint8Array;
   readonly tenant: string;
   /** 32 hex digits. */
   readonly connectionId: string;
   readonly role: 0 | 1;
-  /** Unix seconds after which it starts no connection any more. */
+  /** Unix seconds after which it cannot start a connection. */
   readonly expiresAtSeconds: number;
 }
 
@@ -35,8 +35,8 @@ export interface CredentialInput {
 const SUBJECT = /^([0-9a-fA-F]{32})\/([01])(?:\/[^/=]+=[^/]*)*$/;
 
 /**
- * Reads the leg that a tenant's credential names: `identifier/role` (PROTOCOL.md section 2).
- * @returns undefined when the subject is not of that form
+ * Parses the subject of a tenant's credential, `identifier/role` (PROTOCOL.md section 2).
+ * @returns the leg's name; undefined for another form
  */
 export function legNameOf(tenant: string, subject: string): LegName | undefined {
   const match = SUBJECT.exec(subject);
@@ -46,10 +46,10 @@ export function legNameOf(tenant: string, subject: string): LegName | undefined 
 }
 
 /**
- * Parses `expiry:tenant/identifier/role` (PROTOCOL.md section 2). Checks form only, as
+ * Parses `expiry:tenant/identifier/role` (PROTOCOL.md section 2). Checks the form only, as
  * `parseTenantUsername`.
  * @param text - the USERNAME of a request
- * @returns undefined when it is not of that form
+ * @returns undefined for another form
  */
 export function parseUsername(text: string): LegCredential | undefined {
   const parsed = parseTenantUsername(text);
@@ -58,7 +58,7 @@ export function parseUsername(text: string): LegCredential | undefined {
   return { username: text, expiresAtSeconds: parsed.expiresAtSeconds, ...name };
 }
 
-/** The specs of `CredentialInput`: every member stands here. */
+/** Specs of `CredentialInput`; the type requires one for each member. */
 const CREDENTIAL_SPECS = {
   tenantSecret: { ...SPECS.secret, required: true },
   tenant: { ...SPECS.name, required: true },
@@ -74,7 +74,7 @@ const CREDENTIAL_SPECS = {
 
 /**
  * Mints a peer's credential (PROTOCOL.md section 2), for servers that hold a tenant's secret.
- * @returns username and password for the long-term credential mechanism
+ * @returns username and password of the long-term credential mechanism
  * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CREDENTIAL as `mint`
  */
 export function mintCredential(input: CredentialInput): { username: string; password: string } {
@@ -83,8 +83,8 @@ export function mintCredential(input: CredentialInput): { username: string; pass
 }
 
 /**
- * As `mintCredential`, of what was checked before.
- * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL when a field is not of the protocol's form
+ * Mints a credential as `mintCredential`, from validated input.
+ * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL if a field has not the protocol's form
  */
 export function mint(input: CredentialInput): { username: string; password: string } {
   const { tenant, role, expiresAtSeconds } = input;

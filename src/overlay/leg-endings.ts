@@ -5,7 +5,7 @@ import { LEG_LIMITS } from './leg-limits.js';
 import type { EndReason } from './leg-states.js';
 import type { LegTransitions } from './leg-transitions.js';
 
-/** A leg that has lost its connection or its attempt, and what it lost. */
+/** A leg to end or fail, and the state that it must still have. */
 interface Ending {
   readonly leg: Leg;
   readonly lost: LegState;
@@ -13,8 +13,8 @@ interface Ending {
 }
 
 /**
- * Ends of many legs at once, `LEG_LIMITS.endedAtOnce` at a time and in turns of the tenants, so
- * that a relay with a hundred thousand of them does not stand still.
+ * Ends many legs, `LEG_LIMITS.endedAtOnce` at a time and with tenants taking turns, so that the
+ * control thread does not stall.
  */
 export class LegEndings {
   readonly #transitions: LegTransitions;
@@ -24,7 +24,9 @@ export class LegEndings {
     this.#transitions = transitions;
   }
 
-  /** Ends every established leg among those given: some now. */
+  /**
+   * Ends the established legs of a list; those beyond the first few in later calls of `endSome`.
+   */
   endAll(legs: readonly Leg[], reason: 'closed_relay_gone' | 'closed_silent'): void {
     if (legs.length === 0) return;
     for (const leg of legs) {
@@ -33,7 +35,7 @@ export class LegEndings {
     this.endSome();
   }
 
-  /** Ends every attempt among those given because the other relay cannot be reached: some now. */
+  /** Fails the attempts of a list, because the other relay is unreachable; as `endAll`. */
   failForUnreachable(legs: readonly Leg[]): void {
     for (const leg of legs) {
       if (leg.state.type === 'connecting') this.#waiting.add({ leg, lost: leg.state });
@@ -41,12 +43,12 @@ export class LegEndings {
     this.endSome();
   }
 
-  /** Whether legs wait to be ended. */
+  /** Whether legs are waiting. */
   get more(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** Ends the next few of those that wait for it. */
+  /** Ends the next waiting legs, at most `LEG_LIMITS.endedAtOnce`. */
   endSome(): void {
     for (let left = LEG_LIMITS.endedAtOnce; left > 0 && this.more; left--) {
       const { leg, lost, reason } = this.#waiting.take() as Ending;
@@ -58,7 +60,7 @@ export class LegEndings {
 
   #failUnreachable(leg: Leg, attempt: Attempt): void {
     const { peerRelay } = leg;
-    // It may answer again by the time that its turn comes.
+    // The relay may be reachable again by now.
     if (peerRelay === 'self' || peerRelay.unreachable === undefined) return;
     const phrase = unreachablePhrase(peerRelay.id, peerRelay.unreachable);
     this.#transitions.fail(leg, attempt, 'peer-relay-unreachable', phrase);

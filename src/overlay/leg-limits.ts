@@ -1,21 +1,21 @@
-/** Lifetimes and bounds of legs. PROTOCOL.md section 2 has those that a peer relies on. */
+/** Lifetimes and bounds of legs. PROTOCOL.md section 2 has those that peers depend on. */
 export const LEG_LIMITS = {
-  /** A leg without a Connect ends this long after its last Allocate or Refresh. */
+  /** Lifetime of a reserved leg after its last Allocate or Refresh. */
   reservedMs: 30_000,
-  /** A Connect that is not matched in this time is answered with 447. */
+  /** Time in which a Connect must be matched; then it is answered 447. */
   connectMs: 30_000,
-  /** LIFETIME of a leg: the default, which is also the shortest, and the longest. */
+  /** LIFETIME of a leg: the default, which is also the minimum, and the maximum. */
   lifetimeSeconds: 600,
   lifetimeSecondsMax: 3_600,
-  /** A session index or channel number that was freed is not given again for this long. */
+  /** Time before a freed session index or channel number is taken again. */
   quarantineMs: 60_000,
-  /** A peer that has sent nothing for this long sends a Binding indication. */
+  /** Interval of a silent peer's Binding indications. */
   keepaliveMs: 15_000,
   /** Silence of a peer that ends its leg: more than three keepalives are missing. */
   peerSilentMs: 50_000,
-  /** The same under data to the peer, for each second of its LIVENESS. */
+  /** Silence that ends a leg while data goes to the peer, per second of its LIVENESS. */
   peerSilentUnderDataMs: 5_000,
-  /** Legs of one relay; half of them for any tenant but `default`. */
+  /** Maximum legs of one relay; half of them for any tenant but `default`. */
   legsMax: 131_072,
   /** Legs that are ended in one go, before other work has its turn. */
   endedAtOnce: 100,

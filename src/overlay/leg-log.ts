@@ -9,13 +9,13 @@ import type { Leg, Pairing } from './leg.js';
 import type { EndReason } from './leg-states.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 
-/** Lines a second about legs that have ended; the rest is counted. */
+/** Maximum lines per second about ended legs; omitted ones are counted. */
 const LEG_LINES_PER_SECOND = 20;
 
-/** Lines a second of each kind about refusals and drops; the rest is counted. */
+/** Maximum lines per second of each kind of refusals and drops; omitted ones are counted. */
 export const REFUSAL_LINES_PER_SECOND = 200;
 
-/** Lines of one kind: so many a second, and as many at once as four seconds have. */
+/** Rate limit of one kind of line, with a burst of four seconds' lines. */
 class LineBudget {
   omitted = 0;
   readonly #perSecond: number;
@@ -30,7 +30,7 @@ class LineBudget {
     this.#at = clock.monotonic();
   }
 
-  /** Whether one more may be written; if not, it counts as omitted. */
+  /** Returns whether another line may be written; if not, counts it as omitted. */
   take(): boolean {
     const now = this.#clock.monotonic();
     const earned = ((now - this.#at) * this.#perSecond) / 1_000;
@@ -45,7 +45,7 @@ class LineBudget {
   }
 }
 
-/** Kinds of lines that traffic causes, each with a budget of its own: none hides another. */
+/** Kinds of lines that traffic causes. Each has a budget of its own, so that none hides another. */
 const KINDS = {
   'leg-ended': { level: 'info', perSecond: LEG_LINES_PER_SECOND },
   refused: { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
@@ -59,9 +59,8 @@ type Kind = keyof typeof KINDS;
 const NAMES = Object.keys(KINDS) as Kind[];
 
 /**
- * What the log says of legs and of requests: a line at level info at the end of each leg that was
- * established, and one at level debug for whatever was refused or dropped. Each kind is bounded in
- * rate, and a line says how many were left out.
+ * Logs legs and requests: at level info the end of each leg that was established, at level debug
+ * each refusal and drop. Each kind is limited in rate, and omitted lines are counted.
  */
 export class LegLog implements RequestLog {
   readonly #logger: Logger;
@@ -69,7 +68,7 @@ export class LegLog implements RequestLog {
   readonly #relay: string;
   readonly #budgets: Readonly<Record<Kind, LineBudget>>;
   #saidOmittedAt: number;
-  /** Lines left out in all, by event. */
+  /** Number of omitted lines, by event. */
   readonly omitted = new Map<string, number>(NAMES.map((kind) => [kind, 0]));
 
   /**
@@ -85,12 +84,12 @@ export class LegLog implements RequestLog {
     this.#saidOmittedAt = clock.monotonic();
   }
 
-  /** Whether the end of one more leg may be logged; to be asked once for each. */
+  /** Returns whether the end of another leg may be logged. To be called once per leg. */
   saysEnd(): boolean {
     return this.#says('leg-ended');
   }
 
-  /** A leg that was established has ended. */
+  /** Logs the end of a leg that was established. */
   ended(leg: Leg, pairing: Pairing, reason: EndReason, { fromPeer, toPeer }: Carried): void {
     const { tenant, connectionId, role, origin } = leg;
     this.#logger.info(
@@ -114,7 +113,7 @@ export class LegLog implements RequestLog {
     );
   }
 
-  /** An authenticated request is answered with an error. */
+  /** Logs an error response to an authenticated request. */
   refused(peer: TransportAddress, reason: RefusalReason, name: LegName | undefined): void {
     if (!this.#says('refused')) return;
     const code = REFUSALS[reason];
@@ -124,7 +123,7 @@ export class LegLog implements RequestLog {
     );
   }
 
-  /** A request is challenged, or answered 400, because it is not authenticated. */
+  /** Logs a challenge, or a 400 to an unauthenticated request. */
   unauthenticated(
     peer: TransportAddress,
     code: number,
@@ -138,7 +137,7 @@ export class LegLog implements RequestLog {
     );
   }
 
-  /** What came from a peer's address was dropped without an answer. */
+  /** Logs a peer's datagram that was dropped without a response. */
   dropped(peer: TransportAddress, reason: ClientDrop): void {
     if (!this.#says('dropped')) return;
     this.#logger.debug(
@@ -147,7 +146,7 @@ export class LegLog implements RequestLog {
     );
   }
 
-  /** A trunk control message was dropped. */
+  /** Logs a dropped trunk control message. */
   trunkDropped(source: TransportAddress, reason: TrunkDrop): void {
     if (!this.#says('trunk-dropped')) return;
     this.#logger.debug(
@@ -156,7 +155,7 @@ export class LegLog implements RequestLog {
     );
   }
 
-  /** Says how many lines were left out, once a second at most. */
+  /** Logs the number of omitted lines, at most once a second. */
   tick(): void {
     const now = this.#clock.monotonic();
     if (now - this.#saidOmittedAt < 1_000) return;
@@ -181,7 +180,9 @@ export class LegLog implements RequestLog {
   }
 }
 
-/** A logger need not be pino's: one that cannot tell its level is told everything. */
+/**
+ * Returns whether a level is enabled. A logger that is not pino may not tell, so it gets all lines.
+ */
 function isEnabled(logger: Logger, level: 'info' | 'debug'): boolean {
   return typeof logger.isLevelEnabled !== 'function' || logger.isLevelEnabled(level);
 }

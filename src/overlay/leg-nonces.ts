@@ -8,10 +8,10 @@ import type { AuthenticatedRequest } from '../stun-server/authenticated-request.
 import type { LegName } from '../trunk/control-message.js';
 import { type Leg, legKey } from './leg.js';
 
-/** A nonce that must be newer than another one may expire so much later than usual. */
+/** Maximum extra lifetime of a nonce that must be newer than another one. */
 export const NONCE_AHEAD_SECONDS = 30;
 
-/** Places for the newest nonce that was seen under a leg's name; 4 bytes each. */
+/** Places for the newest nonce seen under a leg's name; 4 bytes each. */
 export const USED_NONCES_MAX = 262_144;
 
 export interface LegNoncesOptions {
@@ -21,20 +21,21 @@ export interface LegNoncesOptions {
 }
 
 /**
- * Which nonces still count for a leg, so that nothing recorded in an earlier life of it changes a
- * later one (PROTOCOL.md section 2, Recorded requests). A leg takes no nonce older than the one
- * that made it, and is made by one that is newer than all that its name has seen before.
+ * Decides which nonces are valid for a leg, so that a request recorded for an earlier leg of the
+ * same name has no effect on a later one (PROTOCOL.md section 2, Recorded requests). A leg accepts
+ * no nonce older than the one of its Allocate. An Allocate needs a nonce newer than all that its
+ * name has seen before.
  *
- * What names have seen is remembered by a keyed hash in a table of fixed size: two names that share
- * a place cost one of them another challenge, and nobody can aim for that without the key.
+ * The newest nonce of each name is kept in a table of fixed size, by a keyed hash. Two names with
+ * one place cost one of them another challenge; without the key nobody can aim at that.
  */
 export class LegNonces {
   readonly #issuer: NonceIssuer;
   readonly #clock: Clock;
   readonly #key: Uint8Array;
-  /** By name: the latest expiry of a nonce that has been used, in Unix seconds. */
+  /** By place: the latest expiry of a used nonce, Unix seconds. */
   readonly #used = new Uint32Array(USED_NONCES_MAX);
-  /** Later than what any process before this one issued. */
+  /** Expiry later than that of any nonce issued before this process started, Unix seconds. */
   readonly #firstSeconds: number;
 
   constructor({ issuer, clock, random }: LegNoncesOptions) {
@@ -45,23 +46,25 @@ export class LegNonces {
   }
 
   /**
-   * A nonce for a challenge.
-   * @param leastSeconds - the expiry that it must have at least, as `wanted` returned it
+   * Issues a nonce for a challenge.
+   * @param ip - canonical source address
+   * @param leastSeconds - minimum expiry as `wanted` returned it, Unix seconds
    */
   issue(ip: string, leastSeconds = 0): string {
     return this.#issuer.issue(ip, this.#attainable(Math.max(leastSeconds, this.#firstSeconds)));
   }
 
   /**
-   * Judges the nonce of an authenticated request.
-   * @param leg - the one that the request is about, if it is there
-   * @returns undefined where it counts, else which expiry a nonce must have at least, Unix seconds
+   * Checks the nonce of an authenticated request.
+   * @param leg - the leg that the request names, if it exists
+   * @returns undefined if the nonce is valid, else the minimum expiry of a valid one, Unix seconds
    */
   wanted(
     { method, principal, nonceSeconds: seconds }: AuthenticatedRequest<LegName>,
     leg: Leg | undefined,
   ): number | undefined {
-    // Issued by a relay whose clock is ahead: it would count as newer than nonces to come.
+    // Such a nonce comes from a relay whose clock is ahead, and would count as newer than later
+    // ones.
     if (seconds > this.#issuedNow() + NONCE_AHEAD_SECONDS) return 0;
     if (leg) {
       const least = this.#attainable(leg.nonceFrom);
@@ -71,19 +74,20 @@ export class LegNonces {
     }
     const place = this.#placeOf(legKey(principal.claims));
     if (method !== Method.Allocate) {
-      // Its leg is gone: mark the nonce as used, so that a recording cannot reach a later leg.
+      // The leg no longer exists: mark the nonce as used, so that a recording cannot affect a later
+      // leg.
       this.#raise(place, seconds);
       return undefined;
     }
     const used = this.#used[place] as number;
     const least = this.#attainable(Math.max(used + 1, this.#firstSeconds));
     if (seconds < least) return least;
-    // Also where the Allocate is refused afterwards: a recording of it must not be granted later.
+    // Also if the Allocate is then refused: a recording of it must not succeed later.
     this.#raise(place, seconds);
     return undefined;
   }
 
-  /** A leg has ended. */
+  /** Records the newest nonce of a leg that has ended. */
   ended({ key, nonceNewest }: Leg): void {
     this.#raise(this.#placeOf(key), nonceNewest);
   }
@@ -92,7 +96,7 @@ export class LegNonces {
     if (seconds > (this.#used[place] as number)) this.#used[place] = seconds;
   }
 
-  /** After the clock was set back, a nonce is not held to an expiry that none can have now. */
+  /** Limits a required expiry to what a nonce can have now, in case the clock was set back. */
   #attainable(seconds: number): number {
     return Math.min(seconds, this.#issuedNow() + NONCE_AHEAD_SECONDS);
   }

@@ -7,8 +7,8 @@ import { type Attempt, type ConnectingLeg, isConnecting, type Leg, otherEnd } fr
 import type { LegTransitions } from './leg-transitions.js';
 
 /**
- * Joins two legs whose peers have named each other's address: two of this relay, or one with what
- * another relay offers.
+ * Connects two legs whose peers have named each other's address: two legs of this relay, or one
+ * with another relay's offer.
  */
 export class LegPairing {
   readonly #context: OverlayContext;
@@ -19,7 +19,7 @@ export class LegPairing {
     this.#transitions = transitions;
   }
 
-  /** Compares what both sides have said so far, if both have. */
+  /** Compares both sides' addresses, if both are known. */
   match(leg: ConnectingLeg): void {
     if (leg.peerRelay === 'self') return this.#matchHere(leg);
     const { offers, clock } = this.#context;
@@ -27,7 +27,7 @@ export class LegPairing {
     if (theirs) this.matchOffer(leg, leg.peerRelay, theirs);
   }
 
-  /** Sends the leg's offer to the other relay, if one is due. */
+  /** Sends the leg's offer to the other relay if it is due. */
   offer(leg: ConnectingLeg): void {
     this.#context.sentOffers.send(leg, leg.state.attempt);
     this.#transitions.schedule(leg);
@@ -56,14 +56,14 @@ export class LegPairing {
       return;
     }
     for (const [each, attempt, to] of attempts) {
-      // Equal to what the peer claimed, and held anyway.
+      // Equal to the address that the peer named, but already kept by the other leg: saves memory.
       const claimed = to.origin.tuple.remote;
       const none = { remote: undefined, remoteIndex: 0, remoteCounter: 0 };
       this.#transitions.pair(each, attempt, { claimed, other: to, ...none });
     }
   }
 
-  /** Compares a leg's attempt with the other relay's offer, and answers the offer. */
+  /** Compares a leg's attempt with the other relay's offer, and responds to the offer. */
   matchOffer(leg: ConnectingLeg, remote: RemoteRelay, theirs: Offer): void {
     const { offers, trunk } = this.#context;
     const { attempt } = leg.state;
@@ -78,15 +78,16 @@ export class LegPairing {
     trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
   }
 
-  /** Answers an offer with 403. */
+  /** Responds to an offer with 403. */
   refuseOffer(remote: RemoteRelay, { transactionId }: Offer): void {
     const refused = { type: 'offer-refused', transactionId, code: ErrorCode.Forbidden } as const;
     this.#context.trunk.send(remote, refused);
   }
 
   /**
-   * Accepts records on the leg's session index, before anybody is told that it does.
-   * @returns false where that cannot be: the attempt has failed then
+   * Binds the leg's session index, so that records are accepted before the other relay is told the
+   * index.
+   * @returns false if the data plane is full; the attempt has failed then
    */
   bind(leg: Leg, attempt: Attempt): boolean {
     const { offer } = attempt;
@@ -100,7 +101,7 @@ export class LegPairing {
   }
 }
 
-/** Whether each side's claim is what the other side's relay observed. */
+/** Returns whether each side's named address is the one that the other side's relay observed. */
 export function offerMatches(offer: Offer, leg: Leg, claimed: TransportAddress): boolean {
   return sameAddress(offer.mapped, claimed) && sameAddress(offer.claimed, leg.origin.tuple.remote);
 }

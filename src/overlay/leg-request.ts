@@ -3,20 +3,23 @@ import type { AuthenticatedRequest } from '../stun-server/authenticated-request.
 import type { LegName } from '../trunk/control-message.js';
 import { LEG_LIMITS } from './leg-limits.js';
 
-/** A peer's request, authenticated, and the leg that it is about, be it there or not. */
+/** An authenticated request of a peer, with the leg that it names, existing or not. */
 export interface LegRequest extends AuthenticatedRequest<LegName> {
   readonly leg: LegName;
 }
 
-/** RFC 8656 section 7.2: at least the default, at most the maximum. */
+/**
+ * Returns the lifetime of a request's leg, s: at least the default, at most the maximum (RFC 8656
+ * section 7.2).
+ */
 export function lifetimeOf({ message }: LegRequest): number {
   const wanted = message.lifetimeSeconds() ?? LEG_LIMITS.lifetimeSeconds;
   return Math.min(Math.max(wanted, LEG_LIMITS.lifetimeSeconds), LEG_LIMITS.lifetimeSecondsMax);
 }
 
 /**
- * How long data may go to a peer that answers with nothing, from the LIVENESS of its Allocate or
- * Connect (PROTOCOL.md section 2); 0 for a peer that has promised nothing.
+ * Returns how long data may go to a silent peer, ms, from the LIVENESS of its Allocate or Connect
+ * (PROTOCOL.md section 2); 0 without LIVENESS.
  */
 export function livenessMsOf({ message }: LegRequest): number {
   const seconds = message.u32(AttributeType.Liveness) ?? 0;

@@ -1,6 +1,6 @@
 import { ErrorCode, type ErrorCodeOf, RefusalCause } from '../stun/error-codes.js';
 
-/** Where a leg is between its Allocate and its end (PROTOCOL.md section 2). */
+/** The states of a leg from its Allocate to its end (PROTOCOL.md section 2). */
 export type LegStateName = 'reserved' | 'connecting' | 'established' | 'closed';
 
 /** Why a leg ended. */
@@ -13,10 +13,10 @@ export type EndReason =
   | 'closed_silent'
   | 'closed_other_silent';
 
-/** What happens to a leg: its peer's requests, the fate of its attempt to connect, and its end. */
+/** The events of a leg: its peer's requests, the outcome of an attempt, and its end. */
 export type LegEvent = 'allocate' | 'refresh' | 'connect' | 'paired' | 'failed' | EndReason;
 
-/** What follows which event in which state. What is not here cannot happen. */
+/** The next state, by state and event. Other combinations are impossible. */
 export const LEG_TRANSITIONS: Readonly<
   Record<LegStateName, Readonly<Partial<Record<LegEvent, LegStateName>>>>
 > = {
@@ -57,17 +57,17 @@ export type CloseCode = ErrorCodeOf<
   'TryAlternate' | 'PeerSilent' | 'AllocationMismatch' | 'ConnectionTimeoutOrFailure'
 >;
 
-/** Who is told what at the end of a leg. */
+/** The notifications at the end of a leg. */
 export interface LegEnd {
-  /** The Closed indication to the peer; undefined where the peer has asked for the end itself. */
+  /** The Closed indication to the peer; undefined if the peer itself requested the end. */
   readonly closed: { readonly code: CloseCode; readonly cause?: RefusalCause } | undefined;
-  /** Legs whose peer gets the indication. */
+  /** The states in which a leg's peer gets the indication. */
   readonly tells: 'established' | 'all';
-  /** What the end is to the leg at the other end, where that is at this relay, too. */
+  /** The reason for the leg at the other end, if it is at this relay. */
   readonly ofOtherLeg: EndReason;
   /**
-   * The close request to the relay of the other end; undefined where the end came from there, or
-   * where nobody is there. Without a code its peer is told 437.
+   * The close request to the other relay; undefined if the end came from there, or the relay is
+   * gone. Without a code its peer is told 437.
    */
   readonly request: { readonly code?: ErrorCodeOf<'PeerSilent'> } | undefined;
 }
@@ -106,7 +106,7 @@ export const LEG_ENDS: Readonly<Record<EndReason, LegEnd>> = {
     request: {},
   },
   closed_silent: {
-    // A peer that still receives learns that nothing of its own arrives.
+    // The cause tells a peer that can still receive that its own packets do not arrive.
     closed: { ...NOT_THERE, cause: RefusalCause.peerUnheard },
     tells: 'established',
     ofOtherLeg: 'closed_other_silent',
@@ -121,8 +121,8 @@ export const LEG_ENDS: Readonly<Record<EndReason, LegEnd>> = {
 };
 
 /**
- * The state that follows an event.
- * @throws Error where the event cannot happen in that state: a fault of this relay
+ * Returns the next state.
+ * @throws Error for an impossible event: an internal error
  */
 export function stateAfter(from: LegStateName, event: LegEvent): LegStateName {
   const to = LEG_TRANSITIONS[from][event];

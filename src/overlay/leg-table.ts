@@ -9,22 +9,22 @@ import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { type Leg, legKey, type SignsOfLife } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 
-/** The tenant that may have all legs of a relay (PROTOCOL.md section 2, error 486). */
+/** The tenant that may use all legs of a relay (PROTOCOL.md section 2, error 486). */
 const DEFAULT_TENANT = 'default';
 
 /**
- * A tenant's quota as a share of the relay's legs. Ended legs whose numbers rest count, so that
- * `default` has a quota, too.
+ * A tenant's quota, as a share of the relay's legs. Ended legs in quarantine count too, so
+ * `default` also has a quota.
  */
 const QUOTA = { default: 3 / 2, other: 1 / 2 } as const;
 
-/** Session indexes, and 5-tuples that remember channels, for each leg that a relay can hold. */
+/** Session indexes per leg of the bound, and 5-tuples with channel numbers per leg of the bound. */
 const NUMBERS_PER_LEG = 2;
 
-/** Resolution of the legs' deadlines. */
+/** Resolution of the legs' deadlines, ms. */
 const BUCKET_MS = 100;
 
-/** The channel numbers of every 5-tuple. */
+/** The channel numbers of each 5-tuple. */
 const CHANNELS = {
   first: CHANNEL_MIN,
   last: CHANNEL_MAX,
@@ -34,7 +34,7 @@ const CHANNELS = {
 interface TupleUse extends SignsOfLife {
   legs: number;
   readonly origin: Origin;
-  /** The same string object as its first leg's, so that legs share it. */
+  /** The same string object as in its first leg, so that legs share it. */
   readonly key: string;
   readonly channels: NumberPool;
 }
@@ -43,8 +43,8 @@ interface TupleUse extends SignsOfLife {
 export type Refusal = 'tenant-quota' | 'relay-full';
 
 /**
- * Every leg of this relay, by name, by 5-tuple, by other relay and by deadline, and the channel
- * numbers of each 5-tuple. The indexes agree with each other; the rules of legs are elsewhere.
+ * All legs of this relay, by name, 5-tuple, other relay and deadline, and the channel numbers of
+ * each 5-tuple. It keeps the indexes consistent; the rules of legs are elsewhere.
  */
 export class LegTable {
   readonly #legsMax: number;
@@ -57,8 +57,8 @@ export class LegTable {
   readonly #plane: KnownClients;
 
   /**
-   * @param legsMax - legs that the relay holds; half of it for any tenant but `default`
-   * @param now - monotonic milliseconds
+   * @param legsMax - maximum legs; half of it for any tenant but `default`
+   * @param now - monotonic ms
    * @param plane - is told which 5-tuples hold legs
    */
   constructor(legsMax: number, now: number, plane: KnownClients) {
@@ -71,7 +71,7 @@ export class LegTable {
     return this.#byKey.size;
   }
 
-  /** 5-tuples that hold legs, or channel numbers that rest. */
+  /** Number of 5-tuples that hold legs or channel numbers in quarantine. */
   get tuples(): number {
     return this.#byTuple.size;
   }
@@ -88,26 +88,27 @@ export class LegTable {
     return [...this.#byKey.values()];
   }
 
-  /** Whether any leg's other end is at the given relay. */
+  /** Returns whether any leg's other end is at a relay. */
   hasRemote(remote: RemoteRelay): boolean {
     return this.#byRemote.has(remote);
   }
 
-  /** The legs whose other end is at the given relay. */
+  /** Returns the legs whose other end is at a relay. */
   withRemote(remote: RemoteRelay): Leg[] {
     return [...(this.#byRemote.get(remote) ?? [])];
   }
 
   /**
-   * Why a new leg of the tenant is refused; undefined where there is room. Legs that have ended
-   * count against their tenant's quota while their numbers rest: otherwise one tenant could use up
-   * the relay's session indexes by opening and closing legs. A tenant other than `default` may have
-   * as many legs as are still free at most, so that a few tenants leave room for the next one.
+   * Returns why a new leg of a tenant is refused; undefined if there is room. Ended legs count for
+   * their tenant until their numbers leave quarantine: otherwise one tenant could use up the
+   * session indexes by opening and closing legs. A tenant other than `default` gets at most as many
+   * legs as are still free, so that a few tenants leave room for another.
+   * @param now - monotonic ms
    */
   refusal(tenant: string, now: number): Refusal | undefined {
     this.#endRests(now);
     if (this.#byKey.size >= this.#legsMax) return 'relay-full';
-    // A 5-tuple's memory of used channels outlives its legs by a minute, so it has a bound too.
+    // A 5-tuple's channel numbers outlive its legs by a minute, so 5-tuples are bounded too.
     if (this.#byTuple.size >= NUMBERS_PER_LEG * this.#legsMax) return 'relay-full';
     return this.#perTenant.of(tenant) >= this.#quota(tenant) ? 'tenant-quota' : undefined;
   }
@@ -135,13 +136,13 @@ export class LegTable {
     this.#link(leg);
   }
 
-  /** Something came from a 5-tuple: a sign of life of all its legs. */
+  /** Notes a sign of life of a 5-tuple, for all its legs. */
   heard(tupleKey: string, now: number): void {
     const use = this.#byTuple.get(tupleKey);
     if (use) use.heardAt = now;
   }
 
-  /** Legs of one 5-tuple share its key and origin in memory. */
+  /** Lets the legs of one 5-tuple share its key and origin in memory. */
   #share(use: TupleUse, leg: Leg): void {
     use.legs += 1;
     leg.tupleKey = use.key;
@@ -156,7 +157,7 @@ export class LegTable {
     else this.#perTenant.remove(leg.tenant);
     const use = this.#byTuple.get(leg.tupleKey);
     if (use) use.legs -= 1;
-    // At once, because legs opened and closed from many ports would fill the table until the sweep.
+    // Not left for the sweep: legs opened and closed from many ports would fill the table before.
     if (use?.legs === 0 && use.channels.idle(now)) this.#byTuple.delete(leg.tupleKey);
     if (use?.legs === 0) this.#plane.removeKnownClient(use.origin.worker, use.origin.tuple);
     this.#unlink(leg);
@@ -171,7 +172,7 @@ export class LegTable {
     if (ended > 0) this.#resting.splice(0, ended);
   }
 
-  /** Names another relay for the leg's other end. */
+  /** Changes the relay of a leg's other end. */
   setPeerRelay(leg: Leg, peerRelay: Leg['peerRelay']): void {
     this.#unlink(leg);
     leg.peerRelay = peerRelay;
@@ -192,7 +193,10 @@ export class LegTable {
     if (legs?.size === 0) this.#byRemote.delete(leg.peerRelay);
   }
 
-  /** A channel number that no connection of the leg's 5-tuple has or had in the last minute. */
+  /**
+   * Returns a channel number that the leg's 5-tuple has not used in the last minute; undefined if
+   * there is none.
+   */
   takeChannel(leg: Leg, now: number): number | undefined {
     return this.#byTuple.get(leg.tupleKey)?.channels.take(now);
   }
@@ -201,22 +205,25 @@ export class LegTable {
     this.#byTuple.get(leg.tupleKey)?.channels.free(channel, now);
   }
 
-  /** Sets the leg's only deadline, in monotonic milliseconds. */
+  /** Sets a leg's only deadline, monotonic ms. */
   schedule(leg: Leg, at: number): void {
     this.#wheel.set(leg, at);
   }
 
-  /** Takes the next few of the legs that are due. */
+  /** Removes and returns the next legs that are due, at most `LEG_LIMITS.endedAtOnce`. */
   due(now: number): Leg[] {
     return this.#wheel.turn(now, LEG_LIMITS.endedAtOnce);
   }
 
-  /** Whether legs are due that have not been taken. */
+  /** Whether legs are due that `due` has left. */
   get moreDue(): boolean {
     return this.#wheel.ripe;
   }
 
-  /** Forgets what has rested and 5-tuples that hold nothing any more; called every few seconds. */
+  /**
+   * Ends quarantines, and forgets 5-tuples without legs and numbers. To be called every few
+   * seconds.
+   */
   sweep(now: number): void {
     this.#endRests(now);
     for (const [key, use] of this.#byTuple) {

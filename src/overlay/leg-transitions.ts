@@ -7,8 +7,8 @@ import type { RefusalReason } from './refusals.js';
 import type { ReplyTarget } from './responses.js';
 
 /**
- * Every change of a leg's state, as `leg-states.ts` allows it, with what follows from it: the next
- * deadline, what is forwarded, and who is told.
+ * Performs every change of a leg's state, as `leg-states.ts` allows it, with its effects: the next
+ * deadline, the data plane's entries, and notifications.
  */
 export class LegTransitions {
   readonly #context: OverlayContext;
@@ -17,7 +17,7 @@ export class LegTransitions {
     this.#context = context;
   }
 
-  /** Sets the leg's deadline from its state. */
+  /** Sets a leg's deadline from its state. */
   schedule(leg: Leg): void {
     const { legs } = this.#context;
     switch (leg.state.type) {
@@ -36,24 +36,24 @@ export class LegTransitions {
     }
   }
 
-  /** The peer's Allocate or Refresh keeps the leg. */
+  /** Extends a leg's lifetime after its peer's Allocate or Refresh. */
   prolong(leg: Leg, event: 'allocate' | 'refresh'): void {
     const now = this.#context.clock.monotonic();
     if (leg.state.type === 'reserved') leg.prolong(event, now + LEG_LIMITS.reservedMs);
-    // Never sooner: a peer that wants that does not refresh, and a recording must not have it.
+    // Never shortens it: a peer need not, and a recorded request must not.
     else if (leg.state.type === 'established') {
       leg.prolong(event, Math.max(leg.state.expiresAt, expiryOf(leg, now)));
     }
     this.schedule(leg);
   }
 
-  /** The peer's first Connect starts an attempt. */
+  /** Starts an attempt, on the peer's first Connect. */
   connect(leg: Leg, attempt: Attempt): void {
     leg.enter('connect', { type: 'connecting', attempt });
     this.schedule(leg);
   }
 
-  /** Both sides' Connects match: answers this leg's. */
+  /** Establishes a leg, because both sides' Connects match, and answers its Connect. */
   pair(leg: Leg, attempt: Attempt, to: Omit<Pairing, 'type' | 'channel' | 'since' | 'expiresAt'>) {
     const { channel } = attempt;
     const { clock, silence, stats, responses } = this.#context;
@@ -74,8 +74,8 @@ export class LegTransitions {
   }
 
   /**
-   * The attempt has failed: answers the pending Connect with an error; the leg is reserved again.
-   * The other relay is told where it may hold the connection for established already.
+   * Fails an attempt: answers the pending Connect with an error; the leg is reserved again. Sends
+   * the other relay a close if it may already consider the connection established.
    */
   fail(leg: Leg, attempt: Attempt, reason: RefusalReason, phrase?: string): void {
     const { responses, stats, forwarding, closes, clock } = this.#context;
@@ -94,8 +94,8 @@ export class LegTransitions {
   }
 
   /**
-   * Ends the leg and, where both are here, the other one. The peer and the other relay are told as
-   * `LEG_ENDS` says. Harmless for a leg that has ended.
+   * Ends a leg and, if it is at this relay, the one at the other end. Peer and other relay are
+   * notified as in `LEG_ENDS`. No effect on a leg that has ended.
    */
   end(leg: Leg, reason: EndReason): void {
     const { legs, responses, indexes, forwarding, clock, nonces, stats } = this.#context;
@@ -123,7 +123,7 @@ export class LegTransitions {
     const { forwarding, closes, stats, indexes, silence, log } = this.#context;
     const { other, remote, remoteIndex } = pairing;
     const { ofOtherLeg, request } = LEG_ENDS[reason];
-    // Before the entries go, of which each is one direction of either leg.
+    // Read before the entries are removed: each is one direction of both legs.
     const carried = log.saysEnd() ? forwarding.carried(leg, pairing) : undefined;
     silence.remove(leg);
     stats.legs[reason] += 1;
@@ -137,12 +137,12 @@ export class LegTransitions {
   }
 
   #abandon(leg: Leg, { offer }: Attempt): void {
-    // Unless it is bound the other relay has only an offer, which ends by itself.
+    // Without a bound index the other relay has only an offer, which expires.
     if (offer?.bound) this.#context.closes.send(offer.remote, leg);
   }
 }
 
-/** The pending Connect of an attempt, as something to answer. */
+/** Returns the pending Connect of an attempt, as the target of a response. */
 function connectTarget(leg: Leg, { transactionId, signer }: Attempt): ReplyTarget {
   const { origin } = leg;
   return { origin, method: Method.Connect, transactionId, signer, leg };

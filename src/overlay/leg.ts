@@ -8,81 +8,81 @@ import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { type LegEvent, stateAfter } from './leg-states.js';
 import type { RefusalReason } from './refusals.js';
 
-/** Replaced Allocates and Connects that are remembered of a leg until it is connected. */
+/** Replaced Allocates and Connects that are remembered of a leg until it is established. */
 export const REPLACED_REQUESTS_MAX = 32;
 
-/** `/`, 32 hex digits, `/` and the role: the end of a key, after the tenant. */
+/** Length of a key's end after the tenant: `/`, 32 hex digits, `/` and the role. */
 const NAME_END_CHARACTERS = 35;
 
-/** What a leg has before it is in the table. */
+/** The signs of life of a leg before it is in the table. */
 const NOT_HEARD: { heardAt: number } = { heardAt: Number.NEGATIVE_INFINITY };
 
-/** When a 5-tuple was last heard of, in monotonic milliseconds; its legs share one. */
+/** Time of a 5-tuple's last sign of life, monotonic ms; its legs share the object. */
 export interface SignsOfLife {
   heardAt: number;
 }
 
-/** The other end's relay: another one, or this one. */
+/** The relay of the other end: another one, or this one. */
 export type PeerRelay = RemoteRelay | 'self';
 
 /** A Connect in progress. */
 export interface Attempt {
-  /** The address the peer names for the other one: compared, never sent to. */
+  /** The address that the peer names for the other one: compared, never sent to. */
   claimed: TransportAddress;
-  /** The newest transaction, which gets the answer, signed as the request was; a copy. */
+  /** Transaction of the newest Connect, which gets the response, and how it was signed; a copy. */
   transactionId: Uint8Array;
   signer: Signer;
-  /** Monotonic milliseconds: past it, 447. */
+  /** Monotonic ms after which the Connect is answered 447. */
   readonly deadline: number;
   readonly channel: number;
-  /** Toward another relay only. */
+  /** Only toward another relay. */
   readonly offer: SentOffer | undefined;
 }
 
-/** Our side's offer to the other relay, repeated as the peer repeats its Connect. */
+/** This relay's offer to the other relay, repeated as the peer repeats its Connect. */
 export interface SentOffer {
   readonly remote: RemoteRelay;
   transactionId: Uint8Array;
-  /** What `Trunk.send` returned for the transaction; 0 before. */
+  /** The counter that `Trunk.send` returned for the transaction; 0 before. */
   counter: number;
-  /** Whether this transaction has been sent, and to which start of the other relay. */
+  /** Whether this transaction has been sent, and to which incarnation of the other relay. */
   sent: boolean;
   sentToStart: number;
-  /** Whether a Connect has come since an offer was sent last. */
+  /** Whether a Connect has arrived since the last transmission. */
   owed: boolean;
-  /** When one was sent last, monotonic milliseconds, and how long the next one waits. */
+  /** Time of the last transmission, monotonic ms, and minimum wait before the next, ms. */
   sentAt: number;
   waitMs: number;
-  /** Of this transaction, since the other side was last heard of. */
+  /** Retransmissions of this transaction since the other side was last heard. */
   repeats: number;
-  /** How often the peer's claim has changed. */
+  /** Number of changes of the peer's named address. */
   renewals: number;
-  /** Ours: what the other relay must write into records for this leg. */
+  /** The session index that the other relay writes into records for this leg. */
   readonly sessionIndex: number;
-  /** Whether records on the index are accepted already. */
+  /** Whether the session index is bound. */
   bound: boolean;
 }
 
-/** An established connection, seen from one leg. */
+/** An established connection, from the point of view of one leg. */
 export interface Pairing {
   readonly type: 'established';
   readonly claimed: TransportAddress;
   readonly channel: number;
-  /** Monotonic milliseconds, whole: when it was established, and when it expires. */
+  /** When it was established and when it expires, in whole monotonic ms. */
   readonly since: number;
-  /** Moved on by Refresh. */
+  /** Extended by Refresh. */
   expiresAt: number;
-  /** The other end, where it is at this relay. */
+  /** The leg of the other end, if it is at this relay. */
   readonly other: Leg | undefined;
-  /** The other end's relay, where it is another one. */
+  /** The relay of the other end, if it is another one. */
   readonly remote: RemoteRelay | undefined;
-  /** What we write into records for the other relay; 0 without one. */
+  /** The session index that this relay writes into records to the other relay; 0 without one. */
   readonly remoteIndex: number;
-  /** The other relay's counter of the message that established it; 0 without one. */
+  /** Counter of the other relay's message that established the connection; 0 without one. */
   readonly remoteCounter: number;
 }
 
-/** What a leg holds in each state; `leg-states.ts` says what follows what. */
+/** The data of a leg in each state; `leg-states.ts` has the transitions. */
 export type LegState =
   | { readonly type: 'reserved'; expiresAt: number }
   | { readonly type: 'connecting'; readonly attempt: Attempt }
@@ -91,7 +91,7 @@ export type LegState =
 
 /** How an attempt failed. */
 interface LegRefusal {
-  /** The transaction of its Connect. */
+  /** Transaction of the attempt's Connect. */
   readonly connect: string;
   readonly reason: RefusalReason;
   readonly phrase: string | undefined;
@@ -104,7 +104,7 @@ export function isConnecting(leg: Leg): leg is ConnectingLeg {
   return leg.state.type === 'connecting';
 }
 
-/** What a leg is made from. */
+/** The data of a new leg. */
 export interface LegStart {
   readonly name: LegName;
   readonly origin: Origin;
@@ -113,18 +113,17 @@ export interface LegStart {
   readonly peerRelay: PeerRelay;
   readonly signer: Signer;
   readonly lifetimeSeconds: number;
-  /** When it ends if nothing follows its Allocate, in monotonic milliseconds. */
+  /** When the leg ends if no Connect follows, monotonic ms. */
   readonly expiresAt: number;
 }
 
 /**
- * A peer's half of a connection at this relay. A relay holds up to a hundred thousand, so a leg is
- * small: its name is read from its key, and all fields exist from the start, so that V8 allocates
- * one object.
+ * A peer's half of a connection at this relay. There may be very many, so a leg is small: its name
+ * is read from its key, and all fields exist from the start, so that V8 allocates one object.
  */
 export class Leg implements LegName, Timed {
   readonly key: string;
-  /** The leg table lets the legs of a 5-tuple share one. */
+  /** Shared by the legs of a 5-tuple. */
   origin: Origin;
   tupleKey: string;
   peerRelay: PeerRelay;
@@ -134,25 +133,27 @@ export class Leg implements LegName, Timed {
   /** As `channel`, for a leg whose other end is at another relay. */
   sessionIndex: number | undefined = undefined;
   wheelBucket: number | undefined = undefined;
-  /** The leg table gives all legs of a 5-tuple the same. */
+  /** Shared by the legs of a 5-tuple. */
   signs: SignsOfLife = NOT_HEARD;
-  /** How long data may go to the peer unanswered; 0: its keepalives alone count. */
+  /** How long data may go to the peer unanswered, ms; 0 if only keepalives count. */
   livenessMs = 0;
-  /** Its place among the legs that are watched for silence. */
+  /** Index in `SilenceWatch`; undefined while not watched. */
   watchPlace: number | undefined = undefined;
-  /** Expiry of the nonce that made it, and of the newest that it has seen: Unix seconds. */
+  /**
+   * Expiry of the nonce of its Allocate, and of the newest nonce that it has seen, Unix seconds.
+   */
   nonceFrom = 0;
   nonceNewest = 0;
-  /** The recommended payload that the peer was told last; 0 before the first. */
+  /** The recommended payload that the peer was last told, bytes; 0 before the first. */
   payloadBytesSaid = 0;
   #state: LegState;
   #signerKind: IntegrityKind;
-  /** One character for each byte: a string is half as large as a view of bytes. */
+  /** One character per byte: a string takes half the memory of a byte view. */
   #signerKey: string;
-  /** Transactions of the newest Allocate and Connect, one character for each byte. */
+  /** Transactions of the newest Allocate and Connect, one character per byte. */
   #allocate = '';
   #connect = '';
-  /** Those whose place another one has taken; undefined once the leg is connected. */
+  /** Transactions that newer ones have replaced; undefined once the leg is established. */
   #replaced: string[] | undefined = undefined;
   #refusal: LegRefusal | undefined = undefined;
 
@@ -173,8 +174,8 @@ export class Leg implements LegName, Timed {
   }
 
   /**
-   * Takes the state that an event leads to.
-   * @throws Error where the event leads elsewhere: a fault of this relay
+   * Sets the state that an event leads to.
+   * @throws Error if the event leads to another one: an internal error
    */
   enter(event: LegEvent, next: LegState): void {
     const to = stateAfter(this.#state.type, event);
@@ -182,7 +183,10 @@ export class Leg implements LegName, Timed {
     this.#state = next;
   }
 
-  /** Moves the end of a leg that nothing else happens to; the state stays. */
+  /**
+   * Extends the leg's lifetime; the state stays the same.
+   * @throws Error if the event or the state does not allow it: an internal error
+   */
   prolong(event: LegEvent, expiresAt: number): void {
     const to = stateAfter(this.#state.type, event);
     if (to !== this.#state.type || !('expiresAt' in this.#state)) {
@@ -210,7 +214,7 @@ export class Leg implements LegName, Timed {
 
   /**
    * Notes an Allocate or Connect: only the newest of each counts.
-   * @returns false for one that a newer one has replaced: a late copy, or a recording
+   * @returns false for a transaction that a newer one has replaced: a late copy or a recording
    */
   takeTurn(method: 'allocate' | 'connect', transactionId: Uint8Array): boolean {
     const turn = binaryText(transactionId);
@@ -231,23 +235,23 @@ export class Leg implements LegName, Timed {
     return true;
   }
 
-  /** Frees what a leg needs only until it is connected. */
+  /** Frees data that is needed only until the leg is established. */
   settle(): void {
     this.#replaced = undefined;
     this.#refusal = undefined;
   }
 
-  /** Remembers how an attempt failed: a copy of its Connect gets the same response. */
+  /** Records how an attempt failed, so that a repetition of its Connect gets the same response. */
   refuse(transactionId: Uint8Array, reason: RefusalReason, phrase: string | undefined): void {
     this.#refusal = { connect: binaryText(transactionId), reason, phrase };
   }
 
-  /** How the attempt of a Connect failed, if it was the last one that did. */
+  /** Returns how the attempt of a Connect failed, if it was the last failed one. */
   refusalOf(transactionId: Uint8Array): LegRefusal | undefined {
     return this.#refusal?.connect === binaryText(transactionId) ? this.#refusal : undefined;
   }
 
-  /** As the peer's last request was signed. */
+  /** Integrity of the peer's last request. */
   get signer(): Signer {
     return { kind: this.#signerKind, key: Buffer.from(this.#signerKey, 'binary') };
   }
@@ -262,17 +266,17 @@ function binaryText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('binary');
 }
 
-/** When an established leg ends that is not refreshed again, in whole monotonic milliseconds. */
+/** Returns when an established leg expires without a further Refresh, in whole monotonic ms. */
 export function expiryOf({ lifetimeSeconds }: Leg, now: number): number {
   return Math.round(now) + lifetimeSeconds * 1_000;
 }
 
-/** The name as a map key. Tenant names hold no slash, so no two names share a key. */
+/** Returns the map key of a name. Tenant names have no slash, so keys are unambiguous. */
 export function legKey(name: LegName): string {
   return `${name.tenant}/${name.connectionId}/${name.role}`;
 }
 
-/** The name of the leg at the other end of the same connection. */
+/** Returns the name of the leg at the other end of the same connection. */
 export function otherEnd(name: LegName): LegName {
   return {
     tenant: name.tenant,

@@ -7,7 +7,9 @@ import { type LegPairing, offerMatches } from './leg-pairing.js';
 import type { LegTransitions } from './leg-transitions.js';
 import type { CountedOffer } from './received-offers.js';
 
-/** The rules of trunk offers: other relays' to this one, and answers to its own (PROTOCOL.md 3). */
+/**
+ * Handles other relays' offers, and the responses to this relay's offers (PROTOCOL.md section 3).
+ */
 export class OfferRules {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
@@ -20,16 +22,16 @@ export class OfferRules {
   }
 
   /**
-   * Another relay's offer, authentic and from a source of that relay, for the first time.
-   * @returns `left` where there was no room to remember it
+   * Handles an authentic offer, at its first arrival.
+   * @returns `left` if there was no room to remember it
    */
   offered(remote: RemoteRelay, offer: CountedOffer): 'left' | undefined {
     const { legs, offers, clock } = this.#context;
     const leg = legs.get(otherEnd(offer));
     if (leg?.state.type === 'established' && leg.peerRelay === remote) {
       if (this.#answerAgain(remote, leg, leg.state, offer)) return undefined;
-      // Another index is another leg: an earlier one, late, or the one that came after that which
-      // this connection led to.
+      // Another index belongs to another leg: to an earlier one if the offer is late, else to a new
+      // one that has replaced this connection's.
       if (offer.counter < leg.state.remoteCounter) return undefined;
       this.#transitions.end(leg, 'closed_by_other_side');
     }
@@ -40,12 +42,15 @@ export class OfferRules {
     }
     const put = offers.put(remote.id, offer, now);
     if (put === 'older') return undefined;
-    // A leg that waits for it needs no place in the table, which may be full.
+    // A leg that waits for the offer needs no room in the table.
     if (leg?.peerRelay === remote && isConnecting(leg)) this.#cross(leg, remote, offer);
     return put === 'full' ? 'left' : undefined;
   }
 
-  /** The same offer once more, from that relay or of a recording: it can only be answered again. */
+  /**
+   * Handles an offer that arrives again, retransmitted or recorded: it is answered and has no
+   * effect.
+   */
   repeated(remote: RemoteRelay, offer: Offer): void {
     const { legs, offers, clock } = this.#context;
     const now = clock.monotonic();
@@ -60,7 +65,7 @@ export class OfferRules {
     }
   }
 
-  /** Answers an offer of the leg that this connection leads to. @returns whether it is one */
+  /** Answers an offer of the leg at the other end of this connection. @returns whether it is one */
   #answerAgain(remote: RemoteRelay, leg: Leg, pairing: Pairing, offer: Offer): boolean {
     if (pairing.remoteIndex !== offer.sessionIndex) return false;
     const { transactionId } = offer;
@@ -74,8 +79,8 @@ export class OfferRules {
   }
 
   /**
-   * An offer comes for a leg that waits: its peer is there now, and our own offer, or the answer
-   * to it, may have been lost.
+   * Handles an offer for a leg that waits. The other peer is there now, and this relay's offer, or
+   * its response, may have been lost, so it is sent again soon.
    */
   #cross(leg: ConnectingLeg, remote: RemoteRelay, theirs: Offer): void {
     this.#pairing.matchOffer(leg, remote, theirs);
@@ -84,7 +89,7 @@ export class OfferRules {
     this.#pairing.offer(leg);
   }
 
-  /** The other relay has bound its index and matched our offer. */
+  /** Handles a success response: the other relay has bound its index and matched the offer. */
   accepted(remote: RemoteRelay, answer: OfferAccepted & { counter: number }): void {
     const { transactionId, sessionIndex: remoteIndex, counter } = answer;
     const { sentOffers, legs, closes, forwarding, offers, indexes } = this.#context;
@@ -93,13 +98,13 @@ export class OfferRules {
     const { leg } = sent;
     if (leg.state.type === 'established') return;
     if (!isConnecting(leg)) {
-      // Not where another leg lives under the name by now: that one is not gone.
+      // Not if another leg has this name now: that one exists.
       const living = legs.get(leg);
       if (living === undefined || living === leg) closes.send(remote, leg);
       return;
     }
     const { attempt } = leg.state;
-    // The answer to an offer that a newer Connect has replaced says nothing of the newer one.
+    // A response to an offer that a newer Connect has replaced does not apply to the newer one.
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
     if (!this.#pairing.bind(leg, attempt)) return;
     if (!forwarding.toRelay(leg, remote, remoteIndex)) {
@@ -108,14 +113,14 @@ export class OfferRules {
     offers.deleteUpTo(remote.id, otherEnd(leg), counter);
     indexes.linkRemote(remote, remoteIndex, leg);
     remote.connections += 1;
-    // A later answer to it would change nothing any more.
+    // Later responses to it have no effect.
     sentOffers.forget(attempt.offer);
     const { claimed } = attempt;
     const to = { claimed, other: undefined, remote, remoteIndex, remoteCounter: counter };
     this.#transitions.pair(leg, attempt, to);
   }
 
-  /** The other relay says that the addresses do not match. */
+  /** Handles an error response, such as 403 for addresses that do not match. */
   refused(
     remote: RemoteRelay,
     { transactionId, code, counter }: OfferRefused & { counter: number },
@@ -131,16 +136,19 @@ export class OfferRules {
     this.#transitions.fail(leg, attempt, 'refused-by-peer-relay', phrase);
   }
 
-  /** The other relay has started anew and did nothing with our offer: it is made again at once. */
+  /**
+   * Handles a 438: the other relay has restarted and ignored the offer, so it is sent again at
+   * once.
+   */
   lostByRestart(remote: RemoteRelay, transactionId: Uint8Array): void {
     const leg = this.#offeredLeg(remote, transactionId);
-    // Else one that says so of its only start has offers sent as fast as it answers.
+    // Otherwise a relay that repeats this response would trigger an offer each time.
     if (leg === undefined || leg.state.attempt.offer?.sentToStart === remote.incarnation) return;
     this.#context.sentOffers.anew(leg, leg.state.attempt);
     this.#transitions.schedule(leg);
   }
 
-  /** The leg whose attempt the newest offer of that transaction belongs to. */
+  /** Returns the leg whose attempt's present offer has this transaction. */
   #offeredLeg(remote: RemoteRelay, transactionId: Uint8Array): ConnectingLeg | undefined {
     const sent = this.#context.sentOffers.find(transactionId);
     if (!sent || sent.remote !== remote || !isConnecting(sent.leg)) return undefined;

@@ -46,17 +46,17 @@ const LEG_ATTRIBUTES: readonly number[] = [
   AttributeType.ConnectionRole,
 ];
 
-/** Handles the requests of one method, once they are known to name their credential's leg. */
+/** Handles the requests of one method that name their credential's leg. */
 interface LegHandler {
   handle(request: LegRequest): void;
 }
 
-/** What the overlay works on. */
+/** Dependencies of `Overlay`. */
 export interface OverlayOptions {
   readonly tenantRoot: Uint8Array;
   readonly plane: OverlayPlane;
   readonly trunk: Trunk;
-  /** Whether the relay takes no new legs. */
+  /** Returns whether new legs are refused. */
   readonly isDraining: () => boolean;
   readonly proven: ProvenClients;
   readonly issuer: NonceIssuer;
@@ -64,23 +64,23 @@ export interface OverlayOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly legsMax: number;
-  /** Session indexes of the data plane. */
+  /** Number of session indexes of the data plane. */
   readonly sessionsMax: number;
 }
 
 /**
- * The rules of legs, connections and offers as a whole: requests of peers, messages of other relays
- * and time go in; what comes of them goes out by `OverlayPlane` and `Trunk`. No socket, no timer.
+ * The rules of legs, connections and offers. Its inputs are peers' requests, other relays' messages
+ * and time; its outputs go to `OverlayPlane` and `Trunk`. It has no socket and no timer.
  */
 export class Overlay implements AuthenticatedMethods<LegName> {
   readonly context: OverlayContext;
   readonly realm = OVERLAY_REALM;
   readonly verifier: TenantVerifier<LegName>;
-  /** Requests of peers. */
+  /** Handlers of peers' requests, by method. */
   readonly methods: ReadonlyMap<number, MethodEntry<LegName>>;
-  /** What other relays say of legs. */
+  /** Handlers of other relays' messages. */
   readonly messages: TrunkMessages;
-  /** What time brings. */
+  /** Handlers of timeouts. */
   readonly timers: LegTimers;
   readonly #transitions: LegTransitions;
 
@@ -109,7 +109,7 @@ export class Overlay implements AuthenticatedMethods<LegName> {
     this.timers = new LegTimers(this.context, transitions, endings);
   }
 
-  /** Every authenticated request is of the overlay. */
+  /** Every authenticated request belongs to the overlay. */
   takes(): boolean {
     return true;
   }
@@ -118,7 +118,7 @@ export class Overlay implements AuthenticatedMethods<LegName> {
     return this.context.nonces.issue(ip, leastSeconds);
   }
 
-  /** An expired credential, and a nonce that an earlier leg of the name has seen. */
+  /** Objects to an expired credential, and to a nonce that an earlier leg of the name has seen. */
   objection(request: AuthenticatedRequest<LegName>): Objection | undefined {
     const { legs, clock, nonces } = this.context;
     const leg = legs.get(request.principal.claims);
@@ -144,7 +144,7 @@ export class Overlay implements AuthenticatedMethods<LegName> {
     });
   }
 
-  /** A request must name the leg that its credential names. */
+  /** Passes a request to its handler if it names the leg of its credential. */
   #handle(authenticated: AuthenticatedRequest<LegName>, handler: LegHandler): void {
     const request = legRequest(authenticated);
     const { responses } = this.context;
@@ -161,16 +161,16 @@ export class Overlay implements AuthenticatedMethods<LegName> {
     handler.handle(request);
   }
 
-  /** Something came from a 5-tuple: a sign of life of all its legs. */
+  /** Notes a sign of life of a 5-tuple, for all its legs. */
   heard(tupleKey: string): void {
     const { legs, clock } = this.context;
     legs.heard(tupleKey, clock.monotonic());
   }
 
   /**
-   * Ends all legs with Closed 300, `LEG_LIMITS.endedAtOnce` at each step, because the relay is
-   * about to stop: established ones first, as their peers have the most to lose.
-   * @yields the number of legs that are left
+   * Ends all legs with Closed 300, because the relay is about to stop: established ones first. Each
+   * step ends `LEG_LIMITS.endedAtOnce`.
+   * @yields the number of remaining legs
    */
   *closeAll(): Generator<number> {
     const legs = this.context.legs.all();

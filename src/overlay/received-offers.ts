@@ -3,16 +3,16 @@ import { copiedTransactionId } from '../stun/message.js';
 import type { LegName, Offer } from '../trunk/control-message.js';
 import { legKey } from './leg.js';
 
-/** An offer of another relay is remembered this long. */
+/** Time for which another relay's offer is remembered. */
 export const OFFER_REMEMBERED_MS = 30_000;
 
-/** Offers remembered of one relay; beyond it the tenant with most gives way. */
+/** Maximum offers of one relay; beyond it the tenant with most loses one. */
 export const OFFERS_OF_RELAY_MAX = 16_384;
 
-/** Offers remembered of all relays together; beyond it the tenant with most gives way. */
+/** Maximum offers of all relays; beyond it the tenant with most loses one. */
 export const OFFERS_REMEMBERED_MAX = 131_072;
 
-/** An offer with the counter of its message; 0 from a relay that does not count. */
+/** An offer with the counter of its message; 0 from a relay that sends none. */
 export interface CountedOffer extends Offer {
   readonly counter: number;
 }
@@ -22,18 +22,18 @@ interface Remembered {
   readonly key: string;
   readonly offer: CountedOffer;
   readonly at: number;
-  /** Answered with 403: it counts no more, but a repetition of it may be on its way. */
+  /** Answered 403: it is no longer valid, but a repetition may arrive. */
   refused: boolean;
 }
 
 /**
- * The newest offer of each leg of other relays, for 30 s, so that it does not matter which peer
- * connects first (PROTOCOL.md section 3). Bounded per sending relay, so that one relay cannot crowd
- * out another, and in all. When it is full, the tenant that has most there gives way, or is refused
- * by silence, so that no tenant crowds out another.
+ * The newest offer of each leg of other relays, kept for 30 s, so that either peer may connect
+ * first (PROTOCOL.md section 3). Bounded per relay, so that no relay crowds out another, and in
+ * all. At a bound the tenant with most offers loses one, or its new offer is ignored, so that no
+ * tenant crowds out another.
  */
 export class ReceivedOffers {
-  /** Offers refused or forgotten early for want of room. */
+  /** Number of offers refused or forgotten early because of a bound. */
   refused = 0;
   readonly #bySender = new Map<string, FairTable<Remembered>>();
   readonly #all: FairTable<Remembered>;
@@ -47,7 +47,11 @@ export class ReceivedOffers {
     this.#all = new FairTable(offersMax, 'newest');
   }
 
-  /** @returns `older` where an offer that was made after this one is known already */
+  /**
+   * Remembers an offer.
+   * @param now - monotonic ms
+   * @returns `older` if a later offer of the leg is known; `full` if there is no room
+   */
   put(sender: string, offer: CountedOffer, now: number): 'remembered' | 'full' | 'older' {
     const key = legKey(offer);
     const offers = this.#offersOf(sender);
@@ -72,7 +76,10 @@ export class ReceivedOffers {
     return offers;
   }
 
-  /** Counts what one of the tables had no room for. @returns whether that was another offer */
+  /**
+   * Takes the result of a table: counts and forgets an offer that lost its place.
+   * @returns whether the new offer was kept
+   */
   #make({ kept, gaveWay }: Put<Remembered>): boolean {
     if (gaveWay) this.#forget(gaveWay);
     if (gaveWay || !kept) this.refused += 1;
@@ -84,19 +91,19 @@ export class ReceivedOffers {
     this.#all.delete(keyInAll(remembered));
   }
 
-  /** The offer of a sender's leg, if it is still remembered. */
+  /** Returns the offer of a sender's leg; undefined if it is unknown, too old or refused. */
   get(sender: string, name: LegName, now: number): CountedOffer | undefined {
     const found = this.#find(sender, name, now);
     return found?.refused === false ? found.offer : undefined;
   }
 
-  /** The offer was answered with 403. */
+  /** Marks an offer as answered 403. */
   refuse(sender: string, name: LegName): void {
     const found = this.#bySender.get(sender)?.get(legKey(name));
     if (found) found.refused = true;
   }
 
-  /** Whether an offer repeats one that was answered with 403. */
+  /** Returns whether an offer repeats one that was answered 403. */
   hasRefused(sender: string, offer: Offer, now: number): boolean {
     const found = this.#find(sender, offer, now);
     if (!found?.refused) return false;
@@ -108,13 +115,13 @@ export class ReceivedOffers {
     return found && now - found.at < OFFER_REMEMBERED_MS ? found : undefined;
   }
 
-  /** Forgets an offer, unless it was made after the message with the given counter. */
+  /** Forgets an offer, unless it was sent after the message with the given counter. */
   deleteUpTo(sender: string, name: LegName, counter: number): void {
     const found = this.#bySender.get(sender)?.get(legKey(name));
     if (found && found.offer.counter <= counter) this.#forget(found);
   }
 
-  /** Forgets all of a sender's offers, as when it has started anew. */
+  /** Forgets all offers of a sender, after its restart. */
   deleteAll(sender: string): void {
     for (const [, remembered] of this.#bySender.get(sender)?.entries() ?? []) {
       this.#forget(remembered);
@@ -122,7 +129,7 @@ export class ReceivedOffers {
     this.#bySender.delete(sender);
   }
 
-  /** Forgets what is older than 30 s. */
+  /** Forgets offers older than `OFFER_REMEMBERED_MS`. */
   expire(now: number): void {
     for (const [sender, offers] of this.#bySender) {
       this.#expire(offers, now);

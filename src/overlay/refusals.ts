@@ -1,28 +1,28 @@
 import { ErrorCode } from '../stun/error-codes.js';
 
 /**
- * Why an authenticated request is refused, with the STUN code that its peer is answered
- * (PROTOCOL.md section 2). Each is a counter and a line of the log at level debug.
+ * Reasons for refusing an authenticated request, with the STUN code of the response (PROTOCOL.md
+ * section 2). Each is a counter's label and is logged at level debug.
  */
 export const REFUSALS = {
   draining: ErrorCode.TryAlternate,
-  /** An attribute that the method needs is not there, or of another form. */
+  /** A required attribute is missing or malformed. */
   'attribute-missing': ErrorCode.BadRequest,
   'unknown-method': ErrorCode.BadRequest,
   'unknown-attribute': ErrorCode.UnknownAttribute,
-  /** The identifier or the role is another one than the credential's. */
+  /** The identifier or the role differs from the credential's. */
   'credential-of-another-leg': ErrorCode.Forbidden,
   'unknown-peer-relay': ErrorCode.Forbidden,
-  /** A peer named another NAT address than the one the other's relay sees. */
+  /** A peer named another NAT address than the one that the other's relay observes. */
   'address-mismatch': ErrorCode.Forbidden,
   'leg-of-another-address': ErrorCode.AllocationMismatch,
   'no-such-leg': ErrorCode.AllocationMismatch,
   'no-common-family': ErrorCode.AddressFamilyNotSupported,
   'transport-not-udp': ErrorCode.UnsupportedTransportProtocol,
-  /** Connected, or about to be, to another address or relay. */
+  /** Connected, or connecting, to another address or relay. */
   'connected-elsewhere': ErrorCode.ConnectionAlreadyExists,
   'not-connected-in-time': ErrorCode.ConnectionTimeoutOrFailure,
-  /** No way to the other peer's relay answers. */
+  /** No path to the other peer's relay serves. */
   'peer-relay-unreachable': ErrorCode.ConnectionTimeoutOrFailure,
   'refused-by-peer-relay': ErrorCode.ConnectionTimeoutOrFailure,
   'tenant-quota': ErrorCode.AllocationQuotaReached,
@@ -32,8 +32,8 @@ export const REFUSALS = {
 } as const;
 
 /**
- * Whether another pair of relays may serve where these do not, which 447 alone does not tell
- * (REFUSAL-CAUSE, PROTOCOL.md section 2).
+ * Returns whether another pair of relays may serve, which 447 alone does not tell (REFUSAL-CAUSE,
+ * PROTOCOL.md section 2).
  */
 export function isOfThePair(reason: RefusalReason): boolean {
   return reason === 'peer-relay-unreachable' || reason === 'refused-by-peer-relay';

@@ -15,26 +15,26 @@ import type { CloseCode } from './leg-states.js';
 import type { OverlayStats } from './overlay-stats.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
 
-/** Types that one UNKNOWN-ATTRIBUTES lists. */
+/** Maximum types in one UNKNOWN-ATTRIBUTES. */
 const UNKNOWN_ATTRIBUTES_MAX = 16;
 
-/** Whom an answer goes to, and for which request. */
+/** The request that a response answers, and its sender. */
 export interface ReplyTarget {
   readonly origin: Origin;
   readonly method: number;
   readonly transactionId: Uint8Array;
   readonly signer: Signer;
-  /** The leg that it is about, be it there or not. */
+  /** The leg that the request names, existing or not. */
   readonly leg: LegName;
 }
 
-/** What a refusal says besides its code. */
+/** Further content of an error response. */
 interface Refusal {
   readonly unknownAttributes?: readonly number[] | undefined;
   readonly phrase?: string | undefined;
 }
 
-/** What it is made from. */
+/** Dependencies of `Responses`. */
 export interface ResponsesOptions {
   readonly plane: Pick<OverlayPlane, 'send'>;
   readonly random: RandomBytes;
@@ -42,7 +42,7 @@ export interface ResponsesOptions {
   readonly log: LegLog;
 }
 
-/** Responses and indications to authenticated peers. */
+/** Builds and sends responses and indications to authenticated peers. */
 export class Responses {
   readonly #plane: Pick<OverlayPlane, 'send'>;
   readonly #random: RandomBytes;
@@ -56,7 +56,7 @@ export class Responses {
     this.#log = log;
   }
 
-  /** Allocate success: the NAT's address for this peer, and the leg's lifetime. */
+  /** Sends an Allocate success: the peer's NAT address, and the leg's lifetime. */
   allocated(to: ReplyTarget, leg: Leg): void {
     const writer = this.#success(to)
       .address(AttributeType.XorMappedAddress, leg.origin.tuple.remote)
@@ -64,7 +64,7 @@ export class Responses {
     this.#sign(to, writer);
   }
 
-  /** Connect success: the channel to send on, and the payload that is recommended there. */
+  /** Sends a Connect success: the channel, the lifetime and the recommended payload. */
   connected(to: ReplyTarget, leg: Leg, channel: number): void {
     const payloadBytes = payloadBytesRecommended(leg);
     leg.payloadBytesSaid = payloadBytes;
@@ -75,7 +75,7 @@ export class Responses {
     this.#sign(to, writer);
   }
 
-  /** Refresh success; 0 seconds when the leg is closed. */
+  /** Sends a Refresh success; lifetime 0 for a closed leg. */
   refreshed(to: ReplyTarget, lifetimeSeconds: number, leg?: Leg): void {
     const writer = this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds);
     if (leg?.state.type === 'established') {
@@ -89,8 +89,8 @@ export class Responses {
   }
 
   /**
-   * An error after authentication, with its code; counted and logged by its reason. Its phrase is
-   * the code's own or another.
+   * Sends an error response, and counts and logs its reason. The reason phrase is the code's own
+   * unless given.
    */
   refused(
     to: ReplyTarget,
@@ -109,16 +109,18 @@ export class Responses {
     this.#stats.outdated += 1;
   }
 
-  /** 300: the relay is draining; another one's address, where one is known. */
+  /**
+   * Sends a 300, because the relay is draining, with the address of another relay if one is known.
+   */
   redirected(to: ReplyTarget, alternate: TransportAddress | undefined): void {
     const writer = this.#error(to, 'draining');
     if (alternate) writer.address(AttributeType.AlternateServer, alternate);
     this.#sign(to, writer);
   }
 
-  /** Closed: tells the peer that its connection has ended, unless it asked for that. */
+  /** Sends a Closed indication: the connection has ended without the peer's request. */
   closed(leg: Leg, code: CloseCode, cause?: RefusalCause): void {
-    // The id of the leg's own request: a recorded indication has that of an earlier leg.
+    // With the id of the leg's own request: a recorded indication has that of an earlier leg.
     const writer = new MessageWriter('indication', Method.Closed, leg.turn)
       .connectionIdentifier(leg.connectionId)
       .errorCode(code);
@@ -127,8 +129,8 @@ export class Responses {
   }
 
   /**
-   * Asks a peer for the sign of life that it promised (PROTOCOL.md section 2, Liveness). Two
-   * datagrams, because the path seems to lose packets.
+   * Asks a peer for its promised sign of life (PROTOCOL.md section 2, Liveness), twice, because the
+   * path seems to lose packets.
    */
   remind({ origin }: Leg): void {
     const data = new MessageWriter('indication', Method.Binding, this.#random(12)).finish();
@@ -158,7 +160,7 @@ export class Responses {
   }
 }
 
-/** Bytes; peers of one relay cross no trunk. */
+/** Returns the recommended payload, bytes. Peers of one relay do not cross a trunk. */
 function payloadBytesRecommended({ peerRelay }: Leg): number {
   return peerRelay === 'self' ? PAYLOAD_BYTES_RECOMMENDED : peerRelay.payloadBytesRecommended;
 }

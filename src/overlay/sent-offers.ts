@@ -8,16 +8,18 @@ import type { Attempt, Leg, SentOffer } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import { OFFER_REMEMBERED_MS } from './received-offers.js';
 
-/** How often the trunk's offers are repeated, and how many are remembered. */
+/** Intervals of the trunk's offers, and how many are remembered. */
 export const SENT_OFFER_LIMITS = {
-  /** Offers for repeated Connects are at least this far apart, for so many repetitions. */
+  /**
+   * Minimum interval of offers for repeated Connects, and how often it applies before it doubles.
+   */
   intervalMs: 500,
   repeatsSoon: 3,
-  /** The longest interval: it doubles with each further repetition. */
+  /** Maximum interval of offers for repeated Connects. */
   intervalMsMax: 8_000,
-  /** An offer whose address a newer Connect changed waits so long, and longer each time. */
+  /** Initial delay of an offer whose address a newer Connect changed; doubles with each change. */
   renewalMs: 50,
-  /** Transactions of our offers remembered; beyond it the tenant with most gives way. */
+  /** Maximum remembered transactions of sent offers; beyond it the tenant with most loses one. */
   rememberedMax: 262_144,
 } as const;
 
@@ -28,19 +30,19 @@ interface Sent {
 }
 
 /**
- * Our offers to other relays. They follow the Connects of the peer: at most one offer leaves for
- * one Connect that has arrived, 500 ms apart and further each time, so that no peer can have more
- * said between relays than it says itself (PROTOCOL.md section 3). They are remembered by
- * transaction for a while after, so that a late answer finds what it answers.
+ * This relay's offers to other relays. They follow the peer's Connects: at most one offer for one
+ * received Connect, with growing intervals, so that a peer cannot cause more messages between
+ * relays than it sends itself (PROTOCOL.md section 3). They are remembered by transaction for some
+ * time after, so that late responses find their offer.
  */
 export class SentOffers {
   readonly #trunk: Trunk;
   readonly #clock: Clock;
   readonly #random: RandomBytes;
-  /** Where they are very many, those of the tenant that has most give way. */
+  /** At the bound the tenant with most offers loses one. */
   readonly #byTransaction = new FairTable<Sent>(SENT_OFFER_LIMITS.rememberedMax, 'oldest');
 
-  /** Offers forgotten although they could still be answered. */
+  /** Number of offers forgotten while a response was still possible. */
   forgotten = 0;
 
   constructor(trunk: Trunk, clock: Clock, random: RandomBytes) {
@@ -49,7 +51,7 @@ export class SentOffers {
     this.#random = random;
   }
 
-  /** Makes the offer of a leg whose peer's first Connect has come; `send` sends it. */
+  /** Creates a leg's offer, on its peer's first Connect; `send` sends it. */
   begin(leg: Leg, to: { remote: RemoteRelay; sessionIndex: number }): SentOffer {
     const offer = {
       ...to,
@@ -69,7 +71,7 @@ export class SentOffers {
   }
 
   /**
-   * Starts a new transaction, because the peer's claim has changed. It is sent after a short delay
+   * Starts a new transaction, because the peer has named another address. It is sent after a delay
    * that grows with each change.
    */
   renew(leg: Leg, offer: SentOffer): void {
@@ -85,18 +87,20 @@ export class SentOffers {
     this.#remember(leg, offer);
   }
 
-  /** The other side has just come: waits are as short again as after a first offer. */
+  /** Resets the interval to that after a first offer, because the other side has just arrived. */
   hasten(offer: SentOffer): void {
     offer.repeats = 0;
     offer.waitMs = Math.min(offer.waitMs, SENT_OFFER_LIMITS.intervalMs);
   }
 
-  /** When the offer may be sent again, monotonic milliseconds. */
+  /** Returns when the offer may be sent again, monotonic ms. */
   nextAt({ sentAt, waitMs }: SentOffer): number {
     return sentAt + waitMs;
   }
 
-  /** Sends the offer if a Connect has come since the last one, and if that was long enough ago. */
+  /**
+   * Sends the offer if a Connect has arrived since the last transmission and the interval is over.
+   */
   send(leg: Leg, { offer, claimed }: Pick<Attempt, 'offer' | 'claimed'>): void {
     const now = this.#clock.monotonic();
     if (!offer?.owed || now < this.nextAt(offer)) return;
@@ -127,17 +131,17 @@ export class SentOffers {
     this.send(leg, { offer, claimed });
   }
 
-  /** Forgets an offer: no later answer to it would change anything. */
+  /** Forgets an offer whose later responses would have no effect. */
   forget({ transactionId }: SentOffer): void {
     this.#byTransaction.delete(transactionKey(transactionId));
   }
 
-  /** The offer that a transaction belongs to, be its leg still there or not. */
+  /** Returns the offer of a transaction, whether its leg still exists or not. */
   find(transactionId: Uint8Array): Sent | undefined {
     return this.#byTransaction.get(transactionKey(transactionId));
   }
 
-  /** Forgets transactions that no answer can come to any more. */
+  /** Forgets transactions to which no response can arrive any more. */
   expire(): void {
     const now = this.#clock.monotonic();
     for (const [key, { at }] of this.#byTransaction.entries()) {
@@ -157,7 +161,7 @@ export class SentOffers {
   }
 }
 
-/** How long the next offer waits at least: short at first, then twice as long each time. */
+/** Returns the minimum interval before the next offer, ms: constant at first, then doubling. */
 function waitMsAfter(repeats: number): number {
   const doublings = Math.max(0, repeats - SENT_OFFER_LIMITS.repeatsSoon);
   return Math.min(SENT_OFFER_LIMITS.intervalMs * 2 ** doublings, SENT_OFFER_LIMITS.intervalMsMax);

@@ -4,9 +4,9 @@ import type { Leg } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 
 /**
- * The session indexes given to other relays, and the legs that theirs stand for. The high bits of
- * an index count the uses of its place in the table: a close by index that somebody recorded finds
- * nothing when the place is used again, nor does a record that was long under way.
+ * Session indexes given to other relays, and the legs of those received from them. The high bits of
+ * an index count the uses of its place: so neither a recorded close by index nor a late record
+ * reaches a later use of the place.
  */
 export class SessionIndexes {
   readonly #pool: NumberPool;
@@ -14,7 +14,7 @@ export class SessionIndexes {
   readonly #uses: Uint32Array;
   readonly #byRemoteIndex = new Map<RemoteRelay, Map<number, Leg>>();
 
-  /** @param sessionsMax - of the data plane */
+  /** @param sessionsMax - number of the data plane's session indexes */
   constructor(sessionsMax: number) {
     this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
     this.#uses = new Uint32Array(sessionsMax);
@@ -22,7 +22,7 @@ export class SessionIndexes {
     this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1, quarantineMs });
   }
 
-  /** @returns an index of ours, or undefined when none is left */
+  /** Takes a session index. @returns undefined if none is left */
   take(now: number): number | undefined {
     const place = this.#pool.take(now);
     if (place === undefined) return undefined;
@@ -35,7 +35,7 @@ export class SessionIndexes {
     this.#pool.free(index % this.#places, now);
   }
 
-  /** Remembers which leg writes the given index into what it sends to the other relay. */
+  /** Maps another relay's index to the leg that writes it into its records. */
   linkRemote(remote: RemoteRelay, remoteIndex: number, leg: Leg): void {
     const legs = this.#byRemoteIndex.get(remote);
     if (legs) legs.set(remoteIndex, leg);
@@ -48,7 +48,7 @@ export class SessionIndexes {
     if (legs?.size === 0) this.#byRemoteIndex.delete(remote);
   }
 
-  /** The leg that writes the given index of the other relay's. */
+  /** Returns the leg that writes the given index of another relay. */
   byRemoteIndex(remote: RemoteRelay, remoteIndex: number): Leg | undefined {
     return this.#byRemoteIndex.get(remote)?.get(remoteIndex);
   }

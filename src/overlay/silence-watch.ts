@@ -4,66 +4,68 @@ import { flowOf, type OverlayPlane } from './forwarding.js';
 import type { Leg, Pairing } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 
-/** Legs looked at for silence in one go, before other work has its turn. */
+/** Maximum legs examined in one tick, before other work has its turn. */
 const LEGS_WATCHED_AT_ONCE = 8_192;
 
-/** Of those, how many are reminded; two datagrams each. */
+/** Maximum peers reminded in one tick, with two datagrams each. */
 export const REMINDED_AT_ONCE = 256;
 
 type Meters = Pick<OverlayPlane, 'flowMeter' | 'flowPackets' | 'sessionPackets'>;
 
-/** Legs are looked at this often, in milliseconds, where they are not very many. */
+/** Interval in which all legs are examined, ms, if there are not too many. */
 const PASS_MS = 500;
 const TICKS_OF_A_PASS = 5;
 
-/** The longest that a pass counts for, in milliseconds: what happened in it is dated by that. */
+/** Maximum assumed duration of a pass, ms; events in it are dated by that. */
 const PASS_MS_MAX = 2_000;
 
-/** After a pause of the control thread this long, in milliseconds, every peer has its time anew. */
+/** Pause of the control thread, ms, after which every peer's silence is measured anew. */
 const STANDSTILL_MS = 1_500;
 
-/** Numbers of a watched leg: packets from its peer, and to it. */
+/** Offsets in the columns of a leg: packets from its peer, and to it. */
 const FROM = 0;
 const TO = 1;
 
-/** The part of a peer's time after which it is reminded at each look: twice what it promised. */
+/** Share of a peer's time after which it is reminded at each look: twice its promised LIVENESS. */
 const REMINDED_FROM = 0.4;
 
-/** Stands for the time since which a sign of life is owed, where none is. */
+/** Value of `#owed` if no sign of life is owed. */
 const NOT_OWED = Number.POSITIVE_INFINITY;
 
 /**
- * Finds established legs whose peer is silent (PROTOCOL.md section 2): nothing at all came from its
- * 5-tuple for 50 s, or, where the peer promised a fast sign of life, for 5 s after the first packet
- * of data that went to it since its last one. Signs of life are what the control plane has heard,
- * and packets that the data plane has counted. A peer that owes one for longer than it promised is
- * reminded, because the packet may have been lost on its way, or the sign. Of very many, each tick
- * reminds `REMINDED_AT_ONCE`, in turns of the tenants, those first that have waited longest for it;
- * a peer that is left out is held silent by the same rule.
+ * Finds established legs whose peer is silent (PROTOCOL.md section 2): nothing has come from its
+ * 5-tuple for `LEG_LIMITS.peerSilentMs`; or, for a peer with LIVENESS, nothing for `livenessMs`
+ * after the first data sent to it since its last sign of life. Signs of life are requests and
+ * indications, and packets that the data plane has counted. A peer that owes a sign for longer than
+ * it promised is reminded, because the data or the sign may have been lost. A tick sends at most
+ * `REMINDED_AT_ONCE` reminders, the longest waiting first and with tenants taking turns. A peer
+ * that was not reminded is judged by the same rule.
  *
- * Each tick looks at a slice: a fifth of all, but never more than `LEGS_WATCHED_AT_ONCE`, so that a
- * full relay costs no more than a bounded share of the thread. What is looked at lies in columns of
- * numbers; a leg's place in them is its own, and the last one takes the place of one that leaves.
+ * Each tick examines a fifth of all legs, at most `LEGS_WATCHED_AT_ONCE`, so that a full relay
+ * costs a bounded share of the thread. The data are columns of numbers. A leg has one index in all
+ * of them; when a leg leaves, the last one takes its index.
  */
 export class SilenceWatch {
   readonly #plane: Meters;
   readonly #clock: Clock;
   readonly #remind: (leg: Leg) => void;
   readonly #legs: Leg[] = [];
-  /** Meters of the flow from the peer; and of what goes to it, or -1 - index of its session. */
+  /** Meters of the flow from the peer, and of the flow to it or -1 - index of its session. */
   #meters = new Float64Array(2 * 64);
-  /** Packets at the last look. */
+  /** Packet counts at the last look. */
   #packets = new Uint32Array(2 * 64);
-  /** Since when the peer owes a sign of life. */
+  /** Time since which the peer owes a sign of life, monotonic ms. */
   #owed = new Float64Array(64);
-  /** Those to be reminded, of each tenant in the order in which they came to be. */
+  /** Legs to be reminded, in order of arrival per tenant. */
   readonly #unreminded = new FairQueue<Leg>(({ tenant }) => tenant);
   #next = 0;
   #passAt: number;
-  /** How long the last pass over all legs took: what is seen came no earlier than so long ago. */
+  /**
+   * Duration of the last pass over all legs, ms: events are at most that old when they are seen.
+   */
   #passMs = PASS_MS;
   #tickAt: number;
-  /** Nobody was silent before this. */
+  /** Start of measuring silence, monotonic ms. */
   #since: number;
 
   /** @param remind - asks a peer for a sign of life */
@@ -76,7 +78,7 @@ export class SilenceWatch {
     this.#since = this.#tickAt;
   }
 
-  /** Watches a leg that has just been established; its entries are in the data plane. */
+  /** Watches a leg that was just established; the data plane has its entries. */
   add(leg: Leg, { channel, other }: Pick<Pairing, 'channel' | 'other'>): void {
     const from = this.#plane.flowMeter({ ...leg.origin, channel });
     const to = other ? this.#plane.flowMeter(flowOf(other)) : -1 - (leg.sessionIndex ?? 0);
@@ -89,7 +91,7 @@ export class SilenceWatch {
     this.#owed[place] = NOT_OWED;
   }
 
-  /** Forgets a leg; harmless when it is not watched. */
+  /** Stops watching a leg; no effect if it is not watched. */
   remove(leg: Leg): void {
     const place = leg.watchPlace;
     if (place === undefined) return;
@@ -107,8 +109,8 @@ export class SilenceWatch {
   }
 
   /**
-   * Looks at the next slice; called every 100 ms or so.
-   * @returns those that are silent
+   * Examines the next legs. To be called every 100 ms or so.
+   * @returns the legs whose peer is silent
    */
   tick(): Leg[] {
     const now = this.#clock.monotonic();
@@ -134,7 +136,7 @@ export class SilenceWatch {
       const leg = this.#unreminded.take();
       if (leg === undefined) return;
       const owed = this.#owed[leg.watchPlace as number] as number;
-      // It may have given a sign while it waited.
+      // The peer may have given a sign of life meanwhile.
       if (owed === NOT_OWED || owed <= this.#heardAt(leg)) continue;
       this.#remind(leg);
       left -= 1;
@@ -148,9 +150,9 @@ export class SilenceWatch {
   }
 
   /**
-   * Packets from the peer are looked at only where they may matter: when data goes to a peer that
-   * has promised to answer it, or when nothing else was heard for the time of a keepalive. A leg
-   * that is idle and kept alive so costs next to nothing.
+   * Examines one leg. The packet count from the peer is read only if it may matter: if data goes to
+   * a peer with LIVENESS, or if nothing else was heard for a keepalive interval. So an idle leg
+   * costs almost nothing.
    */
   #isSilent(leg: Leg, place: number, now: number): boolean {
     const hasPromised = leg.livenessMs > 0;
@@ -169,8 +171,8 @@ export class SilenceWatch {
   }
 
   /**
-   * Whether the sign of life that was promised is missing for too long. Where data and a sign came
-   * between two looks, the data may have come later: so it is counted from then on.
+   * Returns whether a promised sign of life is overdue. If data and a sign came between two looks,
+   * the data may be the later one, so the time counts from now.
    */
   #isOverdue(
     leg: Leg,
@@ -182,7 +184,7 @@ export class SilenceWatch {
     const since = isOwed ? before : fed ? now : NOT_OWED;
     this.#owed[place] = since;
     if (since === NOT_OWED) return false;
-    // The packet came up to one pass before it was seen.
+    // The data may have been sent up to one pass before it was seen.
     const owingMs = now - since + Math.min(this.#passMs, PASS_MS);
     if (owingMs >= leg.livenessMs) return true;
     if (owingMs >= leg.livenessMs * REMINDED_FROM) this.#unreminded.add(leg);
@@ -190,7 +192,7 @@ export class SilenceWatch {
     return false;
   }
 
-  /** Whether data has gone to the peer since the last look. */
+  /** Returns whether data has been sent to the peer since the last look. */
   #isFed(place: number): boolean {
     const to = this.#packetsTo(this.#meters[2 * place + TO] as number);
     if (to === this.#packets[2 * place + TO]) return false;

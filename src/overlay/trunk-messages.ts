@@ -8,16 +8,16 @@ import type { LegEndings } from './leg-endings.js';
 import type { LegTransitions } from './leg-transitions.js';
 import type { OfferRules } from './offer-rules.js';
 
-/** Legs lost to a relay's silence that are remembered until it answers again. */
+/** Maximum legs lost by a relay's silence that are remembered until it answers again. */
 const LOST_LEGS_MAX = 131_072;
 
-/** Carries out the control messages of other relays about legs (PROTOCOL.md section 3). */
+/** Handles other relays' control messages about legs (PROTOCOL.md section 3). */
 export class TrunkMessages {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
   readonly #endings: LegEndings;
   readonly #offers: OfferRules;
-  /** What was lost to the silence of relays that have not answered since; goes with the relay. */
+  /** Legs lost by the silence of relays that have not answered since. */
   readonly #lost = new WeakMap<RemoteRelay, readonly Leg[]>();
 
   constructor(
@@ -31,8 +31,8 @@ export class TrunkMessages {
   }
 
   /**
-   * Carries out one authentic control message. One that is repeated, which only requests are here,
-   * is answered and changes nothing.
+   * Handles an authentic control message. A repeated one, which is always a request, is answered
+   * and has no effect.
    * @returns as `TrunkOptions.onControlMessage`
    */
   control(remote: RemoteRelay, control: ControlMessage, order: ControlOrder): 'left' | undefined {
@@ -57,16 +57,17 @@ export class TrunkMessages {
         break;
       case 'other-start':
         if (control.request === 'offer') this.#offers.lostByRestart(remote, transactionId);
-        // A relay that started anew has nothing to close.
+        // A restarted relay has no connection to close.
         else this.#context.closes.done(remote, transactionId);
     }
     return undefined;
   }
 
   /**
-   * Ends the connection that the other relay has closed, if it is one with that relay. A leg that
-   * is still connecting goes on: the other peer may come back before the attempt runs out. So does
-   * a connection that was made of what the other relay said later: the close is of an earlier one.
+   * Ends the connection that the other relay has closed, if it is with that relay. A connecting leg
+   * continues, because the other peer may return before the attempt ends. A connection that was
+   * established by a later message of the other relay continues too: the close is for an earlier
+   * one.
    */
   #close(remote: RemoteRelay, { subject, code }: CloseRequest, counter: number): void {
     const { offers, legs, indexes } = this.#context;
@@ -83,11 +84,12 @@ export class TrunkMessages {
   }
 
   /**
-   * A relay that started anew, or fell silent, has none of the connections that crossed its trunk.
-   * Attempts go on: their offers are repeated, and find the relay or run out.
+   * Ends the established connections with a relay that has restarted or fallen silent. Attempts
+   * continue: their offers are repeated until the relay answers or they time out.
    */
   relayLost(remote: RemoteRelay, why: 'restarted' | 'silent'): void {
-    // A relay that was only silent repeats its offers, so they stay remembered.
+    // A relay that was only silent retransmits its offers with the same counters, so they stay
+    // known.
     if (why === 'restarted') this.#context.offers.deleteAll(remote.id);
     const lost = this.#context.legs
       .withRemote(remote)
@@ -97,7 +99,7 @@ export class TrunkMessages {
     this.#endings.endAll(lost, 'closed_relay_gone');
   }
 
-  /** Attempts to connect with peers of a relay that cannot be reached fail at once: 447. */
+  /** Fails attempts with a relay that has become unreachable: 447. */
   news(remote: RemoteRelay, news: PathEvent): void {
     if (news.type !== 'reachability' || news.reason === undefined) return;
     const { legs } = this.#context;
@@ -107,8 +109,8 @@ export class TrunkMessages {
   }
 
   /**
-   * A relay that was only stopped for a while still holds its ends of the connections that were
-   * ended here: it is told which, so that its peers learn of the end.
+   * Sends closes to a relay that is back without a restart: it still holds its ends of the
+   * connections that were ended here.
    */
   relayBack(remote: RemoteRelay): void {
     const { legs, closes } = this.#context;
@@ -118,7 +120,7 @@ export class TrunkMessages {
     this.#lost.delete(remote);
   }
 
-  /** Tells the sender of data on an index of ours that means nothing any more. */
+  /** Sends a close to the sender of data on an unbound index of this relay. */
   unboundIndex(remote: RemoteRelay, sessionIndex: number): void {
     const { trunk, random } = this.#context;
     trunk.send(remote, { type: 'close', transactionId: random(12), subject: { sessionIndex } });
