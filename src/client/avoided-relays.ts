@@ -5,10 +5,10 @@ import { AVOIDED_RELAYS_MAX } from '../registry/schemas.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { ConnectionGrant } from './grant.js';
 
-/** A relay that did not serve a peer is avoided for this long. */
+/** Time for which a relay that did not serve a peer is avoided. */
 export const AVOIDED_MS = 120_000;
 
-/** Refusals that concern this relay alone: it drains, or it is full. */
+/** Error codes that concern this peer's relay alone: it drains, or it is full. */
 const OWN_RELAY: ReadonlySet<number | undefined> = new Set([
   ErrorCode.TryAlternate,
   ErrorCode.InsufficientCapacity,
@@ -18,9 +18,9 @@ const OWN_RELAY: ReadonlySet<number | undefined> = new Set([
 type Fault = 'silent' | 'refused' | 'pair';
 
 /**
- * The relays that did not serve this peer while it connects, at most `avoidedRelaysMax`: the peer
- * asks the directory for others. A relay that the directory gives again is tried once more. An
- * entry expires after `AVOIDED_MS`, because a peer may wait in its room for hours.
+ * The relays that failed to serve this peer while it connects, at most AVOIDED_RELAYS_MAX, for the
+ * hint `avoid`. A relay that the directory assigns again is tried once more. An entry expires after
+ * `AVOIDED_MS`, because a peer may wait in its room for hours.
  */
 export class ConnectFailures {
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -29,7 +29,7 @@ export class ConnectFailures {
   #unreachablePairs = 0;
   #unreachablePairAtMs = 0;
 
-  /** @param always - relays to avoid that never expire */
+  /** @param always - ids of relays to avoid that never expire */
   constructor(clock: Pick<Clock, 'monotonic'>, always: readonly string[] = []) {
     this.#clock = clock;
     this.#always = always.slice(0, AVOIDED_RELAYS_MAX);
@@ -42,9 +42,9 @@ export class ConnectFailures {
   }
 
   /**
-   * Says whether another pair of relays may serve where this one failed.
-   * @param error - of `Peer.open` or `connect`
-   * @returns undefined when another pair is worth asking for; else the error to give up with
+   * Decides whether to ask for another pair of relays after a failure.
+   * @param error - the error of `Peer.open` or `connect`
+   * @returns undefined to ask for another pair; else the error to report
    */
   after(grant: ConnectionGrant, error: unknown): unknown {
     if (!isTurnpikeError(error)) return error;
@@ -55,8 +55,8 @@ export class ConnectFailures {
     }
     if (OWN_RELAY.has(error.stunCode)) return this.#note(id, 'refused') ? undefined : error;
     if (error.reason !== 'relays-unreachable') return error;
-    // Both peers are told, and both relays may be fine with others: they leave theirs in turn, or
-    // a pair that would do could be excluded.
+    // Both peers get this error, and either relay may be the cause. The peers avoid their own relay
+    // in turn: if both avoided theirs at once, a usable pair could be excluded.
     this.#unreachablePairs += 1;
     this.#unreachablePairAtMs = this.#clock.monotonic();
     if (this.#unreachablePairs > AVOIDED_RELAYS_MAX) return error;
@@ -64,7 +64,7 @@ export class ConnectFailures {
     return undefined;
   }
 
-  /** @returns false when it was to be avoided for its own fault already, or the list is full */
+  /** Adds a relay. @returns false if it already failed by its own fault, or the list is full */
   #note(id: string, fault: Fault): boolean {
     const before = this.#faults.get(id)?.fault ?? 'pair';
     if (before !== 'pair') return false;
@@ -97,16 +97,18 @@ export class ConnectFailures {
   }
 }
 
-/** Reasons that, repeated, show that the pair of relays does not work for these peers. */
+/** Reasons that indicate, if repeated, that a pair of relays does not work for these peers. */
 const SUSPECT: ReadonlySet<string | undefined> = new Set(['other-relay-gone', 'other-side-silent']);
 
-/** How many of those, within AVOIDED_MS of each other, make a relay one to avoid. */
+/**
+ * Number of such losses, each within AVOIDED_MS of the one before, from which a relay is avoided.
+ */
 const REPEATED = 2;
 
 /**
- * Relays at which several connections in a row were lost because the other side's relay is gone or
- * the other side is silent, so that the next one is made elsewhere: at most
- * AVOIDED_RELAYS_MAX, each for AVOIDED_MS after its last loss.
+ * Relays at which several connections in a row were lost because the other relay was gone or the
+ * other peer was silent, so that the next connection avoids them: at most AVOIDED_RELAYS_MAX, each
+ * for AVOIDED_MS after its last loss.
  */
 export class ConnectionLosses {
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -116,7 +118,7 @@ export class ConnectionLosses {
     this.#clock = clock;
   }
 
-  /** A connection by the relay ended. @param reason - as of the error of its 'close' event */
+  /** Counts a lost connection of a relay. @param reason - that of the 'close' event's error */
   noteLoss(id: string, reason: string | undefined): void {
     this.#forgetOld();
     if (!SUSPECT.has(reason)) return;
@@ -129,7 +131,7 @@ export class ConnectionLosses {
     }
   }
 
-  /** Those to avoid now. */
+  /** Ids of the relays to avoid now. */
   get ids(): readonly string[] {
     this.#forgetOld();
     return [...this.#losses].filter(([, { times }]) => times >= REPEATED).map(([id]) => id);

@@ -8,23 +8,23 @@ import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
 import type { Requests } from './requests.js';
 import type { Scheduler } from './scheduler.js';
 
-/** An authentic hint explains an end that a Refresh finds within this time. */
+/** Time for which an authentic hint explains a 437 to a Refresh, ms. */
 const HINT_MS = 2 * RELAY_UNRESPONSIVE_MS;
 
-/** What follows from a Closed indication (PROTOCOL.md section 2). */
+/** What a Closed indication means (PROTOCOL.md section 2). */
 export type ClosedVerdict =
-  /** It is authentic and of this leg: the connection has ended. */
+  /** Authentic and for this leg: the connection has ended. */
   | { readonly type: 'end'; readonly reason: TurnpikeError }
-  /** It may be forged or recorded: the relay is asked with a Refresh. */
+  /** Perhaps forged or recorded: to be verified by a Refresh. */
   | { readonly type: 'hint' }
   | { readonly type: 'other-connection' }
-  /** Its integrity is wrong: it is ignored. */
+  /** Its integrity is wrong: ignore it. */
   | { readonly type: 'forged' };
 
 /**
- * Reads a relay's Closed indications. The key that proves one is that of the credential, so one
- * that was recorded when the same credential had another leg is authentic as well: only the
- * transaction, which is the newest Connect or Allocate, tells whether it is of this leg.
+ * Classifies a relay's Closed indications. They are authenticated by the credential's key, so one
+ * that was recorded for an earlier leg of the same credential is authentic too. Only its
+ * transaction id, that of the newest Connect or Allocate, shows whether it is for this leg.
  */
 export class ClosedIndications {
   readonly #requests: Requests;
@@ -38,7 +38,10 @@ export class ClosedIndications {
     this.#scheduler = scheduler;
   }
 
-  /** The reason of the last authentic hint, if it is not older than `HINT_MS`. */
+  /**
+   * The reason of the last authentic hint; undefined if there is none or it is older than
+   * `HINT_MS`.
+   */
   get hintedReason(): TurnpikeError | undefined {
     const hinted = this.#hinted;
     return hinted && this.#scheduler.monotonic() - hinted.atMs < HINT_MS
@@ -46,10 +49,10 @@ export class ClosedIndications {
       : undefined;
   }
 
-  /** Classifies one. */
+  /** Classifies one indication. */
   read(message: StunMessage): ClosedVerdict {
     if (!this.#requests.isAuthentic(message)) {
-      // "Data of yours met no leg here": without attributes there is no more to say.
+      // Sent without attributes for data that met no leg, so it cannot be authenticated.
       return { type: message.attributes.length === 0 ? 'hint' : 'forged' };
     }
     if (message.connectionIdentifier() !== this.#grant.connectionId) {

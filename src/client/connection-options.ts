@@ -11,18 +11,20 @@ export type MessageFault = ResponseFault | 'unexpected-message' | 'unauthenticat
 export interface ConnectionOptions {
   readonly grant: ConnectionGrant;
   readonly integrity: IntegrityPreference;
-  /** How long the relay may leave an Allocate without any answer, milliseconds. */
+  /** Time for the first response to an Allocate, ms. */
   readonly openTimeoutMs: number;
-  /** LIFETIME to ask for, seconds. */
+  /** LIFETIME to request, s. */
   readonly lifetimeSeconds: number;
   readonly scheduler: Scheduler;
   readonly random: RandomBytes;
-  /** Sends one datagram to the relay. */
+  /** Sends a datagram to the relay. */
   readonly transmit: (bytes: Uint8Array) => void;
-  /** Called once, when the state becomes `closed`: with the reason unless we closed it. */
+  /** Called once, in state `closed`: with the reason, or undefined after `close` without one. */
   readonly onClosed: (reason: TurnpikeError | undefined) => void;
-  /** The relay is being asked and has not answered in time; it has after all. */
+  /**
+   * Called with false when the relay's response is overdue, and with true when it is heard again.
+   */
   readonly onResponsive: (responsive: boolean) => void;
-  /** The relay recommends payloads of at most so many bytes. */
+  /** Called with the relay's recommended payload, bytes. */
   readonly onRecommendedPayload: (payloadBytes: number) => void;
 }

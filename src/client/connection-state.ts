@@ -1,4 +1,4 @@
-/** The life of a peer's leg, as the peer knows it. */
+/** The states of a peer's leg, as the peer knows it. */
 export type ConnectionState =
   | 'opening'
   | 'allocated'
@@ -8,8 +8,8 @@ export type ConnectionState =
   | 'closed';
 
 /**
- * What may follow each state, and what leads there; anything else is a bug of ours.
- * docs/liveness.md shows this table.
+ * The possible transitions, with their causes. Any other is an internal error. docs/liveness.md
+ * shows this table.
  */
 export const CONNECTION_TRANSITIONS: Readonly<
   Record<ConnectionState, Partial<Record<ConnectionState, string>>>
@@ -37,13 +37,13 @@ export const CONNECTION_TRANSITIONS: Readonly<
   closed: {},
 };
 
-/** @throws Error where the one state never follows the other: a bug of ours */
+/** @throws Error for an impossible transition: an internal error */
 export function checkTransition(from: ConnectionState, to: ConnectionState): void {
   if (CONNECTION_TRANSITIONS[from][to] !== undefined) return;
   throw new Error(`impossible: a connection goes from ${from} to ${to}`);
 }
 
-/** Whether the relay holds the leg then, and answers a Refresh. */
+/** Returns whether the relay holds the leg in a state, and so answers a Refresh. */
 export function isHeld(state: ConnectionState): boolean {
   return state === 'allocated' || state === 'connecting' || state === 'established';
 }

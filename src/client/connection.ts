@@ -21,8 +21,8 @@ import {
 import { Requests } from './requests.js';
 
 /**
- * The peer's half of one connection (PROTOCOL.md section 2): the state machine over Allocate,
- * Connect, Refresh and Closed, and the timers that keep the leg alive. It owns no socket.
+ * A peer's half of one connection (PROTOCOL.md section 2): the state machine over Allocate,
+ * Connect, Refresh and Closed, and the timers that keep the leg alive. It has no socket.
  */
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -68,17 +68,17 @@ export class Connection {
     return this.#state;
   }
 
-  /** The channel that the relay chose; undefined before `established`. */
+  /** The channel number; undefined before `established`. */
   get channel(): number | undefined {
     return this.#channel;
   }
 
-  /** The NAT's address and port for this peer; undefined before `allocated`. */
+  /** This peer's NAT address and port; undefined before `allocated`. */
   get mappedAddress(): TransportAddress | undefined {
     return this.#mappedAddress;
   }
 
-  /** Smoothed round trip to the relay, milliseconds. */
+  /** Smoothed round trip to the relay, ms; undefined before a measurement. */
   get relayRttMs(): number | undefined {
     return this.#requests.roundTrip.smoothedMs;
   }
@@ -88,15 +88,15 @@ export class Connection {
     return this.#requests.integrity;
   }
 
-  /** False while the relay leaves a question unanswered: what is sent may arrive nowhere. */
+  /** False while a response of the relay is overdue: datagrams may be lost. */
   get responsive(): boolean {
     return this.#liveness.responsive;
   }
 
   /**
-   * Reserves the leg.
-   * @returns the NAT's address and port
-   * @throws as `Requests.request`; the caller then calls `abandon`
+   * Sends an Allocate and waits for the response.
+   * @returns this peer's NAT address and port
+   * @throws as `Requests.request`; the caller must call `abandon` then
    */
   async allocate(signal?: AbortSignal): Promise<TransportAddress> {
     const answer = await this.#requests.request(this.#legRequests.allocate(), signal);
@@ -113,8 +113,8 @@ export class Connection {
    * Connects the leg to the other peer's. After 403, 447, a timeout or an abort the leg is reserved
    * again and `connect` may be called again; any other failure closes the connection.
    * @param peerAddress - the other peer's NAT address
-   * @throws TurnpikeError as `Requests.request`, and ERR_TURNPIKE_TIMEOUT when the relay said
-   *   nothing for 30 s; ERR_TURNPIKE_CONFIG when not in state `allocated`
+   * @throws TurnpikeError as `Requests.request`; ERR_TURNPIKE_TIMEOUT if the relay did not respond
+   *   for 30 s; ERR_TURNPIKE_CONFIG if the state is not `allocated`
    */
   async connect(peerAddress: TransportAddress, signal?: AbortSignal): Promise<void> {
     if (this.#state === 'closed' || this.#state === 'closing') throw closedHere();
@@ -131,17 +131,17 @@ export class Connection {
     }
   }
 
-  /** Call it for each datagram of data sent. */
+  /** Notes a data datagram that was sent. */
   noteSent(): void {
     this.#liveness.noteDataSent();
   }
 
-  /** Counts as a sign of the relay's life: call it for each datagram of data received. */
+  /** Notes a data datagram that was received: a sign of life of the relay. */
   noteReceived(): void {
     this.#liveness.noteDataReceived();
   }
 
-  /** Takes a STUN message from the relay's address. @returns why it was ignored, if it was. */
+  /** Takes a STUN message from the relay's address. @returns why it was ignored, if it was */
   receive(message: StunMessage): MessageFault | undefined {
     if (this.#state === 'closed') return 'unexpected-message';
     if (message.messageClass === 'success' || message.messageClass === 'error') {
@@ -149,7 +149,7 @@ export class Connection {
       if (fault === undefined) this.#liveness.noteAnswered();
       return fault;
     }
-    // RFC 8489 section 6.3: no request is answered; two responders would loop (CVE-2024-2169).
+    // RFC 8489 section 6.3: requests are not answered; two responders would loop (CVE-2024-2169).
     if (message.messageClass !== 'indication') return 'unexpected-message';
     if (message.method === Method.Closed) return this.#receiveClosed(message);
     if (message.method !== Method.Binding || this.#state !== 'established') {
@@ -159,27 +159,27 @@ export class Connection {
     return undefined;
   }
 
-  /** The network reports that nothing listens at the relay's address (ICMP): asks the relay. */
+  /** Handles ECONNREFUSED (ICMP port unreachable) by asking the relay. */
   refused(cause: NodeJS.ErrnoException): void {
     this.#liveness.noteSendError(cause);
     this.#requests.refused(cause);
     this.#liveness.check();
   }
 
-  /** A datagram could not be sent, for a reason that may pass. */
+  /** Notes a failed send. */
   sendFailed(cause: NodeJS.ErrnoException): void {
     this.#liveness.noteSendError(cause);
   }
 
-  /** The path or the NAT may have changed: asks the relay whether it has the leg. */
+  /** Asks the relay whether it still has the leg, because the path or the NAT may have changed. */
   suspect(): void {
     this.#liveness.check();
   }
 
   /**
-   * Closes the connection at the relay and waits at most 2 s for its answer. Idempotent; resolves
-   * when the state is `closed`. Never rejects.
-   * @param reason - what `onClosed` is told; nothing when the application just wants to end
+   * Closes the connection at the relay, and waits at most 2 s for its response. Resolves in state
+   * `closed`; never rejects. May be called again.
+   * @param reason - passed to `onClosed`; undefined if the application closes without one
    */
   close(reason?: TurnpikeError): Promise<void> {
     if (this.#closing === undefined) {
@@ -189,7 +189,7 @@ export class Connection {
     return this.#closing;
   }
 
-  /** Ends at once, with a single Refresh of LIFETIME 0 that nobody waits for. Idempotent. */
+  /** Closes at once, with a single Refresh of LIFETIME 0 without waiting. May be called again. */
   abandon(reason?: TurnpikeError): void {
     if (this.#state === 'closed') return;
     this.#requests.fireAndForget(this.#legRequests.close());
@@ -225,7 +225,7 @@ export class Connection {
     const report = this.#closedIndications.read(message);
     if (report.type === 'other-connection') return 'unexpected-message';
     if (report.type === 'end') {
-      // During our own close this only confirms that the relay has freed the leg.
+      // During `close` this only confirms that the relay has freed the leg.
       this.#end(this.#state === 'closing' ? this.#closeReason : report.reason);
       return undefined;
     }
@@ -258,7 +258,7 @@ export class Connection {
     }
   }
 
-  /** A Connect or Refresh succeeded. */
+  /** Takes the lifetime and recommended payload of a Connect or Refresh success. */
   #refreshed(answer: StunMessage): void {
     if (this.#state !== 'allocated' && this.#state !== 'established') return;
     this.#scheduleRefresh(answer.lifetimeSeconds());
@@ -291,9 +291,9 @@ export class Connection {
   }
 
   /**
-   * A NAT on the way may have given us another port: the relay then still holds the leg for the
-   * old one, and the other peer would talk into nothing until its lifetime ends. A close counts
-   * from any port, and its answer tells whether it was so.
+   * Closes the leg at the relay after a 437. If a NAT has changed this peer's port, the relay still
+   * holds the leg for the former one, and the other peer would send in vain until it expires. A
+   * close is accepted from any port, and its response tells whether that was the cause.
    */
   async #closeFormer(refusal: TurnpikeError): Promise<void> {
     this.#enter('closing');
@@ -322,12 +322,12 @@ export class Connection {
     try {
       await this.#requests.request(this.#legRequests.close());
     } catch {
-      // The relay is away or has forgotten the leg: nothing is left to close.
+      // The relay is away or has no such leg: there is nothing to close.
     }
     this.#end(this.#closeReason);
   }
 
-  /** The one way into `closed`. */
+  /** Enters `closed`; nothing else does. */
   #end(reason: TurnpikeError | undefined): void {
     if (this.#state === 'closed') return;
     this.#enter('closed');

@@ -1,38 +1,44 @@
 import type { Cancel, Scheduler } from './scheduler.js';
 
-/** With data under way, a relay that was not heard for this long is asked. */
+/** Silence of a relay after which it is asked while data flows. */
 export const RELAY_QUIET_MS = 2_000;
 
-/** LIVENESS of PROTOCOL.md section 2: the longest time between two signs of life under data. */
+/**
+ * The peer's LIVENESS (PROTOCOL.md section 2): maximum interval of its signs of life while it
+ * receives data.
+ */
 export const LIVENESS_MS = 1_000;
 
-/** A peer sends signs of life until this long after data came. */
+/** Time for which a peer sends signs of life after the last received data. */
 export const SIGNS_AFTER_DATA_MS = 3_000;
 
-/** Signs of life are this far apart in the second after a relay's reminder. */
+/** Interval of signs of life in the second after a relay's reminder. */
 export const REMINDED_SIGN_MS = 250;
 
 export interface DataLivenessOptions {
   readonly scheduler: Scheduler;
   /**
-   * Traffic has been without a sign of the relay's life for RELAY_QUIET_MS: time to ask.
-   * @param sinceMs - monotonic time at which that began
+   * Called when traffic has been without a sign of life of the relay for RELAY_QUIET_MS.
+   * @param sinceMs - monotonic time at which that began, ms
    */
   readonly onQuiet: (sinceMs: number) => void;
-  /** A datagram to the relay is due: data came, and nothing was sent for LIVENESS_MS. */
+  /**
+   * Called when a datagram to the relay is due: data came, and nothing was sent for LIVENESS_MS.
+   */
   readonly onSignDue: () => void;
 }
 
 /**
- * Watches a leg while data flows, in both directions:
+ * Watches a leg while data flows:
  *
- * - After data is sent, or stops coming, the relay must be heard within `RELAY_QUIET_MS`; otherwise
- *   it is asked. A peer that only sends asks from time to time, one that only receives asks once
- *   when the data stops, and an idle leg asks nothing.
- * - After data comes, the relay must hear this peer (LIVENESS, PROTOCOL.md section 2): it sends
- *   something each second until `SIGNS_AFTER_DATA_MS` after the last of it, as some may be lost.
+ * - After data was sent or received, the relay must be heard within `RELAY_QUIET_MS`; otherwise it
+ *   is asked. A peer that only sends asks from time to time, one that only receives asks once when
+ *   the data stops, and an idle leg asks nothing.
+ * - After data was received, the relay must hear this peer (LIVENESS, PROTOCOL.md section 2). The
+ *   peer sends something each second until `SIGNS_AFTER_DATA_MS` after the last data, because some
+ *   may be lost.
  *
- * Two timers at most run, however many packets there are, and none on an idle leg.
+ * At most two timers run, however many packets there are, and none on an idle leg.
  */
 export class DataLiveness {
   readonly #options: DataLivenessOptions;
@@ -48,23 +54,26 @@ export class DataLiveness {
     this.#options = options;
   }
 
-  /** Since when traffic has been without a sign of the relay's life; undefined when it has not. */
+  /**
+   * Monotonic time since which traffic has been without a sign of life of the relay, ms; undefined
+   * if it has not.
+   */
   get owedSinceMs(): number | undefined {
     return this.#owedSinceMs;
   }
 
-  /** Anything was sent. Cheap: called for every packet. */
+  /** Notes any sent datagram. Cheap enough to call for every packet. */
   noteSent(): void {
     this.#sentAtMs = this.#options.scheduler.monotonic();
   }
 
-  /** Data was sent. Cheap, as all of these. */
+  /** Notes sent data. Cheap enough to call for every packet. */
   noteDataSent(): void {
     this.noteSent();
     if (this.#owedSinceMs === undefined) this.#owed(this.#sentAtMs);
   }
 
-  /** Data came: the relay lives, and more is expected. */
+  /** Notes received data: the relay is alive, and more data is expected. */
   noteDataReceived(): void {
     this.#dataAtMs = this.#options.scheduler.monotonic();
     this.#owed(this.#dataAtMs);
@@ -72,8 +81,8 @@ export class DataLiveness {
   }
 
   /**
-   * The relay has not heard this peer: signs were lost. They are sent every `REMINDED_SIGN_MS` for
-   * a while, and no faster, because anybody can forge a reminder.
+   * Takes the relay's reminder: it has not heard this peer, because signs were lost. For a while
+   * they are sent every `REMINDED_SIGN_MS`, and not faster, because anybody can forge a reminder.
    */
   noteReminder(): void {
     if (this.#stopped) return;
@@ -83,7 +92,7 @@ export class DataLiveness {
     this.#checkSign();
   }
 
-  /** The relay answered a request: nothing is owed until there is traffic again. */
+  /** Notes a response of the relay: nothing is owed until the next traffic. */
   noteAnswered(): void {
     this.#owedSinceMs = undefined;
   }
@@ -110,7 +119,7 @@ export class DataLiveness {
     const sinceMs = this.#owedSinceMs;
     if (sinceMs === undefined) return;
     const quietMs = this.#options.scheduler.monotonic() - sinceMs;
-    // Whole milliseconds: a timer cannot wait for less, and rounding must not make it spin.
+    // Rounded up to whole ms, since a timer with a fraction would fire early and spin.
     if (quietMs < RELAY_QUIET_MS) this.#armQuiet(Math.ceil(RELAY_QUIET_MS - quietMs));
     else this.#options.onQuiet(sinceMs);
   }

@@ -17,57 +17,59 @@ import { DIRECTORY_ANSWER_MS, exchangeJson, type TextAnswer } from './http-json.
 import { ACCESS_SPECS, CALL_SPECS, REQUEST_SPECS } from './option-specs.js';
 import { aborted } from './peer-errors.js';
 
-/** What a peer, or its server, may tell the directory about it; everything is optional. */
+/** A peer's hints for the directory; every member is optional. */
 export interface PeerHints {
   /** The peer's public IP address, without a port. */
   readonly address?: string | undefined;
-  /** Relay or region id to round trip in milliseconds, as the peer measured it. */
+  /** Measured round trip in ms, by relay id or region. */
   readonly latencies?: Readonly<Record<string, number>> | undefined;
-  /** The region that its relay must be in, while one there can serve. */
+  /** The region of its relay, while one there can serve. */
   readonly region?: string | undefined;
-  /** The address family it must be served with. */
+  /** The address family that it must be served with. */
   readonly family?: 4 | 6 | undefined;
   /** The address families that it can use: it is served with no other. */
   readonly families?: readonly (4 | 6)[] | undefined;
-  /** Ids of relays that it is not given while another can serve; at most 8. */
+  /** Ids of relays to avoid while another can serve; at most 8. */
   readonly avoid?: readonly string[] | undefined;
 }
 
 export interface ConnectionRequest {
   readonly peers: readonly [PeerHints, PeerHints];
-  /** How long the credentials may start the connection; default 600, at most 86,400. */
+  /** Time in which the credentials can start the connection, s; default 600, at most 86,400. */
   readonly ttlSeconds?: number | undefined;
 }
 
-/** A relay that the directory may choose. */
+/** A relay that may be chosen. */
 export interface RelaySummary {
   readonly id: string;
   readonly region: string;
   readonly addresses: readonly TransportAddress[];
-  /** What the directory knows of who reaches it; left out by one that does not say. */
+  /** Its reachability; absent from a directory that does not report it. */
   readonly reachability?: RelayReachability;
 }
 
-/** What is said of who reaches a relay (docs/registration.md, Reachability). */
+/** Other relays' reports about a relay (docs/registration.md, Reachability). */
 export interface RelayReachability {
-  /** `reachable`, `unchecked`, `suspected`, `partial`, `unreachable`; later perhaps others. */
+  /**
+   * `reachable`, `unchecked`, `suspected`, `partial`, `unreachable`, or one of a newer directory.
+   */
   readonly verdict: string;
-  /** What is said of its trunk, where something is. */
+  /** Reports about its trunk, if there are any. */
   readonly trunk?: RelayDoubt;
-  /** What is said of some of its service addresses. */
+  /** Reports about some of its service addresses. */
   readonly service?: readonly (RelayDoubt & { readonly address: string })[];
-  /** It says itself that it reaches hardly any other relay. */
+  /** It reports itself that it reaches hardly any other relay. */
   readonly cutOff?: boolean;
-  /** Relays that have not confirmed a registry with it. */
+  /** Number of relays that have not confirmed a registry with it. */
   readonly unknownTo?: number;
 }
 
-/** Who does not reach a relay's trunk, or one of its service addresses. */
+/** Reports that a relay's trunk, or one of its service addresses, is not reached. */
 export interface RelayDoubt {
   readonly verdict: string;
-  /** RFC 3339 time since when there is a doubt. */
+  /** RFC 3339 time at which the doubt began. */
   readonly since?: string;
-  /** How many relays say so, how many could tell, and some of those that say so. */
+  /** Number of relays that report it, number of those that can tell, and some of the former. */
   readonly unreachedBy: number;
   readonly observers: number;
   readonly by: readonly { readonly id: string; readonly reason: string; readonly since: string }[];
@@ -110,11 +112,11 @@ const relaysValidator = Compile(
 type CheckedAccess = Checked<DirectoryAccess, typeof ACCESS_SPECS>;
 
 /**
- * The directory's HTTP interface for peers and their servers (PROTOCOL.md section 5). Each call
- * is given up after DIRECTORY_ANSWER_MS. All of them throw TurnpikeError:
- * ERR_TURNPIKE_DIRECTORY for a problem that the directory reported (`status`,
- * `retryAfterSeconds`) or an answer that makes no sense, ERR_TURNPIKE_DIRECTORY_UNREACHABLE when
- * it did not answer, ERR_TURNPIKE_ABORTED.
+ * Client of the directory's HTTP interface for peers and their servers (PROTOCOL.md section 5).
+ * Each call times out after DIRECTORY_ANSWER_MS. All calls throw TurnpikeError:
+ * ERR_TURNPIKE_DIRECTORY for a problem that the directory reports (`status`, `retryAfterSeconds`)
+ * or a malformed response, ERR_TURNPIKE_DIRECTORY_UNREACHABLE without a response,
+ * ERR_TURNPIKE_ABORTED.
  */
 export class DirectoryClient {
   readonly #access: CheckedAccess;
@@ -128,9 +130,10 @@ export class DirectoryClient {
   }
 
   /**
-   * Asks for a pair of relays and the credentials of both peers.
-   * @param request - what the directory may know of the two, the first peer's first
-   * @throws TurnpikeError as the class says; ERR_TURNPIKE_CONFIG for a request out of bounds
+   * Requests a pair of relays and both peers' credentials.
+   * @param request - the hints of both peers
+   * @returns both halves, role 0 first
+   * @throws TurnpikeError as described for the class; as `checkOptions` for an invalid request
    */
   async createConnection(
     request: ConnectionRequest,
@@ -143,7 +146,10 @@ export class DirectoryClient {
     return parseGrantPair(await this.#call('POST', 'v1/connections', body, signal));
   }
 
-  /** Lists the relays that may be chosen: to measure latencies to. */
+  /**
+   * Lists the relays that may be chosen, for example to measure latencies.
+   * @throws TurnpikeError as described for the class
+   */
   async listRelays(options: CallOptions = {}): Promise<RelaySummary[]> {
     const call = 'DirectoryClient#listRelays';
     const { signal } = checkOptions<CallOptions, typeof CALL_SPECS>(call, CALL_SPECS, options);

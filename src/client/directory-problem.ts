@@ -5,17 +5,17 @@ import { TurnpikeError } from '../errors.js';
 export interface DirectoryAccess {
   /** The directory's base URL, `http:` or `https:`; it may have a path. */
   readonly directoryUrl: string | URL;
-  /** Names the tenant: 16 to 512 characters of a bearer token. */
+  /** The tenant's API key: 16 to 512 characters of a bearer token. */
   readonly apiKey: string;
-  /** Certificate authorities in PEM, instead of the system's. */
+  /** Certificate authorities in PEM, in place of the system's. */
   readonly ca?: string | Buffer | undefined;
 }
 
 /**
- * A route's URL below the directory's base URL, which may have a path of its own.
+ * Returns a route's URL below the directory's base URL.
  * @param base - as in `DirectoryAccess`
  * @param route - such as `v1/relays`, without a leading slash
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a base that is no http: or https: URL
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a base that is not an http: or https: URL
  */
 export function routeUrl(base: string | URL, route: string): URL {
   const url = URL.canParse(String(base)) ? new URL(base) : undefined;
@@ -31,12 +31,12 @@ export function routeUrl(base: string | URL, route: string): URL {
 }
 
 /**
- * The error for an answer that is no success: a problem document (RFC 9457) or whatever a proxy
- * between us made of it.
+ * Returns the error for an unsuccessful response: a problem document (RFC 9457), or a response of a
+ * proxy.
  * @param status - HTTP status
  * @param text - the body
- * @returns TurnpikeError ERR_TURNPIKE_DIRECTORY with `status`, the problem's stable code in its
- *   message, and `retryAfterSeconds` where given
+ * @returns TurnpikeError ERR_TURNPIKE_DIRECTORY with `status`, the problem's code in its message,
+ *   and `retryAfterSeconds` if present
  */
 export function directoryProblem(status: number, text: string): TurnpikeError {
   if (!isProblem(text)) return strangerProblem(status, text);
@@ -50,9 +50,9 @@ export function directoryProblem(status: number, text: string): TurnpikeError {
 }
 
 /**
- * The error of a directory that did not answer.
- * @param url - what was asked for
- * @param cause - the failure below; its system error name becomes `errno`
+ * Returns the error for a directory that did not respond.
+ * @param url - the requested URL
+ * @param cause - the underlying failure; its system error name becomes `errno`
  */
 export function directoryUnreachable(url: URL, cause: unknown): TurnpikeError {
   const errno = (cause as NodeJS.ErrnoException | undefined)?.code;
@@ -69,7 +69,9 @@ function isProblem(text: string): boolean {
   return problemMembers(text).code !== undefined;
 }
 
-/** The error of an answer that is not a directory's: of a proxy, or of another server. */
+/**
+ * Returns the error for a response that is not a directory's, but a proxy's or another server's.
+ */
 function strangerProblem(status: number, text: string): TurnpikeError {
   const what = /^\s*</.test(text) ? 'with a web page' : 'with what is no answer of a directory';
   const hint =
@@ -98,7 +100,7 @@ function problemMembers(text: string): ProblemMembers {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null) problem = value as Record<string, unknown>;
   } catch {
-    // Not from a directory: the status has to do.
+    // Not a directory's response; the error then has the status only.
   }
   const string = (value: unknown) => (typeof value === 'string' ? value : undefined);
   const seconds = problem.retryAfterSeconds;

@@ -8,7 +8,7 @@ import { REALM_CHARACTERS_MAX, USERNAME_BYTES_MAX } from '../stun/attribute-type
 
 const GrantAddress = Type.Union([AddressShape, Type.String({ maxLength: 64 })]);
 
-/** One peer's half of the directory's answer, as it travels (PROTOCOL.md section 5). */
+/** One peer's half of a connection, as JSON (PROTOCOL.md section 5). */
 const PeerHalf = Type.Object({
   role: Type.Union([Type.Literal(0), Type.Literal(1)]),
   relay: Type.Object({ id: Name, region: Name, ...AddressShape.properties }),
@@ -24,13 +24,13 @@ const Common = {
 };
 
 const GrantPairShape = Type.Object({ ...Common, peers: Type.Tuple([PeerHalf, PeerHalf]) });
-/** A grant as `parseGrant` takes it. */
+/** A grant that `parseGrant` accepts. */
 export const GrantShape = Type.Object({ ...Common, ...PeerHalf.properties });
 
 const grantPairValidator = Compile(GrantPairShape);
 const grantValidator = Compile(GrantShape);
 
-/** What one peer needs to take its half of a connection: give each peer its own and only that. */
+/** One peer's half of a connection, with its credential. Give each peer its own half only. */
 export interface ConnectionGrant {
   /** 32 lower-case hex digits. */
   readonly connectionId: string;
@@ -38,18 +38,18 @@ export interface ConnectionGrant {
   readonly expiresAt: string;
   readonly realm: string;
   readonly role: 0 | 1;
-  /** The relay that this peer talks to. */
+  /** This peer's relay. */
   readonly relay: TransportAddress & { readonly id: string; readonly region: string };
-  /** The relay that the other peer talks to. */
+  /** The other peer's relay. */
   readonly peerRelay: TransportAddress;
   readonly username: string;
   readonly password: string;
 }
 
-/** A grant as an application may hand it on: the other relay's address as text or as an object. */
+/** A grant from an application: the other relay's address may be text or an object. */
 export type GrantInput = Omit<ConnectionGrant, 'peerRelay'> & { readonly peerRelay: AddressInput };
 
-/** The directory's answer: both halves, the first peer's first. */
+/** Both halves of a connection, role 0 first. */
 export interface GrantPair {
   readonly connectionId: string;
   readonly expiresAt: string;
@@ -57,10 +57,10 @@ export interface GrantPair {
 }
 
 /**
- * Reads the answer of `POST /v1/connections`.
- * @param value - parsed JSON of unknown shape
- * @returns both halves, addresses canonical; members it does not know are ignored
- * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY naming the member that is wrong
+ * Parses the response of `POST /v1/connections`.
+ * @param value - parsed JSON of any shape
+ * @returns both halves with canonical addresses, without unknown members
+ * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with the invalid member
  */
 export function parseGrantPair(value: unknown): GrantPair {
   const offer = checked(grantPairValidator, value);
@@ -73,10 +73,10 @@ export function parseGrantPair(value: unknown): GrantPair {
 }
 
 /**
- * Reads one half, flat, as the rendezvous and applications hand it on.
- * @param value - parsed JSON of unknown shape
+ * Parses one half in the flat form that the rendezvous and applications use.
+ * @param value - parsed JSON of any shape
  * @returns the grant with canonical addresses
- * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY naming the member that is wrong
+ * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with the invalid member
  */
 export function parseGrant(value: unknown): ConnectionGrant {
   return canonicalGrant(checked(grantValidator, value));

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { readBody, sendRequest } from '../http/client-request.js';
 
-/** A directory that does not answer a client in this time is unreachable. */
+/** Timeout of a client's request to the directory. */
 export const DIRECTORY_ANSWER_MS = 10_000;
 
-/** The longest answer of a directory that a client reads. */
+/** Maximum response of a directory that a client reads. */
 export const DIRECTORY_ANSWER_BYTES_MAX = 1_048_576;
 
 export interface JsonRequest {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
   readonly apiKey: string;
-  /** Sent as JSON when given. */
+  /** Sent as JSON if present. */
   readonly body?: unknown;
   readonly ca?: string | Buffer | undefined;
   readonly signal: AbortSignal;
@@ -23,8 +23,9 @@ export interface TextAnswer {
 }
 
 /**
- * One HTTP exchange on a connection of its own.
- * @throws as `sendRequest`; RangeError for an answer longer than `DIRECTORY_ANSWER_BYTES_MAX`
+ * Sends one HTTP request on a connection of its own.
+ * @returns status and body text
+ * @throws as `sendRequest`; RangeError for a body longer than `DIRECTORY_ANSWER_BYTES_MAX`
  */
 export async function exchangeJson(request: JsonRequest): Promise<TextAnswer> {
   const { method, url, apiKey, body, ca, signal } = request;
@@ -40,8 +41,8 @@ export async function exchangeJson(request: JsonRequest): Promise<TextAnswer> {
 }
 
 /**
- * Reads a body.
- * @throws RangeError beyond `DIRECTORY_ANSWER_BYTES_MAX`; as `readBody`
+ * Reads a body as UTF-8.
+ * @throws RangeError for a body longer than `DIRECTORY_ANSWER_BYTES_MAX`; as `readBody`
  */
 export async function readText(answer: IncomingMessage): Promise<string> {
   const body = await readBody(answer, DIRECTORY_ANSWER_BYTES_MAX);

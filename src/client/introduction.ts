@@ -19,7 +19,7 @@ export class Introduction {
   #sent = false;
   #received = false;
 
-  /** @param send - passes our address to the directory */
+  /** @param send - sends this peer's address to the directory */
   constructor(grant: ConnectionGrant, send: (address: TransportAddress) => void) {
     this.grant = grant;
     this.#send = send;
@@ -29,21 +29,21 @@ export class Introduction {
   }
 
   /**
-   * Aborts when the connection is of no use any more: the other side left before the addresses
-   * were exchanged, or wants a new one. Its reason is a TurnpikeError ERR_TURNPIKE_RENDEZVOUS.
+   * Aborts when the connection is obsolete: the other side left before the addresses were
+   * exchanged, or asked for another one. The reason is a TurnpikeError ERR_TURNPIKE_RENDEZVOUS.
    */
   get over(): AbortSignal {
     return this.#over.signal;
   }
 
-  /** Whether both addresses have been exchanged, so that the rendezvous is not needed any more. */
+  /** Whether both addresses have been exchanged, so that the rendezvous is no longer needed. */
   get complete(): boolean {
     return this.#sent && this.#received;
   }
 
   /**
-   * Tells the other side our NAT address, `Peer.mappedAddress`.
-   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS
+   * Sends this peer's NAT address, `Peer.mappedAddress`, to the other side.
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for another value
    */
   sendAddress(address: AddressInput): void {
     const checked = toAddress(address);
@@ -53,7 +53,7 @@ export class Introduction {
 
   /**
    * Waits for the other side's NAT address.
-   * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS when it was over before
+   * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS if `over` aborts first
    */
   async peerAddress(options: CallOptions = {}): Promise<TransportAddress> {
     const call = 'Introduction#peerAddress';
@@ -74,13 +74,13 @@ export class Introduction {
     }
   }
 
-  /** The rendezvous received the other side's address; a later one is ignored. */
+  /** Takes the other side's address; later ones are ignored. */
   receive(address: TransportAddress): void {
     this.#received = true;
     this.#resolvePeerAddress(address);
   }
 
-  /** The rendezvous says that the connection is of no use any more. */
+  /** Marks the connection as obsolete. */
   end(why: string): void {
     this.#over.abort(new TurnpikeError('ERR_TURNPIKE_RENDEZVOUS', why));
   }

@@ -3,19 +3,19 @@ import { DirectoryClient, type PeerHints, type RelaySummary } from './directory-
 import type { DirectoryAccess } from './directory-problem.js';
 import { dependsOnRelays, servicesAnywhere, usableFamilies } from './usable-families.js';
 
-/** A peer that joins a room waits this long to learn where the relays are. */
+/** Maximum wait of a joining peer for the list of relays. */
 export const RELAY_LIST_MS = 2_000;
 
 /**
- * What a peer tells the directory about itself when it joins: the hints that it was given, the
- * relays to avoid, and the address families that its host has a route to relays in. Each is left
- * out once the directory has refused the peer for it.
+ * The hints that a peer sends when it joins: those of the application, relays to avoid, and the
+ * address families in which its host has a route to relays. The latter two are omitted once the
+ * directory has refused a join with them.
  */
 export class JoinHints {
   readonly #access: DirectoryAccess;
   readonly #given: PeerHints;
   #measured: readonly AddressFamily[] = [];
-  /** Whether the directory has refused a join for `families` and `avoid`, as version 0.1.0 does. */
+  /** Whether the directory has refused `families` and `avoid`, as version 0.1.0 does. */
   #isPlain = false;
   #joined: { readonly avoid: string; readonly isPlain: boolean; readonly isSaying: boolean } = {
     avoid: '',
@@ -29,9 +29,9 @@ export class JoinHints {
   }
 
   /**
-   * Looks at which families the host can use, unless it was told: toward the relays that the
-   * directory lists, or toward the internet where it does not list them in time. Never throws.
-   * @param until - ends the wait for that list
+   * Determines the usable address families, unless the application gave them: by the routes to the
+   * listed relays, or to the internet if the list does not arrive in time. Never throws.
+   * @param until - aborts the wait for the list
    */
   async measure(until: AbortSignal): Promise<void> {
     const { family, families } = this.#given;
@@ -42,14 +42,19 @@ export class JoinHints {
     this.#measured = await usableFamilies(addresses, anywhere);
   }
 
-  /** Asked for only where the answer depends on it, to spare the directory a crowd's requests. */
+  /**
+   * Lists the relays. Requested only if the result depends on it, to reduce the directory's load.
+   */
   #relays(until: AbortSignal): Promise<readonly RelaySummary[]> {
     const { directoryUrl, apiKey, ca } = this.#access;
     const signal = AbortSignal.any([until, AbortSignal.timeout(RELAY_LIST_MS)]);
     return new DirectoryClient({ directoryUrl, apiKey, ca }).listRelays({ signal }).catch(() => []);
   }
 
-  /** The hints of a join that is sent now; undefined where there is nothing to say. */
+  /**
+   * Returns the hints of a join that is sent now; undefined if there are none.
+   * @param avoid - ids of relays to avoid
+   */
   joining(avoid: readonly string[]): PeerHints | undefined {
     const { families = this.#measured, avoid: _, ...plain } = this.#given;
     const isSaying = families.length > 0 || avoid.length > 0;
@@ -64,14 +69,14 @@ export class JoinHints {
     return Object.values(peer).some((value) => value !== undefined) ? peer : undefined;
   }
 
-  /** Whether the newest join named the same relays to avoid. */
+  /** Returns whether the newest join had the same relays to avoid. */
   hasSaid(avoid: readonly string[]): boolean {
     return this.#joined.avoid === avoid.join();
   }
 
   /**
-   * The directory refused the newest join as malformed.
-   * @returns whether another one, without what only newer directories know, may do
+   * Handles a join that the directory refused as malformed.
+   * @returns whether to retry without the members that version 0.1.0 does not know
    */
   refused(): boolean {
     const { isPlain, isSaying } = this.#joined;
@@ -81,8 +86,8 @@ export class JoinHints {
   }
 
   /**
-   * No relay has an address of the families that were named.
-   * @returns whether they were a measurement, which may be wrong, and are not named any more
+   * Handles that no relay has an address of the given families.
+   * @returns whether they were measured, so that a retry without them may succeed
    */
   unserved(): boolean {
     if (this.#measured.length === 0 || this.#isPlain) return false;

@@ -14,7 +14,7 @@ import { ReconnectingPeer } from './reconnecting-peer.js';
 import { newMember, Rendezvous, type RendezvousOptions } from './rendezvous.js';
 import { systemScheduler } from './scheduler.js';
 
-/** What happens on the way to an established connection, in order; `retrying` may come between. */
+/** Steps to an established connection, in order; `retrying` may come in between. */
 export type JoinProgress =
   | { readonly step: 'waiting' }
   | { readonly step: 'retrying'; readonly error: TurnpikeError }
@@ -24,49 +24,49 @@ export type JoinProgress =
   | { readonly step: 'connecting' }
   | { readonly step: 'established' };
 
-/** How to open the Peer; `signal` ends the whole of it. */
+/** Options of `Peer.meet`; `signal` applies to all steps. */
 export interface MeetOptions extends Omit<PeerOptions, 'grant'> {
-  /** Ids of relays not to be given while another can serve; those that do not answer are added. */
+  /** Ids of relays to avoid while another can serve; relays that fail are added. */
   readonly avoid?: readonly string[] | undefined;
   readonly onProgress?: ((progress: JoinProgress) => void) | undefined;
 }
 
-/** A room and how to open the Peer. */
+/** Options of `Peer.join` for one connection. */
 export interface JoinOptions extends RendezvousOptions, MeetOptions {
-  /** The region that this peer's relay should be in; short for `hints.region`. */
+  /** The region of this peer's relay; short for `hints.region`. */
   readonly region?: string | undefined;
-  /** One connection only; see `ReconnectingJoinOptions`. */
+  /** False: one connection only. See `ReconnectingJoinOptions`. */
   readonly reconnect?: false | undefined;
 }
 
-/** How a peer outlives its connections. */
+/** How to reconnect. */
 export interface ReconnectOptions {
-  /** Give up when there was no connection for so long, milliseconds; default never. */
+  /** Time without a connection after which to give up, ms; default never. */
   readonly giveUpMs?: number | undefined;
   /**
-   * Whether to try again, as after a loss, when the first connection cannot be made (no directory,
-   * no relay); `giveUpMs` then counts from the first failure. What is a mistake, such as a wrong
-   * API key, rejects still. Default false: a fault rejects, too.
+   * Whether to retry, as after a loss, if the first connection cannot be established (no directory,
+   * no relay); `giveUpMs` then counts from the first failure. Mistakes such as a wrong API key
+   * still reject. Default false: every failure rejects.
    */
   readonly fromStart?: boolean | undefined;
 }
 
-/** A room in which to meet again after each loss. */
+/** Options of `Peer.join` for a peer that reconnects. */
 export interface ReconnectingJoinOptions extends Omit<JoinOptions, 'reconnect'> {
   /** `true` for the defaults. */
   readonly reconnect: true | ReconnectOptions;
 }
 
-/** What changes from one connection to the next. */
+/** Options that differ between connections. */
 export interface Introduced {
   readonly avoid: readonly string[];
   readonly signal: AbortSignal;
 }
 
-/** `Peer.open`, handed in so that this file does not import the class that offers it. */
+/** `Peer.open`, passed in so that this file does not import `Peer`. */
 type OpenPeer = (options: PeerOptions) => Promise<Peer>;
 
-/** Enters a room for one connection; see `Peer.join`. */
+/** Joins a room for one connection; see `Peer.join`. */
 export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Peer> {
   const rendezvous = await Rendezvous.open(roomOptions(options));
   try {
@@ -79,13 +79,13 @@ export async function joinRoom(options: JoinOptions, open: OpenPeer): Promise<Pe
   }
 }
 
-/** Enters a room and stays there for connection after connection; see `Peer.join`. */
+/** Joins a room for repeated connections; see `Peer.join`. */
 export function joinAgainAndAgain(
   options: ReconnectingJoinOptions,
   open: OpenPeer,
 ): Promise<ReconnectingPeer> {
   const { reconnect, signal, scheduler = systemScheduler, ...rest } = options;
-  // One name for all attempts, so that each takes the place of the one before in the room.
+  // The same member name for all attempts, so that each replaces the former one in the room.
   const member = rest.member ?? newMember(rest.random ?? randomBytes);
   const joining: JoinOptions = { ...rest, scheduler, member };
   let rendezvous: Rendezvous | undefined;
@@ -113,7 +113,7 @@ export function joinAgainAndAgain(
   );
 }
 
-/** The part of `Peer.join`'s options that is the rendezvous's. */
+/** Returns the rendezvous' part of `Peer.join`'s options. */
 function roomOptions(options: JoinOptions): RendezvousOptions {
   const room = optionsOf<RendezvousOptions>(RENDEZVOUS_SPECS, options);
   const { region, bind } = options;
@@ -122,14 +122,14 @@ function roomOptions(options: JoinOptions): RendezvousOptions {
   const hints = {
     ...room.hints,
     ...(region !== undefined && { region }),
-    // A socket that is bound to an address sends to its family alone.
+    // A socket that is bound to an address can send to its family only.
     ...(bind !== undefined && isFree && { families: [familyOf(toAddress(bind))] }),
   };
   return { ...room, hints };
 }
 
 /**
- * Takes the next connection of a rendezvous until it is established; see `Peer.meet`. Where a relay
+ * Waits for the next connection of a rendezvous and establishes it; see `Peer.meet`. If a relay
  * does not serve, it asks for another pair.
  */
 export async function meet(
@@ -153,7 +153,7 @@ export async function meet(
         return await establish(introduction, options, open);
       } catch (error) {
         if (signal?.aborted) throw error;
-        // The other side left or started again, which is no failure of this one: wait for it.
+        // The other side left or restarted, which is not this side's failure.
         if (over.aborted) {
           onRetrying(over.reason);
           continue;
@@ -199,7 +199,7 @@ async function establish(
   return peer;
 }
 
-/** Closes the peer when the rendezvous says that the connection is over. */
+/** Closes the peer when the rendezvous marks the connection as obsolete. */
 function closeWhenOver(peer: Peer, over: AbortSignal): void {
   const onOver = () => {
     const { message } = over.reason as TurnpikeError;

@@ -9,35 +9,37 @@ import type { Scheduler } from './scheduler.js';
 export interface LegLivenessOptions {
   readonly scheduler: Scheduler;
   readonly random: RandomBytes;
-  /** The state of the connection now. */
+  /** Returns the present state of the connection. */
   readonly state: () => ConnectionState;
-  /** Sends a Refresh until it is answered, or until the signal. */
+  /** Sends a Refresh until it is answered or the signal aborts. */
   readonly ask: (signal: AbortSignal) => Promise<StunMessage>;
-  /** The retransmission timeout now, milliseconds. */
+  /** Returns the present retransmission timeout, ms. */
   readonly rtoMs: () => number;
-  /** Time for a Refresh. */
+  /** Called when a Refresh is due. */
   readonly onRefreshDue: () => void;
-  /** Time for a Binding indication: a keepalive of the NATs' mappings, or a sign of life. */
+  /** Called when a Binding indication is due: as a keepalive, or as a sign of life. */
   readonly onSignDue: () => void;
-  /** The relay leaves a question unanswered; it answers after all. */
+  /**
+   * Called with false when the relay's response is overdue, and with true when it is heard again.
+   */
   readonly onResponsive: (responsive: boolean) => void;
-  /** The relay answered the Refresh that asked whether it has the leg. */
+  /** Called with the response to a Refresh that checked the relay. */
   readonly onAnswered: (answer: StunMessage) => void;
-  /** The relay refused it, or did not answer in time: `error` is undefined then. */
+  /** Called when that Refresh was refused, or with undefined when it was not answered in time. */
   readonly onFailed: (error: unknown) => void;
 }
 
 /**
- * Keeps one leg alive, and decides when its relay is asked whether it lives (docs/liveness.md):
- * because a timer is due, because data is not answered, or because something else happened after
- * which the relay may be gone. Everything that is sent and received is told to it.
+ * Keeps one leg alive, and decides when to check its relay (docs/liveness.md): when a timer
+ * expires, when data is unanswered, or after an event that suggests that the relay is gone. It must
+ * be told of everything that is sent and received.
  */
 export class LegLiveness {
   readonly timers: LegTimers;
   readonly #options: LegLivenessOptions;
   readonly #data: DataLiveness;
   readonly #relay: RelayLiveness;
-  /** Why sending fails, since the relay was last heard. */
+  /** The last send error since the relay was heard. */
   #sendError: NodeJS.ErrnoException | undefined;
 
   constructor(options: LegLivenessOptions) {
@@ -65,19 +67,19 @@ export class LegLiveness {
     });
   }
 
-  /** False while the relay leaves a question unanswered. */
+  /** False while a response of the relay is overdue. */
   get responsive(): boolean {
     return this.#relay.responsive;
   }
 
-  /** Why sending fails, or what the network said of it, since the relay was last heard. */
+  /** The last error of a send, or of the network, since the relay was heard. */
   get sendError(): NodeJS.ErrnoException | undefined {
     return this.#sendError;
   }
 
   /**
-   * How long the relay has to answer, milliseconds: less before there is a connection, as another
-   * relay costs nothing then, and after the network said that nothing listens there.
+   * Time for the relay's response, ms. Shorter before the connection is established, when another
+   * relay can still be taken, and after ECONNREFUSED.
    */
   get patienceMs(): number {
     const isRefused = this.#sendError?.code === 'ECONNREFUSED';
@@ -85,45 +87,45 @@ export class LegLiveness {
     return isSparing ? RELAY_UNRESPONSIVE_MS : RELAY_ABSENT_MS;
   }
 
-  /** A datagram of data was sent. */
+  /** Notes a data datagram that was sent. */
   noteDataSent(): void {
     this.timers.noteSent();
     this.#data.noteDataSent();
   }
 
-  /** A datagram of control was sent. */
+  /** Notes a control datagram that was sent. */
   noteSent(): void {
     this.timers.noteSent();
     this.#data.noteSent();
   }
 
-  /** A datagram of data came. */
+  /** Notes a data datagram that was received. */
   noteDataReceived(): void {
     this.timers.noteReceived();
     this.#data.noteDataReceived();
     this.#noteHeard();
   }
 
-  /** The relay answered a request. */
+  /** Notes a response of the relay. */
   noteAnswered(): void {
     this.timers.noteReceived();
     this.#data.noteAnswered();
     this.#noteHeard();
   }
 
-  /** The relay reminds this peer of the sign of life that it owes. */
+  /** Takes the relay's reminder that a sign of life is overdue. */
   noteReminder(): void {
     this.#data.noteReminder();
   }
 
-  /** A datagram could not be sent, or the network says that nobody takes it. */
+  /** Notes a failed send, or an ICMP error. */
   noteSendError(cause: NodeJS.ErrnoException): void {
     this.#sendError = cause;
   }
 
   /**
-   * Asks the relay whether it has the leg still, if it has granted one.
-   * @param withinMs - how long it has to answer
+   * Checks whether the relay still has the leg, if it has granted one.
+   * @param withinMs - time for the response, ms
    */
   check(withinMs = this.patienceMs): void {
     if (isHeld(this.#options.state())) this.#relay.check(withinMs);
@@ -140,7 +142,10 @@ export class LegLiveness {
     this.#relay.noteHeard();
   }
 
-  /** However late this is noticed, the relay has the time that it would have had. */
+  /**
+   * Checks the relay, with the remaining time of its deadline; at least the usual remainder if the
+   * timer fired late.
+   */
   #dataIsQuiet(sinceMs: number): void {
     const leastMs = RELAY_UNRESPONSIVE_MS - RELAY_QUIET_MS;
     const passedMs = this.#options.scheduler.monotonic() - sinceMs;

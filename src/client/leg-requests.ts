@@ -14,24 +14,26 @@ import {
   standardWaitsMs,
 } from './retransmission.js';
 
-/** A relay that leaves an Allocate without any answer for this long is not there, by default. */
+/** Default time for the first response to an Allocate. */
 export const OPEN_TIMEOUT_MS = 3_000;
 
-/** The shortest that `openTimeoutMs` may be. */
+/** Minimum of `openTimeoutMs`. */
 export const OPEN_TIMEOUT_MS_MIN = 500;
 
-/** The longest that `openTimeoutMs` may be. */
+/** Maximum of `openTimeoutMs`. */
 export const OPEN_TIMEOUT_MS_MAX = 60_000;
 
-/** A peer tells a relay that forgot its address to close the old leg, for this long. */
+/** Time in which a peer tries to close the leg of its former address after a 437. */
 export const FORMER_LEG_MS = 1_000;
 
-/** An indication has no answer and needs no integrity (PROTOCOL.md section 2). */
+/**
+ * Returns a Binding indication. It has no integrity and gets no response (PROTOCOL.md section 2).
+ */
 export function keepalive(transactionId: Uint8Array): Uint8Array {
   return new MessageWriter('indication', Method.Binding, transactionId).finish();
 }
 
-/** The requests of PROTOCOL.md section 2 for one grant: what is in them and how they repeat. */
+/** Builds the requests for one grant (PROTOCOL.md section 2), with their retransmission. */
 export class LegRequests {
   readonly #grant: ConnectionGrant;
   readonly #lifetimeSeconds: number;
@@ -46,6 +48,7 @@ export class LegRequests {
     this.#openTimeoutMs = options.openTimeoutMs;
   }
 
+  /** Returns an Allocate request. */
   allocate(): RequestOptions {
     const { role, peerRelay } = this.#grant;
     return {
@@ -63,6 +66,7 @@ export class LegRequests {
     };
   }
 
+  /** Returns a Connect request. @param peerAddress - the other peer's NAT address */
   connect(peerAddress: TransportAddress): RequestOptions {
     return {
       method: Method.Connect,
@@ -76,21 +80,27 @@ export class LegRequests {
     };
   }
 
+  /** Returns a Refresh request that extends the lifetime. */
   refresh(): RequestOptions {
     return this.#refresh(this.#lifetimeSeconds, standardWaitsMs);
   }
 
-  /** A Refresh that a relay which lives answers at once, repeated for as long as anyone waits. */
+  /**
+   * Returns a Refresh request to check the relay, retransmitted until it is aborted or times out.
+   */
   livenessCheck(): RequestOptions {
     return this.#refresh(this.#lifetimeSeconds, livenessCheckWaitsMs);
   }
 
-  /** LIFETIME 0, for a leg that the relay holds for a former address of ours. */
+  /**
+   * Returns a Refresh of LIFETIME 0 for a leg that the relay holds for a former address of this
+   * peer.
+   */
   closeFormer(): RequestOptions {
     return this.#refresh(0, () => [FORMER_LEG_MS / 2, FORMER_LEG_MS / 2]);
   }
 
-  /** LIFETIME 0. */
+  /** Returns a Refresh of LIFETIME 0. */
   close(): RequestOptions {
     return this.#refresh(0, closeWaitsMs);
   }

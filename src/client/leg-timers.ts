@@ -2,28 +2,28 @@ import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import type { RandomBytes } from '../random.js';
 import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 
-/** A peer that waits for signalling refreshes its reserved leg this often. */
+/** Maximum interval of a peer's Refreshes while its leg is reserved. */
 export const RESERVED_REFRESH_MS = 12_000;
 
-/** A peer whose Connect waits for the other side asks its relay this often. */
+/** Maximum interval of a peer's Refreshes while its Connect is pending. */
 export const CONNECTING_REFRESH_MS = 4_000;
 
-/** Without data, a relay that was not heard for this long is asked with a Refresh. */
+/** Silence of a relay without data traffic after which it is checked by a Refresh. */
 export const RELAY_SILENCE_MS = 30_000;
 
-/** Shorter lifetimes are treated as this one. */
+/** Minimum assumed lifetime, s. */
 const LIFETIME_SECONDS_MIN = 10;
 
 export interface LegTimersOptions {
   readonly scheduler: Scheduler;
   readonly random: RandomBytes;
-  /** Time to refresh the leg, or to ask a silent relay whether it is there. */
+  /** Called when a Refresh is due, to extend the lifetime or to check a silent relay. */
   readonly onRefresh: () => void;
-  /** Time to send something, so that the NATs on the way keep their mappings. */
+  /** Called when a keepalive is due, for the NATs on the path. */
   readonly onKeepalive: () => void;
 }
 
-/** The timers that keep a leg: refresh before expiry, keepalive, and a watch on the relay. */
+/** Timers of a leg: refresh before expiry, keepalive, and silence of the relay. */
 export class LegTimers {
   readonly #options: LegTimersOptions;
   readonly #keepalive: IdleTimer;
@@ -34,8 +34,8 @@ export class LegTimers {
     const { scheduler, onRefresh, onKeepalive } = options;
     this.#options = options;
     this.#keepalive = new IdleTimer(scheduler, LEG_LIMITS.keepaliveMs, onKeepalive);
-    // A relay that was restarted or killed says nothing: only an answer to a Refresh proves that it
-    // has the leg.
+    // A relay that was restarted or killed sends nothing; only a response to a Refresh proves that
+    // it has the leg.
     this.#silence = new IdleTimer(scheduler, RELAY_SILENCE_MS, onRefresh);
   }
 
@@ -50,33 +50,33 @@ export class LegTimers {
     this.#cancelRefresh?.();
   }
 
-  /** Something was sent to the relay. Cheap: called for every packet. */
+  /** Notes a sent datagram. Cheap enough to call for every packet. */
   noteSent(): void {
     this.#keepalive.touch();
   }
 
-  /** Something came from the relay. Cheap: called for every packet. */
+  /** Notes a received datagram. Cheap enough to call for every packet. */
   noteReceived(): void {
     this.#silence.touch();
   }
 
-  /** The leg waits for a Connect: the relay drops it after LEG_LIMITS.reservedMs. */
+  /** Schedules the Refresh of a reserved leg, which would end after LEG_LIMITS.reservedMs. */
   refreshReserved(): void {
     this.#refreshAfter(RESERVED_REFRESH_MS * (0.75 + this.#jitter() / 4));
   }
 
   /**
-   * The leg lives for a while: refreshed at half to three quarters of it, so that a Refresh that
-   * fails can be repeated in time, and peers that connected together do not refresh together.
+   * Schedules a Refresh at half to three quarters of the lifetime: early enough to repeat a failed
+   * one, and at random, so that peers that connected together do not refresh together.
    */
   refreshWithin(lifetimeSeconds: number): void {
-    // Bounded, because a relay may grant 0 (a storm of Refreshes) or more than a timer can wait.
+    // Clamped: a lifetime of 0 would cause a flood of Refreshes, and a timer has a maximum.
     const lifetime = Math.max(LIFETIME_SECONDS_MIN, lifetimeSeconds);
     const boundedMs = Math.min(lifetime, LEG_LIMITS.lifetimeSecondsMax) * 1_000;
     this.#refreshAfter(boundedMs * (0.5 + this.#jitter() / 4));
   }
 
-  /** A Connect is not answered while it waits, so Refreshes ask whether the relay is there. */
+  /** Schedules a Refresh while a Connect is pending, which the relay does not answer until then. */
   refreshConnecting(): void {
     this.#refreshAfter(CONNECTING_REFRESH_MS * (0.75 + this.#jitter() / 4));
   }
@@ -86,7 +86,7 @@ export class LegTimers {
     this.#cancelRefresh = this.#options.scheduler.after(delayMs, this.#options.onRefresh);
   }
 
-  /** 0 to 1. */
+  /** Returns a random number from 0 to 1. */
   #jitter(): number {
     const [byte = 0] = this.#options.random(1);
     return byte / 0xff;

@@ -1,12 +1,12 @@
-/** Messages held for async iteration by default; beyond it the newest is dropped and counted. */
+/** Default maximum of messages held for async iteration; beyond it the newest is dropped. */
 export const RECEIVE_QUEUE_MESSAGES = 1_024;
 
-/** The most that `receiveQueueMessagesMax` may be. */
+/** Maximum of `receiveQueueMessagesMax`. */
 export const RECEIVE_QUEUE_MESSAGES_MAX = 1_048_576;
 
 /**
- * A bounded queue between a producer that cannot wait and consumers that iterate. Each item goes
- * to one consumer. At the bound the newest item is refused, as a socket's own buffer would do.
+ * A bounded queue between a producer that cannot wait and consumers that iterate. Each item goes to
+ * one consumer. At the bound new items are refused, like datagrams at a full socket buffer.
  */
 export class MessageQueue<T> implements AsyncIterable<T> {
   readonly #itemsMax: number;
@@ -17,12 +17,12 @@ export class MessageQueue<T> implements AsyncIterable<T> {
   }> = [];
   #end: { readonly error: Error | undefined } | undefined;
 
-  /** @param itemsMax - items held for a consumer that is not there yet */
+  /** @param itemsMax - maximum items held without a waiting consumer */
   constructor(itemsMax: number) {
     this.#itemsMax = itemsMax;
   }
 
-  /** @returns false when the queue is full or ended and the item was refused */
+  /** Adds an item. @returns false if the queue is full or has ended */
   push(item: T): boolean {
     if (this.#end !== undefined) return false;
     const consumer = this.#waiting.shift();
@@ -35,12 +35,12 @@ export class MessageQueue<T> implements AsyncIterable<T> {
     return true;
   }
 
-  /** Takes all items out at once. */
+  /** Removes and returns all items. */
   drain(): T[] {
     return this.#items.splice(0);
   }
 
-  /** No more items: consumers get what is left, then the end, or the error if one is given. */
+  /** Ends the queue: consumers get the remaining items, then the end or the given error. */
   end(error?: Error): void {
     if (this.#end !== undefined) return;
     this.#end = { error };

@@ -3,26 +3,29 @@ import type { TransportAddress } from '../address.js';
 import { sourceTo } from './relay-socket.js';
 import type { Cancel, Scheduler } from './scheduler.js';
 
-/** A look that comes this much too late says that the host slept. */
+/** Delay of the periodic check beyond which the host counts as having slept. */
 export const WAKE_GAP_MS = 3_000;
 
-/** The host's addresses are looked at this often. */
+/** Interval of checking the host's addresses. */
 export const NETWORK_LOOK_MS = 1_000;
 
-/** Looks at the host's addresses are at least this far apart. */
+/** Minimum interval of checks of the host's addresses. */
 export const NETWORK_LOOK_MS_MIN = 100;
 
-/** Told of what changed around an open peer. */
+/** Callbacks for changes of the host's network. */
 export interface NetworkListener {
-  /** The host's addresses are others than before, or were just looked at because a send failed. */
+  /**
+   * Called after each check. `changed`: whether the host's addresses differ from the last check.
+   */
   readonly onLook: (changed: boolean) => void;
-  /** The process, or the host, stood still for a while: a laptop woke up. */
+  /** Called when the process or host has stood still: a laptop woke up. */
   readonly onWake: () => void;
 }
 
 /**
- * The IP addresses of the host's interfaces that are up, as the system spells them: link-local ones
- * with and without the interface, as a socket's own has it (RFC 4007 section 11).
+ * Returns the IP addresses of the host's interfaces that are up, as the system spells them.
+ * Link-local ones are included with and without the interface, since a socket's address has it (RFC
+ * 4007 section 11).
  */
 export function hostAddresses(): ReadonlySet<string> {
   const addresses = new Set<string>();
@@ -35,22 +38,23 @@ export function hostAddresses(): ReadonlySet<string> {
   return addresses;
 }
 
-/** What a watch looks at. */
+/** What a watch reads. */
 export interface NetworkFacts {
-  /** The host's addresses now. */
+  /** Returns the host's addresses now. */
   readonly addresses: () => ReadonlySet<string>;
-  /** The address that packets to another one leave from now; undefined without a route. */
+  /** Returns the source address of packets to a destination; undefined without a route. */
   readonly source: (to: TransportAddress) => Promise<string | undefined>;
 }
 
 const HOST: NetworkFacts = { addresses: hostAddresses, source: sourceTo };
 
-/** Destinations whose routes are looked at; more are rare, and would cost a socket each. */
+/** Maximum destinations whose routes are checked; each costs a socket. */
 const ROUTES_MAX = 64;
 
 /**
- * Looks at the host's addresses once a second while anybody listens; one for all peers of a
- * process, as there may be thousands. (Node tells nobody of a change; asking costs some 50 µs.)
+ * Checks the host's addresses once a second while there are listeners. All peers of a process share
+ * one watch, as there may be thousands. (Node has no event for a change; reading costs about 50
+ * µs.)
  */
 export class NetworkWatch {
   readonly #scheduler: Scheduler;
@@ -60,11 +64,12 @@ export class NetworkWatch {
   #lookedAtMs = 0;
   #readAtMs = Number.NEGATIVE_INFINITY;
   /**
-   * The wall clock at `#lookedAtMs`: it advances while the host sleeps, the monotonic one may not.
+   * Wall-clock time at `#lookedAtMs`, Unix ms. It advances while the host sleeps; the monotonic
+   * clock may not.
    */
   #lookedAtWallMs = 0;
   #cancel: Cancel | undefined;
-  /** What was asked for since the last look, by IP address. */
+  /** Results of `sourceTo` since the last check, by IP address. */
   readonly #sources = new Map<string, Promise<string | undefined>>();
   #turns = 0;
 
@@ -73,19 +78,19 @@ export class NetworkWatch {
     this.#facts = facts;
   }
 
-  /** The addresses at the last look. */
+  /** The addresses at the last check. */
   get addresses(): ReadonlySet<string> {
     return this.#addresses;
   }
 
-  /** Whether the host has an address now, even if it came after the last look. */
+  /** Returns whether the host has an address now, even if it was added since the last check. */
   has(address: string): boolean {
     return this.#addresses.has(address) || this.#facts.addresses().has(address);
   }
 
   /**
-   * The address that packets to a relay leave from, asked for once in a look for all peers.
-   * @returns `unknown` where there are too many relays to look at each
+   * Returns the source address of packets to a relay, looked up once per check for all peers.
+   * @returns undefined without a route; `unknown` for more than `ROUTES_MAX` relays
    */
   async sourceTo(relay: TransportAddress): Promise<string | undefined> {
     const known = this.#sources.get(relay.address);
@@ -96,8 +101,8 @@ export class NetworkWatch {
   }
 
   /**
-   * Calls back: the first caller after a look at once, each further one a millisecond later, up to
-   * a second, so that thousands of peers of a process do not act at the same moment.
+   * Calls back: the first caller after a check at once, each further one a millisecond later, up to
+   * a second, so that thousands of peers do not act at the same moment.
    */
   inTurn(callback: () => void): void {
     const delayMs = Math.min(this.#turns, NETWORK_LOOK_MS);
@@ -106,7 +111,7 @@ export class NetworkWatch {
     else this.#scheduler.after(delayMs, callback);
   }
 
-  /** @returns ends it */
+  /** Adds a listener. @returns a function that removes it */
   listen(listener: NetworkListener): Cancel {
     if (this.#listeners.size === 0) this.#begin();
     this.#listeners.add(listener);
@@ -119,8 +124,8 @@ export class NetworkWatch {
   }
 
   /**
-   * Looks at once and tells everybody, unless it has just done so: a peer whose sends fail may ask
-   * for each packet.
+   * Checks at once, unless the last check was less than `NETWORK_LOOK_MS_MIN` ago: a peer whose
+   * sends fail may call this for each packet.
    */
   look(): void {
     const sinceMs = this.#scheduler.monotonic() - this.#readAtMs;
@@ -155,7 +160,7 @@ export class NetworkWatch {
     const passedMs = this.#scheduler.monotonic() - this.#lookedAtMs;
     const wallMs = this.#scheduler.now() - this.#lookedAtWallMs;
     this.#arm();
-    // A step of the wall clock looks the same and costs one Refresh too many.
+    // A step of the wall clock has the same effect, at the cost of one Refresh.
     if (Math.max(passedMs, wallMs) > NETWORK_LOOK_MS + WAKE_GAP_MS) {
       for (const listener of [...this.#listeners]) listener.onWake();
     }
@@ -165,7 +170,7 @@ export class NetworkWatch {
 
 const watches = new WeakMap<Scheduler, NetworkWatch>();
 
-/** The one watch of a clock. */
+/** Returns the watch that belongs to a clock. */
 export function networkWatch(scheduler: Scheduler): NetworkWatch {
   const known = watches.get(scheduler);
   if (known !== undefined) return known;

@@ -20,19 +20,19 @@ import type { PeerOptions } from './peer-options.js';
 import { GIVE_UP_MS_MAX } from './reconnecting-peer.js';
 import type { NextOptions, RendezvousOptions } from './rendezvous.js';
 
-/** The specs of `DirectoryAccess`. */
+/** Specs of `DirectoryAccess`. */
 export const ACCESS_SPECS = {
   directoryUrl: { ...SPECS.directoryUrl, required: true },
   apiKey: { ...SPECS.apiKey, required: true },
   ca: { kind: 'pem', confidential: true },
 } as const satisfies Record<keyof DirectoryAccess, OptionSpec>;
 
-/** The specs of `CallOptions`. */
+/** Specs of `CallOptions`. */
 export const CALL_SPECS = {
   signal: SPECS.signal,
 } as const satisfies Record<keyof CallOptions, OptionSpec>;
 
-/** The specs of `PeerHints`. */
+/** Specs of `PeerHints`. */
 export const HINTS_SPECS = {
   address: { kind: 'ip' },
   latencies: {
@@ -50,7 +50,7 @@ export const HINTS_SPECS = {
   },
 } as const satisfies Record<keyof PeerHints, OptionSpec>;
 
-/** The specs of `ConnectionRequest`. */
+/** Specs of `ConnectionRequest`. */
 export const REQUEST_SPECS = {
   peers: {
     kind: 'options',
@@ -63,7 +63,7 @@ export const REQUEST_SPECS = {
   ttlSeconds: { kind: 'integer', minimum: 1, maximum: CREDENTIAL_TTL_SECONDS_MAX },
 } as const satisfies Record<keyof ConnectionRequest, OptionSpec>;
 
-/** What a Peer is opened with, but for its grant. */
+/** Specs of `PeerOptions` without the grant. */
 const OPENING_SPECS = {
   bind: SPECS.address,
   integrity: {
@@ -95,7 +95,7 @@ const OPENING_SPECS = {
   random: SPECS.random,
 } as const satisfies Partial<Record<keyof PeerOptions, OptionSpec>>;
 
-/** The specs of `PeerOptions`. */
+/** Specs of `PeerOptions`. */
 export const PEER_SPECS = {
   ...OPENING_SPECS,
   grant: {
@@ -109,14 +109,14 @@ export const PEER_SPECS = {
   },
 } as const satisfies Record<keyof PeerOptions, OptionSpec>;
 
-/** The specs of `MeetOptions`. */
+/** Specs of `MeetOptions`. */
 export const MEET_SPECS = {
   ...OPENING_SPECS,
   avoid: HINTS_SPECS.avoid,
   onProgress: { kind: 'function' },
 } as const satisfies Record<keyof MeetOptions, OptionSpec>;
 
-/** The specs of `RendezvousOptions`. */
+/** Specs of `RendezvousOptions`. */
 export const RENDEZVOUS_SPECS = {
   ...ACCESS_SPECS,
   room: { ...SPECS.room, required: true },
@@ -132,7 +132,7 @@ export const RENDEZVOUS_SPECS = {
   random: SPECS.random,
 } as const satisfies Record<keyof RendezvousOptions, OptionSpec>;
 
-/** `ReconnectOptions`, or whether to reconnect by the defaults. */
+/** `ReconnectOptions`, or whether to reconnect with the defaults. */
 const Reconnect = Type.Union([
   Type.Boolean(),
   Type.Object(
@@ -144,13 +144,13 @@ const Reconnect = Type.Union([
   ),
 ]);
 
-/** The specs of `NextOptions`. */
+/** Specs of `NextOptions`. */
 export const NEXT_SPECS = {
   signal: SPECS.signal,
   avoid: HINTS_SPECS.avoid,
 } as const satisfies Record<keyof NextOptions, OptionSpec>;
 
-/** The specs of `JoinOptions`. */
+/** Specs of `JoinOptions`. */
 export const JOIN_SPECS = {
   region: SPECS.name,
   reconnect: {

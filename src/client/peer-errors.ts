@@ -7,7 +7,7 @@ import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
 import type { AddressLoss } from './relay-path.js';
 
-/** What each error code of PROTOCOL.md section 2 means to the peer that receives it. */
+/** Meaning of the error codes (PROTOCOL.md section 2) for the peer that receives them. */
 const MEANINGS: Readonly<Record<number, string>> = {
   [ErrorCode.TryAlternate]: 'the relay is draining and takes no new connections',
   [ErrorCode.BadRequest]: 'the relay could not read the request',
@@ -31,11 +31,11 @@ const MEANINGS: Readonly<Record<number, string>> = {
   [ErrorCode.InsufficientCapacity]: 'the relay is full',
 };
 
-/** What REFUSAL-CAUSE 1 means; the relay's own words say which it is. */
+/** Meaning of REFUSAL-CAUSE 1; the reason phrase tells which case it is. */
 const PAIR_MEANING =
   'these two relays do not connect the peers, as they do not reach each other or one refuses';
 
-/** What the codes of a Closed indication mean (PROTOCOL.md section 2). */
+/** Meaning of the codes of a Closed indication (PROTOCOL.md section 2). */
 const CLOSED_MEANINGS: Readonly<
   Record<number, { readonly text: string; readonly reason: TurnpikeErrorReason }>
 > = {
@@ -51,26 +51,26 @@ const CLOSED_MEANINGS: Readonly<
   },
 };
 
-/** What REFUSAL-CAUSE 2 means: the relay closes because the peer is silent, which it is not. */
+/** Meaning of REFUSAL-CAUSE 2: the relay hears nothing of this peer, although the peer sends. */
 const UNHEARD = {
   text: 'nothing of this peer reaches it any more',
   reason: 'relay-unresponsive',
 } as const;
 
 /**
- * The plain meaning of a STUN error code.
+ * Returns the meaning of a STUN error code in plain words.
  * @param code - 300 to 699
- * @param reason - the relay's own words, used where the code is not one of ours
+ * @param reason - the reason phrase, used for other codes
  */
 function meaningOf(code: number, reason: string): string {
   return MEANINGS[code] ?? (reason === '' ? 'the relay gave no reason' : reason);
 }
 
 /**
- * The error for a request that a relay refused.
+ * Returns the error for a request that a relay refused.
  * @param method - the request's method by name, for the message
  * @param answer - the error response; its ERROR-CODE must be well-formed
- * @param grant - whose relay it is
+ * @param grant - the grant that names the relay
  * @returns TurnpikeError ERR_TURNPIKE_REJECTED with `stunCode` and the relay's address
  */
 export function rejection(
@@ -91,12 +91,12 @@ export function rejection(
   );
 }
 
-/** What the relay says itself, where that is more than the RFC's phrase. */
+/** Returns the relay's reason phrase in parentheses, if it is not the code's standard phrase. */
 function quoted(code: number, words: string): string {
   return words === '' || words === reasonPhrase(code) ? '' : ` (the relay says: ${words})`;
 }
 
-/** The error of an operation that the caller's signal ended. */
+/** Returns the error for an operation that the caller's signal aborted. */
 export function aborted(signal: AbortSignal): TurnpikeError {
   return new TurnpikeError('ERR_TURNPIKE_ABORTED', 'aborted by the caller', {
     cause: signal.reason,
@@ -104,11 +104,11 @@ export function aborted(signal: AbortSignal): TurnpikeError {
 }
 
 /**
- * The error of a connection that the relay ended.
- * @param grant - whose relay it is
- * @param code - the STUN error code that it gave
- * @param words - the relay's own words
- * @param cause - REFUSAL-CAUSE, where the indication has one
+ * Returns the error for a connection that the relay closed.
+ * @param grant - the grant that names the relay
+ * @param code - the STUN error code of the indication
+ * @param words - its reason phrase
+ * @param cause - its REFUSAL-CAUSE, if present
  */
 export function closedByRelay(
   grant: ConnectionGrant,
@@ -129,9 +129,10 @@ export function closedByRelay(
 }
 
 /**
- * The error of a leg that the relay no longer has for this peer's address (437 to a Refresh).
- * @param grant - whose relay it is
- * @param wasBound - whether it had the leg under another address of ours, as the close of it told
+ * Returns the error for a leg that the relay does not have for this peer's address (437 to a
+ * Refresh).
+ * @param grant - the grant that names the relay
+ * @param wasBound - whether it had the leg for another address of this peer, as the close showed
  * @param cause - the refusal
  */
 export function legUnknown(
@@ -152,10 +153,10 @@ export function legUnknown(
 }
 
 /**
- * The error of a relay that does not answer any more.
- * @param grant - whose relay it is
- * @param forMs - how long it has not, milliseconds
- * @param sendError - why nothing could be sent lately, or what the network said of it, if so
+ * Returns the error for a relay that does not respond any more.
+ * @param grant - the grant that names the relay
+ * @param forMs - duration of the silence, ms
+ * @param sendError - the last error of a send or of the network, if any
  */
 export function relayUnresponsive(
   grant: ConnectionGrant,
@@ -182,7 +183,7 @@ export function relayUnresponsive(
   );
 }
 
-/** The error of a connection whose local address is gone. */
+/** Returns the error for a connection whose local address is gone. */
 export function addressChanged(grant: ConnectionGrant, { from, to }: AddressLoss): TurnpikeError {
   const now =
     to === undefined ? 'there is no way to the relay now' : `packets leave from ${to} now`;
@@ -193,7 +194,7 @@ export function addressChanged(grant: ConnectionGrant, { from, to }: AddressLoss
   );
 }
 
-/** The error of a Connect that the relay left without an answer. */
+/** Returns the error for a Connect without a response. */
 export function notConnected(to: TransportAddress, cause: TurnpikeError): TurnpikeError {
   const address = formatAddress(to);
   return new TurnpikeError(
@@ -203,12 +204,12 @@ export function notConnected(to: TransportAddress, cause: TurnpikeError): Turnpi
   );
 }
 
-/** The error of what is asked of a connection after `close`. */
+/** Returns the error for calls after `close`. */
 export function closedHere(): TurnpikeError {
   return new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection was closed on this side');
 }
 
-/** The error for an answer, though authentic, that lacks what it must say. */
+/** Returns the error for an authentic response without a required attribute. */
 export function unusable(method: string, attribute: string): TurnpikeError {
   return new TurnpikeError(
     'ERR_TURNPIKE_STUN',

@@ -37,11 +37,11 @@ import { systemScheduler } from './scheduler.js';
 interface PeerEvents {
   /** A payload of the other peer. */
   message: [payload: Uint8Array];
-  /** The end, once: without an error when `close` was called. */
+  /** The end, once; without an error after `close` without a reason. */
   close: [error: TurnpikeError | undefined];
-  /** The relay leaves a question unanswered: `relayResponsive` is false, data may be lost. */
+  /** A response of the relay is overdue: `relayResponsive` is false, data may be lost. */
   unresponsive: [];
-  /** It answers again. */
+  /** The relay is heard again. */
   responsive: [];
   /** `payloadBytesRecommended` has changed. */
   'recommended-payload': [payloadBytes: number];
@@ -50,17 +50,17 @@ interface PeerEvents {
 }
 
 /**
- * One peer's end of a connection through two relays (PROTOCOL.md section 2), on a UDP socket of
- * its own. An open Peer keeps the process alive: call `close`.
+ * One peer's end of a connection through two relays (PROTOCOL.md section 2), on a UDP socket of its
+ * own. An open Peer keeps the process alive: call `close`.
  *
- * Payloads arrive as 'message' events; while there is no listener they wait for async iteration
- * (or the first listener) in a queue of bounded length, beyond which the newest are dropped and
- * counted. As with UDP, payloads may be lost, reordered and, rarely, doubled, and they are not
- * encrypted here. Async iteration ends when the peer is closed, and throws when it failed.
+ * Payloads arrive as 'message' events. Without a listener they wait for async iteration, or for the
+ * first listener, in a bounded queue; at its bound new ones are dropped and counted. As with UDP,
+ * payloads may be lost, reordered and, rarely, duplicated. They are not encrypted here. Async
+ * iteration ends when the peer is closed, and throws if it failed.
  */
 export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint8Array> {
   readonly grant: ConnectionGrant;
-  /** The largest payload that `send` takes. */
+  /** Maximum payload of `send`, bytes. */
   readonly payloadBytesMax: number = PAYLOAD_BYTES_MAX;
   readonly #connection: Connection;
   readonly #queue: MessageQueue<Uint8Array>;
@@ -80,7 +80,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   private constructor(options: CheckedPeerOptions) {
     super();
     this.grant = options.grant;
-    // A logger that is not pino's may have no children.
+    // A logger that is not pino's may not have `child`.
     const { connectionId } = options.grant;
     this.#logger = options.logger?.child?.({ connectionId }) ?? options.logger;
     this.#queue = new MessageQueue(options.receiveQueueMessagesMax);
@@ -103,10 +103,10 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
 
   /**
    * Opens a socket and reserves the peer's half of a connection at its relay.
-   * @returns a peer whose `mappedAddress` is known; tell it to the other side, then `connect`
-   * @throws TurnpikeError ERR_TURNPIKE_BIND; ERR_TURNPIKE_REJECTED with `stunCode`;
-   *   ERR_TURNPIKE_RELAY_UNREACHABLE; ERR_TURNPIKE_STUN; ERR_TURNPIKE_ABORTED. Nothing stays
-   *   open then.
+   * @returns a peer with its `mappedAddress`: send that to the other side, then call `connect`
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_BIND; ERR_TURNPIKE_REJECTED with
+   *   `stunCode`; ERR_TURNPIKE_RELAY_UNREACHABLE; ERR_TURNPIKE_STUN; ERR_TURNPIKE_ABORTED. Nothing
+   *   stays open then.
    */
   static async open(options: PeerOptions): Promise<Peer> {
     try {
@@ -150,7 +150,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
    * Meets another peer in a rendezvous room of the directory and connects to it: rendezvous,
    * Allocate, exchange of addresses, Connect. The peer leaves the room when it is closed, and is
    * closed with ERR_TURNPIKE_CLOSED when the other side asks for a new connection. With `reconnect`
-   * it does that again and again, and what is returned outlives the connections.
+   * the returned peer repeats this after each loss.
    * @throws as `Rendezvous.open` and `Peer.meet`
    */
   static join(options: ReconnectingJoinOptions): Promise<ReconnectingPeer>;
@@ -174,9 +174,8 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   }
 
   /**
-   * As `Peer.join` with a rendezvous that the caller keeps: for one connection after the other
-   * without leaving the room.
-   * @throws as `Rendezvous.next`, `Peer.open` and `connect`; nothing but the rendezvous stays open
+   * As `Peer.join`, with a rendezvous of the caller, for repeated connections in one room.
+   * @throws as `Rendezvous.next`, `Peer.open` and `connect`; only the rendezvous stays open then
    */
   static async meet(rendezvous: Rendezvous, options: MeetOptions = {}): Promise<Peer> {
     try {
@@ -198,29 +197,29 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   }
 
   /**
-   * False while the relay has left a question of this peer's unanswered for about a second. `send`
-   * hands datagrams to the network still, and some may arrive; after 5 s in all the peer is closed.
+   * False while a response of the relay is overdue by about a second. `send` still sends, and some
+   * data may arrive. After 5 s in all the peer is closed.
    */
   get relayResponsive(): boolean {
     return this.#connection.responsive;
   }
 
   /**
-   * The largest payload that no link on the way has to fragment, as far as the relay knows: 1,424
-   * until it has said otherwise (event 'recommended-payload').
+   * Largest payload that needs no fragmentation on the path, as far as the relay knows, bytes:
+   * 1,424 until it sends another (event 'recommended-payload').
    */
   get payloadBytesRecommended(): number {
     return this.#payloadBytesRecommended;
   }
 
-  /** The address and port of the NAT in front of this peer, as its relay saw them. */
+  /** The NAT address and port of this peer, as its relay observed them. */
   get mappedAddress(): TransportAddress {
     const { mappedAddress } = this.#connection;
     if (mappedAddress === undefined) throw new Error('impossible: open() resolved without it');
     return mappedAddress;
   }
 
-  /** The other peer's, as given to `connect`; undefined before. */
+  /** The other peer's address, as given to `connect`; undefined before. */
   get peerAddress(): TransportAddress | undefined {
     return this.#peerAddress;
   }
@@ -232,9 +231,9 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
 
   /**
    * Connects to the other peer; resolves when data can flow both ways. The other side must connect
-   * within 30 s. After ERR_TURNPIKE_REJECTED with `stunCode` 403 (the two addresses do not match)
-   * or 447 (the other side did not connect in time), ERR_TURNPIKE_TIMEOUT and ERR_TURNPIKE_ABORTED
-   * the peer is open still: call `connect` again, or `close`. Any other failure closes it.
+   * within 30 s. The peer stays open after ERR_TURNPIKE_REJECTED with `stunCode` 403 (addresses do
+   * not match) or 447 (the other side did not connect in time), ERR_TURNPIKE_TIMEOUT and
+   * ERR_TURNPIKE_ABORTED: call `connect` again, or `close`. Any other failure closes it.
    * @param peerAddress - the other peer's `mappedAddress`, as text or as an object
    */
   async connect(peerAddress: AddressInput, options: CallOptions = {}): Promise<void> {
@@ -246,9 +245,9 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   }
 
   /**
-   * Sends one payload; it is copied, so the caller may reuse the memory.
-   * @returns false when it was dropped and counted in `sendDrops`: not established, closed, or the
-   *   kernel has SEND_QUEUE_DATAGRAMS_MAX datagrams of ours unsent
+   * Sends one payload. It is copied, so the caller may reuse the memory.
+   * @returns false if it was dropped and counted in `sendDrops`: not established, closed, or
+   *   SEND_QUEUE_DATAGRAMS_MAX datagrams are queued
    * @throws TurnpikeError ERR_TURNPIKE_PAYLOAD_TOO_LARGE beyond `payloadBytesMax`,
    *   ERR_TURNPIKE_CONFIG for anything but a Uint8Array
    */
@@ -293,22 +292,25 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
   }
 
   /**
-   * Closes the connection at the relay, waiting at most 2 s for its answer, and releases the
-   * socket. Idempotent; never rejects.
-   * @param reason - what the 'close' event and async iteration report; nothing when left out. What
-   *   is no TurnpikeError becomes the cause of one, ERR_TURNPIKE_CLOSED
+   * Closes the connection at the relay, waits at most 2 s for its response, and closes the socket.
+   * Never rejects. May be called again.
+   * @param reason - reported by the 'close' event and async iteration. Any other value becomes the
+   *   cause of an ERR_TURNPIKE_CLOSED
    */
   async close(reason?: TurnpikeError): Promise<void> {
     await this.#connection.close(reason === undefined ? undefined : closeReason(reason));
     await this.#path?.close();
   }
 
-  /** Payloads of the other peer that no 'message' listener took. */
+  /** Iterates over payloads that no 'message' listener took. */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return this.#queue[Symbol.asyncIterator]();
   }
 
-  /** First byte 0x40 to 0x4F is ChannelData, 0x00 to 0x3F STUN (RFC 8656 section 12). */
+  /**
+   * Demultiplexes by the first byte: 0x40 to 0x4F ChannelData, 0x00 to 0x3F STUN (RFC 8656 section
+   * 12).
+   */
   #receive(datagram: Buffer): void {
     const [first] = datagram;
     if (first === undefined) this.#ignore('empty');
@@ -345,21 +347,24 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     for (const payload of this.#queue.drain()) this.#deliver(payload);
   }
 
-  /** Only a refused port is a hard error (RFC 1122 section 4.2.3.9); routes come and go. */
+  /**
+   * Handles a failed send. Only ECONNREFUSED is a hard error (RFC 1122 section 4.2.3.9); routes
+   * change.
+   */
   #sendFailed(cause: NodeJS.ErrnoException): void {
     this.#sendErrors += 1;
     if (cause.code === 'ECONNREFUSED') this.#connection.refused(cause);
     else if (!isPassing(cause)) this.#connection.sendFailed(cause);
   }
 
-  /** The relay is told, and so the other peer, where there is a way to it. */
+  /** Closes the leg at the relay if there still is a route, so that the other peer is told. */
   #addressLost(loss: AddressLoss): void {
     const reason = addressChanged(this.grant, loss);
     if (loss.to === undefined) this.#connection.abandon(reason);
     else void this.#connection.close(reason);
   }
 
-  /** What makes no sense is ignored: a relay may be wrong, and 0 would stop the application. */
+  /** Takes a recommended payload. Implausible ones are ignored: 0 would stop the application. */
   #recommended(payloadBytes: number): void {
     if (payloadBytes < PAYLOAD_BYTES_RECOMMENDED_MIN) return;
     const bytes = Math.min(payloadBytes, PAYLOAD_BYTES_MAX);

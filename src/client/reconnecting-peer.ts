@@ -13,22 +13,22 @@ import type { PeerStats } from './peer-options.js';
 import { PAYLOAD_BYTES_MAX } from './peer-options.js';
 import { pause, type Scheduler } from './scheduler.js';
 
-/** The most that `giveUpMs` may be: a timer can wait no longer. */
+/** Maximum of `giveUpMs`: the maximum of a timer. */
 export const GIVE_UP_MS_MAX = 2_147_483_647;
 
-/** The waits between attempts begin anew after a connection that lasted this long. */
+/** Duration of a connection after which the back-off starts again. */
 export const SETTLED_MS = 10_000;
 
-/** The longest wait before another attempt to connect. */
+/** Maximum back-off before another attempt to connect. */
 export const BACKOFF_MS_MAX = 10_000;
 
-/** The first wait before another attempt to connect. */
+/** Initial back-off before another attempt to connect. */
 export const BACKOFF_MS_MIN = 500;
 
-/** Why there is no connection now, and when the next attempt begins. */
+/** Why there is no connection now, and when the next attempt starts. */
 export interface Reconnecting {
   readonly reason: TurnpikeError;
-  /** 1 for the first attempt since a connection that lasted some seconds was lost. */
+  /** 1 for the first attempt since the loss of a connection that lasted `SETTLED_MS`. */
   readonly attempt: number;
   readonly waitMs: number;
 }
@@ -36,36 +36,36 @@ export interface Reconnecting {
 interface ReconnectingPeerEvents {
   /** A payload of the other peer. */
   message: [payload: Uint8Array];
-  /** A new connection is there in place of one that was lost; the first one tells nothing. */
+  /** A new connection replaces a lost one; not emitted for the first one. */
   connected: [peer: Peer];
-  /** There is none, and another will be made. */
+  /** There is no connection, and another attempt follows. */
   reconnecting: [state: Reconnecting];
-  /** As those of `Peer`. */
+  /** As the events of `Peer`. */
   unresponsive: [];
   responsive: [];
   'recommended-payload': [payloadBytes: number];
-  /** The end, once: without an error when `close` was called. */
+  /** The end, once; without an error after `close` without a reason. */
   close: [error: TurnpikeError | undefined];
   /** Node's own event (EventEmitter). */
   newListener: [event: string | symbol];
 }
 
-/** What it is made from: `Peer.join` fills it in. */
+/** Dependencies of a `ReconnectingPeer`; `Peer.join` supplies them. */
 export interface ReconnectingPeerOptions {
-  /** Makes one connection. */
+  /** Establishes one connection. */
   readonly connect: (options: Introduced) => Promise<Peer>;
-  /** Gives up what `connect` keeps from one connection to the next. */
+  /** Releases what `connect` keeps between connections. */
   readonly release: () => void;
   readonly reconnect: ReconnectOptions;
-  /** Told of each failure before the first connection, after which it is tried again. */
+  /** Called for each failure before the first connection that is followed by another attempt. */
   readonly onNotYet: (reason: TurnpikeError) => void;
   readonly scheduler: Scheduler;
-  /** 0 to 1, to spread the attempts of many peers. */
+  /** Uniform in [0, 1), to spread the attempts of many peers. */
   readonly random: () => number;
   readonly receiveQueueMessagesMax: number;
 }
 
-/** Errors that another attempt would meet again: a mistake, or credentials that are refused. */
+/** Error codes that another attempt would meet again: mistakes, and refused credentials. */
 const FINAL: ReadonlySet<string> = new Set([
   'ERR_TURNPIKE_ADDRESS',
   'ERR_TURNPIKE_CONFIG',
@@ -75,10 +75,13 @@ const FINAL: ReadonlySet<string> = new Set([
   'ERR_TURNPIKE_SECRET',
 ]);
 
-/** A certificate that is not trusted, or a server that does not speak this protocol. */
+/** An untrusted certificate, or a server of another protocol. */
 const FINAL_ERRNOS = /SELF_SIGNED|UNABLE_TO_|ALTNAME|WRONG_VERSION|PACKET_LENGTH|^EPROTO|^HPE_/;
 
-/** @param first - there was no connection yet, so that a refused room is likelier a mistake */
+/**
+ * Returns whether an error ends all attempts.
+ * @param first - whether there was no connection yet: then a refused room is probably a mistake
+ */
 function isFinal(error: unknown, first: boolean): boolean {
   if (!isTurnpikeError(error)) return true;
   if (error.code === 'ERR_TURNPIKE_RENDEZVOUS' && first) return true;
@@ -87,18 +90,18 @@ function isFinal(error: unknown, first: boolean): boolean {
 }
 
 /**
- * A peer that outlives its connections: when one ends, whatever the reason, it meets the other side
- * in the same room again, until `close`, a refusal or `giveUpMs`. Payloads sent while there is no
- * connection are dropped and counted, as UDP would; none is kept, because datagrams become stale.
- * Made by `Peer.join` with `reconnect`. It keeps the process alive.
+ * A peer that reconnects: when a connection ends for any reason, it meets the other side in the
+ * same room again, until `close`, a refusal or `giveUpMs`. Payloads sent without a connection are
+ * dropped and counted, not queued, because datagrams become stale. Created by `Peer.join` with
+ * `reconnect`. It keeps the process alive.
  *
- * Payloads are delivered as by `Peer`: events, or async iteration over all connections.
+ * Payloads are delivered as by `Peer`: by events, or by async iteration over all connections.
  */
 export class ReconnectingPeer
   extends EventEmitter<ReconnectingPeerEvents>
   implements AsyncIterable<Uint8Array>
 {
-  /** The largest payload that `send` takes. */
+  /** Maximum payload of `send`, bytes. */
   readonly payloadBytesMax: number = PAYLOAD_BYTES_MAX;
   readonly #options: ReconnectingPeerOptions;
   readonly #queue: MessageQueue<Uint8Array>;
@@ -120,9 +123,9 @@ export class ReconnectingPeer
   }
 
   /**
-   * Makes the first connection.
-   * @param signal - ends that; afterwards it has no effect
-   * @throws as `Peer.join`; with `fromStart` only what no later attempt could mend
+   * Establishes the first connection.
+   * @param signal - aborts that; no effect afterwards
+   * @throws as `Peer.join`; with `fromStart` only for errors that another attempt would meet again
    */
   static async open(
     options: ReconnectingPeerOptions,
@@ -159,24 +162,24 @@ export class ReconnectingPeer
     return this.#current?.state === 'established' ? 'established' : 'reconnecting';
   }
 
-  /** The connection of now; undefined while there is none. */
+  /** The present connection; undefined while there is none. */
   get current(): Peer | undefined {
     return this.#current;
   }
 
-  /** As `Peer.relayResponsive`; false also while there is no connection. */
+  /** As `Peer.relayResponsive`; false also without a connection. */
   get relayResponsive(): boolean {
     return this.#current?.relayResponsive ?? false;
   }
 
-  /** As `Peer.payloadBytesRecommended`, of the connection of now. */
+  /** As `Peer.payloadBytesRecommended`, of the present connection. */
   get payloadBytesRecommended(): number {
     return this.#current?.payloadBytesRecommended ?? PAYLOAD_BYTES_RECOMMENDED;
   }
 
   /**
    * Sends one payload.
-   * @returns false when it was dropped: there is no connection now, or as `Peer.send`
+   * @returns false if it was dropped: there is no connection, or as `Peer.send`
    * @throws as `Peer.send`
    */
   send(payload: Uint8Array): boolean {
@@ -194,7 +197,7 @@ export class ReconnectingPeer
     return false;
   }
 
-  /** Counters over all connections, and how many there were. */
+  /** Returns counters over all connections, and the number of connections. */
   stats(): Omit<PeerStats, 'ignored' | 'relayRttMs' | 'integrity'> & {
     readonly connections: number;
   } {
@@ -213,15 +216,17 @@ export class ReconnectingPeer
     };
   }
 
-  /** Gives the connection of now up, for the application's own reason, and makes another. */
+  /**
+   * Closes the present connection for the application's own reason, so that another one follows.
+   */
   async reconnect(reason: TurnpikeError): Promise<void> {
     await this.#current?.close(reason);
   }
 
   /**
-   * Closes the connection, if there is one, ends all attempts and leaves the room. Idempotent, at
-   * any moment; never rejects. Takes at most as long as `Peer.close`.
-   * @param reason - what the 'close' event and async iteration report; nothing when left out
+   * Closes the connection if there is one, ends all attempts and leaves the room, in the time of
+   * `Peer.close`. Never rejects. May be called at any time, and again.
+   * @param reason - reported by the 'close' event and async iteration
    */
   async close(reason?: TurnpikeError): Promise<void> {
     if (!this.#stop.signal.aborted) {
@@ -232,18 +237,18 @@ export class ReconnectingPeer
     await this.#ended;
   }
 
-  /** Payloads of the other peer that no 'message' listener took. */
+  /** Iterates over payloads that no 'message' listener took. */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return this.#queue[Symbol.asyncIterator]();
   }
 
-  /** Connection after connection; ends by `close`, and throws what it cannot go on after. */
+  /** Establishes one connection after another. Returns after `close`; throws final errors. */
   async #run(onFirst: (peer: Peer) => void): Promise<void> {
     const { scheduler, reconnect, random } = this.#options;
     const { giveUpMs = Number.POSITIVE_INFINITY, fromStart = false } = reconnect;
     const stop = this.#stop.signal;
     let lostAtMs = Number.POSITIVE_INFINITY;
-    // Waiting for the other side is no failure, however long it takes.
+    // Waiting for the other side does not count as failure.
     let failingSinceMs = Number.POSITIVE_INFINITY;
     let avoid: readonly string[] = [];
     const losses = new ConnectionLosses(scheduler);
@@ -258,7 +263,7 @@ export class ReconnectingPeer
         const madeAtMs = scheduler.monotonic();
         reason = await this.#live(peer, onFirst);
         lostAtMs = scheduler.monotonic();
-        // A connection that is lost at once counts as a failed attempt for the backoff.
+        // A connection that is lost soon counts as a failed attempt for the back-off.
         if (lostAtMs - madeAtMs >= SETTLED_MS) attempt = 0;
         losses.noteLoss(id, reason.reason);
         avoid = reason.reason === 'relay-unresponsive' ? [id] : [];
@@ -269,7 +274,7 @@ export class ReconnectingPeer
         reason = error as TurnpikeError;
         avoid = [];
         const nowMs = scheduler.monotonic();
-        // Time that an attempt waited in the room for the other side is no time of failure.
+        // An attempt that waited in the room for the other side did not fail during that time.
         const waited = nowMs - startedMs > 2 * DIRECTORY_ANSWER_MS;
         failingSinceMs = waited ? nowMs : Math.min(failingSinceMs, nowMs);
         if (first) this.#options.onNotYet(reason);
@@ -285,7 +290,7 @@ export class ReconnectingPeer
     }
   }
 
-  /** One attempt. @param untilMs - monotonic time at which it is given up */
+  /** Makes one attempt. @param untilMs - monotonic time at which it is given up, ms */
   async #connect(avoid: readonly string[], untilMs: number): Promise<Peer> {
     const { scheduler, connect, release } = this.#options;
     const late = new AbortController();
@@ -295,7 +300,7 @@ export class ReconnectingPeer
     try {
       return await connect({ avoid, signal: AbortSignal.any([this.#stop.signal, late.signal]) });
     } catch (error) {
-      // A rendezvous that has failed stays so: the next attempt enters the room anew.
+      // A failed rendezvous cannot be used again: the next attempt joins the room anew.
       release();
       if (!late.signal.aborted) throw error;
       throw new TurnpikeError('ERR_TURNPIKE_TIMEOUT', 'the other side did not come back', {
@@ -352,7 +357,7 @@ export class ReconnectingPeer
   }
 }
 
-/** Half to the whole of an interval that doubles with each attempt. */
+/** Returns a random back-off, ms: half to all of an interval that doubles with each attempt. */
 function backoffMs(attempt: number, random: number): number {
   const longest = Math.min(BACKOFF_MS_MIN * 2 ** attempt, BACKOFF_MS_MAX);
   return Math.round((longest / 2) * (1 + random));

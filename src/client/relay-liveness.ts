@@ -1,37 +1,37 @@
 import type { StunMessage } from '../stun/message.js';
 import type { Cancel, Scheduler } from './scheduler.js';
 
-/** A relay that leaves data, or a check, without an answer for this long is gone. */
+/** Time for a relay's response to data or a check, after which it is gone. */
 export const RELAY_UNRESPONSIVE_MS = 5_000;
 
-/** A relay that does not answer for this long before there is a connection is given up. */
+/** Time for a relay's response before a connection is established, after which it is given up. */
 export const RELAY_ABSENT_MS = 3_000;
 
-/** Checks of a relay begin no closer together than this. */
+/** Minimum interval of checks of a relay. */
 export const CHECK_INTERVAL_MS = 1_000;
 
-/** A relay whose answer takes longer than this, or than the round trip, counts as unresponsive. */
+/** Minimum time after which a relay's response is overdue; else the retransmission timeout. */
 export const RELAY_ANSWER_MS = 1_000;
 
 export interface RelayLivenessOptions {
   readonly scheduler: Scheduler;
-  /** Sends a Refresh until it is answered, or until the signal. */
+  /** Sends a Refresh until it is answered or the signal aborts. */
   readonly ask: (signal: AbortSignal) => Promise<StunMessage>;
-  /** The retransmission timeout now, milliseconds: how long an answer may take. */
+  /** Returns the present retransmission timeout, ms. */
   readonly rtoMs: () => number;
-  /** The relay has not answered the first Refresh in time: it may be gone. */
+  /** Called when the response to the Refresh is overdue. */
   readonly onUnresponsive: () => void;
-  /** The relay was heard again. */
+  /** Called when the relay is heard again. */
   readonly onResponsive: () => void;
   readonly onAnswered: (answer: StunMessage) => void;
-  /** The relay refused, or did not answer in time: `error` is undefined then. */
+  /** Called when the relay refused, or with undefined when it did not answer in time. */
   readonly onFailed: (error: unknown) => void;
 }
 
 /**
- * Asks a relay by a Refresh whether it still has the leg, whenever something suggests that it may
- * not: data without an answer, a failed send, a changed network, a bare Closed indication (which
- * anybody can forge). One Refresh is under way at a time, and at most one begins each second.
+ * Checks by a Refresh whether a relay still has the leg, after an event that casts doubt on it:
+ * unanswered data, a failed send, a changed network, a Closed indication without integrity (which
+ * anybody can forge). One Refresh is under way at a time, and at most one starts each second.
  */
 export class RelayLiveness {
   readonly #options: RelayLivenessOptions;
@@ -49,14 +49,14 @@ export class RelayLiveness {
     this.#options = options;
   }
 
-  /** False while a Refresh has been unanswered for longer than an answer takes. */
+  /** False while the response to a Refresh is overdue. */
   get responsive(): boolean {
     return this.#responsive;
   }
 
   /**
-   * Asks, unless it is doing so already.
-   * @param withinMs - how long the relay has to answer, milliseconds; the earliest end counts
+   * Starts a check, unless one is under way.
+   * @param withinMs - time for the response, ms; the earliest deadline applies
    */
   check(withinMs: number = RELAY_UNRESPONSIVE_MS): void {
     if (this.#closed) return;
@@ -72,7 +72,7 @@ export class RelayLiveness {
     }
   }
 
-  /** Anything genuine came from the relay. Cheap: called for every packet. */
+  /** Notes any authentic datagram from the relay. Cheap enough to call for every packet. */
   noteHeard(): void {
     this.#heard = true;
     if (!this.#responsive) this.#report(true);
@@ -121,7 +121,7 @@ export class RelayLiveness {
     this.#cancelDeadline = this.#options.scheduler.after(waitMs, () => {
       const lateMs = this.#nowMs - armedAtMs - waitMs;
       this.#settle();
-      // The process or the host was suspended: the answer may wait unread in the socket.
+      // The process or host was suspended: the response may still be in the socket's buffer.
       if (lateMs > CHECK_INTERVAL_MS) this.check();
       else if (!this.#heard) this.#options.onFailed(undefined);
     });

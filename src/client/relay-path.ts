@@ -3,10 +3,10 @@ import { type NetworkWatch, networkWatch } from './network-watch.js';
 import { RelaySocket, type RelaySocketOptions } from './relay-socket.js';
 import type { Cancel, Scheduler } from './scheduler.js';
 
-/** A local address that is missing for this long is lost. */
+/** Time without its local address after which a socket's address counts as lost. */
 export const ADDRESS_GONE_MS = 3_000;
 
-/** Errors of a send that say nothing about the way: the kernel is short of something for now. */
+/** Errors of a send that only show a shortage of kernel resources, not a fault of the path. */
 const PASSING_ERRORS: ReadonlySet<string | undefined> = new Set([
   'EAGAIN',
   'EINTR',
@@ -15,43 +15,43 @@ const PASSING_ERRORS: ReadonlySet<string | undefined> = new Set([
   'ENOMEM',
 ]);
 
-/** Whether a send that failed so says nothing about the way to the relay. */
+/** Returns whether a failed send does not indicate a fault of the path. */
 export function isPassing({ code }: NodeJS.ErrnoException): boolean {
   return PASSING_ERRORS.has(code);
 }
 
-/** The loss of this host's address, and what replaces it. */
+/** The loss of the socket's local address, and its replacement. */
 export interface AddressLoss {
   readonly from: string;
-  /** The address that packets leave from now; undefined where there is no way at all. */
+  /** The source address of packets now; undefined without a route. */
   readonly to: string | undefined;
 }
 
 export interface RelayPathOptions extends Omit<RelaySocketOptions, 'onError'> {
   readonly scheduler: Scheduler;
   readonly network?: NetworkWatch | undefined;
-  /** Every error that the system reports for the socket, refusals among them. */
+  /** Called for every error of the socket, ECONNREFUSED included. */
   readonly onError: (cause: NodeJS.ErrnoException) => void;
-  /** The path may have changed: the relay may not hear this peer any more. */
+  /** Called when the path may have changed, so that the relay may not hear this peer. */
   readonly onSuspect: () => void;
-  /** The socket's own address is gone. What is sent from now on leaves by another, if any. */
+  /** Called when the local address is gone. Later datagrams leave from another one, if any. */
   readonly onAddressLost: (loss: AddressLoss) => void;
 }
 
 /**
- * The path to one relay: a connected socket, and a watch on whether the host still has the socket's
- * local address. A connected socket keeps its address: once the host has lost it, sends fail
- * (EADDRNOTAVAIL, ENETUNREACH) or vanish, so the close of the leg needs another socket.
+ * The path to one relay: a connected socket, and a watch on its local address. A connected socket
+ * keeps its address. Once the host has lost it, sends fail (EADDRNOTAVAIL, ENETUNREACH) or have no
+ * effect, so the close of the leg needs another socket.
  */
 export class RelayPath {
   readonly #options: RelayPathOptions;
   readonly #network: NetworkWatch;
   #socket: RelaySocket;
   #endWatch: Cancel;
-  /** The socket's address, if the host lists it among its own; only such an address can be lost. */
+  /** The socket's address if the host lists it; only such an address can be lost. */
   #address: string | undefined;
   #missingSinceMs: number | undefined;
-  /** Where packets to the relay left from at the last look. */
+  /** Source address of packets to the relay at the last check. */
   #routedFrom: string | undefined;
   #examining = false;
   #lost = false;
@@ -91,20 +91,20 @@ export class RelayPath {
     return this.#socket.send(datagram);
   }
 
-  /** Idempotent; resolves when the socket is gone. */
+  /** Closes the socket; resolves when it is closed. May be called again. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  /** The socket failed to send, or heard that what it sent did not arrive. */
+  /** Handles an error of a send, or an ICMP error. */
   onError(cause: NodeJS.ErrnoException): void {
     if (this.#closed !== undefined) return;
     this.#options.onError(cause);
-    // A refused port says nothing of the path (RFC 1122 section 4.2.3.9).
+    // A refused port does not indicate a fault of the path (RFC 1122 section 4.2.3.9).
     if (cause.code === 'ECONNREFUSED' || isPassing(cause)) return;
     this.#options.onSuspect();
-    // Each packet fails so: once per examination is enough.
+    // Each packet fails then: one check at a time is enough.
     if (!this.#examining && !this.#lost && this.#missingSinceMs === undefined) this.#network.look();
   }
 
@@ -124,7 +124,7 @@ export class RelayPath {
     this.#network.inTurn(() => void this.#examine(address, sinceMs));
   }
 
-  /** The address is there, but the route may leave by another network now. */
+  /** Detects a route that changed to another network, although the address is still there. */
   async #checkRoute(): Promise<void> {
     const from = await this.#network.sourceTo(this.#options.relay);
     if (from === this.#routedFrom || from === 'unknown') return;
@@ -139,8 +139,8 @@ export class RelayPath {
   }
 
   /**
-   * The address is gone. It may be back in a moment, as after a change of DHCP lease or a link that
-   * flaps; so unless there is another way to the relay already, it gets some time.
+   * Handles a missing address: moves to another socket if there is a route to the relay. Without
+   * one the address gets ADDRESS_GONE_MS to return, as after a DHCP renewal or a link flap.
    */
   async #examine(from: string, sinceMs: number): Promise<void> {
     const { bind: _, ...options } = this.#options;

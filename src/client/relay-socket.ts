@@ -3,28 +3,28 @@ import { familyOf, formatAddress, type TransportAddress } from '../address.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 
-/** A peer's socket buffers, clamped by the kernel. */
+/** Requested socket buffers, clamped by the kernel. */
 export const SOCKET_BUFFER_BYTES = 4_194_304;
 
-/** Datagrams that a socket may owe the kernel; beyond it the newest is dropped and counted. */
+/** Maximum datagrams in a socket's send queue; beyond it the newest is dropped and counted. */
 export const SEND_QUEUE_DATAGRAMS_MAX = 1_024;
 
 export interface RelaySocketOptions {
-  /** Where everything goes to, and the only source that is listened to. */
+  /** The destination, and the only accepted source. */
   readonly relay: TransportAddress;
-  /** Local address; any, with a free port, when left out. */
+  /** Local address; default any address and a free port. */
   readonly bind?: TransportAddress | undefined;
   /** Called for each datagram from the relay; must not throw. */
   readonly onDatagram: (datagram: Buffer) => void;
-  /** Called for each datagram from anyone else that was waiting before the socket was connected. */
+  /** Called for each datagram from another source that arrived before the socket was connected. */
   readonly onForeign: () => void;
-  /** The network, or the system, could not send: ECONNREFUSED says that nobody listens there. */
+  /** Called for errors of sends; ECONNREFUSED means that nothing listens at the relay's port. */
   readonly onError: (cause: NodeJS.ErrnoException) => void;
 }
 
 /**
- * A UDP socket connected to one relay: the kernel drops what others send to it, and hands us the
- * relay's ICMP errors.
+ * A UDP socket connected to one relay: the kernel drops datagrams from other sources, and reports
+ * ICMP errors.
  */
 export class RelaySocket {
   readonly #socket: Socket;
@@ -37,7 +37,7 @@ export class RelaySocket {
   /**
    * Binds and connects.
    * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address`;
-   *   ERR_TURNPIKE_RELAY_UNREACHABLE with `errno` where the host has no route to the relay
+   *   ERR_TURNPIKE_RELAY_UNREACHABLE with `errno` if the host has no route to the relay
    */
   static async open(options: RelaySocketOptions): Promise<RelaySocket> {
     const { relay, bind } = options;
@@ -72,8 +72,9 @@ export class RelaySocket {
   }
 
   /**
+   * Sends a datagram.
    * @param datagram - must not change until it was sent
-   * @returns false when the kernel is SEND_QUEUE_DATAGRAMS_MAX datagrams behind: dropped
+   * @returns false if it was dropped: closed, or SEND_QUEUE_DATAGRAMS_MAX datagrams are queued
    */
   send(datagram: Uint8Array): boolean {
     if (this.#closed !== undefined) return false;
@@ -82,7 +83,7 @@ export class RelaySocket {
     return true;
   }
 
-  /** Idempotent; resolves when the socket is gone. */
+  /** Closes the socket; resolves when it is closed. May be called again. */
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => this.#socket.close(resolve));
     return this.#closed;
@@ -92,7 +93,7 @@ export class RelaySocket {
 
   #listen(options: RelaySocketOptions): void {
     const { onDatagram, onForeign, onError } = options;
-    // Datagrams that came before `connect` may be from anyone. Compared as the kernel spells it.
+    // Datagrams before `connect` may have any source. Compared with the kernel's spelling.
     const { address, port } = this.#socket.remoteAddress();
     this.#socket.on('message', (datagram, from) => {
       if (from.port === port && from.address === address) onDatagram(datagram);
@@ -106,9 +107,9 @@ export class RelaySocket {
 }
 
 /**
- * The address that packets to another one would leave from. Nothing is sent: connecting a UDP
- * socket only asks the routing table.
- * @returns undefined where there is no route
+ * Returns the source address of packets to a destination. Sends nothing: connecting a UDP socket
+ * only looks up the route.
+ * @returns undefined without a route
  */
 export async function sourceTo({ address, port }: TransportAddress): Promise<string | undefined> {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');

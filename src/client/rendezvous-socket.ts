@@ -16,13 +16,16 @@ export interface RendezvousSocketOptions {
   readonly access: DirectoryAccess;
   readonly scheduler: Scheduler;
   readonly signal?: AbortSignal | undefined;
-  /** One JSON object from the directory. */
+  /** Called with each JSON object from the directory. */
   readonly onMessage: (message: Readonly<Record<string, unknown>>) => void;
-  /** The socket is gone, whoever ended it; called once. */
+  /** Called once when the socket has closed. */
   readonly onClosed: () => void;
 }
 
-/** One WebSocket to the directory's rendezvous (docs/rendezvous.md): JSON objects both ways. */
+/**
+ * A WebSocket to the directory's rendezvous (docs/rendezvous.md), with JSON objects in both
+ * directions.
+ */
 export class RendezvousSocket {
   readonly #socket: WebSocket;
 
@@ -31,7 +34,8 @@ export class RendezvousSocket {
   }
 
   /**
-   * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with `status` when the directory refuses;
+   * Opens the socket.
+   * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with `status` if the directory refuses;
    *   ERR_TURNPIKE_DIRECTORY_UNREACHABLE; ERR_TURNPIKE_CONFIG for the URL; ERR_TURNPIKE_ABORTED
    */
   static async open(options: RendezvousSocketOptions): Promise<RendezvousSocket> {
@@ -59,12 +63,14 @@ export class RendezvousSocket {
     return result;
   }
 
-  /** Sends one object; does nothing when the socket is closing. */
+  /** Sends an object; no effect while the socket is closing. */
   send(message: Readonly<Record<string, unknown>>): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Closes politely; a directory that does not answer the close is left after 2 s. */
+  /**
+   * Sends a close frame, and destroys the socket if the directory does not answer it within 2 s.
+   */
   close(): void {
     this.#socket.close(1000);
     const timer = setTimeout(() => this.#socket.terminate(), CLOSE_MS);
@@ -73,10 +79,10 @@ export class RendezvousSocket {
 
   #listen({ scheduler, onMessage, onClosed }: RendezvousSocketOptions): void {
     const socket = this.#socket;
-    // The directory pings every 5 s: silence means that it, or the path to it, is gone.
+    // The directory pings every 5 s, so silence shows that it, or the path to it, is gone.
     const silence = new IdleTimer(scheduler, WEB_SOCKET_LIMITS.silenceMs, () => socket.terminate());
     silence.start();
-    // After a change of network the old path is likely gone: the directory is pinged at once.
+    // After a change of network the former path is probably gone: ping the directory at once.
     let cancelCheck: Cancel | undefined;
     const heard = () => {
       silence.touch();
@@ -128,7 +134,7 @@ function opened(socket: WebSocket, url: URL): Promise<void> {
   });
 }
 
-/** What is no object is ignored as an unknown type would be: newer directories may say more. */
+/** Returns an object; undefined for any other value, which newer directories may send. */
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -15,27 +15,27 @@ import { aborted } from './peer-errors.js';
 import { RendezvousSocket } from './rendezvous-socket.js';
 import { pause, type Scheduler, systemScheduler } from './scheduler.js';
 
-/** The first wait before a lost socket to the directory is opened again. */
+/** Initial back-off before a lost socket to the directory is opened again. */
 export const REOPEN_MS_MIN = 500;
 
-/** The longest such wait. */
+/** Maximum back-off before a lost socket to the directory is opened again. */
 export const REOPEN_MS_MAX = 5_000;
 
 export interface RendezvousOptions extends DirectoryAccess {
-  /** 1 to 128 characters; peers of one tenant that name the same room meet. */
+  /** 1 to 128 characters; peers of one tenant with the same room meet. */
   readonly room: string;
   /**
-   * What the directory may know of this peer when it chooses its relay. Where neither `family` nor
-   * `families` is given, `families` is what this host has a route to relays in; a directory that
-   * has no relay for those is asked again without them.
+   * Hints for the choice of this peer's relay. Without `family` and `families`, `families` are
+   * those in which this host has a route to relays; if the directory has no relay for these, it is
+   * asked again without them.
    */
   readonly hints?: PeerHints | undefined;
   /**
-   * 16 to 64 characters of `A-Za-z0-9_-`, random, the same for the life of the peer: whoever joins
-   * with it takes the place of an older socket. Default: one of this object's own.
+   * This peer's random name, 16 to 64 characters of `A-Za-z0-9_-`, the same as long as the peer
+   * exists: a join with it replaces the peer's older socket. Default: a name of this object's own.
    */
   readonly member?: string | undefined;
-  /** Ends `Rendezvous.open`; afterwards it has no effect. */
+  /** Aborts `Rendezvous.open`; no effect afterwards. */
   readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;
   readonly scheduler?: Scheduler | undefined;
@@ -45,39 +45,38 @@ export interface RendezvousOptions extends DirectoryAccess {
 interface RendezvousEvents {
   /** This peer is in the room; the other side is not, or is not ready. */
   waiting: [];
-  /** Something is missing for now, no relay or the directory; it is tried again by itself. */
+  /** No relay, or no directory, for now: another attempt follows. */
   retrying: [error: TurnpikeError];
-  /** The other side's socket is gone; an established connection lives on. */
+  /** The other side's socket is closed; an established connection continues. */
   'peer-left': [];
 }
 
-/** A connection; undefined when the socket was lost, so that `next` opens another. */
+/** A connection; undefined if the socket was lost, so that `next` opens another. */
 type Arrival = Introduction | undefined;
 
-/** What `Rendezvous.next` asks for. */
+/** Options of `Rendezvous.next`. */
 export interface NextOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Ids of relays not to be given while another can serve; at most 8, in place of those before. */
+  /** Ids of relays to avoid while another can serve; at most 8, in place of earlier ones. */
   readonly avoid?: readonly string[] | undefined;
 }
 
-/** Closes after which opening a new socket is right (docs/rendezvous.md, Errors). */
+/** Error codes after which a new socket is opened (docs/rendezvous.md, Errors). */
 const REOPENED: ReadonlySet<string> = new Set(['shutting-down', 'room-expired']);
 
 /**
- * A place in a rendezvous room of the directory (docs/rendezvous.md), for peers that have no
- * signalling of their own. It outlives connections: `next` gives one after the other. A socket that
- * breaks is opened again when the next connection is wanted. An open one keeps the process alive:
- * `close` it.
+ * A place in a rendezvous room of the directory (docs/rendezvous.md), for peers without signalling
+ * of their own. `next` returns one connection after another. A broken socket is opened again when
+ * the next connection is requested. An open Rendezvous keeps the process alive: call `close`.
  */
 export class Rendezvous extends EventEmitter<RendezvousEvents> {
   readonly #options: RendezvousOptions;
   readonly #scheduler: Scheduler;
   readonly #random: RandomBytes;
-  /** The same for the life of this object, so that a new socket takes the place of a broken one. */
+  /** Constant, so that a new socket replaces a broken one in the room. */
   readonly #member: string;
   #socket: RendezvousSocket | undefined;
-  /** Whether the directory counts us as waiting for a connection. */
+  /** Whether the directory knows that this peer waits for a connection. */
   #ready = false;
   #current: Introduction | undefined;
   #unclaimed: Introduction | undefined;
@@ -98,8 +97,8 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   }
 
   /**
-   * Enters a room.
-   * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with `status` when the directory refuses;
+   * Joins a room.
+   * @throws TurnpikeError ERR_TURNPIKE_DIRECTORY with `status` if the directory refuses;
    *   ERR_TURNPIKE_DIRECTORY_UNREACHABLE; ERR_TURNPIKE_ABORTED; as `checkOptions`
    */
   static async open(options: RendezvousOptions): Promise<Rendezvous> {
@@ -117,16 +116,17 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     }
   }
 
-  /** Whether a value is one, whatever a Proxy of it says. */
+  /** Returns whether a value is a Rendezvous; cannot be deceived by a Proxy. */
   static isOne(value: unknown): value is Rendezvous {
     return typeof value === 'object' && value !== null && #member in value;
   }
 
   /**
-   * Asks for a new connection, unless one is there already, and waits for the other side for as
-   * long as it takes. Call it again when a connection is over.
-   * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS when the directory ended
-   *   it (room full, replaced, …) or it was closed; ERR_TURNPIKE_DIRECTORY
+   * Requests a new connection, unless one is there already, and waits for the other side without a
+   * time limit. To be called again when a connection has ended.
+   * @throws TurnpikeError ERR_TURNPIKE_ABORTED; ERR_TURNPIKE_RENDEZVOUS if the directory ended the
+   *   membership (room full, replaced, …) or after `close`; ERR_TURNPIKE_DIRECTORY;
+   *   ERR_TURNPIKE_CONFIG if a call is under way
    */
   async next(options: NextOptions = {}): Promise<Introduction> {
     const call = 'Rendezvous#next';
@@ -151,12 +151,12 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     }
   }
 
-  /** As given. */
+  /** The hints of the options. */
   get hints(): PeerHints {
     return this.#options.hints ?? {};
   }
 
-  /** Leaves the room. Established connections live on. Idempotent. */
+  /** Leaves the room. Established connections continue. May be called again. */
   close(): void {
     this.#fail(new TurnpikeError('ERR_TURNPIKE_RENDEZVOUS', 'the rendezvous was closed'));
   }
@@ -206,7 +206,9 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     }
   }
 
-  /** Joins, unless the directory counts this peer as waiting, with the same relays to avoid. */
+  /**
+   * Sends a join, unless the directory knows that this peer waits, with the same relays to avoid.
+   */
   #join(): void {
     const isCounted = this.#ready && this.#hints.hasSaid(this.#avoid);
     if (isCounted || this.#socket === undefined) return;
@@ -241,7 +243,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     });
   }
 
-  /** Types and members that are unknown here are ignored (docs/rendezvous.md, Opening). */
+  /** Handles a message. Unknown types and members are ignored (docs/rendezvous.md, Opening). */
   #receive(message: Readonly<Record<string, unknown>>): void {
     if (this.#failed !== undefined) return;
     if (message.type === 'waiting') {
@@ -295,7 +297,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
       typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {},
     );
     this.#options.logger?.debug({ err: error }, 'rendezvous');
-    // A directory of version 0.1.0: the socket that it closes now is opened again.
+    // A directory of version 0.1.0 closes the socket now; it is opened again.
     if (code === 'bad-message' && this.#hints.refused()) return;
     if (code === 'no-relay') {
       if (message.reason === 'no-family' && this.#hints.unserved()) {
@@ -310,7 +312,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     this.#ready = false;
-    // Once both addresses are exchanged the connection needs the directory no more.
+    // Once both addresses are exchanged, the connection does not need the directory.
     if (this.#current?.complete === false) this.#current.end('the directory went away');
     this.#waiter?.resolve(undefined);
   }
@@ -325,7 +327,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   }
 }
 
-/** A random name of a member, for `RendezvousOptions.member`. */
+/** Returns a random member name, for `RendezvousOptions.member`. */
 export function newMember(random: RandomBytes): string {
   return Buffer.from(random(18)).toString('base64url');
 }
@@ -340,7 +342,7 @@ function readAddress(message: Readonly<Record<string, unknown>>): TransportAddre
   }
 }
 
-/** Whether the directory may answer differently in a moment. */
+/** Returns whether another attempt may soon succeed. */
 function isTemporary(error: unknown): error is TurnpikeError {
   if (isTurnpikeError(error, 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE')) return true;
   if (!isTurnpikeError(error, 'ERR_TURNPIKE_DIRECTORY')) return false;

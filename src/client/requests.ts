@@ -15,10 +15,10 @@ import { RelayRoundTrip } from './retransmission.js';
 import type { Scheduler } from './scheduler.js';
 import { Transaction } from './transaction.js';
 
-/** Allocates and Connects that a peer knows as its own, to tell its relay's Closed by. */
+/** Maximum remembered transactions of Allocates and Connects, to match a Closed indication. */
 export const OWN_REQUESTS_MAX = 64;
 
-/** Why an answer was ignored, as if it had never been received. */
+/** Why a response was discarded. */
 export type ResponseFault =
   | 'unknown-transaction'
   | 'wrong-method'
@@ -35,9 +35,12 @@ export interface RequestOptions {
   readonly name: string;
   /** Adds the request's own attributes. */
   readonly write: (writer: MessageWriter) => void;
-  /** The waits of one transaction, from the time that the operation has taken already. */
+  /**
+   * Returns the waits of one transaction, ms. `elapsedMs`: time since the request's first
+   * transaction.
+   */
   readonly waitsMs: (rtoMs: number, elapsedMs: number) => readonly number[];
-  /** Whether the relay answers at once, so that the answer tells the round trip. */
+  /** Whether the relay answers at once, so that the response measures the round trip. */
   readonly timed: boolean;
 }
 
@@ -49,18 +52,21 @@ export interface RequestsOptions {
   readonly transmit: (bytes: Uint8Array) => void;
 }
 
-/** RFC 8489 section 6.3.4 fails a transaction that has comprehension-required unknowns. */
+/**
+ * Known attributes: others that are comprehension-required fail a transaction (RFC 8489 section
+ * 6.3.4).
+ */
 const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set(Object.values(AttributeType));
 
-/** Errors that may answer a request which carried no credentials, without integrity. */
+/** Error codes that are accepted without integrity in response to an unsigned request. */
 const PLAIN_REFUSALS: ReadonlySet<number> = new Set([
   ErrorCode.BadRequest,
   ErrorCode.UnknownAttribute,
 ]);
 
 /**
- * The requests that one peer has under way: signs them, answers challenges, and believes only
- * answers whose transaction, method and integrity are right (RFC 8489 section 9.2.5).
+ * The pending requests of one peer: signs them, answers challenges, and accepts only responses
+ * whose transaction, method and integrity are right (RFC 8489 section 9.2.5).
  */
 export class Requests {
   readonly #options: RequestsOptions;
@@ -75,9 +81,10 @@ export class Requests {
   }
 
   /**
-   * Sends a request until it is answered.
-   * @returns the success response, its integrity verified
-   * @throws TurnpikeError ERR_TURNPIKE_REJECTED with `stunCode`; ERR_TURNPIKE_RELAY_UNREACHABLE
+   * Sends a request, with retransmissions, and waits for the response.
+   * @returns the success response, with verified integrity
+   * @throws TurnpikeError ERR_TURNPIKE_REJECTED with `stunCode`; ERR_TURNPIKE_RELAY_UNREACHABLE;
+   *   ERR_TURNPIKE_STUN for unknown required attributes; ERR_TURNPIKE_ABORTED
    */
   request(options: RequestOptions, signal?: AbortSignal): Promise<StunMessage> {
     return new Promise((resolve, reject) => {
@@ -106,7 +113,7 @@ export class Requests {
     });
   }
 
-  /** Takes a response off the network. @returns why it was ignored, undefined when it counted. */
+  /** Takes a response. @returns why it was discarded; undefined if it was not */
   receive(message: StunMessage): ResponseFault | undefined {
     const exchange = this.#exchanges.get(hex(message.transactionId));
     return exchange === undefined ? 'unknown-transaction' : exchange.receive(message);
@@ -117,7 +124,7 @@ export class Requests {
     return this.#lastSignature?.proof?.kind;
   }
 
-  /** Whether the transaction is of an Allocate or Connect of ours, the last of them in any case. */
+  /** Returns whether a transaction is one of the last OWN_REQUESTS_MAX Allocates and Connects. */
   hasMade(transactionId: Uint8Array): boolean {
     return this.#made.has(hex(transactionId));
   }
@@ -129,25 +136,24 @@ export class Requests {
     this.#made.delete(oldest as string);
   }
 
-  /** Whether an indication carries integrity as in the last request (PROTOCOL.md section 2). */
+  /** Returns whether an indication has integrity as in the last request (PROTOCOL.md section 2). */
   isAuthentic(indication: StunMessage): boolean {
     return this.#lastSignature !== undefined && isAuthentic(indication, this.#lastSignature);
   }
 
   /**
-   * The network reports that nothing listens at the relay's address. The report may be forged, so
-   * it only explains a timeout.
+   * Notes ECONNREFUSED (ICMP port unreachable). It may be forged, so it only explains a timeout.
    */
   refused(cause: unknown): void {
     for (const exchange of [...this.#exchanges.values()]) exchange.refused(cause);
   }
 
-  /** Rejects everything under way. */
+  /** Rejects all pending requests. */
   failAll(error: TurnpikeError): void {
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(error);
   }
 
-  /** Sends one signed request and forgets it; without a challenge to sign for, nothing is sent. */
+  /** Sends one signed request without waiting; sends nothing before the first challenge. */
   fireAndForget(options: RequestOptions): void {
     const writer = new MessageWriter('request', options.method, this.#options.random(12));
     options.write(writer);
@@ -163,7 +169,7 @@ interface ExchangeObserver {
   readonly settled: (outcome: StunMessage | TurnpikeError) => void;
 }
 
-/** One request and its answer, over as many transactions as the relay's challenges make it. */
+/** One request and its response, over the transactions that the relay's challenges require. */
 class Exchange {
   readonly #shared: RequestsOptions;
   readonly #request: RequestOptions;
@@ -195,7 +201,7 @@ class Exchange {
     const writer = new MessageWriter('request', this.#request.method, transactionId);
     this.#request.write(writer);
     this.#signature = credentials.sign(writer, this.#signature);
-    // A relay answers without limit what is at least as long as its challenge (no amplification).
+    // A relay always answers a request that is as long as its challenge (no amplification).
     if (this.#signature.proof === undefined) writer.paddedTo(CHALLENGE_BYTES_MAX);
     this.#observer.signed(this.#signature);
     this.#id = hex(transactionId);
@@ -242,7 +248,7 @@ class Exchange {
         this.start();
         return undefined;
       case 'rejected':
-        // A relay says nothing but these before it has authenticated (PROTOCOL.md section 2).
+        // A relay sends no other errors before authentication (PROTOCOL.md section 2).
         if (verdict.why === 'error' && !PLAIN_REFUSALS.has(verdict.code)) {
           return 'unauthenticated-error';
         }
@@ -299,7 +305,7 @@ class Exchange {
       });
     }
     const seen = [...this.#ignored].map(([what, count]) => `${count} × ${what}`).join(', ');
-    // RFC 8489 section 9.2.5: when every answer was discarded, say so instead of a mere timeout.
+    // RFC 8489 section 9.2.5: report that all responses were discarded, not only a timeout.
     const hint = seen === '' ? '' : `; answers that could not be trusted were ignored: ${seen}`;
     return new TurnpikeError(
       'ERR_TURNPIKE_RELAY_UNREACHABLE',

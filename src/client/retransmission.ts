@@ -3,20 +3,20 @@ import { RoundTrip } from '../round-trip.js';
 import { LAST_WAIT_RTOS, REQUESTS_MAX, RTO_MS } from '../stun/retransmission.js';
 import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
 
-/** A peer waits this much longer than a Connect may take, for the relay's own 447. */
+/** Time that a peer waits beyond a Connect's 30 s, for the relay's own 447. */
 export const CONNECT_GRACE_MS = 2_000;
 
-/** Refreshes of one check of a relay are this far apart. */
+/** Interval of the Refreshes of one check of a relay. */
 export const CHECK_REPEAT_MS = 500;
 
-/** Waits of a Connect that are as long as the first. */
+/** Number of a Connect's waits that are as long as the first. */
 const CONNECTS_SOON = 3;
 
 /**
- * The waits of a request of RFC 8489 section 6.2.1: after each of the Rc transmissions the
- * timeout doubles, and the last one is waited on for Rm times the first timeout.
- * @param rtoMs - the first timeout, milliseconds
- * @returns how long to wait after each transmission; when the last wait ends, the request failed
+ * Returns the waits of RFC 8489 section 6.2.1: the timeout doubles after each of the Rc
+ * transmissions, and the wait after the last one is Rm times the first timeout.
+ * @param rtoMs - the first timeout, ms
+ * @returns the wait after each transmission, ms; after the last wait the request has failed
  */
 export function standardWaitsMs(rtoMs: number): number[] {
   return Array.from({ length: REQUESTS_MAX }, (_, sent) =>
@@ -25,10 +25,10 @@ export function standardWaitsMs(rtoMs: number): number[] {
 }
 
 /**
- * The waits of an Allocate: so that a relay which is not there is given up in seconds, and another
- * asked for. Repeated after 250 ms, then at most 500 ms apart; where three of ten packets are lost,
- * each way, one in a hundred such attempts fails in 3 s.
- * @param totalMs - from the first transmission to the end
+ * Returns the waits of an Allocate: a relay that is not there is given up within seconds, so that
+ * another can be requested. The first wait is 250 ms, later ones are 500 ms. With 30 % packet loss
+ * in each direction, one attempt in a hundred fails within 3 s.
+ * @param totalMs - time from the first transmission to the end, ms
  * @returns as `standardWaitsMs`
  */
 export function allocateWaitsMs(totalMs: number): number[] {
@@ -43,12 +43,12 @@ export function allocateWaitsMs(totalMs: number): number[] {
 }
 
 /**
- * The waits of a Connect, whose answer comes only when the other peer has connected too: sent
- * again at most 1 s apart until 30 s after the first (PROTOCOL.md section 2), then a little longer
- * for the relay's own 447. The first few are closer together, because the relays repeat to each
- * other what they may have lost only when a peer repeats its Connect.
- * @param rtoMs - the first timeout, milliseconds
- * @param elapsedMs - since the operation's first Connect, which a new nonce may have preceded
+ * Returns the waits of a Connect, whose response comes only when the other peer has connected too:
+ * at most 1 s between transmissions until 30 s after the first (PROTOCOL.md section 2), then
+ * CONNECT_GRACE_MS for the relay's own 447. The first waits are shorter, because relays repeat lost
+ * messages to each other only when a peer repeats its Connect.
+ * @param rtoMs - the first timeout, ms
+ * @param elapsedMs - time since the first Connect, which a challenge may have followed, ms
  * @returns as `standardWaitsMs`
  */
 export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
@@ -65,9 +65,8 @@ export function connectWaitsMs(rtoMs: number, elapsedMs: number): number[] {
 }
 
 /**
- * The waits of a Refresh that asks whether the relay is there: closer together than RFC 8489's, so
- * that a path that loses one packet in ten, each way, is not taken for a dead relay. Whoever asks
- * ends it before they are over.
+ * Returns the waits of a Refresh that checks a relay: shorter than in RFC 8489, so that a path with
+ * 10 % loss in each direction does not make the relay look dead. The caller aborts it earlier.
  */
 export function livenessCheckWaitsMs(): number[] {
   const questions = 2 * (RELAY_UNRESPONSIVE_MS / CHECK_REPEAT_MS);
@@ -75,16 +74,16 @@ export function livenessCheckWaitsMs(): number[] {
 }
 
 /**
- * The waits of the Refresh that closes a connection: three tries in 2 s. A relay that hears none
- * of them drops the leg when its lifetime ends, so waiting longer would only delay the caller.
+ * Returns the waits of the Refresh that closes a connection: three transmissions in 2 s. A relay
+ * that receives none of them drops the leg at the end of its lifetime.
  */
 export function closeWaitsMs(): number[] {
   return [500, 1_000, 500];
 }
 
-/** The round trip to a relay, by requests that were sent once. */
+/** The round trip to a relay, measured by requests that were transmitted once. */
 export class RelayRoundTrip extends RoundTrip {
-  /** The retransmission timeout, never under the 500 ms of RFC 8489 section 6.2.1. */
+  /** Retransmission timeout, ms; at least the 500 ms of RFC 8489 section 6.2.1. */
   get rtoMs(): number {
     return this.timeoutMs({ firstMs: RTO_MS, minMs: RTO_MS });
   }

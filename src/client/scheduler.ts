@@ -1,15 +1,16 @@
 import { type Clock, systemClock } from '../clock.js';
 import { wrongArgument } from '../options/check.js';
 
-/** Takes a timer back; calling it again, or after the timer fired, does nothing. */
+/** Cancels a timer. No effect if called again, or after the timer fired. */
 export type Cancel = () => void;
 
-/** A clock that also calls back: passed in so that tests own every wait of the client. */
+/** A clock with timers, passed in so that tests control all waits of the client. */
 export interface Scheduler extends Clock {
   /**
    * Calls back once.
-   * @param delayMs - how long from now, in milliseconds of the monotonic clock
+   * @param delayMs - delay by the monotonic clock, ms
    * @param callback - must not throw
+   * @returns cancels the timer
    */
   after(delayMs: number, callback: () => void): Cancel;
 }
@@ -26,8 +27,8 @@ export const systemScheduler: Scheduler = {
 };
 
 /**
- * Calls back each time nothing was touched for a while. One timer runs however often `touch` is
- * called, so it may be called for every packet.
+ * Calls back after each idle interval. Only one timer runs however often `touch` is called, so it
+ * may be called for every packet.
  */
 export class IdleTimer {
   readonly #scheduler: Scheduler;
@@ -38,8 +39,8 @@ export class IdleTimer {
 
   /**
    * @param scheduler - the clock and its timers
-   * @param idleMs - how long without a touch counts as idle, in milliseconds
-   * @param onIdle - called when idle, and again after every further `idleMs` without a touch
+   * @param idleMs - idle interval, ms
+   * @param onIdle - called after `idleMs` without a touch, and after each further `idleMs`
    */
   constructor(scheduler: Scheduler, idleMs: number, onIdle: () => void) {
     this.#scheduler = scheduler;
@@ -69,7 +70,7 @@ export class IdleTimer {
   #check(): void {
     const idleForMs = this.#scheduler.monotonic() - this.#touchedAtMs;
     if (idleForMs < this.#idleMs) {
-      // Whole milliseconds: a timer cannot wait for less, and rounding must not make it spin.
+      // Rounded up to whole ms, since a timer with a fraction would fire early and spin.
       this.#arm(Math.ceil(this.#idleMs - idleForMs));
       return;
     }
@@ -80,9 +81,8 @@ export class IdleTimer {
 }
 
 /**
- * Waits.
- * @param delayMs - milliseconds
- * @returns when the time is over or the signal aborted, whichever is first
+ * Waits for a time, or until the signal aborts; does not reject.
+ * @param delayMs - ms
  */
 export function pause(
   scheduler: Scheduler,

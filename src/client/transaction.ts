@@ -1,17 +1,17 @@
 import type { Cancel, Scheduler } from './scheduler.js';
 
 export interface TransactionOptions {
-  /** The whole request; retransmissions are byte for byte the same (RFC 8489 section 6.2.1). */
+  /** The complete request; retransmissions are identical (RFC 8489 section 6.2.1). */
   readonly bytes: Uint8Array;
-  /** How long to wait after each transmission, milliseconds; as many transmissions as waits. */
+  /** The wait after each transmission, ms; there is one transmission for each. */
   readonly waitsMs: readonly number[];
   readonly transmit: (bytes: Uint8Array) => void;
   readonly scheduler: Scheduler;
-  /** Called once when the last wait has ended without `stop`. */
+  /** Called once after the last wait, unless stopped. */
   readonly onTimeout: () => void;
 }
 
-/** One STUN request under one transaction id: sends it again until it is stopped or times out. */
+/** A STUN transaction: retransmits a request until it is stopped or times out. */
 export class Transaction {
   readonly #options: TransactionOptions;
   readonly #startedAtMs: number;

@@ -5,8 +5,8 @@ import { type AddressFamily, familyOf, type TransportAddress } from '../address.
 import { step } from './relay-socket.js';
 
 /**
- * Addresses in the public internet (f.root-servers.net's), which stand for relays that are not
- * known. Nothing is sent there, as connecting a UDP socket only asks the routing table.
+ * Public addresses (f.root-servers.net's) in place of unknown relays. Nothing is sent to them:
+ * connecting a UDP socket only looks up the route.
  */
 const ANYWHERE: Readonly<Record<AddressFamily, TransportAddress>> = {
   4: { address: '192.5.5.241', port: 9 },
@@ -15,13 +15,13 @@ const ANYWHERE: Readonly<Record<AddressFamily, TransportAddress>> = {
 
 const FAMILIES = [4, 6] as const;
 
-/** How a family serves; `poorly`: from an address that is only local to one that is not. */
+/** The route of an address family: `poorly` if it leaves from a local address to a global one. */
 type Service = 'well' | 'poorly' | 'not';
 
-/** How each family serves toward the internet. */
+/** The route of each family to the internet. */
 type ServicesAnywhere = Readonly<Record<AddressFamily, Service>>;
 
-/** Asks the routing table for the ways to the internet. */
+/** Looks up the routes to the internet. */
 export async function servicesAnywhere(): Promise<ServicesAnywhere> {
   const [ipv4, ipv6] = await Promise.all([
     serviceOf(4, [ANYWHERE[4]]),
@@ -31,13 +31,12 @@ export async function servicesAnywhere(): Promise<ServicesAnywhere> {
 }
 
 /**
- * The address families that this host has a route to relays in, as the hint `families` of
- * PROTOCOL.md section 5. A route that leaves from an address which is only local (fe80::/10,
- * fc00::/7) counts toward addresses that are just as local; toward others only where no family has
- * a better one.
- * @param relays - where the relays are; a family in which none is given is judged by the route to
- * @param anywhere - how the families serve toward the internet; looked at now by default
- * @returns empty where there is no route at all: then nothing is known
+ * Returns the address families in which this host has a route to relays, for the hint `families`
+ * (PROTOCOL.md section 5). A route from a local address (fe80::/10, fc00::/7) is good toward local
+ * addresses only; toward others it counts if no family has a better one.
+ * @param relays - addresses of relays; a family without one is judged by `anywhere`
+ * @param anywhere - the routes to the internet; looked up by default
+ * @returns empty without any route, which means unknown
  */
 export async function usableFamilies(
   relays: readonly TransportAddress[],
@@ -55,14 +54,14 @@ export async function usableFamilies(
 }
 
 /**
- * Whether it takes the relays' addresses to say which families are usable: there is an address of a
+ * Returns whether the usable families depend on the relays' addresses: the host has an address of a
  * family, but no good route to the internet in it.
  */
 export function dependsOnRelays(anywhere: ServicesAnywhere): boolean {
   return FAMILIES.some((family) => anywhere[family] !== 'well' && hasAddress(family));
 }
 
-/** Whether the host has an address that reaches further than its link. */
+/** Returns whether the host has an address of a family that is not link-local. */
 function hasAddress(family: AddressFamily): boolean {
   return Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
@@ -93,14 +92,17 @@ async function serviceOf(
     }
     return service;
   } catch {
-    // The host does not have the family at all.
+    // The host does not support the family.
     return 'not';
   } finally {
     socket.close();
   }
 }
 
-/** Whether other hosts than the neighbours can answer it: RFC 4291's global unicast, 2000::/3. */
+/**
+ * Returns whether an address is reachable beyond the local network: IPv4, or RFC 4291's global
+ * unicast 2000::/3.
+ */
 function isGlobal(address: string): boolean {
   return isIP(address) === 4 || /^[23]/.test(address);
 }
