@@ -11,11 +11,12 @@ import { NONCE_CHARACTERS } from './nonce.js';
 /** Maximum length of a challenge: a forged source can have it sent to any address. */
 export const CHALLENGE_BYTES_MAX = 120;
 
-/** Maximum length of a realm in UTF-8; four bytes more would exceed CHALLENGE_BYTES_MAX. */
+/** Maximum length of a realm in UTF-8; a longer one could exceed CHALLENGE_BYTES_MAX. */
 export const REALM_BYTES_MAX = 20;
 
 const ATTRIBUTE_HEADER_BYTES = 4;
 
+/** The content of a challenge. */
 export interface ChallengeOptions {
   readonly code: Challenge['code'];
   readonly realm: string;

@@ -44,6 +44,7 @@ export interface Challenge {
   readonly cost: ChallengeCost;
 }
 
+/** The authenticated user with the key of the response, or the challenge to send. */
 export type AuthenticationResult =
   | {
       readonly ok: true;
@@ -55,6 +56,7 @@ export type AuthenticationResult =
     }
   | { readonly ok: false; readonly challenge: Challenge };
 
+/** Input of `authenticate` besides the request. */
 export interface AuthenticationContext {
   /** Canonical source IP address of the request. */
   readonly ip: string;

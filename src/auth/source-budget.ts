@@ -4,6 +4,7 @@ import { TurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
 import { SourcePlaces } from './source-places.js';
 
+/** Options of a `SourceBudget`. */
 export interface SourceBudgetOptions {
   /** Responses per source and second. */
   readonly perSecond: number;

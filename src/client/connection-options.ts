@@ -8,6 +8,7 @@ import type { Scheduler } from './scheduler.js';
 /** Why a STUN message from the relay's address was ignored. */
 export type MessageFault = ResponseFault | 'unexpected-message' | 'unauthenticated-closed';
 
+/** Options of a `Connection`. */
 export interface ConnectionOptions {
   readonly grant: ConnectionGrant;
   readonly integrity: IntegrityPreference;

@@ -33,6 +33,7 @@ export interface PeerHints {
   readonly avoid?: readonly string[] | undefined;
 }
 
+/** A request for a connection between two peers. */
 export interface ConnectionRequest {
   readonly peers: readonly [PeerHints, PeerHints];
   /** Time in which the credentials can start the connection, s; default 600, at most 86,400. */
@@ -75,6 +76,7 @@ export interface RelayDoubt {
   readonly by: readonly { readonly id: string; readonly reason: string; readonly since: string }[];
 }
 
+/** Options of every call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
@@ -132,7 +134,7 @@ export class DirectoryClient {
   /**
    * Requests a pair of relays and both peers' credentials.
    * @param request - the hints of both peers
-   * @returns both halves, role 0 first
+   * @returns both halves, in the order of the request's peers
    * @throws TurnpikeError as described for the class; as `checkOptions` for an invalid request
    */
   async createConnection(

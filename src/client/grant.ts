@@ -49,7 +49,7 @@ export interface ConnectionGrant {
 /** A grant from an application: the other relay's address may be text or an object. */
 export type GrantInput = Omit<ConnectionGrant, 'peerRelay'> & { readonly peerRelay: AddressInput };
 
-/** Both halves of a connection, role 0 first. */
+/** Both halves of a connection, in the order of the request's peers. */
 export interface GrantPair {
   readonly connectionId: string;
   readonly expiresAt: string;

@@ -15,6 +15,7 @@ export const PAYLOAD_BYTES_RECOMMENDED_MIN = 480;
 /** Maximum payload: a trunk datagram over IPv4 without its header and record header. */
 export const PAYLOAD_BYTES_MAX = 65_479;
 
+/** Options of `Peer.open`. */
 export interface PeerOptions {
   /** This peer's half of the directory's response. */
   readonly grant: GrantInput;

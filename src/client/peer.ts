@@ -276,6 +276,7 @@ export class Peer extends EventEmitter<PeerEvents> implements AsyncIterable<Uint
     return true;
   }
 
+  /** Returns the counters of this connection. */
   stats(): PeerStats {
     return {
       packetsSent: this.#packetsSent,

@@ -21,6 +21,7 @@ export const REOPEN_MS_MIN = 500;
 /** Maximum back-off before a lost socket to the directory is opened again. */
 export const REOPEN_MS_MAX = 5_000;
 
+/** Options of `Rendezvous.open`. */
 export interface RendezvousOptions extends DirectoryAccess {
   /** 1 to 128 characters; peers of one tenant with the same room meet. */
   readonly room: string;

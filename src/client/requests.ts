@@ -29,6 +29,7 @@ export type ResponseFault =
   | 'already-challenged'
   | 'unauthenticated-error';
 
+/** A request: its content and retransmission. */
 export interface RequestOptions {
   readonly method: number;
   /** The method by name, for error messages. */
@@ -44,6 +45,7 @@ export interface RequestOptions {
   readonly timed: boolean;
 }
 
+/** Dependencies of `Requests`. */
 export interface RequestsOptions {
   readonly grant: ConnectionGrant;
   readonly credentials: ClientCredentials;

@@ -48,12 +48,14 @@ export class IdleTimer {
     this.#onIdle = onIdle;
   }
 
+  /** Starts the timer; restarts it if it runs. */
   start(): void {
     this.stop();
     this.touch();
     this.#arm(this.#idleMs);
   }
 
+  /** Marks the present as not idle. */
   touch(): void {
     this.#touchedAtMs = this.#scheduler.monotonic();
   }

@@ -33,6 +33,7 @@ export class Transaction {
     return this.#options.scheduler.monotonic() - this.#startedAtMs;
   }
 
+  /** Stops the retransmissions; `onTimeout` is not called. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;

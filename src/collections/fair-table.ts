@@ -42,6 +42,7 @@ export class FairTable<V> {
     return this.#entries.size;
   }
 
+  /** Returns the value of a key; undefined if there is none. */
   get(key: string): V | undefined {
     return this.#entries.get(key)?.value;
   }

@@ -7,10 +7,12 @@ export class KeyCounter<Key extends string = string> {
     return this.#counts.get(key) ?? 0;
   }
 
+  /** Adds one to the count of a key. */
   add(key: Key): void {
     this.#counts.set(key, this.of(key) + 1);
   }
 
+  /** Subtracts one from the count of a key. */
   remove(key: Key): void {
     const left = this.of(key) - 1;
     if (left > 0) this.#counts.set(key, left);

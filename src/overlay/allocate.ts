@@ -19,6 +19,7 @@ export class Allocate {
     this.#isDraining = isDraining;
   }
 
+  /** Handles a request of the leg in its credential. */
   handle(request: LegRequest): void {
     const { responses, legs } = this.#context;
     const { message } = request;

@@ -24,6 +24,7 @@ export class Connect {
     this.#pairing = pairing;
   }
 
+  /** Handles a request of the leg in its credential. */
   handle(request: LegRequest): void {
     const { responses, legs } = this.#context;
     const claimed = request.message.address(AttributeType.XorPeerAddress);

@@ -74,6 +74,7 @@ export interface LegEnd {
 
 const NOT_THERE = { code: ErrorCode.AllocationMismatch } as const;
 
+/** The notifications, by reason of the end. */
 export const LEG_ENDS: Readonly<Record<EndReason, LegEnd>> = {
   closed_by_peer: {
     closed: undefined,

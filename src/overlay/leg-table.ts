@@ -80,10 +80,12 @@ export class LegTable {
     return this.#legsMax;
   }
 
+  /** Returns the leg of a name; undefined if there is none. */
   get(name: LegName): Leg | undefined {
     return this.#byKey.get(legKey(name));
   }
 
+  /** Returns a copy of the list of all legs. */
   all(): Leg[] {
     return [...this.#byKey.values()];
   }
@@ -120,6 +122,7 @@ export class LegTable {
     return Math.min(Math.floor(this.#legsMax * QUOTA.other), legsLeft, numbersLeft);
   }
 
+  /** Adds a leg that `refusal` accepts. */
   add(leg: Leg): void {
     this.#byKey.set(leg.key, leg);
     this.#perTenant.add(leg.tenant);
@@ -149,6 +152,7 @@ export class LegTable {
     if (leg.origin.worker === use.origin.worker) leg.origin = use.origin;
   }
 
+  /** Removes a leg. One with a channel counts for its tenant until its numbers leave quarantine. */
   delete(leg: Leg, now: number): void {
     this.#wheel.clear(leg);
     if (!this.#byKey.delete(leg.key)) return;
@@ -201,6 +205,7 @@ export class LegTable {
     return this.#byTuple.get(leg.tupleKey)?.channels.take(now);
   }
 
+  /** Frees a channel number of the leg's 5-tuple, into quarantine. */
   freeChannel(leg: Leg, channel: number, now: number): void {
     this.#byTuple.get(leg.tupleKey)?.channels.free(channel, now);
   }

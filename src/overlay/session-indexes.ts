@@ -31,6 +31,7 @@ export class SessionIndexes {
     return uses * this.#places + place;
   }
 
+  /** Frees an index, into quarantine. */
   free(index: number, now: number): void {
     this.#pool.free(index % this.#places, now);
   }
@@ -42,6 +43,7 @@ export class SessionIndexes {
     else this.#byRemoteIndex.set(remote, new Map([[remoteIndex, leg]]));
   }
 
+  /** Removes the mapping of another relay's index. */
   unlinkRemote(remote: RemoteRelay, remoteIndex: number): void {
     const legs = this.#byRemoteIndex.get(remote);
     legs?.delete(remoteIndex);

@@ -56,6 +56,7 @@ const UnixMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
 const addresses = (maxItems: number) => Type.Array(AddressShape, { minItems: 1, maxItems });
 
+/** A relay's registration (`RelayRecord`). */
 export const RelayRecordShape = Type.Object({
   id: Name,
   region: Name,
@@ -133,6 +134,7 @@ const ClaimResults = Type.Optional(
 /** Absent from a relay that takes the registry inside responses only. */
 const FetchesRegistry = Type.Optional(Type.Boolean());
 
+/** Body of a registration. */
 export const RegistrationRequest = Type.Object({
   record: RelayRecordShape,
   load: RelayLoadShape,
@@ -161,6 +163,7 @@ export const RegistrationAnswer = Type.Object({
   challenge: Type.Optional(Challenges),
 });
 
+/** Body of a beat. */
 export const BeatRequest = Type.Object({
   start: UnixMs,
   registryVersion: Type.Union([RegistryVersion, Type.Null()]),
@@ -172,6 +175,7 @@ export const BeatRequest = Type.Object({
 });
 export type BeatRequest = Static<typeof BeatRequest>;
 
+/** Response to a beat. `registry` is present for a relay that does not fetch it. */
 export const BeatAnswer = Type.Object({
   registryVersion: RegistryVersion,
   registry: Type.Optional(RegistryShape),

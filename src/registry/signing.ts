@@ -8,6 +8,7 @@ export const SIGNING_HEADERS = {
   signature: 'turnpike-signature',
 } as const;
 
+/** Length of a request's nonce, bytes. */
 export const NONCE_BYTES = 16;
 const NONCE_PATTERN = /^[0-9a-f]{32}$/;
 const TIME_PATTERN = /^\d{1,16}$/;

@@ -86,6 +86,7 @@ export interface RegistrationClientOptions {
   readonly logger?: Logger;
 }
 
+/** State of a relay's registration. */
 export type RegistrationState =
   /** Not registered, or no longer; attempts continue. */
   'registering' | 'registered' | 'superseded' | 'stopped';

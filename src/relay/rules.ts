@@ -27,6 +27,7 @@ import { ClaimChecker } from './claim-checker.js';
 import { ClaimResponder } from './claim-responder.js';
 import { ServiceAddressChecker } from './service-address-checker.js';
 
+/** Dependencies of `RelayRules`. */
 export interface RelayRulesOptions {
   readonly local: LocalRelay;
   readonly region: string;

@@ -7,6 +7,7 @@ const CHECK_MS = 1_000;
 /** Source IP of each trunk socket; undefined if the kernel chooses. */
 export type TrunkLocals = readonly (string | undefined)[];
 
+/** Dependencies of `WildcardSourceWatch`. */
 export interface WildcardSourceWatchOptions {
   /** Returns the present ones (`wildcardSources`). */
   readonly read: () => TrunkLocals;

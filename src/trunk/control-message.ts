@@ -28,12 +28,14 @@ export interface Offer extends LegName {
   readonly sessionIndex: number;
 }
 
+/** Success response to an offer, with the responder's session index. */
 export interface OfferAccepted {
   readonly type: 'offer-accepted';
   readonly transactionId: Uint8Array;
   readonly sessionIndex: number;
 }
 
+/** Error response to an offer, with its ERROR-CODE. */
 export interface OfferRefused {
   readonly type: 'offer-refused';
   readonly transactionId: Uint8Array;
@@ -49,6 +51,7 @@ export interface CloseRequest {
   readonly code?: ErrorCodeOf<'PeerSilent'> | undefined;
 }
 
+/** Success response to a close request. */
 export interface CloseDone {
   readonly type: 'close-done';
   readonly transactionId: Uint8Array;

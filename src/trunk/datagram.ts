@@ -65,6 +65,7 @@ export type TrunkDatagramFault =
   | 'trunk_unknown_type'
   | 'trunk_malformed';
 
+/** A decoded datagram, or why it is none. */
 export type DecodedTrunkDatagram =
   | { readonly ok: true; readonly datagram: TrunkDatagram }
   | { readonly ok: false; readonly fault: TrunkDatagramFault };

@@ -221,7 +221,7 @@ export class RelayPaths {
     return this.probeSupport.kind === 'plain' ? undefined : this.inUse?.mtu.bytes;
   }
 
-  /** The part of `TrunkPeer` that depends on the paths, without addresses. */
+  /** The part of `TrunkPeer` that depends on the paths, besides the path in use. */
   get forPlane(): Pick<TrunkPeer, 'laneSet' | 'lanesClosed' | 'ways' | 'bundleBytesMax'> {
     const { mtuBytes } = this;
     return {

@@ -19,6 +19,7 @@ export const PROBES_SECONDARY_PER_SECOND = 14;
 /** Burst of probes, as a share of a second's probes. */
 export const PROBES_BURST_SECONDS = 0.25;
 
+/** The data plane's event for a reply to a probe. */
 export type ProbeReply = Extract<
   DataPlaneEvent,
   { type: 'probe-reply' } | { type: 'path-probe-reply' }
@@ -27,6 +28,7 @@ export type ProbeReply = Extract<
 /** Maximum outstanding probes of one relay; the oldest are given up. */
 const OUTSTANDING_MAX = 512;
 
+/** Callbacks of a `Prober`. */
 export interface ProberEvents {
   /** The path in use was probed from the trunk port. */
   readonly onAsked: (remote: RemoteRelay) => void;

@@ -11,6 +11,7 @@ export type UnreachableReason = 'no-answer' | 'not-heard' | 'unlisted-source' | 
 /** The reasons that are faults. */
 export type UnreachableFault = Exclude<UnreachableReason, 'no-common-family'>;
 
+/** A relay that is unreachable due to a fault. */
 export interface UnreachableRelay {
   readonly id: string;
   readonly reason: UnreachableFault;

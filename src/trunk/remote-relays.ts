@@ -19,6 +19,7 @@ import { isFault, type UnreachableRelay } from './reachability.js';
 import { RemoteRelay } from './remote-relay.js';
 import { TrunkKeyRotation } from './trunk-key-rotation.js';
 
+/** Dependencies of `RemoteRelays`. */
 export interface RemoteRelaysOptions {
   readonly local: LocalRelay;
   /** This relay's region, of the same form as a relay id. */

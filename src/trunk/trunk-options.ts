@@ -21,6 +21,7 @@ export type TrunkDrop =
   /** Its counter is below the window. */
   | 'trunk_control_too_old';
 
+/** Dependencies of `Trunk`. */
 export interface TrunkOptions extends Omit<RemoteRelaysOptions, 'onForgotten'> {
   /**
    * Called with an authentic control message.

@@ -14,6 +14,6 @@ export const CLAIM_LIMITS = {
   retryMsMin: 5_000,
   /** Maximum back-off after a lost contest. */
   retryMsMax: 120_000,
-  /** Time after which a silent relay loses a claim that no relay can check. */
+  /** Time after its expiry at which a relay loses a claim that no relay can check. */
   holdMs: 120_000,
 } as const;

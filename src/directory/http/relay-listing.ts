@@ -50,6 +50,7 @@ const ReachabilityShape = Type.Object({
   ),
 });
 
+/** Schema of the response to `GET /v1/relays`. */
 export const RelaysAnswer = Type.Object({
   relays: Type.Array(
     Type.Object({

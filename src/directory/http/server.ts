@@ -62,7 +62,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<App>
           ...common,
           https: {
             ...limits,
-            // `headersTimeout` starts after the handshake, and Node's default for it is two
+            // `headersTimeout` does not cover the TLS handshake, whose default timeout is two
             // minutes.
             handshakeTimeout: HTTP_LIMITS.headersMs,
             cert: Buffer.from(tls.cert),

@@ -23,6 +23,7 @@ const LOAD_STEP_MS = 10;
 /** Weight of an exception in a shortlist, ms; exceeds the cost of any leg. */
 const EXCEPTION_COST_MS = 1_000_000;
 
+/** Two relays that can serve the peers, or one for both, with the legs' cost. */
 export interface Pair {
   readonly relays: readonly [Candidate, Candidate];
   readonly legs: readonly [PeerLeg, PeerLeg];
