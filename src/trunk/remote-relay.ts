@@ -39,7 +39,10 @@ export interface RemoteRelayOptions {
 export class RemoteRelay {
   readonly id: string;
   readonly relayIndex: number;
-  /** The highest incarnation seen, in the registry or in an authentic message. */
+  /**
+   * The present incarnation: the highest seen in the registry or in an authentic message, unless
+   * that was of a clock that was ahead.
+   */
   incarnation: Incarnation;
   /**
    * An incarnation of a clock that was ahead, after a lower one has replaced it. It stays rejected,

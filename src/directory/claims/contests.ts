@@ -115,6 +115,7 @@ export class Contests {
    * @param record - the claimant's registration
    * @param rivals - the contested claims, at least one
    * @param relays - returns all live relays; called only if checkers are chosen
+   * @returns the decision; `contested` until the contest has ended
    */
   claim(
     record: RelayRecord,

@@ -137,7 +137,7 @@ function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
       const { id } = request.params;
       const refusal = relays.beatRefusal(id, Number(request.query.start));
       if (refusal?.code === 'superseded') return refuse(reply, refusalProblem(refusal), options);
-      // A relay that has expired releases its claims all the same.
+      // An expired relay can still release its claims.
       const isKnown = refusal === undefined || relays.claims.isLapsed(id);
       if (isKnown) apply({ kind: 'deregistered', id });
       return reply.code(204).send(null);

@@ -11,8 +11,9 @@ interface Waiting {
 
 /**
  * Queue of relays' requests. At most one is served in a round of the event loop, after the peers'
- * requests of that round, so that a thousand relays that start together do not delay peers.
- * One, because Node also accepts only one connection in a round: longer rounds would delay them.
+ * requests of that round, so that a thousand relays that start together do not delay peers. It is
+ * one because Node also accepts only one connection in a round: longer rounds would delay new
+ * connections.
  *
  * A connection that carried a genuine signed request counts as a relay's. Requests on other
  * connections are strangers'. Strangers' sources take turns, so that a source with many requests
@@ -83,7 +84,10 @@ export class RelayRequestQueue {
     if (release(this.#relays) === 0 && !strangerFirst) this.#releaseStranger();
   }
 
-  /** @returns whether a request was released */
+  /**
+   * Releases one stranger's request.
+   * @returns whether a request was released
+   */
   #releaseStranger(): boolean {
     for (const [source, queue] of this.#strangers) {
       const before = queue.length;

@@ -148,7 +148,7 @@ export function renewTls(app: App, { cert, key }: TlsFiles): void {
   app.server.setSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
 }
 
-/** @throws TurnpikeError ERR_TURNPIKE_CONFIG when TLS cannot be had with these files */
+/** @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files */
 function checkTls({ cert, key }: TlsFiles): void {
   try {
     createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });

@@ -99,7 +99,8 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
 }
 
 /**
- * Verifies signature and nonce; sets `answerKey` if the signature is right and the nonce is new.
+ * Verifies signature and nonce. Sets `answerKey` if the signature is right and the nonce was not
+ * seen.
  */
 function proveRequest(
   request: FastifyRequest,

@@ -54,7 +54,7 @@ export class EvidenceCounter implements Evidence {
 
   /**
    * Sets the number of observers.
-   * @param able - number of credible relays that report about this trunk or address
+   * @param able - number of credible relays that check this trunk or address
    */
   setObservers(able: number): void {
     this.observers = able - this.#abstaining;
