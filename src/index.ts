@@ -7,7 +7,13 @@ export {
 export { relaySecret, tenantRoot, tenantSecret } from './auth/keys.js';
 export * from './client/index.js';
 export { type Clock, systemClock } from './clock.js';
-export { type ApiKey, Directory, type DirectoryOptions, type TlsFiles } from './directory/index.js';
+export {
+  type ApiKey,
+  Directory,
+  type DirectoryOptions,
+  type DirectoryUpdate,
+  type TlsFiles,
+} from './directory/index.js';
 export {
   isTurnpikeError,
   TurnpikeError,
@@ -20,4 +26,4 @@ export type { OneOrMore } from './options/option-spec.js';
 export { type CredentialInput, mintCredential } from './overlay/leg-credentials.js';
 export type { RandomBytes } from './random.js';
 export type { RelayRecord } from './registry/types.js';
-export { Relay, type RelayEvents, type RelayOptions } from './relay/index.js';
+export { Relay, type RelayEvents, type RelayOptions, type RelayUpdate } from './relay/index.js';

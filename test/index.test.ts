@@ -281,6 +281,6 @@ t.test('an address may be text or an object, one or a list', async (t) => {
   });
   t.equal(relay.serviceAddresses[0]?.address, '192.0.2.1');
   t.equal(relay.trunkAddresses.length, 2);
-  t.throws(() => relay.updateRelays([{}] as never), { code: 'ERR_TURNPIKE_CONFIG' });
+  t.throws(() => relay.update({ relays: [{}] as never }), { code: 'ERR_TURNPIKE_CONFIG' });
   await relay.close();
 });

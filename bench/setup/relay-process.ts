@@ -77,7 +77,7 @@ const methods = {
     return http?.url;
   },
   introduce(relays: readonly RelayRecord[]): void {
-    opened().updateRelays(relays);
+    opened().update({ relays });
   },
   sample(): RelaySample {
     const stallMs = delay.max / 1e6;

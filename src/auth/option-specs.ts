@@ -11,11 +11,13 @@ export const CHALLENGE_SPECS = {
     minimum: 1,
     maximum: STRANGER_LIMITS.challengesMax,
     default: STRANGER_LIMITS.challengesPerSecond,
+    description: 'responses per second to unauthenticated requests of one source address',
   },
   challengesBurst: {
     kind: 'integer',
     minimum: 1,
     maximum: STRANGER_LIMITS.challengesMax,
     default: STRANGER_LIMITS.challengesBurst,
+    description: 'burst of responses to unauthenticated requests of one source address',
   },
 } as const satisfies OptionSpecs;

@@ -26,12 +26,14 @@ export class StrangerBudgets {
   readonly #wrongTried: SourceBudget;
   readonly #wrongOfPort: SourceBudget;
   readonly #proven: ProvenSources;
+  #rate: AnswerRate;
 
   constructor(options: AnswerRate & { readonly clock: Clock; readonly random: RandomBytes }) {
     const { clock, random, perSecond, burst } = options;
     const sourcesMax = STRANGER_LIMITS.sourcesMax;
     const budget = (rate: AnswerRate) => new SourceBudget({ ...rate, sourcesMax, clock, random });
     const given = { perSecond, burst };
+    this.#rate = given;
     this.#bindings = budget(given);
     this.#bindingsOfPort = budget(given);
     this.#challenges = budget(given);
@@ -54,15 +56,17 @@ export class StrangerBudgets {
   }
 
   /**
-   * Sets the rate from now on.
+   * Sets the rate from now on; what is left out stays.
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a rate of zero or a burst below 1
    */
-  limit(rate: AnswerRate): void {
+  limit(change: Partial<AnswerRate>): void {
+    const rate = { ...this.#rate, ...change };
     this.#bindings.limit(rate);
     this.#bindingsOfPort.limit(rate);
     this.#challenges.limit(rate);
     this.#challengesOfProven.limit(ofProven(rate));
     this.#wrongAnswered.limit(rate);
+    this.#rate = rate;
   }
 
   /** Notes that an authenticated request came from the source. */

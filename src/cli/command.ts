@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { OptionRule, OptionTable, OptionValues } from './config/option.js';
+import type { Reloaded } from './reload/reload.js';
 import type { Terminal } from './terminal.js';
 
 /** The world outside a command, passed in so that tests own it. */
@@ -24,11 +25,8 @@ export interface CommandContext<T extends OptionTable> {
   readonly io: CommandIo;
   /** Aborted by the first signal that stops, its name as the reason: stop in good order. */
   readonly stop: AbortSignal;
-  /**
-   * For a command with `reloadable`: called at SIGHUP with the options as they are now, those that
-   * cannot be reloaded as they were.
-   */
-  readonly onReload: (listener: (options: OptionValues<T>) => Promise<void> | void) => void;
+  /** Called once by a program that runs on: what SIGHUP reloads from then on. */
+  readonly onReload: (program: Reloaded) => void;
   /** Ends the process with an exit code, whatever hangs, once the log is written. */
   readonly leave: (exitCode: number) => void;
 }
@@ -44,12 +42,15 @@ export interface CommandDefinition<T extends OptionTable = OptionTable> {
   readonly options: T;
   readonly rules?: readonly OptionRule[];
   readonly examples: readonly { readonly purpose: string; readonly line: string }[];
-  /** The options that SIGHUP reloads besides the log's level; without it SIGHUP reloads nothing. */
-  readonly reloadable?: readonly (keyof T & string)[];
   /** Further paragraphs at the end of its help and its page. */
   readonly notes?: readonly string[];
   /** Does the work; resolves with the exit code when it is done or was stopped. */
   readonly run: (context: CommandContext<T>) => Promise<number>;
+}
+
+/** Whether a command runs a program that SIGHUP reloads: its options say when they change. */
+export function isReloaded({ options }: CommandDefinition): boolean {
+  return Object.values(options).some(({ changes }) => changes !== undefined);
 }
 
 /** Types a definition by its own table. */

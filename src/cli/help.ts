@@ -1,5 +1,6 @@
 import { Help } from 'commander';
-import type { CommandDefinition } from './command.js';
+import type { TextKind } from '../options/option-spec.js';
+import { type CommandDefinition, isReloaded } from './command.js';
 import {
   COMMON_OPTIONS,
   expectation,
@@ -26,10 +27,19 @@ export function allOptions(command: CommandDefinition): [string, OptionDefinitio
   return Object.entries({ ...command.options, ...COMMON_OPTIONS });
 }
 
+/** How help names the values of a kind, where the option says nothing else. */
+const PLACEHOLDERS: Partial<Record<TextKind, string>> = {
+  address: 'A:P',
+  file: 'FILE',
+  integer: 'N',
+  name: 'NAME',
+  url: 'URL',
+};
+
 /** A flag as commander and the manual write it: `--listen <A:P>`. */
-export function flagText(name: string, option: OptionDefinition): string {
+export function flagText(name: string, { kind, placeholder }: OptionDefinition): string {
   const flag = `--${optionKey(name)}`;
-  return option.kind === 'boolean' ? flag : `${flag} <${option.placeholder ?? 'VALUE'}>`;
+  return kind === 'boolean' ? flag : `${flag} <${placeholder ?? PLACEHOLDERS[kind] ?? 'VALUE'}>`;
 }
 
 /** What the option defaults to, in words; undefined when it has no default. */
@@ -39,7 +49,7 @@ export function defaultText(option: OptionDefinition): string | undefined {
 
 /** The right-hand column of an option in help. */
 export function optionHelp(
-  path: readonly string[],
+  command: CommandDefinition,
   name: string,
   option: OptionDefinition,
 ): string {
@@ -48,7 +58,8 @@ export function optionHelp(
     option.repeat === true ? 'may repeat' : undefined,
     option.kind === 'choice' || option.kind === 'integer' ? expectation(option) : undefined,
     defaultText(option) === undefined ? undefined : `default: ${defaultText(option)}`,
-    `env: ${optionVariable(path, name)}`,
+    isReloaded(command) && option.changes === 'while running' ? 'reloads' : undefined,
+    `env: ${optionVariable(command.path, name)}`,
   ].filter((fact) => fact !== undefined);
   return `${option.description} (${facts.join('; ')})`;
 }

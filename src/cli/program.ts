@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
-import type { CommandDefinition, CommandIo } from './command.js';
+import { type CommandDefinition, type CommandIo, isReloaded } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { exitProcess, outputTaken } from './exit.js';
 import { EXIT, exitCodeOf, SIGNAL_EXIT } from './exit-codes.js';
 import { allOptions, exitCodeHelp, flagText, helpFooter, optionHelp } from './help.js';
-import type { ConfigReload, ReloadListener } from './reload/config-reload.js';
+import type { Reload } from './reload/reload.js';
 import { type HangUp, inheritedIgnore, trapSignals } from './signals.js';
 
 const GROUPS: Readonly<Record<string, string>> = {
@@ -99,7 +99,7 @@ function buildCommand({ definition, word, action, io }: BuildInput): Command {
   for (const [name, definitionOf] of allOptions(definition)) {
     const option = new Option(
       flagText(name, definitionOf),
-      optionHelp(definition.path, name, definitionOf),
+      optionHelp(definition, name, definitionOf),
     );
     if (definitionOf.repeat === true) {
       option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
@@ -166,8 +166,8 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   const log = await openLog(String(config.values.logLevel), io.stderr);
   const { logger, terminal } = log;
   for (const warning of config.warnings) logger.warn(warning);
-  const { ConfigReload } = await import('./reload/config-reload.js');
-  const reload = new ConfigReload({ input, command, config, logger });
+  const { Reload } = await import('./reload/reload.js');
+  const reload = new Reload(input, config.values, logger);
   const hangUp = hangUpOf(command, io, reload);
   const end = (code: number) => void log.close().then(() => exitProcess(code));
   const trap = trapSignals(end, { hangUp, logger });
@@ -185,7 +185,7 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
       terminal,
       io,
       stop: trap.stop,
-      onReload: (listener) => reload.listen(listener as ReloadListener),
+      onReload: (program) => reload.of(program),
       leave: end,
     });
     const taken = await outputTaken(io.stdout, trap.stop);
@@ -204,9 +204,9 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
  * A server reloads. Other commands take SIGHUP for a closed terminal and stop, if they have one;
  * under `nohup` none of their streams is a terminal.
  */
-function hangUpOf(command: CommandDefinition, io: CommandIo, reload: ConfigReload): HangUp {
+function hangUpOf(command: CommandDefinition, io: CommandIo, reload: Reload): HangUp {
   if (inheritedIgnore('SIGHUP')) return 'ignore';
-  if (command.reloadable !== undefined) return () => reload.request();
+  if (isReloaded(command)) return () => reload.request();
   const { stdin, stdout, stderr } = io;
   return stdin.isTTY || stdout.isTTY || stderr.isTTY ? 'stop' : 'ignore';
 }

@@ -12,22 +12,29 @@ import {
 import { systemClock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
+import type { ClientSources } from '../http/client-sources.js';
 import { CONNECTIONS_MAX } from '../http/file-descriptors.js';
 import { type Health, healthOf } from '../http/health.js';
 import { checkOptions } from '../options/check.js';
+import { type Effects, updateSettings } from '../options/update.js';
 import { uniformRandom } from '../random.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
-import { type ApiKey, ApiKeys, requireApiKey } from './http/api-keys.js';
+import { ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
 import { peerRoutes } from './http/connection-routes.js';
 import { operationsRoutes } from './http/health-routes.js';
 import { registrationRoutes } from './http/registration-routes.js';
 import { RelayRequestQueue } from './http/relay-request-queue.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous-sockets.js';
-import { createHttpServer, endRequest, renewTls, type TlsFiles } from './http/server.js';
+import { createHttpServer, endRequest, tlsRenewal } from './http/server.js';
 import { DirectoryMetrics } from './metrics.js';
-import { type CheckedDirectoryOptions, DIRECTORY_SPECS, type DirectoryOptions } from './options.js';
+import {
+  type CheckedDirectoryOptions,
+  DIRECTORY_SPECS,
+  type DirectoryOptions,
+  type DirectoryUpdate,
+} from './options.js';
 import { Reachability } from './reachability/reachability.js';
 import { type RelayEvent, RelayEvents } from './relay-events.js';
 import { RelayTable } from './relay-table.js';
@@ -36,6 +43,9 @@ import { UnmadeConnectionLog } from './rendezvous/unmade-connection-log.js';
 import { ReplayFilter } from './replay-filter.js';
 import { createResourceLimits } from './resource-limits.js';
 import { Snapshots } from './snapshot.js';
+
+/** What a change of each setting does. */
+type DirectoryEffects = Effects<DirectoryOptions, typeof DIRECTORY_SPECS>;
 
 /** Interval of the sweep over silent relays, rooms, sockets and bounds. */
 const SWEEP_MS = 250;
@@ -50,7 +60,7 @@ export class Directory {
   /** `http://host:port` or `https://host:port`; the loopback address for a wildcard listener. */
   readonly url: string;
   readonly #app: App;
-  readonly #keys: ApiKeys;
+  readonly #effects: DirectoryEffects;
   readonly #snapshots: Snapshots;
   readonly #metrics: DirectoryMetrics;
   readonly #sweep: NodeJS.Timeout;
@@ -58,7 +68,7 @@ export class Directory {
 
   private constructor(parts: {
     app: App;
-    keys: ApiKeys;
+    effects: DirectoryEffects;
     snapshots: Snapshots;
     metrics: DirectoryMetrics;
     sweep: NodeJS.Timeout;
@@ -68,7 +78,7 @@ export class Directory {
     this.address = transportAddress(bound.address, bound.port);
     this.url = `${parts.scheme}://${formatAddress(reachable(this.address))}`;
     this.#app = parts.app;
-    this.#keys = parts.keys;
+    this.#effects = parts.effects;
     this.#snapshots = parts.snapshots;
     this.#metrics = parts.metrics;
     this.#sweep = parts.sweep;
@@ -130,9 +140,8 @@ export class Directory {
     });
     const relayRequests = new RelayRequestQueue(clock);
     app.register(async (scope: App) => {
-      const nonces = new ReplayFilter(clock);
       const apply = (event: RelayEvent) => relayEvents.apply(event);
-      const guards = { nonces, relayRequests, connections };
+      const guards = { nonces: new ReplayFilter(clock), relayRequests, connections };
       registrationRoutes(scope, { ...state, ...guards, reachability, apply });
     });
     let opened: Directory | undefined;
@@ -148,7 +157,8 @@ export class Directory {
       bounds.check();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';
-    const directory = new Directory({ app, keys, snapshots, metrics, sweep, scheme });
+    const effects = effectsOf(app, keys, shares.sources);
+    const directory = new Directory({ app, effects, snapshots, metrics, sweep, scheme });
     opened = directory;
     try {
       directory.#announce(logger);
@@ -172,29 +182,20 @@ export class Directory {
   }
 
   /**
-   * Replaces the API keys, for requests from now on. Open rendezvous sockets stay open.
-   * @param apiKeys - as `DirectoryOptions.apiKeys`
-   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for unusable keys. The keys before
-   *   stay in use then.
+   * Changes settings of a running directory: all that are given, or none. API keys apply to
+   * requests from now on, a certificate and trusted proxies to connections from now on. Open
+   * connections and rendezvous sockets stay as they are.
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that changes only at
+   *   a start, unusable keys or TLS files, or `tls` where the directory was opened without
    */
-  setApiKeys(apiKeys: readonly ApiKey[]): void {
-    const specs = { apiKeys: DIRECTORY_SPECS.apiKeys };
-    const checked = checkOptions<Pick<DirectoryOptions, 'apiKeys'>, typeof specs>(
-      'Directory#setApiKeys',
-      specs,
-      { apiKeys },
+  update(settings: DirectoryUpdate): void {
+    const call = 'Directory#update';
+    updateSettings<DirectoryOptions, typeof DIRECTORY_SPECS>(
+      call,
+      DIRECTORY_SPECS,
+      this.#effects,
+      settings,
     );
-    this.#keys.replace(checked.apiKeys);
-  }
-
-  /**
-   * Replaces certificate and key, for connections from now on. Open connections keep theirs.
-   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for unusable files, or if the
-   *   directory was opened without TLS. The certificate before stays in use then.
-   */
-  setTls(tls: TlsFiles): void {
-    const specs = DIRECTORY_SPECS.tls.options;
-    renewTls(this.#app, checkOptions<TlsFiles, typeof specs>('Directory#setTls', specs, tls));
   }
 
   /**
@@ -233,6 +234,14 @@ export class Directory {
     clearInterval(this.#sweep);
     await this.#app.close();
   }
+}
+
+function effectsOf(app: App, keys: ApiKeys, sources: ClientSources): DirectoryEffects {
+  return {
+    apiKeys: (next) => keys.renewal(next),
+    tls: (pair) => tlsRenewal(app, pair),
+    trustedProxies: (proxies) => sources.renewal(proxies),
+  };
 }
 
 async function listenOn(app: App, listen: TransportAddress): Promise<void> {

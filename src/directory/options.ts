@@ -1,7 +1,8 @@
 import type { AddressInput } from '../address.js';
 import { HOST_SPECS, type HostOptions } from '../options/host.js';
-import type { Checked, OptionSpec } from '../options/option-spec.js';
+import type { Checked, Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
+import type { Update } from '../options/update.js';
 import type { ApiKey } from './http/api-keys.js';
 import type { TlsFiles } from './http/server.js';
 
@@ -22,29 +23,51 @@ export interface DirectoryOptions extends HostOptions {
   readonly trustedProxies?: readonly string[] | undefined;
 }
 
-/** Specs of `DirectoryOptions`; the type requires one for each member. */
+/** The settings of a directory; the type requires one for each member of `DirectoryOptions`. */
 export const DIRECTORY_SPECS = {
-  listen: { ...SPECS.address, required: true },
-  clusterSecret: { ...SPECS.secret, required: true },
+  listen: {
+    ...SPECS.address,
+    changes: 'at start',
+    required: true,
+    description: 'where to serve HTTP, or HTTPS with --tls-cert',
+  },
+  clusterSecret: {
+    ...SPECS.secret,
+    changes: 'at start',
+    required: true,
+    description: 'secret that the directories of a cluster share',
+  },
   apiKeys: {
     kind: 'options',
+    changes: 'while running',
     required: true,
     repeat: true,
     options: {
       key: { ...SPECS.apiKey, required: true },
       tenant: { ...SPECS.name, required: true },
     },
+    description: 'keys that peers and their servers present',
   },
   tls: {
     kind: 'options',
+    changes: 'while running',
     options: {
       cert: { kind: 'pem', required: true, confidential: true },
       key: { kind: 'pem', required: true, confidential: true },
     },
+    description: 'certificate and key; switched on or off at a start only',
   },
-  trustedProxies: SPECS.prefixes,
+  trustedProxies: {
+    ...SPECS.prefixes,
+    changes: 'while running',
+    description: 'a proxy in front: limits per source do not apply to its connections',
+    placeholder: 'ADDRESSES',
+  },
   ...HOST_SPECS,
-} as const satisfies Record<keyof DirectoryOptions, OptionSpec>;
+} as const satisfies Settings<DirectoryOptions>;
+
+/** What `Directory#update` takes: those settings that change while a directory runs. */
+export type DirectoryUpdate = Update<DirectoryOptions, typeof DIRECTORY_SPECS>;
 
 /** Validated options of `Directory.open`. */
 export type CheckedDirectoryOptions = Checked<DirectoryOptions, typeof DIRECTORY_SPECS>;

@@ -43,7 +43,8 @@ export function createResourceLimits(
   ];
   const bounds = new BoundWatch(all, clock, logger);
   metrics.observeBounds(bounds);
-  return { connections, requestLimiter, socketsMax: shares.rendezvousMax, tenantRequests, bounds };
+  const socketsMax = shares.rendezvousMax;
+  return { sources, connections, requestLimiter, socketsMax, tenantRequests, bounds };
 }
 
 function tenantBound(requests: TenantRequestQueue): Bound {

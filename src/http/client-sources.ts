@@ -9,14 +9,25 @@ const PREFIX_GROUPS = 4;
  * have no source, because it carries many indistinguishable ones.
  */
 export class ClientSources {
-  readonly #proxies = new BlockList();
+  #proxies = new BlockList();
+
+  /** As `renewal`. */
+  constructor(trustedProxies: readonly string[] = []) {
+    this.renewal(trustedProxies)();
+  }
 
   /**
+   * Prepares a replacement of the trusted proxies.
    * @param trustedProxies - addresses and prefixes: `192.0.2.1`, `2001:db8::/32`
+   * @returns replaces them, for connections from then on
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for any other text
    */
-  constructor(trustedProxies: readonly string[] = []) {
-    for (const proxy of trustedProxies) this.#trust(proxy);
+  renewal(trustedProxies: readonly string[]): () => void {
+    const proxies = new BlockList();
+    for (const proxy of trustedProxies) addProxy(proxies, proxy);
+    return () => {
+      this.#proxies = proxies;
+    };
   }
 
   /**
@@ -30,19 +41,19 @@ export class ClientSources {
     if (this.#proxies.check(plain, isV6 ? 'ipv6' : 'ipv4')) return undefined;
     return isV6 ? prefixOf(plain) : plain;
   }
+}
 
-  #trust(proxy: string): void {
-    const [ip = '', length, ...more] = proxy.split('/');
-    const family = isIP(ip);
-    const longest = family === 4 ? 32 : 128;
-    const bits = length === undefined ? longest : Number(length);
-    const isPrefix = /^\d{1,3}$/.test(length ?? '0') && bits <= longest && more.length === 0;
-    if (family === 0 || !isPrefix) {
-      const message = `not an address or prefix of a proxy, such as 10.0.0.0/8: ${proxy}`;
-      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
-    }
-    this.#proxies.addSubnet(ip, bits, family === 4 ? 'ipv4' : 'ipv6');
+function addProxy(proxies: BlockList, proxy: string): void {
+  const [ip = '', length, ...more] = proxy.split('/');
+  const family = isIP(ip);
+  const longest = family === 4 ? 32 : 128;
+  const bits = length === undefined ? longest : Number(length);
+  const isPrefix = /^\d{1,3}$/.test(length ?? '0') && bits <= longest && more.length === 0;
+  if (family === 0 || !isPrefix) {
+    const message = `not an address or prefix of a proxy, such as 10.0.0.0/8: ${proxy}`;
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
   }
+  proxies.addSubnet(ip, bits, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 /** Returns the /64 of an IPv6 address as a socket spells it, without its zone. */

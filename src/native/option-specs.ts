@@ -37,21 +37,47 @@ export const COALESCING_DEFAULT_US = 50;
 /** The specs of data plane options that a relay and the command line take too. */
 export const FORWARDING_SPECS = {
   addresses: { kind: 'address', repeat: true, itemsMin: 1, itemsMax: addressesPerSideMax },
-  workers: { kind: 'integer', minimum: 1, maximum: workersMax },
+  workers: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: workersMax,
+    description: 'number of forwarding threads',
+    defaultText: `one per CPU, up to ${WORKERS_DEFAULT_MAX}`,
+  },
   trunkMtuBytes: {
     kind: 'integer',
     minimum: trunkMtuBytesMin,
     maximum: datagramBytesMax,
     default: TRUNK_MTU_DEFAULT_BYTES,
+    description: 'maximum UDP payload of a trunk datagram that bundles records, in bytes',
+    placeholder: 'BYTES',
   },
   coalescingUs: {
     kind: 'integer',
     minimum: 0,
     maximum: coalescingUsMax,
     default: COALESCING_DEFAULT_US,
+    description: 'maximum batching delay in µs, only under load; 0: none',
+    placeholder: 'US',
   },
-  busyPollUs: { kind: 'integer', minimum: 0, maximum: busyPollUsMax, default: 0 },
-  cpus: { kind: 'integer', minimum: 0, maximum: cpusMax - 1, repeat: true },
+  busyPollUs: {
+    kind: 'integer',
+    minimum: 0,
+    maximum: busyPollUsMax,
+    default: 0,
+    description: 'time that a thread polls its sockets before it sleeps, in µs; costs CPU time',
+    placeholder: 'US',
+    defaultText: 'off',
+  },
+  cpus: {
+    kind: 'integer',
+    minimum: 0,
+    maximum: cpusMax - 1,
+    repeat: true,
+    description: 'CPU to pin a forwarding thread to, one option for each thread',
+    placeholder: 'CPU',
+    defaultText: "the scheduler's choice",
+  },
   /** As Linux names them: no space, no slash, 15 characters at most. */
   xdpInterfaces: {
     kind: 'text',
@@ -60,6 +86,9 @@ export const FORWARDING_SPECS = {
     lengthMax: 15,
     repeat: true,
     words: 'the name of a network device',
+    description: 'network device in whose driver to forward (XDP), one option for each device',
+    placeholder: 'DEVICE',
+    defaultText: 'none',
   },
 } as const satisfies OptionSpecs;
 

@@ -10,6 +10,9 @@ import { type Checked, expectation, type OptionSpec, type OptionSpecs } from './
 import { PlainCopyError, plainCopy } from './plain-copy.js';
 import { valueSchema } from './schema.js';
 
+/** Follows the name of a setting that was to change while its program runs. */
+export const ONLY_AT_START = 'changes only at a start: restart to apply';
+
 /** Problems that one message tells of. */
 const PROBLEMS_MAX = 8;
 
@@ -41,12 +44,33 @@ export function checkOptions<O, T extends OptionSpecs>(
 ): Checked<O, T> {
   const problems: Problem[] = [];
   const values = checkMembers(specs, given, { path: '', problems });
-  if (problems.length === 0) return values as Checked<O, T>;
+  throwAny(call, problems);
+  return values as Checked<O, T>;
+}
+
+function throwAny(call: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
   const codes = new Set(problems.map(({ code }) => code));
   const [code] = codes.size === 1 ? codes : (['ERR_TURNPIKE_CONFIG'] as const);
   const texts = problems.slice(0, PROBLEMS_MAX).map(({ text }) => text);
   if (problems.length > PROBLEMS_MAX) texts.push(`and ${problems.length - PROBLEMS_MAX} more`);
   throw new TurnpikeError(code ?? 'ERR_TURNPIKE_CONFIG', `${call}: ${texts.join('; ')}`);
+}
+
+/**
+ * As `checkOptions`, of a change of settings: those that are not given stay, and those that change
+ * at a start alone are refused.
+ * @returns the given ones
+ */
+export function checkUpdate<O, T extends OptionSpecs>(
+  call: string,
+  specs: T,
+  given: unknown,
+): Partial<Checked<O, T>> {
+  const problems: Problem[] = [];
+  const values = checkMembers(specs, given, { path: '', problems }, true);
+  throwAny(call, problems);
+  return values as Partial<Checked<O, T>>;
 }
 
 /**
@@ -64,7 +88,12 @@ export function wrongArgument(call: string, expects: string, given: unknown): Tu
   return new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }
 
-function checkMembers(specs: OptionSpecs, given: unknown, place: Place): Record<string, unknown> {
+function checkMembers(
+  specs: OptionSpecs,
+  given: unknown,
+  place: Place,
+  isUpdate = false,
+): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   const read = members(given);
   if (read === undefined) {
@@ -84,10 +113,12 @@ function checkMembers(specs: OptionSpecs, given: unknown, place: Place): Record<
   for (const [name, spec] of Object.entries(specs)) {
     const path = join(place.path, name);
     const member = read.get(name);
-    if (member.ok) {
-      values[name] = checkMember(spec, member.value, { path, problems: place.problems });
-    } else {
+    if (!member.ok) {
       tell(place, `${quoted(path)} cannot be read: ${member.reason}`);
+    } else if (isUpdate && member.value !== undefined && spec.changes !== 'while running') {
+      tell(place, `${quoted(path)} ${ONLY_AT_START}`);
+    } else if (!isUpdate || member.value !== undefined) {
+      values[name] = checkMember(spec, member.value, { path, problems: place.problems });
     }
   }
   return values;

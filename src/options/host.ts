@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
-import type { OptionSpec } from './option-spec.js';
+import type { Settings } from './option-spec.js';
 import { SPECS } from './shared-specs.js';
 
 /** What every service takes of its host. */
@@ -16,7 +16,7 @@ export interface HostOptions {
 
 /** The specs of `HostOptions`. */
 export const HOST_SPECS = {
-  logger: SPECS.logger,
-  clock: SPECS.clock,
-  random: SPECS.random,
-} as const satisfies Record<keyof HostOptions, OptionSpec>;
+  logger: { ...SPECS.logger, changes: 'at start', description: 'a pino logger' },
+  clock: { ...SPECS.clock, changes: 'at start', description: 'the time' },
+  random: { ...SPECS.random, changes: 'at start', description: 'random bytes' },
+} as const satisfies Settings<HostOptions>;

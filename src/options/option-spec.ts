@@ -65,7 +65,27 @@ export interface OptionSpec {
   readonly lenient?: true;
   /** The value is never shown. */
   readonly confidential?: true;
+  /** When a change of it counts, where it is a setting of a program that runs on. */
+  readonly changes?: Changes;
+  /** What it does: a phrase without a full stop, with the unit where there is one. */
+  readonly description?: string;
+  /** How help names the value, where its kind does not say it, such as `US` for microseconds. */
+  readonly placeholder?: string;
+  /** What help says the default is, where it is no constant. */
+  readonly defaultText?: string;
 }
+
+/** A new value counts at once, or it needs a restart. */
+export type Changes = 'while running' | 'at start';
+
+/** An option of a program that runs on. */
+export interface Setting extends OptionSpec {
+  readonly changes: Changes;
+  readonly description: string;
+}
+
+/** The settings of a program, each exactly once: what `open` takes and `update` may change. */
+export type Settings<O> = { readonly [K in keyof O]-?: Setting };
 
 /** Options by name. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;

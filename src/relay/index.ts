@@ -1,2 +1,2 @@
-export type { RelayOptions } from './options.js';
+export type { RelayOptions, RelayUpdate } from './options.js';
 export { Relay, type RelayEvents } from './service.js';

@@ -1,15 +1,12 @@
 import type { AddressInput } from '../address.js';
-import { CHALLENGE_SPECS } from '../auth/option-specs.js';
 import { LIMITS } from '../limits.js';
-import { DATA_PLANE_LIMITS } from '../native/interface.js';
-import { DATA_PLANE_SPECS, FORWARDING_SPECS } from '../native/option-specs.js';
-import { HOST_SPECS, type HostOptions } from '../options/host.js';
-import type { Checked, OneOrMore, OptionSpec, OptionSpecs } from '../options/option-spec.js';
-import { SPECS } from '../options/shared-specs.js';
-import { LEG_LIMITS } from '../overlay/leg-limits.js';
+import type { HostOptions } from '../options/host.js';
+import type { Checked, OneOrMore, Settings } from '../options/option-spec.js';
+import type { Update } from '../options/update.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { ForwardingOptions } from './forwarding-options.js';
+import { RELAY_SETTINGS } from './settings.js';
 
 /** Options of `Relay.open`. */
 export interface RelayOptions extends ForwardingOptions, HostOptions {
@@ -49,48 +46,23 @@ export interface RelayOptions extends ForwardingOptions, HostOptions {
   readonly challengesBurst?: number | undefined;
 }
 
-/** Specs of `RelayOptions`; the type requires one for each member. */
+/** The settings of a relay; the type requires one for each member of `RelayOptions`. */
 export const RELAY_SPECS = {
-  id: { ...SPECS.name, required: true },
-  region: { ...SPECS.name, required: true },
-  listen: { ...FORWARDING_SPECS.addresses, required: true },
-  trunk: { ...FORWARDING_SPECS.addresses, required: true },
-  advertise: { ...FORWARDING_SPECS.addresses, itemsMin: 0 },
-  advertiseTrunk: { ...FORWARDING_SPECS.addresses, itemsMin: 0 },
-  relaySecret: { ...SPECS.secret, required: true },
-  tenantRoot: { ...SPECS.secret, required: true },
-  directoryUrl: SPECS.directoryUrl,
-  incarnation: { kind: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+  ...RELAY_SETTINGS,
   relays: {
     kind: 'data',
+    changes: 'while running',
     repeat: true,
     itemsMax: LIMITS.relaysMax,
     schema: RelayRecordShape,
     words: 'a relay record (`Relay#record`)',
     lenient: true,
+    description: 'relays that are known by other means than a directory',
   },
-  legsMax: {
-    kind: 'integer',
-    minimum: 1,
-    maximum: Math.min(DATA_PLANE_LIMITS.clientFlowsLimit, DATA_PLANE_LIMITS.sessionsLimit / 2),
-    default: LEG_LIMITS.legsMax,
-  },
-  challengesPerSecond: CHALLENGE_SPECS.challengesPerSecond,
-  challengesBurst: CHALLENGE_SPECS.challengesBurst,
-  workers: DATA_PLANE_SPECS.workers,
-  trunkMtuBytes: DATA_PLANE_SPECS.trunkMtuBytes,
-  coalescingUs: DATA_PLANE_SPECS.coalescingUs,
-  busyPollUs: DATA_PLANE_SPECS.busyPollUs,
-  cpus: DATA_PLANE_SPECS.cpus,
-  xdp: DATA_PLANE_SPECS.xdp,
-  ...HOST_SPECS,
-} as const satisfies Record<keyof RelayOptions, OptionSpec>;
+} as const satisfies Settings<RelayOptions>;
 
-/** Specs of `Relay#setChallengeBudget`. */
-export const BUDGET_SPECS = {
-  perSecond: { ...CHALLENGE_SPECS.challengesPerSecond, required: true },
-  burst: { ...CHALLENGE_SPECS.challengesBurst, required: true },
-} as const satisfies OptionSpecs;
+/** What `Relay#update` takes: those settings that change while a relay runs. */
+export type RelayUpdate = Update<RelayOptions, typeof RELAY_SPECS>;
 
 /** Validated options of `Relay.open`. */
 export type CheckedRelayOptions = Checked<RelayOptions, typeof RELAY_SPECS>;

@@ -13,6 +13,7 @@ import type { Counters } from '../native/counters.js';
 import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { checkOptions } from '../options/check.js';
+import { type Effects, updateSettings } from '../options/update.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/local-relay.js';
 import { advertisedAddresses, checkAdvertised, wildcardSources } from './advertised-addresses.js';
@@ -22,10 +23,10 @@ import { LoadMeter } from './load-meter.js';
 import { LocalIncarnation } from './local-incarnation.js';
 import { RelayMetrics } from './metrics.js';
 import {
-  BUDGET_SPECS,
   type CheckedRelayOptions,
   RELAY_SPECS,
   type RelayOptions,
+  type RelayUpdate,
 } from './options.js';
 import { RegistrationClient } from './registration-client.js';
 import { relayBounds } from './relay-bounds.js';
@@ -74,6 +75,12 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #timer: NodeJS.Timeout;
   readonly #workers: WorkerWatchdog;
   readonly #addresses: BoundAddresses;
+  /** What a change of each setting does. */
+  readonly #effects: Effects<RelayOptions, typeof RELAY_SPECS> = {
+    relays: (relays) => () => this.#useRelays(relays),
+    challengesPerSecond: (perSecond) => () => this.#rules.budgets.limit({ perSecond }),
+    challengesBurst: (burst) => () => this.#rules.budgets.limit({ burst }),
+  };
   #goingOn: NodeJS.Immediate | undefined;
   readonly #logger: Logger;
   #closed: Promise<void> | undefined;
@@ -277,17 +284,18 @@ export class Relay extends EventEmitter<RelayEvents> {
   }
 
   /**
-   * Replaces the known relays, for a relay without a directory.
-   * @throws TurnpikeError as `checkOptions`
+   * Changes settings while it runs: all that are given, or none. `relays` stand in place of those
+   * known before, by other means than a directory.
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that changes only at
+   *   a start
    */
-  updateRelays(relays: readonly RelayRecord[]): void {
-    const specs = { relays: RELAY_SPECS.relays };
-    const checked = checkOptions<Pick<RelayOptions, 'relays'>, typeof specs>(
-      'Relay#updateRelays',
-      specs,
-      { relays },
+  update(settings: RelayUpdate): void {
+    updateSettings<RelayOptions, typeof RELAY_SPECS>(
+      'Relay#update',
+      RELAY_SPECS,
+      this.#effects,
+      settings,
     );
-    this.#useRelays(checked.relays);
   }
 
   #useRelays(relays: readonly RelayRecord[]): void {
@@ -295,18 +303,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
   }
 
-  /**
-   * Sets the budget of responses to unauthenticated requests of a source (PROTOCOL.md section 2).
-   * @param budget - `perSecond`: responses per second; `burst`: responses in a burst
-   * @throws TurnpikeError as `checkOptions`
-   */
-  setChallengeBudget(budget: { readonly perSecond: number; readonly burst: number }): void {
-    const specs = BUDGET_SPECS;
-    const call = 'Relay#setChallengeBudget';
-    this.#rules.budgets.limit(checkOptions<typeof budget, typeof specs>(call, specs, budget));
-  }
-
-  /** Refuses new legs with 300 and an alternate relay. Existing legs continue. */
+  /** Refuses new legs with 300 and an alternate relay; what is there goes on. */
   drain(): void {
     this.#rules.draining = true;
     this.#registration?.beatSoon();

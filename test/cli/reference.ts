@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { CommandDefinition } from '../../src/cli/command.js';
+import { type CommandDefinition, isReloaded } from '../../src/cli/command.js';
 import { COMMANDS } from '../../src/cli/commands/index.js';
 import { expectation, optionKey, optionVariable } from '../../src/cli/config/option.js';
 import { EXIT_MEANINGS } from '../../src/cli/exit-codes.js';
@@ -11,7 +11,11 @@ export const PAGE = fileURLToPath(new URL('../../docs/cli.md', import.meta.url))
 
 /** The page as it should be, made from the page as it is and the table of options. */
 export function renewed(page: string): string {
-  const parts: Record<string, string> = { commands: commandParts(), 'exit codes': exitCodes() };
+  const parts: Record<string, string> = {
+    commands: commandParts(),
+    'exit codes': exitCodes(),
+    reload: reloadItems(),
+  };
   return Object.entries(parts).reduce((text, [name, part]) => {
     const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
     const [before, rest] = split(text, begin);
@@ -30,6 +34,26 @@ function exitCodes(): string {
   return ['| Code | Meaning |', '|---|---|', ...rows].join('\n');
 }
 
+/** What SIGHUP takes, by the tables of options; all else needs a restart. */
+function reloadItems(): string {
+  const items = new Map<string, { commands: Set<string>; options: Set<string> }>();
+  for (const command of COMMANDS.filter(isReloaded)) {
+    for (const [name, option] of allOptions(command)) {
+      if (option.changes !== 'while running') continue;
+      const item = option.item ?? optionKey(name);
+      const row = items.get(item) ?? { commands: new Set(), options: new Set() };
+      items.set(item, row);
+      row.commands.add(command.path.join(' '));
+      row.options.add(`\`--${optionKey(name)}\``);
+    }
+  }
+  const rows = [...items].map(
+    ([item, { commands, options }]) =>
+      `| \`${item}\` | ${[...commands].join(', ')} | ${[...options].join(', ')} |`,
+  );
+  return ['| Item | Command | Options |', '|---|---|---|', ...rows].join('\n');
+}
+
 function commandParts(): string {
   return COMMANDS.map(commandPart).join('\n\n');
 }
@@ -43,6 +67,7 @@ function commandPart(command: CommandDefinition): string {
       option.required === true ? 'required' : undefined,
       option.repeat === true ? 'may repeat' : undefined,
       option.notInFile === true ? 'not in the file' : undefined,
+      isReloaded(command) && option.changes === 'while running' ? 'reloads' : undefined,
       defaultText(option) === undefined ? undefined : `default: ${defaultText(option)}`,
     ].filter((fact) => fact !== undefined);
     const meaning = [option.description, ...facts].join('; ');

@@ -85,11 +85,14 @@ t.test('nothing but a TurnpikeError leaves what opens something', async (t) => {
 
 t.test('nor a call on what is open, which goes on', async (t) => {
   const { directory, relay, client } = await scene(t);
-  await onlyOurs(t, 'Directory#setApiKeys', (given) => directory.setApiKeys(given));
-  await onlyOurs(t, 'Directory#setTls', (given) => directory.setTls(given));
-  await onlyOurs(t, 'Relay#setChallengeBudget', (given) => relay.setChallengeBudget(given));
+  await onlyOurs(t, 'Directory#update, apiKeys', (apiKeys) => directory.update({ apiKeys }));
+  await onlyOurs(t, 'Directory#update, tls', (tls) => directory.update({ tls }));
+  await onlyOurs(t, 'Relay#update, rate', (challengesBurst) => relay.update({ challengesBurst }));
+  // An object without any setting changes none.
+  await onlyOurs(t, 'Directory#update', (given) => directory.update(given), 2);
+  await onlyOurs(t, 'Relay#update', (given) => relay.update(given), 2);
   // An empty list is one.
-  await onlyOurs(t, 'Relay#updateRelays', (given) => relay.updateRelays(given), 1);
+  await onlyOurs(t, 'Relay#update, relays', (relays) => relay.update({ relays }), 1);
   await onlyOurs(t, 'createConnection', (given) => client.createConnection(given));
   // Objects without any option of the call are options.
   await onlyOurs(t, 'listRelays', (given) => client.listRelays(given), 3);
@@ -99,7 +102,7 @@ t.test('nor a call on what is open, which goes on', async (t) => {
   await onlyOurs(t, 'Peer#connect', (given) => peer.connect(given));
   await onlyOurs(t, 'Peer#connect, options', (given) => peer.connect('192.0.2.1:1', given), 20);
   await onlyOurs(t, 'Peer#send', (given) => peer.send(given));
-  t.doesNotThrow(() => relay.setChallengeBudget({ perSecond: 5, burst: 10 }));
+  t.doesNotThrow(() => relay.update({ challengesPerSecond: 5, challengesBurst: 10 }));
   t.equal((await client.listRelays()).length, 1);
   // Whatever it is given, a close closes.
   await onlyOurs(t, 'Peer#close', (given) => peer.close(given), WRONG.length);

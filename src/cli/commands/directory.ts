@@ -1,43 +1,37 @@
 import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
-import { SPECS } from '../../options/shared-specs.js';
-import { type CommandContext, defineCommand } from '../command.js';
-import { type OptionTable, option, required } from '../config/option.js';
-import { EXIT } from '../exit-codes.js';
-import { openOperatorHttp } from '../operator-http.js';
-import { sayReload } from '../reload/say-reload.js';
-import { TlsFiles, type TlsPair } from '../reload/tls-files.js';
-import { watch } from '../reload/watch.js';
-import { FixedFile, WatchedText } from '../reload/watched-text.js';
+import { DIRECTORY_SPECS } from '../../directory/options.js';
+import type { CommandContext } from '../command.js';
+import { type OptionTable, setting, settingFile, settingsOf } from '../config/option.js';
+import { sayReload } from '../reload/reload.js';
+import { readTlsPair, TlsFiles, type TlsPair } from '../reload/tls-files.js';
+import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
-import { aborted } from '../signals.js';
+import { defineServer, SERVER_OPTIONS, type ServerFile } from '../server.js';
 
 const DIRECTORY_OPTIONS = {
-  listen: required(SPECS.address, 'where to serve HTTP, or HTTPS with --tls-cert'),
-  clusterSecretFile: required(
-    SPECS.file,
+  listen: setting(DIRECTORY_SPECS, 'listen'),
+  clusterSecretFile: settingFile(
+    DIRECTORY_SPECS.clusterSecret,
     'the cluster secret: one line of base64, from `turnpike secret new`',
+    { required: true },
   ),
-  apiKeyFile: required(
-    SPECS.file,
+  apiKeyFile: settingFile(
+    DIRECTORY_SPECS.apiKeys,
     'the API key of tenant `default`: one line, which peers present',
+    { required: true },
   ),
-  tlsCert: option(SPECS.file, 'certificate chain in PEM'),
-  tlsKey: option(SPECS.file, "the certificate's private key in PEM"),
-  trustedProxy: option(
-    SPECS.prefixes,
-    'a proxy in front: limits per source do not apply to its connections',
-    { placeholder: 'ADDRESSES' },
-  ),
-  http: option(SPECS.address, 'serve /metrics, which names tenants, /healthz and /readyz here', {
-    defaultText: 'off',
-  }),
+  tlsCert: settingFile(DIRECTORY_SPECS.tls, 'certificate chain in PEM', { item: 'tls' }),
+  tlsKey: settingFile(DIRECTORY_SPECS.tls, "the certificate's private key in PEM", { item: 'tls' }),
+  trustedProxy: setting(DIRECTORY_SPECS, 'trustedProxies'),
+  ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
 
 type DirectoryContext = CommandContext<typeof DIRECTORY_OPTIONS>;
+type DirectoryFile = ServerFile<typeof DIRECTORY_OPTIONS>;
 
 /** `turnpike directory` */
-export const directoryCommand = defineCommand({
+export const directoryCommand = defineServer({
   path: ['directory'],
   summary: 'run a directory: it picks a pair of relays for two peers',
   description:
@@ -63,91 +57,74 @@ export const directoryCommand = defineCommand({
     },
   ],
   notes: [
-    '/healthz and /readyz are at --listen as well, for load balancers; /metrics is at --http only.',
+    '/healthz and /readyz are at --listen as well, for load balancers; /metrics, which names ' +
+      'tenants, is at --http only.',
     'Without TLS the API key and the credentials of peers cross the network in the clear: keep ' +
       'the listener on loopback behind a TLS proxy, or give --tls-cert and --tls-key.',
   ],
-  reloadable: ['apiKeyFile', 'tlsCert', 'tlsKey'],
-  run: async (context) => {
-    const { options, logger, stop } = context;
+  open: async (context) => {
+    const { options, logger } = context;
     const { Directory } = await import('../../directory/index.js');
-    const { listen, clusterSecretFile, apiKeyFile } = options;
+    const { clusterSecretFile, apiKeyFile } = options;
     await warnIfReadable(apiKeyFile, logger);
     const paths = tlsPathsOf(options);
-    const tls = paths === undefined ? undefined : await TlsFiles.read(paths, systemClock, logger);
+    const tls = paths && (await readTlsPair(paths));
     if (paths !== undefined) await warnIfReadable(paths.key, logger);
     const key = await readApiKey(apiKeyFile, { source: context.sourceOf('apiKeyFile') });
     const source = context.sourceOf('clusterSecretFile');
-    const directory = await Directory.open({
-      listen,
+    const service = await Directory.open({
+      ...settingsOf(DIRECTORY_OPTIONS, options),
       clusterSecret: await readSecret({ path: clusterSecretFile, source, logger }),
-      apiKeys: [{ key, tenant: 'default' }],
-      trustedProxies: options.trustedProxy,
-      ...(tls === undefined ? {} : { tls: tls.pair }),
+      apiKeys: apiKeysOf(key),
+      tls: tls && pemOf(tls),
       logger,
     });
-    try {
-      await serve(context, { directory, tls, key });
-    } finally {
-      await directory.close();
-    }
-    logger.info({ event: 'stopped', signal: stop.reason }, 'stopped');
-    return EXIT.ok;
+    return { service, files: [tlsFile(context, service, tls), keyFile(context, service, key)] };
   },
+  listening: ({ url }: Directory) => [`directory at ${url}`, { url }],
+  stopping: 'stopping',
 });
 
-interface Watched {
-  readonly directory: Directory;
-  readonly tls: TlsFiles | undefined;
-  /** The API key in use. */
-  readonly key: string;
-}
-
-/** Shows what is measured, and takes what is renewed, until it is told to stop. */
-async function serve(context: DirectoryContext, watched: Watched): Promise<void> {
-  const { options, logger, stop } = context;
-  const { directory } = watched;
-  const http =
-    options.http === undefined ? undefined : await openOperatorHttp(options.http, directory);
-  const stopWatching = await watchFiles(context, watched);
-  const { url } = directory;
-  const shown = http && { http: http.url };
-  logger.info({ event: 'listening', url, ...shown }, `directory at ${url}`);
-  await aborted(stop);
-  logger.info({ event: 'stopping', signal: stop.reason }, 'stopping');
-  stopWatching();
-  await http?.close();
-}
-
-/** Takes what is renewed under a directory: by itself, and at SIGHUP. @returns ends it */
-async function watchFiles(
-  { options, logger, onReload }: DirectoryContext,
-  { directory, tls, key }: Watched,
-): Promise<() => void> {
-  const secret = await FixedFile.read('cluster-secret-file', options.clusterSecretFile);
-  const apiKey = new WatchedText(options.apiKeyFile, key, {
+function keyFile({ options, logger }: DirectoryContext, directory: Directory, key: string) {
+  const file = new WatchedFile(options.apiKeyFile, key, {
     item: 'api-key-file',
-    what: 'the API key',
     read: (path) => readApiKey(path, { again: true }),
-    take: (value) => directory.setApiKeys([{ key: value, tenant: 'default' }]),
+    take: (value) => directory.update({ apiKeys: apiKeysOf(value) }),
+    stays: () => 'the API key stays',
+    changed: () => 'the API key has changed: from now on the new one counts',
+    settleMs: RELOAD_WATCH_MS,
+    faultMs: RELOAD_WATCH_MS,
     clock: systemClock,
     logger,
   });
-  const takeTls = (pair: TlsPair) => directory.setTls(pair);
-  onReload(async (next) => {
-    const paths = tlsPathsOf(next);
-    if (tls !== undefined && paths !== undefined) await tls.check(takeTls, { paths });
-    else if (tls !== undefined || paths !== undefined) {
-      const detail = `TLS cannot be switched ${tls === undefined ? 'on' : 'off'} without a restart`;
-      sayReload(logger, 'tls', 'restart-needed', detail);
-    }
-    await apiKey.check({ path: next.apiKeyFile });
-    await secret.check(logger);
-  });
-  return watch(async () => {
-    await tls?.check(takeTls);
-    await apiKey.check();
-  });
+  return { check: (asked) => file.check(asked?.apiKeyFile) } satisfies DirectoryFile;
+}
+
+function tlsFile(
+  { options, logger }: DirectoryContext,
+  directory: Directory,
+  pair: TlsPair | undefined,
+): DirectoryFile {
+  const paths = tlsPathsOf(options);
+  const take = (next: TlsPair) => directory.update({ tls: pemOf(next) });
+  const files = paths && pair && new TlsFiles(paths, pair, { take, clock: systemClock, logger });
+  return {
+    check: async (asked) => {
+      const next = asked && tlsPathsOf(asked);
+      if (asked === undefined || (files && next)) return files?.check(next);
+      if (files === undefined && next === undefined) return;
+      const change = `TLS cannot be switched ${next === undefined ? 'off' : 'on'}`;
+      sayReload(logger, 'tls', 'restart-needed', `${change} without a restart`);
+    },
+  };
+}
+
+function apiKeysOf(key: string) {
+  return [{ key, tenant: 'default' }];
+}
+
+function pemOf({ cert, key }: TlsPair) {
+  return { cert, key };
 }
 
 function tlsPathsOf({ tlsCert, tlsKey }: DirectoryContext['options']) {

@@ -1,57 +1,39 @@
 import { formatAddress } from '../../address.js';
-import { CHALLENGE_SPECS } from '../../auth/option-specs.js';
 import type { RelaySecrets } from '../../auth/secret-file.js';
-import { FORWARDING_SPECS } from '../../native/option-specs.js';
-import { SPECS } from '../../options/shared-specs.js';
 import type { Relay } from '../../relay/index.js';
-import { type CommandContext, defineCommand } from '../command.js';
-import { type OptionTable, option, optionKey, required } from '../config/option.js';
-import { EXIT } from '../exit-codes.js';
-import { openOperatorHttp } from '../operator-http.js';
+import { RELAY_SETTINGS } from '../../relay/settings.js';
+import type { CommandContext } from '../command.js';
+import { type OptionTable, optionKey, setting, settingFile, settingsOf } from '../config/option.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
-import { sayReload } from '../reload/say-reload.js';
-import { FixedFile } from '../reload/watched-text.js';
 import { readRelaySecret, readSecret } from '../secret-files.js';
-import { aborted } from '../signals.js';
-
-/** A drain that takes longer than this is cut short. */
-export const RELAY_STOP_MS = 4_500;
+import { defineServer, SERVER_OPTIONS } from '../server.js';
 
 const RELAY_OPTIONS = {
-  id: required(SPECS.name, 'name of this relay, unique in the cluster', { placeholder: 'ID' }),
-  region: required(SPECS.name, 'where it is, such as `fra`', { placeholder: 'REGION' }),
-  listen: required(FORWARDING_SPECS.addresses, 'UDP address for peers; one for IPv4, one for IPv6'),
-  trunk: required(FORWARDING_SPECS.addresses, 'UDP address for other relays'),
-  directory: required(SPECS.directoryUrl, 'the directory to register with'),
-  relaySecretFile: option(
-    SPECS.file,
+  id: setting(RELAY_SETTINGS, 'id'),
+  region: setting(RELAY_SETTINGS, 'region'),
+  listen: setting(RELAY_SETTINGS, 'listen'),
+  trunk: setting(RELAY_SETTINGS, 'trunk'),
+  directory: setting(RELAY_SETTINGS, 'directoryUrl', { required: true }),
+  relaySecretFile: settingFile(
+    RELAY_SETTINGS.relaySecret,
     "two lines from `turnpike secret relay ID`: this relay's secret, tenant root",
   ),
-  clusterSecretFile: option(
-    SPECS.file,
+  clusterSecretFile: settingFile(
+    RELAY_SETTINGS.relaySecret,
     'the cluster secret, to derive both from; convenient, but more to steal',
   ),
   ...FORWARDING_TABLE,
-  challengesPerSecond: option(
-    CHALLENGE_SPECS.challengesPerSecond,
-    'answers to strangers that one address may cost per second',
-  ),
-  challengesBurst: option(CHALLENGE_SPECS.challengesBurst, 'the same at once'),
-  advertise: option(
-    FORWARDING_SPECS.addresses,
-    'what peers are told instead of --listen, in the same order',
-  ),
-  advertiseTrunk: option(
-    FORWARDING_SPECS.addresses,
-    'what relays are told instead of --trunk, in the same order',
-  ),
-  http: option(SPECS.address, 'serve /metrics, /healthz and /readyz here', { defaultText: 'off' }),
+  challengesPerSecond: setting(RELAY_SETTINGS, 'challengesPerSecond', { item: 'challenge-budget' }),
+  challengesBurst: setting(RELAY_SETTINGS, 'challengesBurst', { item: 'challenge-budget' }),
+  advertise: setting(RELAY_SETTINGS, 'advertise'),
+  advertiseTrunk: setting(RELAY_SETTINGS, 'advertiseTrunk'),
+  ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
 
 type RelayContext = CommandContext<typeof RELAY_OPTIONS>;
 
 /** `turnpike relay` */
-export const relayCommand = defineCommand({
+export const relayCommand = defineServer({
   path: ['relay'],
   summary: 'run a relay: it forwards between peers and other relays',
   description:
@@ -79,86 +61,33 @@ export const relayCommand = defineCommand({
       'none; a wildcard address (0.0.0.0, ::) needs one. SIGTERM tells every peer that the relay ' +
       'goes away (Closed 300) and ends within 5 s; a second signal ends it at once.',
   ],
-  reloadable: ['challengesPerSecond', 'challengesBurst'],
-  run: async (context) => {
-    const { options, logger, stop } = context;
+  open: async (context) => {
+    const { options, logger } = context;
     await checkAddresses(context);
     const forwarding = forwardingOf(context);
     const { Relay } = await import('../../relay/index.js');
     const secrets = await readSecrets(context);
-    const relay = await Relay.open({
-      id: options.id,
-      region: options.region,
-      listen: options.listen,
-      trunk: options.trunk,
-      advertise: options.advertise,
-      advertiseTrunk: options.advertiseTrunk,
-      ...secrets,
-      directoryUrl: options.directory,
-      ...forwarding,
-      challengesPerSecond: options.challengesPerSecond,
-      challengesBurst: options.challengesBurst,
-      logger,
-    });
-    try {
-      await reloadable(context, relay);
-      await serve(context, relay);
-    } finally {
-      await closeInTime(context, relay);
-    }
-    logger.info({ event: 'stopped', signal: stop.reason }, 'stopped');
-    return EXIT.ok;
+    const settings = { ...settingsOf(RELAY_OPTIONS, options), ...forwarding, ...secrets };
+    return { service: await Relay.open({ ...settings, logger }) };
   },
-});
-
-async function serve({ options, logger, stop }: RelayContext, relay: Relay): Promise<void> {
-  const http = options.http === undefined ? undefined : await openOperatorHttp(options.http, relay);
-  try {
+  listening: (relay: Relay, { id }) => {
     const listen = relay.serviceAddresses.map(formatAddress);
     const trunk = relay.trunkAddresses.map(formatAddress);
-    logger.info(
-      { event: 'listening', id: options.id, listen, trunk, ...(http && { http: http.url }) },
-      `relay ${options.id}: peers at ${listen.join(', ')}, relays at ${trunk.join(', ')}`,
-    );
-    await Promise.race([aborted(stop), superseded(relay)]);
-    logger.info({ event: 'stopping', signal: stop.reason }, 'draining: peers are told to leave');
-  } finally {
-    await http?.close();
-  }
-}
-
-/** What SIGHUP does besides the log's level. */
-async function reloadable(context: RelayContext, relay: Relay): Promise<void> {
-  const { options, logger, onReload } = context;
-  const { relaySecretFile, clusterSecretFile = '' } = options;
-  const secret =
-    relaySecretFile === undefined
-      ? await FixedFile.read('cluster-secret-file', clusterSecretFile)
-      : await FixedFile.read('relay-secret-file', relaySecretFile);
-  let { challengesPerSecond: perSecond, challengesBurst: burst } = options;
-  onReload(async (next) => {
-    const changed = next.challengesPerSecond !== perSecond || next.challengesBurst !== burst;
-    ({ challengesPerSecond: perSecond, challengesBurst: burst } = next);
-    relay.setChallengeBudget({ perSecond, burst });
-    const detail = `strangers at one address get ${perSecond} answers a second, ${burst} at once`;
-    sayReload(logger, 'challenge-budget', changed ? 'changed' : 'unchanged', detail);
-    await secret.check(logger);
-  });
-}
+    const text = `relay ${id}: peers at ${listen.join(', ')}, relays at ${trunk.join(', ')}`;
+    return [text, { id, listen, trunk }];
+  },
+  stopping: 'draining: peers are told to leave',
+  failed: superseded,
+  words: {
+    'challenge-budget': ({ challengesPerSecond, challengesBurst }) =>
+      `a stranger's address gets ${challengesPerSecond} responses a second, ` +
+      `${challengesBurst} at once`,
+  },
+});
 
 /** Rejects when another process has taken the relay's id: one of the two must go. */
 function superseded(relay: Relay): Promise<never> {
   return new Promise((_, reject) => relay.once('superseded', reject));
-}
-
-/** Ends the process itself when the relay's orderly close takes longer than an operator waits. */
-async function closeInTime({ logger, leave }: RelayContext, relay: Relay): Promise<void> {
-  const timer = setTimeout(() => {
-    logger.error({ event: 'stop-timeout' }, `not closed within ${RELAY_STOP_MS} ms: leaving`);
-    leave(EXIT.failed);
-  }, RELAY_STOP_MS);
-  await relay.close();
-  clearTimeout(timer);
 }
 
 /** Refuses before anything is opened what others could not be told. */

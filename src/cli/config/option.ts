@@ -1,22 +1,23 @@
 import type { TransportAddress } from '../../address.js';
 import {
   type OptionSpec,
+  type OptionSpecs,
   expectation as specExpectation,
   type TextKind,
 } from '../../options/option-spec.js';
+import { SPECS } from '../../options/shared-specs.js';
 
 /**
- * One option: its spec, and the words around it. From its line in a command's table come the flag,
- * the YAML key, the environment variable, the JSON schema, the help text and docs/cli.md.
+ * One option. From its line in a command's table come the flag, the YAML key, the environment
+ * variable, the check, the help text, docs/cli.md and what a reload does with it.
  */
 export interface OptionDefinition extends OptionSpec {
   readonly kind: TextKind;
-  /** What the option does: a phrase without a full stop. */
   readonly description: string;
-  /** How help names the value, such as `A:P`; left out for a boolean. */
-  readonly placeholder?: string;
-  /** What help says the default is, where it is no constant. */
-  readonly defaultText?: string;
+  /** The setting of the program that takes its value as it is. */
+  readonly setting?: string;
+  /** The item of a reload that it belongs to, where several options are one; default its key. */
+  readonly item?: string;
   /** Only a flag or the environment can give it: it says where the file is. */
   readonly notInFile?: true;
 }
@@ -24,17 +25,8 @@ export interface OptionDefinition extends OptionSpec {
 /** A command's options by their names in code; `clusterSecretFile` is `--cluster-secret-file`. */
 export type OptionTable = Readonly<Record<string, OptionDefinition>>;
 
-/** How help names the values of a kind, where the option says nothing else. */
-const PLACEHOLDERS: Partial<Record<TextKind, string>> = {
-  address: 'A:P',
-  file: 'FILE',
-  integer: 'N',
-  name: 'NAME',
-  url: 'URL',
-};
-
 type Spec = OptionSpec & { readonly kind: TextKind };
-type More = Partial<Omit<OptionDefinition, 'kind' | 'description' | 'required'>>;
+type More = Partial<Omit<OptionDefinition, 'kind'>>;
 type None = Record<never, never>;
 
 /**
@@ -48,8 +40,7 @@ export function option<const S extends Spec, const M extends More = None>(
   description: string,
   more?: M,
 ) {
-  const placeholder = PLACEHOLDERS[spec.kind];
-  return { ...spec, ...(placeholder && { placeholder }), description, ...(more as M) };
+  return { ...spec, description, ...(more as M) };
 }
 
 /** As `option`, of one that must be given. */
@@ -64,6 +55,24 @@ export function required<const S extends Spec, const M extends More = None>(
 /** The line of an option that takes no value. */
 export function flag(description: string) {
   return { kind: 'boolean', description } as const;
+}
+
+/** The line of an option whose value a setting of a program takes as it is. */
+export function setting<
+  const T extends OptionSpecs,
+  const N extends keyof T & string,
+  const M extends More = None,
+>(specs: T, name: N, more?: M) {
+  return { ...specs[name], setting: name, ...(more as M) } as T[N] & { readonly setting: N } & M;
+}
+
+/** The line of a file that a setting is read from, and changes with. */
+export function settingFile<const S extends OptionSpec, const M extends More = None>(
+  { changes = 'at start' }: S,
+  description: string,
+  more?: M,
+) {
+  return { ...option(SPECS.file, description, more), changes };
 }
 
 type Scalar<D extends OptionDefinition> = D['kind'] extends 'address'
@@ -89,6 +98,24 @@ type Value<D extends OptionDefinition> = D extends { readonly repeat: true }
 /** The converted values of a table: what a command's code works with. */
 export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: Value<T[K]> };
 
+/** The values of those options that settings of a program take as they are, by setting. */
+export type SettingValues<T extends OptionTable> = {
+  readonly [K in keyof T as T[K] extends { readonly setting: infer N extends string }
+    ? N
+    : never]: Value<T[K]>;
+};
+
+/** What a program is opened with, of the options that its settings take as they are. */
+export function settingsOf<T extends OptionTable>(
+  table: T,
+  values: OptionValues<T>,
+): SettingValues<T> {
+  const settings = Object.entries(table).flatMap(([name, { setting }]) =>
+    setting === undefined ? [] : [[setting, values[name]]],
+  );
+  return Object.fromEntries(settings);
+}
+
 /** How options go together, beyond what each of them allows alone. */
 export interface OptionRule {
   /**
@@ -102,16 +129,16 @@ export interface OptionRule {
 export const COMMON_OPTIONS = {
   config: {
     kind: 'file',
-    placeholder: 'FILE',
     description: 'YAML file whose keys are the options of this command',
     notInFile: true,
   },
   logLevel: {
     kind: 'choice',
     placeholder: 'LEVEL',
-    description: 'least severe level that is logged',
+    description: 'lowest level that is logged',
     choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',
+    changes: 'while running',
   },
 } as const satisfies OptionTable;
 

@@ -23,18 +23,19 @@ export class ApiKeys {
   readonly #pepper = randomBytes(32);
   #known: readonly { readonly hash: Buffer; readonly tenant: string }[] = [];
 
-  /** @throws TurnpikeError as `replace` */
+  /** @throws TurnpikeError as `renewal` */
   constructor(keys: readonly ApiKey[]) {
-    this.replace(keys);
+    this.renewal(keys)();
   }
 
   /**
-   * Replaces the keys. If it throws, the keys before stay.
+   * Prepares a replacement of the keys.
    * @param keys - valid by `DIRECTORY_SPECS`
+   * @returns replaces them
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for one key for two tenants; no message contains a
    *   key
    */
-  replace(keys: readonly ApiKey[]): void {
+  renewal(keys: readonly ApiKey[]): () => void {
     const tenants = new Map<string, string>();
     for (const { key, tenant } of keys) {
       const other = tenants.get(key);
@@ -43,7 +44,10 @@ export class ApiKeys {
       }
       tenants.set(key, tenant);
     }
-    this.#known = [...tenants].map(([key, tenant]) => ({ hash: this.#hash(key), tenant }));
+    const known = [...tenants].map(([key, tenant]) => ({ hash: this.#hash(key), tenant }));
+    return () => {
+      this.#known = known;
+    };
   }
 
   /**

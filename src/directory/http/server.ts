@@ -136,16 +136,18 @@ const CROWDED = {
 };
 
 /**
- * Replaces the certificate, for connections from now on.
+ * Prepares a replacement of the certificate.
+ * @returns replaces it, for connections from then on
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files, or the server is plain
- *   HTTP; the certificate before stays then
+ *   HTTP
  */
-export function renewTls(app: App, { cert, key }: TlsFiles): void {
-  if (!(app.server instanceof TlsServer)) {
+export function tlsRenewal(app: App, { cert, key }: TlsFiles): () => void {
+  const { server } = app;
+  if (!(server instanceof TlsServer)) {
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'the directory was opened without TLS');
   }
   checkTls({ cert, key });
-  app.server.setSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
+  return () => server.setSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
 }
 
 /** @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files */

@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { TlsFiles, type TlsPair } from '../../../src/cli/reload/tls-files.js';
-import { RELOAD_WATCH_MS } from '../../../src/cli/reload/watch.js';
+import { readTlsPair, TlsFiles, type TlsPair } from '../../../src/cli/reload/tls-files.js';
+import { RELOAD_WATCH_MS } from '../../../src/cli/reload/watched-file.js';
 import { makePem, type Pem } from './pem.js';
 
 const [first, second] = [makePem('first', 400), makePem('second', 400)];
@@ -15,7 +15,7 @@ class Clock {
   monotonic = () => this.ms;
 }
 
-async function scene(t: Test, pem: Pem = first) {
+async function scene(t: Test, pem: Pem = first, refuses = false) {
   const folder = t.testdir();
   const paths = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
   const write = ({ cert, key }: Partial<Pem>) => {
@@ -26,14 +26,17 @@ async function scene(t: Test, pem: Pem = first) {
   const log: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line)) });
   const clock = new Clock();
-  const files = await TlsFiles.read(paths, clock, logger);
   const taken: TlsPair[] = [];
-  const take = (pair: TlsPair) => void taken.push(pair);
+  const take = (next: TlsPair) => {
+    if (refuses) throw new Error('no');
+    taken.push(next);
+  };
+  const files = new TlsFiles(paths, await readTlsPair(paths), { take, clock, logger });
   const look = async (passedMs: number = RELOAD_WATCH_MS) => {
     clock.ms += passedMs;
-    await files.check(take);
+    await files.check();
   };
-  const ask = (asked = paths) => files.check(take, { paths: asked });
+  const ask = (asked = paths) => files.check(asked);
   return { folder, paths, write, log, clock, files, taken, look, ask };
 }
 
@@ -130,12 +133,9 @@ t.test('a file that is gone, and comes back', async (t) => {
 });
 
 t.test('a server that refuses a pair keeps the one before', async (t) => {
-  const { files, write, paths, log } = await scene(t);
+  const { files, write, ask, log } = await scene(t, first, true);
   write(second);
-  const refuse = () => {
-    throw new Error('no');
-  };
-  await files.check(refuse, { paths });
+  await ask();
   t.match(log, [{ result: 'kept', reason: 'no' }]);
   t.match(files.pair, first);
 });
@@ -167,12 +167,11 @@ t.test('expiry is warned of once a day, and said louder when it has come', async
 });
 
 t.test('unusable files at the start are an error that names them', async (t) => {
-  const logger = pino({ enabled: false });
   const folder = t.testdir({ cert: first.cert, key: second.key });
   const paths = { cert: join(folder, 'cert'), key: join(folder, 'key') };
   const code = 'ERR_TURNPIKE_CONFIG';
-  await t.rejects(TlsFiles.read(paths, new Clock(), logger), { code, message: /key: not the key/ });
-  await t.rejects(TlsFiles.read({ ...paths, cert: 'none' }, new Clock(), logger), {
+  await t.rejects(readTlsPair(paths), { code, message: /key: not the key/ });
+  await t.rejects(readTlsPair({ ...paths, cert: 'none' }), {
     code,
     message: 'TLS file none: there is no such file (ENOENT)',
   });

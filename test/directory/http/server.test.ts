@@ -68,9 +68,9 @@ t.test('keys are replaced while it runs, and unusable ones are not taken', async
     (await h.request('/v1/relays', { headers: { authorization: `Bearer ${key}` } })).status;
   const other = 'another-key-0123456789';
   t.strictSame([await ask(API_KEY), await ask(other)], [200, 401]);
-  h.directory.setApiKeys([{ key: other, tenant: 'default' }]);
+  h.directory.update({ apiKeys: [{ key: other, tenant: 'default' }] });
   t.strictSame([await ask(API_KEY), await ask(other)], [401, 200]);
-  t.throws(() => h.directory.setApiKeys([]), { code: 'ERR_TURNPIKE_CONFIG' });
+  t.throws(() => h.directory.update({ apiKeys: [] }), { code: 'ERR_TURNPIKE_CONFIG' });
   t.equal(await ask(other), 200, 'the last sound ones stay');
 });
 
@@ -91,19 +91,38 @@ t.test('a renewed certificate is taken for new connections, and open ones go on'
     { cert: OTHER_CERT, key: '' },
     { cert: OTHER_CERT.slice(0, 200), key: OTHER_KEY },
   ]) {
-    t.throws(() => directory.setTls(broken), { code: 'ERR_TURNPIKE_CONFIG' });
+    t.throws(() => directory.update({ tls: broken }), { code: 'ERR_TURNPIKE_CONFIG' });
   }
   t.equal((await dial()).getPeerCertificate().fingerprint256, name, 'broken ones change nothing');
-  directory.setTls({ cert: OTHER_CERT, key: OTHER_KEY });
+  directory.update({ tls: { cert: OTHER_CERT, key: OTHER_KEY } });
   t.not((await dial()).getPeerCertificate().fingerprint256, name);
   first.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
   const [answer] = await once(first, 'data');
   t.match(String(answer), /^HTTP\/1\.1 200 /);
   const plain = await Directory.open(OPTIONS);
   t.teardown(() => plain.close());
-  t.throws(() => plain.setTls({ cert: OTHER_CERT, key: OTHER_KEY }), {
+  t.throws(() => plain.update({ tls: { cert: OTHER_CERT, key: OTHER_KEY } }), {
     code: 'ERR_TURNPIKE_CONFIG',
   });
+});
+
+t.test('a change of settings is taken whole or not at all', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const ask = async (key: string) =>
+    (await h.request('/v1/relays', { headers: { authorization: `Bearer ${key}` } })).status;
+  const apiKeys = [{ key: 'another-key-0123456789', tenant: 'default' }];
+  for (const [wrong, message] of [
+    [{ trustedProxies: ['10.0.0.0/99'] }, /10\.0\.0\.0\/99/],
+    [{ listen: '127.0.0.1:0' }, /`listen` changes only at a start: restart to apply/],
+    [{ trustedProxy: [] }, /did you mean `trustedProxies`/],
+    [{ tls: { cert: OTHER_CERT, key: OTHER_KEY } }, /opened without TLS/],
+  ] as const) {
+    const settings = { apiKeys, ...wrong } as never;
+    t.throws(() => h.directory.update(settings), { code: 'ERR_TURNPIKE_CONFIG', message });
+  }
+  t.equal(await ask(API_KEY), 200, 'the keys before stay');
+  h.directory.update({ apiKeys, trustedProxies: ['10.0.0.0/8'] });
+  t.equal(await ask(API_KEY), 401);
 });
 
 t.test('the OpenAPI document describes what is validated', async (t) => {

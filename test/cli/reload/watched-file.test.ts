@@ -3,8 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { RELOAD_WATCH_MS } from '../../../src/cli/reload/watch.js';
-import { FixedFile, WatchedText } from '../../../src/cli/reload/watched-text.js';
+import { FixedFile, RELOAD_WATCH_MS, WatchedFile } from '../../../src/cli/reload/watched-file.js';
 import { readApiKey } from '../../../src/cli/secret-files.js';
 
 const KEYS = ['first-key-0123456789', 'second-key-0123456789'] as const;
@@ -16,10 +15,17 @@ function scene(t: Test) {
   const clock = { ms: 0, now: () => 0, monotonic: () => clock.ms };
   const taken: string[] = [];
   const take = (key: string) => void taken.push(key);
-  const what = 'the API key';
-  const read = (from: string) => readApiKey(from, { again: true });
-  const options = { item: 'api-key-file', what, read, take, clock, logger };
-  const watched = new WatchedText(path, KEYS[0], options);
+  const watched = new WatchedFile(path, KEYS[0] as string, {
+    item: 'api-key-file',
+    read: (from) => readApiKey(from, { again: true }),
+    take,
+    stays: () => 'the API key stays',
+    changed: () => 'the API key has changed',
+    settleMs: RELOAD_WATCH_MS,
+    faultMs: RELOAD_WATCH_MS,
+    clock,
+    logger,
+  });
   const look = async () => {
     clock.ms += RELOAD_WATCH_MS;
     await watched.check();
@@ -48,16 +54,16 @@ t.test('what is no key keeps the old one, and is said once', async (t) => {
   t.match(log, [{ result: 'kept' }]);
   t.equal(log.length, 1);
   rmSync(path);
-  await watched.check({ path });
+  await watched.check(path);
   t.match(log[1], { result: 'kept', reason: /ENOENT/ });
   t.strictSame(taken, []);
 });
 
 t.test('an operator is obeyed at once, and told in any case', async (t) => {
   const { path, log, taken, watched } = scene(t);
-  await watched.check({ path });
+  await watched.check(path);
   writeFileSync(path, KEYS[1]);
-  await watched.check({ path });
+  await watched.check(path);
   t.strictSame(taken, [KEYS[1]]);
   t.strictSame(
     log.map(({ result }) => result),
@@ -67,13 +73,13 @@ t.test('an operator is obeyed at once, and told in any case', async (t) => {
 
 t.test('a file that is read at the start alone is named when it has changed', async (t) => {
   const { path, log, logger } = scene(t);
-  const file = await FixedFile.read('cluster-secret-file', path);
-  await file.check(logger);
+  const file = await FixedFile.read('cluster-secret-file', path, logger);
+  await file.check();
   t.equal(log.length, 0);
   writeFileSync(path, KEYS[1]);
-  await file.check(logger);
+  await file.check();
   rmSync(path);
-  await file.check(logger);
+  await file.check();
   t.match(log, [
     { item: 'cluster-secret-file', result: 'restart-needed', msg: /has changed/ },
     { item: 'cluster-secret-file', result: 'kept', reason: /there is no such file/ },
@@ -86,12 +92,12 @@ t.test('a pipe, such as a process substitution, is called one', async (t) => {
   execFileSync('mkfifo', [path]);
   for (let n = 0; n < 3; n += 1) await look();
   t.strictSame(log, [], 'whoever started it knows: it is said to those who ask');
-  await watched.check({ path });
+  await watched.check(path);
   t.match(log, [
     { item: 'api-key-file', result: 'kept', reason: /it is a pipe, such as `<\(…\)`/ },
   ]);
-  const file = await FixedFile.read('cluster-secret-file', path);
-  await file.check(logger);
+  const file = await FixedFile.read('cluster-secret-file', path, logger);
+  await file.check();
   t.match(log[1], { item: 'cluster-secret-file', result: 'unchanged', msg: /it is a pipe/ });
   t.strictSame(taken, []);
 });

@@ -1,0 +1,42 @@
+import { checkUpdate } from './check.js';
+import type { Checked, Settings } from './option-spec.js';
+
+/** The names of those settings that change while their program runs. */
+type Changing<T> = {
+  [K in keyof T]: T[K] extends { readonly changes: 'while running' } ? K : never;
+}[keyof T];
+
+/** A change of settings: what is left out stays. */
+export type Update<O, T> = Partial<Pick<O, Changing<T> & keyof O>>;
+
+/**
+ * What a change of each setting does. An effect checks whether the program can take the value, and
+ * returns what takes it; if it throws, nothing has changed.
+ */
+export type Effects<O, T> = {
+  readonly [K in Changing<T> & keyof O]-?: (
+    value: Exclude<Checked<O, T>[K], undefined>,
+  ) => () => void;
+};
+
+/**
+ * Changes settings of a program that runs: all that are given, or none.
+ * @param call - the public function, such as `Relay#update`, for messages
+ * @param specs - the settings of the program
+ * @param effects - of those that change while it runs
+ * @param given - what the caller gave; anything
+ * @throws TurnpikeError as `checkOptions`, and ERR_TURNPIKE_CONFIG for a setting that changes only
+ *   at a start, or a value that the program cannot take
+ */
+export function updateSettings<O, T extends Settings<O>>(
+  call: string,
+  specs: T,
+  effects: Effects<O, T>,
+  given: Update<O, T>,
+): void {
+  const values = Object.entries(checkUpdate<O, T>(call, specs, given));
+  const commits = values.map(([name, value]) =>
+    effects[name as keyof typeof effects](value as never),
+  );
+  for (const commit of commits) commit();
+}

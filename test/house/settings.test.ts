@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { COMMANDS } from '../../src/cli/commands/index.js';
+import { DIRECTORY_SPECS } from '../../src/directory/options.js';
+import type { Setting } from '../../src/options/option-spec.js';
+import { RELAY_SPECS } from '../../src/relay/options.js';
+import { ROOT } from './source-files.js';
+
+const PROGRAMS: Readonly<Record<string, Readonly<Record<string, Setting>>>> = {
+  directory: DIRECTORY_SPECS,
+  relay: RELAY_SPECS,
+};
+
+t.test('an option of a program changes when the setting does that takes it', async (t) => {
+  for (const [program, specs] of Object.entries(PROGRAMS)) {
+    const command = COMMANDS.find(({ path }) => path.join() === program);
+    const options = Object.values(command?.options ?? {});
+    const taken = options.flatMap(({ setting }) => setting ?? []);
+    t.strictSame(taken, [...new Set(taken)], `${program}: each setting once`);
+    for (const { setting = '', changes } of options.filter((each) => each.setting !== undefined)) {
+      t.equal(changes, specs[setting]?.changes, `${program}: ${setting}`);
+    }
+  }
+});
+
+t.test('docs/cli.md lists what changes while a program runs, and nothing else', async (t) => {
+  const page = readFileSync(join(ROOT, 'docs', 'cli.md'), 'utf8');
+  const [, table = ''] = /begin reload -->([\s\S]*)<!-- end reload/.exec(page) ?? [];
+  const flags = [...table.matchAll(/`(--[a-z-]+)`/g)].map(([, name = '']) => name);
+  for (const program of Object.keys(PROGRAMS)) {
+    const [, section = ''] = page.split(`### \`turnpike ${program}\``);
+    const rows = (section.split('\n### ')[0] ?? '')
+      .split('\n')
+      .filter((row) => /^\| `--/.test(row));
+    const reloaded = rows.filter((row) => /; reloads\b/.test(row));
+    t.ok(reloaded.length > 2 && reloaded.length < rows.length);
+    for (const row of rows) {
+      const [, flag = ''] = /`(--[a-z-]+)/.exec(row) ?? [];
+      t.equal(flags.includes(flag), reloaded.includes(row), `${program} ${flag}`);
+    }
+  }
+});
