@@ -76,7 +76,10 @@ export class LegTimers {
     this.#refreshAfter(boundedMs * (0.5 + this.#jitter() / 4));
   }
 
-  /** Schedules a Refresh while a Connect is pending, which the relay does not answer until then. */
+  /**
+   * Schedules a Refresh that checks the relay while a Connect is pending, which gets no response
+   * until its outcome is known.
+   */
   refreshConnecting(): void {
     this.#refreshAfter(CONNECTING_REFRESH_MS * (0.75 + this.#jitter() / 4));
   }

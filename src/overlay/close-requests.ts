@@ -9,7 +9,7 @@ import type { Trunk } from '../trunk/trunk.js';
 import { legKey } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 
-/** Maximum transmissions of a close request, as in RFC 8489 section 6.2.1. */
+/** Maximum transmissions of a close request. */
 const CLOSE_REQUESTS_MAX = 6;
 
 /** Maximum close requests that await a response; further ones are sent once. */
@@ -26,8 +26,9 @@ interface Pending extends Timed {
 }
 
 /**
- * Requests to other relays to close a connection, retransmitted as in RFC 8489 section 6.2.1. If a
- * close were lost, the other peer would continue to send to a leg that no longer exists.
+ * Requests to other relays to close a connection, retransmitted at the intervals of RFC 8489
+ * section 6.2.1. If a close were lost, the other peer would continue to send to a leg that no
+ * longer exists.
  */
 export class CloseRequests {
   readonly #trunk: Trunk;
