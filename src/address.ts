@@ -4,9 +4,9 @@ import { describe } from './describe-value.js';
 import { isTurnpikeError, TurnpikeError } from './errors.js';
 
 /**
- * A UDP transport address. `address` is in canonical text (dotted quad, or RFC 5952 for IPv6) and
- * never IPv4-mapped IPv6, so two of them are equal exactly when their fields are. Build one only
- * with the functions of this file.
+ * A UDP transport address. `address` is canonical text (dotted decimal, or RFC 5952 for IPv6) and
+ * never IPv4-mapped IPv6, so two addresses are equal if their fields are. To be created by the
+ * functions of this file only.
  */
 export interface TransportAddress {
   readonly address: string;
@@ -15,27 +15,27 @@ export interface TransportAddress {
 
 export type AddressFamily = 4 | 6;
 
-/** The family of a canonical address: 6 exactly when its text has a colon. */
+/** Returns the family of a canonical address: 6 if its text has a colon. */
 export function familyOf(address: TransportAddress): AddressFamily {
   return address.address.includes(':') ? 6 : 4;
 }
 
-/** Whether two transport addresses are the same address and port. */
+/** Returns whether two transport addresses have the same address and port. */
 export function sameAddress(a: TransportAddress, b: TransportAddress): boolean {
   return a.port === b.port && a.address === b.address;
 }
 
-/** An address as options take it: `IP:PORT`, `[IPv6]:PORT`, or `{ address, port }`. */
+/** An address in options: `IP:PORT`, `[IPv6]:PORT`, or `{ address, port }`. */
 export type AddressInput = string | TransportAddress;
 
-/** An address, or what is wrong with what was to be one. */
+/** An address, or why a value is none. */
 export type DecodedAddress =
   | { readonly ok: true; readonly address: TransportAddress }
   | { readonly ok: false; readonly reason: string };
 
 /**
- * `192.0.2.1:3478` or `[2001:db8::1]:3478`: for logs, map keys and configuration.
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for what is no address
+ * Returns `192.0.2.1:3478` or `[2001:db8::1]:3478`, for logs, map keys and configuration.
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for a value that is not an address
  */
 export function formatAddress(address: TransportAddress): string {
   try {
@@ -44,17 +44,16 @@ export function formatAddress(address: TransportAddress): string {
       return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
     }
   } catch {
-    // An object whose getters throw is no address either.
+    // An object whose getters throw is not an address.
   }
   throw noAddress(address);
 }
 
 /**
- * Canonical text of an IP address, IPv4-mapped IPv6 turned into IPv4 (CVE-2026-27624 was a filter
- * that forgot to).
+ * Returns the canonical text of an IP address. IPv4-mapped IPv6 becomes IPv4, so that it bypasses
+ * no filter (CVE-2026-27624).
  * @param text - an IPv4 or IPv6 literal without port, brackets or zone
- * @returns the canonical text
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when it is no IP literal
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for any other text
  */
 export function canonicalIp(text: string): string {
   const reason = ipFault(text);
@@ -67,18 +66,20 @@ export function canonicalIp(text: string): string {
 }
 
 /**
+ * Parses a transport address.
  * @param text - `a.b.c.d:port` or `[v6]:port`; port 0 to 65535
  * @returns the canonical transport address
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS naming what is wrong
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS with the fault
  */
 export function parseAddress(text: string): TransportAddress {
   return toAddress(text);
 }
 
 /**
+ * Converts an address in options.
  * @param input - `IP:PORT`, `[IPv6]:PORT`, or `{ address, port }`
  * @returns the canonical transport address
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS naming what is wrong
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS with the fault
  */
 export function toAddress(input: AddressInput): TransportAddress {
   const decoded = decodeAddress(input);
@@ -87,7 +88,7 @@ export function toAddress(input: AddressInput): TransportAddress {
 }
 
 /**
- * As `toAddress` for a value of any kind, with what is wrong as a value.
+ * Converts any value as `toAddress`, but returns the fault.
  * @param input - anything
  */
 export function decodeAddress(input: unknown): DecodedAddress {
@@ -99,23 +100,23 @@ export function decodeAddress(input: unknown): DecodedAddress {
     const { address, port } = input as Partial<TransportAddress>;
     return { ok: true, address: transportAddress(address as string, port as number) };
   } catch (error) {
-    // What was given may be an object whose getters throw.
+    // The input may be an object whose getters throw.
     return { ok: false, reason: isTurnpikeError(error) ? error.message : 'it cannot be read' };
   }
 }
 
 /**
+ * Returns a canonical transport address.
  * @param ip - an IP literal
  * @param port - 0 to 65535
- * @returns the canonical transport address
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for any other value
  */
 export function transportAddress(ip: string, port: number): TransportAddress {
   if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
     const reason = `${describe(port)} is no port: a whole number from 0 to ${PORT_MAX}`;
     throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', reason);
   }
-  // Adding makes 0 of -0.
+  // The sum turns -0 into 0.
   return { address: canonicalIp(ip), port: port + 0 };
 }
 
@@ -137,7 +138,7 @@ function decodeText(text: string): DecodedAddress {
   return { ok: true, address: transportAddress(ipv6 ?? ipv4, Number(port)) };
 }
 
-/** What is wrong with a text that has not even the form of an address, and what to write. */
+/** Returns what is wrong with a text that has not the form of an address, and what to write. */
 function textFault(text: string): string {
   if (text === '') return 'it is empty';
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return 'it is a URL; leave the scheme and path out';
@@ -153,7 +154,7 @@ function textFault(text: string): string {
   return port === '' ? 'the port is missing' : `${describe(port)} is no port`;
 }
 
-/** What is wrong with the IP of an address; undefined when nothing is. */
+/** Returns what is wrong with an IP address; undefined if nothing is. */
 function ipFault(text: unknown): string | undefined {
   if (typeof text !== 'string') return `${describe(text)} is no IP address`;
   if (isIPv4(text)) return undefined;
@@ -173,7 +174,7 @@ function nameFault(name: string): string {
   return `${describe(name)} is a name, and names are not resolved: write ${hint}`;
 }
 
-/** The 4 or 16 address bytes, in network order. */
+/** Returns the 4 or 16 address bytes, in network order. */
 export function addressBytes(address: TransportAddress): Uint8Array {
   const text = address.address;
   if (!text.includes(':')) {
@@ -184,10 +185,10 @@ export function addressBytes(address: TransportAddress): Uint8Array {
 }
 
 /**
+ * Returns the transport address of raw bytes; IPv4-mapped IPv6 becomes IPv4.
  * @param bytes - 4 or 16 bytes in network order
  * @param port - 0 to 65535
- * @returns the canonical transport address; IPv4-mapped IPv6 becomes IPv4
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when the length is neither
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for another length
  */
 export function addressFromBytes(bytes: Uint8Array, port: number): TransportAddress {
   if (bytes.length === 4) {
@@ -206,20 +207,20 @@ export function addressFromBytes(bytes: Uint8Array, port: number): TransportAddr
   };
 }
 
-/** Whether the address is the wildcard of its family (0.0.0.0 or ::). */
+/** Returns whether the address is the wildcard of its family (0.0.0.0 or ::). */
 export function isWildcard(address: TransportAddress): boolean {
   return address.address === '0.0.0.0' || address.address === '::';
 }
 
-/** Whether the address is loopback (127.0.0.0/8 or ::1). */
+/** Returns whether the address is loopback (127.0.0.0/8 or ::1). */
 export function isLoopback(address: TransportAddress): boolean {
   return address.address.startsWith('127.') || address.address === '::1';
 }
 
 /**
- * Whether one host can have the address: neither wildcard, multicast nor broadcast, nor one of
- * those that IPv4 keeps for the future (240.0.0.0/4, RFC 1112 section 4), to which nothing is sent.
- * Private and loopback addresses are; whether they may be used is the caller's rule.
+ * Returns whether a single host can have the address: it is not the wildcard, multicast, broadcast
+ * or reserved (240.0.0.0/4, RFC 1112 section 4). Private and loopback addresses are unicast;
+ * whether they are acceptable is the caller's rule.
  */
 export function isUnicast(address: TransportAddress): boolean {
   const range = ipaddr.parse(address.address).range();

@@ -1,14 +1,14 @@
 /** Milliseconds since the Unix epoch. */
 export type UnixMs = number;
 
-/** How far the clocks of two hosts of a cluster may differ. */
+/** Maximum difference of the clocks of two hosts of a cluster. */
 export const CLOCK_SKEW_MS_MAX = 60_000;
 
-/** Passed in wherever a rule needs the time, so that tests own it. */
+/** A source of time, passed in so that tests control it. */
 export interface Clock {
-  /** Wall clock, milliseconds since the Unix epoch. */
+  /** Wall-clock time, Unix ms. */
   now(): UnixMs;
-  /** Monotonic milliseconds from an arbitrary start: for intervals. */
+  /** Monotonic ms from an arbitrary start, for intervals. */
   monotonic(): number;
 }
 

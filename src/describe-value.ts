@@ -3,9 +3,9 @@ import { types } from 'node:util';
 const TEXT_MAX = 60;
 
 /**
- * A value in a few words, for the "got …" of a message. Never throws, whatever the value is: a
- * Proxy may throw at every touch.
- * @param value - anything that a caller gave
+ * Describes a value in a few words, for the "got …" of a message. Never throws, not even for a
+ * Proxy that throws at every access.
+ * @param value - any value of a caller
  */
 export function describe(value: unknown): string {
   switch (typeof value) {

@@ -1,12 +1,12 @@
 import type { TransportAddress } from './address.js';
 
-/** The highest port that needs rights (Linux: net.ipv4.ip_unprivileged_port_start). */
+/** Highest port that needs privileges (Linux: net.ipv4.ip_unprivileged_port_start). */
 const PRIVILEGED_PORT_MAX = 1_023;
 
 /**
- * What to do about an address that cannot be bound.
+ * Returns advice for an address that cannot be bound.
  * @param errno - the system's error name
- * @returns words to stand after it, or nothing
+ * @returns text to append to the error name; may be empty
  */
 export function bindAdvice(errno: string | undefined, address: TransportAddress): string {
   switch (errno) {
@@ -28,17 +28,17 @@ export function bindAdvice(errno: string | undefined, address: TransportAddress)
   }
 }
 
-/** Certificates whose issuer this host does not know (OpenSSL's names). */
+/** OpenSSL's names for certificates of an unknown issuer. */
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)/;
 
-/** What OpenSSL says of a server that does not answer a TLS handshake in TLS. */
+/** Errors of a server that does not answer a TLS handshake in TLS. */
 const NOT_TLS = /^EPROTO$|WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|ERR_SSL_/;
 
 /**
- * What to do about a directory that cannot be reached.
- * @param errno - the system's, OpenSSL's or Node's name of the failure
+ * Returns advice for a directory that cannot be reached.
+ * @param errno - error name of the system, OpenSSL or Node
  * @param isTls - whether the URL is https:
- * @returns words to stand after it, or nothing
+ * @returns text to append to the error name; may be empty
  */
 export function connectAdvice(errno: string | undefined, isTls: boolean): string {
   if (errno === undefined) return '';
@@ -72,7 +72,7 @@ export function connectAdvice(errno: string | undefined, isTls: boolean): string
 }
 
 /**
- * What is wrong with a file that cannot be read, in words.
+ * Describes why a file cannot be read.
  * @param errno - the system's error name
  */
 export function fileFault(errno: string | undefined): string {

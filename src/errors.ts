@@ -2,8 +2,8 @@ import { types } from 'node:util';
 import { describe } from './describe-value.js';
 
 /**
- * Stable codes of every error that Turnpike throws or rejects with. Codes are API: they are added
- * to, never renamed. `docs/errors.md` says what to do about each.
+ * Stable codes of all errors that Turnpike throws or rejects with. Codes may be added, but are
+ * never renamed. `docs/errors.md` has advice for each.
  */
 export type TurnpikeErrorCode =
   | 'ERR_TURNPIKE_ABORTED'
@@ -34,8 +34,8 @@ export type TurnpikeErrorCode =
   | 'ERR_TURNPIKE_UNKNOWN_RELAY';
 
 /**
- * Why a peer's connection ended or was not made, where there is more to say than the code does. As
- * stable as the codes; `docs/errors.md` says what to do about each.
+ * Why a peer's connection ended or could not be established, if more is known than the code. As
+ * stable as the codes; `docs/errors.md` has advice for each.
  */
 export type TurnpikeErrorReason =
   | 'connection-unknown'
@@ -48,25 +48,25 @@ export type TurnpikeErrorReason =
   | 'relay-unresponsive'
   | 'relays-unreachable';
 
-/** What an error may carry besides its code and message. */
+/** Details of an error besides code and message. */
 export interface TurnpikeErrorDetails {
-  /** The error that led to this one. */
+  /** The underlying error. */
   readonly cause?: unknown;
-  /** STUN error code (RFC 8489 section 14.8) where a relay answered with one. */
+  /** STUN error code (RFC 8489 section 14.8) of a relay's response. */
   readonly stunCode?: number;
-  /** Why a connection ended, where that is known. */
+  /** Why a connection ended, if known. */
   readonly reason?: TurnpikeErrorReason;
-  /** HTTP status where a directory answered with one. */
+  /** HTTP status of a directory's response. */
   readonly status?: number;
   /** The operating system's error name, such as `EADDRINUSE`. */
   readonly errno?: string;
-  /** The address, `host:port`, that the failed operation was about. */
+  /** The address of the failed operation, `host:port`. */
   readonly address?: string;
   /** Seconds after which the same call may succeed. */
   readonly retryAfterSeconds?: number;
 }
 
-/** The one error class of Turnpike: match on `code`, show `message`. */
+/** The error class of Turnpike: match on `code`, show `message`. */
 export class TurnpikeError extends Error {
   override readonly name = 'TurnpikeError';
   readonly code: TurnpikeErrorCode;
@@ -78,9 +78,9 @@ export class TurnpikeError extends Error {
   declare readonly retryAfterSeconds?: number;
 
   /**
-   * @param code - stable
-   * @param message - for people
-   * @param details - what else is known; a `cause` is handed to Error
+   * @param code - stable code
+   * @param message - text for people
+   * @param details - further details; `cause` is passed to Error
    */
   constructor(code: TurnpikeErrorCode, message: string, details: TurnpikeErrorDetails = {}) {
     const { cause, ...rest } = readable(details);
@@ -93,7 +93,7 @@ export class TurnpikeError extends Error {
   }
 }
 
-/** Details that can be read; a caller from JavaScript may give anything. */
+/** Returns a copy of the details; callers in JavaScript may pass anything. */
 function readable(details: TurnpikeErrorDetails): TurnpikeErrorDetails {
   try {
     return { ...details };
@@ -103,24 +103,24 @@ function readable(details: TurnpikeErrorDetails): TurnpikeErrorDetails {
 }
 
 /**
- * Tells whether a caught value is a TurnpikeError, of one code if given. Never throws.
- * @param value - anything caught
- * @param code - the code it must have; any code when left out
+ * Returns whether a caught value is a TurnpikeError, of one code if given. Never throws.
+ * @param value - any caught value
+ * @param code - the required code; default any
  */
 export function isTurnpikeError(value: unknown, code?: TurnpikeErrorCode): value is TurnpikeError {
   try {
     return value instanceof TurnpikeError && (code === undefined || value.code === code);
   } catch {
-    // A Proxy may throw when it is asked what it is.
+    // A Proxy may throw at `instanceof`.
     return false;
   }
 }
 
 /**
- * The error that leaves the library in place of one that is none of ours.
+ * Converts any error into a TurnpikeError.
  * @param call - the public function, for the message
- * @param error - anything caught
- * @returns the error itself when it is a TurnpikeError, else ERR_TURNPIKE_INTERNAL with it as cause
+ * @param error - any caught value
+ * @returns the error itself if it is a TurnpikeError, else ERR_TURNPIKE_INTERNAL with it as cause
  */
 export function asTurnpikeError(call: string, error: unknown): TurnpikeError {
   if (isTurnpikeError(error)) return error;

@@ -1,13 +1,13 @@
 /** Limits that the directory, relays, clients and the data plane share (PROTOCOL.md). */
 export const LIMITS = {
-  /** Relays that a registry may hold. */
+  /** Maximum relays of a registry. */
   relaysMax: 1_024,
-  /** Records in one trunk datagram that this relay accepts: as many as a datagram can hold. */
+  /** Maximum records in a trunk datagram that this relay accepts: as many as fit. */
   recordsMax: 8_185,
-  /** The longest time between two beats of a relay. */
+  /** Maximum interval of a relay's beats. */
   beatMsMax: 2_000,
-  /** A relay that has not beaten for this long is forgotten by the directory. */
+  /** Silence after which the directory expires a relay. */
   relayExpiryMs: 5_000,
-  /** Service or trunk addresses that a registration may list. */
+  /** Maximum service addresses, and trunk addresses, of a registration. */
   relayAddressesMax: 16,
 } as const;

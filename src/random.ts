@@ -1,10 +1,10 @@
-/** Returns `bytes` random bytes; passed in so that tests can fix them. */
+/** Returns `bytes` random bytes; passed in so that tests can control them. */
 export type RandomBytes = (bytes: number) => Uint8Array;
 
-/** Bytes that are asked for at once: a selection draws a number for every relay. */
+/** Bytes drawn at a time: a selection needs a number for every relay. */
 const BULK_BYTES = 16_384;
 
-/** Makes a source of numbers in [0, 1) of one of bytes. */
+/** Returns a source of numbers in [0, 1) from a source of bytes. */
 export function uniformRandom(random: RandomBytes): () => number {
   let words = new DataView(new ArrayBuffer(0));
   let next = 0;

@@ -1,33 +1,33 @@
-/** What a timeout is made from, all in milliseconds. */
+/** Parameters of a timeout. */
 export interface TimeoutBounds {
-  /** The timeout before the first sample. */
+  /** Timeout before the first sample. */
   readonly firstMs: number;
-  /** The shortest. */
+  /** Minimum timeout. */
   readonly minMs: number;
-  /** Added to what was measured: how long the other side may hold its answer back. */
+  /** Maximum time for which the other side delays its response; added to the measurement. */
   readonly delayMs?: number;
 }
 
 /**
- * The smoothed round trip and its variation (RFC 6298 section 2). Samples must come from messages
- * that were sent once, or say which copy they answer (Karn's rule).
+ * Smoothed round trip and its variation (RFC 6298 section 2). Samples must be of messages that were
+ * sent once, or that identify the copy that they answer (Karn's algorithm).
  */
 export class RoundTrip {
   #smoothedMs: number | undefined;
   #variationMs = 0;
   #leastMs = Number.POSITIVE_INFINITY;
 
-  /** Undefined before the first sample. */
+  /** Smoothed round trip, ms; undefined before the first sample. */
   get smoothedMs(): number | undefined {
     return this.#smoothedMs;
   }
 
-  /** The shortest that was measured; Infinity before the first sample. */
+  /** Shortest round trip, ms; Infinity before the first sample. */
   get leastMs(): number {
     return this.#leastMs;
   }
 
-  /** @param sampleMs - one measured round trip */
+  /** Adds a sample. @param sampleMs - a measured round trip, ms */
   add(sampleMs: number): void {
     this.#leastMs = Math.min(this.#leastMs, sampleMs);
     if (this.#smoothedMs === undefined) {
@@ -40,7 +40,7 @@ export class RoundTrip {
     this.#smoothedMs += error / 8;
   }
 
-  /** How long an answer may take (RFC 6298 section 2.3), milliseconds. */
+  /** Returns the retransmission timeout (RFC 6298 section 2.3), ms. */
   timeoutMs({ firstMs, minMs, delayMs = 0 }: TimeoutBounds): number {
     if (this.#smoothedMs === undefined) return Math.max(firstMs, minMs);
     return Math.max(this.#smoothedMs + 4 * this.#variationMs + delayMs, minMs);

@@ -1,4 +1,4 @@
-/** Bytes in the order written, taken in pieces of any size. */
+/** A FIFO queue of bytes, read in pieces of any size. */
 export class ByteQueue {
   readonly #chunks: Uint8Array[] = [];
   #length = 0;
@@ -13,7 +13,7 @@ export class ByteQueue {
     this.#length += bytes.length;
   }
 
-  /** The first `bytesMax` bytes, fewer when there are fewer. */
+  /** Removes and returns the first `bytesMax` bytes, or all if there are fewer. */
   take(bytesMax: number): Uint8Array {
     const taken = new Uint8Array(Math.min(bytesMax, this.#length));
     let filled = 0;

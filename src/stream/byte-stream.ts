@@ -8,25 +8,25 @@ import {
 import { ReceiveWindow, type SegmentVerdict } from './receive-window.js';
 import { SendWindow } from './send-window.js';
 
-/** Bytes written and not yet sent, from which on no more should be written. */
+/** Unsent bytes from which on no more should be written. */
 export const QUEUE_BYTES_MAX = 262_144;
 
-/** What became of a received message. */
+/** Result of a received message. */
 export type StreamVerdict = SegmentVerdict | 'control' | 'malformed';
 
 export interface ByteStreamOptions {
   readonly clock: Clock;
-  /** Largest message the path carries. */
+  /** Maximum message of the path, bytes. */
   readonly messageBytesMax: number;
-  /** Hands one message to the path, which may lose, repeat and reorder it. */
+  /** Sends one message over the path, which may lose, repeat and reorder it. */
   readonly transmit: (message: Uint8Array) => void;
 }
 
 /**
- * Bytes in order in both directions over a path that loses, repeats and reorders messages: what
- * `turnpike peer` puts between standard input and output. It owns no timer: call `poll` after each
- * change and when `deadlineMs` is reached. It outlives the path: after `attach` on a new one it
- * goes on where both sides stand, so no byte is lost or doubled.
+ * Reliable, ordered bytes in both directions over a path that loses, repeats and reorders messages
+ * (docs/stream.md). It has no timer: call `poll` after each change and at `deadlineMs`. It outlives
+ * the path: after `attach` on a new one it continues from the state of both sides, so no byte is
+ * lost or duplicated.
  */
 export class ByteStream {
   readonly #options: ByteStreamOptions;
@@ -51,42 +51,44 @@ export class ByteStream {
     return this.#sending.queuedBytes < QUEUE_BYTES_MAX;
   }
 
-  /** Bytes written that were never sent. */
+  /** Number of written bytes that were never sent. */
   get queuedBytes(): number {
     return this.#sending.queuedBytes;
   }
 
-  /** The other side's stream has ended and all of it was read. */
+  /** Whether the other side's stream has ended and was read completely. */
   get inputEnded(): boolean {
     return this.#receiving.finished;
   }
 
-  /** Both directions have ended and everything has arrived. */
+  /** Whether both directions have ended and everything has arrived. */
   get complete(): boolean {
     return this.#receiving.finished && this.#sending.finished;
   }
 
-  /** The other side said that it is complete too: it needs nothing more from us. */
+  /** Whether the other side has reported that it is complete. */
   get otherComplete(): boolean {
     return this.#otherComplete;
   }
 
-  /** The other side gave the stream up. */
+  /** Whether the other side has reset the stream. */
   get resetByOther(): boolean {
     return this.#resetByOther;
   }
 
-  /** Anything has gone across: a stream that begins anew at the other side cannot be this one. */
+  /**
+   * Whether anything was transferred: then a stream that starts at the other side is another one.
+   */
   get begun(): boolean {
     return this.#sending.acknowledged > 0 || this.#receiving.next > 0;
   }
 
-  /** Smoothed round trip of segments, ms. */
+  /** Smoothed round trip of segments, ms; undefined before a sample. */
   get rttMs(): number | undefined {
     return this.#sending.roundTrip.smoothedMs;
   }
 
-  /** Segments sent, copies included, and counted as lost. */
+  /** Number of segments sent, copies included, and of those counted as lost. */
   get counts(): { readonly sent: number; readonly lost: number } {
     return this.#sending.counts;
   }
@@ -95,29 +97,29 @@ export class ByteStream {
     this.#sending.write(bytes);
   }
 
-  /** Nothing more will be written. */
+  /** Marks the end of the written bytes. */
   end(): void {
     this.#sending.end();
   }
 
-  /** The next bytes in order; undefined when there are none now. */
+  /** Returns the next bytes in order; undefined if there are none now. */
   read(): Uint8Array | undefined {
     return this.#receiving.read();
   }
 
-  /** A path is there: the first one, or a new one after `detach`. */
+  /** Notes a usable path: the first one, or a new one after `detach`. */
   attach(): void {
     this.#attached = true;
     this.#sending.restart();
     this.#receiving.requestAck();
   }
 
-  /** The path is gone; what it held is sent again on the next one. */
+  /** Notes the end of the path; unacknowledged segments are sent again on the next one. */
   detach(): void {
     this.#attached = false;
   }
 
-  /** Takes a message off the path. Its payload is kept, so the buffer must not be reused. */
+  /** Takes a message of the path. Its payload is kept, so the buffer must not be reused. */
   receive(bytes: Uint8Array): StreamVerdict {
     const message = decodeStreamMessage(bytes);
     switch (message?.type) {
@@ -138,17 +140,17 @@ export class ByteStream {
     }
   }
 
-  /** Asks the other side for an answer, to learn whether the path lives. */
+  /** Sends a Probe, to check whether the path works. */
   sendProbe(): void {
     this.#transmit({ type: 'probe' });
   }
 
-  /** Tells the other side that this one gives up. */
+  /** Sends a Reset, because this side has failed. */
   sendReset(): void {
     this.#transmit({ type: 'reset' });
   }
 
-  /** Sends everything that may and must go now. */
+  /** Sends all messages that are due and allowed. */
   poll(): void {
     if (!this.#attached) return;
     const nowMs = this.#options.clock.monotonic();
@@ -159,7 +161,7 @@ export class ByteStream {
       if (message === undefined) break;
       this.#transmit(message);
     }
-    // The other side leaves only when it knows that this one is complete.
+    // The other side ends only when it knows that this side is complete.
     if (this.complete && !this.#saidComplete) this.#receiving.requestAck();
     const ackDueMs = this.#receiving.ackDueMs;
     if (ackDueMs !== undefined && ackDueMs <= nowMs) this.acknowledge();
@@ -171,7 +173,7 @@ export class ByteStream {
     this.#transmit(this.#receiving.takeAck(this.complete));
   }
 
-  /** When `poll` should be called next, monotonic ms. */
+  /** When to call `poll` next, monotonic ms; undefined if nothing is due. */
   get deadlineMs(): number | undefined {
     if (!this.#attached) return undefined;
     const deadlines = [this.#sending.deadlineMs, this.#receiving.ackDueMs];

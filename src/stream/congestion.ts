@@ -1,19 +1,19 @@
 import { SEGMENTS_MAX } from './receive-window.js';
 
-/** Segments that may be under way at the start of a path. */
+/** Initial congestion window of a path. */
 export const WINDOW_FIRST = 10;
 
-/** Segments that may always be under way. */
+/** Minimum congestion window. */
 export const WINDOW_MIN = 2;
 
 /**
- * How many segments may be under way: NewReno as QUIC has it (RFC 9002 section 7), counted in
- * segments. The stream shares the path with other traffic (RFC 8085 section 3.1).
+ * Congestion window in segments: NewReno as in QUIC (RFC 9002 section 7). The stream shares the
+ * path with other traffic (RFC 8085 section 3.1).
  */
 export class Congestion {
   #window: number = WINDOW_FIRST;
   #threshold = Number.POSITIVE_INFINITY;
-  /** Losses among what was sent before this are one and the same event. */
+  /** Losses of transmissions before this one belong to one congestion event. */
   #recoveryOrder = 0;
 
   get window(): number {
@@ -21,8 +21,9 @@ export class Congestion {
   }
 
   /**
-   * @param segments - how many were acknowledged
-   * @param busy - the window, not the application, was what held sending back
+   * Grows the window.
+   * @param segments - number of newly acknowledged segments
+   * @param busy - whether the window, not the application, limited sending
    */
   onAcknowledged(segments: number, busy: boolean): void {
     if (!busy) return;
@@ -31,8 +32,9 @@ export class Congestion {
   }
 
   /**
-   * @param lostOrder - place of the newest lost transmission in the order of sending
-   * @param nextOrder - place of the next transmission
+   * Halves the window, once per congestion event.
+   * @param lostOrder - number of the newest lost transmission
+   * @param nextOrder - number of the next transmission
    */
   onLoss(lostOrder: number, nextOrder: number): void {
     if (lostOrder < this.#recoveryOrder) return;
@@ -41,12 +43,12 @@ export class Congestion {
     this.#threshold = this.#window;
   }
 
-  /** Nothing came back for several probes: start from the least (RFC 9002 section 7.6). */
+  /** Reduces the window to the minimum after several unanswered probes (RFC 9002 section 7.6). */
   onSilence(): void {
     this.#window = WINDOW_MIN;
   }
 
-  /** A new path: what was learnt of the old one says nothing. */
+  /** Resets the state for a new path. */
   restart(): void {
     this.#window = WINDOW_FIRST;
     this.#threshold = Number.POSITIVE_INFINITY;

@@ -1,48 +1,50 @@
-/** A numbered piece of the byte stream. Numbers count pieces, not bytes, from 0. */
+/** A numbered piece of the byte stream. Sequences count segments from 0, not bytes. */
 export interface Segment {
   readonly type: 'segment';
   readonly sequence: number;
-  /** The last of the stream: its end is the end of the input. */
+  /** Whether it is the last segment of the stream. */
   readonly final: boolean;
-  /** The sender's clock when this copy was sent, in stamps (see `stampOf`). */
+  /** The sender's clock when this copy was sent, as a stamp (see `stampOf`). */
   readonly stamp: number;
   readonly payload: Uint8Array;
 }
 
-/** Sequences from `first` to `last`, both received. */
+/** The sequences from `first` to `last`, both inclusive. */
 export interface SequenceRange {
   readonly first: number;
   readonly last: number;
 }
 
-/** What the receiver has. */
+/** Acknowledgement of received segments. */
 export interface Ack {
   readonly type: 'ack';
-  /** Everything below is received. */
+  /** All lower sequences have been received. */
   readonly next: number;
-  /** Segments from `next` on that the receiver has room for. */
+  /** Number of segments from `next` on that the receiver has room for. */
   readonly window: number;
-  /** Stamp of a segment just received, moved forward by how long the answer was held back. */
+  /**
+   * Stamp of a segment that was just received, plus the delay of this Ack; undefined without one.
+   */
   readonly echo: number | undefined;
-  /** Both directions have ended and everything is received: the other side may leave. */
+  /** Whether both directions have ended and everything was received: the other side may end. */
   readonly complete: boolean;
-  /** Received above `next`, ascending. */
+  /** Received sequences above `next`, ascending. */
   readonly ranges: readonly SequenceRange[];
 }
 
-/** Asks for an Ack: the window was shut and its opening may have been lost. */
+/** Requests an Ack, because the window was closed and the Ack that opens it may have been lost. */
 export interface Probe {
   readonly type: 'probe';
 }
 
-/** The sender's side has failed and neither takes nor gives more bytes. */
+/** The sender has failed and neither reads nor writes any more. */
 export interface Reset {
   readonly type: 'reset';
 }
 
 export type StreamMessage = Segment | Ack | Probe | Reset;
 
-/** Bytes before a segment's payload. */
+/** Length of a segment's header, bytes. */
 export const SEGMENT_HEADER_BYTES = 12;
 
 const ACK_HEADER_BYTES = 17;
@@ -50,17 +52,17 @@ const RANGE_BYTES = 4;
 const KIND = { segment: 1, ack: 2, probe: 3, reset: 4 } as const;
 const FLAG = { final: 1, complete: 1, echo: 2 } as const;
 
-/** A monotonic time as the 32-bit stamp on the wire: tenths of a millisecond, wrapping. */
+/** Converts a monotonic time to a 32-bit stamp: tenths of a millisecond, wrapping. */
 export function stampOf(monotonicMs: number): number {
   return Math.floor(monotonicMs * 10) % 2 ** 32;
 }
 
-/** Milliseconds from one stamp to another; right across a wrap. */
+/** Returns the time from one stamp to another, ms; right across a wrap. */
 export function stampDifferenceMs(later: number, earlier: number): number {
   return ((later - earlier) | 0) / 10;
 }
 
-/** A stream message in bytes; `decodeStreamMessage` is its inverse. */
+/** Encodes a stream message; the inverse of `decodeStreamMessage`. */
 export function encodeStreamMessage(message: StreamMessage): Uint8Array {
   switch (message.type) {
     case 'segment':
@@ -73,7 +75,7 @@ export function encodeStreamMessage(message: StreamMessage): Uint8Array {
   }
 }
 
-/** @returns undefined when the bytes are no stream message */
+/** Decodes a stream message; undefined for other bytes. */
 export function decodeStreamMessage(bytes: Uint8Array): StreamMessage | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (view[0]) {

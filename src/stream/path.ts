@@ -1,35 +1,41 @@
-/** Pings over the path are this far apart. */
+/** Interval of pings over the path. */
 export const PING_MS = 1_000;
 
-/** Payloads of the other kind of tunnel, and none of this one, that show a mistake. */
+/**
+ * Payloads of the other kind of tunnel, without any of this one, that indicate a configuration
+ * error.
+ */
 export const FOREIGN_FRAMES_MAX = 3;
 
-/** After a mistake of both sides this one goes on for this long, so that the other learns it. */
+/**
+ * Time for which a side continues after a configuration error, so that the other side detects it
+ * too.
+ */
 export const MISTAKE_LINGER_MS = 1_500;
 
-/** One established connection, as what goes over it sees it. */
+/** One established connection, as the stream uses it. */
 export interface Path {
   /** 32 hex digits. */
   readonly connectionId: string;
   readonly role: 0 | 1;
   readonly payloadBytesMax: number;
-  /** Sends one payload; what the host cannot take now is lost, as a datagram may be. */
+  /** Sends one payload. It is lost if the host cannot take it now, like any datagram. */
   send(payload: Uint8Array): void;
 }
 
-/** What has gone over the paths, counted since the first of them. */
+/** Traffic over all paths since the first one. */
 export interface Traffic {
-  /** Round trip between the two peers, ms. */
+  /** Round trip between the two peers, ms; undefined before a measurement. */
   readonly rttMs: number | undefined;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Messages that should have come and that came. */
+  /** Number of messages that the other side sent, and of those received. */
   readonly expectedIn: number;
   readonly receivedIn: number;
-  /** Messages sent and, as far as the other side told, lost. */
+  /** Number of messages sent, and of those not reported lost. */
   readonly expectedOut: number;
   readonly receivedOut: number;
-  /** Bad input by name, such as `oversized`: counted, never fatal. */
+  /** Invalid input by name, such as `oversized`; counted, never fatal. */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
@@ -46,7 +52,7 @@ export class DropCounts {
   }
 }
 
-/** Reports a mistake of the two sides after a while, so that the other side learns it as well. */
+/** Reports a configuration error after MISTAKE_LINGER_MS, so that the other side detects it too. */
 export class LingeringMistake {
   readonly #report: (error: Error) => void;
   #timer: NodeJS.Timeout | undefined;
@@ -55,7 +61,7 @@ export class LingeringMistake {
     this.#report = report;
   }
 
-  /** Only the first counts. */
+  /** Reports the error later; only the first one. */
   note(error: Error): void {
     this.#timer ??= setTimeout(() => this.#report(error), MISTAKE_LINGER_MS);
   }

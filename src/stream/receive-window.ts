@@ -1,27 +1,27 @@
 import type { Clock } from '../clock.js';
 import { type Ack, type Segment, type SequenceRange, stampOf } from './message.js';
 
-/** Segments that a receiver holds. */
+/** Maximum segments that a receiver holds. */
 export const SEGMENTS_MAX = 1_024;
 
-/** Selective ranges in one Ack. */
+/** Maximum selective ranges in one Ack. */
 export const ACK_RANGES_MAX = 32;
 
-/** The longest that an Ack is held back. */
+/** Maximum delay of an Ack. */
 export const ACK_DELAY_MS = 10;
 
-/** What became of a segment. */
+/** Result of a received segment. */
 export type SegmentVerdict = 'accepted' | 'duplicate' | 'beyond-window';
 
 /**
- * The receiving half of a byte stream: puts segments in order, holds at most
- * `SEGMENTS_MAX` that nobody has read, and knows when an Ack is due.
+ * The receiving half of a byte stream: orders segments, holds at most `SEGMENTS_MAX` unread ones,
+ * and schedules Acks.
  */
 export class ReceiveWindow {
   readonly #clock: Clock;
-  /** Out of order, by sequence; all within the window. */
+  /** Segments received out of order, by sequence; all are within the window. */
   readonly #early = new Map<number, Segment>();
-  /** In order, not yet read. */
+  /** Payloads in order, not yet read. */
   readonly #ready: Uint8Array[] = [];
   #next = 0;
   #finalSequence: number | undefined;
@@ -34,19 +34,19 @@ export class ReceiveWindow {
     this.#clock = clock;
   }
 
-  /** All bytes up to the end of the stream have been read. */
+  /** Whether all bytes up to the end of the stream have been read. */
   get finished(): boolean {
     return this.#finalSequence !== undefined && this.#next > this.#finalSequence
       ? this.#ready.length === 0
       : false;
   }
 
-  /** When an Ack should be sent, monotonic ms; undefined when none is owed. */
+  /** When an Ack should be sent, monotonic ms; undefined if none is due. */
   get ackDueMs(): number | undefined {
     return this.#ackDueMs;
   }
 
-  /** Segments taken in order so far. */
+  /** Number of segments received in order. */
   get next(): number {
     return this.#next;
   }
@@ -67,16 +67,16 @@ export class ReceiveWindow {
     this.#early.set(sequence, segment);
     this.#moveReady();
     this.#unacknowledged++;
-    // RFC 9000 section 13.2.2: an Ack for every second segment, at once when one is missing.
+    // RFC 9000 section 13.2.2: an Ack for every second segment, and at once if one is missing.
     if (!inOrder || segment.final || this.#unacknowledged >= 2) this.requestAck();
     else this.#ackDueMs ??= this.#clock.monotonic() + ACK_DELAY_MS;
     return 'accepted';
   }
 
-  /** The next bytes in order; undefined when there are none now. */
+  /** Returns the next bytes in order; undefined if there are none now. */
   read(): Uint8Array | undefined {
     const bytes = this.#ready.shift();
-    // The sender was told that the window is nearly shut: tell it once half is open again.
+    // The sender was told that the window is nearly closed: tell it once half is open again.
     const reopened = this.#window >= SEGMENTS_MAX / 2;
     if (reopened && this.#lastWindow < SEGMENTS_MAX / 4) this.requestAck();
     return bytes;
@@ -87,7 +87,7 @@ export class ReceiveWindow {
     this.#ackDueMs = 0;
   }
 
-  /** The Ack of the present state; none is owed after it. */
+  /** Returns the Ack of the present state; afterwards none is due. */
   takeAck(complete: boolean): Ack {
     const nowMs = this.#clock.monotonic();
     const echo =
@@ -103,8 +103,8 @@ export class ReceiveWindow {
   }
 
   /**
-   * Room is counted from `next`, so it shrinks exactly as fast as `next` grows while nobody reads:
-   * a sequence once allowed is never taken back.
+   * The window counts from `next`, so it shrinks as fast as `next` grows while nothing is read: an
+   * allowed sequence is never revoked.
    */
   get #window(): number {
     return SEGMENTS_MAX - this.#ready.length;

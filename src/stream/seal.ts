@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 
-/** 32 bytes, for one direction of one session: never used by two senders. */
+/** AES-256-GCM key, 32 bytes, of one direction of one session: it has only one sender. */
 export type SealKey = Uint8Array;
 
 const ALGORITHM = 'aes-256-gcm';
@@ -9,13 +9,15 @@ const HEADER_BYTES = 1 + COUNTER_BYTES;
 const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
 
-/** Bytes that sealing adds. */
+/** Length that sealing adds. */
 export const SEAL_BYTES = HEADER_BYTES + TAG_BYTES;
 
 /**
- * Seals a message: type byte, 48-bit counter, ciphertext, tag; type and counter are authenticated.
- * @param counter - never the same twice with one key: it is the nonce, and AES-GCM with a repeated
- *   nonce gives its key stream and its authentication away (NIST SP 800-38D section 8)
+ * Encrypts a message: type byte, 48-bit counter, ciphertext, tag. Type and counter are
+ * authenticated.
+ * @param counter - never the same twice with one key: it is the nonce, and a repeated nonce breaks
+ *   AES-GCM's confidentiality and authentication (NIST SP 800-38D section 8)
+ * @returns the sealed message
  */
 export function seal(key: SealKey, type: number, counter: number, message: Uint8Array): Uint8Array {
   const sealed = Buffer.allocUnsafe(SEAL_BYTES + message.length);
@@ -30,7 +32,7 @@ export function seal(key: SealKey, type: number, counter: number, message: Uint8
   return sealed;
 }
 
-/** @returns undefined when the tag is not the key's: forged, changed, or for somebody else */
+/** Decrypts a message; undefined if the tag is wrong: forged, changed, or of another key. */
 export function openSealed(
   key: SealKey,
   sealed: Uint8Array,

@@ -4,16 +4,16 @@ import { ReplayWindow } from '../collections/replay-window.js';
 import type { RandomBytes } from '../random.js';
 import { openSealed, SEAL_BYTES, type SealKey, seal } from './seal.js';
 
-/** A hello is repeated this often until it is answered, milliseconds. */
+/** Interval of hellos until one is answered. */
 export const HELLO_INTERVAL_MS = 250;
 
-/** Counters below the highest that are still accepted, once each. */
+/** Size of the replay window. */
 export const REPLAY_COUNTERS = 4_096;
 
-/** First byte of every message between two `turnpike peer`s in stream mode. */
+/** First byte of every message between two `turnpike peer` processes in stream mode. */
 export const CHANNEL_TYPE = { hello: 0x01, sealed: 0x02 } as const;
 
-/** Bytes that sealing adds to a message. */
+/** Length that sealing adds to a message. */
 export const CHANNEL_OVERHEAD_BYTES = SEAL_BYTES;
 
 const ID_BYTES = 16;
@@ -22,7 +22,7 @@ const HELLO_BYTES = 2 + 3 * ID_BYTES + TAG_BYTES;
 /** Hello flags: the sender has the session's keys; it knows that the receiver has them. */
 const FLAG = { keyed: 1, otherKeyed: 2 } as const;
 
-/** What became of a datagram; a plain one carries the opened message. */
+/** Result of a datagram; `plain` has the decrypted message. */
 export type ChannelVerdict =
   | { readonly type: 'plain'; readonly counter: number; readonly message: Uint8Array }
   | { readonly type: 'hello' }
@@ -30,12 +30,12 @@ export type ChannelVerdict =
   | { readonly type: 'bad-hello' | 'bad-seal' | 'replay' | 'too-early' | 'foreign' };
 
 export interface SealedChannelOptions {
-  /** 32 bytes that both sides know and nobody else. */
+  /** The secret of both sides, 32 bytes. */
   readonly roomKey: Uint8Array;
   /** 32 hex digits. */
   readonly connectionId: string;
   readonly role: 0 | 1;
-  /** Names this side's byte stream across connections; 16 bytes. */
+  /** Identifies this side's byte stream across connections, 16 bytes. */
   readonly streamId: Uint8Array;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -50,11 +50,11 @@ interface Hello {
 }
 
 /**
- * Seals the messages of one connection with AES-256-GCM (docs/stream.md).
- * Both sides send a hello with a fresh random salt; a session key for each direction comes from
- * the room key, the connection, both salts and both streams, so no key is ever used twice, and the
- * nonce is a counter. A hello is authenticated by a key of its direction, so it cannot be
- * reflected; it counts only when it repeats this side's salt, so it cannot be replayed.
+ * Encrypts the messages of one connection with AES-256-GCM (docs/stream.md). Both sides send a
+ * hello with a fresh random salt. The session key of each direction derives from the room key, the
+ * connection, both salts and both streams, so no key is used twice; the nonce is a counter. A hello
+ * is authenticated by a key of its direction, so it cannot be reflected. It is valid only if it
+ * repeats this side's salt, so it cannot be replayed.
  */
 export class SealedChannel {
   readonly #options: SealedChannelOptions;
@@ -72,7 +72,7 @@ export class SealedChannel {
     this.#helloDueMs = options.clock.monotonic();
   }
 
-  /** Messages can be sent and received. */
+  /** Whether messages can be sent and received. */
   get keyed(): boolean {
     return this.#keys !== undefined;
   }
@@ -82,7 +82,7 @@ export class SealedChannel {
     return this.#keys === undefined ? undefined : this.#otherHello?.streamId;
   }
 
-  /** When `poll` should be called next, monotonic ms; undefined when both sides are keyed. */
+  /** When to call `poll` next, monotonic ms; undefined once both sides are keyed. */
   get deadlineMs(): number | undefined {
     return this.#keys !== undefined && this.#otherKeyed ? undefined : this.#helloDueMs;
   }
@@ -95,7 +95,7 @@ export class SealedChannel {
     this.#sendHello();
   }
 
-  /** Seals and sends a message; before `keyed` it is dropped, as the path might. */
+  /** Encrypts and sends a message; before `keyed` it is dropped, as the path may do. */
   send(message: Uint8Array): void {
     if (this.#keys === undefined) return;
     const { transmit } = this.#options;
@@ -108,7 +108,7 @@ export class SealedChannel {
     if (this.#keys === undefined) return { type: 'too-early' };
     const opened = openSealed(this.#keys.receive, datagram);
     if (opened === undefined) return { type: 'bad-seal' };
-    // Only after the tag: else a forged counter could push the window past genuine messages.
+    // Only after the tag is verified: a forged counter could move the window past genuine messages.
     if (this.#replays.take(opened.counter) !== 'new') return { type: 'replay' };
     this.#otherKeyed = true;
     return { type: 'plain', ...opened };
@@ -124,7 +124,7 @@ export class SealedChannel {
       this.#otherHello = hello;
       if (fresh) this.#keys = this.#sessionKeys(hello);
     } else if (!fresh && !sameBytes(hello.salt, this.#otherHello?.salt)) {
-      // A replay from another session, or of another connection that was given this identifier.
+      // A replay from another session, or from another connection with this identifier.
       return { type: 'replay' };
     }
     if (fresh && (hello.flags & FLAG.keyed) !== 0) this.#otherKeyed = true;
@@ -191,7 +191,7 @@ interface Derivation {
   readonly key: Uint8Array;
   readonly salt: Uint8Array;
   readonly label: string;
-  /** Parts of fixed length, so that no two lists read the same. */
+  /** Parts of fixed length, so that different lists never give the same bytes. */
   readonly context: readonly Uint8Array[];
 }
 

@@ -13,33 +13,34 @@ import {
 } from './path.js';
 import { CHANNEL_OVERHEAD_BYTES, type ChannelVerdict, SealedChannel } from './sealed-channel.js';
 
-/** A path on which nothing was heard for this long is probed. */
+/** Silence after which a path is probed. */
 export const PROBE_QUIET_MS = 4 * PING_MS;
 
-/** Hellos of another key, and none of ours, that show that the keys differ. */
+/** Hellos of another key, without any of ours, that indicate different room keys. */
 export const BAD_HELLOS_MAX = 8;
 
 export interface SealedStreamOptions {
-  /** 32 bytes that both sides were given. */
+  /** The secret of both sides, 32 bytes. */
   readonly roomKey: Uint8Array;
-  /** The longest datagram that a path carries. */
+  /** Maximum datagram of a path, bytes. */
   readonly payloadBytesMax: number;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** Whether a datagram is of a UDP tunnel, so that the two sides were given different commands. */
+  /**
+   * Returns whether a datagram belongs to a UDP tunnel: then the two sides have different commands.
+   */
   readonly isUdpTunnel: (datagram: Uint8Array) => boolean;
-  /** The stream cannot go on. */
+  /** Called when the stream has failed. */
   readonly onFailed: (error: Error) => void;
 }
 
 /**
- * A byte stream in both directions, sealed, that outlives the connections that carry it: each
- * connection has a sealed channel with keys of its own (docs/stream.md). It owns no timer but that
- * of a mistake: call `poll` after each change and when `deadlineMs` is reached, and `tick` every
- * `PING_MS`.
+ * An encrypted byte stream in both directions that outlives its connections: each connection has a
+ * sealed channel with keys of its own (docs/stream.md). It has no timer but that of a configuration
+ * error: call `poll` after each change and at `deadlineMs`, and `tick` every `PING_MS`.
  */
 export class SealedStream {
-  /** What is written and read. */
+  /** The byte stream to write to and read from. */
   readonly bytes: ByteStream;
   readonly #options: SealedStreamOptions;
   readonly #streamId: Uint8Array;
@@ -63,12 +64,12 @@ export class SealedStream {
     });
   }
 
-  /** Monotonic ms at which anything genuine was last heard; -Infinity before. */
+  /** Monotonic ms of the last authentic message; -Infinity before the first. */
   get lastHeardMs(): number {
     return this.#lastHeardMs;
   }
 
-  /** When `poll` should be called next, monotonic ms; undefined without a connection. */
+  /** When to call `poll` next, monotonic ms; undefined if nothing is due. */
   get deadlineMs(): number | undefined {
     if (this.#channel === undefined) return undefined;
     const deadlinesMs = [this.#channel.deadlineMs, this.bytes.deadlineMs];
@@ -76,7 +77,7 @@ export class SealedStream {
     return Number.isFinite(nextMs) ? nextMs : undefined;
   }
 
-  /** A connection is there. */
+  /** Notes an established connection. */
   attach(path: Path): void {
     const { roomKey, clock, random } = this.#options;
     this.#badHellos = 0;
@@ -93,7 +94,7 @@ export class SealedStream {
     });
   }
 
-  /** It is gone. */
+  /** Notes the end of the connection. */
   detach(): void {
     this.bytes.detach();
     this.#channel = undefined;
@@ -104,24 +105,24 @@ export class SealedStream {
     if (verdict !== undefined) this.#take(verdict, datagram);
   }
 
-  /** Sends everything that may and must go now. */
+  /** Sends all messages that are due and allowed. */
   poll(): void {
     this.#channel?.poll();
     this.bytes.poll();
   }
 
-  /** Probes a quiet path, to learn whether it lives. */
+  /** Probes a silent path. To be called every `PING_MS`. */
   tick(): void {
     const quietMs = this.#options.clock.monotonic() - this.#lastHeardMs;
     if (quietMs >= PROBE_QUIET_MS) this.bytes.sendProbe();
   }
 
-  /** Ends what waits. */
+  /** Cancels the timer. */
   close(): void {
     this.#mistake.cancel();
   }
 
-  /** What has gone over the paths, but for the bytes that were written and read. */
+  /** Returns the traffic over all paths, without the bytes written and read. */
   traffic(): Omit<Traffic, 'bytesIn' | 'bytesOut'> {
     const { sent, lost } = this.bytes.counts;
     const { expected, received } = this.#meter;
@@ -160,7 +161,7 @@ export class SealedStream {
     this.#lastHeardMs = this.#options.clock.monotonic();
   }
 
-  /** Decides whether the stream goes on with whoever is at the other end now. */
+  /** Continues the stream if the other side's stream is still the same, else fails. */
   #onKeyed(): void {
     const other = this.#channel?.otherStreamId ?? new Uint8Array();
     const before = this.#otherStreamId;
@@ -189,7 +190,7 @@ export class SealedStream {
     );
   }
 
-  /** Payloads of a UDP tunnel, and no hello of a stream, show that the commands differ. */
+  /** Payloads of a UDP tunnel, without a hello of a stream, show that the commands differ. */
   #onForeign(datagram: Uint8Array): void {
     this.#dropped.add('foreign');
     if (!this.#options.isUdpTunnel(datagram) || this.#channel?.keyed === true) return;

@@ -5,19 +5,21 @@ import { type Ack, type Probe, type Segment, stampDifferenceMs, stampOf } from '
 import { SEGMENTS_MAX } from './receive-window.js';
 import { SegmentRoundTrip } from './segment-round-trip.js';
 
-/** RFC 9002 section 6.1.1: later transmissions that must have arrived before one counts as lost. */
+/**
+ * Later transmissions that must have arrived before one counts as lost (RFC 9002 section 6.1.1).
+ */
 const PACKET_THRESHOLD = 3;
 
-/** Probes without an answer after which the path counts as broken. */
+/** Unanswered probes after which the path counts as broken. */
 const SILENT_PROBES = 3;
 
 interface Flight {
   readonly sequence: number;
   readonly payload: Uint8Array;
   readonly final: boolean;
-  /** Of the newest copy. */
+  /** Time of the newest copy, monotonic ms. */
   sentAtMs: number;
-  /** Place of the newest copy in the order of sending. */
+  /** Number of the newest copy in the order of sending. */
   order: number;
   copies: number;
   lost: boolean;
@@ -25,7 +27,7 @@ interface Flight {
 
 /**
  * The sending half of a byte stream: cuts bytes into segments, keeps them until they are
- * acknowledged, and decides what to send when (loss detection and probes of RFC 9002 section 6).
+ * acknowledged, and decides when to send what (loss detection and probes of RFC 9002 section 6).
  */
 export class SendWindow {
   readonly roundTrip = new SegmentRoundTrip();
@@ -40,7 +42,7 @@ export class SendWindow {
   #limit: number = SEGMENTS_MAX;
   #nextOrder = 1;
   #newestArrivedOrder = 0;
-  /** When the next segment that later ones have overtaken counts as lost. */
+  /** When the next overtaken segment counts as lost, monotonic ms; undefined without one. */
   #lossDueMs: number | undefined;
   #underWay = 0;
   #lastSentMs = 0;
@@ -55,22 +57,22 @@ export class SendWindow {
     this.#segmentBytesMax = options.segmentBytesMax;
   }
 
-  /** Bytes written and not yet cut into segments: what backpressure goes by. */
+  /** Number of written bytes that are not in segments yet; backpressure depends on it. */
   get queuedBytes(): number {
     return this.#queue.length;
   }
 
-  /** Everything up to the end of the stream has been acknowledged. */
+  /** Whether everything up to the end of the stream has been acknowledged. */
   get finished(): boolean {
     return this.#finalCut && this.#flights.size === 0;
   }
 
-  /** Segments acknowledged so far. */
+  /** Number of acknowledged segments. */
   get acknowledged(): number {
     return this.#acknowledged;
   }
 
-  /** Copies sent and copies counted as lost. */
+  /** Number of copies sent, and of copies counted as lost. */
   get counts(): { readonly sent: number; readonly lost: number } {
     return { sent: this.#copiesSent, lost: this.#lostTotal };
   }
@@ -79,12 +81,12 @@ export class SendWindow {
     this.#queue.push(bytes);
   }
 
-  /** No more bytes will be written. */
+  /** Marks the end of the written bytes. */
   end(): void {
     this.#ended = true;
   }
 
-  /** The next message to send now; undefined when nothing may go. */
+  /** Returns the next message to send now; undefined if nothing is allowed. */
   next(): Segment | Probe | undefined {
     if (this.#probesDue > 0) {
       this.#probesDue--;
@@ -103,7 +105,7 @@ export class SendWindow {
   onAck(ack: Ack): void {
     const nowMs = this.#clock.monotonic();
     const busy = this.#underWay >= this.#congestion.window - 1;
-    // A sequence that was never sent cannot arrive; a window is believed only with its `next`.
+    // An Ack for an unsent sequence is invalid; its window is ignored too.
     if (ack.next > this.#nextSequence) return;
     this.#limit = Math.max(this.#limit, ack.next + ack.window);
     if (ack.echo !== undefined) {
@@ -117,7 +119,7 @@ export class SendWindow {
     this.#detectLoss(nowMs);
   }
 
-  /** When `onDeadline` should be called, monotonic ms. */
+  /** When to call `onDeadline`, monotonic ms; undefined if nothing is due. */
   get deadlineMs(): number | undefined {
     if (this.#lossDueMs !== undefined) return this.#lossDueMs;
     const waiting = this.#underWay > 0 || (this.#flights.size === 0 && this.#shut());
@@ -135,7 +137,7 @@ export class SendWindow {
     if (this.#backoff >= SILENT_PROBES) this.#congestion.onSilence();
   }
 
-  /** A new connection carries the stream on: what was under way on the old one is sent again. */
+  /** Prepares for a new connection: unacknowledged segments are sent again. */
   restart(): void {
     for (const flight of this.#flights.values()) flight.lost = true;
     this.#underWay = 0;
@@ -150,7 +152,7 @@ export class SendWindow {
     return more && this.#nextSequence < this.#limit;
   }
 
-  /** There is more to send, but the receiver has no room. */
+  /** Returns whether there is more to send but the receiver has no room. */
   #shut(): boolean {
     const more = this.#queue.length > 0 || (this.#ended && !this.#finalCut);
     return more && this.#nextSequence >= this.#limit;
@@ -193,7 +195,8 @@ export class SendWindow {
       this.#flights.delete(sequence);
       if (!flight.lost) this.#underWay--;
       arrived++;
-      // An answer faster than any round trip is to an earlier copy (RFC 8985 section 6.2 step 2).
+      // An answer faster than the shortest round trip is to an earlier copy (RFC 8985 section 6.2
+      // step 2).
       const early = nowMs - flight.sentAtMs < this.roundTrip.leastMs;
       if (flight.copies === 1 || !early) {
         this.#newestArrivedOrder = Math.max(this.#newestArrivedOrder, flight.order);

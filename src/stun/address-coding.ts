@@ -6,12 +6,11 @@ const FAMILY_IPV4 = 1;
 const FAMILY_IPV6 = 2;
 
 /**
- * Decodes MAPPED-ADDRESS, or XOR-MAPPED-ADDRESS when given the pad (RFC 8489 sections 14.1, 14.2).
- * IPv4-mapped IPv6 comes out as IPv4, so that no filter can be passed by it (CVE-2026-27624).
+ * Decodes MAPPED-ADDRESS, or XOR-MAPPED-ADDRESS with a pad (RFC 8489 sections 14.1, 14.2). An
+ * IPv4-mapped IPv6 address becomes IPv4, so that it bypasses no filter (CVE-2026-27624).
  * @param value - the attribute's value
  * @param pad - 16 bytes to XOR with, magic cookie and transaction id; undefined for plain coding
- * @returns the canonical address; undefined for another family or a length that is not the
- *   family's
+ * @returns the canonical address; undefined for another family or a wrong length
  */
 export function decodeAddress(
   value: Uint8Array,
@@ -32,8 +31,8 @@ export function decodeAddress(
 }
 
 /**
- * The inverse of `decodeAddress`.
- * @param address - canonical, as the functions of address.ts make them
+ * Encodes an address; the inverse of `decodeAddress`.
+ * @param address - canonical, as the functions of address.ts return it
  * @param pad - as in `decodeAddress`
  * @returns 8 or 20 bytes
  */

@@ -1,7 +1,7 @@
 /**
  * Attribute types of RFC 8489, RFC 8656 and PROTOCOL.md section 2. To add an attribute: name it
  * here, list it below if it is an XOR-coded address, and use the getter and the writer method of
- * its shape (`u32`, `text`, `address`, `bytes`); a shape of its own gets one method in each.
+ * its type (`u32`, `text`, `address`, `bytes`). A new type of value gets one method in each.
  */
 export const AttributeType = {
   MappedAddress: 0x0001,
@@ -44,8 +44,8 @@ export const XOR_ADDRESS_TYPES: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * The comprehension-required attributes that any authenticated request may carry: part of what each
- * usage understands (`StunMessage.unknownRequired`).
+ * The comprehension-required attributes of any authenticated request, which each usage knows
+ * (`StunMessage.unknownRequired`).
  */
 export const AUTHENTICATION_ATTRIBUTES: readonly number[] = [
   AttributeType.Username,
@@ -57,28 +57,28 @@ export const AUTHENTICATION_ATTRIBUTES: readonly number[] = [
   AttributeType.MessageIntegritySha256,
 ];
 
-/** Types from here on are comprehension-optional (RFC 8489 section 14). */
+/** Lowest comprehension-optional type (RFC 8489 section 14). */
 export const COMPREHENSION_OPTIONAL_MIN = 0x8000;
 
 /** Numbers in PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS (RFC 8489 section 18.5). */
 export const PasswordAlgorithmNumber = { md5: 0x0001, sha256: 0x0002 } as const;
 
-/** How a long-term key is derived from a password. */
+/** The algorithm that derives a long-term key from a password. */
 export type PasswordAlgorithm = keyof typeof PasswordAlgorithmNumber;
 
-/** The algorithm that a number stands for; undefined when we do not know it. */
+/** Returns the algorithm of a number; undefined if it is unknown. */
 export function passwordAlgorithmOf(number: number | undefined): PasswordAlgorithm | undefined {
   if (number === PasswordAlgorithmNumber.md5) return 'md5';
   return number === PasswordAlgorithmNumber.sha256 ? 'sha256' : undefined;
 }
 
-/** RFC 8489 section 14.3: the longest USERNAME in bytes. */
+/** Maximum length of USERNAME (RFC 8489 section 14.3). */
 export const USERNAME_BYTES_MAX = 508;
 
-/** RFC 8489 section 14.9: the longest REALM in characters. */
+/** Maximum length of REALM (RFC 8489 section 14.9). */
 export const REALM_CHARACTERS_MAX = 127;
 
-/** RFC 8489 section 14.10: the longest NONCE in characters. */
+/** Maximum length of NONCE (RFC 8489 section 14.10). */
 export const NONCE_CHARACTERS_MAX = 127;
 
 /** IANA's protocol number of UDP, for REQUESTED-TRANSPORT (RFC 8656 section 18.8). */

@@ -3,12 +3,12 @@
  * past the end reads as 0 rather than throwing, and never leaves the view.
  */
 
-/** The unsigned 16 bits at `at`. */
+/** Reads the unsigned 16 bits at `at`. */
 export function readU16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }
 
-/** The unsigned 32 bits at `at`. */
+/** Reads the unsigned 32 bits at `at`. */
 export function readU32(bytes: Uint8Array, at: number): number {
   return readU16(bytes, at) * 0x1_0000 + readU16(bytes, at + 2);
 }
@@ -25,7 +25,7 @@ export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   writeU16(bytes, at + 2, value);
 }
 
-/** Rounds an attribute's length up to the 32-bit boundary that its padding ends on. */
+/** Rounds an attribute's length up to the 32-bit boundary of its padding. */
 export function padded(length: number): number {
   return (length + 3) & ~3;
 }

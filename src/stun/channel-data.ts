@@ -1,21 +1,23 @@
 import { readU16, writeU16 } from './bytes.js';
 
-/** Largest application payload that fits a link of 1,500 bytes on every leg. */
+/**
+ * Largest application payload that needs no fragmentation if every link has an MTU of 1,500 bytes.
+ */
 export const PAYLOAD_BYTES_RECOMMENDED = 1_424;
 
-/** RFC 8656 section 12: the first channel number … */
+/** Lowest channel number (RFC 8656 section 12). */
 export const CHANNEL_MIN = 0x4000;
 
-/** … and the last. */
+/** Highest channel number (RFC 8656 section 12). */
 export const CHANNEL_MAX = 0x4fff;
 
-/** RFC 8656 section 12.4: channel number and length. */
+/** Length of channel number and length field (RFC 8656 section 12.4). */
 export const CHANNEL_DATA_HEADER_BYTES = 4;
 
-/** Over UDP padding is allowed though not required (RFC 8656 section 12.5). */
+/** Over UDP padding is allowed but not required (RFC 8656 section 12.5). */
 const PADDING_BYTES_MAX = 3;
 
-/** Whether a number is one of a channel (RFC 8656 section 12). */
+/** Returns whether a number is a channel number (RFC 8656 section 12). */
 export function isChannel(channel: number): boolean {
   return channel >= CHANNEL_MIN && channel <= CHANNEL_MAX;
 }
@@ -29,7 +31,7 @@ export interface ChannelData {
 
 /**
  * Decodes one datagram as ChannelData (RFC 8656 section 12.4). Never throws.
- * @returns undefined when it is no whole ChannelData message on a channel that may exist
+ * @returns undefined unless it is a complete ChannelData message with a valid channel number
  */
 export function decodeChannelData(datagram: Uint8Array): ChannelData | undefined {
   if (datagram.length < CHANNEL_DATA_HEADER_BYTES) return undefined;
@@ -42,9 +44,10 @@ export function decodeChannelData(datagram: Uint8Array): ChannelData | undefined
 }
 
 /**
- * Encodes one ChannelData message without padding, as PROTOCOL.md section 2 wants it over UDP.
+ * Encodes one ChannelData message without padding, as PROTOCOL.md section 2 requires over UDP.
  * @param channel - 0x4000 to 0x4FFF
  * @param payload - at most 65,535 bytes; copied
+ * @returns the datagram
  */
 export function encodeChannelData(channel: number, payload: Uint8Array): Uint8Array {
   const datagram = Buffer.allocUnsafe(CHANNEL_DATA_HEADER_BYTES + payload.length);

@@ -1,4 +1,4 @@
-/** Error codes of PROTOCOL.md's table and of the RFCs it leans on. */
+/** Error codes of PROTOCOL.md and of the RFCs that it refers to. */
 export const ErrorCode = {
   TryAlternate: 300,
   BadRequest: 400,
@@ -17,20 +17,22 @@ export const ErrorCode = {
   InsufficientCapacity: 508,
 } as const;
 
-/** The number, or numbers, of named error codes. */
+/** The type of one or several error codes, by name. */
 export type ErrorCodeOf<Name extends keyof typeof ErrorCode> = (typeof ErrorCode)[Name];
 
-/** Values of REFUSAL-CAUSE: what a code leaves open. */
+/** Values of REFUSAL-CAUSE (PROTOCOL.md section 2). */
 export const RefusalCause = {
-  /** Of 447: it is the two relays that cannot be connected, or one refuses; not the peers. */
+  /**
+   * With 447: the two relays cannot reach each other, or one refuses; the peers are not the cause.
+   */
   relaysUnreachable: 1,
-  /** Of 437: nothing of this peer has reached its relay for too long. */
+  /** With 437: nothing of this peer has reached its relay for too long. */
   peerUnheard: 2,
 } as const;
 
 export type RefusalCause = (typeof RefusalCause)[keyof typeof RefusalCause];
 
-/** The phrases that RFC 8489, 8656 and 6062 recommend for their codes. */
+/** The reason phrases of RFC 8489, 8656 and 6062. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [ErrorCode.TryAlternate, 'Try Alternate'],
   [ErrorCode.BadRequest, 'Bad Request'],
@@ -49,10 +51,7 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [ErrorCode.InsufficientCapacity, 'Insufficient Capacity'],
 ]);
 
-/**
- * @param code - a STUN error code
- * @returns the recommended phrase; empty for a code without one (the phrase is for people only)
- */
+/** Returns the recommended reason phrase of an error code; empty for a code without one. */
 export function reasonPhrase(code: number): string {
   return REASONS.get(code) ?? '';
 }

@@ -5,7 +5,7 @@ export type HmacHash = 'sha1' | 'sha256';
 
 /** Block length of both hashes in bytes (RFC 2104, B). */
 const BLOCK_BYTES = 64;
-/** Whatever a relay receives is shorter. */
+/** Maximum message of the fast path, bytes; longer ones use an Hmac object. */
 const MESSAGE_BYTES_MAX = 4_096;
 const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
@@ -14,11 +14,11 @@ const inner = Buffer.alloc(BLOCK_BYTES + MESSAGE_BYTES_MAX);
 const outer = { sha1: Buffer.alloc(BLOCK_BYTES + 20), sha256: Buffer.alloc(BLOCK_BYTES + 32) };
 
 /**
- * HMAC (RFC 2104). A relay computes more than a dozen for every connection, and what an Hmac object
- * of node:crypto costs is the object, not the hashing: two one-shot hashes take half the time and
- * leave nothing for the garbage collector. Node before 20.12 has no such hash.
+ * Returns the HMAC of a message (RFC 2104). A relay computes more than a dozen per connection, and
+ * most of the cost of node:crypto's HMAC is its object: two one-shot hashes take half the time and
+ * create no garbage. Node before 20.12 has no one-shot hash.
  * @param key - of any length
- * @param encoding - binary has one character for each byte
+ * @param encoding - `binary` has one character per byte
  */
 export function hmac(
   hash: HmacHash,

@@ -15,12 +15,12 @@ export const INTEGRITY = {
 
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** Where an HMAC lies while it is compared. */
+/** Buffers for the expected HMAC of a comparison. */
 const EXPECTED = { sha1: Buffer.alloc(20), sha256: Buffer.alloc(32) } as const;
 
 /**
- * The strongest integrity attribute in a message, which is the one to check (RFC 8489 section
- * 9.2.4): a wrong SHA-256 is never made good by a right SHA-1.
+ * Returns the strongest integrity attribute of a message; undefined without one. It alone is
+ * checked (RFC 8489 section 9.2.4), so that a right SHA-1 does not outweigh a wrong SHA-256.
  */
 export function integrityKind(message: StunMessage): IntegrityKind | undefined {
   if (message.has(AttributeType.MessageIntegritySha256)) return 'sha256';
@@ -28,11 +28,11 @@ export function integrityKind(message: StunMessage): IntegrityKind | undefined {
 }
 
 /**
- * Checks one integrity attribute in constant time. MESSAGE-INTEGRITY-SHA256 counts at its full 32
- * bytes only: RFC 8489 section 14.6 lets a value be truncated (16 to 28 bytes) where the usage
- * says so, and neither TURN nor PROTOCOL.md does.
+ * Verifies one integrity attribute in constant time. MESSAGE-INTEGRITY-SHA256 must have its full 32
+ * bytes: RFC 8489 section 14.6 allows truncation (16 to 28 bytes) if the usage does, and neither
+ * TURN nor PROTOCOL.md does.
  * @param key - the long-term key, or a trunk control key
- * @returns false also when the attribute is absent or has another length
+ * @returns false also if the attribute is absent or has another length
  */
 export function verifyIntegrity(
   message: StunMessage,
@@ -48,11 +48,11 @@ export function verifyIntegrity(
 }
 
 /**
- * The HMAC over everything before the integrity attribute, with a header whose length ends at that
- * attribute (RFC 8489 section 14.5), so that what follows it does not matter.
- * @param bytes - the message, of which only the first `offset` bytes are read
- * @param offset - where the integrity attribute starts
- * @returns the HMAC in a string of one character for each byte
+ * Returns the HMAC over everything before the integrity attribute, with a header whose length ends
+ * at that attribute (RFC 8489 section 14.5), whatever follows it.
+ * @param bytes - the message; only the first `offset` bytes are read
+ * @param offset - offset of the integrity attribute
+ * @returns the HMAC as a string with one character per byte
  */
 export function integrityMac(
   bytes: Uint8Array,
@@ -62,15 +62,15 @@ export function integrityMac(
 ): string {
   const length = offset + 4 + INTEGRITY[kind].macBytes - HEADER_BYTES;
   if (readU16(bytes, 2) === length) return hmac(kind, key, bytes.subarray(0, offset), 'binary');
-  // Not with slice, which of a Buffer is a view.
+  // Not `slice`, which returns a view of a Buffer.
   const covered = new Uint8Array(bytes.subarray(0, offset));
   writeU16(covered, 2, length);
   return hmac(kind, key, covered, 'binary');
 }
 
 /**
- * The key of the long-term credential mechanism (RFC 8489 sections 9.2.2 and 18.5.1).
- * @param algorithm - md5 unless PASSWORD-ALGORITHM says otherwise
+ * Derives the key of the long-term credential mechanism (RFC 8489 sections 9.2.2 and 18.5.1).
+ * @param algorithm - md5 unless the request has another PASSWORD-ALGORITHM
  * @returns 16 bytes for md5, 32 for sha256
  */
 export function longTermKey(
@@ -84,8 +84,8 @@ export function longTermKey(
 }
 
 /**
- * The value of USERHASH (RFC 8489 section 14.4), by which a client names itself to a server that
- * asks for anonymity.
+ * Returns the value of USERHASH (RFC 8489 section 14.4), which replaces USERNAME if a server offers
+ * anonymity.
  * @returns 32 bytes
  */
 export function userHash(username: string, realm: string): Uint8Array {
@@ -94,9 +94,9 @@ export function userHash(username: string, realm: string): Uint8Array {
 }
 
 /**
- * The mappings of the OpaqueString profile (RFC 8265 section 4.2.2): every space becomes U+0020 and
- * the rest NFC. Text of ASCII, which is all that Turnpike mints, comes back as it is. Characters
- * that the profile forbids are left alone: a password of them just fails to match.
+ * Applies the mappings of the OpaqueString profile (RFC 8265 section 4.2.2): spaces become U+0020,
+ * and the text NFC. ASCII text, which is all that Turnpike mints, stays as it is. Characters that
+ * the profile forbids are kept: such a password just does not match.
  */
 function opaqueString(text: string): string {
   if (ASCII.test(text)) return text;

@@ -7,15 +7,15 @@ import { isChannel } from './channel-data.js';
 import { fingerprintOf } from './fingerprint.js';
 import { classOf, type MessageClass, methodOf } from './methods.js';
 
-/** Attributes of one STUN message; ours have at most 16, and more means an attack. */
+/** Maximum attributes of a STUN message; more indicate an attack. */
 export const ATTRIBUTES_MAX = 64;
 
-/** RFC 8489 section 5. */
+/** The magic cookie (RFC 8489 section 5). */
 export const MAGIC_COOKIE = 0x2112a442;
 export const HEADER_BYTES = 20;
 export const TRANSACTION_ID_BYTES = 12;
 
-/** Why bytes are no STUN message; each is a counter's name at the receiver. */
+/** Why bytes are not a STUN message, as the receiver's counters name it. */
 export type DecodeFailure =
   | 'too-short'
   | 'not-stun'
@@ -26,12 +26,12 @@ export type DecodeFailure =
   | 'fingerprint-not-last'
   | 'bad-fingerprint';
 
-/** One attribute as it stands in the message. */
+/** One attribute of a message. */
 export interface RawAttribute {
   readonly type: number;
   /** A view of the value, without padding. */
   readonly value: Uint8Array;
-  /** Where the attribute's header starts in the message. */
+  /** Offset of the attribute's header in the message. */
   readonly offset: number;
 }
 
@@ -43,29 +43,29 @@ const MESSAGE_INTEGRITY_BIT = 1;
 const MESSAGE_INTEGRITY_SHA256_BIT = 2;
 
 /**
- * The 12 bytes in memory of their own. Those of a message are a view: kept for a while, it keeps
- * the message too, and whatever shares memory with that.
- * @param transactionId - of a message
+ * Copies a transaction id. That of a message is a view, which would keep the message's memory
+ * alive.
+ * @param transactionId - of a message, 12 bytes
  */
 export function copiedTransactionId(transactionId: Uint8Array): Uint8Array {
   return new Uint8Array(transactionId);
 }
 
 /**
- * A decoded message: views of the bytes it was decoded from, which must not change while it is
- * used. Where an attribute occurs twice the first counts (RFC 8489 section 14). A getter returns
- * undefined both for an absent and for a malformed attribute; `has` tells them apart.
+ * A decoded message: views of its bytes, which must not change while it is used. If an attribute
+ * occurs twice, the first one counts (RFC 8489 section 14). A getter returns undefined for an
+ * absent and for a malformed attribute; `has` tells them apart.
  */
 export class StunMessage {
   readonly messageClass: MessageClass;
   readonly method: number;
-  /** A view; `copiedTransactionId` makes one to keep. */
+  /** A view; `copiedTransactionId` makes a copy to keep. */
   readonly transactionId: Uint8Array;
-  /** The attributes that count, in order: those after an integrity attribute are left out. */
+  /** The attributes in order, without those that follow an integrity attribute. */
   readonly attributes: readonly RawAttribute[];
   readonly bytes: Uint8Array;
 
-  /** Made by `decodeMessage` only. */
+  /** Called by `decodeMessage` only. */
   constructor(bytes: Uint8Array, attributes: readonly RawAttribute[]) {
     const type = readU16(bytes, 0);
     this.messageClass = classOf(type);
@@ -75,7 +75,7 @@ export class StunMessage {
     this.bytes = bytes;
   }
 
-  /** The first attribute of a type, with its place in the message. */
+  /** Returns the first attribute of a type, with its offset. */
   find(type: number): RawAttribute | undefined {
     for (const attribute of this.attributes) {
       if (attribute.type === type) return attribute;
@@ -83,16 +83,17 @@ export class StunMessage {
     return undefined;
   }
 
+  /** Returns whether the message has an attribute of a type. */
   has(type: number): boolean {
     return this.find(type) !== undefined;
   }
 
-  /** The value of the first attribute of a type. */
+  /** Returns the value of the first attribute of a type. */
   get(type: number): Uint8Array | undefined {
     return this.find(type)?.value;
   }
 
-  /** An address attribute, XOR-coded or plain as its type demands. */
+  /** Returns an address attribute, decoded as XOR-coded or plain by its type. */
   address(type: number): TransportAddress | undefined {
     const value = this.get(type);
     if (value === undefined) return undefined;
@@ -100,57 +101,57 @@ export class StunMessage {
     return decodeAddress(value, pad);
   }
 
-  /** An unsigned 32-bit attribute. */
+  /** Returns an unsigned 32-bit attribute. */
   u32(type: number): number | undefined {
     const value = this.get(type);
     return value?.length === 4 ? readU32(value, 0) : undefined;
   }
 
-  /** An unsigned 64-bit attribute. */
+  /** Returns an unsigned 64-bit attribute. */
   u64(type: number): bigint | undefined {
     const value = this.get(type);
     if (value?.length !== 8) return undefined;
     return (BigInt(readU32(value, 0)) << 32n) | BigInt(readU32(value, 4));
   }
 
-  /** A text attribute; undefined where the bytes are not well-formed UTF-8. */
+  /** Returns a text attribute; undefined unless it is well-formed UTF-8. */
   text(type: number): string | undefined {
     const value = this.get(type);
     return value === undefined ? undefined : strictText(value);
   }
 
-  /** CHANNEL-NUMBER (RFC 8656 section 18.1); undefined for one outside the range of channels. */
+  /** Returns CHANNEL-NUMBER (RFC 8656 section 18.1); undefined if it is not a channel number. */
   channelNumber(): number | undefined {
     const value = this.get(AttributeType.ChannelNumber);
     const channel = value?.length === 4 ? readU16(value, 0) : undefined;
     return channel !== undefined && isChannel(channel) ? channel : undefined;
   }
 
-  /** LIFETIME in seconds (RFC 8656 section 18.2). */
+  /** Returns LIFETIME in seconds (RFC 8656 section 18.2). */
   lifetimeSeconds(): number | undefined {
     return this.u32(AttributeType.Lifetime);
   }
 
-  /** REQUESTED-TRANSPORT's protocol number (RFC 8656 section 18.8); 17 is UDP. */
+  /** Returns REQUESTED-TRANSPORT's protocol number (RFC 8656 section 18.8); 17 is UDP. */
   requestedTransport(): number | undefined {
     const value = this.get(AttributeType.RequestedTransport);
     return value?.length === 4 ? value[0] : undefined;
   }
 
-  /** CONNECTION-IDENTIFIER as 32 lower-case hex digits (PROTOCOL.md section 2). */
+  /** Returns CONNECTION-IDENTIFIER as 32 lower-case hex digits (PROTOCOL.md section 2). */
   connectionIdentifier(): string | undefined {
     const value = this.get(AttributeType.ConnectionIdentifier);
     return value?.length === 16 ? asBuffer(value).toString('hex') : undefined;
   }
 
-  /** CONNECTION-ROLE: 0 or 1 and three zero bytes (PROTOCOL.md section 2). */
+  /** Returns CONNECTION-ROLE: 0 or 1 and three zero bytes (PROTOCOL.md section 2). */
   connectionRole(): 0 | 1 | undefined {
     const number = this.u32(AttributeType.ConnectionRole);
     if (number === 0) return 0;
     return number === 0x0100_0000 ? 1 : undefined;
   }
 
-  /** ERROR-CODE (RFC 8489 section 14.8): 300 to 699 and a reason in UTF-8. */
+  /** Returns ERROR-CODE (RFC 8489 section 14.8): 300 to 699, and a reason phrase in UTF-8. */
   errorCode(): { code: number; reason: string } | undefined {
     const value = this.get(AttributeType.ErrorCode);
     if (value === undefined || value.length < 4) return undefined;
@@ -161,30 +162,34 @@ export class StunMessage {
     return { code: hundreds * 100 + rest, reason };
   }
 
-  /** UNKNOWN-ATTRIBUTES (RFC 8489 section 14.9). */
+  /** Returns UNKNOWN-ATTRIBUTES (RFC 8489 section 14.13). */
   unknownAttributes(): number[] | undefined {
     const value = this.get(AttributeType.UnknownAttributes);
     if (value === undefined || value.length % 2 !== 0) return undefined;
     return Array.from({ length: value.length / 2 }, (_, index) => readU16(value, index * 2));
   }
 
-  /** The number in PASSWORD-ALGORITHM (RFC 8489 section 14.12); none we know has parameters. */
+  /**
+   * Returns the number in PASSWORD-ALGORITHM (RFC 8489 section 14.12). No known algorithm has
+   * parameters.
+   */
   passwordAlgorithm(): number | undefined {
     const value = this.get(AttributeType.PasswordAlgorithm);
     const numbers = value === undefined ? undefined : algorithmNumbers(value);
     return numbers?.length === 1 ? numbers[0] : undefined;
   }
 
-  /** The numbers in PASSWORD-ALGORITHMS, in the server's order (RFC 8489 section 14.11). */
+  /** Returns the numbers in PASSWORD-ALGORITHMS, in the server's order (RFC 8489 section 14.11). */
   passwordAlgorithms(): number[] | undefined {
     const value = this.get(AttributeType.PasswordAlgorithms);
     return value === undefined ? undefined : algorithmNumbers(value);
   }
 
   /**
-   * The comprehension-required types that the receiver does not know (RFC 8489 section 6.3.1).
-   * @param known - what the usage understands, AUTHENTICATION_ATTRIBUTES included
-   * @returns each unknown type once, in order of appearance; empty when the message is fine
+   * Returns the comprehension-required types that the receiver does not know (RFC 8489 section
+   * 6.3.1).
+   * @param known - attributes that the usage knows, AUTHENTICATION_ATTRIBUTES included
+   * @returns each unknown type once, in order of appearance
    */
   unknownRequired(known: ReadonlySet<number>): number[] {
     const unknown: number[] = [];
@@ -198,9 +203,8 @@ export class StunMessage {
 }
 
 /**
- * Decodes one datagram as a STUN message (RFC 8489 sections 5, 6.3 and 14). Never throws and never
- * reads past `bytes`, whatever they are. FINGERPRINT is checked where present; integrity is
- * `verifyIntegrity`'s.
+ * Decodes one datagram as a STUN message (RFC 8489 sections 5, 6.3 and 14). Never throws, and never
+ * reads beyond `bytes`. Verifies FINGERPRINT if present; `verifyIntegrity` verifies integrity.
  * @param bytes - one UDP payload; the message keeps views of it
  */
 export function decodeMessage(bytes: Uint8Array): DecodeResult {
@@ -217,15 +221,15 @@ export function decodeMessage(bytes: Uint8Array): DecodeResult {
 }
 
 /**
- * Walks the attributes once. Those that follow an integrity attribute are not covered by it and
- * are ignored, MESSAGE-INTEGRITY-SHA256 after MESSAGE-INTEGRITY and FINGERPRINT apart (RFC 8489
- * section 9): else anyone on the path could append what the key's owner never wrote.
+ * Scans the attributes once. Those after an integrity attribute are not covered by it and are
+ * ignored, except MESSAGE-INTEGRITY-SHA256 after MESSAGE-INTEGRITY, and FINGERPRINT (RFC 8489
+ * section 9). Otherwise anybody on the path could append attributes.
  */
 function scanAttributes(bytes: Uint8Array, into: RawAttribute[]): DecodeFailure | undefined {
   let integrityBits = 0;
   let count = 0;
   for (let offset = HEADER_BYTES; offset < bytes.length; ) {
-    // The message's length is a multiple of 4, so a header always fits here.
+    // The message's length is a multiple of 4, so there is always room for a header.
     const type = readU16(bytes, offset);
     const start = offset + 4;
     const end = start + readU16(bytes, offset + 2);
@@ -247,7 +251,7 @@ function scanAttributes(bytes: Uint8Array, into: RawAttribute[]): DecodeFailure 
   return undefined;
 }
 
-/** Whether an attribute counts, given which integrity attributes came before it. */
+/** Returns whether an attribute counts after the integrity attributes seen so far. */
 function counts(type: number, integrityBits: number): boolean {
   if (integrityBits === 0 || type === AttributeType.Fingerprint) return true;
   return integrityBits === MESSAGE_INTEGRITY_BIT && type === AttributeType.MessageIntegritySha256;
@@ -270,7 +274,7 @@ function strictText(bytes: Uint8Array): string | undefined {
   return isUtf8(bytes) ? asBuffer(bytes).toString('utf8') : undefined;
 }
 
-/** Number and parameter length of each entry; parameters are padded as attributes are. */
+/** Returns the number of each entry; parameters are padded like attributes. */
 function algorithmNumbers(value: Uint8Array): number[] | undefined {
   const numbers: number[] = [];
   let offset = 0;

@@ -1,4 +1,6 @@
-/** STUN methods: RFC 8489, 8656, 6062 (Connect, given its meaning by PROTOCOL.md) and ours. */
+/**
+ * STUN methods of RFC 8489, RFC 8656, RFC 6062 (Connect, redefined by PROTOCOL.md) and PROTOCOL.md.
+ */
 export const Method = {
   Binding: 0x001,
   Allocate: 0x003,
@@ -8,16 +10,16 @@ export const Method = {
   CreatePermission: 0x008,
   ChannelBind: 0x009,
   Connect: 0x00a,
-  /** PROTOCOL.md section 2: a relay tells a peer that its connection ended. */
+  /** The relay has ended a peer's connection (PROTOCOL.md section 2). */
   Closed: 0x0f1,
 } as const;
 
-/** The class of a message, RFC 8489 section 5. */
+/** The class of a message (RFC 8489 section 5). */
 export type MessageClass = 'request' | 'indication' | 'success' | 'error';
 
 const CLASSES: readonly MessageClass[] = ['request', 'indication', 'success', 'error'];
 
-/** Largest method: 12 bits. */
+/** Maximum method: 12 bits. */
 export const METHOD_MAX = 0xfff;
 
 /**
@@ -30,12 +32,12 @@ export function encodeType(messageClass: MessageClass, method: number): number {
   return methodBits | ((c & 2) << 7) | ((c & 1) << 4);
 }
 
-/** The class in a 14-bit message type (RFC 8489 section 5). */
+/** Returns the class in a 14-bit message type (RFC 8489 section 5). */
 export function classOf(type: number): MessageClass {
   return CLASSES[((type >>> 7) & 2) | ((type >>> 4) & 1)] as MessageClass;
 }
 
-/** The method in a 14-bit message type (RFC 8489 section 5). */
+/** Returns the method in a 14-bit message type (RFC 8489 section 5). */
 export function methodOf(type: number): number {
   return ((type >>> 2) & 0xf80) | ((type >>> 1) & 0x070) | (type & 0x00f);
 }

@@ -1,8 +1,8 @@
-/** RFC 8489 section 6.2.1: the first retransmission timeout (RTO). */
+/** First retransmission timeout, RTO (RFC 8489 section 6.2.1). */
 export const RTO_MS = 500;
 
-/** RFC 8489 section 6.2.1: requests sent before giving up (Rc). */
+/** Transmissions before a request fails, Rc (RFC 8489 section 6.2.1). */
 export const REQUESTS_MAX = 7;
 
-/** RFC 8489 section 6.2.1: the last wait, in RTOs (Rm). */
+/** Wait after the last transmission, Rm, in RTOs (RFC 8489 section 6.2.1). */
 export const LAST_WAIT_RTOS = 16;

@@ -9,31 +9,31 @@ import { INTEGRITY, type IntegrityKind, integrityMac } from './integrity.js';
 import { HEADER_BYTES, MAGIC_COOKIE, TRANSACTION_ID_BYTES } from './message.js';
 import { encodeType, METHOD_MAX, type MessageClass } from './methods.js';
 
-/** Holds every message of ours without growing. */
+/** Initial buffer, bytes: enough for every message of this implementation. */
 const INITIAL_BYTES = 256;
-/** What the 16-bit length field can say, in whole words. */
+/** Maximum of the 16-bit length field in whole 32-bit words, bytes. */
 const BODY_BYTES_MAX = 0xfffc;
 
-/** What has been appended so far that limits what may follow. */
+/** The last attribute that restricts what may follow. */
 type Seal = 'open' | 'sha1' | 'sha256' | 'fingerprint' | 'finished';
 
 /**
- * Writes one STUN message (RFC 8489 sections 5 and 14), attribute by attribute in call order.
- * Every method but `finish` returns the writer. The buffer is zeroed when it is made, so padding
- * never carries what lay in memory before (CVE-2020-4067).
+ * Writes one STUN message (RFC 8489 sections 5 and 14), attribute by attribute in the order of the
+ * calls. Every method but `finish` returns the writer. The buffer is zeroed, so that padding never
+ * leaks memory (CVE-2020-4067).
  *
- * Methods throw ERR_TURNPIKE_STUN for what only a programmer can get wrong: a value that does not
- * fit its attribute, or an attribute after one that must come last.
+ * Methods throw ERR_TURNPIKE_STUN for programming errors: a value that does not fit its attribute,
+ * or an attribute that must not follow another.
  */
 export class MessageWriter {
-  // From Node's pool, where memory costs a tenth of a Uint8Array's.
+  // From Node's pool, which costs a tenth of a new Uint8Array.
   #bytes = Buffer.allocUnsafe(INITIAL_BYTES).fill(0);
   #end = HEADER_BYTES;
   #seal: Seal = 'open';
 
   /**
    * @param method - 12 bits
-   * @param transactionId - 12 bytes: random for a request, the request's for an answer
+   * @param transactionId - 12 bytes: random for a request, the request's for a response
    */
   constructor(messageClass: MessageClass, method: number, transactionId: Uint8Array) {
     if (!Number.isInteger(method) || method < 0 || method > METHOD_MAX) {
@@ -47,19 +47,19 @@ export class MessageWriter {
     this.#bytes.set(transactionId, 8);
   }
 
-  /** An attribute with this value. */
+  /** Appends an attribute with this value. */
   bytes(type: number, value: Uint8Array): this {
     const at = this.#append(type, value.length);
     this.#bytes.set(value, at);
     return this;
   }
 
-  /** A text attribute in UTF-8. */
+  /** Appends a text attribute in UTF-8. */
   text(type: number, text: string): this {
     return this.bytes(type, Buffer.from(text, 'utf8'));
   }
 
-  /** An unsigned 32-bit attribute. */
+  /** Appends an unsigned 32-bit attribute. */
   u32(type: number, value: number): this {
     if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
       throw unwritable(`${value} is not an unsigned 32-bit number`);
@@ -69,7 +69,7 @@ export class MessageWriter {
     return this;
   }
 
-  /** An unsigned 64-bit attribute. */
+  /** Appends an unsigned 64-bit attribute. */
   u64(type: number, value: bigint): this {
     if (value < 0n || value >= 1n << 64n) {
       throw unwritable(`${value} is not an unsigned 64-bit number`);
@@ -80,37 +80,37 @@ export class MessageWriter {
     return this;
   }
 
-  /** An address attribute, XOR-coded or plain as its type demands. */
+  /** Appends an address attribute, XOR-coded or plain by its type. */
   address(type: number, address: TransportAddress): this {
     const pad = XOR_ADDRESS_TYPES.has(type) ? this.#bytes.subarray(4, HEADER_BYTES) : undefined;
     return this.bytes(type, encodeAddress(address, pad));
   }
 
-  /** CHANNEL-NUMBER (RFC 8656 section 18.1). */
+  /** Appends CHANNEL-NUMBER (RFC 8656 section 18.1). */
   channelNumber(channel: number): this {
     return this.u32(AttributeType.ChannelNumber, channel * 0x1_0000);
   }
 
-  /** REQUESTED-TRANSPORT (RFC 8656 section 18.8); 17 is UDP. */
+  /** Appends REQUESTED-TRANSPORT (RFC 8656 section 18.8); 17 is UDP. */
   requestedTransport(protocol: number): this {
     return this.u32(AttributeType.RequestedTransport, protocol * 0x100_0000);
   }
 
-  /** CONNECTION-IDENTIFIER from 32 hex digits (PROTOCOL.md section 2). */
+  /** Appends CONNECTION-IDENTIFIER from 32 hex digits (PROTOCOL.md section 2). */
   connectionIdentifier(hex: string): this {
     if (!/^[0-9a-f]{32}$/i.test(hex)) throw unwritable('a connection identifier is 32 hex digits');
     return this.bytes(AttributeType.ConnectionIdentifier, Buffer.from(hex, 'hex'));
   }
 
-  /** CONNECTION-ROLE (PROTOCOL.md section 2). */
+  /** Appends CONNECTION-ROLE (PROTOCOL.md section 2). */
   connectionRole(role: 0 | 1): this {
     return this.u32(AttributeType.ConnectionRole, role * 0x100_0000);
   }
 
   /**
-   * ERROR-CODE (RFC 8489 section 14.8).
+   * Appends ERROR-CODE (RFC 8489 section 14.8).
    * @param code - 300 to 699
-   * @param reason - for people; the RFC's phrase for the code unless given
+   * @param reason - reason phrase; default the RFC's
    */
   errorCode(code: number, reason: string = reasonPhrase(code)): this {
     if (!Number.isInteger(code) || code < 300 || code > 699) {
@@ -124,7 +124,7 @@ export class MessageWriter {
     return this;
   }
 
-  /** UNKNOWN-ATTRIBUTES (RFC 8489 section 14.9), for an error 420. */
+  /** Appends UNKNOWN-ATTRIBUTES (RFC 8489 section 14.13), for an error 420. */
   unknownAttributes(types: readonly number[]): this {
     const at = this.#append(AttributeType.UnknownAttributes, types.length * 2);
     types.forEach((type, index) => {
@@ -133,7 +133,10 @@ export class MessageWriter {
     return this;
   }
 
-  /** PASSWORD-ALGORITHMS (RFC 8489 section 14.11) in order of preference, without parameters. */
+  /**
+   * Appends PASSWORD-ALGORITHMS (RFC 8489 section 14.11) in order of preference, without
+   * parameters.
+   */
   passwordAlgorithms(numbers: readonly number[]): this {
     const at = this.#append(AttributeType.PasswordAlgorithms, numbers.length * 4);
     numbers.forEach((number, index) => {
@@ -142,12 +145,15 @@ export class MessageWriter {
     return this;
   }
 
-  /** PASSWORD-ALGORITHM (RFC 8489 section 14.12), without parameters. */
+  /** Appends PASSWORD-ALGORITHM (RFC 8489 section 14.12), without parameters. */
   passwordAlgorithm(number: number): this {
     return this.u32(AttributeType.PasswordAlgorithm, number * 0x1_0000);
   }
 
-  /** PADDING (PROTOCOL.md section 2) where the message is shorter than that, header included. */
+  /**
+   * Appends PADDING (PROTOCOL.md section 2) if the message is shorter than `bytes`, header
+   * included.
+   */
   paddedTo(bytes: number): this {
     const missing = bytes - this.#end - 4;
     if (missing <= -4) return this;
@@ -156,7 +162,7 @@ export class MessageWriter {
   }
 
   /**
-   * MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 over what has been written. Only
+   * Appends MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 over the message so far. Only
    * MESSAGE-INTEGRITY-SHA256 (after the other) and FINGERPRINT may follow.
    * @param key - the long-term key, or a trunk control key
    */
@@ -169,7 +175,7 @@ export class MessageWriter {
     return this;
   }
 
-  /** FINGERPRINT (RFC 8489 section 14.7). Nothing may follow. */
+  /** Appends FINGERPRINT (RFC 8489 section 14.7). Nothing may follow. */
   fingerprint(): this {
     const offset = this.#end;
     const at = this.#append(AttributeType.Fingerprint, 4);
@@ -178,20 +184,21 @@ export class MessageWriter {
     return this;
   }
 
-  /** Bytes written so far, header included. */
+  /** Length of the message so far, header included, bytes. */
   get length(): number {
     return this.#end;
   }
 
-  /** Ends the message and returns it; the writer is of no use afterwards. */
+  /** Returns the message. The writer must not be used afterwards. */
   finish(): Uint8Array {
     this.#seal = 'finished';
     return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#end);
   }
 
   /**
-   * Makes room for an attribute, writes its header, and returns where its value goes. May replace
-   * the buffer, so `#bytes` must be read after the call.
+   * Appends an attribute's header, with room for its value. May replace the buffer, so `#bytes`
+   * must be read after the call.
+   * @returns the offset of the value
    */
   #append(type: number, valueBytes: number): number {
     this.#assertMayFollow(type);

@@ -5,21 +5,21 @@ import type { Clock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 
-/** Flows at once; beyond it a new one is dropped and counted. */
+/** Maximum flows; a further one is dropped and counted. */
 export const UDP_FLOWS_MAX = 256;
 
-/** A flow that is silent for this long ends. */
+/** Silence after which a flow ends. */
 export const UDP_FLOW_IDLE_MS = 60_000;
 
-/** What the local sockets of a UDP tunnel tell. */
+/** Callbacks of the local sockets of a UDP tunnel. */
 export interface FlowEvents {
-  /** A datagram of a local application, or of the local service. @returns whether it was sent on */
+  /** Called with a datagram of a local application or service. @returns whether it was sent */
   readonly onDatagram: (flow: number, payload: Uint8Array) => boolean;
-  /** The listening side has no such flow, or not any more: the other side should know. */
+  /** Called if the listening side has no such flow, so that the other side is told. */
   readonly onEnded: (flow: number) => void;
-  /** A datagram that went nowhere, by reason. */
+  /** Called with a dropped datagram's reason. */
   readonly onDropped: (reason: string) => void;
-  /** The local sockets cannot be used any more. */
+  /** Called when the local sockets have failed. */
   readonly onFailure: (error: Error) => void;
 }
 
@@ -29,19 +29,19 @@ export interface FlowsOptions {
   readonly events: FlowEvents;
 }
 
-/** The local end of the flows: each is one application's exchange with one service. */
+/** The local end of the flows. A flow is one application's exchange with one service. */
 export interface Flows {
-  /** Where applications send to; undefined at the forwarding side. */
+  /** The address to which applications send; undefined at the forwarding side. */
   readonly localAddress: TransportAddress | undefined;
-  /** Flows that are open now. */
+  /** Number of open flows. */
   readonly size: number;
-  /** Hands a datagram of the other side to its application or to the service. */
+  /** Delivers a datagram of the other side to its application or to the service. */
   deliver(flow: number, payload: Uint8Array): void;
-  /** The other side has no such flow any more. */
+  /** Notes that the other side has no such flow any more. */
   end(flow: number): void;
-  /** The other side was restarted: its flow numbers mean other flows than before. */
+  /** Notes that the other side has restarted: its flow numbers denote other flows. */
   reset(): void;
-  /** Forgets flows that have been idle for UDP_FLOW_IDLE_MS. To be called every few seconds. */
+  /** Ends flows that have been idle for UDP_FLOW_IDLE_MS. To be called every few seconds. */
   sweep(): void;
   close(): Promise<void>;
 }
@@ -53,12 +53,13 @@ interface ListenFlow {
 }
 
 /**
- * Numbers of 16 bits. At most UDP_FLOWS_MAX are in use and each for UDP_FLOW_IDLE_MS at
- * least, so they come round after hours, when the other side has long been told that a flow ended.
+ * Number of flow numbers: 16 bits. At most UDP_FLOWS_MAX are in use, each for at least
+ * UDP_FLOW_IDLE_MS, so a number is reused after hours, long after the other side learned that its
+ * flow ended.
  */
 const FLOW_NUMBERS = 65_536;
 
-/** The listening end: each sender's address and port is a flow, which answers go back to. */
+/** The listening end: each source address and port is a flow, to which responses go back. */
 export class ListenFlows implements Flows {
   readonly localAddress: TransportAddress;
   readonly #socket: Socket;
@@ -77,7 +78,7 @@ export class ListenFlows implements Flows {
     socket.on('message', (payload, from) => this.#receive(payload, from));
   }
 
-  /** @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` */
+  /** Binds the socket. @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` */
   static async open(options: FlowsOptions): Promise<ListenFlows> {
     const { address } = options;
     const socket = newSocket(address);
@@ -108,7 +109,7 @@ export class ListenFlows implements Flows {
     const { clock, events } = this.#options;
     const known = this.#byNumber.get(flow);
     if (known === undefined || this.#closed) {
-      // The service still sends to an application that is gone: the other side ends the flow.
+      // The service still sends to an application whose flow has ended: tell the other side.
       events.onEnded(flow);
       return events.onDropped('application-unknown');
     }
@@ -119,10 +120,13 @@ export class ListenFlows implements Flows {
     });
   }
 
-  /** The other side's socket may be gone: the application's next datagram opens another. */
+  /**
+   * No effect: the other side's socket may be gone, and the application's next datagram opens
+   * another.
+   */
   end(): void {}
 
-  /** The numbers are this side's own: they go on to mean what they did. */
+  /** No effect: the numbers are this side's own and stay valid. */
   reset(): void {}
 
   sweep(): void {
@@ -161,17 +165,17 @@ export class ListenFlows implements Flows {
   }
 }
 
-/** Datagrams of a flow that wait for its socket. */
+/** Maximum datagrams of a flow that wait for its socket. */
 const WAITING_MAX = 64;
 
 interface ForwardFlow {
   readonly socket: Socket;
-  /** What came before the socket was connected; undefined afterwards. */
+  /** Datagrams that arrived before the socket was connected; undefined afterwards. */
   waiting: Uint8Array[] | undefined;
   lastMs: number;
 }
 
-/** The forwarding end: each flow has a socket of its own, so that the service tells them apart. */
+/** The forwarding end: each flow has a socket of its own, so that the service tells flows apart. */
 export class ForwardFlows implements Flows {
   readonly localAddress = undefined;
   readonly #options: FlowsOptions;
@@ -218,7 +222,7 @@ export class ForwardFlows implements Flows {
   }
 
   #open(flow: number): ForwardFlow {
-    // The listening side has at most as many, so the least recently used has ended there.
+    // The listening side has no more flows than this, so the least recently used has ended there.
     const [oldest] = this.#flows.keys();
     if (this.#flows.size >= UDP_FLOWS_MAX && oldest !== undefined) this.end(oldest);
     const { address, events } = this.#options;
@@ -227,10 +231,10 @@ export class ForwardFlows implements Flows {
     this.#flows.set(flow, opened);
     const isOpen = () => this.#flows.get(flow) === opened;
     socket.on('message', (payload) => {
-      // A datagram that was not sent on does not prolong the flow: the listening side ends it.
+      // A datagram that was not sent does not extend the flow: the listening side ends it.
       if (isOpen() && events.onDatagram(flow, payload)) this.#touch(flow, opened);
     });
-    // A connected socket reports the ICMP errors of a service that does not listen.
+    // A connected socket reports ICMP errors of a service that does not listen.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       events.onDropped(error.code === 'ECONNREFUSED' ? 'application-refused' : 'flow-failed');
       if (error.code !== 'ECONNREFUSED' && isOpen()) this.end(flow);
@@ -239,7 +243,7 @@ export class ForwardFlows implements Flows {
       const { waiting } = opened;
       opened.waiting = undefined;
       if (error !== undefined) {
-        // There is no way to the service now; the flow's next datagram tries again.
+        // There is no route to the service now; the flow's next datagram tries again.
         events.onDropped('flow-failed');
         if (isOpen()) this.end(flow);
       } else if (isOpen()) for (const payload of waiting ?? []) this.#send(opened, payload);

@@ -1,30 +1,30 @@
-/** The version of these frames; a hello names it. Version 1 had no hello and no flow numbers. */
+/** Version of the frames, sent in the hello. Version 1 had no hello and no flow numbers. */
 export const FRAMES_VERSION = 2;
 
-/** Which end of the flows a side is: where applications send to, or what sends to the service. */
+/** The end of the flows: `listen` for applications, or `forward` to the service. */
 export type FlowEnd = 'listen' | 'forward';
 
 /**
- * Frames of a UDP tunnel (docs/udp-tunnel.md). All but hello have a counter that every frame
- * raises. Datagrams keep their bounds and get no protection: encrypting them is the application's
- * part.
+ * Frames of a UDP tunnel (docs/udp-tunnel.md). All but hello have a counter that each frame
+ * increments. Datagrams keep their boundaries and are not encrypted: that is the application's
+ * task.
  */
 export type UdpFrame =
   | {
       readonly type: 'hello';
       readonly version: number;
       readonly end: FlowEnd;
-      /** The sender has heard a hello that repeats its own instance. */
+      /** Whether the sender has received a hello that repeats its own instance. */
       readonly ready: boolean;
-      /** Random, the same for the life of the sender's process: 32 bits. */
+      /** Random 32 bits, constant while the sender's process runs. */
       readonly instance: number;
-      /** The receiver's instance as the sender last heard it; 0 before. */
+      /** The receiver's instance as the sender last received it; 0 before. */
       readonly echo: number;
     }
   | {
       readonly type: 'data';
       readonly sequence: number;
-      /** 16 bits: counted up by the listening side. */
+      /** 16 bits: assigned by the listening side. */
       readonly flow: number;
       readonly payload: Uint8Array;
     }
@@ -38,17 +38,17 @@ export type UdpFrame =
   | {
       readonly type: 'pong';
       readonly sequence: number;
-      /** The ping's. */
+      /** The ping's stamp. */
       readonly stamp: number;
-      /** Frames that the answering side should have and has received, modulo 2^32. */
+      /** Number of frames that the responding side should have and has received, modulo 2^32. */
       readonly expected: number;
       readonly received: number;
     };
 
-/** What a payload that is no frame of this version shows of the other side. */
+/** What a payload shows about the other side if it is not a frame of this version. */
 export type ForeignFrame = 'stream' | 'version-1' | 'unknown';
 
-/** Bytes before the payload of a data frame. */
+/** Length of a data frame's header, bytes. */
 export const FRAME_HEADER_BYTES = 7;
 
 const TYPE = { hello: 0x20, data: 0x21, ping: 0x22, pong: 0x23, end: 0x24 } as const;
@@ -63,7 +63,7 @@ const LENGTHS = {
 } as const;
 const ENDS: readonly FlowEnd[] = ['listen', 'forward'];
 
-/** A frame in bytes; `decodeFrame` is its inverse. */
+/** Encodes a frame; the inverse of `decodeFrame`. */
 export function encodeFrame(frame: UdpFrame): Uint8Array {
   if (frame.type === 'hello') return encodeHello(frame);
   const length = LENGTHS[frame.type];
@@ -92,7 +92,7 @@ function encodeHello(frame: UdpFrame & { type: 'hello' }): Uint8Array {
   return bytes;
 }
 
-/** @returns undefined when the bytes are no frame of this version; `foreignFrame` says what */
+/** Decodes a frame; undefined for other bytes, which `foreignFrame` classifies. */
 export function decodeFrame(bytes: Uint8Array): UdpFrame | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view[0] === TYPE.hello) return decodeHello(view);
@@ -123,7 +123,7 @@ export function decodeFrame(bytes: Uint8Array): UdpFrame | undefined {
   }
 }
 
-/** A later version may have a longer hello: what it begins with stays. */
+/** Decodes a hello. Later versions may have a longer one with the same beginning. */
 function decodeHello(view: Buffer): UdpFrame | undefined {
   if (view.length < HELLO_BYTES) return undefined;
   const end = ENDS[view[2] ?? ENDS.length];
@@ -140,14 +140,16 @@ function decodeHello(view: Buffer): UdpFrame | undefined {
   };
 }
 
-/** What sent a payload that `decodeFrame` does not know: both modes start with a type byte. */
+/** Returns the origin of a payload that `decodeFrame` does not know, by its type byte. */
 export function foreignFrame(bytes: Uint8Array): ForeignFrame {
   const [type = 0] = bytes;
   if (type === 0x01 || type === 0x02) return 'stream';
   return type >= 0x10 && type <= 0x12 ? 'version-1' : 'unknown';
 }
 
-/** Whether a payload is of a UDP tunnel, of any version: a byte stream's side asks. */
+/**
+ * Returns whether a payload belongs to a UDP tunnel of any version, for the side of a byte stream.
+ */
 export function isUdpFrame(bytes: Uint8Array): boolean {
   const [type = 0] = bytes;
   return type >= 0x10 && type <= 0x2f;

@@ -25,14 +25,16 @@ import {
   type UdpFrame,
 } from './frame.js';
 
-/** Idle flows are looked for this often. */
+/** Interval of the sweep over idle flows. */
 export const UDP_FLOW_SWEEP_MS = 5_000;
 
-/** A hello is repeated this often until both sides are ready. */
+/** Interval of hellos until both sides are ready. */
 export const UDP_HELLO_MS = 250;
 
 export interface UdpTunnelOptions {
-  /** `listen`: where local applications send to; `forward`: where the local service listens. */
+  /**
+   * `listen`: the address to which local applications send; `forward`: that of the local service.
+   */
   readonly local: { readonly type: FlowEnd; readonly address: TransportAddress };
   readonly clock: Clock;
   readonly logger: Logger;
@@ -41,13 +43,14 @@ export interface UdpTunnelOptions {
 type Hello = UdpFrame & { type: 'hello' };
 
 /**
- * The UDP tunnel of `turnpike peer --udp-…`: what a local application sends to the listening side
- * comes out at the other side, datagram for datagram, and answers go back to that application and
- * to no other: each has a flow number. The two sides agree on frames and instances by a hello on
- * each connection before any datagram goes, because a side that was started anew numbers anew.
+ * The UDP tunnel of `turnpike peer --udp-…`. Datagrams of a local application to the listening side
+ * are delivered to the service at the other side, one by one, and responses go back to that
+ * application only: each application has a flow number. The two sides exchange versions and
+ * instances in a hello on each connection before any datagram, because a restarted side numbers
+ * flows anew.
  */
 export class UdpTunnel {
-  /** Rejects when the two sides do not fit, or a local socket fails; never resolves. */
+  /** Rejects if the two sides do not fit or a local socket fails; never resolves. */
   readonly finished: Promise<never>;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -63,7 +66,7 @@ export class UdpTunnel {
   #path: Path | undefined;
   #pings: NodeJS.Timeout | undefined;
   #hellos: NodeJS.Timeout | undefined;
-  /** The other side's, as of its last hello on any connection. */
+  /** The other side's instance, as in its last hello on any connection. */
   #otherInstance: number | undefined;
   #ready = false;
   #foreign = 0;
@@ -80,7 +83,7 @@ export class UdpTunnel {
     this.finished = new Promise((_, reject) => {
       this.#fail = reject;
     });
-    // Nobody waits for it while the path is being made.
+    // Not awaited while the path is being established.
     this.finished.catch(() => {});
     this.#sweeps = setInterval(() => this.sweep(), UDP_FLOW_SWEEP_MS);
   }
@@ -111,12 +114,12 @@ export class UdpTunnel {
     return tunnel;
   }
 
-  /** Where the listening side is bound; undefined at the forwarding side. */
+  /** The bound address of the listening side; undefined at the forwarding side. */
   get localAddress(): TransportAddress | undefined {
     return this.#flows?.localAddress;
   }
 
-  /** Flows that are open now. */
+  /** Number of open flows. */
   get flows(): number {
     return this.#flows?.size ?? 0;
   }
@@ -158,12 +161,12 @@ export class UdpTunnel {
     else this.#onPong(frame);
   }
 
-  /** Forgets idle flows; called every UDP_FLOW_SWEEP_MS. */
+  /** Ends idle flows. Called every UDP_FLOW_SWEEP_MS. */
   sweep(): void {
     this.#flows?.sweep();
   }
 
-  /** A signal ends the command; there is nothing to tell the other side. */
+  /** Handles a signal that ends the command; the other side need not be told. */
   interrupt(): number {
     return 0;
   }
@@ -206,23 +209,25 @@ export class UdpTunnel {
   }
 
   #onData({ flow, payload }: UdpFrame & { type: 'data' }): void {
-    // Before the hello it is unknown which instance numbered the flow.
+    // Before the hello it is unknown which instance assigned the flow number.
     if (this.#otherInstance === undefined) return this.#dropped.add('before-hello');
     this.#sums.bytesIn += payload.length;
     this.#flows?.deliver(flow, payload);
   }
 
-  /** Numbers of another instance mean other flows. */
+  /** Ends a flow of the other side. Numbers of another instance denote other flows. */
   #onEnd(flow: number): void {
     if (this.#ready) this.#flows?.end(flow);
   }
 
-  /** Several payloads that are no frames of this version show a mistake. */
+  /**
+   * Handles a payload that is not a frame of this version. Several indicate a configuration error.
+   */
   #onForeign(bytes: Uint8Array): void {
     this.#dropped.add('unknown-frame');
     const kind = foreignFrame(bytes);
     if (kind === 'unknown' || this.#ready) return;
-    // So that the other side learns what this one is.
+    // So that the other side learns this side's version and end.
     this.#sendHello(0);
     if (++this.#foreign < FOREIGN_FRAMES_MAX) return;
     this.#mistaken(
@@ -233,7 +238,7 @@ export class UdpTunnel {
     );
   }
 
-  /** Ends the tunnel, but not before the other side has learnt the same. */
+  /** Ends the tunnel after the other side had time to detect the same error. */
   #mistaken(message: string): void {
     this.#mistake.note(new TurnpikeError('ERR_TURNPIKE_CONFIG', message));
   }
@@ -249,7 +254,7 @@ export class UdpTunnel {
     );
   }
 
-  /** @returns whether it was sent */
+  /** @returns whether the datagram was sent */
   #fromApplication(flow: number, payload: Uint8Array): boolean {
     const path = this.#path;
     if (path === undefined || !this.#ready) {
@@ -304,7 +309,7 @@ export class UdpTunnel {
     const nowStamp = stampOf(this.#clock.monotonic());
     this.#roundTrip.add(Math.max(0, stampDifferenceMs(nowStamp, stamp)));
     if (this.#pong !== undefined) {
-      // Pongs may overtake each other: an older one brings nothing.
+      // Pongs may be reordered: an older one is ignored.
       if (((expected - this.#pong.expected) | 0) <= 0) return;
       this.#sums.expectedOut += (expected - this.#pong.expected) >>> 0;
       this.#sums.receivedOut += (received - this.#pong.received) >>> 0;
