@@ -7,7 +7,7 @@ import { mint, OVERLAY_REALM } from '../overlay/leg-credentials.js';
 import type { RandomBytes } from '../random.js';
 import { uniformRandom } from '../random.js';
 import type { DirectoryMetrics } from './metrics.js';
-import type { LocalLoad } from './selection/local-load.js';
+import type { LocalLoad } from './selection/load.js';
 import type { NoRelay } from './selection/no-relay-reason.js';
 import type { Candidate, PeerHints } from './selection/score.js';
 import { selectRelays } from './selection/select.js';

@@ -5,7 +5,7 @@ import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '..
 import { ClaimTable } from './claims/claim-table.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
 import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
-import { LocalLoad } from './selection/local-load.js';
+import { LocalLoad } from './selection/load.js';
 import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
 
 /** Maximum wait for every relay to confirm a registry before a new relay in it is chosen. */

@@ -2,8 +2,9 @@ import { sameAddress, type TransportAddress } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId } from '../stun/message.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
+import type { Attempt } from './attempt.js';
 import type { OverlayContext } from './context.js';
-import { type Attempt, isConnecting, type Leg, type Pairing } from './leg.js';
+import { isConnecting, type Leg, type Pairing } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import type { LegPairing } from './leg-pairing.js';
 import { type LegRequest, livenessMsOf } from './leg-request.js';
@@ -94,7 +95,7 @@ export class Connect {
     const { legs, indexes, clock, closes, sentOffers } = this.#context;
     const now = clock.monotonic();
     closes.cancel(leg);
-    leg.channel ??= legs.takeChannel(leg, now);
+    leg.channel ??= legs.tuples.takeChannel(leg, now);
     if (leg.channel === undefined) return false;
     const remote = leg.peerRelay === 'self' ? undefined : leg.peerRelay;
     if (remote) {

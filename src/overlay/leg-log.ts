@@ -6,7 +6,7 @@ import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
 import type { Carried } from './forwarding.js';
 import type { Leg, Pairing } from './leg.js';
-import type { EndReason } from './leg-states.js';
+import type { EndReason } from './leg-ends.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 
 /** Maximum lines per second about ended legs; omitted ones are counted. */

@@ -2,8 +2,9 @@ import { sameAddress, type TransportAddress } from '../address.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { Offer } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { Attempt } from './attempt.js';
 import type { OverlayContext } from './context.js';
-import { type Attempt, type ConnectingLeg, isConnecting, type Leg, otherEnd } from './leg.js';
+import { type ConnectingLeg, isConnecting, type Leg, otherEnd } from './leg.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /**

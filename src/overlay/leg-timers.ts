@@ -1,6 +1,6 @@
 import type { OverlayContext } from './context.js';
+import type { EndingQueue } from './ending-queue.js';
 import type { Leg } from './leg.js';
-import type { LegEndings } from './leg-endings.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /** How often 5-tuples and forgotten transactions are looked through. */
@@ -10,10 +10,10 @@ const SWEEP_MS = 5_000;
 export class LegTimers {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
-  readonly #endings: LegEndings;
+  readonly #endings: EndingQueue;
   #sweptAt: number;
 
-  constructor(context: OverlayContext, transitions: LegTransitions, endings: LegEndings) {
+  constructor(context: OverlayContext, transitions: LegTransitions, endings: EndingQueue) {
     this.#context = context;
     this.#transitions = transitions;
     this.#endings = endings;

@@ -1,8 +1,9 @@
 import { Method } from '../stun/methods.js';
+import type { Attempt } from './attempt.js';
 import type { OverlayContext } from './context.js';
-import { type Attempt, expiryOf, type Leg, type Pairing } from './leg.js';
+import { expiryOf, type Leg, type Pairing } from './leg.js';
+import { type EndReason, LEG_ENDS } from './leg-ends.js';
 import { LEG_LIMITS } from './leg-limits.js';
-import { type EndReason, LEG_ENDS } from './leg-states.js';
 import type { RefusalReason } from './refusals.js';
 import type { ReplyTarget } from './responses.js';
 
@@ -109,7 +110,7 @@ export class LegTransitions {
       responses.closed(leg, closed.code, closed.cause);
     }
     const now = clock.monotonic();
-    if (leg.channel !== undefined) legs.freeChannel(leg, leg.channel, now);
+    if (leg.channel !== undefined) legs.tuples.freeChannel(leg, leg.channel, now);
     if (leg.sessionIndex !== undefined) {
       forwarding.unbindSession(leg.sessionIndex);
       indexes.free(leg.sessionIndex, now);

@@ -19,9 +19,9 @@ import { CloseRequests } from './close-requests.js';
 import { Connect } from './connect.js';
 import type { OverlayContext } from './context.js';
 import { isExpired } from './credential-expiry.js';
+import { EndingQueue } from './ending-queue.js';
 import { Forwarding, type OverlayPlane } from './forwarding.js';
 import { legNameOf, OVERLAY_REALM } from './leg-credentials.js';
-import { LegEndings } from './leg-endings.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import type { LegLog } from './leg-log.js';
 import { LegNonces } from './leg-nonces.js';
@@ -87,7 +87,7 @@ export class Overlay implements AuthenticatedMethods<LegName> {
   constructor(options: OverlayOptions) {
     this.context = contextOf(options);
     const transitions = new LegTransitions(this.context);
-    const endings = new LegEndings(transitions);
+    const endings = new EndingQueue(transitions);
     const pairing = new LegPairing(this.context, transitions);
     const offers = new OfferRules(this.context, transitions, pairing);
     this.#transitions = transitions;
@@ -164,7 +164,7 @@ export class Overlay implements AuthenticatedMethods<LegName> {
   /** Notes a sign of life of a 5-tuple, for all its legs. */
   heard(tupleKey: string): void {
     const { legs, clock } = this.context;
-    legs.heard(tupleKey, clock.monotonic());
+    legs.tuples.heard(tupleKey, clock.monotonic());
   }
 
   /**

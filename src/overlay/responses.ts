@@ -10,8 +10,8 @@ import type { Origin } from '../stun-server/origin.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { OverlayPlane } from './forwarding.js';
 import type { Leg } from './leg.js';
+import type { CloseCode } from './leg-ends.js';
 import type { LegLog } from './leg-log.js';
-import type { CloseCode } from './leg-states.js';
 import type { OverlayStats } from './overlay-stats.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
 

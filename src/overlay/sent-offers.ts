@@ -4,7 +4,8 @@ import type { RandomBytes } from '../random.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
-import type { Attempt, Leg, SentOffer } from './leg.js';
+import type { Attempt, SentOffer } from './attempt.js';
+import type { Leg } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import { OFFER_REMEMBERED_MS } from './received-offers.js';
 

@@ -3,8 +3,8 @@ import type { CloseRequest, ControlMessage, ControlOrder } from '../trunk/contro
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { OverlayContext } from './context.js';
+import type { EndingQueue } from './ending-queue.js';
 import { type Leg, otherEnd } from './leg.js';
-import type { LegEndings } from './leg-endings.js';
 import type { LegTransitions } from './leg-transitions.js';
 import type { OfferRules } from './offer-rules.js';
 
@@ -15,14 +15,14 @@ const LOST_LEGS_MAX = 131_072;
 export class TrunkMessages {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
-  readonly #endings: LegEndings;
+  readonly #endings: EndingQueue;
   readonly #offers: OfferRules;
   /** Legs lost by the silence of relays that have not answered since. */
   readonly #lost = new WeakMap<RemoteRelay, readonly Leg[]>();
 
   constructor(
     context: OverlayContext,
-    rules: { transitions: LegTransitions; endings: LegEndings; offers: OfferRules },
+    rules: { transitions: LegTransitions; endings: EndingQueue; offers: OfferRules },
   ) {
     this.#context = context;
     this.#transitions = rules.transitions;

@@ -1,8 +1,8 @@
 import { isName, registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
 import type { Clock } from '../../src/clock.js';
 import { NO_DOUBTS } from '../../src/directory/reachability/doubts.js';
+import type { LoadEstimate } from '../../src/directory/selection/load.js';
 import { loadMeasure, loadShare } from '../../src/directory/selection/load.js';
-import type { LoadEstimate } from '../../src/directory/selection/local-load.js';
 import type { LiveRelay } from '../../src/directory/snapshot.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
 

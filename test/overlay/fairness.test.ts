@@ -89,5 +89,5 @@ t.test('5-tuples of legs that were opened and closed are forgotten at once', asy
     peer.refresh(0);
   }
   t.equal(legs.size, 0);
-  t.equal(legs.tuples, 0);
+  t.equal(legs.tuples.size, 0);
 });

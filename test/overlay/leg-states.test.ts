@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { listenerHandle } from '../../src/native/transport-handle.js';
 import { Leg } from '../../src/overlay/leg.js';
+import { type EndReason, LEG_ENDS } from '../../src/overlay/leg-ends.js';
 import {
-  type EndReason,
-  LEG_ENDS,
   LEG_TRANSITIONS,
   type LegEvent,
   type LegStateName,

@@ -1,13 +1,10 @@
 import type { Clock } from '../../clock.js';
-import { putMostRecent } from '../../collections/lru.js';
-import { LIMITS } from '../../limits.js';
 import type { RelayLoad } from '../../registry/types.js';
+import type { LiveRelay } from '../snapshot.js';
+import { RecentLegs } from './recent-legs.js';
 
-/** Time constant of the decay of recently handed out legs. */
-export const RECENT_LEGS_DECAY_MS = 60_000;
-
-/** Maximum remembered relays. Only the holder of a relay secret can add one. */
-const RELAYS_MAX = 4 * LIMITS.relaysMax;
+/** Interval of measuring all relays' loads. */
+const MEASURE_INTERVAL_MS = 250;
 /** Minimum recent legs of a relay that counts in `legsHeldPerRecentLeg`. */
 const TELLING_LEGS = 4;
 /** Maximum expected legs, as a multiple of the second largest reported number. */
@@ -15,38 +12,117 @@ const LEGS_MOST = 2;
 /** Minimum CPU per leg that a relay is charged, as a share of the median relay's. */
 const CPU_LEAST = 0.7;
 
-interface Count {
-  legs: number;
-  atMs: number;
+/** The load that selection reads: reported load and legs that no report shows yet. */
+export interface LoadEstimate {
+  of(relay: LiveRelay): EstimatedLoad;
+}
+
+/** A relay's estimated load. */
+export interface EstimatedLoad {
+  /** Number of further legs that it has room for. */
+  readonly legsFree: number;
+  /** Share of its capacity in use, 0 to 1 (`loadShare`). */
+  readonly share: number;
+}
+
+interface Entry {
+  assignedSinceBeat: number;
+  assignedBeforeBeat: number;
+  /** Last estimate and its inputs; undefined if invalid. */
+  estimated: EstimatedLoad | undefined;
+  relay: LiveRelay | undefined;
+  measure: LoadMeasure | undefined;
 }
 
 /**
- * Counts the legs recently handed out to each relay, with exponential decay
- * (`RECENT_LEGS_DECAY_MS`). The count outlives the registration, so registering again does not make
- * a relay look idle.
- *
- * Bound: `RELAYS_MAX` relays; the least recently counted is forgotten.
+ * Estimates relays' loads from the reports and the legs that this directory handed out since. It
+ * complements the snapshots and is not part of them, because other instances do not know these
+ * legs.
  */
-export class RecentLegs {
+export class LocalLoad implements LoadEstimate {
   readonly #clock: Clock;
-  readonly #counts = new Map<string, Count>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #recentLegs: RecentLegs;
+  #measure: LoadMeasure = loadMeasure([]);
+  #measuredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#recentLegs = new RecentLegs(clock);
   }
 
-  /** Counts a leg. */
+  /** Adds a registered relay, without assigned legs. */
   add(id: string): void {
-    const legs = this.of(id) + 1;
-    putMostRecent(this.#counts, [id, { legs, atMs: this.#clock.monotonic() }], RELAYS_MAX);
+    this.#entries.set(id, {
+      assignedSinceBeat: 0,
+      assignedBeforeBeat: 0,
+      estimated: undefined,
+      relay: undefined,
+      measure: undefined,
+    });
   }
 
-  /** Returns the decayed number of legs handed out to a relay. */
-  of(id: string): number {
-    const count = this.#counts.get(id);
-    if (count === undefined) return 0;
-    const passedMs = this.#clock.monotonic() - count.atMs;
-    return count.legs * Math.exp(-passedMs / RECENT_LEGS_DECAY_MS);
+  /** Removes a relay. Its recent legs stay counted (`RecentLegs`). */
+  delete(id: string): void {
+    this.#entries.delete(id);
+  }
+
+  /** Counts a leg as the relay's until a report shows it. */
+  assign(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.assignedSinceBeat += 1;
+    entry.estimated = undefined;
+    this.#recentLegs.add(id);
+  }
+
+  /**
+   * Takes note of a relay's beat. Peers need a moment to allocate, so a leg that was assigned just
+   * before this beat may be missing from its load: it counts until the next beat.
+   */
+  reported(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.assignedBeforeBeat = entry.assignedSinceBeat;
+    entry.assignedSinceBeat = 0;
+    entry.estimated = undefined;
+  }
+
+  /** Returns the number of legs handed out that the relay's report may not show yet. */
+  legsAssigned(id: string): number {
+    const entry = this.#entries.get(id);
+    return entry === undefined ? 0 : entry.assignedSinceBeat + entry.assignedBeforeBeat;
+  }
+
+  /**
+   * Measures the relays' loads if that is due.
+   * @param relays - of the newest snapshot
+   */
+  estimate(relays: readonly LiveRelay[]): LoadEstimate {
+    const now = this.#clock.monotonic();
+    if (now - this.#measuredAtMs >= MEASURE_INTERVAL_MS) {
+      this.#measuredAtMs = now;
+      this.#measure = loadMeasure(relays.map((relay) => this.#reportedLoad(relay)));
+    }
+    return this;
+  }
+
+  of(relay: LiveRelay): EstimatedLoad {
+    const entry = this.#entries.get(relay.record.id);
+    const isSame = entry?.relay === relay && entry.measure === this.#measure;
+    if (isSame && entry.estimated !== undefined) return entry.estimated;
+    const reported = this.#reportedLoad(relay);
+    const { load } = relay;
+    const estimated = {
+      legsFree: load.legsMax - load.legs - reported.legsAssigned,
+      share: loadShare(reported, this.#measure),
+    };
+    if (entry !== undefined) Object.assign(entry, { estimated, relay, measure: this.#measure });
+    return estimated;
+  }
+
+  #reportedLoad({ record: { id }, load }: LiveRelay) {
+    return { load, legsAssigned: this.legsAssigned(id), recentLegs: this.#recentLegs.of(id) };
   }
 }
 

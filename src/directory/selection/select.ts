@@ -1,6 +1,6 @@
 import type { TransportAddress } from '../../address.js';
 import type { LiveRelay, Snapshot } from '../snapshot.js';
-import type { LoadEstimate } from './local-load.js';
+import type { LoadEstimate } from './load.js';
 import { type NoRelay, noRelayReason } from './no-relay-reason.js';
 import { type Pair, type RefusedPair, scoredPairs } from './pairs.js';
 import {

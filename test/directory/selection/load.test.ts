@@ -1,11 +1,7 @@
 import t from 'tap';
 import { RelayTable } from '../../../src/directory/relay-table.js';
-import {
-  loadMeasure,
-  loadShare,
-  RECENT_LEGS_DECAY_MS,
-  RecentLegs,
-} from '../../../src/directory/selection/load.js';
+import { loadMeasure, loadShare } from '../../../src/directory/selection/load.js';
+import { RECENT_LEGS_DECAY_MS, RecentLegs } from '../../../src/directory/selection/recent-legs.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import { Snapshots } from '../../../src/directory/snapshot.js';
 import { LIMITS } from '../../../src/limits.js';

@@ -1,8 +1,9 @@
 import { FairQueue } from '../collections/fair-queue.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
-import type { Attempt, Leg, LegState } from './leg.js';
+import type { Attempt } from './attempt.js';
+import type { Leg, LegState } from './leg.js';
+import type { EndReason } from './leg-ends.js';
 import { LEG_LIMITS } from './leg-limits.js';
-import type { EndReason } from './leg-states.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /** A leg to end or fail, and the state that it must still have. */
@@ -16,7 +17,7 @@ interface Ending {
  * Ends many legs, `LEG_LIMITS.endedAtOnce` at a time and with tenants taking turns, so that the
  * control thread does not stall.
  */
-export class LegEndings {
+export class EndingQueue {
   readonly #transitions: LegTransitions;
   readonly #waiting = new FairQueue<Ending>(({ leg }) => leg.tenant);
 

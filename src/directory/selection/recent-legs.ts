@@ -1,0 +1,44 @@
+import type { Clock } from '../../clock.js';
+import { putMostRecent } from '../../collections/lru.js';
+import { LIMITS } from '../../limits.js';
+
+/** Time constant of the decay of recently handed out legs. */
+export const RECENT_LEGS_DECAY_MS = 60_000;
+
+/** Maximum remembered relays. Only the holder of a relay secret can add one. */
+const RELAYS_MAX = 4 * LIMITS.relaysMax;
+
+interface Count {
+  legs: number;
+  atMs: number;
+}
+
+/**
+ * Counts the legs recently handed out to each relay, with exponential decay
+ * (`RECENT_LEGS_DECAY_MS`). The count outlives the registration, so registering again does not make
+ * a relay look idle.
+ *
+ * Bound: `RELAYS_MAX` relays; the least recently counted is forgotten.
+ */
+export class RecentLegs {
+  readonly #clock: Clock;
+  readonly #counts = new Map<string, Count>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Counts a leg. */
+  add(id: string): void {
+    const legs = this.of(id) + 1;
+    putMostRecent(this.#counts, [id, { legs, atMs: this.#clock.monotonic() }], RELAYS_MAX);
+  }
+
+  /** Returns the decayed number of legs handed out to a relay. */
+  of(id: string): number {
+    const count = this.#counts.get(id);
+    if (count === undefined) return 0;
+    const passedMs = this.#clock.monotonic() - count.atMs;
+    return count.legs * Math.exp(-passedMs / RECENT_LEGS_DECAY_MS);
+  }
+}
