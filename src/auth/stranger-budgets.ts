@@ -56,7 +56,7 @@ export class StrangerBudgets {
   }
 
   /**
-   * Sets the rate from now on; what is left out stays.
+   * Sets the rate from now on; an absent member keeps its value.
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a rate of zero or a burst below 1
    */
   limit(change: Partial<AnswerRate>): void {

@@ -44,7 +44,7 @@ import { ReplayFilter } from './replay-filter.js';
 import { createResourceLimits } from './resource-limits.js';
 import { Snapshots } from './snapshot.js';
 
-/** What a change of each setting does. */
+/** Applies a change of a setting, by setting. */
 type DirectoryEffects = Effects<DirectoryOptions, typeof DIRECTORY_SPECS>;
 
 /** Interval of the sweep over silent relays, rooms, sockets and bounds. */
@@ -182,11 +182,12 @@ export class Directory {
   }
 
   /**
-   * Changes settings of a running directory: all that are given, or none. API keys apply to
-   * requests from now on, a certificate and trusted proxies to connections from now on. Open
-   * connections and rendezvous sockets stay as they are.
-   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that changes only at
-   *   a start, unusable keys or TLS files, or `tls` where the directory was opened without
+   * Changes settings of a running directory: all given ones, or none. API keys apply to requests
+   * from now on, a certificate and trusted proxies to connections from now on. Open connections and
+   * rendezvous sockets are not affected.
+   * @param settings - the settings to change
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that cannot change
+   *   at run time, unusable keys or TLS files, or `tls` if the directory was opened without it
    */
   update(settings: DirectoryUpdate): void {
     const call = 'Directory#update';

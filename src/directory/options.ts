@@ -66,7 +66,7 @@ export const DIRECTORY_SPECS = {
   ...HOST_SPECS,
 } as const satisfies Settings<DirectoryOptions>;
 
-/** What `Directory#update` takes: those settings that change while a directory runs. */
+/** Settings of `Directory#update`: those that can change while a directory runs. */
 export type DirectoryUpdate = Update<DirectoryOptions, typeof DIRECTORY_SPECS>;
 
 /** Validated options of `Directory.open`. */

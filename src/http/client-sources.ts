@@ -11,7 +11,7 @@ const PREFIX_GROUPS = 4;
 export class ClientSources {
   #proxies = new BlockList();
 
-  /** As `renewal`. */
+  /** @throws TurnpikeError as `renewal` */
   constructor(trustedProxies: readonly string[] = []) {
     this.renewal(trustedProxies)();
   }
@@ -19,7 +19,7 @@ export class ClientSources {
   /**
    * Prepares a replacement of the trusted proxies.
    * @param trustedProxies - addresses and prefixes: `192.0.2.1`, `2001:db8::/32`
-   * @returns replaces them, for connections from then on
+   * @returns a function that replaces them, for later connections
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for any other text
    */
   renewal(trustedProxies: readonly string[]): () => void {

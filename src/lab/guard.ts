@@ -4,12 +4,14 @@ import type { Socket } from 'node:net';
 import { deleteNamespacesSync, namespaceNames } from './namespaces.js';
 import { toolEnvironment } from './tools.js';
 
-/** Namespaces of this process that have to be gone when it is. */
+/** Namespaces to be removed at the exit of this process. */
 const owned = new Set<string>();
 
 let exitHook = false;
 
-/** Reads names up to the end of its input, then kills what runs in them and removes them. */
+/**
+ * Reads names until end of input, then kills the processes in these namespaces and removes them.
+ */
 const GUARD_SCRIPT = `
 sort | while read -r namespace; do
   kill -9 $(ip netns pids "$namespace")
@@ -18,9 +20,9 @@ done
 `;
 
 /**
- * Sees to it that a lab's namespaces end with their owner, however that ends: a small shell
- * pipeline waits on a pipe from the owner, and does its work when the pipe closes, be it because of
- * SIGKILL. `sort` is what waits, as it writes nothing before its input ends.
+ * Removes a lab's namespaces when their owner ends, even by SIGKILL: a shell pipeline waits on a
+ * pipe from the owner and does its work when the pipe closes. `sort` waits, because it writes
+ * nothing before the end of its input.
  */
 export class NamespaceGuard {
   readonly #namespaces: string[] = [];
@@ -30,27 +32,27 @@ export class NamespaceGuard {
     this.#pipeline = spawn('sh', ['-c', GUARD_SCRIPT], {
       env: toolEnvironment(),
       stdio: ['pipe', 'ignore', 'ignore'],
-      // A session of its own: signals meant for the owner's terminal must not end the guard first.
+      // A session of its own: a signal to the owner's terminal must not end the guard.
       detached: true,
     });
-    // It must not keep an owner alive that has nothing else to do.
+    // The guard must not keep an otherwise finished owner alive.
     this.#pipeline.unref();
     (this.#pipeline.stdin as Socket | null)?.unref();
-    // Without its guard a lab still removes itself; only SIGKILL of the owner would leave it.
+    // Without its guard a lab still removes itself, except after SIGKILL of the owner.
     this.#pipeline.on('error', () => {});
     this.#pipeline.stdin?.on('error', () => {});
     if (!exitHook) process.on('exit', () => deleteNamespacesSync([...owned]));
     exitHook = true;
   }
 
-  /** Takes charge of a namespace. Call it before the namespace is made. */
+  /** Adds a namespace. To be called before the namespace is created. */
   watch(namespace: string): void {
     this.#namespaces.push(namespace);
     owned.add(namespace);
     this.#pipeline.stdin?.write(`${namespace}\n`);
   }
 
-  /** Kills what runs in the namespaces and removes them. */
+  /** Kills the processes in the namespaces and removes the namespaces. */
   async close(): Promise<void> {
     const existing = new Set(namespaceNames());
     deleteNamespacesSync(this.#namespaces.filter((name) => existing.has(name)));

@@ -30,16 +30,16 @@ export interface NatOptions {
 }
 
 export interface HostOptions {
-  /** The NAT it is behind; a public host when left out. */
+  /** The NAT in front of the host; absent for a public host. */
   readonly behind?: LabNat;
   /** Default: those of its NAT, or both. */
   readonly families?: readonly AddressFamily[];
 }
 
 /**
- * A small internet in network namespaces: public hosts and NATs around one router, hosts behind
- * the NATs. Declare nodes with `nat` and `host`, make them with `up`, run programs in them with
- * `spawn`. `close` leaves nothing behind; so does the end of the process, whatever ends it.
+ * A small internet in network namespaces: public hosts and NATs around one router, hosts behind the
+ * NATs. `nat` and `host` declare nodes, `up` creates them, `spawn` runs programs in them. `close`
+ * removes everything; so does the end of the process, whatever its cause.
  */
 export class Lab {
   readonly #guard: NamespaceGuard;
@@ -52,8 +52,8 @@ export class Lab {
   #isClosed = false;
 
   /**
-   * An empty lab. Also removes what labs of dead processes left.
-   * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE naming what is missing
+   * Creates an empty lab. Also removes what labs of dead processes left.
+   * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE with what is missing
    */
   constructor() {
     const support = labSupport();
@@ -66,7 +66,8 @@ export class Lab {
 
   /**
    * Declares a NAT on the internet.
-   * @throws TurnpikeError ERR_TURNPIKE_LAB for a bad name, ERR_TURNPIKE_LIMIT when full
+   * @throws TurnpikeError ERR_TURNPIKE_LAB for an invalid name, ERR_TURNPIKE_LIMIT if the lab is
+   *   full
    */
   nat(name: string, options: NatOptions): LabNat {
     const nat = this.#plan.nat(name, options.behaviour, options.families ?? DUAL_STACK);
@@ -76,7 +77,8 @@ export class Lab {
 
   /**
    * Declares a host.
-   * @throws TurnpikeError ERR_TURNPIKE_LAB for a bad name, ERR_TURNPIKE_LIMIT when full
+   * @throws TurnpikeError ERR_TURNPIKE_LAB for an invalid name, ERR_TURNPIKE_LIMIT if the lab is
+   *   full
    */
   host(name: string, options: HostOptions = {}): LabHost {
     const families = options.families ?? options.behind?.families ?? DUAL_STACK;
@@ -86,8 +88,8 @@ export class Lab {
   }
 
   /**
-   * Makes everything declared since the last call.
-   * @throws TurnpikeError ERR_TURNPIKE_LAB when a tool refuses; close the lab then
+   * Creates all nodes declared since the last call.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB if a tool fails; the lab must be closed then
    */
   up(): Promise<void> {
     this.#rising = this.#rise();
@@ -97,8 +99,8 @@ export class Lab {
   /**
    * Starts a program in a host. It ends with the lab.
    * @param host - a host that is up
-   * @param argv - program and arguments; no shell reads them
-   * @throws TurnpikeError ERR_TURNPIKE_CLOSED
+   * @param argv - program and arguments, without a shell
+   * @throws TurnpikeError ERR_TURNPIKE_CLOSED after `close`
    */
   spawn(host: LabHost, argv: readonly string[], options?: SpawnOptions): LabProcess {
     if (this.#isClosed) throw new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the lab is closed');
@@ -110,12 +112,12 @@ export class Lab {
 
   /**
    * Ends all processes and removes all namespaces. May be called at any time, and again.
-   * @param graceMs - how long a process may take to end by itself, in milliseconds
+   * @param graceMs - time between SIGTERM and SIGKILL, ms
    */
   async close(graceMs = STOP_GRACE_MS): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // Namespaces that it is making now would otherwise come after the rest is gone.
+    // Otherwise namespaces that `up` is creating would be created after the removal.
     await this.#rising?.catch(() => {});
     await Promise.all([...this.#processes].map((labProcess) => labProcess.stop(graceMs)));
     await this.#guard.close();
@@ -158,7 +160,7 @@ export class Lab {
     );
   }
 
-  /** The `ip` lines of each namespace that gains a link. */
+  /** Returns the `ip` lines of each namespace that gets a link. */
   #addressing(nodes: readonly (LabHost | LabNat)[]) {
     const batches = new Map<string, string[]>();
     const add = (namespace: string, more: string[]) => {
@@ -175,7 +177,7 @@ export class Lab {
     return run(['ip', 'netns', 'exec', nat.namespace, 'nft', '-f', '-'], natRules(nat.behaviour));
   }
 
-  /** The namespace at the other end of a node's uplink. */
+  /** Returns the namespace at the other end of a node's uplink. */
   protected parentOf(node: LabHost | LabNat): string {
     const nat = node.kind === 'host' ? node.behind : undefined;
     return nat?.namespace ?? this.#router;

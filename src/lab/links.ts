@@ -1,15 +1,15 @@
 import type { LabHost, LabNat } from './topology.js';
 
-/** The namespace that stands for the internet: it only routes between the uplinks. */
+/** The namespace of the internet, which only routes between the uplinks. */
 export const INTERNET = 'internet';
 
-/** Gateway addresses: the same on every link, as the links are routed, not bridged. */
+/** Gateway addresses: the same on every link, because the links are routed, not bridged. */
 const GATEWAY_V4 = { internet: '192.0.2.1', lan: '192.168.1.1' } as const;
 const GATEWAY_V6 = 'fe80::1';
 
 /**
- * The `ip -batch` line that makes the link between a node and its parent.
- * @param node - a node whose namespace is there
+ * Returns the `ip -batch` line that creates the link between a node and its parent.
+ * @param node - a node whose namespace exists
  * @param parent - the parent's namespace
  */
 export function linkLine(node: LabHost | LabNat, parent: string): string {
@@ -20,9 +20,9 @@ export function linkLine(node: LabHost | LabNat, parent: string): string {
 }
 
 /**
- * What a node's own namespace needs: its address and a default route over the uplink.
- * @param node - a node whose link is there
- * @returns `ip -batch` lines
+ * Returns the `ip -batch` lines for a node's own namespace: its address, and a default route over
+ * the uplink.
+ * @param node - a node whose link exists
  */
 export function nodeLines(node: LabHost | LabNat): string[] {
   const behind = node.kind === 'host' ? node.behind : undefined;
@@ -42,10 +42,9 @@ export function nodeLines(node: LabHost | LabNat): string[] {
 }
 
 /**
- * What the parent of a node needs: its end of the link, and routes to the node and to what is
- * behind it.
- * @param node - a node whose link is there
- * @returns `ip -batch` lines
+ * Returns the `ip -batch` lines for the parent of a node: its end of the link, and routes to the
+ * node and to the network behind it.
+ * @param node - a node whose link exists
  */
 export function parentLines(node: LabHost | LabNat): string[] {
   const { downlink } = node;
@@ -67,22 +66,23 @@ export function parentLines(node: LabHost | LabNat): string[] {
 }
 
 /**
- * `addrgenmode none` keeps the kernel from making link-local addresses of its own, whose duplicate
- * address detection (RFC 4862 section 5.4) would take seconds.
+ * Returns the lines that bring a device up. `addrgenmode none` keeps the kernel from creating
+ * link-local addresses, whose duplicate address detection (RFC 4862 section 5.4) would take
+ * seconds.
  */
 export function upLines(device: string): string[] {
   return [`link set dev ${device} addrgenmode none`, `link set dev ${device} up`];
 }
 
-/** Kernel settings of a namespace, as files below /proc/sys/net by the value they get. */
+/** Kernel settings of a namespace: files below /proc/sys/net, by value. */
 export interface NamespaceSettings {
   readonly [value: string]: readonly string[];
 }
 
 /**
- * A new namespace inherits some of the host's settings, so those that matter are set.
+ * Returns the settings of a new namespace, which would otherwise inherit some of the host's.
  * @param forwards - whether the namespace routes
- * @param ephemeralPorts - for sockets that ask for no port; undefined leaves the kernel's
+ * @param ephemeralPorts - first and last ephemeral port; undefined for the kernel's default
  */
 export function namespaceSettings(
   forwards: boolean,

@@ -2,34 +2,34 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { killQuietly, runSync } from './tools.js';
 
-/** Where `ip netns` keeps its names. */
+/** The directory of `ip netns`. */
 const NETNS_DIRECTORY = '/run/netns';
 
-/** How a lab's namespaces are named: the owner's pid and start, a number, the node. */
+/** The form of a namespace's name: the owner's pid and start time, a number, the node's name. */
 const NAME = /^turnpike-(\d+)-([0-9a-z]+)-\d+-/;
 
 let labs = 0;
 
-/** The first part of a new lab's namespace names. It says who owns them, for `reapStale`. */
+/** Returns the prefix of a new lab's namespace names. It identifies the owner, for `reapStale`. */
 export function newPrefix(): string {
   const start = processStart(process.pid) ?? 0;
   return `turnpike-${process.pid}-${start.toString(36)}-${labs++}`;
 }
 
-/** The process that made a lab: its pid, and when it started, in clock ticks. */
+/** The process that created a lab: its pid, and its start time in clock ticks. */
 export interface NamespaceOwner {
   readonly pid: number;
   readonly start: number;
 }
 
-/** @returns who made a namespace; undefined for one that is no lab's */
+/** Returns the owner of a namespace; undefined if no lab created it. */
 export function ownerOf(namespace: string): NamespaceOwner | undefined {
   const [, pid, start] = NAME.exec(namespace) ?? [];
   if (pid === undefined || start === undefined) return undefined;
   return { pid: Number(pid), start: Number.parseInt(start, 36) };
 }
 
-/** Removes the namespaces of labs whose owners are dead, and what runs in them. */
+/** Removes the namespaces of labs whose owners are dead, with the processes in them. */
 export function reapStale(): void {
   deleteNamespacesSync(
     namespaceNames().filter((name) => {
@@ -39,7 +39,7 @@ export function reapStale(): void {
   );
 }
 
-/** The names of all network namespaces of this machine. */
+/** Returns the names of all network namespaces of this machine. */
 export function namespaceNames(): string[] {
   try {
     return readdirSync(NETNS_DIRECTORY);
@@ -49,9 +49,9 @@ export function namespaceNames(): string[] {
 }
 
 /**
- * Kills what still runs in these namespaces and removes their names, synchronously and without
- * failing: it is also the way out of a process that is ending.
- * @param namespaces - names of namespaces that are there and that a lab made
+ * Kills the processes in these namespaces and removes the namespaces. Synchronous and never throws,
+ * because it is also called while the process exits.
+ * @param namespaces - names of existing namespaces of a lab
  */
 export function deleteNamespacesSync(namespaces: readonly string[]): void {
   if (namespaces.length === 0) return;
@@ -60,11 +60,11 @@ export function deleteNamespacesSync(namespaces: readonly string[]): void {
   try {
     runSync(['ip', '-force', '-batch', '-'], batch);
   } catch {
-    // One that is gone already is as good as removed.
+    // A namespace that is already gone counts as removed.
   }
 }
 
-/** Every process whose network namespace is one of these. */
+/** Returns every process whose network namespace is one of these. */
 function processesIn(namespaces: readonly string[]): number[] {
   const wanted = new Set(namespaces.map(namespaceLink));
   return readdirSync('/proc')
@@ -73,7 +73,7 @@ function processesIn(namespaces: readonly string[]): number[] {
     .map(Number);
 }
 
-/** What /proc/PID/ns/net of a process in that namespace points to (namespaces(7)). */
+/** Returns the target of /proc/PID/ns/net of a process in a namespace (namespaces(7)). */
 function namespaceLink(namespace: string): string {
   try {
     return `net:[${statSync(join(NETNS_DIRECTORY, namespace)).ino}]`;
@@ -91,14 +91,13 @@ function readlinkOrEmpty(path: string): string {
 }
 
 /**
- * When a process started, in the kernel's clock ticks (field 22 of proc(5)'s stat): with the pid it
- * names a process for good, as pids are used again.
- * @returns undefined when there is no such process
+ * Returns the start time of a process, in clock ticks (field 22 of proc(5)'s stat); undefined if
+ * there is no such process. With the pid it identifies a process uniquely, since pids are reused.
  */
 export function processStart(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in parentheses, which may hold anything.
+    // The second field is the program's name in parentheses, which may contain any character.
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
   } catch {
     return undefined;

@@ -1,7 +1,7 @@
 import type { NatBehaviour } from './topology.js';
 
 /**
- * The nftables ruleset of a NAT box whose outer interface is `wan`.
+ * Returns the nftables ruleset of a NAT whose outer interface is `wan`.
  *
  * | behaviour          | mapping (RFC 4787 4.1)     | filtering (RFC 4787 5)     |
  * |--------------------|----------------------------|----------------------------|
@@ -10,8 +10,8 @@ import type { NatBehaviour } from './topology.js';
  * | port-restricted    | endpoint-independent       | address and port-dependent |
  * | symmetric          | address and port-dependent | address and port-dependent |
  *
- * IPv6 is routed, never translated, through a firewall that lets in what was asked for (RFC 6092
- * section 3.2.3, address and port-dependent filtering) whatever the IPv4 behaviour.
+ * IPv6 is routed, not translated, through a stateful firewall (RFC 6092 section 3.2.3, address and
+ * port-dependent filtering), whatever the IPv4 behaviour.
  * @param behaviour - of the IPv4 NAT
  * @returns text for `nft -f`
  */
@@ -20,9 +20,9 @@ export function natRules(behaviour: NatBehaviour): string {
 }
 
 /**
- * Unsolicited packets must be dropped before conntrack confirms them: a confirmed entry would hold
- * the port, and the host's own next packet to that sender would get another mapping. Neighbour
- * discovery is untracked and has to pass.
+ * Drops unsolicited packets before conntrack confirms them: a confirmed entry would occupy the
+ * port, and the host's own next packet to that sender would get another mapping. Neighbour
+ * discovery is untracked and must pass.
  */
 const FIREWALL = `
 table inet firewall {
@@ -65,9 +65,9 @@ table ip nat {
 }
 
 /**
- * The way in of the two cones: outgoing packets, seen after their translation, teach the map which
- * inner socket a port stands for and the set whom it has written to; first packets of unknown
- * senders are sent to that socket if `condition` holds.
+ * Returns the inbound rules of the two cones. Outgoing packets, after their translation, add to the
+ * map the inner socket of a port, and to the set its destinations. First packets of other senders
+ * are translated to that socket if `condition` holds.
  */
 function inwards(condition: string): string {
   return `

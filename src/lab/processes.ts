@@ -2,13 +2,13 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { killQuietly, toolEnvironment } from './tools.js';
 import type { LabHost } from './topology.js';
 
-/** How long a process may take to end after SIGTERM before it gets SIGKILL. */
+/** Time between SIGTERM and SIGKILL. */
 export const STOP_GRACE_MS = 2_000;
 
 export interface SpawnOptions {
   /** Added to the owner's environment. */
   readonly env?: NodeJS.ProcessEnv;
-  /** As in node:child_process; `pipe` when left out. */
+  /** As in node:child_process; default `pipe`. */
   readonly stdio?: StdioOptions;
   readonly cwd?: string;
 }
@@ -19,36 +19,37 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A process that runs in a host's namespace. */
+/** A process in a host's namespace. */
 export class LabProcess {
-  /** Node's handle on it, with its streams. */
+  /** Node's child process, with its streams. */
   readonly child: ChildProcess;
-  /** Resolves when it has ended and its streams are closed. */
+  /** Resolves when the process has ended and its streams are closed. */
   readonly ended: Promise<ProcessEnd>;
 
   constructor(child: ChildProcess) {
     this.child = child;
     this.ended = new Promise((resolve) => {
       child.once('close', (code, signal) => resolve({ code, signal }));
-      // A program that cannot start at all counts as one that a shell did not find.
+      // A program that cannot be started counts as not found by a shell (127).
       child.once('error', () => resolve({ code: 127, signal: null }));
     });
   }
 
-  /** Its pid; undefined when it could not be started. */
+  /** The pid; undefined if the process could not be started. */
   get pid(): number | undefined {
     return this.child.pid;
   }
 
-  /** Sends a signal; nothing happens when it has ended. */
+  /** Sends a signal; no effect after the end. */
   signal(signal: NodeJS.Signals): void {
     const { pid, exitCode, signalCode } = this.child;
     if (pid !== undefined && exitCode === null && signalCode === null) killQuietly(pid, signal);
   }
 
   /**
-   * SIGTERM, and SIGKILL for one that does not heed it.
-   * @param graceMs - how long it may take, in milliseconds
+   * Sends SIGTERM, and SIGKILL after the grace time.
+   * @param graceMs - grace time, ms
+   * @returns how the process ended
    */
   async stop(graceMs = STOP_GRACE_MS): Promise<ProcessEnd> {
     this.signal('SIGTERM');
@@ -60,16 +61,16 @@ export class LabProcess {
 }
 
 /**
- * Runs the program unless the owner, whose pid comes first, is dead by now: the kernel sends no
- * signal for a death that was before prctl(2).
+ * Runs the program if the owner, whose pid is the first argument, is still alive: the kernel sends
+ * no signal for a death before prctl(2).
  */
 const EXEC_IF_OWNED = 'test "$PPID" = "$0" && exec "$@"';
 
 /**
- * Starts a program in a host's namespace. Every program on the way replaces itself by the next, so
- * the pid is the program's own; the kernel kills it when its owner dies (PR_SET_PDEATHSIG).
+ * Starts a program in a host's namespace. Each wrapper replaces itself by the next program, so the
+ * pid is the program's own. The kernel kills it when its owner dies (PR_SET_PDEATHSIG).
  * @param host - a host of a lab that is up
- * @param argv - program and arguments; no shell reads them
+ * @param argv - program and arguments, without a shell
  */
 export function spawnInNamespace(
   host: LabHost,
@@ -82,7 +83,7 @@ export function spawnInNamespace(
     spawn('ip', [...prefix, ...argv], {
       env: toolEnvironment(options.env),
       stdio: options.stdio ?? 'pipe',
-      // The owner decides what Ctrl-C means for them.
+      // The owner decides what Ctrl-C does to it.
       detached: true,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     }),

@@ -2,14 +2,14 @@ import type { TurnpikeError } from '../errors.js';
 import { deleteNamespacesSync, namespaceNames, newPrefix } from './namespaces.js';
 import { findTool, runSync, SEARCH_PATH } from './tools.js';
 
-/** The programs a lab runs, with the Debian package of each. */
+/** The programs that a lab runs, with their Debian packages. */
 const TOOLS = { ip: 'iproute2', nft: 'nftables', setpriv: 'util-linux', tee: 'coreutils' } as const;
 
 type Tool = keyof typeof TOOLS;
 
 export type LabSupport = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
-/** Needs what the lab's own rules need of the kernel. */
+/** Rules that need the same kernel features as the lab's. */
 const PROBE_RULES = `
 table ip probe {
   chain postrouting {
@@ -22,9 +22,9 @@ table ip probe {
 let support: LabSupport | undefined;
 
 /**
- * Whether labs can be made here: root, the tools, and a kernel that lets this process have network
- * namespaces and NAT rules, which is tried once with a namespace of its own.
- * @returns ok, or one line that names what is missing
+ * Returns whether labs can be created here: root, the tools, and a kernel that allows network
+ * namespaces and NAT rules, which is tried once with a namespace.
+ * @returns ok, or one line with what is missing
  */
 export function labSupport(): LabSupport {
   support ??= findSupport();
@@ -59,7 +59,7 @@ function tryKernel(): LabSupport {
 }
 
 /**
- * The tools that are in none of these directories.
+ * Returns the tools that are in none of these directories.
  * @param searchPath - as PATH
  */
 export function missingTools(searchPath: string): Tool[] {

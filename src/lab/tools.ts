@@ -3,12 +3,12 @@ import { accessSync, constants } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { TurnpikeError } from '../errors.js';
 
-/** Where programs are looked for, as PATH. */
+/** Directories of programs, as PATH. */
 export const SEARCH_PATH = searchPath(process.env.PATH ?? '');
 
 /**
- * A PATH with the administrators' folders that an ordinary user's leaves out on Debian: `sbin`
- * beside each `bin`. Where neither /usr/bin nor /bin is on the PATH, nothing of theirs is added.
+ * Returns a PATH with the `sbin` directory beside each `bin`, which an ordinary user's PATH lacks
+ * on Debian.
  * @param path - as PATH
  */
 function searchPath(path: string): string {
@@ -21,9 +21,9 @@ function searchPath(path: string): string {
 
 /**
  * Finds a program.
- * @param name - without folder
- * @param path - the folders to look in, as PATH
- * @returns its path, or undefined when it is in none of them
+ * @param name - without directory
+ * @param path - directories to search, as PATH
+ * @returns its path; undefined if no directory has it
  */
 export function findTool(name: string, path: string = SEARCH_PATH): string | undefined {
   return path
@@ -42,16 +42,16 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** The environment of every program the lab starts. */
+/** Returns the environment of the programs that the lab starts. */
 export function toolEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return { ...process.env, PATH: SEARCH_PATH, ...extra };
 }
 
 /**
  * Runs one of the lab's tools to its end.
- * @param argv - program and arguments; no shell reads them
+ * @param argv - program and arguments, without a shell
  * @param input - its standard input
- * @throws TurnpikeError ERR_TURNPIKE_LAB with the tool's first line of complaint
+ * @throws TurnpikeError ERR_TURNPIKE_LAB with the first line of the tool's standard error
  */
 export function run(argv: readonly string[], input = ''): Promise<void> {
   const [program = '', ...rest] = argv;
@@ -59,7 +59,7 @@ export function run(argv: readonly string[], input = ''): Promise<void> {
     const child = spawn(program, rest, {
       env: toolEnvironment(),
       stdio: ['pipe', 'ignore', 'pipe'],
-      // Ctrl-C is for the owner to handle: it must not tear a half-built lab's tools away.
+      // Ctrl-C is handled by the owner: it must not end the tools of a half-created lab.
       detached: true,
     });
     let complaint = '';
@@ -71,15 +71,15 @@ export function run(argv: readonly string[], input = ''): Promise<void> {
       if (code === 0) resolve();
       else reject(toolError(argv, complaint));
     });
-    // A tool that dies before it has read its input says why on stderr; EPIPE says nothing more.
+    // A tool that ends before it has read its input reports why on stderr; EPIPE adds nothing.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
   });
 }
 
 /**
- * The same, synchronously: for the way out of a process.
- * @throws TurnpikeError ERR_TURNPIKE_LAB
+ * As `run`, but synchronous, for the exit of a process.
+ * @throws TurnpikeError ERR_TURNPIKE_LAB as `run`
  */
 export function runSync(argv: readonly string[], input = ''): void {
   const [program = '', ...rest] = argv;
@@ -100,7 +100,7 @@ function toolError(argv: readonly string[], complaint: string, cause?: unknown):
   return new TurnpikeError('ERR_TURNPIKE_LAB', `${argv.join(' ')}: ${line}`, { cause });
 }
 
-/** Signals a process that may have ended. */
+/** Sends a signal to a process that may have ended. */
 export function killQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

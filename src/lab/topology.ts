@@ -1,7 +1,7 @@
 import type { AddressFamily } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 
-/** The four behaviours of RFC 4787 sections 4.1 and 5 that the lab's NATs can have. */
+/** The four NAT behaviours of the lab (RFC 4787 sections 4.1 and 5). */
 export const NAT_BEHAVIOURS = [
   'port-restricted',
   'symmetric',
@@ -11,46 +11,46 @@ export const NAT_BEHAVIOURS = [
 
 export type NatBehaviour = (typeof NAT_BEHAVIOURS)[number];
 
-/** Nodes of one kind that the address plan has room for. */
+/** Maximum nodes of one kind in the address plan. */
 const NODES_PER_KIND_MAX = 200;
 
-/** What every node of a lab has: a network namespace and one uplink to its parent. */
+/** Properties of every node: a network namespace and one uplink to its parent. */
 interface LabNode {
   /** Unique in its lab: `[a-z0-9-]+`. */
   readonly name: string;
-  /** The network namespace's name, for `ip netns exec`. */
+  /** Name of the network namespace, for `ip netns exec`. */
   readonly namespace: string;
-  /** Its own addresses in canonical text, by family. */
+  /** Its addresses in canonical text, by family. */
   readonly addresses: { readonly [family in AddressFamily]?: string };
   readonly families: readonly AddressFamily[];
-  /** Its interface towards the parent. */
+  /** Its interface to the parent. */
   readonly uplink: string;
-  /** The parent's interface towards it: unique in the lab. */
+  /** The parent's interface to it, unique in the lab. */
   readonly downlink: string;
 }
 
-/** A NAT for IPv4 and a stateful firewall for IPv6, which is routed. */
+/** A NAT for IPv4, and a stateful firewall for IPv6, which is routed. */
 export interface LabNat extends LabNode {
   readonly kind: 'nat';
   readonly behaviour: NatBehaviour;
-  /** The IPv6 prefix of the LAN behind it, up to and with its `::`; 64 bits long. */
+  /** The IPv6 /64 of the LAN behind it, up to and including `::`. */
   readonly lanPrefix: string;
 }
 
-/** A host on the lab's internet, or behind a NAT. */
+/** A host on the lab's internet or behind a NAT. */
 export interface LabHost extends LabNode {
   readonly kind: 'host';
-  /** The NAT it is behind; undefined for a public host. */
+  /** The NAT in front of it; undefined for a public host. */
   readonly behind: LabNat | undefined;
-  /** First and last port of its sockets that ask for none. */
+  /** First and last ephemeral port of its sockets. */
   readonly ephemeralPorts: readonly [number, number];
 }
 
 /**
- * Hands out names and addresses. Public hosts are in 192.0.2.0/24 and 2001:db8:1::/64, NATs in
+ * Assigns names and addresses. Public hosts are in 192.0.2.0/24 and 2001:db8:1::/64, NATs in
  * 203.0.113.0/24 and 2001:db8:2::/64 (documentation ranges, RFC 5737 and RFC 3849). Every LAN is
- * 192.168.1.0/24, as at home, so nothing can come to rely on a LAN address; its IPv6 prefix is its
- * own, 2001:db8:100+n::/64.
+ * 192.168.1.0/24, as at home, so that nothing depends on a LAN address being unique; its IPv6
+ * prefix is its own, 2001:db8:100+n::/64.
  */
 export class AddressPlan {
   readonly #prefix: string;
@@ -60,12 +60,15 @@ export class AddressPlan {
   #nats = 0;
   #links = 0;
 
-  /** @param prefix - begins every namespace's name */
+  /** @param prefix - prefix of every namespace's name */
   constructor(prefix: string) {
     this.#prefix = prefix;
   }
 
-  /** @throws TurnpikeError ERR_TURNPIKE_LAB for a bad name, ERR_TURNPIKE_LIMIT when full */
+  /**
+   * Assigns a NAT. @throws TurnpikeError ERR_TURNPIKE_LAB for an invalid name, ERR_TURNPIKE_LIMIT
+   * if full
+   */
   nat(name: string, behaviour: NatBehaviour, families: readonly AddressFamily[]): LabNat {
     const number = this.#next('NATs', this.#nats++);
     return {
@@ -77,7 +80,10 @@ export class AddressPlan {
     };
   }
 
-  /** @throws TurnpikeError ERR_TURNPIKE_LAB for a bad name, ERR_TURNPIKE_LIMIT when full */
+  /**
+   * Assigns a host. @throws TurnpikeError ERR_TURNPIKE_LAB for an invalid name, ERR_TURNPIKE_LIMIT
+   * if full
+   */
   host(name: string, families: readonly AddressFamily[], behind?: LabNat): LabHost {
     const node = this.#node(name, families, 'eth0');
     if (behind === undefined) {
@@ -125,9 +131,9 @@ export class AddressPlan {
 }
 
 /**
- * Hosts behind one NAT take their ephemeral ports from ranges of their own: the kernel's NAT keeps
- * a source port where it is free, and only then is its mapping endpoint-independent (RFC 4787
- * section 4.1), whatever two hosts do.
+ * Returns the ephemeral ports of a host behind a NAT: a separate range per host. The kernel's NAT
+ * keeps a source port if it is free, and only then is its mapping endpoint-independent (RFC 4787
+ * section 4.1).
  */
 function lanPorts(number: number): [number, number] {
   const size = 4_000;

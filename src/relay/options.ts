@@ -61,7 +61,7 @@ export const RELAY_SPECS = {
   },
 } as const satisfies Settings<RelayOptions>;
 
-/** What `Relay#update` takes: those settings that change while a relay runs. */
+/** Settings of `Relay#update`: those that can change while a relay runs. */
 export type RelayUpdate = Update<RelayOptions, typeof RELAY_SPECS>;
 
 /** Validated options of `Relay.open`. */

@@ -75,7 +75,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #timer: NodeJS.Timeout;
   readonly #workers: WorkerWatchdog;
   readonly #addresses: BoundAddresses;
-  /** What a change of each setting does. */
+  /** Applies a change of a setting, by setting. */
   readonly #effects: Effects<RelayOptions, typeof RELAY_SPECS> = {
     relays: (relays) => () => this.#useRelays(relays),
     challengesPerSecond: (perSecond) => () => this.#rules.budgets.limit({ perSecond }),
@@ -284,10 +284,11 @@ export class Relay extends EventEmitter<RelayEvents> {
   }
 
   /**
-   * Changes settings while it runs: all that are given, or none. `relays` stand in place of those
-   * known before, by other means than a directory.
-   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that changes only at
-   *   a start
+   * Changes settings of a running relay: all given ones, or none. `relays` replaces the relays
+   * known without a directory.
+   * @param settings - the settings to change
+   * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that cannot change
+   *   at run time
    */
   update(settings: RelayUpdate): void {
     updateSettings<RelayOptions, typeof RELAY_SPECS>(
@@ -303,7 +304,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
   }
 
-  /** Refuses new legs with 300 and an alternate relay; what is there goes on. */
+  /** Refuses new legs with 300 and an alternate relay. Existing legs continue. */
   drain(): void {
     this.#rules.draining = true;
     this.#registration?.beatSoon();

@@ -7,7 +7,7 @@ import { SPECS } from '../options/shared-specs.js';
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import type { RelayOptions } from './options.js';
 
-/** The settings of a relay, but for `relays`. Data alone, as `options/shared-specs.ts`. */
+/** The settings of a relay without `relays`. Data only, as `options/shared-specs.ts`. */
 export const RELAY_SETTINGS = {
   id: {
     ...SPECS.name,

@@ -31,7 +31,7 @@ export class ApiKeys {
   /**
    * Prepares a replacement of the keys.
    * @param keys - valid by `DIRECTORY_SPECS`
-   * @returns replaces them
+   * @returns a function that replaces them
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for one key for two tenants; no message contains a
    *   key
    */

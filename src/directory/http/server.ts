@@ -137,7 +137,7 @@ const CROWDED = {
 
 /**
  * Prepares a replacement of the certificate.
- * @returns replaces it, for connections from then on
+ * @returns a function that replaces it, for later connections
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files, or the server is plain
  *   HTTP
  */
