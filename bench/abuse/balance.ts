@@ -35,6 +35,7 @@ const NOT_RECEIVED: readonly CounterName[] = [
   'send_errors',
   'control_send_dropped',
   'trunk_unbound',
+  'trunk_expired',
 ];
 
 /** Every other drop is of a datagram that was received: a new counter is one until it says no. */
@@ -103,6 +104,7 @@ export function trunkBalance(from: MetricsText, to: MetricsText, name: string): 
   const came = {
     trunk_to_client: records(to, 'trunk_to_client'),
     trunk_unbound: records(to, 'trunk_unbound'),
+    trunk_expired: records(to, 'trunk_expired'),
   };
   // Datagrams that the kernel dropped are known by number, not by what was in them.
   const missing = sent - totalOf(came);

@@ -38,6 +38,8 @@ enum class Verdict : uint8_t {
   kChannelDataMalformed,
   // Dropped datagrams: ChannelData of a 5-tuple and channel without an entry.
   kChannelUnknown,
+  // Dropped datagrams: ChannelData of an entry whose lifetime is over.
+  kChannelExpired,
   // Dropped records: the relay of the entry is gone, or another one has its index.
   kTrunkNoPeer,
   // Dropped records: no send key for today or a day before; a probe without one counts too.
@@ -58,6 +60,8 @@ enum class Verdict : uint8_t {
   kTrunkTooOld,
   // Dropped records: a record on a session index that is not bound to its sender.
   kTrunkUnbound,
+  // Dropped records: a record on a session index whose lifetime is over.
+  kTrunkExpired,
   // Dropped datagrams: a probe reply to the future or to what is older than 60 s.
   kTrunkProbeStale,
 };
@@ -79,6 +83,7 @@ enum class Counter : uint8_t {
   kClientStunResponse,
   kChannelDataMalformed,
   kChannelUnknown,
+  kChannelExpired,
   kTrunkNoPeer,
   kTrunkNoKey,
   kTrunkMalformed,
@@ -89,6 +94,7 @@ enum class Counter : uint8_t {
   kTrunkReplayed,
   kTrunkTooOld,
   kTrunkUnbound,
+  kTrunkExpired,
   kTrunkProbeStale,
   // datagrams: received on the client side.
   kClientRxPackets,
@@ -134,7 +140,7 @@ enum class Counter : uint8_t {
   kPuntOversize,
   // operations: events that did not fit the queue.
   kEventsDropped,
-  // operations: puts and removes that a worker carried out.
+  // operations: puts, refreshes and removes that a worker carried out.
   kCommandsApplied,
   // datagrams: trunk probes sent.
   kProbesSent,
@@ -166,6 +172,7 @@ inline constexpr const char* kCounterNames[] = {
     "client_stun_response",
     "channel_data_malformed",
     "channel_unknown",
+    "channel_expired",
     "trunk_no_peer",
     "trunk_no_key",
     "trunk_malformed",
@@ -176,6 +183,7 @@ inline constexpr const char* kCounterNames[] = {
     "trunk_replayed",
     "trunk_too_old",
     "trunk_unbound",
+    "trunk_expired",
     "trunk_probe_stale",
     "client_rx_packets",
     "client_rx_bytes",
@@ -207,7 +215,7 @@ inline constexpr const char* kCounterNames[] = {
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 55;
+inline constexpr size_t kCounterCount = 57;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 103509262;
+inline constexpr uint32_t kBindingContract = 2391831224;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -61,6 +61,8 @@ inline constexpr uint32_t kScratchBytes = 2'048;
 // Largest difference of session sequences that counts as loss or as reordering. A larger one says
 // that another worker or relay had the session meanwhile, and only sets the new start.
 inline constexpr uint32_t kSessionSequenceGapMax = 4'096;
+// Longest lifetime of an entry that expires, in seconds: 31 years.
+inline constexpr uint32_t kEntryLifetimeSecondsMax = 1'000'000'000;
 // Bits of a leg's first counter word that count packets; those above hold a second.
 inline constexpr uint32_t kLegPacketsBits = 40;
 // Stands for all workers where one is named.

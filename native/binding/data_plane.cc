@@ -1,6 +1,7 @@
 #include "binding/data_plane.h"
 
 #include "base/interface.h"
+#include "binding/call_values.h"
 #include "binding/open_options.h"
 #include "binding/scratch.h"
 #include "io/clock.h"
@@ -8,14 +9,6 @@
 namespace turnpike {
 
 namespace {
-
-Napi::Value ToValue(const Napi::CallbackInfo& info, StatusCode code) {
-  return Napi::Number::New(info.Env(), static_cast<uint8_t>(code));
-}
-
-uint32_t Argument(const Napi::CallbackInfo& info, size_t index) {
-  return info[index].As<Napi::Number>().Uint32Value();
-}
 
 void Throw(Napi::Env env, const Status& status) {
   Napi::Error error = Napi::Error::New(env, status.message);
@@ -60,10 +53,12 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
   return DefineClass(env, "DataPlane",
                      {Plane::InstanceMethod("putClientFlowToTrunk", &Plane::PutClientFlowToTrunk),
                       Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
+                      Plane::InstanceMethod("refreshClientFlow", &Plane::RefreshClientFlow),
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
                       Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),
                       Plane::InstanceMethod("flowCounter", &Plane::FlowCounter),
                       Plane::InstanceMethod("putSession", &Plane::PutSession),
+                      Plane::InstanceMethod("refreshSession", &Plane::RefreshSession),
                       Plane::InstanceMethod("removeSession", &Plane::RemoveSession),
                       Plane::InstanceMethod("lanePorts", &Plane::LanePorts),
                       Plane::InstanceMethod("putTrunkPeer", &Plane::PutTrunkPeer),
@@ -177,78 +172,6 @@ void DataPlaneObject::OnEnvironmentEnd(void* plane) {
   self->open_ = false;
   self->Stop();
   self->StopNotifying();
-}
-
-Napi::Value DataPlaneObject::PutClientFlowToTrunk(const Napi::CallbackInfo& info) {
-  if (!open_) return ToValue(info, StatusCode::kClosed);
-  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
-  FlowAction action;
-  action.kind = FlowAction::Kind::kTrunk;
-  action.relay_index = Argument(info, 2);
-  action.session_index = Argument(info, 3);
-  return ToValue(info, controller_->PutClientFlow(Argument(info, 0), key, action));
-}
-
-Napi::Value DataPlaneObject::PutClientFlowToClient(const Napi::CallbackInfo& info) {
-  if (!open_) return ToValue(info, StatusCode::kClosed);
-  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
-  FlowAction action;
-  action.kind = FlowAction::Kind::kClient;
-  action.channel = static_cast<uint16_t>(Argument(info, 2));
-  action.tuple = Read<FlowCommand>(scratch_).to;
-  return ToValue(info, controller_->PutClientFlow(Argument(info, 0), key, action));
-}
-
-Napi::Value DataPlaneObject::RemoveClientFlow(const Napi::CallbackInfo& info) {
-  if (!open_) return ToValue(info, StatusCode::kClosed);
-  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
-  return ToValue(info, controller_->RemoveClientFlow(Argument(info, 0), key));
-}
-
-Napi::Value DataPlaneObject::FlowNumber(const Napi::CallbackInfo& info) {
-  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
-  uint32_t number = 0;
-  const bool found = open_ && controller_->FlowNumber(Argument(info, 0), key, &number);
-  return Napi::Number::New(info.Env(), found ? static_cast<double>(number) : -1);
-}
-
-Napi::Value DataPlaneObject::FlowCounter(const Napi::CallbackInfo& info) {
-  const LegTraffic* traffic =
-      open_ ? controller_->FlowTraffic(Argument(info, 0), Argument(info, 1)) : nullptr;
-  uint64_t value = 0;
-  if (traffic != nullptr) {
-    const auto field = static_cast<LegField>(Argument(info, 2));
-    value = field == LegField::kPackets        ? traffic->packets()
-            : field == LegField::kPayloadBytes ? traffic->payload_bytes()
-                                               : traffic->last_second();
-  }
-  return Napi::Number::New(info.Env(), static_cast<double>(value));
-}
-
-Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {
-  if (!open_) return ToValue(info, StatusCode::kClosed);
-  SessionAction action;
-  action.relay_index = Argument(info, 1);
-  action.channel = static_cast<uint16_t>(Argument(info, 2));
-  action.tuple = Read<FiveTuple>(scratch_);
-  return ToValue(info, controller_->PutSession(Argument(info, 0), action));
-}
-
-Napi::Value DataPlaneObject::RemoveSession(const Napi::CallbackInfo& info) {
-  if (!open_) return ToValue(info, StatusCode::kClosed);
-  return ToValue(info, controller_->RemoveSession(Argument(info, 0)));
-}
-
-Napi::Value DataPlaneObject::PutTrunkPeer(const Napi::CallbackInfo& info) {
-  if (!open_) return ToValue(info, StatusCode::kClosed);
-  TrunkPeerSpec spec;
-  if (!ReadTrunkPeer(scratch_, &spec)) return ToValue(info, StatusCode::kInvalid);
-  return ToValue(info, controller_->PutTrunkPeer(Argument(info, 0), spec));
-}
-
-Napi::Value DataPlaneObject::RemoveTrunkPeer(const Napi::CallbackInfo& info) {
-  if (!open_) return ToValue(info, StatusCode::kClosed);
-  return ToValue(info, controller_->RemoveTrunkPeer(Argument(info, 0)));
 }
 
 Napi::Value DataPlaneObject::SetRelayHosts(const Napi::CallbackInfo& info) {

@@ -35,10 +35,12 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
 
   Napi::Value PutClientFlowToTrunk(const Napi::CallbackInfo& info);
   Napi::Value PutClientFlowToClient(const Napi::CallbackInfo& info);
+  Napi::Value RefreshClientFlow(const Napi::CallbackInfo& info);
   Napi::Value RemoveClientFlow(const Napi::CallbackInfo& info);
   Napi::Value FlowCounter(const Napi::CallbackInfo& info);
   Napi::Value FlowNumber(const Napi::CallbackInfo& info);
   Napi::Value PutSession(const Napi::CallbackInfo& info);
+  Napi::Value RefreshSession(const Napi::CallbackInfo& info);
   Napi::Value RemoveSession(const Napi::CallbackInfo& info);
   Napi::Value PutTrunkPeer(const Napi::CallbackInfo& info);
   Napi::Value RemoveTrunkPeer(const Napi::CallbackInfo& info);

@@ -72,6 +72,7 @@ void Forwarder::ClassifyNext(const Packet& packet, const ClientLookup& previous,
 Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& now,
                                  ClientResult* result) {
   if (flow == nullptr) return Verdict::kChannelUnknown;
+  if (flow->expiry.IsOver(now.monotonic_second)) return Verdict::kChannelExpired;
   if (flow->action.kind == FlowAction::Kind::kTrunk) {
     return MakeRecord(packet, *flow, now, &result->record);
   }
@@ -245,6 +246,7 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
       session.action.generation != peer.generation) {
     return Verdict::kTrunkUnbound;
   }
+  if (session.expiry.IsOver(now.monotonic_second)) return Verdict::kTrunkExpired;
   TrunkTraffic& traffic = tables_.peers.Traffic(opened.relay_index);
   traffic.records_received.Add(1);
   const uint16_t sequence = record->session_sequence.Get();

@@ -109,7 +109,7 @@ class Forwarder {
   }
   // Client side, second half, where a lookup is needed: the flow, or null.
   Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }
-  // What becomes of the datagram of a flow that was looked for.
+  // What becomes of the datagram of a flow that was looked for; one that has expired is as none.
   Verdict ForwardClient(const Packet& packet, Flow* flow, const Now& now, ClientResult* result);
   // Makes a datagram of one record: with headroom in place, else a copy in the SingleRecordBytes at
   // `room`.
@@ -121,7 +121,7 @@ class Forwarder {
   // ForwardRecord; kTrunkProbe fills `out` with the reply, which goes back the way that the probe
   // came and leaves with the packet; kTrunkProbeReply fills `opened`.
   Verdict OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened, Outgoing* out);
-  // The verdict for one record: kTrunkToClient fills `out`, kTrunkUnbound does not.
+  // The verdict for one record: kTrunkToClient fills `out`, the others do not.
   Verdict ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
                         Outgoing* out);
 

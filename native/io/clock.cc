@@ -32,6 +32,11 @@ Now ReadClock() {
              TrunkEpochOf(static_cast<uint64_t>(std::max<time_t>(wall.tv_sec, 0)))};
 }
 
+Expiry ExpiryAfter(uint32_t lifetime_seconds) {
+  const auto second = static_cast<uint64_t>(Read(CLOCK_MONOTONIC).tv_sec);
+  return Expiry::After(lifetime_seconds, second);
+}
+
 uint64_t NextInitialSequence() {
   // The largest lead of the wall clock over the monotonic one that any plane of this process
   // started with: with it the start never falls behind, however the wall clock is set.

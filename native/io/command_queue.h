@@ -19,8 +19,10 @@ struct Command {
   enum class Kind : uint8_t {
     kShareSequences,
     kPutFlow,
+    kRefreshFlow,
     kRemoveFlow,
     kPutSession,
+    kRefreshSession,
     kRemoveSession,
     kPutPeer,
     kRemovePeer,
@@ -45,6 +47,9 @@ struct Command {
   FlowKey flow_key;
   FlowAction flow_action;
   SessionAction session_action;
+  // Of an entry, from when the command is carried out: a worker that is late makes it last longer,
+  // never shorter. 0: for ever.
+  uint32_t lifetime_seconds = 0;
   SharedSequences shared_sequences;
   // Owned by the command until the worker takes it.
   TrunkPeer* peer = nullptr;

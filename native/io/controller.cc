@@ -47,7 +47,8 @@ void Controller::UseFastPath(FastPath* fast_path) {
   PushToAll(command);
 }
 
-StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action) {
+StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
+                                     uint32_t lifetime_seconds) {
   const WorkerRange workers = WorkersOf(worker);
   if (workers.first == workers.end || !IsChannel(key.channel)) return StatusCode::kInvalid;
   if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
@@ -77,7 +78,23 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   command.kind = Command::Kind::kPutFlow;
   command.flow_key = key;
   command.flow_action = action;
+  command.lifetime_seconds = lifetime_seconds;
   for (uint32_t i = workers.first; i < workers.end; ++i) Push(i, command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,
+                                         uint32_t lifetime_seconds) {
+  const WorkerRange workers = WorkersOf(worker);
+  if (workers.first == workers.end) return StatusCode::kInvalid;
+  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = Command::Kind::kRefreshFlow;
+  command.flow_key = key;
+  command.lifetime_seconds = lifetime_seconds;
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (flows_[i]->Find(key) != nullptr) Push(i, command);
+  }
   return StatusCode::kOk;
 }
 
@@ -112,7 +129,7 @@ const LegTraffic* Controller::FlowTraffic(uint32_t worker, uint32_t number) cons
   return &pool_.workers()[worker]->flow_traffic(number);
 }
 
-StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
+StatusCode Controller::PutSession(uint32_t index, SessionAction action, uint32_t lifetime_seconds) {
   if (!IsSession(index) || action.relay_index >= relays_.size()) return StatusCode::kInvalid;
   if (!IsChannel(action.channel)) return StatusCode::kInvalid;
   action.generation = relays_[action.relay_index].generation;
@@ -125,6 +142,18 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action) {
   action.index = index;
   if (fast_path_ != nullptr) fast_path_->PutSession(action);
   command.session_action = action;
+  command.lifetime_seconds = lifetime_seconds;
+  PushToAll(command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::RefreshSession(uint32_t index, uint32_t lifetime_seconds) {
+  if (!IsSession(index)) return StatusCode::kInvalid;
+  if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = Command::Kind::kRefreshSession;
+  command.index = index;
+  command.lifetime_seconds = lifetime_seconds;
   PushToAll(command);
   return StatusCode::kOk;
 }

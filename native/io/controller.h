@@ -55,13 +55,19 @@ class Controller {
 
   // In one worker, or with kEveryWorker in every one, as nobody knows which of them will receive a
   // 5-tuple that has sent nothing yet; all of them take it, or none.
-  StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action);
+  // It expires after so many seconds, or never where they are 0.
+  StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
+                           uint32_t lifetime_seconds = 0);
+  // From now on it lasts so many seconds; nothing else of it changes. Harmless where it is not.
+  StatusCode RefreshClientFlow(uint32_t worker, const FlowKey& key, uint32_t lifetime_seconds);
   StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
   // The number that a worker counts a flow's traffic under; false when there is no such flow.
   bool FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number);
   // What a flow of a worker has carried, by that number; null where there can be none.
   const LegTraffic* FlowTraffic(uint32_t worker, uint32_t number) const;
-  StatusCode PutSession(uint32_t index, SessionAction action);
+  // Both as for a flow.
+  StatusCode PutSession(uint32_t index, SessionAction action, uint32_t lifetime_seconds = 0);
+  StatusCode RefreshSession(uint32_t index, uint32_t lifetime_seconds);
   StatusCode RemoveSession(uint32_t index);
   StatusCode PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& spec);
   StatusCode RemoveTrunkPeer(uint32_t relay_index);

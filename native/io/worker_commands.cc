@@ -12,6 +12,8 @@ namespace {
 constexpr uint32_t kCommandsPerTurn = 1'024;
 constexpr uint32_t kControlSendsPerTurn = 64;
 
+Expiry ExpiryOf(const Command& command) { return ExpiryAfter(command.lifetime_seconds); }
+
 }  // namespace
 
 Worker::Progress Worker::ApplyCommands() {
@@ -34,11 +36,19 @@ void Worker::Apply(Command& command) {
     case Command::Kind::kPutFlow:
       ApplyPutFlow(command);
       break;
+    case Command::Kind::kRefreshFlow:
+      if (Flow* flow = tables_.flows.Find(command.flow_key)) flow->expiry = ExpiryOf(command);
+      break;
     case Command::Kind::kRemoveFlow:
       tables_.flows.Erase(command.flow_key);
       break;
     case Command::Kind::kPutSession:
       ApplyPutSession(command);
+      break;
+    case Command::Kind::kRefreshSession:
+      if (tables_.sessions.At(command.index).action.index == command.index) {
+        tables_.sessions.At(command.index).expiry = ExpiryOf(command);
+      }
       break;
     case Command::Kind::kRemoveSession:
       if (tables_.sessions.At(command.index).action.index == command.index) {
@@ -75,6 +85,7 @@ void Worker::ApplyPutFlow(const Command& command) {
   Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
   const bool same_session = flow->action.IsSameSession(command.flow_action);
   flow->action = command.flow_action;
+  flow->expiry = ExpiryOf(command);
   // A repeated put must not look like loss at the other relay.
   if (!same_session) flow->next_session_sequence = 0;
 }
@@ -88,6 +99,7 @@ void Worker::ApplyPutSession(const Command& command) {
     tables_.session_traffic[tables_.sessions.PlaceOf(command.index)].Clear();
   }
   session.action = command.session_action;
+  session.expiry = ExpiryOf(command);
 }
 
 void Worker::SendProbe(const Command& command) {

@@ -77,7 +77,9 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     counters_.Add(verdict);
     if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
     if (verdict == Verdict::kClientToClient) QueueData(result.outgoing);
-    if (verdict == Verdict::kChannelUnknown) SendClosedIndication(batch_[i], now);
+    if (verdict == Verdict::kChannelUnknown || verdict == Verdict::kChannelExpired) {
+      SendClosedIndication(batch_[i], now);
+    }
   }
 }
 

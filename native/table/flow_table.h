@@ -2,8 +2,10 @@
 // worker holds the flows of the 5-tuples that it receives, and nobody else touches them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "table/expiry.h"
 #include "table/five_tuple.h"
 #include "table/fixed_table.h"
 #include "table/leg_traffic.h"
@@ -48,6 +50,7 @@ struct Flow {
   uint16_t next_session_sequence = 0;
   // kTrunk: the bundle that took the newest record that was bundled; see Bundler.
   uint32_t bundle_serial = 0;
+  Expiry expiry;
   // Fills the entry's second cache line, so that no entry lies in three.
   uint64_t padding = 0;
   // From the peer.
@@ -55,7 +58,9 @@ struct Flow {
 };
 
 using FlowTable = FixedTable<FlowKey, Flow>;
-// Two cache lines: a packet that finds its flow in none of the caches waits for no third.
+// Two cache lines: a packet that finds its flow in none of the caches waits for no third. The
+// expiry is in the second one, with the traffic that every packet counts.
 static_assert(FlowTable::EntryBytes() == 128);
+static_assert(sizeof(Flow) - offsetof(Flow, expiry) <= 64);
 
 }  // namespace turnpike

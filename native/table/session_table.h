@@ -6,6 +6,7 @@
 
 #include "base/interface.h"
 #include "base/mapped_array.h"
+#include "table/expiry.h"
 #include "table/five_tuple.h"
 
 namespace turnpike {
@@ -54,6 +55,7 @@ struct SessionSequence {
 struct alignas(64) Session {
   SessionAction action;
   SessionSequence sequence;
+  Expiry expiry;
 };
 
 static_assert(sizeof(Session) == 64);

@@ -41,6 +41,11 @@ export class ArgumentChecks {
     within('channel', channel, CHANNEL_MIN, CHANNEL_MAX);
   }
 
+  /** Of an entry, in seconds. */
+  lifetimeSeconds(seconds: number): void {
+    within('lifetimeSeconds', seconds, 1, DATA_PLANE_LIMITS.entryLifetimeSecondsMax);
+  }
+
   relayIndex(relayIndex: number): void {
     within('relayIndex', relayIndex, 0, this.#sizes.trunkPeersMax - 1);
   }

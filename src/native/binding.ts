@@ -4,7 +4,7 @@
  * `npm run build:interface` gives the addon another contract number.
  */
 
-import type { XdpFindingKind } from './types.js';
+import type { XdpFindingKind } from './xdp-finding.js';
 
 /** What the constructor of a native plane throws: an Error with these. */
 export interface NativeFailure {
@@ -58,21 +58,37 @@ export interface NativeFinding {
   readonly leavesOut: boolean;
 }
 
-/** One native data plane. Methods return a status; their 5-tuples are in the scratch memory. */
+/**
+ * One native data plane. Methods return a status; their 5-tuples are in the scratch memory. A
+ * lifetime is in seconds, and 0 is for ever.
+ */
 export interface NativePlane {
   putClientFlowToTrunk(
     worker: number,
     channel: number,
     relayIndex: number,
     sessionIndex: number,
+    lifetimeSeconds: number,
   ): number;
-  putClientFlowToClient(worker: number, channel: number, toChannel: number): number;
+  putClientFlowToClient(
+    worker: number,
+    channel: number,
+    toChannel: number,
+    lifetimeSeconds: number,
+  ): number;
+  refreshClientFlow(worker: number, channel: number, lifetimeSeconds: number): number;
   removeClientFlow(worker: number, channel: number): number;
   /** The number of a flow's entry in its worker, or -1. */
   flowNumber(worker: number, channel: number): number;
   /** One of LegField, of the flow with that number. */
   flowCounter(worker: number, number: number, field: number): number;
-  putSession(sessionIndex: number, relayIndex: number, channel: number): number;
+  putSession(
+    sessionIndex: number,
+    relayIndex: number,
+    channel: number,
+    lifetimeSeconds: number,
+  ): number;
+  refreshSession(sessionIndex: number, lifetimeSeconds: number): number;
   removeSession(sessionIndex: number): number;
   putTrunkPeer(relayIndex: number): number;
   removeTrunkPeer(relayIndex: number): number;

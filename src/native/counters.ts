@@ -67,6 +67,11 @@ export const VERDICT_COUNTERS = {
     dropped: true,
     means: 'ChannelData of a 5-tuple and channel without an entry',
   },
+  channel_expired: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'ChannelData of an entry whose lifetime is over',
+  },
   trunk_no_peer: {
     unit: 'records',
     dropped: true,
@@ -104,6 +109,11 @@ export const VERDICT_COUNTERS = {
     unit: 'records',
     dropped: true,
     means: 'a record on a session index that is not bound to its sender',
+  },
+  trunk_expired: {
+    unit: 'records',
+    dropped: true,
+    means: 'a record on a session index whose lifetime is over',
   },
   trunk_probe_stale: {
     unit: 'datagrams',
@@ -176,7 +186,10 @@ export const IO_COUNTERS = {
     means: 'to be handed up and longer than 2,048 bytes',
   },
   events_dropped: { unit: 'operations', means: 'events that did not fit the queue' },
-  commands_applied: { unit: 'operations', means: 'puts and removes that a worker carried out' },
+  commands_applied: {
+    unit: 'operations',
+    means: 'puts, refreshes and removes that a worker carried out',
+  },
   probes_sent: { unit: 'datagrams', means: 'trunk probes sent' },
   probes_too_long: {
     unit: 'datagrams',

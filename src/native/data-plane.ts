@@ -35,6 +35,9 @@ const PROVEN_PER_TURN_MAX = 64;
 /** … and then of strangers. */
 export const STRANGERS_PER_TURN_MAX = 32;
 
+/** The lifetime, for the addon, of an entry that never expires. */
+const FOR_EVER = 0;
+
 /** What all workers' entries of one flow have carried; undefined where there is none. */
 function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
   if (each.length === 0) return undefined;
@@ -135,10 +138,12 @@ export class NativeDataPlane implements DataPlane {
     };
   }
 
-  putClientFlow(flow: ClientFlow, action: ClientAction): void {
+  putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void {
     const { tuple, channel } = flow;
     const worker = this.#check.flowWorker(flow.worker);
     this.#check.channel(channel);
+    if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
+    const lifetime = lifetimeSeconds ?? FOR_EVER;
     this.#checkRoom('putClientFlow');
     this.#scratch.tuple(tuple);
     if (action.type === 'trunk') {
@@ -147,16 +152,29 @@ export class NativeDataPlane implements DataPlane {
       this.#check.sessionIndex(sessionIndex);
       checkStatus(
         'putClientFlow',
-        this.#native.putClientFlowToTrunk(worker, channel, relayIndex, sessionIndex),
+        this.#native.putClientFlowToTrunk(worker, channel, relayIndex, sessionIndex, lifetime),
       );
     } else {
       this.#check.channel(action.channel);
       this.#scratch.secondTuple(action.tuple);
       checkStatus(
         'putClientFlow',
-        this.#native.putClientFlowToClient(worker, channel, action.channel),
+        this.#native.putClientFlowToClient(worker, channel, action.channel, lifetime),
       );
     }
+  }
+
+  refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void {
+    const { tuple, channel } = flow;
+    const worker = this.#check.flowWorker(flow.worker);
+    this.#check.channel(channel);
+    this.#check.lifetimeSeconds(lifetimeSeconds);
+    this.#checkRoom('refreshClientFlow');
+    this.#scratch.tuple(tuple);
+    checkStatus(
+      'refreshClientFlow',
+      this.#native.refreshClientFlow(worker, channel, lifetimeSeconds),
+    );
   }
 
   removeClientFlow(flow: ClientFlow): void {
@@ -170,13 +188,23 @@ export class NativeDataPlane implements DataPlane {
     );
   }
 
-  putSession(sessionIndex: number, { relayIndex, tuple, channel }: SessionAction): void {
+  putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
+    const { relayIndex, tuple, channel } = action;
     this.#check.sessionIndex(sessionIndex);
     this.#check.relayIndex(relayIndex);
     this.#check.channel(channel);
+    if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
+    const lifetime = lifetimeSeconds ?? FOR_EVER;
     this.#checkRoom('putSession');
     this.#scratch.tuple(tuple);
-    checkStatus('putSession', this.#native.putSession(sessionIndex, relayIndex, channel));
+    checkStatus('putSession', this.#native.putSession(sessionIndex, relayIndex, channel, lifetime));
+  }
+
+  refreshSession(sessionIndex: number, lifetimeSeconds: number): void {
+    this.#check.sessionIndex(sessionIndex);
+    this.#check.lifetimeSeconds(lifetimeSeconds);
+    this.#checkRoom('refreshSession');
+    checkStatus('refreshSession', this.#native.refreshSession(sessionIndex, lifetimeSeconds));
   }
 
   removeSession(sessionIndex: number): void {

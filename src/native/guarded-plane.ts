@@ -59,11 +59,15 @@ type Calls = {
 
 function guardedCalls(plane: DataPlane): Calls {
   return {
-    putClientFlow: (flow: ClientFlow, action: ClientAction) =>
-      plane.putClientFlow(flowOf(flow), actionOf(action)),
+    putClientFlow: (flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number) =>
+      plane.putClientFlow(flowOf(flow), actionOf(action), lifetimeSeconds),
+    refreshClientFlow: (flow: ClientFlow, lifetimeSeconds: number) =>
+      plane.refreshClientFlow(flowOf(flow), lifetimeSeconds),
     removeClientFlow: (flow: ClientFlow) => plane.removeClientFlow(flowOf(flow)),
-    putSession: (index: number, action: SessionAction) =>
-      plane.putSession(index, withTuple(action, 'action')),
+    putSession: (index: number, action: SessionAction, lifetimeSeconds?: number) =>
+      plane.putSession(index, withTuple(action, 'action'), lifetimeSeconds),
+    refreshSession: (index: number, lifetimeSeconds: number) =>
+      plane.refreshSession(index, lifetimeSeconds),
     removeSession: (index: number) => plane.removeSession(index),
     putTrunkPeer: (relayIndex: number, peer: TrunkPeer) =>
       plane.putTrunkPeer(relayIndex, trunkPeerOf(peer)),

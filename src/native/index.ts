@@ -19,6 +19,7 @@ export {
   transportOf,
 } from './transport-handle.js';
 export type * from './types.js';
+export type { XdpFinding, XdpFindingKind } from './xdp-finding.js';
 
 /**
  * Opens a data plane: binds every address, then starts the workers.

@@ -62,6 +62,8 @@ export const DATA_PLANE_LIMITS = {
    * that another worker or relay had the session meanwhile, and only sets the new start.
    */
   sessionSequenceGapMax: 4_096,
+  /** Longest lifetime of an entry that expires, in seconds: 31 years. */
+  entryLifetimeSecondsMax: 1_000_000_000,
   /** Bits of a leg's first counter word that count packets; those above hold a second. */
   legPacketsBits: 40,
 } as const;

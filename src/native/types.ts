@@ -2,6 +2,7 @@ import type { AddressInput, TransportAddress } from '../address.js';
 import type { OneOrMore } from '../options/option-spec.js';
 import type { Counters } from './counters.js';
 import type { TransportHandle } from './transport-handle.js';
+import type { XdpFinding } from './xdp-finding.js';
 
 /** Which of the two faces of a relay a socket belongs to. */
 export type SocketSide = 'client' | 'trunk';
@@ -241,33 +242,6 @@ export interface DataPlaneOptions {
   readonly onBatch: (batch: DataPlaneBatch) => void;
 }
 
-/** Kinds of what a host does to packets between a device and a socket; docs/xdp.md has them all. */
-export const XDP_FINDING_KINDS = [
-  'nat',
-  'redirect',
-  'mangle',
-  'ipsec',
-  'routing_rule',
-  'tc',
-  'bpf',
-  'master_device',
-  'local_address',
-  'filter',
-  'unknown',
-] as const;
-
-export type XdpFindingKind = (typeof XDP_FINDING_KINDS)[number];
-
-/** Something on the host that packets of some sockets, or of a device, must meet. */
-export interface XdpFinding {
-  readonly kind: XdpFindingKind;
-  /** What it is and where it stands: for the operator. */
-  readonly what: string;
-  readonly clientAddresses: readonly TransportAddress[];
-  readonly trunkAddresses: readonly TransportAddress[];
-  readonly device?: string;
-}
-
 /** Whether the fast path that was asked for runs. */
 export interface XdpStatus {
   /** `off` also where none was asked for. */
@@ -307,9 +281,9 @@ export interface LegTraffic {
 
 /**
  * The native forwarder: owns the sockets and threads, forwards by the entries it is given, hands
- * up everything it does not forward. Every put and remove is queued to the workers in order; a
- * datagram given to `send` afterwards leaves only when every worker has carried out what was
- * queued before it, so an answer never runs ahead of the entry it announces.
+ * up everything it does not forward. Every put, refresh and remove is queued to the workers in
+ * order; a datagram given to `send` afterwards leaves only when every worker has carried out what
+ * was queued before it, so an answer never runs ahead of the entry it announces.
  */
 export interface DataPlane {
   /** The addresses bound, in the order given, with real ports. */
@@ -326,15 +300,27 @@ export interface DataPlane {
 
   /**
    * Adds or replaces an entry.
+   * @param flow - what it matches
+   * @param action - what becomes of that
+   * @param lifetimeSeconds - how long it forwards from now on, 1 to 1,000,000,000: so long at
+   *   least, and about a second more at most; default for ever. One that has expired keeps its
+   *   place until it is removed, and forwards again once it is refreshed.
    * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full, ERR_TURNPIKE_QUEUE_FULL when
    *   a worker's command queue is, ERR_TURNPIKE_UNKNOWN_RELAY where there is no relay of that
    *   index, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; nothing has changed then, in any worker
    */
-  putClientFlow(flow: ClientFlow, action: ClientAction): void;
+  putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void;
+  /**
+   * Lets an entry last so many seconds from now on, be that longer or shorter than it had; its
+   * sequences and counters go on. Harmless when it is not there. Throws as putClientFlow.
+   */
+  refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void;
   /** Removes an entry; harmless when it is not there. Waits its turn where a queue is full. */
   removeClientFlow(flow: ClientFlow): void;
-  /** Binds a session index in every worker. Throws as putClientFlow. */
-  putSession(sessionIndex: number, action: SessionAction): void;
+  /** Binds a session index in every worker. Lifetime and errors as of putClientFlow. */
+  putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void;
+  /** As refreshClientFlow. */
+  refreshSession(sessionIndex: number, lifetimeSeconds: number): void;
   /** Unbinds a session index; as removeClientFlow. */
   removeSession(sessionIndex: number): void;
   /** Adds or replaces a relay; its replay windows and sequences go on when it was there. */

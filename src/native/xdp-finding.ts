@@ -1,6 +1,32 @@
 import type { TransportAddress } from '../address.js';
 import type { NativeFinding } from './binding.js';
-import type { XdpFinding } from './types.js';
+
+/** Kinds of what a host does to packets between a device and a socket; docs/xdp.md has them all. */
+export const XDP_FINDING_KINDS = [
+  'nat',
+  'redirect',
+  'mangle',
+  'ipsec',
+  'routing_rule',
+  'tc',
+  'bpf',
+  'master_device',
+  'local_address',
+  'filter',
+  'unknown',
+] as const;
+
+export type XdpFindingKind = (typeof XDP_FINDING_KINDS)[number];
+
+/** Something on the host that packets of some sockets, or of a device, must meet. */
+export interface XdpFinding {
+  readonly kind: XdpFindingKind;
+  /** What it is and where it stands: for the operator. */
+  readonly what: string;
+  readonly clientAddresses: readonly TransportAddress[];
+  readonly trunkAddresses: readonly TransportAddress[];
+  readonly device?: string;
+}
 
 /** Where the bits of the trunk's sockets begin; TP_SOCKETS_PER_SIDE in native/xdp/map_structs.h. */
 const TRUNK_BIT = 16;

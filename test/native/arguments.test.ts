@@ -38,8 +38,10 @@ const DATAGRAM = { side: 'client', tuple: TUPLE, data: new Uint8Array(20) } as c
 /** A sound call of every method. */
 const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   putTrunkPeer: [0, PEER],
-  putClientFlow: [FLOW, CLIENT],
-  putSession: [1, { relayIndex: 0, tuple: TUPLE, channel: 0x4000 }],
+  putClientFlow: [FLOW, CLIENT, 600],
+  refreshClientFlow: [FLOW, 600],
+  putSession: [1, { relayIndex: 0, tuple: TUPLE, channel: 0x4000 }, 600],
+  refreshSession: [1, 600],
   putKnownClient: [0, TUPLE],
   setRelayHosts: [['127.0.0.1:5000', { address: '::1', port: 0 }]],
   probe: [0, 1, { tuple: { ...TUPLE, handle: listenerHandle('trunk', 0) }, worker: 0, bytes: 100 }],

@@ -68,6 +68,17 @@ t.test('values that no worker may see are refused', async (t) => {
     [() => plane.putSession(1.5, { relayIndex: 1, tuple, channel }), 'sessionIndex'],
     [() => plane.putSession(64 + 48, { relayIndex: 1, tuple, channel }), 'sessionsMax'],
     [() => plane.removeSession(50), 'sessionsMax'],
+    ...[0, -1, 1.5, 1_000_000_001, Number.NaN, Number.POSITIVE_INFINITY].flatMap(
+      (seconds): [() => void, string][] => [
+        [() => plane.putClientFlow(flow, toClient, seconds), 'lifetimeSeconds'],
+        [() => plane.refreshClientFlow(flow, seconds), 'lifetimeSeconds'],
+        [() => plane.putSession(1, { relayIndex: 1, tuple, channel }, seconds), 'lifetimeSeconds'],
+        [() => plane.refreshSession(1, seconds), 'lifetimeSeconds'],
+      ],
+    ),
+    [() => plane.refreshClientFlow({ ...flow, worker: 2 }, 1), 'worker'],
+    [() => plane.refreshClientFlow({ ...flow, channel: 0x3fff }, 1), 'channel'],
+    [() => plane.refreshSession(50, 1), 'sessionsMax'],
     [() => plane.probe(4, 1), 'relayIndex'],
     [() => plane.probe(1, -1), 'number'],
     [() => plane.trunkPeerTraffic(4), 'relayIndex'],

@@ -71,6 +71,7 @@ struct ForwarderFixture {
   void PutSession(uint32_t index, uint32_t relay_index, const FiveTuple& to, uint16_t channel) {
     tables.sessions.At(index).action =
         SessionAction{index, relay_index, relay_index + 1, to, channel};
+    tables.sessions.At(index).expiry = Expiry{};
   }
 
   // All of the client side; a record leaves alone.

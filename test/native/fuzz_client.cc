@@ -11,6 +11,9 @@ using turnpike::TrunkPeer;
 
 namespace {
 
+// The channel of a flow whose lifetime is over.
+constexpr uint16_t kExpired = 0x4003;
+
 // What data that met no flow earns is a STUN indication no longer than the data.
 void CheckClosedIndication(const turnpike::Packet& packet) {
   static turnpike::RelayHosts relays;
@@ -43,16 +46,28 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto tuple = turnpike::test::ToTuple(0, "203.0.113.7:4000");
     made->PutFlowToTrunk(FlowKey{tuple, 0x4000}, 1, 7);
     made->PutFlowToClient(FlowKey{tuple, 0x4001}, tuple, 0x4002);
+    made->PutFlowToTrunk(FlowKey{tuple, kExpired}, 1, 7);
+    made->tables.flows.Find(FlowKey{tuple, kExpired})->expiry = turnpike::Expiry::After(1, 0);
     return made;
   }();
   const turnpike::test::PacketBuffer buffer(data, size,
                                             turnpike::test::ToTuple(0, "203.0.113.7:4000"));
   Outgoing out{};
-  const auto verdict = fixture->ForwardClient(buffer.packet(), Now{1'000, 325}, &out);
+  const Now now{10 * turnpike::kNsPerSecond, 325};
+  const auto verdict = fixture->ForwardClient(buffer.packet(), now, &out);
   if (verdict == turnpike::Verdict::kClientToTrunk) {
     // What leaves must be what another relay takes.
     if (!turnpike::RecordsFill(out.data, out.length)) __builtin_trap();
   }
-  if (verdict == turnpike::Verdict::kChannelUnknown) CheckClosedIndication(buffer.packet());
+  const bool expired = verdict == turnpike::Verdict::kChannelExpired;
+  const bool forwarded =
+      verdict == turnpike::Verdict::kClientToTrunk || verdict == turnpike::Verdict::kClientToClient;
+  if (expired || forwarded) {
+    const int channel = data[0] << 8 | data[1];
+    if ((channel == kExpired) != expired) __builtin_trap();
+  }
+  if (expired || verdict == turnpike::Verdict::kChannelUnknown) {
+    CheckClosedIndication(buffer.packet());
+  }
   return 0;
 }

@@ -14,6 +14,9 @@ using turnpike::Verdict;
 namespace {
 
 constexpr SipKey kKey{1, 2};
+constexpr uint32_t kSessions = 32;
+// From this index on their lifetimes are over.
+constexpr uint32_t kExpired = 16;
 
 turnpike::test::ForwarderFixture* MakeFixture() {
   auto* fixture = new turnpike::test::ForwarderFixture(1, 1);
@@ -24,8 +27,10 @@ turnpike::test::ForwarderFixture* MakeFixture() {
   peer.receive_keys.Add(325, kKey);
   peer.ways = {turnpike::TrunkWay{0, peer.path.remote, turnpike::Heard::kAnswered}};
   fixture->PutPeer(1, std::move(peer));
-  for (uint32_t index = 0; index < 32; ++index) {
+  for (uint32_t index = 0; index < kSessions; ++index) {
     fixture->PutSession(index, 1, turnpike::test::ToTuple(0, "203.0.113.7:4000"), 0x4000);
+    if (index < kExpired) continue;
+    fixture->tables.sessions.At(index).expiry = turnpike::Expiry::After(1, 0);
   }
   return fixture;
 }
@@ -59,9 +64,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (verdict == Verdict::kTrunkProbe && out.length > size - 1) __builtin_trap();
   if (verdict != Verdict::kTrunkData) return 0;
   while (RecordHeader* record = opened.records.Next()) {
-    if (fixture->forwarder.ForwardRecord(opened, record, now, &out) != Verdict::kTrunkToClient) {
-      continue;
-    }
+    const uint32_t index = record->session_index.Get();
+    const Verdict of_record = fixture->forwarder.ForwardRecord(opened, record, now, &out);
+    const Verdict expected = index < kExpired    ? Verdict::kTrunkToClient
+                             : index < kSessions ? Verdict::kTrunkExpired
+                                                 : Verdict::kTrunkUnbound;
+    if (of_record != expected) __builtin_trap();
+    if (of_record != Verdict::kTrunkToClient) continue;
     const uint8_t* packet = buffer.packet().data;
     if (out.data < packet || out.data + out.length > packet + buffer.packet().length) {
       __builtin_trap();

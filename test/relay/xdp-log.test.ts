@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import t from 'tap';
-import type { XdpFinding, XdpStatus } from '../../src/native/types.js';
+import type { XdpStatus } from '../../src/native/types.js';
+import type { XdpFinding } from '../../src/native/xdp-finding.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
 import { XdpLog } from '../../src/relay/xdp-log.js';
 import { World } from './world/index.js';

@@ -30,6 +30,9 @@ export class FakePlane implements DataPlane {
   };
   readonly clientFlows = new Map<string, ClientAction>();
   readonly sessions = new Map<number, SessionAction>();
+  /** Lifetimes in seconds as last given, by flow (`flowKey`) and by session index. */
+  readonly flowLifetimes = new Map<string, number | undefined>();
+  readonly sessionLifetimes = new Map<number, number | undefined>();
   readonly trunkPeers = new Map<number, TrunkPeer>();
   readonly trunkPeersRemoved: number[] = [];
   readonly probes: { relayIndex: number; number: number; way?: ProbeWay | undefined }[] = [];
@@ -59,18 +62,30 @@ export class FakePlane implements DataPlane {
     this.#onSend = onSend;
   }
 
-  putClientFlow(flow: ClientFlow, action: ClientAction): void {
+  putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void {
     this.#checkRoom();
     this.clientFlows.set(flowKey(flow), action);
+    this.flowLifetimes.set(flowKey(flow), lifetimeSeconds);
+  }
+
+  refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void {
+    this.#checkRoom();
+    if (this.clientFlows.has(flowKey(flow))) this.flowLifetimes.set(flowKey(flow), lifetimeSeconds);
   }
 
   removeClientFlow(flow: ClientFlow): void {
     this.clientFlows.delete(flowKey(flow));
   }
 
-  putSession(sessionIndex: number, action: SessionAction): void {
+  putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
     this.#checkRoom();
     this.sessions.set(sessionIndex, action);
+    this.sessionLifetimes.set(sessionIndex, lifetimeSeconds);
+  }
+
+  refreshSession(sessionIndex: number, lifetimeSeconds: number): void {
+    this.#checkRoom();
+    if (this.sessions.has(sessionIndex)) this.sessionLifetimes.set(sessionIndex, lifetimeSeconds);
   }
 
   removeSession(sessionIndex: number): void {

@@ -1,0 +1,94 @@
+// The calls about entries: flows of peers, sessions, other relays. A lifetime is in seconds; 0 is
+// for ever.
+#include "binding/call_values.h"
+#include "binding/data_plane.h"
+#include "binding/scratch.h"
+
+namespace turnpike {
+
+Napi::Value DataPlaneObject::PutClientFlowToTrunk(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  FlowAction action;
+  action.kind = FlowAction::Kind::kTrunk;
+  action.relay_index = Argument(info, 2);
+  action.session_index = Argument(info, 3);
+  return ToValue(info,
+                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 4)));
+}
+
+Napi::Value DataPlaneObject::PutClientFlowToClient(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  FlowAction action;
+  action.kind = FlowAction::Kind::kClient;
+  action.channel = static_cast<uint16_t>(Argument(info, 2));
+  action.tuple = Read<FlowCommand>(scratch_).to;
+  return ToValue(info,
+                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 3)));
+}
+
+Napi::Value DataPlaneObject::RefreshClientFlow(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  return ToValue(info, controller_->RefreshClientFlow(Argument(info, 0), key, Argument(info, 2)));
+}
+
+Napi::Value DataPlaneObject::RemoveClientFlow(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  return ToValue(info, controller_->RemoveClientFlow(Argument(info, 0), key));
+}
+
+Napi::Value DataPlaneObject::FlowNumber(const Napi::CallbackInfo& info) {
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  uint32_t number = 0;
+  const bool found = open_ && controller_->FlowNumber(Argument(info, 0), key, &number);
+  return Napi::Number::New(info.Env(), found ? static_cast<double>(number) : -1);
+}
+
+Napi::Value DataPlaneObject::FlowCounter(const Napi::CallbackInfo& info) {
+  const LegTraffic* traffic =
+      open_ ? controller_->FlowTraffic(Argument(info, 0), Argument(info, 1)) : nullptr;
+  uint64_t value = 0;
+  if (traffic != nullptr) {
+    const auto field = static_cast<LegField>(Argument(info, 2));
+    value = field == LegField::kPackets        ? traffic->packets()
+            : field == LegField::kPayloadBytes ? traffic->payload_bytes()
+                                               : traffic->last_second();
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(value));
+}
+
+Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  SessionAction action;
+  action.relay_index = Argument(info, 1);
+  action.channel = static_cast<uint16_t>(Argument(info, 2));
+  action.tuple = Read<FiveTuple>(scratch_);
+  return ToValue(info, controller_->PutSession(Argument(info, 0), action, Argument(info, 3)));
+}
+
+Napi::Value DataPlaneObject::RefreshSession(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->RefreshSession(Argument(info, 0), Argument(info, 1)));
+}
+
+Napi::Value DataPlaneObject::RemoveSession(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->RemoveSession(Argument(info, 0)));
+}
+
+Napi::Value DataPlaneObject::PutTrunkPeer(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  TrunkPeerSpec spec;
+  if (!ReadTrunkPeer(scratch_, &spec)) return ToValue(info, StatusCode::kInvalid);
+  return ToValue(info, controller_->PutTrunkPeer(Argument(info, 0), spec));
+}
+
+Napi::Value DataPlaneObject::RemoveTrunkPeer(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  return ToValue(info, controller_->RemoveTrunkPeer(Argument(info, 0)));
+}
+
+}  // namespace turnpike
