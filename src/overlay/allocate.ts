@@ -55,7 +55,7 @@ export class Allocate {
     leg.signer = request.signer;
     leg.lifetimeSeconds = lifetimeOf(request);
     leg.livenessMs = livenessMsOf(request);
-    this.#transitions.prolong(leg, 'allocate');
+    if (!this.#transitions.prolong(leg, 'allocate')) return responses.postponed(request);
     responses.allocated(request, leg);
   }
 

@@ -1,6 +1,8 @@
+import type { Clock } from '../clock.js';
 import { isTurnpikeError } from '../errors.js';
 import type { ClientFlow, DataPlane, LegTraffic } from '../native/types.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { Attempt, SentOffer } from './attempt.js';
 import type { Leg, Pairing } from './leg.js';
 
 /**
@@ -11,8 +13,10 @@ import type { Leg, Pairing } from './leg.js';
 export type OverlayPlane = Pick<
   DataPlane,
   | 'putClientFlow'
+  | 'refreshClientFlow'
   | 'removeClientFlow'
   | 'putSession'
+  | 'refreshSession'
   | 'removeSession'
   | 'send'
   | 'flowTraffic'
@@ -21,6 +25,13 @@ export type OverlayPlane = Pick<
   | 'flowPackets'
   | 'sessionPackets'
 >;
+
+/**
+ * Seconds that an entry in the data plane lasts longer than its leg. The rules end a leg at its
+ * deadline, tell its peer and remove its entries; for a full relay's legs at once that takes some
+ * seconds. The data plane ends entries itself only where the rules do not run.
+ */
+export const ENTRY_GRACE_SECONDS = 10;
 
 /** What a leg has carried, by direction. */
 export interface Carried {
@@ -41,49 +52,96 @@ export function flowOf({ origin: { worker, tuple }, channel = 0 }: Leg): ClientF
  */
 export class Forwarding {
   readonly #plane: OverlayPlane;
+  readonly #clock: Clock;
+  /** Session indexes that records are accepted on. */
+  readonly #bound = new Set<number>();
 
-  constructor(plane: OverlayPlane) {
+  constructor(plane: OverlayPlane, clock: Clock) {
     this.#plane = plane;
+    this.#clock = clock;
   }
 
   /**
-   * Forwards between the peers of two legs of this relay.
+   * Forwards between the peers of two legs of this relay, which are established now, until the
+   * first of them expires.
    * @returns false where the data plane has no room: nothing is forwarded then
    */
   join(one: Leg, other: Leg): boolean {
+    const seconds = Math.min(one.lifetimeSeconds, other.lifetimeSeconds) + ENTRY_GRACE_SECONDS;
     const isDone = this.#puts(() => {
-      this.#toClient(one, other);
-      this.#toClient(other, one);
+      this.#toClient(one, other, seconds);
+      this.#toClient(other, one, seconds);
     });
     if (!isDone) for (const leg of [one, other]) this.#plane.removeClientFlow(flowOf(leg));
     return isDone;
   }
 
-  #toClient(from: Leg, to: Leg): void {
+  #toClient(from: Leg, to: Leg, lifetimeSeconds: number): void {
     const { tuple, channel } = flowOf(to);
-    this.#plane.putClientFlow(flowOf(from), { type: 'client', tuple, channel });
+    this.#plane.putClientFlow(flowOf(from), { type: 'client', tuple, channel }, lifetimeSeconds);
   }
 
   /**
-   * Accepts records of another relay on an index and forwards them to the leg's peer.
+   * Accepts records of another relay on the index of an offer and forwards them to the leg's peer,
+   * for as long as the attempt may take.
    * @returns false where the data plane has no room
    */
-  bindSession(sessionIndex: number, { relayIndex }: RemoteRelay, leg: Leg): boolean {
+  bindSession(leg: Leg, { offer, deadline }: Attempt & { readonly offer: SentOffer }): boolean {
+    const { sessionIndex, remote } = offer;
     const { tuple, channel } = flowOf(leg);
-    return this.#puts(() => this.#plane.putSession(sessionIndex, { relayIndex, tuple, channel }));
+    const action = { relayIndex: remote.relayIndex, tuple, channel };
+    const isDone = this.#puts(() =>
+      this.#plane.putSession(sessionIndex, action, this.#secondsUntil(deadline)),
+    );
+    if (isDone) this.#bound.add(sessionIndex);
+    return isDone;
   }
 
   unbindSession(sessionIndex: number): void {
+    this.#bound.delete(sessionIndex);
     this.#plane.removeSession(sessionIndex);
   }
 
+  /** Whether records on an index are to be accepted. */
+  isBound(sessionIndex: number): boolean {
+    return this.#bound.has(sessionIndex);
+  }
+
   /**
-   * Forwards what comes from the leg's peer to another relay, on that relay's index.
+   * Forwards between the peer of a leg, which is established now, and another relay until the leg
+   * expires: what comes from there, too, whose session is bound.
+   * @param remoteIndex - the other relay's session index
    * @returns false where the data plane has no room
    */
-  toRelay(leg: Leg, { relayIndex }: RemoteRelay, sessionIndex: number): boolean {
-    const action = { type: 'trunk', relayIndex, sessionIndex } as const;
-    return this.#puts(() => this.#plane.putClientFlow(flowOf(leg), action));
+  toRelay(leg: Leg, { relayIndex }: RemoteRelay, remoteIndex: number): boolean {
+    const action = { type: 'trunk', relayIndex, sessionIndex: remoteIndex } as const;
+    const seconds = leg.lifetimeSeconds + ENTRY_GRACE_SECONDS;
+    return this.#puts(() => {
+      this.#plane.refreshSession(leg.sessionIndex ?? 0, seconds);
+      this.#plane.putClientFlow(flowOf(leg), action, seconds);
+    });
+  }
+
+  /**
+   * Lets the entries of an established leg last until it expires or, where both legs are here, the
+   * first of the two does, as that ends the other one.
+   * @param expiresAt - when the leg does from now on, in monotonic milliseconds
+   * @returns false where the data plane has no room: they last as long as they did then
+   */
+  prolong(leg: Leg, { other }: Pick<Pairing, 'other'>, expiresAt: number): boolean {
+    const otherExpiresAt = other?.state.type === 'established' ? other.state.expiresAt : expiresAt;
+    const seconds = this.#secondsUntil(Math.min(expiresAt, otherExpiresAt));
+    return this.#puts(() => {
+      this.#plane.refreshClientFlow(flowOf(leg), seconds);
+      if (other) this.#plane.refreshClientFlow(flowOf(other), seconds);
+      else this.#plane.refreshSession(leg.sessionIndex ?? 0, seconds);
+    });
+  }
+
+  /** The lifetime of an entry that the rules end at a time, in monotonic milliseconds. */
+  #secondsUntil(endsAt: number): number {
+    const leftMs = Math.max(endsAt - this.#clock.monotonic(), 0);
+    return Math.ceil(leftMs / 1_000) + ENTRY_GRACE_SECONDS;
   }
 
   /** Drops what comes from the leg's peer from now on. */

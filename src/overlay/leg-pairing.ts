@@ -93,7 +93,7 @@ export class LegPairing {
   bind(leg: Leg, attempt: Attempt): boolean {
     const { offer } = attempt;
     if (!offer || offer.bound) return offer !== undefined;
-    if (!this.#context.forwarding.bindSession(offer.sessionIndex, offer.remote, leg)) {
+    if (!this.#context.forwarding.bindSession(leg, { ...attempt, offer })) {
       this.#transitions.fail(leg, attempt, 'data-plane-full');
       return false;
     }

@@ -37,15 +37,24 @@ export class LegTransitions {
     }
   }
 
-  /** Extends a leg's lifetime after its peer's Allocate or Refresh. */
-  prolong(leg: Leg, event: 'allocate' | 'refresh'): void {
-    const now = this.#context.clock.monotonic();
-    if (leg.state.type === 'reserved') leg.prolong(event, now + LEG_LIMITS.reservedMs);
-    // Never shortens it: a peer need not, and a recorded request must not.
-    else if (leg.state.type === 'established') {
-      leg.prolong(event, Math.max(leg.state.expiresAt, expiryOf(leg, now)));
+  /**
+   * Extends the lifetime of a leg and of its entries after its peer's Allocate or Refresh.
+   * @returns false where the data plane has no room for the commands; then nothing changes
+   */
+  prolong(leg: Leg, event: 'allocate' | 'refresh'): boolean {
+    const { clock, forwarding } = this.#context;
+    const now = clock.monotonic();
+    const { state } = leg;
+    if (state.type === 'reserved') {
+      leg.prolong(event, now + LEG_LIMITS.reservedMs);
+    } else if (state.type === 'established') {
+      // Never shortens it: a peer need not, and a recorded request must not.
+      const expiresAt = Math.max(state.expiresAt, expiryOf(leg, now));
+      if (!forwarding.prolong(leg, state, expiresAt)) return false;
+      leg.prolong(event, expiresAt);
     }
     this.schedule(leg);
+    return true;
   }
 
   /** Starts an attempt, on the peer's first Connect. */

@@ -197,7 +197,7 @@ function contextOf(options: OverlayOptions): OverlayContext {
     plane,
     trunk,
     legs: new LegTable(legsMax, clock.monotonic(), proven),
-    forwarding: new Forwarding(plane),
+    forwarding: new Forwarding(plane, clock),
     offers: new ReceivedOffers(),
     sentOffers: new SentOffers(trunk, clock, random),
     nonces: new LegNonces({ issuer, clock, random }),

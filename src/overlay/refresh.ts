@@ -35,7 +35,7 @@ export class Refresh {
     }
     leg.signer = request.signer;
     leg.lifetimeSeconds = lifetimeOf(request);
-    this.#transitions.prolong(leg, 'refresh');
+    if (!this.#transitions.prolong(leg, 'refresh')) return responses.postponed(request);
     responses.refreshed(request, leg.lifetimeSeconds, leg);
   }
 }

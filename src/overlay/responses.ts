@@ -110,6 +110,15 @@ export class Responses {
   }
 
   /**
+   * Counts and logs a request to extend a leg that meets a full queue of the data plane. It gets no
+   * response: the peer sends it again, while a 508 would end a connection that works.
+   */
+  postponed(to: ReplyTarget): void {
+    this.#stats.refusals.add('data-plane-full');
+    this.#log.refused(to.origin.tuple.remote, 'data-plane-full', to.leg);
+  }
+
+  /**
    * Sends a 300, because the relay is draining, with the address of another relay if one is known.
    */
   redirected(to: ReplyTarget, alternate: TransportAddress | undefined): void {

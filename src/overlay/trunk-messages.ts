@@ -120,9 +120,14 @@ export class TrunkMessages {
     this.#lost.delete(remote);
   }
 
-  /** Sends a close to the sender of data on an unbound index of this relay. */
+  /**
+   * Sends a close to the sender of data on an unbound index of this relay. An index that is bound
+   * here is reported where its entry has expired because these rules did not run: the leg is
+   * extended or ended by its own deadline.
+   */
   unboundIndex(remote: RemoteRelay, sessionIndex: number): void {
-    const { trunk, random } = this.#context;
+    const { trunk, random, forwarding } = this.#context;
+    if (forwarding.isBound(sessionIndex)) return;
     trunk.send(remote, { type: 'close', transactionId: random(12), subject: { sessionIndex } });
   }
 }

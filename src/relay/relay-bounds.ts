@@ -35,7 +35,9 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
     },
     {
       name: 'data-plane',
-      detail: 'peers are refused with 508: a table or queue of the data plane is full',
+      detail:
+        'peers are refused with 508, or for now not answered: a table or queue of the data plane ' +
+        'is full',
       met: refused('data-plane-full'),
     },
     ...strangerBounds(rules),
