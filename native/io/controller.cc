@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/clock.h"
 #include "wire/channel_data.h"
 
 namespace turnpike {
@@ -71,7 +72,7 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
     // It has one entry for the flow and counts it as the first of these workers would.
     const uint32_t number = flows_[workers.first]->NumberOf(flows_[workers.first]->Find(key));
     const uint32_t place = workers.first * client_flows_max_ + number;
-    const uint32_t cell = fast_path_->PutFlow(key, action, place);
+    const uint32_t cell = fast_path_->PutFlow(key, action, place, ExpiryAfter(lifetime_seconds));
     if (action.kind == FlowAction::Kind::kTrunk) action.sequence_cell = cell;
   }
   Command command{};
@@ -92,8 +93,14 @@ StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,
   command.kind = Command::Kind::kRefreshFlow;
   command.flow_key = key;
   command.lifetime_seconds = lifetime_seconds;
+  bool is_there = false;
   for (uint32_t i = workers.first; i < workers.end; ++i) {
-    if (flows_[i]->Find(key) != nullptr) Push(i, command);
+    if (flows_[i]->Find(key) == nullptr) continue;
+    is_there = true;
+    Push(i, command);
+  }
+  if (is_there && fast_path_ != nullptr) {
+    fast_path_->RefreshFlow(key, ExpiryAfter(lifetime_seconds));
   }
   return StatusCode::kOk;
 }
@@ -140,7 +147,7 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action, uint32_t
   command.kind = Command::Kind::kPutSession;
   command.index = index;
   action.index = index;
-  if (fast_path_ != nullptr) fast_path_->PutSession(action);
+  if (fast_path_ != nullptr) fast_path_->PutSession(action, ExpiryAfter(lifetime_seconds));
   command.session_action = action;
   command.lifetime_seconds = lifetime_seconds;
   PushToAll(command);
@@ -150,6 +157,7 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action, uint32_t
 StatusCode Controller::RefreshSession(uint32_t index, uint32_t lifetime_seconds) {
   if (!IsSession(index)) return StatusCode::kInvalid;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  if (fast_path_ != nullptr) fast_path_->RefreshSession(index, ExpiryAfter(lifetime_seconds));
   Command command{};
   command.kind = Command::Kind::kRefreshSession;
   command.index = index;

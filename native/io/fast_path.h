@@ -22,9 +22,13 @@ class FastPath {
   // Each as in Controller; nothing fails, since the workers have the entry as well. PutFlow returns
   // the flow's cell, or 0 when it has none.
   // `place` is the number that what it carries is counted by.
-  virtual uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) = 0;
+  virtual uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+                           Expiry expiry) = 0;
+  // Changes when it ends, and nothing else.
+  virtual void RefreshFlow(const FlowKey& key, Expiry expiry) = 0;
   virtual void RemoveFlow(const FlowKey& key) = 0;
-  virtual void PutSession(const SessionAction& action) = 0;
+  virtual void PutSession(const SessionAction& action, Expiry expiry) = 0;
+  virtual void RefreshSession(uint32_t index, Expiry expiry) = 0;
   virtual void RemoveSession(uint32_t index) = 0;
   virtual void PutPeer(uint32_t relay_index, const TrunkPeer& peer) = 0;
   virtual void RemovePeer(uint32_t relay_index) = 0;

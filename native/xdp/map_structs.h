@@ -84,6 +84,8 @@ struct tp_flow {
   __be32 session_index;
   /* The cell that counts what this direction carries and, for TP_TO_TRUNK, numbers its records. */
   __u32 cell;
+  /* The second of tp_config from which on its packets are the sockets' (Expiry); 0 is never. */
+  __u32 expires;
   /* TP_TO_CLIENT, TP_FROM_RAW: the channel to write. */
   __be16 channel;
   /* The number of the socket that would receive it. */
@@ -95,6 +97,8 @@ struct tp_session {
   __u32 relay_index;
   __u32 generation;
   __u32 cell;
+  /* As of a flow. */
+  __u32 expires;
   __be16 channel;
   __u16 zero;
   struct tp_path path;
@@ -164,6 +168,9 @@ struct tp_config {
   __u32 today;
   /* A bit for each socket: what it would receive or send is left to it. */
   __u32 left_out;
+  /* Of the monotonic clock, as of a tenth of a second ago at most: to read the clock itself would
+   * cost every packet a call of the kernel. */
+  __u32 second;
 };
 
 /* X(name), each counted by every CPU for itself. The first ones are verdicts of verdict.h. */

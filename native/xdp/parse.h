@@ -62,8 +62,9 @@ struct tp_view {
   __u8 first;
   /* The payload's first word, if it has one. */
   __u32 head;
-  /* As tp_config has it while this datagram is looked at. */
+  /* As tp_config has them while this datagram is looked at. */
   __u32 left_out;
+  __u32 second;
 };
 
 TP_INLINE void tp_map_ipv4(struct tp_address* address, __be32 ipv4) {
@@ -135,6 +136,7 @@ TP_INLINE int tp_parse(struct tp_context* context, struct tp_view* view) {
   view->first = 0;
   view->head = 0;
   view->left_out = 0;
+  view->second = 0;
   const __u8* const payload = data + offset + TP_UDP_BYTES;
   if (view->payload >= TP_CHANNEL_DATA_BYTES && payload + TP_CHANNEL_DATA_BYTES <= end) {
     view->first = payload[0];

@@ -155,6 +155,7 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   const struct tp_peer* peer = tp_find_peer(context, &source->relay_index);
   struct tp_traffic* traffic = tp_find_traffic(context, &source->relay_index);
   if (session == 0 || peer == 0 || traffic == 0) return XDP_PASS;
+  if (tp_has_expired(view, session->expires)) return XDP_PASS;
   if (peer->generation != source->generation || session->relay_index != source->relay_index ||
       session->generation != source->generation) {
     return XDP_PASS;
@@ -203,7 +204,8 @@ TP_INLINE int tp_relay(struct tp_context* context) {
   const struct tp_config* settings = tp_find_settings(context, &zero);
   if (flow == 0 || cpu == 0 || settings == 0) return XDP_PASS;
   view.left_out = *(const volatile __u32*)&settings->left_out;
-  if (tp_is_left_out(&view, flow->socket)) return XDP_PASS;
+  view.second = *(const volatile __u32*)&settings->second;
+  if (tp_is_left_out(&view, flow->socket) || tp_has_expired(&view, flow->expires)) return XDP_PASS;
   switch (flow->kind) {
     case TP_TO_TRUNK:
       return tp_relay_to_trunk(context, &view, flow, cpu);

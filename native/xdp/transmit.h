@@ -83,6 +83,12 @@ TP_INLINE int tp_is_left_out(const struct tp_view* view, __u16 socket) {
   return (view->left_out >> (socket & (2 * TP_SOCKETS_PER_SIDE - 1))) & 1;
 }
 
+/* Whether a flow or session has ended by itself: 0, which is never, less 1 is a second that never
+ * comes. */
+TP_INLINE int tp_has_expired(const struct tp_view* view, __u32 expires) {
+  return view->second > expires - 1;
+}
+
 /* Whether the hop is known and the packet fits its way; then the rest of `out` is filled in. */
 TP_INLINE int tp_can_transmit(struct tp_context* context, const struct tp_view* view,
                               struct tp_outgoing* out) {

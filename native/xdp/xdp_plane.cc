@@ -66,6 +66,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
   if (status.ok()) status = events_.Open();
   if (!status.ok()) return status;
   BeginDay();
+  tables_.SetSecond(CoarseMonotonicNs() / kNsPerSecond);
   strict_ = options.strict;
   FillScope(options.addresses);
   host_rules_.Open(strict_);
@@ -173,11 +174,17 @@ void XdpPlane::Close() {
   tp_program_close(&program_);
 }
 
-uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) {
+uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+                           Expiry expiry) {
   const std::lock_guard lock(mutex_);
-  const uint32_t cell = tables_.PutFlow(key, action, place);
+  const uint32_t cell = tables_.PutFlow(key, action, place, expiry);
   if (tables_.next_hops().waiting()) Wake();
   return cell;
+}
+
+void XdpPlane::RefreshFlow(const FlowKey& key, Expiry expiry) {
+  const std::lock_guard lock(mutex_);
+  tables_.RefreshFlow(key, expiry);
 }
 
 void XdpPlane::RemoveFlow(const FlowKey& key) {
@@ -185,10 +192,15 @@ void XdpPlane::RemoveFlow(const FlowKey& key) {
   tables_.RemoveFlow(key);
 }
 
-void XdpPlane::PutSession(const SessionAction& action) {
+void XdpPlane::PutSession(const SessionAction& action, Expiry expiry) {
   const std::lock_guard lock(mutex_);
-  tables_.PutSession(action);
+  tables_.PutSession(action, expiry);
   if (tables_.next_hops().waiting()) Wake();
+}
+
+void XdpPlane::RefreshSession(uint32_t index, Expiry expiry) {
+  const std::lock_guard lock(mutex_);
+  tables_.RefreshSession(index, expiry);
 }
 
 void XdpPlane::RemoveSession(uint32_t index) {
@@ -307,6 +319,7 @@ void XdpPlane::Upkeep() {
   uint64_t next_tick_ns = 0;
   while (!stop_) {
     const uint64_t now_ns = CoarseMonotonicNs();
+    tables_.SetSecond(now_ns / kNsPerSecond);
     const bool tick = now_ns >= next_tick_ns;
     if (tick) next_tick_ns = now_ns + uint64_t{kTickMs} * 1'000'000;
     UpkeepTurn(tick);

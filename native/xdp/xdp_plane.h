@@ -58,9 +58,12 @@ class XdpPlane : public FastPath {
   void Close();
 
   SharedSequences shared_sequences() override { return tables_.shared_sequences(); }
-  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) override;
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+                   Expiry expiry) override;
+  void RefreshFlow(const FlowKey& key, Expiry expiry) override;
   void RemoveFlow(const FlowKey& key) override;
-  void PutSession(const SessionAction& action) override;
+  void PutSession(const SessionAction& action, Expiry expiry) override;
+  void RefreshSession(uint32_t index, Expiry expiry) override;
   void RemoveSession(uint32_t index) override;
   void PutPeer(uint32_t relay_index, const TrunkPeer& peer) override;
   void RemovePeer(uint32_t relay_index) override;

@@ -7,6 +7,7 @@
 #include "xdp/checksum.h"
 #include "xdp/coarse_clock.h"
 #include "xdp/session_sequence.h"
+#include "xdp/shared_addresses.h"
 
 namespace turnpike {
 
@@ -17,27 +18,7 @@ constexpr uint32_t kHops = 65'536;
 // Lanes in use: a few for each relay that has many, but no more than memory for all would be sane.
 constexpr uint32_t kWindowsForEachPeer = 64;
 constexpr uint32_t kWindowsMax = 65'536;
-// About a millisecond of the lock.
-constexpr uint32_t kWindowsSharedAtOnce = 1'024;
 
-tp_address ToShared(const IpAddress& ip) {
-  tp_address address;
-  std::memcpy(&address, ip.bytes.data(), sizeof(address));
-  return address;
-}
-
-tp_flow_key MakeKey(const TransportAddress& remote, const TransportAddress& local,
-                    uint16_t channel) {
-  tp_flow_key key{};
-  key.remote = ToShared(remote.ip);
-  key.local = ToShared(local.ip);
-  key.remote_port = TP_BE16(remote.port);
-  key.local_port = TP_BE16(local.port);
-  key.channel = TP_BE16(channel);
-  return key;
-}
-
-static_assert((TP_SOURCE_PORTS & (TP_SOURCE_PORTS - 1)) == 0);
 static_assert(TP_SESSION_STARTED == SharedSequences::kStarted);
 
 uint32_t Destinations(const XdpSizes& sizes) {
@@ -49,18 +30,6 @@ void CountLeg(uint64_t* carried, uint64_t second, LegTraffic* traffic) {
   if (__atomic_load_n(carried, __ATOMIC_RELAXED) == 0) return;
   const uint64_t more = __atomic_exchange_n(carried, 0, __ATOMIC_RELAXED);
   traffic->Add(more >> TP_CARRIED_BYTES_BITS, more & (TP_CARRIED_PACKET - 1), second);
-}
-
-// Relays accept yesterday's to tomorrow's keys, so an older one is of no use.
-bool SendKey(const TrunkPeer& peer, uint16_t today, tp_peer* shared) {
-  for (const uint16_t epoch : {today, static_cast<uint16_t>(today - 1)}) {
-    const SipKey* key = peer.send_keys.Find(epoch);
-    if (key == nullptr) continue;
-    shared->send_epoch = epoch;
-    shared->send_key = tp_key{key->k0, key->k1};
-    return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -106,7 +75,8 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   return status;
 }
 
-uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place) {
+uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+                            Expiry expiry) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow before;
   const bool known = LookUpBpfMap(program_.flows, &shared_key, &before) == 0;
@@ -124,13 +94,17 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
     const bool same = known && before.kind == TP_TO_TRUNK && before.generation == flow.generation &&
                       before.session_index == flow.session_index;
     // A repeated put must not look like loss at the other relay.
-    if (same) return before.cell;
+    if (same) {
+      before.expires = expiry.second();
+      return RewriteFlow(shared_key, before) ? before.cell : 0;
+    }
   } else {
     flow.kind = TP_TO_CLIENT;
     flow.channel = TP_BE16(action.channel);
     flow.path = MakePath(action.tuple);
   }
   flow.socket = key.tuple.handle.id();
+  flow.expires = expiry.second();
   flow.cell = cell_numbers_.Take(CoarseMonotonicNs());
   EraseFlow(shared_key);
   // Without a cell it goes by the sockets.
@@ -157,6 +131,21 @@ void XdpTables::CountLegs() {
   }
 }
 
+void XdpTables::RefreshFlow(const FlowKey& key, Expiry expiry) {
+  const tp_flow_key shared_key = KeyOf(key);
+  tp_flow flow;
+  if (LookUpBpfMap(program_.flows, &shared_key, &flow) != 0) return;
+  flow.expires = expiry.second();
+  RewriteFlow(shared_key, flow);
+}
+
+bool XdpTables::RewriteFlow(const tp_flow_key& key, const tp_flow& flow) {
+  if (UpdateBpfMap(program_.flows, &key, &flow) == 0) return true;
+  // The old one may end later than what the workers have.
+  EraseFlow(key);
+  return false;
+}
+
 void XdpTables::RemoveFlow(const FlowKey& key) { EraseFlow(KeyOf(key)); }
 
 void XdpTables::EraseFlow(const tp_flow_key& key) {
@@ -167,13 +156,14 @@ void XdpTables::EraseFlow(const tp_flow_key& key) {
   if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, CoarseMonotonicNs());
 }
 
-void XdpTables::PutSession(const SessionAction& action) {
+void XdpTables::PutSession(const SessionAction& action, Expiry expiry) {
   tp_session before;
   const bool known = LookUpBpfMap(program_.sessions, &action.index, &before) == 0;
   tp_session session{};
   session.relay_index = action.relay_index;
   session.generation = action.generation;
   session.cell = action.index & session_mask_;
+  session.expires = expiry.second();
   session.channel = TP_BE16(action.channel);
   session.path = MakePath(action.tuple);
   if (!known || before.generation != session.generation) {
@@ -189,52 +179,19 @@ void XdpTables::PutSession(const SessionAction& action) {
   if (known) next_hops_.Release(before.path.destination);
 }
 
+void XdpTables::RefreshSession(uint32_t index, Expiry expiry) {
+  tp_session session;
+  if (LookUpBpfMap(program_.sessions, &index, &session) != 0) return;
+  session.expires = expiry.second();
+  // As of a flow.
+  if (UpdateBpfMap(program_.sessions, &index, &session) != 0) RemoveSession(index);
+}
+
 void XdpTables::RemoveSession(uint32_t index) {
   tp_session session;
   if (LookUpBpfMap(program_.sessions, &index, &session) != 0) return;
   DeleteFromBpfMap(program_.sessions, &index);
   next_hops_.Release(session.path.destination);
-}
-
-void XdpTables::PutPeer(uint32_t relay_index, const TrunkPeer& peer) {
-  Peer& held = peers_[relay_index];
-  const uint32_t destination_before = held.destination;
-  const bool is_same = held.present && held.peer.generation == peer.generation;
-  if (!is_same) held.lane_set = 0;
-  if (is_same && held.peer.lane_offset != peer.lane_offset) ++held.lane_set;
-  held.present = true;
-  held.peer = TrunkPeer{};
-  held.peer.generation = peer.generation;
-  held.peer.path = peer.path;
-  held.peer.sources = peer.sources;
-  held.peer.send_keys = peer.send_keys;
-  held.peer.receive_keys = peer.receive_keys;
-  held.peer.shared = peer.shared;
-  held.peer.lane_offset = peer.lane_offset;
-  held.peer.lanes_closed = peer.lanes_closed;
-  const TransportAddress local = LocalOf(peer.path);
-  held.destination = next_hops_.Acquire(peer.path.remote.ip, local.ip);
-  WritePeer(relay_index);
-  WriteSources(relay_index);
-  next_hops_.Release(destination_before);
-}
-
-void XdpTables::RemovePeer(uint32_t relay_index) {
-  Peer& held = peers_[relay_index];
-  if (!held.present) return;
-  EraseSources(held);
-  DeleteFromBpfMap(program_.peers, &relay_index);
-  next_hops_.Release(held.destination);
-  EraseWindows(relay_index, held.peer.generation);
-  held = Peer{};
-}
-
-void XdpTables::SetToday(uint16_t today) {
-  today_ = today;
-  __atomic_store_n(&settings_[0].today, today, __ATOMIC_RELAXED);
-  for (uint32_t relay_index = 0; relay_index < peers_.size(); ++relay_index) {
-    if (peers_[relay_index].present) WritePeer(relay_index);
-  }
 }
 
 void XdpTables::LeaveOut(uint32_t sockets) {
@@ -248,114 +205,6 @@ void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
     if (!peers_[relay_index].present) continue;
     WriteSources(relay_index);
     WritePeer(relay_index);
-  }
-}
-
-void XdpTables::WritePeer(uint32_t relay_index) {
-  const Peer& held = peers_[relay_index];
-  const TransportAddress local = LocalOf(held.peer.path);
-  tp_peer shared{};
-  shared.generation = held.peer.generation;
-  const bool can_send = SendKey(held.peer, today_, &shared) && IsKnown(held.peer.path);
-  // Their numbers beyond the upper half are nobody's lanes, so all CPUs change at once or none.
-  const uint32_t lane_sets = std::max(TP_LANES / cpus_, 1u);
-  shared.lane_first =
-      can_send ? static_cast<uint16_t>(TP_LANE_FIRST + held.lane_set % lane_sets * cpus_) : 0;
-  for (int i = 0; i < TP_RECEIVE_KEYS; ++i) {
-    const uint16_t epoch = static_cast<uint16_t>(today_ - 1 + i);
-    const SipKey* key = held.peer.receive_keys.Find(epoch);
-    if (key == nullptr) continue;
-    shared.receive[i] = tp_receive_key{tp_key{key->k0, key->k1}, epoch, 1};
-  }
-  const std::vector<uint16_t>& lanes = trunk_lane_ports_[held.peer.path.handle.index()];
-  for (size_t i = 0; i < TP_SOURCE_PORTS; ++i) {
-    const size_t lane = lanes.empty() ? 0 : i % lanes.size();
-    const bool closed = lanes.empty() || (held.peer.lanes_closed >> lane & 1) != 0;
-    shared.source_ports[i] = TP_BE16(closed ? local.port : lanes[lane]);
-  }
-  shared.path.remote = ToShared(held.peer.path.remote.ip);
-  shared.path.local = ToShared(local.ip);
-  shared.path.remote_port = TP_BE16(held.peer.path.remote.port);
-  shared.path.local_port = TP_BE16(local.port);
-  shared.path.destination = held.destination;
-  shared.path.is_ipv4 = held.peer.path.remote.ip.IsIpv4();
-  shared.path.socket = held.peer.path.handle.id();
-  tp_set_path_sums(&shared.path);
-  // Without room for the new one the old one goes, as the workers have the new one.
-  if (UpdateBpfMap(program_.peers, &relay_index, &shared) != 0)
-    DeleteFromBpfMap(program_.peers, &relay_index);
-}
-
-void XdpTables::WriteSources(uint32_t relay_index) {
-  Peer& held = peers_[relay_index];
-  EraseSources(held);
-  tp_flow flow{};
-  flow.kind = TP_TRUNK_SOURCE;
-  flow.relay_index = relay_index;
-  flow.generation = held.peer.generation;
-  const auto put = [&](const TransportAddress& source, const IpAddress& ip, uint16_t port) {
-    if (source.ip.IsIpv4() != ip.IsIpv4()) return;
-    const tp_flow_key key = MakeKey(source, TransportAddress{ip, port}, 0);
-    if (UpdateBpfMap(program_.flows, &key, &flow) == 0) held.sources.push_back(key);
-  };
-  const std::vector<TransportAddress>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
-  for (const TransportAddress& source : held.peer.sources) {
-    for (size_t i = 0; i < sockets.size(); ++i) {
-      const TransportAddress& bound = sockets[i];
-      flow.socket = TransportHandle::OfListener(Side::kTrunk, static_cast<uint32_t>(i)).id();
-      if (!bound.ip.IsWildcard()) {
-        put(source, bound.ip, bound.port);
-        continue;
-      }
-      for (const IpAddress& ip : local_addresses_) {
-        if (ip.IsIpv4() == bound.ip.IsIpv4()) put(source, ip, bound.port);
-      }
-    }
-  }
-}
-
-void XdpTables::EraseSources(Peer& peer) {
-  for (const tp_flow_key& key : peer.sources) {
-    tp_flow flow;
-    // A source that another relay has by now is that one's.
-    if (LookUpBpfMap(program_.flows, &key, &flow) != 0) continue;
-    if (flow.generation == peer.peer.generation) DeleteFromBpfMap(program_.flows, &key);
-  }
-  peer.sources.clear();
-}
-
-void XdpTables::EraseWindows(uint32_t relay_index, uint32_t generation) {
-  for (uint32_t lane = 0; lane < kLanes; ++lane) {
-    const tp_window_key key{relay_index, generation, lane};
-    DeleteFromBpfMap(program_.windows, &key);
-  }
-}
-
-void XdpTables::ShareWindows() {
-  for (uint32_t i = 0; i < kWindowsSharedAtOnce; ++i) {
-    tp_window_key key;
-    if (NextBpfMapKey(program_.windows, &shared_last_, &key) != 0) {
-      shared_last_ = tp_window_key{};
-      return;
-    }
-    shared_last_ = key;
-    ShareWindow(key);
-  }
-}
-
-// A replay that the program passes up finds workers that never saw its number. What they would
-// otherwise take at any later time they so take no longer than the program's window remembers.
-void XdpTables::ShareWindow(const tp_window_key& key) {
-  const Peer& held = peers_[key.relay_index];
-  tp_window window;
-  if (!held.present || held.peer.generation != key.generation) return;
-  if (LookUpLockedBpfMap(program_.windows, &key, &window) != 0) return;
-  if (window.highest <= TP_WINDOW_REMEMBERED) return;
-  const uint64_t too_old = window.highest - TP_WINDOW_REMEMBERED;
-  std::atomic<uint64_t>& highest = held.peer.shared->highest_sequence[key.lane];
-  uint64_t before = highest.load(std::memory_order_relaxed);
-  while (before < too_old &&
-         !highest.compare_exchange_weak(before, too_old, std::memory_order_relaxed)) {
   }
 }
 

@@ -53,9 +53,11 @@ class XdpTables {
   }
 
   // Returns the flow's cell, or 0.
-  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place);
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place, Expiry expiry);
+  void RefreshFlow(const FlowKey& key, Expiry expiry);
   void RemoveFlow(const FlowKey& key);
-  void PutSession(const SessionAction& action);
+  void PutSession(const SessionAction& action, Expiry expiry);
+  void RefreshSession(uint32_t index, Expiry expiry);
   void RemoveSession(uint32_t index);
   // A relay with its keys. `peer.shared` is told of what the program has taken.
   void PutPeer(uint32_t relay_index, const TrunkPeer& peer);
@@ -68,6 +70,11 @@ class XdpTables {
   // next call goes on behind those.
   void ShareWindows();
 
+  // What the monotonic clock says, for the program. Any thread.
+  void SetSecond(uint64_t monotonic_second) {
+    __atomic_store_n(&settings_[0].second, static_cast<uint32_t>(monotonic_second),
+                     __ATOMIC_RELAXED);
+  }
   // Begins a day: other keys are used and accepted.
   void SetToday(uint16_t today);
   // The sockets, one bit each by the id of its handle, whose packets are theirs alone from now on.
@@ -100,6 +107,8 @@ class XdpTables {
   // A path to a client with its destination, which is acquired.
   tp_path MakePath(const FiveTuple& tuple);
   void EraseFlow(const tp_flow_key& key);
+  // Writes a flow that is there anew; false where there is no memory for it, and then it is gone.
+  bool RewriteFlow(const tp_flow_key& key, const tp_flow& flow);
   void WritePeer(uint32_t relay_index);
   void WriteSources(uint32_t relay_index);
   void EraseSources(Peer& peer);

@@ -13,7 +13,8 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex') || '-';
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
 
 const TODAY = 325;
-const NOW_NS = 5_000_000_000_000n;
+const NOW_SECOND = 5_000;
+const NOW_NS = BigInt(NOW_SECOND) * 1_000_000_000n;
 /** What we send with, and what the relay of index 2 sends us with, by epoch. */
 const SEND_KEY = bytes('b061b39e3bbaae73e8f5b0764d95dc90');
 const KEYS: Record<number, Uint8Array> = {
@@ -97,6 +98,7 @@ add(
   '# way SOCKET REMOTE HEARD, of the peer above: unknown, answered or unanswered',
   '# flow SOCKET REMOTE CHANNEL trunk RELAY INDEX | flow … client SOCKET REMOTE CHANNEL',
   '# session INDEX RELAY SOCKET REMOTE CHANNEL',
+  '# Either may end with `until SECOND`, of the monotonic clock: from that on it has expired.',
   '# client|trunk NAME SOCKET SOURCE HEX VERDICT [RESULT…], a RESULT being what leaves,',
   '# `> SIDE SOCKET DESTINATION HEX`, or `! VERDICT` of a record that does not. `-` is no bytes.',
   `today ${TODAY}`,
@@ -122,6 +124,11 @@ add(
   `session 7 2 ${V4} 0x4001`,
   `session 8 2 ${V6} 0x4fff`,
   `session 9 4 ${V4} 0x4001`,
+  `flow ${V4} 0x4008 client ${V6} 0x4abc until ${NOW_SECOND + 1}`,
+  `flow ${V4} 0x4009 client ${V6} 0x4abc until ${NOW_SECOND}`,
+  `flow ${V4} 0x400a trunk 2 ${0x01020304} until ${NOW_SECOND - 1}`,
+  `session 10 2 ${V4} 0x4001 until ${NOW_SECOND + 1}`,
+  `session 11 2 ${V4} 0x4001 until ${NOW_SECOND}`,
 );
 
 const HELLO = bytes('68656c6c6f');
@@ -158,6 +165,15 @@ client(
 );
 client('no-key', V4, encodeChannelData(0x4004, HELLO), 'trunk_no_key');
 client('unknown-channel', V4, encodeChannelData(0x4001, HELLO), 'channel_unknown');
+client(
+  'last-second',
+  V4,
+  encodeChannelData(0x4008, HELLO),
+  'client_to_client',
+  `client ${V6} ${hex(encodeChannelData(0x4abc, HELLO))}`,
+);
+client('expired', V4, encodeChannelData(0x4009, HELLO), 'channel_expired');
+client('expired-to-trunk', V4, encodeChannelData(0x400a, HELLO), 'channel_expired');
 client('unknown-port', '0 203.0.113.7:40001', encodeChannelData(0x4000, HELLO), 'channel_unknown');
 client('unknown-ip', '0 203.0.113.8:40000', encodeChannelData(0x4000, HELLO), 'channel_unknown');
 client('other-socket', '2 203.0.113.7:40000', encodeChannelData(0x4000, HELLO), 'channel_unknown');
@@ -327,5 +343,12 @@ addPathProbes({
   today: TODAY,
   nowNs: NOW_NS,
 });
+
+trunk('last-second', data(make([to(10, '01')])), 'trunk_data', [toV4('01')]);
+trunk('expired', data(make([to(11, '02')])), 'trunk_data', ['! trunk_expired']);
+trunk('expired-among-others', data(make([to(11, '03'), to(10, '04')])), 'trunk_data', [
+  '! trunk_expired',
+  toV4('04'),
+]);
 
 writeFileSync(join(import.meta.dirname, 'packets.txt'), `${lines.join('\n')}\n`);

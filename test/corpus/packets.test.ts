@@ -7,6 +7,11 @@ import { type Peer, parsePath, ReferenceForwarder } from './reference-forwarder.
 
 const bytes = (hex = '') => Uint8Array.from(Buffer.from(hex === '-' ? '' : hex, 'hex'));
 
+/** When the entry of a line expires, if it does. */
+function untilOf(words: readonly string[]): number | undefined {
+  return words.at(-2) === 'until' ? Number(words.at(-1)) : undefined;
+}
+
 /** Runs the lines of packets.txt, whose head says how they are written. */
 class Corpus {
   readonly forwarder = new ReferenceForwarder();
@@ -59,6 +64,7 @@ class Corpus {
           relayIndex: Number(second),
           path: parsePath(third, fourth),
           channel: Number(fifth),
+          until: untilOf(words),
         });
         break;
       default:
@@ -66,13 +72,15 @@ class Corpus {
     }
   }
 
-  #flow([socket, remote, channel, type, first, second, third]: readonly string[]): void {
+  #flow(words: readonly string[]): void {
+    const [socket, remote, channel, type, first, second, third] = words;
     this.forwarder.putFlow(
       parsePath(socket, remote),
       Number(channel),
       type === 'trunk'
         ? { type, relayIndex: Number(first), sessionIndex: Number(second) }
         : { type: 'client', path: parsePath(first, second), channel: Number(third) },
+      untilOf(words),
     );
   }
 

@@ -29,6 +29,9 @@ export interface Peer {
   readonly ways: { readonly path: Path; readonly heard: Heard }[];
 }
 
+/** The second from which on an entry has expired; undefined is never. */
+type Until = number | undefined;
+
 type FlowAction =
   | { readonly type: 'trunk'; readonly relayIndex: number; readonly sessionIndex: number }
   | { readonly type: 'client'; readonly path: Path; readonly channel: number };
@@ -39,6 +42,7 @@ export interface Outcome {
   readonly results: string[];
 }
 
+const NS_PER_SECOND = 1_000_000_000n;
 const PROBE_AGE_NS_MAX = 60_000_000_000n;
 const COOKIE = 0x2112a442;
 const PROBE_LANE_FIRST = 112;
@@ -67,13 +71,20 @@ export class ReferenceForwarder {
   /** Path probes and their replies have a lane and a counter of their own. */
   nextPathSequence = 0n;
   readonly peers = new Map<number, Peer>();
-  readonly flows = new Map<string, FlowAction & { nextSessionSequence: number }>();
-  readonly sessions = new Map<number, { relayIndex: number; path: Path; channel: number }>();
+  readonly flows = new Map<string, FlowAction & { nextSessionSequence: number; until: Until }>();
+  readonly sessions = new Map<
+    number,
+    { relayIndex: number; path: Path; channel: number; until: Until }
+  >();
   /** Sequences seen, and the highest, by relay and lane. */
   readonly #seen = new Map<string, { highest: bigint; all: Set<bigint> }>();
 
-  putFlow(path: Path, channel: number, action: FlowAction): void {
-    this.flows.set(keyOf(path, channel), { ...action, nextSessionSequence: 0 });
+  putFlow(path: Path, channel: number, action: FlowAction, until: Until): void {
+    this.flows.set(keyOf(path, channel), { ...action, nextSessionSequence: 0, until });
+  }
+
+  #hasExpired({ until }: { until: Until }): boolean {
+    return until !== undefined && this.nowNs >= BigInt(until) * NS_PER_SECOND;
   }
 
   client(path: Path, bytes: Uint8Array): Outcome {
@@ -90,6 +101,7 @@ export class ReferenceForwarder {
     if (message === undefined) return drop('channel_data_malformed');
     const flow = this.flows.get(keyOf(path, message.channel));
     if (flow === undefined) return drop('channel_unknown');
+    if (this.#hasExpired(flow)) return drop('channel_expired');
     if (flow.type === 'client') {
       const data = encodeChannelData(flow.channel, message.payload);
       return { verdict: 'client_to_client', results: [leave('client', flow.path, data)] };
@@ -169,6 +181,7 @@ export class ReferenceForwarder {
   #record(relayIndex: number, { sessionIndex, payload }: TrunkRecord): string {
     const session = this.sessions.get(sessionIndex);
     if (session?.relayIndex !== relayIndex) return '! trunk_unbound';
+    if (this.#hasExpired(session)) return '! trunk_expired';
     return leave('client', session.path, encodeChannelData(session.channel, payload));
   }
 

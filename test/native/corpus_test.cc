@@ -45,9 +45,15 @@ class Corpus {
     return SipKey::FromBytes(test::FromHex(ReadWord(words)).data());
   }
 
+  // `until SECOND` at the end of an entry, or nothing.
+  Expiry ReadUntil(std::istream& words) {
+    if (ReadWord(words) != "until") return {};
+    return Expiry::After(1, ToNumber(ReadWord(words)) - 2);
+  }
+
   void SetUp(const std::string& kind, std::istream& words) {
     if (kind == "today") now_.trunk_epoch = static_cast<uint16_t>(ToNumber(ReadWord(words)));
-    if (kind == "now") now_.monotonic_ns = ToNumber(ReadWord(words));
+    if (kind == "now") now_ = Now{ToNumber(ReadWord(words)), now_.trunk_epoch};
     if (kind == "lane") {
       const uint64_t lane = ToNumber(ReadWord(words));
       fixture_ = std::make_unique<test::ForwarderFixture>(static_cast<uint8_t>(lane),
@@ -85,9 +91,11 @@ class Corpus {
     if (ReadWord(words) == "trunk") {
       const uint32_t relay_index = static_cast<uint32_t>(ToNumber(ReadWord(words)));
       fixture_->PutFlowToTrunk(key, relay_index, static_cast<uint32_t>(ToNumber(ReadWord(words))));
+      fixture_->tables.flows.Find(key)->expiry = ReadUntil(words);
     } else {
       const FiveTuple to = ReadTuple(words);
       fixture_->PutFlowToClient(key, to, static_cast<uint16_t>(ToNumber(ReadWord(words))));
+      fixture_->tables.flows.Find(key)->expiry = ReadUntil(words);
     }
   }
 
@@ -96,6 +104,7 @@ class Corpus {
     const uint32_t relay_index = static_cast<uint32_t>(ToNumber(ReadWord(words)));
     const FiveTuple to = ReadTuple(words);
     fixture_->PutSession(index, relay_index, to, static_cast<uint16_t>(ToNumber(ReadWord(words))));
+    fixture_->tables.sessions.At(index).expiry = ReadUntil(words);
   }
 
   void RunPacket(bool client, std::istream& words, const std::string& line) {

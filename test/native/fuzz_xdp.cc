@@ -18,6 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static uint64_t sequence = 1;
   if (size == 0) return 0;
   scene.PutRaw();
+  scene.Expire(1'000);
+  const bool expired = size % 4 == 0;
+  path.SetSecond(expired ? 1'000 : 999);
   const Bytes input(data + 1, data + std::min<size_t>(size, 2'000));
   Bytes frame = input;
   if (data[0] % 4 == 1) frame = MakeFrame(scene.client, scene.service, input);
@@ -25,6 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (data[0] % 4 == 3) frame = scene.FromRelay(sequence++, input);
   if (data[0] % 8 >= 4 && !frame.empty()) frame[data[0] / 8 % frame.size()] ^= 1;
   const Passage passage = path.Run(frame);
+  // Only the sockets see what has expired.
+  if (expired && passage.action != XDP_PASS) __builtin_trap();
   // What is passed up is untouched, and what leaves is a frame that a receiver takes.
   if (passage.action == XDP_PASS && passage.frame != frame) __builtin_trap();
   if (passage.action == XDP_TX) {

@@ -44,8 +44,9 @@ struct Connection {
     action.relay_index = kRelayIndex;
     action.generation = 7;
     action.session_index = 99;
-    plane.PutFlow(FlowKey{tuple, 0x4000}, action, kPlace);
-    plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4000});
+    flow = FlowKey{tuple, 0x4000};
+    plane.PutFlow(flow, action, kPlace, Expiry{});
+    plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4000}, Expiry{});
   }
 
   // Sends until the next hop is known and what is sent arrives at the other end.
@@ -81,6 +82,7 @@ struct Connection {
 
   Status status;
   TrunkPeer peer;
+  FlowKey flow;
   uint64_t sequence = 0;
   std::unique_ptr<Udp> client;
   std::unique_ptr<Udp> other;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <sstream>
 
+#include "base/units.h"
 #include "io/socket_address.h"
 #include "wire/trunk_datagram.h"
 #include "xdp_path.h"
@@ -81,6 +82,10 @@ class XdpCorpus {
 
   void SetUp(const std::string& kind, std::istream& words) {
     if (kind == "today") path_.SetToday(static_cast<uint16_t>(Number(words)));
+    if (kind == "now") {
+      path_.SetSecond(
+          static_cast<uint32_t>(std::strtoull(Word(words).c_str(), nullptr, 0) / kNsPerSecond));
+    }
     if (kind == "peer") SetUpPeer(words);
     if (kind == "source") sources_.push_back(Mixed(ToTransportAddress(Word(words)), true));
     if (kind == "send") {
@@ -149,8 +154,12 @@ class XdpCorpus {
       flow.channel = TP_BE16(Number(words));
       flow.path = ToPath(Local(to_socket, to, false), to);
     }
+    flow.expires = Until(words);
     path_.PutFlow(ToKey(remote, Local(socket, remote, false), channel), flow);
   }
+
+  // `until SECOND` at the end of an entry, or nothing.
+  static uint32_t Until(std::istream& words) { return Word(words) == "until" ? Number(words) : 0; }
 
   void SetUpSession(std::istream& words) {
     const uint32_t index = Number(words);
@@ -162,6 +171,7 @@ class XdpCorpus {
     const TransportAddress to = Mixed(ToTransportAddress(Word(words)), false);
     session.channel = TP_BE16(Number(words));
     session.path = ToPath(Local(socket, to, false), to);
+    session.expires = Until(words);
     path_.PutSession(index, session);
   }
 

@@ -87,6 +87,8 @@ class XdpPath {
   virtual void SetToday(uint16_t today) = 0;
   virtual void SetNextSequence(uint64_t sequence) = 0;
   virtual void LeaveOut(uint32_t sockets) = 0;
+  // What the monotonic clock says.
+  virtual void SetSecond(uint32_t second) = 0;
   // Runs one frame; `lane` is set to the lane that a trunk datagram made of it has.
   virtual Passage Run(const Bytes& frame, uint8_t* lane) = 0;
   virtual uint64_t Count(tp_counter counter) = 0;
@@ -136,6 +138,7 @@ class UserPath : public XdpPath {
   void SetToday(uint16_t today) override { settings_.today = today; }
   void SetNextSequence(uint64_t sequence) override { cpu_.next_sequence = sequence; }
   void LeaveOut(uint32_t sockets) override { settings_.left_out = sockets; }
+  void SetSecond(uint32_t second) override { settings_.second = second; }
   uint64_t Count(tp_counter counter) override { return cpu_.counts[counter]; }
   tp_traffic Traffic(uint32_t relay_index) override { return traffic_[relay_index]; }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "io/clock.h"
 #include "xdp/netlink.h"
 #include "xdp_connection.h"
 #include "xdp_refusal.h"
@@ -122,6 +123,46 @@ TEST(XdpPlane, WhatItDoesNotKnowReachesTheSockets) {
   EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs));
 }
 
+TEST(XdpPlane, WhatHasExpiredReachesTheSocketsUntilItIsRefreshed) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  connection.ExpectBothWays();
+  const Bytes message = XdpScene::ChannelData(0x4000, kHello);
+  const auto reach_sockets = [&] {
+    Bytes bytes;
+    TransportAddress from;
+    connection.service->Drain();
+    connection.trunk->Drain();
+    connection.client->Send(connection.service->address(), message);
+    EXPECT_TRUE(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);
+    const Bytes datagram = MakeTrunk(++connection.sequence, kHello);
+    connection.other->Send(connection.trunk->address(), datagram);
+    EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
+  };
+  // Two seconds ago.
+  const uint64_t second = ReadClock().monotonic_second;
+  connection.plane.RefreshFlow(connection.flow, Expiry::After(1, second - 4));
+  connection.plane.RefreshSession(5, Expiry::After(1, second - 4));
+  reach_sockets();
+  connection.plane.RefreshFlow(connection.flow, Expiry::After(600, second));
+  connection.plane.RefreshSession(5, Expiry::After(600, second));
+  connection.other->Drain();
+  connection.client->Drain();
+  connection.ExpectBothWays();
+  // By the program's own clock, whoever put it does nothing.
+  connection.plane.RefreshFlow(connection.flow, ExpiryAfter(1));
+  connection.plane.RefreshSession(5, ExpiryAfter(1));
+  usleep(2'500'000);
+  reach_sockets();
+  // What is not there stays so.
+  connection.plane.RemoveFlow(connection.flow);
+  connection.plane.RemoveSession(5);
+  connection.plane.RefreshFlow(connection.flow, ExpiryAfter(600));
+  connection.plane.RefreshSession(5, ExpiryAfter(600));
+  reach_sockets();
+}
+
 TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
@@ -136,7 +177,7 @@ TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
   tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
   tuple.remote = connection.client->address();
   WhileRefused(updates, [&] {
-    connection.plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4001});
+    connection.plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4001}, Expiry{});
   });
   const Bytes datagram = MakeTrunk(++connection.sequence, kHello);
   connection.other->Send(connection.trunk->address(), datagram);

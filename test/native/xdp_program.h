@@ -71,6 +71,10 @@ class ProgramPath : public XdpPath {
     settings_.left_out = sockets;
     Put(program_.settings, &kZero, &settings_);
   }
+  void SetSecond(uint32_t second) override {
+    settings_.second = second;
+    Put(program_.settings, &kZero, &settings_);
+  }
   void SetNextSequence(uint64_t sequence) override {
     std::vector<tp_cpu> cpus = Cpus();
     for (tp_cpu& cpu : cpus) cpu.next_sequence = sequence;

@@ -134,6 +134,42 @@ TEST(XdpProgram, WhatASocketWouldReceiveOrSendIsLeftToIt) {
   }
 }
 
+TEST(XdpProgram, WhatHasExpiredIsLeftToTheSockets) {
+  ProgramPath program;
+  ASSERT_LOADED(program);
+  UserPath user(program.cpu());
+  uint64_t sequence = 0;
+  for (XdpPath* path : {static_cast<XdpPath*>(&program), static_cast<XdpPath*>(&user)}) {
+    XdpScene scene(*path);
+    scene.PutRaw();
+    const Bytes message = scene.ChannelData(0x4001, {'c'});
+    const auto run = [&](bool passed) {
+      for (const Bytes& frame : {scene.FromClient({'a'}), scene.FromRelay(++sequence, {'b'}),
+                                 MakeFrame(scene.client, scene.service, message),
+                                 MakeFrame(scene.peer, scene.relayed, {'d'})}) {
+        const Passage passage = path->Run(frame);
+        EXPECT_EQ(passage.action, static_cast<int>(passed ? XDP_PASS : XDP_TX));
+        EXPECT_EQ(passage.frame == frame, passed);
+      }
+    };
+    // Until second 1,000; before that is known, and at 0, nothing has an end.
+    run(false);
+    scene.Expire(1'000);
+    for (const uint32_t second : {0u, 1u, 999u}) {
+      path->SetSecond(second);
+      run(false);
+    }
+    const uint64_t counted = path->Count(TP_COUNT_TRUNK_RX_BYTES);
+    for (const uint32_t second : {1'000u, 1'001u, UINT32_MAX}) {
+      path->SetSecond(second);
+      run(true);
+    }
+    EXPECT_EQ(path->Count(TP_COUNT_TRUNK_RX_BYTES), counted);
+    scene.Expire(0);
+    run(false);
+  }
+}
+
 TEST(XdpProgram, AProgramRedirectsToAnotherInterface) {
   ProgramPath program;
   ASSERT_LOADED(program);

@@ -1,6 +1,9 @@
 // One client, one relay and their flows, as tests of the fast path use them.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "wire/trunk_datagram.h"
 #include "xdp_path.h"
 
@@ -31,13 +34,12 @@ struct XdpScene {
     source.relay_index = kRelayIndex;
     source.generation = 9;
     source.socket = TP_SOCKETS_PER_SIDE;
-    path.PutFlow(ToKey(relay, trunk, 0), source);
+    PutFlow(ToKey(relay, trunk, 0), source);
     tp_flow to_trunk = source;
     to_trunk.kind = TP_TO_TRUNK;
     to_trunk.socket = 0;
     to_trunk.session_index = TP_BE32(77);
-    path.PutFlow(ToKey(client, service, 0x4000), to_trunk);
-    tp_session session{};
+    PutFlow(ToKey(client, service, 0x4000), to_trunk);
     session.relay_index = kRelayIndex;
     session.generation = 9;
     session.channel = TP_BE16(0x4000);
@@ -50,11 +52,24 @@ struct XdpScene {
     tp_flow flow{};
     flow.kind = TP_TO_RAW;
     flow.path = ToPath(relayed, peer);
-    path.PutFlow(ToKey(client, service, 0x4001), flow);
+    PutFlow(ToKey(client, service, 0x4001), flow);
     flow.kind = TP_FROM_RAW;
     flow.channel = TP_BE16(0x4001);
     flow.path = ToPath(service, client);
-    path.PutFlow(ToKey(peer, relayed, 0), flow);
+    PutFlow(ToKey(peer, relayed, 0), flow);
+  }
+
+  // Has all flows and sessions of peers end at a second of the program's clock, or never at 0.
+  void Expire(uint32_t second) {
+    for (auto& [key, flow] : flows) {
+      if (flow.kind == TP_TRUNK_SOURCE) continue;
+      flow.expires = second;
+      tp_flow_key of;
+      std::memcpy(&of, key.data(), sizeof(of));
+      path.PutFlow(of, flow);
+    }
+    session.expires = second;
+    path.PutSession(7, session);
   }
 
   static Bytes ChannelData(uint16_t channel, const Bytes& data) {
@@ -90,7 +105,14 @@ struct XdpScene {
     return MakeFrame(relay, trunk, Trunk(sequence, data, session_sequence));
   }
 
+  void PutFlow(const tp_flow_key& key, const tp_flow& flow) {
+    flows[std::string(reinterpret_cast<const char*>(&key), sizeof(key))] = flow;
+    path.PutFlow(key, flow);
+  }
+
   XdpPath& path;
+  std::map<std::string, tp_flow> flows;
+  tp_session session{};
   TransportAddress client = ToTransportAddress("203.0.113.7:40000");
   TransportAddress service = ToTransportAddress("198.51.100.1:3478");
   TransportAddress trunk = ToTransportAddress("198.51.100.1:3480");
