@@ -6,9 +6,8 @@ import type { Attempt, SentOffer } from './attempt.js';
 import type { Leg, Pairing } from './leg.js';
 
 /**
- * All that the overlay does outside of itself, the messages to other relays apart (`Trunk`), and
- * all that it asks: entries of legs, datagrams to peers, and what the entries have carried. A
- * datagram leaves after the changes of entries that were asked for before it.
+ * The part of the data plane that the overlay uses: entries of legs, datagrams to peers, and
+ * traffic counters. A datagram is sent after all changes of entries that were requested before it.
  */
 export type OverlayPlane = Pick<
   DataPlane,
@@ -41,14 +40,14 @@ export interface Carried {
 
 const NOTHING: LegTraffic = { packets: 0, payloadBytes: 0, idleSeconds: undefined };
 
-/** The entry of what comes from a leg's peer. */
+/** Returns the key of the entry for data from a leg's peer. */
 export function flowOf({ origin: { worker, tuple }, channel = 0 }: Leg): ClientFlow {
   return { worker, tuple, channel };
 }
 
 /**
- * The entries of legs in the data plane: the flow of what comes from a peer, and the session of
- * what comes from another relay.
+ * Manages the data plane's entries of legs: a flow for data from a peer, and a session for data
+ * from another relay.
  */
 export class Forwarding {
   readonly #plane: OverlayPlane;
@@ -149,10 +148,10 @@ export class Forwarding {
     this.#plane.removeClientFlow(flowOf(leg));
   }
 
-  /** What a leg has carried, while its entries are there. */
+  /** Returns the traffic of a leg; to be called before its entries are removed. */
   carried(leg: Leg, { other }: Pick<Pairing, 'other'>): Carried {
     const fromPeer = this.#plane.flowTraffic(flowOf(leg)) ?? NOTHING;
-    // What leaves to a peer comes on its session, or is what the other peer of this relay sent.
+    // Data to a peer comes from its session, or from the other leg's flow at this relay.
     const toPeer =
       other === undefined
         ? this.#plane.sessionTraffic(leg.sessionIndex ?? 0)
@@ -160,7 +159,10 @@ export class Forwarding {
     return { fromPeer, toPeer };
   }
 
-  /** Only a full table or queue is expected; anything else is a fault and must be seen. */
+  /**
+   * Returns whether an action succeeded. Only a full table or queue is expected; other errors are
+   * thrown.
+   */
   #puts(action: () => void): boolean {
     try {
       action();

@@ -3,10 +3,12 @@ import type { EndingQueue } from './ending-queue.js';
 import type { Leg } from './leg.js';
 import type { LegTransitions } from './leg-transitions.js';
 
-/** How often 5-tuples and forgotten transactions are looked through. */
+/** Interval of sweeping 5-tuples and expired transactions, ms. */
 const SWEEP_MS = 5_000;
 
-/** Deadlines, silence and periodic work of the overlay; the service calls it every 100 ms. */
+/**
+ * Deadlines, silence detection and periodic work of the overlay. To be called every 100 ms or so.
+ */
 export class LegTimers {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
@@ -21,8 +23,8 @@ export class LegTimers {
   }
 
   /**
-   * Does what is due. Where very much is due at once it does a part.
-   * @returns whether there is more, for `goOn`
+   * Does what is due, within bounds.
+   * @returns whether work is left for `goOn`
    */
   tick(): boolean {
     const { clock, legs, trunk, offers, silence, log } = this.#context;
@@ -40,8 +42,8 @@ export class LegTimers {
   }
 
   /**
-   * Does the next part of what is due; messages should have their turn in between.
-   * @returns whether there is more
+   * Continues the work that is left, within bounds; messages should have their turn in between.
+   * @returns whether work is left
    */
   goOn(): boolean {
     const { clock, legs, closes } = this.#context;

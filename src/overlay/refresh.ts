@@ -4,8 +4,8 @@ import { type LegRequest, lifetimeOf } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /**
- * Refresh (PROTOCOL.md section 2): keeps a leg; or with LIFETIME 0 closes it, from any 5-tuple that
- * proves the credential.
+ * Handles Refresh (PROTOCOL.md section 2): extends a leg's lifetime. LIFETIME 0 closes the leg,
+ * from any 5-tuple that proves the credential.
  */
 export class Refresh {
   readonly #context: OverlayContext;

@@ -5,32 +5,37 @@ import { incarnationOf, supersedes } from '../registry/incarnation.js';
 import { type Claim, claimedAddresses, claimsOf } from '../registry/record.js';
 import type { Registry, RelayRecord } from '../registry/types.js';
 
-/** A relay that vanished from the registry stays known to relays this long. */
+/** Time for which a relay that vanished from the registry stays known. */
 export const VANISHED_RELAY_GRACE_MS = 30_000;
 
 interface Known {
   readonly record: RelayRecord;
-  /** Time of contact with a directory since the relay vanished; undefined while it is listed. */
+  /**
+   * Time of contact with a directory since the relay vanished, ms; undefined while it is listed.
+   */
   absentMs: number | undefined;
-  /** It is listed, but another relay answers at one of its addresses: it is not worked with. */
+  /**
+   * Whether it is listed but not used, because a vanished relay still answers at one of its
+   * addresses.
+   */
   waits: boolean;
 }
 
 /**
- * Whether a relay answers authenticated probes at a trunk address, or at any of that IP where there
- * is no port.
+ * Returns whether a relay answers authenticated probes at a trunk address; without a port, at any
+ * trunk address of that IP.
  */
 export type AnswersAt = (
   id: string,
   at: Pick<TransportAddress, 'address'> & { readonly port?: number },
 ) => boolean;
 
-/** What it is made from. */
+/** Dependencies of `RelayMembership`. */
 export interface RelayMembershipOptions {
   readonly clock: Clock;
   /** Default VANISHED_RELAY_GRACE_MS. */
   readonly graceMs?: number;
-  /** Default: none does. */
+  /** Default: no relay answers. */
   readonly answersAt?: AnswersAt;
 }
 
@@ -90,7 +95,7 @@ export class RelayMembership {
   }
 
   /**
-   * Notes that a directory answered and had nothing new.
+   * Notes a response of a directory without a new registry.
    * @returns whether `relays` changed
    */
   contact(): boolean {
@@ -100,7 +105,7 @@ export class RelayMembership {
     return this.#shape() !== before;
   }
 
-  /** The relays known now, by id; no two have an address in common. */
+  /** Returns the relays in use, by id; no two have an address in common. */
   relays(): RelayRecord[] {
     return [...this.#known.values()]
       .filter(({ waits }) => !waits)
@@ -109,8 +114,8 @@ export class RelayMembership {
   }
 
   /**
-   * Decides between relays that vanished and those that are listed for their addresses.
-   * @returns those that stay although others are listed
+   * Decides between vanished relays and listed ones with the same addresses.
+   * @returns the ids of vanished relays that stay in place of listed ones
    */
   #settle(): ReadonlySet<string> {
     const held = new Set<string>();
@@ -139,12 +144,18 @@ export class RelayMembership {
     return held;
   }
 
-  /** Whether a relay answers there, or, where no probe goes, at a trunk address of that IP. */
+  /**
+   * Returns whether a relay answers at a claimed address, or, if that is not probed, at a trunk
+   * address of its IP.
+   */
   #holds(id: string, { kind, address }: Claim): boolean {
     return this.#answersAt(id, kind === 'trunk' ? address : { address: address.address });
   }
 
-  /** Adds the time since the last contact, unless it was too long to have been contact. */
+  /**
+   * Adds the time since the last contact to the absences, at most the expiry time of a relay: a
+   * longer time was not contact.
+   */
   #age(): void {
     const now = this.#clock.monotonic();
     const passedMs = Math.min(now - this.#contactAtMs, LIMITS.relayExpiryMs);
@@ -169,7 +180,7 @@ export class RelayMembership {
     return JSON.stringify(this.relays());
   }
 
-  /** Cheaper, and enough where no record has changed. */
+  /** Returns a cheaper fingerprint, sufficient if no record has changed. */
   #shape(): string {
     return [...this.#known].map(([id, { waits }]) => (waits ? '' : id)).join();
   }
