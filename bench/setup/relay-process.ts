@@ -1,7 +1,7 @@
 /** A relay in a process of its own, with a clock that the measurement can put forward. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { relaySecret } from '../../src/auth/keys.js';
-import { type OperatorHttp, openOperatorHttp } from '../../src/cli/operator-http.js';
+import { type OperatorHttp, openOperatorHttp } from '../../src/http/operator-http.js';
 import type { RelayRecord } from '../../src/registry/types.js';
 import { Relay } from '../../src/relay/index.js';
 import { readVitals, type Vitals } from '../abuse/vitals.js';

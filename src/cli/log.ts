@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { LogDestination, type LostLines } from '../logging/log-destination.js';
 import type { CommandIo } from './command.js';
-import { LogDestination, type LostLines } from './log-destination.js';
 import { Terminal } from './terminal.js';
 
 /** The log of a running command. */

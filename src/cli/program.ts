@@ -38,63 +38,41 @@ type Flags = Readonly<Record<string, string | boolean | string[] | undefined>>;
 type Action = (command: CommandDefinition, words: string[], flags: Flags) => Promise<void>;
 
 async function buildProgram(io: CommandIo, action: Action): Promise<Command> {
+  // Wide lines are hard to read, also on a wide terminal.
+  const columns = Math.min(io.stdout.columns ?? 80, 100);
+  // Every command below it inherits how it shows help and ends.
   const program = new Command('turnpike')
     .description('A relay service for peers behind NATs: two peers talk through two relays.')
     .version(await packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .helpCommand('help [command]', 'show help for a command')
-    .addHelpText('after', () => programFooter());
-  const groups = new Map<string, Command>();
-  for (const definition of COMMANDS) {
-    const [first = '', second] = definition.path;
-    if (second === undefined) {
-      program.addCommand(buildCommand({ definition, word: first, action, io }));
-      continue;
-    }
-    let group = groups.get(first);
-    if (group === undefined) {
-      group = new Command(first)
-        .description(GROUPS[first] ?? '')
-        .helpOption('-h, --help', 'show help');
-      groups.set(first, group);
-      program.addCommand(group);
-    }
-    group.addCommand(buildCommand({ definition, word: second, action, io }));
-  }
-  for (const command of withDescendants(program)) {
-    command.configureHelp({ helpWidth: helpColumns(io) });
-    command.exitOverride().configureOutput({
+    .addHelpText('after', () => programFooter())
+    .configureHelp({ helpWidth: columns })
+    .exitOverride()
+    .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
     });
+  for (const definition of COMMANDS) {
+    const [word = '', subcommand] = definition.path;
+    const group =
+      subcommand === undefined
+        ? program
+        : (program.commands.find((each) => each.name() === word) ??
+          program.command(word).description(GROUPS[word] ?? ''));
+    addCommand(group.command(subcommand ?? word), definition, action, columns);
   }
-  return program;
+  return program.helpCommand('help [command]', 'show help for a command');
 }
 
-function withDescendants(command: Command): Command[] {
-  return [command, ...command.commands.flatMap(withDescendants)];
-}
-
-/** Wide lines are hard to read, also on a wide terminal. */
-function helpColumns(io: CommandIo): number {
-  return Math.min(io.stdout.columns ?? 80, 100);
-}
-
-interface BuildInput {
-  readonly definition: CommandDefinition;
-  readonly word: string;
-  readonly action: Action;
-  readonly io: CommandIo;
-}
-
-function buildCommand({ definition, word, action, io }: BuildInput): Command {
-  const command = new Command(word)
-    .summary(definition.summary)
-    .description(definition.description)
-    .helpOption('-h, --help', 'show help')
-    .allowExcessArguments(false);
-  for (const argument of definition.arguments ?? []) {
-    command.argument(`<${argument.name}>`, argument.description);
+function addCommand(
+  command: Command,
+  definition: CommandDefinition,
+  action: Action,
+  columns: number,
+): void {
+  command.summary(definition.summary).description(definition.description);
+  for (const { name, description } of definition.arguments ?? []) {
+    command.argument(`<${name}>`, description);
   }
   for (const [name, definitionOf] of allOptions(definition)) {
     const option = new Option(
@@ -102,23 +80,20 @@ function buildCommand({ definition, word, action, io }: BuildInput): Command {
       optionHelp(definition, name, definitionOf),
     );
     if (definitionOf.repeat === true) {
-      option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+      option.argParser((value: string, before: string[] = []) => [...before, value]);
     } else if (definitionOf.kind !== 'boolean') {
-      option.argParser(onlyOnce());
+      option.argParser(onlyOnce);
     }
     command.addOption(option);
   }
-  command.addHelpText('after', () => helpFooter(definition, helpColumns(io)));
-  command.action((...given: unknown[]) => action(definition, command.args, given.at(-2) as Flags));
-  return command;
+  command.addHelpText('after', () => helpFooter(definition, columns));
+  command.action(() => action(definition, command.args, command.opts()));
 }
 
 /** Refuses a flag that takes one value and is repeated: that is more likely a mistake. */
-function onlyOnce(): (value: string, before: string | undefined) => string {
-  return (value, before) => {
-    if (before !== undefined) throw new InvalidArgumentError('It is given twice.');
-    return value;
-  };
+function onlyOnce(value: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError('It is given twice.');
+  return value;
 }
 
 function programFooter(): string {
@@ -227,6 +202,5 @@ function codeOf(error: unknown): string {
 
 async function packageVersion(): Promise<string> {
   const url = new URL('../../package.json', import.meta.url);
-  const manifest = JSON.parse(await readFile(url, 'utf8')) as { version: string };
-  return manifest.version;
+  return JSON.parse(await readFile(url, 'utf8')).version;
 }

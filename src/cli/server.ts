@@ -1,8 +1,8 @@
+import { type ObservedService, openOperatorHttp } from '../http/operator-http.js';
 import { SPECS } from '../options/shared-specs.js';
 import { type CommandContext, type CommandDefinition, defineCommand } from './command.js';
 import { type OptionTable, type OptionValues, option, optionKey } from './config/option.js';
 import { EXIT } from './exit-codes.js';
-import { type ObservedService, openOperatorHttp } from './operator-http.js';
 import type { Reloaded } from './reload/reload.js';
 import { FixedFile, RELOAD_WATCH_MS } from './reload/watched-file.js';
 import { aborted } from './signals.js';

@@ -60,7 +60,7 @@ export const DIRECTORY_SPECS = {
   trustedProxies: {
     ...SPECS.prefixes,
     changes: 'while running',
-    description: 'a proxy in front: limits per source do not apply to its connections',
+    description: 'address or prefix of a proxy in front, exempt from limits per source',
     placeholder: 'ADDRESSES',
   },
   ...HOST_SPECS,

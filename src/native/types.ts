@@ -186,38 +186,38 @@ export interface DataPlaneOptions {
   readonly clientAddresses: OneOrMore<AddressInput>;
   /** Addresses for other relays, at most 16; default none. */
   readonly trunkAddresses?: OneOrMore<AddressInput> | undefined;
-  /** Threads, 1 to 16; default one per CPU up to 4. */
+  /** Number of forwarding threads, 1 to 16; default one per CPU, up to 4. */
   readonly workers?: number | undefined;
-  /** Client flows that each worker can hold; default 262,144. */
+  /** Maximum client flows of each worker; default 262,144. */
   readonly clientFlowsMax?: number | undefined;
   /**
    * Places for sessions; default 262,144. An index is a place (0 … n-1) plus any multiple of the
    * power of two that n does not exceed, so that each use of a place can have an index of its own.
    */
   readonly sessionsMax?: number | undefined;
-  /** Other relays at most; default 1,024. */
+  /** Maximum number of other relays; default 1,024. */
   readonly trunkPeersMax?: number | undefined;
-  /** Bytes of each worker's queue of punted datagrams; default 1 MiB. */
+  /** Size of each worker's queue of punted datagrams, in bytes; default 1 MiB. */
   readonly puntQueueBytes?: number | undefined;
-  /** Socket receive and send buffer in bytes; default 4 MiB, clamped by the kernel. */
+  /** Size of each socket buffer, in bytes; default 4 MiB. The kernel clamps it. */
   readonly socketBufferBytes?: number | undefined;
-  /** Largest UDP payload of a bundled trunk datagram; default 1,452. */
+  /** Maximum UDP payload of a trunk datagram that bundles records, in bytes; default 1,452. */
   readonly trunkMtuBytes?: number | undefined;
   /**
-   * Under load, the microseconds that packets wait at most for company, 0 to 1,000; default 50.
-   * 0: never. An idle plane adds nothing whatever this says.
+   * Maximum batching delay in µs, only under load, 0 to 1,000; default 50. 0: none. An idle data
+   * plane adds no delay.
    */
   readonly coalescingUs?: number | undefined;
   /**
-   * Microseconds that an idle worker asks its sockets again and again before it sleeps; default 0.
-   * Saves the time of waking up and costs up to a whole CPU for each worker.
+   * Time that an idle worker polls its sockets before it sleeps, in µs; default 0. Saves the time
+   * of waking up, and costs up to a whole CPU for each worker.
    */
   readonly busyPollUs?: number | undefined;
   /**
-   * Bare Closed indications a second, all in all, to sources of ChannelData that meets no entry
-   * (PROTOCOL.md section 2); default 0, which sends none. One source gets 10 a second of each
-   * worker at most, the addresses given to `setRelayHosts` none, and no datagram under 20 bytes is
-   * answered.
+   * Maximum bare Closed indications per second to sources of ChannelData that matches no entry
+   * (PROTOCOL.md section 2), over all workers; default 0: none. A source gets at most 10 per second
+   * from each worker, the addresses given to `setRelayHosts` get none, and no datagram under 20
+   * bytes is answered.
    */
   readonly closedIndicationsPerSecond?: number | undefined;
   /** CPUs that the workers are pinned to, in turn; default none: the scheduler chooses. */
@@ -230,7 +230,7 @@ export interface DataPlaneOptions {
   readonly xdp?: {
     /** At least one, each once. */
     readonly interfaces: readonly string[];
-    /** Takes the kernel's slow emulation where a driver knows no XDP; default false. */
+    /** Uses the kernel's generic XDP, which is slow, where a driver has none; default false. */
     readonly generic?: boolean;
     /**
      * Leaves packets to the sockets also where the host has rules that may only drop or delay

@@ -6,18 +6,23 @@ import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
 import { nearestName } from './nearest.js';
-import { type Checked, expectation, type OptionSpec, type OptionSpecs } from './option-spec.js';
+import {
+  type Checked,
+  expectation,
+  ONLY_AT_START,
+  type OptionSpec,
+  type OptionSpecs,
+} from './option-spec.js';
 import { PlainCopyError, plainCopy } from './plain-copy.js';
 import { valueSchema } from './schema.js';
-
-/** Follows the name of a setting that was to change while its program runs. */
-export const ONLY_AT_START = 'changes only at a start: restart to apply';
 
 /** Problems that one message tells of. */
 const PROBLEMS_MAX = 8;
 
 interface Problem {
   readonly text: string;
+  /** What is wrong with the value, where more can be said than what was expected. */
+  readonly reason?: string | undefined;
   /** The code of an error that has no other problem. */
   readonly code: TurnpikeErrorCode;
 }
@@ -80,6 +85,19 @@ export function checkUpdate<O, T extends OptionSpecs>(
 export function optionsOf<O>(specs: { readonly [K in keyof O]-?: OptionSpec }, larger: O): O {
   const names = Object.keys(specs) as (keyof O)[];
   return Object.fromEntries(names.map((name) => [name, larger[name]])) as O;
+}
+
+/** A value that was checked; or what is wrong with it, if more can be said than was expected. */
+export type CheckedValue =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reason: string | undefined };
+
+/** Checks and converts one value of an option, for a caller that words the message itself. */
+export function checkValue(spec: OptionSpec, given: unknown): CheckedValue {
+  const problems: Problem[] = [];
+  const value = checkOne(spec, given, { path: '', problems });
+  const [problem] = problems;
+  return problem === undefined ? { ok: true, value } : { ok: false, reason: problem.reason };
 }
 
 /** The error of an argument that is of another kind than the call takes. */
@@ -154,7 +172,8 @@ function checkList(spec: OptionSpec, value: unknown, place: Place): unknown[] {
   });
 }
 
-const ITEMS_MAX = 1_024;
+/** Values of one option that may repeat, where its spec does not say it. */
+export const ITEMS_MAX = 1_024;
 
 function checkOne(spec: OptionSpec, value: unknown, place: Place): unknown {
   switch (spec.kind) {
@@ -264,11 +283,12 @@ function refuse(
   const secret = spec.confidential === true && typeof value === 'string';
   const got = secret ? `text of ${value.length} characters` : describe(value);
   const why = reason === undefined ? '' : `: ${reason}`;
-  tell(place, `${quoted(place.path)}: expected ${expected(spec)}, got ${got}${why}`, code);
+  const text = `${quoted(place.path)}: expected ${expected(spec)}, got ${got}${why}`;
+  place.problems.push({ text, reason, code: code ?? 'ERR_TURNPIKE_CONFIG' });
 }
 
-function tell(place: Place, text: string, code: TurnpikeErrorCode = 'ERR_TURNPIKE_CONFIG'): void {
-  place.problems.push({ text, code });
+function tell(place: Place, text: string): void {
+  place.problems.push({ text, code: 'ERR_TURNPIKE_CONFIG' });
 }
 
 function expected(spec: OptionSpec): string {

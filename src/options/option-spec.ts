@@ -78,6 +78,9 @@ export interface OptionSpec {
 /** A new value counts at once, or it needs a restart. */
 export type Changes = 'while running' | 'at start';
 
+/** Follows the name of a setting that was to change while its program runs. */
+export const ONLY_AT_START = 'changes only at a start: restart to apply';
+
 /** An option of a program that runs on. */
 export interface Setting extends OptionSpec {
   readonly changes: Changes;

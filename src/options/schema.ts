@@ -10,33 +10,27 @@ const TEXT_MAX = 4_096;
  * files by it, the library the options of its calls. An address is text here; what is wrong with
  * one is told by `decodeAddress`.
  * @param spec - of a kind that text can give
- * @param description - goes into the schema
  */
-export function valueSchema(spec: OptionSpec, description = ''): TSchema {
+export function valueSchema(spec: OptionSpec): TSchema {
   switch (spec.kind) {
     case 'url':
-      return Type.String({ description, pattern: '^https?://[^\\s]+$', maxLength: TEXT_MAX });
+      return Type.String({ pattern: '^https?://[^\\s]+$', maxLength: TEXT_MAX });
     case 'name':
-      return Type.String({ description, pattern: `^${NAME_PATTERN}$` });
+      return Type.String({ pattern: `^${NAME_PATTERN}$` });
     case 'address':
     case 'file':
     case 'text':
       return Type.String({
-        description,
         minLength: spec.lengthMin ?? 1,
         maxLength: spec.lengthMax ?? TEXT_MAX,
         ...(spec.pattern === undefined ? {} : { pattern: spec.pattern }),
       });
     case 'boolean':
-      return Type.Boolean({ description });
+      return Type.Boolean();
     case 'choice':
-      return Type.Union(
-        (spec.choices ?? []).map((choice) => Type.Literal(choice)),
-        { description },
-      );
+      return Type.Union((spec.choices ?? []).map((choice) => Type.Literal(choice)));
     case 'integer':
       return Type.Integer({
-        description,
         ...(spec.minimum === undefined ? {} : { minimum: spec.minimum }),
         ...(spec.maximum === undefined ? {} : { maximum: spec.maximum }),
       });

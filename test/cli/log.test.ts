@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { LOG_BUFFER_BYTES_MAX } from '../../src/cli/log-destination.js';
+import { LOG_BUFFER_BYTES_MAX } from '../../src/logging/log-destination.js';
 
 t.setTimeout(120_000);
 

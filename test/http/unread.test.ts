@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { openOperatorHttp } from '../../src/cli/operator-http.js';
 import { healthOf } from '../../src/http/health.js';
+import { openOperatorHttp } from '../../src/http/operator-http.js';
 import { REQUEST_LIMITS } from '../../src/http/request-limiter.js';
 import { DirectoryHarness } from '../directory/http/harness.js';
 

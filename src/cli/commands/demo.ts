@@ -21,7 +21,7 @@ export const demoCommand = defineCommand({
     ),
     seconds: option(
       { kind: 'integer', minimum: 1, maximum: 86_400 },
-      'end by itself after this long',
+      'duration of the traffic, in seconds',
       {
         defaultText: 'until Ctrl-C',
       },

@@ -3,7 +3,7 @@ import type { Directory } from '../../directory/index.js';
 import { DIRECTORY_SPECS } from '../../directory/options.js';
 import type { CommandContext } from '../command.js';
 import { type OptionTable, setting, settingFile, settingsOf } from '../config/option.js';
-import { sayReload } from '../reload/reload.js';
+import { sayReload } from '../reload/say-reload.js';
 import { readTlsPair, TlsFiles, type TlsPair } from '../reload/tls-files.js';
 import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';

@@ -21,26 +21,26 @@ const PEER_OPTIONS = {
   room: required(SPECS.room, 'the name under which the two sides find each other', {
     placeholder: 'NAME',
   }),
-  region: option(
-    SPECS.name,
-    "the region that this side's relay should be in, while one there can serve",
-  ),
+  region: option(SPECS.name, "preferred region of this side's relay"),
   roomKeyFile: option(
     SPECS.file,
     'key that seals the byte stream: one line of base64, the same on both sides, never sent',
   ),
-  udpListen: option(SPECS.address, 'carry UDP instead of a byte stream: take datagrams here'),
+  udpListen: option(
+    SPECS.address,
+    'carry UDP instead of a byte stream: local address that applications send to',
+  ),
   udpForward: option(
     SPECS.address,
-    'carry UDP instead of a byte stream: hand datagrams to this address',
+    'carry UDP instead of a byte stream: address to forward datagrams to',
   ),
   statusSeconds: option(
     { kind: 'integer', default: 10, minimum: 1, maximum: 86_400 },
-    'seconds between status lines in the log (a terminal shows one live line instead)',
+    'interval of status lines in the log, in seconds (a terminal shows one live line instead)',
   ),
   reconnectSeconds: option(
     { kind: 'integer', minimum: 0, maximum: 86_400 },
-    'give up when a lost connection is not back after this long; 0: never',
+    'time after which a lost connection is given up, in seconds; 0: never',
     { defaultText: `${STREAM_RECONNECT_SECONDS} for a byte stream, 0 for UDP` },
   ),
 } as const satisfies OptionTable;

@@ -20,7 +20,7 @@ const RELAY_OPTIONS = {
   ),
   clusterSecretFile: settingFile(
     RELAY_SETTINGS.relaySecret,
-    'the cluster secret, to derive both from; convenient, but more to steal',
+    'the cluster secret, from which both are derived; convenient, but more to steal',
   ),
   ...FORWARDING_TABLE,
   challengesPerSecond: setting(RELAY_SETTINGS, 'challengesPerSecond', { item: 'challenge-budget' }),

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { TurnpikeError } from '../../errors.js';
+import { expectation } from '../../options/option-spec.js';
 import { SPECS } from '../../options/shared-specs.js';
-import { type CommandContext, defineCommand } from '../command.js';
+import { type CommandDefinition, defineCommand } from '../command.js';
 import { type OptionTable, required } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
 import { readSecret } from '../secret-files.js';
@@ -25,84 +26,77 @@ export const secretNewCommand = defineCommand({
     { purpose: 'a key that two peers share', line: newSecretLine('room.key') },
   ],
   run: async ({ io }) => {
-    io.stdout.write(`${randomBytes(32).toString('base64')}\n`);
+    io.stdout.write(lineOf(randomBytes(32)));
     return EXIT.ok;
   },
 });
 
 /** `turnpike secret relay ID` */
-export const secretRelayCommand = defineCommand({
+export const secretRelayCommand = derivingCommand({
   path: ['secret', 'relay'],
   summary: 'derive what one relay needs to know',
   description:
     "Prints two lines, the relay's own secret and the tenant root: what --relay-secret-file " +
     'takes. With it a relay needs no cluster secret, so a stolen relay can pose as no other.',
   arguments: [{ name: 'ID', description: "the relay's id" }],
-  options: CLUSTER_SECRET,
-  examples: [
-    {
-      purpose: 'on the host that has the cluster secret; copy the result to the relay',
-      line:
-        '(umask 077; turnpike secret relay fra-1 --cluster-secret-file cluster.secret \\\n' +
-        '  > fra-1.secret)',
-    },
-  ],
-  run: async (context) => {
-    const { relaySecret, tenantRoot } = await import('../../auth/keys.js');
-    const { clusterSecret, name } = await derivationInput(context);
-    printSecrets(context, [relaySecret(clusterSecret, name), tenantRoot(clusterSecret)]);
-    return EXIT.ok;
-  },
+  purpose: 'on the host that has the cluster secret; copy the result to the relay',
+  example: 'fra-1',
+  derive: (keys, cluster, id) => [keys.relaySecret(cluster, id), keys.tenantRoot(cluster)],
 });
 
 /** `turnpike secret tenant NAME` */
-export const secretTenantCommand = defineCommand({
+export const secretTenantCommand = derivingCommand({
   path: ['secret', 'tenant'],
   summary: "derive a tenant's secret",
   description:
     "Prints the tenant's secret, with which the tenant's own servers can mint credentials.",
   arguments: [{ name: 'NAME', description: "the tenant's name" }],
-  options: CLUSTER_SECRET,
-  examples: [
-    {
-      purpose: 'for the servers of the tenant acme',
-      line:
-        '(umask 077; turnpike secret tenant acme --cluster-secret-file cluster.secret \\\n' +
-        '  > acme.secret)',
-    },
-  ],
-  run: async (context) => {
-    const { tenantRoot, tenantSecret } = await import('../../auth/keys.js');
-    const { clusterSecret, name } = await derivationInput(context);
-    printSecrets(context, [tenantSecret(tenantRoot(clusterSecret), name)]);
-    return EXIT.ok;
-  },
+  purpose: 'for the servers of the tenant acme',
+  example: 'acme',
+  derive: (keys, cluster, name) => [keys.tenantSecret(keys.tenantRoot(cluster), name)],
 });
+
+interface Derivation
+  extends Pick<CommandDefinition, 'path' | 'summary' | 'description' | 'arguments'> {
+  /** The words before the example, and the name that it derives for. */
+  readonly purpose: string;
+  readonly example: string;
+  readonly derive: (keys: Keys, clusterSecret: Uint8Array, name: string) => Uint8Array[];
+}
+
+type Keys = typeof import('../../auth/keys.js');
+
+/** A command that prints what the cluster secret and a name make, a line each. */
+function derivingCommand({ purpose, example, derive, ...definition }: Derivation) {
+  return defineCommand({
+    ...definition,
+    options: CLUSTER_SECRET,
+    examples: [
+      {
+        purpose,
+        line:
+          `(umask 077; turnpike ${definition.path.join(' ')} ${example} ` +
+          `--cluster-secret-file cluster.secret \\\n  > ${example}.secret)`,
+      },
+    ],
+    run: async ({ arguments: [name = ''], options, sourceOf, logger, io }) => {
+      const keys = await import('../../auth/keys.js');
+      if (!keys.isName(name)) {
+        const message = `${JSON.stringify(name)} is no name: expected ${expectation(SPECS.name)}`;
+        throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+      }
+      const source = sourceOf('clusterSecretFile');
+      const cluster = await readSecret({ path: options.clusterSecretFile, source, logger });
+      for (const secret of derive(keys, cluster, name)) io.stdout.write(lineOf(secret));
+      return EXIT.ok;
+    },
+  });
+}
 
 function newSecretLine(file: string): string {
   return `(umask 077; turnpike secret new > ${file})`;
 }
 
-async function derivationInput(
-  context: CommandContext<typeof CLUSTER_SECRET>,
-): Promise<{ clusterSecret: Uint8Array; name: string }> {
-  const { isName } = await import('../../auth/keys.js');
-  const [name = ''] = context.arguments;
-  if (!isName(name)) {
-    throw new TurnpikeError(
-      'ERR_TURNPIKE_CONFIG',
-      `${JSON.stringify(name)} is no name: expected a-z, 0-9, "." and "-", first a letter or ` +
-        'digit, at most 63 characters',
-    );
-  }
-  const { options, sourceOf, logger } = context;
-  const file = { path: options.clusterSecretFile, source: sourceOf('clusterSecretFile'), logger };
-  return { clusterSecret: await readSecret(file), name };
-}
-
-function printSecrets(
-  { io }: CommandContext<typeof CLUSTER_SECRET>,
-  secrets: readonly Uint8Array[],
-): void {
-  for (const secret of secrets) io.stdout.write(`${Buffer.from(secret).toString('base64')}\n`);
+function lineOf(secret: Uint8Array): string {
+  return `${Buffer.from(secret).toString('base64')}\n`;
 }

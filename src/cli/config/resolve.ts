@@ -1,8 +1,7 @@
 import { dirname, resolve as resolvePath } from 'node:path';
-import { Value } from 'typebox/value';
-import { decodeAddress } from '../../address.js';
 import { describe } from '../../describe-value.js';
 import { TurnpikeError } from '../../errors.js';
+import { checkValue, ITEMS_MAX } from '../../options/check.js';
 import { nearestName } from '../../options/nearest.js';
 import { type ConfigEntry, readConfigFile } from './config-file.js';
 import {
@@ -14,7 +13,6 @@ import {
   optionKey,
   optionVariable,
 } from './option.js';
-import { schemaOf } from './schema.js';
 
 /** What a command was given, before precedence. */
 export interface ConfigInput {
@@ -46,7 +44,7 @@ interface Given {
 
 /**
  * Takes each option from the first of flag, environment variable, file and default that gives it,
- * checks the whole against the command's schema and rules, and converts the values.
+ * checks each by its spec and all by the command's rules, and converts the values.
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG listing everything wrong, each with its source
  */
 export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig> {
@@ -62,9 +60,8 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
     const entries = await readConfigFile(configPath, input.again);
     addFile({ table, given, problems, path: configPath }, entries);
   }
-  const wrong = checkSchema(input, table, given);
-  const values = convert(table, given, wrong);
-  problems.push(...wrong.values(), ...checkRules(input, given));
+  const { values, problems: wrong } = check(input.path, table, given);
+  problems.push(...wrong, ...checkRules(input, given));
   if (problems.length > 0) {
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', problems.join('\n'));
   }
@@ -103,7 +100,7 @@ function fromVariable(
   return { raw, source: variable };
 }
 
-/** Text of a flag or variable as the JSON value it stands for; the schema judges it. */
+/** Text of a flag or variable as the JSON value that it stands for; its spec judges it. */
 function fromText(option: OptionDefinition, text: string): unknown {
   if (option.kind === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
   if (option.kind === 'boolean') {
@@ -152,42 +149,6 @@ function fileValue(file: string, option: OptionDefinition, value: unknown): unkn
   return option.repeat === true && !Array.isArray(value) ? [value] : value;
 }
 
-function checkSchema(
-  input: ConfigInput,
-  table: OptionTable,
-  given: ReadonlyMap<string, Given>,
-): Map<string, string> {
-  const document: Record<string, unknown> = {};
-  for (const [name, { raw }] of given) document[optionKey(name)] = raw;
-  const problems = new Map<string, string>();
-  for (const { instancePath } of Value.Errors(schemaOf(input.options), document)) {
-    const key = instancePath.split('/')[1];
-    const name = Object.keys(table).find((candidate) => optionKey(candidate) === key);
-    const option = name === undefined ? undefined : table[name];
-    const value = name === undefined ? undefined : given.get(name);
-    if (name === undefined || option === undefined || value === undefined) continue;
-    problems.set(name, unexpected(option, value));
-  }
-  for (const [name, option] of Object.entries(table)) {
-    if (option.required === true && !given.has(name)) {
-      problems.set(name, `missing ${ways(input.path, name)}`);
-    }
-  }
-  return problems;
-}
-
-/** What is said of a value, or a list of them, that the schema refuses. */
-function unexpected(option: OptionDefinition, { raw, source }: Given): string {
-  const some = option.repeat === true ? 'one or more of ' : '';
-  return `${source}: expected ${some}${expectation(option)}, got ${JSON.stringify(raw)}`;
-}
-
-/** What is said of one value that the schema lets pass and that still is none. */
-function wrongValue(option: OptionDefinition, { raw, source }: Given, reason?: string): string {
-  const why = reason === undefined ? '' : `: ${reason}`;
-  return `${source}: expected ${expectation(option)}, got ${describe(raw)}${why}`;
-}
-
 /** Every way to give an option, for the message that it is missing. */
 function ways(path: readonly string[], name: string): string {
   const key = optionKey(name);
@@ -211,46 +172,40 @@ function checkRules(input: ConfigInput, given: ReadonlyMap<string, Given>): stri
   return problems;
 }
 
-/** The values of the options; adds those that have no sound one to `wrong`. */
-function convert(
-  table: OptionTable,
-  given: ReadonlyMap<string, Given>,
-  wrong: Map<string, string>,
-): Record<string, unknown> {
+/** The values of the options, and what is wrong with those that have no sound one. */
+function check(path: readonly string[], table: OptionTable, given: ReadonlyMap<string, Given>) {
   const values: Record<string, unknown> = {};
+  const [missing, wrong]: [string[], string[]] = [[], []];
   for (const [name, option] of Object.entries(table)) {
     const value = given.get(name);
-    if (value === undefined) {
-      values[name] = option.default ?? absent(option);
-    } else if (!wrong.has(name)) {
-      const onWrong = (raw: unknown, reason?: string) =>
-        wrong.set(name, wrongValue(option, { raw, source: value.source }, reason));
-      const one = (raw: unknown) => convertScalar(option, raw, onWrong);
-      values[name] = Array.isArray(value.raw) ? value.raw.map(one) : one(value.raw);
-    }
+    if (value !== undefined) values[name] = checkGiven(option, value, wrong);
+    else if (option.required === true) missing.push(`missing ${ways(path, name)}`);
+    else values[name] = option.default ?? absent(option);
   }
-  return values;
+  return { values, problems: [...missing, ...wrong] };
+}
+
+/** @param wrong - gets a sentence for each value that is not sound */
+function checkGiven(option: OptionDefinition, { raw, source }: Given, wrong: string[]): unknown {
+  const refuse = (what: string, got: string) =>
+    void wrong.push(`${source}: expected ${what}, got ${got}`);
+  const one = (text: unknown) => {
+    // A program may give an address as an object, too.
+    const isText = option.kind !== 'address' || typeof text === 'string';
+    const checked = isText ? checkValue(option, text) : { ok: false as const, reason: undefined };
+    if (checked.ok) return checked.value;
+    const why = checked.reason === undefined ? '' : `: ${checked.reason}`;
+    return refuse(expectation(option), `${describe(text)}${why}`);
+  };
+  if (option.repeat !== true || !Array.isArray(raw)) return one(raw);
+  const { itemsMax = ITEMS_MAX } = option;
+  if (raw.length > 0 && raw.length <= itemsMax) return raw.map(one);
+  return refuse(`1 to ${itemsMax} of ${expectation(option)}`, String(raw.length));
 }
 
 function absent(option: OptionDefinition): unknown {
   if (option.repeat === true) return [];
   return option.kind === 'boolean' ? false : undefined;
-}
-
-/** @param onWrong - told of a value that cannot be converted, and why if more can be said */
-function convertScalar(
-  option: OptionDefinition,
-  raw: unknown,
-  onWrong: (raw: unknown, reason?: string) => void,
-): unknown {
-  if (option.kind === 'address') {
-    const decoded = decodeAddress(raw);
-    if (decoded.ok) return decoded.address;
-    onWrong(raw, decoded.reason);
-  } else if (option.kind === 'url' && !URL.canParse(String(raw))) {
-    onWrong(raw);
-  }
-  return raw;
 }
 
 /**

@@ -1,11 +1,7 @@
 import type { Logger } from 'pino';
-import { isTurnpikeError } from '../../errors.js';
-import { ONLY_AT_START } from '../../options/check.js';
 import { COMMON_OPTIONS, type OptionTable, optionKey } from '../config/option.js';
 import { type ConfigInput, type ResolvedConfig, resolveConfig } from '../config/resolve.js';
-
-/** What became of one item of a reload; `docs/cli.md` names the items. */
-export type ReloadResult = 'changed' | 'unchanged' | 'kept' | 'restart-needed';
+import { sayReload, sayRestart } from './say-reload.js';
 
 type Values = ResolvedConfig['values'];
 
@@ -118,35 +114,6 @@ export class Reload {
     this.#logger.level = level;
     if (!quieter) say();
   }
-}
-
-/** One line of the log for one item of a reload. */
-export function sayReload(
-  logger: Logger,
-  item: string,
-  result: ReloadResult,
-  detail: string,
-  reason?: unknown,
-): void {
-  const why = reason === undefined ? {} : { reason: messageOf(reason) };
-  const text = why.reason === undefined ? detail : `${detail}: ${why.reason}`;
-  const level = result === 'kept' || result === 'restart-needed' ? 'warn' : 'info';
-  logger[level]({ event: 'reload', item, result, ...why }, text);
-}
-
-/** The line of an item that has changed and that nothing but a restart takes. */
-export function sayRestart(logger: Logger, item: string, source: string): void {
-  sayReload(logger, item, 'restart-needed', `${source} has changed; it ${ONLY_AT_START}`);
-}
-
-/** Whether a file could not be read again because it is a pipe: whoever started us knows. */
-export function givesOnce(error: unknown): boolean {
-  return isTurnpikeError(error) && error.errno === 'ESPIPE';
-}
-
-/** What an error says. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function valuesText(values: Values, names: readonly string[]): string {

@@ -4,12 +4,12 @@ import { formatAddress, type TransportAddress, transportAddress } from '../addre
 import { systemClock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
-import { CachedResponse } from '../http/cached-response.js';
-import { ClientSources } from '../http/client-sources.js';
-import { ConnectionLimiter } from '../http/connection-limiter.js';
-import { type Health, healthAnswer } from '../http/health.js';
-import { HTTP_LIMITS } from '../http/http-limits.js';
-import { REQUEST_LIMITS, RequestLimiter } from '../http/request-limiter.js';
+import { CachedResponse } from './cached-response.js';
+import { ClientSources } from './client-sources.js';
+import { ConnectionLimiter } from './connection-limiter.js';
+import { type Health, healthAnswer } from './health.js';
+import { HTTP_LIMITS } from './http-limits.js';
+import { REQUEST_LIMITS, RequestLimiter } from './request-limiter.js';
 
 /** Connections open at once. */
 export const CONNECTIONS_MAX = 64;

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
-import { openOperatorHttp } from '../../src/cli/operator-http.js';
 import { FIRST_REQUEST_MS } from '../../src/http/connection-limiter.js';
 import { type Health, healthOf } from '../../src/http/health.js';
+import { openOperatorHttp } from '../../src/http/operator-http.js';
 
 const FINE = healthOf([]);
 const ANY = { address: '127.0.0.1', port: 0 } as const;
