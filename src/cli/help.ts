@@ -16,6 +16,11 @@ const PRECEDENCE =
   'A flag wins over its environment variable, that over the --config file, that over the ' +
   'default. Keys of the file are the long flags without the dashes in front.';
 
+/** What `reloads` means in the help of an option. */
+const RELOADS =
+  'SIGHUP reads the file again, and the files that options name: options that reload change at ' +
+  'once, all others at a restart.';
+
 /** The list of exit codes. */
 export function exitCodeHelp(): string {
   const lines = EXIT_MEANINGS.map(({ code, meaning }) => `${String(code).padStart(5)}  ${meaning}`);
@@ -88,6 +93,7 @@ export function helpFooter(command: CommandDefinition, columns: number): string 
       .map(({ purpose, line }) => `  # ${purpose}\n  ${line.replaceAll('\n', '\n  ')}`)
       .join('\n')}`,
     wrap(PRECEDENCE),
+    ...(isReloaded(command) ? [wrap(RELOADS)] : []),
     exitCodeHelp(),
   ];
   return `\n${sections.join('\n\n')}\n`;
