@@ -171,7 +171,8 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   } finally {
     process.off('uncaughtException', onCrash);
     await log.close();
-    trap.release();
+    // In a process of its own handlers stay until its end: a signal would kill it meanwhile.
+    if (io.stderr !== process.stderr) trap.release();
   }
 }
 
