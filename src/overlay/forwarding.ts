@@ -26,13 +26,13 @@ export type OverlayPlane = Pick<
 >;
 
 /**
- * Seconds that an entry in the data plane lasts longer than its leg. The rules end a leg at its
- * deadline, tell its peer and remove its entries; for a full relay's legs at once that takes some
- * seconds. The data plane ends entries itself only where the rules do not run.
+ * Lifetime of an entry in the data plane beyond its leg's. The rules end a leg at its deadline,
+ * tell its peer and remove its entries, which takes some seconds for all legs of a full relay. The
+ * data plane ends an entry only if the rules do not run.
  */
 export const ENTRY_GRACE_SECONDS = 10;
 
-/** What a leg has carried, by direction. */
+/** Traffic of a leg, by direction. */
 export interface Carried {
   readonly fromPeer: LegTraffic;
   readonly toPeer: LegTraffic;
@@ -52,7 +52,7 @@ export function flowOf({ origin: { worker, tuple }, channel = 0 }: Leg): ClientF
 export class Forwarding {
   readonly #plane: OverlayPlane;
   readonly #clock: Clock;
-  /** Session indexes that records are accepted on. */
+  /** Session indexes on which records are accepted. */
   readonly #bound = new Set<number>();
 
   constructor(plane: OverlayPlane, clock: Clock) {
@@ -61,9 +61,9 @@ export class Forwarding {
   }
 
   /**
-   * Forwards between the peers of two legs of this relay, which are established now, until the
+   * Forwards between the peers of two legs of this relay that have just been established, until the
    * first of them expires.
-   * @returns false where the data plane has no room: nothing is forwarded then
+   * @returns false if the data plane has no room; nothing is forwarded then
    */
   join(one: Leg, other: Leg): boolean {
     const seconds = Math.min(one.lifetimeSeconds, other.lifetimeSeconds) + ENTRY_GRACE_SECONDS;
@@ -81,9 +81,9 @@ export class Forwarding {
   }
 
   /**
-   * Accepts records of another relay on the index of an offer and forwards them to the leg's peer,
-   * for as long as the attempt may take.
-   * @returns false where the data plane has no room
+   * Accepts another relay's records on an offer's session index, and forwards them to the leg's
+   * peer, until the attempt's deadline.
+   * @returns false if the data plane has no room
    */
   bindSession(leg: Leg, { offer, deadline }: Attempt & { readonly offer: SentOffer }): boolean {
     const { sessionIndex, remote } = offer;
@@ -96,21 +96,22 @@ export class Forwarding {
     return isDone;
   }
 
+  /** Drops records on a session index from now on. */
   unbindSession(sessionIndex: number): void {
     this.#bound.delete(sessionIndex);
     this.#plane.removeSession(sessionIndex);
   }
 
-  /** Whether records on an index are to be accepted. */
+  /** Returns whether records on a session index are accepted. */
   isBound(sessionIndex: number): boolean {
     return this.#bound.has(sessionIndex);
   }
 
   /**
-   * Forwards between the peer of a leg, which is established now, and another relay until the leg
-   * expires: what comes from there, too, whose session is bound.
+   * Forwards both ways between another relay and the peer of a leg that has just been established,
+   * until the leg expires. The leg's session is already bound.
    * @param remoteIndex - the other relay's session index
-   * @returns false where the data plane has no room
+   * @returns false if the data plane has no room
    */
   toRelay(leg: Leg, { relayIndex }: RemoteRelay, remoteIndex: number): boolean {
     const action = { type: 'trunk', relayIndex, sessionIndex: remoteIndex } as const;
@@ -122,10 +123,10 @@ export class Forwarding {
   }
 
   /**
-   * Lets the entries of an established leg last until it expires or, where both legs are here, the
-   * first of the two does, as that ends the other one.
-   * @param expiresAt - when the leg does from now on, in monotonic milliseconds
-   * @returns false where the data plane has no room: they last as long as they did then
+   * Extends the entries of an established leg until it expires. If both legs are at this relay,
+   * until the first of them expires, which ends the other one.
+   * @param expiresAt - the leg's new expiry, monotonic ms
+   * @returns false if the data plane has no room; the entries keep their lifetime then
    */
   prolong(leg: Leg, { other }: Pick<Pairing, 'other'>, expiresAt: number): boolean {
     const otherExpiresAt = other?.state.type === 'established' ? other.state.expiresAt : expiresAt;
@@ -137,13 +138,16 @@ export class Forwarding {
     });
   }
 
-  /** The lifetime of an entry that the rules end at a time, in monotonic milliseconds. */
+  /**
+   * Returns the lifetime of an entry that the rules end at a time, s.
+   * @param endsAt - monotonic ms
+   */
   #secondsUntil(endsAt: number): number {
     const leftMs = Math.max(endsAt - this.#clock.monotonic(), 0);
     return Math.ceil(leftMs / 1_000) + ENTRY_GRACE_SECONDS;
   }
 
-  /** Drops what comes from the leg's peer from now on. */
+  /** Drops data from the leg's peer from now on. */
   stop(leg: Leg): void {
     this.#plane.removeClientFlow(flowOf(leg));
   }
