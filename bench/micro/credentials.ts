@@ -4,11 +4,12 @@ import { ClientCredentials } from '../../src/auth/client-credentials.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { authenticate } from '../../src/auth/long-term.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../../src/auth/nonce.js';
+import { featuresOf } from '../../src/auth/realm.js';
 import { SourceBudget } from '../../src/auth/source-budget.js';
 import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { TenantVerifier } from '../../src/auth/tenant-verifier.js';
 import { systemClock } from '../../src/clock.js';
-import { legNameOf, mintCredential } from '../../src/overlay/leg-credentials.js';
+import { legNameOf, mintCredential, OVERLAY_REALM } from '../../src/overlay/leg-credentials.js';
 import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
@@ -16,12 +17,12 @@ import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import { report } from './report.js';
 
-const REALM = 'turnpike';
 const IP = '192.0.2.1';
 const TENANT_ROOT = Buffer.alloc(32, 1);
 const TENANT_SECRET = tenantSecret(TENANT_ROOT, 'default');
 const nonceIssuer = new NonceIssuer({
-  tenantRoot: Buffer.alloc(32, 2),
+  secret: Buffer.alloc(32, 2),
+  features: featuresOf(OVERLAY_REALM),
   clock: systemClock,
   lifetimeSeconds: NONCE_LIFETIME_SECONDS,
 });
@@ -57,7 +58,7 @@ function read(bytes: Uint8Array): StunMessage {
 }
 
 const unsigned = read(allocate().finish());
-const challengeOptions = { code: 401, realm: REALM, fingerprint: false } as const;
+const challengeOptions = { code: 401, realm: OVERLAY_REALM, fingerprint: false } as const;
 
 function challenge(): Uint8Array {
   return buildChallenge(unsigned, { ...challengeOptions, nonce: nonceIssuer.issue(IP) });
@@ -76,15 +77,15 @@ function serve(verifier: TenantVerifier<unknown>, bytes: Uint8Array): Uint8Array
   const message = read(bytes);
   const result = authenticate(message, {
     ip: IP,
-    nonceIssuer,
-    realm: REALM,
-    keyFor: (username, algorithm) => verifier.keyFor(username, algorithm),
+    nonces: nonceIssuer,
+    realm: OVERLAY_REALM,
+    verifier,
   });
   if (!result.ok) throw new Error(result.challenge.failure);
   return new MessageWriter('success', message.method, message.transactionId)
     .address(AttributeType.XorMappedAddress, { address: IP, port: 40_000 })
     .u32(AttributeType.Lifetime, LEG_LIMITS.lifetimeSeconds)
-    .integrity(result.kind, result.key)
+    .integrity(result.signer.kind, result.signer.key)
     .finish();
 }
 
@@ -94,12 +95,12 @@ export function benchCredentials(): Promise<unknown> {
   const sha256 = signedBy('sha256');
   const verifier = new TenantVerifier({
     tenantRoot: TENANT_ROOT,
-    realm: REALM,
+    realm: OVERLAY_REALM.name,
     claimsOf: legNameOf,
   });
   const coldVerifier = new TenantVerifier({
     tenantRoot: TENANT_ROOT,
-    realm: REALM,
+    realm: OVERLAY_REALM.name,
     claimsOf: legNameOf,
   });
   let connection = 0;
@@ -110,7 +111,7 @@ export function benchCredentials(): Promise<unknown> {
     benny.add('authenticate and answer, SHA-1', () => serve(verifier, sha1)),
     benny.add('authenticate and answer, SHA-256', () => serve(verifier, sha256)),
     benny.add('mint a credential and derive its key', () =>
-      coldVerifier.keyFor(credentialOf(connection++).username, 'sha256'),
+      coldVerifier.find(credentialOf(connection++).username)?.keyFor('sha256'),
     ),
     ...report(),
   );

@@ -1,5 +1,4 @@
 import type { TransportAddress } from '../../src/address.js';
-import { PASSWORD_ALGORITHMS } from '../../src/auth/long-term.js';
 import { AttributeType, PasswordAlgorithmNumber } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
@@ -75,7 +74,7 @@ function sign(writer: MessageWriter, { identity, nonce }: Signing): Uint8Array {
     .text(AttributeType.Username, identity.username)
     .text(AttributeType.Realm, REALM)
     .text(AttributeType.Nonce, nonce)
-    .passwordAlgorithms(PASSWORD_ALGORITHMS)
+    .passwordAlgorithms([2, 1])
     .passwordAlgorithm(PasswordAlgorithmNumber.sha256)
     .integrity('sha256', identity.key)
     .finish();

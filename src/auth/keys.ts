@@ -71,15 +71,15 @@ export function relaySecret(clusterSecret: Uint8Array, relayId: string): Uint8Ar
 }
 
 /**
- * Derives the key of the nonces that expire on one day, 32 bytes. It is the same at every relay of
- * a cluster and after a restart (PROTOCOL.md section 2).
- * @param root - tenant root, 32 bytes
+ * Derives the key of the nonces that expire on one day, 32 bytes. It is the same at every server
+ * with the secret and after a restart (PROTOCOL.md section 2).
+ * @param secret - 32 bytes; at a relay the tenant root
  * @param day - `trunkEpoch` of the nonces' expiry
  */
-export function nonceKey(root: Uint8Array, day: number): Uint8Array {
+export function nonceKey(secret: Uint8Array, day: number): Uint8Array {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(day);
-  return hkdf(root, Buffer.concat([joined(['turnpike nonce v1', '']), bytes]), SECRET_BYTES);
+  return hkdf(secret, Buffer.concat([joined(['turnpike nonce v1', '']), bytes]), SECRET_BYTES);
 }
 
 /**

@@ -7,13 +7,9 @@ import {
 import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
 import { type IntegrityKind, integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
-import { type NonceIssuer, securityFeatures } from './nonce.js';
-
-/** PASSWORD-ALGORITHMS of every challenge, in order of preference. */
-export const PASSWORD_ALGORITHMS: readonly number[] = [
-  PasswordAlgorithmNumber.sha256,
-  PasswordAlgorithmNumber.md5,
-];
+import { type Nonces, securityFeatures } from './nonce.js';
+import type { Principal, Verifier } from './principal.js';
+import type { Realm } from './realm.js';
 
 /** Why a request is not authenticated; each value is also a counter's label. */
 export type AuthenticationFailure =
@@ -44,34 +40,36 @@ export interface Challenge {
   readonly cost: ChallengeCost;
 }
 
-/** The authenticated user with the key of the response, or the challenge to send. */
-export type AuthenticationResult =
+/** Integrity of messages to a client: as in its last request (PROTOCOL.md section 2). */
+export interface Signer {
+  readonly kind: IntegrityKind;
+  readonly key: Uint8Array;
+}
+
+/** The authenticated sender with the key of the response, or the challenge to send. */
+export type AuthenticationResult<Proved extends Principal> =
   | {
       readonly ok: true;
-      readonly username: string;
-      /** The kind of integrity that was verified; the response must have the same. */
-      readonly kind: IntegrityKind;
-      readonly key: Uint8Array;
-      readonly algorithm: PasswordAlgorithm;
+      readonly principal: Proved;
+      /** The integrity that was verified; the response must have the same. */
+      readonly signer: Signer;
+      /** Expiry of the nonce, Unix seconds. */
+      readonly nonceSeconds: number;
     }
   | { readonly ok: false; readonly challenge: Challenge };
 
 /** Input of `authenticate` besides the request. */
-export interface AuthenticationContext {
+export interface AuthenticationContext<Proved extends Principal> {
   /** Canonical source IP address of the request. */
   readonly ip: string;
-  readonly nonceIssuer: NonceIssuer;
-  readonly realm: string;
+  readonly nonces: Pick<Nonces, 'check'>;
+  readonly realm: Realm;
+  readonly verifier: Verifier<Proved>;
   /**
-   * Returns a user's long-term key; undefined for an unknown user. Called only if the nonce was
-   * issued to this source, so that forged sources cost no key derivation.
+   * Returns whether a credential that was not proved recently may be checked, which costs key
+   * derivation and hashes. Default: always. Called only if the nonce is genuine.
    */
-  readonly keyFor: (username: string, algorithm: PasswordAlgorithm) => Uint8Array | undefined;
-  /**
-   * Returns whether the credential may be checked, which costs key derivation and hashes. Default:
-   * always. Called only if the nonce is genuine.
-   */
-  readonly mayTry?: (username: string) => boolean;
+  readonly mayTry?: () => boolean;
 }
 
 /**
@@ -84,12 +82,13 @@ export interface AuthenticationContext {
  * budget, so it goes only to a client that has proved its credential. Otherwise anybody who once
  * held an address could have unlimited challenges sent to it.
  *
- * Keeps no state. Never throws for anything in the message.
+ * Keeps no state of its own; the verifier remembers who was proved. Never throws for anything in
+ * the message.
  */
-export function authenticate(
+export function authenticate<Proved extends Principal>(
   message: StunMessage,
-  context: AuthenticationContext,
-): AuthenticationResult {
+  context: AuthenticationContext<Proved>,
+): AuthenticationResult<Proved> {
   const kind = integrityKind(message);
   if (kind === undefined) return refused(ErrorCode.Unauthenticated, 'no-integrity');
   const username = message.text(AttributeType.Username);
@@ -99,24 +98,33 @@ export function authenticate(
   if (!named || realm === undefined || nonce === undefined) {
     return refused(ErrorCode.BadRequest, 'attribute-missing');
   }
-  const algorithm = chosenAlgorithm(message, nonce);
+  const algorithm = chosenAlgorithm(message, nonce, context.realm);
   if (algorithm === undefined) return refused(ErrorCode.BadRequest, 'bid-down');
-  const nonceState = context.nonceIssuer.check(context.ip, nonce);
-  if (nonceState === 'invalid') return refused(ErrorCode.StaleNonce, 'forged-nonce');
-  if (realm !== context.realm) return refused(ErrorCode.Unauthenticated, 'wrong-realm');
-  if (username !== undefined && context.mayTry?.(username) === false) {
+  const { state, expirySeconds } = context.nonces.check(context.ip, nonce);
+  if (state === 'invalid') return refused(ErrorCode.StaleNonce, 'forged-nonce');
+  if (realm !== context.realm.name) return refused(ErrorCode.Unauthenticated, 'wrong-realm');
+  // No nonce of this server offers USERHASH, so no user is looked up by it.
+  if (username === undefined) return refused(ErrorCode.Unauthenticated, 'unknown-user');
+  const user = context.verifier.find(username);
+  // A remembered user costs one hash, so clients behind the same address as a guesser continue.
+  if (user?.isRemembered !== true && context.mayTry?.() === false) {
     return refused(ErrorCode.Unauthenticated, 'not-tried');
   }
-  // The nonces of this server do not offer USERHASH, so no user is looked up by it.
-  const key = username === undefined ? undefined : context.keyFor(username, algorithm);
-  if (username === undefined || key === undefined) {
+  const key = user?.keyFor(algorithm);
+  if (user === undefined || key === undefined) {
     return refused(ErrorCode.Unauthenticated, 'unknown-user');
   }
   if (!verifyIntegrity(message, kind, key)) {
     return refused(ErrorCode.Unauthenticated, 'wrong-integrity');
   }
-  if (nonceState === 'stale') return refused(ErrorCode.StaleNonce, 'stale-nonce');
-  return { ok: true, username, kind, key, algorithm };
+  if (state === 'stale') return refused(ErrorCode.StaleNonce, 'stale-nonce');
+  user.proved();
+  return {
+    ok: true,
+    principal: user.principal,
+    signer: { kind, key },
+    nonceSeconds: expirySeconds,
+  };
 }
 
 /**
@@ -125,7 +133,11 @@ export function authenticate(
  * the list must be the one that was sent (which detects an attacker who strips SHA-256 from the
  * challenge), and the choice must be in it.
  */
-function chosenAlgorithm(message: StunMessage, nonce: string): PasswordAlgorithm | undefined {
+function chosenAlgorithm(
+  message: StunMessage,
+  nonce: string,
+  { passwordAlgorithms }: Realm,
+): PasswordAlgorithm | undefined {
   const hasList = message.has(AttributeType.PasswordAlgorithms);
   const hasChoice = message.has(AttributeType.PasswordAlgorithm);
   if (!hasList && !hasChoice) return 'md5';
@@ -133,9 +145,10 @@ function chosenAlgorithm(message: StunMessage, nonce: string): PasswordAlgorithm
   if (!securityFeatures(nonce).passwordAlgorithms) return 'md5';
   const list = message.passwordAlgorithms();
   const isOurs =
-    list?.length === PASSWORD_ALGORITHMS.length &&
-    list.every((number, index) => number === PASSWORD_ALGORITHMS[index]);
-  return isOurs ? passwordAlgorithmOf(message.passwordAlgorithm()) : undefined;
+    list?.length === passwordAlgorithms.length &&
+    passwordAlgorithms.every((name, index) => PasswordAlgorithmNumber[name] === list[index]);
+  const choice = passwordAlgorithmOf(message.passwordAlgorithm());
+  return isOurs && passwordAlgorithms.some((name) => name === choice) ? choice : undefined;
 }
 
 const COSTS: Partial<Record<AuthenticationFailure, ChallengeCost>> = {
@@ -145,6 +158,9 @@ const COSTS: Partial<Record<AuthenticationFailure, ChallengeCost>> = {
   'not-tried': 'unpayable',
 };
 
-function refused(code: Challenge['code'], failure: AuthenticationFailure): AuthenticationResult {
+function refused(
+  code: Challenge['code'],
+  failure: AuthenticationFailure,
+): { readonly ok: false; readonly challenge: Challenge } {
   return { ok: false, challenge: { code, failure, cost: COSTS[failure] ?? 'longer' } };
 }

@@ -20,12 +20,11 @@ const PREFIX_CHARACTERS = NONCE_COOKIE.length + FEATURE_CHARACTERS;
 /**
  * Bits of the security features. RFC 8489 section 9.2 counts them from the most significant bit,
  * its appendix B and erratum 6290 from the least significant one, and implementations of both
- * exist. "Password algorithms" is set in both places and accepted in either; the other reading sees
- * an unassigned bit.
+ * exist. A feature is set in both places and accepted in either; the other reading sees an
+ * unassigned bit.
  */
 const PASSWORD_ALGORITHMS_BITS = 0x80_0001;
 const USERNAME_ANONYMITY_BITS = 0x40_0002;
-const NONCE_PREFIX = NONCE_COOKIE + base64Of24Bits(PASSWORD_ALGORITHMS_BITS);
 
 const EXPIRY_BYTES = 5;
 /** 128 bits: a forgery takes 2^127 attempts on average. */
@@ -45,8 +44,33 @@ export interface SecurityFeatures {
   readonly usernameAnonymity: boolean;
 }
 
-/** Result of `NonceIssuer.check`. */
-export type NonceState = 'fresh' | 'stale' | 'invalid';
+/** What a nonce is to the server that checks it. */
+export interface NonceVerdict {
+  /**
+   * `fresh`; `stale` if it is genuine but has expired, or expires later than any that may be issued
+   * now; else `invalid`.
+   */
+  readonly state: 'fresh' | 'stale' | 'invalid';
+  /** Expiry of a genuine nonce, Unix seconds; 0 for an invalid one. */
+  readonly expirySeconds: number;
+}
+
+/** The nonces of a usage. */
+export interface Nonces {
+  /**
+   * Issues a nonce.
+   * @param ip - canonical source address (address.ts)
+   * @param leastSeconds - minimum expiry, Unix seconds
+   */
+  issue(ip: string, leastSeconds?: number): string;
+  /**
+   * Checks the NONCE of a request.
+   * @param ip - canonical source address
+   */
+  check(ip: string, nonce: string): NonceVerdict;
+}
+
+const INVALID: NonceVerdict = { state: 'invalid', expirySeconds: 0 };
 
 /**
  * Decodes the security features of a NONCE.
@@ -66,32 +90,36 @@ export function securityFeatures(nonce: string): SecurityFeatures {
 /**
  * Issues and checks nonces without storing them (PROTOCOL.md section 2). A nonce is the nonce
  * cookie, then the base64 of the expiry and of an HMAC-SHA-256 over expiry and source IP address.
- * The port is not covered, because a NAT may change it between two requests. The key derives from
- * the tenant root and the day of the expiry, so a nonce stays valid after a restart and at other
- * relays.
+ * The port is not covered, because a NAT may change it between two requests. The key derives from a
+ * secret and the day of the expiry, so a nonce stays valid after a restart and at other servers
+ * with the same secret.
  */
-export class NonceIssuer {
-  readonly #root: Uint8Array;
+export class NonceIssuer implements Nonces {
+  readonly #secret: Uint8Array;
+  readonly #prefix: string;
   readonly #clock: Clock;
   readonly #lifetimeSeconds: number;
   readonly #keys = new Map<number, Uint8Array>();
   readonly #genuine = new BoundedCache<string>(CACHED_NONCES_MAX);
 
   /**
-   * @param options.tenantRoot - 32 bytes, copied
+   * @param options.secret - 32 bytes, copied
+   * @param options.features - what every nonce announces
    * @param options.lifetimeSeconds - lifetime of a nonce
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a root of another length
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a secret of another length
    */
   constructor(options: {
-    readonly tenantRoot: Uint8Array;
+    readonly secret: Uint8Array;
+    readonly features: SecurityFeatures;
     readonly clock: Clock;
     readonly lifetimeSeconds: number;
   }) {
-    if (options.tenantRoot.length !== SECRET_BYTES) {
-      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `a tenant root has ${SECRET_BYTES} bytes`);
+    if (options.secret.length !== SECRET_BYTES) {
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `a nonce secret has ${SECRET_BYTES} bytes`);
     }
     // Not `slice`, which returns a view of a Buffer.
-    this.#root = new Uint8Array(options.tenantRoot);
+    this.#secret = new Uint8Array(options.secret);
+    this.#prefix = NONCE_COOKIE + base64Of24Bits(bitsOf(options.features));
     this.#clock = options.clock;
     this.#lifetimeSeconds = options.lifetimeSeconds;
   }
@@ -108,36 +136,28 @@ export class NonceIssuer {
   }
 
   /**
-   * Returns the expiry of a nonce that `check` found genuine, Unix seconds; 0 for a malformed one.
-   */
-  expiryOf(nonce: string): number {
-    const body = Buffer.from(nonce.slice(PREFIX_CHARACTERS, PREFIX_CHARACTERS + 8), 'base64');
-    return body.length < EXPIRY_BYTES ? 0 : body.readUIntBE(0, EXPIRY_BYTES);
-  }
-
-  /**
-   * Checks a nonce for a source address: `fresh`; `stale` if it is genuine but has expired, or
-   * expires later than any that may be issued now; else `invalid`. Compares in constant time.
+   * Checks a nonce in constant time.
    * @param ip - canonical source address
    * @param nonce - the request's NONCE
    */
-  check(ip: string, nonce: string): NonceState {
-    if (nonce.length !== NONCE_CHARACTERS) return 'invalid';
+  check(ip: string, nonce: string): NonceVerdict {
+    if (nonce.length !== NONCE_CHARACTERS) return INVALID;
     const body = Buffer.from(nonce.slice(PREFIX_CHARACTERS), 'base64');
-    if (body.length !== EXPIRY_BYTES + MAC_BYTES) return 'invalid';
+    if (body.length !== EXPIRY_BYTES + MAC_BYTES) return INVALID;
     const expirySeconds = body.readUIntBE(0, EXPIRY_BYTES);
     const nowSeconds = this.#nowSeconds();
-    if (Math.abs(dayOf(expirySeconds) - dayOf(nowSeconds)) > 1) return 'invalid';
+    if (Math.abs(dayOf(expirySeconds) - dayOf(nowSeconds)) > 1) return INVALID;
     const name = `${expirySeconds} ${ip}`;
     const known = this.#genuine.get(name);
     const expected = known ?? this.#nonce(ip, expirySeconds);
     // Compares the text, because base64 has several spellings of the same bytes.
-    if (!sameText(nonce, expected)) return 'invalid';
+    if (!sameText(nonce, expected)) return INVALID;
     if (known === undefined) this.#genuine.set(name, expected);
     const leftSeconds = expirySeconds - nowSeconds;
     // A nonce that expires later than any issued now is from a clock that was ahead.
     const leftSecondsMax = this.#lifetimeSeconds + CLOCK_SKEW_MS_MAX / 1_000;
-    return leftSeconds > 0 && leftSeconds <= leftSecondsMax ? 'fresh' : 'stale';
+    const isFresh = leftSeconds > 0 && leftSeconds <= leftSecondsMax;
+    return { state: isFresh ? 'fresh' : 'stale', expirySeconds };
   }
 
   #nonce(ip: string, expirySeconds: number): string {
@@ -146,14 +166,14 @@ export class NonceIssuer {
     const covered = Buffer.concat([body.subarray(0, EXPIRY_BYTES), Buffer.from(ip, 'latin1')]);
     const key = this.#key(dayOf(expirySeconds));
     body.write(hmac('sha256', key, covered, 'binary'), EXPIRY_BYTES, MAC_BYTES, 'binary');
-    return NONCE_PREFIX + body.toString('base64');
+    return this.#prefix + body.toString('base64');
   }
 
   #key(day: number): Uint8Array {
     const known = this.#keys.get(day);
     if (known !== undefined) return known;
     if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
-    const key = nonceKey(this.#root, day);
+    const key = nonceKey(this.#secret, day);
     this.#keys.set(day, key);
     return key;
   }
@@ -165,6 +185,13 @@ export class NonceIssuer {
 
 function dayOf(unixSeconds: number): number {
   return trunkEpoch(unixSeconds * 1_000);
+}
+
+function bitsOf({ passwordAlgorithms, usernameAnonymity }: SecurityFeatures): number {
+  return (
+    (passwordAlgorithms ? PASSWORD_ALGORITHMS_BITS : 0) |
+    (usernameAnonymity ? USERNAME_ANONYMITY_BITS : 0)
+  );
 }
 
 /** Compares two texts in a time that does not depend on where they differ. */

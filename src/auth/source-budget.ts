@@ -58,13 +58,14 @@ export class SourceBudget {
   }
 
   /**
-   * Takes a token for one response.
+   * Takes the tokens of one response.
    * @param ip - canonical source address (address.ts)
-   * @param port - for that port's own bucket; 0 for the source's
-   * @returns false without a token: send no response
+   * @param options.port - for that port's own bucket; 0 for the source's
+   * @param options.tokens - default 1
+   * @returns false without so many tokens: send no response
    */
-  take(ip: string, port = 0): boolean {
-    const fullAt = this.#fullAfterOne(ip, port);
+  take(ip: string, { port = 0, tokens = 1 } = {}): boolean {
+    const fullAt = this.#fullAfter(tokens, ip, port);
     if (fullAt === undefined) return false;
     const { first, second } = this.#places;
     this.#fullAtMs[first] = Math.max(this.#fullAtMs[first] as number, fullAt);
@@ -72,21 +73,21 @@ export class SourceBudget {
     return true;
   }
 
-  /** Returns whether `take` would succeed now. */
+  /** Returns whether `take` of one token would succeed now. */
   has(ip: string, port = 0): boolean {
-    return this.#fullAfterOne(ip, port) !== undefined;
+    return this.#fullAfter(1, ip, port) !== undefined;
   }
 
   /**
    * Locates the buckets.
-   * @returns the time at which they are full after taking one token; undefined without a token
+   * @returns the time at which they are full after taking the tokens; undefined without so many
    */
-  #fullAfterOne(ip: string, port: number): number | undefined {
+  #fullAfter(tokens: number, ip: string, port: number): number | undefined {
     const now = this.#clock.monotonic();
     this.#places.locate(ip, port);
     const firstFullAt = this.#fullAtMs[this.#places.first] as number;
     const secondFullAt = this.#fullAtMs[this.#places.second] as number;
-    const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + this.#tokenMs;
+    const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + tokens * this.#tokenMs;
     // A thousandth of a token covers the rounding of rates that are not a whole number of ms.
     return fullAt - now > this.#burstMs + this.#tokenMs / 1_000 ? undefined : fullAt;
   }

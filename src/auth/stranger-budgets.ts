@@ -80,16 +80,16 @@ export class StrangerBudgets {
    * @returns false if the budget is used up
    */
   binding({ address, port }: TransportAddress, isProven: boolean): boolean {
-    return isProven ? this.#bindingsOfPort.take(address, port) : this.#bindings.take(address);
+    return isProven ? this.#bindingsOfPort.take(address, { port }) : this.#bindings.take(address);
   }
 
   /**
    * Pays for a challenge that is longer than its request.
    * @returns false if the budget is used up
    */
-  challenge({ address }: TransportAddress): boolean {
+  challenge({ address }: TransportAddress, tokens: number): boolean {
     const isProven = this.#proven.has(address);
-    return (isProven ? this.#challengesOfProven : this.#challenges).take(address);
+    return (isProven ? this.#challengesOfProven : this.#challenges).take(address, { tokens });
   }
 
   /** Returns whether a credential may be checked; to be called before any key is derived for it. */
@@ -97,11 +97,11 @@ export class StrangerBudgets {
     return this.#wrongOfPort.has(address, port) && this.#wrongTried.has(address);
   }
 
-  /** Counts a wrong credential. @returns whether it may be answered */
-  wrong({ address, port }: TransportAddress): boolean {
-    this.#wrongOfPort.take(address, port);
+  /** Counts a wrong credential and pays for its challenge. @returns whether it may be answered */
+  wrong({ address, port }: TransportAddress, tokens: number): boolean {
+    this.#wrongOfPort.take(address, { port });
     this.#wrongTried.take(address);
-    return this.#wrongAnswered.take(address);
+    return this.#wrongAnswered.take(address, { tokens });
   }
 }
 

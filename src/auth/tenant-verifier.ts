@@ -1,32 +1,26 @@
 import { BoundedCache } from '../collections/bounded-cache.js';
 import type { PasswordAlgorithm } from '../stun/attribute-types.js';
 import { longTermKey } from '../stun/integrity.js';
-import type { Principal } from './principal.js';
+import type { TenantPrincipal, User, Verifier } from './principal.js';
 import { parseTenantUsername, passwordFor } from './tenant-credentials.js';
 import { TenantSecrets } from './tenant-secrets.js';
 
 /** Maximum cached users; all requests of a peer for a connection have the same username. */
 const CACHED_USERS_MAX = 8_192;
 
-interface User<Claims> {
-  readonly principal: Principal<Claims>;
-  readonly keys: { [algorithm in PasswordAlgorithm]?: Uint8Array };
-}
-
 /**
  * Derives the keys of tenants' credentials from the tenant root alone, without a request to the
- * directory (PROTOCOL.md section 2). Keys are cached once they have proved a request, so that
+ * directory (PROTOCOL.md section 2). Users are cached once they have proved a request, so that
  * forged names evict nothing.
  */
-export class TenantVerifier<Claims> {
+export class TenantVerifier<Claims> implements Verifier<TenantPrincipal<Claims>> {
   readonly #realm: string;
   readonly #claimsOf: (tenant: string, subject: string) => Claims | undefined;
   readonly #tenantSecrets: TenantSecrets;
-  readonly #users = new BoundedCache<User<Claims>>(CACHED_USERS_MAX);
-  /** The user of the last look-up, not cached yet. */
-  #candidate: User<Claims> | undefined;
+  readonly #users = new BoundedCache<TenantUser<Claims>>(CACHED_USERS_MAX);
 
   /**
+   * @param options.realm - name of the realm
    * @param options.claimsOf - parses the part after the tenant's name; undefined for another form
    */
   constructor(options: {
@@ -39,51 +33,59 @@ export class TenantVerifier<Claims> {
     this.#claimsOf = options.claimsOf;
   }
 
-  /**
-   * Returns the long-term key of a username, as `authenticate` needs it (`keyFor`).
-   * @returns undefined if the username has not the form of such a credential
-   */
-  keyFor(username: string, algorithm: PasswordAlgorithm): Uint8Array | undefined {
-    const user = this.#user(username);
-    if (user === undefined) return undefined;
-    const known = user.keys[algorithm];
-    if (known !== undefined) return known;
-    const password = passwordFor(this.#tenantSecrets.peek(user.principal.tenant), username);
-    const key = longTermKey(algorithm, username, this.#realm, password);
-    user.keys[algorithm] = key;
-    return key;
-  }
-
-  /** Returns whether a username has been proved recently, so that its keys are cached. */
-  knows(username: string): boolean {
-    return this.#users.get(username) !== undefined;
-  }
-
-  /**
-   * Caches a username whose key has proved a request.
-   * @returns the principal; undefined if the username has not the form of such a credential
-   */
-  proved(username: string): Principal<Claims> | undefined {
-    const user = this.#user(username);
-    if (user === undefined) return undefined;
-    if (user === this.#candidate) {
-      this.#users.set(username, user);
-      this.#tenantSecrets.get(user.principal.tenant);
-      this.#candidate = undefined;
-    }
-    return user.principal;
-  }
-
-  #user(username: string): User<Claims> | undefined {
+  /** Looks a username up, as `Verifier.find`. */
+  find(username: string): TenantUser<Claims> | undefined {
     const known = this.#users.get(username);
     if (known !== undefined) return known;
-    if (this.#candidate?.principal.username === username) return this.#candidate;
     const parsed = parseTenantUsername(username);
     const claims = parsed && this.#claimsOf(parsed.tenant, parsed.subject);
     if (parsed === undefined || claims === undefined) return undefined;
     const { tenant, expiresAtSeconds } = parsed;
-    const principal = { credential: 'tenant', username, tenant, expiresAtSeconds, claims } as const;
-    this.#candidate = { principal, keys: {} };
-    return this.#candidate;
+    return new TenantUser({ username, tenant, expiresAtSeconds, claims }, this);
+  }
+
+  /** Derives the long-term key of a principal. */
+  deriveKey(
+    { username, tenant }: TenantPrincipal<Claims>,
+    algorithm: PasswordAlgorithm,
+  ): Uint8Array {
+    const password = passwordFor(this.#tenantSecrets.peek(tenant), username);
+    return longTermKey(algorithm, username, this.#realm, password);
+  }
+
+  /** Caches a user that has proved a request, and its tenant's secret. */
+  remember(user: TenantUser<Claims>): void {
+    const { username, tenant } = user.principal;
+    this.#users.set(username, user);
+    this.#tenantSecrets.get(tenant);
+  }
+}
+
+/** A tenant's user, with the keys that have been derived. */
+class TenantUser<Claims> implements User<TenantPrincipal<Claims>> {
+  readonly principal: TenantPrincipal<Claims>;
+  isRemembered = false;
+  readonly #verifier: TenantVerifier<Claims>;
+  readonly #keys: { [algorithm in PasswordAlgorithm]?: Uint8Array } = {};
+
+  constructor(principal: TenantPrincipal<Claims>, verifier: TenantVerifier<Claims>) {
+    this.principal = principal;
+    this.#verifier = verifier;
+  }
+
+  /** Returns the long-term key, derived once. */
+  keyFor(algorithm: PasswordAlgorithm): Uint8Array {
+    const known = this.#keys[algorithm];
+    if (known !== undefined) return known;
+    const key = this.#verifier.deriveKey(this.principal, algorithm);
+    this.#keys[algorithm] = key;
+    return key;
+  }
+
+  /** Has the user remembered. */
+  proved(): void {
+    if (this.isRemembered) return;
+    this.isRemembered = true;
+    this.#verifier.remember(this);
   }
 }

@@ -1,5 +1,5 @@
 import { formatAddress } from '../address.js';
-import { CHALLENGE_BYTES_MAX } from '../auth/challenge.js';
+import { CHALLENGE_TOKEN_BYTES } from '../auth/challenge.js';
 import { type ClientCredentials, isAuthentic, type Signature } from '../auth/client-credentials.js';
 import { TurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
@@ -204,7 +204,7 @@ class Exchange {
     this.#request.write(writer);
     this.#signature = credentials.sign(writer, this.#signature);
     // A relay always answers a request that is as long as its challenge (no amplification).
-    if (this.#signature.proof === undefined) writer.paddedTo(CHALLENGE_BYTES_MAX);
+    if (this.#signature.proof === undefined) writer.paddedTo(CHALLENGE_TOKEN_BYTES);
     this.#observer.signed(this.#signature);
     this.#id = hex(transactionId);
     this.#observer.started(this.#id);

@@ -113,7 +113,7 @@ export class ConnectionBroker {
     const connection: BrokeredConnection = {
       connectionId,
       expiresAt: new Date(expiresAtSeconds * 1_000).toISOString().replace('.000Z', 'Z'),
-      realm: OVERLAY_REALM,
+      realm: OVERLAY_REALM.name,
       peers: [half(0), half(1)],
     };
     return { ok: true, connection };

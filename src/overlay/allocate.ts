@@ -3,7 +3,7 @@ import { AttributeType, UDP_PROTOCOL } from '../stun/attribute-types.js';
 import type { OverlayContext } from './context.js';
 import { Leg, type PeerRelay } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
-import { type LegRequest, lifetimeOf, livenessMsOf } from './leg-request.js';
+import { type LegRequest, lifetimeOf, livenessMsOf, type PeerRequest } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /** Handles Allocate (PROTOCOL.md section 2): reserves a leg, or refreshes the 5-tuple's own. */
@@ -19,9 +19,9 @@ export class Allocate {
     this.#isDraining = isDraining;
   }
 
-  /** Handles a request of the leg in its credential. */
-  handle(request: LegRequest): void {
-    const { responses, legs } = this.#context;
+  /** Handles a request, with the leg of its credential. */
+  handle({ request, leg }: LegRequest): void {
+    const { responses } = this.#context;
     const { message } = request;
     const transport = message.requestedTransport();
     const named = message.address(AttributeType.XorPeerRelayAddress);
@@ -32,10 +32,6 @@ export class Allocate {
       return responses.refused(request, 'attribute-missing');
     }
     if (transport !== UDP_PROTOCOL) return responses.refused(request, 'transport-not-udp');
-    const leg = legs.get(request.leg);
-    if (leg && leg.tupleKey !== request.tupleKey) {
-      return responses.refused(request, 'leg-of-another-address');
-    }
     const peerRelay = this.#context.trunk.relays.serving(named);
     if (peerRelay === undefined) return responses.refused(request, 'unknown-peer-relay');
     if (peerRelay !== 'self' && peerRelay.path === undefined) {
@@ -45,7 +41,7 @@ export class Allocate {
     else this.#reserve(request, peerRelay);
   }
 
-  #again(request: LegRequest, leg: Leg, peerRelay: PeerRelay): void {
+  #again(request: PeerRequest, leg: Leg, peerRelay: PeerRelay): void {
     const { responses, legs } = this.#context;
     if (!leg.takeTurn('allocate', request.transactionId)) return responses.outdated();
     if (leg.peerRelay !== peerRelay) {
@@ -59,9 +55,10 @@ export class Allocate {
     responses.allocated(request, leg);
   }
 
-  #reserve(request: LegRequest, peerRelay: PeerRelay): void {
+  #reserve(request: PeerRequest, peerRelay: PeerRelay): void {
     const { legs, responses, clock, closes, stats } = this.#context;
-    const { leg: name, origin, signer, tupleKey } = request;
+    const { origin, signer, tupleKey } = request;
+    const name = request.principal.claims;
     if (this.#isDraining()) {
       const { relays } = this.#context.trunk;
       return responses.redirected(request, relays.alternate(familyOf(origin.tuple.remote)));

@@ -1,5 +1,5 @@
 import type { TransportAddress } from '../address.js';
-import type { Signer } from '../stun-server/authenticated-request.js';
+import type { Signer } from '../auth/long-term.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 
 /** A Connect in progress. */

@@ -7,7 +7,7 @@ import type { OverlayContext } from './context.js';
 import { isConnecting, type Leg, type Pairing } from './leg.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import type { LegPairing } from './leg-pairing.js';
-import { type LegRequest, livenessMsOf } from './leg-request.js';
+import { type LegRequest, livenessMsOf, type PeerRequest } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /**
@@ -25,16 +25,12 @@ export class Connect {
     this.#pairing = pairing;
   }
 
-  /** Handles a request of the leg in its credential. */
-  handle(request: LegRequest): void {
-    const { responses, legs } = this.#context;
+  /** Handles a request, with the leg of its credential. */
+  handle({ request, leg }: LegRequest): void {
+    const { responses } = this.#context;
     const claimed = request.message.address(AttributeType.XorPeerAddress);
     if (claimed === undefined) return responses.refused(request, 'attribute-missing');
-    const leg = legs.get(request.leg);
     if (!leg) return responses.refused(request, 'no-such-leg');
-    if (leg.tupleKey !== request.tupleKey) {
-      return responses.refused(request, 'leg-of-another-address');
-    }
     if (!leg.takeTurn('connect', request.transactionId)) return responses.outdated();
     const refusal = leg.state.type === 'reserved' && leg.refusalOf(request.transactionId);
     if (refusal) return responses.refused(request, refusal.reason, { phrase: refusal.phrase });
@@ -58,7 +54,7 @@ export class Connect {
   }
 
   /** Refuses a Connect at once if the other relay is unreachable. @returns whether it did */
-  #refuseUnreachable(request: LegRequest, leg: Leg): boolean {
+  #refuseUnreachable(request: PeerRequest, leg: Leg): boolean {
     const { peerRelay } = leg;
     if (peerRelay === 'self') return false;
     const { responses } = this.#context;
@@ -71,7 +67,7 @@ export class Connect {
     return true;
   }
 
-  #confirm(request: LegRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {
+  #confirm(request: PeerRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {
     const { responses } = this.#context;
     if (!sameAddress(claimed, pairing.claimed)) {
       return responses.refused(request, 'connected-elsewhere');
@@ -80,7 +76,7 @@ export class Connect {
   }
 
   /** Lets the newest Connect's transaction get the response, and its address count. */
-  #renew(request: LegRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
+  #renew(request: PeerRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
     attempt.transactionId = copiedTransactionId(request.transactionId);
     attempt.signer = request.signer;
     const { offer } = attempt;
@@ -91,7 +87,7 @@ export class Connect {
   }
 
   /** Starts an attempt. @returns false if no channel or session index is left */
-  #begin(request: LegRequest, leg: Leg, claimed: TransportAddress): boolean {
+  #begin(request: PeerRequest, leg: Leg, claimed: TransportAddress): boolean {
     const { legs, indexes, clock, closes, sentOffers } = this.#context;
     const now = clock.monotonic();
     closes.cancel(leg);

@@ -1,7 +1,6 @@
 import { Method } from '../stun/methods.js';
-import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
-import type { LegName } from '../trunk/control-message.js';
 import type { Leg } from './leg.js';
+import { isClose, type PeerRequest } from './leg-request.js';
 
 /**
  * Returns whether a credential has expired for a request (PROTOCOL.md section 2). An expired
@@ -12,15 +11,12 @@ import type { Leg } from './leg.js';
  * @param leg - the leg that the credential names, if it exists
  * @param nowMs - wall clock, Unix ms
  */
-export function isExpired(
-  { message, method, tupleKey: from, principal }: AuthenticatedRequest<LegName>,
-  leg: Leg | undefined,
-  nowMs: number,
-): boolean {
+export function isExpired(request: PeerRequest, leg: Leg | undefined, nowMs: number): boolean {
+  const { message, method, tupleKey: from, principal } = request;
   if (nowMs < principal.expiresAtSeconds * 1_000) return false;
   if (message.connectionIdentifier() !== principal.claims.connectionId) return true;
   if (!leg) return method !== Method.Refresh;
-  if (method === Method.Refresh && message.lifetimeSeconds() === 0) return false;
+  if (isClose(request)) return false;
   // A leg with a channel has had a Connect, so this one is a repetition.
   if (method === Method.Connect && leg.channel === undefined) return true;
   return leg.tupleKey !== from;

@@ -1,4 +1,5 @@
 import { isName } from '../auth/keys.js';
+import type { Realm } from '../auth/realm.js';
 import { parseTenantUsername, passwordFor } from '../auth/tenant-credentials.js';
 import { TurnpikeError } from '../errors.js';
 import { checkOptions } from '../options/check.js';
@@ -10,7 +11,10 @@ import type { LegName } from '../trunk/control-message.js';
 export const CREDENTIAL_TTL_SECONDS_MAX = 86_400;
 
 /** Realm of the overlay's credentials (PROTOCOL.md section 5). */
-export const OVERLAY_REALM = 'turnpike';
+export const OVERLAY_REALM: Realm = {
+  name: 'turnpike',
+  passwordAlgorithms: ['sha256', 'md5'],
+};
 
 /** The leg that a credential names, and its expiry. */
 export interface LegCredential extends LegName {

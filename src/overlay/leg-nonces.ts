@@ -1,12 +1,11 @@
-import { NONCE_LIFETIME_SECONDS, type NonceIssuer } from '../auth/nonce.js';
+import { NONCE_LIFETIME_SECONDS, type Nonces, type NonceVerdict } from '../auth/nonce.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
 import { hmac } from '../stun/hmac.js';
 import { Method } from '../stun/methods.js';
-import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
-import type { LegName } from '../trunk/control-message.js';
 import { type Leg, legKey } from './leg.js';
+import type { PeerRequest } from './leg-request.js';
 
 /** Maximum extra lifetime of a nonce that must be newer than another one. */
 export const NONCE_AHEAD_SECONDS = 30;
@@ -15,7 +14,7 @@ export const NONCE_AHEAD_SECONDS = 30;
 export const USED_NONCES_MAX = 262_144;
 
 export interface LegNoncesOptions {
-  readonly issuer: NonceIssuer;
+  readonly issuer: Nonces;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -29,8 +28,8 @@ export interface LegNoncesOptions {
  * The newest nonce of each name is kept in a table of fixed size, by a keyed hash. Two names with
  * one place cost one of them another challenge; without the key nobody can aim at that.
  */
-export class LegNonces {
-  readonly #issuer: NonceIssuer;
+export class LegNonces implements Nonces {
+  readonly #issuer: Nonces;
   readonly #clock: Clock;
   readonly #key: Uint8Array;
   /** By place: the latest expiry of a used nonce, Unix seconds. */
@@ -54,13 +53,18 @@ export class LegNonces {
     return this.#issuer.issue(ip, this.#attainable(Math.max(leastSeconds, this.#firstSeconds)));
   }
 
+  /** Checks a nonce, as `Nonces.check`. */
+  check(ip: string, nonce: string): NonceVerdict {
+    return this.#issuer.check(ip, nonce);
+  }
+
   /**
    * Checks the nonce of an authenticated request.
    * @param leg - the leg that the request names, if it exists
    * @returns undefined if the nonce is valid, else the minimum expiry of a valid one, Unix seconds
    */
   wanted(
-    { method, principal, nonceSeconds: seconds }: AuthenticatedRequest<LegName>,
+    { method, principal, nonceSeconds: seconds }: PeerRequest,
     leg: Leg | undefined,
   ): number | undefined {
     // Such a nonce comes from a relay whose clock is ahead, and would count as newer than later

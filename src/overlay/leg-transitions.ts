@@ -155,5 +155,6 @@ export class LegTransitions {
 /** Returns the pending Connect of an attempt, as the target of a response. */
 function connectTarget(leg: Leg, { transactionId, signer }: Attempt): ReplyTarget {
   const { origin } = leg;
-  return { origin, method: Method.Connect, transactionId, signer, leg };
+  const principal = { claims: leg };
+  return { origin, method: Method.Connect, transactionId, signer, principal };
 }

@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
+import type { Signer } from '../auth/long-term.js';
 import type { Timed } from '../collections/timing-wheel.js';
 import type { IntegrityKind } from '../stun/integrity.js';
-import type { Signer } from '../stun-server/authenticated-request.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';

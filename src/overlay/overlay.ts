@@ -1,17 +1,16 @@
-import type { NonceIssuer } from '../auth/nonce.js';
+import type { Nonces } from '../auth/nonce.js';
+import type { TenantPrincipal } from '../auth/principal.js';
 import { TenantVerifier } from '../auth/tenant-verifier.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
-import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
-import type {
-  AuthenticatedMethods,
-  MethodEntry,
-  Objection,
-} from '../stun-server/authenticated-usage.js';
-import type { ProvenClients } from '../stun-server/proven-clients.js';
+import { Authenticator, type Objection } from '../stun-server/authenticator.js';
+import { knownAttributes, type MethodTable } from '../stun-server/method-table.js';
+import { tupleKey } from '../stun-server/origin.js';
+import type { ServerContext } from '../stun-server/server-context.js';
+import type { Received, SignsOfLife, Usage } from '../stun-server/usage.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { Allocate } from './allocate.js';
@@ -21,12 +20,13 @@ import type { OverlayContext } from './context.js';
 import { isExpired } from './credential-expiry.js';
 import { EndingQueue } from './ending-queue.js';
 import { Forwarding, type OverlayPlane } from './forwarding.js';
+import type { Leg } from './leg.js';
 import { legNameOf, OVERLAY_REALM } from './leg-credentials.js';
 import { LEG_LIMITS } from './leg-limits.js';
 import type { LegLog } from './leg-log.js';
 import { LegNonces } from './leg-nonces.js';
 import { LegPairing } from './leg-pairing.js';
-import type { LegRequest } from './leg-request.js';
+import { isClose, type LegRequest, type PeerRequest } from './leg-request.js';
 import { LegTable } from './leg-table.js';
 import { LegTimers } from './leg-timers.js';
 import { LegTransitions } from './leg-transitions.js';
@@ -34,6 +34,7 @@ import { OfferRules } from './offer-rules.js';
 import { OverlayStats } from './overlay-stats.js';
 import { ReceivedOffers } from './received-offers.js';
 import { Refresh } from './refresh.js';
+import type { RefusalReason } from './refusals.js';
 import { Responses } from './responses.js';
 import { SentOffers } from './sent-offers.js';
 import { SessionIndexes } from './session-indexes.js';
@@ -46,11 +47,6 @@ const LEG_ATTRIBUTES: readonly number[] = [
   AttributeType.ConnectionRole,
 ];
 
-/** Handles the requests of one method that name their credential's leg. */
-interface LegHandler {
-  handle(request: LegRequest): void;
-}
-
 /** Dependencies of `Overlay`. */
 export interface OverlayOptions {
   readonly tenantRoot: Uint8Array;
@@ -58,8 +54,9 @@ export interface OverlayOptions {
   readonly trunk: Trunk;
   /** Returns whether new legs are refused. */
   readonly isDraining: () => boolean;
-  readonly proven: ProvenClients;
-  readonly issuer: NonceIssuer;
+  /** What the overlay shares with other usages of the client port. */
+  readonly server: ServerContext;
+  readonly issuer: Nonces;
   readonly log: LegLog;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -72,17 +69,16 @@ export interface OverlayOptions {
  * The rules of legs, connections and offers. Its inputs are peers' requests, other relays' messages
  * and time; its outputs go to `OverlayPlane` and `Trunk`. It has no socket and no timer.
  */
-export class Overlay implements AuthenticatedMethods<LegName> {
+export class Overlay implements Usage, SignsOfLife {
   readonly context: OverlayContext;
-  readonly realm = OVERLAY_REALM;
-  readonly verifier: TenantVerifier<LegName>;
-  /** Handlers of peers' requests, by method. */
-  readonly methods: ReadonlyMap<number, MethodEntry<LegName>>;
+  readonly knownAttributes: ReadonlySet<number>;
   /** Handlers of other relays' messages. */
   readonly messages: TrunkMessages;
   /** Handlers of timeouts. */
   readonly timers: LegTimers;
   readonly #transitions: LegTransitions;
+  readonly #authenticator: Authenticator<TenantPrincipal<LegName>>;
+  readonly #methods: MethodTable<LegRequest>;
 
   constructor(options: OverlayOptions) {
     this.context = contextOf(options);
@@ -91,37 +87,59 @@ export class Overlay implements AuthenticatedMethods<LegName> {
     const pairing = new LegPairing(this.context, transitions);
     const offers = new OfferRules(this.context, transitions, pairing);
     this.#transitions = transitions;
-    this.verifier = new TenantVerifier({ ...options, realm: this.realm, claimsOf: legNameOf });
+    this.#authenticator = new Authenticator(options.server, {
+      realm: OVERLAY_REALM,
+      verifier: new TenantVerifier({
+        tenantRoot: options.tenantRoot,
+        realm: OVERLAY_REALM.name,
+        claimsOf: legNameOf,
+      }),
+      nonces: this.context.nonces,
+    });
     const allocate = new Allocate(this.context, transitions, options.isDraining);
     const connect = new Connect(this.context, transitions, pairing);
     const refresh = new Refresh(this.context, transitions);
-    const entry = (handler: LegHandler, attributes: readonly number[]) => ({
+    const entry = (
+      handler: { handle(request: LegRequest): void },
+      attributes: readonly number[],
+    ) => ({
       attributes: [...LEG_ATTRIBUTES, ...attributes],
-      handle: (request: AuthenticatedRequest<LegName>) => this.#handle(request, handler),
+      handle: (request: LegRequest) => handler.handle(request),
     });
     const { XorPeerRelayAddress, RequestedTransport, XorPeerAddress, Lifetime } = AttributeType;
-    this.methods = new Map([
+    this.#methods = new Map([
       [Method.Allocate, entry(allocate, [XorPeerRelayAddress, RequestedTransport, Lifetime])],
       [Method.Connect, entry(connect, [XorPeerAddress])],
       [Method.Refresh, entry(refresh, [Lifetime])],
     ]);
+    this.knownAttributes = knownAttributes(this.#methods);
     this.messages = new TrunkMessages(this.context, { transitions, endings, offers });
     this.timers = new LegTimers(this.context, transitions, endings);
   }
 
-  /** Every authenticated request belongs to the overlay. */
-  takes(): boolean {
+  /** Every message that no other usage owns belongs to the overlay. */
+  owns(): boolean {
     return true;
   }
 
-  issueNonce(ip: string, leastSeconds?: number): string {
-    return this.context.nonces.issue(ip, leastSeconds);
+  /** Handles a message of a peer: a request, or an indication, which is a sign of life. */
+  receive(received: Received): void {
+    if (received.message.messageClass !== 'request') {
+      return this.heard(tupleKey(received.origin.tuple));
+    }
+    const request = this.#authenticator.authenticate(received);
+    if (request === undefined) return;
+    const leg = this.context.legs.get(request.principal.claims);
+    const objection = this.#objection(request, leg);
+    if (objection !== undefined) return this.#authenticator.challenge(request, objection);
+    this.#authenticator.accept(request);
+    this.heard(request.tupleKey);
+    this.#dispatch(request, leg);
   }
 
   /** Objects to an expired credential, and to a nonce that an earlier leg of the name has seen. */
-  objection(request: AuthenticatedRequest<LegName>): Objection | undefined {
-    const { legs, clock, nonces } = this.context;
-    const leg = legs.get(request.principal.claims);
+  #objection(request: PeerRequest, leg: Leg | undefined): Objection | undefined {
+    const { clock, nonces } = this.context;
     if (isExpired(request, leg, clock.now())) {
       return { code: ErrorCode.Unauthenticated, reason: 'expired' };
     }
@@ -130,35 +148,21 @@ export class Overlay implements AuthenticatedMethods<LegName> {
     return { code: ErrorCode.StaleNonce, reason: 'earlier-nonce', leastSeconds };
   }
 
-  refuseAttributes(
-    request: AuthenticatedRequest<LegName>,
-    unknownAttributes: readonly number[],
-  ): void {
+  /** Passes a request to its method's handler, with the leg of its credential. */
+  #dispatch(request: PeerRequest, leg: Leg | undefined): void {
     const { responses } = this.context;
-    responses.refused(legRequest(request), 'unknown-attribute', { unknownAttributes });
-  }
-
-  refuseMethod(request: AuthenticatedRequest<LegName>): void {
-    this.#handle(request, {
-      handle: (named) => this.context.responses.refused(named, 'unknown-method'),
-    });
-  }
-
-  /** Passes a request to its handler if it names the leg of its credential. */
-  #handle(authenticated: AuthenticatedRequest<LegName>, handler: LegHandler): void {
-    const request = legRequest(authenticated);
-    const { responses } = this.context;
-    const { message, leg } = request;
-    const identifier = message.connectionIdentifier();
-    const role = message.connectionRole();
-    if (identifier === undefined) return responses.refused(request, 'attribute-missing');
-    if (message.has(AttributeType.ConnectionRole) && role === undefined) {
-      return responses.refused(request, 'attribute-missing');
+    const { unknownAttributes } = request;
+    if (unknownAttributes.length > 0) {
+      return responses.refused(request, 'unknown-attribute', { unknownAttributes });
     }
-    if (identifier !== leg.connectionId || (role ?? leg.role) !== leg.role) {
-      return responses.refused(request, 'credential-of-another-leg');
+    const misnaming = misnamingOf(request);
+    if (misnaming !== undefined) return responses.refused(request, misnaming);
+    const entry = this.#methods.get(request.method);
+    if (entry === undefined) return responses.refused(request, 'unknown-method');
+    if (leg !== undefined && leg.tupleKey !== request.tupleKey && !isClose(request)) {
+      return responses.refused(request, 'leg-of-another-address');
     }
-    handler.handle(request);
+    entry.handle({ request, leg });
   }
 
   /** Notes a sign of life of a 5-tuple, for all its legs. */
@@ -183,12 +187,19 @@ export class Overlay implements AuthenticatedMethods<LegName> {
   }
 }
 
-function legRequest(request: AuthenticatedRequest<LegName>): LegRequest {
-  return { ...request, leg: request.principal.claims };
+/** Returns why a request does not name the leg of its credential; undefined if it does. */
+function misnamingOf({ message, principal }: PeerRequest): RefusalReason | undefined {
+  const { connectionId, role } = principal.claims;
+  const identifier = message.connectionIdentifier();
+  const namedRole = message.connectionRole();
+  const isMalformed = message.has(AttributeType.ConnectionRole) && namedRole === undefined;
+  if (identifier === undefined || isMalformed) return 'attribute-missing';
+  const isNamed = identifier === connectionId && (namedRole ?? role) === role;
+  return isNamed ? undefined : 'credential-of-another-leg';
 }
 
 function contextOf(options: OverlayOptions): OverlayContext {
-  const { plane, trunk, proven, issuer, log, clock, random, legsMax, sessionsMax } = options;
+  const { plane, trunk, server, issuer, log, clock, random, legsMax, sessionsMax } = options;
   const stats = new OverlayStats();
   const responses = new Responses({ plane, random, stats, log });
   return {
@@ -196,7 +207,7 @@ function contextOf(options: OverlayOptions): OverlayContext {
     random,
     plane,
     trunk,
-    legs: new LegTable(legsMax, clock.monotonic(), proven),
+    legs: new LegTable(legsMax, clock.monotonic(), server.proven),
     forwarding: new Forwarding(plane, clock),
     offers: new ReceivedOffers(),
     sentOffers: new SentOffers(trunk, clock, random),

@@ -1,6 +1,6 @@
 import { AttributeType } from '../stun/attribute-types.js';
 import type { OverlayContext } from './context.js';
-import { type LegRequest, lifetimeOf } from './leg-request.js';
+import { isClose, type LegRequest, lifetimeOf } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /**
@@ -16,22 +16,19 @@ export class Refresh {
     this.#transitions = transitions;
   }
 
-  handle(request: LegRequest): void {
-    const { legs, responses } = this.#context;
+  /** Handles a request, with the leg of its credential. */
+  handle({ request, leg }: LegRequest): void {
+    const { responses } = this.#context;
     const { message } = request;
     if (message.has(AttributeType.Lifetime) && message.lifetimeSeconds() === undefined) {
       return responses.refused(request, 'attribute-missing');
     }
-    const leg = legs.get(request.leg);
     if (!leg) return responses.refused(request, 'no-such-leg');
-    if (message.lifetimeSeconds() === 0) {
+    if (isClose(request)) {
       // A datagram leaves after the changes asked for before it: who has this response sends
       // nothing more through the leg.
       this.#transitions.end(leg, 'closed_by_peer');
       return responses.refreshed(request, 0);
-    }
-    if (leg.tupleKey !== request.tupleKey) {
-      return responses.refused(request, 'leg-of-another-address');
     }
     leg.signer = request.signer;
     leg.lifetimeSeconds = lifetimeOf(request);

@@ -1,11 +1,11 @@
 import type { TransportAddress } from '../address.js';
+import type { Signer } from '../auth/long-term.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { PAYLOAD_BYTES_RECOMMENDED } from '../stun/channel-data.js';
 import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
-import type { Signer } from '../stun-server/authenticated-request.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { OverlayPlane } from './forwarding.js';
@@ -24,8 +24,8 @@ export interface ReplyTarget {
   readonly method: number;
   readonly transactionId: Uint8Array;
   readonly signer: Signer;
-  /** The leg that the request names, existing or not. */
-  readonly leg: LegName;
+  /** Its claims name the leg, existing or not. */
+  readonly principal: { readonly claims: LegName };
 }
 
 /** Further content of an error response. */
@@ -149,7 +149,7 @@ export class Responses {
 
   #error(to: ReplyTarget, reason: RefusalReason, phrase?: string): MessageWriter {
     this.#stats.refusals.add(reason);
-    this.#log.refused(to.origin.tuple.remote, reason, to.leg);
+    this.#log.refused(to.origin.tuple.remote, reason, to.principal.claims);
     const { method, transactionId } = to;
     const writer = new MessageWriter('error', method, transactionId);
     writer.errorCode(REFUSALS[reason], phrase);

@@ -1,24 +1,25 @@
 import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../auth/nonce.js';
+import { featuresOf } from '../auth/realm.js';
 import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { OverlayContext } from '../overlay/context.js';
+import { OVERLAY_REALM } from '../overlay/leg-credentials.js';
 import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { LegLog } from '../overlay/leg-log.js';
 import { Overlay } from '../overlay/overlay.js';
 import type { RandomBytes } from '../random.js';
 import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
-import { AuthenticatedUsage, knownAttributes } from '../stun-server/authenticated-usage.js';
 import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import { StunServer } from '../stun-server/stun-server.js';
 import type { Usage } from '../stun-server/usage.js';
-import { isChallenge } from '../trunk/claim-challenge.js';
+import { CHALLENGE_ATTRIBUTES, isChallenge } from '../trunk/claim-challenge.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
@@ -117,35 +118,30 @@ export class RelayRules {
     this.serviceChecker = new ServiceAddressChecker(means);
     this.claimChecker = new ClaimChecker(means);
     this.claimResponder = new ClaimResponder(means);
-    const issuer = nonceIssuer(options);
-    const proven = new ProvenClients(plane, clock);
     this.budgets = strangerBudgets(options);
+    this.server = {
+      plane,
+      budgets: this.budgets,
+      proven: new ProvenClients(plane, clock),
+      stats: new ServerStats(),
+      log,
+    };
     this.overlay = new Overlay({
       plane,
       trunk,
       isDraining: () => this.draining,
       tenantRoot: options.tenantRoot,
-      proven,
-      issuer,
+      server: this.server,
+      issuer: nonceIssuer(options),
       log,
       clock,
       random,
       legsMax,
       sessionsMax: options.sessionsMax ?? 2 * legsMax,
     });
-    this.server = {
-      plane,
-      budgets: this.budgets,
-      proven,
-      stats: new ServerStats(),
-      log,
-      onHeard: (tuple) => this.overlay.heard(tuple),
-    };
-    this.#stunServer = new StunServer(this.server, [
-      claimUsage(this.claimResponder),
-      new BindingUsage(this.server, knownAttributes(this.overlay.methods)),
-      new AuthenticatedUsage(this.server, this.overlay, issuer),
-    ]);
+    const binding = new BindingUsage(this.server, this.overlay);
+    const usages = [claimUsage(this.claimResponder), binding, this.overlay];
+    this.#stunServer = new StunServer(this.server, binding, usages);
   }
 
   /** The overlay's state. */
@@ -220,8 +216,9 @@ export class RelayRules {
 /** Takes other relays' challenges on the client port. */
 function claimUsage(responder: ClaimResponder): Usage {
   return {
-    takes: isChallenge,
-    receive: (message, { tuple }) => responder.receive('client', message, tuple),
+    knownAttributes: CHALLENGE_ATTRIBUTES,
+    owns: isChallenge,
+    receive: ({ message, origin }) => responder.receive('client', message, origin.tuple),
   };
 }
 
@@ -235,7 +232,12 @@ function strangerBudgets({
 }
 
 function nonceIssuer({ tenantRoot, clock }: RelayRulesOptions): NonceIssuer {
-  return new NonceIssuer({ tenantRoot, clock, lifetimeSeconds: NONCE_LIFETIME_SECONDS });
+  return new NonceIssuer({
+    secret: tenantRoot,
+    features: featuresOf(OVERLAY_REALM),
+    clock,
+    lifetimeSeconds: NONCE_LIFETIME_SECONDS,
+  });
 }
 
 function trunkSockets({ plane, trunkLocals }: RelayRulesOptions): TrunkSocket[] {

@@ -1,23 +1,14 @@
+import type { Signer } from '../auth/long-term.js';
 import type { Principal } from '../auth/principal.js';
-import type { IntegrityKind } from '../stun/integrity.js';
-import type { StunMessage } from '../stun/message.js';
-import type { Origin } from './origin.js';
-
-/** Integrity of messages to a client: as in its last request (PROTOCOL.md section 2). */
-export interface Signer {
-  readonly kind: IntegrityKind;
-  readonly key: Uint8Array;
-}
+import type { Received } from './usage.js';
 
 /** A request whose integrity has been verified, with its sender. */
-export interface AuthenticatedRequest<Claims> {
-  readonly message: StunMessage;
+export interface AuthenticatedRequest<Proved extends Principal> extends Received {
   readonly method: number;
   readonly transactionId: Uint8Array;
-  readonly origin: Origin;
   /** `tupleKey` of the origin. */
   readonly tupleKey: string;
-  readonly principal: Principal<Claims>;
+  readonly principal: Proved;
   readonly signer: Signer;
   /** Expiry of its nonce, Unix seconds. */
   readonly nonceSeconds: number;

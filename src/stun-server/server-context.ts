@@ -53,8 +53,6 @@ export interface ServerContext {
   readonly proven: ProvenClients;
   readonly stats: ServerStats;
   readonly log: RequestLog;
-  /** Called for each message that shows that a 5-tuple's client is alive. */
-  readonly onHeard: (tupleKey: string) => void;
 }
 
 /** Counter and reason of a drop, by budget. */
@@ -67,21 +65,35 @@ const OVER_BUDGET = {
 /** The budget that pays for a response to an unauthenticated request. */
 export type Payment = keyof typeof OVER_BUDGET;
 
-/** Pays for one response. @returns false if the budget is used up, which is counted and logged */
-export function pays(context: ServerContext, origin: Origin, payment: Payment): boolean {
-  if (isPaid(context, origin, payment)) return true;
+/**
+ * Pays for one response.
+ * @param tokens - its price
+ * @returns false if the budget is used up, which is counted and logged
+ */
+export function pays(
+  context: ServerContext,
+  origin: Origin,
+  payment: Payment,
+  tokens = 1,
+): boolean {
+  if (isPaid(context, origin, payment, tokens)) return true;
   dropOverBudget(context, origin, payment);
   return false;
 }
 
-function isPaid({ budgets, proven }: ServerContext, { tuple }: Origin, payment: Payment): boolean {
+function isPaid(
+  { budgets, proven }: ServerContext,
+  { tuple }: Origin,
+  payment: Payment,
+  tokens: number,
+): boolean {
   switch (payment) {
     case 'binding':
       return budgets.binding(tuple.remote, proven.has(tupleKey(tuple)));
     case 'challenge':
-      return budgets.challenge(tuple.remote);
+      return budgets.challenge(tuple.remote, tokens);
     case 'wrong-credential':
-      return budgets.wrong(tuple.remote);
+      return budgets.wrong(tuple.remote, tokens);
   }
 }
 

@@ -1,27 +1,35 @@
-import type { FiveTuple, PuntedDatagram } from '../native/types.js';
+import type { PuntedDatagram } from '../native/types.js';
 import { decodeMessage } from '../stun/message.js';
-import { tupleKey } from './origin.js';
+import type { BindingUsage } from './binding-usage.js';
 import type { ServerContext } from './server-context.js';
 import type { Usage } from './usage.js';
 
 /**
- * Receives clients' datagrams that are not data, and passes each request to its usage. Usages do
+ * Receives clients' datagrams that are not data, and passes each message to its usage. Usages do
  * not depend on each other.
  */
 export class StunServer {
   readonly #context: ServerContext;
+  readonly #binding: BindingUsage;
   readonly #usages: readonly Usage[];
 
-  /** @param usages - the first one that takes a request gets it */
-  constructor(context: ServerContext, usages: readonly Usage[]) {
+  /**
+   * @param binding - gets keep-alives without decoding
+   * @param usages - the first one that owns a message gets it
+   */
+  constructor(context: ServerContext, binding: BindingUsage, usages: readonly Usage[]) {
     this.#context = context;
+    this.#binding = binding;
     this.#usages = usages;
   }
 
   /** Handles one datagram. Never throws for anything in it. */
   receive({ worker, tuple, data }: PuntedDatagram): void {
     const { stats, log } = this.#context;
-    if (isKeepalive(data)) return this.#indicated(tuple);
+    if (isKeepalive(data)) {
+      stats.client.indications += 1;
+      return this.#binding.heard(tuple);
+    }
     const decoded = decodeMessage(data);
     if (!decoded.ok) {
       stats.client.malformed += 1;
@@ -29,20 +37,12 @@ export class StunServer {
       return;
     }
     const { message } = decoded;
-    if (message.messageClass !== 'request') {
-      // Responses are not answered (CVE-2024-2169), and the data plane passes none up.
-      return this.#indicated(tuple);
-    }
-    stats.client.requests += 1;
-    for (const usage of this.#usages) {
-      if (usage.takes(message)) return usage.receive(message, { worker, tuple });
-    }
-  }
-
-  /** Handles an indication: it keeps a NAT mapping alive and shows that the client is alive. */
-  #indicated(tuple: FiveTuple): void {
-    this.#context.stats.client.indications += 1;
-    this.#context.onHeard(tupleKey(tuple));
+    // Responses are not answered (CVE-2024-2169); the data plane passes none up.
+    stats.client[message.messageClass === 'request' ? 'requests' : 'indications'] += 1;
+    const usage = this.#usages.find((each) => each.owns(message));
+    if (usage === undefined) return;
+    const unknownAttributes = message.unknownRequired(usage.knownAttributes);
+    usage.receive({ message, origin: { worker, tuple }, unknownAttributes });
   }
 }
 

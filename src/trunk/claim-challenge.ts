@@ -11,7 +11,8 @@ import type { ControlSender } from './control-message.js';
  */
 const UNSIGNED_BYTES = 20 + 68 + 12;
 
-const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
+/** Comprehension-required attributes of a challenge and of its response. */
+export const CHALLENGE_ATTRIBUTES: ReadonlySet<number> = new Set([
   AttributeType.Username,
   AttributeType.RelayStart,
   AttributeType.MessageIntegritySha256,
@@ -69,7 +70,7 @@ export function isChallenge(message: StunMessage): boolean {
 export function isGenuine(message: StunMessage, id: string, key: Uint8Array): boolean {
   return (
     message.text(AttributeType.Username) === id &&
-    message.unknownRequired(KNOWN_ATTRIBUTES).length === 0 &&
+    message.unknownRequired(CHALLENGE_ATTRIBUTES).length === 0 &&
     integrityKind(message) === 'sha256' &&
     verifyIntegrity(message, 'sha256', key)
   );

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import type { AuthenticationFailure, AuthenticationResult } from '../../src/auth/long-term.js';
+import type { Principal } from '../../src/auth/principal.js';
 import { mintCredential } from '../../src/overlay/leg-credentials.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { longTermKey, userHash } from '../../src/stun/integrity.js';
@@ -9,12 +10,18 @@ import { decoded } from '../stun/messages.js';
 import { CREDENTIAL, challengedBy, IP, REALM, request, signed, TestServer } from './support.js';
 
 const { Username, Realm, Nonce, UserHash, PasswordAlgorithms } = AttributeType;
+const PRINCIPAL = {
+  username: CREDENTIAL.username,
+  tenant: 'default',
+  expiresAtSeconds: 1_800_000_000,
+  claims: { tenant: 'default', connectionId: '5f'.repeat(16), role: 0 },
+};
 const MD5_KEY = longTermKey('md5', CREDENTIAL.username, REALM, CREDENTIAL.password);
 const SHA256_KEY = longTermKey('sha256', CREDENTIAL.username, REALM, CREDENTIAL.password);
 
 function refused(
   t: Test,
-  result: AuthenticationResult,
+  result: AuthenticationResult<Principal>,
   code: number,
   failure: AuthenticationFailure,
 ): void {
@@ -35,10 +42,9 @@ t.test('MESSAGE-INTEGRITY with the MD5 key, as a client of RFC 5389 sends it', a
   const server = new TestServer();
   t.strictSame(server.authenticate(signed(challengedBy(server, 'sha1'))), {
     ok: true,
-    username: CREDENTIAL.username,
-    kind: 'sha1',
-    key: MD5_KEY,
-    algorithm: 'md5',
+    principal: PRINCIPAL,
+    signer: { kind: 'sha1', key: MD5_KEY },
+    nonceSeconds: server.clock.now() / 1_000 + 60,
   });
 });
 
@@ -47,10 +53,9 @@ t.test('PASSWORD-ALGORITHM SHA-256 with MESSAGE-INTEGRITY-SHA256', async (t) => 
   for (const preference of ['sha256', 'auto'] as const) {
     t.strictSame(server.authenticate(signed(challengedBy(server, preference))), {
       ok: true,
-      username: CREDENTIAL.username,
-      kind: 'sha256',
-      key: SHA256_KEY,
-      algorithm: 'sha256',
+      principal: PRINCIPAL,
+      signer: { kind: 'sha256', key: SHA256_KEY },
+      nonceSeconds: server.clock.now() / 1_000 + 60,
     });
   }
 });
@@ -67,8 +72,13 @@ t.test('algorithm and integrity may be combined either way', async (t) => {
     withNonce(nonce).integrity('sha256', MD5_KEY),
   ].map((writer) => server.authenticate(decoded(writer)));
   t.strictSame(
-    results.map((result) => result.ok && `${result.algorithm} ${result.kind}`),
-    ['md5 sha256', 'sha256 sha1', 'md5 sha1', 'md5 sha256'],
+    results.map((result) => result.ok && result.signer),
+    [
+      { key: MD5_KEY, kind: 'sha256' },
+      { key: SHA256_KEY, kind: 'sha1' },
+      { key: MD5_KEY, kind: 'sha1' },
+      { key: MD5_KEY, kind: 'sha256' },
+    ],
   );
 });
 
@@ -149,7 +159,7 @@ t.test('bid-down: of two integrity attributes SHA-256 is checked', async (t) => 
   const wrong = withNonce(nonce).integrity('sha1', MD5_KEY).integrity('sha256', SHA256_KEY);
   refused(t, server.authenticate(decoded(wrong)), 401, 'wrong-integrity');
   const right = withNonce(nonce).integrity('sha1', SHA256_KEY).integrity('sha256', MD5_KEY);
-  t.match(server.authenticate(decoded(right)), { ok: true, kind: 'sha256' });
+  t.match(server.authenticate(decoded(right)), { ok: true, signer: { kind: 'sha256' } });
 });
 
 t.test('wrong password or unknown user: 401', async (t) => {

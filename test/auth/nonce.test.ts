@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { nonceKey } from '../../src/auth/keys.js';
-import { NonceIssuer, securityFeatures } from '../../src/auth/nonce.js';
+import { NonceIssuer, type SecurityFeatures, securityFeatures } from '../../src/auth/nonce.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { TestClock } from './test-clock.js';
 
 const IP = '192.0.2.1';
 const ROOT = Buffer.alloc(32, 9);
+const ALGORITHMS = { passwordAlgorithms: true, usernameAnonymity: false };
 
 const VECTORS = {
   tenantRoot: 'a0c158cde3e77c16773be2b69c21e20522632fdf79d2dc7bff9d4f9fe088318b',
@@ -18,30 +19,38 @@ const VECTORS = {
   ],
 } as const;
 
-function issuer(clock = new TestClock(), root: Uint8Array = ROOT): NonceIssuer {
-  return new NonceIssuer({ tenantRoot: root, clock, lifetimeSeconds: 60 });
+function issuer(
+  clock = new TestClock(),
+  root: Uint8Array = ROOT,
+  features: SecurityFeatures = ALGORITHMS,
+): NonceIssuer {
+  return new NonceIssuer({ secret: root, features, clock, lifetimeSeconds: 60 });
 }
 
 t.test('a nonce is fresh for its life, then stale', async (t) => {
   const clock = new TestClock();
   const nonces = issuer(clock);
   const nonce = nonces.issue(IP);
-  t.equal(nonces.check(IP, nonce), 'fresh');
+  t.equal(nonces.check(IP, nonce).state, 'fresh');
   clock.advance(59_999);
-  t.equal(nonces.check(IP, nonce), 'fresh');
+  t.equal(nonces.check(IP, nonce).state, 'fresh');
   clock.advance(1_001);
-  t.equal(nonces.check(IP, nonce), 'stale');
+  t.equal(nonces.check(IP, nonce).state, 'stale');
   clock.advance(86_400_000);
-  t.equal(nonces.check(IP, nonce), 'stale', 'under the key of yesterday');
+  t.equal(nonces.check(IP, nonce).state, 'stale', 'under the key of yesterday');
   clock.advance(86_400_000);
-  t.equal(nonces.check(IP, nonce), 'invalid', 'and older ones are looked at no more');
+  t.equal(nonces.check(IP, nonce).state, 'invalid', 'and older ones are looked at no more');
 });
 
 t.test('a nonce outlives a restart and is one for all relays of a cluster', async (t) => {
   const clock = new TestClock();
   const nonce = issuer(clock).issue(IP);
-  t.equal(issuer(clock).check(IP, nonce), 'fresh');
-  t.equal(issuer(clock, Buffer.alloc(32, 10)).check(IP, nonce), 'invalid', 'not of another one');
+  t.equal(issuer(clock).check(IP, nonce).state, 'fresh');
+  t.equal(
+    issuer(clock, Buffer.alloc(32, 10)).check(IP, nonce).state,
+    'invalid',
+    'not of another one',
+  );
 });
 
 t.test('the end of a day makes no nonce void', async (t) => {
@@ -50,9 +59,9 @@ t.test('the end of a day makes no nonce void', async (t) => {
     clock.advance(86_400_000 - 1_000 - startsInMs);
     const nonce = issuer(clock).issue(IP);
     clock.advance(59_000);
-    t.equal(issuer(clock).check(IP, nonce), 'fresh', `made ${startsInMs} ms before midnight`);
+    t.equal(issuer(clock).check(IP, nonce).state, 'fresh', `made ${startsInMs} ms before midnight`);
     clock.advance(2_000);
-    t.equal(issuer(clock).check(IP, nonce), 'stale');
+    t.equal(issuer(clock).check(IP, nonce).state, 'stale');
   }
 });
 
@@ -68,8 +77,8 @@ t.test('a clock that was wrong costs a new nonce, and makes none that lasts', as
     const wrong = new TestClock();
     wrong.advance(wrongByMs);
     const nonce = issuer(wrong).issue(IP);
-    t.equal(issuer(wrong).check(IP, nonce), 'fresh', 'for the relay itself');
-    t.equal(issuer().check(IP, nonce), state, `${wrongByMs} ms`);
+    t.equal(issuer(wrong).check(IP, nonce).state, 'fresh', 'for the relay itself');
+    t.equal(issuer().check(IP, nonce).state, state, `${wrongByMs} ms`);
   }
 });
 
@@ -77,7 +86,7 @@ t.test('hosts whose clock says 1970 or 2200 issue and check', async (t) => {
   for (const year of [1970, 2200]) {
     const clock = new TestClock();
     clock.advance(Date.UTC(year, 0, 1) - clock.now());
-    t.equal(issuer(clock).check(IP, issuer(clock).issue(IP)), 'fresh', String(year));
+    t.equal(issuer(clock).check(IP, issuer(clock).issue(IP)).state, 'fresh', String(year));
   }
 });
 
@@ -92,10 +101,10 @@ t.test('the vectors of PROTOCOL.md section 7', async (t) => {
 t.test('a nonce belongs to one source address and one key', async (t) => {
   const clock = new TestClock();
   const nonce = issuer(clock).issue(IP);
-  t.equal(issuer(clock).check('192.0.2.2', nonce), 'invalid');
-  t.equal(issuer(clock).check('2001:db8::1', nonce), 'invalid');
-  t.equal(issuer(clock, Buffer.alloc(32, 10)).check(IP, nonce), 'invalid');
-  t.equal(issuer(clock).check(IP, nonce), 'fresh', 'and to any issuer with that key');
+  t.equal(issuer(clock).check('192.0.2.2', nonce).state, 'invalid');
+  t.equal(issuer(clock).check('2001:db8::1', nonce).state, 'invalid');
+  t.equal(issuer(clock, Buffer.alloc(32, 10)).check(IP, nonce).state, 'invalid');
+  t.equal(issuer(clock).check(IP, nonce).state, 'fresh', 'and to any issuer with that key');
 });
 
 t.test('the root is copied, be it a Buffer or not', async (t) => {
@@ -115,12 +124,26 @@ t.test('a nonce has 41 characters and the nonce cookie (RFC 8489 section 9.2)', 
   }
 });
 
+t.test('a nonce announces the features that its issuer was given, and its expiry', async (t) => {
+  for (const passwordAlgorithms of [false, true]) {
+    for (const usernameAnonymity of [false, true]) {
+      const features = { passwordAlgorithms, usernameAnonymity };
+      const clock = new TestClock();
+      const nonces = issuer(clock, ROOT, features);
+      const nonce = nonces.issue(IP);
+      t.strictSame(securityFeatures(nonce), features);
+      const expirySeconds = Math.ceil(clock.now() / 1_000) + 60;
+      t.strictSame(nonces.check(IP, nonce), { state: 'fresh', expirySeconds });
+    }
+  }
+});
+
 t.test('predictable nonces (CVE-2025-69217): no change of one is genuine', async (t) => {
   const nonces = issuer();
   const nonce = nonces.issue(IP);
   for (let at = 0; at < nonce.length; at += 1) {
     const other = nonce[at] === 'A' ? 'B' : 'A';
-    t.equal(nonces.check(IP, nonce.slice(0, at) + other + nonce.slice(at + 1)), 'invalid');
+    t.equal(nonces.check(IP, nonce.slice(0, at) + other + nonce.slice(at + 1)).state, 'invalid');
   }
 });
 
@@ -139,10 +162,13 @@ t.test('anything else is invalid and does not throw', async (t) => {
     '\u{1f600}'.repeat(20),
     `${nonce.slice(0, 13)}${' '.repeat(28)}`,
   ]) {
-    t.equal(nonces.check(IP, text), 'invalid', JSON.stringify(text));
+    t.equal(nonces.check(IP, text).state, 'invalid', JSON.stringify(text));
   }
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (text) => nonces.check(IP, text) === 'invalid'),
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      (text) => nonces.check(IP, text).state === 'invalid',
+    ),
   );
 });
 
@@ -150,8 +176,8 @@ t.test('base64 has no second spelling', async (t) => {
   const nonces = issuer();
   const nonce = nonces.issue(IP);
   const urlSafe = nonce.slice(0, 13) + nonce.slice(13).replaceAll('+', '-').replaceAll('/', '_');
-  if (urlSafe !== nonce) t.equal(nonces.check(IP, urlSafe), 'invalid');
-  t.equal(nonces.check(IP, `${nonce.slice(0, 20)}\n${nonce.slice(20, 40)}`), 'invalid');
+  if (urlSafe !== nonce) t.equal(nonces.check(IP, urlSafe).state, 'invalid');
+  t.equal(nonces.check(IP, `${nonce.slice(0, 20)}\n${nonce.slice(20, 40)}`).state, 'invalid');
 });
 
 t.test('security features are read in both bit orders (errata 6290)', async (t) => {

@@ -145,8 +145,8 @@ t.test('a budget of nothing is refused', async (t) => {
 
 t.test('a port of a source has a budget of its own', async (t) => {
   const { table, spend } = budget();
-  while (table.take('192.0.2.1', 5)) t.ok(table.has('192.0.2.1', 6));
+  while (table.take('192.0.2.1', { port: 5 })) t.ok(table.has('192.0.2.1', 6));
   t.notOk(table.has('192.0.2.1', 5));
   t.equal(spend('192.0.2.1'), 20);
-  t.ok(table.take('192.0.2.1', 6));
+  t.ok(table.take('192.0.2.1', { port: 6 }));
 });

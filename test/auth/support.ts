@@ -3,12 +3,15 @@ import { ClientCredentials, type IntegrityPreference } from '../../src/auth/clie
 import { tenantSecret } from '../../src/auth/keys.js';
 import { type AuthenticationResult, authenticate } from '../../src/auth/long-term.js';
 import { NonceIssuer } from '../../src/auth/nonce.js';
+import type { TenantPrincipal } from '../../src/auth/principal.js';
+import { featuresOf } from '../../src/auth/realm.js';
 import { TenantVerifier } from '../../src/auth/tenant-verifier.js';
-import { legNameOf, mintCredential } from '../../src/overlay/leg-credentials.js';
+import { legNameOf, mintCredential, OVERLAY_REALM } from '../../src/overlay/leg-credentials.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import type { StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import type { LegName } from '../../src/trunk/control-message.js';
 import { decoded, TRANSACTION_ID } from '../stun/messages.js';
 import { TestClock } from './test-clock.js';
 
@@ -37,18 +40,24 @@ export class TestServer {
   keysAsked = 0;
 
   constructor(nonceRoot = 1) {
-    const tenantRoot = Buffer.alloc(32, nonceRoot);
-    this.nonceIssuer = new NonceIssuer({ tenantRoot, clock: this.clock, lifetimeSeconds: 60 });
+    this.nonceIssuer = new NonceIssuer({
+      secret: Buffer.alloc(32, nonceRoot),
+      features: featuresOf(OVERLAY_REALM),
+      clock: this.clock,
+      lifetimeSeconds: 60,
+    });
   }
 
-  authenticate(message: StunMessage, ip = IP): AuthenticationResult {
+  authenticate(message: StunMessage, ip = IP): AuthenticationResult<TenantPrincipal<LegName>> {
     return authenticate(message, {
       ip,
-      nonceIssuer: this.nonceIssuer,
-      realm: REALM,
-      keyFor: (username, algorithm) => {
-        this.keysAsked += 1;
-        return this.verifier.keyFor(username, algorithm);
+      nonces: this.nonceIssuer,
+      realm: OVERLAY_REALM,
+      verifier: {
+        find: (username) => {
+          this.keysAsked += 1;
+          return this.verifier.find(username);
+        },
       },
     });
   }
@@ -56,7 +65,7 @@ export class TestServer {
   challenge(request: StunMessage, code: 400 | 401 | 438 = 401): StunMessage {
     const nonce = this.nonceIssuer.issue(IP);
     const fingerprint = request.has(AttributeType.Fingerprint);
-    return decoded(buildChallenge(request, { code, realm: REALM, nonce, fingerprint }));
+    return decoded(buildChallenge(request, { code, realm: OVERLAY_REALM, nonce, fingerprint }));
   }
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CHALLENGE_BYTES_MAX } from '../../src/auth/challenge.js';
+import { CHALLENGE_TOKEN_BYTES } from '../../src/auth/challenge.js';
 import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
@@ -19,7 +19,7 @@ function member(world: World, relay: WorldRelay, index: number): FakePeer {
 
 /** The first request as the library sends it. */
 function hello(peer: FakePeer) {
-  return peer.challenge((writer) => writer.paddedTo(CHALLENGE_BYTES_MAX));
+  return peer.challenge((writer) => writer.paddedTo(CHALLENGE_TOKEN_BYTES));
 }
 
 /** Spends the budgets of the gateway for challenges and for Binding answers. */

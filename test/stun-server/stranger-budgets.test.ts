@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CHALLENGE_BYTES_MAX } from '../../src/auth/challenge.js';
+import { CHALLENGE_TOKEN_BYTES } from '../../src/auth/challenge.js';
 import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
@@ -71,7 +71,7 @@ t.test(
     const { world, forger, sets, fra } = scene();
     forger.send(Method.Allocate, STRANGER_LIMITS.challengesBurst + 1);
     t.equal(sets(), false, 'a bare first request of an address where nobody is proven');
-    t.ok(sets((writer) => writer.paddedTo(CHALLENGE_BYTES_MAX)));
+    t.ok(sets((writer) => writer.paddedTo(CHALLENGE_TOKEN_BYTES)));
     let made = 0;
     // 30 s of 1,000 a second.
     for (let n = 0; n < 300; n += 1) {
@@ -88,7 +88,7 @@ t.test(
 
 t.test('what is sent to a forged source is at most six times what came', async (t) => {
   const { world, forger, sets } = scene();
-  sets((writer) => writer.paddedTo(CHALLENGE_BYTES_MAX));
+  sets((writer) => writer.paddedTo(CHALLENGE_TOKEN_BYTES));
   for (const method of [Method.Binding, Method.Allocate, Method.Connect, Method.Refresh]) {
     for (const write of [
       () => {},

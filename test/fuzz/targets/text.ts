@@ -7,6 +7,7 @@ import {
   transportAddress,
 } from '../../../src/address.js';
 import { NONCE_CHARACTERS, NonceIssuer, securityFeatures } from '../../../src/auth/nonce.js';
+import { featuresOf } from '../../../src/auth/realm.js';
 import { decodeSecret } from '../../../src/auth/secret-file.js';
 import { parseTenantUsername } from '../../../src/auth/tenant-credentials.js';
 import { parseConfig } from '../../../src/cli/config/config-file.js';
@@ -16,7 +17,7 @@ import { systemClock } from '../../../src/clock.js';
 import { ApiKeys } from '../../../src/directory/http/api-keys.js';
 import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
 import { ClientSources } from '../../../src/http/client-sources.js';
-import { parseUsername } from '../../../src/overlay/leg-credentials.js';
+import { OVERLAY_REALM, parseUsername } from '../../../src/overlay/leg-credentials.js';
 import { canonicalRecord } from '../../../src/registry/record.js';
 import {
   BeatRequest,
@@ -29,7 +30,12 @@ import { assertThat, bytesOf, type FuzzTarget, jsonOf, outcomeOf, textOf } from 
 
 const ROOT = new Uint8Array(32).fill(9);
 const IP = '192.0.2.1';
-const NONCES = new NonceIssuer({ tenantRoot: ROOT, clock: systemClock, lifetimeSeconds: 3_600 });
+const NONCES = new NonceIssuer({
+  secret: ROOT,
+  features: featuresOf(OVERLAY_REALM),
+  clock: systemClock,
+  lifetimeSeconds: 3_600,
+});
 const json = (value: unknown) => bytesOf(JSON.stringify(value));
 const JSON_WORDS = [
   'null',
@@ -115,7 +121,7 @@ const nonce: FuzzTarget = {
   words: ['obMatJos2', '=', '+', '/', 'AAAA'],
   run: (input) => {
     const text = textOf(input);
-    const state = NONCES.check(IP, text);
+    const { state } = NONCES.check(IP, text);
     const features = securityFeatures(text);
     if (state !== 'invalid') assertThat(text.length === NONCE_CHARACTERS, 'another length passes');
     return `${state} ${Object.values(features).map(Number).join('')}`;

@@ -1,9 +1,12 @@
 import { parseAddress } from '../../../src/address.js';
 import { authenticate } from '../../../src/auth/long-term.js';
 import { NonceIssuer } from '../../../src/auth/nonce.js';
+import type { Principal, Verifier } from '../../../src/auth/principal.js';
+import { featuresOf } from '../../../src/auth/realm.js';
 import { systemClock } from '../../../src/clock.js';
 import { decodeBatch } from '../../../src/native/codec.js';
 import { PUNTED_DATAGRAM, PUNTED_EVENT, PuntKind } from '../../../src/native/interface.js';
+import { OVERLAY_REALM } from '../../../src/overlay/leg-credentials.js';
 import { incarnation } from '../../../src/registry/incarnation.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
 import { AttributeType } from '../../../src/stun/attribute-types.js';
@@ -26,7 +29,12 @@ const DATA_KEY = new Uint8Array(16).fill(7);
 const ID = new Uint8Array(12).fill(5);
 const ROOT = new Uint8Array(32).fill(9);
 const IP = '192.0.2.1';
-const NONCES = new NonceIssuer({ tenantRoot: ROOT, clock: systemClock, lifetimeSeconds: 3_600 });
+const NONCES = new NonceIssuer({
+  secret: ROOT,
+  features: featuresOf(OVERLAY_REALM),
+  clock: systemClock,
+  lifetimeSeconds: 3_600,
+});
 
 function signedAllocate(): Uint8Array {
   return new MessageWriter('request', Method.Allocate, ID)
@@ -44,6 +52,16 @@ function signedAllocate(): Uint8Array {
     .finish();
 }
 
+/** Knows every username, by one key. */
+const EVERYBODY: Verifier<Principal> = {
+  find: (username) => ({
+    principal: { username },
+    isRemembered: false,
+    keyFor: () => KEY,
+    proved: () => {},
+  }),
+};
+
 const stun: FuzzTarget = {
   name: 'stun',
   about: 'STUN messages, every attribute read, and their authentication',
@@ -56,8 +74,12 @@ const stun: FuzzTarget = {
     const decoded = decodeMessage(input);
     if (!decoded.ok) return decoded.reason;
     readEverything(decoded.message);
-    const context = { ip: IP, nonceIssuer: NONCES, realm: 'turnpike', keyFor: () => KEY };
-    const result = authenticate(decoded.message, context);
+    const result = authenticate(decoded.message, {
+      ip: IP,
+      nonces: NONCES,
+      realm: OVERLAY_REALM,
+      verifier: EVERYBODY,
+    });
     const { messageClass } = decoded.message;
     const method = METHODS.has(decoded.message.method) ? decoded.message.method : 'other';
     return `${messageClass} ${method} ${result.ok ? 'authentic' : result.challenge.failure}`;
