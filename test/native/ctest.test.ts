@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { CPP_TESTS_FOLDER } from '../setup/cpp-tests.js';
+import { CPP_TESTS_FOLDER, ctestArguments } from '../setup/cpp-tests.js';
 import { findCommand } from '../setup/system-packages.js';
 
 /** What GoogleTest reports of one process, as its JSON has it. */
@@ -19,15 +19,15 @@ interface Report {
 
 const ctest = findCommand('ctest');
 
-// Those of XDP wait for the kernel, one after the other.
+// Those of XDP wait for the kernel.
 t.setTimeout(300_000);
 
 // `npm test` has built them; here they only run.
 t.test('C++ tests', { skip: ctest === undefined && 'needs cmake' }, async (t) => {
-  const reports = `${t.testdir({})}/`;
-  const args = ['--test-dir', CPP_TESTS_FOLDER, '--output-on-failure', '--timeout', '50'];
-  const env = { ...process.env, GTEST_OUTPUT: `json:${reports}` };
-  const run = spawnSync(ctest ?? 'ctest', args, { encoding: 'utf8', env });
+  const reports = join(CPP_TESTS_FOLDER, 'reports');
+  rmSync(reports, { recursive: true, force: true });
+  const args = [...ctestArguments(CPP_TESTS_FOLDER), '--timeout', '50'];
+  const run = spawnSync(ctest ?? 'ctest', args, { encoding: 'utf8' });
   if (!t.equal(run.status, 0, 'ctest succeeds')) t.comment(run.stdout);
   const files = readdirSync(reports);
   t.ok(files.length > 0, 'there are tests');

@@ -49,6 +49,15 @@ export function buildWithCmake(
 }
 
 /**
+ * What to start ctest with.
+ * @param folder - where the tests are built
+ * @returns its arguments
+ */
+export function ctestArguments(folder: string): string[] {
+  return ['--test-dir', folder, '--output-on-failure', '--no-tests=error', '--parallel', '4'];
+}
+
+/**
  * Builds the C++ tests, so that ctest only has to run them.
  * @returns whether they are built; true as well where CMake or a compiler is missing, as they are
  *   skipped then

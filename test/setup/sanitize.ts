@@ -3,7 +3,7 @@
  * `-- thread`, as -fsanitize takes them.
  */
 import { join } from 'node:path';
-import { buildWithCmake } from './cpp-tests.js';
+import { buildWithCmake, ctestArguments } from './cpp-tests.js';
 import { run } from './run-command.js';
 import { refuseArguments, scriptArguments } from './script-arguments.js';
 import { findCommand, requireTools } from './system-packages.js';
@@ -17,11 +17,10 @@ const SANITIZER_OPTIONS = {
 
 function runTests(folder: string): boolean {
   const ctest = findCommand('ctest') ?? 'ctest';
-  const args = ['--test-dir', folder, '--output-on-failure', '--no-tests=error'];
   // GCC 12's ThreadSanitizer does not know the memory layout of kernels that randomise more bits.
   const setarch = findCommand('setarch');
   const fixed = setarch === undefined ? [] : [setarch, '--addr-no-randomize'];
-  const [command = ctest, ...rest] = [...fixed, ctest, ...args];
+  const [command = ctest, ...rest] = [...fixed, ctest, ...ctestArguments(folder)];
   return run(command, rest, { env: { ...process.env, ...SANITIZER_OPTIONS } });
 }
 
