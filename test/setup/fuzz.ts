@@ -4,12 +4,13 @@
  * to the corpora (test/fuzz/corpus). CXX may name another clang than `clang++`.
  */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
+import { Program } from '../../bench/setup/rpc.js';
 import { readCorpus, writeCorpus } from '../fuzz/corpus.js';
-import { fuzz, INPUT_BYTES_MAX } from '../fuzz/fuzzer.js';
-import type { FuzzTarget } from '../fuzz/target.js';
+import type { FuzzMethods } from '../fuzz/fuzz-process.js';
+import { INPUT_BYTES_MAX } from '../fuzz/fuzzer.js';
 import { TARGETS } from '../fuzz/targets/index.js';
 import { buildWithCmake } from './cpp-tests.js';
 import { run } from './run-command.js';
@@ -35,25 +36,21 @@ if (!/^[1-9]\d{0,5}$/.test(argument)) {
 const seconds = Number(argument);
 const keep = flags.has('--keep');
 
-/** An input that broke a target, in a file named after both. */
-function save(target: string, input: Uint8Array): string {
-  const file = join(FOLDER, `${target}-${createHash('sha256').update(input).digest('hex')}`);
-  mkdirSync(FOLDER, { recursive: true });
-  writeFileSync(file, input);
-  return file;
-}
-
-function fuzzTypescript(target: FuzzTarget): boolean {
-  const corpus = readCorpus(target.name);
-  const { runs, found, fault } = fuzz(target, { seconds, random: Math.random, corpus });
-  console.log(`${target.name}: ${runs} inputs in ${seconds} s, ${found.length} new outcomes`);
-  if (fault !== undefined) {
-    console.log(`${target.name} BROKE: ${fault.error.stack ?? fault.error.message}`);
-    console.log(`the input is in ${save(target.name, fault.input)}`);
-    return false;
-  }
-  if (keep && found.length > 0) writeCorpus(target.name, [...corpus, ...found]);
-  return true;
+/** Runs the targets in TypeScript, as many at once as there are processors. */
+async function allTypescript(): Promise<boolean> {
+  const waiting = TARGETS.map(({ name }) => name);
+  let isWell = true;
+  const lane = async () => {
+    const process = new Program<FuzzMethods>('../../test/fuzz/fuzz-process');
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      const answer = await process.call('run', { name, seconds, keep, folder: FOLDER });
+      for (const line of answer.lines) console.log(line);
+      isWell &&= answer.isWell;
+    }
+    await process.end();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, lane));
+  return isWell;
 }
 
 /** What libFuzzer has found is in a folder of its own; the merge leaves what is needed of it. */
@@ -115,5 +112,5 @@ if (!flags.has('--typescript')) {
   requireTools([...CPP_TEST_TOOLS, { name: cxx, debianPackage: 'clang' }], 'test:fuzz');
   requireTools([fuzzerRuntime()], 'test:fuzz');
 }
-const well = TARGETS.every(fuzzTypescript) && (flags.has('--typescript') || allNative());
+const well = (await allTypescript()) && (flags.has('--typescript') || allNative());
 process.exit(well ? 0 : 1);
