@@ -47,23 +47,31 @@ async function scene(t: Test) {
   return { directory, relay, client };
 }
 
-/** Calls with each wrong value; all that is thrown, or rejected, by what it is. */
-async function outcomes(call: (given: never) => unknown) {
-  const escaped: unknown[] = [];
-  let refused = 0;
-  for (const given of WRONG) {
-    try {
-      await call(given as never);
-    } catch (error) {
-      if (isTurnpikeError(error)) refused += 1;
-      else escaped.push(error);
-    }
-  }
-  return { escaped, refused };
+/** Calls with each wrong value at once; all that is thrown, or rejected, by what it is. */
+async function outcomes(call: (given: never) => unknown, meanwhile?: () => Promise<void>) {
+  const calls = Promise.allSettled(WRONG.map(async (given) => call(given as never)));
+  await meanwhile?.();
+  const errors = (await calls).flatMap((each) =>
+    each.status === 'rejected' ? [each.reason as unknown] : [],
+  );
+  const escaped = errors.filter((error) => !isTurnpikeError(error));
+  return { escaped, refused: errors.length - escaped.length };
 }
 
-async function onlyOurs(t: Test, name: string, call: (given: never) => unknown, taken = 0) {
-  const { escaped, refused } = await outcomes(call);
+interface Taken {
+  /** Values that are right here. */
+  readonly taken?: number;
+  /** Ends the calls that wait. */
+  readonly meanwhile?: () => Promise<void>;
+}
+
+async function onlyOurs(
+  t: Test,
+  name: string,
+  call: (given: never) => unknown,
+  { taken = 0, meanwhile }: Taken = {},
+) {
+  const { escaped, refused } = await outcomes(call, meanwhile);
   t.strictSame(escaped, [], `${name}: nothing but TurnpikeErrors`);
   t.ok(refused >= WRONG.length - taken, `${name} refuses ${refused} of ${WRONG.length}`);
 }
@@ -89,23 +97,32 @@ t.test('nor a call on what is open, which goes on', async (t) => {
   await onlyOurs(t, 'Directory#update, tls', (tls) => directory.update({ tls }));
   await onlyOurs(t, 'Relay#update, rate', (challengesBurst) => relay.update({ challengesBurst }));
   // An object without any setting changes none.
-  await onlyOurs(t, 'Directory#update', (given) => directory.update(given), 2);
-  await onlyOurs(t, 'Relay#update', (given) => relay.update(given), 2);
+  await onlyOurs(t, 'Directory#update', (given) => directory.update(given), {
+    taken: 2,
+  });
+  await onlyOurs(t, 'Relay#update', (given) => relay.update(given), { taken: 2 });
   // An empty list is one.
-  await onlyOurs(t, 'Relay#update, relays', (relays) => relay.update({ relays }), 1);
+  await onlyOurs(t, 'Relay#update, relays', (relays) => relay.update({ relays }), {
+    taken: 1,
+  });
   await onlyOurs(t, 'createConnection', (given) => client.createConnection(given));
   // Objects without any option of the call are options.
-  await onlyOurs(t, 'listRelays', (given) => client.listRelays(given), 3);
+  await onlyOurs(t, 'listRelays', (given) => client.listRelays(given), { taken: 3 });
   const { grants } = await client.createConnection({ peers: [{}, {}] });
   const peer = await Peer.open({ grant: grants[0] });
   t.teardown(() => peer.close());
   await onlyOurs(t, 'Peer#connect', (given) => peer.connect(given));
-  await onlyOurs(t, 'Peer#connect, options', (given) => peer.connect('192.0.2.1:1', given), 20);
+  // Those that are taken wait for a peer that does not come, until this one is closed.
+  const waiting = await Peer.open({ grant: grants[1] });
+  const connect = (given: never) => waiting.connect('192.0.2.1:1', given);
+  await onlyOurs(t, 'Peer#connect, options', connect, { meanwhile: () => waiting.close() });
   await onlyOurs(t, 'Peer#send', (given) => peer.send(given));
   t.doesNotThrow(() => relay.update({ challengesPerSecond: 5, challengesBurst: 10 }));
   t.equal((await client.listRelays()).length, 1);
   // Whatever it is given, a close closes.
-  await onlyOurs(t, 'Peer#close', (given) => peer.close(given), WRONG.length);
+  await onlyOurs(t, 'Peer#close', (given) => peer.close(given), {
+    taken: WRONG.length,
+  });
 });
 
 t.test('an address is text or an object, and what is none is told why', async (t) => {
