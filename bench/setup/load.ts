@@ -1,11 +1,10 @@
 import type { TransportAddress } from '../../src/address.js';
-import { openDataPlane } from '../../src/native/index.js';
-import { listenerHandle } from '../../src/native/transport-handle.js';
-import type { DataPlane, DataPlaneBatch } from '../../src/native/types.js';
+import type { DataPlaneBatch } from '../../src/native/types.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { classOf } from '../../src/stun/methods.js';
 import { type LegIdentity, legIdentity } from './cluster.js';
+import { ManySources } from './many-sources.js';
 import {
   allocateRequest,
   challengeRequest,
@@ -45,19 +44,14 @@ const CONNECTED = [4, 8] as const;
 const BOTH_ALLOCATED = 3;
 const BOTH_CONNECTED = 12;
 
-/**
- * Very many peers, each with a 5-tuple of its own: connection i has the legs 2i and 2i + 1. They
- * speak through a data plane whose trunk sockets hand up everything that is STUN, since it sends
- * and receives many datagrams with one system call, and from any address of a wildcard.
- */
+/** Very many peers, each with a 5-tuple of its own: connection i has the legs 2i and 2i + 1. */
 export class Load {
   /** Indications that a connection was closed by the other side. */
   closedIndications = 0;
   readonly #relays: RelayPair;
   readonly #tenant: string | undefined;
-  readonly #plane: DataPlane;
+  readonly #peers = new ManySources((batch) => this.#receive(batch));
   readonly #ips: readonly string[];
-  readonly #ports: readonly number[];
   /** By role, then by source. */
   readonly #nonces: [string[], string[]] = [[], []];
   #requests: LegRequests[] = [];
@@ -70,16 +64,6 @@ export class Load {
     this.#tenant = tenant;
     const sources = sourcesOf(2 * connectionsMax);
     this.#ips = Array.from({ length: sources }, (_, source) => sourceIp(source));
-    this.#plane = openDataPlane({
-      clientAddresses: [{ address: '127.0.0.1', port: 0 }],
-      trunkAddresses: Array.from({ length: SOURCE_PORTS }, () => ({ address: '0.0.0.0', port: 0 })),
-      workers: 1,
-      clientFlowsMax: 1,
-      sessionsMax: 1,
-      trunkPeersMax: 1,
-      onBatch: (batch) => this.#receive(batch),
-    });
-    this.#ports = this.#plane.trunkAddresses.map(({ port }) => port);
   }
 
   /** Asks for a nonce for every source at its relays. */
@@ -118,7 +102,7 @@ export class Load {
     const { source } = sourceOf(leg);
     const signing = { identity, nonce: this.#nonces[role][source] ?? '' };
     const id = (exchange: number) => transactionId(exchange, leg, this.#round);
-    const other = legAddress(role === 0 ? leg + 1 : leg - 1, this.#ports);
+    const other = legAddress(role === 0 ? leg + 1 : leg - 1, this.#peers.ports);
     return {
       allocate: allocateRequest(id(Exchange.Allocate), signing, {
         peerRelay: this.#relays[role === 0 ? 1 : 0],
@@ -155,13 +139,12 @@ export class Load {
 
   /** What was sent and what came back so far, bytes of UDP payload. */
   get bytes(): { readonly sent: number; readonly received: number } {
-    const { trunk_tx_bytes, trunk_rx_bytes } = this.#plane.counters();
-    return { sent: Number(trunk_tx_bytes), received: Number(trunk_rx_bytes) };
+    return this.#peers.tally();
   }
 
   /** Frees the sockets. */
   end(): Promise<void> {
-    return this.#plane.close();
+    return this.#peers.close();
   }
 
   /** @param answered - a bit for each role that needs nothing any more */
@@ -177,9 +160,8 @@ export class Load {
 
   #send(leg: number, role: 0 | 1, data: Uint8Array): void {
     const { source, socket } = sourceOf(leg);
-    const local = this.#ips[source] ?? '';
-    const tuple = { handle: listenerHandle('trunk', socket), local, remote: this.#relays[role] };
-    this.#plane.send([{ side: 'trunk', tuple, data }]);
+    const from = this.#ips[source] ?? '';
+    this.#peers.send([{ from, port: socket, to: this.#relays[role], data }]);
   }
 
   #receive({ datagrams }: DataPlaneBatch): void {

@@ -1,6 +1,6 @@
 import type { TransportAddress } from '../../src/address.js';
 
-/** Ports that the load sends from: one socket each. */
+/** Ports that many sources send from: one socket each. */
 export const SOURCE_PORTS = 16;
 
 /**
@@ -26,4 +26,9 @@ export function sourceOf(leg: number): { readonly source: number; readonly socke
 export function legAddress(leg: number, ports: readonly number[]): TransportAddress {
   const { source, socket } = sourceOf(leg);
   return { address: sourceIp(source), port: ports[socket] ?? 0 };
+}
+
+/** An address that nobody else here uses: 127.64.0.0 and up. */
+export function inventedIp(number: number): string {
+  return `127.${64 + ((number >> 16) & 15)}.${(number >> 8) & 255}.${number & 255}`;
 }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import { inventedIp } from '../../setup/source-addresses.js';
 import type { Attack, Flood, Target } from '../flood.js';
-import { inventedIp } from '../many-sources.js';
 import { paced } from '../paced.js';
 import { ATTACKER } from '../tenants.js';
 

@@ -1,14 +1,14 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { TransportAddress } from '../../../src/address.js';
 import { AttributeType, PasswordAlgorithmNumber } from '../../../src/stun/attribute-types.js';
-import { decodeMessage } from '../../../src/stun/message.js';
 import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
 import { REALM } from '../../setup/cluster.js';
+import type { Datagram } from '../../setup/many-sources.js';
 import { challengeRequest } from '../../setup/requests.js';
+import { inventedIp, SOURCE_PORTS } from '../../setup/source-addresses.js';
+import { datagramAttack, Nonces } from '../datagram-attack.js';
 import type { Attack, Flood, Target } from '../flood.js';
-import { type Datagram, inventedIp, ManySources, PORTS } from '../many-sources.js';
-import { paced } from '../paced.js';
 import { VICTIM_IP } from '../tenants.js';
 
 /** Who invents sources invents each anew. */
@@ -17,32 +17,15 @@ const SOURCES = 1 << 20;
 const OWN_ADDRESSES = 64;
 const SECOND_MS = 1_000;
 
-type Make = (number: number, target: Target) => Omit<Datagram, 'port'>;
-
 /** Sends so many datagrams a second, from ports in turn. */
-function datagrams(perSecond: number, make: Make): Flood['begin'] {
-  return async (target, level) => {
-    const sources = new ManySources();
-    let number = 0;
-    const stop = paced(perSecond * level, (times) => {
-      const batch = Array.from({ length: times }, () => {
-        number += 1;
-        return { ...make(number, target), port: number % PORTS };
-      });
-      sources.send(batch);
-    });
-    return attackOf(sources, stop);
-  };
-}
-
-function attackOf(sources: ManySources, stop: () => void): Attack {
-  return {
-    tally: () => sources.tally(),
-    end: () => {
-      stop();
-      return sources.close();
-    },
-  };
+function datagrams(
+  perSecond: number,
+  make: (number: number, target: Target) => Omit<Datagram, 'port'>,
+): Flood['begin'] {
+  return async (target, level) =>
+    datagramAttack(perSecond * level, (number) => [
+      { ...make(number, target), port: number % SOURCE_PORTS },
+    ]);
 }
 
 const service = ({ relays: [{ service }] }: Target): TransportAddress => service;
@@ -67,28 +50,16 @@ function claimedRequest(nonce: string): Uint8Array {
     .finish();
 }
 
-/** A nonce for each of the stranger's addresses, fetched as anybody may. */
+/** A nonce for each of the stranger's addresses, fetched as anybody may, then claims with it. */
 async function inventedUsers(target: Target, level: number): Promise<Attack> {
-  const nonces = new Map<string, string>();
-  const sources = new ManySources(({ datagrams }) => {
-    for (const { data, tuple } of datagrams) {
-      const decoded = decodeMessage(data);
-      const nonce = decoded.ok ? decoded.message.text(AttributeType.Nonce) : undefined;
-      if (nonce !== undefined && tuple.local !== undefined) nonces.set(tuple.local, nonce);
-    }
-  });
-  let number = 0;
-  const stop = paced(5_000 * level, (times) => {
-    const batch = Array.from({ length: times }, () => {
-      number += 1;
-      const from = inventedIp(number % OWN_ADDRESSES);
-      const nonce = nonces.get(from);
-      const data = nonce === undefined ? challengeRequest(randomBytes(12)) : claimedRequest(nonce);
-      return { from, port: number % PORTS, to: service(target), data };
-    });
-    sources.send(batch);
-  });
-  return attackOf(sources, stop);
+  const nonces = new Nonces();
+  const make = (number: number) => {
+    const from = inventedIp(number % OWN_ADDRESSES);
+    const nonce = nonces.of(from);
+    const data = nonce === undefined ? challengeRequest(randomBytes(12)) : claimedRequest(nonce);
+    return [{ from, port: number % SOURCE_PORTS, to: service(target), data }];
+  };
+  return datagramAttack(5_000 * level, make, nonces.learn);
 }
 
 /** Trunk data and trunk control with the right form and no key. */

@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { AttributeType } from '../../../src/stun/attribute-types.js';
-import { decodeMessage } from '../../../src/stun/message.js';
-import { classOf } from '../../../src/stun/methods.js';
 import { legIdentity } from '../../setup/cluster.js';
 import { Load } from '../../setup/load.js';
+import type { Datagram } from '../../setup/many-sources.js';
 import { allocateRequest, challengeRequest, connectRequest } from '../../setup/requests.js';
+import { inventedIp, SOURCE_PORTS } from '../../setup/source-addresses.js';
+import { datagramAttack, Nonces } from '../datagram-attack.js';
 import type { Attack, Flood, Target } from '../flood.js';
-import { inventedIp, ManySources, PORTS } from '../many-sources.js';
-import { paced } from '../paced.js';
 import { ATTACKER } from '../tenants.js';
 
 /** Peers of the tenant stand behind so many addresses. */
@@ -16,22 +14,6 @@ const LIFETIME_SECONDS = 600;
 const NOBODY = { address: '127.250.0.1', port: 9 };
 const CHURN_CONNECTIONS = 400;
 const CHURN_WINDOW = 64;
-
-/** Asks both relays for a nonce for each address, until all have one. */
-class Nonces {
-  readonly #nonces = new Map<string, string>();
-
-  learn(ip: string | undefined, data: Uint8Array): void {
-    const decoded = decodeMessage(data);
-    const nonce = decoded.ok ? decoded.message.text(AttributeType.Nonce) : undefined;
-    if (nonce !== undefined && ip !== undefined) this.#nonces.set(ip, nonce);
-  }
-
-  /** All relays of a cluster take a nonce of one of them. */
-  of(ip: string): string | undefined {
-    return this.#nonces.get(ip);
-  }
-}
 
 interface Legs {
   readonly legsPerSecond: number;
@@ -43,25 +25,8 @@ interface Legs {
 function legs({ legsPerSecond, both }: Legs): Flood['begin'] {
   return async (target, level) => {
     const nonces = new Nonces();
-    const sources = new ManySources(({ datagrams }) => {
-      for (const { data, tuple } of datagrams) {
-        if (classOf(Buffer.from(data).readUInt16BE(0)) === 'error') nonces.learn(tuple.local, data);
-      }
-    });
-    let number = 0;
-    const stop = paced(legsPerSecond * level, (times) => {
-      for (let each = 0; each < times; each++) {
-        number += 1;
-        sources.send(legOf(number, target, { nonces, both }));
-      }
-    });
-    return {
-      tally: () => sources.tally(),
-      end: () => {
-        stop();
-        return sources.close();
-      },
-    };
+    const make = (number: number) => legOf(number, target, { nonces, both });
+    return datagramAttack(legsPerSecond * level, make, nonces.learn);
   };
 }
 
@@ -69,9 +34,9 @@ function legOf(
   number: number,
   target: Target,
   { nonces, both }: { nonces: Nonces; both: boolean },
-) {
+): Datagram[] {
   const from = inventedIp(number % ADDRESSES);
-  const port = Math.floor(number / ADDRESSES) % PORTS;
+  const port = Math.floor(number / ADDRESSES) % SOURCE_PORTS;
   const nonce = nonces.of(from);
   const roles = both ? ([0, 1] as const) : ([0] as const);
   const connectionId = randomBytes(16).toString('hex');
