@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { LabHost, LabProcess } from '../../src/lab/index.js';
 import { run, toolEnvironment } from '../../src/lab/tools.js';
+import type { Evidence } from '../../test/lab/evidence.js';
 import { type LabWire, TestLab } from '../../test/lab/test-lab.js';
 import { clientIps } from './addresses.js';
 import type { CpuPlan, Place, Scene } from './scene.js';
@@ -52,6 +53,11 @@ export class NamespaceScene implements Scene {
       await lab.close();
       throw error;
     }
+  }
+
+  /** What its programs say, and the state of its networks. */
+  get evidence(): Evidence {
+    return this.#lab.evidence;
   }
 
   get near(): Place {

@@ -2,17 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { buildTools } from '../../bench/load/build-tools.js';
 import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { labSupport } from '../../src/lab/index.js';
 import { namespaceNames } from '../../src/lab/namespaces.js';
 import { ROOT } from '../house/source-files.js';
-import { inTurn } from '../setup/bench-turn.js';
+import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 import { isAlive } from '../setup/is-alive.js';
 import { findCommand } from '../setup/system-packages.js';
 
-t.setTimeout(600_000);
+setPatience(t, 180_000);
 
 const support = labSupport();
 const skip = findCommand('cmake') === undefined ? 'needs cmake' : support.ok ? false : support.why;
@@ -35,16 +35,20 @@ function childrenOf(pid: number): { pid: number; name: string }[] {
     });
 }
 
-function start(folder: string): { bench: ChildProcess; output: () => string } {
+function start(t: Test): { bench: ChildProcess; folder: string; output: () => string } {
+  const folder = t.testdir();
   const args = ['--import', 'tsx', 'bench/load/main.ts', '--only', 'out-hot-100B', 'reflector'];
   const effort = ['--rounds', '3', '--seconds', '0.5'];
-  const argv = [process.execPath, ...args, ...effort, '--out', folder];
-  const bench = spawn(...inTurn('measures', argv), { cwd: ROOT });
+  const argv = [...args, ...effort, '--out', folder];
+  const bench = spawn(process.execPath, argv, { cwd: ROOT });
+  const evidence = evidenceOf(t);
+  evidence.record('bench', bench.spawnargs, bench);
+  evidence.watchFound(() => ownNamespaces(bench.pid));
   let output = '';
   bench.stderr?.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  return { bench, output: () => output };
+  return { bench, folder, output: () => output };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -61,7 +65,7 @@ t.before(() => {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
   t.test(`${signal} leaves no namespace and no program`, { skip }, async (t) => {
-    const { bench, output } = start(t.testdir());
+    const { bench, output } = start(t);
     await until(() => output().includes('round 1'));
     t.ok(ownNamespaces(bench.pid).length > 0, 'it has namespaces');
     const programs = childrenOf(bench.pid ?? 0);
@@ -81,8 +85,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
 }
 
 t.test('a contestant that dies costs itself, and the run goes on', { skip }, async (t) => {
-  const folder = t.testdir();
-  const { bench, output } = start(folder);
+  const { bench, folder, output } = start(t);
   await until(() => output().includes('round 1'));
   const reflector = childrenOf(bench.pid ?? 0).find(({ name }) => name === 'reflector');
   t.ok(reflector !== undefined);

@@ -3,16 +3,17 @@ import { hasBpfTools } from '../../bench/load/bpf-tools.js';
 import { buildTools } from '../../bench/load/build-tools.js';
 import { catalogue } from '../../bench/load/catalogue.js';
 import { LoopbackScene } from '../../bench/load/loopback-scene.js';
-import { NamespaceScene } from '../../bench/load/namespace-scene.js';
 import type { Scene } from '../../bench/load/scene.js';
 import { runStep, type StepResult } from '../../bench/load/step.js';
 import type { Workload } from '../../bench/load/types.js';
 import { onLoopback, WORKLOADS } from '../../bench/load/workloads.js';
 import { labSupport } from '../../src/lab/index.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';
+import { keptScene } from './kept-scene.js';
 
 /** A build on a cold cache takes longer than tap's own patience with one test. */
-t.setTimeout(180_000);
+setPatience(t, 180_000);
 
 const support = labSupport();
 const skip = findCommand('cmake') === undefined && 'needs cmake';
@@ -53,8 +54,7 @@ t.test(
   'in namespaces every packet is counted, and arrives whole',
   { skip: skipNamespaces },
   async (t) => {
-    const scene = await NamespaceScene.create(cpus, 1);
-    t.teardown(() => scene.close());
+    const scene = await keptScene(t, cpus, 1);
     for (const [name, flow] of [
       ['reflector', 'out-1000-100B'],
       ['reflector-gso', 'same-super-1200B'],
@@ -72,8 +72,7 @@ t.test(
 
 const xdpTitle = 'XDP carries everything, with checksums that a socket accepts';
 t.test(xdpTitle, { skip: skipXdp }, async (t) => {
-  const scene = await NamespaceScene.create(cpus, 1);
-  t.teardown(() => scene.close());
+  const scene = await keptScene(t, cpus, 1);
   for (const name of ['xdp-redirect', 'turnpike-xdp']) {
     const result = await carry(scene, workload('out-1000-100B'), name);
     checkExact(t, result, name);
@@ -89,8 +88,7 @@ t.test(xdpTitle, { skip: skipXdp }, async (t) => {
 });
 
 t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (t) => {
-  const scene = await NamespaceScene.create(cpus, 2);
-  t.teardown(() => scene.close());
+  const scene = await keptScene(t, cpus, 2);
   for (const name of ['reflector', 'turnpike']) {
     checkExact(t, await carry(scene, workload('path-1000-100B'), name), name);
     const both = await carry(scene, workload('path-both-1000-100B'), name);
@@ -99,8 +97,7 @@ t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (
 });
 
 t.test('two relays in a row carry everything by XDP', { skip: skipXdp }, async (t) => {
-  const scene = await NamespaceScene.create(cpus, 2);
-  t.teardown(() => scene.close());
+  const scene = await keptScene(t, cpus, 2);
   for (const name of ['path-1000-100B', 'path-both-1000-100B']) {
     const result = await carry(scene, workload(name), 'turnpike-xdp');
     checkExact(t, result, name);

@@ -3,7 +3,6 @@ import { hasBpfTools } from '../../bench/load/bpf-tools.js';
 import { buildTools } from '../../bench/load/build-tools.js';
 import { catalogue } from '../../bench/load/catalogue.js';
 import { LoopbackScene } from '../../bench/load/loopback-scene.js';
-import { NamespaceScene } from '../../bench/load/namespace-scene.js';
 import { WorkloadRun } from '../../bench/load/rounds.js';
 import type { Place, Scene } from '../../bench/load/scene.js';
 import { startInSteps } from '../../bench/load/start-in-steps.js';
@@ -11,9 +10,11 @@ import { runStep } from '../../bench/load/step.js';
 import type { Contestant, Workload } from '../../bench/load/types.js';
 import { WORKLOADS } from '../../bench/load/workloads.js';
 import { labSupport } from '../../src/lab/index.js';
+import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';
+import { keptScene } from './kept-scene.js';
 
-t.setTimeout(180_000);
+setPatience(t, 180_000);
 
 const support = labSupport();
 const skip = findCommand('cmake') === undefined ? 'needs cmake' : !support.ok && support.why;
@@ -68,8 +69,7 @@ async function checkLeavesNothing(test: Test, scene: Scene, broken: Scene, name:
 }
 
 t.test('a start that fails leaves nothing behind', { skip: skipXdp }, async (t) => {
-  const scene = await NamespaceScene.create(cpus, 1);
-  t.teardown(() => scene.close());
+  const scene = await keptScene(t, cpus, 1);
   // The last step of all three: the kernel's thread is pinned.
   const broken = failing(scene, { tool: 'taskset' });
   for (const name of ['xdp-redirect', 'kernel-forwarding', 'turnpike-xdp']) {
@@ -78,8 +78,7 @@ t.test('a start that fails leaves nothing behind', { skip: skipXdp }, async (t) 
 });
 
 t.test('nor does a pair of which the second fails', { skip: skipXdp }, async (t) => {
-  const scene = await NamespaceScene.create(cpus, 2);
-  t.teardown(() => scene.close());
+  const scene = await keptScene(t, cpus, 2);
   for (const name of ['reflector', 'turnpike-xdp']) {
     await checkLeavesNothing(t, scene, failing(scene, { spawn: 2 }), name);
   }
@@ -95,8 +94,9 @@ async function stepPrograms(scene: Scene): Promise<string[]> {
 }
 
 t.test('a step that fails leaves no sink, counter or generator', { skip }, async (t) => {
-  const scenes = [await NamespaceScene.create(cpus, 2), new LoopbackScene(cpus)];
-  t.teardown(() => Promise.all(scenes.map((scene) => scene.close())));
+  const loopback = new LoopbackScene(cpus);
+  t.teardown(() => loopback.close());
+  const scenes = [await keptScene(t, cpus, 2), loopback];
   for (const scene of scenes) {
     const name = scene.kind === 'loopback' ? 'same-1000-1200B' : 'path-both-1000-100B';
     const workload = { ...(WORKLOADS.find((one) => one.name === name) as Workload), flows: 10 };
@@ -117,8 +117,7 @@ t.test('a step that fails leaves no sink, counter or generator', { skip }, async
 });
 
 t.test('a generator that fails costs those it is for, not the run', { skip }, async (t) => {
-  const scene = await NamespaceScene.create(cpus, 1);
-  t.teardown(() => scene.close());
+  const scene = await keptScene(t, cpus, 1);
   const workload = { ...(WORKLOADS.find((one) => one.leg === 'client-trunk') as Workload) };
   const omitted: string[] = [];
   const two = contestants.filter(({ name }) => name.startsWith('reflector'));

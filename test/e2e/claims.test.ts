@@ -8,8 +8,10 @@ import { Directory } from '../../src/directory/index.js';
 import type { RelayRecord } from '../../src/registry/types.js';
 import { Relay } from '../../src/relay/index.js';
 import { RegistrationClient } from '../../src/relay/registration-client.js';
+import type { Evidence } from '../lab/evidence.js';
+import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 
-t.setTimeout(180_000);
+setPatience(t, 180_000);
 
 const CLUSTER_SECRET = new Uint8Array(32).fill(9);
 const API_KEY = 'api-key-of-claims';
@@ -79,10 +81,16 @@ class Cluster {
   readonly relays = new Map<string, Relay>();
   readonly links = new Map<string, Link>();
   readonly lines: Line[] = [];
+  /** Keeps what all of it logs, should the test fail. */
+  readonly evidence: Evidence;
   #directory: Directory | undefined;
 
+  private constructor(evidence: Evidence) {
+    this.evidence = evidence;
+  }
+
   static async open(t: Test): Promise<Cluster> {
-    const cluster = new Cluster();
+    const cluster = new Cluster(evidenceOf(t));
     t.teardown(() => cluster.#close());
     await cluster.startDirectory();
     for (const [id, host] of Object.entries(RELAYS)) {
@@ -97,6 +105,7 @@ class Cluster {
         tenantRoot: tenantRoot(CLUSTER_SECRET),
         directoryUrl: link.url,
         workers: 2,
+        logger: pino(cluster.evidence.log(id)),
       });
       cluster.relays.set(id, relay);
     }
@@ -105,13 +114,19 @@ class Cluster {
   }
 
   async startDirectory(): Promise<void> {
+    const log = this.evidence.log('directory');
     this.#directory = await Directory.open({
       listen: { address: '127.0.0.1', port: 0 },
       clusterSecret: CLUSTER_SECRET,
       apiKeys: [{ key: API_KEY, tenant: 'default' }],
       logger: pino(
         { level: 'info' },
-        { write: (line: string) => this.lines.push(JSON.parse(line)) },
+        {
+          write: (line: string) => {
+            this.lines.push(JSON.parse(line));
+            log.write(line);
+          },
+        },
       ),
     });
   }
@@ -197,6 +212,7 @@ function thief(t: Test, cluster: Cluster, ...victims: string[]): RegistrationCli
     onRegistry: () => {},
     onStart: () => {},
     onSuperseded: () => {},
+    logger: pino(cluster.evidence.log(THIEF)),
   });
   t.teardown(() => client.stop());
   client.start();

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
 import t from 'tap';
 import { relaySecret, tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { Peer } from '../../src/client/index.js';
@@ -7,14 +8,15 @@ import { mintCredential } from '../../src/overlay/leg-credentials.js';
 import { Relay } from '../../src/relay/index.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 
-t.setTimeout(120_000);
+setPatience(t, 120_000);
 
 const CLUSTER_SECRET = new Uint8Array(32).fill(7);
 const ROOT = tenantRoot(CLUSTER_SECRET);
 const CROWD = 120;
 
-function openRelay(): Promise<Relay> {
+function openRelay(logger: Logger): Promise<Relay> {
   return Relay.open({
     id: 'fra-1',
     region: 'fra',
@@ -25,6 +27,7 @@ function openRelay(): Promise<Relay> {
     challengesPerSecond: 1,
     challengesBurst: 1,
     workers: 1,
+    logger,
   });
 }
 
@@ -54,7 +57,7 @@ function grantOf(relay: Relay, index: number) {
 }
 
 t.test('a crowd behind one address gets in while a neighbour floods', async (t) => {
-  const relay = await openRelay();
+  const relay = await openRelay(pino(evidenceOf(t).log('fra-1')));
   t.teardown(() => relay.close());
   const port = relay.serviceAddresses[0]?.port ?? 0;
   const neighbour = createSocket('udp4');

@@ -7,6 +7,7 @@ import t from 'tap';
 import type { DemoEvent } from '../../src/cli/demo/events.js';
 import { parseObject, readLines } from '../../src/cli/demo/logged-process.js';
 import { labSupport } from '../../src/lab/index.js';
+import { evidenceOf, type KeptTest, setPatience } from '../lab/keep-on-failure.js';
 import { PATIENCE_MS, skipReason, TURNPIKE } from './world.js';
 
 const AS_NOBODY = fileURLToPath(new URL('./programs/demo-as-nobody.ts', import.meta.url));
@@ -17,11 +18,18 @@ class DemoRun {
   readonly events: DemoEvent[] = [];
   readonly ended: Promise<[number | null, NodeJS.Signals | null]>;
 
-  constructor(...args: readonly string[]) {
-    this.child = spawn(process.execPath, [TURNPIKE, 'demo', '--json', ...args], {
-      stdio: ['ignore', 'pipe', 'ignore'],
+  /** @param t - what the demo says and the state of its networks are kept, should it fail */
+  constructor(t: KeptTest, ...args: readonly string[]) {
+    const child = spawn(process.execPath, [TURNPIKE, 'demo', '--json', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    readLines(this.child.stdout, (line) => {
+    this.child = child;
+    child.stderr.resume();
+    t.teardown(async () => child.kill('SIGKILL'));
+    const evidence = evidenceOf(t);
+    evidence.record('demo', child.spawnargs, child);
+    evidence.watchFound(() => this.namespaces);
+    readLines(child.stdout, (line) => {
       this.events.push(parseObject(line) as unknown as DemoEvent);
     });
     this.ended = once(this.child, 'close') as DemoRun['ended'];
@@ -65,10 +73,10 @@ const BOUND = ['--seconds', '60'];
 
 const STEPS = ['waiting', 'answer', 'nat-address', 'connect', 'established'];
 
-t.setTimeout(PATIENCE_MS);
+setPatience(t, PATIENCE_MS);
 
 t.test('on loopback, for an ordinary user', built, async (t) => {
-  const demo = new DemoRun('--seconds', '1');
+  const demo = new DemoRun(t, '--seconds', '1');
   t.same(await demo.ended, [0, null]);
   t.same(
     demo.all('relay').map(({ id }) => id),
@@ -86,14 +94,14 @@ t.test('on loopback, for an ordinary user', built, async (t) => {
 });
 
 t.test('ends when nobody reads it any more', built, async (t) => {
-  const demo = new DemoRun(...BOUND);
+  const demo = new DemoRun(t, ...BOUND);
   await demo.until('established');
   demo.child.stdout?.destroy();
   t.same(await demo.ended, [0, null]);
 });
 
 t.test('behind NATs, stopped by Ctrl-C', lab, async (t) => {
-  const demo = new DemoRun('--nat', 'symmetric', ...BOUND);
+  const demo = new DemoRun(t, '--nat', 'symmetric', ...BOUND);
   await demo.until('traffic');
   t.equal(demo.namespaces.length, 8, 'five hosts, two NATs, the internet');
   const addresses = demo.all('nat-address').map(({ address }) => address.split(':')[0]);
@@ -105,7 +113,7 @@ t.test('behind NATs, stopped by Ctrl-C', lab, async (t) => {
 });
 
 t.test('stopped before it is connected', lab, async (t) => {
-  const demo = new DemoRun('--nat', 'symmetric', ...BOUND);
+  const demo = new DemoRun(t, '--nat', 'symmetric', ...BOUND);
   await demo.until('directory');
   demo.child.kill('SIGTERM');
   t.same(await demo.ended, [0, null]);
@@ -114,7 +122,7 @@ t.test('stopped before it is connected', lab, async (t) => {
 });
 
 t.test('kill -9 leaves nothing', lab, async (t) => {
-  const demo = new DemoRun('--nat', 'full-cone', ...BOUND);
+  const demo = new DemoRun(t, '--nat', 'full-cone', ...BOUND);
   await demo.until('traffic');
   const pids = ['directory', 'relay-a', 'relay-b', 'peer-a', 'peer-b'].flatMap((host) =>
     demo.pidsIn(host),
@@ -126,7 +134,7 @@ t.test('kill -9 leaves nothing', lab, async (t) => {
 });
 
 t.test('a part that dies fails the demo, by the name of the step', lab, async (t) => {
-  const demo = new DemoRun('--nat', 'port-restricted', ...BOUND);
+  const demo = new DemoRun(t, '--nat', 'port-restricted', ...BOUND);
   await demo.until('traffic');
   for (const pid of demo.pidsIn('relay-a')) process.kill(pid, 'SIGKILL');
   const [code] = await demo.ended;

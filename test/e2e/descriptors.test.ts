@@ -10,14 +10,16 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import WebSocket from 'ws';
 import { Spawned } from '../cli/spawned.js';
+import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 
-t.setTimeout(180_000);
+setPatience(t, 180_000);
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const KEY = 'a-key-0123456789';
 const PEERS = 235;
 
 t.test('peers that wait in rooms never keep a relay out', async (t) => {
+  const evidence = evidenceOf(t);
   const folder = t.testdir();
   const at = (name: string) => join(folder, name);
   writeFileSync(at('cluster'), `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
@@ -27,6 +29,7 @@ t.test('peers that wait in rooms never keep a relay out', async (t) => {
   const directory = spawn('sh', ['-c', `cd ${folder}; ${line}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  evidence.record('directory', directory.spawnargs, directory);
   t.teardown(() => directory.kill('SIGKILL'));
   const log: Record<string, unknown>[] = [];
   createInterface({ input: directory.stderr }).on('line', (text) => log.push(JSON.parse(text)));
@@ -77,6 +80,7 @@ t.test('peers that wait in rooms never keep a relay out', async (t) => {
       .concat(['--listen', '127.0.0.1:0', '--trunk', '127.0.0.1:0'])
       .concat(['--directory', String(url), '--cluster-secret-file', at('cluster')]),
   );
+  evidence.record('relay', relay.child.spawnargs, relay.child);
   t.teardown(() => relay.kill());
   t.ok(await relay.logged({ event: 'registered' }));
   await delay(3_000);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { pino } from 'pino';
 import t from 'tap';
 import { relaySecret, tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { mintCredential } from '../../src/overlay/leg-credentials.js';
@@ -10,8 +11,9 @@ import { longTermKey } from '../../src/stun/integrity.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 
-t.setTimeout(120_000);
+setPatience(t, 120_000);
 
 const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
 /** Each victim has its own address, and floods with that of a victim have other ports of it. */
@@ -119,6 +121,7 @@ t.test('a victim sets up under each flood', async (t) => {
     tenantRoot: tenantRoot(CLUSTER_SECRET),
     challengesPerSecond: 10,
     challengesBurst: 20,
+    logger: pino(evidenceOf(t).log('fra-1')),
   });
   const open = (ip: string) => Client.open(relay, ip);
   const proven = await open(VICTIM);

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import type { LabProcess } from '../../src/lab/index.js';
 import { toolEnvironment } from '../../src/lab/tools.js';
 import { BoundedText } from './bounded-text.js';
 
@@ -45,10 +44,9 @@ const MACHINE_STATE = [
 
 interface Program {
   readonly name: string;
-  readonly argv: readonly string[];
-  readonly labProcess: LabProcess;
   readonly output: BoundedText;
-  end: string;
+  /** How it was started, and how it is now. */
+  state(): string;
 }
 
 interface Question {
@@ -57,10 +55,12 @@ interface Question {
   readonly argv: readonly string[];
 }
 
-/** Records what the programs of a lab say, and writes it down with the state of its networks. */
+/** Records what the programs of a test say, and writes it down with the state of its networks. */
 export class Evidence {
   /** Names of hosts and NATs by their network namespaces. */
   readonly #namespaces = new Map<string, string>();
+  readonly #finders: (() => readonly string[])[] = [];
+  #isHere = false;
   readonly #programs: Program[] = [];
   readonly #questions: Question[] = [];
 
@@ -69,17 +69,41 @@ export class Evidence {
     this.#namespaces.set(namespace, name);
   }
 
+  /** Includes the state of network namespaces that somebody else makes and removes. */
+  watchFound(find: () => readonly string[]): void {
+    this.#finders.push(find);
+  }
+
+  /** Includes the state of the network namespace that the test itself is in. */
+  watchHere(): void {
+    this.#isHere = true;
+  }
+
   /**
    * Includes what a program prints from now on. Its output still waits for whoever reads it.
-   * @param name - of its host
+   * @param name - of its host, or its own
    */
-  record(name: string, argv: readonly string[], labProcess: LabProcess): void {
-    const program = { name, argv, labProcess, output: new BoundedText(KEPT_FILE_BYTES), end: '' };
-    const { stdout, stderr } = labProcess.child;
-    for (const stream of [stdout, stderr]) if (stream !== null) copyPushed(stream, program.output);
-    void labProcess.ended.then(({ code, signal }) => {
-      program.end = `ended with ${signal ?? `status ${code}`}`;
+  record(name: string, argv: readonly string[], child: ChildProcess): void {
+    const output = new BoundedText(KEPT_FILE_BYTES);
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream !== null) copyPushed(stream, output);
+    }
+    let end = '';
+    child.once('close', (code, signal) => {
+      end = `ended with ${signal ?? `status ${code}`}`;
     });
+    const state = () => end || `runs as ${child.pid}\n${status(child.pid)}`;
+    this.#add({ name, output, state: () => `${argv.join(' ')}\n${state()}` });
+  }
+
+  /** Includes the log of what runs in this process: a destination for pino. */
+  log(name: string): { write(line: string): void } {
+    const output = new BoundedText(KEPT_FILE_BYTES);
+    this.#add({ name, output, state: () => 'in the process of the test' });
+    return { write: (line) => void output.add(line) };
+  }
+
+  #add(program: Program): void {
     this.#programs.push(program);
     if (this.#programs.length > PROGRAMS_MAX) this.#programs.shift();
   }
@@ -98,19 +122,22 @@ export class Evidence {
     mkdirSync(folder, { recursive: true });
     const save = (name: string, text: string) => writeFileSync(join(folder, `${name}.txt`), text);
     const bounded = (text: string) => new BoundedText(KEPT_FILE_BYTES).add(text).text();
+    const state = async (name: string, argv: readonly string[]) =>
+      save(`network-${name}`, bounded(await run(argv)));
+    const found = this.#finders.flatMap((find) => find().map((name) => [name, name] as const));
     await Promise.all([
-      ...[...this.#namespaces].map(async ([namespace, name]) =>
-        save(`network-${name}`, bounded(await run(inNamespace(namespace, shell(NAMESPACE_STATE))))),
+      ...[...this.#namespaces, ...found].map(([namespace, name]) =>
+        state(name, inNamespace(namespace, shell(NAMESPACE_STATE))),
       ),
+      this.#isHere && state('of-the-test', shell(NAMESPACE_STATE)),
       ...this.#questions.map(async ({ namespace, title, argv }) =>
         save(title, bounded(await run(inNamespace(namespace, argv)))),
       ),
       run(shell(MACHINE_STATE)).then((text) => save('machine', bounded(text))),
     ]);
     return this.#programs.flatMap((program, index) => {
-      const { name, argv, labProcess, output, end } = program;
-      const state = end === '' ? `runs as ${labProcess.pid}\n${status(labProcess.pid)}` : end;
-      save(`program-${index}-${name}`, `${argv.join(' ')}\n${state}\n\n${output.text()}`);
+      const { name, output } = program;
+      save(`program-${index}-${name}`, `${program.state()}\n\n${output.text()}`);
       return lastLines(output.text()).map((line) => `${name}: ${line}`);
     });
   }

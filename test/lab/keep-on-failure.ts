@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { failureFolder } from './evidence.js';
+import { Evidence, failureFolder } from './evidence.js';
 import type { TestLab } from './test-lab.js';
 
 /** Where failures are kept, each in a folder of its own. */
@@ -12,7 +12,7 @@ const BEFORE_TIMEOUT_MS = 8_000;
 export interface KeptTest {
   passing(): boolean;
   comment(text: string): void;
-  teardown(action: () => Promise<void>): void;
+  teardown(action: () => Promise<unknown>): void;
 }
 
 /** When the file's time is up, by performance.now(); tap's own timeout where none was set. */
@@ -29,17 +29,28 @@ export function setPatience(t: { setTimeout(timeoutMs: number): void }, timeoutM
 }
 
 /**
- * Closes the lab when the test ends. Where the test has failed, or is about to run out of time,
- * what the lab's programs said and the state of its networks are kept in a folder that a comment
- * names; the comments also hold the last lines of each program.
+ * Closes the lab when the test ends. Where the test fails, what is kept is what
+ * `keepOnFailure` keeps.
  * @param t - the test that uses the lab
  * @param parent - holds the folders of all failures
  */
 export function closeAfter(t: KeptTest, lab: TestLab, parent = FAILURES): void {
+  t.teardown(() => lab.close(0));
+  keepOnFailure(t, lab.evidence, parent);
+}
+
+/**
+ * Where the test has failed, or is about to run out of time, what programs said and the state of
+ * networks are kept in a folder that a comment names; the comments also hold the last lines of each
+ * program. Teardowns run from the last to the first, so those added later run before that.
+ * @param t - the test that the evidence is of
+ * @param parent - holds the folders of all failures
+ */
+export function keepOnFailure(t: KeptTest, evidence: Evidence, parent = FAILURES): void {
   let kept: Promise<void> | undefined;
   const keep = async (why: string) => {
     const folder = failureFolder(parent);
-    const lines = await lab.evidence.write(folder);
+    const lines = await evidence.write(folder);
     for (const line of [`${why}: what everything said is in ${folder}`, ...lines]) t.comment(line);
   };
   const timer = setTimeout(
@@ -53,6 +64,17 @@ export function closeAfter(t: KeptTest, lab: TestLab, parent = FAILURES): void {
     clearTimeout(timer);
     if (!t.passing()) kept ??= keep('failed');
     await kept;
-    await lab.close(0);
   });
+}
+
+/**
+ * Evidence of a test without a lab, kept as `keepOnFailure` does: of the network that the test is
+ * in, and of the programs and logs that the test adds.
+ * @param t - the test that the evidence is of
+ */
+export function evidenceOf(t: KeptTest): Evidence {
+  const evidence = new Evidence();
+  evidence.watchHere();
+  keepOnFailure(t, evidence);
+  return evidence;
 }

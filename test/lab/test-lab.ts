@@ -76,7 +76,7 @@ export class TestLab extends Lab {
 
   override spawn(host: LabHost, argv: readonly string[], options?: SpawnOptions): LabProcess {
     const labProcess = super.spawn(host, argv, options);
-    this.evidence.record(host.name, argv, labProcess);
+    this.evidence.record(host.name, argv, labProcess.child);
     return labProcess;
   }
 
