@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import t from 'tap';
 import { labSupport } from '../../src/lab/index.js';
 import { namespaceNames, ownerOf } from '../../src/lab/namespaces.js';
-import { inTurn } from '../setup/bench-turn.js';
 import { missingText, missingTools } from '../setup/system-packages.js';
 import { RIG_TOOLS } from '../setup/system-tools.js';
 import { freshCheckout, toolFolderWithout } from '../setup/tool-folder.js';
@@ -32,8 +31,7 @@ function bench(hidden: readonly string[], args: readonly string[]): Promise<Outc
   const argv = ['--import', 'tsx', 'bench/load/main.ts', ...args];
   return new Promise((resolve) => {
     const options = { cwd: join(scratch, 'checkout'), env: { ...process.env, PATH: path } };
-    const command = inTurn('measures', [process.execPath, ...argv]);
-    const child = execFile(...command, options, (error, stdout, stderr) => {
+    const child = execFile(process.execPath, argv, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
       resolve({ code, output: `${stdout}${stderr}`, pid: child.pid ?? 0 });
     });
