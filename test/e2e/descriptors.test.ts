@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import WebSocket from 'ws';
 import { Spawned } from '../cli/spawned.js';
 import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
@@ -17,6 +17,18 @@ setPatience(t, 180_000);
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const KEY = 'a-key-0123456789';
 const PEERS = 235;
+
+/** Opens connections that ask once and stay, until the test ends. */
+async function holdConnections(t: Test, port: number, count: number): Promise<void> {
+  const idle: Socket[] = [];
+  t.teardown(() => idle.map((socket) => socket.destroy()));
+  for (let n = 0; n < count; n += 1) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    idle.push(socket);
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(socket, 'data');
+  }
+}
 
 t.test('peers that wait in rooms never keep a relay out', async (t) => {
   const evidence = evidenceOf(t);
@@ -43,14 +55,7 @@ t.test('peers that wait in rooms never keep a relay out', async (t) => {
   const { url } = await logged('listening');
   const { port } = new URL(String(url));
 
-  const idle: Socket[] = [];
-  for (let n = 0; n < 40; n += 1) {
-    const socket = connect(Number(port), '127.0.0.1').on('error', () => {});
-    idle.push(socket);
-    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
-    await once(socket, 'data');
-  }
-  t.teardown(() => idle.map((socket) => socket.destroy()));
+  await holdConnections(t, Number(port), 40);
   const outcomes = new Map<string, number>();
   const peers = Array.from({ length: PEERS }, async (_, n) => {
     const socket = new WebSocket(`${String(url).replace('http', 'ws')}/v1/rendezvous`, {
