@@ -3,6 +3,7 @@ import t from 'tap';
 import { nonceKey } from '../../src/auth/keys.js';
 import { NonceIssuer, type SecurityFeatures, securityFeatures } from '../../src/auth/nonce.js';
 import { isTurnpikeError } from '../../src/errors.js';
+import { holds } from '../setup/holds.js';
 import { TestClock } from './test-clock.js';
 
 const IP = '192.0.2.1';
@@ -34,7 +35,12 @@ t.test('a nonce is fresh for its life, then stale', async (t) => {
   t.equal(nonces.check(IP, nonce).state, 'fresh');
   clock.advance(59_999);
   t.equal(nonces.check(IP, nonce).state, 'fresh');
-  clock.advance(1_001);
+  const expiresAtMs = nonces.check(IP, nonce).expirySeconds * 1_000;
+  clock.advance(expiresAtMs - 1 - clock.now());
+  t.equal(nonces.check(IP, nonce).state, 'fresh', 'in its last millisecond');
+  clock.advance(1);
+  t.equal(nonces.check(IP, nonce).state, 'stale', 'at its expiry');
+  clock.advance(1_000);
   t.equal(nonces.check(IP, nonce).state, 'stale');
   clock.advance(86_400_000);
   t.equal(nonces.check(IP, nonce).state, 'stale', 'under the key of yesterday');

@@ -27,3 +27,13 @@ t.test('no number of proofs pushes one out', async (t) => {
   for (let n = 0; n < 10_000; n += 1) proven.add(`10.0.${n >> 8}.${n & 255}`);
   t.ok(proven.has('192.0.2.1'));
 });
+
+t.test('one of a source’s two marks proves nothing', async (t) => {
+  const clock = new TestClock();
+  const proven = new ProvenSources({ sourcesMax: 64, memoryMs: 1_000, clock, random });
+  proven.add('192.0.2.1');
+  const others = Array.from({ length: 2_000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+  const held = others.filter((ip) => proven.has(ip)).length;
+  // One in 1,024 shares both of its places; one in 16 shares one of them.
+  t.ok(held < 20, `${held} of 2,000`);
+});

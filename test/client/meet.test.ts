@@ -96,7 +96,9 @@ t.test('when the other side begins anew on the way, so do we', async (t) => {
   relay.handler = () => false;
   introduce();
   sendPeerAddress();
-  await (await coming).close();
+  const peer = await coming;
+  t.equal(peer.state, 'established');
+  await peer.close();
 });
 
 t.test('a relay that drains on the way is avoided', async (t) => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { transportAddress } from '../../src/address.js';
 import { Peer, type PeerHints, type PeerOptions } from '../../src/client/index.js';
 import { type Cluster, cluster } from './support/cluster.js';
@@ -35,7 +35,7 @@ async function established(
 }
 
 /** Sends numbered messages both ways, a few at a time, and waits for all of them. */
-async function chatter(a: Peer, b: Peer, messages: number): Promise<void> {
+async function chatter(t: Test, [a, b]: readonly [Peer, Peer], messages: number): Promise<void> {
   const got = { a: new Set<number>(), b: new Set<number>() };
   a.on('message', (payload) => got.a.add(Buffer.from(payload).readUInt32BE(0)));
   b.on('message', (payload) => got.b.add(Buffer.from(payload).readUInt32BE(0)));
@@ -46,6 +46,7 @@ async function chatter(a: Peer, b: Peer, messages: number): Promise<void> {
     b.send(payload);
     await until(`message ${n}`, () => got.a.has(n) && got.b.has(n));
   }
+  t.same([got.a.size, got.b.size], [messages, messages], 'all arrived');
 }
 
 const system = await cluster(t);
@@ -57,16 +58,17 @@ t.test('two peers talk through two relays, with either integrity', async (t) => 
     t.equal(a.grant.relay.id, west.id);
     t.equal(b.grant.relay.id, east.id);
     t.equal(a.stats().integrity, integrity);
-    await chatter(a, b, 100);
+    await chatter(t, [a, b], 100);
     const closed = once(b, 'close');
     await a.close();
     t.match(await closed, [{ code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 }]);
   }
 });
 
-t.test('two peers talk through one relay', async () => {
+t.test('two peers talk through one relay', async (t) => {
   const [a, b] = await established(system, [WEST, WEST]);
-  await chatter(a, b, 100);
+  t.equal(a.grant.relay.id, b.grant.relay.id);
+  await chatter(t, [a, b], 100);
   await Promise.all([a.close(), b.close()]);
 });
 
@@ -77,7 +79,7 @@ t.test('an IPv6 peer talks with an IPv4 peer', async (t) => {
   ]);
   t.equal(a.mappedAddress.address, '::1');
   t.equal(b.mappedAddress.address, '127.0.0.1');
-  await chatter(a, b, 20);
+  await chatter(t, [a, b], 20);
   await Promise.all([a.close(), b.close()]);
 });
 
@@ -97,7 +99,7 @@ t.test('addresses that do not match are refused, and may be corrected', async (t
   t.match(await wrong, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
   t.match(await right, { code: 'ERR_TURNPIKE_REJECTED', stunCode: 403 });
   await Promise.all([a.connect(b.mappedAddress), b.connect(a.mappedAddress)]);
-  await chatter(a, b, 5);
+  await chatter(t, [a, b], 5);
   await Promise.all([a.close(), b.close()]);
 });
 
@@ -128,6 +130,7 @@ t.test('a leg is held by one socket', async (t) => {
   });
   await first.close();
   const second = await Peer.open({ grant: grants[0] });
+  t.equal(second.state, 'allocated', 'and by another once that has given it back');
   await second.close();
 });
 
@@ -140,7 +143,7 @@ t.test('a peer hears at once that the other one was given another port by its NA
   const a = await Peer.open({ grant: first });
   const b = await Peer.open({ grant, scheduler });
   await Promise.all([a.connect(b.mappedAddress), b.connect(a.mappedAddress)]);
-  await chatter(a, b, 5);
+  await chatter(t, [a, b], 5);
   await nat.rebind();
   const closed = Promise.all([once(a, 'close'), once(b, 'close')]);
   scheduler.advance(2_000);

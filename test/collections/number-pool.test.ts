@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { NumberPool } from '../../src/collections/number-pool.js';
+import { holds } from '../setup/holds.js';
 
-t.test('no number is held twice, nor given again within its rest', async (_t) => {
-  fc.assert(
+t.test('no number is held twice, nor given again within its rest', async (t) => {
+  holds(
+    t,
     fc.property(fc.array(fc.integer({ min: -3, max: 40 }), { maxLength: 400 }), (steps) => {
       const pool = new NumberPool({ first: 5, last: 20, quarantineMs: 60 });
       const held: number[] = [];

@@ -131,6 +131,7 @@ t.test('kill -9 leaves nothing', lab, async (t) => {
   demo.child.kill('SIGKILL');
   await demo.ended;
   while (demo.namespaces.length > 0 || pids.some(isRunning)) await sleep(10);
+  t.strictSame([demo.namespaces, pids.filter(isRunning)], [[], []]);
 });
 
 t.test('a part that dies fails the demo, by the name of the step', lab, async (t) => {

@@ -173,6 +173,8 @@ for (const [ending, signal] of [
     }
     await ended;
     await until(() => !runs(made.pid) && !namespaceIsThere(made.namespace));
+    t.notOk(runs(made.pid));
+    t.notOk(namespaceIsThere(made.namespace));
   });
 }
 

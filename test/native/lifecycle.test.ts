@@ -44,10 +44,15 @@ t.test('closes while traffic runs', async (t) => {
       remote.send(relay.clientAddress(), encodeChannelData(0x4000, Buffer.from('x')));
     }
     await new Promise(setImmediate);
+    const taken = () => relay.count('client_rx_packets');
     await relay.plane.close();
+    const atClose = taken();
+    t.ok(atClose > 0, `it had taken ${atClose}`);
+    remote.send(relay.clientAddress(), bindingRequest());
+    await new Promise(setImmediate);
+    t.equal(taken(), atClose, 'nothing is taken any more');
   }
   remote.close();
-  t.pass('nothing crashed');
 });
 
 t.test('close is idempotent, and every call after it says so', async (t) => {

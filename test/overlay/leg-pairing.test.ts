@@ -1,4 +1,5 @@
 import t from 'tap';
+import { sameAddress } from '../../src/address.js';
 import { verifyIntegrity } from '../../src/stun/integrity.js';
 import { established, FakePeer, twoRelays, World } from '../relay/world/index.js';
 
@@ -88,6 +89,44 @@ t.test('the newest Connect’s address counts before establishment', async (t) =
   t.equal(a.connectAnswer?.messageClass, 'success');
   t.equal(b.connectAnswer?.messageClass, 'success');
 });
+
+t.test('the newest Connect gets the answer', async (t) => {
+  const { world, a, b, fra, nyc } = twoRelays();
+  a.allocate(nyc.service);
+  b.allocate(fra.service);
+  const asked: Uint8Array[] = [];
+  const { send } = world;
+  world.send = (flight) => {
+    if (sameAddress(flight.from, a.address)) asked.push(flight.data.subarray(8, 20));
+    send.call(world, flight);
+  };
+  a.connect(b.address);
+  a.connect(b.address);
+  b.connect(a.address);
+  t.equal(asked.length, 2);
+  t.match(a.connectAnswer?.messageClass, 'success');
+  t.same(Buffer.from(a.connectAnswer?.transactionId ?? []), Buffer.from(asked[1] ?? []));
+});
+
+t.test(
+  'an attempt that fails tells the other relay, which holds the connection made',
+  async (t) => {
+    const { world, a, b, fra, nyc } = twoRelays();
+    a.allocate(nyc.service);
+    b.allocate(fra.service);
+    // What nyc answers is lost: it establishes the connection, and fra does not.
+    world.lose = ({ to, data }) => to.port === 3480 && sameAddress(to, fra.trunk) && data[0] === 1;
+    a.connect(b.address);
+    b.connect(a.address);
+    t.equal(b.connectAnswer?.messageClass, 'success');
+    t.equal(a.connectAnswer, undefined);
+    t.equal(fra.plane.sessions.size, 1);
+    world.pass(30_200);
+    t.equal(a.connectAnswer?.errorCode()?.code, 447);
+    t.equal(fra.plane.sessions.size, 0);
+    t.same(b.closed, [437]);
+  },
+);
 
 t.test('a Connect that is not matched answers 447 after 30 s and leaves the leg', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();

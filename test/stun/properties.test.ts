@@ -10,6 +10,7 @@ import {
 import { verifyIntegrity } from '../../src/stun/integrity.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { holds } from '../setup/holds.js';
 import { attribute, decoded, rawMessage } from './messages.js';
 import { readEverything } from './read-everything.js';
 
@@ -48,8 +49,9 @@ function survives(input: Uint8Array): void {
   if (result.ok) readEverything(result.message);
 }
 
-t.test('decode after encode is identity', async () => {
-  fc.assert(
+t.test('decode after encode is identity', async (t) => {
+  holds(
+    t,
     fc.property(header, attributes, seal, (head, list, sealed) => {
       const writer = new MessageWriter(head.messageClass, head.method, head.transactionId);
       for (const item of list) writer.bytes(item.type, item.value);
@@ -72,9 +74,10 @@ t.test('decode after encode is identity', async () => {
   );
 });
 
-t.test('addresses come back as they were, XOR-coded and plain', async () => {
+t.test('addresses come back as they were, XOR-coded and plain', async (t) => {
   const addressType = fc.constantFrom(...XOR_ADDRESS_TYPES, AttributeType.MappedAddress);
-  fc.assert(
+  holds(
+    t,
     fc.property(header, addressType, address, (head, number, value) => {
       const writer = new MessageWriter(head.messageClass, head.method, head.transactionId);
       deepStrictEqual(decoded(writer.address(number, value)).address(number), value);
@@ -83,7 +86,7 @@ t.test('addresses come back as they were, XOR-coded and plain', async () => {
   );
 });
 
-t.test('text, numbers, lists and errors come back as they were', async () => {
+t.test('text, numbers, lists and errors come back as they were', async (t) => {
   const u16 = fc.integer({ min: 0, max: 0xffff });
   const values = fc.record(
     {
@@ -98,7 +101,8 @@ t.test('text, numbers, lists and errors come back as they were', async () => {
     },
     { noNullPrototype: true },
   );
-  fc.assert(
+  holds(
+    t,
     fc.property(header, values, (head, value) => {
       const message = decoded(
         new MessageWriter(head.messageClass, head.method, head.transactionId)
@@ -130,11 +134,11 @@ t.test('text, numbers, lists and errors come back as they were', async () => {
   );
 });
 
-t.test('random bytes never crash', async () => {
-  fc.assert(fc.property(bytes({ maxLength: 2_048 }), survives), { numRuns: 300 });
+t.test('random bytes never crash', async (t) => {
+  holds(t, fc.property(bytes({ maxLength: 2_048 }), survives), { numRuns: 300 });
 });
 
-t.test('random attributes behind a right header never crash', async () => {
+t.test('random attributes behind a right header never crash', async (t) => {
   const lying = fc.record({ type: fc.integer({ min: 0, max: 0xffff }), value: bytes() });
   const list = fc.array(
     fc.oneof(
@@ -143,7 +147,8 @@ t.test('random attributes behind a right header never crash', async () => {
     ),
     { maxLength: 70 },
   );
-  fc.assert(
+  holds(
+    t,
     fc.property(list, fc.integer({ min: 0, max: 0x3fff }), (items, messageType) => {
       const parts = items.map((item) => attribute(item.type, item.value));
       survives(rawMessage(parts, messageType));
@@ -152,7 +157,7 @@ t.test('random attributes behind a right header never crash', async () => {
   );
 });
 
-t.test('mutated bytes of a right message never crash', async () => {
+t.test('mutated bytes of a right message never crash', async (t) => {
   const good = new MessageWriter('request', 3, Buffer.alloc(12, 5))
     .requestedTransport(17)
     .connectionIdentifier('00'.repeat(16))
@@ -167,7 +172,8 @@ t.test('mutated bytes of a right message never crash', async () => {
     .integrity('sha256', Buffer.alloc(16))
     .finish();
   const mutation = fc.tuple(fc.nat({ max: good.length - 1 }), fc.integer({ min: 0, max: 255 }));
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.array(mutation, { minLength: 1, maxLength: 6 }), fc.nat(8), (list, cut) => {
       const changed = Uint8Array.from(good.subarray(0, good.length - cut * 4));
       for (const [at, value] of list) if (at < changed.length) changed[at] = value;
@@ -178,8 +184,9 @@ t.test('mutated bytes of a right message never crash', async () => {
   );
 });
 
-t.test('what follows an integrity attribute is never unknown', async () => {
-  fc.assert(
+t.test('what follows an integrity attribute is never unknown', async (t) => {
+  holds(
+    t,
     fc.property(attributes, (list) => {
       const parts = list.map((item) => attribute(item.type, item.value));
       const integrity = attribute(AttributeType.MessageIntegrity, Buffer.alloc(20));

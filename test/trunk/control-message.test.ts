@@ -14,6 +14,7 @@ import {
   encodeControlMessage,
 } from '../../src/trunk/control-message.js';
 import { decodeSequence } from '../../src/trunk/control-sequence.js';
+import { holds } from '../setup/holds.js';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const address = fc
@@ -62,8 +63,9 @@ const sequence = fc.option(
 
 const key = new Uint8Array(32).fill(7);
 
-t.test('decoding what was encoded gives it back', async () => {
-  fc.assert(
+t.test('decoding what was encoded gives it back', async (t) => {
+  holds(
+    t,
     fc.property(control, sequence, (given, place) => {
       const data = encodeControlMessage(
         { id: 'fra-1', incarnation: incarnation(1_795_334_400_123) },
@@ -82,8 +84,9 @@ t.test('decoding what was encoded gives it back', async () => {
 
 const sequenced = { receiverIncarnation: incarnation(1_795_334_400_123), counter: 1 };
 
-t.test('a message with one byte changed is not authentic, or does not decode', async () => {
-  fc.assert(
+t.test('a message with one byte changed is not authentic, or does not decode', async (t) => {
+  holds(
+    t,
     fc.property(control, fc.nat(), fc.integer({ min: 1, max: 255 }), (given, place, change) => {
       const data = encodeControlMessage(
         { id: 'fra-1', incarnation: incarnation(1) },

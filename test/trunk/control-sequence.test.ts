@@ -11,13 +11,15 @@ import {
   decodeSequence,
   encodeSequence,
 } from '../../src/trunk/control-sequence.js';
+import { holds } from '../setup/holds.js';
 
 const WINDOW = CONTROL_WINDOW;
 const FIRST = incarnation(5);
 const SECOND = incarnation(6);
 
 t.test('each counter is new once, and none below the window is', async (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(
       fc.array(fc.oneof(fc.integer({ min: -80, max: 80 }), fc.integer({ min: -1, max: 2 }), big())),
       (steps) => {
