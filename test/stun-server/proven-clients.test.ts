@@ -66,6 +66,19 @@ t.test('one source proves so many 5-tuples without a leg, and pushes nobody out'
   t.equal(plane.knownClients.size, proven.recent);
 });
 
+t.test('who proves itself again is forgotten after those who did not', async (t) => {
+  const { clock, proven, origin } = scene();
+  const [again, once] = [origin('198.51.100.1', 1), origin('198.51.100.2', 1)];
+  proven.proved(again);
+  proven.proved(once);
+  clock.advance(PROVEN_CLIENT_MS / 2);
+  proven.proved(again);
+  clock.advance(PROVEN_CLIENT_MS / 2);
+  proven.tick();
+  t.equal(proven.recent, 1);
+  t.ok(proven.has(tupleKey(again.tuple)));
+});
+
 t.test('however many sources there are, the table has a bound', async (t) => {
   const { clock, plane, proven, origin } = scene();
   proven.putKnownClient(0, origin('198.51.100.1', 1).tuple);

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
@@ -12,6 +13,20 @@ t.test('Binding tells the address, and pays from the budget', async (t) => {
   let answered = 2;
   while (a.raw(Method.Binding, () => {})) answered += 1;
   t.equal(answered, 2_000, 'the burst, and then silence');
+});
+
+t.test('a Binding request pays where its response is longer, and nowhere else', async (t) => {
+  const { world, fra } = twoRelays();
+  const peer = new FakePeer(world, { address: '[2001:db8::7]:40000', relay: fra, role: 0 });
+  // A header and XOR-MAPPED-ADDRESS of an IPv6 address.
+  const responseBytes = 44;
+  const burst = STRANGER_LIMITS.challengesBurst;
+  const answered = (bytes: number) =>
+    Array.from({ length: 2 * burst }, () =>
+      peer.raw(Method.Binding, (writer) => writer.paddedTo(bytes)),
+    ).filter((answer) => answer !== undefined).length;
+  t.equal(answered(responseBytes), 2 * burst, 'as long as its response');
+  t.equal(answered(responseBytes - 8), burst, 'shorter, though longer than one of IPv4');
 });
 
 t.test('a challenge is short and nothing is remembered for it', async (t) => {
