@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { MAIN_PROGRAM } from './main-program.js';
 
 t.setTimeout(120_000);
 
@@ -84,8 +85,7 @@ function socketsOf(pid: number): number {
 }
 
 t.test('a stopped program says that its output was cut off', async (t) => {
-  const main = new URL('../../src/cli/main.ts', import.meta.url);
-  const argv = ['--import', 'tsx', fileURLToPath(main), 'demo', '--json'];
+  const argv = [...MAIN_PROGRAM, 'demo', '--json'];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', stalled(t), 'ignore'] });
   t.teardown(() => child.kill('SIGKILL'));
   // The directory's, and those of two relays; then it begins to tell.

@@ -18,6 +18,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { LOG_BUFFER_BYTES_MAX } from '../../src/logging/log-destination.js';
+import { MAIN_PROGRAM } from './main-program.js';
 
 t.setTimeout(120_000);
 
@@ -234,7 +235,6 @@ t.test('servers run with a log that cannot be written at all', async (t) => {
     writeFileSync(file, `${Buffer.alloc(32, name).toString('base64')}\n`, { mode: 0o600 });
     return file;
   };
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
   const path = fifo(t);
   const end = opened(t, path, READ_END);
   try {
@@ -246,7 +246,7 @@ t.test('servers run with a log that cannot be written at all', async (t) => {
     const port = await freePort();
     const argv = ['directory', '--cluster-secret-file', secret('cluster')];
     argv.push('--api-key-file', secret('key'), '--listen', `127.0.0.1:${port}`);
-    const child = spawn(process.execPath, ['--import', 'tsx', main, ...argv], {
+    const child = spawn(process.execPath, [...MAIN_PROGRAM, ...argv], {
       stdio: ['ignore', 'ignore', opened(t, stderr, constants.O_WRONLY)],
     });
     t.teardown(() => child.kill('SIGKILL'));

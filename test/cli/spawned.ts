@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+import { MAIN_PROGRAM } from './main-program.js';
 
 /** One JSON line of a log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -19,7 +17,7 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** `turnpike` in a process of its own, from the sources. */
+/** `turnpike` in a process of its own, as it was compiled or from the sources. */
 export class Spawned {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
@@ -29,7 +27,7 @@ export class Spawned {
   #partial = '';
 
   constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...argv], {
+    this.child = spawn(process.execPath, [...MAIN_PROGRAM, ...argv], {
       stdio: 'pipe',
       env: { ...process.env, ...env },
     });

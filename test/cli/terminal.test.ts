@@ -6,9 +6,9 @@ import t from 'tap';
 import { Terminal } from '../../src/cli/terminal.js';
 import { findCommand } from '../setup/system-packages.js';
 import { openSystem } from './loopback-system.js';
+import { MAIN_PROGRAM } from './main-program.js';
 
 const PTY = fileURLToPath(new URL('./programs/on-a-terminal.py', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const ESC = '\u001b';
 
 t.setTimeout(60_000);
@@ -66,7 +66,7 @@ t.test('lines typed on a terminal arrive; the status is one live line', { skip }
   const key = system.secretFile('room');
   const other = system.peer('tty', '--room-key-file', key);
   const argv = ['peer', ...other.child.spawnargs.slice(other.child.spawnargs.indexOf('peer') + 1)];
-  const typing = spawn('python3', [PTY, process.execPath, '--import', 'tsx', MAIN, ...argv]);
+  const typing = spawn('python3', [PTY, process.execPath, ...MAIN_PROGRAM, ...argv]);
   t.teardown(() => typing.kill());
   let screen = '';
   typing.stdout.on('data', (data) => {

@@ -6,15 +6,14 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
+import { MAIN_PROGRAM } from '../cli/main-program.js';
 import { Spawned } from '../cli/spawned.js';
 import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 
 setPatience(t, 180_000);
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const KEY = 'a-key-0123456789';
 const PEERS = 235;
 
@@ -37,7 +36,7 @@ t.test('peers that wait in rooms never keep a relay out', async (t) => {
   writeFileSync(at('cluster'), `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   writeFileSync(at('key'), KEY, { mode: 0o600 });
   const options = `--listen 127.0.0.1:0 --cluster-secret-file cluster --api-key-file key`;
-  const line = `ulimit -n 256; exec ${process.execPath} --import tsx ${MAIN} directory ${options}`;
+  const line = `ulimit -n 256; exec ${process.execPath} ${MAIN_PROGRAM.join(' ')} directory ${options}`;
   const directory = spawn('sh', ['-c', `cd ${folder}; ${line}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -13,6 +13,7 @@ import {
   type TransportAddress,
   tenantRoot,
 } from '../../src/index.js';
+import { MAIN_PROGRAM } from '../cli/main-program.js';
 import { ROOT } from '../house/source-files.js';
 
 const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => 255 - index);
@@ -56,11 +57,10 @@ class RelayProcess {
       workers: '1',
     };
     const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', join(ROOT, 'src/cli/main.ts'), 'relay', ...flags],
-      { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const child = spawn(process.execPath, [...MAIN_PROGRAM, 'relay', ...flags], {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#child = child;
     process.once('exit', () => child.kill('SIGKILL'));
     const said: string[] = [];

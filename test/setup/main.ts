@@ -60,4 +60,5 @@ step('Building the C++ tests (this takes some minutes the first time)', buildCpp
 if (!tapPluginsAreBuilt()) {
   step('Building the test runner', () => run(tap, ['build'], { quiet: true }));
 }
+process.env.TURNPIKE_TESTS_COMPILED = '1';
 process.exit(run(tap, testArguments(process.argv.slice(2))) ? 0 : 1);
