@@ -36,7 +36,8 @@ t.test('peers that wait in rooms never keep a relay out', async (t) => {
   writeFileSync(at('cluster'), `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   writeFileSync(at('key'), KEY, { mode: 0o600 });
   const options = `--listen 127.0.0.1:0 --cluster-secret-file cluster --api-key-file key`;
-  const line = `ulimit -n 256; exec ${process.execPath} ${MAIN_PROGRAM.join(' ')} directory ${options}`;
+  const main = [process.execPath, ...MAIN_PROGRAM, 'directory'].join(' ');
+  const line = `ulimit -n 256; exec ${main} ${options}`;
   const directory = spawn('sh', ['-c', `cd ${folder}; ${line}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
