@@ -108,9 +108,11 @@ t.test('the newest Connect gets the answer', async (t) => {
   t.same(Buffer.from(a.connectAnswer?.transactionId ?? []), Buffer.from(asked[1] ?? []));
 });
 
-t.test(
-  'an attempt that fails tells the other relay, which holds the connection made',
-  async (t) => {
+for (const [how, code] of [
+  ['fails', 447],
+  ['its peer gives up', undefined],
+] as const) {
+  t.test(`the other relay hears of an attempt that ${how}, if it may hold it made`, async (t) => {
     const { world, a, b, fra, nyc } = twoRelays();
     a.allocate(nyc.service);
     b.allocate(fra.service);
@@ -121,12 +123,13 @@ t.test(
     t.equal(b.connectAnswer?.messageClass, 'success');
     t.equal(a.connectAnswer, undefined);
     t.equal(fra.plane.sessions.size, 1);
-    world.pass(30_200);
-    t.equal(a.connectAnswer?.errorCode()?.code, 447);
+    if (code === undefined) a.refresh(0);
+    world.pass(code === undefined ? 200 : 30_200);
+    t.equal(a.connectAnswer?.errorCode()?.code, code);
     t.equal(fra.plane.sessions.size, 0);
     t.same(b.closed, [437]);
-  },
-);
+  });
+}
 
 t.test('a Connect that is not matched answers 447 after 30 s and leaves the leg', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
