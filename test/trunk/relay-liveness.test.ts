@@ -32,3 +32,16 @@ t.test('our own stall is not taken for the other’s silence', async (t) => {
   liveness.traffic(4_900, 2);
   t.notOk(liveness.gone(9_000), 'only one probe went unanswered');
 });
+
+t.test('a reply long after the last traffic makes the relay an idle one', async (t) => {
+  for (const [idleMs, goneAt] of [
+    [30_000, 36_000],
+    [30_001, undefined],
+  ] as const) {
+    const liveness = new RelayLiveness(0);
+    liveness.traffic(1_000, 1);
+    const replyAt = 1_000 + idleMs;
+    liveness.replied(replyAt);
+    t.equal(run(liveness, replyAt, 10_000, false), goneAt, `${idleMs} ms after it`);
+  }
+});
