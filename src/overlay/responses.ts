@@ -115,7 +115,7 @@ export class Responses {
    */
   postponed(to: ReplyTarget): void {
     this.#stats.refusals.add('data-plane-full');
-    this.#log.refused(to.origin.tuple.remote, 'data-plane-full', to.leg);
+    this.#log.refused(to.origin.tuple.remote, 'data-plane-full', to.principal.claims);
   }
 
   /**
