@@ -1,4 +1,4 @@
-import { COUNTERS, type CounterName } from '../../src/native/counters.js';
+import { COUNTERS, type CounterMeaning, type CounterName } from '../../src/native/counters.js';
 import type { MetricsText } from './metrics-text.js';
 
 /** Two sums of counters that must be equal (docs/metrics.md has what each counts). */
@@ -43,18 +43,26 @@ const DROPPED = (Object.keys(COUNTERS) as CounterName[]).filter(
   (name) => 'dropped' in COUNTERS[name] && !NOT_RECEIVED.includes(name),
 );
 
-const UNITS = ['datagrams', 'records', 'operations'] as const;
+/** The family of a counter. */
+const familyOf = (name: CounterName): [family: string, label: string] => {
+  const { unit, dropped = false }: CounterMeaning = COUNTERS[name];
+  return dropped
+    ? [`turnpike_relay_data_plane_dropped_${unit}_total`, 'reason']
+    : [`turnpike_relay_data_plane_${unit}_total`, 'name'];
+};
+
+/** A counter of a relay's data plane. */
+function planeCounter(metrics: MetricsText, name: CounterName): number {
+  const [family, label] = familyOf(name);
+  return metrics.sum(family, { [label]: name });
+}
 
 /** What a relay says of itself. */
 export function relayBalances(name: string, metrics: MetricsText): Balance[] {
-  const plane = (counter: CounterName) =>
-    UNITS.reduce(
-      (sum, unit) =>
-        sum + metrics.sum(`turnpike_relay_data_plane_${unit}_total`, { name: counter }),
-      0,
-    );
   const counters = (names: readonly CounterName[]) =>
-    Object.fromEntries(names.map((each) => [each, plane(each)]).filter(([, value]) => value !== 0));
+    Object.fromEntries(
+      names.map((each) => [each, planeCounter(metrics, each)]).filter(([, value]) => value !== 0),
+    );
   const legs = (event: string) => metrics.sum('turnpike_relay_leg_events_total', { event });
   const messages = (kind: string) => metrics.sum('turnpike_relay_client_messages_total', { kind });
   const closed = metrics.entries('turnpike_relay_leg_events_total', 'event', /^closed_/);
@@ -88,23 +96,15 @@ export function relayBalances(name: string, metrics: MetricsText): Balance[] {
 
 /** What one relay has sent to the other has come, where nothing says that it was lost. */
 export function trunkBalance(from: MetricsText, to: MetricsText, name: string): Balance {
-  const records = (metrics: MetricsText, counter: string) =>
-    metrics.sum('turnpike_relay_data_plane_records_total', { name: counter });
-  const lost = ['receive_dropped', 'send_blocked', 'send_errors'].reduce(
-    (sum, counter) =>
-      sum +
-      [from, to].reduce(
-        (both, metrics) =>
-          both + metrics.sum('turnpike_relay_data_plane_datagrams_total', { name: counter }),
-        0,
-      ),
+  const lost = (['receive_dropped', 'send_blocked', 'send_errors'] as const).reduce(
+    (sum, counter) => sum + planeCounter(from, counter) + planeCounter(to, counter),
     0,
   );
-  const sent = records(from, 'client_to_trunk');
+  const sent = planeCounter(from, 'client_to_trunk');
   const came = {
-    trunk_to_client: records(to, 'trunk_to_client'),
-    trunk_unbound: records(to, 'trunk_unbound'),
-    trunk_expired: records(to, 'trunk_expired'),
+    trunk_to_client: planeCounter(to, 'trunk_to_client'),
+    trunk_unbound: planeCounter(to, 'trunk_unbound'),
+    trunk_expired: planeCounter(to, 'trunk_expired'),
   };
   // Datagrams that the kernel dropped are known by number, not by what was in them.
   const missing = sent - totalOf(came);
@@ -131,7 +131,7 @@ export function directoryBalances(metrics: MetricsText): Balance[] {
     },
     {
       name: 'directory: requests timed = requests answered',
-      in: { timed: metrics.sum('turnpike_directory_request_seconds_count') },
+      in: { timed: metrics.sum('turnpike_directory_request_duration_seconds_count') },
       out: { answered },
     },
   ];

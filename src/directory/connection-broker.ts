@@ -81,9 +81,11 @@ export class ConnectionBroker {
   create(wish: ConnectionWish): BrokerAnswer {
     const { snapshots, localLoad, clock, random, metrics, logger } = this.#options;
     const { peers } = wish;
+    const since = clock.monotonic();
     const snapshot = snapshots.current();
     const load = localLoad.estimate(snapshot.relays);
     const selection = selectRelays({ snapshot, load, peers, random: this.#uniform });
+    metrics.selectionSeconds.observe((clock.monotonic() - since) / 1_000);
     metrics.connections.inc({
       tenant: wish.tenant,
       result: selection.ok ? 'created' : 'no-relay',

@@ -134,7 +134,7 @@ export class Directory {
     await acceptWebSockets(app, { sockets, logger });
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
-      scope.addHook('onRequest', requireApiKey(keys, connections, tenantRequests));
+      scope.addHook('onRequest', requireApiKey({ ...common, keys, tenantRequests }));
       peerRoutes(scope, { broker, relays, snapshots, reachability, clock });
       rendezvousRoute(scope, sockets, (request) => endRequest(requestLimiter, request));
     });

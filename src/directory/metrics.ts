@@ -1,10 +1,9 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { KeyCounter } from '../collections/key-counter.js';
 import type { BoundWatch } from '../logging/bound-watch.js';
-import { collect, single } from '../metrics/families.js';
-import { addBuildInfo, metricsText } from '../metrics/process.js';
+import { DIRECTORY_METRICS } from '../metrics/directory-metrics.js';
+import { MetricRegistry } from '../metrics/metric-registry.js';
 import type { Contests } from './claims/contests.js';
 import { isCondemned } from './reachability/doubts.js';
-import { observeReachability } from './reachability/gauges.js';
 import type { Reachability } from './reachability/reachability.js';
 import type { RelayTable } from './relay-table.js';
 import type { LiveRelay, Snapshots } from './snapshot.js';
@@ -13,150 +12,94 @@ interface Sized {
   readonly size: number;
 }
 
+/** What gauges are read from when `/metrics` is. */
+export interface DirectoryMetricsSources {
+  readonly relays: RelayTable;
+  readonly snapshots: Snapshots;
+  readonly reachability: Reachability;
+  readonly contests: Contests;
+  readonly rooms: Sized;
+  readonly sockets: Sized;
+  readonly relayRequests: Sized;
+  readonly unmade: { readonly count: number };
+}
+
 /** Label of requests to no route: a path from the network is never a label. */
 export const NO_ROUTE = 'none';
 
-/**
- * What `/metrics` shows, which docs/metrics.md lists. Labels are routes, configured tenants,
- * statuses and codes: their number does not grow with traffic.
- */
+/** What a directory measures, as `DIRECTORY_METRICS` declares it. */
 export class DirectoryMetrics {
-  readonly #registry = new Registry();
+  readonly #registry = new MetricRegistry(DIRECTORY_METRICS, 'directory');
   /** What was refused, by the code of the problem. */
-  readonly refused = new Map<string, number>();
+  readonly refused = new KeyCounter();
+  readonly requests = this.#registry.counter('turnpike_directory_requests_total');
+  readonly requestSeconds = this.#registry.histogram('turnpike_directory_request_duration_seconds');
+  readonly waitSeconds = this.#registry.histogram('turnpike_directory_request_wait_seconds');
+  readonly selectionSeconds = this.#registry.histogram(
+    'turnpike_directory_selection_duration_seconds',
+  );
+  readonly connections = this.#registry.counter('turnpike_directory_connections_total');
+  readonly relayRequestsRefused = this.#registry.counter(
+    'turnpike_directory_relay_requests_refused_total',
+  );
+  readonly relaysExpired = this.#registry.counter('turnpike_directory_relays_expired_total');
+  readonly rendezvousErrors = this.#registry.counter('turnpike_directory_rendezvous_errors_total');
+  readonly doubts = this.#registry.counter('turnpike_directory_doubts_raised_total');
 
-  constructor() {
-    addBuildInfo(this.#registry, 'directory');
-  }
-
-  readonly requests = new Counter({
-    name: 'turnpike_directory_requests_total',
-    help: 'HTTP requests answered.',
-    labelNames: ['route', 'status'] as const,
-    registers: [this.#registry],
-  });
-
-  readonly requestSeconds = new Histogram({
-    name: 'turnpike_directory_request_seconds',
-    help: 'Time to answer an HTTP request.',
-    labelNames: ['route'] as const,
-    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
-    registers: [this.#registry],
-  });
-
-  readonly connections = new Counter({
-    name: 'turnpike_directory_connections_total',
-    help: 'Connections asked for, by tenant and result.',
-    labelNames: ['tenant', 'result'] as const,
-    registers: [this.#registry],
-  });
-
-  readonly relayRequestsRefused = new Counter({
-    name: 'turnpike_directory_relay_requests_refused_total',
-    help: 'Requests of relays refused, by code.',
-    labelNames: ['code'] as const,
-    registers: [this.#registry],
-  });
-
-  readonly relaysExpired = new Counter({
-    name: 'turnpike_directory_relays_expired_total',
-    help: 'Relays forgotten because they were silent.',
-    registers: [this.#registry],
-  });
-
-  readonly rendezvousErrors = new Counter({
-    name: 'turnpike_directory_rendezvous_errors_total',
-    help: 'Errors sent to rendezvous peers, by code.',
-    labelNames: ['code'] as const,
-    registers: [this.#registry],
-  });
-
-  readonly doubts = new Counter({
-    name: 'turnpike_directory_doubts_raised_total',
-    help: 'Relays or service addresses that came to be suspected or held unreachable.',
-    labelNames: ['doubt'] as const,
-    registers: [this.#registry],
-  });
-
-  /** Counts a refusal. */
-  refuse(code: string): void {
-    this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
+  /** Counts a relay's request that is refused. */
+  refuseRelay(code: string): void {
+    this.relayRequestsRefused.inc({ code });
+    this.refused.add(code);
   }
 
   /** Adds what was met of the directory's bounds. */
   observeBounds(bounds: BoundWatch): void {
-    const total = { type: Counter, registry: this.#registry };
-    const help = 'Refused or closed at a bound.';
-    collect(total, 'turnpike_directory_bounds_met_total', help, 'bound', () => bounds.counts());
+    this.#registry.byLabel('turnpike_directory_bounds_met_total', () => bounds.counts());
   }
 
-  /** Adds gauges that are read when `/metrics` is. */
-  observe(sources: {
-    relays: RelayTable;
-    snapshots: Snapshots;
-    reachability: Reachability;
-    contests: Contests;
-    rooms: Sized;
-    sockets: Sized;
-    relayRequests: Sized;
-    unmade: { readonly count: number };
-  }): void {
-    const { relays, snapshots, reachability, contests, rooms, sockets, relayRequests, unmade } =
-      sources;
-    observeReachability({ snapshots, reachability, registry: this.#registry });
-    const gauge = { type: Gauge, registry: this.#registry };
-    const total = { type: Counter, registry: this.#registry };
-    const states = () => statesOf(snapshots.current().relays);
-    const ofRelays = 'Live relays, by whether they may be chosen.';
-    collect(gauge, 'turnpike_directory_relays', ofRelays, 'state', states);
-    collect(
-      total,
-      'turnpike_directory_claims_total',
-      'Claims to addresses of other relays, by what became of them.',
-      'result',
-      () => Object.entries(contests.counts),
+  /** Adds what is read when `/metrics` is. */
+  observe(sources: DirectoryMetricsSources): void {
+    const { relays, snapshots, contests, rooms, sockets, relayRequests, unmade } = sources;
+    const registry = this.#registry;
+    registry.byLabel('turnpike_directory_relays', () => statesOf(snapshots.current().relays));
+    registry.add(relays.beatSeconds);
+    registry.value('turnpike_directory_registry_versions_total', () => relays.versionsMade);
+    registry.value('turnpike_directory_relay_requests_waiting', () => relayRequests.size);
+    registry.byLabel('turnpike_directory_claims_total', () => contests.counts);
+    registry.add(contests.decisionSeconds);
+    registry.value('turnpike_directory_claims_contested', () => contests.size);
+    registry.value('turnpike_directory_connections_unmade_total', () => unmade.count);
+    registry.value('turnpike_directory_rendezvous_rooms', () => rooms.size);
+    registry.value('turnpike_directory_rendezvous_sockets', () => sockets.size);
+    this.#observeReachability(sources);
+  }
+
+  /** A relay has a row only while a report is about it. There are no rows for pairs. */
+  #observeReachability({ snapshots, reachability }: DirectoryMetricsSources): void {
+    const registry = this.#registry;
+    registry.byLabels('turnpike_directory_relay_unreached_by', () =>
+      snapshots.current().relays.flatMap(({ record }) => {
+        const relay = record.id;
+        const service = record.serviceAddresses.map(
+          (address) => reachability.serviceOf(relay, address).evidence.said,
+        );
+        const said = [
+          [{ relay, kind: 'trunk' }, reachability.trunkSaid(relay)],
+          [{ relay, kind: 'service' }, Math.max(0, ...service)],
+        ] as const;
+        return said.filter(([, relays]) => relays > 0);
+      }),
     );
-    single(
-      gauge,
-      'turnpike_directory_claims_contested',
-      'Claims that other relays are looking into.',
-      () => contests.size,
-    );
-    single(
-      total,
-      'turnpike_directory_registry_versions_total',
-      'Versions of the registry that relays were told of.',
-      () => relays.versionsMade,
-    );
-    single(
-      total,
-      'turnpike_directory_connections_unmade_total',
-      'Connections that a peer asked to have replaced before they were in use.',
-      () => unmade.count,
-    );
-    single(
-      gauge,
-      'turnpike_directory_relay_requests_waiting',
-      'Requests of relays that wait for their turn.',
-      () => relayRequests.size,
-    );
-    single(
-      gauge,
-      'turnpike_directory_rendezvous_rooms',
-      'Rendezvous rooms that exist.',
-      () => rooms.size,
-    );
-    single(
-      gauge,
-      'turnpike_directory_rendezvous_sockets',
-      'Rendezvous sockets that are open.',
-      () => sockets.size,
+    registry.byLabels('turnpike_directory_doubts', () => countDoubts(reachability));
+    registry.value('turnpike_directory_pairs_apart', () => reachability.countPairsApart());
+    registry.value('turnpike_directory_verdicts_suspended', () =>
+      Number(reachability.allCondemned),
     );
   }
 
   /** Everything, in Prometheus' text format. */
   text(): Promise<string> {
-    return metricsText(this.#registry);
+    return this.#registry.text();
   }
 }
 
@@ -169,5 +112,19 @@ function statesOf(live: readonly LiveRelay[]) {
     const state = relay.confirmed ? ready : 'unconfirmed';
     states[relay.draining ? 'draining' : state] += 1;
   }
-  return Object.entries(states);
+  return states;
+}
+
+/** Rows of every kind and doubt, also of those that are nowhere. */
+function* countDoubts(reachability: Reachability) {
+  const doubts = [...reachability.doubts()].map(({ doubt, evidence }) => ({
+    doubt,
+    kind: evidence.address === undefined ? 'trunk' : 'service',
+  }));
+  for (const kind of ['trunk', 'service'] as const) {
+    for (const doubt of ['suspected', 'unreachable'] as const) {
+      const alike = doubts.filter((each) => each.kind === kind && each.doubt === doubt);
+      yield [{ kind, doubt }, alike.length] as const;
+    }
+  }
 }

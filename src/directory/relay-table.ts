@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
+import { DIRECTORY_METRICS } from '../metrics/directory-metrics.js';
+import { createHistogram } from '../metrics/histogram.js';
 import { claimedAddresses } from '../registry/record.js';
 import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
 import { ClaimTable } from './claims/claim-table.js';
@@ -59,6 +61,10 @@ export class RelayTable implements RelayStates {
   readonly claims: ClaimTable;
   /** The legs that this directory has handed out. */
   readonly localLoad: LocalLoad;
+  readonly beatSeconds = createHistogram(
+    DIRECTORY_METRICS,
+    'turnpike_directory_relay_beat_interval_seconds',
+  );
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #starts = new Map<string, number>();
@@ -168,7 +174,9 @@ export class RelayTable implements RelayStates {
     const entry = this.#entries.get(beat.id);
     if (entry === undefined) return;
     const { load, draining } = beat;
-    entry.lastBeatMs = this.#clock.monotonic();
+    const now = this.#clock.monotonic();
+    this.beatSeconds.observe((now - entry.lastBeatMs) / 1_000);
+    entry.lastBeatMs = now;
     if (isOtherLoad(entry.load, load) || entry.draining !== draining) this.#changed.add(beat.id);
     entry.load = load;
     if (entry.draining !== draining) this.#changes += 1;

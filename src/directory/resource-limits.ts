@@ -63,7 +63,7 @@ function connectionBoundsOf(
   limiter: ConnectionLimiter,
   { connectionsMax, relaysReserve, perSourceMax }: ConnectionBounds,
 ): Bound[] {
-  const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
+  const refused = (code: string) => () => metrics.refused.of(code);
   return [
     {
       name: 'connections',
@@ -100,7 +100,7 @@ function connectionBoundsOf(
 function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionBounds): Bound[] {
   const isShort = rendezvousMax < WEB_SOCKET_LIMITS.socketsMax;
   const moreFiles = isShort ? '; a higher limit of open files (ulimit -n) allows more' : '';
-  const refused = (code: string) => () => metrics.refused.get(code) ?? 0;
+  const refused = (code: string) => () => metrics.refused.of(code);
   return [
     {
       name: 'rendezvous-sockets',

@@ -1,5 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { COMMON_METRICS } from './common-metrics.js';
+import { createHistogram } from './histogram.js';
+
+/** How often it is looked how late the event loop is. */
+const LAG_SAMPLE_MS = 100;
 
 /**
  * Gauges of prom-client whose names end in `_total`, which Prometheus keeps for counters; others
@@ -14,31 +18,24 @@ const MISNAMED = [
 let ofProcess: Registry | undefined;
 
 /** What the process uses, measured from the first time that somebody asks. */
-function processRegistry(): Registry {
+export function processRegistry(): Registry {
   if (ofProcess === undefined) {
     ofProcess = new Registry();
     collectDefaultMetrics({ register: ofProcess });
     for (const name of MISNAMED) ofProcess.removeSingleMetric(name);
+    measureEventLoopLag(ofProcess);
   }
   return ofProcess;
 }
 
-/** Says which program and version a registry is of. */
-export function addBuildInfo(registry: Registry, program: 'relay' | 'directory'): void {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const { version } = JSON.parse(manifest) as { version: string };
-  new Gauge({
-    name: 'turnpike_build_info',
-    help: 'Always 1; which program this is, and its version.',
-    labelNames: ['program', 'version'],
-    registers: [registry],
-  }).set({ program, version }, 1);
-}
-
-/**
- * What a registry and the process measure, in Prometheus' text format.
- * @param registry - of a service; one process may have several services, and each shows the process
- */
-export function metricsText(registry: Registry): Promise<string> {
-  return Registry.merge([registry, processRegistry()]).metrics();
+function measureEventLoopLag(registry: Registry): void {
+  const lag = createHistogram(COMMON_METRICS, 'turnpike_event_loop_lag_seconds');
+  registry.registerMetric(lag);
+  let dueAtMs = performance.now() + LAG_SAMPLE_MS;
+  const sample = () => {
+    const now = performance.now();
+    lag.observe(Math.max(now - dueAtMs, 0) / 1_000);
+    dueAtMs = now + LAG_SAMPLE_MS;
+  };
+  setInterval(sample, LAG_SAMPLE_MS).unref();
 }

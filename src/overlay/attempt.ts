@@ -9,6 +9,8 @@ export interface Attempt {
   /** Transaction of the newest Connect, which gets the response, and how it was signed; a copy. */
   transactionId: Uint8Array;
   signer: Signer;
+  /** When the first Connect arrived, monotonic ms. */
+  readonly since: number;
   /** Monotonic ms after which the Connect is answered 447. */
   readonly deadline: number;
   readonly channel: number;

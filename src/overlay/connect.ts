@@ -106,6 +106,7 @@ export class Connect {
       claimed,
       transactionId: copiedTransactionId(request.transactionId),
       signer: request.signer,
+      since: now,
       deadline: now + LEG_LIMITS.connectMs,
       channel: leg.channel,
       offer,

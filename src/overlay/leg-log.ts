@@ -69,7 +69,7 @@ export class LegLog implements RequestLog {
   readonly #budgets: Readonly<Record<Kind, LineBudget>>;
   #saidOmittedAt: number;
   /** Number of omitted lines, by event. */
-  readonly omitted = new Map<string, number>(NAMES.map((kind) => [kind, 0]));
+  readonly omitted = new Map<Kind, number>(NAMES.map((kind) => [kind, 0]));
 
   /**
    * @param relay - this relay's id

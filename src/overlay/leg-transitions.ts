@@ -67,7 +67,8 @@ export class LegTransitions {
   pair(leg: Leg, attempt: Attempt, to: Omit<Pairing, 'type' | 'channel' | 'since' | 'expiresAt'>) {
     const { channel } = attempt;
     const { clock, silence, stats, responses } = this.#context;
-    const since = Math.round(clock.monotonic());
+    const now = clock.monotonic();
+    const since = Math.round(now);
     const pairing: Pairing = {
       type: 'established',
       ...to,
@@ -80,6 +81,8 @@ export class LegTransitions {
     this.schedule(leg);
     silence.add(leg, pairing);
     stats.legs.established += 1;
+    const peerRelay = to.remote === undefined ? 'self' : 'other';
+    stats.connectSeconds.observe({ peer_relay: peerRelay }, (now - attempt.since) / 1_000);
     responses.connected(connectTarget(leg, attempt), leg, channel);
   }
 

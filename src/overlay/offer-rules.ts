@@ -92,7 +92,7 @@ export class OfferRules {
   /** Handles a success response: the other relay has bound its index and matched the offer. */
   accepted(remote: RemoteRelay, answer: OfferAccepted & { counter: number }): void {
     const { transactionId, sessionIndex: remoteIndex, counter } = answer;
-    const { sentOffers, legs, closes, forwarding, offers, indexes } = this.#context;
+    const { sentOffers, legs, closes, forwarding, offers, indexes, stats, clock } = this.#context;
     const sent = sentOffers.find(transactionId);
     if (!sent || sent.remote !== remote) return;
     const { leg } = sent;
@@ -106,6 +106,7 @@ export class OfferRules {
     const { attempt } = leg.state;
     // A response to an offer that a newer Connect has replaced does not apply to the newer one.
     if (!attempt.offer || !sameBytes(attempt.offer.transactionId, transactionId)) return;
+    stats.offerSeconds.observe((clock.monotonic() - attempt.offer.sentAt) / 1_000);
     if (!this.#pairing.bind(leg, attempt)) return;
     if (!forwarding.toRelay(leg, remote, remoteIndex)) {
       return this.#transitions.fail(leg, attempt, 'data-plane-full');

@@ -1,7 +1,9 @@
 import { KeyCounter } from '../collections/key-counter.js';
+import { createHistogram } from '../metrics/histogram.js';
+import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import type { RefusalReason } from './refusals.js';
 
-/** Counters of the overlay; each becomes a metric. */
+/** Counters and durations of the overlay; each becomes a metric. */
 export class OverlayStats {
   /** Allocates and Connects that arrived again after a later one. */
   outdated = 0;
@@ -24,4 +26,9 @@ export class OverlayStats {
     not_established: 0,
     mismatched: 0,
   };
+  readonly connectSeconds = createHistogram(
+    RELAY_METRICS,
+    'turnpike_relay_connect_duration_seconds',
+  );
+  readonly offerSeconds = createHistogram(RELAY_METRICS, 'turnpike_relay_offer_duration_seconds');
 }

@@ -141,6 +141,11 @@ export class RegistrationClient {
     this.registered.catch(() => {});
   }
 
+  /** How long requests to the directory took. */
+  get requestSeconds(): SignedRequests['requestSeconds'] {
+    return this.#requests.requestSeconds;
+  }
+
   get state(): RegistrationState {
     return this.#state;
   }

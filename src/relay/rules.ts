@@ -6,6 +6,8 @@ import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
+import { createHistogram } from '../metrics/histogram.js';
+import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { OverlayContext } from '../overlay/context.js';
 import { OVERLAY_REALM } from '../overlay/leg-credentials.js';
@@ -83,6 +85,8 @@ export class RelayRules {
   readonly claimResponder: ClaimResponder;
   /** Budgets of responses to unauthenticated requests. */
   readonly budgets: StrangerBudgets;
+  readonly batchSeconds = createHistogram(RELAY_METRICS, 'turnpike_relay_batch_duration_seconds');
+  readonly #clock: Clock;
   readonly #stunServer: StunServer;
   readonly #onFault: (error: unknown) => void;
   readonly #sockets: readonly TrunkSocket[];
@@ -90,6 +94,7 @@ export class RelayRules {
   constructor(options: RelayRulesOptions) {
     const { local, plane, clock, random } = options;
     const { onReachability: onChange = () => {}, legsMax = LEG_LIMITS.legsMax } = options;
+    this.#clock = clock;
     this.#onFault = options.onFault ?? (() => {});
     const log = new LegLog(clock, local.id, options.logger);
     const sockets = trunkSockets(options);
@@ -152,11 +157,13 @@ export class RelayRules {
   /** Processes a batch of the data plane. Never throws. */
   receive({ datagrams, events }: DataPlaneBatch): void {
     const { trunk } = this.context;
+    const since = this.#clock.monotonic();
     for (const datagram of datagrams) {
       const reader = datagram.side === 'client' ? this.#stunServer : trunk;
       this.#guarded(() => reader.receive(datagram));
     }
     for (const event of events) this.#guarded(() => trunk.event(event));
+    this.batchSeconds.observe((this.#clock.monotonic() - since) / 1_000);
   }
 
   /** Contains an internal error: one message must not end the relay. */

@@ -1,5 +1,7 @@
 import { type AddressFamily, familyOf, sameAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
+import { createHistogram } from '../metrics/histogram.js';
+import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import { CHECK_LIMITS } from '../registry/check-limits.js';
@@ -29,8 +31,8 @@ interface Checked {
   readonly family: AddressFamily;
   /** The trunk socket that asks, and its source IP if it is bound to a wildcard. */
   readonly from: Pick<FiveTuple, 'handle' | 'local'>;
-  /** Outstanding transactions, the oldest first. */
-  readonly pending: string[];
+  /** When each outstanding transaction was sent, the oldest first. */
+  readonly pending: Map<string, number>;
   /** The relay's incarnation at the last check; undefined before the first. */
   incarnation: Incarnation | undefined;
   nextAtMs: number;
@@ -65,6 +67,10 @@ export class ServiceAddressChecker {
    * in neither of the latter.
    */
   readonly counts = { asked: 0, answered: 0, unanswered: 0 };
+  readonly answerSeconds = createHistogram(
+    RELAY_METRICS,
+    'turnpike_relay_service_check_duration_seconds',
+  );
   readonly #options: ServiceAddressCheckerOptions;
   readonly #checked = new Map<string, Checked>();
   readonly #byTransaction = new Map<string, Checked>();
@@ -80,7 +86,7 @@ export class ServiceAddressChecker {
       keyOf: ({ id, address }) => `${id} ${address}`,
       make: (check) => this.#make(check),
       drop: ({ pending }) => {
-        for (const transaction of pending) this.#byTransaction.delete(transaction);
+        for (const transaction of pending.keys()) this.#byTransaction.delete(transaction);
       },
     });
   }
@@ -93,7 +99,7 @@ export class ServiceAddressChecker {
       if (!this.#isListed(checked) || now < checked.nextAtMs) continue;
       checked.nextAtMs = now + CHECK_LIMITS.serviceCheckIntervalMs;
       const before = isUnanswered(checked);
-      plane.send([{ side: 'trunk', ...this.#request(checked) }]);
+      plane.send([{ side: 'trunk', ...this.#request(checked, now) }]);
       this.counts.asked += 1;
       checked.unanswered += 1;
       if (isUnanswered(checked) !== before) this.#options.onChange();
@@ -108,14 +114,19 @@ export class ServiceAddressChecker {
     const transaction = transactionKey(transactionId);
     const checked = this.#byTransaction.get(transaction);
     if (checked === undefined || !sameAddress(checked.address, remote)) return false;
-    // Older requests count as unanswered; responses to newer ones may still arrive.
-    const settled = checked.pending.splice(0, checked.pending.indexOf(transaction) + 1);
-    for (const each of settled) this.#byTransaction.delete(each);
+    const now = this.#options.clock.monotonic();
+    this.answerSeconds.observe((now - (checked.pending.get(transaction) ?? now)) / 1_000);
     this.counts.answered += 1;
-    this.counts.unanswered += settled.length - 1;
+    // Older requests count as unanswered; responses to newer ones may still arrive.
+    for (const each of checked.pending.keys()) {
+      checked.pending.delete(each);
+      this.#byTransaction.delete(each);
+      if (each === transaction) break;
+      this.counts.unanswered += 1;
+    }
     const before = isUnanswered(checked);
-    checked.unanswered = checked.pending.length;
-    checked.answeredAtMs = this.#options.clock.monotonic();
+    checked.unanswered = checked.pending.size;
+    checked.answeredAtMs = now;
     if (before) this.#options.onChange();
     return true;
   }
@@ -160,7 +171,7 @@ export class ServiceAddressChecker {
       address,
       family: familyOf(address),
       from,
-      pending: [],
+      pending: new Map(),
       incarnation: undefined,
       // Spread over the interval, because many checks are appointed at once.
       nextAtMs:
@@ -181,13 +192,18 @@ export class ServiceAddressChecker {
     return remote?.record.serviceAddresses.some((each) => sameAddress(each, address)) === true;
   }
 
-  #request(checked: Checked): { readonly tuple: FiveTuple; readonly data: Uint8Array } {
+  #request(
+    checked: Checked,
+    now: number,
+  ): { readonly tuple: FiveTuple; readonly data: Uint8Array } {
     const transactionId = this.#options.random(12);
     const transaction = transactionKey(transactionId);
-    checked.pending.push(transaction);
+    checked.pending.set(transaction, now);
     this.#byTransaction.set(transaction, checked);
-    if (checked.pending.length > PENDING_MAX) {
-      this.#byTransaction.delete(checked.pending.shift() ?? '');
+    if (checked.pending.size > PENDING_MAX) {
+      const [oldest = ''] = checked.pending.keys();
+      checked.pending.delete(oldest);
+      this.#byTransaction.delete(oldest);
       this.counts.unanswered += 1;
     }
     const writer = new MessageWriter('request', Method.Binding, transactionId);

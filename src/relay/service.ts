@@ -180,7 +180,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       // The XDP program accepts single-record datagrams only; others take the slower sockets.
       recordsMax: plane.xdp.mode === 'off' ? LIMITS.recordsMax : 1,
     });
-    this.#metrics = new RelayMetrics(this.#rules, plane, () => this.#registration);
+    this.#metrics = new RelayMetrics(this.#rules, plane);
     this.#useRelays(options.relays);
     this.#registration = this.#register(options, clock);
     this.#workers = new WorkerWatchdog(plane, clock, logger);
@@ -228,6 +228,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       clock,
       logger: this.#logger,
     });
+    this.#metrics.observeRegistration(client);
     client.start();
     return client;
   }

@@ -5,6 +5,8 @@ import type { Clock } from '../clock.js';
 import { connectAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 import { readBody, sendRequest } from '../http/client-request.js';
+import { createHistogram } from '../metrics/histogram.js';
+import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import type { RandomBytes } from '../random.js';
 import {
   NONCE_BYTES,
@@ -25,6 +27,14 @@ export const DIRECTORY_BACKOFF_MS_MAX = 5_000;
 export const DIRECTORY_CONNECTION_MS = 60_000;
 /** Maximum response of a directory that a relay reads. */
 export const REGISTRY_BYTES_MAX = 16_777_216;
+
+/** What a relay requests of a directory with each HTTP method, as a metric's label. */
+const REQUEST_LABELS = {
+  PUT: 'register',
+  POST: 'beat',
+  GET: 'registry',
+  DELETE: 'deregister',
+} as const;
 
 /** A directory's signed response, or why there is none. */
 export type SignedAnswerResult =
@@ -50,7 +60,7 @@ export const REFUSALS: ReadonlyMap<string, string> = new Map([
 
 /** A request to a directory. */
 export interface DirectoryRequest {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly method: keyof typeof REQUEST_LABELS;
   /** Path and query, from `/v1` on. */
   readonly path: string;
   readonly body?: unknown;
@@ -72,6 +82,10 @@ export interface SignedRequestsOptions {
  * Signing). Network errors never make it throw: a response that is not genuine is a failure.
  */
 export class SignedRequests {
+  readonly requestSeconds = createHistogram(
+    RELAY_METRICS,
+    'turnpike_relay_directory_request_duration_seconds',
+  );
   readonly #options: SignedRequestsOptions;
   /** The URL without a slash at the end. */
   readonly #base: string;
@@ -124,6 +138,15 @@ export class SignedRequests {
 
   /** Sends a request and waits for the response, at most `timeoutMs`. Never rejects. */
   async send(request: DirectoryRequest): Promise<SignedAnswerResult> {
+    const since = this.#options.clock.monotonic();
+    const answer = await this.#send(request);
+    const seconds = (this.#options.clock.monotonic() - since) / 1_000;
+    const result = answer.ok ? 'answered' : 'failed';
+    this.requestSeconds.observe({ request: REQUEST_LABELS[request.method], result }, seconds);
+    return answer;
+  }
+
+  async #send(request: DirectoryRequest): Promise<SignedAnswerResult> {
     this.#lookAgain();
     const controller = new AbortController();
     let late = false;

@@ -34,6 +34,8 @@ export interface ProberEvents {
   readonly onAsked: (remote: RemoteRelay) => void;
   /** A probe of the path from the trunk port was answered. */
   readonly onAnswer: (remote: RemoteRelay, path: Path) => void;
+  /** A probe of any path and source port was answered. */
+  readonly onRoundTrip: (rttNs: number) => void;
   /** The standing of one of the relay's paths has changed, or a reply has arrived. */
   readonly onChange: (remote: RemoteRelay) => void;
 }
@@ -315,6 +317,7 @@ export class Prober {
       probeSupport.plainAnswered();
     }
     relay.sent.delete(event.number);
+    this.#events.onRoundTrip(event.rttNs);
     // Until the version is known, a plain reply does not prove that the path works.
     if (!sent.plain || probeSupport.kind === 'plain') {
       if (kind === 'size') {

@@ -7,6 +7,8 @@ import {
 } from '../address.js';
 import type { Clock } from '../clock.js';
 import { LIMITS } from '../limits.js';
+import { createHistogram } from '../metrics/histogram.js';
+import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import { TRUNK_MTU_DEFAULT_BYTES } from '../native/option-specs.js';
 import type { DataPlane } from '../native/types.js';
 import { type Incarnation, incarnationOf, supersedes } from '../registry/incarnation.js';
@@ -55,6 +57,10 @@ export interface RemoteRelaysOptions {
  * Bound: `LIMITS.relaysMax` relays; further ones are not taken.
  */
 export class RemoteRelays {
+  readonly probeRttSeconds = createHistogram(
+    RELAY_METRICS,
+    'turnpike_relay_trunk_probe_rtt_seconds',
+  );
   readonly #options: RemoteRelaysOptions;
   readonly #byId = new Map<string, RemoteRelay>();
   readonly #byIndex: (RemoteRelay | undefined)[] = [];
@@ -78,6 +84,7 @@ export class RemoteRelays {
     this.#prober = new Prober(plane, {
       onAsked: (remote) => remote.liveness.probed(),
       onAnswer: (remote, path) => this.#answered(remote, path),
+      onRoundTrip: (rttNs) => this.probeRttSeconds.observe(rttNs / 1e9),
       onChange: (remote) => this.#choosePath(remote, clock.monotonic()),
     });
   }

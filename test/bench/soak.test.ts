@@ -72,7 +72,7 @@ const PAGE = [
   'turnpike_relay_data_plane_datagrams_total{name="client_rx_packets"} 9',
   'turnpike_relay_data_plane_datagrams_total{name="client_punted"} 5',
   'turnpike_relay_data_plane_records_total{name="client_to_trunk"} 3',
-  'turnpike_relay_data_plane_datagrams_total{name="stun_malformed"} 1',
+  'turnpike_relay_data_plane_dropped_datagrams_total{reason="stun_malformed"} 1',
   'turnpike_relay_client_messages_total{kind="requests"} 5',
 ].join('\n');
 

@@ -4,6 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Directory, Peer, Relay, relaySecret, tenantRoot } from '../../src/index.js';
+import type { Metrics } from '../../src/metrics/metric.js';
+import { COUNTERS } from '../../src/native/counters.js';
+import { XDP_FINDING_KINDS } from '../../src/native/xdp-finding.js';
+import { REFUSALS } from '../../src/overlay/refusals.js';
+import { METRICS_BY_HEADING } from '../house/metrics-page.js';
 import { ROOT } from '../house/source-files.js';
 import { promtool } from '../setup/test-tools.js';
 
@@ -13,6 +18,8 @@ interface Family {
   readonly help: string;
   readonly type: string;
   readonly labels: ReadonlySet<string>;
+  /** Its lines. */
+  readonly samples: readonly string[];
 }
 
 /** What both services show after a connection, a refusal and requests that fail. */
@@ -55,9 +62,10 @@ function families(text: string): Family[] {
   const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)].map(
     ([, name = '', help = '', type = '']) => {
-      const own = samples.filter((line) => line.split(/[{ ]/)[0]?.startsWith(name));
+      const series = new RegExp(`^${name}(_(bucket|sum|count))?[{ ]`);
+      const own = samples.filter((line) => series.test(line));
       const labels = own.flatMap((line) => [...line.matchAll(/(\w+)="/g)].map(([, key]) => key));
-      return { name, help, type, labels: new Set(labels as string[]) };
+      return { name, help, type, labels: new Set(labels as string[]), samples: own };
     },
   );
 }
@@ -157,7 +165,7 @@ t.test('what operators ask first is there', async (t) => {
   const { relay, directory } = pages;
   t.match(relay, 'turnpike_relay_registration_state{state="registered"} 1');
   t.match(relay, 'turnpike_relay_registration_state{state="registering"} 0');
-  t.match(relay, /^turnpike_relay_directory_answers 1$/m);
+  t.match(relay, /^turnpike_relay_directory_reachable 1$/m);
   t.match(relay, /^turnpike_relay_trunk_reachable\{relay="(fra|nyc)-1"\} 1$/m);
   t.match(relay, 'turnpike_relay_xdp_mode{mode="off"} 1');
   t.match(relay, /^turnpike_relay_legs [12]$/m);
@@ -168,63 +176,88 @@ t.test('what operators ask first is there', async (t) => {
   t.match(directory, 'turnpike_directory_requests_total{route="none",status="404"} 1');
 });
 
-t.test('no label grows with traffic', async (t) => {
-  const bounded = new Set([
-    ...[
-      'name',
-      'kind',
-      'code',
-      'reason',
-      'event',
-      'why',
-      'relay',
-      'state',
-      'mode',
-      'doubt',
-      'bound',
-    ],
-    ...['route', 'status', 'tenant', 'result', 'program', 'version', 'le', 'quantile'],
-    ...['type', 'space', 'major', 'minor', 'patch'],
-  ]);
+const DECLARED: Metrics = Object.assign({}, ...Object.values(METRICS_BY_HEADING));
+const LISTS: Readonly<Record<string, readonly string[]>> = {
+  'turnpike_relay_refusals_total code': Object.values(REFUSALS).map(String),
+  'turnpike_relay_refusals_total reason': Object.keys(REFUSALS),
+  'turnpike_relay_xdp_left_out reason': XDP_FINDING_KINDS,
+  ...Object.fromEntries(
+    Object.entries(DECLARED).flatMap(([name, { labels = {} }]) =>
+      Object.keys(labels)
+        .filter(() => name.startsWith('turnpike_relay_data_plane_'))
+        .map((label) => [`${name} ${label}`, Object.keys(COUNTERS)]),
+    ),
+  ),
+};
+
+t.test('each label is a declared one, and its values are those that are declared', async (t) => {
   for (const { service, families } of all) {
-    const labels = new Set(families.flatMap(({ labels }) => [...labels]));
-    t.strictSame(
-      [...labels].filter((label) => !bounded.has(label)),
-      [],
-      service,
-    );
+    const wrong: string[] = [];
+    for (const { name, samples } of families.filter((each) => each.name.startsWith('turnpike_'))) {
+      const { labels = {} } = DECLARED[name] ?? {};
+      for (const [, label = '', value = ''] of samples.flatMap((line) => [
+        ...line.matchAll(/(\w+)="([^"]*)"/g),
+      ])) {
+        const declared = labels[label];
+        const isBucket = label === 'le' && DECLARED[name]?.kind === 'histogram';
+        if (declared === undefined && !isBucket) wrong.push(`${name} ${label}`);
+        const list = LISTS[`${name} ${label}`] ?? declared;
+        if (Array.isArray(list) && !list.includes(value)) wrong.push(`${name} ${label} ${value}`);
+      }
+    }
+    t.strictSame(wrong, [], service);
   }
 });
 
-t.test('docs/metrics.md lists every family, with its labels, and no other', async (t) => {
-  const page = readFileSync(join(ROOT, 'docs', 'metrics.md'), 'utf8');
-  const rows = [...page.matchAll(/^\| `(turnpike_\w+)(?:\{([\w, ]*)\})?` \| (\w+) \|/gm)];
-  const documented = rows.map(([, name, labels = '', type]) => `${name}{${labels}} ${type}`);
-  const own = all
-    .flatMap(({ families }) => families)
-    .filter(({ name }) => name.startsWith('turnpike_'));
-  const shown = own.map(({ name, labels, type }) => {
-    const keys = [...labels].filter((label) => label !== 'le').sort();
-    return { name, text: `${name}{${keys.join(', ')}} ${type}` };
-  });
-  const names = new Set(rows.map(([, name]) => name));
-  t.strictSame(
-    shown.filter(({ name }) => !names.has(name)).map(({ text }) => text),
-    [],
-  );
-  // A family without samples in this scrape shows no labels.
-  const wrong = shown.filter(({ name, text }) => {
-    const bare = `${name}{}`;
-    return !text.startsWith(bare) && !documented.includes(text);
-  });
-  t.strictSame(
-    wrong.map(({ text }) => text),
-    [],
-  );
-  const there = new Set(shown.map(({ name }) => name));
-  t.strictSame(
-    [...names].filter((name) => !there.has(name ?? '')),
-    [],
-    'nothing that is not there',
-  );
+t.test('each service shows what is declared for it, and nothing else', async (t) => {
+  for (const { service, families } of all) {
+    const heading = service === 'relay' ? 'Relay' : 'Directory';
+    const declared = { ...METRICS_BY_HEADING.Both, ...METRICS_BY_HEADING[heading] };
+    const own = families.filter(({ name }) => name.startsWith('turnpike_'));
+    t.strictSame(own.map(({ name }) => name).sort(), Object.keys(declared).sort(), service);
+    for (const { name, help, type } of own) {
+      t.same({ help, type }, { help: declared[name]?.help, type: declared[name]?.kind }, name);
+    }
+  }
+});
+
+t.test('durations are observed in seconds', async (t) => {
+  const observed = (text: string, series: string) => {
+    const [, sum] =
+      new RegExp(`^${series.replace('_count', '_sum')} (\\S+)$`, 'm').exec(text) ?? [];
+    const [, count] = new RegExp(`^${series} (\\d+)$`, 'm').exec(text) ?? [];
+    return Number(count) > 0 && Number(sum) >= 0 && Number(sum) < 60;
+  };
+  for (const series of [
+    'turnpike_relay_batch_duration_seconds_count',
+    'turnpike_relay_connect_duration_seconds_count\\{peer_relay="(?:self|other)"\\}',
+    'turnpike_relay_directory_request_duration_seconds_count\\{request="beat",result="answered"\\}',
+    'turnpike_relay_trunk_probe_rtt_seconds_count',
+  ]) {
+    t.ok(observed(pages.relay, series), series);
+  }
+  for (const series of [
+    'turnpike_directory_request_duration_seconds_count\\{route="none"\\}',
+    'turnpike_directory_request_wait_seconds_count\\{queue="relays"\\}',
+    'turnpike_directory_request_wait_seconds_count\\{queue="tenants"\\}',
+    'turnpike_directory_selection_duration_seconds_count',
+    'turnpike_directory_relay_beat_interval_seconds_count',
+  ]) {
+    t.ok(observed(pages.directory, series), series);
+  }
+});
+
+t.test('services in one process do not count for each other', async (t) => {
+  const open = () =>
+    Directory.open({
+      listen: { address: '127.0.0.1', port: 0 },
+      clusterSecret: randomBytes(32),
+      apiKeys: [{ key: randomBytes(24).toString('base64url'), tenant: 'default' }],
+    });
+  const [asked, other] = await Promise.all([open(), open()]);
+  t.teardown(() => Promise.all([asked.close(), other.close()]));
+  await fetch(`${asked.url}/nowhere`);
+  const line = 'turnpike_directory_requests_total{route="none",status="404"} 1';
+  t.match(await asked.metrics(), line);
+  t.notMatch(await other.metrics(), line);
 });

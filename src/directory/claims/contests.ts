@@ -1,5 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { LIMITS } from '../../limits.js';
+import { DIRECTORY_METRICS } from '../../metrics/directory-metrics.js';
+import { createHistogram } from '../../metrics/histogram.js';
 import { CHECK_LIMITS } from '../../registry/check-limits.js';
 import { claimedAddresses } from '../../registry/record.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
@@ -47,6 +49,7 @@ interface Contest {
   /** Ids of checkers by target key: those that got an answer, and those that got none. */
   readonly proved: Map<string, Set<string>>;
   readonly missed: Map<string, Set<string>>;
+  readonly beganAtMs: number;
   readonly endsAtMs: number;
 }
 
@@ -89,6 +92,10 @@ const REGIONS_MIN = 2;
 export class Contests {
   /** Number of contests by outcome, and of claims that no relays could check. */
   readonly counts = { proved: 0, unproved: 0, unchecked: 0 };
+  readonly decisionSeconds = createHistogram(
+    DIRECTORY_METRICS,
+    'turnpike_directory_claim_duration_seconds',
+  );
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #contests = new Map<string, Contest>();
@@ -154,6 +161,7 @@ export class Contests {
       checkers: new Map(checkers.map((checker) => [checker.record.id, checker.record])),
       proved: new Map(),
       missed: new Map(),
+      beganAtMs: now,
       endsAtMs: now + CLAIM_LIMITS.contestMs,
     };
     this.#contests.set(record.id, contest);
@@ -314,10 +322,12 @@ export class Contests {
 
   #end(contest: Contest, result: ContestResult): void {
     const { claimant, plan } = contest;
+    const now = this.#clock.monotonic();
     this.#contests.delete(claimant.id);
     this.counts[result] += 1;
+    this.decisionSeconds.observe({ result }, (now - contest.beganAtMs) / 1_000);
     if (result === 'proved') {
-      const untilMs = this.#clock.monotonic() + CLAIM_LIMITS.grantMs;
+      const untilMs = now + CLAIM_LIMITS.grantMs;
       const claims = new Set(plan.questions.map(({ claim }) => claim));
       this.#grants.set(claimant.id, { claims, untilMs });
       this.#pace.won(claimant.id);

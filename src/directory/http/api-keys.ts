@@ -1,7 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import type { ConnectionLimiter } from '../../http/connection-limiter.js';
+import type { DirectoryMetrics } from '../metrics.js';
 import { sendProblem } from './problem.js';
 import type { TenantRequestQueue } from './tenant-request-queue.js';
 
@@ -78,16 +80,22 @@ declare module 'fastify' {
   }
 }
 
+/** What the hook works with. */
+export interface ApiKeyOptions {
+  readonly keys: ApiKeys;
+  readonly connections: Pick<ConnectionLimiter, 'hasKey'>;
+  readonly tenantRequests: TenantRequestQueue;
+  readonly metrics: DirectoryMetrics;
+  readonly clock: Clock;
+}
+
 /**
  * Returns a hook that authenticates a request by its API key, waits for the tenant's turn and sets
  * `request.tenant`. It answers 401 without a known key and 429 if too many requests of the tenant
  * wait.
  */
-export function requireApiKey(
-  keys: ApiKeys,
-  connections: Pick<ConnectionLimiter, 'hasKey'>,
-  tenantRequests: TenantRequestQueue,
-) {
+export function requireApiKey(options: ApiKeyOptions) {
+  const { keys, connections, tenantRequests, metrics, clock } = options;
   return async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -101,7 +109,9 @@ export function requireApiKey(
     }
     request.tenant = tenant;
     connections.hasKey(request.socket);
+    const since = clock.monotonic();
     const isServed = await tenantRequests.take(tenant, () => request.socket.destroyed);
+    metrics.waitSeconds.observe({ queue: 'tenants' }, (clock.monotonic() - since) / 1_000);
     // The client is gone: skip the work.
     if (request.socket.destroyed) return reply.hijack();
     return isServed ? undefined : sendProblem(reply, CROWDED);

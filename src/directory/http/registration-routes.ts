@@ -173,8 +173,7 @@ type Claim =
   | (ClaimAnswer & { readonly whose: string });
 
 function refuse(reply: FastifyReply, problem: Problem, { metrics }: RegistrationRoutesOptions) {
-  metrics.relayRequestsRefused.inc({ code: problem.code });
-  metrics.refuse(problem.code);
+  metrics.refuseRelay(problem.code);
   return sendProblem(reply, problem);
 }
 

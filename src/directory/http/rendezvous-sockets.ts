@@ -61,7 +61,7 @@ export class RendezvousSockets {
 
   /** Counts a refused socket. */
   refuse(): void {
-    this.#options.metrics.refuse('socket-limit');
+    this.#options.metrics.refused.add('socket-limit');
   }
 
   /** Serves an open WebSocket until it closes. */
@@ -140,7 +140,7 @@ class RendezvousSocket implements Member {
     const { reason, ...rest } = details;
     const { close, message } = RENDEZVOUS_ERRORS[code];
     this.#options.metrics.rendezvousErrors.inc({ code });
-    this.#options.metrics.refuse(code);
+    this.#options.metrics.refused.add(code);
     this.#options.logger.debug({ tenant: this.tenant, code, reason }, 'rendezvous peer refused');
     this.send({
       type: 'error',

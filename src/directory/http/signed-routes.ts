@@ -60,8 +60,7 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
   keepRawBody(scope);
 
   const refuse = (reply: FastifyReply, problem: Problem) => {
-    metrics.relayRequestsRefused.inc({ code: problem.code });
-    metrics.refuse(problem.code);
+    metrics.refuseRelay(problem.code);
     return sendProblem(reply, problem);
   };
 
@@ -72,7 +71,9 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
       return refuse(reply, CLOCK_SKEW);
     }
     const stranger = options.connections.strangerOf(request.socket);
+    const since = clock.monotonic();
     await options.relayRequests.take(stranger, () => request.socket.destroyed);
+    metrics.waitSeconds.observe({ queue: 'relays' }, (clock.monotonic() - since) / 1_000);
     // The client is gone: skip the work.
     return request.socket.destroyed ? reply.hijack() : undefined;
   });

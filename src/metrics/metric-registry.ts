@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { Counter, Gauge, type Histogram, Registry } from 'prom-client';
+import { COMMON_METRICS } from './common-metrics.js';
+import { configOf, createHistogram } from './histogram.js';
+import type { LabelOf, LabelsOf, Metric, Metrics, NameOf, ValueOf } from './metric.js';
+import { processRegistry } from './process.js';
+
+/** A metric's numbers by the value of its label. */
+type Rows<Value extends string> =
+  | Readonly<Record<Value, number>>
+  | Iterable<readonly [value: Value, number: number]>;
+
+/**
+ * The metrics of one service, of those that are declared. Services in one process have one each, so
+ * that none counts for another.
+ */
+export class MetricRegistry<M extends Metrics> {
+  readonly #metrics: M;
+  readonly #registry = new Registry();
+
+  constructor(metrics: M, program: 'relay' | 'directory') {
+    this.#metrics = metrics;
+    const name = 'turnpike_build_info';
+    new Gauge({
+      ...configOf(name, COMMON_METRICS[name]),
+      registers: [this.#registry],
+    }).set({ program, version: readVersion() }, 1);
+  }
+
+  /** Makes a counter that the caller counts with. */
+  counter<Name extends NameOf<M, 'counter'>>(name: Name): Counter<LabelOf<M[Name]>> {
+    return new Counter({ ...this.#config(name), registers: [this.#registry] });
+  }
+
+  /** Makes a histogram that the caller observes values with. */
+  histogram<Name extends NameOf<M, 'histogram'>>(name: Name): Histogram<LabelOf<M[Name]>> {
+    const made = createHistogram<M, Name>(this.#metrics, name);
+    this.add(made);
+    return made;
+  }
+
+  /** Shows a histogram that `createHistogram` made. */
+  add<Label extends string>(histogram: Histogram<Label>): void {
+    this.#registry.registerMetric(histogram);
+  }
+
+  /** A metric without labels, read when it is asked for. */
+  value(name: NameOf<M, 'counter' | 'gauge'>, read: () => number): void {
+    this.#collect(name, () => [[{}, read()]]);
+  }
+
+  /** A metric with one label, read when it is asked for. */
+  byLabel<Name extends NameOf<M, 'counter' | 'gauge'>>(
+    name: Name,
+    read: () => Rows<ValueOf<M[Name], LabelOf<M[Name]>>>,
+  ): void {
+    const [label = ''] = Object.keys(this.#metrics[name]?.labels ?? {});
+    this.#collect(name, () => {
+      const rows = read();
+      const pairs: Iterable<readonly [value: string, number: number]> =
+        Symbol.iterator in rows ? rows : Object.entries<number>(rows);
+      return Array.from(pairs, ([value, number]) => [{ [label]: value }, number] as const);
+    });
+  }
+
+  /** A metric with several labels, read when it is asked for. */
+  byLabels<Name extends NameOf<M, 'counter' | 'gauge'>>(
+    name: Name,
+    read: () => Iterable<readonly [labels: LabelsOf<M[Name]>, number: number]>,
+  ): void {
+    this.#collect(name, read);
+  }
+
+  /** All that is measured here, and what the process uses, in Prometheus' text format. */
+  text(): Promise<string> {
+    return Registry.merge([this.#registry, processRegistry()]).metrics();
+  }
+
+  #collect(
+    name: NameOf<M, 'counter' | 'gauge'>,
+    read: () => Iterable<readonly [labels: Readonly<Record<string, string>>, number: number]>,
+  ): void {
+    const type = this.#metrics[name]?.kind === 'counter' ? Counter : Gauge;
+    new type({
+      ...this.#config(name),
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [labels, number] of read()) this.inc(labels, number);
+      },
+    });
+  }
+
+  #config(name: keyof M & string) {
+    return configOf(name, this.#metrics[name] as Metric);
+  }
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
