@@ -102,6 +102,7 @@ type Next = 'beat' | 'soon' | 'retry' | 'end';
 export class RegistrationClient {
   /** Resolves at the first registration; rejects if stopped or superseded before. */
   readonly registered: Promise<void>;
+  readonly requestSeconds: SignedRequests['requestSeconds'];
   readonly #options: RegistrationClientOptions;
   readonly #requests: SignedRequests;
   readonly #known: RelayMembership;
@@ -132,6 +133,7 @@ export class RegistrationClient {
     const { id, directoryUrl, logger = pino({ enabled: false }), answersAt } = options;
     this.#notices = new DirectoryLog(id, directoryUrl, logger);
     this.#requests = new SignedRequests({ ...options, clock, random });
+    this.requestSeconds = this.#requests.requestSeconds;
     this.#known = new RelayMembership({ clock, ...(answersAt && { answersAt }) });
     this.#throttle = new Throttle(BEAT_PACE_MS, clock, () => this.#wake?.());
     this.registered = new Promise((resolve, reject) => {
@@ -139,11 +141,6 @@ export class RegistrationClient {
     });
     // Without a handler, a rejection that nobody awaits would end the process.
     this.registered.catch(() => {});
-  }
-
-  /** How long requests to the directory took. */
-  get requestSeconds(): SignedRequests['requestSeconds'] {
-    return this.#requests.requestSeconds;
   }
 
   get state(): RegistrationState {
