@@ -4,8 +4,11 @@
 
 namespace turnpike {
 
+// Nanoseconds of a second.
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
+// Nanoseconds of a microsecond.
 inline constexpr uint64_t kNsPerUs = 1'000;
+// Seconds of a day.
 inline constexpr uint64_t kSecondsPerDay = 86'400;
 // 2026-01-01 00:00 UTC in Unix seconds: day 0 of the trunk key epochs (PROTOCOL.md section 4).
 inline constexpr uint64_t kTrunkEpochZeroSeconds = 1'767'225'600;

@@ -16,8 +16,11 @@
 
 namespace turnpike {
 
+// Bare Closed indications a second to one source, in each worker.
 inline constexpr uint64_t kClosedIndicationsPerSourcePerSecond = 10;
+// Bare Closed indications at once to one source, in each worker.
 inline constexpr uint64_t kClosedIndicationsPerSourceBurst = 20;
+// Buckets of the budgets of sources: two sources that share one share a budget.
 inline constexpr uint32_t kClosedIndicationSourcesMax = 8'192;
 
 // One worker's.

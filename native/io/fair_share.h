@@ -15,10 +15,11 @@
 
 namespace turnpike {
 
-// What of the free bytes of such a queue one source may hold, and one 5-tuple of it: a fourth and
-// an eighth; cells that count what each holds.
+// Part of the free bytes of a punt queue that one source may hold: 1/4.
 inline constexpr uint32_t kFairShareOfSource = 4;
+// Part of the free bytes of a punt queue that one 5-tuple may hold: 1/8.
 inline constexpr uint32_t kFairShareOfSender = 8;
+// Cells that count the bytes of sources and 5-tuples, which share them by their hash.
 inline constexpr uint32_t kFairShareCells = 32'768;
 
 // Counts bytes in cells that senders are hashed to, under a secret key. A sender has a cell in each

@@ -17,6 +17,7 @@ namespace turnpike {
 
 // Whose datagrams wait together, in the order in which they are drained.
 enum class PuntClass : uint8_t { kRelays = 0, kProven = 1, kStrangers = 2 };
+// Classes of PuntClass.
 inline constexpr size_t kPuntClasses = 3;
 
 enum class PuntResult : uint8_t { kQueued, kFull, kOverShare, kOversize };

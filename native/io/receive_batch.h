@@ -18,8 +18,11 @@ namespace turnpike {
 // Messages that one system call receives. Where they are super-frames fewer are asked for, so that
 // the working set of a turn stays in the second-level cache.
 inline constexpr uint32_t kBatchMessages = 64;
+// Fewest messages that are asked for where super-frames arrive.
 inline constexpr uint32_t kBatchMessagesMin = 8;
+// A batch of more bytes halves the messages asked for next.
 inline constexpr uint32_t kBatchBytesHigh = 512 * 1024;
+// A batch of fewer bytes doubles the messages asked for next.
 inline constexpr uint32_t kBatchBytesLow = 128 * 1024;
 // Datagrams that are looked up together, so that the cache misses of one hide behind the others'.
 inline constexpr uint32_t kChunkPackets = 64;

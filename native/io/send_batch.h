@@ -26,6 +26,7 @@ inline constexpr uint32_t kSendRoomBytes = kSendBatchDatagrams * 1'536;
 // Segments and bytes of one segmented send: UDP_MAX_SEGMENTS of kernels before 6.9, and what one
 // IPv4 packet holds.
 inline constexpr uint32_t kSegmentsMax = 64;
+// Bytes of one segmented send: the UDP payload of the longest IPv4 packet.
 inline constexpr uint32_t kSegmentRunBytesMax = 65'507;
 // Longer datagrams do not fit an Ethernet frame, and the kernel fragments no segment.
 inline constexpr uint32_t kSegmentBytesMax = 1'472;

@@ -22,6 +22,7 @@
 
 namespace turnpike {
 
+// Buckets that bound the datagrams of unlisted ports that are handed up, by address of a relay.
 inline constexpr uint32_t kUnlistedAddresses = 1'024;
 
 // Tells the controlling thread that a punt ring has something, once until it looks.

@@ -19,6 +19,7 @@
 
 namespace turnpike {
 
+// The first lane of path probes and their replies, behind the sets of lanes for data.
 inline constexpr uint32_t kProbeLaneFirst = kWorkersMax * kLaneSets;
 // PROTOCOL.md section 3: at most 10 answers a second per relay to data on unbound indexes.
 inline constexpr uint32_t kUnboundEventsPerSecond = 10;

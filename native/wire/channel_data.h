@@ -14,7 +14,9 @@ struct ChannelDataHeader {
 };
 static_assert(sizeof(ChannelDataHeader) == 4 && alignof(ChannelDataHeader) == 1);
 
+// First channel number (RFC 8656 section 12).
 inline constexpr uint16_t kChannelMin = 0x4000;
+// Last channel number (RFC 8656 section 12).
 inline constexpr uint16_t kChannelMax = 0x4fff;
 // Over UDP padding is not required but allowed; a sender pads to four bytes.
 inline constexpr size_t kChannelPaddingBytesMax = 3;

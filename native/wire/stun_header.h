@@ -11,7 +11,9 @@ namespace turnpike {
 
 enum class StunKind : uint8_t { kMalformed, kRequestOrIndication, kResponse };
 
+// Length of a STUN header (RFC 8489 section 5).
 inline constexpr size_t kStunHeaderBytes = 20;
+// Magic cookie of a STUN header (RFC 8489 section 5).
 inline constexpr uint32_t kStunMagicCookie = 0x2112a442;
 
 // RFC 8489 section 5: a 20-byte header, the length of the rest (a multiple of four, exactly the

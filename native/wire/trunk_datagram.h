@@ -18,6 +18,7 @@ enum class TrunkType : uint8_t {
   kPathProbeReply = 5
 };
 
+// Version in the upper half of a trunk datagram's first byte (PROTOCOL.md section 4).
 inline constexpr uint8_t kTrunkVersion = 1;
 
 struct TrunkHeader {
@@ -61,6 +62,7 @@ struct ProbeBody {
 };
 static_assert(sizeof(ProbeBody) == 12 && alignof(ProbeBody) == 1);
 
+// Length of a plain trunk probe.
 inline constexpr size_t kProbeDatagramBytes = sizeof(TrunkHeader) + sizeof(ProbeBody);
 
 struct PathProbeBody {

@@ -2,6 +2,9 @@ import { NAME_PATTERN } from '../names.js';
 import { USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 
+/** Maximum time in which credentials can start a connection. */
+export const CREDENTIAL_TTL_SECONDS_MAX = 86_400;
+
 /** The content of a tenant credential's USERNAME; trustworthy once the password is proved. */
 export interface TenantUsername {
   readonly username: string;

@@ -2,9 +2,9 @@ import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type TransportAddress, transportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import { checkOptions } from '../options/check.js';
 import type { Checked } from '../options/option-spec.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { AddressShape, Name } from '../registry/schemas.js';
 import {
   type DirectoryAccess,
@@ -106,7 +106,7 @@ const relaysValidator = Compile(
         addresses: Type.Array(AddressShape),
         reachability: Type.Optional(ReachabilityShape),
       }),
-      { maxItems: LIMITS.relaysMax },
+      { maxItems: REGISTRATION_LIMITS.relaysMax },
     ),
   }),
 );

@@ -1,5 +1,5 @@
-import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import type { RandomBytes } from '../random.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import { type Cancel, IdleTimer, type Scheduler } from './scheduler.js';
 
 /** Maximum interval of a peer's Refreshes while its leg is reserved. */

@@ -1,8 +1,7 @@
 import Type from 'typebox';
+import { CREDENTIAL_TTL_SECONDS_MAX } from '../auth/tenant-credentials.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
-import { CREDENTIAL_TTL_SECONDS_MAX } from '../overlay/leg-credentials.js';
-import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import {
   AVOIDED_RELAYS_MAX,
   AvoidedRelays,
@@ -10,6 +9,7 @@ import {
   LATENCIES_MAX,
   Latencies,
 } from '../registry/schemas.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import type { CallOptions, ConnectionRequest, PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
 import { GrantShape, parseGrant } from './grant.js';

@@ -1,8 +1,8 @@
 import { formatAddress, type TransportAddress } from '../address.js';
 import { TurnpikeError, type TurnpikeErrorReason } from '../errors.js';
-import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode, RefusalCause, reasonPhrase } from '../stun/error-codes.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
 import type { AddressLoss } from './relay-path.js';

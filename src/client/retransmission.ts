@@ -1,5 +1,5 @@
-import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { RoundTrip } from '../round-trip.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import { LAST_WAIT_RTOS, REQUESTS_MAX, RTO_MS } from '../stun/retransmission.js';
 import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
 

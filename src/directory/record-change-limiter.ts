@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 
 /** Changed records of one relay in a burst. */
 export const RECORD_CHANGES_BURST = 8;
@@ -7,7 +7,7 @@ export const RECORD_CHANGES_BURST = 8;
 export const RECORD_CHANGE_INTERVAL_MS = 5_000;
 
 /** Maximum relays whose changes are counted. Only the holder of a relay secret can add one. */
-const RELAYS_MAX = 4 * LIMITS.relaysMax;
+const RELAYS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
 
 /**
  * Limits how often a relay may change its record. Each change makes a version of the registry that

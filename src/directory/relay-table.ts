@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import { DIRECTORY_METRICS } from '../metrics/directory-metrics.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { claimedAddresses } from '../registry/record.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
 import { ClaimTable } from './claims/claim-table.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
@@ -53,7 +53,7 @@ interface Entry {
  * The live relays: soft state that beats refresh and silence expires, by this process's monotonic
  * clock. Only the directory's event loop calls it.
  *
- * Bounds: `LIMITS.relaysMax` relays; a further id is refused. The starts of expired relays are
+ * Bounds: `REGISTRATION_LIMITS.relaysMax` relays; a further id is refused. The starts of expired relays are
  * remembered, up to four times as many in all; the least recently registered is forgotten.
  */
 export class RelayTable implements RelayStates {
@@ -104,7 +104,7 @@ export class RelayTable implements RelayStates {
     if (lastStart !== undefined && record.start < lastStart) {
       return { code: 'start-too-low', lastStart };
     }
-    if (!this.#entries.has(record.id) && this.#entries.size >= LIMITS.relaysMax) {
+    if (!this.#entries.has(record.id) && this.#entries.size >= REGISTRATION_LIMITS.relaysMax) {
       return { code: 'registry-full' };
     }
     const retryAfterMs = this.#isChange(record) ? this.#pace.waitMs(record.id) : 0;
@@ -199,7 +199,7 @@ export class RelayTable implements RelayStates {
   }
 
   /**
-   * Expires relays that were silent for `LIMITS.relayExpiryMs`. To be called a few times a second.
+   * Expires relays that were silent for `REGISTRATION_LIMITS.relayExpiryMs`. To be called a few times a second.
    * A long gap between two calls means that this process stood still and received nothing, so every
    * relay is credited with the gap. A beat that waits in a queue counts as received.
    * @param heardUntilMs - time up to which all received requests have been processed, monotonic ms
@@ -213,7 +213,7 @@ export class RelayTable implements RelayStates {
     const expired: string[] = [];
     for (const [id, entry] of this.#entries) {
       entry.lastBeatMs = Math.min(now, entry.lastBeatMs + credit);
-      if (heardUntilMs - entry.lastBeatMs >= LIMITS.relayExpiryMs) expired.push(id);
+      if (heardUntilMs - entry.lastBeatMs >= REGISTRATION_LIMITS.relayExpiryMs) expired.push(id);
     }
     for (const id of expired) {
       this.claims.lapse(id);
@@ -312,7 +312,7 @@ export class RelayTable implements RelayStates {
   #rememberStart(id: string, start: number): void {
     this.#starts.delete(id);
     this.#starts.set(id, start);
-    if (this.#starts.size <= 4 * LIMITS.relaysMax) return;
+    if (this.#starts.size <= 4 * REGISTRATION_LIMITS.relaysMax) return;
     for (const oldest of this.#starts.keys()) {
       if (this.#entries.has(oldest) || oldest === id) continue;
       this.#starts.delete(oldest);

@@ -1,11 +1,11 @@
 import { CLOCK_SKEW_MS_MAX, type Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 
 /** Maximum request nonces of one relay that are remembered within the clock skew window. */
 export const NONCES_PER_RELAY_MAX = 512;
 
 /** Maximum relays whose nonces are remembered. Only the holder of a relay secret can add one. */
-const RELAYS_MAX = 4 * LIMITS.relaysMax;
+const RELAYS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
 
 /**
  * Remembers the nonces of genuine requests for as long as their time is acceptable, so that a

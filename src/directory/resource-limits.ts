@@ -9,8 +9,8 @@ import {
 } from '../http/file-descriptors.js';
 import { REQUEST_LIMITS, RequestLimiter, requestLimiterBounds } from '../http/request-limiter.js';
 import { WEB_SOCKET_LIMITS } from '../http/web-socket-limits.js';
-import { LIMITS } from '../limits.js';
 import { type Bound, BoundWatch } from '../logging/bound-watch.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { CLAIM_LIMITS } from './claims/claim-limits.js';
 import { TENANT_REQUESTS_WAITING_MAX, TenantRequestQueue } from './http/tenant-request-queue.js';
 import type { DirectoryMetrics } from './metrics.js';
@@ -125,7 +125,7 @@ function requestBounds(metrics: DirectoryMetrics, { rendezvousMax }: ConnectionB
     },
     {
       name: 'relays',
-      detail: `relays are refused: ${LIMITS.relaysMax} can be registered`,
+      detail: `relays are refused: ${REGISTRATION_LIMITS.relaysMax} can be registered`,
       met: refused('registry-full'),
     },
     {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { LIMITS } from '../limits.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { WEB_SOCKET_LIMITS } from './web-socket-limits.js';
 
 /** Maximum open connections if descriptors suffice; beyond it new ones are refused. */
@@ -39,7 +39,7 @@ export function connectionBounds(descriptors: Descriptors | undefined): Connecti
   const connectionsMax = Math.min(free, CONNECTIONS_MAX);
   return {
     connectionsMax,
-    relaysReserve: Math.min(Math.floor(connectionsMax / 4), LIMITS.relaysMax),
+    relaysReserve: Math.min(Math.floor(connectionsMax / 4), REGISTRATION_LIMITS.relaysMax),
     perSourceMax: Math.max(Math.floor(connectionsMax / 4), CONNECTIONS_MIN),
     rendezvousMax: Math.min(Math.floor(connectionsMax / 2), WEB_SOCKET_LIMITS.socketsMax),
   };

@@ -1,4 +1,3 @@
-import { LIMITS } from '../limits.js';
 import type { OptionSpec, OptionSpecs } from '../options/option-spec.js';
 import { DATA_PLANE_LIMITS } from './interface.js';
 import type { DataPlaneOptions } from './types.js';
@@ -23,6 +22,8 @@ const {
 export const WORKERS_DEFAULT_MAX = 4;
 /** Client flows of each worker by default. */
 export const CLIENT_FLOWS_DEFAULT = 262_144;
+/** Default size of the table of other relays. */
+export const TRUNK_PEERS_DEFAULT = 1_024;
 /** Sessions by default. */
 export const SESSIONS_DEFAULT = 262_144;
 /** Default of a worker's queue of punted datagrams, in bytes. */
@@ -113,7 +114,7 @@ export const DATA_PLANE_SPECS = {
     kind: 'integer',
     minimum: 1,
     maximum: trunkPeersLimit,
-    default: LIMITS.relaysMax,
+    default: TRUNK_PEERS_DEFAULT,
   },
   puntQueueBytes: {
     kind: 'integer',

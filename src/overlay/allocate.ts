@@ -1,8 +1,8 @@
 import { familyOf } from '../address.js';
 import { AttributeType, UDP_PROTOCOL } from '../stun/attribute-types.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import type { OverlayContext } from './context.js';
 import { Leg, type PeerRelay } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
 import { type LegRequest, lifetimeOf, livenessMsOf, type PeerRequest } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 

@@ -7,7 +7,7 @@ import { type CloseRequest, type LegName, transactionKey } from '../trunk/contro
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { legKey } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /** Maximum transmissions of a close request. */
 const CLOSE_REQUESTS_MAX = 6;
@@ -100,9 +100,9 @@ export class CloseRequests {
     return this.#wheel.ripe;
   }
 
-  /** Retransmits the next requests that are due, at most `LEG_LIMITS.endedAtOnce`. */
+  /** Retransmits the next requests that are due, at most `OVERLAY_LIMITS.endedAtOnce`. */
   repeatSome(): void {
-    for (const pending of this.#wheel.turn(this.#clock.monotonic(), LEG_LIMITS.endedAtOnce)) {
+    for (const pending of this.#wheel.turn(this.#clock.monotonic(), OVERLAY_LIMITS.endedAtOnce)) {
       if (pending.requests < CLOSE_REQUESTS_MAX) this.#request(pending);
       else this.#drop(pending);
     }

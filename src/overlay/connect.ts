@@ -1,11 +1,11 @@
 import { sameAddress, type TransportAddress } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import { copiedTransactionId } from '../stun/message.js';
 import { unreachablePhrase } from '../trunk/reachability.js';
 import type { Attempt } from './attempt.js';
 import type { OverlayContext } from './context.js';
 import { isConnecting, type Leg, type Pairing } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
 import type { LegPairing } from './leg-pairing.js';
 import { type LegRequest, livenessMsOf, type PeerRequest } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';

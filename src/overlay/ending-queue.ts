@@ -3,8 +3,8 @@ import { unreachablePhrase } from '../trunk/reachability.js';
 import type { Attempt } from './attempt.js';
 import type { Leg, LegState } from './leg.js';
 import type { EndReason } from './leg-ends.js';
-import { LEG_LIMITS } from './leg-limits.js';
 import type { LegTransitions } from './leg-transitions.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /** A leg to end or fail, and the state that it must still have. */
 interface Ending {
@@ -14,7 +14,7 @@ interface Ending {
 }
 
 /**
- * Ends many legs, `LEG_LIMITS.endedAtOnce` at a time and with tenants taking turns, so that the
+ * Ends many legs, `OVERLAY_LIMITS.endedAtOnce` at a time and with tenants taking turns, so that the
  * control thread does not stall.
  */
 export class EndingQueue {
@@ -49,9 +49,9 @@ export class EndingQueue {
     return this.#waiting.size > 0;
   }
 
-  /** Ends the next waiting legs, at most `LEG_LIMITS.endedAtOnce`. */
+  /** Ends the next waiting legs, at most `OVERLAY_LIMITS.endedAtOnce`. */
   endSome(): void {
-    for (let left = LEG_LIMITS.endedAtOnce; left > 0 && this.more; left--) {
+    for (let left = OVERLAY_LIMITS.endedAtOnce; left > 0 && this.more; left--) {
       const { leg, lost, reason } = this.#waiting.take() as Ending;
       if (leg.state !== lost) continue;
       if (reason !== undefined) this.#transitions.end(leg, reason);

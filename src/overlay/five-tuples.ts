@@ -3,13 +3,13 @@ import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { KnownClients } from '../stun-server/proven-clients.js';
 import type { Leg, SignsOfLife } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /** The channel numbers of each 5-tuple. */
 const CHANNELS = {
   first: CHANNEL_MIN,
   last: CHANNEL_MAX,
-  quarantineMs: LEG_LIMITS.quarantineMs,
+  quarantineMs: OVERLAY_LIMITS.quarantineMs,
 } as const;
 
 interface TupleUse extends SignsOfLife {

@@ -7,9 +7,6 @@ import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import type { LegName } from '../trunk/control-message.js';
 
-/** Maximum time in which credentials can start a connection. */
-export const CREDENTIAL_TTL_SECONDS_MAX = 86_400;
-
 /** Realm of the overlay's credentials (PROTOCOL.md section 5). */
 export const OVERLAY_REALM: Realm = {
   name: 'turnpike',

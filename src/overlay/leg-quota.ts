@@ -1,5 +1,5 @@
 import { KeyCounter } from '../collections/key-counter.js';
-import { LEG_LIMITS } from './leg-limits.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /** The tenant that may use all legs of a relay (PROTOCOL.md section 2, error 486). */
 const DEFAULT_TENANT = 'default';
@@ -70,7 +70,7 @@ export class LegQuota {
 
   /** Notes the end of a leg whose numbers go into quarantine: it counts until they leave it. */
   rest(tenant: string, now: number): void {
-    this.#resting.push({ tenant, until: now + LEG_LIMITS.quarantineMs });
+    this.#resting.push({ tenant, until: now + OVERLAY_LIMITS.quarantineMs });
   }
 
   /** Stops counting ended legs whose numbers have left quarantine. */

@@ -1,10 +1,11 @@
 import type { TenantPrincipal } from '../auth/principal.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import { Method } from '../stun/methods.js';
 import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { Leg } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /** A peer's authenticated request; its credential names a leg. */
 export type PeerRequest = AuthenticatedRequest<TenantPrincipal<LegName>>;
@@ -35,5 +36,5 @@ export function lifetimeOf({ message }: PeerRequest): number {
  */
 export function livenessMsOf({ message }: PeerRequest): number {
   const seconds = message.u32(AttributeType.Liveness) ?? 0;
-  return Math.min(seconds * LEG_LIMITS.peerSilentUnderDataMs, LEG_LIMITS.peerSilentMs);
+  return Math.min(seconds * OVERLAY_LIMITS.peerSilentUnderDataMs, OVERLAY_LIMITS.peerSilentMs);
 }

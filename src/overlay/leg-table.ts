@@ -4,8 +4,8 @@ import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { FiveTuples } from './five-tuples.js';
 import { type Leg, legKey } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
 import { LegQuota, type QuotaRefusal } from './leg-quota.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /** Resolution of the legs' deadlines, ms. */
 const BUCKET_MS = 100;
@@ -111,9 +111,9 @@ export class LegTable {
     this.#wheel.set(leg, at);
   }
 
-  /** Removes and returns the next legs that are due, at most `LEG_LIMITS.endedAtOnce`. */
+  /** Removes and returns the next legs that are due, at most `OVERLAY_LIMITS.endedAtOnce`. */
   due(now: number): Leg[] {
-    return this.#wheel.turn(now, LEG_LIMITS.endedAtOnce);
+    return this.#wheel.turn(now, OVERLAY_LIMITS.endedAtOnce);
   }
 
   /** Whether legs are due that `due` has left. */

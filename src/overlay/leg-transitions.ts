@@ -1,9 +1,9 @@
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import { Method } from '../stun/methods.js';
 import type { Attempt } from './attempt.js';
 import type { OverlayContext } from './context.js';
 import { expiryOf, type Leg, type Pairing } from './leg.js';
 import { type EndReason, LEG_ENDS } from './leg-ends.js';
-import { LEG_LIMITS } from './leg-limits.js';
 import type { RefusalReason } from './refusals.js';
 import type { ReplyTarget } from './responses.js';
 

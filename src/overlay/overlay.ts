@@ -22,7 +22,6 @@ import { EndingQueue } from './ending-queue.js';
 import { Forwarding, type OverlayPlane } from './forwarding.js';
 import type { Leg } from './leg.js';
 import { legNameOf, OVERLAY_REALM } from './leg-credentials.js';
-import { LEG_LIMITS } from './leg-limits.js';
 import type { LegLog } from './leg-log.js';
 import { LegNonces } from './leg-nonces.js';
 import { LegPairing } from './leg-pairing.js';
@@ -31,6 +30,7 @@ import { LegTable } from './leg-table.js';
 import { LegTimers } from './leg-timers.js';
 import { LegTransitions } from './leg-transitions.js';
 import { OfferRules } from './offer-rules.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 import { OverlayStats } from './overlay-stats.js';
 import { ReceivedOffers } from './received-offers.js';
 import { Refresh } from './refresh.js';
@@ -173,7 +173,7 @@ export class Overlay implements Usage, SignsOfLife {
 
   /**
    * Ends all legs with Closed 300, because the relay is about to stop: established ones first. Each
-   * step ends `LEG_LIMITS.endedAtOnce`.
+   * step ends `OVERLAY_LIMITS.endedAtOnce`.
    * @yields the number of remaining legs
    */
   *closeAll(): Generator<number> {
@@ -182,7 +182,7 @@ export class Overlay implements Usage, SignsOfLife {
     const others = legs.filter(({ state }) => state.type !== 'established');
     for (const [index, leg] of [...established, ...others].entries()) {
       this.#transitions.end(leg, 'closed_draining');
-      if ((index + 1) % LEG_LIMITS.endedAtOnce === 0) yield this.context.legs.size;
+      if ((index + 1) % OVERLAY_LIMITS.endedAtOnce === 0) yield this.context.legs.size;
     }
   }
 }

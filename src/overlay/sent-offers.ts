@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.js';
 import { FairTable } from '../collections/fair-table.js';
 import type { RandomBytes } from '../random.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { Attempt, SentOffer } from './attempt.js';
 import type { Leg } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
 import { OFFER_REMEMBERED_MS } from './received-offers.js';
 
 /** Intervals of the trunk's offers, and how many are remembered. */

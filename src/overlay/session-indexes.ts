@@ -1,7 +1,7 @@
 import { NumberPool } from '../collections/number-pool.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Leg } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /**
  * Session indexes given to other relays, and the legs of those received from them. The high bits of
@@ -18,7 +18,7 @@ export class SessionIndexes {
   constructor(sessionsMax: number) {
     this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
     this.#uses = new Uint32Array(sessionsMax);
-    const { quarantineMs } = LEG_LIMITS;
+    const { quarantineMs } = OVERLAY_LIMITS;
     this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1, quarantineMs });
   }
 

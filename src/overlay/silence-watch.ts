@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.js';
 import { FairQueue } from '../collections/fair-queue.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import { flowOf, type OverlayPlane } from './forwarding.js';
 import type { Leg, Pairing } from './leg.js';
-import { LEG_LIMITS } from './leg-limits.js';
+import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /** Maximum legs examined in one tick, before other work has its turn. */
 const LEGS_WATCHED_AT_ONCE = 8_192;
@@ -34,7 +35,7 @@ const NOT_OWED = Number.POSITIVE_INFINITY;
 
 /**
  * Finds established legs whose peer is silent (PROTOCOL.md section 2): nothing has come from its
- * 5-tuple for `LEG_LIMITS.peerSilentMs`; or, for a peer with LIVENESS, nothing for `livenessMs`
+ * 5-tuple for `OVERLAY_LIMITS.peerSilentMs`; or, for a peer with LIVENESS, nothing for `livenessMs`
  * after the first data sent to it since its last sign of life. Signs of life are requests and
  * indications, and packets that the data plane has counted. A peer that owes a sign for longer than
  * it promised is reminded, because the data or the sign may have been lost. A tick sends at most
@@ -166,7 +167,7 @@ export class SilenceWatch {
       leg.signs.heardAt = Math.max(leg.signs.heardAt, now - this.#passMs);
     }
     const heardAt = this.#heardAt(leg);
-    if (now - heardAt >= LEG_LIMITS.peerSilentMs) return true;
+    if (now - heardAt >= OVERLAY_LIMITS.peerSilentMs) return true;
     return mayOwe && this.#isOverdue(leg, place, { fed, heardAt, now });
   }
 

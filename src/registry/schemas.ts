@@ -1,8 +1,8 @@
 import Type, { type Static } from 'typebox';
-import { LIMITS } from '../limits.js';
 import { NAME_PATTERN } from '../names.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { CHECK_LIMITS } from './check-limits.js';
+import { REGISTRATION_LIMITS } from './registration-limits.js';
 import type { Registry } from './types.js';
 
 /** Maximum relays that a peer may ask to avoid. */
@@ -62,8 +62,8 @@ export const RelayRecordShape = Type.Object({
   region: Name,
   start: UnixMs,
   publicKey: Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' }),
-  serviceAddresses: addresses(LIMITS.relayAddressesMax),
-  trunkAddresses: addresses(LIMITS.relayAddressesMax),
+  serviceAddresses: addresses(REGISTRATION_LIMITS.relayAddressesMax),
+  trunkAddresses: addresses(REGISTRATION_LIMITS.relayAddressesMax),
   trunkSources: addresses(DATA_PLANE_LIMITS.trunkSourcesMax),
   recordsMax: Type.Integer({ minimum: 1, maximum: 65_535 }),
 });
@@ -78,13 +78,13 @@ const RelayLoadShape = Type.Object({
 const RegistryVersion = Type.String({ pattern: '^[\\w.-]{1,128}$' });
 
 /** Absent if empty, and from directories that decide no claims. */
-const Proved = Type.Optional(Type.Array(Name, { maxItems: LIMITS.relaysMax }));
+const Proved = Type.Optional(Type.Array(Name, { maxItems: REGISTRATION_LIMITS.relaysMax }));
 
 /** The static type is `Registry` with read-only arrays, so that responses are not copied. */
 const RegistryShape = Type.Unsafe<Registry>(
   Type.Object({
     version: RegistryVersion,
-    relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }),
+    relays: Type.Array(RelayRecordShape, { maxItems: REGISTRATION_LIMITS.relaysMax }),
     proved: Proved,
   }),
 );
@@ -103,11 +103,13 @@ const Reason = Type.String();
 /** An absent member means no report of that kind. */
 const ReachabilityShape = Type.Object({
   trunk: Type.Optional(
-    Type.Array(Type.Object({ id: Name, reason: Reason }), { maxItems: LIMITS.relaysMax }),
+    Type.Array(Type.Object({ id: Name, reason: Reason }), {
+      maxItems: REGISTRATION_LIMITS.relaysMax,
+    }),
   ),
   service: Type.Optional(
     Type.Array(Type.Object({ id: Name, address: AddressAndPort, reason: Reason }), {
-      maxItems: LIMITS.relaysMax,
+      maxItems: REGISTRATION_LIMITS.relaysMax,
     }),
   ),
 });
@@ -148,7 +150,7 @@ export type RegistrationRequest = Static<typeof RegistrationRequest>;
 /** The registry that is fetched by its version. */
 export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
   Type.Object({
-    relays: Type.Array(RelayRecordShape, { maxItems: LIMITS.relaysMax }),
+    relays: Type.Array(RelayRecordShape, { maxItems: REGISTRATION_LIMITS.relaysMax }),
     proved: Proved,
   }),
 );

@@ -1,8 +1,8 @@
 import type { AddressInput } from '../address.js';
-import { LIMITS } from '../limits.js';
 import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore, Settings } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { ForwardingOptions } from './forwarding-options.js';
@@ -53,7 +53,7 @@ export const RELAY_SPECS = {
     kind: 'data',
     changes: 'while running',
     repeat: true,
-    itemsMax: LIMITS.relaysMax,
+    itemsMax: REGISTRATION_LIMITS.relaysMax,
     schema: RelayRecordShape,
     words: 'a relay record (`Relay#record`)',
     lenient: true,

@@ -3,9 +3,9 @@ import { type Logger, pino } from 'pino';
 import type { Static } from 'typebox';
 import { type Clock, systemClock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import type { RandomBytes } from '../random.js';
 import { canonicalRecord } from '../registry/record.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RegistrationAnswer } from '../registry/schemas.js';
 import type {
   ClaimChallenge,
@@ -16,6 +16,7 @@ import type {
   RelayRecord,
   ServiceCheck,
 } from '../registry/types.js';
+import { type AnswersAt, RelayMembership } from '../trunk/relay-membership.js';
 import { DirectoryLog } from './directory-log.js';
 import {
   beatAnswer,
@@ -24,7 +25,6 @@ import {
   registrationAnswer,
   registryBody,
 } from './registration-answers.js';
-import { type AnswersAt, RelayMembership } from './relay-membership.js';
 import {
   DIRECTORY_BACKOFF_MS_MAX,
   DIRECTORY_BACKOFF_MS_MIN,
@@ -35,7 +35,7 @@ import {
 } from './signed-requests.js';
 import { Throttle } from './throttle.js';
 
-/** Minimum interval of a relay's beats; the interval is random up to `LIMITS.beatMsMax`. */
+/** Minimum interval of a relay's beats; the interval is random up to `REGISTRATION_LIMITS.beatMsMax`. */
 export const BEAT_MS_MIN = 1_000;
 
 /** Maximum time that a clean close waits for the directory, ms. */
@@ -267,7 +267,7 @@ export class RegistrationClient {
     if (reachability === undefined) return state;
     const { trunk, service } = reachability();
     // A directory that appoints no checks ignores the report, and may refuse a longer body.
-    const most = this.#appointed ? LIMITS.relaysMax : UNREAD_REPORT_MAX;
+    const most = this.#appointed ? REGISTRATION_LIMITS.relaysMax : UNREAD_REPORT_MAX;
     return {
       ...state,
       reachability: { trunk: trunk.slice(0, most), service: service.slice(0, most) },
@@ -373,7 +373,7 @@ export class RegistrationClient {
   #waitMs(next: Exclude<Next, 'end'>): number {
     const share = Buffer.from(this.#random(4)).readUInt32BE() / 2 ** 32;
     if (next === 'soon') return CONFIRM_MS * (1 + share);
-    if (next === 'beat') return BEAT_MS_MIN + share * (LIMITS.beatMsMax - BEAT_MS_MIN);
+    if (next === 'beat') return BEAT_MS_MIN + share * (REGISTRATION_LIMITS.beatMsMax - BEAT_MS_MIN);
     const wait = Math.min(DIRECTORY_BACKOFF_MS_MIN * 2 ** this.#failures, DIRECTORY_BACKOFF_MS_MAX);
     this.#failures += 1;
     return wait * (0.5 + share / 2);

@@ -1,4 +1,3 @@
-import { LIMITS } from '../limits.js';
 import type { Bound } from '../logging/bound-watch.js';
 import type { CounterName } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
@@ -6,6 +5,7 @@ import { CLOSES_PENDING_MAX } from '../overlay/close-requests.js';
 import { OFFERS_OF_RELAY_MAX, OFFERS_REMEMBERED_MAX } from '../overlay/received-offers.js';
 import type { RefusalReason } from '../overlay/refusals.js';
 import { SENT_OFFER_LIMITS } from '../overlay/sent-offers.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { CONTROL_WINDOW } from '../trunk/control-sequence.js';
 import { CLAIM_ANSWERS_PER_SECOND } from './claim-responder.js';
 import type { RelayRules } from './rules.js';
@@ -51,7 +51,7 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
     },
     {
       name: 'relays',
-      detail: `relays of the registry are left out: ${LIMITS.relaysMax} can be known`,
+      detail: `relays of the registry are left out: ${REGISTRATION_LIMITS.relaysMax} can be known`,
       met: () => rules.relaysLeftOut,
     },
     ...planeBounds(plane),

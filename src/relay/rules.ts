@@ -5,16 +5,16 @@ import { featuresOf } from '../auth/realm.js';
 import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { OverlayContext } from '../overlay/context.js';
 import { OVERLAY_REALM } from '../overlay/leg-credentials.js';
-import { LEG_LIMITS } from '../overlay/leg-limits.js';
 import { LegLog } from '../overlay/leg-log.js';
 import { Overlay } from '../overlay/overlay.js';
+import { OVERLAY_LIMITS } from '../overlay/overlay-limits.js';
 import type { RandomBytes } from '../random.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
 import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
@@ -42,7 +42,7 @@ export interface RelayRulesOptions {
   readonly plane: DataPlane;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** Default LEG_LIMITS.legsMax. */
+  /** Default OVERLAY_LIMITS.legsMax. */
   readonly legsMax?: number;
   /** Session indexes of the data plane; default twice the legs. */
   readonly sessionsMax?: number;
@@ -93,7 +93,7 @@ export class RelayRules {
 
   constructor(options: RelayRulesOptions) {
     const { local, plane, clock, random } = options;
-    const { onReachability: onChange = () => {}, legsMax = LEG_LIMITS.legsMax } = options;
+    const { onReachability: onChange = () => {}, legsMax = OVERLAY_LIMITS.legsMax } = options;
     this.#clock = clock;
     this.#onFault = options.onFault ?? (() => {});
     const log = new LegLog(clock, local.id, options.logger);
@@ -191,7 +191,7 @@ export class RelayRules {
   /** Takes the relays of the registry. */
   updateRelays(records: readonly RelayRecord[]): void {
     // The registry holds this relay's own record too.
-    this.relaysLeftOut += Math.max(records.length - 1 - LIMITS.relaysMax, 0);
+    this.relaysLeftOut += Math.max(records.length - 1 - REGISTRATION_LIMITS.relaysMax, 0);
     this.context.trunk.relays.update(records);
   }
 

@@ -7,13 +7,13 @@ import { pooledRandom } from '../auth/random-pool.js';
 import { type Clock, systemClock } from '../clock.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../http/health.js';
-import { LIMITS } from '../limits.js';
 import { BoundWatch } from '../logging/bound-watch.js';
 import type { Counters } from '../native/counters.js';
 import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/local-relay.js';
 import { advertisedAddresses, checkAdvertised, wildcardSources } from './advertised-addresses.js';
@@ -50,6 +50,9 @@ export const CLOSED_INDICATIONS_PER_SECOND = 2_000;
 
 /** Interval at which a closing relay checks for the other relays' responses, ms. */
 const FAREWELL_POLL_MS = 10;
+
+/** Maximum records that this relay accepts in a trunk datagram: as many as fit into one. */
+export const RECORDS_MAX = 8_185;
 
 /** `superseded`: a later process has registered the same id (ERR_TURNPIKE_RELAY_ID_TAKEN). */
 export interface RelayEvents {
@@ -111,7 +114,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       trunkAddresses: trunk,
       clientFlowsMax: legsMax,
       sessionsMax: 2 * legsMax,
-      trunkPeersMax: LIMITS.relaysMax,
+      trunkPeersMax: REGISTRATION_LIMITS.relaysMax,
       closedIndicationsPerSecond: CLOSED_INDICATIONS_PER_SECOND,
       ...forwardingOptions(options),
       onBatch: (batch) => receive(batch),
@@ -178,7 +181,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       trunkAddresses: this.trunkAddresses,
       trunkSources,
       // The XDP program accepts single-record datagrams only; others take the slower sockets.
-      recordsMax: plane.xdp.mode === 'off' ? LIMITS.recordsMax : 1,
+      recordsMax: plane.xdp.mode === 'off' ? RECORDS_MAX : 1,
     });
     this.#metrics = new RelayMetrics(this.#rules, plane);
     this.#useRelays(options.relays);

@@ -4,7 +4,7 @@ import { DATA_PLANE_SPECS, FORWARDING_SPECS } from '../native/option-specs.js';
 import { HOST_SPECS } from '../options/host.js';
 import type { Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
-import { LEG_LIMITS } from '../overlay/leg-limits.js';
+import { OVERLAY_LIMITS } from '../overlay/overlay-limits.js';
 import type { RelayOptions } from './options.js';
 
 /** The settings of a relay without `relays`. Data only, as `options/shared-specs.ts`. */
@@ -76,7 +76,7 @@ export const RELAY_SETTINGS = {
     changes: 'at start',
     minimum: 1,
     maximum: Math.min(DATA_PLANE_LIMITS.clientFlowsLimit, DATA_PLANE_LIMITS.sessionsLimit / 2),
-    default: LEG_LIMITS.legsMax,
+    default: OVERLAY_LIMITS.legsMax,
     description: 'maximum number of legs at once',
   },
   ...HOST_SPECS,

@@ -12,7 +12,9 @@ export const ATTRIBUTES_MAX = 64;
 
 /** The magic cookie (RFC 8489 section 5). */
 export const MAGIC_COOKIE = 0x2112a442;
+/** Length of a STUN header (RFC 8489 section 5). */
 export const HEADER_BYTES = 20;
+/** Length of a transaction id (RFC 8489 section 5). */
 export const TRANSACTION_ID_BYTES = 12;
 
 /** Why bytes are not a STUN message, as the receiver's counters name it. */

@@ -6,12 +6,12 @@ import {
   type TransportAddress,
 } from '../address.js';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import { TRUNK_MTU_DEFAULT_BYTES } from '../native/option-specs.js';
 import type { DataPlane } from '../native/types.js';
 import { type Incarnation, incarnationOf, supersedes } from '../registry/incarnation.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay, TrunkSocket } from './local-relay.js';
 import type { PathEvent } from './path-event.js';
@@ -54,7 +54,7 @@ export interface RemoteRelaysOptions {
  * registrations, has paths probed, updates the data plane, and reports relays that have restarted,
  * are gone or are back. It does not assume that it knows every relay of the cluster.
  *
- * Bound: `LIMITS.relaysMax` relays; further ones are not taken.
+ * Bound: `REGISTRATION_LIMITS.relaysMax` relays; further ones are not taken.
  */
 export class RemoteRelays {
   readonly probeRttSeconds = createHistogram(
@@ -185,7 +185,7 @@ export class RemoteRelays {
     const { local, clock } = this.#options;
     let relayIndex = this.#byIndex.indexOf(undefined);
     if (relayIndex < 0) relayIndex = this.#byIndex.length;
-    if (relayIndex >= LIMITS.relaysMax) return undefined;
+    if (relayIndex >= REGISTRATION_LIMITS.relaysMax) return undefined;
     const remote = new RemoteRelay(record, { local, paths: this.#paths, clock, relayIndex });
     this.#byId.set(remote.id, remote);
     this.#byIndex[relayIndex] = remote;

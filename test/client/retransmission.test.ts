@@ -6,7 +6,7 @@ import {
   RelayRoundTrip,
   standardWaitsMs,
 } from '../../src/client/retransmission.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 
 const sum = (waits: readonly number[]) => waits.reduce((total, wait) => total + wait, 0);
 

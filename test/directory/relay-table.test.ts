@@ -3,7 +3,7 @@ import { ClaimTable } from '../../src/directory/claims/claim-table.js';
 import { RECORD_CHANGES_BURST } from '../../src/directory/record-change-limiter.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import { Snapshots } from '../../src/directory/snapshot.js';
-import { LIMITS } from '../../src/limits.js';
+import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
 import { FakeClock, IDLE, publicKeyOf, relayRecord } from './fixtures.js';
 
 const START = 1_700_000_000_000;
@@ -215,11 +215,11 @@ t.test('who is registered for an address that another has ends its registration'
 t.test('claims of silent relays are bounded', async (t) => {
   const claims = new ClaimTable(new FakeClock());
   const publicKey = publicKeyOf('any');
-  for (let host = 1; host <= 4 * LIMITS.relaysMax + 1; host += 1) {
+  for (let host = 1; host <= 4 * REGISTRATION_LIMITS.relaysMax + 1; host += 1) {
     claims.take(relayRecord(`r-${host}`, host, { publicKey }));
     claims.lapse(`r-${host}`);
   }
-  t.equal(claims.lapsed, 4 * LIMITS.relaysMax);
+  t.equal(claims.lapsed, 4 * REGISTRATION_LIMITS.relaysMax);
   t.same(claims.rivals(relayRecord('late', 1, { publicKey })), []);
   t.equal(claims.rivals(relayRecord('late', 2, { publicKey })).length, 2);
 });
@@ -246,10 +246,10 @@ t.test('a port that a relay only sent from goes to the next relay of its host', 
 t.test('the table holds 1,024 relays and refuses the next', async (t) => {
   const w = world();
   const publicKey = publicKeyOf('any');
-  for (let host = 1; host <= LIMITS.relaysMax; host += 1) {
+  for (let host = 1; host <= REGISTRATION_LIMITS.relaysMax; host += 1) {
     w.register(`r-${host}`, host, { publicKey });
   }
-  t.equal(w.table.size, LIMITS.relaysMax);
+  t.equal(w.table.size, REGISTRATION_LIMITS.relaysMax);
   t.same(w.register('late', 2_000, { publicKey }), { code: 'registry-full' });
   t.equal(
     w.register('r-7', 7, { publicKey, start: START + 1 }),
@@ -284,7 +284,7 @@ t.test('a beat that waits for its turn keeps its relay', async (t) => {
     clock.advance(250);
     t.same(table.sweep(came), [], 'all that came later is unheard');
   }
-  t.same(table.sweep(came + LIMITS.relayExpiryMs), ['fra-1']);
+  t.same(table.sweep(came + REGISTRATION_LIMITS.relayExpiryMs), ['fra-1']);
 });
 
 t.test('a relay that changes all the time is paced, whatever it does in between', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CLOCK_SKEW_MS_MAX } from '../../src/clock.js';
 import { NONCES_PER_RELAY_MAX, ReplayFilter } from '../../src/directory/replay-filter.js';
-import { LIMITS } from '../../src/limits.js';
+import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
 import { FakeClock } from './fixtures.js';
 
 t.test('a nonce passes once while its time could be accepted', async (t) => {
@@ -32,7 +32,8 @@ t.test('full is refused, never forgotten', async (t) => {
 t.test('relays are bounded; silent ones make room', async (t) => {
   const clock = new FakeClock();
   const memory = new ReplayFilter(clock);
-  for (let count = 0; count < 4 * LIMITS.relaysMax; count += 1) memory.accept(`r${count}`, 'a');
+  for (let count = 0; count < 4 * REGISTRATION_LIMITS.relaysMax; count += 1)
+    memory.accept(`r${count}`, 'a');
   t.equal(memory.accept('late', 'a'), 'full');
   clock.advance(2 * CLOCK_SKEW_MS_MAX);
   t.equal(memory.accept('late', 'a'), 'fresh');

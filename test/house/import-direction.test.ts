@@ -23,7 +23,6 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'describe-value.ts',
       'errno-advice.ts',
       'errors.ts',
-      'limits.ts',
       'logging',
       'metrics',
       'names.ts',

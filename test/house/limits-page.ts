@@ -12,8 +12,8 @@ export const LIMITS_PAGE = 'docs/limits.md';
 export const LIMITS_COMMAND = 'node --import tsx test/house/limits-page.ts';
 
 const BOUND = /^[A-Z][A-Z0-9_]*$/;
-/** Made from a file of src, whose bounds stand there. */
-const NATIVE_COPY = 'native/base/interface.h';
+/** Made from files of src, whose bounds stand there. */
+const NATIVE_COPIES = ['native/base/interface.h', 'native/base/counter_names.h'];
 const NATIVE_BOUND = /((?:^\/\/.*\n)*)^inline constexpr \w+ (k\w+) = ([^;]+);/gm;
 
 /** Units that stand at the end of a name, before `Min` or `Max`. */
@@ -120,7 +120,7 @@ function comment(node: ts.Node): string {
 /** A table for each header that has bounds. */
 function nativeSections(): string[] {
   return sourceFiles(['native'], ['.h'])
-    .filter(({ path }) => path !== NATIVE_COPY && !path.includes('/generated/'))
+    .filter(({ path }) => !NATIVE_COPIES.includes(path) && !path.includes('/generated/'))
     .flatMap((file) => {
       const bounds = nativeBounds(file.text);
       return bounds.length === 0 ? [] : ['', `\`${file.path}\``, '', ...rows(bounds)];

@@ -13,7 +13,7 @@ import {
   readDescriptors,
 } from '../../src/http/file-descriptors.js';
 import { WEB_SOCKET_LIMITS } from '../../src/http/web-socket-limits.js';
-import { LIMITS } from '../../src/limits.js';
+import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
 
 class FakeSocket extends EventEmitter {
   destroyed = false;
@@ -198,7 +198,7 @@ t.test('an IPv6 source is a /64', async (t) => {
 t.test('bounds follow from the descriptors', async (t) => {
   t.strictSame(connectionBounds({ limit: 1_048_576, used: 30 }), {
     connectionsMax: CONNECTIONS_MAX,
-    relaysReserve: LIMITS.relaysMax,
+    relaysReserve: REGISTRATION_LIMITS.relaysMax,
     perSourceMax: CONNECTIONS_MAX / 4,
     rendezvousMax: WEB_SOCKET_LIMITS.socketsMax,
   });

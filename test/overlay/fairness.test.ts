@@ -1,12 +1,13 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { type Timed, TimingWheel } from '../../src/collections/timing-wheel.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';
 import {
   type CountedOffer,
   OFFER_REMEMBERED_MS,
   ReceivedOffers,
 } from '../../src/overlay/received-offers.js';
+import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 import { FakePeer, twoRelays } from '../relay/world/index.js';
 
 const idOf = (n: number) => n.toString(16).padStart(32, '0');
@@ -76,7 +77,7 @@ t.test('a tenant whose attempts all run out at once leaves another’s on time',
   world.pump();
   t.equal(victim.connectAnswer?.errorCode()?.code, 447, 'in the first part of what is due');
   const answered = peers.filter(({ connectAnswer }) => connectAnswer !== undefined).length;
-  t.ok(answered <= 2 * LEG_LIMITS.endedAtOnce, `${answered} of 1,001`);
+  t.ok(answered <= 2 * OVERLAY_LIMITS.endedAtOnce, `${answered} of 1,001`);
 });
 
 t.test('5-tuples of legs that were opened and closed are forgotten at once', async (t) => {

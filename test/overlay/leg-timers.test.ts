@@ -1,8 +1,9 @@
 import t from 'tap';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';
+import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 import { FakePeer, twoRelays, type World, type WorldRelay } from '../relay/world/index.js';
 
-const LEGS = 2 * LEG_LIMITS.endedAtOnce + 50;
+const LEGS = 2 * OVERLAY_LIMITS.endedAtOnce + 50;
 
 function reserve(world: World, fra: WorldRelay, nyc: WorldRelay): void {
   for (let n = 0; n < LEGS; n += 1) {
@@ -19,7 +20,7 @@ t.test('legs that are due at once end in parts, with messages in between', async
   t.equal(legs.size, LEGS);
   world.clock.advance(LEG_LIMITS.reservedMs + 100);
   t.ok(fra.rules.tick(), 'there is more');
-  t.equal(legs.size, LEGS - LEG_LIMITS.endedAtOnce);
+  t.equal(legs.size, LEGS - OVERLAY_LIMITS.endedAtOnce);
   t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a peer is served meanwhile');
   t.ok(fra.rules.goOn());
   t.notOk(fra.rules.goOn());

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { listenerHandle } from '../../src/native/transport-handle.js';
 import { Leg } from '../../src/overlay/leg.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';
 import { REMINDED_AT_ONCE, SilenceWatch } from '../../src/overlay/silence-watch.js';
 import { FakeScheduler } from '../client/support/fake-scheduler.js';
 
@@ -34,7 +34,7 @@ function owing(count: number) {
       expiresAt: 0,
     });
     leg.sessionIndex = index;
-    leg.livenessMs = LEG_LIMITS.peerSilentUnderDataMs;
+    leg.livenessMs = OVERLAY_LIMITS.peerSilentUnderDataMs;
     leg.signs = { heardAt: scheduler.monotonic() };
     watch.add(leg, { channel: 0x4000, other: undefined });
     return leg;

@@ -3,8 +3,9 @@ import { DataLiveness } from '../../src/client/data-liveness.js';
 import { CHECK_REPEAT_MS } from '../../src/client/retransmission.js';
 import { listenerHandle } from '../../src/native/transport-handle.js';
 import { Leg } from '../../src/overlay/leg.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';
 import { SilenceWatch } from '../../src/overlay/silence-watch.js';
+import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 import { FakeScheduler } from '../client/support/fake-scheduler.js';
 import { seededRandom } from '../setup/seeded-random.js';
 
@@ -48,7 +49,7 @@ class SimulatedPeer {
       expiresAt: 0,
     });
     this.leg.sessionIndex = index;
-    this.leg.livenessMs = LEG_LIMITS.peerSilentUnderDataMs;
+    this.leg.livenessMs = OVERLAY_LIMITS.peerSilentUnderDataMs;
     this.leg.signs = { heardAt: scheduler.monotonic() };
     this.#traffic = new DataLiveness({
       scheduler,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { listenerHandle } from '../../src/native/transport-handle.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { RefusalCause } from '../../src/stun/error-codes.js';
 import { Method } from '../../src/stun/methods.js';
@@ -161,7 +161,7 @@ for (const kind of ['two relays', 'one relay'] as const) {
     const { world, a, b } = pair(kind);
     world.pass(120_000);
     a.die();
-    world.pass(LEG_LIMITS.peerSilentMs + 2_000);
+    world.pass(OVERLAY_LIMITS.peerSilentMs + 2_000);
     t.strictSame(b.closed, [408]);
   });
 

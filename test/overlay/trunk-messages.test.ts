@@ -1,6 +1,6 @@
 import t from 'tap';
 import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';
 import { incarnation } from '../../src/registry/incarnation.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { RefusalCause } from '../../src/stun/error-codes.js';
@@ -286,7 +286,7 @@ t.test('the connections of a relay that is gone end a few hundred at a time', as
   }
   fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pump();
-  const some = LEG_LIMITS.endedAtOnce;
+  const some = OVERLAY_LIMITS.endedAtOnce;
   t.equal(peers.filter(({ closed }) => closed.length === 1).length, some);
   world.pass(100);
   t.equal(peers.filter(({ closed }) => closed.length === 1).length, 600);

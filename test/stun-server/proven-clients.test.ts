@@ -1,6 +1,6 @@
 import t from 'tap';
 import { listenerHandle } from '../../src/native/transport-handle.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 import { tupleKey } from '../../src/stun-server/origin.js';
 import {
   PROVEN_CLIENT_MS,

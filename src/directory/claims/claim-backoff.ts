@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock.js';
 import { putMostRecent } from '../../collections/lru.js';
-import { LIMITS } from '../../limits.js';
+import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import { CLAIM_LIMITS } from './claim-limits.js';
 
 /** Maximum remembered claimants. Only the holder of a relay secret can add one. */
-const CLAIMANTS_MAX = 4 * LIMITS.relaysMax;
+const CLAIMANTS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
 
 interface Claimant {
   /** Earliest time of the next contest, monotonic ms. */

@@ -1,11 +1,11 @@
 import { parseAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
-import { LIMITS } from '../../limits.js';
 import { claimedAddresses, claimsOf } from '../../registry/record.js';
+import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { RelayRecord } from '../../registry/types.js';
 
 /** Maximum remembered expired relays. Only the holder of a relay secret can add one. */
-const LAPSED_MAX = 4 * LIMITS.relaysMax;
+const LAPSED_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
 
 /** Another relay's claim to an address that a record claims. */
 export interface Rival {

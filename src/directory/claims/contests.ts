@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock.js';
-import { LIMITS } from '../../limits.js';
 import { DIRECTORY_METRICS } from '../../metrics/directory-metrics.js';
 import { createHistogram } from '../../metrics/histogram.js';
 import { CHECK_LIMITS } from '../../registry/check-limits.js';
 import { claimedAddresses } from '../../registry/record.js';
+import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
 import { hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
@@ -138,7 +138,7 @@ export class Contests {
         return { state: 'granted', proved };
       }
     }
-    if (this.#waiting.size < LIMITS.relaysMax || this.#waiting.has(record.id)) {
+    if (this.#waiting.size < REGISTRATION_LIMITS.relaysMax || this.#waiting.has(record.id)) {
       this.#waiting.set(record.id, { record, draining: false, atMs: now });
     }
     const running = this.#contests.get(record.id);

@@ -1,7 +1,7 @@
 import Type from 'typebox';
+import { CREDENTIAL_TTL_SECONDS_MAX } from '../../auth/tenant-credentials.js';
 import type { Clock } from '../../clock.js';
 import { CachedResponse } from '../../http/cached-response.js';
-import { CREDENTIAL_TTL_SECONDS_MAX } from '../../overlay/leg-credentials.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
 import { type ConnectionBroker, CREDENTIAL_TTL_SECONDS } from '../connection-broker.js';
 import type { Reachability } from '../reachability/reachability.js';

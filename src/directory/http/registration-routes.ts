@@ -2,8 +2,8 @@ import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { relayKeyPair, relaySecret } from '../../auth/keys.js';
 import { HTTP_LIMITS } from '../../http/http-limits.js';
-import { LIMITS } from '../../limits.js';
 import { canonicalRecord } from '../../registry/record.js';
+import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import {
   BeatAnswer,
   BeatRequest,
@@ -238,7 +238,7 @@ function refusalProblem(refusal: RelayRefusal): Problem {
       return {
         status: 503,
         code: refusal.code,
-        detail: `${LIMITS.relaysMax} relays are registered`,
+        detail: `${REGISTRATION_LIMITS.relaysMax} relays are registered`,
         retryAfterSeconds: 30,
       };
     case 'too-many-changes':

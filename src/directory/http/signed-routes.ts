@@ -3,7 +3,7 @@ import { isName, registrationKey, relaySecret } from '../../auth/keys.js';
 import { CLOCK_SKEW_MS_MAX, type Clock } from '../../clock.js';
 import { BoundedCache } from '../../collections/bounded-cache.js';
 import type { ConnectionLimiter } from '../../http/connection-limiter.js';
-import { LIMITS } from '../../limits.js';
+import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import {
   parseSigning,
   SIGNING_HEADERS,
@@ -54,7 +54,7 @@ export interface RelaySigningOptions {
  */
 export function signRelayRoutes(scope: App, options: RelaySigningOptions): void {
   const { clock, metrics } = options;
-  const keys = new BoundedCache<Uint8Array>(4 * LIMITS.relaysMax);
+  const keys = new BoundedCache<Uint8Array>(4 * REGISTRATION_LIMITS.relaysMax);
   scope.decorateRequest('signing', null);
   scope.decorateRequest('answerKey', null);
   keepRawBody(scope);

@@ -1,7 +1,7 @@
 import { formatAddress, type TransportAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
-import { LIMITS } from '../../limits.js';
 import { CHECK_LIMITS } from '../../registry/check-limits.js';
+import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord, ServiceCheck } from '../../registry/types.js';
 import type { DoubtSource, LiveRelay } from '../snapshot.js';
 import { Appointments } from './appointments.js';
@@ -62,7 +62,7 @@ const WEIGH_MS = 500;
 /** Time that an appointed checker has for its first result, ms. */
 const SETTLED_MS =
   (CHECK_LIMITS.serviceCheckFailures + 1) * CHECK_LIMITS.serviceCheckIntervalMs +
-  LIMITS.beatMsMax +
+  REGISTRATION_LIMITS.beatMsMax +
   WEIGH_MS;
 
 /**

@@ -1,12 +1,12 @@
 import type { Clock } from '../../clock.js';
 import { putMostRecent } from '../../collections/lru.js';
-import { LIMITS } from '../../limits.js';
+import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 
 /** Time constant of the decay of recently handed out legs. */
 export const RECENT_LEGS_DECAY_MS = 60_000;
 
 /** Maximum remembered relays. Only the holder of a relay secret can add one. */
-const RELAYS_MAX = 4 * LIMITS.relaysMax;
+const RELAYS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
 
 interface Count {
   legs: number;

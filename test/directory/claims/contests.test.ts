@@ -3,8 +3,8 @@ import { CLAIM_LIMITS } from '../../../src/directory/claims/claim-limits.js';
 import { type ClaimNews, Contests } from '../../../src/directory/claims/contests.js';
 import { RelayTable } from '../../../src/directory/relay-table.js';
 import { Snapshots } from '../../../src/directory/snapshot.js';
-import { LIMITS } from '../../../src/limits.js';
 import { CHECK_LIMITS } from '../../../src/registry/check-limits.js';
+import { REGISTRATION_LIMITS } from '../../../src/registry/registration-limits.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { seededRandom } from '../../setup/seeded-random.js';
 import { FakeClock, IDLE, relayRecord } from '../fixtures.js';
@@ -61,7 +61,7 @@ function world(...checkers: string[]) {
     },
     silent(id: string) {
       alive.delete(id);
-      w.pass(LIMITS.relayExpiryMs);
+      w.pass(REGISTRATION_LIMITS.relayExpiryMs);
     },
     results: () => news.flatMap((each) => (each.kind === 'decided' ? each.result : each.kind)),
   };

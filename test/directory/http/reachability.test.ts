@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { formatAddress } from '../../../src/address.js';
 import { HOLD_MS } from '../../../src/directory/reachability/flap-damping.js';
-import { LIMITS } from '../../../src/limits.js';
+import { REGISTRATION_LIMITS } from '../../../src/registry/registration-limits.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { API_KEY, IDLE, relayRecord } from '../fixtures.js';
 import { DirectoryHarness } from './harness.js';
@@ -211,14 +211,14 @@ t.test('reports that are malformed are refused, and nothing else is harmed', asy
     { service: [entry] },
     { service: [{ ...entry, address: 3478 }] },
     { service: [{ ...entry, address: 'x'.repeat(54) }] },
-    { trunk: Array(LIMITS.relaysMax + 1).fill(entry) },
+    { trunk: Array(REGISTRATION_LIMITS.relaysMax + 1).fill(entry) },
   ];
   for (const reachability of wrong) {
     const answer = await h.beat('fra-1', null, { reachability });
     const what = JSON.stringify(reachability).slice(0, 60);
     t.match(answer, { status: 400, genuine: true, body: { code: 'invalid-request' } }, what);
   }
-  const many = Array.from({ length: LIMITS.relaysMax }, (_, index) => ({
+  const many = Array.from({ length: REGISTRATION_LIMITS.relaysMax }, (_, index) => ({
     id: `a-relay-with-a-rather-long-name-in-a-region-far-away-${index}`,
     reason: 'a-reason-as-long-as-they-can-be',
   }));

@@ -4,7 +4,7 @@ import { loadMeasure, loadShare } from '../../../src/directory/selection/load.js
 import { RECENT_LEGS_DECAY_MS, RecentLegs } from '../../../src/directory/selection/recent-legs.js';
 import { selectRelays } from '../../../src/directory/selection/select.js';
 import { Snapshots } from '../../../src/directory/snapshot.js';
-import { LIMITS } from '../../../src/limits.js';
+import { REGISTRATION_LIMITS } from '../../../src/registry/registration-limits.js';
 import type { RelayLoad } from '../../../src/registry/types.js';
 import { seededRandom } from '../../setup/seeded-random.js';
 import { FakeClock, IDLE, relayRecord } from '../fixtures.js';
@@ -137,7 +137,7 @@ t.test(
     t.equal(recentLegs.of('a'), 2);
     clock.advance(RECENT_LEGS_DECAY_MS);
     t.ok(Math.abs(recentLegs.of('a') - 2 / Math.E) < 1e-9);
-    for (let n = 0; n < 4 * LIMITS.relaysMax; n += 1) recentLegs.add(`r-${n}`);
+    for (let n = 0; n < 4 * REGISTRATION_LIMITS.relaysMax; n += 1) recentLegs.add(`r-${n}`);
     t.equal(recentLegs.of('a'), 0);
     t.equal(recentLegs.of('r-0'), 1);
   },

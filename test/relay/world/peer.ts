@@ -1,13 +1,13 @@
 import { formatAddress, parseAddress, type TransportAddress } from '../../../src/address.js';
 import { tenantRoot, tenantSecret } from '../../../src/auth/keys.js';
 import { mintCredential } from '../../../src/overlay/leg-credentials.js';
-import { LEG_LIMITS } from '../../../src/overlay/leg-limits.js';
 import {
   AttributeType,
   type PasswordAlgorithm,
   PasswordAlgorithmNumber,
 } from '../../../src/stun/attribute-types.js';
 import { type IntegrityKind, longTermKey, verifyIntegrity } from '../../../src/stun/integrity.js';
+import { LEG_LIMITS } from '../../../src/stun/leg-limits.js';
 import { decodeMessage, type StunMessage } from '../../../src/stun/message.js';
 import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';

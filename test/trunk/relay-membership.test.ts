@@ -1,7 +1,7 @@
 import t from 'tap';
-import { LIMITS } from '../../src/limits.js';
+import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
 import type { RelayRecord } from '../../src/registry/types.js';
-import { RelayMembership, VANISHED_RELAY_GRACE_MS } from '../../src/relay/relay-membership.js';
+import { RelayMembership, VANISHED_RELAY_GRACE_MS } from '../../src/trunk/relay-membership.js';
 import { FakeClock, relayRecord } from '../directory/fixtures.js';
 
 const fra = relayRecord('fra-1', 1);
@@ -100,7 +100,7 @@ t.test('relays are bounded: the longest absent go first', async (t) => {
   known.update(registry(fra));
   known.update(registry(nyc));
   clock.advance(1_000);
-  const many = Array.from({ length: LIMITS.relaysMax - 1 }, (_, index) => ({
+  const many = Array.from({ length: REGISTRATION_LIMITS.relaysMax - 1 }, (_, index) => ({
     ...sin,
     id: `r-${index}`,
     serviceAddresses: [{ address: '192.0.2.1', port: index + 1 }],
@@ -108,7 +108,7 @@ t.test('relays are bounded: the longest absent go first', async (t) => {
     trunkSources: [{ address: '192.0.2.2', port: index + 1 }],
   }));
   known.update(registry(...many));
-  t.equal(known.relays().length, LIMITS.relaysMax);
+  t.equal(known.relays().length, REGISTRATION_LIMITS.relaysMax);
   t.notOk(known.relays().some(({ id }) => id === 'fra-1'));
   t.ok(known.relays().some(({ id }) => id === 'nyc-1'));
 });
@@ -176,10 +176,10 @@ t.test('no more relays than there can be are kept, whatever they answer', async 
   const clock = new FakeClock();
   const known = new RelayMembership({ clock, answersAt: () => true });
   const { publicKey } = fra;
-  const many = Array.from({ length: LIMITS.relaysMax }, (_, host) =>
+  const many = Array.from({ length: REGISTRATION_LIMITS.relaysMax }, (_, host) =>
     relayRecord(`r-${host}`, host + 1, { publicKey }),
   );
   known.update(registry(...many));
   known.update(registry(...many.map((each) => ({ ...each, id: `x${each.id}` }))));
-  t.ok(known.relays().length <= LIMITS.relaysMax);
+  t.ok(known.relays().length <= REGISTRATION_LIMITS.relaysMax);
 });

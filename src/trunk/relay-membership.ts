@@ -1,14 +1,14 @@
 import type { TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
-import { LIMITS } from '../limits.js';
 import { incarnationOf, supersedes } from '../registry/incarnation.js';
 import { type Claim, claimedAddresses, claimsOf } from '../registry/record.js';
+import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { Registry, RelayRecord } from '../registry/types.js';
 
 /** Time for which a relay that vanished from the registry stays known. */
 export const VANISHED_RELAY_GRACE_MS = 30_000;
 
-interface Known {
+interface Member {
   readonly record: RelayRecord;
   /**
    * Time of contact with a directory since the relay vanished, ms; undefined while it is listed.
@@ -40,23 +40,24 @@ export interface RelayMembershipOptions {
 }
 
 /**
- * The relays that this relay works with: those of the last registry, and for a grace period those
- * that vanished from it. A directory that has just restarted lists only the relays that have come
- * back so far, and connections with the others must not suffer for it. The grace is counted in
- * time of contact: while no directory answers, nothing is forgotten.
+ * Decides which relays this relay works with; what it knows of each of them is in `RemoteRelay`.
+ * They are those of the last registry and, for a grace period, those that vanished from it: a
+ * directory that has just restarted lists only the relays that have come back so far, and
+ * connections with the others must not end. The grace is counted in time of contact: while no
+ * directory answers, no relay is forgotten.
  *
  * Where the registry gives an address to another relay than before, the one that vanished stays for
  * as long as it answers there, and the other waits: who registers first after a restart may be
  * anybody that has a relay's secret. Not so where the directory had the other one prove that it is
  * there.
  *
- * Bound: `relaysMax` relays; beyond it the longest absent are forgotten first.
+ * Bound: `REGISTRATION_LIMITS.relaysMax` relays; beyond it the longest absent are forgotten first.
  */
 export class RelayMembership {
   readonly #clock: Clock;
   readonly #graceMs: number;
   readonly #answersAt: AnswersAt;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, Member>();
   #proved: ReadonlySet<string> = new Set();
   #contactAtMs: number;
 
@@ -119,7 +120,7 @@ export class RelayMembership {
    */
   #settle(): ReadonlySet<string> {
     const held = new Set<string>();
-    const listed: Known[] = [];
+    const listed: Member[] = [];
     const absent: RelayRecord[] = [];
     for (const known of this.#known.values()) {
       known.waits = false;
@@ -127,7 +128,7 @@ export class RelayMembership {
       else absent.push(known.record);
     }
     if (absent.length === 0) return held;
-    const byClaim = new Map<string, Known>();
+    const byClaim = new Map<string, Member>();
     for (const known of listed) {
       for (const claim of claimedAddresses(known.record)) byClaim.set(claim, known);
     }
@@ -158,7 +159,7 @@ export class RelayMembership {
    */
   #age(): void {
     const now = this.#clock.monotonic();
-    const passedMs = Math.min(now - this.#contactAtMs, LIMITS.relayExpiryMs);
+    const passedMs = Math.min(now - this.#contactAtMs, REGISTRATION_LIMITS.relayExpiryMs);
     this.#contactAtMs = now;
     for (const known of this.#known.values()) {
       if (known.absentMs !== undefined) known.absentMs += passedMs;
@@ -170,7 +171,7 @@ export class RelayMembership {
       .filter(({ absentMs }) => absentMs !== undefined)
       .sort((a, b) => (b.absentMs ?? 0) - (a.absentMs ?? 0));
     for (const { record, absentMs = 0 } of absent) {
-      const isFull = this.#known.size > LIMITS.relaysMax;
+      const isFull = this.#known.size > REGISTRATION_LIMITS.relaysMax;
       if (absentMs < this.#graceMs && !isFull) return;
       if (isFull || !held.has(record.id)) this.#known.delete(record.id);
     }
