@@ -6,9 +6,6 @@ export const RECORD_CHANGES_BURST = 8;
 /** Interval of further changed records of one relay. */
 export const RECORD_CHANGE_INTERVAL_MS = 5_000;
 
-/** Maximum relays whose changes are counted. Only the holder of a relay secret can add one. */
-const RELAYS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
-
 /**
  * Limits how often a relay may change its record. Each change makes a version of the registry that
  * every relay fetches. The limit outlives the registration, so deregistering first does not evade
@@ -41,7 +38,7 @@ export class RecordChangeLimiter {
     this.#wholeAtMs.delete(id);
     this.#wholeAtMs.set(id, wholeAtMs);
     for (const [other, atMs] of this.#wholeAtMs) {
-      if (this.#wholeAtMs.size <= RELAYS_MAX && atMs > now) return;
+      if (this.#wholeAtMs.size <= REGISTRATION_LIMITS.relaysRememberedMax && atMs > now) return;
       this.#wholeAtMs.delete(other);
     }
   }

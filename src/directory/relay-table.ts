@@ -312,7 +312,7 @@ export class RelayTable implements RelayStates {
   #rememberStart(id: string, start: number): void {
     this.#starts.delete(id);
     this.#starts.set(id, start);
-    if (this.#starts.size <= 4 * REGISTRATION_LIMITS.relaysMax) return;
+    if (this.#starts.size <= REGISTRATION_LIMITS.relaysRememberedMax) return;
     for (const oldest of this.#starts.keys()) {
       if (this.#entries.has(oldest) || oldest === id) continue;
       this.#starts.delete(oldest);

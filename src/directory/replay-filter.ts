@@ -4,9 +4,6 @@ import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 /** Maximum request nonces of one relay that are remembered within the clock skew window. */
 export const NONCES_PER_RELAY_MAX = 512;
 
-/** Maximum relays whose nonces are remembered. Only the holder of a relay secret can add one. */
-const RELAYS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
-
 /**
  * Remembers the nonces of genuine requests for as long as their time is acceptable, so that a
  * recorded request is not accepted again. At the bound per relay, or of relays, a request is
@@ -43,8 +40,8 @@ export class ReplayFilter {
   #noncesOf(relayId: string, now: number): Map<string, number> | undefined {
     const known = this.#relays.get(relayId);
     if (known !== undefined) return known;
-    if (this.#relays.size >= RELAYS_MAX) this.#forgetSilent(now);
-    if (this.#relays.size >= RELAYS_MAX) return undefined;
+    if (this.#relays.size >= REGISTRATION_LIMITS.relaysRememberedMax) this.#forgetSilent(now);
+    if (this.#relays.size >= REGISTRATION_LIMITS.relaysRememberedMax) return undefined;
     const nonces = new Map<string, number>();
     this.#relays.set(relayId, nonces);
     return nonces;

@@ -1,42 +1,28 @@
 import type { Clock } from '../clock.js';
+import { TokenBucket, type TokenRate } from '../collections/token-bucket.js';
 
-/** Limits lines of a log to a number per time window, and counts omitted ones. */
+/** Limits the rate of log lines of one kind, and counts omitted ones. */
 export class LineLimiter {
-  readonly #linesMax: number;
-  readonly #windowMs: number;
   readonly #clock: Clock;
-  #beganAtMs = Number.NEGATIVE_INFINITY;
-  #lines = 0;
-  #leftOut = 0;
+  readonly #bucket: TokenBucket;
+  #omitted = 0;
 
-  constructor(linesMax: number, windowMs: number, clock: Clock) {
-    this.#linesMax = linesMax;
-    this.#windowMs = windowMs;
+  constructor(rate: TokenRate, clock: Clock) {
     this.#clock = clock;
-  }
-
-  /** Starts the next window if the last one is over. @returns whether it did */
-  next(): boolean {
-    const now = this.#clock.monotonic();
-    if (now - this.#beganAtMs < this.#windowMs) return false;
-    this.#beganAtMs = now;
-    this.#lines = 0;
-    return true;
+    this.#bucket = new TokenBucket(rate, clock.monotonic());
   }
 
   /** Returns whether another line may be written; if not, counts it as omitted. */
   take(): boolean {
-    this.next();
-    const isRoom = this.#lines < this.#linesMax;
-    if (isRoom) this.#lines += 1;
-    else this.#leftOut += 1;
+    const isRoom = this.#bucket.take(this.#clock.monotonic());
+    if (!isRoom) this.#omitted += 1;
     return isRoom;
   }
 
   /** Returns the number of lines omitted since the last call. */
-  takeLeftOut(): number {
-    const leftOut = this.#leftOut;
-    this.#leftOut = 0;
-    return leftOut;
+  takeOmitted(): number {
+    const omitted = this.#omitted;
+    this.#omitted = 0;
+    return omitted;
   }
 }

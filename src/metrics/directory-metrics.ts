@@ -1,7 +1,6 @@
-import { type Metrics, WAIT_SECONDS, WORK_SECONDS } from './metric.js';
+import { type Metrics, RELAY_IDS, WAIT_SECONDS, WORK_SECONDS } from './metric.js';
 
 const TENANTS = { bound: 'tenants of the configured API keys' } as const;
-const RELAYS = { bound: 'ids of relays in the registry, at most 1,024' } as const;
 const PROBLEMS = { bound: 'codes of problems: registration.md' } as const;
 const ROUTES = {
   bound: 'routes of the OpenAPI document, and `none` for paths that are no route',
@@ -78,7 +77,7 @@ export const DIRECTORY_METRICS = {
     help:
       "Relays that say they do not reach this one's trunk, or any of its service addresses. " +
       'Absent while none says so.',
-    labels: { relay: RELAYS, kind: ['trunk', 'service'] },
+    labels: { relay: RELAY_IDS, kind: ['trunk', 'service'] },
   },
   turnpike_directory_doubts: {
     kind: 'gauge',

@@ -56,3 +56,6 @@ export const WORK_SECONDS = [
 export const WAIT_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
+
+/** Values of a label that names relays. */
+export const RELAY_IDS = { bound: 'ids of relays in the registry, at most 1,024' } as const;

@@ -1,6 +1,5 @@
-import { type Metrics, WAIT_SECONDS, WORK_SECONDS } from './metric.js';
+import { type Metrics, RELAY_IDS, WAIT_SECONDS, WORK_SECONDS } from './metric.js';
 
-const RELAYS = { bound: 'ids of relays in the registry, at most 1,024' } as const;
 const COUNTER_NAMES = { bound: 'names of counters: data-plane.md' } as const;
 
 /** What a relay shows. */
@@ -158,13 +157,13 @@ export const RELAY_METRICS = {
     help:
       '1 where the relay can be reached, 0 where no path to it answers. Absent where the two ' +
       'have no address family in common.',
-    labels: { relay: RELAYS },
+    labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_rtt_seconds: {
     kind: 'gauge',
     unit: 'seconds',
     help: 'Median of the last round trips on the path in use. Absent while none is measured.',
-    labels: { relay: RELAYS },
+    labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_probe_rtt_seconds: {
     kind: 'histogram',
@@ -176,19 +175,19 @@ export const RELAY_METRICS = {
     kind: 'gauge',
     unit: 'bytes',
     help: 'UDP payload that passes the path in use. Absent before it is known.',
-    labels: { relay: RELAYS },
+    labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_path_switches_total: {
     kind: 'counter',
     unit: 'count',
     help: 'Changes of the path in use.',
-    labels: { relay: RELAYS },
+    labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_connections: {
     kind: 'gauge',
     unit: 'count',
     help: 'Connections shared with the relay.',
-    labels: { relay: RELAYS },
+    labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_drops_total: {
     kind: 'counter',

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
+import { LineLimiter } from '../logging/line-limiter.js';
 import type { ChallengeReason, ClientDrop, RequestLog } from '../stun-server/server-context.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
@@ -15,35 +16,8 @@ const LEG_LINES_PER_SECOND = 20;
 /** Maximum lines per second of each kind of refusals and drops; omitted ones are counted. */
 export const REFUSAL_LINES_PER_SECOND = 200;
 
-/** Rate limit of one kind of line, with a burst of four seconds' lines. */
-class LineBudget {
-  omitted = 0;
-  readonly #perSecond: number;
-  readonly #clock: Clock;
-  #left: number;
-  #at: number;
-
-  constructor(perSecond: number, clock: Clock) {
-    this.#perSecond = perSecond;
-    this.#clock = clock;
-    this.#left = 4 * perSecond;
-    this.#at = clock.monotonic();
-  }
-
-  /** Returns whether another line may be written; if not, counts it as omitted. */
-  take(): boolean {
-    const now = this.#clock.monotonic();
-    const earned = ((now - this.#at) * this.#perSecond) / 1_000;
-    this.#left = Math.min(this.#left + earned, 4 * this.#perSecond);
-    this.#at = now;
-    if (this.#left < 1) {
-      this.omitted += 1;
-      return false;
-    }
-    this.#left -= 1;
-    return true;
-  }
-}
+/** Seconds whose lines may be written at once. */
+const BURST_SECONDS = 4;
 
 /** Kinds of lines that traffic causes. Each has a budget of its own, so that none hides another. */
 const KINDS = {
@@ -66,7 +40,7 @@ export class LegLog implements RequestLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #relay: string;
-  readonly #budgets: Readonly<Record<Kind, LineBudget>>;
+  readonly #limiters: Readonly<Record<Kind, LineLimiter>>;
   #saidOmittedAt: number;
   /** Number of omitted lines, by event. */
   readonly omitted = new Map<Kind, number>(NAMES.map((kind) => [kind, 0]));
@@ -79,8 +53,11 @@ export class LegLog implements RequestLog {
     this.#logger = logger;
     this.#clock = clock;
     this.#relay = relay;
-    const budgets = NAMES.map((kind) => [kind, new LineBudget(KINDS[kind].perSecond, clock)]);
-    this.#budgets = Object.fromEntries(budgets);
+    const limiters = NAMES.map((kind) => {
+      const { perSecond } = KINDS[kind];
+      return [kind, new LineLimiter({ perSecond, burst: BURST_SECONDS * perSecond }, clock)];
+    });
+    this.#limiters = Object.fromEntries(limiters);
     this.#saidOmittedAt = clock.monotonic();
   }
 
@@ -164,10 +141,8 @@ export class LegLog implements RequestLog {
   }
 
   #sayOmitted(of: Kind): void {
-    const budget = this.#budgets[of];
-    if (budget.omitted === 0) return;
-    const lines = budget.omitted;
-    budget.omitted = 0;
+    const lines = this.#limiters[of].takeOmitted();
+    if (lines === 0) return;
     this.omitted.set(of, (this.omitted.get(of) ?? 0) + lines);
     this.#logger[KINDS[of].level](
       { event: 'lines-omitted', of, lines },
@@ -176,7 +151,7 @@ export class LegLog implements RequestLog {
   }
 
   #says(kind: Kind): boolean {
-    return isEnabled(this.#logger, KINDS[kind].level) && this.#budgets[kind].take();
+    return isEnabled(this.#logger, KINDS[kind].level) && this.#limiters[kind].take();
   }
 }
 

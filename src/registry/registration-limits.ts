@@ -2,6 +2,11 @@
 export const REGISTRATION_LIMITS = {
   /** Maximum relays of a registry. */
   relaysMax: 1_024,
+  /**
+   * Maximum relays about which a directory remembers something beyond their registration. Only the
+   * holder of a relay secret can add one.
+   */
+  relaysRememberedMax: 4_096,
   /** Maximum service or trunk addresses in a registration. */
   relayAddressesMax: 16,
   /** Maximum interval between two beats of a relay. */

@@ -1,5 +1,4 @@
-import { isIPv4 } from 'node:net';
-import type { TransportAddress } from '../address.js';
+import { isLoopback, type TransportAddress } from '../address.js';
 import type { RelayRecord } from '../registry/types.js';
 
 /**
@@ -13,15 +12,10 @@ import type { RelayRecord } from '../registry/types.js';
 export function relayHosts(records: readonly RelayRecord[]): TransportAddress[] {
   const hosts = new Map<string, TransportAddress>();
   for (const { serviceAddresses, trunkAddresses, trunkSources } of records) {
-    for (const { address, port } of [...serviceAddresses, ...trunkAddresses, ...trunkSources]) {
-      const host = { address, port: isLoopback(address) ? port : 0 };
+    for (const each of [...serviceAddresses, ...trunkAddresses, ...trunkSources]) {
+      const host = { address: each.address, port: isLoopback(each) ? each.port : 0 };
       hosts.set(`${host.address} ${host.port}`, host);
     }
   }
   return [...hosts.values()];
-}
-
-/** Returns whether an IP address is loopback: 127.0.0.0/8 or ::1 (RFC 6890). */
-function isLoopback(address: string): boolean {
-  return isIPv4(address) ? address.startsWith('127.') : address === '::1';
 }

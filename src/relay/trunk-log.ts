@@ -9,6 +9,7 @@ import { unregisteredSourceText } from '../trunk/unregistered-sources.js';
 /** Maximum lines about paths to relays in ten seconds; omitted ones are counted. */
 export const PATH_LINES_MAX = 20;
 
+/** Interval of lines about omitted ones, and time in which PATH_LINES_MAX lines are earned. */
 const WINDOW_MS = 10_000;
 
 type ReachabilityNews = Extract<PathEvent, { type: 'reachability' }>;
@@ -17,18 +18,23 @@ type ReachabilityNews = Extract<PathEvent, { type: 'reachability' }>;
  * Logs changes of the paths to other relays: which are unreachable and why, and when they are back.
  */
 export class TrunkLog {
-  readonly #window: LineLimiter;
+  readonly #limiter: LineLimiter;
+  readonly #clock: Clock;
   readonly #logger: Logger;
+  #checkedAtMs: number;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#window = new LineLimiter(PATH_LINES_MAX, WINDOW_MS, clock);
+    const perSecond = (PATH_LINES_MAX * 1_000) / WINDOW_MS;
+    this.#limiter = new LineLimiter({ perSecond, burst: PATH_LINES_MAX }, clock);
+    this.#clock = clock;
     this.#logger = logger;
+    this.#checkedAtMs = clock.monotonic();
   }
 
   /** Logs one event, within the rate limit: all relays may become unreachable at once. */
   say(remote: RemoteRelay, news: PathEvent): void {
     this.check();
-    if (!this.#window.take()) return;
+    if (!this.#limiter.take()) return;
     const relay = remote.id;
     switch (news.type) {
       case 'reachability':
@@ -56,9 +62,12 @@ export class TrunkLog {
     }
   }
 
-  /** Logs the number of omitted lines when their time window is over. */
+  /** Logs the number of omitted lines, at most once in ten seconds. */
   check(): void {
-    const lines = this.#window.next() ? this.#window.takeLeftOut() : 0;
+    const now = this.#clock.monotonic();
+    if (now - this.#checkedAtMs < WINDOW_MS) return;
+    this.#checkedAtMs = now;
+    const lines = this.#limiter.takeOmitted();
     if (lines === 0) return;
     const fields = { event: 'relays-notices-left-out', lines };
     this.#logger.warn(fields, `${lines} more lines about paths to relays were left out`);

@@ -3,9 +3,6 @@ import { putMostRecent } from '../../collections/lru.js';
 import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import { CLAIM_LIMITS } from './claim-limits.js';
 
-/** Maximum remembered claimants. Only the holder of a relay secret can add one. */
-const CLAIMANTS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
-
 interface Claimant {
   /** Earliest time of the next contest, monotonic ms. */
   readonly fromMs: number;
@@ -27,7 +24,7 @@ const UNKNOWN: Claimant = {
  * The back-off returns to the minimum once `retryMsMax` has passed since its end. It outlives
  * registrations, so deregistering does not reset it.
  *
- * Bound: `CLAIMANTS_MAX` relays; the least recently used is forgotten.
+ * Bound: `REGISTRATION_LIMITS.relaysRememberedMax` relays; the least recently used is forgotten.
  */
 export class ClaimBackoff {
   readonly #clock: Clock;
@@ -74,6 +71,6 @@ export class ClaimBackoff {
   }
 
   #put(id: string, claimant: Claimant): void {
-    putMostRecent(this.#claimants, [id, claimant], CLAIMANTS_MAX);
+    putMostRecent(this.#claimants, [id, claimant], REGISTRATION_LIMITS.relaysRememberedMax);
   }
 }

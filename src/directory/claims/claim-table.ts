@@ -4,9 +4,6 @@ import { claimedAddresses, claimsOf } from '../../registry/record.js';
 import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { RelayRecord } from '../../registry/types.js';
 
-/** Maximum remembered expired relays. Only the holder of a relay secret can add one. */
-const LAPSED_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
-
 /** Another relay's claim to an address that a record claims. */
 export interface Rival {
   /** The claim's key, as `claimedAddresses` returns it. */
@@ -25,7 +22,8 @@ interface Lapsed {
  * Maps claimed addresses to relays. A relay that deregisters releases its addresses. A relay that
  * expires keeps its claims: another relay must prove that it is at such an address.
  *
- * Bound: claims of `LAPSED_MAX` expired relays; the longest expired is forgotten.
+ * Bound: claims of `REGISTRATION_LIMITS.relaysRememberedMax` expired relays; the longest expired
+ * is forgotten.
  */
 export class ClaimTable {
   readonly #clock: Clock;
@@ -90,7 +88,7 @@ export class ClaimTable {
     this.#live.delete(id);
     this.#lapsed.set(id, { record, atMs: this.#clock.monotonic() });
     for (const oldest of this.#lapsed.keys()) {
-      if (this.#lapsed.size <= LAPSED_MAX) return;
+      if (this.#lapsed.size <= REGISTRATION_LIMITS.relaysRememberedMax) return;
       this.release(oldest);
     }
   }

@@ -1,4 +1,3 @@
-import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { relayKeyPair, relaySecret } from '../../auth/keys.js';
 import { HTTP_LIMITS } from '../../http/http-limits.js';
@@ -21,9 +20,9 @@ import type { RelayEvent } from '../relay-events.js';
 import type { RelayRefusal, RelayTable } from '../relay-table.js';
 import type { Snapshots } from '../snapshot.js';
 import type { App } from './app.js';
-import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
+import { PROBLEM_RESPONSES, type Problem } from './problem.js';
 import { registryRoute, sendInline } from './registry-route.js';
-import { type RelaySigningOptions, signRelayRoutes } from './signed-routes.js';
+import { type RelaySigningOptions, refuse, signRelayRoutes } from './signed-routes.js';
 
 /** Maximum distance of a RELAY-START ahead of the directory's clock. */
 export const START_AHEAD_MS_MAX = 86_400_000;
@@ -171,11 +170,6 @@ function claimOf(
 type Claim =
   | { readonly state: 'granted'; readonly proved: boolean }
   | (ClaimAnswer & { readonly whose: string });
-
-function refuse(reply: FastifyReply, problem: Problem, { metrics }: RegistrationRoutesOptions) {
-  metrics.refuseRelay(problem.code);
-  return sendProblem(reply, problem);
-}
 
 /**
  * Returns the relays and service addresses that a relay does not reach; undefined if it does not

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../../clock.js';
 import { KeyCounter } from '../../collections/key-counter.js';
+import { TokenBucket } from '../../collections/token-bucket.js';
 import type { ConnectionLimiter } from '../../http/connection-limiter.js';
 import { WEB_SOCKET_LIMITS } from '../../http/web-socket-limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
@@ -100,8 +101,7 @@ class RendezvousSocket implements Member {
   readonly #options: RendezvousOptions;
   readonly #openedAtMs: number;
   #pingedAtMs: number;
-  #tokens: number = RENDEZVOUS_LIMITS.messagesBurst;
-  #tokensAtMs: number;
+  readonly #messages: TokenBucket;
   #joined = false;
 
   constructor(
@@ -117,7 +117,8 @@ class RendezvousSocket implements Member {
     this.heardAtMs = now;
     this.#openedAtMs = now;
     this.#pingedAtMs = now;
-    this.#tokensAtMs = now;
+    const { messagesPerSecond: perSecond, messagesBurst: burst } = RENDEZVOUS_LIMITS;
+    this.#messages = new TokenBucket({ perSecond, burst }, now);
     webSocket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     const heard = () => {
       this.heardAtMs = options.clock.monotonic();
@@ -176,7 +177,7 @@ class RendezvousSocket implements Member {
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.heardAtMs = this.#options.clock.monotonic();
-    if (!this.#takeToken()) {
+    if (!this.#messages.take(this.heardAtMs)) {
       this.fail('rate-limited', { retryAfterSeconds: RATE_RETRY_SECONDS });
       return;
     }
@@ -191,16 +192,6 @@ class RendezvousSocket implements Member {
     } else {
       this.#options.rooms.address(this, incoming.message);
     }
-  }
-
-  #takeToken(): boolean {
-    const now = this.heardAtMs;
-    const gained = ((now - this.#tokensAtMs) / 1_000) * RENDEZVOUS_LIMITS.messagesPerSecond;
-    this.#tokens = Math.min(RENDEZVOUS_LIMITS.messagesBurst, this.#tokens + gained);
-    this.#tokensAtMs = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
   }
 }
 

@@ -47,6 +47,16 @@ export interface RelaySigningOptions {
   readonly relayRequests: RelayRequestQueue;
 }
 
+/** Responds to a relay's request with a problem, and counts it. */
+export function refuse(
+  reply: FastifyReply,
+  problem: Problem,
+  { metrics }: Pick<RelaySigningOptions, 'metrics'>,
+) {
+  metrics.refuseRelay(problem.code);
+  return sendProblem(reply, problem);
+}
+
 /**
  * Makes every route of the scope (`/v1/relays/:id/…`) require a signed request and sign its
  * response (docs/registration.md, Signing). Errors in the headers are answered before the body is
@@ -54,21 +64,16 @@ export interface RelaySigningOptions {
  */
 export function signRelayRoutes(scope: App, options: RelaySigningOptions): void {
   const { clock, metrics } = options;
-  const keys = new BoundedCache<Uint8Array>(4 * REGISTRATION_LIMITS.relaysMax);
+  const keys = new BoundedCache<Uint8Array>(REGISTRATION_LIMITS.relaysRememberedMax);
   scope.decorateRequest('signing', null);
   scope.decorateRequest('answerKey', null);
   keepRawBody(scope);
 
-  const refuse = (reply: FastifyReply, problem: Problem) => {
-    metrics.refuseRelay(problem.code);
-    return sendProblem(reply, problem);
-  };
-
   scope.addHook('onRequest', async (request, reply) => {
     request.signing = parseSigning((name) => request.headers[name]) ?? null;
-    if (request.signing === null) return refuse(reply, UNSIGNED);
+    if (request.signing === null) return refuse(reply, UNSIGNED, options);
     if (Math.abs(request.signing.timeMs - clock.now()) > CLOCK_SKEW_MS_MAX) {
-      return refuse(reply, CLOCK_SKEW);
+      return refuse(reply, CLOCK_SKEW, options);
     }
     const stranger = options.connections.strangerOf(request.socket);
     const since = clock.monotonic();
@@ -80,7 +85,7 @@ export function signRelayRoutes(scope: App, options: RelaySigningOptions): void 
 
   scope.addHook('preValidation', async (request, reply) => {
     const problem = proveRequest(request, options, keys);
-    return problem === undefined ? undefined : refuse(reply, problem);
+    return problem === undefined ? undefined : refuse(reply, problem, options);
   });
 
   scope.addHook('onSend', async (request, reply, payload) => {

@@ -22,20 +22,20 @@ export interface UnmadeConnection {
 export class UnmadeConnectionLog {
   /** Number of such connections. */
   count = 0;
-  readonly #window: LineLimiter;
+  readonly #limiter: LineLimiter;
   readonly #logger: Logger;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#window = new LineLimiter(LINES_A_SECOND, 1_000, clock);
+    this.#limiter = new LineLimiter({ perSecond: LINES_A_SECOND, burst: LINES_A_SECOND }, clock);
     this.#logger = logger;
   }
 
   /** Counts a connection, and logs it within the rate limit. */
   notice({ connectionId, tenant, from, avoid }: UnmadeConnection): void {
     this.count += 1;
-    if (!this.#window.take()) return;
+    if (!this.#limiter.take()) return;
     const why = avoid.length === 0 ? 'it does not say why' : `not by ${avoid.join(', ')}`;
-    const omitted = this.#window.takeLeftOut();
+    const omitted = this.#limiter.takeOmitted();
     const fields = { connectionId, tenant, from, avoid, omitted };
     this.#logger.info(
       { event: 'connection-unmade', ...fields },

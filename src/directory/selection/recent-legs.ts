@@ -5,9 +5,6 @@ import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 /** Time constant of the decay of recently handed out legs. */
 export const RECENT_LEGS_DECAY_MS = 60_000;
 
-/** Maximum remembered relays. Only the holder of a relay secret can add one. */
-const RELAYS_MAX = 4 * REGISTRATION_LIMITS.relaysMax;
-
 interface Count {
   legs: number;
   atMs: number;
@@ -18,7 +15,7 @@ interface Count {
  * (`RECENT_LEGS_DECAY_MS`). The count outlives the registration, so registering again does not make
  * a relay look idle.
  *
- * Bound: `RELAYS_MAX` relays; the least recently counted is forgotten.
+ * Bound: `REGISTRATION_LIMITS.relaysRememberedMax` relays; the least recently counted is forgotten.
  */
 export class RecentLegs {
   readonly #clock: Clock;
@@ -31,7 +28,11 @@ export class RecentLegs {
   /** Counts a leg. */
   add(id: string): void {
     const legs = this.of(id) + 1;
-    putMostRecent(this.#counts, [id, { legs, atMs: this.#clock.monotonic() }], RELAYS_MAX);
+    putMostRecent(
+      this.#counts,
+      [id, { legs, atMs: this.#clock.monotonic() }],
+      REGISTRATION_LIMITS.relaysRememberedMax,
+    );
   }
 
   /** Returns the decayed number of legs handed out to a relay. */
