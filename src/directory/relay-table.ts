@@ -53,8 +53,9 @@ interface Entry {
  * The live relays: soft state that beats refresh and silence expires, by this process's monotonic
  * clock. Only the directory's event loop calls it.
  *
- * Bounds: `REGISTRATION_LIMITS.relaysMax` relays; a further id is refused. The starts of expired relays are
- * remembered, up to four times as many in all; the least recently registered is forgotten.
+ * Bounds: `REGISTRATION_LIMITS.relaysMax` relays; a further id is refused. The starts of
+ * `REGISTRATION_LIMITS.relaysRememberedMax` relays are remembered, also of expired ones; the least
+ * recently registered is forgotten.
  */
 export class RelayTable implements RelayStates {
   /** Holder of each claimed address. */
@@ -199,9 +200,10 @@ export class RelayTable implements RelayStates {
   }
 
   /**
-   * Expires relays that were silent for `REGISTRATION_LIMITS.relayExpiryMs`. To be called a few times a second.
-   * A long gap between two calls means that this process stood still and received nothing, so every
-   * relay is credited with the gap. A beat that waits in a queue counts as received.
+   * Expires relays that were silent for `REGISTRATION_LIMITS.relayExpiryMs`. To be called a few
+   * times a second. A long gap between two calls means that this process stood still and received
+   * nothing, so every relay is credited with the gap. A beat that waits in a queue counts as
+   * received.
    * @param heardUntilMs - time up to which all received requests have been processed, monotonic ms
    * @returns the ids of relays that expired
    */

@@ -35,7 +35,7 @@ import {
 } from './signed-requests.js';
 import { Throttle } from './throttle.js';
 
-/** Minimum interval of a relay's beats; the interval is random up to `REGISTRATION_LIMITS.beatMsMax`. */
+/** Minimum interval of a relay's beats; it is random, up to `REGISTRATION_LIMITS.beatMsMax`. */
 export const BEAT_MS_MIN = 1_000;
 
 /** Maximum time that a clean close waits for the directory, ms. */

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ENTRY_GRACE_SECONDS } from '../../src/overlay/forwarding.js';
-import { LEG_LIMITS } from '../../src/overlay/leg-limits.js';
+import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { established, FakePeer, twoRelays, type WorldRelay } from '../relay/world/index.js';
