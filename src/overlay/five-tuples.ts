@@ -1,7 +1,7 @@
 import { NumberPool } from '../collections/number-pool.js';
 import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import type { Origin } from '../stun-server/origin.js';
-import type { KnownClients } from '../stun-server/proven-clients.js';
+import type { HeldClients } from '../stun-server/proven-clients.js';
 import type { Leg, SignsOfLife } from './leg.js';
 import { OVERLAY_LIMITS } from './overlay-limits.js';
 
@@ -22,14 +22,14 @@ interface TupleUse extends SignsOfLife {
 
 /**
  * What the legs of one 5-tuple share: its channel numbers, and when something last came from it.
- * Tells the data plane which 5-tuples hold legs.
  */
 export class FiveTuples {
   readonly #uses = new Map<string, TupleUse>();
-  readonly #plane: KnownClients;
+  readonly #clients: HeldClients;
 
-  constructor(plane: KnownClients) {
-    this.#plane = plane;
+  /** @param clients - counts the legs of each 5-tuple */
+  constructor(clients: HeldClients) {
+    this.#clients = clients;
   }
 
   /** Number of 5-tuples that hold legs or channel numbers in quarantine. */
@@ -48,7 +48,7 @@ export class FiveTuples {
       this.#uses.set(key, use);
     }
     leg.signs = use;
-    if (use.legs === 1) this.#plane.putKnownClient(use.origin.worker, use.origin.tuple);
+    this.#clients.hold(use.origin);
   }
 
   /** Removes an ended leg from its 5-tuple. */
@@ -56,10 +56,10 @@ export class FiveTuples {
     const use = this.#uses.get(leg.tupleKey);
     if (use === undefined) return;
     use.legs -= 1;
+    this.#clients.release(leg.tupleKey);
     if (use.legs > 0) return;
     // Not left for the sweep: legs opened and closed from many ports would fill the table before.
     if (use.channels.idle(now)) this.#uses.delete(leg.tupleKey);
-    this.#plane.removeKnownClient(use.origin.worker, use.origin.tuple);
   }
 
   /** Notes a sign of life of a 5-tuple, for all its legs. */

@@ -1,5 +1,5 @@
 import { TimingWheel } from '../collections/timing-wheel.js';
-import type { KnownClients } from '../stun-server/proven-clients.js';
+import type { HeldClients } from '../stun-server/proven-clients.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { FiveTuples } from './five-tuples.js';
@@ -25,11 +25,11 @@ export class LegTable {
   /**
    * @param legsMax - maximum legs; half of it for any tenant but `default`
    * @param now - monotonic ms
-   * @param plane - is told which 5-tuples hold legs
+   * @param clients - counts the legs of each 5-tuple
    */
-  constructor(legsMax: number, now: number, plane: KnownClients) {
+  constructor(legsMax: number, now: number, clients: HeldClients) {
     this.#quota = new LegQuota(legsMax);
-    this.tuples = new FiveTuples(plane);
+    this.tuples = new FiveTuples(clients);
     this.#wheel = new TimingWheel(BUCKET_MS, now, ({ tenant }) => tenant);
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import { KeyCounter } from '../collections/key-counter.js';
 import { ClientSources } from '../http/client-sources.js';
-import type { DataPlane, FiveTuple } from '../native/types.js';
+import type { DataPlane } from '../native/types.js';
 import { type Origin, tupleKey } from './origin.js';
 
 /** Time for which a 5-tuple stays proven after its last authenticated request or its last leg. */
@@ -15,6 +15,14 @@ export const PROVEN_CLIENTS_OF_SOURCE_MAX = 512;
 
 /** The data plane's methods that give clients priority over strangers. */
 export type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
+
+/** Counts who holds state of a 5-tuple. */
+export type HeldClients = Pick<ProvenClients, 'hold' | 'release'>;
+
+interface HeldClient {
+  readonly origin: Origin;
+  holders: number;
+}
 
 interface ProvenClient {
   readonly origin: Origin;
@@ -31,10 +39,11 @@ interface ProvenClient {
  * heard least recently is forgotten, and per source, whose further 5-tuples stay unproven: the
  * holder of one credential cannot evict others by sending from many ports.
  */
-export class ProvenClients implements KnownClients {
+export class ProvenClients {
   readonly #plane: KnownClients;
   readonly #clock: Clock;
-  readonly #held = new Set<string>();
+  /** 5-tuples with legs. */
+  readonly #held = new Map<string, HeldClient>();
   /** Proven 5-tuples without a leg, in order of expiry. */
   readonly #recent = new Map<string, ProvenClient>();
   readonly #recentOfSource = new KeyCounter();
@@ -63,23 +72,35 @@ export class ProvenClients implements KnownClients {
     if (!this.#held.has(key)) this.#remember(key, origin);
   }
 
-  /** Notes that a 5-tuple has its first leg. */
-  putKnownClient(worker: number, tuple: FiveTuple): void {
-    const key = tupleKey(tuple);
-    this.#held.add(key);
+  /** Notes that a 5-tuple has one leg more. */
+  hold(origin: Origin): void {
+    const key = tupleKey(origin.tuple);
+    const held = this.#held.get(key);
+    if (held !== undefined) {
+      held.holders += 1;
+      return;
+    }
+    this.#held.set(key, { origin, holders: 1 });
     const peer = this.#recent.get(key);
     if (peer !== undefined) this.#drop(key, peer);
-    if (peer?.origin.worker === worker) return;
+    if (peer?.origin.worker === origin.worker) return;
     if (peer !== undefined) this.#forget(peer);
-    this.#plane.putKnownClient(worker, tuple);
+    this.#plane.putKnownClient(origin.worker, origin.tuple);
   }
 
-  /** Notes that a 5-tuple has no leg any more; it stays proven for `PROVEN_CLIENT_MS`. */
-  removeKnownClient(worker: number, tuple: FiveTuple): void {
-    const key = tupleKey(tuple);
-    if (!this.#held.delete(key)) return;
-    if (!this.#remember(key, { worker, tuple }, { isTold: true })) {
-      this.#plane.removeKnownClient(worker, tuple);
+  /**
+   * Notes that a 5-tuple has one leg less. Without any it stays proven for `PROVEN_CLIENT_MS`.
+   * @param key - its `tupleKey`
+   */
+  release(key: string): void {
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    held.holders -= 1;
+    if (held.holders > 0) return;
+    this.#held.delete(key);
+    const { origin } = held;
+    if (!this.#remember(key, origin, { isTold: true })) {
+      this.#plane.removeKnownClient(origin.worker, origin.tuple);
     }
   }
 

@@ -81,7 +81,7 @@ t.test('who proves itself again is forgotten after those who did not', async (t)
 
 t.test('however many sources there are, the table has a bound', async (t) => {
   const { clock, plane, proven, origin } = scene();
-  proven.putKnownClient(0, origin('198.51.100.1', 1).tuple);
+  proven.hold(origin('198.51.100.1', 1));
   for (let n = 0; n < 2 * PROVEN_CLIENTS_MAX; n += 1) {
     proven.proved(origin(`10.0.${n >> 8}.${n & 255}`, 1));
   }
@@ -97,8 +97,26 @@ t.test('a 5-tuple that another worker receives is told to that one', async (t) =
   const { plane, proven, origin } = scene();
   const { tuple } = origin('198.51.100.1', 1);
   proven.proved({ worker: 0, tuple });
-  proven.putKnownClient(1, tuple);
+  proven.hold({ worker: 1, tuple });
   t.same([...plane.knownClients], [`1 ${tupleKey(tuple)}`]);
-  proven.removeKnownClient(1, tuple);
+  proven.release(tupleKey(tuple));
   t.ok(proven.has(tupleKey(tuple)));
+});
+
+t.test('a 5-tuple is held until its last holder releases it', async (t) => {
+  const { clock, plane, proven, origin } = scene();
+  const held = origin('198.51.100.1', 1);
+  const key = tupleKey(held.tuple);
+  proven.hold(held);
+  proven.hold(held);
+  t.equal(plane.knownClients.size, 1);
+  proven.release(key);
+  t.equal(proven.recent, 0);
+  proven.release(key);
+  t.equal(proven.recent, 1);
+  proven.release(key);
+  clock.advance(PROVEN_CLIENT_MS);
+  proven.tick();
+  t.notOk(proven.has(key));
+  t.equal(plane.knownClients.size, 0);
 });
