@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../auth/secret-file.js';
-import { readSmallFile } from '../auth/small-file.js';
 import { TurnpikeError } from '../errors.js';
+import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../files/secret-file.js';
+import { readSmallFile } from '../files/small-file.js';
 import { SPECS } from '../options/shared-specs.js';
 
 /**

@@ -27,10 +27,9 @@ export class LegTimers {
    * @returns whether work is left for `goOn`
    */
   tick(): boolean {
-    const { clock, legs, trunk, offers, silence, log } = this.#context;
+    const { clock, legs, offers, silence, log } = this.#context;
     const now = clock.monotonic();
     const more = this.goOn();
-    trunk.relays.tick();
     this.#endings.endAll(silence.tick(), 'closed_silent');
     log.tick();
     if (now - this.#sweptAt < SWEEP_MS) return more || this.#endings.more;

@@ -1,2 +1,2 @@
 export type { RelayOptions, RelayUpdate } from './options.js';
-export { Relay, type RelayEvents } from './service.js';
+export { Relay, type RelayEvents } from './relay.js';

@@ -14,7 +14,7 @@ import { XDP_FINDING_KINDS, type XdpFinding } from '../native/xdp-finding.js';
 import { REFUSALS } from '../overlay/refusals.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { RegistrationClient } from './registration-client.js';
-import type { RelayRules } from './rules.js';
+import type { RelayCore } from './relay-core.js';
 
 const { state: REGISTRATION_STATES } = RELAY_METRICS.turnpike_relay_registration_state.labels;
 const { mode: XDP_MODES } = RELAY_METRICS.turnpike_relay_xdp_mode.labels;
@@ -39,16 +39,16 @@ export class RelayMetrics {
   readonly #registry = new MetricRegistry(RELAY_METRICS, 'relay');
   #registration: RegistrationClient | undefined;
 
-  constructor(rules: RelayRules, plane: DataPlane) {
-    this.#showLegs(rules);
-    this.#showClients(rules);
+  constructor(core: RelayCore, plane: DataPlane) {
+    this.#showLegs(core);
+    this.#showClients(core);
     this.#showDirectory();
-    this.#showTrunk(rules);
-    this.#showChecks(rules);
+    this.#showTrunk(core);
+    this.#showChecks(core);
     this.#showDataPlane(plane);
     this.#showXdp(plane);
-    this.#registry.value('turnpike_relay_draining', () => Number(rules.draining));
-    this.#registry.value('turnpike_relay_faults_total', () => rules.faults);
+    this.#registry.value('turnpike_relay_draining', () => Number(core.draining));
+    this.#registry.value('turnpike_relay_faults_total', () => core.faults);
   }
 
   /** Adds what was met of the relay's bounds. */
@@ -67,7 +67,7 @@ export class RelayMetrics {
     return this.#registry.text();
   }
 
-  #showLegs({ context: { legs, stats, log } }: RelayRules): void {
+  #showLegs({ context: { legs, stats, log } }: RelayCore): void {
     const registry = this.#registry;
     registry.value('turnpike_relay_legs', () => legs.size);
     registry.value('turnpike_relay_legs_limit', () => legs.legsMax);
@@ -83,7 +83,7 @@ export class RelayMetrics {
     registry.add(stats.offerSeconds);
   }
 
-  #showClients({ server, context, batchSeconds }: RelayRules): void {
+  #showClients({ server, context, batchSeconds }: RelayCore): void {
     const registry = this.#registry;
     const { client, authentication } = server.stats;
     registry.byLabel('turnpike_relay_client_messages_total', () => {
@@ -115,7 +115,7 @@ export class RelayMetrics {
     );
   }
 
-  #showTrunk({ context: { trunk, offers } }: RelayRules): void {
+  #showTrunk({ context: { trunk, offers } }: RelayCore): void {
     const registry = this.#registry;
     const ofRelays = (read: (remote: RemoteRelay) => number | undefined) => () =>
       [...trunk.relays.all()].flatMap((remote) => {
@@ -151,7 +151,7 @@ export class RelayMetrics {
     registry.add(trunk.relays.probeRttSeconds);
   }
 
-  #showChecks({ serviceChecker, claimResponder }: RelayRules): void {
+  #showChecks({ serviceChecker, claimResponder }: RelayCore): void {
     const registry = this.#registry;
     registry.byLabel('turnpike_relay_service_checks_total', () => serviceChecker.counts);
     registry.byLabel('turnpike_relay_claim_challenges_total', () => claimResponder.counts);

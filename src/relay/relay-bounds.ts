@@ -8,11 +8,11 @@ import { SENT_OFFER_LIMITS } from '../overlay/sent-offers.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { CONTROL_WINDOW } from '../trunk/control-sequence.js';
 import { CLAIM_ANSWERS_PER_SECOND } from './claim-responder.js';
-import type { RelayRules } from './rules.js';
+import type { RelayCore } from './relay-core.js';
 
 /** Returns every bound that peers or relays can meet (table in ARCHITECTURE.md). */
-export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
-  const { stats, legs, trunk } = rules.context;
+export function relayBounds(core: RelayCore, plane: DataPlane): Bound[] {
+  const { stats, legs, trunk } = core.context;
   const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
   return [
     {
@@ -40,8 +40,8 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
         'is full',
       met: refused('data-plane-full'),
     },
-    ...strangerBounds(rules),
-    ...trunkBounds(rules),
+    ...strangerBounds(core),
+    ...trunkBounds(core),
     {
       name: 'control-window',
       detail:
@@ -52,14 +52,14 @@ export function relayBounds(rules: RelayRules, plane: DataPlane): Bound[] {
     {
       name: 'relays',
       detail: `relays of the registry are left out: ${REGISTRATION_LIMITS.relaysMax} can be known`,
-      met: () => rules.relaysLeftOut,
+      met: () => core.relaysLeftOut,
     },
     ...planeBounds(plane),
   ];
 }
 
 /** Returns the bounds of unauthenticated requests. */
-function strangerBounds({ server: { stats }, claimResponder }: RelayRules): Bound[] {
+function strangerBounds({ server: { stats }, claimResponder }: RelayCore): Bound[] {
   return [
     {
       name: 'challenge-budget',
@@ -87,7 +87,7 @@ function strangerBounds({ server: { stats }, claimResponder }: RelayRules): Boun
 }
 
 /** Returns the bounds of state that tenants share toward other relays. */
-function trunkBounds({ context: { offers, sentOffers, closes } }: RelayRules): Bound[] {
+function trunkBounds({ context: { offers, sentOffers, closes } }: RelayCore): Bound[] {
   return [
     {
       name: 'offers',

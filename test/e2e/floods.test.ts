@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { relaySecret, tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { mintCredential } from '../../src/overlay/leg-credentials.js';
-import { Relay } from '../../src/relay/service.js';
+import { Relay } from '../../src/relay/relay.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { longTermKey } from '../../src/stun/integrity.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';

@@ -1,5 +1,5 @@
 import { formatAddress } from '../../address.js';
-import type { RelaySecrets } from '../../auth/secret-file.js';
+import type { RelaySecrets } from '../../files/secret-file.js';
 import type { Relay } from '../../relay/index.js';
 import { RELAY_SETTINGS } from '../../relay/settings.js';
 import type { CommandContext } from '../command.js';

@@ -1,6 +1,6 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import { readSmallFile } from '../../auth/small-file.js';
 import { TurnpikeError } from '../../errors.js';
+import { readSmallFile } from '../../files/small-file.js';
 
 /** One key of a configuration file. */
 export interface ConfigEntry {

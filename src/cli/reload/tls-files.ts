@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
-import { readSmallFile } from '../../auth/small-file.js';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
+import { readSmallFile } from '../../files/small-file.js';
 import { WatchedFile } from './watched-file.js';
 
 /** An expiring certificate is warned of from this long before. */

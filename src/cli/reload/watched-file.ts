@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { readSmallFile } from '../../auth/small-file.js';
 import type { Clock } from '../../clock.js';
+import { readSmallFile } from '../../files/small-file.js';
 import { givesOnce, messageOf, sayReload, sayRestart } from './say-reload.js';
 
 /** Files that may change are looked at this often. */

@@ -8,7 +8,6 @@ import {
 } from '../../../src/address.js';
 import { NONCE_CHARACTERS, NonceIssuer, securityFeatures } from '../../../src/auth/nonce.js';
 import { featuresOf } from '../../../src/auth/realm.js';
-import { decodeSecret } from '../../../src/auth/secret-file.js';
 import { parseTenantUsername } from '../../../src/auth/tenant-credentials.js';
 import { parseConfig } from '../../../src/cli/config/config-file.js';
 import { directoryProblem } from '../../../src/client/directory-problem.js';
@@ -16,6 +15,7 @@ import { parseGrant, parseGrantPair } from '../../../src/client/grant.js';
 import { systemClock } from '../../../src/clock.js';
 import { ApiKeys } from '../../../src/directory/http/api-keys.js';
 import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
+import { decodeSecret } from '../../../src/files/secret-file.js';
 import { ClientSources } from '../../../src/http/client-sources.js';
 import { OVERLAY_REALM, parseUsername } from '../../../src/overlay/leg-credentials.js';
 import { canonicalRecord } from '../../../src/registry/record.js';

@@ -11,7 +11,7 @@ import { listenerHandle, listenerOf } from '../../../src/native/transport-handle
 import type { OutgoingDatagram, ProbeWay } from '../../../src/native/types.js';
 import { type Incarnation, incarnation } from '../../../src/registry/incarnation.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
-import { RelayRules, type RelayRulesOptions } from '../../../src/relay/rules.js';
+import { RelayCore, type RelayCoreOptions } from '../../../src/relay/relay-core.js';
 import type { LocalRelay } from '../../../src/trunk/local-relay.js';
 import { FakePlane } from './fake-plane.js';
 
@@ -43,7 +43,7 @@ export interface ProbeFlight {
 /** One relay's rules and what they stand on. */
 export interface WorldRelay {
   readonly id: string;
-  readonly rules: RelayRules;
+  readonly rules: RelayCore;
   readonly plane: FakePlane;
   readonly local: LocalRelay & { incarnation: Incarnation };
   readonly service: TransportAddress;
@@ -99,7 +99,7 @@ export class World {
   addRelay(
     id: string,
     ip: string,
-    options: Partial<RelayRulesOptions> & {
+    options: Partial<RelayCoreOptions> & {
       trunkIp?: string;
       /** A second trunk address, for probes alone. */
       trunkToo?: TransportAddress;
@@ -116,7 +116,7 @@ export class World {
       this.#sent(datagram, datagram.side === 'client' ? service : trunk),
     );
     plane.trunkLanePorts = trunks.map(() => options.lanePorts ?? []);
-    const rules = new RelayRules({
+    const rules = new RelayCore({
       local,
       region: 'here',
       serviceAddresses: [service],

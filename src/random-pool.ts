@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import type { RandomBytes } from '../random.js';
+import type { RandomBytes } from './random.js';
 
 /** Bytes drawn from the system at a time. */
 const POOL_BYTES = 8_192;

@@ -30,8 +30,8 @@ import { ClaimChecker } from './claim-checker.js';
 import { ClaimResponder } from './claim-responder.js';
 import { ServiceAddressChecker } from './service-address-checker.js';
 
-/** Dependencies of `RelayRules`. */
-export interface RelayRulesOptions {
+/** Dependencies of `RelayCore`. */
+export interface RelayCoreOptions {
   readonly local: LocalRelay;
   readonly region: string;
   /** Source IP of each trunk socket that is bound to a wildcard. */
@@ -62,10 +62,10 @@ export interface RelayRulesOptions {
 }
 
 /**
- * The rules of a relay, over a given data plane, clock and source of randomness: no socket, no
- * timer, no directory. `Relay` drives it, and tests do with a data plane of their own.
+ * What a relay is composed of, over a given data plane, clock and source of randomness: no socket,
+ * no timer, no directory. `Relay` drives it, and tests do with a data plane of their own.
  */
-export class RelayRules {
+export class RelayCore {
   readonly overlay: Overlay;
   /** State shared by the usages of the client port. */
   readonly server: ServerContext;
@@ -91,7 +91,7 @@ export class RelayRules {
   readonly #onFault: (error: unknown) => void;
   readonly #sockets: readonly TrunkSocket[];
 
-  constructor(options: RelayRulesOptions) {
+  constructor(options: RelayCoreOptions) {
     const { local, plane, clock, random } = options;
     const { onReachability: onChange = () => {}, legsMax = OVERLAY_LIMITS.legsMax } = options;
     this.#clock = clock;
@@ -204,6 +204,7 @@ export class RelayRules {
     this.#guarded(() => this.serviceChecker.tick());
     this.#guarded(() => this.server.proven.tick());
     this.#guarded(() => this.claimChecker.tick());
+    this.#guarded(() => this.context.trunk.relays.tick());
     this.#guarded(() => {
       more = this.overlay.timers.tick();
     });
@@ -234,11 +235,11 @@ function strangerBudgets({
   challengesBurst: burst = STRANGER_LIMITS.challengesBurst,
   clock,
   random,
-}: RelayRulesOptions): StrangerBudgets {
+}: RelayCoreOptions): StrangerBudgets {
   return new StrangerBudgets({ perSecond, burst, clock, random });
 }
 
-function nonceIssuer({ tenantRoot, clock }: RelayRulesOptions): NonceIssuer {
+function nonceIssuer({ tenantRoot, clock }: RelayCoreOptions): NonceIssuer {
   return new NonceIssuer({
     secret: tenantRoot,
     features: featuresOf(OVERLAY_REALM),
@@ -247,6 +248,6 @@ function nonceIssuer({ tenantRoot, clock }: RelayRulesOptions): NonceIssuer {
   });
 }
 
-function trunkSockets({ plane, trunkLocals }: RelayRulesOptions): TrunkSocket[] {
+function trunkSockets({ plane, trunkLocals }: RelayCoreOptions): TrunkSocket[] {
   return plane.trunkAddresses.map((address, socket) => ({ address, local: trunkLocals?.[socket] }));
 }

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { readRelaySecretFile, readSecretFile } from '../../src/auth/secret-file.js';
 import { isTurnpikeError } from '../../src/errors.js';
+import { readRelaySecretFile, readSecretFile } from '../../src/files/secret-file.js';
 
 const SECRET = randomBytes(32);
 const ROOT = randomBytes(32);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { pooledRandom } from '../../src/auth/random-pool.js';
+import { pooledRandom } from '../src/random-pool.js';
 
 t.test('hands out bytes of every length, and none twice', async (t) => {
   const random = pooledRandom();

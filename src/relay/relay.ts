@@ -3,7 +3,6 @@ import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { registrationKey, relayKeyPair } from '../auth/keys.js';
-import { pooledRandom } from '../auth/random-pool.js';
 import { type Clock, systemClock } from '../clock.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../http/health.js';
@@ -13,6 +12,7 @@ import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
+import { pooledRandom } from '../random-pool.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/local-relay.js';
@@ -30,9 +30,9 @@ import {
 } from './options.js';
 import { RegistrationClient } from './registration-client.js';
 import { relayBounds } from './relay-bounds.js';
+import { RelayCore } from './relay-core.js';
 import { BoundAddresses, relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
-import { RelayRules } from './rules.js';
 import { TrunkLog } from './trunk-log.js';
 import { WildcardSourceWatch } from './wildcard-source-watch.js';
 import { WorkerWatchdog } from './worker-watchdog.js';
@@ -43,7 +43,7 @@ export const FAREWELL_MS_MAX = 3_000;
 /** Maximum time for which a closing relay waits for the other relays' responses. */
 export const FAREWELL_ANSWERS_MS_MAX = 1_000;
 
-/** Interval of `RelayRules.tick`, ms. */
+/** Interval of `RelayCore.tick`, ms. */
 const TICK_MS = 100;
 /** Closed indications without a leg that a relay sends per second, in all. */
 export const CLOSED_INDICATIONS_PER_SECOND = 2_000;
@@ -70,7 +70,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   /** Advertised addresses for other relays. */
   readonly trunkAddresses: readonly TransportAddress[];
   readonly #plane: DataPlane;
-  readonly #rules: RelayRules;
+  readonly #core: RelayCore;
   readonly #incarnation: LocalIncarnation;
   readonly #record: () => RelayRecord;
   readonly #registration: RegistrationClient | undefined;
@@ -81,8 +81,8 @@ export class Relay extends EventEmitter<RelayEvents> {
   /** Applies a change of a setting, by setting. */
   readonly #effects: Effects<RelayOptions, typeof RELAY_SPECS> = {
     relays: (relays) => () => this.#useRelays(relays),
-    challengesPerSecond: (perSecond) => () => this.#rules.budgets.limit({ perSecond }),
-    challengesBurst: (burst) => () => this.#rules.budgets.limit({ burst }),
+    challengesPerSecond: (perSecond) => () => this.#core.budgets.limit({ perSecond }),
+    challengesBurst: (burst) => () => this.#core.budgets.limit({ burst }),
   };
   #goingOn: NodeJS.Immediate | undefined;
   readonly #logger: Logger;
@@ -107,7 +107,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     checkAdvertised(listen, options.advertise, { bound: 'listen', advertised: 'advertise' });
     const trunkNames = { bound: 'trunk', advertised: 'advertiseTrunk' };
     checkAdvertised(trunk, options.advertiseTrunk, trunkNames);
-    // Datagrams that arrive before the rules exist are dropped; clients retransmit.
+    // Datagrams that arrive before the core exists are dropped; clients retransmit.
     let receive: (batch: DataPlaneBatch) => void = () => {};
     const plane = openPlane({
       clientAddresses: listen,
@@ -121,7 +121,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     });
     try {
       const relay = new Relay(options, plane);
-      receive = (batch) => relay.#rules.receive(batch);
+      receive = (batch) => relay.#core.receive(batch);
       return relay;
     } catch (error) {
       await plane.close();
@@ -147,16 +147,16 @@ export class Relay extends EventEmitter<RelayEvents> {
       chosen: options.incarnation,
       isPublic: directoryUrl === undefined,
       clock,
-      onChange: () => this.#rules.context.trunk.relays.renewKeys(),
+      onChange: () => this.#core.context.trunk.relays.renewKeys(),
     });
     const ownSources = new WildcardSourceWatch({
       read: () => wildcardSources(plane.trunkAddresses, this.trunkAddresses),
-      apply: (locals) => this.#rules.setTrunkLocals(locals),
+      apply: (locals) => this.#core.setTrunkLocals(locals),
       clock,
       logger,
     });
     const trunkNotices = new TrunkLog(clock, logger);
-    this.#rules = new RelayRules({
+    this.#core = new RelayCore({
       ...options,
       local: localRelay(id, keys, this.#incarnation),
       serviceAddresses: this.serviceAddresses,
@@ -183,7 +183,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       // The XDP program accepts single-record datagrams only; others take the slower sockets.
       recordsMax: plane.xdp.mode === 'off' ? RECORDS_MAX : 1,
     });
-    this.#metrics = new RelayMetrics(this.#rules, plane);
+    this.#metrics = new RelayMetrics(this.#core, plane);
     this.#useRelays(options.relays);
     this.#registration = this.#register(options, clock);
     this.#workers = new WorkerWatchdog(plane, clock, logger);
@@ -191,13 +191,13 @@ export class Relay extends EventEmitter<RelayEvents> {
     const notices = [ForwardingLog, XdpLog].map((each) => new each(plane, clock, logger));
     const watches = [this.#workers, ownSources, trunkNotices, this.#watchBounds(clock)];
     this.#timer = setInterval(() => {
-      this.#after(this.#rules.tick());
+      this.#after(this.#core.tick());
       for (const each of [...watches, ...notices]) each.check();
     }, TICK_MS);
   }
 
   #watchBounds(clock: Clock): BoundWatch {
-    const bounds = new BoundWatch(relayBounds(this.#rules, this.#plane), clock, this.#logger);
+    const bounds = new BoundWatch(relayBounds(this.#core, this.#plane), clock, this.#logger);
     this.#metrics.observeBounds(bounds);
     return bounds;
   }
@@ -205,7 +205,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   #register(options: CheckedRelayOptions, clock: Clock): RegistrationClient | undefined {
     const { directoryUrl, id, relaySecret } = options;
     if (directoryUrl === undefined) return undefined;
-    const meter = new LoadMeter(this.#plane, this.#rules.context.legs, clock);
+    const meter = new LoadMeter(this.#plane, this.#core.context.legs, clock);
     const client = new RegistrationClient({
       directoryUrl,
       id,
@@ -215,13 +215,13 @@ export class Relay extends EventEmitter<RelayEvents> {
         return this.#record();
       },
       load: () => meter.read(),
-      draining: () => this.#rules.draining,
-      reachability: () => this.#rules.reachability(),
-      onChecks: (checks) => this.#rules.serviceChecker.appoint(checks),
-      claims: () => this.#rules.claimChecker.results(),
-      onChallenges: (challenges) => this.#rules.claimChecker.appoint(challenges),
-      onCheckers: (checkers) => this.#rules.claimResponder.tell(checkers),
-      answersAt: (id, at) => this.#rules.context.trunk.relays.get(id)?.answersAt(at) ?? false,
+      draining: () => this.#core.draining,
+      reachability: () => this.#core.reachability(),
+      onChecks: (checks) => this.#core.serviceChecker.appoint(checks),
+      claims: () => this.#core.claimChecker.results(),
+      onChallenges: (challenges) => this.#core.claimChecker.appoint(challenges),
+      onCheckers: (checkers) => this.#core.claimResponder.tell(checkers),
+      answersAt: (id, at) => this.#core.context.trunk.relays.get(id)?.answersAt(at) ?? false,
       onRegistry: ({ relays }) => {
         this.#incarnation.settle();
         this.#useRelays(relays);
@@ -241,7 +241,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     if (!more) return;
     this.#goingOn ??= setImmediate(() => {
       this.#goingOn = undefined;
-      this.#after(this.#rules.goOn());
+      this.#after(this.#core.goOn());
     });
   }
 
@@ -258,7 +258,7 @@ export class Relay extends EventEmitter<RelayEvents> {
 
   /** Number of legs. */
   get legs(): number {
-    return this.#rules.context.legs.size;
+    return this.#core.context.legs.size;
   }
 
   /** Returns the data plane's counters, by name. */
@@ -271,10 +271,10 @@ export class Relay extends EventEmitter<RelayEvents> {
    * once without a directory. A directory or relays lost later are reported but affect neither.
    */
   health(): Health {
-    const { trunk } = this.#rules.context;
+    const { trunk } = this.#core.context;
     return relayHealth({
       closing: this.#closed !== undefined,
-      draining: this.#rules.draining,
+      draining: this.#core.draining,
       stuck: this.#workers.stuck(),
       lostAddresses: this.#addresses.lost(),
       registration: this.#registration,
@@ -304,13 +304,13 @@ export class Relay extends EventEmitter<RelayEvents> {
   }
 
   #useRelays(relays: readonly RelayRecord[]): void {
-    this.#rules.updateRelays(relays);
+    this.#core.updateRelays(relays);
     this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
   }
 
   /** Refuses new legs with 300 and an alternate relay. Existing legs continue. */
   drain(): void {
-    this.#rules.draining = true;
+    this.#core.draining = true;
     this.#registration?.beatSoon();
   }
 
@@ -326,9 +326,9 @@ export class Relay extends EventEmitter<RelayEvents> {
 
   async #close(): Promise<void> {
     this.drain();
-    const { closes } = this.#rules.context;
+    const { closes } = this.#core.context;
     const silentAt = performance.now() + FAREWELL_MS_MAX;
-    for (const left of this.#rules.overlay.closeAll()) {
+    for (const left of this.#core.overlay.closeAll()) {
       if (performance.now() > silentAt) {
         this.#logger.warn({ left }, 'no time to tell the rest of the peers that the relay stops');
         break;

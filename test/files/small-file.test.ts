@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { FIRST_READ_MS, readSmallFile, SMALL_FILE_BYTES_MAX } from '../../src/auth/small-file.js';
+import { FIRST_READ_MS, readSmallFile, SMALL_FILE_BYTES_MAX } from '../../src/files/small-file.js';
 
 const folder = t.testdir();
 const read = (path: string) =>
@@ -46,7 +46,7 @@ t.test('a pipe may be written to later, and is read once', async (t) => {
 });
 
 t.test('a pipe that its writer left empty is empty, and one that writes late is not', async (t) => {
-  const module = new URL('../../src/auth/small-file.ts', import.meta.url).href;
+  const module = new URL('../../src/files/small-file.ts', import.meta.url).href;
   const program = `
     const { readSmallFile } = await import('${module}');
     const file = { path: process.argv[1], source: '--x', code: 'ERR_TURNPIKE_SECRET' };
