@@ -61,7 +61,8 @@ int LinkXdp(int program, uint32_t ifindex, uint32_t flags) {
 }
 
 uint32_t PossibleCpus() {
-  // "0-63", or ranges and numbers with commas; the last number is the highest CPU.
+  // Format: ranges and numbers separated by commas, such as "0-63". The last number is the highest
+  // CPU.
   char text[256] = {};
   FILE* file = std::fopen("/sys/devices/system/cpu/possible", "re");
   const bool read = file != nullptr && std::fgets(text, sizeof(text), file) != nullptr;

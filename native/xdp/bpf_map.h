@@ -1,4 +1,4 @@
-// bpf(2) as far as the fast path needs it, without libbpf.
+// Wrappers of bpf(2) for the fast path, without libbpf.
 #pragma once
 
 #include <errno.h>
@@ -11,26 +11,27 @@
 
 namespace turnpike {
 
-// The calls on a map's entries return 0 or -errno. A value of a per-CPU map is one for each
-// possible CPU.
+// Operations on a map's entries. Each returns 0 or -errno. A value of a per-CPU map is an array
+// with one element for each possible CPU.
 int UpdateBpfMap(int map, const void* key, const void* value);
 int DeleteFromBpfMap(int map, const void* key);
 int LookUpBpfMap(int map, const void* key, void* value);
-// A value with a bpf_spin_lock, as no program is changing it.
+// Reads a value that contains a bpf_spin_lock while holding that lock.
 int LookUpLockedBpfMap(int map, const void* key, void* value);
 
-// The next key after `key`, or the first one after null or a key that is gone; -ENOENT at the end.
+// Writes the key after `key` to `next`; the first key if `key` is null or no longer in the map.
+// Returns -ENOENT at the end.
 int NextBpfMapKey(int map, const void* key, void* next);
 
-// Attaches a program to a device by a link, with XDP_FLAGS_*: the attachment lives as long as the
-// link's descriptor, whatever ends the process. Returns the descriptor, which is closed on exec, or
-// -errno.
+// Attaches a program to a device by a BPF link, with XDP_FLAGS_*. The program stays attached until
+// the link's descriptor is closed, also by the end of the process. Returns the descriptor, which is
+// close-on-exec, or -errno.
 int LinkXdp(int program, uint32_t ifindex, uint32_t flags);
 
-// CPUs that the machine may ever have, which is what per-CPU maps are sized for.
+// Returns the number of possible CPUs, which is the number of elements in a value of a per-CPU map.
 uint32_t PossibleCpus();
 
-// The elements of an array map that was made BPF_F_MMAPABLE, as memory that the program sees.
+// The elements of an array map with BPF_F_MMAPABLE, mapped into user space.
 template <typename Element>
 class BpfArray {
  public:
@@ -58,7 +59,7 @@ class BpfArray {
   uint8_t* memory() { return memory_; }
 
  private:
-  // The kernel gives every element whole words.
+  // The kernel rounds the size of an element up to 8 bytes.
   static constexpr size_t kStrideBytes = (sizeof(Element) + 7) / 8 * 8;
 
   uint8_t* memory_ = nullptr;

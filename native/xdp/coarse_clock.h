@@ -8,7 +8,7 @@
 
 namespace turnpike {
 
-// The monotonic clock as of the last tick: good to some milliseconds.
+// Returns the monotonic time in ns, with the resolution of the kernel's timer tick (1 to 10 ms).
 inline uint64_t CoarseMonotonicNs() {
   timespec time;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &time);

@@ -1,4 +1,4 @@
-// Network devices as the system describes them now.
+// Current state of network devices.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace turnpike {
 
-// False when there is no such device, or it is no Ethernet.
+// Reads a device by name. Returns false if it does not exist or is not Ethernet.
 bool ReadDevice(const std::string& name, Device* device);
 
-// The addresses that packets to this host may have that come in by these devices: their own, and
-// those of devices without a network behind them, such as the loopback device. None is link-local
-// or of 127.0.0.0/8.
+// Returns the local addresses that packets received on these devices may be sent to: the devices'
+// own addresses and those of devices without a network, such as loopback. Link-local addresses and
+// 127.0.0.0/8 are left out.
 std::vector<IpAddress> LocalAddresses(const std::vector<std::string>& devices);
 
 }  // namespace turnpike

@@ -1,5 +1,5 @@
-// Numbers from 1 up, each used by one holder at a time. One that is given back rests before it is
-// used again, so that a packet that was looked up before meets no new meaning of it.
+// Allocates numbers from 1 up. A returned number is not reused before a rest of 100 ms, so that the
+// BPF program cannot apply a number that it has just read to a new holder.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@ namespace turnpike {
 
 class IdPool {
  public:
-  // Numbers up to `last`.
+  // Allocates numbers from 1 to `last`.
   explicit IdPool(uint32_t last = 0) : last_(last) {}
 
-  // A free number, or 0 when there is none that has rested.
+  // Returns a free number, or 0 if none is free or all free ones are still resting.
   uint32_t Take(uint64_t monotonic_ns) {
     if (!resting_.empty() && monotonic_ns - resting_.front().since_ns >= kRestNs) {
       const uint32_t number = resting_.front().number;
@@ -25,11 +25,11 @@ class IdPool {
     resting_.push_back(Resting{number, monotonic_ns});
   }
 
-  // The highest number that was ever taken.
+  // The highest number that was ever allocated.
   uint32_t highest() const { return highest_; }
 
  private:
-  // A program runs for microseconds.
+  // One run of the BPF program takes microseconds, far less than this.
   static constexpr uint64_t kRestNs = 100'000'000;
 
   struct Resting {

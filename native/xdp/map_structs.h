@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layouts that the BPF program and user space share. C, as both compile it; integers are in the
- * host's order unless their type says `be`. */
+/* Memory layouts that the BPF program and user space share. Both compilers read this file, so it is
+ * C. Integers are in host byte order unless their type is `__be16` or `__be32`. */
 #ifndef TURNPIKE_XDP_MAP_STRUCTS_H_
 #define TURNPIKE_XDP_MAP_STRUCTS_H_
 
@@ -9,41 +9,46 @@
 
 #include "xdp/limits.h"
 
-/* A lane is a sequence of datagrams with a counter of its own (PROTOCOL.md section 4). Workers have
- * the lower half of the lanes, the CPUs that run the program have the TP_LANES from TP_LANE_FIRST
- * on, each CPU as many as there is room for. A CPU for which none is left sends nothing to a trunk.
- */
+/* A lane is a sequence of datagrams with its own counter (PROTOCOL.md section 4). Workers use the
+ * lower half of the lanes. The TP_LANES lanes from TP_LANE_FIRST on belong to the CPUs that run the
+ * program; a CPU has one lane in each set of lanes. A CPU whose number is TP_LANES or higher has no
+ * lane and passes packets for a trunk to the sockets. */
 
-/* Source ports for trunk data, of which each CPU has one: those of the workers. A power of two. */
+/* Number of source ports for trunk data: those of the workers. CPUs share them by their number.
+ * Must be a power of two. */
 #define TP_SOURCE_PORTS TP_WORKERS_MAX
 
-/* One word of the replay window is cleared whole when the newest sequence enters it, so what is
- * surely remembered is one word less: 4,032. What is further behind the newest is too old. */
+/* Size of the replay window in 64-bit words. When the newest sequence enters a word, the whole word
+ * is cleared. The window therefore remembers at least one word less: 4,032 sequences. A sequence
+ * that is further behind the newest is too old. */
 #define TP_WINDOW_WORDS 64
 #define TP_WINDOW_REMEMBERED (TP_WINDOW_WORDS * 64 - 64)
 
-/* The sockets of a data plane are numbered: the TP_SOCKETS_PER_SIDE for clients, then those for the
- * trunk. */
+/* Sockets of a data plane are numbered: first TP_SOCKETS_PER_SIDE numbers for client sockets, then
+ * as many for trunk sockets. */
 
-/* What becomes of a datagram that matches a flow. */
+/* How the program rewrites a datagram that matches a flow. */
 enum tp_kind {
   TP_NONE = 0,
-  /* ChannelData leaves as a trunk record, as ChannelData of another channel, as bare payload. */
+  /* Received ChannelData is sent as a trunk record, as ChannelData on another channel, or as the
+   * bare payload. */
   TP_TO_TRUNK = 1,
   TP_TO_CLIENT = 2,
   TP_TO_RAW = 3,
-  /* A datagram to a relayed address leaves as ChannelData. */
+  /* A datagram received on a relayed address is sent as ChannelData. */
   TP_FROM_RAW = 4,
-  /* The sender is another relay: the record says where it goes. */
+  /* The sender is another relay. The record in the datagram selects the session. */
   TP_TRUNK_SOURCE = 5,
 };
 
-/* An IP address in network order; IPv4 is IPv4-mapped (RFC 4291 section 2.5.5.2). */
+/* An IP address in network byte order. IPv4 addresses are IPv4-mapped (RFC 4291 section 2.5.5.2).
+ */
 struct tp_address {
   __u32 words[4];
 };
 
-/* A received datagram by its addresses, and its channel if it is ChannelData, else 0. */
+/* Key of a flow: the addresses of a received datagram, and its channel number if it is ChannelData,
+ * else 0. */
 struct tp_flow_key {
   struct tp_address remote;
   struct tp_address local;
@@ -53,42 +58,46 @@ struct tp_flow_key {
   __u16 zero;
 };
 
-/* Where a datagram goes and from which of our addresses. */
+/* Where a datagram is sent, and from which local address. */
 struct tp_path {
   struct tp_address remote;
   struct tp_address local;
   __be16 remote_port;
   __be16 local_port;
-  /* An index in the map of destinations. */
+  /* Index in the map `destinations`. */
   __u32 destination;
-  /* Sums of what never changes (checksum.h), so that a packet adds only its own part, and the port
-   * that it leaves from. */
+  /* Partial checksums of the fields that are the same for every packet of the path (checksum.h).
+   * The per-packet fields and the source port are added when a packet is sent. */
   __u16 udp_sum;
   __u16 ip_sum;
   __u16 is_ipv4;
-  /* The number of the socket that would send it. */
+  /* Number of the socket that sends to this path when the fast path does not. */
   __u16 socket;
 };
 
-/* What a leg has carried since user space looked last: packets above, payload bytes below. One
- * word, so that one atomic addition counts both. */
+/* Packets and payload bytes that a leg has carried since user space last read them: packets in the
+ * upper bits, bytes in the lower TP_CARRIED_BYTES_BITS. One word, so that one atomic addition
+ * counts both. */
 #define TP_CARRIED_BYTES_BITS 40
 #define TP_CARRIED_PACKET (1ull << TP_CARRIED_BYTES_BITS)
 
 struct tp_flow {
   __u32 kind;
-  /* TP_TO_TRUNK, TP_TRUNK_SOURCE: the relay, and which of those that had its index. */
+  /* TP_TO_TRUNK, TP_TRUNK_SOURCE: the relay's index. The generation tells apart the relays that
+   * have had this index. */
   __u32 relay_index;
   __u32 generation;
   /* TP_TO_TRUNK. */
   __be32 session_index;
-  /* The cell that counts what this direction carries and, for TP_TO_TRUNK, numbers its records. */
+  /* Index of the cell that counts this direction's traffic and, for TP_TO_TRUNK, its session
+   * sequence. */
   __u32 cell;
-  /* The second of tp_config from which on its packets are the sockets' (Expiry); 0 is never. */
+  /* Monotonic second (tp_config.second) at which the flow expires; packets then go to the sockets.
+   * 0 means never. */
   __u32 expires;
-  /* TP_TO_CLIENT, TP_FROM_RAW: the channel to write. */
+  /* TP_TO_CLIENT, TP_FROM_RAW: the channel number to write. */
   __be16 channel;
-  /* The number of the socket that would receive it. */
+  /* Number of the socket that receives its datagrams when the fast path does not. */
   __u16 socket;
   struct tp_path path;
 };
@@ -97,7 +106,7 @@ struct tp_session {
   __u32 relay_index;
   __u32 generation;
   __u32 cell;
-  /* As of a flow. */
+  /* Monotonic second at which the session expires, as in tp_flow. */
   __u32 expires;
   __be16 channel;
   __u16 zero;
@@ -115,27 +124,32 @@ struct tp_receive_key {
   __u32 present;
 };
 
-/* Another relay. User space puts it anew when a day begins, with that day's key to send with. */
+/* Another relay. User space writes the entry again at the start of each UTC day, with that day's
+ * send key. */
 struct tp_peer {
   __u32 generation;
   __u16 send_epoch;
-  /* Added to a CPU's number for its lane; 0 where nothing can be sent. */
+  /* First lane of the set in use: a CPU sends in lane_first plus its number. 0 if nothing can be
+   * sent. */
   __u16 lane_first;
   struct tp_key send_key;
   struct tp_receive_key receive[TP_RECEIVE_KEYS];
-  /* Instead of the path's local port: that of a CPU, by its number. All are set. */
+  /* Source ports, indexed by CPU number modulo TP_SOURCE_PORTS; used in place of the path's local
+   * port. Every element is set. */
   __be16 source_ports[TP_SOURCE_PORTS];
   struct tp_path path;
 };
 
-/* One lane of one relay. The generation keeps a window from outliving the relay it is about. */
+/* Key of a replay window: one lane of one relay. The generation separates it from the windows of an
+ * earlier relay with the same index. */
 struct tp_window_key {
   __u32 relay_index;
   __u32 generation;
   __u32 lane;
 };
 
-/* Any CPU may receive any lane, so a window is used under its lock. All zero is a valid start. */
+/* Replay window of a lane. Any CPU may receive any lane, so the lock guards every use. All zero is
+ * a valid initial state. */
 struct tp_window {
   struct bpf_spin_lock lock;
   __u32 zero;
@@ -143,21 +157,21 @@ struct tp_window {
   __u64 seen[TP_WINDOW_WORDS];
 };
 
-/* How a destination is reached: which hop, and the largest IP packet on the way. User space writes
- * it in one piece; a size of 0 sends the packet up. */
+/* How a destination is reached: the next hop, and the largest IP packet on the path in bytes. User
+ * space writes both in one 64-bit store. An mtu of 0 passes every packet to the stack. */
 struct tp_destination {
   __u32 hop;
   __u32 mtu;
 } __attribute__((aligned(8)));
 
-/* A neighbour: three words that are each written in one piece and carry one version, so that a
- * reader who finds three equal versions has one state of the neighbour and not two halves. */
+/* A neighbour as three 64-bit words. User space writes each word in one store and puts the same
+ * version in all three. A reader that finds three equal versions has a consistent neighbour. */
 struct tp_hop {
   __u8 remote_mac[6];
   __u16 version;
   __u8 local_mac[6];
   __u16 version_again;
-  /* Where it is, or 0 while it is not known how to reach it. */
+  /* The device to send through, or 0 while the MAC address is not known. */
   __u32 ifindex;
   __u16 zero;
   __u16 version_at_last;
@@ -166,14 +180,15 @@ struct tp_hop {
 struct tp_config {
   /* Whole days since 2026-01-01 UTC. */
   __u32 today;
-  /* A bit for each socket: what it would receive or send is left to it. */
+  /* Bit n is set for socket number n: what it receives or sends is left to the stack. */
   __u32 left_out;
-  /* Of the monotonic clock, as of a tenth of a second ago at most: to read the clock itself would
-   * cost every packet a call of the kernel. */
+  /* The monotonic clock in whole seconds, at most 0.1 s old. Reading the clock in the program would
+   * cost a helper call per packet. */
   __u32 second;
 };
 
-/* X(name), each counted by every CPU for itself. The first ones are verdicts of verdict.h. */
+/* X(name) for each counter. Every CPU counts for itself. xdp_counters.cc maps them to the counters
+ * of the data plane. */
 #define TP_COUNTERS(X) \
   X(CLIENT_TO_TRUNK)   \
   X(CLIENT_TO_CLIENT)  \
@@ -196,15 +211,16 @@ enum tp_counter {
       TP_COUNTER_COUNT
 };
 
-/* What one CPU owns. */
+/* State of one CPU. */
 struct tp_cpu {
-  /* The next sequence of its lane; 0 before user space has set its start. */
+  /* Next sequence of its lane; 0 until user space has set the initial one. */
   __u64 next_sequence;
   __u64 packet_id;
   __u64 counts[TP_COUNTER_COUNT];
 };
 
-/* Records to and from one relay, as one CPU saw them. `lost` falls when one comes late. */
+/* Records to and from one relay, counted by one CPU. `lost` decreases when a record that was
+ * counted as lost arrives late. */
 struct tp_traffic {
   __u64 sent;
   __u64 received;

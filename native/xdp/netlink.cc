@@ -28,7 +28,7 @@ IpAddress ReadIp(const void* data, size_t bytes) {
   return ip;
 }
 
-// A request: a header of one kind and attributes.
+// A netlink request: header, body and attributes.
 template <typename Body>
 struct Request {
   nlmsghdr header{};
@@ -64,7 +64,8 @@ int OpenSocket(uint32_t groups) {
   return -1;
 }
 
-// Sends a request and hands the one answer, or an error of 0, to `read`.
+// Sends a request and passes its response to `read`. Returns false if the response is an error or
+// `read` rejects it.
 template <typename Body, typename Read>
 bool Ask(int fd, uint32_t serial, Request<Body>* request, const Read& read) {
   request->header.nlmsg_seq = serial;
@@ -75,7 +76,7 @@ bool Ask(int fd, uint32_t serial, Request<Body>* request, const Read& read) {
     if (length < 0 && errno == EINTR) continue;
     if (length < static_cast<ssize_t>(sizeof(nlmsghdr))) return false;
     const auto* header = reinterpret_cast<const nlmsghdr*>(answer);
-    // The answer to an earlier request that was given up.
+    // Response to an earlier request that timed out.
     if (header->nlmsg_seq != serial) continue;
     return header->nlmsg_type != NLMSG_ERROR && read(header);
   }
@@ -114,7 +115,7 @@ bool ReadRoute(const nlmsghdr* header, Route* route) {
   VisitAttributes<rtmsg>(header, [&](int type, const uint8_t* data, size_t length) {
     if (type == RTA_OIF) route->ifindex = ReadWord(data);
     if (type == RTA_GATEWAY) route->neighbour = ReadIp(data, length);
-    // A gateway of the other family: its family comes first.
+    // RTA_VIA is a gateway of the other family, preceded by two bytes of family.
     if (type == RTA_VIA && length > 2) route->neighbour = ReadIp(data + 2, length - 2);
     if (type == RTA_ENCAP_TYPE) encapsulated = true;
     if (type == RTA_METRICS) route->mtu = ReadMtu(data, length);
@@ -163,7 +164,7 @@ bool NetlinkRequests::FindRoute(const IpAddress& destination, const IpAddress& s
     request.body.rtm_src_len = static_cast<uint8_t>(8 * IpBytes(source));
     request.AddIp(RTA_SRC, source);
   }
-  // A rule may ask for it.
+  // Policy rules may match on the protocol.
   const uint8_t protocol = IPPROTO_UDP;
   request.Add(RTA_IP_PROTO, &protocol, sizeof(protocol));
   *route = Route{};
@@ -210,7 +211,7 @@ NetlinkEvents::Changes NetlinkEvents::Take(
   while (true) {
     const ssize_t received = recv(fd_, news, sizeof(news), 0);
     if (received < 0 && errno == EINTR) continue;
-    // News came faster than it was taken: anything may have changed.
+    // The socket buffer overflowed and notifications were lost, so anything may have changed.
     if (received < 0 && errno == ENOBUFS) changes.any = true;
     if (received < 0 && errno == ENOBUFS) continue;
     if (received <= 0) return changes;

@@ -1,4 +1,4 @@
-// What the kernel knows of routes and neighbours, by rtnetlink(7).
+// Queries and notifications about routes and neighbours by rtnetlink(7).
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ struct MacAddress {
   }
 };
 
-// Where a packet to some address goes.
+// The route to a destination.
 struct Route {
   uint32_t ifindex = 0;
-  // Who takes it on that link: the gateway, or the destination itself.
+  // The next hop: the gateway, or the destination itself.
   IpAddress neighbour;
-  // The largest packet, as far as the route and path MTU discovery know; 0 is the device's own.
+  // Path MTU in bytes, from the route or path MTU discovery; 0 means the device's MTU.
   uint32_t mtu = 0;
 };
 
@@ -30,12 +30,12 @@ struct Neighbour {
   uint32_t ifindex = 0;
   IpAddress ip;
   MacAddress mac;
-  // Whether the MAC address may be used, and whether the kernel would have it confirmed.
+  // `usable`: the MAC address is valid. `stale`: the kernel wants it confirmed.
   bool usable = false;
   bool stale = false;
 };
 
-// Questions, each answered at once. One thread at a time.
+// Synchronous rtnetlink queries. Not thread-safe.
 class NetlinkRequests {
  public:
   NetlinkRequests() = default;
@@ -45,14 +45,13 @@ class NetlinkRequests {
 
   Status Open();
 
-  // The route that a UDP socket of this user bound to `source` would use; `source` may be none.
-  // False when there is none, it is no unicast one, or packets on it get another header around
-  // them.
+  // Finds the route that a UDP socket of this user bound to `source` would use; `source` may be
+  // none. Returns false if there is none, if it is not unicast, or if it encapsulates packets.
   bool FindRoute(const IpAddress& destination, const IpAddress& source, Route* route);
-  // What is known of a neighbour; false if nothing.
+  // Finds a neighbour. Returns false if the kernel has no entry.
   bool FindNeighbour(uint32_t ifindex, const IpAddress& ip, Neighbour* neighbour);
-  // Tells the kernel that the neighbour is in use although it sees no traffic to it, so that it
-  // resolves or confirms it.
+  // Tells the kernel that the neighbour is in use, so that it resolves or confirms the MAC address.
+  // The kernel does not see the fast path's traffic.
   void UseNeighbour(uint32_t ifindex, const IpAddress& ip);
 
  private:
@@ -60,7 +59,7 @@ class NetlinkRequests {
   uint32_t serial_ = 0;
 };
 
-// News of what changed. One thread at a time.
+// rtnetlink notifications. Not thread-safe.
 class NetlinkEvents {
  public:
   NetlinkEvents() = default;
@@ -69,17 +68,17 @@ class NetlinkEvents {
   NetlinkEvents& operator=(const NetlinkEvents&) = delete;
 
   Status Open();
-  // Readable when there is news.
+  // Readable when a notification waits.
   int fd() const { return fd_; }
 
-  // What changed besides neighbours.
+  // Changes other than those of neighbours.
   struct Changes {
     bool links = false;
-    // Links, routes, rules or addresses; or news was lost, and it may be anything.
+    // Links, routes, rules or addresses changed, or notifications were lost.
     bool any = false;
   };
 
-  // Takes all news there is. `on_neighbour` sees each neighbour's new state.
+  // Reads all waiting notifications. Calls `on_neighbour` with each neighbour's new state.
   Changes Take(const std::function<void(const Neighbour&)>& on_neighbour);
 
  private:

@@ -11,7 +11,7 @@ namespace turnpike {
 
 namespace {
 
-// The program reads it with one load.
+// Stores a word that the BPF program reads with one load.
 template <typename Shared>
 void StoreWord(Shared* shared, size_t word, uint64_t value) {
   __atomic_store_n(reinterpret_cast<uint64_t*>(shared) + word, value, __ATOMIC_RELEASE);
@@ -86,7 +86,8 @@ void NextHops::OnNeighbour(const Neighbour& neighbour) {
   const uint32_t* hop = by_neighbour_.Find(HopKey{neighbour.ip, neighbour.ifindex});
   if (hop == nullptr) return;
   WriteHop(*hop, neighbour);
-  // Nobody sends to it but the program, of which the kernel knows nothing.
+  // Only the BPF program sends to this neighbour. The kernel does not see that traffic and would
+  // not confirm the MAC address.
   if (neighbour.stale) netlink_.UseNeighbour(neighbour.ifindex, neighbour.ip);
 }
 
@@ -118,7 +119,7 @@ void NextHops::Resolve(uint32_t number) {
   Route route;
   const bool found = netlink_.FindRoute(key.remote, key.local, &route);
   const Device* device = found ? FindDevice(route.ifindex) : nullptr;
-  // Through another device than ours the stack sends, or nobody can.
+  // A route through a device that is not given or is down is left to the stack.
   if (device == nullptr || !device->running) return SetDestination(number, 0, 0);
   const uint32_t mtu = route.mtu == 0 ? device->mtu : std::min(route.mtu, device->mtu);
   SetDestination(number, HopOf(route.ifindex, route.neighbour), mtu);

@@ -1,8 +1,8 @@
-// How each destination of the fast path is reached, kept as the kernel would do it: routes are
-// asked for, neighbours followed by their events.
+// Keeps the next hop of each destination of the fast path. Routes are queried from the kernel;
+// neighbours are updated by its notifications.
 //
-// The program only reads the outcome. A destination is one word (hop and size), a hop three words
-// of one version, so that changes need no lock in the program and reach every flow at once.
+// The program reads the result without a lock. A destination is one 64-bit word (hop and MTU). A
+// hop is three words with one version. A change of a hop applies to all flows that use it.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace turnpike {
 
-// A device that frames may leave through.
+// A device that the fast path may send through.
 struct Device {
   uint32_t ifindex = 0;
   uint32_t mtu = 0;
@@ -28,28 +28,30 @@ struct Device {
   bool operator==(const Device& other) const = default;
 };
 
-// One thread at a time: the owner has a lock around it.
+// Not thread-safe: the owner holds a lock.
 class NextHops {
  public:
-  // Maps of so many destinations and hops, number 0 of each included, which stays unreachable.
+  // Opens the maps. The sizes include number 0 of each, which stays unreachable.
   Status Open(int destinations_map, uint32_t destinations, int hops_map, uint32_t hops);
 
-  // A destination's number, resolved soon; 0 when there is no room. Each is given back once.
+  // Returns the number of a destination, which is resolved later by ResolveOne; 0 if the map is
+  // full. Each acquired number is released once.
   uint32_t Acquire(const IpAddress& remote, const IpAddress& local);
   void Release(uint32_t number);
 
-  // The devices as they are now. What left through one that is gone or stopped leaves it at once;
-  // where any has changed, everything is resolved anew.
+  // Sets the current devices. Destinations through a device that is gone or down become unreachable
+  // at once. If any device has changed, all destinations are resolved again.
   void SetDevices(std::vector<Device> devices);
-  // Everything will be resolved anew, as routes may have changed.
+  // Schedules all destinations to be resolved again, because routes may have changed.
   void ResolveAllAgain();
-  // A little of the same, so that what makes no event (path MTU discovery) is noticed in time.
+  // Schedules some destinations to be resolved again. Called periodically, because path MTU
+  // discovery sends no notification.
   void ResolveSomeAgain();
-  // A neighbour has changed.
+  // Applies a neighbour's new state.
   void OnNeighbour(const Neighbour& neighbour);
-  // Whether a destination waits that was never resolved.
+  // Whether a new destination waits to be resolved.
   bool waiting() const { return !waiting_.empty(); }
-  // Resolves one destination that waits for it; false when none does.
+  // Resolves one waiting destination. Returns false if none waits.
   bool ResolveOne();
 
  private:
@@ -69,16 +71,17 @@ class NextHops {
   struct Hop {
     HopKey key;
     uint32_t references;
-    // The round of questions in which the kernel was last asked about it.
+    // The round in which the kernel was last asked about this neighbour.
     uint32_t round;
     uint16_t version;
   };
 
   const Device* FindDevice(uint32_t ifindex) const;
   void Resolve(uint32_t number);
-  // Points a destination to a hop, counted here.
+  // Sets the hop and MTU of a destination and counts the reference to the hop.
   void SetDestination(uint32_t number, uint32_t hop, uint32_t mtu);
-  // The number of a neighbour, about which the kernel is asked once in a round; 0 without room.
+  // Returns the hop number of a neighbour, or 0 if the map is full. Queries the kernel about each
+  // neighbour once per round.
   uint32_t HopOf(uint32_t ifindex, const IpAddress& ip);
   void AskAboutHop(uint32_t number);
   void ReleaseHop(uint32_t number);
@@ -95,7 +98,7 @@ class NextHops {
   IdPool numbers_;
   IdPool hop_numbers_;
   std::deque<uint32_t> waiting_;
-  // The last destination of a sweep over all of them, and how many are left of it.
+  // Progress of a sweep over all destinations: the last one done, and how many remain.
   uint32_t swept_ = 0;
   uint32_t to_sweep_ = 0;
   uint32_t round_ = 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a frame to a view of its UDP datagram. What is not a plain, whole, unfragmented datagram
- * without options or tags gives no view: the kernel's stack knows what to do with it. */
+/* Parses a frame into a view of its UDP datagram. Only a complete, unfragmented datagram without IP
+ * options, extension headers or VLAN tags is accepted. Every other frame is passed to the stack. */
 #ifndef TURNPIKE_XDP_PARSE_H_
 #define TURNPIKE_XDP_PARSE_H_
 
@@ -14,7 +14,7 @@
 #define TP_UDP_BYTES 8
 #define TP_CHANNEL_DATA_BYTES 4
 
-/* Headers as they lie in a frame, which may start at any even address. */
+/* Protocol headers as they lie in a frame. A frame may start at any even address. */
 struct tp_ethernet {
   __u8 destination[6];
   __u8 source[6];
@@ -50,19 +50,19 @@ struct tp_udp {
   __u16 checksum;
 } TP_PACKED;
 
-/* A received datagram. The key's remote is its sender, the key's local address ours. */
+/* A received datagram. In the key, `remote` is the sender and `local` is the relay's address. */
 struct tp_view {
   struct tp_flow_key key;
-  /* Bytes before the UDP payload, in it, and of Ethernet padding behind it. */
+  /* Bytes before the UDP payload, in the payload, and of Ethernet padding behind it. */
   __u32 headers;
   __u32 payload;
   __u32 slack;
   __u16 checksum;
-  /* The first byte of the payload, 0 if it is empty. */
+  /* The first payload byte, or 0 if the payload is empty. */
   __u8 first;
-  /* The payload's first word, if it has one. */
+  /* The first four payload bytes as a word, or 0 if the payload is shorter. */
   __u32 head;
-  /* As tp_config has them while this datagram is looked at. */
+  /* Copies of the fields of tp_config, read once per datagram. */
   __u32 left_out;
   __u32 second;
 };
@@ -74,10 +74,11 @@ TP_INLINE void tp_map_ipv4(struct tp_address* address, __be32 ipv4) {
   address->words[3] = ipv4;
 }
 
-/* Reads an IPv4 header; returns the bytes that IP says follow it, or 0 to send the frame up. */
+/* Parses an IPv4 header. Returns the length of the IP payload in bytes, or 0 to pass the frame to
+ * the stack. */
 TP_INLINE __u32 tp_parse_ipv4(const struct tp_ipv4* ip, struct tp_view* view) {
-  /* 0x45 is a header without options. A bit of the rest is reserved or says fragment; that a
-   * packet must not be fragmented (0x4000) is fine, as it is not. */
+  /* 0x45 is version 4 without options. The mask ignores "don't fragment" (0x4000) and rejects the
+   * reserved bit, "more fragments" and any fragment offset. */
   if (ip->version_and_words != 0x45 || (ip->fragment & TP_BE16(0xbfff)) != 0) return 0;
   if (ip->protocol != TP_PROTOCOL_UDP || ip->hop_limit <= 1) return 0;
   const __u32 length = TP_BE16(ip->length);
@@ -86,7 +87,8 @@ TP_INLINE __u32 tp_parse_ipv4(const struct tp_ipv4* ip, struct tp_view* view) {
   return length > TP_IPV4_BYTES ? length - TP_IPV4_BYTES : 0;
 }
 
-/* As tp_parse_ipv4. Any extension header is another next header than UDP. */
+/* Parses an IPv6 header; returns as tp_parse_ipv4. A packet with an extension header has another
+ * next header than UDP and is passed to the stack. */
 TP_INLINE __u32 tp_parse_ipv6(const struct tp_ipv6* ip, struct tp_view* view) {
   if ((ip->version_class_flow & TP_BE32(0xf0000000)) != TP_BE32(0x60000000)) return 0;
   if (ip->next_header != TP_PROTOCOL_UDP || ip->hop_limit <= 1) return 0;
@@ -97,8 +99,8 @@ TP_INLINE __u32 tp_parse_ipv6(const struct tp_ipv6* ip, struct tp_view* view) {
   return TP_BE16(ip->payload_length);
 }
 
-/* Whether the frame is a datagram that may be looked up; then `view` is complete but for the
- * channel. The frame is only read. */
+/* Parses a frame without changing it. Returns 1 if it is a datagram that may be looked up; then
+ * `view` is complete except for the channel, `left_out` and `second`. Otherwise returns 0. */
 TP_INLINE int tp_parse(struct tp_context* context, struct tp_view* view) {
   __u8* const data = tp_data(context);
   __u8* const end = tp_data_end(context);
@@ -106,7 +108,7 @@ TP_INLINE int tp_parse(struct tp_context* context, struct tp_view* view) {
   __u32 ip_payload;
   __u32 offset;
   if (data + TP_ETHERNET_BYTES + TP_IPV4_BYTES > end) return 0;
-  /* Group addresses: a relay is one host. */
+  /* Multicast and broadcast frames are passed to the stack. */
   if ((ethernet->destination[0] & 1) != 0) return 0;
   if (ethernet->type == TP_BE16(TP_ETHERTYPE_IPV4)) {
     ip_payload = tp_parse_ipv4((const struct tp_ipv4*)(data + TP_ETHERNET_BYTES), view);
@@ -123,7 +125,7 @@ TP_INLINE int tp_parse(struct tp_context* context, struct tp_view* view) {
   if (frame < offset + ip_payload) return 0;
 
   const struct tp_udp* udp = (const struct tp_udp*)(data + offset);
-  /* A datagram without a checksum cannot get an honest one, and port 0 cannot be answered. */
+  /* A datagram without a checksum has none to update. Source port 0 cannot be replied to. */
   if (TP_BE16(udp->length) != ip_payload || udp->checksum == 0 || udp->source == 0) return 0;
   view->key.remote_port = udp->source;
   view->key.local_port = udp->destination;
@@ -147,8 +149,8 @@ TP_INLINE int tp_parse(struct tp_context* context, struct tp_view* view) {
   return 1;
 }
 
-/* ChannelData that fills its datagram (RFC 8656 section 12.4): its channel, else 0. Padded messages
- * are legal and rare; the sockets cut them. */
+/* Returns the channel number of a ChannelData message that fills its datagram exactly (RFC 8656
+ * section 12.4), else 0. Padded messages are valid over UDP but rare; the sockets handle them. */
 TP_INLINE __be16 tp_channel_of(const struct tp_view* view) {
   const __u32 head = TP_BE32(view->head);
   if ((view->first & 0xf0) != 0x40 || view->payload < TP_CHANNEL_DATA_BYTES) return 0;

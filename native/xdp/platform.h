@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the rewrite needs of where it runs: the frame, the maps, the CPU. Two implementations of the
- * same functions; the rewrite itself is one text. */
+/* Platform functions of the rewrite: access to the frame, the maps and the CPU number. The BPF
+ * program and user space each implement them; the rewrite is the same source for both. */
 #ifndef TURNPIKE_XDP_PLATFORM_H_
 #define TURNPIKE_XDP_PLATFORM_H_
 
@@ -18,7 +18,7 @@
 #include "xdp/platform_user.h"
 #endif
 
-/* Words of a frame, which lie at even addresses at best. */
+/* A word of a frame, which may be unaligned. */
 struct tp_unaligned32 {
   __u32 value;
 } TP_PACKED;

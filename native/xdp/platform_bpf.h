@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* platform.h for the kernel: maps, and the helpers of an XDP program. */
+/* The platform functions in the kernel: maps and the helpers of an XDP program. */
 #ifndef TURNPIKE_XDP_PLATFORM_BPF_H_
 #define TURNPIKE_XDP_PLATFORM_BPF_H_
 
@@ -7,13 +7,14 @@
 
 #include "xdp/map_structs.h"
 
-/* The CPUs that XDP runs on read words at any address, and the compiler would take bytes. */
+/* Structs are not packed: clang would then load them byte by byte. CPUs with XDP support load words
+ * at any address. */
 #define TP_PACKED
-/* Makes the compiler forget what it knows of a number, so that it keeps a check for the verifier.
- */
+/* Hides the value range of a number from the compiler, so that it keeps a check that the verifier
+ * needs. */
 #define TP_FORGET(number) asm volatile("" : "+r"(number))
 
-/* Sizes of 1 are replaced when the program is loaded, by those of the data plane. */
+/* A max_entries of 1 is a placeholder. Loading the program replaces it by the data plane's size. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -46,7 +47,8 @@ struct {
   __type(value, struct tp_window);
 } tp_windows SEC(".maps");
 
-/* What a window starts as, without the lock, which no program may copy. Too large for the stack. */
+/* Initial value of a window without the lock, because a program may not copy a bpf_spin_lock. Kept
+ * in a map because it exceeds the BPF stack. */
 struct tp_empty_window {
   __u64 words[sizeof(struct tp_window) / 8];
 };
@@ -74,7 +76,7 @@ struct {
   __type(value, struct tp_hop);
 } tp_hops SEC(".maps");
 
-/* The next session sequence of each flow to a trunk; the sockets count in it as well. */
+/* Next session sequence of each flow to a trunk. The workers increment the same cells. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
@@ -83,7 +85,7 @@ struct {
   __type(value, __u32);
 } tp_flow_cells SEC(".maps");
 
-/* What was received of each session (sequence.h), shared likewise. */
+/* Sequence state of each session (session_sequence.h). The workers update the same cells. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
@@ -92,7 +94,7 @@ struct {
   __type(value, __u32);
 } tp_session_cells SEC(".maps");
 
-/* What each flow and each session has carried, by the same cells. */
+/* Packets and payload bytes of each flow and of each session, at the same cell indexes. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
@@ -171,7 +173,8 @@ TP_LOOKUP(cpu, struct tp_cpu, __u32, tp_cpus)
 TP_LOOKUP(traffic, struct tp_traffic, __u32, tp_traffics)
 #undef TP_LOOKUP
 
-/* The window of a lane, made at its first use; null when there is no room for another. */
+/* Returns the replay window of a lane and creates it at first use. Returns null if the map is full.
+ */
 TP_INLINE struct tp_window* tp_find_window(struct tp_context* context,
                                            const struct tp_window_key* key) {
   (void)context;
@@ -180,7 +183,7 @@ TP_INLINE struct tp_window* tp_find_window(struct tp_context* context,
   const __u32 zero = 0;
   const void* fresh = bpf_map_lookup_elem(&tp_new_window, &zero);
   if (fresh == 0) return 0;
-  /* Another CPU may have been faster: its window is as good. */
+  /* BPF_NOEXIST fails if another CPU created the window first; the lookup then returns that one. */
   bpf_map_update_elem(&tp_windows, key, fresh, BPF_NOEXIST);
   return (struct tp_window*)bpf_map_lookup_elem(&tp_windows, key);
 }

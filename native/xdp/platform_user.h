@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* platform.h for user space, where tests and a fuzzer run the rewrite over memory of their own. */
+/* The platform functions in user space, where tests and a fuzzer run the rewrite on ordinary
+ * memory. */
 #ifndef TURNPIKE_XDP_PLATFORM_USER_H_
 #define TURNPIKE_XDP_PLATFORM_USER_H_
 
@@ -8,7 +9,7 @@
 #define TP_PACKED __attribute__((packed))
 #define TP_FORGET(number) (void)(number)
 
-/* The maps, as functions over whatever stands behind `self`; null is "not there". */
+/* The maps as functions on `self`. A function returns null if the entry does not exist. */
 struct tp_world {
   void* self;
   struct tp_flow* (*flow)(void* self, const struct tp_flow_key* key);
@@ -26,7 +27,7 @@ struct tp_world {
   struct tp_cpu* cpu;
 };
 
-/* A frame in memory that starts at `room`. */
+/* A frame in memory. The buffer starts at `room`; the bytes from there to `data` are headroom. */
 struct tp_context {
   struct tp_world* world;
   __u8* room;
@@ -34,7 +35,7 @@ struct tp_context {
   __u8* data_end;
   __u32 ingress;
   __u32 cpu_number;
-  /* Set by a redirect. */
+  /* Device index of the last redirect. */
   __u32 egress;
 };
 

@@ -7,7 +7,8 @@
 
 #include "xdp/generated/relay.lskel.h"
 
-/* The kernel's verifier gives up where it is interrupted; libbpf tries as often. */
+/* Attempts to load. The verifier fails with EAGAIN when a signal interrupts it. libbpf also tries 5
+ * times. */
 #define ATTEMPTS_MAX 5
 
 static int load_once(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
@@ -27,13 +28,13 @@ static int load_once(const struct tp_sizes* sizes, struct tp_program* program, c
 #define X(name) program->name = skeleton->maps.tp_##name.map_fd;
   TP_MAPS(X)
 #undef X
-  /* The descriptors have another owner now. */
+  /* `program` owns the descriptors now. */
   skel_free(skeleton);
   return 0;
 }
 
 int tp_program_load(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
-  /* The verifier returns EAGAIN when the thread has a signal to handle. Blocked ones wait. */
+  /* Blocks all signals while loading: a pending signal makes the verifier return EAGAIN. */
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -7,7 +7,7 @@
 extern "C" {
 #endif
 
-/* X(name), in the order of the struct. */
+/* X(name) for each map, in the order of the struct members. */
 #define TP_MAPS(X)    \
   X(flows)            \
   X(sessions)         \
@@ -24,14 +24,14 @@ extern "C" {
   X(cpus)             \
   X(traffics)
 
-/* Entries of each map; 0 keeps what relay.bpf.c says. */
+/* Number of entries of each map; 0 keeps the value in the BPF object. */
 struct tp_sizes {
 #define X(name) unsigned name;
   TP_MAPS(X)
 #undef X
 };
 
-/* Descriptors, owned by the caller. */
+/* File descriptors of the program and its maps. The caller closes them. */
 struct tp_program {
   int program;
 #define X(name) int name;
@@ -39,10 +39,12 @@ struct tp_program {
 #undef X
 };
 
-/* Loads a program of its own. Returns 0, or -errno, and then `step` is what could not be done. */
+/* Loads a new instance of the program with its maps. Returns 0, or -errno; then `step` names the
+ * operation that failed. */
 int tp_program_load(const struct tp_sizes* sizes, struct tp_program* program, const char** step);
 
-/* Closes the descriptors; what is attached to a device stays as long as its link. */
+/* Closes the descriptors. A program attached by a link stays attached until the link's descriptor
+ * is closed. */
 void tp_program_close(struct tp_program* program);
 
 #ifdef __cplusplus

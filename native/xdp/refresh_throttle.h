@@ -1,5 +1,5 @@
-// When routes and addresses are looked at again after news of them: at once, but not sooner than a
-// second after the last time, however fast the news come.
+// Decides when routes and addresses are read again after a notification: at once, but at most once
+// per second.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace turnpike {
 class RefreshThrottle {
  public:
   void OnNews() { news_ = true; }
-  // Whether it is time; then the news count as looked at.
+  // Returns true if a refresh is due and clears the notification.
   bool Due(uint64_t monotonic_ns) {
     if (!news_ || monotonic_ns < next_ns_) return false;
     news_ = false;

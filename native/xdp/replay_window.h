@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replay window of a lane. */
+/* The replay window of a lane in the BPF program. */
 #ifndef TURNPIKE_XDP_REPLAY_WINDOW_H_
 #define TURNPIKE_XDP_REPLAY_WINDOW_H_
 
@@ -7,7 +7,8 @@
 
 enum tp_replay { TP_FRESH, TP_REPLAYED, TP_TOO_OLD };
 
-/* Takes one authenticated sequence. The caller holds the window's lock. */
+/* Checks an authenticated sequence and marks it as seen if it is fresh. The caller holds the
+ * window's lock. */
 TP_INLINE enum tp_replay tp_window_take(struct tp_window* window, __u64 sequence) {
   const __u64 word = sequence / 64;
   const __u64 bit = 1ULL << (sequence % 64);
@@ -22,7 +23,8 @@ TP_INLINE enum tp_replay tp_window_take(struct tp_window* window, __u64 sequence
     window->highest = sequence;
     return TP_FRESH;
   }
-  /* Zero is where `highest` starts, so nothing tells a first zero from a second. */
+  /* Sequence 0 is always too old: `highest` starts at 0, so a first 0 cannot be told from a
+   * replayed one. */
   if (sequence == 0 || highest - sequence >= TP_WINDOW_REMEMBERED) return TP_TOO_OLD;
   if ((window->seen[word % TP_WINDOW_WORDS] & bit) != 0) return TP_REPLAYED;
   window->seen[word % TP_WINDOW_WORDS] |= bit;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole of the fast path: a frame in, a verdict out, and the frame rewritten if it is to leave.
+/* The fast path: takes a frame, returns an XDP verdict, and rewrites the frame if it is forwarded.
  *
- * Every check comes before the first write and before the first count, so what is sent up to the
- * sockets is as it came. Only what is certain is done here. */
+ * Every check precedes the first write and the first count, so a frame that is passed to the stack
+ * is unchanged and uncounted. Exceptions are counted drops (wrong tag, replay). */
 #ifndef TURNPIKE_XDP_REWRITE_H_
 #define TURNPIKE_XDP_REWRITE_H_
 
@@ -28,12 +28,12 @@ TP_INLINE void tp_count_sides(struct tp_cpu* cpu, const struct tp_outgoing* out,
   }
 }
 
-/* Counts a packet of a leg; several CPUs may have it. */
+/* Counts a packet of a leg. Atomic, because several CPUs may forward the leg's packets. */
 TP_INLINE void tp_carry(__u64* carried, __u32 payload) {
   __sync_fetch_and_add(carried, TP_CARRIED_PACKET + payload);
 }
 
-/* ChannelData, or the datagram of a relayed address, that leaves with other headers only. */
+/* Forwards ChannelData, or a datagram to a relayed address, that stays on this relay. */
 TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
                              const struct tp_flow* flow, struct tp_cpu* cpu) {
   struct tp_outgoing out = {};
@@ -58,7 +58,7 @@ TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
   return tp_transmit(context, view, &out, cpu);
 }
 
-/* ChannelData that becomes a trunk datagram with one record. */
+/* Forwards ChannelData as a trunk datagram with one record. */
 TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view,
                                 const struct tp_flow* flow, struct tp_cpu* cpu) {
   const __u32 cpu_number = tp_cpu_number(context);
@@ -72,8 +72,8 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
   struct tp_outgoing out = {};
   out.path = &peer->path;
-  /* Chosen by the CPU and not by the session: the other relay then receives all of a lane in one
-   * queue, in order, however much its queues differ in speed. */
+  /* The CPU selects the source port. All datagrams of a lane then have one 5-tuple, so the other
+   * relay receives them in one queue and in order, even if its queues differ in speed. */
   out.source_port = peer->source_ports[cpu_number & (TP_SOURCE_PORTS - 1)];
   out.old_head = TP_CHANNEL_DATA_BYTES;
   out.old_sum = view->head;
@@ -97,7 +97,9 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   return tp_transmit(context, view, &out, cpu);
 }
 
-/* Whether a datagram from a relay, whose 28 bytes of header are in `head`, may be taken now. */
+/* Checks the sequence of a datagram from a relay against the replay window of its lane. `head` is
+ * its first 28 bytes. Returns XDP_TX if it is fresh, XDP_DROP if it is replayed or too old, and
+ * XDP_PASS if the lane has no window. */
 TP_INLINE int tp_take_sequence(struct tp_context* context, const struct tp_flow* source,
                                const __u32 head[7], struct tp_cpu* cpu) {
   struct tp_window_key key = {};
@@ -115,7 +117,8 @@ TP_INLINE int tp_take_sequence(struct tp_context* context, const struct tp_flow*
   return XDP_DROP;
 }
 
-/* The key of the datagram's day, or null: yesterday's to tomorrow's are accepted. */
+/* Returns the receive key for the datagram's day, or null. Keys from yesterday's to tomorrow's are
+ * accepted. */
 TP_INLINE const struct tp_key* tp_receive_key_of(struct tp_context* context,
                                                  const struct tp_peer* peer, __u32 epoch) {
   const __u32 zero = 0;
@@ -127,8 +130,9 @@ TP_INLINE const struct tp_key* tp_receive_key_of(struct tp_context* context,
   return 0;
 }
 
-/* Counts what the session sequence says about loss. The sockets may take records of the session at
- * the same time; if they keep winning, one record's step goes uncounted. */
+/* Updates the session's sequence cell and counts received and lost records. The workers may update
+ * the cell concurrently. After four failed swaps the record's effect on the loss count is dropped.
+ */
 TP_INLINE void tp_step(__u32* cell, __u16 sequence, struct tp_traffic* traffic) {
   traffic->received += 1;
   for (int i = 0; i < 4; ++i) {
@@ -141,14 +145,14 @@ TP_INLINE void tp_step(__u32* cell, __u16 sequence, struct tp_traffic* traffic) 
   }
 }
 
-/* A trunk datagram with one record, from a relay. */
+/* Forwards a trunk datagram with one record to a client. */
 TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* view,
                                   const struct tp_flow* source, struct tp_cpu* cpu) {
   struct tp_outgoing out = {};
   __u32 head[7];
   if (view->first != TP_TRUNK_DATA || !tp_load_trunk_head(context, view, head)) return XDP_PASS;
   const __u32 payload = TP_BE32(head[6]) >> 16;
-  /* Another length is another number of records, or damage. */
+  /* Another length means several records or a malformed datagram. */
   if (payload != view->payload - TP_TRUNK_BYTES) return XDP_PASS;
   const __u32 index = TP_BE32(head[5]);
   const struct tp_session* session = tp_find_session(context, &index);
@@ -172,7 +176,8 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   for (int i = 0; i < 7; ++i) out.old_sum += head[i];
   if (!tp_can_transmit(context, view, &out)) return XDP_PASS;
 
-  /* One comparison of whole words: its time does not tell how many bytes of a guess were right. */
+  /* Compares the tags as whole 64-bit words, so that timing does not reveal how many bytes of a
+   * forged tag match. */
   if (tp_tag(key, &head[0], &head[5]) != tp_join64(&head[3])) {
     cpu->counts[TP_COUNT_TRUNK_WRONG_TAG] += 1;
     cpu->counts[TP_COUNT_TRUNK_RX_BYTES] += view->payload;
@@ -188,7 +193,7 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   return tp_transmit(context, view, &out, cpu);
 }
 
-/* What becomes of a frame: XDP_PASS leaves it as it came. */
+/* Returns the verdict for a frame. With XDP_PASS the frame is unchanged. */
 TP_INLINE int tp_relay(struct tp_context* context) {
   struct tp_view view;
   const __u32 zero = 0;
@@ -196,7 +201,7 @@ TP_INLINE int tp_relay(struct tp_context* context) {
   view.key.channel = tp_channel_of(&view);
   const struct tp_flow* flow = tp_find_flow(context, &view.key);
   if (flow == 0 && view.key.channel != 0) {
-    /* To a relayed address any bytes may come, also those that look like ChannelData. */
+    /* A relayed address may receive any bytes, also bytes that look like ChannelData. */
     view.key.channel = 0;
     flow = tp_find_flow(context, &view.key);
   }

@@ -1,4 +1,4 @@
-// Addresses as the program has them.
+// Conversions of addresses to the layouts of the BPF program.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The trunk tag of a datagram with one record: SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012)
- * over its 20 bytes of tagged header, as three words without a loop. */
+ * over 20 bytes, the tagged part of the header and the record header. Unrolled to three 64-bit
+ * words. */
 #ifndef TURNPIKE_XDP_TAG_H_
 #define TURNPIKE_XDP_TAG_H_
 
@@ -36,8 +37,8 @@
     v0 ^= (word);                 \
   } while (0)
 
-/* The tag as it lies in a datagram. `header` is the words of the first 12 bytes, `record` those of
- * the record's header, both as they lie in memory. */
+/* Returns the tag as it lies in a datagram. `header` is the first 12 bytes of the datagram,
+ * `record` the record header, both as words in memory order. */
 TP_INLINE __u64 tp_tag(const struct tp_key* key, const __u32 header[3], const __u32 record[2]) {
   __u64 v0 = key->k0 ^ 0x736f6d6570736575ULL;
   __u64 v1 = key->k1 ^ 0x646f72616e646f6dULL;

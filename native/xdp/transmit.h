@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A frame on its way out: whether it may leave, and the write of its new headers. */
+/* Transmission of a rewritten frame: whether it may be sent, and the write of its new headers. */
 #ifndef TURNPIKE_XDP_TRANSMIT_H_
 #define TURNPIKE_XDP_TRANSMIT_H_
 
@@ -8,20 +8,21 @@
 /* Header of a trunk datagram (20) and of its only record (8). */
 #define TP_TRUNK_BYTES 28
 
-/* What leaves. The first half is the caller's to set, the second tp_can_transmit's. */
+/* A frame to send. The caller sets the members up to `head`; tp_can_transmit sets the others. */
 struct tp_outgoing {
   const struct tp_path* path;
   __be16 source_port;
-  /* Sum of the old_head bytes that make way for the first head_bytes of `head`. */
+  /* Checksum sum of the `old_head` bytes that are replaced by the first `head_bytes` bytes of
+   * `head`. */
   __u64 old_sum;
   __u32 old_head;
   __u32 head_bytes;
-  /* As they will lie in memory; zero behind head_bytes. */
+  /* Words in memory order; zero from `head_bytes` on. */
   __u32 head[7];
 
   __u32 udp_length;
   __u32 ifindex;
-  /* Both MAC addresses, as the words of a hop. */
+  /* Both MAC addresses, as words of tp_hop. */
   __u64 remote_mac;
   __u64 local_mac;
 };
@@ -44,7 +45,7 @@ TP_INLINE void tp_split64(__u64 value, __u32 words[2]) {
 #endif
 }
 
-/* The first and the last two bytes of words, as they lie in memory. */
+/* Return the first and the last two bytes of a word in memory order. */
 TP_INLINE __u16 tp_first16(__u32 word) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   return (__u16)word;
@@ -61,35 +62,37 @@ TP_INLINE __u16 tp_last16(__u64 word) {
 #endif
 }
 
-/* The four bytes of a ChannelData header. */
+/* Returns a ChannelData header as a word in memory order. */
 TP_INLINE __u32 tp_channel_head(__be16 channel, __u32 payload) {
   return TP_BE32((__u32)TP_BE16(channel) << 16 | payload);
 }
 
-/* The 28 bytes before the payload of a trunk datagram's first record; 0 if it is shorter. */
+/* Copies the trunk header and the first record header to `head`. Returns 0 if the payload is
+ * shorter than these 28 bytes. */
 TP_INLINE int tp_load_trunk_head(struct tp_context* context, const struct tp_view* view,
                                  __u32 head[7]) {
   __u32 headers = view->headers;
   TP_FORGET(headers);
-  /* Are 42 or 62; the mask tells the verifier. */
+  /* `headers` is 42 or 62. The mask gives the verifier an upper bound. */
   const __u8* payload = tp_data(context) + (headers & 63);
   if (view->payload < TP_TRUNK_BYTES || payload + TP_TRUNK_BYTES > tp_data_end(context)) return 0;
   for (int i = 0; i < 7; ++i) head[i] = tp_load32(payload + 4 * i);
   return 1;
 }
 
-/* Whether a socket is one of those that keep their packets. */
+/* Returns whether the packets of a socket are left to the stack. */
 TP_INLINE int tp_is_left_out(const struct tp_view* view, __u16 socket) {
   return (view->left_out >> (socket & (2 * TP_SOCKETS_PER_SIDE - 1))) & 1;
 }
 
-/* Whether a flow or session has ended by itself: 0, which is never, less 1 is a second that never
- * comes. */
+/* Returns whether a flow or session has expired. `expires` 0 means never: 0 - 1 is the largest
+ * second. */
 TP_INLINE int tp_has_expired(const struct tp_view* view, __u32 expires) {
   return view->second > expires - 1;
 }
 
-/* Whether the hop is known and the packet fits its way; then the rest of `out` is filled in. */
+/* Returns whether the next hop is known and the packet fits the path's MTU. If so, sets the
+ * remaining members of `out`. */
 TP_INLINE int tp_can_transmit(struct tp_context* context, const struct tp_view* view,
                               struct tp_outgoing* out) {
   const struct tp_path* path = out->path;
@@ -101,7 +104,7 @@ TP_INLINE int tp_can_transmit(struct tp_context* context, const struct tp_view* 
   const struct tp_hop* hop = tp_find_hop(context, &parts[0]);
   if (hop == 0) return 0;
   out->udp_length = TP_UDP_BYTES + view->payload - out->old_head + out->head_bytes;
-  /* The sockets' packet would be fragmented; this program makes no fragments. */
+  /* Larger packets need fragmentation, which the stack does. */
   const __u32 ip_length = out->udp_length + (path->is_ipv4 ? TP_IPV4_BYTES : TP_IPV6_BYTES);
   if (ip_length > parts[1]) return 0;
   const volatile __u64* words = (const volatile __u64*)hop;
@@ -134,7 +137,7 @@ TP_INLINE void tp_write_ipv4(struct tp_ipv4* ip, const struct tp_outgoing* out, 
   ip->service = 0;
   ip->length = length;
   ip->id = id;
-  /* As from our sockets: a router on the way may fragment it. */
+  /* "Don't fragment" is clear, as in packets from the relay's sockets. */
   ip->fragment = 0;
   ip->hop_limit = TP_HOP_LIMIT;
   ip->protocol = TP_PROTOCOL_UDP;
@@ -154,9 +157,9 @@ TP_INLINE void tp_write_ipv6(struct tp_ipv6* ip, const struct tp_outgoing* out) 
   }
 }
 
-/* The UDP checksum of what leaves, from the one that came. */
+/* Returns the UDP checksum of the outgoing datagram, updated from the received one. */
 TP_INLINE __u16 tp_new_checksum(const struct tp_view* view, const struct tp_outgoing* out) {
-  /* The length counts twice: in the header and in the pseudo-header. */
+  /* The length is covered twice: in the UDP header and in the pseudo-header. */
   const __u64 before = tp_tuple_sum(&view->key.remote, &view->key.local, view->key.remote_port,
                                     view->key.local_port) +
                        2 * (__u64)TP_BE16(view->payload + TP_UDP_BYTES) + out->old_sum;
@@ -165,7 +168,7 @@ TP_INLINE __u16 tp_new_checksum(const struct tp_view* view, const struct tp_outg
   return tp_update_checksum(view->checksum, before, after);
 }
 
-/* Writes UDP's header and what stands before the payload; 0 when the frame has no room. */
+/* Writes the UDP header and the bytes before the payload. Returns 0 if the frame is too short. */
 TP_INLINE int tp_write_udp(__u8* start, __u8* end, const struct tp_outgoing* out, __u16 checksum) {
   struct tp_udp* udp = (struct tp_udp*)start;
   if (start + TP_UDP_BYTES > end) return 0;
@@ -183,8 +186,8 @@ TP_INLINE int tp_write_udp(__u8* start, __u8* end, const struct tp_outgoing* out
   return 1;
 }
 
-/* Writes the new headers before the payload, which stays where it is; 0 when that failed, and the
- * frame may be half written. */
+/* Writes the new headers before the payload, which does not move. Returns 0 on failure; then the
+ * frame may be partly written. */
 TP_INLINE int tp_write(struct tp_context* context, const struct tp_view* view,
                        const struct tp_outgoing* out, struct tp_cpu* cpu) {
   const __u32 is_ipv4 = out->path->is_ipv4;
@@ -198,7 +201,8 @@ TP_INLINE int tp_write(struct tp_context* context, const struct tp_view* view,
   __u8* const end = tp_data_end(context);
   if (is_ipv4) {
     if (data + TP_ETHERNET_BYTES + TP_IPV4_BYTES > end) return 0;
-    /* Identifies fragments alone, so any number that changes will do. */
+    /* The identification distinguishes fragmented packets, so a number that changes with each
+     * packet suffices. */
     const __be16 id = (__be16)(++cpu->packet_id * 0x9e35);
     tp_write_ethernet((struct tp_ethernet*)data, out);
     tp_write_ipv4((struct tp_ipv4*)(data + TP_ETHERNET_BYTES), out, id);
@@ -210,7 +214,8 @@ TP_INLINE int tp_write(struct tp_context* context, const struct tp_view* view,
   return tp_write_udp(data + TP_ETHERNET_BYTES + TP_IPV6_BYTES, end, out, checksum);
 }
 
-/* Rewrites the frame and sends it. */
+/* Rewrites the frame and returns the verdict that sends it. A failed rewrite is counted and
+ * dropped. */
 TP_INLINE int tp_transmit(struct tp_context* context, const struct tp_view* view,
                           const struct tp_outgoing* out, struct tp_cpu* cpu) {
   if (!tp_write(context, view, out, cpu)) {

@@ -6,7 +6,7 @@ namespace turnpike {
 
 namespace {
 
-// A counter of the program and those of the data plane that it adds to.
+// A counter of the program and a counter of the data plane that it is added to.
 struct Meaning {
   tp_counter from;
   Counter to;
@@ -14,7 +14,7 @@ struct Meaning {
 
 constexpr Counter ToCounter(Verdict verdict) { return static_cast<Counter>(verdict); }
 
-// A packet that was forwarded was received on one side and sent on the other.
+// A forwarded packet counts as received on one side and as sent on the other.
 constexpr Meaning kMeanings[] = {
     {TP_COUNT_CLIENT_TO_TRUNK, ToCounter(Verdict::kClientToTrunk)},
     {TP_COUNT_CLIENT_TO_TRUNK, Counter::kClientRxPackets},
@@ -22,7 +22,7 @@ constexpr Meaning kMeanings[] = {
     {TP_COUNT_CLIENT_TO_CLIENT, ToCounter(Verdict::kClientToClient)},
     {TP_COUNT_CLIENT_TO_CLIENT, Counter::kClientRxPackets},
     {TP_COUNT_CLIENT_TO_CLIENT, Counter::kClientTxPackets},
-    // Bare UDP counts on the side of the clients, as its bytes do, and has no verdict yet.
+    // Bare UDP counts as client traffic, as its bytes do. No verdict exists for it yet.
     {TP_COUNT_CLIENT_TO_RAW, Counter::kClientRxPackets},
     {TP_COUNT_CLIENT_TO_RAW, Counter::kClientTxPackets},
     {TP_COUNT_RAW_TO_CLIENT, Counter::kClientRxPackets},

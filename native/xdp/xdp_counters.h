@@ -1,4 +1,4 @@
-// What the program has counted on every CPU, added up into a row of the data plane's counters.
+// Adds the per-CPU counters of the program to a row of the data plane's counters.
 #pragma once
 
 #include <array>
@@ -12,19 +12,19 @@
 
 namespace turnpike {
 
-// One thread at a time: the owner has a lock around it.
+// Not thread-safe: the owner holds a lock.
 class XdpCounters {
  public:
-  // `cells` are one row, `traffic` one element for each relay; both outlive this. Either is written
-  // by nobody else.
+  // `cells` is one row of counters, `traffic` has one element per relay. Both outlive this object
+  // and have no other writer.
   void Open(const tp_program& program, CounterCell* cells, TrunkTraffic* traffic,
             uint32_t relays_max);
 
-  // Starts every CPU's lane at a sequence, before any device has the program.
+  // Sets the initial sequence of every CPU's lane. Called before the program is attached.
   Status StartLanes(uint64_t initial_sequence);
-  // Adds what was counted since the last call.
+  // Adds the counts since the last call.
   void Collect();
-  // The same of one relay's traffic.
+  // Adds the counts of one relay's traffic since the last call.
   void CollectTraffic(uint32_t relay_index);
 
  private:
@@ -32,7 +32,7 @@ class XdpCounters {
   int traffics_map_ = 0;
   CounterCell* cells_ = nullptr;
   TrunkTraffic* traffic_ = nullptr;
-  // One element for each possible CPU.
+  // Buffers with one element for each possible CPU.
   std::vector<tp_cpu> by_cpu_;
   std::vector<tp_traffic> traffic_by_cpu_;
   std::array<uint64_t, TP_COUNTER_COUNT> counted_{};

@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kTickMs = 100;
 constexpr uint32_t kTicksPerSecond = 10;
-// Destinations resolved between two looks at what else there is to do.
+// Destinations resolved in one iteration of the upkeep thread.
 constexpr int kResolvedInTurnMax = 64;
 
 Status LoadFailed(const char* step, int error) {
@@ -96,11 +96,12 @@ void XdpPlane::FillScope(const XdpAddresses& addresses) {
 Status XdpPlane::AttachAll(const XdpOptions& options) {
   int error = 0;
   Status status = AttachIn(mode(), options.interfaces, &error);
-  // The three that say that something is there already, or forbidden, are no reason to go round it.
+  // EBUSY, EEXIST and EPERM mean that another program is attached or that rights are missing.
+  // Generic mode would not help.
   const bool refused = error != 0 && error != EBUSY && error != EEXIST && error != EPERM;
   if (!refused || !options.generic_allowed) return status;
-  // All of them: what a driver receives cannot leave through a device that knows no XDP, and would
-  // be lost without a word.
+  // All devices change to generic mode: a frame received in driver mode cannot be redirected to a
+  // device without XDP support and would be lost silently.
   Detach();
   generic_ = true;
   return AttachIn(mode(), options.interfaces, &error);
@@ -136,7 +137,7 @@ Status XdpPlane::StartUpkeep() {
   RefreshDevices();
   RefreshAddresses();
   LookAtHost();
-  // Signals are the main thread's.
+  // The upkeep thread blocks all signals, so that the main thread handles them.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -155,7 +156,7 @@ Status XdpPlane::StartUpkeep() {
 
 void XdpPlane::Wake() {
   const uint64_t one = 1;
-  // It fails only when the counter is full, and then the thread wakes anyway.
+  // The write fails only when the counter is full, and then the thread wakes anyway.
   [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof(one));
 }
 
@@ -250,7 +251,7 @@ void XdpPlane::RefreshDevices() {
     if (!attached.left_out || attached.link < 0) continue;
     close(attached.link);
     attached.link = -1;
-    // Whatever comes under the name gets the program anew.
+    // The next device of this name is attached again.
     attached.ifindex = 0;
   }
   tables_.next_hops().SetDevices(std::move(devices));
@@ -338,7 +339,7 @@ void XdpPlane::UpkeepTurn(bool tick) {
     NextHops& next_hops = tables_.next_hops();
     const NetlinkEvents::Changes changes = events_.Take(
         [&next_hops](const Neighbour& neighbour) { next_hops.OnNeighbour(neighbour); });
-    // What leaves through a link that has gone is lost, so links do not wait.
+    // Link changes are applied without the throttle: frames sent through a removed link are lost.
     if (changes.links) RefreshDevices();
     if (changes.any) refresh_throttle_.OnNews();
     if (refresh_throttle_.Due(CoarseMonotonicNs())) {
@@ -353,12 +354,13 @@ void XdpPlane::UpkeepTurn(bool tick) {
       if (++ticks_ % kTicksPerSecond == 0) next_hops.ResolveSomeAgain();
     }
   }
-  // The lock is given up between two, as the controlling thread must not wait for all of them.
+  // Releases the lock after each destination, so that the controlling thread does not wait for all
+  // of them.
   for (int i = 0; i < kResolvedInTurnMax && !stop_; ++i) {
     const std::lock_guard lock(mutex_);
     if (!tables_.next_hops().ResolveOne()) return;
   }
-  // There may be more.
+  // More destinations may wait.
   Wake();
 }
 

@@ -1,10 +1,10 @@
-// The fast path of a data plane: forwards in the devices' drivers what the sockets would forward,
-// and lets everything else up to them. It holds no state that the sockets lack, so it may go at any
-// time.
+// The fast path of a data plane. Forwards in the devices' drivers what the sockets would forward,
+// and passes every other packet to them. All its state is also in the workers, so it can be closed
+// at any time.
 //
-// Two threads use it under one lock: the controlling thread changes tables, the upkeep thread
-// follows routes and neighbours, collects counters and begins new days. The program itself takes no
-// notice of either.
+// Two threads use it under one lock. The controlling thread changes tables. The upkeep thread
+// follows routes and neighbours, collects counters and changes keys at midnight UTC. The BPF
+// program takes no lock of user space.
 #pragma once
 
 #include <pthread.h>
@@ -24,20 +24,22 @@
 namespace turnpike {
 
 struct XdpOptions {
-  // The devices by name; nothing is attached to any other, and nothing leaves through one.
+  // Names of the devices to attach to. The fast path sends through these devices only.
   std::vector<std::string> interfaces;
-  // Whether the kernel's slow emulation will do, for all of them, where a driver knows no XDP.
+  // Whether generic XDP, which is slower, may be used on all devices if a driver has no XDP
+  // support.
   bool generic_allowed = false;
-  // Whether rules that may only drop or delay packets keep them off the fast path, too.
+  // Whether host rules that can only drop or delay packets also keep them off the fast path.
   bool strict = false;
   XdpSizes sizes;
   XdpAddresses addresses;
-  // Where the CPUs' lanes start (PROTOCOL.md section 4).
+  // Initial sequence of the CPUs' lanes (PROTOCOL.md section 4).
   uint64_t initial_sequence = 0;
-  // A row and an element for each relay, written by nobody else; both outlive the plane.
+  // One row of counters, and one element of traffic per relay. Both outlive the plane and have no
+  // other writer.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
-  // What legs carry, written by nobody else: for each worker's flow, and for each session's place.
+  // Traffic of legs, with no other writer: per flow of each worker, and per place of a session.
   XdpLegs legs;
 };
 
@@ -48,13 +50,13 @@ class XdpPlane : public FastPath {
   XdpPlane(const XdpPlane&) = delete;
   XdpPlane& operator=(const XdpPlane&) = delete;
 
-  // Loads the program, attaches it to every device and starts the upkeep. On failure nothing stays
-  // behind, and the status says in one line what is missing: rights, a newer kernel, a driver. A
-  // program that is attached already is never replaced. Call once.
+  // Loads the program, attaches it to every device and starts the upkeep thread. On failure
+  // everything is undone, and the status names what is missing: rights, a newer kernel, or driver
+  // support. A program that is already attached to a device is never replaced. Call once.
   Status Open(const XdpOptions& options);
 
-  // Detaches. Any thread, any number of times; the cells stay. The kernel does the same when the
-  // process dies.
+  // Detaches the program. Any thread, any number of times; the counters keep their values. The
+  // kernel also detaches it when the process ends.
   void Close();
 
   SharedSequences shared_sequences() override { return tables_.shared_sequences(); }
@@ -68,18 +70,18 @@ class XdpPlane : public FastPath {
   void PutPeer(uint32_t relay_index, const TrunkPeer& peer) override;
   void RemovePeer(uint32_t relay_index) override;
 
-  // Whether the devices have the program only by the kernel's emulation.
+  // Whether the program is attached in generic mode.
   bool generic() const { return generic_; }
-  // The devices that have the program now. One that goes and comes back gets it again.
+  // Returns the devices that the program is attached to now. A device that is removed and created
+  // again is attached again.
   std::vector<std::string> AttachedDevices();
-  // What the host's rules are found to do to packets of the sockets, and whether it keeps them off
-  // the fast path.
+  // A host rule that affects packets of the sockets, and whether it keeps them off the fast path.
   struct HostFinding {
     Finding finding;
     bool leaves_out = false;
   };
   std::vector<HostFinding> HostFindings();
-  // The loaded program; for tests.
+  // The loaded program. For tests.
   const tp_program& program() const { return program_; }
 
  private:
@@ -88,27 +90,30 @@ class XdpPlane : public FastPath {
     uint32_t ifindex = 0;
     int link = -1;
     bool present = true;
-    // Its packets are the stack's, as the host's rules have it.
+    // Host rules require that its packets go through the stack.
     bool left_out = false;
   };
 
   Status Load(const XdpOptions& options);
-  // In the drivers or, where one of them refuses and it is allowed, by the emulation everywhere.
+  // Attaches in driver mode. If a driver refuses and generic mode is allowed, attaches in generic
+  // mode on all devices.
   Status AttachAll(const XdpOptions& options);
-  // In one mode of XDP_FLAGS_*. `error` is the kernel's, where it refused.
+  // Attaches to all devices in one mode of XDP_FLAGS_*. If the kernel refuses, `error` receives its
+  // errno.
   Status AttachIn(uint32_t mode, const std::vector<std::string>& interfaces, int* error);
   void Detach();
   uint32_t mode() const;
   void FillScope(const XdpAddresses& addresses);
-  // Looks at the host's rules where it is time to; the lock is not held.
+  // Reads the host's rules if that is due. Called without the lock.
   void LookAtHost();
-  // Attaches again where the name is another device's by now. False if that cannot be done.
+  // Attaches again if the name now belongs to another device. Returns false on failure.
   bool Follow(const Device& device, Attached* attached);
   Status StartUpkeep();
   void RefreshDevices();
   void RefreshAddresses();
   void Upkeep();
-  // One turn: what has changed, what waits to be resolved, and what is due now and then.
+  // One iteration of the upkeep thread: notifications, waiting destinations, and on `tick` periodic
+  // work.
   void UpkeepTurn(bool tick);
   void BeginDay();
   void Collect();
@@ -119,12 +124,12 @@ class XdpPlane : public FastPath {
   uint32_t relays_max_ = 0;
   NetlinkEvents events_;
 
-  // The upkeep thread's, once it runs.
+  // Used by the upkeep thread only, once it runs.
   bool strict_ = false;
   HostRules host_rules_;
   HostScope scope_;
 
-  // Guards what follows.
+  // Guards the members below.
   std::mutex mutex_;
   std::vector<Attached> attached_;
   XdpTables tables_;
@@ -134,7 +139,8 @@ class XdpPlane : public FastPath {
   uint32_t ticks_ = 0;
   int today_ = -1;
 
-  // A close off the main thread and the end of the environment may meet.
+  // Close may be called by two threads at once: by the controlling one and at the end of the
+  // environment.
   std::mutex close_mutex_;
   int wake_fd_ = -1;
   std::atomic<bool> stop_{false};

@@ -13,9 +13,10 @@ namespace turnpike {
 
 namespace {
 
-// Gateways and directly reachable peers; beyond that, packets go by the sockets.
+// Neighbours in use: gateways and directly reachable peers. Packets to further ones go through the
+// sockets.
 constexpr uint32_t kHops = 65'536;
-// Lanes in use: a few for each relay that has many, but no more than memory for all would be sane.
+// Replay windows: 64 for each relay, but no more than kWindowsMax in all, to bound kernel memory.
 constexpr uint32_t kWindowsForEachPeer = 64;
 constexpr uint32_t kWindowsMax = 65'536;
 
@@ -25,7 +26,7 @@ uint32_t Destinations(const XdpSizes& sizes) {
   return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;
 }
 
-// Moves what the program has counted in a cell to where JavaScript reads it.
+// Moves the counts of a cell to memory that JavaScript reads.
 void CountLeg(uint64_t* carried, uint64_t second, LegTraffic* traffic) {
   if (__atomic_load_n(carried, __ATOMIC_RELAXED) == 0) return;
   const uint64_t more = __atomic_exchange_n(carried, 0, __ATOMIC_RELAXED);
@@ -93,7 +94,8 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
     flow.session_index = htonl(action.session_index);
     const bool same = known && before.kind == TP_TO_TRUNK && before.generation == flow.generation &&
                       before.session_index == flow.session_index;
-    // A repeated put must not look like loss at the other relay.
+    // A repeated put keeps the cell, so that its sequence does not look like loss to the other
+    // relay.
     if (same) {
       before.expires = expiry.second();
       return RewriteFlow(shared_key, before) ? before.cell : 0;
@@ -107,7 +109,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
   flow.expires = expiry.second();
   flow.cell = cell_numbers_.Take(CoarseMonotonicNs());
   EraseFlow(shared_key);
-  // Without a cell it goes by the sockets.
+  // Without a cell the flow stays with the sockets.
   if (flow.cell == 0) {
     next_hops_.Release(flow.path.destination);
     return 0;
@@ -141,7 +143,7 @@ void XdpTables::RefreshFlow(const FlowKey& key, Expiry expiry) {
 
 bool XdpTables::RewriteFlow(const tp_flow_key& key, const tp_flow& flow) {
   if (UpdateBpfMap(program_.flows, &key, &flow) == 0) return true;
-  // The old one may end later than what the workers have.
+  // If the update fails, the old entry is removed: it may expire later than the workers' entry.
   EraseFlow(key);
   return false;
 }
@@ -172,7 +174,7 @@ void XdpTables::PutSession(const SessionAction& action, Expiry expiry) {
     legs_.sessions[session.cell].Clear();
   }
   if (UpdateBpfMap(program_.sessions, &action.index, &session) != 0) {
-    // The old one must not outlive what the workers have.
+    // If the update fails, the old entry is removed: it may contradict the workers' entry.
     DeleteFromBpfMap(program_.sessions, &action.index);
     next_hops_.Release(session.path.destination);
   }
@@ -183,7 +185,7 @@ void XdpTables::RefreshSession(uint32_t index, Expiry expiry) {
   tp_session session;
   if (LookUpBpfMap(program_.sessions, &index, &session) != 0) return;
   session.expires = expiry.second();
-  // As of a flow.
+  // If the update fails, the session is removed, as for a flow.
   if (UpdateBpfMap(program_.sessions, &index, &session) != 0) RemoveSession(index);
 }
 
@@ -215,7 +217,7 @@ const TransportAddress& XdpTables::BoundTo(TransportHandle listener) const {
 TransportAddress XdpTables::LocalOf(const FiveTuple& tuple) const {
   TransportAddress local = BoundTo(tuple.handle);
   if (!tuple.local.IsNone()) local.ip = tuple.local;
-  // Where the kernel would choose the address, the fast path leaves it to the kernel.
+  // For a wildcard address the kernel selects the source address, so the fast path does not send.
   if (local.ip.IsWildcard()) local.ip = IpAddress{};
   return local;
 }
@@ -239,7 +241,7 @@ tp_path XdpTables::MakePath(const FiveTuple& tuple) {
   path.remote_port = TP_BE16(remote.port);
   path.local_port = TP_BE16(local.port);
   path.is_ipv4 = remote.ip.IsIpv4();
-  // Destination 0 cannot be reached.
+  // Destination 0 is unreachable.
   if (IsKnown(tuple)) path.destination = next_hops_.Acquire(remote.ip, local.ip);
   tp_set_path_sums(&path);
   return path;

@@ -1,5 +1,5 @@
-// The tables of the fast path, as the data plane's own are changed: flows, sessions, relays. What
-// does not fit a map is not there, and its packets go up to the sockets, which know everything.
+// The tables of the fast path: flows, sessions and relays, changed together with the workers'
+// tables. An entry that does not fit its map is left out, and its packets go to the sockets.
 #pragma once
 
 #include <cstdint>
@@ -21,24 +21,25 @@ struct XdpSizes {
   uint32_t trunk_peers_max = 0;
 };
 
-// Bound on each side, with real ports.
+// The addresses bound on each side, with the actual ports.
 struct XdpAddresses {
   std::vector<TransportAddress> clients;
   std::vector<TransportAddress> trunks;
-  // Ports of their own that trunk data leaves from, for each trunk address; none is its port alone.
+  // For each trunk address, the workers' own source ports of trunk data. Empty if data leaves from
+  // the trunk port only.
   std::vector<std::vector<uint16_t>> trunk_lane_ports;
 };
 
-// The program numbers the sockets of listeners as their handles' ids do.
+// The program's socket numbers are the ids of the listeners' handles.
 static_assert(TP_SOCKETS_PER_SIDE == kAddressesPerSideMax);
 
-// What legs carry by the program: by the place of a flow, and by that of a session.
+// Traffic of legs through the program: by the place of a flow, and by the place of a session.
 struct XdpLegs {
   LegTraffic* flows = nullptr;
   LegTraffic* sessions = nullptr;
 };
 
-// One thread at a time: the owner has a lock around it.
+// Not thread-safe: the owner holds a lock.
 class XdpTables {
  public:
   // The sizes of the program's maps.
@@ -52,62 +53,63 @@ class XdpTables {
     return SharedSequences{flow_cells_.memory(), session_cells_.memory()};
   }
 
-  // Returns the flow's cell, or 0.
+  // Adds or replaces a flow. Returns its cell, or 0 if the fast path does not forward it.
   uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place, Expiry expiry);
   void RefreshFlow(const FlowKey& key, Expiry expiry);
   void RemoveFlow(const FlowKey& key);
   void PutSession(const SessionAction& action, Expiry expiry);
   void RefreshSession(uint32_t index, Expiry expiry);
   void RemoveSession(uint32_t index);
-  // A relay with its keys. `peer.shared` is told of what the program has taken.
+  // Adds or replaces a relay with its keys. ShareWindows updates `peer.shared`.
   void PutPeer(uint32_t relay_index, const TrunkPeer& peer);
   void RemovePeer(uint32_t relay_index);
 
-  // Adds what the program has counted of each leg since the last call.
+  // Adds the program's counts of each leg since the last call.
   void CountLegs();
 
-  // Has the workers refuse what the program would refuse as too old, for up to 1,024 lanes; the
-  // next call goes on behind those.
+  // Publishes the lower bounds of the program's replay windows, so that workers reject what the
+  // program rejects as too old. Handles up to 1,024 lanes; the next call continues behind them.
   void ShareWindows();
 
-  // What the monotonic clock says, for the program. Any thread.
+  // Publishes the monotonic time in seconds to the program. Any thread.
   void SetSecond(uint64_t monotonic_second) {
     __atomic_store_n(&settings_[0].second, static_cast<uint32_t>(monotonic_second),
                      __ATOMIC_RELAXED);
   }
-  // Begins a day: other keys are used and accepted.
+  // Changes the send and receive keys to those of a day.
   void SetToday(uint16_t today);
-  // The sockets, one bit each by the id of its handle, whose packets are theirs alone from now on.
+  // Sets the sockets whose packets are left to the stack: one bit each, numbered by the id of the
+  // handle.
   void LeaveOut(uint32_t sockets);
-  // The addresses of this host, for sockets that are bound to all of them. What comes to another
-  // one is left to those sockets.
+  // Sets the addresses of this host, for sockets bound to a wildcard address. Packets to any other
+  // address are left to the sockets.
   void SetLocalAddresses(std::vector<IpAddress> addresses);
 
   NextHops& next_hops() { return next_hops_; }
-  // Whether there is a relay of this index.
+  // Whether a relay has this index.
   bool HasPeer(uint32_t relay_index) const { return peers_[relay_index].present; }
 
  private:
   struct Peer {
     bool present = false;
     TrunkPeer peer;
-    // What stands in the map of flows for its sources.
+    // Keys of its source addresses in the map of flows.
     std::vector<tp_flow_key> sources;
     uint32_t destination = 0;
-    // Which of each CPU's lanes it is sent to in: another one after each change of the workers'.
+    // The set of lanes in use. It advances each time the workers change their lane offset.
     uint32_t lane_set = 0;
   };
 
   const TransportAddress& BoundTo(TransportHandle listener) const;
-  // Our address of a 5-tuple; an IP of none where it is not known.
+  // The local address of a 5-tuple; its IP is none where the kernel would select it.
   TransportAddress LocalOf(const FiveTuple& tuple) const;
-  // Whether the rules of the host are known for packets of our address of a 5-tuple.
+  // Whether the host rules are known for packets of the local address of a 5-tuple.
   bool IsKnown(const FiveTuple& tuple) const;
   tp_flow_key KeyOf(const FlowKey& key) const;
-  // A path to a client with its destination, which is acquired.
+  // Makes a path to a client and acquires its destination.
   tp_path MakePath(const FiveTuple& tuple);
   void EraseFlow(const tp_flow_key& key);
-  // Writes a flow that is there anew; false where there is no memory for it, and then it is gone.
+  // Overwrites an existing flow. If that fails, removes the flow and returns false.
   bool RewriteFlow(const tp_flow_key& key, const tp_flow& flow);
   void WritePeer(uint32_t relay_index);
   void WriteSources(uint32_t relay_index);
@@ -121,18 +123,18 @@ class XdpTables {
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;
   std::vector<Peer> peers_;
-  // Where ShareWindows goes on; of no lane at first.
+  // The last window that ShareWindows handled.
   tp_window_key shared_last_{};
   uint16_t today_ = 0;
   uint32_t cpus_ = 1;
   uint32_t session_mask_ = 0;
   BpfArray<tp_config> settings_;
-  // Cells count records; number 0 is nobody's.
+  // Cells of session sequences. Cell 0 belongs to no flow.
   BpfArray<uint32_t> flow_cells_;
   BpfArray<uint32_t> session_cells_;
   BpfArray<uint64_t> flows_carried_;
   BpfArray<uint64_t> sessions_carried_;
-  // By cell: the place of its flow among the counters of legs.
+  // By cell: the flow's place among the counters of legs.
   std::vector<uint32_t> places_;
   XdpLegs legs_;
   IdPool cell_numbers_;

@@ -1,4 +1,4 @@
-// The half of the fast path's tables that is about other relays.
+// The part of XdpTables about other relays.
 #include <algorithm>
 
 #include "xdp/shared_addresses.h"
@@ -8,12 +8,12 @@ namespace turnpike {
 
 namespace {
 
-// About a millisecond of the lock.
+// Replay windows published while the lock is held once: about 1 ms.
 constexpr uint32_t kWindowsSharedAtOnce = 1'024;
 
 static_assert((TP_SOURCE_PORTS & (TP_SOURCE_PORTS - 1)) == 0);
 
-// Relays accept yesterday's to tomorrow's keys, so an older one is of no use.
+// Chooses today's send key, or yesterday's. Relays reject older ones.
 bool SendKey(const TrunkPeer& peer, uint16_t today, tp_peer* shared) {
   for (const uint16_t epoch : {today, static_cast<uint16_t>(today - 1)}) {
     const SipKey* key = peer.send_keys.Find(epoch);
@@ -74,7 +74,8 @@ void XdpTables::WritePeer(uint32_t relay_index) {
   tp_peer shared{};
   shared.generation = held.peer.generation;
   const bool can_send = SendKey(held.peer, today_, &shared) && IsKnown(held.peer.path);
-  // Their numbers beyond the upper half are nobody's lanes, so all CPUs change at once or none.
+  // The upper half of the lane numbers holds this many complete sets of lanes, so all CPUs change
+  // their lane together.
   const uint32_t lane_sets = std::max(TP_LANES / cpus_, 1u);
   shared.lane_first =
       can_send ? static_cast<uint16_t>(TP_LANE_FIRST + held.lane_set % lane_sets * cpus_) : 0;
@@ -98,7 +99,8 @@ void XdpTables::WritePeer(uint32_t relay_index) {
   shared.path.is_ipv4 = held.peer.path.remote.ip.IsIpv4();
   shared.path.socket = held.peer.path.handle.id();
   tp_set_path_sums(&shared.path);
-  // Without room for the new one the old one goes, as the workers have the new one.
+  // If the new entry does not fit, the old one is removed, because the workers already use the new
+  // one.
   if (UpdateBpfMap(program_.peers, &relay_index, &shared) != 0)
     DeleteFromBpfMap(program_.peers, &relay_index);
 }
@@ -134,7 +136,7 @@ void XdpTables::WriteSources(uint32_t relay_index) {
 void XdpTables::EraseSources(Peer& peer) {
   for (const tp_flow_key& key : peer.sources) {
     tp_flow flow;
-    // A source that another relay has by now is that one's.
+    // Another relay may have this source address now. Its flow stays.
     if (LookUpBpfMap(program_.flows, &key, &flow) != 0) continue;
     if (flow.generation == peer.peer.generation) DeleteFromBpfMap(program_.flows, &key);
   }
@@ -160,8 +162,8 @@ void XdpTables::ShareWindows() {
   }
 }
 
-// A replay that the program passes up finds workers that never saw its number. What they would
-// otherwise take at any later time they so take no longer than the program's window remembers.
+// Publishes the lower bound of the program's replay window, so that workers reject older replays.
+// The program passes some replays to the sockets, and the workers have not seen their sequences.
 void XdpTables::ShareWindow(const tp_window_key& key) {
   const Peer& held = peers_[key.relay_index];
   tp_window window;

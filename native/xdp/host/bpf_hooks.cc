@@ -15,11 +15,11 @@ namespace turnpike {
 
 namespace {
 
-// Since Linux 6.6; headers of an older one lack them.
+// Attach types since Linux 6.6; older headers lack them.
 constexpr uint32_t kTcxIngress = 46;
 constexpr uint32_t kTcxEgress = 47;
 
-// How many programs are attached; 0 also where the kernel knows no such place.
+// Returns the number of attached programs; 0 also if the kernel lacks the attach type.
 uint32_t CountPrograms(int target, uint32_t type, uint32_t flags) {
   bpf_attr attributes;
   std::memset(&attributes, 0, sizeof(attributes));
@@ -30,8 +30,8 @@ uint32_t CountPrograms(int target, uint32_t type, uint32_t flags) {
   return result == 0 || errno == ENOSPC ? attributes.query.prog_cnt : 0;
 }
 
-// A control group's folder, where the hierarchy of version 2 or the part with it is mounted,
-// wherever that is; empty where it is not.
+// Returns the path of a cgroup of version 2, wherever that hierarchy or a part of it that contains
+// the group is mounted. Empty if it is not mounted.
 std::string FolderOf(const std::string& group) {
   std::ifstream mounts("/proc/self/mountinfo");
   for (std::string line; std::getline(mounts, line);) {
@@ -47,8 +47,8 @@ std::string FolderOf(const std::string& group) {
   return "";
 }
 
-// The folder of the process's control group of version 2, whose programs sockets have; -1 if none
-// is mounted.
+// Opens the version 2 cgroup of this process, whose programs apply to its sockets. Returns -1 if
+// none is mounted.
 int OpenControlGroup() {
   std::ifstream groups("/proc/self/cgroup");
   std::string path;

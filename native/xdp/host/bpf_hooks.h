@@ -1,12 +1,12 @@
-// BPF programs of others that packets of the sockets pass: at the devices, in front of the sockets
-// and in the control group of this process.
+// Other BPF programs that packets of the sockets pass: on the devices, at socket lookup, and in the
+// cgroup of this process.
 #pragma once
 
 #include "xdp/host/findings.h"
 
 namespace turnpike {
 
-// Adds them, as far as the kernel tells.
+// Adds a finding for each such program that the kernel reports.
 void LookAtBpf(const HostScope& scope, Findings* findings);
 
 }  // namespace turnpike

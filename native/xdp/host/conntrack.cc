@@ -15,11 +15,10 @@ namespace turnpike {
 
 namespace {
 
-// CTA_STATUS_MASK since Linux 5.17; headers of an older one lack it. A kernel that does not know it
-// lists every flow.
+// CTA_STATUS_MASK since Linux 5.17; older headers lack it. A kernel without it lists every flow.
 constexpr uint16_t kStatusMask = 26;
 
-// The kernel's own nf_conntrack_udp_timeout_stream, unless someone changes it.
+// Default of nf_conntrack_udp_timeout_stream.
 constexpr uint64_t kRememberedByDefaultSeconds = 120;
 
 struct Question {
@@ -30,7 +29,7 @@ struct Question {
   uint32_t mask_bits;
 };
 
-// The end of a flow that a tuple says: its source, or its destination.
+// Attribute types of one end of a tuple: its source or its destination.
 struct End {
   int ipv4;
   int ipv6;
@@ -52,7 +51,7 @@ bool IsOf(const HostSocket& socket, Attributes tuple, const End& end) {
          std::any_of(socket.ips.begin(), socket.ips.end(), is_ours);
 }
 
-// The socket's own end may be any of the four: which one depends on who began, and on what was
+// The socket may be any of the four ends, depending on which side started the flow and on what was
 // translated.
 bool IsOf(const HostSocket& socket, const Attributes& flow) {
   for (const int direction : {CTA_TUPLE_ORIG, CTA_TUPLE_REPLY}) {

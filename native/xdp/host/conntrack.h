@@ -1,5 +1,5 @@
-// Translations that conntrack remembers. They outlast the rules that made them: a flow that has one
-// keeps it for as long as its packets pass the stack.
+// NAT entries in conntrack. They outlive the rules that made them: a flow keeps its translation as
+// long as its packets pass the stack.
 #pragma once
 
 #include "xdp/host/findings.h"
@@ -7,10 +7,10 @@
 
 namespace turnpike {
 
-// Adds the sockets whose packets are translated, of a list as netlink has it.
+// Adds the sockets whose packets are translated, from conntrack's netlink dump.
 DumpResult LookAtConntrack(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
 
-// For how long conntrack remembers a flow that has no packets, in nanoseconds.
+// Returns the time in ns after which conntrack forgets an idle flow.
 uint64_t TranslationsRememberedNs();
 
 }  // namespace turnpike

@@ -11,7 +11,7 @@ namespace turnpike {
 
 namespace {
 
-// Those that hold packets only until the device takes them. The others shape or drop.
+// Queueing disciplines that only queue until the device can send. Others shape or drop.
 constexpr const char* kPlainQueues[] = {"noqueue", "pfifo_fast", "pfifo", "bfifo", "fq_codel",
                                         "fq",      "mq",         "sfq",   "codel", "mqprio",
                                         "prio",    "fq_pie",     "pie",   "cake"};
@@ -27,7 +27,7 @@ void LookAtMasters(NetlinkDump* netlink, const HostScope& scope, Findings* findi
   for (const HostScope::Device& device : scope.devices) {
     ifinfomsg link{};
     link.ifi_index = static_cast<int>(device.ifindex);
-    // A device that is gone has no answer, and no packets.
+    // A removed device gives no response and has no packets.
     netlink->Ask(RTM_GETLINK, &link, sizeof(link), [&](const nlmsghdr* header) {
       if (AttributesOf(header, sizeof(link)).Find(IFLA_MASTER).Word() == 0) return;
       const std::string what = "it belongs to another device, which has its packets first";
@@ -50,7 +50,7 @@ DumpResult LookAtDevices(NetlinkDump* netlink, const HostScope& scope, Findings*
         if (device == nullptr) return;
         const std::string kind = AttributesOf(header, sizeof(all)).Find(TCA_KIND).Text();
         const auto is = [&](const char* each) { return kind == each; };
-        // Their filters are looked at one by one.
+        // Their filters are listed below.
         if (is("clsact") || is("ingress")) return;
         if (std::any_of(std::begin(kPlainQueues), std::end(kPlainQueues), is)) return;
         AddFinding(findings, Finding{FindingKind::kFilter,

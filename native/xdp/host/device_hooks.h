@@ -1,4 +1,4 @@
-// What happens to a packet at a device, between its driver and the stack.
+// What may affect a packet between a device's driver and the stack.
 #pragma once
 
 #include "xdp/host/findings.h"
@@ -6,8 +6,8 @@
 
 namespace turnpike {
 
-// Adds devices that belong to another (a bridge, a bond, a VRF) or have traffic control that may
-// change or redirect packets; and as filters those whose queueing discipline limits.
+// Adds devices with a master (bridge, bond, VRF) or with traffic control that may change or
+// redirect packets. Adds devices with a limiting queueing discipline as filters.
 DumpResult LookAtDevices(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
 
 }  // namespace turnpike

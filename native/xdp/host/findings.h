@@ -1,8 +1,8 @@
-// What on this host would change, redirect or drop packets of the data plane's sockets, as far as a
-// look at the host's own configuration can tell.
+// Findings: configuration of this host that may change, redirect or drop packets of the data
+// plane's sockets.
 //
-// Whatever is not understood for certain counts as something that may touch a packet: a socket that
-// is left out of the fast path for nothing is slow, one that is not left out is wrong.
+// Configuration that is not understood counts as a finding. A socket that is left out of the fast
+// path without need is slow; one that is not left out would bypass a rule.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,20 @@
 
 namespace turnpike {
 
-// A socket of the data plane with all that its packets may carry as our end of them.
+// A socket of the data plane, with the local addresses and ports that its packets may have.
 struct HostSocket {
-  // Its bit is 1 << number.
+  // Bit 1 << number represents it in a set of sockets.
   uint16_t number = 0;
   bool is_ipv4 = true;
   bool is_wildcard = false;
-  // The one it is bound to, or where that is a wildcard those that the fast path knows.
+  // The bound address; for a wildcard, the local addresses that the fast path knows.
   std::vector<IpAddress> ips;
   std::vector<uint16_t> ports;
 
   bool operator==(const HostSocket& other) const = default;
 };
 
-// The sockets and devices that a look is about.
+// The sockets and devices that findings are about.
 struct HostScope {
   std::vector<HostSocket> sockets;
   struct Device {
@@ -53,7 +53,7 @@ struct HostScope {
   }
 };
 
-// X(name, label): kinds of findings; labels are those of a metric.
+// X(name, label) for each kind of finding. The labels are those of a metric.
 #define TURNPIKE_FINDINGS(X)   \
   X(kNat, "nat")               \
   X(kRedirect, "redirect")     \
@@ -84,11 +84,11 @@ inline const char* LabelOf(FindingKind kind) {
 
 struct Finding {
   FindingKind kind = FindingKind::kUnknown;
-  // For the operator: what it is and where it stands.
+  // Description for the operator: what was found and where.
   std::string what;
-  // The sockets that it may touch, one bit each.
+  // The sockets whose packets may be affected, one bit each.
   uint32_t sockets = 0;
-  // Or the device whose packets it may touch.
+  // Or the device whose packets may be affected.
   std::string device;
 
   bool operator==(const Finding& other) const = default;
@@ -96,7 +96,7 @@ struct Finding {
 
 using Findings = std::vector<Finding>;
 
-// Adds a finding, or its sockets to the one that says the same.
+// Adds a finding, or adds its sockets to an equal one.
 inline void AddFinding(Findings* findings, Finding finding) {
   for (Finding& known : *findings) {
     if (known.kind != finding.kind || known.what != finding.what) continue;

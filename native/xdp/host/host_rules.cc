@@ -19,14 +19,15 @@ namespace turnpike {
 namespace {
 
 constexpr uint64_t kSlowLookNs = kNsPerSecond;
-// A table of conntrack may have a million flows, which the kernel goes through for an answer.
+// Interval between reads of conntrack. Its table may have a million flows, all of which the kernel
+// walks.
 constexpr uint64_t kTranslationsLookNs = 2 * kNsPerSecond;
 
 bool MayTranslate(const Finding& finding) {
   return finding.kind == FindingKind::kNat || finding.kind == FindingKind::kRedirect;
 }
 
-// Whether it says that something could not be read, or may say so.
+// Whether a finding means, or may mean, that something could not be read.
 bool MayBeUnread(const Finding& finding) {
   return finding.kind == FindingKind::kUnknown || finding.kind == FindingKind::kAddress;
 }
@@ -57,7 +58,7 @@ void HostRules::Open(bool filters_count) {
   routes_.Open(NETLINK_ROUTE,
                filters_count ? Groups{RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE} : Groups{});
   routes_.FilterLists();
-  // Nothing was looked at yet.
+  // Every place is due at first.
   for (RefreshThrottle& pace : paces_) pace.OnNews();
 }
 
@@ -86,7 +87,7 @@ bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
     paces_[kOther].OnNews();
   }
   bool changed = false;
-  // Conntrack comes last, as what the others miss sends it looking at once.
+  // Conntrack is last: a change found in another place makes it due at once.
   for (int place = 0; place < kPlaces; ++place) {
     const bool due = place == kTranslations ? AreTranslationsDue() : paces_[place].Due(now_ns_);
     if (!due) continue;
@@ -138,7 +139,8 @@ bool HostRules::LookAt(Place place, const HostScope& scope) {
       LookAtProcFiles(scope, &findings);
   }
   if (result == DumpResult::kRefused) AddUnknown(what, scope, &findings);
-  // It may be for want of memory, which makes no news when it is over.
+  // The cause may be lack of memory, which sends no notification when it ends. The place is read
+  // again.
   if (std::any_of(findings.begin(), findings.end(), MayBeUnread)) paces_[place].OnNews();
   if (findings == found_[place]) return false;
   if (place != kTranslations) OnRulesGone(found_[place], findings);
@@ -163,7 +165,7 @@ void HostRules::LookAtRemembered(const HostScope& scope, Findings* findings) {
   const DumpResult result = LookAtConntrack(&netfilter_, scope, findings);
   if (result != DumpResult::kOk) {
     findings->clear();
-    // Unknown, so that what can be said is that a flow without packets is forgotten by then.
+    // Conntrack cannot be read. A flow without packets is forgotten at `gone_until_ns_`.
     if (now_ns_ < gone_until_ns_) *findings = gone_;
   }
   if (now_ns_ >= gone_until_ns_ || result == DumpResult::kOk) gone_.clear();

@@ -1,7 +1,7 @@
-// Follows what on this host would change, redirect or drop packets of the sockets: looks when the
-// kernel tells of a change, and once a second for what makes no news.
+// Follows the host configuration that may change, redirect or drop packets of the sockets. Reads it
+// after a netlink notification, and once per second where no notification exists.
 //
-// One thread at a time.
+// Not thread-safe.
 #pragma once
 
 #include <array>
@@ -17,25 +17,25 @@ namespace turnpike {
 
 class HostRules {
  public:
-  // Listens for news, of the namespace that the calling thread is in; of routes only where filters
-  // count, as some hosts have very many.
+  // Subscribes to notifications of the calling thread's network namespace. Subscribes to routes
+  // only if filters count, because some hosts have very many routes.
   void Open(bool filters_count);
 
-  // Descriptors that are readable when there is news; negative ones are none.
+  // Descriptors that are readable when a notification waits; negative ones are unused.
   std::array<int, 4> event_fds() const;
 
-  // Takes news, and looks where it is time to. True where the findings are others than before.
+  // Reads notifications and the configuration that is due. Returns true if the findings changed.
   bool Look(const HostScope& scope, uint64_t monotonic_ns);
 
-  // Every place that was looked at.
+  // The findings of all places.
   const Findings& findings() const { return all_; }
 
  private:
   enum Place { kNft, kXfrm, kRouting, kRoutes, kDevices, kLegacy, kOther, kTranslations, kPlaces };
 
-  // One place. True if its findings changed.
+  // Reads one place. Returns true if its findings changed.
   bool LookAt(Place place, const HostScope& scope);
-  // Where rules that may translate are gone, their sockets stay out while conntrack remembers.
+  // When NAT rules are removed, their sockets stay left out while conntrack remembers flows.
   void OnRulesGone(const Findings& before, const Findings& now);
   bool AreTranslationsDue() const;
   void LookAtRemembered(const HostScope& scope, Findings* findings);
@@ -52,9 +52,10 @@ class HostRules {
   HostScope scope_;
   uint64_t next_slow_look_ns_ = 0;
   uint64_t now_ns_ = 0;
-  // Conntrack is asked at the start, when rules go, and again and again while it remembers.
+  // When conntrack is read next: at start, after rules are removed, and periodically while entries
+  // exist.
   uint64_t next_translations_look_ns_ = 0;
-  // What stays out where conntrack cannot be asked, and until when.
+  // Findings kept if conntrack cannot be read, and until when.
   Findings gone_;
   uint64_t gone_until_ns_ = 0;
 };

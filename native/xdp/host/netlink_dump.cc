@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kAnswerBytes = 64 * 1024;
 constexpr size_t kRequestBytes = 256;
-// A list that keeps changing is read again so often.
+// Attempts to read a list that changes meanwhile.
 constexpr int kReadings = 5;
 
 int OpenSocket(int protocol, int flags) {
@@ -35,7 +35,7 @@ void NetlinkDump::Open(int protocol, const std::vector<uint32_t>& groups) {
   requests_ = OpenSocket(protocol, 0);
   events_ = OpenSocket(protocol, SOCK_NONBLOCK);
   for (const uint32_t group : groups) {
-    // A group that cannot be had leaves the slow look, which does not depend on news.
+    // A failed subscription is tolerated: the periodic read needs no notifications.
     if (events_ >= 0) {
       setsockopt(events_, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
     }
@@ -56,7 +56,7 @@ bool NetlinkDump::TakeNews() {
   while (true) {
     const ssize_t length = recv(events_, bytes, sizeof(bytes), 0);
     if (length < 0 && errno == EINTR) continue;
-    // What was lost is news as well.
+    // Lost notifications count as a notification.
     if (length > 0 || (length < 0 && errno == ENOBUFS)) {
       news = true;
       continue;

@@ -1,5 +1,5 @@
-// Lists of the kernel's configuration, and news that one has changed, for any of netlink's
-// protocols (netlink(7)).
+// Dumps of kernel configuration and notifications of changes, for any netlink protocol
+// (netlink(7)).
 #pragma once
 
 #include <linux/netlink.h>
@@ -13,12 +13,12 @@
 
 namespace turnpike {
 
-// Attributes one behind the other, as netlink lays them.
+// A sequence of netlink attributes.
 struct Attributes {
   const uint8_t* data = nullptr;
   size_t length = 0;
 
-  // Calls visit(type, payload) for each.
+  // Calls visit(type, payload) for each attribute.
   template <typename Visit>
   void ForEach(const Visit& visit) const {
     size_t offset = 0;
@@ -33,7 +33,7 @@ struct Attributes {
       offset += step;
     }
   }
-  // The payload of the first one of a type; without data if there is none.
+  // Returns the payload of the first attribute of a type; absent if there is none.
   Attributes Find(int type) const {
     Attributes found;
     ForEach([&](int each, const Attributes& payload) {
@@ -42,25 +42,25 @@ struct Attributes {
     return found;
   }
   bool present() const { return data != nullptr; }
-  // As a number of so many bytes in network order; 0 if it is shorter.
+  // The payload as a 32-bit number in network order; 0 if it is shorter.
   uint32_t Be32() const {
     if (length < 4) return 0;
     return uint32_t{data[0]} << 24 | uint32_t{data[1]} << 16 | uint32_t{data[2]} << 8 | data[3];
   }
-  // In the host's order.
+  // The payload as a 32-bit number in host order; 0 if it is shorter.
   uint32_t Word() const {
     uint32_t word = 0;
     if (length >= sizeof(word)) std::memcpy(&word, data, sizeof(word));
     return word;
   }
-  // As text without its end.
+  // The payload as text without the terminating zero.
   std::string Text() const {
     const auto* text = reinterpret_cast<const char*>(data);
     return data == nullptr ? std::string() : std::string(text, strnlen(text, length));
   }
 };
 
-// The attributes of a message behind a body of so many bytes.
+// Returns the attributes of a message that follow a body of `body_bytes` bytes.
 inline Attributes AttributesOf(const nlmsghdr* header, size_t body_bytes) {
   const size_t head = NLMSG_HDRLEN + NLMSG_ALIGN(body_bytes);
   if (header->nlmsg_len < head) return Attributes{};
@@ -69,13 +69,13 @@ inline Attributes AttributesOf(const nlmsghdr* header, size_t body_bytes) {
 
 enum class DumpResult {
   kOk,
-  // The kernel has no such thing.
+  // The kernel lacks this subsystem.
   kAbsent,
-  // It has, and does not tell; or the list changed under every reading of it.
+  // The kernel refuses to list it, or the list changed during every attempt.
   kRefused,
 };
 
-// One protocol. One thread at a time.
+// Sockets of one netlink protocol. Not thread-safe.
 class NetlinkDump {
  public:
   NetlinkDump() = default;
@@ -83,21 +83,22 @@ class NetlinkDump {
   NetlinkDump(const NetlinkDump&) = delete;
   NetlinkDump& operator=(const NetlinkDump&) = delete;
 
-  // Opens sockets of a NETLINK_* protocol; a kernel without it is no failure.
+  // Opens the sockets of a NETLINK_* protocol. A kernel without the protocol is no error.
   void Open(int protocol, const std::vector<uint32_t>& groups);
-  // Has the kernel leave out of its lists what a question does not name, where it can.
+  // Enables strict checking, so that the kernel filters dumps by the request's fields where it
+  // supports that.
   void FilterLists();
-  // Readable when there is news, or negative.
+  // Readable when a notification waits; negative if unused.
   int events_fd() const { return events_; }
-  // Takes what news there is; whether there was some.
+  // Reads all waiting notifications. Returns whether there was any.
   bool TakeNews();
 
-  // Asks for a list: a message of `type` with a body. `visit` sees the messages of one undisturbed
-  // reading; `begin` is called before each reading.
+  // Requests a dump by a message of `type` with a body. `begin` is called before each attempt, and
+  // `visit` for each message. An attempt during which the list changed is repeated.
   DumpResult List(uint16_t type, const void* body, size_t body_bytes,
                   const std::function<void()>& begin,
                   const std::function<void(const nlmsghdr*)>& visit);
-  // Asks for one answer.
+  // Sends a request for a single response.
   DumpResult Ask(uint16_t type, const void* body, size_t body_bytes,
                  const std::function<void(const nlmsghdr*)>& visit);
 

@@ -11,14 +11,14 @@ namespace turnpike {
 namespace {
 
 constexpr uint32_t kNoRegister = ~0u;
-// A load that does not tell its length fills no more than this many registers of 32 bits.
+// Maximum number of 32-bit registers written by a load of unstated length.
 constexpr uint32_t kPositionsOfALoad = 4;
 
 bool Is(const std::string& name, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* each) { return name == each; });
 }
 
-// Registers of 16 bytes are four of 4 bytes each.
+// Returns the number of a register in units of 4 bytes. A 16-byte register is four of these.
 uint32_t RelayIndexOf(Attributes number) {
   const uint32_t value = number.Be32();
   if (!number.present() || value == NFT_REG_VERDICT) return kNoRegister;
@@ -57,7 +57,7 @@ Comparison ToComparison(uint32_t operation) {
 
 NftRule::NftRule(Attributes attributes, const PacketModel& model) : model_(model) {
   attributes.Find(NFTA_RULE_EXPRESSIONS).ForEach([this](int, const Attributes& expression) {
-    // What stands behind a comparison that fails is never reached.
+    // Expressions behind a failed comparison are not reached.
     if (!may_match_) return;
     Read(expression.Find(NFTA_EXPR_NAME).Text(), expression.Find(NFTA_EXPR_DATA));
   });
@@ -87,7 +87,7 @@ void NftRule::Read(const std::string& name, Attributes data) {
   } else if (name == "target") {
     ReadTarget(data);
   } else if (name == "objref") {
-    // The other kinds of objects count and track.
+    // Other objects only count or track.
     const bool tunnel = data.Find(NFTA_OBJREF_IMM_TYPE).Be32() == NFT_OBJECT_TUNNEL;
     if (tunnel || data.Find(NFTA_OBJREF_SET_SREG).present()) {
       effect_.Add(Touches(FindingKind::kMangle, name));
@@ -120,7 +120,7 @@ bool NftRule::ReadComparison(const std::string& name, Attributes data) {
     effect_.Add(Touches(FindingKind::kMangle, "a change of options"));
   } else if (Is(name, {"ct", "fib", "socket", "rt", "osf", "xfrm", "exthdr", "tunnel", "hash",
                        "numgen", "byteorder", "inner"})) {
-    // Loads of what nobody knows beforehand, or a note at the connection.
+    // These expressions load unpredictable values or annotate the connection.
     registers_.clear();
   } else {
     return false;
@@ -159,8 +159,8 @@ void NftRule::ReadPayload(Attributes data) {
 }
 
 void NftRule::ReadMeta(Attributes data) {
-  // What is set is about the packet's way in this host, and marks are looked at where routing asks
-  // for them.
+  // `meta set` affects only how this host handles the packet. Marks are checked where policy
+  // routing uses them.
   if (data.Find(NFTA_META_SREG).present()) return;
   const uint32_t relay_index = RelayIndexOf(data.Find(NFTA_META_DREG));
   const bool ipv4 = model_.socket.is_ipv4;
@@ -223,7 +223,7 @@ void NftRule::ReadRange(Attributes data) {
 }
 
 void NftRule::ReadLookup(Attributes data) {
-  // What a set holds is not looked at.
+  // Set contents are not read: the lookup may match.
   const Attributes to = data.Find(NFTA_LOOKUP_DREG);
   if (!to.present()) return;
   if (to.Be32() == NFT_REG_VERDICT) {
@@ -272,7 +272,7 @@ void NftRule::Load(uint32_t number, Candidates candidates, bool is_constant) {
 
 void NftRule::Forget(uint32_t number) {
   if (number == kNoRegister) return;
-  // Also what began before it and reaches into it.
+  // Also drops earlier registers whose value extends into this one.
   const uint32_t first = number < kPositionsOfALoad ? 0 : number - kPositionsOfALoad + 1;
   for (auto it = registers_.lower_bound(first); it != registers_.end();) {
     const uint32_t relays = static_cast<uint32_t>(it->second.candidates[0].value.size() + 3) / 4;

@@ -1,4 +1,4 @@
-// One rule of nftables: whether it may match a packet, and what it would do to it.
+// One nftables rule: whether it may match a packet, and its effect.
 #pragma once
 
 #include <map>
@@ -10,31 +10,31 @@
 
 namespace turnpike {
 
-// Reads the expressions of a rule in their order, with what they load into registers.
+// Evaluates the expressions of a rule in order, with the possible contents of registers.
 class NftRule {
  public:
   // `attributes` are those of the rule's message.
   NftRule(Attributes attributes, const PacketModel& model);
 
-  // What it may do before a comparison excludes it.
+  // The strongest effect before a comparison excludes the packet.
   const RuleEffect& effect() const { return effect_; }
-  // The chains that it may go on in.
+  // The chains that it may jump to.
   const std::vector<std::string>& jumps() const { return jumps_; }
-  // Whether a map of verdicts may lead to any chain of the table.
+  // Whether a verdict map may jump to any chain of the table.
   bool jumps_anywhere() const { return jumps_anywhere_; }
-  // Whether it may turn another destination into the socket's address and port.
+  // Whether it may translate another destination to the socket's address and port.
   bool may_translate_to_socket() const { return may_translate_to_socket_; }
 
  private:
   struct Register {
     Candidates candidates;
     std::vector<uint8_t> mask;
-    // Set by the rule itself.
+    // Whether the rule loaded a constant.
     bool is_constant = false;
   };
 
   void Read(const std::string& name, Attributes data);
-  // Expressions that load and compare; false if it is another.
+  // Evaluates an expression that loads or compares. Returns false for any other expression.
   bool ReadComparison(const std::string& name, Attributes data);
   void ReadImmediate(Attributes data);
   void ReadPayload(Attributes data);
@@ -49,7 +49,7 @@ class NftRule {
   void Load(uint32_t number, Candidates candidates, bool is_constant = false);
   void Forget(uint32_t number);
   const Register* Find(uint32_t number) const;
-  // The bytes that the rule itself put into a register; false if it did not.
+  // Reads the constant in a register. Returns false if the rule loaded none.
   bool Constant(Attributes number, std::vector<uint8_t>* bytes) const;
 
   const PacketModel& model_;

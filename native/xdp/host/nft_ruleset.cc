@@ -79,7 +79,7 @@ DumpResult NftRuleset::ReadRules(NetlinkDump* netlink) {
         Chain* chain = Find(FamilyOf(header), attributes.Find(NFTA_RULE_TABLE).Text(),
                             attributes.Find(NFTA_RULE_CHAIN).Text());
         if (chain == nullptr) {
-          // Added since the chains were read; the news of it are still to come.
+          // The chain was added after the chains were read; its notification follows.
           strange = true;
           return;
         }
@@ -105,15 +105,15 @@ const NftRuleset::Chain* NftRuleset::Find(const Chain& from, const std::string& 
   return nullptr;
 }
 
-// Whether packets of our devices and this family meet a base chain, and on which way. What is
-// forwarded is none of the sockets' packets.
+// Whether packets of the given devices and family pass a base chain; `inward` tells the direction.
+// Forwarded packets are not the sockets' packets.
 bool NftRuleset::IsMet(const Chain& base, const HostScope& scope, bool is_ipv4,
                        bool* inward) const {
   const auto ours = [&](const std::string& name) {
     return std::any_of(scope.devices.begin(), scope.devices.end(),
                        [&](const HostScope::Device& device) { return device.name == name; });
   };
-  // A name with an asterisk stands for many devices.
+  // A name that ends in an asterisk matches many devices.
   const bool on_ours =
       base.devices.empty() ||
       std::any_of(base.devices.begin(), base.devices.end(), [&](const std::string& name) {
@@ -174,7 +174,8 @@ void NftRuleset::Walk(const Chain& chain, const PacketModel& model, std::set<con
   }
 }
 
-// What comes to another address or port may be turned to the socket's, and the answers back.
+// Finds rules that may translate another destination to the socket's address, and its responses
+// back.
 void NftRuleset::LookForTranslations(const Chain& chain, const PacketModel& model,
                                      Findings* findings) const {
   PacketModel anyone{model.socket, model.scope};

@@ -1,4 +1,4 @@
-// The ruleset of nftables, with what iptables-nft puts there, as netlink lists it.
+// The nftables ruleset, including rules of iptables-nft, as listed by netlink.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@ namespace turnpike {
 
 class NftRuleset {
  public:
-  // Reads it anew.
+  // Reads the complete ruleset.
   DumpResult Read(NetlinkDump* netlink);
 
-  // What its rules may do to the sockets' packets. A comparison that cannot hold takes a rule out,
-  // nothing else does: neither order nor verdicts before it.
+  // Returns what its rules may do to the sockets' packets. Only a comparison that cannot hold
+  // excludes a rule; the order of rules and earlier verdicts are ignored.
   Findings Look(const HostScope& scope) const;
 
  private:
@@ -29,9 +29,9 @@ class NftRuleset {
     bool is_base = false;
     bool drops = false;
     uint32_t hook = 0;
-    // Of the netdev family, and of ingress.
+    // Devices of a chain of family netdev or hook ingress.
     std::vector<std::string> devices;
-    // Their attributes, as they came.
+    // Attributes of the rules in netlink format.
     std::vector<std::vector<uint8_t>> rules;
 
     std::string Describe() const;

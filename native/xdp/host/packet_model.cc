@@ -10,7 +10,7 @@ namespace turnpike {
 
 namespace {
 
-// Where the fields lie that are known, from their header's start (RFC 791, RFC 8200, RFC 768).
+// Offsets of the known fields in their headers (RFC 791, RFC 8200, RFC 768).
 constexpr size_t kIpv4Protocol = 9;
 constexpr size_t kIpv4Source = 12;
 constexpr size_t kIpv4Destination = 16;
@@ -19,7 +19,7 @@ constexpr size_t kIpv6Source = 8;
 constexpr size_t kIpv6Destination = 24;
 constexpr uint8_t kUdp = IPPROTO_UDP;
 
-// Copies what a field and the part [offset, offset + length) have in common.
+// Copies the bytes that a field and the part [offset, offset + length) have in common.
 void Overlay(KnownBytes* part, size_t offset, size_t field, const uint8_t* bytes, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (field + i >= offset) part->Set(field + i - offset, bytes + i, 1);

@@ -1,5 +1,5 @@
-// What is known of the packets of one socket while a rule is read that compares parts of them: our
-// end and the protocol are, the other end may be anyone.
+// What is known about the packets of one socket when a rule compares parts of them: the local end
+// and the protocol are known, the remote end is not.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace turnpike {
 
-// Bytes of a packet or of what the kernel knows of it, of which some are known.
+// Bytes of a packet or of its metadata, some of which are known.
 struct KnownBytes {
   std::vector<uint8_t> value;
   std::vector<uint8_t> known;  // 0 or 0xff for each
@@ -25,7 +25,7 @@ struct KnownBytes {
   }
 };
 
-// One of these values, whichever the packet has.
+// Possible values; the packet has one of them.
 using Candidates = std::vector<KnownBytes>;
 
 enum class PacketHeader { kNetwork, kTransport };
@@ -33,21 +33,21 @@ enum class PacketHeader { kNetwork, kTransport };
 struct PacketModel {
   const HostSocket& socket;
   const HostScope& scope;
-  // On its way to the socket, or from it.
+  // Whether the packet is received by the socket, else sent by it.
   bool inward = true;
-  // False where the packet may have any address and port, as before a translation.
+  // False if the packet may have any local address and port, as before a translation.
   bool end_known = true;
 
-  // A part of the packet's header.
+  // Returns the possible values of a part of a header.
   Candidates Part(PacketHeader header, size_t offset, size_t length) const;
-  // The name of the device that it comes in or leaves by, as 16 bytes; and its index.
+  // Possible names, as 16 bytes, and indexes of the device that receives or sends the packet.
   Candidates DeviceNames() const;
   Candidates DeviceIndexes() const;
 };
 
 enum class Comparison { kEqual, kNotEqual, kLess, kAtMost, kAbove, kAtLeast };
 
-// Whether a comparison of (value & mask) with `data` may hold for any of the candidates. An empty
+// Returns whether a comparison of (value & mask) with `data` may hold for any candidate. An empty
 // mask is all ones.
 bool MayHold(const Candidates& candidates, const std::vector<uint8_t>& mask, Comparison comparison,
              const std::vector<uint8_t>& data);

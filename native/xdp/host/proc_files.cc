@@ -11,7 +11,7 @@ namespace turnpike {
 
 namespace {
 
-// `0A4D0101:0D96` or `[fd77:0001:…]:0D96`.
+// Parses `0A4D0101:0D96` or `[fd77:0001:…]:0D96`.
 bool ReadService(const std::string& text, TransportAddress* service) {
   const size_t colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return false;
@@ -63,7 +63,8 @@ void LookAtProcFiles(const HostScope& scope, Findings* findings) {
   const std::string folder = "/proc/sys/net/ipv4/conf/";
   const int everywhere = ReadNumber(folder + "all/rp_filter");
   for (const HostScope::Device& device : scope.devices) {
-    // The higher one counts; 2 lets in what any route leads back to.
+    // The higher of the two values applies. 2 is loose mode, which accepts any source that has a
+    // route.
     if (std::max(everywhere, ReadNumber(folder + device.name + "/rp_filter")) != 1) continue;
     AddFinding(findings, Finding{FindingKind::kFilter,
                                  "strict reverse path filtering of " + device.name + " (rp_filter)",

@@ -1,4 +1,4 @@
-// What the kernel tells of packets' ways only in files of /proc.
+// Configuration that the kernel reports only in /proc.
 #pragma once
 
 #include <istream>
@@ -7,10 +7,11 @@
 
 namespace turnpike {
 
-// Adds virtual services of IPVS that are the sockets' addresses. Takes the text of /proc/net/ip_vs.
+// Adds IPVS virtual services on the sockets' addresses. `text` is the content of /proc/net/ip_vs.
 void LookAtIpvs(std::istream& text, const HostScope& scope, Findings* findings);
 
-// The same of this host, and what strict reverse path filtering (RFC 3704) may drop.
+// Reads this host's files: IPVS, and reverse path filtering in strict mode (RFC 3704), which may
+// drop packets.
 void LookAtProcFiles(const HostScope& scope, Findings* findings);
 
 }  // namespace turnpike

@@ -19,11 +19,11 @@ struct PortRange {
 struct RoutingRule {
   bool is_ipv4 = true;
   bool is_inverted = false;
-  // Delivers to this host's addresses, whatever the packet.
+  // Delivers to local addresses without any other selector.
   bool is_local = false;
   uint32_t priority = 0;
   bool by_mark = false;
-  // By something that nobody can be asked about.
+  // By a selector that a route query cannot contain.
   bool by_other = false;
   uint8_t protocol = 0;
   uint8_t source_bits = 0;
@@ -67,7 +67,7 @@ RoutingRule ReadRule(const nlmsghdr* header) {
         rule.destination.assign(payload.data, payload.data + payload.length);
         return;
       case FRA_FWMARK:
-        // With a mask of all bits even 0, which packets have that nobody has marked.
+        // A rule matches on a mark if its mark or its mask is not 0.
         rule.by_mark = rule.by_mark || payload.Word() != 0;
         return;
       case FRA_FWMASK:
@@ -87,8 +87,8 @@ RoutingRule ReadRule(const nlmsghdr* header) {
         rule.has_ports = true;
         rule.destination_ports = ReadPorts(payload);
         return;
-      // Sockets are bound to no device, and devices of a VRF are left out as such; the user is
-      // the one who asks for the route.
+      // Sockets are not bound to a device, and devices of a VRF are found as such. The route query
+      // runs as the same user.
       case FRA_L3MDEV:
       case FRA_OIFNAME:
       case FRA_UID_RANGE:
@@ -129,7 +129,7 @@ bool MayBeIn(const HostSocket& socket, const PortRange& range) {
                      [&](uint16_t port) { return port >= range.first && port <= range.last; });
 }
 
-// Whether the rule may take a packet that comes to the socket before it is delivered here.
+// Whether the rule may route a packet to the socket before it is delivered locally.
 bool MayTakeIncoming(const RoutingRule& rule, uint32_t local_priority, const HostSocket& socket,
                      const HostScope& scope) {
   if (rule.is_local || rule.priority > local_priority) return false;
@@ -141,11 +141,11 @@ bool MayTakeIncoming(const RoutingRule& rule, uint32_t local_priority, const Hos
          MayBeIn(socket, rule.destination_ports);
 }
 
-// Whether the rule may take a packet that the socket sends, and the kernel would not say so.
+// Whether the rule may route a packet of the socket differently from a route query.
 bool MayTakeOutgoing(const RoutingRule& rule, const HostSocket& socket) {
   if (!rule.by_mark && !rule.by_other && !rule.has_ports) return false;
   if (rule.is_inverted) return true;
-  // What this host sends comes from the loopback device, as rules see it.
+  // Rules see locally sent packets as coming from the loopback device.
   if (!rule.device_in.empty() && rule.device_in != "lo") return false;
   return MayBeIn(socket, rule.source, rule.source_bits) && MayBeIn(socket, rule.source_ports);
 }

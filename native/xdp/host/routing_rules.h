@@ -1,4 +1,4 @@
-// Rules of policy routing (`ip rule`) that the answers of the kernel about routes do not show.
+// Policy routing rules (`ip rule`) that the kernel's answers to route queries do not reflect.
 #pragma once
 
 #include "xdp/host/findings.h"
@@ -6,16 +6,16 @@
 
 namespace turnpike {
 
-// Adds rules by which packets of the sockets may go elsewhere than the kernel says when it is asked
-// about their route by source, destination, protocol and user: those that ask for a mark or ports,
-// and those before the rule that delivers to this host.
+// Adds rules that may route the sockets' packets differently from a route query by source,
+// destination, protocol and user: rules that match on a mark or on ports, and rules before the one
+// that delivers local packets.
 DumpResult LookAtRoutingRules(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
 
-// Adds as filters routes that refuse: where they lead to the kernel says when it is asked, but what
-// comes from there it may drop. `netlink` filters its lists.
+// Adds routes of type unreachable, blackhole or prohibit as filters. Route queries cover packets to
+// such a destination; packets from it may be dropped. `netlink` filters its dumps.
 DumpResult LookAtRefusingRoutes(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
 
-// Adds sockets whose address is none of this host's any more: the kernel delivers nothing to them.
+// Adds sockets whose address no longer belongs to this host. The kernel delivers nothing to them.
 void LookAtOwnAddresses(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
 
 }  // namespace turnpike

@@ -10,7 +10,7 @@ namespace turnpike {
 
 namespace {
 
-// Since Linux 5.15; headers of an older one lack them.
+// Since Linux 5.15; older headers lack them.
 constexpr uint16_t kGetDefault = 0x28;
 struct DefaultPolicies {
   uint8_t in;
@@ -19,7 +19,7 @@ struct DefaultPolicies {
 };
 constexpr uint8_t kBlocks = 1;
 
-// Whether an address of ours may be in a prefix.
+// Whether a local address may be in a prefix.
 bool MayBeIn(const IpAddress& ip, bool is_ipv4, const xfrm_address_t& prefix, uint8_t bits) {
   const uint8_t* own = ip.bytes.data() + (is_ipv4 ? 12 : 0);
   const auto* bytes = reinterpret_cast<const uint8_t*>(&prefix);
@@ -58,11 +58,11 @@ void LookAtPolicy(const nlmsghdr* header, const HostScope& scope, Findings* find
   if (header->nlmsg_len < NLMSG_LENGTH(sizeof(policy))) return;
   std::memcpy(&policy, NLMSG_DATA(header), sizeof(policy));
   const Attributes attributes = AttributesOf(header, sizeof(policy));
-  // Others are for what is forwarded, or for one socket of another program.
+  // Other directions are for forwarded packets or for one socket of another program.
   if (policy.dir != XFRM_POLICY_IN && policy.dir != XFRM_POLICY_OUT) return;
-  // Of an interface of its own, which packets are routed through.
+  // The policy belongs to an XFRM interface, which packets reach by routing.
   if (attributes.Find(XFRMA_IF_ID).Word() != 0) return;
-  // It lets pass as it is.
+  // The policy passes packets unchanged.
   if (policy.action == XFRM_POLICY_ALLOW && attributes.Find(XFRMA_TMPL).length == 0) return;
   const bool inward = policy.dir == XFRM_POLICY_IN;
   for (const HostSocket& socket : scope.sockets) {
@@ -85,7 +85,7 @@ DumpResult LookAtXfrmPolicies(NetlinkDump* netlink, const HostScope& scope, Find
       [&](const nlmsghdr* header) { LookAtPolicy(header, scope, findings); });
   if (result != DumpResult::kOk) return result;
   DefaultPolicies defaults{};
-  // A kernel that does not know the question has no such defaults.
+  // A kernel that does not support the query has no such defaults.
   netlink->Ask(kGetDefault, &defaults, sizeof(defaults), [&](const nlmsghdr* header) {
     if (header->nlmsg_len < NLMSG_LENGTH(sizeof(defaults))) return;
     std::memcpy(&defaults, NLMSG_DATA(header), sizeof(defaults));

@@ -1,4 +1,4 @@
-// IPsec: the policies that a packet must satisfy, as `ip xfrm policy` lists them.
+// IPsec policies, as listed by `ip xfrm policy`.
 #pragma once
 
 #include "xdp/host/findings.h"
@@ -6,7 +6,7 @@
 
 namespace turnpike {
 
-// Adds those that may ask something of the sockets' packets, in either direction.
+// Adds policies that may apply to the sockets' packets, in either direction.
 DumpResult LookAtXfrmPolicies(NetlinkDump* netlink, const HostScope& scope, Findings* findings);
 
 }  // namespace turnpike

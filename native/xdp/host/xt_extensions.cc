@@ -52,7 +52,8 @@ RuleEffect XtTargetEffect(const std::string& name) {
     return Touches(FindingKind::kRedirect, name);
   }
   if (Is(name, {"REJECT", "DROP"})) return Filters(name);
-  // They write to no datagram. A mark does, by the rules that ask for it, and those are looked at.
+  // These targets do not write to datagrams. A mark has an effect only through policy routing
+  // rules, which are checked there.
   if (Is(name, {"LOG",       "NFLOG",       "ULOG",        "CT",       "NOTRACK", "TCPMSS",
                 "TRACE",     "CONNSECMARK", "SECMARK",     "AUDIT",    "RATEEST", "LED",
                 "IDLETIMER", "CLASSIFY",    "TCPOPTSTRIP", "SYNPROXY", "MARK",    "CONNMARK",

@@ -1,5 +1,5 @@
-// Matches and targets of iptables (x_tables), which nftables carries as well: what each does to a
-// datagram, by its name.
+// Matches and targets of iptables (x_tables), which nftables can carry too: the effect of each on a
+// datagram, by name.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace turnpike {
 
-// What a rule does to a packet that it matches.
+// The effect of a rule on a packet that it matches.
 struct RuleEffect {
   enum class Weight { kNone, kFilters, kTouches };
   Weight weight = Weight::kNone;
   FindingKind kind = FindingKind::kFilter;
   std::string name;
 
-  // Keeps the heavier of two.
+  // Keeps the stronger effect.
   void Add(RuleEffect other) {
     if (other.weight > weight) *this = std::move(other);
   }
@@ -29,7 +29,7 @@ inline RuleEffect Filters(std::string name) {
   return RuleEffect{RuleEffect::Weight::kFilters, FindingKind::kFilter, std::move(name)};
 }
 
-// Where a translation leads to, as far as the rule says.
+// The destination of a translation, as far as the rule states it.
 struct Translation {
   bool has_ip = false;
   bool has_port = false;
@@ -38,17 +38,17 @@ struct Translation {
   uint16_t port_min = 0;
   uint16_t port_max = 0;
 
-  // Whether it may be the socket.
+  // Whether the destination may be the socket.
   bool MayReach(const HostSocket& socket) const;
 };
 
-// Whether a match may hold. Only those of UDP's ports are known.
+// Whether a match may hold. Only matches on UDP ports are evaluated; any other may hold.
 bool XtMatchMayHold(const std::string& name, const uint8_t* data, size_t length,
                     const PacketModel& model);
 
 RuleEffect XtTargetEffect(const std::string& name);
 
-// Whether a target translates the destination; then where to.
+// Whether a target translates the destination; if so, sets `translation`.
 bool XtTranslation(const std::string& name, const uint8_t* data, size_t length,
                    Translation* translation);
 

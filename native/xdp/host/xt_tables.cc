@@ -23,7 +23,7 @@ std::vector<uint8_t> BytesOf(const Field& field) {
   return std::vector<uint8_t>(bytes, bytes + sizeof(field));
 }
 
-// A device's name, and how much of it counts: a `+` at its end takes any rest.
+// Reads a device name and the number of bytes to compare. A trailing `+` matches any rest.
 void ReadDevice(const char* name, const unsigned char* mask, std::string* text, size_t* bytes) {
   *text = std::string(name, strnlen(name, IFNAMSIZ));
   while (*bytes < IFNAMSIZ && mask[*bytes] != 0) ++*bytes;
@@ -52,7 +52,7 @@ void ReadSelectors(const ip6t_entry& entry, XtRule* rule) {
   rule->inversions = entry.ipv6.invflags;
 }
 
-// A match or target: its size, name and revision, then its data.
+// Reads a match or target: size, name and revision, then its data.
 XtRule::Extension ReadExtension(const uint8_t* bytes, size_t length) {
   constexpr size_t kHead = sizeof(xt_entry_target);
   XtRule::Extension extension;
@@ -62,7 +62,7 @@ XtRule::Extension ReadExtension(const uint8_t* bytes, size_t length) {
   return extension;
 }
 
-// False for bytes that are no table.
+// Parses the rules of a table. Returns false for malformed bytes.
 template <typename Entry>
 bool ReadRules(const std::vector<uint8_t>& bytes, std::vector<XtRule>* rules) {
   constexpr size_t kHead = sizeof(xt_entry_target);
@@ -127,7 +127,7 @@ bool XtTables::Read() {
 bool XtTables::ReadFamily(bool is_ipv4) {
   const std::string path =
       std::string("/proc/thread-self/net/") + (is_ipv4 ? "ip_tables_names" : "ip6_tables_names");
-  // Without the module there is no such file. To ask for a table would make it.
+  // The file does not exist without the kernel module. Querying a table would load the module.
   if (access(path.c_str(), F_OK) != 0) return true;
   std::ifstream names(path);
   if (!names) return false;
@@ -140,7 +140,7 @@ bool XtTables::ReadTable(bool is_ipv4, const std::string& name) {
   Table table;
   table.is_ipv4 = is_ipv4;
   table.name = name;
-  // It may change between the two questions.
+  // The table may change between the two calls.
   for (int i = 0; i < 3; ++i) {
     std::vector<uint8_t> bytes;
     table.rules.clear();

@@ -1,4 +1,4 @@
-// The tables of iptables-legacy (x_tables), which make no news and are read by getsockopt.
+// The tables of iptables-legacy (x_tables). They send no notifications and are read by getsockopt.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,12 @@
 
 namespace turnpike {
 
-// A rule of either family's layout.
+// A rule, for both families.
 struct XtRule {
-  // Offsets from the start of the table's entries.
+  // Byte offsets in the table's entries: of this rule and of the next one.
   uint32_t start = 0;
   uint32_t next = 0;
-  // The selectors that every rule has; empty names and masks take all.
+  // Selectors of every rule. An empty name or a zero mask matches everything.
   std::vector<uint8_t> source, source_mask, destination, destination_mask;
   std::string device_in, device_out;
   size_t device_in_bytes = 0, device_out_bytes = 0;
@@ -31,8 +31,8 @@ struct XtRule {
 
 class XtTables {
  public:
-  // Reads the tables that exist now, of both families. False where there are some, or may be, and
-  // they cannot be read.
+  // Reads the existing tables of both families. Returns false if tables exist, or may exist, and
+  // cannot be read.
   bool Read();
 
   Findings Look(const HostScope& scope) const;
@@ -41,7 +41,7 @@ class XtTables {
   struct Table {
     bool is_ipv4 = true;
     std::string name;
-    // Where each hook's rules begin; ~0 where the table has none there.
+    // Offset of each hook's first rule; ~0 if the table does not use the hook.
     uint32_t entries[5] = {};
     std::vector<XtRule> rules;
   };

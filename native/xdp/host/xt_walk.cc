@@ -71,7 +71,7 @@ bool MayMatch(const XtRule& rule, const PacketModel& model) {
 
 RuleEffect XtWalk::From(uint32_t offset) {
   RuleEffect effect;
-  // A chain ends with a verdict for all; another's head stands behind it, or its first rule.
+  // A chain ends with an unconditional verdict. Behind it is the next chain's header or first rule.
   for (auto rule = std::lower_bound(rules_.begin(), rules_.end(), offset,
                                     [](const XtRule&each, uint32_t at) { return each.start < at; });
        rule != rules_.end() && rule->target.name != XT_ERROR_TARGET; ++rule) {
@@ -87,7 +87,7 @@ RuleEffect XtWalk::From(uint32_t offset) {
       std::memcpy(&verdict, target.data.data(), sizeof(verdict));
     }
     if (verdict >= 0) {
-      // A step to the next rule is no jump.
+      // A verdict that points to the next rule is no jump.
       if (static_cast<uint32_t>(verdict) != rule->next) {
         effect.Add(From(static_cast<uint32_t>(verdict)));
       }

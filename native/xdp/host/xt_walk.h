@@ -1,4 +1,4 @@
-// The way of a packet through a table of iptables-legacy.
+// Walks a packet through a table of iptables-legacy.
 #pragma once
 
 #include <linux/netfilter.h>
@@ -19,7 +19,8 @@ class XtWalk {
   XtWalk(const std::vector<XtRule>& rules, const PacketModel& model)
       : rules_(rules), model_(model) {}
 
-  // The heaviest effect of a chain that begins at an offset, and of those that it may go on in.
+  // Returns the strongest effect of the chain that begins at an offset, and of the chains that it
+  // may jump to.
   RuleEffect From(uint32_t offset);
 
  private:
