@@ -150,6 +150,16 @@ enum class Counter : uint8_t {
   kControlSent,
   // Dropped datagrams: datagrams given to `send` for which a worker had no room.
   kControlSendDropped,
+  // Dropped datagrams: to leave by an endpoint that is closed, or to be handed up from one.
+  kEndpointGone,
+  // datagrams: passed to the worker whose endpoint they leave by.
+  kHandedOver,
+  // Dropped datagrams: for an endpoint of another worker that takes them too slowly.
+  kHandOverFull,
+  // operations: ICMP errors to datagrams of endpoints, handed up.
+  kIcmpErrors,
+  // operations: such errors that were not handed up, as a budget was used up.
+  kIcmpErrorsOverBudget,
   // datagrams: bare Closed indications sent to sources of data that met no entry.
   kClosedIndicationsSent,
   // datagrams: such indications not sent, as a budget was used up.
@@ -212,10 +222,15 @@ inline constexpr const char* kCounterNames[] = {
     "probes_too_long",
     "control_sent",
     "control_send_dropped",
+    "endpoint_gone",
+    "handed_over",
+    "hand_over_full",
+    "icmp_errors",
+    "icmp_errors_over_budget",
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 57;
+inline constexpr size_t kCounterCount = 62;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 2391831224;
+inline constexpr uint32_t kBindingContract = 50682883;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -56,6 +56,12 @@ inline constexpr uint32_t kPuntQueueBytesMin = 16'384;
 inline constexpr uint32_t kPuntQueueBytesLimit = 268'435'456;
 // Commands that wait in one worker's queue.
 inline constexpr uint32_t kCommandQueueLength = 16'384;
+// Endpoints of one worker that are open, opening or closing at once.
+inline constexpr uint32_t kEndpointsPerWorkerMax = 16'384;
+// Commands to open and close endpoints of one worker whose answers are still to come.
+inline constexpr uint32_t kEndpointCommandsMax = 1'024;
+// Events of the endpoints of one worker that wait to be handed up.
+inline constexpr uint32_t kEndpointEventsMax = 1'024;
 // Bytes of the scratch memory.
 inline constexpr uint32_t kScratchBytes = 2'048;
 // Largest difference of session sequences that counts as loss or as reordering. A larger one says
@@ -97,6 +103,11 @@ enum class Side : uint8_t {
   kTrunk = 1,
 };
 
+// What `openEndpoint` opens: `client` is a UDP socket of the client side.
+enum class EndpointKind : uint8_t {
+  kClient = 0,
+};
+
 // Whether the sender of a path probe or of its reply gets answers to its own probes by the same
 // way; the numbers of PROTOCOL.md section 4, where any other one is 0.
 enum class Heard : uint8_t {
@@ -119,6 +130,14 @@ enum class PuntKind : uint8_t {
   kStrangerTrunkDatagram = 5,
   // The reply to a path probe.
   kPathProbeReply = 6,
+  // The answer to `openEndpoint`: its port, or why it failed.
+  kEndpointOpened = 7,
+  // The answer to `closeEndpoint`.
+  kEndpointClosed = 8,
+  // An endpoint is closed that nobody asked to close.
+  kEndpointEnded = 9,
+  // An ICMP error to a datagram that left through an endpoint.
+  kIcmpError = 10,
 };
 
 // Counters of a leg that the addon reads from a flow's own entry.

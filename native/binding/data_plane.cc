@@ -70,6 +70,8 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("release", &Plane::Release),
                       Plane::InstanceMethod("putKnownClient", &Plane::PutKnownClient),
                       Plane::InstanceMethod("removeKnownClient", &Plane::RemoveKnownClient),
+                      Plane::InstanceMethod("openEndpoint", &Plane::OpenEndpoint),
+                      Plane::InstanceMethod("closeEndpoint", &Plane::CloseEndpoint),
                       Plane::InstanceMethod("workersSilentMs", &Plane::WorkersSilentMs),
                       Plane::InstanceMethod("drain", &Plane::Drain),
                       Plane::InstanceMethod("ports", &Plane::Ports),
@@ -120,27 +122,6 @@ DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
 // Nothing to stop but for an environment that ends while the constructor has just failed: an open
 // plane is held by its callback until it is closed.
 DataPlaneObject::~DataPlaneObject() { Stop(); }
-
-void DataPlaneObject::OpenXdp(const OpenOptions& options) {
-  if (options.xdp_interfaces.empty()) return;
-  const PlaneOptions& plane = options.plane;
-  XdpOptions xdp;
-  xdp.interfaces = options.xdp_interfaces;
-  xdp.generic_allowed = options.xdp_generic;
-  xdp.strict = options.xdp_strict;
-  xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.trunk_peers_max};
-  xdp.addresses = XdpAddresses{pool_.addresses(Side::kClient), pool_.addresses(Side::kTrunk),
-                               pool_.lane_ports()};
-  xdp.initial_sequence = NextInitialSequence();
-  xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
-  xdp.traffic = plane.traffic + size_t{plane.workers} * plane.trunk_peers_max;
-  xdp.legs.flows = options.leg_flows;
-  xdp.legs.sessions =
-      plane.session_traffic + size_t{plane.workers} * SessionTable::Places(plane.sessions_max);
-  xdp_status_ = xdp_.Open(xdp);
-  xdp_active_ = xdp_status_.ok();
-  if (xdp_active_) controller_->UseFastPath(&xdp_);
-}
 
 void DataPlaneObject::Stop() {
   xdp_.Close();
@@ -230,6 +211,26 @@ Napi::Value DataPlaneObject::RemoveKnownClient(const Napi::CallbackInfo& info) {
                  controller_->RemoveKnownClient(Argument(info, 0), Read<FiveTuple>(scratch_)));
 }
 
+// A handle, or a status as a negative number.
+Napi::Value DataPlaneObject::OpenEndpoint(const Napi::CallbackInfo& info) {
+  StatusCode code = StatusCode::kClosed;
+  TransportHandle handle;
+  if (open_) {
+    const auto command = Read<EndpointCommand>(scratch_);
+    code = controller_->OpenEndpoint(command.worker, command.kind, command.address, &handle);
+  }
+  const double number =
+      code == StatusCode::kOk ? static_cast<double>(handle.ToNumber()) : -static_cast<double>(code);
+  return Napi::Number::New(info.Env(), number);
+}
+
+Napi::Value DataPlaneObject::CloseEndpoint(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const int64_t number = info[0].As<Napi::Number>().Int64Value();
+  const TransportHandle handle = TransportHandle::FromNumber(static_cast<uint64_t>(number));
+  return ToValue(info, controller_->CloseEndpoint(handle));
+}
+
 Napi::Value DataPlaneObject::WorkersSilentMs(const Napi::CallbackInfo& info) {
   if (!open_) return Napi::Array::New(info.Env(), 0);
   const uint64_t now_ns = ReadClock().monotonic_ns;
@@ -273,39 +274,6 @@ Napi::Value DataPlaneObject::LanePorts(const Napi::CallbackInfo& info) {
 
 Napi::Value DataPlaneObject::CounterOffset(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), counter_offset_);
-}
-
-Napi::Value DataPlaneObject::XdpMode(const Napi::CallbackInfo& info) {
-  const char* mode = !xdp_active_ ? "off" : xdp_.generic() ? "generic" : "native";
-  return Napi::String::New(info.Env(), mode);
-}
-
-Napi::Value DataPlaneObject::XdpReason(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), xdp_status_.message);
-}
-
-Napi::Value DataPlaneObject::XdpAttached(const Napi::CallbackInfo& info) {
-  const std::vector<std::string> names = xdp_.AttachedDevices();
-  Napi::Array attached = Napi::Array::New(info.Env(), names.size());
-  for (uint32_t i = 0; i < names.size(); ++i) {
-    attached.Set(i, Napi::String::New(info.Env(), names[i]));
-  }
-  return attached;
-}
-
-Napi::Value DataPlaneObject::XdpFindings(const Napi::CallbackInfo& info) {
-  const std::vector<XdpPlane::HostFinding> findings = xdp_.HostFindings();
-  Napi::Array array = Napi::Array::New(info.Env(), findings.size());
-  for (uint32_t i = 0; i < findings.size(); ++i) {
-    Napi::Object object = Napi::Object::New(info.Env());
-    object.Set("kind", LabelOf(findings[i].finding.kind));
-    object.Set("what", findings[i].finding.what);
-    object.Set("sockets", findings[i].finding.sockets);
-    object.Set("device", findings[i].finding.device);
-    object.Set("leavesOut", findings[i].leaves_out);
-    array.Set(i, object);
-  }
-  return array;
 }
 
 Napi::Value DataPlaneObject::Close(const Napi::CallbackInfo& info) {

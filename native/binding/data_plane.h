@@ -51,6 +51,8 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value Release(const Napi::CallbackInfo& info);
   Napi::Value PutKnownClient(const Napi::CallbackInfo& info);
   Napi::Value RemoveKnownClient(const Napi::CallbackInfo& info);
+  Napi::Value OpenEndpoint(const Napi::CallbackInfo& info);
+  Napi::Value CloseEndpoint(const Napi::CallbackInfo& info);
   Napi::Value WorkersSilentMs(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value Ports(const Napi::CallbackInfo& info);

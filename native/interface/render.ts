@@ -30,16 +30,19 @@ const OPAQUE_STRUCTS: readonly (readonly [name: string, layout: Layout<string>])
 ];
 const STRUCTS: Readonly<Record<string, Layout<string>>> = {
   FlowCommand: described.FLOW_COMMAND,
+  EndpointCommand: described.ENDPOINT_COMMAND,
   TrunkPeerCommand: described.TRUNK_PEER_COMMAND,
   TrunkKeyEntry: described.TRUNK_KEY,
   TrunkWayEntry: described.TRUNK_WAY,
   PuntedDatagram: described.PUNTED_DATAGRAM,
   PuntedEvent: described.PUNTED_EVENT,
+  EndpointReport: described.ENDPOINT_REPORT,
 };
 /** C++ name, name in interface.ts and its members. */
 const ENUMS: readonly (readonly [string, string, Readonly<Record<string, number>>])[] = [
   ['StatusCode', 'Status', described.Status],
   ['Side', 'SIDE_NUMBERS', described.SIDE_NUMBERS],
+  ['EndpointKind', 'ENDPOINT_KIND_NUMBERS', described.ENDPOINT_KIND_NUMBERS],
   ['Heard', 'HEARD_NUMBERS', described.HEARD_NUMBERS],
   ['PuntKind', 'PuntKind', described.PuntKind],
   ['LegField', 'LegField', described.LegField],

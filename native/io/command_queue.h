@@ -30,6 +30,9 @@ struct Command {
     // The tuple of `flow_key`.
     kPutKnownClient,
     kRemoveKnownClient,
+    // Answered with an EndpointReport: `handle`, and where it is to be opened.
+    kOpenEndpoint,
+    kCloseEndpoint,
     // Nothing to do: that it is carried out is the sign of life.
     kBeat,
   };
@@ -51,8 +54,13 @@ struct Command {
   // never shorter. 0: for ever.
   uint32_t lifetime_seconds = 0;
   SharedSequences shared_sequences;
+  TransportHandle handle;
+  EndpointKind endpoint_kind = EndpointKind::kClient;
+  TransportAddress address;
   // Owned by the command until the worker takes it.
   TrunkPeer* peer = nullptr;
+
+  bool IsOfEndpoint() const { return kind == Kind::kOpenEndpoint || kind == Kind::kCloseEndpoint; }
 };
 static_assert(std::is_trivially_copyable_v<Command>);
 

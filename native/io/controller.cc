@@ -25,13 +25,15 @@ Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
       client_flows_max_(options.client_flows_max),
       trunk_mtu_bytes_(options.trunk_mtu_bytes),
       relays_(options.trunk_peers_max),
-      beats_(options.workers) {}
+      beats_(options.workers),
+      unanswered_(options.workers) {}
 
 Status Controller::Allocate(const PlaneOptions& options) {
   SipKey hash_key;
   if (getrandom(&hash_key, sizeof(hash_key), 0) != sizeof(hash_key)) {
     return Status::System("cannot read random bytes", errno);
   }
+  endpoints_.Start(options.workers, hash_key);
   for (uint32_t i = 0; i < options.workers; ++i) {
     flows_.push_back(std::make_unique<FixedTable<FlowKey, Nothing>>());
     Status status = flows_.back()->Allocate(options.client_flows_max, hash_key);
@@ -50,7 +52,7 @@ void Controller::UseFastPath(FastPath* fast_path) {
 
 StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
                                      uint32_t lifetime_seconds) {
-  const WorkerRange workers = WorkersOf(worker);
+  const WorkerRange workers = WorkersOf(worker, key.tuple.handle);
   if (workers.first == workers.end || !IsChannel(key.channel)) return StatusCode::kInvalid;
   if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
   if (action.kind == FlowAction::Kind::kTrunk) {
@@ -81,6 +83,7 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   command.flow_action = action;
   command.lifetime_seconds = lifetime_seconds;
   for (uint32_t i = workers.first; i < workers.end; ++i) Push(i, command);
+  KeepEntry(key);
   return StatusCode::kOk;
 }
 
@@ -119,6 +122,7 @@ StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
     Push(i, command);
   }
   if (was_there && fast_path_ != nullptr) fast_path_->RemoveFlow(key);
+  ForgetEntry(key);
   return StatusCode::kOk;
 }
 
@@ -271,7 +275,7 @@ StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* dat
   const auto& workers = pool_.workers();
   // By port and last byte of the address: datagrams to one peer leave in order.
   const uint32_t spread = path.remote.port + path.remote.ip.bytes[15];
-  const size_t chosen = spread % workers.size();
+  const size_t chosen = path.handle.IsListener() ? spread % workers.size() : path.handle.worker();
   Worker& worker = *workers[chosen];
   uint8_t* record = worker.control_sends().Reserve(sizeof(ControlDatagram) + length);
   if (record == nullptr) {
@@ -298,12 +302,22 @@ StatusCode Controller::RemoveKnownClient(uint32_t worker, const FiveTuple& tuple
 
 StatusCode Controller::PushKnownClient(Command::Kind kind, uint32_t worker,
                                        const FiveTuple& tuple) {
-  if (worker >= flows_.size()) return StatusCode::kInvalid;
+  const WorkerRange workers = WorkersOf(worker, tuple.handle);
+  if (worker >= flows_.size() || workers.first == workers.end) return StatusCode::kInvalid;
+  const bool put = kind == Command::Kind::kPutKnownClient;
+  if (put && !tuple.handle.IsListener() && !AddressFits(Side::kClient, tuple)) {
+    return StatusCode::kAddress;
+  }
   if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
   Command command{};
   command.kind = kind;
   command.flow_key.tuple = tuple;
   Push(worker, command);
+  if (put) {
+    KeepEntry(command.flow_key);
+  } else {
+    ForgetEntry(command.flow_key);
+  }
   return StatusCode::kOk;
 }
 
@@ -327,28 +341,12 @@ uint64_t Controller::SilentNs(uint32_t worker, uint64_t now_ns) const {
   return pool_.workers()[worker]->applied() >= beat.pushed ? 0 : now_ns - beat.asked_ns;
 }
 
-uint32_t Controller::Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits) {
-  const auto& workers = pool_.workers();
-  uint32_t used = 0;
-  for (size_t punt_class = 0; punt_class < kPuntClasses; ++punt_class) {
-    for (size_t i = 0; i < workers.size(); ++i) {
-      PuntQueue& punts = workers[(first_to_drain_ + i) % workers.size()]->punts();
-      used += punts.Drain(static_cast<PuntClass>(punt_class), buffer + used, buffer_bytes - used,
-                          &limits[punt_class]);
-    }
-  }
-  ++first_to_drain_;
-  return used;
-}
-
 // A socket sends to its own family only; a port of 0 cannot be sent to; a source is chosen only
 // where the socket is bound to a wildcard.
-bool Controller::AddressFits(Side side, const FiveTuple& path) const {
-  const std::vector<TransportAddress>& addresses = pool_.addresses(side);
-  if (!path.handle.IsListener() || path.handle.side() != side || path.remote.port == 0)
-    return false;
-  if (path.handle.index() >= addresses.size()) return false;
-  const IpAddress& bound = addresses[path.handle.index()].ip;
+bool Controller::AddressFits(Side side, const FiveTuple& path) {
+  const TransportAddress* const address = BoundTo(side, path.handle);
+  if (address == nullptr || path.remote.port == 0) return false;
+  const IpAddress& bound = address->ip;
   if (path.remote.ip.IsIpv4() != bound.IsIpv4() || path.remote.ip.IsWildcard()) return false;
   return path.local.IsNone() || (bound.IsWildcard() && path.local.IsIpv4() == bound.IsIpv4());
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/counters.h"
+#include "io/endpoint_records.h"
 #include "io/fast_path.h"
 #include "io/worker_pool.h"
 
@@ -85,6 +86,15 @@ class Controller {
   StatusCode PutKnownClient(uint32_t worker, const FiveTuple& tuple);
   StatusCode RemoveKnownClient(uint32_t worker, const FiveTuple& tuple);
 
+  // Has a worker open a socket; the answer is an EndpointReport for `handle`. kQueueFull also where
+  // kEndpointCommandsMax of a worker are not answered.
+  StatusCode OpenEndpoint(uint32_t worker, EndpointKind kind, const TransportAddress& address,
+                          TransportHandle* handle);
+  // Removes the endpoint's flows and known clients, then has its worker close it; the answer is an
+  // EndpointReport. kQueueFull: some of that is done, call again. Harmless, and without an answer,
+  // where the handle names nothing. Entries that lead to it stay.
+  StatusCode CloseEndpoint(TransportHandle handle);
+
   // Asks every worker for a sign of life, where none is owed.
   void Beat(uint64_t now_ns);
   // How long a worker has owed one: what it was asked to do before has waited as long.
@@ -93,8 +103,9 @@ class Controller {
   // How many records to copy at most, by PuntClass: of relays with the events, of proven peers, of
   // strangers.
   using DrainLimits = std::array<uint32_t, kPuntClasses>;
-  // Copies what the workers handed up, class by class; see PuntQueue::Drain. Starts
-  // with another worker each time.
+  // Copies what the workers say of endpoints. Where that is nothing, copies what they handed up,
+  // class by class; see PuntQueue::Drain. Starts with another worker each time. What came by an
+  // endpoint is handed up between the reports that it is open and that it is closed.
   uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits);
 
  private:
@@ -110,11 +121,23 @@ class Controller {
     uint64_t asked_ns = 0;
   };
 
+  bool HasRoomForEndpoints(uint32_t worker) const;
+  // Removes an endpoint's own entries; false where a queue was full before the last.
+  bool RemoveEntries(EndpointRecord& record);
+  // Notes, or forgets, an entry that goes with its endpoint, where it has one.
+  void KeepEntry(const FlowKey& key);
+  void ForgetEntry(const FlowKey& key);
+  uint32_t DrainReports(uint8_t* buffer, uint32_t buffer_bytes);
+  // Whether JavaScript is to hear of it.
+  bool TakeReport(const EndpointReport& report);
+  PuntQueue::Delivery DeliveryOf(TransportHandle handle);
   StatusCode PushKnownClient(Command::Kind kind, uint32_t worker, const FiveTuple& tuple);
   // A worker's own copy of a relay.
   std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec,
                                       const RelayEntry& relay_index) const;
-  bool AddressFits(Side side, const FiveTuple& path) const;
+  bool AddressFits(Side side, const FiveTuple& path);
+  // The address of a socket of a side; null where the handle names none.
+  const TransportAddress* BoundTo(Side side, TransportHandle handle);
   // Whether an index has a place in the tables.
   bool IsSession(uint32_t index) const;
   // Of a worker or of every one: the first, and the one after the last; none where there is none.
@@ -123,6 +146,8 @@ class Controller {
     uint32_t end;
   };
   WorkerRange WorkersOf(uint32_t worker) const;
+  // Of those that may receive a 5-tuple: the one that has the endpoint, where it is an endpoint's.
+  WorkerRange WorkersOf(uint32_t worker, TransportHandle handle) const;
   bool HaveRoom(WorkerRange workers) const;
   bool AllHaveRoom() const;
   void Push(uint32_t worker, const Command& command);
@@ -140,6 +165,9 @@ class Controller {
   std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;
   std::vector<RelayEntry> relays_;
   std::vector<AwaitedBeat> beats_;
+  EndpointRecords endpoints_;
+  // Commands of each worker's endpoints without an answer.
+  std::vector<uint32_t> unanswered_;
   uint32_t next_generation_ = 1;
   uint32_t first_to_drain_ = 0;
   bool holding_ = false;

@@ -1,10 +1,11 @@
-// A socket of one worker.
+// A socket of one worker: of an address that all workers have, or its own, opened while it runs.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include "base/rate_limiter.h"
 #include "io/send_batch.h"
 #include "io/udp_socket.h"
 #include "table/transport_handle.h"
@@ -29,6 +30,9 @@ struct Endpoint {
   // Of a trunk address: the socket that data leaves by in its place, or null.
   Endpoint* lane = nullptr;
   bool is_lane = false;
+  // Its socket failed for good, with this errno; 0 while it has not.
+  int ended_with = 0;
+  RateLimiter icmp_errors;
   // When what the kernel dropped was counted last.
   uint64_t drops_counted_ns = 0;
   // Its neighbours in the list that it is in.

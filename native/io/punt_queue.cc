@@ -17,6 +17,20 @@ PuntKind KindOf(Side side, bool known) {
   return known ? PuntKind::kTrunkDatagram : PuntKind::kStrangerTrunkDatagram;
 }
 
+// The handle that a record's datagram came by; null where it is an event.
+const uint64_t* HandleIn(const uint8_t* record) {
+  const auto* const datagram = reinterpret_cast<const PuntedDatagram*>(record);
+  switch (datagram->kind) {
+    case PuntKind::kClientDatagram:
+    case PuntKind::kTrunkDatagram:
+    case PuntKind::kStrangerClientDatagram:
+    case PuntKind::kStrangerTrunkDatagram:
+      return &datagram->handle;
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace
 
 Status PuntQueue::Allocate(uint32_t bytes, const SipKey& hash_key) {
@@ -79,7 +93,9 @@ PuntResult PuntQueue::PushEvent(const PuntedEvent& event) {
 }
 
 uint32_t PuntQueue::Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer_bytes,
-                          uint32_t* records_max) {
+                          uint32_t* records_max,
+                          const std::function<Delivery(TransportHandle)>& delivery_of,
+                          uint32_t* skipped) {
   Queue& queue = QueueOf(punt_class);
   uint32_t used = 0;
   while (*records_max > 0) {
@@ -87,9 +103,19 @@ uint32_t PuntQueue::Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer
     if (record.data == nullptr) break;
     const uint32_t length = record.length - kTicketBytes;
     if (length > buffer_bytes - used) break;
+    Delivery delivery = Delivery::kNow;
+    if (const uint64_t* const handle = HandleIn(record.data + kTicketBytes)) {
+      delivery = delivery_of(TransportHandle::FromNumber(*handle));
+    }
+    if (delivery == Delivery::kLater) break;
     FairShare::Ticket ticket;
     std::memcpy(&ticket, record.data, sizeof(ticket));
     queue.shares.GiveBack(ticket);
+    if (delivery == Delivery::kNever) {
+      ++*skipped;
+      queue.ring.Skip();
+      continue;
+    }
     std::memcpy(buffer + used, record.data + kTicketBytes, length);
     used += (length + 7) & ~7u;
     --*records_max;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 #include "forward/forwarder.h"
 #include "io/byte_ring.h"
@@ -33,11 +34,17 @@ class PuntQueue {
   // Worker. Counts for its relay. Whether it was dropped, and why.
   PuntResult PushEvent(const PuntedEvent& event);
 
+  // Whether what came by a socket is handed up.
+  enum class Delivery : uint8_t { kNow, kLater, kNever };
+
   // Controlling thread. Copies whole records of one queue to `buffer`, each padded to 8 bytes,
   // until the next one does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8.
-  // Returns the bytes written and takes the records off `records_max`.
+  // Returns the bytes written and takes the records off `records_max`. Asks `delivery_of` of each
+  // datagram's handle: those to be delivered later end the pass, those never are skipped, and
+  // counted in `skipped`.
   uint32_t Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer_bytes,
-                 uint32_t* records_max);
+                 uint32_t* records_max, const std::function<Delivery(TransportHandle)>& delivery_of,
+                 uint32_t* skipped);
 
  private:
   struct Queue {

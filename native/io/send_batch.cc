@@ -36,6 +36,16 @@ void AppendControl(msghdr* header, int level, int type, const Value& value) {
   header->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
+// What an ICMP error said is told by the next call, whatever that sends: so often at most it is
+// tried anew, as another may have come meanwhile.
+constexpr uint32_t kRetriesAfterErrors = 3;
+
+uint32_t RetriesOf(const UdpSocket& socket) {
+  return socket.reports_errors() ? kRetriesAfterErrors : 0;
+}
+
+bool IsBlocked(int error_number) { return error_number == EAGAIN || error_number == ENOBUFS; }
+
 // The kernel only reads there, but its vectors are not const.
 iovec VectorOf(const Outgoing& outgoing) {
   return iovec{const_cast<uint8_t*>(outgoing.data), outgoing.length};
@@ -191,21 +201,28 @@ void SendBatch::Flush(CounterRow& counters) {
 
 void SendBatch::Send(SendSocket& socket, CounterRow& counters) {
   uint32_t next = 0;
+  uint32_t retries = RetriesOf(socket.socket_);
   while (next < messages_->count) {
     const int sent = sendmmsg(socket.socket_.fd(), &messages_->headers[next],
                               messages_->count - next, MSG_DONTWAIT);
     if (sent > 0) {
       CountSent(socket, next, static_cast<uint32_t>(sent), counters);
       next += static_cast<uint32_t>(sent);
+      retries = RetriesOf(socket.socket_);
       continue;
     }
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == ENOBUFS) {
+    if (IsBlocked(errno)) {
       CountDropped(next, counters);
       return;
     }
+    if (retries > 0) {
+      --retries;
+      continue;
+    }
     // The error is the first message's alone: one poisoned datagram must not stop the others.
     HandleRefusal(socket, next++, errno, counters);
+    retries = RetriesOf(socket.socket_);
   }
 }
 
@@ -270,10 +287,13 @@ bool SendBatch::SendSingly(const SendSocket& socket, uint32_t index, CounterRow&
     iovec vector = VectorOf(outgoing);
     header.msg_iov = &vector;
     header.msg_iovlen = 1;
-    const ssize_t sent = sendmsg(socket.socket_.fd(), &header, MSG_DONTWAIT);
+    ssize_t sent = sendmsg(socket.socket_.fd(), &header, MSG_DONTWAIT);
+    for (uint32_t retries = RetriesOf(socket.socket_); sent < 0 && !IsBlocked(errno) && retries > 0;
+         --retries) {
+      sent = sendmsg(socket.socket_.fd(), &header, MSG_DONTWAIT);
+    }
     if (sent < 0) {
-      const bool blocked = errno == EAGAIN || errno == ENOBUFS;
-      counters.Add(blocked ? Counter::kSendBlocked : Counter::kSendErrors);
+      counters.Add(IsBlocked(errno) ? Counter::kSendBlocked : Counter::kSendErrors);
       continue;
     }
     AddSent(socket, 1, outgoing.length, counters);

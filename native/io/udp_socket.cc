@@ -1,6 +1,7 @@
 #include "io/udp_socket.h"
 
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -35,7 +36,8 @@ UdpSocket::~UdpSocket() {
 UdpSocket::UdpSocket(UdpSocket&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       address_(other.address_),
-      kernel_drops_(other.kernel_drops_) {}
+      kernel_drops_(other.kernel_drops_),
+      reports_errors_(other.reports_errors_) {}
 
 Status UdpSocket::OpenFirst(const TransportAddress& address, uint32_t buffer_bytes) {
   // SO_REUSEPORT comes only after the bind: with it, bind would quietly join the group of another
@@ -79,6 +81,35 @@ bool UdpSocket::ForbidFragments(bool forbid) const {
              ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, forbid ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT)
              : SetOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER,
                          forbid ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
+}
+
+Status UdpSocket::ReportErrors() {
+  reports_errors_ = address_.ip.IsIpv4() ? SetOption(IPPROTO_IP, IP_RECVERR, 1)
+                                         : SetOption(IPPROTO_IPV6, IPV6_RECVERR, 1);
+  return reports_errors_ ? Status{} : Failed("cannot set a socket option", errno);
+}
+
+UdpSocket::ErrorTaken UdpSocket::TakeError(IcmpError* error) const {
+  SocketAddress remote;
+  alignas(cmsghdr) uint8_t control[512];
+  msghdr header{};
+  header.msg_name = &remote;
+  header.msg_namelen = sizeof(remote);
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  if (recvmsg(fd_, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return ErrorTaken::kNone;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    const bool ipv4 = part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR;
+    const bool ipv6 = part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR;
+    if (!ipv4 && !ipv6) continue;
+    sock_extended_err said;
+    std::memcpy(&said, CMSG_DATA(part), sizeof(said));
+    if (said.ee_origin != SO_EE_ORIGIN_ICMP && said.ee_origin != SO_EE_ORIGIN_ICMP6) break;
+    *error = IcmpError{FromSocketAddress(remote), static_cast<int>(said.ee_errno), said.ee_type,
+                       said.ee_code, said.ee_info};
+    return ErrorTaken::kIcmp;
+  }
+  return ErrorTaken::kOther;
 }
 
 void UdpSocket::PreferBusyPoll(uint32_t microseconds) {

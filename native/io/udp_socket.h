@@ -32,6 +32,25 @@ class UdpSocket {
   // Off, as at the start, what does not fit is fragmented.
   bool ForbidFragments(bool forbid) const;
 
+  // From here on calls fail where an ICMP error came to what was sent (IP_RECVERR), once for each:
+  // the next one goes through. TakeError has what it said.
+  Status ReportErrors();
+  bool reports_errors() const { return reports_errors_; }
+
+  // An ICMP error as the kernel keeps it.
+  struct IcmpError {
+    // Where the datagram was sent to.
+    TransportAddress remote;
+    int error_number;
+    uint8_t type;
+    uint8_t code;
+    // The MTU where the datagram was too long.
+    uint32_t info;
+  };
+  enum class ErrorTaken : uint8_t { kNone, kIcmp, kOther };
+  // Takes the oldest error that waits; only an ICMP error is written to `error`.
+  ErrorTaken TakeError(IcmpError* error) const;
+
   // Lets the kernel look for packets in the driver at the end of a receive call that found too few
   // (SO_BUSY_POLL). Best effort: it needs CAP_NET_ADMIN and a driver that can.
   void PreferBusyPoll(uint32_t microseconds);
@@ -54,6 +73,7 @@ class UdpSocket {
   int fd_ = -1;
   TransportAddress address_;
   uint32_t kernel_drops_ = 0;
+  bool reports_errors_ = false;
 };
 
 }  // namespace turnpike

@@ -66,10 +66,15 @@ Status Worker::Allocate() {
   if (status.ok()) status = commands_.Allocate();
   if (status.ok()) status = control_sends_.Allocate(kSendQueueBytes);
   if (status.ok()) status = punts_.Allocate(options_.punt_queue_bytes, options_.hash_key);
+  if (status.ok()) status = reports_.Allocate();
+  handed_over_ = std::make_unique<ByteRing[]>(options_.workers);
+  for (uint8_t i = 0; i < options_.workers && status.ok(); ++i) {
+    if (i != options_.index) status = handed_over_[i].Allocate(kHandOverBytes);
+  }
   if (status.ok()) status = unlisted_.Allocate(kUnlistedAddresses);
   if (!status.ok()) return status;
 
-  endpoints_.resize(TransportHandle::kListeners);
+  endpoints_.resize(TransportHandle::kListeners + kEndpointsPerWorkerMax);
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd_ < 0) return Status::System("cannot create an epoll instance", errno);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -121,15 +126,24 @@ void Worker::Run() {
   while (!stop_.load(std::memory_order_relaxed)) {
     const Progress commands = ApplyCommands();
     const Progress sends = SendControl();
-    const bool more = commands == Progress::kMore || sends == Progress::kMore;
-    Wait(more ? 0 : sends == Progress::kHeld ? kBarrierPollMs : -1);
+    const Progress handed_over = SendHandedOver();
+    if (!ended_.empty()) ReportEnded();
+    NotifyIfDue();
+    const bool more =
+        commands == Progress::kMore || sends == Progress::kMore || handed_over == Progress::kMore;
+    const bool held = sends == Progress::kHeld || !ended_.empty();
+    Wait(more ? 0 : held ? kBarrierPollMs : -1);
     for (size_t left = std::min<size_t>(readable_.size(), kReceivesPerTurn); left > 0; --left) {
       Receive(readable_.TakeFirst());
     }
     paused_since_ns_ = 0;
-    if (std::exchange(punted_, false)) options_.notifier->Notify();
+    NotifyIfDue();
   }
   Finish();
+}
+
+void Worker::NotifyIfDue() {
+  if (std::exchange(punted_, false)) options_.notifier->Notify();
 }
 
 void Worker::Finish() {
@@ -182,6 +196,7 @@ bool Worker::SpinUntilReadable() {
   const uint64_t end_ns = ReadClock().monotonic_ns + options_.busy_poll_us * kNsPerUs;
   do {
     if (PollOnce(0) || !commands_.Empty() || !control_sends_.Empty()) return true;
+    if (handed_over_by_.load(std::memory_order_relaxed) != 0) return true;
   } while (ReadClock().monotonic_ns < end_ns && !stop_.load(std::memory_order_relaxed));
   return false;
 }
@@ -190,7 +205,7 @@ void Worker::Sleep(int timeout_ms) {
   asleep_.store(true, std::memory_order_seq_cst);
   const bool held = timeout_ms > 0;
   if (stop_.load(std::memory_order_seq_cst) || !commands_.Empty() ||
-      (!held && !control_sends_.Empty())) {
+      handed_over_by_.load(std::memory_order_seq_cst) != 0 || (!held && !control_sends_.Empty())) {
     timeout_ms = 0;
   }
   PollOnce(timeout_ms);
@@ -206,7 +221,12 @@ bool Worker::PollOnce(int timeout_ms) {
       [[maybe_unused]] const ssize_t got = read(wake_fd_, &wakes, sizeof(wakes));
       continue;
     }
-    readable_.Add(*static_cast<Endpoint*>(events[i].data.ptr));
+    Endpoint& endpoint = *static_cast<Endpoint*>(events[i].data.ptr);
+    if ((events[i].events & ~EPOLLIN) != 0 && endpoint.socket.reports_errors()) [[unlikely]] {
+      HandleTrouble(endpoint, events[i].events);
+      if ((events[i].events & EPOLLIN) == 0 || endpoint.ended_with != 0) continue;
+    }
+    readable_.Add(endpoint);
   }
   return readable_.size() > 0;
 }

@@ -18,12 +18,16 @@
 #include "io/punt_queue.h"
 #include "io/receive_batch.h"
 #include "io/receive_coalescer.h"
+#include "io/report_ring.h"
 #include "io/send_batch.h"
 
 namespace turnpike {
 
 // Buckets that bound the datagrams of unlisted ports that are handed up, by address of a relay.
 inline constexpr uint32_t kUnlistedAddresses = 1'024;
+// Bytes of datagrams that wait for a worker because another one has received what is to leave by
+// its endpoints; as much from each other worker.
+inline constexpr uint32_t kHandOverBytes = 256 * 1024;
 
 // Tells the controlling thread that a punt ring has something, once until it looks.
 struct Notifier {
@@ -40,10 +44,12 @@ struct Notifier {
 
 struct WorkerOptions {
   uint8_t index;
+  uint8_t workers;
   uint32_t client_flows_max;
   uint32_t sessions_max;
   uint32_t trunk_peers_max;
   uint32_t punt_queue_bytes;
+  uint32_t socket_buffer_bytes;
   uint32_t trunk_mtu_bytes;
   uint32_t coalescing_us;
   uint32_t busy_poll_us;
@@ -91,8 +97,18 @@ class Worker {
   CommandQueue& commands() { return commands_; }
   ByteRing& control_sends() { return control_sends_; }
   PuntQueue& punts() { return punts_; }
+  ReportRing& reports() { return reports_; }
   void WakeIfAsleep();
   void Stop();
+
+  // Another worker, of that index: datagrams to leave by an endpoint of this one, each behind its
+  // 5-tuple; then the word that there are some.
+  ByteRing& handed_over_by(uint8_t worker) { return handed_over_[worker]; }
+  void NoteHandedOverBy(uint8_t worker) {
+    // Sequentially consistent, against the look before this worker sleeps.
+    handed_over_by_.fetch_or(1u << worker, std::memory_order_seq_cst);
+    WakeIfAsleep();
+  }
 
   // Any thread: what came from the peer of a flow, by the number of its entry.
   const LegTraffic& flow_traffic(uint32_t number) const {
@@ -122,6 +138,22 @@ class Worker {
     Endpoint* const endpoint = endpoints_[handle.id()].get();
     return endpoint != nullptr && endpoint->handle == handle ? endpoint : nullptr;
   }
+  void OpenEndpoint(const Command& command);
+  void CloseEndpoint(const Command& command);
+  // Says what errors came to what an endpoint has sent; ends it where its socket is of no use.
+  void HandleTrouble(Endpoint& endpoint, uint32_t events);
+  void ReportIcmpErrors(Endpoint& endpoint);
+  // Takes an endpoint out of service that nobody has asked to close; ReportEnded closes it.
+  void End(Endpoint& endpoint, int error_number);
+  void ReportEnded();
+  // Receives again where a call has told an error in place of what waits.
+  ReceiveBatch::Result ReceiveAfterError(Endpoint& endpoint);
+  // For a datagram whose endpoint is not among ours: another worker's, or closed.
+  void PassOn(const Outgoing& outgoing);
+  void WakeHandedOver();
+  Progress SendHandedOver();
+  Progress SendHandedOverBy(uint8_t worker);
+  void NotifyIfDue();
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
   // Until a socket may have something: asks, pauses or sleeps.
@@ -186,7 +218,13 @@ class Worker {
   int wake_fd_ = -1;
   ReadableEndpoints readable_;
   uint32_t turns_since_poll_ = 0;
+  // Something waits for the controlling thread that was not told of it.
   bool punted_ = false;
+  // Endpoints that ended, until that is reported.
+  std::vector<TransportHandle> ended_;
+  RateLimiter icmp_errors_;
+  // Workers that were handed something and do not know, a bit each.
+  uint32_t handed_over_to_ = 0;
   // Budgets for datagrams of unlisted ports, by the address that they come from.
   MappedArray<RateLimiter> unlisted_;
   // A path probe; made when the first one is sent.
@@ -195,6 +233,9 @@ class Worker {
   CommandQueue commands_;
   ByteRing control_sends_;
   PuntQueue punts_;
+  ReportRing reports_;
+  // By the worker that hands over; this one's own is not used.
+  std::unique_ptr<ByteRing[]> handed_over_;
   const std::vector<std::unique_ptr<Worker>>* workers_ = nullptr;
 
   // Written by this thread, read by all; on a line of their own.
@@ -202,6 +243,8 @@ class Worker {
   std::atomic<bool> asleep_{false};
   // Written by the controlling thread.
   std::atomic<bool> stop_{false};
+  // Written by other workers: which of them have handed over something, a bit each.
+  alignas(64) std::atomic<uint32_t> handed_over_by_{0};
 };
 
 }  // namespace turnpike

@@ -11,6 +11,8 @@ namespace {
 // Work of one turn of a worker's loop, so that neither commands nor a busy socket starve the rest.
 constexpr uint32_t kCommandsPerTurn = 1'024;
 constexpr uint32_t kControlSendsPerTurn = 64;
+// Endpoints opened or closed in one turn: each takes the kernel tens of microseconds.
+constexpr uint32_t kEndpointCommandsPerTurn = 16;
 
 Expiry ExpiryOf(const Command& command) { return ExpiryAfter(command.lifetime_seconds); }
 
@@ -18,12 +20,14 @@ Expiry ExpiryOf(const Command& command) { return ExpiryAfter(command.lifetime_se
 
 Worker::Progress Worker::ApplyCommands() {
   Command command;
+  uint32_t of_endpoints = 0;
   for (uint32_t i = 0; i < kCommandsPerTurn; ++i) {
     if (!commands_.Pop(&command)) return Progress::kDone;
     Apply(command);
     counters_.Add(Counter::kCommandsApplied);
     // Release: who sees the count has the command's effect behind it.
     applied_.store(applied_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    if (command.IsOfEndpoint() && ++of_endpoints == kEndpointCommandsPerTurn) break;
   }
   return Progress::kMore;
 }
@@ -75,6 +79,12 @@ void Worker::Apply(Command& command) {
     case Command::Kind::kRemoveKnownClient:
       known_clients_.Erase(command.flow_key.tuple);
       break;
+    case Command::Kind::kOpenEndpoint:
+      OpenEndpoint(command);
+      break;
+    case Command::Kind::kCloseEndpoint:
+      CloseEndpoint(command);
+      break;
     case Command::Kind::kBeat:
       break;
   }
@@ -117,8 +127,13 @@ void Worker::SendProbe(const Command& command) {
     counters_.Add(Verdict::kTrunkNoKey);
     return;
   }
-  Endpoint& trunk = *EndpointOf(out.path->handle);
-  SendUnfragmented(command.probe_from_lane && trunk.lane != nullptr ? *trunk.lane : trunk, out);
+  Endpoint* const trunk = EndpointOf(out.path->handle);
+  if (trunk == nullptr) {
+    counters_.Add(Counter::kEndpointGone);
+    return;
+  }
+  const bool from_lane = command.probe_from_lane && trunk->lane != nullptr;
+  SendUnfragmented(from_lane ? *trunk->lane : *trunk, out);
 }
 
 void Worker::SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing) {
@@ -152,10 +167,13 @@ Worker::Progress Worker::SendControl() {
       progress = Progress::kHeld;
       break;
     }
-    Queue(EndpointOf(head->path.handle)->sends,
-          Outgoing{&head->path, record.data + sizeof(*head),
-                   record.length - static_cast<uint32_t>(sizeof(*head))});
-    counters_.Add(Counter::kControlSent);
+    if (Endpoint* const endpoint = EndpointOf(head->path.handle)) {
+      Queue(endpoint->sends, Outgoing{&head->path, record.data + sizeof(*head),
+                                      record.length - static_cast<uint32_t>(sizeof(*head))});
+      counters_.Add(Counter::kControlSent);
+    } else {
+      counters_.Add(Counter::kEndpointGone);
+    }
     control_sends_.Skip();
   }
   FlushSends();

@@ -17,7 +17,9 @@ constexpr uint32_t kUnlistedPerSecond = 10;
 }  // namespace
 
 void Worker::Receive(Endpoint& endpoint) {
-  const ReceiveBatch::Result result = batch_.Receive(endpoint.socket, endpoint.handle);
+  ReceiveBatch::Result result = batch_.Receive(endpoint.socket, endpoint.handle);
+  if (result == ReceiveBatch::Result::kFailed) [[unlikely]]
+    result = ReceiveAfterError(endpoint);
   // Once it is drained epoll says when there is more.
   if (result == ReceiveBatch::Result::kMore) readable_.Add(endpoint);
   if (result == ReceiveBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
@@ -42,6 +44,8 @@ void Worker::Receive(Endpoint& endpoint) {
   CloseBundlesIfDue(now);
   // What was forwarded lies in the packets, which the next receive overwrites.
   FlushSends();
+  if (handed_over_to_ != 0) [[unlikely]]
+    WakeHandedOver();
 }
 
 // Only now and then, and with the next datagram at the latest: asking is a system call.
@@ -249,7 +253,12 @@ void Worker::Queue(SendSocket& through, const Outgoing& outgoing) {
 }
 
 void Worker::QueueData(const Outgoing& outgoing) {
-  Queue(EndpointOf(outgoing.path->handle)->data_sends(outgoing.from_trunk_port), outgoing);
+  Endpoint* const endpoint = EndpointOf(outgoing.path->handle);
+  if (endpoint == nullptr) [[unlikely]] {
+    PassOn(outgoing);
+    return;
+  }
+  Queue(endpoint->data_sends(outgoing.from_trunk_port), outgoing);
 }
 
 void Worker::QueueBundle(const Outgoing& outgoing) {

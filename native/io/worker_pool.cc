@@ -55,10 +55,12 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
   for (uint32_t i = 0; i < options.workers; ++i) {
     WorkerOptions worker{};
     worker.index = static_cast<uint8_t>(i);
+    worker.workers = static_cast<uint8_t>(options.workers);
     worker.client_flows_max = options.client_flows_max;
     worker.sessions_max = options.sessions_max;
     worker.trunk_peers_max = options.trunk_peers_max;
     worker.punt_queue_bytes = options.punt_queue_bytes;
+    worker.socket_buffer_bytes = options.socket_buffer_bytes;
     worker.trunk_mtu_bytes = options.trunk_mtu_bytes;
     worker.coalescing_us = options.coalescing_us;
     worker.busy_poll_us = options.busy_poll_us;

@@ -27,6 +27,17 @@ static_assert(sizeof(FlowCommand) == 80);
 static_assert(offsetof(FlowCommand, tuple) == 0);
 static_assert(offsetof(FlowCommand, to) == 40);
 
+// The scratch memory of `openEndpoint`; port 0 stands for the system's choice.
+struct EndpointCommand {
+  TransportAddress address;
+  EndpointKind kind;
+  uint8_t worker;
+};
+static_assert(sizeof(EndpointCommand) == 20);
+static_assert(offsetof(EndpointCommand, address) == 0);
+static_assert(offsetof(EndpointCommand, kind) == 18);
+static_assert(offsetof(EndpointCommand, worker) == 19);
+
 // The scratch memory of `putTrunkPeer`. Behind it come its lists without gaps: `sources`
 // TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` TRUNK_KEY, `ways` TRUNK_WAY.
 struct TrunkPeerCommand {
@@ -117,5 +128,32 @@ static_assert(offsetof(PuntedEvent, remote_port) == 12);
 static_assert(offsetof(PuntedEvent, socket) == 14);
 static_assert(offsetof(PuntedEvent, rtt_ns) == 16);
 static_assert(offsetof(PuntedEvent, remote) == 24);
+
+// An answer or an event of an endpoint. `port` is the one bound, or of the `remote` that an ICMP
+// error is about, whose `icmpInfo` is the MTU where a datagram was too long; `status` and
+// `errorNumber` say why an endpoint was not opened, or ended.
+struct EndpointReport {
+  PuntKind kind;
+  StatusCode status;
+  uint8_t icmp_type;
+  uint8_t icmp_code;
+  uint32_t error_number;
+  uint64_t handle;
+  uint32_t icmp_info;
+  uint16_t port;
+  uint16_t reserved;
+  IpAddress remote;
+};
+static_assert(sizeof(EndpointReport) == 40);
+static_assert(offsetof(EndpointReport, kind) == 0);
+static_assert(offsetof(EndpointReport, status) == 1);
+static_assert(offsetof(EndpointReport, icmp_type) == 2);
+static_assert(offsetof(EndpointReport, icmp_code) == 3);
+static_assert(offsetof(EndpointReport, error_number) == 4);
+static_assert(offsetof(EndpointReport, handle) == 8);
+static_assert(offsetof(EndpointReport, icmp_info) == 16);
+static_assert(offsetof(EndpointReport, port) == 20);
+static_assert(offsetof(EndpointReport, reserved) == 22);
+static_assert(offsetof(EndpointReport, remote) == 24);
 
 }  // namespace turnpike

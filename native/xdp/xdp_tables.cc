@@ -210,8 +210,9 @@ void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
   }
 }
 
-const TransportAddress& XdpTables::BoundTo(TransportHandle listener) const {
-  return bound_[static_cast<size_t>(listener.side())][listener.index()];
+const TransportAddress& XdpTables::BoundTo(TransportHandle handle) const {
+  if (!handle.IsListener()) return not_ours_;
+  return bound_[static_cast<size_t>(handle.side())][handle.index()];
 }
 
 TransportAddress XdpTables::LocalOf(const FiveTuple& tuple) const {
@@ -223,8 +224,9 @@ TransportAddress XdpTables::LocalOf(const FiveTuple& tuple) const {
 }
 
 bool XdpTables::IsKnown(const FiveTuple& tuple) const {
-  return !BoundTo(tuple.handle).ip.IsWildcard() ||
-         std::count(local_addresses_.begin(), local_addresses_.end(), tuple.local) > 0;
+  if (!BoundTo(tuple.handle).ip.IsWildcard()) return true;
+  const auto& local = local_addresses_;
+  return tuple.handle.IsListener() && std::count(local.begin(), local.end(), tuple.local) > 0;
 }
 
 tp_flow_key XdpTables::KeyOf(const FlowKey& key) const {

@@ -100,7 +100,8 @@ class XdpTables {
     uint32_t lane_set = 0;
   };
 
-  const TransportAddress& BoundTo(TransportHandle listener) const;
+  // Of a listener. The program knows no other socket: their packets are left to the workers.
+  const TransportAddress& BoundTo(TransportHandle handle) const;
   // The local address of a 5-tuple; its IP is none where the kernel would select it.
   TransportAddress LocalOf(const FiveTuple& tuple) const;
   // Whether the host rules are known for packets of the local address of a 5-tuple.
@@ -119,6 +120,7 @@ class XdpTables {
 
   tp_program program_{};
   std::vector<TransportAddress> bound_[2];
+  const TransportAddress not_ours_{};
   std::vector<std::vector<uint16_t>> trunk_lane_ports_;
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;

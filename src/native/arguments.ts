@@ -1,7 +1,9 @@
 import { TurnpikeError } from '../errors.js';
 import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
-import { DATA_PLANE_LIMITS, EVERY_WORKER } from './interface.js';
-import type { ClientFlow, TrunkKey, TrunkPeer } from './types.js';
+import type { EndpointSpec } from './endpoints.js';
+import { DATA_PLANE_LIMITS, ENDPOINT_KIND_NUMBERS, EVERY_WORKER } from './interface.js';
+import { isTransportHandle, type TransportHandle, workerOf } from './transport-handle.js';
+import type { ClientFlow, FiveTuple, TrunkKey, TrunkPeer } from './types.js';
 
 const KEY_BYTES = 16;
 const U32_MAX = 0xffff_ffff;
@@ -31,10 +33,36 @@ export class ArgumentChecks {
   }
 
   /** @returns the worker, or all of them, as the addon takes it */
-  flowWorker(worker: ClientFlow['worker']): number {
+  flowWorker({ worker, tuple }: Pick<ClientFlow, 'worker' | 'tuple'>): number {
     if (worker === 'any') return EVERY_WORKER;
-    this.worker(worker);
+    this.workerOfTuple(worker, tuple);
     return worker;
+  }
+
+  /** The worker that is to receive a 5-tuple: that of its endpoint, where it is an endpoint's. */
+  workerOfTuple(worker: number, { handle }: FiveTuple): void {
+    this.worker(worker);
+    const owner = isTransportHandle(handle) ? workerOf(handle) : undefined;
+    if (owner === undefined || owner === worker) return;
+    refuse(`worker must be ${owner}, whose endpoint the handle names, not ${worker}`);
+  }
+
+  endpoint({ kind, worker }: EndpointSpec): void {
+    if (!Object.hasOwn(ENDPOINT_KIND_NUMBERS, kind)) {
+      refuse(
+        `kind must be ${Object.keys(ENDPOINT_KIND_NUMBERS).join(' or ')}, not ${String(kind)}`,
+      );
+    }
+    this.worker(worker);
+  }
+
+  endpointHandle(handle: TransportHandle): void {
+    if (!isTransportHandle(handle)) {
+      throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', `not a transport handle: ${String(handle)}`);
+    }
+    if (workerOf(handle) === undefined) {
+      refuse('handle names an address given at open, which is closed with the plane');
+    }
   }
 
   channel(channel: number): void {

@@ -103,9 +103,19 @@ export interface NativePlane {
   /** The peer's requests go before strangers'. */
   putKnownClient(worker: number): number;
   removeKnownClient(worker: number): number;
+  /**
+   * Opens what the scratch memory describes. The answer comes by `drain`.
+   * @returns the endpoint's handle, or a status as a negative number
+   */
+  openEndpoint(): number;
+  /** Closes an endpoint with its entries; QueueFull: call again. The answer comes by `drain`. */
+  closeEndpoint(handle: number): number;
   /** Asks each worker for a sign of life; how long each has owed one, or [] when closed. */
   workersSilentMs(): number[];
-  /** Copies punted records into `buffer`: relays', proven peers', strangers'; returns the bytes. */
+  /**
+   * Copies ENDPOINT_REPORTs into `buffer`, or, where there is none, punted records: relays', proven
+   * peers', strangers'. Returns the bytes.
+   */
   drain(buffer: Uint8Array, relaysMax: number, provenMax: number, strangersMax: number): number;
   /** Ports bound on a side, in the order of its addresses. */
   ports(side: number): number[];

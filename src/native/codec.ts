@@ -2,8 +2,13 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 import { addressBytes, addressFromBytes, type TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
+import type { EndpointReport, EndpointSpec } from './endpoints.js';
+import type { DataPlaneEvent } from './events.js';
 import {
   DATA_PLANE_LIMITS,
+  ENDPOINT_COMMAND,
+  ENDPOINT_KIND_NUMBERS,
+  ENDPOINT_REPORT,
   FIVE_TUPLE,
   FLOW_COMMAND,
   HEARD_NUMBERS,
@@ -16,14 +21,7 @@ import {
   TRUNK_WAY,
 } from './interface.js';
 import { isTransportHandle, listenerHandle, type TransportHandle } from './transport-handle.js';
-import type {
-  DataPlaneBatch,
-  DataPlaneEvent,
-  FiveTuple,
-  Heard,
-  PuntedDatagram,
-  TrunkPeer,
-} from './types.js';
+import type { DataPlaneBatch, FiveTuple, Heard, PuntedDatagram, TrunkPeer } from './types.js';
 
 /** Layouts are in host byte order. */
 const LITTLE_ENDIAN = endianness() === 'LE';
@@ -32,6 +30,13 @@ const EVENT_KINDS: ReadonlySet<number | undefined> = new Set([
   PuntKind.ProbeReply,
   PuntKind.UnboundIndex,
   PuntKind.PathProbeReply,
+]);
+
+const REPORT_KINDS: ReadonlySet<number | undefined> = new Set([
+  PuntKind.EndpointOpened,
+  PuntKind.EndpointClosed,
+  PuntKind.EndpointEnded,
+  PuntKind.IcmpError,
 ]);
 
 /** What a relay says of the answers to its own probes, by number. */
@@ -102,6 +107,17 @@ export class Scratch {
   /** Writes the 5-tuple that a flow leads to. Throws as `tuple` does. */
   secondTuple(tuple: FiveTuple): void {
     this.#tuple(FLOW_COMMAND.at.to, tuple);
+  }
+
+  /**
+   * Writes the endpoint that the next call opens; its kind and worker were checked.
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when its address is none
+   */
+  endpoint({ kind, address, worker }: EndpointSpec): void {
+    const { at } = ENDPOINT_COMMAND;
+    this.#address(at.address, address);
+    this.bytes[at.kind] = ENDPOINT_KIND_NUMBERS[kind];
+    this.bytes[at.worker] = worker;
   }
 
   /**
@@ -200,6 +216,8 @@ export interface DecodedBatch {
   /** Records of known senders, with the events, and of strangers. */
   readonly known: number;
   readonly strangers: number;
+  /** Of endpoints; a batch has these alone, or none. */
+  readonly reports: readonly EndpointReport[];
 }
 
 /**
@@ -213,11 +231,15 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   const view = new DataView(kept.buffer);
   const datagrams: PuntedDatagram[] = [];
   const events: DataPlaneEvent[] = [];
+  const reports: EndpointReport[] = [];
   for (let offset = 0; offset < kept.length; ) {
     const kind = kept[offset];
     if (EVENT_KINDS.has(kind)) {
       events.push(decodeEvent(kept, view, offset));
       offset += PUNTED_EVENT.bytes;
+    } else if (REPORT_KINDS.has(kind)) {
+      reports.push(decodeReport(kept, view, offset));
+      offset += ENDPOINT_REPORT.bytes;
     } else {
       const dataBytes = view.getUint16(offset + PUNTED_DATAGRAM.at.dataBytes, LITTLE_ENDIAN);
       datagrams.push(decodeDatagram(kept, view, offset, dataBytes));
@@ -226,7 +248,7 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   }
   const strangers = datagrams.reduce((count, { known }) => (known ? count : count + 1), 0);
   const known = datagrams.length - strangers + events.length;
-  return { batch: { datagrams, events }, known, strangers };
+  return { batch: { datagrams, events }, known, strangers, reports };
 }
 
 function decodeDatagram(
@@ -254,6 +276,22 @@ function decodeTuple(bytes: Uint8Array, view: DataView, offset: number): FiveTup
   const remote = decodeAddress(bytes, offset + at.remote, port);
   if (isNone(bytes, offset + at.local)) return { handle, remote };
   return { handle, remote, local: decodeAddress(bytes, offset + at.local, 0).address };
+}
+
+function decodeReport(bytes: Uint8Array, view: DataView, offset: number): EndpointReport {
+  const { at } = ENDPOINT_REPORT;
+  const port = view.getUint16(offset + at.port, LITTLE_ENDIAN);
+  return {
+    kind: view.getUint8(offset + at.kind),
+    handle: Number(view.getBigUint64(offset + at.handle, LITTLE_ENDIAN)) as TransportHandle,
+    status: view.getUint8(offset + at.status),
+    errorNumber: view.getUint32(offset + at.errorNumber, LITTLE_ENDIAN),
+    port,
+    remote: decodeAddress(bytes, offset + at.remote, port),
+    icmpType: view.getUint8(offset + at.icmpType),
+    icmpCode: view.getUint8(offset + at.icmpCode),
+    icmpInfo: view.getUint32(offset + at.icmpInfo, LITTLE_ENDIAN),
+  };
 }
 
 function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPlaneEvent {

@@ -201,6 +201,25 @@ export const IO_COUNTERS = {
     dropped: true,
     means: 'datagrams given to `send` for which a worker had no room',
   },
+  endpoint_gone: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'to leave by an endpoint that is closed, or to be handed up from one',
+  },
+  handed_over: {
+    unit: 'datagrams',
+    means: 'passed to the worker whose endpoint they leave by',
+  },
+  hand_over_full: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'for an endpoint of another worker that takes them too slowly',
+  },
+  icmp_errors: { unit: 'operations', means: 'ICMP errors to datagrams of endpoints, handed up' },
+  icmp_errors_over_budget: {
+    unit: 'operations',
+    means: 'such errors that were not handed up, as a budget was used up',
+  },
   closed_indications_sent: {
     unit: 'datagrams',
     means: 'bare Closed indications sent to sources of data that met no entry',

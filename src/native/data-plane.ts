@@ -4,11 +4,13 @@ import type { NativeBinding, NativePlane } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { CommandBacklog } from './command-backlog.js';
 import type { Counters } from './counters.js';
+import { type Endpoint, type EndpointSpec, Endpoints } from './endpoints.js';
 import { checkStatus, openFailure } from './failures.js';
 import { DATA_PLANE_LIMITS, PUNTED_DATAGRAM, SIDE_NUMBERS, Status } from './interface.js';
-import { LegCounters } from './leg-counters.js';
+import { LegCounters, trafficTogether } from './leg-counters.js';
 import { checkedOptions } from './options.js';
 import { SharedCounters } from './shared-counters.js';
+import type { TransportHandle } from './transport-handle.js';
 import type {
   ClientAction,
   ClientFlow,
@@ -38,17 +40,6 @@ export const STRANGERS_PER_TURN_MAX = 32;
 /** The lifetime, for the addon, of an entry that never expires. */
 const FOR_EVER = 0;
 
-/** What all workers' entries of one flow have carried; undefined where there is none. */
-function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
-  if (each.length === 0) return undefined;
-  const idle = each.flatMap(({ idleSeconds }) => idleSeconds ?? []);
-  return {
-    packets: each.reduce((sum, { packets }) => sum + packets, 0),
-    payloadBytes: each.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0),
-    idleSeconds: idle.length === 0 ? undefined : Math.min(...idle),
-  };
-}
-
 /** The clock that the workers read: CLOCK_MONOTONIC. */
 function monotonicSeconds(): number {
   return process.hrtime()[0];
@@ -72,6 +63,10 @@ export class NativeDataPlane implements DataPlane {
   readonly #check: ArgumentChecks;
   readonly #relays = new Set<number>();
   readonly #backlog = new CommandBacklog();
+  readonly #endpoints = new Endpoints((handle) => {
+    const close = () => this.#native.closeEndpoint(handle);
+    this.#backlog.give('closeEndpoint', () => {}, close);
+  });
   #nextTurn: NodeJS.Immediate | undefined;
   #closed: Promise<void> | undefined;
 
@@ -140,7 +135,7 @@ export class NativeDataPlane implements DataPlane {
 
   putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void {
     const { tuple, channel } = flow;
-    const worker = this.#check.flowWorker(flow.worker);
+    const worker = this.#check.flowWorker(flow);
     this.#check.channel(channel);
     if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
     const lifetime = lifetimeSeconds ?? FOR_EVER;
@@ -166,7 +161,7 @@ export class NativeDataPlane implements DataPlane {
 
   refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void {
     const { tuple, channel } = flow;
-    const worker = this.#check.flowWorker(flow.worker);
+    const worker = this.#check.flowWorker(flow);
     this.#check.channel(channel);
     this.#check.lifetimeSeconds(lifetimeSeconds);
     this.#checkRoom('refreshClientFlow');
@@ -179,7 +174,7 @@ export class NativeDataPlane implements DataPlane {
 
   removeClientFlow(flow: ClientFlow): void {
     const { tuple, channel } = flow;
-    const worker = this.#check.flowWorker(flow.worker);
+    const worker = this.#check.flowWorker(flow);
     this.#check.channel(channel);
     this.#backlog.give(
       'removeClientFlow',
@@ -252,7 +247,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   putKnownClient(worker: number, tuple: FiveTuple): void {
-    this.#check.worker(worker);
+    this.#check.workerOfTuple(worker, tuple);
     this.#backlog.give(
       'putKnownClient',
       () => this.#scratch.tuple(tuple),
@@ -261,7 +256,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   removeKnownClient(worker: number, tuple: FiveTuple): void {
-    this.#check.worker(worker);
+    this.#check.workerOfTuple(worker, tuple);
     this.#backlog.give(
       'removeKnownClient',
       () => this.#scratch.tuple(tuple),
@@ -271,6 +266,23 @@ export class NativeDataPlane implements DataPlane {
 
   workersSilentMs(): readonly number[] {
     return this.#native.workersSilentMs();
+  }
+
+  get endpoints(): ReadonlyMap<TransportHandle, Endpoint> {
+    return this.#endpoints.open;
+  }
+
+  async openEndpoint(spec: EndpointSpec): Promise<Endpoint> {
+    this.#check.endpoint(spec);
+    this.#checkRoom('openEndpoint');
+    this.#scratch.endpoint(spec);
+    return this.#endpoints.answerOf(this.#native.openEndpoint(), spec);
+  }
+
+  async closeEndpoint(handle: TransportHandle): Promise<void> {
+    this.#check.endpointHandle(handle);
+    if (this.#closed !== undefined) checkStatus('closeEndpoint', Status.Closed);
+    return this.#endpoints.close(handle);
   }
 
   #probe(relayIndex: number, number: number, way: ProbeWay | undefined): number {
@@ -337,6 +349,7 @@ export class NativeDataPlane implements DataPlane {
       clearImmediate(this.#nextTurn);
       this.#backlog.clear();
       this.#closed = this.#native.close();
+      this.#endpoints.abandon(this.#closed);
     }
     return this.#closed;
   }
@@ -365,17 +378,20 @@ export class NativeDataPlane implements DataPlane {
       STRANGERS_PER_TURN_MAX,
     );
     if (bytes === 0) return;
-    const { batch, known, strangers } = decodeBatch(this.#drained.subarray(0, bytes));
+    const { batch, known, strangers, reports } = decodeBatch(this.#drained.subarray(0, bytes));
     if (
+      reports.length > 0 ||
       known >= Math.min(RELAYS_PER_TURN_MAX, PROVEN_PER_TURN_MAX) ||
       strangers >= STRANGERS_PER_TURN_MAX
     ) {
       // There may be more; the host's timers and I/O come first.
       this.#nextTurn = setImmediate(() => this.#drain());
     }
+    const events = [...batch.events, ...this.#endpoints.take(reports)];
+    if (batch.datagrams.length === 0 && events.length === 0) return;
     this.#native.hold();
     try {
-      this.#onBatch(batch);
+      this.#onBatch({ datagrams: batch.datagrams, events });
     } finally {
       this.#native.release();
     }

@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { decodeAddress } from '../address.js';
+import { decodeAddress, formatAddress, type TransportAddress } from '../address.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 import type { NativeFailure } from './binding.js';
@@ -49,5 +49,24 @@ export function openFailure(thrown: unknown): TurnpikeError {
   return new TurnpikeError(CODES[status] ?? 'ERR_TURNPIKE_NATIVE', `${message}${advice}`, {
     ...(errno !== undefined && { errno }),
     ...(address !== '' && { address }),
+  });
+}
+
+/**
+ * The error for an endpoint that was not opened.
+ * @param report - why
+ * @param address - where it was to be
+ */
+export function endpointFailure(
+  { status, errorNumber }: { readonly status: number; readonly errorNumber: number },
+  address: TransportAddress,
+): TurnpikeError {
+  const errno = getSystemErrorName(-errorNumber);
+  const text = formatAddress(address);
+  const advice = bindAdvice(errno, address);
+  const message = `openEndpoint: cannot open a socket at ${text}: ${errno}${advice}`;
+  return new TurnpikeError(CODES[status] ?? 'ERR_TURNPIKE_NATIVE', message, {
+    errno,
+    address: text,
   });
 }

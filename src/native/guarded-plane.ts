@@ -3,8 +3,10 @@ import { type AddressInput, type TransportAddress, toAddress } from '../address.
 import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { HEARD } from './codec.js';
+import type { EndpointSpec } from './endpoints.js';
 import { SIDE_NUMBERS } from './interface.js';
 import { checkSendable } from './sendable.js';
+import { listenerOf, type TransportHandle } from './transport-handle.js';
 import type {
   ClientAction,
   ClientFlow,
@@ -48,6 +50,7 @@ export function guarded(plane: DataPlane): OpenDataPlane {
   const { clientAddresses, trunkAddresses, trunkLanePorts, workers } = plane;
   Object.assign(shown, { clientAddresses, trunkAddresses, trunkLanePorts, workers });
   Object.defineProperty(shown, 'xdp', { get: () => plane.xdp, enumerable: true });
+  Object.defineProperty(shown, 'endpoints', { get: () => plane.endpoints, enumerable: true });
   return shown as unknown as OpenDataPlane;
 }
 
@@ -79,14 +82,17 @@ function guardedCalls(plane: DataPlane): Calls {
     removeKnownClient: (worker: number, tuple: FiveTuple) =>
       plane.removeKnownClient(worker, tupleOf(tuple)),
     workersSilentMs: () => plane.workersSilentMs(),
+    openEndpoint: rejecting('openEndpoint', (spec: EndpointSpec) =>
+      plane.openEndpoint(endpointOf(spec)),
+    ),
+    closeEndpoint: rejecting('closeEndpoint', (handle: TransportHandle) =>
+      plane.closeEndpoint(handle),
+    ),
     probe: (relayIndex: number, number: number, way?: ProbeWay) =>
       plane.probe(relayIndex, number, way === undefined ? undefined : withTuple(way, 'way')),
     send: (datagrams: readonly OutgoingDatagram[]) => {
-      const { clientAddresses, trunkAddresses } = plane;
       const all = listOf('datagrams', datagrams).map(datagramOf);
-      for (const each of all) {
-        checkSendable(each, each.side === 'client' ? clientAddresses : trunkAddresses);
-      }
+      for (const each of all) checkSendable(each, addressOf(plane, each));
       plane.send(all);
     },
     counters: () => plane.counters(),
@@ -109,11 +115,49 @@ function guard(call: string, made: (...given: never[]) => unknown): (...given: n
     try {
       return made(...given);
     } catch (error) {
-      if (isTurnpikeError(error)) throw error;
-      const message = types.isNativeError(error) ? error.message : 'a value cannot be read';
-      throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', `${call}: ${message}`, { cause: error });
+      throw asRefusal(call, error);
     }
   };
+}
+
+/** The same for a call that answers later: it rejects, whatever is wrong. */
+function rejecting<A extends unknown[], R>(
+  call: string,
+  made: (...given: A) => Promise<R>,
+): (...given: A) => Promise<R> {
+  return async (...given) => {
+    try {
+      return await made(...given);
+    } catch (error) {
+      throw asRefusal(call, error);
+    }
+  };
+}
+
+function asRefusal(call: string, error: unknown): TurnpikeError {
+  if (isTurnpikeError(error)) return error;
+  const message = types.isNativeError(error) ? error.message : 'a value cannot be read';
+  return new TurnpikeError('ERR_TURNPIKE_ARGUMENT', `${call}: ${message}`, { cause: error });
+}
+
+/** The address of the socket that a datagram names; undefined where that is none of its side. */
+function addressOf(
+  { clientAddresses, trunkAddresses, endpoints }: DataPlane,
+  { side, tuple: { handle } }: OutgoingDatagram,
+): TransportAddress | undefined {
+  const listener = listenerOf(handle);
+  if (listener === undefined) {
+    const endpoint = endpoints.get(handle);
+    return endpoint !== undefined && side === 'client' ? endpoint.address : undefined;
+  }
+  if (listener.side !== side) return undefined;
+  return (side === 'client' ? clientAddresses : trunkAddresses)[listener.index];
+}
+
+function endpointOf(spec: EndpointSpec): EndpointSpec {
+  const { kind, address, worker } = objectOf('spec', spec);
+  if (typeof kind !== 'string') wrong('spec.kind', '`client`', kind);
+  return { kind, address: toAddress(address), worker };
 }
 
 function flowOf(flow: ClientFlow): ClientFlow {

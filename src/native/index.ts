@@ -10,6 +10,8 @@ export {
   type Counters,
   type CounterUnit,
 } from './counters.js';
+export type { Endpoint, EndpointSpec } from './endpoints.js';
+export type { DataPlaneEvent } from './events.js';
 export type { OpenDataPlane } from './guarded-plane.js';
 export {
   listenerHandle,

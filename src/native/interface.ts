@@ -55,6 +55,12 @@ export const DATA_PLANE_LIMITS = {
   puntQueueBytesLimit: 268_435_456,
   /** Commands that wait in one worker's queue. */
   commandQueueLength: 16_384,
+  /** Endpoints of one worker that are open, opening or closing at once. */
+  endpointsPerWorkerMax: 16_384,
+  /** Commands to open and close endpoints of one worker whose answers are still to come. */
+  endpointCommandsMax: 1_024,
+  /** Events of the endpoints of one worker that wait to be handed up. */
+  endpointEventsMax: 1_024,
   /** Bytes of the scratch memory. */
   scratchBytes: 2_048,
   /**
@@ -97,6 +103,9 @@ export const Status = {
 /** Which of a relay's two faces a socket belongs to. */
 export const SIDE_NUMBERS = { client: 0, trunk: 1 } as const;
 
+/** What `openEndpoint` opens: `client` is a UDP socket of the client side. */
+export const ENDPOINT_KIND_NUMBERS = { client: 0 } as const;
+
 /**
  * Whether the sender of a path probe or of its reply gets answers to its own probes by the same
  * way; the numbers of PROTOCOL.md section 4, where any other one is 0.
@@ -117,6 +126,14 @@ export const PuntKind = {
   StrangerTrunkDatagram: 5,
   /** The reply to a path probe. */
   PathProbeReply: 6,
+  /** The answer to `openEndpoint`: its port, or why it failed. */
+  EndpointOpened: 7,
+  /** The answer to `closeEndpoint`. */
+  EndpointClosed: 8,
+  /** An endpoint is closed that nobody asked to close. */
+  EndpointEnded: 9,
+  /** An ICMP error to a datagram that left through an endpoint. */
+  IcmpError: 10,
 } as const;
 
 /** Counters of a leg that the addon reads from a flow's own entry. */
@@ -132,6 +149,8 @@ const FIELD_BYTES = {
   handle: 6,
   PuntKind: 1,
   Heard: 1,
+  EndpointKind: 1,
+  StatusCode: 1,
 };
 
 /**
@@ -178,6 +197,13 @@ export const FIVE_TUPLE = layout({ remote: TRANSPORT_ADDRESS, local: 'ip', handl
 
 /** The scratch memory of a call about a flow: its 5-tuple, and the one that it leads to. */
 export const FLOW_COMMAND = layout({ tuple: FIVE_TUPLE, to: FIVE_TUPLE });
+
+/** The scratch memory of `openEndpoint`; port 0 stands for the system's choice. */
+export const ENDPOINT_COMMAND = layout({
+  address: TRANSPORT_ADDRESS,
+  kind: 'EndpointKind',
+  worker: 'u8',
+});
 
 /**
  * The scratch memory of `putTrunkPeer`. Behind it come its lists without gaps: `sources`
@@ -231,6 +257,24 @@ export const PUNTED_EVENT = layout({
   remotePort: 'u16',
   socket: 'u16',
   rttNs: 'u64',
+  remote: 'ip',
+});
+
+/**
+ * An answer or an event of an endpoint. `port` is the one bound, or of the `remote` that an ICMP
+ * error is about, whose `icmpInfo` is the MTU where a datagram was too long; `status` and
+ * `errorNumber` say why an endpoint was not opened, or ended.
+ */
+export const ENDPOINT_REPORT = layout({
+  kind: 'PuntKind',
+  status: 'StatusCode',
+  icmpType: 'u8',
+  icmpCode: 'u8',
+  errorNumber: 'u32',
+  handle: 'u64',
+  icmpInfo: 'u32',
+  port: 'u16',
+  reserved: 'u16',
   remote: 'ip',
 });
 

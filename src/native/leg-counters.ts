@@ -103,6 +103,17 @@ export class LegCounters {
   }
 }
 
+/** What all workers' entries of one flow have carried; undefined where there is none. */
+export function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
+  if (each.length === 0) return undefined;
+  const idle = each.flatMap(({ idleSeconds }) => idleSeconds ?? []);
+  return {
+    packets: each.reduce((sum, { packets }) => sum + packets, 0),
+    payloadBytes: each.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0),
+    idleSeconds: idle.length === 0 ? undefined : Math.min(...idle),
+  };
+}
+
 function packetsAt(halves: Uint32Array, cell: number): number {
   return halves[cell * CELL_WORDS * 2 + LOW_HALF] as number;
 }

@@ -59,6 +59,15 @@ export function listenerOf(
   };
 }
 
+/**
+ * The worker of an endpoint.
+ * @returns undefined where the handle names an address, which all workers have
+ */
+export function workerOf(handle: TransportHandle): number | undefined {
+  const worker = Math.floor(handle / WORKER_UNIT) % (EVERY_WORKER + 1);
+  return worker === EVERY_WORKER ? undefined : worker;
+}
+
 /** The transport of a socket; undefined where the number names none. */
 export function transportOf(handle: TransportHandle): Transport | undefined {
   return TRANSPORTS[Math.floor(handle / TRANSPORT_UNIT)];

@@ -1,6 +1,8 @@
 import type { AddressInput, TransportAddress } from '../address.js';
 import type { OneOrMore } from '../options/option-spec.js';
 import type { Counters } from './counters.js';
+import type { Endpoint, EndpointSpec } from './endpoints.js';
+import type { DataPlaneEvent } from './events.js';
 import type { TransportHandle } from './transport-handle.js';
 import type { XdpFinding } from './xdp-finding.js';
 
@@ -48,34 +50,6 @@ export interface OutgoingDatagram {
   readonly tuple: FiveTuple;
   readonly data: Uint8Array;
 }
-
-/** What workers report that is no datagram. */
-export type DataPlaneEvent =
-  | {
-      /** A plain trunk probe came back from the relay. */
-      readonly type: 'probe-reply';
-      readonly relayIndex: number;
-      readonly number: number;
-      readonly rttNs: number;
-    }
-  | {
-      /** A path probe came back (PROTOCOL.md section 4). */
-      readonly type: 'path-probe-reply';
-      readonly relayIndex: number;
-      readonly number: number;
-      readonly rttNs: number;
-      /** The trunk socket that it came to, or whose lane port. */
-      readonly socket: number;
-      readonly remote: TransportAddress;
-      /** Whether the relay gets answers to its own probes by this way, if it says so. */
-      readonly heard: Heard;
-    }
-  | {
-      /** Valid trunk data on a session index that is not bound; at most 10 a second per relay. */
-      readonly type: 'unbound-index';
-      readonly relayIndex: number;
-      readonly sessionIndex: number;
-    };
 
 /** What a relay says of the answers to its own probes: not known, got, missed. */
 export type Heard = 'unknown' | 'answered' | 'unanswered';
@@ -347,6 +321,28 @@ export interface DataPlane {
    * @returns for how many milliseconds each has owed one; empty when the plane is closed
    */
   workersSilentMs(): readonly number[];
+  /** The endpoints that are open now, by handle. */
+  readonly endpoints: ReadonlyMap<TransportHandle, Endpoint>;
+  /**
+   * Opens an endpoint. Its handle serves in 5-tuples as a listener's does, on its own side. A flow
+   * of peers at an endpoint belongs to the endpoint's worker.
+   * @returns the endpoint with its handle and real port, before anything that arrives by it
+   * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` where the socket cannot be
+   *   had, ERR_TURNPIKE_LIMIT where the worker has 16,384, ERR_TURNPIKE_QUEUE_FULL where 1,024
+   *   calls about endpoints of the worker are not answered, ERR_TURNPIKE_CLOSED,
+   *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT
+   */
+  openEndpoint(spec: EndpointSpec): Promise<Endpoint>;
+  /**
+   * Closes an endpoint and removes the flows and known clients that came by it. From the call on
+   * nothing can be sent by the handle or put for it, but for what was queued before. Entries that
+   * lead to it stay until they are removed, and what they match is dropped (`endpoint_gone`).
+   * @returns when nothing leaves through the socket any more, and nothing that came by it is handed
+   *   up; at once where the handle names nothing, such as an endpoint that is closed already
+   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT for the handle of an address given at open,
+   *   ERR_TURNPIKE_ADDRESS for what is no handle, ERR_TURNPIKE_CLOSED
+   */
+  closeEndpoint(handle: TransportHandle): Promise<void>;
   /**
    * Sends one trunk probe; the answer arrives as a `probe-reply` or `path-probe-reply` event.
    * @param relayIndex - of the relay

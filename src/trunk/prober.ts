@@ -1,5 +1,6 @@
 import { sameAddress } from '../address.js';
-import type { DataPlane, DataPlaneEvent } from '../native/types.js';
+import type { DataPlaneEvent } from '../native/events.js';
+import type { DataPlane } from '../native/types.js';
 import { PATH_PROBE_BYTES } from './datagram.js';
 import type { Path } from './paths.js';
 import {

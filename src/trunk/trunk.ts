@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../address.js';
-import type { DataPlaneEvent, PuntedDatagram } from '../native/types.js';
+import type { DataPlaneEvent } from '../native/events.js';
+import type { PuntedDatagram } from '../native/types.js';
 import {
   type Incarnation,
   incarnation,
@@ -136,9 +137,12 @@ export class Trunk {
 
   /** Takes an event of the data plane. */
   event(event: DataPlaneEvent): void {
-    if (event.type !== 'unbound-index') return this.relays.probeReply(event);
-    const remote = this.relays.atIndex(event.relayIndex);
-    if (remote) this.#options.onUnboundIndex(remote, event.sessionIndex);
+    if (event.type === 'unbound-index') {
+      const remote = this.relays.atIndex(event.relayIndex);
+      if (remote) this.#options.onUnboundIndex(remote, event.sessionIndex);
+    } else if (event.type === 'probe-reply' || event.type === 'path-probe-reply') {
+      this.relays.probeReply(event);
+    }
   }
 
   /** Takes a trunk datagram from a port that no relay has registered. */

@@ -46,7 +46,10 @@ class Scene {
   // Returns the number of records.
   uint32_t Drain(PuntClass punt_class, uint32_t records_max) {
     uint32_t left = records_max;
-    ring_.Drain(punt_class, drained_.data(), kDrainedBytes, &left);
+    uint32_t skipped = 0;
+    const auto now = [](TransportHandle) { return PuntQueue::Delivery::kNow; };
+    ring_.Drain(punt_class, drained_.data(), kDrainedBytes, &left, now, &skipped);
+    EXPECT_EQ(skipped, 0u);
     return records_max - left;
   }
 

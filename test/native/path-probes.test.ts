@@ -67,7 +67,7 @@ for (const address of [V4, V6]) {
     await until(() => left.events.length === 5);
     const replies = left.events.filter(({ type }) => type === 'path-probe-reply');
     t.same(
-      replies.map(({ relayIndex }) => relayIndex),
+      replies.map((reply) => 'relayIndex' in reply && reply.relayIndex),
       [RELAY_INDEX, RELAY_INDEX, RELAY_INDEX, RELAY_INDEX],
     );
     for (const number of [1, 2, 3, 4]) {

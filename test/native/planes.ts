@@ -6,11 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf, type TransportAddress, transportAddress } from '../../src/address.js';
 import { trunkEpoch } from '../../src/auth/keys.js';
 import type { CounterName } from '../../src/native/counters.js';
+import type { DataPlaneEvent } from '../../src/native/events.js';
 import { openDataPlane } from '../../src/native/index.js';
 import { listenerHandle } from '../../src/native/transport-handle.js';
 import type {
   DataPlane,
-  DataPlaneEvent,
   DataPlaneOptions,
   FiveTuple,
   PuntedDatagram,

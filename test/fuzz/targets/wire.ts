@@ -5,7 +5,12 @@ import type { Principal, Verifier } from '../../../src/auth/principal.js';
 import { featuresOf } from '../../../src/auth/realm.js';
 import { systemClock } from '../../../src/clock.js';
 import { decodeBatch } from '../../../src/native/codec.js';
-import { PUNTED_DATAGRAM, PUNTED_EVENT, PuntKind } from '../../../src/native/interface.js';
+import {
+  ENDPOINT_REPORT,
+  PUNTED_DATAGRAM,
+  PUNTED_EVENT,
+  PuntKind,
+} from '../../../src/native/interface.js';
 import { OVERLAY_REALM } from '../../../src/overlay/leg-credentials.js';
 import { incarnation } from '../../../src/registry/incarnation.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
@@ -210,6 +215,13 @@ const stream: FuzzTarget = {
   },
 };
 
+const REPORT_KINDS: readonly (number | undefined)[] = [
+  PuntKind.EndpointOpened,
+  PuntKind.EndpointClosed,
+  PuntKind.EndpointEnded,
+  PuntKind.IcmpError,
+];
+
 const EVENT_KINDS: readonly (number | undefined)[] = [
   PuntKind.ProbeReply,
   PuntKind.UnboundIndex,
@@ -224,10 +236,13 @@ function wholeRecords(input: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer);
   let end = 0;
   while (end < bytes.length) {
-    const isEvent = EVENT_KINDS.includes(bytes[end]);
-    const headEnd = end + (isEvent ? PUNTED_EVENT : PUNTED_DATAGRAM).bytes;
+    const kind = bytes[end];
+    const isEvent = EVENT_KINDS.includes(kind);
+    const isReport = REPORT_KINDS.includes(kind);
+    const head = isEvent ? PUNTED_EVENT : isReport ? ENDPOINT_REPORT : PUNTED_DATAGRAM;
+    const headEnd = end + head.bytes;
     if (headEnd > bytes.length) break;
-    if (isEvent) {
+    if (isEvent || isReport) {
       end = headEnd;
       continue;
     }
@@ -246,12 +261,14 @@ const punts: FuzzTarget = {
   seeds: () => [
     new Uint8Array(PUNTED_DATAGRAM.bytes),
     Uint8Array.of(PuntKind.UnboundIndex, ...new Uint8Array(PUNTED_EVENT.bytes - 1)),
+    Uint8Array.of(PuntKind.IcmpError, ...new Uint8Array(ENDPOINT_REPORT.bytes - 1)),
   ],
   run: (input) => {
-    const { batch, known, strangers } = decodeBatch(wholeRecords(input));
+    const { batch, known, strangers, reports } = decodeBatch(wholeRecords(input));
     const count = batch.datagrams.length + batch.events.length;
     assertThat(known + strangers === count, 'not all are counted');
-    return `${Math.min(batch.datagrams.length, 3)} ${Math.min(batch.events.length, 3)}`;
+    const few = (all: readonly unknown[]) => Math.min(all.length, 3);
+    return `${few(batch.datagrams)} ${few(batch.events)} ${few(reports)}`;
   },
 };
 

@@ -110,6 +110,14 @@ export class FakePlane implements DataPlane {
     this.knownClients.delete(`${worker} ${tupleKey(tuple)}`);
   }
 
+  readonly endpoints = new Map();
+
+  async openEndpoint(): Promise<never> {
+    throw new TurnpikeError('ERR_TURNPIKE_LIMIT', 'this plane has no endpoints');
+  }
+
+  async closeEndpoint(): Promise<void> {}
+
   workersSilentMs(): readonly number[] {
     return this.silentMs;
   }

@@ -1,0 +1,94 @@
+// The half of the controller that opens and closes endpoints.
+#include "io/controller.h"
+
+namespace turnpike {
+
+using State = EndpointRecord::State;
+
+StatusCode Controller::OpenEndpoint(uint32_t worker, EndpointKind kind,
+                                    const TransportAddress& address, TransportHandle* handle) {
+  if (worker >= flows_.size() || kind != EndpointKind::kClient) return StatusCode::kInvalid;
+  if (!HasRoomForEndpoints(worker)) return StatusCode::kQueueFull;
+  EndpointRecord* const record = endpoints_.Add(worker, Transport::kUdp);
+  if (record == nullptr) return StatusCode::kLimit;
+  record->side = Side::kClient;
+  record->address = address;
+  *handle = record->handle;
+  Command command{};
+  command.kind = Command::Kind::kOpenEndpoint;
+  command.handle = record->handle;
+  command.endpoint_kind = kind;
+  command.address = address;
+  ++unanswered_[worker];
+  Push(worker, command);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::CloseEndpoint(TransportHandle handle) {
+  if (handle.IsListener()) return StatusCode::kInvalid;
+  EndpointRecord* const record = endpoints_.Find(handle);
+  if (record == nullptr || record->state == State::kClosing) return StatusCode::kOk;
+  // Nobody has been told the handle of one that is opening.
+  if (record->state == State::kOpening) return StatusCode::kInvalid;
+  record->state = State::kEmptying;
+  const uint32_t worker = handle.worker();
+  if (!RemoveEntries(*record) || !HasRoomForEndpoints(worker)) return StatusCode::kQueueFull;
+  record->state = State::kClosing;
+  Command command{};
+  command.kind = Command::Kind::kCloseEndpoint;
+  command.handle = handle;
+  ++unanswered_[worker];
+  Push(worker, command);
+  return StatusCode::kOk;
+}
+
+bool Controller::HasRoomForEndpoints(uint32_t worker) const {
+  return unanswered_[worker] < kEndpointCommandsMax &&
+         pool_.workers()[worker]->commands().HasRoom();
+}
+
+bool Controller::RemoveEntries(EndpointRecord& record) {
+  const uint32_t worker = record.handle.worker();
+  while (!record.entries.empty()) {
+    if (!pool_.workers()[worker]->commands().HasRoom()) return false;
+    const FlowKey key = *record.entries.begin();
+    record.entries.erase(record.entries.begin());
+    Command command{};
+    command.kind = Command::Kind::kRemoveKnownClient;
+    command.flow_key = key;
+    if (key.channel != 0) {
+      command.kind = Command::Kind::kRemoveFlow;
+      flows_[worker]->Erase(key);
+      if (fast_path_ != nullptr) fast_path_->RemoveFlow(key);
+    }
+    Push(worker, command);
+  }
+  return true;
+}
+
+void Controller::KeepEntry(const FlowKey& key) {
+  if (EndpointRecord* const record = endpoints_.Find(key.tuple.handle)) record->entries.insert(key);
+}
+
+void Controller::ForgetEntry(const FlowKey& key) {
+  if (EndpointRecord* const record = endpoints_.Find(key.tuple.handle)) record->entries.erase(key);
+}
+
+const TransportAddress* Controller::BoundTo(Side side, TransportHandle handle) {
+  if (!handle.IsListener()) {
+    const EndpointRecord* const record = endpoints_.Find(handle);
+    const bool is_open = record != nullptr && record->IsOpen() && record->side == side;
+    return is_open ? &record->address : nullptr;
+  }
+  const std::vector<TransportAddress>& addresses = pool_.addresses(side);
+  const bool is_there = handle.side() == side && handle.index() < addresses.size();
+  return is_there ? &addresses[handle.index()] : nullptr;
+}
+
+Controller::WorkerRange Controller::WorkersOf(uint32_t worker, TransportHandle handle) const {
+  if (handle.IsListener()) return WorkersOf(worker);
+  const bool receives = worker == kEveryWorker || worker == handle.worker();
+  return receives ? WorkersOf(handle.worker()) : WorkerRange{0, 0};
+}
+
+}  // namespace turnpike

@@ -1,0 +1,216 @@
+// The half of a worker that has endpoints come and go, and that sends by those of other workers.
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include <bit>
+#include <cstring>
+
+#include "io/clock.h"
+#include "io/worker.h"
+
+namespace turnpike {
+
+namespace {
+
+// ICMP errors that are handed up: of one endpoint, and of all of a worker.
+constexpr uint32_t kIcmpErrorsPerSecond = 10;
+constexpr uint32_t kIcmpErrorsOfWorkerPerSecond = 500;
+// Errors of one socket that are looked at before others have their turn.
+constexpr uint32_t kErrorsPerLook = 16;
+// Receive calls that tell an error before what waits is left for the next turn.
+constexpr uint32_t kReceivesAfterErrors = 3;
+// Datagrams from one other worker that leave in one turn.
+constexpr uint32_t kHandedOverPerTurn = 64;
+
+Side SideOf(EndpointKind kind) {
+  switch (kind) {
+    case EndpointKind::kClient:
+      return Side::kClient;
+  }
+  return Side::kClient;
+}
+
+// Whether a receive call says that nothing will come any more. ICMP errors have other numbers.
+bool IsFatal(int error_number) {
+  return error_number == ECONNABORTED || error_number == EBADF || error_number == ENOTSOCK;
+}
+
+}  // namespace
+
+void Worker::OpenEndpoint(const Command& command) {
+  const TransportHandle handle = command.handle;
+  EndpointReport report{};
+  report.kind = PuntKind::kEndpointOpened;
+  report.handle = handle.ToNumber();
+  UdpSocket socket;
+  Status status = socket.OpenFirst(command.address, options_.socket_buffer_bytes);
+  if (status.ok()) status = socket.ReportErrors();
+  if (status.ok()) {
+    if (options_.busy_poll_us > 0) socket.PreferBusyPoll(options_.busy_poll_us);
+    report.port = socket.address().port;
+    auto endpoint =
+        std::make_unique<Endpoint>(handle, SideOf(command.endpoint_kind), std::move(socket));
+    if (Watch(*endpoint)) {
+      endpoints_[handle.id()] = std::move(endpoint);
+    } else {
+      status = Status::System("cannot watch a socket", errno);
+    }
+  }
+  report.status = status.code;
+  report.error_number = static_cast<uint32_t>(status.error_number);
+  reports_.PushAnswer(report);
+  punted_ = true;
+}
+
+void Worker::CloseEndpoint(const Command& command) {
+  const TransportHandle handle = command.handle;
+  if (Endpoint* const endpoint = EndpointOf(handle)) {
+    FlushSends();
+    readable_.Remove(*endpoint);
+    endpoints_[handle.id()].reset();
+  }
+  EndpointReport report{};
+  report.kind = PuntKind::kEndpointClosed;
+  report.handle = handle.ToNumber();
+  reports_.PushAnswer(report);
+  punted_ = true;
+}
+
+void Worker::HandleTrouble(Endpoint& endpoint, uint32_t events) {
+  if ((events & EPOLLERR) != 0) ReportIcmpErrors(endpoint);
+  if ((events & EPOLLHUP) != 0) End(endpoint, ESHUTDOWN);
+}
+
+void Worker::ReportIcmpErrors(Endpoint& endpoint) {
+  const uint64_t now_ns = ReadClock().monotonic_ns;
+  for (uint32_t i = 0; i < kErrorsPerLook; ++i) {
+    UdpSocket::IcmpError error;
+    const UdpSocket::ErrorTaken taken = endpoint.socket.TakeError(&error);
+    if (taken == UdpSocket::ErrorTaken::kNone) return;
+    if (taken == UdpSocket::ErrorTaken::kOther) continue;
+    // The endpoint's own budget first, so that one that is over it takes nothing from the others.
+    if (!endpoint.icmp_errors.Take(now_ns, kNsPerSecond / kIcmpErrorsPerSecond,
+                                   kIcmpErrorsPerSecond) ||
+        !icmp_errors_.Take(now_ns, kNsPerSecond / kIcmpErrorsOfWorkerPerSecond,
+                           kIcmpErrorsOfWorkerPerSecond)) {
+      counters_.Add(Counter::kIcmpErrorsOverBudget);
+      continue;
+    }
+    EndpointReport report{};
+    report.kind = PuntKind::kIcmpError;
+    report.handle = endpoint.handle.ToNumber();
+    report.error_number = static_cast<uint32_t>(error.error_number);
+    report.icmp_type = error.type;
+    report.icmp_code = error.code;
+    report.icmp_info = error.info;
+    report.remote = error.remote.ip;
+    report.port = error.remote.port;
+    const bool queued = reports_.PushEvent(report);
+    counters_.Add(queued ? Counter::kIcmpErrors : Counter::kEventsDropped);
+    punted_ |= queued;
+  }
+}
+
+void Worker::End(Endpoint& endpoint, int error_number) {
+  if (endpoint.ended_with != 0) return;
+  endpoint.ended_with = error_number;
+  readable_.Remove(endpoint);
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, endpoint.socket.fd(), nullptr);
+  ended_.push_back(endpoint.handle);
+}
+
+void Worker::ReportEnded() {
+  for (; !ended_.empty(); ended_.pop_back()) {
+    const TransportHandle handle = ended_.back();
+    const Endpoint* const endpoint = EndpointOf(handle);
+    // One that is closed by a command meanwhile is answered by that.
+    if (endpoint == nullptr) continue;
+    EndpointReport report{};
+    report.kind = PuntKind::kEndpointEnded;
+    report.handle = handle.ToNumber();
+    report.status = StatusCode::kSystem;
+    report.error_number = static_cast<uint32_t>(endpoint->ended_with);
+    if (!reports_.PushEvent(report)) return;
+    punted_ = true;
+    FlushSends();
+    endpoints_[handle.id()].reset();
+  }
+}
+
+ReceiveBatch::Result Worker::ReceiveAfterError(Endpoint& endpoint) {
+  ReceiveBatch::Result result = ReceiveBatch::Result::kFailed;
+  if (!endpoint.socket.reports_errors()) return result;
+  for (uint32_t i = 0; i < kReceivesAfterErrors && result == ReceiveBatch::Result::kFailed; ++i) {
+    if (IsFatal(errno)) {
+      End(endpoint, errno);
+      break;
+    }
+    result = batch_.Receive(endpoint.socket, endpoint.handle);
+  }
+  return result;
+}
+
+void Worker::PassOn(const Outgoing& outgoing) {
+  const TransportHandle handle = outgoing.path->handle;
+  const uint8_t owner = handle.worker();
+  if (owner == options_.index || owner >= options_.workers) {
+    counters_.Add(Counter::kEndpointGone);
+    return;
+  }
+  const uint32_t length = static_cast<uint32_t>(sizeof(FiveTuple)) + outgoing.length;
+  ByteRing& ring = (*workers_)[owner]->handed_over_by(options_.index);
+  uint8_t* const record = ring.Reserve(length);
+  if (record == nullptr) {
+    counters_.Add(Counter::kHandOverFull);
+    return;
+  }
+  std::memcpy(record, outgoing.path, sizeof(FiveTuple));
+  std::memcpy(record + sizeof(FiveTuple), outgoing.data, outgoing.length);
+  ring.Commit();
+  counters_.Add(Counter::kHandedOver);
+  handed_over_to_ |= 1u << owner;
+}
+
+void Worker::WakeHandedOver() {
+  for (; handed_over_to_ != 0; handed_over_to_ &= handed_over_to_ - 1) {
+    (*workers_)[std::countr_zero(handed_over_to_)]->NoteHandedOverBy(options_.index);
+  }
+}
+
+Worker::Progress Worker::SendHandedOver() {
+  if (handed_over_by_.load(std::memory_order_relaxed) == 0) return Progress::kDone;
+  uint32_t left = 0;
+  uint32_t workers = handed_over_by_.exchange(0, std::memory_order_acquire);
+  for (; workers != 0; workers &= workers - 1) {
+    const auto worker = static_cast<uint8_t>(std::countr_zero(workers));
+    if (SendHandedOverBy(worker) == Progress::kMore) left |= 1u << worker;
+  }
+  if (left == 0) return Progress::kDone;
+  handed_over_by_.fetch_or(left, std::memory_order_relaxed);
+  return Progress::kMore;
+}
+
+Worker::Progress Worker::SendHandedOverBy(uint8_t worker) {
+  ByteRing& ring = handed_over_[worker];
+  Progress progress = Progress::kMore;
+  for (uint32_t i = 0; i < kHandedOverPerTurn; ++i) {
+    const ByteRing::Record record = ring.Peek();
+    if (record.data == nullptr) {
+      progress = Progress::kDone;
+      break;
+    }
+    const auto* path = reinterpret_cast<const FiveTuple*>(record.data);
+    if (Endpoint* const endpoint = EndpointOf(path->handle)) {
+      Queue(endpoint->sends, Outgoing{path, record.data + sizeof(FiveTuple),
+                                      record.length - static_cast<uint32_t>(sizeof(FiveTuple))});
+    } else {
+      counters_.Add(Counter::kEndpointGone);
+    }
+    ring.Skip();
+  }
+  FlushSends();
+  ring.Pop();
+  return progress;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,151 @@
+import { getSystemErrorName } from 'node:util';
+import type { TransportAddress } from '../address.js';
+import { TurnpikeError } from '../errors.js';
+import type { DataPlaneEvent } from './events.js';
+import { checkStatus, endpointFailure } from './failures.js';
+import { PuntKind, Status } from './interface.js';
+import type { TransportHandle } from './transport-handle.js';
+
+/** A socket that one worker opens while the plane runs. */
+export interface EndpointSpec {
+  /** `client`: a UDP socket of the client side, as those of `clientAddresses` are. */
+  readonly kind: 'client';
+  /** An address of this host, or a wildcard; port 0 takes a free one. */
+  readonly address: TransportAddress;
+  /** The worker that receives and sends by it. */
+  readonly worker: number;
+}
+
+/** An endpoint that is open. */
+export interface Endpoint extends EndpointSpec {
+  readonly handle: TransportHandle;
+  /** With its real port. */
+  readonly address: TransportAddress;
+}
+
+/** What a worker says of an endpoint; ENDPOINT_REPORT as it is decoded. */
+export interface EndpointReport {
+  readonly kind: number;
+  readonly handle: TransportHandle;
+  readonly status: number;
+  readonly errorNumber: number;
+  /** The one bound, or that of `remote`. */
+  readonly port: number;
+  /** What an ICMP error is about: where the datagram went, and RFC 792's or RFC 4443's numbers. */
+  readonly remote: TransportAddress;
+  readonly icmpType: number;
+  readonly icmpCode: number;
+  readonly icmpInfo: number;
+}
+
+interface Opening {
+  readonly spec: EndpointSpec;
+  readonly resolve: (endpoint: Endpoint) => void;
+  readonly reject: (error: TurnpikeError) => void;
+}
+
+interface Closing {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+/** The endpoints of a data plane, and the calls about them that are not answered. */
+export class Endpoints {
+  readonly open = new Map<TransportHandle, Endpoint>();
+  readonly #opening = new Map<TransportHandle, Opening>();
+  readonly #closing = new Map<TransportHandle, Closing>();
+  readonly #close: (handle: TransportHandle) => void;
+
+  /** @param close - asks the workers to close an endpoint, now or when there is room */
+  constructor(close: (handle: TransportHandle) => void) {
+    this.#close = close;
+  }
+
+  /**
+   * Waits for the answer to an `openEndpoint`.
+   * @param handle - what the addon returned: a handle, or a status below 0
+   */
+  answerOf(handle: number, spec: EndpointSpec): Promise<Endpoint> {
+    if (handle < 0) checkStatus('openEndpoint', -handle);
+    return new Promise((resolve, reject) => {
+      this.#opening.set(handle as TransportHandle, { spec, resolve, reject });
+    });
+  }
+
+  /** Closes an endpoint. Resolves with its answer, and at once where there is no such endpoint. */
+  close(handle: TransportHandle): Promise<void> {
+    const closing = this.#closing.get(handle);
+    if (closing !== undefined) return closing.promise;
+    if (!this.open.has(handle)) return Promise.resolve();
+    this.#close(handle);
+    this.open.delete(handle);
+    let resolve = () => {};
+    const promise = new Promise<void>((done) => {
+      resolve = done;
+    });
+    this.#closing.set(handle, { promise, resolve });
+    return promise;
+  }
+
+  /**
+   * Settles what was answered.
+   * @returns what nobody has asked for
+   */
+  take(reports: readonly EndpointReport[]): DataPlaneEvent[] {
+    return reports.flatMap((report) => this.#take(report) ?? []);
+  }
+
+  /** The plane closes: what opens is refused, and what closes is closed with the plane. */
+  abandon(closed: Promise<void>): void {
+    const message = 'openEndpoint: the data plane was closed before the endpoint was open';
+    for (const { reject } of this.#opening.values()) {
+      reject(new TurnpikeError('ERR_TURNPIKE_CLOSED', message));
+    }
+    const closing = [...this.#closing.values()];
+    void closed.then(() => {
+      for (const { resolve } of closing) resolve();
+    });
+    for (const each of [this.open, this.#opening, this.#closing]) each.clear();
+  }
+
+  #take(report: EndpointReport): DataPlaneEvent | undefined {
+    const { kind, handle } = report;
+    switch (kind) {
+      case PuntKind.EndpointOpened:
+        this.#opened(report);
+        return undefined;
+      case PuntKind.EndpointClosed:
+        this.#closing.get(handle)?.resolve();
+        this.#closing.delete(handle);
+        return undefined;
+      case PuntKind.EndpointEnded:
+        return this.#ended(report);
+      default:
+        return this.open.has(handle) ? icmpError(report) : undefined;
+    }
+  }
+
+  #opened(report: EndpointReport): void {
+    const { handle, status, port } = report;
+    const opening = this.#opening.get(handle);
+    this.#opening.delete(handle);
+    if (opening === undefined) return;
+    const { spec, resolve, reject } = opening;
+    if (status !== Status.Ok) return reject(endpointFailure(report, spec.address));
+    const address = { address: spec.address.address, port };
+    const endpoint: Endpoint = { handle, kind: spec.kind, worker: spec.worker, address };
+    this.open.set(handle, endpoint);
+    resolve(endpoint);
+  }
+
+  #ended({ handle, errorNumber }: EndpointReport): DataPlaneEvent | undefined {
+    // Already on its way out otherwise.
+    if (!this.open.delete(handle)) return undefined;
+    this.#close(handle);
+    return { type: 'endpoint-closed', handle, errno: getSystemErrorName(-errorNumber) };
+  }
+}
+
+function icmpError({ handle, remote, icmpType, icmpCode, icmpInfo }: EndpointReport) {
+  return { type: 'icmp-error', handle, remote, icmpType, icmpCode, icmpInfo } as const;
+}
