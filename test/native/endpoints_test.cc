@@ -1,0 +1,270 @@
+// Sockets that workers open and close while they run.
+#include <dirent.h>
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "io/socket_address.h"
+#include "plane_fixture.h"
+
+namespace turnpike {
+namespace {
+
+using test::Bytes;
+using test::PlaneFixture;
+using test::WaitFor;
+
+const Bytes kBinding = test::FromHex("000100002112a4420102030405060708090a0b0c");
+
+struct Peer {
+  Peer() { EXPECT_TRUE(socket.OpenFirst(test::ToTransportAddress("127.0.0.1:0"), 1 << 20).ok()); }
+
+  void Send(const TransportAddress& to, const Bytes& data) {
+    SocketAddress address;
+    const socklen_t length = ToSocketAddress(to, &address);
+    EXPECT_EQ(sendto(socket.fd(), data.data(), data.size(), 0, &address.any, length),
+              static_cast<ssize_t>(data.size()));
+  }
+  // Waits for a datagram; empty after so long.
+  Bytes Receive(int timeout_ms = 10'000) {
+    pollfd ready{socket.fd(), POLLIN, 0};
+    if (poll(&ready, 1, timeout_ms) != 1) return {};
+    Bytes data(2'048);
+    const ssize_t length = recv(socket.fd(), data.data(), data.size(), 0);
+    data.resize(length < 0 ? 0 : static_cast<size_t>(length));
+    return data;
+  }
+
+  UdpSocket socket;
+};
+
+// A plane with what it reported.
+struct Scene : PlaneFixture {
+  using PlaneFixture::PlaneFixture;
+
+  TransportHandle Ask(uint32_t worker, const TransportAddress& address) {
+    TransportHandle handle;
+    EXPECT_EQ(controller->OpenEndpoint(worker, EndpointKind::kClient, address, &handle),
+              StatusCode::kOk);
+    return handle;
+  }
+  // Opens an endpoint on loopback and waits for it.
+  TransportHandle Open(uint32_t worker) {
+    const TransportHandle handle = Ask(worker, test::ToTransportAddress("127.0.0.1:0"));
+    const EndpointReport report = ReportOf(PuntKind::kEndpointOpened, handle);
+    EXPECT_EQ(report.status, StatusCode::kOk);
+    addresses[handle.ToNumber()] =
+        TransportAddress{test::ToTransportAddress("127.0.0.1:0").ip, report.port};
+    return handle;
+  }
+  void Close(TransportHandle handle) {
+    EXPECT_EQ(controller->CloseEndpoint(handle), StatusCode::kOk);
+    ReportOf(PuntKind::kEndpointClosed, handle);
+  }
+  // Waits for a report and takes it.
+  EndpointReport ReportOf(PuntKind kind, TransportHandle handle) {
+    EndpointReport found{};
+    WaitFor([&] {
+      Drain();
+      for (auto report = reports.begin(); report != reports.end(); ++report) {
+        if (report->kind != kind || report->handle != handle.ToNumber()) continue;
+        found = *report;
+        reports.erase(report);
+        return true;
+      }
+      return false;
+    });
+    return found;
+  }
+  void Drain() {
+    alignas(8) uint8_t buffer[16'384];
+    const uint32_t bytes = controller->Drain(buffer, sizeof(buffer), {100, 100, 100});
+    for (uint32_t at = 0; at < bytes;) {
+      if (buffer[at] >= static_cast<uint8_t>(PuntKind::kEndpointOpened)) {
+        std::memcpy(&reports.emplace_back(), buffer + at, sizeof(EndpointReport));
+        at += sizeof(EndpointReport);
+        continue;
+      }
+      PuntedDatagram head;
+      std::memcpy(&head, buffer + at, sizeof(head));
+      punted.push_back(head.handle);
+      at += static_cast<uint32_t>(sizeof(head)) + ((head.data_bytes + 7u) & ~7u);
+    }
+  }
+  const TransportAddress& AddressOf(TransportHandle handle) { return addresses[handle.ToNumber()]; }
+
+  std::vector<EndpointReport> reports;
+  std::vector<uint64_t> punted;
+  std::map<uint64_t, TransportAddress> addresses;
+};
+
+FlowKey KeyOf(TransportHandle handle, const Peer& peer, uint16_t channel) {
+  FlowKey key;
+  key.tuple.handle = handle;
+  key.tuple.remote = peer.socket.address();
+  key.channel = channel;
+  return key;
+}
+
+FlowAction To(const FiveTuple& tuple) {
+  FlowAction action;
+  action.kind = FlowAction::Kind::kClient;
+  action.channel = 0x4000;
+  action.tuple = tuple;
+  return action;
+}
+
+// The descriptor of this process's socket at an address; -1 where there is none.
+int DescriptorOf(const TransportAddress& address) {
+  DIR* const folder = opendir("/proc/self/fd");
+  int found = -1;
+  while (const dirent* entry = readdir(folder)) {
+    const int fd = std::atoi(entry->d_name);
+    SocketAddress bound;
+    socklen_t length = sizeof(bound);
+    if (getsockname(fd, &bound.any, &length) != 0 || bound.any.sa_family != AF_INET) continue;
+    if (FromSocketAddress(bound) == address) found = fd;
+  }
+  closedir(folder);
+  return found;
+}
+
+TEST(Endpoints, AnswersTellThePortOrWhyThereIsNone) {
+  Scene scene(2);
+  const TransportHandle handle = scene.Open(1);
+  EXPECT_NE(scene.AddressOf(handle).port, 0);
+  const TransportHandle taken = scene.Ask(0, scene.AddressOf(handle));
+  EndpointReport report = scene.ReportOf(PuntKind::kEndpointOpened, taken);
+  EXPECT_EQ(report.status, StatusCode::kBind);
+  EXPECT_EQ(report.error_number, static_cast<uint32_t>(EADDRINUSE));
+  const TransportHandle nowhere = scene.Ask(0, test::ToTransportAddress("192.0.2.1:0"));
+  report = scene.ReportOf(PuntKind::kEndpointOpened, nowhere);
+  EXPECT_EQ(report.error_number, static_cast<uint32_t>(EADDRNOTAVAIL));
+  // Neither is there, so there is nothing to close.
+  EXPECT_EQ(scene.controller->CloseEndpoint(taken), StatusCode::kOk);
+  scene.Close(handle);
+  EXPECT_EQ(DescriptorOf(scene.AddressOf(handle)), -1);
+  EXPECT_EQ(scene.controller->CloseEndpoint(handle), StatusCode::kOk);
+  const auto& commands = scene.pool.workers()[1]->commands();
+  EXPECT_EQ(commands.pushed(), 2u);
+}
+
+TEST(Endpoints, WhatCannotBeAskedIsRefused) {
+  Scene scene(1);
+  TransportHandle handle;
+  const TransportAddress address = test::ToTransportAddress("127.0.0.1:0");
+  EXPECT_EQ(scene.controller->OpenEndpoint(1, EndpointKind::kClient, address, &handle),
+            StatusCode::kInvalid);
+  EXPECT_EQ(scene.controller->OpenEndpoint(0, static_cast<EndpointKind>(1), address, &handle),
+            StatusCode::kInvalid);
+  EXPECT_EQ(scene.controller->CloseEndpoint(TransportHandle::OfListener(Side::kClient, 0)),
+            StatusCode::kInvalid);
+  // So many may be unanswered; the one more is not taken.
+  std::vector<TransportHandle> asked;
+  for (uint32_t i = 0; i < kEndpointCommandsMax; ++i) asked.push_back(scene.Ask(0, address));
+  EXPECT_EQ(scene.controller->OpenEndpoint(0, EndpointKind::kClient, address, &handle),
+            StatusCode::kQueueFull);
+  // Nobody was told of it.
+  EXPECT_EQ(scene.controller->CloseEndpoint(asked[0]), StatusCode::kInvalid);
+  for (const TransportHandle each : asked) scene.ReportOf(PuntKind::kEndpointOpened, each);
+  for (const TransportHandle each : asked) scene.Close(each);
+}
+
+TEST(Endpoints, OneWhoseSocketIsTakenEndsAndSaysSo) {
+  Scene scene(2);
+  Peer peer;
+  for (int round = 0; round < 3; ++round) {
+    const TransportHandle handle = scene.Open(round % 2);
+    const FlowKey key = KeyOf(handle, peer, 0x4000);
+    EXPECT_EQ(scene.controller->PutClientFlow(kEveryWorker, key, To(key.tuple)), StatusCode::kOk);
+    EXPECT_EQ(shutdown(DescriptorOf(scene.AddressOf(handle)), SHUT_RDWR), -1);
+    EXPECT_EQ(errno, ENOTCONN);
+    const EndpointReport report = scene.ReportOf(PuntKind::kEndpointEnded, handle);
+    EXPECT_NE(report.error_number, 0u);
+    EXPECT_EQ(DescriptorOf(scene.AddressOf(handle)), -1);
+    // Nothing is put for it or sent by it; what it had goes with the close.
+    EXPECT_EQ(scene.controller->PutClientFlow(kEveryWorker, key, To(key.tuple)),
+              StatusCode::kAddress);
+    EXPECT_EQ(scene.controller->Send(Side::kClient, key.tuple, kBinding.data(), 20),
+              StatusCode::kAddress);
+    uint32_t number = 0;
+    EXPECT_TRUE(scene.controller->FlowNumber(handle.worker(), key, &number));
+    scene.Close(handle);
+    EXPECT_FALSE(scene.controller->FlowNumber(handle.worker(), key, &number));
+  }
+}
+
+TEST(Endpoints, WhatCameByAClosedOneIsNotHandedUp) {
+  Scene scene(1);
+  Peer peer;
+  const TransportHandle handle = scene.Open(0);
+  for (int i = 0; i < 20; ++i) peer.Send(scene.AddressOf(handle), kBinding);
+  WaitFor([&] { return scene.Count(Verdict::kClientPunted) == 20; });
+  EXPECT_EQ(scene.controller->CloseEndpoint(handle), StatusCode::kOk);
+  // Applied before anything is drained.
+  WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 2; });
+  scene.ReportOf(PuntKind::kEndpointClosed, handle);
+  scene.Drain();
+  EXPECT_TRUE(scene.punted.empty());
+  EXPECT_EQ(scene.Count(Counter::kEndpointGone), 20u);
+}
+
+TEST(Endpoints, AWorkerHandsOverWhatLeavesByAnothers) {
+  Scene scene(2);
+  Peer peer;
+  const TransportHandle in = scene.Open(0);
+  const TransportHandle out = scene.Open(1);
+  const FlowKey key = KeyOf(in, peer, 0x4001);
+  EXPECT_EQ(scene.controller->PutClientFlow(0, key, To(KeyOf(out, peer, 0).tuple)),
+            StatusCode::kOk);
+  WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 3; });
+  for (uint8_t i = 0; i < 100; ++i) {
+    peer.Send(scene.AddressOf(in), Bytes{0x40, 0x01, 0, 1, i});
+    EXPECT_TRUE(peer.Receive() == (Bytes{0x40, 0x00, 0, 1, i}));
+  }
+  EXPECT_EQ(scene.Count(Counter::kHandedOver), 100u);
+  EXPECT_EQ(scene.Count(Counter::kHandOverFull), 0u);
+  scene.Close(out);
+  peer.Send(scene.AddressOf(in), Bytes{0x40, 0x01, 0, 1, 0});
+  WaitFor([&] { return scene.Count(Counter::kEndpointGone) == 1; });
+  EXPECT_TRUE(peer.Receive(20).empty());
+}
+
+TEST(Endpoints, ManyCloseUnderTrafficAndNothingIsLeft) {
+  constexpr uint32_t kEndpoints = 30;
+  Scene scene(2);
+  Peer peer;
+  for (int round = 0; round < 5; ++round) {
+    std::vector<TransportHandle> handles;
+    for (uint32_t i = 0; i < kEndpoints; ++i) handles.push_back(scene.Open(i % 2));
+    for (uint32_t i = 0; i < kEndpoints; ++i) {
+      const FlowKey key = KeyOf(handles[i], peer, 0x4000);
+      const FlowKey next = KeyOf(handles[(i + 1) % kEndpoints], peer, 0x4000);
+      EXPECT_EQ(scene.controller->PutClientFlow(kEveryWorker, key, To(next.tuple)),
+                StatusCode::kOk);
+      EXPECT_EQ(scene.controller->PutKnownClient(i % 2, key.tuple), StatusCode::kOk);
+    }
+    for (const TransportHandle handle : handles) {
+      peer.Send(scene.AddressOf(handle), Bytes{0x40, 0x00, 0, 0});
+      peer.Send(scene.AddressOf(handle), kBinding);
+      EXPECT_EQ(scene.controller->CloseEndpoint(handle), StatusCode::kOk);
+    }
+    for (const TransportHandle handle : handles) {
+      scene.ReportOf(PuntKind::kEndpointClosed, handle);
+      uint32_t number = 0;
+      for (uint32_t worker = 0; worker < 2; ++worker) {
+        const FlowKey key = KeyOf(handle, peer, 0x4000);
+        EXPECT_FALSE(scene.controller->FlowNumber(worker, key, &number));
+      }
+      EXPECT_EQ(DescriptorOf(scene.AddressOf(handle)), -1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace turnpike
