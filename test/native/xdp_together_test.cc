@@ -1,6 +1,7 @@
 // A connection whose packets go by the fast path and by the workers in turn: to the receiver it is
 // one, without loss.
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 #include "plane_fixture.h"
@@ -186,6 +187,66 @@ TEST(XdpTogether, WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
     EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
   }
   EXPECT_EQ(by_worker(), taken + 3);
+}
+
+TEST(XdpTogether, WhatGoesByAnEndpointStaysWithItsWorker) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Together together(world);
+  Bytes bytes;
+  TransportAddress from;
+  const auto by_worker = [&] { return together.plane->Count(Verdict::kTrunkToClient); };
+  uint64_t sequence = 100;
+  const auto to_client = [&] {
+    together.other->Send(together.plane->trunk_address(), MakeTrunk(++sequence, kHello));
+    EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
+  };
+  // Until the program takes what the listener sends.
+  for (uint64_t before = 1; before != by_worker() && sequence < 300;) {
+    before = by_worker();
+    to_client();
+    usleep(20'000);
+  }
+  Controller& controller = *together.plane->controller;
+  FlowKey key;
+  key.tuple.remote = together.client->address();
+  key.channel = 0x4000;
+  TransportAddress address = ToTransportAddress("10.77.1.1:0");
+  EXPECT_TRUE(controller.OpenEndpoint(0, EndpointKind::kClient, address, &key.tuple.handle) ==
+              StatusCode::kOk);
+  EndpointReport report{};
+  WaitFor([&] {
+    alignas(8) uint8_t buffer[1'024];
+    const bool any = controller.Drain(buffer, sizeof(buffer), {1, 1, 1}) >= sizeof(report);
+    if (any) std::memcpy(&report, buffer, sizeof(report));
+    return any;
+  });
+  EXPECT_TRUE(report.status == StatusCode::kOk);
+  address.port = report.port;
+  FlowAction action;
+  action.kind = FlowAction::Kind::kTrunk;
+  action.relay_index = kRelayIndex;
+  action.session_index = 98;
+  EXPECT_TRUE(controller.PutClientFlow(kEveryWorker, key, action) == StatusCode::kOk);
+  SessionAction session;
+  session.relay_index = kRelayIndex;
+  session.tuple = key.tuple;
+  session.channel = 0x4000;
+  EXPECT_TRUE(controller.PutSession(5, session) == StatusCode::kOk);
+  WaitFor([&] { return together.plane->Count(Counter::kCommandsApplied) == 7; });
+  const uint64_t taken = by_worker();
+  for (uint64_t i = 1; i <= kRounds; ++i) {
+    to_client();
+    EXPECT_EQ(from.port, address.port);
+    EXPECT_EQ(by_worker(), taken + i);
+    together.client->Send(address, XdpScene::ChannelData(0x4000, kHello));
+    EXPECT_TRUE(together.other->Receive(&bytes, &from, kWaitMs));
+    // No lane of the program.
+    EXPECT_TRUE(bytes.size() > 1 && bytes[1] < 128);
+    usleep(5'000);
+  }
+  EXPECT_EQ(together.plane->Count(Verdict::kClientToTrunk), kRounds);
+  EXPECT_EQ(together.plane->traffic[kRelayIndex].records_lost.Get(), 0u);
 }
 
 }  // namespace

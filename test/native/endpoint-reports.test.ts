@@ -1,0 +1,130 @@
+/** What becomes of each report of the addon, also of those that a system seldom gives rise to. */
+
+import { constants, endianness } from 'node:os';
+import t from 'tap';
+import type { NativeBinding, NativeOptions } from '../../src/native/binding.js';
+import { NativeDataPlane } from '../../src/native/data-plane.js';
+import type { DataPlaneEvent } from '../../src/native/events.js';
+import { ENDPOINT_REPORT, PuntKind, Status } from '../../src/native/interface.js';
+import type { TransportHandle } from '../../src/native/transport-handle.js';
+
+const HANDLE = (2 ** 45 + 2 ** 16 + 32) as TransportHandle;
+const SPEC = { kind: 'client', address: { address: '127.0.0.1', port: 0 }, worker: 0 } as const;
+
+interface Report {
+  readonly kind: number;
+  readonly status?: number;
+  readonly errorNumber?: number;
+  readonly port?: number;
+}
+
+function encodeReport({ kind, status = Status.Ok, errorNumber = 0, port = 0 }: Report): Uint8Array {
+  const bytes = new Uint8Array(ENDPOINT_REPORT.bytes);
+  const view = new DataView(bytes.buffer);
+  const little = endianness() === 'LE';
+  const { at } = ENDPOINT_REPORT;
+  view.setUint8(at.kind, kind);
+  view.setUint8(at.status, status);
+  view.setUint32(at.errorNumber, errorNumber, little);
+  view.setBigUint64(at.handle, BigInt(HANDLE), little);
+  view.setUint16(at.port, port, little);
+  return bytes;
+}
+
+/** A plane over an addon that says what it is told to. */
+class Scripted {
+  readonly events: DataPlaneEvent[] = [];
+  batches = 0;
+  closes = 0;
+  readonly plane: NativeDataPlane;
+  #notify = () => {};
+  #reports: Uint8Array[] = [];
+
+  constructor() {
+    const native = {
+      counterOffset: () => 0,
+      xdpMode: () => 'off',
+      xdpReason: () => '',
+      ports: () => [1],
+      lanePorts: () => [],
+      hold: () => Status.Ok,
+      release: () => Status.Ok,
+      close: async () => {},
+      openEndpoint: () => HANDLE,
+      closeEndpoint: () => {
+        this.closes += 1;
+        return Status.Ok;
+      },
+      drain: (buffer: Uint8Array) => {
+        const all = Buffer.concat(this.#reports.splice(0));
+        buffer.set(all);
+        return all.length;
+      },
+    };
+    const DataPlane = function open(options: NativeOptions) {
+      scripted.#notify = options.notify;
+      return native;
+    };
+    const scripted = this;
+    this.plane = new NativeDataPlane({ DataPlane, contract: 0 } as unknown as NativeBinding, {
+      clientAddresses: '127.0.0.1:0',
+      workers: 1,
+      onBatch: ({ events }) => {
+        this.batches += 1;
+        this.events.push(...events);
+      },
+    });
+  }
+
+  async report(...reports: readonly Report[]): Promise<void> {
+    this.#reports.push(...reports.map(encodeReport));
+    this.#notify();
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+  }
+
+  async open(): Promise<void> {
+    const opened = this.plane.openEndpoint(SPEC);
+    await this.report({ kind: PuntKind.EndpointOpened, port: 7 });
+    await opened;
+  }
+}
+
+t.test('an endpoint that ends is told of once, and its entries are taken out', async (t) => {
+  const scripted = new Scripted();
+  await scripted.open();
+  t.equal(scripted.batches, 0, 'an answer is no event');
+  const errorNumber = constants.errno.ECONNABORTED;
+  await scripted.report({ kind: PuntKind.EndpointEnded, errorNumber });
+  t.same(scripted.events, [{ type: 'endpoint-closed', handle: HANDLE, errno: 'ECONNABORTED' }]);
+  t.equal(scripted.plane.endpoints.size, 0);
+  t.equal(scripted.closes, 1);
+  t.equal(await scripted.plane.closeEndpoint(HANDLE), undefined);
+  await scripted.report({ kind: PuntKind.EndpointClosed });
+  t.equal(scripted.events.length, 1);
+});
+
+t.test('one that ends while it is being closed is closed, and no more', async (t) => {
+  const scripted = new Scripted();
+  await scripted.open();
+  const closed = scripted.plane.closeEndpoint(HANDLE);
+  await scripted.report({ kind: PuntKind.EndpointEnded, errorNumber: 1 });
+  await scripted.report({ kind: PuntKind.IcmpError }, { kind: PuntKind.EndpointClosed });
+  t.equal(await closed, undefined);
+  t.same(scripted.events, []);
+  t.equal(scripted.closes, 1);
+});
+
+t.test('each failure has its code', async (t) => {
+  const scripted = new Scripted();
+  for (const [status, errno, code] of [
+    [Status.Bind, 'EADDRINUSE', 'ERR_TURNPIKE_BIND'],
+    [Status.System, 'ENOSPC', 'ERR_TURNPIKE_NATIVE'],
+  ] as const) {
+    const opened = scripted.plane.openEndpoint(SPEC);
+    const refused = t.rejects(opened, { code, errno, address: '127.0.0.1:0' });
+    const errorNumber = constants.errno[errno];
+    await scripted.report({ kind: PuntKind.EndpointOpened, status, errorNumber });
+    await refused;
+  }
+  t.equal(scripted.plane.endpoints.size, 0);
+});
