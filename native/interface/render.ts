@@ -9,8 +9,8 @@ import {
   IO_COUNTERS,
   VERDICT_COUNTERS,
 } from '../../src/native/counters.js';
-import * as described from '../../src/native/interface.js';
 import type { FieldType, Layout } from '../../src/native/interface.js';
+import * as described from '../../src/native/interface.js';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const COLUMNS = 100;
