@@ -1,5 +1,5 @@
-// Integers in network order as types, so that a wire struct says its byte order and cannot be read
-// without it. They are plain bytes: no alignment is needed, and a struct of them may lie on a
+// Integers in network byte order as types, so that a wire struct states its byte order and a read
+// always converts. They are byte arrays without alignment, so a struct of them can be placed over a
 // packet.
 #pragma once
 
@@ -24,7 +24,7 @@ inline void StoreLe64(uint8_t* bytes, uint64_t value) {
   std::memcpy(bytes, &value, sizeof(value));
 }
 
-// The number whose low byte, on any machine, is the first of `value` in network order.
+// Reverse the byte order. The low byte of the result is the first byte of `value` in network order.
 inline uint16_t SwapBytes16(uint16_t value) { return __builtin_bswap16(value); }
 inline uint32_t SwapBytes32(uint32_t value) { return __builtin_bswap32(value); }
 inline uint64_t SwapBytes64(uint64_t value) { return __builtin_bswap64(value); }

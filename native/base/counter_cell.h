@@ -1,5 +1,5 @@
-// A count with one writing thread and any readers. The cell lies in memory that JavaScript shares;
-// a relaxed load and store need no locked instruction, because nobody else writes it.
+// A counter with one writing thread and any number of readers, in memory that JavaScript shares.
+// There is one writer, so a relaxed load and store replace an atomic add.
 #pragma once
 
 #include <atomic>
@@ -12,7 +12,7 @@ class CounterCell {
   void Add(uint64_t amount) {
     value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
-  // Takes one back, never below zero.
+  // Subtracts one; never goes below zero.
   void TakeBackOne() {
     const uint64_t value = value_.load(std::memory_order_relaxed);
     if (value > 0) value_.store(value - 1, std::memory_order_relaxed);

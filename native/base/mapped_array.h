@@ -1,5 +1,5 @@
-// A fixed array of zeroed memory straight from the kernel. Pages that nobody touches cost nothing,
-// so a table may be sized for its limit.
+// A fixed-size array of zeroed memory from mmap(2). Pages that are never touched use no memory, so
+// a table can be sized for its limit.
 #pragma once
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-// The generic cell rate algorithm (ITU-T I.371), which is a token bucket in one word: when the next
-// event would be due if all came at the rate. All zero is a full bucket.
+// The generic cell rate algorithm (ITU-T I.371): a token bucket stored as one number, the time at
+// which the next event is due at the configured rate. All zero is a full bucket.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@ namespace turnpike {
 
 class RateLimiter {
  public:
-  // Takes one of `burst` at once and one every `interval_ns`; false when there is none.
+  // Takes one token and returns true, or returns false if there is none. The bucket holds `burst`
+  // tokens and gains one every `interval_ns`.
   bool Take(uint64_t now_ns, uint64_t interval_ns, uint64_t burst) {
     const uint64_t due_ns = due_ns_ > now_ns ? due_ns_ : now_ns;
     if (due_ns - now_ns > (burst - 1) * interval_ns) return false;

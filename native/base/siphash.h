@@ -1,6 +1,6 @@
-// SipHash-c-d of Aumasson and Bernstein, "SipHash: a fast short-input PRF" (INDOCRYPT 2012),
-// written from the paper's section 2. SipHash-2-4 makes the trunk tag; SipHash-1-3 keys the hash
-// tables, where an attacker sees no output.
+// SipHash-c-d (Aumasson and Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012, section
+// 2). SipHash-2-4 computes the trunk tag. SipHash-1-3 hashes table keys, whose hashes an attacker
+// never sees.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ class SipHash {
         v2_(key.k0 ^ 0x6c7967656e657261),
         v3_(key.k1 ^ 0x7465646279746573) {}
 
-  // Takes more of the message; any split of it gives the same hash.
+  // Appends bytes to the message. How the message is split between calls does not change the hash.
   void Update(const void* data, size_t length) {
     const uint8_t* bytes = static_cast<const uint8_t*>(data);
     length_ += length;
@@ -47,7 +47,7 @@ class SipHash {
     }
   }
 
-  // The same for the `count` low bytes of a word, the lowest first; the others are zero.
+  // Appends the `count` low bytes of a word, lowest first. The other bytes of `word` must be zero.
   void UpdateWord(uint64_t word, int count) {
     length_ += static_cast<size_t>(count);
     const int shift = 8 * pending_bytes_;
@@ -59,7 +59,7 @@ class SipHash {
     pending_bytes_ -= 8;
   }
 
-  // The hash; the reference code writes it as eight little-endian bytes.
+  // Returns the hash. The reference code writes it as eight little-endian bytes.
   uint64_t Finish() {
     Compress(pending_ | (uint64_t{length_ & 0xff} << 56));
     v2_ ^= 0xff;

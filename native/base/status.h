@@ -7,13 +7,13 @@
 
 namespace turnpike {
 
-// A status with what an operator needs to know; made on slow paths only.
+// The result of an operation, with a message for the operator. Not used in the packet path.
 struct Status {
   StatusCode code = StatusCode::kOk;
-  // The system's errno, or 0.
+  // errno of the failed system call, or 0.
   int error_number = 0;
   std::string message;
-  // The address, `host:port`, that the operation was about, or empty.
+  // The address that the operation was about, as `host:port`, or empty.
   std::string address;
 
   bool ok() const { return code == StatusCode::kOk; }

@@ -13,7 +13,7 @@ inline constexpr uint64_t kSecondsPerDay = 86'400;
 // 2026-01-01 00:00 UTC in Unix seconds: day 0 of the trunk key epochs (PROTOCOL.md section 4).
 inline constexpr uint64_t kTrunkEpochZeroSeconds = 1'767'225'600;
 
-// The time as the forwarder sees it, read once for each batch and passed in.
+// The current time, read once per batch and passed to the forwarder.
 struct Now {
   uint64_t monotonic_ns;
   // Whole days since 2026-01-01 UTC.
@@ -22,7 +22,8 @@ struct Now {
   uint64_t monotonic_second = monotonic_ns / kNsPerSecond;
 };
 
-// Whole days since 2026-01-01 UTC; 0 before that, 65535 after the field's end.
+// Returns whole days since 2026-01-01 UTC: 0 for earlier times, 65,535 for later ones than the
+// field can hold.
 inline uint16_t TrunkEpochOf(uint64_t unix_seconds) {
   if (unix_seconds < kTrunkEpochZeroSeconds) return 0;
   const uint64_t days = (unix_seconds - kTrunkEpochZeroSeconds) / kSecondsPerDay;

@@ -6,7 +6,7 @@
 namespace turnpike {
 
 Status Bundler::Allocate(uint32_t relays_max, uint32_t mtu_bytes) {
-  // Whole cache lines, and not a power of two, so that bundles do not share cache sets.
+  // An odd number of cache lines, so that bundles do not map to the same cache sets.
   stride_bytes_ = (mtu_bytes + 127) / 64 * 64 | 64;
   open_of_relay_ = std::make_unique<uint16_t[]>(relays_max);
   std::fill_n(open_of_relay_.get(), relays_max, kNone);

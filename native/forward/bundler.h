@@ -1,9 +1,9 @@
-// Puts records that go to the same relay into common datagrams. Every traversal of the kernel that
-// two records share is saved, at both relays.
+// Bundles records for the same relay into one datagram, which saves traversals of the kernel at
+// both relays.
 //
-// The records of one connection leave in the order they came: a record joins the open bundle of its
-// relay or a later one, and before one leaves alone the open bundle leaves if it holds an earlier
-// record of that connection.
+// The records of one session leave in order. A record joins the relay's open bundle or a later one.
+// Before a record is sent alone, the open bundle is closed if it holds an earlier record of the
+// session.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace turnpike {
 
-// Bundles that are being filled or wait to leave, in one worker.
+// Maximum number of bundles of one worker that are open or waiting to be sent.
 inline constexpr uint32_t kBundlesMax = 256;
 
 // One worker's bundles; used by that worker only.
@@ -26,32 +26,33 @@ class Bundler {
   // `authenticator` outlives the bundler.
   explicit Bundler(TrunkAuthenticator& authenticator) : authenticator_(authenticator) {}
 
-  // For `relays_max` relays, none of whose bundles is longer than `mtu_bytes`.
+  // Allocates bundles for `relays_max` relays, each at most `mtu_bytes` long.
   Status Allocate(uint32_t relays_max, uint32_t mtu_bytes);
 
-  // Whether a record is worth copying: whether two of its size fit one datagram that its relay
-  // takes. All others leave alone, straight from where they were received.
+  // Returns whether a record is bundled: two records of its size must fit one datagram for the
+  // relay. Other records are sent alone, without a copy.
   bool Takes(const TrunkRecord& record) const {
     return record.peer->records_max > 1 &&
            sizeof(TrunkHeader) + 2 * (sizeof(RecordHeader) + record.payload_bytes) <=
                record.peer->bundle_bytes_max;
   }
 
-  // Whether Add can open a bundle; if not, close all, send what was closed, and Recycle.
+  // Returns whether Add can open a bundle. If not, close all bundles, send them, and call Recycle.
   bool HasRoom() const { return !free_.empty(); }
-  // Adds a record that this bundler takes and that has waited since `since_ns`. True when a bundle
-  // had to leave before: `out` is it.
+  // Adds a record for which Takes is true; it has waited since `since_ns`. Returns true if a bundle
+  // was closed first, and sets `out` to it.
   bool Add(const TrunkRecord& record, uint64_t since_ns, Outgoing* out);
-  // Before `record` leaves alone: true when a bundle has to leave first, `out` is it.
+  // Closes the bundle that must leave before `record` is sent alone. Returns true if there is one,
+  // and sets `out` to it.
   bool CloseBefore(const TrunkRecord& record, Outgoing* out);
-  // Closes the oldest bundle; false when none is open.
+  // Closes the oldest bundle. Returns false if none is open.
   bool CloseOldest(Outgoing* out);
 
   bool empty() const { return open_.empty(); }
-  // Since when the first record of the oldest bundle waits.
+  // Time in ns since which the first record of the oldest bundle waits.
   uint64_t oldest_since_ns() const { return bundles_[open_.front()].since_ns; }
 
-  // Takes the memory of closed bundles back: they were sent.
+  // Reuses the memory of closed bundles after they were sent.
   void Recycle();
 
  private:
@@ -77,9 +78,9 @@ class Bundler {
   size_t stride_bytes_ = 0;
   MappedArray<uint8_t> bytes_;
   Bundle bundles_[kBundlesMax];
-  // By relay: the open bundle, or kNone.
+  // For each relay the open bundle, or kNone.
   std::unique_ptr<uint16_t[]> open_of_relay_;
-  // The oldest first.
+  // Open bundles, oldest first.
   std::vector<uint16_t> open_;
   std::vector<uint16_t> closed_;
   std::vector<uint16_t> free_;

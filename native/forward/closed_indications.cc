@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kSourceIntervalNs = kNsPerSecond / kClosedIndicationsPerSourcePerSecond;
 
-// What a budget counts as one source: an IPv4 address or an IPv6 /64.
+// Hashes what a budget counts as one source: an IPv4 address or an IPv6 /64.
 uint64_t SourceHash(const SipKey& key, const IpAddress& ip) {
   SipHash13 hash(key);
   hash.Update(ip.bytes.data(), ip.IsIpv4() ? 16 : 8);
@@ -29,7 +29,7 @@ Status ClosedIndications::Allocate(const SipKey& hash_key, uint32_t per_second,
   hash_key_ = hash_key;
   if (per_second == 0) return {};
   interval_ns_ = kNsPerSecond / per_second;
-  // What a tenth of a second may bring at once.
+  // The burst is a tenth of a second's budget.
   burst_ = std::max(per_second / 10, 1u);
   if (getrandom(&random_key_, sizeof(random_key_), 0) != sizeof(random_key_)) {
     return Status::System("cannot read random bytes", errno);

@@ -1,7 +1,9 @@
-// "Data of yours met no leg here": the bare Closed indication of PROTOCOL.md section 2, for a peer
-// whose NAT gave it another port or whose leg has ended. Anybody can have it sent, and to any
-// address, by a forged source: so it is never longer than what came, never goes to a relay, and
-// is paid from a budget for each source and one for all.
+// Bare Closed indications (PROTOCOL.md section 2): the response to client data that matches no leg,
+// for a peer whose NAT mapping changed or whose leg ended.
+//
+// An attacker with a forged source address can direct the indications anywhere. Therefore an
+// indication is never longer than the datagram that caused it, is never sent to a relay, and is
+// limited by one budget per source and one in total.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +25,22 @@ inline constexpr uint64_t kClosedIndicationsPerSourceBurst = 20;
 // Buckets of the budgets of sources: two sources that share one share a budget.
 inline constexpr uint32_t kClosedIndicationSourcesMax = 8'192;
 
-// One worker's.
+// The indications of one worker.
 class ClosedIndications {
  public:
   enum class Result : uint8_t { kSent, kOverBudget, kWithheld };
 
-  // `relays` outlives it. `per_second` is for all sources together; 0 sends none.
+  // `relays` outlives this object. `per_second` limits all sources together; 0 sends none.
   Status Allocate(const SipKey& hash_key, uint32_t per_second, const RelayHosts* relays);
 
-  // After kSent `out` is the indication, made in the packet's own bytes.
+  // Makes the indication in the packet's own bytes. With kSent, `out` is set to it.
   Result Answer(const Packet& packet, const Now& now, Outgoing* out);
 
  private:
   uint64_t Random();
 
   SipKey hash_key_;
-  // Transaction ids are a SipHash of a counter under a key of their own: nobody can tell the next.
+  // Transaction ids are a SipHash of a counter under their own key, so they cannot be predicted.
   SipKey random_key_;
   uint64_t random_counter_ = 0;
   uint64_t interval_ns_ = 0;

@@ -16,7 +16,8 @@ Verdict VerdictOf(ReplayVerdict verdict) {
 
 constexpr int kRecordsPrefetchedMax = 64;
 
-// PROTOCOL.md section 4: yesterday's to tomorrow's epochs are accepted.
+// Returns whether an epoch is yesterday's, today's or tomorrow's; others are rejected (PROTOCOL.md
+// section 4).
 bool EpochIsNear(uint16_t epoch, uint16_t today) {
   return epoch + 1 >= today && epoch <= today + 1;
 }
@@ -127,7 +128,7 @@ void Forwarder::MakeSingleRecordDatagram(const TrunkRecord& record, uint8_t* roo
 void Forwarder::PrefetchSessions(const Packet& packet) const {
   if (DemuxTrunk(packet.data, packet.length) != Protocol::kTrunk) return;
   size_t offset = sizeof(TrunkHeader);
-  // Nothing of it is checked yet: a stranger's many records are not worth many fetches.
+  // The datagram is not checked yet, so the number of prefetches for it is limited.
   for (int records = 0;
        records < kRecordsPrefetchedMax && offset + sizeof(RecordHeader) <= packet.length;
        ++records) {
@@ -144,7 +145,7 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   if (packet.tuple->remote.port == 0) return Verdict::kSourcePortZero;
   switch (DemuxTrunk(packet.data, packet.length)) {
     case Protocol::kStun:
-      // Responses too: they answer the offers that TypeScript sent.
+      // Punts responses too: they belong to requests that TypeScript sent.
       return ClassifyStun(packet.data, packet.length) == StunKind::kMalformed
                  ? Verdict::kStunMalformed
                  : Verdict::kTrunkPunted;
@@ -171,7 +172,8 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   if (!whole) return Verdict::kTrunkMalformed;
   const uint64_t tag =
       probe ? ProbeTag(*key, packet.data) : DataTag(*key, packet.data, packet.length);
-  // One comparison of whole words: its time does not tell how many bytes of a guess were right.
+  // Compares the tags as whole 64-bit words, so that timing does not reveal how many bytes of a
+  // forged tag match.
   if (tag != LoadLe64(header->tag)) return Verdict::kTrunkWrongTag;
   const uint8_t lane = header->lane;
   const uint64_t sequence = header->sequence.Get();
@@ -194,8 +196,8 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
 
 Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now,
                              Outgoing* out) {
-  // The reply is the probe with a header of our own, in place and without the padding. It says
-  // something about the way that the probe came only if it goes back by it.
+  // The reply is the probe with a new header, in place and without padding. It must go back on the
+  // probe's path, because it reports on that path.
   const bool plain = reinterpret_cast<TrunkHeader*>(packet.data)->type() == TrunkType::kProbe;
   if (!plain) {
     auto* body = reinterpret_cast<PathProbeBody*>(packet.data + sizeof(TrunkHeader));
@@ -210,7 +212,7 @@ Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const 
 }
 
 Verdict Forwarder::OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const {
-  // Both bodies begin alike.
+  // Both bodies begin with the timestamp and the number.
   const auto* body = reinterpret_cast<const ProbeBody*>(packet.data + sizeof(TrunkHeader));
   const uint64_t sent_ns = body->timestamp_ns.Get();
   if (sent_ns > now.monotonic_ns || now.monotonic_ns - sent_ns > kProbeAgeNsMax) {
@@ -257,7 +259,7 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   if (step.missing > 0) traffic.records_lost.Add(step.missing);
   if (step.late) traffic.records_lost.TakeBackOne();
 
-  // The record's header is eight bytes that nobody needs any more; ChannelData's takes four.
+  // The ChannelData header (4 bytes) overwrites the end of the record header (8 bytes).
   const uint16_t payload_bytes = record->payload_bytes.Get();
   tables_.session_traffic[tables_.sessions.PlaceOf(index)].Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);

@@ -1,5 +1,6 @@
-// The rewrite: (packet, tuple, time, tables) -> verdict and what to send. No socket, no clock, no
-// thread: the worker around it has those, and tests and fuzzers call it as it is.
+// The rewrite: maps a packet, its 5-tuple, the time and the tables to a verdict and to datagrams to
+// send. It has no socket, clock or thread; the worker has those. Tests and fuzzers call it
+// directly.
 #pragma once
 
 #include <cstdint>
@@ -16,62 +17,63 @@
 
 namespace turnpike {
 
-// Free bytes before each received datagram, so that ChannelData (4 bytes of header) becomes a
-// trunk datagram (28) where it lies.
+// Free bytes before each received datagram, so that ChannelData (4-byte header) becomes a trunk
+// datagram (28 bytes of headers) in place.
 inline constexpr uint32_t kHeadroomBytes = 64;
-// A probe reply older than this is of no use, whatever clock it came from.
+// Maximum age in ns of a probe reply. An older one is rejected.
 inline constexpr uint64_t kProbeAgeNsMax = 60ull * 1'000'000'000;
 
 // A received datagram.
 struct Packet {
   uint8_t* data;
   uint32_t length;
-  // Its message's, and as long there as that.
+  // The 5-tuple of the received message, valid as long as the message.
   const FiveTuple* tuple;
-  // Whether the kHeadroomBytes before `data` may be written. They may not where the datagram is a
-  // later segment of a super-frame: its predecessor's last bytes are there.
+  // Whether the kHeadroomBytes before `data` may be written. False for a later segment of a GRO
+  // super-packet, where these bytes belong to the previous segment.
   bool headroom = true;
 };
 
-// ChannelData that leaves for another relay, before it has its place in a datagram.
+// A record for another relay that is not yet part of a datagram.
 struct TrunkRecord {
   const TrunkPeer* peer;
   uint32_t relay_index;
   TrunkKey key;
   Flow* flow;
   RecordHeader header;
-  // In the packet that it came in, with the packet's headroom.
+  // Points into the received packet; `headroom` is that packet's.
   uint8_t* payload;
   uint16_t payload_bytes;
   bool headroom;
 };
 
-// The length of a datagram of this record alone.
+// Returns the length in bytes of a datagram with this record alone.
 inline uint32_t SingleRecordBytes(const TrunkRecord& record) {
   return kSingleRecordHeadBytes + record.payload_bytes;
 }
 
-// What becomes of ChannelData: `outgoing` after kClientToClient, `record` after kClientToTrunk.
+// The result for ChannelData: `outgoing` after kClientToClient, `record` after kClientToTrunk.
 struct ClientResult {
   Outgoing outgoing;
   TrunkRecord record;
 };
 
-// One worker's tables, changed by that worker alone.
+// The tables of one worker, used by that worker only.
 struct Tables {
   FlowTable flows;
   SessionTable sessions;
   TrunkPeers peers;
   SharedSequences shared_sequences;
-  // By the place of a session: what this worker has sent to its peer.
+  // By the place of a session: traffic that this worker has sent to its peer.
   LegTraffic* session_traffic = nullptr;
 };
 
-// ChannelData on its way to a lookup, so that a batch can be hashed and prefetched first.
+// The lookup of one datagram's flow, so that a batch can be hashed and prefetched before it is
+// processed.
 struct ClientLookup {
-  // Otherwise the verdict is final and there is nothing to look up.
+  // If false, `verdict` is final and no lookup is needed.
   bool needed;
-  // What the lookup before this one finds is what this one would.
+  // Whether the result is that of the preceding lookup.
   bool repeats;
   Verdict verdict;
   uint32_t hash;
@@ -82,10 +84,11 @@ struct ClientLookup {
 struct OpenedTrunk {
   uint32_t relay_index = 0;
   RecordCursor records;
-  // For kTrunkProbeReply.
+  // The next two are set for kTrunkProbeReply.
   uint32_t probe_number = 0;
   uint64_t rtt_ns = 0;
-  // The reply is to a path probe; then whether its sender hears us.
+  // Whether the reply is to a path probe. If so, `heard` tells whether its sender receives this
+  // relay's probes.
   bool of_path = false;
   Heard heard = Heard::kUnknown;
 };
@@ -99,38 +102,41 @@ class Forwarder {
         authenticator_(authenticator),
         path_probe_authenticator_(path_probe_authenticator) {}
 
-  // Client side, first half: what the datagram is; asks the cache for its flow.
+  // Client side, step 1: classifies the datagram and prefetches the index of its flow.
   void ClassifyClient(const Packet& packet, ClientLookup* lookup) const;
-  // The same for the next datagram of the same 5-tuple; it repeats where the channel is the same.
+  // Step 1 for the next datagram of the same 5-tuple. The lookup repeats the previous one if the
+  // channel is the same.
   void ClassifyNext(const Packet& packet, const ClientLookup& previous, ClientLookup* lookup) const;
-  // Client side, in between: asks the cache for the flow itself.
+  // Client side, step 2: prefetches the flow.
   void PrefetchFlow(const ClientLookup& lookup) const {
     if (lookup.needed && !lookup.repeats) tables_.flows.PrefetchEntry(lookup.hash);
   }
-  // Client side, second half, where a lookup is needed: the flow, or null.
+  // Client side, step 3, if a lookup is needed: returns the flow, or null.
   Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }
-  // What becomes of the datagram of a flow that was looked for; one that has expired is as none.
+  // Client side, step 4: returns the verdict for a datagram. `flow` is null if none was found; an
+  // expired flow forwards nothing.
   Verdict ForwardClient(const Packet& packet, Flow* flow, const Now& now, ClientResult* result);
-  // Makes a datagram of one record: with headroom in place, else a copy in the SingleRecordBytes at
-  // `room`.
+  // Makes a datagram of one record: in place if there is headroom, else as a copy in `room`, which
+  // has SingleRecordBytes.
   void MakeSingleRecordDatagram(const TrunkRecord& record, uint8_t* room, Outgoing* out);
 
-  // Trunk side, before: asks the cache for the sessions that a datagram seems to be for.
+  // Trunk side, step 1: prefetches the sessions that an unchecked datagram refers to.
   void PrefetchSessions(const Packet& packet) const;
-  // Trunk side: checks one datagram. After kTrunkData take its records from `opened` with
-  // ForwardRecord; kTrunkProbe fills `out` with the reply, which goes back the way that the probe
-  // came and leaves with the packet; kTrunkProbeReply fills `opened`.
+  // Trunk side, step 2: checks one datagram and returns its verdict. After kTrunkData, `opened` has
+  // the records for ForwardRecord. After kTrunkProbe, `out` is the reply, which uses the packet's
+  // memory and goes back on the probe's path. After kTrunkProbeReply, `opened` has the measurement.
   Verdict OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened, Outgoing* out);
-  // The verdict for one record: kTrunkToClient fills `out`, the others do not.
+  // Trunk side, step 3: returns the verdict for one record. Sets `out` after kTrunkToClient only.
   Verdict ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
                         Outgoing* out);
 
-  // Writes a probe to a relay into kProbeDatagramBytes at `data`; false without a relay
-  // there or without a key for it. It takes the relay's path unless `path`, which outlives it,
-  // names another way.
+  // Writes a probe to a relay into kProbeDatagramBytes at `data`. Returns false if there is no such
+  // relay or no key for it. The probe takes the relay's path unless `path`, which must outlive it,
+  // is given.
   bool MakeProbe(uint32_t relay_index, uint32_t number, const FiveTuple* path, const Now& now,
                  uint8_t* data, Outgoing* out);
-  // The same for a path probe of `bytes` bytes, all of which are zero or a former probe's.
+  // Writes a path probe of `bytes` bytes, all of which must be zero or those of an earlier probe.
+  // Returns false as MakeProbe does.
   bool MakePathProbe(uint32_t relay_index, uint32_t number, const FiveTuple& path, uint16_t bytes,
                      const Now& now, uint8_t* data, Outgoing* out);
 
@@ -138,7 +144,7 @@ class Forwarder {
   Verdict MakeRecord(const Packet& packet, Flow& flow, const Now& now, TrunkRecord* record);
   Verdict OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now, Outgoing* out);
   Verdict OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const;
-  // Seals a probe or its reply, whose body is written; false without a key.
+  // Authenticates a probe or reply whose body is written. Returns false without a key.
   bool AuthenticateProbe(const TrunkPeer& peer, TrunkType type, const Now& now, uint8_t* datagram);
 
   Tables& tables_;

@@ -6,13 +6,13 @@
 
 namespace turnpike {
 
-// A datagram to send. `data` lies in the packet that it was made from, unless stated; `path` lies
-// in a table, a bundle or a command. Both stay until the datagram was sent.
+// A datagram to send. `data` points into the packet that it was made from, unless stated otherwise.
+// `path` points into a table, a bundle or a command. Both stay valid until the datagram is sent.
 struct Outgoing {
   const FiveTuple* path;
   const uint8_t* data;
   uint32_t length;
-  // From the trunk socket itself, where data otherwise leaves from the worker's own port.
+  // Sends from the trunk socket instead of the worker's own source port.
   bool from_trunk_port = false;
 };
 

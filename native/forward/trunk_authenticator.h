@@ -1,4 +1,4 @@
-// Writes the headers of one lane's trunk datagrams: sequence and tag (PROTOCOL.md section 4). A
+// Writes the headers of trunk datagrams of one lane: sequence and tag (PROTOCOL.md section 4). A
 // datagram gets its sequence when it is complete, so that sequences rise in the order of sending.
 #pragma once
 
@@ -11,23 +11,23 @@
 
 namespace turnpike {
 
-// All of a datagram of one record but its payload.
+// Length of a datagram of one record without its payload.
 inline constexpr uint32_t kSingleRecordHeadBytes = sizeof(TrunkHeader) + sizeof(RecordHeader);
 
 class TrunkAuthenticator {
  public:
-  // `initial_sequence` is where the lane's counter starts. Data may leave in further lanes,
-  // `offset` above this one: one counter for all of them rises in each.
+  // `initial_sequence` is the lane's first sequence. Data may also use the lanes `offset` above
+  // this one; they share its counter, so sequences rise in each.
   TrunkAuthenticator(uint8_t lane, uint64_t initial_sequence)
       : lane_(lane), next_sequence_(initial_sequence) {}
 
-  // Seals a datagram of `length` bytes whose records are written.
+  // Writes the header and tag of a datagram of `length` bytes whose records are written.
   void AuthenticateRecords(const TrunkKey& key, uint8_t offset, uint8_t* datagram, size_t length) {
     SipHash24 tag = Begin(key, TrunkType::kData, offset, datagram);
     AddRecords(datagram, length, &tag);
     End(tag, datagram);
   }
-  // Seals the kSingleRecordHeadBytes at `head`, and writes all of them.
+  // Writes all kSingleRecordHeadBytes at `head`: header, record header and tag.
   void AuthenticateSingleRecord(const TrunkKey& key, uint8_t offset, const RecordHeader& record,
                                 uint8_t* head) {
     SipHash24 tag = Begin(key, TrunkType::kData, offset, head);
@@ -35,7 +35,7 @@ class TrunkAuthenticator {
     tag.Update(&record, sizeof(record));
     End(tag, head);
   }
-  // Seals a probe or its reply, whose body is written.
+  // Writes the header and tag of a probe or reply whose body is written.
   void AuthenticateProbe(const TrunkKey& key, TrunkType type, uint8_t* datagram) {
     SipHash24 tag = Begin(key, type, 0, datagram);
     tag.Update(datagram + sizeof(TrunkHeader), ProbeBodyBytes(type));
@@ -43,9 +43,8 @@ class TrunkAuthenticator {
   }
 
  private:
-  // Writes a header but for its tag, and begins that: out of registers, as what was just written
-  // in parts cannot be read as a whole before it, and all that was written before it, has reached
-  // the cache.
+  // Writes a header without its tag and starts the tag. The tag is computed from registers: an
+  // 8-byte load of the header just written would stall until the smaller stores reach the cache.
   SipHash24 Begin(const TrunkKey& key, TrunkType type, uint8_t offset, uint8_t* datagram) {
     auto* header = reinterpret_cast<TrunkHeader*>(datagram);
     const uint64_t sequence = next_sequence_++;

@@ -1,5 +1,4 @@
-// Addresses and 5-tuples as the tables hold them: plain bytes without padding, compared and hashed
-// whole.
+// Addresses and 5-tuples as table keys: plain bytes without padding, compared and hashed as bytes.
 #pragma once
 
 #include <array>
@@ -11,7 +10,7 @@
 
 namespace turnpike {
 
-// An IP address; IPv4 is held IPv4-mapped (RFC 4291 section 2.5.5.2), all zero means none.
+// An IP address. IPv4 addresses are IPv4-mapped (RFC 4291 section 2.5.5.2). All zero means none.
 struct IpAddress {
   std::array<uint8_t, 16> bytes{};
 
@@ -27,7 +26,7 @@ struct IpAddress {
     return std::memcmp(bytes.data(), kPrefix, sizeof(kPrefix)) == 0;
   }
   bool IsNone() const { return *this == IpAddress{}; }
-  // 0.0.0.0 or ::
+  // Whether it is 0.0.0.0 or ::.
   bool IsWildcard() const {
     static constexpr uint8_t kZero[4] = {};
     return IsNone() || (IsIpv4() && std::memcmp(&bytes[12], kZero, sizeof(kZero)) == 0);
@@ -45,10 +44,10 @@ struct TransportAddress {
   }
 };
 
-// The 5-tuple of a datagram, with the socket's handle in place of our address and the transport.
+// The 5-tuple of a datagram. The socket's handle stands for the local port and the transport.
 struct FiveTuple {
   TransportAddress remote;
-  // The IP that the datagram came to where the socket is bound to a wildcard, else none.
+  // The local IP address if the socket is bound to a wildcard address, else none.
   IpAddress local;
   TransportHandle handle;
 

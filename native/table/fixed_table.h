@@ -1,6 +1,6 @@
-// A hash table of fixed capacity for one thread: open addressing with linear probing over a small
-// index, entries in a dense pool. Deletion shifts the index back instead of leaving tombstones, so
-// a table that has churned for a year probes like a new one.
+// A hash table of fixed capacity, used by one thread: open addressing with linear probing in a
+// compact index, entries in a separate pool. Deletion shifts index buckets back, so there are no
+// tombstones and probe lengths do not grow over time.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class FixedTable {
   static_assert(std::is_trivially_copyable_v<Value>);
 
  public:
-  // `hash_key` must be random: keys come from the network, and whoever can predict the hash can
-  // make every probe long.
+  // `hash_key` must be random. Keys come from the network, and an attacker who can predict hashes
+  // can make every probe long.
   Status Allocate(uint32_t entries_max, const SipKey& hash_key) {
     uint64_t buckets = 2;
     while (buckets < 2 * uint64_t{entries_max}) buckets *= 2;
@@ -37,10 +37,10 @@ class FixedTable {
     return static_cast<uint32_t>(hash.Finish());
   }
 
-  // Asks the cache for the line where a probe for `hash` begins.
+  // Prefetches the index line where the probe for `hash` starts.
   void Prefetch(uint32_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
 
-  // Once that line has come: asks for the entry that the probe will most likely end at.
+  // Prefetches the entry that the probe most likely ends at. Call after Prefetch has taken effect.
   void PrefetchEntry(uint32_t hash) const {
     const Bucket& bucket = index_[hash & mask_];
     if (bucket.entry == 0) return;
@@ -55,7 +55,7 @@ class FixedTable {
     return index_[position].entry == 0 ? nullptr : &EntryAt(position).value;
   }
 
-  // Returns the value of `key`, made zero if it was not there; null when the table is full.
+  // Returns the value of `key`, value-initialized if it is new; null if the table is full.
   Value* FindOrInsert(const Key& key) {
     const uint32_t hash = Hash(key);
     const uint32_t position = Probe(key, hash);
@@ -69,7 +69,7 @@ class FixedTable {
     return &entries_[entry - 1].value;
   }
 
-  // Returns whether `key` was there.
+  // Removes `key`. Returns whether it was there.
   bool Erase(const Key& key) {
     const uint32_t position = Probe(key, Hash(key));
     if (index_[position].entry == 0) return false;
@@ -79,40 +79,40 @@ class FixedTable {
     return true;
   }
 
-  // The number of the entry that holds a value which Find or FindOrInsert returned, from 0. Tables
-  // that were changed alike number alike.
+  // Returns the number, from 0, of the entry that holds a value returned by Find or FindOrInsert.
+  // Two tables with the same sequence of changes give equal numbers.
   uint32_t NumberOf(const Value* value) const {
     const auto* entry = reinterpret_cast<const Entry*>(reinterpret_cast<const uint8_t*>(value) -
                                                        offsetof(Entry, value));
     return static_cast<uint32_t>(entry - entries_.data());
   }
 
-  // The value of the entry of a number, be it in use or not.
+  // Returns the value of an entry by its number, whether the entry is in use or not.
   const Value& ValueOf(uint32_t number) const { return entries_[number].value; }
 
   uint32_t size() const { return size_; }
   bool full() const { return size_ == entries_max_; }
 
-  // Bytes of an entry, in whole cache lines if possible.
+  // Size of an entry in bytes.
   static constexpr size_t EntryBytes() { return sizeof(Entry); }
 
  private:
   struct Bucket {
     uint32_t hash;
-    // Place in the pool plus one; 0 is an empty bucket.
+    // Number in the pool plus one; 0 marks an empty bucket.
     uint32_t entry;
   };
   struct Entry {
     Key key;
-    // The next free entry, plus one, while this one is free.
+    // Number of the next free entry plus one, while this entry is free.
     uint32_t next_free;
     Value value;
   };
 
   Entry& EntryAt(uint32_t position) { return entries_[index_[position].entry - 1]; }
 
-  // The bucket that holds `key`, or the empty one where it belongs. Ends because at most half of
-  // the buckets are taken.
+  // Returns the bucket that holds `key`, or the empty bucket where it belongs. Terminates because
+  // at most half of the buckets are used.
   uint32_t Probe(const Key& key, uint32_t hash) {
     uint32_t position = hash & mask_;
     while (index_[position].entry != 0) {
@@ -125,7 +125,8 @@ class FixedTable {
     return position;
   }
 
-  // Moves back every follower that may stand nearer to its home (Knuth, volume 3, algorithm 6.4R).
+  // Moves back each following bucket that comes nearer to its home position (Knuth, volume 3,
+  // algorithm 6.4R).
   void CloseGap(uint32_t gap) {
     for (uint32_t next = (gap + 1) & mask_; index_[next].entry != 0; next = (next + 1) & mask_) {
       const uint32_t distance_from_home = (next - index_[next].hash) & mask_;

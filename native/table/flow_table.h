@@ -1,5 +1,6 @@
-// What becomes of ChannelData: (5-tuple, channel) to a trunk record or to another peer here. Each
-// worker holds the flows of the 5-tuples that it receives, and nobody else touches them.
+// Flows: how ChannelData is forwarded, by (5-tuple, channel), to a trunk record or to a peer on
+// this relay. Each worker holds the flows of the 5-tuples that it receives and is the only thread
+// that uses them.
 #pragma once
 
 #include <cstddef>
@@ -28,16 +29,17 @@ struct FlowAction {
     FiveTuple tuple = {};
     // kTrunk.
     struct {
-      // The relay, which of the relays that had that index, and that relay's session index.
+      // The relay's index, the generation that tells apart the relays that have had this index, and
+      // the relay's session index.
       uint32_t relay_index;
       uint32_t generation;
       uint32_t session_index;
-      // Counts this direction's records where a fast path does too, else 0.
+      // Cell of the session sequence if a fast path also forwards the flow, else 0.
       uint32_t sequence_cell;
     };
   };
 
-  // Whether both count the records of one session of one relay.
+  // Whether both actions number the records of the same session of the same relay.
   bool IsSameSession(const FlowAction& other) const {
     return kind == Kind::kTrunk && other.kind == Kind::kTrunk && generation == other.generation &&
            session_index == other.session_index;
@@ -46,20 +48,20 @@ struct FlowAction {
 
 struct Flow {
   FlowAction action;
-  // kTrunk: counts the records of this direction; 16 bits as on the wire.
+  // kTrunk: session sequence of the next record, 16 bits as on the wire.
   uint16_t next_session_sequence = 0;
-  // kTrunk: the bundle that took the newest record that was bundled; see Bundler.
+  // kTrunk: serial of the bundle that holds the newest bundled record (Bundler).
   uint32_t bundle_serial = 0;
   Expiry expiry;
-  // Fills the entry's second cache line, so that no entry lies in three.
+  // Pads the entry to two cache lines, so that no entry spans three.
   uint64_t padding = 0;
-  // From the peer.
+  // Traffic received from the peer.
   LegTraffic traffic;
 };
 
 using FlowTable = FixedTable<FlowKey, Flow>;
-// Two cache lines: a packet that finds its flow in none of the caches waits for no third. The
-// expiry is in the second one, with the traffic that every packet counts.
+// An entry is two cache lines, which a cold lookup prefetches. The expiry is in the second one,
+// next to the traffic counters that every packet writes.
 static_assert(FlowTable::EntryBytes() == 128);
 static_assert(sizeof(Flow) - offsetof(Flow, expiry) <= 64);
 

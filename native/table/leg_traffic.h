@@ -1,6 +1,6 @@
-// What one direction of a leg has carried. One thread writes, any may read. For what comes from a
-// peer it lies in its flow's entry, whose lines a packet needs in any case; for what goes to a
-// peer, in memory that JavaScript reads, with cells of every worker's own for every session.
+// Traffic of one direction of a leg. One thread writes, any thread may read. Traffic from a peer is
+// counted in its flow's entry, which a packet reads anyway. Traffic to a peer is counted in memory
+// that JavaScript reads, with a cell per worker and session.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace turnpike {
 
-// Plain words with atomic loads and stores, as entries of tables are copied.
+// Plain words with atomic loads and stores, because table entries must be copyable.
 class LegTraffic {
  public:
   // Counts a packet at a monotonic second.
@@ -21,7 +21,7 @@ class LegTraffic {
     Store(&packets_and_second_, (counted & kPacketsMask) | monotonic_second << kPacketsBits);
     Store(&payload_bytes_, Load(payload_bytes_) + payload_bytes);
   }
-  // Another leg counts here from now on.
+  // Resets the counters for another leg.
   void Clear() {
     Store(&packets_and_second_, 0);
     Store(&payload_bytes_, 0);
@@ -29,13 +29,13 @@ class LegTraffic {
 
   uint64_t packets() const { return Load(packets_and_second_) & kPacketsMask; }
   uint64_t payload_bytes() const { return Load(payload_bytes_); }
-  // The second of the newest packet, modulo 2^24; of no meaning without one.
+  // Monotonic second of the newest packet, modulo 2^24; meaningless if there was none.
   uint32_t last_second() const {
     return static_cast<uint32_t>(Load(packets_and_second_) >> kPacketsBits);
   }
 
  private:
-  // Packets and second share a word, so that a packet changes two words and not three.
+  // Packets and second share a word, so that a packet writes two words instead of three.
   static constexpr int kPacketsBits = kLegPacketsBits;
   static constexpr uint64_t kPacketsMask = (uint64_t{1} << kPacketsBits) - 1;
 

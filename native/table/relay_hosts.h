@@ -1,5 +1,6 @@
-// The addresses of known relays, so that nothing that answers strangers ever answers a relay. The
-// controlling thread writes, every worker reads, without a lock.
+// The addresses of known relays. Servers that respond to unauthenticated sources check them, so
+// that they never respond to a relay. The controlling thread writes, every worker reads, without a
+// lock.
 #pragma once
 
 #include <array>
@@ -14,11 +15,11 @@
 
 namespace turnpike {
 
-// Addresses of known relays that are never answered so.
+// Maximum number of addresses in the set.
 inline constexpr uint32_t kRelayHostsMax = 32'768;
 
-// A set of hashes. Two sets take turns: one is read while the other is made. A reader that is held
-// up while the set is made twice may read a mixture; it then answers wrongly about one datagram.
+// A set of hashes, stored twice: one copy is read while the other is built. A reader that is
+// delayed during two rebuilds may read a mixture; its result for one datagram may then be wrong.
 class RelayHosts {
  public:
   Status Allocate(const SipKey& hash_key) {
@@ -27,13 +28,13 @@ class RelayHosts {
     return sets_[1].Allocate(kPlaces);
   }
 
-  // Controlling thread: the relays known from now on. Port 0 stands for every port of that IP.
-  // With more than kRelayHostsMax of them every address counts as a relay's.
+  // Replaces the set; controlling thread only. Port 0 stands for every port of that IP. With more
+  // than kRelayHostsMax addresses, every address counts as a relay's.
   void Set(const std::vector<TransportAddress>& hosts) {
     const uint32_t next = 1 - current_.load(std::memory_order_relaxed);
     MappedArray<std::atomic<uint64_t>>& set = sets_[next];
     for (uint32_t i = 0; i < kPlaces; ++i) {
-      // Reading first leaves untouched pages untouched.
+      // Writes only where needed, so that untouched pages stay unallocated.
       if (set[i].load(std::memory_order_relaxed) != 0) set[i].store(0, std::memory_order_relaxed);
     }
     const bool overflow = hosts.size() > kRelayHostsMax;
@@ -47,7 +48,7 @@ class RelayHosts {
     current_.store(next, std::memory_order_release);
   }
 
-  // Any thread: whether a relay may be there.
+  // Returns whether an address may be a relay's. Any thread.
   bool Contain(const TransportAddress& remote) const {
     if (all_.load(std::memory_order_relaxed)) return true;
     const uint32_t current = current_.load(std::memory_order_acquire);
@@ -55,11 +56,11 @@ class RelayHosts {
   }
 
  private:
-  // At most half of the places are taken.
+  // Twice the maximum, so that at most half of the places are used.
   static constexpr uint32_t kPlaces = 2 * kRelayHostsMax;
   static_assert((kPlaces & (kPlaces - 1)) == 0);
 
-  // Never 0, which is an empty place.
+  // Never returns 0, which marks an empty place.
   uint64_t HashOf(const TransportAddress& endpoint) const {
     SipHash13 hash(hash_key_);
     hash.Update(endpoint.ip.bytes.data(), endpoint.ip.bytes.size());

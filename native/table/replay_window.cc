@@ -5,18 +5,18 @@
 namespace turnpike {
 
 ReplayVerdict ReplayWindow::Accept(std::atomic<uint64_t>& shared_highest, uint64_t sequence) {
-  // Zero is where the shared highest starts, so no swap ever crosses it and nobody owns it.
+  // The shared highest sequence starts at 0, so no swap crosses 0 and no worker owns it.
   if (sequence == 0) return ReplayVerdict::kTooOld;
   uint64_t previous = shared_highest.load(std::memory_order_relaxed);
   while (sequence > previous) {
-    // Relaxed is enough: only the order of swaps on this one variable matters.
+    // Relaxed order suffices: the algorithm depends only on the order of swaps of this variable.
     if (shared_highest.compare_exchange_weak(previous, sequence, std::memory_order_relaxed)) {
       Advance(previous, sequence);
       return ReplayVerdict::kFresh;
     }
   }
   if (previous - sequence >= kBits) return ReplayVerdict::kTooOld;
-  // Crossed by another worker after our last swap: that one's to accept.
+  // Crossed by another worker after this worker's last swap, so that worker owns it.
   if (sequence > highest_) return ReplayVerdict::kReplayed;
   if (highest_ - sequence >= kBits) return ReplayVerdict::kTooOld;
   uint64_t& word = seen_[(sequence % kBits) / 64];
@@ -28,7 +28,8 @@ ReplayVerdict ReplayWindow::Accept(std::atomic<uint64_t>& shared_highest, uint64
 
 void ReplayWindow::Advance(uint64_t previous, uint64_t sequence) {
   const uint64_t lowest = sequence >= kBits ? sequence - kBits + 1 : 0;
-  // (highest_, previous] was crossed by others; (previous, sequence) is ours and unseen.
+  // (highest_, previous] belongs to other workers; (previous, sequence) belongs to this one and is
+  // unseen.
   if (previous > highest_) Fill(std::max(highest_ + 1, lowest), previous, true);
   if (sequence - previous > 1) Fill(std::max(previous + 1, lowest), sequence - 1, false);
   Fill(sequence, sequence, true);
@@ -42,7 +43,7 @@ void ReplayWindow::Fill(uint64_t first, uint64_t last, bool seen) {
     const uint64_t ones = count == 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
     uint64_t& word = seen_[(first % kBits) / 64];
     word = seen ? word | ones << offset : word & ~(ones << offset);
-    // At the top of the number range the next step would wrap to 0 and never end.
+    // Ends before `first` wraps to 0 at the top of the range.
     if (last - first < count) return;
     first += count;
   }

@@ -1,14 +1,15 @@
-// The replay window of one lane of one relay, exact although several workers may receive the lane.
+// The replay window of one lane of one relay. It is exact although several workers may receive the
+// lane.
 //
-// The highest sequence is shared and only ever rises by compare-and-swap, so each number below it
-// was crossed by exactly one swap: the winner of that swap owns the number, marks it unseen in its
-// private bitmap, and alone may accept it later. A number that another worker crossed is seen as
-// far as this one is concerned. So no number is accepted twice and no lock is taken. The price: a
-// late datagram that reaches another worker than the one that crossed its number is dropped, which
-// needs reordering and a changed path at once.
+// The highest sequence is shared and rises only by compare-and-swap. Each sequence below it was
+// therefore crossed by exactly one swap. The worker that made this swap owns the sequence: it marks
+// it unseen in its private bitmap, and only it may accept it later. Every other worker treats the
+// sequence as already seen. So no sequence is accepted twice, without a lock. In exchange, a
+// reordered datagram that reaches another worker than the owner of its sequence is dropped; this
+// needs reordering and a changed path at the same time.
 //
-// A fast path beside the workers swaps as well, up to what its own window holds too old: what it
-// crossed nobody accepts.
+// A fast path also raises the shared highest sequence, to the lower bound of its own window. The
+// workers accept no sequence up to there.
 #pragma once
 
 #include <atomic>
@@ -18,16 +19,18 @@
 
 namespace turnpike {
 
-// PROTOCOL.md section 4 asks for at least 1,024. A lane's counter is shared by all relays that the
-// sender talks to, so the distance between two of our datagrams grows with its other traffic.
+// PROTOCOL.md section 4 requires at least 1,024. A sender's lane counter is shared by all its
+// relays, so sequences to one relay have gaps that grow with the sender's other traffic.
 inline constexpr uint32_t kReplayWindowBits = 4'096;
 
 enum class ReplayVerdict : uint8_t { kFresh, kReplayed, kTooOld };
 
-// All zero is the valid start, so windows may lie in mapped memory. Used by its worker only.
+// One worker's window; used by that worker only. All zero is a valid initial state, so windows may
+// lie in mapped memory.
 class ReplayWindow {
  public:
-  // Takes one authenticated sequence. `shared_highest` is the lane's, common to all workers.
+  // Checks an authenticated sequence and marks it as seen if it is fresh. `shared_highest` is the
+  // lane's, shared by all workers.
   ReplayVerdict Accept(std::atomic<uint64_t>& shared_highest, uint64_t sequence);
 
  private:
@@ -35,9 +38,9 @@ class ReplayWindow {
   static constexpr uint64_t kWords = kBits / 64;
   static_assert((kBits & (kBits - 1)) == 0 && kBits >= 1'024);
 
-  // Moves the window up to `sequence` after winning the swap from `previous`.
+  // Moves the window up to `sequence` after a successful swap from `previous`.
   void Advance(uint64_t previous, uint64_t sequence);
-  // Marks the numbers first … last, at most kBits of them.
+  // Marks the sequences first … last, at most kBits of them.
   void Fill(uint64_t first, uint64_t last, bool seen);
 
   uint64_t highest_;

@@ -1,5 +1,5 @@
-// What becomes of a trunk record: session index to a peer. Which worker a remote lane arrives at is
-// the kernel's choice, so every worker holds every session; each counts for itself.
+// Sessions: how a trunk record is forwarded, by session index, to a peer. The kernel chooses the
+// worker that receives a remote lane, so every worker holds every session and has its own counters.
 #pragma once
 
 #include <cstdint>
@@ -12,30 +12,32 @@
 namespace turnpike {
 
 struct SessionAction {
-  // The whole index: its low bits are the place in the table, the high ones change at every use.
+  // The session index: the low bits are the place in the table, the high bits change with each use
+  // of the place.
   uint32_t index = 0;
-  // The only relay that may use the session, and which of the relays of that index; generation 0
-  // is an unbound index.
+  // The only relay that may use the session, and its generation, which tells apart the relays that
+  // have had this index. Generation 0 marks an unbound index.
   uint32_t relay_index = 0;
   uint32_t generation = 0;
   FiveTuple tuple;
   uint16_t channel = 0;
 };
 
-// What a session sequence says about the records before it.
+// The effect of a session sequence on the loss count.
 struct SequenceStep {
-  // Records between the newest one before and this one that have not arrived.
+  // Number of records missing between the newest earlier record and this one.
   uint16_t missing = 0;
-  // This one was counted as missing before.
+  // This record was counted as missing before.
   bool late = false;
 };
 
-// Where a session's sequence stands.
+// The newest sequence of a session.
 struct SessionSequence {
   bool started = false;
   uint16_t newest = 0;
 
-  // Takes the sequence of a record that passed the replay window, so it is no duplicate.
+  // Updates the state with the sequence of a record that passed the replay window, so it is no
+  // duplicate.
   SequenceStep Step(uint16_t sequence) {
     const uint16_t ahead = static_cast<uint16_t>(sequence - newest);
     const uint16_t behind = static_cast<uint16_t>(newest - sequence);
@@ -51,7 +53,7 @@ struct SessionSequence {
   }
 };
 
-// A cache line, so that looking one up costs one miss.
+// One cache line, so that a lookup costs at most one cache miss.
 struct alignas(64) Session {
   SessionAction action;
   SessionSequence sequence;
@@ -60,12 +62,12 @@ struct alignas(64) Session {
 
 static_assert(sizeof(Session) == 64);
 
-// The low bits of an index are a place in the table, whose size is a power of two; the bits above
-// let the controlling thread give each use of a place a new index, so that records and closes of
-// an old use do not meet a new one. Pages never touched cost nothing.
+// A table indexed by the low bits of the session index; its size is a power of two. The controlling
+// thread changes the high bits with each use of a place, so that records and closes of an old
+// session do not match a new one. Pages that are never touched use no memory.
 class SessionTable {
  public:
-  // Places in a table for `sessions_max` sessions.
+  // Returns the number of places in a table for `sessions_max` sessions.
   static uint32_t Places(uint32_t sessions_max) {
     uint32_t places = 1;
     while (places < sessions_max) places *= 2;
@@ -79,8 +81,8 @@ class SessionTable {
   }
 
   uint32_t PlaceOf(uint32_t index) const { return index & mask_; }
-  // What lies at the index's place; a session of generation 0 is unbound, and one of another index
-  // is another one.
+  // Returns the session at an index's place. It is unbound if its generation is 0, and another
+  // session if its index differs.
   Session& At(uint32_t index) { return sessions_[index & mask_]; }
   void Prefetch(uint32_t index) const { __builtin_prefetch(&sessions_[index & mask_]); }
 

@@ -1,8 +1,7 @@
-// Sequences of connections whose packets go two ways at once: by the workers, and by a fast path
-// beside them. Both count in the same cells, so that what takes the other way does not look like
-// loss to the receiver.
+// Session sequences shared by the workers and a fast path. Both forward packets of a session and
+// use the same cells, so that the other relay sees one sequence without gaps.
 //
-// A cell is one atomic 32-bit number in eight bytes, the layout of BPF arrays.
+// A cell is an atomic 32-bit number in eight bytes, the layout of BPF arrays.
 #pragma once
 
 #include <atomic>
@@ -13,17 +12,17 @@
 
 namespace turnpike {
 
-// Memory of a fast path, or null where there is none. Any thread.
+// The cells of a fast path; null without one. Any thread.
 struct SharedSequences {
   uint8_t* flows = nullptr;
   uint8_t* sessions = nullptr;
 
-  // The next session sequence of a flow that has a cell.
+  // Returns and increments the session sequence of a flow that has a cell.
   uint16_t NextSequence(uint32_t cell) const {
     return static_cast<uint16_t>(At(flows, cell).fetch_add(1, std::memory_order_relaxed));
   }
 
-  // Session::Step, on the cell of a session's place in the table.
+  // Does SessionSequence::Step atomically on the cell of a session's place.
   SequenceStep Step(uint32_t place, uint16_t sequence) const {
     std::atomic<uint32_t>& cell = At(sessions, place);
     uint32_t before = cell.load(std::memory_order_relaxed);
@@ -35,7 +34,7 @@ struct SharedSequences {
     }
   }
 
-  // Set in the cell of a session that has had a record; the low 16 bits are its sequence.
+  // Flag in a session's cell: a record was received. The low 16 bits are the newest sequence.
   static constexpr uint32_t kStarted = 0x10000;
 
  private:

@@ -1,5 +1,5 @@
-// Names the socket of ours that a datagram came by, or that one is to leave by. A name is given
-// once: a socket that is opened later has another one, even on the same port.
+// Identifies the local socket that received a datagram or is to send one. Handles are not reused: a
+// socket that is opened later has another handle, even on the same port.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,22 @@ namespace turnpike {
 
 enum class Transport : uint8_t { kNone = 0, kUdp = 1 };
 
-// Two kinds of sockets have one:
-// - an address given at open, of which every worker has a socket (a listener): its id is its place
-//   among the addresses of both sides, its worker is kEveryWorker, its generation 0;
-// - a socket that one worker has opened while it runs: its id is a place in that worker's table,
-//   and the generation counts the sockets that had the place.
+// Two kinds of sockets have a handle. A listener is an address given at open, for which every
+// worker has a socket: its id is its place among the addresses of both sides, its worker is
+// kEveryWorker, its generation is 0. Any other socket was opened by one worker while it runs: its
+// id is a place in that worker's table, and its generation counts the sockets that have had this
+// place.
 //
-// As a number it is below 2^48, so that JavaScript holds it exactly (src/native/transport-handle.ts
-// has the same layout): transport (3 bits), worker (5), generation (24), id (16).
+// As a number it is less than 2^48, which JavaScript represents exactly. The layout is that of
+// src/native/transport-handle.ts: transport (3 bits), worker (5), generation (24), id (16).
 class TransportHandle {
  public:
   static constexpr uint8_t kEveryWorker = 31;
   static constexpr uint32_t kGenerationMask = 0xff'ffff;
-  // Ids of listeners; those of other sockets follow.
+  // Number of ids for listeners. The ids of other sockets follow.
   static constexpr uint16_t kListeners = 2 * kAddressesPerSideMax;
 
-  // Names nothing.
+  // A handle of no socket.
   TransportHandle() = default;
   TransportHandle(Transport transport, uint8_t worker, uint32_t generation, uint16_t id)
       : words_{id, static_cast<uint16_t>(generation),
@@ -51,7 +51,7 @@ class TransportHandle {
   uint16_t id() const { return words_[0]; }
 
   bool IsListener() const { return words_[2] >> 8 == (1 << 5 | kEveryWorker) && id() < kListeners; }
-  // Of a listener: its side, and its place among the addresses of that side.
+  // For a listener: its side, and its index among the addresses of that side.
   Side side() const { return id() < kAddressesPerSideMax ? Side::kClient : Side::kTrunk; }
   uint16_t index() const { return id() % kAddressesPerSideMax; }
 
@@ -61,7 +61,7 @@ class TransportHandle {
   }
 
  private:
-  // 16-bit words, so that a 5-tuple has no padding.
+  // 16-bit words, so that FiveTuple has no padding.
   uint16_t words_[3]{};
 };
 static_assert(sizeof(TransportHandle) == 6);

@@ -28,7 +28,7 @@ Status TrunkPeers::Allocate(uint32_t relays_max, const SipKey& hash_key, TrunkTr
 void TrunkPeers::Put(uint32_t relay_index, std::unique_ptr<TrunkPeer> peer) {
   ForgetSources(relay_index);
   for (const TransportAddress& source : peer->sources) {
-    // Never null: the table has room for the most sources of every relay.
+    // Never null: the table is sized for the maximum number of sources of all relays.
     *sources_.FindOrInsert(source) = relay_index;
     CountIp(source.ip);
   }
@@ -38,7 +38,7 @@ void TrunkPeers::Put(uint32_t relay_index, std::unique_ptr<TrunkPeer> peer) {
 void TrunkPeers::Remove(uint32_t relay_index) {
   ForgetSources(relay_index);
   peers_[relay_index].reset();
-  // The pages come back as zeros, which is a window's valid start.
+  // The pages read as zero afterwards, which is a window's initial state.
   madvise(&windows_[relay_index], sizeof(Windows), MADV_DONTNEED);
 }
 

@@ -1,4 +1,4 @@
-// The other relays as a worker knows them: keys, where to send, and the replay windows.
+// The other relays as one worker knows them: keys, paths and replay windows.
 #pragma once
 
 #include <array>
@@ -21,27 +21,28 @@ namespace turnpike {
 
 // The first lane of path probes and their replies, behind the sets of lanes for data.
 inline constexpr uint32_t kProbeLaneFirst = kWorkersMax * kLaneSets;
-// PROTOCOL.md section 3: at most 10 answers a second per relay to data on unbound indexes.
+// Maximum events per second and relay about data on unbound session indexes (PROTOCOL.md section
+// 3).
 inline constexpr uint32_t kUnboundEventsPerSecond = 10;
 
-// A key of PROTOCOL.md section 4 and the day that it belongs to.
+// A trunk key (PROTOCOL.md section 4) and its day.
 struct TrunkKey {
   uint16_t epoch;
   SipKey key;
 };
 
-// The keys of one direction.
+// The trunk keys of one direction.
 template <uint32_t kKeysMax>
 class TrunkKeyring {
  public:
-  // False when there is no room.
+  // Adds a key. Returns false if the keyring is full.
   bool Add(uint16_t epoch, const SipKey& key) {
     if (count_ == kKeysMax) return false;
     keys_[count_++] = TrunkKey{epoch, key};
     return true;
   }
 
-  // The key of exactly that day, or null.
+  // Returns the key of exactly this day, or null.
   const SipKey* Find(uint16_t epoch) const {
     for (uint32_t i = 0; i < count_; ++i) {
       if (keys_[i].epoch == epoch) return &keys_[i].key;
@@ -49,7 +50,7 @@ class TrunkKeyring {
     return nullptr;
   }
 
-  // The newest key that is not of a day to come, if there is one.
+  // Returns the newest key of today or an earlier day, if there is one.
   std::optional<TrunkKey> NewestUntil(uint16_t today) const {
     const TrunkKey* newest = nullptr;
     for (uint32_t i = 0; i < count_; ++i) {
@@ -64,84 +65,87 @@ class TrunkKeyring {
   uint32_t count_ = 0;
 };
 
-// What all workers share of one relay, from its first put to its removal. Any worker, atomically.
+// State of one relay that all workers share, from its first put to its removal. Accessed atomically
+// by any worker.
 struct TrunkPeerShared {
   std::array<std::atomic<uint64_t>, kLanes> highest_sequence{};
-  // Events about unbound indexes in the current second: second << 8 | count.
+  // Events about unbound indexes in the current second, as second << 8 | count.
   std::atomic<uint64_t> unbound_events{0};
 
-  // Whether one more event may be reported at this time.
+  // Returns whether another event may be reported at this time, and counts it.
   bool TakeUnboundEvent(uint64_t monotonic_ns);
 };
 
-// A way to a relay, as far as probes that come by it are answered.
+// A path to a relay, for the replies to path probes that arrive by it.
 struct TrunkWay {
-  // From which of our trunk sockets, and to which of the relay's trunk addresses.
+  // The index of the local trunk socket, and the relay's trunk address.
   uint16_t socket = 0;
   TransportAddress remote;
-  // What we tell the relay about our own probes by this way.
+  // What the reply tells the relay about this relay's own probes on the path.
   Heard heard = Heard::kUnknown;
 };
 
-// One relay, as one worker owns it. Made by the controlling thread, handed over whole.
+// One relay in one worker's table. The controlling thread makes it and passes ownership to the
+// worker.
 struct TrunkPeer {
-  // Tells apart the relays that have an index one after the other; never 0.
+  // Tells apart the relays that have had this index; never 0.
   uint32_t generation = 0;
-  // Where trunk data goes: remote, local source if chosen, trunk socket.
+  // Path of trunk data: remote address, local source address if chosen, trunk socket.
   FiveTuple path;
   std::vector<TransportAddress> sources;
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
-  // The most records that it accepts in one datagram.
+  // Maximum number of records that the relay accepts in one datagram.
   uint32_t records_max = 1;
   std::shared_ptr<TrunkPeerShared> shared;
-  // Added to the worker's lane, a multiple of kWorkersMax.
+  // Added to the worker's lane number; a multiple of kWorkersMax.
   uint8_t lane_offset = 0;
-  // The longest bundle; no longer than the bundler's own limit.
+  // Maximum bundle size in bytes, at most the bundler's own limit.
   uint32_t bundle_bytes_max = 0;
-  // Bit n: worker n sends from the trunk address itself in place of its own port.
+  // Bit n: worker n sends from the trunk address instead of its own source port.
   uint32_t lanes_closed = 0;
-  // The bit of the worker that owns this.
+  // The bit of `lanes_closed` for the worker that owns this.
   bool from_trunk_port = false;
   std::vector<TrunkWay> ways;
 
-  // What we hear by the way that a datagram belongs to. Its source may be any port of the address.
+  // Returns `heard` of the path that a datagram came by. An exact match of the source wins over a
+  // match of its IP address alone.
   Heard HeardBy(const FiveTuple& tuple) const;
 };
 
-// Traffic with one relay as one worker saw it, in memory that JavaScript reads.
+// Traffic with one relay, counted by one worker in memory that JavaScript reads.
 struct TrunkTraffic {
   CounterCell records_sent;
   CounterCell records_received;
   CounterCell records_lost;
 };
 
-// The relays as one worker knows them; used by that worker only.
+// One worker's table of relays; used by that worker only.
 class TrunkPeers {
  public:
   // `traffic` has one element for each relay and outlives the table.
   Status Allocate(uint32_t relays_max, const SipKey& hash_key, TrunkTraffic* traffic);
 
-  // Adds or replaces a relay. A source address that another relay had goes to this one: the newest
-  // registration is the one that counts.
+  // Adds or replaces a relay. A source address that another relay had is assigned to this one: the
+  // newest registration counts.
   void Put(uint32_t relay_index, std::unique_ptr<TrunkPeer> peer);
-  // Removes a relay and forgets its replay windows.
+  // Removes a relay and its replay windows.
   void Remove(uint32_t relay_index);
 
-  // The relay of an index, or null.
+  // Returns the relay of an index, or null.
   TrunkPeer* Get(uint32_t relay_index) {
     return relay_index < relays_max_ ? peers_[relay_index].get() : nullptr;
   }
-  // The index of the relay that sends from `source`, or null.
+  // Returns the index of the relay that sends from `source`, or null.
   const uint32_t* RelayIndexOf(const TransportAddress& source) { return sources_.Find(source); }
-  // Whether some relay sends from a port of this address.
+  // Returns whether any relay sends from a port of this IP address.
   bool KnowsIp(const IpAddress& ip) { return sources_.Find(TransportAddress{ip, 0}) != nullptr; }
   ReplayWindow& Window(uint32_t relay_index, uint8_t lane) {
     return windows_[relay_index].lanes[lane];
   }
-  // Takes the sequence of a path probe or its reply, in a window of this worker alone. They come to
-  // several ports, and so to several workers, out of order: what one has seen says nothing to
-  // another. A worker takes none twice.
+  // Checks the sequence of a path probe or its reply in a window of this worker alone. Path probes
+  // reach several ports, and so several workers, out of order; a window shared by the workers would
+  // drop them. No worker accepts a sequence twice.
   ReplayVerdict AcceptProbe(uint32_t relay_index, uint8_t lane, uint64_t sequence) {
     Windows& windows = windows_[relay_index];
     return windows.probe_lanes[lane].Accept(windows.highest_probe[lane], sequence);
@@ -149,23 +153,23 @@ class TrunkPeers {
   TrunkTraffic& Traffic(uint32_t relay_index) { return traffic_[relay_index]; }
 
  private:
-  // Whole pages, so that those of a removed relay can be given back to the kernel.
+  // Page-aligned, so that the pages of a removed relay can be returned to the kernel.
   struct alignas(4096) Windows {
     ReplayWindow lanes[kLanes];
-    // Pages that are never touched cost nothing.
+    // Pages that are never touched use no memory.
     ReplayWindow probe_lanes[kLanes];
     std::atomic<uint64_t> highest_probe[kLanes];
   };
 
   void ForgetSources(uint32_t relay_index);
-  // Counts the sources at an address, under port 0, which no source has.
+  // Counts the sources at an IP address, under port 0, which no source uses.
   void CountIp(const IpAddress& ip);
   void UncountIp(const IpAddress& ip);
 
   uint32_t relays_max_ = 0;
   std::unique_ptr<std::unique_ptr<TrunkPeer>[]> peers_;
   MappedArray<Windows> windows_;
-  // By source the relay's index; by address and port 0 the number of sources there.
+  // Maps a source to its relay's index, and (IP, port 0) to the number of sources at that IP.
   FixedTable<TransportAddress, uint32_t> sources_;
   TrunkTraffic* traffic_ = nullptr;
 };

@@ -1,4 +1,4 @@
-// ChannelData of RFC 8656 section 12.4: channel number, length, data.
+// ChannelData (RFC 8656 section 12.4): channel number, length, data.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,11 @@ static_assert(sizeof(ChannelDataHeader) == 4 && alignof(ChannelDataHeader) == 1)
 inline constexpr uint16_t kChannelMin = 0x4000;
 // Last channel number (RFC 8656 section 12).
 inline constexpr uint16_t kChannelMax = 0x4fff;
-// Over UDP padding is not required but allowed; a sender pads to four bytes.
+// Padding is allowed but not required over UDP. A sender pads to a multiple of four bytes.
 inline constexpr size_t kChannelPaddingBytesMax = 3;
 
-// Returns the header when the datagram is one whole ChannelData message, else null.
+// Returns the header if the datagram is exactly one ChannelData message with optional padding, else
+// null.
 inline const ChannelDataHeader* ParseChannelData(const uint8_t* data, size_t length) {
   if (length < sizeof(ChannelDataHeader)) return nullptr;
   const ChannelDataHeader* header = reinterpret_cast<const ChannelDataHeader*>(data);

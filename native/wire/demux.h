@@ -1,5 +1,4 @@
-// Tells by the first byte what a datagram is, as RFC 7983 does for ports that several protocols
-// share.
+// Demultiplexes datagrams on a shared port by their first byte (RFC 7983).
 #pragma once
 
 #include <cstddef>

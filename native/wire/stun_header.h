@@ -1,5 +1,5 @@
-// As much of STUN as classifying needs. TypeScript decodes and answers the message; this keeps what
-// is no STUN at all from reaching it.
+// The part of STUN that the data plane reads: the header. TypeScript decodes and answers messages;
+// malformed ones are dropped here.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,9 @@ inline constexpr size_t kStunHeaderBytes = 20;
 // Magic cookie of a STUN header (RFC 8489 section 5).
 inline constexpr uint32_t kStunMagicCookie = 0x2112a442;
 
-// RFC 8489 section 5: a 20-byte header, the length of the rest (a multiple of four, exactly the
-// datagram's over UDP) and the magic cookie. The class is bits 4 and 8 of the type.
+// Classifies a datagram by its STUN header (RFC 8489 section 5): 20 bytes, with the length of the
+// rest, a multiple of four, and the magic cookie. Over UDP the length must match the datagram's.
+// The class is bits 4 and 8 of the type.
 inline StunKind ClassifyStun(const uint8_t* data, size_t length) {
   struct Header {
     Be16 type;
@@ -35,10 +36,11 @@ inline StunKind ClassifyStun(const uint8_t* data, size_t length) {
   return response ? StunKind::kResponse : StunKind::kRequestOrIndication;
 }
 
-// The type of an indication (class 01) of method Closed, 0x0F1, in the bits of RFC 8489 figure 3.
+// Message type of an indication (class 0b01) of method Closed (0x0F1), in the bit layout of RFC
+// 8489 figure 3.
 inline constexpr uint16_t kClosedIndication = 0x02f1;
 
-// Writes a message of no attributes into kStunHeaderBytes; its transaction id is 96 bits of
+// Writes a message without attributes, kStunHeaderBytes long. Its transaction id is 96 bits of
 // `random`.
 inline void WriteBareIndication(uint8_t* data, uint16_t type, const uint64_t random[2]) {
   struct Header {

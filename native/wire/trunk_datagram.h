@@ -1,4 +1,5 @@
-// Trunk datagrams of PROTOCOL.md section 4: header, then records that fill it exactly, or a probe.
+// Trunk datagrams (PROTOCOL.md section 4): a header, followed by records that fill the datagram
+// exactly, or by a probe.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +36,7 @@ struct TrunkHeader {
 };
 static_assert(sizeof(TrunkHeader) == 20 && alignof(TrunkHeader) == 1);
 
-// The bytes of the header that the tag covers.
+// Length of the part of the header that the tag covers.
 inline constexpr size_t kTaggedHeaderBytes = 12;
 
 struct RecordHeader {
@@ -43,8 +44,8 @@ struct RecordHeader {
   Be16 payload_bytes;
   Be16 session_sequence;
 
-  // Written as one word, so that it can be read as one at once: what was written in parts must
-  // reach the cache first.
+  // Makes a header with a single 8-byte store, so that an 8-byte load of it is forwarded from the
+  // store buffer. A load that spans several smaller stores stalls.
   static RecordHeader Of(uint32_t session_index, uint16_t payload_bytes,
                          uint16_t session_sequence) {
     RecordHeader header;
@@ -70,7 +71,8 @@ struct PathProbeBody {
   Be32 number;
   uint8_t heard;
   uint8_t reserved;
-  // The probe's whole UDP payload, padding included; in the reply too, which has no padding.
+  // Length in bytes of the probe's whole UDP payload, with padding. The reply repeats it but has no
+  // padding.
   Be16 probe_bytes;
 
   Heard WhatIsHeard() const {
@@ -80,26 +82,26 @@ struct PathProbeBody {
 };
 static_assert(sizeof(PathProbeBody) == 16 && alignof(PathProbeBody) == 1);
 
-// All of a path probe but its padding, and all of its reply.
+// Length of a path probe without its padding; also the length of its reply.
 inline constexpr size_t kPathProbeBytes = sizeof(TrunkHeader) + sizeof(PathProbeBody);
 static_assert(kPathProbeBytes == kPathProbeBytesMin);
 
 inline bool IsProbe(TrunkType type) {
   return type >= TrunkType::kProbe && type <= TrunkType::kPathProbeReply;
 }
-// Bytes of the body that the tag of a probe or reply covers.
+// Returns the length of the body of a probe or reply, all of which the tag covers.
 inline size_t ProbeBodyBytes(TrunkType type) {
   return type < TrunkType::kPathProbe ? sizeof(ProbeBody) : sizeof(PathProbeBody);
 }
 
-// Walks the records of a datagram whose structure was checked.
+// Iterates over the records of a datagram that RecordsFill has accepted.
 class RecordCursor {
  public:
   RecordCursor() = default;
   RecordCursor(uint8_t* datagram, size_t length)
       : next_(datagram + sizeof(TrunkHeader)), end_(datagram + length) {}
 
-  // Returns the next record's header, its payload right behind it, or null at the end.
+  // Returns the next record's header, which its payload follows, or null at the end.
   RecordHeader* Next() {
     if (next_ == end_) return nullptr;
     RecordHeader* record = reinterpret_cast<RecordHeader*>(next_);
@@ -112,20 +114,22 @@ class RecordCursor {
   uint8_t* end_ = nullptr;
 };
 
-// Whether at least one record follows the header and the records fill the datagram exactly.
+// Returns whether the header is followed by at least one record and the records fill the datagram
+// exactly.
 bool RecordsFill(const uint8_t* datagram, size_t length);
 
-// Adds every record header of such a datagram to a tag that its header began.
+// Adds every record header of such a datagram to a tag that was started with the trunk header.
 void AddRecords(uint8_t* datagram, size_t length, SipHash24* tag);
 
-// The tag of a data datagram whose structure was checked: SipHash-2-4 over bytes 0-11 and every
-// record header, in order. Payloads are the peers' to protect.
+// Returns the tag of a data datagram that RecordsFill has accepted: SipHash-2-4 over bytes 0-11 and
+// every record header, in order. Payloads are not covered; the peers protect them end to end.
 uint64_t DataTag(const SipKey& key, uint8_t* datagram, size_t length);
 
-// Whether a datagram of a probe's or reply's type has that type's length.
+// Returns whether a datagram of a probe's or reply's type has the length of that type.
 bool ProbeFills(const uint8_t* datagram, size_t length);
 
-// The tag of a probe or reply that has its length: over bytes 0-11 and the body, without padding.
+// Returns the tag of a probe or reply that ProbeFills has accepted: SipHash-2-4 over bytes 0-11 and
+// the body, without padding.
 uint64_t ProbeTag(const SipKey& key, const uint8_t* datagram);
 
 }  // namespace turnpike

@@ -1,4 +1,5 @@
-// Arguments of the rig's programs: words of the form name=value, each known and given once.
+// Command-line arguments of the bench's programs: words of the form name=value. Each name is known
+// and is given at most once.
 #pragma once
 
 #include <netinet/in.h>
@@ -10,30 +11,30 @@
 
 namespace bench {
 
-// Ends the program with one line on stderr.
+// Exits with one line on stderr.
 [[noreturn]] void Fail(const std::string& message);
 
-// Ends the program with one line that names the failed call and errno's meaning.
+// Exits with one line that names the failed call and the meaning of errno.
 [[noreturn]] void FailSystem(const std::string& call);
 
 class Arguments {
  public:
   Arguments(int argc, char** argv);
 
-  // The value of `name`. Ends the program when it is missing and there is no default.
+  // Return the value of `name`. Exit if it is missing and has no default.
   std::string Text(const std::string& name);
   std::string Text(const std::string& name, const std::string& fallback);
   uint64_t Number(const std::string& name);
   uint64_t Number(const std::string& name, uint64_t fallback);
   double Real(const std::string& name, double fallback);
-  // A list of numbers separated by commas, at least one.
+  // Returns a comma-separated list of at least one number.
   std::vector<uint32_t> Numbers(const std::string& name, const std::string& fallback);
-  // An IPv4 address and port, "a.b.c.d:port".
+  // Returns an IPv4 address and port, given as "a.b.c.d:port".
   sockaddr_in Address(const std::string& name);
-  // Bytes in hex; ends the program unless there are `count`.
+  // Returns bytes given in hex. Exits unless there are `count`.
   std::vector<uint8_t> Bytes(const std::string& name, size_t count);
 
-  // Ends the program if a word was given that nothing asked for: a typo must not go unnoticed.
+  // Exits if a given name was never read, so that a typo is reported.
   void CheckAllUsed() const;
 
  private:

@@ -21,7 +21,7 @@ BpfObject::~BpfObject() { bpf_object__close(object_); }
 void BpfObject::SetConstantBytes(const std::string& name, const void* value, size_t bytes) {
   bpf_map* map = bpf_object__find_map_by_name(object_, ".rodata");
   size_t map_bytes = 0;
-  // What libbpf gives is const in some versions, so a copy is changed and given back.
+  // Changes a copy, because some versions of libbpf return a const pointer.
   const auto* initial = static_cast<const uint8_t*>(bpf_map__initial_value(map, &map_bytes));
   const btf* types = bpf_object__btf(object_);
   const int section_id = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);

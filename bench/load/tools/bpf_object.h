@@ -1,5 +1,4 @@
-// Loading of the rig's BPF objects. Every function ends the program with a line that says why when
-// the kernel refuses.
+// Loads the bench's BPF objects. Every function exits with a reason if the kernel refuses.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -11,7 +10,7 @@ namespace bench {
 
 class BpfObject {
  public:
-  // Opens the object file; constants can be set until `Load`.
+  // Opens the object file. Constants can be set until `Load`.
   explicit BpfObject(const std::string& path);
   ~BpfObject();
 
@@ -21,7 +20,7 @@ class BpfObject {
     SetConstantBytes(name, &value, sizeof(value));
   }
 
-  // Loads the one program named, without any other of the file.
+  // Loads the named program only.
   void Load(const std::string& program);
 
   bpf_program* program() const { return program_; }
@@ -35,10 +34,10 @@ class BpfObject {
   bpf_program* program_ = nullptr;
 };
 
-// Attaches an XDP program in native mode; it goes when the process does.
+// Attaches an XDP program in native mode. It is detached when the process ends.
 void AttachXdp(const BpfObject& object, const std::string& interface);
 
-// The interface's index; ends the program when there is none.
+// Returns the interface's index. Exits if the interface does not exist.
 int InterfaceIndex(const std::string& interface);
 
 }  // namespace bench

@@ -5,18 +5,18 @@
 
 namespace bench {
 
-// CLOCK_REALTIME in nanoseconds: what SO_TIMESTAMPNS stamps arrivals with, so that stamps of the
-// generator and of the far kernel can be compared.
+// Returns CLOCK_REALTIME in ns. SO_TIMESTAMPNS uses the same clock, so timestamps of the generator
+// and of the receiving kernel can be compared.
 uint64_t WallNs();
 
-// CLOCK_MONOTONIC in nanoseconds.
+// Returns CLOCK_MONOTONIC in ns.
 uint64_t MonotonicNs();
 
-// User and system time of this process so far, in nanoseconds.
+// Returns the user and system time of this process so far, in ns.
 uint64_t ProcessCpuNs();
 
-// Binds the calling thread to one CPU; a negative number leaves it where it is. Ends the program
-// when there is no such CPU.
+// Pins the calling thread to a CPU; does nothing for a negative number. Exits if the CPU does not
+// exist.
 void PinToCpu(int cpu);
 
 }  // namespace bench

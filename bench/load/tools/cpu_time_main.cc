@@ -1,6 +1,6 @@
-// Prints the CPU time, user and system, that processes or kernel threads have used, in nanoseconds
-// and up to now: /proc counts in ticks of 10 ms, and its schedstat stands still while a thread does
-// not sleep. Arguments: process ids.
+// Prints the CPU time (user and system, in ns) of processes or kernel threads. Not read from /proc,
+// which counts in ticks of 10 ms and whose schedstat is not updated while a thread runs. Arguments:
+// process ids.
 #include <time.h>
 
 #include <cinttypes>

@@ -1,4 +1,4 @@
-// Attaches the far end's counter, and prints what it counted when it is told to end.
+// Attaches the far end's counter, and prints its counts when the program is signalled to end.
 #include <bpf/bpf.h>
 
 #include <cerrno>
@@ -29,7 +29,7 @@ void AttachTc(const BpfObject& object, const std::string& interface) {
   bpf_tc_opts options{};
   options.sz = sizeof(options);
   options.prog_fd = object.program_fd();
-  // One place for whichever counter is the newest.
+  // A fixed handle, so that a new counter replaces the old one.
   options.handle = 1;
   options.priority = 1;
   options.flags = BPF_TC_F_REPLACE;

@@ -1,4 +1,4 @@
-// The frames of a run, built before it: while it runs, only sequence numbers, times, tags and
+// The frames of a run, built before it. During the run only sequences, timestamps, tags and
 // checksums change.
 #pragma once
 
@@ -22,37 +22,37 @@ enum class Content {
 
 struct FrameOptions {
   Content content = Content::kRaw;
-  // Connections; each has its own source address and port, but trunk datagrams come from one.
+  // Number of flows. Each has its own source address and port; trunk datagrams share one.
   uint32_t flows = 1;
-  // Frames of one flow in a row.
+  // Number of consecutive frames of one flow.
   uint32_t burst = 1;
-  // Datagrams in one frame: more than one is a super-frame that the kernel sees as one packet.
+  // Datagrams in one frame. More than one makes a GSO super-frame.
   uint32_t segments = 1;
   // Records in one trunk datagram.
   uint32_t records = 1;
-  // Payload sizes; flow i has the size at i modulo their number.
+  // Payload sizes in bytes. Flow i has the size at index i modulo their number.
   std::vector<uint32_t> sizes_bytes;
-  // Fewest frames to build, so that no frame is twice in one batch.
+  // Minimum number of frames, so that no batch contains a frame twice.
   uint32_t frames_min = 1;
-  // Of the first flow; see `SourceOf`.
+  // Headers of the first flow; see SourceOf.
   FrameHead head;
   uint32_t ports_per_address = 20'000;
   uint16_t channel = 0x4000;
-  // By flow, where a server chose them; empty: `channel` for all.
+  // Channel of each flow, if the server chose them. Empty: `channel` for all.
   std::vector<uint32_t> channels;
   TrunkOptions trunk;
-  // Whether the UDP checksum is completed here, for receivers that look at the wire format.
+  // Whether the UDP checksum is completed in software, for receivers that read frames directly.
   bool full_checksum = false;
 };
 
-// The source of a flow; trunk datagrams have one for all.
+// Returns the source of a flow. All trunk datagrams have the same source.
 sockaddr_in SourceOf(const FrameOptions& options, uint32_t flow);
 
 struct Frame {
   uint8_t* bytes = nullptr;
-  // UDP payload behind kFrameHeadBytes.
+  // Size in bytes of the UDP payload, which follows kFrameHeadBytes.
   uint32_t payload_bytes = 0;
-  // Size of one datagram in the UDP payload, the last included.
+  // Size in bytes of each datagram in the UDP payload; the last one has the same size.
   uint32_t segment_bytes = 0;
   uint32_t flow = 0;
 };
@@ -65,10 +65,10 @@ class FrameSet {
   const Frame& operator[](size_t index) const { return frames_[index]; }
   const FrameOptions& options() const { return options_; }
 
-  // Payloads that one frame carries; the same for all.
+  // Payloads in one frame; the same for all frames.
   uint32_t payloads_per_frame() const { return payloads_per_frame_; }
 
-  // Gives a frame's payloads the next sequence numbers and this time.
+  // Writes the next sequences and the given time into a frame's payloads.
   void Stamp(size_t index, uint64_t wall_ns);
 
   uint64_t next_sequence() const { return next_sequence_; }

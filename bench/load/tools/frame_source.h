@@ -1,4 +1,4 @@
-// Prebuilt frames in turn, each stamped right before it is sent.
+// Sends prebuilt frames in turn and stamps each right before it is sent.
 #pragma once
 
 #include "clock.h"

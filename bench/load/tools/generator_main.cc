@@ -1,4 +1,5 @@
-// Open-loop generator: prebuilt frames at a rate, one line of JSON at the end.
+// Open-loop generator: sends prebuilt frames at a fixed rate and prints one line of JSON at the
+// end.
 #include <sys/prctl.h>
 
 #include <csignal>
@@ -72,7 +73,7 @@ int Main(int argc, char** argv) {
   const uint64_t initial_sequence = arguments.Number("first-sequence", 0);
   PinToCpu(static_cast<int>(arguments.Real("cpu", -1)));
   arguments.CheckAllUsed();
-  // Sleeps end when they should, not up to 50 us later.
+  // Timer slack of 1 ns instead of 50 µs, so that sleeps end on time.
   prctl(PR_SET_TIMERSLACK, 1);
   std::signal(SIGTERM, [](int) { stop = true; });
   std::signal(SIGINT, [](int) { stop = true; });

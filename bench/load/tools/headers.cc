@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint8_t kUdpProtocol = 17;
 
-// Sum of 16-bit words in memory order (RFC 1071 section 2), not folded.
+// Returns the sum of 16-bit words in memory order (RFC 1071 section 2), not folded.
 uint64_t Sum(const uint8_t* bytes, size_t length) {
   uint64_t sum = 0;
   for (; length >= 4; bytes += 4, length -= 4) {
@@ -100,7 +100,7 @@ void CompleteUdpChecksum(uint8_t* frame, size_t payload_bytes) {
   const uint64_t pseudo = Sum(frame + kEthernetBytes + 12, 8) + htons(kUdpProtocol) +
                           htons(static_cast<uint16_t>(udp_bytes));
   const uint16_t checksum = static_cast<uint16_t>(~Fold(pseudo + Sum(udp, udp_bytes)));
-  // RFC 768: zero means that there is none.
+  // A checksum of zero would mean "no checksum" (RFC 768).
   Store(udp + 6, checksum == 0 ? 0xffff : checksum);
 }
 

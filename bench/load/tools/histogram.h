@@ -1,5 +1,5 @@
-// Latencies in buckets whose width grows with the value: 1/32 of it, so a quantile is off by at
-// most 3 %.
+// A histogram of latencies. A bucket's width is 1/32 of its value, so a quantile is off by at most
+// 3 %.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ class Histogram {
   uint64_t count() const { return count_; }
   uint64_t max_ns() const { return max_ns_; }
 
-  // The value that a fraction (0 to 1) of all is not above; 0 when there is none.
+  // Returns the latency in ns at a quantile (0 to 1); 0 if there are no samples.
   uint64_t QuantileNs(double fraction) const;
 
  private:

@@ -1,5 +1,5 @@
-// Open-loop generator for rates that sockets cannot offer: the kernel runs a BPF program on live
-// frames. ChannelData only.
+// Open-loop generator for rates that sockets cannot reach: the kernel runs a BPF program on live
+// frames. Sends ChannelData only.
 #include <bpf/bpf.h>
 #include <sys/time.h>
 
@@ -25,13 +25,13 @@ namespace {
 
 constexpr size_t kHeadBytes = kFrameHeadBytes + kChannelHeadBytes;
 static_assert(kHeadBytes == LIVE_HEAD_BYTES);
-// Frames that the kernel hands to the device at once.
+// Frames that the kernel passes to the device at once.
 constexpr uint32_t kKernelBatch = 64;
 
-// The kernel runs the program until a signal comes.
+// Repetitions; large enough that the program runs until a signal arrives.
 constexpr int kRepeatMax = 2'000'000'000;
 
-// The frame of flow 0, its payload's head zero but for the magic number.
+// Builds the frame of flow 0. Its payload head is zero except for the magic number.
 std::vector<uint8_t> BuildFrame(const FrameHead& head, uint16_t channel, uint16_t size) {
   std::vector<uint8_t> frame(kHeadBytes + size);
   uint8_t* at = frame.data() + kFrameHeadBytes;
@@ -45,7 +45,7 @@ std::vector<uint8_t> BuildFrame(const FrameHead& head, uint16_t channel, uint16_
   return frame;
 }
 
-// What the program begins each frame with, by size.
+// Builds the first bytes of each frame, by size.
 std::array<live_size, LIVE_SIZES_MAX> BuildSizes(const FrameHead& head, uint16_t channel,
                                                  const std::vector<uint32_t>& sizes_bytes) {
   std::array<live_size, LIVE_SIZES_MAX> sizes{};
@@ -59,7 +59,7 @@ std::array<live_size, LIVE_SIZES_MAX> BuildSizes(const FrameHead& head, uint16_t
   return sizes;
 }
 
-// Runs the program until the timer's signal, which ends the system call.
+// Runs the program until the timer's signal interrupts the system call.
 void RunFor(double seconds, int program_fd, std::vector<uint8_t> frame) {
   struct sigaction action {};
   action.sa_handler = [](int) {};
@@ -80,7 +80,7 @@ void RunFor(double seconds, int program_fd, std::vector<uint8_t> frame) {
   if (result != 0 && result != -EINTR) FailSystem("BPF_PROG_RUN");
 }
 
-// A map lookup copies the state, which the program no longer changes.
+// Returns a copy of the state after the program has ended.
 live_state ReadState(int map_fd) {
   live_state state{};
   const uint32_t key = 0;
@@ -88,7 +88,7 @@ live_state ReadState(int map_fd) {
   return state;
 }
 
-// The first frame is due now, and idle time counts from now.
+// Starts the clock: the first frame is due now, and idle time counts from now.
 void StartState(int map_fd) {
   live_state state{};
   state.due_ns = MonotonicNs();

@@ -1,4 +1,4 @@
-// The generators' last line.
+// Prints the final report of a generator.
 #pragma once
 
 #include "pacer.h"

@@ -12,11 +12,10 @@ namespace bench {
 namespace {
 
 constexpr uint64_t kLateNs = 100'000;
-// A generator further behind gives up what it owes: a flood of old packets is no load at a rate,
-// and more of them than the 256 that a veth's ring holds would be lost through the generator's
-// fault.
+// Maximum backlog in ns; what is older is skipped. A burst of late packets is not load at the set
+// rate, and more than 256 of them would overflow a veth's ring.
 constexpr uint64_t kBehindNsMax = 250'000;
-// Shorter waits are spun away, as a sleep would end too late.
+// Shorter waits busy-wait, because a sleep would end too late.
 constexpr uint64_t kSleepNsMin = 120'000;
 constexpr uint64_t kSpinNs = 60'000;
 
@@ -29,7 +28,8 @@ void WaitUntil(uint64_t due_ns, bool shares_cpu) {
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
   }
   while (MonotonicNs() < due_ns) {
-    // Two that spin would each be stopped for milliseconds, and send what they owe in bursts.
+    // Two busy-waiting generators on one CPU would preempt each other for milliseconds and then
+    // send bursts.
     if (shares_cpu) {
       sched_yield();
     } else {

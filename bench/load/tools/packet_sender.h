@@ -1,5 +1,5 @@
-// Whole frames through AF_PACKET, past the queueing discipline: any source address and port, and
-// no socket for each.
+// Sends whole frames by AF_PACKET, bypassing the queueing discipline. One socket sends from any
+// source address and port.
 #pragma once
 
 #include <sys/socket.h>
@@ -25,7 +25,7 @@ static_assert(sizeof(OffloadHead) == 10);
 
 class PacketSender : public Sender {
  public:
-  // Ends the program when the interface cannot be used.
+  // Exits if the interface cannot be used.
   PacketSender(const FrameSet& frames, const std::string& interface);
   ~PacketSender() override;
 

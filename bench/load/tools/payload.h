@@ -1,4 +1,5 @@
-// What the rig's payloads begin with. In host byte order: both ends run on one machine.
+// The head of the bench's payloads, in host byte order because sender and receiver are on one
+// machine.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +9,9 @@ namespace bench {
 
 struct PayloadHead {
   uint64_t sequence;
-  // CLOCK_REALTIME of the sender right before the system call that sent it.
+  // CLOCK_REALTIME of the sender in ns, right before the send system call.
   uint64_t sent_wall_ns;
-  // Tells payloads of the rig from anything else.
+  // Distinguishes payloads of the bench from other data.
   uint32_t magic;
   uint32_t flow;
 };
@@ -20,7 +21,7 @@ inline constexpr uint32_t kPayloadMagic = 0x74706b31;
 
 inline constexpr uint32_t kPayloadBytesMin = sizeof(PayloadHead);
 
-// ChannelData's header (RFC 8656 section 12.4).
+// Length of a ChannelData header (RFC 8656 section 12.4).
 inline constexpr uint32_t kChannelHeadBytes = 4;
 
 }  // namespace bench

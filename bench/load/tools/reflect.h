@@ -1,4 +1,4 @@
-// The comparators: what forwarding costs with no protocol at all.
+// Reflectors: the cost of forwarding without a protocol, for comparison.
 #pragma once
 
 #include <netinet/in.h>
@@ -7,7 +7,7 @@
 
 namespace bench {
 
-// One direction: everything that comes in by this socket goes to this address.
+// One direction: datagrams received on this socket are sent to this address.
 struct Way {
   int fd;
   sockaddr_in destination;
@@ -17,17 +17,18 @@ class Reflector {
  public:
   virtual ~Reflector() = default;
 
-  // Takes a batch from the way's socket, if one waits, and sends it on. Returns whether one did.
+  // Receives a batch from the socket, if one waits, and sends it on. Returns whether one waited.
   virtual bool Turn(const Way& way) = 0;
 };
 
-// recvmmsg, then sendmmsg, of up to `batch` datagrams.
+// Makes a reflector that calls recvmmsg, then sendmmsg, for up to `batch` datagrams.
 std::unique_ptr<Reflector> MakePlainReflector(unsigned batch);
 
-// The same with UDP_GRO on arrival and UDP_SEGMENT on departure, of up to `batch` super-frames.
+// Makes a reflector with UDP_GRO on receive and UDP_SEGMENT on send, for up to `batch`
+// super-frames.
 std::unique_ptr<Reflector> MakeOffloadReflector(unsigned batch);
 
-// Sends all messages; what the kernel refuses is lost.
+// Sends all messages. What the kernel refuses is lost.
 void SendAll(int fd, struct mmsghdr* messages, unsigned count);
 
 }  // namespace bench

@@ -23,7 +23,7 @@ struct Control {
   alignas(cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(int))];
 };
 
-// The size of a super-frame's datagrams; 0 for a single one.
+// Returns the segment size of a received super-frame, or 0 for a single datagram.
 uint16_t SegmentBytes(msghdr& header) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_UDP || part->cmsg_type != UDP_GRO) continue;

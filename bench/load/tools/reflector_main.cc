@@ -1,5 +1,5 @@
-// A bare reflector: sends every datagram that arrives at one address to another, and those of a
-// second direction, if there is one, likewise.
+// A reflector: sends every datagram received at one address to another address, optionally in two
+// directions.
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,17 +19,17 @@
 namespace bench {
 namespace {
 
-// The relay's own default, so that both lose at the same depth of queue.
+// The relay's default, so that both lose packets at the same queue length.
 constexpr int kSocketBufferBytes = 4 << 20;
 constexpr unsigned kPlainBatch = 64;
-// UDP_GRO buffers are 64 KB each: more of them would not fit the second-level cache.
+// A UDP_GRO buffer has 64 KB. More of them would not fit in the L2 cache.
 constexpr unsigned kOffloadBatch = 8;
 
 volatile bool stop = false;
 
 void OnSignal(int) { stop = true; }
 
-// A socket that is bound to `address`, as one direction.
+// Opens a socket bound to `address`, as one direction.
 Way OpenWay(const sockaddr_in& address, const sockaddr_in& destination, bool offload) {
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
   if (fd < 0) FailSystem("cannot open a socket");
@@ -43,7 +43,7 @@ Way OpenWay(const sockaddr_in& address, const sockaddr_in& destination, bool off
   return Way{fd, destination};
 }
 
-// Until a signal comes.
+// Reflects until a signal arrives.
 void ReflectAll(const std::vector<Way>& ways, Reflector& reflector) {
   std::vector<pollfd> sockets;
   for (const Way& way : ways) sockets.push_back(pollfd{way.fd, POLLIN, 0});
@@ -67,7 +67,7 @@ int Main(int argc, char** argv) {
         OpenWay(arguments.Address("back-address"), arguments.Address("back-destination"), offload));
   }
   arguments.CheckAllUsed();
-  // Without SA_RESTART, so that a signal ends the wait for a datagram.
+  // Without SA_RESTART, so that a signal interrupts the wait for a datagram.
   struct sigaction action {};
   action.sa_handler = OnSignal;
   sigaction(SIGTERM, &action, nullptr);

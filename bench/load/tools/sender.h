@@ -1,4 +1,4 @@
-// How frames leave the generator.
+// The interface by which the generator sends frames.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ class Sender {
  public:
   virtual ~Sender() = default;
 
-  // Sends `count` frames (at most kSendBatchMax) from `first` on, starting over at the end of the
-  // set. Returns how many the kernel took; the others are lost, as this is an open loop.
+  // Sends `count` frames (at most kSendBatchMax) from index `first`, wrapping around at the end of
+  // the set. Returns the number that the kernel accepted; the others are lost.
   virtual size_t Send(size_t first, size_t count) = 0;
 };
 

@@ -1,4 +1,4 @@
-// Which payloads have arrived, and whether any came twice, late or damaged.
+// Checks received payloads for duplicates, reordering and damage.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,18 @@ namespace bench {
 
 class SequenceCheck {
  public:
-  // Takes note of a payload of the rig. `length` is that of the whole payload.
+  // Records a payload of the bench. `length` is that of the whole payload.
   void Take(const uint8_t* payload, size_t length);
 
   uint64_t payloads() const { return payloads_; }
   uint64_t duplicates() const { return duplicates_; }
-  // Payloads that overtook an earlier one of their flow.
+  // Payloads that arrived after a later one of their flow.
   uint64_t reordered() const { return reordered_; }
-  // Payloads that are not as the generator built them.
+  // Payloads that differ from what the generator sent.
   uint64_t damaged() const { return damaged_; }
 
  private:
-  // Beyond it a sequence is taken for damage, so that no datagram can claim memory.
+  // A higher sequence counts as damage, which bounds memory.
   static constexpr uint64_t kSequencesMax = 1ull << 30;
 
   std::vector<uint64_t> seen_;

@@ -1,12 +1,12 @@
-// The end of a program of the rig.
+// Waiting for a signal to end the program.
 #pragma once
 
 namespace bench {
 
-// Blocks SIGTERM and SIGINT; call it before anything that must be undone.
+// Blocks SIGTERM and SIGINT. Call it before anything that must be undone at exit.
 void HoldEndSignals();
 
-// Waits for one of them.
+// Waits for SIGTERM or SIGINT.
 void WaitForEndSignal();
 
 }  // namespace bench

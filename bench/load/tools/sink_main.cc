@@ -1,6 +1,6 @@
-// Receives what arrives at the far end, all of it or a sample, through real UDP sockets: the kernel
-// has checked addresses and checksums, and the sink checks sequences, structure and latency. It
-// ends with SIGTERM and one line of JSON.
+// Receives all datagrams at the far end, or a sample of them, by UDP sockets. The kernel checks
+// addresses and checksums; the sink checks sequences, structure and latency. Ends on SIGTERM with
+// one line of JSON.
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -36,7 +36,7 @@ class Sink {
   Sink(Content content, bool wants_latency) : content_(content), wants_latency_(wants_latency) {}
 
   void Listen(sockaddr_in address);
-  // Takes whatever waits; returns after at most 50 ms without any.
+  // Receives all waiting datagrams. Returns after at most 50 ms without any.
   void Turn();
   void Print() const;
 
@@ -63,7 +63,7 @@ class Sink {
 void Sink::Listen(sockaddr_in address) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
   if (fd < 0) FailSystem("cannot open a socket");
-  // Without the right to force it, the kernel's limit applies.
+  // Without the privilege for SO_RCVBUFFORCE, the kernel's limit applies.
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes, sizeof(int)) != 0) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof(int));
   }

@@ -1,4 +1,4 @@
-// Frames' payloads through ordinary UDP sockets, one for each flow: what works without rights.
+// Sends the frames' payloads by ordinary UDP sockets, one per flow. Needs no privileges.
 #pragma once
 
 #include <sys/socket.h>
@@ -12,7 +12,7 @@ namespace bench {
 
 class SocketSender : public Sender {
  public:
-  // Binds a socket to each flow's source. Ends the program when one cannot be had.
+  // Binds a socket to each flow's source. Exits if a bind fails.
   explicit SocketSender(const FrameSet& frames);
   ~SocketSender() override;
 

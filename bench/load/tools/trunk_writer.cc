@@ -6,7 +6,7 @@ namespace bench {
 
 namespace {
 
-// Unix seconds times 2^32, with the fraction of the second below.
+// Returns Unix seconds times 2^32, with the fraction of the second in the low bits.
 uint64_t FirstSequence() {
   const uint64_t now = WallNs();
   const uint64_t fraction = now % 1'000'000'000;

@@ -1,4 +1,4 @@
-// Trunk datagrams as another relay would send them (PROTOCOL.md section 4).
+// Writes trunk datagrams as another relay would send them (PROTOCOL.md section 4).
 #pragma once
 
 #include <cstddef>
@@ -18,16 +18,18 @@ struct TrunkOptions {
 
 class TrunkWriter {
  public:
-  // Sequences start at the present time, so they rise from one run to the next as PROTOCOL.md asks.
+  // The first sequence is derived from the current time, so that sequences rise from run to run as
+  // PROTOCOL.md requires.
   TrunkWriter(const TrunkOptions& options, uint32_t flows);
 
-  // Writes a record's header in front of its payload; the session index is the flow's number.
+  // Writes a record header in front of its payload. The session index is the flow's number.
   void WriteRecord(uint8_t* record, uint32_t flow, uint16_t payload_bytes);
 
-  // Gives a record its session's next sequence.
+  // Writes the session's next sequence into a record.
   void NumberRecord(uint8_t* record, uint32_t flow);
 
-  // Writes the datagram's header with the lane's next sequence, and the tag over all records.
+  // Writes the datagram's header with the lane's next sequence, and the tag over all record
+  // headers.
   void Seal(uint8_t* datagram, size_t length);
 
  private:

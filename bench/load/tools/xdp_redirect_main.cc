@@ -1,4 +1,5 @@
-// Fills the flows of the minimal XDP program by formula, attaches it, and waits for its end.
+// Fills the flow map of the minimal XDP program by formula, attaches the program, and waits for a
+// signal to end.
 #include <bpf/bpf.h>
 
 #include <cstdio>
@@ -12,7 +13,7 @@
 namespace bench {
 namespace {
 
-// As in redirect.bpf.c.
+// Layout as in redirect.bpf.c.
 struct FlowKey {
   uint32_t address;
   uint16_t port;

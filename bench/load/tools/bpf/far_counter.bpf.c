@@ -1,13 +1,13 @@
-// Counts UDP datagrams at the far end and drops them, but for a sample that goes on to a socket.
-// In tc for what sockets send, where a super-frame counts for the datagrams it stands for; in XDP
-// for what an XDP program redirects, as that is delivered only to a device with a program.
+// Counts UDP datagrams at the far end and drops them, except a sample that is passed to a socket.
+// Runs in tc for packets sent by sockets; a GSO super-frame counts as its datagrams. Runs in XDP
+// for redirected frames, which a device accepts only if it has an XDP program.
 #include "frame.h"
 
 struct counts {
   __u64 packets;
   __u64 datagrams;
   __u64 payload_bytes;
-  // Packets that may be sampled.
+  // Packets eligible for sampling.
   __u64 candidates;
 };
 
@@ -18,9 +18,9 @@ struct {
   __type(value, struct counts);
 } delivered SEC(".maps");
 
-// One packet in so many is passed on; 0 for none.
+// One of this many packets is passed on; 0 passes none.
 const volatile __u32 sample_one_in;
-// Ports whose packets may be passed on.
+// Range of ports whose packets may be passed on.
 const volatile __u16 first_port;
 const volatile __u16 last_port;
 

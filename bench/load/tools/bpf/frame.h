@@ -1,8 +1,8 @@
-// What the rig's BPF programs share: headers of Ethernet, IPv4 without options and UDP, and the
-// checksum arithmetic of RFC 1624.
+// Shared by the bench's BPF programs: headers of Ethernet, IPv4 without options and UDP, and
+// checksum updates (RFC 1624).
 #pragma once
 
-// libbpf's headers use what the kernel's define.
+// libbpf's headers depend on the kernel's headers before them.
 // clang-format off
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -24,7 +24,7 @@ struct frame {
   void *payload;
 };
 
-// Whether [data, data_end) begins with the three headers; fills `frame` if so.
+// Returns whether [data, data_end) begins with the three headers; if so, fills `frame`.
 static ALWAYS_INLINE int parse_frame(void *data, void *data_end, struct frame *frame) {
   frame->ethernet = data;
   frame->ip = data + sizeof(struct ethhdr);
@@ -43,7 +43,7 @@ static ALWAYS_INLINE __u16 fold(__u64 sum) {
   return sum;
 }
 
-// The checksum after `from` has become `to`, both sums of 16-bit words.
+// Returns the checksum after words that sum to `from` are replaced by words that sum to `to`.
 static ALWAYS_INLINE __u16 update_checksum(__u16 checksum, __u64 from, __u64 to) {
   return ~fold((__u16)~checksum + (__u64)(__u16)~fold(from) + to);
 }

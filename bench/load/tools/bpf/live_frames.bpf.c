@@ -1,10 +1,10 @@
 // Generates frames without sockets: the kernel runs this program on copies of one frame and sends
-// what it redirects. Its pages are used again and again, and a relay may have edited them in place,
-// so everything in front of the payload's end that can have changed is written anew each time.
+// those that it redirects. The kernel reuses the pages, and a relay may have changed them in place,
+// so everything up to the end of the payload head is written each time.
 #include "frame.h"
 #include "live_state.h"
 
-// As in payload.h.
+// Layout as in payload.h.
 struct payload_head {
   __u64 sequence;
   __u64 sent_wall_ns;
@@ -12,23 +12,23 @@ struct payload_head {
   __u32 flow;
 };
 
-// Flow i has the size at i modulo their number. The frame that is copied has the largest.
+// Flow i has the size at index i modulo their number. The copied frame has the largest size.
 const volatile struct live_size sizes[LIVE_SIZES_MAX];
 const volatile __u32 sizes_count = 1;
 const volatile __u32 flows = 1;
 const volatile __u32 ports_per_address = 20000;
 const volatile __u32 magic;
 const volatile __u32 device;
-// What turns the monotonic clock into the wall clock.
+// Offset in ns from the monotonic clock to the wall clock.
 const volatile __u64 wall_offset_ns;
 
-// Time for each frame; 0 sends as fast as possible.
+// Interval between frames in ns; 0 sends as fast as possible.
 const volatile __u64 interval_ns;
-// Frames that are due at once, as in one system call of the other generator.
+// Frames that are due at once, as in one system call of the socket generator.
 const volatile __u32 chunk = 1;
-// A generator further behind gives up what it owes.
+// Maximum backlog in ns; what is older is skipped.
 const volatile __u64 behind_ns_max = 250000;
-// Stops after so many frames.
+// Stops after this many frames.
 const volatile __u64 frames_max;
 
 struct {
@@ -38,7 +38,7 @@ struct {
   __type(value, struct live_state);
 } state SEC(".maps");
 
-// Whether a frame is due now.
+// Returns whether a frame is due now.
 static ALWAYS_INLINE int take_turn(struct live_state *live, __u64 now) {
   const __u64 since_last_run_ns = now - live->last_run_ns;
   live->last_run_ns = now;
@@ -75,7 +75,7 @@ static ALWAYS_INLINE void set_source(struct frame *frame, __u32 flow) {
                                       sum_of_u32(address) + port);
 }
 
-// Cuts the frame to its size and writes its headers. Returns 0 when it cannot.
+// Trims the frame to its size and writes its headers. Returns 0 on failure.
 static ALWAYS_INLINE int begin_frame(struct xdp_md *context, __u32 index) {
   if (index >= LIVE_SIZES_MAX) return 0;
   const volatile struct live_size *size = &sizes[index];

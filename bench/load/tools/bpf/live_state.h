@@ -1,29 +1,29 @@
-// What the live-frame generator and its BPF program share.
+// Shared by the live-frame generator and its BPF program.
 #pragma once
 
 #include <linux/types.h>
 
-// Payload sizes that frames can have.
+// Maximum number of payload sizes.
 #define LIVE_SIZES_MAX 16
-// Link, IP, UDP and ChannelData headers.
+// Length of Ethernet, IPv4, UDP and ChannelData headers.
 #define LIVE_HEAD_BYTES 46
 
-// What frames of one size begin with, for flow 0. The UDP checksum is for a payload head whose
-// sequence, time and flow are zero.
+// The first bytes of frames of one size, for flow 0. The UDP checksum is that of a payload head
+// with zero sequence, time and flow.
 struct live_size {
   __u32 frame_bytes;
   __u8 head[LIVE_HEAD_BYTES + 2];
 };
 
-// The one value of the map `state`; only the program's CPU writes it while it runs.
+// The only value of the map `state`. While the program runs, only its CPU writes it.
 struct live_state {
   __u64 sequence;
-  // When the next frame is due, by the monotonic clock; the runs before it send nothing.
+  // Monotonic time in ns at which the next frame is due; earlier runs send nothing.
   __u64 due_ns;
   __u64 last_run_ns;
-  // Time in runs that sent nothing.
+  // Time in ns of runs that sent nothing.
   __u64 idle_ns;
-  // Frames never sent because the generator was 10 ms behind.
+  // Frames not sent because the generator was too far behind.
   __u64 skipped;
   __u64 latest_ns;
 };

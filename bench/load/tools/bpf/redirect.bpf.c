@@ -1,5 +1,5 @@
-// The floor of any XDP relay: look the 5-tuple and channel up, take ChannelData's header off,
-// rewrite the addresses, and send the frame out of another device.
+// The minimal XDP relay, for comparison: looks up the 5-tuple and channel, removes the ChannelData
+// header, rewrites the addresses, and redirects the frame to another device.
 #include "frame.h"
 
 #define CHANNEL_BYTES 4
@@ -69,7 +69,7 @@ int redirect(struct xdp_md *context) {
   const __u64 addresses = sum_of_u32(ip.saddr) + sum_of_u32(ip.daddr);
   ip.check = update_checksum(ip.check, old_addresses + old_ip_bytes, addresses + ip.tot_len);
   if (udp.check != 0) {
-    // The UDP length counts twice: in the header and in the pseudo-header.
+    // The UDP length is covered twice: in the header and in the pseudo-header.
     udp.check = update_checksum(
         udp.check, old_addresses + old_ports + 2 * (__u64)old_udp_bytes + sum_of_u32(channel_head),
         addresses + udp.source + udp.dest + 2 * (__u64)udp.len);
