@@ -1,4 +1,4 @@
-// Module registration only.
+// Registers the module.
 #include <napi.h>
 
 #include "base/interface.h"

@@ -1,4 +1,4 @@
-// Numbers of a call out of JavaScript, which TypeScript has checked, and its status back.
+// Conversions of a call's numbers from JavaScript, which TypeScript has checked, and of its status.
 #pragma once
 
 #include <napi.h>

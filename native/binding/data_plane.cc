@@ -20,8 +20,8 @@ void Throw(Napi::Env env, const Status& status) {
 
 }  // namespace
 
-// Joins the threads where nobody waits for the event loop. The environment may end meanwhile; its
-// end then fails what OnOK does, which NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS lets pass.
+// Joins the threads on a worker thread of libuv, so that the event loop does not block. If the
+// environment ends meanwhile, OnOK fails; NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS ignores that.
 class DataPlaneObject::CloseWork : public Napi::AsyncWorker {
  public:
   explicit CloseWork(DataPlaneObject* plane)
@@ -115,12 +115,12 @@ DataPlaneObject::DataPlaneObject(const Napi::CallbackInfo& info)
   }
   OpenXdp(options);
   open_ = true;
-  // After the thread-safe function, whose own hook frees it: hooks run newest first.
+  // Registered after the thread-safe function, whose own hook frees it: hooks run in reverse order.
   napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this);
 }
 
-// Nothing to stop but for an environment that ends while the constructor has just failed: an open
-// plane is held by its callback until it is closed.
+// Stops the plane only if the environment ends after the constructor failed: an open plane is kept
+// alive by its callback until it is closed.
 DataPlaneObject::~DataPlaneObject() { Stop(); }
 
 void DataPlaneObject::Stop() {
@@ -135,7 +135,7 @@ bool DataPlaneObject::StartNotifying(Napi::Env env, const Napi::Function& notify
   if (status != napi_ok) return false;
   notifier_.context = notify_;
   notifier_.call = [](void* function) {
-    // Fails only when the environment is ending, and then nobody is left to tell.
+    // The call fails only when the environment is ending.
     napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(function), nullptr,
                                   napi_tsfn_nonblocking);
   };
@@ -211,7 +211,7 @@ Napi::Value DataPlaneObject::RemoveKnownClient(const Napi::CallbackInfo& info) {
                  controller_->RemoveKnownClient(Argument(info, 0), Read<FiveTuple>(scratch_)));
 }
 
-// A handle, or a status as a negative number.
+// Returns a handle, or a status as a negative number.
 Napi::Value DataPlaneObject::OpenEndpoint(const Napi::CallbackInfo& info) {
   StatusCode code = StatusCode::kClosed;
   TransportHandle handle;

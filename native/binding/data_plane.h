@@ -1,5 +1,5 @@
-// The data plane as an object of JavaScript. Validates and converts, then delegates; the rules are
-// in io/. src/native/binding.ts declares what is defined here.
+// The data plane as a JavaScript object. Validates and converts arguments, then calls io/.
+// src/native/binding.ts declares its methods.
 #pragma once
 
 #include <napi.h>
@@ -16,21 +16,23 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
  public:
   static Napi::Function Define(Napi::Env env);
 
-  // Opens sockets and threads; throws an Error with `status`, `errno` and `address`.
+  // Opens sockets and starts threads. Throws an Error with `status`, `errno` and `address`.
   explicit DataPlaneObject(const Napi::CallbackInfo& info);
   ~DataPlaneObject() override;
 
  private:
   class CloseWork;
 
-  // Where the fast path cannot run, the workers do all the work, and its status says why.
+  // Opens the fast path. If it cannot run, the workers forward everything, and its status tells the
+  // reason.
   void OpenXdp(const OpenOptions& options);
-  // Stops everything that runs. Any thread.
+  // Stops all threads. Any thread.
   void Stop();
   bool StartNotifying(Napi::Env env, const Napi::Function& notify);
-  // Ends what calls into JavaScript; the threads are gone by then.
+  // Releases the callback into JavaScript. The threads must have ended.
   void StopNotifying();
-  // The environment ends with the plane open: a terminated worker thread, or process.exit.
+  // Called when the environment ends with the plane open: a terminated worker thread, or
+  // process.exit.
   static void OnEnvironmentEnd(void* plane);
 
   Napi::Value PutClientFlowToTrunk(const Napi::CallbackInfo& info);
@@ -68,14 +70,14 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   uint32_t counter_offset_ = 0;
   bool open_ = false;
   napi_threadsafe_function notify_ = nullptr;
-  // Keep the memory that the threads write to and that commands are read from.
+  // Keep the memory alive that threads write to and that commands are read from.
   Napi::ObjectReference counters_memory_;
   Napi::ObjectReference traffic_memory_;
   Napi::ObjectReference leg_flows_memory_;
   Napi::ObjectReference leg_sessions_memory_;
   Napi::ObjectReference scratch_memory_;
-  // The pool's threads use the notifier and the fast path's memory, the controller uses the pool
-  // and the fast path: destroyed in this order.
+  // Order matters for destruction: the pool's threads use the notifier and the fast path's memory;
+  // the controller uses the pool and the fast path.
   Notifier notifier_;
   XdpPlane xdp_;
   Status xdp_status_;

@@ -1,4 +1,4 @@
-// What JavaScript is told of the fast path.
+// The state of the fast path, as reported to JavaScript.
 #include "binding/data_plane.h"
 #include "binding/open_options.h"
 #include "io/clock.h"

@@ -1,5 +1,5 @@
-// The calls about entries: flows of peers, sessions, other relays. A lifetime is in seconds; 0 is
-// for ever.
+// Calls about entries: flows of peers, sessions, other relays. Lifetimes are in seconds; 0 means
+// never.
 #include "binding/call_values.h"
 #include "binding/data_plane.h"
 #include "binding/scratch.h"

@@ -22,7 +22,8 @@ bool ReadNumber(const Napi::Object& options, const char* name, uint32_t min, uin
   return *number >= min && *number <= max;
 }
 
-// A typed array of one kind. node-addon-api cannot wrap those over shared memory, Node-API can.
+// Reads a typed array of one kind. Uses Node-API, because node-addon-api does not support arrays
+// over shared memory.
 bool ReadMemory(const Napi::Object& options, const char* name, napi_typedarray_type type,
                 Memory* memory) {
   const Napi::Value value = options.Get(name);
@@ -46,7 +47,7 @@ bool ReadAddresses(const Napi::Object& options, const char* name, size_t address
   return true;
 }
 
-// A list, empty for none, of CPU numbers.
+// Reads a list of CPU numbers, which may be empty.
 bool ReadCpus(const Napi::Object& options, std::vector<uint32_t>* cpus) {
   const Napi::Value value = options.Get("cpus");
   if (!value.IsArray()) return false;
@@ -121,8 +122,8 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   const size_t counter_cells = options->counter_offset + (plane.workers + 2) * kCounterRowCells;
   const size_t traffic_cells =
       (size_t{plane.workers} + 1) * plane.trunk_peers_max * (sizeof(TrunkTraffic) / 8);
-  // The fast path has as many cells for flows as all workers have entries, and a worker's for
-  // sessions.
+  // The fast path counts flows in as many elements as all workers together, and sessions in as many
+  // as one worker.
   const size_t planes = options->xdp_interfaces.empty() ? 1 : 2;
   const size_t leg_cells = sizeof(LegTraffic) / 8;
   const size_t flow_cells = (planes - 1) * plane.workers * plane.client_flows_max * leg_cells;

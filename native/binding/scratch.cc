@@ -11,7 +11,7 @@ static_assert(sizeof(TrunkPeerCommand) + kTrunkSourcesMax * sizeof(TransportAddr
                   kTrunkWaysMax * sizeof(TrunkWayEntry) <=
               kScratchBytes);
 
-// Reads entries that follow each other without gaps.
+// Reads consecutive entries without padding.
 class ListReader {
  public:
   explicit ListReader(const uint8_t* bytes) : next_(bytes) {}

@@ -1,6 +1,5 @@
-// Reads what src/native/codec.ts writes before a call, into memory that both sides share: one
-// buffer saves an object and its properties for each command. src/native/interface.ts has the
-// layouts.
+// Reads what src/native/codec.ts writes into shared memory before a call. One buffer avoids an
+// object with properties for each command. src/native/interface.ts has the layouts.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,7 @@
 
 namespace turnpike {
 
-// A struct out of memory of any alignment.
+// Reads a struct from memory of any alignment.
 template <typename Struct>
 Struct Read(const uint8_t* bytes) {
   Struct result;
@@ -19,7 +18,7 @@ Struct Read(const uint8_t* bytes) {
   return result;
 }
 
-// Reads a TrunkPeerCommand with its lists. False when a count or a number is over its bound.
+// Reads a TrunkPeerCommand with its lists. Returns false if a count or number exceeds its bound.
 bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec);
 
 }  // namespace turnpike

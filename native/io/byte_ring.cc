@@ -13,7 +13,8 @@ Status ByteRing::Allocate(uint32_t bytes) {
 uint8_t* ByteRing::Reserve(uint32_t length, uint64_t fill_limit) {
   const uint64_t head = head_.load(std::memory_order_relaxed);
   const uint64_t to_end = bytes_.size() - Offset(head);
-  // A record that does not fit before the end starts over, and the rest is skipped.
+  // A record that does not fit before the end of the buffer starts at its beginning; the rest is
+  // skipped.
   const uint64_t skipped = Padded(length) > to_end ? to_end : 0;
   const uint64_t next_head = head + skipped + Padded(length);
   if (next_head - known_tail_ > fill_limit) {

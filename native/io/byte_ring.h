@@ -1,5 +1,5 @@
-// A bounded queue of byte records between two threads: one produces, one consumes, nobody waits.
-// Punted datagrams go up through one, control datagrams down through another.
+// A bounded lock-free queue of byte records with one producer thread and one consumer thread.
+// Carries punted datagrams to the controlling thread and control datagrams to a worker.
 #pragma once
 
 #include <atomic>
@@ -16,24 +16,26 @@ class ByteRing {
     uint32_t length = 0;
   };
 
-  // Rounds `bytes` up to a power of two. A record may take up to half of it.
+  // Rounds `bytes` up to a power of two. A record may be up to half of it.
   Status Allocate(uint32_t bytes);
 
-  // Producer. Room for one record of `length` bytes, in one piece, or null when that would fill
-  // more than `fill_limit` bytes. Written, it is passed on by Commit.
+  // Producer: returns contiguous room for a record of `length` bytes, or null if more than
+  // `fill_limit` bytes would be used. Commit passes the written record on.
   uint8_t* Reserve(uint32_t length, uint64_t fill_limit);
   uint8_t* Reserve(uint32_t length) { return Reserve(length, capacity()); }
   void Commit();
-  // Producer. Bytes that are not taken; an old look at the consumer may make it less.
+  // Producer: returns the number of free bytes, or fewer if the consumer has just freed some.
   uint64_t Free() const;
 
-  // Consumer. The oldest record that was not skipped, or null data. Its bytes stay until Pop.
+  // Consumer: returns the oldest record that was not skipped; its data is null if there is none.
+  // The bytes stay valid until Pop.
   Record Peek();
-  // Consumer. Passes over the record that Peek returned.
+  // Consumer: skips the record that Peek returned.
   void Skip() { skipped_tail_ += Padded(peeked_length_); }
-  // Consumer. Gives the room of every skipped record back to the producer.
+  // Consumer: frees the room of all skipped records.
   void Pop() { tail_.store(skipped_tail_, std::memory_order_release); }
-  // Consumer. Whether a record waits; sequentially consistent, so that it may decide about sleep.
+  // Consumer: returns whether no record waits. Sequentially consistent, so that the consumer may
+  // sleep on the result.
   bool Empty() const;
 
   uint64_t capacity() const { return bytes_.size(); }
@@ -46,7 +48,7 @@ class ByteRing {
   uint64_t Offset(uint64_t position) const { return position & (bytes_.size() - 1); }
 
   MappedArray<uint8_t> bytes_;
-  // Positions only grow. Each is written by one side; apart, so that the sides do not share lines.
+  // Positions only grow. Each is written by one side and lies in that side's cache line.
   alignas(64) std::atomic<uint64_t> head_{0};
   uint64_t reserved_head_ = 0;
   uint64_t known_tail_ = 0;

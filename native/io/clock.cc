@@ -15,8 +15,8 @@ timespec Read(clockid_t clock) {
   return time;
 }
 
-// Seconds × 2^32. No sender reaches 2^32 datagrams a second, so a counter that starts here stays
-// below where a later one starts.
+// Returns a time as seconds × 2^32. A sender sends fewer than 2^32 datagrams per second, so a
+// counter started here stays below one that is started later.
 uint64_t FixedPoint(const timespec& time) {
   const uint64_t fraction = (static_cast<uint64_t>(time.tv_nsec) << 32) / kNsPerSecond;
   return static_cast<uint64_t>(time.tv_sec) << 32 | fraction;
@@ -38,8 +38,8 @@ Expiry ExpiryAfter(uint32_t lifetime_seconds) {
 }
 
 uint64_t NextInitialSequence() {
-  // The largest lead of the wall clock over the monotonic one that any plane of this process
-  // started with: with it the start never falls behind, however the wall clock is set.
+  // The largest difference of wall clock and monotonic clock at the start of any plane of this
+  // process. Adding it keeps initial sequences rising when the wall clock is set back.
   static std::atomic<uint64_t> lead_max{0};
   const uint64_t monotonic = FixedPoint(Read(CLOCK_MONOTONIC));
   const uint64_t wall = std::max(FixedPoint(Read(CLOCK_REALTIME)), monotonic);

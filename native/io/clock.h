@@ -7,15 +7,16 @@
 
 namespace turnpike {
 
-// The host's clocks, as the forwarder takes them.
+// Reads the clocks for the forwarder.
 Now ReadClock();
 
-// The end of an entry that lasts so many seconds from now; 0 is for ever.
+// Returns the expiry of an entry that lasts `lifetime_seconds` from now; 0 means never.
 Expiry ExpiryAfter(uint32_t lifetime_seconds);
 
-// Where a plane's lane counters start: Unix time × 2^32, the fraction of the second included, so
-// that a relay that restarts within one second still starts above everything it has sent. Within
-// this process it is above any earlier plane's even if the clock was set back meanwhile.
+// Returns the initial sequence of a plane's lanes: Unix time × 2^32 with the fraction of the
+// second. A relay that restarts within one second therefore starts above every sequence it has
+// sent. Within one process the value exceeds that of every earlier plane even if the clock was set
+// back.
 uint64_t NextInitialSequence();
 
 }  // namespace turnpike

@@ -1,5 +1,5 @@
-// Orders from the controlling thread to one worker, in order, through a bounded ring. One thread
-// pushes, the worker pops; nobody waits.
+// Commands from the controlling thread to one worker, in order, in a bounded lock-free ring. The
+// controlling thread pushes, the worker pops.
 #pragma once
 
 #include <atomic>
@@ -27,21 +27,21 @@ struct Command {
     kPutPeer,
     kRemovePeer,
     kProbe,
-    // The tuple of `flow_key`.
+    // Uses the tuple of `flow_key`.
     kPutKnownClient,
     kRemoveKnownClient,
-    // Answered with an EndpointReport: `handle`, and where it is to be opened.
+    // The worker responds with an EndpointReport. `handle` and `address` name the socket to open.
     kOpenEndpoint,
     kCloseEndpoint,
-    // Nothing to do: that it is carried out is the sign of life.
+    // No operation: its execution shows that the worker is alive.
     kBeat,
   };
 
   Kind kind;
-  // A session index, or the index of a relay.
+  // A session index or a relay index.
   uint32_t index = 0;
-  // kProbe: a path probe of so many bytes, or a plain probe where it is 0; from the trunk address,
-  // or from the worker's own port. Without a path it takes the relay's.
+  // kProbe: length of a path probe in bytes, or 0 for a plain probe; whether it leaves from the
+  // worker's own port instead of the trunk address; and its path, if it is not the relay's.
   uint32_t probe_number = 0;
   uint16_t probe_bytes = 0;
   bool probe_from_lane = false;
@@ -50,8 +50,8 @@ struct Command {
   FlowKey flow_key;
   FlowAction flow_action;
   SessionAction session_action;
-  // Of an entry, from when the command is carried out: a worker that is late makes it last longer,
-  // never shorter. 0: for ever.
+  // Lifetime of an entry, counted from the execution of the command: a late worker makes it longer,
+  // never shorter. 0 means never.
   uint32_t lifetime_seconds = 0;
   SharedSequences shared_sequences;
   TransportHandle handle;
@@ -67,28 +67,28 @@ static_assert(std::is_trivially_copyable_v<Command>);
 class CommandQueue {
  public:
   ~CommandQueue() {
-    // What the worker did not get to still owns its relay.
+    // Commands that were not executed still own their relay.
     for (Command command; Pop(&command);) delete command.peer;
   }
 
   Status Allocate() { return commands_.Allocate(kCommandQueueLength); }
 
-  // Producer.
+  // Producer: whether a command fits.
   bool HasRoom() const {
     return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire) <
            kCommandQueueLength;
   }
-  // Producer, after HasRoom.
+  // Producer: adds a command. HasRoom must be true.
   void Push(const Command& command) {
     const uint64_t head = head_.load(std::memory_order_relaxed);
     commands_[head % kCommandQueueLength] = command;
-    // Sequentially consistent, against the worker's look before it sleeps.
+    // Sequentially consistent: pairs with the check that the worker makes before it sleeps.
     head_.store(head + 1, std::memory_order_seq_cst);
   }
-  // Producer: commands pushed since the start.
+  // Producer: number of commands pushed since the start.
   uint64_t pushed() const { return head_.load(std::memory_order_relaxed); }
 
-  // Worker.
+  // Worker: takes the oldest command. Returns false if there is none.
   bool Pop(Command* command) {
     const uint64_t tail = tail_.load(std::memory_order_relaxed);
     if (tail == head_.load(std::memory_order_acquire)) return false;

@@ -64,14 +64,14 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
     if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
   }
   if (!HaveRoom(workers)) return StatusCode::kQueueFull;
-  // Looked at before any table is changed, so that no entry is taken back from one: it would be
-  // numbered otherwise than in the worker's own table.
+  // Checks all tables before any is changed. Undoing a change would number entries differently from
+  // the worker's table.
   for (uint32_t i = workers.first; i < workers.end; ++i) {
     if (flows_[i]->full() && flows_[i]->Find(key) == nullptr) return StatusCode::kLimit;
   }
   for (uint32_t i = workers.first; i < workers.end; ++i) flows_[i]->FindOrInsert(key);
   if (fast_path_ != nullptr) {
-    // It has one entry for the flow and counts it as the first of these workers would.
+    // The fast path has one entry for the flow and counts it as the first of these workers would.
     const uint32_t number = flows_[workers.first]->NumberOf(flows_[workers.first]->Find(key));
     const uint32_t place = workers.first * client_flows_max_ + number;
     const uint32_t cell = fast_path_->PutFlow(key, action, place, ExpiryAfter(lifetime_seconds));
@@ -128,7 +128,8 @@ StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
 
 bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number) {
   if (worker >= flows_.size()) return false;
-  // Changed by the same commands in the same order as the worker's own table.
+  // This table gets the same commands in the same order as the worker's, so entries have the same
+  // numbers.
   const Nothing* flow = flows_[worker]->Find(key);
   if (flow == nullptr) return false;
   *number = flows_[worker]->NumberOf(flow);
@@ -193,8 +194,8 @@ StatusCode Controller::PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& s
   RelayEntry& state = relays_[relay_index];
   if (state.generation == 0) {
     state.generation = next_generation_++;
-    // New for each relay: a worker that has yet to hear of the removal of the last one must not
-    // write into this one's windows.
+    // New for each relay: a worker that has not yet removed the previous relay of this index must
+    // not write to this one's windows.
     state.shared = std::make_shared<TrunkPeerShared>();
   }
   for (uint32_t worker = 0; worker < flows_.size(); ++worker) {
@@ -273,7 +274,7 @@ StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* dat
   if (length > kDatagramBytesMax) return StatusCode::kInvalid;
   if (!AddressFits(side, path)) return StatusCode::kAddress;
   const auto& workers = pool_.workers();
-  // By port and last byte of the address: datagrams to one peer leave in order.
+  // Chooses the worker by port and last address byte, so that datagrams to one peer stay in order.
   const uint32_t spread = path.remote.port + path.remote.ip.bytes[15];
   const size_t chosen = path.handle.IsListener() ? spread % workers.size() : path.handle.worker();
   Worker& worker = *workers[chosen];
@@ -326,7 +327,7 @@ void Controller::Beat(uint64_t now_ns) {
     Worker& asked = *pool_.workers()[worker];
     AwaitedBeat& beat = beats_[worker];
     if (asked.applied() < beat.pushed) continue;
-    // Commands that wait already will do.
+    // Commands that already wait serve as the sign of life.
     if (asked.applied() == asked.commands().pushed()) {
       Command command{};
       command.kind = Command::Kind::kBeat;
@@ -341,8 +342,8 @@ uint64_t Controller::SilentNs(uint32_t worker, uint64_t now_ns) const {
   return pool_.workers()[worker]->applied() >= beat.pushed ? 0 : now_ns - beat.asked_ns;
 }
 
-// A socket sends to its own family only; a port of 0 cannot be sent to; a source is chosen only
-// where the socket is bound to a wildcard.
+// Returns whether a path is valid: the socket's own family, a nonzero port, and a source address
+// only if the socket is bound to a wildcard.
 bool Controller::AddressFits(Side side, const FiveTuple& path) {
   const TransportAddress* const address = BoundTo(side, path.handle);
   if (address == nullptr || path.remote.port == 0) return false;

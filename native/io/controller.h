@@ -1,8 +1,8 @@
-// The controlling thread's side of a data plane: checks what is asked, keeps count of what the
-// workers hold, and queues commands to them. One thread only.
+// The controlling thread's side of a data plane: validates requests, tracks the contents of the
+// workers' tables, and queues commands to the workers. Used by one thread.
 //
-// The workers' tables cannot answer "full" in time, so this side keeps their sizes along: a put
-// that is accepted here never fails there.
+// Tracking the tables' sizes lets a put fail at once when a table is full. A put that is accepted
+// here never fails in a worker.
 #pragma once
 
 #include <array>
@@ -19,26 +19,26 @@
 
 namespace turnpike {
 
-// A relay as the caller describes it.
+// A relay as described by the caller.
 struct TrunkPeerSpec {
   FiveTuple path;
   std::vector<TransportAddress> sources;
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
   uint32_t records_max = 1;
-  // As in TrunkPeer; a bundle length of 0 stands for the plane's own.
+  // As in TrunkPeer. A bundle size of 0 selects the plane's.
   uint8_t lane_offset = 0;
   uint32_t bundle_bytes_max = 0;
   uint32_t lanes_closed = 0;
   std::vector<TrunkWay> ways;
 };
 
-// A probe by a way that need not be the relay's path.
+// A probe on a path that may differ from the relay's.
 struct ProbeSpec {
   FiveTuple path;
-  // Padded to so many bytes; 0: a plain probe, of which there is one length.
+  // Length in bytes of a path probe with padding; 0 for a plain probe.
   uint16_t bytes = 0;
-  // From this worker's own port, or from the trunk address.
+  // The worker from whose own port it leaves; if none, it leaves from the trunk address.
   std::optional<uint32_t> worker;
 };
 
@@ -50,103 +50,104 @@ class Controller {
   // Must succeed before any other call.
   Status Allocate(const PlaneOptions& options);
 
-  // Tells `fast_path` of all that is put and removed from now on. Before any of that; it outlives
-  // the controller's last call.
+  // Passes all later puts and removals to `fast_path` too. Call before the first put. `fast_path`
+  // outlives the controller's last call.
   void UseFastPath(FastPath* fast_path);
 
-  // In one worker, or with kEveryWorker in every one, as nobody knows which of them will receive a
-  // 5-tuple that has sent nothing yet; all of them take it, or none.
-  // It expires after so many seconds, or never where they are 0.
+  // Puts a flow in one worker, or in all with kEveryWorker, if it is not known which worker will
+  // receive the 5-tuple. Either all of them accept it or none. It expires after `lifetime_seconds`;
+  // 0 means never.
   StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
                            uint32_t lifetime_seconds = 0);
-  // From now on it lasts so many seconds; nothing else of it changes. Harmless where it is not.
+  // Changes the lifetime, counted from now, and nothing else. Does nothing if there is no such
+  // flow.
   StatusCode RefreshClientFlow(uint32_t worker, const FlowKey& key, uint32_t lifetime_seconds);
   StatusCode RemoveClientFlow(uint32_t worker, const FlowKey& key);
-  // The number that a worker counts a flow's traffic under; false when there is no such flow.
+  // Finds the number of a flow's traffic counters in a worker. Returns false if there is no such
+  // flow.
   bool FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number);
-  // What a flow of a worker has carried, by that number; null where there can be none.
+  // Returns the traffic of a flow by that number, or null if the number is out of range.
   const LegTraffic* FlowTraffic(uint32_t worker, uint32_t number) const;
-  // Both as for a flow.
+  // Lifetimes as for a flow.
   StatusCode PutSession(uint32_t index, SessionAction action, uint32_t lifetime_seconds = 0);
   StatusCode RefreshSession(uint32_t index, uint32_t lifetime_seconds);
   StatusCode RemoveSession(uint32_t index);
   StatusCode PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& spec);
   StatusCode RemoveTrunkPeer(uint32_t relay_index);
-  // A plain probe by the relay's path, or one by the way that `spec` names.
+  // Sends a plain probe on the relay's path, or the probe that `spec` describes.
   StatusCode Probe(uint32_t relay_index, uint32_t number, const ProbeSpec* spec);
-  // Sends a datagram once all workers have carried out what was queued until now.
+  // Sends a datagram after all workers have executed the commands queued until now.
   StatusCode Send(Side side, const FiveTuple& path, const uint8_t* data, uint32_t length);
 
-  // Until Release the workers that get commands or datagrams are not woken for each: an answer to a
-  // whole batch of requests costs one system call for each worker.
+  // Delays waking workers until Release, so that the responses to a batch of requests cost one
+  // system call per worker.
   void Hold() { holding_ = true; }
   void Release();
 
-  // Makes the requests of a peer known to its worker, so that they do not wait behind strangers'.
+  // Marks a peer as known to its worker, so that its requests do not wait behind strangers'.
   StatusCode PutKnownClient(uint32_t worker, const FiveTuple& tuple);
   StatusCode RemoveKnownClient(uint32_t worker, const FiveTuple& tuple);
 
-  // Has a worker open a socket; the answer is an EndpointReport for `handle`. kQueueFull also where
-  // kEndpointCommandsMax of a worker are not answered.
+  // Asks a worker to open a socket; the worker responds with an EndpointReport for `handle`.
+  // Returns kQueueFull also if kEndpointCommandsMax commands of the worker wait for a response.
   StatusCode OpenEndpoint(uint32_t worker, EndpointKind kind, const TransportAddress& address,
                           TransportHandle* handle);
-  // Removes the endpoint's flows and known clients, then has its worker close it; the answer is an
-  // EndpointReport. kQueueFull: some of that is done, call again. Harmless, and without an answer,
-  // where the handle names nothing. Entries that lead to it stay.
+  // Removes the endpoint's flows and known clients, then asks its worker to close it; the worker
+  // responds with an EndpointReport. kQueueFull means partly done: call again. Does nothing,
+  // without a response, if the handle is unknown. Entries that send by the endpoint stay.
   StatusCode CloseEndpoint(TransportHandle handle);
 
-  // Asks every worker for a sign of life, where none is owed.
+  // Sends a beat command to every worker that owes none.
   void Beat(uint64_t now_ns);
-  // How long a worker has owed one: what it was asked to do before has waited as long.
+  // Returns the time in ns for which a worker has not executed the last beat.
   uint64_t SilentNs(uint32_t worker, uint64_t now_ns) const;
 
-  // How many records to copy at most, by PuntClass: of relays with the events, of proven peers, of
-  // strangers.
+  // Maximum numbers of records to copy, by PuntClass: relays with events, proven peers, strangers.
   using DrainLimits = std::array<uint32_t, kPuntClasses>;
-  // Copies what the workers say of endpoints. Where that is nothing, copies what they handed up,
-  // class by class; see PuntQueue::Drain. Starts with another worker each time. What came by an
-  // endpoint is handed up between the reports that it is open and that it is closed.
+  // Copies the workers' reports about endpoints. If there are none, copies punted records, class by
+  // class, as PuntQueue::Drain does. Starts with another worker each time. Datagrams of an endpoint
+  // are delivered after the report that it is open and before the report that it is closed.
   uint32_t Drain(uint8_t* buffer, uint32_t buffer_bytes, DrainLimits limits);
 
  private:
   struct RelayEntry {
-    // 0 when empty.
+    // 0 if there is no relay.
     uint32_t generation = 0;
     std::shared_ptr<TrunkPeerShared> shared;
   };
   struct Nothing {};
   struct AwaitedBeat {
-    // Commands pushed when it was asked for, and when that was.
+    // Number of commands pushed when the beat was sent, and the time.
     uint64_t pushed = 0;
     uint64_t asked_ns = 0;
   };
 
   bool HasRoomForEndpoints(uint32_t worker) const;
-  // Removes an endpoint's own entries; false where a queue was full before the last.
+  // Removes an endpoint's entries. Returns false if a queue filled up first.
   bool RemoveEntries(EndpointRecord& record);
-  // Notes, or forgets, an entry that goes with its endpoint, where it has one.
+  // Adds or removes an entry in the record of its endpoint, if it has one.
   void KeepEntry(const FlowKey& key);
   void ForgetEntry(const FlowKey& key);
   uint32_t DrainReports(uint8_t* buffer, uint32_t buffer_bytes);
-  // Whether JavaScript is to hear of it.
+  // Applies a report. Returns whether it is passed to JavaScript.
   bool TakeReport(const EndpointReport& report);
   PuntQueue::Delivery DeliveryOf(TransportHandle handle);
   StatusCode PushKnownClient(Command::Kind kind, uint32_t worker, const FiveTuple& tuple);
-  // A worker's own copy of a relay.
+  // Makes a worker's copy of a relay.
   std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec,
                                       const RelayEntry& relay_index) const;
   bool AddressFits(Side side, const FiveTuple& path);
-  // The address of a socket of a side; null where the handle names none.
+  // Returns the address of a socket of a side, or null if the handle is unknown.
   const TransportAddress* BoundTo(Side side, TransportHandle handle);
-  // Whether an index has a place in the tables.
+  // Whether an index is within the tables.
   bool IsSession(uint32_t index) const;
-  // Of a worker or of every one: the first, and the one after the last; none where there is none.
+  // A range of workers: the first, and the one after the last.
   struct WorkerRange {
     uint32_t first;
     uint32_t end;
   };
   WorkerRange WorkersOf(uint32_t worker) const;
-  // Of those that may receive a 5-tuple: the one that has the endpoint, where it is an endpoint's.
+  // Returns the workers that may receive a 5-tuple: only its owner if the socket is an endpoint's.
   WorkerRange WorkersOf(uint32_t worker, TransportHandle handle) const;
   bool HaveRoom(WorkerRange workers) const;
   bool AllHaveRoom() const;
@@ -161,12 +162,12 @@ class Controller {
   const uint32_t sessions_max_;
   const uint32_t client_flows_max_;
   const uint32_t trunk_mtu_bytes_;
-  // The flows that each worker holds or is about to.
+  // The flows that each worker has or will have after the queued commands.
   std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;
   std::vector<RelayEntry> relays_;
   std::vector<AwaitedBeat> beats_;
   EndpointRecords endpoints_;
-  // Commands of each worker's endpoints without an answer.
+  // For each worker the number of endpoint commands without a response.
   std::vector<uint32_t> unanswered_;
   uint32_t next_generation_ = 1;
   uint32_t first_to_drain_ = 0;

@@ -1,4 +1,4 @@
-// The half of the controller that takes what workers hand up.
+// The part of Controller that drains what workers punt and report.
 #include <cstring>
 
 #include "io/controller.h"
@@ -41,7 +41,7 @@ uint32_t Controller::DrainReports(uint8_t* buffer, uint32_t buffer_bytes) {
 bool Controller::TakeReport(const EndpointReport& report) {
   const TransportHandle handle = TransportHandle::FromNumber(report.handle);
   EndpointRecord* const record = endpoints_.Find(handle);
-  // Events may come behind the answer of the close that they crossed.
+  // An event may arrive after the response to a close that it crossed.
   if (record == nullptr) return false;
   switch (report.kind) {
     case PuntKind::kEndpointOpened:

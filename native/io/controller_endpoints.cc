@@ -1,4 +1,4 @@
-// The half of the controller that opens and closes endpoints.
+// The part of Controller that opens and closes endpoints.
 #include "io/controller.h"
 
 namespace turnpike {
@@ -28,7 +28,7 @@ StatusCode Controller::CloseEndpoint(TransportHandle handle) {
   if (handle.IsListener()) return StatusCode::kInvalid;
   EndpointRecord* const record = endpoints_.Find(handle);
   if (record == nullptr || record->state == State::kClosing) return StatusCode::kOk;
-  // Nobody has been told the handle of one that is opening.
+  // The handle of an opening endpoint is not published yet.
   if (record->state == State::kOpening) return StatusCode::kInvalid;
   record->state = State::kEmptying;
   const uint32_t worker = handle.worker();

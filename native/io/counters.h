@@ -1,5 +1,5 @@
-// Counters in memory that JavaScript reads. Each worker has a row of its own, and the controlling
-// thread has one behind theirs.
+// Counters in memory that JavaScript reads. Each worker has a row; the controlling thread has the
+// row behind theirs.
 #pragma once
 
 #include <cstddef>
@@ -10,18 +10,18 @@
 
 namespace turnpike {
 
-// Cells of one row: whole cache lines, so that two workers never write to one line.
+// Cells of one row, rounded up to whole cache lines, so that no two workers write to one line.
 inline constexpr size_t kCounterRowCells = (kCounterCount + 7) / 8 * 8;
 
 class CounterRow {
  public:
-  // `cells` are kCounterRowCells and outlive the row.
+  // `cells` has kCounterRowCells elements and outlives the row.
   explicit CounterRow(CounterCell* cells) : cells_(cells) {}
 
   void Add(Counter counter, uint64_t amount = 1) {
     cells_[static_cast<uint8_t>(counter)].Add(amount);
   }
-  // A verdict's counter has the verdict's number.
+  // The counter of a verdict has the verdict's number.
   void Add(Verdict verdict) { cells_[static_cast<uint8_t>(verdict)].Add(1); }
 
  private:

@@ -1,4 +1,4 @@
-// A socket of one worker: of an address that all workers have, or its own, opened while it runs.
+// A socket of one worker: its socket of a listener, or one that it opened while running.
 #pragma once
 
 #include <cstddef>
@@ -16,37 +16,37 @@ struct Endpoint {
   Endpoint(TransportHandle handle_in, Side side_in, UdpSocket socket_in)
       : handle(handle_in), side(side_in), socket(std::move(socket_in)), sends(socket, side_in) {}
 
-  // Where data leaves.
+  // Returns the socket that data is sent by.
   SendSocket& data_sends(bool from_trunk_port) {
     return lane != nullptr && !from_trunk_port ? lane->sends : sends;
   }
 
-  // A lane has that of its trunk address.
+  // A lane has the handle of its trunk address.
   const TransportHandle handle;
   const Side side;
   UdpSocket socket;
-  // Through the socket itself: what TypeScript answers, and replies to probes.
+  // Sends through the socket itself: messages of TypeScript, and replies to probes.
   SendSocket sends;
-  // Of a trunk address: the socket that data leaves by in its place, or null.
+  // For a trunk address: the lane socket that sends data in its place, or null.
   Endpoint* lane = nullptr;
   bool is_lane = false;
-  // Its socket failed for good, with this errno; 0 while it has not.
+  // The errno with which the socket failed permanently, or 0.
   int ended_with = 0;
   RateLimiter icmp_errors;
-  // When what the kernel dropped was counted last.
+  // Time of the last read of the kernel's drop counter.
   uint64_t drops_counted_ns = 0;
-  // Its neighbours in the list that it is in.
+  // Links of the list of readable endpoints.
   Endpoint* before = nullptr;
   Endpoint* behind = nullptr;
   bool listed = false;
 };
 
-// Endpoints that have something to be read, in the order in which they take turns.
+// Endpoints with datagrams to read, in round-robin order.
 class ReadableEndpoints {
  public:
   size_t size() const { return size_; }
 
-  // Adds one behind all others, where it is not among them.
+  // Appends an endpoint if it is not in the list.
   void Add(Endpoint& endpoint) {
     if (endpoint.listed) return;
     endpoint.listed = true;
@@ -56,7 +56,7 @@ class ReadableEndpoints {
     last_ = &endpoint;
     ++size_;
   }
-  // Takes one out, where it is among them.
+  // Removes an endpoint if it is in the list.
   void Remove(Endpoint& endpoint) {
     if (!endpoint.listed) return;
     endpoint.listed = false;
@@ -64,7 +64,7 @@ class ReadableEndpoints {
     (endpoint.behind == nullptr ? last_ : endpoint.behind->before) = endpoint.before;
     --size_;
   }
-  // Takes the first one out; there is one.
+  // Removes and returns the first endpoint. The list must not be empty.
   Endpoint& TakeFirst() {
     Endpoint& endpoint = *first_;
     Remove(endpoint);

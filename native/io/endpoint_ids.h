@@ -1,6 +1,6 @@
-// Handles for the endpoints that one worker opens while it runs. An id that was given back rests
-// for as long as others are there to be taken, and its next handle has another generation: what
-// still names the old endpoint names nothing.
+// Allocates handles for the endpoints that one worker opens while it runs. A freed id is reused as
+// late as possible and with another generation, so that a handle of a closed endpoint never matches
+// a new one.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ class EndpointIds {
  public:
   EndpointIds(uint8_t worker, uint32_t ids_max) : worker_(worker), ids_max_(ids_max) {}
 
-  // Ids that were never used come first, then the one that has rested longest; none where all are
-  // in use.
+  // Returns a new handle: unused ids first, then the id that was freed first; none if all are in
+  // use.
   std::optional<TransportHandle> Take(Transport transport) {
     uint16_t place;
     if (generations_.size() < ids_max_) {
@@ -30,15 +30,15 @@ class EndpointIds {
       return std::nullopt;
     }
     uint32_t& generation = generations_[place];
-    // That of listeners is 0.
+    // Generation 0 is reserved for listeners.
     generation = generation == TransportHandle::kGenerationMask ? 1 : generation + 1;
     return TransportHandle(transport, worker_, generation,
                            static_cast<uint16_t>(TransportHandle::kListeners + place));
   }
-  // Of a handle that was taken and not given back since.
+  // Frees the id of a handle. Call once per taken handle.
   void GiveBack(TransportHandle handle) { rested_.push_back(PlaceOf(handle)); }
 
-  // The place of a handle's id among those of endpoints, from 0.
+  // Returns the index, from 0, of a handle's id among the ids of endpoints.
   static uint16_t PlaceOf(TransportHandle handle) {
     return static_cast<uint16_t>(handle.id() - TransportHandle::kListeners);
   }
@@ -46,7 +46,7 @@ class EndpointIds {
  private:
   const uint8_t worker_;
   const uint32_t ids_max_;
-  // The newest of each id that was ever used.
+  // The newest generation of each id that was used.
   std::vector<uint32_t> generations_;
   std::deque<uint16_t> rested_;
 };

@@ -1,5 +1,5 @@
-// What the controlling thread knows of the endpoints that workers open while they run: which there
-// are, and which entries go when one is closed.
+// The controlling thread's records of the endpoints that workers open while they run, with the
+// entries to remove when an endpoint closes.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace turnpike {
 
-// Compares and hashes a flow's key as bytes, as FixedTable does; peers choose what is in it.
+// Hashes a flow key as bytes, with a secret key because peers choose its contents.
 struct FlowKeyHash {
   SipKey key;
 
@@ -33,23 +33,23 @@ struct FlowKeysEqual {
 struct EndpointRecord {
   enum class State : uint8_t {
     kFree,
-    // The worker has yet to answer.
+    // Waits for the worker's response to the open command.
     kOpening,
     kOpen,
-    // Its entries are on their way out, and nothing is added.
+    // Its entries are being removed; no entry is added.
     kEmptying,
-    // The worker has yet to answer.
+    // Waits for the worker's response to the close command.
     kClosing,
   };
   using Entries = std::unordered_set<FlowKey, FlowKeyHash, FlowKeysEqual>;
 
   State state = State::kFree;
-  // Its worker has closed it unasked; what the controlling thread keeps of it is still there.
+  // The worker closed the socket after an error; the record remains until it is closed.
   bool ended = false;
   Side side = Side::kClient;
   TransportHandle handle;
   TransportAddress address;
-  // Flows that it receives, and, with channel 0, known clients.
+  // Keys of the flows that it receives; channel 0 marks a known client.
   Entries entries;
 
   bool IsOpen() const { return state == State::kOpen && !ended; }
@@ -57,13 +57,14 @@ struct EndpointRecord {
 
 class EndpointRecords {
  public:
-  // Before any other call. `hash_key` is random.
+  // Call before any other method. `hash_key` is random.
   void Start(uint32_t workers, const SipKey& hash_key) {
     hash_key_ = hash_key;
     for (uint32_t i = 0; i < workers; ++i) workers_.emplace_back(static_cast<uint8_t>(i));
   }
 
-  // A record of a new handle; null where the worker has kEndpointsPerWorkerMax.
+  // Adds a record with a new handle. Returns null if the worker has kEndpointsPerWorkerMax
+  // endpoints.
   EndpointRecord* Add(uint32_t worker, Transport transport) {
     OfWorker& of_worker = workers_[worker];
     const std::optional<TransportHandle> handle = of_worker.ids.Take(transport);
@@ -77,7 +78,7 @@ class EndpointRecords {
     record.entries = EndpointRecord::Entries(0, FlowKeyHash{hash_key_});
     return &record;
   }
-  // Null where the handle names nothing, or a listener.
+  // Returns the record of a handle, or null if there is none or the handle is a listener's.
   EndpointRecord* Find(TransportHandle handle) {
     if (handle.worker() >= workers_.size() || handle.id() < TransportHandle::kListeners) {
       return nullptr;
@@ -89,7 +90,7 @@ class EndpointRecords {
     }
     return records[place].handle == handle ? &records[place] : nullptr;
   }
-  // The record has no entries any more.
+  // Frees a record, which must have no entries.
   void Remove(EndpointRecord& record) {
     record.state = EndpointRecord::State::kFree;
     workers_[record.handle.worker()].ids.GiveBack(record.handle);
@@ -99,7 +100,7 @@ class EndpointRecords {
   struct OfWorker {
     explicit OfWorker(uint8_t worker) : ids(worker, kEndpointsPerWorkerMax) {}
     EndpointIds ids;
-    // By place.
+    // Indexed by EndpointIds::PlaceOf.
     std::vector<EndpointRecord> records;
   };
 

@@ -1,7 +1,6 @@
-// What each sender holds of a bounded queue between two threads, so that one that sends more than
-// is answered leaves room for the others. A sender may hold a part of what is free (Choudhury and
-// Hahne, "Dynamic Queue Length Thresholds", 1998): the fuller the queue, the less for each, and
-// whoever holds nothing always gets in while there is room.
+// Limits what each sender holds of a bounded queue between two threads, so that one sender cannot
+// fill it. A sender may hold a fixed part of the free bytes (Choudhury and Hahne, "Dynamic Queue
+// Length Thresholds", 1998). A sender that holds nothing is admitted while there is room.
 #pragma once
 
 #include <array>
@@ -22,36 +21,36 @@ inline constexpr uint32_t kFairShareOfSender = 8;
 // Cells that count the bytes of sources and 5-tuples, which share them by their hash.
 inline constexpr uint32_t kFairShareCells = 32'768;
 
-// Counts bytes in cells that senders are hashed to, under a secret key. A sender has a cell in each
-// of two rows, and holds what the lower one says: it pays for others only where both of its cells
-// are others' too, and nobody can aim at that. Memory is fixed; nothing is allocated.
+// Counts bytes in cells that senders are hashed to with a secret key. A sender has one cell in each
+// of two rows and is charged the lower count. It is overcharged only if both of its cells are
+// shared, which an attacker cannot aim for. Memory is fixed.
 class FairShare {
  public:
-  // Whom a record counts for: a source as a whole, and one sender there.
+  // The sender that a record counts for: its source, and the sender within that source.
   struct Sender {
     uint64_t source_hash = 0;
     uint64_t sender_hash = 0;
   };
-  // Goes with a record through the queue.
+  // Stored with a record in the queue.
   struct Ticket {
     uint32_t bytes = 0;
-    // Of the source and of the sender, in each row.
+    // Cells of the source and of the sender, in each row.
     std::array<uint16_t, 4> cells{};
   };
 
   Status Allocate(const SipKey& hash_key);
 
-  // A source is an IPv4 address or an IPv6 /64, a sender there a 5-tuple.
+  // Returns the sender of a 5-tuple. The source is an IPv4 address or an IPv6 /64; the sender
+  // within it is the 5-tuple.
   Sender SenderOf(const FiveTuple& tuple) const;
-  // Something that is named by a number.
+  // Returns a sender identified by a number.
   Sender SenderOf(uint32_t number) const;
 
-  // Producer. Whether so many bytes may be added where `free_bytes` are left; nothing is counted
-  // before Take.
+  // Producer: returns whether `bytes` may be added while `free_bytes` are free. Counts nothing.
   bool Admits(const Sender& sender, uint32_t bytes, uint64_t free_bytes) const;
-  // Producer.
+  // Producer: counts a record.
   Ticket Take(const Sender& sender, uint32_t bytes);
-  // Consumer, when the record has left the queue.
+  // Consumer: uncounts a record that has left the queue.
   void GiveBack(const Ticket& ticket);
 
  private:

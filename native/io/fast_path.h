@@ -1,5 +1,5 @@
-// What may forward beside the workers, before they see a packet. It is told of every entry first,
-// and whatever it does not take comes to the workers as ever.
+// Interface of a fast path, which forwards packets before the workers see them. It gets every entry
+// before the workers. Packets that it does not forward go to the workers.
 #pragma once
 
 #include <cstdint>
@@ -11,20 +11,20 @@
 
 namespace turnpike {
 
-// Controlling thread.
+// Used by the controlling thread.
 class FastPath {
  public:
   virtual ~FastPath() = default;
 
-  // The cells that it counts sequences in. They stay as long as the workers run.
+  // Returns its sequence cells, which live as long as the workers run.
   virtual SharedSequences shared_sequences() = 0;
 
-  // Each as in Controller; nothing fails, since the workers have the entry as well. PutFlow returns
-  // the flow's cell, or 0 when it has none.
-  // `place` is the number that what it carries is counted by.
+  // As in Controller. None of these fails, because the workers have the entry too. PutFlow returns
+  // the flow's cell, or 0 if the fast path does not forward the flow. `place` is the index of the
+  // flow's traffic counters.
   virtual uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
                            Expiry expiry) = 0;
-  // Changes when it ends, and nothing else.
+  // Changes only the expiry.
   virtual void RefreshFlow(const FlowKey& key, Expiry expiry) = 0;
   virtual void RemoveFlow(const FlowKey& key) = 0;
   virtual void PutSession(const SessionAction& action, Expiry expiry) = 0;

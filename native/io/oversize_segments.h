@@ -1,6 +1,6 @@
-// Addresses that lately took no segments of some length: the path there is narrower than the
-// device. Kept for each address, and for a short time, so that neither a peer whose path is narrow
-// nor one that forges messages saying so takes segmentation from everybody else.
+// Remote addresses to which segments of some length were refused recently, because the path MTU is
+// below the device's. Kept per address and for a short time, so that a peer with a small path MTU,
+// or one that forges ICMP, disables segmentation only for its own address.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,8 @@ class OversizeSegments {
 
   bool empty() const { return count_ == 0; }
 
-  // Notes that segments longer than `segment_bytes_max` do not fit; when full the oldest goes.
+  // Records that segments longer than `segment_bytes_max` do not fit. If full, drops the oldest
+  // record.
   void Note(const IpAddress& ip, uint32_t segment_bytes_max, uint64_t now_ns) {
     if (!paths_) paths_ = std::make_unique<Paths>();
     std::rotate(paths_->begin(), paths_->end() - 1, paths_->end());
@@ -28,11 +29,11 @@ class OversizeSegments {
   }
 
   void Forget(uint64_t now_ns) {
-    // The oldest is the last.
+    // The last record is the oldest.
     while (count_ > 0 && (*paths_)[count_ - 1].until_ns <= now_ns) --count_;
   }
 
-  // The longest segment for an address, at most `otherwise`.
+  // Returns the maximum segment size for an address, at most `otherwise`.
   uint32_t LimitFor(const IpAddress& ip, uint32_t otherwise) const {
     for (size_t i = 0; i < count_; ++i) {
       const Path& path = (*paths_)[i];
@@ -50,7 +51,7 @@ class OversizeSegments {
 
   using Paths = std::array<Path, 16>;
 
-  // Made when the first address is noted: most sockets never need it.
+  // Allocated when the first address is recorded; most sockets never need it.
   std::unique_ptr<Paths> paths_;
   size_t count_ = 0;
 };

@@ -6,7 +6,7 @@ namespace turnpike {
 
 namespace {
 
-// Before each record; keeps it aligned.
+// Size of the ticket before each record; keeps the record aligned.
 constexpr uint32_t kTicketBytes = 16;
 static_assert(sizeof(FairShare::Ticket) <= kTicketBytes && kTicketBytes % 8 == 0);
 
@@ -17,7 +17,7 @@ PuntKind KindOf(Side side, bool known) {
   return known ? PuntKind::kTrunkDatagram : PuntKind::kStrangerTrunkDatagram;
 }
 
-// The handle that a record's datagram came by; null where it is an event.
+// Returns the handle that a record's datagram was received by; null for an event.
 const uint64_t* HandleIn(const uint8_t* record) {
   const auto* const datagram = reinterpret_cast<const PuntedDatagram*>(record);
   switch (datagram->kind) {

@@ -1,7 +1,7 @@
-// What a worker hands up to TypeScript: datagrams that it answers, and events. Three queues for
-// each worker, for relays, for proven peers and for strangers: anybody can send STUN, and that must
-// neither silence the trunk nor make a peer that has a leg wait. Within each of them nobody holds
-// more than a share. The worker pushes, the controlling thread drains.
+// Datagrams and events that a worker punts to TypeScript. A worker has three queues: for relays,
+// for proven peers and for strangers. Anybody can send STUN, so a flood from strangers must not
+// delay the trunk or peers that have a leg. In each queue every sender is limited to a share. The
+// worker pushes, the controlling thread drains.
 
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace turnpike {
 
-// Whose datagrams wait together, in the order in which they are drained.
+// The class of a datagram's sender, in the order in which queues are drained.
 enum class PuntClass : uint8_t { kRelays = 0, kProven = 1, kStrangers = 2 };
 // Classes of PuntClass.
 inline constexpr size_t kPuntClasses = 3;
@@ -25,23 +25,23 @@ enum class PuntResult : uint8_t { kQueued, kFull, kOverShare, kOversize };
 
 class PuntQueue {
  public:
-  // Each of the three holds so much.
+  // Allocates the three queues, each of `bytes` bytes.
   Status Allocate(uint32_t bytes, const SipKey& hash_key);
 
-  // Worker. When its queue is full, or its sender holds its share, the newest is dropped: what
-  // waits longest is answered first.
+  // Worker: adds a datagram. If the queue is full or the sender holds its share, the new datagram
+  // is dropped, because those that wait longest are served first.
   PuntResult PushDatagram(Side side, uint8_t worker, const Packet& packet, PuntClass punt_class);
-  // Worker. Counts for its relay. Whether it was dropped, and why.
+  // Worker: adds an event, which counts for its relay. Returns whether it was dropped, and why.
   PuntResult PushEvent(const PuntedEvent& event);
 
-  // Whether what came by a socket is handed up.
+  // Whether datagrams received by a socket are delivered.
   enum class Delivery : uint8_t { kNow, kLater, kNever };
 
-  // Controlling thread. Copies whole records of one queue to `buffer`, each padded to 8 bytes,
-  // until the next one does not fit or `records_max` are copied; `buffer_bytes` is a multiple of 8.
-  // Returns the bytes written and takes the records off `records_max`. Asks `delivery_of` of each
-  // datagram's handle: those to be delivered later end the pass, those never are skipped, and
-  // counted in `skipped`.
+  // Controlling thread: copies whole records of one queue to `buffer`, each padded to 8 bytes,
+  // until the next one does not fit or `records_max` are copied. `buffer_bytes` is a multiple of 8.
+  // Returns the number of bytes written and subtracts the records from `records_max`. `delivery_of`
+  // is called with each datagram's handle: kLater ends the pass; kNever skips the datagram and
+  // counts it in `skipped`.
   uint32_t Drain(PuntClass punt_class, uint8_t* buffer, uint32_t buffer_bytes,
                  uint32_t* records_max, const std::function<Delivery(TransportHandle)>& delivery_of,
                  uint32_t* skipped);
@@ -52,7 +52,8 @@ class PuntQueue {
     FairShare shares;
   };
 
-  // Room for a record that counts for `sender`, its ticket before it; null where there is none.
+  // Returns room for a record that counts for `sender`, with its ticket before it; null if there is
+  // none.
   static uint8_t* Reserve(Queue& queue, const FairShare::Sender& sender, uint32_t length,
                           PuntResult* result);
 

@@ -76,7 +76,8 @@ void ReceiveBatch::ReadControl(msghdr& header, Message* message) {
       if (segment_bytes > 0) message->segment_bytes = static_cast<uint32_t>(segment_bytes);
     } else if (Is(part, IPPROTO_IP, IP_PKTINFO)) {
       const in_pktinfo info = ReadPart<in_pktinfo>(part);
-      // Not the header's destination, which may be a broadcast address that nothing can leave from.
+      // Not ipi_addr, the destination in the header: it may be a broadcast address, which cannot be
+      // sent from.
       message->tuple.local =
           IpAddress::FromIpv4(reinterpret_cast<const uint8_t*>(&info.ipi_spec_dst));
     } else if (Is(part, IPPROTO_IPV6, IPV6_PKTINFO)) {
@@ -103,7 +104,7 @@ uint32_t ReceiveBatch::NextChunk() {
     packet.length = std::min(message.segment_bytes, message.length - next_offset_);
     packet.tuple = &message.tuple;
     packet.headroom = next_offset_ == 0;
-    // Each buffer begins on a page of its own; the walks to those pages go on side by side.
+    // Each buffer starts on its own page. The prefetches let the page walks run in parallel.
     __builtin_prefetch(packet.data);
     next_offset_ += packet.length;
     if (next_offset_ < message.length) continue;

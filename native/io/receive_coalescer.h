@@ -1,6 +1,6 @@
-// Decides when a worker should wait a little before it looks at its sockets again. Under load each
-// look then finds more: receive calls, bundles and segment runs grow, and each packet costs less.
-// An idle worker never waits: the first packet after a silence is read at once.
+// Decides when a worker pauses before it reads its sockets again. Under load each read then finds
+// more datagrams: receive calls, bundles and segment runs grow, and the cost per packet falls. An
+// idle worker does not pause, so the first packet after silence is read at once.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,12 @@ namespace turnpike {
 
 class ReceiveCoalescer {
  public:
-  // `limit_ns` is the longest pause; 0 means never.
+  // `limit_ns` is the maximum pause; 0 disables pauses.
   explicit ReceiveCoalescer(uint64_t limit_ns) : limit_ns_(limit_ns) {}
 
-  // A turn has read `messages` and left the sockets empty.
+  // Records that `messages` were read and the sockets are empty.
   void Count(uint32_t messages, uint64_t now_ns) {
-    // After a pause that brought next to nothing the load is gone.
+    // A pause that brought few messages ends the loaded state.
     const bool gone = std::exchange(paused_, false) && messages < kMessagesPerPauseMin;
     if (gone) {
       loaded_ = false;
@@ -31,9 +31,10 @@ class ReceiveCoalescer {
     window_messages_ = 0;
   }
 
-  // How long to wait where the sockets are empty; 0: until one has something.
+  // Returns the pause in ns while the sockets are empty; 0 means to sleep until a socket is
+  // readable.
   uint64_t TakePause() {
-    // Not counted since: the last pause brought nothing.
+    // No count since the last pause: the pause brought nothing.
     if (std::exchange(paused_, false)) {
       loaded_ = false;
       window_messages_ = 0;
@@ -46,9 +47,9 @@ class ReceiveCoalescer {
   uint64_t limit_ns() const { return limit_ns_; }
 
  private:
-  // The rate is measured over this many pauses' length.
+  // The rate is measured over this many pauses.
   static constexpr uint64_t kWindowPauses = 8;
-  // Messages that a pause must bring by the measured rate; fewer are not worth a sleep.
+  // Number of messages that a pause must be expected to bring at the measured rate.
   static constexpr uint64_t kMessagesPerPause = 4;
   static constexpr uint32_t kMessagesPerPauseMin = 2;
 

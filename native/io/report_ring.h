@@ -1,5 +1,6 @@
-// What a worker says of its endpoints: answers to commands, none of which is ever lost, and events,
-// of which some are where nobody takes them. The worker pushes, the controlling thread pops.
+// Reports of a worker about its endpoints, in a bounded lock-free ring: responses to commands,
+// which are never lost, and events, which are dropped when too many wait. The worker pushes, the
+// controlling thread pops.
 #pragma once
 
 #include <atomic>
@@ -14,13 +15,14 @@ class ReportRing {
  public:
   Status Allocate() { return reports_.Allocate(kLength); }
 
-  // Worker. There is room: no more than kEndpointCommandsMax commands wait for their answers.
+  // Worker: adds a response. It always fits, because at most kEndpointCommandsMax commands wait for
+  // a response.
   void PushAnswer(const EndpointReport& report) {
     const uint64_t head = head_.load(std::memory_order_relaxed);
     reports_[head % kLength] = report;
     head_.store(head + 1, std::memory_order_release);
   }
-  // Worker. False where so much waits that there must be room for answers alone.
+  // Worker: adds an event. Returns false if the remaining room is reserved for responses.
   bool PushEvent(const EndpointReport& report) {
     const uint64_t waiting =
         head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire);
@@ -29,7 +31,7 @@ class ReportRing {
     return true;
   }
 
-  // Controlling thread.
+  // Controlling thread: takes the oldest report. Returns false if there is none.
   bool Pop(EndpointReport* report) {
     const uint64_t tail = tail_.load(std::memory_order_relaxed);
     if (tail == head_.load(std::memory_order_acquire)) return false;

@@ -12,7 +12,7 @@ namespace turnpike {
 
 namespace {
 
-// Spreads destinations over a table; whoever makes them collide only makes one flush slower.
+// Hashes a destination. The hash is not keyed: collisions only slow down one flush.
 uint32_t HashOf(uint16_t place, const FiveTuple& path) {
   uint64_t high;
   uint64_t low;
@@ -23,7 +23,7 @@ uint32_t HashOf(uint16_t place, const FiveTuple& path) {
   return static_cast<uint32_t>(mixed >> 40);
 }
 
-// Adds a part to the message's control bytes; msg_control has room for it.
+// Appends a control message; msg_control must have room for it.
 template <typename Value>
 void AppendControl(msghdr* header, int level, int type, const Value& value) {
   uint8_t* start = static_cast<uint8_t*>(header->msg_control) + header->msg_controllen;
@@ -36,8 +36,8 @@ void AppendControl(msghdr* header, int level, int type, const Value& value) {
   header->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
-// What an ICMP error said is told by the next call, whatever that sends: so often at most it is
-// tried anew, as another may have come meanwhile.
+// Attempts to send again after an ICMP error. Such an error is reported by the next call, whatever
+// that sends, and another error may have arrived meanwhile.
 constexpr uint32_t kRetriesAfterErrors = 3;
 
 uint32_t RetriesOf(const UdpSocket& socket) {
@@ -46,7 +46,7 @@ uint32_t RetriesOf(const UdpSocket& socket) {
 
 bool IsBlocked(int error_number) { return error_number == EAGAIN || error_number == ENOBUFS; }
 
-// The kernel only reads there, but its vectors are not const.
+// The kernel only reads the buffer, but iovec is not const.
 iovec VectorOf(const Outgoing& outgoing) {
   return iovec{const_cast<uint8_t*>(outgoing.data), outgoing.length};
 }
@@ -97,7 +97,7 @@ uint16_t SendBatch::PlaceOf(SendSocket& socket) {
 }
 
 SendBatch::Bucket& SendBatch::BucketOf(uint16_t place, const FiveTuple& path) {
-  // Ends because at most half of the buckets are taken in one round.
+  // Terminates because at most half of the buckets are used in one round.
   for (uint32_t position = HashOf(place, path);; ++position) {
     Bucket& bucket = buckets_[position % buckets_.size()];
     if (bucket.round != round_) return bucket;
@@ -133,7 +133,7 @@ uint16_t SendBatch::AppendRun(const SendSocket& socket, uint16_t first) {
   AppendVector(head, header.msg_iov);
 
   uint16_t next = entries_[first].next;
-  // All segments have the first one's length, but the last may be shorter.
+  // All segments have the first one's length; the last may be shorter.
   bool equal = segment_bytes <=
                socket.oversize_segments_.LimitFor(head.path->remote.ip, socket.segment_bytes_max_);
   while (next != kNone && equal && run.datagrams < kSegmentsMax) {
@@ -160,7 +160,7 @@ uint16_t SendBatch::AppendRun(const SendSocket& socket, uint16_t first) {
 void SendBatch::AppendVector(const Outgoing& outgoing, iovec* first) {
   Messages& messages = *messages_;
   iovec* const next = &messages.vectors[messages.vector_count];
-  // Datagrams that lie one behind the other go as one piece: a super-frame's segments do.
+  // Adjacent datagrams in memory share one iovec; the segments of a super-packet are adjacent.
   if (next != first) {
     iovec& before = next[-1];
     if (static_cast<uint8_t*>(before.iov_base) + before.iov_len == outgoing.data) {
@@ -220,7 +220,7 @@ void SendBatch::Send(SendSocket& socket, CounterRow& counters) {
       --retries;
       continue;
     }
-    // The error is the first message's alone: one poisoned datagram must not stop the others.
+    // The error concerns the first message only; the others are still sent.
     HandleRefusal(socket, next++, errno, counters);
     retries = RetriesOf(socket.socket_);
   }
@@ -236,7 +236,7 @@ int SendBatch::SendUnfragmented(SendSocket& through, const Outgoing& outgoing,
       sendmsg(through.socket_.fd(), &messages_->headers[0].msg_hdr, MSG_DONTWAIT) < 0) {
     error = errno;
   }
-  // Before anything else leaves: data must not be lost for its length.
+  // Allows fragmentation again before other data is sent.
   through.socket_.ForbidFragments(false);
   if (error == 0) AddSent(through, 1, outgoing.length, counters);
   Clear();
@@ -256,7 +256,7 @@ void SendBatch::Clear() {
 void SendBatch::HandleRefusal(SendSocket& socket, uint32_t index, int error_number,
                               CounterRow& counters) {
   const Run& run = messages_->runs[index];
-  // EIO: the device cannot checksum segments. EINVAL, EMSGSIZE: they are longer than its MTU.
+  // EIO: the device cannot checksum segments. EINVAL, EMSGSIZE: the segments exceed the path MTU.
   const bool segments_refused =
       run.datagrams > 1 &&
       (error_number == EIO || error_number == EINVAL || error_number == EMSGSIZE);
@@ -270,7 +270,7 @@ void SendBatch::HandleRefusal(SendSocket& socket, uint32_t index, int error_numb
   if (error_number == EIO) {
     socket.segment_bytes_max_ = 0;
   } else if (sent) {
-    // Were the datagrams refused one by one too, it was not for their being segments.
+    // If the single datagrams were refused too, segmentation was not the cause.
     socket.oversize_segments_.Note(first.path->remote.ip, first.length - 1,
                                    ReadClock().monotonic_ns);
   }

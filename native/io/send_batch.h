@@ -1,7 +1,7 @@
-// Datagrams that wait to leave a worker, through any of its sockets. They are sorted by socket and
-// destination; runs of equal length to one destination leave as one message that the kernel or the
-// device cuts (UDP_SEGMENT), and all messages of a socket leave in one system call. Datagrams
-// through one socket to one destination leave in the order in which they were added.
+// Datagrams to be sent by a worker through any of its sockets, sorted by socket and destination. A
+// run of equally long datagrams to one destination is sent as one message that the kernel or the
+// device segments (UDP_SEGMENT). All messages of a socket are sent by one system call. Datagrams
+// through one socket to one destination stay in order.
 #pragma once
 
 #include <sys/socket.h>
@@ -19,22 +19,22 @@
 
 namespace turnpike {
 
-// Datagrams that wait to leave a worker.
+// Maximum number of datagrams in a batch.
 inline constexpr uint32_t kSendBatchDatagrams = 256;
-// Memory for those of them that cannot be made where they were received.
+// Bytes for datagrams that cannot be built in place.
 inline constexpr uint32_t kSendRoomBytes = kSendBatchDatagrams * 1'536;
-// Segments and bytes of one segmented send: UDP_MAX_SEGMENTS of kernels before 6.9, and what one
-// IPv4 packet holds.
+// Maximum number of segments of one send: UDP_MAX_SEGMENTS of kernels before 6.9.
 inline constexpr uint32_t kSegmentsMax = 64;
 // Bytes of one segmented send: the UDP payload of the longest IPv4 packet.
 inline constexpr uint32_t kSegmentRunBytesMax = 65'507;
-// Longer datagrams do not fit an Ethernet frame, and the kernel fragments no segment.
+// Maximum segment size in bytes: the largest UDP payload in an Ethernet frame, because the kernel
+// does not fragment segments.
 inline constexpr uint32_t kSegmentBytesMax = 1'472;
 
-// A socket as the batches of its worker send through it, and what sending has taught of it.
+// A socket with what its worker's batches have learnt about segmentation.
 class SendSocket {
  public:
-  // `socket` outlives it.
+  // `socket` outlives this object.
   SendSocket(const UdpSocket& socket, Side side) : socket_(socket), side_(side) {}
 
  private:
@@ -42,9 +42,9 @@ class SendSocket {
 
   const UdpSocket& socket_;
   const Side side_;
-  // Its place among the sockets of the present flush, where that place names it.
+  // Index among the sockets of the current flush, valid if that entry refers back to this socket.
   uint16_t place_ = 0;
-  // The longest segment that may be part of a run; 0 where the device can make none.
+  // Maximum segment size in bytes; 0 if the device cannot segment.
   uint32_t segment_bytes_max_ = kSegmentBytesMax;
   OversizeSegments oversize_segments_;
 };
@@ -53,24 +53,23 @@ class SendBatch {
  public:
   SendBatch();
 
-  // Memory for a datagram that cannot be made where it was received, until Flush; null when there
-  // is none left before that. There is enough for any datagram after it.
+  // Returns memory for a datagram that cannot be built in place, valid until Flush. Null if there
+  // is not enough left; after a Flush there is enough for any datagram.
   uint8_t* TakeRoom(uint32_t bytes);
-  // Adds a datagram, whose bytes and path must stay until Flush, and the socket too. Flush first
+  // Adds a datagram. Its bytes, its path and the socket must stay valid until Flush. Flush first
   // when full.
   void Add(SendSocket& through, const Outgoing& outgoing);
   bool full() const { return count_ == kSendBatchDatagrams; }
   bool empty() const { return count_ == 0; }
 
-  // Sends all of it. A datagram that the kernel refuses is skipped alone; when the kernel has no
-  // room the rest of that socket is dropped, because waiting here would stop everything else.
-  // Segments that are refused leave one by one. Where the device cannot make them none is tried
-  // again on this socket; where they are too long for the path none so long is tried again to that
-  // address for a while.
+  // Sends all datagrams. A datagram that the kernel refuses is skipped. If the send buffer is full,
+  // the rest for that socket is dropped, because waiting would stop the worker. Refused segments
+  // are sent one by one. If the device cannot segment, the socket does not use segmentation again.
+  // If segments exceed the path MTU, none of that length is sent to the address for a while.
   void Flush(CounterRow& counters);
 
-  // Sends what waits, then this one unfragmented. 0, or the errno: EMSGSIZE where it is too long
-  // for the device. What the kernel refuses is counted by the caller.
+  // Flushes the batch, then sends this datagram unfragmented. Returns 0, or errno: EMSGSIZE if the
+  // datagram is too long for the device. The caller counts a refusal.
   int SendUnfragmented(SendSocket& through, const Outgoing& outgoing, CounterRow& counters);
 
  private:
@@ -80,14 +79,14 @@ class SendBatch {
   static constexpr uint16_t kNone = 0xffff;
   struct Entry {
     Outgoing outgoing;
-    // The next datagram to the same destination, or kNone.
+    // Index of the next datagram to the same destination, or kNone.
     uint16_t next;
   };
   // The datagrams through one socket to one destination, in order.
   struct Group {
     uint16_t first;
     uint16_t last;
-    // The socket's place, and its next group, or kNone.
+    // The socket's index, and the socket's next group, or kNone.
     uint16_t place;
     uint16_t next;
   };
@@ -97,21 +96,21 @@ class SendBatch {
     uint16_t first_group;
     uint16_t last_group;
   };
-  // A bucket of the table that finds a destination's group; of an earlier flush unless `round` is
-  // the present one. No flush has round 0.
+  // A bucket of the table of groups. It is empty unless `round` is the current flush's. Rounds
+  // start at 1.
   struct Bucket {
     uint32_t round;
     uint16_t group;
   };
-  // A message and the datagrams in it.
+  // A message with its datagrams.
   struct Run {
     uint16_t first;
     uint16_t datagrams;
     uint32_t bytes;
-    // Control bytes of one datagram of it alone.
+    // Length of the control data that a single datagram of it needs.
     uint32_t source_control_bytes;
   };
-  // Everything that a message points to; at most one message for each datagram.
+  // All memory that messages point to. There are at most as many messages as datagrams.
   struct Messages {
     std::array<mmsghdr, kSendBatchDatagrams> headers;
     std::array<iovec, kSendBatchDatagrams> vectors;
@@ -122,26 +121,26 @@ class SendBatch {
     uint32_t vector_count;
   };
 
-  // The place of a socket in this flush.
+  // Returns the index of a socket in this flush.
   uint16_t PlaceOf(SendSocket& socket);
-  // The bucket of a destination's group in this flush's table.
+  // Returns the bucket of a destination's group.
   Bucket& BucketOf(uint16_t place, const FiveTuple& path);
-  // Makes messages of all datagrams of a socket.
+  // Builds the messages of a socket.
   void Build(const Socket& socket);
   // Sends the messages of a socket.
   void Send(SendSocket& socket, CounterRow& counters);
-  // Forgets all datagrams.
+  // Removes all datagrams.
   void Clear();
-  // Appends the message that starts at entry `first`; returns the entry behind it, or kNone.
+  // Appends the message that starts at datagram `first`. Returns the datagram after it, or kNone.
   uint16_t AppendRun(const SendSocket& socket, uint16_t first);
-  // Adds a datagram to the message whose vectors begin at `first`.
+  // Adds a datagram to the message whose iovecs start at `first`.
   void AppendVector(const Outgoing& outgoing, iovec* first);
-  // Adds the message's control parts: the source first, where one is chosen.
+  // Append control messages: the source address first, if one is chosen.
   void AppendSource(msghdr* header, const IpAddress& local);
   void AppendSegmentSize(msghdr* header, uint16_t segment_bytes);
-  // What becomes of the first message left after the kernel refused it.
+  // Handles the kernel's refusal of the message at `index`.
   void HandleRefusal(SendSocket& socket, uint32_t index, int error_number, CounterRow& counters);
-  // Sends a refused run's datagrams one by one; whether any left.
+  // Sends the datagrams of a refused run one by one. Returns whether any was sent.
   bool SendSingly(const SendSocket& socket, uint32_t index, CounterRow& counters);
   void CountSent(const SendSocket& socket, uint32_t first, uint32_t count,
                  CounterRow& counters) const;
@@ -158,7 +157,7 @@ class SendBatch {
   std::array<Socket, kSendBatchDatagrams> sockets_;
   std::array<Bucket, 2 * kSendBatchDatagrams> buckets_{};
   std::unique_ptr<Messages> messages_;
-  // Made when the first datagram needs it.
+  // Allocated when the first datagram needs it.
   std::unique_ptr<uint8_t[]> room_;
   uint32_t room_taken_ = 0;
 };

@@ -1,4 +1,4 @@
-// Between our endpoints and the system's socket addresses.
+// Conversions between TransportAddress and the system's socket addresses.
 #pragma once
 
 #include <netinet/in.h>
@@ -9,18 +9,18 @@
 
 namespace turnpike {
 
-// Room for an address of either family.
+// A socket address of either family.
 union SocketAddress {
   sockaddr any;
   sockaddr_in v4;
   sockaddr_in6 v6;
 };
 
-// Writes the endpoint in its own family; returns the length in bytes.
+// Writes an address in its own family. Returns its length in bytes.
 socklen_t ToSocketAddress(const TransportAddress& endpoint, SocketAddress* address);
 TransportAddress FromSocketAddress(const SocketAddress& address);
 
-// `192.0.2.1:3478` or `[2001:db8::1]:3478`.
+// Returns `192.0.2.1:3478` or `[2001:db8::1]:3478`.
 std::string ToText(const TransportAddress& endpoint);
 
 }  // namespace turnpike

@@ -22,7 +22,7 @@ namespace turnpike {
 
 namespace {
 
-// What a filter on a UDP socket sees begins with UDP's header.
+// A filter on a UDP socket sees the packet from the UDP header on.
 constexpr uint32_t kUdpHeaderBytes = 8;
 constexpr uint32_t kPathProbeReplyFirstByte =
     kTrunkVersion << 4 | static_cast<uint32_t>(TrunkType::kPathProbeReply);
@@ -40,9 +40,9 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
       reports_errors_(other.reports_errors_) {}
 
 Status UdpSocket::OpenFirst(const TransportAddress& address, uint32_t buffer_bytes) {
-  // SO_REUSEPORT comes only after the bind: with it, bind would quietly join the group of another
-  // process of the same user, and the kernel would split the packets between the two. It would
-  // even choose such a port for port 0.
+  // SO_REUSEPORT is set after the bind. Set before, it would let bind join the port group of
+  // another process of the same user, and the kernel would split the packets between both, even for
+  // port 0.
   if (Status status = Create(address, buffer_bytes); !status.ok()) return status;
   return Bind();
 }
@@ -62,7 +62,7 @@ Status UdpSocket::OpenLane(const TransportAddress& address, uint32_t buffer_byte
   TransportAddress free_port = address;
   free_port.port = 0;
   if (Status status = Create(free_port, buffer_bytes); !status.ok()) return status;
-  // No relay sends data here. Whatever else comes the kernel drops for nothing.
+  // Relays send no data to this port, so the kernel drops everything except replies to path probes.
   sock_filter replies_only[] = {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kUdpHeaderBytes),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kPathProbeReplyFirstByte, 0, 1),
@@ -118,7 +118,7 @@ void UdpSocket::PreferBusyPoll(uint32_t microseconds) {
 }
 
 uint32_t UdpSocket::TakeDrops() {
-  // SO_RXQ_OVFL would tell with every datagram, once there was a drop, and cost each of them.
+  // SO_RXQ_OVFL would add a control message to every datagram after the first drop.
   uint32_t memory[SK_MEMINFO_VARS];
   socklen_t bytes = sizeof(memory);
   if (getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, memory, &bytes) != 0) return 0;
@@ -131,15 +131,15 @@ Status UdpSocket::Create(const TransportAddress& address, uint32_t buffer_bytes)
   const bool ipv4 = address.ip.IsIpv4();
   fd_ = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return Failed("cannot open a UDP socket", errno);
-  // Best effort: the kernel clamps them to its limits, and less only means earlier loss.
+  // Best effort: the kernel limits buffer sizes, and smaller buffers only drop packets earlier.
   const int bytes = static_cast<int>(std::min<uint32_t>(buffer_bytes, INT_MAX / 2));
   SetOption(SOL_SOCKET, SO_RCVBUF, bytes);
   SetOption(SOL_SOCKET, SO_SNDBUF, bytes);
-  // The peers' payloads decide about size: one that exceeds the path's MTU is fragmented, never
-  // refused. For IPv4 routers do that, and nobody's word about the path is taken: with one forged
-  // ICMP message a stranger would have everything to a relay fragmented for ten minutes.
+  // Datagrams that exceed the path MTU are fragmented, not refused. For IPv4, PMTU discovery is
+  // off, so forged ICMP cannot lower the path MTU; otherwise one forged message would cause
+  // fragmentation of everything sent to a relay for ten minutes.
   bool ok = ForbidFragments(false) && (ipv4 || SetOption(IPPROTO_IPV6, IPV6_V6ONLY, 1));
-  // Best effort too: without it datagrams come one by one.
+  // Best effort: without GRO each datagram is a message of its own.
   SetOption(SOL_UDP, UDP_GRO, 1);
   if (ok && wildcard()) {
     ok = ipv4 ? SetOption(IPPROTO_IP, IP_PKTINFO, 1) : SetOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);

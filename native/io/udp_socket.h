@@ -8,7 +8,7 @@
 
 namespace turnpike {
 
-// One worker's socket of one of our addresses. Owns the descriptor.
+// A UDP socket of one worker. Owns the descriptor.
 class UdpSocket {
  public:
   UdpSocket() = default;
@@ -16,51 +16,51 @@ class UdpSocket {
   UdpSocket(UdpSocket&& other) noexcept;
   UdpSocket& operator=(UdpSocket&&) = delete;
 
-  // Binds the first socket of an address (port 0: a free one), alone: nobody else, not even a
-  // process of the same user that would share the port, may hold it already.
+  // Binds the first socket of an address; port 0 selects a free port. The bind is exclusive: it
+  // fails if another socket has the port, also one of a process of the same user that shares it.
   Status OpenFirst(const TransportAddress& address, uint32_t buffer_bytes);
-  // After OpenFirst: lets the other workers' sockets of this address in.
+  // Lets the other workers' sockets bind to the same address. Call after OpenFirst.
   Status AllowSharing();
-  // Binds a socket that sends data, to a free port of the IP that OpenFirst bound. It receives
-  // replies to path probes and nothing else.
+  // Binds a socket that sends trunk data, to a free port of the IP that OpenFirst bound. It
+  // receives only replies to path probes.
   Status OpenLane(const TransportAddress& address, uint32_t buffer_bytes);
-  // Binds a further worker's socket to the address that OpenFirst bound, with its real port.
+  // Binds another worker's socket to the address that OpenFirst bound, with the actual port.
   Status OpenShared(const TransportAddress& address, uint32_t buffer_bytes);
 
-  // From here on what does not fit the way whole is not sent, or dropped on it, and the way's MTU
-  // as the kernel believes it does not count (RFC 8899 section 4.2: probes are not fragmented).
-  // Off, as at the start, what does not fit is fragmented.
+  // Sets whether datagrams are sent unfragmented and without regard to the kernel's path MTU, as
+  // probes must be (RFC 8899 section 4.2). Off, which is the initial state, datagrams that do not
+  // fit are fragmented.
   bool ForbidFragments(bool forbid) const;
 
-  // From here on calls fail where an ICMP error came to what was sent (IP_RECVERR), once for each:
-  // the next one goes through. TakeError has what it said.
+  // Enables IP_RECVERR: an ICMP error for a sent datagram makes one later call fail, and TakeError
+  // returns its details.
   Status ReportErrors();
   bool reports_errors() const { return reports_errors_; }
 
-  // An ICMP error as the kernel keeps it.
+  // An ICMP error from the socket's error queue.
   struct IcmpError {
-    // Where the datagram was sent to.
+    // Destination of the datagram that caused it.
     TransportAddress remote;
     int error_number;
     uint8_t type;
     uint8_t code;
-    // The MTU where the datagram was too long.
+    // The MTU, if the datagram was too long.
     uint32_t info;
   };
   enum class ErrorTaken : uint8_t { kNone, kIcmp, kOther };
-  // Takes the oldest error that waits; only an ICMP error is written to `error`.
+  // Takes the oldest queued error. `error` is set only for an ICMP error.
   ErrorTaken TakeError(IcmpError* error) const;
 
-  // Lets the kernel look for packets in the driver at the end of a receive call that found too few
-  // (SO_BUSY_POLL). Best effort: it needs CAP_NET_ADMIN and a driver that can.
+  // Lets the kernel poll the driver for packets in a receive call (SO_BUSY_POLL). Best effort: it
+  // needs CAP_NET_ADMIN and driver support.
   void PreferBusyPoll(uint32_t microseconds);
 
-  // Datagrams that the kernel dropped since the last call: the receive buffer was full, or they had
-  // a wrong checksum.
+  // Returns the number of datagrams that the kernel dropped since the last call, for a full receive
+  // buffer or a wrong checksum.
   uint32_t TakeDrops();
 
   int fd() const { return fd_; }
-  // The address bound, with its real port.
+  // The bound address, with the actual port.
   const TransportAddress& address() const { return address_; }
   bool wildcard() const { return address_.ip.IsWildcard(); }
 

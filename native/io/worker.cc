@@ -15,20 +15,20 @@
 namespace turnpike {
 
 namespace {
-// Events that one look at the sockets takes; the others' turn comes with the next.
+// Maximum number of events per epoll_wait. Others are reported by the next call.
 constexpr int kPollEvents = 64;
 
-// Client 5-tuples without a flow that a worker knows beside those with one.
+// Maximum number of known clients without a flow.
 constexpr uint32_t kKnownClientsBeside = 8'192;
-// Bytes of control datagrams that wait in one worker to be sent.
+// Bytes of control datagrams waiting in one worker.
 constexpr uint32_t kSendQueueBytes = 1u << 20;
-// Reads of sockets in one turn, so that commands wait for no more.
+// Socket reads per turn, which bounds the delay of commands.
 constexpr uint32_t kReceivesPerTurn = 64;
-// Turns in which sockets known to be readable are read before the others are asked.
+// Turns that read known readable sockets before epoll is called again.
 constexpr uint32_t kTurnsBetweenPolls = 8;
-// How long a worker sleeps at most while a control datagram waits for another worker.
+// Maximum sleep in ms while a control datagram waits for another worker.
 constexpr int kBarrierPollMs = 1;
-// Such sleeps of a worker that has been told to stop.
+// Maximum number of such sleeps after Stop.
 constexpr int kFinishPollsMax = 200;
 }  // namespace
 
@@ -108,10 +108,11 @@ bool Worker::Watch(Endpoint& endpoint) {
 }
 
 void Worker::WakeIfAsleep() {
-  // Against Poll: either it sees what was queued before this load, or we see it asleep.
+  // Pairs with the store before the sleep: either the worker sees what was queued before this load,
+  // or this thread sees the worker asleep.
   if (!asleep_.load(std::memory_order_seq_cst)) return;
   const uint64_t one = 1;
-  // It fails only when the counter is full, and then the worker wakes anyway.
+  // The write fails only when the counter is full, and then the worker wakes anyway.
   [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof(one));
 }
 
@@ -121,7 +122,7 @@ void Worker::Stop() {
 }
 
 void Worker::Run() {
-  // Pauses are shorter than the slack that the kernel allows timers by default.
+  // Pauses are shorter than the default timer slack.
   prctl(PR_SET_TIMERSLACK, 1);
   while (!stop_.load(std::memory_order_relaxed)) {
     const Progress commands = ApplyCommands();
@@ -149,8 +150,8 @@ void Worker::NotifyIfDue() {
 void Worker::Finish() {
   CloseBundles();
   FlushSends();
-  // Peers that are told Closed need not wait for a timeout. A barrier of a worker that finishes too
-  // is soon reached; the bound is for one that never ran.
+  // Sends the remaining control datagrams, so that peers receive Closed instead of waiting for a
+  // timeout. The bound covers a barrier of a worker that never ran.
   for (int held = 0; held < kFinishPollsMax;) {
     const Progress commands = ApplyCommands();
     const Progress sends = SendControl();
@@ -184,8 +185,8 @@ void Worker::Wait(int timeout_ms) {
 
 void Worker::Pause(uint64_t pause_ns) {
   paused_since_ns_ = ReadClock().monotonic_ns;
-  // Interrupted by nothing: this thread takes no signals. What the controlling thread queues
-  // meanwhile waits no longer than packets do.
+  // This thread blocks signals, so nothing interrupts the pause. Commands queued meanwhile wait no
+  // longer than packets do.
   const timespec pause{0, static_cast<long>(pause_ns)};
   nanosleep(&pause, nullptr);
   counters_.Add(Counter::kCoalescingPauses);

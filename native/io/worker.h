@@ -1,5 +1,5 @@
-// One thread of the data plane: its sockets, its tables, its loop. Only what stands under
-// "controlling thread" may be called from another thread.
+// A worker: one thread of the data plane with its sockets, tables and loop. Other threads may call
+// only the methods marked "controlling thread", "another worker" or "any thread".
 #pragma once
 
 #include <array>
@@ -23,13 +23,13 @@
 
 namespace turnpike {
 
-// Buckets that bound the datagrams of unlisted ports that are handed up, by address of a relay.
+// Number of rate limiters for punted datagrams from unregistered ports of relays' addresses.
 inline constexpr uint32_t kUnlistedAddresses = 1'024;
-// Bytes of datagrams that wait for a worker because another one has received what is to leave by
-// its endpoints; as much from each other worker.
+// Bytes of datagrams waiting in a worker that another worker received for one of its endpoints; per
+// sending worker.
 inline constexpr uint32_t kHandOverBytes = 256 * 1024;
 
-// Tells the controlling thread that a punt ring has something, once until it looks.
+// Notifies the controlling thread that a worker has something to drain, once until Acknowledge.
 struct Notifier {
   void (*call)(void* context) = nullptr;
   void* context = nullptr;
@@ -38,7 +38,7 @@ struct Notifier {
   void Notify() {
     if (!pending.exchange(true)) call(context);
   }
-  // Controlling thread, before it drains.
+  // Controlling thread: call before draining.
   void Acknowledge() { pending.exchange(false); }
 };
 
@@ -56,8 +56,8 @@ struct WorkerOptions {
   uint32_t closed_indications_per_second;
   SipKey hash_key;
   uint64_t initial_sequence;
-  // kCounterRowCells cells, one element for each relay, and one for each flow and for each place of
-  // a session; all outlive the worker.
+  // One row of counters, one element per relay, and one element per place of a session. All outlive
+  // the worker.
   CounterCell* counters;
   TrunkTraffic* traffic;
   LegTraffic* session_traffic;
@@ -66,9 +66,9 @@ struct WorkerOptions {
   const RelayHosts* relay_hosts;
 };
 
-// The head of a control datagram in a worker's send queue, its bytes behind it. It leaves when
-// every worker has applied as many commands as `barrier` says, so that no answer runs ahead of an
-// entry that it announces.
+// Header of a control datagram in a worker's send queue; its bytes follow. The datagram is sent
+// when every worker has executed as many commands as `barrier` says, so that a response never
+// precedes an entry that it announces.
 struct ControlDatagram {
   std::array<uint64_t, kWorkersMax> barrier;
   FiveTuple path;
@@ -81,16 +81,16 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Controlling thread, before the start: in this order.
+  // Controlling thread, before Run and in this order.
   Status Allocate();
   Status AddListener(TransportHandle handle, UdpSocket socket);
-  // The socket that trunk data leaves through in place of a trunk address's, so that it has a
-  // source port of its own and its own receive queue at the other relay.
+  // Adds the socket that sends trunk data in place of a trunk address's socket. With its own source
+  // port the data has its own receive queue at the other relay.
   Status AddLane(TransportHandle trunk, UdpSocket socket);
-  // `workers` are all of the plane and outlive the run.
+  // `workers` are all workers of the plane and outlive Run.
   void SetPeers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
 
-  // The thread: loops until Stop.
+  // The thread's function: loops until Stop.
   void Run();
 
   // Controlling thread.
@@ -101,27 +101,27 @@ class Worker {
   void WakeIfAsleep();
   void Stop();
 
-  // Another worker, of that index: datagrams to leave by an endpoint of this one, each behind its
-  // 5-tuple; then the word that there are some.
+  // Another worker, with index `worker`: queues datagrams to be sent by an endpoint of this worker,
+  // each after its 5-tuple, then notes that there are some.
   ByteRing& handed_over_by(uint8_t worker) { return handed_over_[worker]; }
   void NoteHandedOverBy(uint8_t worker) {
-    // Sequentially consistent, against the look before this worker sleeps.
+    // Sequentially consistent: pairs with the check that this worker makes before it sleeps.
     handed_over_by_.fetch_or(1u << worker, std::memory_order_seq_cst);
     WakeIfAsleep();
   }
 
-  // Any thread: what came from the peer of a flow, by the number of its entry.
+  // Any thread: traffic received from a flow's peer, by the number of the flow's entry.
   const LegTraffic& flow_traffic(uint32_t number) const {
     return tables_.flows.ValueOf(number).traffic;
   }
 
-  // Any thread: commands carried out since the start.
+  // Any thread: number of commands executed since the start.
   uint64_t applied() const { return applied_.load(std::memory_order_acquire); }
 
  private:
   enum class Progress : uint8_t { kDone, kMore, kHeld };
 
-  // After the loop: what was asked before the stop is still carried out and said.
+  // Executes the remaining commands and sends the remaining control datagrams after the loop.
   void Finish();
 
   Progress ApplyCommands();
@@ -129,26 +129,28 @@ class Worker {
   void ApplyPutFlow(const Command& command);
   void ApplyPutSession(const Command& command);
   void SendProbe(const Command& command);
-  // Through `endpoint`, unfragmented, and counts what became of it.
+  // Sends a probe through `endpoint` unfragmented and counts the result.
   void SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
-  // Has epoll tell when there is something to read.
+  // Adds an endpoint to epoll.
   bool Watch(Endpoint& endpoint);
-  // The endpoint of a handle, or null where it is closed.
+  // Returns the endpoint of a handle, or null if it is closed.
   Endpoint* EndpointOf(TransportHandle handle) const {
     Endpoint* const endpoint = endpoints_[handle.id()].get();
     return endpoint != nullptr && endpoint->handle == handle ? endpoint : nullptr;
   }
   void OpenEndpoint(const Command& command);
   void CloseEndpoint(const Command& command);
-  // Says what errors came to what an endpoint has sent; ends it where its socket is of no use.
+  // Reports ICMP errors for datagrams of an endpoint, and ends the endpoint if its socket has
+  // failed.
   void HandleTrouble(Endpoint& endpoint, uint32_t events);
   void ReportIcmpErrors(Endpoint& endpoint);
-  // Takes an endpoint out of service that nobody has asked to close; ReportEnded closes it.
+  // Stops using an endpoint whose socket failed; ReportEnded closes it.
   void End(Endpoint& endpoint, int error_number);
   void ReportEnded();
-  // Receives again where a call has told an error in place of what waits.
+  // Receives again after a call returned an ICMP error instead of datagrams.
   ReceiveBatch::Result ReceiveAfterError(Endpoint& endpoint);
-  // For a datagram whose endpoint is not among ours: another worker's, or closed.
+  // Handles a datagram whose endpoint is not this worker's: passes it to the owner, or counts it if
+  // the endpoint is closed.
   void PassOn(const Outgoing& outgoing);
   void WakeHandedOver();
   Progress SendHandedOver();
@@ -156,13 +158,13 @@ class Worker {
   void NotifyIfDue();
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
-  // Until a socket may have something: asks, pauses or sleeps.
+  // Waits until a socket may be readable: polls, pauses or sleeps.
   void Wait(int timeout_ms);
   void Sleep(int timeout_ms);
   void Pause(uint64_t pause_ns);
-  // Asks for `busy_poll_us` before it would sleep; whether something came.
+  // Polls for up to `busy_poll_us` before a sleep. Returns whether a socket became readable.
   bool SpinUntilReadable();
-  // Returns whether something came; commands that only wake the worker do not count.
+  // Returns whether a socket is readable; commands that only wake the worker do not count.
   bool PollOnce(int timeout_ms);
   void Receive(Endpoint& endpoint);
   void CountDrops(Endpoint& endpoint, const Now& now);
@@ -170,16 +172,18 @@ class Worker {
   void ForwardTrunkChunk(uint32_t count, const Now& now);
   void ForwardRecords(OpenedTrunk& opened, const Now& now);
   void QueueRecord(const TrunkRecord& record, const Now& now);
-  // Bundles leave when the sockets are empty, or when the oldest has waited long enough.
+  // Closes bundles if the sockets are empty or the oldest bundle has waited for the coalescing
+  // time.
   void CloseBundlesIfDue(const Now& now);
   void CloseBundles();
-  // Tells the sender of data that met no flow so, where that is allowed.
+  // Sends a Closed indication for data without a flow, if that is allowed.
   void SendClosedIndication(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);
-  // Where a datagram waits: a relay's host counts as a relay on either side, as relays check each
-  // other's service addresses.
+  // Returns the punt queue of a datagram. On the client side: proven for known clients, else
+  // strangers. On the trunk side: relays for registered sources, proven for other addresses of
+  // relays (the responses to checks of service addresses), else strangers.
   PuntClass ClassOf(Side side, const FiveTuple& tuple);
-  // Hands up, within a budget, a trunk datagram from an unregistered port of a relay's address.
+  // Punts a trunk datagram from an unregistered port of a relay's address, within a budget.
   void PuntUnlisted(const Packet& packet, const Now& now);
   void ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from);
   void ReportUnboundIndex(uint32_t relay_index, uint32_t session_index);
@@ -194,7 +198,7 @@ class Worker {
   const WorkerOptions options_;
   CounterRow counters_;
   Tables tables_;
-  // Peers that are proven: their requests do not wait behind strangers'.
+  // Proven peers: their requests do not wait behind strangers'.
   FixedTable<FiveTuple, Nothing> known_clients_;
   TrunkAuthenticator authenticator_;
   TrunkAuthenticator path_probe_authenticator_;
@@ -203,47 +207,47 @@ class Worker {
   ClosedIndications closed_indications_;
   ReceiveCoalescer coalescer_;
   ReceiveBatch batch_;
-  // What waits to leave, through all sockets.
+  // Datagrams to send, through all sockets.
   SendBatch sends_;
   std::array<ClientLookup, kChunkPackets> lookups_;
-  // Set by a pause for the turn after it: when it began, so what is read then is no older.
+  // Start of the last pause: datagrams read after it are no older than this.
   uint64_t paused_since_ns_ = 0;
-  // Read since the sockets were last empty.
+  // Messages read since the sockets were last empty.
   uint32_t messages_since_empty_ = 0;
 
-  // By the id of the handle; null where there is none.
+  // Indexed by the id of the handle; null if there is none.
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::unique_ptr<Endpoint>> lanes_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
   ReadableEndpoints readable_;
   uint32_t turns_since_poll_ = 0;
-  // Something waits for the controlling thread that was not told of it.
+  // Whether something waits for the controlling thread that it was not notified of.
   bool punted_ = false;
-  // Endpoints that ended, until that is reported.
+  // Endpoints that ended and are not reported yet.
   std::vector<TransportHandle> ended_;
   RateLimiter icmp_errors_;
-  // Workers that were handed something and do not know, a bit each.
+  // Workers, one bit each, that were handed datagrams and are not notified yet.
   uint32_t handed_over_to_ = 0;
-  // Budgets for datagrams of unlisted ports, by the address that they come from.
+  // Rate limiters for datagrams from unregistered ports, by their IP address.
   MappedArray<RateLimiter> unlisted_;
-  // A path probe; made when the first one is sent.
+  // Buffer of a path probe, allocated when the first one is sent.
   std::unique_ptr<uint8_t[]> probe_;
 
   CommandQueue commands_;
   ByteRing control_sends_;
   PuntQueue punts_;
   ReportRing reports_;
-  // By the worker that hands over; this one's own is not used.
+  // Indexed by the sending worker; this worker's own is unused.
   std::unique_ptr<ByteRing[]> handed_over_;
   const std::vector<std::unique_ptr<Worker>>* workers_ = nullptr;
 
-  // Written by this thread, read by all; on a line of their own.
+  // Written by this thread, read by all; in a separate cache line.
   alignas(64) std::atomic<uint64_t> applied_{0};
   std::atomic<bool> asleep_{false};
   // Written by the controlling thread.
   std::atomic<bool> stop_{false};
-  // Written by other workers: which of them have handed over something, a bit each.
+  // Written by other workers: one bit for each that has handed over datagrams.
   alignas(64) std::atomic<uint32_t> handed_over_by_{0};
 };
 

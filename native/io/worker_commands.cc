@@ -1,4 +1,4 @@
-// The half of a worker that carries out what the controlling thread asks.
+// The part of Worker that executes commands of the controlling thread.
 #include <errno.h>
 
 #include "io/clock.h"
@@ -8,10 +8,10 @@ namespace turnpike {
 
 namespace {
 
-// Work of one turn of a worker's loop, so that neither commands nor a busy socket starve the rest.
+// Maximum work per turn of the loop, so that neither commands nor a busy socket delays the rest.
 constexpr uint32_t kCommandsPerTurn = 1'024;
 constexpr uint32_t kControlSendsPerTurn = 64;
-// Endpoints opened or closed in one turn: each takes the kernel tens of microseconds.
+// Endpoints opened or closed per turn; each takes the kernel tens of µs.
 constexpr uint32_t kEndpointCommandsPerTurn = 16;
 
 Expiry ExpiryOf(const Command& command) { return ExpiryAfter(command.lifetime_seconds); }
@@ -25,7 +25,7 @@ Worker::Progress Worker::ApplyCommands() {
     if (!commands_.Pop(&command)) return Progress::kDone;
     Apply(command);
     counters_.Add(Counter::kCommandsApplied);
-    // Release: who sees the count has the command's effect behind it.
+    // Release order: a thread that sees the count also sees the commands' effects.
     applied_.store(applied_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     if (command.IsOfEndpoint() && ++of_endpoints == kEndpointCommandsPerTurn) break;
   }
@@ -60,7 +60,7 @@ void Worker::Apply(Command& command) {
       }
       break;
     case Command::Kind::kPutPeer:
-      // Bundles know their relay by its index, which this may give to another one.
+      // Bundles refer to their relay by index, which may now belong to another relay.
       CloseBundles();
       command.peer->from_trunk_port = (command.peer->lanes_closed >> options_.index & 1) != 0;
       tables_.peers.Put(command.index, std::unique_ptr<TrunkPeer>(command.peer));
@@ -73,7 +73,7 @@ void Worker::Apply(Command& command) {
       SendProbe(command);
       break;
     case Command::Kind::kPutKnownClient:
-      // One that does not fit stays a stranger, which is served all the same.
+      // A client that does not fit is served as a stranger.
       known_clients_.FindOrInsert(command.flow_key.tuple);
       break;
     case Command::Kind::kRemoveKnownClient:
@@ -91,12 +91,12 @@ void Worker::Apply(Command& command) {
 }
 
 void Worker::ApplyPutFlow(const Command& command) {
-  // Never null: the controlling thread counts along and refuses what does not fit.
+  // Never null: the controlling thread tracks the table's size and refuses what does not fit.
   Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
   const bool same_session = flow->action.IsSameSession(command.flow_action);
   flow->action = command.flow_action;
   flow->expiry = ExpiryOf(command);
-  // A repeated put must not look like loss at the other relay.
+  // A repeated put keeps the sequence, so that it does not look like loss to the other relay.
   if (!same_session) flow->next_session_sequence = 0;
 }
 
@@ -113,7 +113,7 @@ void Worker::ApplyPutSession(const Command& command) {
 }
 
 void Worker::SendProbe(const Command& command) {
-  // No former probe was longer than what it wrote, so the padding behind it is zero.
+  // Earlier probes wrote only their heads, so the padding is zero.
   if (!probe_) probe_ = std::make_unique<uint8_t[]>(kDatagramBytesMax);
   const FiveTuple* const path = command.probe_has_path ? &command.probe_path : nullptr;
   Outgoing out;
@@ -163,7 +163,7 @@ Worker::Progress Worker::SendControl() {
     }
     const auto* head = reinterpret_cast<const ControlDatagram*>(record.data);
     if (!Reached(head->barrier)) {
-      // Those behind it wait too: the order of control datagrams is kept.
+      // Later control datagrams wait too, to keep their order.
       progress = Progress::kHeld;
       break;
     }

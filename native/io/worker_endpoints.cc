@@ -1,4 +1,4 @@
-// The half of a worker that has endpoints come and go, and that sends by those of other workers.
+// The part of Worker that opens and closes endpoints and passes datagrams between workers.
 #include <errno.h>
 #include <sys/epoll.h>
 
@@ -12,14 +12,14 @@ namespace turnpike {
 
 namespace {
 
-// ICMP errors that are handed up: of one endpoint, and of all of a worker.
+// Maximum reported ICMP errors per second: of one endpoint, and of all endpoints of a worker.
 constexpr uint32_t kIcmpErrorsPerSecond = 10;
 constexpr uint32_t kIcmpErrorsOfWorkerPerSecond = 500;
-// Errors of one socket that are looked at before others have their turn.
+// Errors of one socket handled before the other sockets are served.
 constexpr uint32_t kErrorsPerLook = 16;
-// Receive calls that tell an error before what waits is left for the next turn.
+// Maximum number of receive calls per turn that return an error.
 constexpr uint32_t kReceivesAfterErrors = 3;
-// Datagrams from one other worker that leave in one turn.
+// Datagrams of one other worker sent per turn.
 constexpr uint32_t kHandedOverPerTurn = 64;
 
 Side SideOf(EndpointKind kind) {
@@ -30,7 +30,8 @@ Side SideOf(EndpointKind kind) {
   return Side::kClient;
 }
 
-// Whether a receive call says that nothing will come any more. ICMP errors have other numbers.
+// Returns whether an errno of a receive call means that the socket has failed permanently. ICMP
+// errors have other numbers.
 bool IsFatal(int error_number) {
   return error_number == ECONNABORTED || error_number == EBADF || error_number == ENOTSOCK;
 }
@@ -88,7 +89,8 @@ void Worker::ReportIcmpErrors(Endpoint& endpoint) {
     const UdpSocket::ErrorTaken taken = endpoint.socket.TakeError(&error);
     if (taken == UdpSocket::ErrorTaken::kNone) return;
     if (taken == UdpSocket::ErrorTaken::kOther) continue;
-    // The endpoint's own budget first, so that one that is over it takes nothing from the others.
+    // Charges the endpoint's budget first, so that an endpoint over its budget uses none of the
+    // worker's.
     if (!endpoint.icmp_errors.Take(now_ns, kNsPerSecond / kIcmpErrorsPerSecond,
                                    kIcmpErrorsPerSecond) ||
         !icmp_errors_.Take(now_ns, kNsPerSecond / kIcmpErrorsOfWorkerPerSecond,
@@ -123,7 +125,7 @@ void Worker::ReportEnded() {
   for (; !ended_.empty(); ended_.pop_back()) {
     const TransportHandle handle = ended_.back();
     const Endpoint* const endpoint = EndpointOf(handle);
-    // One that is closed by a command meanwhile is answered by that.
+    // A close command that came first has already sent its response.
     if (endpoint == nullptr) continue;
     EndpointReport report{};
     report.kind = PuntKind::kEndpointEnded;

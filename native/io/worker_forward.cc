@@ -1,4 +1,4 @@
-// The half of a worker that packets pass through.
+// The part of Worker that forwards packets.
 #include <utility>
 
 #include "io/clock.h"
@@ -8,10 +8,10 @@ namespace turnpike {
 
 namespace {
 
-// How often a busy worker asks the kernel what it dropped.
+// Interval in ns at which a busy worker reads the kernel's drop counter.
 constexpr uint64_t kDropsCountedEveryNs = 100'000'000;
-// Trunk datagrams from an unregistered port of a relay's address that one worker hands up, for each
-// address, so that TypeScript can tell whether a NAT is at work; addresses told apart.
+// Maximum trunk datagrams per second and IP address, from unregistered ports of a relay, that one
+// worker punts. TypeScript uses them to detect a NAT.
 constexpr uint32_t kUnlistedPerSecond = 10;
 
 }  // namespace
@@ -20,12 +20,12 @@ void Worker::Receive(Endpoint& endpoint) {
   ReceiveBatch::Result result = batch_.Receive(endpoint.socket, endpoint.handle);
   if (result == ReceiveBatch::Result::kFailed) [[unlikely]]
     result = ReceiveAfterError(endpoint);
-  // Once it is drained epoll says when there is more.
+  // Once the socket is drained, epoll reports the next datagram.
   if (result == ReceiveBatch::Result::kMore) readable_.Add(endpoint);
   if (result == ReceiveBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
   messages_since_empty_ += batch_.messages();
   const Now now = ReadClock();
-  // What a lane's filter refuses counts as dropped there.
+  // Packets refused by a lane's filter also count as dropped by its socket.
   if (!endpoint.is_lane) CountDrops(endpoint, now);
   uint64_t packets = 0;
   uint64_t bytes = 0;
@@ -42,13 +42,13 @@ void Worker::Receive(Endpoint& endpoint) {
   counters_.Add(client ? Counter::kClientRxPackets : Counter::kTrunkRxPackets, packets);
   counters_.Add(client ? Counter::kClientRxBytes : Counter::kTrunkRxBytes, bytes);
   CloseBundlesIfDue(now);
-  // What was forwarded lies in the packets, which the next receive overwrites.
+  // Forwarded datagrams use the receive buffers, which the next receive overwrites.
   FlushSends();
   if (handed_over_to_ != 0) [[unlikely]]
     WakeHandedOver();
 }
 
-// Only now and then, and with the next datagram at the latest: asking is a system call.
+// Reads the drop counter at intervals, because it is a system call.
 void Worker::CountDrops(Endpoint& endpoint, const Now& now) {
   if (now.monotonic_ns - endpoint.drops_counted_ns < kDropsCountedEveryNs) return;
   endpoint.drops_counted_ns = now.monotonic_ns;
@@ -59,7 +59,7 @@ void Worker::CountDrops(Endpoint& endpoint, const Now& now) {
 
 void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
   for (uint32_t i = 0; i < count; ++i) {
-    // A packet without headroom is of the same message as the one before it.
+    // A packet without headroom belongs to the same message as the one before it.
     if (i > 0 && !batch_[i].headroom) {
       forwarder_.ClassifyNext(batch_[i], lookups_[i - 1], &lookups_[i]);
     } else {
@@ -197,7 +197,8 @@ PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
     return known_clients_.Find(tuple) != nullptr ? PuntClass::kProven : PuntClass::kStrangers;
   }
   if (tables_.peers.RelayIndexOf(tuple.remote) != nullptr) return PuntClass::kRelays;
-  // Answers to checks come from where relays serve peers, and anybody can write such an address.
+  // Responses to checks come from the service addresses of relays, whose source anybody can forge:
+  // they count as proven peers.
   return options_.relay_hosts->Contain(tuple.remote) ? PuntClass::kProven : PuntClass::kStrangers;
 }
 
@@ -208,7 +209,7 @@ void Worker::PuntUnlisted(const Packet& packet, const Now& now) {
   hash.Update(ip.bytes.data(), ip.bytes.size());
   RateLimiter& budget = unlisted_[hash.Finish() & (kUnlistedAddresses - 1)];
   if (!budget.Take(now.monotonic_ns, kNsPerSecond / kUnlistedPerSecond, kUnlistedPerSecond)) return;
-  // Whether it is handed up or not, it is one that was dropped.
+  // The datagram counts as dropped whether it is punted or not.
   const PuntClass punt_class = ClassOf(Side::kTrunk, *packet.tuple);
   if (punts_.PushDatagram(Side::kTrunk, options_.index, packet, punt_class) ==
       PuntResult::kQueued) {

@@ -21,7 +21,7 @@ Status Pin(pthread_t thread, uint32_t cpu) {
   const int error = pthread_setaffinity_np(thread, sizeof(set), &set);
   if (error == 0) return {};
   const std::string what = "cannot pin a thread to CPU " + std::to_string(cpu);
-  // EINVAL: the CPU is not there, or not among those that this process may use.
+  // EINVAL: the CPU does not exist or this process may not use it.
   if (error == EINVAL) {
     return Status{StatusCode::kOption, error, "cpus: " + what + ": this host has none for us", {}};
   }
@@ -32,8 +32,8 @@ Status Pin(pthread_t thread, uint32_t cpu) {
 
 Status WorkerPool::Open(const PlaneOptions& options, Notifier* notifier) {
   Status status = MakeWorkers(options, notifier);
-  // All sockets of an address before any thread: the kernel spreads 5-tuples over the sockets that
-  // are there, so each one more would move some of them to another worker.
+  // Opens all sockets of an address before any thread starts: the kernel spreads 5-tuples over the
+  // existing sockets, so a later socket would move some to another worker.
   for (size_t i = 0; status.ok() && i < options.client_addresses.size(); ++i) {
     status = OpenAddress(Side::kClient, options.client_addresses[i], options);
   }
@@ -109,8 +109,8 @@ Status WorkerPool::OpenAddress(Side side, const TransportAddress& address,
 Status WorkerPool::OpenLanes(TransportHandle trunk, const TransportAddress& bound,
                              const PlaneOptions& options) {
   std::vector<uint16_t>& ports = lane_ports_.emplace_back();
-  // One worker's traffic is no more than one receive queue's. A registration lists so many sources;
-  // the workers beyond send from the trunk address itself.
+  // Each worker gets a lane, so that its traffic uses one receive queue. A registration lists at
+  // most kTrunkSourcesMax sources; further workers send from the trunk address.
   const size_t lanes_max = kTrunkSourcesMax / options.trunk_addresses.size() - 1;
   for (size_t i = 0; workers_.size() > 1 && i < std::min(workers_.size(), lanes_max); ++i) {
     UdpSocket lane;
@@ -124,7 +124,7 @@ Status WorkerPool::OpenLanes(TransportHandle trunk, const TransportAddress& boun
 }
 
 Status WorkerPool::StartThreads(const std::vector<uint32_t>& cpus) {
-  // Signals are the host's main thread's business.
+  // Workers block all signals, so that the main thread handles them.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

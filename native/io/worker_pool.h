@@ -1,4 +1,4 @@
-// All workers of one data plane: opens the sockets, starts and stops the threads.
+// All workers of one data plane. Opens the sockets, starts and stops the threads.
 #pragma once
 
 #include <pthread.h>
@@ -21,20 +21,22 @@ struct PlaneOptions {
   uint32_t trunk_peers_max = 0;
   uint32_t punt_queue_bytes = 0;
   uint32_t socket_buffer_bytes = 0;
-  // PROTOCOL.md section 4: the longest bundle, and how long records wait for company at most.
+  // Maximum bundle size in bytes (PROTOCOL.md section 4), and maximum batching delay in µs, which
+  // applies only under load.
   uint32_t trunk_mtu_bytes = 0;
   uint32_t coalescing_us = 0;
-  // How long a worker asks its sockets again and again before it sleeps; 0: it sleeps at once.
+  // Time in µs for which a worker polls its sockets before it sleeps; 0 disables polling.
   uint32_t busy_poll_us = 0;
-  // Bare Closed indications to sources of data that met no flow, all workers together; 0: none.
+  // Bare Closed indications per second to sources of data without a flow, for all workers together;
+  // 0 disables them.
   uint32_t closed_indications_per_second = 0;
-  // CPUs that workers are pinned to, in turn; empty: the scheduler's choice.
+  // CPUs that workers are pinned to, in turn; if empty, workers are not pinned.
   std::vector<uint32_t> cpus;
-  // workers + 1 rows of kCounterRowCells, and workers × trunk_peers_max; both outlive the pool. The
-  // binding has one more of each, for a fast path.
+  // (workers + 1) × kCounterRowCells counters, and workers × trunk_peers_max elements of traffic.
+  // Both outlive the pool. The binding allocates one more row of each for a fast path.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
-  // What went to each leg's peer: those of the first worker, the other workers' behind it.
+  // Traffic to each leg's peer: the first worker's elements, then the other workers'.
   LegTraffic* session_traffic = nullptr;
 };
 
@@ -45,22 +47,22 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Opens every socket of every worker, then starts the threads; on failure nothing stays open.
+  // Opens every socket of every worker, then starts the threads. On failure everything is closed.
   // `notifier` outlives the pool. Call once.
   Status Open(const PlaneOptions& options, Notifier* notifier);
 
-  // Stops the threads, waits for them and closes the sockets. Any thread, any number of times, but
-  // nobody may use a worker any more.
+  // Stops and joins the threads and closes the sockets. Any thread, any number of times; no worker
+  // may be used afterwards.
   void Close();
 
-  // Controlling thread writes, workers read.
+  // Written by the controlling thread, read by workers.
   RelayHosts& relay_hosts() { return relay_hosts_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
-  // The addresses bound on a side, with real ports.
+  // The bound addresses of a side, with the actual ports.
   const std::vector<TransportAddress>& addresses(Side side) const {
     return addresses_[static_cast<size_t>(side)];
   }
-  // The ports that trunk data leaves from, by trunk address.
+  // The source ports of trunk data, for each trunk address.
   const std::vector<std::vector<uint16_t>>& lane_ports() const { return lane_ports_; }
 
  private:
