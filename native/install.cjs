@@ -1,11 +1,11 @@
 'use strict';
 /**
- * What npm runs on installation. Nothing where an addon for this platform is there already. Else it
- * compiles one with node-gyp, if the machine has what that needs. Node's headers are those beside
- * Node or of `npm_config_nodedir`; where there are none node-gyp downloads them, once. It never
- * fails the installation: peers and directories need no addon, and opening a relay says what is
- * missing. `--compile` compiles in any case, and fails where that fails; `--check` only tells
- * whether it could.
+ * The install script of the package. Does nothing if an addon for this platform is present.
+ * Otherwise compiles one with node-gyp if the machine has the tools. Node's headers are those
+ * beside Node or of `npm_config_nodedir`; without either, node-gyp downloads them once. It never
+ * fails the installation: peers and directories need no addon, and opening a relay reports what is
+ * missing. `--compile` always compiles, and fails on errors. `--check` only reports whether
+ * compiling is possible.
  */
 const { spawnSync } = require('node:child_process');
 const { existsSync, mkdirSync, rmSync, writeFileSync } = require('node:fs');
@@ -19,16 +19,19 @@ const {
   platformName,
 } = require('./locate.cjs');
 
-/** A download that takes longer would look like an installation that hangs. */
+/** Maximum time of the download of headers, in ms. */
 const DOWNLOAD_MS = 60_000;
 
-/** The folder of Node's headers: the one that node-gyp is told, or beside the executable. */
+/**
+ * Returns the folder of Node's headers: the one given to node-gyp, or the one beside the
+ * executable.
+ */
 function headersFolder() {
   const folders = [process.env.npm_config_nodedir, resolve(process.execPath, '../..')];
   return folders.find((each) => each && existsSync(join(each, 'include/node/node_api.h')));
 }
 
-/** node-gyp as npm brings it, as this checkout has it, or from the PATH. */
+/** Returns node-gyp: npm's, this checkout's, or the one on the PATH. */
 function nodeGyp() {
   const fromNpm = process.env.npm_config_node_gyp;
   if (fromNpm && existsSync(fromNpm)) return [process.execPath, fromNpm];
@@ -72,7 +75,7 @@ function runNodeGyp(args, stdio, timeoutMs) {
     : { failure: `node-gyp ended with status ${run.status}`, output };
 }
 
-/** Downloads Node's headers, if node-gyp has not done so before. Returns as `runNodeGyp`. */
+/** Downloads Node's headers unless node-gyp has them. Returns as `runNodeGyp`. */
 function downloadHeaders() {
   const { failure, output } = runNodeGyp(['install', '--ensure'], 'pipe', DOWNLOAD_MS);
   if (failure === undefined) return { failure, output };
@@ -83,7 +86,7 @@ function downloadHeaders() {
   return { failure: `${said} (${why.trim()}): ${todo}`, output };
 }
 
-/** Compiles. Takes and returns what `runNodeGyp` does. */
+/** Compiles the addon. Parameters and result as of `runNodeGyp`. */
 function compile(stdio) {
   const headers = headersFolder();
   if (headers === undefined) {
@@ -99,12 +102,12 @@ function keepLog(text) {
     mkdirSync(dirname(COMPILE_LOG), { recursive: true });
     writeFileSync(COMPILE_LOG, text);
   } catch {
-    // Nobody can be told where a package's folder cannot be written to.
+    // The package's folder is not writable, so the output is lost.
   }
 }
 
 /**
- * What a developer runs: tells why there is no addon, with the compiler's output as it comes.
+ * Runs for a developer: reports why there is no addon, with the compiler's output.
  * @param attempt - returns why it failed, or undefined
  * @returns the exit code
  */
@@ -132,7 +135,7 @@ function install() {
   console.error(`turnpike: no addon for ${platformName()} (${why}): no relays here. ${advice()}`);
 }
 
-/** Of `npm run build:native`, whose only argument is its own. */
+/** For `npm run build:native`, which takes no arguments of its own. */
 const HELP = 'npm run build:native: compiles the addon into build/Release; it takes no arguments.';
 const FLAGS = ['--check', '--compile'];
 const unknown = process.argv.slice(2).find((each) => !FLAGS.includes(each));

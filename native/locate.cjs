@@ -1,17 +1,17 @@
 'use strict';
 /**
- * Finds the compiled addon. Shared by the installation, which decides whether to compile, and by
- * src/native/load.ts, so that the two never disagree. Plain CommonJS: it runs before any build.
+ * Finds the compiled addon. Used by the install script, which decides whether to compile, and by
+ * src/native/load.ts, so that both agree. CommonJS, because it runs before any build.
  */
 const { accessSync, constants, existsSync, readdirSync } = require('node:fs');
 const { delimiter, dirname, isAbsolute, join, resolve, sep } = require('node:path');
 
 const ROOT = dirname(__dirname);
 
-/** The `kBindingContract` of this build; an addon of another build has another one. */
+/** The `kBindingContract` of this build; an addon of another build has another value. */
 const CONTRACT = require('./contract.json').contract;
 
-/** What node-gyp printed where compiling failed during an installation, which npm does not show. */
+/** File with the output of node-gyp if compiling failed during installation, which npm hides. */
 const COMPILE_LOG = join(ROOT, 'build', 'compile.log');
 
 let knownLibc;
@@ -23,7 +23,7 @@ function libc() {
 }
 
 function detectLibc() {
-  // Looking at the network interfaces, which a report also does, can take seconds.
+  // Excludes network interfaces from the report: listing them can take seconds.
   const { excludeNetwork } = process.report;
   process.report.excludeNetwork = true;
   const { header } = process.report.getReport();
@@ -42,7 +42,7 @@ function platformPackage() {
   return `@turnpike/${platformName()}`;
 }
 
-/** The addons of `prebuilds/` that are for this platform, as prebuildify names them. */
+/** Returns the addons in `prebuilds/` for this platform, in prebuildify's naming. */
 function prebuilds() {
   const folder = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`);
   const otherLibc = libc() === 'glibc' ? '.musl.' : '.glibc.';
@@ -52,12 +52,12 @@ function prebuilds() {
     .map((name) => join(folder, name));
 }
 
-/** Every place where an addon may be, in the order to try them. */
+/** Returns all possible paths of the addon, in the order to try. */
 function* candidates() {
   const chosen = process.env.TURNPIKE_ADDON;
   if (chosen) yield resolve(chosen);
   yield join(ROOT, 'build', 'Release', 'turnpike.node');
-  // The data plane is made of Linux' system calls.
+  // The data plane uses Linux system calls.
   if (process.platform !== 'linux') return;
   yield* prebuilds();
   yield platformPackage();
@@ -82,7 +82,7 @@ function loadAddon() {
     try {
       return { addon: load(place), place, tried };
     } catch (error) {
-      // The first line says it; Node adds the stack of requires.
+      // The first line has the reason; Node appends the require stack.
       tried.push(`${place}: ${error.message.split('\n')[0]}`);
     }
   }
@@ -118,7 +118,7 @@ function missingBuildTools() {
     .map(([name]) => name);
 }
 
-/** A word as a shell takes it. */
+/** Quotes a word for a shell. */
 function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
@@ -138,7 +138,7 @@ function compileCommand() {
   return isHere ? 'npm rebuild turnpike' : `npm rebuild --prefix ${quoted(project)} turnpike`;
 }
 
-/** What to do about it, in a sentence. */
+/** Returns advice on what to do, as a sentence. */
 function advice() {
   if (process.platform !== 'linux') {
     return 'Relays and data planes need Linux; Peer, DirectoryClient and Directory work here.';
@@ -151,7 +151,7 @@ function advice() {
   return `To compile it, ${tools}run \`${compileCommand()}\`; ${others}${log}`;
 }
 
-/** What to tell whoever has no addon. */
+/** Returns the message for a missing addon. */
 function explain(tried) {
   const places = tried.map((line) => `  ${line}`);
   const said = `no addon for ${platformName()} could be loaded`;

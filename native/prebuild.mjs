@@ -27,11 +27,11 @@ import { scriptArguments } from '../test/setup/script-arguments.ts';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const { platformPackage, libc } = createRequire(import.meta.url)('./locate.cjs');
 const SCOPE = '@turnpike/';
-/** Other systems' C++ library may be older than that of the machine that builds. */
+/** Links the C++ library statically: other systems may have an older one. */
 const PORTABLE = '-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL';
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
-/** The files that npm would put into the main package. */
+/** Returns the files of the main package. */
 function packedFiles() {
   const list = ['pack', '--dry-run', '--json', '--ignore-scripts'];
   const [packed] = JSON.parse(execFileSync('npm', list, { cwd: ROOT, encoding: 'utf8' }));
@@ -49,7 +49,7 @@ function writeManifest(folder, content) {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** node-gyp takes Node's headers from here instead of downloading them. */
+/** Folder from which node-gyp takes Node's headers instead of downloading them. */
 function nodeFolder() {
   const folder = resolve(process.execPath, '../..');
   return existsSync(join(folder, 'include/node/node_api.h')) ? folder : undefined;
@@ -108,7 +108,7 @@ function assemblePlatformPackage(folder) {
   });
 }
 
-/** The platform packages of this version: other machines' may have been put beside ours. */
+/** Returns the platform packages of this version, which may include those of other machines. */
 function platformPackages(out) {
   return readdirSync(out)
     .map((name) => join(out, name, 'package.json'))
@@ -118,7 +118,7 @@ function platformPackages(out) {
     .map(({ name, version }) => [name, version]);
 }
 
-/** Development's parts of the manifest mean nothing to who installs the package. */
+/** Writes the main package, without the parts of the manifest that only development uses. */
 function assembleMainPackage(folder, optionalDependencies) {
   const { devDependencies: _, overrides: __, scripts, ...published } = manifest;
   emptyFolder(folder);
@@ -130,13 +130,13 @@ function assembleMainPackage(folder, optionalDependencies) {
   });
 }
 
-/** Runs a command that says itself why it fails. */
+/** Runs a command that prints its own errors. */
 function insist(command, args) {
   const { status } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Compiles the TypeScript with nothing left of earlier builds, where the addon can be compiled. */
+/** Compiles the TypeScript into an empty folder, if the addon can be compiled. */
 function build() {
   insist(process.execPath, [join(ROOT, 'native/install.cjs'), '--check']);
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });

@@ -1,6 +1,5 @@
-// Writes the C++ side of src/native/interface.ts: `npm run build:interface`. With `--check` it
-// writes nothing and fails where a committed file is not what these sources give. Users need none
-// of it: the package has the files.
+// Generates the C++ side of src/native/interface.ts: `npm run build:interface`. With `--check` it
+// writes nothing and fails if a committed file is out of date. Users of the package do not need it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

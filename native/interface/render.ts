@@ -18,13 +18,16 @@ const MADE = 'Made from src/native/interface.ts and counters.ts by `npm run buil
 
 const { DATA_PLANE_LIMITS } = described;
 
-/** Structs that C++ writes itself, as they have methods; the generated checks compare them. */
+/**
+ * Structs that are written by hand in C++ because they have methods. The generated checks compare
+ * their layout.
+ */
 const OWN_STRUCTS: readonly (readonly [name: string, layout: Layout<string>])[] = [
   ['TransportAddress', described.TRANSPORT_ADDRESS],
   ['FiveTuple', described.FIVE_TUPLE],
   ['TrunkTraffic', described.TRUNK_TRAFFIC],
 ];
-/** The same, whose members are private: the size alone is compared. */
+/** Such structs with private members: only the size is compared. */
 const OPAQUE_STRUCTS: readonly (readonly [name: string, layout: Layout<string>])[] = [
   ['LegTraffic', described.LEG_TRAFFIC],
 ];
@@ -38,7 +41,7 @@ const STRUCTS: Readonly<Record<string, Layout<string>>> = {
   PuntedEvent: described.PUNTED_EVENT,
   EndpointReport: described.ENDPOINT_REPORT,
 };
-/** C++ name, name in interface.ts and its members. */
+/** C++ name, name in interface.ts, and members. */
 const ENUMS: readonly (readonly [string, string, Readonly<Record<string, number>>])[] = [
   ['StatusCode', 'Status', described.Status],
   ['Side', 'SIDE_NUMBERS', described.SIDE_NUMBERS],
@@ -47,9 +50,9 @@ const ENUMS: readonly (readonly [string, string, Readonly<Record<string, number>
   ['PuntKind', 'PuntKind', described.PuntKind],
   ['LegField', 'LegField', described.LegField],
 ];
-/** Behind the sets of data and the one of path probes. */
+/** The lane after the sets of data and the set of path probes. */
 const FAST_PATH_LANE_FIRST = DATA_PLANE_LIMITS.workersMax * (DATA_PLANE_LIMITS.laneSets + 1);
-/** Macros of the BPF program, by their value in DATA_PLANE_LIMITS. */
+/** Macros of the BPF program and their names in DATA_PLANE_LIMITS. */
 const BPF_MACROS: Readonly<Record<string, number>> = {
   TP_RECEIVE_KEYS: DATA_PLANE_LIMITS.receiveKeysMax,
   TP_SOCKETS_PER_SIDE: DATA_PLANE_LIMITS.addressesPerSideMax,
@@ -72,13 +75,13 @@ const NAME_OF_VERDICT =
   'inline const char* NameOf(Verdict verdict) {' +
   ' return kCounterNames[static_cast<uint8_t>(verdict)]; }';
 
-/** With a mark between each three digits. */
+/** Formats a number with digit separators. */
 const cppNumber = (value: number) => String(value).replace(/\B(?=(\d{3})+$)/g, "'");
 const pascal = (name: string) =>
   name.replace(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** A text as comment lines, none of them too wide. */
+/** Wraps a text into comment lines. */
 function comment(text: string, indent = ''): string[] {
   const lines: string[] = [];
   let line = `${indent}//`;
@@ -92,7 +95,7 @@ function comment(text: string, indent = ''): string[] {
   return [...lines, line];
 }
 
-/** What the comment before a node of TypeScript says. */
+/** Returns the text of the comment before a node. */
 function docOf(text: string, node: ts.Node): string {
   const range = ts.getLeadingCommentRanges(text, node.getFullStart())?.at(-1);
   const raw = range === undefined ? '' : text.slice(range.pos, range.end);
@@ -103,7 +106,9 @@ function docOf(text: string, node: ts.Node): string {
     .trim();
 }
 
-/** The comments of interface.ts: by `NAME` of what is exported, and by `NAME.member`. */
+/**
+ * Returns the comments of interface.ts, keyed by `NAME` for exports and `NAME.member` for members.
+ */
 function readDocs(): Map<string, string> {
   const text = readFileSync(join(ROOT, 'src/native/interface.ts'), 'utf8');
   const docs = new Map<string, string>();
@@ -142,7 +147,7 @@ function enumLines(docs: ReadonlyMap<string, string>): string[] {
   ]);
 }
 
-/** The name of the struct that a layout is of. */
+/** Returns the name of the struct of a layout. */
 function structOf(layout: FieldType): string {
   const all = [...OWN_STRUCTS, ...Object.entries(STRUCTS)];
   const found = all.find(([, each]) => each === layout);
@@ -156,7 +161,7 @@ function fieldLine(name: string, type: FieldType): string {
   return `  ${cpp} ${snake(name)};`;
 }
 
-/** That a struct's fields stand where the layout has them. */
+/** Returns assertions that a struct's fields are at the layout's offsets. */
 function checkLines(name: string, layout: Layout<string>): string[] {
   return [
     `static_assert(sizeof(${name}) == ${layout.bytes});`,
@@ -190,7 +195,7 @@ function counterLines(counters: Readonly<Record<string, CounterMeaning>>): strin
 
 const nameLines = (counters: object) => Object.keys(counters).map((name) => `    "${name}",`);
 
-/** A C++ header of the namespace. */
+/** Returns a C++ header. */
 function header(about: string, includes: readonly string[], lines: readonly string[]): string {
   return `${[
     ...comment(`${about} ${MADE}`),
@@ -220,7 +225,7 @@ function macroFile(): string {
   ].join('\n')}\n`;
 }
 
-/** Both enums, with the names in the order of a row of counters. */
+/** Returns both enums and the names in the order of a row of counters. */
 function counterNameLines(): string[] {
   return [
     'enum class Verdict : uint8_t {',
@@ -242,7 +247,7 @@ function counterNameLines(): string[] {
   ];
 }
 
-/** The declarations of the addon as they count: without comments. */
+/** Returns the declarations of the addon without comments. */
 function bindingText(): string {
   const text = readFileSync(join(ROOT, 'src/native/binding.ts'), 'utf8');
   const source = ts.createSourceFile('binding.ts', text, ts.ScriptTarget.ES2022, true);
@@ -250,15 +255,15 @@ function bindingText(): string {
 }
 
 /**
- * A number that changes with whatever the two sides must agree on, so that an addon of another
- * build is refused instead of misread.
+ * Returns a number that changes whenever the interface changes, so that an addon of another build
+ * is rejected.
  */
 function contract(): number {
   const content = JSON.stringify([described, Object.keys(COUNTERS), bindingText()]);
   return createHash('sha256').update(content).digest().readUInt32BE(0);
 }
 
-/** What src/native/interface.ts, counters.ts and binding.ts come to: text by path. */
+/** Returns the generated files: text by path. */
 export function renderInterface(): Map<string, string> {
   const docs = readDocs();
   const number = contract();

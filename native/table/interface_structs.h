@@ -18,7 +18,7 @@ static_assert(offsetof(FiveTuple, remote) == 0);
 static_assert(offsetof(FiveTuple, local) == 18);
 static_assert(offsetof(FiveTuple, handle) == 34);
 
-// The scratch memory of a call about a flow: its 5-tuple, and the one that it leads to.
+// Scratch memory of a call about a flow: its 5-tuple, and the 5-tuple that it forwards to.
 struct FlowCommand {
   FiveTuple tuple;
   FiveTuple to;
@@ -27,7 +27,7 @@ static_assert(sizeof(FlowCommand) == 80);
 static_assert(offsetof(FlowCommand, tuple) == 0);
 static_assert(offsetof(FlowCommand, to) == 40);
 
-// The scratch memory of `openEndpoint`; port 0 stands for the system's choice.
+// Scratch memory of `openEndpoint`. Port 0 selects a free port.
 struct EndpointCommand {
   TransportAddress address;
   EndpointKind kind;
@@ -38,8 +38,8 @@ static_assert(offsetof(EndpointCommand, address) == 0);
 static_assert(offsetof(EndpointCommand, kind) == 18);
 static_assert(offsetof(EndpointCommand, worker) == 19);
 
-// The scratch memory of `putTrunkPeer`. Behind it come its lists without gaps: `sources`
-// TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` TRUNK_KEY, `ways` TRUNK_WAY.
+// Scratch memory of `putTrunkPeer`. Its lists follow without padding: `sources` as
+// TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `ways` as TRUNK_WAY.
 struct TrunkPeerCommand {
   FiveTuple path;
   uint16_t sources;
@@ -62,7 +62,7 @@ static_assert(offsetof(TrunkPeerCommand, bundle_bytes_max) == 50);
 static_assert(offsetof(TrunkPeerCommand, lanes_closed) == 52);
 static_assert(offsetof(TrunkPeerCommand, ways) == 56);
 
-// A key of PROTOCOL.md section 4 and the day that it is of.
+// A trunk key (PROTOCOL.md section 4) and its day.
 struct TrunkKeyEntry {
   uint16_t epoch;
   uint8_t key[16];
@@ -71,7 +71,8 @@ static_assert(sizeof(TrunkKeyEntry) == 18);
 static_assert(offsetof(TrunkKeyEntry, epoch) == 0);
 static_assert(offsetof(TrunkKeyEntry, key) == 2);
 
-// A way to a relay: its address, our trunk socket, and what we hear by it.
+// A path to a relay: its address, the local trunk socket, and whether this relay's probes are
+// answered on it.
 struct TrunkWayEntry {
   TransportAddress remote;
   uint16_t socket;
@@ -84,7 +85,7 @@ static_assert(offsetof(TrunkWayEntry, socket) == 18);
 static_assert(offsetof(TrunkWayEntry, heard) == 20);
 static_assert(offsetof(TrunkWayEntry, reserved) == 21);
 
-// The head of a punted datagram; its bytes follow, padded to a multiple of 8.
+// Header of a punted datagram. Its bytes follow, padded to a multiple of 8.
 struct PuntedDatagram {
   PuntKind kind;
   uint8_t worker;
@@ -105,8 +106,8 @@ static_assert(offsetof(PuntedDatagram, handle) == 8);
 static_assert(offsetof(PuntedDatagram, remote) == 16);
 static_assert(offsetof(PuntedDatagram, local) == 32);
 
-// An event. `number` is that of the probe, or the session index that is not bound; `heard`,
-// `remotePort`, `socket` and `remote` are of path probes alone, `rttNs` of all probes.
+// A punted event. `number` is the probe's number, or the unbound session index. `heard`,
+// `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all probes.
 struct PuntedEvent {
   PuntKind kind;
   Heard heard;
@@ -129,9 +130,9 @@ static_assert(offsetof(PuntedEvent, socket) == 14);
 static_assert(offsetof(PuntedEvent, rtt_ns) == 16);
 static_assert(offsetof(PuntedEvent, remote) == 24);
 
-// An answer or an event of an endpoint. `port` is the one bound, or of the `remote` that an ICMP
-// error is about, whose `icmpInfo` is the MTU where a datagram was too long; `status` and
-// `errorNumber` say why an endpoint was not opened, or ended.
+// A response or event of an endpoint. `port` is the bound port, or that of `remote` for an ICMP
+// error. `icmpInfo` is the MTU if a datagram was too long. `status` and `errorNumber` tell why an
+// endpoint was not opened, or ended.
 struct EndpointReport {
   PuntKind kind;
   StatusCode status;

@@ -1,22 +1,19 @@
 /**
- * What a counter counts. `datagrams` are UDP datagrams as they would be on a wire, also where the
- * system hands over many at once; `records` are payloads of peers, of which a trunk datagram holds
- * one or more; `bytes` are of UDP payloads.
+ * What a counter counts. `datagrams` are UDP datagrams as on the wire, also if the kernel delivers
+ * several at once. `records` are payloads of peers; a trunk datagram holds one or more. `bytes` are
+ * bytes of UDP payload.
  */
 export type CounterUnit = 'datagrams' | 'records' | 'bytes' | 'operations';
 
-/** What a counter stands for. */
+/** The meaning of a counter. */
 export interface CounterMeaning {
   readonly unit: CounterUnit;
-  /** Whether what it counts was dropped: nobody gets it. */
+  /** Whether it counts drops. */
   readonly dropped?: boolean;
   readonly means: string;
 }
 
-/**
- * Verdicts on datagrams and records, each of which counts what got it. PROTOCOL.md fixes what is
- * dropped; the list says under which name.
- */
+/** Verdicts on datagrams and records; each has a counter. PROTOCOL.md fixes what is dropped. */
 export const VERDICT_COUNTERS = {
   client_to_trunk: {
     unit: 'records',
@@ -122,7 +119,7 @@ export const VERDICT_COUNTERS = {
   },
 } as const satisfies Record<string, CounterMeaning>;
 
-/** What workers count beside verdicts. */
+/** Counters of workers other than verdicts. */
 export const IO_COUNTERS = {
   client_rx_packets: { unit: 'datagrams', means: 'received on the client side' },
   client_rx_bytes: { unit: 'bytes', means: 'received on the client side' },
@@ -231,8 +228,8 @@ export const IO_COUNTERS = {
 } as const satisfies Record<string, CounterMeaning>;
 
 /**
- * Every counter of a data plane, in the order of a row of them; `npm run build:interface` generates
- * the C++ side. All start at 0 when the plane is opened and never fall.
+ * Every counter of a data plane, in the order of a row. `npm run build:interface` generates the C++
+ * side. All start at 0 when the plane is opened and never decrease.
  */
 export const COUNTERS = { ...VERDICT_COUNTERS, ...IO_COUNTERS };
 

@@ -1,14 +1,14 @@
 /**
- * What the TypeScript of a data plane and its C++ must agree on: limits, numbers of kinds, and the
+ * The interface of the data plane between TypeScript and C++: limits, numbers of kinds, and the
  * layout of memory that one side writes and the other reads. `npm run build:interface` generates
- * the C++ side from this file and from counters.ts; test/house fails where that was forgotten.
+ * the C++ side from this file and counters.ts; test/house checks that it is up to date.
  */
 
-/** Limits of a data plane; `kWorkersMax` and the like in C++. */
+/** Limits of a data plane. In C++ they are named `kWorkersMax` and so on. */
 export const DATA_PLANE_LIMITS = {
   /** Worker threads of one data plane. */
   workersMax: 16,
-  /** Addresses that a data plane binds for peers, and again for other relays. */
+  /** Addresses that a data plane binds on each side. */
   addressesPerSideMax: 16,
   /** Largest CPU number that a worker may be pinned to, plus one. */
   cpusMax: 1_024,
@@ -18,66 +18,71 @@ export const DATA_PLANE_LIMITS = {
   sessionsLimit: 16_777_216,
   /** Largest table of other relays that an option may ask for. */
   trunkPeersLimit: 65_536,
-  /** Source addresses of one relay: as many as a registration lists (PROTOCOL.md section 4). */
+  /** Maximum source addresses of one relay, as in a registration (PROTOCOL.md section 4). */
   trunkSourcesMax: 64,
-  /** Ways to one relay whose probes are told what we hear by them. */
+  /**
+   * Maximum paths to one relay for which probe replies report whether this relay's probes are
+   * answered.
+   */
   trunkWaysMax: 16,
-  /** Keys that data of one relay is accepted by: of yesterday, today and tomorrow. */
+  /** Receive keys of one relay: yesterday's, today's and tomorrow's. */
   receiveKeysMax: 3,
-  /** Keys for what one relay is sent, one for each of so many days. */
+  /** Maximum send keys of one relay, one per day. */
   sendKeysMax: 8,
   /**
-   * Sets of lanes for data, of workersMax lanes each: a worker's data has the lane worker +
-   * workersMax × set. The set after the last is that of path probes and their replies, which have
-   * counters of their own: one sent by a slow path would otherwise arrive behind the replay window.
-   * Lanes from 128 on are the fast path's.
+   * Sets of lanes for data, of workersMax lanes each. A worker sends data in lane worker +
+   * workersMax × set. The set after the last carries path probes and their replies with separate
+   * counters, because one sent on a slow path would otherwise arrive behind the replay window.
+   * Lanes from 128 on belong to the fast path.
    */
   laneSets: 7,
-  /** Lanes that a relay can have: the lane is one byte of a trunk datagram. */
+  /** Number of lanes of a relay: the lane is one byte of a trunk datagram. */
   lanes: 256,
-  /** Largest UDP payload in bytes: over IPv6 without jumbograms, 65,535 less 8 of UDP. */
+  /** Largest UDP payload in bytes: over IPv6 without jumbograms, 65,535 - 8. */
   datagramBytesMax: 65_527,
-  /** Smallest `trunkMtuBytes`: the UDP payload of the 576 bytes that every IPv4 host takes. */
+  /**
+   * Smallest `trunkMtuBytes`: the UDP payload of a 576-byte IPv4 packet, which every host accepts.
+   */
   trunkMtuBytesMin: 508,
   /** Bytes of a path probe without padding (PROTOCOL.md section 4). */
   pathProbeBytesMin: 36,
-  /** Longest pause for which a loaded worker leaves packets in its sockets, in microseconds. */
+  /** Maximum batching delay of a loaded worker, in microseconds. */
   coalescingUsMax: 1_000,
   /** Longest time for which an idle worker polls its sockets before it sleeps, in microseconds. */
   busyPollUsMax: 1_000_000,
-  /** Bare Closed indications a second that an option may allow, of all workers together. */
+  /** Largest rate of bare Closed indications that an option may set, per second for all workers. */
   closedIndicationsPerSecondMax: 1_000_000,
-  /** Largest datagram handed up to TypeScript, in bytes. */
+  /** Largest datagram punted to TypeScript, in bytes. */
   puntBytesMax: 2_048,
   /** Smallest queue of punted datagrams, in bytes. */
   puntQueueBytesMin: 16_384,
   /** Largest queue of punted datagrams that an option may ask for, in bytes. */
   puntQueueBytesLimit: 268_435_456,
-  /** Commands that wait in one worker's queue. */
+  /** Length of a worker's command queue. */
   commandQueueLength: 16_384,
   /** Endpoints of one worker that are open, opening or closing at once. */
   endpointsPerWorkerMax: 16_384,
-  /** Commands to open and close endpoints of one worker whose answers are still to come. */
+  /** Maximum endpoint commands of one worker that wait for a response. */
   endpointCommandsMax: 1_024,
-  /** Events of the endpoints of one worker that wait to be handed up. */
+  /** Maximum endpoint events of one worker that wait to be read. */
   endpointEventsMax: 1_024,
   /** Bytes of the scratch memory. */
   scratchBytes: 2_048,
   /**
-   * Largest difference of session sequences that counts as loss or as reordering. A larger one says
-   * that another worker or relay had the session meanwhile, and only sets the new start.
+   * Largest difference of session sequences that counts as loss or reordering. A larger one means
+   * that another worker or relay had the session meanwhile, and sets a new start.
    */
   sessionSequenceGapMax: 4_096,
   /** Longest lifetime of an entry that expires, in seconds: 31 years. */
   entryLifetimeSecondsMax: 1_000_000_000,
-  /** Bits of a leg's first counter word that count packets; those above hold a second. */
+  /** Bits of a leg's first counter word that count packets; the others hold a second. */
   legPacketsBits: 40,
 } as const;
 
-/** Stands for all workers where one is named. */
+/** A worker index that means all workers. */
 export const EVERY_WORKER = 0xffff_ffff;
 
-/** What a call of the addon came to. */
+/** Result of a call of the addon. */
 export const Status = {
   Ok: 0,
   /** A table is full. */
@@ -86,57 +91,57 @@ export const Status = {
   QueueFull: 2,
   /** The data plane is closed. */
   Closed: 3,
-  /** The caller's mistake: a value or an index is out of its bounds. */
+  /** A value or an index is out of bounds: a programmer error. */
   Invalid: 4,
-  /** An address that the socket in question can never send to or receive from. */
+  /** The socket can never send to or receive from the address. */
   Address: 5,
   /** A socket could not be opened or bound. */
   Bind: 6,
   /** The system refused memory, a thread or a descriptor. */
   System: 7,
-  /** An entry or a probe names a relay that is not there. */
+  /** An entry or a probe names an unknown relay. */
   UnknownRelay: 8,
-  /** An option asks for what this host does not have. */
+  /** An option requires something that this host lacks. */
   Option: 9,
 } as const;
 
-/** Which of a relay's two faces a socket belongs to. */
+/** The side of a relay that a socket belongs to. */
 export const SIDE_NUMBERS = { client: 0, trunk: 1 } as const;
 
 /** What `openEndpoint` opens: `client` is a UDP socket of the client side. */
 export const ENDPOINT_KIND_NUMBERS = { client: 0 } as const;
 
 /**
- * Whether the sender of a path probe or of its reply gets answers to its own probes by the same
- * way; the numbers of PROTOCOL.md section 4, where any other one is 0.
+ * Whether the sender of a path probe or its reply receives replies to its own probes on the same
+ * path. Numbers of PROTOCOL.md section 4; any other number means 0.
  */
 export const HEARD_NUMBERS = { unknown: 0, answered: 1, unanswered: 2 } as const;
 
-/** What a punted record is. */
+/** Kinds of punted records. */
 export const PuntKind = {
-  /** A datagram of a known sender, by the side that it came to. */
+  /** A datagram of a known sender, by side. */
   ClientDatagram: 0,
   TrunkDatagram: 1,
   /** The reply to a plain probe. */
   ProbeReply: 2,
   /** Data of a relay on a session index that is not bound. */
   UnboundIndex: 3,
-  /** A datagram of a stranger, by the side that it came to. */
+  /** A datagram of a stranger, by side. */
   StrangerClientDatagram: 4,
   StrangerTrunkDatagram: 5,
   /** The reply to a path probe. */
   PathProbeReply: 6,
-  /** The answer to `openEndpoint`: its port, or why it failed. */
+  /** The response to `openEndpoint`: the port, or the error. */
   EndpointOpened: 7,
-  /** The answer to `closeEndpoint`. */
+  /** The response to `closeEndpoint`. */
   EndpointClosed: 8,
-  /** An endpoint is closed that nobody asked to close. */
+  /** The worker closed an endpoint because its socket failed. */
   EndpointEnded: 9,
-  /** An ICMP error to a datagram that left through an endpoint. */
+  /** An ICMP error for a datagram sent by an endpoint. */
   IcmpError: 10,
 } as const;
 
-/** Counters of a leg that the addon reads from a flow's own entry. */
+/** Counters of a leg that the addon reads from a flow's entry. */
 export const LegField = { Packets: 0, PayloadBytes: 1, LastSecond: 2 } as const;
 
 const FIELD_BYTES = {
@@ -154,12 +159,12 @@ const FIELD_BYTES = {
 };
 
 /**
- * A field: a number in host order, 16 bytes of an IP address (IPv4 mapped) or of a key, one of the
- * kinds above, or a layout inside of this one.
+ * Type of a field: a number in host order, 16 bytes of an IP address (IPv4-mapped) or key, one of
+ * the kinds above, or a nested layout.
  */
 export type FieldType = keyof typeof FIELD_BYTES | Layout<string>;
 
-/** A struct of C++: every field stands at a multiple of its alignment, as compilers place it. */
+/** A C++ struct. Every field is at a multiple of its alignment, as compilers place it. */
 export interface Layout<Name extends string> {
   readonly bytes: number;
   readonly alignment: number;
@@ -192,13 +197,13 @@ function layout<Name extends string>(fields: Readonly<Record<Name, FieldType>>):
 /** An address and port. */
 export const TRANSPORT_ADDRESS = layout({ ip: 'ip', port: 'u16' });
 
-/** A 5-tuple; `handle` is three words of 16 bits, the lowest first; `local` all zero for none. */
+/** A 5-tuple. `handle` is three 16-bit words, lowest first; `local` is all zero for none. */
 export const FIVE_TUPLE = layout({ remote: TRANSPORT_ADDRESS, local: 'ip', handle: 'handle' });
 
-/** The scratch memory of a call about a flow: its 5-tuple, and the one that it leads to. */
+/** Scratch memory of a call about a flow: its 5-tuple, and the 5-tuple that it forwards to. */
 export const FLOW_COMMAND = layout({ tuple: FIVE_TUPLE, to: FIVE_TUPLE });
 
-/** The scratch memory of `openEndpoint`; port 0 stands for the system's choice. */
+/** Scratch memory of `openEndpoint`. Port 0 selects a free port. */
 export const ENDPOINT_COMMAND = layout({
   address: TRANSPORT_ADDRESS,
   kind: 'EndpointKind',
@@ -206,8 +211,8 @@ export const ENDPOINT_COMMAND = layout({
 });
 
 /**
- * The scratch memory of `putTrunkPeer`. Behind it come its lists without gaps: `sources`
- * TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` TRUNK_KEY, `ways` TRUNK_WAY.
+ * Scratch memory of `putTrunkPeer`. Its lists follow without padding: `sources` as
+ * TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `ways` as TRUNK_WAY.
  */
 export const TRUNK_PEER_COMMAND = layout({
   path: FIVE_TUPLE,
@@ -221,10 +226,13 @@ export const TRUNK_PEER_COMMAND = layout({
   ways: 'u16',
 });
 
-/** A key of PROTOCOL.md section 4 and the day that it is of. */
+/** A trunk key (PROTOCOL.md section 4) and its day. */
 export const TRUNK_KEY = layout({ epoch: 'u16', key: 'key' });
 
-/** A way to a relay: its address, our trunk socket, and what we hear by it. */
+/**
+ * A path to a relay: its address, the local trunk socket, and whether this relay's probes are
+ * answered on it.
+ */
 export const TRUNK_WAY = layout({
   remote: TRANSPORT_ADDRESS,
   socket: 'u16',
@@ -232,7 +240,7 @@ export const TRUNK_WAY = layout({
   reserved: 'u8',
 });
 
-/** The head of a punted datagram; its bytes follow, padded to a multiple of 8. */
+/** Header of a punted datagram. Its bytes follow, padded to a multiple of 8. */
 export const PUNTED_DATAGRAM = layout({
   kind: 'PuntKind',
   worker: 'u8',
@@ -245,8 +253,8 @@ export const PUNTED_DATAGRAM = layout({
 });
 
 /**
- * An event. `number` is that of the probe, or the session index that is not bound; `heard`,
- * `remotePort`, `socket` and `remote` are of path probes alone, `rttNs` of all probes.
+ * A punted event. `number` is the probe's number, or the unbound session index. `heard`,
+ * `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all probes.
  */
 export const PUNTED_EVENT = layout({
   kind: 'PuntKind',
@@ -261,9 +269,9 @@ export const PUNTED_EVENT = layout({
 });
 
 /**
- * An answer or an event of an endpoint. `port` is the one bound, or of the `remote` that an ICMP
- * error is about, whose `icmpInfo` is the MTU where a datagram was too long; `status` and
- * `errorNumber` say why an endpoint was not opened, or ended.
+ * A response or event of an endpoint. `port` is the bound port, or that of `remote` for an ICMP
+ * error. `icmpInfo` is the MTU if a datagram was too long. `status` and `errorNumber` tell why an
+ * endpoint was not opened, or ended.
  */
 export const ENDPOINT_REPORT = layout({
   kind: 'PuntKind',
@@ -278,10 +286,10 @@ export const ENDPOINT_REPORT = layout({
   remote: 'ip',
 });
 
-/** What one direction of a leg has carried; `legPacketsBits` divides the first word. */
+/** Traffic of one direction of a leg. `legPacketsBits` splits the first word. */
 export const LEG_TRAFFIC = layout({ packetsAndSecond: 'u64', payloadBytes: 'u64' });
 
-/** Records to and from one relay, as one worker saw them. */
+/** Records to and from one relay, counted by one worker. */
 export const TRUNK_TRAFFIC = layout({
   recordsSent: 'u64',
   recordsReceived: 'u64',
