@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 50682883;
+inline constexpr uint32_t kBindingContract = 2352597819;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -25,7 +25,7 @@ inline constexpr uint32_t kTrunkPeersLimit = 65'536;
 inline constexpr uint32_t kTrunkSourcesMax = 64;
 // Maximum paths to one relay for which probe replies report whether this relay's probes are
 // answered.
-inline constexpr uint32_t kTrunkWaysMax = 16;
+inline constexpr uint32_t kTrunkPathsMax = 16;
 // Receive keys of one relay: yesterday's, today's and tomorrow's.
 inline constexpr uint32_t kReceiveKeysMax = 3;
 // Maximum send keys of one relay, one per day.

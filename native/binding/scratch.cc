@@ -8,7 +8,7 @@ namespace {
 
 static_assert(sizeof(TrunkPeerCommand) + kTrunkSourcesMax * sizeof(TransportAddress) +
                   (kSendKeysMax + kReceiveKeysMax) * sizeof(TrunkKeyEntry) +
-                  kTrunkWaysMax * sizeof(TrunkWayEntry) <=
+                  kTrunkPathsMax * sizeof(TrunkPathEntry) <=
               kScratchBytes);
 
 // Reads consecutive entries without padding.
@@ -41,7 +41,7 @@ bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
   const TrunkPeerCommand command = Read<TrunkPeerCommand>(scratch);
   if (command.records_max == 0 || command.sources > kTrunkSourcesMax ||
       command.send_keys > kSendKeysMax || command.receive_keys > kReceiveKeysMax ||
-      command.ways > kTrunkWaysMax || command.lane_offset > 0xff) {
+      command.paths > kTrunkPathsMax || command.lane_offset > 0xff) {
     return false;
   }
   spec->path = command.path;
@@ -55,9 +55,9 @@ bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
   }
   lists.ReadKeys(command.send_keys, &spec->send_keys);
   lists.ReadKeys(command.receive_keys, &spec->receive_keys);
-  for (uint16_t i = 0; i < command.ways; ++i) {
-    const TrunkWayEntry entry = lists.Next<TrunkWayEntry>();
-    spec->ways.push_back(TrunkWay{entry.socket, entry.remote, entry.heard});
+  for (uint16_t i = 0; i < command.paths; ++i) {
+    const TrunkPathEntry entry = lists.Next<TrunkPathEntry>();
+    spec->paths.push_back(TrunkPath{entry.socket, entry.remote, entry.heard});
   }
   return true;
 }

@@ -36,7 +36,7 @@ const STRUCTS: Readonly<Record<string, Layout<string>>> = {
   EndpointCommand: described.ENDPOINT_COMMAND,
   TrunkPeerCommand: described.TRUNK_PEER_COMMAND,
   TrunkKeyEntry: described.TRUNK_KEY,
-  TrunkWayEntry: described.TRUNK_WAY,
+  TrunkPathEntry: described.TRUNK_PATH,
   PuntedDatagram: described.PUNTED_DATAGRAM,
   PuntedEvent: described.PUNTED_EVENT,
   EndpointReport: described.ENDPOINT_REPORT,
@@ -172,7 +172,7 @@ function checkLines(name: string, layout: Layout<string>): string[] {
 }
 
 const docName = (cpp: string) =>
-  ({ TrunkKeyEntry: 'TRUNK_KEY', TrunkWayEntry: 'TRUNK_WAY' })[cpp] ??
+  ({ TrunkKeyEntry: 'TRUNK_KEY', TrunkPathEntry: 'TRUNK_PATH' })[cpp] ??
   snake(cpp).slice(1).toUpperCase();
 
 function structLines(docs: ReadonlyMap<string, string>): string[] {
@@ -296,7 +296,7 @@ export function renderInterface(): Map<string, string> {
     [
       'native/table/interface_structs.h',
       header(
-        'Memory that TypeScript writes and C++ reads, or the other way.',
+        'Memory that TypeScript writes and C++ reads, or the reverse.',
         ['<cstddef>', '<cstdint>', '', '"base/interface.h"', '"table/five_tuple.h"'],
         [
           ...OWN_STRUCTS.filter(([name]) => name !== 'TrunkTraffic').flatMap(([name, each]) =>

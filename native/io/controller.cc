@@ -184,7 +184,7 @@ StatusCode Controller::RemoveSession(uint32_t index) {
 
 StatusCode Controller::PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& spec) {
   if (relay_index >= relays_.size()) return StatusCode::kInvalid;
-  if (spec.sources.size() > kTrunkSourcesMax || spec.ways.size() > kTrunkWaysMax ||
+  if (spec.sources.size() > kTrunkSourcesMax || spec.paths.size() > kTrunkPathsMax ||
       spec.lane_offset >= kProbeLaneFirst || spec.lane_offset % kWorkersMax != 0 ||
       (spec.bundle_bytes_max != 0 && spec.bundle_bytes_max < kTrunkMtuBytesMin)) {
     return StatusCode::kInvalid;
@@ -224,7 +224,7 @@ std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec,
                                ? trunk_mtu_bytes_
                                : std::min(spec.bundle_bytes_max, trunk_mtu_bytes_);
   peer->lanes_closed = spec.lanes_closed;
-  peer->ways = spec.ways;
+  peer->paths = spec.paths;
   return peer;
 }
 

@@ -30,7 +30,7 @@ struct TrunkPeerSpec {
   uint8_t lane_offset = 0;
   uint32_t bundle_bytes_max = 0;
   uint32_t lanes_closed = 0;
-  std::vector<TrunkWay> ways;
+  std::vector<TrunkPath> paths;
 };
 
 // A probe on a path that may differ from the relay's.

@@ -1,4 +1,4 @@
-// Memory that TypeScript writes and C++ reads, or the other way. Made from src/native/interface.ts
+// Memory that TypeScript writes and C++ reads, or the reverse. Made from src/native/interface.ts
 // and counters.ts by `npm run build:interface`.
 #pragma once
 
@@ -39,7 +39,7 @@ static_assert(offsetof(EndpointCommand, kind) == 18);
 static_assert(offsetof(EndpointCommand, worker) == 19);
 
 // Scratch memory of `putTrunkPeer`. Its lists follow without padding: `sources` as
-// TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `ways` as TRUNK_WAY.
+// TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `paths` as TRUNK_PATH.
 struct TrunkPeerCommand {
   FiveTuple path;
   uint16_t sources;
@@ -49,7 +49,7 @@ struct TrunkPeerCommand {
   uint16_t lane_offset;
   uint16_t bundle_bytes_max;
   uint32_t lanes_closed;
-  uint16_t ways;
+  uint16_t paths;
 };
 static_assert(sizeof(TrunkPeerCommand) == 60);
 static_assert(offsetof(TrunkPeerCommand, path) == 0);
@@ -60,7 +60,7 @@ static_assert(offsetof(TrunkPeerCommand, records_max) == 46);
 static_assert(offsetof(TrunkPeerCommand, lane_offset) == 48);
 static_assert(offsetof(TrunkPeerCommand, bundle_bytes_max) == 50);
 static_assert(offsetof(TrunkPeerCommand, lanes_closed) == 52);
-static_assert(offsetof(TrunkPeerCommand, ways) == 56);
+static_assert(offsetof(TrunkPeerCommand, paths) == 56);
 
 // A trunk key (PROTOCOL.md section 4) and its day.
 struct TrunkKeyEntry {
@@ -73,17 +73,17 @@ static_assert(offsetof(TrunkKeyEntry, key) == 2);
 
 // A path to a relay: its address, the local trunk socket, and whether this relay's probes are
 // answered on it.
-struct TrunkWayEntry {
+struct TrunkPathEntry {
   TransportAddress remote;
   uint16_t socket;
   Heard heard;
   uint8_t reserved;
 };
-static_assert(sizeof(TrunkWayEntry) == 22);
-static_assert(offsetof(TrunkWayEntry, remote) == 0);
-static_assert(offsetof(TrunkWayEntry, socket) == 18);
-static_assert(offsetof(TrunkWayEntry, heard) == 20);
-static_assert(offsetof(TrunkWayEntry, reserved) == 21);
+static_assert(sizeof(TrunkPathEntry) == 22);
+static_assert(offsetof(TrunkPathEntry, remote) == 0);
+static_assert(offsetof(TrunkPathEntry, socket) == 18);
+static_assert(offsetof(TrunkPathEntry, heard) == 20);
+static_assert(offsetof(TrunkPathEntry, reserved) == 21);
 
 // Header of a punted datagram. Its bytes follow, padded to a multiple of 8.
 struct PuntedDatagram {

@@ -69,10 +69,10 @@ void TrunkPeers::UncountIp(const IpAddress& ip) {
 
 Heard TrunkPeer::HeardBy(const FiveTuple& tuple) const {
   Heard heard = Heard::kUnknown;
-  for (const TrunkWay& way : ways) {
-    if (tuple.handle.index() != way.socket || !(way.remote.ip == tuple.remote.ip)) continue;
-    if (way.remote.port == tuple.remote.port) return way.heard;
-    heard = way.heard;
+  for (const TrunkPath& path : paths) {
+    if (tuple.handle.index() != path.socket || !(path.remote.ip == tuple.remote.ip)) continue;
+    if (path.remote.port == tuple.remote.port) return path.heard;
+    heard = path.heard;
   }
   return heard;
 }

@@ -77,7 +77,7 @@ struct TrunkPeerShared {
 };
 
 // A path to a relay, for the replies to path probes that arrive by it.
-struct TrunkWay {
+struct TrunkPath {
   // The index of the local trunk socket, and the relay's trunk address.
   uint16_t socket = 0;
   TransportAddress remote;
@@ -106,7 +106,7 @@ struct TrunkPeer {
   uint32_t lanes_closed = 0;
   // The bit of `lanes_closed` for the worker that owns this.
   bool from_trunk_port = false;
-  std::vector<TrunkWay> ways;
+  std::vector<TrunkPath> paths;
 
   // Returns `heard` of the path that a datagram came by. An exact match of the source wins over a
   // match of its IP address alone.

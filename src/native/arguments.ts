@@ -115,17 +115,17 @@ export class ArgumentChecks {
     if (![...sendKeys, ...receiveKeys].every(isKey)) {
       refuse(`a key has ${KEY_BYTES} bytes and an epoch from 0 to 65535`);
     }
-    this.#ways(peer);
+    this.#paths(peer);
   }
 
-  #ways({ bundleBytesMax, laneSet = 0, lanesClosed = [], ways = [] }: TrunkPeer): void {
-    const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkWaysMax } = DATA_PLANE_LIMITS;
+  #paths({ bundleBytesMax, laneSet = 0, lanesClosed = [], paths = [] }: TrunkPeer): void {
+    const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkPathsMax } = DATA_PLANE_LIMITS;
     if (bundleBytesMax !== undefined) {
       within('bundleBytesMax', bundleBytesMax, trunkMtuBytesMin, datagramBytesMax);
     }
     within('laneSet', laneSet, 0, laneSets - 1);
     for (const worker of lanesClosed) within('lanesClosed', worker, 0, this.#sizes.workers - 1);
-    atMost('ways', ways, trunkWaysMax);
+    atMost('paths', paths, trunkPathsMax);
   }
 }
 

@@ -17,8 +17,8 @@ import {
   PuntKind,
   TRANSPORT_ADDRESS,
   TRUNK_KEY,
+  TRUNK_PATH,
   TRUNK_PEER_COMMAND,
-  TRUNK_WAY,
 } from './interface.js';
 import { isTransportHandle, listenerHandle, type TransportHandle } from './transport-handle.js';
 import type { DataPlaneBatch, FiveTuple, Heard, PuntedDatagram, TrunkPeer } from './types.js';
@@ -126,7 +126,7 @@ export class Scratch {
    */
   trunkPeer(peer: TrunkPeer): void {
     const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = peer;
-    const { laneSet = 0, bundleBytesMax = 0, lanesClosed = [], ways = [] } = peer;
+    const { laneSet = 0, bundleBytesMax = 0, lanesClosed = [], paths = [] } = peer;
     const { at } = TRUNK_PEER_COMMAND;
     const handle = listenerHandle('trunk', socket);
     this.#tuple(at.path, { handle, remote: destination, ...(local !== undefined && { local }) });
@@ -138,7 +138,7 @@ export class Scratch {
     this.#u16(at.bundleBytesMax, bundleBytesMax);
     const closed = lanesClosed.reduce((bits, worker) => bits | (1 << worker), 0);
     this.#view.setUint32(at.lanesClosed, closed >>> 0, LITTLE_ENDIAN);
-    this.#u16(at.ways, ways.length);
+    this.#u16(at.paths, paths.length);
     let offset = TRUNK_PEER_COMMAND.bytes;
     for (const source of sources) {
       this.#address(offset, source);
@@ -149,11 +149,11 @@ export class Scratch {
       this.bytes.set(key, offset + TRUNK_KEY.at.key);
       offset += TRUNK_KEY.bytes;
     }
-    for (const way of ways) {
-      this.#address(offset + TRUNK_WAY.at.remote, way.remote);
-      this.#u16(offset + TRUNK_WAY.at.socket, way.socket);
-      this.bytes[offset + TRUNK_WAY.at.heard] = HEARD_NUMBERS[way.heard];
-      offset += TRUNK_WAY.bytes;
+    for (const path of paths) {
+      this.#address(offset + TRUNK_PATH.at.remote, path.remote);
+      this.#u16(offset + TRUNK_PATH.at.socket, path.socket);
+      this.bytes[offset + TRUNK_PATH.at.heard] = HEARD_NUMBERS[path.heard];
+      offset += TRUNK_PATH.bytes;
     }
   }
 

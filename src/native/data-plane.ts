@@ -20,7 +20,7 @@ import type {
   FiveTuple,
   LegTraffic,
   OutgoingDatagram,
-  ProbeWay,
+  ProbePath,
   SessionAction,
   TrunkPeer,
   TrunkPeerTraffic,
@@ -238,10 +238,10 @@ export class NativeDataPlane implements DataPlane {
     checkStatus('setRelayHosts', this.#native.setRelayHosts(encodeAddresses(hosts)));
   }
 
-  probe(relayIndex: number, number: number, way?: ProbeWay): void {
+  probe(relayIndex: number, number: number, path?: ProbePath): void {
     this.#check.relayIndex(relayIndex);
     this.#check.probeNumber(number);
-    const status = this.#backlog.empty ? this.#probe(relayIndex, number, way) : Status.QueueFull;
+    const status = this.#backlog.empty ? this.#probe(relayIndex, number, path) : Status.QueueFull;
     // A probe that cannot be sent now is one that got lost.
     if (status !== Status.QueueFull) checkStatus('probe', status);
   }
@@ -285,9 +285,9 @@ export class NativeDataPlane implements DataPlane {
     return this.#endpoints.close(handle);
   }
 
-  #probe(relayIndex: number, number: number, way: ProbeWay | undefined): number {
-    if (way === undefined) return this.#native.probe(relayIndex, number);
-    const { tuple, bytes, worker } = way;
+  #probe(relayIndex: number, number: number, path: ProbePath | undefined): number {
+    if (path === undefined) return this.#native.probe(relayIndex, number);
+    const { tuple, bytes, worker } = path;
     this.#check.probeBytes(bytes);
     if (worker !== undefined) this.#check.worker(worker);
     this.#scratch.tuple(tuple);

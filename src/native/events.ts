@@ -20,7 +20,7 @@ export type DataPlaneEvent =
       /** The trunk socket that it came to, or whose lane port. */
       readonly socket: number;
       readonly remote: TransportAddress;
-      /** Whether the relay gets answers to its own probes by this way, if it says so. */
+      /** Whether the relay gets answers to its own probes by this path, if it says so. */
       readonly heard: Heard;
     }
   | {
@@ -42,7 +42,7 @@ export type DataPlaneEvent =
   | {
       /**
        * An ICMP error to a datagram that left through an endpoint; at most 10 a second and
-       * endpoint, 500 a second and worker. Anybody on the way can forge one: a hint, which
+       * endpoint, 500 a second and worker. Anybody on the path can forge one: a hint, which
        * changes nothing in the plane.
        */
       readonly type: 'icmp-error';
@@ -52,6 +52,6 @@ export type DataPlaneEvent =
       /** As in RFC 792 over IPv4, RFC 4443 over IPv6. */
       readonly icmpType: number;
       readonly icmpCode: number;
-      /** The MTU of the way, where the datagram was too long for it; else of no meaning. */
+      /** The MTU of the path, where the datagram was too long for it; else of no meaning. */
       readonly icmpInfo: number;
     };

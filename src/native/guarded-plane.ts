@@ -13,7 +13,7 @@ import type {
   DataPlane,
   FiveTuple,
   OutgoingDatagram,
-  ProbeWay,
+  ProbePath,
   SessionAction,
   TrunkKey,
   TrunkPeer,
@@ -88,8 +88,8 @@ function guardedCalls(plane: DataPlane): Calls {
     closeEndpoint: rejecting('closeEndpoint', (handle: TransportHandle) =>
       plane.closeEndpoint(handle),
     ),
-    probe: (relayIndex: number, number: number, way?: ProbeWay) =>
-      plane.probe(relayIndex, number, way === undefined ? undefined : withTuple(way, 'way')),
+    probe: (relayIndex: number, number: number, path?: ProbePath) =>
+      plane.probe(relayIndex, number, path === undefined ? undefined : withTuple(path, 'path')),
     send: (datagrams: readonly OutgoingDatagram[]) => {
       const all = listOf('datagrams', datagrams).map(datagramOf);
       for (const each of all) checkSendable(each, addressOf(plane, each));
@@ -186,7 +186,7 @@ function tupleOf(tuple: FiveTuple): FiveTuple {
 
 /** A copy in all parts: where a queue is full the relay waits for room, and is read again then. */
 function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
-  const { sources, destination, sendKeys, receiveKeys, local, ways, lanesClosed } = objectOf(
+  const { sources, destination, sendKeys, receiveKeys, local, paths, lanesClosed } = objectOf(
     'peer',
     peer,
   );
@@ -201,11 +201,11 @@ function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
     ...(lanesClosed !== undefined && { lanesClosed: [...listOf('lanesClosed', lanesClosed)] }),
     destination: toAddress(destination),
     sources: listOf('sources', sources).map(toAddress),
-    ...(ways !== undefined && {
-      ways: listOf('ways', ways).map((way) => {
-        const { socket, remote, heard } = objectOf('way', way);
-        if (!HEARD.includes(heard)) wrong('way.heard', HEARD.join(', '), heard);
-        return { socket: whole('way.socket', socket), remote: toAddress(remote), heard };
+    ...(paths !== undefined && {
+      paths: listOf('paths', paths).map((path) => {
+        const { socket, remote, heard } = objectOf('path', path);
+        if (!HEARD.includes(heard)) wrong('path.heard', HEARD.join(', '), heard);
+        return { socket: whole('path.socket', socket), remote: toAddress(remote), heard };
       }),
     }),
   };

@@ -24,7 +24,7 @@ export const DATA_PLANE_LIMITS = {
    * Maximum paths to one relay for which probe replies report whether this relay's probes are
    * answered.
    */
-  trunkWaysMax: 16,
+  trunkPathsMax: 16,
   /** Receive keys of one relay: yesterday's, today's and tomorrow's. */
   receiveKeysMax: 3,
   /** Maximum send keys of one relay, one per day. */
@@ -212,7 +212,7 @@ export const ENDPOINT_COMMAND = layout({
 
 /**
  * Scratch memory of `putTrunkPeer`. Its lists follow without padding: `sources` as
- * TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `ways` as TRUNK_WAY.
+ * TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `paths` as TRUNK_PATH.
  */
 export const TRUNK_PEER_COMMAND = layout({
   path: FIVE_TUPLE,
@@ -223,7 +223,7 @@ export const TRUNK_PEER_COMMAND = layout({
   laneOffset: 'u16',
   bundleBytesMax: 'u16',
   lanesClosed: 'u32',
-  ways: 'u16',
+  paths: 'u16',
 });
 
 /** A trunk key (PROTOCOL.md section 4) and its day. */
@@ -233,7 +233,7 @@ export const TRUNK_KEY = layout({ epoch: 'u16', key: 'key' });
  * A path to a relay: its address, the local trunk socket, and whether this relay's probes are
  * answered on it.
  */
-export const TRUNK_WAY = layout({
+export const TRUNK_PATH = layout({
   remote: TRANSPORT_ADDRESS,
   socket: 'u16',
   heard: 'Heard',

@@ -94,20 +94,20 @@ export interface TrunkPeer {
   readonly laneSet?: number;
   /** Workers that send from the trunk address instead of their own lane port; default none. */
   readonly lanesClosed?: readonly number[];
-  /** What probes that come by a way are told; default none: `unknown` by all. At most 16. */
-  readonly ways?: readonly TrunkWay[];
+  /** What probes that come by a path are told; default none: `unknown` by all. At most 16. */
+  readonly paths?: readonly TrunkPath[];
 }
 
-/** A way to a relay: one of our trunk sockets and one of its trunk addresses, of one family. */
-export interface TrunkWay {
+/** A path to a relay: one of our trunk sockets and one of its trunk addresses, of one family. */
+export interface TrunkPath {
   readonly socket: number;
   readonly remote: TransportAddress;
-  /** What the relay is told about our own probes by this way. */
+  /** What the relay is told about our own probes by this path. */
   readonly heard: Heard;
 }
 
-/** By which way a probe leaves. */
-export interface ProbeWay {
+/** The path by which a probe leaves. */
+export interface ProbePath {
   /** One of our trunk sockets, and one of the relay's trunk addresses. */
   readonly tuple: FiveTuple;
   /** From this worker's port in `trunkLanePorts`; default from the trunk address. */
@@ -347,10 +347,10 @@ export interface DataPlane {
    * Sends one trunk probe; the answer arrives as a `probe-reply` or `path-probe-reply` event.
    * @param relayIndex - of the relay
    * @param number - comes back with the answer
-   * @param way - default: a plain probe to the relay's `destination`, from `socket`
-   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT or ERR_TURNPIKE_ADDRESS for a way that cannot be
+   * @param path - default: a plain probe to the relay's `destination`, from `socket`
+   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT or ERR_TURNPIKE_ADDRESS for a path that cannot be
    */
-  probe(relayIndex: number, number: number, way?: ProbeWay): void;
+  probe(relayIndex: number, number: number, path?: ProbePath): void;
   /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */
   send(datagrams: readonly OutgoingDatagram[]): void;
 

@@ -1,7 +1,7 @@
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { listenerHandle } from '../native/transport-handle.js';
-import type { Heard, ProbeWay, TrunkPeer } from '../native/types.js';
+import type { Heard, ProbePath, TrunkPeer } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { TrunkSocket } from './local-relay.js';
 import { PathMtuDiscovery } from './path-mtu-discovery.js';
@@ -18,7 +18,7 @@ export const PATH_BETTER_SHARE = 0.2;
 /** Time for which a gain in round trip must last before the path is changed. */
 export const PATH_BETTER_FOR_MS = 10_000;
 /** Maximum paths to one relay; further ones are not used. */
-export const PATHS_MAX = DATA_PLANE_LIMITS.trunkWaysMax;
+export const PATHS_MAX = DATA_PLANE_LIMITS.trunkPathsMax;
 
 /**
  * Time in which source ports with a first reply are collected, ms: each change uses up a lane set.
@@ -80,7 +80,7 @@ export class Path {
   }
 
   /** Returns how a probe is sent: by the trunk port, or by a worker's own source port. */
-  probeAddresses(worker: number | undefined): ProbeWay {
+  probeAddresses(worker: number | undefined): ProbePath {
     const { socket, local, destination } = this.addresses;
     const handle = listenerHandle('trunk', socket);
     const tuple = { handle, remote: destination, ...(local !== undefined && { local }) };
@@ -222,12 +222,12 @@ export class RelayPaths {
   }
 
   /** The part of `TrunkPeer` that depends on the paths, besides the path in use. */
-  get forPlane(): Pick<TrunkPeer, 'laneSet' | 'lanesClosed' | 'ways' | 'bundleBytesMax'> {
+  get forPlane(): Pick<TrunkPeer, 'laneSet' | 'lanesClosed' | 'paths' | 'bundleBytesMax'> {
     const { mtuBytes } = this;
     return {
       laneSet: this.laneSet,
       lanesClosed: this.#closed,
-      ways: this.all.map(({ addresses, heard }) => ({
+      paths: this.all.map(({ addresses, heard }) => ({
         socket: addresses.socket,
         remote: addresses.destination,
         heard,

@@ -40,7 +40,7 @@ class Corpus {
           sources: [],
           sendKeys: new Map(),
           receiveKeys: new Map(),
-          ways: [],
+          paths: [],
         };
         forwarder.peers.set(Number(first), this.#peer);
         break;
@@ -54,7 +54,7 @@ class Corpus {
         peer.receiveKeys.set(Number(first), bytes(second));
         break;
       case 'way':
-        peer.ways.push({ path: parsePath(first, second), heard: third as Heard });
+        peer.paths.push({ path: parsePath(first, second), heard: third as Heard });
         break;
       case 'flow':
         this.#flow(words.slice(1));

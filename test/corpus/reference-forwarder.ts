@@ -26,7 +26,7 @@ export interface Peer {
   readonly sources: TransportAddress[];
   readonly sendKeys: Map<number, Uint8Array>;
   readonly receiveKeys: Map<number, Uint8Array>;
-  readonly ways: { readonly path: Path; readonly heard: Heard }[];
+  readonly paths: { readonly path: Path; readonly heard: Heard }[];
 }
 
 /** The second from which on an entry has expired; undefined is never. */
@@ -169,13 +169,13 @@ export class ReferenceForwarder {
     return drop(ageNs < 0n || ageNs > PROBE_AGE_NS_MAX ? 'trunk_probe_stale' : 'trunk_probe_reply');
   }
 
-  /** What is heard by the way to the address, whatever the port, unless two ways differ in it. */
+  /** What is heard by the path to the address, whatever the port, unless two paths differ in it. */
   #heardBy(relayIndex: number, { socket, remote }: Path): Heard {
-    const ways = (this.peers.get(relayIndex)?.ways ?? []).filter(
-      (way) => way.path.socket === socket && way.path.remote.address === remote.address,
+    const paths = (this.peers.get(relayIndex)?.paths ?? []).filter(
+      (each) => each.path.socket === socket && each.path.remote.address === remote.address,
     );
-    const exact = ways.find((way) => way.path.remote.port === remote.port);
-    return (exact ?? ways.at(-1))?.heard ?? 'unknown';
+    const exact = paths.find((each) => each.path.remote.port === remote.port);
+    return (exact ?? paths.at(-1))?.heard ?? 'unknown';
   }
 
   #record(relayIndex: number, { sessionIndex, payload }: TrunkRecord): string {

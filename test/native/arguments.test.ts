@@ -31,7 +31,7 @@ const CLIENT = { type: 'client', tuple: TUPLE, channel: 0x4001 } as const;
 const PEER = {
   ...{ sources: ['127.0.0.1:5000'], socket: 0, destination: '127.0.0.1:5000' },
   ...{ sendKeys: [{ epoch: 1, key: KEY }], receiveKeys: [{ epoch: 1, key: KEY }], recordsMax: 8 },
-  ways: [{ socket: 0, remote: '127.0.0.1:5000', heard: 'unknown' }],
+  paths: [{ socket: 0, remote: '127.0.0.1:5000', heard: 'unknown' }],
 } as const;
 const DATAGRAM = { side: 'client', tuple: TUPLE, data: new Uint8Array(20) } as const;
 

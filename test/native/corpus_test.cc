@@ -71,18 +71,18 @@ class Corpus {
       EXPECT_TRUE(kind == "send" ? peers_[relay_index_].send_keys.Add(epoch, key)
                                  : peers_[relay_index_].receive_keys.Add(epoch, key));
     }
-    if (kind == "way") SetUpWay(words);
+    if (kind == "way") SetUpPath(words);
     if (kind == "flow") SetUpFlow(words);
     if (kind == "session") SetUpSession(words);
   }
 
-  void SetUpWay(std::istream& words) {
+  void SetUpPath(std::istream& words) {
     const FiveTuple tuple = ReadTuple(words, Side::kTrunk);
     const std::string heard = ReadWord(words);
-    peers_[relay_index_].ways.push_back(TrunkWay{tuple.handle.index(), tuple.remote,
-                                                 heard == "answered"     ? Heard::kAnswered
-                                                 : heard == "unanswered" ? Heard::kUnanswered
-                                                                         : Heard::kUnknown});
+    peers_[relay_index_].paths.push_back(TrunkPath{tuple.handle.index(), tuple.remote,
+                                                   heard == "answered"     ? Heard::kAnswered
+                                                   : heard == "unanswered" ? Heard::kUnanswered
+                                                                           : Heard::kUnknown});
   }
 
   void SetUpFlow(std::istream& words) {

@@ -25,7 +25,7 @@ turnpike::test::ForwarderFixture* MakeFixture() {
   peer.sources = {turnpike::test::ToTransportAddress("192.0.2.1:3480")};
   peer.send_keys.Add(325, kKey);
   peer.receive_keys.Add(325, kKey);
-  peer.ways = {turnpike::TrunkWay{0, peer.path.remote, turnpike::Heard::kAnswered}};
+  peer.paths = {turnpike::TrunkPath{0, peer.path.remote, turnpike::Heard::kAnswered}};
   fixture->PutPeer(1, std::move(peer));
   for (uint32_t index = 0; index < kSessions; ++index) {
     fixture->PutSession(index, 1, turnpike::test::ToTuple(0, "203.0.113.7:4000"), 0x4000);

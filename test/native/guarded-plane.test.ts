@@ -19,7 +19,9 @@ t.test('what waits in a full queue is none of the memory of the caller', async (
     sendKeys: [{ epoch: 1, key: KEY.slice() }],
     receiveKeys: [{ epoch: 2, key: KEY.slice() }],
     ...{ recordsMax: 8, lanesClosed: [0] },
-    ways: [{ socket: 0, remote: { address: '127.0.0.1', port: 5_000 }, heard: 'unknown' as const }],
+    paths: [
+      { socket: 0, remote: { address: '127.0.0.1', port: 5_000 }, heard: 'unknown' as const },
+    ],
   };
   plane.putTrunkPeer(0, given);
   const before = structuredClone(taken);
@@ -27,7 +29,7 @@ t.test('what waits in a full queue is none of the memory of the caller', async (
     for (const each of keys) Object.assign(each, { epoch: 9, key: each.key.fill(0) });
     keys.length = 0;
   }
-  for (const list of [given.sources, given.ways, given.lanesClosed]) list.length = 0;
+  for (const list of [given.sources, given.paths, given.lanesClosed]) list.length = 0;
   given.destination.port = 1;
   t.strictSame(taken, before);
   t.strictSame(before?.sendKeys, [{ epoch: 1, key: KEY }]);

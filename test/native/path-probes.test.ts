@@ -41,7 +41,7 @@ const encode = (body: object, lane = 112) =>
   );
 
 for (const address of [V4, V6]) {
-  t.test(`IPv${familyOf(address)}: a padded probe is answered by its way`, async (t) => {
+  t.test(`IPv${familyOf(address)}: a padded probe is answered by its path`, async (t) => {
     const left = new TestPlane({ trunkAddresses: [address] });
     const right = new TestPlane({ trunkAddresses: [address] });
     left.joinPlane(RELAY_INDEX, right);
@@ -51,7 +51,7 @@ for (const address of [V4, V6]) {
       RELAY_INDEX,
       peerAt(from, {
         sources: [from, ...lanes],
-        ways: [{ socket: 0, remote: from, heard: 'unanswered' }],
+        paths: [{ socket: 0, remote: from, heard: 'unanswered' }],
       }),
     );
     const witness = await Remote.open();
@@ -85,8 +85,8 @@ t.test('a probe leaves from the port asked for, whole or not at all', async (t) 
   const test = new TestPlane();
   const relay = await Remote.open();
   const tuple = { handle: listenerHandle('trunk', 0), remote: relay.address };
-  const way = { socket: 0, remote: relay.address, heard: 'answered' as const };
-  test.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, { ways: [way] }));
+  const path = { socket: 0, remote: relay.address, heard: 'answered' as const };
+  test.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, { paths: [path] }));
   const ports = test.plane.trunkLanePorts[0] ?? [];
   test.plane.probe(RELAY_INDEX, 7, { tuple, bytes: 1_200, worker: 1 });
   const lane = await arrived(relay);
@@ -149,7 +149,7 @@ t.test('data leaves in the lanes, from the ports and in the bundles asked for', 
     { lanesClosed: [2] },
     { bundleBytesMax: 507 },
     { bundleBytesMax: 65_528 },
-    { ways: Array(17).fill({ socket: 0, remote: relay.address, heard: 'answered' }) },
+    { paths: Array(17).fill({ socket: 0, remote: relay.address, heard: 'answered' }) },
   ]) {
     t.throws(() => put(bad), { code: 'ERR_TURNPIKE_ARGUMENT' }, JSON.stringify(bad));
   }

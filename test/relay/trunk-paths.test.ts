@@ -82,7 +82,7 @@ t.test('connections move to the way that answers, in another lane', async (t) =>
   }
   t.equal(remote().path?.destination.address, '2001:db8::20');
   t.match(peer(), { socket: 1, laneSet: 1, destination: { address: '2001:db8::20' } });
-  t.match(peer()?.ways, [{ heard: 'unanswered' }, { heard: 'answered' }]);
+  t.match(peer()?.paths, [{ heard: 'unanswered' }, { heard: 'answered' }]);
   t.same([...fra.rules.context.trunk.relays.unreachable()], []);
   t.equal(remote().connections, 1, 'nothing has ended');
   t.match(news, [{ type: 'path' }]);

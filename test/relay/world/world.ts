@@ -8,7 +8,7 @@ import {
 import { relayKeyPair, relaySecret, tenantRoot } from '../../../src/auth/keys.js';
 import type { Clock } from '../../../src/clock.js';
 import { listenerHandle, listenerOf } from '../../../src/native/transport-handle.js';
-import type { OutgoingDatagram, ProbeWay } from '../../../src/native/types.js';
+import type { OutgoingDatagram, ProbePath } from '../../../src/native/types.js';
 import { type Incarnation, incarnation } from '../../../src/registry/incarnation.js';
 import type { RelayRecord } from '../../../src/registry/types.js';
 import { RelayCore, type RelayCoreOptions } from '../../../src/relay/relay-core.js';
@@ -184,27 +184,31 @@ export class World {
 
   #probed(
     { id: from, rules, trunk, record }: WorldRelay,
-    { relayIndex, number, way }: { relayIndex: number; number: number; way?: ProbeWay | undefined },
+    {
+      relayIndex,
+      number,
+      path,
+    }: { relayIndex: number; number: number; path?: ProbePath | undefined },
   ): void {
-    const remote = way?.tuple.remote;
+    const remote = path?.tuple.remote;
     const relay = [...this.relays.values()].find(({ record }) =>
       record.trunkAddresses.some((address) => remote && sameAddress(address, remote)),
     );
     if (!remote || (!relay && !this.answersAll)) return;
-    const probe = { from, to: relay?.id ?? '', remote, bytes: way.bytes, worker: way.worker };
+    const probe = { from, to: relay?.id ?? '', remote, bytes: path.bytes, worker: path.worker };
     if (!this.answers(probe)) return;
     const rttNs = this.rttMs(probe) * 1e6;
     const back = [...(relay?.plane.trunkPeers.values() ?? [])].find(({ sources }) =>
       sources.some((source) => sameAddress(source, trunk)),
     );
-    const socket = listenerOf(way.tuple.handle)?.index ?? 0;
+    const socket = listenerOf(path.tuple.handle)?.index ?? 0;
     const ours = record.trunkAddresses[socket]?.address;
-    const heard = back?.ways?.find((each) => each.remote.address === ours)?.heard;
+    const heard = back?.paths?.find((each) => each.remote.address === ours)?.heard;
     this.#replies.push(() =>
       rules.receive({
         datagrams: [],
         events: [
-          way.bytes === undefined
+          path.bytes === undefined
             ? { type: 'probe-reply', relayIndex, number, rttNs }
             : {
                 type: 'path-probe-reply',
