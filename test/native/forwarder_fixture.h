@@ -1,4 +1,4 @@
-// A forwarder with its tables and everything they point to, as tests and fuzz targets use it.
+// A forwarder with its tables, for tests and fuzz targets.
 #pragma once
 
 #include <cstring>
@@ -10,8 +10,8 @@
 
 namespace turnpike::test {
 
-// A datagram in memory with the headroom that a worker's receive buffers have, and nothing behind
-// it, so that a sanitizer sees any step outside.
+// A datagram in memory with a worker's headroom and no bytes behind it, so that a sanitizer detects
+// accesses out of bounds.
 class PacketBuffer {
  public:
   PacketBuffer(const uint8_t* data, size_t length, const FiveTuple& tuple)
@@ -46,7 +46,7 @@ struct ForwarderFixture {
     tables.session_traffic = session_traffic.get();
   }
 
-  // Fills the generation and the shared part; the rest of `peer` is the caller's.
+  // Puts a relay. Sets `generation` and `shared`; the caller sets the rest of `peer`.
   void PutPeer(uint32_t relay_index, TrunkPeer peer) {
     peer.generation = relay_index + 1;
     peer.shared = std::make_shared<TrunkPeerShared>();
@@ -74,7 +74,7 @@ struct ForwarderFixture {
     tables.sessions.At(index).expiry = Expiry{};
   }
 
-  // All of the client side; a record leaves alone.
+  // Runs the whole client side. A record is sent alone.
   Verdict ForwardClient(const Packet& packet, const Now& now, Outgoing* out) {
     ClientLookup lookup;
     forwarder.ClassifyClient(packet, &lookup);

@@ -1,5 +1,5 @@
-// Hosts in network namespaces without a name, joined by veth: they go when their descriptors do,
-// however the test ends.
+// Hosts in unnamed network namespaces, joined by veth. A namespace is removed when its descriptor
+// is closed, also if the test crashes.
 #pragma once
 
 #include <arpa/inet.h>
@@ -33,7 +33,7 @@ inline bool Ip(const std::string& arguments) {
   return std::system(path.c_str()) == 0;
 }
 
-// Why a test is skipped where Host::Make fails.
+// The reason for skipping a test if Host::Make fails.
 inline constexpr char kNoNamespaces[] = "network namespaces need root";
 
 // A namespace. While an Inside lives, this thread is in it.
@@ -58,7 +58,7 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // As iproute2 takes it.
+  // The namespace as an argument for iproute2.
   std::string path() const {
     return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd_);
   }
@@ -85,8 +85,8 @@ class Inside {
   int before_;
 };
 
-// Frames of local sockets cross veth with checksums that the device was to complete; real ones come
-// complete.
+// Makes the kernel complete checksums in software: frames of local sockets cross veth with
+// unfinished checksums, unlike frames from a network.
 inline void CompleteChecksums(const char* device) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   ethtool_value value{ETHTOOL_STXCSUM, 0};
@@ -97,8 +97,8 @@ inline void CompleteChecksums(const char* device) {
   close(fd);
 }
 
-// A program that passes everything: veth takes redirected frames only where the far end has one.
-// Returns the link's descriptor.
+// Attaches an XDP program that passes every frame, because veth accepts redirected frames only if
+// its peer has a program. Returns the link's descriptor.
 inline int AttachPass(const char* device) {
   const bpf_insn instructions[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS},
                                    {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
@@ -133,7 +133,7 @@ class Udp {
     const socklen_t length = ToSocketAddress(to, &address);
     sendto(fd_, data.data(), data.size(), 0, &address.any, length);
   }
-  // The next datagram within some milliseconds, and its sender; false when none came.
+  // Receives the next datagram within `timeout_ms`, with its sender. Returns false if none arrives.
   bool Receive(Bytes* data, TransportAddress* from, int timeout_ms) {
     pollfd polled{fd_, POLLIN, 0};
     if (poll(&polled, 1, timeout_ms) != 1) return false;

@@ -1,4 +1,5 @@
-// A whole data plane without Node: sockets, threads, and the controlling side on this thread.
+// A data plane without Node: sockets, worker threads, and the controlling side on the test's
+// thread.
 #pragma once
 
 #include <chrono>
@@ -42,7 +43,7 @@ struct PlaneFixture {
   TransportAddress client_address() const { return pool.addresses(Side::kClient)[0]; }
   TransportAddress trunk_address() const { return pool.addresses(Side::kTrunk)[0]; }
 
-  // A counter's sum over all workers.
+  // Returns the sum of a counter over all workers.
   uint64_t Count(Counter counter) const {
     uint64_t sum = 0;
     for (uint32_t row = 0; row <= options.workers; ++row) {
@@ -64,7 +65,7 @@ struct PlaneFixture {
   Status status;
 };
 
-// Waits until `done` holds; a test that hangs here is stopped by ctest's timeout.
+// Waits until `done` returns true. ctest's timeout ends a test that waits forever.
 inline void WaitFor(const std::function<bool()>& done) {
   while (!done()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }

@@ -1,4 +1,4 @@
-// A batch with a socket of its own, and sockets that receive from it.
+// A batch with its own socket, and sockets that receive from it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ struct Socket : UdpSocket {
     EXPECT_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
   }
 
-  // Everything that waits, each with the port that it came from.
+  // Returns all waiting datagrams, each with its source port.
   std::vector<std::pair<uint16_t, Bytes>> ReceiveAllFrom() {
     std::vector<std::pair<uint16_t, Bytes>> datagrams;
     for (pollfd ready{fd(), POLLIN, 0}; poll(&ready, 1, 20) == 1;) {
@@ -39,7 +39,7 @@ struct Socket : UdpSocket {
     }
     return datagrams;
   }
-  // Everything that waits.
+  // Returns all waiting datagrams.
   std::vector<Bytes> ReceiveAll() {
     std::vector<Bytes> datagrams;
     for (auto& each : ReceiveAllFrom()) datagrams.push_back(std::move(each.second));

@@ -1,4 +1,4 @@
-// Addresses and bytes as tests write them.
+// Conversions of addresses and bytes from text.
 #pragma once
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@ namespace turnpike::test {
 
 using Bytes = std::vector<uint8_t>;
 
-// `00ff…`; `-` is no bytes.
+// Parses hex such as `00ff`; `-` means no bytes.
 inline Bytes FromHex(const std::string& text) {
   Bytes bytes;
   if (text == "-") return bytes;
@@ -34,7 +34,7 @@ inline std::string ToHex(const uint8_t* data, size_t length) {
   return length == 0 ? "-" : text;
 }
 
-// `192.0.2.1:3478` or `[2001:db8::1]:3478`.
+// Parses `192.0.2.1:3478` or `[2001:db8::1]:3478`.
 inline TransportAddress ToTransportAddress(const std::string& text) {
   const size_t colon = text.rfind(':');
   std::string ip = text.substr(0, colon);
@@ -51,7 +51,7 @@ inline TransportAddress ToTransportAddress(const std::string& text) {
   return endpoint;
 }
 
-// Of a listener for clients, by its index.
+// Returns the 5-tuple of a listener, by its index and side.
 inline FiveTuple ToTuple(uint16_t socket, const std::string& remote, Side side = Side::kClient) {
   FiveTuple tuple;
   tuple.remote = ToTransportAddress(remote);

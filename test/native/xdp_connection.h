@@ -1,4 +1,4 @@
-// One connection through the fast path, with real sockets at both ends.
+// One connection through the fast path, with sockets at both ends.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace turnpike::test {
 
-// The sockets of all three and one connection between them.
+// The sockets of client, relay and other relay, and a connection between them.
 struct Connection {
   Connection(World& world, const std::string& client_net, const std::string& trunk_net,
              const std::vector<uint16_t>& lane_ports = {}) {
@@ -49,7 +49,7 @@ struct Connection {
     plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4000}, Expiry{});
   }
 
-  // Sends until the next hop is known and what is sent arrives at the other end.
+  // Sends repeatedly until the next hop is known and a datagram arrives at the other end.
   bool ToOther(Bytes* datagram, TransportAddress* from) {
     for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 50) {
       client->Send(service->address(), XdpScene::ChannelData(0x4000, kHello));

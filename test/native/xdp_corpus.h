@@ -1,5 +1,4 @@
-// test/corpus/packets.txt as frames: what the fast path must make of each line, in any mix of
-// address families.
+// Runs test/corpus/packets.txt as frames through the fast path, in every mix of address families.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +14,8 @@
 
 namespace turnpike::test {
 
-// Which addresses change to the other family: bit 0 IPv4 clients, bit 1 IPv6 clients, bit 2 relays.
+// Number of mixes. A bit selects which addresses change their family: bit 0 IPv4 clients, bit 1
+// IPv6 clients, bit 2 relays.
 constexpr uint32_t kFamilyMixes = 8;
 
 class XdpCorpus {
@@ -26,7 +26,7 @@ class XdpCorpus {
     path_.SetNextSequence(kFirstSequence);
   }
 
-  // Runs every line; `look` sees each packet's line, frame and passage.
+  // Runs every line. Calls `look` with each packet's line, frame and result.
   using Look = std::function<void(const std::string&, const Bytes&, const Passage&)>;
   void Run(const Look& look) {
     std::ifstream file(CORPUS_FILE);
@@ -58,7 +58,7 @@ class XdpCorpus {
     return static_cast<uint32_t>(std::strtoul(Word(words).c_str(), nullptr, 0));
   }
 
-  // An address in the family that the mix gives it.
+  // Returns an address in the family that the mix selects.
   TransportAddress Mixed(TransportAddress endpoint, bool relay) const {
     const bool ipv4 = endpoint.ip.IsIpv4();
     if ((mix_ >> (relay ? 2 : ipv4 ? 0 : 1) & 1) == 0) return endpoint;
@@ -72,7 +72,7 @@ class XdpCorpus {
     return endpoint;
   }
 
-  // Our address of a socket, in the family of who talks to it.
+  // Returns the local address of a socket, in the family of its remote end.
   TransportAddress Local(const std::string& socket, const TransportAddress& remote,
                          bool relay) const {
     const std::string port = relay ? ":3480" : ":3478";
@@ -89,7 +89,7 @@ class XdpCorpus {
     if (kind == "peer") SetUpPeer(words);
     if (kind == "source") sources_.push_back(Mixed(ToTransportAddress(Word(words)), true));
     if (kind == "send") {
-      // The day of the corpus; user space chooses among those given.
+      // The corpus uses day 325. User space chooses the key of that day.
       if (Number(words) != 325) return;
       peer_.send_epoch = 325;
       peer_.lane_first = TP_LANE_FIRST;
@@ -158,7 +158,7 @@ class XdpCorpus {
     path_.PutFlow(ToKey(remote, Local(socket, remote, false), channel), flow);
   }
 
-  // `until SECOND` at the end of an entry, or nothing.
+  // Parses an optional `until SECOND` at the end of an entry.
   static uint32_t Until(std::istream& words) { return Word(words) == "until" ? Number(words) : 0; }
 
   void SetUpSession(std::istream& words) {
@@ -237,7 +237,8 @@ class XdpCorpus {
     EXPECT_TRUE(std::memcmp(passage.frame.data() + 6, kRelayMac, 6) == 0);
   }
 
-  // The corpus has the datagrams of a worker that saw more packets; a CPU counts for itself.
+  // Renumbers a datagram: the corpus has the sequences of a worker that saw more packets, but a CPU
+  // has its own counter.
   void Renumber(Bytes* datagram, uint8_t lane) {
     auto* header = reinterpret_cast<TrunkHeader*>(datagram->data());
     auto* record = reinterpret_cast<RecordHeader*>(datagram->data() + sizeof(TrunkHeader));

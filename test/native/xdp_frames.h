@@ -1,4 +1,4 @@
-// Ethernet frames as tests build and read them.
+// Builds and parses Ethernet frames.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,14 @@ inline uint16_t Get16(const Bytes& bytes, size_t offset) {
   return static_cast<uint16_t>(bytes[offset] << 8 | bytes[offset + 1]);
 }
 
-// RFC 1071, written as slowly as the RFC says it, to judge the fast one by.
+// RFC 1071 in its simplest form, to check the optimized one.
 inline uint16_t InternetSum(const uint8_t* data, size_t length, uint32_t sum = 0) {
   for (size_t i = 0; i < length; ++i) sum += i % 2 == 0 ? data[i] << 8 : data[i];
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<uint16_t>(sum);
 }
 
-// The sum of an IP packet's UDP datagram with its pseudo-header: 0xffff if the checksum is right.
+// Returns the sum of a UDP datagram with its pseudo-header: 0xffff if the checksum is correct.
 inline uint16_t UdpSum(const uint8_t* ip) {
   const bool ipv4 = ip[0] >> 4 == 4;
   const uint8_t* udp = ip + (ipv4 ? 20 : 40);
@@ -63,7 +63,7 @@ inline void AppendIp(Bytes* frame, const TransportAddress& from, const Transport
   frame->insert(frame->end(), to.ip.bytes.begin(), to.ip.bytes.end());
 }
 
-// A frame to the relay. Both addresses are of one family.
+// Returns a frame to the relay. Both addresses are of one family.
 inline Bytes MakeFrame(const TransportAddress& from, const TransportAddress& to,
                        const Bytes& payload) {
   Bytes frame(kRelayMac, kRelayMac + 6);
@@ -83,9 +83,9 @@ inline Bytes MakeFrame(const TransportAddress& from, const TransportAddress& to,
   return frame;
 }
 
-// What a receiver makes of a frame.
+// A frame as parsed by a receiver.
 struct Received {
-  // Empty when everything a receiver checks is right, else what is not.
+  // Empty if all checks pass, else the failed check.
   std::string fault;
   TransportAddress from;
   TransportAddress to;

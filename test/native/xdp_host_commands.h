@@ -1,4 +1,4 @@
-// Rules of a host as an administrator sets them up.
+// Commands that set up rules of a host.
 #pragma once
 
 #include <cstdlib>
@@ -19,7 +19,7 @@ inline bool Shell(const std::string& command) {
   return std::system(all.c_str()) == 0;
 }
 
-// A socket of the host's, bound to one address.
+// Returns a socket of the host, bound to one address.
 inline HostSocket SocketAt(uint16_t number, const std::string& address) {
   HostSocket socket;
   socket.number = number;
@@ -30,7 +30,7 @@ inline HostSocket SocketAt(uint16_t number, const std::string& address) {
   return socket;
 }
 
-// A rule of nftables in a chain of its own.
+// Returns a command that adds an nftables rule in its own chain.
 inline std::string Nft(const std::string& chain, const std::string& rule) {
   return "nft 'add table inet t; add chain inet t c { " + chain + "; }; add rule inet t c " + rule +
          "'";

@@ -1,5 +1,5 @@
-// The fast path under test, whichever build of it: the rewrite compiled for user space stands here,
-// the BPF object in xdp_program.h.
+// The fast path under test, in either build: the rewrite compiled for user space is here, the BPF
+// object in xdp_program.h.
 #pragma once
 
 #include <cstring>
@@ -15,7 +15,7 @@ namespace turnpike::test {
 constexpr uint32_t kIngress = 7;
 constexpr uint16_t kFirstSourcePort = 50'000;
 
-// What became of a frame: an XDP_* code and the frame.
+// The result for a frame: an XDP_* code and the frame.
 struct Passage {
   int action = 0;
   Bytes frame;
@@ -27,7 +27,7 @@ inline tp_address ToAddress(const IpAddress& ip) {
   return address;
 }
 
-// A path from one of our addresses by way of a destination.
+// Returns a path from a local address to a destination.
 inline tp_path ToPath(const TransportAddress& local, const TransportAddress& remote,
                       uint32_t destination = 0) {
   tp_path path{};
@@ -52,20 +52,20 @@ inline tp_flow_key ToKey(const TransportAddress& remote, const TransportAddress&
   return key;
 }
 
-// Gives every CPU a port of its own to send to the trunk from.
+// Sets a source port for every CPU.
 inline void SpreadSourcePorts(tp_peer* peer) {
   for (int i = 0; i < TP_SOURCE_PORTS; ++i) {
     peer->source_ports[i] = TP_BE16(kFirstSourcePort + i);
   }
 }
 
-// Where a trunk datagram of a CPU's lane comes from.
+// Returns the source of a trunk datagram in a CPU's lane.
 inline TransportAddress SourceOf(uint8_t lane, TransportAddress trunk) {
   trunk.port = static_cast<uint16_t>(kFirstSourcePort + (lane - TP_LANE_FIRST) % TP_SOURCE_PORTS);
   return trunk;
 }
 
-// A neighbour that a frame is sent to through the interface it came from.
+// Returns a neighbour on the interface that frames arrive by.
 inline tp_hop ToHop(uint32_t ifindex) {
   tp_hop hop{};
   std::memcpy(hop.remote_mac, kNeighbourMac, 6);
@@ -75,7 +75,7 @@ inline tp_hop ToHop(uint32_t ifindex) {
   return hop;
 }
 
-// The tables and the one call that matters.
+// The tables and the run of a frame.
 class XdpPath {
  public:
   virtual ~XdpPath() = default;
@@ -87,9 +87,9 @@ class XdpPath {
   virtual void SetToday(uint16_t today) = 0;
   virtual void SetNextSequence(uint64_t sequence) = 0;
   virtual void LeaveOut(uint32_t sockets) = 0;
-  // What the monotonic clock says.
+  // Sets the monotonic time in seconds.
   virtual void SetSecond(uint32_t second) = 0;
-  // Runs one frame; `lane` is set to the lane that a trunk datagram made of it has.
+  // Runs one frame. Sets `lane` to the lane of the resulting trunk datagram.
   virtual Passage Run(const Bytes& frame, uint8_t* lane) = 0;
   virtual uint64_t Count(tp_counter counter) = 0;
   virtual tp_traffic Traffic(uint32_t relay_index) = 0;
@@ -100,7 +100,7 @@ class XdpPath {
   }
 };
 
-// The build for user space.
+// The user-space build.
 class UserPath : public XdpPath {
  public:
   static constexpr uint32_t kHeadroom = 256;
@@ -145,7 +145,7 @@ class UserPath : public XdpPath {
   using XdpPath::Run;
   Passage Run(const Bytes& frame, uint8_t* lane) override {
     *lane = static_cast<uint8_t>(TP_LANE_FIRST + cpu_number_);
-    // Nothing behind the frame, so that a sanitizer sees any step outside.
+    // No bytes behind the frame, so that a sanitizer detects accesses out of bounds.
     Bytes memory(kHeadroom + frame.size());
     if (!frame.empty()) std::memcpy(memory.data() + kHeadroom, frame.data(), frame.size());
     tp_context context{};

@@ -1,5 +1,5 @@
-// The fast path's BPF object, run by the kernel on frames of ours (BPF_PROG_RUN): no device sees
-// anything of it.
+// The BPF object of the fast path, run by the kernel on given frames (BPF_PROG_RUN) without a
+// device.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace turnpike::test {
 class ProgramPath : public XdpPath {
  public:
   ProgramPath() {
-    // One CPU, so that there is one lane.
+    // Pins the thread to one CPU, so that one lane is used.
     cpu_set_t allowed;
     sched_getaffinity(0, sizeof(allowed), &allowed);
     while (!CPU_ISSET(cpu_, &allowed)) ++cpu_;
@@ -39,7 +39,7 @@ class ProgramPath : public XdpPath {
     sched_setaffinity(0, sizeof(allowed_), &allowed_);
   }
 
-  // 0, or why the kernel did not load it, and the step that failed.
+  // 0, or the errno of the failed load and the step that failed.
   int error() const { return error_; }
   const char* step() const { return step_; }
   uint32_t cpu() const { return cpu_; }
@@ -58,7 +58,7 @@ class ProgramPath : public XdpPath {
     Put(program_.destinations, &index, &destination);
   }
   void PutHop(uint32_t index, const tp_hop& hop) override {
-    // Frames of BPF_PROG_RUN come from the loopback device.
+    // BPF_PROG_RUN's frames arrive by the loopback device.
     tp_hop real = hop;
     if (real.ifindex == kIngress) real.ifindex = 1;
     Put(program_.hops, &index, &real);

@@ -1,4 +1,4 @@
-// A system call that fails for a while, as it would where memory is short.
+// Makes a system call fail for a while, as with low memory.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 
 namespace turnpike::test {
 
-// Calls of one number, and one value of the lower word of one argument.
+// System calls with this number and this value in the lower word of one argument.
 struct RefusedCall {
   uint32_t number;
   uint32_t argument;
@@ -25,7 +25,7 @@ struct RefusedCall {
 // the calling thread.
 inline void WhileRefused(const RefusedCall& call, const std::function<void()>& body) {
   std::thread([&call, &body] {
-    // Little-endian, as XDP needs it: the lower word comes first.
+    // On little-endian machines, which XDP requires, the lower word is first.
     const uint32_t argument =
         static_cast<uint32_t>(offsetof(seccomp_data, args)) + 8 * call.argument;
     sock_filter instructions[] = {

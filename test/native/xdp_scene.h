@@ -1,4 +1,4 @@
-// One client, one relay and their flows, as tests of the fast path use them.
+// One client, one relay and their flows.
 #pragma once
 
 #include <map>
@@ -47,7 +47,7 @@ struct XdpScene {
     path.PutSession(7, session);
   }
 
-  // TURN's own kinds: ChannelData to a peer's bare datagrams and back.
+  // Adds flows of TURN: ChannelData to a peer's bare datagrams, and back.
   void PutRaw() {
     tp_flow flow{};
     flow.kind = TP_TO_RAW;
@@ -59,7 +59,7 @@ struct XdpScene {
     PutFlow(ToKey(peer, relayed, 0), flow);
   }
 
-  // Has all flows and sessions of peers end at a second of the program's clock, or never at 0.
+  // Sets the expiry of all flows and sessions of peers; 0 means never.
   void Expire(uint32_t second) {
     for (auto& [key, flow] : flows) {
       if (flow.kind == TP_TRUNK_SOURCE) continue;
@@ -80,7 +80,7 @@ struct XdpScene {
     return message;
   }
 
-  // A datagram of the relay with one record for session 7.
+  // Returns a datagram of the relay with one record for session 7.
   Bytes Trunk(uint64_t sequence, const Bytes& data, uint16_t session_sequence = 0) const {
     Bytes datagram(28);
     auto* header = reinterpret_cast<TrunkHeader*>(datagram.data());

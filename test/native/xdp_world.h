@@ -16,24 +16,24 @@ namespace turnpike::test {
 
 inline constexpr SipKey kKey{11, 22};
 inline constexpr uint32_t kRelayIndex = 1;
-// Where the flow of a connection is counted.
+// Index of the connection's traffic counters.
 inline constexpr uint32_t kPlace = 700;
 inline constexpr int kWaitMs = 5'000;
 inline const Bytes kHello{'h', 'e', 'l', 'l', 'o'};
 
 inline uint16_t Today() { return TrunkEpochOf(static_cast<uint64_t>(time(nullptr))); }
 
-// A client and another relay, each by a veth of its own at our relay.
+// A client and another relay, each connected to the relay by a veth.
 class World {
  public:
-  // False where the rights for it are missing.
+  // Returns false without the required privileges.
   bool Make() {
     if (!client_host.Make() || !relay_host.Make() || !other_host.Make()) return false;
     Join(client_host, "c0", "r0", "1");
     JoinOther();
     return true;
   }
-  // Again, if the relay's end was deleted.
+  // Restores the link after the relay's end was deleted.
   void JoinOther() { Join(other_host, "t0", "r1", "2"); }
   ~World() {
     for (const int link : links_) close(link);
@@ -93,7 +93,7 @@ class World {
   std::vector<int> links_;
 };
 
-// A datagram of the other relay with one record for session 5, both with one number.
+// Returns a datagram of the other relay with one record for session 5. Both sequences are `number`.
 inline Bytes MakeTrunk(uint64_t number, const Bytes& data) {
   Bytes datagram(28);
   auto* header = reinterpret_cast<TrunkHeader*>(datagram.data());
