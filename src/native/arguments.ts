@@ -8,7 +8,7 @@ import type { ClientFlow, FiveTuple, TrunkKey, TrunkPeer } from './types.js';
 const KEY_BYTES = 16;
 const U32_MAX = 0xffff_ffff;
 
-/** Sizes of an open plane that calls are checked by. */
+/** Sizes of an open plane, used to check calls. */
 export interface PlaneSizes {
   readonly workers: number;
   readonly sessionsMax: number;
@@ -16,8 +16,8 @@ export interface PlaneSizes {
 }
 
 /**
- * Checks what the calls of a data plane are given, before the addon sees it.
- * Each throws TurnpikeError ERR_TURNPIKE_ARGUMENT that names the value and its bounds.
+ * Checks the arguments of a data plane's calls before the addon gets them. Each method throws
+ * TurnpikeError ERR_TURNPIKE_ARGUMENT, which names the value and its bounds.
  */
 export class ArgumentChecks {
   readonly #sizes: PlaneSizes;
@@ -39,7 +39,7 @@ export class ArgumentChecks {
     return worker;
   }
 
-  /** The worker that is to receive a 5-tuple: that of its endpoint, where it is an endpoint's. */
+  /** Returns the worker that receives a 5-tuple; for an endpoint, its owner. */
   workerOfTuple(worker: number, { handle }: FiveTuple): void {
     this.worker(worker);
     const owner = isTransportHandle(handle) ? workerOf(handle) : undefined;
@@ -69,7 +69,7 @@ export class ArgumentChecks {
     within('channel', channel, CHANNEL_MIN, CHANNEL_MAX);
   }
 
-  /** Of an entry, in seconds. */
+  /** Checks the lifetime of an entry, in seconds. */
   lifetimeSeconds(seconds: number): void {
     within('lifetimeSeconds', seconds, 1, DATA_PLANE_LIMITS.entryLifetimeSecondsMax);
   }
@@ -91,7 +91,7 @@ export class ArgumentChecks {
     within('number', number, 0, U32_MAX);
   }
 
-  /** A path probe of so many bytes; undefined stands for a plain one. */
+  /** Checks the length of a path probe in bytes; undefined selects a plain probe. */
   probeBytes(bytes: number | undefined): void {
     const { pathProbeBytesMin, datagramBytesMax } = DATA_PLANE_LIMITS;
     if (bytes !== undefined) within('bytes', bytes, pathProbeBytesMin, datagramBytesMax);

@@ -1,22 +1,22 @@
 /**
- * The addon as native/binding defines it: numbers, typed arrays and status codes, no objects on hot
- * calls. Only this folder uses it; everything else uses `DataPlane`. After a change here
- * `npm run build:interface` gives the addon another contract number.
+ * The addon's interface as native/binding defines it: numbers, typed arrays and status codes, and
+ * no objects in frequent calls. Used only in this folder; other code uses `DataPlane`. After a
+ * change here, `npm run build:interface` updates the addon's contract number.
  */
 
 import type { XdpFindingKind } from './xdp-finding.js';
 
-/** What the constructor of a native plane throws: an Error with these. */
+/** Fields of the Error that the constructor of a native plane throws. */
 export interface NativeFailure {
   readonly message: string;
   readonly status: number;
-  /** The system's errno, or 0. */
+  /** errno of the system call, or 0. */
   readonly errorNumber: number;
   /** `host:port`, or empty. */
   readonly address: string;
 }
 
-/** Memory and sizes that a native plane is made with. */
+/** Options of a native plane: memory and sizes. */
 export interface NativeOptions {
   /** TRANSPORT_ADDRESS for each address. */
   readonly clientAddresses: Uint8Array;
@@ -32,26 +32,26 @@ export interface NativeOptions {
   readonly busyPollUs: number;
   readonly closedIndicationsPerSecond: number;
   readonly cpus: readonly number[];
-  /** Devices of the fast path, and whether the kernel's emulation of XDP will do. */
+  /** Devices of the fast path, and whether generic XDP is allowed. */
   readonly xdpInterfaces: readonly string[];
   readonly xdpGeneric: boolean;
   readonly xdpStrict: boolean;
-  /** Shared memory that the workers count in. */
+  /** Shared memory for the workers' counters. */
   readonly counters: BigUint64Array;
   readonly traffic: BigUint64Array;
   readonly legFlows: BigUint64Array;
   readonly legSessions: BigUint64Array;
-  /** Where 5-tuples and relays stand that the next call is about. */
+  /** Scratch memory that holds the 5-tuples or relay of the next call. */
   readonly scratch: Uint8Array;
   /** Called on the opening thread when something waits to be drained. */
   readonly notify: () => void;
 }
 
-/** What the fast path found in the host's rules; `Finding` in native/xdp/host/findings.h. */
+/** A finding in the host's rules; `Finding` in native/xdp/host/findings.h. */
 export interface NativeFinding {
   readonly kind: XdpFindingKind;
   readonly what: string;
-  /** Bits: the addresses for clients from 0 on, those for the trunk from 16 on. */
+  /** Bit set: client addresses from bit 0 on, trunk addresses from bit 16 on. */
   readonly sockets: number;
   /** A device's name, or empty. */
   readonly device: string;
@@ -59,8 +59,8 @@ export interface NativeFinding {
 }
 
 /**
- * One native data plane. Methods return a status; their 5-tuples are in the scratch memory. A
- * lifetime is in seconds, and 0 is for ever.
+ * One native data plane. Methods return a status and read their 5-tuples from the scratch memory.
+ * Lifetimes are in seconds; 0 means never.
  */
 export interface NativePlane {
   putClientFlowToTrunk(
@@ -78,9 +78,9 @@ export interface NativePlane {
   ): number;
   refreshClientFlow(worker: number, channel: number, lifetimeSeconds: number): number;
   removeClientFlow(worker: number, channel: number): number;
-  /** The number of a flow's entry in its worker, or -1. */
+  /** Returns the number of a flow's entry in its worker, or -1. */
   flowNumber(worker: number, channel: number): number;
-  /** One of LegField, of the flow with that number. */
+  /** Returns the counter `LegField` of the flow with that number. */
   flowCounter(worker: number, number: number, field: number): number;
   putSession(
     sessionIndex: number,
@@ -94,42 +94,48 @@ export interface NativePlane {
   removeTrunkPeer(relayIndex: number): number;
   /** Takes TRANSPORT_ADDRESS for each address. */
   setRelayHosts(hosts: Uint8Array): number;
-  /** By the way in the scratch memory, where `bytes` are given; of those 0 is a plain probe. */
+  /** If `bytes` is given, uses the path in the scratch memory; 0 bytes is a plain probe. */
   probe(relayIndex: number, number: number, bytes?: number, worker?: number): number;
   send(side: number, data: Uint8Array): number;
-  /** From here to `release` workers are not woken for each command and datagram. */
+  /** Until `release`, workers are not woken for each command and datagram. */
   hold(): number;
   release(): number;
-  /** The peer's requests go before strangers'. */
+  /** Serves the peer's requests before strangers'. */
   putKnownClient(worker: number): number;
   removeKnownClient(worker: number): number;
   /**
-   * Opens what the scratch memory describes. The answer comes by `drain`.
+   * Opens the endpoint in the scratch memory. The response arrives by `drain`.
    * @returns the endpoint's handle, or a status as a negative number
    */
   openEndpoint(): number;
-  /** Closes an endpoint with its entries; QueueFull: call again. The answer comes by `drain`. */
+  /**
+   * Closes an endpoint and its entries. QueueFull means call again. The response arrives by
+   * `drain`.
+   */
   closeEndpoint(handle: number): number;
-  /** Asks each worker for a sign of life; how long each has owed one, or [] when closed. */
+  /**
+   * Asks each worker for a sign of life. Returns for how many ms each has owed one, or [] when
+   * closed.
+   */
   workersSilentMs(): number[];
   /**
-   * Copies ENDPOINT_REPORTs into `buffer`, or, where there is none, punted records: relays', proven
-   * peers', strangers'. Returns the bytes.
+   * Copies ENDPOINT_REPORTs into `buffer`, or, if there are none, punted records: of relays, proven
+   * peers, strangers. Returns the number of bytes.
    */
   drain(buffer: Uint8Array, relaysMax: number, provenMax: number, strangersMax: number): number;
-  /** Ports bound on a side, in the order of its addresses. */
+  /** Returns the bound ports of a side, in the order of its addresses. */
   ports(side: number): number[];
-  /** Ports that trunk data leaves from, of one trunk address. */
+  /** Returns the source ports of trunk data of a trunk address. */
   lanePorts(trunkAddress: number): number[];
-  /** How the fast path runs. */
+  /** Returns the mode of the fast path. */
   xdpMode(): 'off' | 'native' | 'generic';
-  /** Why it does not although it was asked for, or empty. */
+  /** Returns why a requested fast path does not run, or an empty text. */
   xdpReason(): string;
-  /** The devices that it runs on now. */
+  /** Returns the devices that it runs on now. */
   xdpAttached(): string[];
-  /** What the host's rules do to packets. */
+  /** Returns the findings in the host's rules. */
   xdpFindings(): NativeFinding[];
-  /** 64-bit cells before the first counter. */
+  /** Returns the number of 64-bit cells before the first counter. */
   counterOffset(): number;
   close(): Promise<void>;
 }

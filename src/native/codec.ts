@@ -39,7 +39,7 @@ const REPORT_KINDS: ReadonlySet<number | undefined> = new Set([
   PuntKind.IcmpError,
 ]);
 
-/** What a relay says of the answers to its own probes, by number. */
+/** Whether a relay's own probes are answered, by number. */
 export const HEARD = Object.keys(HEARD_NUMBERS) as readonly Heard[];
 
 function setIpv4(bytes: Uint8Array, offset: number, text: string): void {
@@ -86,7 +86,7 @@ function setAddress(
   view.setUint16(offset + TRANSPORT_ADDRESS.at.port, port, LITTLE_ENDIAN);
 }
 
-/** Writes what the next native call is about into memory that the addon reads. */
+/** Writes the arguments of the next native call into memory that the addon reads. */
 export class Scratch {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
@@ -97,20 +97,20 @@ export class Scratch {
   }
 
   /**
-   * Writes the 5-tuple that the next call is about.
+   * Writes the 5-tuple of the next call.
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when it is none
    */
   tuple(tuple: FiveTuple): void {
     this.#tuple(FLOW_COMMAND.at.tuple, tuple);
   }
 
-  /** Writes the 5-tuple that a flow leads to. Throws as `tuple` does. */
+  /** Writes the 5-tuple that a flow forwards to. Throws as `tuple`. */
   secondTuple(tuple: FiveTuple): void {
     this.#tuple(FLOW_COMMAND.at.to, tuple);
   }
 
   /**
-   * Writes the endpoint that the next call opens; its kind and worker were checked.
+   * Writes the endpoint to open. Its kind and worker must be valid.
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when its address is none
    */
   endpoint({ kind, address, worker }: EndpointSpec): void {
@@ -121,7 +121,7 @@ export class Scratch {
   }
 
   /**
-   * Writes a relay; the lengths of its lists were checked.
+   * Writes a relay. The lengths of its lists must be valid.
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when an address is none
    */
   trunkPeer(peer: TrunkPeer): void {
@@ -181,7 +181,7 @@ export class Scratch {
 }
 
 /**
- * A list of addresses as the addon takes it.
+ * Encodes a list of addresses for the addon.
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when one is no address
  */
 export function encodeAddresses(addresses: readonly TransportAddress[]): Uint8Array {
@@ -210,23 +210,23 @@ function decodeAddress(bytes: Uint8Array, offset: number, port: number): Transpo
   return { address: `${a}.${b}.${bytes[offset + 14]}.${bytes[offset + 15]}`, port };
 }
 
-/** What `drain` copied. */
+/** The content of a drained buffer. */
 export interface DecodedBatch {
   readonly batch: DataPlaneBatch;
-  /** Records of known senders, with the events, and of strangers. */
+  /** Number of records of known senders, including events, and of strangers. */
   readonly known: number;
   readonly strangers: number;
-  /** Of endpoints; a batch has these alone, or none. */
+  /** Reports of endpoints. A batch has only these, or none. */
   readonly reports: readonly EndpointReport[];
 }
 
 /**
- * Decodes what `drain` copied.
+ * Decodes a drained buffer.
  * @param bytes - whole records; not looked at after the call
  * @returns the batch, whose data share one copy, and how many records it came from
  */
 export function decodeBatch(bytes: Uint8Array): DecodedBatch {
-  // One copy for all: each piece of memory costs more than what lies in it.
+  // One copy for the batch: an allocation costs more than the copied bytes.
   const kept = bytes.slice();
   const view = new DataView(kept.buffer);
   const datagrams: PuntedDatagram[] = [];

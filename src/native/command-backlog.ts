@@ -1,26 +1,26 @@
 import { checkStatus } from './failures.js';
 import { Status } from './interface.js';
 
-/** How soon a full queue is tried again; a worker empties one in less. */
+/** Interval after which a full queue is tried again. A worker empties a queue in less time. */
 const RETRY_MS = 1;
 
 /**
- * Commands that must not be lost when a worker's queue is full, such as the removals of a hundred
- * thousand connections at once: they wait here, in order, until there is room. What is added to
- * the tables is refused meanwhile instead, so that the number waiting is bounded by what exists.
+ * A queue of commands that must not be lost when a worker's queue is full, such as the removal of
+ * 100,000 connections at once. Commands wait here in order until there is room. Additions are
+ * refused meanwhile, so the length is bounded by the number of entries.
  */
 export class CommandBacklog {
   #waiting: (() => number)[] = [];
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Whether nothing waits, so that commands may go straight to the queue. */
+  /** Whether nothing waits, so that commands may be queued directly. */
   get empty(): boolean {
     return this.#next === this.#waiting.length;
   }
 
   /**
-   * Gives a command now, or when those before it have gone.
+   * Queues a command at once, or after those that wait.
    * @param call - the method, for the message
    * @param encode - lays out what the command is about; its faults are the caller's to hear, now
    * @param command - queues the command and returns its status
@@ -40,7 +40,7 @@ export class CommandBacklog {
     this.#timer ??= setTimeout(() => this.#retry(), RETRY_MS);
   }
 
-  /** Forgets what waits: the data plane is closing, and everything goes with it. */
+  /** Drops all waiting commands when the data plane closes. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -8,30 +8,32 @@ import type { TransportHandle } from './transport-handle.js';
 
 /** A socket that one worker opens while the plane runs. */
 export interface EndpointSpec {
-  /** `client`: a UDP socket of the client side, as those of `clientAddresses` are. */
+  /** `client`: a UDP socket on the client side, like those of `clientAddresses`. */
   readonly kind: 'client';
-  /** An address of this host, or a wildcard; port 0 takes a free one. */
+  /** An address of this host, or a wildcard; port 0 selects a free one. */
   readonly address: TransportAddress;
-  /** The worker that receives and sends by it. */
+  /** The worker that owns the socket. */
   readonly worker: number;
 }
 
-/** An endpoint that is open. */
+/** An open endpoint. */
 export interface Endpoint extends EndpointSpec {
   readonly handle: TransportHandle;
-  /** With its real port. */
+  /** The bound address with the actual port. */
   readonly address: TransportAddress;
 }
 
-/** What a worker says of an endpoint; ENDPOINT_REPORT as it is decoded. */
+/** A worker's report about an endpoint: ENDPOINT_REPORT, decoded. */
 export interface EndpointReport {
   readonly kind: number;
   readonly handle: TransportHandle;
   readonly status: number;
   readonly errorNumber: number;
-  /** The one bound, or that of `remote`. */
+  /** The bound port, or the port of `remote`. */
   readonly port: number;
-  /** What an ICMP error is about: where the datagram went, and RFC 792's or RFC 4443's numbers. */
+  /**
+   * For an ICMP error: the destination of the datagram, and type and code of RFC 792 or RFC 4443.
+   */
   readonly remote: TransportAddress;
   readonly icmpType: number;
   readonly icmpCode: number;
@@ -49,7 +51,7 @@ interface Closing {
   readonly resolve: () => void;
 }
 
-/** The endpoints of a data plane, and the calls about them that are not answered. */
+/** The endpoints of a data plane, and pending calls about them. */
 export class Endpoints {
   readonly open = new Map<TransportHandle, Endpoint>();
   readonly #opening = new Map<TransportHandle, Opening>();
@@ -62,7 +64,7 @@ export class Endpoints {
   }
 
   /**
-   * Waits for the answer to an `openEndpoint`.
+   * Waits for the response to an `openEndpoint`.
    * @param handle - what the addon returned: a handle, or a status below 0
    */
   answerOf(handle: number, spec: EndpointSpec): Promise<Endpoint> {
@@ -72,7 +74,7 @@ export class Endpoints {
     });
   }
 
-  /** Closes an endpoint. Resolves with its answer, and at once where there is no such endpoint. */
+  /** Closes an endpoint. Resolves with the response, or at once if there is no such endpoint. */
   close(handle: TransportHandle): Promise<void> {
     const closing = this.#closing.get(handle);
     if (closing !== undefined) return closing.promise;
@@ -88,14 +90,14 @@ export class Endpoints {
   }
 
   /**
-   * Settles what was answered.
+   * Settles the calls that a report responds to.
    * @returns what nobody has asked for
    */
   take(reports: readonly EndpointReport[]): DataPlaneEvent[] {
     return reports.flatMap((report) => this.#take(report) ?? []);
   }
 
-  /** The plane closes: what opens is refused, and what closes is closed with the plane. */
+  /** Called when the plane closes: rejects pending opens and resolves pending closes. */
   abandon(closed: Promise<void>): void {
     const message = 'openEndpoint: the data plane was closed before the endpoint was open';
     for (const { reject } of this.#opening.values()) {
@@ -139,7 +141,7 @@ export class Endpoints {
   }
 
   #ended({ handle, errorNumber }: EndpointReport): DataPlaneEvent | undefined {
-    // Already on its way out otherwise.
+    // Otherwise it is being closed already.
     if (!this.open.delete(handle)) return undefined;
     this.#close(handle);
     return { type: 'endpoint-closed', handle, errno: getSystemErrorName(-errorNumber) };

@@ -38,7 +38,7 @@ export function checkStatus(call: string, status: number): void {
 }
 
 /**
- * The error for what the native constructor threw.
+ * Converts an error of the native constructor.
  * @param thrown - an Error with the fields of NativeFailure
  */
 export function openFailure(thrown: unknown): TurnpikeError {
@@ -53,7 +53,7 @@ export function openFailure(thrown: unknown): TurnpikeError {
 }
 
 /**
- * The error for an endpoint that was not opened.
+ * Returns the error for an endpoint that was not opened.
  * @param report - why
  * @param address - where it was to be
  */

@@ -19,7 +19,7 @@ import type {
   TrunkPeer,
 } from './types.js';
 
-/** `T` with text allowed in place of each address in it. */
+/** `T` with text allowed for each address. */
 type Lenient<T> = T extends TransportAddress
   ? AddressInput
   : T extends Uint8Array
@@ -33,16 +33,13 @@ type LenientCall<F> = F extends (...given: infer A) => infer R
   : F;
 
 /**
- * A data plane as `openDataPlane` gives it: each call takes addresses as `IP:PORT` too, and throws
- * nothing but TurnpikeError: ERR_TURNPIKE_ADDRESS for what is no address, ERR_TURNPIKE_ARGUMENT
- * for any other value of a wrong kind, whatever else the method says.
+ * The data plane that `openDataPlane` returns. Each call also takes addresses as `IP:PORT`, and
+ * throws only TurnpikeError: ERR_TURNPIKE_ADDRESS for an invalid address, ERR_TURNPIKE_ARGUMENT for
+ * any other value of a wrong type, in addition to the errors of the method.
  */
 export type OpenDataPlane = { readonly [K in keyof DataPlane]: LenientCall<DataPlane[K]> };
 
-/**
- * Puts the checks of an embedder's calls before a data plane, so that a relay, whose own calls are
- * sound, does not pay for them.
- */
+/** Adds argument checks for embedders to a data plane. A relay uses the plane without them. */
 export function guarded(plane: DataPlane): OpenDataPlane {
   const calls = guardedCalls(plane);
   const names = Object.keys(calls) as (keyof typeof calls)[];
@@ -102,7 +99,7 @@ function guardedCalls(plane: DataPlane): Calls {
     flowMeter: (flow: ClientFlow) => plane.flowMeter(flowOf(flow)),
     flowPackets: (meter: number) => plane.flowPackets(whole('meter', meter)),
     sessionPackets: (index: number) => {
-      // Throws where the index is none.
+      // Throws for an invalid index.
       plane.sessionTraffic(index);
       return plane.sessionPackets(index);
     },
@@ -120,7 +117,7 @@ function guard(call: string, made: (...given: never[]) => unknown): (...given: n
   };
 }
 
-/** The same for a call that answers later: it rejects, whatever is wrong. */
+/** The same for an asynchronous call: it rejects instead of throwing. */
 function rejecting<A extends unknown[], R>(
   call: string,
   made: (...given: A) => Promise<R>,
@@ -140,7 +137,9 @@ function asRefusal(call: string, error: unknown): TurnpikeError {
   return new TurnpikeError('ERR_TURNPIKE_ARGUMENT', `${call}: ${message}`, { cause: error });
 }
 
-/** The address of the socket that a datagram names; undefined where that is none of its side. */
+/**
+ * Returns the address of a datagram's socket, or undefined if the handle names none of its side.
+ */
 function addressOf(
   { clientAddresses, trunkAddresses, endpoints }: DataPlane,
   { side, tuple: { handle } }: OutgoingDatagram,
@@ -184,7 +183,7 @@ function tupleOf(tuple: FiveTuple): FiveTuple {
   };
 }
 
-/** A copy in all parts: where a queue is full the relay waits for room, and is read again then. */
+/** Deep copy: if a queue is full the relay is encoded later. */
 function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
   const { sources, destination, sendKeys, receiveKeys, local, paths, lanesClosed } = objectOf(
     'peer',

@@ -10,29 +10,28 @@ const PACKETS_BITS = BigInt(DATA_PLANE_LIMITS.legPacketsBits);
 const PACKETS_MASK = (1n << PACKETS_BITS) - 1n;
 const SECONDS_MODULUS = 2 ** (64 - DATA_PLANE_LIMITS.legPacketsBits);
 
-/** Where the low half of a 64-bit word is, among halves. */
+/** Index of the low half of a 64-bit word in a 32-bit view. */
 const LOW_HALF = endianness() === 'LE' ? 0 : 1;
 
-/** A counter of a worker's flow entry, by the entry's number and a field. */
+/** Reads a counter of a worker's flow entry, by the entry's number and a field. */
 type FlowCounter = (worker: number, number: number, field: number) => number;
 
-/** What the memory follows from. */
+/** Sizes that determine the memory. */
 export interface LegCountersOptions {
   readonly workers: number;
   readonly clientFlowsMax: number;
   readonly sessionsMax: number;
-  /** Whether a fast path counts beside the workers. */
+  /** Whether a fast path counts too. */
   readonly fastPath: boolean;
 }
 
 /**
- * What each leg carries. A worker counts what comes from a peer in the flow's own entry, which the
- * packet needs in any case, so that is asked of the addon. What goes to a peer any worker may have,
- * and each has a cell for it in memory that is read here; a fast path has one for each flow and one
- * for each session beside those.
+ * Traffic of legs. A worker counts traffic from a peer in the flow's entry, which the addon reads.
+ * Any worker may send traffic to a peer, so each has a cell per session in memory that is read
+ * here. A fast path has another cell for each flow and each session.
  */
 export class LegCounters {
-  /** The fast path's, by flow; and the workers' and the fast path's, by session. */
+  /** Cells of the fast path by flow; cells of the workers and the fast path by session. */
   readonly flows: BigUint64Array;
   readonly sessions: BigUint64Array;
   readonly #flowHalves: Uint32Array;
@@ -103,7 +102,7 @@ export class LegCounters {
   }
 }
 
-/** What all workers' entries of one flow have carried; undefined where there is none. */
+/** Returns the traffic of all workers' entries of a flow; undefined if there is none. */
 export function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
   if (each.length === 0) return undefined;
   const idle = each.flatMap(({ idleSeconds }) => idleSeconds ?? []);
@@ -118,7 +117,7 @@ function packetsAt(halves: Uint32Array, cell: number): number {
   return halves[cell * CELL_WORDS * 2 + LOW_HALF] as number;
 }
 
-/** The traffic of a leg, from all who count it. */
+/** Sums the traffic of a leg over all counters. */
 class Sum {
   readonly #nowSeconds: number;
   #packets = 0;
@@ -135,7 +134,7 @@ class Sum {
     this.#payloadBytes += payloadBytes;
     const ago = (this.#nowSeconds - lastSecond) % SECONDS_MODULUS;
     const idle = ago < 0 ? ago + SECONDS_MODULUS : ago;
-    // A packet of this second was counted by a clock that was read later.
+    // The packet was counted by a clock that was read later.
     const since = idle === SECONDS_MODULUS - 1 ? 0 : idle;
     this.#idleSeconds = Math.min(since, this.#idleSeconds ?? since);
   }

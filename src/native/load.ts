@@ -10,7 +10,7 @@ interface Locator {
 let loaded: NativeBinding | undefined;
 
 /**
- * Loads the compiled addon, once. Where it is looked for: native/locate.cjs.
+ * Loads the compiled addon once. native/locate.cjs lists where it is searched.
  * @throws TurnpikeError ERR_TURNPIKE_ADDON that lists every place tried and why each failed
  */
 export function loadBinding(): NativeBinding {

@@ -7,7 +7,7 @@ import type { OutgoingDatagram } from './types.js';
 const NO_ADDRESS = '::';
 
 /**
- * Checks what a data plane would refuse of a datagram, as `Controller::Send` does.
+ * Checks a datagram as `Controller::Send` does.
  * @param own - the address of the socket that its handle names, if it names one of its side
  * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT for its length, ERR_TURNPIKE_ADDRESS where no socket
  *   of the side can send to it

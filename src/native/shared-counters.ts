@@ -2,7 +2,7 @@ import { COUNTERS, type CounterName, type Counters } from './counters.js';
 import { TRUNK_TRAFFIC } from './interface.js';
 import type { TrunkPeerTraffic } from './types.js';
 
-/** Rows start on cache lines; the memory itself may start up to seven cells before one. */
+/** Rows start on cache lines. The memory may start up to seven cells before one. */
 const ALIGNMENT_CELLS = 7;
 /** Records sent, received, lost. */
 const TRAFFIC_CELLS = TRUNK_TRAFFIC.bytes / 8;
@@ -10,24 +10,24 @@ const NAMES = Object.keys(COUNTERS) as readonly CounterName[];
 /** Cells of a row: whole cache lines. */
 const ROW_CELLS = Math.ceil(NAMES.length / 8) * 8;
 
-/** Sizes that the shared memory follows from. */
+/** Sizes that determine the shared memory. */
 export interface SharedCountersOptions {
   readonly workers: number;
   readonly trunkPeersMax: number;
 }
 
 /**
- * Memory that the workers count in and JavaScript reads: a row of counters for each worker, one for
- * the controlling thread and one for the fast path, and the traffic with each relay as each worker
- * and the fast path saw it.
+ * Counters in memory that workers write and JavaScript reads: a row for each worker, one for the
+ * controlling thread and one for the fast path; and the traffic with each relay, counted by each
+ * worker and the fast path.
  */
 export class SharedCounters {
   readonly counters: BigUint64Array;
   readonly traffic: BigUint64Array;
-  /** Set once the addon has said where it put the first row. */
+  /** Set once the addon has reported where the first row is. */
   offset = 0;
   readonly #options: SharedCountersOptions;
-  /** What had been counted for an index when its present relay came. */
+  /** Counts of an index at the time its present relay was added. */
   readonly #baselines = new Map<number, readonly number[]>();
 
   constructor(options: SharedCountersOptions) {
@@ -51,7 +51,7 @@ export class SharedCounters {
     return totals as Counters;
   }
 
-  /** An index has a new relay: counts from here. */
+  /** Starts counting for the new relay of an index. */
   startTraffic(relayIndex: number): void {
     this.#baselines.set(relayIndex, this.#sums(relayIndex));
   }
@@ -59,7 +59,7 @@ export class SharedCounters {
   /** Traffic with the present relay of an index. */
   trafficOf(relayIndex: number): TrunkPeerTraffic {
     const baseline = this.#baselines.get(relayIndex);
-    // A late record takes back a loss, so a sum may fall a little below its baseline.
+    // A late record reduces the loss count, so a sum may be slightly below its baseline.
     const [recordsSent = 0, recordsReceived = 0, recordsLost = 0] = this.#sums(relayIndex).map(
       (sum, column) => Math.max(0, sum - (baseline?.[column] ?? 0)),
     );

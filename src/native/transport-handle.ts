@@ -5,31 +5,33 @@ import type { SocketSide } from './types.js';
 declare const BRAND: unique symbol;
 
 /**
- * Names the socket of a data plane that a datagram came by, or that one is to leave by. A name is
- * given once: what is opened later has another one, even on the same port, so an answer to a handle
- * never leaves by somebody else's socket. A safe integer, compared by `===`.
+ * Identifies the socket of a data plane that received a datagram or is to send one. Handles are not
+ * reused: a socket opened later has another one, even on the same port, so a response never leaves
+ * by another socket. A safe integer, compared by `===`.
  *
- * Of two kinds of sockets: an address given at open, of which every worker has a socket
- * (`listenerHandle`); and one that a worker has opened while it runs.
+ * Two kinds of sockets have one: an address given at open, for which every worker has a socket
+ * (`listenerHandle`), and a socket that a worker opened while running.
  */
 export type TransportHandle = number & { readonly [BRAND]: 'TransportHandle' };
 
-/** Transports as handles have them; `Transport` in native/table/transport_handle.h. */
+/** Numbers of transports; `Transport` in native/table/transport_handle.h. */
 const TRANSPORTS = [undefined, 'udp'] as const;
 
 export type Transport = 'udp';
 
-/** Units of the fields behind the id (16 bits) and the generation (24); see transport_handle.h. */
+/**
+ * Multipliers of the fields above the id (16 bits) and the generation (24); see transport_handle.h.
+ */
 const WORKER_UNIT = 2 ** 40;
 const TRANSPORT_UNIT = 2 ** 45;
 const HANDLES_END = 2 ** 48;
-/** In place of a worker, where every worker has a socket. */
+/** Worker number of a listener, for which every worker has a socket. */
 const EVERY_WORKER = 31;
-/** Ids of the trunk's addresses begin behind those of the clients'. */
+/** The ids of trunk addresses follow those of client addresses. */
 const ADDRESSES_PER_SIDE_MAX = DATA_PLANE_LIMITS.addressesPerSideMax;
 
 /**
- * The handle of an address that was given at open.
+ * Returns the handle of an address given at open.
  * @param side - of which side
  * @param index - its place in the list of that side
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS where no list is as long
@@ -44,7 +46,7 @@ export function listenerHandle(side: SocketSide, index: number): TransportHandle
 }
 
 /**
- * The address given at open that a handle names.
+ * Returns the address given at open that a handle names.
  * @returns its side and its place in the list of that side; undefined where the handle names
  *   another socket
  */
@@ -60,7 +62,7 @@ export function listenerOf(
 }
 
 /**
- * The worker of an endpoint.
+ * Returns the worker of an endpoint.
  * @returns undefined where the handle names an address, which all workers have
  */
 export function workerOf(handle: TransportHandle): number | undefined {
@@ -68,12 +70,12 @@ export function workerOf(handle: TransportHandle): number | undefined {
   return worker === EVERY_WORKER ? undefined : worker;
 }
 
-/** The transport of a socket; undefined where the number names none. */
+/** Returns the transport of a handle; undefined for an invalid number. */
 export function transportOf(handle: TransportHandle): Transport | undefined {
   return TRANSPORTS[Math.floor(handle / TRANSPORT_UNIT)];
 }
 
-/** Whether a number may be a handle: what it names may be closed. */
+/** Returns whether a number is a valid handle. Its socket may be closed. */
 export function isTransportHandle(given: unknown): given is TransportHandle {
   return (
     typeof given === 'number' &&

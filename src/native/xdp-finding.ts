@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import type { NativeFinding } from './binding.js';
 
-/** Kinds of what a host does to packets between a device and a socket; docs/xdp.md has them all. */
+/** Kinds of findings; docs/xdp.md describes them. */
 export const XDP_FINDING_KINDS = [
   'nat',
   'redirect',
@@ -18,21 +18,21 @@ export const XDP_FINDING_KINDS = [
 
 export type XdpFindingKind = (typeof XDP_FINDING_KINDS)[number];
 
-/** Something on the host that packets of some sockets, or of a device, must meet. */
+/** A rule of the host that applies to packets of some sockets, or of a device. */
 export interface XdpFinding {
   readonly kind: XdpFindingKind;
-  /** What it is and where it stands: for the operator. */
+  /** Description for the operator: what it is and where. */
   readonly what: string;
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
   readonly device?: string;
 }
 
-/** Where the bits of the trunk's sockets begin; TP_SOCKETS_PER_SIDE in native/xdp/map_structs.h. */
+/** First bit of the trunk sockets; TP_SOCKETS_PER_SIDE in native/xdp/limits.h. */
 const TRUNK_BIT = 16;
 
 /**
- * A finding of the fast path with the addresses that it is about.
+ * Converts a finding of the fast path, with the addresses that it is about.
  * @param clients - as bound, in the order of the options
  * @param trunks - the same of the other side
  */
