@@ -40,12 +40,12 @@ export const STRANGERS_PER_TURN_MAX = 32;
 /** The lifetime, for the addon, of an entry that never expires. */
 const FOR_EVER = 0;
 
-/** The clock that the workers read: CLOCK_MONOTONIC. */
+/** Reads CLOCK_MONOTONIC, the workers' clock. */
 function monotonicSeconds(): number {
   return process.hrtime()[0];
 }
 
-/** The data plane over the addon; made by `openDataPlane`. */
+/** The data plane on top of the addon; made by `openDataPlane`. */
 export class NativeDataPlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
@@ -242,7 +242,7 @@ export class NativeDataPlane implements DataPlane {
     this.#check.relayIndex(relayIndex);
     this.#check.probeNumber(number);
     const status = this.#backlog.empty ? this.#probe(relayIndex, number, path) : Status.QueueFull;
-    // A probe that cannot be sent now is one that got lost.
+    // A probe that cannot be queued counts as lost.
     if (status !== Status.QueueFull) checkStatus('probe', status);
   }
 
@@ -354,15 +354,16 @@ export class NativeDataPlane implements DataPlane {
     return this.#closed;
   }
 
-  /** Nothing is added while removals wait: it could be removed by one of them. */
+  /**
+   * Refuses additions while removals wait, because a waiting removal could remove the new entry.
+   */
   #checkRoom(call: string): void {
     if (!this.#backlog.empty) checkStatus(call, Status.QueueFull);
   }
 
   /**
-   * Not drained at once: under load the workers would notify anew during each drain, and Node
-   * calls back up to a thousand times before timers and other I/O have their turn, which then
-   * wait for seconds.
+   * Defers the drain: workers would notify again during each, and Node runs up to 1,000 callbacks
+   * before timers and other I/O, which would then wait for seconds.
    */
   #onNotify(): void {
     this.#nextTurn ??= setImmediate(() => this.#drain());
@@ -384,7 +385,7 @@ export class NativeDataPlane implements DataPlane {
       known >= Math.min(RELAYS_PER_TURN_MAX, PROVEN_PER_TURN_MAX) ||
       strangers >= STRANGERS_PER_TURN_MAX
     ) {
-      // There may be more; the host's timers and I/O come first.
+      // More records may wait; timers and I/O run first.
       this.#nextTurn = setImmediate(() => this.#drain());
     }
     const events = [...batch.events, ...this.#endpoints.take(reports)];

@@ -6,13 +6,13 @@ import type { DataPlaneEvent } from './events.js';
 import type { TransportHandle } from './transport-handle.js';
 import type { XdpFinding } from './xdp-finding.js';
 
-/** Which of the two faces of a relay a socket belongs to. */
+/** The side of a relay that a socket belongs to. */
 export type SocketSide = 'client' | 'trunk';
 
 /**
- * The 5-tuple of a datagram. `handle` names the socket that it came by, and so our address and the
- * transport (`transportOf`). `local` is the local IP that the datagram came to, present only where
- * that socket is bound to a wildcard address; answers leave from it.
+ * The 5-tuple of a datagram. `handle` names the socket, and with it the local address and the
+ * transport (`transportOf`). `local` is the local IP, present only if the socket is bound to a
+ * wildcard address; responses are sent from it.
  */
 export interface FiveTuple {
   readonly handle: TransportHandle;
@@ -21,37 +21,37 @@ export interface FiveTuple {
 }
 
 /**
- * A datagram that the data plane handed up because TypeScript answers it: STUN; and on the trunk
- * side, for diagnosis, at most 10 trunk datagrams a second and worker that came from a port that no
- * relay has listed, but from the IP of one. Those are counted as `trunk_unknown_source`.
+ * A datagram that the data plane punts to TypeScript: STUN, and on the trunk side, for diagnosis,
+ * at most 10 trunk datagrams per second and worker from an unregistered port of a relay's IP. The
+ * latter are counted as `trunk_unknown_source`.
  */
 export interface PuntedDatagram {
   readonly side: SocketSide;
   /**
-   * Whether its sender is one that the worker knows: a relay, a host of `setRelayHosts`,
-   * a peer of `putKnownClient`. A batch has relays' first, then those of known peers; relays, known
-   * peers and strangers have a queue each, in which no sender holds more than a share.
+   * Whether the worker knows its sender: a relay, a host of `setRelayHosts`, or a peer of
+   * `putKnownClient`. A batch has relays' datagrams first, then those of known peers. Relays, known
+   * peers and strangers have separate queues, in which each sender is limited to a share.
    */
   readonly known: boolean;
   /** The worker that received it: entries for this 5-tuple belong there. */
   readonly worker: number;
   readonly tuple: FiveTuple;
   /**
-   * The UDP payload, at most 2,048 bytes. Valid after the callback returns, but a view of memory
-   * that its whole batch shares, up to 64 datagrams: whoever keeps a datagram, or any view of it,
-   * keeps them all. Copy what is to be kept.
+   * The UDP payload, at most 2,048 bytes. It stays valid after the callback returns, but it is a
+   * view of memory shared by its batch of up to 64 datagrams. Keeping a view keeps the whole batch
+   * in memory, so copy what is kept.
    */
   readonly data: Uint8Array;
 }
 
-/** A datagram to send as it is. */
+/** A datagram to send unchanged. */
 export interface OutgoingDatagram {
   readonly side: SocketSide;
   readonly tuple: FiveTuple;
   readonly data: Uint8Array;
 }
 
-/** What a relay says of the answers to its own probes: not known, got, missed. */
+/** Whether a relay's own probes are answered: unknown, yes, no. */
 export type Heard = 'unknown' | 'answered' | 'unanswered';
 
 /** One batch handed to the `onBatch` callback. */
@@ -60,7 +60,7 @@ export interface DataPlaneBatch {
   readonly events: readonly DataPlaneEvent[];
 }
 
-/** A key of PROTOCOL.md section 4 and the day it belongs to. */
+/** A trunk key (PROTOCOL.md section 4) and its day. */
 export interface TrunkKey {
   /** Whole days since 2026-01-01 UTC, 0 to 65535. */
   readonly epoch: number;
@@ -68,28 +68,31 @@ export interface TrunkKey {
   readonly key: Uint8Array;
 }
 
-/** Another relay as the data plane sees it; the caller chooses its index. */
+/** Another relay in the data plane. The caller chooses its index. */
 export interface TrunkPeer {
-  /** Every address and port that the relay may send from, at most 64. */
+  /** Source addresses of the relay, at most 64. */
   readonly sources: readonly TransportAddress[];
   /** The trunk socket to send from, an index into `trunkAddresses`. */
   readonly socket: number;
-  /** Where to send trunk data. */
+  /** Destination of trunk data. */
   readonly destination: TransportAddress;
-  /** Local source IP where `socket` is a wildcard and one must be chosen; else left out. */
+  /** Local source IP, if `socket` is bound to a wildcard address and one must be chosen. */
   readonly local?: string;
-  /** Keys for what we send; the one of the newest epoch that is not in the future is used. */
+  /** Send keys. The newest one that is not of a future day is used. */
   readonly sendKeys: readonly TrunkKey[];
-  /** Keys for what we receive, at most 3. */
+  /** Receive keys, at most 3. */
   readonly receiveKeys: readonly TrunkKey[];
-  /** The most records that the relay accepts in one datagram, 1 or more. */
+  /** Maximum number of records that the relay accepts in one datagram, 1 or more. */
   readonly recordsMax: number;
-  /** The longest bundle's UDP payload in bytes; default and most: the plane's `trunkMtuBytes`. */
+  /**
+   * Maximum UDP payload of a bundle in bytes; the default and maximum is the plane's
+   * `trunkMtuBytes`.
+   */
   readonly bundleBytesMax?: number;
   /**
-   * Worker n numbers its datagrams to the relay in lane n + 16 × this, 0 to 6; default 0. Another
-   * one after a change of `destination` keeps what is still under way to the old one from being
-   * dropped as too old.
+   * Worker n sends to the relay in lane n + 16 × this, 0 to 6; default 0. After a change of
+   * `destination` another value keeps datagrams that are still on the old path from being dropped
+   * as too old.
    */
   readonly laneSet?: number;
   /** Workers that send from the trunk address instead of their own lane port; default none. */
@@ -102,24 +105,23 @@ export interface TrunkPeer {
 export interface TrunkPath {
   readonly socket: number;
   readonly remote: TransportAddress;
-  /** What the relay is told about our own probes by this path. */
+  /** Whether this relay's own probes on the path are answered, as told to the relay. */
   readonly heard: Heard;
 }
 
 /** The path by which a probe leaves. */
 export interface ProbePath {
-  /** One of our trunk sockets, and one of the relay's trunk addresses. */
+  /** A local trunk socket, and one of the relay's trunk addresses. */
   readonly tuple: FiveTuple;
-  /** From this worker's port in `trunkLanePorts`; default from the trunk address. */
+  /** The worker from whose port in `trunkLanePorts` it leaves; default: the trunk address. */
   readonly worker?: number;
   /**
-   * A path probe of so many bytes of UDP payload, 36 to 65,527, never fragmented; default a plain
-   * probe.
+   * UDP payload of a path probe in bytes, 36 to 65,527, never fragmented; default: a plain probe.
    */
   readonly bytes?: number;
 }
 
-/** What becomes of a peer's ChannelData. */
+/** How a peer's ChannelData is forwarded. */
 export type ClientAction =
   | {
       /** To another relay: a trunk record with its `sessionIndex`. */
@@ -137,9 +139,9 @@ export type ClientAction =
 /** Matches a peer's ChannelData. */
 export interface ClientFlow {
   /**
-   * The worker that receives this 5-tuple, as the punted datagram said. `any` puts the entry into
-   * every worker, where it has to be there before the peer has sent anything: it takes a place in
-   * the table of each. An entry is removed as it was put.
+   * The worker that receives this 5-tuple, as in the punted datagram. `any` puts the entry into
+   * every worker, for a peer that has sent nothing yet; it uses a place in each table. Remove an
+   * entry with the same value.
    */
   readonly worker: number | 'any';
   readonly tuple: FiveTuple;
@@ -147,7 +149,7 @@ export interface ClientFlow {
   readonly channel: number;
 }
 
-/** What becomes of a trunk record. */
+/** How a trunk record is forwarded. */
 export interface SessionAction {
   /** The only relay that may use the index. */
   readonly relayIndex: number;
@@ -156,7 +158,7 @@ export interface SessionAction {
 }
 
 export interface DataPlaneOptions {
-  /** Addresses for peers, at least one; port 0 takes a free one. At most 16. */
+  /** Addresses for peers, 1 to 16; port 0 selects a free one. */
   readonly clientAddresses: OneOrMore<AddressInput>;
   /** Addresses for other relays, at most 16; default none. */
   readonly trunkAddresses?: OneOrMore<AddressInput> | undefined;
@@ -165,15 +167,15 @@ export interface DataPlaneOptions {
   /** Maximum client flows of each worker; default 262,144. */
   readonly clientFlowsMax?: number | undefined;
   /**
-   * Places for sessions; default 262,144. An index is a place (0 … n-1) plus any multiple of the
-   * power of two that n does not exceed, so that each use of a place can have an index of its own.
+   * Places for sessions; default 262,144. An index is a place (0 … n-1) plus a multiple of the
+   * smallest power of two that is at least n, so that each use of a place can have its own index.
    */
   readonly sessionsMax?: number | undefined;
   /** Maximum number of other relays; default 1,024. */
   readonly trunkPeersMax?: number | undefined;
   /** Size of each worker's queue of punted datagrams, in bytes; default 1 MiB. */
   readonly puntQueueBytes?: number | undefined;
-  /** Size of each socket buffer, in bytes; default 4 MiB. The kernel clamps it. */
+  /** Size of each socket buffer, in bytes; default 4 MiB. The kernel limits it. */
   readonly socketBufferBytes?: number | undefined;
   /** Maximum UDP payload of a trunk datagram that bundles records, in bytes; default 1,452. */
   readonly trunkMtuBytes?: number | undefined;
@@ -183,8 +185,8 @@ export interface DataPlaneOptions {
    */
   readonly coalescingUs?: number | undefined;
   /**
-   * Time that an idle worker polls its sockets before it sleeps, in µs; default 0. Saves the time
-   * of waking up, and costs up to a whole CPU for each worker.
+   * Time in µs for which an idle worker polls its sockets before it sleeps; default 0. Saves
+   * wake-up latency, and costs up to a whole CPU per worker.
    */
   readonly busyPollUs?: number | undefined;
   /**
@@ -198,37 +200,40 @@ export interface DataPlaneOptions {
   readonly cpus?: readonly number[] | undefined;
   /**
    * Network devices in whose drivers packets are forwarded before they reach a socket (XDP);
-   * default none. Needs CAP_BPF and CAP_NET_ADMIN; where it cannot be had, `xdp` of the open data
-   * plane says why and the workers do all the work.
+   * default none. Needs CAP_BPF and CAP_NET_ADMIN. If it is unavailable, `xdp` of the open data
+   * plane tells why and the workers forward everything.
    */
   readonly xdp?: {
     /** At least one, each once. */
     readonly interfaces: readonly string[];
-    /** Uses the kernel's generic XDP, which is slow, where a driver has none; default false. */
+    /**
+     * Allows the kernel's generic XDP, which is slower, if a driver has no XDP support; default
+     * false.
+     */
     readonly generic?: boolean;
     /**
-     * Leaves packets to the sockets also where the host has rules that may only drop or delay
-     * them (packet filters, limits); default false: such rules are named, and passed by.
+     * Leaves packets to the sockets also if host rules can only drop or delay them (packet filters,
+     * limits); default false: such rules are reported and bypassed.
      */
     readonly strict?: boolean;
   };
-  /** Called on the opening thread with what the workers handed up. Must not throw. */
+  /** Called on the opening thread with a punted batch. Must not throw. */
   readonly onBatch: (batch: DataPlaneBatch) => void;
 }
 
-/** Whether the fast path that was asked for runs. */
+/** The state of the fast path. */
 export interface XdpStatus {
-  /** `off` also where none was asked for. */
+  /** `off` also if none was requested. */
   readonly mode: 'off' | 'native' | 'generic';
-  /** Those that were asked for. */
+  /** The requested devices. */
   readonly interfaces: readonly string[];
-  /** Those that have the program now. A device that goes and comes back gets it again. */
+  /** Devices that have the program now. A device that is removed and added again gets it again. */
   readonly attached: readonly string[];
-  /** What keeps packets out of it now: rules of the host that they must meet. */
+  /** Host rules that keep packets out of the fast path now. */
   readonly leftOut: readonly XdpFinding[];
-  /** Rules of the host that packets pass by in it, and which may drop or delay them. */
+  /** Host rules that the fast path bypasses and that may drop or delay packets. */
   readonly passedBy: readonly XdpFinding[];
-  /** Why it is off although it was asked for: one line for the operator. */
+  /** Why a requested fast path is off: one line for the operator. */
   readonly reason?: string;
 }
 
@@ -236,40 +241,40 @@ export interface XdpStatus {
 export interface TrunkPeerTraffic {
   readonly recordsSent: number;
   readonly recordsReceived: number;
-  /** Records that the session sequences show as lost on the way here. */
+  /** Records lost on the way to this relay, according to session sequences. */
   readonly recordsLost: number;
 }
 
 /**
- * What one direction of a leg has carried since its entry was added, by all workers and the fast
- * path, whose share is up to a tenth of a second old. Counted when it is forwarded: what is
- * dropped, or lost on the way out, has its counters in `counters()`.
+ * Traffic of one direction of a leg since its entry was added, over all workers and the fast path,
+ * whose part is up to 0.1 s old. Counted on forwarding; drops and send failures are in
+ * `counters()`.
  */
 export interface LegTraffic {
   readonly packets: number;
-  /** Bytes of the application's payloads, without any header. */
+  /** Bytes of payload, without headers. */
   readonly payloadBytes: number;
   /** Whole seconds since the newest packet; undefined before the first. */
   readonly idleSeconds: number | undefined;
 }
 
 /**
- * The native forwarder: owns the sockets and threads, forwards by the entries it is given, hands
- * up everything it does not forward. Every put, refresh and remove is queued to the workers in
- * order; a datagram given to `send` afterwards leaves only when every worker has carried out what
- * was queued before it, so an answer never runs ahead of the entry it announces.
+ * The native forwarder. It owns the sockets and threads, forwards by the entries it is given, and
+ * punts everything else. Puts, refreshes and removes are queued to the workers in order. A datagram
+ * given to `send` afterwards leaves only when every worker has executed the commands queued before
+ * it, so a response never precedes an entry that it announces.
  */
 export interface DataPlane {
-  /** The addresses bound, in the order given, with real ports. */
+  /** The bound addresses in the given order, with the actual ports. */
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
   /**
-   * For each trunk address the further ports that trunk data leaves from: one for each worker where
-   * there are several, so that the other relay's receive queues share the load.
+   * For each trunk address the additional source ports of trunk data: one per worker if there are
+   * several, so that the other relay's receive queues share the load.
    */
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
-  /** As it is now. */
+  /** The current state. */
   readonly xdp: XdpStatus;
 
   /**
@@ -285,11 +290,11 @@ export interface DataPlane {
    */
   putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void;
   /**
-   * Lets an entry last so many seconds from now on, be that longer or shorter than it had; its
-   * sequences and counters go on. Harmless when it is not there. Throws as putClientFlow.
+   * Sets the lifetime of an entry, counted from now; its sequences and counters continue. Does
+   * nothing if there is no entry. Throws as putClientFlow.
    */
   refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void;
-  /** Removes an entry; harmless when it is not there. Waits its turn where a queue is full. */
+  /** Removes an entry; does nothing if there is none. Waits if a queue is full. */
   removeClientFlow(flow: ClientFlow): void;
   /** Binds a session index in every worker. Lifetime and errors as of putClientFlow. */
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void;
@@ -297,35 +302,35 @@ export interface DataPlane {
   refreshSession(sessionIndex: number, lifetimeSeconds: number): void;
   /** Unbinds a session index; as removeClientFlow. */
   removeSession(sessionIndex: number): void;
-  /** Adds or replaces a relay; its replay windows and sequences go on when it was there. */
+  /** Adds or replaces a relay. A replaced relay keeps its replay windows and sequences. */
   putTrunkPeer(relayIndex: number, peer: TrunkPeer): void;
-  /** Removes a relay; its sessions must have been removed before. */
+  /** Removes a relay. Remove its sessions first. */
   removeTrunkPeer(relayIndex: number): void;
   /**
-   * The addresses that relays send from or listen at, none of which ever gets a bare Closed
-   * indication; port 0 stands for every port of its IP. Replaces those before. Beyond 32,768 of
-   * them none is sent to anyone.
+   * Sets the addresses that relays send from or listen on; none of them is sent a bare Closed
+   * indication. Port 0 stands for every port of its IP. Replaces the previous list. With more than
+   * 32,768 addresses no indication is sent at all.
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS
    */
   setRelayHosts(hosts: readonly TransportAddress[]): void;
   /**
-   * Lets the requests of a peer go before those of strangers, in the worker that receives its
-   * 5-tuple. Waits its turn where a queue is full; a peer that does not fit the worker's table
-   * (`clientFlowsMax`, and 8,192 more) stays a stranger.
+   * Serves a peer's requests before strangers', in the worker that receives its 5-tuple. Waits if a
+   * queue is full. A peer that does not fit the worker's table (`clientFlowsMax` + 8,192) stays a
+   * stranger.
    */
   putKnownClient(worker: number, tuple: FiveTuple): void;
-  /** Ends that; harmless when it is not there. */
+  /** Reverts putKnownClient; does nothing if the peer is not known. */
   removeKnownClient(worker: number, tuple: FiveTuple): void;
   /**
-   * Asks each worker for a sign of life, to be called every second or so.
+   * Asks each worker for a sign of life. Call about once per second.
    * @returns for how many milliseconds each has owed one; empty when the plane is closed
    */
   workersSilentMs(): readonly number[];
-  /** The endpoints that are open now, by handle. */
+  /** The open endpoints, by handle. */
   readonly endpoints: ReadonlyMap<TransportHandle, Endpoint>;
   /**
-   * Opens an endpoint. Its handle serves in 5-tuples as a listener's does, on its own side. A flow
-   * of peers at an endpoint belongs to the endpoint's worker.
+   * Opens an endpoint. Its handle is used in 5-tuples of its side like a listener's. A flow of
+   * peers at an endpoint belongs to the endpoint's worker.
    * @returns the endpoint with its handle and real port, before anything that arrives by it
    * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` where the socket cannot be
    *   had, ERR_TURNPIKE_LIMIT where the worker has 16,384, ERR_TURNPIKE_QUEUE_FULL where 1,024
@@ -334,9 +339,9 @@ export interface DataPlane {
    */
   openEndpoint(spec: EndpointSpec): Promise<Endpoint>;
   /**
-   * Closes an endpoint and removes the flows and known clients that came by it. From the call on
-   * nothing can be sent by the handle or put for it, but for what was queued before. Entries that
-   * lead to it stay until they are removed, and what they match is dropped (`endpoint_gone`).
+   * Closes an endpoint and removes the flows and known clients received by it. After the call the
+   * handle accepts no datagrams or entries; those queued before are executed. Entries that send by
+   * it stay until they are removed, and what they match is dropped (`endpoint_gone`).
    * @returns when nothing leaves through the socket any more, and nothing that came by it is handed
    *   up; at once where the handle names nothing, such as an endpoint that is closed already
    * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT for the handle of an address given at open,
@@ -344,33 +349,35 @@ export interface DataPlane {
    */
   closeEndpoint(handle: TransportHandle): Promise<void>;
   /**
-   * Sends one trunk probe; the answer arrives as a `probe-reply` or `path-probe-reply` event.
+   * Sends one trunk probe. The reply arrives as a `probe-reply` or `path-probe-reply` event.
    * @param relayIndex - of the relay
    * @param number - comes back with the answer
    * @param path - default: a plain probe to the relay's `destination`, from `socket`
    * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT or ERR_TURNPIKE_ADDRESS for a path that cannot be
    */
   probe(relayIndex: number, number: number, path?: ProbePath): void;
-  /** Sends datagrams; what the kernel refuses is counted, as UDP would lose it. */
+  /** Sends datagrams. What the kernel refuses is counted and lost, as with UDP. */
   send(datagrams: readonly OutgoingDatagram[]): void;
 
   /** Totals over all workers, by counter name. Cheap; reads shared memory. */
   counters(): Counters;
   trunkPeerTraffic(relayIndex: number): TrunkPeerTraffic;
-  /** What a peer's entry has forwarded; undefined when there is none. Reads shared memory. */
+  /** Returns what a peer's entry has forwarded; undefined without one. Reads shared memory. */
   flowTraffic(flow: ClientFlow): LegTraffic | undefined;
-  /** What has left to a peer on a session index: of the newest use of the index's place. */
+  /**
+   * Returns what was sent to a peer on a session index, for the newest use of the index's place.
+   */
   sessionTraffic(sessionIndex: number): LegTraffic;
   /**
-   * A number that the entry's packets are read by as often as one likes; undefined without one, and
-   * for an entry in every worker.
+   * Returns a meter, a number for repeated reads of the entry's packet count; undefined without an
+   * entry, and for an entry in every worker.
    */
   flowMeter(flow: ClientFlow): number | undefined;
-  /** Packets that the entry of a meter has forwarded, modulo 2^32. Cheap: a few loads. */
+  /** Returns the packets of a meter's entry, modulo 2^32. Cheap: a few loads. */
   flowPackets(meter: number): number;
-  /** As `flowPackets`, for what has left to a peer on a session index. */
+  /** As `flowPackets`, for what was sent to a peer on a session index. */
   sessionPackets(sessionIndex: number): number;
 
-  /** Stops the threads and closes the sockets. Idempotent; resolves when both are gone. */
+  /** Stops the threads and closes the sockets. Idempotent; resolves when both are done. */
   close(): Promise<void>;
 }
