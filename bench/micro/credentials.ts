@@ -1,6 +1,6 @@
 import benny from 'benny';
 import { buildChallenge } from '../../src/auth/challenge.js';
-import { ClientCredentials } from '../../src/auth/client-credentials.js';
+import { ClientAuthenticator } from '../../src/auth/client-authenticator.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { authenticate } from '../../src/auth/long-term.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../../src/auth/nonce.js';
@@ -65,7 +65,7 @@ function challenge(): Uint8Array {
 }
 
 function signedBy(integrity: 'sha1' | 'sha256'): Uint8Array {
-  const client = new ClientCredentials({ ...credentialOf(1), integrity });
+  const client = new ClientAuthenticator({ ...credentialOf(1), integrity });
   client.check(read(challenge()), client.sign(allocate()));
   const writer = allocate();
   client.sign(writer);

@@ -1,4 +1,4 @@
-import type { IntegrityPreference } from '../auth/client-credentials.js';
+import type { IntegrityPreference } from '../auth/client-authenticator.js';
 import type { TurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
 import type { ConnectionGrant } from './grant.js';

@@ -1,5 +1,5 @@
 import type { TransportAddress } from '../address.js';
-import { ClientCredentials } from '../auth/client-credentials.js';
+import { ClientAuthenticator } from '../auth/client-authenticator.js';
 import { TurnpikeError } from '../errors.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
@@ -43,7 +43,7 @@ export class Connection {
     this.#options = options;
     this.#requests = new Requests({
       grant,
-      credentials: new ClientCredentials({ username, password, integrity }),
+      credentials: new ClientAuthenticator({ username, password, integrity }),
       scheduler,
       random,
       transmit: (bytes) => this.#transmit(bytes),

@@ -1,4 +1,4 @@
-export type { IntegrityPreference } from '../auth/client-credentials.js';
+export type { IntegrityPreference } from '../auth/client-authenticator.js';
 export type { ConnectionState } from './connection-state.js';
 export {
   type CallOptions,

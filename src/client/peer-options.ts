@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { AddressInput } from '../address.js';
-import type { IntegrityPreference } from '../auth/client-credentials.js';
+import type { IntegrityPreference } from '../auth/client-authenticator.js';
 import type { Checked } from '../options/option-spec.js';
 import type { RandomBytes } from '../random.js';
 import type { IntegrityKind } from '../stun/integrity.js';

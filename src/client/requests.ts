@@ -1,6 +1,10 @@
 import { formatAddress } from '../address.js';
 import { CHALLENGE_TOKEN_BYTES } from '../auth/challenge.js';
-import { type ClientCredentials, isAuthentic, type Signature } from '../auth/client-credentials.js';
+import {
+  type ClientAuthenticator,
+  isAuthentic,
+  type Signature,
+} from '../auth/client-authenticator.js';
 import { TurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
 import { AttributeType } from '../stun/attribute-types.js';
@@ -48,7 +52,7 @@ export interface RequestOptions {
 /** Dependencies of `Requests`. */
 export interface RequestsOptions {
   readonly grant: ConnectionGrant;
-  readonly credentials: ClientCredentials;
+  readonly credentials: ClientAuthenticator;
   readonly scheduler: Scheduler;
   readonly random: RandomBytes;
   readonly transmit: (bytes: Uint8Array) => void;

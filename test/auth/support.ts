@@ -1,5 +1,8 @@
 import { buildChallenge } from '../../src/auth/challenge.js';
-import { ClientCredentials, type IntegrityPreference } from '../../src/auth/client-credentials.js';
+import {
+  ClientAuthenticator,
+  type IntegrityPreference,
+} from '../../src/auth/client-authenticator.js';
 import { tenantSecret } from '../../src/auth/keys.js';
 import { type AuthenticationResult, authenticate } from '../../src/auth/long-term.js';
 import { NonceIssuer } from '../../src/auth/nonce.js';
@@ -78,8 +81,8 @@ export function challengedBy(
   server: TestServer,
   integrity: IntegrityPreference = 'auto',
   credential = CREDENTIAL,
-): ClientCredentials {
-  const client = new ClientCredentials({ ...credential, integrity });
+): ClientAuthenticator {
+  const client = new ClientAuthenticator({ ...credential, integrity });
   const writer = request();
   const signature = client.sign(writer);
   client.check(server.challenge(decoded(writer)), signature);
@@ -87,7 +90,7 @@ export function challengedBy(
 }
 
 /** A request signed by `client`. */
-export function signed(client: ClientCredentials): StunMessage {
+export function signed(client: ClientAuthenticator): StunMessage {
   const writer = request();
   client.sign(writer);
   return decoded(writer);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ClientCredentials } from '../../src/auth/client-credentials.js';
+import { ClientAuthenticator } from '../../src/auth/client-authenticator.js';
 import { tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { NonceIssuer } from '../../src/auth/nonce.js';
 import type { TenantPrincipal } from '../../src/auth/principal.js';
@@ -147,7 +147,7 @@ t.test('a usage has its own realm, claims, methods and attributes', async (t) =>
   const { receive, handled } = server();
   const username = '1800000000:acme/alice';
   const password = passwordFor(tenantSecret(ROOT, 'acme'), username);
-  const credentials = new ClientCredentials({ username, password });
+  const credentials = new ClientAuthenticator({ username, password });
   const challenge = receive(request(Method.CreatePermission));
   t.equal(challenge?.text(AttributeType.Realm), 'users');
   if (challenge) credentials.check(challenge, credentials.sign(request(Method.CreatePermission)));

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClientCredentials } from '../../../src/auth/client-credentials.js';
+import { ClientAuthenticator } from '../../../src/auth/client-authenticator.js';
 import { AttributeType } from '../../../src/stun/attribute-types.js';
 import {
   decodeMessage,
@@ -29,7 +29,7 @@ const UDP_PROTOCOL = 17;
 class TurnClient {
   readonly #socket: Socket;
   readonly #spec: TurnSpec;
-  readonly #credentials: ClientCredentials;
+  readonly #credentials: ClientAuthenticator;
   readonly #answers: StunMessage[] = [];
 
   constructor(socket: Socket, spec: TurnSpec) {
@@ -37,7 +37,7 @@ class TurnClient {
     this.#spec = spec;
     // What every server of RFC 5766 understands.
     const { username, password } = spec;
-    this.#credentials = new ClientCredentials({ username, password, integrity: 'sha1' });
+    this.#credentials = new ClientAuthenticator({ username, password, integrity: 'sha1' });
     socket.on('message', (data) => {
       const decoded = decodeMessage(data);
       if (decoded.ok) this.#answers.push(decoded.message);

@@ -78,7 +78,7 @@ const IGNORED_INTEGRITY: AnswerVerdict = { type: 'ignored', why: 'integrity' };
  * The client's side of the long-term credential mechanism (RFC 8489 sections 9.2.3 and 9.2.5) with
  * one server: signs requests after a challenge, checks responses, and renews the nonce.
  */
-export class ClientCredentials {
+export class ClientAuthenticator {
   readonly username: string;
   readonly #password: string;
   readonly #preference: IntegrityPreference;

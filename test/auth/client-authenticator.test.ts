@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ClientCredentials, isAuthentic } from '../../src/auth/client-credentials.js';
+import { ClientAuthenticator, isAuthentic } from '../../src/auth/client-authenticator.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import type { IntegrityKind } from '../../src/stun/integrity.js';
 import { longTermKey } from '../../src/stun/integrity.js';
@@ -45,7 +45,7 @@ function signedAnswer(kind: IntegrityKind, code?: number, key = KEYS[kind]): Stu
 }
 
 t.test('the first request goes out unsigned (RFC 8489 section 9.2.3.1)', async (t) => {
-  const client = new ClientCredentials(CREDENTIAL);
+  const client = new ClientAuthenticator(CREDENTIAL);
   const writer = request();
   t.equal(client.sign(writer).proof, undefined);
   t.equal(decoded(writer).attributes.length, 1);
@@ -54,7 +54,7 @@ t.test('the first request goes out unsigned (RFC 8489 section 9.2.3.1)', async (
 t.test('a challenge is answered by a signed retry, and the nonce kept', async (t) => {
   const server = new TestServer();
   for (const preference of ['auto', 'sha1', 'sha256'] as const) {
-    const client = new ClientCredentials({ ...CREDENTIAL, integrity: preference });
+    const client = new ClientAuthenticator({ ...CREDENTIAL, integrity: preference });
     const first = request();
     const signature = client.sign(first);
     t.strictSame(client.check(server.challenge(decoded(first)), signature), RETRY_401);
@@ -75,7 +75,7 @@ t.test('a request as a client of RFC 5389 has no algorithms', async (t) => {
 });
 
 t.test('the list of algorithms goes back byte for byte', async (t) => {
-  const client = new ClientCredentials(CREDENTIAL);
+  const client = new ClientAuthenticator(CREDENTIAL);
   const list = Buffer.from('0009000361626300 00020000 00010000'.replaceAll(' ', ''), 'hex');
   const message = decoded(
     answer(401).text(Realm, REALM).text(Nonce, 'n').bytes(PasswordAlgorithms, list),
@@ -89,7 +89,7 @@ t.test('the list of algorithms goes back byte for byte', async (t) => {
 
 t.test('auto takes the first algorithm of the list that it knows', async (t) => {
   const chosen = (algorithms?: readonly number[]) => {
-    const client = new ClientCredentials(CREDENTIAL);
+    const client = new ClientAuthenticator(CREDENTIAL);
     const options = { realm: REALM, nonce: 'n', ...(algorithms && { algorithms }) };
     client.check(challenge(options), client.sign(request()));
     const message = signed(client);
@@ -108,7 +108,7 @@ t.test('no algorithm in common: no retry (RFC 8489 section 9.2.5)', async (t) =>
     ['sha256', [1]],
     ['sha256', undefined],
   ] as const) {
-    const client = new ClientCredentials({ ...CREDENTIAL, integrity });
+    const client = new ClientAuthenticator({ ...CREDENTIAL, integrity });
     const message = challenge({ realm: REALM, nonce: 'n', ...(algorithms && { algorithms }) });
     t.strictSame(client.check(message, client.sign(request())), {
       type: 'rejected',
@@ -121,7 +121,7 @@ t.test('no algorithm in common: no retry (RFC 8489 section 9.2.5)', async (t) =>
 t.test('bid-down: a challenge whose list was taken out is ignored', async (t) => {
   for (const integrity of ['auto', 'sha1', 'sha256'] as const) {
     for (const nonce of ['obMatJos2AAABx', 'obMatJos2gAAAx']) {
-      const client = new ClientCredentials({ ...CREDENTIAL, integrity });
+      const client = new ClientAuthenticator({ ...CREDENTIAL, integrity });
       const message = challenge({ realm: REALM, nonce });
       const verdict = client.check(message, client.sign(request()));
       t.strictSame(verdict, { type: 'ignored', why: 'bid-down' });
@@ -179,7 +179,7 @@ t.test('a transaction takes one challenge; a repeated answer changes nothing', a
 });
 
 t.test('a request is challenged at most three times', async (t) => {
-  const client = new ClientCredentials(CREDENTIAL);
+  const client = new ClientAuthenticator(CREDENTIAL);
   let signature = client.sign(request());
   t.strictSame(client.check(challenge({ realm: REALM, nonce: 'n' }), signature), RETRY_401);
   signature = client.sign(request(), signature);
@@ -223,7 +223,7 @@ t.test('a challenge without realm or nonce, or too long, is ignored', async (t) 
     { realm: REALM, nonce: 'n'.repeat(128) },
     { realm: 'r'.repeat(128), nonce: 'n' },
   ]) {
-    const client = new ClientCredentials(CREDENTIAL);
+    const client = new ClientAuthenticator(CREDENTIAL);
     t.strictSame(client.check(challenge(options), client.sign(request())), {
       type: 'ignored',
       why: 'malformed-challenge',
@@ -232,7 +232,7 @@ t.test('a challenge without realm or nonce, or too long, is ignored', async (t) 
 });
 
 t.test('before a challenge an error is final and a success is not believed', async (t) => {
-  const client = new ClientCredentials(CREDENTIAL);
+  const client = new ClientAuthenticator(CREDENTIAL);
   const signature = client.sign(request());
   t.strictSame(client.check(decoded(answer(400)), signature), {
     type: 'rejected',
@@ -244,7 +244,7 @@ t.test('before a challenge an error is final and a success is not believed', asy
 });
 
 t.test('a server that asks for anonymity gets USERHASH', async (t) => {
-  const client = new ClientCredentials(CREDENTIAL);
+  const client = new ClientAuthenticator(CREDENTIAL);
   const message = challenge({ realm: REALM, nonce: 'obMatJos2AAADx', algorithms: [2] });
   client.check(message, client.sign(request()));
   const retry = signed(client);
