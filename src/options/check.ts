@@ -16,18 +16,18 @@ import {
 import { PlainCopyError, plainCopy } from './plain-copy.js';
 import { valueSchema } from './schema.js';
 
-/** Problems that one message tells of. */
+/** Maximum number of problems in one message. */
 const PROBLEMS_MAX = 8;
 
 interface Problem {
   readonly text: string;
-  /** What is wrong with the value, where more can be said than what was expected. */
+  /** Description of the problem, if more can be said than what was expected. */
   readonly reason?: string | undefined;
-  /** The code of an error that has no other problem. */
+  /** The error code, if this is the only problem. */
   readonly code: TurnpikeErrorCode;
 }
 
-/** Where a value stands, such as `apiKeys[0].key`, and where to tell what is wrong. */
+/** The place of a value, such as `apiKeys[0].key`, and where its problems are reported. */
 interface Place {
   readonly path: string;
   readonly problems: Problem[];

@@ -4,7 +4,7 @@ import type { RandomBytes } from '../random.js';
 import type { Settings } from './option-spec.js';
 import { SPECS } from './shared-specs.js';
 
-/** What every service takes of its host. */
+/** Options that every service takes from its host. */
 export interface HostOptions {
   /** Default silent. */
   readonly logger?: Logger | undefined;

@@ -1,5 +1,5 @@
 /**
- * The known name that a mistyped one most likely meant.
+ * Returns the known name that is most likely meant by a mistyped one.
  * @param typed - the unknown name
  * @param known - names that exist
  * @returns the nearest by edit distance, or undefined when none is near enough to be a slip

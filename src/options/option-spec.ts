@@ -30,8 +30,8 @@ export type OptionKind =
   | 'data';
 
 /**
- * What values an option takes: its kind, its bounds and its default. The command line and the
- * library check by the same spec (`valueSchema`), so that neither takes what the other refuses.
+ * The values that an option accepts: kind, bounds and default. The command line and the library
+ * check by the same spec (`valueSchema`).
  */
 export interface OptionSpec {
   readonly kind: OptionKind;
@@ -49,7 +49,7 @@ export interface OptionSpec {
   readonly itemsMax?: number;
   /** What a text must match as a whole. */
   readonly pattern?: string;
-  /** What a sound value looks like, where the kind does not say it. */
+  /** Description of a valid value, if the kind does not say it. */
   readonly words?: string;
   /** The values of a choice. */
   readonly choices?: readonly (string | number)[];
@@ -59,7 +59,7 @@ export interface OptionSpec {
   readonly options?: OptionSpecs;
   /** The JSON schema of `data`. */
   readonly schema?: object;
-  /** Makes of `data` that fits its schema what is worked with; what it throws is a refusal. */
+  /** Converts `data` that matches its schema. An error that it throws rejects the value. */
   readonly convert?: (value: unknown) => unknown;
   /** Members of `data` that the schema does not foresee are dropped, as a newer peer may add. */
   readonly lenient?: true;
@@ -75,7 +75,7 @@ export interface OptionSpec {
   readonly defaultText?: string;
 }
 
-/** A new value counts at once, or it needs a restart. */
+/** Whether a new value applies at once or needs a restart. */
 export type Changes = 'while running' | 'at start';
 
 /** Follows the name of a setting that was to change while its program runs. */
@@ -121,7 +121,7 @@ export type Checked<O, T> = {
     : never;
 };
 
-/** What a sound value looks like, to complete "expected …". */
+/** Returns the description of a valid value, to complete "expected …". */
 export function expectation(spec: OptionSpec): string {
   if (spec.words !== undefined) return spec.words;
   switch (spec.kind) {

@@ -1,12 +1,12 @@
 import { checkUpdate } from './check.js';
 import type { Checked, Settings } from './option-spec.js';
 
-/** The names of those settings that change while their program runs. */
+/** Names of the settings that can change while the program runs. */
 type Changing<T> = {
   [K in keyof T]: T[K] extends { readonly changes: 'while running' } ? K : never;
 }[keyof T];
 
-/** A change of settings: what is left out stays. */
+/** A change of settings. Settings that are left out keep their value. */
 export type Update<O, T> = Partial<Pick<O, Changing<T> & keyof O>>;
 
 /**
@@ -20,7 +20,7 @@ export type Effects<O, T> = {
 };
 
 /**
- * Changes settings of a program that runs: all that are given, or none.
+ * Changes settings of a running program: all that are given, or none.
  * @param call - the public function, such as `Relay#update`, for messages
  * @param specs - the settings of the program
  * @param effects - of those that change while it runs
