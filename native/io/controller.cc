@@ -191,18 +191,18 @@ StatusCode Controller::PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& s
   }
   if (!AddressFits(Side::kTrunk, spec.path)) return StatusCode::kAddress;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
-  RelayEntry& state = relays_[relay_index];
-  if (state.generation == 0) {
-    state.generation = next_generation_++;
+  RelayEntry& entry = relays_[relay_index];
+  if (entry.generation == 0) {
+    entry.generation = next_generation_++;
     // New for each relay: a worker that has not yet removed the previous relay of this index must
     // not write to this one's windows.
-    state.shared = std::make_shared<TrunkPeerShared>();
+    entry.shared = std::make_shared<TrunkPeerShared>();
   }
   for (uint32_t worker = 0; worker < flows_.size(); ++worker) {
     Command command{};
     command.kind = Command::Kind::kPutPeer;
     command.index = relay_index;
-    command.peer = MakePeer(spec, state).release();
+    command.peer = MakePeer(spec, entry).release();
     if (worker == 0 && fast_path_ != nullptr) fast_path_->PutPeer(relay_index, *command.peer);
     Push(worker, command);
   }
@@ -210,15 +210,15 @@ StatusCode Controller::PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& s
 }
 
 std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec,
-                                                const RelayEntry& relay_index) const {
+                                                const RelayEntry& entry) const {
   auto peer = std::make_unique<TrunkPeer>();
-  peer->generation = relay_index.generation;
+  peer->generation = entry.generation;
   peer->path = spec.path;
   peer->sources = spec.sources;
   peer->send_keys = spec.send_keys;
   peer->receive_keys = spec.receive_keys;
   peer->records_max = spec.records_max;
-  peer->shared = relay_index.shared;
+  peer->shared = entry.shared;
   peer->lane_offset = spec.lane_offset;
   peer->bundle_bytes_max = spec.bundle_bytes_max == 0
                                ? trunk_mtu_bytes_

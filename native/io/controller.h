@@ -134,8 +134,7 @@ class Controller {
   PuntQueue::Delivery DeliveryOf(TransportHandle handle);
   StatusCode PushKnownClient(Command::Kind kind, uint32_t worker, const FiveTuple& tuple);
   // Makes a worker's copy of a relay.
-  std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec,
-                                      const RelayEntry& relay_index) const;
+  std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec, const RelayEntry& entry) const;
   bool AddressFits(Side side, const FiveTuple& path);
   // Returns the address of a socket of a side, or null if the handle is unknown.
   const TransportAddress* BoundTo(Side side, TransportHandle handle);

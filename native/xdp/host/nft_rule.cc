@@ -19,7 +19,7 @@ bool Is(const std::string& name, std::initializer_list<const char*> names) {
 }
 
 // Returns the number of a register in units of 4 bytes. A 16-byte register is four of these.
-uint32_t RelayIndexOf(Attributes number) {
+uint32_t RegisterOf(Attributes number) {
   const uint32_t value = number.Be32();
   if (!number.present() || value == NFT_REG_VERDICT) return kNoRegister;
   return value <= NFT_REG_4 ? (value - NFT_REG_1) * 4 : value - NFT_REG32_00;
@@ -129,9 +129,9 @@ bool NftRule::ReadComparison(const std::string& name, Attributes data) {
 }
 
 void NftRule::ReadImmediate(Attributes data) {
-  const uint32_t relay_index = RelayIndexOf(data.Find(NFTA_IMMEDIATE_DREG));
+  const uint32_t number = RegisterOf(data.Find(NFTA_IMMEDIATE_DREG));
   const Attributes immediate = data.Find(NFTA_IMMEDIATE_DATA);
-  if (relay_index != kNoRegister) return Load(relay_index, {Known(ValueOf(immediate))}, true);
+  if (number != kNoRegister) return Load(number, {Known(ValueOf(immediate))}, true);
   const Attributes verdict = immediate.Find(NFTA_DATA_VERDICT);
   const auto code = static_cast<int32_t>(verdict.Find(NFTA_VERDICT_CODE).Be32());
   if (code == NFT_JUMP || code == NFT_GOTO) {
@@ -147,46 +147,46 @@ void NftRule::ReadPayload(Attributes data) {
   if (data.Find(NFTA_PAYLOAD_SREG).present()) {
     return effect_.Add(Touches(FindingKind::kMangle, "a change of bytes"));
   }
-  const uint32_t relay_index = RelayIndexOf(data.Find(NFTA_PAYLOAD_DREG));
+  const uint32_t number = RegisterOf(data.Find(NFTA_PAYLOAD_DREG));
   const uint32_t base = data.Find(NFTA_PAYLOAD_BASE).Be32();
   const uint32_t offset = data.Find(NFTA_PAYLOAD_OFFSET).Be32();
   const uint32_t length = data.Find(NFTA_PAYLOAD_LEN).Be32();
   const bool known = base == NFT_PAYLOAD_NETWORK_HEADER || base == NFT_PAYLOAD_TRANSPORT_HEADER;
-  if (!known || length > 64) return Forget(relay_index);
+  if (!known || length > 64) return Forget(number);
   const auto header =
       base == NFT_PAYLOAD_NETWORK_HEADER ? PacketHeader::kNetwork : PacketHeader::kTransport;
-  Load(relay_index, model_.Part(header, offset, length));
+  Load(number, model_.Part(header, offset, length));
 }
 
 void NftRule::ReadMeta(Attributes data) {
   // `meta set` affects only how this host handles the packet. Marks are checked where policy
   // routing uses them.
   if (data.Find(NFTA_META_SREG).present()) return;
-  const uint32_t relay_index = RelayIndexOf(data.Find(NFTA_META_DREG));
+  const uint32_t number = RegisterOf(data.Find(NFTA_META_DREG));
   const bool ipv4 = model_.socket.is_ipv4;
   switch (data.Find(NFTA_META_KEY).Be32()) {
     case NFT_META_NFPROTO:
-      return Load(relay_index, {Known({static_cast<uint8_t>(ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)})});
+      return Load(number, {Known({static_cast<uint8_t>(ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)})});
     case NFT_META_L4PROTO:
-      return Load(relay_index, {Known({IPPROTO_UDP})});
+      return Load(number, {Known({IPPROTO_UDP})});
     case NFT_META_PROTOCOL:
-      return Load(relay_index, {ipv4 ? Known({0x08, 0x00}) : Known({0x86, 0xdd})});
+      return Load(number, {ipv4 ? Known({0x08, 0x00}) : Known({0x86, 0xdd})});
     case NFT_META_IIFNAME:
-      return model_.inward ? Load(relay_index, model_.DeviceNames()) : Forget(relay_index);
+      return model_.inward ? Load(number, model_.DeviceNames()) : Forget(number);
     case NFT_META_OIFNAME:
-      return model_.inward ? Forget(relay_index) : Load(relay_index, model_.DeviceNames());
+      return model_.inward ? Forget(number) : Load(number, model_.DeviceNames());
     case NFT_META_IIF:
-      return model_.inward ? Load(relay_index, model_.DeviceIndexes()) : Forget(relay_index);
+      return model_.inward ? Load(number, model_.DeviceIndexes()) : Forget(number);
     case NFT_META_OIF:
-      return model_.inward ? Forget(relay_index) : Load(relay_index, model_.DeviceIndexes());
+      return model_.inward ? Forget(number) : Load(number, model_.DeviceIndexes());
     default:
-      Forget(relay_index);
+      Forget(number);
   }
 }
 
 void NftRule::ReadBitwise(Attributes data) {
-  const uint32_t to = RelayIndexOf(data.Find(NFTA_BITWISE_DREG));
-  const Register* from = Find(RelayIndexOf(data.Find(NFTA_BITWISE_SREG)));
+  const uint32_t to = RegisterOf(data.Find(NFTA_BITWISE_DREG));
+  const Register* from = Find(RegisterOf(data.Find(NFTA_BITWISE_SREG)));
   const std::vector<uint8_t> mask = ValueOf(data.Find(NFTA_BITWISE_MASK));
   const std::vector<uint8_t> flipped = ValueOf(data.Find(NFTA_BITWISE_XOR));
   const bool masks = data.Find(NFTA_BITWISE_OP).Be32() == 0 && !mask.empty() &&
@@ -198,7 +198,7 @@ void NftRule::ReadBitwise(Attributes data) {
 }
 
 void NftRule::ReadCompare(Attributes data) {
-  const Register* loaded = Find(RelayIndexOf(data.Find(NFTA_CMP_SREG)));
+  const Register* loaded = Find(RegisterOf(data.Find(NFTA_CMP_SREG)));
   if (loaded == nullptr) return;
   may_match_ =
       MayHold(loaded->candidates, loaded->mask, ToComparison(data.Find(NFTA_CMP_OP).Be32()),
@@ -206,7 +206,7 @@ void NftRule::ReadCompare(Attributes data) {
 }
 
 void NftRule::ReadRange(Attributes data) {
-  const Register* loaded = Find(RelayIndexOf(data.Find(NFTA_RANGE_SREG)));
+  const Register* loaded = Find(RegisterOf(data.Find(NFTA_RANGE_SREG)));
   if (loaded == nullptr) return;
   const std::vector<uint8_t> from = ValueOf(data.Find(NFTA_RANGE_FROM_DATA));
   const std::vector<uint8_t> to = ValueOf(data.Find(NFTA_RANGE_TO_DATA));
@@ -275,8 +275,8 @@ void NftRule::Forget(uint32_t number) {
   // Also drops earlier registers whose value extends into this one.
   const uint32_t first = number < kPositionsOfALoad ? 0 : number - kPositionsOfALoad + 1;
   for (auto it = registers_.lower_bound(first); it != registers_.end();) {
-    const uint32_t relays = static_cast<uint32_t>(it->second.candidates[0].value.size() + 3) / 4;
-    const bool overlaps = it->first < number + kPositionsOfALoad && it->first + relays > number;
+    const uint32_t registers = static_cast<uint32_t>(it->second.candidates[0].value.size() + 3) / 4;
+    const bool overlaps = it->first < number + kPositionsOfALoad && it->first + registers > number;
     it = overlaps ? registers_.erase(it) : std::next(it);
   }
 }
@@ -287,7 +287,7 @@ const NftRule::Register* NftRule::Find(uint32_t number) const {
 }
 
 bool NftRule::Constant(Attributes number, std::vector<uint8_t>* bytes) const {
-  const Register* loaded = number.present() ? Find(RelayIndexOf(number)) : nullptr;
+  const Register* loaded = number.present() ? Find(RegisterOf(number)) : nullptr;
   if (loaded == nullptr || !loaded->is_constant) return false;
   *bytes = loaded->candidates[0].value;
   return true;
