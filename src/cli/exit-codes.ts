@@ -34,7 +34,6 @@ export const EXIT_BY_ERROR: Partial<Record<TurnpikeErrorCode, number>> = {
   ERR_TURNPIKE_CONFIG: EXIT.usage,
   ERR_TURNPIKE_SECRET: EXIT.usage,
   ERR_TURNPIKE_DIRECTORY_UNREACHABLE: EXIT.unreachable,
-  ERR_TURNPIKE_NO_RELAY: EXIT.unreachable,
   ERR_TURNPIKE_RELAY_UNREACHABLE: EXIT.unreachable,
   ERR_TURNPIKE_RENDEZVOUS: EXIT.unreachable,
   ERR_TURNPIKE_TIMEOUT: EXIT.unreachable,

@@ -80,7 +80,7 @@ function strangerBounds({ server: { stats }, claimResponder }: RelayCore): Bound
       name: 'claim-challenges',
       detail:
         `challenges of this relay's addresses are dropped: ${CLAIM_ANSWERS_PER_SECOND} a ` +
-        'second are looked at',
+        'second are answered',
       met: () => claimResponder.counts.over,
     },
   ];
