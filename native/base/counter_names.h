@@ -14,15 +14,15 @@ enum class Verdict : uint8_t {
   kClientToClient,
   // records: a trunk record that left to a peer as ChannelData.
   kTrunkToClient,
-  // datagrams: STUN from a peer, handed up.
+  // datagrams: STUN requests and indications of peers, punted to TypeScript.
   kClientPunted,
-  // datagrams: STUN from a relay, handed up.
+  // datagrams: STUN messages on the trunk side, punted to TypeScript.
   kTrunkPunted,
   // datagrams: trunk data that passed every check.
   kTrunkData,
-  // datagrams: a trunk probe of a relay, answered.
+  // datagrams: trunk probes of other relays that passed every check and got a reply.
   kTrunkProbe,
-  // datagrams: the answer to a trunk probe of ours.
+  // datagrams: replies to trunk probes of this relay.
   kTrunkProbeReply,
   // Dropped datagrams: source port 0, which cannot be answered.
   kSourcePortZero,
@@ -32,7 +32,7 @@ enum class Verdict : uint8_t {
   kTrunkUnknownProtocol,
   // Dropped datagrams: first byte of STUN without a STUN header of the datagram's length.
   kStunMalformed,
-  // Dropped datagrams: a STUN response on the client side, where nothing is asked.
+  // Dropped datagrams: a STUN response on the client side, where the relay sends no requests.
   kClientStunResponse,
   // Dropped datagrams: ChannelData whose length is not the datagram's.
   kChannelDataMalformed,
@@ -44,15 +44,16 @@ enum class Verdict : uint8_t {
   kTrunkNoPeer,
   // Dropped records: no send key for today or a day before; a probe without one counts too.
   kTrunkNoKey,
-  // Dropped datagrams: a trunk datagram too short, or with records that do not fill it.
+  // Dropped datagrams: a trunk datagram that is too short, or whose content does not fit its
+  // length.
   kTrunkMalformed,
-  // Dropped datagrams: a trunk type not known here.
+  // Dropped datagrams: a trunk datagram of an unknown type.
   kTrunkUnknownType,
   // Dropped datagrams: a trunk datagram from an address and port that no relay lists.
   kTrunkUnknownSource,
   // Dropped datagrams: a trunk datagram of a day without a receive key.
   kTrunkWrongEpoch,
-  // Dropped datagrams: a trunk tag that is not right.
+  // Dropped datagrams: a trunk datagram with a wrong tag.
   kTrunkWrongTag,
   // Dropped datagrams: a trunk sequence seen before.
   kTrunkReplayed,
@@ -62,7 +63,7 @@ enum class Verdict : uint8_t {
   kTrunkUnbound,
   // Dropped records: a record on a session index whose lifetime is over.
   kTrunkExpired,
-  // Dropped datagrams: a probe reply to the future or to what is older than 60 s.
+  // Dropped datagrams: a probe reply whose timestamp is in the future or older than 60 s.
   kTrunkProbeStale,
 };
 
@@ -114,7 +115,7 @@ enum class Counter : uint8_t {
   kTrunkTxBytes,
   // operations: receive calls that failed, but for those that found nothing.
   kReceiveErrors,
-  // Dropped datagrams: by the kernel, as a socket's receive buffer was full.
+  // Dropped datagrams: by the kernel: a socket's receive buffer was full.
   kReceiveDropped,
   // operations: sends of several datagrams of equal length in one message.
   kSegmentedSends,
@@ -122,47 +123,47 @@ enum class Counter : uint8_t {
   kSegmentsRefused,
   // datagrams: trunk datagrams sent with more than one record.
   kBundlesSent,
-  // operations: turns of a worker that began later, to have more to do at once.
+  // operations: pauses of a loaded worker before it receives, to batch more datagrams.
   kCoalescingPauses,
   // Dropped datagrams: the send buffer or the device queue was full.
   kSendBlocked,
-  // Dropped datagrams: the kernel refused to send it.
+  // Dropped datagrams: the kernel refused to send it, or XDP could not rewrite it.
   kSendErrors,
-  // Dropped datagrams: to be handed up, of a known sender, and the queue was full.
+  // Dropped datagrams: punted, from a known sender: the queue was full.
   kPuntQueueFull,
-  // Dropped datagrams: to be handed up, of a known sender that held its share of the queue.
+  // Dropped datagrams: punted, from a known sender that held its share of the queue.
   kPuntOverShare,
-  // Dropped datagrams: to be handed up, of a stranger, and the queue was full.
+  // Dropped datagrams: punted, from a stranger: the queue was full.
   kStrangerQueueFull,
-  // Dropped datagrams: to be handed up, of a stranger that held its share of the queue.
+  // Dropped datagrams: punted, from a stranger that held its share of the queue.
   kStrangerOverShare,
-  // Dropped datagrams: to be handed up and longer than 2,048 bytes.
+  // Dropped datagrams: punted and longer than 2,048 bytes.
   kPuntOversize,
   // operations: events that did not fit the queue.
   kEventsDropped,
-  // operations: puts, refreshes and removes that a worker carried out.
+  // operations: commands that a worker carried out: of entries, relays, probes and endpoints.
   kCommandsApplied,
   // datagrams: trunk probes sent.
   kProbesSent,
   // datagrams: path probes longer than the device's MTU, which were not sent.
   kProbesTooLong,
-  // datagrams: datagrams given to `send` that left.
+  // datagrams: datagrams given to `send` that a worker sent.
   kControlSent,
   // Dropped datagrams: datagrams given to `send` for which a worker had no room.
   kControlSendDropped,
-  // Dropped datagrams: to leave by an endpoint that is closed, or to be handed up from one.
+  // Dropped datagrams: to be sent by a closed endpoint, or punted from one.
   kEndpointGone,
   // datagrams: passed to the worker whose endpoint they leave by.
   kHandedOver,
-  // Dropped datagrams: for an endpoint of another worker that takes them too slowly.
+  // Dropped datagrams: for an endpoint of another worker whose queue was full.
   kHandOverFull,
-  // operations: ICMP errors to datagrams of endpoints, handed up.
+  // operations: ICMP errors for datagrams of endpoints, reported as events.
   kIcmpErrors,
-  // operations: such errors that were not handed up, as a budget was used up.
+  // operations: such errors not reported: the budget was used up.
   kIcmpErrorsOverBudget,
   // datagrams: bare Closed indications sent to sources of data that met no entry.
   kClosedIndicationsSent,
-  // datagrams: such indications not sent, as a budget was used up.
+  // datagrams: such indications not sent: a budget was used up.
   kClosedIndicationsOverBudget,
 };
 

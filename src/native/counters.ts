@@ -24,11 +24,20 @@ export const VERDICT_COUNTERS = {
     means: "a peer's ChannelData that left to another peer of this plane",
   },
   trunk_to_client: { unit: 'records', means: 'a trunk record that left to a peer as ChannelData' },
-  client_punted: { unit: 'datagrams', means: 'STUN from a peer, handed up' },
-  trunk_punted: { unit: 'datagrams', means: 'STUN from a relay, handed up' },
+  client_punted: {
+    unit: 'datagrams',
+    means: 'STUN requests and indications of peers, punted to TypeScript',
+  },
+  trunk_punted: {
+    unit: 'datagrams',
+    means: 'STUN messages on the trunk side, punted to TypeScript',
+  },
   trunk_data: { unit: 'datagrams', means: 'trunk data that passed every check' },
-  trunk_probe: { unit: 'datagrams', means: 'a trunk probe of a relay, answered' },
-  trunk_probe_reply: { unit: 'datagrams', means: 'the answer to a trunk probe of ours' },
+  trunk_probe: {
+    unit: 'datagrams',
+    means: 'trunk probes of other relays that passed every check and got a reply',
+  },
+  trunk_probe_reply: { unit: 'datagrams', means: 'replies to trunk probes of this relay' },
   source_port_zero: {
     unit: 'datagrams',
     dropped: true,
@@ -52,7 +61,7 @@ export const VERDICT_COUNTERS = {
   client_stun_response: {
     unit: 'datagrams',
     dropped: true,
-    means: 'a STUN response on the client side, where nothing is asked',
+    means: 'a STUN response on the client side, where the relay sends no requests',
   },
   channel_data_malformed: {
     unit: 'datagrams',
@@ -82,9 +91,13 @@ export const VERDICT_COUNTERS = {
   trunk_malformed: {
     unit: 'datagrams',
     dropped: true,
-    means: 'a trunk datagram too short, or with records that do not fill it',
+    means: 'a trunk datagram that is too short, or whose content does not fit its length',
   },
-  trunk_unknown_type: { unit: 'datagrams', dropped: true, means: 'a trunk type not known here' },
+  trunk_unknown_type: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a trunk datagram of an unknown type',
+  },
   trunk_unknown_source: {
     unit: 'datagrams',
     dropped: true,
@@ -95,7 +108,7 @@ export const VERDICT_COUNTERS = {
     dropped: true,
     means: 'a trunk datagram of a day without a receive key',
   },
-  trunk_wrong_tag: { unit: 'datagrams', dropped: true, means: 'a trunk tag that is not right' },
+  trunk_wrong_tag: { unit: 'datagrams', dropped: true, means: 'a trunk datagram with a wrong tag' },
   trunk_replayed: { unit: 'datagrams', dropped: true, means: 'a trunk sequence seen before' },
   trunk_too_old: {
     unit: 'datagrams',
@@ -115,7 +128,7 @@ export const VERDICT_COUNTERS = {
   trunk_probe_stale: {
     unit: 'datagrams',
     dropped: true,
-    means: 'a probe reply to the future or to what is older than 60 s',
+    means: 'a probe reply whose timestamp is in the future or older than 60 s',
   },
 } as const satisfies Record<string, CounterMeaning>;
 
@@ -136,7 +149,7 @@ export const IO_COUNTERS = {
   receive_dropped: {
     unit: 'datagrams',
     dropped: true,
-    means: "by the kernel, as a socket's receive buffer was full",
+    means: "by the kernel: a socket's receive buffer was full",
   },
   segmented_sends: {
     unit: 'operations',
@@ -149,50 +162,54 @@ export const IO_COUNTERS = {
   bundles_sent: { unit: 'datagrams', means: 'trunk datagrams sent with more than one record' },
   coalescing_pauses: {
     unit: 'operations',
-    means: 'turns of a worker that began later, to have more to do at once',
+    means: 'pauses of a loaded worker before it receives, to batch more datagrams',
   },
   send_blocked: {
     unit: 'datagrams',
     dropped: true,
     means: 'the send buffer or the device queue was full',
   },
-  send_errors: { unit: 'datagrams', dropped: true, means: 'the kernel refused to send it' },
+  send_errors: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'the kernel refused to send it, or XDP could not rewrite it',
+  },
   punt_queue_full: {
     unit: 'datagrams',
     dropped: true,
-    means: 'to be handed up, of a known sender, and the queue was full',
+    means: 'punted, from a known sender: the queue was full',
   },
   punt_over_share: {
     unit: 'datagrams',
     dropped: true,
-    means: 'to be handed up, of a known sender that held its share of the queue',
+    means: 'punted, from a known sender that held its share of the queue',
   },
   stranger_queue_full: {
     unit: 'datagrams',
     dropped: true,
-    means: 'to be handed up, of a stranger, and the queue was full',
+    means: 'punted, from a stranger: the queue was full',
   },
   stranger_over_share: {
     unit: 'datagrams',
     dropped: true,
-    means: 'to be handed up, of a stranger that held its share of the queue',
+    means: 'punted, from a stranger that held its share of the queue',
   },
   punt_oversize: {
     unit: 'datagrams',
     dropped: true,
-    means: 'to be handed up and longer than 2,048 bytes',
+    means: 'punted and longer than 2,048 bytes',
   },
   events_dropped: { unit: 'operations', means: 'events that did not fit the queue' },
   commands_applied: {
     unit: 'operations',
-    means: 'puts, refreshes and removes that a worker carried out',
+    means: 'commands that a worker carried out: of entries, relays, probes and endpoints',
   },
   probes_sent: { unit: 'datagrams', means: 'trunk probes sent' },
   probes_too_long: {
     unit: 'datagrams',
     means: "path probes longer than the device's MTU, which were not sent",
   },
-  control_sent: { unit: 'datagrams', means: 'datagrams given to `send` that left' },
+  control_sent: { unit: 'datagrams', means: 'datagrams given to `send` that a worker sent' },
   control_send_dropped: {
     unit: 'datagrams',
     dropped: true,
@@ -201,7 +218,7 @@ export const IO_COUNTERS = {
   endpoint_gone: {
     unit: 'datagrams',
     dropped: true,
-    means: 'to leave by an endpoint that is closed, or to be handed up from one',
+    means: 'to be sent by a closed endpoint, or punted from one',
   },
   handed_over: {
     unit: 'datagrams',
@@ -210,12 +227,15 @@ export const IO_COUNTERS = {
   hand_over_full: {
     unit: 'datagrams',
     dropped: true,
-    means: 'for an endpoint of another worker that takes them too slowly',
+    means: 'for an endpoint of another worker whose queue was full',
   },
-  icmp_errors: { unit: 'operations', means: 'ICMP errors to datagrams of endpoints, handed up' },
+  icmp_errors: {
+    unit: 'operations',
+    means: 'ICMP errors for datagrams of endpoints, reported as events',
+  },
   icmp_errors_over_budget: {
     unit: 'operations',
-    means: 'such errors that were not handed up, as a budget was used up',
+    means: 'such errors not reported: the budget was used up',
   },
   closed_indications_sent: {
     unit: 'datagrams',
@@ -223,7 +243,7 @@ export const IO_COUNTERS = {
   },
   closed_indications_over_budget: {
     unit: 'datagrams',
-    means: 'such indications not sent, as a budget was used up',
+    means: 'such indications not sent: a budget was used up',
   },
 } as const satisfies Record<string, CounterMeaning>;
 
