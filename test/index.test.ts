@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
+import { relayKeyPair } from '../src/auth/keys.js';
 import * as turnpike from '../src/index.js';
 import { openDataPlane } from '../src/native/index.js';
 import { API_KEY, offerJson } from './client/support/http-server.js';
@@ -282,5 +283,20 @@ t.test('an address may be text or an object, one or a list', async (t) => {
   t.equal(relay.serviceAddresses[0]?.address, '192.0.2.1');
   t.equal(relay.trunkAddresses.length, 2);
   t.throws(() => relay.update({ relays: [{}] as never }), { code: 'ERR_TURNPIKE_CONFIG' });
+  const record = (id: string, publicKey: Uint8Array) => ({
+    ...{ id, region: 'a', start: 1, publicKey: Buffer.from(publicKey).toString('base64') },
+    serviceAddresses: [{ address: '192.0.2.2', port: 3_478 }],
+    trunkAddresses: [{ address: '192.0.2.2', port: 3_480 }],
+    trunkSources: [{ address: '192.0.2.2', port: 3_480 }],
+    recordsMax: 1,
+  });
+  const good = record('b', relayKeyPair(relaySecret(SECRET, 'b')).publicKey);
+  // A point of small order: its shared secret is public (RFC 7748 section 6.1).
+  const bad = record('c', new Uint8Array(32));
+  const relays = [good, bad];
+  t.throws(() => relay.update({ relays }), { code: 'ERR_TURNPIKE_SECRET' });
+  t.notMatch(await relay.metrics(), 'relay="b"', 'none of them is taken');
+  relay.update({ relays: [good] });
+  t.match(await relay.metrics(), 'relay="b"');
   await relay.close();
 });

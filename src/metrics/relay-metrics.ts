@@ -91,7 +91,9 @@ export const RELAY_METRICS = {
   turnpike_relay_refusals_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Error responses to authenticated peers, by STUN code and reason.',
+    help:
+      'Requests of authenticated peers that are refused, by STUN code and reason. Each gets an ' +
+      'error response, except a renewal while the data plane has no room (`data-plane-full`).',
     labels: {
       code: { bound: 'STUN error codes' },
       reason: { bound: 'reasons that the code knows, about 20' },

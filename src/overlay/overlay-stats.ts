@@ -7,7 +7,7 @@ import type { RefusalReason } from './refusals.js';
 export class OverlayStats {
   /** Allocates and Connects that arrived again after a later one. */
   outdated = 0;
-  /** Error responses to authenticated peers, by reason. */
+  /** Refused requests of authenticated peers, by reason. */
   readonly refusals = new KeyCounter<RefusalReason>();
   /** Legs by event; a connection within one relay counts twice. */
   readonly legs = {

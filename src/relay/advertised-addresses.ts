@@ -4,7 +4,6 @@ import {
   familyOf,
   formatAddress,
   isWildcard,
-  sameAddress,
   type TransportAddress,
 } from '../address.js';
 import { TurnpikeError } from '../errors.js';
@@ -91,12 +90,4 @@ export function wildcardSources(
     const ip = announced[index]?.address;
     return isWildcard(address) && ip !== undefined && own.has(ip) ? ip : undefined;
   });
-}
-
-/** Returns whether one of the addresses is the given one. */
-export function includesAddress(
-  addresses: readonly TransportAddress[],
-  address: TransportAddress,
-): boolean {
-  return addresses.some((each) => sameAddress(each, address));
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { registrationKey, relayKeyPair } from '../auth/keys.js';
+import { registrationKey, relayKeyPair, sharedSecret } from '../auth/keys.js';
 import { type Clock, systemClock } from '../clock.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../http/health.js';
@@ -73,6 +73,8 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #core: RelayCore;
   readonly #incarnation: LocalIncarnation;
   readonly #record: () => RelayRecord;
+  /** @throws TurnpikeError ERR_TURNPIKE_SECRET for a key without a shared secret */
+  readonly #checkPublicKey: (base64: string) => void;
   readonly #registration: RegistrationClient | undefined;
   readonly #metrics: RelayMetrics;
   readonly #timer: NodeJS.Timeout;
@@ -80,7 +82,10 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #addresses: BoundAddresses;
   /** Applies a change of a setting, by setting. */
   readonly #effects: Effects<RelayOptions, typeof RELAY_SPECS> = {
-    relays: (relays) => () => this.#useRelays(relays),
+    relays: (relays) => {
+      for (const { publicKey } of relays) this.#checkPublicKey(publicKey);
+      return () => this.#useRelays(relays);
+    },
     challengesPerSecond: (perSecond) => () => this.#core.budgets.limit({ perSecond }),
     challengesBurst: (burst) => () => this.#core.budgets.limit({ burst }),
   };
@@ -183,6 +188,9 @@ export class Relay extends EventEmitter<RelayEvents> {
       // The XDP program accepts single-record datagrams only; others take the slower sockets.
       recordsMax: plane.xdp.mode === 'off' ? RECORDS_MAX : 1,
     });
+    this.#checkPublicKey = (base64) => {
+      sharedSecret(keys.privateKey, Buffer.from(base64, 'base64'));
+    };
     this.#metrics = new RelayMetrics(this.#core, plane);
     this.#useRelays(options.relays);
     this.#registration = this.#register(options, clock);

@@ -6,7 +6,7 @@ import { isFault } from '../trunk/reachability.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { unregisteredSourceText } from '../trunk/unregistered-sources.js';
 
-/** Maximum lines about paths to relays in ten seconds; omitted ones are counted. */
+/** Maximum lines about paths to relays at once; then 2 a second. Omitted ones are counted. */
 export const PATH_LINES_MAX = 20;
 
 /** Interval of lines about omitted ones, and time in which PATH_LINES_MAX lines are earned. */

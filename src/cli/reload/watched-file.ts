@@ -55,6 +55,8 @@ export class WatchedFile<Paths, Value> {
     const paths = asked ?? this.#paths;
     try {
       const value = await read(paths);
+      // An operator has named other paths while the timer's read of the old ones was under way.
+      if (asked === undefined && paths !== this.#paths) return;
       this.#paths = paths;
       const digest = digestOf(value);
       if (digest === this.#inUse) {

@@ -35,7 +35,7 @@ export class FakePlane implements DataPlane {
   readonly sessionLifetimes = new Map<number, number | undefined>();
   readonly trunkPeers = new Map<number, TrunkPeer>();
   readonly trunkPeersRemoved: number[] = [];
-  readonly probes: { relayIndex: number; number: number; way?: ProbePath | undefined }[] = [];
+  readonly probes: { relayIndex: number; number: number; path?: ProbePath | undefined }[] = [];
   /** Records sent and received, by relay; a test writes them. */
   readonly recordsSent = new Map<number, number>();
   readonly recordsReceived = new Map<number, number>();
@@ -47,7 +47,7 @@ export class FakePlane implements DataPlane {
   readonly packetsTo = new Map<number, number>();
   readonly #meters: string[] = [];
   /** What the network makes of a probe. */
-  onProbe: (probe: { relayIndex: number; number: number; way?: ProbePath | undefined }) => void =
+  onProbe: (probe: { relayIndex: number; number: number; path?: ProbePath | undefined }) => void =
     () => {};
   /** Makes every put fail, as when tables are full. */
   full = false;
@@ -122,8 +122,8 @@ export class FakePlane implements DataPlane {
     return this.silentMs;
   }
 
-  probe(relayIndex: number, number: number, way?: ProbePath): void {
-    const probe = { relayIndex, number, way };
+  probe(relayIndex: number, number: number, path?: ProbePath): void {
+    const probe = { relayIndex, number, path };
     this.probes.push(probe);
     this.onProbe(probe);
   }
