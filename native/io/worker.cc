@@ -225,8 +225,10 @@ bool Worker::PollOnce(int timeout_ms) {
     Endpoint& endpoint = *static_cast<Endpoint*>(events[i].data.ptr);
     if ((events[i].events & ~EPOLLIN) != 0 && endpoint.socket.reports_errors()) [[unlikely]] {
       HandleTrouble(endpoint, events[i].events);
-      if ((events[i].events & EPOLLIN) == 0 || endpoint.ended_with != 0) continue;
+      if (endpoint.ended_with != 0) continue;
     }
+    // Also after an error without data: only a receive clears an error that is not in the error
+    // queue, and epoll would report it again at once.
     readable_.Add(endpoint);
   }
   return readable_.size() > 0;

@@ -147,6 +147,8 @@ class Worker {
   // Stops using an endpoint whose socket failed; ReportEnded closes it.
   void End(Endpoint& endpoint, int error_number);
   void ReportEnded();
+  // Closes an endpoint's socket and frees it. Nothing may wait to be sent through it.
+  void Forget(Endpoint& endpoint);
   // Receives again after a call returned an ICMP error instead of datagrams.
   ReceiveBatch::Result ReceiveAfterError(Endpoint& endpoint);
   // Handles a datagram whose endpoint is not this worker's: passes it to the owner, or counts it if

@@ -66,9 +66,12 @@ void Worker::OpenEndpoint(const Command& command) {
 void Worker::CloseEndpoint(const Command& command) {
   const TransportHandle handle = command.handle;
   if (Endpoint* const endpoint = EndpointOf(handle)) {
+    // What was queued for the endpoint before its close still leaves. Datagrams that another worker
+    // has not reached the barrier of are dropped.
+    while (SendControl() == Progress::kMore) {
+    }
     FlushSends();
-    readable_.Remove(*endpoint);
-    endpoints_[handle.id()].reset();
+    Forget(*endpoint);
   }
   EndpointReport report{};
   report.kind = PuntKind::kEndpointClosed;
@@ -135,8 +138,17 @@ void Worker::ReportEnded() {
     if (!reports_.PushEvent(report)) return;
     punted_ = true;
     FlushSends();
-    endpoints_[handle.id()].reset();
+    Forget(*EndpointOf(handle));
   }
+}
+
+void Worker::Forget(Endpoint& endpoint) {
+  counters_.Add(Counter::kReceiveDropped, endpoint.socket.TakeDrops());
+  readable_.Remove(endpoint);
+  // Not left to close(): a child process that has not yet called exec keeps the socket open, and
+  // epoll would go on reporting it.
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, endpoint.socket.fd(), nullptr);
+  endpoints_[endpoint.handle.id()].reset();
 }
 
 ReceiveBatch::Result Worker::ReceiveAfterError(Endpoint& endpoint) {

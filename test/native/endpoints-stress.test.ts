@@ -69,15 +69,24 @@ class Stress {
   /** Opens all, on the ports given; `undefined` lets the system choose. */
   async open(cycle: number, ports: readonly number[]): Promise<Use[]> {
     const opened = Array.from({ length: ENDPOINTS }, async (_, index) => {
-      const address = { ...V4, port: ports[index] ?? 0 };
-      const worker = index % WORKERS;
-      const endpoint = await this.plane.openEndpoint({ kind: 'client', address, worker });
+      const endpoint = await this.#openAt(index, ports[index] ?? 0);
       const use = { cycle, index, endpoint, isClosed: false };
       this.#uses.set(endpoint.handle, use);
       this.#addresses.set(nameOf(use).toString(), endpoint.address);
       return use;
     });
     return Promise.all(opened);
+  }
+
+  /** Opens on another port where a process has taken this one since it was closed. */
+  async #openAt(index: number, port: number): Promise<Endpoint> {
+    const where = { kind: 'client', worker: index % WORKERS } as const;
+    try {
+      return await this.plane.openEndpoint({ ...where, address: { ...V4, port } });
+    } catch (error) {
+      if (port === 0 || (error as { errno?: string }).errno !== 'EADDRINUSE') throw error;
+      return this.plane.openEndpoint({ ...where, address: V4 });
+    }
   }
 
   /** What comes by an endpoint leaves by its neighbour, which another worker has. */

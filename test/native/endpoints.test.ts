@@ -203,6 +203,19 @@ t.test('data to an endpoint of any worker arrives, whoever receives it', async (
   t.equal(peer.waiting, 0);
 });
 
+t.test('what was sent before the close still leaves', async (t) => {
+  const plane = openPlane(t);
+  const remote = await openRemote(t);
+  for (let i = 0; i < 50; i += 1) {
+    const { handle } = await openEndpoint(plane, i % 2);
+    const tuple = { handle, remote: remote.address };
+    plane.plane.send([{ side: 'client', tuple, data: Buffer.from(`last of ${i}`) }]);
+    await plane.plane.closeEndpoint(handle);
+    t.same(await remote.receive(), Buffer.from(`last of ${i}`));
+  }
+  t.equal(plane.count('endpoint_gone'), 0);
+});
+
 t.test('closing what is closed, or never was an endpoint', async (t) => {
   const plane = openPlane(t);
   const { handle } = await openEndpoint(plane);

@@ -77,6 +77,8 @@ t.test('a refresh lets it last on, and resets nothing else', async (t) => {
   await delay(OVER_MS);
   send();
   await until(() => relay.count('channel_expired') === 1);
+  // Before `settle`, which waits for the next datagram to the peer.
+  t.equal((await peer.receive()).length, CLOSED_BYTES);
   relay.plane.refreshClientFlow(flow, 600);
   await relay.settle(peer);
   send();
