@@ -1,22 +1,22 @@
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long a reader, a disk or a name server that hangs may hold the end of a program. */
+/** The process waits this long at its end for a hanging reader, disk or name server, in ms. */
 export const EXIT_PATIENCE_MS = 1_000;
 
 /**
- * Requests that the thread pool may never finish: a disk that hangs, a named pipe that nobody opens
- * at the other end, a name server that is away. `exit()` joins the pool's threads and so waits for
- * them.
+ * Resource types of requests that run in libuv's thread pool. Such a request may never finish, for
+ * example on a hanging disk, a named pipe without a writer, or a name server that is down. `exit()`
+ * joins the pool's threads, so it waits for these requests.
  */
 const POOLED = /^(FSReq|GetAddrInfo|GetNameInfo)/;
 
 const POLL_MS = 5;
 
 /**
- * Ends the process with a code, after waiting up to `EXIT_PATIENCE_MS` for the thread pool. If
- * something hangs in the pool, `exit()` would hang too; the process then kills itself: by SIGTERM
- * in place of code 0, else by SIGKILL, so that a supervisor can tell success from failure.
+ * Ends the process with an exit code, after waiting up to `EXIT_PATIENCE_MS` for the thread pool.
+ * If a request still hangs in the pool, `exit()` would hang too. The process then kills itself: by
+ * SIGTERM in place of code 0, otherwise by SIGKILL. A supervisor can so tell success from failure.
  */
 export async function exitProcess(code: number): Promise<never> {
   const end = performance.now() + EXIT_PATIENCE_MS;
@@ -33,15 +33,15 @@ function poolHangs(): boolean {
 function dieBySignal(signal: 'SIGTERM' | 'SIGKILL'): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  // SIGTERM may have been ignored since before our start.
+  // The parent process may have set SIGTERM to be ignored; SIGKILL cannot be ignored.
   process.kill(process.pid, 'SIGKILL');
 }
 
 /**
- * Waits until a command's output is with its reader, however slow: bytes of a peer's stream would
- * be missing otherwise. A signal that stops is waited for a moment only.
- * @param stop - aborted by such a signal, also before
- * @returns whether all was taken, or nobody is there any more to take it
+ * Waits until the buffered output of a command is written, so that no bytes of a peer's stream are
+ * lost. The wait has no limit until `stop` is aborted; after that it is `EXIT_PATIENCE_MS`.
+ * @param stop - aborted by the first stop signal; may be aborted already
+ * @returns true when all output is written or the stream is closed; false at the time limit
  */
 export function outputTaken(output: Writable, stop?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {

@@ -3,38 +3,38 @@ import { constants } from 'node:os';
 import type { Logger } from 'pino';
 import { EXIT, SIGNAL_EXIT } from './exit-codes.js';
 
-/** A command that has not ended this long after a signal is ended. */
+/** A command that is still running this long after a stop signal is ended with code 1, in ms. */
 export const STOP_MS_MAX = 10_000;
 
-/** Signals caught for the length of a command. */
+/** The signal handlers of a running command. */
 export interface SignalTrap {
-  /** Aborted by the first signal that stops; the reason is the signal's name. */
+  /** Aborted by the first stop signal; the reason is the signal's name. */
   readonly stop: AbortSignal;
-  /** Gives the signals back. */
+  /** Removes the handlers and the timer. */
   release(): void;
 }
 
 /** What a command does at SIGHUP: a callback reloads. */
 export type HangUp = 'stop' | 'ignore' | (() => void);
 
-/** SIGQUIT too, because its default action writes a core file, which holds the secrets. */
+/** Stop signals. SIGQUIT is one because its default action dumps core, which holds the secrets. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
 
 /**
- * Operators may send these by habit, because other servers reopen their logs at them. By default
- * Node opens a debugger's port at SIGUSR1 and ends at SIGUSR2.
+ * Signals that are logged and ignored. Other servers reopen their logs on them, so operators may
+ * send them by habit. By default, SIGUSR1 opens Node's debugger port and SIGUSR2 ends the process.
  */
 const MEANINGLESS = ['SIGUSR1', 'SIGUSR2'] as const;
 
 /**
- * Ctrl-C in a terminal reaches npm and its child, and npm passes it on: the same signal within this
- * time is no second request, milliseconds.
+ * The same signal again within this time, in milliseconds, does not count as a second request. A
+ * terminal sends Ctrl-C to npm and to its child, and npm forwards it to the child once more.
  */
 const ECHO_MS = 250;
 
 /**
- * Turns the first signal that stops into an orderly stop; the second ends the process at once, for
- * an operator whose orderly stop hangs. So does time, where nobody sends a second.
+ * Installs the signal handlers of a command. The first stop signal aborts `stop`. A second one
+ * calls `exit` with the signal's code at once, and `STOP_MS_MAX` after the first calls it with 1.
  * @param exit - ends the process with a code; passed in for tests
  * @param options.hangUp - what SIGHUP does
  */
@@ -87,8 +87,8 @@ const IGNORED =
   'it ends nothing and reloads nothing';
 
 /**
- * Ignores, while the program is being loaded, signals that would end the process or open a debugger
- * by mistake. `trapSignals` adds the command's own handlers later.
+ * Ignores signals that would end the process, or open a debugger port, while the program loads:
+ * SIGUSR1 and SIGUSR2, and for a server SIGHUP. `trapSignals` adds the command's handlers later.
  * @param command - the first word of the command line
  */
 export function holdSignals(command: string | undefined): void {
@@ -97,9 +97,8 @@ export function holdSignals(command: string | undefined): void {
 }
 
 /**
- * Whether a signal is to stay ignored because whoever started this process ignores it, as `nohup`
- * and `trap '' HUP` do. Node resets inherited dispositions before any of our code runs, so those of
- * the parent are read too.
+ * Returns whether this process or its parent ignores a signal, as after `nohup` or `trap '' HUP`.
+ * Node resets inherited dispositions before any JavaScript runs, so the parent's are read too.
  */
 export function inheritedIgnore(signal: keyof typeof constants.signals): boolean {
   const mask = 1n << BigInt((constants.signals[signal] ?? 1) - 1);
