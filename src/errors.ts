@@ -115,6 +115,11 @@ export function isTurnpikeError(value: unknown, code?: TurnpikeErrorCode): value
   }
 }
 
+/** Returns the message of a caught value, or the value as text if it is no Error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /**
  * Converts any error into a TurnpikeError.
  * @param call - the public function, for the message

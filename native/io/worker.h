@@ -133,6 +133,8 @@ class Worker {
   void SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
   // Adds an endpoint to epoll.
   bool Watch(Endpoint& endpoint);
+  // Stops reading an endpoint.
+  void Unwatch(Endpoint& endpoint);
   // Returns the endpoint of a handle, or null if it is closed.
   Endpoint* EndpointOf(TransportHandle handle) const {
     Endpoint* const endpoint = endpoints_[handle.id()].get();

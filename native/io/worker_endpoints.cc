@@ -119,9 +119,15 @@ void Worker::ReportIcmpErrors(Endpoint& endpoint) {
 void Worker::End(Endpoint& endpoint, int error_number) {
   if (endpoint.ended_with != 0) return;
   endpoint.ended_with = error_number;
-  readable_.Remove(endpoint);
-  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, endpoint.socket.fd(), nullptr);
+  Unwatch(endpoint);
   ended_.push_back(endpoint.handle);
+}
+
+void Worker::Unwatch(Endpoint& endpoint) {
+  readable_.Remove(endpoint);
+  // Not left to close(): a child process that has not yet called exec keeps the socket open, and
+  // epoll would go on reporting it.
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, endpoint.socket.fd(), nullptr);
 }
 
 void Worker::ReportEnded() {
@@ -144,10 +150,7 @@ void Worker::ReportEnded() {
 
 void Worker::Forget(Endpoint& endpoint) {
   counters_.Add(Counter::kReceiveDropped, endpoint.socket.TakeDrops());
-  readable_.Remove(endpoint);
-  // Not left to close(): a child process that has not yet called exec keeps the socket open, and
-  // epoll would go on reporting it.
-  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, endpoint.socket.fd(), nullptr);
+  if (endpoint.ended_with == 0) Unwatch(endpoint);
   endpoints_[endpoint.handle.id()].reset();
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fast path as an XDP program. Forwards the datagrams that rewrite.h handles, before the kernel
 // allocates an skb, and passes every other frame to the stack unchanged.
 #include "xdp/rewrite.h"

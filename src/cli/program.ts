@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
+import { messageOf } from '../errors.js';
+import { packageVersion } from '../version.js';
 import { type CommandDefinition, type CommandIo, isReloaded } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { exitProcess, outputTaken } from './exit.js';
@@ -43,7 +44,7 @@ async function buildProgram(io: CommandIo, action: Action): Promise<Command> {
   // Every command below it inherits how it shows help and ends.
   const program = new Command('turnpike')
     .description('A relay service for peers behind NATs: two peers talk through two relays.')
-    .version(await packageVersion(), '--version', 'print the version')
+    .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .addHelpText('after', () => programFooter())
     .configureHelp({ helpWidth: columns })
@@ -192,16 +193,7 @@ function logFailure(logger: Logger, error: unknown): void {
   logger.debug({ err: error }, 'stack of the error above');
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 function codeOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown };
   return typeof code === 'string' ? code : String(name ?? 'Error');
-}
-
-async function packageVersion(): Promise<string> {
-  const url = new URL('../../package.json', import.meta.url);
-  return JSON.parse(await readFile(url, 'utf8')).version;
 }

@@ -1,5 +1,5 @@
 import { connectAdvice } from '../errno-advice.js';
-import { TurnpikeError } from '../errors.js';
+import { messageOf, TurnpikeError } from '../errors.js';
 
 /** How to reach a directory. */
 export interface DirectoryAccess {
@@ -56,7 +56,7 @@ export function directoryProblem(status: number, text: string): TurnpikeError {
  */
 export function directoryUnreachable(url: URL, cause: unknown): TurnpikeError {
   const errno = (cause as NodeJS.ErrnoException | undefined)?.code;
-  const what = errno ?? (cause instanceof Error ? cause.message : String(cause));
+  const what = errno ?? messageOf(cause);
   const why = `${what}${connectAdvice(errno, /^(https|wss):$/.test(url.protocol))}`;
   return new TurnpikeError(
     'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',

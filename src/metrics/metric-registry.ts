@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Counter, Gauge, type Histogram, Registry } from 'prom-client';
+import { packageVersion } from '../version.js';
 import { COMMON_METRICS } from './common-metrics.js';
 import { configOf, createHistogram } from './histogram.js';
 import type { LabelOf, LabelsOf, Metric, Metrics, NameOf, ValueOf } from './metric.js';
@@ -24,7 +24,7 @@ export class MetricRegistry<M extends Metrics> {
     new Gauge({
       ...configOf(name, COMMON_METRICS[name]),
       registers: [this.#registry],
-    }).set({ program, version: readVersion() }, 1);
+    }).set({ program, version: packageVersion() }, 1);
   }
 
   /** Makes a counter that the caller counts with. */
@@ -94,9 +94,4 @@ export class MetricRegistry<M extends Metrics> {
   #config(name: keyof M & string) {
     return configOf(name, this.#metrics[name] as Metric);
   }
-}
-
-function readVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -159,13 +159,17 @@ export class RelayMetrics {
   }
 
   #showDataPlane(plane: DataPlane): void {
-    const rowsOf = (unit: CounterUnit, dropped: boolean) => () =>
-      Object.entries(plane.counters())
-        .filter(([name]) => {
-          const meaning: CounterMeaning = COUNTERS[name as CounterName];
-          return meaning.unit === unit && (meaning.dropped ?? false) === dropped;
-        })
-        .map(([name, value]) => [name, Number(value)] as const);
+    const names = Object.keys(COUNTERS) as CounterName[];
+    const rowsOf = (unit: CounterUnit, dropped: boolean) => {
+      const those = names.filter((name) => {
+        const meaning: CounterMeaning = COUNTERS[name];
+        return meaning.unit === unit && (meaning.dropped ?? false) === dropped;
+      });
+      return () => {
+        const counters = plane.counters();
+        return those.map((name) => [name, Number(counters[name])] as const);
+      };
+    };
     for (const [unit, name] of Object.entries(FAMILIES)) {
       this.#registry.byLabel(name, rowsOf(unit as CounterUnit, false));
     }

@@ -31,6 +31,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
       'random.ts',
       'secret-bytes.ts',
       'round-trip.ts',
+      'version.ts',
     ],
     mutual: true,
   },

@@ -1,7 +1,6 @@
 /** Thousands of endpoints that are opened, used, closed and opened again on the same ports. */
 
 import assert from 'node:assert';
-import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { formatAddress, type TransportAddress } from '../../src/address.js';
 import type { Endpoint } from '../../src/native/endpoints.js';
@@ -10,6 +9,7 @@ import { listenerHandle, type TransportHandle } from '../../src/native/transport
 import type { FiveTuple, PuntedDatagram } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { openDescriptors } from '../setup/open-descriptors.js';
 import { Remote, V4 } from './planes.js';
 
 const ENDPOINTS = 2_000;
@@ -22,8 +22,6 @@ const CHANNEL = 0x4000;
 const GROWTH_BYTES_MAX = 32 * 2 ** 20;
 
 t.setTimeout(180_000);
-
-const openDescriptors = () => readdirSync('/proc/self/fd').length;
 
 /** What one endpoint of one cycle is known by. */
 interface Use {

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { formatAddress, type TransportAddress } from '../../src/address.js';
 import type { Endpoint } from '../../src/native/endpoints.js';
@@ -6,11 +5,10 @@ import { DATA_PLANE_LIMITS } from '../../src/native/interface.js';
 import { listenerHandle, type TransportHandle } from '../../src/native/transport-handle.js';
 import type { FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { openDescriptors } from '../setup/open-descriptors.js';
 import { bindingRequest, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
 const CHANNEL = 0x4000;
-
-const openDescriptors = () => readdirSync('/proc/self/fd').length;
 
 function openPlane(t: Test, options = {}): TestPlane {
   const plane = new TestPlane(options);

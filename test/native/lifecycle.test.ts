@@ -1,15 +1,14 @@
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { formatAddress } from '../../src/address.js';
 import { listenerHandle } from '../../src/native/transport-handle.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { openDescriptors } from '../setup/open-descriptors.js';
 import { bindingRequest, Remote, TestPlane, V4, V6 } from './planes.js';
 
-const openDescriptors = () => readdirSync('/proc/self/fd').length;
 const echoUrl = new URL('echo-plane.mjs', import.meta.url);
 
 /** Runs a program that has opened `plane`; `rest` is what it does then. */

@@ -118,7 +118,7 @@ class XdpCorpus {
       flow.kind = TP_TRUNK_SOURCE;
       flow.relay_index = relay_index_;
       flow.generation = relay_index_ + 1;
-      path_.PutFlow(ToKey(source, Local("0", source, true), 0), flow);
+      path_.PutFlow(MakeKey(source, Local("0", source, true), 0), flow);
     }
     peer_ = tp_peer{};
     sources_.clear();
@@ -155,7 +155,7 @@ class XdpCorpus {
       flow.path = ToPath(Local(to_socket, to, false), to);
     }
     flow.expires = Until(words);
-    path_.PutFlow(ToKey(remote, Local(socket, remote, false), channel), flow);
+    path_.PutFlow(MakeKey(remote, Local(socket, remote, false), channel), flow);
   }
 
   // Parses an optional `until SECOND` at the end of an entry.

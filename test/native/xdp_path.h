@@ -8,6 +8,7 @@
 
 #include "support.h"
 #include "xdp/rewrite.h"
+#include "xdp/shared_addresses.h"
 #include "xdp_frames.h"
 
 namespace turnpike::test {
@@ -21,35 +22,18 @@ struct Passage {
   Bytes frame;
 };
 
-inline tp_address ToAddress(const IpAddress& ip) {
-  tp_address address;
-  std::memcpy(&address, ip.bytes.data(), sizeof(address));
-  return address;
-}
-
 // Returns a path from a local address to a destination.
 inline tp_path ToPath(const TransportAddress& local, const TransportAddress& remote,
                       uint32_t destination = 0) {
   tp_path path{};
-  path.remote = ToAddress(remote.ip);
-  path.local = ToAddress(local.ip);
+  path.remote = ToShared(remote.ip);
+  path.local = ToShared(local.ip);
   path.remote_port = TP_BE16(remote.port);
   path.local_port = TP_BE16(local.port);
   path.destination = destination;
   path.is_ipv4 = remote.ip.IsIpv4();
   tp_set_path_sums(&path);
   return path;
-}
-
-inline tp_flow_key ToKey(const TransportAddress& remote, const TransportAddress& local,
-                         uint16_t channel) {
-  tp_flow_key key{};
-  key.remote = ToAddress(remote.ip);
-  key.local = ToAddress(local.ip);
-  key.remote_port = TP_BE16(remote.port);
-  key.local_port = TP_BE16(local.port);
-  key.channel = TP_BE16(channel);
-  return key;
 }
 
 // Sets a source port for every CPU.

@@ -69,7 +69,7 @@ TEST(XdpRewrite, Ipv6BesidesPlainUdpIsPassedUp) {
   flow.kind = TP_TO_CLIENT;
   flow.channel = TP_BE16(0x4abc);
   flow.path = ToPath(six.service, six.client);
-  path.PutFlow(ToKey(six.client, six.service, 0x4000), flow);
+  path.PutFlow(MakeKey(six.client, six.service, 0x4000), flow);
   const Bytes good = six.FromClient(kHello);
   EXPECT_EQ(path.Run(good).action, static_cast<int>(XDP_TX));
   const auto expect = [&](size_t offset, uint8_t value) {
@@ -233,7 +233,7 @@ TEST(XdpRewrite, ACpuSendsFromOnePortWhateverTheSession) {
       flow.relay_index = XdpScene::kRelayIndex;
       flow.generation = 9;
       flow.session_index = TP_BE32(session_index);
-      path.PutFlow(ToKey(scene.client, scene.service, 0x4000), flow);
+      path.PutFlow(MakeKey(scene.client, scene.service, 0x4000), flow);
       uint8_t lane;
       const Received received = ReadFrame(path.Run(scene.FromClient(kHello), &lane).frame);
       EXPECT_EQ(received.fault, std::string());

@@ -34,12 +34,12 @@ struct XdpScene {
     source.relay_index = kRelayIndex;
     source.generation = 9;
     source.socket = TP_SOCKETS_PER_SIDE;
-    PutFlow(ToKey(relay, trunk, 0), source);
+    PutFlow(MakeKey(relay, trunk, 0), source);
     tp_flow to_trunk = source;
     to_trunk.kind = TP_TO_TRUNK;
     to_trunk.socket = 0;
     to_trunk.session_index = TP_BE32(77);
-    PutFlow(ToKey(client, service, 0x4000), to_trunk);
+    PutFlow(MakeKey(client, service, 0x4000), to_trunk);
     session.relay_index = kRelayIndex;
     session.generation = 9;
     session.channel = TP_BE16(0x4000);
@@ -52,11 +52,11 @@ struct XdpScene {
     tp_flow flow{};
     flow.kind = TP_TO_RAW;
     flow.path = ToPath(relayed, peer);
-    PutFlow(ToKey(client, service, 0x4001), flow);
+    PutFlow(MakeKey(client, service, 0x4001), flow);
     flow.kind = TP_FROM_RAW;
     flow.channel = TP_BE16(0x4001);
     flow.path = ToPath(service, client);
-    PutFlow(ToKey(peer, relayed, 0), flow);
+    PutFlow(MakeKey(peer, relayed, 0), flow);
   }
 
   // Sets the expiry of all flows and sessions of peers; 0 means never.

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTurnpikeError, TurnpikeError } from '../../errors.js';
+import { isTurnpikeError, messageOf, TurnpikeError } from '../../errors.js';
 import type { NatBehaviour } from '../../lab/index.js';
 import type { CommandIo } from '../command.js';
 import type { Environment } from './environment.js';
@@ -148,7 +148,7 @@ class Demo {
     if (isTurnpikeError(error, 'ERR_TURNPIKE_PRIVILEGE')) return error;
     const { step } = this.#progress;
     const code = isTurnpikeError(error) ? error.code : 'ERR_TURNPIKE_CLOSED';
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     this.#show({ event: 'failed', step, code, message });
     return new TurnpikeError(code, `${step}: ${message}`, { cause: error });
   }

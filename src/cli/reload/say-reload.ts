@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { isTurnpikeError } from '../../errors.js';
+import { isTurnpikeError, messageOf } from '../../errors.js';
 import { ONLY_AT_START } from '../../options/option-spec.js';
 
 /** What became of one item of a reload; `docs/cli.md` names the items. */
@@ -27,9 +27,4 @@ export function sayRestart(logger: Logger, item: string, source: string): void {
 /** Whether a file could not be read again because it is a pipe: whoever started us knows. */
 export function givesOnce(error: unknown): boolean {
   return isTurnpikeError(error) && error.errno === 'ESPIPE';
-}
-
-/** What an error says. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.js';
+import { messageOf } from '../../errors.js';
 import { readSmallFile } from '../../files/small-file.js';
-import { givesOnce, messageOf, sayReload, sayRestart } from './say-reload.js';
+import { givesOnce, sayReload, sayRestart } from './say-reload.js';
 
 /** Files that may change are looked at this often. */
 export const RELOAD_WATCH_MS = 2_000;
