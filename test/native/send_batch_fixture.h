@@ -18,16 +18,20 @@
 namespace turnpike::test {
 
 struct Socket : UdpSocket {
+  static constexpr int kWaitMs = 5'000;
+  static constexpr int kMoreMs = 20;
+
   explicit Socket(bool segments_come_apart = true, const std::string& address = "127.0.0.1:0") {
     EXPECT_TRUE(OpenFirst(ToTransportAddress(address), 4 << 20).ok());
     const int value = segments_come_apart ? 0 : 1;
     EXPECT_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
   }
 
-  // Returns all waiting datagrams, each with its source port.
-  std::vector<std::pair<uint16_t, Bytes>> ReceiveAllFrom() {
+  // Waits for so many datagrams, and briefly for more; returns all, each with its source port.
+  std::vector<std::pair<uint16_t, Bytes>> ReceiveAllFrom(size_t expected) {
     std::vector<std::pair<uint16_t, Bytes>> datagrams;
-    for (pollfd ready{fd(), POLLIN, 0}; poll(&ready, 1, 20) == 1;) {
+    for (pollfd ready{fd(), POLLIN, 0};
+         poll(&ready, 1, datagrams.size() < expected ? kWaitMs : kMoreMs) == 1;) {
       Bytes data(65'536);
       SocketAddress source;
       socklen_t source_bytes = sizeof(source);
@@ -39,10 +43,10 @@ struct Socket : UdpSocket {
     }
     return datagrams;
   }
-  // Returns all waiting datagrams.
-  std::vector<Bytes> ReceiveAll() {
+  // Waits for so many datagrams, and briefly for more; returns all.
+  std::vector<Bytes> ReceiveAll(size_t expected) {
     std::vector<Bytes> datagrams;
-    for (auto& each : ReceiveAllFrom()) datagrams.push_back(std::move(each.second));
+    for (auto& each : ReceiveAllFrom(expected)) datagrams.push_back(std::move(each.second));
     return datagrams;
   }
 };
