@@ -4,7 +4,7 @@ import { parseGrant } from '../../src/client/index.js';
 import type { TurnpikeError } from '../../src/errors.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
-import { caughtUp, OTHER, pass, scene } from './support/scene.js';
+import { caughtUp, latestRefresh, OTHER, pass, scene } from './support/scene.js';
 import { rejectionOf } from './support/until.js';
 
 t.test('Connect names the other NAT address and opens the channel', async (t) => {
@@ -125,7 +125,7 @@ t.test('403 and 447 leave the leg reserved, other refusals end it', async (t) =>
 
 t.test('a reserved leg is refreshed while signalling takes its time', async (t) => {
   const { relay, open, scheduler } = await scene(t);
-  const peer = await open();
+  const peer = await open({ random: latestRefresh });
   for (let refresh = 0; refresh < 5; refresh += 1) {
     scheduler.advance(12_000);
     await relay.nth(Method.Refresh, refresh);

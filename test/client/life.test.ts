@@ -8,7 +8,7 @@ import { RefusalCause } from '../../src/stun/error-codes.js';
 import { Method } from '../../src/stun/methods.js';
 import { FakeRelay, type Received } from './support/fake-relay.js';
 import type { FakeScheduler } from './support/fake-scheduler.js';
-import { caughtUp, OTHER, pass, scene } from './support/scene.js';
+import { caughtUp, latestRefresh, OTHER, pass, scene } from './support/scene.js';
 import { delivered, rejectionOf, until } from './support/until.js';
 
 /** The 'close' event's error. */
@@ -149,10 +149,7 @@ t.test('a Refresh that fails otherwise closes nothing at the relay', async (t) =
 
 t.test('437 for a leg that waits for signalling is left to its 30 s', async (t) => {
   const { relay, open, scheduler } = await scene(t);
-  // The last moment of a jittered Refresh: none is sent again before the answer.
-  const peer = await open({
-    random: (bytes) => (bytes === 1 ? Buffer.of(0xff) : randomBytes(bytes)),
-  });
+  const peer = await open({ random: latestRefresh });
   relay.handler = (received) => {
     relay.send(relay.error(received, 437));
     return true;

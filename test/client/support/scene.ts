@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
 import { type TransportAddress, transportAddress } from '../../../src/address.js';
 import { Peer, type PeerOptions } from '../../../src/client/index.js';
+import type { RandomBytes } from '../../../src/random.js';
 import { encodeChannelData } from '../../../src/stun/channel-data.js';
 import { FakeRelay } from './fake-relay.js';
 import { FakeScheduler } from './fake-scheduler.js';
@@ -8,6 +10,13 @@ import { delivered, until } from './until.js';
 
 /** The other peer's NAT address in these tests; nothing is ever sent there. */
 export const OTHER: TransportAddress = transportAddress('198.51.100.9', 51_820);
+
+/**
+ * Randomness whose jitter is the longest: a Refresh is due at the end of its range, so that no time
+ * passes after it in which its response is overdue.
+ */
+export const latestRefresh: RandomBytes = (bytes) =>
+  bytes === 1 ? Buffer.of(0xff) : randomBytes(bytes);
 
 export interface Scene {
   readonly relay: FakeRelay;
