@@ -6,8 +6,9 @@ import { Fifo } from './fifo.js';
  */
 export class FairQueue<T> {
   readonly #shareOf: (item: T) => string;
-  /** Items by share, in order of arrival; and the shares, in order of their turns. */
+  /** Items by share, in order of arrival. */
   readonly #shares = new Map<string, Fifo<T>>();
+  /** Shares with items, in order of their turns. */
   readonly #turns = new Fifo<string>();
   #size = 0;
 

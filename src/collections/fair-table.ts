@@ -24,9 +24,11 @@ export class FairTable<V> {
   readonly #atBound: 'newest' | 'oldest';
   /** In order of insertion. */
   readonly #entries = new Map<string, Entry<V>>();
+  /** Keys by share, in order of insertion. */
   readonly #keys = new Map<string, Fifo<string>>();
   /** Shares by their number of entries. */
   readonly #bySize = new Map<number, Fifo<string>>();
+  /** Number of entries of the largest share. */
   #sizeMax = 0;
 
   /**
@@ -47,7 +49,11 @@ export class FairTable<V> {
     return this.#entries.get(key)?.value;
   }
 
-  /** Puts an entry at the end; replaces the one with the same key. */
+  /**
+   * Puts an entry at the end; replaces the one with the same key.
+   * @param share - the share that the entry counts for
+   * @returns whether the entry was kept, and the value that was removed for it
+   */
   put(share: string, key: string, value: V): Put<V> {
     this.delete(key);
     let gaveWay: V | undefined;

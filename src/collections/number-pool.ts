@@ -30,12 +30,15 @@ export class NumberPool {
     this.#next = range.first;
   }
 
-  /** Number of numbers held. */
+  /** How many numbers are taken and not freed. */
   get held(): number {
     return this.#held;
   }
 
-  /** Returns whether no number is held or in quarantine, so that the pool can be deleted. */
+  /**
+   * Returns whether no number is held or in quarantine, so that the pool can be deleted.
+   * @param now - monotonic ms
+   */
   idle(now: number): boolean {
     const newest = this.#freed?.at(-1);
     return (
@@ -46,7 +49,7 @@ export class NumberPool {
   /**
    * Takes a number.
    * @param now - monotonic ms
-   * @returns undefined if all numbers are held or in quarantine
+   * @returns the number; undefined if all numbers are held or in quarantine
    */
   take(now: number): number | undefined {
     const rested = this.#takeRested(now);

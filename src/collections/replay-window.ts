@@ -4,8 +4,8 @@ const WORD_BITS = 32;
 export type CounterVerdict = 'new' | 'repeated' | 'too-old';
 
 /**
- * The replay window of one sender: the highest counter, and one bit for each counter in a window
- * below it. A counter is taken once. RFC 6479 has the same ring of words.
+ * The replay window of one sender: the highest counter, and a bit for each counter in a window
+ * below it. The bits are in a ring of words (RFC 6479).
  */
 export class ReplayWindow {
   readonly #size: number;
@@ -28,7 +28,11 @@ export class ReplayWindow {
     return this.#highest;
   }
 
-  /** Checks a counter and marks it as seen. */
+  /**
+   * Checks a counter and marks it as seen.
+   * @returns `new` for the first time in the window; `too-old` for a counter below the window or at
+   *   most the floor
+   */
   take(counter: number): CounterVerdict {
     if (counter <= this.#floor || this.#highest - counter >= this.#size) return 'too-old';
     this.#seen ??= new Uint32Array(Math.ceil(this.#size / WORD_BITS));

@@ -2,7 +2,7 @@ import { TurnpikeError } from '../errors.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
 import { readSmallFile } from './small-file.js';
 
-/** Default name of the file in messages. */
+/** The name of the file in messages, if the caller gives none. */
 const SOURCE = 'secret file';
 
 /** The content of a file that `turnpike secret relay` writes. */
@@ -12,8 +12,9 @@ export interface RelaySecrets {
 }
 
 /**
- * Reads a file with one secret: one line of standard base64, 32 bytes.
+ * Reads a file with one secret: one line of standard base64 (RFC 4648 section 4), 32 bytes.
  * @param source - the option that names the file, for messages
+ * @returns the 32 bytes
  * @throws TurnpikeError ERR_TURNPIKE_SECRET with the file and the fault, never its content
  */
 export async function readSecretFile(path: string, source = SOURCE): Promise<Uint8Array> {
@@ -35,9 +36,9 @@ export async function readRelaySecretFile(path: string, source = SOURCE): Promis
 }
 
 /**
- * Decodes a secret in standard base64.
- * @param line - without line end; surrounding white space is ignored
- * @returns undefined unless it is padded base64 of 32 bytes
+ * Decodes a secret in standard base64 with padding (RFC 4648 section 4).
+ * @param line - the text; surrounding white space is ignored
+ * @returns the 32 bytes; undefined for any other text
  */
 export function decodeSecret(line: string): Uint8Array | undefined {
   const text = line.trim();

@@ -7,7 +7,7 @@ import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 /** Maximum length of a file that an option names: a secret, key, certificate or configuration. */
 export const SMALL_FILE_BYTES_MAX = 262_144;
 
-/** Timeout of the first read of a file: a person may type into a pipe. */
+/** Timeout of the first read of a file. It is long, because a person may type into a pipe. */
 export const FIRST_READ_MS = 60_000;
 
 /** Timeout of a later read of a file. */
@@ -16,13 +16,13 @@ const LATER_READ_MS = 5_000;
 /** A file to read. */
 export interface SmallFile {
   readonly path: string;
-  /** What names the file, such as `--api-key-file` or `secret file`; stands before the path. */
+  /** The option that names the file, or what it is, for messages: `--api-key-file`. */
   readonly source: string;
   /** The code of every error. */
   readonly code: TurnpikeErrorCode;
   /** Whether an empty file is allowed. */
   readonly mayBeEmpty?: boolean;
-  /** Whether it was read before: then a pipe is refused, and the timeout is short. */
+  /** Whether it was read before. A pipe is refused then, and the timeout is short. */
   readonly again?: boolean;
 }
 
@@ -33,12 +33,12 @@ const PIPE_POLL_MS = 10;
 const hanging = new Set<string>();
 
 /**
- * Reads a text file, without a byte order mark. Times out if the file's disk or server does not
- * respond, or if nothing is written to a pipe.
- * @returns the text, at most SMALL_FILE_BYTES_MAX bytes
- * @throws TurnpikeError with the given code and `errno`, with the option, the file and the fault:
- *   it is absent, a directory, empty, too large, not readable or timed out (`ETIMEDOUT`); ESPIPE
- *   for a pipe that would be read again
+ * Reads a UTF-8 text file. Times out if the file's disk or server does not respond, or if nothing
+ * is written to a pipe.
+ * @returns the text without a byte order mark, at most SMALL_FILE_BYTES_MAX bytes
+ * @throws TurnpikeError with `code` of the file, and `errno` of a system error: the file is absent,
+ *   a directory, empty, too large or not readable, the read timed out (ETIMEDOUT), or a pipe would
+ *   be read again (ESPIPE)
  */
 export async function readSmallFile(file: SmallFile): Promise<string> {
   const { path, source, code, mayBeEmpty = false } = file;
@@ -63,8 +63,8 @@ export async function readSmallFile(file: SmallFile): Promise<string> {
 }
 
 /**
- * Runs a read with a timeout. One hanging read per path at most, so that they do not use up libuv's
- * thread pool.
+ * Runs a read with a timeout. While a read of a path hangs, further reads of it fail at once, so
+ * that hanging reads do not use up libuv's thread pool.
  */
 async function inTime(
   path: string,
@@ -118,7 +118,7 @@ async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffe
   }
 }
 
-/** Returns whether a pipe is a file in the file system, and not an anonymous one as of `<(…)`. */
+/** Returns whether a pipe has a name in the file system, unlike one of a shell's `<(…)`. */
 async function hasName(pipe: FileHandle): Promise<boolean> {
   const link = await readlink(`/proc/self/fd/${pipe.fd}`).catch(() => '');
   return !link.startsWith('pipe:');

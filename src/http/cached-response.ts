@@ -2,8 +2,8 @@
 const FRESH_MS = 100;
 
 /**
- * Caches a response that is the same for all clients. It is serialized once, and slow readers share
- * one buffer.
+ * Caches a response that is the same for all clients. It is serialized once, and all readers share
+ * its buffer.
  */
 export class CachedResponse {
   readonly #make: () => Promise<string> | string;

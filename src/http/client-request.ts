@@ -4,8 +4,9 @@ import { createGunzip } from 'node:zlib';
 
 /**
  * Sends an HTTP or HTTPS request. Redirects are not followed, because they would carry credentials
- * to another host. `fetch` does not fit: it takes neither an agent nor a certificate authority, and
- * refuses some ports.
+ * to another host. `fetch` accepts neither an agent nor a certificate authority, and refuses some
+ * ports, so node:http is used.
+ * @param options - as node:http and node:https take them
  * @param body - the request's content; none if absent
  * @returns the response, once its headers have arrived
  * @throws the error of the system, of TLS or of the signal

@@ -4,10 +4,11 @@ import type { ClientSources } from './client-sources.js';
 import type { ConnectionBounds } from './file-descriptors.js';
 
 /**
- * Age from which a connection without a first request, or a slow request, may be closed for others.
+ * Age from which a connection without a first request, or with an unfinished one, may be closed to
+ * make room.
  */
 export const FIRST_REQUEST_MS = 1_000;
-/** Connections of one relay; with a further one the oldest is closed. */
+/** Maximum connections of one relay; a further one closes the oldest. */
 export const CONNECTIONS_PER_RELAY_MAX = 4;
 
 /**
@@ -18,6 +19,7 @@ type Use = 'new' | 'busy' | 'idle' | 'relay' | 'room';
 
 interface Connection {
   readonly socket: Socket;
+  /** The key of the connection: remote address and port. */
   readonly ends: string;
   /** Undefined for a trusted proxy: then the connection counts for no source. */
   readonly source: string | undefined;
@@ -26,31 +28,32 @@ interface Connection {
   relay?: string;
   /** Whether it has carried a request with an API key, so that it does not count for its source. */
   hasKey: boolean;
+  /** When the connection was accepted, or its last request began or ended; monotonic ms. */
   sinceMs: number;
   isGone: boolean;
 }
 
 /**
- * Identifies a connection: with TLS the request's socket is another object than the accepted one.
+ * Identifies a connection by its remote address and port, because with TLS the request's socket is
+ * another object than the accepted one.
  */
 type Ends = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
-/** Closing idle connections frees 1/256 of all at a time. */
+/** At the bound, up to 1/256 of all connections is closed at a time. */
 const CONNECTIONS_A_BATCH = 256;
-/** A source with at least 1/16 of all connections is large. */
+/** A source is large if it has at least 1/16 of the maximum number of connections. */
 const LARGE_SOURCE = 16;
 
 /**
- * Tracks every connection of the directory, so that idle ones never keep new ones out. At the bound
- * it closes connections that have been idle longest, first of the source with most connections.
- * Connections without an API key are bounded per source, and a reserve is kept for relays.
+ * Bounds the connections of an HTTP server. At the bound it closes connections that have been idle
+ * longest, first those of the source with most connections, so that idle connections do not keep
+ * new ones out. Connections without an API key are bounded per source, and a reserve is kept for
+ * relays.
  */
 export class ConnectionLimiter {
-  /**
-   * Connections closed for newer ones, idle or slow; connections refused because none could be
-   * closed.
-   */
+  /** Idle or slow connections closed to make room. */
   closedIdle = 0;
+  /** Connections refused because none could be closed. */
   refused = 0;
   /** Connections closed or refused because their source was at its bound. */
   ofSource = 0;
@@ -62,6 +65,7 @@ export class ConnectionLimiter {
   readonly #bySource = new Map<string, Set<Connection>>();
   /** Relays' connections by id, the oldest first. */
   readonly #byRelay = new Map<string, Set<Connection>>();
+  /** Number of relays' connections. */
   #relays = 0;
 
   constructor(bounds: ConnectionBounds, sources: Pick<ClientSources, 'nameOf'>, clock: Clock) {
@@ -70,11 +74,12 @@ export class ConnectionLimiter {
     this.#clock = clock;
   }
 
+  /** Number of open connections. */
   get size(): number {
     return this.#connections.size;
   }
 
-  /** Admits a connection that was just accepted, or destroys it. */
+  /** Adds a connection that the server has accepted, or destroys it if there is no room. */
   accept(socket: Socket): void {
     // A connection that was reset before it was accepted has no remote address.
     if (socket.remoteAddress === undefined) {
@@ -90,7 +95,7 @@ export class ConnectionLimiter {
     const sinceMs = this.#clock.monotonic();
     const fresh = { use: 'new', hasKey: false, isGone: false } as const;
     const connection: Connection = { socket, ends, source, sinceMs, ...fresh };
-    // The kernel may reuse the ends before Node reports the close.
+    // The kernel may reuse an address and port before Node reports the close.
     const former = this.#connections.get(ends);
     if (former !== undefined) this.#forget(former);
     this.#connections.set(ends, connection);
@@ -101,7 +106,7 @@ export class ConnectionLimiter {
     socket.once('close', () => this.#forget(connection));
   }
 
-  /** Notes that a request has begun or that its response has been sent. */
+  /** Notes that a request has begun (`underWay`), or that its response has been sent. */
   request(of: Ends, underWay: boolean): void {
     const connection = this.#connections.get(endsOf(of));
     if (connection === undefined || connection.use === 'relay' || connection.use === 'room') return;
@@ -135,8 +140,8 @@ export class ConnectionLimiter {
   }
 
   /**
-   * Returns the source of a connection, or its ends without one; undefined for a relay's
-   * connection.
+   * Returns the source of a connection, or its address and port if it has no source; undefined for
+   * a relay's connection.
    */
   strangerOf(of: Ends): string | undefined {
     const connection = this.#connections.get(endsOf(of));
@@ -154,7 +159,7 @@ export class ConnectionLimiter {
     if (ofSource !== undefined && ofSource.size >= this.#bounds.perSourceMax) {
       const isClosed =
         this.#closeIdlest(ofSource, 1) > 0 || this.#closeIdlest(ofSource, 1, 'busy') > 0;
-      // Connections of a burst have had no time to present API keys, so new ones do not count here.
+      // A new connection has had no time to present an API key, so it does not count here.
       const others = [...ofSource].filter(({ use }) => use !== 'new');
       const isFull = others.length >= this.#bounds.perSourceMax;
       if (isClosed || isFull) {
@@ -179,8 +184,8 @@ export class ConnectionLimiter {
   }
 
   /**
-   * Closes idle connections: first of the source with most connections, else of all. Slow requests
-   * count as idle if the source is large, or if nothing else is left.
+   * Closes idle connections: those of the source with most connections, else one of all. A
+   * connection with a slow request counts as idle if the source is large, or if there is no other.
    * @returns whether a connection was closed
    */
   #closeSome(): boolean {

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { WEB_SOCKET_LIMITS } from './web-socket-limits.js';
 
-/** Maximum open connections if descriptors suffice; beyond it new ones are refused. */
+/** Maximum open connections, if there are descriptors for them; further ones are refused. */
 export const CONNECTIONS_MAX = 8_192;
 
 /** Descriptors reserved for everything but connections. */
 const SPARE = 32;
-/** Connections accepted even if descriptors are short. */
+/** Minimum of the bounds below, even if there are fewer descriptors. */
 const CONNECTIONS_MIN = 16;
 
 /** Bounds of a directory's connections. */
@@ -18,7 +18,7 @@ export interface ConnectionBounds {
   readonly relaysReserve: number;
   /** Maximum number of these that are rendezvous sockets. */
   readonly rendezvousMax: number;
-  /** Maximum of one source (an IPv4 address, an IPv6 /64) without an API key. */
+  /** Maximum connections without an API key of one source: an IPv4 address or an IPv6 /64. */
   readonly perSourceMax: number;
 }
 
@@ -29,8 +29,8 @@ export interface Descriptors {
 }
 
 /**
- * Divides the descriptors: a quarter is reserved for relays, because everything depends on them; at
- * most half are rendezvous sockets, because these stay open long.
+ * Divides the descriptors. A quarter is reserved for relays, because no connection works without
+ * them. At most half are rendezvous sockets, because these stay open long.
  * @param descriptors - undefined if unknown
  */
 export function connectionBounds(descriptors: Descriptors | undefined): ConnectionBounds {
@@ -46,7 +46,7 @@ export function connectionBounds(descriptors: Descriptors | undefined): Connecti
 }
 
 /**
- * Reads RLIMIT_NOFILE, whose soft limit Node raises to the hard one at start, and the number of
+ * Returns RLIMIT_NOFILE, whose soft limit Node raises to the hard one at start, and the number of
  * open descriptors; undefined without `/proc`.
  */
 export function readDescriptors(): Descriptors | undefined {

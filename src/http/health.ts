@@ -4,7 +4,7 @@ export interface HealthReason {
   readonly code: string;
   /** Text for people. */
   readonly detail: string;
-  /** What it negates: liveness, readiness, or nothing. */
+  /** The property that is false because of it. */
   readonly stops: 'liveness' | 'readiness' | 'nothing';
 }
 

@@ -6,14 +6,14 @@ export const HTTP_LIMITS = {
   registrationBodyBytesMax: 196_608,
   /** Maximum header section. */
   headerBytesMax: 8_192,
-  /** Time for the header section of a request. */
+  /** Maximum time to receive the header section of a request. */
   headersMs: 5_000,
-  /** Time for a complete request. */
+  /** Maximum time to receive a complete request. */
   requestMs: 10_000,
   /** Idle time after which a kept-alive connection is closed. */
   keepAliveMs: 30_000,
   /** Interval of the check for timeouts; Node's default of 30 s is too long. */
   timeoutCheckMs: 1_000,
-  /** Time for responses under way when a server stops. */
+  /** Maximum time for responses under way when a server stops. */
   farewellMs: 500,
 } as const;

@@ -11,17 +11,17 @@ import { type Health, healthAnswer } from './health.js';
 import { HTTP_LIMITS } from './http-limits.js';
 import { REQUEST_LIMITS, RequestLimiter } from './request-limiter.js';
 
-/** Connections open at once. */
+/** Maximum open connections of an operators' HTTP server. */
 export const CONNECTIONS_MAX = 64;
 
-/** What the server shows of a relay or a directory. */
+/** The relay or directory that the server reports on. */
 export interface ObservedService {
   health(): Health;
-  /** Prometheus text of everything the service counts. */
+  /** Returns its metrics in Prometheus' text format. */
   metrics(): string | Promise<string>;
 }
 
-/** A service's small HTTP server for operators, apart from what its users reach. */
+/** A service's HTTP server for operators, on an address of its own. */
 export interface OperatorHttp {
   readonly url: string;
   close(): Promise<void>;
@@ -29,9 +29,10 @@ export interface OperatorHttp {
 
 /**
  * Serves `/healthz`, `/readyz` and `/metrics` of a relay or a directory.
- * @param listen - where; port 0 takes a free one
- * @param service - whose
- * @throws TurnpikeError ERR_TURNPIKE_BIND when the address cannot be bound
+ * @param listen - the address to bind; port 0 selects a free port
+ * @param service - the relay or directory
+ * @returns the open server
+ * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` when it cannot be bound
  */
 export async function openOperatorHttp(
   listen: TransportAddress,
@@ -82,7 +83,7 @@ export async function openOperatorHttp(
   };
 }
 
-/** A scraper gone wild must take neither a probe's turn nor descriptors that registration needs. */
+/** Bounds the server, so that a faulty scraper does not use up the process's descriptors. */
 const BOUNDS = {
   connectionsMax: CONNECTIONS_MAX,
   relaysReserve: 0,
@@ -97,7 +98,7 @@ const TIMES = {
   connectionsCheckingInterval: HTTP_LIMITS.timeoutCheckMs,
 };
 
-/** How often it is looked for readers that do not read. */
+/** Interval of closing connections whose client does not read. */
 const SWEEP_MS = 250;
 
 const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
@@ -105,7 +106,7 @@ const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
   ['/readyz', 'ready'],
 ]);
 
-/** No request of this server has a body to read. */
+/** Accounts for a request, or refuses it with 429. Bodies are not read, so they count no bytes. */
 function isTaken(
   requestLimiter: RequestLimiter,
   request: IncomingMessage,

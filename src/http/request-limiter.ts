@@ -12,11 +12,11 @@ export interface RequestLimits {
   readonly bodyBytesMax: number;
   /** Maximum bytes of unread responses, of all connections. */
   readonly unreadBytesMax: number;
-  /** Time after which a connection that reads nothing of a waiting response is destroyed. */
+  /** Time after which a connection whose client reads nothing of a response is destroyed. */
   readonly unreadMs: number;
 }
 
-/** The limits of relays' and directories' servers. */
+/** Limits of requests at the HTTP servers of relays and directories. */
 export const REQUEST_LIMITS: RequestLimits = {
   perConnectionMax: 4,
   perSourceMax: 2_048,
@@ -31,7 +31,7 @@ export const REQUEST_LIMITS: RequestLimits = {
  */
 export type RequestVerdict = 'taken' | 'cut' | 'crowded';
 
-/** A socket of Node's HTTP server. Its parser is undocumented, so it may be absent. */
+/** A socket of Node's HTTP server. Its parser is not documented, so it may be absent. */
 type HttpSocket = Socket & { readonly parser?: { onIncoming?: () => number } | null };
 
 /**
@@ -41,13 +41,15 @@ type HttpSocket = Socket & { readonly parser?: { onIncoming?: () => number } | n
  */
 const parseNoMore = () => 2;
 
+/** A connection that has had a request. */
 interface Busy {
   readonly socket: Socket;
   readonly source: string | undefined;
   underWay: number;
   bodyBytes: number;
-  /** Bytes that the client had read at the last progress, and the time of it, monotonic ms. */
+  /** Bytes that the client had read when they last changed. */
   readBytes: number;
+  /** The time of that change, monotonic ms. */
   readAtMs: number;
 }
 
@@ -84,6 +86,7 @@ export class RequestLimiter {
   /**
    * Accounts for a request. If it is not `taken`, it does not count and `end` must not be called.
    * @param bodyBytes - maximum length of its body
+   * @returns whether the request is accepted
    */
   begin(socket: Socket, bodyBytes: number): RequestVerdict {
     if (socket.destroyed) return 'cut';
@@ -125,7 +128,7 @@ export class RequestLimiter {
     if (busy.underWay === 0) this.#busy.delete(busy);
   }
 
-  /** Destroys connections that do not read. To be called a few times a second. */
+  /** Destroys connections whose clients do not read. To be called a few times a second. */
   sweep(): void {
     const now = this.#clock.monotonic();
     let unread = 0;
@@ -183,8 +186,8 @@ export class RequestLimiter {
   }
 
   /**
-   * Destroys the largest holders of the source that holds most, repeatedly, until an eighth of the
-   * bound is free, so that a full pass is not needed for each.
+   * Destroys the largest connection of the source that holds most, and so on, until an eighth of
+   * the bound is free: then not every further request needs a pass over all connections.
    * @param most - the bound
    * @param held - returns what a connection holds, in the bound's unit
    * @returns the number of destroyed connections
@@ -233,27 +236,30 @@ export function requestLimiterBounds({ counts }: Pick<RequestLimiter, 'counts'>)
     {
       name: 'http-pipelined',
       detail:
-        `a connection is cut that has over ${REQUEST_LIMITS.perConnectionMax} requests ` +
-        'under way',
+        `connections with more than ${REQUEST_LIMITS.perConnectionMax} requests under way are ` +
+        'destroyed',
       met: () => counts.pipelined,
     },
     {
       name: 'http-requests',
-      detail: `requests are refused: ${REQUEST_LIMITS.perSourceMax} of a source may be under way`,
+      detail:
+        `requests are refused: their source has ${REQUEST_LIMITS.perSourceMax} requests under ` +
+        'way',
       met: () => counts.crowded,
     },
     {
       name: 'http-bodies',
       detail:
-        `connections are cut: bodies of ${REQUEST_LIMITS.bodyBytesMax} bytes may be under way, ` +
-        'and those of the source with most were cut',
+        `connections of the source with most body bytes are destroyed: at most ` +
+        `${REQUEST_LIMITS.bodyBytesMax} bytes of bodies may be under way`,
       met: () => counts.bodies,
     },
     {
       name: 'http-unread',
       detail:
-        'connections are cut that do not read their answers: within ' +
-        `${REQUEST_LIMITS.unreadMs / 1_000} s, or when ${REQUEST_LIMITS.unreadBytesMax} bytes wait`,
+        'connections are destroyed whose clients do not read for ' +
+        `${REQUEST_LIMITS.unreadMs / 1_000} s, or because ${REQUEST_LIMITS.unreadBytesMax} bytes ` +
+        'of responses are unread',
       met: () => counts.unread,
     },
   ];

@@ -4,6 +4,6 @@ export const WEB_SOCKET_LIMITS = {
   socketsMax: 4_096,
   /** Silence after which either end closes the socket. */
   silenceMs: 15_000,
-  /** Time in which the members of a full room must answer a ping. */
+  /** Time within which the members of a full room must answer a ping. */
   probeMs: 2_000,
 } as const;

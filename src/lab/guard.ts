@@ -20,9 +20,9 @@ done
 `;
 
 /**
- * Removes a lab's namespaces when their owner ends, even by SIGKILL: a shell pipeline waits on a
- * pipe from the owner and does its work when the pipe closes. `sort` waits, because it writes
- * nothing before the end of its input.
+ * Removes a lab's namespaces when their owner ends, even by SIGKILL. A shell pipeline reads a pipe
+ * from the owner and removes the namespaces when the pipe closes. `sort` delays the loop until
+ * then, because it writes nothing before the end of its input.
  */
 export class NamespaceGuard {
   readonly #namespaces: string[] = [];
@@ -35,7 +35,7 @@ export class NamespaceGuard {
       // A session of its own: a signal to the owner's terminal must not end the guard.
       detached: true,
     });
-    // The guard must not keep an otherwise finished owner alive.
+    // The guard must not keep the owner's event loop alive.
     this.#pipeline.unref();
     (this.#pipeline.stdin as Socket | null)?.unref();
     // Without its guard a lab still removes itself, except after SIGKILL of the owner.

@@ -25,21 +25,21 @@ const DUAL_STACK: readonly AddressFamily[] = [4, 6];
 
 export interface NatOptions {
   readonly behaviour: NatBehaviour;
-  /** Default: both. */
+  /** Default: IPv4 and IPv6. */
   readonly families?: readonly AddressFamily[];
 }
 
 export interface HostOptions {
   /** The NAT in front of the host; absent for a public host. */
   readonly behind?: LabNat;
-  /** Default: those of its NAT, or both. */
+  /** Default: those of its NAT; for a public host IPv4 and IPv6. */
   readonly families?: readonly AddressFamily[];
 }
 
 /**
  * A small internet in network namespaces: public hosts and NATs around one router, hosts behind the
  * NATs. `nat` and `host` declare nodes, `up` creates them, `spawn` runs programs in them. `close`
- * removes everything; so does the end of the process, whatever its cause.
+ * and the end of the process, even by SIGKILL, remove everything.
  */
 export class Lab {
   readonly #guard: NamespaceGuard;
@@ -52,7 +52,7 @@ export class Lab {
   #isClosed = false;
 
   /**
-   * Creates an empty lab. Also removes what labs of dead processes left.
+   * Creates an empty lab. Also removes the namespaces that labs of dead processes have left.
    * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE with what is missing
    */
   constructor() {
@@ -100,6 +100,7 @@ export class Lab {
    * Starts a program in a host. It ends with the lab.
    * @param host - a host that is up
    * @param argv - program and arguments, without a shell
+   * @returns the process; one whose program is not found ends with code 127
    * @throws TurnpikeError ERR_TURNPIKE_CLOSED after `close`
    */
   spawn(host: LabHost, argv: readonly string[], options?: SpawnOptions): LabProcess {

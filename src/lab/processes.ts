@@ -2,18 +2,18 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { killQuietly, toolEnvironment } from './tools.js';
 import type { LabHost } from './topology.js';
 
-/** Time between SIGTERM and SIGKILL. */
+/** Default time between SIGTERM and SIGKILL. */
 export const STOP_GRACE_MS = 2_000;
 
 export interface SpawnOptions {
-  /** Added to the owner's environment. */
+  /** Variables added to the owner's environment. */
   readonly env?: NodeJS.ProcessEnv;
   /** As in node:child_process; default `pipe`. */
   readonly stdio?: StdioOptions;
   readonly cwd?: string;
 }
 
-/** How a process ended: one of the two is null. */
+/** How a process ended; one of the two is null. */
 export interface ProcessEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -61,8 +61,8 @@ export class LabProcess {
 }
 
 /**
- * Runs the program if the owner, whose pid is the first argument, is still alive: the kernel sends
- * no signal for a death before prctl(2).
+ * Runs the program if the owner, whose pid is `$0`, is still the parent: the kernel sends no signal
+ * if the owner died before prctl(2).
  */
 const EXEC_IF_OWNED = 'test "$PPID" = "$0" && exec "$@"';
 
@@ -71,6 +71,7 @@ const EXEC_IF_OWNED = 'test "$PPID" = "$0" && exec "$@"';
  * pid is the program's own. The kernel kills it when its owner dies (PR_SET_PDEATHSIG).
  * @param host - a host of a lab that is up
  * @param argv - program and arguments, without a shell
+ * @returns the process; one whose program is not found ends with code 127
  */
 export function spawnInNamespace(
   host: LabHost,

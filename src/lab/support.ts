@@ -22,8 +22,8 @@ table ip probe {
 let support: LabSupport | undefined;
 
 /**
- * Returns whether labs can be created here: root, the tools, and a kernel that allows network
- * namespaces and NAT rules, which is tried once with a namespace.
+ * Returns whether labs can be created here. They need root, the tools, and a kernel that allows
+ * network namespaces and NAT rules, which the first call tries with a namespace.
  * @returns ok, or one line with what is missing
  */
 export function labSupport(): LabSupport {

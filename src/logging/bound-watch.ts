@@ -3,25 +3,26 @@ import type { Clock } from '../clock.js';
 
 /** Interval of reading the counts, ms. */
 const CHECK_MS = 1_000;
-/** Time without a further count after which a bound is no longer met, ms. */
+/** Time without a further count after which an episode at a bound ends, ms. */
 const OVER_MS = 10_000;
-/** Minimum interval of lines about one bound, ms. */
+/** Minimum interval between two `bound-reached` lines about one bound, ms. */
 const SAY_MS = 60_000;
 
-/** A limit, with a count of what was refused, dropped or forgotten at it. */
+/** A limit, with a count of what was refused, dropped or removed because of it. */
 export interface Bound {
   /** Stable name in the log and in metrics. */
   readonly name: string;
   /** What happens at the bound, with its value. */
   readonly detail: string;
-  /** Returns how often it was met since the start. */
+  /** Returns the count since the start. */
   readonly met: () => number;
 }
 
 interface Watched {
   readonly bound: Bound;
-  /** The count at the last read, and the count before the present episode. */
+  /** The count at the last read. */
   seen: number;
+  /** The count before the present episode. */
   countBefore: number;
   metAtMs: number;
   saidAtMs: number;
@@ -29,8 +30,9 @@ interface Watched {
 }
 
 /**
- * Logs when a bound begins to be met and when that has ended: one line each, however often it is
- * met in between. The code at the bound only counts.
+ * Logs episodes in which a bound is met: a line when it begins, and one when it ends, with the
+ * number of counts. Within SAY_MS of the last such line an episode is not logged. The code at the
+ * bound only counts.
  */
 export class BoundWatch {
   readonly #watched: Watched[];
@@ -51,12 +53,12 @@ export class BoundWatch {
     }));
   }
 
-  /** Returns names and counts, for metrics. */
+  /** Returns names and counts of all bounds, for metrics. */
   counts(): (readonly [name: string, met: number])[] {
     return this.#watched.map(({ bound }) => [bound.name, bound.met()]);
   }
 
-  /** Reads the counts if that is due, and logs changes. */
+  /** Reads the counts if the last read is at least CHECK_MS ago, and logs changes. */
   check(): void {
     const now = this.#clock.monotonic();
     if (now - this.#checkedAtMs < CHECK_MS) return;

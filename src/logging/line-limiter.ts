@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import { TokenBucket, type TokenRate } from '../collections/token-bucket.js';
 
-/** Limits the rate of log lines of one kind, and counts omitted ones. */
+/** Limits the rate of one kind of log line, and counts the lines that are left out. */
 export class LineLimiter {
   readonly #clock: Clock;
   readonly #bucket: TokenBucket;

@@ -1,56 +1,61 @@
 import { constants, fstatSync, openSync, readFileSync, write, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Bytes of log that wait to be written; beyond it lines are left out and counted. */
+/** Maximum bytes of log that wait to be written; further lines are left out and counted. */
 export const LOG_BUFFER_BYTES_MAX = 1_048_576;
 
-/** How long the end of a program waits for its last lines to be written. */
+/** Maximum time for which the end of a program waits for its last lines to be written. */
 export const LOG_FLUSH_MS = 500;
 
-/** How soon a descriptor that takes nothing now is tried again, and one that failed. */
+/** Interval of retries while the descriptor would block (EAGAIN). */
 const BUSY_RETRY_MS = 50;
+
+/** Interval of retries after any other error. */
 const FAILED_RETRY_MS = 1_000;
 
-/** The most bytes of one write. */
+/** Length from which a chunk takes no further line, in UTF-16 code units. */
 const CHUNK_BYTES = 65_536;
 
-/** How often a log that is about to end looks whether it is written. */
+/** Interval of checks whether a log that ends is written. */
 const SETTLE_POLL_MS = 5;
 
 /** Lines that were not written, and why. */
 export interface LostLines {
   readonly lines: number;
-  /** The system's name of the failure, such as `ENOSPC`; EAGAIN when they were too many at once. */
+  /** The errno's name, such as `ENOSPC`; EAGAIN if the reader was too slow. */
   readonly reason: string;
 }
 
 /**
- * The destination of a log. A write neither blocks nor throws, whatever the descriptor is: lines
+ * The destination of a log. A write neither blocks nor throws, whatever the descriptor is. Lines
  * wait in a bounded buffer while a disk is full, a pipe has no reader or a terminal is stopped.
- * Lines beyond the bound are counted and left out; `onLost` is called when writing goes on.
+ * Lines beyond the bound are left out and counted. `onLost` is called when writing continues.
  *
- * Pipes and terminals are opened again, because O_NONBLOCK on the inherited description would
- * affect every process that shares it. A file is written by the thread pool: a disk that hangs then
- * blocks one of its threads and not the event loop.
+ * A pipe or terminal is opened again, because O_NONBLOCK on the inherited open file description
+ * would affect every process that shares it. A file is written in libuv's thread pool, so that a
+ * disk that hangs blocks one of its threads and not the event loop.
  */
 export class LogDestination {
   readonly #fd: number;
   readonly #isFile: boolean;
   readonly #onLost: (lost: LostLines) => void;
   #lines: string[] = [];
-  /** Bytes of the lines and of what is left of the chunk. */
+  /** Bytes of the lines and of the rest of the chunk. */
   #bytes = 0;
+  /** The lines that are being written; undefined if there are none. */
   #chunk: Buffer | undefined;
+  /** Whether the thread pool has a write. */
   #underWay = false;
-  /** Of the descriptor, when the write under way began. */
+  /** The file's position when the write in the thread pool began. */
   #positionBefore = Number.NaN;
   #retry: NodeJS.Timeout | undefined;
   #lost = 0;
   #failure = 'EAGAIN';
 
   /**
-   * @param fd - what to write to, of any type
-   * @param onLost - told once when writing goes on after lines were lost
+   * @param fd - an open file descriptor of any type
+   * @param onLost - called once when writing continues after lines were lost
+   * @throws the error of fstat(2) for a closed descriptor
    */
   constructor(fd: number, onLost: (lost: LostLines) => void) {
     this.#isFile = fstatSync(fd).isFile();
@@ -58,12 +63,12 @@ export class LogDestination {
     this.#onLost = onLost;
   }
 
-  /** Whether something waits, because the descriptor takes nothing now. */
+  /** Whether lines wait to be written. */
   get behind(): boolean {
     return this.#bytes > 0;
   }
 
-  /** Takes one or more whole lines. */
+  /** Writes one or more whole lines, or queues them. */
   write(text: string): void {
     const bytes = Buffer.byteLength(text);
     if (this.#bytes + bytes > LOG_BUFFER_BYTES_MAX) {
@@ -75,7 +80,7 @@ export class LogDestination {
     if (this.#retry === undefined) this.#writeOn();
   }
 
-  /** Resolves when all is written, or when that takes longer than a program's end may. */
+  /** Resolves when all lines are written, or after LOG_FLUSH_MS. */
   async settle(): Promise<void> {
     const end = performance.now() + LOG_FLUSH_MS;
     while (this.behind && performance.now() < end) {
@@ -84,11 +89,11 @@ export class LogDestination {
     }
   }
 
-  /** The last attempt, at the exit of the process: for what no `settle` has waited for. */
+  /** Writes what is left at the exit of the process, synchronously, for LOG_FLUSH_MS at most. */
   flushAtExit(): void {
     clearTimeout(this.#retry);
     const end = performance.now() + LOG_FLUSH_MS;
-    // Its callback does not come any more. If this write hangs, every later one would.
+    // Callbacks no longer run. If the write in the thread pool hangs, a further one would too.
     while (this.#underWay) {
       if (this.#poolHasWritten()) this.#underWay = false;
       else if (performance.now() >= end) return;
@@ -119,7 +124,7 @@ export class LogDestination {
     });
   }
 
-  /** Whether the write under way has ended, and with all of the chunk, which then is done with. */
+  /** Returns whether the thread pool has written the whole chunk, and drops the chunk if so. */
   #poolHasWritten(): boolean {
     const chunk = this.#chunk as Buffer;
     const by = positionOf(this.#fd) - this.#positionBefore;
@@ -129,7 +134,7 @@ export class LogDestination {
     return true;
   }
 
-  /** Writes what the descriptor takes at once. @returns whether it took anything */
+  /** Writes as much as the descriptor accepts at once. @returns whether it accepted anything */
   #writeNow(): boolean {
     try {
       this.#written(writeSync(this.#fd, this.#chunk as Buffer));
@@ -170,7 +175,7 @@ export class LogDestination {
     this.#retry.unref();
   }
 
-  /** Only where there is room for it, so that the line is not lost itself. */
+  /** Reports lost lines once half of the buffer is free, so that the report itself is not lost. */
   #tellLost(): void {
     if (this.#lost > 0 && this.#bytes > LOG_BUFFER_BYTES_MAX / 2) return;
     const lost = { lines: this.#lost, reason: this.#failure };
@@ -181,20 +186,20 @@ export class LogDestination {
   }
 }
 
-/** The same pipe or terminal, in a non-blocking mode of its own. */
+/** Opens the pipe or terminal again with O_NONBLOCK. @returns the new descriptor, or `fd` itself */
 function ownDescription(fd: number): number {
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
   try {
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
   } catch {
-    // A socket, or one of another user. Node has made it non-blocking when it opened the stream.
+    // A socket, or a file of another user. Node made it non-blocking when it opened the stream.
     return fd;
   }
 }
 
 /**
- * Where a file's next byte goes or comes from; a write moves it when it ends (proc(5), fdinfo).
- * Asks no disk. NaN where the system does not tell.
+ * Returns the position of an open file, which a write changes when it ends (proc(5), fdinfo), or
+ * NaN without /proc. Reading it needs no disk.
  */
 function positionOf(fd: number): number {
   try {
@@ -204,7 +209,7 @@ function positionOf(fd: number): number {
   }
 }
 
-/** The event loop no longer turns at the exit of the process. */
+/** Blocks the thread, as the event loop does not run at the exit of the process. */
 function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

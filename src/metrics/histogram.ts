@@ -2,9 +2,9 @@ import { Histogram } from 'prom-client';
 import type { LabelOf, Metric, Metrics, NameOf } from './metric.js';
 
 /**
- * Makes a histogram that whoever measures owns; a registry shows it after `MetricRegistry.add`.
- * Observing a value costs a search among a dozen bounds and a key made of the labels: too much for
- * the packet path, little for a request.
+ * Returns a new histogram of a declared metric. `MetricRegistry.add` adds it to a registry. Each
+ * observation searches the buckets and builds a key from the labels, so the packet path must not
+ * use it.
  */
 export function createHistogram<M extends Metrics, Name extends NameOf<M, 'histogram'>>(
   metrics: M,
@@ -15,7 +15,7 @@ export function createHistogram<M extends Metrics, Name extends NameOf<M, 'histo
   return new Histogram({ ...configOf(name, metric), buckets: [...buckets], registers: [] });
 }
 
-/** What prom-client is told of a metric. */
+/** Returns the configuration of a metric for prom-client. */
 export function configOf(name: string, { help, labels = {} }: Metric) {
   return { name, help, labelNames: Object.keys(labels) };
 }

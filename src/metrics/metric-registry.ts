@@ -5,19 +5,20 @@ import { configOf, createHistogram } from './histogram.js';
 import type { LabelOf, LabelsOf, Metric, Metrics, NameOf, ValueOf } from './metric.js';
 import { processRegistry } from './process.js';
 
-/** A metric's numbers by the value of its label. */
+/** A metric's values by label value. */
 type Rows<Value extends string> =
   | Readonly<Record<Value, number>>
   | Iterable<readonly [value: Value, number: number]>;
 
 /**
- * The metrics of one service, of those that are declared. Services in one process have one each, so
- * that none counts for another.
+ * The metrics of one service. Each service in a process has its own registry, so that the counts of
+ * services stay apart.
  */
 export class MetricRegistry<M extends Metrics> {
   readonly #metrics: M;
   readonly #registry = new Registry();
 
+  /** @param metrics - the declared metrics of the service */
   constructor(metrics: M, program: 'relay' | 'directory') {
     this.#metrics = metrics;
     const name = 'turnpike_build_info';
@@ -27,29 +28,29 @@ export class MetricRegistry<M extends Metrics> {
     }).set({ program, version: packageVersion() }, 1);
   }
 
-  /** Makes a counter that the caller counts with. */
+  /** Returns a new counter, which the caller increments. */
   counter<Name extends NameOf<M, 'counter'>>(name: Name): Counter<LabelOf<M[Name]>> {
     return new Counter({ ...this.#config(name), registers: [this.#registry] });
   }
 
-  /** Makes a histogram that the caller observes values with. */
+  /** Returns a new histogram, to which the caller adds values. */
   histogram<Name extends NameOf<M, 'histogram'>>(name: Name): Histogram<LabelOf<M[Name]>> {
     const made = createHistogram<M, Name>(this.#metrics, name);
     this.add(made);
     return made;
   }
 
-  /** Shows a histogram that `createHistogram` made. */
+  /** Adds a histogram made by `createHistogram`. */
   add<Label extends string>(histogram: Histogram<Label>): void {
     this.#registry.registerMetric(histogram);
   }
 
-  /** A metric without labels, read when it is asked for. */
+  /** Adds a metric without labels. @param read - called for each `text` */
   value(name: NameOf<M, 'counter' | 'gauge'>, read: () => number): void {
     this.#collect(name, () => [[{}, read()]]);
   }
 
-  /** A metric with one label, read when it is asked for. */
+  /** Adds a metric with one label. @param read - called for each `text` */
   byLabel<Name extends NameOf<M, 'counter' | 'gauge'>>(
     name: Name,
     read: () => Rows<ValueOf<M[Name], LabelOf<M[Name]>>>,
@@ -63,7 +64,7 @@ export class MetricRegistry<M extends Metrics> {
     });
   }
 
-  /** A metric with several labels, read when it is asked for. */
+  /** Adds a metric with several labels. @param read - called for each `text` */
   byLabels<Name extends NameOf<M, 'counter' | 'gauge'>>(
     name: Name,
     read: () => Iterable<readonly [labels: LabelsOf<M[Name]>, number: number]>,
@@ -71,7 +72,7 @@ export class MetricRegistry<M extends Metrics> {
     this.#collect(name, read);
   }
 
-  /** All that is measured here, and what the process uses, in Prometheus' text format. */
+  /** Returns the metrics of the service and of the process, in Prometheus' text format. */
   text(): Promise<string> {
     return Registry.merge([this.#registry, processRegistry()]).metrics();
   }

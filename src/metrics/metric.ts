@@ -1,22 +1,22 @@
-/** What kind of numbers a metric has, as Prometheus tells them apart. */
+/** The type of a metric in Prometheus. */
 export type MetricKind = 'counter' | 'gauge' | 'histogram';
 
 /**
- * What a metric's numbers are in. `seconds` and `bytes` are base units, which the name says;
- * `count` is a number of what the name says; `boolean` is 1 or 0; `info` is always 1.
+ * The unit of a metric. `seconds` and `bytes` are base units and part of the name. `count` is a
+ * number of the things that the name says, `boolean` is 1 or 0, `info` is always 1.
  */
 export type MetricUnit = 'seconds' | 'bytes' | 'count' | 'boolean' | 'info';
 
-/** The values of a label: all of them, or what bounds their number. */
+/** The values of a label: the list of them, or what bounds their number. */
 export type LabelValues = readonly string[] | { readonly bound: string };
 
-/** A metric as it is declared: what is exposed and what docs/metrics.md says follow from it. */
+/** The declaration of a metric. `/metrics` and docs/metrics.md are made from it. */
 export interface Metric {
   readonly kind: MetricKind;
   readonly unit: MetricUnit;
-  /** A sentence or two, for `# HELP` and docs/metrics.md. */
+  /** Its meaning in one or two sentences, for `# HELP` and docs/metrics.md. */
   readonly help: string;
-  /** Values by label. None comes from a stranger's input. */
+  /** Values by label. A stranger's input never becomes a value. */
   readonly labels?: Readonly<Record<string, LabelValues>>;
   /** Upper bounds of a histogram's buckets, in its unit, without +Inf. */
   readonly buckets?: readonly number[];
@@ -47,12 +47,12 @@ export type LabelsOf<Of extends Metric> = {
   readonly [Label in LabelOf<Of>]: ValueOf<Of, Label>;
 };
 
-/** Bounds of buckets, in seconds, for work of one program: from 10 µs to 1 s. */
+/** Upper bounds of buckets for work inside one program, in seconds: 10 µs to 1 s. */
 export const WORK_SECONDS = [
   0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1,
 ];
 
-/** Bounds of buckets, in seconds, for what crosses a network or waits: from 1 ms to 10 s. */
+/** Upper bounds of buckets for round trips and waits, in seconds: 1 ms to 10 s. */
 export const WAIT_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];

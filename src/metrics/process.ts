@@ -2,12 +2,12 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { COMMON_METRICS } from './common-metrics.js';
 import { createHistogram } from './histogram.js';
 
-/** How often it is looked how late the event loop is. */
+/** Interval of the timer that measures the event loop's delay. */
 const LAG_SAMPLE_MS = 100;
 
 /**
- * Gauges of prom-client whose names end in `_total`, which Prometheus keeps for counters; others
- * that it has say the same by kind.
+ * Gauges of prom-client whose names end in `_total`, which Prometheus reserves for counters. The
+ * gauges without `_total` give the same numbers by type.
  */
 const MISNAMED = [
   'nodejs_active_handles_total',
@@ -17,7 +17,7 @@ const MISNAMED = [
 
 let ofProcess: Registry | undefined;
 
-/** What the process uses, measured from the first time that somebody asks. */
+/** Returns the metrics of the process, which are measured from the first call on. */
 export function processRegistry(): Registry {
   if (ofProcess === undefined) {
     ofProcess = new Registry();

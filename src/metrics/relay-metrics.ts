@@ -2,24 +2,24 @@ import { type Metrics, RELAY_IDS, WAIT_SECONDS, WORK_SECONDS } from './metric.js
 
 const COUNTER_NAMES = { bound: 'names of counters: data-plane.md' } as const;
 
-/** What a relay shows. */
+/** Metrics of a relay. */
 export const RELAY_METRICS = {
   turnpike_relay_legs: {
     kind: 'gauge',
     unit: 'count',
-    help: 'Legs held now. A connection within one relay has two.',
+    help: 'Legs that exist. A connection within one relay has two.',
   },
   turnpike_relay_legs_limit: {
     kind: 'gauge',
     unit: 'count',
-    help: 'Legs that can be held.',
+    help: 'Maximum number of legs.',
   },
   turnpike_relay_leg_events_total: {
     kind: 'counter',
     unit: 'count',
     help:
-      'Legs by what became of them. The difference of allocated and ended is ' +
-      'turnpike_relay_legs; the others say how connections began and ended.',
+      'Events of legs. The difference of `allocated` and `ended` is turnpike_relay_legs; the ' +
+      'others count how connections were established and closed.',
     labels: {
       event: [
         'allocated',
@@ -41,8 +41,8 @@ export const RELAY_METRICS = {
     kind: 'histogram',
     unit: 'seconds',
     help:
-      "From a peer's first Connect to the success response of a connection that is established. " +
-      'It contains the wait for the other peer.',
+      "Time from a peer's first Connect to the success response that the connection is " +
+      'established. It includes the wait for the other peer.',
     labels: { peer_relay: ['self', 'other'] },
     buckets: [...WAIT_SECONDS, 30],
   },
@@ -50,16 +50,16 @@ export const RELAY_METRICS = {
     kind: 'histogram',
     unit: 'seconds',
     help:
-      'From the last sending of an offer to its acceptance by the other relay: a round trip ' +
-      'where the other peer has sent its Connect before.',
+      'Time from the last transmission of an offer to its acceptance by the other relay: one ' +
+      'round trip if the other peer has sent its Connect before.',
     buckets: WAIT_SECONDS,
   },
   turnpike_relay_batch_duration_seconds: {
     kind: 'histogram',
     unit: 'seconds',
     help:
-      'Time to handle the messages and events that the data plane handed up at once. Nothing ' +
-      'else has the event loop meanwhile.',
+      'Time to handle one batch of messages and events of the data plane. It blocks the event ' +
+      'loop.',
     buckets: WORK_SECONDS,
   },
   turnpike_relay_client_messages_total: {
@@ -73,7 +73,7 @@ export const RELAY_METRICS = {
     unit: 'count',
     help:
       'Requests of peers that got no response: a budget of their source was used up, or a later ' +
-      'request has replaced them (outdated).',
+      'request has replaced them (`outdated`).',
     labels: {
       reason: [
         'over_binding_budget',
@@ -92,17 +92,19 @@ export const RELAY_METRICS = {
     kind: 'counter',
     unit: 'count',
     help:
-      'Requests of authenticated peers that are refused, by STUN code and reason. Each gets an ' +
+      'Requests of authenticated peers that were refused, by STUN code and reason. Each gets an ' +
       'error response, except a renewal while the data plane has no room (`data-plane-full`).',
     labels: {
       code: { bound: 'STUN error codes' },
-      reason: { bound: 'reasons that the code knows, about 20' },
+      reason: { bound: 'reasons of refusals, about 20' },
     },
   },
   turnpike_relay_authentication_failures_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Requests that were not authenticated. The first of every peer has no-integrity.',
+    help:
+      'Requests that were not authenticated. The first request of every peer counts as ' +
+      '`no-integrity`.',
     labels: {
       reason: [
         'no-integrity',
@@ -122,26 +124,26 @@ export const RELAY_METRICS = {
   turnpike_relay_log_lines_omitted_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Lines that the log left out because there were too many.',
+    help: 'Log lines that were left out because of their rate limit.',
     labels: { event: ['leg-ended', 'refused', 'not-authenticated', 'dropped', 'trunk-dropped'] },
   },
   turnpike_relay_registration_state: {
     kind: 'gauge',
     unit: 'boolean',
     help:
-      '1 at the state of the registration with the directory, 0 at the others. A relay that has ' +
-      'no directory is at none.',
+      '1 for the state of the registration with the directory, 0 for the others. A relay without ' +
+      'a directory has the state `none`.',
     labels: { state: ['none', 'registering', 'registered', 'superseded', 'stopped'] },
   },
   turnpike_relay_directory_reachable: {
     kind: 'gauge',
     unit: 'boolean',
-    help: '1 where the directory has answered the last request.',
+    help: '1 if the directory has answered the last request.',
   },
   turnpike_relay_directory_request_duration_seconds: {
     kind: 'histogram',
     unit: 'seconds',
-    help: 'From a request to the directory to its signed answer, or to the end without one.',
+    help: 'Time from a request to the directory to its signed answer, or to the failure.',
     labels: {
       request: ['register', 'beat', 'registry', 'deregister'],
       result: ['answered', 'failed'],
@@ -151,32 +153,32 @@ export const RELAY_METRICS = {
   turnpike_relay_draining: {
     kind: 'gauge',
     unit: 'boolean',
-    help: '1 while no new peers are taken.',
+    help: '1 while the relay accepts no new peers.',
   },
   turnpike_relay_trunk_reachable: {
     kind: 'gauge',
     unit: 'boolean',
     help:
-      '1 where the relay can be reached, 0 where no path to it answers. Absent where the two ' +
-      'have no address family in common.',
+      '1 if `relay` is reachable, 0 if no path to it answers. Absent if the two relays have no ' +
+      'address family in common.',
     labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_rtt_seconds: {
     kind: 'gauge',
     unit: 'seconds',
-    help: 'Median of the last round trips on the path in use. Absent while none is measured.',
+    help: 'Median of the last round trips on the path in use. Absent before the first.',
     labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_probe_rtt_seconds: {
     kind: 'histogram',
     unit: 'seconds',
-    help: 'Round trips of probes, of all relays and paths.',
+    help: 'Round-trip times of probes on all paths to all relays.',
     buckets: WAIT_SECONDS,
   },
   turnpike_relay_trunk_mtu_bytes: {
     kind: 'gauge',
     unit: 'bytes',
-    help: 'UDP payload that passes the path in use. Absent before it is known.',
+    help: 'Maximum UDP payload of the path in use. Absent before it is measured.',
     labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_path_switches_total: {
@@ -188,16 +190,16 @@ export const RELAY_METRICS = {
   turnpike_relay_trunk_connections: {
     kind: 'gauge',
     unit: 'count',
-    help: 'Connections shared with the relay.',
+    help: 'Connections that use the trunk to `relay`.',
     labels: { relay: RELAY_IDS },
   },
   turnpike_relay_trunk_drops_total: {
     kind: 'counter',
     unit: 'count',
     help:
-      'Control datagrams of relays that were dropped. trunk_control_other_start, ' +
-      'trunk_control_repeated and trunk_control_uncounted count recordings that somebody sends ' +
-      'again; a few come from the restart of a relay, or from a network that doubles datagrams.',
+      'Control datagrams of relays that were dropped. `trunk_control_other_start`, ' +
+      '`trunk_control_repeated` and `trunk_control_uncounted` count replays of recorded ' +
+      'datagrams. The restart of a relay, or a network that duplicates datagrams, causes a few.',
     labels: {
       reason: [
         'trunk_control_malformed',
@@ -217,34 +219,34 @@ export const RELAY_METRICS = {
     kind: 'counter',
     unit: 'count',
     help:
-      "Checks of other relays' service addresses, as the directory appoints them. A check is " +
-      'unanswered after 5 s, or when a later one is answered.',
+      "Checks of other relays' service addresses that the directory has assigned. A check counts " +
+      'as unanswered after 5 s, or when a later one is answered.',
     labels: { event: ['asked', 'answered', 'unanswered'] },
   },
   turnpike_relay_service_check_duration_seconds: {
     kind: 'histogram',
     unit: 'seconds',
-    help: 'From a check of a service address to its answer.',
+    help: 'Time from a check of a service address to its answer.',
     buckets: WAIT_SECONDS,
   },
   turnpike_relay_claim_challenges_total: {
     kind: 'counter',
     unit: 'count',
     help:
-      'Challenges to prove that this relay is at its addresses. Refused are those of unknown ' +
-      'relays and forged ones; over are those above the bound.',
+      'Challenges to prove that this relay is at its addresses. `refused` counts those of ' +
+      'unknown relays and forged ones, `over` those above the bound.',
     labels: { event: ['answered', 'refused', 'over'] },
   },
   turnpike_relay_bounds_met_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'How often a bound of the relay was met: what was refused or dropped there.',
+    help: 'What the relay refused or dropped because a bound was reached, by bound.',
     labels: { bound: { bound: 'bounds of the relay: ARCHITECTURE.md' } },
   },
   turnpike_relay_faults_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Messages and timers that met an internal error. Anything but 0 is worth a report.',
+    help: 'Messages and timers whose handling failed by an internal error. Please report any.',
   },
   turnpike_relay_workers: {
     kind: 'gauge',
@@ -254,42 +256,42 @@ export const RELAY_METRICS = {
   turnpike_relay_xdp_mode: {
     kind: 'gauge',
     unit: 'boolean',
-    help: '1 at how XDP runs, 0 at the others.',
+    help: '1 for the mode of XDP, 0 for the others.',
     labels: { mode: ['off', 'native', 'generic'] },
   },
   turnpike_relay_xdp_devices: {
     kind: 'gauge',
     unit: 'count',
-    help: 'Network devices that have the XDP program now.',
+    help: 'Network devices to which the XDP program is attached.',
   },
   turnpike_relay_xdp_left_out: {
     kind: 'gauge',
     unit: 'count',
-    help: 'Sockets and devices that XDP leaves out, by the kind of what keeps packets from it.',
+    help: 'Sockets and devices that XDP leaves out, by the kind of finding.',
     labels: { reason: { bound: 'kinds of findings: xdp.md' } },
   },
   turnpike_relay_data_plane_datagrams_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Counters of datagrams of the data plane, but for drops.',
+    help: 'Counters of the data plane in datagrams, except drops.',
     labels: { name: COUNTER_NAMES },
   },
   turnpike_relay_data_plane_records_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Counters of records of the data plane, but for drops. A record is a payload of a peer.',
+    help: 'Counters of the data plane in records, except drops. A record is a payload of a peer.',
     labels: { name: COUNTER_NAMES },
   },
   turnpike_relay_data_plane_bytes_total: {
     kind: 'counter',
     unit: 'bytes',
-    help: 'Counters of bytes of UDP payload of the data plane.',
+    help: 'Counters of the data plane in bytes of UDP payload.',
     labels: { name: COUNTER_NAMES },
   },
   turnpike_relay_data_plane_operations_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Counters of system calls, commands and events of the data plane.',
+    help: 'Counters of the data plane in system calls, commands and events.',
     labels: { name: COUNTER_NAMES },
   },
   turnpike_relay_data_plane_dropped_datagrams_total: {

@@ -32,14 +32,14 @@ export class ArgumentChecks {
     within('worker', worker, 0, this.#sizes.workers - 1);
   }
 
-  /** @returns the worker, or all of them, as the addon takes it */
+  /** Checks the worker of a flow. @returns its number, or EVERY_WORKER for `any` */
   flowWorker({ worker, tuple }: Pick<ClientFlow, 'worker' | 'tuple'>): number {
     if (worker === 'any') return EVERY_WORKER;
     this.workerOfTuple(worker, tuple);
     return worker;
   }
 
-  /** Returns the worker that receives a 5-tuple; for an endpoint, its owner. */
+  /** Checks the worker that receives a 5-tuple: for an endpoint it must be its owner. */
   workerOfTuple(worker: number, { handle }: FiveTuple): void {
     this.worker(worker);
     const owner = isTransportHandle(handle) ? workerOf(handle) : undefined;

@@ -43,7 +43,7 @@ export interface NativeOptions {
   readonly legSessions: BigUint64Array;
   /** Scratch memory that holds the 5-tuples or relay of the next call. */
   readonly scratch: Uint8Array;
-  /** Called on the opening thread when something waits to be drained. */
+  /** Called on the opening thread when records wait to be drained. */
   readonly notify: () => void;
 }
 
@@ -94,10 +94,13 @@ export interface NativePlane {
   removeTrunkPeer(relayIndex: number): number;
   /** Takes TRANSPORT_ADDRESS for each address. */
   setRelayHosts(hosts: Uint8Array): number;
-  /** If `bytes` is given, uses the path in the scratch memory; 0 bytes is a plain probe. */
+  /**
+   * Sends a probe. Without `bytes` it is a plain probe to the relay's destination; otherwise it
+   * takes the path in the scratch memory, and 0 bytes selects a plain probe.
+   */
   probe(relayIndex: number, number: number, bytes?: number, worker?: number): number;
   send(side: number, data: Uint8Array): number;
-  /** Until `release`, workers are not woken for each command and datagram. */
+  /** Until `release`, commands and datagrams are queued without waking the workers. */
   hold(): number;
   release(): number;
   /** Serves the peer's requests before strangers'. */
@@ -114,8 +117,8 @@ export interface NativePlane {
    */
   closeEndpoint(handle: number): number;
   /**
-   * Asks each worker for a sign of life. Returns for how many ms each has owed one, or [] when
-   * closed.
+   * Queues a command without effect to each worker. Returns for each how many ms its oldest such
+   * command has waited, 0 if none waits; [] when closed.
    */
   workersSilentMs(): number[];
   /**

@@ -23,7 +23,7 @@ import {
 import { isTransportHandle, listenerHandle, type TransportHandle } from './transport-handle.js';
 import type { DataPlaneBatch, FiveTuple, Heard, PuntedDatagram, TrunkPeer } from './types.js';
 
-/** Layouts are in host byte order. */
+/** Whether the host is little-endian. Layouts are in host byte order. */
 const LITTLE_ENDIAN = endianness() === 'LE';
 
 const EVENT_KINDS: ReadonlySet<number | undefined> = new Set([
@@ -39,7 +39,7 @@ const REPORT_KINDS: ReadonlySet<number | undefined> = new Set([
   PuntKind.IcmpError,
 ]);
 
-/** Whether a relay's own probes are answered, by number. */
+/** The values of `Heard` by their numbers in HEARD_NUMBERS. */
 export const HEARD = Object.keys(HEARD_NUMBERS) as readonly Heard[];
 
 function setIpv4(bytes: Uint8Array, offset: number, text: string): void {
@@ -98,7 +98,7 @@ export class Scratch {
 
   /**
    * Writes the 5-tuple of the next call.
-   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when it is none
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for an invalid handle, address or port
    */
   tuple(tuple: FiveTuple): void {
     this.#tuple(FLOW_COMMAND.at.tuple, tuple);
@@ -111,7 +111,7 @@ export class Scratch {
 
   /**
    * Writes the endpoint to open. Its kind and worker must be valid.
-   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when its address is none
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for an invalid address
    */
   endpoint({ kind, address, worker }: EndpointSpec): void {
     const { at } = ENDPOINT_COMMAND;
@@ -122,7 +122,7 @@ export class Scratch {
 
   /**
    * Writes a relay. The lengths of its lists must be valid.
-   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when an address is none
+   * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for an invalid address
    */
   trunkPeer(peer: TrunkPeer): void {
     const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = peer;
@@ -182,7 +182,8 @@ export class Scratch {
 
 /**
  * Encodes a list of addresses for the addon.
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS when one is no address
+ * @returns a TRANSPORT_ADDRESS for each
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for an invalid address
  */
 export function encodeAddresses(addresses: readonly TransportAddress[]): Uint8Array {
   const bytes = new Uint8Array(addresses.length * TRANSPORT_ADDRESS.bytes);
@@ -222,8 +223,8 @@ export interface DecodedBatch {
 
 /**
  * Decodes a drained buffer.
- * @param bytes - whole records; not looked at after the call
- * @returns the batch, whose data share one copy, and how many records it came from
+ * @param bytes - whole records; the caller may reuse the memory after the call
+ * @returns the batch, whose data share one copy, and the number of records of each class
  */
 export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   // One copy for the batch: an allocation costs more than the copied bytes.

@@ -1,13 +1,14 @@
 import { checkStatus } from './failures.js';
 import { Status } from './interface.js';
 
-/** Interval after which a full queue is tried again. A worker empties a queue in less time. */
+/** Interval after which a full queue is tried again. */
 const RETRY_MS = 1;
 
 /**
  * A queue of commands that must not be lost when a worker's queue is full, such as the removal of
- * 100,000 connections at once. Commands wait here in order until there is room. Additions are
- * refused meanwhile, so the length is bounded by the number of entries.
+ * 100,000 connections at once. Commands wait here in order until there is room. Meanwhile the data
+ * plane refuses new flows, sessions and endpoints, so a caller that removes each entry once has at
+ * most one command of each waiting.
  */
 export class CommandBacklog {
   #waiting: (() => number)[] = [];
@@ -22,10 +23,11 @@ export class CommandBacklog {
   /**
    * Queues a command at once, or after those that wait.
    * @param call - the method, for the message
-   * @param encode - lays out what the command is about; its faults are the caller's to hear, now
+   * @param encode - writes the arguments to the scratch memory; called at once, so that the caller
+   *   gets its errors, and again for each later attempt
    * @param command - queues the command and returns its status
-   * @throws TurnpikeError when the command is refused at once for another reason than a full queue,
-   *   and what `encode` throws
+   * @throws TurnpikeError by `checkStatus` for another status than Ok and QueueFull of the first
+   *   attempt; what `encode` throws
    */
   give(call: string, encode: () => void, command: () => number): void {
     encode();

@@ -28,13 +28,13 @@ import type {
 } from './types.js';
 import { xdpFinding } from './xdp-finding.js';
 
-/** Datagrams handed up in one turn of the event loop: of relays, with the events … */
+/** Maximum records of relays, events included, handed up in one turn of the event loop. */
 const RELAYS_PER_TURN_MAX = 32;
 
-/** … then of proven peers … */
+/** Maximum datagrams of known peers handed up in one turn of the event loop. */
 const PROVEN_PER_TURN_MAX = 64;
 
-/** … and then of strangers. */
+/** Maximum datagrams of strangers handed up in one turn of the event loop. */
 export const STRANGERS_PER_TURN_MAX = 32;
 
 /** The lifetime, for the addon, of an entry that never expires. */
@@ -45,7 +45,7 @@ function monotonicSeconds(): number {
   return process.hrtime()[0];
 }
 
-/** The data plane on top of the addon; made by `openDataPlane`. */
+/** The data plane on top of the addon. Its users are `openPlane` and `openDataPlane`. */
 export class NativeDataPlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
@@ -362,8 +362,8 @@ export class NativeDataPlane implements DataPlane {
   }
 
   /**
-   * Defers the drain: workers would notify again during each, and Node runs up to 1,000 callbacks
-   * before timers and other I/O, which would then wait for seconds.
+   * Drains in a later phase of the event loop. If it drained at once, workers would notify again
+   * meanwhile, and Node runs up to 1,000 such callbacks before timers and other I/O.
    */
   #onNotify(): void {
     this.#nextTurn ??= setImmediate(() => this.#drain());
@@ -385,7 +385,7 @@ export class NativeDataPlane implements DataPlane {
       known >= Math.min(RELAYS_PER_TURN_MAX, PROVEN_PER_TURN_MAX) ||
       strangers >= STRANGERS_PER_TURN_MAX
     ) {
-      // More records may wait; timers and I/O run first.
+      // More records may wait. They are drained after timers and I/O.
       this.#nextTurn = setImmediate(() => this.#drain());
     }
     const events = [...batch.events, ...this.#endpoints.take(reports)];

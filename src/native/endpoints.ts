@@ -58,14 +58,17 @@ export class Endpoints {
   readonly #closing = new Map<TransportHandle, Closing>();
   readonly #close: (handle: TransportHandle) => void;
 
-  /** @param close - asks the workers to close an endpoint, now or when there is room */
+  /** @param close - queues the command that closes an endpoint */
   constructor(close: (handle: TransportHandle) => void) {
     this.#close = close;
   }
 
   /**
    * Waits for the response to an `openEndpoint`.
-   * @param handle - what the addon returned: a handle, or a status below 0
+   * @param handle - the addon's result: a handle, or a status as a negative number
+   * @returns the open endpoint; rejects with `endpointFailure`, or with ERR_TURNPIKE_CLOSED when
+   *   the plane closes first
+   * @throws TurnpikeError by `checkStatus` for a status
    */
   answerOf(handle: number, spec: EndpointSpec): Promise<Endpoint> {
     if (handle < 0) checkStatus('openEndpoint', -handle);
@@ -90,8 +93,8 @@ export class Endpoints {
   }
 
   /**
-   * Settles the calls that a report responds to.
-   * @returns what nobody has asked for
+   * Settles the calls to which the reports respond.
+   * @returns the events among the reports
    */
   take(reports: readonly EndpointReport[]): DataPlaneEvent[] {
     return reports.flatMap((report) => this.#take(report) ?? []);
@@ -141,7 +144,7 @@ export class Endpoints {
   }
 
   #ended({ handle, errorNumber }: EndpointReport): DataPlaneEvent | undefined {
-    // Otherwise it is being closed already.
+    // An endpoint that is not open is being closed already.
     if (!this.open.delete(handle)) return undefined;
     this.#close(handle);
     return { type: 'endpoint-closed', handle, errno: getSystemErrorName(-errorNumber) };

@@ -17,7 +17,7 @@ export type DataPlaneEvent =
       readonly relayIndex: number;
       readonly number: number;
       readonly rttNs: number;
-      /** The trunk socket that received it, or whose lane port did. */
+      /** Index of the trunk address that received it, by its socket or one of its lane ports. */
       readonly socket: number;
       readonly remote: TransportAddress;
       /** Whether the relay's own probes on this path are answered, if it says so. */
@@ -31,12 +31,12 @@ export type DataPlaneEvent =
     }
   | {
       /**
-       * The worker closed an endpoint because its socket failed. Its entries are removed, and
-       * nothing more is received by it.
+       * The worker closed an endpoint because its socket failed. Its entries are removed, and it
+       * receives nothing more.
        */
       readonly type: 'endpoint-closed';
       readonly handle: TransportHandle;
-      /** The system's name of the error. */
+      /** The errno's name, such as `ENETDOWN`. */
       readonly errno: string;
     }
   | {
@@ -49,9 +49,9 @@ export type DataPlaneEvent =
       readonly handle: TransportHandle;
       /** Destination of the datagram. */
       readonly remote: TransportAddress;
-      /** As in RFC 792 for IPv4 and RFC 4443 for IPv6. */
+      /** Type and code of RFC 792 for IPv4 or RFC 4443 for IPv6. */
       readonly icmpType: number;
       readonly icmpCode: number;
-      /** The MTU of the path, where the datagram was too long for it; else of no meaning. */
+      /** The path MTU in bytes if the datagram was too long for it; otherwise meaningless. */
       readonly icmpInfo: number;
     };

@@ -27,10 +27,10 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Turns the status of a call into an error.
+ * Throws the error for the status of a call.
  * @param call - the method, for the message
- * @param status - what it returned
- * @throws TurnpikeError when the status is not Ok
+ * @param status - the addon's result
+ * @throws TurnpikeError for each status but Ok, with the code of CODES
  */
 export function checkStatus(call: string, status: number): void {
   if (status === Status.Ok) return;
@@ -40,6 +40,7 @@ export function checkStatus(call: string, status: number): void {
 /**
  * Converts an error of the native constructor.
  * @param thrown - an Error with the fields of NativeFailure
+ * @returns the error to throw, with `errno` and `address` where they are known
  */
 export function openFailure(thrown: unknown): TurnpikeError {
   const { message, status, errorNumber, address } = thrown as NativeFailure;
@@ -53,9 +54,9 @@ export function openFailure(thrown: unknown): TurnpikeError {
 }
 
 /**
- * Returns the error for an endpoint that was not opened.
- * @param report - why
- * @param address - where it was to be
+ * Returns the error for an endpoint that was not opened, with `errno` and `address`.
+ * @param report - the worker's report: status and errno
+ * @param address - the address that was to be bound
  */
 export function endpointFailure(
   { status, errorNumber }: { readonly status: number; readonly errorNumber: number },

@@ -39,7 +39,7 @@ type LenientCall<F> = F extends (...given: infer A) => infer R
  */
 export type OpenDataPlane = { readonly [K in keyof DataPlane]: LenientCall<DataPlane[K]> };
 
-/** Adds argument checks for embedders to a data plane. A relay uses the plane without them. */
+/** Returns a data plane with argument checks, for embedders. A relay uses one without them. */
 export function guarded(plane: DataPlane): OpenDataPlane {
   const calls = guardedCalls(plane);
   const names = Object.keys(calls) as (keyof typeof calls)[];
@@ -183,7 +183,7 @@ function tupleOf(tuple: FiveTuple): FiveTuple {
   };
 }
 
-/** Deep copy: if a queue is full the relay is encoded later. */
+/** Returns a deep copy, because a relay is encoded again later if a command queue is full. */
 function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
   const { sources, destination, sendKeys, receiveKeys, local, paths, lanesClosed } = objectOf(
     'peer',

@@ -25,10 +25,12 @@ export type { XdpFinding, XdpFindingKind } from './xdp-finding.js';
 
 /**
  * Opens a data plane: binds every address, then starts the workers.
- * @param options - addresses, sizes and the callback for what is handed up
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG for an option out of bounds, ERR_TURNPIKE_ADDON
- *   without an addon for this platform, ERR_TURNPIKE_BIND with `errno` and `address` when an
- *   address cannot be bound, ERR_TURNPIKE_NATIVE when the system refuses memory or threads
+ * @param options - addresses, sizes and the callback for punted datagrams and events
+ * @returns the open data plane
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for an option out of bounds, ERR_TURNPIKE_ADDRESS for
+ *   an invalid address, ERR_TURNPIKE_ADDON without an addon for this platform, ERR_TURNPIKE_BIND
+ *   with `errno` and `address` when an address cannot be bound, ERR_TURNPIKE_NATIVE when the system
+ *   refuses memory or threads
  */
 export function openDataPlane(options: DataPlaneOptions): OpenDataPlane {
   try {

@@ -27,12 +27,13 @@ export interface LegCountersOptions {
 
 /**
  * Traffic of legs. A worker counts traffic from a peer in the flow's entry, which the addon reads.
- * Any worker may send traffic to a peer, so each has a cell per session in memory that is read
- * here. A fast path has another cell for each flow and each session.
+ * Any worker may send traffic to a peer, so each worker has a cell for each session in shared
+ * memory, which this class reads. The fast path has a further cell for each flow and each session.
  */
 export class LegCounters {
-  /** Cells of the fast path by flow; cells of the workers and the fast path by session. */
+  /** Cells of the fast path, by flow. */
   readonly flows: BigUint64Array;
+  /** Cells of each worker and then of the fast path, by session. */
   readonly sessions: BigUint64Array;
   readonly #flowHalves: Uint32Array;
   readonly #sessionHalves: Uint32Array;
@@ -53,18 +54,18 @@ export class LegCounters {
     this.#sessionHalves = new Uint32Array(this.sessions.buffer);
   }
 
-  /** The meter of a worker's flow entry. */
+  /** Returns the meter of a worker's flow entry. */
   meterOf(worker: number, number: number): number {
     return worker * this.#clientFlowsMax + number;
   }
 
-  /** Packets of a flow so far, modulo 2^32. */
+  /** Returns the packets of a flow so far, modulo 2^32. */
   flowPackets(meter: number, counter: FlowCounter): number {
     const beside = this.#fastPath ? packetsAt(this.#flowHalves, meter) : 0;
     return (this.#own(meter, counter, LegField.Packets) + beside) >>> 0;
   }
 
-  /** Packets of a session so far, modulo 2^32. */
+  /** Returns the packets of a session so far, modulo 2^32. */
   sessionPackets(sessionIndex: number): number {
     const halves = this.#sessionHalves;
     const stride = this.#places;
@@ -76,6 +77,7 @@ export class LegCounters {
     return sum >>> 0;
   }
 
+  /** Returns the traffic of a flow. @param nowSeconds - CLOCK_MONOTONIC, s */
   flowTraffic(meter: number, counter: FlowCounter, nowSeconds: number): LegTraffic {
     const sum = new Sum(nowSeconds);
     sum.add(
@@ -87,6 +89,7 @@ export class LegCounters {
     return sum.traffic();
   }
 
+  /** Returns the traffic of a session. @param nowSeconds - CLOCK_MONOTONIC, s */
   sessionTraffic(sessionIndex: number, nowSeconds: number): LegTraffic {
     const sum = new Sum(nowSeconds);
     const cells = this.sessions.length / CELL_WORDS;
@@ -102,7 +105,7 @@ export class LegCounters {
   }
 }
 
-/** Returns the traffic of all workers' entries of a flow; undefined if there is none. */
+/** Returns the sum of the traffic of a flow's entries; undefined without an entry. */
 export function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
   if (each.length === 0) return undefined;
   const idle = each.flatMap(({ idleSeconds }) => idleSeconds ?? []);
@@ -134,7 +137,7 @@ class Sum {
     this.#payloadBytes += payloadBytes;
     const ago = (this.#nowSeconds - lastSecond) % SECONDS_MODULUS;
     const idle = ago < 0 ? ago + SECONDS_MODULUS : ago;
-    // The packet was counted by a clock that was read later.
+    // The worker has read its clock after this thread did.
     const since = idle === SECONDS_MODULUS - 1 ? 0 : idle;
     this.#idleSeconds = Math.min(since, this.#idleSeconds ?? since);
   }

@@ -2,7 +2,10 @@ import { NativeDataPlane } from './data-plane.js';
 import { loadBinding } from './load.js';
 import type { DataPlane, DataPlaneOptions } from './types.js';
 
-/** `openDataPlane` for callers of this package, whose calls need no check of their kinds. */
+/**
+ * Opens a data plane for callers in this package: `openDataPlane` without the argument checks for
+ * embedders. Throws as `openDataPlane`.
+ */
 export function openPlane(options: DataPlaneOptions): DataPlane {
   return new NativeDataPlane(loadBinding(), options);
 }

@@ -18,24 +18,24 @@ const {
   closedIndicationsPerSecondMax,
 } = DATA_PLANE_LIMITS;
 
-/** Worker threads by default: one for each CPU, and at most so many. */
+/** Maximum of the default number of worker threads, which is one for each CPU. */
 export const WORKERS_DEFAULT_MAX = 4;
-/** Client flows of each worker by default. */
+/** Default size of the table of client flows of each worker. */
 export const CLIENT_FLOWS_DEFAULT = 262_144;
 /** Default size of the table of other relays. */
 export const TRUNK_PEERS_DEFAULT = 1_024;
-/** Sessions by default. */
+/** Default size of the table of sessions. */
 export const SESSIONS_DEFAULT = 262_144;
-/** Default of a worker's queue of punted datagrams, in bytes. */
+/** Default size of a worker's queue of punted datagrams, in bytes. */
 export const PUNT_QUEUE_DEFAULT_BYTES = 1_048_576;
-/** Default of each socket's receive buffer and send buffer, in bytes; the kernel clamps it. */
+/** Default size of a socket's receive buffer and send buffer, in bytes; the kernel limits it. */
 export const SOCKET_BUFFER_DEFAULT_BYTES = 4_194_304;
-/** Longest UDP payload of a bundled trunk datagram by default, in bytes. */
+/** Default of the maximum UDP payload of a bundled trunk datagram, in bytes. */
 export const TRUNK_MTU_DEFAULT_BYTES = 1_452;
-/** Longest pause of a loaded worker by default, in microseconds. */
+/** Default of the maximum batching delay of a loaded worker, in microseconds. */
 export const COALESCING_DEFAULT_US = 50;
 
-/** The specs of data plane options that a relay and the command line take too. */
+/** Specs of data plane options that a relay and the command line also take. */
 export const FORWARDING_SPECS = {
   addresses: { kind: 'address', repeat: true, itemsMin: 1, itemsMax: addressesPerSideMax },
   workers: {
@@ -79,7 +79,7 @@ export const FORWARDING_SPECS = {
     placeholder: 'CPU',
     defaultText: "the scheduler's choice",
   },
-  /** As Linux names them: no space, no slash, 15 characters at most. */
+  /** A device name as Linux allows it: at most 15 characters, without white space and slashes. */
   xdpInterfaces: {
     kind: 'text',
     pattern: '^[^\\s/]+$',
@@ -93,7 +93,7 @@ export const FORWARDING_SPECS = {
   },
 } as const satisfies OptionSpecs;
 
-/** The specs of `DataPlaneOptions`: every member stands here. */
+/** The specs of all members of `DataPlaneOptions`. */
 export const DATA_PLANE_SPECS = {
   clientAddresses: { ...FORWARDING_SPECS.addresses, required: true },
   trunkAddresses: { ...FORWARDING_SPECS.addresses, itemsMin: 0 },

@@ -5,7 +5,7 @@ import type { Checked } from '../options/option-spec.js';
 import { DATA_PLANE_SPECS, WORKERS_DEFAULT_MAX } from './option-specs.js';
 import type { DataPlaneOptions } from './types.js';
 
-/** Options with every default filled in and every value checked. */
+/** Checked options with their defaults. */
 export type CheckedOptions = Omit<
   Checked<DataPlaneOptions, typeof DATA_PLANE_SPECS>,
   'workers' | 'xdp'
@@ -17,9 +17,9 @@ export type CheckedOptions = Omit<
 };
 
 /**
- * Checks what `openDataPlane` was given.
- * @param options - as the caller gave them
- * @throws TurnpikeError as `checkOptions` of src/options
+ * Checks the options of `openDataPlane`.
+ * @param options - the caller's value
+ * @throws TurnpikeError as `checkOptions`, and ERR_TURNPIKE_CONFIG for a repeated XDP interface
  */
 export function checkedOptions(options: DataPlaneOptions): CheckedOptions {
   const specs = DATA_PLANE_SPECS;

@@ -8,9 +8,10 @@ const NO_ADDRESS = '::';
 
 /**
  * Checks a datagram as `Controller::Send` does.
- * @param own - the address of the socket that its handle names, if it names one of its side
- * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT for its length, ERR_TURNPIKE_ADDRESS where no socket
- *   of the side can send to it
+ * @param own - the address of the socket that its handle names; undefined if the handle names no
+ *   socket of its side
+ * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT for data of a wrong type or length,
+ *   ERR_TURNPIKE_ADDRESS if the socket cannot send to its destination or from its source
  */
 export function checkSendable(
   { tuple, data }: OutgoingDatagram,

@@ -2,9 +2,9 @@ import { COUNTERS, type CounterName, type Counters } from './counters.js';
 import { TRUNK_TRAFFIC } from './interface.js';
 import type { TrunkPeerTraffic } from './types.js';
 
-/** Rows start on cache lines. The memory may start up to seven cells before one. */
+/** The first row starts on a cache line, up to seven cells after the start of the memory. */
 const ALIGNMENT_CELLS = 7;
-/** Records sent, received, lost. */
+/** Cells of one relay: records sent, received and lost. */
 const TRAFFIC_CELLS = TRUNK_TRAFFIC.bytes / 8;
 const NAMES = Object.keys(COUNTERS) as readonly CounterName[];
 /** Cells of a row: whole cache lines. */
@@ -24,7 +24,7 @@ export interface SharedCountersOptions {
 export class SharedCounters {
   readonly counters: BigUint64Array;
   readonly traffic: BigUint64Array;
-  /** Set once the addon has reported where the first row is. */
+  /** Cells before the first row, as the addon reports it. */
   offset = 0;
   readonly #options: SharedCountersOptions;
   /** Counts of an index at the time its present relay was added. */
@@ -38,7 +38,7 @@ export class SharedCounters {
     this.traffic = cells((workers + 1) * trunkPeersMax * TRAFFIC_CELLS);
   }
 
-  /** Totals over all rows, by counter name. */
+  /** Returns the totals over all rows, by counter name. */
   totals(): Counters {
     const totals: Record<string, bigint> = {};
     for (const [column, name] of NAMES.entries()) {
@@ -51,12 +51,12 @@ export class SharedCounters {
     return totals as Counters;
   }
 
-  /** Starts counting for the new relay of an index. */
+  /** Starts the traffic counts of an index's new relay at 0. */
   startTraffic(relayIndex: number): void {
     this.#baselines.set(relayIndex, this.#sums(relayIndex));
   }
 
-  /** Traffic with the present relay of an index. */
+  /** Returns the traffic with the present relay of an index. */
   trafficOf(relayIndex: number): TrunkPeerTraffic {
     const baseline = this.#baselines.get(relayIndex);
     // A late record reduces the loss count, so a sum may be slightly below its baseline.

@@ -32,9 +32,9 @@ const ADDRESSES_PER_SIDE_MAX = DATA_PLANE_LIMITS.addressesPerSideMax;
 
 /**
  * Returns the handle of an address given at open.
- * @param side - of which side
- * @param index - its place in the list of that side
- * @throws TurnpikeError ERR_TURNPIKE_ADDRESS where no list is as long
+ * @param side - the side of the address
+ * @param index - its index in the list of that side
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for an index that no list can have
  */
 export function listenerHandle(side: SocketSide, index: number): TransportHandle {
   if (!Number.isInteger(index) || index < 0 || index >= ADDRESSES_PER_SIDE_MAX) {
@@ -47,8 +47,7 @@ export function listenerHandle(side: SocketSide, index: number): TransportHandle
 
 /**
  * Returns the address given at open that a handle names.
- * @returns its side and its place in the list of that side; undefined where the handle names
- *   another socket
+ * @returns its side and its index in the list of that side; undefined for the handle of an endpoint
  */
 export function listenerOf(
   handle: TransportHandle,
@@ -63,7 +62,7 @@ export function listenerOf(
 
 /**
  * Returns the worker of an endpoint.
- * @returns undefined where the handle names an address, which all workers have
+ * @returns its number; undefined for the handle of an address given at open
  */
 export function workerOf(handle: TransportHandle): number | undefined {
   const worker = Math.floor(handle / WORKER_UNIT) % (EVERY_WORKER + 1);

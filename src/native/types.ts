@@ -21,16 +21,16 @@ export interface FiveTuple {
 }
 
 /**
- * A datagram that the data plane punts to TypeScript: STUN, and on the trunk side, for diagnosis,
- * at most 10 trunk datagrams per second and worker from an unregistered port of a relay's IP. The
- * latter are counted as `trunk_unknown_source`.
+ * A datagram that the data plane punts to TypeScript: STUN; and on the trunk side, for diagnosis,
+ * trunk datagrams from an unregistered port of a relay's IP, at most 10 per second and worker. The
+ * latter count as `trunk_unknown_source`.
  */
 export interface PuntedDatagram {
   readonly side: SocketSide;
   /**
-   * Whether the worker knows its sender: a relay, a host of `setRelayHosts`, or a peer of
-   * `putKnownClient`. A batch has relays' datagrams first, then those of known peers. Relays, known
-   * peers and strangers have separate queues, in which each sender is limited to a share.
+   * Whether its sender is a relay, a host of `setRelayHosts`, or a peer of `putKnownClient`. A
+   * batch has relays' datagrams first, then those of known peers. Relays, known peers and strangers
+   * have separate queues, in which each sender is limited to a share.
    */
   readonly known: boolean;
   /** The worker that received it: entries for this 5-tuple belong there. */
@@ -51,7 +51,7 @@ export interface OutgoingDatagram {
   readonly data: Uint8Array;
 }
 
-/** Whether a relay's own probes are answered: unknown, yes, no. */
+/** Whether the probes of the relay that reports it are answered on a path. */
 export type Heard = 'unknown' | 'answered' | 'unanswered';
 
 /** One batch handed to the `onBatch` callback. */
@@ -97,21 +97,22 @@ export interface TrunkPeer {
   readonly laneSet?: number;
   /** Workers that send from the trunk address instead of their own lane port; default none. */
   readonly lanesClosed?: readonly number[];
-  /** What probes that come by a path are told; default none: `unknown` by all. At most 16. */
+  /** Paths with their `heard`, at most 16; default none. On other paths it is `unknown`. */
   readonly paths?: readonly TrunkPath[];
 }
 
-/** A path to a relay: one of our trunk sockets and one of its trunk addresses, of one family. */
+/** A path to a relay: a local trunk socket and a trunk address of the relay, of one family. */
 export interface TrunkPath {
+  /** Index into `trunkAddresses`. */
   readonly socket: number;
   readonly remote: TransportAddress;
-  /** Whether this relay's own probes on the path are answered, as told to the relay. */
+  /** Whether this relay's own probes are answered on the path; its path probes report it. */
   readonly heard: Heard;
 }
 
 /** The path by which a probe leaves. */
 export interface ProbePath {
-  /** A local trunk socket, and one of the relay's trunk addresses. */
+  /** A local trunk socket and a trunk address of the relay. */
   readonly tuple: FiveTuple;
   /** The worker from whose port in `trunkLanePorts` it leaves; default: the trunk address. */
   readonly worker?: number;
@@ -130,7 +131,7 @@ export type ClientAction =
       readonly sessionIndex: number;
     }
   | {
-      /** To a peer of this same relay: ChannelData on that peer's channel. */
+      /** To another peer of this data plane: ChannelData on that peer's channel. */
       readonly type: 'client';
       readonly tuple: FiveTuple;
       readonly channel: number;
@@ -140,8 +141,8 @@ export type ClientAction =
 export interface ClientFlow {
   /**
    * The worker that receives this 5-tuple, as in the punted datagram. `any` puts the entry into
-   * every worker, for a peer that has sent nothing yet; it uses a place in each table. Remove an
-   * entry with the same value.
+   * every worker's table, for a peer that has sent nothing yet. Remove an entry with the same
+   * value.
    */
   readonly worker: number | 'any';
   readonly tuple: FiveTuple;
@@ -200,8 +201,8 @@ export interface DataPlaneOptions {
   readonly cpus?: readonly number[] | undefined;
   /**
    * Network devices in whose drivers packets are forwarded before they reach a socket (XDP);
-   * default none. Needs CAP_BPF and CAP_NET_ADMIN. If it is unavailable, `xdp` of the open data
-   * plane tells why and the workers forward everything.
+   * default none. Needs CAP_BPF and CAP_NET_ADMIN. If XDP is unavailable, `xdp` of the open data
+   * plane has the reason, and the workers forward everything.
    */
   readonly xdp?: {
     /** At least one, each once. */
@@ -227,7 +228,7 @@ export interface XdpStatus {
   readonly mode: 'off' | 'native' | 'generic';
   /** The requested devices. */
   readonly interfaces: readonly string[];
-  /** Devices that have the program now. A device that is removed and added again gets it again. */
+  /** Devices with the program. A device that is removed and added again gets it again. */
   readonly attached: readonly string[];
   /** Host rules that keep packets out of the fast path now. */
   readonly leftOut: readonly XdpFinding[];
@@ -279,14 +280,14 @@ export interface DataPlane {
 
   /**
    * Adds or replaces an entry.
-   * @param flow - what it matches
-   * @param action - what becomes of that
-   * @param lifetimeSeconds - how long it forwards from now on, 1 to 1,000,000,000: so long at
-   *   least, and about a second more at most; default for ever. One that has expired keeps its
-   *   place until it is removed, and forwards again once it is refreshed.
+   * @param flow - the datagrams that it matches
+   * @param action - how they are forwarded
+   * @param lifetimeSeconds - time for which it forwards, counted from now: 1 to 1,000,000,000 s,
+   *   and up to about one second more; default: for ever. An expired entry keeps its place in the
+   *   table until it is removed, and forwards again after a refresh.
    * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full, ERR_TURNPIKE_QUEUE_FULL when
-   *   a worker's command queue is, ERR_TURNPIKE_UNKNOWN_RELAY where there is no relay of that
-   *   index, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; nothing has changed then, in any worker
+   *   a worker's command queue is full, ERR_TURNPIKE_UNKNOWN_RELAY if no relay has the index,
+   *   ERR_TURNPIKE_CLOSED, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; no worker has changed then
    */
   putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void;
   /**
@@ -296,13 +297,17 @@ export interface DataPlane {
   refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void;
   /** Removes an entry; does nothing if there is none. Waits if a queue is full. */
   removeClientFlow(flow: ClientFlow): void;
-  /** Binds a session index in every worker. Lifetime and errors as of putClientFlow. */
+  /** Binds a session index in every worker. Lifetime and errors are those of putClientFlow. */
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void;
   /** As refreshClientFlow. */
   refreshSession(sessionIndex: number, lifetimeSeconds: number): void;
   /** Unbinds a session index; as removeClientFlow. */
   removeSession(sessionIndex: number): void;
-  /** Adds or replaces a relay. A replaced relay keeps its replay windows and sequences. */
+  /**
+   * Adds or replaces a relay. A replaced relay keeps its replay windows and sequences. Waits if a
+   * queue is full.
+   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_CLOSED
+   */
   putTrunkPeer(relayIndex: number, peer: TrunkPeer): void;
   /** Removes a relay. Remove its sessions first. */
   removeTrunkPeer(relayIndex: number): void;
@@ -322,8 +327,9 @@ export interface DataPlane {
   /** Reverts putKnownClient; does nothing if the peer is not known. */
   removeKnownClient(worker: number, tuple: FiveTuple): void;
   /**
-   * Asks each worker for a sign of life. Call about once per second.
-   * @returns for how many milliseconds each has owed one; empty when the plane is closed
+   * Checks that the workers run, by a command without effect to each. Call it about once a second.
+   * @returns for each worker how many milliseconds its oldest such command has waited, 0 if none
+   *   waits; empty when the plane is closed
    */
   workersSilentMs(): readonly number[];
   /** The open endpoints, by handle. */
@@ -331,41 +337,48 @@ export interface DataPlane {
   /**
    * Opens an endpoint. Its handle is used in 5-tuples of its side like a listener's. A flow of
    * peers at an endpoint belongs to the endpoint's worker.
-   * @returns the endpoint with its handle and real port, before anything that arrives by it
-   * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` where the socket cannot be
-   *   had, ERR_TURNPIKE_LIMIT where the worker has 16,384, ERR_TURNPIKE_QUEUE_FULL where 1,024
-   *   calls about endpoints of the worker are not answered, ERR_TURNPIKE_CLOSED,
+   * @returns the endpoint with its handle and bound port; resolves before the first batch with a
+   *   datagram that it received
+   * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` if the socket cannot be
+   *   opened, ERR_TURNPIKE_LIMIT if the worker has 16,384 endpoints, ERR_TURNPIKE_QUEUE_FULL if
+   *   1,024 endpoint commands of the worker wait for a response, ERR_TURNPIKE_CLOSED,
    *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT
    */
   openEndpoint(spec: EndpointSpec): Promise<Endpoint>;
   /**
    * Closes an endpoint and removes the flows and known clients received by it. After the call the
-   * handle accepts no datagrams or entries; those queued before are executed. Entries that send by
-   * it stay until they are removed, and what they match is dropped (`endpoint_gone`).
-   * @returns when nothing leaves through the socket any more, and nothing that came by it is handed
-   *   up; at once where the handle names nothing, such as an endpoint that is closed already
+   * handle accepts no datagrams or entries; those queued before are executed. Entries that send
+   * through it stay until they are removed, and what they match is dropped (`endpoint_gone`).
+   * @returns resolves when the socket sends nothing more and none of its datagrams is still to be
+   *   handed up; at once if the handle names no open endpoint
    * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT for the handle of an address given at open,
-   *   ERR_TURNPIKE_ADDRESS for what is no handle, ERR_TURNPIKE_CLOSED
+   *   ERR_TURNPIKE_ADDRESS for any other value, ERR_TURNPIKE_CLOSED
    */
   closeEndpoint(handle: TransportHandle): Promise<void>;
   /**
-   * Sends one trunk probe. The reply arrives as a `probe-reply` or `path-probe-reply` event.
-   * @param relayIndex - of the relay
-   * @param number - comes back with the answer
-   * @param path - default: a plain probe to the relay's `destination`, from `socket`
-   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT or ERR_TURNPIKE_ADDRESS for a path that cannot be
+   * Sends one trunk probe. The reply arrives as a `probe-reply` or `path-probe-reply` event. If a
+   * queue is full, the probe is lost.
+   * @param number - any 32-bit number; the event has it
+   * @param path - default: a plain probe to the relay's `destination`, from its `socket`
+   * @throws TurnpikeError ERR_TURNPIKE_UNKNOWN_RELAY, ERR_TURNPIKE_CLOSED; ERR_TURNPIKE_ARGUMENT or
+   *   ERR_TURNPIKE_ADDRESS for an invalid path
    */
   probe(relayIndex: number, number: number, path?: ProbePath): void;
-  /** Sends datagrams. What the kernel refuses is counted and lost, as with UDP. */
+  /**
+   * Sends datagrams. One that the kernel refuses is lost and counted.
+   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_CLOSED
+   */
   send(datagrams: readonly OutgoingDatagram[]): void;
 
-  /** Totals over all workers, by counter name. Cheap; reads shared memory. */
+  /** Returns the totals over all workers and the fast path, by counter name; a read of memory. */
   counters(): Counters;
+  /** Returns the traffic with a relay since it was added. */
   trunkPeerTraffic(relayIndex: number): TrunkPeerTraffic;
-  /** Returns what a peer's entry has forwarded; undefined without one. Reads shared memory. */
+  /** Returns the traffic that a flow's entry has forwarded; undefined without an entry. */
   flowTraffic(flow: ClientFlow): LegTraffic | undefined;
   /**
-   * Returns what was sent to a peer on a session index, for the newest use of the index's place.
+   * Returns the traffic sent to a peer on a session index, since the newest session at the index's
+   * place was added.
    */
   sessionTraffic(sessionIndex: number): LegTraffic;
   /**
@@ -373,9 +386,9 @@ export interface DataPlane {
    * entry, and for an entry in every worker.
    */
   flowMeter(flow: ClientFlow): number | undefined;
-  /** Returns the packets of a meter's entry, modulo 2^32. Cheap: a few loads. */
+  /** Returns the packets of a meter's entry, modulo 2^32: a few loads. */
   flowPackets(meter: number): number;
-  /** As `flowPackets`, for what was sent to a peer on a session index. */
+  /** Returns the packets sent to a peer on a session index, modulo 2^32. */
   sessionPackets(sessionIndex: number): number;
 
   /** Stops the threads and closes the sockets. Idempotent; resolves when both are done. */

@@ -32,9 +32,9 @@ export interface XdpFinding {
 const TRUNK_BIT = 16;
 
 /**
- * Converts a finding of the fast path, with the addresses that it is about.
- * @param clients - as bound, in the order of the options
- * @param trunks - the same of the other side
+ * Converts a finding of the addon; its bit set becomes the list of addresses.
+ * @param clients - the bound client addresses, in the order of the options
+ * @param trunks - the bound trunk addresses, in the order of the options
  */
 export function xdpFinding(
   { kind, what, sockets, device }: NativeFinding,

@@ -21,26 +21,28 @@ const PROBLEMS_MAX = 8;
 
 interface Problem {
   readonly text: string;
-  /** Description of the problem, if more can be said than what was expected. */
+  /** Why the value is invalid, if the description of a valid value does not say it. */
   readonly reason?: string | undefined;
   /** The error code, if this is the only problem. */
   readonly code: TurnpikeErrorCode;
 }
 
-/** The place of a value, such as `apiKeys[0].key`, and where its problems are reported. */
+/** The place of a value, such as `apiKeys[0].key`, and the list that its problems are added to. */
 interface Place {
   readonly path: string;
   readonly problems: Problem[];
 }
 
 /**
- * Checks the options of a public call: each member by its spec, none that is unknown. What is
- * returned is a copy, made of values read once: what the caller's object does later, or on being
- * read again, has no effect.
+ * Checks the options of a public call: each member against its spec. Unknown members are errors.
+ * Each member is read once. Objects of options, lists, bytes and data are copied, so a later change
+ * of the caller's object has no effect.
  * @param call - the public function, such as `Relay.open`, for messages
  * @param specs - the options it takes
- * @param given - what the caller gave; anything
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG naming everything wrong; ERR_TURNPIKE_ADDRESS or
+ * @param given - the caller's value, of any type
+ * @returns the converted values with their defaults
+ * @throws TurnpikeError with every problem in the message, up to eight; ERR_TURNPIKE_ADDRESS or
+ *   ERR_TURNPIKE_SECRET if all problems have that code, otherwise ERR_TURNPIKE_CONFIG
  */
 export function checkOptions<O, T extends OptionSpecs>(
   call: string,
@@ -63,9 +65,10 @@ function throwAny(call: string, problems: readonly Problem[]): void {
 }
 
 /**
- * As `checkOptions`, of a change of settings: those that are not given stay, and those that change
- * at a start alone are refused.
- * @returns the given ones
+ * Checks a change of settings like `checkOptions`. A setting that is left out is not changed. One
+ * that changes only at a start is an error.
+ * @returns the given settings, converted
+ * @throws TurnpikeError as `checkOptions`
  */
 export function checkUpdate<O, T extends OptionSpecs>(
   call: string,
@@ -79,15 +82,18 @@ export function checkUpdate<O, T extends OptionSpecs>(
 }
 
 /**
- * Those members of a larger object of options that a call takes.
- * @param specs - what it takes
+ * Returns the members of a larger object of options that a call takes.
+ * @param specs - the options that the call takes
  */
 export function optionsOf<O>(specs: { readonly [K in keyof O]-?: OptionSpec }, larger: O): O {
   const names = Object.keys(specs) as (keyof O)[];
   return Object.fromEntries(names.map((name) => [name, larger[name]])) as O;
 }
 
-/** A value that was checked; or what is wrong with it, if more can be said than was expected. */
+/**
+ * A valid value, converted; or why it is invalid, if the description of a valid value does not say
+ * it.
+ */
 export type CheckedValue =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly reason: string | undefined };
@@ -100,7 +106,12 @@ export function checkValue(spec: OptionSpec, given: unknown): CheckedValue {
   return problem === undefined ? { ok: true, value } : { ok: false, reason: problem.reason };
 }
 
-/** The error of an argument that is of another kind than the call takes. */
+/**
+ * Returns the error for an argument of the wrong type, ERR_TURNPIKE_CONFIG.
+ * @param call - the public function
+ * @param expects - description of a valid argument
+ * @param given - the argument
+ */
 export function wrongArgument(call: string, expects: string, given: unknown): TurnpikeError {
   const message = `${call}: expected ${expects}, got ${describe(given)}`;
   return new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
@@ -172,7 +183,7 @@ function checkList(spec: OptionSpec, value: unknown, place: Place): unknown[] {
   });
 }
 
-/** Values of one option that may repeat, where its spec does not say it. */
+/** Maximum values of one option that may repeat, unless its spec sets `itemsMax`. */
 export const ITEMS_MAX = 1_024;
 
 function checkOne(spec: OptionSpec, value: unknown, place: Place): unknown {
@@ -210,7 +221,8 @@ function checkOne(spec: OptionSpec, value: unknown, place: Place): unknown {
 }
 
 /**
- * Names the line break that a key read from a file often ends with, as a message cannot show it.
+ * Returns the reason if the value is valid but for surrounding white space, such as the line break
+ * at the end of a key file, because a message does not show it.
  */
 function untrimmed(spec: OptionSpec, value: unknown): { readonly reason?: string } {
   if (typeof value !== 'string' || !Value.Check(valueSchema(spec), value.trim())) return {};
@@ -305,7 +317,7 @@ function quoted(name: string): string {
   return `\`${name.length > 60 ? `${name.slice(0, 60)}…` : name}\``;
 }
 
-/** A member of an object, or why its getter did not give it. */
+/** A member of an object, or why its getter threw. */
 type ReadMember =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly reason: string };
@@ -315,7 +327,7 @@ interface Members {
   get(name: string): ReadMember;
 }
 
-/** The members of an object; undefined for what is no object of options, or cannot be listed. */
+/** Returns the members of an object; undefined for another type, or if the keys cannot be read. */
 function members(given: unknown): Members | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
   try {

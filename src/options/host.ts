@@ -6,11 +6,11 @@ import { SPECS } from './shared-specs.js';
 
 /** Options that every service takes from its host. */
 export interface HostOptions {
-  /** Default silent. */
+  /** Default: a silent one. */
   readonly logger?: Logger | undefined;
-  /** Default the host's. */
+  /** Default: the system's clocks. */
   readonly clock?: Clock | undefined;
-  /** Default node:crypto's. */
+  /** Default: `randomBytes` of node:crypto. */
   readonly random?: RandomBytes | undefined;
 }
 

@@ -1,8 +1,9 @@
 /**
- * Returns the known name that is most likely meant by a mistyped one.
+ * Returns the known name that an unknown one most likely stands for.
  * @param typed - the unknown name
  * @param known - names that exist
- * @returns the nearest by edit distance, or undefined when none is near enough to be a slip
+ * @returns the nearest by edit distance, within one edit or two fifths of the typed length; else
+ *   the only known name that contains the typed one; else undefined
  */
 export function nearestName(typed: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -18,21 +19,25 @@ export function nearestName(typed: string, known: Iterable<string>): string | un
   return bestDistance <= slipsMax ? best : longerName(typed, known);
 }
 
-/** The one name that holds the typed one whole: `url` is short for `directoryUrl`. */
+/** Returns the only known name that contains the typed one: `directoryUrl` for `url`. */
 function longerName(typed: string, known: Iterable<string>): string | undefined {
   if (typed.length < PART_CHARACTERS_MIN) return undefined;
   const longer = [...known].filter((name) => fold(name).includes(fold(typed)));
   return longer.length === 1 ? longer[0] : undefined;
 }
 
+/** Minimum length of a typed name that is looked for inside the known ones. */
 const PART_CHARACTERS_MIN = 3;
 
-/** Ignores case and separators, the commonest slips: `udpListen`, `UDP_LISTEN`. */
+/** Removes case and separators, so that `udpListen` and `UDP_LISTEN` equal `udp-listen`. */
 function fold(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/g, '');
 }
 
-/** Edits (insert, delete, replace, swap of neighbours) that turn one text into the other. */
+/**
+ * Returns the number of edits (insert, delete, replace, swap of neighbours) that turn one text into
+ * the other: the optimal string alignment distance.
+ */
 function editDistance(from: string, to: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column);

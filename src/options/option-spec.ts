@@ -1,6 +1,6 @@
 import type { AddressInput, TransportAddress } from '../address.js';
 
-/** Kinds of values that a flag, a variable or a line of YAML can give. */
+/** Kinds of values that can be given as text: by a flag, an environment variable or YAML. */
 export type TextKind =
   | 'address'
   | 'url'
@@ -11,7 +11,7 @@ export type TextKind =
   | 'boolean'
   | 'choice';
 
-/** All kinds; those that are not of `TextKind` only a program can give. */
+/** All kinds of values. Those that are not of `TextKind` can be given only to the library. */
 export type OptionKind =
   | TextKind
   /** 32 bytes. */
@@ -20,13 +20,13 @@ export type OptionKind =
   | 'pem'
   | 'signal'
   | 'function'
-  /** An object of the caller's with certain methods. */
+  /** An object with certain methods, passed on as it is. */
   | 'methods'
   /** An object of options. */
   | 'options'
   /** An IP address without a port. */
   | 'ip'
-  /** Data of a JSON shape. */
+  /** Data that matches a JSON schema. */
   | 'data';
 
 /**
@@ -39,21 +39,22 @@ export interface OptionSpec {
   /** Takes a list, or one value in place of a list of one; the checked value is a list. */
   readonly repeat?: true;
   readonly default?: string | number | boolean;
-  /** Bounds of an integer; of an address, those of its port. */
+  /** Bounds of an integer. For an address, `minimum` is the smallest port. */
   readonly minimum?: number;
   readonly maximum?: number;
-  /** Lengths of a text in characters; of a list, in members. */
+  /** Bounds of a text's length, in characters. */
   readonly lengthMin?: number;
   readonly lengthMax?: number;
+  /** Bounds of a list's length. */
   readonly itemsMin?: number;
   readonly itemsMax?: number;
-  /** What a text must match as a whole. */
+  /** The regular expression of a text. `^` and `$` are part of it: it is not anchored by itself. */
   readonly pattern?: string;
-  /** Description of a valid value, if the kind does not say it. */
+  /** Description of a valid value, in place of the description of its kind. */
   readonly words?: string;
   /** The values of a choice. */
   readonly choices?: readonly (string | number)[];
-  /** What the object of `methods` must have. */
+  /** The methods that an object of `methods` must have. */
   readonly methods?: readonly string[];
   /** The members of `options`. */
   readonly options?: OptionSpecs;
@@ -61,27 +62,27 @@ export interface OptionSpec {
   readonly schema?: object;
   /** Converts `data` that matches its schema. An error that it throws rejects the value. */
   readonly convert?: (value: unknown) => unknown;
-  /** Members of `data` that the schema does not foresee are dropped, as a newer peer may add. */
+  /** Drops members of `data` that the schema does not have: a newer program may send some. */
   readonly lenient?: true;
-  /** The value is never shown. */
+  /** Messages show only the length of a text. */
   readonly confidential?: true;
-  /** When a change of it counts, where it is a setting of a program that runs on. */
+  /** For a setting of a long-running program: when a new value takes effect. */
   readonly changes?: Changes;
-  /** What it does: a phrase without a full stop, with the unit where there is one. */
+  /** What it does, with its unit: a phrase without a full stop. */
   readonly description?: string;
-  /** How help names the value, where its kind does not say it, such as `US` for microseconds. */
+  /** The value's name in help, such as `US` for microseconds; default: by its kind. */
   readonly placeholder?: string;
-  /** What help says the default is, where it is no constant. */
+  /** The default in help, if it is not a constant. */
   readonly defaultText?: string;
 }
 
 /** Whether a new value applies at once or needs a restart. */
 export type Changes = 'while running' | 'at start';
 
-/** Follows the name of a setting that was to change while its program runs. */
+/** End of the message about a setting that cannot change while the program runs. */
 export const ONLY_AT_START = 'changes only at a start: restart to apply';
 
-/** An option of a program that runs on. */
+/** A setting of a long-running program. */
 export interface Setting extends OptionSpec {
   readonly changes: Changes;
   readonly description: string;
@@ -100,13 +101,14 @@ type Member<V, F> = F extends { readonly repeat: true }
   ? readonly Single<V extends readonly (infer I)[] ? I : never>[]
   : Single<V>;
 
-/** Conversions: addresses are decoded, URLs are text. */
+/** The type after conversion: addresses are decoded, URLs are text. */
 type Single<V> = [AddressInput] extends [V]
   ? TransportAddress | Extract<V, undefined>
   : [URL] extends [V]
     ? string | Extract<V, undefined>
     : V;
 
+/** Options that always have a value after the check. */
 type Given =
   | { readonly required: true }
   | { readonly default: unknown }

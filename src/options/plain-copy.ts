@@ -1,17 +1,20 @@
 import { types } from 'node:util';
 
-/** Bounds of what a caller may give as data: a grant, hints, a list of relay records. */
+/** Maximum nesting of data that a caller gives: a grant, hints, a list of relay records. */
 const DEPTH_MAX = 8;
+
+/** Maximum values in it, those of nested lists and objects included. */
 const VALUES_MAX = 200_000;
 
-/** Why something is no plain data. */
+/** Thrown for a value that is not plain data; the message says why. */
 export class PlainCopyError extends Error {}
 
 /**
- * Copies data of JSON's kinds, each member read once.
- * @param value - anything
- * @returns a copy without prototypes, getters or members that are undefined
- * @throws PlainCopyError for anything that is no data: functions, cycles, Proxies that throw
+ * Copies data of JSON's types. Each member is read once.
+ * @param value - of any type
+ * @returns a copy in plain objects and arrays, without getters and without undefined members
+ * @throws PlainCopyError for other types (functions, symbols, Proxies), for a getter that throws,
+ *   and beyond the maximum nesting or number of values, which a cycle exceeds
  */
 export function plainCopy(value: unknown): unknown {
   let left = VALUES_MAX;

@@ -2,14 +2,15 @@ import Type, { type TSchema } from 'typebox';
 import { NAME_PATTERN } from '../names.js';
 import { expectation, type OptionSpec } from './option-spec.js';
 
-/** Longest text where a spec does not say it, in characters. */
+/** Maximum length of a text in characters, unless its spec sets `lengthMax`. */
 const TEXT_MAX = 4_096;
 
 /**
- * The JSON schema of one value of an option. The command line checks its flags, environment and
- * files by it, the library the options of its calls. An address is text here; what is wrong with
- * one is told by `decodeAddress`.
- * @param spec - of a kind that text can give
+ * Returns the JSON schema of one value of an option. The command line checks flags, environment
+ * variables and files by it, the library the options of its calls. For an address it allows any
+ * text; `decodeAddress` checks the address itself.
+ * @param spec - of a `TextKind`, or of `data`
+ * @throws Error for another kind, which is a programmer error
  */
 export function valueSchema(spec: OptionSpec): TSchema {
   switch (spec.kind) {

@@ -1,17 +1,17 @@
 import type { OptionSpecs } from './option-spec.js';
 
-/** The longest name of a room. */
+/** Maximum length of a room's name, in characters. */
 export const ROOM_CHARACTERS_MAX = 128;
 
-/** The shortest API key. */
+/** Minimum length of an API key, in characters. */
 export const API_KEY_CHARACTERS_MIN = 16;
 
-/** The longest API key. */
+/** Maximum length of an API key, in characters. */
 export const API_KEY_CHARACTERS_MAX = 512;
 
 /**
- * The specs of options that more than one place takes: the library and the command line, or several
- * calls of the library. Data alone, because `turnpike --help` loads it.
+ * Specs of options that both the library and the command line take, or several calls of the
+ * library. This module imports no other at run time, because `turnpike --help` loads it.
  */
 export const SPECS = {
   address: { kind: 'address' },
@@ -19,7 +19,7 @@ export const SPECS = {
   file: { kind: 'file' },
   name: { kind: 'name' },
   secret: { kind: 'secret' },
-  /** RFC 6750 section 2.1: what may stand after `Bearer `. */
+  /** The b64token of a bearer token (RFC 6750 section 2.1). */
   apiKey: {
     kind: 'text',
     pattern: '^[A-Za-z0-9._~+/-]+=*$',

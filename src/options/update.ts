@@ -10,8 +10,8 @@ type Changing<T> = {
 export type Update<O, T> = Partial<Pick<O, Changing<T> & keyof O>>;
 
 /**
- * What a change of each setting does. An effect checks whether the program can take the value, and
- * returns what takes it; if it throws, nothing has changed.
+ * What a change of each setting does. An effect checks the new value without changing anything, and
+ * returns a function that applies it. It throws if the program cannot use the value.
  */
 export type Effects<O, T> = {
   readonly [K in Changing<T> & keyof O]-?: (
@@ -23,10 +23,10 @@ export type Effects<O, T> = {
  * Changes settings of a running program: all that are given, or none.
  * @param call - the public function, such as `Relay#update`, for messages
  * @param specs - the settings of the program
- * @param effects - of those that change while it runs
- * @param given - what the caller gave; anything
- * @throws TurnpikeError as `checkOptions`, and ERR_TURNPIKE_CONFIG for a setting that changes only
- *   at a start, or a value that the program cannot take
+ * @param effects - of the settings that can change while it runs
+ * @param given - the caller's value, of any type
+ * @throws TurnpikeError as `checkOptions`, and what an effect throws for a value that the program
+ *   cannot use; nothing has changed then
  */
 export function updateSettings<O, T extends Settings<O>>(
   call: string,

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { TurnpikeError } from '../errors.js';
 
-/** Maximum flows; a further one is dropped and counted. */
+/** Maximum flows. Datagrams of a further one are dropped and counted. */
 export const UDP_FLOWS_MAX = 256;
 
 /** Silence after which a flow ends. */
@@ -15,11 +15,11 @@ export const UDP_FLOW_IDLE_MS = 60_000;
 export interface FlowEvents {
   /** Called with a datagram of a local application or service. @returns whether it was sent */
   readonly onDatagram: (flow: number, payload: Uint8Array) => boolean;
-  /** Called if the listening side has no such flow, so that the other side is told. */
+  /** Called if the listening side has no such flow any more, so that it tells the other side. */
   readonly onEnded: (flow: number) => void;
-  /** Called with a dropped datagram's reason. */
+  /** Called for each dropped datagram, with the reason's name. */
   readonly onDropped: (reason: string) => void;
-  /** Called when the local sockets have failed. */
+  /** Called when a local socket has failed. */
   readonly onFailure: (error: Error) => void;
 }
 
@@ -53,9 +53,8 @@ interface ListenFlow {
 }
 
 /**
- * Number of flow numbers: 16 bits. At most UDP_FLOWS_MAX are in use, each for at least
- * UDP_FLOW_IDLE_MS, so a number is reused after hours, long after the other side learned that its
- * flow ended.
+ * Number of flow numbers: 16 bits. They are taken in turn. At most UDP_FLOWS_MAX are in use, each
+ * for at least UDP_FLOW_IDLE_MS, so a number is reused after four hours at the earliest.
  */
 const FLOW_NUMBERS = 65_536;
 
@@ -109,7 +108,7 @@ export class ListenFlows implements Flows {
     const { clock, events } = this.#options;
     const known = this.#byNumber.get(flow);
     if (known === undefined || this.#closed) {
-      // The service still sends to an application whose flow has ended: tell the other side.
+      // The service still sends to an application whose flow has ended.
       events.onEnded(flow);
       return events.onDropped('application-unknown');
     }
@@ -120,10 +119,7 @@ export class ListenFlows implements Flows {
     });
   }
 
-  /**
-   * No effect: the other side's socket may be gone, and the application's next datagram opens
-   * another.
-   */
+  /** No effect: the flow ends when the application is silent. Only this side sends `end`. */
   end(): void {}
 
   /** No effect: the numbers are this side's own and stay valid. */
@@ -231,7 +227,7 @@ export class ForwardFlows implements Flows {
     this.#flows.set(flow, opened);
     const isOpen = () => this.#flows.get(flow) === opened;
     socket.on('message', (payload) => {
-      // A datagram that was not sent does not extend the flow: the listening side ends it.
+      // A datagram that was not sent does not extend the flow.
       if (isOpen() && events.onDatagram(flow, payload)) this.#touch(flow, opened);
     });
     // A connected socket reports ICMP errors of a service that does not listen.

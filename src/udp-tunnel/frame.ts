@@ -1,13 +1,12 @@
 /** Version of the frames, sent in the hello. Version 1 had no hello and no flow numbers. */
 export const FRAMES_VERSION = 2;
 
-/** The end of the flows: `listen` for applications, or `forward` to the service. */
+/** The end of the flows: `listen` has the applications, `forward` the service. */
 export type FlowEnd = 'listen' | 'forward';
 
 /**
- * Frames of a UDP tunnel (docs/udp-tunnel.md). All but hello have a counter that each frame
- * increments. Datagrams keep their boundaries and are not encrypted: that is the application's
- * task.
+ * Frames of a UDP tunnel (docs/udp-tunnel.md). All but hello have a sequence number that increases
+ * by one with each frame. Datagrams keep their boundaries. They are not encrypted.
  */
 export type UdpFrame =
   | {
@@ -40,12 +39,13 @@ export type UdpFrame =
       readonly sequence: number;
       /** The ping's stamp. */
       readonly stamp: number;
-      /** Number of frames that the responding side should have and has received, modulo 2^32. */
+      /** Number of frames that were sent to the sender of the pong, modulo 2^32. */
       readonly expected: number;
+      /** Number of these that it has received, modulo 2^32. */
       readonly received: number;
     };
 
-/** What a payload shows about the other side if it is not a frame of this version. */
+/** The origin of a payload that is not a frame of this version. */
 export type ForeignFrame = 'stream' | 'version-1' | 'unknown';
 
 /** Length of a data frame's header, bytes. */
@@ -63,7 +63,7 @@ const LENGTHS = {
 } as const;
 const ENDS: readonly FlowEnd[] = ['listen', 'forward'];
 
-/** Encodes a frame; the inverse of `decodeFrame`. */
+/** Encodes a frame; `decodeFrame` decodes it. */
 export function encodeFrame(frame: UdpFrame): Uint8Array {
   if (frame.type === 'hello') return encodeHello(frame);
   const length = LENGTHS[frame.type];
@@ -140,7 +140,7 @@ function decodeHello(view: Buffer): UdpFrame | undefined {
   };
 }
 
-/** Returns the origin of a payload that `decodeFrame` does not know, by its type byte. */
+/** Returns the origin of a payload that `decodeFrame` does not decode, by its type byte. */
 export function foreignFrame(bytes: Uint8Array): ForeignFrame {
   const [type = 0] = bytes;
   if (type === 0x01 || type === 0x02) return 'stream';
@@ -148,7 +148,8 @@ export function foreignFrame(bytes: Uint8Array): ForeignFrame {
 }
 
 /**
- * Returns whether a payload belongs to a UDP tunnel of any version, for the side of a byte stream.
+ * Returns whether a payload is a frame of a UDP tunnel of any version. A byte stream asks it about
+ * a payload that is not its own.
  */
 export function isUdpFrame(bytes: Uint8Array): boolean {
   const [type = 0] = bytes;

@@ -43,14 +43,14 @@ export interface UdpTunnelOptions {
 type Hello = UdpFrame & { type: 'hello' };
 
 /**
- * The UDP tunnel of `turnpike peer --udp-…`. Datagrams of a local application to the listening side
- * are delivered to the service at the other side, one by one, and responses go back to that
- * application only: each application has a flow number. The two sides exchange versions and
- * instances in a hello on each connection before any datagram, because a restarted side numbers
- * flows anew.
+ * The UDP tunnel of `turnpike peer --udp-…`. Datagrams that local applications send to the
+ * listening side are delivered to the service at the other side, one by one. Each application has a
+ * flow number, so that responses go back to that application only. Before any datagram the two
+ * sides exchange versions and instances in a hello on each connection, because a restarted side
+ * assigns flow numbers again from 0.
  */
 export class UdpTunnel {
-  /** Rejects if the two sides do not fit or a local socket fails; never resolves. */
+  /** Rejects if the two sides' options do not match or a local socket fails; never resolves. */
   readonly finished: Promise<never>;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -68,7 +68,9 @@ export class UdpTunnel {
   #hellos: NodeJS.Timeout | undefined;
   /** The other side's instance, as in its last hello on any connection. */
   #otherInstance: number | undefined;
+  /** Whether the other side has repeated this side's instance on the present connection. */
   #ready = false;
+  /** Number of foreign payloads on the present connection. */
   #foreign = 0;
   #sequence = 0;
   #pong: { readonly expected: number; readonly received: number } | undefined;
@@ -83,13 +85,13 @@ export class UdpTunnel {
     this.finished = new Promise((_, reject) => {
       this.#fail = reject;
     });
-    // Not awaited while the path is being established.
+    // Nothing awaits it while the path is being established.
     this.finished.catch(() => {});
     this.#sweeps = setInterval(() => this.sweep(), UDP_FLOW_SWEEP_MS);
   }
 
   /**
-   * Opens the local socket; the forwarding side opens one for each flow.
+   * Opens the local socket of the listening side. The forwarding side opens one for each flow.
    * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address`
    */
   static async open(options: UdpTunnelOptions): Promise<UdpTunnel> {
@@ -124,10 +126,12 @@ export class UdpTunnel {
     return this.#flows?.size ?? 0;
   }
 
+  /** When the last frame was received, monotonic ms; -Infinity before. */
   get lastHeardMs(): number {
     return this.#lastHeardMs;
   }
 
+  /** Starts to use an established connection. */
   attach(path: Path): void {
     this.#path = path;
     this.#ready = false;
@@ -142,6 +146,7 @@ export class UdpTunnel {
     this.#pings = setInterval(() => this.#ping(), PING_MS);
   }
 
+  /** Stops using the connection, which has ended. */
   detach(): void {
     this.#path = undefined;
     this.#ready = false;
@@ -149,6 +154,7 @@ export class UdpTunnel {
     clearInterval(this.#pings);
   }
 
+  /** Handles a payload of the connection. */
   receive(bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);
     if (frame === undefined) return this.#onForeign(bytes);
@@ -166,11 +172,12 @@ export class UdpTunnel {
     this.#flows?.sweep();
   }
 
-  /** Handles a signal that ends the command; the other side need not be told. */
+  /** Handles a signal that ends the command. Sends nothing. @returns the exit code, 0 */
   interrupt(): number {
     return 0;
   }
 
+  /** Returns the traffic over all connections. */
   traffic(): Traffic {
     const { expected, received } = this.#meter;
     return {
@@ -209,25 +216,26 @@ export class UdpTunnel {
   }
 
   #onData({ flow, payload }: UdpFrame & { type: 'data' }): void {
-    // Before the hello it is unknown which instance assigned the flow number.
+    // Before the hello the instance that assigned the flow number is unknown.
     if (this.#otherInstance === undefined) return this.#dropped.add('before-hello');
     this.#sums.bytesIn += payload.length;
     this.#flows?.deliver(flow, payload);
   }
 
-  /** Ends a flow of the other side. Numbers of another instance denote other flows. */
+  /** Ends a flow, once the hello has shown that its number is of the present instance. */
   #onEnd(flow: number): void {
     if (this.#ready) this.#flows?.end(flow);
   }
 
   /**
-   * Handles a payload that is not a frame of this version. Several indicate a configuration error.
+   * Handles a payload that is not a frame of this version. FOREIGN_FRAMES_MAX of one connection
+   * before it is ready indicate a configuration error.
    */
   #onForeign(bytes: Uint8Array): void {
     this.#dropped.add('unknown-frame');
     const kind = foreignFrame(bytes);
     if (kind === 'unknown' || this.#ready) return;
-    // So that the other side learns this side's version and end.
+    // The hello shows the other side this side's version and end.
     this.#sendHello(0);
     if (++this.#foreign < FOREIGN_FRAMES_MAX) return;
     this.#mistaken(
@@ -238,7 +246,7 @@ export class UdpTunnel {
     );
   }
 
-  /** Ends the tunnel after the other side had time to detect the same error. */
+  /** Ends the tunnel after a time in which the other side can detect the same error. */
   #mistaken(message: string): void {
     this.#mistake.note(new TurnpikeError('ERR_TURNPIKE_CONFIG', message));
   }
@@ -254,7 +262,7 @@ export class UdpTunnel {
     );
   }
 
-  /** @returns whether the datagram was sent */
+  /** Sends a datagram of a local application or service. @returns whether it was sent */
   #fromApplication(flow: number, payload: Uint8Array): boolean {
     const path = this.#path;
     if (path === undefined || !this.#ready) {
