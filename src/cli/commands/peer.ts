@@ -165,10 +165,8 @@ async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise
     logger.warn("UDP payloads are carried as they are: encrypting them is the application's part");
     return mode;
   }
-  const { StandardStreams } = await import('../peer/standard-streams.js');
   const { StreamMode } = await import('../peer/stream-mode.js');
   const file = { path: roomKeyFile ?? '', source: sourceOf('roomKeyFile'), logger };
   const roomKey = await readSecret(file);
-  const streams = new StandardStreams(io);
-  return new StreamMode({ streams, roomKey, clock: systemClock, random: randomBytes });
+  return new StreamMode({ io, roomKey, clock: systemClock, random: randomBytes });
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { PassThrough, Writable } from 'node:stream';
 import t, { type Test } from 'tap';
 import type { CommandIo } from '../../../src/cli/command.js';
-import { StandardStreams } from '../../../src/cli/peer/standard-streams.js';
 import { StreamMode } from '../../../src/cli/peer/stream-mode.js';
 import { systemClock } from '../../../src/clock.js';
 import { fakeLink } from './fake-link.js';
@@ -33,7 +32,7 @@ function openSide(t: Test, options: SideOptions = {}): Side {
       },
     });
   const mode = new StreamMode({
-    streams: new StandardStreams({ stdin, stdout } as unknown as CommandIo),
+    io: { stdin, stdout } as unknown as CommandIo,
     roomKey: options.roomKey ?? KEY,
     clock: systemClock,
     random: randomBytes,
