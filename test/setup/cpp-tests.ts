@@ -7,12 +7,12 @@ import { CPP_TEST_TOOLS } from './system-tools.js';
 /** Where `npm test` builds the C++ tests, relative to the project's root. */
 export const CPP_TESTS_FOLDER = join('build', 'cpp-tests');
 
-/** What runs of the bench hold while they build. */
+/** The file that a run of the bench locks while it builds. */
 const LOCK = 'lock';
 
 /**
- * Empties a folder that CMake has configured for sources elsewhere, as after the checkout was
- * copied or moved: CMake refuses to go on there.
+ * Empties a build folder that CMake configured for sources in another folder. CMake refuses to
+ * build there. This is the case after the checkout was copied or moved.
  * @param folder - to build in
  * @param source - the folder of CMakeLists.txt
  */
@@ -27,11 +27,11 @@ export function emptyMovedBuild(folder: string, source: string): void {
 }
 
 /**
- * Configures and builds what CMakeLists.txt describes.
+ * Configures and builds targets of CMakeLists.txt. Shows their output if that fails.
  * @param folder - to build in, relative to the project's root
  * @param definitions - CMake variables, as `NAME=value`
- * @param targets - what to build; everything by default
- * @returns whether it is built; its output is shown if not
+ * @param targets - CMake targets; all by default
+ * @returns whether the build succeeded
  */
 export function buildWithCmake(
   folder: string,
@@ -49,18 +49,17 @@ export function buildWithCmake(
 }
 
 /**
- * What to start ctest with.
- * @param folder - where the tests are built
- * @returns its arguments
+ * Returns the arguments for ctest.
+ * @param folder - the folder that the tests are built in
  */
 export function ctestArguments(folder: string): string[] {
   return ['--test-dir', folder, '--output-on-failure', '--no-tests=error', '--parallel', '4'];
 }
 
 /**
- * Builds the C++ tests, so that ctest only has to run them.
- * @returns whether they are built; true as well where CMake or a compiler is missing, as they are
- *   skipped then
+ * Builds the C++ tests that ctest runs.
+ * @returns false if the build failed; true also where CMake or a compiler is missing, as the tests
+ *   are skipped then
  */
 export function buildCppTests(): boolean {
   return (

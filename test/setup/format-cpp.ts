@@ -1,4 +1,4 @@
-/** Formats the C and C++ sources: `npm run format:cpp`; with `-- --check` it only tells. */
+/** Formats the C and C++ sources: `npm run format:cpp`; `-- --check` only reports. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './run-command.js';
@@ -7,7 +7,7 @@ import { requireTools } from './system-packages.js';
 import { CLANG_FORMAT } from './system-tools.js';
 
 const SOURCE = /\.(cc|c|h)$/;
-/** Each has its .clang-format; what tools generate is told apart by one of its own. */
+/** The root's .clang-format applies to both; native/xdp/generated has one that formats nothing. */
 const FOLDERS = ['native', 'test'];
 
 const { flags } = scriptArguments({

@@ -1,7 +1,8 @@
 /**
- * Runs every fuzz target for a while: `npm run test:fuzz -- 30` for 30 seconds each. An input that
- * breaks one is kept in build/fuzz. With `--keep` inputs that reach what none before did are added
- * to the corpora (test/fuzz/corpus). CXX may name another clang than `clang++`.
+ * Runs every fuzz target: `npm run test:fuzz -- 30` runs each for 30 seconds. An input that breaks
+ * a target is written to build/fuzz. With `--keep`, inputs that reach new code are added to the
+ * corpora (test/fuzz/corpus). The environment variable CXX names the clang to use; by default
+ * `clang++`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,21 +23,21 @@ const FOLDER = join('build', 'fuzz');
 
 const { argument = '10', flags } = scriptArguments({
   script: 'test:fuzz',
-  about: 'runs every fuzz target for a while. CXX may name another clang than clang++.',
-  argument: ['SECONDS', 'for each target; by default 10'],
+  about: 'runs every fuzz target. CXX names the clang to use, by default clang++.',
+  argument: ['SECONDS', 'time for each target; by default 10'],
   flags: {
-    '--typescript': 'only those in TypeScript, which need no clang',
-    '--keep': 'add inputs that reach what none before did to test/fuzz/corpus',
+    '--typescript': 'run only the targets in TypeScript, which need no clang',
+    '--keep': 'add inputs that reach new code to test/fuzz/corpus',
   },
 });
-// libFuzzer takes 0 for no end.
+// libFuzzer runs without end if the time is 0.
 if (!/^[1-9]\d{0,5}$/.test(argument)) {
   refuseArguments('test:fuzz', `'${argument}' is no number of seconds`);
 }
 const seconds = Number(argument);
 const keep = flags.has('--keep');
 
-/** Runs the targets in TypeScript, as many at once as there are processors. */
+/** Runs the targets in TypeScript, one process per processor. */
 async function allTypescript(): Promise<boolean> {
   const waiting = TARGETS.map(({ name }) => name);
   let isWell = true;
@@ -53,7 +54,10 @@ async function allTypescript(): Promise<boolean> {
   return isWell;
 }
 
-/** What libFuzzer has found is in a folder of its own; the merge leaves what is needed of it. */
+/**
+ * Runs a libFuzzer target on a copy of its corpus. With `--keep`, libFuzzer's merge then selects
+ * the inputs that the coverage needs, and they replace the corpus.
+ */
 function fuzzNative(target: string): boolean {
   console.log(`${target}: ${seconds} s`);
   const begin = corpusFolder(target, 'corpus');
@@ -79,16 +83,16 @@ function corpusFolder(target: string, kind: string): string {
   return folder;
 }
 
-function clangSays(option: string): string {
+function clangOutput(option: string): string {
   return spawnSync(cxx, [option], { encoding: 'utf8' }).stdout?.trim() ?? '';
 }
 
-/** libFuzzer is in a package of its own, named after clang's version. */
+/** libFuzzer's package, which is named after clang's version. */
 function fuzzerRuntime(): SystemTool {
-  const folder = clangSays('--print-runtime-dir');
+  const folder = clangOutput('--print-runtime-dir');
   return {
     name: "clang's libFuzzer",
-    debianPackage: `libclang-rt-${clangSays('-dumpversion').split('.')[0]}-dev`,
+    debianPackage: `libclang-rt-${clangOutput('-dumpversion').split('.')[0]}-dev`,
     isThere: () =>
       existsSync(folder) &&
       readdirSync(folder).some((file) => file.startsWith('libclang_rt.fuzzer')),

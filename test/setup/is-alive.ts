@@ -1,4 +1,4 @@
-/** Whether there is a process of that pid. */
+/** Returns whether a process with this pid exists. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

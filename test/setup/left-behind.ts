@@ -1,22 +1,22 @@
 /**
- * What a run of .ci/run has left on the machine: `left-behind.ts NAMESPACES`, a file with the names
- * of the network namespaces that were there before. Ends with status 1 and names what it finds.
- * Processes of the run are known by TURNPIKE_CI_RUN in their environment; namespaces that somebody
- * else made meanwhile, and those of a lab that is still in use, are none of the run's.
+ * Lists the processes and network namespaces that a run of .ci/run left on the machine, and ends
+ * with status 1 if there are any. Usage: `left-behind.ts FILE`, a file with the names of the
+ * namespaces that existed before the run. A process belongs to the run if TURNPIKE_CI_RUN in its
+ * environment says so, a new namespace if its owner does or has ended.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { namespaceNames, ownerOf, processStart } from '../../src/lab/namespaces.js';
 
-/** Helpers of programs that have ended follow them within this. */
+/** Time for helper processes to end after the program that started them. */
 const GRACE_MS = 5_000;
 
 const MARK = 'TURNPIKE_CI_RUN';
 
-/** What to compare with. */
+/** Tells what belongs to a run. */
 export interface RunMarks {
-  /** Namespaces that were there before the run. */
+  /** Names of the namespaces that existed before the run. */
   readonly namespacesBefore: readonly string[];
   /** The value of TURNPIKE_CI_RUN. */
   readonly mark: string;
@@ -53,7 +53,7 @@ function commandOf(pid: number): string {
   }
 }
 
-/** Processes of the run but for this one, those that started it and those that it started. */
+/** The processes of the run, without this one, its ancestors and its descendants. */
 function processesLeft({ mark }: RunMarks): string[] {
   const mine = new Set([process.pid, ...ancestors(process.pid)]);
   return readdirSync('/proc')
@@ -64,7 +64,7 @@ function processesLeft({ mark }: RunMarks): string[] {
     .map((pid) => `process ${pid}: ${commandOf(pid)}`);
 }
 
-/** New namespaces of the lab whose owner belongs to the run, or can no longer be asked. */
+/** New namespaces of the lab whose owner belongs to the run or has ended. */
 function namespacesLeft(names: readonly string[], { namespacesBefore, mark }: RunMarks): string[] {
   return names
     .filter((name) => !namespacesBefore.includes(name))
@@ -78,8 +78,8 @@ function namespacesLeft(names: readonly string[], { namespacesBefore, mark }: Ru
 }
 
 /**
- * What is left of a run.
- * @param names - the namespaces that there are now
+ * Lists what is left of a run.
+ * @param names - the names of the namespaces that exist now
  * @returns one line for each process and namespace
  */
 export function leftBehind(marks: RunMarks, names: readonly string[] = namespaceNames()): string[] {

@@ -1,6 +1,6 @@
 /**
- * What `npm test` runs: brings the machine and the builds up to date, then starts tap. Arguments
- * are tap's (`npm test -- test/stun`).
+ * `npm test`: installs missing tools where that is allowed, brings the builds up to date, and
+ * starts tap with the given arguments (`npm test -- test/stun`).
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +19,7 @@ const { missingBuildTools } = createRequire(import.meta.url)('../../native/locat
   missingBuildTools(): string[];
 };
 
-/** Set-up output would bury the reason of a failure, so each step says what it does in one line. */
+/** Runs a step of the set-up. It prints one line, and its output only if it fails. */
 function step(title: string, action: () => boolean): void {
   console.log(title);
   if (!action()) {
@@ -28,7 +28,7 @@ function step(title: string, action: () => boolean): void {
   }
 }
 
-/** Nearly every test loads the addon: one that is current will do where none can be compiled. */
+/** Compiles the addon; without the tools for that, an addon that is up to date suffices. */
 function bringAddonUpToDate(): void {
   const missing = provideTools(ADDON_TOOLS, 'the addon');
   if (missingBuildTools().length === 0) {
@@ -40,13 +40,13 @@ function bringAddonUpToDate(): void {
   }
 }
 
-/** tap compiles its test class from .taprc's plugins; a fresh install has the default ones. */
+/** Whether tap's test class is built with .taprc's plugins. An install has tap's default ones. */
 function tapPluginsAreBuilt(): boolean {
   const built = join(root, 'node_modules/@tapjs/test/test-built/dist/esm/index.js');
   return existsSync(built) && !readFileSync(built, 'utf8').includes('@tapjs/typescript');
 }
 
-/** tap takes files and globs; a folder means its tests. */
+/** Replaces folders by globs of their tests, since tap takes only files and globs. */
 function testArguments(args: readonly string[]): string[] {
   const isFolder = (arg: string) => statSync(arg, { throwIfNoEntry: false })?.isDirectory();
   return args.map((arg) => (isFolder(arg) ? `${arg}/**/*.test.ts` : arg));

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 
-/** Returns the number of descriptors that this process has open, the one of the count included. */
+/** Returns how many descriptors this process has open, including the one that reads the list. */
 export function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }

@@ -1,7 +1,7 @@
 /**
- * Loaded into every test file by .taprc. tap's process tracker loads itself into each Node process
- * that a test starts: it slows their start, handles their signals and writes into the checkout,
- * also as another user. Tests start programs as users do, so the tracker stops at the test file.
+ * Keeps tap's process tracker out of the Node processes that a test starts; .taprc loads this file
+ * into every test file. In such processes the tracker slows the start, handles signals and writes
+ * into the checkout, also as another user. Without it they run as a user's do.
  */
 const TRACKER = /@tapjs\/processinfo/;
 const SPAWN_HOOK = Symbol.for('process-on-spawn@*:singletonId');

@@ -1,6 +1,6 @@
-// What npm runs at the end of `npm ci` in a checkout: compiles the TypeScript, if the compiler was
-// installed; `npm ci --omit=dev` leaves it out. With `--needed`, as before packing and starting, it
-// is a failure where nothing was compiled earlier either.
+// npm's `prepare` script, at the end of `npm ci` in a checkout: compiles the TypeScript if the
+// compiler is installed, which it is not after `npm ci --omit=dev`. With `--needed`, as before
+// packing and starting, it fails if there is neither a compiler nor compiled code.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 

@@ -1,7 +1,7 @@
 /**
- * tap's reporter for this project: one line per test file, what was skipped and why, everything
- * about failures, tap's own totals at the end. It writes plain lines, so that a log of a run
- * without a terminal reads like the run itself.
+ * tap's reporter for this project: one line per test file, skipped tests with their reasons, all
+ * output of failed files, and tap's totals at the end. It writes plain lines, which are the same
+ * with and without a terminal.
  */
 import { Transform } from 'node:stream';
 
@@ -9,16 +9,16 @@ const RESULT = /^(not )?ok \d+ - (\S+).*?# time=([\d.]+)ms/;
 const SKIPPED = /^\s+ok \d+ - (.*?) # (SKIP|TO[D]O)\s*(.*)$/;
 const COMMENT = /^\s+# (?!Subtest|time=|\{ total:)(.*)$/;
 const NOISE = /^\s*(TAP version|ok \d+|\d+\.\.\d+|# Subtest:|# time=|# No coverage|$)/;
-/** Of the run as a whole: the totals, or a failure that belongs to no file. */
+/** Lines about the whole run: the totals, or a failure that belongs to no file. */
 const OVERALL = /^(# \{ total:|Bail out!|not ok )/;
-/** How a test file was started and how it ended: only an unusual end is of interest. */
+/** tap's details of a test file's process. Only an unusual end is shown. */
 const PROCESS_BEGIN = /^ {2}---$/;
 const PROCESS_END = /^ {2}\.\.\.$/;
 const UNUSUAL_END = /^ {2}(expired: |signal: (?!null)|exitCode: (?![01]$))/;
 
 export default class Reporter extends Transform {
   #partial = '';
-  /** Lines of the file whose result has not come yet. */
+  /** Lines of the file whose result has not been read yet. */
   #lines = [];
   #inProcessDetails = false;
 
@@ -33,7 +33,7 @@ export default class Reporter extends Transform {
 
   _flush(done) {
     this.#take(this.#partial);
-    // What no result followed would otherwise be lost with the reason of a crash in it.
+    // Lines without a result after them may hold the reason of a crash.
     this.#showFailures();
     done();
   }

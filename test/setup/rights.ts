@@ -1,6 +1,7 @@
 /**
- * Ends with status 0 where this machine can run every test, after installing what it may: a check
- * that wants no test skipped asks first. Otherwise it says in one line what is missing.
+ * `npm run test:rights`: installs missing tools where that is allowed. Ends with status 0 if this
+ * machine can run every test; otherwise prints in one line what is missing. `.ci/run` lets skipped
+ * tests fail only after status 0.
  */
 import { labSupport } from '../../src/lab/index.js';
 import { provideTestTools } from './test-tools.js';

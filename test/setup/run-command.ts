@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 
-/** How a command of the set-up is run. */
+/** Options of `run`. */
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Show the output only if the command fails; by default it is shown as it comes. */
+  /** Shows the output only if the command fails. By default it is shown while the command runs. */
   readonly quiet?: boolean;
 }
 
@@ -11,8 +11,8 @@ export interface RunOptions {
  * Runs a command to its end, without input.
  * @param command - a program on the PATH
  * @param args - its arguments
- * @param options - environment, and whether to show the output
- * @returns whether it ended with status 0
+ * @param options - the environment, and whether to show the output
+ * @returns whether it exited with status 0
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): boolean {
   const stream = options.quiet === true ? 'pipe' : 'inherit';
@@ -27,7 +27,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trimEnd();
     if (output !== '') console.log(output);
     const reason = result.error?.message ?? `ended with ${result.status ?? result.signal}`;
-    // A command that ended by itself has said why.
+    // A command that exited by itself has printed the reason.
     if (output === '' || result.status === null) console.log(`${command}: ${reason}`);
   }
   return succeeded;

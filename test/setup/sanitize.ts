@@ -17,7 +17,7 @@ const SANITIZER_OPTIONS = {
 
 function runTests(folder: string): boolean {
   const ctest = findCommand('ctest') ?? 'ctest';
-  // GCC 12's ThreadSanitizer does not know the memory layout of kernels that randomise more bits.
+  // GCC 12's ThreadSanitizer fails where the kernel randomises more address bits than it supports.
   const setarch = findCommand('setarch');
   const fixed = setarch === undefined ? [] : [setarch, '--addr-no-randomize'];
   const [command = ctest, ...rest] = [...fixed, ctest, ...ctestArguments(folder)];

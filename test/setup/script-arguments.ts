@@ -1,15 +1,15 @@
-/** What a script of package.json takes behind `npm run SCRIPT --`. */
+/** The arguments that a script of package.json takes after `npm run SCRIPT --`. */
 export interface ScriptUsage {
   readonly script: string;
-  /** What it does, in a sentence. */
+  /** The purpose of the script, as a sentence without its subject. */
   readonly about: string;
-  /** Its flags, each with what it does. */
+  /** Its flags, each with a description. */
   readonly flags?: Readonly<Record<string, string>>;
-  /** The one argument that it may have beside flags: its name, and what it is. */
+  /** Its optional positional argument: name and description. */
   readonly argument?: readonly [name: string, about: string];
 }
 
-/** What was given. */
+/** The arguments that were given. */
 export interface ScriptArguments {
   readonly flags: ReadonlySet<string>;
   readonly argument: string | undefined;
@@ -17,16 +17,16 @@ export interface ScriptArguments {
 
 function help({ script, about, flags = {}, argument }: ScriptUsage): string {
   const known = argument === undefined ? [] : [[`[${argument[0]}]`, argument[1]] as const];
-  const rows = [...known, ...Object.entries(flags), ['--help', 'says this'] as const];
+  const rows = [...known, ...Object.entries(flags), ['--help', 'prints this'] as const];
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`);
   return [`npm run ${script} [-- ARGUMENTS]: ${about}`, ...lines].join('\n');
 }
 
 /**
- * Ends the process with status 1, for what is wrong with the arguments.
- * @param script - of package.json
- * @param why - a part of a line
+ * Reports wrong arguments in one line and ends the process with status 1.
+ * @param script - name of the script in package.json
+ * @param why - what is wrong, as a part of the line
  */
 export function refuseArguments(script: string, why: string): never {
   console.error(`${script}: ${why}: see npm run ${script} -- --help`);
@@ -34,10 +34,10 @@ export function refuseArguments(script: string, why: string): never {
 }
 
 /**
- * Reads the arguments before anything is built or removed: `--help` answers and ends the process,
- * and so does what the script does not know.
- * @param usage - what it knows
- * @param args - what was given
+ * Parses the arguments of a script, before it builds or removes anything. `--help` prints the usage
+ * and ends the process with status 0; an unknown argument ends it with status 1.
+ * @param usage - the arguments that the script takes
+ * @param args - the arguments that were given
  */
 export function scriptArguments(
   usage: ScriptUsage,

@@ -1,4 +1,4 @@
-/** Uniform numbers in [0, 1) that follow from a seed (the generator mulberry32). */
+/** Returns a generator of uniform numbers in [0, 1), determined by a seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {

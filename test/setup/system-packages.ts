@@ -3,26 +3,26 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTool, SEARCH_PATH } from '../../src/lab/tools.js';
 
-/** Something of the system that a step needs: a command, or files that a package brings. */
+/** A command, or files, of a Debian package that a step needs. */
 export interface SystemTool {
-  /** The command; of files, what to call them. */
+  /** The command, or a name for the files. */
   readonly name: string;
-  /** Space-separated where it takes several. */
+  /** One or more package names, separated by spaces. */
   readonly debianPackage: string;
-  /** Whether it is there; by default, whether the command is found. */
+  /** Whether the tool is installed; by default, whether the command is found. */
   readonly isThere?: () => boolean;
 }
 
 /**
- * Finds a command on the PATH or in the administrators' folders beside it.
+ * Finds a command on the PATH or in the `sbin` folders beside its `bin` folders.
  * @param command - the bare name
- * @returns its path, or undefined when this machine has none
+ * @returns its path; undefined if it is not found
  */
 export function findCommand(command: string): string | undefined {
   return findTool(command);
 }
 
-/** Those of the tools that this machine lacks. */
+/** Returns the tools that this machine lacks. */
 export function missingTools(tools: readonly SystemTool[]): SystemTool[] {
   return tools.filter(
     ({ name, isThere }) => !(isThere ?? (() => findCommand(name) !== undefined))(),
@@ -33,7 +33,7 @@ function packagesOf(tools: readonly SystemTool[]): string[] {
   return [...new Set(tools.flatMap(({ debianPackage }) => debianPackage.split(' ')))];
 }
 
-/** What is missing and how to get it: `nft, ip not found: apt-get install nftables iproute2`. */
+/** Returns a text such as `nft, ip not found: apt-get install nftables iproute2`. */
 export function missingText(missing: readonly SystemTool[]): string {
   const names = missing.map(({ name }) => name).join(', ');
   return `${names} not found: apt-get install ${packagesOf(missing).join(' ')}`;
@@ -44,7 +44,7 @@ function mayInstall(): boolean {
   return isRootOnDebian && findCommand('apt-get') !== undefined;
 }
 
-/** @returns why it failed, in one line; undefined when it succeeded */
+/** Runs apt-get. @returns the reason of a failure in one line; undefined after a success */
 function aptGet(args: readonly string[], cwd?: string): string | undefined {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', PATH: SEARCH_PATH };
   const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
@@ -61,15 +61,15 @@ function install(packages: readonly string[]): void {
   aptGet(['update', '-q']);
   const failure = aptGet([...options, ...packages]);
   if (failure === undefined) return;
-  // One that this release does not have must not keep the others out.
+  // apt-get installs nothing if one package is not in this release, so try each alone.
   const failures =
     packages.length === 1 ? [failure] : packages.map((each) => aptGet([...options, each]));
   for (const each of failures) if (each !== undefined) console.error(each);
 }
 
 /**
- * Fetches a package and unpacks its files into a folder, without installing it: no script of it
- * runs, and no service of it starts.
+ * Downloads a package and unpacks its files into a folder without installing it, so that none of
+ * its scripts runs and none of its services starts.
  */
 export function downloadPackage(name: string, folder: string): void {
   aptGet(['update', '-q']);
@@ -83,11 +83,11 @@ export function downloadPackage(name: string, folder: string): void {
 }
 
 /**
- * Installs the packages of tools that this machine lacks, where that is allowed: root on Debian.
- * @param tools - what is needed
- * @param purpose - whom they are for, for the line that says what is done
- * @param provide - how; by default with apt-get
- * @returns the tools that are missing after that
+ * Installs the packages of tools that this machine lacks, if the process is root on Debian.
+ * @param tools - the tools that are needed
+ * @param purpose - what needs them, for the line that is printed
+ * @param provide - installs packages; by default with apt-get
+ * @returns the tools that are still missing
  */
 export function provideTools(
   tools: readonly SystemTool[],
@@ -103,8 +103,8 @@ export function provideTools(
 }
 
 /**
- * The same for a step that is nothing without its tools: names what is missing in one line and
- * ends the process with status 1.
+ * Does the same as `provideTools`, but reports missing tools in one line and ends the process with
+ * status 1.
  */
 export function requireTools(tools: readonly SystemTool[], purpose: string): void {
   const missing = provideTools(tools, purpose);

@@ -16,13 +16,13 @@ const NFT: SystemTool = { name: 'nft', debianPackage: 'nftables' };
 export const ETHTOOL: SystemTool = { name: 'ethtool', debianPackage: 'ethtool' };
 const SETPRIV: SystemTool = { name: 'setpriv', debianPackage: 'util-linux' };
 
-/** What node-gyp needs. */
+/** Tools that node-gyp needs. */
 export const ADDON_TOOLS: readonly SystemTool[] = [GXX, MAKE, PYTHON];
 
-/** What builds C++ without Node. */
+/** Tools that build C++ without Node. */
 const CPP_TOOLS: readonly SystemTool[] = [CMAKE, MAKE, CXX];
 
-/** What builds the C++ tests. */
+/** Tools that build the C++ tests. */
 export const CPP_TEST_TOOLS: readonly SystemTool[] = [
   ...CPP_TOOLS,
   {
@@ -32,7 +32,7 @@ export const CPP_TEST_TOOLS: readonly SystemTool[] = [
   },
 ];
 
-/** What tests start. */
+/** Tools that the tests run. */
 export const TEST_TOOLS: readonly SystemTool[] = [
   ...ADDON_TOOLS,
   IP,
@@ -46,7 +46,7 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   ...CPP_TEST_TOOLS,
 ];
 
-/** What the bench builds its own programs with, and starts them with. */
+/** Tools that build and start the bench's own programs. */
 export const RIG_TOOLS: readonly SystemTool[] = [
   ...CPP_TOOLS,
   SETPRIV,
@@ -54,10 +54,10 @@ export const RIG_TOOLS: readonly SystemTool[] = [
   { name: 'taskset', debianPackage: 'util-linux' },
 ];
 
-/** What the bench's network namespaces need. */
+/** Tools that the bench's network namespaces need. */
 export const SCENE_TOOLS: readonly SystemTool[] = [IP, NFT, ETHTOOL];
 
-/** What the bench's BPF programs are built with. */
+/** Tools that build the bench's BPF programs. */
 export const BPF_TOOLS: readonly SystemTool[] = [
   { name: 'clang', debianPackage: 'clang' },
   {
@@ -67,7 +67,7 @@ export const BPF_TOOLS: readonly SystemTool[] = [
   },
 ];
 
-/** What makes the data plane's own BPF skeleton: another version gives other bytes. */
+/** Tools that make the data plane's BPF skeleton. Other versions generate other bytes. */
 export const SKELETON_TOOLS: readonly SystemTool[] = [
   { name: 'clang-14', debianPackage: 'clang-14' },
   { name: 'bpftool', debianPackage: 'bpftool' },

@@ -14,8 +14,8 @@ const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PROMETHEUS_FOLDER = join(ROOT, 'build', 'prometheus');
 
 /**
- * Finds Prometheus' promtool: the system's, or the one that the set-up has unpacked.
- * @returns its path; undefined where there is none
+ * Finds Prometheus' promtool: an installed one, or the one that the set-up unpacked.
+ * @returns its path; undefined if there is none
  */
 export function promtool(): string | undefined {
   return findCommand('promtool') ?? findIn(join(PROMETHEUS_FOLDER, 'usr', 'bin'));
@@ -29,14 +29,14 @@ function findIn(folder: string): string | undefined {
   }
 }
 
-/** Debian's package would also start a server; of it only promtool is wanted. */
+/** It is unpacked, not installed, because Debian's package starts a server. */
 const PROMTOOL: SystemTool = {
   name: 'promtool',
   debianPackage: 'prometheus',
   isThere: () => promtool() !== undefined,
 };
 
-/** Unpacks the package, without installing it. */
+/** Unpacks Debian's Prometheus into its folder of the build. */
 function unpackPrometheus(): void {
   mkdirSync(dirname(PROMETHEUS_FOLDER), { recursive: true });
   const scratch = mkdtempSync(`${PROMETHEUS_FOLDER}-`);
@@ -50,9 +50,9 @@ function unpackPrometheus(): void {
 }
 
 /**
- * Installs what tests start where that is allowed, and names in one line whatever is missing after
- * that. The tests that need a missing one say so and are skipped.
- * @returns whether all are there
+ * Installs the tools that tests run, where that is allowed, and prints in one line those that are
+ * still missing. Tests that need one of them are skipped with the reason.
+ * @returns whether none is missing
  */
 export function provideTestTools(): boolean {
   const missing = [

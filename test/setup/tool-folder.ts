@@ -5,22 +5,23 @@ import { SEARCH_PATH } from '../../src/lab/tools.js';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** What scripts of package.json read, but for what they compile and for node_modules. */
+/** What the scripts of package.json read, without node_modules and build output. */
 const SOURCES = ['src', 'native', 'test', 'bench', 'package.json', 'binding.gyp', 'CMakeLists.txt'];
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'LICENSE', 'README.md'];
 
-/** Nothing that is hidden is to be installed while a test looks. */
+/** Always hidden, so that no script installs a tool that a test hides. */
 const NEVER = ['apt-get'];
 
 /**
- * Makes a folder that is all of a PATH: every program of this machine but those hidden.
- * @param folder - made here; not named `bin`, beside which `sbin` would be looked at
- * @param hidden - names of programs that a machine without them lacks
+ * Makes a folder to use as the whole PATH: links to every program of this machine except the
+ * hidden ones.
+ * @param folder - to make; not named `bin`, since an `sbin` beside a `bin` is searched too
+ * @param hidden - names of the programs to leave out
  * @returns the folder
  */
 export function toolFolderWithout(folder: string, hidden: readonly string[]): string {
   mkdirSync(folder, { recursive: true });
-  // ccache's links would look for the compiler that they stand for on this very PATH.
+  // ccache's links are left out: they search this PATH for the real compiler.
   const folders = SEARCH_PATH.split(':').filter((each) => !each.includes('ccache'));
   for (const from of folders) {
     const names = existsSync(from) ? readdirSync(from) : [];
@@ -30,7 +31,7 @@ export function toolFolderWithout(folder: string, hidden: readonly string[]): st
       try {
         symlinkSync(join(from, name), link);
       } catch {
-        // A dangling link of the same name from another folder.
+        // Another folder has a dangling link with this name.
       }
     }
   }
@@ -38,15 +39,15 @@ export function toolFolderWithout(folder: string, hidden: readonly string[]): st
 }
 
 /**
- * Copies the checkout as a fresh clone has it after `npm ci`: with its packages and the addon, and
- * with nothing else built.
- * @param folder - made here
+ * Copies the checkout in the state that a clone has after `npm ci`: with npm packages, addon and
+ * compiled TypeScript, and without any other build output.
+ * @param folder - to make
  * @returns the folder
  */
 export function freshCheckout(folder: string): string {
   mkdirSync(join(folder, 'build'), { recursive: true });
   for (const each of [...SOURCES, ...SETTINGS]) {
-    // With their times, as an addon that is older than its sources is compiled anew.
+    // The times are kept, because an addon that is older than its sources is compiled again.
     cpSync(join(ROOT, each), join(folder, each), { recursive: true, preserveTimestamps: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
