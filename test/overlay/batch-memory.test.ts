@@ -8,30 +8,33 @@ import { twoRelays, type WorldRelay } from '../relay/world/index.js';
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
-/** The transaction of the only leg's pending Connect. */
+/** Returns the transaction id of the only leg's pending Connect. */
 function pendingTransaction({ rules }: WorldRelay): Uint8Array {
   const [leg] = rules.context.legs.all();
-  if (leg?.state.type !== 'connecting') throw new Error('no Connect waits');
+  if (leg?.state.type !== 'connecting') throw new Error('no Connect is pending');
   return leg.state.attempt.transactionId;
 }
 
-t.test('a pending Connect and a remembered offer keep 12 bytes of their datagrams', async (t) => {
-  const { a, b, fra, nyc } = twoRelays();
-  a.allocate(nyc.service);
-  for (const port of [1, b.address.port]) {
-    a.connect({ ...b.address, port });
-    t.equal(pendingTransaction(fra).buffer.byteLength, TRANSACTION_ID_BYTES);
-  }
-  const { clock, offers } = nyc.rules.context;
-  const [leg] = fra.rules.context.legs.all();
-  const offer = leg && offers.get(fra.id, leg, clock.monotonic());
-  t.equal(offer?.transactionId.buffer.byteLength, TRANSACTION_ID_BYTES);
-});
+t.test(
+  'a pending Connect and a remembered offer keep only the transaction id of their datagrams',
+  async (t) => {
+    const { a, b, fra, nyc } = twoRelays();
+    a.allocate(nyc.service);
+    for (const port of [1, b.address.port]) {
+      a.connect({ ...b.address, port });
+      t.equal(pendingTransaction(fra).buffer.byteLength, TRANSACTION_ID_BYTES);
+    }
+    const { clock, offers } = nyc.rules.context;
+    const [leg] = fra.rules.context.legs.all();
+    const offer = leg && offers.get(fra.id, leg, clock.monotonic());
+    t.equal(offer?.transactionId.buffer.byteLength, TRANSACTION_ID_BYTES);
+  },
+);
 
-t.test('nothing that a relay remembers holds the memory of a batch', async (t) => {
+t.test('a relay keeps no reference to a batch of received datagrams', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   const held = async () => {
-    // A turn later, as a value in use in this one may still be on the stack.
+    // In the next turn of the event loop: values of this one may still be on the stack.
     await nextTurn();
     collectGarbage();
     return world.batches.filter((batch) => batch.deref() !== undefined).length;
@@ -41,7 +44,7 @@ t.test('nothing that a relay remembers holds the memory of a batch', async (t) =
   a.connect(b.address);
   world.pass(1_000);
   t.ok(world.batches.length > 5);
-  t.equal(await held(), 0, 'while the Connect and the offer wait');
+  t.equal(await held(), 0, 'while the Connect and the offer are pending');
   b.allocate(fra.service);
   b.connect(a.address);
   t.equal(a.connectAnswer?.messageClass, 'success');

@@ -17,12 +17,12 @@ function member(world: World, relay: WorldRelay, index: number): FakePeer {
   return new FakePeer(world, { address, relay, role: 0, connectionId });
 }
 
-/** The first request as the library sends it. */
+/** Sends the first request, padded as the client library pads it. */
 function hello(peer: FakePeer) {
   return peer.challenge((writer) => writer.paddedTo(CHALLENGE_TOKEN_BYTES));
 }
 
-/** Spends the budgets of the gateway for challenges and for Binding answers. */
+/** Spends the gateway's budgets for challenges and for Binding responses. */
 function exhaust(neighbour: FakePeer, write: (writer: MessageWriter) => void = () => {}): void {
   for (const method of [Method.Allocate, Method.Binding]) {
     for (let n = 0; n < STRANGER_LIMITS.challengesBurst; n += 1) neighbour.raw(method, write);
@@ -30,20 +30,23 @@ function exhaust(neighbour: FakePeer, write: (writer: MessageWriter) => void = (
   }
 }
 
-t.test('thousands behind one address get in, though a neighbour spends its budget', async (t) => {
-  const { world, a: neighbour, fra, nyc } = twoRelays();
-  exhaust(neighbour);
-  let allocated = 0;
-  for (let index = 0; index < CROWD; index += 1) {
-    const peer = member(world, fra, index);
-    hello(peer);
-    if (peer.allocate(nyc.service)?.messageClass === 'success') allocated += 1;
-  }
-  t.equal(allocated, CROWD);
-  t.equal(fra.rules.context.legs.size, CROWD);
-});
+t.test(
+  '4,000 peers behind one address can allocate after a neighbour has spent its budget',
+  async (t) => {
+    const { world, a: neighbour, fra, nyc } = twoRelays();
+    exhaust(neighbour);
+    let allocated = 0;
+    for (let index = 0; index < CROWD; index += 1) {
+      const peer = member(world, fra, index);
+      hello(peer);
+      if (peer.allocate(nyc.service)?.messageClass === 'success') allocated += 1;
+    }
+    t.equal(allocated, CROWD);
+    t.equal(fra.rules.context.legs.size, CROWD);
+  },
+);
 
-t.test('a request shorter than its answer still pays', async (t) => {
+t.test('only a request that is shorter than its response uses the budget', async (t) => {
   const { world, a: neighbour, fra, nyc } = twoRelays();
   exhaust(neighbour);
   const peer = member(world, fra, 1);
@@ -54,14 +57,18 @@ t.test('a request shorter than its answer still pays', async (t) => {
     'a bare Binding',
   );
   const padded = peer.raw(Method.Binding, (writer) => writer.paddedTo(32));
-  t.same(padded?.address(AttributeType.XorMappedAddress), peer.address, 'a padded one is free');
+  t.same(
+    padded?.address(AttributeType.XorMappedAddress),
+    peer.address,
+    'a padded Binding request uses none',
+  );
   const unknown = peer.raw(Method.Binding, (writer) => writer.u32(0x7fff, 0).paddedTo(80));
   t.equal(unknown?.errorCode()?.code, 420);
   t.ok(hello(peer), 'a padded Allocate');
   t.equal(peer.allocate(nyc.service)?.messageClass, 'success');
 });
 
-t.test('a wrong password pays, however long the request', async (t) => {
+t.test('a wrong password uses the budget whatever the length of the request', async (t) => {
   const { world, fra, nyc } = twoRelays();
   const guesses = (port: number) => {
     const guesser = member(world, fra, port);
@@ -77,7 +84,7 @@ t.test('a wrong password pays, however long the request', async (t) => {
   t.equal(all, STRANGER_LIMITS.challengesBurst, 'of one address');
 });
 
-t.test('a gateway that gets another address is challenged anew, for nothing', async (t) => {
+t.test('a new challenge after a change of the gateway’s address uses no budget', async (t) => {
   const { world, fra, nyc } = twoRelays();
   const peer = member(world, fra, 1);
   hello(peer);
@@ -88,29 +95,36 @@ t.test('a gateway that gets another address is challenged anew, for nothing', as
   t.equal(moved.allocate(nyc.service)?.messageClass, 'success', 'after one 438');
 });
 
-t.test('after a restart of the relay all get in again, for nothing', async (t) => {
-  const { world, fra, nyc } = twoRelays();
-  const peers = Array.from({ length: 500 }, (_, index) => member(world, fra, index));
-  for (const peer of peers) {
-    hello(peer);
-    peer.allocate(nyc.service);
-  }
-  world.clock.advance(1_000);
-  const again = world.addRelay('fra-1', '192.0.2.10');
-  world.introduce();
-  const neighbour = member(world, again, 5_000);
-  exhaust(neighbour);
-  const { challenges } = again.rules.server.stats.client;
-  const codes = peers.map((peer) => {
-    peer.relay = again;
-    const refreshed = peer.refresh(600)?.errorCode()?.code;
-    return [refreshed, peer.allocate(nyc.service)?.messageClass];
-  });
-  t.strictSame(
-    codes,
-    peers.map(() => [437, 'success']),
-    'told that the leg is gone, and in again',
-  );
-  const made = again.rules.server.stats.client.challenges - challenges;
-  t.equal(made, peers.length, 'each was given a nonce that is newer than the relay’s start');
-});
+t.test(
+  'after a restart of the relay all peers can allocate again without using the budget',
+  async (t) => {
+    const { world, fra, nyc } = twoRelays();
+    const peers = Array.from({ length: 500 }, (_, index) => member(world, fra, index));
+    for (const peer of peers) {
+      hello(peer);
+      peer.allocate(nyc.service);
+    }
+    world.clock.advance(1_000);
+    const again = world.addRelay('fra-1', '192.0.2.10');
+    world.introduce();
+    const neighbour = member(world, again, 5_000);
+    exhaust(neighbour);
+    const { challenges } = again.rules.server.stats.client;
+    const codes = peers.map((peer) => {
+      peer.relay = again;
+      const refreshed = peer.refresh(600)?.errorCode()?.code;
+      return [refreshed, peer.allocate(nyc.service)?.messageClass];
+    });
+    t.strictSame(
+      codes,
+      peers.map(() => [437, 'success']),
+      'Refresh gets 437, then Allocate succeeds',
+    );
+    const made = again.rules.server.stats.client.challenges - challenges;
+    t.equal(
+      made,
+      peers.length,
+      'one challenge each, with a nonce that is newer than the relay’s start',
+    );
+  },
+);

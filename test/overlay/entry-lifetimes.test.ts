@@ -7,7 +7,7 @@ import { established, FakePeer, twoRelays, type WorldRelay } from '../relay/worl
 
 const { lifetimeSeconds: LIFETIME, lifetimeSecondsMax: LIFETIME_MAX } = LEG_LIMITS;
 
-/** Lifetimes of all entries of a relay, in seconds, as they were given last. */
+/** Returns the lifetimes that a relay last set for its entries, in seconds. */
 function lifetimes({ plane }: WorldRelay) {
   const { flowLifetimes, sessionLifetimes, clientFlows, sessions } = plane;
   return {
@@ -16,7 +16,7 @@ function lifetimes({ plane }: WorldRelay) {
   };
 }
 
-/** Both peers at one relay, joined, with a lifetime each. */
+/** Connects two peers at one relay whose legs have the given lifetimes in seconds. */
 function pairOfOneRelay(lifetimeA: number, lifetimeB: number) {
   const { world, fra, a } = twoRelays();
   const b = new FakePeer(world, { address: '198.51.100.9:50000', relay: fra, role: 1 });
@@ -27,7 +27,7 @@ function pairOfOneRelay(lifetimeA: number, lifetimeB: number) {
   return { world, fra, a, b };
 }
 
-t.test('entries last as long as their leg, and a grace', async (t) => {
+t.test('entries last for the lifetime of their leg plus the grace', async (t) => {
   const { fra, nyc } = established();
   const seconds = LIFETIME + ENTRY_GRACE_SECONDS;
   for (const relay of [fra, nyc]) {
@@ -52,17 +52,20 @@ t.test('a Refresh renews both entries of a leg before its response leaves', asyn
   t.strictSame(atResponse, { flows: [seconds], sessions: [seconds] });
 });
 
-t.test('so does a repeated Allocate; a shorter lifetime shortens nothing', async (t) => {
-  const { world, fra, nyc, a } = established();
-  a.refresh(LIFETIME_MAX);
-  world.pass(100_000, 1_000);
-  const left = LIFETIME_MAX - 100 + ENTRY_GRACE_SECONDS;
-  t.equal(a.refresh(LIFETIME)?.lifetimeSeconds(), LIFETIME);
-  t.strictSame(lifetimes(fra), { flows: [left], sessions: [left] });
-  a.allocate(nyc.service, LIFETIME_MAX);
-  const again = LIFETIME_MAX + ENTRY_GRACE_SECONDS;
-  t.strictSame(lifetimes(fra), { flows: [again], sessions: [again] });
-});
+t.test(
+  'a repeated Allocate renews the entries, and a shorter lifetime does not shorten them',
+  async (t) => {
+    const { world, fra, nyc, a } = established();
+    a.refresh(LIFETIME_MAX);
+    world.pass(100_000, 1_000);
+    const left = LIFETIME_MAX - 100 + ENTRY_GRACE_SECONDS;
+    t.equal(a.refresh(LIFETIME)?.lifetimeSeconds(), LIFETIME);
+    t.strictSame(lifetimes(fra), { flows: [left], sessions: [left] });
+    a.allocate(nyc.service, LIFETIME_MAX);
+    const again = LIFETIME_MAX + ENTRY_GRACE_SECONDS;
+    t.strictSame(lifetimes(fra), { flows: [again], sessions: [again] });
+  },
+);
 
 t.test('entries between two legs of a relay last as long as the first to expire', async (t) => {
   const { world, fra, a, b } = pairOfOneRelay(LIFETIME, 2 * LIFETIME);
@@ -73,12 +76,12 @@ t.test('entries between two legs of a relay last as long as the first to expire'
   t.strictSame(lifetimes(fra), both(LIFETIME));
   world.pass(300_000, 1_000);
   a.refresh(3 * LIFETIME);
-  t.strictSame(lifetimes(fra), both(2 * LIFETIME - 300), 'b expires before a now');
+  t.strictSame(lifetimes(fra), both(2 * LIFETIME - 300), 'b expires before a');
   b.refresh(LIFETIME_MAX);
-  t.strictSame(lifetimes(fra), both(3 * LIFETIME), 'and now a before b');
+  t.strictSame(lifetimes(fra), both(3 * LIFETIME), 'a expires before b');
 });
 
-t.test('a session that waits for its connection lasts as long as the attempt', async (t) => {
+t.test('the session of a connecting leg lasts as long as the attempt', async (t) => {
   const { world, fra, nyc, a, b } = twoRelays();
   a.allocate(nyc.service);
   b.allocate(fra.service);
@@ -87,7 +90,7 @@ t.test('a session that waits for its connection lasts as long as the attempt', a
   world.pass(2_000);
   b.connect(a.address);
   const { sessions, flows } = lifetimes(nyc);
-  t.strictSame(flows, [], 'b’s relay has no answer yet');
+  t.strictSame(flows, [], 'no answer has reached b’s relay');
   t.strictSame(sessions, [LEG_LIMITS.connectMs / 1_000 + ENTRY_GRACE_SECONDS]);
   a.refresh(LIFETIME_MAX);
   b.refresh(LIFETIME_MAX);
@@ -106,26 +109,29 @@ t.test('no entry expires before the rules end its leg', async (t) => {
   while (fra.plane.clientFlows.size > 0) world.pass(1_000);
   const passed = (world.clock.monotonic() - startedAt) / 1_000;
   t.ok(passed <= seconds - ENTRY_GRACE_SECONDS + 1, `${passed} s of ${seconds}`);
-  t.strictSame([a.closed, b.closed], [[437], [437]], 'and tell both peers');
+  t.strictSame([a.closed, b.closed], [[437], [437]], 'both peers get Closed');
   t.equal(nyc.plane.sessions.size, 0);
 });
 
-t.test('a Refresh that meets a full queue is not answered, and is repeated', async (t) => {
-  const { world, fra, a } = established();
-  world.pass(300_000, 1_000);
-  fra.plane.full = true;
-  t.equal(a.refresh(600), undefined);
-  t.equal(fra.rules.context.stats.refusals.of('data-plane-full'), 1);
-  const [leg] = fra.rules.context.legs.all();
-  const left = LIFETIME * 1_000 - 300_000;
-  t.match(leg?.state, { expiresAt: Math.round(world.clock.monotonic()) + left });
-  fra.plane.full = false;
-  t.equal(a.refresh(600)?.lifetimeSeconds(), 600);
-  world.pass(500_000, 1_000);
-  t.strictSame(a.closed.length, 1, 'b did not refresh');
-});
+t.test(
+  'a Refresh gets no response while the worker’s queue is full, and its repetition succeeds',
+  async (t) => {
+    const { world, fra, a } = established();
+    world.pass(300_000, 1_000);
+    fra.plane.full = true;
+    t.equal(a.refresh(600), undefined);
+    t.equal(fra.rules.context.stats.refusals.of('data-plane-full'), 1);
+    const [leg] = fra.rules.context.legs.all();
+    const left = LIFETIME * 1_000 - 300_000;
+    t.match(leg?.state, { expiresAt: Math.round(world.clock.monotonic()) + left });
+    fra.plane.full = false;
+    t.equal(a.refresh(600)?.lifetimeSeconds(), 600);
+    world.pass(500_000, 1_000);
+    t.strictSame(a.closed.length, 1, 'b did not refresh');
+  },
+);
 
-t.test('data on an entry that has expired ends no leg that the rules hold', async (t) => {
+t.test('a record on an expired entry does not end a leg that still exists', async (t) => {
   const { world, fra, a, b } = established();
   const [sessionIndex] = fra.plane.sessions.keys();
   const [relayIndex] = fra.plane.trunkPeers.keys();

@@ -8,11 +8,11 @@ const CONNECTION_ID = '000102030405060708090a0b0c0d0e0f';
 const USERNAME = `1800000000:default/${CONNECTION_ID}/0`;
 const SECRET = tenantSecret(tenantRoot(Uint8Array.from({ length: 32 }, (_, i) => i)), 'default');
 
-t.test('PROTOCOL.md section 7: the password of a username', async (t) => {
+t.test('the password of a username is that of PROTOCOL.md section 7', async (t) => {
   t.equal(passwordFor(SECRET, USERNAME), 'sXF7rz6BJ0IPbRwUzamHx2WbVwQUMkNQF3fQ8nt/TTg=');
 });
 
-t.test('a minted credential is what its username says', async (t) => {
+t.test('a minted credential parses to the values that it was minted from', async (t) => {
   const input = {
     tenantSecret: SECRET,
     tenant: 'default',
@@ -37,7 +37,7 @@ t.test('a minted credential is what its username says', async (t) => {
   t.equal(upperCase.username, USERNAME);
 });
 
-t.test('what is not of the form cannot be minted', async (t) => {
+t.test('a credential with an invalid tenant, identifier or expiry is not minted', async (t) => {
   const input = {
     tenantSecret: SECRET,
     tenant: 'default',
@@ -62,21 +62,25 @@ t.test('what is not of the form cannot be minted', async (t) => {
   }
 });
 
-t.test('further fields after the role are ignored', async (t) => {
+t.test('fields after the role of a username are ignored', async (t) => {
   for (const tail of ['/a=b', '/a=', '/a=b=c', '/a=b/c=d', '/name=\u00e9']) {
     const credential = parseUsername(USERNAME + tail);
     t.equal(credential?.tenant, 'default', tail);
-    t.equal(credential?.username, USERNAME + tail, 'the password is over the whole username');
+    t.equal(
+      credential?.username,
+      USERNAME + tail,
+      'the username is kept whole, since the password covers it',
+    );
   }
 });
 
-t.test('upper-case identifier digits name the same connection', async (t) => {
+t.test('an identifier in upper case names the same connection', async (t) => {
   const credential = parseUsername(`1:default/${CONNECTION_ID.toUpperCase()}/1`);
   t.equal(credential?.connectionId, CONNECTION_ID);
   t.equal(credential?.role, 1);
 });
 
-t.test('usernames of another form are refused', async (t) => {
+t.test('a malformed username is refused', async (t) => {
   for (const text of [
     '',
     'user',
@@ -103,7 +107,7 @@ t.test('usernames of another form are refused', async (t) => {
   }
 });
 
-t.test('USERNAME of more than 508 bytes is refused (RFC 8489 section 14.3)', async (t) => {
+t.test('a USERNAME of more than 508 bytes is refused (RFC 8489 section 14.3)', async (t) => {
   const padTo = (bytes: number) => `${USERNAME}/x=${'y'.repeat(bytes - USERNAME.length - 3)}`;
   t.ok(parseUsername(padTo(508)));
   t.equal(parseUsername(padTo(509)), undefined);

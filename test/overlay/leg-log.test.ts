@@ -38,52 +38,58 @@ function scene(level = 'debug') {
   return { world, fra, nyc, a, b, lines, logger, join };
 }
 
-t.test('one line at the end of a leg says whose it was and what it carried', async (t) => {
-  const { world, fra, a, lines, join } = scene('info');
-  join();
-  for (const key of fra.plane.clientFlows.keys()) fra.plane.packetsFrom.set(key, 7);
-  for (const index of fra.plane.sessions.keys()) fra.plane.packetsTo.set(index, 5);
-  world.pass(12_000);
-  a.refresh(0);
-  t.strictSame(lines.length, 1, 'and nothing else at level info');
-  t.match(lines[0], {
-    level: 30,
-    event: 'leg-ended',
-    connectionId: CONNECTION_ID,
-    tenant: 'default',
-    role: 0,
-    peer: '203.0.113.7:40000',
-    relay: 'fra-1',
-    peerRelay: 'nyc-1',
-    otherPeer: '198.51.100.9:50000',
-    reason: 'closed_by_peer',
-    durationSeconds: 12,
-    packetsFromPeer: 7,
-    bytesFromPeer: 700,
-    packetsToPeer: 5,
-    bytesToPeer: 500,
-  });
-});
+t.test(
+  'the end of a leg is logged in one line with its peers, its reason and its traffic',
+  async (t) => {
+    const { world, fra, a, lines, join } = scene('info');
+    join();
+    for (const key of fra.plane.clientFlows.keys()) fra.plane.packetsFrom.set(key, 7);
+    for (const index of fra.plane.sessions.keys()) fra.plane.packetsTo.set(index, 5);
+    world.pass(12_000);
+    a.refresh(0);
+    t.strictSame(lines.length, 1, 'nothing else at level info');
+    t.match(lines[0], {
+      level: 30,
+      event: 'leg-ended',
+      connectionId: CONNECTION_ID,
+      tenant: 'default',
+      role: 0,
+      peer: '203.0.113.7:40000',
+      relay: 'fra-1',
+      peerRelay: 'nyc-1',
+      otherPeer: '198.51.100.9:50000',
+      reason: 'closed_by_peer',
+      durationSeconds: 12,
+      packetsFromPeer: 7,
+      bytesFromPeer: 700,
+      packetsToPeer: 5,
+      bytesToPeer: 500,
+    });
+  },
+);
 
-t.test('both legs of one relay have a line, with both directions', async (t) => {
-  const { world, fra, a, lines } = scene('info');
-  const b = new FakePeer(world, { address: '198.51.100.9:50000', relay: fra, role: 1 });
-  a.allocate(fra.service);
-  b.allocate(fra.service);
-  a.connect(b.address);
-  b.connect(a.address);
-  for (const key of fra.plane.clientFlows.keys()) {
-    fra.plane.packetsFrom.set(key, key.includes('203.0.113.7') ? 3 : 4);
-  }
-  a.refresh(0);
-  t.equal(lines.length, 2);
-  const of = (role: number) => lines.find((line) => line.role === role);
-  t.match(of(0), { packetsFromPeer: 3, packetsToPeer: 4, reason: 'closed_by_peer' });
-  t.match(of(1), { packetsFromPeer: 4, packetsToPeer: 3, reason: 'closed_by_other_side' });
-  t.match(of(0), { relay: 'fra-1', peerRelay: 'fra-1', otherPeer: '198.51.100.9:50000' });
-});
+t.test(
+  'the ends of two paired legs of one relay are logged with their traffic in both directions',
+  async (t) => {
+    const { world, fra, a, lines } = scene('info');
+    const b = new FakePeer(world, { address: '198.51.100.9:50000', relay: fra, role: 1 });
+    a.allocate(fra.service);
+    b.allocate(fra.service);
+    a.connect(b.address);
+    b.connect(a.address);
+    for (const key of fra.plane.clientFlows.keys()) {
+      fra.plane.packetsFrom.set(key, key.includes('203.0.113.7') ? 3 : 4);
+    }
+    a.refresh(0);
+    t.equal(lines.length, 2);
+    const of = (role: number) => lines.find((line) => line.role === role);
+    t.match(of(0), { packetsFromPeer: 3, packetsToPeer: 4, reason: 'closed_by_peer' });
+    t.match(of(1), { packetsFromPeer: 4, packetsToPeer: 3, reason: 'closed_by_other_side' });
+    t.match(of(0), { relay: 'fra-1', peerRelay: 'fra-1', otherPeer: '198.51.100.9:50000' });
+  },
+);
 
-t.test('every refusal has a line at debug and a counter, by its reason', async (t) => {
+t.test('every refusal is logged at level debug and counted by its reason', async (t) => {
   const { world, fra, nyc, a, b, lines } = scene();
   const reasons = () =>
     lines.filter(({ event }) => event === 'refused').map(({ code, reason }) => `${code} ${reason}`);
@@ -123,7 +129,7 @@ t.test('every refusal has a line at debug and a counter, by its reason', async (
   t.match(text, 'turnpike_relay_refusals_total{code="447",reason="not-connected-in-time"} 1');
 });
 
-t.test('who is not authenticated is told apart by reason, in log and metrics', async (t) => {
+t.test('a failed authentication is logged and counted by its reason', async (t) => {
   const { world, fra, nyc, a, lines } = scene();
   a.allocate(nyc.service);
   a.credential.password = 'wrong';
@@ -160,7 +166,7 @@ t.test('who is not authenticated is told apart by reason, in log and metrics', a
   }
 });
 
-t.test('what is dropped without an answer has a line too', async (t) => {
+t.test('a datagram that is dropped without a response is logged', async (t) => {
   const { world, fra, nyc, lines } = scene();
   const from = { address: '203.0.113.66', port: 6 };
   world.send({ from, to: fra.service, data: Buffer.alloc(20) });
@@ -173,7 +179,7 @@ t.test('what is dropped without an answer has a line too', async (t) => {
   t.ok(nyc);
 });
 
-t.test('lines are bounded in rate, and a line says how many were left out', async (t) => {
+t.test('lines are limited per second, and one line has the number of omitted ones', async (t) => {
   const { lines, logger } = capture('debug');
   const clock = new ManualClock();
   const log = new LegLog(clock, 'fra-1', logger);
@@ -187,12 +193,12 @@ t.test('lines are bounded in rate, and a line says how many were left out', asyn
   t.equal(log.omitted.get('refused'), 10_000 - written);
   clock.advance(1_000);
   log.tick();
-  t.equal(lines.length, written + 1, 'said once');
+  t.equal(lines.length, written + 1, 'omitted lines are reported once');
   for (let i = 0; i < 10_000; i++) log.refused(peer, 'no-such-leg', undefined);
-  t.equal(lines.length, written + 1 + 2 * REFUSAL_LINES_PER_SECOND, 'and goes on');
+  t.equal(lines.length, written + 1 + 2 * REFUSAL_LINES_PER_SECOND, 'the limit applies again');
 });
 
-t.test('a flood of one kind hides none of another', async (t) => {
+t.test('a flood of one kind of line does not use the limit of another kind', async (t) => {
   const { lines, logger } = capture('debug');
   const clock = new ManualClock();
   const log = new LegLog(clock, 'fra-1', logger);
@@ -210,7 +216,7 @@ t.test('a flood of one kind hides none of another', async (t) => {
   );
 });
 
-t.test('the level may be changed while the relay runs', async (t) => {
+t.test('a change of the logger’s level applies while the relay runs', async (t) => {
   const { a, b, lines, logger } = scene('info');
   a.connect(b.address);
   t.strictSame(lines, []);
@@ -219,7 +225,7 @@ t.test('the level may be changed while the relay runs', async (t) => {
   t.match(lines.at(-1), { event: 'refused', reason: 'no-such-leg' });
 });
 
-t.test('a logger that is not pino, and cannot tell its level, is told', async (t) => {
+t.test('a logger without isLevelEnabled gets every line', async (t) => {
   const said: string[] = [];
   const say = (_fields: unknown, text = '') => void said.push(text);
   const bare = { debug: say, info: say, warn: say, error: say } as never;

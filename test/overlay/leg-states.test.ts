@@ -21,7 +21,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
 }
 
-t.test('docs/legs.md has the transitions of the code', async (t) => {
+t.test('docs/legs.md has the table of transitions of leg-states.ts', async (t) => {
   const rows = EVENTS.map((event) => [
     `\`${event}\``,
     ...STATES.map((state) => LEG_TRANSITIONS[state][event] ?? '–'),
@@ -30,7 +30,7 @@ t.test('docs/legs.md has the transitions of the code', async (t) => {
   t.ok(DOCUMENT.includes(expected), expected);
 });
 
-t.test('docs/legs.md has the ends of the code', async (t) => {
+t.test('docs/legs.md has the table of ends of leg-ends.ts', async (t) => {
   const rows = ENDS.map((reason) => {
     const { closed, tells, ofOtherLeg, request } = LEG_ENDS[reason];
     const cause = closed?.cause === undefined ? '' : `, cause ${closed.cause}`;
@@ -43,19 +43,22 @@ t.test('docs/legs.md has the ends of the code', async (t) => {
   t.ok(DOCUMENT.includes(expected), expected);
 });
 
-t.test('every state but closed has a way out, and every event a state', async (t) => {
-  for (const state of STATES) {
-    t.equal(Object.values(LEG_TRANSITIONS[state]).includes('closed'), state !== 'closed', state);
-  }
-  for (const event of EVENTS) {
-    t.ok(
-      STATES.some((state) => LEG_TRANSITIONS[state][event] !== undefined),
-      event,
-    );
-  }
-});
+t.test(
+  'every state but closed leads to closed, and every event is possible in a state',
+  async (t) => {
+    for (const state of STATES) {
+      t.equal(Object.values(LEG_TRANSITIONS[state]).includes('closed'), state !== 'closed', state);
+    }
+    for (const event of EVENTS) {
+      t.ok(
+        STATES.some((state) => LEG_TRANSITIONS[state][event] !== undefined),
+        event,
+      );
+    }
+  },
+);
 
-t.test('a leg takes no state that the table does not have', async (t) => {
+t.test('a transition that is not in the table throws', async (t) => {
   const leg = new Leg({
     name: { tenant: 'default', connectionId: '0'.repeat(32), role: 0 },
     origin: {

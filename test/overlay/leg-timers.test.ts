@@ -13,22 +13,25 @@ function reserve(world: World, fra: WorldRelay, nyc: WorldRelay): void {
   }
 }
 
-t.test('legs that are due at once end in parts, with messages in between', async (t) => {
-  const { world, fra, nyc, a } = twoRelays();
-  reserve(world, fra, nyc);
-  const { legs } = fra.rules.context;
-  t.equal(legs.size, LEGS);
-  world.clock.advance(LEG_LIMITS.reservedMs + 100);
-  t.ok(fra.rules.tick(), 'there is more');
-  t.equal(legs.size, LEGS - OVERLAY_LIMITS.endedAtOnce);
-  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a peer is served meanwhile');
-  t.ok(fra.rules.goOn());
-  t.notOk(fra.rules.goOn());
-  t.equal(legs.size, 1);
-  t.notOk(fra.rules.tick());
-});
+t.test(
+  'legs that expire at once end in batches, and requests are served between them',
+  async (t) => {
+    const { world, fra, nyc, a } = twoRelays();
+    reserve(world, fra, nyc);
+    const { legs } = fra.rules.context;
+    t.equal(legs.size, LEGS);
+    world.clock.advance(LEG_LIMITS.reservedMs + 100);
+    t.ok(fra.rules.tick(), 'more legs are due');
+    t.equal(legs.size, LEGS - OVERLAY_LIMITS.endedAtOnce);
+    t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a request between two batches');
+    t.ok(fra.rules.goOn());
+    t.notOk(fra.rules.goOn());
+    t.equal(legs.size, 1);
+    t.notOk(fra.rules.tick());
+  },
+);
 
-t.test('a leg that is due and not ended yet can still be kept', async (t) => {
+t.test('a Refresh extends a leg that is due but not yet ended', async (t) => {
   const { world, fra, nyc, a } = twoRelays();
   reserve(world, fra, nyc);
   a.allocate(nyc.service);

@@ -22,19 +22,19 @@ import {
 
 type System = ReturnType<typeof twoRelays>;
 
-/** What relays have said to each other, from a place in the world's log on. */
+/** Returns the control messages between the relays, from an index of the world's log on. */
 function trunkFlights({ world, fra, nyc }: System, from = 0): Flight[] {
   const isTrunk = ({ to }: Flight) => sameAddress(to, fra.trunk) || sameAddress(to, nyc.trunk);
   return world.log.slice(from).filter(isTrunk);
 }
 
-/** What a datagram between relays says. */
+/** Decodes a control message. */
 function control({ data }: Flight): ControlMessage | undefined {
   const decoded = decodeMessage(data);
   return decoded.ok ? decodeControlMessage(decoded.message) : undefined;
 }
 
-/** All that an end, or a set-back, would change. */
+/** The state that a replayed message must not change. */
 function state({ a, b, fra, nyc }: System) {
   return {
     peers: [a, b].map(({ closed, connectAnswer }) => [closed, connectAnswer?.messageClass]),
@@ -43,36 +43,39 @@ function state({ a, b, fra, nyc }: System) {
   };
 }
 
-t.test('what was recorded of a first life changes nothing in the second', async (t) => {
-  for (const whoCloses of ['a', 'b'] as const) {
-    const system = established();
-    const { world } = system;
-    system[whoCloses].refresh(0);
-    world.pass(2_000);
-    const recorded = trunkFlights(system);
-    t.same(
-      [...new Set(recorded.map((flight) => control(flight)?.type))].sort(),
-      ['close', 'close-done', 'offer', 'offer-accepted'],
-      'the recording has a message of each kind',
-    );
-    const { a, b, fra, nyc } = system;
-    a.allocate(nyc.service);
-    b.allocate(fra.service);
-    world.replay(recorded);
-    a.connect(b.address);
-    world.replay(recorded);
-    b.connect(a.address);
-    t.equal(a.connectAnswer?.messageClass, 'success');
-    t.equal(b.connectAnswer?.messageClass, 'success');
-    const before = state(system);
-    world.replay(recorded);
-    world.replay([...recorded].reverse());
-    world.pass(2_000);
-    t.same(state(system), before);
-  }
-});
+t.test(
+  'control messages of an earlier connection do not affect a later one of the same name',
+  async (t) => {
+    for (const whoCloses of ['a', 'b'] as const) {
+      const system = established();
+      const { world } = system;
+      system[whoCloses].refresh(0);
+      world.pass(2_000);
+      const recorded = trunkFlights(system);
+      t.same(
+        [...new Set(recorded.map((flight) => control(flight)?.type))].sort(),
+        ['close', 'close-done', 'offer', 'offer-accepted'],
+        'messages of each kind are recorded',
+      );
+      const { a, b, fra, nyc } = system;
+      a.allocate(nyc.service);
+      b.allocate(fra.service);
+      world.replay(recorded);
+      a.connect(b.address);
+      world.replay(recorded);
+      b.connect(a.address);
+      t.equal(a.connectAnswer?.messageClass, 'success');
+      t.equal(b.connectAnswer?.messageClass, 'success');
+      const before = state(system);
+      world.replay(recorded);
+      world.replay([...recorded].reverse());
+      world.pass(2_000);
+      t.same(state(system), before);
+    }
+  },
+);
 
-t.test('nor does a recorded mismatch spoil a later attempt', async (t) => {
+t.test('a replayed refusal of an offer does not affect a later attempt', async (t) => {
   const system = twoRelays();
   const { world, a, b, fra, nyc } = system;
   a.allocate(nyc.service);
@@ -93,7 +96,7 @@ t.test('nor does a recorded mismatch spoil a later attempt', async (t) => {
   t.equal(nyc.rules.context.stats.legs.mismatched + fra.rules.context.stats.legs.mismatched, 2);
 });
 
-t.test('a recorded offer does not make a relay wait longer, or remember it again', async (t) => {
+t.test('a replayed offer is neither remembered again nor accepted', async (t) => {
   const system = twoRelays();
   const { world, a, b, nyc, fra } = system;
   a.allocate(nyc.service);
@@ -109,11 +112,11 @@ t.test('a recorded offer does not make a relay wait longer, or remember it again
   t.same(
     said.map((flight) => control(flight)?.type),
     ['offer'],
-    'nothing is accepted',
+    'no offer is accepted',
   );
 });
 
-t.test('a request that is repeated is answered again', async (t) => {
+t.test('a retransmitted request is answered again', async (t) => {
   const system = established();
   const { world, b, fra, nyc } = system;
   const of = (type: ControlMessage['type'], to: WorldRelay, from = 0) =>
@@ -129,37 +132,40 @@ t.test('a request that is repeated is answered again', async (t) => {
   t.equal(of('close-done', nyc, before).length, 1);
 });
 
-t.test('what is held back instead ends no later life either', async (t) => {
-  for (const type of ['offer', 'close'] as const) {
-    const system = twoRelays();
-    const { world, a, b, fra, nyc } = system;
-    const held: Flight[] = [];
-    world.lose = (flight) => {
-      const isHeld = sameAddress(flight.to, nyc.trunk) && control(flight)?.type === type;
-      if (isHeld) held.push(flight);
-      return isHeld;
-    };
-    a.allocate(nyc.service);
-    a.connect(b.address);
-    if (type === 'close') {
-      b.allocate(fra.service);
-      b.connect(a.address);
+t.test(
+  'a control message that is delayed until a later connection does not affect it',
+  async (t) => {
+    for (const type of ['offer', 'close'] as const) {
+      const system = twoRelays();
+      const { world, a, b, fra, nyc } = system;
+      const held: Flight[] = [];
+      world.lose = (flight) => {
+        const isHeld = sameAddress(flight.to, nyc.trunk) && control(flight)?.type === type;
+        if (isHeld) held.push(flight);
+        return isHeld;
+      };
+      a.allocate(nyc.service);
+      a.connect(b.address);
+      if (type === 'close') {
+        b.allocate(fra.service);
+        b.connect(a.address);
+      }
+      a.refresh(0);
+      t.not(held.length, 0);
+      world.lose = () => false;
+      b.refresh(0);
+      join(system);
+      world.pass(1_000);
+      t.equal(b.connectAnswer?.messageClass, 'success');
+      const before = state(system);
+      world.replay(held);
+      world.pass(2_000);
+      t.same(state(system), before, type);
     }
-    a.refresh(0);
-    t.not(held.length, 0);
-    world.lose = () => false;
-    b.refresh(0);
-    join(system);
-    world.pass(1_000);
-    t.equal(b.connectAnswer?.messageClass, 'success');
-    const before = state(system);
-    world.replay(held);
-    world.pass(2_000);
-    t.same(state(system), before, type);
-  }
-});
+  },
+);
 
-t.test('a request for an earlier process is answered with the start of this one', async (t) => {
+t.test('a request to an earlier incarnation is answered with the current one', async (t) => {
   const system = established();
   const { world, a, b, fra } = system;
   b.refresh(0);
@@ -176,17 +182,17 @@ t.test('a request for an earlier process is answered with the start of this one'
     sameAddress(from, nyc.trunk),
   );
   const requests = recorded.filter((one) => /^(offer|close)$/.test(control(one)?.type ?? ''));
-  t.equal(answers.length, requests.length, 'an answer is not answered');
+  t.equal(answers.length, requests.length, 'responses are not answered');
   t.ok(answers.every((answer) => control(answer)?.type === 'other-start'));
   const bytes = (flights: Flight[]) => flights.reduce((sum, { data }) => sum + data.length, 0);
-  t.ok(bytes(answers) <= bytes(requests), 'nothing is made longer');
+  t.ok(bytes(answers) <= bytes(requests), 'no amplification');
   t.equal(
     fra.rules.context.trunk.relays.get('nyc-1')?.incarnation,
     nyc.local.incarnation,
-    'that is how it is learnt',
+    'the other relay learns the new incarnation',
   );
 
-  // The one that started anew has not heard of the other's offer; it needs no second repetition.
+  // After another restart, the connection is made before any retransmission is due.
   const third = world.addRelay('nyc-1', '192.0.2.20');
   t.not(third, nyc);
   world.clock.advance(1_000);
@@ -197,11 +203,11 @@ t.test('a request for an earlier process is answered with the start of this one'
   c.allocate(fra.service);
   c.connect(a.address);
   a.connect(c.address);
-  t.equal(a.connectAnswer?.messageClass, 'success', 'without time having passed');
+  t.equal(a.connectAnswer?.messageClass, 'success', 'without an advance of the clock');
   t.equal(c.connectAnswer?.messageClass, 'success');
 });
 
-t.test('an offer for which there was no room counts as new when it is repeated', async (t) => {
+t.test('an offer that found no room is accepted when it is retransmitted', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   const { offers } = nyc.rules.context;
   for (let n = 0; n < OFFERS_OF_RELAY_MAX; n += 1) {
@@ -225,7 +231,7 @@ t.test('an offer for which there was no room counts as new when it is repeated',
   t.equal(b.connectAnswer?.messageClass, 'success');
 });
 
-/** Says to nyc-1 what a relay of version 0.1.0 says, or what it would say with a counter. */
+/** Sends a message to nyc-1 as fra-1: with a counter, or without one as version 0.1.0 does. */
 function sayAsFra({ world, fra, nyc }: System, said: ControlMessage, counter?: number): void {
   const publicKey = Buffer.from(nyc.record.publicKey, 'base64');
   const key = trunkControlKey(sharedSecret(fra.local.privateKey, publicKey), fra.id, nyc.id);
@@ -235,37 +241,45 @@ function sayAsFra({ world, fra, nyc }: System, said: ControlMessage, counter?: n
   world.pump();
 }
 
-t.test('a relay of version 0.1.0 is served, and cannot be imitated by a newer one', async (t) => {
-  const system = twoRelays();
-  const { world, a, b, fra, nyc } = system;
-  const name = { tenant: 'default', connectionId: CONNECTION_ID, role: 0 } as const;
-  const offer: ControlMessage = {
-    ...{ type: 'offer', transactionId: world.random(12), ...name, sessionIndex: 7 },
-    ...{ mapped: a.address, claimed: b.address },
-  };
-  b.allocate(fra.service);
-  b.connect(a.address);
-  const ours = trunkFlights(system).findLast((flight) => control(flight)?.type === 'offer');
-  const { transactionId } = control(ours as Flight) as ControlMessage;
-  sayAsFra(system, offer);
-  sayAsFra(system, { type: 'offer-accepted', transactionId, sessionIndex: 7 });
-  t.equal(b.connectAnswer?.messageClass, 'success');
-  const close = () => ({ type: 'close', transactionId: world.random(12), subject: name }) as const;
-  sayAsFra(system, close());
-  t.same(b.closed, [437]);
-  const { drops } = nyc.rules.context.trunk;
-  sayAsFra(system, close(), 1);
-  sayAsFra(system, close());
-  t.equal(drops.trunk_control_uncounted, 1, 'whoever counts, counts everything');
-  sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
-  sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
-  t.equal(drops.trunk_control_repeated, 1);
-  sayAsFra(system, close(), CONTROL_WINDOW + 3);
-  sayAsFra(system, close(), 3);
-  t.equal(drops.trunk_control_too_old, 1);
-});
+t.test(
+  'messages without a counter are accepted until the relay has sent one with a counter',
+  async (t) => {
+    const system = twoRelays();
+    const { world, a, b, fra, nyc } = system;
+    const name = { tenant: 'default', connectionId: CONNECTION_ID, role: 0 } as const;
+    const offer: ControlMessage = {
+      ...{ type: 'offer', transactionId: world.random(12), ...name, sessionIndex: 7 },
+      ...{ mapped: a.address, claimed: b.address },
+    };
+    b.allocate(fra.service);
+    b.connect(a.address);
+    const ours = trunkFlights(system).findLast((flight) => control(flight)?.type === 'offer');
+    const { transactionId } = control(ours as Flight) as ControlMessage;
+    sayAsFra(system, offer);
+    sayAsFra(system, { type: 'offer-accepted', transactionId, sessionIndex: 7 });
+    t.equal(b.connectAnswer?.messageClass, 'success');
+    const close = () =>
+      ({ type: 'close', transactionId: world.random(12), subject: name }) as const;
+    sayAsFra(system, close());
+    t.same(b.closed, [437]);
+    const { drops } = nyc.rules.context.trunk;
+    sayAsFra(system, close(), 1);
+    sayAsFra(system, close());
+    t.equal(
+      drops.trunk_control_uncounted,
+      1,
+      'a message without a counter is dropped after one with a counter',
+    );
+    sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
+    sayAsFra(system, { type: 'close-done', transactionId: world.random(12) }, 2);
+    t.equal(drops.trunk_control_repeated, 1);
+    sayAsFra(system, close(), CONTROL_WINDOW + 3);
+    sayAsFra(system, close(), 3);
+    t.equal(drops.trunk_control_too_old, 1);
+  },
+);
 
-t.test('a relay that leaves the registry and comes back is not new', async (t) => {
+t.test('the counters of a relay that leaves the registry and returns continue', async (t) => {
   const system = established();
   const { world, a, b, fra, nyc } = system;
   a.refresh(0);
@@ -279,7 +293,7 @@ t.test('a relay that leaves the registry and comes back is not new', async (t) =
   world.introduce();
   world.pass(1_000);
   join(system);
-  t.equal(a.connectAnswer?.messageClass, 'success', 'its counters go on');
+  t.equal(a.connectAnswer?.messageClass, 'success', 'its counters continue');
   t.equal(b.connectAnswer?.messageClass, 'success');
   const before = state(system);
   world.replay(recorded);
@@ -287,26 +301,29 @@ t.test('a relay that leaves the registry and comes back is not new', async (t) =
   t.same(state(system), before);
 });
 
-t.test('a process whose clock was ahead is not believed when its time has come', async (t) => {
-  const system = established();
-  const { world, b, fra, nyc } = system;
-  const { trunk } = nyc.rules.context;
-  const records = (start: number) => [{ ...fra.record, start }, nyc.record];
-  const ahead = world.clock.now() + 3_600_000;
-  nyc.rules.updateRelays(records(ahead));
-  nyc.rules.updateRelays(records(fra.local.incarnation + 1));
-  t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1);
-  world.clock.advance(3_600_000);
-  world.pump();
-  const before = b.closed;
-  sayAsFra(
-    { ...system, fra: { ...fra, local: { ...fra.local, incarnation: incarnation(ahead) } } },
-    {
-      ...{ type: 'close', transactionId: world.random(12) },
-      subject: { tenant: 'default', connectionId: CONNECTION_ID, role: 0 },
-    },
-  );
-  t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1);
-  t.equal(trunk.drops.trunk_control_old_start, 1);
-  t.same(b.closed, before);
-});
+t.test(
+  'an incarnation from a clock that was ahead stays invalid when that time is reached',
+  async (t) => {
+    const system = established();
+    const { world, b, fra, nyc } = system;
+    const { trunk } = nyc.rules.context;
+    const records = (start: number) => [{ ...fra.record, start }, nyc.record];
+    const ahead = world.clock.now() + 3_600_000;
+    nyc.rules.updateRelays(records(ahead));
+    nyc.rules.updateRelays(records(fra.local.incarnation + 1));
+    t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1);
+    world.clock.advance(3_600_000);
+    world.pump();
+    const before = b.closed;
+    sayAsFra(
+      { ...system, fra: { ...fra, local: { ...fra.local, incarnation: incarnation(ahead) } } },
+      {
+        ...{ type: 'close', transactionId: world.random(12) },
+        subject: { tenant: 'default', connectionId: CONNECTION_ID, role: 0 },
+      },
+    );
+    t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1);
+    t.equal(trunk.drops.trunk_control_old_start, 1);
+    t.same(b.closed, before);
+  },
+);

@@ -14,7 +14,7 @@ const decode = ({ data }: Flight): StunMessage => {
   return decoded.message;
 };
 
-/** What a peer has said to its relay, from a place in the world's log on. */
+/** Returns a peer's requests to its relay, from an index of the world's log on. */
 function requestsOf({ world }: System, { address, relay }: FakePeer, from = 0): Flight[] {
   return world.log
     .slice(from)
@@ -22,7 +22,7 @@ function requestsOf({ world }: System, { address, relay }: FakePeer, from = 0): 
     .filter((flight) => decode(flight).messageClass === 'request');
 }
 
-/** Whether the peers are joined, and what legs there are. */
+/** Returns the peers' Closed indications and the legs with their expiry. */
 function state({ a, b, fra, nyc }: System) {
   return {
     closed: [a.closed, b.closed],
@@ -34,7 +34,7 @@ function state({ a, b, fra, nyc }: System) {
   };
 }
 
-/** All requests of a first life, and a second one under the same credential and cached nonces. */
+/** Records all requests of a connection that has ended; the peers keep credentials and nonces. */
 function twoLives(pauseMs: number) {
   const system = established();
   const { world, a, b } = system;
@@ -46,26 +46,29 @@ function twoLives(pauseMs: number) {
   return { system, recorded };
 }
 
-t.test('what a peer said in a first life changes nothing in the second', async (t) => {
-  for (const pauseMs of [0, 300, 5_000, 70_000, 500_000]) {
-    const { system, recorded } = twoLives(pauseMs);
-    const { world, a, b } = system;
-    t.equal(recorded.length, 9, 'all of it was recorded');
-    world.replay(recorded);
-    t.same(state(system).legs, [[], []], 'no recorded Allocate makes a leg');
-    join(system);
-    t.equal(a.connectAnswer?.messageClass, 'success', `after ${pauseMs} ms`);
-    t.equal(b.connectAnswer?.messageClass, 'success');
-    const before = state(system);
-    world.replay(recorded);
-    world.replay([...recorded].reverse());
-    world.pass(1_000);
-    t.same(state(system), before);
-    t.equal(a.refresh(0)?.messageClass, 'success', 'the peer itself can still close');
-  }
-});
+t.test(
+  'recorded requests of an earlier leg do not affect a later one of the same name',
+  async (t) => {
+    for (const pauseMs of [0, 300, 5_000, 70_000, 500_000]) {
+      const { system, recorded } = twoLives(pauseMs);
+      const { world, a, b } = system;
+      t.equal(recorded.length, 9, 'all requests are recorded');
+      world.replay(recorded);
+      t.same(state(system).legs, [[], []], 'no recorded Allocate makes a leg');
+      join(system);
+      t.equal(a.connectAnswer?.messageClass, 'success', `after ${pauseMs} ms`);
+      t.equal(b.connectAnswer?.messageClass, 'success');
+      const before = state(system);
+      world.replay(recorded);
+      world.replay([...recorded].reverse());
+      world.pass(1_000);
+      t.same(state(system), before);
+      t.equal(a.refresh(0)?.messageClass, 'success', 'the peer itself can still close');
+    }
+  },
+);
 
-t.test('nor in the middle of the second set-up', async (t) => {
+t.test('recorded requests do not affect a later leg while it is set up', async (t) => {
   const { system, recorded } = twoLives(1_000);
   const { world, a, b, fra, nyc } = system;
   a.allocate(nyc.service);
@@ -78,7 +81,7 @@ t.test('nor in the middle of the second set-up', async (t) => {
   t.equal(b.connectAnswer?.messageClass, 'success');
 });
 
-t.test('nor when the relay has started anew between the two', async (t) => {
+t.test('recorded requests have no effect after a restart of the relay', async (t) => {
   const { system, recorded } = twoLives(0);
   const { world, a, b, fra, nyc } = system;
   world.pass(1_000);
@@ -99,7 +102,7 @@ t.test('nor when the relay has started anew between the two', async (t) => {
   );
 });
 
-t.test('a close that found no leg is not heard by a later one', async (t) => {
+t.test('a recorded close that found no leg does not end a later one', async (t) => {
   const system = established();
   const { world, a } = system;
   a.refresh(0);
@@ -114,61 +117,68 @@ t.test('a close that found no leg is not heard by a later one', async (t) => {
   t.same(state(system), before);
 });
 
+t.test('a first set-up takes one challenge, and one with a kept nonce another', async (t) => {
+  const system = established();
+  const { world, a } = system;
+  const methods = (from: number) => requestsOf(system, a, from).map((one) => decode(one).method);
+  const { Allocate, Connect } = Method;
+  t.same(methods(0), [Allocate, Allocate, Connect], 'one challenge');
+  a.refresh(0);
+  world.pass(2_000);
+  const before = world.log.length;
+  join(system);
+  t.same(methods(before), [Allocate, Allocate, Connect], 'another challenge for the kept nonce');
+});
+
 t.test(
-  'a first set-up takes as many requests as ever, a second one another challenge',
+  'a recorded Connect with an earlier address is counted as outdated and has no effect',
   async (t) => {
-    const system = established();
-    const { world, a } = system;
-    const methods = (from: number) => requestsOf(system, a, from).map((one) => decode(one).method);
-    const { Allocate, Connect } = Method;
-    t.same(methods(0), [Allocate, Allocate, Connect], 'one challenge');
-    a.refresh(0);
-    world.pass(2_000);
-    const before = world.log.length;
-    join(system);
-    t.same(methods(before), [Allocate, Allocate, Connect], 'and one for a nonce that was kept');
+    const system = twoRelays();
+    const { world, a, b, fra, nyc } = system;
+    a.allocate(nyc.service);
+    a.connect({ ...b.address, port: 1 });
+    const recorded = requestsOf(system, a).slice(-1);
+    a.connect(b.address);
+    world.replay(recorded);
+    world.pass(1_000);
+    b.allocate(fra.service);
+    b.connect(a.address);
+    world.pass(1_000);
+    t.equal(b.connectAnswer?.messageClass, 'success');
+    t.equal(a.connectAnswer?.messageClass, 'success');
+    t.equal(fra.rules.context.stats.outdated, 1);
   },
 );
 
-t.test('a recorded Connect of an earlier address does not count again', async (t) => {
-  const system = twoRelays();
-  const { world, a, b, fra, nyc } = system;
-  a.allocate(nyc.service);
-  a.connect({ ...b.address, port: 1 });
-  const recorded = requestsOf(system, a).slice(-1);
-  a.connect(b.address);
-  world.replay(recorded);
-  world.pass(1_000);
-  b.allocate(fra.service);
-  b.connect(a.address);
-  world.pass(1_000);
-  t.equal(b.connectAnswer?.messageClass, 'success');
-  t.equal(a.connectAnswer?.messageClass, 'success');
-  t.equal(fra.rules.context.stats.outdated, 1);
-});
+t.test(
+  'a recorded Connect that was refused gets the same response and starts no attempt',
+  async (t) => {
+    const system = twoRelays();
+    const { world, a, b, fra, nyc } = system;
+    a.allocate(nyc.service);
+    b.allocate(fra.service);
+    a.connect({ ...b.address, port: 1 });
+    b.connect(a.address);
+    t.equal(a.connectAnswer?.errorCode()?.code, 403);
+    const recorded = requestsOf(system, a).slice(-1);
+    const answers = a.inbox.length;
+    world.pass(1_000);
+    b.connect(a.address);
+    world.replay(recorded);
+    t.equal(a.inbox.length, answers + 1);
+    t.equal(a.inbox.at(-1)?.errorCode()?.code, 403, 'the same response');
+    t.same(
+      b.inbox.filter((one) => one.errorCode()?.code === 403).length,
+      1,
+      'no effect on the new attempt',
+    );
+    a.connect(b.address);
+    world.pass(1_000);
+    t.equal(b.connectAnswer?.messageClass, 'success');
+  },
+);
 
-t.test('a Connect that was refused begins nothing when it comes again', async (t) => {
-  const system = twoRelays();
-  const { world, a, b, fra, nyc } = system;
-  a.allocate(nyc.service);
-  b.allocate(fra.service);
-  a.connect({ ...b.address, port: 1 });
-  b.connect(a.address);
-  t.equal(a.connectAnswer?.errorCode()?.code, 403);
-  const recorded = requestsOf(system, a).slice(-1);
-  const answers = a.inbox.length;
-  world.pass(1_000);
-  b.connect(a.address);
-  world.replay(recorded);
-  t.equal(a.inbox.length, answers + 1);
-  t.equal(a.inbox.at(-1)?.errorCode()?.code, 403, 'it is answered as it was');
-  t.same(b.inbox.filter((one) => one.errorCode()?.code === 403).length, 1, 'and spoils nothing');
-  a.connect(b.address);
-  world.pass(1_000);
-  t.equal(b.connectAnswer?.messageClass, 'success');
-});
-
-t.test('a recorded Allocate does not bring back the relay that it named', async (t) => {
+t.test('a recorded Allocate does not restore the peer relay that it named', async (t) => {
   const system = twoRelays();
   const { world, a, fra, nyc } = system;
   a.allocate(fra.service);
@@ -179,7 +189,7 @@ t.test('a recorded Allocate does not bring back the relay that it named', async 
   t.equal(leg && leg.peerRelay !== 'self' ? leg.peerRelay.id : 'self', 'nyc-1');
 });
 
-t.test('a recorded Refresh of a shorter lifetime takes nothing away', async (t) => {
+t.test('a recorded Refresh with a shorter lifetime does not shorten the leg', async (t) => {
   const system = established();
   const { world, a } = system;
   a.refresh(600);
@@ -190,7 +200,7 @@ t.test('a recorded Refresh of a shorter lifetime takes nothing away', async (t) 
   t.same(state(system), before);
 });
 
-t.test('a clock that is set back makes nobody ask for ever', async (t) => {
+t.test('a peer can allocate after the relay’s clock was set back', async (t) => {
   const system = established();
   const { world, a } = system;
   world.clock.advance(-7_200_000);
@@ -202,27 +212,30 @@ t.test('a clock that is set back makes nobody ask for ever', async (t) => {
   t.equal(a.refresh(600)?.messageClass, 'success');
 });
 
-t.test('many short lives within one second', async (t) => {
+t.test('a leg can be allocated and closed 30 times within a second', async (t) => {
   const { world, a, nyc } = twoRelays();
   for (let life = 0; life < NONCE_AHEAD_SECONDS; life += 1) {
     t.equal(a.allocate(nyc.service)?.messageClass, 'success');
     t.equal(a.refresh(0)?.messageClass, 'success');
   }
   world.pass(1_000);
-  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'and one second later');
+  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'one second later');
 });
 
-t.test('a Closed indication belongs to the life that it ends', async (t) => {
-  const system = established();
-  const { a, b } = system;
-  b.refresh(0);
-  const [connect] = requestsOf(system, a).slice(-1);
-  const closed = a.inbox.find(({ method }) => method === Method.Closed);
-  t.same(closed?.transactionId, connect && decode(connect).transactionId);
-  t.ok(closed?.has(AttributeType.ConnectionIdentifier));
-});
+t.test(
+  'a Closed indication has the transaction id of the Connect of the leg that ended',
+  async (t) => {
+    const system = established();
+    const { a, b } = system;
+    b.refresh(0);
+    const [connect] = requestsOf(system, a).slice(-1);
+    const closed = a.inbox.find(({ method }) => method === Method.Closed);
+    t.same(closed?.transactionId, connect && decode(connect).transactionId);
+    t.ok(closed?.has(AttributeType.ConnectionIdentifier));
+  },
+);
 
-t.test('another 5-tuple of the peer may close after its address has changed', async (t) => {
+t.test('a peer may close its leg from another address, but not refresh it', async (t) => {
   const system = established();
   const { world, fra, a, b } = system;
   const moved = new FakePeer(world, { address: '203.0.113.99:4', relay: fra, role: 0 });
@@ -232,7 +245,7 @@ t.test('another 5-tuple of the peer may close after its address has changed', as
   t.same(b.closed, [437]);
 });
 
-t.test('a refused Allocate is not granted when it is sent again', async (t) => {
+t.test('a recorded Allocate that was refused is not granted later', async (t) => {
   const system = twoRelays();
   const { world, a, fra, nyc } = system;
   fra.rules.draining = true;
@@ -241,5 +254,5 @@ t.test('a refused Allocate is not granted when it is sent again', async (t) => {
   fra.rules.draining = false;
   world.replay(recorded);
   t.same(fra.rules.context.legs.all(), []);
-  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'the peer itself may ask again');
+  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a new Allocate of the peer');
 });

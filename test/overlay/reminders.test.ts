@@ -7,7 +7,7 @@ import { FakeScheduler } from '../client/support/fake-scheduler.js';
 
 const TICK_MS = 100;
 
-/** So many legs whose peers promised a sign of life, and a packet of data to each of them. */
+/** Watches legs whose peers promised LIVENESS, and sends one data packet to each. */
 function owing(count: number) {
   const scheduler = new FakeScheduler();
   const reminders = new Map<Leg, number>();
@@ -40,7 +40,7 @@ function owing(count: number) {
     return leg;
   });
   const total = () => [...reminders.values()].reduce((sum, each) => sum + each, 0);
-  /** @returns the reminders of each tick, and those that were silent */
+  /** Lets time pass. @returns the reminders of each tick, and the silent legs */
   const pass = (ms: number) => {
     const perTick: number[] = [];
     const silent: Leg[] = [];
@@ -59,30 +59,36 @@ function owing(count: number) {
   return { legs, reminders, pass, scheduler };
 }
 
-t.test('a tick reminds so many and no more, each once before any twice', async (t) => {
-  const { legs, reminders, pass } = owing(20 * REMINDED_AT_ONCE);
-  const { perTick, silent } = pass(4_200);
-  t.equal(Math.max(...perTick), REMINDED_AT_ONCE);
-  t.strictSame(silent, []);
-  const counts = legs.map((leg) => reminders.get(leg) ?? 0);
-  t.ok(Math.max(...counts) - Math.min(...counts) <= 1, 'in turn');
-});
+t.test(
+  'a tick sends at most REMINDED_AT_ONCE reminders, and none gets two before all have one',
+  async (t) => {
+    const { legs, reminders, pass } = owing(20 * REMINDED_AT_ONCE);
+    const { perTick, silent } = pass(4_200);
+    t.equal(Math.max(...perTick), REMINDED_AT_ONCE);
+    t.strictSame(silent, []);
+    const counts = legs.map((leg) => reminders.get(leg) ?? 0);
+    t.ok(Math.max(...counts) - Math.min(...counts) <= 1, 'in turn');
+  },
+);
 
-t.test('one that was left out is held silent all the same', async (t) => {
+t.test('a peer without a reminder is judged silent by the same rule', async (t) => {
   const { legs, reminders, pass } = owing(60 * REMINDED_AT_ONCE);
   t.strictSame(pass(4_000).silent, []);
-  // Each tick looks at a share of those that are left, so the last ones take longer.
+  // Each tick examines a share of the remaining legs, so the last ones take longer.
   const { silent } = pass(6_000);
   t.equal(new Set(silent).size, legs.length);
-  t.ok(reminders.size < legs.length, 'some had no reminder');
-  t.strictSame(pass(2_000).perTick.filter(Boolean), [], 'none is reminded after its end');
+  t.ok(reminders.size < legs.length, 'some get no reminder');
+  t.strictSame(pass(2_000).perTick.filter(Boolean), [], 'no reminder after the end of a leg');
 });
 
-t.test('one that gave a sign while it waited its turn is not reminded', async (t) => {
-  const { legs, reminders, pass, scheduler } = owing(20 * REMINDED_AT_ONCE);
-  pass(2_600);
-  const before = reminders.size;
-  t.ok(before > 0 && before < legs.length);
-  for (const leg of legs) leg.signs.heardAt = scheduler.monotonic();
-  t.strictSame(pass(5_000).perTick.filter(Boolean), []);
-});
+t.test(
+  'a peer that gives a sign of life while its reminder is queued is not reminded',
+  async (t) => {
+    const { legs, reminders, pass, scheduler } = owing(20 * REMINDED_AT_ONCE);
+    pass(2_600);
+    const before = reminders.size;
+    t.ok(before > 0 && before < legs.length);
+    for (const leg of legs) leg.signs.heardAt = scheduler.monotonic();
+    t.strictSame(pass(5_000).perTick.filter(Boolean), []);
+  },
+);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { SessionIndexes } from '../../src/overlay/session-indexes.js';
 
-t.test('a place rests, and its next use has another index', async (t) => {
+t.test('a freed place is in quarantine, and its next use has another index', async (t) => {
   const indexes = new SessionIndexes(3);
   t.same([indexes.take(0), indexes.take(0), indexes.take(0)], [0, 1, 2]);
   t.equal(indexes.take(0), undefined, 'all places are taken');
@@ -12,7 +12,7 @@ t.test('a place rests, and its next use has another index', async (t) => {
   t.equal(indexes.take(120_000), 9);
 });
 
-t.test('indexes stay within 32 bits and begin again after the last use', async (t) => {
+t.test('indexes stay within 32 bits and wrap around after the last use of a place', async (t) => {
   const indexes = new SessionIndexes(2 ** 31);
   const uses = [0, 1, 2].map((round) => {
     const index = indexes.take(round * 60_000) as number;

@@ -9,7 +9,7 @@ import { established, FakePeer, type World, type WorldRelay } from '../relay/wor
 
 const FAST = 'fast';
 
-/** Counts `packets` in the data planes, as if `peer` had sent them on its only leg. */
+/** Adds `packets` to the data plane's count of those that `peer` sent on its only leg. */
 function sends(peer: FakePeer, packets = 1): void {
   const tuple = { handle: listenerHandle('client', 0), remote: peer.address };
   const { plane } = peer.relay;
@@ -19,7 +19,7 @@ function sends(peer: FakePeer, packets = 1): void {
   }
 }
 
-/** The same for what comes to `peer` over the trunk. */
+/** Adds `packets` to the data plane's count of those for `peer` from the trunk. */
 function receives(peer: FakePeer, packets = 1): void {
   const { plane } = peer.relay;
   for (const index of plane.sessions.keys()) {
@@ -27,7 +27,7 @@ function receives(peer: FakePeer, packets = 1): void {
   }
 }
 
-/** A pair across a trunk, or within one relay. */
+/** Connects two peers at two relays or at one; with `promise`, they send LIVENESS of 1 s. */
 function pair(kind: 'two relays' | 'one relay', promise?: typeof FAST) {
   const system = established();
   const { world, fra, nyc } = system;
@@ -57,7 +57,7 @@ function pair(kind: 'two relays' | 'one relay', promise?: typeof FAST) {
   return { world, a, b, aSends, bSends, fra, relayB };
 }
 
-/** Lets time pass, each half second with what `each` does. */
+/** Lets time pass, and calls `each` before every 500 ms of it. */
 function passWith(world: World, ms: number, each: () => void): void {
   for (let passed = 0; passed < ms; passed += 500) {
     each();
@@ -66,76 +66,79 @@ function passWith(world: World, ms: number, each: () => void): void {
 }
 
 for (const kind of ['two relays', 'one relay'] as const) {
-  t.test(`${kind}: a peer that died under data is silent after 5 s`, async (t) => {
+  t.test(`${kind}: the leg of a peer that died while data flows ends after 5 s`, async (t) => {
     const { world, a, b, aSends, bSends, relayB } = pair(kind, FAST);
     passWith(world, 20_000, () => {
       aSends();
       bSends();
     });
-    t.strictSame([a.closed, b.closed], [[], []], 'both live');
+    t.strictSame([a.closed, b.closed], [[], []], 'no leg ends while data flows');
     b.die();
     passWith(world, 4_000, aSends);
     t.strictSame(a.closed, [], 'not at once');
     passWith(world, 2_000, aSends);
     t.strictSame(a.closed, [408], 'the other peer is silent');
-    t.strictSame(b.closed, [437], 'and is told, should it hear');
+    t.strictSame(b.closed, [437], 'the silent peer gets Closed too');
     const closed = b.inbox.findLast(({ method }) => method === Method.Closed);
     t.equal(closed?.u32(AttributeType.RefusalCause), RefusalCause.peerUnheard);
     t.equal(relayB.rules.context.stats.legs.closed_silent, 1);
     t.equal(relayB.plane.clientFlows.size, 0);
   });
 
-  t.test(`${kind}: who keeps its promise lives, by whatever it sends`, async (t) => {
-    const { world, a, b, aSends } = pair(kind, FAST);
-    passWith(world, 30_000, () => {
-      aSends();
-      if (world.clock.now() % 1_000 === 0) b.indicate();
-    });
-    passWith(world, 30_000, () => {
-      aSends();
-      if (world.clock.now() % 2_000 === 0) b.refresh(600);
-    });
-    t.strictSame([a.closed, b.closed], [[], []]);
-  });
+  t.test(
+    `${kind}: a peer that keeps its promise is not judged silent, whatever it sends`,
+    async (t) => {
+      const { world, a, b, aSends } = pair(kind, FAST);
+      passWith(world, 30_000, () => {
+        aSends();
+        if (world.clock.now() % 1_000 === 0) b.indicate();
+      });
+      passWith(world, 30_000, () => {
+        aSends();
+        if (world.clock.now() % 2_000 === 0) b.refresh(600);
+      });
+      t.strictSame([a.closed, b.closed], [[], []]);
+    },
+  );
 
   for (const gapMs of [1_000, 3_000, 600_000]) {
-    t.test(
-      `${kind}: a packet each ${gapMs / 1_000} s is enough, and needs an answer`,
-      async (t) => {
-        const { world, a, b, aSends } = pair(kind, FAST);
-        world.pass(20_000);
-        const sends = () => world.clock.now() % gapMs === 0 && aSends();
-        aSends();
-        passWith(world, 60_000, sends);
-        t.strictSame([a.closed, b.closed], [[], []], 'it answers the relay, as it must');
-        t.ok(b.reminders > 0);
-        b.die();
-        aSends();
-        passWith(world, 4_000, sends);
-        t.strictSame(a.closed, [], 'not at once');
-        passWith(world, 2_000, sends);
-        t.strictSame(a.closed, [408]);
-      },
-    );
+    t.test(`${kind}: data each ${gapMs / 1_000} s is enough to find a dead peer`, async (t) => {
+      const { world, a, b, aSends } = pair(kind, FAST);
+      world.pass(20_000);
+      const sends = () => world.clock.now() % gapMs === 0 && aSends();
+      aSends();
+      passWith(world, 60_000, sends);
+      t.strictSame([a.closed, b.closed], [[], []], 'a living peer answers the reminders');
+      t.ok(b.reminders > 0);
+      b.die();
+      aSends();
+      passWith(world, 4_000, sends);
+      t.strictSame(a.closed, [], 'not at once');
+      passWith(world, 2_000, sends);
+      t.strictSame(a.closed, [408]);
+    });
   }
 
-  t.test(`${kind}: an idle leg is asked nothing and keeps its keepalives`, async (t) => {
-    const { world, a, b } = pair(kind, FAST);
-    world.pass(120_000);
-    t.strictSame([a.reminders, b.reminders, a.closed, b.closed], [0, 0, [], []]);
-    b.die();
-    world.pass(30_000);
-    t.strictSame(a.closed, []);
-  });
+  t.test(
+    `${kind}: a peer without data gets no reminder and is judged by its keepalives`,
+    async (t) => {
+      const { world, a, b } = pair(kind, FAST);
+      world.pass(120_000);
+      t.strictSame([a.reminders, b.reminders, a.closed, b.closed], [0, 0, [], []]);
+      b.die();
+      world.pass(30_000);
+      t.strictSame(a.closed, []);
+    },
+  );
 
-  t.test(`${kind}: what the newest request promises counts`, async (t) => {
+  t.test(`${kind}: the LIVENESS of the newest request applies`, async (t) => {
     const { world, a, b, aSends } = pair(kind, FAST);
     b.livenessSeconds = 3;
     b.connect(a.address);
     b.livenessSeconds = undefined;
     b.die();
     passWith(world, 12_000, aSends);
-    t.strictSame(a.closed, [], 'fifteen seconds now');
+    t.strictSame(a.closed, [], 'within 15 s');
     passWith(world, 5_000, aSends);
     t.strictSame(a.closed, [408]);
     const old = pair(kind, FAST);
@@ -143,21 +146,21 @@ for (const kind of ['two relays', 'one relay'] as const) {
     old.b.connect(old.a.address);
     old.b.die();
     passWith(old.world, 30_000, old.aSends);
-    t.strictSame([old.a.closed, old.b.reminders], [[], 0], 'nothing is promised any more');
+    t.strictSame([old.a.closed, old.b.reminders], [[], 0], 'without LIVENESS');
   });
 
-  t.test(`${kind}: a peer without a promise only misses keepalives`, async (t) => {
+  t.test(`${kind}: a peer without LIVENESS is judged by its keepalives`, async (t) => {
     const { world, a, b, aSends } = pair(kind);
     passWith(world, 120_000, aSends);
-    t.strictSame([a.closed, b.closed], [[], []], 'every 15 s it says that it lives');
+    t.strictSame([a.closed, b.closed], [[], []], 'a keepalive every 15 s');
     b.die();
     passWith(world, 30_000, aSends);
-    t.strictSame(a.closed, [], 'two were missed');
+    t.strictSame(a.closed, [], 'two keepalives are missing');
     passWith(world, 25_000, aSends);
     t.strictSame(a.closed, [408]);
   });
 
-  t.test(`${kind}: an idle peer that died ends long before its lifetime`, async (t) => {
+  t.test(`${kind}: the leg of an idle peer that died ends before its lifetime`, async (t) => {
     const { world, a, b } = pair(kind);
     world.pass(120_000);
     a.die();
@@ -165,7 +168,7 @@ for (const kind of ['two relays', 'one relay'] as const) {
     t.strictSame(b.closed, [408]);
   });
 
-  t.test(`${kind}: a host that stood still ends nobody`, async (t) => {
+  t.test(`${kind}: no leg ends because the relay's process was stopped`, async (t) => {
     const { world, a, b, aSends } = pair(kind, FAST);
     passWith(world, 3_000, aSends);
     for (const ms of [10_000, 300_000]) {
@@ -177,7 +180,7 @@ for (const kind of ['two relays', 'one relay'] as const) {
     }
   });
 
-  t.test(`${kind}: counters that begin anew end nobody`, async (t) => {
+  t.test(`${kind}: no leg ends because the data plane's counters start again`, async (t) => {
     const { world, a, b, aSends, bSends, fra, relayB } = pair(kind, FAST);
     passWith(world, 10_000, () => {
       aSends();
@@ -215,10 +218,10 @@ t.test('data on one leg is a sign of life for all legs of its 5-tuple', async (t
     bSends();
   };
   passWith(world, 120_000, onFirst);
-  t.equal(fra.rules.context.legs.size, 2, 'the idle leg beside it lives');
+  t.equal(fra.rules.context.legs.size, 2, 'the idle leg remains');
 });
 
-t.test('legs that come and go leave the watch whole', async (t) => {
+t.test('legs that are added and removed do not affect the watch of the others', async (t) => {
   const { world, fra, relayB } = pair('two relays');
   const peers: FakePeer[] = [];
   for (let number = 0; number < 200; number++) {
@@ -249,7 +252,7 @@ t.test('legs that come and go leave the watch whole', async (t) => {
   for (const peer of living) t.strictSame(peer.closed, []);
 });
 
-t.test('the counters of a leg that is idle and kept alive are left alone', async (t) => {
+t.test('the packet counters of an idle leg with keepalives are rarely read', async (t) => {
   const { world, fra, a, aSends, bSends } = pair('two relays', FAST);
   let looked = 0;
   const { plane } = fra;
@@ -260,11 +263,11 @@ t.test('the counters of a leg that is idle and kept alive are left alone', async
   };
   world.pass(60_000);
   const idle = looked;
-  t.ok(idle <= 60, 'at most around each keepalive');
+  t.ok(idle <= 60, 'at most a few times per keepalive');
   passWith(world, 10_000, () => {
     aSends();
     bSends();
   });
-  t.ok(looked >= idle + 10, 'but not while data flows');
+  t.ok(looked >= idle + 10, 'they are read while data flows');
   t.strictSame(a.closed, []);
 });

@@ -27,10 +27,10 @@ function controlKey(as: WorldRelay, to: WorldRelay): Uint8Array {
   return key;
 }
 
-/** Counters that the relays themselves do not reach. */
+/** Last counter sent; the relays' own counters stay below 1,000. */
 let said = 1_000;
 
-/** Sends what `as` would say to `to`, from wherever the test wants, with what key it wants. */
+/** Sends a control message of relay `as` to `to`; source, start and key may be forged. */
 function say(
   world: World,
   {
@@ -67,7 +67,7 @@ const close = (world: World): ControlMessage => ({
   subject: { tenant: 'default', connectionId: CONNECTION_ID, role: 0 },
 });
 
-t.test('forged control is dropped and counted by reason', async (t) => {
+t.test('a forged control message is dropped and counted by reason', async (t) => {
   const { world, fra, nyc, b } = established();
   const { drops } = nyc.rules.context.trunk;
   say(world, { as: fra, to: nyc, key: new Uint8Array(32) }, close(world));
@@ -81,34 +81,41 @@ t.test('forged control is dropped and counted by reason', async (t) => {
   t.equal(drops.trunk_control_unknown_relay, 1);
   t.same(b.closed, []);
   say(world, { as: fra, to: nyc }, close(world));
-  t.same(b.closed, [437], 'the genuine one closes');
+  t.same(b.closed, [437], 'the genuine message closes');
 });
 
-t.test('a start from the future is believed of the registry only, and not for ever', async (t) => {
-  const { world, fra, nyc, b } = established();
-  const { trunk } = nyc.rules.context;
-  const ahead = world.clock.now() + 86_400_000;
-  say(world, { as: fra, to: nyc, start: ahead }, close(world));
-  t.equal(trunk.drops.trunk_control_old_start, 1, 'a message of a process whose clock was ahead');
-  t.same(b.closed, [], 'ends nothing');
+t.test(
+  'a start in the future is accepted only from the registry, and replaced by the next one',
+  async (t) => {
+    const { world, fra, nyc, b } = established();
+    const { trunk } = nyc.rules.context;
+    const ahead = world.clock.now() + 86_400_000;
+    say(world, { as: fra, to: nyc, start: ahead }, close(world));
+    t.equal(trunk.drops.trunk_control_old_start, 1, 'in a control message');
+    t.same(b.closed, [], 'ends nothing');
 
-  const records = (start: number) =>
-    [...trunk.relays.all()].map(({ id, record }) =>
-      id === fra.id ? { ...record, start } : record,
+    const records = (start: number) =>
+      [...trunk.relays.all()].map(({ id, record }) =>
+        id === fra.id ? { ...record, start } : record,
+      );
+    nyc.rules.updateRelays(records(ahead));
+    t.equal(trunk.relays.get(fra.id)?.incarnation, ahead, 'in the registry');
+    nyc.rules.updateRelays(records(fra.local.incarnation + 1));
+    t.equal(
+      trunk.relays.get(fra.id)?.incarnation,
+      fra.local.incarnation + 1,
+      'the next start, from a correct clock',
     );
-  nyc.rules.updateRelays(records(ahead));
-  t.equal(trunk.relays.get(fra.id)?.incarnation, ahead, 'the directory lists that process');
-  nyc.rules.updateRelays(records(fra.local.incarnation + 1));
-  t.equal(
-    trunk.relays.get(fra.id)?.incarnation,
-    fra.local.incarnation + 1,
-    'the next one, with a right clock',
-  );
-  nyc.rules.updateRelays(records(fra.local.incarnation));
-  t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1, 'an older one');
-});
+    nyc.rules.updateRelays(records(fra.local.incarnation));
+    t.equal(
+      trunk.relays.get(fra.id)?.incarnation,
+      fra.local.incarnation + 1,
+      'an older start is ignored',
+    );
+  },
+);
 
-t.test('a relay cannot close or join what is not with it', async (t) => {
+t.test('a relay cannot close a leg whose other end is at another relay', async (t) => {
   const { world, nyc, b } = established();
   const third = world.addRelay('lon-1', '192.0.2.30');
   world.introduce();
@@ -120,7 +127,7 @@ t.test('a relay cannot close or join what is not with it', async (t) => {
   t.same(b.closed, []);
 });
 
-t.test('a relay that refuses an offer is named to the peer, with its code', async (t) => {
+t.test('the 447 after a refused offer names the relay and its code', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   a.allocate(nyc.service);
   a.connect(b.address);
@@ -131,7 +138,7 @@ t.test('a relay that refuses an offer is named to the peer, with its code', asyn
   t.equal(a.connectAnswer?.u32(AttributeType.RefusalCause), RefusalCause.relaysUnreachable);
 });
 
-t.test('an offer from a relay that the Allocate did not name does not count', async (t) => {
+t.test('an offer from another relay than the Allocate named is ignored', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   const third = world.addRelay('lon-1', '192.0.2.30');
   world.introduce();
@@ -155,7 +162,7 @@ t.test('an offer from a relay that the Allocate did not name does not count', as
   t.equal(nyc.plane.sessions.size, 0);
 });
 
-t.test('data on an unbound index closes the sender’s leg', async (t) => {
+t.test('a record on an unbound index closes the sender’s leg', async (t) => {
   const { world, a, b, fra, nyc } = established();
   const index = nyc.rules.context.legs.all()[0]?.sessionIndex ?? 0;
   const relayIndex = nyc.rules.context.trunk.relays.get('fra-1')?.relayIndex ?? 0;
@@ -171,7 +178,7 @@ t.test('data on an unbound index closes the sender’s leg', async (t) => {
   t.equal(fra.rules.context.legs.size, 0);
 });
 
-t.test('a relay that started anew ends its connections with 447 and gets new keys', async (t) => {
+t.test('connections with a relay that restarted end with 447, and its keys change', async (t) => {
   const { world, a, b, fra, nyc } = established();
   const before = nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key;
   const start = fra.local.incarnation + 5_000;
@@ -187,34 +194,37 @@ t.test('a relay that started anew ends its connections with 447 and gets new key
   t.notSame(nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key, before);
 });
 
-t.test('a restart is also learnt from the registry', async (t) => {
+t.test('a restart that the registry shows ends the connections', async (t) => {
   const { fra, nyc, b } = established();
   nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
-  t.same(b.closed.length, 0, 'still under way');
+  t.same(b.closed.length, 0, 'the Closed indication has not arrived');
   t.equal(nyc.rules.context.legs.size, 0);
 });
 
-t.test('a silent relay that carries traffic is gone after 5 s: 447', async (t) => {
-  const { world, a, fra } = established();
-  const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
-  const traffic = (ms: number) => {
-    for (let passed = 0; passed < ms; passed += 100) {
-      fra.plane.recordsSent.set(relayIndex, (fra.plane.recordsSent.get(relayIndex) ?? 0) + 1);
-      world.pass(100);
-    }
-  };
-  world.answers = () => false;
-  world.pass(20_000);
-  t.same(a.closed, [], 'an idle connection is left alone');
-  const probes = fra.plane.probes.length;
-  traffic(4_900);
-  t.same(a.closed, []);
-  traffic(300);
-  t.same(a.closed, [447]);
-  t.ok(fra.plane.probes.length - probes >= 50, 'ten probes a second');
-});
+t.test(
+  'a relay with traffic that answers no probe counts as gone after 5 s, and its legs end with 447',
+  async (t) => {
+    const { world, a, fra } = established();
+    const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
+    const traffic = (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        fra.plane.recordsSent.set(relayIndex, (fra.plane.recordsSent.get(relayIndex) ?? 0) + 1);
+        world.pass(100);
+      }
+    };
+    world.answers = () => false;
+    world.pass(20_000);
+    t.same(a.closed, [], 'not without traffic');
+    const probes = fra.plane.probes.length;
+    traffic(4_900);
+    t.same(a.closed, []);
+    traffic(300);
+    t.same(a.closed, [447]);
+    t.ok(fra.plane.probes.length - probes >= 50, 'ten probes a second');
+  },
+);
 
-t.test('a dead relay is noticed whatever the traffic was like before', async (t) => {
+t.test('a dead relay counts as gone also after sparse or one-way traffic', async (t) => {
   for (const kind of ['sparse', 'only received'] as const) {
     const { world, a, fra } = established();
     const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
@@ -230,35 +240,38 @@ t.test('a dead relay is noticed whatever the traffic was like before', async (t)
   }
 });
 
-t.test('a relay that only stood still is told what was ended meanwhile', async (t) => {
-  const { world, a, b, fra, nyc } = established();
-  const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
-  world.answers = ({ from }) => from !== 'fra-1';
-  fra.plane.recordsSent.set(relayIndex, 1);
-  world.pass(5_300);
-  t.same(a.closed, [447]);
-  t.equal(nyc.rules.context.legs.size, 1, 'nyc knows nothing of it');
-  world.answers = () => true;
-  world.pass(1_000);
-  t.same(b.closed, [437]);
-  t.equal(nyc.rules.context.legs.size, 0);
-});
+t.test(
+  'a relay that answers again gets a Close for each connection that ended meanwhile',
+  async (t) => {
+    const { world, a, b, fra, nyc } = established();
+    const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
+    world.answers = ({ from }) => from !== 'fra-1';
+    fra.plane.recordsSent.set(relayIndex, 1);
+    world.pass(5_300);
+    t.same(a.closed, [447]);
+    t.equal(nyc.rules.context.legs.size, 1, 'nyc still has its leg');
+    world.answers = () => true;
+    world.pass(1_000);
+    t.same(b.closed, [437]);
+    t.equal(nyc.rules.context.legs.size, 0);
+  },
+);
 
-t.test('a relay that started anew begins with new replay windows', async (t) => {
+t.test('a relay that restarted gets new replay windows', async (t) => {
   const { fra, nyc } = established();
   nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
-  t.same(nyc.plane.trunkPeersRemoved, [0], 'out of the data plane, and in again');
+  t.same(nyc.plane.trunkPeersRemoved, [0], 'removed from the data plane and added again');
   t.ok(nyc.plane.trunkPeers.has(0));
 });
 
-t.test('a relay that left the registry is kept while legs refer to it', async (t) => {
+t.test('a relay that left the registry is kept until its last leg ends', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   a.allocate(nyc.service);
   fra.rules.updateRelays([fra.record]);
   const before = fra.rules.context.trunk.relays.get('nyc-1');
   t.ok(before);
   fra.rules.updateRelays([fra.record, nyc.record]);
-  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), before, 'and is the same when it returns');
+  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), before, 'the same object after its return');
   b.allocate(fra.service);
   a.connect(b.address);
   b.connect(a.address);
@@ -266,10 +279,10 @@ t.test('a relay that left the registry is kept while legs refer to it', async (t
   fra.rules.updateRelays([fra.record]);
   a.refresh(0);
   world.pass(1_000);
-  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), undefined, 'and goes with the last leg');
+  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), undefined, 'removed with the last leg');
 });
 
-t.test('the connections of a relay that is gone end a few hundred at a time', async (t) => {
+t.test('the connections of a relay that restarted end in batches', async (t) => {
   const { world, fra, nyc } = twoRelays();
   const peers = [];
   for (let n = 0; n < 600; n += 1) {
@@ -292,7 +305,7 @@ t.test('the connections of a relay that is gone end a few hundred at a time', as
   t.equal(peers.filter(({ closed }) => closed.length === 1).length, 600);
 });
 
-t.test('a relay that answers its probes is not gone', async (t) => {
+t.test('a relay that answers its probes does not count as gone', async (t) => {
   const { world, a, fra } = established();
   const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
   for (let n = 0; n < 100; n += 1) {
@@ -303,7 +316,7 @@ t.test('a relay that answers its probes is not gone', async (t) => {
   t.equal(Math.round([...fra.rules.context.trunk.relays.all()][0]?.rttNs ?? 0), 1_000_000);
 });
 
-t.test('at midnight the data plane gets the new day’s keys', async (t) => {
+t.test('at midnight (UTC) the data plane gets the next day’s keys', async (t) => {
   const { world, fra } = established();
   const epochs = () => fra.plane.trunkPeers.get(0)?.receiveKeys.map(({ epoch }) => epoch);
   const [, today = 0] = epochs() ?? [];
@@ -312,7 +325,7 @@ t.test('at midnight the data plane gets the new day’s keys', async (t) => {
   t.same(epochs(), [today, today + 1, today + 2]);
 });
 
-t.test('a leg that began anew under the same name ends the old connection', async (t) => {
+t.test('a new leg of the same name ends the old connection at the other relay', async (t) => {
   const { world, a, b, fra, nyc } = established();
   world.lose = ({ to }) => to.port === 3480;
   a.refresh(0);
@@ -327,10 +340,10 @@ t.test('a leg that began anew under the same name ends the old connection', asyn
   t.equal(a.connectAnswer?.messageClass, 'success');
   t.equal(b.connectAnswer?.messageClass, 'success');
   world.pass(10_000);
-  t.same([a.closed, b.closed], [[], [437]], 'and no late close ends the new one');
+  t.same([a.closed, b.closed], [[], [437]], 'no late Close ends the new connection');
 });
 
-t.test('offers are bounded for each sender, and forgotten after 30 s', async (t) => {
+t.test('offers of one relay are limited to 16,384 and forgotten after 30 s', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   const offer = (n: number): ControlMessage => ({
     type: 'offer',

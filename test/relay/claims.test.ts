@@ -16,7 +16,7 @@ import { CLUSTER_SECRET, type Flight, World, type WorldRelay } from './world/ind
 
 const NOWHERE = parseAddress('192.0.2.99:3480');
 
-/** nyc-1 challenges; fra-1 and a third relay are there to be challenged. */
+/** Three relays. The claim checker is that of nyc-1. */
 function world({ introduced = true } = {}) {
   const world = new World();
   let results = 0;
@@ -42,7 +42,7 @@ const challengesIn = (flights: readonly Flight[]) =>
     return decoded.ok && isChallenge(decoded.message);
   });
 
-t.test('a relay proves that it is at its service and its trunk address', async (t) => {
+t.test('a relay proves its service address and its trunk address', async (t) => {
   const { world: w, fra, checker, challenge, results } = world();
   checker.appoint([challenge(fra, fra.service), challenge(fra, fra.trunk)]);
   t.same(checker.results(), []);
@@ -51,9 +51,9 @@ t.test('a relay proves that it is at its service and its trunk address', async (
     { id: 'fra-1', address: '192.0.2.10:3478', proved: true },
     { id: 'fra-1', address: '192.0.2.10:3480', proved: true },
   ]);
-  t.ok(results() >= 2, 'the directory is to be told at once');
+  t.ok(results() >= 2, 'the result is reported at once');
   w.pass(5_000);
-  t.equal(challengesIn(w.log).length, 2, 'and it is not asked again');
+  t.equal(challengesIn(w.log).length, 2, 'no challenge after a proof');
   t.same(fra.rules.claimResponder.counts, { answered: 2, refused: 0, over: 0 });
   const lengths = w.log
     .filter(({ to }) => to.port === 3480 && to.address === '192.0.2.20')
@@ -62,11 +62,11 @@ t.test('a relay proves that it is at its service and its trunk address', async (
   const [asked] = challengesIn(w.log);
   t.ok(
     lengths.every((length) => length <= (asked?.data.length ?? 0)),
-    'no answer is longer',
+    'no response is longer than the challenge',
   );
 });
 
-t.test('another relay at the address, or none, proves nothing', async (t) => {
+t.test('a claim is not proved if another relay or none is at the address', async (t) => {
   const { world: w, fra, sin, checker, challenge } = world();
   checker.appoint([
     challenge(fra, sin.service),
@@ -85,7 +85,7 @@ t.test('another relay at the address, or none, proves nothing', async (t) => {
   t.match(text, 'turnpike_relay_claim_challenges_total{event="refused"} 12');
 });
 
-t.test('one lost challenge or answer is none too many', async (t) => {
+t.test('a claim is proved although two datagrams are lost', async (t) => {
   const { world: w, fra, checker, challenge } = world();
   checker.appoint([challenge(fra, fra.service)]);
   let lost = 0;
@@ -94,20 +94,23 @@ t.test('one lost challenge or answer is none too many', async (t) => {
   t.match(checker.results(), [{ proved: true }]);
 });
 
-t.test('a relay that knows no registry answers those that it was told of', async (t) => {
-  const { world: w, fra, nyc, checker, challenge } = world({ introduced: false });
-  checker.appoint([challenge(fra, fra.service)]);
-  w.pass(1_000);
-  t.same(checker.results(), []);
-  fra.rules.claimResponder.tell([
-    { ...nyc.record, id: 'bad-1', publicKey: Buffer.alloc(32).toString('base64') },
-    nyc.record,
-  ]);
-  w.pass(1_000);
-  t.match(checker.results(), [{ proved: true }]);
-});
+t.test(
+  'a relay without a registry answers challenges of the relays that the directory named',
+  async (t) => {
+    const { world: w, fra, nyc, checker, challenge } = world({ introduced: false });
+    checker.appoint([challenge(fra, fra.service)]);
+    w.pass(1_000);
+    t.same(checker.results(), []);
+    fra.rules.claimResponder.tell([
+      { ...nyc.record, id: 'bad-1', publicKey: Buffer.alloc(32).toString('base64') },
+      nyc.record,
+    ]);
+    w.pass(1_000);
+    t.match(checker.results(), [{ proved: true }]);
+  },
+);
 
-t.test('what is wrong with a challenge, or with an answer', async (t) => {
+t.test('a wrong challenge gets no response, and a wrong response proves nothing', async (t) => {
   const { world: w, fra, nyc, sin, checker, challenge } = world();
   const keys = (from: WorldRelay, to: WorldRelay) =>
     controlKeysOf(from.local, to.record) as ControlKeys;
@@ -128,7 +131,7 @@ t.test('what is wrong with a challenge, or with an answer', async (t) => {
       'of an unknown relay',
       encodeChallenge({ id: 'who-1', incarnation: incarnation(1) }, sendKey, id),
     ],
-    ['with an attribute that must be known', odd(nyc, sendKey, id)],
+    ['with an unknown required attribute', odd(nyc, sendKey, id)],
   ];
   for (const [what, data] of noAnswer) t.equal(ask(data), 0, what);
   t.equal(fra.rules.server.stats.client.challenges, 0);
@@ -154,7 +157,7 @@ t.test('what is wrong with a challenge, or with an answer', async (t) => {
   const right = encodeProof(fra.local, keys(fra, nyc).sendKey, asked);
   w.send({ from: NOWHERE, to: nyc.trunk, data: right });
   w.pump();
-  t.match(checker.results(), [{ proved: true }], 'a wrong answer does not end the waiting');
+  t.match(checker.results(), [{ proved: true }], 'the right response after wrong ones');
 });
 
 function odd({ local }: WorldRelay, key: Uint8Array, id: Uint8Array): Uint8Array {
@@ -167,7 +170,7 @@ function odd({ local }: WorldRelay, key: Uint8Array, id: Uint8Array): Uint8Array
     .finish();
 }
 
-t.test('a flood of forged challenges does not hide those of known hosts', async (t) => {
+t.test('a flood of forged challenges does not use the budget of registered hosts', async (t) => {
   const { world: w, fra, nyc, checker, challenge } = world();
   const forged = encodeChallenge(nyc.local, new Uint8Array(32), new Uint8Array(12));
   for (let n = 0; n < 3 * CLAIM_ANSWERS_PER_SECOND; n += 1) {
@@ -178,33 +181,36 @@ t.test('a flood of forged challenges does not hide those of known hosts', async 
   t.match(checker.results(), [{ proved: true }]);
 });
 
-t.test('challenges are bounded, and go to addresses alone', async (t) => {
-  const { world: w, fra, nyc, checker, challenge } = world();
-  const { publicKey } = fra.record;
-  checker.appoint([
-    challenge(nyc, fra.service),
-    { id: 'fra-1', publicKey, address: 'example.org:3478' },
-    { id: 'fra-1', publicKey, address: '224.0.0.1:3478' },
-    { id: 'fra-1', publicKey, address: '[2001:db8::1]:3478' },
-    { id: 'fra-1', publicKey: Buffer.alloc(32).toString('base64'), address: '192.0.2.10:3478' },
-  ]);
-  w.pass(1_000);
-  t.equal(challengesIn(w.log).length, 0);
-  const many = Array.from({ length: 200 }, (_, index) => ({
-    id: 'fra-1',
-    publicKey,
-    address: `10.0.0.${index}:3478`,
-  }));
-  checker.appoint(many);
-  w.pass(100);
-  t.equal(challengesIn(w.log).length, CHECK_LIMITS.claimChallengesMax);
-  checker.appoint([]);
-  w.pass(5_000);
-  t.equal(challengesIn(w.log).length, CHECK_LIMITS.claimChallengesMax);
-  t.same(checker.results(), []);
-});
+t.test(
+  'challenges are limited in number, and none goes to an invalid or unsuitable address',
+  async (t) => {
+    const { world: w, fra, nyc, checker, challenge } = world();
+    const { publicKey } = fra.record;
+    checker.appoint([
+      challenge(nyc, fra.service),
+      { id: 'fra-1', publicKey, address: 'example.org:3478' },
+      { id: 'fra-1', publicKey, address: '224.0.0.1:3478' },
+      { id: 'fra-1', publicKey, address: '[2001:db8::1]:3478' },
+      { id: 'fra-1', publicKey: Buffer.alloc(32).toString('base64'), address: '192.0.2.10:3478' },
+    ]);
+    w.pass(1_000);
+    t.equal(challengesIn(w.log).length, 0);
+    const many = Array.from({ length: 200 }, (_, index) => ({
+      id: 'fra-1',
+      publicKey,
+      address: `10.0.0.${index}:3478`,
+    }));
+    checker.appoint(many);
+    w.pass(100);
+    t.equal(challengesIn(w.log).length, CHECK_LIMITS.claimChallengesMax);
+    checker.appoint([]);
+    w.pass(5_000);
+    t.equal(challengesIn(w.log).length, CHECK_LIMITS.claimChallengesMax);
+    t.same(checker.results(), []);
+  },
+);
 
-t.test('the vectors of PROTOCOL.md section 7', async (t) => {
+t.test('a challenge and its proof are encoded as in PROTOCOL.md section 7', async (t) => {
   const local = (id: string) => {
     const { privateKey, publicKey } = relayKeyPair(relaySecret(CLUSTER_SECRET, id));
     return {

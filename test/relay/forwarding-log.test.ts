@@ -19,21 +19,21 @@ function setUp() {
   return { counters, after };
 }
 
-t.test('nothing to say, nothing said', async (t) => {
+t.test('nothing is logged while the counters are zero', async (t) => {
   const { after } = setUp();
   t.same(after(10_000), []);
 });
 
-t.test('refused segments are spoken of once', async (t) => {
+t.test('refused segments are logged once', async (t) => {
   const { counters, after } = setUp();
   counters.segments_refused = 1n;
-  t.same(after(4_999), [], 'not looked at yet');
+  t.same(after(4_999), [], 'before the first check');
   t.same(after(1), ['segments-refused']);
   counters.segments_refused = 9n;
   t.same(after(100_000), []);
 });
 
-t.test('drops are spoken of once a minute, with how many are new', async (t) => {
+t.test('new drops are logged at most once a minute, with their number', async (t) => {
   const { counters, after } = setUp();
   counters.receive_dropped = 7n;
   t.same(after(5_000), [['receive-dropped', 7]]);

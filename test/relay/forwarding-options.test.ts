@@ -2,7 +2,7 @@ import t from 'tap';
 import { FORWARDING_NAMES, forwardingOptions } from '../../src/relay/forwarding-options.js';
 import { Relay } from '../../src/relay/index.js';
 
-/** One value of each that is refused. */
+/** An invalid value of each option. */
 const REFUSED: Readonly<Record<(typeof FORWARDING_NAMES)[number], unknown>> = {
   workers: 0,
   trunkMtuBytes: 1,
@@ -12,7 +12,7 @@ const REFUSED: Readonly<Record<(typeof FORWARDING_NAMES)[number], unknown>> = {
   xdp: { interfaces: [] },
 };
 
-t.test('every forwarding option of a relay is checked as its data plane does', async (t) => {
+t.test('Relay.open refuses an invalid value of every forwarding option by its name', async (t) => {
   for (const name of FORWARDING_NAMES) {
     const opening = Relay.open({
       id: 'fra-1',
@@ -28,7 +28,7 @@ t.test('every forwarding option of a relay is checked as its data plane does', a
   }
 });
 
-t.test('those that were not given are left to the data plane', async (t) => {
+t.test('forwarding options that are undefined are not passed to the data plane', async (t) => {
   const options = { id: 'fra-1', workers: 2, cpus: undefined, coalescingUs: 0 };
   t.strictSame(forwardingOptions(options), { workers: 2, coalescingUs: 0 });
 });

@@ -6,7 +6,7 @@ import { World } from './world/index.js';
 
 const WORKERS = [0, 1, 2, 3];
 
-/** A relay of four workers and another one; what the workers' ports were told is remembered. */
+/** A relay of four workers, and another relay. `closed` has each change of the closed lanes. */
 function fourWorkers(answers: World['answers'] = () => true) {
   const world = new World();
   world.answers = answers;
@@ -36,22 +36,22 @@ function fourWorkers(answers: World['answers'] = () => true) {
 const isClosed = (closed: string | undefined, worker: number) =>
   closed?.split(',').includes(String(worker));
 
-t.test('every worker has its own port as soon as that was answered, all in one', async (t) => {
+t.test('all workers send from their own ports as soon as these are answered', async (t) => {
   const { world, closed, peer } = fourWorkers();
-  t.same(closed, ['0,1,2,3'], 'nothing is known of them');
+  t.same(closed, ['0,1,2,3'], 'no port is answered yet');
   world.pass(500);
   t.same(closed, ['0,1,2,3', ''], 'a round trip after the trunk port');
   t.equal(peer()?.laneSet, 1);
   world.pass(600_000);
-  t.equal(closed.length, 2, 'and that is all');
+  t.equal(closed.length, 2, 'no later change');
 });
 
-t.test('a port that never was answered carries nothing, at no time', async (t) => {
+t.test('a port that is never answered stays closed', async (t) => {
   const { world, fra, nyc, closed, news, peer } = fourWorkers(({ worker }) => worker !== 1);
   world.pass(20_000);
   t.same(peer()?.lanesClosed, [1]);
   t.match(news, [{ type: 'lanes-closed', workers: [1] }]);
-  // The other relay starts anew: nothing that was learnt is forgotten to the worse.
+  // A restart of the other relay does not open the lane.
   nyc.local.incarnation = incarnation(nyc.local.incarnation + 1);
   fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pass(20_000);
@@ -59,14 +59,14 @@ t.test('a port that never was answered carries nothing, at no time', async (t) =
   t.same(peer()?.lanesClosed, [1]);
 });
 
-t.test('only the trunk port is let in, from the start', async (t) => {
+t.test('all lanes stay closed if only the trunk port is answered', async (t) => {
   const { world, closed, news } = fourWorkers(({ worker }) => worker === undefined);
   world.pass(60_000);
   t.same(closed, ['0,1,2,3']);
-  t.match(news, [{ type: 'lanes-closed', workers: WORKERS }], 'said once');
+  t.match(news, [{ type: 'lanes-closed', workers: WORKERS }], 'reported once');
 });
 
-t.test('another way begins with the trunk port, too', async (t) => {
+t.test('lanes of a new path are closed until its ports are answered', async (t) => {
   const { world, fra, nyc, closed, peer } = fourWorkers();
   world.pass(2_000);
   t.same(peer()?.lanesClosed, []);
@@ -81,7 +81,7 @@ t.test('another way begins with the trunk port, too', async (t) => {
   t.ok(closed.slice(before).every((now) => now === '0,1,2,3'));
 });
 
-t.test('an old relay is sent to from every port that it answers', async (t) => {
+t.test('ports that a relay without path probes answers are used', async (t) => {
   const old: World['answers'] = ({ bytes, worker }) => bytes === undefined && worker !== 2;
   const { world, closed, peer } = fourWorkers(old);
   world.pass(20_000);
@@ -89,20 +89,23 @@ t.test('an old relay is sent to from every port that it answers', async (t) => {
   t.ok(closed.every((now) => isClosed(now, 2)));
 });
 
-t.test('a port that is shut later is left within four seconds of use', async (t) => {
-  const { world, remote, peer } = fourWorkers();
-  world.pass(2_000);
-  remote().connections = 1;
-  world.pass(10_000);
-  t.same(peer()?.lanesClosed, []);
-  world.answers = ({ worker }) => worker !== 3;
-  world.pass(4_000);
-  t.same(peer()?.lanesClosed, [3]);
-  world.answers = () => true;
-  world.pass(2_500);
-  t.same(peer()?.lanesClosed, [], 'and taken again');
-  remote().connections = 0;
-});
+t.test(
+  'a port that is no longer answered is closed within 4 s while connections use it',
+  async (t) => {
+    const { world, remote, peer } = fourWorkers();
+    world.pass(2_000);
+    remote().connections = 1;
+    world.pass(10_000);
+    t.same(peer()?.lanesClosed, []);
+    world.answers = ({ worker }) => worker !== 3;
+    world.pass(4_000);
+    t.same(peer()?.lanesClosed, [3]);
+    world.answers = () => true;
+    world.pass(2_500);
+    t.same(peer()?.lanesClosed, [], 'opened again when it is answered');
+    remote().connections = 0;
+  },
+);
 
 t.test('one lost datagram closes no port', async (t) => {
   const { world, remote, closed } = fourWorkers();

@@ -14,17 +14,17 @@ function made({ chosen, isPublic = false }: { chosen?: number; isPublic?: boolea
   return { time, own, changes };
 }
 
-t.test('one from the clock follows it until other relays can know it', async (t) => {
+t.test('an incarnation from the clock follows a correction of it until `settle`', async (t) => {
   const { time, own, changes } = made({});
   time.now = 900;
-  t.equal(own.toRegister(), 900, 'the clock was put right');
+  t.equal(own.toRegister(), 900, 'the clock was set back');
   own.settle();
   time.now = 5_000;
   t.equal(own.toRegister(), 900);
   t.same(changes, [900]);
 });
 
-t.test('one that was chosen stays, but above what the directory remembers', async (t) => {
+t.test('a chosen incarnation stays unless the directory raises it', async (t) => {
   const { own, changes } = made({ chosen: 7 });
   t.equal(own.toRegister(), 7);
   own.raise(9);

@@ -4,7 +4,7 @@ import { incarnation } from '../../src/registry/incarnation.js';
 import { seededRandom } from '../setup/seeded-random.js';
 import { dualStack, type ProbeFlight, twoRelays, World } from './world/index.js';
 
-t.test('an old relay is measured by plain probes', async (t) => {
+t.test('a relay that answers only plain probes is measured by those', async (t) => {
   const { world, fra, nyc } = twoRelays();
   world.answers = ({ bytes }) => bytes === undefined;
   nyc.local.incarnation = incarnation(nyc.local.incarnation + 1);
@@ -15,33 +15,33 @@ t.test('an old relay is measured by plain probes', async (t) => {
   t.equal([...fra.rules.context.trunk.relays.all()][0]?.rttNs, 1e6);
   world.answers = () => true;
   world.pass(30_000);
-  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'it was none after all');
+  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'path probes once it answers them');
 });
 
-t.test('an old one with several ways is judged by the one that it is asked by', async (t) => {
+t.test('such a relay with several paths is judged by the path that is probed', async (t) => {
   const { world, fra, news, peer } = dualStack();
   const unreachable = () => [...fra.rules.context.trunk.relays.unreachable()];
   world.answers = ({ bytes }) => bytes === undefined;
   world.pass(20_000);
-  t.strictSame([unreachable(), peer()?.bundleBytesMax], [[], undefined], 'known to be old');
+  t.strictSame([unreachable(), peer()?.bundleBytesMax], [[], undefined], 'classified as old');
   world.answers = () => false;
   world.pass(4_000);
   t.strictSame(unreachable(), []);
   world.pass(56_000);
   t.strictSame(unreachable(), [{ id: 'nyc-1', reason: 'no-answer' }]);
-  t.equal(news.filter(({ type }) => type === 'reachability').length, 1, 'told once');
+  t.equal(news.filter(({ type }) => type === 'reachability').length, 1, 'reported once');
   world.answers = ({ bytes }) => bytes === undefined;
   world.pass(10_000);
-  t.strictSame(unreachable(), [], 'and reachable when it answers again');
+  t.strictSame(unreachable(), [], 'reachable when it answers again');
 });
 
-/** What a relay of a release before path probes answers, on a network that loses some. */
+/** Answers as a relay without path probes, with loss in each direction. */
 function lossyOld(share: number, seed: number) {
   const random = seededRandom(seed);
   return ({ bytes }: ProbeFlight) => bytes === undefined && random() > share && random() > share;
 }
 
-t.test('an old relay is never held unreachable at 30 % loss each way', async (t) => {
+t.test('an old relay never counts as unreachable at 30 % loss each way', async (t) => {
   for (let seed = 1; seed <= 40; seed++) {
     const world = new World();
     world.answers = lossyOld(0.3, 7_919 * seed);
@@ -57,33 +57,36 @@ t.test('an old relay is never held unreachable at 30 % loss each way', async (t)
       if (unreachable.length > 0) t.fail(`seed ${seed}, second ${seconds}`);
     }
     t.same(news, []);
-    t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined, 'and is known to be old');
+    t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined, 'classified as old');
   }
 });
 
-t.test('nor are a hundred of them, which are asked less often', async (t) => {
-  const world = new World();
-  world.answersAll = true;
-  world.answers = lossyOld(0.3, 31);
-  const fra = world.addRelay('fra-1', '192.0.2.10');
-  const template = world.addRelay('nyc-1', '192.0.2.20').record;
-  const others = Array.from({ length: 100 }, (_, n) => {
-    const address = parseAddress(`10.0.0.${n}:3480`);
-    return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
-  });
-  fra.rules.updateRelays([fra.record, ...others]);
-  const held = new Set<string>();
-  for (let seconds = 0; seconds < 120; seconds++) {
-    world.pass(1_000);
-    for (const { id } of fra.rules.context.trunk.relays.unreachable())
-      held.add(`${id} at ${seconds} s`);
-  }
-  t.same([...held], []);
-  const sizes = [...fra.plane.trunkPeers.values()].map(({ bundleBytesMax }) => bundleBytesMax);
-  t.same([...new Set(sizes)], [undefined], 'all are known to be old');
-});
+t.test(
+  'a hundred old relays, which are probed less often, never count as unreachable at 30 % loss',
+  async (t) => {
+    const world = new World();
+    world.answersAll = true;
+    world.answers = lossyOld(0.3, 31);
+    const fra = world.addRelay('fra-1', '192.0.2.10');
+    const template = world.addRelay('nyc-1', '192.0.2.20').record;
+    const others = Array.from({ length: 100 }, (_, n) => {
+      const address = parseAddress(`10.0.0.${n}:3480`);
+      return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
+    });
+    fra.rules.updateRelays([fra.record, ...others]);
+    const held = new Set<string>();
+    for (let seconds = 0; seconds < 120; seconds++) {
+      world.pass(1_000);
+      for (const { id } of fra.rules.context.trunk.relays.unreachable())
+        held.add(`${id} at ${seconds} s`);
+    }
+    t.same([...held], []);
+    const sizes = [...fra.plane.trunkPeers.values()].map(({ bundleBytesMax }) => bundleBytesMax);
+    t.same([...new Set(sizes)], [undefined], 'all are classified as old');
+  },
+);
 
-t.test('nor is its connection ended before that is known', async (t) => {
+t.test('connections with an old relay are not ended before it is classified', async (t) => {
   for (const answered of [1, 2]) {
     const { world, fra } = twoRelays();
     let plain = 0;
@@ -101,7 +104,7 @@ t.test('nor is its connection ended before that is known', async (t) => {
   }
 });
 
-t.test('a relay that answers neither kind is unreachable after 5 s as any other', async (t) => {
+t.test('a relay that answers neither kind of probe is unreachable after 5 s', async (t) => {
   const { world, fra } = twoRelays();
   world.answers = () => false;
   world.pass(4_000);
@@ -110,7 +113,7 @@ t.test('a relay that answers neither kind is unreachable after 5 s as any other'
   t.same([...fra.rules.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
 });
 
-t.test('a new relay at 30 % loss is soon known for one', async (t) => {
+t.test('a new relay is recognized within a minute at 30 % loss', async (t) => {
   for (let seed = 1; seed <= 20; seed++) {
     const { world, fra } = twoRelays();
     const answers = lossyOld(0.3, 104_729 * seed);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { World } from './world/index.js';
 
-/** A relay of four workers and as many others as a registry holds. */
+/** A relay of four workers, and as many other relays as a registry can have. */
 function fullRegistry() {
   const world = new World();
   const fra = world.addRelay('fra-1', '192.0.2.10', { lanePorts: [4001, 4002, 4003, 4004] });
@@ -12,7 +12,7 @@ function fullRegistry() {
     return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
   });
   fra.rules.updateRelays([fra.record, ...others]);
-  /** Probes in the next second. */
+  /** Lets a second pass. @returns the number of probes in it */
   const second = () => {
     const before = fra.plane.probes.length;
     world.pass(1_000);
@@ -23,29 +23,32 @@ function fullRegistry() {
 
 t.test('probes stay within their budget at any size of the registry', async (t) => {
   const { fra, second } = fullRegistry();
-  // None of them answers, so all that can be urgent is.
+  // No relay answers, so every probe is urgent.
   for (let n = 0; n < 120; n++) {
     const probes = second();
     t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
   }
   const asked = new Set(fra.plane.probes.map(({ relayIndex }) => relayIndex));
-  t.equal(asked.size, 1_023, 'and nobody is left out');
+  t.equal(asked.size, 1_023, 'every relay is probed');
 });
 
-t.test('so they do where all answer and no port is measured yet', async (t) => {
-  const { world, fra, second } = fullRegistry();
-  world.answersAll = true;
-  for (let n = 0; n < 240; n++) {
-    const probes = second();
-    t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
-  }
-  const open = [...fra.plane.trunkPeers.values()].filter(
-    ({ lanesClosed }) => lanesClosed?.length === 0,
-  );
-  t.ok(open.length > 1_000, `${open.length} are sent to from all ports`);
-});
+t.test(
+  'probes stay within their budget while the ports to 1,023 relays are measured',
+  async (t) => {
+    const { world, fra, second } = fullRegistry();
+    world.answersAll = true;
+    for (let n = 0; n < 240; n++) {
+      const probes = second();
+      t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
+    }
+    const open = [...fra.plane.trunkPeers.values()].filter(
+      ({ lanesClosed }) => lanesClosed?.length === 0,
+    );
+    t.ok(open.length > 1_000, `${open.length} relays have all lanes open`);
+  },
+);
 
-t.test('so they do when peers ask for relays that do not answer', async (t) => {
+t.test('probes stay within their budget when peers name relays that do not answer', async (t) => {
   const { fra, others, second } = fullRegistry();
   for (let n = 0; n < 20; n++) second();
   const { trunk } = fra.rules.context;
@@ -59,11 +62,11 @@ t.test('so they do when peers ask for relays that do not answer', async (t) => {
   }
 });
 
-t.test('one that shares connections has its ports asked before all others', async (t) => {
+t.test('the ports to a relay with connections are probed first', async (t) => {
   const { world, fra, others, second } = fullRegistry();
   world.answersAll = true;
   for (let n = 0; n < 20; n++) second();
-  // One after the other, as those of the first are asked again before long.
+  // One after the other, because the ports to a relay with connections are soon probed again.
   for (const { id } of others.slice(-3)) {
     const remote = fra.rules.context.trunk.relays.get(id);
     if (!remote) throw new Error(`${id} is not known`);
@@ -73,10 +76,10 @@ t.test('one that shares connections has its ports asked before all others', asyn
   }
 });
 
-t.test('one that joins is asked soon, whatever else is new', async (t) => {
+t.test('a relay that joins is probed within a second', async (t) => {
   const { world, fra, others, second } = fullRegistry();
   world.answersAll = true;
-  // The relays' own answers take them off the list of new ones; ports and sizes remain.
+  // Answers end the first measurement of each relay; those of ports and sizes go on.
   for (let n = 0; n < 30; n++) second();
   const [template] = others;
   const address = parseAddress('10.1.0.0:3480');

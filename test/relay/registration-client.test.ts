@@ -17,7 +17,7 @@ import {
   relayRecord,
 } from '../directory/fixtures.js';
 
-/** A relay's registration with what it was told. */
+/** A relay's registration client; records the calls of its handlers and its log lines. */
 class Registered {
   readonly registries: Registry[] = [];
   readonly starts: number[] = [];
@@ -63,7 +63,7 @@ class Registered {
     return this.registries.at(-1)?.relays.map(({ id }) => id) ?? [];
   }
 
-  /** Waits until something it was told makes the condition true. */
+  /** Waits until the condition is true; checks it after each event. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
   }
@@ -91,7 +91,7 @@ async function openDirectory(test: Test, port = 0): Promise<Directory> {
   return directory;
 }
 
-/** Relays that may be chosen, as a peer sees them. */
+/** Returns the ids of the relays that the directory offers to peers. */
 async function listed(directory: Directory): Promise<string[]> {
   const headers = { authorization: `Bearer ${API_KEY}` };
   const response = await fetch(`${directory.url}/v1/relays`, { headers });
@@ -105,7 +105,7 @@ async function untilListed(directory: Directory, ids: string[]): Promise<void> {
   }
 }
 
-t.test('relays register, learn of each other and are confirmed', async (t) => {
+t.test('relays register, receive the registry and are listed', async (t) => {
   const directory = await openDirectory(t);
   const fra = new Registered(directory.url, 'fra-1', 1);
   await fra.client.registered;
@@ -131,13 +131,13 @@ t.test('relays register, learn of each other and are confirmed', async (t) => {
     t.match(await health.json(), { status: 'ok', relays: 1 });
     nyc.client.beatSoon();
   });
-  t.equal(nyc.events('registered').length, 1, 'whatever beats and registries came after it');
+  t.equal(nyc.events('registered').length, 1, 'logged once, whatever beats and registries follow');
   await nyc.client.stop();
   await nyc.client.stop();
   t.same(await listed(directory), []);
 });
 
-t.test('a directory killed and back: relays register again by themselves', async (t) => {
+t.test('relays register again with a directory that was restarted', async (t) => {
   const first = await openDirectory(t);
   const fra = new Registered(first.url, 'fra-1', 1);
   const nyc = new Registered(first.url, 'nyc-1', 2);
@@ -154,29 +154,40 @@ t.test('a directory killed and back: relays register again by themselves', async
   await untilListed(second, ['fra-1', 'nyc-1']);
   t.ok(
     [...fra.registries, ...nyc.registries].every(({ relays }) => relays.length > 0),
-    'a registry never became empty',
+    'no registry is empty',
   );
-  t.equal(fra.events('registered').length, 2, 'said once more');
-  t.same(fra.known, ['fra-1', 'nyc-1'], 'what the restarted directory did not list yet stayed');
+  t.equal(fra.events('registered').length, 2, 'logged once more');
+  t.same(
+    fra.known,
+    ['fra-1', 'nyc-1'],
+    'relays that the restarted directory did not list yet are kept',
+  );
 });
 
-t.test('a start lower than one known is raised, and supersedes the older process', async (t) => {
-  const directory = await openDirectory(t);
-  const older = new Registered(directory.url, 'fra-1', 1, { start: 1_800 });
-  await older.client.registered;
-  const newer = new Registered(directory.url, 'fra-1', 1, { start: 1_700 });
-  t.teardown(() => newer.client.stop());
-  await newer.client.registered;
-  t.same(newer.starts, [1_801]);
-  older.client.beatSoon();
-  await older.until(() => older.superseded > 0);
-  t.equal(older.client.state, 'superseded');
-  await older.client.stop();
-  const health = await fetch(`${directory.url}/healthz`);
-  t.match(await health.json(), { relays: 1 }, 'the older one did not deregister the newer one');
-});
+t.test(
+  'a start below the one that the directory has is raised, and supersedes the older process',
+  async (t) => {
+    const directory = await openDirectory(t);
+    const older = new Registered(directory.url, 'fra-1', 1, { start: 1_800 });
+    await older.client.registered;
+    const newer = new Registered(directory.url, 'fra-1', 1, { start: 1_700 });
+    t.teardown(() => newer.client.stop());
+    await newer.client.registered;
+    t.same(newer.starts, [1_801]);
+    older.client.beatSoon();
+    await older.until(() => older.superseded > 0);
+    t.equal(older.client.state, 'superseded');
+    await older.client.stop();
+    const health = await fetch(`${directory.url}/healthz`);
+    t.match(
+      await health.json(),
+      { relays: 1 },
+      'the older process does not deregister the newer one',
+    );
+  },
+);
 
-t.test('a relay with a wrong secret is told nothing and goes on trying', async (t) => {
+t.test('a relay with a wrong secret logs the refusal and continues to register', async (t) => {
   const directory = await openDirectory(t);
   const fra = new Registered(directory.url, 'fra-1', 1, { key: keyOf('nyc-1') });
   await fra.until(() => fra.logs.length > 0);
@@ -191,10 +202,14 @@ t.test('a relay with a wrong secret is told nothing and goes on trying', async (
   const refused = t.rejects(fra.client.registered, { code: 'ERR_TURNPIKE_CLOSED' });
   await fra.client.stop();
   await refused;
-  t.same([fra.registries, fra.starts, fra.superseded], [[], [], 0], 'nothing of it was believed');
+  t.same(
+    [fra.registries, fra.starts, fra.superseded],
+    [[], [], 0],
+    'the unsigned response is ignored',
+  );
 });
 
-t.test('a directory that is not there is unreachable, and said to be so once', async (t) => {
+t.test('an unreachable directory is logged once', async (t) => {
   const fra = new Registered('http://127.0.0.1:1', 'fra-1', 1);
   await fra.until(() => fra.logs.length > 0);
   fra.client.beatSoon();
@@ -202,43 +217,46 @@ t.test('a directory that is not there is unreachable, and said to be so once', a
   t.match(fra.logs, [{ level: 40, msg: 'directory unreachable', reason: 'ECONNREFUSED' }]);
 });
 
-t.test('a directory URL that is none is refused at once', async (t) => {
+t.test('an invalid directory URL throws', async (t) => {
   t.throws(() => new Registered('fra.example:8080', 'fra-1', 1), { code: 'ERR_TURNPIKE_CONFIG' });
 });
 
-t.test('what is not reached is reported, and checks are handed on', async (t) => {
-  const directory = await openDirectory(t);
-  const checks: string[] = [];
-  const clients = ['fra-1', 'nyc-1'].map((id, index) => {
-    const client = new RegistrationClient({
-      directoryUrl: directory.url,
-      id,
-      registrationKey: keyOf(id),
-      record: () => relayRecord(id, index + 1),
-      load: () => IDLE,
-      draining: () => false,
-      reachability: () => ({
-        trunk: id === 'fra-1' ? [{ id: 'nyc-1', reason: 'no-answer' }] : [],
-        service: [],
-      }),
-      onRegistry: () => {},
-      onChecks: (each) => checks.push(...each.map((check) => `${id}: ${check.id}`)),
-      onStart: () => {},
-      onSuperseded: () => {},
+t.test(
+  'unreachable relays are reported, and appointed checks are passed to the handler',
+  async (t) => {
+    const directory = await openDirectory(t);
+    const checks: string[] = [];
+    const clients = ['fra-1', 'nyc-1'].map((id, index) => {
+      const client = new RegistrationClient({
+        directoryUrl: directory.url,
+        id,
+        registrationKey: keyOf(id),
+        record: () => relayRecord(id, index + 1),
+        load: () => IDLE,
+        draining: () => false,
+        reachability: () => ({
+          trunk: id === 'fra-1' ? [{ id: 'nyc-1', reason: 'no-answer' }] : [],
+          service: [],
+        }),
+        onRegistry: () => {},
+        onChecks: (each) => checks.push(...each.map((check) => `${id}: ${check.id}`)),
+        onStart: () => {},
+        onSuperseded: () => {},
+      });
+      client.start();
+      t.teardown(() => client.stop());
+      return client;
     });
-    client.start();
-    t.teardown(() => client.stop());
-    return client;
-  });
-  await Promise.all(clients.map(({ registered }) => registered));
-  const apart = async () => (await directory.metrics()).includes('_pairs_apart 1');
-  while (!(await apart()) || new Set(checks).size < 2) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  t.same([...new Set(checks)].sort(), ['fra-1: nyc-1', 'nyc-1: fra-1']);
-});
+    await Promise.all(clients.map(({ registered }) => registered));
+    const apart = async () => (await directory.metrics()).includes('_pairs_apart 1');
+    while (!(await apart()) || new Set(checks).size < 2) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    t.same([...new Set(checks)].sort(), ['fra-1: nyc-1', 'nyc-1: fra-1']);
+  },
+);
 
-/** A directory that answers every request with this, and keeps what beats said. */
+/** A directory that answers every request with `answer`; records the bodies of beats. */
 async function stub(t: Test, answer: () => object) {
   const beats: Record<string, unknown>[] = [];
   const server = createServer(async (request, response) => {
@@ -261,7 +279,7 @@ async function stub(t: Test, answer: () => object) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, beats };
 }
 
-t.test('a directory that appoints no checks gets a short report', async (t) => {
+t.test('a directory that appoints no checks gets at most 32 entries of each report', async (t) => {
   const registry = { version: 'one', relays: [relayRecord('fra-1', 1)] };
   let check: { check?: [] } = {};
   const { url, beats } = await stub(t, () => ({ registryVersion: 'one', registry, ...check }));
@@ -295,13 +313,13 @@ t.test('a directory that appoints no checks gets a short report', async (t) => {
     return [trunk.length, service.length];
   };
   while (beats.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
-  t.strictSame(sizes(), [32, 32], 'an old one refuses a long body');
+  t.strictSame(sizes(), [32, 32], 'an old directory refuses a long body');
   check = { check: [] };
   while (sizes()[0] === 32) await new Promise((resolve) => setTimeout(resolve, 20));
   t.strictSame(sizes(), [500, 500]);
 });
 
-t.test('however often a relay has news, it beats twice a second', async (t) => {
+t.test('a relay beats at most about twice a second, however often its state changes', async (t) => {
   const directory = await openDirectory(t);
   const fra = new Registered(directory.url, 'fra-1', 1);
   t.teardown(() => fra.client.stop());
@@ -313,48 +331,51 @@ t.test('however often a relay has news, it beats twice a second', async (t) => {
     await sleep(50);
   }
   const count = (await beats(directory)) - before;
-  t.ok(count >= 3 && count <= 8, `${count} beats in 2 s and a bit`);
+  t.ok(count >= 3 && count <= 8, `${count} beats in a little over 2 s`);
 });
 
-/** Beats that a directory has answered. */
+/** Returns the number of beats that the directory has answered. */
 async function beats(directory: Directory): Promise<number> {
   const text = await directory.metrics();
   const row = /requests_total\{route="\/v1\/relays\/:id\/beat",status="200"\} (\d+)/;
   return Number(row.exec(text)?.[1] ?? 0);
 }
 
-t.test('a registry that cannot be fetched is said once, and asked for at the beats', async (t) => {
-  const directory = await openDirectory(t);
-  let fetches = 0;
-  // A proxy that lets everything pass but the registry.
-  const proxy = createServer((request, response) => {
-    const isFetch = request.method === 'GET';
-    if (isFetch) {
-      fetches += 1;
-      response.writeHead(502).end();
-      return;
-    }
-    const { method, headers, url } = request;
-    const onward = httpRequest(`${directory.url}${url}`, { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
+t.test(
+  'a registry that cannot be fetched is logged once and requested again at each beat',
+  async (t) => {
+    const directory = await openDirectory(t);
+    let fetches = 0;
+    // A proxy that forwards all requests except those for the registry.
+    const proxy = createServer((request, response) => {
+      const isFetch = request.method === 'GET';
+      if (isFetch) {
+        fetches += 1;
+        response.writeHead(502).end();
+        return;
+      }
+      const { method, headers, url } = request;
+      const onward = httpRequest(`${directory.url}${url}`, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      });
+      onward.on('error', () => response.destroy());
+      request.pipe(onward);
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    t.teardown(() => {
+      proxy.closeAllConnections();
+      proxy.close();
     });
-    onward.on('error', () => response.destroy());
-    request.pipe(onward);
-  }).listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  t.teardown(() => {
-    proxy.closeAllConnections();
-    proxy.close();
-  });
-  const { port } = proxy.address() as AddressInfo;
-  const fra = new Registered(`http://127.0.0.1:${port}`, 'fra-1', 1);
-  t.teardown(() => fra.client.stop());
-  await fra.client.registered;
-  await sleep(4_000);
-  t.ok(fetches >= 2 && fetches <= 5, `${fetches} fetches in 4 s`);
-  t.equal(fra.client.away, undefined, 'the directory answers');
-  const said = fra.logs.filter(({ msg }) => msg.includes('cannot be fetched'));
-  t.match(said, [{ level: 40, reason: /502/ }]);
-  t.equal(said.length, 1);
-});
+    const { port } = proxy.address() as AddressInfo;
+    const fra = new Registered(`http://127.0.0.1:${port}`, 'fra-1', 1);
+    t.teardown(() => fra.client.stop());
+    await fra.client.registered;
+    await sleep(4_000);
+    t.ok(fetches >= 2 && fetches <= 5, `${fetches} fetches in 4 s`);
+    t.equal(fra.client.away, undefined, 'the directory answers');
+    const said = fra.logs.filter(({ msg }) => msg.includes('cannot be fetched'));
+    t.match(said, [{ level: 40, reason: /502/ }]);
+    t.equal(said.length, 1);
+  },
+);

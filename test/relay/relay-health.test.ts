@@ -24,7 +24,7 @@ function judged(facts: Partial<RelayHealthFacts>) {
   return { live, ready, codes: reasons.map(({ code }) => code) };
 }
 
-t.test('what stops a relay, and what does not', async (t) => {
+t.test('liveness, readiness and reasons of each state of a relay', async (t) => {
   const never = { state: 'registering', everRegistered: false, away: 'unreachable' } as const;
   const away = { state: 'registered', everRegistered: true, away: 'unreachable' } as const;
   const forgotten = { state: 'registering', everRegistered: true, away: undefined } as const;
@@ -48,21 +48,24 @@ t.test('what stops a relay, and what does not', async (t) => {
   }
 });
 
-t.test('a fleet out of reach is named in part, and counted', async (t) => {
+t.test('the detail of relays-unreachable names eight relays and counts the others', async (t) => {
   const unreachable = Array.from({ length: 20 }, (_, n) => ({ id: `r-${n}`, reason: 'no-answer' }));
   const [reason] = relayHealth({ ...FINE, unreachable }).reasons;
   t.match(reason?.detail, /^no way to r-0 \(no-answer\), .*r-7 \(no-answer\) and 12 more$/);
 });
 
-t.test('a probe is answered 503 only where what it asks for is missing', async (t) => {
-  const draining = relayHealth({ ...FINE, draining: true });
-  t.match(healthAnswer(draining, 'live'), { status: 200, body: { status: 'ok' } });
-  const { status, body } = healthAnswer(draining, 'ready');
-  t.equal(status, 503);
-  t.match(body, { status: 'failed', reasons: [{ code: 'draining', stops: 'readiness' }] });
-});
+t.test(
+  'a draining relay answers 200 to a liveness probe and 503 to a readiness probe',
+  async (t) => {
+    const draining = relayHealth({ ...FINE, draining: true });
+    t.match(healthAnswer(draining, 'live'), { status: 200, body: { status: 'ok' } });
+    const { status, body } = healthAnswer(draining, 'ready');
+    t.equal(status, 503);
+    t.match(body, { status: 'failed', reasons: [{ code: 'draining', stops: 'readiness' }] });
+  },
+);
 
-t.test('a worker that owes a sign of life for too long is stuck, until it gives one', async (t) => {
+t.test('a worker is stuck while it has been silent for too long', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   let silentMs = [0, 0];
@@ -87,10 +90,10 @@ t.test('a worker that owes a sign of life for too long is stuck, until it gives 
     { event: 'worker-stuck', worker: 1 },
     { event: 'worker-back', worker: 1 },
   ]);
-  t.equal(lines.length, 2, 'said once each');
+  t.equal(lines.length, 2, 'each is logged once');
 });
 
-t.test('a process that was stopped as a whole has no stuck workers', async (t) => {
+t.test('no worker counts as stuck after the whole process was stopped', async (t) => {
   let silentMs = [0];
   const clock = new TestClock();
   const watch = new WorkerWatchdog(
@@ -105,7 +108,7 @@ t.test('a process that was stopped as a whole has no stuck workers', async (t) =
   t.strictSame(watch.stuck(), []);
 });
 
-t.test('an address counts as lost only where the host had it', async (t) => {
+t.test('an address counts as lost only if the host had it', async (t) => {
   const at = (address: string) => ({ address, port: 1 });
   const ips = ['127.0.0.1', '0.0.0.0', '203.0.113.77', '::1'];
   t.strictSame(new BoundAddresses(ips.map(at)).lost(), []);

@@ -14,25 +14,28 @@ const record = (changes: Partial<RelayRecord>): RelayRecord => ({
   ...changes,
 });
 
-t.test('a relay counts with every port of its hosts, on loopback with its own', async (t) => {
-  const hosts = relayHosts([
-    record({
-      serviceAddresses: [
-        { address: '192.0.2.10', port: 3478 },
-        { address: '127.0.0.1', port: 3478 },
-      ],
-      trunkAddresses: [{ address: '192.0.2.10', port: 3480 }],
-      trunkSources: [
-        { address: '192.0.2.10', port: 3480 },
-        { address: '::1', port: 40_000 },
-      ],
-    }),
-    record({ id: 'nyc-1', serviceAddresses: [{ address: '2001:db8::1', port: 3478 }] }),
-  ]);
-  t.strictSame(hosts, [
-    { address: '192.0.2.10', port: 0 },
-    { address: '127.0.0.1', port: 3478 },
-    { address: '::1', port: 40_000 },
-    { address: '2001:db8::1', port: 0 },
-  ]);
-});
+t.test(
+  'a relay’s address stands for all its ports, and a loopback address only for the registered one',
+  async (t) => {
+    const hosts = relayHosts([
+      record({
+        serviceAddresses: [
+          { address: '192.0.2.10', port: 3478 },
+          { address: '127.0.0.1', port: 3478 },
+        ],
+        trunkAddresses: [{ address: '192.0.2.10', port: 3480 }],
+        trunkSources: [
+          { address: '192.0.2.10', port: 3480 },
+          { address: '::1', port: 40_000 },
+        ],
+      }),
+      record({ id: 'nyc-1', serviceAddresses: [{ address: '2001:db8::1', port: 3478 }] }),
+    ]);
+    t.strictSame(hosts, [
+      { address: '192.0.2.10', port: 0 },
+      { address: '127.0.0.1', port: 3478 },
+      { address: '::1', port: 40_000 },
+      { address: '2001:db8::1', port: 0 },
+    ]);
+  },
+);

@@ -11,7 +11,7 @@ import { type Flight, World } from './world/index.js';
 const CHECK = [{ id: 'nyc-1', address: '192.0.2.20:3478' }];
 const NYC = parseAddress('192.0.2.20:3478');
 
-/** Two relays that know each other; fra-1 checks what it is told to. */
+/** Two relays with one registry. The service address checker is that of fra-1. */
 function checking() {
   const world = new World();
   let changes = 0;
@@ -29,7 +29,7 @@ function checking() {
     nyc,
     checker,
     changes: () => changes,
-    /** Time passes, and what is sent arrives. */
+    /** Lets time pass and delivers datagrams. */
     pass(seconds: number) {
       for (let step = 0; step < seconds * 10; step += 1) {
         world.clock.advance(100);
@@ -37,36 +37,39 @@ function checking() {
         world.pump();
       }
     },
-    /** Requests that fra-1 sent to service addresses. */
+    /** Returns the requests that fra-1 sent to service addresses. */
     sent: (): Flight[] =>
       world.log.filter(({ from, to }) => from.port === fra.trunk.port && to.port === NYC.port),
   };
 }
 
-/** What the network loses from now on: everything to these addresses. */
+/** Makes a function for `World.lose` that loses everything to these addresses. */
 function losing(addresses: readonly TransportAddress[]) {
   const lost = new Set(addresses.map(formatAddress));
   return ({ to }: Flight) => lost.has(formatAddress(to));
 }
 
-t.test('a service address is asked once a second, from the trunk, with no cost', async (t) => {
-  const { world, nyc, checker, pass, sent } = checking();
-  checker.appoint(CHECK);
-  pass(10);
-  t.equal(sent().length, 10);
-  t.same(checker.unanswered(), []);
-  const [first] = sent();
-  const decoded = decodeMessage(first?.data ?? new Uint8Array());
-  t.ok(decoded.ok && decoded.message.method === Method.Binding);
-  const answers = world.log.filter(({ from, to }) => from.port === NYC.port && to.port === 3480);
-  t.equal(answers.length, 10);
-  const lengths = sent().map(({ data }) => data.length);
-  t.ok(answers.every(({ data }, index) => data.length <= (lengths[index] ?? 0)));
-  t.equal(nyc.rules.server.stats.client.malformed, 0);
-});
+t.test(
+  'a service address gets a Binding request a second from the trunk port, without amplification',
+  async (t) => {
+    const { world, nyc, checker, pass, sent } = checking();
+    checker.appoint(CHECK);
+    pass(10);
+    t.equal(sent().length, 10);
+    t.same(checker.unanswered(), []);
+    const [first] = sent();
+    const decoded = decodeMessage(first?.data ?? new Uint8Array());
+    t.ok(decoded.ok && decoded.message.method === Method.Binding);
+    const answers = world.log.filter(({ from, to }) => from.port === NYC.port && to.port === 3480);
+    t.equal(answers.length, 10);
+    const lengths = sent().map(({ data }) => data.length);
+    t.ok(answers.every(({ data }, index) => data.length <= (lengths[index] ?? 0)));
+    t.equal(nyc.rules.server.stats.client.malformed, 0);
+  },
+);
 
 t.test(
-  'an address that does not answer is reported within 5 s, and its return in 1 s',
+  'an unanswered address is reported within 5 s, and its return within about 1 s',
   async (t) => {
     const { world, checker, changes, pass } = checking();
     checker.appoint(CHECK);
@@ -75,7 +78,7 @@ t.test(
     pass(5);
     t.equal(checker.unanswered().length, 1);
     t.match(checker.unanswered(), CHECK);
-    t.equal(changes(), 1, 'the directory is to be told at once');
+    t.equal(changes(), 1, 'the change is reported at once');
     world.lose = () => false;
     pass(1.1);
     t.same(checker.unanswered(), []);
@@ -83,7 +86,7 @@ t.test(
   },
 );
 
-t.test('one lost answer, or two, are none', async (t) => {
+t.test('two lost requests of three do not make an address unanswered', async (t) => {
   const { world, checker, pass } = checking();
   checker.appoint(CHECK);
   let count = 0;
@@ -92,7 +95,7 @@ t.test('one lost answer, or two, are none', async (t) => {
   t.same(checker.unanswered(), []);
 });
 
-t.test('who hears nothing at all says so', async (t) => {
+t.test('the reason is nothing-answers if no address and no trunk probe is answered', async (t) => {
   const world = new World();
   const fra = world.addRelay('fra-1', '192.0.2.10');
   const hosts = [20, 30].map((host) => `192.0.2.${host}`);
@@ -120,7 +123,7 @@ t.test('who hears nothing at all says so', async (t) => {
   ]);
 });
 
-t.test('who checks one relay alone does not blame itself', async (t) => {
+t.test('the reason is no-answer if only one relay is checked', async (t) => {
   const world = new World();
   const fra = world.addRelay('fra-1', '192.0.2.10');
   const nyc = world.addRelay('nyc-1', '192.0.2.20');
@@ -137,7 +140,7 @@ t.test('who checks one relay alone does not blame itself', async (t) => {
   t.match(checker.unanswered(), [{ id: 'nyc-1', reason: 'no-answer' }]);
 });
 
-t.test('nothing is sent to what the registry does not list', async (t) => {
+t.test('nothing is sent to an address that the registry does not list', async (t) => {
   const { checker, pass, sent, world } = checking();
   checker.appoint([
     { id: 'nyc-1', address: '198.51.100.1:3478' },
@@ -156,57 +159,67 @@ t.test('nothing is sent to what the registry does not list', async (t) => {
   t.same(checker.unanswered(), []);
 });
 
-t.test('checks are bounded, and those that go on are not disturbed', async (t) => {
-  const { checker, world, pass, sent } = checking();
-  checker.appoint(CHECK);
-  pass(3);
-  world.lose = losing([NYC]);
-  pass(5);
-  const many = Array.from({ length: 2 * CHECK_LIMITS.serviceChecksMax }, (_, index) => ({
-    id: `r-${index}`,
-    address: `10.0.0.${index}:3478`,
-  }));
-  checker.appoint([...CHECK, ...many]);
-  t.equal(checker.unanswered().length, 1, 'what was found out is kept');
-  checker.appoint([...many, ...CHECK]);
-  t.same(checker.unanswered(), [], 'beyond the bound');
-  const before = sent().length;
-  pass(3);
-  t.equal(sent().length, before);
-  checker.appoint([]);
-  t.same(checker.unanswered(), []);
-});
+t.test(
+  'checks are limited in number, and a new appointment keeps the state of those that continue',
+  async (t) => {
+    const { checker, world, pass, sent } = checking();
+    checker.appoint(CHECK);
+    pass(3);
+    world.lose = losing([NYC]);
+    pass(5);
+    const many = Array.from({ length: 2 * CHECK_LIMITS.serviceChecksMax }, (_, index) => ({
+      id: `r-${index}`,
+      address: `10.0.0.${index}:3478`,
+    }));
+    checker.appoint([...CHECK, ...many]);
+    t.equal(checker.unanswered().length, 1, 'the state of the first check is kept');
+    checker.appoint([...many, ...CHECK]);
+    t.same(checker.unanswered(), [], 'beyond the bound');
+    const before = sent().length;
+    pass(3);
+    t.equal(sent().length, before);
+    checker.appoint([]);
+    t.same(checker.unanswered(), []);
+  },
+);
 
-t.test('only an answer to a request of ours, from where it went, is one', async (t) => {
-  const { checker, world, fra, pass, sent } = checking();
-  checker.appoint(CHECK);
-  world.lose = losing([NYC]);
-  pass(5);
-  t.equal(checker.unanswered().length, 1);
-  const decoded = decodeMessage(sent().at(-1)?.data ?? new Uint8Array());
-  const transactionId = decoded.ok ? decoded.message.transactionId : new Uint8Array(12);
-  const answer = (id: Uint8Array) =>
-    new MessageWriter('success', Method.Binding, id)
-      .address(AttributeType.XorMappedAddress, fra.trunk)
-      .finish();
-  const { drops } = fra.rules.context.trunk;
-  world.send({ from: parseAddress('192.0.2.66:3478'), to: fra.trunk, data: answer(transactionId) });
-  world.send({ from: NYC, to: fra.trunk, data: answer(new Uint8Array(12)) });
-  world.send({
-    from: NYC,
-    to: fra.trunk,
-    data: new MessageWriter('request', Method.Binding, transactionId).finish(),
-  });
-  world.pump();
-  t.equal(checker.unanswered().length, 1);
-  t.equal(drops.trunk_control_malformed, 3);
-  const error = new MessageWriter('error', Method.Binding, transactionId).errorCode(420).finish();
-  world.send({ from: NYC, to: fra.trunk, data: error });
-  world.pump();
-  t.same(checker.unanswered(), [], 'a refusal shows that the port is open, too');
-});
+t.test(
+  'only a response to a sent request, from the address that it went to, counts as an answer',
+  async (t) => {
+    const { checker, world, fra, pass, sent } = checking();
+    checker.appoint(CHECK);
+    world.lose = losing([NYC]);
+    pass(5);
+    t.equal(checker.unanswered().length, 1);
+    const decoded = decodeMessage(sent().at(-1)?.data ?? new Uint8Array());
+    const transactionId = decoded.ok ? decoded.message.transactionId : new Uint8Array(12);
+    const answer = (id: Uint8Array) =>
+      new MessageWriter('success', Method.Binding, id)
+        .address(AttributeType.XorMappedAddress, fra.trunk)
+        .finish();
+    const { drops } = fra.rules.context.trunk;
+    world.send({
+      from: parseAddress('192.0.2.66:3478'),
+      to: fra.trunk,
+      data: answer(transactionId),
+    });
+    world.send({ from: NYC, to: fra.trunk, data: answer(new Uint8Array(12)) });
+    world.send({
+      from: NYC,
+      to: fra.trunk,
+      data: new MessageWriter('request', Method.Binding, transactionId).finish(),
+    });
+    world.pump();
+    t.equal(checker.unanswered().length, 1);
+    t.equal(drops.trunk_control_malformed, 3);
+    const error = new MessageWriter('error', Method.Binding, transactionId).errorCode(420).finish();
+    world.send({ from: NYC, to: fra.trunk, data: error });
+    world.pump();
+    t.same(checker.unanswered(), [], 'an error response counts as an answer');
+  },
+);
 
-t.test('checks are counted by what became of them', async (t) => {
+t.test('checks are counted as answered or unanswered', async (t) => {
   const { world, fra, checker, pass } = checking();
   checker.appoint(CHECK);
   pass(10);
@@ -219,7 +232,7 @@ t.test('checks are counted by what became of them', async (t) => {
   t.equal(
     unanswered + CHECK_LIMITS.serviceCheckFailures + 1,
     20,
-    'the last ones may still be answered',
+    'the last requests may still be answered',
   );
   world.lose = () => false;
   pass(2);
@@ -228,7 +241,7 @@ t.test('checks are counted by what became of them', async (t) => {
   t.match(text, 'turnpike_relay_service_checks_total{event="answered"} 12');
 });
 
-t.test('an answer that takes longer than the next request counts as well', async (t) => {
+t.test('a response that arrives after the next request counts as an answer', async (t) => {
   const { world, fra, checker, pass } = checking();
   checker.appoint(CHECK);
   const late: Flight[] = [];

@@ -19,7 +19,7 @@ const REQUEST = { method: 'POST', path: PATH, body: {}, timeoutMs: 5_000 } as co
 
 type Answerer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server that poses as a directory, and a relay's requests to it. */
+/** Starts an HTTP server in place of the directory, and makes a relay's client for it. */
 async function impostor(
   test: Test,
   answer: Answerer,
@@ -42,7 +42,7 @@ async function impostor(
   return requests;
 }
 
-/** Headers that sign an answer as a directory would. */
+/** Returns the signature headers of a directory's response. */
 function signed(nonce: string, status: number, body: string, key = keyOf('fra-1')) {
   const timeMs = Date.now();
   const covered = { method: 'POST', path: PATH, status, timeMs, nonce, body };
@@ -55,7 +55,7 @@ function signed(nonce: string, status: number, body: string, key = keyOf('fra-1'
 
 const nonceOf = (request: IncomingMessage) => String(request.headers['turnpike-nonce']);
 
-t.test('a signed answer is believed, whatever its status', async (t) => {
+t.test('a signed response is accepted with any status', async (t) => {
   const requests = await impostor(t, (request, response) => {
     const body = '{"code":"superseded"}';
     response.writeHead(409, signed(nonceOf(request), 409, body)).end(body);
@@ -63,7 +63,7 @@ t.test('a signed answer is believed, whatever its status', async (t) => {
   t.same(await requests.send(REQUEST), { ok: true, status: 409, body: { code: 'superseded' } });
 });
 
-t.test('what is not a directory’s answer to this request is none', async (t) => {
+t.test('a response that the directory has not signed for this request is rejected', async (t) => {
   let recorded = '';
   const cases: Record<string, Answerer> = {
     'no signature': (_request, response) => response.writeHead(409).end('{"code":"superseded"}'),
@@ -105,7 +105,7 @@ t.test('what is not a directory’s answer to this request is none', async (t) =
   }
 });
 
-t.test('the reason of an unsigned refusal is told, and only as a word', async (t) => {
+t.test('the code of an unsigned 401 is part of the reason, if it is a plain word', async (t) => {
   const skew = await impostor(t, (_request, response) => {
     response.writeHead(401).end('{"code":"clock-skew"}');
   });
@@ -118,7 +118,7 @@ t.test('the reason of an unsigned refusal is told, and only as a word', async (t
   t.match(nothing, { reason: /^answer 401 is not signed/, refusal: undefined });
 });
 
-t.test('silence ends by the time given, or by abort', async (t) => {
+t.test('a request without a response ends after its timeout or by abort', async (t) => {
   const requests = await impostor(t, () => {});
   t.match(await requests.send({ ...REQUEST, timeoutMs: 20 }), { reason: 'no answer in time' });
   const given = requests.send({ ...REQUEST, timeoutMs: DIRECTORY_REQUEST_MS });
@@ -126,7 +126,7 @@ t.test('silence ends by the time given, or by abort', async (t) => {
   t.match(await given, { ok: false });
 });
 
-t.test('nobody there', async (t) => {
+t.test('a refused connection gives ECONNREFUSED', async (t) => {
   const requests = new SignedRequests({
     directoryUrl: 'http://127.0.0.1:1',
     registrationKey: keyOf('fra-1'),
@@ -136,7 +136,7 @@ t.test('nobody there', async (t) => {
   t.match(await requests.send(REQUEST), { ok: false, reason: 'ECONNREFUSED' });
 });
 
-t.test('a connection to the directory is made anew now and then', async (t) => {
+t.test('a kept-alive connection is replaced after DIRECTORY_CONNECTION_MS', async (t) => {
   const clock = new FakeClock();
   const ports = new Set<number | undefined>();
   const answer: Answerer = (request, response) => {
@@ -150,7 +150,7 @@ t.test('a connection to the directory is made anew now and then', async (t) => {
   clock.advance(DIRECTORY_CONNECTION_MS - 1);
   await send();
   t.equal(ports.size, 1, 'the same connection');
-  // Its name may have another address by now, though the old one answers.
+  // The directory's name may resolve to another address while the old one still answers.
   clock.advance(1);
   await send();
   t.equal(ports.size, 2);
@@ -158,44 +158,47 @@ t.test('a connection to the directory is made anew now and then', async (t) => {
   t.equal(ports.size, 2);
 });
 
-t.test('an answer that was named by its digest is believed by it alone', async (t) => {
-  const body = Buffer.from('{"relays":[]}');
-  const digest = createHash('sha256').update(body).digest('hex');
-  const fetched = { method: 'GET', path: PATH, timeoutMs: 5_000, digest } as const;
-  const gzip = { 'content-encoding': 'gzip' };
-  const zeros = gzipSync(Buffer.alloc(REGISTRY_BYTES_MAX + 1));
-  const cases: Record<string, [Answerer, object]> = {
-    'as it is': [(_, response) => response.end(body), { ok: true, body: { relays: [] } }],
-    compressed: [
-      (_, response) => response.writeHead(200, gzip).end(gzipSync(body)),
-      { ok: true, body: { relays: [] } },
-    ],
-    'another one': [
-      (_, response) => response.end('{"relays":[{}]}'),
-      { ok: false, reason: 'the answer is not the one that was named' },
-    ],
-    'no gzip': [
-      (_, response) => response.writeHead(200, gzip).end(body),
-      { ok: false, reason: 'Z_DATA_ERROR' },
-    ],
-    'one that breaks off': [
-      (_, response) => {
-        response.writeHead(200, { ...gzip, 'content-length': 1_000 });
-        response.write(gzipSync(body).subarray(0, 15), () => response.destroy());
-      },
-      { ok: false, reason: 'ECONNRESET' },
-    ],
-    'one that unpacks without end': [
-      (_, response) => response.writeHead(200, gzip).end(zeros),
-      { ok: false, reason: 'the answer is too large' },
-    ],
-    'a refusal without signature': [
-      (_, response) => response.writeHead(404).end('{"code":"unknown-version"}'),
-      { ok: false },
-    ],
-  };
-  for (const [name, [answer, result]] of Object.entries(cases)) {
-    const requests = await impostor(t, answer);
-    t.match(await requests.send(fetched), result, name);
-  }
-});
+t.test(
+  'a response that was announced by its digest is accepted only with that digest',
+  async (t) => {
+    const body = Buffer.from('{"relays":[]}');
+    const digest = createHash('sha256').update(body).digest('hex');
+    const fetched = { method: 'GET', path: PATH, timeoutMs: 5_000, digest } as const;
+    const gzip = { 'content-encoding': 'gzip' };
+    const zeros = gzipSync(Buffer.alloc(REGISTRY_BYTES_MAX + 1));
+    const cases: Record<string, [Answerer, object]> = {
+      uncompressed: [(_, response) => response.end(body), { ok: true, body: { relays: [] } }],
+      compressed: [
+        (_, response) => response.writeHead(200, gzip).end(gzipSync(body)),
+        { ok: true, body: { relays: [] } },
+      ],
+      'another body': [
+        (_, response) => response.end('{"relays":[{}]}'),
+        { ok: false, reason: 'the answer is not the one that was named' },
+      ],
+      'a body that is not gzip': [
+        (_, response) => response.writeHead(200, gzip).end(body),
+        { ok: false, reason: 'Z_DATA_ERROR' },
+      ],
+      'a body that ends early': [
+        (_, response) => {
+          response.writeHead(200, { ...gzip, 'content-length': 1_000 });
+          response.write(gzipSync(body).subarray(0, 15), () => response.destroy());
+        },
+        { ok: false, reason: 'ECONNRESET' },
+      ],
+      'a body that unpacks to more than the maximum': [
+        (_, response) => response.writeHead(200, gzip).end(zeros),
+        { ok: false, reason: 'the answer is too large' },
+      ],
+      'an unsigned 404': [
+        (_, response) => response.writeHead(404).end('{"code":"unknown-version"}'),
+        { ok: false },
+      ],
+    };
+    for (const [name, [answer, result]] of Object.entries(cases)) {
+      const requests = await impostor(t, answer);
+      t.match(await requests.send(fetched), result, name);
+    }
+  },
+);

@@ -4,7 +4,7 @@ import { type TrunkLocals, WildcardSourceWatch } from '../../src/relay/wildcard-
 import { FakeClock } from '../directory/fixtures.js';
 import { twoRelays } from './world/index.js';
 
-t.test('the address that trunk data leaves from follows those of the host', async (t) => {
+t.test('the source address of trunk data follows changes of the host’s addresses', async (t) => {
   const clock = new FakeClock();
   const lines: string[] = [];
   const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line).event) });
@@ -24,8 +24,8 @@ t.test('the address that trunk data leaves from follows those of the host', asyn
   };
   t.same(after(5_000), []);
   locals = ['192.0.2.1', '2001:db8::1'];
-  t.same(after(999), [], 'not looked at yet');
-  t.same(after(1), [locals], 'the announced address has come to this host');
+  t.same(after(999), [], 'before the next check');
+  t.same(after(1), [locals], 'the advertised address was added to this host');
   t.same(sources.locals, locals);
   locals = [undefined, undefined];
   t.same(after(1_000), [locals]);
@@ -33,7 +33,7 @@ t.test('the address that trunk data leaves from follows those of the host', asyn
   t.same(lines, ['trunk-sources', 'trunk-sources']);
 });
 
-t.test('every other relay is told of at once', async (t) => {
+t.test('setTrunkLocals updates every trunk peer of the data plane', async (t) => {
   const { fra } = twoRelays();
   const locals = () => [...fra.plane.trunkPeers.values()].map(({ local }) => local);
   t.same(locals(), [undefined]);

@@ -47,13 +47,13 @@ const nat: XdpFinding = {
 
 const filter = (what: string): XdpFinding => ({ ...nat, kind: 'filter', what, trunkAddresses: [] });
 
-t.test('where no XDP was asked for nothing is said', async (t) => {
+t.test('nothing is logged if XDP is not configured', async (t) => {
   const { taken, after } = setUp({ mode: 'off', interfaces: [], attached: [] });
   t.same(taken(), []);
   t.same(after(10_000), []);
 });
 
-t.test('how it runs is said once', async (t) => {
+t.test('the mode of XDP is logged once', async (t) => {
   const { taken, after } = setUp();
   t.same(taken(), ['forwarding by XDP on eth0, eth1']);
   t.same(after(10_000), []);
@@ -63,22 +63,25 @@ t.test('how it runs is said once', async (t) => {
   ]);
 });
 
-t.test('what is left to the sockets is said in one line, at the start and on change', async (t) => {
-  const { taken, after } = setUp({ leftOut: [nat] });
-  const line =
-    'XDP leaves to the sockets what this host changes: ' +
-    '192.0.2.1:3478, trunk [2001:db8::1]:3480: nftables dnat in inet t c';
-  t.same(taken(), ['forwarding by XDP on eth0, eth1', line]);
-  t.same(after(1_000), []);
-  t.same(after(999, { leftOut: [] }), [], 'not looked at yet');
-  t.same(after(1), ['nothing is left to the sockets any more']);
-  const device = { ...nat, kind: 'tc' as const, what: 'filters', device: 'eth0' };
-  t.match(after(1_000, { leftOut: [device, nat] }), [/ changes: eth0: filters; 192\.0\.2\.1/]);
-  const many = Array.from({ length: 20 }, (_, index) => ({ ...nat, what: `rule ${index}` }));
-  t.match(after(1_000, { leftOut: many }), [/rule 7; and 12 more$/]);
-});
+t.test(
+  'addresses left to the sockets are logged in one line, at the start and on a change',
+  async (t) => {
+    const { taken, after } = setUp({ leftOut: [nat] });
+    const line =
+      'XDP leaves to the sockets what this host changes: ' +
+      '192.0.2.1:3478, trunk [2001:db8::1]:3480: nftables dnat in inet t c';
+    t.same(taken(), ['forwarding by XDP on eth0, eth1', line]);
+    t.same(after(1_000), []);
+    t.same(after(999, { leftOut: [] }), [], 'before the next check');
+    t.same(after(1), ['nothing is left to the sockets any more']);
+    const device = { ...nat, kind: 'tc' as const, what: 'filters', device: 'eth0' };
+    t.match(after(1_000, { leftOut: [device, nat] }), [/ changes: eth0: filters; 192\.0\.2\.1/]);
+    const many = Array.from({ length: 20 }, (_, index) => ({ ...nat, what: `rule ${index}` }));
+    t.match(after(1_000, { leftOut: many }), [/rule 7; and 12 more$/]);
+  },
+);
 
-t.test('filters that are passed by are named once each', async (t) => {
+t.test('each filter that XDP bypasses is logged once', async (t) => {
   const { taken, after } = setUp({ passedBy: [filter('drop in a')] });
   t.match(taken(), [/^forwarding/, /--xdp-strict .*: 192\.0\.2\.1:3478: drop in a$/]);
   t.same(after(5_000), []);
@@ -87,7 +90,7 @@ t.test('filters that are passed by are named once each', async (t) => {
   t.same(after(1_000, { passedBy: [filter('drop in b')] }), []);
 });
 
-t.test('a device that goes or comes back is spoken of each time', async (t) => {
+t.test('each loss and each return of a device is logged', async (t) => {
   const { taken, after } = setUp();
   taken();
   t.match(after(1_000, { attached: ['eth1'] }), [/^no XDP on eth0, /]);
@@ -95,7 +98,7 @@ t.test('a device that goes or comes back is spoken of each time', async (t) => {
   t.same(after(1_000, { attached: ['eth0', 'eth1'] }), ['forwarding by XDP on eth0 again']);
 });
 
-t.test('a device that is left out by a rule is not lost', async (t) => {
+t.test('a device that a rule leaves to the sockets is not logged as lost', async (t) => {
   const { taken, after } = setUp();
   taken();
   const leftOut = [{ ...nat, clientAddresses: [], device: 'eth0', what: 'filters' }];
@@ -106,26 +109,29 @@ t.test('a device that is left out by a rule is not lost', async (t) => {
   ]);
 });
 
-t.test('the metric counts what is left out, not what leaves it out', async (t) => {
-  const fra = new World().addRelay('fra-1', '192.0.2.10');
-  const address = { address: '192.0.2.10', port: 3478 };
-  const other = { address: '192.0.2.10', port: 3480 };
-  const finding = (kind: XdpFinding['kind'], device?: string): XdpFinding => ({
-    kind,
-    what: 'a rule',
-    clientAddresses: device === undefined ? [address] : [],
-    trunkAddresses: [],
-    ...(device !== undefined && { device }),
-  });
-  const leftOut = [
-    finding('nat'),
-    { ...finding('nat'), trunkAddresses: [other] },
-    finding('tc'),
-    finding('tc', 'eth1'),
-    finding('tc', 'eth1'),
-  ];
-  const plane = Object.create(fra.plane, { xdp: { value: { ...fra.plane.xdp, leftOut } } });
-  const text = await new RelayMetrics(fra.rules, plane).text();
-  t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 2');
-  t.match(text, 'turnpike_relay_xdp_left_out{reason="tc"} 2');
-});
+t.test(
+  'the metric counts the addresses and devices that are left to the sockets, not the rules',
+  async (t) => {
+    const fra = new World().addRelay('fra-1', '192.0.2.10');
+    const address = { address: '192.0.2.10', port: 3478 };
+    const other = { address: '192.0.2.10', port: 3480 };
+    const finding = (kind: XdpFinding['kind'], device?: string): XdpFinding => ({
+      kind,
+      what: 'a rule',
+      clientAddresses: device === undefined ? [address] : [],
+      trunkAddresses: [],
+      ...(device !== undefined && { device }),
+    });
+    const leftOut = [
+      finding('nat'),
+      { ...finding('nat'), trunkAddresses: [other] },
+      finding('tc'),
+      finding('tc', 'eth1'),
+      finding('tc', 'eth1'),
+    ];
+    const plane = Object.create(fra.plane, { xdp: { value: { ...fra.plane.xdp, leftOut } } });
+    const text = await new RelayMetrics(fra.rules, plane).text();
+    t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 2');
+    t.match(text, 'turnpike_relay_xdp_left_out{reason="tc"} 2');
+  },
+);

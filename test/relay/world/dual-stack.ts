@@ -2,7 +2,7 @@ import { parseAddress } from '../../../src/address.js';
 import type { PathEvent } from '../../../src/trunk/path-event.js';
 import { World } from './world.js';
 
-/** A relay with an IPv4 and an IPv6 trunk address, and another one of which it knows. */
+/** Two relays with an IPv4 and an IPv6 trunk address each and one registry. */
 export function dualStack() {
   const world = new World();
   const news: PathEvent[] = [];

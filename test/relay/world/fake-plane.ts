@@ -15,7 +15,7 @@ import type {
 } from '../../../src/native/types.js';
 import { tupleKey } from '../../../src/stun-server/origin.js';
 
-/** A data plane that remembers what it was told, for tests of the rules above it. */
+/** A data plane that records what is put into it, for tests of the rules above it. */
 export class FakePlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
@@ -36,20 +36,20 @@ export class FakePlane implements DataPlane {
   readonly trunkPeers = new Map<number, TrunkPeer>();
   readonly trunkPeersRemoved: number[] = [];
   readonly probes: { relayIndex: number; number: number; path?: ProbePath | undefined }[] = [];
-  /** Records sent and received, by relay; a test writes them. */
+  /** Counts of records sent and received, by relay index; set by tests. */
   readonly recordsSent = new Map<number, number>();
   readonly recordsReceived = new Map<number, number>();
   readonly knownClients = new Set<string>();
-  /** For how long each worker has owed a sign of life; a test writes it. */
+  /** Silence of each worker, ms; set by tests. */
   silentMs: number[] = [0, 0];
-  /** Packets forwarded, by flow (`flowKey`) and by session index; a test writes them. */
+  /** Counts of packets forwarded, by flow (`flowKey`) and by session index; set by tests. */
   readonly packetsFrom = new Map<string, number>();
   readonly packetsTo = new Map<number, number>();
   readonly #meters: string[] = [];
-  /** What the network makes of a probe. */
+  /** Called for each probe. */
   onProbe: (probe: { relayIndex: number; number: number; path?: ProbePath | undefined }) => void =
     () => {};
-  /** Makes every put fail, as when tables are full. */
+  /** Makes every put and refresh throw, as if the tables were full. */
   full = false;
   readonly #onSend: (datagram: OutgoingDatagram) => void;
 
@@ -153,7 +153,7 @@ export class FakePlane implements DataPlane {
     return trafficOf(this.sessionPackets(sessionIndex));
   }
 
-  /** The flow's place among those put so far. */
+  /** Returns the index of the flow among those that were metered. */
   flowMeter(flow: ClientFlow): number | undefined {
     const key = flowKey(flow);
     if (!this.clientFlows.has(key)) return undefined;
@@ -180,7 +180,7 @@ function trafficOf(packets: number): LegTraffic {
   return { packets, payloadBytes: 100 * packets, idleSeconds: packets === 0 ? undefined : 0 };
 }
 
-/** A flow as a key. */
+/** Returns a key of the maps for a flow. */
 export function flowKey({ worker, tuple, channel }: ClientFlow): string {
   return `${worker} ${tupleKey(tuple)} ${channel}`;
 }

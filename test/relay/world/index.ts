@@ -15,7 +15,7 @@ export {
 
 type More = Partial<PeerOptions>;
 
-/** Two relays that know each other, and a peer at each. */
+/** Two relays with one registry, and a peer at each. */
 export function twoRelays(options: { a?: More; b?: More } = {}) {
   const world = new World();
   const fra = world.addRelay('fra-1', '192.0.2.10');
@@ -36,14 +36,14 @@ export function twoRelays(options: { a?: More; b?: More } = {}) {
   return { world, fra, nyc, a, b };
 }
 
-/** As `twoRelays`, with both legs allocated and joined. */
+/** As `twoRelays`, with the peers connected. */
 export function established(options: { a?: More; b?: More } = {}) {
   const system = twoRelays(options);
   join(system);
   return system;
 }
 
-/** Allocates and joins the legs of a system, once more where they had been joined. */
+/** Allocates and connects the legs of both peers, also again after they were closed. */
 export function join({ a, b, fra, nyc }: ReturnType<typeof twoRelays>): void {
   a.allocate(nyc.service);
   b.allocate(fra.service);

@@ -25,7 +25,7 @@ export interface PeerOptions {
   readonly lifeSeconds?: number;
 }
 
-/** A peer written from PROTOCOL.md, not from the client library: it says what a test tells it. */
+/** A peer written from PROTOCOL.md, without the client library. It sends what a test asks for. */
 export class FakePeer {
   readonly address: TransportAddress;
   readonly inbox: StunMessage[] = [];
@@ -33,9 +33,9 @@ export class FakePeer {
   readonly role: 0 | 1;
   readonly connectionId: string;
   relay: WorldRelay;
-  /** What it promises in LIVENESS, if anything. */
+  /** The value of LIVENESS in its requests; undefined for none. */
   livenessSeconds: number | undefined;
-  /** How often its relay asked for that. */
+  /** Number of reminders (Binding indications) from its relay. */
   reminders = 0;
   kind: IntegrityKind;
   #world: World;
@@ -81,13 +81,13 @@ export class FakePeer {
     this.#world.pump();
   }
 
-  /** The relay asks for the sign of life that was promised. */
+  /** Counts a reminder, and answers it with an indication if the peer lives. */
   #reminded(): void {
     this.reminders += 1;
     if (this.#world.living.has(this)) this.indicate();
   }
 
-  /** Sends nothing more of its own accord. */
+  /** Ends keepalives and answers to reminders. */
   die(): void {
     this.#world.living.delete(this);
   }
@@ -98,7 +98,7 @@ export class FakePeer {
     return longTermKey(algorithm, username, this.#challenge?.realm ?? 'turnpike', password);
   }
 
-  /** Sends a request as it is given, delivers, and returns the answer to it, if any came. */
+  /** Sends a request without credentials. @returns the response, if one has arrived */
   raw(method: number, write: (writer: MessageWriter) => void): StunMessage | undefined {
     const transactionId = this.#world.random(12);
     const writer = new MessageWriter('request', method, transactionId);
@@ -109,14 +109,14 @@ export class FakePeer {
     return this.answerTo(transactionId);
   }
 
-  /** The newest message of a transaction. */
+  /** Returns the newest message of a transaction. */
   answerTo(transactionId: Uint8Array): StunMessage | undefined {
     return this.inbox.findLast(
       (message) => Buffer.compare(message.transactionId, transactionId) === 0,
     );
   }
 
-  /** Adds credentials of this peer's kind. */
+  /** Appends the credential attributes, with the peer's kind of integrity. */
   sign(writer: MessageWriter): void {
     const { username } = this.credential;
     writer.text(AttributeType.Username, username);
@@ -131,7 +131,7 @@ export class FakePeer {
     writer.integrity(this.kind, this.key);
   }
 
-  /** Sends a signed request, once more after a challenge, and returns the last answer. */
+  /** Sends a signed request, and again after a 438. @returns the last response */
   request(method: number, write: (writer: MessageWriter) => void): StunMessage | undefined {
     if (!this.#challenge) this.challenge();
     const answer = this.raw(method, (writer) => {
@@ -146,14 +146,14 @@ export class FakePeer {
     });
   }
 
-  /** Asks without credentials and learns the challenge. */
+  /** Sends an Allocate without credentials and keeps the challenge. */
   challenge(write: (writer: MessageWriter) => void = () => {}): StunMessage | undefined {
     const answer = this.raw(Method.Allocate, write);
     if (answer) this.#learn(answer);
     return answer;
   }
 
-  /** Takes another peer's challenge for its own. */
+  /** Takes over another peer's challenge. */
   learnFrom(other: FakePeer): void {
     this.#challenge = other.#challenge;
   }
@@ -175,7 +175,7 @@ export class FakePeer {
     });
   }
 
-  /** Sends a Connect; the answer may come later, to `connectAnswer`. */
+  /** Sends a Connect. A response that arrives later is in `connectAnswer`. */
   connect(other: TransportAddress): StunMessage | undefined {
     const { livenessSeconds } = this;
     return this.request(Method.Connect, (writer) => {
@@ -191,14 +191,14 @@ export class FakePeer {
     });
   }
 
-  /** The newest answer to any Connect. */
+  /** The newest response to any Connect. */
   get connectAnswer(): StunMessage | undefined {
     return this.inbox.findLast(
       ({ method, messageClass }) => method === Method.Connect && messageClass !== 'request',
     );
   }
 
-  /** Closed indications received, checked for integrity. */
+  /** The codes of the Closed indications with valid integrity. */
   get closed(): number[] {
     return this.inbox
       .filter(({ method }) => method === Method.Closed)

@@ -21,26 +21,26 @@ export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => inde
 const BATCH_BYTES = 4_096;
 const BATCH_HEAD_BYTES = 40;
 
-/** A datagram on its way through the world. */
+/** A datagram in transit. */
 export interface Flight {
   readonly from: TransportAddress;
   readonly to: TransportAddress;
   readonly data: Uint8Array;
 }
 
-/** A trunk probe on its way from one relay to another. */
+/** A trunk probe in transit. */
 export interface ProbeFlight {
   readonly from: string;
   readonly to: string;
-  /** The trunk address that it goes to. */
+  /** The trunk address of the destination. */
   readonly remote: TransportAddress;
   /** Undefined for a plain probe. */
   readonly bytes: number | undefined;
-  /** Whose port it leaves from; undefined for the trunk address. */
+  /** The worker from whose port it is sent; undefined for the trunk port. */
   readonly worker: number | undefined;
 }
 
-/** One relay's rules and what they stand on. */
+/** A relay's rules with their fake data plane. */
 export interface WorldRelay {
   readonly id: string;
   readonly rules: RelayCore;
@@ -51,7 +51,7 @@ export interface WorldRelay {
   readonly record: RelayRecord;
 }
 
-/** Time that moves when the test says so. */
+/** A clock that only `advance` moves. */
 export class ManualClock implements Clock {
   #ms = 1_795_334_400_000;
   now(): number {
@@ -65,27 +65,27 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Relays and peers with a network between them that delivers in order, or loses as it is told. */
+/** Relays and peers on a simulated network, which delivers in order and loses what `lose` says. */
 export class World {
   readonly clock = new ManualClock();
   readonly relays = new Map<string, WorldRelay>();
-  /** Where datagrams for a peer's address go. */
+  /** Receivers of datagrams, by the peer's address. */
   readonly inboxes = new Map<string, (flight: Flight) => void>();
   /** Returns true for a datagram that the network loses. */
   lose: (flight: Flight) => boolean = () => false;
-  /** Peers that keep their mapping alive, as all do that are not dead. */
+  /** The peers that send keepalives: all that have not died. */
   readonly living = new Set<{ keepAlive(): void }>();
-  /** Whether a probe is answered, and after how long. */
+  /** Returns whether a probe is answered; `rttMs`, after how long. */
   answers: (probe: ProbeFlight) => boolean = () => true;
   rttMs: (probe: ProbeFlight) => number = () => 1;
-  /** Whether probes to relays that are registered but not of this world are answered, too. */
+  /** Whether probes to registered relays that are not in this world are answered. */
   answersAll = false;
-  /** Everything ever sent, for tests that look at the wire. */
+  /** Every datagram that was sent. */
   readonly log: Flight[] = [];
-  /** The memory of every batch that a relay was handed. */
+  /** The buffer of every batch that a relay received. */
   readonly batches: WeakRef<ArrayBuffer>[] = [];
   readonly #queue: Flight[] = [];
-  /** Answers to probes under way. */
+  /** Replies to probes in transit. */
   readonly #replies: (() => void)[] = [];
   #entropy = 0;
 
@@ -95,13 +95,13 @@ export class World {
     return Uint8Array.from({ length: bytes }, (_, index) => digest[index % 32] as number);
   };
 
-  /** Adds a relay; the others learn of it with `introduce`. */
+  /** Adds a relay. `introduce` puts it into the other relays' registries. */
   addRelay(
     id: string,
     ip: string,
     options: Partial<RelayCoreOptions> & {
       trunkIp?: string;
-      /** A second trunk address, for probes alone. */
+      /** A second trunk address, used only for probes. */
       trunkToo?: TransportAddress;
       lanePorts?: readonly number[];
     } = {},
@@ -142,19 +142,19 @@ export class World {
     return relay;
   }
 
-  /** Gives every relay the registry of all. */
+  /** Gives every relay a registry of all relays. */
   introduce(): void {
     const records = [...this.relays.values()].map(({ record }) => record);
     for (const { rules } of this.relays.values()) rules.updateRelays(records);
   }
 
-  /** Sends a datagram from a peer, or from a stranger. */
+  /** Sends a datagram from any address. */
   send(flight: Flight): void {
     this.log.push(flight);
     this.#queue.push(flight);
   }
 
-  /** Sends recorded datagrams again, each when what the one before led to is over. */
+  /** Sends recorded datagrams again; delivers each, and what it causes, before the next. */
   replay(flights: readonly Flight[]): void {
     for (const flight of flights) {
       this.send(flight);
@@ -162,7 +162,7 @@ export class World {
     }
   }
 
-  /** Delivers everything under way, and what is sent because of it. */
+  /** Delivers all datagrams in transit, and those that are sent in consequence. */
   pump(): void {
     for (const reply of this.#replies.splice(0)) reply();
     for (let flight = this.#queue.shift(); flight; flight = this.#queue.shift()) {
@@ -170,7 +170,7 @@ export class World {
     }
   }
 
-  /** Lets time pass in steps, with the relays' timers and the peers' keepalives running. */
+  /** Lets time pass in steps; runs the relays' timers and the peers' keepalives in each. */
   pass(ms: number, stepMs = 100): void {
     for (let passed = 0; passed < ms; passed += stepMs) {
       this.clock.advance(stepMs);
@@ -248,7 +248,7 @@ export class World {
     this.inboxes.get(formatAddress(to))?.(flight);
   }
 
-  /** A data plane hands up views of memory that a batch shares. */
+  /** Copies a datagram into a batch's buffer, as the data plane hands up views of a shared one. */
   #batchOf(data: Uint8Array): Uint8Array {
     const batch = new Uint8Array(BATCH_BYTES);
     batch.set(data, BATCH_HEAD_BYTES);
