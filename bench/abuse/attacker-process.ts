@@ -1,10 +1,11 @@
-/** Who floods, in a process of its own. */
+/** The process that sends the floods. */
 import { serve } from '../setup/rpc.js';
 import type { Attack, Tally, Target } from './flood.js';
 import { floodOf } from './floods/index.js';
 
 const attacks = new Map<string, Attack>();
 
+/** Arguments of `begin`: a flood's name, its target, and its level as of `Flood.begin`. */
 export interface Begin {
   readonly name: string;
   readonly target: Target;

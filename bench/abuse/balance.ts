@@ -4,20 +4,22 @@ import type { MetricsText } from './metrics-text.js';
 /** Two sums of counters that must be equal (docs/metrics.md has what each counts). */
 export interface Balance {
   readonly name: string;
-  /** Names and numbers that go in, and that come out. */
+  /** Counts by name on each side of the equation. */
   readonly in: Readonly<Record<string, number>>;
   readonly out: Readonly<Record<string, number>>;
 }
 
+/** Returns the sum of one side of a balance. */
 export function totalOf(part: Readonly<Record<string, number>>): number {
   return Object.values(part).reduce((sum, each) => sum + each, 0);
 }
 
+/** Returns whether the two sides of a balance are equal. */
 export function isBalanced(balance: Balance): boolean {
   return totalOf(balance.in) === totalOf(balance.out);
 }
 
-/** What a datagram that was received became, but for those that were dropped. */
+/** Counters of received datagrams that were not dropped; each datagram counts in one. */
 const PASSED = [
   'client_to_trunk',
   'client_to_client',
@@ -28,7 +30,7 @@ const PASSED = [
   'trunk_probe_reply',
 ] as const satisfies readonly CounterName[];
 
-/** Drops of what was never received, or is sent, or is a record in a datagram that was counted. */
+/** Drops before reception, at sending, and of records whose datagram is in PASSED. */
 const NOT_RECEIVED: readonly CounterName[] = [
   'receive_dropped',
   'send_blocked',
@@ -38,12 +40,12 @@ const NOT_RECEIVED: readonly CounterName[] = [
   'trunk_expired',
 ];
 
-/** Every other drop is of a datagram that was received: a new counter is one until it says no. */
+/** Drops of received datagrams: every drop counter that NOT_RECEIVED does not list. */
 const DROPPED = (Object.keys(COUNTERS) as CounterName[]).filter(
   (name) => 'dropped' in COUNTERS[name] && !NOT_RECEIVED.includes(name),
 );
 
-/** The family of a counter. */
+/** Returns the metric that has a counter, and the label with the counter's name. */
 const familyOf = (name: CounterName): [family: string, label: string] => {
   const { unit, dropped = false }: CounterMeaning = COUNTERS[name];
   return dropped
@@ -51,13 +53,13 @@ const familyOf = (name: CounterName): [family: string, label: string] => {
     : [`turnpike_relay_data_plane_${unit}_total`, 'name'];
 };
 
-/** A counter of a relay's data plane. */
+/** Returns the value of a counter of a relay's data plane. */
 function planeCounter(metrics: MetricsText, name: CounterName): number {
   const [family, label] = familyOf(name);
   return metrics.sum(family, { [label]: name });
 }
 
-/** What a relay says of itself. */
+/** Returns the balances within one relay. @param name - of the relay */
 export function relayBalances(name: string, metrics: MetricsText): Balance[] {
   const counters = (names: readonly CounterName[]) =>
     Object.fromEntries(
@@ -94,7 +96,10 @@ export function relayBalances(name: string, metrics: MetricsText): Balance[] {
   ];
 }
 
-/** What one relay has sent to the other has come, where nothing says that it was lost. */
+/**
+ * Returns the balance of the records that one relay has sent to the other. Missing records are
+ * accepted if the kernel has dropped datagrams.
+ */
 export function trunkBalance(from: MetricsText, to: MetricsText, name: string): Balance {
   const lost = (['receive_dropped', 'send_blocked', 'send_errors'] as const).reduce(
     (sum, counter) => sum + planeCounter(from, counter) + planeCounter(to, counter),
@@ -106,7 +111,7 @@ export function trunkBalance(from: MetricsText, to: MetricsText, name: string): 
     trunk_unbound: planeCounter(to, 'trunk_unbound'),
     trunk_expired: planeCounter(to, 'trunk_expired'),
   };
-  // Datagrams that the kernel dropped are known by number, not by what was in them.
+  // The kernel counts dropped datagrams, not the records in them.
   const missing = sent - totalOf(came);
   const explained = lost > 0 && missing > 0 ? { dropped_by_the_system: missing } : {};
   return {
@@ -116,7 +121,7 @@ export function trunkBalance(from: MetricsText, to: MetricsText, name: string): 
   };
 }
 
-/** What a directory says of itself. */
+/** Returns the balances within a directory. */
 export function directoryBalances(metrics: MetricsText): Balance[] {
   const route = '/v1/connections';
   const requests = (status: string) =>

@@ -7,10 +7,10 @@ import type { Attack } from './flood.js';
 import { paced } from './paced.js';
 
 /**
- * Sends datagrams from many sources until it is ended.
- * @param perSecond - how often `make` is asked
- * @param make - what to send the nth time, from 1
- * @param onBatch - takes the answers
+ * Sends datagrams from many sources until the attack is ended.
+ * @param perSecond - calls of `make` per second
+ * @param make - returns the datagrams of the call with this number, from 1
+ * @param onBatch - called with the responses
  */
 export function datagramAttack(
   perSecond: number,
@@ -31,16 +31,16 @@ export function datagramAttack(
   };
 }
 
-/** Nonces that relays have handed out. All relays of a cluster take a nonce of one of them. */
+/** Nonces of relays' challenges. Every relay of a cluster accepts the nonces of the others. */
 export class Nonces {
   readonly #nonces = new Map<string, string>();
 
-  /** The nonce for an address that has asked. */
+  /** Returns the nonce of a local address; undefined before a challenge to it. */
   of(ip: string): string | undefined {
     return this.#nonces.get(ip);
   }
 
-  /** Takes the nonces from what came. */
+  /** Adds the nonces in received error responses. */
   readonly learn = ({ datagrams }: DataPlaneBatch): void => {
     for (const { data, tuple } of datagrams) {
       if (classOf(Buffer.from(data).readUInt16BE(0)) !== 'error') continue;

@@ -1,4 +1,4 @@
-/** A directory in a process of its own. */
+/** The process of the directory. */
 import { Directory } from '../../src/directory/index.js';
 import { CLUSTER_SECRET } from '../setup/cluster.js';
 import { serve } from '../setup/rpc.js';

@@ -5,9 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { signRequest } from '../../src/registry/signing.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
 
+/** Minimum interval of beats; up to as much is added at random. The first few follow faster. */
 const BEAT_MS = 1_000;
 const SOON_MS = 75;
 const EAGER_BEATS = 8;
+/** Minimum time until the next attempt after a failure; up to as much is added at random. */
 const RETRY_MS = 500;
 const ANSWER_MS = 5_000;
 const IDLE: RelayLoad = { legs: 0, legsMax: 1_000, cpu: 0, packetsPerSecond: 0 };
@@ -20,11 +22,13 @@ export interface FleetRelayOptions {
 }
 
 /**
- * A relay's registration alone, so that one process can hold a thousand: it registers, beats and
- * fetches the registry as docs/registration.md says, and looks into no registry.
+ * The registration of a relay without the relay, so that one process can have a thousand. It
+ * registers, sends beats and fetches each registry (docs/registration.md), which it does not parse.
  */
 export class FleetRelay {
+  /** Version of the last registry that it fetched. */
   version: string | null = null;
+  /** Number of failed requests. */
   failures = 0;
   sentBytes = 0;
   receivedBytes = 0;
@@ -42,7 +46,7 @@ export class FleetRelay {
     this.#record = record;
   }
 
-  /** Stays registered until it is ended. */
+  /** Registers and sends beats until `end`. */
   async run(): Promise<void> {
     while (!this.#ended.signal.aborted) {
       try {

@@ -9,20 +9,22 @@ import { MetricsText } from './metrics-text.js';
 import { pinTo } from './pin.js';
 import { VICTIM } from './tenants.js';
 
-/** How a directory takes a fleet that starts at once. */
+/** The result of a start of many relays at once. */
 export interface FleetStart {
   readonly relays: number;
-  /** From the first start until every relay has confirmed every other; undefined where none did. */
+  /** Time from the first start until every relay has confirmed every other; undefined if not. */
   readonly confirmedMs: number | undefined;
-  /** What a client had, by seconds since the first start. */
+  /** Responses to a client, by time since the first start. */
   readonly client: readonly ClientWindow[];
   readonly directoryPeakBytes: number;
 }
 
+/** A client's requests in one window of time. */
 export interface ClientWindow {
   readonly fromMs: number;
+  /** Number of requests. */
   readonly asked: number;
-  /** With a pair of relays; the others were told that there is none yet, or nothing. */
+  /** Number answered with a pair of relays. The others got an error or no answer. */
   readonly served: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -35,22 +37,26 @@ interface Asked {
   readonly status: number | undefined;
 }
 
-/** The fleet starts within three seconds; the windows begin with that, and ten seconds later. */
+/** Starts of the windows: the fleet's start takes three seconds, the next window ten. */
 const WINDOWS_MS = [0, 3_000, 13_000] as const;
+/** Interval of the client's requests. */
 const ASK_MS = 50;
+/** Interval of reading the directory's memory and states. */
 const LOOK_MS = 1_000;
 const ANSWER_MS = 10_000;
-/** The fleet of the flood of that name, as a whole. */
+/** The flood that starts the fleet, and its number of relays at level 1. */
 const FLEET = { name: 'registrations', relays: 1_022 } as const;
 
 const headers = { authorization: `Bearer ${VICTIM.key}`, 'content-type': 'application/json' };
 const body = JSON.stringify({ peers: [{ region: 'fleet-1' }, { region: 'fleet-2' }] });
 
 /**
- * Starts so many relays within three seconds beside a client that asks for connections. The
- * directory has a CPU to itself where there are two.
- * @param seconds - how long to look
- * @param onEnd - told how to end it from outside
+ * Starts relays within three seconds while a client requests connections. The directory has a CPU
+ * to itself if there are two.
+ * @param relays - number of relays
+ * @param seconds - length of the measurement
+ * @param onEnd - called with a function that ends it early
+ * @throws Error when a process does not start
  */
 export async function fleetStart(
   { relays, seconds, cpus }: { relays: number; seconds: number; cpus: CpuPlan },
@@ -119,7 +125,10 @@ async function ask(directoryUrl: string, startedAt: number, asked: Asked[]): Pro
   asked.push({ atMs: askedAt - startedAt, tookMs, status });
 }
 
-/** Relays that every other one has confirmed; the list is long, so it is read when all may be. */
+/**
+ * Returns the number of relays that every other one has confirmed. The list of relays is long, so
+ * it is fetched only once the metrics show that all are ready; before that the result is 0.
+ */
 async function confirmed(directoryUrl: string, metrics: string): Promise<number> {
   const states = new MetricsText(metrics);
   const ready = states.sum('turnpike_directory_relays', { state: 'ready' });
@@ -147,18 +156,18 @@ function windowOf(asked: readonly Asked[]) {
   };
 }
 
-/** As lines for a terminal. */
+/** Returns the result as lines for a terminal. */
 export function fleetText({ relays, confirmedMs, client, directoryPeakBytes }: FleetStart): string {
   const all =
     confirmedMs === undefined
       ? 'are NOT confirmed by all'
-      : `are confirmed by all ${(confirmedMs / 1_000).toFixed(1)} s after the first began`;
+      : `are confirmed by all ${(confirmedMs / 1_000).toFixed(1)} s after the first start`;
   return [
-    `${relays} relays that start within 3 s ${all}; the directory held at most ` +
+    `${relays} relays that start within 3 s ${all}; peak memory of the directory: ` +
       `${(directoryPeakBytes / 1e6).toFixed(0)} MB`,
     ...client.map(
       ({ fromMs, asked, served, p50Ms, p99Ms, maxMs }) =>
-        `  a client from second ${fromMs / 1_000} on: ${served} of ${asked} given a pair; p50 ` +
+        `  client from second ${fromMs / 1_000} on: ${served} of ${asked} got a pair; p50 ` +
         `${p50Ms.toFixed(0)}, p99 ${p99Ms.toFixed(0)}, longest ${maxMs.toFixed(0)} ms`,
     ),
   ].join('\n');

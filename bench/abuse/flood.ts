@@ -1,6 +1,6 @@
 import type { TransportAddress } from '../../src/address.js';
 
-/** What a flood may aim at. */
+/** The addresses that a flood may be sent to. */
 export interface Target {
   readonly directoryUrl: string;
   /** The attacked relay, then the other one. */
@@ -13,7 +13,7 @@ export interface TargetRelay {
   readonly httpUrl: string;
 }
 
-/** What an attacker sent and what came back to it, bytes of payload. */
+/** Bytes of payload that an attacker has sent and received. */
 export interface Tally {
   readonly sent: number;
   readonly received: number;
@@ -22,21 +22,22 @@ export interface Tally {
 /** A flood under way. */
 export interface Attack {
   tally(): Tally;
-  /** Ends it and frees what it holds. */
+  /** Stops it and closes its sockets. */
   end(): Promise<void>;
 }
 
-/** One kind of abuse. */
+/** A kind of abuse. */
 export interface Flood {
   readonly name: string;
-  /** What is sent, in a line. */
+  /** Description of the traffic, one line. */
   readonly title: string;
-  /** Whose memory and processor time are shown. */
+  /** The process whose memory and CPU time are reported. */
   readonly attacked: 'relay' | 'directory';
-  /** One of those that a quick run makes. */
+  /** Whether `--quick` runs it. */
   readonly quick?: boolean;
   /**
-   * @param level - share of the whole flood, up to 1: what is counted a second, or held
+   * Starts the flood.
+   * @param level - share of its full rate or number of connections, up to 1
    */
   begin(target: Target, level: number): Promise<Attack>;
 }

@@ -1,4 +1,4 @@
-/** Floods, and what genuine users have meanwhile: `npm run bench:abuse -- --help`. */
+/** Floods, and the service that genuine users get meanwhile: `npm run bench:abuse -- --help`. */
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
@@ -43,13 +43,13 @@ const positive = (text: string) => {
 
 const program = new Command('bench:abuse')
   .description(
-    'Floods a directory and two relays on loopback, one flood after the other, and shows what ' +
-      'genuine users have meanwhile beside what they have without it: share and time of set-ups, ' +
-      'loss and round trip of an echo, memory and CPU of the attacked process, bytes sent for ' +
-      'each byte received. Nothing is asserted, and nothing leaves this host.',
+    'Floods a directory and two relays on loopback, one flood after the other. Shows, without ' +
+      'and with each flood, the service of genuine users (share and time of set-ups, loss and ' +
+      'round trip of an echo), memory and CPU of the attacked process, and bytes sent for each ' +
+      'byte received. Asserts nothing, and sends nothing off this host.',
   )
-  .option('--quick', 'the most telling floods, shortly: under a minute')
-  .option('--only <words...>', 'floods whose names hold one of these words', [])
+  .option('--quick', 'a few floods with short measurements: under a minute')
+  .option('--only <words...>', 'floods whose names contain one of these words', [])
   .option(
     '--seconds <number>',
     `length of each measurement, ${SECONDS} by default, ${QUICK_SECONDS} with --quick`,
@@ -57,22 +57,23 @@ const program = new Command('bench:abuse')
   )
   .option(
     '--soak <minutes>',
-    'genuine traffic and a little of all floods at once: shows by how much memory and ' +
-      'descriptors grow, and ends with status 1 where the counters do not balance',
+    'genuine traffic and all floods at 2 % at once: shows the growth of memory and descriptors, ' +
+      'and ends with status 1 if the counters do not balance',
     positive,
   )
   .option(
     '--fleet <relays>',
-    'so many relays, at most 1,024, start within 3 s: when each knows all, and what a client has',
+    'starts so many relays, at most 1,024, within 3 s: shows the time until each has confirmed ' +
+      'all, and the responses to a client',
     positive,
   )
   .option('--json <file>', 'write all figures there')
   .option('--list', 'show the floods')
   .addHelpText(
     'after',
-    '\nA flood takes its time twice, without and with it, and some seconds to begin. Its row' +
-      '\nreads `quiet → flooded`. Read the quiet figures first: where they are bad, something' +
-      '\nelse keeps this machine busy. docs/security.md says what each figure is worth.\n' +
+    '\nEach flood has two measurements, without and with it, after a start of some seconds. Its' +
+      '\nrow reads `quiet → flooded`. Check the quiet figures first: if they are bad, something' +
+      '\nelse keeps this machine busy. docs/security.md explains the figures.\n' +
       '\nExamples:\n  npm run bench:abuse -- --list\n  npm run bench:abuse -- --quick\n' +
       '  npm run bench:abuse -- --only spoofed half-open --seconds 20 --json abuse.json\n' +
       '  npm run bench:abuse -- --soak 60',
@@ -80,7 +81,7 @@ const program = new Command('bench:abuse')
 
 const write = (line: string) => console.error(line);
 
-/** @throws Error for a word that no flood's name holds */
+/** Returns the chosen floods. @throws Error for a word that no flood's name contains */
 function chosen({ quick, only }: Flags): Flood[] {
   for (const word of only) {
     if (!FLOODS.some(({ name }) => name.includes(word))) {
@@ -91,7 +92,7 @@ function chosen({ quick, only }: Flags): Flood[] {
   return FLOODS.filter((flood) => quick !== true || flood.quick === true);
 }
 
-/** The service has a CPU to itself where there are two. */
+/** Returns the CPUs to pin to. The service has one to itself if there are two. */
 function planCpus(): CpuPlan {
   const [server = 0, generator = server] = allowedCpus();
   return { server, generator };
@@ -109,7 +110,7 @@ function closeOnSignals(close: () => Promise<void> | undefined): void {
   }
 }
 
-/** Where a stage is, so that a signal can close it. */
+/** Returns a function that takes an open stage, which a signal then closes. */
 function stageHolder(): (stage: Stage) => void {
   let stage: Stage | undefined;
   closeOnSignals(() => stage?.close());

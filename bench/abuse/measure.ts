@@ -9,11 +9,11 @@ export interface Effort {
   readonly seconds: number;
 }
 
-/** A flood comes up before it is measured. */
+/** Time from the start of a flood to its measurement. */
 const RAMP_MS = 500;
 const SAMPLE_MS = 100;
 
-/** Memory and processor time of a process while something else goes on. */
+/** Measures the peak memory and the CPU time of a process until `end`. */
 class UsageWatch {
   readonly #pid: number;
   readonly #before: ProcessUsage;
@@ -40,9 +40,9 @@ class UsageWatch {
 }
 
 /**
- * Measures one flood on a stage of its own: first without it, then with it.
- * @param onStage - told of the stage before it is opened, so that it can be closed from outside
- * @throws Error when a process does not come up; one that dies under the flood is a result
+ * Measures the service without a flood and then with it, on a new stage.
+ * @param onStage - called with the stage before it is opened, so that a signal can close it
+ * @throws Error when a process does not start; one that dies under the flood is a result
  */
 export async function measureFlood(
   flood: Flood,
@@ -69,7 +69,7 @@ function attackedProgram(stage: Stage, { attacked }: Flood) {
   return attacked === 'relay' ? stage.relays[0] : stage.directory;
 }
 
-/** The flood goes on until the last set-up of the window has ended, well or not. */
+/** Measures one window. A flood continues until the last set-up of the window has ended. */
 async function measureWindow(stage: Stage, flood: Flood, { seconds }: Effort): Promise<Window> {
   const watch = new UsageWatch(attackedProgram(stage, flood).pid);
   const trunkBefore = await trunkBytes(stage);
@@ -90,7 +90,7 @@ async function measureWindow(stage: Stage, flood: Flood, { seconds }: Effort): P
   };
 }
 
-/** What the attacked relay has sent to the other one; a relay that is gone sends nothing. */
+/** Returns the bytes that the attacked relay has sent on the trunk; 0 if its process has ended. */
 async function trunkBytes(stage: Stage): Promise<number> {
   const sample = await stage.relays[0].call('sample', undefined).catch(() => undefined);
   return Number(sample?.counters.trunk_tx_bytes ?? 0);

@@ -1,4 +1,4 @@
-/** Every number of a page in Prometheus' text format. */
+/** The parsed output of `/metrics` in Prometheus' text format. */
 export class MetricsText {
   readonly #lines: readonly { readonly series: string; readonly value: number }[];
 
@@ -13,8 +13,8 @@ export class MetricsText {
   }
 
   /**
-   * The sum of a family's series that have all of the labels; 0 where there is none.
-   * @param family - its name
+   * Returns the sum of a metric's series that have all of the labels; 0 without such a series.
+   * @param family - name of the metric
    * @param labels - such as `{ event: 'established' }`
    */
   sum(family: string, labels: Readonly<Record<string, string>> = {}): number {
@@ -29,8 +29,8 @@ export class MetricsText {
   }
 
   /**
-   * The numbers of a family by one of its labels, those that are not 0.
-   * @param which - values of the label that count
+   * Returns the values of a metric by one of its labels, without zeros.
+   * @param which - label values to include
    */
   entries(family: string, label: string, which: RegExp): Record<string, number> {
     const found: Record<string, number> = {};

@@ -1,12 +1,12 @@
 const TICK_MS = 4;
-/** What a late timer owes beyond this is forgotten, so that no flood comes in bursts. */
+/** Maximum delay of the timer that is made up for, so that a flood has no large bursts. */
 const OWED_MS_MAX = 40;
 
 /**
- * Does something so many times a second.
- * @param perSecond - how often
- * @param action - takes how often at once
- * @returns ends it
+ * Performs an action at a constant rate.
+ * @param perSecond - times per second
+ * @param action - called with how many times are due
+ * @returns a function that stops it
  */
 export function paced(perSecond: number, action: (times: number) => void): () => void {
   let owed = 0;

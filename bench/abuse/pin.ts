@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { toolEnvironment } from '../../src/lab/tools.js';
 
-/** Binds processes to a CPU; without the tool the kernel decides who runs where. */
+/** Pins the threads of processes to a CPU. Without `taskset` they stay unpinned. */
 export function pinTo(cpu: number, pids: readonly number[]): void {
   for (const pid of pids) {
     spawnSync('taskset', ['-acp', String(cpu), String(pid)], { env: toolEnvironment() });

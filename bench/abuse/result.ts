@@ -1,21 +1,22 @@
 import type { Flood } from './flood.js';
 import type { VictimWindow } from './victim.js';
 
-/** What was seen for a while. */
+/** One measurement of a service. */
 export interface Window {
   readonly seconds: number;
   readonly victim: VictimWindow;
-  /** Of the attacked process: most resident memory, and share of a CPU. */
+  /** Peak resident memory of the attacked process. */
   readonly peakBytes: number;
+  /** CPU time of the attacked process as a share of one CPU. */
   readonly cpuShare: number;
-  /** Of the attacker, bytes of payload. */
+  /** Bytes of payload that the attacker sent and received. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
-  /** What the attacked relay sent to the other one, the victim's included. */
+  /** Bytes that the attacked relay sent on the trunk, including genuine users' traffic. */
   readonly trunkBytes: number;
 }
 
-/** A flood beside the same time without it. */
+/** A measurement without a flood, and one with it. */
 export interface FloodResult extends Pick<Flood, 'name' | 'title' | 'attacked'> {
   /** Whether the attacked process ended. */
   readonly died: boolean;
@@ -23,7 +24,7 @@ export interface FloodResult extends Pick<Flood, 'name' | 'title' | 'attacked'> 
   readonly flooded: Window;
 }
 
-/** Bytes that the flood got sent for each that it sent: to itself, and on the trunk. */
+/** Returns the bytes sent because of each byte of a flood: to the attacker, and on the trunk. */
 export function amplification({ quiet, flooded }: FloodResult): {
   readonly answers: number;
   readonly trunk: number;

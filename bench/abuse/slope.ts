@@ -1,8 +1,8 @@
-/** A straight line through measurements: by how much they rise, and how sure that is. */
+/** The slope of a straight line through measurements. */
 export interface Slope {
-  /** In units of the values, per hour. */
+  /** Change per hour, in the unit of the values. */
   readonly perHour: number;
-  /** Half of the interval that holds the true slope 19 times of 20. */
+  /** Half of the 95 % confidence interval. */
   readonly plusMinus: number;
 }
 
@@ -12,20 +12,21 @@ export interface Point {
 }
 
 const HOUR_MS = 3_600_000;
-/** Student's t, two-sided 95 %, by degrees of freedom; beyond the last it hardly changes. */
+/** Student's t, two-sided 95 %, for 1 to 30 degrees of freedom. */
 const T95 = [
   12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.2, 2.18, 2.16, 2.14, 2.13, 2.12,
   2.11, 2.1, 2.09, 2.09, 2.08, 2.07, 2.07, 2.06, 2.06, 2.06, 2.05, 2.05, 2.05, 2.04,
 ];
+/** Student's t for more degrees of freedom. */
 const T95_MANY = 2;
-/** What follows itself more closely than this tells nothing new. */
+/** Maximum autocorrelation that is taken into account. */
 const CORRELATION_MAX = 0.95;
 
 /**
- * Least squares. Measurements that follow each other are alike, and so tell less than as many
- * independent ones: the interval is widened by the correlation of neighbours' residuals.
+ * Fits a line by least squares. Successive measurements are correlated, so the interval is widened
+ * by the lag-1 autocorrelation of the residuals.
  * @param points - in the order of time
- * @returns a slope of 0 and an interval without end where there are fewer than three
+ * @returns for fewer than three points a slope of 0 with an infinite interval
  */
 export function slopeOf(points: readonly Point[]): Slope {
   const count = points.length;
@@ -51,7 +52,9 @@ export function slopeOf(points: readonly Point[]): Slope {
   };
 }
 
-/** Of an interval, as if the measurements were an autoregressive series of the first order. */
+/**
+ * Returns the factor that widens the interval: residuals as a first-order autoregressive series.
+ */
 function widening(residuals: readonly number[], squares: number): number {
   if (squares === 0) return 1;
   let products = 0;

@@ -10,14 +10,14 @@ const TITLES = {
   resources: 'timers, sockets',
 } as const;
 
-/** A soak as lines for a terminal. */
+/** Returns the result of a soak as lines for a terminal. */
 export function soakText({ minutes, victim, processes, balances }: SoakResult): string {
   const failed = Object.entries(victim.failures).map(([code, count]) => `${count} × ${code}`);
   return [
     `After ${minutes} min: ${victim.succeeded} of ${victim.setUps} set-ups, p99 ` +
       `${victim.setUpP99Ms.toFixed(0)} ms; ${victim.echoesLost} of ${victim.echoes} echoes lost`,
     ...(failed.length > 0 ? [`Set-ups that failed: ${failed.join(', ')}`] : []),
-    'At the end, and change an hour (least squares; ± holds 95 %, neighbours being alike):',
+    'At the end, and change per hour (least squares; ±: 95 % interval, autocorrelated residuals):',
     ...processes.map(processText),
     'Balances:',
     ...balances.map(balanceText),

@@ -14,19 +14,24 @@ import { Stage, type StageOptions } from './stage.js';
 import type { VictimWindow } from './victim.js';
 import type { Vitals } from './vitals.js';
 
-/** Of each flood, at the same time: what a service has to live with. */
+/** Level of each flood. All run at the same time. */
 const LEVEL = 0.02;
+/** Number of samples, if their interval is at least SAMPLE_MS_MIN. */
 const SAMPLES = 60;
-/** Each collects the garbage of every process: more often would be a load of its own. */
+/** Minimum interval of samples: each runs the garbage collector in every process. */
 const SAMPLE_MS_MIN = 3_000;
-/** What comes up in the beginning is no slope: this part of the samples is left out. */
+/** Share of the samples that is left out at the beginning, while memory still rises. */
 const WARM_UP = 0.25;
-/** Counters are read one after the other, while probes go on: some readings are of two moments. */
+/**
+ * Maximum number of readings of the counters. They are read one after the other while probes
+ * continue, so not every reading balances.
+ */
 const BALANCE_TRIES = 20;
 const BALANCE_PAUSE_MS = 300;
+/** Time between the end of all traffic and the first reading. */
 const QUIET_MS = 1_500;
 
-/** What is watched of a process. */
+/** The figures that are sampled in a process. */
 export const FIGURES = ['residentMB', 'heapMB', 'externalMB', 'descriptors', 'resources'] as const;
 export type Figure = (typeof FIGURES)[number];
 
@@ -37,7 +42,7 @@ export interface ProcessSoak {
   readonly ends: Readonly<Record<Figure, number>>;
 }
 
-/** All that a soak finds; can be written as JSON. */
+/** The result of a soak, as written in JSON. */
 export interface SoakResult {
   readonly minutes: number;
   readonly victim: VictimWindow;
@@ -48,11 +53,11 @@ export interface SoakResult {
 type Sample = Readonly<Record<Figure, number>> & { readonly atMs: number };
 
 /**
- * Genuine traffic and a little of all floods at once, for a while: whether anything grows, and
- * whether the counters balance in the end.
- * @param onStage - told of the stage before it is opened, so that it can be closed from outside
- * @param progress - told what is being done
- * @throws Error when a process does not come up, or ends
+ * Runs genuine traffic and a low level of all floods at once. Measures the growth of each process,
+ * and reads the balances at the end.
+ * @param onStage - called with the stage before it is opened, so that a signal can close it
+ * @param progress - called with each step
+ * @throws Error when a process does not start, or ends early
  */
 export async function soak(
   options: StageOptions & { readonly minutes: number; readonly floods: readonly Flood[] },
@@ -65,7 +70,7 @@ export async function soak(
     await stage.open();
     await stage.victim.call('begin', undefined);
     for (const { name } of options.floods) {
-      progress(`begins a little of ${name}`);
+      progress(`starts ${name}`);
       await stage.attacker.call('begin', { name, target: stage.target, level: LEVEL });
     }
     const series = await sample(stage, options.minutes, progress);
@@ -136,7 +141,7 @@ function processSoak(name: string, samples: readonly Sample[]): ProcessSoak {
   };
 }
 
-/** Reads until all balance at one moment, or for some seconds. */
+/** Reads the counters until all balance, at most BALANCE_TRIES times. */
 async function balances(stage: Stage): Promise<Balance[]> {
   await sleep(QUIET_MS);
   for (let tried = 1; ; tried++) {

@@ -18,8 +18,8 @@ export interface StageOptions {
 }
 
 /**
- * A directory, two relays, genuine users and an attacker, each a process of its own on loopback.
- * The service has one CPU, those who use and abuse it another, where there are two.
+ * A directory, two relays, genuine users and an attacker on loopback, each in its own process. If
+ * there are two CPUs, the directory and the relays have one and the others have the second.
  */
 export class Stage {
   readonly directory = new Program<DirectoryMethods>('../abuse/directory-process');
@@ -37,12 +37,13 @@ export class Stage {
     this.#options = options;
   }
 
+  /** The addresses of the service. @throws Error before `open` */
   get target(): Target {
     if (this.#target === undefined) throw new Error('the stage is not open');
     return this.#target;
   }
 
-  /** Every process by its name. */
+  /** All processes by name. */
   get programs() {
     const [a, b] = this.relays;
     const { directory, victim, attacker } = this;
@@ -50,8 +51,8 @@ export class Stage {
   }
 
   /**
-   * Opens all, until genuine users are served.
-   * @throws Error when one of them does not come up
+   * Starts all processes, and resolves when a genuine user has a connection.
+   * @throws Error when one of them does not start
    */
   async open(): Promise<void> {
     const { workers, setUpsPerSecond, echoesPerSecond } = this.#options;
@@ -85,7 +86,7 @@ export class Stage {
     });
   }
 
-  /** Ends every process. May be called at any time, and again. */
+  /** Ends every process. May be called at any time and repeatedly. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -5,14 +5,14 @@ interface Column {
   readonly cell: (result: FloodResult) => string;
 }
 
-/** A figure without the flood and with it. */
+/** Returns the cell of a figure without the flood and with it. */
 const beside = (figure: (window: Window) => string) => (result: FloodResult) =>
   `${figure(result.quiet)} → ${figure(result.flooded)}`;
 
 const share = (part: number, whole: number) => (whole === 0 ? '–' : percent(part / whole));
 const percent = (value: number) => `${(100 * value).toFixed(value > 0 && value < 0.0995 ? 1 : 0)}%`;
 const ms = (value: number) => value.toFixed(value < 10 ? 1 : 0);
-/** Where next to nothing was sent a ratio says nothing. */
+/** Minimum number of sent bytes for which a ratio is shown. */
 const BYTES_MIN = 10_000;
 const ratio = (result: FloodResult, value: number) =>
   result.flooded.sentBytes < BYTES_MIN ? '–' : value.toFixed(2);
@@ -36,7 +36,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'trunk/in', cell: (result) => ratio(result, amplification(result).trunk) },
 ];
 
-/** All results in one table, and what failed below it. */
+/** Returns a table of all results, with the failures below it. */
 export function tableText(results: readonly FloodResult[]): string {
   const rows = [
     COLUMNS.map(({ title }) => title),
@@ -55,10 +55,10 @@ export function tableText(results: readonly FloodResult[]): string {
 }
 
 const LEGEND =
-  "Without the flood → with it. Set-ups are a genuine tenant's, by both relays; echo is a " +
-  'connection of its own.\nRSS (highest) and CPU are of the attacked process; in, out and trunk ' +
-  'are bytes that the attacker sent,\nthat it got, and that the attacked relay sent to the other ' +
-  'one because of it.';
+  "Without the flood → with it. Set-ups are a genuine tenant's, through both relays; the echo " +
+  'has its own\nconnection. RSS (peak) and CPU are those of the attacked process; in, out and ' +
+  'trunk are bytes that\nthe attacker sent, that it received, and that the attacked relay sent ' +
+  'on the trunk because of it.';
 
 function troubles({ name, died, flooded, quiet }: FloodResult): string[] {
   const lines = died ? [`${name}: the attacked process ENDED`] : [];

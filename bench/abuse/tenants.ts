@@ -1,6 +1,6 @@
 /** The genuine users' API key and tenant. */
 export const VICTIM = { key: 'the-api-key-of-the-victim', tenant: 'victim' };
-/** Those of a tenant that floods. */
+/** The API key and tenant of the attacker. */
 export const ATTACKER = { key: 'the-api-key-of-the-attacker', tenant: 'attacker' };
-/** Where genuine peers are, as relays see them: loopback has an address for everybody. */
+/** The loopback address of genuine peers. */
 export const VICTIM_IP = '127.99.0.1';

@@ -1,4 +1,4 @@
-/** The genuine users in a process of their own. */
+/** The process of the genuine users. */
 import { serve } from '../setup/rpc.js';
 import { Victim, type VictimOptions, type VictimWindow } from './victim.js';
 

@@ -3,16 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionGrant, DirectoryClient, Peer } from '../../src/client/index.js';
 import { VICTIM, VICTIM_IP } from './tenants.js';
 
-/** What genuine users had during a window of time. */
+/** The service that genuine users got in one window of time. */
 export interface VictimWindow {
   readonly setUps: number;
   readonly succeeded: number;
-  /** Of those that succeeded, from the request to the directory to data that can flow. */
+  /** Time of successful set-ups, from the request to the directory to the connection. */
   readonly setUpP50Ms: number;
   readonly setUpP99Ms: number;
-  /** The directory's part of it. */
+  /** Time of the request to the directory. */
   readonly directoryP99Ms: number;
-  /** Why the others did not, by error code. */
+  /** Number of failed set-ups by error code. */
   readonly failures: Readonly<Record<string, number>>;
   readonly echoes: number;
   readonly echoesLost: number;
@@ -27,18 +27,18 @@ export interface VictimOptions {
   readonly echoesPerSecond: number;
 }
 
-/** A set-up that takes longer has failed: no user waits so long. */
+/** Timeout of each step of a set-up: the request to the directory, and both peers' connecting. */
 const SET_UP_MS = 4_000;
-/** Time for what is under way to come back. */
+/** Time for echoes under way to arrive at the end of a window. */
 const ARRIVAL_MS = 300;
 const ECHO_BYTES = 100;
 const OPEN_TRIES = 40;
 const OPEN_RETRY_MS = 250;
 
 /**
- * Genuine users: one connection through two relays whose far end echoes, and set-ups of others, one
- * after the other by the clock, each as the library makes it: a request to the directory on a
- * connection of its own, Allocate and Connect of both peers.
+ * Genuine users: one connection through two relays whose far end echoes, and set-ups of further
+ * connections at a constant rate. Each set-up is a request to the directory, and Allocate and
+ * Connect of both peers.
  */
 export class Victim {
   readonly #options: VictimOptions;
@@ -55,8 +55,9 @@ export class Victim {
   }
 
   /**
-   * Connects the two ends of the echo, as soon as the directory gives both relays, and begins.
-   * @throws the last error where it never does
+   * Connects the two ends of the echo as soon as the directory assigns both relays, and starts
+   * echoes and set-ups.
+   * @throws the error of the last attempt
    */
   async open(): Promise<void> {
     for (let left = OPEN_TRIES; this.#ends.length === 0; left--) {
@@ -79,12 +80,12 @@ export class Victim {
     });
   }
 
-  /** Begins a new window: what is under way belongs to the one before. */
+  /** Begins a new window. Set-ups and echoes under way belong to the one before. */
   begin(): void {
     this.#window = new Window();
   }
 
-  /** Ends the window, when all that was begun in it has come to an end. */
+  /** Ends the window. @returns its figures, once its set-ups have ended */
   async read(): Promise<VictimWindow> {
     const window = this.#window;
     this.#window = new Window();
@@ -149,7 +150,7 @@ export class Victim {
   }
 }
 
-/** What is counted from one moment to another. */
+/** Counts and times of one window. */
 class Window {
   setUps = 0;
   readonly #setUpMs: RecordableHistogram = createHistogram();

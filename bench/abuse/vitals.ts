@@ -1,20 +1,20 @@
 import { readdirSync } from 'node:fs';
 import { type Memory, readMemory } from '../setup/usage.js';
 
-/** What a process holds. */
+/** The resources of a process. */
 export interface Vitals {
   /** After garbage collection. */
   readonly memory: Memory;
   readonly descriptors: number;
-  /** Timers, sockets and requests that Node's event loop knows. */
+  /** Number of timers, sockets and requests of Node's event loop. */
   readonly resources: number;
-  /** Its page of metrics. */
+  /** The output of `/metrics`. */
   readonly metrics: string;
 }
 
 /**
- * Collects garbage and reads what is left.
- * @param metrics - of the service in this process
+ * Runs the garbage collector and returns the resources of this process.
+ * @param metrics - the metrics of the service in this process
  */
 export async function readVitals(metrics: Promise<string>): Promise<Vitals> {
   return {

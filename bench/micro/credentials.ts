@@ -72,7 +72,7 @@ function signedBy(integrity: 'sha1' | 'sha256'): Uint8Array {
   return writer.finish();
 }
 
-/** All that an authenticated request costs the codec and the credentials, answer included. */
+/** Decodes and authenticates a request and encodes its response. */
 function serve(verifier: TenantVerifier<unknown>, bytes: Uint8Array): Uint8Array {
   const message = read(bytes);
   const result = authenticate(message, {
@@ -89,7 +89,7 @@ function serve(verifier: TenantVerifier<unknown>, bytes: Uint8Array): Uint8Array
     .finish();
 }
 
-/** What the relay's control thread does for strangers and for peers. */
+/** Measures challenges and authentication, as the relay's control thread does them. */
 export function benchCredentials(): Promise<unknown> {
   const sha1 = signedBy('sha1');
   const sha256 = signedBy('sha256');
@@ -106,7 +106,9 @@ export function benchCredentials(): Promise<unknown> {
   let connection = 0;
   return benny.suite(
     'Credentials',
-    benny.add('pay for a challenge', () => budget.take(`10.0.0.${connection++ & 0xff}`)),
+    benny.add('take a challenge from the budget', () =>
+      budget.take(`10.0.0.${connection++ & 0xff}`),
+    ),
     benny.add('challenge with a new nonce', () => challenge()),
     benny.add('authenticate and answer, SHA-1', () => serve(verifier, sha1)),
     benny.add('authenticate and answer, SHA-256', () => serve(verifier, sha256)),

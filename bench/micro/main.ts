@@ -1,4 +1,4 @@
-/** Micro-benchmarks: what one control thread spends on one message. Run: `npm run bench:micro`. */
+/** Micro-benchmarks of one control thread: `npm run bench:micro`. */
 import { scriptArguments } from '../../test/setup/script-arguments.js';
 import { benchCredentials } from './credentials.js';
 import { benchSelection } from './selection.js';
@@ -6,7 +6,7 @@ import { benchStun } from './stun.js';
 
 scriptArguments({
   script: 'bench:micro',
-  about: 'measures what one control thread spends on one message.',
+  about: 'measures the time that one control thread needs for one message.',
 });
 await benchStun();
 await benchCredentials();

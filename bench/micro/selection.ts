@@ -16,7 +16,7 @@ interface Fleet {
   readonly snapshots: Snapshots;
 }
 
-/** Relays that all know one another, each with another load. */
+/** Returns a table of relays with different loads that have all confirmed each other. */
 function fleetOf(relays: number): Fleet {
   const table = new RelayTable(systemClock);
   const ids = Array.from({ length: relays }, (_, index) => `relay-${index}`);
@@ -46,7 +46,7 @@ function fleetOf(relays: number): Fleet {
   return { table, snapshots: new Snapshots(table) };
 }
 
-/** A peer that measured every region; `near` is the one it is in. */
+/** Returns the hints of a peer that has measured every region. @param near - its region's index */
 function measuredFrom(near: number): PeerHints {
   const entries = REGIONS.map(
     (region, index) => [region, 5 + 10 * Math.abs(index - near)] as const,
@@ -54,7 +54,7 @@ function measuredFrom(near: number): PeerHints {
   return { address: '192.0.2.1', latencies: new Map(entries) };
 }
 
-/** As the directory does it for a connection: every live relay, the two peers' hints, chance. */
+/** Selects a pair of relays as the directory does for a connection. */
 function select({ table, snapshots }: Fleet, peers: readonly [PeerHints, PeerHints]): Selection {
   const snapshot = snapshots.current();
   const load = table.localLoad.estimate(snapshot.relays);
@@ -63,7 +63,7 @@ function select({ table, snapshots }: Fleet, peers: readonly [PeerHints, PeerHin
   return selection;
 }
 
-/** What the directory spends on picking a pair of relays. */
+/** Measures the selection of a pair of relays. */
 export function benchSelection(): Promise<unknown> {
   const [ann, bob] = [measuredFrom(1), measuredFrom(8)];
   const bound = [

@@ -28,7 +28,7 @@ const decodedBytes = decodeMessage(bytes);
 if (!decodedBytes.ok) throw new Error(decodedBytes.reason);
 const { message } = decodedBytes;
 
-/** The codec on an Allocate as a peer sends it, the largest message of the protocol. */
+/** Measures the codec with an Allocate, the largest request of a peer. */
 export function benchStun(): Promise<unknown> {
   return benny.suite(
     'STUN codec',

@@ -2,16 +2,16 @@ import { tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { mintCredential } from '../../src/overlay/leg-credentials.js';
 import { longTermKey } from '../../src/stun/integrity.js';
 
-/** A secret that is none: the relays of a measurement serve nobody else. */
+/** A constant cluster secret. The relays of a measurement are reachable only on loopback. */
 export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => 7 * index);
 export const TENANT_ROOT = tenantRoot(CLUSTER_SECRET);
 export const REALM = 'turnpike';
 
-/** Who the load is. */
+/** The tenant of the load. */
 const TENANT = 'default';
 const CREDENTIAL_SECONDS = 7_200;
 
-/** Who a leg is, and what it signs with. */
+/** A leg's credential and its long-term key. */
 export interface LegIdentity {
   readonly connectionId: string;
   readonly role: 0 | 1;
@@ -20,9 +20,9 @@ export interface LegIdentity {
 }
 
 /**
- * What a directory would hand out for one peer, with the key that a client derives from it.
+ * Returns the credential that a directory mints for one peer, with the key derived from it.
  * @param connectionId - 32 hex digits
- * @param tenant - whose it is
+ * @param tenant - the tenant of the connection
  */
 export function legIdentity(connectionId: string, role: 0 | 1, tenant = TENANT): LegIdentity {
   const { username, password } = mintCredential({

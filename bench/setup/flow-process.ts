@@ -1,4 +1,4 @@
-/** The steady flow in a process of its own. */
+/** The process of the steady flow. */
 import { Flow, type FlowOptions, type FlowWindow } from './flow.js';
 import { serve } from './rpc.js';
 

@@ -17,28 +17,28 @@ import {
 import { readSocketDrops } from './usage.js';
 
 const TICK_MS = 1;
-/** How often the control plane is asked for an answer that costs it little. */
+/** Interval of Binding requests, whose responses cost the control plane little. */
 const PING_MS = 20;
 const PAYLOAD_BYTES = 100;
 const CHANNEL_HEAD_BYTES = 4;
-/** Time for what is under way to arrive, before a window is read. */
+/** Time for datagrams under way to arrive at the end of a window. */
 const ARRIVAL_MS = 250;
 const ANSWER_MS = 2_000;
 const LIFETIME_SECONDS = 3_600;
 const RECEIVE_BUFFER_BYTES = 4_194_304;
 const CONNECTION_ID = 'ff'.repeat(16);
 
-/** What the flow and the control plane's answers were like during one window of time. */
+/** Loss and latency of the flow and of the Binding requests (`pings`) in one window of time. */
 export interface FlowWindow {
   readonly seconds: number;
   readonly sent: number;
   readonly lost: number;
-  /** Of those lost, what the receiver's own socket dropped: the measurement's fault. */
+  /** Number of the lost datagrams that the receiver's socket dropped, not the relay. */
   readonly lostAtReceiver: number;
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
-  /** Longest time that the sender itself was late: latencies of that size are its own. */
+  /** Maximum delay of the sender's timer. It may cause latencies of that size. */
   readonly senderLateMs: number;
   readonly pings: number;
   readonly pingsLost: number;
@@ -52,7 +52,7 @@ export interface FlowOptions {
   readonly packetsPerSecond: number;
 }
 
-/** One connection with a steady flow, and a stranger who asks the first relay for Bindings. */
+/** A connection with a steady flow, and a stranger's Binding requests to the first relay. */
 export class Flow {
   readonly #options: FlowOptions;
   readonly #sender = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
@@ -76,7 +76,7 @@ export class Flow {
     this.#options = options;
   }
 
-  /** Connects the two peers and begins to send. */
+  /** Connects the two peers and starts the flow and the Binding requests. */
   async open(): Promise<void> {
     const [first, second] = this.#options.relays;
     const ends = [this.#sender, this.#receiver];
@@ -116,7 +116,7 @@ export class Flow {
     return readSocketDrops([this.#receiver.address().port]);
   }
 
-  /** Ends the window: pauses until all that will arrive has arrived. */
+  /** Ends the window. Pauses the flow until datagrams under way have arrived. */
   async read(): Promise<FlowWindow> {
     const seconds = (performance.now() - this.#windowAt) / 1_000;
     this.#paused = true;
@@ -154,7 +154,7 @@ export class Flow {
     const timer = setInterval(() => {
       const now = performance.now();
       if (!this.#paused) this.#lateMs = Math.max(this.#lateMs, now - lastAt - TICK_MS);
-      // Open loop: what a late timer owes is sent at once.
+      // Open loop: datagrams that a late timer has not sent are sent at once.
       owed += ((now - lastAt) / 1_000) * packetsPerSecond;
       lastAt = now;
       if (this.#paused) owed = 0;
@@ -202,7 +202,7 @@ export class Flow {
   }
 }
 
-/** One peer's way to its channel. */
+/** Allocate and Connect of one peer. */
 class Handshake {
   readonly #socket: Socket;
   readonly #relay: TransportAddress;
@@ -246,7 +246,7 @@ class Handshake {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const [data] = (await once(this.#socket, 'message', { signal })) as [Buffer];
     const decoded = decodeMessage(data);
-    if (!decoded.ok) throw new Error(`an answer is no STUN: ${decoded.reason}`);
+    if (!decoded.ok) throw new Error(`a response is not STUN: ${decoded.reason}`);
     return decoded.message;
   }
 }

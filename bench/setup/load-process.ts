@@ -1,4 +1,4 @@
-/** Very many peers in a process of their own. */
+/** The process of many peers. */
 import { Load, type LoadOptions } from './load.js';
 import { serve } from './rpc.js';
 import type { WindowedResult } from './windowed.js';
@@ -24,7 +24,7 @@ const methods = {
   close(window: number): Promise<WindowedResult> {
     return opened().close(window);
   },
-  /** Indications of closed connections since `close` began. */
+  /** Returns the number of Closed indications since the last `close`. */
   closedIndications(): number {
     return opened().closedIndications;
   },

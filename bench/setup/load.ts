@@ -16,43 +16,43 @@ import {
 import { legAddress, SOURCE_PORTS, sourceIp, sourceOf, sourcesOf } from './source-addresses.js';
 import { Windowed, type WindowedResult } from './windowed.js';
 
-/** Challenges asked for at once. */
+/** Requests for a challenge that are under way at once. */
 const CHALLENGE_WINDOW = 64;
 const LIFETIME_SECONDS = 600;
 
-/** Where legs of role 0 and of role 1 go; the same twice for connections inside one relay. */
+/** The relays of legs of role 0 and role 1; the same relay twice for connections within it. */
 export type RelayPair = readonly [TransportAddress, TransportAddress];
 
 export interface LoadOptions {
   readonly relays: RelayPair;
   /** Connections of the largest round. */
   readonly connectionsMax: number;
-  /** Whose connections they are; by default `default`. */
+  /** The tenant of the connections; default `default`. */
   readonly tenant?: string;
 }
 
-/** The signed requests of one leg, made before anything is measured. */
+/** The signed requests of one leg, made before the measurement. */
 interface LegRequests {
   readonly allocate: Uint8Array;
   readonly connect: Uint8Array;
   readonly close: Uint8Array;
 }
 
-/** Bits of a connection's progress: the answers that have come. */
+/** Bits of a connection's progress by role: which success responses have arrived. */
 const ALLOCATED = [1, 2] as const;
 const CONNECTED = [4, 8] as const;
 const BOTH_ALLOCATED = 3;
 const BOTH_CONNECTED = 12;
 
-/** Very many peers, each with a 5-tuple of its own: connection i has the legs 2i and 2i + 1. */
+/** Many peers, each with its own 5-tuple. Connection i has the legs 2i and 2i + 1. */
 export class Load {
-  /** Indications that a connection was closed by the other side. */
+  /** Number of Closed indications received. */
   closedIndications = 0;
   readonly #relays: RelayPair;
   readonly #tenant: string | undefined;
   readonly #peers = new ManySources((batch) => this.#receive(batch));
   readonly #ips: readonly string[];
-  /** By role, then by source. */
+  /** Nonces by role and source. */
   readonly #nonces: [string[], string[]] = [[], []];
   #requests: LegRequests[] = [];
   #round = 0;
@@ -66,7 +66,7 @@ export class Load {
     this.#ips = Array.from({ length: sources }, (_, source) => sourceIp(source));
   }
 
-  /** Asks for a nonce for every source at its relays. */
+  /** Fetches a nonce for every source from its relays. @throws Error when none responds for 20 s */
   async challenge(): Promise<void> {
     for (const role of [0, 1] as const) {
       const send = (source: number) => {
@@ -81,7 +81,7 @@ export class Load {
     }
   }
 
-  /** Makes and signs all requests of a new round of connections. */
+  /** Builds and signs all requests of a new round of connections. */
   prepare(connections: number): void {
     this.#round += 1;
     this.#progress = new Uint8Array(connections);
@@ -113,7 +113,10 @@ export class Load {
     };
   }
 
-  /** Allocates and connects both legs of every connection that was prepared. */
+  /**
+   * Allocates and connects both legs of every connection of the round.
+   * @param window - connections under way at once
+   */
   establish(window: number): Promise<WindowedResult> {
     this.#windowed = new Windowed(this.#progress.length, window, {
       begin: (connection) => this.#sendBoth(connection, 'allocate', 0),
@@ -129,7 +132,10 @@ export class Load {
     return this.#windowed.run();
   }
 
-  /** Closes every connection from its first leg. */
+  /**
+   * Closes every connection from its first leg.
+   * @param window - connections under way at once
+   */
   close(window: number): Promise<WindowedResult> {
     this.closedIndications = 0;
     const send = (connection: number) => this.#sendLeg(2 * connection, 'close');
@@ -137,17 +143,17 @@ export class Load {
     return this.#windowed.run();
   }
 
-  /** What was sent and what came back so far, bytes of UDP payload. */
+  /** Bytes of UDP payload sent and received so far. */
   get bytes(): { readonly sent: number; readonly received: number } {
     return this.#peers.tally();
   }
 
-  /** Frees the sockets. */
+  /** Closes the sockets. */
   end(): Promise<void> {
     return this.#peers.close();
   }
 
-  /** @param answered - a bit for each role that needs nothing any more */
+  /** @param answered - a bit for each role whose response has arrived */
   #sendBoth(connection: number, request: 'allocate' | 'connect', answered: number): void {
     if ((answered & 1) === 0) this.#sendLeg(2 * connection, request);
     if ((answered & 2) === 0) this.#sendLeg(2 * connection + 1, request);
@@ -191,7 +197,7 @@ export class Load {
   #answered(exchange: number, leg: number, ok: boolean): void {
     const connection = Math.floor(leg / 2);
     const role = leg % 2 === 0 ? 0 : 1;
-    // A repeated close finds no leg, and is told so: that is success as well.
+    // A retransmitted close finds no leg and gets an error response, which counts as success.
     if (exchange === Exchange.Close) return this.#windowed?.done(connection, true);
     if (!ok) return this.#windowed?.done(connection, false);
     const before = this.#progress[connection] ?? 0;

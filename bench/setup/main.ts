@@ -1,4 +1,4 @@
-/** Set-up rate and scale of relays, on its own: `npx tsx bench/setup/main.ts --help`. */
+/** Measures only the set-up of connections: `npx tsx bench/setup/main.ts --help`. */
 import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { measureSetup } from './measure-setup.js';
@@ -33,7 +33,7 @@ const program = new Command('setup')
   .option('--window <number>', 'set-ups under way at once', count, 64)
   .option('--workers <number>', 'data-plane threads of each relay', count, 2)
   .option('--flow <rate>', 'packets a second of the steady flow', count, 20_000)
-  .option('--expire <numbers>', 'let so many expire, comma-separated', (text: string) =>
+  .option('--expire <numbers>', 'connections to let expire, comma-separated', (text: string) =>
     text.split(',').map(count),
   )
   .option('--relay-node-options <options>', "more options for the relays' Node")

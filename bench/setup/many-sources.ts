@@ -4,26 +4,26 @@ import { listenerHandle } from '../../src/native/transport-handle.js';
 import type { DataPlane, DataPlaneBatch } from '../../src/native/types.js';
 import { SOURCE_PORTS } from './source-addresses.js';
 
-/** A datagram and where it leaves from. */
+/** A datagram with its source and destination. */
 export interface Datagram {
-  /** The address that it leaves from, any of 127.0.0.0/8. */
+  /** Its source address, any of 127.0.0.0/8. */
   readonly from: string;
-  /** Which of the ports, below `SOURCE_PORTS`. */
+  /** Index of its source port in `ManySources.ports`. */
   readonly port: number;
   readonly to: TransportAddress;
   readonly data: Uint8Array;
 }
 
 /**
- * Sends datagrams from any loopback address, as who writes source addresses does elsewhere. The
- * sockets are a data plane's trunk sockets: it hands up all that is STUN.
+ * Sends datagrams from any loopback address, like a sender with spoofed source addresses. It uses
+ * the trunk sockets of a data plane, which hands up received STUN messages.
  */
 export class ManySources {
   /** The UDP ports that it sends from. */
   readonly ports: readonly number[];
   readonly #plane: DataPlane;
 
-  /** @param onBatch - takes the answers; those of `from` that are nobody's come as well */
+  /** @param onBatch - called with received STUN messages, whatever address they were sent to */
   constructor(onBatch: (batch: DataPlaneBatch) => void = () => {}) {
     this.#plane = openDataPlane({
       clientAddresses: [{ address: '127.0.0.1', port: 0 }],
@@ -37,7 +37,7 @@ export class ManySources {
     this.ports = this.#plane.trunkAddresses.map(({ port }) => port);
   }
 
-  /** Sends all with as few system calls as it can. */
+  /** Sends datagrams. */
   send(datagrams: readonly Datagram[]): void {
     this.#plane.send(
       datagrams.map(({ from, port, to, data }) => ({
@@ -48,13 +48,13 @@ export class ManySources {
     );
   }
 
-  /** What was sent and what came back so far, bytes of UDP payload. */
+  /** Returns the bytes of UDP payload sent and received so far. */
   tally(): { readonly sent: number; readonly received: number } {
     const { trunk_tx_bytes, trunk_rx_bytes } = this.#plane.counters();
     return { sent: Number(trunk_tx_bytes), received: Number(trunk_rx_bytes) };
   }
 
-  /** Frees the sockets. */
+  /** Closes the sockets. */
   close(): Promise<void> {
     return this.#plane.close();
   }

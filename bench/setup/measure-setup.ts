@@ -9,28 +9,29 @@ import { Program } from './rpc.js';
 import type { Memory } from './usage.js';
 import { succeeded, type WindowedResult } from './windowed.js';
 
-/** Told what is being done. */
+/** Called with a description of each step. */
 export type Progress = (message: string) => void;
 
 const IDLE_MS = 2_000;
-/** Set up and closed before anything is measured: what a relay in use holds anyway. */
+/** Connections set up and closed before the measurement, so that caches and pools are filled. */
 const WARM_UP_CONNECTIONS = 4_000;
-/** Legs beyond those of the load: the flow's. */
+/** Legs beyond those of the load, for the flow. */
 const LEGS_SPARE = 64;
-/** A little more than the load's LIFETIME. */
+/** Advance of the clocks that expires the load's legs: a little more than their LIFETIME. */
 const EXPIRY_MS = 602_000;
-/** Steps of the clock below what another relay takes for silence, and time for its answers. */
+/** Step of the clocks of two relays, less than the silence after which a relay is unreachable. */
 const STEP_MS = 4_000;
+/** Pause after each step, for the other relay's probe replies. */
 const STEP_PAUSE_MS = 150;
 const POLL_MS = 20;
 const EXPIRY_POLLS_MAX = 15_000;
 
 /**
- * Measures how fast connections are set up, what each costs in memory, and how fast they end, with
- * a steady flow meanwhile. Every relay and the load are processes of their own, on loopback.
+ * Measures the rate of set-ups, the memory of each connection, and the rate of closes and expiries,
+ * while a steady flow runs. Each relay, the load and the flow have their own process on loopback.
  * @param options - what to measure
- * @param progress - told what is being done
- * @throws Error when a program ends, nothing happens any more, or every set-up fails
+ * @param progress - called with each step
+ * @throws Error when a process ends, no set-up ends for 20 s, or every set-up fails
  */
 export async function measureSetup(
   options: SetupOptions,
@@ -97,7 +98,7 @@ class Stage {
     const setUp = await this.#phase(() => this.#establish(), succeeded);
     const established = await this.#memory();
     this.#progress('closing');
-    // Closing what was never set up is answered as well, but is no work.
+    // Closing a connection that was not set up also gets a response, but is no work.
     const toClose = succeeded(setUp);
     const close = await this.#phase(
       () => this.#load.call('close', window),
@@ -115,7 +116,7 @@ class Stage {
 
   async end(): Promise<void> {
     await Promise.all([this.#load.end(), this.#flow.end()]);
-    // A relay that is told to close before its process ends writes its profile.
+    // Node writes a profile only if the relay is closed before its process ends.
     await this.#ofAll(({ program }) => program.call('close', undefined).catch(() => {}));
     await this.#ofAll(({ program }) => program.end());
   }
@@ -131,14 +132,17 @@ class Stage {
     return this.#ofAll(({ program }) => program.call('memory', undefined));
   }
 
-  /** @throws Error when none could be set up: then there is nothing to measure */
+  /** Establishes the prepared connections. @throws Error when every set-up failed */
   async #establish(): Promise<WindowedResult> {
     const result = await this.#load.call('establish', this.#options.window);
     if (succeeded(result) === 0) throw new Error(`all ${result.tasks} set-ups failed`);
     return result;
   }
 
-  /** @param countOf - how many connections the phase succeeded with */
+  /**
+   * Measures a phase.
+   * @param countOf - returns the number of connections with which the phase succeeded
+   */
   async #phase<R extends { seconds: number }>(
     run: () => Promise<R>,
     countOf: (result: R) => number,
@@ -164,7 +168,7 @@ class Stage {
     await this.#load.call('prepare', asked);
     const established = await this.#establish();
     const connections = succeeded(established);
-    // The flow's own are there to the end.
+    // The flow's legs do not expire.
     const left = this.#relays.length === 1 ? 2 : 1;
     const phase = await this.#phase(
       () => this.#untilExpired(left),
@@ -173,7 +177,7 @@ class Stage {
     return { ...phase, connections, failed: established.failed };
   }
 
-  /** Puts the clocks forward, at once where no other relay would take it for silence. */
+  /** Advances the clocks: at once for one relay, in steps for two, which measure each other. */
   async #untilExpired(left: number): Promise<{ seconds: number }> {
     if (this.#relays.length === 1) await this.#advance(EXPIRY_MS);
     else await this.#advanceInSteps(left);

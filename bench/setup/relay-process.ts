@@ -1,4 +1,4 @@
-/** A relay in a process of its own, with a clock that the measurement can put forward. */
+/** The process of a relay, with a clock that the measurement can advance. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { relaySecret } from '../../src/auth/keys.js';
 import { type OperatorHttp, openOperatorHttp } from '../../src/http/operator-http.js';
@@ -21,19 +21,19 @@ export interface RelayProcessOptions {
   readonly legsMax?: number;
   /** Default `here`. */
   readonly region?: string;
-  /** Where it registers; without one the measurement introduces it. */
+  /** The directory that it registers with; without one `introduce` gives it the relays. */
   readonly directoryUrl?: string;
-  /** Serve what `turnpike relay --http` does. */
+  /** Whether it serves health and metrics like `turnpike relay --http`. */
   readonly http?: boolean;
 }
 
-/** What a relay has spent and holds. */
+/** CPU time, legs and counters of a relay. */
 export interface RelaySample extends ProcessorTime {
   readonly legs: number;
   readonly counters: Readonly<Record<string, bigint>>;
-  /** Longest time that the control thread did not look up since the last sample. */
+  /** Maximum delay of the control thread's event loop since the last sample. */
   readonly stallMs: number;
-  /** Datagrams that its sockets have dropped. */
+  /** Datagrams that its sockets have dropped so far. */
   readonly socketDrops: number;
 }
 
@@ -96,7 +96,7 @@ const methods = {
   vitals(): Promise<Vitals> {
     return readVitals(opened().metrics());
   },
-  /** Puts the relay's clock forward. */
+  /** Advances the relay's monotonic clock. */
   advance(ms: number): void {
     aheadMs += ms;
   },

@@ -7,11 +7,12 @@ import { type LegIdentity, REALM } from './cluster.js';
 /** IANA's protocol number of UDP. */
 const UDP = 17;
 
-/** What a transaction of the load is about, in its id. */
+/** Kinds of transactions, as their ids have them. */
 export const Exchange = { Challenge: 0, Allocate: 1, Connect: 2, Close: 3 } as const;
 
 /**
- * A transaction id that says what it belongs to, so that an answer needs no table.
+ * Returns a transaction id that contains its kind, leg and round, so that responses need no table.
+ * @param exchange - a value of `Exchange`
  * @param number - of the leg, or of the source address
  */
 export function transactionId(exchange: number, number: number, round: number): Uint8Array {
@@ -22,18 +23,18 @@ export function transactionId(exchange: number, number: number, round: number): 
   return id;
 }
 
-/** What signs a request. */
+/** The credential and nonce that sign a request. */
 export interface Signing {
   readonly identity: LegIdentity;
   readonly nonce: string;
 }
 
-/** A request without credentials, which a relay answers with a nonce. */
+/** Returns an Allocate without credentials, to which a relay responds with a nonce. */
 export function challengeRequest(id: Uint8Array): Uint8Array {
   return new MessageWriter('request', Method.Allocate, id).finish();
 }
 
-/** An Allocate as a peer sends it once it has a nonce. */
+/** Returns a signed Allocate. */
 export function allocateRequest(
   id: Uint8Array,
   signing: Signing,
@@ -49,7 +50,7 @@ export function allocateRequest(
   return sign(writer, signing);
 }
 
-/** A Connect that names the other peer's address. */
+/** Returns a signed Connect that names the other peer's address. */
 export function connectRequest(
   id: Uint8Array,
   signing: Signing,
@@ -61,7 +62,7 @@ export function connectRequest(
   return sign(writer, signing);
 }
 
-/** A Refresh with LIFETIME 0, which closes the connection. */
+/** Returns a signed Refresh with LIFETIME 0, which closes the connection. */
 export function closeRequest(id: Uint8Array, signing: Signing): Uint8Array {
   const writer = new MessageWriter('request', Method.Refresh, id)
     .connectionIdentifier(signing.identity.connectionId)

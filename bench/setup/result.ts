@@ -2,10 +2,10 @@ import type { FlowWindow } from './flow.js';
 import type { Memory } from './usage.js';
 import type { WindowedResult } from './windowed.js';
 
-/** Both legs at one relay, or each at its own with the trunk between them. */
+/** Both legs of a connection at one relay, or at two with a trunk between them. */
 export type Arrangement = 'same-relay' | 'two-relays';
 
-/** What to measure. */
+/** Options of a measurement. */
 export interface SetupOptions {
   readonly arrangement: Arrangement;
   /** Connections to set up. */
@@ -16,28 +16,28 @@ export interface SetupOptions {
   readonly workers: number;
   /** Rate of the flow that runs meanwhile. */
   readonly flowPacketsPerSecond: number;
-  /** Rounds of so many connections to let expire at once; none to leave expiry out. */
+  /** For each round of expiry, the number of connections that expire at once. */
   readonly expiries: readonly number[];
-  /** More options for the relays' Node, such as `--cpu-prof`. */
+  /** Further options for the relays' Node, such as `--cpu-prof`. */
   readonly relayNodeOptions: readonly string[];
 }
 
-/** What one relay spent for each connection that succeeded. */
+/** CPU time of one relay for each connection that succeeded. */
 export interface RelayCost {
   readonly id: string;
-  /** The main thread's processor time. */
+  /** CPU time of the main thread. */
   readonly controlUsPerConnection: number;
-  /** All threads', the steady flow's forwarding included. */
+  /** CPU time of all threads, including the forwarding of the flow. */
   readonly processUsPerConnection: number;
-  /** Longest time that the control thread did not look up. */
+  /** Maximum delay of the control thread's event loop. */
   readonly stallMs: number;
-  /** Datagrams that the relay's sockets dropped, of the flow or of the load. */
+  /** Datagrams of the flow or the load that the relay's sockets dropped. */
   readonly socketDrops: number;
 }
 
 /**
- * Something done to many connections, and what it did to the flow. Rates and costs are for each
- * connection that it succeeded with: a relay that refuses is quick, and holds nothing.
+ * The set-up, close or expiry of many connections, with the flow meanwhile. Rates and costs count
+ * only connections with which it succeeded, because a refusal is quick and holds no memory.
  */
 export interface Phase {
   readonly seconds: number;
@@ -48,23 +48,23 @@ export interface Phase {
 
 /** A round of connections that expired at once. */
 export interface Expiry extends Phase {
-  /** Those that were established, and so could expire. */
+  /** Number of established connections. */
   readonly connections: number;
-  /** Those that were not. */
+  /** Number of connections that could not be established. */
   readonly failed: number;
 }
 
-/** One relay's memory. */
+/** One relay's memory before the set-ups, after them, and after the closes. */
 export interface RelayMemory {
   readonly id: string;
   readonly before: Memory;
   readonly established: Memory;
   readonly closed: Memory;
-  /** What an established connection has added to each. */
+  /** Memory that each established connection adds. */
   readonly perConnection: Memory;
 }
 
-/** All that `measureSetup` finds; can be written as JSON. */
+/** The result of `measureSetup`, as written in JSON. */
 export interface SetupResult {
   readonly options: SetupOptions;
   /** The flow alone. */

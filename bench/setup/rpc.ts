@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** What a program of the measurement can be asked: its methods by name, one parameter each. */
+/** Methods of a program of the measurement by name, with one parameter each. */
 export type Methods = Readonly<Record<string, (params: never) => unknown>>;
 
 type Params<M extends Methods, K extends keyof M> = Parameters<M[K]>[0];
@@ -25,7 +25,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** A program in a process of its own, so that its memory and its processor time are its own. */
+/** A program in a child process, so that its memory and CPU time can be measured. */
 export class Program<M extends Methods> {
   readonly #child: ChildProcess;
   readonly #name: string;
@@ -35,8 +35,8 @@ export class Program<M extends Methods> {
 
   /**
    * Starts `<name>.ts`.
-   * @param name - of the file, from this folder, without its extension
-   * @param nodeOptions - more options for its Node
+   * @param name - path of the file relative to this folder, without its extension
+   * @param nodeOptions - further options for its Node
    */
   constructor(name: string, nodeOptions: readonly string[] = []) {
     const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
@@ -51,6 +51,7 @@ export class Program<M extends Methods> {
     process.once('exit', this.#killOnExit);
   }
 
+  /** The process id; 0 if the program could not be started. */
   get pid(): number {
     return this.#child.pid ?? 0;
   }
@@ -61,9 +62,9 @@ export class Program<M extends Methods> {
   }
 
   /**
-   * Asks the program for something.
-   * @returns what its method returns
-   * @throws Error with the method's message, or because the program has ended
+   * Calls a method of the program.
+   * @returns the method's result
+   * @throws Error with the stack of the method's error, or because the program has ended
    */
   call<K extends keyof M & string>(method: K, params: Params<M, K>): Promise<Result<M, K>> {
     const id = this.#requests++;
@@ -75,7 +76,7 @@ export class Program<M extends Methods> {
     });
   }
 
-  /** Ends the program; resolves when it is gone. */
+  /** Ends the program. Resolves when it has ended. */
   async end(): Promise<void> {
     process.off('exit', this.#killOnExit);
     if (this.isGone) return;
@@ -99,8 +100,8 @@ export class Program<M extends Methods> {
 }
 
 /**
- * The program's end: answers calls until the measurement lets go of it, then ends the process.
- * @param methods - what it can be asked
+ * Runs in the program: handles calls until the parent disconnects, then ends the process.
+ * @param methods - the methods that the parent can call
  */
 export function serve(methods: Methods): void {
   process.on('message', async ({ id, method, params }: Request) => {
@@ -110,7 +111,7 @@ export function serve(methods: Methods): void {
       process.send?.({ id, failure: (error as Error).stack ?? String(error) });
     }
   });
-  // What a terminal sends to all of them is for the measurement to act on.
+  // A terminal sends SIGINT to all processes of its group. The parent handles it.
   process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit(0));
 }

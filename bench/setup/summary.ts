@@ -1,7 +1,7 @@
 import type { FlowWindow } from './flow.js';
 import type { Expiry, Phase, RelayMemory, SetupResult } from './result.js';
 
-/** A measurement as a few lines of text. */
+/** Returns a measurement as lines of text. */
 export function summary(result: SetupResult): string {
   const { options, idle, setUp, close, expiries, memory } = result;
   const latency = `p50 ${whole(setUp.p50Us)} us, p99 ${whole(setUp.p99Us)} us`;

@@ -3,36 +3,36 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Memory of this process in bytes, after garbage collection. */
 export interface Memory {
-  /** Resident, with the pages that other processes share divided by their number. */
+  /** Proportional set size: a resident page that n processes share counts as 1/n. */
   readonly residentBytes: number;
-  /** Resident and nobody else's. */
+  /** Resident pages of this process only. */
   readonly privateBytes: number;
-  /** JavaScript objects. */
+  /** Memory of JavaScript objects. */
   readonly heapUsedBytes: number;
-  /** What the JavaScript heap has taken from the system. */
+  /** Memory that the JavaScript heap has taken from the system. */
   readonly heapTotalBytes: number;
   /** Memory that JavaScript objects hold outside of the heap. */
   readonly externalBytes: number;
 }
 
-/** Processor time in microseconds since the process began. */
+/** CPU time in microseconds since the process began. */
 export interface ProcessorTime {
-  /** The main thread's alone: reading and answering control messages. */
+  /** CPU time of the main thread, which handles control messages. */
   readonly controlUs: number;
-  /** Of all threads: forwarding, compiling and collecting garbage as well. */
+  /** CPU time of all threads, including forwarding, compilation and garbage collection. */
   readonly processUs: number;
 }
 
 /** USER_HZ, the unit of /proc/PID/stat. */
 const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-/** Fields of /proc/PID/stat after the name, which may hold spaces: utime and stime. */
+/** Indexes of utime and stime in /proc/PID/stat after the name, which may contain spaces. */
 const USER_TIME_FIELD = 11;
 const SYSTEM_TIME_FIELD = 12;
 
-/** Collects garbage and reads what is left; needs Node's --expose-gc. */
+/** Runs the garbage collector and returns the memory of this process; needs Node's --expose-gc. */
 export async function readMemory(): Promise<Memory> {
   const collect = (globalThis as { gc?: () => void }).gc;
-  // Finalizers of what the first round found free what the second one returns to the system.
+  // Finalizers run after a collection, and the next one returns the memory that they have freed.
   for (let round = 0; round < 3; round++) {
     collect?.();
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -52,14 +52,14 @@ function kilobytesOf(rollup: string, field: string): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) * 1_024;
 }
 
-/** Of another process: what it holds, and the processor time of all its threads. */
+/** Resident memory, CPU time of all threads, and open descriptors of another process. */
 export interface ProcessUsage {
   readonly residentBytes: number;
   readonly processUs: number;
   readonly descriptors: number;
 }
 
-/** @param pid - of a process of this user; all figures are 0 for one that has ended */
+/** Returns the usage of a process of this user; all figures are 0 after its end. */
 export function readProcessUsage(pid: number): ProcessUsage {
   try {
     const resident = kilobytesOf(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
@@ -76,7 +76,7 @@ function ticksOf(stat: string): number {
   return Number(fields[USER_TIME_FIELD]) + Number(fields[SYSTEM_TIME_FIELD]);
 }
 
-/** Processor time spent so far. */
+/** Returns the CPU time of this process so far. */
 export function readProcessorTime(): ProcessorTime {
   const ticks = ticksOf(readFileSync(`/proc/self/task/${process.pid}/stat`, 'utf8'));
   const { user, system } = process.cpuUsage();
@@ -84,9 +84,9 @@ export function readProcessorTime(): ProcessorTime {
 }
 
 /**
- * Datagrams that UDP sockets of this network namespace have dropped because nobody read them in
- * time.
- * @param ports - of the sockets
+ * Returns the datagrams that IPv4 UDP sockets of this network namespace have dropped, which is
+ * when their receive buffer is full.
+ * @param ports - local ports of the sockets
  */
 export function readSocketDrops(ports: readonly number[]): number {
   const wanted = new Set(ports);

@@ -1,37 +1,37 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
-/** How often what is under way is looked through. */
+/** Interval of the scan for tasks to repeat. */
 const SCAN_MS = 100;
-/** RFC 8489 section 6.2.1: the first retransmission of a request. */
+/** Interval of retransmissions: the initial RTO of RFC 8489 section 6.2.1. */
 const RETRANSMIT_MS = 500;
-/** A measurement in which nothing ends for so long has failed. */
+/** Maximum time in which no task ends; then the measurement fails. */
 const STUCK_MS = 20_000;
 
-/** What a round of tasks came to. */
+/** Result of a round of tasks. */
 export interface WindowedResult {
   readonly tasks: number;
   readonly seconds: number;
   readonly failed: number;
-  /** Tasks that had to repeat something. */
+  /** Number of repeats. */
   readonly retransmissions: number;
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
 }
 
-/** Tasks that ended well. */
+/** Returns the number of tasks that succeeded. */
 export function succeeded({ tasks, failed }: WindowedResult): number {
   return tasks - failed;
 }
 
-/** What to do for one task; `done` is called when it has ended. */
+/** The work of one task. Its end is reported by `Windowed.done`. */
 export interface Task {
   begin(index: number): void;
-  /** Sends again what has not been answered. */
+  /** Retransmits requests without a response. */
   repeat(index: number): void;
 }
 
-/** Tasks of a number each, so many at a time; the next begins when one has ended. */
+/** Runs numbered tasks with a bounded number under way; the next begins when one has ended. */
 export class Windowed {
   readonly #count: number;
   readonly #window: number;
@@ -45,8 +45,8 @@ export class Windowed {
   #lastDoneAt = 0;
 
   /**
-   * @param count - how many tasks there are
-   * @param window - how many are under way at once
+   * @param count - number of tasks
+   * @param window - maximum number of tasks under way at once
    */
   constructor(count: number, window: number, task: Task) {
     this.#count = count;
@@ -54,7 +54,7 @@ export class Windowed {
     this.#task = task;
   }
 
-  /** @throws Error when nothing ends any more */
+  /** Runs all tasks. @throws Error when no task ends for 20 s */
   async run(): Promise<WindowedResult> {
     const startedAt = performance.now();
     this.#lastDoneAt = startedAt;
@@ -78,7 +78,7 @@ export class Windowed {
     };
   }
 
-  /** A task has ended; one that has ended before, or has not begun, is passed over. */
+  /** Notes that a task has ended. No effect if it has ended before or has not begun. */
   done(index: number, ok: boolean): void {
     const begun = this.#begunAt.get(index);
     if (begun === undefined) return;

@@ -4,7 +4,7 @@ import type { Attack, Flood, Target } from '../flood.js';
 import { paced } from '../paced.js';
 import { ATTACKER } from '../tenants.js';
 
-/** A connection that is cut is opened again so late. */
+/** Time after which a closed connection is opened again. */
 const REOPEN_MS = 50;
 const PIPELINED = 1_000;
 const ASK_AGAIN_MS = 250;
@@ -13,13 +13,13 @@ const OPENED_PER_SECOND = 2_000;
 interface Connections {
   readonly url: (target: Target) => string;
   readonly count: number;
-  /** Addresses that they come from. */
+  /** Number of source addresses. */
   readonly sources: number;
-  /** What each does when it is open. */
+  /** Called with each connection when it is open. */
   readonly use: (socket: Socket) => void;
 }
 
-/** Holds so many connections, and opens anew what is cut. */
+/** Returns a flood that holds `count` connections, and opens closed ones again. */
 function connections({ url, count, sources, use }: Connections): Flood['begin'] {
   return async (target, level): Promise<Attack> => {
     const { hostname, port } = new URL(url(target));
@@ -34,7 +34,7 @@ function connections({ url, count, sources, use }: Connections): Flood['begin'] 
       const localAddress = inventedIp(number % sources);
       const socket = connect({ host: hostname, port: Number(port), localAddress });
       open.add(socket);
-      // That it is refused or reset is what a service does.
+      // The service may refuse or reset it.
       socket.on('error', () => {});
       socket.once('connect', () => use(socket));
       socket.once('close', () => {
@@ -71,19 +71,19 @@ function connections({ url, count, sources, use }: Connections): Flood['begin'] 
   };
 }
 
-/** Asks again and again, and reads nothing. */
+/** Returns the use of a connection that sends requests and reads nothing. */
 function unread(path: string): (socket: Socket) => void {
   return (socket) => {
     socket.pause();
     const request = `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
     socket.write(request.repeat(PIPELINED));
-    // Who reads nothing learns that it was cut when it writes.
+    // A client that does not read notices a closed connection only when it writes.
     const timer = setInterval(() => socket.write(request), ASK_AGAIN_MS);
     socket.once('close', () => clearInterval(timer));
   };
 }
 
-/** Begins a request and never ends it. */
+/** Sends the header section of a request without end. */
 function slowHead(socket: Socket): void {
   socket.resume();
   socket.write('POST /v1/connections HTTP/1.1\r\nhost: x\r\nx: ');
@@ -91,6 +91,7 @@ function slowHead(socket: Socket): void {
   socket.once('close', () => clearInterval(timer));
 }
 
+/** Sends one request, and then nothing. */
 function idle(socket: Socket): void {
   socket.resume();
   socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
@@ -101,7 +102,7 @@ const POST =
   `POST /v1/connections HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ATTACKER.key}\r\n` +
   `content-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`;
 
-/** The next request follows the answer. */
+/** Sends the next request after each response. */
 function post(socket: Socket): void {
   socket.on('data', () => socket.write(POST));
   socket.write(POST);

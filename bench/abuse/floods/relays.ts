@@ -10,16 +10,16 @@ const REGIONS = 9;
 
 interface Fleet {
   readonly name: string;
-  /** First part of its addresses, which are nobody's (RFC 4193). */
+  /** Start of its unique local addresses (RFC 4193), at which there is no host. */
   readonly network: string;
   readonly count: number;
-  /** Whether one of them changes its record all the time. */
+  /** Whether one of its relays changes its record repeatedly. */
   readonly changes: boolean;
 }
 
 /**
- * A genuine record. Its addresses are of a family that the relays of the stage do not have: so they
- * neither probe it nor miss its answers.
+ * Returns a relay with a valid record. The addresses are IPv6, which the relays of the stage do not
+ * have, so they do not probe it and do not report it as unreachable.
  */
 function fleetRelay(
   directoryUrl: string,
@@ -42,7 +42,7 @@ function fleetRelay(
   return [new FleetRelay({ directoryUrl, key: registrationKey(secret), record }), record];
 }
 
-/** So many relays that start within three seconds; or one of them changes what it registers. */
+/** Returns a flood of relays that start within three seconds; one of them may change its record. */
 function begin(fleet: Fleet): Flood['begin'] {
   const { count, changes } = fleet;
   return async ({ directoryUrl }: Target, level: number): Promise<Attack> => {
@@ -59,7 +59,7 @@ function begin(fleet: Fleet): Flood['begin'] {
         ? setInterval(() => {
             round += 1;
             const [relay, record] = first;
-            // A refusal is what it may get.
+            // The directory may refuse it.
             void relay.change({ ...record, recordsMax: 1 + (round % 60) }).catch(() => {});
           }, CHANGES_MS)
         : undefined;
@@ -77,7 +77,7 @@ function begin(fleet: Fleet): Flood['begin'] {
   };
 }
 
-/** Floods of those who hold relays' secrets. */
+/** Floods of holders of relay secrets. */
 export const RELAYS: readonly Flood[] = [
   {
     name: 'registrations',
@@ -87,7 +87,7 @@ export const RELAYS: readonly Flood[] = [
   },
   {
     name: 'record-changes',
-    title: 'one of 200 relays changes what it registers four times a second',
+    title: 'one of 200 relays changes its record four times a second',
     attacked: 'directory',
     begin: begin({ name: 'changing', network: 'fd00:2', count: 200, changes: true }),
   },

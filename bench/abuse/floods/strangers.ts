@@ -11,13 +11,13 @@ import { datagramAttack, Nonces } from '../datagram-attack.js';
 import type { Attack, Flood, Target } from '../flood.js';
 import { VICTIM_IP } from '../tenants.js';
 
-/** Who invents sources invents each anew. */
+/** Number of spoofed source addresses. */
 const SOURCES = 1 << 20;
-/** Addresses that a stranger really has. */
+/** Number of addresses at which a stranger receives responses. */
 const OWN_ADDRESSES = 64;
 const SECOND_MS = 1_000;
 
-/** Sends so many datagrams a second, from ports in turn. */
+/** Returns a flood of datagrams at a constant rate, from each source port in turn. */
 function datagrams(
   perSecond: number,
   make: (number: number, target: Target) => Omit<Datagram, 'port'>,
@@ -35,7 +35,7 @@ function bindingRequest(): Uint8Array {
   return new MessageWriter('request', Method.Binding, randomBytes(12)).finish();
 }
 
-/** A request that claims to be somebody, with an integrity that nobody made. */
+/** Returns a request with a well-formed USERNAME and a random MESSAGE-INTEGRITY-SHA256. */
 function claimedRequest(nonce: string): Uint8Array {
   const expiry = Math.floor(Date.now() / SECOND_MS) + 600;
   const username = `${expiry}:victim/${randomBytes(16).toString('hex')}/0`;
@@ -50,7 +50,7 @@ function claimedRequest(nonce: string): Uint8Array {
     .finish();
 }
 
-/** A nonce for each of the stranger's addresses, fetched as anybody may, then claims with it. */
+/** Fetches a nonce for each of the stranger's addresses, and sends claimed requests with it. */
 async function inventedUsers(target: Target, level: number): Promise<Attack> {
   const nonces = new Nonces();
   const make = (number: number) => {
@@ -62,7 +62,7 @@ async function inventedUsers(target: Target, level: number): Promise<Attack> {
   return datagramAttack(5_000 * level, make, nonces.learn);
 }
 
-/** Trunk data and trunk control with the right form and no key. */
+/** Returns well-formed trunk data or trunk control with a random tag or integrity. */
 function forgedTrunk(number: number): Uint8Array {
   if (number % 2 === 0) {
     const data = randomBytes(28 + 32);
@@ -77,6 +77,7 @@ function forgedTrunk(number: number): Uint8Array {
     .finish();
 }
 
+/** Returns ChannelData on a random channel. */
 function unboundData(): Uint8Array {
   const data = randomBytes(4 + 100);
   data.writeUInt16BE(0x4000 + randomInt(0x1000), 0);
@@ -84,11 +85,11 @@ function unboundData(): Uint8Array {
   return data;
 }
 
-/** Floods of those who have nothing but a way to a relay's UDP ports. */
+/** Floods of senders without any credential. */
 export const STRANGERS: readonly Flood[] = [
   {
     name: 'spoofed-sources',
-    title: '20,000/s requests without credentials, each from another invented address',
+    title: '20,000/s requests without credentials, each from a random address',
     attacked: 'relay',
     quick: true,
     begin: datagrams(20_000, (number, target) => ({
@@ -99,7 +100,7 @@ export const STRANGERS: readonly Flood[] = [
   },
   {
     name: 'spoofed-claims',
-    title: '10,000/s requests with a USERNAME, each from another invented address',
+    title: '10,000/s requests with a USERNAME, each from a random address',
     attacked: 'relay',
     begin: datagrams(10_000, (_, target) => ({
       from: inventedIp(randomInt(SOURCES)),
@@ -126,7 +127,7 @@ export const STRANGERS: readonly Flood[] = [
   },
   {
     name: 'unbound-data',
-    title: '20,000/s ChannelData that meets no leg, from invented addresses',
+    title: '20,000/s ChannelData that matches no leg, from random addresses',
     attacked: 'relay',
     begin: datagrams(20_000, (_, target) => ({
       from: inventedIp(randomInt(SOURCES)),

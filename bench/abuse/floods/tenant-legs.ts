@@ -8,7 +8,7 @@ import { datagramAttack, Nonces } from '../datagram-attack.js';
 import type { Attack, Flood, Target } from '../flood.js';
 import { ATTACKER } from '../tenants.js';
 
-/** Peers of the tenant stand behind so many addresses. */
+/** Number of source addresses of the tenant's peers. */
 const ADDRESSES = 64;
 const LIFETIME_SECONDS = 600;
 const NOBODY = { address: '127.250.0.1', port: 9 };
@@ -17,11 +17,11 @@ const CHURN_WINDOW = 64;
 
 interface Legs {
   readonly legsPerSecond: number;
-  /** Both peers of each connection come, one at each relay. */
+  /** Whether both peers of each connection allocate, one at each relay. */
   readonly both: boolean;
 }
 
-/** Legs that allocate and connect to somebody who is not there, or elsewhere. */
+/** Returns a flood of legs whose Connect names an address without the partner. */
 function legs({ legsPerSecond, both }: Legs): Flood['begin'] {
   return async (target, level) => {
     const nonces = new Nonces();
@@ -55,7 +55,7 @@ function legOf(
   });
 }
 
-/** Connections that are set up and closed again, as fast as the relays answer. */
+/** Sets up connections and closes them again, as fast as the relays respond. */
 async function churn({ relays }: Target, level: number): Promise<Attack> {
   const pair = [relays[0].service, relays[1].service] as const;
   const load = new Load({
@@ -74,7 +74,7 @@ async function churn({ relays }: Target, level: number): Promise<Attack> {
       await load.close(window);
     }
   };
-  // A relay that answers nothing any more ends the churn; the victim's figures tell.
+  // A relay that no longer responds ends the churn; the victim's figures show it.
   const running = run().catch(() => {});
   return {
     tally: () => load.bytes,
@@ -86,11 +86,11 @@ async function churn({ relays }: Target, level: number): Promise<Attack> {
   };
 }
 
-/** Floods of a tenant's peers, who hold genuine credentials. */
+/** Floods of a tenant's peers with valid credentials. */
 export const TENANT_LEGS: readonly Flood[] = [
   {
     name: 'half-open',
-    title: '1,000/s legs of one tenant whose partners never come',
+    title: '1,000/s legs of one tenant whose partners never connect',
     attacked: 'relay',
     quick: true,
     begin: legs({ legsPerSecond: 1_000, both: false }),
