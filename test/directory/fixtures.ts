@@ -18,7 +18,7 @@ export const API_KEYS = [
 
 export const IDLE: RelayLoad = { legs: 0, legsMax: 1_000, cpu: 0, packetsPerSecond: 0 };
 
-/** A clock that stands until it is told to go. */
+/** A clock that only `advance` and `spread` move. */
 export class FakeClock implements Clock {
   wallMs = Date.UTC(2026, 10, 22, 14, 50);
   monotonicMs = 1_000;
@@ -36,13 +36,13 @@ export class FakeClock implements Clock {
     this.monotonicMs += ms;
   }
 
-  /** A few relays have had the time to fetch a registry: the next one may be made. */
+  /** Lets enough time pass for a few relays to fetch a registry, so that the next is published. */
   spread(): void {
     this.monotonicMs += 10;
   }
 }
 
-/** What is no name has no secret: it gets another relay's. */
+/** Returns the registration key of a relay; for an invalid name, that of fra-1. */
 export function keyOf(id: string): Uint8Array {
   return registrationKey(relaySecret(CLUSTER_SECRET, isName(id) ? id : 'fra-1'));
 }
@@ -52,7 +52,7 @@ export function publicKeyOf(id: string): string {
   return Buffer.from(publicKey).toString('base64');
 }
 
-/** A genuine record of a relay; each `host` has its own addresses. */
+/** Makes a valid record of a relay. Each `host` has its own addresses. */
 export function relayRecord(
   id: string,
   host: number,
@@ -72,7 +72,7 @@ export function relayRecord(
   };
 }
 
-/** A relay that may be chosen, for selection. */
+/** Makes a relay that selection may choose. */
 export function liveRelay(
   id: string,
   host: number,
@@ -89,7 +89,7 @@ export function liveRelay(
   };
 }
 
-/** Loads as each relay reports its own, and these legs that were handed out since. */
+/** Estimates the load by each relay's own report and the given legs assigned since. */
 export function loadEstimate(assigned: Readonly<Record<string, number>> = {}): LoadEstimate {
   return {
     of: ({ record, load }) => {

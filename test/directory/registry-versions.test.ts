@@ -16,18 +16,21 @@ function world(relays: number) {
   return { clock, versions, put };
 }
 
-t.test('a version is the digest of its bytes, which are made once', async (t) => {
-  const { versions } = world(3);
-  const registry = versions.current();
-  t.equal(registry.version, createHash('sha256').update(registry.body).digest('hex'));
-  t.equal(versions.current(), registry);
-  t.equal(versions.published(registry.version), registry);
-  const [once, again] = [registry.gzipped(), registry.gzipped()];
-  t.equal(once, again);
-  t.same(gunzipSync(await once), registry.body);
-});
+t.test(
+  'a version is the digest of its body, which is serialized and compressed once',
+  async (t) => {
+    const { versions } = world(3);
+    const registry = versions.current();
+    t.equal(registry.version, createHash('sha256').update(registry.body).digest('hex'));
+    t.equal(versions.current(), registry);
+    t.equal(versions.published(registry.version), registry);
+    const [once, again] = [registry.gzipped(), registry.gzipped()];
+    t.equal(once, again);
+    t.same(gunzipSync(await once), registry.body);
+  },
+);
 
-t.test('changes are collected for as long as a version takes to spread', async (t) => {
+t.test('changes are collected until the former version has had time to spread', async (t) => {
   const { clock, versions, put } = world(1_000);
   const seen = new Set([versions.current().version]);
   for (let ms = 0; ms < 15_000; ms += 250) {
@@ -42,22 +45,26 @@ t.test('changes are collected for as long as a version takes to spread', async (
   t.match(versions.current().body.toString(), '"id":"r-0","region":"r","start":1,');
 });
 
-t.test('a record counts as held from the first version that holds it', async (t) => {
+t.test('firstSequenceOf is the first version with the record', async (t) => {
   const { clock, versions, put } = world(1_000);
   const sequenceOf = (version: string) => versions.known(version)?.sequence ?? 0;
   const before = sequenceOf(versions.current().version);
   t.equal(versions.firstSequenceOf('r-0'), before);
   put(0, 2);
   versions.current();
-  t.equal(versions.firstSequenceOf('r-0'), Number.POSITIVE_INFINITY, 'no version holds it yet');
+  t.equal(versions.firstSequenceOf('r-0'), Number.POSITIVE_INFINITY, 'no version has it yet');
   clock.advance(1_000 * REGISTRY_SPREAD_MS_PER_RELAY);
-  t.equal(versions.firstSequenceOf('r-0'), Number.POSITIVE_INFINITY, 'nobody asked');
+  t.equal(
+    versions.firstSequenceOf('r-0'),
+    Number.POSITIVE_INFINITY,
+    'a version is made only when it is read',
+  );
   const after = sequenceOf(versions.current().version);
   t.ok(after > before);
   t.equal(versions.firstSequenceOf('r-0'), after);
 });
 
-t.test('the last versions are kept, and no more', async (t) => {
+t.test('the last 16 versions can be fetched, and the last 64 confirmed', async (t) => {
   const { clock, versions, put } = world(1);
   const names: string[] = [];
   for (let start = 2; start < 102; start += 1) {
@@ -67,6 +74,6 @@ t.test('the last versions are kept, and no more', async (t) => {
   }
   const kept = names.filter((name) => versions.published(name) !== undefined);
   t.same(kept, names.slice(-16));
-  t.equal(versions.known(names[0] ?? ''), undefined, 'nor does an old one confirm anything');
+  t.equal(versions.known(names[0] ?? ''), undefined, 'an older version confirms nothing');
   t.equal(versions.published('made up'), undefined);
 });

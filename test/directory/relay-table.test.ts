@@ -22,7 +22,7 @@ function world() {
       clock.spread();
       return refusal;
     },
-    /** What others claim of what it would register. */
+    /** Returns the claims of other relays to the addresses of a record. */
     rivals(id: string, host: number, changes = {}) {
       const rivals = table.claims.rivals(relayRecord(id, host, changes));
       return rivals.map(({ claim, by, silentMs }) => `${claim} ${by.id} ${silentMs ?? 'live'}`);
@@ -31,7 +31,7 @@ function world() {
       const beat = { start: START, registryVersion: null, load: IDLE, draining: false };
       table.beat({ id, ...beat, ...changes });
     },
-    /** A beat that confirms the registry as it is now. */
+    /** Sends a beat that confirms the current registry. */
     confirm(id: string) {
       this.beat(id, { registryVersion: table.registry().version });
     },
@@ -39,7 +39,7 @@ function world() {
       const ready = snapshots.current().relays.filter(({ confirmed }) => confirmed);
       return ready.map(({ record }) => record.id).join();
     },
-    /** Time passes as it does when sweeps come on time. */
+    /** Lets time pass, with a sweep every 250 ms. @returns the ids that expired */
     pass(ms: number) {
       const expired: string[] = [];
       for (let passed = 0; passed < ms; passed += 250) {
@@ -51,7 +51,7 @@ function world() {
   };
 }
 
-t.test('a relay that is silent for 5 s is forgotten, by beats counted', async (t) => {
+t.test('a relay expires 5 s after its last beat', async (t) => {
   const { table, register, beat, pass } = world();
   register('fra-1', 1);
   register('nyc-1', 2);
@@ -64,7 +64,7 @@ t.test('a relay that is silent for 5 s is forgotten, by beats counted', async (t
   t.same(table.beatRefusal('fra-1', START), { code: 'unknown-relay' });
 });
 
-t.test('time in which the directory stood still counts against nobody', async (t) => {
+t.test('a pause of the directory does not count as silence of relays', async (t) => {
   const { clock, table, register, pass } = world();
   register('fra-1', 1);
   pass(1_000);
@@ -77,23 +77,23 @@ t.test('time in which the directory stood still counts against nobody', async (t
 t.test('a relay is ready once every live relay has confirmed it', async (t) => {
   const w = world();
   w.register('fra-1', 1);
-  t.equal(w.ready(), '', 'not before it knows itself');
+  t.equal(w.ready(), '', 'not before its own confirmation');
   w.confirm('fra-1');
   t.equal(w.ready(), 'fra-1');
   const before = w.table.registry().version;
   w.register('nyc-1', 2);
   t.not(w.table.registry().version, before);
   w.confirm('nyc-1');
-  t.equal(w.ready(), 'fra-1', 'fra-1 does not know of it yet');
+  t.equal(w.ready(), 'fra-1', 'fra-1 has not confirmed it');
   w.beat('fra-1', { registryVersion: before });
-  t.equal(w.ready(), 'fra-1', 'an older version is no confirmation');
+  t.equal(w.ready(), 'fra-1', 'an older version confirms nothing');
   w.beat('fra-1', { registryVersion: 'made up' });
   t.equal(w.ready(), 'fra-1');
   w.confirm('fra-1');
   t.equal(w.ready(), 'fra-1,nyc-1');
 });
 
-t.test('a relay is ready after 3 s whoever has not confirmed', async (t) => {
+t.test('a relay is ready after 3 s without confirmations', async (t) => {
   const w = world();
   w.register('fra-1', 1);
   w.confirm('fra-1');
@@ -104,7 +104,7 @@ t.test('a relay is ready after 3 s whoever has not confirmed', async (t) => {
   t.equal(w.ready(), 'fra-1,nyc-1');
 });
 
-t.test('a record that changed must be confirmed anew; the same one need not', async (t) => {
+t.test('a changed record must be confirmed again, an unchanged one need not', async (t) => {
   const w = world();
   w.register('fra-1', 1);
   w.confirm('fra-1');
@@ -131,16 +131,19 @@ t.test('the version is a digest of the records', async (t) => {
   t.not(one.table.registry().version, other.table.registry().version);
 });
 
-t.test('a relay that names the version of a directory before this one has it', async (t) => {
-  const [before, after] = [world(), world()];
-  before.register('fra-1', 1);
-  const { version } = before.table.registry();
-  after.register('fra-1', 1);
-  after.beat('fra-1', { registryVersion: version });
-  t.equal(after.ready(), 'fra-1');
-});
+t.test(
+  'a version of a former directory process with the same records counts as a confirmation',
+  async (t) => {
+    const [before, after] = [world(), world()];
+    before.register('fra-1', 1);
+    const { version } = before.table.registry();
+    after.register('fra-1', 1);
+    after.beat('fra-1', { registryVersion: version });
+    t.equal(after.ready(), 'fra-1');
+  },
+);
 
-t.test('a start is never lower than one known', async (t) => {
+t.test('a start lower than the last one is refused', async (t) => {
   const w = world();
   w.register('fra-1', 1);
   t.same(w.register('fra-1', 1, { start: START - 1 }), {
@@ -165,19 +168,19 @@ t.test('two relays cannot have one address', async (t) => {
   t.same(rivals({ trunkSources }), ['trunk 10.0.0.1:3480 fra-1 live']);
   t.same(rivals({ trunkAddresses: trunkSources }), ['trunk 10.0.0.1:3480 fra-1 live']);
   w.table.deregister('fra-1');
-  t.same(rivals({ trunkSources }), [], 'a relay that left has none');
+  t.same(rivals({ trunkSources }), [], 'a relay that deregistered has no claim');
   w.register('fra-1', 3);
-  t.same(rivals({ trunkSources }), [], 'nor has one that moved');
+  t.same(rivals({ trunkSources }), [], 'a relay that moved has none to its former address');
 });
 
-t.test('a relay that fell silent keeps what it claimed until somebody takes it', async (t) => {
+t.test('a silent relay keeps its claims until another relay takes them', async (t) => {
   const w = world();
   w.register('fra-1', 1);
   w.pass(6_000);
   const { serviceAddresses } = relayRecord('fra-1', 1);
   const rivals = (id: string) => w.rivals(id, 9, { serviceAddresses });
   t.same(rivals('nyc-1'), ['service 10.0.0.1:3478 fra-1 1000']);
-  t.same(rivals('fra-1'), [], 'it may come back');
+  t.same(rivals('fra-1'), [], 'it may register again');
   w.register('fra-1', 1);
   t.same(rivals('nyc-1'), ['service 10.0.0.1:3478 fra-1 live']);
   w.pass(6_000);
@@ -188,10 +191,14 @@ t.test('a relay that fell silent keeps what it claimed until somebody takes it',
     'trunk 10.0.0.1:3480 fra-1 1010',
   ]);
   w.table.deregister('fra-1');
-  t.same(w.rivals('sin-1', 1), ['service 10.0.0.1:3478 nyc-1 live'], 'a late goodbye counts');
+  t.same(
+    w.rivals('sin-1', 1),
+    ['service 10.0.0.1:3478 nyc-1 live'],
+    'a late deregistration removes the claim',
+  );
 });
 
-t.test('who is registered for an address that another has ends its registration', async (t) => {
+t.test('a proved registration of an address evicts the relay that had it', async (t) => {
   const w = world();
   w.register('fra-1', 1);
   w.register('nyc-1', 2);
@@ -212,7 +219,7 @@ t.test('who is registered for an address that another has ends its registration'
   t.notOk(w.table.isProved(relayRecord('nyc-1', 2)));
 });
 
-t.test('claims of silent relays are bounded', async (t) => {
+t.test('claims of silent relays are limited in number, and the oldest is forgotten', async (t) => {
   const claims = new ClaimTable(new FakeClock());
   const publicKey = publicKeyOf('any');
   for (let host = 1; host <= 4 * REGISTRATION_LIMITS.relaysMax + 1; host += 1) {
@@ -224,7 +231,7 @@ t.test('claims of silent relays are bounded', async (t) => {
   t.equal(claims.rivals(relayRecord('late', 2, { publicKey })).length, 2);
 });
 
-t.test('a port that a relay only sent from goes to the next relay of its host', async (t) => {
+t.test('a silent relay’s source port may be taken by a relay of the same host', async (t) => {
   const claims = new ClaimTable(new FakeClock());
   const host = (id: string, port: number) =>
     relayRecord(id, 1, {
@@ -240,7 +247,7 @@ t.test('a port that a relay only sent from goes to the next relay of its host', 
   claims.lapse('fra-1');
   t.same(claims.rivals(host('fra-2', 2_000)), []);
   const elsewhere = relayRecord('nyc-1', 2, { trunkSources: host('x', 1).trunkSources });
-  t.equal(claims.rivals(elsewhere).length, 1, 'but to none of another');
+  t.equal(claims.rivals(elsewhere).length, 1, 'not by a relay of another host');
 });
 
 t.test('the table holds 1,024 relays and refuses the next', async (t) => {
@@ -254,13 +261,13 @@ t.test('the table holds 1,024 relays and refuses the next', async (t) => {
   t.equal(
     w.register('r-7', 7, { publicKey, start: START + 1 }),
     undefined,
-    'who is in may come again',
+    'a registered relay may register again',
   );
   w.table.deregister('r-8');
   t.equal(w.register('late', 2_000, { publicKey }), undefined);
 });
 
-t.test('legs handed out count until a load shows them', async (t) => {
+t.test('assigned legs count until the second beat after them', async (t) => {
   const w = world();
   w.register('fra-1', 1);
   const assigned = () => w.table.localLoad.legsAssigned('fra-1');
@@ -276,29 +283,33 @@ t.test('legs handed out count until a load shows them', async (t) => {
   t.equal(assigned(), 1);
 });
 
-t.test('a beat that waits for its turn keeps its relay', async (t) => {
+t.test('a relay does not expire while requests that may be its beat wait', async (t) => {
   const { clock, table, register } = world();
   register('fra-1', 1);
   const came = clock.monotonic();
   for (let passed = 0; passed < 20_000; passed += 250) {
     clock.advance(250);
-    t.same(table.sweep(came), [], 'all that came later is unheard');
+    t.same(table.sweep(came), [], 'no relay expires for the time after `came`');
   }
   t.same(table.sweep(came + REGISTRATION_LIMITS.relayExpiryMs), ['fra-1']);
 });
 
-t.test('a relay that changes all the time is paced, whatever it does in between', async (t) => {
+t.test('changes of a record are limited in rate, also across a deregistration', async (t) => {
   const { clock, table, register } = world();
   let start = START;
   const change = () => register('fra-1', 1, { start: ++start });
   for (let n = 0; n < RECORD_CHANGES_BURST; n += 1) t.equal(change(), undefined);
   t.match(change(), { code: 'too-many-changes' });
   table.deregister('fra-1');
-  t.match(change(), { code: 'too-many-changes' }, 'to leave and come back is a change');
-  t.equal(register('nyc-1', 2), undefined, 'another relay is another');
+  t.match(
+    change(),
+    { code: 'too-many-changes' },
+    'a registration after a deregistration is a change',
+  );
+  t.equal(register('nyc-1', 2), undefined, 'the limit is per relay');
   const { retryAfterMs = 0 } = change() as { retryAfterMs?: number };
   clock.advance(retryAfterMs);
   t.equal(change(), undefined);
   t.match(change(), { code: 'too-many-changes' });
-  t.equal(register('fra-1', 1, { start: start - 1 }), undefined, 'the same again changes nothing');
+  t.equal(register('fra-1', 1, { start: start - 1 }), undefined, 'the same record is not a change');
 });

@@ -4,19 +4,22 @@ import { NONCES_PER_RELAY_MAX, ReplayFilter } from '../../src/directory/replay-f
 import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
 import { FakeClock } from './fixtures.js';
 
-t.test('a nonce passes once while its time could be accepted', async (t) => {
-  const clock = new FakeClock();
-  const memory = new ReplayFilter(clock);
-  t.equal(memory.accept('fra-1', 'a'), 'fresh');
-  t.equal(memory.accept('fra-1', 'a'), 'seen');
-  t.equal(memory.accept('nyc-1', 'a'), 'fresh', 'relays have their own');
-  clock.advance(2 * CLOCK_SKEW_MS_MAX - 1);
-  t.equal(memory.accept('fra-1', 'a'), 'seen');
-  clock.advance(1);
-  t.equal(memory.accept('fra-1', 'a'), 'fresh');
-});
+t.test(
+  'a nonce is accepted once within the time in which its request could be accepted',
+  async (t) => {
+    const clock = new FakeClock();
+    const memory = new ReplayFilter(clock);
+    t.equal(memory.accept('fra-1', 'a'), 'fresh');
+    t.equal(memory.accept('fra-1', 'a'), 'seen');
+    t.equal(memory.accept('nyc-1', 'a'), 'fresh', 'each relay has its own nonces');
+    clock.advance(2 * CLOCK_SKEW_MS_MAX - 1);
+    t.equal(memory.accept('fra-1', 'a'), 'seen');
+    clock.advance(1);
+    t.equal(memory.accept('fra-1', 'a'), 'fresh');
+  },
+);
 
-t.test('full is refused, never forgotten', async (t) => {
+t.test('a full filter refuses new nonces and forgets none', async (t) => {
   const clock = new FakeClock();
   const memory = new ReplayFilter(clock);
   for (let count = 0; count < NONCES_PER_RELAY_MAX; count += 1) {
@@ -29,7 +32,7 @@ t.test('full is refused, never forgotten', async (t) => {
   t.equal(memory.accept('fra-1', 'more'), 'fresh');
 });
 
-t.test('relays are bounded; silent ones make room', async (t) => {
+t.test('relays are limited in number, and those without a nonce in use make room', async (t) => {
   const clock = new FakeClock();
   const memory = new ReplayFilter(clock);
   for (let count = 0; count < 4 * REGISTRATION_LIMITS.relaysMax; count += 1)

@@ -33,7 +33,7 @@ function world() {
   return { clock, table, snapshots, beat, row, doubts, doubted };
 }
 
-t.test('a snapshot never changes; the next one has the next number', async (t) => {
+t.test('a snapshot does not change, and the next one has the next number', async (t) => {
   const { snapshots, beat, row, table } = world();
   const before = snapshots.current();
   const [fra] = before.relays;
@@ -42,7 +42,7 @@ t.test('a snapshot never changes; the next one has the next number', async (t) =
   const after = snapshots.current();
   t.equal(fra?.load.legs, 0);
   t.equal(before.relays.length, 3);
-  t.equal(after.number, before.number + 1, 'two changes, one snapshot');
+  t.equal(after.number, before.number + 1, 'one snapshot for two changes');
   t.equal(row('fra-1')?.load.legs, 7);
   t.equal(after.relays.length, 2);
 });
@@ -59,7 +59,7 @@ t.test('rows that did not change are shared', async (t) => {
   );
 });
 
-t.test('a beat that tells selection nothing new makes no snapshot', async (t) => {
+t.test('a beat without news for selection makes no snapshot', async (t) => {
   const { clock, snapshots, beat } = world();
   const before = snapshots.current();
   clock.advance(1_500);
@@ -67,7 +67,7 @@ t.test('a beat that tells selection nothing new makes no snapshot', async (t) =>
   t.equal(snapshots.current(), before);
 });
 
-t.test('a leg that is handed out is no part of it', async (t) => {
+t.test('an assigned leg makes no snapshot', async (t) => {
   const { snapshots, table } = world();
   const before = snapshots.current();
   table.localLoad.assign('fra-1');
@@ -85,7 +85,7 @@ t.test('a doubt replaces the row of its relay', async (t) => {
   t.equal(snapshots.current().number, number + 1);
 });
 
-t.test('two directories that heard the same beats hold the same', async (t) => {
+t.test('two directories with the same beats have equal snapshots', async (t) => {
   const [one, other] = [world(), world()];
   other.clock.advance(123_456);
   one.table.localLoad.assign('fra-1');

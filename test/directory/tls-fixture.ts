@@ -1,6 +1,6 @@
 /**
- * A certificate of nobody for 127.0.0.1, valid to 2126, and its key, which is no secret: Node can
- * make keys but no certificates.
+ * A self-signed certificate for 127.0.0.1, valid until 2126, with its key, which is not secret.
+ * They are constants because Node can make keys but not certificates.
  */
 export const TEST_CERT = `-----BEGIN CERTIFICATE-----
 MIIBlzCCAT6gAwIBAgIUJ0+GVZvxFH8llNL7o4HEgJsb1/cwCgYIKoZIzj0EAwIw
@@ -22,7 +22,7 @@ z4R3p0bF6iugPsLfIN7eAA1OPw5nb73ucPqSPL2uuwq5VXnR4rCKdUkh
 -----END PRIVATE KEY-----
 `;
 
-/** Another certificate of nobody for 127.0.0.1, valid to 2126, and its key. */
+/** Another self-signed certificate for 127.0.0.1, valid until 2126, with its key. */
 export const OTHER_CERT = `-----BEGIN CERTIFICATE-----
 MIIBmjCCAUCgAwIBAgIUGEsb45uagH1SkkOCgDhMnTPWNVIwCgYIKoZIzj0EAwIw
 GTEXMBUGA1UEAwwOdHVybnBpa2Utb3RoZXIwIBcNMjYxMTI2MTYzODI4WhgPMjEy

@@ -9,7 +9,7 @@ import type { RelayRecord } from '../../../src/registry/types.js';
 import { seededRandom } from '../../setup/seeded-random.js';
 import { FakeClock, IDLE, relayRecord } from '../fixtures.js';
 
-/** Relays of several regions that can check, and whoever contends. */
+/** A relay table with checkers of several regions, and its contests. */
 function world(...checkers: string[]) {
   const clock = new FakeClock();
   const table = new RelayTable(clock);
@@ -22,7 +22,7 @@ function world(...checkers: string[]) {
     table,
     contests,
     news,
-    /** Registers a relay if that is granted. */
+    /** Claims a relay's addresses, and registers the relay if they are granted. */
     register(record: RelayRecord) {
       const rivals = table.claims.rivals(record);
       const answer =
@@ -39,7 +39,7 @@ function world(...checkers: string[]) {
       const answer = w.register(record);
       return answer.state === 'refused' ? answer.why : answer.state;
     },
-    /** What the checkers find: keys `id address`. */
+    /** Reports the results of all checkers; `proved` has `id address` of the proved ones. */
     answer(...proved: string[]) {
       for (const id of alive) w.answerBy(id, proved);
     },
@@ -84,65 +84,74 @@ const THIEF = relayRecord('evil-1', 9, {
 });
 const PROVED = ['fra-1 10.0.0.1:3478', 'fra-1 10.0.0.1:3480'];
 
-t.test('who registered first after a restart gives way to who proves to be there', async (t) => {
-  const w = world('nyc-1', 'sin-1', 'syd-1');
-  t.equal(w.state(THIEF), 'granted');
-  const answer = w.register(TRUE);
-  t.equal(answer.state, 'contested');
-  t.same(answer.state === 'contested' && answer.checkers.map(({ id }) => id).sort(), [
-    'nyc-1',
-    'sin-1',
-    'syd-1',
-  ]);
-  t.same(
-    w.contests.challengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`),
-    PROVED,
-  );
-  t.same(w.contests.challengesOf('evil-1'), [], 'a party is no checker');
-  w.answerBy('nyc-1', PROVED);
-  t.equal(w.state(TRUE), 'contested', 'one region is not enough');
-  w.answerBy('sin-1', PROVED);
-  const granted = w.register(TRUE);
-  t.same(granted, { state: 'granted', proved: true });
-  t.equal(w.table.recordOf('evil-1'), undefined);
-  t.same(w.contests.challengesOf('nyc-1'), []);
+t.test(
+  'a claimant that proves its addresses replaces the relay that registered them first',
+  async (t) => {
+    const w = world('nyc-1', 'sin-1', 'syd-1');
+    t.equal(w.state(THIEF), 'granted');
+    const answer = w.register(TRUE);
+    t.equal(answer.state, 'contested');
+    t.same(answer.state === 'contested' && answer.checkers.map(({ id }) => id).sort(), [
+      'nyc-1',
+      'sin-1',
+      'syd-1',
+    ]);
+    t.same(
+      w.contests.challengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`),
+      PROVED,
+    );
+    t.same(w.contests.challengesOf('evil-1'), [], 'a party of the contest is not a checker');
+    w.answerBy('nyc-1', PROVED);
+    t.equal(w.state(TRUE), 'contested', 'one region is not enough');
+    w.answerBy('sin-1', PROVED);
+    const granted = w.register(TRUE);
+    t.same(granted, { state: 'granted', proved: true });
+    t.equal(w.table.recordOf('evil-1'), undefined);
+    t.same(w.contests.challengesOf('nyc-1'), []);
 
-  t.equal(w.state(THIEF), 'contested', 'the thief comes again');
-  w.answer();
-  t.equal(w.state(THIEF), 'unproved');
-  t.ok(w.table.recordOf('fra-1'), 'and the incumbent stays');
-  w.pass(1_000);
-  t.same(w.results(), ['contested', 'proved', 'contested', 'unproved']);
-  t.same(w.contests.counts, { proved: 1, unproved: 1, unchecked: 0 });
-});
+    t.equal(w.state(THIEF), 'contested', 'the evicted relay claims again');
+    w.answer();
+    t.equal(w.state(THIEF), 'unproved');
+    t.ok(w.table.recordOf('fra-1'), 'the incumbent stays');
+    w.pass(1_000);
+    t.same(w.results(), ['contested', 'proved', 'contested', 'unproved']);
+    t.same(w.contests.counts, { proved: 1, unproved: 1, unchecked: 0 });
+  },
+);
 
-t.test('a thief of every address keeps nobody out: who waits can check', async (t) => {
-  const w = world();
-  const all = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relayRecord(id, index + 1));
-  const [fra = TRUE, nyc = TRUE, sin = TRUE] = all;
-  const thief = relayRecord('evil-1', 9, {
-    serviceAddresses: all.flatMap(({ serviceAddresses }) => serviceAddresses),
-    trunkAddresses: all.flatMap(({ trunkAddresses }) => trunkAddresses),
-    trunkSources: all.flatMap(({ trunkSources }) => trunkSources),
-  });
-  t.equal(w.state(thief), 'granted');
-  for (const { id } of all) w.contests.report(id, []);
-  t.equal(w.state(fra), 'unchecked');
-  t.equal(w.state(nyc), 'unchecked');
-  t.equal(w.state(sin), 'contested');
-  const proved = ['sin-1 10.0.0.3:3478', 'sin-1 10.0.0.3:3480'];
-  for (const id of ['fra-1', 'nyc-1']) w.answerBy(id, proved);
-  t.equal(w.state(sin), 'granted');
-  t.equal(w.table.recordOf('evil-1'), undefined);
-  t.equal(w.state(fra), 'granted', 'the thief has nothing more');
-  t.equal(w.state(nyc), 'granted');
-  w.silent('sin-1');
-  t.equal(w.state(relayRecord('sin-2', 3)), 'contested');
-  w.pass(CLAIM_LIMITS.waitingMs);
-  t.notOk(w.contests.challengesOf('sin-2').length, 'who has ceased to wait is asked nothing');
-});
+t.test(
+  'waiting claimants are checkers, so a relay that registered all addresses can be replaced',
+  async (t) => {
+    const w = world();
+    const all = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relayRecord(id, index + 1));
+    const [fra = TRUE, nyc = TRUE, sin = TRUE] = all;
+    const thief = relayRecord('evil-1', 9, {
+      serviceAddresses: all.flatMap(({ serviceAddresses }) => serviceAddresses),
+      trunkAddresses: all.flatMap(({ trunkAddresses }) => trunkAddresses),
+      trunkSources: all.flatMap(({ trunkSources }) => trunkSources),
+    });
+    t.equal(w.state(thief), 'granted');
+    for (const { id } of all) w.contests.report(id, []);
+    t.equal(w.state(fra), 'unchecked');
+    t.equal(w.state(nyc), 'unchecked');
+    t.equal(w.state(sin), 'contested');
+    const proved = ['sin-1 10.0.0.3:3478', 'sin-1 10.0.0.3:3480'];
+    for (const id of ['fra-1', 'nyc-1']) w.answerBy(id, proved);
+    t.equal(w.state(sin), 'granted');
+    t.equal(w.table.recordOf('evil-1'), undefined);
+    t.equal(w.state(fra), 'granted', 'the first relay has no addresses left');
+    t.equal(w.state(nyc), 'granted');
+    w.silent('sin-1');
+    t.equal(w.state(relayRecord('sin-2', 3)), 'contested');
+    w.pass(CLAIM_LIMITS.waitingMs);
+    t.notOk(
+      w.contests.challengesOf('sin-2').length,
+      'a claimant that no longer waits gets no challenges',
+    );
+  },
+);
 
-t.test('a relay that fell silent, or was cut off, keeps its addresses', async (t) => {
+t.test('a silent relay keeps its addresses while no claimant proves them', async (t) => {
   const w = world('nyc-1', 'sin-1');
   w.register(TRUE);
   w.silent('fra-1');
@@ -151,13 +160,13 @@ t.test('a relay that fell silent, or was cut off, keeps its addresses', async (t
   w.answer();
   t.equal(w.state(THIEF), 'unproved');
   w.pass(24 * 3_600_000);
-  t.equal(w.state(THIEF), 'contested', 'for as long as there is somebody to ask');
+  t.equal(w.state(THIEF), 'contested', 'also after a day, while there are checkers');
   w.pass(CLAIM_LIMITS.contestMs);
-  t.equal(w.state(THIEF), 'unproved', 'silence of checkers decides for nobody');
-  t.equal(w.state(TRUE), 'granted', 'it comes back as ever');
+  t.equal(w.state(THIEF), 'unproved', 'checkers that report nothing prove nothing');
+  t.equal(w.state(TRUE), 'granted', 'the silent relay may register again');
 });
 
-t.test('a relay that took over the host of a dead one gets its addresses', async (t) => {
+t.test('a relay that proves the addresses of a silent one gets them', async (t) => {
   const w = world('nyc-1', 'sin-1');
   w.register(TRUE);
   w.silent('fra-1');
@@ -165,17 +174,17 @@ t.test('a relay that took over the host of a dead one gets its addresses', async
   t.equal(w.state(heir), 'contested');
   w.answer('fra-2 10.0.0.1:3478', 'fra-2 10.0.0.1:3480');
   t.same(w.register(heir), { state: 'granted', proved: true });
-  t.equal(w.state(TRUE), 'contested', 'now the other has to prove it');
+  t.equal(w.state(TRUE), 'contested', 'now the former relay must prove them');
 });
 
-t.test('who says goodbye gives its addresses up at once', async (t) => {
+t.test('a relay that deregisters frees its addresses at once', async (t) => {
   const w = world('nyc-1', 'sin-1');
   w.register(TRUE);
   w.table.deregister('fra-1');
   t.same(w.register(relayRecord('fra-2', 1)), { state: 'granted', proved: false });
 });
 
-t.test('every address in question must be proved', async (t) => {
+t.test('a claim needs a proof of every contested address', async (t) => {
   const w = world('nyc-1', 'sin-1');
   w.register(TRUE);
   w.state(THIEF);
@@ -183,7 +192,7 @@ t.test('every address in question must be proved', async (t) => {
   t.equal(w.state(THIEF), 'unproved');
 });
 
-t.test('two relays of one region, or a liar, decide nothing', async (t) => {
+t.test('checkers of one region alone prove nothing, however many they are', async (t) => {
   const w = world('nyc-1', 'nyc-2', 'nyc-3', 'sin-1');
   w.register(TRUE);
   w.state(THIEF);
@@ -193,28 +202,31 @@ t.test('two relays of one region, or a liar, decide nothing', async (t) => {
   t.equal(w.state(THIEF), 'unproved');
 });
 
-t.test('with nobody to ask an incumbent stays, one that is silent for a while', async (t) => {
-  for (const checkers of [[], ['nyc-1'], ['nyc-1', 'nyc-2']]) {
-    const w = world(...checkers);
-    w.register(TRUE);
-    t.equal(w.state(THIEF), 'unchecked');
-    t.equal(w.state(THIEF), 'unchecked');
-    w.pass(CLAIM_LIMITS.holdMs + 60_000);
-    t.equal(w.state(THIEF), 'unchecked', 'a live one for ever');
-    t.ok(w.results().length <= 2, 'said now and then');
-    w.silent('fra-1');
-    w.pass(CLAIM_LIMITS.holdMs - 1_000);
-    t.equal(w.state(relayRecord('fra-2', 1)), 'unchecked');
-    w.pass(1_000);
-    t.same(w.register(relayRecord('fra-2', 1)), { state: 'granted', proved: false });
-  }
-  const old = world('nyc-1', 'sin-1');
-  for (const id of ['nyc-1', 'sin-1']) old.contests.report(id, undefined);
-  old.register(TRUE);
-  t.equal(old.state(THIEF), 'unchecked', 'old relays check nothing');
-});
+t.test(
+  'without checkers a live incumbent stays for good, and a silent one for `holdMs`',
+  async (t) => {
+    for (const checkers of [[], ['nyc-1'], ['nyc-1', 'nyc-2']]) {
+      const w = world(...checkers);
+      w.register(TRUE);
+      t.equal(w.state(THIEF), 'unchecked');
+      t.equal(w.state(THIEF), 'unchecked');
+      w.pass(CLAIM_LIMITS.holdMs + 60_000);
+      t.equal(w.state(THIEF), 'unchecked', 'a live incumbent stays');
+      t.ok(w.results().length <= 2, 'reported at intervals');
+      w.silent('fra-1');
+      w.pass(CLAIM_LIMITS.holdMs - 1_000);
+      t.equal(w.state(relayRecord('fra-2', 1)), 'unchecked');
+      w.pass(1_000);
+      t.same(w.register(relayRecord('fra-2', 1)), { state: 'granted', proved: false });
+    }
+    const old = world('nyc-1', 'sin-1');
+    for (const id of ['nyc-1', 'sin-1']) old.contests.report(id, undefined);
+    old.register(TRUE);
+    t.equal(old.state(THIEF), 'unchecked', 'relays that do not report claims are not checkers');
+  },
+);
 
-t.test('a port that only sends: a trunk address of the host stands in', async (t) => {
+t.test('a port that only sends is proved by a trunk address of the same host', async (t) => {
   const lane = { address: '10.0.0.1', port: 50_000 };
   const withLane = relayRecord('fra-1', 1, { trunkSources: [...TRUE.trunkSources, lane] });
   const thief = relayRecord('evil-1', 9, { trunkSources: [lane] });
@@ -223,11 +235,15 @@ t.test('a port that only sends: a trunk address of the host stands in', async (t
   t.equal(first.state(withLane), 'contested');
   first.answer('fra-1 10.0.0.1:3480');
   t.equal(first.state(withLane), 'granted');
-  t.equal(first.state(thief), 'unproved', 'nothing of it can answer there');
+  t.equal(first.state(thief), 'unproved', 'it has no trunk address on that host');
   const taken = relayRecord('evil-1', 9, { trunkSources: TRUE.trunkAddresses });
-  t.equal(first.state(taken), 'unproved', 'nor does a port that sends beat an address');
+  t.equal(
+    first.state(taken),
+    'unproved',
+    'a source port does not prove another relay’s trunk address',
+  );
 
-  // Who says that it is reached at what another one sends from is asked there.
+  // A relay that registers another relay's source port as its trunk address is challenged there.
   const reached = relayRecord('evil-1', 9, { trunkAddresses: [lane], trunkSources: [lane] });
   const restarted = world('nyc-1', 'sin-1');
   restarted.register(reached);
@@ -238,7 +254,7 @@ t.test('a port that only sends: a trunk address of the host stands in', async (t
   honest.register(reached);
   t.equal(honest.state(withLane), 'contested');
   honest.answer('fra-1 10.0.0.1:3480', 'evil-1 10.0.0.1:50000');
-  t.equal(honest.state(withLane), 'unproved', 'one that answers there stays');
+  t.equal(honest.state(withLane), 'unproved', 'an incumbent that answers there stays');
 
   const same = world('nyc-1', 'sin-1');
   same.register(withLane);
@@ -248,10 +264,10 @@ t.test('a port that only sends: a trunk address of the host stands in', async (t
   });
   t.equal(same.state(neighbour), 'contested');
   same.answer('evil-1 10.0.0.1:4000', 'fra-1 10.0.0.1:3480');
-  t.equal(same.state(neighbour), 'unproved', 'both are on that host: the incumbent stays');
+  t.equal(same.state(neighbour), 'unproved', 'both are on that host, so the incumbent stays');
 });
 
-t.test('who loses waits for a growing time, and is forgiven in the end', async (t) => {
+t.test('a claimant that lost waits for a growing time, which is reset after a while', async (t) => {
   const w = world('nyc-1', 'sin-1');
   w.register(TRUE);
   const waits: number[] = [];
@@ -272,7 +288,7 @@ t.test('who loses waits for a growing time, and is forgiven in the end', async (
   t.equal(w.state(THIEF), 'contested');
 });
 
-t.test('contests are bounded: in all, and of a claimant', async (t) => {
+t.test('contests are limited in total, and the addresses of one claim in number', async (t) => {
   const w = world('nyc-1', 'sin-1', 'syd-1', 'lhr-1');
   const thief = (n: number, address: string) =>
     relayRecord(`evil-${n}`, 1_000 + n, { serviceAddresses: [{ address, port: 3478 }] });
@@ -289,10 +305,14 @@ t.test('contests are bounded: in all, and of a claimant', async (t) => {
   const many = Array.from({ length: 33 }, (_, n) => ({ address: '10.9.0.1', port: n + 1 }));
   const greedy = { serviceAddresses: many.slice(0, 16), trunkAddresses: many.slice(16) };
   w.register(relayRecord('big-1', 50, greedy));
-  t.equal(w.state(relayRecord('evil-999', 1_999, greedy)), 'unproved', 'more than can be asked');
+  t.equal(
+    w.state(relayRecord('evil-999', 1_999, greedy)),
+    'unproved',
+    'more addresses than can be challenged',
+  );
 });
 
-t.test('a claimant cannot keep the checkers from others', async (t) => {
+t.test('a claim beyond the checkers’ capacity gets `busy`', async (t) => {
   const w = world('nyc-1', 'sin-1');
   const ports = (from: number) =>
     Array.from({ length: 16 }, (_, n) => ({ address: '10.0.0.1', port: from + n }));
@@ -304,16 +324,19 @@ t.test('a claimant cannot keep the checkers from others', async (t) => {
   t.equal(w.state(relayRecord('evil-2', 8, rich)), 'busy');
 });
 
-t.test('a grant counts for what was asked, and not for ever', async (t) => {
-  const w = world('nyc-1', 'sin-1');
-  w.register(THIEF);
-  w.state(TRUE);
-  w.answer(...PROVED);
-  w.register(relayRecord('fra-3', 3));
-  const more = {
-    serviceAddresses: [...TRUE.serviceAddresses, { address: '10.0.0.3', port: 3478 }],
-  };
-  t.not(w.state(relayRecord('fra-1', 1, more)), 'granted');
-  w.pass(CLAIM_LIMITS.grantMs);
-  t.equal(w.state(TRUE), 'contested');
-});
+t.test(
+  'a grant applies only to the addresses that were proved, and for a limited time',
+  async (t) => {
+    const w = world('nyc-1', 'sin-1');
+    w.register(THIEF);
+    w.state(TRUE);
+    w.answer(...PROVED);
+    w.register(relayRecord('fra-3', 3));
+    const more = {
+      serviceAddresses: [...TRUE.serviceAddresses, { address: '10.0.0.3', port: 3478 }],
+    };
+    t.not(w.state(relayRecord('fra-1', 1, more)), 'granted');
+    w.pass(CLAIM_LIMITS.grantMs);
+    t.equal(w.state(TRUE), 'contested');
+  },
+);

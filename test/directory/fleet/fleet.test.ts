@@ -6,15 +6,15 @@ import { DIRECTORY_ANSWER_MS } from '../../../src/client/http-json.js';
 import { Directory } from '../../../src/directory/index.js';
 import { API_KEY, API_KEYS, CLUSTER_SECRET } from '../fixtures.js';
 
-/** On one core beside the directory's, these too have to be served. */
+/** Few enough to run in one process on one core beside the directory. */
 const RELAYS = 400;
 const START_MS = 1_000;
-/** A peer asks this often meanwhile. */
+/** Interval between two requests of a peer, ms. */
 const ASK_MS = 100;
 
 const headers = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' };
 
-/** Relays that start within a second. */
+/** Starts relays within a second, in a process of their own. */
 async function fleet(test: Test, url: string): Promise<ChildProcess> {
   const program = new URL('relays-process.ts', import.meta.url);
   const child = fork(program, [url, String(RELAYS), String(START_MS)], {
@@ -38,7 +38,7 @@ async function listed(directory: Directory): Promise<number> {
   return relays.filter(({ reachability: { unknownTo = 0 } }) => unknownTo === 0).length;
 }
 
-t.test('hundreds of relays start at once, and peers are served', async (t) => {
+t.test('peers get answers while 400 relays start', async (t) => {
   const listen = { address: '127.0.0.1', port: 0 };
   const options = { listen, clusterSecret: CLUSTER_SECRET, apiKeys: API_KEYS };
   const directory = await Directory.open(options);
@@ -64,7 +64,7 @@ t.test('hundreds of relays start at once, and peers are served', async (t) => {
     `${RELAYS} relays confirmed by all after ${seconds} s; slowest peer ${slowestMs.toFixed(0)} ms`,
   );
   const others = [...statuses.keys()].filter((status) => status !== 201 && status !== 503);
-  t.same(others, [], 'no relay yet, or a pair of them');
+  t.same(others, [], 'only 201, or 503 while no relay is ready');
   const versions = await metric(directory, 'turnpike_directory_registry_versions_total');
-  t.ok(versions < RELAYS / 2, `${versions} versions, as changes are collected`);
+  t.ok(versions < RELAYS / 2, `${versions} versions for ${RELAYS} relays`);
 });

@@ -1,4 +1,4 @@
-/** Many relays' registrations in one process, beside the directory under test. */
+/** A process that runs the registrations of many relays. */
 import { FleetRelay } from '../../../bench/abuse/fleet-relay.js';
 import { keyOf, relayRecord } from '../fixtures.js';
 

@@ -12,7 +12,7 @@ const THIEF = relayRecord('evil-1', 9, {
 });
 const ADDRESSES = ['10.0.0.1:3478', '10.0.0.1:3480'];
 
-/** A directory with relays of two other regions that say what they find. */
+/** A directory with checkers of two regions; `say` reports their results. */
 async function directory(t: Parameters<typeof DirectoryHarness.open>[0]) {
   const harness = await DirectoryHarness.open(t);
   const register = async (record: RelayRecord, changes: object = { claims: [] }) => {
@@ -32,7 +32,7 @@ async function directory(t: Parameters<typeof DirectoryHarness.open>[0]) {
   return { harness, register, say };
 }
 
-t.test('a claim is asked about, decided, and shown to relays', async (t) => {
+t.test('a contested claim is checked, decided, and marked as proved in the registry', async (t) => {
   const { harness, register, say } = await directory(t);
   t.equal((await register(THIEF)).status, 200);
   const contested = await register(TRUE);
@@ -63,27 +63,27 @@ t.test('a claim is asked about, decided, and shown to relays', async (t) => {
   const taken = await register(THIEF);
   t.match(taken, { status: 409, body: { code: 'address-taken', detail: /fra-1.*did not answer/ } });
   const renewed = await register({ ...TRUE, start: TRUE.start + 1 });
-  t.equal(renewed.status, 200, 'the incumbent may start anew');
+  t.equal(renewed.status, 200, 'the incumbent may restart');
 });
 
-t.test('without relays of two regions the incumbent stays', async (t) => {
+t.test('without checkers of two regions the incumbent stays', async (t) => {
   const { harness, register } = await directory(t);
   await register(TRUE);
-  // A relay of version 0.1.0 says nothing of claims.
+  // A beat of a relay of version 0.1.0 has no `claims`.
   await harness.beat('nyc-1', null);
   const taken = await register(THIEF);
   t.match(taken, { status: 409, body: { code: 'address-taken', detail: /two other regions/ } });
   t.equal(taken.body.checkers, undefined);
 });
 
-t.test('a goodbye frees the addresses at once', async (t) => {
+t.test('a deregistration frees the addresses at once', async (t) => {
   const { harness, register } = await directory(t);
   await register(TRUE);
   await harness.signed('fra-1', 'DELETE', `registration?start=${TRUE.start}`, undefined);
   t.equal((await register(relayRecord('fra-2', 1))).status, 200);
 });
 
-t.test('results that are none are refused, and those of no contest are ignored', async (t) => {
+t.test('malformed results are refused, and results of no contest are ignored', async (t) => {
   const { harness, register } = await directory(t);
   const result = { id: 'fra-1', address: '10.0.0.1:3478', proved: true };
   const wrong: unknown[] = [
@@ -102,5 +102,9 @@ t.test('results that are none are refused, and those of no contest are ignored',
   const claims = [result, { ...result, id: strange }, { ...result, address: '[::1]:1' }];
   t.equal((await harness.beat('nyc-1', null, { claims })).status, 200);
   await register(THIEF);
-  t.match((await register(TRUE)).body, { code: 'address-contested' }, 'what was said before it');
+  t.match(
+    (await register(TRUE)).body,
+    { code: 'address-contested' },
+    'results from before the contest do not count',
+  );
 });

@@ -7,7 +7,7 @@ import { DirectoryHarness } from './harness.js';
 
 const AUTHORIZED = { headers: { authorization: `Bearer ${API_KEY}` } };
 
-t.test('a connection has exactly the shape of PROTOCOL.md section 5', async (t) => {
+t.test('a connection is answered in the form of PROTOCOL.md section 5', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.addRelays(relayRecord('fra-1', 1), relayRecord('nyc-1', 2));
   const answer = await h.connect({
@@ -40,7 +40,7 @@ t.test('a connection has exactly the shape of PROTOCOL.md section 5', async (t) 
   });
 });
 
-t.test('the tenant is the key’s, the time to live has a default and bounds', async (t) => {
+t.test('the tenant is that of the API key, and ttlSeconds has a default and bounds', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.addRelays(relayRecord('fra-1', 1));
   const peers = [{}, {}];
@@ -53,34 +53,37 @@ t.test('the tenant is the key’s, the time to live has a default and bounds', a
   }
   const one = await h.connect({ peers });
   t.not(one.body.connectionId, acme.body.connectionId);
-  t.equal(one.body.peers[0].relay.id, one.body.peers[1].relay.id, 'there is only one relay');
+  t.equal(one.body.peers[0].relay.id, one.body.peers[1].relay.id, 'one relay for both peers');
 });
 
-t.test('no relay can serve: 503 says when to ask again', async (t) => {
-  const h = await DirectoryHarness.open(t);
-  const none = await h.connect({ peers: [{}, {}] });
-  t.equal(none.status, 503);
-  t.match(none.body, { code: 'no-relay', status: 503, retryAfterSeconds: 2 });
-  t.match(none.body, { reason: 'no-relays', detail: /no relay is registered/ });
-  t.equal(none.headers.get('retry-after'), '2');
-  await h.addRelays(relayRecord('fra-1', 1));
-  t.match(await h.connect({ peers: [{ family: 6 }, {}] }), {
-    status: 503,
-    body: { code: 'no-relay', reason: 'no-family', detail: /peer 0 can use IPv6 only/ },
-  });
-  t.match(await h.connect({ peers: [{}, { families: [6] }] }), {
-    status: 503,
-    body: { code: 'no-relay', reason: 'no-family', detail: /peer 1 can use IPv6 only/ },
-  });
-  t.equal((await h.connect({ peers: [{ families: [4, 6] }, { families: [4] }] })).status, 201);
-  t.equal((await h.connect({ peers: [{}, {}] })).status, 201);
-  await h.beat('fra-1', null, { draining: true });
-  t.equal((await h.connect({ peers: [{}, {}] })).status, 503);
-  await h.beat('fra-1', null, { load: { ...IDLE, legs: 999 } });
-  t.equal((await h.connect({ peers: [{}, {}] })).status, 503, 'room for one leg only');
-});
+t.test(
+  'without a relay that can serve, the answer is 503 with a reason and Retry-After',
+  async (t) => {
+    const h = await DirectoryHarness.open(t);
+    const none = await h.connect({ peers: [{}, {}] });
+    t.equal(none.status, 503);
+    t.match(none.body, { code: 'no-relay', status: 503, retryAfterSeconds: 2 });
+    t.match(none.body, { reason: 'no-relays', detail: /no relay is registered/ });
+    t.equal(none.headers.get('retry-after'), '2');
+    await h.addRelays(relayRecord('fra-1', 1));
+    t.match(await h.connect({ peers: [{ family: 6 }, {}] }), {
+      status: 503,
+      body: { code: 'no-relay', reason: 'no-family', detail: /peer 0 can use IPv6 only/ },
+    });
+    t.match(await h.connect({ peers: [{}, { families: [6] }] }), {
+      status: 503,
+      body: { code: 'no-relay', reason: 'no-family', detail: /peer 1 can use IPv6 only/ },
+    });
+    t.equal((await h.connect({ peers: [{ families: [4, 6] }, { families: [4] }] })).status, 201);
+    t.equal((await h.connect({ peers: [{}, {}] })).status, 201);
+    await h.beat('fra-1', null, { draining: true });
+    t.equal((await h.connect({ peers: [{}, {}] })).status, 503);
+    await h.beat('fra-1', null, { load: { ...IDLE, legs: 999 } });
+    t.equal((await h.connect({ peers: [{}, {}] })).status, 503, 'room for one leg only');
+  },
+);
 
-t.test('a relay that a peer avoids is given only where no other can serve', async (t) => {
+t.test('a relay that a peer avoids is assigned only if no other can serve', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.addRelays(relayRecord('fra-1', 1));
   const avoiding = { peers: [{ avoid: ['fra-1', 'fra-1', 'gone-1'], region: 'fra' }, {}] };
@@ -92,7 +95,7 @@ t.test('a relay that a peer avoids is given only where no other can serve', asyn
   }
 });
 
-t.test('relays that have not confirmed each other in 3 s are not paired', async (t) => {
+t.test('relays that have not confirmed each other are not paired, also after 3 s', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.addRelays(relayRecord('fra-1', 1));
   await h.register(relayRecord('nyc-1', 2));
@@ -107,7 +110,7 @@ t.test('relays that have not confirmed each other in 3 s are not paired', async 
   t.same([after.peers[0].relay.id, after.peers[1].relay.id], ['fra-1', 'nyc-1']);
 });
 
-t.test('relays are listed for peers to measure', async (t) => {
+t.test('GET /v1/relays lists the confirmed relays', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.addRelays(relayRecord('fra-1', 1));
   await h.register(relayRecord('nyc-1', 2));
@@ -129,7 +132,7 @@ t.test('relays are listed for peers to measure', async (t) => {
   );
 });
 
-t.test('malformed requests are refused with the place at fault', async (t) => {
+t.test('a malformed request is refused with a JSON pointer to the fault', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.addRelays(relayRecord('fra-1', 1));
   const many = Object.fromEntries(Array.from({ length: 257 }, (_, index) => [`r-${index}`, 1]));
@@ -176,7 +179,7 @@ t.test('malformed requests are refused with the place at fault', async (t) => {
   t.ok((await h.connect(long)).body.errors.length <= 16);
 });
 
-t.test('bodies that are no JSON, or would be more than JSON', async (t) => {
+t.test('a body that is not JSON, is too large or has a prototype member is refused', async (t) => {
   const h = await DirectoryHarness.open(t);
   const bodies = [
     '',
@@ -200,7 +203,7 @@ t.test('bodies that are no JSON, or would be more than JSON', async (t) => {
   t.match(text, { status: 415, body: { code: 'unsupported-media-type' } });
 });
 
-t.test('API keys', async (t) => {
+t.test('a request without a valid API key gets 401', async (t) => {
   const h = await DirectoryHarness.open(t);
   const wrong = ['', 'Bearer', 'Bearer ', 'Bearer wrong', `Basic ${API_KEY}`, API_KEY];
   for (const authorization of [...wrong, `Bearer ${API_KEY} ${API_KEY}`, `Bearer ${API_KEY}x`]) {

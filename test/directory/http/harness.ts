@@ -14,27 +14,27 @@ import {
   relayRecord,
 } from '../fixtures.js';
 
-/** An answer with its JSON read. */
+/** An HTTP response with its parsed body. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
+  // biome-ignore lint/suspicious/noExplicitAny: tests read bodies of every type.
   readonly body: any;
 }
 
-/** What may be changed of a relay's request, to make it wrong. */
+/** Changes that make a relay's signed request wrong. */
 export interface Forgery {
   readonly timeMs?: number;
   readonly nonce?: string;
   readonly key?: Uint8Array;
-  /** Sent in place of what was signed. */
+  /** Sent instead of the signed body. */
   readonly body?: string;
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Record<string, string>;
 }
 
-/** A directory on loopback whose clock a test owns, and requests to it. */
+/** A directory on loopback with a fake clock, and requests to it. */
 export class DirectoryHarness {
   private constructor(
     readonly directory: Directory,
@@ -65,7 +65,7 @@ export class DirectoryHarness {
     };
   }
 
-  /** `POST /v1/connections`. */
+  /** Sends `POST /v1/connections`. */
   connect(body: unknown, key = API_KEY): Promise<Answer> {
     return this.request('/v1/connections', {
       method: 'POST',
@@ -74,7 +74,7 @@ export class DirectoryHarness {
     });
   }
 
-  /** A relay's request, signed; the answer tells whether it was. */
+  /** Sends a relay's signed request. `genuine` tells whether the response is signed. */
   async signed(
     id: string,
     method: string,
@@ -125,14 +125,14 @@ export class DirectoryHarness {
     return this.signed(id, 'POST', 'beat', body);
   }
 
-  /** Registers relays and lets all confirm each other. */
+  /** Registers relays, and lets each confirm the registry. */
   async addRelays(...records: RelayRecord[]): Promise<void> {
     for (const record of records) await this.register(record);
     const { registryVersion } = (await this.beat(records[0]?.id ?? '', null)).body;
     for (const { id, start } of records) await this.beat(id, registryVersion, { start });
   }
 
-  /** Sends bytes as they are and reads until the directory ends the connection. */
+  /** Sends text over TCP and reads until the directory ends the connection. */
   raw(text: string): Promise<string> {
     const { port } = new URL(this.directory.url) as unknown as AddressInfo;
     return new Promise((resolve, reject) => {

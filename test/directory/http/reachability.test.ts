@@ -8,7 +8,7 @@ import type { RelayRecord } from '../../../src/registry/types.js';
 import { API_KEY, IDLE, relayRecord } from '../fixtures.js';
 import { DirectoryHarness } from './harness.js';
 
-/** A little more than the directory waits between two looks. */
+/** A little more than the directory's interval between sweeps. */
 const SWEEP_MS = 260;
 
 const fra = relayRecord('fra-1', 1);
@@ -23,7 +23,7 @@ interface Report {
 
 const NOTHING: Report = { trunk: [], service: [] };
 
-/** Three relays that report, and a directory whose log is kept. */
+/** Relays that report reachability, and a directory whose log lines are kept. */
 class Fleet {
   reports: Record<string, Report | undefined> = {};
 
@@ -46,7 +46,7 @@ class Fleet {
     return fleet;
   }
 
-  /** One beat of each relay, and one look of the directory; answers to them. */
+  /** Sends a beat of each relay and waits for a sweep. @returns each relay's appointed checks */
   async beats() {
     const answers: Record<string, { id: string; address: string }[]> = {};
     for (const [id, reachability] of Object.entries(this.reports)) {
@@ -74,7 +74,7 @@ class Fleet {
     return this.lines.filter((line) => line.event === event).map(({ msg }) => msg);
   }
 
-  /** Relays that connections without hints are given. */
+  /** Returns the relays that connections without hints get. */
   async given(): Promise<string> {
     const ids = new Set<string>();
     for (let count = 0; count < 12; count += 1) {
@@ -85,7 +85,7 @@ class Fleet {
   }
 }
 
-t.test('checks are appointed to relays that report, and to no others', async (t) => {
+t.test('checks are appointed only to relays that report reachability', async (t) => {
   const fleet = await Fleet.open(t);
   const answers = await fleet.beats();
   const address = ({ id, serviceAddresses }: RelayRecord) => ({
@@ -99,13 +99,13 @@ t.test('checks are appointed to relays that report, and to no others', async (t)
   fleet.reports = { 'fra-1': NOTHING, 'nyc-1': NOTHING, 'sin-1': undefined };
   await fleet.beats();
   const later = await fleet.beats();
-  t.same(later['sin-1'], [], 'one that says nothing is an old relay');
+  t.same(later['sin-1'], [], 'no checks for a relay that reports nothing');
   t.equal(later['fra-1']?.length, 2);
   const registered = await fleet.harness.register(fra);
   t.ok(Array.isArray(registered.body.check));
 });
 
-t.test('a service port that is shut is known, shown and logged, and so is its end', async (t) => {
+t.test('a closed service port is listed, counted and logged, and so is its return', async (t) => {
   const fleet = await Fleet.open(t);
   t.equal(await fleet.given(), 'fra-1,nyc-1,sin-1');
   const service = [{ id: 'fra-1', address: '10.0.0.1:3478', reason: 'no-answer' }];
@@ -136,7 +136,7 @@ t.test('a service port that is shut is known, shown and logged, and so is its en
   await fleet.beats();
   const [line, more] = fleet.events('relay-unreachable');
   t.match(line, /^fra-1: UDP 3478 \(10\.0\.0\.1:3478\) answers none of its 2 checkers .*open\?$/);
-  t.equal(more, undefined, 'said once');
+  t.equal(more, undefined, 'logged once');
 
   fleet.reports = { 'fra-1': NOTHING, 'nyc-1': NOTHING, 'sin-1': NOTHING };
   for (let second = 0; second * 1_000 <= HOLD_MS; second += 1) await fleet.beats();
@@ -146,25 +146,28 @@ t.test('a service port that is shut is known, shown and logged, and so is its en
   t.notMatch(JSON.stringify(await fleet.listed('fra-1')), 'unreachable');
 });
 
-t.test('relays that do not reach each other are not paired, whoever says so', async (t) => {
-  const fleet = await Fleet.open(t, [fra, nyc]);
-  const apart = { peers: [{ region: 'fra' }, { region: 'nyc' }] };
-  const ids = async () =>
-    (await fleet.harness.connect(apart)).body.peers
-      .map(({ relay }: { relay: { id: string } }) => relay.id)
-      .join();
-  t.equal(await ids(), 'fra-1,nyc-1');
-  fleet.reports['nyc-1'] = { trunk: [{ id: 'fra-1', reason: 'not-heard' }] };
-  await fleet.beats();
-  t.match(await ids(), /^(fra-1,fra-1|nyc-1,nyc-1)$/);
-  t.match(await fleet.listed('fra-1'), {
-    trunk: { unreachedBy: 1, by: [{ id: 'nyc-1', reason: 'not-heard' }] },
-  });
-  t.match(await fleet.metrics(), 'turnpike_directory_pairs_apart 1');
-  t.equal(fleet.events('relay-cut-off').length, 1);
-});
+t.test(
+  'two relays are not paired if one of them reports that it does not reach the other',
+  async (t) => {
+    const fleet = await Fleet.open(t, [fra, nyc]);
+    const apart = { peers: [{ region: 'fra' }, { region: 'nyc' }] };
+    const ids = async () =>
+      (await fleet.harness.connect(apart)).body.peers
+        .map(({ relay }: { relay: { id: string } }) => relay.id)
+        .join();
+    t.equal(await ids(), 'fra-1,nyc-1');
+    fleet.reports['nyc-1'] = { trunk: [{ id: 'fra-1', reason: 'not-heard' }] };
+    await fleet.beats();
+    t.match(await ids(), /^(fra-1,fra-1|nyc-1,nyc-1)$/);
+    t.match(await fleet.listed('fra-1'), {
+      trunk: { unreachedBy: 1, by: [{ id: 'nyc-1', reason: 'not-heard' }] },
+    });
+    t.match(await fleet.metrics(), 'turnpike_directory_pairs_apart 1');
+    t.equal(fleet.events('relay-cut-off').length, 1);
+  },
+);
 
-t.test('a new relay and an old directory, and the other way round', async (t) => {
+t.test('unknown members of a report are accepted, and so is a beat without a report', async (t) => {
   const fleet = await Fleet.open(t);
   const h = fleet.harness;
   const future = {
@@ -175,14 +178,14 @@ t.test('a new relay and an old directory, and the other way round', async (t) =>
     },
     moods: ['good'],
   };
-  t.equal((await h.beat('fra-1', null, future)).status, 200, 'members not known are let through');
+  t.equal((await h.beat('fra-1', null, future)).status, 200, 'unknown members');
   t.equal((await h.beat('fra-1', null, { reachability: {} })).status, 200);
-  t.equal((await h.beat('fra-1', null)).status, 200, 'an old relay sends none');
+  t.equal((await h.beat('fra-1', null)).status, 200, 'no report');
   const body = { record: fra, load: IDLE, draining: false, ...future };
   t.equal((await h.signed('fra-1', 'PUT', 'registration', body)).status, 200);
 });
 
-t.test('no reason costs a beat, and none is shown that is no word', async (t) => {
+t.test('a reason that is not a plain word is accepted and shown as unknown', async (t) => {
   const fleet = await Fleet.open(t, [fra, nyc]);
   const strange = ['', 'No answer', 'no answer\n', 'x'.repeat(33), 'e'.repeat(5_000), '\u001b[2J'];
   for (const reason of [...strange, 'unlisted-source']) {
@@ -196,7 +199,7 @@ t.test('no reason costs a beat, and none is shown that is no word', async (t) =>
   }
 });
 
-t.test('reports that are malformed are refused, and nothing else is harmed', async (t) => {
+t.test('a malformed report is refused, and selection is not affected', async (t) => {
   const fleet = await Fleet.open(t);
   const h = fleet.harness;
   const entry = { id: 'nyc-1', reason: 'no-answer' };

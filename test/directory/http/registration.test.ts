@@ -10,7 +10,7 @@ import { DirectoryHarness } from './harness.js';
 const fra = relayRecord('fra-1', 1);
 const nyc = relayRecord('nyc-1', 2);
 
-t.test('registration, beats and goodbye are answered and signed', async (t) => {
+t.test('registration, beats and deregistration get signed answers', async (t) => {
   const h = await DirectoryHarness.open(t);
   const registered = await h.register(fra);
   t.match(registered, { status: 200, genuine: true });
@@ -21,7 +21,7 @@ t.test('registration, beats and goodbye are answered and signed', async (t) => {
   t.same(
     same.body,
     { registryVersion: version, check: [] },
-    'a registry that is known is not sent',
+    'no registry if the version is current',
   );
   await h.register(nyc);
   const changed = await h.beat('fra-1', version);
@@ -36,7 +36,7 @@ t.test('registration, beats and goodbye are answered and signed', async (t) => {
 });
 
 t.test(
-  'a relay that fetches the registry is told its version, and gets the bytes of all',
+  'a relay with fetchesRegistry gets the version only, and fetches the registry by it',
   async (t) => {
     const h = await DirectoryHarness.open(t);
     const asks = { load: IDLE, draining: false, fetchesRegistry: true };
@@ -48,7 +48,7 @@ t.test(
     t.match(fetched, { status: 200, body: { relays: [fra] } });
     t.equal(createHash('sha256').update(JSON.stringify(fetched.body)).digest('hex'), version);
 
-    await t.test('compressed where that is accepted', async (t) => {
+    await t.test('compressed with gzip if the request accepts it', async (t) => {
       const headers = { 'accept-encoding': 'identity' };
       const plain = await h.signed('fra-1', 'GET', `registry/${version}`, undefined, { headers });
       t.equal(plain.headers.get('content-encoding'), null);
@@ -56,17 +56,20 @@ t.test(
       t.same(plain.body, fetched.body);
     });
 
-    await t.test('one that does not fetch it has the same in its answers', async (t) => {
-      const other = await h.register(nyc);
-      t.same(Object.keys(other.body), ['registry', 'check']);
-      const beat = await h.beat('nyc-1', null);
-      t.same(beat.body.registry.relays, [fra, nyc]);
-      t.equal(beat.body.registry.version, beat.body.registryVersion);
-      const fetching = await h.beat('fra-1', version, { fetchesRegistry: true });
-      t.same(fetching.body, { registryVersion: beat.body.registryVersion, check: [] });
-    });
+    await t.test(
+      'a relay without fetchesRegistry gets the same registry in its answers',
+      async (t) => {
+        const other = await h.register(nyc);
+        t.same(Object.keys(other.body), ['registry', 'check']);
+        const beat = await h.beat('nyc-1', null);
+        t.same(beat.body.registry.relays, [fra, nyc]);
+        t.equal(beat.body.registry.version, beat.body.registryVersion);
+        const fetching = await h.beat('fra-1', version, { fetchesRegistry: true });
+        t.same(fetching.body, { registryVersion: beat.body.registryVersion, check: [] });
+      },
+    );
 
-    await t.test('what is no version, and who is no relay', async (t) => {
+    await t.test('an unknown version gets 404, and an unauthenticated request 401', async (t) => {
       const unknown = await h.signed('fra-1', 'GET', 'registry/made-up', undefined);
       t.match(unknown, { status: 404, genuine: true, body: { code: 'unknown-version' } });
       const forgery = { key: keyOf('nyc-1') };
@@ -77,7 +80,7 @@ t.test(
   },
 );
 
-t.test('to fetch the registry takes nothing of what is remembered of a relay', async (t) => {
+t.test('fetches of the registry do not count against the nonces of a relay', async (t) => {
   const h = await DirectoryHarness.open(t);
   const asks = { load: IDLE, draining: false, fetchesRegistry: true };
   const { body } = await h.signed('fra-1', 'PUT', 'registration', { record: fra, ...asks });
@@ -90,7 +93,7 @@ t.test('to fetch the registry takes nothing of what is remembered of a relay', a
   t.match(full, { status: 429, genuine: true, body: { code: 'too-many-requests' } });
 });
 
-t.test('a relay whose record changes all the time is told to wait', async (t) => {
+t.test('a relay whose record changes too often gets 429 with Retry-After', async (t) => {
   const h = await DirectoryHarness.open(t);
   for (let n = 1; n <= RECORD_CHANGES_BURST; n += 1) {
     t.equal((await h.register({ ...fra, start: n })).status, 200);
@@ -99,15 +102,15 @@ t.test('a relay whose record changes all the time is told to wait', async (t) =>
   t.match(refused, { status: 429, genuine: true, body: { code: 'too-many-changes' } });
   t.equal(refused.headers.get('retry-after'), '5');
   const beat = await h.beat('fra-1', null, { start: RECORD_CHANGES_BURST });
-  t.equal(beat.status, 200, 'it stays registered as it was');
+  t.equal(beat.status, 200, 'it stays registered with the former record');
 });
 
-t.test('a relay that is silent is forgotten by the directory’s own clock', async (t) => {
+t.test('a silent relay expires by the monotonic clock', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.addRelays(fra);
   t.equal((await h.connect({ peers: [{}, {}] })).status, 201);
   h.clock.wallMs += 3_600_000;
-  t.equal((await h.request('/healthz')).body.relays, 1, 'the wall clock is not asked');
+  t.equal((await h.request('/healthz')).body.relays, 1, 'the wall clock has no effect');
   while ((await h.request('/healthz')).body.relays > 0) {
     h.clock.advance(1_400);
     await new Promise((resolve) => setTimeout(resolve, 260));
@@ -116,20 +119,23 @@ t.test('a relay that is silent is forgotten by the directory’s own clock', asy
   t.match(await h.directory.metrics(), 'turnpike_directory_relays_expired_total 1');
 });
 
-t.test('starts: a later one supersedes, an earlier one is told the last', async (t) => {
-  const h = await DirectoryHarness.open(t);
-  await h.register({ ...fra, start: 1_000 });
-  const low = await h.register({ ...fra, start: 999 });
-  t.match(low, { status: 409, genuine: true, body: { code: 'start-too-low', lastStart: 1_000 } });
-  await h.register({ ...fra, start: 1_001 });
-  const beat = await h.beat('fra-1', null, { start: 1_000 });
-  t.match(beat, { status: 409, genuine: true, body: { code: 'superseded', lastStart: 1_001 } });
-  const goodbye = await h.signed('fra-1', 'DELETE', 'registration?start=1000', undefined);
-  t.match(goodbye, { status: 409, body: { code: 'superseded' } });
-  t.equal((await h.request('/healthz')).body.relays, 1);
-});
+t.test(
+  'a later start supersedes a process, and an earlier start gets 409 with the last one',
+  async (t) => {
+    const h = await DirectoryHarness.open(t);
+    await h.register({ ...fra, start: 1_000 });
+    const low = await h.register({ ...fra, start: 999 });
+    t.match(low, { status: 409, genuine: true, body: { code: 'start-too-low', lastStart: 1_000 } });
+    await h.register({ ...fra, start: 1_001 });
+    const beat = await h.beat('fra-1', null, { start: 1_000 });
+    t.match(beat, { status: 409, genuine: true, body: { code: 'superseded', lastStart: 1_001 } });
+    const goodbye = await h.signed('fra-1', 'DELETE', 'registration?start=1000', undefined);
+    t.match(goodbye, { status: 409, body: { code: 'superseded' } });
+    t.equal((await h.request('/healthz')).body.relays, 1);
+  },
+);
 
-t.test('what does not prove the relay’s key is refused, unsigned', async (t) => {
+t.test('a request that does not prove the relay’s key gets an unsigned 401', async (t) => {
   const h = await DirectoryHarness.open(t);
   await h.register(fra);
   const body = { start: fra.start, registryVersion: null, load: IDLE, draining: true };
@@ -157,7 +163,7 @@ t.test('what does not prove the relay’s key is refused, unsigned', async (t) =
   t.equal((await beat({ timeMs: h.clock.now() - skew })).status, 200, 'the edge of the window');
 });
 
-t.test('an id that is no name reaches nothing', async (t) => {
+t.test('a request with an invalid relay id gets 401', async (t) => {
   const h = await DirectoryHarness.open(t);
   for (const id of ['UPPER', '%2e%2e%2f', '-fra', '%00', '__proto__', 'a'.repeat(64), 'é']) {
     const path = encodeURI(id).replaceAll('%25', '%');
@@ -166,7 +172,7 @@ t.test('an id that is no name reaches nothing', async (t) => {
   }
 });
 
-t.test('records that break a rule are refused', async (t) => {
+t.test('an invalid record is refused', async (t) => {
   const h = await DirectoryHarness.open(t);
   const address = (ip: string, port = 1) => [{ address: ip, port }];
   const many = (count: number) =>
@@ -203,7 +209,7 @@ t.test('records that break a rule are refused', async (t) => {
   t.match(taken.body.detail, 'fra-1');
 });
 
-t.test('hostile bodies', async (t) => {
+t.test('a hostile body is refused', async (t) => {
   const h = await DirectoryHarness.open(t);
   const polluted = '{"record":{"__proto__":{"id":"x"}},"load":{},"draining":false}';
   t.match(await h.register(fra, { body: polluted }), { status: 400, genuine: false });

@@ -16,7 +16,7 @@ import {
 
 type Message = Record<string, unknown> & { type: string };
 
-/** A peer at the rendezvous that keeps what it is told. */
+/** A WebSocket client of the rendezvous that keeps the messages it receives. */
 class TestPeer {
   readonly socket: WebSocket;
   readonly messages: Message[] = [];
@@ -48,7 +48,7 @@ class TestPeer {
     this.socket.send(JSON.stringify(message));
   }
 
-  /** The next message of a type; earlier ones are taken off. */
+  /** Returns the next message of a type, and discards earlier ones. */
   async next(type: string): Promise<Message> {
     for (;;) {
       const index = this.messages.findIndex((message) => message.type === type);
@@ -80,7 +80,7 @@ async function openDirectory(test: Test): Promise<Directory> {
   return directory;
 }
 
-/** Registers two relays and waits until both may be chosen. */
+/** Registers two relays and waits until both are listed. */
 async function addRelays(test: Test, directory: Directory): Promise<void> {
   for (const [index, id] of ['fra-1', 'nyc-1'].entries()) {
     const client = new RegistrationClient({
@@ -106,7 +106,7 @@ async function addRelays(test: Test, directory: Directory): Promise<void> {
   }
 }
 
-t.test('two peers meet, exchange addresses, and meet again', async (t) => {
+t.test('two peers get a connection, exchange addresses, and get another connection', async (t) => {
   const directory = await openDirectory(t);
   await addRelays(t, directory);
   const a = await TestPeer.open(t, directory);
@@ -119,7 +119,7 @@ t.test('two peers meet, exchange addresses, and meet again', async (t) => {
   t.same([forA.role, forB.role], [0, 1]);
   t.match(forA, { realm: 'turnpike', relay: { port: 3478 }, username: /\/0$/, password: /=$/ });
   t.match(forB, { username: /\/1$/ });
-  t.not(forA.password, forB.password, 'each has its own half');
+  t.not(forA.password, forB.password, 'each peer has its own credential');
   t.match(forA.peerRelay, { port: 3478 });
 
   a.say({
@@ -146,25 +146,28 @@ t.test('two peers meet, exchange addresses, and meet again', async (t) => {
   t.not(again.connectionId, forA.connectionId);
 });
 
-t.test('a peer whose relay does not answer is given another, and so is the other', async (t) => {
-  const directory = await openDirectory(t);
-  await addRelays(t, directory);
-  const [a, b] = [await TestPeer.open(t, directory), await TestPeer.open(t, directory)];
-  a.say({ type: 'join', room: 'lunch', peer: { families: [4] } });
-  b.say({ type: 'join', room: 'lunch' });
-  const first = await a.next('connection');
-  await b.next('connection');
-  const { id } = first.relay as { id: string };
-  a.say({ type: 'join', room: 'lunch', peer: { families: [4], avoid: [id] } });
-  const [second, others] = [await a.next('connection'), await b.next('connection')];
-  t.not((second.relay as { id: string }).id, id);
-  t.equal(others.connectionId, second.connectionId, 'the other side said nothing');
-  t.not(second.connectionId, first.connectionId);
-  a.say({ type: 'join', room: 'lunch', peer: { families: [4], family: 6 } });
-  t.match(await a.next('error'), { code: 'bad-message', message: /\/peer\/family/ });
-});
+t.test(
+  'a peer that avoids its relay gets another connection, and so does the other peer',
+  async (t) => {
+    const directory = await openDirectory(t);
+    await addRelays(t, directory);
+    const [a, b] = [await TestPeer.open(t, directory), await TestPeer.open(t, directory)];
+    a.say({ type: 'join', room: 'lunch', peer: { families: [4] } });
+    b.say({ type: 'join', room: 'lunch' });
+    const first = await a.next('connection');
+    await b.next('connection');
+    const { id } = first.relay as { id: string };
+    a.say({ type: 'join', room: 'lunch', peer: { families: [4], avoid: [id] } });
+    const [second, others] = [await a.next('connection'), await b.next('connection')];
+    t.not((second.relay as { id: string }).id, id);
+    t.equal(others.connectionId, second.connectionId, 'without a message of the other peer');
+    t.not(second.connectionId, first.connectionId);
+    a.say({ type: 'join', room: 'lunch', peer: { families: [4], family: 6 } });
+    t.match(await a.next('error'), { code: 'bad-message', message: /\/peer\/family/ });
+  },
+);
 
-t.test('rooms of different tenants never meet', async (t) => {
+t.test('rooms of different tenants are separate', async (t) => {
   const directory = await openDirectory(t);
   const a = await TestPeer.open(t, directory);
   const b = await TestPeer.open(t, directory, OTHER_API_KEY);
@@ -176,7 +179,7 @@ t.test('rooms of different tenants never meet', async (t) => {
   t.match(metrics, 'turnpike_directory_rendezvous_sockets 2');
 });
 
-t.test('no relay: both are told', async (t) => {
+t.test('without a relay both peers get the error no-relay', async (t) => {
   const directory = await openDirectory(t);
   const a = await TestPeer.open(t, directory);
   const b = await TestPeer.open(t, directory);
@@ -186,7 +189,7 @@ t.test('no relay: both are told', async (t) => {
   t.match(await b.next('error'), { code: 'no-relay', retryAfterSeconds: Number });
 });
 
-t.test('what is refused before there is a socket', async (t) => {
+t.test('a wrong API key gets 401 and a plain request 426, without a WebSocket', async (t) => {
   const directory = await openDirectory(t);
   const refused = new TestPeer(directory, 'wrong');
   const [, response] = await once(refused.socket, 'unexpected-response');
@@ -199,7 +202,7 @@ t.test('what is refused before there is a socket', async (t) => {
   t.match(await plain.json(), { code: 'upgrade-required' });
 });
 
-t.test('a bad message ends its socket alone', async (t) => {
+t.test('a bad message closes only the socket that it came from', async (t) => {
   const directory = await openDirectory(t);
   const good = await TestPeer.open(t, directory);
   good.say({ type: 'join', room: 'lunch' });
@@ -241,7 +244,7 @@ t.test('a bad message ends its socket alone', async (t) => {
   t.equal(good.closed, undefined);
 });
 
-t.test('a directory that closes says so and does not wait for its peers', async (t) => {
+t.test('peers get shutting-down and 1001 when the directory closes', async (t) => {
   const directory = await openDirectory(t);
   const a = await TestPeer.open(t, directory);
   a.say({ type: 'join', room: 'lunch' });
@@ -253,7 +256,7 @@ t.test('a directory that closes says so and does not wait for its peers', async 
   await directory.close();
 });
 
-t.test('a peer that does not answer the close is cut', async (t) => {
+t.test('close does not wait for a peer that does not answer the Close frame', async (t) => {
   const directory = await openDirectory(t);
   const deaf = await TestPeer.open(t, directory);
   deaf.say({ type: 'join', room: 'lunch' });
@@ -263,10 +266,10 @@ t.test('a peer that does not answer the close is cut', async (t) => {
   t.pass('closed');
 });
 
-t.test('an unfinished handshake does not keep the directory open', async (t) => {
+t.test('close does not wait for an unfinished handshake', async (t) => {
   const directory = await openDirectory(t);
   const socket = connect(directory.address.port, '127.0.0.1');
-  // A close in the middle of a request may well be a reset.
+  // A close in the middle of a request may be a reset.
   socket.on('error', () => {});
   await once(socket, 'connect');
   socket.write('GET /v1/rendezvous HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n');

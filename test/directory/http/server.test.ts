@@ -24,34 +24,40 @@ const OPTIONS = {
   apiKeys: API_KEYS,
 };
 
-t.test('unknown paths are 404, unknown methods 405, both problems', async (t) => {
-  const h = await DirectoryHarness.open(t);
-  const missing = await h.request(`/v2/relays?key=${'x'.repeat(100)}`);
-  t.match(missing, { status: 404, body: { code: 'not-found', title: 'Not Found' } });
-  const method = await h.request('/v1/connections');
-  t.match(method, { status: 405, body: { code: 'method-not-allowed' } });
-  t.equal(method.headers.get('allow'), 'POST');
-  const relay = await h.request('/v1/relays/fra-1/registration', { method: 'POST' });
-  t.equal(relay.headers.get('allow'), 'DELETE, PUT');
-  t.equal((await h.request('/healthz', { method: 'PROPFIND' })).status, 405);
-  t.match(await h.request('/v1/%zz'), { status: 400, body: { code: 'invalid-url' } });
-  const long = await h.request(`/v1/relays/${'x'.repeat(300)}/beat`, { method: 'POST' });
-  t.match(long, { status: 414, body: { code: 'invalid-url' } });
-});
+t.test(
+  'an unknown path gets 404 and an unknown method 405, both as problem documents',
+  async (t) => {
+    const h = await DirectoryHarness.open(t);
+    const missing = await h.request(`/v2/relays?key=${'x'.repeat(100)}`);
+    t.match(missing, { status: 404, body: { code: 'not-found', title: 'Not Found' } });
+    const method = await h.request('/v1/connections');
+    t.match(method, { status: 405, body: { code: 'method-not-allowed' } });
+    t.equal(method.headers.get('allow'), 'POST');
+    const relay = await h.request('/v1/relays/fra-1/registration', { method: 'POST' });
+    t.equal(relay.headers.get('allow'), 'DELETE, PUT');
+    t.equal((await h.request('/healthz', { method: 'PROPFIND' })).status, 405);
+    t.match(await h.request('/v1/%zz'), { status: 400, body: { code: 'invalid-url' } });
+    const long = await h.request(`/v1/relays/${'x'.repeat(300)}/beat`, { method: 'POST' });
+    t.match(long, { status: 414, body: { code: 'invalid-url' } });
+  },
+);
 
-t.test('what is measured is not shown to strangers', async (t) => {
-  const h = await DirectoryHarness.open(t);
-  t.match(await h.request('/healthz'), { status: 200, body: { status: 'ok', relays: 0 } });
-  for (let count = 0; count < 50; count += 1) await h.request(`/no/${count}`);
-  await h.connect({ peers: [{}, {}] });
-  t.equal((await h.request('/metrics')).status, 404);
-  const body = await h.directory.metrics();
-  t.match(body, 'turnpike_directory_requests_total{route="none",status="404"} 51');
-  t.match(body, 'turnpike_directory_connections_total{tenant="default",result="no-relay"} 1');
-  t.notMatch(body, '/no/', 'a path from the network is no label');
-});
+t.test(
+  'metrics are not served on the public listener, and unknown paths have one label',
+  async (t) => {
+    const h = await DirectoryHarness.open(t);
+    t.match(await h.request('/healthz'), { status: 200, body: { status: 'ok', relays: 0 } });
+    for (let count = 0; count < 50; count += 1) await h.request(`/no/${count}`);
+    await h.connect({ peers: [{}, {}] });
+    t.equal((await h.request('/metrics')).status, 404);
+    const body = await h.directory.metrics();
+    t.match(body, 'turnpike_directory_requests_total{route="none",status="404"} 51');
+    t.match(body, 'turnpike_directory_connections_total{tenant="default",result="no-relay"} 1');
+    t.notMatch(body, '/no/', 'a request’s path is not a label');
+  },
+);
 
-t.test('a directory is ready without relays, and says that it has none', async (t) => {
+t.test('a directory without relays is ready, with the reason no-relays', async (t) => {
   const h = await DirectoryHarness.open(t);
   for (const path of ['/healthz', '/readyz']) {
     const reasons = [{ code: 'no-relays', stops: 'nothing' }];
@@ -62,51 +68,61 @@ t.test('a directory is ready without relays, and says that it has none', async (
   t.match(h.directory.health(), { live: true, ready: false, reasons: [{ code: 'closing' }] });
 });
 
-t.test('keys are replaced while it runs, and unusable ones are not taken', async (t) => {
-  const h = await DirectoryHarness.open(t);
-  const ask = async (key: string) =>
-    (await h.request('/v1/relays', { headers: { authorization: `Bearer ${key}` } })).status;
-  const other = 'another-key-0123456789';
-  t.strictSame([await ask(API_KEY), await ask(other)], [200, 401]);
-  h.directory.update({ apiKeys: [{ key: other, tenant: 'default' }] });
-  t.strictSame([await ask(API_KEY), await ask(other)], [401, 200]);
-  t.throws(() => h.directory.update({ apiKeys: [] }), { code: 'ERR_TURNPIKE_CONFIG' });
-  t.equal(await ask(other), 200, 'the last sound ones stay');
-});
+t.test(
+  'API keys can be replaced while the directory runs, and invalid ones are refused',
+  async (t) => {
+    const h = await DirectoryHarness.open(t);
+    const ask = async (key: string) =>
+      (await h.request('/v1/relays', { headers: { authorization: `Bearer ${key}` } })).status;
+    const other = 'another-key-0123456789';
+    t.strictSame([await ask(API_KEY), await ask(other)], [200, 401]);
+    h.directory.update({ apiKeys: [{ key: other, tenant: 'default' }] });
+    t.strictSame([await ask(API_KEY), await ask(other)], [401, 200]);
+    t.throws(() => h.directory.update({ apiKeys: [] }), { code: 'ERR_TURNPIKE_CONFIG' });
+    t.equal(await ask(other), 200, 'the last valid keys stay');
+  },
+);
 
-t.test('a renewed certificate is taken for new connections, and open ones go on', async (t) => {
-  const directory = await Directory.open({ ...OPTIONS, tls: { cert: TEST_CERT, key: TEST_KEY } });
-  t.teardown(() => directory.close());
-  const { port } = directory.address;
-  const dial = async () => {
-    const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false });
-    await once(socket, 'secureConnect');
-    t.teardown(() => socket.destroy());
-    return socket;
-  };
-  const first = await dial();
-  const name = first.getPeerCertificate().fingerprint256;
-  for (const broken of [
-    { cert: OTHER_CERT, key: TEST_KEY },
-    { cert: OTHER_CERT, key: '' },
-    { cert: OTHER_CERT.slice(0, 200), key: OTHER_KEY },
-  ]) {
-    t.throws(() => directory.update({ tls: broken }), { code: 'ERR_TURNPIKE_CONFIG' });
-  }
-  t.equal((await dial()).getPeerCertificate().fingerprint256, name, 'broken ones change nothing');
-  directory.update({ tls: { cert: OTHER_CERT, key: OTHER_KEY } });
-  t.not((await dial()).getPeerCertificate().fingerprint256, name);
-  first.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
-  const [answer] = await once(first, 'data');
-  t.match(String(answer), /^HTTP\/1\.1 200 /);
-  const plain = await Directory.open(OPTIONS);
-  t.teardown(() => plain.close());
-  t.throws(() => plain.update({ tls: { cert: OTHER_CERT, key: OTHER_KEY } }), {
-    code: 'ERR_TURNPIKE_CONFIG',
-  });
-});
+t.test(
+  'a renewed certificate applies to new connections, and open connections continue',
+  async (t) => {
+    const directory = await Directory.open({ ...OPTIONS, tls: { cert: TEST_CERT, key: TEST_KEY } });
+    t.teardown(() => directory.close());
+    const { port } = directory.address;
+    const dial = async () => {
+      const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      t.teardown(() => socket.destroy());
+      return socket;
+    };
+    const first = await dial();
+    const name = first.getPeerCertificate().fingerprint256;
+    for (const broken of [
+      { cert: OTHER_CERT, key: TEST_KEY },
+      { cert: OTHER_CERT, key: '' },
+      { cert: OTHER_CERT.slice(0, 200), key: OTHER_KEY },
+    ]) {
+      t.throws(() => directory.update({ tls: broken }), { code: 'ERR_TURNPIKE_CONFIG' });
+    }
+    t.equal(
+      (await dial()).getPeerCertificate().fingerprint256,
+      name,
+      'an invalid certificate changes nothing',
+    );
+    directory.update({ tls: { cert: OTHER_CERT, key: OTHER_KEY } });
+    t.not((await dial()).getPeerCertificate().fingerprint256, name);
+    first.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    const [answer] = await once(first, 'data');
+    t.match(String(answer), /^HTTP\/1\.1 200 /);
+    const plain = await Directory.open(OPTIONS);
+    t.teardown(() => plain.close());
+    t.throws(() => plain.update({ tls: { cert: OTHER_CERT, key: OTHER_KEY } }), {
+      code: 'ERR_TURNPIKE_CONFIG',
+    });
+  },
+);
 
-t.test('a change of settings is taken whole or not at all', async (t) => {
+t.test('an update with one invalid setting changes none', async (t) => {
   const h = await DirectoryHarness.open(t);
   const ask = async (key: string) =>
     (await h.request('/v1/relays', { headers: { authorization: `Bearer ${key}` } })).status;
@@ -120,12 +136,12 @@ t.test('a change of settings is taken whole or not at all', async (t) => {
     const settings = { apiKeys, ...wrong } as never;
     t.throws(() => h.directory.update(settings), { code: 'ERR_TURNPIKE_CONFIG', message });
   }
-  t.equal(await ask(API_KEY), 200, 'the keys before stay');
+  t.equal(await ask(API_KEY), 200, 'the former keys stay');
   h.directory.update({ apiKeys, trustedProxies: ['10.0.0.0/8'] });
   t.equal(await ask(API_KEY), 401);
 });
 
-t.test('the OpenAPI document describes what is validated', async (t) => {
+t.test('the OpenAPI document has the routes and the validated bounds', async (t) => {
   const h = await DirectoryHarness.open(t);
   const { body } = await h.request('/docs/json');
   t.match(body, { openapi: '3.1.0', info: { title: 'Turnpike directory' } });
@@ -144,7 +160,7 @@ t.test('the OpenAPI document describes what is validated', async (t) => {
   t.same(post.security, [{ apiKey: [] }]);
 });
 
-t.test('what is not HTTP gets a problem and the end of its connection', async (t) => {
+t.test('invalid HTTP gets a problem document, and the connection ends', async (t) => {
   const h = await DirectoryHarness.open(t);
   const noise = await h.raw('\x16\x03\x01\x00\xa5\r\n\r\n');
   t.match(noise, /^HTTP\/1\.1 400 .*"code":"invalid-http"/s);
@@ -159,7 +175,7 @@ t.test('what is not HTTP gets a problem and the end of its connection', async (t
   t.equal((await h.request('/healthz')).status, 200);
 });
 
-t.test('what is slow is given up, and looked for every second', async (t) => {
+t.test('the server has the timeouts of HTTP_LIMITS and checks them every second', async (t) => {
   const metrics = new DirectoryMetrics();
   const sources = new ClientSources();
   const connections = new ConnectionLimiter(connectionBounds(undefined), sources, systemClock);
@@ -183,7 +199,7 @@ t.test('what is slow is given up, and looked for every second', async (t) => {
   }
 });
 
-t.test('with a certificate it speaks TLS and nothing else', async (t) => {
+t.test('with a certificate only TLS is served', async (t) => {
   const tls = { cert: TEST_CERT, key: TEST_KEY };
   const h = await DirectoryHarness.open(t, { tls });
   t.match(h.directory.url, /^https:\/\/127\.0\.0\.1:\d+$/);
@@ -197,12 +213,12 @@ t.test('with a certificate it speaks TLS and nothing else', async (t) => {
   t.equal(await h.raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'), '');
 });
 
-t.test('TLS files that are none are refused', async (t) => {
+t.test('an invalid certificate is refused', async (t) => {
   const tls = { cert: 'no certificate', key: TEST_KEY };
   await t.rejects(Directory.open({ ...OPTIONS, tls }), { code: 'ERR_TURNPIKE_CONFIG' });
 });
 
-t.test('an address in use is an error with its name and address', async (t) => {
+t.test('an address in use is refused with its errno and address', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   t.teardown(() => other.close());
@@ -214,7 +230,7 @@ t.test('an address in use is an error with its name and address', async (t) => {
   });
 });
 
-t.test('unusable options are refused', async (t) => {
+t.test('invalid options are refused', async (t) => {
   const cases = [
     { apiKeys: [] },
     { apiKeys: [{ key: '', tenant: 'default' }] },
@@ -229,28 +245,35 @@ t.test('unusable options are refused', async (t) => {
   await t.rejects(Directory.open(short), { code: 'ERR_TURNPIKE_SECRET' });
 });
 
-t.test('a listener that others can reach without TLS warns; no log holds a key', async (t) => {
-  let log = '';
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      log += chunk;
-      done();
-    },
-  });
-  const logger = pino({ level: 'trace' }, stream);
-  const listen = { address: '0.0.0.0', port: 0 };
-  const h = await DirectoryHarness.open(t, { listen, logger });
-  t.match(log, /"level":40.*without TLS/);
-  t.match(h.directory.url, /^http:\/\/127\.0\.0\.1:/, 'its URL is one that this host can reach');
-  await h.connect({ peers: [{}, {}] });
-  await h.connect({ peers: [{}, {}] }, 'wrong-key');
-  t.notMatch(log, API_KEY);
-  const quiet = log.length;
-  await DirectoryHarness.open(t, { logger });
-  t.notMatch(log.slice(quiet), 'without TLS');
-});
+t.test(
+  'a listener beyond loopback without TLS is logged as a warning, and no log line has an API key',
+  async (t) => {
+    let log = '';
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        log += chunk;
+        done();
+      },
+    });
+    const logger = pino({ level: 'trace' }, stream);
+    const listen = { address: '0.0.0.0', port: 0 };
+    const h = await DirectoryHarness.open(t, { listen, logger });
+    t.match(log, /"level":40.*without TLS/);
+    t.match(
+      h.directory.url,
+      /^http:\/\/127\.0\.0\.1:/,
+      'the URL of a wildcard listener is on loopback',
+    );
+    await h.connect({ peers: [{}, {}] });
+    await h.connect({ peers: [{}, {}] }, 'wrong-key');
+    t.notMatch(log, API_KEY);
+    const quiet = log.length;
+    await DirectoryHarness.open(t, { logger });
+    t.notMatch(log.slice(quiet), 'without TLS');
+  },
+);
 
-t.test('close ends open connections, and may be called again', async (t) => {
+t.test('close ends open connections and may be called twice', async (t) => {
   const h = await DirectoryHarness.open(t);
   const idle = h.raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
   const half = h.raw('POST /v1/connections HTTP/1.1\r\nhost: x\r\ncontent-');

@@ -40,7 +40,7 @@ function appointing(relays: LiveRelay[], reports: (id: string) => boolean = () =
   };
 }
 
-t.test('each address has three checkers, of different regions, and not its own', async (t) => {
+t.test('each address has three checkers of different regions, none of them its own', async (t) => {
   const regions = ['fra', 'nyc', 'sin', 'syd'];
   const relays = Array.from({ length: 16 }, (_, index) =>
     relay(`${regions[index % 4]}-${index}`, index + 1),
@@ -54,10 +54,10 @@ t.test('each address has three checkers, of different regions, and not its own',
     t.equal(seen.size, 4, found.join());
   }
   const loads = relays.map(({ record }) => appointments.checksOf(record.id).length);
-  t.ok(Math.max(...loads) <= 6, 'spread over all');
+  t.ok(Math.max(...loads) <= 6, 'the checks are spread over all relays');
 });
 
-t.test('a lone relay of another region is not asked to check them all', async (t) => {
+t.test('the only relay of another region checks no more than its bound', async (t) => {
   const relays = Array.from({ length: 200 }, (_, index) => relay(`fra-${index}`, index + 1));
   relays.push(relay('nyc-1', 999));
   const { turn, appointments, checkers } = appointing(relays);
@@ -81,7 +81,7 @@ t.test('at 1,024 relays no relay checks more than its bound, and all are checked
   t.ok(relays.every((each) => checkers(each).length === 2 * SERVICE_CHECKERS_MAX));
 });
 
-t.test('where there are too few, checks are bounded and everybody has some', async (t) => {
+t.test('with too few relays for all addresses each checks as many as its bound', async (t) => {
   const relays = Array.from({ length: 6 }, (_, index) => relay(`r${index}-1`, index + 1, 16));
   const { turn, appointments } = appointing(relays);
   turn(5);
@@ -90,28 +90,31 @@ t.test('where there are too few, checks are bounded and everybody has some', asy
   }
 });
 
-t.test('checkers change one at a time, and all in some minutes', async (t) => {
-  const relays = Array.from({ length: 12 }, (_, index) => relay(`r${index}-1`, index + 1));
-  const { turn, checkers } = appointing(relays);
-  turn();
-  const [first] = relays;
-  if (first === undefined) throw new Error('no relays');
-  const begun = checkers(first);
-  const seen = new Set(begun);
-  let before = begun;
-  for (let seconds = 0; seconds < 600; seconds += 1) {
-    turn(1);
-    const now = checkers(first);
-    t.equal(now.length, SERVICE_CHECKERS_MAX);
-    const kept = now.filter((id) => before.includes(id)).length;
-    if (kept < SERVICE_CHECKERS_MAX - 1) t.fail(`${before.join()} -> ${now.join()}`);
-    for (const id of now) seen.add(id);
-    before = now;
-  }
-  t.ok(seen.size >= 8, `${seen.size} checkers in 10 minutes`);
-});
+t.test(
+  'the checkers of an address change one at a time, and at least eight take part in 10 minutes',
+  async (t) => {
+    const relays = Array.from({ length: 12 }, (_, index) => relay(`r${index}-1`, index + 1));
+    const { turn, checkers } = appointing(relays);
+    turn();
+    const [first] = relays;
+    if (first === undefined) throw new Error('no relays');
+    const begun = checkers(first);
+    const seen = new Set(begun);
+    let before = begun;
+    for (let seconds = 0; seconds < 600; seconds += 1) {
+      turn(1);
+      const now = checkers(first);
+      t.equal(now.length, SERVICE_CHECKERS_MAX);
+      const kept = now.filter((id) => before.includes(id)).length;
+      if (kept < SERVICE_CHECKERS_MAX - 1) t.fail(`${before.join()} -> ${now.join()}`);
+      for (const id of now) seen.add(id);
+      before = now;
+    }
+    t.ok(seen.size >= 8, `${seen.size} checkers in 10 minutes`);
+  },
+);
 
-t.test('a relay that says nothing, or lacks the family, is no checker', async (t) => {
+t.test('a relay that does not report, or lacks the address family, is not a checker', async (t) => {
   const six = liveRelay('syd-1', 9, {
     record: {
       publicKey: PUBLIC_KEY,
@@ -134,7 +137,7 @@ t.test('a relay that says nothing, or lacks the family, is no checker', async (t
   t.equal(checkers(relays[2] as LiveRelay).length, 2);
 });
 
-t.test('what is gone is checked no more, and checks no more', async (t) => {
+t.test('a relay that left neither checks nor is checked', async (t) => {
   const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relay(id, index + 1));
   const { turn, checkers, appointments } = appointing(relays);
   turn();

@@ -9,35 +9,35 @@ import { FakeClock, liveRelay } from '../fixtures.js';
 const BEAT_MS = 1_500;
 const SWEEP_MS = 250;
 
-/** What is wrong in the cluster: each relay's report follows from it. */
+/** The faults of a cluster, from which each relay's report follows. */
 export interface Faults {
-  /** Service addresses that answer nobody, as `IP:PORT`. */
+  /** Service addresses that do not answer, as `IP:PORT`. */
   readonly services?: readonly string[];
-  /** Relays whose trunk port answers nobody, and hears no answers either. */
+  /** Relays whose trunk port neither answers nor gets answers. */
   readonly trunks?: readonly string[];
-  /** Relays that report every other relay and all they are to check. */
+  /** Relays that report every other relay and every address that they check. */
   readonly liars?: readonly string[];
-  /** Relays that reach one another, and none of the rest. */
+  /** Relays that reach one another and no other relay. */
   readonly split?: ReadonlySet<string>;
 }
 
-/** Relays that beat, report honestly what the faults say, and a directory's view of them. */
+/** Relays that send beats with reports according to `faults`, and the directory's view of them. */
 export class Cluster {
   readonly clock = new FakeClock();
   readonly relays: LiveRelay[];
   readonly view: Reachability;
-  /** What changed, in words. */
+  /** The changes that sweeps returned, as text. */
   readonly log: string[] = [];
   faults: Faults = {};
-  /** Relays that say nothing of what they reach. */
+  /** Relays without reports. */
   silent: readonly string[] = [];
-  /** Relays that have not confirmed the others as they are now. */
+  /** Relays that have not confirmed the current records of the others. */
   unaware: readonly string[] = [];
   #sinceBeatMs = 0;
 
   /**
    * @param ids - each named `region-number`
-   * @param six - those of them whose trunk has IPv6 only
+   * @param six - ids of the relays whose trunk has only IPv6
    */
   constructor(ids: readonly string[], { seed = 1, six = [] as readonly string[] } = {}) {
     this.relays = ids.map((id, index) => {
@@ -53,7 +53,7 @@ export class Cluster {
     this.pass(2 * BEAT_MS);
   }
 
-  /** Lets time pass with beats and sweeps. */
+  /** Lets time pass, with beats and sweeps. */
   pass(ms: number): void {
     for (let passed = 0; passed < ms; passed += SWEEP_MS) {
       this.clock.advance(SWEEP_MS);
@@ -67,20 +67,20 @@ export class Cluster {
     }
   }
 
-  /** Whether neither of two relays says that it does not reach the other. */
+  /** Returns whether neither of two relays reports that it does not reach the other. */
   reach(a: string, b: string): boolean {
     const unreached = (id: string) => this.view.doubtsOf(this.#relay(id).record).unreached;
     return !unreached(a).has(b) && !unreached(b).has(a);
   }
 
-  /** The doubt about a relay's only service address. */
+  /** Returns the doubt about a relay's only service address. */
   serviceDoubt(id: string) {
     const address = this.#relay(id).record.serviceAddresses[0];
     if (address === undefined) throw new Error(`${id} has no address`);
     return this.view.addressDoubt(id, address);
   }
 
-  /** A relay's only service address, as text. */
+  /** Returns a relay's only service address as text. */
   serviceOf(id: string): string {
     return this.#relay(id).record.serviceAddresses.map(formatAddress).join();
   }

@@ -4,7 +4,7 @@ import { Cluster } from './cluster.js';
 
 const THREE = ['fra-1', 'nyc-1', 'sin-1'];
 
-t.test('nothing is said against relays that all reach each other', async (t) => {
+t.test('there is no doubt about relays that all reach each other', async (t) => {
   const cluster = new Cluster(THREE);
   cluster.pass(120_000);
   t.same(cluster.log, []);
@@ -14,26 +14,29 @@ t.test('nothing is said against relays that all reach each other', async (t) => 
   }
 });
 
-t.test('a service port that answers nobody: a verdict, once, and its end', async (t) => {
-  const cluster = new Cluster(THREE);
-  const address = cluster.serviceOf('fra-1');
-  cluster.faults = { services: [address] };
-  cluster.pass(2_500);
-  t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
-  t.equal(cluster.view.relayDoubt('fra-1'), 'none', 'its trunk is another matter');
-  t.ok(cluster.reach('fra-1', 'nyc-1'));
-  cluster.pass(60_000);
-  t.same(cluster.log, [`unreachable begins: fra-1 ${address}`]);
-  const record = cluster.relays[0]?.record.serviceAddresses[0];
-  const found = record && cluster.view.serviceOf('fra-1', record);
-  t.match(found?.evidence, { said: 2, observers: 2, accusers: 2 });
-  cluster.faults = {};
-  cluster.pass(HOLD_MS + 2_500);
-  t.equal(cluster.serviceDoubt('fra-1'), 'none');
-  t.same(cluster.log.slice(1), [`unreachable ends: fra-1 ${address}`]);
-});
+t.test(
+  'a service address that does not answer is unreachable until it answers again',
+  async (t) => {
+    const cluster = new Cluster(THREE);
+    const address = cluster.serviceOf('fra-1');
+    cluster.faults = { services: [address] };
+    cluster.pass(2_500);
+    t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
+    t.equal(cluster.view.relayDoubt('fra-1'), 'none', 'no doubt about its trunk');
+    t.ok(cluster.reach('fra-1', 'nyc-1'));
+    cluster.pass(60_000);
+    t.same(cluster.log, [`unreachable begins: fra-1 ${address}`]);
+    const record = cluster.relays[0]?.record.serviceAddresses[0];
+    const found = record && cluster.view.serviceOf('fra-1', record);
+    t.match(found?.evidence, { said: 2, observers: 2, accusers: 2 });
+    cluster.faults = {};
+    cluster.pass(HOLD_MS + 2_500);
+    t.equal(cluster.serviceDoubt('fra-1'), 'none');
+    t.same(cluster.log.slice(1), [`unreachable ends: fra-1 ${address}`]);
+  },
+);
 
-t.test('a trunk port that is shut: no pair, a verdict on its relay alone', async (t) => {
+t.test('a closed trunk port makes only its relay unreachable, and it is in no pair', async (t) => {
   const cluster = new Cluster(THREE);
   cluster.faults = { trunks: ['fra-1'] };
   cluster.pass(2_500);
@@ -47,7 +50,7 @@ t.test('a trunk port that is shut: no pair, a verdict on its relay alone', async
   t.same(
     THREE.map((id) => cluster.serviceDoubt(id)),
     ['none', 'none', 'none'],
-    'it reports everybody, which says more about it than about them',
+    'its reports about all others do not count',
   );
   t.same(cluster.log.sort(), ['cut off begins: fra-1', 'unreachable begins: fra-1 trunk']);
   t.equal(cluster.view.countPairsApart(), 2);
@@ -57,7 +60,7 @@ t.test('a trunk port that is shut: no pair, a verdict on its relay alone', async
   t.equal(cluster.view.relayDoubt('fra-1'), 'none');
 });
 
-t.test('two relays: neither can be condemned by the other alone', async (t) => {
+t.test('of two relays neither makes the other unreachable', async (t) => {
   const cluster = new Cluster(['fra-1', 'nyc-1']);
   const address = cluster.serviceOf('fra-1');
   cluster.faults = { services: [address] };
@@ -79,7 +82,7 @@ t.test('two relays: neither can be condemned by the other alone', async (t) => {
   t.ok(cluster.view.isCutOff('fra-1') && cluster.view.isCutOff('nyc-1'));
 });
 
-t.test('relays of one region suspect, and condemn nobody', async (t) => {
+t.test('reports of one region lead to suspected, not to unreachable', async (t) => {
   const cluster = new Cluster(['fra-1', 'fra-2', 'fra-3', 'fra-4']);
   cluster.faults = { services: [cluster.serviceOf('fra-1')] };
   cluster.pass(10_000);
@@ -90,7 +93,7 @@ t.test('relays of one region suspect, and condemn nobody', async (t) => {
   t.equal(cluster.serviceDoubt('fra-1'), 'none');
 });
 
-t.test('a relay that lies harms itself alone', async (t) => {
+t.test('false reports of one relay make only that relay cut off', async (t) => {
   const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
   cluster.faults = { liars: ['fra-1'] };
   cluster.pass(30_000);
@@ -102,7 +105,7 @@ t.test('a relay that lies harms itself alone', async (t) => {
   t.same(cluster.log, ['cut off begins: fra-1']);
 });
 
-t.test('one checker of several that gets no answer is outvoted', async (t) => {
+t.test('the report of one checker of several raises no doubt', async (t) => {
   const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
   cluster.pass(10_000);
   const address = cluster.serviceOf('fra-1');
@@ -119,29 +122,32 @@ t.test('one checker of several that gets no answer is outvoted', async (t) => {
   }
 });
 
-t.test('who hears nothing, or is no checker, is no accuser', async (t) => {
-  const cluster = new Cluster(THREE);
-  const address = cluster.serviceOf('fra-1');
-  const says = (id: string, reason: string) =>
-    cluster.view.report(id, { trunk: [], service: [{ id: 'fra-1', address, reason }] });
-  for (let count = 0; count < 20; count += 1) {
-    says('nyc-1', 'nothing-answers');
-    says('sin-1', 'nothing-answers');
-    says('fra-1', 'no-answer');
-    cluster.clock.advance(500);
-    cluster.view.sweep(cluster.relays);
-  }
-  t.equal(cluster.serviceDoubt('fra-1'), 'none');
-  for (let count = 0; count < 4; count += 1) {
-    says('nyc-1', 'a-reason-of-the-future');
-    says('sin-1', 'no-answer');
-    cluster.clock.advance(500);
-    cluster.view.sweep(cluster.relays);
-  }
-  t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
-});
+t.test(
+  'reports of a relay that gets no answers at all, or is not a checker, do not count',
+  async (t) => {
+    const cluster = new Cluster(THREE);
+    const address = cluster.serviceOf('fra-1');
+    const says = (id: string, reason: string) =>
+      cluster.view.report(id, { trunk: [], service: [{ id: 'fra-1', address, reason }] });
+    for (let count = 0; count < 20; count += 1) {
+      says('nyc-1', 'nothing-answers');
+      says('sin-1', 'nothing-answers');
+      says('fra-1', 'no-answer');
+      cluster.clock.advance(500);
+      cluster.view.sweep(cluster.relays);
+    }
+    t.equal(cluster.serviceDoubt('fra-1'), 'none');
+    for (let count = 0; count < 4; count += 1) {
+      says('nyc-1', 'a-reason-of-the-future');
+      says('sin-1', 'no-answer');
+      cluster.clock.advance(500);
+      cluster.view.sweep(cluster.relays);
+    }
+    t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
+  },
+);
 
-t.test('verdicts against every relay are told, and end', async (t) => {
+t.test('verdicts against every relay are reported, and so is their end', async (t) => {
   const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
   cluster.faults = {
     services: ['fra-1', 'nyc-1', 'sin-1', 'syd-1'].map((id) => cluster.serviceOf(id)),
@@ -155,7 +161,7 @@ t.test('verdicts against every relay are told, and end', async (t) => {
   t.equal(cluster.log.at(-1), 'all condemned: false');
 });
 
-t.test('a verdict ends when those who reported are gone, or say no more', async (t) => {
+t.test('a verdict ends when its reporters have left or report no more', async (t) => {
   for (const way of ['gone', 'silent'] as const) {
     const cluster = new Cluster(['fra-1', 'nyc-1', 'sin-1', 'syd-1']);
     cluster.faults = { trunks: ['fra-1'] };
@@ -173,7 +179,7 @@ t.test('a verdict ends when those who reported are gone, or say no more', async 
   }
 });
 
-t.test('what comes and goes is held longer each time, and not for ever', async (t) => {
+t.test('a verdict that recurs is held longer each time, up to HOLD_MS_MAX', async (t) => {
   const cluster = new Cluster(THREE);
   const bad = { services: [cluster.serviceOf('fra-1')] };
   for (let time = 0; time < 6; time += 1) {
@@ -183,13 +189,13 @@ t.test('what comes and goes is held longer each time, and not for ever', async (
     cluster.pass(9_000);
   }
   const begins = cluster.log.filter((line) => line.startsWith('unreachable begins')).length;
-  t.ok(begins <= 3, `told ${begins} times in 72 s`);
+  t.ok(begins <= 3, `reported ${begins} times in 72 s`);
   t.equal(cluster.serviceDoubt('fra-1'), 'unreachable');
   cluster.pass(HOLD_MS_MAX);
   t.equal(cluster.serviceDoubt('fra-1'), 'none');
 });
 
-t.test('what was said of a former process counts for nothing', async (t) => {
+t.test('reports about a former process of a relay do not count', async (t) => {
   const cluster = new Cluster(THREE);
   cluster.faults = { trunks: ['fra-1'], services: [cluster.serviceOf('fra-1')] };
   cluster.pass(5_000);
@@ -200,14 +206,18 @@ t.test('what was said of a former process counts for nothing', async (t) => {
   t.equal(cluster.serviceDoubt('fra-1'), 'none');
   cluster.pass(3_000);
   t.ok(cluster.log.includes('unreachable ends: fra-1 trunk'));
-  t.equal(cluster.view.relayDoubt('fra-1'), 'none', 'whatever those say who know the former one');
+  t.equal(
+    cluster.view.relayDoubt('fra-1'),
+    'none',
+    'reports of relays that have confirmed only the former process do not count',
+  );
   t.equal(cluster.serviceDoubt('fra-1'), 'none');
   cluster.unaware = [];
   cluster.pass(3_000);
-  t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable', 'a restart opens no port');
+  t.equal(cluster.view.relayDoubt('fra-1'), 'unreachable', 'the port is still closed');
 });
 
-t.test('time in which the directory stood still ends nothing', async (t) => {
+t.test('a pause of the directory ends no verdict', async (t) => {
   const cluster = new Cluster(THREE);
   cluster.faults = { trunks: ['fra-1'], services: [cluster.serviceOf('nyc-1')] };
   cluster.pass(5_000);
@@ -219,11 +229,11 @@ t.test('time in which the directory stood still ends nothing', async (t) => {
   t.equal(cluster.log.length, before);
 });
 
-t.test('who has no address family in common with a relay is no judge of it', async (t) => {
+t.test('relays without a common address family are not observers of each other', async (t) => {
   const six = ['tok-1', 'del-1', 'syd-1'];
   const cluster = new Cluster([...THREE, ...six], { six });
   cluster.pass(60_000);
-  t.same(cluster.log, [], 'nobody is apart for that');
+  t.same(cluster.log, [], 'no pair counts as apart');
   t.equal(cluster.view.countPairsApart(), 0);
   cluster.faults = { trunks: ['tok-1'] };
   cluster.pass(5_000);
@@ -232,40 +242,47 @@ t.test('who has no address family in common with a relay is no judge of it', asy
   t.equal(cluster.view.countPairsApart(), 2);
 });
 
-t.test('a report that names relays without a common family says nothing', async (t) => {
+t.test('a report with the reason no-common-family does not count', async (t) => {
   const cluster = new Cluster(THREE);
   for (let count = 0; count < 20; count += 1) {
     const trunk = ['fra-1', 'sin-1'].map((id) => ({ id, reason: 'no-common-family' }));
     cluster.view.report('nyc-1', { trunk, service: [] });
     t.equal(cluster.view.countPairsApart(), 0);
-    t.ok(cluster.reach('fra-1', 'nyc-1'), 'selection asks the registrations');
+    t.ok(cluster.reach('fra-1', 'nyc-1'), 'selection compares the records instead');
     cluster.pass(500);
   }
   t.same(cluster.log, []);
 });
 
-t.test('a cluster that is split in half: no verdicts, no pairs across, and it heals', async (t) => {
-  const ids = Array.from({ length: 24 }, (_, index) => `r${index % 4}-${index}`);
-  const cluster = new Cluster(ids);
-  cluster.faults = { split: new Set(ids.slice(0, 12)) };
-  cluster.pass(10_000);
-  t.equal(cluster.view.countPairsApart(), 12 * 12);
-  t.notOk(cluster.reach(ids[0] as string, ids[12] as string));
-  t.ok(cluster.reach(ids[0] as string, ids[1] as string));
-  t.ok(
-    ids.every((id) => cluster.view.isCutOff(id)),
-    'each says that it does not reach 12 of 23',
-  );
-  t.equal(cluster.view.trunkSaid(ids[0] as string), 12);
-  t.match(cluster.view.trunkOf(ids[0] as string).evidence, { said: 12, accusers: 0, observers: 0 });
-  t.ok(ids.every((id) => cluster.view.relayDoubt(id) === 'none'));
-  cluster.faults = {};
-  cluster.pass(2 * HOLD_MS);
-  t.equal(cluster.view.countPairsApart(), 0);
-  t.notOk(ids.some((id) => cluster.view.isCutOff(id)));
-});
+t.test(
+  'a cluster that is split in half has no pairs across and no verdicts, and recovers',
+  async (t) => {
+    const ids = Array.from({ length: 24 }, (_, index) => `r${index % 4}-${index}`);
+    const cluster = new Cluster(ids);
+    cluster.faults = { split: new Set(ids.slice(0, 12)) };
+    cluster.pass(10_000);
+    t.equal(cluster.view.countPairsApart(), 12 * 12);
+    t.notOk(cluster.reach(ids[0] as string, ids[12] as string));
+    t.ok(cluster.reach(ids[0] as string, ids[1] as string));
+    t.ok(
+      ids.every((id) => cluster.view.isCutOff(id)),
+      'each does not reach 12 of 23',
+    );
+    t.equal(cluster.view.trunkSaid(ids[0] as string), 12);
+    t.match(cluster.view.trunkOf(ids[0] as string).evidence, {
+      said: 12,
+      accusers: 0,
+      observers: 0,
+    });
+    t.ok(ids.every((id) => cluster.view.relayDoubt(id) === 'none'));
+    cluster.faults = {};
+    cluster.pass(2 * HOLD_MS);
+    t.equal(cluster.view.countPairsApart(), 0);
+    t.notOk(ids.some((id) => cluster.view.isCutOff(id)));
+  },
+);
 
-t.test('a checker that was appointed just now is no witness yet', async (t) => {
+t.test('a checker that was just appointed is not an observer yet', async (t) => {
   const ids = ['fra-1', 'nyc-1', 'sin-1', 'tok-1', 'lon-1'];
   const cluster = new Cluster(ids);
   cluster.pass(30_000);
@@ -278,5 +295,5 @@ t.test('a checker that was appointed just now is no witness yet', async (t) => {
     cluster.pass(250);
     seen.add(observers());
   }
-  t.strictSame([...seen].sort(), [2, 3], 'the one that replaced another is not counted at first');
+  t.strictSame([...seen].sort(), [2, 3], 'a checker that replaced another is not counted at first');
 });

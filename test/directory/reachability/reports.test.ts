@@ -6,7 +6,7 @@ import { seededRandom } from '../../setup/seeded-random.js';
 const IDS = ['fra-1', 'fra-2', 'nyc-1', 'nyc-2', 'sin-1', 'tok-1'] as const;
 const REASONS = ['no-answer', NOTHING_ANSWERS, 'one-way'];
 
-/** What is counted as reports come, counted anew. */
+/** Counts from scratch the sums that `Reports` keeps up to date. */
 function recounted(reports: Reports) {
   let pairs = 0;
   for (const a of IDS) {
@@ -21,7 +21,7 @@ function recounted(reports: Reports) {
   return { pairs, accusing };
 }
 
-t.test('what is counted as reports come and go is what a count would find', async (t) => {
+t.test('the sums of Reports equal a count from scratch after every change', async (t) => {
   const random = seededRandom(7);
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T;
   const reports = new Reports();
@@ -45,5 +45,5 @@ t.test('what is counted as reports come and go is what a count would find', asyn
     if (reports.countPairs() !== pairs || counted.join() !== accusing.join()) wrong += 1;
   }
   t.equal(wrong, 0);
-  t.ok(most > 5, 'and there was something to count');
+  t.ok(most > 5, 'there were pairs to count');
 });

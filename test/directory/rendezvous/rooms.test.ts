@@ -48,7 +48,7 @@ class FakeMember implements Member {
     this.heardAtMs = this.clock.monotonic();
   }
 
-  /** What it was told since the last call. */
+  /** The messages since the last call. */
   get news(): string {
     return this.told.splice(0).join(', ');
   }
@@ -100,7 +100,7 @@ function world() {
   };
 }
 
-/** Two peers with a connection and, if asked, each other's addresses. */
+/** Two peers with a connection; with `exchanged`, after both have sent their addresses. */
 function paired(exchanged: boolean) {
   const w = world();
   const [a, b] = [w.peer(), w.peer()];
@@ -115,18 +115,21 @@ function paired(exchanged: boolean) {
   return { ...w, a, b };
 }
 
-t.test('two ready members get a connection, the longer present role 0', async (t) => {
-  const w = world();
-  const [a, b] = [w.peer(), w.peer()];
-  w.join(a);
-  t.equal(a.news, 'waiting');
-  w.join(b);
-  t.equal(a.news, 'connection 0');
-  t.equal(b.news, 'connection 1');
-  w.address(a);
-  t.equal(b.news, 'address');
-  t.equal(a.news, '');
-});
+t.test(
+  'two ready members get a connection, and the one that joined first has role 0',
+  async (t) => {
+    const w = world();
+    const [a, b] = [w.peer(), w.peer()];
+    w.join(a);
+    t.equal(a.news, 'waiting');
+    w.join(b);
+    t.equal(a.news, 'connection 0');
+    t.equal(b.news, 'connection 1');
+    w.address(a);
+    t.equal(b.news, 'address');
+    t.equal(a.news, '');
+  },
+);
 
 t.test('an address of another connection is dropped without an error', async (t) => {
   const { a, b, address, join } = paired(true);
@@ -140,14 +143,14 @@ t.test('an address of another connection is dropped without an error', async (t)
   t.equal(b.news, 'address');
 });
 
-t.test('an address before a join is a fault', async (t) => {
+t.test('an address before a join gets bad-message', async (t) => {
   const w = world();
   const a = w.peer();
   w.address(a);
   t.equal(a.news, 'failed bad-message');
 });
 
-t.test('another room than the first is a fault, and frees the room', async (t) => {
+t.test('a join of a second room gets bad-message and frees the first room', async (t) => {
   const w = world();
   const a = w.peer();
   w.join(a);
@@ -156,7 +159,7 @@ t.test('another room than the first is a fault, and frees the room', async (t) =
   t.equal(w.rooms.size, 0);
 });
 
-t.test('either side may ask for a new connection', async (t) => {
+t.test('either peer may ask for a new connection', async (t) => {
   const { a, b, join } = paired(true);
   join(b);
   t.equal(b.news, 'waiting');
@@ -166,7 +169,7 @@ t.test('either side may ask for a new connection', async (t) => {
   t.equal(b.news, 'connection 1');
 });
 
-t.test('a member that goes after the exchange leaves an established connection', async (t) => {
+t.test('the connection remains if a member leaves after the exchange of addresses', async (t) => {
   const { a, b, rooms, peer, join } = paired(true);
   rooms.leave(a);
   t.equal(b.news, 'peer-left');
@@ -178,7 +181,7 @@ t.test('a member that goes after the exchange leaves an established connection',
   t.equal(b.news, 'connection 0');
 });
 
-t.test('a member that goes before the exchange voids the connection', async (t) => {
+t.test('the connection is void if a member leaves before the exchange of addresses', async (t) => {
   const { a, b, rooms, peer, join, address } = paired(false);
   address(b);
   rooms.leave(a);
@@ -191,24 +194,24 @@ t.test('a member that goes before the exchange voids the connection', async (t) 
   t.equal(rooms.size, 0, 'a room without members does not exist');
 });
 
-t.test('one member alone has a connection replaced that is not in use yet', async (t) => {
+t.test('one member can have a connection replaced before the exchange of addresses', async (t) => {
   const { a, b, join, address, pass, unmade, wishes } = paired(false);
   t.same(unmade, []);
   pass(2_500);
   const avoid = new Set(['fra-1']);
   join(a, 'lunch', undefined, { avoid });
   t.equal(a.news, 'connection 0');
-  t.equal(b.news, 'connection 1', 'without a word of its own');
+  t.equal(b.news, 'connection 1', 'without a join of its own');
   t.same(
     wishes.map(({ peers }) => peers[0]),
     [{}, { avoid }],
     'with the hints of the newest join',
   );
-  t.same(wishes.at(-1)?.peers[1], { avoid }, 'and the other is not given what it avoids');
+  t.same(wishes.at(-1)?.peers[1], { avoid }, 'the other peer avoids the relay too');
   t.match(unmade, [{ tenant: 'default', from: '192.0.2.1', avoid: ['fra-1'] }]);
   address(b);
   join(a, 'lunch', undefined, { avoid });
-  t.equal(a.news, 'address, waiting', 'not more often than once a second');
+  t.equal(a.news, 'address, waiting', 'at most once a second');
   t.equal(b.news, '');
   pass(999);
   t.equal(a.news + b.news, '');
@@ -223,18 +226,18 @@ t.test('two members that ask for another connection at once get one', async (t) 
   join(a);
   join(b);
   t.equal(a.news, 'connection 0');
-  t.equal(b.news, 'connection 1, waiting', 'its join crossed the connection on the way');
+  t.equal(b.news, 'connection 1, waiting', 'its join crossed the new connection');
   address(a);
   address(b);
   pass(10_000);
   t.equal(a.news, 'address');
   t.equal(b.news, 'address');
-  t.equal(wishes.length, 2, 'both went on with the connection they had');
+  t.equal(wishes.length, 2, 'both keep that connection');
   join(b);
-  t.equal(a.news, 'peer-ready', 'one that may be in use is replaced when both say so');
+  t.equal(a.news, 'peer-ready', 'a connection that may be in use is replaced only if both ask');
 });
 
-t.test('a replaced connection that no relay can serve is made when one can', async (t) => {
+t.test('a replacement without a relay is made when one can serve', async (t) => {
   const { a, b, join, pass, state } = paired(false);
   pass(2_500);
   state.noRelay = { reason: 'no-pair', detail: '' };
@@ -246,29 +249,32 @@ t.test('a replaced connection that no relay can serve is made when one can', asy
   t.equal(b.news, 'connection 1');
 });
 
-t.test('no relay: both are told and served when there is one', async (t) => {
-  const w = world();
-  w.state.noRelay = { reason: 'no-relays', detail: '' };
-  const [a, b] = [w.peer(), w.peer()];
-  w.join(a);
-  w.join(b);
-  t.equal(a.news, 'waiting, error no-relays');
-  t.equal(b.news, 'error no-relays');
-  w.pass(500);
-  w.pass(500);
-  t.equal(a.news + b.news, '', 'once is enough');
-  w.state.noRelay = { reason: 'none-ready', detail: '' };
-  w.pass(500);
-  t.equal(a.news, 'error none-ready', 'for each reason');
-  w.state.noRelay = undefined;
-  w.pass(499);
-  t.equal(a.news, '');
-  w.pass(1);
-  t.equal(a.news, 'connection 0');
-  t.equal(b.news, 'error none-ready, connection 1');
-});
+t.test(
+  'without a relay both members get an error, and a connection when a relay can serve',
+  async (t) => {
+    const w = world();
+    w.state.noRelay = { reason: 'no-relays', detail: '' };
+    const [a, b] = [w.peer(), w.peer()];
+    w.join(a);
+    w.join(b);
+    t.equal(a.news, 'waiting, error no-relays');
+    t.equal(b.news, 'error no-relays');
+    w.pass(500);
+    w.pass(500);
+    t.equal(a.news + b.news, '', 'not repeated');
+    w.state.noRelay = { reason: 'none-ready', detail: '' };
+    w.pass(500);
+    t.equal(a.news, 'error none-ready', 'sent for each new reason');
+    w.state.noRelay = undefined;
+    w.pass(499);
+    t.equal(a.news, '');
+    w.pass(1);
+    t.equal(a.news, 'connection 0');
+    t.equal(b.news, 'error none-ready, connection 1');
+  },
+);
 
-t.test('a third peer is refused once both members answered', async (t) => {
+t.test('a third peer is refused once both members have answered', async (t) => {
   const { a, b, peer, join, pass } = paired(true);
   const third = peer();
   join(third);
@@ -277,7 +283,7 @@ t.test('a third peer is refused once both members answered', async (t) => {
   t.equal(third.news, '');
   const fourth = peer();
   join(fourth);
-  t.equal(fourth.news, 'failed room-full', 'one waits to be seated, not more');
+  t.equal(fourth.news, 'failed room-full', 'only one peer can wait for a place');
   a.answer();
   b.answer();
   pass(250);
@@ -299,7 +305,7 @@ t.test('a third peer takes the place of a member that does not answer', async (t
   t.equal(third.news, 'waiting');
 });
 
-t.test('a third peer that goes is forgotten', async (t) => {
+t.test('a third peer that leaves is removed', async (t) => {
   const { a, peer, join, rooms, pass } = paired(true);
   const third = peer();
   join(third);
@@ -310,7 +316,7 @@ t.test('a third peer that goes is forgotten', async (t) => {
   t.equal(third.news, '');
 });
 
-t.test('a third peer is seated at once when a member leaves', async (t) => {
+t.test('a third peer takes the place of a member that leaves at once', async (t) => {
   const { a, b, peer, join, rooms } = paired(true);
   const third = peer();
   join(third);
@@ -319,13 +325,13 @@ t.test('a third peer is seated at once when a member leaves', async (t) => {
   t.equal(third.news, 'waiting');
 });
 
-t.test('a member that comes back on a new socket replaces its old one', async (t) => {
+t.test('a member that returns on a new socket replaces its old one', async (t) => {
   const w = world();
   const [old, again, b] = [w.peer(), w.peer(), w.peer()];
   w.join(old, 'lunch', 'token-of-a-member');
   w.join(again, 'lunch', 'token-of-a-member');
   t.equal(old.news, 'waiting, failed replaced');
-  t.equal(again.news, 'waiting', 'it did not meet itself');
+  t.equal(again.news, 'waiting', 'no connection with itself');
   w.join(b);
   t.equal(again.news, 'connection 0');
 
@@ -338,7 +344,7 @@ t.test('a member that comes back on a new socket replaces its old one', async (t
   t.equal(anew.news, 'connection 1');
 });
 
-t.test('waiting ends after ten minutes', async (t) => {
+t.test('a member without a partner gets room-expired after ten minutes', async (t) => {
   const w = world();
   const a = w.peer();
   w.join(a);
@@ -350,10 +356,10 @@ t.test('waiting ends after ten minutes', async (t) => {
   t.equal(w.rooms.size, 0);
   const { b, pass } = paired(true);
   pass(10 * RENDEZVOUS_LIMITS.roomWaitMs);
-  t.equal(b.news, '', 'a pair that has its connection may stay');
+  t.equal(b.news, '', 'members with a connection may stay');
 });
 
-t.test('who waited in vain is told for what', async (t) => {
+t.test('room-expired has the reason for which no connection was made', async (t) => {
   const { a, b, join, pass } = paired(true);
   join(a);
   pass(RENDEZVOUS_LIMITS.roomWaitMs);
@@ -369,7 +375,7 @@ t.test('who waited in vain is told for what', async (t) => {
   t.match(d.failedBecause, /"lunch"/);
 });
 
-t.test('rooms are bounded for a tenant and in all', async (t) => {
+t.test('rooms are limited per tenant', async (t) => {
   const w = world();
   for (let count = 0; count < RENDEZVOUS_LIMITS.roomsPerTenantMax; count += 1)
     w.join(w.peer(), `r${count}`);

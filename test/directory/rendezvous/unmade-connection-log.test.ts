@@ -3,7 +3,7 @@ import t from 'tap';
 import { UnmadeConnectionLog } from '../../../src/directory/rendezvous/unmade-connection-log.js';
 import { FakeClock } from '../fixtures.js';
 
-t.test('who could not connect is said, at most five times a second', async (t) => {
+t.test('a replaced connection is logged at most five times a second', async (t) => {
   const lines: { event: string; from?: string; omitted: number; msg: string }[] = [];
   const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
   const clock = new FakeClock();

@@ -9,7 +9,7 @@ import { seededRandom } from '../../setup/seeded-random.js';
 import { liveRelay, loadEstimate } from '../fixtures.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
-/** What is said against relays and addresses by text, and pairs that do not reach each other. */
+/** Doubts by relay id and by address, and pairs that do not reach each other as `id id`. */
 interface Said {
   readonly relays?: Record<string, Doubt>;
   readonly addresses?: Record<string, Doubt>;
@@ -54,7 +54,7 @@ function everyChoice(relays: LiveRelay[], peers: [PeerHints, PeerHints], said: S
 const HERE = '10.0.0.1';
 const THERE = '10.0.0.2';
 
-t.test('relays that do not reach each other are no pair', async (t) => {
+t.test('relays that do not reach each other are not paired', async (t) => {
   const three = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
   const said: Said = { apart: ['fra-1 nyc-1', 'fra-1 sin-1'] };
   t.same(everyChoice(three, [{}, {}], said), ['10.0.0.2,10.0.0.3', '10.0.0.3,10.0.0.2']);
@@ -62,14 +62,14 @@ t.test('relays that do not reach each other are no pair', async (t) => {
   const far = latencies({ 'fra-1': 90, 'nyc-1': 1, 'sin-1': 20 });
   const selection = select(three, [near, far], 1, said);
   t.ok(selection.ok);
-  t.notSame(selection.explanation.chosen?.relays, ['fra-1', 'nyc-1'], 'however near they are');
+  t.notSame(selection.explanation.chosen?.relays, ['fra-1', 'nyc-1'], 'even if they are nearest');
   t.same(selection.explanation.refused[0], { relays: ['fra-1', 'nyc-1'], fault: 'unreachable' });
   t.equal(selection.explanation.pairsRefused, 4);
   const two = three.slice(0, 2);
   t.same(everyChoice(two, [{}, {}], said), [`${HERE},${HERE}`, `${THERE},${THERE}`]);
 });
 
-t.test('partners are found beyond shortlists that do not reach each other', async (t) => {
+t.test('a pair is found outside the shortlists if those do not reach each other', async (t) => {
   const near = Array.from({ length: 20 }, (_, index) => liveRelay(`near-${index}`, index + 1));
   const far = Array.from({ length: 20 }, (_, index) => liveRelay(`far-${index}`, index + 101));
   const link = liveRelay('link', 201);
@@ -84,7 +84,7 @@ t.test('partners are found beyond shortlists that do not reach each other', asyn
   }
 });
 
-t.test('a relay under a verdict is given only where nothing else can serve', async (t) => {
+t.test('an unreachable relay is chosen only if no other can serve', async (t) => {
   const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
   const said: Said = { relays: { 'fra-1': 'unreachable' } };
   const near = latencies({ 'fra-1': 1, 'nyc-1': 200, 'sin-1': 300 });
@@ -95,12 +95,12 @@ t.test('a relay under a verdict is given only where nothing else can serve', asy
   const all: Said = {
     relays: { 'fra-1': 'unreachable', 'nyc-1': 'unreachable', 'sin-1': 'unreachable' },
   };
-  t.equal(everyChoice(relays, [{}, {}], all).length, 6, 'as if there were no verdicts');
+  t.equal(everyChoice(relays, [{}, {}], all).length, 6, 'verdicts against all are ignored');
   const { explanation } = select(relays, [{}, {}], 1, said);
   t.same(explanation.heldBack[0], { suspected: [], avoided: [], unreachable: ['fra-1'] });
 });
 
-t.test('an address under a verdict leaves the relay its other family', async (t) => {
+t.test('a relay with an unreachable IPv4 address is chosen with its IPv6 address', async (t) => {
   const dual = (id: string, host: number) => {
     const own = liveRelay(id, host).record;
     const record = { serviceAddresses: [...own.serviceAddresses, ...v6(host, 3478)] };
@@ -118,12 +118,12 @@ t.test('an address under a verdict leaves the relay its other family', async (t)
   t.same(
     everyChoice(relays, [{}, {}], said),
     [`${THERE},${THERE}`],
-    'a peer that may lack IPv6 is given IPv4 that answers',
+    'a peer of unknown families gets an IPv4 address that answers',
   );
   t.same(everyChoice(relays.slice(0, 1), [four, four], said), [`${HERE},${HERE}`]);
 });
 
-t.test('suspicion weighs more than a region and less than avoidance', async (t) => {
+t.test('suspected weighs more than a region and less than avoid', async (t) => {
   const relays = ['fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));
   const said: Said = { addresses: { [`${HERE}:3478`]: 'suspected' } };
   t.same(everyChoice(relays, [{}, {}], said), [`${THERE},${THERE}`]);
@@ -131,7 +131,7 @@ t.test('suspicion weighs more than a region and less than avoidance', async (t) 
   t.same(everyChoice(relays, [{ avoid: new Set(['nyc-1']) }, {}], said), [`${HERE},${THERE}`]);
 });
 
-t.test('families bind, and a relay without one of them is not given', async (t) => {
+t.test('a relay without an address of a peer’s families is not chosen', async (t) => {
   const four = liveRelay('four', 1);
   const six = liveRelay('six', 2, { record: { serviceAddresses: v6(2, 3478) } });
   t.same(everyChoice([four, six], [{ families: [6] }, { families: [4] }], NOTHING_SAID), [
@@ -142,7 +142,7 @@ t.test('families bind, and a relay without one of them is not given', async (t) 
   t.same(everyChoice([six], [mapped, mapped], NOTHING_SAID), ['2001:db8::2,2001:db8::2']);
 });
 
-t.test('an avoided relay is given only where no other can serve', async (t) => {
+t.test('an avoided relay is chosen only if no other can serve', async (t) => {
   const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
   const avoid = new Set(['fra-1']);
   const near = latencies({ 'fra-1': 1, 'nyc-1': 200, 'sin-1': 300 });
@@ -157,11 +157,11 @@ t.test('an avoided relay is given only where no other can serve', async (t) => {
   t.same(
     everyChoice(relays.slice(0, 2), [{ avoid: new Set(['fra-1', 'nyc-1']) }, { avoid }], {}),
     [`${HERE},${THERE}`, `${THERE},${THERE}`].slice(0, 1),
-    'each peer’s wishes are kept for themselves',
+    'avoid applies to each peer separately',
   );
 });
 
-t.test('relays that do not know each other are no pair', async (t) => {
+t.test('relays that have not confirmed each other are not paired', async (t) => {
   const late = liveRelay('nyc-1', 2);
   const without = { holds: ({ id }: RelayRecord) => id !== 'nyc-1' };
   const relays = [liveRelay('fra-1', 1, { registry: without }), late];
@@ -171,7 +171,7 @@ t.test('relays that do not know each other are no pair', async (t) => {
   t.same(everyChoice(knowing, peers, NOTHING_SAID), [`${HERE},${THERE}`]);
 });
 
-t.test('where no pair can serve, the reason is told', async (t) => {
+t.test('a failed selection has the reason and its details', async (t) => {
   const four = liveRelay('four', 1);
   const six = liveRelay('six', 2, { record: v6Only(2) });
   const reach = (relays: LiveRelay[], peers: [PeerHints, PeerHints], said = NOTHING_SAID) => {

@@ -9,22 +9,22 @@ import type { RelayLoad } from '../../../src/registry/types.js';
 import { seededRandom } from '../../setup/seeded-random.js';
 import { FakeClock, IDLE, relayRecord } from '../fixtures.js';
 
-// Millions of selections, on processors that others use as well.
+// Many selections, on processors that other tests use at the same time.
 t.setTimeout(180_000);
 
 interface Honest {
   readonly legsMax: number;
-  /** Share of its processors that a leg takes. */
+  /** Share of the processors that one leg uses. */
   readonly cpuPerLeg: number;
 }
 
 const SMALL: Honest = { legsMax: 20_000, cpuPerLeg: 0 };
 
 /**
- * Two minutes of connections, 25 a second of a minute each, with relays that report what they hold
- * every 1.5 s, but for the first, which reports what `lie` says.
- * @returns the share of the legs of the last minute that the first one was given, times the number
- *   of relays: 1 is its fair share
+ * Simulates two minutes of selections, 25 a second, of connections that last a minute. Relays
+ * report their load every 1.5 s; the first one replaces members of its report by those of `lie`.
+ * @returns the first relay's share of the legs of the last minute, times the number of relays: 1
+ *   is a fair share
  */
 function timesFairShare(relays: readonly Honest[], lie: Partial<RelayLoad> | undefined): number {
   const clock = new FakeClock();
@@ -71,24 +71,24 @@ function timesFairShare(relays: readonly Honest[], lie: Partial<RelayLoad> | und
 
 const LIES: readonly [string, Partial<RelayLoad>][] = [
   ['a size of 2^53', { legs: 0, cpu: 0, legsMax: Number.MAX_SAFE_INTEGER }],
-  ['no legs, ever', { legs: 0, cpu: 0 }],
-  ['a size of 2^53 and what it holds', { cpu: 0, legsMax: Number.MAX_SAFE_INTEGER }],
+  ['always 0 legs', { legs: 0, cpu: 0 }],
+  ['a size of 2^53 and its true legs', { cpu: 0, legsMax: Number.MAX_SAFE_INTEGER }],
 ];
 
 for (const count of [3, 10]) {
   const relays = Array.from({ length: count }, () => SMALL);
   const hot = Array.from({ length: count }, () => ({ legsMax: 20_000, cpuPerLeg: 0.5 / 600 }));
   for (const [what, lie] of LIES) {
-    t.test(`${what} is worth little among ${count} relays`, async (t) => {
+    t.test(`a relay that reports ${what} gains few legs among ${count} relays`, async (t) => {
       const share = timesFairShare(relays, lie);
       t.comment(`${share.toFixed(2)} times a fair share of the legs`);
-      t.ok(share < 1.3, 'about the share of an honest one');
+      t.ok(share < 1.3, 'about the share of an honest relay');
       const hotShare = timesFairShare(hot, lie);
-      t.comment(`${hotShare.toFixed(2)} times where processors are what is short`);
-      t.ok(hotShare < 1.6, 'also where processors are what is short');
+      t.comment(`${hotShare.toFixed(2)} times where processors are the bottleneck`);
+      t.ok(hotShare < 1.6, 'also where processors are the bottleneck');
     });
   }
-  t.test(`an honest one among ${count} has its share`, async (t) => {
+  t.test(`an honest relay among ${count} gets its fair share`, async (t) => {
     const share = timesFairShare(relays, undefined);
     t.ok(share > 0.8 && share < 1.2, `${share.toFixed(2)}`);
   });
@@ -100,7 +100,7 @@ const reported = (load: Partial<RelayLoad>, recentLegs = 0) => ({
   recentLegs,
 });
 
-t.test('a size counts up to the next largest', async (t) => {
+t.test('a reported size counts only up to the next largest', async (t) => {
   const all = [
     reported({ legsMax: Number.MAX_SAFE_INTEGER, legs: 500 }),
     reported({ legsMax: 1_000, legs: 500 }),
@@ -108,27 +108,27 @@ t.test('a size counts up to the next largest', async (t) => {
   ];
   t.equal(loadShare(all[0] ?? reported({}), loadMeasure(all)), 0.5);
   const [alone = reported({})] = all;
-  t.ok(loadShare(alone, loadMeasure([alone])) < 1e-9, 'alone it is compared with nothing');
+  t.ok(loadShare(alone, loadMeasure([alone])) < 1e-9, 'not limited without another relay');
 });
 
-t.test('figures of one relay make no other look busy or full', async (t) => {
+t.test('the report of one relay does not raise the load share of another', async (t) => {
   const absurd = { legs: Number.MAX_SAFE_INTEGER, legsMax: Number.MAX_SAFE_INTEGER, cpu: 1 };
   const honest = [reported({ legs: 10 }, 10), reported({ legs: 20, cpu: 0.1 }, 20)];
   const measure = loadMeasure([reported(absurd, 5), ...honest]);
   for (const each of honest) t.ok(loadShare(each, measure) <= 0.1);
-  t.equal(loadShare(reported({ legsMax: 0 }), measure), 0, 'no size, no share, and no room');
+  t.equal(loadShare(reported({ legsMax: 0 }), measure), 0, 'a size of 0 has a share of 0');
   t.equal(loadShare(reported({}), loadMeasure([])), 0);
 });
 
-t.test('a relay that is new is not held busy for what the others held long before', async (t) => {
+t.test('a new relay does not count as busy because of old legs of the others', async (t) => {
   const old = Array.from({ length: 3 }, () => reported({ legs: 800 }, 0.001));
   t.equal(loadShare(reported({}, 0), loadMeasure(old)), 0);
   const told = loadMeasure([...old.slice(1), reported({ legs: 800 }, 5)]);
-  t.equal(loadShare(reported({}, 0), told), 0, 'whatever the others were handed');
+  t.equal(loadShare(reported({}, 0), told), 0, 'nor because of recent legs of the others');
 });
 
 t.test(
-  'what was handed out is forgotten with time, and for the longest unused first',
+  'recent legs decay, and beyond the bound the longest unused relay is forgotten',
   async (t) => {
     const clock = new FakeClock();
     const recentLegs = new RecentLegs(clock);

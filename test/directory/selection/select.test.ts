@@ -9,7 +9,7 @@ import { seededRandom } from '../../setup/seeded-random.js';
 import { IDLE, liveRelay, loadEstimate } from '../fixtures.js';
 import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
 
-/** Legs that were handed out of late. */
+/** A load estimate with legs assigned since the last report. */
 const LOAD = loadEstimate({ 'fra-4': 10 });
 
 function select(relays: LiveRelay[], peers: [PeerHints, PeerHints] = [{}, {}], seed = 1) {
@@ -22,20 +22,20 @@ function chosen(relays: LiveRelay[], peers?: [PeerHints, PeerHints], seed?: numb
   return selection.ok ? selection.relays.map(({ record }) => record.id).join() : 'none';
 }
 
-t.test('without hints: two different relays, drawn at random', async (t) => {
+t.test('peers without hints get two different relays at random', async (t) => {
   const relays = ['fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));
   const pairs = new Set(SEEDS.map((seed) => chosen(relays, [{}, {}], seed)));
   t.same([...pairs].sort(), ['fra-1,nyc-1', 'nyc-1,fra-1']);
   const many = Array.from({ length: 30 }, (_, index) => liveRelay(`fra-${index}`, index + 1));
   const drawn = new Set(SEEDS.map((seed) => chosen(many, [{}, {}], seed)));
-  t.ok(drawn.size > SEEDS.length / 2, 'a burst does not meet on one pair');
+  t.ok(drawn.size > SEEDS.length / 2, 'a burst is spread over many pairs');
 });
 
-t.test('one relay serves both where there is no other', async (t) => {
+t.test('one relay serves both peers if there is no other', async (t) => {
   t.equal(chosen([liveRelay('fra-1', 1)]), 'fra-1,fra-1');
 });
 
-t.test('no relay serves', async (t) => {
+t.test('no relay is chosen if each is draining, unconfirmed or full', async (t) => {
   t.equal(chosen([]), 'none');
   const relays = [
     liveRelay('fra-1', 1, { draining: true }),
@@ -58,7 +58,7 @@ t.test('a relay with room for one leg does not serve both peers', async (t) => {
   t.not(chosen([almost, liveRelay('fra-2', 2)]), 'fra-1,fra-1');
 });
 
-t.test('each peer gets the relay near it', async (t) => {
+t.test('each peer gets the relay with the lowest latency to it', async (t) => {
   const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
   const near = latencies({ 'fra-1': 10, 'nyc-1': 90, 'sin-1': 160 });
   const far = latencies({ 'fra-1': 90, 'nyc-1': 10, 'sin-1': 220 });
@@ -68,7 +68,7 @@ t.test('each peer gets the relay near it', async (t) => {
   }
 });
 
-t.test('latencies to regions count for their relays', async (t) => {
+t.test('a latency to a region applies to its relays', async (t) => {
   const relays = ['fra-1', 'fra-2', 'nyc-1', 'nyc-2'].map((id, i) => liveRelay(id, i + 1));
   const near = latencies({ fra: 10, nyc: 90 });
   for (const seed of SEEDS) {
@@ -76,41 +76,41 @@ t.test('latencies to regions count for their relays', async (t) => {
   }
 });
 
-t.test('peers near one relay share it rather than cross an ocean', async (t) => {
+t.test('peers near one relay share it instead of one using a distant relay', async (t) => {
   const relays = ['fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));
   const near = latencies({ 'fra-1': 10, 'nyc-1': 90 });
   t.equal(chosen(relays, [near, near]), 'fra-1,fra-1');
 });
 
-t.test('a relay named like a member of every object has no latency by that', async (t) => {
+t.test('a relay with the id `constructor` has no latency from the prototype', async (t) => {
   const relays = ['constructor', 'fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));
   const peer = latencies({ 'fra-1': 1, 'nyc-1': 2 });
   for (const seed of SEEDS) t.notMatch(chosen(relays, [peer, peer], seed), 'constructor');
 });
 
-t.test('load counts: a busy relay gives way, an equal one does not flap', async (t) => {
+t.test('a busy relay is not chosen over an idle one with about the same latency', async (t) => {
   const busy = liveRelay('fra-1', 1, { load: { ...IDLE, cpu: 0.95 } });
   const relays = [busy, liveRelay('fra-2', 2), liveRelay('fra-3', 3)];
   for (const seed of SEEDS) t.notMatch(chosen(relays, [{}, {}], seed), 'fra-1');
   const near = latencies({ fra: 10, nyc: 200 });
   const two = [busy, liveRelay('fra-2', 2), liveRelay('nyc-1', 3)];
-  t.equal(chosen(two, [near, near]), 'fra-2,fra-2', 'load is worth latency, not any latency');
+  t.equal(chosen(two, [near, near]), 'fra-2,fra-2', 'load outweighs only a limited latency');
 });
 
-t.test('a region binds while a relay there can serve', async (t) => {
+t.test('a peer gets a relay of its region if one can serve', async (t) => {
   const relays = ['fra-1', 'nyc-1', 'nyc-2'].map((id, index) => liveRelay(id, index + 1));
   const near = latencies({ 'fra-1': 1, 'nyc-1': 200, 'nyc-2': 200 });
   for (const seed of SEEDS) {
     t.match(chosen(relays, [{ ...near, region: 'nyc' }, near], seed), /^nyc-.,fra-1$/);
   }
   const selection = select(relays, [{ region: 'mars' }, { region: 'nyc' }]);
-  t.ok(selection.ok, 'an unknown region does not keep a peer from being served');
+  t.ok(selection.ok, 'an unknown region is ignored');
   t.same(selection.explanation.regionKept, [false, true]);
   const drained = [liveRelay('fra-1', 1), liveRelay('nyc-1', 2, { draining: true })];
   t.equal(chosen(drained, [{ region: 'nyc' }, { region: 'nyc' }]), 'fra-1,fra-1');
 });
 
-t.test('a family binds, the family of an address is preferred', async (t) => {
+t.test('the hint family is binding, and the family of the hint address is preferred', async (t) => {
   const dual = liveRelay('dual', 1, {
     record: { serviceAddresses: [...v6(1, 3478), { address: '10.0.0.1', port: 3478 }] },
   });
@@ -124,9 +124,9 @@ t.test('a family binds, the family of an address is preferred', async (t) => {
     t.same(seen.ok && seen.addresses.map(familyOf), [6, 4]);
   }
   const first = select([dual]);
-  t.same(first.ok && first.addresses.map(familyOf), [4, 4], 'IPv4 first');
+  t.same(first.ok && first.addresses.map(familyOf), [4, 4], 'IPv4 by default');
   t.equal(chosen([four], [{ family: 6 }, {}]), 'none');
-  t.equal(chosen([six], [{ address: '192.0.2.9' }, {}]), 'six,six', 'better than nothing');
+  t.equal(chosen([six], [{ address: '192.0.2.9' }, {}]), 'six,six', 'the preference gives way');
 });
 
 t.test('two relays need a trunk family in common', async (t) => {
@@ -138,7 +138,7 @@ t.test('two relays need a trunk family in common', async (t) => {
   t.equal(chosen([four, six], [{ family: 4 }, { family: 6 }]), 'none');
 });
 
-t.test('a region gives way where it leaves no trunk family in common', async (t) => {
+t.test('a region is ignored if it leaves no common trunk family', async (t) => {
   const relays = [
     liveRelay('fra-1', 1),
     liveRelay('nyc-1', 2, { record: v6Only(2) }),
@@ -146,10 +146,10 @@ t.test('a region gives way where it leaves no trunk family in common', async (t)
   ];
   const selection = select(relays, [{ region: 'fra' }, { region: 'nyc' }]);
   t.ok(selection.ok);
-  t.same(selection.explanation.regionKept, [false, true], 'two relays rather than one');
+  t.same(selection.explanation.regionKept, [false, true], 'two relays are preferred to one');
 });
 
-t.test('the explanation shows the terms', async (t) => {
+t.test('the explanation has the latencies of the chosen pair', async (t) => {
   const relays = ['fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));
   const { explanation } = select(relays, [
     latencies({ 'fra-1': 10, 'nyc-1': 110 }),
@@ -183,7 +183,7 @@ const anyPeer = fc.record(
   { requiredKeys: [] },
 );
 
-t.test('whatever is chosen can serve, and something is chosen if anything can', async (t) => {
+t.test('a chosen pair can serve, and a pair is chosen if one can serve', async (t) => {
   const both = (families: string, host: number, port: number) => [
     ...(families.includes('4') ? [{ address: `10.0.0.${host}`, port }] : []),
     ...(families.includes('6') ? v6(host, port) : []),
