@@ -7,7 +7,7 @@ import { Method } from '../../src/stun/methods.js';
 import { caughtUp, latestRefresh, OTHER, pass, scene } from './support/scene.js';
 import { rejectionOf } from './support/until.js';
 
-t.test('Connect names the other NAT address and opens the channel', async (t) => {
+t.test('Connect has the other peer’s address and opens the channel', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   t.equal(peer.state, 'established');
@@ -17,7 +17,7 @@ t.test('Connect names the other NAT address and opens the channel', async (t) =>
   t.strictSame(message.address(AttributeType.XorPeerAddress), OTHER);
 });
 
-t.test('Connect is sent again at most 1 s apart while the other side is awaited', async (t) => {
+t.test('Connect is retransmitted at most 1 s apart until the other peer connects', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   const peer = await open();
   let answered = false;
@@ -37,29 +37,32 @@ t.test('Connect is sent again at most 1 s apart while the other side is awaited'
   t.equal(peer.state, 'established');
 });
 
-t.test('silence ends Connect after 30 s, and the leg can be connected again', async (t) => {
-  const { relay, open, scheduler } = await scene(t);
-  const peer = await open();
-  relay.handler = ({ message }) => message.method === Method.Connect;
-  const connecting = rejectionOf(peer.connect(OTHER));
-  await relay.nth(Method.Connect, 0);
-  await pass(scheduler, 32_000);
-  t.match(await connecting, { code: 'ERR_TURNPIKE_TIMEOUT', address: '198.51.100.9:51820' });
-  await relay.nth(Method.Connect, 30);
-  t.equal(peer.state, 'allocated');
-  relay.handler = () => false;
-  await peer.connect(OTHER);
-  t.equal(peer.state, 'established');
-});
+t.test(
+  'Connect without a response fails after 30 s, and connect() may be called again',
+  async (t) => {
+    const { relay, open, scheduler } = await scene(t);
+    const peer = await open();
+    relay.handler = ({ message }) => message.method === Method.Connect;
+    const connecting = rejectionOf(peer.connect(OTHER));
+    await relay.nth(Method.Connect, 0);
+    await pass(scheduler, 32_000);
+    t.match(await connecting, { code: 'ERR_TURNPIKE_TIMEOUT', address: '198.51.100.9:51820' });
+    await relay.nth(Method.Connect, 30);
+    t.equal(peer.state, 'allocated');
+    relay.handler = () => false;
+    await peer.connect(OTHER);
+    t.equal(peer.state, 'established');
+  },
+);
 
-t.test('a relay that went away is noticed while the other side is awaited', async (t) => {
+t.test('a relay that stops answering closes the peer before the other peer connects', async (t) => {
   for (const isConnecting of [true, false]) {
     const { relay, open, scheduler } = await scene(t);
     const peer = await open();
     relay.handler = ({ message }) => message.method === Method.Connect;
     const connecting = isConnecting ? rejectionOf(peer.connect(OTHER)) : once(peer, 'close');
     await pass(scheduler, 20_000);
-    t.equal(peer.state, isConnecting ? 'connecting' : 'allocated', 'while it answers it is waited');
+    t.equal(peer.state, isConnecting ? 'connecting' : 'allocated', 'not while the relay answers');
     relay.handler = () => true;
     await pass(scheduler, isConnecting ? 7_500 : 15_500);
     t.equal(peer.state, 'closed');
@@ -71,7 +74,7 @@ t.test('a relay that went away is noticed while the other side is awaited', asyn
   }
 });
 
-t.test('447 says by its cause whether it is the relays that cannot be connected', async (t) => {
+t.test('447 has the reason relays-unreachable only with cause 1', async (t) => {
   for (const [cause, reason] of [
     [undefined, undefined],
     [1, 'relays-unreachable'],
@@ -100,7 +103,7 @@ t.test('447 says by its cause whether it is the relays that cannot be connected'
   }
 });
 
-t.test('403 and 447 leave the leg reserved, other refusals end it', async (t) => {
+t.test('after 403 and 447 the leg stays allocated, other error codes close it', async (t) => {
   for (const [code, state] of [
     [403, 'allocated'],
     [447, 'allocated'],
@@ -123,7 +126,7 @@ t.test('403 and 447 leave the leg reserved, other refusals end it', async (t) =>
   }
 });
 
-t.test('a reserved leg is refreshed while signalling takes its time', async (t) => {
+t.test('a leg is refreshed every 12 s until it is connected', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   const peer = await open({ random: latestRefresh });
   for (let refresh = 0; refresh < 5; refresh += 1) {
@@ -136,7 +139,7 @@ t.test('a reserved leg is refreshed while signalling takes its time', async (t) 
   t.equal(peer.state, 'established');
 });
 
-t.test('connect() can be aborted and tried again', async (t) => {
+t.test('connect() can be aborted and called again', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();
   relay.handler = ({ message }) => message.method === Method.Connect;
@@ -151,7 +154,7 @@ t.test('connect() can be aborted and tried again', async (t) => {
   t.equal(peer.state, 'established');
 });
 
-t.test('connect() is for peers that wait to be connected', async (t) => {
+t.test('connect() rejects on an established or closed peer', async (t) => {
   const { establish } = await scene(t);
   const peer = await establish();
   t.match(await rejectionOf(peer.connect(OTHER)), { code: 'ERR_TURNPIKE_CONFIG' });
@@ -159,7 +162,7 @@ t.test('connect() is for peers that wait to be connected', async (t) => {
   t.match(await rejectionOf(peer.connect(OTHER)), { code: 'ERR_TURNPIKE_CLOSED' });
 });
 
-t.test('close() ends a Connect under way', async (t) => {
+t.test('close() ends a pending Connect', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   const peer = await open();
   relay.handler = ({ message }) => message.method === Method.Connect;
@@ -170,7 +173,7 @@ t.test('close() ends a Connect under way', async (t) => {
   t.equal(scheduler.armed, 0);
 });
 
-t.test('a channel outside of 0x4000 to 0x4FFF is of no use', async (t) => {
+t.test('a channel outside of 0x4000 to 0x4FFF closes the leg', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();
   relay.channel = 0x5000;
@@ -178,7 +181,7 @@ t.test('a channel outside of 0x4000 to 0x4FFF is of no use', async (t) => {
   t.equal(peer.state, 'closed');
 });
 
-t.test('a grant survives JSON', async (t) => {
+t.test('a grant parses to the same value after JSON', async (t) => {
   const { relay } = await scene(t);
   t.strictSame(parseGrant(JSON.parse(JSON.stringify(relay.grant))), relay.grant);
 });

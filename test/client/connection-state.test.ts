@@ -9,7 +9,7 @@ import {
 const PAGE = new URL('../../docs/liveness.md', import.meta.url);
 const STATES = Object.keys(CONNECTION_TRANSITIONS) as ConnectionState[];
 
-t.test('docs/liveness.md shows the states of a connection', async (t) => {
+t.test('docs/liveness.md has the table of transitions of connection-state.ts', async (t) => {
   const rows = STATES.flatMap((from) =>
     Object.entries(CONNECTION_TRANSITIONS[from]).map(
       ([to, why]) => `| \`${from}\` | \`${to}\` | ${why} |`,
@@ -21,7 +21,7 @@ t.test('docs/liveness.md shows the states of a connection', async (t) => {
   t.strictSame(table.trimEnd().split('\n'), rows);
 });
 
-t.test('what the table does not have is refused', async (t) => {
+t.test('a transition that is not in the table throws', async (t) => {
   for (const from of STATES) {
     for (const to of STATES) {
       const isAllowed = CONNECTION_TRANSITIONS[from][to] !== undefined;
@@ -30,5 +30,5 @@ t.test('what the table does not have is refused', async (t) => {
     }
   }
   const closing = STATES.filter((from) => CONNECTION_TRANSITIONS[from].closed !== undefined);
-  t.strictSame(closing, STATES.slice(0, -1), 'every state but the last can end');
+  t.strictSame(closing, STATES.slice(0, -1), 'every state but the last leads to closed');
 });

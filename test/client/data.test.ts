@@ -7,20 +7,20 @@ import { rejectionOf, until } from './support/until.js';
 
 const text = (payload: Uint8Array) => Buffer.from(payload).toString();
 
-t.test('payloads go out as ChannelData on the relay’s channel', async (t) => {
+t.test('payloads are sent as ChannelData on the channel that the relay gave', async (t) => {
   const { relay, establish } = await scene(t);
   relay.channel = 0x4abc;
   const peer = await establish();
   const reused = Buffer.from('one');
   t.equal(peer.send(reused), true);
   reused.fill('x');
-  t.equal(peer.send(new Uint8Array(0)), true, 'an empty datagram is one too');
+  t.equal(peer.send(new Uint8Array(0)), true, 'an empty payload');
   const payloads = await relay.payloadsReach(2);
   t.strictSame(payloads.map(text), ['one', '']);
   t.match(peer.stats(), { packetsSent: 2, bytesSent: 3, sendDrops: 0 });
 });
 
-t.test('payloads come in as events', async (t) => {
+t.test('received payloads are emitted as events', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   const got: string[] = [];
@@ -32,7 +32,7 @@ t.test('payloads come in as events', async (t) => {
   t.match(peer.stats(), { packetsReceived: 2, bytesReceived: 6, receiveDrops: 0 });
 });
 
-t.test('payloads wait for iteration, which ends with the peer', async (t) => {
+t.test('received payloads are queued for iteration, which ends when the peer closes', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   relay.send(encodeChannelData(relay.channel, Buffer.from('one')));
@@ -49,7 +49,7 @@ t.test('payloads wait for iteration, which ends with the peer', async (t) => {
   t.strictSame(got, ['one', 'two']);
 });
 
-t.test('payloads that came before the first listener are given to it', async (t) => {
+t.test('queued payloads are emitted to the first listener', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   relay.send(encodeChannelData(relay.channel, Buffer.from('early')));
@@ -58,7 +58,7 @@ t.test('payloads that came before the first listener are given to it', async (t)
   t.equal(text(payload), 'early');
 });
 
-t.test('a full queue drops the newest and counts them', async (t) => {
+t.test('a full queue drops the newest payloads and counts them', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish({ receiveQueueMessagesMax: 3 });
   for (let n = 0; n < 5; n += 1) {
@@ -72,7 +72,7 @@ t.test('a full queue drops the newest and counts them', async (t) => {
   t.strictSame(got, ['0', '1', '2']);
 });
 
-t.test('what is too large is refused, what fits arrives', async (t) => {
+t.test('a payload of the maximum size arrives, and a larger one throws', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   t.equal(peer.payloadBytesMax, PAYLOAD_BYTES_MAX);
@@ -83,7 +83,7 @@ t.test('what is too large is refused, what fits arrives', async (t) => {
   t.equal((await relay.payloadsReach(1))[0]?.length, peer.payloadBytesMax);
 });
 
-t.test('what cannot be sent is dropped and counted', async (t) => {
+t.test('send() before and after the connection drops the payload and counts it', async (t) => {
   const { open } = await scene(t);
   const peer = await open();
   t.equal(peer.send(Buffer.from('early')), false);

@@ -7,7 +7,7 @@ import { rejectionOf } from './support/until.js';
 
 const PEERS = [{ address: '203.0.113.7' }, { region: 'nyc' }] as const;
 
-t.test('createConnection asks with the key and reads both halves', async (t) => {
+t.test('createConnection sends the API key and parses both grants', async (t) => {
   const { url, requests } = await httpServer(t, () => ({
     status: 201,
     body: JSON.stringify({ ...offerJson(), later: 'members are ignored' }),
@@ -35,13 +35,13 @@ t.test('createConnection asks with the key and reads both halves', async (t) => 
   t.match(second, { role: 1, relay: { id: 'nyc-1' } });
 });
 
-t.test('a base URL may have a path of its own', async (t) => {
+t.test('the directory URL may have a path', async (t) => {
   const { url, requests } = await httpServer(t, () => ({ status: 200, body: '{"relays":[]}' }));
   await new DirectoryClient({ directoryUrl: `${url}/turnpike`, apiKey: API_KEY }).listRelays();
   t.equal(requests[0]?.url, '/turnpike/v1/relays');
 });
 
-t.test('listRelays gives canonical addresses', async (t) => {
+t.test('listRelays returns canonical addresses', async (t) => {
   const relay = { id: 'a', region: 'r', addresses: [{ address: '2001:DB8:0::1', port: 3478 }] };
   const { url } = await httpServer(t, () => ({
     status: 200,
@@ -52,7 +52,7 @@ t.test('listRelays gives canonical addresses', async (t) => {
   ]);
 });
 
-t.test('listRelays tells what is said of who reaches a relay', async (t) => {
+t.test('listRelays returns the reachability of a relay', async (t) => {
   const since = '2026-11-26T12:00:00.000Z';
   const by = [{ id: 'nyc-1', reason: 'no-answer', since }];
   const reachability = {
@@ -72,11 +72,11 @@ t.test('listRelays tells what is said of who reaches a relay', async (t) => {
   }));
   const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
   const [relay] = await client.listRelays();
-  t.strictSame(relay?.reachability, reachability, 'also with a verdict of a newer directory');
+  t.strictSame(relay?.reachability, reachability, 'also with an unknown verdict');
   t.match(await rejectionOf(client.listRelays()), { code: 'ERR_TURNPIKE_DIRECTORY' });
 });
 
-t.test('problems keep their status, code and retryAfterSeconds', async (t) => {
+t.test('a problem document gives the error its status, code and retryAfterSeconds', async (t) => {
   const { url } = await httpServer(t, () => ({
     status: 503,
     type: 'application/problem+json',
@@ -91,7 +91,7 @@ t.test('problems keep their status, code and retryAfterSeconds', async (t) => {
   });
 });
 
-t.test('answers that make no sense are the directory’s fault', async (t) => {
+t.test('a malformed answer gives ERR_TURNPIKE_DIRECTORY', async (t) => {
   const offer = offerJson();
   const broken = (change: Record<string, unknown>) => JSON.stringify({ ...offer, ...change });
   const answers: ScriptedAnswer[] = [
@@ -120,7 +120,7 @@ t.test('answers that make no sense are the directory’s fault', async (t) => {
   }
 });
 
-t.test('what no directory answers says what may be wrong', async (t) => {
+t.test('an answer that is not a directory’s has a message with the likely cause', async (t) => {
   const cases: readonly (readonly [ScriptedAnswer, RegExp])[] = [
     [{ status: 502, body: '<html>', type: 'text/html' }, /502 with a web page: a proxy in front/],
     [{ status: 302, body: '' }, /302 .*it points elsewhere: give the URL that it leads to/],
@@ -135,7 +135,7 @@ t.test('what no directory answers says what may be wrong', async (t) => {
   }
 });
 
-t.test('https:// to a server without TLS, and the reverse, say so', async (t) => {
+t.test('https:// to a server without TLS has a message that says so', async (t) => {
   const { url } = await httpServer(t, () => undefined);
   const secure = url.replace('http:', 'https:');
   const client = new DirectoryClient({ directoryUrl: secure, apiKey: API_KEY });
@@ -145,7 +145,7 @@ t.test('https:// to a server without TLS, and the reverse, say so', async (t) =>
   });
 });
 
-t.test('a directory that is not there is unreachable', async (t) => {
+t.test('a refused connection gives ERR_TURNPIKE_DIRECTORY_UNREACHABLE', async (t) => {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const { port } = probe.address() as { port: number };
@@ -158,7 +158,7 @@ t.test('a directory that is not there is unreachable', async (t) => {
   });
 });
 
-t.test('a call can be aborted before and while it waits', async (t) => {
+t.test('a call can be aborted before and during the request', async (t) => {
   const controller = new AbortController();
   const { url } = await httpServer(t, () => {
     controller.abort('enough');
@@ -173,7 +173,7 @@ t.test('a call can be aborted before and while it waits', async (t) => {
   t.match(await rejectionOf(client.listRelays({ signal })), { code: 'ERR_TURNPIKE_ABORTED' });
 });
 
-t.test('only http: and https: URLs lead to a directory', async (t) => {
+t.test('a directory URL that is not http: or https: throws', async (t) => {
   for (const url of ['ftp://host', 'host:8443', '']) {
     t.throws(() => new DirectoryClient({ directoryUrl: url, apiKey: API_KEY }), {
       code: 'ERR_TURNPIKE_CONFIG',
@@ -181,7 +181,7 @@ t.test('only http: and https: URLs lead to a directory', async (t) => {
   }
 });
 
-t.test('parseGrantPair takes what JSON.parse gives', async (t) => {
+t.test('parseGrantPair takes the result of JSON.parse and throws if it is invalid', async (t) => {
   t.equal(parseGrantPair(offerJson()).grants.length, 2);
   t.throws(() => parseGrantPair(undefined), { code: 'ERR_TURNPIKE_DIRECTORY' });
 });

@@ -8,7 +8,7 @@ import { NONCE_PLAIN } from './support/fake-relay.js';
 import { OTHER, scene } from './support/scene.js';
 import { delivered, rejectionOf, until } from './support/until.js';
 
-t.test('datagrams of others never reach the peer', async (t) => {
+t.test('datagrams from other addresses are dropped', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   const stranger = createSocket('udp4');
@@ -23,7 +23,7 @@ t.test('datagrams of others never reach the peer', async (t) => {
   t.equal(peer.state, 'established');
 });
 
-t.test('forged answers do not end a transaction', async (t) => {
+t.test('forged responses do not end a transaction', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   let forged = false;
   relay.handler = (received) => {
@@ -51,7 +51,7 @@ t.test('forged answers do not end a transaction', async (t) => {
   });
 });
 
-t.test('what was ignored is told when nothing better came', async (t) => {
+t.test('the error of a transaction without a valid response names the ignored ones', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   relay.handler = (received) => {
     if (received.signed === undefined) return false;
@@ -68,7 +68,7 @@ t.test('what was ignored is told when nothing better came', async (t) => {
   });
 });
 
-t.test('errors before the challenge do not end the attempt, 400 and 420 apart', async (t) => {
+t.test('of the errors before a challenge only 400 and 420 end the attempt', async (t) => {
   for (const code of [403, 437, 508]) {
     const { relay, open, scheduler } = await scene(t);
     let forged = false;
@@ -93,7 +93,7 @@ t.test('errors before the challenge do not end the attempt, 400 and 420 apart', 
   }
 });
 
-t.test('a challenge whose algorithms were taken out is ignored (bid-down)', async (t) => {
+t.test('a challenge whose PASSWORD-ALGORITHMS were removed is ignored (bid-down)', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   let forged = false;
   relay.handler = (received) => {
@@ -112,23 +112,26 @@ t.test('a challenge whose algorithms were taken out is ignored (bid-down)', asyn
   t.match(peer.stats(), { integrity: 'sha256', ignored: { 'bid-down': 1 } });
 });
 
-t.test('a forged challenge with another nonce is overcome by the genuine one', async (t) => {
-  const { relay, open } = await scene(t);
-  let forged = false;
-  relay.handler = (received) => {
-    if (forged) return false;
-    forged = true;
-    const { algorithms, nonce } = relay;
-    Object.assign(relay, { algorithms: undefined, nonce: NONCE_PLAIN });
-    relay.send(relay.challenge(received));
-    Object.assign(relay, { algorithms, nonce });
-    return true;
-  };
-  const peer = await open();
-  t.equal(peer.stats().integrity, 'sha256', 'the relay answered 438, which told of SHA-256');
-});
+t.test(
+  'after a forged challenge with another nonce, the relay’s 438 leads to SHA-256',
+  async (t) => {
+    const { relay, open } = await scene(t);
+    let forged = false;
+    relay.handler = (received) => {
+      if (forged) return false;
+      forged = true;
+      const { algorithms, nonce } = relay;
+      Object.assign(relay, { algorithms: undefined, nonce: NONCE_PLAIN });
+      relay.send(relay.challenge(received));
+      Object.assign(relay, { algorithms, nonce });
+      return true;
+    };
+    const peer = await open();
+    t.equal(peer.stats().integrity, 'sha256', 'the 438 has the password algorithms');
+  },
+);
 
-t.test('forged Closed indications change nothing', async (t) => {
+t.test('forged Closed indications are ignored', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   relay.send(relay.closed(437, { integrity: 'none' }));
@@ -140,7 +143,7 @@ t.test('forged Closed indications change nothing', async (t) => {
   t.equal(peer.state, 'established');
 });
 
-t.test('requests and other indications are never answered (CVE-2024-2169)', async (t) => {
+t.test('requests and other indications get no response (CVE-2024-2169)', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   const send = (messageClass: 'request' | 'indication', method: number) =>
@@ -152,14 +155,14 @@ t.test('requests and other indications are never answered (CVE-2024-2169)', asyn
   await until('all came', () => peer.stats().ignored['unexpected-message'] === 7);
   t.equal(relay.count(Method.Binding), 0);
   scheduler.advance(1_000);
-  // A relay's Binding indication asks for another, which nobody answers.
+  // A relay's Binding indication is a reminder. The indication that it causes gets no response.
   for (let n = 0; n < 100; n += 1) send('indication', Method.Binding);
   await relay.nth(Method.Binding, 0);
   t.equal(relay.count(Method.Binding), 1);
   t.equal(peer.state, 'established');
 });
 
-t.test('data on another channel or too early is ignored', async (t) => {
+t.test('data on another channel, or before the connection, is ignored', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();
   relay.send(encodeChannelData(relay.channel, Buffer.from('early')));
@@ -174,7 +177,7 @@ t.test('data on another channel or too early is ignored', async (t) => {
   t.match(peer.stats(), { packetsReceived: 0, ignored: { 'unknown-channel': 2, empty: 1 } });
 });
 
-t.test('no bytes make the peer throw or leave its state', async (t) => {
+t.test('random datagrams neither make the peer throw nor change its state', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   const before = total(peer.stats());
@@ -192,7 +195,7 @@ t.test('no bytes make the peer throw or leave its state', async (t) => {
   t.equal(peer.send(Buffer.from('still here')), true);
 });
 
-/** A header of an answer or a Closed indication before any bytes. */
+/** Prepends the header of a response or a Closed indication to random bytes. */
 function stunLike(body: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
   const type = fc.constantFrom(0x0103, 0x0113, 0x010a, 0x011a, 0x0114, 0x1e11, 0x3ff1);
   return fc.tuple(type, body).map(([messageType, attributes]) => {

@@ -11,7 +11,7 @@ import { TEST_CERT, TEST_KEY } from '../directory/tls-fixture.js';
 import { API_KEY, type Cluster, cluster, openDirectory } from './support/cluster.js';
 import { rejectionOf } from './support/until.js';
 
-/** Steps that say something about the way, without repetitions. */
+/** Records the steps of a join without repetitions. */
 function recorder(): { steps: string[]; onProgress: (progress: JoinProgress) => void } {
   const steps: string[] = [];
   const onProgress = ({ step }: JoinProgress) => {
@@ -26,7 +26,7 @@ function optionsOf({ directory }: Cluster, room: string): JoinOptions {
 
 const system = await cluster(t);
 
-t.test('a directory behind TLS is trusted by its authority alone', async (t) => {
+t.test('a directory with TLS is trusted only with its certificate authority', async (t) => {
   const { url } = await openDirectory(t, { cert: TEST_CERT, key: TEST_KEY });
   const access = { directoryUrl: url, apiKey: API_KEY, ca: TEST_CERT };
   t.strictSame(await new DirectoryClient(access).listRelays(), []);
@@ -46,7 +46,7 @@ t.test('a directory behind TLS is trusted by its authority alone', async (t) => 
   t.match(await rejectionOf(Rendezvous.open({ ...stranger, room: 'tls' })), untrusted);
 });
 
-t.test('two peers that name the same room are connected', async (t) => {
+t.test('two peers that join the same room are connected', async (t) => {
   const options = optionsOf(system, 'lunch');
   const { steps, onProgress } = recorder();
   const [a, b] = await Promise.all([Peer.join({ ...options, onProgress }), Peer.join(options)]);
@@ -61,7 +61,7 @@ t.test('two peers that name the same room are connected', async (t) => {
   await Promise.all([a.close(), b.close()]);
 });
 
-t.test('a peer that comes back gets a new connection with who stayed', async (t) => {
+t.test('a peer that returns to a room gets a new connection with the remaining peer', async (t) => {
   const options = optionsOf(system, 'again');
   const staying = await Rendezvous.open(options);
   const [a1, b1] = await Promise.all([Peer.meet(staying), Peer.join(options)]);
@@ -75,7 +75,7 @@ t.test('a peer that comes back gets a new connection with who stayed', async (t)
   await Promise.all([a2.close(), b2.close()]);
 });
 
-t.test('who is asked for a new connection gives up the present one', async (t) => {
+t.test('a connection ends when the other peer asks for a new one', async (t) => {
   const options = optionsOf(system, 'anew');
   const [first, second] = await Promise.all([Rendezvous.open(options), Rendezvous.open(options)]);
   const [a, b] = await Promise.all([Peer.meet(first), Peer.meet(second)]);
@@ -89,7 +89,7 @@ t.test('who is asked for a new connection gives up the present one', async (t) =
   await Promise.all([a2.close(), b.close(), b2.close()]);
 });
 
-t.test('waiting for the other side can be aborted', async (t) => {
+t.test('join() can be aborted while it waits for the other peer', async (t) => {
   const controller = new AbortController();
   const options = { ...optionsOf(system, 'lonely'), signal: controller.signal };
   const onProgress = ({ step }: JoinProgress) => {
@@ -101,7 +101,7 @@ t.test('waiting for the other side can be aborted', async (t) => {
   });
 });
 
-t.test('connecting can be aborted', async (t) => {
+t.test('join() can be aborted while it connects', async (t) => {
   const controller = new AbortController();
   const { signal } = controller;
   const options = { ...optionsOf(system, 'fickle'), signal };

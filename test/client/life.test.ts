@@ -11,32 +11,35 @@ import type { FakeScheduler } from './support/fake-scheduler.js';
 import { caughtUp, latestRefresh, OTHER, pass, scene } from './support/scene.js';
 import { delivered, rejectionOf, until } from './support/until.js';
 
-/** The 'close' event's error. */
+/** Waits for the 'close' event. @returns its error */
 async function closeOf(peer: Peer): Promise<TurnpikeError | undefined> {
   return (await once(peer, 'close'))[0];
 }
 
-t.test('an established leg is refreshed at half to three quarters of its life', async (t) => {
-  for (const [jitter, delayMs] of [
-    [0x00, 10_000],
-    [0xff, 15_000],
-  ] as const) {
-    const { relay, establish, scheduler } = await scene(t);
-    relay.lifetimeSeconds = 20;
-    const random = (bytes: number) => (bytes === 1 ? Buffer.of(jitter) : randomBytes(bytes));
-    const peer = await establish({ random });
-    for (let refresh = 0; refresh < 3; refresh += 1) {
-      scheduler.advance(delayMs - 1);
-      t.equal(relay.count(Method.Refresh), refresh);
-      scheduler.advance(1);
-      const { message } = await relay.nth(Method.Refresh, refresh);
-      t.equal(message.lifetimeSeconds(), 600);
-      await caughtUp(relay, peer);
+t.test(
+  'an established leg is refreshed after half to three quarters of its lifetime',
+  async (t) => {
+    for (const [jitter, delayMs] of [
+      [0x00, 10_000],
+      [0xff, 15_000],
+    ] as const) {
+      const { relay, establish, scheduler } = await scene(t);
+      relay.lifetimeSeconds = 20;
+      const random = (bytes: number) => (bytes === 1 ? Buffer.of(jitter) : randomBytes(bytes));
+      const peer = await establish({ random });
+      for (let refresh = 0; refresh < 3; refresh += 1) {
+        scheduler.advance(delayMs - 1);
+        t.equal(relay.count(Method.Refresh), refresh);
+        scheduler.advance(1);
+        const { message } = await relay.nth(Method.Refresh, refresh);
+        t.equal(message.lifetimeSeconds(), 600);
+        await caughtUp(relay, peer);
+      }
     }
-  }
-});
+  },
+);
 
-t.test('no lifetime that a relay grants makes a storm of Refresh', async (t) => {
+t.test('an extreme granted lifetime does not lead to more than a Refresh in 5 s', async (t) => {
   for (const lifetimeSeconds of [0, 0xffff_ffff]) {
     const { relay, establish, scheduler } = await scene(t);
     relay.lifetimeSeconds = lifetimeSeconds;
@@ -47,7 +50,7 @@ t.test('no lifetime that a relay grants makes a storm of Refresh', async (t) => 
   }
 });
 
-t.test('a peer that sends nothing for 15 s sends a Binding indication', async (t) => {
+t.test('an idle peer sends a Binding indication after 15 s', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   await establish();
   scheduler.advance(14_999);
@@ -57,19 +60,22 @@ t.test('a peer that sends nothing for 15 s sends a Binding indication', async (t
   t.equal(message.messageClass, 'indication');
 });
 
-t.test('a relay that was silent for 30 s is asked, data counts as a sign of life', async (t) => {
-  const { relay, establish, scheduler } = await scene(t);
-  const peer = await establish();
-  scheduler.advance(29_000);
-  relay.send(encodeChannelData(relay.channel, Buffer.from('alive')));
-  await until('it came', () => peer.stats().packetsReceived === 1);
-  await pass(scheduler, 29_000);
-  t.equal(relay.count(Method.Refresh), 1, 'once, because the data stopped');
-  await pass(scheduler, 3_000);
-  t.equal(relay.count(Method.Refresh), 2);
-});
+t.test(
+  'a peer sends Refresh when its relay was silent for 30 s, and data counts as a sign of life',
+  async (t) => {
+    const { relay, establish, scheduler } = await scene(t);
+    const peer = await establish();
+    scheduler.advance(29_000);
+    relay.send(encodeChannelData(relay.channel, Buffer.from('alive')));
+    await until('it came', () => peer.stats().packetsReceived === 1);
+    await pass(scheduler, 29_000);
+    t.equal(relay.count(Method.Refresh), 1, 'one after the data stopped');
+    await pass(scheduler, 3_000);
+    t.equal(relay.count(Method.Refresh), 2);
+  },
+);
 
-t.test('a relay that died is noticed', async (t) => {
+t.test('a relay that no longer answers closes the peer', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   relay.drop = Number.POSITIVE_INFINITY;
@@ -82,7 +88,7 @@ t.test('a relay that died is noticed', async (t) => {
   t.equal(scheduler.armed, 0);
 });
 
-t.test('a relay that forgot the leg closes it', async (t) => {
+t.test('437 to a Refresh closes the peer', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   relay.handler = (received) => {
@@ -95,45 +101,48 @@ t.test('a relay that forgot the leg closes it', async (t) => {
   t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
 });
 
-/** Lets time pass in which something could be sent again, and what was sent arrive. */
+/** Lets a minute pass for possible retransmissions, and lets them arrive. */
 async function settled(scheduler: FakeScheduler): Promise<void> {
   scheduler.advance(60_000);
   await delivered();
 }
 
-t.test('a leg that is bound to a former port is closed there', async (t) => {
-  for (const integrity of ['sha1', 'sha256'] as const) {
-    for (const answer of ['closed', 'unknown', 'none'] as const) {
-      const { relay, establish, scheduler } = await scene(t);
-      const peer = await establish({ integrity });
-      relay.handler = (received) => {
-        const isClose = received.message.lifetimeSeconds() === 0;
-        if (isClose && answer !== 'unknown') return answer === 'none';
-        relay.send(relay.error(received, 437));
-        return true;
-      };
-      const closed = closeOf(peer);
-      scheduler.advance(30_000);
-      const { message, signed } = await relay.nth(Method.Refresh, 1);
-      t.equal(message.lifetimeSeconds(), 0);
-      t.equal(signed, integrity);
-      t.equal(peer.send(Buffer.from('lost')), false);
-      await pass(scheduler, 1_000);
-      t.match(await closed, {
-        code: 'ERR_TURNPIKE_CLOSED',
-        stunCode: 437,
-        reason: answer === 'closed' ? 'nat-address-changed' : 'connection-unknown',
-        cause: { code: 'ERR_TURNPIKE_REJECTED' },
-      });
-      t.equal(scheduler.armed, 0);
-      await settled(scheduler);
-      await peer.close();
-      t.equal(relay.count(Method.Refresh), answer === 'none' ? 3 : 2);
+t.test(
+  'after 437 to a Refresh the peer closes its leg, and the answer tells whether it existed',
+  async (t) => {
+    for (const integrity of ['sha1', 'sha256'] as const) {
+      for (const answer of ['closed', 'unknown', 'none'] as const) {
+        const { relay, establish, scheduler } = await scene(t);
+        const peer = await establish({ integrity });
+        relay.handler = (received) => {
+          const isClose = received.message.lifetimeSeconds() === 0;
+          if (isClose && answer !== 'unknown') return answer === 'none';
+          relay.send(relay.error(received, 437));
+          return true;
+        };
+        const closed = closeOf(peer);
+        scheduler.advance(30_000);
+        const { message, signed } = await relay.nth(Method.Refresh, 1);
+        t.equal(message.lifetimeSeconds(), 0);
+        t.equal(signed, integrity);
+        t.equal(peer.send(Buffer.from('lost')), false);
+        await pass(scheduler, 1_000);
+        t.match(await closed, {
+          code: 'ERR_TURNPIKE_CLOSED',
+          stunCode: 437,
+          reason: answer === 'closed' ? 'nat-address-changed' : 'connection-unknown',
+          cause: { code: 'ERR_TURNPIKE_REJECTED' },
+        });
+        t.equal(scheduler.armed, 0);
+        await settled(scheduler);
+        await peer.close();
+        t.equal(relay.count(Method.Refresh), answer === 'none' ? 3 : 2);
+      }
     }
-  }
-});
+  },
+);
 
-t.test('a Refresh that fails otherwise closes nothing at the relay', async (t) => {
+t.test('after another error to a Refresh no close is sent', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   relay.handler = (received) => {
@@ -147,7 +156,7 @@ t.test('a Refresh that fails otherwise closes nothing at the relay', async (t) =
   t.equal(relay.count(Method.Refresh), 1);
 });
 
-t.test('437 for a leg that waits for signalling is left to its 30 s', async (t) => {
+t.test('after 437 to a Refresh of an unconnected leg no close is sent', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   const peer = await open({ random: latestRefresh });
   relay.handler = (received) => {
@@ -161,7 +170,7 @@ t.test('437 for a leg that waits for signalling is left to its 30 s', async (t) 
   t.equal(relay.count(Method.Refresh), 1);
 });
 
-t.test('a leg that has ended while a Refresh was under way is not closed again', async (t) => {
+t.test('no close is sent for a leg that ended while a Refresh was pending', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   relay.handler = (received) => {
@@ -176,7 +185,7 @@ t.test('a leg that has ended while a Refresh was under way is not closed again',
   t.equal(relay.count(Method.Refresh), 1);
 });
 
-t.test('437 to a Refresh after close() adds nothing to the close', async (t) => {
+t.test('437 to a pending Refresh after close() has no effect', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   let unanswered: Received | undefined;
@@ -194,10 +203,10 @@ t.test('437 to a Refresh after close() adds nothing to the close', async (t) => 
   await peer.close();
   t.equal(await closed, undefined, 'no error');
   await settled(scheduler);
-  t.equal(relay.count(Method.Refresh), 2, 'one to keep the leg, one to close it');
+  t.equal(relay.count(Method.Refresh), 2, 'one to extend the leg, one to close it');
 });
 
-t.test('a stale nonce is renewed in the middle of its life', async (t) => {
+t.test('a Refresh after 438 uses the new nonce', async (t) => {
   for (const integrity of ['sha1', 'sha256'] as const) {
     const { relay, establish, scheduler } = await scene(t);
     const peer = await establish({ integrity });
@@ -208,7 +217,7 @@ t.test('a stale nonce is renewed in the middle of its life', async (t) => {
     t.equal(second.signed, integrity);
     t.notSame(second.message.transactionId, first.message.transactionId);
     await peer.close();
-    t.equal(relay.count(Method.Refresh), 3, 'the new nonce was kept for the next request');
+    t.equal(relay.count(Method.Refresh), 3, 'the next request uses the new nonce');
   }
 });
 
@@ -226,13 +235,13 @@ t.test('a Closed indication ends the connection with its code', async (t) => {
       relay.send(relay.closed(code));
       t.match(await closed, { code: 'ERR_TURNPIKE_CLOSED', stunCode: code, reason });
       t.equal(scheduler.armed, 0);
-      t.equal(relay.count(Method.Refresh), 0, 'there is nothing to give back');
+      t.equal(relay.count(Method.Refresh), 0, 'no close is sent');
       t.equal(peer.send(Buffer.from('late')), false);
     }
   }
 });
 
-t.test('a peer that is closed for its silence learns that nothing of it arrives', async (t) => {
+t.test('Closed 437 with cause 2 says that nothing of the peer reaches the relay', async (t) => {
   const { relay, establish } = await scene(t);
   const peer = await establish();
   const closed = closeOf(peer);
@@ -245,36 +254,39 @@ t.test('a peer that is closed for its silence learns that nothing of it arrives'
   });
 });
 
-t.test('a Closed indication of an earlier life is only looked into', async (t) => {
+t.test('a Closed indication with an earlier transaction id only causes a Refresh', async (t) => {
   const recorded = { transactionId: new Uint8Array(12).fill(7) };
   const { relay, establish } = await scene(t);
   const peer = await establish();
   for (const code of [437, 408, 447, 300]) relay.send(relay.closed(code, recorded));
   const { message } = await relay.nth(Method.Refresh, 0);
-  t.equal(message.lifetimeSeconds(), 600, 'the relay is asked');
+  t.equal(message.lifetimeSeconds(), 600, 'a Refresh to check the leg');
   await until('it has answered', () => peer.stats().ignored['unauthenticated-closed'] === 4);
   t.equal(peer.state, 'established');
   t.equal(relay.count(Method.Refresh), 1, 'once');
   await peer.close();
 });
 
-t.test('a relay of version 0.1.0 sends no other: its reason is that of the end', async (t) => {
-  const { relay, establish } = await scene(t);
-  const peer = await establish();
-  const closed = closeOf(peer);
-  relay.handler = (received) => {
-    relay.send(relay.error(received, 437));
-    return true;
-  };
-  relay.send(relay.closed(408, { transactionId: new Uint8Array(12).fill(7) }));
-  t.match(await closed, {
-    code: 'ERR_TURNPIKE_CLOSED',
-    stunCode: 408,
-    reason: 'other-side-silent',
-  });
-});
+t.test(
+  'such a Closed indication gives the reason if the Refresh gets 437 (relays of version 0.1.0)',
+  async (t) => {
+    const { relay, establish } = await scene(t);
+    const peer = await establish();
+    const closed = closeOf(peer);
+    relay.handler = (received) => {
+      relay.send(relay.error(received, 437));
+      return true;
+    };
+    relay.send(relay.closed(408, { transactionId: new Uint8Array(12).fill(7) }));
+    t.match(await closed, {
+      code: 'ERR_TURNPIKE_CLOSED',
+      stunCode: 408,
+      reason: 'other-side-silent',
+    });
+  },
+);
 
-t.test('a Closed indication ends a leg that waits for signalling', async (t) => {
+t.test('a Closed indication ends an unconnected leg', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();
   const closed = closeOf(peer);
@@ -283,7 +295,7 @@ t.test('a Closed indication ends a leg that waits for signalling', async (t) => 
   t.match(await rejectionOf(peer.connect(OTHER)), { code: 'ERR_TURNPIKE_CLOSED' });
 });
 
-t.test('close() tells the relay, once, and releases everything', async (t) => {
+t.test('close() sends one close to the relay and leaves no timer', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   const closed = closeOf(peer);
@@ -295,7 +307,7 @@ t.test('close() tells the relay, once, and releases everything', async (t) => {
   t.equal(scheduler.armed, 0);
 });
 
-t.test('close() waits 2 s for a relay that does not answer', async (t) => {
+t.test('close() waits at most 2 s for a response', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   relay.drop = Number.POSITIVE_INFINITY;
@@ -307,7 +319,7 @@ t.test('close() waits 2 s for a relay that does not answer', async (t) => {
   t.equal(scheduler.armed, 0);
 });
 
-t.test('a reason given to close() is what the event reports', async (t) => {
+t.test('the close event has the reason given to close()', async (t) => {
   const { establish } = await scene(t);
   const peer = await establish();
   const closed = closeOf(peer);
@@ -315,7 +327,7 @@ t.test('a reason given to close() is what the event reports', async (t) => {
   t.match(await closed, { message: 'because' });
 });
 
-t.test('refusals by the network are believed only if no answer comes', async (t) => {
+t.test('ICMP errors close the peer only if the relay does not answer', async (t) => {
   for (const isBack of [true, false]) {
     const { relay, establish, scheduler } = await scene(t);
     const peer = await establish();
@@ -326,7 +338,7 @@ t.test('refusals by the network are believed only if no answer comes', async (t)
       peer.send(Buffer.from('anyone?'));
       await pass(scheduler, 250, 50);
     }
-    t.ok(peer.stats().sendErrors > 2, 'the network said it more than twice');
+    t.ok(peer.stats().sendErrors > 2, 'more than two ICMP errors');
     t.equal(peer.state, 'established');
     const again = isBack ? await FakeRelay.open(address, port) : undefined;
     for (let n = 0; n < 8; n += 1) await pass(scheduler, 250, 50);
@@ -336,7 +348,7 @@ t.test('refusals by the network are believed only if no answer comes', async (t)
   }
 });
 
-t.test('a relay whose host refuses is noticed at once', async (t) => {
+t.test('ECONNREFUSED without an answer closes the peer', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   const closed = closeOf(peer);

@@ -16,12 +16,12 @@ interface MeetScene {
   readonly relay: FakeRelay;
   readonly rendezvous: Rendezvous;
   readonly member: FakeMember;
-  /** Introduces the member to the scripted relay, under the relay's only identifier. */
+  /** Sends the member a connection at the fake relay, with the relay's only identifier. */
   readonly introduce: () => void;
   readonly sendPeerAddress: () => void;
 }
 
-/** A member of a scripted room that will be sent to a scripted relay. */
+/** Opens a fake relay, and a rendezvous with a fake directory. */
 async function meeting(t: Test): Promise<MeetScene> {
   const relay = await FakeRelay.open();
   t.teardown(() => relay.close());
@@ -44,7 +44,7 @@ async function meeting(t: Test): Promise<MeetScene> {
   };
 }
 
-t.test('the steps of a meeting are told in order', async (t) => {
+t.test('onProgress gets the steps of a meeting in order', async (t) => {
   const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
   const steps: JoinProgress[] = [];
   const coming = Peer.meet(rendezvous, { onProgress: (progress) => steps.push(progress) });
@@ -66,42 +66,48 @@ t.test('the steps of a meeting are told in order', async (t) => {
   await peer.close();
 });
 
-t.test('when the other side leaves on the way, the next one is waited for', async (t) => {
-  const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
-  const steps: string[] = [];
-  const coming = Peer.meet(rendezvous, { onProgress: ({ step }) => steps.push(step) });
-  introduce();
-  await until('our address was sent', () => member.of('address').length === 1);
-  member.send({ type: 'peer-left' });
-  member.send({ type: 'waiting' });
-  await relay.nth(Method.Refresh, 0);
-  introduce();
-  sendPeerAddress();
-  const peer = await coming;
-  t.equal(peer.state, 'established');
-  t.ok(steps.includes('retrying'));
-  t.equal(member.of('join').length, 1);
-  await peer.close();
-});
+t.test(
+  'when the other peer leaves during the meeting, the peer waits for the next one',
+  async (t) => {
+    const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
+    const steps: string[] = [];
+    const coming = Peer.meet(rendezvous, { onProgress: ({ step }) => steps.push(step) });
+    introduce();
+    await until('our address was sent', () => member.of('address').length === 1);
+    member.send({ type: 'peer-left' });
+    member.send({ type: 'waiting' });
+    await relay.nth(Method.Refresh, 0);
+    introduce();
+    sendPeerAddress();
+    const peer = await coming;
+    t.equal(peer.state, 'established');
+    t.ok(steps.includes('retrying'));
+    t.equal(member.of('join').length, 1);
+    await peer.close();
+  },
+);
 
-t.test('when the other side begins anew on the way, so do we', async (t) => {
-  const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
-  const coming = Peer.meet(rendezvous);
-  relay.handler = ({ message }) => message.method === Method.Connect;
-  introduce();
-  sendPeerAddress();
-  await relay.nth(Method.Connect, 0);
-  member.send({ type: 'peer-ready' });
-  await until('joined again', () => member.of('join').length === 2);
-  relay.handler = () => false;
-  introduce();
-  sendPeerAddress();
-  const peer = await coming;
-  t.equal(peer.state, 'established');
-  await peer.close();
-});
+t.test(
+  'when the other peer asks for a new connection during the meeting, so does this one',
+  async (t) => {
+    const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
+    const coming = Peer.meet(rendezvous);
+    relay.handler = ({ message }) => message.method === Method.Connect;
+    introduce();
+    sendPeerAddress();
+    await relay.nth(Method.Connect, 0);
+    member.send({ type: 'peer-ready' });
+    await until('joined again', () => member.of('join').length === 2);
+    relay.handler = () => false;
+    introduce();
+    sendPeerAddress();
+    const peer = await coming;
+    t.equal(peer.state, 'established');
+    await peer.close();
+  },
+);
 
-t.test('a relay that drains on the way is avoided', async (t) => {
+t.test('a relay that drains during the meeting is avoided in the next join', async (t) => {
   const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
   const coming = Peer.meet(rendezvous);
   introduce();
@@ -115,7 +121,7 @@ t.test('a relay that drains on the way is avoided', async (t) => {
   await (await coming).close();
 });
 
-t.test('a relay that closes the leg on the way ends the meeting', async (t) => {
+t.test('Closed 437 during the meeting ends it', async (t) => {
   const { relay, rendezvous, member, introduce } = await meeting(t);
   const coming = rejectionOf(Peer.meet(rendezvous));
   introduce();
@@ -124,7 +130,7 @@ t.test('a relay that closes the leg on the way ends the meeting', async (t) => {
   t.match(await coming, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 });
 });
 
-t.test('a relay that refuses ends the meeting and the leg is given back', async (t) => {
+t.test('a refused Connect ends the meeting and closes the leg', async (t) => {
   const { relay, rendezvous, introduce, sendPeerAddress } = await meeting(t);
   const coming = rejectionOf(Peer.meet(rendezvous));
   relay.handler = (received) => {
@@ -138,7 +144,7 @@ t.test('a relay that refuses ends the meeting and the leg is given back', async 
   t.equal((await relay.nth(Method.Refresh, 0)).message.lifetimeSeconds(), 0);
 });
 
-t.test('a rendezvous that ends on the way ends the meeting', async (t) => {
+t.test('an error of the rendezvous during the meeting ends it', async (t) => {
   const { relay, rendezvous, member, introduce } = await meeting(t);
   const coming = rejectionOf(Peer.meet(rendezvous));
   introduce();
@@ -148,7 +154,7 @@ t.test('a rendezvous that ends on the way ends the meeting', async (t) => {
   await relay.nth(Method.Refresh, 0);
 });
 
-t.test('an established connection outlives the rendezvous', async (t) => {
+t.test('an established connection continues after the rendezvous is closed', async (t) => {
   const { relay, rendezvous, member, introduce, sendPeerAddress } = await meeting(t);
   const coming = Peer.meet(rendezvous);
   introduce();
@@ -163,7 +169,7 @@ t.test('an established connection outlives the rendezvous', async (t) => {
   t.match(await closed, [{ code: 'ERR_TURNPIKE_CLOSED', stunCode: 437 }]);
 });
 
-/** A relay's address at which nothing answers and nothing refuses. */
+/** Opens a relay that drops every request. */
 async function silentRelay(t: Test): Promise<FakeRelay> {
   const relay = await FakeRelay.open();
   relay.drop = Number.POSITIVE_INFINITY;
@@ -171,7 +177,7 @@ async function silentRelay(t: Test): Promise<FakeRelay> {
   return relay;
 }
 
-/** What a meeting asks for while the directory gives one silent relay after the other. */
+/** Runs a meeting in which the directory gives one silent relay after the other. */
 async function offeredSilence(t: Test, ids: readonly string[]) {
   const scheduler = new FakeScheduler();
   const silent = await silentRelay(t);
@@ -186,7 +192,7 @@ async function offeredSilence(t: Test, ids: readonly string[]) {
     member.send({ type: 'connection', ...grant, relay: { ...grant.relay, id } });
     await silent.nth(Method.Allocate, silent.count(Method.Allocate));
     scheduler.advance(3_000);
-    // Given a second time it is tried again, and that ends it.
+    // A relay that is given again is tried again, and its failure ends the meeting.
     if (ids.indexOf(id) < index || index === 8) break;
     await until('asked again', () => member.of('join').length === index + 2);
   }
@@ -195,7 +201,7 @@ async function offeredSilence(t: Test, ids: readonly string[]) {
 }
 
 t.test(
-  'where its relay is silent, a peer asks for others, and says when there are none',
+  'a peer avoids silent relays, and fails when the directory gives one of them again',
   async (t) => {
     const { error, avoided, scheduler } = await offeredSilence(t, ['fra-1', 'nyc-1', 'fra-1']);
     t.strictSame(avoided, [[], ['fra-1'], ['fra-1', 'nyc-1']]);
@@ -208,12 +214,12 @@ t.test(
   },
 );
 
-t.test('an only relay that is silent is named as such', async (t) => {
+t.test('the error of the only relay that is silent says that there is no other', async (t) => {
   const { error } = await offeredSilence(t, ['fra-1', 'fra-1']);
   t.match(error, { message: /relay fra-1 does not answer over UDP at .* no other/ });
 });
 
-t.test('the list of silent relays is bounded', async (t) => {
+t.test('a peer avoids at most eight silent relays', async (t) => {
   const ids = Array.from({ length: 9 }, (_, index) => `relay-${index}`);
   const { error, avoided } = await offeredSilence(t, ids);
   t.equal(avoided.length, 9);
@@ -221,28 +227,25 @@ t.test('the list of silent relays is bounded', async (t) => {
   t.match(error, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', message: /relay-8/ });
 });
 
-t.test(
-  'a relay that was away for a moment does not end what is asked for long after',
-  async (t) => {
-    const clock = new FakeScheduler();
-    const relay = await FakeRelay.open();
-    t.teardown(() => relay.close());
-    const failures = new ConnectFailures(clock, ['given']);
-    const silence = new TurnpikeError('ERR_TURNPIKE_RELAY_UNREACHABLE', 'silent');
-    const grantOf = (id: string) => ({ ...relay.grant, relay: { ...relay.grant.relay, id } });
-    t.equal(failures.after(grantOf('a'), silence), undefined);
-    clock.advance(60_000);
-    t.equal(failures.after(grantOf('b'), silence), undefined);
-    t.strictSame(failures.ids, ['given', 'a', 'b']);
-    clock.advance(AVOIDED_MS - 59_000);
-    t.strictSame(failures.ids, ['given', 'b'], 'each is forgotten in its time');
-    t.equal(failures.after(grantOf('a'), silence), undefined, 'it may fail anew');
-    t.match(failures.after(grantOf('a'), silence), { message: /\(b, a\)/ }, 'but not twice');
-    t.equal(failures.after(grantOf('given'), silence), undefined);
-  },
-);
+t.test('a failed relay is avoided for AVOIDED_MS only', async (t) => {
+  const clock = new FakeScheduler();
+  const relay = await FakeRelay.open();
+  t.teardown(() => relay.close());
+  const failures = new ConnectFailures(clock, ['given']);
+  const silence = new TurnpikeError('ERR_TURNPIKE_RELAY_UNREACHABLE', 'silent');
+  const grantOf = (id: string) => ({ ...relay.grant, relay: { ...relay.grant.relay, id } });
+  t.equal(failures.after(grantOf('a'), silence), undefined);
+  clock.advance(60_000);
+  t.equal(failures.after(grantOf('b'), silence), undefined);
+  t.strictSame(failures.ids, ['given', 'a', 'b']);
+  clock.advance(AVOIDED_MS - 59_000);
+  t.strictSame(failures.ids, ['given', 'b'], 'each is avoided for its own time');
+  t.equal(failures.after(grantOf('a'), silence), undefined, 'its first failure after that');
+  t.match(failures.after(grantOf('a'), silence), { message: /\(b, a\)/ }, 'its second failure');
+  t.equal(failures.after(grantOf('given'), silence), undefined);
+});
 
-t.test('relays that do not reach each other are left by one side at a time', async (t) => {
+t.test('peers of relays that do not reach each other take turns to avoid theirs', async (t) => {
   for (const role of [0, 1] as const) {
     const { relay, rendezvous, member, sendPeerAddress } = await meeting(t);
     const coming = Peer.meet(rendezvous);
@@ -266,26 +269,29 @@ t.test('relays that do not reach each other are left by one side at a time', asy
   }
 });
 
-t.test('a directory of version 0.1.0 is asked without what it does not know', async (t) => {
-  const relay = await FakeRelay.open();
-  t.teardown(() => relay.close());
-  const fake = await fakeRendezvous(t);
-  const hints = { region: 'fra', families: [4] } as const;
-  const rendezvous = await Rendezvous.open({
-    directoryUrl: fake.url,
-    apiKey: API_KEY,
-    room: 'r',
-    hints,
-  });
-  t.teardown(() => rendezvous.close());
-  await until('it joined', () => (fake.members[0]?.messages.length ?? 0) > 0);
-  const [first] = fake.members as [FakeMember];
-  t.match(first.of('join')[0], { peer: { region: 'fra', families: [4] } });
-  const coming = rejectionOf(Peer.meet(rendezvous));
-  first.refuse('bad-message', '/peer: unknown member');
-  await until('it joined again', () => (fake.members[1]?.of('join').length ?? 0) > 0);
-  const second = fake.members[1] as FakeMember;
-  t.strictSame(second.of('join')[0]?.peer, { region: 'fra' });
-  second.refuse('bad-message', 'something else');
-  t.match(await coming, { code: 'ERR_TURNPIKE_RENDEZVOUS', message: /something else/ });
-});
+t.test(
+  'after bad-message the join is repeated without hints that version 0.1.0 lacks',
+  async (t) => {
+    const relay = await FakeRelay.open();
+    t.teardown(() => relay.close());
+    const fake = await fakeRendezvous(t);
+    const hints = { region: 'fra', families: [4] } as const;
+    const rendezvous = await Rendezvous.open({
+      directoryUrl: fake.url,
+      apiKey: API_KEY,
+      room: 'r',
+      hints,
+    });
+    t.teardown(() => rendezvous.close());
+    await until('it joined', () => (fake.members[0]?.messages.length ?? 0) > 0);
+    const [first] = fake.members as [FakeMember];
+    t.match(first.of('join')[0], { peer: { region: 'fra', families: [4] } });
+    const coming = rejectionOf(Peer.meet(rendezvous));
+    first.refuse('bad-message', '/peer: unknown member');
+    await until('it joined again', () => (fake.members[1]?.of('join').length ?? 0) > 0);
+    const second = fake.members[1] as FakeMember;
+    t.strictSame(second.of('join')[0]?.peer, { region: 'fra' });
+    second.refuse('bad-message', 'something else');
+    t.match(await coming, { code: 'ERR_TURNPIKE_RENDEZVOUS', message: /something else/ });
+  },
+);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { MessageQueue } from '../../src/client/message-queue.js';
 import { rejectionOf } from './support/until.js';
 
-t.test('items go to whoever waits, each to one', async (t) => {
+t.test('each item goes to one waiting iterator', async (t) => {
   const queue = new MessageQueue<number>(2);
   const [first, second] = [queue[Symbol.asyncIterator](), queue[Symbol.asyncIterator]()];
   const waiting = [first.next(), second.next()];
@@ -14,14 +14,14 @@ t.test('items go to whoever waits, each to one', async (t) => {
   ]);
 });
 
-t.test('the bound refuses the newest', async (t) => {
+t.test('a full queue refuses the newest item', async (t) => {
   const queue = new MessageQueue<number>(2);
   t.strictSame([queue.push(1), queue.push(2), queue.push(3)], [true, true, false]);
   t.strictSame(queue.drain(), [1, 2]);
   t.equal(queue.push(4), true);
 });
 
-t.test('the end comes after what is left, and stays', async (t) => {
+t.test('an ended queue gives its remaining items and then `done`', async (t) => {
   const queue = new MessageQueue<number>(2);
   queue.push(1);
   queue.end();
@@ -32,7 +32,7 @@ t.test('the end comes after what is left, and stays', async (t) => {
   t.strictSame(await items.next(), { value: undefined, done: true });
 });
 
-t.test('an error ends those who wait and those who come', async (t) => {
+t.test('an error rejects waiting and later calls of next()', async (t) => {
   const queue = new MessageQueue<number>(2);
   const items = queue[Symbol.asyncIterator]();
   const waiting = rejectionOf(items.next());

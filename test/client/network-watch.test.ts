@@ -6,7 +6,7 @@ import {
 } from '../../src/client/network-watch.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 
-/** A watch over addresses that the test sets, and what a listener heard. */
+/** A watch of fake host addresses; `heard` has its calls of a listener. */
 function watching() {
   const scheduler = new FakeScheduler();
   const host = { addresses: new Set(['192.0.2.1']), reads: 0, routes: 0 };
@@ -28,7 +28,7 @@ function watching() {
   return { scheduler, host, watch, heard, end };
 }
 
-t.test('a change of addresses is told within a second, each once', async (t) => {
+t.test('each change of addresses is reported once, within a second', async (t) => {
   const { scheduler, host, watch, heard } = watching();
   scheduler.advance(5_000);
   t.strictSame(heard, []);
@@ -43,19 +43,22 @@ t.test('a change of addresses is told within a second, each once', async (t) => 
   t.equal(heard.length, 3);
 });
 
-t.test('who cannot send looks at once, but not for each packet', async (t) => {
-  const { scheduler, host, watch, heard } = watching();
-  scheduler.advance(500);
-  host.addresses.clear();
-  for (let n = 0; n < 1_000; n += 1) watch.look();
-  t.strictSame(heard, ['changed']);
-  t.equal(host.reads, 2);
-  scheduler.advance(NETWORK_LOOK_MS_MIN);
-  watch.look();
-  t.equal(host.reads, 3);
-});
+t.test(
+  'look() reads the addresses at once, but not more often than its minimum interval',
+  async (t) => {
+    const { scheduler, host, watch, heard } = watching();
+    scheduler.advance(500);
+    host.addresses.clear();
+    for (let n = 0; n < 1_000; n += 1) watch.look();
+    t.strictSame(heard, ['changed']);
+    t.equal(host.reads, 2);
+    scheduler.advance(NETWORK_LOOK_MS_MIN);
+    watch.look();
+    t.equal(host.reads, 3);
+  },
+);
 
-t.test('a host or process that stood still is told so', async (t) => {
+t.test('a pause of the host or the process calls onWake', async (t) => {
   for (const [monotonicMs, wallMs] of [
     [0, 60_000],
     [60_000, 60_000],
@@ -69,7 +72,7 @@ t.test('a host or process that stood still is told so', async (t) => {
   }
 });
 
-t.test('nothing is armed when nobody listens', async (t) => {
+t.test('no timer is armed without a listener', async (t) => {
   const { scheduler, watch, host, end } = watching();
   const more = watch.listen({ onLook: () => {}, onWake: () => {} });
   end();
@@ -81,6 +84,6 @@ t.test('nothing is armed when nobody listens', async (t) => {
   t.equal(host.reads, reads);
 });
 
-t.test('the addresses of this host are read', async (t) => {
+t.test('hostAddresses has the loopback address', async (t) => {
   t.ok(hostAddresses().has('127.0.0.1'));
 });

@@ -8,7 +8,7 @@ import { CONNECTION_ID, NONCE_PLAIN } from './support/fake-relay.js';
 import { scene } from './support/scene.js';
 import { rejectionOf, until } from './support/until.js';
 
-t.test('Allocate says what PROTOCOL.md section 2 wants', async (t) => {
+t.test('Allocate has the attributes of PROTOCOL.md section 2', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();
   t.equal(peer.state, 'allocated');
@@ -22,7 +22,7 @@ t.test('Allocate says what PROTOCOL.md section 2 wants', async (t) => {
   t.equal(message.lifetimeSeconds(), 600);
 });
 
-t.test('the challenge is answered with the strongest integrity on offer', async (t) => {
+t.test('a challenge is answered with the strongest offered integrity', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();
   const [first, second] = [
@@ -44,7 +44,7 @@ t.test('a relay without PASSWORD-ALGORITHMS gets MD5 and MESSAGE-INTEGRITY', asy
   t.equal((await relay.nth(Method.Allocate, 1)).signed, 'sha1');
 });
 
-t.test('SHA-1 can be insisted on', async (t) => {
+t.test('SHA-1 can be required', async (t) => {
   const { relay, open } = await scene(t);
   await open({ integrity: 'sha1' });
   const { signed, message } = await relay.nth(Method.Allocate, 1);
@@ -52,7 +52,7 @@ t.test('SHA-1 can be insisted on', async (t) => {
   t.notOk(message.has(AttributeType.PasswordAlgorithms));
 });
 
-t.test('SHA-256 can be insisted on, and a relay without it is refused', async (t) => {
+t.test('SHA-256 can be required, and a relay without it is rejected', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   relay.algorithms = undefined;
   relay.nonce = NONCE_PLAIN;
@@ -61,13 +61,13 @@ t.test('SHA-256 can be insisted on, and a relay without it is refused', async (t
   t.equal(scheduler.armed, 0);
 });
 
-t.test('IPv6 relays are reached from IPv6 sockets', async (t) => {
+t.test('a peer opens an IPv6 socket for an IPv6 relay', async (t) => {
   const { open } = await scene(t, '::1');
   const peer = await open();
   t.equal(peer.mappedAddress.address, '::1');
 });
 
-t.test('lost requests are sent again after 250 ms, then 500 ms', async (t) => {
+t.test('a lost request is retransmitted after 250 ms, then after 500 ms', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   relay.drop = 2;
   const opening = open();
@@ -76,29 +76,32 @@ t.test('lost requests are sent again after 250 ms, then 500 ms', async (t) => {
   t.equal(relay.count(Method.Allocate), 1);
   scheduler.advance(1);
   const second = await relay.nth(Method.Allocate, 1);
-  t.same(second.message.bytes, first.message.bytes, 'byte for byte the same');
+  t.same(second.message.bytes, first.message.bytes, 'the same bytes');
   scheduler.advance(500);
   await opening;
   t.equal(relay.count(Method.Allocate), 4, 'three tries of one transaction, then the signed one');
 });
 
-t.test('a lost answer is asked for again with the same transaction', async (t) => {
-  const { relay, open, scheduler } = await scene(t);
-  let lost = false;
-  relay.handler = ({ signed }) => {
-    if (signed === undefined || lost) return false;
-    lost = true;
-    return true;
-  };
-  const opening = open();
-  const signed = await relay.nth(Method.Allocate, 1);
-  scheduler.advance(500);
-  await opening;
-  const again = await relay.nth(Method.Allocate, 2);
-  t.same(again.message.transactionId, signed.message.transactionId);
-});
+t.test(
+  'a request whose response is lost is retransmitted with the same transaction id',
+  async (t) => {
+    const { relay, open, scheduler } = await scene(t);
+    let lost = false;
+    relay.handler = ({ signed }) => {
+      if (signed === undefined || lost) return false;
+      lost = true;
+      return true;
+    };
+    const opening = open();
+    const signed = await relay.nth(Method.Allocate, 1);
+    scheduler.advance(500);
+    await opening;
+    const again = await relay.nth(Method.Allocate, 2);
+    t.same(again.message.transactionId, signed.message.transactionId);
+  },
+);
 
-t.test('a silent relay is unreachable after 3 s, or as long as was asked for', async (t) => {
+t.test('a silent relay is unreachable after 3 s, or after openTimeoutMs', async (t) => {
   for (const [options, ms, requests] of [
     [{}, 3_000, 6],
     [{ openTimeoutMs: 500 }, 500, 1],
@@ -121,7 +124,7 @@ t.test('a silent relay is unreachable after 3 s, or as long as was asked for', a
   }
 });
 
-t.test('a round trip of nearly 3 s is long enough, challenge and all', async (t) => {
+t.test('a relay with a round trip of nearly 3 s can be used', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   const held: Uint8Array[] = [];
   relay.handler = (received) => {
@@ -140,14 +143,14 @@ t.test('a round trip of nearly 3 s is long enough, challenge and all', async (t)
   t.equal((await opening).state, 'allocated');
 });
 
-t.test('a time to open of no sense is refused', async (t) => {
+t.test('an invalid openTimeoutMs is refused', async (t) => {
   const { open } = await scene(t);
   for (const openTimeoutMs of [0, 499, 60_001, Number.NaN]) {
     t.match(await rejectionOf(open({ openTimeoutMs })), { code: 'ERR_TURNPIKE_CONFIG' });
   }
 });
 
-t.test('a relay that is not there is unreachable as soon as the network says so', async (t) => {
+t.test('ECONNREFUSED ends the attempt at once', async (t) => {
   const { relay, scheduler } = await scene(t);
   const probe = createSocket('udp4');
   await new Promise<void>((resolve) => probe.bind(0, '127.0.0.1', resolve));
@@ -159,7 +162,7 @@ t.test('a relay that is not there is unreachable as soon as the network says so'
   t.equal(scheduler.armed, 0);
 });
 
-t.test('each refusal says what it means', async (t) => {
+t.test('an error response rejects with its code', async (t) => {
   for (const code of [300, 400, 403, 437, 440, 442, 446, 486, 508]) {
     const { relay, open, scheduler } = await scene(t);
     relay.handler = (received) => {
@@ -173,7 +176,7 @@ t.test('each refusal says what it means', async (t) => {
   }
 });
 
-t.test('wrong credentials are told at once', async (t) => {
+t.test('a second 401 rejects with a message about the credentials', async (t) => {
   const { relay, open } = await scene(t);
   const grant = { ...relay.grant, password: 'wrong' };
   const error = await rejectionOf(open({ grant }));
@@ -181,13 +184,13 @@ t.test('wrong credentials are told at once', async (t) => {
   t.equal(relay.count(Method.Allocate), 2);
 });
 
-t.test('an address that cannot be bound is named', async (t) => {
+t.test('an address that cannot be bound rejects with its errno and address', async (t) => {
   const { open } = await scene(t);
   const error = await rejectionOf(open({ bind: transportAddress('192.0.2.77', 0) }));
   t.match(error, { code: 'ERR_TURNPIKE_BIND', errno: 'EADDRNOTAVAIL', address: '192.0.2.77:0' });
 });
 
-t.test('an answer without the NAT address is of no use', async (t) => {
+t.test('a success without XOR-MAPPED-ADDRESS rejects', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   relay.handler = (received) => {
     if (received.signed === undefined) return false;
@@ -198,15 +201,18 @@ t.test('an answer without the NAT address is of no use', async (t) => {
   t.equal(scheduler.armed, 0);
 });
 
-t.test('an answer that needs an unknown attribute fails (RFC 8489 section 6.3.3)', async (t) => {
-  const { relay, open } = await scene(t);
-  relay.handler = (received) => {
-    if (received.signed === undefined) return false;
-    relay.send(relay.success(received, (writer) => writer.u32(0x7fff, 1)));
-    return true;
-  };
-  t.match(await rejectionOf(open()), { code: 'ERR_TURNPIKE_STUN', message: /0x7fff/ });
-});
+t.test(
+  'a success with an unknown required attribute rejects (RFC 8489 section 6.3.3)',
+  async (t) => {
+    const { relay, open } = await scene(t);
+    relay.handler = (received) => {
+      if (received.signed === undefined) return false;
+      relay.send(relay.success(received, (writer) => writer.u32(0x7fff, 1)));
+      return true;
+    };
+    t.match(await rejectionOf(open()), { code: 'ERR_TURNPIKE_STUN', message: /0x7fff/ });
+  },
+);
 
 t.test('opening can be aborted at each stage', async (t) => {
   const { relay, open, scheduler } = await scene(t);
@@ -220,11 +226,11 @@ t.test('opening can be aborted at each stage', async (t) => {
   await relay.nth(Method.Allocate, 0);
   controller.abort();
   t.match(await opening, { code: 'ERR_TURNPIKE_ABORTED' });
-  t.equal(relay.count(Method.Refresh), 0, 'nothing was reserved, so nothing is given back');
+  t.equal(relay.count(Method.Refresh), 0, 'no close, since nothing was allocated');
   t.equal(scheduler.armed, 0);
 });
 
-t.test('an abort after the challenge gives the leg back', async (t) => {
+t.test('an abort after the challenge closes the leg', async (t) => {
   const { relay, open, scheduler } = await scene(t);
   relay.handler = ({ signed }) => signed !== undefined;
   const controller = new AbortController();

@@ -19,7 +19,7 @@ import { delivered, rejectionOf, until } from './support/until.js';
 
 const UNREACHABLE = new TurnpikeError('ERR_TURNPIKE_DIRECTORY_UNREACHABLE', 'nobody there');
 
-/** What happens at each attempt to connect. */
+/** The outcome of an attempt to connect. */
 type Attempt = 'connected' | 'never' | Error;
 
 async function lasting(t: Test, attempts: readonly Attempt[], reconnect: ReconnectOptions = {}) {
@@ -62,7 +62,7 @@ async function lasting(t: Test, attempts: readonly Attempt[], reconnect: Reconne
   return { relay, scheduler, opening, asked, states, state };
 }
 
-t.test('a connection that ends is replaced, and what is sent meanwhile is dropped', async (t) => {
+t.test('a lost connection is replaced, and payloads sent meanwhile are dropped', async (t) => {
   const { relay, scheduler, opening, states } = await lasting(t, ['connected', 'connected']);
   const peer = await opening;
   t.equal(peer.state, 'established');
@@ -86,7 +86,7 @@ t.test('a connection that ends is replaced, and what is sent meanwhile is droppe
   t.equal(scheduler.armed, 0);
 });
 
-t.test('payloads of all connections come in one iteration', async (t) => {
+t.test('one iteration has the payloads of all connections', async (t) => {
   const { relay, scheduler, opening, states } = await lasting(t, ['connected', 'connected']);
   const peer = await opening;
   const data = (text: string) => relay.send(encodeChannelData(relay.channel, Buffer.from(text)));
@@ -105,23 +105,26 @@ t.test('payloads of all connections come in one iteration', async (t) => {
   t.strictSame(got, ['one', 'two']);
 });
 
-t.test('no first connection is final, unless it was said otherwise', async (t) => {
-  const eager = await lasting(t, [UNREACHABLE]);
-  t.equal(await rejectionOf(eager.opening), UNREACHABLE);
-  t.equal(eager.state.releases, 2, 'nothing is kept');
-  const patient = await lasting(t, [UNREACHABLE, UNREACHABLE, 'connected'], { fromStart: true });
-  await delivered();
-  patient.scheduler.advance(250);
-  await delivered();
-  patient.scheduler.advance(500);
-  const peer = await patient.opening;
-  t.equal(peer.state, 'established');
-  const refused = new TurnpikeError('ERR_TURNPIKE_DIRECTORY', 'wrong key', { status: 401 });
-  const never = await lasting(t, [refused], { fromStart: true });
-  t.equal(await rejectionOf(never.opening), refused);
-});
+t.test(
+  'a failed first connection rejects, or with fromStart is tried again unless it was refused',
+  async (t) => {
+    const eager = await lasting(t, [UNREACHABLE]);
+    t.equal(await rejectionOf(eager.opening), UNREACHABLE);
+    t.equal(eager.state.releases, 2, 'the room is left');
+    const patient = await lasting(t, [UNREACHABLE, UNREACHABLE, 'connected'], { fromStart: true });
+    await delivered();
+    patient.scheduler.advance(250);
+    await delivered();
+    patient.scheduler.advance(500);
+    const peer = await patient.opening;
+    t.equal(peer.state, 'established');
+    const refused = new TurnpikeError('ERR_TURNPIKE_DIRECTORY', 'wrong key', { status: 401 });
+    const never = await lasting(t, [refused], { fromStart: true });
+    t.equal(await rejectionOf(never.opening), refused);
+  },
+);
 
-t.test('after a loss, what may pass is tried again ever later, a refusal is final', async (t) => {
+t.test('after a loss, attempts are repeated with growing waits until one is refused', async (t) => {
   const refused = new TurnpikeError('ERR_TURNPIKE_DIRECTORY', 'wrong key', { status: 403 });
   const failures = Array.from({ length: 7 }, () => UNREACHABLE);
   const { relay, scheduler, opening, states, state } = await lasting(t, [
@@ -145,12 +148,12 @@ t.test('after a loss, what may pass is tried again ever later, a refusal is fina
     states.map(({ attempt }) => attempt),
     [1, 2, 3, 4, 5, 6, 7, 8],
   );
-  t.ok(state.releases >= 8, 'each failed attempt enters the room anew');
+  t.ok(state.releases >= 8, 'each failed attempt enters the room again');
   t.match(await rejectionOf(peer[Symbol.asyncIterator]().next()), refused);
   t.equal(scheduler.armed, 0);
 });
 
-t.test('a loss that lasts is given up, whatever it waits for', async (t) => {
+t.test('a loss that lasts for giveUpMs closes the peer', async (t) => {
   for (const attempts of [
     ['connected', 'never'],
     ['connected', UNREACHABLE, UNREACHABLE, UNREACHABLE],
@@ -172,7 +175,7 @@ t.test('a loss that lasts is given up, whatever it waits for', async (t) => {
   }
 });
 
-t.test('a relay that did not answer is avoided, once', async (t) => {
+t.test('a relay that did not answer is avoided in one attempt', async (t) => {
   const { scheduler, opening, asked, states } = await lasting(t, [
     'connected',
     UNREACHABLE,
@@ -191,7 +194,7 @@ t.test('a relay that did not answer is avoided, once', async (t) => {
   t.strictSame(asked, [[], [id], []]);
 });
 
-t.test('connections that are lost at once are waited between, ever longer', async (t) => {
+t.test('the waits grow while connections are lost soon after they were made', async (t) => {
   const { relay, scheduler, opening, asked, states } = await lasting(
     t,
     Array.from({ length: 6 }, () => 'connected' as const),
@@ -207,13 +210,17 @@ t.test('connections that are lost at once are waited between, ever longer', asyn
   t.strictSame(
     states.map(({ waitMs }) => waitMs),
     [250, 500, 1_000, 2_000, 250],
-    'until one lasted',
+    'reset after a connection that lasted',
   );
-  t.strictSame(asked.slice(0, 4), [[], [], ['fra-1'], ['fra-1']], 'and elsewhere');
+  t.strictSame(
+    asked.slice(0, 4),
+    [[], [], ['fra-1'], ['fra-1']],
+    'the relay is avoided after two losses',
+  );
 });
 
 t.test(
-  'a relay at which connections are lost again and again is avoided for a while',
+  'a relay at which two connections were lost by network faults is avoided for AVOIDED_MS',
   async (t) => {
     const clock = new FakeScheduler();
     const losses = new ConnectionLosses(clock);
@@ -233,7 +240,7 @@ t.test(
   },
 );
 
-t.test('an attempt that failed leaves the name of the peer in its room', async (t) => {
+t.test('a failed attempt enters the room again with the same member name', async (t) => {
   const fake = await fakeRendezvous(t);
   const scheduler = new FakeScheduler();
   const joining = Peer.join({
@@ -260,7 +267,7 @@ t.test('an attempt that failed leaves the name of the peer in its room', async (
   await joining;
 });
 
-t.test('close() ends it at any moment, and nothing is left', async (t) => {
+t.test('close() ends the peer in every state and leaves no timer', async (t) => {
   const because = new TurnpikeError('ERR_TURNPIKE_CLOSED', 'because');
   for (const attempts of [
     ['connected'],
@@ -294,7 +301,7 @@ t.test('the first connection can be aborted', async (t) => {
   t.match(await rejectionOf(joining), { code: 'ERR_TURNPIKE_ABORTED' });
 });
 
-t.test('two peers of a room find each other again', async (t) => {
+t.test('two peers of a room are connected again after reconnect()', async (t) => {
   const system = await cluster(t);
   const options = { directoryUrl: system.directory.url, apiKey: API_KEY, room: 'again' };
   const join = () => Peer.join({ ...options, region: 'west', reconnect: { giveUpMs: 20_000 } });
@@ -311,7 +318,7 @@ t.test('two peers of a room find each other again', async (t) => {
   t.equal(String((await arrived)[0]), 'hello again');
 });
 
-t.test('an option of no sense is refused', async (t) => {
+t.test('an invalid reconnect option is refused', async (t) => {
   const options = { directoryUrl: 'http://127.0.0.1:1', apiKey: API_KEY, room: 'x' };
   for (const reconnect of ['yes', 1, null, { giveUpMs: 0 }, { giveUp: 1 }, { fromStart: 'no' }]) {
     const joining = Peer.join({ ...options, reconnect } as never);

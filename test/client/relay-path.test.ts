@@ -8,7 +8,7 @@ import { sourceTo } from '../../src/client/relay-socket.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 import { delivered, until } from './support/until.js';
 
-/** Paths to one relay over a network that the test sets. */
+/** Opens paths to one relay over a fake network. */
 async function pathsOf(t: Test, count: number, bind?: string) {
   const relay = createSocket('udp4').bind(0, '127.0.0.1');
   await once(relay, 'listening');
@@ -24,7 +24,7 @@ async function pathsOf(t: Test, count: number, bind?: string) {
   });
   let suspicions = 0;
   const lost: unknown[] = [];
-  // Somebody looks already, so that what comes now is no news to the watch.
+  // The watch has a listener already, so the address that is added now is not a change for it.
   t.teardown(network.listen({ onLook: () => {}, onWake: () => {} }));
   host.addresses.add('127.0.0.1');
   for (let n = 0; n < count; n += 1) {
@@ -50,32 +50,38 @@ async function pathsOf(t: Test, count: number, bind?: string) {
   return { host, look, scheduler, lost, suspicions: () => suspicions };
 }
 
-t.test('an interface that has nothing to do with it makes nobody ask', async (t) => {
-  const { host, look, suspicions } = await pathsOf(t, 100);
-  await look();
-  host.addresses.add('172.17.0.1');
-  await look();
-  host.addresses.delete('172.17.0.1');
-  await look();
-  t.equal(suspicions(), 0);
-  t.equal(host.routes, 3, 'one look at the route to one relay, for all');
-});
+t.test(
+  'a change of an interface that is not on the route causes no check of the relay',
+  async (t) => {
+    const { host, look, suspicions } = await pathsOf(t, 100);
+    await look();
+    host.addresses.add('172.17.0.1');
+    await look();
+    host.addresses.delete('172.17.0.1');
+    await look();
+    t.equal(suspicions(), 0);
+    t.equal(host.routes, 3, 'one route lookup per relay for all paths');
+  },
+);
 
-t.test('another route to the relay makes all ask, in turn', async (t) => {
-  const { host, look, suspicions } = await pathsOf(t, 100);
-  await look();
-  host.source = '192.0.2.9';
-  await look();
-  t.equal(suspicions(), 1, 'the first at once');
-  await look(50);
-  t.ok(suspicions() > 25 && suspicions() < 75);
-  await look(100);
-  t.equal(suspicions(), 100);
-  await look();
-  t.equal(suspicions(), 100, 'once');
-});
+t.test(
+  'a change of the route to the relay causes a check by each path, one after the other',
+  async (t) => {
+    const { host, look, suspicions } = await pathsOf(t, 100);
+    await look();
+    host.source = '192.0.2.9';
+    await look();
+    t.equal(suspicions(), 1, 'the first at once');
+    await look(50);
+    t.ok(suspicions() > 25 && suspicions() < 75);
+    await look(100);
+    t.equal(suspicions(), 100);
+    await look();
+    t.equal(suspicions(), 100, 'once');
+  },
+);
 
-t.test('a socket that is bound has no other source', async (t) => {
+t.test('a change of the route does not affect a bound socket', async (t) => {
   const { host, look, suspicions } = await pathsOf(t, 1, '127.0.0.1');
   host.source = '192.0.2.9';
   await look();
@@ -83,13 +89,13 @@ t.test('a socket that is bound has no other source', async (t) => {
 });
 
 t.test(
-  'an address that came after the last look, and goes before the next, is missed',
+  'the loss of an address that was added and removed between two looks is reported',
   async (t) => {
     const { host, look, lost } = await pathsOf(t, 1);
     host.addresses.delete('127.0.0.1');
     for (let n = 0; n < 3; n += 1) {
       await look();
-      t.strictSame(lost, [], 'it may come back');
+      t.strictSame(lost, [], 'not yet: it may return');
     }
     await until('it was lost', () => {
       void look();
@@ -99,7 +105,7 @@ t.test(
   },
 );
 
-t.test('link-local addresses are known as sockets spell them', async (t) => {
+t.test('link-local addresses are written as sockets write them', async (t) => {
   const [local] = [...hostAddresses()].filter((address) => address.includes('%'));
   if (local === undefined) {
     t.notOk([...hostAddresses()].some((address) => address.startsWith('fe80:')));
@@ -108,7 +114,7 @@ t.test('link-local addresses are known as sockets spell them', async (t) => {
   t.equal(await sourceTo({ address: local, port: 9 }), local);
 });
 
-t.test('a datagram that is too long, or a full buffer, says nothing of the way', async (t) => {
+t.test('send errors of size or buffers do not indicate a lost route', async (t) => {
   const error = (code: string) => Object.assign(new Error(code), { code });
   for (const code of ['EMSGSIZE', 'ENOBUFS', 'EAGAIN']) t.ok(isPassing(error(code)), code);
   for (const code of ['ENETUNREACH', 'EADDRNOTAVAIL', 'EPERM']) t.notOk(isPassing(error(code)));

@@ -10,7 +10,7 @@ import { rejectionOf, until } from './support/until.js';
 const WEST = { region: 'west' };
 const EAST = { region: 'east' };
 
-/** Two peers with a connection that the directory made for them, not yet connected. */
+/** Opens two peers of one connection without connecting them. */
 async function allocated(
   { client }: Cluster,
   hints: readonly [PeerHints, PeerHints],
@@ -34,7 +34,7 @@ async function established(
   return [a, b];
 }
 
-/** Sends numbered messages both ways, a few at a time, and waits for all of them. */
+/** Sends numbered messages both ways, one pair at a time, and waits for each. */
 async function chatter(t: Test, [a, b]: readonly [Peer, Peer], messages: number): Promise<void> {
   const got = { a: new Set<number>(), b: new Set<number>() };
   a.on('message', (payload) => got.a.add(Buffer.from(payload).readUInt32BE(0)));
@@ -52,7 +52,7 @@ async function chatter(t: Test, [a, b]: readonly [Peer, Peer], messages: number)
 const system = await cluster(t);
 const [west, east] = system.relays;
 
-t.test('two peers talk through two relays, with either integrity', async (t) => {
+t.test('two peers exchange data through two relays, with either integrity', async (t) => {
   for (const integrity of ['sha256', 'sha1'] as const) {
     const [a, b] = await established(system, [WEST, EAST], { integrity });
     t.equal(a.grant.relay.id, west.id);
@@ -65,14 +65,14 @@ t.test('two peers talk through two relays, with either integrity', async (t) => 
   }
 });
 
-t.test('two peers talk through one relay', async (t) => {
+t.test('two peers exchange data through one relay', async (t) => {
   const [a, b] = await established(system, [WEST, WEST]);
   t.equal(a.grant.relay.id, b.grant.relay.id);
   await chatter(t, [a, b], 100);
   await Promise.all([a.close(), b.close()]);
 });
 
-t.test('an IPv6 peer talks with an IPv4 peer', async (t) => {
+t.test('an IPv6 peer exchanges data with an IPv4 peer', async (t) => {
   const [a, b] = await established(system, [
     { ...WEST, family: 6 },
     { ...EAST, family: 4 },
@@ -92,7 +92,7 @@ t.test('the largest payload arrives whole', async (t) => {
   await Promise.all([a.close(), b.close()]);
 });
 
-t.test('addresses that do not match are refused, and may be corrected', async (t) => {
+t.test('addresses that do not match get 403, and a corrected connect() succeeds', async (t) => {
   const [a, b] = await allocated(system, [WEST, EAST]);
   const wrong = rejectionOf(a.connect(transportAddress('203.0.113.1', 9)));
   const right = rejectionOf(b.connect(a.mappedAddress));
@@ -103,7 +103,7 @@ t.test('addresses that do not match are refused, and may be corrected', async (t
   await Promise.all([a.close(), b.close()]);
 });
 
-t.test('a wrong password is refused', async (t) => {
+t.test('a wrong password gets 401', async (t) => {
   const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
   const grant = { ...grants[0], password: 'wrong' };
   t.match(await rejectionOf(Peer.open({ grant })), {
@@ -112,7 +112,7 @@ t.test('a wrong password is refused', async (t) => {
   });
 });
 
-t.test('an unknown peer relay is refused', async (t) => {
+t.test('an unknown peer relay gets 403', async (t) => {
   const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
   const grant = { ...grants[0], peerRelay: transportAddress('203.0.113.1', 3478) };
   t.match(await rejectionOf(Peer.open({ grant })), {
@@ -121,7 +121,7 @@ t.test('an unknown peer relay is refused', async (t) => {
   });
 });
 
-t.test('a leg is held by one socket', async (t) => {
+t.test('a second socket for a leg gets 437 until the first has closed it', async (t) => {
   const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
   const first = await Peer.open({ grant: grants[0] });
   t.match(await rejectionOf(Peer.open({ grant: grants[0] })), {
@@ -130,11 +130,11 @@ t.test('a leg is held by one socket', async (t) => {
   });
   await first.close();
   const second = await Peer.open({ grant: grants[0] });
-  t.equal(second.state, 'allocated', 'and by another once that has given it back');
+  t.equal(second.state, 'allocated', 'after the first has closed it');
   await second.close();
 });
 
-t.test('a peer hears at once that the other one was given another port by its NAT', async (t) => {
+t.test('a change of one peer’s NAT mapping closes both peers at once', async (t) => {
   const { grants } = await system.client.createConnection({ peers: [WEST, EAST] });
   const [first, second] = grants;
   const nat = await rebindingNat(t, second.relay);
@@ -147,7 +147,7 @@ t.test('a peer hears at once that the other one was given another port by its NA
   await nat.rebind();
   const closed = Promise.all([once(a, 'close'), once(b, 'close')]);
   scheduler.advance(2_000);
-  // Far sooner than anything else could end it: the leg's lifetime is 600 s.
+  // Nothing else ends the connection so soon: the leg's lifetime is 600 s.
   await until('both are closed', () => a.state === 'closed' && b.state === 'closed');
   const [[ofA], [ofB]] = await closed;
   t.match(ofA, { code: 'ERR_TURNPIKE_CLOSED', stunCode: 437, cause: undefined });
@@ -159,7 +159,7 @@ t.test('a peer hears at once that the other one was given another port by its NA
   });
 });
 
-t.test('a relay that closes tells its peers', async (t) => {
+t.test('a relay that closes sends Closed to its peers', async (t) => {
   const [a, b] = await established(system, [WEST, EAST]);
   const closed = Promise.all([once(a, 'close'), once(b, 'close')]);
   await west.close();

@@ -19,7 +19,7 @@ interface RoomScene {
   readonly member: FakeMember;
 }
 
-/** A member of a room, joined; gone when the test ends. */
+/** Opens a rendezvous that has joined a room; the end of the test closes it. */
 async function inRoom(t: Test, options: Partial<RendezvousOptions> = {}): Promise<RoomScene> {
   const fake = await fakeRendezvous(t);
   const scheduler = new FakeScheduler();
@@ -34,44 +34,47 @@ async function inRoom(t: Test, options: Partial<RendezvousOptions> = {}): Promis
   return { fake, scheduler, rendezvous, member: await nthMember(fake, 0) };
 }
 
-/** The nth socket, once it has joined. */
+/** Waits until the nth socket has joined, and returns it. */
 async function nthMember(fake: FakeRendezvous, n: number): Promise<FakeMember> {
   await until(`socket ${n} joined`, () => (fake.members[n]?.of('join').length ?? 0) > 0);
   return fake.members[n] as FakeMember;
 }
 
-t.test('a member joins with its room, its own random name and its hints', async (t) => {
+t.test('a join has the room, a random member name and the hints', async (t) => {
   const { member } = await inRoom(t, { hints: { region: 'fra' } });
   t.match(member.messages, [
     { type: 'join', room: 'lunch', member: /^[\w-]{16,64}$/, peer: { region: 'fra' } },
   ]);
 });
 
-t.test('families are measured toward the relays, and taken back once in vain', async (t) => {
-  const fake = await fakeRendezvous(t);
-  fake.relays = [transportAddress('127.0.0.1', 3_478)];
-  const options = { directoryUrl: fake.url, apiKey: API_KEY, room: 'lunch' };
-  const noFamily = { type: 'error', code: 'no-relay', message: 'none', reason: 'no-family' };
-  const joinsOf = async (hints: RendezvousOptions['hints'], n: number, joins: number) => {
-    const rendezvous = await Rendezvous.open({ ...options, hints });
-    t.teardown(() => rendezvous.close());
-    const retrying: unknown[] = [];
-    rendezvous.on('retrying', (error) => retrying.push(error.message));
-    const member = await nthMember(fake, n);
-    member.send(noFamily);
-    member.send(noFamily);
-    await until('it was told', () => retrying.length > 0 && member.of('join').length === joins);
-    return { joins: member.of('join').map(({ peer }) => peer), retrying };
-  };
-  const measured = await joinsOf({ region: 'fra' }, 0, 2);
-  t.match(measured.joins[0], { region: 'fra', families: [4] });
-  t.strictSame(measured.joins.slice(1), [{ region: 'fra' }]);
-  t.ok(measured.retrying.length > 0, 'the second time it is told, and waits');
-  const given = await joinsOf({ families: [4] }, 1, 1);
-  t.strictSame(given.joins, [{ families: [4] }], 'what the application said stays');
-});
+t.test(
+  'measured families are sent as a hint, and left out after the error no-family',
+  async (t) => {
+    const fake = await fakeRendezvous(t);
+    fake.relays = [transportAddress('127.0.0.1', 3_478)];
+    const options = { directoryUrl: fake.url, apiKey: API_KEY, room: 'lunch' };
+    const noFamily = { type: 'error', code: 'no-relay', message: 'none', reason: 'no-family' };
+    const joinsOf = async (hints: RendezvousOptions['hints'], n: number, joins: number) => {
+      const rendezvous = await Rendezvous.open({ ...options, hints });
+      t.teardown(() => rendezvous.close());
+      const retrying: unknown[] = [];
+      rendezvous.on('retrying', (error) => retrying.push(error.message));
+      const member = await nthMember(fake, n);
+      member.send(noFamily);
+      member.send(noFamily);
+      await until('it was told', () => retrying.length > 0 && member.of('join').length === joins);
+      return { joins: member.of('join').map(({ peer }) => peer), retrying };
+    };
+    const measured = await joinsOf({ region: 'fra' }, 0, 2);
+    t.match(measured.joins[0], { region: 'fra', families: [4] });
+    t.strictSame(measured.joins.slice(1), [{ region: 'fra' }]);
+    t.ok(measured.retrying.length > 0, 'the second error is reported');
+    const given = await joinsOf({ families: [4] }, 1, 1);
+    t.strictSame(given.joins, [{ families: [4] }], 'families of the application stay');
+  },
+);
 
-t.test('a connection is introduced and the addresses are exchanged', async (t) => {
+t.test('next() resolves with a connection, over which addresses are exchanged', async (t) => {
   const { rendezvous, member } = await inRoom(t);
   let waited = 0;
   rendezvous.on('waiting', () => {
@@ -97,16 +100,16 @@ t.test('a connection is introduced and the addresses are exchanged', async (t) =
   t.equal(introduction.complete, true);
 });
 
-t.test('an address that comes early is kept', async (t) => {
+t.test('an address that arrives before next() is kept', async (t) => {
   const { rendezvous, member } = await inRoom(t);
   member.sendConnection('a');
   member.send({ type: 'address', connectionId: 'a'.repeat(32), ...THEIRS });
   const introduction = await rendezvous.next();
   t.strictSame(await introduction.peerAddress(), THEIRS);
-  t.equal(member.of('join').length, 1, 'the connection was there already');
+  t.equal(member.of('join').length, 1, 'no second join');
 });
 
-t.test('next() asks again on the same socket', async (t) => {
+t.test('next() joins again on the same socket', async (t) => {
   const { rendezvous, member } = await inRoom(t);
   member.sendConnection('a');
   const first = await rendezvous.next();
@@ -116,10 +119,10 @@ t.test('next() asks again on the same socket', async (t) => {
   t.strictSame(again, join);
   member.sendConnection('b');
   t.equal((await coming).grant.connectionId, 'b'.repeat(32));
-  t.equal(first.over.aborted, true, 'the newer one replaces it');
+  t.equal(first.over.aborted, true, 'the newer connection replaces it');
 });
 
-t.test('a connection is over when the other side left or wants another', async (t) => {
+t.test('a connection is over when the other peer leaves or asks for another one', async (t) => {
   const { rendezvous, member } = await inRoom(t);
   member.sendConnection('a');
   const left = await rendezvous.next();
@@ -128,7 +131,7 @@ t.test('a connection is over when the other side left or wants another', async (
   t.match(await rejectionOf(left.peerAddress()), { code: 'ERR_TURNPIKE_RENDEZVOUS' });
   member.sendConnection('b');
   const second = await rendezvous.next();
-  t.equal(member.of('join').length, 1, 'the directory knew that we are ready');
+  t.equal(member.of('join').length, 1, 'no second join, since the member is ready');
   member.send({ type: 'peer-ready' });
   await until('it is over', () => second.over.aborted);
 });
@@ -147,7 +150,7 @@ t.test('peer-ready is ignored between a join and its connection', async (t) => {
   await coming;
 });
 
-t.test('a lost socket is opened again, with the same name, when it is needed', async (t) => {
+t.test('a lost socket is opened again with the same member name while next() waits', async (t) => {
   const { fake, rendezvous, member, scheduler } = await inRoom(t);
   const coming = rendezvous.next();
   fake.refuse = { status: 503, body: '{"code":"socket-limit"}' };
@@ -162,7 +165,7 @@ t.test('a lost socket is opened again, with the same name, when it is needed', a
   t.equal((await coming).grant.connectionId, 'a'.repeat(32));
 });
 
-t.test('a lost socket ends a connection whose addresses are not exchanged', async (t) => {
+t.test('a lost socket ends a connection before the exchange of addresses', async (t) => {
   const { rendezvous, member } = await inRoom(t);
   member.sendConnection('a');
   const introduction = await rendezvous.next();
@@ -172,7 +175,7 @@ t.test('a lost socket ends a connection whose addresses are not exchanged', asyn
   t.match(await waiting, { code: 'ERR_TURNPIKE_RENDEZVOUS' });
 });
 
-t.test('a lost socket does not end a connection that needs it no more', async (t) => {
+t.test('a lost socket does not end a connection after the exchange of addresses', async (t) => {
   const { fake, rendezvous, member } = await inRoom(t);
   member.sendConnection('a');
   member.send({ type: 'address', connectionId: 'a'.repeat(32), ...THEIRS });
@@ -185,7 +188,7 @@ t.test('a lost socket does not end a connection that needs it no more', async (t
   t.equal((await coming).grant.role, 1);
 });
 
-t.test('a directory that is silent for 15 s is left', async (t) => {
+t.test('a socket that is silent for 15 s is replaced', async (t) => {
   const { fake, rendezvous, member, scheduler } = await inRoom(t);
   const coming = rendezvous.next();
   scheduler.advance(14_000);
@@ -199,28 +202,31 @@ t.test('a directory that is silent for 15 s is left', async (t) => {
   await coming;
 });
 
-t.test('a socket is tried at once when the host comes back from elsewhere', async (t) => {
-  const { fake, rendezvous, member, scheduler } = await inRoom(t);
-  const coming = rendezvous.next();
-  const wake = () => {
-    scheduler.skip(0, 60_000);
-    scheduler.advance(NETWORK_LOOK_MS);
-  };
-  wake();
-  await member.pinged(1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  scheduler.advance(WEB_SOCKET_LIMITS.probeMs + 1_000);
-  t.equal(fake.members.length, 1, 'it answered');
-  member.freeze();
-  wake();
-  scheduler.advance(WEB_SOCKET_LIMITS.probeMs);
-  const second = await nthMember(fake, 1);
-  t.equal(second.of('join')[0]?.member, member.of('join')[0]?.member);
-  second.sendConnection('a');
-  await coming;
-});
+t.test(
+  'a pause of the host causes a ping, and a socket that does not answer is replaced',
+  async (t) => {
+    const { fake, rendezvous, member, scheduler } = await inRoom(t);
+    const coming = rendezvous.next();
+    const wake = () => {
+      scheduler.skip(0, 60_000);
+      scheduler.advance(NETWORK_LOOK_MS);
+    };
+    wake();
+    await member.pinged(1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    scheduler.advance(WEB_SOCKET_LIMITS.probeMs + 1_000);
+    t.equal(fake.members.length, 1, 'not after a pong');
+    member.freeze();
+    wake();
+    scheduler.advance(WEB_SOCKET_LIMITS.probeMs);
+    const second = await nthMember(fake, 1);
+    t.equal(second.of('join')[0]?.member, member.of('join')[0]?.member);
+    second.sendConnection('a');
+    await coming;
+  },
+);
 
-t.test('what the directory cannot give now is reported and waited for', async (t) => {
+t.test('no-relay is reported as retrying, and next() waits on', async (t) => {
   const { rendezvous, member } = await inRoom(t);
   const coming = rendezvous.next();
   const retrying = new Promise((resolve) => rendezvous.once('retrying', resolve));
@@ -230,7 +236,7 @@ t.test('what the directory cannot give now is reported and waited for', async (t
   await coming;
 });
 
-t.test('an expired room and a directory that stops are entered anew', async (t) => {
+t.test('after room-expired and shutting-down the room is entered again', async (t) => {
   for (const code of ['room-expired', 'shutting-down']) {
     const { fake, rendezvous, member } = await inRoom(t);
     const coming = rendezvous.next();
@@ -262,7 +268,7 @@ t.test('a malformed connection ends the rendezvous', async (t) => {
   t.match(await coming, { code: 'ERR_TURNPIKE_DIRECTORY' });
 });
 
-t.test('opening reports what is wrong', async (t) => {
+t.test('open() rejects with the cause', async (t) => {
   const fake = await fakeRendezvous(t);
   const options = { apiKey: API_KEY, room: 'lunch' };
   fake.refuse = { status: 401, body: '{"code":"unauthorized","detail":"unknown key"}' };
@@ -280,7 +286,7 @@ t.test('opening reports what is wrong', async (t) => {
   });
 });
 
-t.test('an open can be aborted while the directory does not answer', async (t) => {
+t.test('open() can be aborted while the directory does not answer', async (t) => {
   const fake = await fakeRendezvous(t);
   const controller = new AbortController();
   const opening = rejectionOf(

@@ -10,11 +10,11 @@ import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 
 const sum = (waits: readonly number[]) => waits.reduce((total, wait) => total + wait, 0);
 
-t.test('the waits of RFC 8489 section 6.2.1', async (t) => {
+t.test('standardWaitsMs has the waits of RFC 8489 section 6.2.1', async (t) => {
   t.strictSame(standardWaitsMs(500), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 8_000]);
 });
 
-t.test('Connect is never more than 1 s apart and ends after 30 s and a grace', async (t) => {
+t.test('the waits of Connect are at most 1 s and end after 30 s and a grace', async (t) => {
   for (const [rtoMs, elapsedMs] of [
     [500, 0],
     [500, 12_345],
@@ -31,11 +31,11 @@ t.test('Connect is never more than 1 s apart and ends after 30 s and a grace', a
   }
 });
 
-t.test('closing takes at most 2 s', async (t) => {
+t.test('the waits of a close add up to 2 s', async (t) => {
   t.equal(sum(closeWaitsMs()), 2_000);
 });
 
-t.test('the timeout follows the round trip, but not under 500 ms', async (t) => {
+t.test('the RTO follows the round trip and is at least 500 ms', async (t) => {
   const roundTrip = new RelayRoundTrip();
   t.equal(roundTrip.smoothedMs, undefined);
   t.equal(roundTrip.rtoMs, 500);

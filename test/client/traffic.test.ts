@@ -14,7 +14,7 @@ async function closeOf(peer: Peer): Promise<TurnpikeError | undefined> {
   return (await once(peer, 'close'))[0];
 }
 
-/** The names of what a peer says about its relay. */
+/** Records the names of a peer's events about its relay. */
 function sayings(peer: Peer): string[] {
   const said: string[] = [];
   for (const name of ['unresponsive', 'responsive', 'close'] as const) {
@@ -25,10 +25,10 @@ function sayings(peer: Peer): string[] {
 
 const data = (relay: FakeRelay) => encodeChannelData(relay.channel, Buffer.from('data'));
 
-/** A bare Closed indication: anybody can make one. */
+/** Makes a Closed indication without integrity, which anybody can send. */
 const hint = () => new MessageWriter('indication', Method.Closed, new Uint8Array(12)).finish();
 
-t.test('with traffic a relay that does not answer is noticed within 5 s', async (t) => {
+t.test('a relay that does not answer under traffic closes the peer after 5 s', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   await pass(scheduler, 10_000);
@@ -52,37 +52,40 @@ t.test('with traffic a relay that does not answer is noticed within 5 s', async 
   t.equal(scheduler.armed, 0);
 });
 
-t.test('so it is when data came and stopped: a peer that only receives', async (t) => {
+t.test('so does a relay whose data stops, for a peer that only receives', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   for (let n = 0; n < 20; n += 1) {
     relay.send(data(relay));
     await pass(scheduler, 250);
   }
-  t.equal(relay.count(Method.Refresh), 0, 'data is a sign of life');
+  t.equal(relay.count(Method.Refresh), 0, 'no Refresh while data arrives');
   relay.handler = () => true;
   const closed = closeOf(peer);
   await pass(scheduler, 5_000);
   t.match(await closed, { reason: 'relay-unresponsive' });
 });
 
-t.test('a brief outage is told, and survived', async (t) => {
-  const { relay, establish, scheduler } = await scene(t);
-  const peer = await establish();
-  const said = sayings(peer);
-  relay.handler = () => true;
-  peer.send(Buffer.from('anyone?'));
-  await pass(scheduler, 4_000);
-  t.equal(peer.relayResponsive, false);
-  relay.handler = () => false;
-  await pass(scheduler, 500);
-  await until('it answered', () => peer.relayResponsive);
-  await pass(scheduler, 10_000);
-  t.strictSame(said, ['unresponsive', 'responsive']);
-  t.equal(peer.state, 'established');
-});
+t.test(
+  'a short outage emits unresponsive and responsive, and the connection continues',
+  async (t) => {
+    const { relay, establish, scheduler } = await scene(t);
+    const peer = await establish();
+    const said = sayings(peer);
+    relay.handler = () => true;
+    peer.send(Buffer.from('anyone?'));
+    await pass(scheduler, 4_000);
+    t.equal(peer.relayResponsive, false);
+    relay.handler = () => false;
+    await pass(scheduler, 500);
+    await until('it answered', () => peer.relayResponsive);
+    await pass(scheduler, 10_000);
+    t.strictSame(said, ['unresponsive', 'responsive']);
+    t.equal(peer.state, 'established');
+  },
+);
 
-t.test('data from the relay, too, ends the doubt', async (t) => {
+t.test('data from the relay makes it responsive again', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   const said = sayings(peer);
@@ -96,7 +99,7 @@ t.test('data from the relay, too, ends the doubt', async (t) => {
   t.strictSame(said, ['unresponsive', 'responsive']);
 });
 
-t.test('a peer that only sends asks every other second, and lives', async (t) => {
+t.test('a peer that only sends checks its relay about every two seconds', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   const said = sayings(peer);
@@ -109,16 +112,16 @@ t.test('a peer that only sends asks every other second, and lives', async (t) =>
   t.strictSame(said, []);
 });
 
-t.test('an idle leg asks no more than before', async (t) => {
+t.test('an idle peer sends a Refresh every 30 s and something every 15 s', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   await establish();
   await pass(scheduler, 120_000);
   const [refreshes, signs] = [relay.count(Method.Refresh), relay.count(Method.Binding)];
   t.ok(refreshes >= 3 && refreshes <= 4, `${refreshes} Refreshes, one every 30 s`);
-  t.ok(signs + refreshes >= 7 && signs + refreshes <= 8, `${signs} more, something every 15 s`);
+  t.ok(signs + refreshes >= 7 && signs + refreshes <= 8, `${signs} indications`);
 });
 
-t.test('while data comes in, something is sent each second', async (t) => {
+t.test('a peer that receives data sends something each second', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   for (let n = 0; n < 40; n += 1) {
@@ -132,12 +135,12 @@ t.test('while data comes in, something is sent each second', async (t) => {
     peer.send(Buffer.from('talking'));
     await pass(scheduler, 250);
   }
-  t.equal(relay.count(Method.Binding), signs, 'data of ours is one as well');
+  t.equal(relay.count(Method.Binding), signs, 'no indication while the peer sends data');
   await pass(scheduler, 14_000);
-  t.ok(relay.count(Method.Binding) <= signs + 3, 'and when it stops, there are few');
+  t.ok(relay.count(Method.Binding) <= signs + 3, 'few after the data has stopped');
 });
 
-t.test('so it is for sparse data, and for a single packet', async (t) => {
+t.test('a peer sends signs of life also for sparse data and for a single packet', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   await establish();
   const signs = () => relay.count(Method.Binding) + relay.count(Method.Refresh);
@@ -147,7 +150,7 @@ t.test('so it is for sparse data, and for a single packet', async (t) => {
   t.equal(signs(), 1, 'one within the second');
   await pass(scheduler, 4_000);
   const single = signs();
-  t.ok(single >= 3 && single <= 5, `${single} in all, as some may be lost`);
+  t.ok(single >= 3 && single <= 5, `${single} in total, since some may be lost`);
   for (let n = 0; n < 10; n += 1) {
     relay.send(data(relay));
     await pass(scheduler, 3_000);
@@ -156,7 +159,7 @@ t.test('so it is for sparse data, and for a single packet', async (t) => {
   t.ok(sparse >= 28 && sparse <= 42, `${sparse} in 30 s with a packet each 3 s`);
 });
 
-t.test('a relay that reminds gets signs of life, at most four a second', async (t) => {
+t.test('reminders of the relay are answered with at most four indications a second', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   const reminder = () =>
@@ -170,13 +173,13 @@ t.test('a relay that reminds gets signs of life, at most four a second', async (
     await pass(scheduler, 50);
   }
   const signs = relay.count(Method.Binding);
-  t.ok(signs >= 35 && signs <= 42, `${signs} in 10 s, whoever sends them`);
+  t.ok(signs >= 35 && signs <= 42, `${signs} in 10 s`);
   await pass(scheduler, 14_000);
-  t.ok(relay.count(Method.Binding) - signs <= 7, 'and it is over soon');
+  t.ok(relay.count(Method.Binding) - signs <= 7, 'few after the last reminder');
   t.strictSame(peer.stats().ignored, {});
 });
 
-t.test('Allocate and Connect promise that', async (t) => {
+t.test('Allocate and Connect have LIVENESS of 1 s', async (t) => {
   const { relay, establish } = await scene(t);
   await establish();
   for (const method of [Method.Allocate, Method.Connect]) {
@@ -185,7 +188,7 @@ t.test('Allocate and Connect promise that', async (t) => {
   }
 });
 
-t.test('a bare Closed indication is looked into, at most once a second', async (t) => {
+t.test('Closed without integrity causes at most one Refresh a second', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   const said = sayings(peer);
@@ -199,7 +202,7 @@ t.test('a bare Closed indication is looked into, at most once a second', async (
   t.equal(peer.state, 'established');
 });
 
-t.test('where it is true, the connection ends and says why', async (t) => {
+t.test('the connection ends if that Refresh gets 437', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   relay.handler = (received) => {
@@ -219,7 +222,7 @@ t.test('where it is true, the connection ends and says why', async (t) => {
   });
 });
 
-t.test('a hint before the connection is there, or after it, changes nothing', async (t) => {
+t.test('Closed without integrity before the connection causes no Refresh', async (t) => {
   const { relay, open } = await scene(t);
   const peer = await open();
   relay.send(hint());
@@ -227,11 +230,11 @@ t.test('a hint before the connection is there, or after it, changes nothing', as
   t.equal(relay.count(Method.Refresh), 0);
 });
 
-t.test('a host that stood still asks again before it gives up', async (t) => {
+t.test('after a pause of the host the relay is checked again before the peer closes', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   peer.send(Buffer.from('last'));
-  // The process was stopped for a minute: its timers are late, and the answers unread.
+  // The process was stopped for a minute, so timers are late and answers unread.
   scheduler.skip(60_000);
   await delivered();
   await pass(scheduler, 10_000);
@@ -239,7 +242,7 @@ t.test('a host that stood still asks again before it gives up', async (t) => {
   t.ok(relay.count(Method.Refresh) >= 1);
 });
 
-t.test('after a sleep the relay is asked at once', async (t) => {
+t.test('after a sleep of the host the relay is checked at once', async (t) => {
   for (const [wallMs, monotonicMs] of [
     [3_600_000, 0],
     [10_000, 10_000],
@@ -250,11 +253,11 @@ t.test('after a sleep the relay is asked at once', async (t) => {
     t.equal(relay.count(Method.Refresh), 0);
     scheduler.skip(monotonicMs, wallMs);
     await pass(scheduler, 1_250);
-    t.ok(relay.count(Method.Refresh) >= 1, 'within the next look');
+    t.ok(relay.count(Method.Refresh) >= 1, 'at the next look of the network watch');
   }
 });
 
-t.test('the recommended payload is the relay’s', async (t) => {
+t.test('payloadBytesRecommended follows RECOMMENDED-PAYLOAD of the relay', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   let recommended: number | undefined = 1_380;
   relay.handler = (received) => {

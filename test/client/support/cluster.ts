@@ -13,11 +13,11 @@ export const API_KEY = 'api-key-of-default';
 export interface Cluster {
   readonly directory: Directory;
   readonly client: DirectoryClient;
-  /** In regions `west` and `east`. */
+  /** The relays of the regions `west` and `east`. */
   readonly relays: readonly [Relay, Relay];
 }
 
-/** A directory on loopback without relays, gone when the test ends. */
+/** Opens a directory on loopback without relays; the end of the test closes it. */
 export async function openDirectory(t: Test, tls?: TlsFiles): Promise<Directory> {
   const directory = await Directory.open({
     listen: transportAddress('127.0.0.1', 0),
@@ -29,7 +29,7 @@ export async function openDirectory(t: Test, tls?: TlsFiles): Promise<Directory>
   return directory;
 }
 
-/** A directory and two relays on loopback, IPv4 and IPv6, gone when the test ends. */
+/** Opens a directory and two relays on loopback, IPv4 and IPv6; the end of the test closes them. */
 export async function cluster(t: Test): Promise<Cluster> {
   const directory = await openDirectory(t);
   const open = async (region: string) => {

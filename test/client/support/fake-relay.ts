@@ -20,16 +20,16 @@ export const CONNECTION_ID = '000102030405060708090a0b0c0d0e0f';
 const PASSWORD = 'sXF7rz6BJ0IPbRwUzamHx2WbVwQUMkNQF3fQ8nt/TTg=';
 const USERNAME = `1800000000:default/${CONNECTION_ID}/0`;
 
-/** One datagram of the peer, as the relay saw it. */
+/** A STUN message that the relay received. */
 export interface Received {
   readonly message: StunMessage;
   readonly from: RemoteInfo;
-  /** The integrity that the peer's key made; undefined for none or a wrong one. */
+  /** Kind of the valid integrity; undefined if it is missing or wrong. */
   readonly signed: IntegrityKind | undefined;
 }
 
 interface AnswerOptions {
-  /** Default: as the request; `none` leaves it out, `forged` uses a key that is not the peer's. */
+  /** By default that of the request; `none` omits it, `forged` uses another key. */
   readonly integrity?: IntegrityKind | 'none' | 'forged';
   readonly method?: number;
   readonly transactionId?: Uint8Array;
@@ -39,17 +39,17 @@ interface AnswerOptions {
 
 type Handler = (received: Received, relay: FakeRelay) => boolean;
 
-/** A relay for one peer, on a real socket, that does what a test says and keeps what it got. */
+/** A relay for one peer on a real socket, scripted by the test; records what it receives. */
 export class FakeRelay {
   realm = 'turnpike';
   nonce = NONCE_WITH_ALGORITHMS;
-  /** PASSWORD-ALGORITHMS of challenges; none when undefined. */
+  /** PASSWORD-ALGORITHMS of challenges; undefined for none. */
   algorithms: readonly number[] | undefined = [2, 1];
   channel = 0x4001;
   lifetimeSeconds = 600;
-  /** Requests to lose. */
+  /** Number of further requests to drop. */
   drop = 0;
-  /** Sees each request first; what it returns true for is not answered otherwise. */
+  /** Called for each request; returns true if the default response must not be sent. */
   handler: Handler = () => false;
   /** Payloads that the peer sent on the channel. */
   readonly payloads: Buffer[] = [];
@@ -57,7 +57,7 @@ export class FakeRelay {
   readonly #received: Received[] = [];
   readonly #watchers = new Set<() => void>();
   #lastKind: IntegrityKind = 'sha256';
-  /** Transaction of the newest Allocate or Connect. */
+  /** Transaction id of the newest Allocate or Connect. */
   #turn: Uint8Array = new Uint8Array(12);
   #peer: RemoteInfo | undefined;
   #closed: Promise<void> | undefined;
@@ -91,24 +91,24 @@ export class FakeRelay {
     };
   }
 
-  /** Where the peer sends from. */
+  /** The peer's source address. */
   get peer(): RemoteInfo {
-    if (this.#peer === undefined) throw new Error('no peer was heard yet');
+    if (this.#peer === undefined) throw new Error('nothing was received from a peer yet');
     return this.#peer;
   }
 
-  /** Idempotent. */
+  /** Closes the socket; may be called again. */
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => this.#socket.close(resolve));
     return this.#closed;
   }
 
-  /** How many requests or indications of a method have come. */
+  /** Returns the number of requests and indications of a method so far. */
   count(method: number): number {
     return this.#received.filter(({ message }) => message.method === method).length;
   }
 
-  /** The nth (from 0) request or indication of a method; waits for it. */
+  /** Waits for the nth (from 0) request or indication of a method, and returns it. */
   async nth(method: number, n: number): Promise<Received> {
     for (;;) {
       const found = this.#received.filter(({ message }) => message.method === method)[n];
@@ -123,7 +123,7 @@ export class FakeRelay {
     return this.payloads;
   }
 
-  /** Sends the peer any bytes. */
+  /** Sends bytes to the peer. */
   send(bytes: Uint8Array): void {
     this.#socket.send(bytes, this.peer.port, this.peer.address);
   }

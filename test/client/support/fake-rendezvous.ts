@@ -6,7 +6,7 @@ import { until } from './until.js';
 
 type Message = Readonly<Record<string, unknown>>;
 
-/** The directory's side of one rendezvous socket: says what the test wants. */
+/** The directory's side of a rendezvous socket, scripted by the test. */
 export class FakeMember {
   readonly messages: Message[] = [];
   readonly #socket: WebSocket;
@@ -24,7 +24,7 @@ export class FakeMember {
     this.#socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** A `connection` for one member, its id made of one digit. */
+  /** Sends a `connection` whose id repeats one digit. */
   sendConnection(digit: string, changes: Message = {}): void {
     const { peers, ...common } = offerJson();
     const connectionId = digit.repeat(32);
@@ -35,28 +35,28 @@ export class FakeMember {
     this.#socket.ping();
   }
 
-  /** Resolves when so many pings have come. */
+  /** Waits until this many pings have arrived. */
   pinged(times: number): Promise<void> {
     return until('it was pinged', () => this.#pings >= times);
   }
 
-  /** As a directory that cannot be reached any more: it reads nothing, so it answers nothing. */
+  /** Stops reading, so that nothing is answered, as if the directory were unreachable. */
   freeze(): void {
     this.#socket.pause();
   }
 
-  /** As a directory that refuses a message: an error, then a close. */
+  /** Sends an error and closes the socket, as a directory does after a bad message. */
   refuse(code: string, message: string): void {
     this.send({ type: 'error', code, message });
     this.#socket.close(1008, code);
   }
 
-  /** As a directory that dies. */
+  /** Resets the connection, as if the directory had died. */
   drop(): void {
     this.#socket.terminate();
   }
 
-  /** Messages of one type so far. */
+  /** Returns the messages of a type so far. */
   of(type: string): Message[] {
     return this.messages.filter((message) => message.type === type);
   }
@@ -64,15 +64,15 @@ export class FakeMember {
 
 export interface FakeRendezvous {
   readonly url: string;
-  /** Sockets in the order in which they came. */
+  /** Sockets in order of arrival. */
   readonly members: FakeMember[];
-  /** Answers the next upgrades with this status instead. */
+  /** Response to further upgrade requests; undefined accepts them. */
   refuse: { readonly status: number; readonly body: string } | undefined;
-  /** What `GET /v1/relays` lists; it is refused while undefined. */
+  /** Addresses in the answer of `GET /v1/relays`; undefined for 404. */
   relays: readonly TransportAddress[] | undefined;
 }
 
-/** A directory that only has a rendezvous, and a list of relays perhaps. */
+/** Starts a directory with only a rendezvous and, if set, a list of relays. */
 export async function fakeRendezvous(t: Test): Promise<FakeRendezvous> {
   const { url, server } = await httpServer(t, () => {
     if (fake.relays === undefined) return { status: 404, body: '' };

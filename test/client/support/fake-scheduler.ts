@@ -5,7 +5,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Time that stands still until a test moves it. */
+/** A scheduler whose time only `advance` and `skip` move. */
 export class FakeScheduler implements Scheduler {
   #nowMs = 1_000;
   #wallAheadMs = 0;
@@ -25,21 +25,21 @@ export class FakeScheduler implements Scheduler {
     return () => this.#timers.delete(timer);
   }
 
-  /** Timers that are armed: none may be left when everything is closed. */
+  /** Number of armed timers. */
   get armed(): number {
     return this.#timers.size;
   }
 
   /**
-   * Time goes on without anything being called back, as while a process or a host stands still.
-   * @param wallMs - of the wall clock, which may go on where the monotonic one does not
+   * Moves time without calling timers back, as while the process or the host is stopped.
+   * @param wallMs - time of the wall clock, which continues where the monotonic clock stops
    */
   skip(ms: number, wallMs = ms): void {
     this.#nowMs += ms;
     this.#wallAheadMs += wallMs - ms;
   }
 
-  /** Lets time pass, calling back on the way in order. */
+  /** Moves time and calls due timers back in order. */
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (;;) {

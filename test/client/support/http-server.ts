@@ -2,8 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 
-/** What the scripted directory answers. */
-/** An API key of the right form, for servers that ask for none. */
+/** An API key of valid form, for servers that do not check it. */
 export const API_KEY = 'an-api-key-for-tests';
 
 export interface ScriptedAnswer {
@@ -25,7 +24,7 @@ export interface ScriptedServer {
   readonly server: Server;
 }
 
-/** An HTTP server that answers what a test says; undefined leaves the request unanswered. */
+/** Starts an HTTP server with scripted answers; undefined leaves a request unanswered. */
 export async function httpServer(
   t: Test,
   answer: (request: ScriptedRequest) => ScriptedAnswer | undefined,
@@ -64,7 +63,7 @@ const half = (role: 0 | 1) => ({
   password: 'c2VjcmV0',
 });
 
-/** The answer of `POST /v1/connections` in PROTOCOL.md section 5. */
+/** Returns the answer of `POST /v1/connections` in PROTOCOL.md section 5. */
 export function offerJson(): Record<string, unknown> & { peers: Record<string, unknown>[] } {
   return {
     connectionId: '5f'.repeat(16),

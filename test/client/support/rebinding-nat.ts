@@ -2,15 +2,15 @@ import { createSocket, type Socket } from 'node:dgram';
 import type { Test } from 'tap';
 import { type TransportAddress, transportAddress } from '../../../src/address.js';
 
-/** Stands between one peer and its relay, which sees only the port that this has mapped. */
+/** A NAT between a peer and its relay, which sees the mapped port. */
 export interface RebindingNat {
-  /** Where the peer sends to, in place of its relay. */
+  /** The address that the peer uses instead of its relay's. */
   readonly address: TransportAddress;
-  /** Maps another port from now on, as a NAT that has forgotten the mapping. */
+  /** Maps the peer to another port, as a NAT does after the mapping has expired. */
   rebind(): Promise<void>;
 }
 
-/** A NAT for one peer on IPv4 loopback, gone when the test ends. */
+/** Starts a NAT for one peer on IPv4 loopback; the end of the test closes it. */
 export async function rebindingNat(t: Test, relay: TransportAddress): Promise<RebindingNat> {
   const inside = await bound();
   let peerPort = 0;
@@ -33,7 +33,7 @@ export async function rebindingNat(t: Test, relay: TransportAddress): Promise<Re
     address: transportAddress(address, port),
     rebind: async () => {
       const former = outside;
-      // Bound before the former one is closed, so that it cannot get the same port.
+      // Bound before the former socket is closed, so that it gets another port.
       outside = await map();
       former.close();
     },

@@ -8,7 +8,7 @@ import { FakeRelay } from './fake-relay.js';
 import { FakeScheduler } from './fake-scheduler.js';
 import { delivered, until } from './until.js';
 
-/** The other peer's NAT address in these tests; nothing is ever sent there. */
+/** The other peer's mapped address in these tests. Nothing is sent there. */
 export const OTHER: TransportAddress = transportAddress('198.51.100.9', 51_820);
 
 /**
@@ -21,13 +21,13 @@ export const latestRefresh: RandomBytes = (bytes) =>
 export interface Scene {
   readonly relay: FakeRelay;
   readonly scheduler: FakeScheduler;
-  /** `Peer.open` against the relay, in time that stands still. */
+  /** Calls `Peer.open` with the relay's grant and the fake scheduler. */
   readonly open: (options?: Partial<PeerOptions>) => Promise<Peer>;
-  /** A peer that is connected. */
+  /** Opens and connects a peer. */
   readonly establish: (options?: Partial<PeerOptions>) => Promise<Peer>;
 }
 
-/** A relay and a clock for one test; both, and all peers, are gone when it ends. */
+/** Makes a fake relay and a fake scheduler; the end of the test closes the relay and all peers. */
 export async function scene(t: Test, relayAddress?: string): Promise<Scene> {
   const relay = await FakeRelay.open(relayAddress);
   const scheduler = new FakeScheduler();
@@ -51,7 +51,7 @@ export async function scene(t: Test, relayAddress?: string): Promise<Scene> {
   return { relay, scheduler, open, establish };
 }
 
-/** Lets time pass in steps, between which what was sent arrives and is answered. */
+/** Lets time pass in steps; datagrams arrive and are answered between them. */
 export async function pass(scheduler: FakeScheduler, ms: number, stepMs = 250): Promise<void> {
   for (let left = ms; left > 0; left -= stepMs) {
     scheduler.advance(Math.min(stepMs, left));
@@ -59,7 +59,7 @@ export async function pass(scheduler: FakeScheduler, ms: number, stepMs = 250): 
   }
 }
 
-/** Waits until the peer has seen all that the relay has sent so far. */
+/** Waits until the peer has received all that the relay has sent so far. */
 export async function caughtUp(relay: FakeRelay, peer: Peer): Promise<void> {
   const astray = () => peer.stats().ignored['unknown-channel'] ?? 0;
   const before = astray();

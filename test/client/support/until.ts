@@ -1,8 +1,9 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 
 /**
- * Waits for something that happens by itself soon.
- * @throws when it has not happened in 10 s
+ * Waits until a condition is true.
+ * @param what - the condition, for the error
+ * @throws if it is not true after about 10 s
  */
 export async function until(what: string, happened: () => boolean): Promise<void> {
   for (let tries = 0; !happened(); tries += 1) {
@@ -11,7 +12,7 @@ export async function until(what: string, happened: () => boolean): Promise<void
   }
 }
 
-/** The error that a promise rejects with. */
+/** Returns the error that a promise rejects with. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -22,8 +23,8 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 /**
- * Lets what was sent on loopback arrive: one turn of the event loop sends it, which the kernel does
- * at once, and the next reads it.
+ * Waits until what was sent on loopback has been read: one turn of the event loop sends it, the
+ * kernel delivers it at once, and the next turn reads it.
  */
 export async function delivered(): Promise<void> {
   for (let turns = 0; turns < 3; turns += 1) await turn();
