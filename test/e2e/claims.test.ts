@@ -16,11 +16,11 @@ setPatience(t, 180_000);
 const CLUSTER_SECRET = new Uint8Array(32).fill(9);
 const API_KEY = 'api-key-of-claims';
 const CONNECTIONS = 20;
-/** Each on a host of its own; the first is the one whose addresses are wanted. */
+/** Relays by loopback address. The first is the one whose addresses another relay claims. */
 const RELAYS = { 'fra-1': '127.0.0.21', 'nyc-1': '127.0.0.22', 'sin-1': '127.0.0.23' } as const;
 const THIEF = 'evil-1';
 
-/** A link to the directory that can be cut. */
+/** A TCP proxy to the directory that can be cut. */
 class Link {
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
@@ -76,12 +76,12 @@ interface Line {
   readonly result?: string;
 }
 
-/** A directory that can be started anew, and three relays of three regions. */
+/** A directory that can be restarted, and three relays of three regions. */
 class Cluster {
   readonly relays = new Map<string, Relay>();
   readonly links = new Map<string, Link>();
   readonly lines: Line[] = [];
-  /** Keeps what all of it logs, should the test fail. */
+  /** Keeps all logs if the test fails. */
   readonly evidence: Evidence;
   #directory: Directory | undefined;
 
@@ -136,7 +136,7 @@ class Cluster {
     return this.#directory;
   }
 
-  /** Starts another directory in its place, which knows nothing. */
+  /** Replaces the directory by a new one without any state. */
   async restartDirectory(): Promise<void> {
     for (const link of this.links.values()) link.cut();
     await this.directory.close();
@@ -151,7 +151,7 @@ class Cluster {
     return (await this.access.listRelays()).map(({ id }) => id).sort();
   }
 
-  /** Waits until exactly these relays may be chosen. */
+  /** Waits until exactly these relays are listed. */
   async untilListed(...ids: string[]): Promise<void> {
     await until(
       `${ids} are listed`,
@@ -184,7 +184,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   throw new Error(`did not happen: ${what}`);
 }
 
-/** Somebody with the secret of another relay who registers the addresses of these. */
+/** Registers the addresses of these relays with the valid secret of another relay. */
 function thief(t: Test, cluster: Cluster, ...victims: string[]): RegistrationClient {
   const secret = relaySecret(CLUSTER_SECRET, THIEF);
   const own = { address: '127.0.0.66', port: 3480 };
@@ -221,7 +221,7 @@ function thief(t: Test, cluster: Cluster, ...victims: string[]): RegistrationCli
 
 type Pair = readonly [Peer, Peer];
 
-/** Connections of which one peer is at fra-1. */
+/** Opens connections with one peer at fra-1. */
 async function connections(t: Test, cluster: Cluster): Promise<PromiseSettledResult<Pair>[]> {
   const one = async (): Promise<Pair> => {
     const peers = [{ region: 'fra' }, { region: 'nyc' }] as const;
@@ -236,7 +236,7 @@ async function connections(t: Test, cluster: Cluster): Promise<PromiseSettledRes
   return Promise.allSettled(Array.from({ length: CONNECTIONS }, one));
 }
 
-/** How many of the connections carry data both ways. */
+/** Returns the number of connections that carry data both ways. */
 async function working(pairs: readonly Pair[]): Promise<number> {
   const passes = (from: Peer, to: Peer) =>
     new Promise<boolean>((resolve) => {
@@ -262,31 +262,34 @@ function made(results: readonly PromiseSettledResult<Pair>[]): Pair[] {
   return results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 }
 
-t.test('who registers first after a restart has nothing of it', async (t) => {
-  const cluster = await Cluster.open(t);
-  const before = made(await connections(t, cluster));
-  t.equal(await working(before), CONNECTIONS);
+t.test(
+  'a thief that registers first after a restart of the directory loses the addresses',
+  async (t) => {
+    const cluster = await Cluster.open(t);
+    const before = made(await connections(t, cluster));
+    t.equal(await working(before), CONNECTIONS);
 
-  await cluster.restartDirectory();
-  const stealing = thief(t, cluster, 'fra-1');
-  await stealing.registered;
-  for (const id of ['nyc-1', 'sin-1'] as const) (cluster.links.get(id) as Link).up = true;
-  await cluster.untilListed(THIEF, 'nyc-1', 'sin-1');
-  t.comment('the true relay has no way to the directory, and the others keep it');
-  await delay(8_000);
-  t.equal(await working(before), CONNECTIONS, 'connections go on while the thief is listed');
+    await cluster.restartDirectory();
+    const stealing = thief(t, cluster, 'fra-1');
+    await stealing.registered;
+    for (const id of ['nyc-1', 'sin-1'] as const) (cluster.links.get(id) as Link).up = true;
+    await cluster.untilListed(THIEF, 'nyc-1', 'sin-1');
+    t.comment('the true relay cannot reach the directory, and the other relays keep its record');
+    await delay(8_000);
+    t.equal(await working(before), CONNECTIONS, 'connections continue while the thief is listed');
 
-  t.comment('it is back, and proves that it is there');
-  (cluster.links.get('fra-1') as Link).up = true;
-  await cluster.untilListed('fra-1', 'nyc-1', 'sin-1');
-  await cluster.untilLogged({ event: 'claim-decided', relay: 'fra-1', result: 'proved' });
-  t.equal(await working(before), CONNECTIONS, 'those of before go on');
-  const after = await connections(t, cluster);
-  t.equal(await working(made(after)), CONNECTIONS, 'and as many new ones');
-  t.equal(stealing.state, 'registering');
-});
+    t.comment('the true relay reaches the directory again and proves its addresses');
+    (cluster.links.get('fra-1') as Link).up = true;
+    await cluster.untilListed('fra-1', 'nyc-1', 'sin-1');
+    await cluster.untilLogged({ event: 'claim-decided', relay: 'fra-1', result: 'proved' });
+    t.equal(await working(before), CONNECTIONS, 'earlier connections continue');
+    const after = await connections(t, cluster);
+    t.equal(await working(made(after)), CONNECTIONS, 'new connections');
+    t.equal(stealing.state, 'registering');
+  },
+);
 
-t.test('who registers when the true relay is cut off from the directory', async (t) => {
+t.test('a thief cannot register while the true relay is cut off from the directory', async (t) => {
   const cluster = await Cluster.open(t);
   const before = made(await connections(t, cluster));
   const link = cluster.links.get('fra-1') as Link;
@@ -305,13 +308,16 @@ t.test('who registers when the true relay is cut off from the directory', async 
   t.equal(await working([...before, ...after]), 2 * CONNECTIONS);
 });
 
-t.test('who registers the addresses of all relays after a restart', async (t) => {
-  const cluster = await Cluster.open(t);
-  const before = made(await connections(t, cluster));
-  await cluster.restartDirectory();
-  await thief(t, cluster, ...Object.keys(RELAYS)).registered;
-  for (const link of cluster.links.values()) link.up = true;
-  await cluster.untilListed(...Object.keys(RELAYS));
-  const after = made(await connections(t, cluster));
-  t.equal(await working([...before, ...after]), 2 * CONNECTIONS);
-});
+t.test(
+  'a thief of all relays’ addresses loses them after a restart of the directory',
+  async (t) => {
+    const cluster = await Cluster.open(t);
+    const before = made(await connections(t, cluster));
+    await cluster.restartDirectory();
+    await thief(t, cluster, ...Object.keys(RELAYS)).registered;
+    for (const link of cluster.links.values()) link.up = true;
+    await cluster.untilListed(...Object.keys(RELAYS));
+    const after = made(await connections(t, cluster));
+    t.equal(await working([...before, ...after]), 2 * CONNECTIONS);
+  },
+);

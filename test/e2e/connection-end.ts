@@ -3,12 +3,13 @@ import type { Test } from 'tap';
 import type { RemoteFailure } from '../lab/rpc.js';
 import type { RemotePeer } from './peer-agent.js';
 
-/** Generous: what is measured takes 5 s at most, on a machine that may be busy with others. */
+/** Above the 5 s of liveness.md, since the machine may be busy with other tests. */
 const SOON_MS = 8_000;
 
 /**
- * How a connection ended, as the agent tells it; asserts that it was soon.
- * @param sinceMs - when what ended it happened
+ * Waits until a connection ends, and asserts that it took no more than `SOON_MS`.
+ * @param sinceMs - time of the event that ends it, as `performance.now()`
+ * @returns the error of its close event, or null
  */
 export async function endOf(
   t: Test,
@@ -17,7 +18,7 @@ export async function endOf(
 ): Promise<RemoteFailure | null> {
   const late = sleep(2 * SOON_MS, 'late' as const);
   const failure = await Promise.race([peer.closed, late]);
-  if (failure === 'late') throw new Error(`the connection by ${peer.relayId} is still there`);
+  if (failure === 'late') throw new Error(`the connection by ${peer.relayId} has not ended`);
   const tookMs = performance.now() - sinceMs;
   t.ok(tookMs <= SOON_MS, `${failure?.reason} after ${Math.round(tookMs)} ms`);
   return failure;

@@ -31,7 +31,7 @@ function openRelay(logger: Logger): Promise<Relay> {
   });
 }
 
-/** One half of a connection within the relay. */
+/** Makes a grant for one peer of a connection within the relay. */
 function grantOf(relay: Relay, index: number) {
   const [address] = relay.serviceAddresses;
   if (address === undefined) throw new Error('no address');
@@ -56,7 +56,7 @@ function grantOf(relay: Relay, index: number) {
   };
 }
 
-t.test('a crowd behind one address gets in while a neighbour floods', async (t) => {
+t.test('peers behind one address can allocate while a neighbour floods the relay', async (t) => {
   const relay = await openRelay(pino(evidenceOf(t).log('fra-1')));
   t.teardown(() => relay.close());
   const port = relay.serviceAddresses[0]?.port ?? 0;
@@ -79,7 +79,7 @@ t.test('a crowd behind one address gets in while a neighbour floods', async (t) 
   flooding = false;
   await flood;
   const failed = opened.filter(({ status }) => status === 'rejected');
-  t.strictSame(failed, [], 'everybody has an allocation');
+  t.strictSame(failed, [], 'every peer is allocated');
   t.equal(relay.legs, CROWD);
   t.match(await relay.metrics(), /turnpike_relay_bounds_met_total\{bound="binding-budget"\} [1-9]/);
 });

@@ -29,7 +29,7 @@ function ip(namespace: string, ...args: string[]): void {
   execFileSync('ip', ['-n', namespace, ...args]);
 }
 
-/** Gives a host behind a NAT another address, as another network would. */
+/** Gives a host behind a NAT another address, as a change of network does. */
 function moveHost(host: LabHost, from: string, to: string): void {
   const { behind, uplink, downlink, namespace } = host;
   if (behind === undefined) throw new Error('a host behind a NAT');
@@ -38,7 +38,7 @@ function moveHost(host: LabHost, from: string, to: string): void {
   ip(namespace, 'addr', 'del', `${from}/32`, 'dev', uplink);
 }
 
-/** A world of its own for each: its directory must not have learnt yet what a relay is worth. */
+/** Starts a world with two peers. Each test has its own, whose directory has no earlier reports. */
 async function twoPeers(t: Test) {
   const world = await World.create(t);
   const hosts = [
@@ -50,7 +50,7 @@ async function twoPeers(t: Test) {
 }
 
 for (const flows of ['both', 'first sends', 'second sends'] as const) {
-  t.test(`a relay that is cut off without a word: ${flows}`, SKIP, async (t) => {
+  t.test(`both peers close when a relay is cut off: ${flows}`, SKIP, async (t) => {
     const { world, agents } = await twoPeers(t);
     const pair = await joinBoth('cut', agents);
     await flowing(agents, pair, flows);
@@ -62,31 +62,35 @@ for (const flows of ['both', 'first sends', 'second sends'] as const) {
   });
 }
 
-t.test('a relay that does not answer, and then none', SKIP, async (t) => {
-  const { world, hosts, agents } = await twoPeers(t);
-  t.test('another is asked for through the room', async (t) => {
-    await world.lab.setLoss(world.relayHost('relay-a'), 100);
-    const pair = await joinBoth('detour', agents);
-    t.strictSame(
-      pair.map(({ relayId }) => relayId),
-      ['relay-b', 'relay-b'],
-    );
-    await agents[0].close([pair[0]]);
-  });
-  t.test('UDP that the host itself does not let out is named', async (t) => {
-    const hook = 'type filter hook output priority 0; udp dport 3478 drop;';
-    const rules = `table inet cut {\n chain out { ${hook} }\n}\n`;
-    const namespace = hosts[0].namespace;
-    execFileSync('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], { input: rules });
-    const failed = await Promise.race([
-      agents[0].join('no-udp', { region: 'west' }).catch((error: RemoteError) => error),
-      agents[1].join('no-udp', { region: 'east' }).then(() => undefined),
-    ]);
-    t.match(failed, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', message: /block UDP/ });
-  });
-});
+t.test(
+  'a peer gets another relay when its relay does not answer, or an error when none does',
+  SKIP,
+  async (t) => {
+    const { world, hosts, agents } = await twoPeers(t);
+    t.test('both peers get the relay that answers', async (t) => {
+      await world.lab.setLoss(world.relayHost('relay-a'), 100);
+      const pair = await joinBoth('detour', agents);
+      t.strictSame(
+        pair.map(({ relayId }) => relayId),
+        ['relay-b', 'relay-b'],
+      );
+      await agents[0].close([pair[0]]);
+    });
+    t.test('an error names blocked UDP if the host drops what it sends', async (t) => {
+      const hook = 'type filter hook output priority 0; udp dport 3478 drop;';
+      const rules = `table inet cut {\n chain out { ${hook} }\n}\n`;
+      const namespace = hosts[0].namespace;
+      execFileSync('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], { input: rules });
+      const failed = await Promise.race([
+        agents[0].join('no-udp', { region: 'west' }).catch((error: RemoteError) => error),
+        agents[1].join('no-udp', { region: 'east' }).then(() => undefined),
+      ]);
+      t.match(failed, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', message: /block UDP/ });
+    });
+  },
+);
 
-t.test('a NAT that forgets its mappings', SKIP, async (t) => {
+t.test('both peers close when a NAT loses its mappings', SKIP, async (t) => {
   const world = await World.create(t);
   const hosts = [
     world.hostBehindNat('a', 'symmetric', [4]),
@@ -101,7 +105,7 @@ t.test('a NAT that forgets its mappings', SKIP, async (t) => {
       const nat = hosts[0].behind;
       if (nat === undefined) throw new Error('behind a NAT');
       const sinceMs = performance.now();
-      // The kernel forgets what it masqueraded behind an interface that goes down.
+      // The kernel removes the masqueraded connections of an interface that goes down.
       await world.lab.setLink(nat, 'down');
       await world.lab.setLink(nat, 'up');
       const [ofA, ofB] = await Promise.all(pair.map((peer) => endOf(t, peer, sinceMs)));
@@ -111,7 +115,7 @@ t.test('a NAT that forgets its mappings', SKIP, async (t) => {
   }
 });
 
-t.test("a host's own address goes", SKIP, async (t) => {
+t.test('a peer closes when its host loses its address', SKIP, async (t) => {
   const world = await World.create(t);
   const hosts = [
     world.hostBehindNat('a', 'port-restricted', [4]),
@@ -119,7 +123,7 @@ t.test("a host's own address goes", SKIP, async (t) => {
   ] as const;
   await world.start();
   const agents = await world.peersIn(hosts);
-  t.test('another network takes its place, and the partner is told', async (t) => {
+  t.test('with another address, and the other peer closes too', async (t) => {
     let from = hosts[0].addresses[4] ?? '';
     for (const [index, flows] of (['both', 'first sends', 'second sends'] as const).entries()) {
       const pair = await joinBoth(`moved-${flows}`, agents);
@@ -133,7 +137,7 @@ t.test("a host's own address goes", SKIP, async (t) => {
       t.match(ofB, { code: 'ERR_TURNPIKE_CLOSED', reason: 'other-side-left' });
     }
   });
-  t.test('nothing takes its place', async (t) => {
+  t.test('without another address', async (t) => {
     const pair = await joinBoth('down', agents);
     await flowing(agents, pair, 'both');
     const sinceMs = performance.now();
@@ -142,7 +146,7 @@ t.test("a host's own address goes", SKIP, async (t) => {
   });
 });
 
-t.test('a host of IPv6 alone is given relays that it can reach', SKIP, async (t) => {
+t.test('a host with only IPv6 gets a relay with IPv6', SKIP, async (t) => {
   const world = await World.create(t);
   const hosts = [
     world.hostBehindNat('a', 'port-restricted', [6]),
@@ -156,7 +160,7 @@ t.test('a host of IPv6 alone is given relays that it can reach', SKIP, async (t)
   await agents[0].close([pair[0]]);
 });
 
-t.test('a partner whose host is cut off', SKIP, async (t) => {
+t.test('a peer closes when the other peer’s host is cut off', SKIP, async (t) => {
   for (const flows of ['both', 'first sends', 'a single packet'] as const) {
     const { world, hosts, agents } = await twoPeers(t);
     const pair = await joinBoth('silent', agents);

@@ -18,7 +18,7 @@ class DemoRun {
   readonly events: DemoEvent[] = [];
   readonly ended: Promise<[number | null, NodeJS.Signals | null]>;
 
-  /** @param t - what the demo says and the state of its networks are kept, should it fail */
+  /** @param t - if it fails, the demo's output and the state of its namespaces are kept */
   constructor(t: KeptTest, ...args: readonly string[]) {
     const child = spawn(process.execPath, [TURNPIKE, 'demo', '--json', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -43,7 +43,7 @@ class DemoRun {
     while (this.all(name).length === 0) await sleep(10);
   }
 
-  /** The namespaces that it made and that are there still. */
+  /** The names of its namespaces that exist. */
   get namespaces(): string[] {
     if (!existsSync('/run/netns')) return [];
     return readdirSync('/run/netns').filter((name) =>
@@ -51,7 +51,7 @@ class DemoRun {
     );
   }
 
-  /** The processes in one of its namespaces. */
+  /** Returns the pids of the processes in one of its namespaces. */
   pidsIn(host: string): number[] {
     const name = this.namespaces.find((each) => each.endsWith(`-${host}`)) ?? '';
     return execFileSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
@@ -68,14 +68,14 @@ function isRunning(pid: number): boolean {
 const built = { skip: existsSync(TURNPIKE) ? false : 'not built: npm run build' };
 const lab = { skip: skipReason() };
 
-/** Should the test itself be killed, the demo ends all the same. */
+/** The demo ends by itself if the test is killed. */
 const BOUND = ['--seconds', '60'];
 
 const STEPS = ['waiting', 'answer', 'nat-address', 'connect', 'established'];
 
 setPatience(t, PATIENCE_MS);
 
-t.test('on loopback, for an ordinary user', built, async (t) => {
+t.test('runs on loopback without rights', built, async (t) => {
   const demo = new DemoRun(t, '--seconds', '1');
   t.same(await demo.ended, [0, null]);
   t.same(
@@ -93,14 +93,14 @@ t.test('on loopback, for an ordinary user', built, async (t) => {
   t.ok((summary?.bToA.receivedPackets ?? 0) > 100);
 });
 
-t.test('ends when nobody reads it any more', built, async (t) => {
+t.test('ends when its standard output is closed', built, async (t) => {
   const demo = new DemoRun(t, ...BOUND);
   await demo.until('established');
   demo.child.stdout?.destroy();
   t.same(await demo.ended, [0, null]);
 });
 
-t.test('behind NATs, stopped by Ctrl-C', lab, async (t) => {
+t.test('runs behind NATs and removes its namespaces on SIGINT', lab, async (t) => {
   const demo = new DemoRun(t, '--nat', 'symmetric', ...BOUND);
   await demo.until('traffic');
   t.equal(demo.namespaces.length, 8, 'five hosts, two NATs, the internet');
@@ -112,7 +112,7 @@ t.test('behind NATs, stopped by Ctrl-C', lab, async (t) => {
   t.same(demo.namespaces, []);
 });
 
-t.test('stopped before it is connected', lab, async (t) => {
+t.test('ends without a failure on SIGTERM before it is connected', lab, async (t) => {
   const demo = new DemoRun(t, '--nat', 'symmetric', ...BOUND);
   await demo.until('directory');
   demo.child.kill('SIGTERM');
@@ -121,7 +121,7 @@ t.test('stopped before it is connected', lab, async (t) => {
   t.same(demo.namespaces, []);
 });
 
-t.test('kill -9 leaves nothing', lab, async (t) => {
+t.test('leaves no namespace and no process after SIGKILL', lab, async (t) => {
   const demo = new DemoRun(t, '--nat', 'full-cone', ...BOUND);
   await demo.until('traffic');
   const pids = ['directory', 'relay-a', 'relay-b', 'peer-a', 'peer-b'].flatMap((host) =>
@@ -134,7 +134,7 @@ t.test('kill -9 leaves nothing', lab, async (t) => {
   t.strictSame([demo.namespaces, pids.filter(isRunning)], [[], []]);
 });
 
-t.test('a part that dies fails the demo, by the name of the step', lab, async (t) => {
+t.test('fails with the name of the step when a relay dies', lab, async (t) => {
   const demo = new DemoRun(t, '--nat', 'port-restricted', ...BOUND);
   await demo.until('traffic');
   for (const pid of demo.pidsIn('relay-a')) process.kill(pid, 'SIGKILL');
@@ -144,10 +144,10 @@ t.test('a part that dies fails the demo, by the name of the step', lab, async (t
   t.same(demo.namespaces, []);
 });
 
-t.test('--nat asks an ordinary user to be root', lab, async (t) => {
+t.test('--nat fails for an ordinary user with a message that names root', lab, async (t) => {
   const output = execFileSync(process.execPath, ['--import', 'tsx', AS_NOBODY], {
     encoding: 'utf8',
   });
   t.match(JSON.parse(output), { code: 'ERR_TURNPIKE_PRIVILEGE', message: /root/ });
-  t.ok(labSupport().ok, 'while this process could');
+  t.ok(labSupport().ok, 'this process has the rights');
 });

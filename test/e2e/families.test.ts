@@ -4,7 +4,7 @@ import { setPatience } from '../lab/keep-on-failure.js';
 import { exchange, joinBoth } from './peer-agent.js';
 import { PATIENCE_MS, type RelayPlan, skipReason, World } from './world.js';
 
-/** Families of the legs of A and B, and of the trunk between their relays. */
+/** Address families of the legs of A and B, and of the trunk between their relays. */
 interface Case {
   readonly legs: readonly [AddressFamily, AddressFamily];
   readonly trunk: AddressFamily;
@@ -18,7 +18,7 @@ const CASES: readonly Case[] = [
   { legs: [6, 6], trunk: 6 },
 ];
 
-/** A pair of dual-stack relays for each family of trunk, in regions of their own. */
+/** Two dual-stack relays for each trunk family, each in its own region. */
 const RELAYS: readonly RelayPlan[] = ([4, 6] as const).flatMap((family) =>
   ['west', 'east'].map((place) => ({
     id: `${place}-${family}`,
@@ -30,7 +30,7 @@ const RELAYS: readonly RelayPlan[] = ([4, 6] as const).flatMap((family) =>
 
 setPatience(t, PATIENCE_MS);
 
-t.test('IPv4 and IPv6 legs and trunks, in any mix', { skip: skipReason() }, async (t) => {
+t.test('IPv4 and IPv6 legs work over IPv4 and IPv6 trunks', { skip: skipReason() }, async (t) => {
   const world = await World.create(t, RELAYS);
   const host = (side: string, family: AddressFamily) =>
     world.hostBehindNat(`${side}-${family}`, 'port-restricted', [family]);

@@ -16,7 +16,7 @@ import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 setPatience(t, 120_000);
 
 const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
-/** Each victim has its own address, and floods with that of a victim have other ports of it. */
+/** The victims' address. Floods with this address use other source ports. */
 const VICTIM = '127.0.0.50';
 
 interface Proof {
@@ -24,7 +24,7 @@ interface Proof {
   readonly isRight: boolean;
 }
 
-/** A peer written from PROTOCOL.md that repeats its requests. */
+/** A peer written from PROTOCOL.md that retransmits its requests. */
 class Client {
   readonly socket: Socket = createSocket('udp4');
   readonly #waiting = new Map<string, (message: StunMessage) => void>();
@@ -50,7 +50,7 @@ class Client {
     );
   }
 
-  /** Repeats the request until it is answered, for 20 s. */
+  /** Retransmits the request until it is answered, for at most 20 s. */
   async ask(bytes: Uint8Array): Promise<StunMessage | undefined> {
     const name = Buffer.from(bytes.subarray(8, 20)).toString('hex');
     for (let sent = 0; sent < 100; sent += 1) {
@@ -63,7 +63,7 @@ class Client {
     return undefined;
   }
 
-  /** Challenge and Allocate, the first request padded as the library's is. */
+  /** Sends a first request, padded as the client library pads it, and an authenticated Allocate. */
   async setsUp(relay: Relay): Promise<boolean> {
     const first = await this.ask(allocate(relay));
     this.nonce = first?.text(AttributeType.Nonce) ?? '';
@@ -96,7 +96,7 @@ function allocate(relay: Relay, proof?: Proof): Uint8Array {
   return writer.finish();
 }
 
-/** Sends what `make` gives, in turns of the event loop, until it is stopped. */
+/** Sends datagrams from `make` every 4 ms until the returned function is called. */
 function flood(clients: readonly Client[], make: () => Uint8Array): () => void {
   const datagrams = Array.from({ length: 64 }, make);
   const timer = setInterval(() => {
@@ -111,7 +111,7 @@ function flood(clients: readonly Client[], make: () => Uint8Array): () => void {
 
 const binding = () => new MessageWriter('request', Method.Binding, randomBytes(12)).finish();
 
-t.test('a victim sets up under each flood', async (t) => {
+t.test('a peer can allocate during each kind of flood', async (t) => {
   const relay = await Relay.open({
     id: 'fra-1',
     region: 'here',

@@ -12,7 +12,7 @@ const TCP_FORWARD = fileURLToPath(new URL('./programs/tcp-forward.ts', import.me
 const PORT = 5201;
 const HERE = `127.0.0.1:${PORT}`;
 
-/** What of iperf3's `--json` is looked at. */
+/** The members of iperf3's `--json` output that the test reads. */
 interface IperfReport {
   readonly error?: string;
   readonly end: { readonly sum?: { readonly packets: number; readonly lost_percent: number } };
@@ -22,7 +22,7 @@ function skip(): string | false {
   return findCommand('iperf3') === undefined ? 'iperf3 not found' : skipReason();
 }
 
-/** Resolves with the program's whole output when it ends. */
+/** Waits until the program ends, and returns its output. */
 async function outputOf({ child, ended }: LabProcess): Promise<string> {
   let text = '';
   child.stdout?.setEncoding('utf8').on('data', (more: string) => {
@@ -32,7 +32,7 @@ async function outputOf({ child, ended }: LabProcess): Promise<string> {
   return text;
 }
 
-/** Starts one side's `turnpike peer`; the promise resolves when it is connected. */
+/** Starts `turnpike peer` in a host, and resolves when it is connected. */
 function startPeer(t: Test, world: World, host: LabHost, mode: string): Promise<void> {
   const { directoryUrl } = world.accessFrom(host);
   const process = world.turnpike(host, [
@@ -50,11 +50,11 @@ function startPeer(t: Test, world: World, host: LabHost, mode: string): Promise<
 setPatience(t, PATIENCE_MS);
 
 /**
- * iperf3 measures over UDP but arranges the measurement over TCP to the same address and port. The
- * UDP goes to `turnpike peer` there; for the TCP, the two hosts have a wire of their own, and a
- * forwarder beside `turnpike peer` that leads to it.
+ * iperf3 measures over UDP, and controls the measurement over TCP to the same address and port.
+ * `turnpike peer` takes the UDP. A TCP forwarder on the same port takes the control connection to
+ * the other host over a separate wire.
  */
-t.test('iperf3 over UDP through two peers', { skip: skip() }, async (t) => {
+t.test('iperf3 measures UDP through two peers in both directions', { skip: skip() }, async (t) => {
   const world = await World.create(t);
   const client = world.hostBehindNat('client', 'symmetric', [4]);
   const server = world.hostBehindNat('server', 'port-restricted', [4]);
@@ -86,7 +86,7 @@ t.test('iperf3 over UDP through two peers', { skip: skip() }, async (t) => {
     const { error, end } = JSON.parse(output) as IperfReport;
     t.equal(error, undefined);
     t.ok((end.sum?.packets ?? 0) > 300, `${direction}: ${end.sum?.packets} packets`);
-    // A machine that is busy with other tests may lose some where they wait for a process.
+    // A busy machine may lose packets in the queues in front of a process.
     t.ok((end.sum?.lost_percent ?? 100) < 20, `${direction}: ${end.sum?.lost_percent} % lost`);
   }
 });

@@ -6,20 +6,20 @@ import { PATIENCE_MS, skipReason, World } from './world.js';
 
 setPatience(t, PATIENCE_MS);
 
-/** Packets that both have received so far, the lesser number of the two. */
+/** Returns the smaller of the two peers' counts of received packets. */
 async function receivedByBoth([a, b]: RemotePair): Promise<number> {
   const counts = await Promise.all([a.agent.counts([a]), b.agent.counts([b])]);
   return Math.min(...counts.flat().map(({ receivedPackets }) => receivedPackets));
 }
 
-/** Resolves when both have received this many more packets. */
+/** Waits until both peers have received this many more packets. */
 async function untilFlowing(pair: RemotePair, packets: number): Promise<void> {
   const before = await receivedByBoth(pair);
   while ((await receivedByBoth(pair)) < before + packets) await sleep(50);
 }
 
 t.test(
-  'a host whose link goes and comes keeps its connection',
+  'a connection survives a link that is down for 200 ms',
   { skip: skipReason() },
   async (t) => {
     const world = await World.create(t);
@@ -40,7 +40,7 @@ t.test(
         await Promise.all([a.flow([pair[0]]), b.flow([pair[1]])]);
         await untilFlowing(pair, 10);
         await world.lab.setLink(hosts[0], 'down');
-        // Long enough for sends to fail (ENETUNREACH), which must not end the connection.
+        // Long enough for sends to fail with ENETUNREACH, which must not end the connection.
         await sleep(200);
         await world.lab.setLink(hosts[0], 'up');
         await untilFlowing(pair, 10);

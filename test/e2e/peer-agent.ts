@@ -18,10 +18,10 @@ import type {
 
 const PROGRAM = fileURLToPath(new URL('./programs/peer-agent.ts', import.meta.url));
 
-/** Enough to notice trouble, little enough for 16 pairs on two CPUs. */
+/** Enough to notice a fault, and few enough for 16 pairs on two processors. */
 const FLOW = { packetsPerSecond: 100, payloadBytes: 1_200, pingIntervalMs: 100 } as const;
 
-/** Test code's end of a `peer-agent` process. */
+/** The test's side of a `peer-agent` process. */
 export class PeerAgent {
   readonly host: LabHost;
   readonly #access: DirectorySettings;
@@ -36,7 +36,7 @@ export class PeerAgent {
     );
   }
 
-  /** Resolves when the directory chooses among these relays. */
+  /** Waits until the directory lists these relays. */
   async untilServing(ids: readonly string[]): Promise<void> {
     for (;;) {
       const relays = await this.#rpc.call('relays', this.#access);
@@ -45,23 +45,23 @@ export class PeerAgent {
     }
   }
 
-  /** Meets another peer in a room. */
+  /** Joins a room, and resolves when the peer is connected. */
   async join(room: string, hints: PeerHints = {}): Promise<RemotePeer> {
     return this.#remote(await this.#rpc.call('join', { ...this.#access, room, hints }));
   }
 
-  /** Asks the directory for both halves of connections. */
+  /** Creates connections at the directory. @returns both grants of each */
   create(count: number, hints: readonly [PeerHints, PeerHints]) {
     return this.#rpc.call('create', { ...this.#access, count, hints });
   }
 
-  /** Allocates all of them at once. */
+  /** Opens peers for all grants at once. */
   async open(grants: readonly ConnectionGrant[]): Promise<RemotePeer[]> {
     const opened = await this.#rpc.call('open', { grants });
     return opened.map((facts) => this.#remote(facts));
   }
 
-  /** Connects all of them at once, each to the address at its place. */
+  /** Connects all peers at once, each to the address with its index. */
   async connect(
     peers: readonly RemotePeer[],
     peerAddresses: readonly TransportAddress[],
@@ -74,12 +74,12 @@ export class PeerAgent {
     await this.#rpc.call('connect', { peers: pairs });
   }
 
-  /** Begins to send on these peers, and to answer the other side. */
+  /** Starts to send on these peers, and to answer pings of the other peers. */
   async flow(peers: readonly RemotePeer[], settings: Partial<FlowSettings> = {}): Promise<void> {
     await this.#rpc.call('flow', { ...FLOW, ...settings, peers: numbers(peers) });
   }
 
-  /** Resolves when each has sent so many packets; they stop then. */
+  /** Waits until each peer has sent this many packets, and stops it. */
   async sendOut(peers: readonly RemotePeer[], packets: number): Promise<void> {
     await this.#rpc.call('sendOut', { peers: numbers(peers), packets });
   }
@@ -92,7 +92,7 @@ export class PeerAgent {
     return this.#rpc.call('counts', { peers: numbers(peers) });
   }
 
-  /** Sends so many messages on each of the peers; tells all that each has sent so far. */
+  /** Sends this many messages on each peer. @returns all that each has sent so far */
   say(
     peers: readonly RemotePeer[],
     settings: Pick<SpeechSettings, 'messages' | 'payloadBytes'>,
@@ -120,14 +120,14 @@ export class PeerAgent {
 export interface RemotePeer extends Omit<PeerFacts, 'peer'> {
   readonly number: number;
   readonly agent: PeerAgent;
-  /** Resolves when its connection ends: with the failure unless it was closed by us. */
+  /** Resolves when its connection ends: with the failure, or null after `close`. */
   readonly closed: Promise<RemoteFailure | null>;
 }
 
 /** Two peers of one connection. */
 export type RemotePair = readonly [RemotePeer, RemotePeer];
 
-/** Both sides of a room. */
+/** Lets two agents join a room. @returns the two connected peers */
 export async function joinBoth(
   room: string,
   [a, b]: readonly [PeerAgent, PeerAgent],
@@ -136,15 +136,15 @@ export async function joinBoth(
   return Promise.all([a.join(room, hints[0]), b.join(room, hints[1])]);
 }
 
-/** What arrived of what was sent in one direction. */
+/** Packets sent and received in one direction. */
 export interface Delivery {
   readonly sent: number;
   readonly received: number;
 }
 
 /**
- * Sends packets both ways on a pair and waits until no more of them arrive.
- * @returns what became of them: from the first to the second, and back
+ * Sends packets both ways on a pair and waits until no more arrive.
+ * @returns the counts from the first peer to the second, and back
  */
 export async function exchange(
   [a, b]: RemotePair,
@@ -157,8 +157,8 @@ export async function exchange(
 }
 
 /**
- * Waits until all has arrived, or for as long as something still arrives.
- * @param pairs - pairs that send no more, all between the same two agents
+ * Waits until all packets have arrived, or none has arrived for 300 ms.
+ * @param pairs - pairs that have stopped sending, all between the same two agents
  */
 export async function settled(
   pairs: readonly RemotePair[],

@@ -3,15 +3,15 @@ import type { TrafficCounts } from '../../src/cli/demo/events.js';
 import type { ConnectionGrant, PeerHints } from '../../src/client/index.js';
 import type { RemoteFailure } from '../lab/rpc.js';
 
-/** Where the directory is, as a peer is told. */
+/** How a peer reaches the directory. */
 export interface DirectorySettings {
   readonly directoryUrl: string;
   readonly apiKey: string;
 }
 
-/** What a peer of the agent's knows of its connection. */
+/** Facts of one of the agent's peers. */
 export interface PeerFacts {
-  /** The agent's number for it. */
+  /** The agent's number of the peer. */
   readonly peer: number;
   readonly relayId: string;
   readonly relay: TransportAddress;
@@ -19,7 +19,7 @@ export interface PeerFacts {
   readonly mapped: TransportAddress;
 }
 
-/** Traffic of the demo's kind, on some of the agent's peers. */
+/** Traffic as in the demo, on some of the agent's peers. */
 export interface FlowSettings {
   readonly peers: readonly number[];
   readonly packetsPerSecond: number;
@@ -34,48 +34,48 @@ export interface SpeechSettings {
   readonly payloadBytes: number;
 }
 
-/** The messages of one direction: equal on both sides where all arrived, intact and in order. */
+/** A digest of one direction's messages: equal on both sides if all arrived intact in order. */
 export interface Speech {
   readonly messages: number;
   readonly digest: string;
 }
 
-/** What a `peer-agent` can be asked. */
+/** The methods of a `peer-agent`. */
 export type PeerMethods = {
-  /** Meets another peer in a room. */
+  /** Joins a room, and resolves when the peer is connected. */
   join(
     params: DirectorySettings & { readonly room: string; readonly hints: PeerHints },
   ): Promise<PeerFacts>;
-  /** The ids of the relays that may be chosen. */
+  /** Returns the ids of the listed relays. */
   relays(params: DirectorySettings): Promise<string[]>;
-  /** Asks the directory for connections, as an application with signalling of its own. */
+  /** Creates connections at the directory, as an application with its own signalling does. */
   create(
     params: DirectorySettings & {
       readonly count: number;
       readonly hints: readonly [PeerHints, PeerHints];
     },
   ): Promise<(readonly [ConnectionGrant, ConnectionGrant])[]>;
-  /** Allocates all of them at once. */
+  /** Opens peers for all grants at once. */
   open(params: { readonly grants: readonly ConnectionGrant[] }): Promise<PeerFacts[]>;
-  /** Connects all of them at once. */
+  /** Connects all peers at once. */
   connect(params: {
     readonly peers: readonly { readonly peer: number; readonly peerAddress: TransportAddress }[];
   }): Promise<void>;
-  /** Begins to send, and to answer the other side. */
+  /** Starts to send, and to answer pings of the other peers. */
   flow(params: FlowSettings): void;
-  /** Resolves when each of the peers has sent this many packets; they send no more then. */
+  /** Waits until each peer has sent this many packets, and stops it. */
   sendOut(params: { readonly peers: readonly number[]; readonly packets: number }): Promise<void>;
   /** Stops sending. */
   halt(params: { readonly peers: readonly number[] }): void;
   counts(params: { readonly peers: readonly number[] }): TrafficCounts[];
-  /** Sends messages of random bytes, one of each peer in turn; tells all that was sent so far. */
+  /** Sends messages of random bytes, the peers in turn. @returns all that was sent so far */
   say(params: SpeechSettings): Promise<Speech[]>;
-  /** All messages that arrived so far. */
+  /** Returns all messages that have arrived so far. */
   heard(params: { readonly peers: readonly number[] }): Speech[];
   close(params: { readonly peers: readonly number[] }): Promise<void>;
 };
 
-/** A peer's connection ended. */
+/** Event: a peer's connection has ended. */
 export interface PeerClosed {
   readonly peer: number;
   readonly failure: RemoteFailure | null;

@@ -14,10 +14,10 @@ const RELAYS: readonly RelayPlan[] = ['west', 'east', 'south'].map((region) => (
 }));
 const IDS = RELAYS.map(({ id }) => id);
 const SHUT = 'relay-west';
-/** Connections asked for at once: each relay would be among them if it were given. */
+/** Connections created at once: so many that each available relay is in one of them. */
 const ASKED = 24;
 
-/** Addresses that connections are given now, by relay. */
+/** Creates connections. @returns the service addresses in their grants, by relay */
 async function given(agent: PeerAgent, hints: PeerHints = {}): Promise<Map<string, Set<string>>> {
   const offers = await agent.create(ASKED, [hints, hints]);
   const found = new Map<string, Set<string>>();
@@ -28,14 +28,14 @@ async function given(agent: PeerAgent, hints: PeerHints = {}): Promise<Map<strin
   return found;
 }
 
-/** Waits until connections are given these relays and no others. */
+/** Waits until new connections use exactly these relays. */
 async function untilGiven(agent: PeerAgent, ids: readonly string[], hints?: PeerHints) {
   while ([...(await given(agent, hints)).keys()].sort().join() !== [...ids].sort().join()) {
     await sleep(250);
   }
 }
 
-/** What `GET /v1/relays` says of who reaches a relay, asked from a host. */
+/** Returns a relay's `reachability` in `GET /v1/relays`, requested from the agent's host. */
 async function shown(world: World, agent: PeerAgent, id: string) {
   const { directoryUrl, apiKey } = world.accessFrom(agent.host);
   const script =
@@ -55,7 +55,7 @@ function events(world: World, event: string): string[] {
   return lines.map(({ msg = '' }) => msg);
 }
 
-t.test('relays that do not answer are not given', { skip: skipReason() }, async (t) => {
+t.test('relays that do not answer are not chosen', { skip: skipReason() }, async (t) => {
   const world = await World.create(t, RELAYS);
   const host = world.lab.host('peer');
   await world.start();
@@ -63,13 +63,16 @@ t.test('relays that do not answer are not given', { skip: skipReason() }, async 
   const west = world.relayHost(SHUT);
   await untilGiven(agent, IDS);
 
-  t.test('UDP 3478 of one of three relays is shut', async (t) => {
+  t.test('a relay with UDP 3478 closed is not chosen', async (t) => {
     const open = await world.dropUdp(west, 3478);
     await untilGiven(agent, ['relay-east', 'relay-south']);
-    // The first that says so makes a suspicion, both a verdict.
+    // The report of one checker makes it suspected, that of both unreachable.
     while ((await shown(world, agent, SHUT)).verdict !== 'unreachable') await sleep(250);
     t.match(await shown(world, agent, SHUT), { service: [{}, {}] });
-    t.notOk((await given(agent, { region: 'west' })).has(SHUT), 'not even to who asks for it');
+    t.notOk(
+      (await given(agent, { region: 'west' })).has(SHUT),
+      'not even with a hint of its region',
+    );
     const lines = events(world, 'relay-unreachable');
     t.equal(lines.length, 2, 'one line for each of its addresses');
     t.match(lines[0], /^relay-west: UDP 3478 .* answers none of its 2 checkers .* is it open\?$/);
@@ -79,7 +82,7 @@ t.test('relays that do not answer are not given', { skip: skipReason() }, async 
     t.notMatch(await shown(world, agent, SHUT), { verdict: 'unreachable' });
   });
 
-  t.test('UDP 3478 of one address family is shut', async (t) => {
+  t.test('a relay with UDP 3478 closed in IPv4 is chosen with its IPv6 address', async (t) => {
     const open = await world.dropUdp(west, 3478, 4);
     await untilGiven(agent, ['relay-east', 'relay-south'], { families: [4] });
     await untilGiven(agent, IDS, { families: [6] });
@@ -93,10 +96,10 @@ t.test('relays that do not answer are not given', { skip: skipReason() }, async 
     await untilGiven(agent, IDS, { families: [4] });
   });
 
-  t.test('UDP 3480 of one of three relays is shut', async (t) => {
+  t.test('a relay with UDP 3480 closed is not chosen', async (t) => {
     const open = await world.dropUdp(west, 3480);
     await untilGiven(agent, ['relay-east', 'relay-south']);
-    // It says itself that it reaches nobody; the others may have said so of it before.
+    // It reports that it reaches no relay; the others report that they do not reach it.
     const known = { verdict: 'unreachable', trunk: { verdict: 'unreachable', unreachedBy: 2 } };
     const isKnown = ({ cutOff, trunk }: { cutOff?: boolean; trunk?: { unreachedBy: number } }) =>
       cutOff === true && trunk?.unreachedBy === 2;
@@ -112,7 +115,7 @@ t.test('relays that do not answer are not given', { skip: skipReason() }, async 
     await untilGiven(agent, IDS);
   });
 
-  t.test('two of three relays are shut: the third serves alone', async (t) => {
+  t.test('the only relay with open ports serves alone', async (t) => {
     const open = await Promise.all(
       ['relay-west', 'relay-east'].map((id) => world.dropUdp(world.relayHost(id), 3478)),
     );

@@ -9,7 +9,7 @@ setPatience(t, PATIENCE_MS);
 
 const HALF_BYTES = 256 * 1_024;
 
-/** One side of `turnpike peer` in stream mode. */
+/** A `turnpike peer` in stream mode. */
 class StreamPeer {
   readonly process: LabProcess;
   readonly #hash = createHash('sha256');
@@ -39,7 +39,7 @@ class StreamPeer {
     this.process.child.stdin?.end();
   }
 
-  /** Resolves when so many bytes in all have come out. */
+  /** Waits until its output has this many bytes. */
   async received(bytes: number): Promise<void> {
     while (this.#bytes < bytes) {
       await new Promise<void>((resolve) => {
@@ -53,28 +53,32 @@ class StreamPeer {
   }
 }
 
-t.test('a byte stream over lossy links outlives a relay', { skip: skipReason() }, async (t) => {
-  const world = await World.create(t);
-  const hosts = [
-    world.hostBehindNat('a', 'symmetric', [4]),
-    world.hostBehindNat('b', 'symmetric', [4]),
-  ] as const;
-  await world.start();
-  for (const { behind } of hosts) if (behind !== undefined) await world.lab.setLoss(behind, 2);
-  const [a, b] = [new StreamPeer(t, world, hosts[0]), new StreamPeer(t, world, hosts[1])];
-  const halves = [randomBytes(HALF_BYTES), randomBytes(HALF_BYTES)] as const;
+t.test(
+  'a byte stream over lossy links survives the loss of its relays',
+  { skip: skipReason() },
+  async (t) => {
+    const world = await World.create(t);
+    const hosts = [
+      world.hostBehindNat('a', 'symmetric', [4]),
+      world.hostBehindNat('b', 'symmetric', [4]),
+    ] as const;
+    await world.start();
+    for (const { behind } of hosts) if (behind !== undefined) await world.lab.setLoss(behind, 2);
+    const [a, b] = [new StreamPeer(t, world, hosts[0]), new StreamPeer(t, world, hosts[1])];
+    const halves = [randomBytes(HALF_BYTES), randomBytes(HALF_BYTES)] as const;
 
-  a.write(halves[0]);
-  b.end();
-  await b.received(HALF_BYTES);
-  await world.kill('relay-a');
-  await world.kill('relay-b');
-  await world.startRelay('relay-b');
-  a.write(halves[1]);
-  a.end();
-  t.same(await Promise.all([a.process.ended, b.process.ended]), [
-    { code: 0, signal: null },
-    { code: 0, signal: null },
-  ]);
-  t.equal(b.digest(), createHash('sha256').update(Buffer.concat(halves)).digest('hex'));
-});
+    a.write(halves[0]);
+    b.end();
+    await b.received(HALF_BYTES);
+    await world.kill('relay-a');
+    await world.kill('relay-b');
+    await world.startRelay('relay-b');
+    a.write(halves[1]);
+    a.end();
+    t.same(await Promise.all([a.process.ended, b.process.ended]), [
+      { code: 0, signal: null },
+      { code: 0, signal: null },
+    ]);
+    t.equal(b.digest(), createHash('sha256').update(Buffer.concat(halves)).digest('hex'));
+  },
+);

@@ -6,12 +6,12 @@ import { PATIENCE_MS, skipReason, World } from './world.js';
 const CONNECTIONS = 1_000;
 const PACKETS = 3;
 
-/** Two CPUs carry a thousand of these: two packets and two pings a second on each. */
+/** Two packets and two pings a second on each, which two processors carry for a thousand. */
 const FLOW = { packetsPerSecond: 2, payloadBytes: 100, pingIntervalMs: 500 };
 
 setPatience(t, PATIENCE_MS);
 
-t.test(`${CONNECTIONS} connections at once`, { skip: skipReason() }, async (t) => {
+t.test(`${CONNECTIONS} connections carry data at once`, { skip: skipReason() }, async (t) => {
   const world = await World.create(t);
   const hosts = [
     world.hostBehindNat('a', 'symmetric', [4]),
@@ -34,7 +34,11 @@ t.test(`${CONNECTIONS} connections at once`, { skip: skipReason() }, async (t) =
       atA.map(({ mapped }) => mapped),
     ),
   ]);
-  t.equal(new Set(atA.map(({ mapped }) => mapped.port)).size, CONNECTIONS, 'a port for each');
+  t.equal(
+    new Set(atA.map(({ mapped }) => mapped.port)).size,
+    CONNECTIONS,
+    'each has its own mapped port',
+  );
 
   await Promise.all([a.flow(atA, FLOW), b.flow(atB, FLOW)]);
   await Promise.all([a.sendOut(atA, PACKETS), b.sendOut(atB, PACKETS)]);
@@ -42,5 +46,5 @@ t.test(`${CONNECTIONS} connections at once`, { skip: skipReason() }, async (t) =
   const deliveries = (await settled(pairs)).flat();
   t.equal(deliveries.length, 2 * CONNECTIONS);
   const complete = deliveries.filter(({ sent, received }) => sent >= PACKETS && received === sent);
-  t.equal(complete.length, 2 * CONNECTIONS, 'every one carries data both ways');
+  t.equal(complete.length, 2 * CONNECTIONS, 'each carries data both ways');
 });

@@ -17,7 +17,7 @@ const REGIONS = [{ region: 'west' }, { region: 'east' }] as const;
 const nft = (host: LabHost, rules: string) =>
   run(['ip', 'netns', 'exec', host.namespace, 'nft', '-f', '-'], rules);
 
-/** Two relays on a network that a test spoils, with a peer of each. */
+/** Starts two relays, with a peer for each. `spoil` changes the network before they start. */
 async function open(
   t: KeptTest,
   { families = [4], spoil }: { families?: (4 | 6)[]; spoil?: (world: World) => Promise<unknown> },
@@ -29,7 +29,7 @@ async function open(
   ] as const;
   for (const id of ['relay-a', 'relay-b']) world.relayOptions.set(id, ['--workers', '2']);
   await world.lab.up();
-  // Rules are to see datagrams, not the runs of them that segmentation offload makes.
+  // The rules must see single datagrams, not the batches of segmentation offload.
   for (const id of ['relay-a', 'relay-b']) {
     const { namespace, uplink } = world.relayHost(id);
     await run(['ip', '-n', namespace, 'link', 'set', uplink, 'gso_max_segs', '1']);
@@ -49,31 +49,38 @@ async function logged(world: World, relay: string, event: string) {
   }
 }
 
-t.test('connections survive that one family breaks', { skip: skipReason() }, async (t) => {
-  const { world, agents } = await open(t, { families: [4, 6] });
-  const pair = await joinBoth('families', agents, REGIONS);
-  await exchange(pair, 10);
-  const mend = await world.dropUdp(world.relayHost('relay-b'), 3480, 4);
-  await logged(world, 'relay-a', 'relay-path');
-  await logged(world, 'relay-b', 'relay-path');
-  for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
-    t.equal(received, sent, 'all arrived by the other family');
-  }
-  await mend();
-  for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
-    t.equal(received, sent, 'and after it was mended');
-  }
-});
+t.test(
+  'connections survive the loss of one address family of the trunk',
+  { skip: skipReason() },
+  async (t) => {
+    const { world, agents } = await open(t, { families: [4, 6] });
+    const pair = await joinBoth('families', agents, REGIONS);
+    await exchange(pair, 10);
+    const mend = await world.dropUdp(world.relayHost('relay-b'), 3480, 4);
+    await logged(world, 'relay-a', 'relay-path');
+    await logged(world, 'relay-b', 'relay-path');
+    for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
+      t.equal(received, sent, 'all arrived over the other family');
+    }
+    await mend();
+    for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
+      t.equal(received, sent, 'all arrived after its return');
+    }
+  },
+);
 
-t.test('a way of 1,400 bytes that drops fragments', { skip: skipReason() }, async (t) => {
-  const narrow = (world: World) =>
-    Promise.all(
-      ['relay-a', 'relay-b'].map((id, index, ids) => {
-        const host = world.relayHost(id);
-        const other = world.relayHost(ids[1 - index] as string);
-        return nft(
-          host,
-          `table ip narrow {
+t.test(
+  'the path MTU is found on a path of 1,400 bytes that drops fragments',
+  { skip: skipReason() },
+  async (t) => {
+    const narrow = (world: World) =>
+      Promise.all(
+        ['relay-a', 'relay-b'].map((id, index, ids) => {
+          const host = world.relayHost(id);
+          const other = world.relayHost(ids[1 - index] as string);
+          return nft(
+            host,
+            `table ip narrow {
   chain arriving {
     type filter hook prerouting priority -500
     ip saddr ${other.addresses[4]} meta length > 1400 drop
@@ -81,78 +88,91 @@ t.test('a way of 1,400 bytes that drops fragments', { skip: skipReason() }, asyn
   }
 }
 `,
-        );
-      }),
-    );
-  const { world, agents } = await open(t, { spoil: narrow });
-  const { bytes } = await logged(world, 'relay-a', 'relay-path-mtu');
-  t.ok(Number(bytes) <= 1_372 && Number(bytes) > 1_363, `${bytes}`);
-  await logged(world, 'relay-b', 'relay-path-mtu');
-  const pair = await joinBoth('narrow', agents, REGIONS);
-  for (const payloadBytes of [Number(bytes) - 28, 100]) {
-    for (const { sent, received } of await exchange(pair, 200, { payloadBytes })) {
-      t.equal(received, sent, `payloads of ${payloadBytes} bytes`);
+          );
+        }),
+      );
+    const { world, agents } = await open(t, { spoil: narrow });
+    const { bytes } = await logged(world, 'relay-a', 'relay-path-mtu');
+    t.ok(Number(bytes) <= 1_372 && Number(bytes) > 1_363, `${bytes}`);
+    await logged(world, 'relay-b', 'relay-path-mtu');
+    const pair = await joinBoth('narrow', agents, REGIONS);
+    for (const payloadBytes of [Number(bytes) - 28, 100]) {
+      for (const { sent, received } of await exchange(pair, 200, { payloadBytes })) {
+        t.equal(received, sent, `payloads of ${payloadBytes} bytes`);
+      }
     }
-  }
-});
+  },
+);
 
-t.test('source ports that a firewall does not let in', { skip: skipReason() }, async (t) => {
-  const filter = (world: World) =>
-    nft(
-      world.relayHost('relay-b'),
-      `table ip ports {
+t.test(
+  'data leaves from the trunk port if a firewall drops other source ports',
+  { skip: skipReason() },
+  async (t) => {
+    const filter = (world: World) =>
+      nft(
+        world.relayHost('relay-b'),
+        `table ip ports {
   chain arriving {
     type filter hook input priority -300
     udp dport 3480 udp sport != 3480 drop
   }
 }
 `,
-    );
-  const { world, agents } = await open(t, { spoil: filter });
-  const pair = await joinBoth('ports', agents, REGIONS);
-  for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
-    t.equal(received, sent, 'data leaves from the trunk port, from the first datagram on');
-  }
-  await logged(world, 'relay-a', 'relay-ports-filtered');
-});
+      );
+    const { world, agents } = await open(t, { spoil: filter });
+    const pair = await joinBoth('ports', agents, REGIONS);
+    for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
+      t.equal(received, sent, 'all arrived');
+    }
+    await logged(world, 'relay-a', 'relay-ports-filtered');
+  },
+);
 
-t.test('a NAT that changes ports in front of a relay', { skip: skipReason() }, async (t) => {
-  // What the relay sends of its own accord leaves from a port of the NAT's; its answers to probes
-  // (type 5) go back where those came from, as by the NAT's memory of them.
-  const changePorts = (world: World) =>
-    nft(
-      world.relayHost('relay-a'),
-      `table ip ports {
+t.test(
+  'a NAT that changes a relay’s source port is logged by both relays',
+  { skip: skipReason() },
+  async (t) => {
+    // What the relay sends unasked leaves from the NAT's port 45000. Its replies to probes (type 5)
+    // keep their port, as they match the NAT's mapping of the probe.
+    const changePorts = (world: World) =>
+      nft(
+        world.relayHost('relay-a'),
+        `table ip ports {
   chain leaving {
     type filter hook postrouting priority 300
     udp dport 3480 @th,64,8 != 0x15 udp sport set 45000
   }
 }
 `,
+      );
+    const { world } = await open(t, { spoil: changePorts });
+    const a = await logged(world, 'relay-a', 'relay-unreachable');
+    t.match(a.msg, 'no probe answer from relay-b for 5 s: is UDP 3480 open?');
+    const b = await logged(world, 'relay-b', 'relay-unreachable');
+    t.equal(b.reason, 'unlisted-source');
+    const source = await logged(world, 'relay-b', 'relay-source-unlisted');
+    t.match(
+      source.msg,
+      /^data of relay-a comes from .*:45000, which it has not registered: is there/,
     );
-  const { world } = await open(t, { spoil: changePorts });
-  const a = await logged(world, 'relay-a', 'relay-unreachable');
-  t.match(a.msg, 'no probe answer from relay-b for 5 s: is UDP 3480 open?');
-  const b = await logged(world, 'relay-b', 'relay-unreachable');
-  t.equal(b.reason, 'unlisted-source');
-  const source = await logged(world, 'relay-b', 'relay-source-unlisted');
-  t.match(
-    source.msg,
-    /^data of relay-a comes from .*:45000, which it has not registered: is there/,
-  );
-});
+  },
+);
 
-t.test('a trunk port that is shut, and opened again', { skip: skipReason() }, async (t) => {
-  const { world, agents } = await open(t, {});
-  const mend = await world.dropUdp(world.relayHost('relay-b'), 3480);
-  await logged(world, 'relay-a', 'relay-unreachable');
-  await logged(world, 'relay-b', 'relay-unreachable');
-  await mend();
-  await logged(world, 'relay-a', 'relay-reachable');
-  await logged(world, 'relay-b', 'relay-reachable');
-  await agents[0].untilServing(['relay-a', 'relay-b']);
-  const pair = await joinBoth('opened', agents, REGIONS);
-  for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
-    t.equal(received, sent, 'all arrived');
-  }
-});
+t.test(
+  'a trunk port that is closed and opened again is logged, and connections are possible',
+  { skip: skipReason() },
+  async (t) => {
+    const { world, agents } = await open(t, {});
+    const mend = await world.dropUdp(world.relayHost('relay-b'), 3480);
+    await logged(world, 'relay-a', 'relay-unreachable');
+    await logged(world, 'relay-b', 'relay-unreachable');
+    await mend();
+    await logged(world, 'relay-a', 'relay-reachable');
+    await logged(world, 'relay-b', 'relay-reachable');
+    await agents[0].untilServing(['relay-a', 'relay-b']);
+    const pair = await joinBoth('opened', agents, REGIONS);
+    for (const { sent, received } of await exchange(pair, 40, { payloadBytes: 200 })) {
+      t.equal(received, sent, 'all arrived');
+    }
+  },
+);

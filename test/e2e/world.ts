@@ -25,39 +25,39 @@ import { TestLab } from '../lab/test-lab.js';
 import { PeerAgent } from './peer-agent.js';
 import type { DirectorySettings } from './peer-methods.js';
 
-/** The command as it is built. */
+/** The built command. */
 export const TURNPIKE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 const DIRECTORY_PORT = 8443;
 const SERVICE_PORT = 3478;
 const TRUNK_PORT = 3480;
 
-/** Where each relay serves operators, in a namespace of its own. */
+/** Address of each relay's HTTP endpoint, in the relay's own namespace. */
 export const RELAY_HTTP = '127.0.0.1:9100';
 
-/** A Node program that prints what a URL answers. */
+/** A Node program that prints the body that a URL returns. */
 const READ_URL = 'fetch(process.argv[1]).then((answer) => answer.text()).then(console.log)';
 
-/** How long a file of these tests may take: a machine that is busy with others is no failure. */
+/** Timeout of a test file, for a machine that is busy with other tests. */
 export const PATIENCE_MS = 180_000;
 
 /** How a relay of the world is set up. */
 export interface RelayPlan {
   readonly id: string;
   readonly region: string;
-  /** Families of its service addresses; default both. */
+  /** Families of its service addresses; by default both. */
   readonly families?: readonly AddressFamily[];
-  /** Families of its trunk addresses; default those of its service. */
+  /** Families of its trunk addresses; by default those of its service addresses. */
   readonly trunkFamilies?: readonly AddressFamily[];
 }
 
-/** Two relays far apart: most tests want no others. */
+/** The default: two relays in two regions. */
 const TWO_RELAYS: readonly RelayPlan[] = [
   { id: 'relay-a', region: 'west' },
   { id: 'relay-b', region: 'east' },
 ];
 
-/** Why end-to-end tests cannot run here, as tap's skip option wants it. */
+/** Returns why end-to-end tests cannot run here, for tap's `skip` option; false if they can. */
 export function skipReason(): string | false {
   const support = labSupport();
   if (!support.ok) return support.why;
@@ -65,13 +65,13 @@ export function skipReason(): string | false {
 }
 
 /**
- * A lab with a directory and relays, each a real `turnpike` process, and with whatever peers the
- * test puts behind NATs.
+ * A lab with a directory and relays, each a `turnpike` process in its own namespace, and with
+ * hosts for peers.
  */
 export class World {
   readonly lab: TestLab;
   readonly directoryHost: LabHost;
-  /** More of a relay's command line, by its id, for whenever it is started. */
+  /** Further options of a relay's command line, by id; used at each start. */
   readonly relayOptions = new Map<string, readonly string[]>();
   readonly #secrets: string;
   readonly #apiKey = randomBytes(32).toString('base64');
@@ -91,8 +91,8 @@ export class World {
   }
 
   /**
-   * A world whose nodes are declared but not up: declare peers' hosts in `lab`, then `start`.
-   * @param t - the test at whose end the world is closed, and with whose failure it is kept
+   * Makes a world whose nodes are declared but not up. Declare hosts for peers, then call `start`.
+   * @param t - its end closes the world; if it fails, the evidence is kept
    */
   static async create(t: KeptTest, relays: readonly RelayPlan[] = TWO_RELAYS): Promise<World> {
     const lab = new TestLab();
@@ -105,14 +105,14 @@ export class World {
     return world;
   }
 
-  /** Makes the network and starts the directory and all relays. */
+  /** Brings up the network, and starts the directory and all relays. */
   async start(): Promise<void> {
     await this.lab.up();
     await this.startDirectory();
     await Promise.all([...this.#relayPlans.keys()].map((id) => this.startRelay(id)));
   }
 
-  /** Resolves when the directory listens. */
+  /** Starts the directory, and resolves when it listens. */
   async startDirectory(): Promise<void> {
     await this.#run('directory', this.directoryHost, [
       ...['directory', '--listen', `[::]:${DIRECTORY_PORT}`],
@@ -121,7 +121,7 @@ export class World {
     ]);
   }
 
-  /** Resolves when the relay listens. */
+  /** Starts a relay, and resolves when it listens. */
   async startRelay(id: string): Promise<void> {
     const host = this.relayHost(id);
     const plan = this.#relayPlans.get(id);
@@ -140,21 +140,21 @@ export class World {
     ]);
   }
 
-  /** Where a relay runs. */
+  /** Returns the host of a relay. */
   relayHost(id: string): LabHost {
     const host = this.#relayHosts.get(id);
     if (host === undefined) throw new Error(`no relay ${id}`);
     return host;
   }
 
-  /** What the directory or a relay has logged so far. */
+  /** Returns the log lines of the directory or a relay so far. */
   logOf(name: string): readonly LogLine[] {
     return this.#logs.get(name) ?? [];
   }
 
   /**
-   * Drops UDP that comes to a port of a host, until the returned function is called. TCP and what
-   * the host sends itself are not touched, and no conversation is let through for being an old one.
+   * Drops UDP datagrams to a port of a host until the returned function is called. TCP, and what
+   * the host sends, are not affected. The rule is stateless, so that open flows are dropped too.
    */
   async dropUdp(host: LabHost, port: number, family?: AddressFamily): Promise<() => Promise<void>> {
     const nft = (rules: string) =>
@@ -178,12 +178,12 @@ export class World {
     await running.ended;
   }
 
-  /** Starts `turnpike` in a host. */
+  /** Starts `turnpike` in a host with these arguments. */
   turnpike(host: LabHost, args: readonly string[]): LabProcess {
     return this.lab.spawn(host, [process.execPath, TURNPIKE, ...args]);
   }
 
-  /** Declares a host behind a NAT of its own. */
+  /** Declares a host behind its own NAT. */
   hostBehindNat(
     name: string,
     behaviour: NatBehaviour,
@@ -194,8 +194,7 @@ export class World {
   }
 
   /**
-   * Starts a process of peers in each of these hosts.
-   * @returns when the directory chooses among all relays
+   * Starts a `peer-agent` in each of these hosts, and resolves when the directory lists all relays.
    */
   async peersIn<H extends readonly LabHost[]>(
     hosts: H,
@@ -205,14 +204,14 @@ export class World {
     return agents as unknown as { readonly [I in keyof H]: PeerAgent };
   }
 
-  /** The directory, by an address that the host can reach. */
+  /** Returns the directory's URL, with an address that the host can reach, and the API key. */
   accessFrom(host: LabHost): DirectorySettings {
     const family = host.families.includes(4) ? 4 : 6;
     const address = addressOf(this.directoryHost, family, DIRECTORY_PORT);
     return { directoryUrl: `http://${formatAddress(address)}`, apiKey: this.#apiKey };
   }
 
-  /** The path of a secret: `cluster`, `api`, `room` (a key for byte streams), or a relay's id. */
+  /** Returns the path of a secret: `cluster`, `api`, `room` (for byte streams) or a relay's id. */
   secretFile(name: string): string {
     return join(this.#secrets, name);
   }
@@ -249,7 +248,7 @@ export class World {
   }
 }
 
-/** A program, with its arguments, that prints what a URL answers. */
+/** Returns a command that prints the body that a URL returns. */
 export function readUrl(url: string): string[] {
   return [process.execPath, '-e', READ_URL, url];
 }

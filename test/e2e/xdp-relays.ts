@@ -7,20 +7,20 @@ import { findCommand } from '../setup/system-packages.js';
 import type { PeerAgent, RemotePeer } from './peer-agent.js';
 import { RELAY_HTTP, readUrl, skipReason, type World } from './world.js';
 
-/** The names of a relay's two devices: towards peers, and towards the other relay. */
+/** Names of a relay's two devices: to peers, and to the other relay. */
 const CLIENT_DEVICE = 'eth0';
 const TRUNK_DEVICE = 'wire0';
 
-/** How often one looks for what is to come, and how often in vain before it counts as lost. */
+/** Interval between two looks at the counts, and number of looks without an arrival at the end. */
 const LOOK_MS = 20;
 const QUIET_LOOKS = 100;
 
-/** Why relays cannot forward by XDP here, as tap's skip option wants it. */
+/** Returns why relays cannot forward by XDP here, for tap's `skip` option; false if they can. */
 export function xdpSkipReason(): string | false {
   const reason = skipReason();
   if (reason !== false) return reason;
   if (findCommand('ethtool') === undefined) return 'ethtool not found: apt-get install ethtool';
-  // The program is loaded first, then attached to the device, which is what has to fail.
+  // The program is loaded before it is attached, so only the missing device may be the failure.
   const device = 'no-such-device';
   const address = { address: '127.0.0.1', port: 0 };
   const plane = openDataPlane({
@@ -34,26 +34,26 @@ export function xdpSkipReason(): string | false {
   return why.startsWith(`there is no network device ${device}`) ? false : why;
 }
 
-/** Data packets of a relay by their direction. */
+/** Numbers of a relay's data packets by direction. */
 export interface Forwarded {
   readonly toTrunk: number;
   readonly toClient: number;
 }
 
-/** A relay with a wire of its own as trunk, so that XDP takes packets across two devices. */
+/** A relay whose trunk is a separate wire, so that XDP redirects between two devices. */
 export class WiredRelay {
   readonly id: string;
   readonly #world: World;
   readonly #trunk: string;
 
-  /** @param trunk - its address on the wire */
+  /** @param trunk - IP address of the relay on the wire */
   constructor(world: World, id: string, trunk: string) {
     this.id = id;
     this.#world = world;
     this.#trunk = trunk;
   }
 
-  /** Says how the relay is to forward when it is started next. */
+  /** Sets how the relay forwards from its next start on. */
   setUp(by: 'xdp' | 'sockets'): void {
     const devices = by === 'xdp' ? [CLIENT_DEVICE, TRUNK_DEVICE] : [];
     this.#world.relayOptions.set(this.id, [
@@ -62,13 +62,13 @@ export class WiredRelay {
     ]);
   }
 
-  /** The devices that have an XDP program. */
+  /** Returns the names of the devices with an XDP program. */
   async attached(): Promise<string[]> {
     const links = JSON.parse(await this.inside(['ip', '-j', 'link', 'show'])) as Link[];
     return links.filter(({ xdp }) => xdp !== undefined).map(({ ifname }) => ifname);
   }
 
-  /** What the program took from one of the relay's devices and sent out of the other. */
+  /** Returns the numbers of packets that the program redirected between the devices. */
   async byXdp(): Promise<Forwarded> {
     const [toTrunk = 0, toClient = 0] = await Promise.all(
       [CLIENT_DEVICE, TRUNK_DEVICE].map(async (device) => {
@@ -80,7 +80,7 @@ export class WiredRelay {
     return { toTrunk, toClient };
   }
 
-  /** What the relay has counted, whichever way it went. XDP's part is up to 100 ms late. */
+  /** Returns the relay's own counts of XDP and sockets. Those of XDP are up to 100 ms late. */
   async counted(): Promise<Forwarded> {
     const text = await this.#metrics();
     const count = (name: string) => {
@@ -91,7 +91,7 @@ export class WiredRelay {
     return { toTrunk: count('client_to_trunk'), toClient: count('trunk_to_client') };
   }
 
-  /** One of its metrics, by name and labels. */
+  /** Returns the value of a metric by name and labels. */
   async metric(name: string): Promise<number | undefined> {
     const line = (await this.#metrics()).split('\n').find((each) => each.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.slice(name.length));
@@ -101,7 +101,7 @@ export class WiredRelay {
     return this.inside(readUrl(`http://${RELAY_HTTP}/metrics`));
   }
 
-  /** Runs a program in the relay's host; returns what it says. */
+  /** Runs a program in the relay's host. @returns its output */
   async inside(argv: readonly string[]): Promise<string> {
     const { namespace } = this.#world.relayHost(this.id);
     const args = ['netns', 'exec', namespace, ...argv];
@@ -115,7 +115,7 @@ interface Link {
   readonly xdp?: object;
 }
 
-/** What became of two counts between two looks. */
+/** Returns the differences between two looks at the counts. */
 export function grown(before: Forwarded, after: Forwarded): Forwarded {
   return {
     toTrunk: after.toTrunk - before.toTrunk,
@@ -123,7 +123,7 @@ export function grown(before: Forwarded, after: Forwarded): Forwarded {
   };
 }
 
-/** Connections between two agents, by their two sides. */
+/** Connections between two agents: the peers of each, by index. */
 export interface Connections {
   readonly a: readonly RemotePeer[];
   readonly b: readonly RemotePeer[];
@@ -145,9 +145,9 @@ export async function connectAll(
 }
 
 /**
- * Sends so many messages both ways on each connection, and waits for them, or until nothing has
- * arrived for a while.
- * @returns by direction and connection, all that was ever sent and what of it has arrived
+ * Sends this many messages both ways on each connection, and waits until all have arrived, or none
+ * has for `QUIET_LOOKS` looks.
+ * @returns by direction and connection, all messages sent so far, and those that arrived
  */
 export async function talk({ a, b }: Connections, messages: number) {
   const [one, other] = [a[0]?.agent, b[0]?.agent];

@@ -18,7 +18,7 @@ const skip = xdpSkipReason() || (findCommand('nft') === undefined && 'needs nft'
 setPatience(t, PATIENCE_MS);
 
 t.test(
-  'a relay leaves to its sockets what rules change, and takes it back',
+  'the sockets forward while an nftables rule changes packets, and XDP after its removal',
   { skip },
   async (t) => {
     const world = await World.create(t, RELAYS);
@@ -35,7 +35,7 @@ t.test(
     await world.start();
     const connections = await connectAll(await world.peersIn(hosts), CONNECTIONS);
 
-    /** Talks until this is how the data went, by XDP or not. */
+    /** Sends messages until all go by XDP, or all by the sockets. */
     const until = async (byXdp: boolean) => {
       for (let round = 0; round < ROUNDS_MAX; round++) {
         const before = await relay.byXdp();
@@ -63,7 +63,7 @@ t.test(
         `add rule inet t c ${rule}`,
     ]);
     await until(false);
-    t.equal(await leftOut('mangle'), 2, 'the socket for clients and the one for the trunk');
+    t.equal(await leftOut('mangle'), 2, 'the client address and the trunk address');
 
     await relay.inside(['nft', 'delete table inet t']);
     await until(true);

@@ -15,10 +15,10 @@ import {
 const CONNECTIONS = 8;
 const MESSAGES = 50;
 
-/** A next hop is known within milliseconds; until then the sockets forward. */
+/** The sockets forward until the next hop is resolved, which takes milliseconds. */
 const WARM_UP_ROUNDS_MAX = 100;
 
-/** More than the counters of XDP take to be collected. */
+/** Longer than the interval in which the relay reads XDP's counters. */
 const COUNTED_MS = 250;
 
 const RELAYS: readonly RelayPlan[] = [
@@ -30,14 +30,14 @@ const BOTH_DEVICES = ['eth0', 'wire0'];
 
 setPatience(t, PATIENCE_MS);
 
-/** What goes each way at a relay when every connection says so much each way. */
+/** Returns a relay's packets if every connection sends this many messages each way. */
 function each(messages: number): Forwarded {
   return { toTrunk: CONNECTIONS * messages, toClient: CONNECTIONS * messages };
 }
 
 const NONE = each(0);
 
-/** Sends until every packet goes by XDP at these relays. */
+/** Sends messages until all go by XDP at these relays. */
 async function warmUp(connections: Connections, relays: readonly WiredRelay[]): Promise<void> {
   let taken: Forwarded[] = [];
   for (let round = 0; round < WARM_UP_ROUNDS_MAX; round++) {
@@ -55,7 +55,7 @@ function same(a: Forwarded, b: Forwarded): boolean {
   return a.toTrunk === b.toTrunk && a.toClient === b.toClient;
 }
 
-/** Talks, and checks what arrived and which way it went. */
+/** Sends messages, and checks what arrived and whether it went by XDP. */
 async function check(
   t: Test,
   connections: Connections,
@@ -75,12 +75,12 @@ async function check(
   for (const [index, { id }] of relays.entries()) {
     const since = (what: 'byXdp' | 'counted') =>
       grown(before[what][index] ?? NONE, after[what][index] ?? NONE);
-    t.same(since('byXdp'), byXdp[index], `${id}: what went by XDP`);
-    t.same(since('counted'), each(MESSAGES), `${id}: what its counters say`);
+    t.same(since('byXdp'), byXdp[index], `${id}: packets by XDP`);
+    t.same(since('counted'), each(MESSAGES), `${id}: packets by its counters`);
   }
 }
 
-t.test('two relays that forward by XDP', { skip: xdpSkipReason() }, async (t) => {
+t.test('relays that forward by XDP', { skip: xdpSkipReason() }, async (t) => {
   const world = await World.create(t, RELAYS);
   const relayHosts = [world.relayHost('relay-a'), world.relayHost('relay-b')] as const;
   const hosts = [
@@ -105,7 +105,7 @@ t.test('two relays that forward by XDP', { skip: xdpSkipReason() }, async (t) =>
     await check(t, connections, relays, [each(MESSAGES), each(MESSAGES)]);
 
     await world.kill('relay-a');
-    t.same(await relays[0].attached(), [], 'nothing stays attached when a relay is killed');
+    t.same(await relays[0].attached(), [], 'no program stays attached after the relay is killed');
     t.same(await relays[1].attached(), BOTH_DEVICES);
     await world.startRelay('relay-a');
     for (const { closed } of connections.b) {
@@ -113,7 +113,7 @@ t.test('two relays that forward by XDP', { skip: xdpSkipReason() }, async (t) =>
     }
   });
 
-  t.test('one that was killed forwards by XDP again', async (t) => {
+  t.test('forward by XDP again after a restart', async (t) => {
     t.same(await relays[0].attached(), BOTH_DEVICES);
     await a.untilServing(['relay-a', 'relay-b']);
     const connections = await connectAll([a, b], CONNECTIONS);
@@ -122,7 +122,7 @@ t.test('two relays that forward by XDP', { skip: xdpSkipReason() }, async (t) =>
     await Promise.all([a.close(connections.a), b.close(connections.b)]);
   });
 
-  t.test('one with XDP and one without', async (t) => {
+  t.test('carry data also if the other relay has no XDP', async (t) => {
     await world.kill('relay-b');
     relays[1].setUp('sockets');
     await world.startRelay('relay-b');
@@ -130,7 +130,7 @@ t.test('two relays that forward by XDP', { skip: xdpSkipReason() }, async (t) =>
     await a.untilServing(['relay-a', 'relay-b']);
     const connections = await connectAll([a, b], CONNECTIONS);
     await warmUp(connections, [relays[0]]);
-    // XDP leaves datagrams of several records to the sockets, so none of them has come.
+    // XDP leaves datagrams with several records to the sockets, so none of them has arrived.
     await check(t, connections, relays, [each(MESSAGES), NONE]);
   });
 });

@@ -1,4 +1,4 @@
-/** Peers of the client library, as many as the test wants, in one process of a namespace. */
+/** A process in a namespace that runs peers of the client library for a test. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TICK_MS, Traffic } from '../../../src/cli/demo/traffic.js';
@@ -8,7 +8,7 @@ import { failureOf, serveRpc } from '../../lab/rpc.js';
 import type { PeerClosed, PeerFacts, PeerMethods } from '../peer-methods.js';
 import { Transcript } from './transcript.js';
 
-/** A peer, and its traffic once there is some. */
+/** A peer with its traffic. */
 interface Member {
   readonly peer: Peer;
   readonly said: Transcript;
@@ -17,10 +17,10 @@ interface Member {
   isSending: boolean;
 }
 
-/** A directory gives up on requests that do not arrive in time, as on a busy machine. */
+/** Maximum concurrent requests, since the directory drops those that arrive too slowly. */
 const REQUESTS_AT_ONCE = 20;
 
-/** Messages to all peers between two pauses: no queue on the way is shorter. */
+/** Messages to all peers between two pauses; every queue on the path holds as many. */
 const MESSAGES_AT_ONCE = 64;
 
 const members: Member[] = [];

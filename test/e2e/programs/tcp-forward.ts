@@ -1,6 +1,6 @@
 /**
- * Forwards TCP connections: `tcp-forward LISTEN-IP PORT TARGET-IP`, the same port on both. Writes a
- * line when it listens.
+ * Forwards TCP connections: `tcp-forward LISTEN-IP PORT TARGET-IP`, with the same port at both
+ * addresses. Writes a line when it listens.
  */
 import { connect, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
@@ -9,6 +9,6 @@ const [listen = '', port = '', target = ''] = process.argv.slice(2);
 
 createServer((near) => {
   const far = connect(Number(port), target);
-  // Either end may reset: then the other is destroyed, which is all that can be done.
+  // If either end resets, `pipeline` destroys the other.
   pipeline(near, far, near, () => {});
 }).listen(Number(port), listen, () => process.stdout.write('listening\n'));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Speech } from '../peer-methods.js';
 
-/** What became of messages, in one digest: their number, bytes, bounds and order. */
+/** Digest of a sequence of messages: of their number, bytes, boundaries and order. */
 export class Transcript {
   readonly #hash = createHash('sha256');
   #messages = 0;
