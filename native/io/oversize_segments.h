@@ -1,6 +1,7 @@
 // Remote addresses to which segments of some length were refused recently, because the path MTU is
-// below the device's. Kept per address and for a short time, so that a peer with a small path MTU,
-// or one that forges ICMP, disables segmentation only for its own address.
+// below the device's. SendBatch sends such datagrams one by one. Kept per address and for a short
+// time, so that a peer with a small path MTU, or one that forges ICMP, disables segmentation only
+// for its own address.
 #pragma once
 
 #include <algorithm>

@@ -71,7 +71,7 @@ Status Worker::Allocate() {
   for (uint8_t i = 0; i < options_.workers && status.ok(); ++i) {
     if (i != options_.index) status = handed_over_[i].Allocate(kHandOverBytes);
   }
-  if (status.ok()) status = unlisted_.Allocate(kUnlistedAddresses);
+  if (status.ok()) status = unregistered_.Allocate(kUnregisteredAddresses);
   if (!status.ok()) return status;
 
   endpoints_.resize(TransportHandle::kListeners + kEndpointsPerWorkerMax);

@@ -24,7 +24,7 @@
 namespace turnpike {
 
 // Number of rate limiters for punted datagrams from unregistered ports of relays' addresses.
-inline constexpr uint32_t kUnlistedAddresses = 1'024;
+inline constexpr uint32_t kUnregisteredAddresses = 1'024;
 // Bytes of datagrams waiting in a worker that another worker received for one of its endpoints; per
 // sending worker.
 inline constexpr uint32_t kHandOverBytes = 256 * 1024;
@@ -188,7 +188,7 @@ class Worker {
   // relays (the responses to checks of service addresses), else strangers.
   PuntClass ClassOf(Side side, const FiveTuple& tuple);
   // Punts a trunk datagram from an unregistered port of a relay's address, within a budget.
-  void PuntUnlisted(const Packet& packet, const Now& now);
+  void PuntUnregistered(const Packet& packet, const Now& now);
   void ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from);
   void ReportUnboundIndex(uint32_t relay_index, uint32_t session_index);
   void ReportEvent(const PuntedEvent& event);
@@ -234,7 +234,7 @@ class Worker {
   // Workers, one bit each, that were handed datagrams and are not notified yet.
   uint32_t handed_over_to_ = 0;
   // Rate limiters for datagrams from unregistered ports, by their IP address.
-  MappedArray<RateLimiter> unlisted_;
+  MappedArray<RateLimiter> unregistered_;
   // Buffer of a path probe, allocated when the first one is sent.
   std::unique_ptr<uint8_t[]> probe_;
 

@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kDropsCountedEveryNs = 100'000'000;
 // Maximum trunk datagrams per second and IP address, from unregistered ports of a relay, that one
 // worker punts. TypeScript uses them to detect a NAT.
-constexpr uint32_t kUnlistedPerSecond = 10;
+constexpr uint32_t kUnregisteredPerSecond = 10;
 
 }  // namespace
 
@@ -105,7 +105,7 @@ void Worker::ForwardTrunkChunk(uint32_t count, const Now& now) {
     } else if (verdict == Verdict::kTrunkProbeReply) {
       ReportProbeReply(opened, *batch_[i].tuple);
     } else if (verdict == Verdict::kTrunkUnknownSource) {
-      PuntUnlisted(batch_[i], now);
+      PuntUnregistered(batch_[i], now);
     }
   }
 }
@@ -202,13 +202,14 @@ PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
   return options_.relay_hosts->Contain(tuple.remote) ? PuntClass::kProven : PuntClass::kStrangers;
 }
 
-void Worker::PuntUnlisted(const Packet& packet, const Now& now) {
+void Worker::PuntUnregistered(const Packet& packet, const Now& now) {
   const IpAddress& ip = packet.tuple->remote.ip;
   if (!tables_.peers.KnowsIp(ip)) return;
   SipHash13 hash(options_.hash_key);
   hash.Update(ip.bytes.data(), ip.bytes.size());
-  RateLimiter& budget = unlisted_[hash.Finish() & (kUnlistedAddresses - 1)];
-  if (!budget.Take(now.monotonic_ns, kNsPerSecond / kUnlistedPerSecond, kUnlistedPerSecond)) return;
+  RateLimiter& budget = unregistered_[hash.Finish() & (kUnregisteredAddresses - 1)];
+  if (!budget.Take(now.monotonic_ns, kNsPerSecond / kUnregisteredPerSecond, kUnregisteredPerSecond))
+    return;
   // The datagram counts as dropped whether it is punted or not.
   const PuntClass punt_class = ClassOf(Side::kTrunk, *packet.tuple);
   if (punts_.PushDatagram(Side::kTrunk, options_.index, packet, punt_class) ==

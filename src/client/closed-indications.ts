@@ -4,7 +4,7 @@ import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ConnectionGrant } from './grant.js';
 import { closedByRelay } from './peer-errors.js';
-import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
+import { RELAY_UNRESPONSIVE_MS } from './relay-check.js';
 import type { Requests } from './requests.js';
 import type { Scheduler } from './scheduler.js';
 

@@ -58,7 +58,7 @@ export interface ReconnectingJoinOptions extends Omit<JoinOptions, 'reconnect'> 
 }
 
 /** Options that differ between connections. */
-export interface Introduced {
+export interface AttemptOptions {
   readonly avoid: readonly string[];
   readonly signal: AbortSignal;
 }

@@ -3,7 +3,7 @@ import type { StunMessage } from '../stun/message.js';
 import { type ConnectionState, isHeld } from './connection-state.js';
 import { DataLiveness, RELAY_QUIET_MS } from './data-liveness.js';
 import { LegTimers } from './leg-timers.js';
-import { RELAY_ABSENT_MS, RELAY_UNRESPONSIVE_MS, RelayLiveness } from './relay-liveness.js';
+import { RELAY_ABSENT_MS, RELAY_UNRESPONSIVE_MS, RelayCheck } from './relay-check.js';
 import type { Scheduler } from './scheduler.js';
 
 export interface LegLivenessOptions {
@@ -38,7 +38,7 @@ export class LegLiveness {
   readonly timers: LegTimers;
   readonly #options: LegLivenessOptions;
   readonly #data: DataLiveness;
-  readonly #relay: RelayLiveness;
+  readonly #relay: RelayCheck;
   /** The last send error since the relay was heard. */
   #sendError: NodeJS.ErrnoException | undefined;
 
@@ -56,7 +56,7 @@ export class LegLiveness {
       onQuiet: (sinceMs) => this.#dataIsQuiet(sinceMs),
       onSignDue,
     });
-    this.#relay = new RelayLiveness({
+    this.#relay = new RelayCheck({
       scheduler,
       ask: options.ask,
       rtoMs: options.rtoMs,

@@ -5,7 +5,7 @@ import { wrongArgument } from '../options/check.js';
 import { PAYLOAD_BYTES_RECOMMENDED } from '../stun/channel-data.js';
 import { ConnectionLosses } from './avoided-relays.js';
 import { DIRECTORY_ANSWER_MS } from './http-json.js';
-import type { Introduced, ReconnectOptions } from './join.js';
+import type { AttemptOptions, ReconnectOptions } from './join.js';
 import { MessageQueue } from './message-queue.js';
 import type { Peer } from './peer.js';
 import { aborted } from './peer-errors.js';
@@ -53,7 +53,7 @@ interface ReconnectingPeerEvents {
 /** Dependencies of a `ReconnectingPeer`; `Peer.join` supplies them. */
 export interface ReconnectingPeerOptions {
   /** Establishes one connection. */
-  readonly connect: (options: Introduced) => Promise<Peer>;
+  readonly connect: (options: AttemptOptions) => Promise<Peer>;
   /** Releases what `connect` keeps between connections. */
   readonly release: () => void;
   readonly reconnect: ReconnectOptions;

@@ -1,7 +1,7 @@
 import { RoundTrip } from '../round-trip.js';
 import { LEG_LIMITS } from '../stun/leg-limits.js';
-import { LAST_WAIT_RTOS, REQUESTS_MAX, RTO_MS } from '../stun/retransmission.js';
-import { RELAY_UNRESPONSIVE_MS } from './relay-liveness.js';
+import { LAST_WAIT_RTOS, RTO_MS, TRANSMISSIONS_MAX } from '../stun/transmission-limits.js';
+import { RELAY_UNRESPONSIVE_MS } from './relay-check.js';
 
 /** Time that a peer waits beyond a Connect's 30 s, for the relay's own 447. */
 export const CONNECT_GRACE_MS = 2_000;
@@ -19,8 +19,8 @@ const CONNECTS_SOON = 3;
  * @returns the wait after each transmission, ms; after the last wait the request has failed
  */
 export function standardWaitsMs(rtoMs: number): number[] {
-  return Array.from({ length: REQUESTS_MAX }, (_, sent) =>
-    sent === REQUESTS_MAX - 1 ? rtoMs * LAST_WAIT_RTOS : rtoMs * 2 ** sent,
+  return Array.from({ length: TRANSMISSIONS_MAX }, (_, sent) =>
+    sent === TRANSMISSIONS_MAX - 1 ? rtoMs * LAST_WAIT_RTOS : rtoMs * 2 ** sent,
   );
 }
 

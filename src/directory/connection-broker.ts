@@ -3,7 +3,7 @@ import type { TransportAddress } from '../address.js';
 import { tenantRoot } from '../auth/keys.js';
 import { TenantSecrets } from '../auth/tenant-secrets.js';
 import type { Clock } from '../clock.js';
-import { mint, OVERLAY_REALM } from '../overlay/leg-credentials.js';
+import { mintValidated, OVERLAY_REALM } from '../overlay/leg-credentials.js';
 import type { RandomBytes } from '../random.js';
 import { uniformRandom } from '../random.js';
 import type { DirectoryMetrics } from './metrics.js';
@@ -103,7 +103,7 @@ export class ConnectionBroker {
         role,
         relay: namedAddress(relay, selection.addresses[role]),
         peerRelay: selection.addresses[role === 0 ? 1 : 0],
-        ...mint({
+        ...mintValidated({
           tenantSecret: secret,
           tenant: wish.tenant,
           connectionId,

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import { FairTable } from '../collections/fair-table.js';
 import { type Timed, TimingWheel } from '../collections/timing-wheel.js';
 import type { RandomBytes } from '../random.js';
-import { RTO_MS } from '../stun/retransmission.js';
+import { RTO_MS } from '../stun/transmission-limits.js';
 import { type CloseRequest, type LegName, transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { Trunk } from '../trunk/trunk.js';

@@ -80,14 +80,14 @@ const CREDENTIAL_SPECS = {
  */
 export function mintCredential(input: CredentialInput): { username: string; password: string } {
   const specs = CREDENTIAL_SPECS;
-  return mint(checkOptions<CredentialInput, typeof specs>('mintCredential', specs, input));
+  return mintValidated(checkOptions<CredentialInput, typeof specs>('mintCredential', specs, input));
 }
 
 /**
  * Mints a credential as `mintCredential`, from validated input.
  * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL if a field has not the protocol's form
  */
-export function mint(input: CredentialInput): { username: string; password: string } {
+export function mintValidated(input: CredentialInput): { username: string; password: string } {
   const { tenant, role, expiresAtSeconds } = input;
   const connectionId = input.connectionId.toLowerCase();
   const username = `${expiresAtSeconds}:${tenant}/${connectionId}/${role}`;

@@ -27,11 +27,11 @@ import { LegNonces } from './leg-nonces.js';
 import { LegPairing } from './leg-pairing.js';
 import { isClose, type LegRequest, type PeerRequest } from './leg-request.js';
 import { LegTable } from './leg-table.js';
-import { LegTimers } from './leg-timers.js';
 import { LegTransitions } from './leg-transitions.js';
 import { OfferRules } from './offer-rules.js';
 import { OVERLAY_LIMITS } from './overlay-limits.js';
 import { OverlayStats } from './overlay-stats.js';
+import { OverlayTimers } from './overlay-timers.js';
 import { ReceivedOffers } from './received-offers.js';
 import { Refresh } from './refresh.js';
 import type { RefusalReason } from './refusals.js';
@@ -75,7 +75,7 @@ export class Overlay implements Usage, SignsOfLife {
   /** Handlers of other relays' messages. */
   readonly messages: TrunkMessages;
   /** Handlers of timeouts. */
-  readonly timers: LegTimers;
+  readonly timers: OverlayTimers;
   readonly #transitions: LegTransitions;
   readonly #authenticator: Authenticator<TenantPrincipal<LegName>>;
   readonly #methods: MethodTable<LegRequest>;
@@ -114,7 +114,7 @@ export class Overlay implements Usage, SignsOfLife {
     ]);
     this.knownAttributes = knownAttributes(this.#methods);
     this.messages = new TrunkMessages(this.context, { transitions, endings, offers });
-    this.timers = new LegTimers(this.context, transitions, endings);
+    this.timers = new OverlayTimers(this.context, transitions, endings);
   }
 
   /** Every message that no other usage owns belongs to the overlay. */

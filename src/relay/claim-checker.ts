@@ -9,7 +9,7 @@ import { encodeChallenge, isGenuine } from '../trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
-import { appoint, canonicalAddress, socketTo } from './appointments.js';
+import { appoint, canonicalAddress, socketTo } from './appointed-tasks.js';
 
 /** Interval of challenges to one address. */
 export const CLAIM_CHALLENGE_INTERVAL_MS = 500;

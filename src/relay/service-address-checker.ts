@@ -13,7 +13,7 @@ import { MessageWriter } from '../stun/writer.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { TrunkSocket } from '../trunk/local-relay.js';
 import type { RemoteRelays } from '../trunk/remote-relays.js';
-import { appoint, canonicalAddress, socketTo } from './appointments.js';
+import { appoint, canonicalAddress, socketTo } from './appointed-tasks.js';
 
 /**
  * Length of a check: that of the longest response (RFC 8489 section 14.2, IPv6), so that the other

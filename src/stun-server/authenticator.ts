@@ -10,9 +10,9 @@ import { tupleKey } from './origin.js';
 import {
   type ChallengeReason,
   dropOverBudget,
-  pays,
   respond,
   type ServerContext,
+  spendBudget,
 } from './server-context.js';
 import type { Received } from './usage.js';
 
@@ -104,9 +104,11 @@ export class Authenticator<Proved extends Principal> {
     if (cost === 'unpayable') return dropOverBudget(this.#context, origin, 'wrong-credential');
     const bytes = challengeBytes({ code, realm, fingerprint });
     const tokens = Math.ceil(bytes / CHALLENGE_TOKEN_BYTES);
-    if (cost === 'always' && !pays(this.#context, origin, 'wrong-credential', tokens)) return;
+    if (cost === 'always' && !spendBudget(this.#context, origin, 'wrong-credential', tokens))
+      return;
     const longer = bytes > message.bytes.length;
-    if (cost === 'longer' && longer && !pays(this.#context, origin, 'challenge', tokens)) return;
+    if (cost === 'longer' && longer && !spendBudget(this.#context, origin, 'challenge', tokens))
+      return;
     this.#context.stats.client.challenges += 1;
     const nonce = nonces.issue(origin.tuple.remote.address, leastSeconds);
     respond(this.#context, origin, buildChallenge(message, { code, realm, nonce, fingerprint }));

@@ -5,7 +5,7 @@ import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import { tupleKey } from './origin.js';
-import { pays, respond, type ServerContext } from './server-context.js';
+import { respond, type ServerContext, spendBudget } from './server-context.js';
 import type { Received, SignsOfLife, Usage } from './usage.js';
 
 /** A header and XOR-MAPPED-ADDRESS of an IPv4 address, bytes. */
@@ -51,7 +51,7 @@ export class BindingUsage implements Usage {
     const { transactionId, bytes } = message;
     // Short requests, the common case, always get a longer response: pay before it is built.
     const short = bytes.length < BINDING_RESPONSE_BYTES_MIN;
-    if (short && !pays(this.#context, origin, 'binding')) return;
+    if (short && !spendBudget(this.#context, origin, 'binding')) return;
     const writer =
       unknown.length > 0
         ? new MessageWriter('error', Method.Binding, transactionId)
@@ -63,7 +63,7 @@ export class BindingUsage implements Usage {
           );
     if (message.has(AttributeType.Fingerprint)) writer.fingerprint();
     const longer = !short && writer.length > bytes.length;
-    if (longer && !pays(this.#context, origin, 'binding')) return;
+    if (longer && !spendBudget(this.#context, origin, 'binding')) return;
     respond(this.#context, origin, writer.finish());
   }
 }

@@ -62,15 +62,15 @@ const OVER_BUDGET = {
   'wrong-credential': { count: 'over_wrong_credential_budget', reason: 'over-wrong-credentials' },
 } as const;
 
-/** The budget that pays for a response to an unauthenticated request. */
+/** The budget that is charged for a response to an unauthenticated request. */
 export type Payment = keyof typeof OVER_BUDGET;
 
 /**
- * Pays for one response.
+ * Charges a budget for one response.
  * @param tokens - its price
  * @returns false if the budget is used up, which is counted and logged
  */
-export function pays(
+export function spendBudget(
   context: ServerContext,
   origin: Origin,
   payment: Payment,

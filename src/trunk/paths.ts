@@ -7,7 +7,7 @@ import type { TrunkSocket } from './local-relay.js';
 import { PathMtuDiscovery } from './path-mtu-discovery.js';
 import { ProbeSupport } from './probe-support.js';
 import { ProbeTarget } from './probe-target.js';
-import { RELAY_GONE_MS } from './relay-liveness.js';
+import { RELAY_GONE_MS } from './relay-loss.js';
 
 /** Time after which an unanswered first path is left for one that is answered. */
 export const FIRST_ANSWER_MS = 300;

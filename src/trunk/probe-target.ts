@@ -1,4 +1,4 @@
-import { RELAY_GONE_MS } from './relay-liveness.js';
+import { RELAY_GONE_MS } from './relay-loss.js';
 
 /** Minimum time after which a reply is overdue; else twice the round trip and 200 ms. */
 export const PROBE_PATIENCE_MS_MIN = 500;
@@ -13,7 +13,7 @@ export const PROBES_LOST_DEAD_MIN = 5;
  * State of a path's probes from one source port. `suspect`: a reply is overdue. `failing`: so many
  * replies are missing that another path is preferred. `dead`: it has been lost for `RELAY_GONE_MS`.
  */
-export type Standing = 'unmeasured' | 'answered' | 'suspect' | 'failing' | 'dead';
+export type ProbeState = 'unmeasured' | 'answered' | 'suspect' | 'failing' | 'dead';
 
 /** Number of round trips in the median, so that one outlier has no effect. */
 const ROUND_TRIPS = 5;
@@ -32,7 +32,7 @@ const SENT_MAX = 64;
 export class ProbeTarget {
   /** Time of the last probe. */
   askedAt = Number.NEGATIVE_INFINITY;
-  standing: Standing = 'unmeasured';
+  standing: ProbeState = 'unmeasured';
   /** UDP payload of the last probe, bytes. */
   bytes = 0;
   #sent: number[] = [];

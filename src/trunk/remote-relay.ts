@@ -12,7 +12,7 @@ import type { PathEvent } from './path-event.js';
 import { type LocalPathOptions, type PathAddresses, RelayPaths } from './paths.js';
 import type { Interest } from './probe-schedule.js';
 import { isFault, type UnreachableReason, unreachableReason } from './reachability.js';
-import { RelayLiveness } from './relay-liveness.js';
+import { RelayLoss } from './relay-loss.js';
 import { TrunkKeys } from './trunk-key-rotation.js';
 
 /** Time of closer probing after a peer has asked for a connection with a relay, ms. */
@@ -54,7 +54,7 @@ export class RemoteRelay {
   /** Number of established connections over this trunk; it determines the probe interval. */
   connections = 0;
   readonly paths: RelayPaths;
-  readonly liveness: RelayLiveness;
+  readonly liveness: RelayLoss;
   readonly #local: LocalRelay;
   readonly #clock: Clock;
   readonly #mtu = new DampedPathMtu();
@@ -78,7 +78,7 @@ export class RemoteRelay {
     this.incarnation = incarnationOf(record);
     this.paths = new RelayPaths(paths);
     this.paths.update(record);
-    this.liveness = new RelayLiveness(clock.monotonic());
+    this.liveness = new RelayLoss(clock.monotonic());
     this.#local = local;
     this.#clock = clock;
     this.#record = record;

@@ -4,15 +4,15 @@ import { decodeTrunkDatagram, verifyTrunkTag } from './datagram.js';
 import type { RemoteRelay } from './remote-relay.js';
 
 /** Keys tried per second for trunk datagrams of unregistered ports, per relay. */
-const UNLISTED_TRIES_PER_SECOND = 10;
+const UNREGISTERED_TRIES_PER_SECOND = 10;
 
 /** Keys tried per second for trunk datagrams of unregistered ports, of all relays. */
-const UNLISTED_TRIES_OF_ALL_PER_SECOND = 1_000;
+const UNREGISTERED_TRIES_OF_ALL_PER_SECOND = 1_000;
 
 /**
- * Identifies the relay that sends from an unregistered port, by its keys. The data stays dropped,
- * but the operator learns of a NAT. Each relay has a budget, so that forged packets from one
- * relay's address do not hide another relay.
+ * Identifies the relay that sends from an unregistered port, by its keys. The data plane drops the
+ * data (kTrunkUnknownSource); here the operator learns of a NAT. Each relay has a budget, so that
+ * forged packets from one relay's address do not hide another relay.
  */
 export class UnregisteredSources {
   readonly #budgets = { data: new Tries(), control: new Tries() };
@@ -64,13 +64,13 @@ class Tries {
       this.#all = 0;
       this.#counts = new WeakMap();
     }
-    return this.#all >= UNLISTED_TRIES_OF_ALL_PER_SECOND;
+    return this.#all >= UNREGISTERED_TRIES_OF_ALL_PER_SECOND;
   }
 
   take(remote: RemoteRelay, now: number): boolean {
     if (this.isSpent(now)) return false;
     const count = this.#counts.get(remote) ?? 0;
-    if (count >= UNLISTED_TRIES_PER_SECOND) return false;
+    if (count >= UNREGISTERED_TRIES_PER_SECOND) return false;
     this.#counts.set(remote, count + 1);
     this.#all += 1;
     return true;

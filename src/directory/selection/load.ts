@@ -12,7 +12,10 @@ const LEGS_MOST = 2;
 /** Minimum CPU per leg that a relay is charged, as a share of the median relay's. */
 const CPU_LEAST = 0.7;
 
-/** The load that selection reads: reported load and legs that no report shows yet. */
+/**
+ * The load that selection reads: reported load and legs that no report shows yet. score.ts turns it
+ * into a cost.
+ */
 export interface LoadEstimate {
   of(relay: LiveRelay): EstimatedLoad;
 }

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { RelayLiveness } from '../../src/trunk/relay-liveness.js';
+import { RelayLoss } from '../../src/trunk/relay-loss.js';
 
 /** Probes every 100 ms for a while, with a record sent each time if `busy`. */
-function run(liveness: RelayLiveness, from: number, ms: number, busy: boolean): number | undefined {
+function run(liveness: RelayLoss, from: number, ms: number, busy: boolean): number | undefined {
   for (let now = from; now < from + ms; now += 100) {
     liveness.probed();
     if (busy) liveness.traffic(now, now + 1);
@@ -12,21 +12,21 @@ function run(liveness: RelayLiveness, from: number, ms: number, busy: boolean): 
 }
 
 t.test('5 s without a reply under traffic, and not before', async (t) => {
-  t.equal(run(new RelayLiveness(0), 0, 10_000, true), 5_000);
+  t.equal(run(new RelayLoss(0), 0, 10_000, true), 5_000);
 });
 
 t.test('an idle relay is never gone', async (t) => {
-  t.equal(run(new RelayLiveness(0), 0, 60_000, false), undefined);
+  t.equal(run(new RelayLoss(0), 0, 60_000, false), undefined);
 });
 
 t.test('the 5 s begin when traffic does', async (t) => {
-  const liveness = new RelayLiveness(0);
+  const liveness = new RelayLoss(0);
   run(liveness, 0, 20_000, false);
   t.equal(run(liveness, 20_000, 10_000, true), 25_000);
 });
 
 t.test('our own stall is not taken for the other’s silence', async (t) => {
-  const liveness = new RelayLiveness(0);
+  const liveness = new RelayLoss(0);
   liveness.traffic(0, 1);
   liveness.probed();
   liveness.traffic(4_900, 2);
@@ -38,7 +38,7 @@ t.test('a reply long after the last traffic makes the relay an idle one', async 
     [30_000, 36_000],
     [30_001, undefined],
   ] as const) {
-    const liveness = new RelayLiveness(0);
+    const liveness = new RelayLoss(0);
     liveness.traffic(1_000, 1);
     const replyAt = 1_000 + idleMs;
     liveness.replied(replyAt);

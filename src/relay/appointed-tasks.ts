@@ -22,7 +22,7 @@ export function canonicalAddress(text: string): TransportAddress | undefined {
 }
 
 /** How tasks are made from appointments. */
-export interface Appointments<Appointed, Task> {
+export interface TaskRules<Appointed, Task> {
   readonly most: number;
   /** Returns an appointment's map key. */
   readonly keyOf: (appointed: Appointed) => string;
@@ -39,7 +39,7 @@ export interface Appointments<Appointed, Task> {
 export function appoint<Appointed, Task>(
   tasks: Map<string, Task>,
   appointed: readonly Appointed[],
-  { most, keyOf, make, drop }: Appointments<Appointed, Task>,
+  { most, keyOf, make, drop }: TaskRules<Appointed, Task>,
 ): void {
   const wanted = new Set<string>();
   for (const each of appointed) {

@@ -13,7 +13,7 @@ const UNANSWERED_MIN = 20;
  * Detects whether another relay is gone: it answered no probe for 5 s while a connection with it
  * carries traffic (PROTOCOL.md section 3). Times are passed in, monotonic ms.
  */
-export class RelayLiveness {
+export class RelayLoss {
   #unanswered = 0;
   #lastReply: number;
   #trafficSince: number | undefined;

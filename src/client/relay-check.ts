@@ -13,7 +13,7 @@ export const CHECK_INTERVAL_MS = 1_000;
 /** Minimum time after which a relay's response is overdue; else the retransmission timeout. */
 export const RELAY_ANSWER_MS = 1_000;
 
-export interface RelayLivenessOptions {
+export interface RelayCheckOptions {
   readonly scheduler: Scheduler;
   /** Sends a Refresh until it is answered or the signal aborts. */
   readonly ask: (signal: AbortSignal) => Promise<StunMessage>;
@@ -31,10 +31,11 @@ export interface RelayLivenessOptions {
 /**
  * Checks by a Refresh whether a relay still has the leg, after an event that casts doubt on it:
  * unanswered data, a failed send, a changed network, a Closed indication without integrity (which
- * anybody can forge). One Refresh is under way at a time, and at most one starts each second.
+ * anybody can forge). One Refresh is under way at a time, and at most one starts each second. When
+ * it fails, the connection ends, and ReconnectingPeer asks for other relays.
  */
-export class RelayLiveness {
-  readonly #options: RelayLivenessOptions;
+export class RelayCheck {
+  readonly #options: RelayCheckOptions;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #startedAtMs = Number.NEGATIVE_INFINITY;
   #stop: AbortController | undefined;
@@ -45,7 +46,7 @@ export class RelayLiveness {
   #responsive = true;
   #closed = false;
 
-  constructor(options: RelayLivenessOptions) {
+  constructor(options: RelayCheckOptions) {
     this.#options = options;
   }
 

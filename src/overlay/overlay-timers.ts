@@ -9,7 +9,7 @@ const SWEEP_MS = 5_000;
 /**
  * Deadlines, silence detection and periodic work of the overlay. To be called every 100 ms or so.
  */
-export class LegTimers {
+export class OverlayTimers {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
   readonly #endings: EndingQueue;
